@@ -1,0 +1,33 @@
+// Package eval is the vocabulary of evalworker: what an application publishes,
+// what an evaluator answers, and how an error tells its caller what to do next.
+// It imports the standard library only, so that an application can publish
+// events and a third party can write an evaluator without taking on Kafka,
+// Datadog or a model client.
+//
+// # One event's life
+//
+// An application publishes an [Event] for each finished request. The low
+// cardinality part of it, the [Envelope], also travels in message headers
+// ([Header]), so that sampling need not decode the body. The sampler answers
+// with a [Plan]: which evaluators run, each with its probability. Each
+// [Evaluator] gives a [Verdict]; event, plan and verdicts together are a
+// [Report].
+//
+// # Two different kinds of bad news
+//
+// A failed evaluation is a value: a Verdict with [OutcomeFail]. An evaluation
+// that failed is an error: a timeout, a refusal, an answer that cannot be read.
+// The pipeline turns such an error into a Verdict with [OutcomeError] and a
+// [Reason], and never into a pass or a fail. OutcomeError is the zero value, so
+// a forgotten field cannot count as a pass.
+//
+// # Errors are classed by the caller's next action
+//
+// nil means done. [Permanent] means that the same input can never succeed: put
+// it aside as a dead letter. Every other error means that a dependency is down:
+// back off and hand over the same message again.
+//
+// # What this package does not do
+//
+// It holds no state, starts no goroutine, does no I/O and logs nothing.
+package eval

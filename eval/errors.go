@@ -1,0 +1,94 @@
+package eval
+
+import (
+	"context"
+	"errors"
+)
+
+// Reason is a cause of failure out of a closed set; it becomes a metric tag.
+type Reason string
+
+// The reasons. The first group is about events, the second about evaluations.
+const (
+	ReasonMalformed    Reason = "malformed"     // no event: invalid JSON, a wrong type, a required field missing
+	ReasonUnknownEvent Reason = "unknown_event" // a kind of event that this version does not know
+	ReasonTooLarge     Reason = "too_large"     // above the configured size
+	ReasonPanic        Reason = "panic"         // our own code panicked on it
+
+	ReasonTimeout       Reason = "timeout"        // the evaluator's time was up
+	ReasonCanceled      Reason = "canceled"       // the worker was stopped, or lost the partition
+	ReasonRateLimited   Reason = "rate_limited"   // the model's rate limit, retries used up
+	ReasonQuota         Reason = "quota"          // the account's quota or credit is used up
+	ReasonUnavailable   Reason = "unavailable"    // the model cannot be reached or answers 5xx
+	ReasonBreakerOpen   Reason = "breaker_open"   // not called: recent calls failed
+	ReasonAuth          Reason = "auth"           // key or permission refused
+	ReasonBadRequest    Reason = "bad_request"    // the model's server refused the request
+	ReasonRefused       Reason = "refused"        // the model declined to judge
+	ReasonContentFilter Reason = "content_filter" // the provider's filter stopped the call
+	ReasonTruncated     Reason = "truncated"      // the model's answer was cut off
+	ReasonUnparsable    Reason = "unparsable"     // the model's answer is not what the schema asks for
+	ReasonRedaction     Reason = "redaction"      // content could not be redacted, so it was not shown
+	ReasonInternal      Reason = "internal"       // anything else
+)
+
+// Reasons gives the closed set, in the order above.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonMalformed, ReasonUnknownEvent, ReasonTooLarge, ReasonPanic,
+		ReasonTimeout, ReasonCanceled, ReasonRateLimited, ReasonQuota, ReasonUnavailable, ReasonBreakerOpen,
+		ReasonAuth, ReasonBadRequest, ReasonRefused, ReasonContentFilter, ReasonTruncated, ReasonUnparsable,
+		ReasonRedaction, ReasonInternal,
+	}
+}
+
+// classed is an error with a reason and perhaps the mark that it is permanent.
+type classed struct {
+	reason    Reason
+	permanent bool
+	err       error
+}
+
+func (c *classed) Error() string { return string(c.reason) + ": " + c.err.Error() }
+func (c *classed) Unwrap() error { return c.err }
+
+// Permanent marks err as one that the same input will always cause. A message
+// whose handling ends in a permanent error becomes a dead letter.
+func Permanent(reason Reason, err error) error {
+	return &classed{reason: reason, permanent: true, err: err}
+}
+
+// IsPermanent reports whether err, or an error that it wraps, is permanent.
+func IsPermanent(err error) bool {
+	var c *classed
+	for errors.As(err, &c) {
+		if c.permanent {
+			return true
+		}
+		err = c.err
+	}
+	return false
+}
+
+// WithReason gives err a reason and leaves its class alone: whoever handles it
+// may try again.
+func WithReason(reason Reason, err error) error {
+	return &classed{reason: reason, err: err}
+}
+
+// ReasonOf gives the outermost reason in err's chain. Without one it is
+// ReasonTimeout or ReasonCanceled for a context's error, else ReasonInternal;
+// it is empty for nil.
+func ReasonOf(err error) Reason {
+	var c *classed
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &c):
+		return c.reason
+	case errors.Is(err, context.DeadlineExceeded):
+		return ReasonTimeout
+	case errors.Is(err, context.Canceled):
+		return ReasonCanceled
+	}
+	return ReasonInternal
+}

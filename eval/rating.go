@@ -1,0 +1,69 @@
+package eval
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Rating is a user's rating: "up", "down", or a number in decimal. A number
+// from 1 to 5 is read as stars.
+type Rating string
+
+// The ratings of a thumb.
+const (
+	RatingUp   Rating = "up"
+	RatingDown Rating = "down"
+)
+
+// UnmarshalJSON accepts a string or a number.
+func (r *Rating) UnmarshalJSON(b []byte) error {
+	switch jsonKind(b) {
+	case "null":
+		return nil
+	case "string":
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		*r = Rating(strings.ToLower(strings.TrimSpace(s)))
+		return nil
+	case "number":
+		f, err := strconv.ParseFloat(string(b), 64)
+		if err != nil {
+			return &json.UnmarshalTypeError{Value: "number " + string(b), Type: reflect.TypeFor[float64]()}
+		}
+		*r = Rating(strconv.FormatFloat(f, 'f', -1, 64))
+		return nil
+	}
+	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[Rating]()}
+}
+
+// Score maps the rating to an outcome and a score in [0,1]: up 1, down 0, one to
+// five stars (n-1)/4 of which four and five pass, one and two fail, and three
+// is [OutcomeCannotJudge]; zero and negative numbers fail. Anything else, such
+// as a number on an unknown scale, is OutcomeCannotJudge.
+func (r Rating) Score() (Outcome, float64) {
+	switch r {
+	case RatingUp:
+		return OutcomePass, 1
+	case RatingDown:
+		return OutcomeFail, 0
+	}
+	n, err := strconv.ParseFloat(string(r), 64)
+	switch {
+	case err != nil || n > 5 || n != n:
+		return OutcomeCannotJudge, 0
+	case n <= 0:
+		return OutcomeFail, 0
+	case n < 1:
+		return OutcomeCannotJudge, 0
+	case n < 3:
+		return OutcomeFail, (n - 1) / 4
+	case n < 4:
+		return OutcomeCannotJudge, 0
+	default:
+		return OutcomePass, (n - 1) / 4
+	}
+}
