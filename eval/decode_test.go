@@ -1,0 +1,185 @@
+package eval_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// logLine is a structured log line of an LLM call as teams write it today.
+const logLine = `{"event":"llm_request_completed","request_id":"req_9f3a","trace_id":"123456789","feature":"support_agent",
+ "prompt_name":"support_triage","prompt_version":"2026-06-01.3","provider":"anthropic","model":"claude-sonnet-4",
+ "input_tokens":1840,"output_tokens":312,"latency_ms":1430,"estimated_cost_usd":0.0098,"status":"success"}`
+
+func TestDecodeLogLine(t *testing.T) {
+	t.Parallel()
+	got, err := eval.DecodeEvent([]byte(logLine))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &eval.Event{
+		Kind: eval.KindRequestCompleted, RequestID: "req_9f3a", TraceID: "123456789", Feature: "support_agent",
+		PromptName: "support_triage", PromptVersion: "2026-06-01.3", Provider: "anthropic", Model: "claude-sonnet-4",
+		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0), EstimatedCostUSD: new(0.0098),
+		Status: "success",
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(eval.Content{})); d != "" {
+		t.Errorf("event (-want +got):\n%s", d)
+	}
+	if trace, _ := got.Origin(); trace != (eval.TraceID{Lo: 123456789}) {
+		t.Errorf("trace = %v, want the decimal id 123456789", trace)
+	}
+}
+
+func TestDecodeTolerance(t *testing.T) {
+	t.Parallel()
+	base := func(fields string) string {
+		return `{"event":"llm_request_completed","request_id":"r"` + fields + `}`
+	}
+	tests := []struct {
+		name, in string
+		check    func(e *eval.Event) (got, want any)
+	}{
+		{"unknown fields are ignored", base(`,"team":{"name":"x"}`), func(e *eval.Event) (any, any) { return e.RequestID, eval.RequestID("r") }},
+		{"numeric ids", `{"event":"llm_request_completed","request_id":17,"trace_id":18446744073709551615}`, func(e *eval.Event) (any, any) {
+			trace, _ := e.Origin()
+			return []any{e.RequestID, trace}, []any{eval.RequestID("17"), eval.TraceID{Lo: 1<<64 - 1}}
+		}},
+		{"canonical name wins over its alias", base(`,"latency_ms":1,"llm_latency_ms":2`), func(e *eval.Event) (any, any) { return *e.LatencyMS, 2.0 }},
+		{"aliases", base(`,"env":"prod","prompt_tokens":3,"completion_tokens":4,"cost_usd":0.5,"response":"hi","timestamp":"2026-01-31T12:00:00Z"`), func(e *eval.Event) (any, any) {
+			return []any{e.Environment, *e.InputTokens, *e.OutputTokens, *e.EstimatedCostUSD, e.Output.Text(), e.OccurredAt},
+				[]any{"prod", int64(3), int64(4), 0.5, "hi", time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)}
+		}},
+		{"messages are input", base(`,"messages":[{"role":"user","content":"where is my order?"}]`), func(e *eval.Event) (any, any) {
+			return e.Input.Text(), "user: where is my order?"
+		}},
+		{"null is absent", base(`,"input":null,"model":null,"latency_ms":null,"retrieval":null,"user_rating":null`), func(e *eval.Event) (any, any) {
+			return []any{e.Input.IsZero(), e.Model, e.LatencyMS == nil, e.Retrieval == nil, e.UserRating}, []any{true, "", true, true, eval.Rating("")}
+		}},
+		{"priority as a number", base(`,"trace_context":{"X-Datadog-Sampling-Priority":1}`), func(e *eval.Event) (any, any) {
+			return e.TraceContext.Get("x-datadog-sampling-priority"), "1"
+		}},
+		{"rating as a number", base(`,"user_rating":4.0`), func(e *eval.Event) (any, any) { return e.UserRating, eval.Rating("4") }},
+		{"rating in capitals", base(`,"user_rating":"Down"`), func(e *eval.Event) (any, any) { return e.UserRating, eval.RatingDown }},
+		{"output as a value", base(`,"output":{"answer": 42}`), func(e *eval.Event) (any, any) { return e.Output.Text(), `{"answer":42}` }},
+		{"output as an assistant message", base(`,"output":{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`), func(e *eval.Event) (any, any) {
+			return e.Output.Text(), "a\nb"
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e, err := eval.DecodeEvent([]byte(tt.in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, want := tt.check(e)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestDecodeErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, in string
+		reason   eval.Reason
+		want     string
+	}{
+		{"empty", ``, eval.ReasonMalformed, "empty message"},
+		{"not JSON", `level=info msg=hello`, eval.ReasonMalformed, "invalid JSON at byte 1"},
+		{"cut off", `{"event":"llm_requ`, eval.ReasonMalformed, "invalid JSON at byte 18"},
+		{"an array", `[]`, eval.ReasonMalformed, "a JSON array, want an object"},
+		{"no request id", `{"event":"llm_request_completed"}`, eval.ReasonMalformed, "missing request_id"},
+		{"nothing", `{}`, eval.ReasonMalformed, "missing event and request_id"},
+		{"wrong type", `{"event":"llm_request_completed","request_id":"r","input_tokens":"many"}`, eval.ReasonMalformed, "input_tokens: a JSON string, want an integer"},
+		{"wrong type inside", `{"event":"llm_request_completed","request_id":"r","retrieval":{"chunks":[{"text":7}]}}`, eval.ReasonMalformed, "retrieval.chunks.text: a JSON number, want a string"},
+		{"wrong type under an alias", `{"event":"llm_request_completed","request_id":"r","latency_ms":"1430ms"}`, eval.ReasonMalformed, "latency_ms: a JSON string, want a number"},
+		{"id that lost digits", `{"event":"llm_request_completed","request_id":1.5e9}`, eval.ReasonMalformed, "request_id: a JSON number, want a string"},
+		{"bad time", `{"event":"llm_request_completed","request_id":"r","occurred_at":"yesterday"}`, eval.ReasonMalformed, "occurred_at: want a time in RFC 3339, for example 2026-01-31T12:00:00Z"},
+		{"unknown kind", `{"event":"page_viewed","request_id":"r"}`, eval.ReasonUnknownEvent, "event: not one of llm_request_completed, llm_user_feedback"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := eval.DecodeEvent([]byte(tt.in))
+			if !eval.IsPermanent(err) || eval.ReasonOf(err) != tt.reason {
+				t.Fatalf("err = %v: permanent %t, reason %q; want a permanent %q", err, eval.IsPermanent(err), eval.ReasonOf(err), tt.reason)
+			}
+			if got := err.Error(); got != string(tt.reason)+": "+tt.want {
+				t.Errorf("err = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDecodeStrict(t *testing.T) {
+	t.Parallel()
+	if _, err := eval.DecodeEventStrict([]byte(logLine)); err != nil {
+		t.Errorf("a known alias: %v", err)
+	}
+	_, err := eval.DecodeEventStrict([]byte(`{"event":"llm_request_completed","request_id":"r","promt_version":"1"}`))
+	if err == nil || !strings.Contains(err.Error(), `unknown field "promt_version"`) {
+		t.Errorf("err = %v, want the misspelt field named", err)
+	}
+	if _, err := eval.DecodeEventStrict([]byte(logLine + "{}")); err == nil {
+		t.Error("two values in one message: no error")
+	}
+}
+
+// TestMarshalRoundTrip shows that what an application publishes is what the
+// worker reads.
+func TestMarshalRoundTrip(t *testing.T) {
+	t.Parallel()
+	want := eval.Event{
+		Kind: eval.KindUserFeedback, RequestID: "r", OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		TraceContext: eval.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+		Input:        eval.Text("a \"quoted\" <question>"), Output: eval.JSON(json.RawMessage(`{"a":[1,2]}`)),
+		Retrieval: &eval.Retrieval{HitCount: new(int64(0)), Chunks: []eval.Chunk{{ID: "c1", Text: "passage", Score: new(0.5)}}},
+		ToolCalls: []eval.ToolCall{{Name: "lookup", Arguments: eval.JSON(json.RawMessage(`{"id":1}`)), Status: "error"}},
+		CacheHit:  new(false), UserRating: eval.RatingUp,
+	}
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := eval.DecodeEventStrict(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(&want, got, cmp.Comparer(func(a, b eval.Content) bool { return a.Text() == b.Text() })); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// FuzzDecodeEvent holds that no input panics, that every error is permanent,
+// that no error repeats content, and that headers and body give one envelope.
+func FuzzDecodeEvent(f *testing.F) {
+	f.Add([]byte(logLine))
+	f.Add([]byte(`{"event":"llm_user_feedback","request_id":1,"user_rating":"up","trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","x-datadog-trace-id":"12"},"trace_id":"77"}`))
+	f.Add([]byte(`{"event":"llm_request_completed","request_id":"r","output":{"role":"assistant","content":"x"},"tool_calls":[{}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := eval.DecodeEvent(data)
+		if err != nil {
+			if !eval.IsPermanent(err) {
+				t.Fatalf("not permanent: %v", err)
+			}
+			return
+		}
+		_, _ = e.Input.Text(), e.Output.Text()
+		env, ok := eval.EnvelopeFromHeaders(e.Headers())
+		if !ok {
+			t.Fatal("headers carry no envelope")
+		}
+		if d := cmp.Diff(e.Envelope(), env); d != "" {
+			t.Errorf("headers and body differ (-body +headers):\n%s", d)
+		}
+	})
+}

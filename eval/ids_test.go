@@ -1,0 +1,84 @@
+package eval_test
+
+import (
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func TestParseTraceID(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in   string
+		want eval.TraceID
+		ok   bool
+	}{
+		{"123456789", eval.TraceID{Lo: 123456789}, true},
+		{"18446744073709551615", eval.TraceID{Lo: 1<<64 - 1}, true},
+		{"18446744073709551616", eval.TraceID{}, false},
+		{"1234567890123456", eval.TraceID{Lo: 1234567890123456}, true}, // sixteen bare digits are decimal
+		{"8448eb211c80319c", eval.TraceID{Lo: 0x8448eb211c80319c}, true},
+		{"0af7651916cd43dd8448eb211c80319c", eval.TraceID{Hi: 0x0af7651916cd43dd, Lo: 0x8448eb211c80319c}, true},
+		{"0AF7651916CD43DD8448EB211C80319C", eval.TraceID{Hi: 0x0af7651916cd43dd, Lo: 0x8448eb211c80319c}, true},
+		{"00000000000000000000000000000000", eval.TraceID{}, false},
+		{"0", eval.TraceID{}, false},
+		{"", eval.TraceID{}, false},
+		{"-5", eval.TraceID{}, false},
+		{"trace-abc", eval.TraceID{}, false},
+		{"zaf7651916cd43dd8448eb211c80319c", eval.TraceID{}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.in, func(t *testing.T) {
+			t.Parallel()
+			got, ok := eval.ParseTraceID(tt.in)
+			if ok != tt.ok || ok && got != tt.want {
+				t.Errorf("ParseTraceID(%q) = %v, %t; want %v, %t", tt.in, got, ok, tt.want, tt.ok)
+			}
+			if ok && len(tt.in) == 32 {
+				if again, _ := eval.ParseTraceID([]byte(got.String())); again != got {
+					t.Errorf("String gives %q, which reads as %v", got, again)
+				}
+			}
+		})
+	}
+}
+
+func TestParseTraceparent(t *testing.T) {
+	t.Parallel()
+	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	trace, span, ok := eval.ParseTraceparent(good)
+	if !ok || trace.String() != "0af7651916cd43dd8448eb211c80319c" || uint64(span) != 0xb7ad6b7169203331 {
+		t.Errorf("ParseTraceparent(%q) = %v, %v, %t", good, trace, span, ok)
+	}
+	for _, bad := range []string{
+		"", good[:54], "ff" + good[2:], "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+		"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", "00_0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331_01",
+	} {
+		if _, _, ok := eval.ParseTraceparent(bad); ok {
+			t.Errorf("ParseTraceparent(%q) is accepted", bad)
+		}
+	}
+	if _, _, ok := eval.ParseTraceparent("01" + good[2:] + "-later"); !ok {
+		t.Error("a later version with more fields is refused")
+	}
+}
+
+// TestOriginPreference: propagation headers are exact; logged ids often lost
+// their upper half.
+func TestOriginPreference(t *testing.T) {
+	t.Parallel()
+	e := eval.Event{TraceID: "7", SpanID: "8", TraceContext: eval.TraceContext{
+		"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "x-datadog-trace-id": "5", "x-datadog-parent-id": "6",
+	}}
+	if trace, span := e.Origin(); trace.Hi == 0 || span != 0xb7ad6b7169203331 {
+		t.Errorf("origin = %v %v, want that of traceparent", trace, span)
+	}
+	delete(e.TraceContext, "Traceparent")
+	if trace, span := e.Origin(); trace.Lo != 5 || span != 6 {
+		t.Errorf("origin = %v %v, want that of the Datadog headers", trace, span)
+	}
+	e.TraceContext = nil
+	if trace, span := e.Origin(); trace.Lo != 7 || span != 8 {
+		t.Errorf("origin = %v %v, want that of the fields", trace, span)
+	}
+}
