@@ -1,0 +1,79 @@
+# Every target that CI runs is here, so that nothing lives only in CI.
+
+GO        ?= go
+BIN       ?= bin
+PKGS      ?= ./...
+FUZZTIME  ?= 30s
+LINT       = $(BIN)/golangci-lint
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Print this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build both programs into bin/
+	$(GO) build -o $(BIN)/ ./cmd/evalworker ./cmd/emitter
+
+.PHONY: demo
+demo: ## Run the whole loop in one process
+	$(GO) run ./cmd/evalworker demo
+
+.PHONY: test
+test: ## Run all tests
+	$(GO) test $(PKGS)
+
+.PHONY: short
+short: ## Run the quick tests: no process is killed
+	$(GO) test -short $(PKGS)
+
+.PHONY: race
+race: ## Run all tests under the race detector
+	$(GO) test -race $(PKGS)
+
+.PHONY: kill
+kill: ## Kill workers under load and count what is lost and repeated
+	$(GO) test -count=1 -v -run 'TestKill' ./internal/stream/...
+
+.PHONY: bench
+bench: ## Run the benchmarks of the hot paths
+	$(GO) test -run '^$$' -bench . -benchmem ./sampler ./internal/stream ./internal/pipeline
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s)
+	@set -e; for pkg in $$($(GO) list $(PKGS)); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+$(LINT): tools/go.mod
+	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: lint
+lint: $(LINT) ## Run go vet and golangci-lint
+	$(GO) vet $(PKGS)
+	$(LINT) run $(PKGS)
+
+.PHONY: fmt
+fmt: $(LINT) ## Format the code
+	$(LINT) fmt
+
+.PHONY: generate
+generate: ## Write the generated files: event schema, docs of metrics and configuration
+	$(GO) generate ./...
+
+.PHONY: verify
+verify: generate ## Fail when a generated file, the formatting or go.mod is stale
+	$(GO) mod tidy
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "not formatted: run make fmt"; exit 1; }
+	git diff --exit-code
+
+.PHONY: tidy
+tidy: ## Tidy go.mod and tools/go.mod
+	$(GO) mod tidy
+	cd tools && $(GO) mod tidy
+
+.PHONY: cover
+cover: ## Print the test coverage of each package
+	$(GO) test -short -cover $(PKGS)
