@@ -1,0 +1,42 @@
+package devbroker
+
+import (
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// RefuseCommits answers every offset commit with an error that passes
+// (coordinator not available) until restore is called.
+func (b *Broker) RefuseCommits() (restore func()) {
+	return b.refuse(kmsg.OffsetCommit, kerr.CoordinatorNotAvailable)
+}
+
+// RefuseWrites answers every write to a topic with an error that passes (not
+// enough replicas) until restore is called.
+func (b *Broker) RefuseWrites(topic string) (restore func()) {
+	h := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotEnoughReplicas, Count: -1})
+	return h.Remove
+}
+
+func (b *Broker) refuse(key kmsg.Key, err *kerr.Error) func() {
+	h := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: err, Count: -1})
+	return h.Remove
+}
+
+// IgnoreCommits leaves every offset commit unanswered, as a broker that hangs
+// does, until restore is called. Commits that were ignored stay so.
+func (b *Broker) IgnoreCommits() (restore func()) {
+	var over atomic.Bool
+	b.cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if over.Load() {
+			b.cluster.DropControl()
+			return nil, nil, false
+		}
+		b.cluster.KeepControl()
+		return nil, nil, true
+	})
+	return func() { over.Store(true) }
+}
