@@ -1,0 +1,118 @@
+package modelserver
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// Reply is what the server sends back.
+type Reply struct {
+	Status int         // 0: 200
+	Header http.Header // added to the server's own
+
+	// Content is the assistant's message or, from status 400 on, the error's
+	// message in OpenAI's error format. Raw, when not nil, is sent as the whole
+	// body instead.
+	Content string
+	Raw     []byte
+
+	// Token counts; 0: a fourth of the characters, so that usage is never absent.
+	PromptTokens, CompletionTokens int
+
+	FinishReason string // "": stop
+	Refusal      string
+
+	// Delay before the first byte; it ends early when the client goes away.
+	Delay time.Duration
+}
+
+// Verdict is a scripted answer to one criterion.
+type Verdict struct {
+	ID       string `json:"id"`
+	Evidence string `json:"evidence"`
+	Reason   string `json:"reason"`
+	Verdict  string `json:"verdict"` // pass, fail, not_applicable or cannot_judge
+}
+
+// Answer is the reply of a model that gives these verdicts in the form that
+// judges ask for.
+func Answer(verdicts []Verdict) Reply {
+	if verdicts == nil {
+		verdicts = []Verdict{}
+	}
+	b, err := json.Marshal(struct {
+		Criteria []Verdict `json:"criteria"`
+	}{verdicts})
+	if err != nil { // strings always marshal
+		return Reply{Status: http.StatusInternalServerError, Content: err.Error()}
+	}
+	return Reply{Content: string(b)}
+}
+
+// body gives the reply's body.
+func (r Reply) body(req Request) []byte {
+	if r.Raw != nil {
+		return r.Raw
+	}
+	var v any
+	if r.status() >= http.StatusBadRequest {
+		v = failure(r.status(), r.Content)
+	} else {
+		v = r.completion(req)
+	}
+	b, err := json.Marshal(v)
+	if err != nil { // plain strings and numbers always marshal
+		return []byte(`{}`)
+	}
+	return append(b, '\n')
+}
+
+func (r Reply) status() int {
+	if r.Status == 0 {
+		return http.StatusOK
+	}
+	return r.Status
+}
+
+func (r Reply) completion(req Request) any {
+	message := map[string]any{"role": "assistant", "content": r.Content}
+	if r.Refusal != "" {
+		message["refusal"] = r.Refusal
+	}
+	finish := r.FinishReason
+	if finish == "" {
+		finish = "stop"
+	}
+	prompt, completion := orEstimate(r.PromptTokens, len(req.Body)), orEstimate(r.CompletionTokens, len(r.Content))
+	return map[string]any{
+		"id":                 "chatcmpl-scripted",
+		"object":             "chat.completion",
+		"created":            0,
+		"model":              req.Model,
+		"system_fingerprint": "scripted",
+		"choices":            []any{map[string]any{"index": 0, "message": message, "finish_reason": finish}},
+		"usage": map[string]any{
+			"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
+		},
+	}
+}
+
+// failure is an error in OpenAI's format.
+func failure(status int, message string) any {
+	kind := "invalid_request_error"
+	switch {
+	case status == http.StatusTooManyRequests:
+		kind = "rate_limit_error"
+	case status >= http.StatusInternalServerError:
+		kind = "server_error"
+	}
+	return map[string]any{"error": map[string]any{"message": message, "type": kind, "param": nil, "code": nil}}
+}
+
+func orEstimate(tokens, chars int) int {
+	if tokens > 0 {
+		return tokens
+	}
+	return (chars + 3) / 4
+}
