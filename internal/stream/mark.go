@@ -1,0 +1,48 @@
+package stream
+
+// mark is what a commit tells the broker about one partition.
+type mark struct {
+	low  int64 // the offset to commit
+	runs []run // finished above low, ascending
+	// version and epoch are those of the tracker when the mark was taken.
+	version, epoch uint64
+}
+
+// mark gives what is to be committed now; ok is false when the broker knows it
+// already, or when there is nothing to tell.
+func (t *tracker) mark() (m mark, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.version == t.saved || t.low < 0 || t.low < t.committed {
+		return mark{}, false
+	}
+	m = mark{low: t.low, version: t.version, epoch: t.epoch}
+	for s := t.head; s != nil; s = s.after {
+		if !s.working {
+			m.runs = append(m.runs, s.run)
+		}
+	}
+	m.runs = append(m.runs, t.restored...)
+	return m, true
+}
+
+// accepted notes that the broker has stored a mark.
+func (t *tracker) accepted(m mark) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m.epoch == t.epoch {
+		t.committed, t.saved = max(t.committed, m.low), m.version
+	}
+}
+
+// progress is where a tracker stands, for Status.
+type progress struct {
+	low, next, committed int64
+	working, spans       int
+}
+
+func (t *tracker) progress() progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return progress{low: t.low, next: t.next, committed: t.committed, working: t.working, spans: t.spans}
+}
