@@ -13,7 +13,6 @@ type Request struct {
 
 	System string // first system message
 	User   string // first user message: the data to be judged
-	Asks   int    // user messages in all; above 1 when an answer has to be given again
 
 	// Format is the rung of the answer format: json_schema, json_object, or
 	// fenced_json when the request has no response_format.
@@ -25,6 +24,9 @@ type Request struct {
 	Criteria []string
 	// Data is the member "data" of the user message; nil when there is none.
 	Data map[string]any
+	// Correction says what was wrong with the answer before; empty when the
+	// question is asked for the first time. It is the user message's "correction".
+	Correction string
 
 	Body   []byte // as it was sent
 	Header http.Header
@@ -81,7 +83,7 @@ func parse(body []byte) (Request, error) {
 				r.System = m.Content
 			}
 		case "user":
-			if r.Asks++; r.Asks == 1 {
+			if r.User == "" {
 				r.User = m.Content
 			}
 		}
@@ -96,10 +98,11 @@ func parse(body []byte) (Request, error) {
 		r.Criteria = contract(r.System)
 	}
 	var user struct {
-		Data map[string]any `json:"data"`
+		Data       map[string]any `json:"data"`
+		Correction string         `json:"correction"`
 	}
 	if json.Unmarshal([]byte(r.User), &user) == nil {
-		r.Data = user.Data
+		r.Data, r.Correction = user.Data, user.Correction
 	}
 	return r, nil
 }

@@ -44,6 +44,7 @@ func body(t *testing.T, fields map[string]any) string {
 func TestScriptSeesTheRequest(t *testing.T) {
 	t.Parallel()
 	user := message{"user", `{"nonce":"n1","data":{"output":"Paris"}}`}
+	again := message{"user", `{"nonce":"n2","correction":"again","data":{"output":"Paris"}}`}
 	tests := map[string]struct {
 		path   string
 		fields map[string]any
@@ -59,25 +60,25 @@ func TestScriptSeesTheRequest(t *testing.T) {
 				},
 			},
 			want: modelserver.Request{
-				Model: "small", System: "You judge.", User: user.Content, Asks: 1,
+				Model: "small", System: "You judge.", User: user.Content,
 				Format: "json_schema", Criteria: []string{"accurate", "complete"}, Data: map[string]any{"output": "Paris"},
 			},
 		},
 		"schema in the prompt, asked again, on Azure's path": {
 			path: azurePath,
 			fields: map[string]any{
-				"messages":        []message{{"system", "Answer by this schema:\n" + answerSchema + "\nNothing else."}, user, {"user", "Again."}},
+				"messages":        []message{{"system", "Answer by this schema:\n" + answerSchema + "\nNothing else."}, again, {"user", "And."}},
 				"response_format": map[string]any{"type": "json_object"},
 			},
 			want: modelserver.Request{
-				Model: "judge-small", System: "Answer by this schema:\n" + answerSchema + "\nNothing else.", User: user.Content, Asks: 2,
+				Model: "judge-small", System: "Answer by this schema:\n" + answerSchema + "\nNothing else.", User: again.Content, Correction: "again",
 				Format: "json_object", Criteria: []string{"accurate", "complete"}, Data: map[string]any{"output": "Paris"},
 			},
 		},
 		"no format and no data": {
 			path:   chatPath,
 			fields: map[string]any{"model": "small", "messages": []message{{"user", "hello {"}}},
-			want:   modelserver.Request{Model: "small", User: "hello {", Asks: 1, Format: "fenced_json"},
+			want:   modelserver.Request{Model: "small", User: "hello {", Format: "fenced_json"},
 		},
 	}
 	for name, tt := range tests {
