@@ -1,0 +1,162 @@
+// Package replay sends a file of events, one JSON object a line, through the
+// pipeline that the worker runs, without Kafka.
+//
+// Lines are evaluated side by side and reported in their order. No line is
+// skipped in silence: one that is no event is reported with its number and what
+// is wrong, and the rest goes on. Blank lines are counted. A line above the size
+// limit is a bad line, not the end. What stops a replay is its context, an
+// input that cannot be read, or a caller that cannot take a report.
+package replay
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/pipeline"
+)
+
+// Config bounds a replay.
+type Config struct {
+	Concurrency  int // events at work at once; at least 1
+	MaxLineBytes int // a longer line is a bad line
+}
+
+// Result is one line's report. Report is nil when the line is no event.
+type Result struct {
+	Line   eval.Line
+	Number int   // line of the input, from 1
+	Bytes  int64 // read from the input up to the end of this line
+	Report *eval.Report
+}
+
+// Totals count the lines of a replay.
+type Totals struct {
+	Events int // lines that were not blank
+	Bad    int // of these, lines that were no events
+	Blank  int
+}
+
+// Run evaluates every line of in and calls each with the results, in order and
+// never twice at once.
+func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, each func(Result) error) (Totals, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// One channel a line, in the order of lines: the queue bounds what is at work.
+	queue := make(chan chan Result, max(cfg.Concurrency, 1))
+	var totals Totals
+	var readErr error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(queue)
+		readErr = read(ctx, in, cfg.MaxLineBytes, &totals, func(number int, at int64, line []byte, err error) error {
+			done := make(chan Result, 1)
+			select {
+			case queue <- done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			wg.Go(func() { done <- evaluate(ctx, p, number, at, line, err) })
+			return nil
+		})
+	})
+	for done := range queue {
+		res := <-done
+		if ctx.Err() != nil {
+			continue // stopped: what is left only has to end
+		}
+		if res.Report == nil {
+			totals.Bad++
+		}
+		if err := each(res); err != nil {
+			cancel(err)
+		}
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return totals, context.Cause(ctx)
+	}
+	return totals, readErr
+}
+
+func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, line []byte, bad error) Result {
+	res := Result{Number: number, Bytes: at}
+	err := bad
+	if err == nil {
+		res.Report, err = p.Evaluate(ctx, line)
+	}
+	switch {
+	case err != nil:
+		res.Report = nil
+		res.Line = eval.Line{Line: number, Disposition: eval.DispositionDeadLettered, Reason: err.Error()}
+	case len(res.Report.Plan.Picks) == 0:
+		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: eval.DispositionSampledOut}
+	default:
+		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: eval.DispositionEvaluated, Verdicts: res.Report.Verdicts}
+	}
+	return res
+}
+
+// read calls line for every line that is not blank. Only the reading goroutine
+// touches totals.Events and totals.Blank, and Run reads them after it has ended.
+func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line func(number int, at int64, b []byte, err error) error) error {
+	r := bufio.NewReaderSize(in, 64<<10)
+	var at int64
+	for number := 1; ctx.Err() == nil; number++ {
+		b, n, err := readLine(r, limit)
+		at += n
+		var bad error
+		switch {
+		case errors.Is(err, errTooLong):
+			bad = eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("a line of %d bytes, want at most %d", n, limit))
+		case err != nil && !errors.Is(err, io.EOF):
+			return fmt.Errorf("read line %d: %w", number, err)
+		}
+		last := errors.Is(err, io.EOF)
+		switch {
+		case bad == nil && len(bytes.TrimSpace(b)) == 0:
+			if !last {
+				totals.Blank++
+			}
+		default:
+			totals.Events++
+			if err := line(number, at, b, bad); err != nil {
+				return err
+			}
+		}
+		if last {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+var errTooLong = errors.New("line too long")
+
+// readLine reads one line in a slice of its own, and gives the number of bytes
+// that it took from r. Of a line above the limit nothing is kept.
+func readLine(r *bufio.Reader, limit int) ([]byte, int64, error) {
+	var line []byte
+	var n int64
+	for {
+		part, err := r.ReadSlice('\n')
+		n += int64(len(part))
+		if n <= int64(limit) {
+			line = append(line, part...)
+		} else {
+			line = nil
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if n > int64(limit) && (err == nil || errors.Is(err, io.EOF)) {
+			return nil, n, errTooLong
+		}
+		return line, n, err
+	}
+}
