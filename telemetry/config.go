@@ -1,6 +1,14 @@
 package telemetry
 
-import "time"
+import (
+	"math"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+)
 
 // Config says where telemetry goes. The DD_* environment variables rule over
 // it, as everywhere else in Datadog's libraries.
@@ -16,5 +24,81 @@ type Config struct {
 	RequestMetrics bool          `yaml:"request_metrics"` // also llm.requests, llm.latency_ms and so on
 	MaxTagValues   int           `yaml:"max_tag_values"`  // distinct values of one tag key; more become "other"
 	Queue          int           `yaml:"queue"`           // reports that wait; more are dropped and counted
-	CloseTimeout   time.Duration `yaml:"close_timeout"`   // bound of Stop
+	CloseTimeout   time.Duration `yaml:"close_timeout"`   // bound of Close
 }
+
+// DefaultConfig gives the defaults: on, with the addresses that the DD_*
+// variables or a local agent give. MaxChildAge stays below the 15 minutes for
+// which Datadog searches live traces.
+func DefaultConfig() Config {
+	return Config{
+		Enabled:      true,
+		Service:      "evalworker",
+		MaxChildAge:  10 * time.Minute,
+		KeepFailures: 10,
+		MaxTagValues: 200,
+		Queue:        4096,
+		CloseTimeout: 5 * time.Second,
+	}
+}
+
+// Validate gives all faults of the configuration. Paths are relative to it.
+func (c Config) Validate() eval.Faults {
+	var fs eval.Faults
+	if c.AgentURL != "" {
+		u, err := url.Parse(c.AgentURL)
+		switch {
+		case err != nil:
+			fs.Add("agent_url", "not a URL", "write http://host:8126 or unix:///path/to/apm.socket")
+		case u.Scheme == "unix" && u.Path == "", (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
+			fs.Add("agent_url", "no host or path in "+quoted(c.AgentURL), "write http://host:8126 or unix:///path/to/apm.socket")
+		case u.Scheme != "unix" && u.Scheme != "http" && u.Scheme != "https":
+			fs.Add("agent_url", "scheme of "+quoted(c.AgentURL)+" is not known", "write http://host:8126 or unix:///path/to/apm.socket")
+		}
+	}
+	if c.DogStatsDURL != "" {
+		if _, ok := statsdAddress(c.DogStatsDURL); !ok {
+			fs.Add("dogstatsd_url", "no address in "+quoted(c.DogStatsDURL), "write host:8125 or unix:///path/to/dsd.socket")
+		}
+	}
+	if c.MaxChildAge < 0 {
+		fs.Add("max_child_age", "is negative", "write a duration such as 10m; 0 makes links only")
+	}
+	if c.KeepFailures < 0 || math.IsNaN(c.KeepFailures) || math.IsInf(c.KeepFailures, 0) {
+		fs.Add("keep_failures", "is no rate", "write failing traces a second, such as 10; 0 keeps none beyond sampling")
+	}
+	if c.MaxTagValues < 1 || c.MaxTagValues > 100_000 {
+		fs.Add("max_tag_values", "is out of range", "write a number from 1 to 100000")
+	}
+	if c.Queue < 1 || c.Queue > 1_000_000 {
+		fs.Add("queue", "is out of range", "write a number of reports from 1 to 1000000")
+	}
+	if c.CloseTimeout <= 0 {
+		fs.Add("close_timeout", "is not positive", "write a duration such as 5s")
+	}
+	return fs
+}
+
+// statsdAddress gives an address in the form that the DogStatsD client takes.
+// Beside its own forms it takes udp://host:port and a host without a port.
+func statsdAddress(s string) (string, bool) {
+	for _, scheme := range []string{"unix://", "unixgram://", "unixstream://"} {
+		if path, ok := strings.CutPrefix(s, scheme); ok {
+			return s, strings.HasPrefix(path, "/")
+		}
+	}
+	s = strings.TrimPrefix(s, "udp://")
+	if s == "" || strings.ContainsAny(s, "/@?#") {
+		return "", false
+	}
+	if host, port, err := net.SplitHostPort(s); err == nil {
+		return s, host != "" && port != ""
+	}
+	if strings.Count(s, ":") > 1 || strings.HasPrefix(s, "[") { // an IPv6 address without a port
+		s = strings.Trim(s, "[]")
+		return net.JoinHostPort(s, defaultStatsdPort), net.ParseIP(s) != nil
+	}
+	return net.JoinHostPort(s, defaultStatsdPort), !strings.Contains(s, ":")
+}
+
+func quoted(s string) string { return `"` + s + `"` }

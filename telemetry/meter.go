@@ -1,0 +1,167 @@
+package telemetry
+
+import (
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// statsdClient is what the meter uses of the DogStatsD client.
+type statsdClient interface {
+	Count(name string, value int64, tags []string, rate float64) error
+	Gauge(name string, value float64, tags []string, rate float64) error
+	Distribution(name string, value float64, tags []string, rate float64) error
+	Close() error
+}
+
+// meter sends the metrics of the table and nothing else. Its methods take the
+// values of a metric's own tags in the order of the table. They are safe for
+// concurrent use and do not block: the client aggregates and sends by itself.
+type meter struct {
+	out   statsdClient
+	env   string // for events that name no environment
+	drops *drops
+	// envTag says that the client adds env by itself; then the dimension is left
+	// out, or a metric would carry two.
+	envTag bool
+	guards map[string]*guard // by tag key; never changed
+	names  *guard            // score metrics, by evaluator
+
+	mu   sync.RWMutex
+	dims map[dims][]string // guarded by mu; tags, by the values as they came
+}
+
+// dims are an event's dimensions, in the order of [Dims].
+type dims [len(dimKeys)]string
+
+// maxDims bounds the remembered combinations of dimensions; when it is reached
+// they are forgotten, which costs time and nothing else.
+const maxDims = 4096
+
+func newMeter(out statsdClient, t target, maxValues int, d *drops, log *slog.Logger) *meter {
+	m := &meter{out: out, env: t.env, envTag: t.envTag, drops: d, guards: map[string]*guard{}, dims: map[dims][]string{}}
+	overflow := func(key string) {
+		log.Warn("metric tag has too many values: more become other", slog.String("tag", key), slog.Int("max", maxValues))
+	}
+	for _, metric := range Metrics() {
+		for _, key := range metric.Tags {
+			if m.guards[key] == nil {
+				m.guards[key] = newGuard(key, maxValues, cleanValue, overflow)
+			}
+		}
+	}
+	m.names = newGuard("metric", maxValues, cleanName, overflow)
+	return m
+}
+
+// dimsOf gives the tags of an event's dimensions. The caller must not change
+// them, only append to a copy.
+func (m *meter) dimsOf(e *eval.Event) []string {
+	key := dims{e.Environment, e.Feature, e.PromptName, e.PromptVersion, e.Model, e.Provider, e.TenantTier}
+	m.mu.RLock()
+	tags, ok := m.dims[key]
+	m.mu.RUnlock()
+	if ok {
+		return tags
+	}
+	tags = make([]string, 0, len(key))
+	for i, value := range key {
+		if dimKeys[i] == "env" {
+			if m.envTag {
+				continue
+			}
+			if value == "" {
+				value = m.env
+			}
+		}
+		if tag := m.guards[dimKeys[i]].tag(value); tag != "" {
+			tags = append(tags, tag)
+		}
+	}
+	tags = slices.Clip(tags)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.dims) >= maxDims {
+		clear(m.dims)
+	}
+	m.dims[key] = tags
+	return tags
+}
+
+func (m *meter) count(id countID, n int64, dims []string, values ...string) {
+	if n <= 0 {
+		return
+	}
+	var buf [tagRoom]string
+	// Errors are those of a closed client, and of one that is not there.
+	_ = m.out.Count(counts[id].Name, n, m.tags(buf[:0], &counts[id], dims, values), 1)
+}
+
+func (m *meter) gauge(id gaugeID, v float64, values ...string) {
+	if !m.finite(v) {
+		return
+	}
+	var buf [tagRoom]string
+	_ = m.out.Gauge(gauges[id].Name, v, m.tags(buf[:0], &gauges[id], nil, values), 1)
+}
+
+func (m *meter) distribution(id distributionID, v float64, dims []string, values ...string) {
+	if !m.finite(v) {
+		return
+	}
+	var buf [tagRoom]string
+	_ = m.out.Distribution(distributions[id].Name, v, m.tags(buf[:0], &distributions[id], dims, values), 1)
+}
+
+// score sends a score under the name of its evaluator.
+func (m *meter) score(evaluator string, v float64, dims []string) {
+	if evaluator == "" || !m.finite(v) {
+		return
+	}
+	_ = m.out.Distribution(scorePrefix+m.names.value(evaluator), v, dims, 1)
+}
+
+// tagRoom is enough for the longest list of tags, so that it lives on the stack.
+const tagRoom = len(dimKeys) + 4
+
+// tags appends the dimensions and the metric's own tags, in the order of the
+// table: the order is part of what DogStatsD takes for a time series.
+func (m *meter) tags(buf []string, metric *Metric, dims, values []string) []string {
+	keys := metric.Tags
+	if dims != nil {
+		buf = append(buf, dims...)
+		keys = keys[len(dimKeys):]
+	}
+	for i, key := range keys[:min(len(keys), len(values))] {
+		if tag := m.guards[key].tag(values[i]); tag != "" {
+			buf = append(buf, tag)
+		}
+	}
+	return buf
+}
+
+// finite refuses what no metric can mean. The agent would take it.
+func (m *meter) finite(v float64) bool {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		m.drops.add(SinkValues, "not_finite", 1)
+		return false
+	}
+	return true
+}
+
+// overflows gives the number of values that became "other", by tag key.
+func (m *meter) overflows() map[string]int64 {
+	out := map[string]int64{}
+	for key, g := range m.guards {
+		if n := g.overflew.Load(); n > 0 {
+			out[key] = n
+		}
+	}
+	if n := m.names.overflew.Load(); n > 0 {
+		out[m.names.key] = n
+	}
+	return out
+}

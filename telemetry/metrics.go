@@ -1,0 +1,136 @@
+package telemetry
+
+import "slices"
+
+// MetricType is how Datadog aggregates a metric.
+type MetricType string
+
+// The types of metric.
+const (
+	TypeCount        MetricType = "count"
+	TypeGauge        MetricType = "gauge"
+	TypeDistribution MetricType = "distribution"
+)
+
+// Metric describes one metric that the program sends.
+type Metric struct {
+	// Name as it is sent. In [ScoreMetric] the last part is the evaluator's name.
+	Name string
+	Type MetricType
+	Unit string // as Datadog names units; empty for a bare number
+	// Tags are the keys that the metric may carry, in the order in which they are
+	// sent. A tag whose value is not known is left out. Every metric also carries
+	// service and version, and env where DD_ENV is set.
+	Tags []string
+	Help string
+}
+
+// ScoreMetric is the name under which the table lists the scores of an
+// evaluator.
+const ScoreMetric = scorePrefix + "<name>"
+
+const scorePrefix = "llm.eval."
+
+// Dims gives the keys of the dimensions, in the order in which they are sent.
+func Dims() []string { return slices.Clone(dimKeys[:]) }
+
+var dimKeys = [...]string{"env", "feature", "prompt_name", "prompt_version", "model", "provider", "tenant_tier"}
+
+func dimsAnd(keys ...string) []string { return append(slices.Clone(dimKeys[:]), keys...) }
+
+// A metric can only be sent by one of these constants, and each table below is
+// indexed by them: what is not in a table cannot be sent, nor sent as another
+// type.
+type (
+	countID        int
+	gaugeID        int
+	distributionID int
+)
+
+const (
+	countEvaluations countID = iota
+	countWeighted
+	countJSONChecked
+	countJSONInvalid
+	countToolCalls
+	countToolFailures
+	countRequests
+	countRequestErrors
+	countInputTokens
+	countOutputTokens
+	countEvents
+	countLinks
+	countJudgeTokens
+	countJudgeErrors
+	countDropped
+	countCases
+)
+
+const (
+	gaugeLag gaugeID = iota
+	gaugeInflight
+	gaugeQueue
+)
+
+const (
+	distributionScore distributionID = iota
+	distributionTopScore
+	distributionHitCount
+	distributionLatency
+	distributionFirstToken
+	distributionCost
+	distributionEventAge
+	distributionJudgeLatency
+	distributionJudgeCost
+)
+
+var counts = [...]Metric{
+	countEvaluations: {"llm.eval.count", TypeCount, "", dimsAnd("eval", "outcome"), "Verdicts, by evaluator and outcome, as they were sampled."},
+	countWeighted: {"llm.eval.weighted", TypeCount, "", dimsAnd("eval", "outcome"),
+		"Verdicts, each counted 1/p times, where p is the probability with which it was sampled: an unbiased estimate for all traffic. 1/p is rounded up or down at random so that its mean is exact."},
+	countJSONChecked:   {"llm.json_checked", TypeCount, "", dimsAnd("schema"), "Outputs that were checked to be JSON."},
+	countJSONInvalid:   {"llm.json_invalid", TypeCount, "", dimsAnd("schema"), "Outputs that were not valid JSON as they stood."},
+	countToolCalls:     {"llm.tool_calls", TypeCount, "", dimsAnd("tool"), "Tool calls of evaluated events."},
+	countToolFailures:  {"llm.tool_failures", TypeCount, "", dimsAnd("tool"), "Tool calls of evaluated events whose status is neither success nor ok."},
+	countRequests:      {"llm.requests", TypeCount, "request", dimsAnd(), "Evaluated requests. Only with request_metrics."},
+	countRequestErrors: {"llm.errors", TypeCount, "error", dimsAnd(), "Evaluated requests with status error. Only with request_metrics."},
+	countInputTokens:   {"llm.input_tokens", TypeCount, "token", dimsAnd(), "Tokens of the prompts of evaluated requests. Only with request_metrics."},
+	countOutputTokens:  {"llm.output_tokens", TypeCount, "token", dimsAnd(), "Tokens of the answers of evaluated requests. Only with request_metrics."},
+	countEvents: {"evalworker.events", TypeCount, "event", []string{"outcome", "reason"},
+		"Events, by what became of them: sampled_out, evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered."},
+	countLinks: {"evalworker.links", TypeCount, "span", []string{"mode", "source"},
+		"eval.run spans, by their tie to the original span (child, link, none) and where its ids came from (headers, fields, none)."},
+	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
+	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed."},
+	countDropped: {"evalworker.dropped", TypeCount, "", []string{"sink", "reason"},
+		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces), and what other parts name."},
+	countCases: {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
+}
+
+var gauges = [...]Metric{
+	gaugeLag:      {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition."},
+	gaugeInflight: {"evalworker.inflight", TypeGauge, "event", nil, "Events at work."},
+	gaugeQueue:    {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
+}
+
+var distributions = [...]Metric{
+	distributionScore: {ScoreMetric, TypeDistribution, "fraction", dimsAnd(),
+		"Scores of an evaluator in [0,1], of decided verdicts only, as they were sampled. In <name>, what is no letter, digit, dot or underscore becomes an underscore; an evaluator named count or weighted gets the suffix _score."},
+	distributionTopScore:     {"llm.retrieval.top_score", TypeDistribution, "", dimsAnd("index"), "Score of the best hit of a retrieval."},
+	distributionHitCount:     {"llm.retrieval.hit_count", TypeDistribution, "", dimsAnd("index"), "Hits of a retrieval."},
+	distributionLatency:      {"llm.latency_ms", TypeDistribution, "millisecond", dimsAnd(), "Time to the whole answer. Only with request_metrics."},
+	distributionFirstToken:   {"llm.first_token_latency_ms", TypeDistribution, "millisecond", dimsAnd(), "Time to the first token. Only with request_metrics."},
+	distributionCost:         {"llm.estimated_cost_usd", TypeDistribution, "dollar", dimsAnd(), "Estimated cost of a request; its sum is the spend. Only with request_metrics."},
+	distributionEventAge:     {"evalworker.event_age_seconds", TypeDistribution, "second", nil, "Time from the end of the request to the end of its evaluation."},
+	distributionJudgeLatency: {"evalworker.judge.latency_ms", TypeDistribution, "millisecond", []string{"eval", "model"}, "Time of one model call of a judge."},
+	distributionJudgeCost:    {"evalworker.judge.cost_usd", TypeDistribution, "dollar", []string{"eval", "model"}, "Cost of one model call of a judge, when known; its sum is the spend."},
+}
+
+// Metrics gives the table of every metric that the program sends.
+func Metrics() []Metric {
+	all := slices.Concat(distributions[:], counts[:], gauges[:])
+	for i := range all {
+		all[i].Tags = slices.Clone(all[i].Tags)
+	}
+	return all
+}

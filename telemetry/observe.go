@@ -1,0 +1,173 @@
+package telemetry
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// discards reports whether there is nowhere to send anything.
+func (t *Telemetry) discards() bool { return t == nil || t.queue == nil }
+
+// Report counts an evaluated event and hands its report over to be sent. When
+// the queue is full, or Telemetry is closed, the report is dropped and counted;
+// the event is counted all the same. Nobody may change r afterwards.
+func (t *Telemetry) Report(r *eval.Report) {
+	if t.discards() {
+		return
+	}
+	t.events.evaluated.add(1)
+	t.intake.RLock()
+	defer t.intake.RUnlock()
+	if t.closed {
+		t.drops.add(SinkReports, "closed", 1)
+		return
+	}
+	select {
+	case t.queue <- r:
+	default:
+		t.drops.add(SinkReports, "queue_full", 1)
+	}
+}
+
+// SampledOut counts events that no evaluator wanted. It costs one atomic
+// addition.
+func (t *Telemetry) SampledOut(n int) {
+	if t.discards() {
+		return
+	}
+	t.events.sampledOut.add(n)
+}
+
+// DeadLettered counts an event that was put aside.
+func (t *Telemetry) DeadLettered(reason eval.Reason) {
+	if t.discards() {
+		return
+	}
+	t.events.deadLettered.add(1)
+	t.meter.count(countEvents, 1, nil, string(eval.DispositionDeadLettered), string(reason))
+}
+
+// Cases counts new failures of a report that were recorded as cases. They carry
+// the evaluator's name when it is known which they were: the only failure, or
+// all of them.
+func (t *Telemetry) Cases(r *eval.Report, n int) {
+	if t.discards() || n <= 0 {
+		return
+	}
+	var failures []string
+	for i := range r.Verdicts {
+		if r.Verdicts[i].Outcome == eval.OutcomeFail {
+			failures = append(failures, r.Verdicts[i].Eval)
+		}
+	}
+	switch len(failures) {
+	case 1:
+		t.meter.count(countCases, int64(n), nil, failures[0])
+	case n:
+		for _, name := range failures {
+			t.meter.count(countCases, 1, nil, name)
+		}
+	default:
+		t.meter.count(countCases, int64(n), nil, "several")
+	}
+}
+
+// Lag sets how many messages of a partition wait behind the committed offset.
+func (t *Telemetry) Lag(partition int, lag int64) {
+	if !t.discards() {
+		t.meter.gauge(gaugeLag, float64(lag), strconv.Itoa(partition))
+	}
+}
+
+// Inflight sets how many events are at work.
+func (t *Telemetry) Inflight(n int) {
+	if !t.discards() {
+		t.inflight.Store(int64(n))
+	}
+}
+
+// Dropped counts what a part could not deliver: a sink and a reason out of a
+// small set.
+func (t *Telemetry) Dropped(sink, reason string, n int) {
+	if !t.discards() {
+		t.drops.add(sink, reason, int64(n))
+	}
+}
+
+// JudgeCall is one call of a model by a judge.
+type JudgeCall struct {
+	Eval         string // evaluator
+	Model        string
+	Latency      time.Duration
+	InputTokens  int64
+	OutputTokens int64
+	CostNanoUSD  int64 // billionths of a US dollar; counts only when CostKnown
+	CostKnown    bool
+	Reason       eval.Reason // empty for a call that succeeded
+}
+
+// JudgeCall records one call of a model. Reports are not counted again: a
+// verdict's usage is the sum of such calls.
+func (t *Telemetry) JudgeCall(c JudgeCall) {
+	if t.discards() {
+		return
+	}
+	t.meter.distribution(distributionJudgeLatency, float64(c.Latency)/float64(time.Millisecond), nil, c.Eval, c.Model)
+	t.meter.count(countJudgeTokens, c.InputTokens, nil, c.Eval, c.Model, "input")
+	t.meter.count(countJudgeTokens, c.OutputTokens, nil, c.Eval, c.Model, "output")
+	if c.CostKnown {
+		t.meter.distribution(distributionJudgeCost, float64(c.CostNanoUSD)/1e9, nil, c.Eval, c.Model)
+	}
+	if c.Reason != "" {
+		t.meter.count(countJudgeErrors, 1, nil, c.Eval, c.Model, string(c.Reason))
+	}
+}
+
+// Stats says how telemetry itself fares.
+func (t *Telemetry) Stats() Stats {
+	if t.discards() {
+		return Stats{}
+	}
+	return Stats{
+		Enabled: true, Queued: len(t.queue), QueueCapacity: cap(t.queue),
+		Events: t.events.totals(), Drops: t.drops.snapshot(), TagOverflow: t.meter.overflows(),
+	}
+}
+
+// tally counts events by what became of them.
+type tally struct{ evaluated, sampledOut, deadLettered counter }
+
+// counter has a total, and the part of it that has been sent.
+type counter struct {
+	total atomic.Int64
+	sent  int64 // queue goroutine only
+}
+
+func (c *counter) add(n int) { c.total.Add(int64(n)) }
+
+func (c *counter) unsent() int64 {
+	total := c.total.Load()
+	n := total - c.sent
+	c.sent = total
+	return n
+}
+
+// unsent gives what was counted since the last call. Dead letters are missing:
+// they are rare and are sent at once, with their reason.
+func (t *tally) unsent() map[eval.Disposition]int64 {
+	return map[eval.Disposition]int64{
+		eval.DispositionEvaluated:  t.evaluated.unsent(),
+		eval.DispositionSampledOut: t.sampledOut.unsent(),
+	}
+}
+
+func (t *tally) totals() map[eval.Disposition]int64 {
+	return map[eval.Disposition]int64{
+		eval.DispositionEvaluated:    t.evaluated.total.Load(),
+		eval.DispositionSampledOut:   t.sampledOut.total.Load(),
+		eval.DispositionDeadLettered: t.deadLettered.total.Load(),
+	}
+}

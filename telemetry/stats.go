@@ -1,0 +1,111 @@
+package telemetry
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Sinks of what this package drops. Other parts name their own.
+const (
+	SinkReports   = "reports"   // reports that found the queue full, or came after Close
+	SinkTraces    = "traces"    // traces that the agent did not take
+	SinkDogStatsD = "dogstatsd" // metrics and payloads that the agent did not take
+	SinkValues    = "values"    // measures that are no finite number, or no probability
+)
+
+// Stats says how telemetry itself fares, for a status page. Counts are since
+// the start.
+type Stats struct {
+	Enabled       bool                       `json:"enabled"`
+	Queued        int                        `json:"queued"`
+	QueueCapacity int                        `json:"queue_capacity"`
+	Events        map[eval.Disposition]int64 `json:"events"`
+	Drops         []Drop                     `json:"drops"`
+	// TagOverflow counts the values that became "other", by tag key.
+	TagOverflow map[string]int64 `json:"tag_overflow,omitempty"`
+}
+
+// Drop counts what one sink lost for one reason.
+type Drop struct {
+	Sink   string `json:"sink"`
+	Reason string `json:"reason"`
+	Count  int64  `json:"count"`
+}
+
+// Dropped gives the number of losses of a sink, for all reasons.
+func (s Stats) Dropped(sink string) int64 {
+	var n int64
+	for _, d := range s.Drops {
+		if d.Sink == sink {
+			n += d.Count
+		}
+	}
+	return n
+}
+
+// drops counts losses. They are counted here first and sent from time to time,
+// because the sink that loses may be the one that would send the count.
+type drops struct {
+	mu  sync.Mutex
+	all map[dropKey]*dropCount // guarded by mu
+}
+
+type dropKey struct{ sink, reason string }
+
+type dropCount struct{ total, sent int64 }
+
+// maxDropKeys bounds the counters; more share one.
+const maxDropKeys = 256
+
+func (d *drops) add(sink, reason string, n int64) {
+	if n <= 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.all == nil {
+		d.all = map[dropKey]*dropCount{}
+	}
+	key := dropKey{sink, reason}
+	c := d.all[key]
+	if c == nil {
+		if len(d.all) >= maxDropKeys {
+			key = dropKey{overflowValue, overflowValue}
+		}
+		if c = d.all[key]; c == nil {
+			c = &dropCount{}
+			d.all[key] = c
+		}
+	}
+	c.total += n
+}
+
+// unsent gives what was lost since the last call.
+func (d *drops) unsent() []Drop {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []Drop
+	for key, c := range d.all {
+		if c.total > c.sent {
+			out = append(out, Drop{key.sink, key.reason, c.total - c.sent})
+			c.sent = c.total
+		}
+	}
+	return out
+}
+
+func (d *drops) snapshot() []Drop {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]Drop, 0, len(d.all))
+	for key, c := range d.all {
+		out = append(out, Drop{key.sink, key.reason, c.total})
+	}
+	slices.SortFunc(out, func(a, b Drop) int {
+		return cmp.Or(cmp.Compare(a.Sink, b.Sink), cmp.Compare(a.Reason, b.Reason))
+	})
+	return out
+}
