@@ -1,0 +1,81 @@
+package strictyaml
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Document is a file that was read, for as long as faults in it may be found.
+type Document struct {
+	file   string
+	lines  [][]rune
+	root   *node           // nil when the file is empty or unreadable
+	broken map[string]bool // paths whose value could not be read
+}
+
+// Decode reads one YAML document into v, a pointer to a struct whose defaults
+// are set: what the document does not say stays as it is. Keys are the names in
+// the yaml tags, else the lower-case field names. An entry that a map in v holds
+// already is the default of the entry with that key; a list replaces its
+// default whole.
+//
+// The faults are all that there are, in the order of the file, each with its
+// place; a value with a fault keeps its default. The document is never nil.
+func Decode(file string, data []byte, v any) (*Document, eval.Faults) {
+	var faults eval.Faults
+	d := &Document{file: file, broken: map[string]bool{}}
+	text := clean(data)
+	d.root = parse(text, &faults)
+	for line := range strings.SplitSeq(text, "\n") {
+		d.lines = append(d.lines, []rune(line))
+	}
+	dec := decoder{doc: d, faults: &faults}
+	unreadable := d.root == nil && len(faults) > 0
+	if d.root != nil && d.root.kind != kindNull {
+		before := len(faults)
+		dec.value(d.root, reflect.ValueOf(v).Elem(), "")
+		unreadable = d.root.kind != kindMap && len(faults) > before
+	}
+	for i := range faults {
+		faults[i].File = file
+		d.broken[faults[i].Path] = true
+	}
+	d.broken[""] = unreadable
+	slices.SortStableFunc(faults, byPlace)
+	return d, faults
+}
+
+// byPlace orders the faults of one file as they stand in it.
+func byPlace(a, b eval.Fault) int {
+	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+}
+
+// Has reports whether the document sets the value at path, such as
+// sampling.rules[0].rate.
+func (d *Document) Has(path string) bool {
+	_, exact := d.find(path)
+	return exact
+}
+
+// Broken reports whether the value at path, or one that holds it, could not be
+// read; at the empty path, whether nothing could. A fault that a later check
+// finds there is only an echo.
+func (d *Document) Broken(path string) bool {
+	if d.broken[""] {
+		return true
+	}
+	for p := path; ; {
+		if d.broken[p] {
+			return true
+		}
+		i := strings.LastIndexAny(p, ".[")
+		if i < 0 {
+			return false
+		}
+		p = p[:i]
+	}
+}
