@@ -1,5 +1,14 @@
 package sampler
 
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
 // Config is the sampling policy as a person writes it.
 type Config struct {
 	// DefaultRate is the probability for a judge that no rule and no rate of its
@@ -8,18 +17,20 @@ type Config struct {
 	// Salt makes decisions independent of other samplers that hash the same trace
 	// ids. All workers of a group must share it. Defaults to "evalworker".
 	Salt string `yaml:"salt"`
-	// Rules raise the probability for events that match.
+	// Rules set the probability for events that match.
 	Rules []Rule `yaml:"rules"`
 }
 
-// Rule raises the probability of evaluators for events that match a condition.
+// Rule sets the probability of evaluators for events that match a condition. Of
+// several rules that match, the one with the largest rate counts, and of equal
+// ones the first.
 type Rule struct {
-	// Name appears on every score that the rule chose.
+	// Name appears on every score that the rule chose. Required and unique.
 	Name string `yaml:"name"`
 	// When is an expression over the envelope's fields, such as
 	// user_rating == "down" || status == "error". Empty matches every event.
 	When string `yaml:"when"`
-	// Rate is the probability, in [0,1].
+	// Rate is the probability: 0, or from 1e-9 to 1.
 	Rate float64 `yaml:"rate"`
 	// Evaluators names those that the rule is about. Empty means all.
 	Evaluators []string `yaml:"evaluators"`
@@ -34,4 +45,77 @@ type Evaluator struct {
 	Rate *float64
 	// When limits the evaluator to matching events. Empty: all.
 	When string
+}
+
+// What Pick.Rule says where no rule of the policy set the probability. A rule
+// cannot have one of these names.
+const (
+	ruleEvaluator = "evaluator"
+	ruleDefault   = "default"
+	ruleFeedback  = "feedback"
+)
+
+const (
+	// minRate is the smallest rate above zero. One event in a billion already
+	// weighs more than all the others of a window together, and a much smaller
+	// rate could not be told from zero in 56 bits.
+	minRate = 1e-9
+	// maxRuleName bounds a rule's name, which becomes the tag of a span.
+	maxRuleName = 64
+)
+
+// DefaultConfig gives a policy without rules: validators always, judges on 5 %.
+func DefaultConfig() Config {
+	return Config{DefaultRate: 0.05, Salt: "evalworker"}
+}
+
+// Validate gives the faults that can be found without knowing the evaluators:
+// rates, names and conditions. See [New] for the position of a condition's
+// fault.
+func (c Config) Validate() eval.Faults {
+	_, faults := c.compile()
+	return faults
+}
+
+// compile checks the policy and compiles its conditions. The conditions are
+// complete only when there is no fault.
+func (c Config) compile() ([]*condition, eval.Faults) {
+	var faults eval.Faults
+	checkRate(&faults, "default_rate", c.DefaultRate)
+	conditions := make([]*condition, len(c.Rules))
+	first := make(map[string]int, len(c.Rules))
+	for i, r := range c.Rules {
+		path := fmt.Sprintf("rules[%d]", i)
+		checkRuleName(&faults, path+".name", r.Name)
+		if j, ok := first[r.Name]; !ok {
+			first[r.Name] = i
+		} else if r.Name != "" {
+			faults.Add(path+".name", fmt.Sprintf("%q is already the name of rules[%d]", r.Name, j), "want a name of its own: scores carry it")
+		}
+		checkRate(&faults, path+".rate", r.Rate)
+		var bad eval.Faults
+		conditions[i], bad = compileCondition(r.When)
+		faults.Under(path+".when", bad)
+	}
+	return conditions, faults
+}
+
+func checkRate(faults *eval.Faults, path string, rate float64) {
+	if rate == 0 || rate >= minRate && rate <= 1 { // NaN fails both
+		return
+	}
+	faults.Add(path, strconv.FormatFloat(rate, 'g', -1, 64)+" is out of range", "want 0, or a probability from 1e-9 to 1, such as 0.05 for 5 %")
+}
+
+func checkRuleName(faults *eval.Faults, path, name string) {
+	switch {
+	case name == "":
+		faults.Add(path, "missing", "want a name: scores that the rule chose carry it")
+	case name == ruleEvaluator || name == ruleDefault || name == ruleFeedback:
+		faults.Add(path, fmt.Sprintf("%q is what scores carry that no rule chose", name), "want another name")
+	case len(name) > maxRuleName:
+		faults.Add(path, fmt.Sprintf("%d bytes long", len(name)), fmt.Sprintf("want at most %d", maxRuleName))
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		faults.Add(path, "has a character that cannot be printed", "want plain text on one line")
+	}
 }

@@ -1,0 +1,110 @@
+package sampler
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Bounds of one condition. Both are far above what a person writes by hand.
+const (
+	maxConditionBytes = 4096
+	maxConditionNodes = 512
+)
+
+// condition is a compiled expression. It is immutable.
+type condition struct {
+	program *vm.Program
+	reads   fieldSet
+}
+
+// compileCondition compiles a condition, or gives nil for an empty one, which
+// is true of every event. Faults have no path; line and column are counted from
+// 1 within text, columns in characters.
+func compileCondition(text string) (*condition, eval.Faults) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	if len(text) > maxConditionBytes {
+		return nil, eval.Faults{{Problem: "longer than 4096 bytes", Expected: "split it into several rules"}}
+	}
+	limits := conf.CreateNew()
+	limits.MaxNodes = maxConditionNodes
+	tree, err := parser.ParseWithConfig(text, limits)
+	if err != nil {
+		return nil, eval.Faults{faultOf(err)}
+	}
+	g := grammar{text: text}
+	g.check(tree.Node)
+	if len(g.faults) > 0 {
+		return nil, g.faults
+	}
+	options := []expr.Option{expr.Env(eval.Dims{}), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins()}
+	for _, name := range functions {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	program, err := expr.Compile(text, options...)
+	if err != nil {
+		return nil, eval.Faults{faultOf(err)}
+	}
+	return &condition{program: program, reads: g.reads}, nil
+}
+
+// match evaluates the condition. The grammar admits only expressions that are
+// defined for all strings, so there is no error; should the vm know better, the
+// error is handed on for the caller to decide.
+func (c *condition) match(m *vm.VM, d *eval.Dims) (bool, error) {
+	if c == nil {
+		return true, nil
+	}
+	v, err := m.Run(c.program, d)
+	if err != nil {
+		return false, err
+	}
+	ok, isBool := v.(bool)
+	if !isBool {
+		return false, errors.New("condition is not boolean")
+	}
+	return ok, nil
+}
+
+// fields gives the fields that the condition reads.
+func (c *condition) fields() fieldSet {
+	if c == nil {
+		return 0
+	}
+	return c.reads
+}
+
+// faultOf makes a fault of an error of the parser, the type checker or the
+// compiler.
+func faultOf(err error) eval.Fault {
+	const hint = `want a condition such as status == "error" or feature in ["search", "chat"]`
+	var at *file.Error
+	if !errors.As(err, &at) {
+		return eval.Fault{Problem: err.Error(), Expected: hint}
+	}
+	return eval.Fault{Line: max(at.Line, 1), Column: at.Column + 1, Problem: at.Message, Expected: hint}
+}
+
+// position gives line and column, both from 1, of the character at offset.
+func position(text string, offset int) (line, column int) {
+	line, column = 1, 1
+	for i, r := range []rune(text) {
+		if i == offset {
+			break
+		}
+		column++
+		if r == '\n' {
+			line, column = line+1, 1
+		}
+	}
+	return line, column
+}

@@ -1,0 +1,144 @@
+package sampler
+
+import (
+	"github.com/evalworker/evalworker/eval"
+)
+
+// found are the headers that a decision needs. The dims are kept as places in
+// the list of headers, counted from 1, because there are many of them and most
+// policies read few.
+type found struct {
+	kind, request             []byte
+	parent, dd, trace, states []byte
+	dims                      [numFields]int32
+}
+
+// DecideHeaders gives the plan for a message from its headers alone, as
+// [eval.Event.Headers] writes them; it equals the plan that Decide gives for the
+// decoded body. It reports false when the body has to be decoded: the headers
+// carry no envelope, or an event of a kind that is not known here. It keeps no
+// part of the headers, and allocates nothing when no evaluator wants the event.
+func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
+	var in found
+	in.scan(hs, s.always == nil)
+	if len(in.request) == 0 {
+		return eval.Plan{}, false
+	}
+	switch eval.Kind(in.kind) {
+	case eval.KindRequestCompleted:
+	case eval.KindUserFeedback:
+		return s.feedback(upstream(in.states)), true
+	default:
+		return eval.Plan{}, false
+	}
+	r := s.always
+	if r == nil {
+		r = s.ratesIn(hs, &in.dims)
+	}
+	if r.ceiling == 0 {
+		return eval.Plan{Revision: s.revision}, true
+	}
+	var n uint64
+	if lo := lowTrace(in.parent, in.dd, in.trace); lo != 0 {
+		n = s.hash.ofTrace(lo)
+	} else {
+		n = ofRequest(&s.hash, in.request)
+	}
+	if n >= r.ceiling {
+		return eval.Plan{Revision: s.revision}, true
+	}
+	return s.plan(r, n, upstream(in.states)), true
+}
+
+// scan finds the headers. Of several with one key the last counts, as it does in
+// eval.EnvelopeFromHeaders.
+func (in *found) scan(hs []eval.Header, dims bool) {
+	for i := range hs {
+		h := &hs[i]
+		switch h.Key {
+		case eval.HeaderEvent:
+			in.kind = h.Value
+		case eval.HeaderRequestID:
+			in.request = h.Value
+		case eval.HeaderTraceparent:
+			in.parent = h.Value
+		case eval.HeaderDDTraceID:
+			in.dd = h.Value
+		case eval.HeaderTraceID:
+			in.trace = h.Value
+		case eval.HeaderTracestate:
+			in.states = h.Value
+		default:
+			if !dims {
+				continue
+			}
+			if f, ok := fieldOf(h.Key); ok {
+				in.dims[f] = int32(i) + 1 //nolint:gosec // no message has 2^31 headers
+			}
+		}
+	}
+}
+
+// fieldOf is fieldNamed as a switch: it runs for every header.
+func fieldOf(key string) (field, bool) {
+	switch key {
+	case eval.HeaderEnvironment:
+		return 0, true
+	case eval.HeaderFeature:
+		return 1, true
+	case eval.HeaderPromptName:
+		return 2, true
+	case eval.HeaderPromptVer:
+		return 3, true
+	case eval.HeaderProvider:
+		return 4, true
+	case eval.HeaderModel:
+		return 5, true
+	case eval.HeaderStatus:
+		return 6, true
+	case eval.HeaderFinishReason:
+		return 7, true
+	case eval.HeaderTenantTier:
+		return 8, true
+	case eval.HeaderUserRating:
+		return 9, true
+	case eval.HeaderOutputSchema:
+		return 10, true
+	}
+	return 0, false
+}
+
+// ratesIn is ratesOf for headers.
+func (s *Sampler) ratesIn(hs []eval.Header, dims *[numFields]int32) *rates {
+	var buf [maxKey]byte
+	key, ok := buf[:0], true
+	for f, at := range dims {
+		if !s.policy.reads.has(field(f)) || !ok { //nolint:gosec // below numFields
+			continue
+		}
+		var v []byte
+		if at > 0 {
+			v = hs[at-1].Value
+		}
+		key, ok = appendKey(key, v)
+	}
+	if !ok {
+		return s.policy.resolve(dimsIn(hs, dims))
+	}
+	r, h := s.table.find(key)
+	if r == nil {
+		r = s.policy.resolve(dimsIn(hs, dims))
+		s.table.put(key, h, r)
+	}
+	return r
+}
+
+func dimsIn(hs []eval.Header, dims *[numFields]int32) *eval.Dims {
+	d := new(eval.Dims)
+	for f, p := range dimsOf(d) {
+		if at := dims[f]; at > 0 {
+			*p = string(hs[at-1].Value)
+		}
+	}
+	return d
+}

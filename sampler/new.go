@@ -1,0 +1,125 @@
+package sampler
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// New makes a sampler for a policy and the evaluators in the order in which they
+// are configured; a pick names its evaluator by the index in evs.
+//
+// An error is of type [eval.Faults] and holds all faults at once. Paths are
+// relative to the policy ("rules[2].when") or begin with "evaluators"
+// ("evaluators[1].rate"). A fault in a condition has Line and Column relative to
+// the text of the condition, both counted from 1 and columns in characters;
+// whoever knows where the text stands in a file adds that position.
+func New(cfg Config, evs []Evaluator) (*Sampler, error) {
+	conditions, faults := cfg.compile()
+	s := &Sampler{hash: newHasher(cfg.Salt)}
+	p := &s.policy
+	names := make([]string, len(evs))
+	for i, e := range evs {
+		path := fmt.Sprintf("evaluators[%d]", i)
+		checkEvaluatorName(&faults, path+".name", e.Name, names[:i])
+		names[i] = e.Name
+		compiled := evaluator{name: e.Name, rate: 1, rule: ruleDefault}
+		switch {
+		case e.Rate != nil:
+			checkRate(&faults, path+".rate", *e.Rate)
+			compiled.rate, compiled.rule = *e.Rate, ruleEvaluator
+		case e.Judge:
+			compiled.rate = cfg.DefaultRate
+		}
+		var bad eval.Faults
+		compiled.when, bad = compileCondition(e.When)
+		faults.Under(path+".when", bad)
+		p.evaluators = append(p.evaluators, compiled)
+	}
+	for i, r := range cfg.Rules {
+		about := aboutWhom(&faults, fmt.Sprintf("rules[%d].evaluators", i), r.Evaluators, names)
+		p.rules = append(p.rules, rule{name: r.Name, when: conditions[i], rate: r.Rate, about: about})
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	for i := range p.rules {
+		p.reads |= p.rules[i].when.fields()
+	}
+	for i := range p.evaluators {
+		p.reads |= p.evaluators[i].when.fields()
+	}
+	if p.reads == 0 {
+		s.always = p.resolve(new(eval.Dims))
+	} else {
+		s.table = new(table)
+	}
+	var err error
+	s.revision, err = revision(cfg, evs)
+	return s, err
+}
+
+func checkEvaluatorName(faults *eval.Faults, path, name string, before []string) {
+	switch i := slices.Index(before, name); {
+	case name == "":
+		faults.Add(path, "missing", "want a name")
+	case name == eval.FeedbackEvaluator:
+		faults.Add(path, fmt.Sprintf("%q is the name under which users' ratings are reported", name), "want another name")
+	case i >= 0:
+		faults.Add(path, fmt.Sprintf("%q is already the name of evaluators[%d]", name, i), "want a name of its own")
+	}
+}
+
+// aboutWhom gives, by evaluator, whether a rule is about it.
+func aboutWhom(faults *eval.Faults, path string, about, names []string) []bool {
+	out := make([]bool, len(names))
+	for i := range out {
+		out[i] = len(about) == 0
+	}
+	for i, name := range about {
+		if at := slices.Index(names, name); at >= 0 {
+			out[at] = true
+			continue
+		}
+		expected := "want one of " + strings.Join(names, ", ")
+		if near, ok := nearest(name, names); ok {
+			expected = fmt.Sprintf("did you mean %q?", near)
+		} else if len(names) == 0 {
+			expected = "no evaluator is configured"
+		}
+		faults.Add(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("unknown evaluator %q", name), expected)
+	}
+	return out
+}
+
+// revision hashes a canonical form of the policy. Whatever could change a plan
+// is in it, the version of the decision procedure included; what cannot (spaces
+// around a condition, the order of a rule's evaluators) is not.
+func revision(cfg Config, evs []Evaluator) (string, error) {
+	canonical := struct {
+		Procedure  int
+		Policy     Config
+		Evaluators []Evaluator
+	}{1, cfg, slices.Concat([]Evaluator{}, evs)}
+	canonical.Policy.Rules = slices.Concat([]Rule{}, cfg.Rules)
+	for i := range canonical.Policy.Rules {
+		r := &canonical.Policy.Rules[i]
+		r.When = strings.TrimSpace(r.When)
+		r.Evaluators = slices.Compact(slices.Sorted(slices.Values(r.Evaluators)))
+	}
+	for i := range canonical.Evaluators {
+		e := &canonical.Evaluators[i]
+		e.When = strings.TrimSpace(e.When)
+	}
+	b, err := json.Marshal(canonical)
+	if err != nil {
+		return "", fmt.Errorf("sampler: hash policy: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:6]), nil
+}

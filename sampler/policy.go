@@ -1,0 +1,96 @@
+package sampler
+
+import (
+	"sync"
+
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// rates are what the policy says about all events with the same envelope. They
+// are immutable.
+type rates struct {
+	// ceiling is the largest threshold: an event with R at or above it is wanted
+	// by nobody.
+	ceiling uint64
+	wanted  []wanted // evaluators with a rate above zero, in their order
+}
+
+// wanted is an evaluator that may run.
+type wanted struct {
+	evaluator int
+	name      string
+	threshold uint64
+	rate      float64
+	rule      string
+}
+
+// policy holds the compiled rules and evaluators.
+type policy struct {
+	rules      []rule
+	evaluators []evaluator
+	reads      fieldSet // what the conditions read, all taken together
+	vms        sync.Pool
+}
+
+type rule struct {
+	name  string
+	when  *condition
+	rate  float64
+	about []bool // by evaluator
+}
+
+type evaluator struct {
+	name string
+	when *condition
+	rate float64
+	rule string // what to say when no rule matches: "evaluator" or "default"
+}
+
+// resolve evaluates all conditions on an envelope.
+func (p *policy) resolve(d *eval.Dims) *rates {
+	m, _ := p.vms.Get().(*vm.VM)
+	if m == nil {
+		m = new(vm.VM)
+	}
+	defer p.vms.Put(m)
+	// A condition cannot fail. If one did, the event would be evaluated: too much
+	// is seen on the bill, too little by nobody.
+	matches := func(c *condition) bool {
+		ok, err := c.match(m, d)
+		return ok || err != nil
+	}
+	matched := make([]bool, len(p.rules))
+	for i := range p.rules {
+		matched[i] = matches(p.rules[i].when)
+	}
+	out := new(rates)
+	for i := range p.evaluators {
+		e := &p.evaluators[i]
+		rate, name := e.rate, e.rule
+		if best := p.best(i, matched); best != nil {
+			rate, name = best.rate, best.name
+		}
+		if rate <= 0 || !matches(e.when) {
+			continue
+		}
+		w := wanted{evaluator: i, name: e.name, threshold: threshold(rate), rate: rate, rule: name}
+		out.wanted = append(out.wanted, w)
+		out.ceiling = max(out.ceiling, w.threshold)
+	}
+	return out
+}
+
+// best gives the rule with the largest rate among those that matched and are
+// about the evaluator, the first of equals; nil when there is none.
+func (p *policy) best(evaluator int, matched []bool) *rule {
+	var best *rule
+	for i := range p.rules {
+		r := &p.rules[i]
+		if matched[i] && r.about[evaluator] && (best == nil || r.rate > best.rate) {
+			best = r
+		}
+	}
+	return best
+}

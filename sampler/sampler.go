@@ -1,0 +1,86 @@
+package sampler
+
+import (
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Sampler decides for events under one policy. It is immutable but for a cache,
+// and safe for concurrent use. A changed policy is a new Sampler.
+type Sampler struct {
+	policy   policy
+	hash     hasher
+	revision string
+	// always holds the rates when no condition reads a field; else nil.
+	always *rates
+	table  *table // nil when always is set
+}
+
+// Decide gives the plan for an event whose body was decoded. It never changes
+// env and keeps no part of it.
+//
+// A feedback event needs no evaluator: its plan is one pick with the name
+// [eval.FeedbackEvaluator] and the index -1, always.
+func (s *Sampler) Decide(env *eval.Envelope) eval.Plan {
+	if env.Kind == eval.KindUserFeedback {
+		return s.feedback(upstream(env.Tracestate))
+	}
+	r := s.always
+	if r == nil {
+		r = s.ratesOf(&env.Dims)
+	}
+	if r.ceiling == 0 {
+		return eval.Plan{Revision: s.revision}
+	}
+	var n uint64
+	if env.Trace.Lo != 0 {
+		n = s.hash.ofTrace(env.Trace.Lo)
+	} else {
+		n = ofRequest(&s.hash, env.RequestID)
+	}
+	if n >= r.ceiling {
+		return eval.Plan{Revision: s.revision}
+	}
+	return s.plan(r, n, upstream(env.Tracestate))
+}
+
+// Revision identifies the policy, evaluators included: equal configurations
+// have equal revisions, and a change of anything that could change a plan gives
+// another one. It is twelve hexadecimal digits.
+func (s *Sampler) Revision() string { return s.revision }
+
+// plan picks the evaluators whose threshold is above n.
+func (s *Sampler) plan(r *rates, n uint64, upstream float64) eval.Plan {
+	picks := make([]eval.Pick, 0, len(r.wanted))
+	for i := range r.wanted {
+		if w := &r.wanted[i]; n < w.threshold {
+			picks = append(picks, eval.Pick{Evaluator: w.evaluator, Name: w.name, Probability: w.rate * upstream, Rule: w.rule})
+		}
+	}
+	return eval.Plan{Revision: s.revision, Picks: picks}
+}
+
+func (s *Sampler) feedback(upstream float64) eval.Plan {
+	return eval.Plan{Revision: s.revision, Picks: []eval.Pick{
+		{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: upstream, Rule: ruleFeedback},
+	}}
+}
+
+// ratesOf looks the envelope up, or evaluates the conditions on it.
+func (s *Sampler) ratesOf(d *eval.Dims) *rates {
+	var buf [maxKey]byte
+	key, ok := buf[:0], true
+	for f, v := range dimsOf(d) {
+		if s.policy.reads.has(field(f)) && ok { //nolint:gosec // below numFields
+			key, ok = appendKey(key, *v)
+		}
+	}
+	if !ok {
+		return s.policy.resolve(d)
+	}
+	r, h := s.table.find(key)
+	if r == nil {
+		r = s.policy.resolve(d)
+		s.table.put(key, h, r)
+	}
+	return r
+}
