@@ -1,0 +1,96 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+const (
+	loadAttempts = 5
+	loadRetry    = 100 * time.Millisecond
+)
+
+// adopt takes over the partitions that the generation assigned. One that was
+// here before goes on in place where nobody has moved it: its handlers run on
+// and nothing is fetched twice. Any other starts at its stored offset, less the
+// runs that its metadata tells to be finished. The handlers of partitions that
+// are here no more are cancelled, because others do their work now.
+func (s *session) adopt(gctx context.Context) {
+	c := s.c
+	assigned := s.gen.Assignments[c.cfg.Topic]
+	ids := make([]int, len(assigned))
+	for i, a := range assigned {
+		ids[i] = a.ID
+	}
+	slices.Sort(ids)
+	known := s.load(gctx, ids)
+
+	held := make(map[int]*partition, len(ids))
+	var kept []int
+	for _, a := range assigned {
+		from, ok := known[a.ID]
+		if !ok { // what the join has seen, without its metadata, which only costs repeated work
+			from = stored{offset: max(a.Offset, unplaced)}
+		}
+		p := c.partitions[a.ID]
+		if p != nil && s.goesOn(p, from.offset) {
+			kept = append(kept, a.ID)
+		} else {
+			p = newPartition(s.app, a.ID, from.offset)
+		}
+		runs, err := decodeRuns(from.offset, from.metadata)
+		if err != nil {
+			c.log.Warn("commit metadata not used; some work may be repeated", keyPartition, a.ID, keyError, err)
+		}
+		p.tracker.restore(runs)
+		held[a.ID] = p
+		s.parts = append(s.parts, p)
+	}
+	for id, p := range c.partitions {
+		if held[id] != p {
+			p.cancel(errPartitionLost)
+		}
+	}
+	c.mu.Lock()
+	c.partitions, c.joined, c.generation = held, true, s.gen.ID
+	c.mu.Unlock()
+	c.balancer.own(s.gen.ID, ids)
+	c.gate.pass() // the outage, if there was one, was somebody else's or is over
+	slices.Sort(kept)
+	c.log.Info("partitions assigned", keyGeneration, s.gen.ID, keyMember, s.gen.MemberID, keyPartitions, ids, "kept", kept)
+}
+
+// goesOn says whether a partition that was here before goes on in place.
+func (s *session) goesOn(p *partition, offset int64) bool {
+	if s.c.sawTopicGone && offset == unplaced {
+		return false // a new topic under the old name
+	}
+	return p.work.Err() == nil && p.tracker.resume(offset)
+}
+
+// load reads the stored offsets with their metadata. It tries again because the
+// first request after a broker came back meets a dead connection. Without an
+// answer only the metadata is missing, which costs repeated work.
+func (s *session) load(gctx context.Context, ids []int) map[int]stored {
+	if len(ids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(gctx, requestTimeout)
+	defer cancel()
+	var failed error
+	for range loadAttempts {
+		known, err := s.c.fetchOffsets(ctx, ids)
+		if err == nil {
+			return known
+		}
+		failed = err
+		if err := pause(ctx, loadRetry); err != nil {
+			failed = errors.Join(failed, err)
+			break
+		}
+	}
+	s.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, s.gen.ID, keyError, failed)
+	return nil
+}

@@ -1,0 +1,136 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// membership is on whose behalf a commit is made. The coordinator refuses that
+// of a member of an earlier generation; it would take any commit that names no
+// member, also from one that has lost the partition.
+type membership struct {
+	generation int
+	member     string
+}
+
+// memberless commits for a group that has no members.
+var memberless = membership{generation: -1}
+
+// What a failed commit means for the generation.
+var (
+	errStale     = errors.New("the generation is over")
+	errTopicGone = errors.New("the topic is gone")
+)
+
+// commit tells the broker what has been finished since the last commit, in one
+// request for all partitions: a request costs the same for one as for many. It
+// is called by one goroutine at a time.
+//
+// What the broker does not accept is told again the next time. errStale and
+// errTopicGone say that there is no use in that.
+func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition) error {
+	marks := make(map[int]mark, len(parts))
+	trackers := make(map[int]*tracker, len(parts))
+	commits := make([]kafka.OffsetCommit, 0, len(parts))
+	limit := int(c.metadataLimit.Load())
+	for _, p := range parts {
+		if m, ok := p.tracker.mark(); ok {
+			marks[p.id], trackers[p.id] = m, p.tracker
+			commits = append(commits, kafka.OffsetCommit{
+				Partition: p.id, Offset: m.low, Metadata: encodeRuns(m.low, m.runs, limit),
+			})
+		}
+	}
+	if len(commits) == 0 {
+		c.gate.pass() // all that is finished is known
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	answers, err := c.offsetCommit(ctx, as, commits)
+	if err != nil {
+		return err
+	}
+	var again []kafka.OffsetCommit // too much metadata for this broker: the offset alone will do
+	for _, commit := range commits {
+		switch answer, answered := answers[commit.Partition]; {
+		case !answered:
+			err = errors.Join(err, fmt.Errorf("partition %d: no answer", commit.Partition))
+		case answer == nil:
+			trackers[commit.Partition].accepted(marks[commit.Partition])
+		case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
+			commit.Metadata = ""
+			again = append(again, commit)
+		default:
+			err = errors.Join(err, classifyCommit(commit.Partition, answer))
+		}
+	}
+	if len(again) > 0 {
+		c.metadataLimit.Store(int64(limit / 2))
+		c.log.Warn("the broker refused this much commit metadata; writing less", "bytes", limit/2)
+		answers, againErr := c.offsetCommit(ctx, as, again)
+		err = errors.Join(err, againErr)
+		for id, answer := range answers {
+			if answer == nil {
+				trackers[id].accepted(marks[id])
+			} else {
+				err = errors.Join(err, classifyCommit(id, answer))
+			}
+		}
+	}
+	if err == nil {
+		c.gate.pass()
+	}
+	return err
+}
+
+// classifyCommit says what an answer means for the generation. Any other error
+// passes: a coordinator that has moved, or that is not there for a moment.
+func classifyCommit(partition int, answer error) error {
+	err := fmt.Errorf("commit partition %d: %w", partition, answer)
+	switch {
+	case errors.Is(answer, kafka.IllegalGeneration), errors.Is(answer, kafka.UnknownMemberId):
+		return errors.Join(errStale, err)
+	case errors.Is(answer, kafka.UnknownTopicOrPartition):
+		return errors.Join(errTopicGone, err)
+	}
+	return err
+}
+
+// sendCommits makes one request and joins the errors of all partitions.
+func (c *Consumer) sendCommits(ctx context.Context, as membership, commits []kafka.OffsetCommit) error {
+	answers, err := c.offsetCommit(ctx, as, commits)
+	for id, answer := range answers {
+		if answer != nil {
+			err = errors.Join(err, fmt.Errorf("commit partition %d: %w", id, answer))
+		}
+	}
+	return err
+}
+
+// offsetCommit makes one request and gives the answer for each partition. The
+// coordinator takes any number for an offset, so what is sent is checked here.
+func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []kafka.OffsetCommit) (map[int]error, error) {
+	for _, commit := range commits {
+		if commit.Offset < 0 {
+			return nil, fmt.Errorf("commit partition %d: offset %d is none", commit.Partition, commit.Offset)
+		}
+	}
+	res, err := c.client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
+		GroupID:      c.cfg.Group,
+		GenerationID: as.generation,
+		MemberID:     as.member,
+		Topics:       map[string][]kafka.OffsetCommit{c.cfg.Topic: commits},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), err)
+	}
+	answers := make(map[int]error, len(commits))
+	for _, p := range res.Topics[c.cfg.Topic] {
+		answers[p.Partition] = p.Error
+	}
+	return answers, nil
+}

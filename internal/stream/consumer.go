@@ -1,0 +1,310 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/kafkaconn"
+)
+
+// The causes with which the context of a handler ends.
+var (
+	errPartitionLost = errors.New("the partition belongs to another worker now")
+	errStopped       = errors.New("the time to shut down is over")
+)
+
+const (
+	// joinBackoff is the pause after the group could not be joined.
+	joinBackoff = 500 * time.Millisecond
+	// requestTimeout bounds one request to the group's coordinator.
+	requestTimeout = 5 * time.Second
+	// lastCommitTimeout bounds the commit with which a member lets go.
+	lastCommitTimeout = 3 * time.Second
+	// leaveTimeout bounds the wait until the coordinator knows that we leave.
+	leaveTimeout = 5 * time.Second
+	// leaveHungTimeout is the same when the coordinator has just failed to
+	// answer the last commit: it is not worth the wait.
+	leaveHungTimeout = time.Second
+	// lastCommitRetry is the pause between attempts at the last commit.
+	lastCommitRetry = 50 * time.Millisecond
+	// abandonMoment is how long the last commit waits for handlers whose
+	// context has just ended.
+	abandonMoment = 200 * time.Millisecond
+	// abandonTimeout bounds the wait for handlers whose context has ended.
+	abandonTimeout = 5 * time.Second
+)
+
+// Consumer reads one topic as a member of a consumer group. It is made by New
+// and used for one Run.
+type Consumer struct {
+	cfg     Config
+	handle  Handler
+	deps    Deps
+	observe Observer
+	log     *slog.Logger
+
+	dialer      *kafka.Dialer
+	fetchDialer *kafka.Dialer
+	transport   *kafka.Transport
+	client      *kafka.Client
+	letters     *deadLetters
+	balancer    *stickyBalancer
+
+	slots    chan struct{} // one token for each handler that runs
+	handlers sync.WaitGroup
+	closers  sync.WaitGroup // readers that are being closed, off the way of a rebalance
+	gate     *commitGate
+	stalls   *stalls
+
+	// metadataLimit is what the broker has been found to accept.
+	metadataLimit atomic.Int64
+	started       atomic.Bool
+	joinLog       throttle
+	commitLog     throttle
+	fetchLog      throttle
+
+	// sawTopicGone: the last session ended because the topic was deleted.
+	// Sessions only, which follow one another.
+	sawTopicGone bool
+
+	mu         sync.Mutex         // guards what Status reads
+	partitions map[int]*partition // written by the goroutine of the present generation alone
+	joined     bool
+	generation int32
+}
+
+// New makes a Consumer. It connects to nothing yet. A fault in the
+// configuration is an eval.Faults.
+func New(cfg Config, deps Deps) (*Consumer, error) {
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, err
+	}
+	if deps.Handle == nil {
+		return nil, errors.New("stream: no handler")
+	}
+	c := &Consumer{
+		cfg:         cfg,
+		handle:      deps.Handle,
+		deps:        deps,
+		observe:     deps.Observe,
+		log:         deps.Log,
+		dialer:      kafkaconn.NewDialer(cfg.Config),
+		fetchDialer: kafkaconn.NewFetchDialer(cfg.Config),
+		transport:   kafkaconn.NewTransport(cfg.Config),
+		balancer:    &stickyBalancer{assigned: notLeader},
+		slots:       make(chan struct{}, cfg.MaxInFlight),
+		gate:        newCommitGate(),
+		partitions:  make(map[int]*partition),
+	}
+	if c.observe == nil {
+		c.observe = discard{}
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.log = c.log.With(keyComponent, "stream", keyTopic, cfg.Topic, keyGroup, cfg.Group)
+	c.client = kafkaconn.NewClient(cfg.Config, c.transport)
+	c.letters = newDeadLetters(cfg, c.client, c.transport)
+	c.stalls = newStalls(c.log)
+	c.metadataLimit.Store(maxMetadata)
+	return c, nil
+}
+
+// Run consumes until ctx ends. It then takes in nothing more, waits up to
+// Config.Grace for the messages in work while the group still counts on this
+// member, commits, leaves the group and waits, bounded, until that is known.
+//
+// A broker that cannot be reached, a group that cannot be joined or a topic
+// that is not there are no reasons to return: Run keeps trying, and Status
+// tells. It returns nil when everything taken in is finished and committed, and
+// an error that says what others will have to repeat when it is not.
+func (c *Consumer) Run(ctx context.Context) error {
+	if !c.started.CompareAndSwap(false, true) {
+		return errors.New("stream: Run was called before")
+	}
+	defer c.transport.CloseIdleConnections()
+
+	if !c.beginGroup(ctx) {
+		return nil
+	}
+	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID:                c.cfg.Group,
+		Brokers:           c.cfg.Brokers,
+		Dialer:            c.dialer,
+		Topics:            []string{c.cfg.Topic},
+		GroupBalancers:    []kafka.GroupBalancer{c.balancer},
+		HeartbeatInterval: c.cfg.HeartbeatInterval,
+		SessionTimeout:    c.cfg.SessionTimeout,
+		RebalanceTimeout:  c.cfg.RebalanceTimeout,
+		JoinGroupBackoff:  joinBackoff,
+		Timeout:           requestTimeout,
+		// A partition that is new to the group has held nothing that the group
+		// could have wanted to pass over: see beginGroup for a group that is new.
+		StartOffset: kafka.FirstOffset,
+	})
+	if err != nil {
+		return fmt.Errorf("join group %s: %w", c.cfg.Group, err)
+	}
+	grace, stop := graceAfter(ctx, c.cfg.Grace)
+	defer stop()
+
+	committed := c.generations(ctx, grace, group)
+	return errors.Join(c.leave(group, committed), c.release())
+}
+
+// generations serves one generation after the other until the consumer is to
+// stop. It reports the outcome of the last commit.
+func (c *Consumer) generations(ctx, grace context.Context, group *kafka.ConsumerGroup) error {
+	var lastCommit error
+	wait := ctx
+	for {
+		gen, err := group.Next(wait)
+		switch {
+		case err == nil:
+		case ctx.Err() == nil:
+			if n, ok := c.joinLog.allow(); ok {
+				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
+			}
+			continue
+		case wait.Err() == nil: // stopping, and joining failed
+			continue
+		case wait == ctx && c.inWork() > 0: // stopping while the group rebalances: its end is worth waiting for
+			wait = grace
+			continue
+		case wait == ctx && c.uncommitted() > 0:
+			limited, cancel := context.WithTimeout(grace, requestTimeout)
+			defer cancel()
+			wait = limited
+			continue
+		default:
+			return lastCommit
+		}
+
+		// Exactly one function a generation, because the first that returns
+		// ends it; and on a generation that has ended already it runs beside
+		// the following one, which is why the next is not asked for before.
+		var (
+			ended   = make(chan struct{})
+			stopped = make(chan error, 1)
+		)
+		gen.Start(func(gctx context.Context) {
+			defer close(ended)
+			if stop, err := newSession(c, gen, ctx, grace).serve(gctx); stop {
+				stopped <- err
+				<-gctx.Done() // returning before leave would join the group once more
+			}
+		})
+		select {
+		case lastCommit = <-stopped:
+			return lastCommit
+		case <-ended:
+		}
+	}
+}
+
+// leave leaves the group. ConsumerGroup.Next reports that the group is closed
+// before the coordinator knows that we leave; a process that ends in between
+// makes the others wait for the session timeout. So we wait for Close.
+func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
+	limit := leaveTimeout
+	if errors.Is(committed, context.DeadlineExceeded) {
+		limit = leaveHungTimeout
+	}
+	left := make(chan struct{})
+	go func() { // ends when the requests of kafka-go do, at the latest with their timeouts
+		defer close(left)
+		group.Close() //nolint:errcheck // always nil
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-left:
+		return committed
+	case <-timer.C:
+		return errors.Join(committed, fmt.Errorf("leave group %s: no answer within %v; its partitions wait for the session timeout", c.cfg.Group, limit))
+	}
+}
+
+// release ends what is still running and waits for it, bounded.
+func (c *Consumer) release() error {
+	c.setSession(false, 0)
+	unfinished, uncommitted := c.inWork(), c.uncommitted()
+	c.mu.Lock()
+	for _, p := range c.partitions {
+		p.cancel(errStopped)
+	}
+	c.mu.Unlock()
+	var err error
+	if unfinished > 0 {
+		err = fmt.Errorf("%d messages were not finished within %v; they are done again", unfinished, c.cfg.Grace)
+	}
+	if uncommitted > 0 {
+		err = errors.Join(err, fmt.Errorf("what was finished last on %d partitions is not committed; it is done again", uncommitted))
+	}
+	quiet := make(chan struct{})
+	go func() {
+		defer close(quiet)
+		c.handlers.Wait()
+		c.closers.Wait()
+	}()
+	timer := time.NewTimer(abandonTimeout)
+	defer timer.Stop()
+	select {
+	case <-quiet:
+	case <-timer.C:
+		err = errors.Join(err, fmt.Errorf("%d handlers still run %v after their context ended", len(c.slots), abandonTimeout))
+	}
+	return errors.Join(err, c.letters.close())
+}
+
+// inWork gives the number of messages that are begun and not finished, on the
+// partitions that this member holds.
+func (c *Consumer) inWork() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, p := range c.partitions {
+		n += p.tracker.inWork()
+	}
+	return n
+}
+
+// uncommitted gives the number of partitions on which the broker does not know
+// all that is finished.
+func (c *Consumer) uncommitted() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, p := range c.partitions {
+		if _, ok := p.tracker.mark(); ok {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *Consumer) setSession(joined bool, generation int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.joined, c.generation = joined, generation
+}
+
+// graceAfter gives a context that ends the given time after ctx. stop frees it.
+func graceAfter(ctx context.Context, d time.Duration) (grace context.Context, stop func()) {
+	grace, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(d, func() { cancel(errStopped) })
+		context.AfterFunc(grace, func() { timer.Stop() })
+	})
+	return grace, func() {
+		unhook()
+		cancel(nil)
+	}
+}

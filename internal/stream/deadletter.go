@@ -1,0 +1,148 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// The headers that a dead letter has beside those of its message.
+const (
+	HeaderPrefix          = "evalworker-"
+	HeaderReason          = HeaderPrefix + "reason"           // an eval.Reason
+	HeaderError           = HeaderPrefix + "error"            // the error's text; ids and names, no content
+	HeaderOriginTopic     = HeaderPrefix + "origin-topic"     // where the message was
+	HeaderOriginPartition = HeaderPrefix + "origin-partition" // decimal
+	HeaderOriginOffset    = HeaderPrefix + "origin-offset"    // decimal
+	HeaderAttempts        = HeaderPrefix + "attempts"         // how often the handler was called, decimal
+	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers" when the broker refused the whole
+)
+
+// maxErrorBytes bounds HeaderError.
+const maxErrorBytes = 1000
+
+// publishTimeout bounds one attempt to publish a dead letter.
+const publishTimeout = 10 * time.Second
+
+// deadLetters publishes messages that can never be processed.
+type deadLetters struct {
+	topic  string
+	client *kafka.Client
+	writer *kafka.Writer
+}
+
+func newDeadLetters(cfg Config, client *kafka.Client, transport *kafka.Transport) *deadLetters {
+	return &deadLetters{
+		topic:  cfg.DeadLetters(),
+		client: client,
+		writer: &kafka.Writer{
+			Addr:      kafka.TCP(cfg.Brokers...),
+			Topic:     cfg.DeadLetters(),
+			Balancer:  &kafka.Hash{},
+			Transport: transport,
+			// Nothing less than all: a message that a leader alone has taken,
+			// or that is too large, would be gone without an error.
+			RequiredAcks: kafka.RequireAll,
+			// One letter a request: one that the broker refuses must not take
+			// others with it, and there is nothing to wait for.
+			BatchSize:    1,
+			BatchTimeout: time.Millisecond,
+			BatchBytes:   math.MaxInt32, // the broker knows its own limit
+			MaxAttempts:  1,             // putAside tries again
+			WriteTimeout: publishTimeout,
+			ReadTimeout:  publishTimeout,
+		},
+	}
+}
+
+// publish writes one dead letter and returns when the broker has accepted it.
+// What is too large for the dead letter topic goes without its value, and if
+// need be without its headers: the origin still tells where the whole is.
+//
+// A write that is interrupted may have been accepted, so a letter can be there
+// twice; its origin tells.
+func (d *deadLetters) publish(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	ours := letterHeaders(m, fault, attempts)
+	theirs := originHeaders(m.Headers)
+	err := d.write(ctx, kafka.Message{Key: m.Key, Value: m.Value, Headers: append(theirs, ours...)})
+	if errors.Is(err, kafka.MessageSizeTooLarge) {
+		cut := kafka.Header{Key: HeaderTruncated, Value: []byte("value")}
+		err = d.write(ctx, kafka.Message{Key: m.Key, Headers: append(append(theirs, ours...), cut)})
+	}
+	if errors.Is(err, kafka.MessageSizeTooLarge) {
+		cut := kafka.Header{Key: HeaderTruncated, Value: []byte("value,headers")}
+		err = d.write(ctx, kafka.Message{Headers: append(ours, cut)})
+	}
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		err = errors.Join(err, d.create(ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("publish dead letter to %s: %w", d.topic, err)
+	}
+	return nil
+}
+
+// write makes one attempt and gives its one error.
+func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
+	err := d.writer.WriteMessages(ctx, m)
+	var each kafka.WriteErrors
+	if errors.As(err, &each) {
+		return errors.Join(each...)
+	}
+	return err
+}
+
+// create makes the topic, with the broker's own defaults. The next attempt
+// finds it.
+func (d *deadLetters) create(ctx context.Context) error {
+	res, err := d.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{
+		Topics: []kafka.TopicConfig{{Topic: d.topic, NumPartitions: -1, ReplicationFactor: -1}},
+	})
+	if err != nil {
+		return err
+	}
+	if err := res.Errors[d.topic]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+		return fmt.Errorf("create topic: %w", err)
+	}
+	return nil
+}
+
+func (d *deadLetters) close() error { return d.writer.Close() }
+
+func letterHeaders(m *eval.Message, fault error, attempts int) []kafka.Header {
+	text := fault.Error()
+	if len(text) > maxErrorBytes {
+		text = strings.ToValidUTF8(text[:maxErrorBytes], "")
+	}
+	header := func(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }
+	return []kafka.Header{
+		header(HeaderReason, string(eval.ReasonOf(fault))),
+		header(HeaderError, text),
+		header(HeaderOriginTopic, m.Topic),
+		header(HeaderOriginPartition, strconv.Itoa(m.Partition)),
+		header(HeaderOriginOffset, strconv.FormatInt(m.Offset, 10)),
+		header(HeaderAttempts, strconv.Itoa(attempts)),
+	}
+}
+
+// originHeaders gives the headers of the message itself. One that was a dead
+// letter before and was published anew brings ours along; they go.
+func originHeaders(hs []eval.Header) []kafka.Header {
+	out := make([]kafka.Header, 0, len(hs)+8)
+	for _, h := range hs {
+		if !strings.HasPrefix(h.Key, HeaderPrefix) {
+			out = append(out, kafka.Header(h))
+		}
+	}
+	return out
+}

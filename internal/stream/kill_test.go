@@ -1,0 +1,3 @@
+package stream
+
+func runKillRole() bool { return false }
