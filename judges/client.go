@@ -1,0 +1,134 @@
+package judges
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	openai "github.com/sashabaranov/go-openai"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Rungs of the answer format, the strictest first.
+const (
+	formatSchema = "json_schema"
+	formatObject = "json_object"
+	formatFenced = "fenced_json"
+)
+
+// client calls one endpoint once. It neither waits nor tries again.
+type client struct {
+	api    *openai.Client
+	model  string
+	can    capability
+	tokens int
+	seed   *int
+	price  func(model string) (Price, bool)
+}
+
+// newClient makes a client that calls through the doer.
+func newClient(cfg ModelConfig, key string, d *doer, price func(string) (Price, bool)) *client {
+	oc := openai.DefaultConfig(key)
+	if cfg.API != apiOpenAI {
+		oc = openai.DefaultAzureConfig(key, cfg.BaseURL)
+		oc.APIVersion = cfg.APIVersion
+		oc.AzureModelMapperFunc = func(model string) string { return model }
+		if cfg.API == apiAzureAD {
+			oc.APIType = openai.APITypeAzureAD
+		}
+	}
+	if cfg.BaseURL != "" {
+		oc.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
+	}
+	oc.HTTPClient = d
+	return &client{
+		api: openai.NewClientWithConfig(oc), model: cfg.Model, can: capabilityOf(cfg.Model),
+		tokens: cfg.MaxTokens, seed: cfg.Seed, price: price,
+	}
+}
+
+// Complete makes one call.
+func (c *client) Complete(ctx context.Context, r Request) (Answer, error) {
+	ctx, seen := withExchange(ctx)
+	resp, err := c.api.CreateChatCompletion(ctx, c.request(r))
+	a := Answer{Usage: eval.Usage{Model: c.model, Calls: 1, Format: r.Format}}
+	if err != nil || len(resp.Choices) == 0 {
+		err = classify(ctx, err, seen)
+		a.Usage.CostKnown = asFailure(err).free
+		return a, err
+	}
+	c.count(&a.Usage, resp)
+	choice := resp.Choices[0]
+	switch {
+	case choice.Message.Refusal != "":
+		return a, fail(eval.ReasonRefused, failure{what: "the model refused"})
+	case choice.FinishReason == openai.FinishReasonContentFilter:
+		return a, fail(eval.ReasonContentFilter, failure{what: "the answer was filtered"})
+	case choice.FinishReason == openai.FinishReasonLength:
+		return a, fail(eval.ReasonTruncated, failure{what: "the answer was cut off at max_tokens"})
+	}
+	a.Text = choice.Message.Content
+	return a, nil
+}
+
+// request gives the call's parameters. The temperature is not among them: the
+// library leaves out a zero, so the doer writes it.
+func (c *client) request(r Request) openai.ChatCompletionRequest {
+	req := openai.ChatCompletionRequest{
+		Model: c.model,
+		Messages: []openai.ChatCompletionMessage{
+			{Role: openai.ChatMessageRoleSystem, Content: r.System},
+			{Role: openai.ChatMessageRoleUser, Content: r.User},
+		},
+		ResponseFormat: responseFormat(r),
+		Seed:           c.seed,
+	}
+	switch {
+	case c.can.reasons():
+		req.MaxCompletionTokens = c.tokens + thinking
+	case c.can.completionTokens:
+		req.MaxCompletionTokens = c.tokens
+	default:
+		req.MaxTokens = c.tokens
+	}
+	return req
+}
+
+// responseFormat gives the parameter of the rung. The schema goes out as it is,
+// because the library's own schema type sorts the keys, and then a model
+// answers before it reasons.
+func responseFormat(r Request) *openai.ChatCompletionResponseFormat {
+	switch r.Format {
+	case formatSchema:
+		return &openai.ChatCompletionResponseFormat{
+			Type: openai.ChatCompletionResponseFormatTypeJSONSchema,
+			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{
+				Name: "verdicts", Schema: json.RawMessage(r.Schema), Strict: true,
+			},
+		}
+	case formatObject:
+		return &openai.ChatCompletionResponseFormat{Type: openai.ChatCompletionResponseFormatTypeJSONObject}
+	}
+	return nil
+}
+
+// count reads what the call used. A server that says nothing leaves the cost
+// unknown.
+func (c *client) count(u *eval.Usage, resp openai.ChatCompletionResponse) {
+	u.InputTokens = int64(max(resp.Usage.PromptTokens, 0))
+	u.OutputTokens = int64(max(resp.Usage.CompletionTokens, 0))
+	if d := resp.Usage.PromptTokensDetails; d != nil {
+		u.CachedTokens = min(int64(max(d.CachedTokens, 0)), u.InputTokens)
+	}
+	if u.InputTokens == 0 && u.OutputTokens == 0 {
+		return
+	}
+	p, ok := c.price(c.model)
+	if !ok {
+		p, ok = c.price(resp.Model) // an Azure deployment has a name of its owner's
+	}
+	if ok {
+		u.CostNanoUSD, u.CostKnown = p.cost(*u), true
+	}
+}

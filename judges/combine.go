@@ -1,0 +1,65 @@
+package judges
+
+import (
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// combine makes one outcome of the criteria's, with a score and a reason.
+//
+// Criteria that do not apply count for nothing; if none applies, neither does
+// the rubric. A criterion that could not be judged leaves the whole open only
+// where it matters: the whole passes, or fails, when it would do so whichever
+// way the open criteria went, and is cannot_judge otherwise. A veto that failed
+// fails the whole; one that is open keeps it from passing.
+//
+// The score is the share of weight that passed among the decided criteria. The
+// reason names the criteria that failed, or those that are open.
+func (r *Rubric) combine(outcomes []eval.Outcome) (eval.Outcome, float64, string) {
+	var passed, failed, open float64
+	var vetoed, blocked bool
+	var failing, undecided []string
+	for i, c := range r.Criteria {
+		switch outcomes[i] {
+		case eval.OutcomePass:
+			passed += c.weight()
+		case eval.OutcomeFail:
+			failed += c.weight()
+			failing = append(failing, c.ID)
+			vetoed = vetoed || c.Veto
+		case eval.OutcomeNotApplicable:
+		default:
+			open += c.weight()
+			undecided = append(undecided, c.ID)
+			blocked = blocked || c.Veto
+		}
+	}
+	if passed+failed+open == 0 {
+		return eval.OutcomeNotApplicable, 0, "no criterion applies"
+	}
+	low, high := r.meets(passed, failed+open), r.meets(passed+open, failed)
+	score := 0.0
+	if passed > 0 {
+		score = passed / (passed + failed)
+	}
+	switch {
+	case vetoed || !high:
+		return eval.OutcomeFail, score, strings.Join(failing, ",")
+	case blocked || !low:
+		return eval.OutcomeCannotJudge, 0, strings.Join(undecided, ",")
+	}
+	return eval.OutcomePass, score, ""
+}
+
+// meets reports whether these weights pass.
+func (r *Rubric) meets(passed, failed float64) bool {
+	switch r.Aggregation {
+	case aggregateWeighted:
+		const rounding = 1e-9 // 0.1+0.2 of 0.3 is a pass
+		return passed/(passed+failed) >= r.Threshold-rounding
+	case aggregateAny:
+		return passed > 0
+	}
+	return failed == 0
+}

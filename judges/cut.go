@@ -1,0 +1,73 @@
+package judges
+
+import (
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
+
+// maxItems bounds the messages, chunks or calls that a prompt shows.
+const maxItems = 256
+
+// cut shortens s to about limit characters, keeping its head and its tail, and
+// says in the middle how much is left out.
+func cut(s string, limit int) (string, bool) {
+	if len(s) <= limit {
+		return s, false
+	}
+	n := utf8.RuneCountInString(s)
+	if n <= limit {
+		return s, false
+	}
+	head, tail := offset(s, limit/2), offset(s, n-(limit-limit/2))
+	return fmt.Sprintf("%s [... %d characters left out ...] %s", s[:head], n-limit, s[tail:]), true
+}
+
+// offset gives the byte at which character n begins.
+func offset(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(s)
+}
+
+// fair gives the largest length that each text may keep so that together they
+// are at most limit characters long: short ones stay whole, long ones share
+// what is left.
+func fair(texts []*string, limit int) int {
+	lengths := make([]int, len(texts))
+	for i, s := range texts {
+		lengths[i] = utf8.RuneCountInString(*s)
+	}
+	slices.Sort(lengths)
+	for i, n := range lengths {
+		if share := limit / (len(lengths) - i); n > share {
+			return share
+		}
+		limit -= n
+	}
+	return limit
+}
+
+// cutAll shortens the texts of one field to limit characters together.
+func cutAll(texts []*string, limit int) bool {
+	share, done := fair(texts, limit), false
+	for _, s := range texts {
+		short, did := cut(*s, share)
+		if did {
+			*s, done = short, true
+		}
+	}
+	return done
+}
+
+// ends keeps the first and the last of a list that is too long.
+func ends[T any](list []T) ([]T, bool) {
+	if len(list) <= maxItems {
+		return slices.Clone(list), false
+	}
+	return append(slices.Clone(list[:maxItems/2]), list[len(list)-maxItems/2:]...), true
+}

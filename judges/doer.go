@@ -1,0 +1,133 @@
+package judges
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	maxReply = 8 << 20  // of a success, in bytes; more is an error
+	maxError = 64 << 10 // of an error, in bytes; the rest is not read
+	maxDrain = 64 << 10 // read of an unwanted rest to save the connection, in bytes
+)
+
+// errReplyTooLarge is what a reply above maxReply ends in.
+var errReplyTooLarge = errors.New("reply above 8 MB")
+
+// exchange is what one HTTP exchange looked like below the library, which
+// forgets most of it.
+type exchange struct {
+	status int // 0: no answer
+	header http.Header
+	body   []byte // at most maxReply bytes
+}
+
+type exchangeKey struct{}
+
+// withExchange gives a context under which the doer notes what it sees. A
+// context serves one call.
+func withExchange(ctx context.Context) (context.Context, *exchange) {
+	e := new(exchange)
+	return context.WithValue(ctx, exchangeKey{}, e), e
+}
+
+// doer stands between the library and the network. It reads each reply whole
+// and bounded, so that the connection is used again (the library stops reading
+// at the end of the JSON value, which costs a connection a call when replies
+// are chunked) and so that a reply that is no completion can be told from one.
+type doer struct {
+	http   http.Client
+	params []byte // JSON members that go before those of the library
+}
+
+// newDoer makes a doer. A transport of its own keeps a connection for every
+// call in flight; the standard one keeps two a host.
+func newDoer(cfg ModelConfig, transport http.RoundTripper) *doer {
+	if transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConns = 0 // bounded by the host's
+		t.MaxIdleConnsPerHost = cfg.Concurrency
+		t.IdleConnTimeout = 90 * time.Second
+		transport = t
+	}
+	d := &doer{http: http.Client{
+		Transport: transport,
+		// A redirect would carry the key and the content to another server.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	if cfg.Temperature != nil && capabilityOf(cfg.Model).temperature {
+		d.params = append([]byte(`{"temperature":`), strconv.AppendFloat(nil, float64(*cfg.Temperature), 'g', -1, 32)...)
+		d.params = append(d.params, ',')
+	}
+	return d
+}
+
+// Do sends the request and gives a response whose body is in memory.
+func (d *doer) Do(req *http.Request) (*http.Response, error) {
+	if err := d.patch(req); err != nil {
+		return nil, err
+	}
+	resp, err := d.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	e, ok := req.Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		e = new(exchange)
+	}
+	e.status, e.header = resp.StatusCode, resp.Header
+	if e.body, err = readReply(resp); err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(e.body))
+	return resp, nil
+}
+
+// readReply reads a body within its bound. What could not be read of an error is
+// not missed: its status says enough.
+func readReply(resp *http.Response) ([]byte, error) {
+	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	limit := int64(maxError)
+	if success {
+		limit = maxReply
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	if err == nil && int64(len(body)) == limit {
+		// A connection is used again only when its reply was read to the end.
+		var rest int64
+		if rest, err = io.CopyN(io.Discard, resp.Body, maxDrain); success && rest > 0 {
+			return nil, errReplyTooLarge
+		}
+	}
+	if err == nil || errors.Is(err, io.EOF) || !success {
+		return body, nil
+	}
+	return nil, err
+}
+
+// patch writes parameters into the body that the library cannot send: it leaves
+// out a temperature of zero, and then the server's default of 1 applies.
+func (d *doer) patch(req *http.Request) error {
+	if len(d.params) == 0 || req.Body == nil {
+		return nil
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return err
+	}
+	rest, ok := bytes.CutPrefix(body, []byte("{"))
+	if !ok {
+		return errors.New("request is no JSON object")
+	}
+	patched := append(bytes.Clone(d.params), rest...)
+	req.ContentLength = int64(len(patched))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(patched)), nil }
+	req.Body, _ = req.GetBody()
+	return nil
+}

@@ -1,0 +1,77 @@
+package judges
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// failure is a model call that came to nothing. It never holds what the server
+// wrote but for a code and a type, and those only when they look like codes.
+type failure struct {
+	what   string // in our own words; empty when the status says it all
+	status int    // 0: there was no answer
+	code   string
+	kind   string
+	cause  error // of the transport; nil when the server answered
+
+	again  bool          // the same call may succeed later
+	free   bool          // the server refused, so nothing was charged
+	format bool          // the server does not take the response_format
+	wait   time.Duration // how long the server asks everybody to wait
+}
+
+func (f *failure) Error() string {
+	var parts []string
+	if f.what != "" {
+		parts = append(parts, f.what)
+	}
+	if f.status != 0 {
+		parts = append(parts, "status "+itoa(f.status))
+	}
+	if f.code != "" {
+		parts = append(parts, "code "+f.code)
+	}
+	if f.kind != "" {
+		parts = append(parts, "type "+f.kind)
+	}
+	s := strings.Join(parts, ", ")
+	if f.cause != nil {
+		s += ": " + f.cause.Error()
+	}
+	return s
+}
+
+func (f *failure) Unwrap() error { return f.cause }
+
+// fail gives f its reason.
+func fail(reason eval.Reason, f failure) error { return eval.WithReason(reason, &f) }
+
+// asFailure finds the failure in err; the zero failure when there is none.
+func asFailure(err error) failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return *f
+	}
+	return failure{}
+}
+
+// token gives s back when it looks like a code and not like prose: what a
+// server writes into an error may quote the request.
+func token(s string) string {
+	if len(s) > 64 {
+		return ""
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.':
+		default:
+			return ""
+		}
+	}
+	return s
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

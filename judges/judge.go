@@ -1,0 +1,238 @@
+package judges
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Labels of a judge's verdicts.
+const (
+	LabelTruncated   = "truncated"    // the model saw only part of the content
+	LabelNoSubstance = "no_substance" // decided without a model
+)
+
+const (
+	reasonNoSubstance = "no substance"
+	maxReason         = 1000 // of a model's reason or quote for one criterion, in characters
+)
+
+// Judge is a rubric put to a model. It is safe for concurrent use.
+type Judge struct {
+	name    string
+	rubric  Rubric
+	policy  string
+	model   Model
+	limit   int // characters of a field
+	system  string
+	schema  json.RawMessage
+	shown   []string
+	version string
+}
+
+var _ eval.Evaluator = (*Judge)(nil)
+
+// New makes a judge. The rubric has to be valid, and a rubric that needs a
+// policy needs one in cfg; the rubric must not be changed afterwards.
+func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
+	if rubric == nil || model == nil {
+		return nil, errors.New("judge: rubric and model are required")
+	}
+	if cfg.Name == "" {
+		return nil, errors.New("judge: no name")
+	}
+	faults := rubric.Validate()
+	if slices.Contains(rubric.Needs, inputPolicy) && strings.TrimSpace(cfg.Policy) == "" {
+		faults.Add("policy", "missing", "rubric "+rubric.Name+" judges by a policy: write its text here")
+	}
+	if err := faults.Err(); err != nil {
+		return nil, fmt.Errorf("judge %s: %w", cfg.Name, err)
+	}
+	description := Description{MaxInputChars: DefaultModelConfig().MaxInputChars}
+	if d, ok := model.(Described); ok {
+		description = d.Describe()
+	}
+	j := &Judge{
+		name: cfg.Name, rubric: *rubric, policy: strings.TrimSpace(cfg.Policy), model: model,
+		limit: description.MaxInputChars, system: systemPrompt(rubric),
+		schema: answerSchema(rubric.Criteria), shown: rubric.shown(),
+	}
+	j.version = j.fingerprint(description)
+	return j, nil
+}
+
+// Name gives the judge's name.
+func (j *Judge) Name() string { return j.name }
+
+// Type gives [eval.TypeLLMJudge].
+func (j *Judge) Type() eval.Type { return eval.TypeLLMJudge }
+
+// Version gives a hash of all that decides: the rubric, the policy, the wording
+// of the prompt, the schema, the model and its parameters.
+func (j *Judge) Version() string { return j.version }
+
+func (j *Judge) fingerprint(d Description) string {
+	h := sha256.New()
+	rubric, _ := json.Marshal(j.rubric) // plain data always marshals
+	for _, part := range []string{promptVersion, j.system, string(rubric), string(j.schema), j.policy, d.Fingerprint, itoa(d.MaxInputChars)} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// Evaluate judges one event. The verdict beside an error holds nothing but what
+// the calls have cost.
+func (j *Judge) Evaluate(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+	if v, ok := j.withoutModel(e); ok {
+		return v, nil
+	}
+	m := collect(e, j.policy, j.shown, j.limit)
+	findings, usage, err := j.ask(ctx, m)
+	if err != nil {
+		v := eval.Verdict{}
+		if usage.Calls > 0 {
+			v.Usage = &usage
+		}
+		return v, fmt.Errorf("judge %s: %w", j.name, err)
+	}
+	v := j.verdict(findings, m)
+	v.Usage = &usage
+	return v, nil
+}
+
+// withoutModel decides what needs no model: a missing input, and an output that
+// says nothing.
+func (j *Judge) withoutModel(e *eval.Event) (eval.Verdict, bool) {
+	for _, name := range j.rubric.Needs {
+		if !j.has(e, name) {
+			return eval.NotApplicable(field(name)), true
+		}
+	}
+	if some := j.rubric.NeedsOneOf; len(some) > 0 && !slices.ContainsFunc(some, func(name string) bool { return j.has(e, name) }) {
+		names := make([]string, len(some))
+		for i, name := range some {
+			names[i] = field(name)
+		}
+		return eval.NotApplicable(strings.Join(names, ", ")), true
+	}
+	if !slices.Contains(j.shown, inputOutput) || e.Output.IsZero() || substantial(neutralise(e.Output.Text())) {
+		return eval.Verdict{}, false
+	}
+	switch {
+	case len(e.ToolCalls) > 0: // a step that only calls tools has no answer yet
+		return eval.NotApplicable(inputOutput), true
+	case j.rubric.NoSubstance == eval.OutcomeNotApplicable.String():
+		return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: LabelNoSubstance, Reason: reasonNoSubstance}, true
+	}
+	return eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: reasonNoSubstance}, true
+}
+
+// has reports whether the event holds an input.
+func (j *Judge) has(e *eval.Event, name string) bool {
+	switch name {
+	case inputPolicy:
+		return j.policy != ""
+	case inputInput:
+		return e.Input.Text() != ""
+	case inputOutput:
+		return !e.Output.IsZero() // an empty string is an output, and one without substance
+	case inputExpected:
+		return e.Expected.Text() != ""
+	case inputChunks:
+		return e.Retrieval != nil && slices.ContainsFunc(e.Retrieval.Chunks, func(c eval.Chunk) bool { return c.Text != "" })
+	case inputToolCalls:
+		return len(e.ToolCalls) > 0
+	case inputTools:
+		return !e.Tools.IsZero()
+	}
+	return false
+}
+
+// field gives an input's name in the event.
+func field(name string) string {
+	if name == inputChunks {
+		return "retrieval.chunks"
+	}
+	return name
+}
+
+// ask puts the material to the model. An answer that breaks its contract is
+// asked for once more, with the violation and without the answer.
+func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, error) {
+	var usage eval.Usage
+	correction := ""
+	for {
+		user, err := m.message(rand.Text(), correction)
+		if err != nil {
+			return nil, usage, eval.WithReason(eval.ReasonInternal, fmt.Errorf("render prompt: %w", err))
+		}
+		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema})
+		usage = plus(usage, a.Usage)
+		if err != nil {
+			return nil, usage, err
+		}
+		findings, err := parse(a.Text, a.Usage.Format, j.rubric.Criteria)
+		switch {
+		case err == nil:
+			return findings, usage, nil
+		case correction != "":
+			return nil, usage, eval.WithReason(eval.ReasonUnparsable, fmt.Errorf("second answer: %w", err))
+		}
+		correction = "Your previous answer was not accepted: " + err.Error() + ". Answer again, exactly as asked."
+	}
+}
+
+// verdict combines the findings.
+func (j *Judge) verdict(findings []finding, m *material) eval.Verdict {
+	outcomes := make([]eval.Outcome, len(findings))
+	v := eval.Verdict{Criteria: make([]eval.Criterion, len(findings))}
+	var words []string
+	for i, c := range j.rubric.Criteria {
+		f := findings[i]
+		outcomes[i] = c.check(f, m)
+		v.Criteria[i] = eval.Criterion{ID: c.ID, Outcome: outcomes[i], Evidence: short(f.evidence), Reason: short(f.reason)}
+		if f.reason != "" {
+			words = append(words, c.ID+": "+short(f.reason))
+		}
+	}
+	v.Outcome, v.Score, v.Reason = j.rubric.combine(outcomes)
+	v.Explanation = strings.Join(words, "\n")
+	if len(m.truncated) > 0 {
+		v.Label = LabelTruncated
+	}
+	return v
+}
+
+// check gives the criterion's outcome once its quote has been looked up. A
+// verdict whose quote the model made up is worth nothing, and no reason to
+// believe the opposite.
+func (c Criterion) check(f finding, m *material) eval.Outcome {
+	source := ""
+	switch f.outcome {
+	case eval.OutcomePass:
+		source = c.Evidence.Pass
+	case eval.OutcomeFail:
+		source = c.Evidence.Fail
+	}
+	if source != "" && !quoted(f.evidence, m.passages(source)) {
+		return eval.OutcomeCannotJudge
+	}
+	return f.outcome
+}
+
+// short bounds a model's words.
+func short(s string) string {
+	if utf8.RuneCountInString(s) <= maxReason {
+		return s
+	}
+	return s[:offset(s, maxReason)] + "..."
+}

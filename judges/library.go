@@ -1,0 +1,112 @@
+package judges
+
+import (
+	"embed"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/strictyaml"
+)
+
+//go:embed rubrics/*.yaml
+var builtIn embed.FS
+
+// maxRubricFile bounds a rubric's file, in bytes.
+const maxRubricFile = 1 << 20
+
+// BuiltIn gives the built-in rubrics by name. The map and the rubrics are the
+// caller's.
+func BuiltIn() map[string]*Rubric {
+	rubrics, _ := rubricsIn(builtIn, "rubrics", "rubrics") // a test holds that there are no faults
+	return rubrics
+}
+
+// LoadRubrics gives the built-in rubrics and those of the files NAME.yaml in
+// dir; a file replaces the built-in rubric of its name. An empty dir means the
+// built-in ones alone. The faults are those of all files.
+func LoadRubrics(dir string) (map[string]*Rubric, eval.Faults) {
+	rubrics := BuiltIn()
+	if dir == "" {
+		return rubrics, nil
+	}
+	own, faults := rubricsIn(os.DirFS(dir), ".", dir)
+	maps.Copy(rubrics, own)
+	return rubrics, faults
+}
+
+// rubricsIn reads the rubrics in a folder of fsys that a person knows as shown.
+func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, eval.Faults) {
+	entries, err := fs.ReadDir(fsys, folder)
+	if err != nil {
+		return nil, eval.Faults{{File: shown, Problem: "cannot be read as a folder of rubrics", Expected: cause(err)}}
+	}
+	out := map[string]*Rubric{}
+	var faults eval.Faults
+	for _, entry := range entries {
+		file := filepath.Join(shown, entry.Name())
+		name, isYAML := strings.CutSuffix(entry.Name(), ".yaml")
+		switch {
+		case strings.HasSuffix(entry.Name(), ".yml"):
+			faults = append(faults, eval.Fault{File: file, Problem: "is not read", Expected: "rename it to .yaml"})
+			continue
+		case entry.IsDir() || !isYAML || strings.HasPrefix(name, "."):
+			continue
+		}
+		data, err := readBounded(fsys, folder+"/"+entry.Name())
+		if err != nil {
+			faults = append(faults, eval.Fault{File: file, Problem: "cannot be read", Expected: cause(err)})
+			continue
+		}
+		r, part := parseRubric(file, name, data)
+		faults = append(faults, part...)
+		if len(part) == 0 {
+			out[name] = r
+		}
+	}
+	return out, faults
+}
+
+// parseRubric reads one rubric. Its name is that of its file.
+func parseRubric(file, name string, data []byte) (*Rubric, eval.Faults) {
+	r := defaultRubric()
+	r.Name = name
+	doc, faults := strictyaml.Decode(file, data, r)
+	var later eval.Faults
+	if r.Name != name && !doc.Broken("name") {
+		later.Add("name", "differs from the file's", "leave it out, or rename the file to the rubric's name")
+	}
+	later = append(later, r.Validate()...)
+	for _, f := range doc.Locate(later) {
+		if !doc.Broken(f.Path) {
+			faults = append(faults, f)
+		}
+	}
+	return r, faults
+}
+
+func readBounded(fsys fs.FS, path string) ([]byte, error) {
+	f, err := fsys.Open(strings.TrimPrefix(path, "./"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxRubricFile+1))
+	if err == nil && len(data) > maxRubricFile {
+		err = errors.New("a rubric is at most 1 MB")
+	}
+	return data, err
+}
+
+// cause gives the part of an error that a person has not seen yet.
+func cause(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,181 @@
+package judges
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// material is what a model is shown of an event, neutralised and cut. The order
+// of the fields is that of the prompt: what is judged comes last.
+type material struct {
+	Policy    string     `json:"policy,omitempty"`
+	Input     any        `json:"input,omitempty"` // string or []turn
+	Chunks    []chunk    `json:"chunks,omitempty"`
+	Tools     string     `json:"tools,omitempty"`
+	ToolCalls []toolCall `json:"tool_calls,omitempty"`
+	Expected  any        `json:"expected,omitempty"`
+	Output    any        `json:"output,omitempty"`
+
+	truncated []string // names of the fields that were cut
+}
+
+type turn struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+type chunk struct {
+	ID   string `json:"id,omitempty"`
+	Text string `json:"text"`
+}
+
+type toolCall struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments,omitempty"`
+	Status    string `json:"status,omitempty"`
+	Result    string `json:"result,omitempty"`
+}
+
+// collect takes the shown inputs out of the event. Each field keeps at most
+// limit characters.
+func collect(e *eval.Event, policy string, shown []string, limit int) *material {
+	m := &material{}
+	for _, name := range shown {
+		switch name {
+		case inputPolicy:
+			m.Policy = neutralise(policy) // written by the team, bounded by its config
+		case inputInput:
+			m.Input = m.content(name, e.Input, limit)
+		case inputExpected:
+			m.Expected = m.content(name, e.Expected, limit)
+		case inputOutput:
+			m.Output = m.content(name, e.Output, limit)
+		case inputTools:
+			m.Tools = m.text(name, e.Tools.Text(), limit)
+		case inputChunks:
+			m.chunks(e, limit)
+		case inputToolCalls:
+			m.toolCalls(e, limit)
+		}
+	}
+	return m
+}
+
+// content gives chat messages as a list, so that none can pose as another, and
+// everything else as text.
+func (m *material) content(name string, c eval.Content, limit int) any {
+	turns, ok := c.Turns()
+	if !ok {
+		if s := m.text(name, c.Text(), limit); s != "" {
+			return s
+		}
+		return nil
+	}
+	turns, less := ends(turns)
+	out := make([]turn, len(turns))
+	texts := make([]*string, 0, len(turns))
+	for i, t := range turns {
+		role, _ := cut(neutralise(t.Role), 64)
+		out[i] = turn{role, neutralise(t.Content)}
+		texts = append(texts, &out[i].Content)
+	}
+	m.note(name, cutAll(texts, limit) || less)
+	return out
+}
+
+func (m *material) text(name, s string, limit int) string {
+	s, did := cut(neutralise(s), limit)
+	m.note(name, did)
+	return s
+}
+
+func (m *material) chunks(e *eval.Event, limit int) {
+	if e.Retrieval == nil {
+		return
+	}
+	list, less := ends(e.Retrieval.Chunks)
+	texts := make([]*string, 0, len(list))
+	m.Chunks = make([]chunk, len(list))
+	for i, c := range list {
+		id, _ := cut(neutralise(string(c.ID)), 128)
+		m.Chunks[i] = chunk{id, neutralise(c.Text)}
+		texts = append(texts, &m.Chunks[i].Text)
+	}
+	m.note(inputChunks, cutAll(texts, limit) || less)
+}
+
+func (m *material) toolCalls(e *eval.Event, limit int) {
+	list, less := ends(e.ToolCalls)
+	texts := make([]*string, 0, 2*len(list))
+	m.ToolCalls = make([]toolCall, len(list))
+	for i, c := range list {
+		name, _ := cut(neutralise(c.Name), 128)
+		status, _ := cut(neutralise(c.Status), 64)
+		m.ToolCalls[i] = toolCall{name, neutralise(c.Arguments.Text()), status, neutralise(c.Result.Text())}
+		texts = append(texts, &m.ToolCalls[i].Arguments, &m.ToolCalls[i].Result)
+	}
+	m.note(inputToolCalls, cutAll(texts, limit) || less)
+}
+
+// note remembers that a field was cut.
+func (m *material) note(name string, did bool) {
+	if did && !slices.Contains(m.truncated, name) {
+		m.truncated = append(m.truncated, name)
+	}
+}
+
+// message gives the user message. The nonce differs from call to call, so that
+// content written beforehand cannot know it. A correction says what was wrong
+// with the answer before.
+func (m *material) message(nonce, correction string) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // models read < better than its escape
+	err := enc.Encode(struct {
+		Nonce      string    `json:"nonce"`
+		Correction string    `json:"correction,omitempty"`
+		Truncated  []string  `json:"truncated,omitempty"`
+		Data       *material `json:"data"`
+	}{nonce, correction, m.truncated, m})
+	return strings.TrimSuffix(b.String(), "\n"), err
+}
+
+// passages gives the texts in which a quote from the named input may stand.
+func (m *material) passages(name string) []string {
+	var out []string
+	add := func(field string, texts ...string) {
+		if name == anywhere || name == field {
+			out = append(out, texts...)
+		}
+	}
+	add(inputPolicy, m.Policy)
+	add(inputInput, spoken(m.Input)...)
+	for _, c := range m.Chunks {
+		add(inputChunks, c.Text)
+	}
+	add(inputTools, m.Tools)
+	for _, c := range m.ToolCalls {
+		add(inputToolCalls, c.Name+" "+c.Arguments+" "+c.Status, c.Result)
+	}
+	add(inputExpected, spoken(m.Expected)...)
+	add(inputOutput, spoken(m.Output)...)
+	return out
+}
+
+func spoken(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []turn:
+		out := make([]string, len(v))
+		for i, t := range v {
+			out[i] = t.Content
+		}
+		return out
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package judges
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// markers are the tokens by which chat templates tell roles apart. A server
+// that does not escape them lets content pose as another message.
+var markers = regexp.MustCompile(`(?i)<[|｜][^<>|｜\s]{1,64}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>`)
+
+// neutralise makes text harmless as part of a prompt: it drops characters that
+// a person does not see and a model does, and breaks role markers by a space
+// after their first character. Everything else stays as it is.
+func neutralise(s string) string {
+	suspicious := false
+	for i := 0; i < len(s); i++ {
+		// Everything invisible begins with one of a few bytes, so plain text costs one pass.
+		if c := s[i]; c == '<' || c == '[' || c < ' ' || c == 0x7f || c >= 0xc2 && c <= 0xcd || c == 0xe1 || c == 0xe2 || c >= 0xef {
+			suspicious = true
+			break
+		}
+	}
+	if !suspicious && utf8.ValidString(s) {
+		return s
+	}
+	s = strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD"))
+	return markers.ReplaceAllStringFunc(s, func(m string) string {
+		_, n := utf8.DecodeRuneInString(m)
+		return m[:n] + " " + m[n:]
+	})
+}
+
+// visible drops a character that hides text or reorders it.
+func visible(r rune) rune {
+	switch {
+	case r == '\t' || r == '\n' || r == '\r':
+		return r
+	case r < ' ', r >= 0x7f && r < 0xa0: // controls
+	case r == 0x00ad, r == 0x034f, r == 0x061c, r == 0x115f, r == 0x1160, r == 0x17b4, r == 0x17b5, r == 0x180e:
+	case r >= 0x200b && r <= 0x200f: // zero width, direction marks
+	case r >= 0x202a && r <= 0x202e: // bidi embeddings and overrides
+	case r >= 0x2060 && r <= 0x206f: // word joiner, invisible operators, bidi isolates
+	case r >= 0xfe00 && r <= 0xfe0f, r >= 0xe0100 && r <= 0xe01ef: // variation selectors
+	case r == 0xfeff, r >= 0xfff9 && r <= 0xfffb: // byte order mark, annotations
+	case r >= 0xe0000 && r <= 0xe007f: // tags: a whole invisible alphabet
+	default:
+		return r
+	}
+	return -1
+}

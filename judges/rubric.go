@@ -1,0 +1,239 @@
+package judges
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/strictyaml"
+)
+
+// Rubric is what a judge judges by: which inputs it sees, the criteria, and how
+// their verdicts become one.
+type Rubric struct {
+	Name        string `yaml:"name"`        // of lower-case letters, digits and _; a file's is its file name
+	Description string `yaml:"description"` // what is judged, in a sentence or two; part of the prompt
+
+	// Needs are the inputs without which the rubric does not apply, NeedsOneOf
+	// those of which one is enough, and Optional those that are shown when they
+	// are there. The model sees these inputs and no others. They are input,
+	// output, expected, chunks, tool_calls, tools and policy.
+	Needs      []string `yaml:"needs"`
+	NeedsOneOf []string `yaml:"needs_one_of"`
+	Optional   []string `yaml:"optional"`
+
+	Criteria []Criterion `yaml:"criteria"` // at most 7: more in one call get worse answers
+
+	// Aggregation is all (default): every criterion that applies has to pass;
+	// weighted: the share of weight that passes has to reach Threshold; or any:
+	// one pass is enough.
+	Aggregation string  `yaml:"aggregation"`
+	Threshold   float64 `yaml:"threshold"` // of weighted, in (0,1]
+
+	// NoSubstance is the outcome of an output without a letter or digit: fail
+	// (default) or not_applicable. No model is asked.
+	NoSubstance string `yaml:"no_substance"`
+}
+
+// Criterion is one question of a rubric. The model answers pass, fail,
+// not_applicable or cannot_judge.
+type Criterion struct {
+	ID       string   `yaml:"id"`       // of lower-case letters, digits and _
+	Question string   `yaml:"question"` // yes means pass
+	Pass     []string `yaml:"pass"`     // examples of what passes
+	Fail     []string `yaml:"fail"`     // examples of what fails
+	Weight   *float64 `yaml:"weight"`   // in (0,100]; null: 1
+	Veto     bool     `yaml:"veto"`     // a fail here fails the whole, whatever the aggregation
+	Evidence Evidence `yaml:"evidence"`
+}
+
+// Evidence says for which verdicts a quote must be found in the data: the input
+// that it must stand in, or "any". A verdict whose quote is missing or made up
+// becomes cannot_judge. Empty: no quote is demanded.
+type Evidence struct {
+	Pass string `yaml:"pass"`
+	Fail string `yaml:"fail"`
+}
+
+// Bounds of a rubric.
+const (
+	maxCriteria = 7
+	maxID       = 32
+	maxText     = 4000 // of a question, a description or an example, in bytes
+	maxExamples = 10
+)
+
+// Ways to aggregate.
+const (
+	aggregateAll      = "all"
+	aggregateWeighted = "weighted"
+	aggregateAny      = "any"
+)
+
+// Inputs that a rubric may name.
+const (
+	inputInput     = "input"
+	inputOutput    = "output"
+	inputExpected  = "expected"
+	inputChunks    = "chunks"
+	inputToolCalls = "tool_calls"
+	inputTools     = "tools"
+	inputPolicy    = "policy"
+)
+
+// anywhere is the source of a quote that may stand in any input.
+const anywhere = "any"
+
+// inputs gives all inputs in the order in which a prompt shows them.
+func inputs() []string {
+	return []string{inputPolicy, inputInput, inputChunks, inputTools, inputToolCalls, inputExpected, inputOutput}
+}
+
+// defaultRubric holds the defaults of a rubric's file.
+func defaultRubric() *Rubric {
+	return &Rubric{Aggregation: aggregateAll, NoSubstance: eval.OutcomeFail.String()}
+}
+
+// shown gives the inputs that the model sees, in the order of inputs.
+func (r *Rubric) shown() []string {
+	var out []string
+	for _, name := range inputs() {
+		if slices.Contains(r.Needs, name) || slices.Contains(r.NeedsOneOf, name) || slices.Contains(r.Optional, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// weight gives the criterion's weight.
+func (c Criterion) weight() float64 {
+	if c.Weight == nil {
+		return 1
+	}
+	return *c.Weight
+}
+
+// Validate gives all faults of r.
+func (r *Rubric) Validate() eval.Faults {
+	var fs eval.Faults
+	if !identifier(r.Name) {
+		fs.Add("name", "is no name", "1 to 32 lower-case letters, digits and _")
+	}
+	if len(r.Description) > maxText {
+		fs.Add("description", "too long", "at most 4000 bytes")
+	}
+	r.validateInputs(&fs)
+	switch r.Aggregation {
+	case aggregateAll, aggregateAny:
+		if r.Threshold != 0 {
+			fs.Add("threshold", "has no meaning here", "only aggregation: weighted has a threshold")
+		}
+	case aggregateWeighted:
+		if !(r.Threshold > 0 && r.Threshold <= 1) {
+			fs.Add("threshold", "out of range", "above 0, at most 1: the share of weight that has to pass")
+		}
+	default:
+		fs.Add("aggregation", "unknown", oneOf(r.Aggregation, aggregateAll, aggregateWeighted, aggregateAny))
+	}
+	if r.NoSubstance != eval.OutcomeFail.String() && r.NoSubstance != eval.OutcomeNotApplicable.String() {
+		fs.Add("no_substance", "unknown", oneOf(r.NoSubstance, eval.OutcomeFail.String(), eval.OutcomeNotApplicable.String()))
+	}
+	switch n := len(r.Criteria); {
+	case n == 0:
+		fs.Add("criteria", "missing", "one to seven questions")
+	case n > maxCriteria:
+		fs.Add("criteria", "too many", "at most 7 in one rubric; split it in two")
+	}
+	seen := map[string]bool{}
+	for i, c := range r.Criteria {
+		part := c.validate(r.shown())
+		if seen[c.ID] {
+			part.Add("id", "stands twice", "another id")
+		}
+		seen[c.ID] = true
+		fs.Under("criteria["+itoa(i)+"]", part)
+	}
+	return fs
+}
+
+func (r *Rubric) validateInputs(fs *eval.Faults) {
+	seen := map[string]bool{}
+	for _, list := range []struct {
+		path  string
+		names []string
+	}{{"needs", r.Needs}, {"needs_one_of", r.NeedsOneOf}, {"optional", r.Optional}} {
+		for i, name := range list.names {
+			path := list.path + "[" + itoa(i) + "]"
+			switch {
+			case !slices.Contains(inputs(), name):
+				fs.Add(path, "unknown input", oneOf(name, inputs()...))
+			case seen[name]:
+				fs.Add(path, "stands twice", "each input once")
+			}
+			seen[name] = true
+		}
+	}
+	if len(r.Needs) == 0 && len(r.NeedsOneOf) == 0 {
+		fs.Add("needs", "missing", "what the rubric judges, for example [input, output]")
+	}
+	if len(r.NeedsOneOf) == 1 {
+		fs.Add("needs_one_of", "has one entry", "two or more, or put it under needs")
+	}
+}
+
+func (c Criterion) validate(shown []string) eval.Faults {
+	var fs eval.Faults
+	if !identifier(c.ID) {
+		fs.Add("id", "is no id", "1 to 32 lower-case letters, digits and _")
+	}
+	switch q := strings.TrimSpace(c.Question); {
+	case q == "":
+		fs.Add("question", "missing", "a question to which yes means pass")
+	case len(q) > maxText:
+		fs.Add("question", "too long", "at most 4000 bytes")
+	}
+	for _, list := range []struct {
+		path  string
+		texts []string
+	}{{"pass", c.Pass}, {"fail", c.Fail}} {
+		if len(list.texts) > maxExamples {
+			fs.Add(list.path, "too many examples", "at most 10")
+		}
+		for i, s := range list.texts {
+			if strings.TrimSpace(s) == "" || len(s) > maxText {
+				fs.Add(list.path+"["+itoa(i)+"]", "empty or too long", "1 to 4000 bytes")
+			}
+		}
+	}
+	if w := c.weight(); !(w > 0 && w <= 100) {
+		fs.Add("weight", "out of range", "above 0, at most 100")
+	}
+	for _, e := range []struct{ path, source string }{{"evidence.pass", c.Evidence.Pass}, {"evidence.fail", c.Evidence.Fail}} {
+		if e.source != "" && e.source != anywhere && !slices.Contains(shown, e.source) {
+			fs.Add(e.path, "is no input of this rubric", oneOf(e.source, append([]string{anywhere}, shown...)...))
+		}
+	}
+	return fs
+}
+
+// identifier reports whether s may be the name of a rubric or a criterion: it
+// becomes part of reasons and reports.
+func identifier(s string) bool {
+	if s == "" || len(s) > maxID {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// oneOf says what was expected, and what was probably meant.
+func oneOf(word string, names ...string) string {
+	if near := strictyaml.Nearest(word, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "one of " + strings.Join(names, ", ")
+}
