@@ -1,0 +1,255 @@
+package sampler_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/sampler"
+)
+
+// conditions are paired with what they mean in Go.
+var conditions = []struct {
+	text string
+	mean func(d *eval.Dims) bool
+}{
+	{"", func(*eval.Dims) bool { return true }},
+	{`user_rating == "down" || status == "error"`, func(d *eval.Dims) bool { return d.UserRating == "down" || d.Status == "error" }},
+	{`feature in ["search", "support agent"]`, func(d *eval.Dims) bool { return d.Feature == "search" || d.Feature == "support agent" }},
+	{`len(model) > 8 and provider != ""`, func(d *eval.Dims) bool { return len([]rune(d.Model)) > 8 && d.Provider != "" }},
+	{`lower(prompt_name) startsWith "tri"`, func(d *eval.Dims) bool { return strings.HasPrefix(strings.ToLower(d.PromptName), "tri") }},
+	{`prompt_version matches "[.]3$"`, func(d *eval.Dims) bool { return strings.HasSuffix(d.PromptVersion, ".3") }},
+	{`!(environment == "prod") && tenant_tier != "free"`, func(d *eval.Dims) bool { return d.Environment != "prod" && d.TenantTier != "free" }},
+	{`finish_reason == "length" || output_schema == ""`, func(d *eval.Dims) bool { return d.FinishReason == "length" || d.OutputSchema == "" }},
+}
+
+// randomEvent gives events in every form of id, with fields absent, usual, odd
+// and too long for a table.
+func randomEvent(r *rand.Rand) *eval.Event {
+	one := func(values ...string) string { return values[r.IntN(len(values))] }
+	odd := one("", "ü", "a\x00b", strings.Repeat("long", 80))
+	e := &eval.Event{
+		Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(one("req_", "", strings.Repeat("r", 130)) + strconv.Itoa(r.IntN(1e6))),
+		Environment: one("", "prod", "dev"), Feature: one("", "search", "support agent", odd),
+		PromptName: one("", "Triage", "trivia", "reply"), PromptVersion: one("", "1.2", "1.3", odd), Provider: one("", "openai", "local"),
+		Model: one("", "gpt-5", "claude-sonnet-4"), Status: one("", "success", "error"), FinishReason: one("", "stop", "length"),
+		TenantTier: one("", "free", "gold"), UserRating: eval.Rating(one("", "up", "down", "4")), OutputSchema: one("", "reply"),
+	}
+	if r.IntN(20) == 0 {
+		e.Kind = eval.KindUserFeedback
+	}
+	hi, lo := r.Uint64(), r.Uint64()
+	ctx := eval.TraceContext{}
+	if r.IntN(2) == 0 {
+		ctx[one("traceparent", "Traceparent")] = one(
+			fmt.Sprintf("00-%016x%016x-%016x-01", hi, lo, lo^hi), fmt.Sprintf("00-%016X%016X-%016X-00", hi, lo, lo^hi),
+			fmt.Sprintf("01-%016x%016x-%016x-01-more", hi, lo, lo^hi), fmt.Sprintf("00-%032x-%016x-01", 0, lo),
+			fmt.Sprintf("00-%016x%016x-%016x-01", hi, 0, lo), "broken",
+		)
+	}
+	if r.IntN(2) == 0 {
+		ctx[one("x-datadog-trace-id", "X-Datadog-Trace-Id")] = one(strconv.FormatUint(lo, 10), strconv.FormatUint(lo>>1, 10), "0", "-1", "99999999999999999999")
+		ctx["x-datadog-parent-id"] = strconv.FormatUint(hi, 10)
+	}
+	if r.IntN(2) == 0 {
+		ctx["tracestate"] = one("dd=s:1,ot=th:8", "ot=th:fd70a4;rv:00000000000001", "ot=th:zz", "x=y")
+	}
+	if len(ctx) > 0 {
+		e.TraceContext = ctx
+	}
+	if r.IntN(2) == 0 {
+		e.TraceID = eval.ID(one(strconv.FormatUint(lo, 10), fmt.Sprintf("%016x%016x", hi, lo), fmt.Sprintf("%016x", lo), "0", "trace-7", "12"))
+	}
+	return e
+}
+
+// model gives an evaluator's rate by the words of the package comment, with none
+// of its code.
+type model struct {
+	cfg  sampler.Config
+	evs  []sampler.Evaluator
+	when map[string]func(*eval.Dims) bool
+}
+
+func (m *model) rate(i int, d *eval.Dims) (float64, string) {
+	e := m.evs[i]
+	if !m.when[e.When](d) {
+		return 0, ""
+	}
+	rate, name := -1.0, ""
+	for _, r := range m.cfg.Rules {
+		if m.when[r.When](d) && (len(r.Evaluators) == 0 || slices.Contains(r.Evaluators, e.Name)) && r.Rate > rate {
+			rate, name = r.Rate, r.Name
+		}
+	}
+	switch {
+	case rate >= 0:
+		return rate, name
+	case e.Rate != nil:
+		return *e.Rate, "evaluator"
+	case e.Judge:
+		return m.cfg.DefaultRate, "default"
+	}
+	return 1, "default"
+}
+
+// TestDecideAgrees: headers, body, a replica and the plain meaning of a random
+// policy give the same plan for random events, from several goroutines at once.
+func TestDecideAgrees(t *testing.T) {
+	t.Parallel()
+	when := map[string]func(*eval.Dims) bool{}
+	for _, c := range conditions {
+		when[c.text] = c.mean
+	}
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(7, seed)) //nolint:gosec // a test
+			someRate := func() float64 { return []float64{0, 1, 0.5, r.Float64(), 0.01}[r.IntN(5)] }
+			someWhen := func() string { return conditions[r.IntN(len(conditions))].text }
+			m := model{cfg: sampler.Config{DefaultRate: someRate(), Salt: fmt.Sprint(seed)}, when: when}
+			for i := range 1 + r.IntN(5) {
+				e := sampler.Evaluator{Name: fmt.Sprint("e", i), Judge: r.IntN(2) == 0}
+				if r.IntN(2) == 0 {
+					e.Rate = new(someRate())
+				}
+				if r.IntN(3) == 0 {
+					e.When = someWhen()
+				}
+				m.evs = append(m.evs, e)
+			}
+			for i := range r.IntN(6) {
+				rule := sampler.Rule{Name: fmt.Sprint("r", i), When: someWhen(), Rate: someRate()}
+				if r.IntN(2) == 0 {
+					rule.Evaluators = []string{m.evs[r.IntN(len(m.evs))].Name}
+				}
+				m.cfg.Rules = append(m.cfg.Rules, rule)
+			}
+			s, replica := newSampler(t, m.cfg, m.evs), newSampler(t, m.cfg, m.evs)
+			var wg sync.WaitGroup
+			for worker := range uint64(2) {
+				wg.Go(func() {
+					r := rand.New(rand.NewPCG(seed, worker)) //nolint:gosec // a test
+					for range 1500 {
+						checkEvent(t, &m, s, replica, randomEvent(r))
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *eval.Event) {
+	env := e.Envelope()
+	plan := s.Decide(&env)
+	byHeaders, ok := s.DecideHeaders(e.Headers())
+	if !ok {
+		t.Errorf("not decided on headers: %+v", env)
+	}
+	if d := cmp.Diff(plan, byHeaders); d != "" {
+		t.Errorf("body and headers differ (-body +headers) for %+v:\n%s", env, d)
+	}
+	if d := cmp.Diff(plan, replica.Decide(&env)); d != "" {
+		t.Errorf("replicas differ for %+v:\n%s", env, d)
+	}
+	if e.Kind == eval.KindUserFeedback {
+		return
+	}
+	picked := map[int]eval.Pick{}
+	for _, p := range plan.Picks {
+		picked[p.Evaluator] = p
+	}
+	largestOut, smallestIn := 0.0, math.Inf(1) // nested: who is left out never has the larger rate
+	for i := range m.evs {
+		rate, rule := m.rate(i, &env.Dims)
+		p, in := picked[i]
+		switch {
+		case in:
+			smallestIn = min(smallestIn, rate)
+			if p.Rule != rule || p.Name != m.evs[i].Name {
+				t.Errorf("pick %+v, want the rule %q", p, rule)
+			}
+			if up := p.Probability / rate; !slices.ContainsFunc([]float64{1, 0.5, 1 - 0xfd70a4p-24}, func(w float64) bool { return math.Abs(up-w) < 1e-12 }) {
+				t.Errorf("pick %+v of rate %g: no tracestate has %g", p, rate, up)
+			}
+		default:
+			largestOut = max(largestOut, rate)
+		}
+	}
+	if largestOut > 0 && largestOut >= smallestIn {
+		t.Errorf("an evaluator with rate %g runs, one with %g does not", smallestIn, largestOut)
+	}
+	if largestOut == 1 {
+		t.Error("an evaluator with rate 1 does not run")
+	}
+}
+
+// FuzzDecideHeaders: on any headers at all, deciding on them equals reading the
+// envelope and deciding on that.
+func FuzzDecideHeaders(f *testing.F) {
+	cfg := sampler.DefaultConfig()
+	cfg.Rules = []sampler.Rule{{Name: "r", When: `feature == "x" || len(model) > 3`, Rate: 0.5}}
+	s, err := sampler.New(cfg, []sampler.Evaluator{{Name: "a", Judge: true}, {Name: "b"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	const base = "event=llm_request_completed\nrequest_id=r1\n"
+	f.Add(base + "feature=x\nmodel=gpt")
+	f.Add(base + "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntracestate=ot=th:8")
+	f.Add(base + "feature=x\nfeature=y\nrequest_id=\nrequest_id=r2\nevent=llm_user_feedback")
+	f.Add("event=other\nrequest_id=1\ntrace_id=17\nx-datadog-trace-id=18")
+	f.Fuzz(func(t *testing.T, text string) {
+		var hs []eval.Header
+		for line := range strings.SplitSeq(text, "\n") {
+			k, v, _ := strings.Cut(line, "=")
+			hs = append(hs, eval.Header{Key: k, Value: []byte(v)})
+		}
+		plan, ok := s.DecideHeaders(hs)
+		env, found := eval.EnvelopeFromHeaders(hs)
+		known := env.Kind == eval.KindRequestCompleted || env.Kind == eval.KindUserFeedback
+		if ok != (found && known) {
+			t.Fatalf("decided %t; envelope %t of kind %q", ok, found, env.Kind)
+		}
+		if !ok {
+			return
+		}
+		if d := cmp.Diff(s.Decide(&env), plan); d != "" {
+			t.Errorf("(-envelope +headers):\n%s", d)
+		}
+	})
+}
+
+// TestUnwantedAllocatesNothing holds what the benchmarks show. It cannot run in
+// parallel: it counts the process's allocations.
+func TestUnwantedAllocatesNothing(t *testing.T) {
+	hs := typical().Headers()
+	if n := len(hs); n < 12 || n > 16 {
+		t.Fatalf("%d headers, want a typical message", n)
+	}
+	env := typical().Envelope()
+	byRequest := env
+	byRequest.Trace = eval.TraceID{}
+	for name, s := range unwanted(t) {
+		for what, decide := range map[string]func() eval.Plan{
+			"headers": func() eval.Plan { p, _ := s.DecideHeaders(hs); return p },
+			"body":    func() eval.Plan { return s.Decide(&env) },
+			"request": func() eval.Plan { return s.Decide(&byRequest) },
+		} {
+			if p := decide(); len(p.Picks) != 0 {
+				t.Fatalf("%s, %s: wanted", name, what)
+			}
+			if n := testing.AllocsPerRun(200, func() { decide() }); n != 0 {
+				t.Errorf("%s, %s: %g allocations, want none", name, what, n)
+			}
+		}
+	}
+}

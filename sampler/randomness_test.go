@@ -1,0 +1,175 @@
+package sampler
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// TestGolden holds R for good: replicas of different builds must agree. The
+// values were computed with a separate implementation of xxHash64.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		salt  string
+		trace uint64
+		want  uint64
+	}{
+		{"evalworker", 123456789, 0xbcee18955e90ba},
+		{"evalworker", 1, 0x027c031093af17},
+		{"evalworker", 0x8448eb211c80319c, 0xe4aa615bfb99f3},
+		{"evalworker", math.MaxUint64, 0x3dde35652f3b23},
+		{"", 123456789, 0x487b7a29776cc8},
+		{"blue", 123456789, 0xa3dbb9aa941c1b},
+	} {
+		h := newHasher(tt.salt)
+		if got := h.ofTrace(tt.trace); got != tt.want {
+			t.Errorf("R of trace %d under %q = %#x, want %#x", tt.trace, tt.salt, got, tt.want)
+		}
+	}
+	for _, tt := range []struct {
+		salt, id string
+		want     uint64
+	}{
+		{"evalworker", "123456789", 0x95d9bc9c888bf7},
+		{"evalworker", "req_9f3a", 0x6b809316dd7b91},
+		{"evalworker", strings.Repeat("x", 120), 0x54c9508136562e},
+		{"evalworker", strings.Repeat("x", 121), 0x6875cd124504ff},
+		{"evalworker", strings.Repeat("x", 300), 0x2d1b03ef909236},
+		{"", "req_9f3a", 0xaf99b51f998097},
+	} {
+		h := newHasher(tt.salt)
+		if got := ofRequest(&h, tt.id); got != tt.want {
+			t.Errorf("R of request %.20s under %q = %#x, want %#x", tt.id, tt.salt, got, tt.want)
+		}
+		if s, b := ofRequest(&h, tt.id), ofRequest(&h, []byte(tt.id)); s != b {
+			t.Errorf("R of a string is %#x, of its bytes %#x", s, b)
+		}
+	}
+}
+
+// TestUniform: R is even over its range, for ids that were counted up and for
+// ids that look random. 255 degrees of freedom; a chi-square above 347.7 has
+// probability 1e-4, one below 178.7 as well.
+func TestUniform(t *testing.T) {
+	t.Parallel()
+	const n, buckets = 1 << 18, 256
+	h := newHasher("evalworker")
+	for name, r := range map[string]func(i uint64) uint64{
+		"sequential traces":   h.ofTrace,
+		"multiplied traces":   func(i uint64) uint64 { return h.ofTrace(i * 0x9e3779b97f4a7c15) },
+		"sequential requests": func(i uint64) uint64 { return ofRequest(&h, "req_"+strconv.FormatUint(i, 10)) },
+	} {
+		var count [buckets]float64
+		for i := range uint64(n) {
+			v := r(i + 1)
+			if v >= scale {
+				t.Fatalf("%s: R = %#x is not below 2^56", name, v)
+			}
+			count[v>>48]++
+		}
+		var chi float64
+		for _, c := range count {
+			d := c - n/buckets
+			chi += d * d / (n / buckets)
+		}
+		if chi > 347.7 || chi < 178.7 {
+			t.Errorf("%s: chi-square = %.1f", name, chi)
+		}
+	}
+}
+
+func TestThreshold(t *testing.T) {
+	t.Parallel()
+	for rate, want := range map[float64]uint64{0: 0, 1: scale, 0.5: scale / 2, 0.25: scale / 4, minRate: 72057594, math.Nextafter(1, 0): scale - 8} {
+		if got := threshold(rate); got != want {
+			t.Errorf("threshold(%g) = %d, want %d", rate, got, want)
+		}
+	}
+}
+
+func TestUpstream(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]float64{
+		"":                                 1,
+		"ot=th:0":                          1,
+		"ot=th:8":                          0.5,
+		"ot=th:c":                          0.25,
+		"ot=th:fd70a4":                     float64(scale-0xfd70a400000000) / scale,
+		"ot=th:ffffffffffffff":             1.0 / scale,
+		"ot=rv:6e6d1a75832a2f;th:8":        0.5,
+		"dd=s:2;t.dm:-4,ot=th:8":           0.5,
+		"dd=s:2 ,\tot=th:8 , vendor=x":     0.5,
+		"ot=th:8,ot=th:c":                  0.5, // the member on the left is the newest
+		"ot=th:8;th:c":                     0.5,
+		"ot=rv:6e6d1a75832a2f":             1,
+		"xot=th:8":                         1,
+		"ot=xth:8":                         1,
+		"ot=th:":                           1,
+		"ot=th:fffffffffffffff":            1, // fifteen digits
+		"ot=th:C":                          1, // digits are lower-case
+		"ot=th:0x8":                        1,
+		"ot=th:8 8":                        1,
+		"ot":                               1,
+		",,;=":                             1,
+		strings.Repeat("a=b,", 1000):       1,
+		"ot=p:8;r:62":                      1, // an earlier draft of the specification
+		"vendor=ot=th:8,other=\"ot=th:8\"": 1,
+	} {
+		if got := upstream(state); got != want {
+			t.Errorf("upstream(%q) = %g, want %g", state, got, want)
+		}
+		if got := upstream([]byte(state)); got != want {
+			t.Errorf("upstream of the bytes of %q = %g, want %g", state, got, want)
+		}
+	}
+}
+
+func FuzzUpstream(f *testing.F) {
+	for _, s := range []string{"ot=th:fd70a4", "dd=s:1,ot=rv:00;th:8", "ot=th:", ", ot=th:ffffffffffffff;"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if p := upstream(s); !(p > 0 && p <= 1) {
+			t.Errorf("upstream(%q) = %g", s, p)
+		}
+	})
+}
+
+// FuzzLowTrace: the fast reader and the vocabulary's own agree on everything.
+func FuzzLowTrace(f *testing.F) {
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	f.Add([]byte(parent), []byte("123"), []byte("456"))
+	f.Add([]byte(strings.ToUpper(parent)), []byte(""), []byte("0af7651916cd43dd8448eb211c80319c"))
+	f.Add([]byte("00-00000000000000000000000000000000-b7ad6b7169203331-01"), []byte("0"), []byte("18446744073709551615"))
+	f.Add([]byte("00-0af7651916cd43dd0000000000000000-b7ad6b7169203331-01"), []byte("9999999999999999999"), []byte("8448eb211c80319c"))
+	f.Add([]byte("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"), []byte("18446744073709551616"), []byte("0000000000000000g"))
+	f.Fuzz(func(t *testing.T, parent, dd, trace []byte) {
+		if got, want := lowTrace(parent, dd, trace), eval.HeaderTrace(parent, dd, trace).Lo; got != want {
+			t.Errorf("lowTrace(%q, %q, %q) = %#x, want %#x", parent, dd, trace, got, want)
+		}
+	})
+}
+
+// TestLowTraceByteByByte puts every byte in every place of the usual forms.
+func TestLowTraceByteByByte(t *testing.T) {
+	t.Parallel()
+	parent := []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	for _, form := range [][]byte{parent, parent[3:35], parent[3:19], []byte("1234567890123456789"), []byte("12345678901234567890")} {
+		for i := range form {
+			for c := range 256 {
+				s := append([]byte(nil), form...)
+				s[i] = byte(c) //nolint:gosec // below 256
+				if got, want := lowTrace(s, nil, nil), eval.HeaderTrace(s, nil, nil).Lo; got != want {
+					t.Fatalf("as traceparent: lowTrace(%q) = %#x, want %#x", s, got, want)
+				}
+				if got, want := lowTrace(nil, s, nil), eval.HeaderTrace(nil, s, nil).Lo; got != want {
+					t.Fatalf("as an id: lowTrace(%q) = %#x, want %#x", s, got, want)
+				}
+			}
+		}
+	}
+}

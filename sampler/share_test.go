@@ -1,0 +1,134 @@
+package sampler_test
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/sampler"
+)
+
+// kept counts how many of n traces each of the evaluators gets.
+func kept(s *sampler.Sampler, ids func(i uint64) (eval.TraceID, bool)) (n float64, counts map[string]float64) {
+	counts = map[string]float64{}
+	env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: "same for all"}
+	for i := range uint64(200_000) {
+		id, ok := ids(i)
+		if !ok {
+			continue
+		}
+		env.Trace = id
+		n++
+		for _, p := range s.Decide(&env).Picks {
+			counts[p.Name]++
+		}
+	}
+	return n, counts
+}
+
+// TestShare: the kept share is the rate, within four standard deviations of the
+// binomial distribution, also for traces that a tracer already chose by the
+// bits of their id or by a multiplicative hash of them.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	rates := map[string]float64{"never": 0, "per mille": 0.001, "one": 0.01, "five": 0.05, "third": 1.0 / 3, "most": 0.9, "always": 1}
+	var evs []sampler.Evaluator
+	for name, rate := range rates {
+		evs = append(evs, sampler.Evaluator{Name: name, Judge: true, Rate: &rate})
+	}
+	s := newSampler(t, sampler.DefaultConfig(), evs)
+	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test
+	random := func() eval.TraceID { return eval.TraceID{Hi: r.Uint64(), Lo: r.Uint64()} }
+	for name, ids := range map[string]func(uint64) (eval.TraceID, bool){
+		"sequential": func(i uint64) (eval.TraceID, bool) { return eval.TraceID{Lo: i + 1}, true },
+		"random":     func(uint64) (eval.TraceID, bool) { return random(), true },
+		"chosen by a threshold on the id": func(uint64) (eval.TraceID, bool) {
+			id := random()
+			return id, id.Lo&(1<<56-1) >= (1<<56)/10*9
+		},
+		"chosen by a multiplicative hash": func(uint64) (eval.TraceID, bool) {
+			id := random()
+			return id, id.Lo*1111111111111111111 < math.MaxUint64/10
+		},
+		"chosen by reversed bits": func(uint64) (eval.TraceID, bool) {
+			id := random()
+			return id, bits.Reverse64(id.Lo) < math.MaxUint64/10
+		},
+	} {
+		n, counts := kept(s, ids)
+		if n < 15_000 {
+			t.Fatalf("%s: only %g traces", name, n)
+		}
+		for e, rate := range rates {
+			if bound := 4 * math.Sqrt(n*rate*(1-rate)); math.Abs(counts[e]-n*rate) > bound {
+				t.Errorf("%s: %q keeps %g of %g, want %g within %.0f", name, e, counts[e], n, n*rate, bound)
+			}
+		}
+	}
+}
+
+// TestNested: what a smaller rate keeps, a larger one keeps too.
+func TestNested(t *testing.T) {
+	t.Parallel()
+	s := newSampler(t, sampler.DefaultConfig(), []sampler.Evaluator{{Name: "dear", Rate: new(0.01)}, {Name: "cheap", Rate: new(0.10)}})
+	env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: "r"}
+	var dear, cheap int
+	for i := range uint64(100_000) {
+		env.Trace.Lo = i + 1
+		plan := s.Decide(&env)
+		names := picks(plan)
+		_, isDear := names["dear by evaluator"]
+		_, isCheap := names["cheap by evaluator"]
+		if isDear && !isCheap {
+			t.Fatalf("trace %d is in the sample of 1 %% and not in that of 10 %%", i+1)
+		}
+		if isDear {
+			dear++
+		}
+		if isCheap {
+			cheap++
+		}
+	}
+	if dear == 0 || cheap <= dear {
+		t.Errorf("%d and %d kept", dear, cheap)
+	}
+}
+
+// TestIdentity: a trace's 64-bit and 128-bit forms are one identity, the request
+// id counts only without a trace, and a salt makes another sample.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	half := []sampler.Evaluator{{Name: "e", Rate: new(0.5)}}
+	s := newSampler(t, sampler.Config{Salt: "a"}, half)
+	other := newSampler(t, sampler.Config{Salt: "b"}, half)
+	in := func(s *sampler.Sampler, request eval.RequestID, trace eval.TraceID) bool {
+		return len(s.Decide(&eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: request, Trace: trace}).Picks) == 1
+	}
+	r := rand.New(rand.NewPCG(5, 6)) //nolint:gosec // a test
+	const n = 10_000
+	var agree, byRequest, noLow int
+	for range n {
+		lo, request := r.Uint64()|1, eval.RequestID(eval.SpanID(r.Uint64()).String())
+		long, short := eval.TraceID{Hi: r.Uint64(), Lo: lo}, eval.TraceID{Lo: lo}
+		if in(s, request, long) != in(s, "other", short) {
+			t.Fatal("the forms of one trace id are decided differently")
+		}
+		if in(s, request, short) == in(other, request, short) {
+			agree++
+		}
+		if in(s, request, eval.TraceID{}) {
+			byRequest++
+		}
+		// An id without lower bits would put all such traces in one bucket.
+		if in(s, request, eval.TraceID{Hi: 7}) {
+			noLow++
+		}
+	}
+	for name, count := range map[string]int{"two salts agree": agree, "chosen by request id": byRequest, "chosen without lower bits": noLow} {
+		if math.Abs(float64(count)-n/2) > 4*math.Sqrt(n)/2 {
+			t.Errorf("%s: %d of %d, want about half", name, count, n)
+		}
+	}
+}
