@@ -1,0 +1,157 @@
+package scenario
+
+import (
+	"iter"
+	"math/rand/v2"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Options say how a scenario is played. The zero value plays it from the
+// morning of its last prompt release, without feedback events.
+type Options struct {
+	// Start is when the first request finished; zero stands for 1 June 2026, 9:00
+	// UTC. A later event is never earlier than one before it, feedback apart.
+	Start time.Time
+	// Interval is the mean time between two requests; zero stands for the
+	// scenario's own. The times themselves are drawn (a Poisson process).
+	Interval time.Duration
+	// Feedback adds, after some of the requests, an event with the user's
+	// feedback on them. It has the request's id and trace, and is a few minutes
+	// younger.
+	Feedback bool
+}
+
+// Events gives the scenario's events, without end. The same seed and options
+// give the same events.
+func (s *Scenario) Events(seed uint64, o Options) iter.Seq[eval.Event] {
+	if o.Start.IsZero() {
+		o.Start = time.Date(2026, time.June, 1, 9, 0, 0, 0, time.UTC)
+	}
+	if o.Interval <= 0 {
+		o.Interval = s.interval
+	}
+	return func(yield func(eval.Event) bool) {
+		g := &generator{
+			s:    s,
+			r:    rand.New(rand.NewPCG(seed, stream)),
+			now:  o.Start,
+			open: make([]*session, 0, maxOpenSessions),
+		}
+		for {
+			e, good := g.request()
+			if !yield(e) {
+				return
+			}
+			if o.Feedback && chance(g.r, s.world.Rates.Feedback) {
+				if !yield(g.feedback(&e, good)) {
+					return
+				}
+			}
+			g.now = g.now.Add(time.Duration(g.r.ExpFloat64() * float64(o.Interval)))
+		}
+	}
+}
+
+// stream is the second word of the generator's seed. It has no meaning but that
+// of setting this sequence apart from others that start at the same seed.
+const stream = 0x6576616c
+
+// generator is the state of one range over events; one goroutine uses it.
+type generator struct {
+	s    *Scenario
+	r    *rand.Rand
+	now  time.Time
+	open []*session
+}
+
+// request draws one finished request, and tells whether its answer was good.
+func (g *generator) request() (eval.Event, bool) {
+	w, r := &g.s.world, g.r
+	ses := g.session()
+	t := &g.s.tickets[r.IntN(len(g.s.tickets))]
+	v, m := g.s.versions.draw(r), g.s.models.draw(r)
+	fill := g.slots(ses)
+	question := fill.Replace(oneOf(r, t.Questions))
+	if chance(r, w.Rates.PersonalData) {
+		question += " " + personalData(r, ses.name)
+	}
+	ses.ask(question)
+
+	e := eval.Event{
+		Kind: eval.KindRequestCompleted, RequestID: eval.RequestID("req_" + hex(r.Uint64())),
+		OccurredAt: g.now, SessionID: ses.id, TenantID: ses.tenant.ID, TenantTier: ses.tenant.Tier, UserIDHash: ses.user,
+		TraceContext: traceContext(r),
+		Service:      w.Service, Environment: w.Environment, Version: "3.14.2", Feature: w.Feature,
+		PromptName: w.PromptName, PromptVersion: v.Version, PromptEnvironment: "production",
+		Provider: m.Provider, Model: m.Model, Status: "success", FinishReason: "stop",
+		RetryCount: new(int64(0)), CacheHit: new(chance(r, w.Rates.CacheHit)), Streaming: new(true),
+		Input: ses.input(), OutputSchema: w.Schema,
+		Retrieval: g.retrieve(t, question),
+	}
+	if t.tool != nil {
+		e.Tools, e.ToolCalls = eval.JSON(t.tool.offer), []eval.ToolCall{g.call(t.tool, fill)}
+	}
+	if chance(r, w.Rates.ProviderError) {
+		e.Status, e.ErrorType, e.FinishReason = "error", oneOf(r, w.ErrorTypes), ""
+		e.RetryCount, e.CacheHit = new(int64(2)), new(false)
+		g.measure(&e, m, "")
+		g.end(ses)
+		return e, false
+	}
+
+	kind := v.answers.draw(r)
+	rep := g.reply(t, kind, fill)
+	text := rep.json()
+	if chance(r, v.InvalidJSON) {
+		text, e.FinishReason = rep.broken(r, v.defects.draw(r))
+	}
+	e.Output = eval.Text(text)
+	g.measure(&e, m, text)
+	good := kind == "good" && e.FinishReason == "stop"
+	g.opinion(&e, good)
+	ses.answer(rep.Answer)
+	if ses.left == 0 {
+		g.end(ses)
+	}
+	return e, good
+}
+
+// opinion adds what the user thought of the answer, where it was said.
+func (g *generator) opinion(e *eval.Event, good bool) {
+	rates := &g.s.world.Rates
+	if chance(g.r, rates.Rated) {
+		e.UserRating = g.rating(good)
+	}
+	if chance(g.r, rates.TaskReported) {
+		e.TaskCompleted = new(good)
+	}
+}
+
+func (g *generator) rating(good bool) eval.Rating {
+	down := g.s.world.Rates.BadRatedDown
+	if good {
+		down = g.s.world.Rates.GoodRatedDown
+	}
+	if chance(g.r, down) {
+		return eval.RatingDown
+	}
+	return eval.RatingUp
+}
+
+// feedback is the event by which a user rates the request e later on.
+func (g *generator) feedback(e *eval.Event, good bool) eval.Event {
+	f := eval.Event{
+		Kind: eval.KindUserFeedback, RequestID: e.RequestID, TraceContext: e.TraceContext,
+		OccurredAt: e.OccurredAt.Add(time.Minute + time.Duration(g.r.Int64N(int64(5*time.Minute)))),
+		SessionID:  e.SessionID, TenantID: e.TenantID, TenantTier: e.TenantTier,
+		Service: e.Service, Environment: e.Environment, Feature: e.Feature,
+		PromptName: e.PromptName, PromptVersion: e.PromptVersion, Provider: e.Provider, Model: e.Model,
+		UserRating: g.rating(good),
+	}
+	if f.UserRating == eval.RatingDown {
+		f.Comment = "That did not help me."
+	}
+	return f
+}

@@ -1,0 +1,156 @@
+package scenario
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/internal/modelserver"
+)
+
+// known is an answer as the scripted judge recognises it.
+type known struct {
+	evidence string // the first sentence of its body
+	answer   answer
+}
+
+// Judge gives a script by which a model server judges the scenario's answers.
+// It recognises an answer by its body, wherever in the reply that stands and
+// whatever greeting or redaction surrounds it, and answers each criterion by
+// the answer's label. A few verdicts are turned round or given up, chosen by a
+// hash of the reply and the criterion: the same request always gets the same
+// verdicts, as from a model at temperature zero, and pass rates look like those
+// of a judge that errs.
+//
+// A criterion that is about no aspect of the scenario passes. Of an answer that
+// is not the scenario's, every criterion is cannot_judge. A request without an
+// answer, as a judge of retrieval alone makes it, passes.
+func (s *Scenario) Judge() modelserver.Script {
+	index := s.index()
+	return func(r modelserver.Request) modelserver.Reply {
+		output := text(r.Data["output"])
+		k, found := index.find(output)
+		verdicts := make([]modelserver.Verdict, 0, len(r.Criteria))
+		for _, id := range r.Criteria {
+			v := modelserver.Verdict{ID: id, Evidence: k.evidence, Reason: "It meets the criterion.", Verdict: "pass"}
+			switch aspect := s.world.Judge.aspect(id); {
+			case output == "":
+			case !found:
+				v.Reason, v.Verdict = "The answer is none of this scenario.", "cannot_judge"
+			case aspect != "":
+				s.world.Judge.decide(&v, output, k.answer, aspect)
+			}
+			verdicts = append(verdicts, v)
+		}
+		return modelserver.Answer(verdicts)
+	}
+}
+
+// decide fills in the verdict on one aspect of a known answer.
+func (j *judge) decide(v *modelserver.Verdict, output string, a answer, aspect string) {
+	fails := slices.Contains(a.Fails, aspect)
+	switch u := uniform(output, v.ID); {
+	case u < j.CannotJudge:
+		v.Reason, v.Verdict = "The answer can be read in two ways.", "cannot_judge"
+		return
+	case u < j.CannotJudge+j.Noise:
+		fails = !fails
+	}
+	if fails {
+		v.Reason, v.Verdict = a.Reason, "fail"
+		if a.Reason == "" || !slices.Contains(a.Fails, aspect) {
+			v.Reason = "It falls short of the criterion."
+		}
+	}
+}
+
+// aspect gives the aspect that a criterion is about: the one with the longest
+// name inside the criterion's id, or "".
+func (j *judge) aspect(id string) string {
+	best, length := "", 0
+	for _, aspect := range slices.Sorted(maps.Keys(j.Aspects)) {
+		for _, part := range append([]string{aspect}, j.Aspects[aspect]...) {
+			if len(part) > length && strings.Contains(id, part) {
+				best, length = aspect, len(part)
+			}
+		}
+	}
+	return best
+}
+
+// index finds known answers by their bodies.
+type index map[string]known
+
+// index lists every answer that a reply can hold.
+func (s *Scenario) index() index {
+	all := index{}
+	add := func(body string, a answer) {
+		first, _, _ := strings.Cut(body, ". ")
+		all[body] = known{strings.TrimSuffix(first, "."), a}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.world.Answers)) {
+		a := s.world.Answers[kind]
+		for _, body := range a.Texts {
+			add(body, a)
+		}
+		for i := range s.tickets {
+			if body := s.tickets[i].own(kind); body != "" {
+				add(body, a)
+			}
+		}
+	}
+	return all
+}
+
+// find looks for the paragraph that is a body, as it stands in a plain text or
+// in JSON; failing that, for a body anywhere in the text. Bodies are told apart
+// wherever they stand, so the order of the map does not matter.
+func (x index) find(output string) (known, bool) {
+	for _, sep := range [...]string{`\n\n`, "\n\n"} {
+		for paragraph := range strings.SplitSeq(output, sep) {
+			if k, ok := x[paragraph]; ok {
+				return k, true
+			}
+		}
+	}
+	for body, k := range x {
+		if strings.Contains(output, body) {
+			return k, true
+		}
+	}
+	return known{}, false
+}
+
+// text gives a value of the request's data as it was said.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	b, err := json.Marshal(v)
+	if err != nil { // it came out of JSON
+		return ""
+	}
+	return string(b)
+}
+
+// uniform gives a number in [0,1) that depends on the two texts alone.
+func uniform(output, criterion string) float64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(output))
+	_, _ = h.Write([]byte{0})
+	_, _ = h.Write([]byte(criterion))
+	// The last bytes of the input barely reach the upper bits of this hash; one
+	// round of mixing spreads them (the finaliser of MurmurHash3).
+	x := h.Sum64()
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	x ^= x >> 33
+	return float64(x>>11) / (1 << 53)
+}

@@ -1,0 +1,100 @@
+package scenario
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// offered is the tool as a model is offered it.
+func (t *tool) offered() any {
+	return map[string]any{"type": "function", "function": map[string]any{
+		"name": t.Name, "description": t.Description, "parameters": t.Parameters,
+	}}
+}
+
+// call draws one call of a tool. A few have arguments that miss the tool's
+// schema, and a few fail.
+func (g *generator) call(t *tool, fill *strings.Replacer) eval.ToolCall {
+	r, rates := g.r, &g.s.world.Rates
+	c := eval.ToolCall{
+		Name: t.Name, Status: "success",
+		Arguments:  eval.JSON(json.RawMessage(fill.Replace(string(t.Arguments)))),
+		Result:     eval.JSON(json.RawMessage(fill.Replace(string(t.Result)))),
+		LatencyMS:  new(tenth(40 + 180*r.Float64())),
+		RetryCount: new(int64(0)),
+	}
+	if chance(r, rates.ToolBadArguments) {
+		c.Arguments = eval.JSON(json.RawMessage(`{"id":0}`))
+	}
+	if chance(r, rates.ToolCallError) {
+		c.Status, c.Result = "error", eval.JSON(json.RawMessage(`{"error":"upstream timed out"}`))
+		c.RetryCount = new(int64(1))
+	}
+	return c
+}
+
+// retrieve draws what was found for a question: the ticket's own passages,
+// well above one or two of other tickets. A ticket without passages finds none.
+func (g *generator) retrieve(t *ticket, question string) *eval.Retrieval {
+	r := g.r
+	got := &eval.Retrieval{
+		Index: g.s.world.Index, Strategy: "hybrid", Query: question,
+		LatencyMS: new(tenth(12 + 40*r.Float64())),
+	}
+	score := 0.78 + 0.2*r.Float64()
+	add := func(c chunk) {
+		got.Chunks = append(got.Chunks, eval.Chunk{ID: eval.ID(c.ID), Text: c.Text, Score: new(thousandth(score))})
+		score *= 0.9
+	}
+	if len(t.Chunks) > 0 {
+		for _, c := range t.Chunks {
+			add(c)
+		}
+		score *= 0.6
+		for range 1 + r.IntN(2) {
+			o := oneOf(r, g.s.tickets)
+			if o.ID == t.ID || len(o.Chunks) == 0 {
+				continue
+			}
+			c := o.Chunks[0]
+			if !slices.ContainsFunc(got.Chunks, func(x eval.Chunk) bool { return string(x.ID) == c.ID }) {
+				add(c)
+			}
+		}
+		got.TopScore = got.Chunks[0].Score
+	}
+	got.HitCount = new(int64(len(got.Chunks)))
+	return got
+}
+
+// measure adds tokens, times and cost. A token is taken to be four characters;
+// prices are the scenario's own.
+func (g *generator) measure(e *eval.Event, m *model, output string) {
+	r, w := g.r, &g.s.world
+	chars := len(e.Input.Raw())
+	for _, c := range e.Retrieval.Chunks {
+		chars += len(c.Text)
+	}
+	in, out := w.SystemPromptTokens+int64(chars/4), int64(len(output)/4)
+	first := 420 * math.Exp(0.35*r.NormFloat64())
+	total := first + 1000*float64(out)/w.TokensPerSecond*math.Exp(0.15*r.NormFloat64())
+	cost := (float64(in)*m.InputUSD + float64(out)*m.OutputUSD) / 1e6
+	switch {
+	case *e.CacheHit:
+		first, cost = 15+10*r.Float64(), 0
+		total = first + 5
+	case e.Status != "success":
+		e.LatencyMS = new(tenth(3 * first))
+		return // the provider counted nothing
+	}
+	e.InputTokens, e.OutputTokens, e.TotalTokens = &in, &out, new(in+out)
+	e.EstimatedCostUSD = new(math.Round(cost*1e6) / 1e6)
+	e.FirstTokenLatencyMS, e.LatencyMS = new(tenth(first)), new(tenth(total))
+}
+
+func tenth(x float64) float64      { return math.Round(10*x) / 10 }
+func thousandth(x float64) float64 { return math.Round(1000*x) / 1000 }

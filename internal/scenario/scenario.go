@@ -1,0 +1,121 @@
+package scenario
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+//go:embed data
+var files embed.FS
+
+const scenarioDir = "data/scenarios"
+
+// Scenario is a world together with the rates of its prompt versions. It never
+// changes after [Load] and is safe for concurrent use.
+type Scenario struct {
+	// Name and Description say which scenario it is.
+	Name, Description string
+
+	world    world
+	tickets  []ticket
+	schema   []byte
+	interval time.Duration
+	bodies   map[string][]string // texts of an answer kind that no ticket has of its own
+
+	versions chooser[*version]
+	models   chooser[*model]
+	tenants  chooser[*tenant]
+}
+
+// Names gives the scenarios that can be loaded, in alphabetical order.
+func Names() []string {
+	entries, err := fs.ReadDir(files, scenarioDir)
+	if err != nil { // the folder is part of the program
+		return nil
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
+	}
+	return names
+}
+
+// Load reads the scenario of that name. An unknown name is an error that lists
+// the known ones.
+func Load(name string) (*Scenario, error) {
+	if !slices.Contains(Names(), name) {
+		return nil, fmt.Errorf("unknown scenario %q: one of %s", name, strings.Join(Names(), ", "))
+	}
+	s := &Scenario{Name: name}
+	var file scenarioFile
+	if err := read(path.Join(scenarioDir, name+".json"), &file); err != nil {
+		return nil, err
+	}
+	if err := read("data/world.json", &s.world); err != nil {
+		return nil, err
+	}
+	tickets, err := readTickets()
+	if err != nil {
+		return nil, err
+	}
+	s.tickets, s.Description = tickets, file.Description
+	if s.schema, err = files.ReadFile("data/" + s.world.Schema + ".json"); err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	if err := s.prepare(file); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// Schemas gives the JSON Schemas that events name in output_schema, by name.
+func (s *Scenario) Schemas() map[string][]byte {
+	return map[string][]byte{s.world.Schema: slices.Clone(s.schema)}
+}
+
+// Versions gives the prompt versions in the order of their release.
+func (s *Scenario) Versions() []string {
+	names := make([]string, len(s.versions.items))
+	for i, v := range s.versions.items {
+		names[i] = v.Version
+	}
+	return names
+}
+
+// prepare checks what was read and makes the tables to draw from.
+func (s *Scenario) prepare(file scenarioFile) error {
+	if faults := check(file, s.world, s.tickets); len(faults) > 0 {
+		return faults
+	}
+	var err error
+	if s.interval, err = time.ParseDuration(s.world.Interval); err != nil {
+		return fmt.Errorf("interval: %w", err)
+	}
+	s.bodies = make(map[string][]string, len(s.world.Answers))
+	for kind, a := range s.world.Answers {
+		s.bodies[kind] = a.Texts
+	}
+	s.versions = choose(file.Versions, func(v *version) float64 { return v.Share })
+	s.models = choose(s.world.Models, func(m *model) float64 { return m.Share })
+	s.tenants = choose(s.world.Tenants, func(t *tenant) float64 { return t.Share })
+	for _, v := range file.Versions {
+		v.answers, v.defects = chooseKey(v.Answers), chooseKey(v.Defects)
+	}
+	tools := make(map[string]*tool, len(s.world.Tools))
+	for _, t := range s.world.Tools {
+		if t.offer, err = json.Marshal([]any{t.offered()}); err != nil {
+			return fmt.Errorf("tool %s: %w", t.Name, err)
+		}
+		tools[t.Name] = t
+	}
+	for i := range s.tickets {
+		s.tickets[i].tool = tools[s.tickets[i].Tool]
+	}
+	return nil
+}

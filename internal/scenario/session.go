@@ -1,0 +1,77 @@
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// maxOpenSessions bounds the sessions that may go on; when there are as many,
+// the oldest ends without a further request.
+const maxOpenSessions = 32
+
+// session is a customer's conversation with the agent.
+type session struct {
+	id, user, name string
+	tenant         *tenant
+	turns          []eval.Turn
+	left           int // requests that may still come
+}
+
+// session gives one that goes on, or a new one.
+func (g *generator) session() *session {
+	r := g.r
+	if len(g.open) > 0 && chance(r, g.s.world.Rates.ContinuedSession) {
+		ses := oneOf(r, g.open)
+		ses.left--
+		return ses
+	}
+	ses := &session{
+		id: "ses_" + hex(r.Uint64())[:12], user: hex(r.Uint64()),
+		name: oneOf(r, g.s.world.Names), tenant: g.s.tenants.draw(r),
+		left: r.IntN(3),
+	}
+	if ses.left > 0 {
+		if len(g.open) == maxOpenSessions {
+			g.open = slices.Delete(g.open, 0, 1)
+		}
+		g.open = append(g.open, ses)
+	}
+	return ses
+}
+
+// end closes a session.
+func (g *generator) end(ses *session) {
+	g.open = slices.DeleteFunc(g.open, func(o *session) bool { return o == ses })
+}
+
+func (s *session) ask(question string) {
+	s.turns = append(s.turns, eval.Turn{Role: "user", Content: question})
+}
+func (s *session) answer(answer string) {
+	s.turns = append(s.turns, eval.Turn{Role: "assistant", Content: answer})
+}
+
+// input is the conversation so far as the model got it.
+func (s *session) input() eval.Content {
+	b, err := json.Marshal(s.turns)
+	if err != nil { // plain strings always marshal
+		return eval.Content{}
+	}
+	return eval.JSON(b)
+}
+
+// slots draws what questions, greetings and tool calls are filled in with.
+func (g *generator) slots(ses *session) *strings.Replacer {
+	r := g.r
+	day := g.now.AddDate(0, 0, -1-r.IntN(20))
+	return strings.NewReplacer(
+		"{name}", ses.name,
+		"{order}", fmt.Sprintf("B%05d", r.IntN(100000)),
+		"{amount}", fmt.Sprintf("%d.%02d", 5+r.IntN(180), 10*r.IntN(10)),
+		"{date}", day.Format("2 January"),
+	)
+}
