@@ -147,6 +147,7 @@ func FuzzLowTrace(f *testing.F) {
 	f.Add([]byte("00-00000000000000000000000000000000-b7ad6b7169203331-01"), []byte("0"), []byte("18446744073709551615"))
 	f.Add([]byte("00-0af7651916cd43dd0000000000000000-b7ad6b7169203331-01"), []byte("9999999999999999999"), []byte("8448eb211c80319c"))
 	f.Add([]byte("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"), []byte("18446744073709551616"), []byte("0000000000000000g"))
+	f.Add([]byte("0"), []byte("0"), []byte("000000X0000000000000000000000001"))
 	f.Fuzz(func(t *testing.T, parent, dd, trace []byte) {
 		if got, want := lowTrace(parent, dd, trace), eval.HeaderTrace(parent, dd, trace).Lo; got != want {
 			t.Errorf("lowTrace(%q, %q, %q) = %#x, want %#x", parent, dd, trace, got, want)

@@ -19,7 +19,7 @@ func lowTrace(traceparent, ddTraceID, traceID []byte) uint64 {
 			return lo
 		}
 	}
-	return 0
+	return eval.HeaderTrace(traceparent, ddTraceID, traceID).Lo
 }
 
 // lowOfTraceparent is eval.ParseTraceparent for the lower half of the trace id.
