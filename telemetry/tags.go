@@ -94,12 +94,17 @@ func setNumber(s *tracer.Span, key string, value float64) {
 
 // capped cuts a value at 2 KiB, between characters, and mends invalid UTF-8.
 func capped(s string) string {
-	if len(s) > maxTagBytes {
-		cut := maxTagBytes
-		for cut > maxTagBytes-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
-			cut--
-		}
-		s = s[:cut]
+	// Mending can lengthen, hence the second cut; the first one bounds its work.
+	return cut(strings.ToValidUTF8(cut(s), "\uFFFD"))
+}
+
+func cut(s string) string {
+	if len(s) <= maxTagBytes {
+		return s
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	end := maxTagBytes
+	for end > maxTagBytes-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
 }

@@ -1,11 +1,18 @@
 package telemetry_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
@@ -26,6 +33,12 @@ type started struct {
 func start(t *testing.T, change func(*telemetry.Config)) started {
 	t.Helper()
 	clearEnv(t)
+	return startWith(t, slog.New(slog.DiscardHandler), change)
+}
+
+// startWith leaves the environment to the test.
+func startWith(t *testing.T, log *slog.Logger, change func(*telemetry.Config)) started {
+	t.Helper()
 	s := started{agent: evaltest.Agent(t), statsd: evaltest.StatsD(t)}
 	cfg := telemetry.DefaultConfig()
 	cfg.AgentURL, cfg.DogStatsDURL = s.agent.URL, s.statsd.Address
@@ -34,7 +47,7 @@ func start(t *testing.T, change func(*telemetry.Config)) started {
 		change(&cfg)
 	}
 	var err error
-	s.Telemetry, err = telemetry.New(cfg, telemetry.Deps{Log: slog.New(slog.DiscardHandler), Version: "1.2.3", Seed: 1})
+	s.Telemetry, err = telemetry.New(cfg, telemetry.Deps{Log: log, Version: "1.2.3", Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,22 +55,16 @@ func start(t *testing.T, change func(*telemetry.Config)) started {
 	return s
 }
 
-// end closes and waits for the metrics: UDP arrives when it likes. Counts are
-// sent last, with evalworker.inflight among them.
+// end closes, and waits for the metrics to have arrived.
 func (s started) end(t *testing.T) {
 	t.Helper()
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	s.await(t, func(d *evaltest.StatsDSink) bool { return len(d.Values("evalworker.queue")) > 0 })
-}
-
-func (s started) await(t *testing.T, ok func(*evaltest.StatsDSink) bool) {
-	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if !s.statsd.Wait(ctx, ok) {
-		t.Fatalf("metrics that were waited for did not come; there are %v", s.statsd.Metrics())
+	if !s.statsd.Drain(ctx) {
+		t.Fatal("metrics did not arrive")
 	}
 }
 
@@ -116,11 +123,130 @@ func TestReportReachesBothSinks(t *testing.T) {
 	if got := s.statsd.Values("llm.eval.correctness"); len(got) != 1 || got[0] != 0.75 {
 		t.Errorf("llm.eval.correctness = %v, want 0.75 once", got)
 	}
-	for _, m := range s.statsd.Metrics() {
-		t.Log(m)
+}
+
+// TestSingleton: the tracer is one a process, so a second Telemetry is refused
+// until the first has ended.
+func TestSingleton(t *testing.T) {
+	s := start(t, nil)
+	deps := telemetry.Deps{Log: slog.New(slog.DiscardHandler)}
+	if _, err := telemetry.New(telemetry.DefaultConfig(), deps); !errors.Is(err, telemetry.ErrStarted) {
+		t.Errorf("a second one: %v, want ErrStarted", err)
 	}
-	for _, m := range s.agent.Spans() {
-		t.Logf("%+v", m)
+	off := telemetry.DefaultConfig()
+	off.Enabled = false
+	if _, err := telemetry.New(off, deps); err != nil {
+		t.Errorf("one that is off needs no tracer: %v", err)
 	}
-	t.Log(s.agent.Unserved())
+	s.end(t)
+	if err := s.Close(t.Context()); err != nil {
+		t.Errorf("a second close: %v", err)
+	}
+	start(t, nil).end(t)
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	cfg := telemetry.DefaultConfig()
+	if _, err := telemetry.New(cfg, telemetry.Deps{}); err == nil {
+		t.Error("no log is accepted")
+	}
+	cfg.Queue = 0
+	var faults eval.Faults
+	if _, err := telemetry.New(cfg, telemetry.Deps{Log: slog.New(slog.DiscardHandler)}); !errors.As(err, &faults) {
+		t.Errorf("a bad configuration: %v, want its faults", err)
+	}
+}
+
+// TestDiscards: nil, zero and switched off are all quiet.
+func TestDiscards(t *testing.T) {
+	t.Parallel()
+	cfg := telemetry.DefaultConfig()
+	cfg.Enabled = false
+	off, err := telemetry.New(cfg, telemetry.Deps{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tel := range map[string]*telemetry.Telemetry{"nil": nil, "zero": {}, "off": off} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := report(nil)
+			tel.Report(r)
+			tel.SampledOut(1)
+			tel.DeadLettered(eval.ReasonMalformed)
+			tel.Cases(r, 1)
+			tel.Lag(0, 1)
+			tel.Inflight(1)
+			tel.Dropped("s", "r", 1)
+			tel.JudgeCall(telemetry.JudgeCall{})
+			if d := cmp.Diff(telemetry.Stats{}, tel.Stats()); d != "" {
+				t.Errorf("stats (-want +got):\n%s", d)
+			}
+			if err := tel.Close(t.Context()); err != nil {
+				t.Errorf("close: %v", err)
+			}
+			var out bytes.Buffer
+			slog.New(tel.LogHandler(slog.NewTextHandler(&out, nil))).Info("hello")
+			if !strings.Contains(out.String(), "msg=hello") {
+				t.Errorf("log = %q", out.String())
+			}
+		})
+	}
+}
+
+// TestEnvironmentRules: DD_* variables win over the file.
+func TestEnvironmentRules(t *testing.T) {
+	clearEnv(t)
+	agent, sink := evaltest.Agent(t), evaltest.StatsD(t)
+	t.Setenv("DD_TRACE_AGENT_URL", agent.URL)
+	t.Setenv("DD_DOGSTATSD_URL", "udp://"+sink.Address)
+	t.Setenv("DD_SERVICE", "from-env")
+	t.Setenv("DD_ENV", "prod")
+	t.Setenv("DD_VERSION", "9")
+	s := startWith(t, slog.New(slog.DiscardHandler), func(c *telemetry.Config) {
+		c.Service, c.Env, c.Version = "from-file", "file", "8"
+	})
+	s.statsd, s.agent = sink, agent
+	s.Report(report(nil))
+	s.end(t)
+	for _, m := range sink.Metrics() {
+		if !m.Has("service:from-env", "env:prod", "version:9") {
+			t.Errorf("metric %+v", m)
+		}
+	}
+	if sink.Sum("llm.eval.count") != 1 {
+		t.Error("metrics did not go where the environment says")
+	}
+	spans := agent.Spans()
+	if len(spans) == 0 {
+		t.Error("spans did not go where the environment says")
+	}
+	for _, span := range spans {
+		if span.Service != "from-env" || span.Meta["env"] != "prod" || span.Meta["version"] != "9" {
+			t.Errorf("span %+v", span)
+		}
+	}
+}
+
+// TestLogHandler: a line tells which span it belongs to, at the top level.
+func TestLogHandler(t *testing.T) {
+	s := start(t, nil)
+	var out bytes.Buffer
+	log := slog.New(s.LogHandler(slog.NewJSONHandler(&out, nil)))
+	span := tracer.StartSpan("test")
+	log.WithGroup("g").InfoContext(tracer.ContextWithSpan(t.Context(), span), "inside", slog.Int("n", 1))
+	span.Finish()
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	if line["dd.trace_id"] != span.Context().TraceID() || line["dd.span_id"] != strconv.FormatUint(span.Context().SpanID(), 10) {
+		t.Errorf("line = %v", line)
+	}
+	out.Reset()
+	log.InfoContext(t.Context(), "outside")
+	if strings.Contains(out.String(), "dd.") {
+		t.Errorf("a line without a span: %s", out.String())
+	}
+	s.end(t)
 }

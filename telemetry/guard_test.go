@@ -1,0 +1,140 @@
+package telemetry
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestClean(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"plain":                              "plain",
+		"2026-06-01.3":                       "2026-06-01.3",
+		"Claude Sonnet-4/a:b":                "claude_sonnet-4/a:b",
+		"reason:bad,tag|x\ny#z":              "reason:bad_tag_x_y_z",
+		"größe":                              "gr__e",
+		"価格":                                 "__",
+		"\xff\x80":                           "_",
+		strings.Repeat("x", 300):             strings.Repeat("x", 200),
+		strings.Repeat("x", 199) + "ü" + "y": strings.Repeat("x", 199) + "_",
+	} {
+		if got := cleanValue(in); got != want {
+			t.Errorf("cleanValue(%q) = %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{
+		"correctness": "correctness", "Tool Selection-2": "tool_selection_2", "a.b": "a.b", "count": "count_score", "Weighted": "weighted_score", "x:y/z": "x_y_z",
+	} {
+		if got := cleanName(in); got != want {
+			t.Errorf("cleanName(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestCapped(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, in string
+		want     int // bytes
+	}{
+		{"short", "abc", 3},
+		{"at the limit", strings.Repeat("a", maxTagBytes), maxTagBytes},
+		{"above", strings.Repeat("a", 1<<20), maxTagBytes},
+		{"between characters", "a" + strings.Repeat("é", maxTagBytes), maxTagBytes - 1},
+		{"invalid", "\xff", 3},
+		{"invalid and grown", strings.Repeat("\xffa", maxTagBytes), maxTagBytes},
+	} {
+		if got := capped(tt.in); len(got) != tt.want || !utf8.ValidString(got) {
+			t.Errorf("%s: %d bytes, valid %t; want %d", tt.name, len(got), utf8.ValidString(got), tt.want)
+		}
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("a,b|c#d\ne:f")
+	f.Add("Ünïcode \xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		v := cleanValue(s)
+		if len(v) > 200 || (v == "") != (s == "") || strings.Trim(v, "abcdefghijklmnopqrstuvwxyz0123456789_./-:") != "" {
+			t.Errorf("cleanValue(%q) = %q", s, v)
+		}
+		if again := cleanValue(v); again != v {
+			t.Errorf("cleanValue is not stable: %q, %q", v, again)
+		}
+		if tag := capped(s); len(tag) > maxTagBytes || !utf8.ValidString(tag) {
+			t.Errorf("capped(%q) = %q", s, tag)
+		}
+	})
+}
+
+// TestGuardBounds: the first values keep their names, later ones share one, and
+// the log hears of it once.
+func TestGuardBounds(t *testing.T) {
+	t.Parallel()
+	logged := 0
+	g := newGuard("feature", 3, cleanValue, func(key string) {
+		logged++
+		if key != "feature" {
+			t.Errorf("overflow of %q", key)
+		}
+	})
+	distinct := map[string]bool{}
+	for i := range 1000 {
+		distinct[g.tag(fmt.Sprintf("f%d", i))] = true
+	}
+	if len(distinct) != 4 || !distinct["feature:other"] || !distinct["feature:f2"] {
+		t.Errorf("tags = %v, want three names and other", distinct)
+	}
+	if logged != 1 || g.overflew.Load() != 997 {
+		t.Errorf("logged %d times, counted %d; want 1 and 997", logged, g.overflew.Load())
+	}
+	if got := g.tag("F1"); got != "feature:f1" {
+		t.Errorf("another spelling of a known value = %q", got)
+	}
+	if g.tag("") != "" || g.value("") != "" || g.value("f0") != "f0" {
+		t.Error("empty and known values are wrong")
+	}
+	if n := len(g.tags); n > 4*3 {
+		t.Errorf("%d spellings are remembered", n)
+	}
+}
+
+// TestGuardSpellings: spellings of one value are one value, and cannot fill the
+// memory.
+func TestGuardSpellings(t *testing.T) {
+	t.Parallel()
+	g := newGuard("tool", 2, cleanValue, func(string) { t.Error("overflow") })
+	for i := range 100 {
+		if got := g.tag("a" + string(rune(0x4e00+i))); got != "tool:a_" {
+			t.Fatalf("tag = %q", got)
+		}
+	}
+	if len(g.tags) > 8 || len(g.values) != 1 {
+		t.Errorf("%d spellings of %d values", len(g.tags), len(g.values))
+	}
+}
+
+func TestGuardConcurrent(t *testing.T) {
+	t.Parallel()
+	g := newGuard("k", 5, cleanValue, func(string) {})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	distinct := map[string]bool{}
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range 200 {
+				tag := g.tag(fmt.Sprint((i*7 + w) % 50))
+				mu.Lock()
+				distinct[tag] = true
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if len(distinct) != 6 {
+		t.Errorf("%d distinct tags, want 5 and other", len(distinct))
+	}
+}
