@@ -30,6 +30,8 @@ type meter struct {
 	guards map[string]*guard // by tag key; never changed
 	names  *guard            // score metrics, by evaluator
 
+	buffers sync.Pool // of *[tagRoom]string
+
 	mu   sync.RWMutex
 	dims map[dims][]string // guarded by mu; tags, by the values as they came
 }
@@ -95,7 +97,8 @@ func (m *meter) count(id countID, n int64, dims []string, values ...string) {
 	if n <= 0 {
 		return
 	}
-	var buf [tagRoom]string
+	buf := m.buffer()
+	defer m.buffers.Put(buf)
 	// Errors are those of a closed client, and of one that is not there.
 	_ = m.out.Count(counts[id].Name, n, m.tags(buf[:0], &counts[id], dims, values), 1)
 }
@@ -104,7 +107,8 @@ func (m *meter) gauge(id gaugeID, v float64, values ...string) {
 	if !m.finite(v) {
 		return
 	}
-	var buf [tagRoom]string
+	buf := m.buffer()
+	defer m.buffers.Put(buf)
 	_ = m.out.Gauge(gauges[id].Name, v, m.tags(buf[:0], &gauges[id], nil, values), 1)
 }
 
@@ -112,7 +116,8 @@ func (m *meter) distribution(id distributionID, v float64, dims []string, values
 	if !m.finite(v) {
 		return
 	}
-	var buf [tagRoom]string
+	buf := m.buffer()
+	defer m.buffers.Put(buf)
 	_ = m.out.Distribution(distributions[id].Name, v, m.tags(buf[:0], &distributions[id], dims, values), 1)
 }
 
@@ -124,8 +129,17 @@ func (m *meter) score(evaluator string, v float64, dims []string) {
 	_ = m.out.Distribution(scorePrefix+m.names.value(evaluator), v, dims, 1)
 }
 
-// tagRoom is enough for the longest list of tags, so that it lives on the stack.
+// tagRoom is enough for the longest list of tags.
 const tagRoom = len(dimKeys) + 4
+
+// buffer lends room for a list of tags. The client copies what it keeps, as it
+// aggregates every type that is sent here.
+func (m *meter) buffer() *[tagRoom]string {
+	if buf, ok := m.buffers.Get().(*[tagRoom]string); ok {
+		return buf
+	}
+	return new([tagRoom]string)
+}
 
 // tags appends the dimensions and the metric's own tags, in the order of the
 // table: the order is part of what DogStatsD takes for a time series.

@@ -1,0 +1,109 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/evaltest"
+)
+
+// benched is a Telemetry with loopback agents that share the machine.
+func benched(b *testing.B) *Telemetry {
+	b.Helper()
+	cfg := DefaultConfig()
+	cfg.AgentURL, cfg.DogStatsDURL = sink(b), evaltest.StatsD(b).Address
+	t, err := New(cfg, Deps{Log: slog.New(slog.DiscardHandler), Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = t.Close(context.Background()) }) // b.Context has ended by then
+	return t
+}
+
+// sink is a trace agent that reads and forgets.
+func sink(b *testing.B) string {
+	b.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = w.Write([]byte(`{"endpoints":["/v0.4/traces","/v0.6/stats"],"client_drop_p0s":true}`))
+	}))
+	b.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// benchReports are events of one feature and eight prompt versions, each with a
+// schema check and two judges.
+func benchReports() []*eval.Report {
+	now := time.Now()
+	reports := make([]*eval.Report, 64)
+	for i := range reports {
+		r := &eval.Report{
+			Event: &eval.Event{
+				Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(fmt.Sprint("req-", i)), OccurredAt: now,
+				Environment: "prod", Feature: "returns_desk", PromptName: "returns", PromptVersion: fmt.Sprint(i % 8), Model: "small-1", Provider: "acme",
+				TraceContext: eval.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "5678", "x-datadog-sampling-priority": "1"},
+			},
+			Started: now, Duration: time.Second,
+		}
+		for _, name := range []string{"reply_format", "correctness", "safety"} {
+			v := eval.Verdict{Eval: name, Type: eval.TypeLLMJudge, Outcome: eval.OutcomePass, Score: 0.9, Probability: 0.3, Rule: "default", Version: "v1", Started: now}
+			if name == "reply_format" {
+				v.Type = eval.TypeJSONSchema
+			}
+			r.Verdicts = append(r.Verdicts, v)
+		}
+		reports[i] = r
+	}
+	return reports
+}
+
+// BenchmarkMetrics is the share of an event's cost that metrics have.
+func BenchmarkMetrics(b *testing.B) {
+	t, reports := benched(b), benchReports()
+	rec := &recorder{meter: t.meter, drops: t.drops, random: t.record.random}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		rec.report(reports[i%len(reports)])
+		i++
+	}
+}
+
+// BenchmarkSpans is the share of an event's cost that spans have: five of them.
+func BenchmarkSpans(b *testing.B) {
+	t, reports := benched(b), benchReports()
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		t.spans.report(reports[i%len(reports)])
+		i++
+	}
+}
+
+// BenchmarkReport is what the caller of Report pays. Most reports are dropped
+// here: the caller is faster than the owner.
+func BenchmarkReport(b *testing.B) {
+	t, reports := benched(b), benchReports()
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		t.Report(reports[i%len(reports)])
+		i++
+	}
+}
+
+// BenchmarkSampledOut is what an event costs that nobody wants.
+func BenchmarkSampledOut(b *testing.B) {
+	t := benched(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		t.SampledOut(1)
+	}
+}
