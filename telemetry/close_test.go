@@ -230,6 +230,36 @@ func TestRefusingAgent(t *testing.T) {
 	}
 }
 
+// TestPanic: a report that breaks us costs itself and nothing else.
+func TestPanic(t *testing.T) {
+	s := start(t, nil)
+	s.Report(&eval.Report{}) // no event
+	s.Report(report(nil))
+	s.end(t)
+	if got := s.statsd.Sum("evalworker.dropped", "sink:reports", "reason:panic"); got != 1 {
+		t.Errorf("evalworker.dropped = %v, want 1; stats %+v", got, s.Stats())
+	}
+	if got := s.statsd.Sum("llm.eval.count"); got != 1 {
+		t.Errorf("llm.eval.count = %v, want 1", got)
+	}
+}
+
+// TestTracingOff: DD_TRACE_ENABLED=false leaves the metrics.
+func TestTracingOff(t *testing.T) {
+	clearEnv(t)
+	t.Setenv("DD_TRACE_ENABLED", "false")
+	s := startWith(t, discard(), nil)
+	s.Report(report(func(r *eval.Report) {
+		failing(r)
+		r.Event.TraceContext = headers("1")
+		r.Verdicts = append(r.Verdicts, verdict("reply_format", eval.TypeJSONSchema, eval.OutcomePass, 1))
+	}))
+	s.end(t)
+	if s.statsd.Sum("llm.eval.count") != 2 || s.Stats().Dropped(telemetry.SinkReports) != 0 || len(s.agent.Spans()) != 0 {
+		t.Errorf("metrics %v, stats %+v, %d spans", s.statsd.Metrics(), s.Stats(), len(s.agent.Spans()))
+	}
+}
+
 // TestUnreachableStatsD: a missing socket is no error, and its losses are counted.
 func TestUnreachableStatsD(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.DogStatsDURL = "unix:///nowhere/dsd.socket" })

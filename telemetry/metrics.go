@@ -64,6 +64,7 @@ const (
 	countJudgeErrors
 	countDropped
 	countCases
+	countReloads
 )
 
 const (
@@ -104,7 +105,8 @@ var counts = [...]Metric{
 	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed."},
 	countDropped: {"evalworker.dropped", TypeCount, "", []string{"sink", "reason"},
 		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces), and what other parts name."},
-	countCases: {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
+	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
+	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},
 }
 
 var gauges = [...]Metric{

@@ -38,6 +38,8 @@ func everything(s started, text func(string) string) {
 	s.Cases(r, 1)
 	s.Lag(3, 17)
 	s.Inflight(5)
+	s.Reload(true)
+	s.Reload(false)
 	s.Dropped(text("sink"), text("reason"), 2)
 	s.JudgeCall(telemetry.JudgeCall{
 		Eval: text("eval"), Model: text("model"), Latency: 250 * time.Millisecond, InputTokens: 100, OutputTokens: 7,
@@ -127,6 +129,7 @@ func TestValues(t *testing.T) {
 		{"evalworker.judge.errors", []string{"eval:eval", "model:model", "reason:rate_limited"}, 1},
 		{"evalworker.dropped", []string{"sink:sink", "reason:reason"}, 2},
 		{"evalworker.cases", []string{"eval:reply_format"}, 1},
+		{"evalworker.reloads", []string{"outcome:applied"}, 1}, {"evalworker.reloads", []string{"outcome:refused"}, 1},
 	} {
 		if got := s.statsd.Sum(tt.name, tt.tags...); got != tt.want {
 			t.Errorf("%s%v = %v, want %v", tt.name, tt.tags, got, tt.want)

@@ -97,6 +97,19 @@ func (t *Telemetry) Dropped(sink, reason string, n int) {
 	}
 }
 
+// Reload counts a reload of the configuration, and whether the new one was
+// taken.
+func (t *Telemetry) Reload(applied bool) {
+	if t.discards() {
+		return
+	}
+	outcome := "applied"
+	if !applied {
+		outcome = "refused"
+	}
+	t.meter.count(countReloads, 1, nil, outcome)
+}
+
 // JudgeCall is one call of a model by a judge.
 type JudgeCall struct {
 	Eval         string // evaluator

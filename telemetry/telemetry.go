@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,7 +185,15 @@ func (t *Telemetry) drain() {
 	}
 }
 
+// handle sends one report. A panic costs that report and not the worker.
 func (t *Telemetry) handle(r *eval.Report) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.drops.add(SinkReports, string(eval.ReasonPanic), 1)
+			// The value of a panic may hold content; its type and the stack do not.
+			t.log.Error("report dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+		}
+	}()
 	t.record.report(r)
 	t.spans.report(r)
 }

@@ -177,6 +177,7 @@ func TestDiscards(t *testing.T) {
 			tel.Cases(r, 1)
 			tel.Lag(0, 1)
 			tel.Inflight(1)
+			tel.Reload(true)
 			tel.Dropped("s", "r", 1)
 			tel.JudgeCall(telemetry.JudgeCall{})
 			if d := cmp.Diff(telemetry.Stats{}, tel.Stats()); d != "" {
