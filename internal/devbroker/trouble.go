@@ -21,6 +21,12 @@ func (b *Broker) RefuseWrites(topic string) (restore func()) {
 	return h.Remove
 }
 
+// CountHeartbeats counts the heartbeats that a group's members send from now on.
+func (b *Broker) CountHeartbeats(group string) (count func() int) {
+	h := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: group, TopLevel: true, Observe: true, Count: -1})
+	return h.Hits
+}
+
 func (b *Broker) refuse(key kmsg.Key, err *kerr.Error) func() {
 	h := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: err, Count: -1})
 	return h.Remove

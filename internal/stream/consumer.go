@@ -73,6 +73,9 @@ type Consumer struct {
 	// sawTopicGone: the last session ended because the topic was deleted.
 	// Sessions only, which follow one another.
 	sawTopicGone bool
+	// late commits for the last session, until the next begins. Sessions, and
+	// the goroutine of Run when there are no more.
+	late *lateCommits
 
 	mu         sync.Mutex         // guards what Status reads
 	partitions map[int]*partition // written by the goroutine of the present generation alone
@@ -160,9 +163,10 @@ func (c *Consumer) Run(ctx context.Context) error {
 }
 
 // generations serves one generation after the other until the consumer is to
-// stop. It reports the outcome of the last commit.
+// stop. It gives the error of the last commit; release finds out whether a
+// member that ends between generations has left anything uncommitted.
 func (c *Consumer) generations(ctx, grace context.Context, group *kafka.ConsumerGroup) error {
-	var lastCommit error
+	defer func() { c.late.stop() }()
 	wait := ctx
 	for {
 		gen, err := group.Next(wait)
@@ -184,7 +188,7 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 			wait = limited
 			continue
 		default:
-			return lastCommit
+			return nil
 		}
 
 		// Exactly one function a generation, because the first that returns
@@ -202,8 +206,8 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 			}
 		})
 		select {
-		case lastCommit = <-stopped:
-			return lastCommit
+		case err := <-stopped:
+			return err
 		case <-ended:
 		}
 	}

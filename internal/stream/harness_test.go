@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what a test waits for; it only ends tests that fail.
-const patience = 60 * time.Second
+const patience = 8 * time.Second
 
 // bench is a topic and a group of a test's own, on an embedded broker or on the
 // cluster that KAFKA_BROKERS names.

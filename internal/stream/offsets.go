@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/segmentio/kafka-go"
@@ -21,6 +22,13 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (map[int]stored,
 	})
 	if err == nil {
 		err = res.Error
+	}
+	if errors.Is(err, kafka.GroupIdNotFound) { // some brokers say so of a group that is new
+		none := make(map[int]stored, len(ids))
+		for _, id := range ids {
+			none[id] = stored{offset: unplaced}
+		}
+		return none, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.cfg.Group, err)

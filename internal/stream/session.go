@@ -48,6 +48,7 @@ func newSession(c *Consumer, gen *kafka.Generation, app, grace context.Context) 
 // generation's. It reports stop when the consumer is to leave the group, with
 // the outcome of the last commit.
 func (s *session) serve(gctx context.Context) (stop bool, err error) {
+	s.c.late.stop()
 	if gctx.Err() != nil {
 		return false, nil // it ended before we began; the next one tells what is ours
 	}
@@ -75,7 +76,16 @@ func (s *session) serve(gctx context.Context) (stop bool, err error) {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(s.app), s.c.cfg.RevokeDrain)
 		defer cancel()
 		s.drain(limit)
-		return false, s.lastCommit(min(lastCommitTimeout, s.c.cfg.SessionTimeout/3))
+		s.letGo(min(lastCommitTimeout, s.c.cfg.SessionTimeout/3))
+		return false, nil
+	}
+}
+
+// letGo makes the last commit of a generation that the member stays in the
+// group after, and leaves what still runs to late commits.
+func (s *session) letGo(limit time.Duration) {
+	if s.lastCommit(limit) == nil {
+		s.c.late = s.commitLate()
 	}
 }
 
@@ -87,10 +97,14 @@ func (s *session) stop(gctx context.Context) (stop bool, err error) {
 	defer context.AfterFunc(gctx, cancel)()
 	s.drain(limit)
 	again := s.grace.Err() == nil && s.c.inWork() > 0
+	if again {
+		s.letGo(lastCommitTimeout)
+		return false, nil
+	}
 	if s.grace.Err() != nil {
 		s.abandon()
 	}
-	return !again, s.lastCommit(lastCommitTimeout)
+	return true, s.lastCommit(lastCommitTimeout)
 }
 
 // abandon ends the contexts of all handlers and gives them a moment: one that

@@ -30,7 +30,9 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		c.log.Warn("beginning of the group not set; trying again", keyError, err)
+		if n, ok := c.joinLog.allow(); ok {
+			c.log.Warn("beginning of the group not set; trying again", keyError, err, keyCount, n)
+		}
 		if pause(ctx, joinBackoff) != nil {
 			return false
 		}
