@@ -1,0 +1,104 @@
+package summary
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Widths of the two columns of names; with the others a line has at most 100.
+const (
+	maxVersionWidth = 14
+	maxEvalWidth    = 20
+)
+
+// Print writes the tables in at most 100 columns.
+func (t Tables) Print(w io.Writer) error {
+	var b strings.Builder
+	if len(t.PromptVersions) == 0 {
+		b.WriteString("no verdicts\n")
+	} else {
+		t.rows(&b)
+	}
+	b.WriteByte('\n')
+	t.findings(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t Tables) rows(b *strings.Builder) {
+	line := func(version, evaluator, decided, rate, interval, fail, failed, na, unsure, mark string) {
+		fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %7s  %7s  %13s  %5s  %5s  %5s  %6s %s",
+			maxVersionWidth, version, maxEvalWidth, evaluator, decided, rate, interval, fail, failed, na, unsure, mark), " "))
+	}
+	line("prompt version", "evaluator", "decided", "pass", "95 % interval", "fail", "error", "n/a", "unsure", "")
+	for _, v := range t.PromptVersions {
+		name := fit(orNone(v.PromptVersion), maxVersionWidth)
+		for _, evaluator := range slices.Sorted(maps.Keys(v.Evals)) {
+			e := v.Evals[evaluator]
+			rate, interval := "-", "-"
+			if e.PassRate != nil {
+				rate = fmt.Sprintf("%.1f %%", 100**e.PassRate)
+				interval = fmt.Sprintf("%.1f - %.1f", 100**e.Low, 100**e.High)
+			}
+			mark := ""
+			if t.regressed(v.PromptVersion, evaluator) {
+				mark = "<"
+			}
+			line(name, fit(evaluator, maxEvalWidth), count(e.Pass+e.Fail), rate, interval, count(e.Fail), count(e.Error), count(e.NotApplicable), count(e.CannotJudge), mark)
+			name = ""
+		}
+	}
+}
+
+func (t Tables) regressed(version, evaluator string) bool {
+	return slices.ContainsFunc(t.Regressions, func(r Regression) bool { return r.PromptVersion == version && r.Eval == evaluator })
+}
+
+func (t Tables) findings(b *strings.Builder) {
+	if len(t.Regressions) == 0 {
+		b.WriteString("no prompt version is worse than the others\n")
+		return
+	}
+	b.WriteString("worse than the other versions of its prompt (<):\n")
+	for _, r := range t.Regressions {
+		fmt.Fprintf(b, "  %s  %-*s  %.1f %% pass, others %.1f %%  (%+.1f points, p = %s)\n",
+			fit(orNone(r.PromptVersion), maxVersionWidth), maxEvalWidth, fit(r.Eval, maxEvalWidth), 100*r.Rate, 100*r.Baseline, 100*r.Difference, pValue(r.PValue))
+	}
+}
+
+func pValue(p float64) string {
+	if p < 0.0001 {
+		return "<0.0001"
+	}
+	return fmt.Sprintf("%.4f", p)
+}
+
+func orNone(version string) string {
+	if version == "" {
+		return "(none)"
+	}
+	return version
+}
+
+// fit cuts a name to a width, in characters.
+func fit(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	return string([]rune(s)[:width-1]) + "…"
+}
+
+// count writes large numbers short, so that columns hold.
+func count(n int64) string {
+	switch {
+	case n >= 10_000_000:
+		return fmt.Sprintf("%dM", n/1_000_000)
+	case n >= 100_000:
+		return fmt.Sprintf("%dk", n/1_000)
+	}
+	return fmt.Sprint(n)
+}

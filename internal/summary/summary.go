@@ -1,0 +1,123 @@
+// Package summary turns reports into tables by prompt version: how often each
+// evaluator passed, within what interval, and which version is worse than the
+// others. It holds sufficient statistics, not reports, so its size does not grow
+// with the traffic.
+package summary
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/stats"
+)
+
+// Summary collects reports. It is safe for concurrent use.
+type Summary struct {
+	table stats.Table
+
+	mu   sync.Mutex
+	json map[string]jsonCount // by prompt version; guarded by mu
+}
+
+type jsonCount struct{ checked, invalid int64 }
+
+// New gives an empty summary.
+func New() *Summary { return &Summary{json: map[string]jsonCount{}} }
+
+// Report adds the verdicts of one report.
+func (s *Summary) Report(r *eval.Report) {
+	for i := range r.Verdicts {
+		v := &r.Verdicts[i]
+		key := stats.Key{PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion, Eval: v.Eval}
+		s.table.Add(key, stats.Outcome(v.Outcome), v.Probability)
+		if v.Type == eval.TypeJSONSchema && v.Outcome.Decided() {
+			s.countJSON(r.Event.PromptVersion, v.Outcome == eval.OutcomeFail)
+		}
+	}
+}
+
+func (s *Summary) countJSON(version string, invalid bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.json[version]
+	c.checked++
+	if invalid {
+		c.invalid++
+	}
+	s.json[version] = c
+}
+
+// Tables are what a summary shows.
+type Tables struct {
+	PromptVersions []Version    `json:"prompt_versions"`
+	Regressions    []Regression `json:"regressions"`
+}
+
+// Regression is a prompt version that an evaluator passes less often than the
+// others.
+type Regression = stats.Regression
+
+// Version is what the evaluators said of one prompt version.
+type Version struct {
+	PromptVersion string `json:"prompt_version"`
+	// JSONChecked counts outputs that a schema was held to, JSONInvalid those that
+	// did not satisfy it.
+	JSONChecked int64           `json:"json_checked"`
+	JSONInvalid int64           `json:"json_invalid"`
+	Evals       map[string]Eval `json:"evals"`
+}
+
+// Eval is one evaluator's verdicts on one prompt version. PassRate is an
+// estimate over all events of the version, weighted by sampling probability,
+// with a 95 % interval from Low to High; all three are nil when nothing was
+// decided.
+type Eval struct {
+	Pass          int64    `json:"pass"`
+	Fail          int64    `json:"fail"`
+	Error         int64    `json:"error"`
+	NotApplicable int64    `json:"not_applicable"`
+	CannotJudge   int64    `json:"cannot_judge"`
+	PassRate      *float64 `json:"pass_rate"`
+	Low           *float64 `json:"low"`
+	High          *float64 `json:"high"`
+}
+
+// Tables gives the tables as they are now, versions in order. Several prompts
+// with versions of one name are shown together, and compared apart.
+func (s *Summary) Tables() Tables {
+	cells := map[string]map[string]stats.Cell{}
+	for key, cell := range s.table.All() {
+		evals := cells[key.PromptVersion]
+		if evals == nil {
+			evals = map[string]stats.Cell{}
+			cells[key.PromptVersion] = evals
+		}
+		sum := evals[key.Eval]
+		sum.Merge(cell)
+		evals[key.Eval] = sum
+	}
+	out := Tables{PromptVersions: []Version{}, Regressions: stats.Regressions(&s.table, stats.DefaultAlpha)}
+	if out.Regressions == nil {
+		out.Regressions = []Regression{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(cells)) {
+		v := Version{PromptVersion: name, JSONChecked: s.json[name].checked, JSONInvalid: s.json[name].invalid, Evals: map[string]Eval{}}
+		for evaluator, cell := range cells[name] {
+			v.Evals[evaluator] = row(cell)
+		}
+		out.PromptVersions = append(out.PromptVersions, v)
+	}
+	return out
+}
+
+func row(c stats.Cell) Eval {
+	e := Eval{Pass: c.Passes, Fail: c.Fails, Error: c.Errors, NotApplicable: c.NotApplicable, CannotJudge: c.CannotJudge}
+	if rate, low, high, ok := c.PassRate(); ok {
+		e.PassRate, e.Low, e.High = &rate, &low, &high
+	}
+	return e
+}
