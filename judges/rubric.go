@@ -233,7 +233,7 @@ func identifier(s string) bool {
 // oneOf says what was expected, and what was probably meant.
 func oneOf(word string, names ...string) string {
 	if near := strictyaml.Nearest(word, names); near != "" {
-		return "did you mean " + near + "?"
+		return `did you mean "` + near + `"?`
 	}
 	return "one of " + strings.Join(names, ", ")
 }

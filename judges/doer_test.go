@@ -1,0 +1,298 @@
+package judges
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/secret"
+)
+
+// capture answers every call and keeps the last request.
+type capture struct {
+	mu   sync.Mutex
+	path string
+	body string
+	head http.Header
+}
+
+func (c *capture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b, _ := io.ReadAll(r.Body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.path, c.body, c.head = r.URL.String(), string(b), r.Header.Clone()
+	_, _ = io.WriteString(w, said(answer("accurate", "", "", "pass")))
+}
+
+func TestWire(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		change       func(*ModelConfig)
+		has, lacks   []string
+		path, header string
+	}{
+		"defaults": {
+			change: func(*ModelConfig) {},
+			has:    []string{`"temperature":0,`, `"max_tokens":2048`, `"model":"gpt-4o-mini"`, `"strict":true`, `"type":"json_schema"`},
+			lacks:  []string{"max_completion_tokens", "seed"},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"temperature and seed": {
+			change: func(c *ModelConfig) { c.Temperature, c.Seed = new(float32(0.7)), new(0) },
+			has:    []string{`"temperature":0.7,`, `"seed":0`},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"no temperature": {
+			change: func(c *ModelConfig) { c.Temperature = nil },
+			lacks:  []string{"temperature"},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"reasoning model": {
+			change: func(c *ModelConfig) { c.Model, c.Temperature = "o4-mini", new(float32(0.7)) },
+			has:    []string{`"max_completion_tokens":10240`},
+			lacks:  []string{"temperature", `"max_tokens"`},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"reasoning model of a router": {
+			change: func(c *ModelConfig) { c.Model = "openai/gpt-5-mini" },
+			has:    []string{`"max_completion_tokens":10240`},
+			lacks:  []string{"temperature", `"max_tokens"`},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"chat model that is named like a reasoning model": {
+			change: func(c *ModelConfig) { c.Model = "gpt-5-chat-latest" },
+			has:    []string{`"temperature":0,`, `"max_completion_tokens":2048`},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"json_object": {
+			change: func(c *ModelConfig) { c.Format = formatObject },
+			has:    []string{`"response_format":{"type":"json_object"}`, `The object must satisfy this JSON Schema:`},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"fenced_json": {
+			change: func(c *ModelConfig) { c.Format = formatFenced },
+			has:    []string{"The object must satisfy this JSON Schema:", "fenced code block"},
+			lacks:  []string{`"response_format"`},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"Azure": {
+			change: func(c *ModelConfig) {
+				c.API, c.Model = apiAzure, "judge:small.v3.5"
+				c.BaseURL = strings.TrimSuffix(c.BaseURL, "/v1")
+			},
+			has:  []string{`"temperature":0,`},
+			path: "/openai/deployments/judge:small.v3.5/chat/completions?api-version=2024-10-21", header: "Api-Key",
+		},
+		"Azure with an Entra token": {
+			change: func(c *ModelConfig) { c.API, c.BaseURL = apiAzureAD, strings.TrimSuffix(c.BaseURL, "/v1")+"/" },
+			path:   "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21", header: "Authorization",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var c capture
+			m := endpoint(t, &c, func(cfg *ModelConfig, _ *ModelDeps) { tt.change(cfg) })
+			if _, err := m.Complete(t.Context(), ask()); err != nil {
+				t.Fatal(err)
+			}
+			if !json.Valid([]byte(c.body)) {
+				t.Fatalf("request is no JSON: %s", c.body)
+			}
+			for _, s := range tt.has {
+				if !strings.Contains(c.body, s) {
+					t.Errorf("request lacks %s: %s", s, c.body)
+				}
+			}
+			for _, s := range tt.lacks {
+				if strings.Contains(c.body, s) {
+					t.Errorf("request holds %s: %s", s, c.body)
+				}
+			}
+			if c.path != tt.path {
+				t.Errorf("path = %s; want %s", c.path, tt.path)
+			}
+			if got := c.head.Get(tt.header); strings.TrimPrefix(got, "Bearer ") != testKey() {
+				t.Errorf("%s does not carry the key", tt.header)
+			}
+		})
+	}
+}
+
+// The order of the keys is the order in which the model writes, so reasons have
+// to come before verdicts on the wire too.
+func TestSchemaKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	var c capture
+	m := endpoint(t, &c, nil)
+	if _, err := m.Complete(t.Context(), ask()); err != nil {
+		t.Fatal(err)
+	}
+	at := -1
+	for _, key := range []string{`"id":{`, `"evidence":{`, `"reason":{`, `"verdict":{`} {
+		i := strings.Index(c.body, key)
+		if i <= at {
+			t.Fatalf("%s stands at %d, after %d: %s", key, i, at, c.body)
+		}
+		at = i
+	}
+}
+
+// Whatever the form of the reply, one connection serves all calls that follow
+// each other.
+func TestConnectionsAreReused(t *testing.T) {
+	t.Parallel()
+	small := said(answer("accurate", "", "", "pass"))
+	tests := map[string]http.HandlerFunc{
+		"with a length": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, small) },
+		"large and chunked": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, small)
+			for range 40 { // white space after the JSON value, which nobody has to read
+				_, _ = io.WriteString(w, strings.Repeat(" ", 1000))
+				_ = http.NewResponseController(w).Flush()
+			}
+		},
+		"large error": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, strings.Repeat("x", 100<<10))
+		},
+	}
+	for name, h := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var opened atomic.Int64
+			srv := httptest.NewUnstartedServer(h)
+			srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+				if s == http.StateNew {
+					opened.Add(1)
+				}
+			}
+			srv.Start()
+			defer srv.Close()
+			m := endpoint(t, http.NotFoundHandler(), func(c *ModelConfig, _ *ModelDeps) {
+				c.BaseURL, c.Format = srv.URL, formatFenced
+			})
+			for range 20 {
+				_, _ = m.Complete(t.Context(), ask())
+			}
+			if n := opened.Load(); n != 1 {
+				t.Errorf("%d connections for 20 calls; want 1", n)
+			}
+		})
+	}
+}
+
+// As many connections are kept as calls are in flight.
+func TestConnectionsOfParallelCalls(t *testing.T) {
+	t.Parallel()
+	const parallel = 16
+	var opened atomic.Int64
+	together := make(chan struct{})
+	var waiting atomic.Int64
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if waiting.Add(1) == parallel {
+			close(together)
+		}
+		<-together // the first calls wait for each other, so that all connections are open
+		_, _ = io.WriteString(w, said(answer("accurate", "", "", "pass")))
+	}))
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	srv.Start()
+	defer srv.Close()
+	m := endpoint(t, http.NotFoundHandler(), func(c *ModelConfig, _ *ModelDeps) { c.BaseURL, c.Concurrency = srv.URL, parallel })
+	var wg sync.WaitGroup
+	for range parallel {
+		wg.Go(func() {
+			for range 10 {
+				if _, err := m.Complete(context.Background(), ask()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := opened.Load(); n > parallel {
+		t.Errorf("%d connections for %d calls at once", n, parallel)
+	}
+}
+
+func TestUsageAndCost(t *testing.T) {
+	t.Parallel()
+	usage := `"usage":{"prompt_tokens":1000,"completion_tokens":100,"prompt_tokens_details":{"cached_tokens":400}}`
+	tests := map[string]struct {
+		model, reply string
+		price        *Price
+		want         eval.Usage
+	}{
+		"known model": {
+			model: "gpt-4o-mini", reply: usage,
+			// 600*150 + 400*75 + 100*600 billionths of a dollar.
+			want: eval.Usage{InputTokens: 1000, CachedTokens: 400, OutputTokens: 100, CostNanoUSD: 180_000, CostKnown: true},
+		},
+		"unknown model": {
+			model: "house-judge", reply: usage,
+			want: eval.Usage{InputTokens: 1000, CachedTokens: 400, OutputTokens: 100},
+		},
+		"price in the configuration": {
+			model: "house-judge", reply: usage, price: &Price{Input: 1, Output: 2},
+			want: eval.Usage{InputTokens: 1000, CachedTokens: 400, OutputTokens: 100, CostNanoUSD: 1_200_000, CostKnown: true},
+		},
+		"deployment that names its model": {
+			model: "house-judge", reply: usage + `,"model":"gpt-4o-2024-08-06"`,
+			want: eval.Usage{InputTokens: 1000, CachedTokens: 400, OutputTokens: 100, CostNanoUSD: 3_000_000, CostKnown: true},
+		},
+		"no usage":      {model: "gpt-4o-mini", reply: `"x":0`, want: eval.Usage{}},
+		"absurd counts": {model: "gpt-4o-mini", reply: `"usage":{"prompt_tokens":10,"completion_tokens":-5,"prompt_tokens_details":{"cached_tokens":99}}`, want: eval.Usage{InputTokens: 10, CachedTokens: 10, CostNanoUSD: 750, CostKnown: true}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, `{"choices":[{"message":{"role":"assistant","content":"{}"}}],`+tt.reply+`}`)
+			})
+			m := endpoint(t, h, func(c *ModelConfig, _ *ModelDeps) { c.Model, c.Price = tt.model, tt.price })
+			a, err := m.Complete(t.Context(), ask())
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.want.Model, tt.want.Calls, tt.want.Format = tt.model, 1, formatSchema
+			if a.Usage != tt.want {
+				t.Errorf("usage = %+v\nwant    %+v", a.Usage, tt.want)
+			}
+		})
+	}
+}
+
+func TestWatchSeesEachCall(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var seen []Call
+	m := endpoint(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+	}), func(c *ModelConfig, d *ModelDeps) {
+		c.APIKey = secret.String(testKey())
+		d.Observe = func(c Call) {
+			mu.Lock()
+			defer mu.Unlock()
+			seen = append(seen, c)
+		}
+	})
+	if _, err := m.Complete(t.Context(), ask()); err == nil {
+		t.Fatal("no error")
+	}
+	if len(seen) != 1 || seen[0].Reason != eval.ReasonAuth || seen[0].Eval != "test" || seen[0].Duration <= 0 || seen[0].Usage.Calls != 1 {
+		t.Errorf("seen = %+v", seen)
+	}
+}

@@ -1,0 +1,69 @@
+package judges_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
+)
+
+// A judge whose model is a function: the double for tests, and the way to put
+// in a model that is not behind HTTP.
+func ExampleNew() {
+	model := judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
+		return judges.Answer{Text: `{"criteria":[
+			{"id":"addresses_question","evidence":"","reason":"It tells how to choose a password, not how to reset it.","verdict":"fail"},
+			{"id":"on_topic","evidence":"","reason":"Nothing foreign.","verdict":"pass"}]}`}, nil
+	})
+	judge, err := judges.New(judges.Config{Name: "relevance"}, judges.BuiltIn()["answer_relevance"], model)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	v, err := judge.Evaluate(context.Background(), &eval.Event{
+		Input:  eval.Text("How do I reset my password?"),
+		Output: eval.Text("A strong password has twelve characters."),
+	})
+	fmt.Println(v.Outcome, v.Score, v.Reason, err)
+	// Output: fail 0.5 addresses_question <nil>
+}
+
+// An event that lacks what the rubric needs is not guessed about.
+func ExampleJudge_Evaluate() {
+	model := judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
+		return judges.Answer{}, fmt.Errorf("never called")
+	})
+	judge, err := judges.New(judges.Config{Name: "faithfulness"}, judges.BuiltIn()["faithfulness"], model)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	v, err := judge.Evaluate(context.Background(), &eval.Event{Output: eval.Text("It takes two days.")})
+	fmt.Println(v.Outcome, v.Reason, err)
+	// Output: not_applicable missing retrieval.chunks <nil>
+}
+
+// The settings of a model that is served in house: no key, and a price of one's
+// own in place of the table.
+func ExampleNewModel() {
+	cfg := judges.DefaultModelConfig()
+	cfg.Model, cfg.BaseURL = "house-judge", "http://localhost:8000/v1"
+	cfg.Price = &judges.Price{Input: 0.05, Output: 0.1}
+	model, err := judges.NewModel(cfg, judges.ModelDeps{Getenv: func(string) string { return "" }})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer model.Close()
+	fmt.Println(model)
+	// Output: endpoint api=openai model=house-judge temperature=0 max_tokens=2048 seed=none format=json_schema
+}
+
+// A folder of rubrics adds to the built-in ones; the faults of all its files
+// come at once.
+func ExampleLoadRubrics() {
+	rubrics, faults := judges.LoadRubrics("")
+	fmt.Println(len(rubrics) > 0, rubrics["safety"].Criteria[0].ID, len(faults))
+	// Output: true no_dangerous_help 0
+}

@@ -1,0 +1,160 @@
+package judges
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/modelserver"
+)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func rejected() error {
+	return fail(eval.ReasonBadRequest, failure{status: 400, format: true, free: true})
+}
+
+func TestLadder(t *testing.T) {
+	t.Parallel()
+	// supports is a model that answers JSON from this rung on, and before it
+	// rejects the format or answers in prose.
+	supports := func(from string, reject bool, asked *[]string) ModelFunc {
+		return func(_ context.Context, r Request) (Answer, error) {
+			*asked = append(*asked, r.Format)
+			usage := eval.Usage{Calls: 1, InputTokens: 10}
+			switch {
+			case r.Format == from:
+				return Answer{Text: "{}", Usage: usage}, nil
+			case reject:
+				return Answer{Usage: eval.Usage{Calls: 1}}, rejected()
+			}
+			return Answer{Text: "I would say it passes.", Usage: usage}, nil
+		}
+	}
+	tests := map[string]struct {
+		first, from string
+		reject      bool
+		calls       int
+		want        []string
+	}{
+		"supported":             {formatSchema, formatSchema, true, 2, []string{formatSchema, formatSchema}},
+		"rejected once for all": {formatSchema, formatObject, true, 2, []string{formatSchema, formatObject, formatObject}},
+		"down to the last":      {formatSchema, formatFenced, true, 2, []string{formatSchema, formatObject, formatFenced, formatFenced}},
+		"begins where told":     {formatObject, formatObject, true, 1, []string{formatObject}},
+		"one answer in prose":   {formatSchema, formatObject, false, 1, []string{formatSchema}},
+		"prose twice":           {formatSchema, formatObject, false, 2, []string{formatSchema, formatSchema, formatObject}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked []string
+			cfg := config()
+			cfg.Format = tt.first
+			l := newLadder(supports(tt.from, tt.reject, &asked), cfg, quiet())
+			var usage eval.Usage
+			for range tt.calls {
+				a, err := l.Complete(t.Context(), ask())
+				if err != nil {
+					t.Fatal(err)
+				}
+				usage = plus(usage, a.Usage)
+			}
+			if diff := cmp.Diff(tt.want, asked); diff != "" {
+				t.Errorf("asked (-want +got):\n%s", diff)
+			}
+			if usage.Calls != len(asked) || usage.Format != tt.want[len(tt.want)-1] {
+				t.Errorf("usage = %+v; want every call counted and the last format", usage)
+			}
+		})
+	}
+}
+
+func TestLadderForgetsProseAfterAnAnswer(t *testing.T) {
+	t.Parallel()
+	texts := []string{"prose", "{}", "prose", "{}", "prose"}
+	l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+		if r.Format != formatSchema {
+			t.Errorf("asked for %s", r.Format)
+		}
+		text := texts[0]
+		texts = texts[1:]
+		return Answer{Text: text}, nil
+	}), config(), quiet())
+	for len(texts) > 0 {
+		if _, err := l.Complete(t.Context(), ask()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLadderLeavesOtherErrorsAlone(t *testing.T) {
+	t.Parallel()
+	s := &sequence{errs: []error{fail(eval.ReasonBadRequest, failure{status: 400})}}
+	l := newLadder(s, config(), quiet())
+	if _, err := l.Complete(t.Context(), ask()); eval.ReasonOf(err) != eval.ReasonBadRequest || s.calls != 1 {
+		t.Errorf("err = %v after %d calls; want bad_request after one", err, s.calls)
+	}
+}
+
+// Many callers find out at once and go down one rung, not one each.
+func TestLadderDescendsOnce(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+		if r.Format == formatSchema {
+			return Answer{}, rejected()
+		}
+		return Answer{Text: "{}"}, nil
+	}), config(), slog.New(slog.NewTextHandler(&log, nil)))
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			a, err := l.Complete(context.Background(), ask())
+			if err != nil || a.Usage.Format != formatObject {
+				t.Errorf("format = %s, err = %v", a.Usage.Format, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := strings.Count(log.String(), "answer format not supported"); n != 1 {
+		t.Errorf("logged %d times; want once:\n%s", n, log.String())
+	}
+}
+
+// TestRejectedFormats holds which errors of servers mean "no such format".
+func TestRejectedFormats(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		reply modelserver.Reply
+		want  string // the rung that the answer came from; empty: the error came through
+	}{
+		"named in param": {
+			modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"m","type":"invalid_request_error","param":"response_format.type","code":null}}`)},
+			formatObject,
+		},
+		"named in words": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":"Extra inputs: response_format"}`)}, formatObject},
+		"another param":  {modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"response_format","type":"t","param":"messages"}}`)}, ""},
+		"server error":   {modelserver.Reply{Status: 500, Raw: []byte(`response_format`)}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := endpoint(t, modelserver.New(func(r modelserver.Request) modelserver.Reply {
+				if r.Format == formatSchema {
+					return tt.reply
+				}
+				return modelserver.Answer(nil)
+			}), nil)
+			a, err := m.Complete(t.Context(), ask())
+			if (err != nil) != (tt.want == "") || err == nil && a.Usage.Format != tt.want {
+				t.Errorf("format = %q, err = %v; want %q", a.Usage.Format, err, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,144 @@
+package judges
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/secret"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden compares got with the file, or writes the file under -update.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got); run go test -update if the change is meant:\n%s", file, diff)
+	}
+}
+
+// rubric reads a rubric out of a test.
+func rubric(t testing.TB, yaml string) *Rubric {
+	t.Helper()
+	r, faults := parseRubric("test.yaml", "test", []byte(yaml))
+	if err := faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const twoCriteria = `
+needs: [input, output]
+criteria:
+  - {id: accurate, question: Is it accurate?, evidence: {fail: output}}
+  - {id: complete, question: Is it complete?}
+`
+
+// event is an event of a small support chat.
+func event() *eval.Event {
+	return &eval.Event{
+		Kind: eval.KindRequestCompleted, RequestID: "req-1",
+		Input:  eval.Text("How long does delivery take?"),
+		Output: eval.Text("Delivery takes two to four days."),
+	}
+}
+
+// says is a model that always gives the same answer.
+func says(text string) ModelFunc {
+	return func(context.Context, Request) (Answer, error) {
+		return Answer{Text: text, Usage: eval.Usage{Model: "scripted", Calls: 1, InputTokens: 100, OutputTokens: 10, CostKnown: true}}, nil
+	}
+}
+
+// answer renders an answer: id, evidence, reason and verdict, four by four.
+func answer(fields ...string) string {
+	type item struct {
+		ID       string `json:"id"`
+		Evidence string `json:"evidence"`
+		Reason   string `json:"reason"`
+		Verdict  string `json:"verdict"`
+	}
+	var out struct {
+		Criteria []item `json:"criteria"`
+	}
+	for i := 0; i+3 < len(fields); i += 4 {
+		out.Criteria = append(out.Criteria, item{fields[i], fields[i+1], fields[i+2], fields[i+3]})
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+var bothPass = answer("accurate", "", "fits", "pass", "complete", "", "all there", "pass")
+
+// testKey is built when the tests run, so that no file holds what looks like a key.
+func testKey() string { return "sk-" + strings.Repeat("q7", 20) }
+
+// endpoint makes an endpoint of a test server: one attempt, no rate limit.
+func endpoint(t *testing.T, h http.Handler, change func(*ModelConfig, *ModelDeps)) *Endpoint {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	cfg := DefaultModelConfig()
+	cfg.BaseURL, cfg.APIKey = srv.URL+"/v1", secret.String(testKey())
+	cfg.RequestsPerMinute, cfg.MaxAttempts, cfg.Timeout = 0, 1, 30*time.Second
+	deps := ModelDeps{Getenv: func(string) string { return "" }}
+	if change != nil {
+		change(&cfg, &deps)
+	}
+	m, err := NewModel(cfg, deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+// ask is a request as a judge makes it.
+func ask() Request {
+	criteria := []Criterion{{ID: "accurate"}}
+	return Request{Eval: "test", System: "You judge.", User: `{"data":{}}`, Schema: answerSchema(criteria)}
+}
+
+// completion is the body of a reply with this message.
+func completion(message string) string {
+	return `{"id":"1","object":"chat.completion","model":"m","choices":[{"index":0,"finish_reason":"stop","message":` + message +
+		`}],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}`
+}
+
+func said(text string) string {
+	b, err := json.Marshal(map[string]string{"role": "assistant", "content": text})
+	if err != nil {
+		panic(err)
+	}
+	return completion(string(b))
+}

@@ -1,0 +1,191 @@
+package judges
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	good := answer("complete", "", "r2", "fail", "accurate", "e1", "r1", "pass")
+	want := []finding{{"e1", "r1", eval.OutcomePass}, {"", "r2", eval.OutcomeFail}}
+	item := func(fields string) string {
+		return `{"criteria":[{"id":"complete","evidence":"","reason":"","verdict":"pass"},{` + fields + `}]}`
+	}
+	tests := map[string]struct {
+		text, format string
+		violation    string // empty: accepted
+	}{
+		"any order":           {good, formatSchema, ""},
+		"white space":         {"\n " + good + "\n", formatObject, ""},
+		"fenced":              {"Here you are:\n```json\n" + good + "\n```\nDone.", formatFenced, ""},
+		"fence without json":  {"```\n" + good + "\n```", formatFenced, ""},
+		"bare on last rung":   {good, formatFenced, ""},
+		"empty":               {"", formatSchema, "not one JSON object"},
+		"prose":               {"Everything passes.", formatSchema, "not one JSON object"},
+		"fence where none is": {"```json\n" + good + "\n```", formatSchema, "not one JSON object"},
+		"prose on last rung":  {"Everything passes.", formatFenced, "no fenced code block"},
+		"two fences":          {"```json\n" + good + "\n```\n```json\n" + good + "\n```", formatFenced, "more than one"},
+		"open fence":          {"```json\n" + good, formatFenced, "does not end"},
+		"list":                {"[" + good + "]", formatSchema, "not one JSON object"},
+		"text after":          {good + " Done.", formatSchema, "text after"},
+		"two objects":         {good + good, formatSchema, "text after"},
+		"cut off":             {good[:len(good)-20], formatSchema, "broken or cut off"},
+		"not criteria":        {`{"verdicts":[]}`, formatSchema, "does not know"},
+		"another key":         {`{"criteria":[],"overall":"pass"}`, formatSchema, "does not know"},
+		"criteria twice":      {`{"criteria":[],"criteria":[]}`, formatSchema, "stands twice"},
+		"criteria no list":    {`{"criteria":{}}`, formatSchema, "not a list"},
+		"criteria null":       {`{"criteria":null}`, formatSchema, "not a list"},
+		"nothing answered":    {`{"criteria":[]}`, formatSchema, "accurate is not answered"},
+		"one missing":         {answer("accurate", "", "", "pass"), formatSchema, "complete is not answered"},
+		"one twice":           {answer("accurate", "", "", "pass", "accurate", "", "", "fail", "complete", "", "", "pass"), formatSchema, "accurate is answered twice"},
+		"unknown criterion":   {answer("accurate", "", "", "pass", "bonus", "", "", "pass"), formatSchema, "none of the criteria"},
+		"unknown verdict":     {answer("accurate", "", "", "Pass", "complete", "", "", "pass"), formatSchema, `the "verdict" of accurate is none of`},
+		"item no object":      {`{"criteria":["accurate"]}`, formatSchema, "an object is expected"},
+		"key missing":         {item(`"id":"accurate","evidence":"","verdict":"pass"`), formatSchema, `"reason" is missing`},
+		"key too many":        {item(`"id":"accurate","evidence":"","reason":"","verdict":"pass","score":1`), formatSchema, "does not know"},
+		"key in another case": {item(`"id":"accurate","evidence":"","reason":"","Verdict":"pass"`), formatSchema, "does not know"},
+		"verdict twice":       {item(`"id":"accurate","evidence":"","reason":"","verdict":"fail","verdict":"pass"`), formatSchema, `"verdict" stands twice`},
+		"verdict a boolean":   {item(`"id":"accurate","evidence":"","reason":"","verdict":true`), formatSchema, "have to be strings"},
+		"verdict null":        {item(`"id":"accurate","evidence":"","reason":"","verdict":null`), formatSchema, "have to be strings"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := parse(tt.text, tt.format, rubric(t, twoCriteria).Criteria)
+			if tt.violation == "" {
+				if diff := cmp.Diff(want, got, cmp.AllowUnexported(finding{})); err != nil || diff != "" {
+					t.Errorf("err = %v, findings (-want +got):\n%s", err, diff)
+				}
+				return
+			}
+			if _, ok := errors.AsType[violation](err); !ok || !strings.Contains(err.Error(), tt.violation) {
+				t.Errorf("err = %v; want a violation about %q", err, tt.violation)
+			}
+		})
+	}
+}
+
+// FuzzParse holds that an answer is either complete or none, and that no error
+// repeats it.
+func FuzzParse(f *testing.F) {
+	f.Add(bothPass, false)
+	f.Add("```json\n"+bothPass+"\n```", true)
+	f.Add(`{"criteria":[{"id":"accurate","verdict":"pass"}]}`, false)
+	f.Add(`{"criteria":[{"id":"accurate","evidence":"\u0000","reason":"","verdict":"zzqqzz"}]}`, false)
+	f.Add("{", true)
+	criteria := rubric(f, twoCriteria).Criteria
+	f.Fuzz(func(t *testing.T, text string, fenced bool) {
+		format := formatSchema
+		if fenced {
+			format = formatFenced
+		}
+		got, err := parse(text, format, criteria)
+		if err != nil {
+			if strings.Contains(err.Error(), "zzqqzz") || len(err.Error()) > 200 {
+				t.Errorf("the error repeats the answer: %v", err)
+			}
+			return
+		}
+		if len(got) != len(criteria) {
+			t.Fatalf("%d findings; want %d", len(got), len(criteria))
+		}
+		for _, finding := range got {
+			if finding.outcome == eval.OutcomeError {
+				t.Error("a finding without a verdict was accepted")
+			}
+		}
+		for _, c := range criteria {
+			if !strings.Contains(text, c.ID) && !strings.Contains(text, `\u`) {
+				t.Errorf("criterion %s was answered and does not stand in the answer", c.ID)
+			}
+		}
+	})
+}
+
+func TestQuoted(t *testing.T) {
+	t.Parallel()
+	passages := []string{
+		"Delivery takes two to four working days. Express delivery costs 9.90 EUR and takes one day.",
+		"Returns are free for 30 days.",
+		"配送には二日から四日かかります。",
+	}
+	tests := map[string]struct {
+		quote string
+		want  bool
+	}{
+		"word for word":                {"Delivery takes two to four working days.", true},
+		"another passage":              {"Returns are free", true},
+		"quotes and white space":       {"“express   delivery\ncosts 9.90 EUR”", true},
+		"case and punctuation":         {"RETURNS ARE FREE - FOR 30 DAYS", true},
+		"parts":                        {"Delivery takes two to four ... takes one day", true},
+		"parts, one made up":           {"Delivery takes two to four ... and is always free of charge", false},
+		"one word of five differs":     {"Delivery takes two to five working days", true},
+		"two words of five differ":     {"Delivery takes nine to five working weeks", false},
+		"right words, far apart":       {"Delivery express four day one", false},
+		"made up":                      {"Refunds are instant for gold members", false},
+		"empty":                        {"", false},
+		"only dots":                    {"... … .", false},
+		"longer than every passage":    {strings.Repeat("Returns are free for 30 days ", 3), false},
+		"script without spaces":        {"二日から四日", true},
+		"script without spaces, not":   {"八月十五日本日休業", false},
+		"a word as often as it stands": {"free free free free free", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := quoted(tt.quote, passages); got != tt.want {
+				t.Errorf("got %v; want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// FuzzQuoted holds that what was cut out of a passage, at the ends of words, is
+// always found in it.
+func FuzzQuoted(f *testing.F) {
+	f.Add("Delivery takes two to four working days.", uint(1), uint(3))
+	f.Add("a a b a a b", uint(2), uint(2))
+	f.Add("日本 x 語", uint(0), uint(9))
+	f.Fuzz(func(t *testing.T, passage string, from, n uint) {
+		w := words(passage)
+		if len(w) == 0 {
+			return
+		}
+		start := int(from % uint(len(w)))
+		end := start + 1 + int(n%uint(len(w)-start))
+		if !holds(w, w[start:end]) {
+			t.Errorf("%q is not found in %q", w[start:end], w)
+		}
+	})
+}
+
+func TestSubstantial(t *testing.T) {
+	t.Parallel()
+	for output, want := range map[string]bool{
+		"":                                       false,
+		" \n\t":                                  false,
+		":":                                      false,
+		"...!?":                                  false,
+		"{}":                                     false,
+		"👍":                                      false,
+		"Thought process:":                       false,
+		"Let's solve this problem step by step.": false,
+		"Solution":                               false,
+		"A":                                      true,
+		"7":                                      true,
+		"はい":                                     true,
+		"Solution: take the bus":                 true,
+		`{"ok":true}`:                            true,
+		"Thought process: first I looked at the bill.": true,
+	} {
+		if got := substantial(output); got != want {
+			t.Errorf("substantial(%q) = %v; want %v", output, got, want)
+		}
+	}
+}
