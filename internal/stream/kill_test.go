@@ -1,3 +1,0 @@
-package stream
-
-func runKillRole() bool { return false }
