@@ -1,0 +1,159 @@
+package stats
+
+import "math"
+
+// Cell holds the sufficient statistics of a series of verdicts. The zero value
+// is an empty series. A cell has no lock: its owner guards it, as [Table] does.
+type Cell struct {
+	// Counts of verdicts by outcome, unweighted.
+	Errors        int64 `json:"errors"`
+	Passes        int64 `json:"passes"`
+	Fails         int64 `json:"fails"`
+	NotApplicable int64 `json:"not_applicable"`
+	CannotJudge   int64 `json:"cannot_judge"`
+	// Unweighted counts the decided verdicts among them that came without a usable
+	// probability. They are in Passes and Fails, and in no sum and no rate.
+	Unweighted int64 `json:"unweighted"`
+
+	// Sums over the decided verdicts, w being 1/p: of w, of w*w, and of both over
+	// the passes alone.
+	Weight            float64 `json:"weight"`
+	WeightSquared     float64 `json:"weight_squared"`
+	PassWeight        float64 `json:"pass_weight"`
+	PassWeightSquared float64 `json:"pass_weight_squared"`
+}
+
+// minProbability keeps the sums finite. A smaller probability is no sampling
+// rate but a mistake.
+const minProbability = 1e-100
+
+// Add counts one verdict that was sampled with probability p, in (0,1]. A
+// decided verdict with any other p is counted in Unweighted. An outcome that is
+// none of the five counts as an error, for it is nobody's pass.
+func (c *Cell) Add(o Outcome, p float64) {
+	switch o {
+	case Pass:
+		c.Passes++
+	case Fail:
+		c.Fails++
+	case NotApplicable:
+		c.NotApplicable++
+		return
+	case CannotJudge:
+		c.CannotJudge++
+		return
+	default:
+		c.Errors++
+		return
+	}
+	if !(p >= minProbability && p <= 1) {
+		c.Unweighted++
+		return
+	}
+	w := 1 / p
+	c.Weight += w
+	c.WeightSquared += w * w
+	if o == Pass {
+		c.PassWeight += w
+		c.PassWeightSquared += w * w
+	}
+}
+
+// Merge adds the verdicts of another cell.
+func (c *Cell) Merge(d Cell) {
+	c.Errors += d.Errors
+	c.Passes += d.Passes
+	c.Fails += d.Fails
+	c.NotApplicable += d.NotApplicable
+	c.CannotJudge += d.CannotJudge
+	c.Unweighted += d.Unweighted
+	c.Weight += d.Weight
+	c.WeightSquared += d.WeightSquared
+	c.PassWeight += d.PassWeight
+	c.PassWeightSquared += d.PassWeightSquared
+}
+
+// Count is the number of verdicts of all outcomes.
+func (c Cell) Count() int64 {
+	return c.Errors + c.Passes + c.Fails + c.NotApplicable + c.CannotJudge
+}
+
+// Decided is the number of verdicts that enter the rate.
+func (c Cell) Decided() int64 { return c.Passes + c.Fails - c.Unweighted }
+
+// PassRate estimates the share of passes among all events that could be decided,
+// with a 95 % interval. It reports false when there is no verdict to go by.
+//
+// The rate is the Hajek estimate. The interval is Wilson's score interval
+// (E. B. Wilson, 1927), which holds for rates near 0 and 1, where failures are
+// rare, with n = EffectiveSize:
+//
+//	(r + z*z/(2n) +- z * sqrt(r(1-r)/n + z*z/(4n*n))) / (1 + z*z/n)
+func (c Cell) PassRate() (rate, low, high float64, ok bool) {
+	if c.Weight <= 0 {
+		return 0, 0, 0, false
+	}
+	rate = c.rate()
+	low, high = wilson(rate, c.EffectiveSize())
+	return rate, low, high, true
+}
+
+// EffectiveSize is the number of equally weighted verdicts that would tell as
+// much about the pass rate as these do; 0 when there are none.
+//
+// It begins with sum(w)^2 / sum(w*w) (L. Kish, Survey Sampling, 1965), which
+// assumes that weights have nothing to do with outcomes. Rules that keep all of
+// some traffic and little of the rest break that assumption. Where the
+// linearised variance of the Hajek estimate,
+//
+//	V = sum(w*w * (y-r)^2) / sum(w)^2,
+//
+// is larger than Kish's size implies, the size is what V implies instead:
+// r(1-r)/V. The smaller of the two is taken, because V alone, estimated from a
+// handful of failures, is sometimes far too small.
+func (c Cell) EffectiveSize() float64 {
+	if c.Weight <= 0 {
+		return 0
+	}
+	return c.kish() / max(1, c.inflation())
+}
+
+func (c Cell) rate() float64 { return min(max(c.PassWeight/c.Weight, 0), 1) }
+
+func (c Cell) kish() float64 { return c.Weight * c.Weight / c.WeightSquared }
+
+// variances gives V and what V would be if weights and outcomes were independent,
+// both times sum(w)^2.
+func (c Cell) variances() (actual, independent float64) {
+	r := c.rate()
+	fails := max(c.WeightSquared-c.PassWeightSquared, 0)
+	return c.PassWeightSquared*(1-r)*(1-r) + fails*r*r, r * (1 - r) * c.WeightSquared
+}
+
+// inflation is the factor between the two variances; 1 when there is nothing to
+// estimate it from.
+func (c Cell) inflation() float64 {
+	actual, independent := c.variances()
+	if independent <= 0 {
+		return 1
+	}
+	return actual / independent
+}
+
+// valid reports whether the numbers could be those of a series of verdicts.
+func (c Cell) valid() bool {
+	for _, n := range []int64{c.Errors, c.Passes, c.Fails, c.NotApplicable, c.CannotJudge, c.Unweighted, c.Decided()} {
+		if n < 0 {
+			return false
+		}
+	}
+	const slack = 1 + 1e-6 // sums are rounded
+	for _, s := range []float64{c.Weight, c.WeightSquared, c.PassWeight, c.PassWeightSquared} {
+		if s < 0 || math.IsInf(s, 0) || math.IsNaN(s) {
+			return false
+		}
+	}
+	return (c.Weight > 0) == (c.Decided() > 0) && (c.WeightSquared > 0) == (c.Decided() > 0) &&
+		c.Weight*slack >= float64(c.Decided()) &&
+		c.PassWeight <= c.Weight*slack && c.PassWeightSquared <= c.WeightSquared*slack
+}

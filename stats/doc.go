@@ -1,0 +1,40 @@
+// Package stats turns sampled verdicts into rates that are honest about the
+// sampling: weighted estimates, their intervals, and the question whether one
+// prompt version fails more often than the others. It is pure: no I/O, no clock
+// and no random source, and it knows nothing of the other packages.
+//
+// # What is kept
+//
+// A [Cell] holds the sufficient statistics of one series of verdicts in ten
+// numbers. Cells merge by addition, in any order, so that workers, minutes and
+// dimensions can be rolled up, and they are plain JSON. A [Table] holds cells by
+// prompt, version and evaluator.
+//
+// # What is estimated
+//
+// A verdict that was sampled with probability p stands for w = 1/p events. The
+// pass rate is the Hajek estimate, sum(w*y) / sum(w) over the decided verdicts:
+// the rate among all events, not among those that somebody chose to look at.
+// Errors, not_applicable and cannot_judge are counted and enter no rate.
+//
+// Weights cost precision. n verdicts with unequal weights tell as much as
+// [Cell.EffectiveSize] verdicts with equal ones, and that size goes into
+// Wilson's interval ([Cell.PassRate]) and into the test ([Worse]). With equal
+// weights it is n, and everything here is the textbook's unweighted method.
+//
+// # What is compared
+//
+// [Regressions] asks of each version whether it fails more often than the other
+// versions of the same prompt. It is made to be believed: the test is exact for
+// equal weights however few the failures, p-values are adjusted for the number
+// of comparisons, and a version has to be worse than most of the others, so that
+// neither a broken nor an unusually good neighbour makes a healthy one suspect.
+//
+// # What this package does not claim
+//
+// Rates are of what the evaluators said; a judge's errors are in them. Versions
+// are compared as if the events between them were exchangeable: a version that
+// serves only hard requests looks worse, and is, on those. A p-value is good for
+// one look at the data: whoever looks every minute at the same growing table
+// will see more false alarms than alpha says.
+package stats

@@ -1,0 +1,149 @@
+package stats_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/stats"
+)
+
+func contents(t *stats.Table) map[stats.Key]stats.Cell {
+	out := map[stats.Key]stats.Cell{}
+	for k, c := range t.All() {
+		out[k] = c
+	}
+	return out
+}
+
+// TestTableConcurrent: several goroutines add, read and merge at once, also two
+// tables into each other, and nothing is lost.
+func TestTableConcurrent(t *testing.T) {
+	t.Parallel()
+	var a, b stats.Table
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			for i := range 1000 {
+				k := stats.Key{PromptVersion: fmt.Sprint(i % 3), Eval: "e"}
+				a.Add(k, stats.Pass, 0.5)
+				b.Put(k, cellOf(0, 1, 1))
+				if worker == 0 && i%100 == 0 {
+					for range a.All() {
+						a.Len()
+					}
+					_ = a.Cell(k)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var sum stats.Table
+	wg.Go(func() { sum.Merge(&a) })
+	wg.Go(func() { sum.Merge(&b) })
+	wg.Wait()
+	var total stats.Cell
+	for _, c := range sum.All() {
+		total.Merge(c)
+	}
+	if total.Passes != 4000 || total.Fails != 4000 || total.Weight != 12000 || sum.Len() != 3 {
+		t.Errorf("total %+v in %d cells", total, sum.Len())
+	}
+	wg.Go(func() { a.Merge(&b) })
+	wg.Go(func() { b.Merge(&a) })
+	wg.Wait() // ends, and -race is content
+	sum.Merge(&sum)
+	total = sum.Cell(stats.Key{PromptVersion: "0", Eval: "e"})
+	if total.Passes != 2*4*334 {
+		t.Errorf("a table merged into itself has %d passes, want twice what it had", total.Passes)
+	}
+}
+
+func TestTableJSON(t *testing.T) {
+	t.Parallel()
+	var a stats.Table
+	a.Add(stats.Key{PromptName: "triage", PromptVersion: ".3", Eval: "correctness"}, stats.Fail, 0.05)
+	a.Add(stats.Key{}, stats.Error, 1)
+	b, err := json.Marshal(&a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"prompt_name":"","prompt_version":"","eval":"","errors":1,"passes":0,"fails":0,"not_applicable":0,"cannot_judge":0,"unweighted":0,` +
+		`"weight":0,"weight_squared":0,"pass_weight":0,"pass_weight_squared":0},` +
+		`{"prompt_name":"triage","prompt_version":".3","eval":"correctness","errors":0,"passes":0,"fails":1,"not_applicable":0,"cannot_judge":0,"unweighted":0,` +
+		`"weight":20,"weight_squared":400,"pass_weight":0,"pass_weight_squared":0}]`
+	if d := cmp.Diff(want, string(b)); d != "" {
+		t.Errorf("JSON (-want +got):\n%s", d)
+	}
+	var back stats.Table
+	back.Add(stats.Key{Eval: "gone"}, stats.Pass, 1)
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(contents(&a), contents(&back)); d != "" {
+		t.Errorf("read back (-want +got):\n%s", d)
+	}
+	if b, err := json.Marshal(new(stats.Table)); err != nil || string(b) != "[]" {
+		t.Errorf("an empty table is %s, %v", b, err)
+	}
+	for name, row := range map[string]string{
+		"negative count":          `{"errors":-1}`,
+		"sum without a verdict":   `{"weight":5,"weight_squared":5}`,
+		"verdict without a sum":   `{"passes":1}`,
+		"weights below one":       `{"passes":4,"weight":2,"weight_squared":2}`,
+		"more passes than weight": `{"passes":1,"weight":1,"weight_squared":1,"pass_weight":2}`,
+		"no number":               `{"passes":"x"}`,
+	} {
+		var bad stats.Table
+		if err := json.Unmarshal([]byte("["+row+"]"), &bad); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+// TestTableIsBounded: what finds the table full is counted all the same, and
+// stays out of comparisons.
+func TestTableIsBounded(t *testing.T) {
+	t.Parallel()
+	var table stats.Table
+	const versions = 12_000
+	for i := range versions {
+		table.Add(stats.Key{PromptVersion: fmt.Sprint(i), Eval: "e"}, stats.Fail, 1)
+	}
+	if n := table.Len(); n != 10_001 {
+		t.Errorf("%d keys, want 10,000 and the other one", n)
+	}
+	if c := table.Cell(stats.Key{PromptName: stats.Other, PromptVersion: stats.Other, Eval: "e"}); c.Fails != versions-10_000 {
+		t.Errorf("%d verdicts under other, want %d", c.Fails, versions-10_000)
+	}
+	if rs := stats.Regressions(&table, 0.5); len(rs) > 0 {
+		t.Errorf("regressions %+v", rs)
+	}
+}
+
+func FuzzTableJSON(f *testing.F) {
+	f.Add(`[{"eval":"e","passes":2,"weight":3,"weight_squared":5,"pass_weight":3,"pass_weight_squared":5}]`)
+	f.Add(`[{"prompt_version":"1","fails":40,"weight":800,"weight_squared":16000},{"prompt_version":"2","passes":40,"weight":40,"weight_squared":40,"pass_weight":40,"pass_weight_squared":40}]`)
+	f.Add(`[{"passes":1,"weight":1e300,"weight_squared":1}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var table stats.Table
+		if json.Unmarshal([]byte(text), &table) != nil {
+			return
+		}
+		for _, c := range table.All() {
+			rate, low, high, ok := c.PassRate()
+			if ok && !(0 <= low && low <= rate && rate <= high && high <= 1) {
+				t.Errorf("%s: rate %g [%g, %g]", strings.TrimSpace(text), rate, low, high)
+			}
+		}
+		for _, r := range stats.Regressions(&table, 0.5) {
+			if !(r.PValue >= 0 && r.PValue <= 1) {
+				t.Errorf("%s: p = %g", text, r.PValue)
+			}
+		}
+	})
+}
