@@ -1,0 +1,119 @@
+package sensitive
+
+import (
+	"math/big"
+	"net/netip"
+	"strings"
+)
+
+// mixed reports whether a text looks drawn rather than written: it has letters
+// and digits, and no character makes up more than a third of it.
+func mixed(s string) bool {
+	var letters, digits int
+	var seen [256]int
+	for i := range len(s) {
+		c := s[i]
+		seen[c]++
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+			letters++
+		}
+	}
+	for _, n := range seen {
+		if 3*n > len(s) {
+			return false
+		}
+	}
+	return letters >= 2 && digits >= 1
+}
+
+// card reports whether digits are those of a payment card: the lengths and
+// prefixes that issuers use (ISO/IEC 7812), and Luhn's check digit.
+func card(s string) bool {
+	d := digitsOf(s)
+	issuer := false
+	switch n := len(d); {
+	case d[0] == '4':
+		issuer = n == 13 || n == 16 || n == 19
+	case d[:2] >= "51" && d[:2] <= "55", d[:4] >= "2221" && d[:4] <= "2720":
+		issuer = n == 16
+	case d[:2] == "34" || d[:2] == "37":
+		issuer = n == 15
+	case d[:2] == "36" || d[:2] == "38" || d[:3] >= "300" && d[:3] <= "305":
+		issuer = n == 14
+	case d[:4] == "6011" || d[:2] == "65" || d[:2] == "62" || d[:2] == "35" || d[:2] == "50" || d[:2] >= "56" && d[:2] <= "59":
+		issuer = n >= 16 && n <= 19
+	}
+	return issuer && luhn(d)
+}
+
+func luhn(d string) bool {
+	sum := 0
+	for i := range len(d) {
+		n := int(d[len(d)-1-i] - '0')
+		if i%2 == 1 {
+			if n *= 2; n > 9 {
+				n -= 9
+			}
+		}
+		sum += n
+	}
+	return sum%10 == 0
+}
+
+// iban reports whether an account number's check digits hold (ISO 13616).
+func iban(s string) bool {
+	s = strings.ReplaceAll(s, " ", "")
+	if len(s) < 15 || len(s) > 34 {
+		return false
+	}
+	var b strings.Builder
+	for _, c := range s[4:] + s[:4] {
+		if c >= 'A' && c <= 'Z' {
+			value := byte(c-'A') + 10
+			b.WriteByte('0' + value/10)
+			b.WriteByte('0' + value%10)
+			continue
+		}
+		b.WriteRune(c)
+	}
+	n, ok := new(big.Int).SetString(b.String(), 10)
+	return ok && new(big.Int).Mod(n, big.NewInt(97)).Int64() == 1
+}
+
+// ssn leaves out the numbers that are never given out.
+func ssn(s string) bool {
+	return s[:3] != "000" && s[:3] != "666" && s[0] != '9' && s[4:6] != "00" && s[7:] != "0000"
+}
+
+// phone leaves out what has too few or too many digits, and dates.
+func phone(s string) bool {
+	n := len(digitsOf(s))
+	return n >= 7 && n <= 15
+}
+
+// address leaves out what no address can be, what names no machine in particular,
+// and four small numbers, which are more often a version than a machine.
+func address(s string) bool {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.IsUnspecified() || a.IsLoopback() {
+		return false
+	}
+	if !a.Is4() {
+		return strings.Count(s, ":") >= 3
+	}
+	b := a.As4()
+	return b[0] >= 10 || b[1] >= 10 || b[2] >= 10 || b[3] >= 100
+}
+
+func digitsOf(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c >= '0' && c <= '9' {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

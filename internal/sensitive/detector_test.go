@@ -1,0 +1,193 @@
+package sensitive_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/internal/sensitive"
+)
+
+// alnum gives n characters that look drawn. Fixtures are built here, so that no
+// scanner takes this file for a leak.
+func alnum(n int) string {
+	const letters = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xYz"
+	return strings.Repeat(letters, n/len(letters)+1)[:n]
+}
+
+func upper(n int) string { return strings.Repeat("ABCDEFGH234567", n/14+1)[:n] }
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	card := "4" + strings.Repeat("1", 15)
+	tests := []struct {
+		name, text string
+		kind       string // of the only match; empty: none
+		match      string // the sensitive part; empty: all after the first colon and space
+	}{
+		{"PEM", "key:\n-----BEGIN RSA " + "PRIVATE KEY-----\nabc\n-----END RSA " + "PRIVATE KEY-----\nend", "private_key", "-----BEGIN RSA " + "PRIVATE KEY-----\nabc\n-----END RSA " + "PRIVATE KEY-----"},
+		{"PEM cut off", "x -----BEGIN " + "PRIVATE KEY-----\nabc", "private_key", "-----BEGIN " + "PRIVATE KEY-----\nabc"},
+		{"public key", "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----", "", ""},
+		{"AWS id", "id: AKIA" + upper(16), "aws_access_key", ""},
+		{"AWS id in a word", "xAKIA" + upper(16), "", ""},
+		{"AWS secret", "aws_secret_access_key = " + alnum(40), "aws_secret_key", alnum(40)},
+		{"Google", "k: AIza" + alnum(35), "google_api_key", ""},
+		{"GitHub", "t: ghp_" + alnum(36), "github_token", ""},
+		{"GitHub too short", "t: ghp_" + alnum(20), "", ""},
+		{"GitLab", "t: glpat-" + alnum(20), "gitlab_token", ""},
+		{"Slack", "t: xoxb-" + alnum(24), "slack_token", ""},
+		{"OpenAI", "t: sk-" + alnum(40), "openai_key", ""},
+		{"OpenAI project", "t: sk-proj-" + alnum(40), "openai_key", ""},
+		{"a hyphenated word is no key", "the sk-learn-and-all-its-many-friends package", "", ""},
+		{"Anthropic", "t: sk-ant-" + alnum(40), "anthropic_key", ""},
+		{"Stripe", "t: sk_" + "live_" + alnum(24), "stripe_key", ""},
+		{"JWT", "t: eyJ" + alnum(20) + ".eyJ" + alnum(30) + "." + alnum(20), "jwt", ""},
+		{"bearer", "Authorization: Bearer " + alnum(24), "authorization", alnum(24)},
+		{"bearer of news", "the bearer of this unexpectedly long letter", "", ""},
+		{"URL", "see postgres://app:hunter22@db:5432/x", "url_password", "hunter22"},
+		{"URL without one", "see https://example.com:8080/a@b", "", ""},
+		{"assignment", `{"api_key": "` + alnum(20) + `"}`, "assigned_secret", alnum(20)},
+		{"assignment in prose", "your password: will be sent to you", "", ""},
+		{"token count", "max_tokens: 1024 and total_tokens: 12345678", "", ""},
+
+		{"email", "mail: ana" + "@example.com", "email", ""},
+		{"email in brackets", "<ana.b+c" + "@mail.example.co.uk>", "email", "ana.b+c" + "@mail.example.co.uk"},
+		{"handle", "ask @support at 10", "", ""},
+		{"card", "card: " + card, "credit_card", ""},
+		{"card in groups", "card: 4111 1111" + " 1111 1111", "credit_card", ""},
+		{"card with a wrong digit", "card: " + card[:15] + "2", "", ""},
+		{"long order number", "order 9" + strings.Repeat("0", 15), "", ""},
+		{"IBAN", "to: DE89 3704 0044" + " 0532 0130 00", "iban", ""},
+		{"IBAN with a wrong digit", "to: DE89370400440532013001", "", ""},
+		{"SSN", "ssn: 123-45" + "-6789", "us_ssn", ""},
+		{"SSN never given out", "ssn: 000-45-6789", "", ""},
+		{"phone", "tel: +49 30 " + "901820", "phone", ""},
+		{"phone, American", "tel: (415) 555" + "-0132", "phone", ""},
+		{"phone, dashes", "call 415-555" + "-0132 now", "phone", "415-555" + "-0132"},
+		{"phone, two", "a +1 415 555 " + "0132.", "phone", "+1 415 555 " + "0132"},
+		{"order number", "order 4155550132 and #10-4231-77", "", ""},
+		{"dates", "from 2026-01-31 to 31.01.2026, 12:30:45, 2026-01-31T12:00:00Z", "", ""},
+		{"version and time", "v1.2.3.4 at 12:30:45 in 10.5", "", ""},
+		{"prices", "1,299.00 or 1.299,00 (20% off 100-200)", "", ""},
+		{"IPv4", "host: 192.168." + "17.4", "ip_address", ""},
+		{"IPv4 out of range", "host 999.168.17.4", "", ""},
+		{"IPv6", "host: 2001:db8::" + "8a2e:370:7334", "ip_address", ""},
+		{"nothing", "Your parcel left our warehouse on Monday.", "", ""},
+	}
+	d, err := sensitive.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := d.Find(tt.text)
+			if tt.kind == "" {
+				for _, m := range got {
+					t.Errorf("false alarm: %s in %q", m.Kind, tt.text[m.Start:m.End])
+				}
+				return
+			}
+			want := tt.match
+			if want == "" {
+				_, want, _ = strings.Cut(tt.text, ": ")
+			}
+			if len(got) != 1 || got[0].Kind != tt.kind || tt.text[got[0].Start:got[0].End] != want {
+				t.Errorf("found %+v, want one %s at %q", got, tt.kind, want)
+			}
+		})
+	}
+}
+
+func TestOrderAndOverlap(t *testing.T) {
+	t.Parallel()
+	d, err := sensitive.New(nil, sensitive.Custom{Name: "ticket", Pattern: `TICKET-(\d+)`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := "sk-" + alnum(30)
+	text := "TICKET-17 token=" + key + " mail b" + "@example.com"
+	var got []string
+	end := 0
+	for _, m := range d.Find(text) {
+		if m.Start < end {
+			t.Errorf("%+v overlaps", m)
+		}
+		end = m.End
+		got = append(got, m.Kind+" "+text[m.Start:m.End])
+	}
+	want := []string{"ticket 17", "openai_key " + key, "email b" + "@example.com"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	d, err := sensitive.New([]string{"email"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Find("a" + "@example.com sk-" + alnum(30)); len(got) != 1 || got[0].Kind != "email" {
+		t.Errorf("email alone: %+v", got)
+	}
+	if d, err = sensitive.New([]string{"secret"}); err != nil || len(d.Find("a"+"@example.com")) != 0 {
+		t.Errorf("the class secret: %v", err)
+	}
+	for in, want := range map[string]string{"e-mail": `did you mean "email"?`, "creditcard": `did you mean "credit_card"?`, "zzz": "want one of secret, pii, private_key"} {
+		if _, err := sensitive.New([]string{in}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", in, err, want)
+		}
+	}
+	for _, c := range []sensitive.Custom{{"a b", "x"}, {"a", "("}, {"a", ""}, {"a", "x*"}} {
+		if _, err := sensitive.New(nil, c); err == nil {
+			t.Errorf("pattern %+v is accepted", c)
+		}
+	}
+}
+
+// FuzzFind holds that places are in order, apart, inside the text and on the
+// borders of characters, and that what was found is not found again once it is
+// taken out.
+func FuzzFind(f *testing.F) {
+	f.Add("mail a" + "@example.com, card 4" + strings.Repeat("1", 15) + ", key sk-" + alnum(30))
+	f.Add("DE89 3704 0044" + " 0532 0130 00 +49 30 901820 ::1 2001:db8::1")
+	f.Add("password=\xff\xfe" + alnum(12))
+	d, err := sensitive.New(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		end := 0
+		for _, m := range d.Find(text) {
+			if m.Start < end || m.End <= m.Start || m.End > len(text) {
+				t.Fatalf("%+v after %d in %q", m, end, text)
+			}
+			end = m.End
+			if utf8.ValidString(text) && !utf8.ValidString(text[m.Start:m.End]) {
+				t.Fatalf("%+v cuts a character of %q", m, text)
+			}
+		}
+	})
+}
+
+func BenchmarkFind(b *testing.B) {
+	d, err := sensitive.New(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	clean := strings.Repeat("Your parcel left our warehouse on Monday and will arrive soon. ", 33)
+	numbers := strings.Repeat("Order 4155550132 of 2026-01-31 costs 1,299.00 and has 3 parts. ", 33)
+	b.Run("clean_2KB", func(b *testing.B) {
+		for b.Loop() {
+			d.Find(clean)
+		}
+	})
+	b.Run("numbers_2KB", func(b *testing.B) {
+		for b.Loop() {
+			d.Find(numbers)
+		}
+	})
+}
