@@ -1,0 +1,164 @@
+package emitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/kafkaconn"
+)
+
+// metadataTTL is how old the picture of the cluster may get. A produce request
+// to a leader that has moved fails until the picture is new.
+const metadataTTL = 2 * time.Second
+
+var compressionNames = []string{"none", "gzip", "snappy", "lz4", "zstd"}
+
+func compression(name string) kafka.Compression {
+	switch name {
+	case "gzip":
+		return kafka.Gzip
+	case "snappy":
+		return kafka.Snappy
+	case "lz4":
+		return kafka.Lz4
+	case "zstd":
+		return kafka.Zstd
+	}
+	return 0
+}
+
+// cable is the connection to the cluster. It works below kafka.Writer, whose
+// retries nobody can cancel: closing such a writer takes as long as its broker
+// hangs.
+type cable struct {
+	topic       string
+	client      *kafka.Client
+	transport   *kafka.Transport
+	compression kafka.Compression
+	balancer    kafka.Hash
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{} // guarded by mu; the open ones
+	closed bool                  // guarded by mu
+}
+
+func newCable(cfg Config) *cable {
+	c := &cable{
+		topic:       cfg.Topic,
+		transport:   kafkaconn.NewTransport(cfg.conn()),
+		compression: compression(cfg.Compression),
+		conns:       map[net.Conn]struct{}{},
+	}
+	dial := c.transport.Dial
+	c.transport.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return c.watch(conn)
+	}
+	c.transport.MetadataTTL = metadataTTL
+	c.transport.MetadataTopics = []string{cfg.Topic}
+	c.client = &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: c.transport}
+	return c
+}
+
+// partition sorts messages by the partition that their key belongs to.
+func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message, error) {
+	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
+	if err != nil {
+		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
+	}
+	if len(meta.Topics) == 0 || len(meta.Topics[0].Partitions) == 0 {
+		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil {
+			return nil, fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
+		}
+		return nil, errNoTopic(c.topic)
+	}
+	ids := make([]int, len(meta.Topics[0].Partitions))
+	for i := range ids {
+		ids[i] = i // partitions are numbered from zero without gaps
+	}
+	parts := make(map[int][]message, len(ids))
+	for _, m := range ms {
+		id := c.balancer.Balance(kafka.Message{Key: m.key}, ids...)
+		parts[id] = append(parts[id], m)
+	}
+	return parts, nil
+}
+
+// produce writes messages to one partition and waits for all in-sync replicas.
+func (c *cable) produce(ctx context.Context, partition int, ms []message) error {
+	records := make([]kafka.Record, len(ms))
+	for i := range ms {
+		records[i] = kafka.Record{
+			Time: ms[i].time, Key: kafka.NewBytes(ms[i].key), Value: kafka.NewBytes(ms[i].value), Headers: ms[i].headers,
+		}
+	}
+	res, err := c.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: c.topic, Partition: partition, RequiredAcks: kafka.RequireAll,
+		Records: kafka.NewRecordReader(records...), Compression: c.compression,
+	})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		return fmt.Errorf("write %d events to %s/%d: %w", len(ms), c.topic, partition, err)
+	}
+	return nil
+}
+
+// watch remembers an open connection.
+func (c *cable) watch(conn net.Conn) (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, errors.Join(net.ErrClosed, conn.Close())
+	}
+	w := &watched{Conn: conn, cable: c}
+	c.conns[w] = struct{}{}
+	return w, nil
+}
+
+// close ends every connection, those of requests without an answer too: a
+// broker that hangs would otherwise keep their goroutines.
+func (c *cable) close() {
+	c.transport.CloseIdleConnections()
+	for _, conn := range c.shut() {
+		_ = conn.Close() // nothing is lost that was not lost already
+	}
+}
+
+func (c *cable) shut() []net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	open := make([]net.Conn, 0, len(c.conns))
+	for conn := range c.conns {
+		open = append(open, conn)
+	}
+	return open
+}
+
+// watched is a connection that its cable knows of until it is closed.
+type watched struct {
+	net.Conn
+	cable *cable
+}
+
+func (w *watched) Close() error {
+	w.cable.forget(w)
+	return w.Conn.Close()
+}
+
+func (c *cable) forget(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.conns, conn)
+}

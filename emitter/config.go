@@ -1,0 +1,146 @@
+package emitter
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/kafkaconn"
+)
+
+// DefaultTopic is the topic that workers read unless they are told otherwise.
+const DefaultTopic = "llm.requests.completed"
+
+// Config says where events go and what they may cost on the way. A field that
+// is zero stands for its default, so that Brokers alone make a whole Config.
+type Config struct {
+	// Brokers are host:port addresses of any brokers of the cluster. Required.
+	Brokers []string
+	// Topic to publish to; default [DefaultTopic].
+	Topic string
+	// ClientID names this application in the brokers' logs and quotas; default
+	// "evalworker-emitter".
+	ClientID string
+	// DialTimeout bounds one attempt to connect; default 5s.
+	DialTimeout time.Duration
+
+	// BufferEvents and BufferBytes bound what was accepted and is not yet
+	// written; default 10,000 events and 64 MiB.
+	BufferEvents int
+	BufferBytes  int
+	// Block makes Emit wait for room until its context is done. By default a full
+	// buffer is an error at once: [ErrFull].
+	Block bool
+
+	// MaxEventBytes bounds one event with its key and headers; default 1,000,000,
+	// which stays below the 1,048,588 of Kafka's message.max.bytes.
+	MaxEventBytes int
+	// BatchEvents and BatchBytes bound one batch; default 500 events and
+	// MaxEventBytes, so that no batch is refused where a single event is not.
+	BatchEvents int
+	BatchBytes  int
+	// Linger is how long a batch that is not full waits for more; default 10ms.
+	Linger time.Duration
+	// InFlight bounds the batches on their way at once; default 4.
+	InFlight int
+	// Compression of batches: none, gzip, snappy, lz4 or zstd; default snappy.
+	Compression string
+
+	// WriteTimeout bounds one attempt to write a batch; default 10s.
+	WriteTimeout time.Duration
+	// MaxAttempts bounds the attempts for one event, the first included; default
+	// 10, which with the default backoff outlasts 20 seconds without a broker.
+	MaxAttempts int
+	// BackoffMin and BackoffMax bound the pause between attempts, which doubles
+	// from one to the next and is shortened at random by up to a half; default
+	// 100ms and 5s.
+	BackoffMin, BackoffMax time.Duration
+
+	// TraceContext gives the propagation headers of the span in ctx, for events
+	// that carry no trace of their own. Nil adds none. The package ddtrace has
+	// one for Datadog, and [Traceparent] makes one for any W3C tracer.
+	TraceContext func(ctx context.Context) map[string]string
+	// Unsent is told of events that were given up, when that happens, with the
+	// error of the last attempt. It is called from the goroutines that send, so it
+	// must be quick and safe for concurrent use. Nil: only Flush and Close tell.
+	Unsent func(ids []eval.RequestID, err error)
+}
+
+// DefaultConfig gives the defaults for a broker on this machine.
+func DefaultConfig() Config {
+	return Config{Brokers: []string{"localhost:9092"}}.withDefaults()
+}
+
+func (c Config) withDefaults() Config {
+	c.Topic = cmp.Or(c.Topic, DefaultTopic)
+	c.ClientID = cmp.Or(c.ClientID, "evalworker-emitter")
+	c.DialTimeout = cmp.Or(c.DialTimeout, 5*time.Second)
+	c.BufferEvents = cmp.Or(c.BufferEvents, 10_000)
+	c.BufferBytes = cmp.Or(c.BufferBytes, 64<<20)
+	c.MaxEventBytes = cmp.Or(c.MaxEventBytes, 1_000_000)
+	c.BatchEvents = cmp.Or(c.BatchEvents, 500)
+	c.BatchBytes = cmp.Or(c.BatchBytes, c.MaxEventBytes)
+	c.Linger = cmp.Or(c.Linger, 10*time.Millisecond)
+	c.InFlight = cmp.Or(c.InFlight, 4)
+	c.Compression = cmp.Or(c.Compression, "snappy")
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, 10)
+	c.BackoffMin = cmp.Or(c.BackoffMin, 100*time.Millisecond)
+	c.BackoffMax = cmp.Or(c.BackoffMax, max(5*time.Second, c.BackoffMin))
+	return c
+}
+
+// Validate gives every fault of the configuration, after defaults.
+func (c Config) Validate() eval.Faults {
+	c = c.withDefaults()
+	faults := c.conn().Validate()
+	if strings.ContainsAny(c.Topic, " /\\") || len(c.Topic) > 249 {
+		faults.Add("topic", fmt.Sprintf("%q is no name of a topic", c.Topic), "up to 249 letters, digits, dots, dashes and underscores")
+	}
+	for _, n := range []struct {
+		path  string
+		value int
+	}{
+		{"buffer_events", c.BufferEvents},
+		{"buffer_bytes", c.BufferBytes},
+		{"max_event_bytes", c.MaxEventBytes},
+		{"batch_events", c.BatchEvents},
+		{"batch_bytes", c.BatchBytes},
+		{"in_flight", c.InFlight},
+		{"max_attempts", c.MaxAttempts},
+	} {
+		if n.value < 1 {
+			faults.Add(n.path, fmt.Sprintf("%d is too small", n.value), "a number above zero, or zero for the default")
+		}
+	}
+	for _, d := range []struct {
+		path  string
+		value time.Duration
+	}{
+		{"linger", c.Linger},
+		{"write_timeout", c.WriteTimeout},
+		{"backoff_min", c.BackoffMin},
+	} {
+		if d.value < 0 {
+			faults.Add(d.path, fmt.Sprintf("%v is below zero", d.value), "a duration above zero, or zero for the default")
+		}
+	}
+	if c.BackoffMax < c.BackoffMin {
+		faults.Add("backoff_max", fmt.Sprintf("%v is shorter than backoff_min (%v)", c.BackoffMax, c.BackoffMin), "at least backoff_min")
+	}
+	if c.BufferBytes > 0 && c.BufferBytes < c.MaxEventBytes {
+		faults.Add("buffer_bytes", fmt.Sprintf("%d cannot hold an event of %d bytes", c.BufferBytes, c.MaxEventBytes), "at least max_event_bytes")
+	}
+	if !slices.Contains(compressionNames, c.Compression) {
+		faults.Add("compression", fmt.Sprintf("unknown compression %q", c.Compression), "one of "+strings.Join(compressionNames, ", "))
+	}
+	return faults
+}
+
+func (c Config) conn() kafkaconn.Config {
+	return kafkaconn.Config{Brokers: c.Brokers, ClientID: c.ClientID, DialTimeout: c.DialTimeout}
+}

@@ -1,0 +1,254 @@
+package emitter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Emitter publishes events. All methods are safe for concurrent use.
+type Emitter struct {
+	cfg   Config
+	cable *cable
+
+	// life ends when Close gives up or is done; everything that waits for the
+	// network watches it.
+	life    context.Context
+	end     context.CancelCauseFunc
+	slots   chan struct{}  // one token for each batch on its way
+	wake    chan struct{}  // tells the collector to look again; holds one
+	senders sync.WaitGroup // the collector, and a goroutine for each batch
+
+	mu      sync.Mutex
+	queue   []message     // guarded by mu; accepted, not yet taken
+	queued  int           // guarded by mu; bytes in queue
+	events  int           // guarded by mu; accepted and not yet settled
+	bytes   int           // guarded by mu; likewise
+	seq     uint64        // guarded by mu; events accepted so far
+	closed  bool          // guarded by mu
+	blocked int           // guarded by mu; calls of Emit that wait for room
+	room    chan struct{} // guarded by mu; closed and replaced when there is room again
+	flushes []*flush      // guarded by mu
+	unsent  UnsentError   // guarded by mu; given up and not yet reported
+	stats   Stats         // guarded by mu; the counters of it
+
+	closing sync.Once
+	done    chan struct{} // closed when Close is done
+	result  error         // written before done is closed
+}
+
+// Stats are the emitter's counters since it was made, and what it holds now.
+// Accepted = Sent + Unsent + BufferedEvents, always.
+type Stats struct {
+	Accepted uint64 // events that Emit took
+	Sent     uint64 // acknowledged by all in-sync replicas
+	Unsent   uint64 // given up
+	Full     uint64 // refused: no room
+	Refused  uint64 // refused: no event, or too large
+	Retries  uint64 // attempts after the first, of one partition's part of a batch each
+
+	BufferedEvents int
+	BufferedBytes  int
+}
+
+// flush is a call of Flush that waits.
+type flush struct {
+	upTo uint64 // the last event that it waits for
+	left int    // how many of them are not settled
+	done chan struct{}
+}
+
+// New makes an emitter and starts the goroutine that collects its batches; Close
+// ends it. No connection is opened before the first event: a cluster that is
+// away at the start of an application costs it nothing.
+func New(cfg Config) (*Emitter, error) {
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, fmt.Errorf("configure emitter: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	life, end := context.WithCancelCause(context.Background())
+	e := &Emitter{
+		cfg: cfg, cable: newCable(cfg), life: life, end: end,
+		slots: make(chan struct{}, cfg.InFlight),
+		wake:  make(chan struct{}, 1),
+		room:  make(chan struct{}),
+		done:  make(chan struct{}),
+	}
+	e.senders.Go(e.collect)
+	return e, nil
+}
+
+// Emit hands over one event. It fills in Kind and OccurredAt where they are
+// zero, and the trace context where the event has none. The caller may change
+// what the event points to as soon as Emit has returned.
+//
+// The error is [ErrFull] or [ErrClosed], the context's own when it ended before
+// there was room (with Config.Block), or permanent: no request id, an unknown
+// kind, or larger than Config.MaxEventBytes ([ErrTooLarge]).
+func (e *Emitter) Emit(ctx context.Context, ev eval.Event) error {
+	if err := e.admit(); err != nil {
+		return err
+	}
+	e.complete(ctx, &ev)
+	m, err := e.encode(&ev)
+	return e.accept(ctx, m, err)
+}
+
+// Forward hands over an event that is already encoded. The value is published as
+// it is, fields that this version does not know included, and must not be
+// changed afterwards; ev is its decoded form, of which the envelope is made.
+// Nothing is filled in. The errors are those of Emit.
+func (e *Emitter) Forward(ctx context.Context, ev *eval.Event, value []byte) error {
+	if err := e.admit(); err != nil {
+		return err
+	}
+	m, err := e.message(ev, value)
+	return e.accept(ctx, m, err)
+}
+
+// admit turns away what would be refused anyway, before the work of encoding:
+// a cluster that is away must not cost an application more than one that is not.
+func (e *Emitter) admit() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed:
+		return ErrClosed
+	case !e.cfg.Block && (e.events >= e.cfg.BufferEvents || e.bytes >= e.cfg.BufferBytes):
+		e.stats.Full++
+		return ErrFull
+	}
+	return nil
+}
+
+// accept puts a message into the buffer, or counts why not.
+func (e *Emitter) accept(ctx context.Context, m message, err error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil {
+		e.stats.Refused++
+		return err
+	}
+	for {
+		switch {
+		case e.closed:
+			return ErrClosed
+		case e.events < e.cfg.BufferEvents && e.bytes+m.size <= e.cfg.BufferBytes:
+			e.put(m)
+			return nil
+		case !e.cfg.Block:
+			e.stats.Full++
+			return ErrFull
+		}
+		if err := e.waitForRoom(ctx); err != nil {
+			e.stats.Full++
+			return fmt.Errorf("wait for room to emit %s: %w", m.id, err)
+		}
+	}
+}
+
+// waitForRoom lets go of the lock until something was settled. The channel is
+// read under the lock, so whatever makes room after this call closes it.
+func (e *Emitter) waitForRoom(ctx context.Context) error {
+	room := e.room
+	e.blocked++
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		e.blocked--
+	}()
+	select {
+	case <-room:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// put needs mu.
+func (e *Emitter) put(m message) {
+	e.seq++
+	m.seq = e.seq
+	e.queue = append(e.queue, m)
+	e.queued += m.size
+	e.events++
+	e.bytes += m.size
+	e.stats.Accepted++
+	// The collector has to know of the first message, by which it starts to
+	// linger, and of the one that makes a batch full.
+	if len(e.queue) == 1 || e.full() {
+		e.nudge()
+	}
+}
+
+// full reports whether the queue holds a whole batch. It needs mu.
+func (e *Emitter) full() bool {
+	return len(e.queue) >= e.cfg.BatchEvents || e.queued >= e.cfg.BatchBytes
+}
+
+func (e *Emitter) nudge() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// settle counts messages as sent, or as given up when err is not nil.
+func (e *Emitter) settle(ms []message, err error) {
+	if len(ms) == 0 {
+		return
+	}
+	var ids []eval.RequestID
+	if err != nil {
+		ids = make([]eval.RequestID, len(ms))
+		for i := range ms {
+			ids[i] = ms[i].id
+		}
+	}
+	e.release(ms, ids, err)
+	if err != nil && e.cfg.Unsent != nil {
+		e.cfg.Unsent(ids, err)
+	}
+}
+
+func (e *Emitter) release(ms []message, ids []eval.RequestID, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range ms {
+		e.bytes -= ms[i].size
+		for _, f := range e.flushes {
+			if ms[i].seq <= f.upTo {
+				f.left--
+			}
+		}
+	}
+	e.events -= len(ms)
+	if err != nil {
+		e.stats.Unsent += uint64(len(ms))
+		e.unsent.add(ids, err)
+	} else {
+		e.stats.Sent += uint64(len(ms))
+	}
+	e.flushes = slices.DeleteFunc(e.flushes, func(f *flush) bool {
+		if f.left == 0 {
+			close(f.done)
+		}
+		return f.left == 0
+	})
+	if e.blocked > 0 {
+		close(e.room)
+		e.room = make(chan struct{})
+	}
+}
+
+// Stats gives a consistent picture of the counters.
+func (e *Emitter) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.stats
+	s.BufferedEvents, s.BufferedBytes = e.events, e.bytes
+	return s
+}

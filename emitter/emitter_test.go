@@ -1,0 +1,595 @@
+package emitter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/segmentio/kafka-go"
+	"go.uber.org/goleak"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/devbroker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const topic = "events"
+
+func startBroker(tb testing.TB, cfg devbroker.Config) *devbroker.Broker {
+	tb.Helper()
+	if cfg.Topics == nil {
+		cfg.Topics = map[string]int32{topic: 3}
+	}
+	b, err := devbroker.Start(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(b.Close)
+	return b
+}
+
+// quick is a configuration that gives up soon.
+func quick(addr string) emitter.Config {
+	return emitter.Config{
+		Brokers: []string{addr}, Topic: topic, Linger: time.Millisecond,
+		BackoffMin: time.Millisecond, BackoffMax: 5 * time.Millisecond, MaxAttempts: 3,
+	}
+}
+
+func newEmitter(tb testing.TB, cfg emitter.Config) *emitter.Emitter {
+	tb.Helper()
+	e, err := emitter.New(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // a test that cares closes by itself
+		_ = e.Close(ctx)
+	})
+	return e
+}
+
+// messages reads everything that is in the topic.
+func messages(t *testing.T, addr string) []kafka.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var all []kafka.Message
+	for p := range 3 {
+		conn, err := kafka.DialLeader(ctx, "tcp", addr, topic, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, err := conn.ReadLastOffset()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+		if last == 0 {
+			continue
+		}
+		r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, Partition: p, MaxWait: 100 * time.Millisecond, MinBytes: 1, MaxBytes: 4 << 20})
+		for range last {
+			m, err := r.ReadMessage(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, m)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func ids(ms []kafka.Message) []string {
+	out := make([]string, 0, len(ms))
+	for _, m := range ms {
+		for _, h := range m.Headers {
+			if h.Key == eval.HeaderRequestID {
+				out = append(out, string(h.Value))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func event(i int) eval.Event {
+	return eval.Event{RequestID: eval.RequestID(fmt.Sprintf("req_%04d", i)), Feature: "chat", Output: eval.Text("hello")}
+}
+
+func checkBalance(t *testing.T, s emitter.Stats) {
+	t.Helper()
+	if s.Accepted != s.Sent+s.Unsent+uint64(s.BufferedEvents) {
+		t.Errorf("accepted is not sent + unsent + buffered: %+v", s)
+	}
+}
+
+func TestEverythingArrives(t *testing.T) {
+	t.Parallel()
+	for _, compression := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
+		t.Run(compression, func(t *testing.T) {
+			t.Parallel()
+			b := startBroker(t, devbroker.Config{})
+			cfg := quick(b.Addr())
+			cfg.Compression, cfg.BatchEvents, cfg.Block = compression, 50, true
+			e := newEmitter(t, cfg)
+			const n, writers = 400, 4
+			var wg sync.WaitGroup
+			for w := range writers {
+				wg.Go(func() {
+					for i := w; i < n; i += writers {
+						if err := e.Emit(t.Context(), event(i)); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			if err := e.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for i := range n {
+				want = append(want, string(event(i).RequestID))
+			}
+			if diff := cmp.Diff(want, ids(messages(t, b.Addr()))); diff != "" {
+				t.Errorf("request ids (-emitted +read):\n%s", diff)
+			}
+			s := e.Stats()
+			checkBalance(t, s)
+			if s.Sent != n || s.BufferedEvents != 0 || s.BufferedBytes != 0 {
+				t.Errorf("Stats = %+v, want %d sent and nothing left", s, n)
+			}
+		})
+	}
+}
+
+func TestAMessageIsWhatAWorkerExpects(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{})
+	cfg := quick(b.Addr())
+	cfg.TraceContext = func(context.Context) map[string]string {
+		return emitter.Traceparent([16]byte{15: 7}, [8]byte{7: 9}, true, "")
+	}
+	e := newEmitter(t, cfg)
+	sent := []eval.Event{
+		{RequestID: "a", Feature: "chat", UserRating: "Up ", Model: "m\xffm"},
+		{RequestID: "b", Kind: eval.KindUserFeedback, TraceID: "123456789", UserRating: eval.RatingDown},
+		{RequestID: "c", TraceContext: eval.TraceContext{"X-Datadog-Trace-Id": "5", "x-datadog-parent-id": "6"}},
+	}
+	before := time.Now()
+	for _, ev := range sent {
+		if err := e.Emit(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantKeys := map[string]string{
+		"a": "00000000000000000000000000000007",
+		"b": fmt.Sprintf("%032x", 123456789),
+		"c": "00000000000000000000000000000005",
+	}
+	got := messages(t, b.Addr())
+	if len(got) != len(sent) {
+		t.Fatalf("%d messages, want %d", len(got), len(sent))
+	}
+	for _, m := range got {
+		ev, err := eval.DecodeEventStrict(m.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hs := make([]eval.Header, len(m.Headers))
+		for i, h := range m.Headers {
+			hs[i] = eval.Header{Key: h.Key, Value: h.Value}
+		}
+		env, ok := eval.EnvelopeFromHeaders(hs)
+		if diff := cmp.Diff(ev.Envelope(), env); !ok || diff != "" {
+			t.Errorf("request %s: envelope (-body +headers):\n%s", ev.RequestID, diff)
+		}
+		if string(m.Key) != wantKeys[string(ev.RequestID)] {
+			t.Errorf("request %s: key %q, want %q", ev.RequestID, m.Key, wantKeys[string(ev.RequestID)])
+		}
+		if ev.OccurredAt.Before(before.Add(-time.Second)) {
+			t.Errorf("request %s: occurred_at %v was not filled in", ev.RequestID, ev.OccurredAt)
+		}
+	}
+}
+
+func TestEventsOfATraceShareAPartition(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{})
+	e := newEmitter(t, quick(b.Addr()))
+	for i := range 60 {
+		ev := event(i)
+		ev.TraceID = eval.ID(fmt.Sprint(1 + i%6))
+		if err := e.Emit(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	where := map[string]int{}
+	used := map[int]bool{}
+	for _, m := range messages(t, b.Addr()) {
+		if p, ok := where[string(m.Key)]; ok && p != m.Partition {
+			t.Errorf("trace %s is in partitions %d and %d", m.Key, p, m.Partition)
+		}
+		where[string(m.Key)] = m.Partition
+		used[m.Partition] = true
+	}
+	if len(used) < 2 {
+		t.Errorf("six traces went to %d of 3 partitions", len(used))
+	}
+}
+
+func TestForwardKeepsTheBytes(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{})
+	e := newEmitter(t, quick(b.Addr()))
+	raw := []byte(`{ "request_id" : 7, "event":"llm_request_completed", "team_field":[1] }`)
+	ev, err := eval.DecodeEvent(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Forward(t.Context(), ev, raw); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := messages(t, b.Addr())
+	if len(got) != 1 || string(got[0].Value) != string(raw) || string(got[0].Key) != "7" {
+		t.Errorf("read %v, want the bytes as they were", got)
+	}
+}
+
+func TestEmitRefusesWhatIsNoEvent(t *testing.T) {
+	t.Parallel()
+	cfg := quick("127.0.0.1:1")
+	cfg.MaxEventBytes = 1000
+	e := newEmitter(t, cfg)
+	for name, c := range map[string]struct {
+		ev     eval.Event
+		reason eval.Reason
+		want   error
+	}{
+		"no request id": {eval.Event{}, eval.ReasonMalformed, nil},
+		"unknown kind":  {eval.Event{RequestID: "a", Kind: "llm_request_started"}, eval.ReasonUnknownEvent, nil},
+		"too large":     {eval.Event{RequestID: "a", Output: eval.Text(strings.Repeat("x", 1000))}, eval.ReasonTooLarge, emitter.ErrTooLarge},
+	} {
+		err := e.Emit(t.Context(), c.ev)
+		if !eval.IsPermanent(err) || eval.ReasonOf(err) != c.reason || c.want != nil && !errors.Is(err, c.want) {
+			t.Errorf("%s: Emit = %v, want a permanent error with reason %s", name, err, c.reason)
+		}
+		if err != nil && strings.Contains(err.Error(), "xxxx") {
+			t.Errorf("%s: the error holds content", name)
+		}
+	}
+	if s := e.Stats(); s.Refused != 3 || s.Accepted != 0 {
+		t.Errorf("Stats = %+v, want 3 refused", s)
+	}
+}
+
+// The limit holds exactly: an event at the limit is written to a broker with
+// Kafka's own limit for a batch.
+func TestAnEventAtTheLimitArrives(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{})
+	cfg := quick(b.Addr())
+	cfg.Compression = "none"
+	e := newEmitter(t, cfg)
+	ev := eval.Event{RequestID: "a", OccurredAt: time.Unix(0, 0)}
+	for n := 999_900; ; n-- {
+		ev.Output = eval.Text(strings.Repeat("x", n))
+		err := e.Emit(t.Context(), ev)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, emitter.ErrTooLarge) || n < 999_000 {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(messages(t, b.Addr())); n != 1 {
+		t.Errorf("%d messages, want 1", n)
+	}
+}
+
+func TestABatchThatTheBrokerFindsTooLargeIsHalved(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{MaxMessageBytes: 2000})
+	cfg := quick(b.Addr())
+	cfg.Compression = "none"
+	cfg.Linger = time.Second // all in one batch; Close does not wait for it
+	e := newEmitter(t, cfg)
+	for i := range 40 {
+		ev := event(i)
+		ev.Output = eval.Text(strings.Repeat("x", 300))
+		if err := e.Emit(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	huge := event(40)
+	huge.Output = eval.Text(strings.Repeat("x", 3000))
+	if err := e.Emit(t.Context(), huge); err != nil {
+		t.Fatal(err)
+	}
+	err := e.Close(t.Context())
+	unsent, ok := errors.AsType[*emitter.UnsentError](err)
+	if !ok || unsent.Count != 1 || unsent.RequestIDs[0] != huge.RequestID || !errors.Is(err, kafka.MessageSizeTooLarge) {
+		t.Errorf("Close = %v, want only %s unsent, for its size", err, huge.RequestID)
+	}
+	if n := len(messages(t, b.Addr())); n != 40 {
+		t.Errorf("%d messages, want 40", n)
+	}
+	checkBalance(t, e.Stats())
+}
+
+func TestUnsentIsToldOnce(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{})
+	restore := b.RefuseWrites(topic)
+	cfg := quick(b.Addr())
+	var mu sync.Mutex
+	told := 0
+	cfg.Unsent = func(ids []eval.RequestID, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			t.Error("Unsent was called without an error")
+		}
+		told += len(ids)
+	}
+	e := newEmitter(t, cfg)
+	for i := range 150 {
+		if err := e.Emit(t.Context(), event(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := e.Flush(t.Context())
+	unsent, ok := errors.AsType[*emitter.UnsentError](err)
+	if !ok || unsent.Count != 150 || len(unsent.RequestIDs) != 100 {
+		t.Fatalf("Flush = %v, want 150 unsent and the ids of 100", err)
+	}
+	if err := e.Flush(t.Context()); err != nil {
+		t.Errorf("the second Flush reports again: %v", err)
+	}
+	restore()
+	if err := e.Emit(t.Context(), event(200)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Errorf("Close = %v after the broker had recovered", err)
+	}
+	s := e.Stats()
+	checkBalance(t, s)
+	mu.Lock()
+	defer mu.Unlock()
+	if told != 150 || s.Unsent != 150 || s.Sent != 1 || s.Retries == 0 {
+		t.Errorf("Unsent was told of %d; Stats = %+v", told, s)
+	}
+}
+
+func TestABrokerThatComesBackGetsEverything(t *testing.T) {
+	t.Parallel()
+	first := startBroker(t, devbroker.Config{})
+	addr := first.Addr()
+	first.Close()
+
+	cfg := quick(addr)
+	cfg.MaxAttempts, cfg.BackoffMax = 1_000_000, 50*time.Millisecond
+	e := newEmitter(t, cfg)
+	for i := range 20 {
+		if err := e.Emit(t.Context(), event(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := e.Flush(late); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Flush without a broker = %v, want its deadline", err)
+	}
+	again := startBroker(t, devbroker.Config{Addr: addr})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := e.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(slices.Compact(ids(messages(t, again.Addr())))); n != 20 {
+		t.Errorf("%d different events, want 20", n)
+	}
+}
+
+func TestATopicThatIsMissingIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{Topics: map[string]int32{"other": 1}})
+	e := newEmitter(t, quick(b.Addr()))
+	if err := e.Emit(t.Context(), event(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(t.Context()); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+		t.Errorf("Close = %v, want the unknown topic", err)
+	}
+}
+
+func TestAFullBuffer(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]func(*emitter.Config){
+		"events": func(c *emitter.Config) { c.BufferEvents = 3 },
+		"bytes":  func(c *emitter.Config) { c.BufferBytes, c.MaxEventBytes = 1000, 1000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := quick(silent(t))
+			limit(&cfg)
+			e := newEmitter(t, cfg)
+			accepted := 0
+			var err error
+			for i := 0; err == nil && i < 100; i++ {
+				if err = e.Emit(t.Context(), event(i)); err == nil {
+					accepted++
+				}
+			}
+			if !errors.Is(err, emitter.ErrFull) {
+				t.Fatalf("Emit = %v after %d events, want ErrFull", err, accepted)
+			}
+			s := e.Stats()
+			checkBalance(t, s)
+			if s.Full != 1 || s.BufferedEvents != accepted || s.BufferedBytes > cfg.BufferBytes && cfg.BufferBytes > 0 {
+				t.Errorf("Stats = %+v, want %d buffered and one refused", s, accepted)
+			}
+		})
+	}
+}
+
+func TestBlockWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{})
+	cfg := quick(b.Addr())
+	cfg.Block, cfg.BufferEvents, cfg.MaxAttempts = true, 2, 1_000_000
+	restore := b.RefuseWrites(topic)
+	e := newEmitter(t, cfg)
+	for i := range 2 {
+		if err := e.Emit(t.Context(), event(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := e.Emit(short, event(2)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Emit with a full buffer = %v, want its deadline", err)
+	}
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			if err := e.Emit(t.Context(), event(10+i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	restore()
+	wg.Wait()
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Stats(); s.Sent != 10 || s.Full != 1 {
+		t.Errorf("Stats = %+v, want 10 sent and 1 refused", s)
+	}
+}
+
+func TestCloseFreesThoseWhoWaitForRoom(t *testing.T) {
+	t.Parallel()
+	cfg := quick(silent(t))
+	cfg.Block, cfg.BufferEvents = true, 1
+	e := newEmitter(t, cfg)
+	if err := e.Emit(t.Context(), event(0)); err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan error, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() { result <- e.Emit(t.Context(), event(1)) })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := e.Close(ctx)
+	wg.Wait()
+	if got := <-result; !errors.Is(got, emitter.ErrClosed) {
+		t.Errorf("the waiting Emit = %v, want ErrClosed", got)
+	}
+	unsent, ok := errors.AsType[*emitter.UnsentError](err)
+	if !ok || unsent.Count != 1 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Close = %v, want one unsent for the deadline", err)
+	}
+}
+
+// A broker that takes connections and never answers holds neither Close nor a
+// goroutine (which goleak would see).
+func TestCloseIsBoundedByItsContext(t *testing.T) {
+	t.Parallel()
+	for name, addr := range map[string]string{"hangs": silent(t), "is away": "127.0.0.1:1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := quick(addr)
+			cfg.MaxAttempts, cfg.BackoffMax, cfg.WriteTimeout = 1_000_000, time.Hour, time.Hour
+			cfg.BackoffMin = time.Hour
+			e := newEmitter(t, cfg)
+			for i := range 5 {
+				if err := e.Emit(t.Context(), event(i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			err := e.Close(ctx)
+			unsent, ok := errors.AsType[*emitter.UnsentError](err)
+			if !ok || unsent.Count != 5 {
+				t.Errorf("Close = %v, want 5 unsent", err)
+			}
+			checkBalance(t, e.Stats())
+			if again := e.Close(t.Context()); !errors.Is(again, err) {
+				t.Errorf("the second Close = %v, want what the first gave", again)
+			}
+			if err := e.Emit(t.Context(), event(9)); !errors.Is(err, emitter.ErrClosed) {
+				t.Errorf("Emit after Close = %v, want ErrClosed", err)
+			}
+		})
+	}
+}
+
+// silent is the address of a broker that takes connections and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		wg    sync.WaitGroup
+		conns []net.Conn // accept loop only, until it has ended
+	)
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns = append(conns, c)
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		wg.Wait()
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	})
+	return l.Addr().String()
+}
+
+func TestCloseOfAnUnusedEmitter(t *testing.T) {
+	t.Parallel()
+	e := newEmitter(t, quick("127.0.0.1:1"))
+	if err := e.Flush(t.Context()); err != nil {
+		t.Errorf("Flush = %v", err)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+}

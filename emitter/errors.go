@@ -1,0 +1,56 @@
+package emitter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Errors of Emit. Match them with errors.Is.
+var (
+	// ErrFull: the buffer is full, the event was dropped and counted.
+	ErrFull = errors.New("emitter's buffer is full")
+	// ErrClosed: Close was called.
+	ErrClosed = errors.New("emitter is closed")
+	// ErrTooLarge: the event exceeds Config.MaxEventBytes. It is also permanent
+	// with [eval.ReasonTooLarge].
+	ErrTooLarge = errors.New("event is too large")
+)
+
+// maxUnsentIDs bounds the ids that an UnsentError names.
+const maxUnsentIDs = 100
+
+// UnsentError says which accepted events were given up. One whose write ended
+// without an answer may be in the topic nevertheless.
+type UnsentError struct {
+	Count      int              // events in all
+	RequestIDs []eval.RequestID // the first 100 of them
+	Err        error            // what stopped the last of them
+}
+
+// Error counts the events and names the first.
+func (u *UnsentError) Error() string {
+	return fmt.Sprintf("%d events not sent, the first is %s: %v", u.Count, u.RequestIDs[0], u.Err)
+}
+
+// Unwrap gives what stopped the last of the events.
+func (u *UnsentError) Unwrap() error { return u.Err }
+
+// add counts events that were given up.
+func (u *UnsentError) add(ids []eval.RequestID, err error) {
+	u.Count += len(ids)
+	u.RequestIDs = append(u.RequestIDs, ids[:min(len(ids), maxUnsentIDs-len(u.RequestIDs))]...)
+	u.Err = err
+}
+
+// report gives what was counted, as an error, and starts again from nothing.
+func (u *UnsentError) report() error {
+	if u.Count == 0 {
+		return nil
+	}
+	out := &UnsentError{u.Count, slices.Clone(u.RequestIDs), u.Err}
+	*u = UnsentError{}
+	return out
+}

@@ -1,0 +1,75 @@
+package emitter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/devbroker"
+)
+
+func Example() {
+	broker, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{emitter.DefaultTopic: 4}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer broker.Close()
+
+	em, err := emitter.New(emitter.Config{Brokers: []string{broker.Addr()}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	err = em.Emit(ctx, eval.Event{
+		RequestID: "req_9f3a", Feature: "support_agent", PromptVersion: "2026-06-01.3",
+		Input: eval.Text("Where is my parcel?"), Output: eval.Text("It arrives tomorrow."),
+	})
+	if err != nil {
+		fmt.Println(err) // the request goes on all the same
+	}
+
+	closing, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := em.Close(closing); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println("sent:", em.Stats().Sent)
+	// Output: sent: 1
+}
+
+// What could not be sent is named, so that it can be kept elsewhere.
+func ExampleUnsentError() {
+	em, err := emitter.New(emitter.Config{Brokers: []string{"127.0.0.1:1"}, MaxAttempts: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	if err := em.Emit(ctx, eval.Event{RequestID: "req_1"}); err != nil {
+		fmt.Println(err)
+	}
+	if unsent, ok := errors.AsType[*emitter.UnsentError](em.Close(ctx)); ok {
+		fmt.Println(unsent.Count, unsent.RequestIDs)
+	}
+	// Output: 1 [req_1]
+}
+
+func ExampleTraceparent() {
+	traceID, spanID := [16]byte{15: 0x2a}, [8]byte{7: 0x07}
+	fmt.Println(emitter.Traceparent(traceID, spanID, true, "")["traceparent"])
+	// Output: 00-0000000000000000000000000000002a-0000000000000007-01
+}
+
+func ExampleFromHeader() {
+	h := http.Header{}
+	h.Set("traceparent", "00-0000000000000000000000000000002a-0000000000000007-01")
+	h.Set("Authorization", "stays here")
+	fmt.Println(emitter.FromHeader(h))
+	// Output: map[traceparent:00-0000000000000000000000000000002a-0000000000000007-01]
+}

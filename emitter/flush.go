@@ -1,0 +1,97 @@
+package emitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// errClosing is the cause that ends what was still on its way when the context
+// of Close was done.
+var errClosing = errors.New("the emitter was closed before it was written")
+
+// Flush waits until every event that was accepted before the call is written or
+// given up. It returns an [*UnsentError] for what was given up since the last
+// Flush, or an error that wraps the context's when that ends first; the events
+// stay on their way then.
+func (e *Emitter) Flush(ctx context.Context) error {
+	if err := e.drain(ctx); err != nil {
+		return fmt.Errorf("flush emitter: %w", err)
+	}
+	return e.report()
+}
+
+func (e *Emitter) report() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.unsent.report()
+}
+
+// drain waits for what was accepted so far.
+func (e *Emitter) drain(ctx context.Context) error {
+	f := e.startFlush()
+	if f == nil {
+		return nil
+	}
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		e.stopFlush(f)
+		return context.Cause(ctx)
+	}
+}
+
+// startFlush registers a flush, or gives nil when there is nothing to wait for.
+func (e *Emitter) startFlush() *flush {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.events == 0 {
+		return nil
+	}
+	// Whatever is not settled was accepted before now.
+	f := &flush{upTo: e.seq, left: e.events, done: make(chan struct{})}
+	e.flushes = append(e.flushes, f)
+	e.nudge()
+	return f
+}
+
+func (e *Emitter) stopFlush(f *flush) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.flushes = slices.DeleteFunc(e.flushes, func(o *flush) bool { return o == f })
+}
+
+// Close refuses further events, writes what is buffered and lets go of all
+// connections. When ctx ends first, what is left is given up. It returns an
+// [*UnsentError] for everything that was given up and not reported by a Flush,
+// and waits for every goroutine of the emitter. Further calls wait for the first
+// and return the same.
+func (e *Emitter) Close(ctx context.Context) error {
+	e.closing.Do(func() {
+		e.refuse()
+		cause := errClosing
+		if err := e.drain(ctx); err != nil {
+			cause = fmt.Errorf("%w: %w", errClosing, err)
+		}
+		e.end(cause)
+		e.senders.Wait()
+		e.settle(e.take(0), cause) // what no batch has taken
+		e.cable.close()
+		e.result = e.report()
+		close(e.done)
+	})
+	<-e.done
+	return e.result
+}
+
+// refuse makes Emit answer ErrClosed, to those who wait for room as well.
+func (e *Emitter) refuse() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	close(e.room)
+	e.room = make(chan struct{})
+	e.nudge()
+}

@@ -1,0 +1,91 @@
+package emitter
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// message is an encoded event on its way.
+type message struct {
+	id      eval.RequestID
+	key     []byte
+	value   []byte
+	headers []kafka.Header
+	size    int
+	seq     uint64 // order of acceptance, from 1
+	time    time.Time
+}
+
+// Upper bounds of what the record format (version 2) adds: lengths and deltas
+// as variable-size integers.
+const (
+	recordOverhead = 36
+	headerOverhead = 10
+)
+
+// complete fills in what an application may leave out.
+func (e *Emitter) complete(ctx context.Context, ev *eval.Event) {
+	if ev.Kind == "" {
+		ev.Kind = eval.KindRequestCompleted
+	}
+	if ev.OccurredAt.IsZero() {
+		ev.OccurredAt = time.Now()
+	}
+	// A reader sees a rating in lower case; the headers have to say the same.
+	ev.UserRating = eval.Rating(strings.ToLower(strings.TrimSpace(string(ev.UserRating))))
+	if len(ev.TraceContext) == 0 && ev.TraceID == "" && e.cfg.TraceContext != nil {
+		ev.TraceContext = e.cfg.TraceContext(ctx)
+	}
+}
+
+// encode makes the message of an event.
+func (e *Emitter) encode(ev *eval.Event) (message, error) {
+	value, err := json.Marshal(ev)
+	if err != nil {
+		return message{}, eval.Permanent(eval.ReasonMalformed, fmt.Errorf("encode event %s: %w", ev.RequestID, err))
+	}
+	return e.message(ev, value)
+}
+
+// message puts the envelope of an event around its encoded form.
+func (e *Emitter) message(ev *eval.Event, value []byte) (message, error) {
+	switch {
+	case ev.RequestID == "":
+		return message{}, eval.Permanent(eval.ReasonMalformed, fmt.Errorf("missing request_id"))
+	case ev.Kind != eval.KindRequestCompleted && ev.Kind != eval.KindUserFeedback:
+		return message{}, eval.Permanent(eval.ReasonUnknownEvent, fmt.Errorf("event %s: kind is none of %s, %s", ev.RequestID, eval.KindRequestCompleted, eval.KindUserFeedback))
+	}
+	m := message{id: ev.RequestID, value: value, time: time.Now()}
+	if trace, _ := ev.Origin(); !trace.IsZero() {
+		m.key = []byte(trace.String())
+	} else {
+		m.key = valid([]byte(ev.RequestID))
+	}
+	m.size = recordOverhead + len(m.key) + len(value)
+	for _, h := range ev.Headers() {
+		v := valid(h.Value)
+		m.headers = append(m.headers, kafka.Header{Key: h.Key, Value: v})
+		m.size += headerOverhead + len(h.Key) + len(v)
+	}
+	if m.size > e.cfg.MaxEventBytes {
+		return message{}, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %s has %d bytes, the limit is %d", ErrTooLarge, ev.RequestID, m.size, e.cfg.MaxEventBytes))
+	}
+	return m, nil
+}
+
+// valid replaces each byte that is no UTF-8 as encoding/json does in the body,
+// so that headers and body agree.
+func valid(b []byte) []byte {
+	if utf8.Valid(b) {
+		return b
+	}
+	return []byte(string([]rune(string(b))))
+}

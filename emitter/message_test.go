@@ -1,0 +1,150 @@
+package emitter
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// FuzzHeadersAgreeWithTheBody holds what sampling on headers rests on: for
+// whatever an application puts into an event, the envelope in the headers is
+// that of the decoded body.
+func FuzzHeadersAgreeWithTheBody(f *testing.F) {
+	f.Add("req_1", "chat", "up", "00-0000000000000000000000000000002a-0000000000000007-01", "123")
+	f.Add("r", "\xff\xfe", " DOWN\t", "", "0000000000000000000000000000002a")
+	f.Add("<&>\u2028", "\x00", "4.50", "00-x", "x")
+	e := &Emitter{cfg: DefaultConfig()}
+	f.Fuzz(func(t *testing.T, id, feature, rating, parent, trace string) {
+		ev := eval.Event{
+			RequestID: eval.RequestID(id), Feature: feature, UserRating: eval.Rating(rating), TraceID: eval.ID(trace),
+			TraceContext: eval.TraceContext{eval.HeaderTraceparent: parent},
+		}
+		e.complete(context.Background(), &ev)
+		m, err := e.encode(&ev)
+		if err != nil {
+			return
+		}
+		got, err := eval.DecodeEvent(m.value)
+		if err != nil {
+			t.Fatalf("the body cannot be read: %v", err)
+		}
+		hs := make([]eval.Header, len(m.headers))
+		for i, h := range m.headers {
+			hs[i] = eval.Header{Key: h.Key, Value: h.Value}
+		}
+		env, ok := eval.EnvelopeFromHeaders(hs)
+		if diff := cmp.Diff(got.Envelope(), env); !ok || diff != "" {
+			t.Errorf("envelope (-body +headers):\n%s", diff)
+		}
+		if len(m.key) == 0 {
+			t.Error("no key")
+		}
+	})
+}
+
+func TestBackoffGrowsToItsBound(t *testing.T) {
+	t.Parallel()
+	e := &Emitter{cfg: Config{BackoffMin: 100 * time.Millisecond, BackoffMax: time.Second}}
+	for attempt, most := range map[int]time.Duration{
+		1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 4: 800 * time.Millisecond,
+		5: time.Second, 40: time.Second, 1 << 40: time.Second,
+	} {
+		for range 50 {
+			if d := e.backoff(attempt); d < most/2 || d > most {
+				t.Fatalf("backoff(%d) = %v, want between %v and %v", attempt, d, most/2, most)
+			}
+		}
+	}
+}
+
+func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
+	t.Parallel()
+	e := &Emitter{cfg: Config{BatchEvents: 3, BatchBytes: 100}, wake: make(chan struct{}, 1)}
+	for _, size := range []int{60, 40, 10, 120, 1, 1, 1, 1} {
+		e.put(message{size: size})
+	}
+	var got [][]int
+	for {
+		batch := e.take(e.cfg.BatchEvents)
+		if len(batch) == 0 {
+			break
+		}
+		var sizes []int
+		for _, m := range batch {
+			sizes = append(sizes, m.size)
+		}
+		got = append(got, sizes)
+	}
+	// A message that alone is above the bound goes alone.
+	if diff := cmp.Diff([][]int{{60, 40}, {10}, {120}, {1, 1, 1}, {1}}, got); diff != "" {
+		t.Errorf("batches (-want +got):\n%s", diff)
+	}
+	if e.queued != 0 {
+		t.Errorf("%d bytes are queued in an empty queue", e.queued)
+	}
+}
+
+func BenchmarkEmit(b *testing.B) {
+	// No broker: what Emit alone costs a request. What no batch has taken is
+	// dropped from time to time, so that the buffer does not fill.
+	for name, size := range map[string]int{"2KB": 1500, "32KB": 32000} {
+		b.Run(name, func(b *testing.B) {
+			e := idle(b, Config{BufferBytes: 1 << 30})
+			ev := sample(size)
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				if err := e.Emit(b.Context(), ev); err != nil {
+					b.Fatal(err)
+				}
+				if n++; n%1000 == 0 {
+					e.settle(e.take(0), nil)
+				}
+			}
+		})
+	}
+	b.Run("full", func(b *testing.B) {
+		e := idle(b, Config{BufferEvents: 1})
+		ev := sample(1500)
+		if err := e.Emit(b.Context(), ev); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := e.Emit(b.Context(), ev); !errors.Is(err, ErrFull) {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// idle is an emitter whose cluster is away.
+func idle(b *testing.B, cfg Config) *Emitter {
+	b.Helper()
+	cfg.Brokers, cfg.MaxAttempts = []string{"127.0.0.1:1"}, 1_000_000
+	e, err := New(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = e.Close(ctx) // nothing was meant to be sent
+	})
+	return e
+}
+
+func sample(size int) eval.Event {
+	return eval.Event{
+		RequestID: "req_9f3a", TraceID: "123456789", Feature: "support_agent", PromptName: "support_triage",
+		PromptVersion: "2026-06-01.3", Provider: "anthropic", Model: "claude-sonnet-4", Status: "success",
+		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0),
+		Output: eval.Text(strings.Repeat("an answer ", size/10)),
+	}
+}

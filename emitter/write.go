@@ -1,0 +1,94 @@
+package emitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// attempt writes the messages once, all partitions at the same time, and
+// settles those that are written or can never be. It gives back the others, with
+// the last error.
+func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
+	defer cancel()
+	parts, err := e.cable.partition(ctx, batch)
+	if err != nil {
+		if permanent(err) {
+			e.settle(batch, err)
+			return nil, nil
+		}
+		return batch, err
+	}
+	var (
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		failed []message // guarded by mu
+		last   error     // guarded by mu
+	)
+	for id, part := range parts {
+		wg.Go(func() {
+			again, err := e.write(ctx, id, part)
+			mu.Lock()
+			defer mu.Unlock()
+			if len(again) > 0 {
+				failed, last = append(failed, again...), err
+			}
+		})
+	}
+	wg.Wait()
+	return failed, last
+}
+
+// write writes one partition's messages. A batch that the broker finds too large
+// is halved until it fits: its limit may be lower than ours.
+func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]message, error) {
+	err := e.cable.produce(ctx, partition, ms)
+	switch {
+	case err == nil:
+		e.settle(ms, nil)
+		return nil, nil
+	case tooLarge(err) && len(ms) > 1:
+		half := len(ms) / 2
+		first, err1 := e.write(ctx, partition, ms[:half])
+		second, err2 := e.write(ctx, partition, ms[half:])
+		if err2 == nil {
+			err2 = err1
+		}
+		return append(first[:len(first):len(first)], second...), err2
+	case permanent(err):
+		e.settle(ms, err)
+		return nil, nil
+	}
+	e.countRetry()
+	return ms, err
+}
+
+func (e *Emitter) countRetry() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stats.Retries++
+}
+
+// tooLarge reports whether the broker refused a batch for its size.
+func tooLarge(err error) bool {
+	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
+}
+
+// permanent reports whether another attempt cannot help: the broker answered,
+// and not with one of its temporary errors. Everything else is the network.
+func permanent(err error) bool {
+	if code, ok := errors.AsType[kafka.Error](err); ok {
+		return !code.Temporary()
+	}
+	return false
+}
+
+// errNoTopic is what a cluster without the topic comes to. It is tried again,
+// because topics are often made while applications start.
+func errNoTopic(topic string) error {
+	return fmt.Errorf("topic %s: %w", topic, kafka.UnknownTopicOrPartition)
+}
