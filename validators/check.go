@@ -1,0 +1,70 @@
+package validators
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// maxDepth bounds how deep a document may be nested that is held against a
+// schema: recursive schemas take time and memory by the square of it.
+const maxDepth = 128
+
+// check holds a scanned JSON text against the schema. It gives the reason of the
+// failure, empty when the text is valid. An error means that the question could
+// not be decided.
+func (s *schema) check(ctx context.Context, text string, found scanned) (string, error) {
+	switch {
+	case found.depth > maxDepth:
+		return "nested too deep", nil
+	case found.wide:
+		return "number out of range", nil
+	}
+	document := decode(text)
+	if countMembers(document) != found.members {
+		return "duplicate key", nil
+	}
+	err := s.validate(ctx, document, found.values)
+	var invalid *jsonschema.ValidationError
+	switch {
+	case err == nil:
+		return "", nil
+	case errors.As(err, &invalid):
+		return s.reason(invalid, document), nil
+	}
+	return "", err
+}
+
+// validate runs the library within the bounds of the meter.
+func (s *schema) validate(ctx context.Context, document any, values int) error {
+	if s.meter == nil {
+		return undecided(s.compiled.Validate(document))
+	}
+	m := s.meter
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ctx, m.left, m.spent = ctx, baseSteps+valueSteps*values, false
+	defer func() { m.ctx = nil }()
+	err := s.compiled.Validate(document)
+	if m.spent {
+		if ctx.Err() != nil {
+			return fmt.Errorf("validate: %w", ctx.Err())
+		}
+		return eval.WithReason(eval.ReasonTimeout, errors.New("validate: the schema asks for too many steps"))
+	}
+	return undecided(err)
+}
+
+// undecided gives the library's errors that are no verdict a reason. Their text
+// names places of the schema.
+func undecided(err error) error {
+	var invalid *jsonschema.ValidationError
+	if err == nil || errors.As(err, &invalid) {
+		return err
+	}
+	return eval.WithReason(eval.ReasonInternal, fmt.Errorf("validate: %w", err))
+}

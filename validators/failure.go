@@ -1,0 +1,184 @@
+package validators
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+)
+
+// Bounds of a reason about a schema.
+const (
+	maxPathTokens = 8
+	maxTokenBytes = 40
+)
+
+// leaves gives the failures at the ends of a tree of failures, without those that
+// only say that something below them failed. Of the branches of an anyOf or oneOf
+// it follows the one that came nearest to fitting.
+func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
+	if len(ve.Causes) == 0 {
+		return []*jsonschema.ValidationError{ve}
+	}
+	if choice(ve) {
+		if branch := nearestBranch(ve); branch != nil {
+			return branch
+		}
+		return []*jsonschema.ValidationError{ve}
+	}
+	var all []*jsonschema.ValidationError
+	for _, c := range ve.Causes {
+		all = append(all, leaves(c)...)
+	}
+	return all
+}
+
+// choice reports whether a failure is that of a keyword of which one branch would
+// have been enough. The library wraps several failures of one schema in a failure
+// without a message, whose location may end in anything.
+func choice(ve *jsonschema.ValidationError) bool {
+	if ve.Message == "" {
+		return false
+	}
+	switch ve.KeywordLocation[strings.LastIndexByte(ve.KeywordLocation, '/')+1:] {
+	case "anyOf", "oneOf", "minContains":
+		return true
+	}
+	return false
+}
+
+// nearestBranch gives the failures of the branch that fails deepest inside the
+// value, then in fewest places, then stands first. It is nil when every branch
+// fails at the value itself: then the choice as a whole is what failed.
+func nearestBranch(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
+	var best []*jsonschema.ValidationError
+	deepest := strings.Count(ve.InstanceLocation, "/")
+	for _, c := range ve.Causes {
+		branch := leaves(c)
+		depth := strings.Count(shallowest(branch).InstanceLocation, "/")
+		if depth > deepest || best != nil && depth == deepest && len(branch) < len(best) {
+			best, deepest = branch, depth
+		}
+	}
+	return best
+}
+
+// shallowest gives the failure that is nearest to the root of the value, then
+// first by location and keyword. The library reports the members of an object in
+// random order; this order is always the same.
+func shallowest(all []*jsonschema.ValidationError) *jsonschema.ValidationError {
+	first := all[0]
+	for _, ve := range all[1:] {
+		if compareFailures(ve, first) < 0 {
+			first = ve
+		}
+	}
+	return first
+}
+
+func compareFailures(a, b *jsonschema.ValidationError) int {
+	return cmp.Or(
+		cmp.Compare(strings.Count(a.InstanceLocation, "/"), strings.Count(b.InstanceLocation, "/")),
+		cmp.Compare(a.InstanceLocation, b.InstanceLocation),
+		cmp.Compare(a.AbsoluteKeywordLocation, b.AbsoluteKeywordLocation),
+	)
+}
+
+// reason words a failure as "keyword at /path", with nothing of the document in
+// it: a name that the schema does not know is *, and so is every index.
+func (s *schema) reason(invalid *jsonschema.ValidationError, document any) string {
+	ve := shallowest(leaves(invalid))
+	keyword, at := s.keyword(ve)
+	tokens := pointerTokens(unescapeLocation(ve.InstanceLocation))
+	value, found := resolve(document, tokens)
+	shown := s.shown(tokens, document)
+	switch object, isObject := value.(map[string]any); {
+	case !found || !isObject || at == nil:
+	case keyword == "required":
+		for _, name := range at.Required {
+			if _, ok := object[name]; !ok {
+				shown = append(shown, plainToken(name))
+				break
+			}
+		}
+	case keyword == "additionalProperties":
+		shown = append(shown, "*")
+	}
+	path := "/" + strings.Join(shown[:min(len(shown), maxPathTokens)], "/")
+	if len(shown) > maxPathTokens {
+		path += "/..."
+	}
+	return keyword + " at " + path
+}
+
+// keyword gives the keyword that failed and the schema that it belongs to. A
+// schema that is just false has no keyword: it is "not allowed".
+func (s *schema) keyword(ve *jsonschema.ValidationError) (string, *jsonschema.Schema) {
+	location := ve.AbsoluteKeywordLocation
+	for i := len(location); ; {
+		i = strings.LastIndexByte(location[:i], '/')
+		if i < 0 {
+			return "not allowed", nil
+		}
+		at, ok := s.places[location[:i]]
+		if !ok {
+			continue
+		}
+		keyword, _, _ := strings.Cut(location[i+1:], "/")
+		if namesSchemas(keyword) && keyword != "dependencies" || keyword == "prefixItems" {
+			keyword = "not allowed"
+		}
+		return keyword, at
+	}
+}
+
+// shown gives the tokens of a path as a reason may show them.
+func (s *schema) shown(tokens []string, document any) []string {
+	out := make([]string, 0, len(tokens)+1)
+	for i, t := range tokens {
+		parent, _ := resolve(document, tokens[:i])
+		if _, object := parent.(map[string]any); object && s.names[t] {
+			out = append(out, plainToken(t))
+			continue
+		}
+		out = append(out, "*")
+	}
+	return out
+}
+
+// plainToken gives a name of the schema when it is short and plain, else *.
+func plainToken(name string) string {
+	if !isPlain(name, maxTokenBytes) {
+		return "*"
+	}
+	return name
+}
+
+// isPlain reports whether a name is made of letters, digits and a few marks, and
+// is no longer than most names are.
+func isPlain(name string, most int) bool {
+	if name == "" || len(name) > most {
+		return false
+	}
+	for _, c := range name {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.ContainsRune("_-.$@:", c):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// unescapeLocation gives a location of the library, which escapes names for use
+// in a URI as well, as a plain JSON pointer.
+func unescapeLocation(location string) string {
+	tokens := strings.Split(location, "/")
+	for i, t := range tokens {
+		if plain, err := url.PathUnescape(t); err == nil {
+			tokens[i] = plain
+		}
+	}
+	return strings.Join(tokens, "/")
+}

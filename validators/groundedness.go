@@ -1,0 +1,84 @@
+package validators
+
+import (
+	"context"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// defaultMinShare is the share of content words that has to be found when the
+// configuration does not say. A fluent answer from the text reuses well over half of
+// its content words; one on another subject shares few.
+const defaultMinShare = 0.5
+
+func checkGroundedness(c Config) eval.Faults {
+	var faults eval.Faults
+	if s := c.MinShare; s != nil && !(*s > 0 && *s <= 1) {
+		faults.Add("min_share", "is not in (0,1]", "want a share such as 0.5")
+	}
+	return faults
+}
+
+// buildGroundedness makes a lexical check of an answer against the retrieved text.
+// The score is
+//
+//	content words of the answer that occur in a chunk / content words of the answer
+//
+// by distinct words, lower case, endings cut ([stem]), without function words;
+// a number is a word and counts as it is.
+//
+// It is a cheap alarm, not a judge. It knows words and not meaning: a paraphrase
+// scores low, and "the fee is not waived" is as grounded as "the fee is waived".
+// An answer without any content word cannot be judged.
+func buildGroundedness(c Config, _ *Schemas) (made, error) {
+	least := defaultMinShare
+	if c.MinShare != nil {
+		least = *c.MinShare
+	}
+	ignored := stopWords()
+	return made{answer: func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+		out, missing := outputOf(e)
+		switch {
+		case missing != "":
+			return eval.NotApplicable(missing), nil
+		case !hasText(e.Retrieval):
+			return eval.NotApplicable("retrieval.chunks.text"), nil
+		}
+		open := map[string]bool{} // content words of the answer that have not been found
+		for w := range contentWords(out.text, ignored) {
+			open[w] = true
+		}
+		total := len(open)
+		if total == 0 {
+			return cannotJudge("no content words"), nil
+		}
+		for i := range e.Retrieval.Chunks {
+			if err := ctx.Err(); err != nil {
+				return eval.Verdict{}, err
+			}
+			for w := range contentWords(e.Retrieval.Chunks[i].Text, ignored) {
+				delete(open, w)
+			}
+		}
+		share := float64(total-len(open)) / float64(total)
+		v := pass("grounded")
+		if share < least {
+			v = fail("ungrounded", "share of found words below min_share")
+		}
+		v.Score = share
+		return v, nil
+	}}, nil
+}
+
+func hasText(r *eval.Retrieval) bool {
+	if r == nil {
+		return false
+	}
+	for i := range r.Chunks {
+		if strings.TrimSpace(r.Chunks[i].Text) != "" {
+			return true
+		}
+	}
+	return false
+}

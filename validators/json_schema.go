@@ -1,0 +1,145 @@
+package validators
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Labels of json_schema.
+const (
+	labelValid         = "valid"
+	labelInvalidSchema = "invalid_schema"
+	labelWrapped       = "wrapped"
+	labelInvalidJSON   = "invalid_json"
+	labelTruncated     = "truncated"
+	labelUnknownSchema = "unknown_schema"
+)
+
+// buildJSONSchema makes a validator of JSON output.
+//
+// The schema is the configured one, or else the one that the event names. An
+// event that names a schema which the worker does not have is not applicable,
+// with the label unknown_schema: the name is the application's, which may be
+// deployed before the worker knows it, so it is neither the answer's failure nor a
+// broken evaluator.
+//
+// The output as it stands has to be one JSON value. JSON inside prose or a code
+// fence fails as "wrapped", because a strict consumer breaks on it.
+func buildJSONSchema(c Config, schemas *Schemas) (made, error) {
+	if c.Schema == "" {
+		digest := ""
+		if schemas != nil {
+			digest = schemas.digest
+		}
+		return made{func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+			if e.OutputSchema == "" {
+				return eval.NotApplicable("output_schema"), nil
+			}
+			s, ok := schemas.lookup(e.OutputSchema)
+			if !ok {
+				return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: labelUnknownSchema, Reason: "unknown schema"}, nil
+			}
+			return checkOutput(ctx, s, e)
+		}, digest}, nil
+	}
+	s, ok := schemas.lookup(c.Schema)
+	if !ok {
+		var faults eval.Faults
+		faults.Add("schema", "unknown schema "+strconv.Quote(c.Schema), meant(c.Schema, schemas.Names()))
+		return made{}, faults
+	}
+	return made{func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+		return checkOutput(ctx, s, e)
+	}, s.digest}, nil
+}
+
+// checkOutput holds the output of an event against a schema.
+func checkOutput(ctx context.Context, s *schema, e *eval.Event) (eval.Verdict, error) {
+	out, missing := outputOf(e)
+	if missing != "" {
+		return eval.NotApplicable(missing), nil
+	}
+	found, ok := whole(out.text)
+	if !ok {
+		return checkProse(ctx, s, out.text)
+	}
+	reason, err := s.check(ctx, trimJSON(out.text), found)
+	if err != nil {
+		return eval.Verdict{}, err
+	}
+	v := pass(labelValid)
+	if reason != "" {
+		v = fail(labelInvalidSchema, reason)
+	}
+	v.Measures = map[string]float64{eval.MeasureJSONValid: 1, eval.MeasureJSONWrapped: 0}
+	return v, nil
+}
+
+// checkProse gives the verdict on an output that is not JSON as it stands.
+func checkProse(ctx context.Context, s *schema, text string) (eval.Verdict, error) {
+	invalid := func(label, reason string, wrapped float64) (eval.Verdict, error) {
+		v := fail(label, reason)
+		v.Measures = map[string]float64{eval.MeasureJSONValid: 0, eval.MeasureJSONWrapped: wrapped}
+		return v, nil
+	}
+	if trimJSON(text) == "" {
+		return invalid(labelInvalidJSON, "empty output", 0)
+	}
+	best, attempt, err := s.best(ctx, text)
+	switch {
+	case err != nil:
+		return eval.Verdict{}, err
+	case best.where != "":
+		reason := "wrapped in " + best.where
+		if best.reason != "" {
+			reason += "; " + best.reason
+		}
+		return invalid(labelWrapped, reason, 1)
+	case attempt.flaw == flawTruncated:
+		return invalid(labelTruncated, "ends too early", 0)
+	case attempt.flaw != flawNone:
+		return invalid(labelInvalidJSON, attempt.flaw.String(), 0)
+	}
+	return invalid(labelInvalidJSON, "no JSON", 0)
+}
+
+// wrapped is JSON that was found inside something else.
+type wrapped struct {
+	where  string // "a code fence" or "prose"; empty: none was found
+	reason string // why it does not satisfy the schema; empty: it does
+}
+
+// maxCandidates bounds how many values of one text are held against the schema.
+const maxCandidates = 64
+
+// best finds the JSON in prose that was meant as the answer: the first value that
+// satisfies the schema, else the first that is an object or stands in a code
+// fence. An array that satisfies nothing is a citation or a list, not an answer.
+func (s *schema) best(ctx context.Context, text string) (found wrapped, attempt finding, err error) {
+	candidates := 0
+	attempt = embedded(text, func(f finding) bool {
+		where := "prose"
+		if f.fenced {
+			where = "a code fence"
+		}
+		value := text[f.start:f.end]
+		again := f.scanned
+		again.start, again.end = 0, len(value)
+		var reason string
+		if reason, err = s.check(ctx, value, again); err != nil {
+			return false
+		}
+		candidates++
+		switch {
+		case reason == "":
+			found = wrapped{where: where}
+			return false
+		case found.where == "" && (f.fenced || value[0] == '{'):
+			found = wrapped{where, reason}
+		}
+		return candidates < maxCandidates
+	})
+	return found, attempt, err
+}

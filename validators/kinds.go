@@ -1,0 +1,87 @@
+package validators
+
+import (
+	"slices"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Kind describes one kind of validator.
+type Kind struct {
+	Name        string    // value of "type" in the configuration
+	Type        eval.Type // type of its verdicts
+	Description string    // one sentence
+	Options     []string  // keys of the configuration that it takes
+}
+
+// kind is a Kind with its code.
+type kind struct {
+	Kind
+	// revision is raised whenever the same event could get another verdict.
+	revision int
+	check    func(Config) eval.Faults
+	build    func(Config, *Schemas) (made, error)
+}
+
+// made is what a kind builds.
+type made struct {
+	answer answer
+	digest string // of what decides verdicts and is no option, such as schemas
+}
+
+// table is every kind there is, in the order in which documentation lists them.
+func table() []kind {
+	rule := func(name, description string, revision int, check func(Config) eval.Faults, build func(Config, *Schemas) (made, error), options ...string) kind {
+		return kind{Kind{name, eval.TypeRule, description, options}, revision, check, build}
+	}
+	return []kind{
+		{
+			Kind{
+				"json_schema", eval.TypeJSONSchema,
+				"The output is strict JSON and satisfies a JSON Schema.",
+				[]string{"schema"},
+			}, 1, noCheck, buildJSONSchema,
+		},
+		rule("tool_calls", "Every tool call names an offered tool, has arguments that satisfy its schema, and succeeded.", 1, noCheck, buildToolCalls),
+		rule("contains", "The output contains, or does not contain, given phrases.", 1, checkContains, buildContains, "any", "all", "none", "case_sensitive"),
+		rule("regex", "The output matches, or does not match, a pattern (RE2).", 1, checkRegex, buildRegex, "pattern", "negate"),
+		rule("length", "The output is neither too short nor too long.", 1, checkLength, buildLength, "min_chars", "max_chars", "min_words", "max_words"),
+		rule("equals", "The output equals a given text, or the event's expected answer.", 1, noCheck, buildEquals, "value", "case_sensitive"),
+		rule("substance", "The output says something: it is not empty, not only punctuation, no bare opener and no echo of the input.", 1, noCheck, buildSubstance),
+		rule("refusal", "The output is no refusal (heuristic, English).", 1, noCheck, buildRefusal, "allowed"),
+		rule("pii", "The output holds no personal data.", 1, checkPII, buildPII, "kinds", "allow_in_input"),
+		rule("secrets", "The output holds no credentials.", 1, checkSecrets, buildSecrets, "kinds", "allow_in_input"),
+		rule("citations", "Every id that the output cites was retrieved.", 1, checkCitations, buildCitations, "required", "format"),
+		rule("retrieval", "The search found enough, and well enough.", 1, checkRetrieval, buildRetrieval, "min_hits", "min_top_score"),
+		rule("budget", "Latency, tokens and cost stay within bounds, and the model stopped for a good reason.", 1, checkBudget, buildBudget,
+			"max_latency_ms", "max_first_token_latency_ms", "max_input_tokens", "max_output_tokens", "max_cost_usd", "finish_reasons"),
+		rule("groundedness", "The words of the output occur in the retrieved text (lexical: it knows words, not meaning).", 1, checkGroundedness, buildGroundedness, "min_share"),
+	}
+}
+
+// Kinds gives all kinds of validator.
+func Kinds() []Kind {
+	rows := table()
+	out := make([]Kind, len(rows))
+	for i, k := range rows {
+		out[i] = k.Kind
+	}
+	return out
+}
+
+// Options gives the keys of the configuration that a kind takes; none for a kind
+// that does not exist.
+func Options(kind string) []string {
+	k, _ := lookup(kind)
+	return k.Options
+}
+
+func lookup(name string) (kind, bool) {
+	rows := table()
+	if i := slices.IndexFunc(rows, func(k kind) bool { return k.Name == name }); i >= 0 {
+		return rows[i], true
+	}
+	return kind{}, false
+}
+
+func noCheck(Config) eval.Faults { return nil }

@@ -1,0 +1,60 @@
+package validators
+
+import (
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// limits collects which bounds were kept. A bound whose fact the event does not
+// give is left out, whatever the others say: were it counted as missing only when
+// the others are kept, an event could fail but not pass.
+type limits struct {
+	known   int
+	broken  []string // options
+	missing []string // fields of the event
+}
+
+func (l *limits) add(option string, kept bool) {
+	l.known++
+	if !kept {
+		l.broken = append(l.broken, option)
+	}
+}
+
+func (l *limits) atLeast(option, field string, fact *float64, bound float64) {
+	if fact == nil {
+		l.missing = append(l.missing, field)
+		return
+	}
+	l.add(option, *fact >= bound)
+}
+
+func (l *limits) atMost(option, field string, fact *float64, bound float64) {
+	if fact == nil {
+		l.missing = append(l.missing, field)
+		return
+	}
+	l.add(option, *fact <= bound)
+}
+
+// verdict passes when every known bound is kept. The score is the share of known
+// bounds that are.
+func (l *limits) verdict(kept, broken string) eval.Verdict {
+	switch {
+	case l.known == 0:
+		return eval.NotApplicable(strings.Join(l.missing, ", "))
+	case len(l.broken) == 0:
+		return pass(kept)
+	}
+	v := fail(broken, strings.Join(l.broken, ", "))
+	v.Score = 1 - float64(len(l.broken))/float64(l.known)
+	return v
+}
+
+func asFloat(n *int64) *float64 {
+	if n == nil {
+		return nil
+	}
+	return new(float64(*n))
+}

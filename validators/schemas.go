@@ -1,0 +1,150 @@
+package validators
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Schemas are the JSON Schemas of one folder, compiled. They are immutable and
+// safe for concurrent use; a nil *Schemas is an empty folder.
+type Schemas struct {
+	byName map[string]*schema
+	digest string // of all schemas together
+}
+
+// Bounds of a schema folder. What is beyond them is a fault.
+const (
+	maxSchemaFiles = 1000
+	maxSchemaBytes = 1 << 20
+	maxSchemaDepth = 128
+)
+
+// LoadSchemas reads and compiles every file NAME.json below dir; a schema in a
+// folder of its own is named FOLDER/NAME. Files and folders whose names begin
+// with a dot are passed over, and so is everything that is not *.json.
+//
+// Drafts 4, 6, 7, 2019-09 and 2020-12 are understood; a schema without $schema
+// is read as 2020-12. The keyword format is asserted. Patterns are RE2. A $ref
+// leads to a file of the folder, to the $id of one, or to a published
+// meta-schema; nothing is ever fetched, and symbolic links that leave the folder
+// are not followed.
+//
+// All faults of all files are reported together. Path is the JSON pointer of the
+// place inside the file.
+func LoadSchemas(dir string) (*Schemas, eval.Faults) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, eval.Faults{{File: dir, Problem: "schema folder: " + cause(err), Expected: "want a folder of NAME.json files"}}
+	}
+	defer func() { _ = root.Close() }() // opened for reading only
+	var faults eval.Faults
+	files := make(map[string][]byte)
+	walk := func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			faults = append(faults, eval.Fault{File: path.Join(dir, name), Problem: cause(err)})
+			return nil
+		case name != "." && strings.HasPrefix(path.Base(name), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir() || path.Ext(name) != ".json":
+			return nil
+		case len(files) == maxSchemaFiles:
+			faults = append(faults, eval.Fault{File: dir, Problem: fmt.Sprintf("more than %d schemas", maxSchemaFiles)})
+			return fs.SkipAll
+		}
+		data, err := readBounded(root, name)
+		if err != nil {
+			faults = append(faults, eval.Fault{File: path.Join(dir, name), Problem: cause(err), Expected: "want a readable file inside the schema folder"})
+			return nil
+		}
+		files[name] = data
+		return nil
+	}
+	if err := fs.WalkDir(root.FS(), ".", walk); err != nil {
+		faults = append(faults, eval.Fault{File: dir, Problem: cause(err)})
+	}
+	schemas, more := compileAll(files, dir)
+	faults = append(faults, more...)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return schemas, nil
+}
+
+// NewSchemas is LoadSchemas for files in memory: NAME.json to its content. The
+// suffix .json may be left out of the name.
+func NewSchemas(files map[string][]byte) (*Schemas, eval.Faults) {
+	named := make(map[string][]byte, len(files))
+	for name, data := range files {
+		named[strings.TrimSuffix(path.Clean(name), ".json")+".json"] = data
+	}
+	schemas, faults := compileAll(named, "")
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return schemas, nil
+}
+
+// Names gives the names of the schemas in alphabetical order.
+func (s *Schemas) Names() []string {
+	if s == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(s.byName))
+}
+
+// Has reports whether there is a schema of that name.
+func (s *Schemas) Has(name string) bool {
+	_, ok := s.lookup(name)
+	return ok
+}
+
+func (s *Schemas) lookup(name string) (*schema, bool) {
+	if s == nil {
+		return nil, false
+	}
+	found, ok := s.byName[name]
+	return found, ok
+}
+
+func readBounded(root *os.Root, name string) ([]byte, error) {
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading only
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, errors.New("no regular file")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxSchemaBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxSchemaBytes {
+		return nil, fmt.Errorf("larger than %d bytes", maxSchemaBytes)
+	}
+	return data, nil
+}
+
+// cause gives an error without the path that the fault names already.
+func cause(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

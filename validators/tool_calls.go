@@ -1,0 +1,140 @@
+package validators
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// keptToolsets bounds how many different lists of tools are kept compiled. An
+// application has a few; when more are in use, they are compiled again.
+const keptToolsets = 128
+
+// buildToolCalls makes a validator of the calls that a model made. In this order
+// of gravity, a call fails that
+//
+//   - names a tool which was not offered,
+//   - has arguments that are no JSON object (a string may hold one; absent
+//     arguments are {}),
+//   - has arguments that the tool's schema refuses,
+//   - has a status that is neither success nor ok.
+//
+// The reason is about the first failing call; the score is the share of calls
+// without a failure. An event that does not say which tools it offered is held to
+// arguments and status alone, with the label "unchecked" when it passes.
+func buildToolCalls(Config, *Schemas) (made, error) {
+	known := newLRU[[sha256.Size]byte, *toolset](keptToolsets)
+	return made{answer: func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+		if len(e.ToolCalls) == 0 {
+			return eval.NotApplicable("tool_calls"), nil
+		}
+		var tools *toolset
+		if raw := e.Tools.Raw(); len(raw) > 0 {
+			tools = known.of(sha256.Sum256(raw), func() *toolset { return newToolset(raw) })
+			if tools.bad != "" {
+				return cannotJudge(tools.bad), nil
+			}
+		}
+		return judgeCalls(ctx, tools, e.ToolCalls)
+	}}, nil
+}
+
+func judgeCalls(ctx context.Context, tools *toolset, calls []eval.ToolCall) (eval.Verdict, error) {
+	var first eval.Verdict
+	failed, undecided := 0, ""
+	for i := range calls {
+		if err := ctx.Err(); err != nil {
+			return eval.Verdict{}, err
+		}
+		label, reason, err := tools.judge(ctx, &calls[i])
+		switch {
+		case err != nil:
+			return eval.Verdict{}, err
+		case label == labelUndecided:
+			undecided = reason
+		case label != "":
+			if failed == 0 {
+				first = fail(label, reason)
+			}
+			failed++
+		}
+	}
+	switch {
+	case failed > 0:
+		first.Score = 1 - float64(failed)/float64(len(calls))
+		return first, nil
+	case undecided != "":
+		return cannotJudge(undecided), nil
+	case tools == nil:
+		return pass("unchecked"), nil
+	}
+	return pass(labelValid), nil
+}
+
+// Labels of tool_calls beside those of json_schema.
+const (
+	labelUnknownTool      = "unknown_tool"
+	labelFailedTool       = "failed_tool"
+	labelInvalidArguments = "invalid_arguments"
+	labelUndecided        = "undecided"
+)
+
+// judge says what is wrong with one call; an empty label means nothing. A nil
+// toolset knows no tools, and then none is unknown.
+func (t *toolset) judge(ctx context.Context, call *eval.ToolCall) (label, reason string, err error) {
+	var called tool
+	if t != nil {
+		var ok bool
+		if called, ok = t.tools[call.Name]; !ok {
+			return labelUnknownTool, "unknown tool", nil
+		}
+	}
+	shown := t.shownTool(call.Name)
+	if !called.free {
+		label, reason, err = called.arguments(ctx, call.Arguments)
+		if label != "" && label != labelUndecided || err != nil {
+			return label, shown + ": " + reason, err
+		}
+	}
+	if failedStatus(call) {
+		return labelFailedTool, shown + " failed", nil
+	}
+	if label != "" {
+		reason = shown + ": " + reason
+	}
+	return label, reason, nil
+}
+
+// arguments checks the arguments of a call.
+func (t tool) arguments(ctx context.Context, given eval.Content) (label, reason string, err error) {
+	text := "{}"
+	if raw := given.Raw(); len(raw) > 0 {
+		text = string(raw)
+		if raw[0] == '"' {
+			text = given.Text()
+		}
+	}
+	found, ok := whole(text)
+	switch text = trimJSON(text); {
+	case text == "":
+		return labelInvalidJSON, "arguments empty", nil
+	case found.flaw == flawTruncated:
+		return labelTruncated, "arguments end too early", nil
+	case !ok:
+		return labelInvalidJSON, "arguments are no JSON", nil
+	case text[0] != '{':
+		return labelInvalidArguments, "arguments are no object", nil
+	case t.bad:
+		return labelUndecided, "schema does not compile", nil
+	case t.schema == nil:
+		return "", "", nil
+	}
+	if reason, err = t.schema.check(ctx, text, found); reason != "" {
+		label = labelInvalidArguments
+	}
+	return label, reason, err
+}
+
+func lower(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
