@@ -26,15 +26,15 @@ func TestClassification(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		}
 	}
-	hijack := func(t *testing.T, then func(net.Conn)) http.HandlerFunc {
+	hijack := func(then func(net.Conn)) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			defer conn.Close()
 			then(conn)
+			_ = conn.Close()
 		}
 	}
 	openAI := func(code, kind string) string {
@@ -85,17 +85,17 @@ func TestClassification(t *testing.T) {
 		"answer cut off":                    {handler: reply(200, strings.Replace(said("{"), `"stop"`, `"length"`, 1)), reason: eval.ReasonTruncated},
 		"answer filtered":                   {handler: reply(200, strings.Replace(said(""), `"stop"`, `"content_filter"`, 1)), reason: eval.ReasonContentFilter},
 		"connection closed": {
-			handler: hijack(t, func(net.Conn) {}),
+			handler: hijack(func(net.Conn) {}),
 			reason:  eval.ReasonUnavailable, again: true,
 		},
 		"half a reply": {
-			handler: hijack(t, func(c net.Conn) {
+			handler: hijack(func(c net.Conn) {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"choices\":[")
 			}),
 			reason: eval.ReasonUnavailable, again: true,
 		},
 		"connection reset": {
-			handler: hijack(t, func(c net.Conn) {
+			handler: hijack(func(c net.Conn) {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{")
 				_ = c.(*net.TCPConn).SetLinger(0)
 			}),
@@ -155,7 +155,7 @@ func TestClassification(t *testing.T) {
 
 func TestNobodyListens(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

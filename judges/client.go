@@ -90,6 +90,7 @@ func (c *client) request(r Request) openai.ChatCompletionRequest {
 	case c.can.completionTokens:
 		req.MaxCompletionTokens = c.tokens
 	default:
+		//nolint:staticcheck // deprecated by OpenAI, and the only name that other servers know
 		req.MaxTokens = c.tokens
 	}
 	return req

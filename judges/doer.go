@@ -76,7 +76,8 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	body := resp.Body
+	defer func() { _ = body.Close() }() // read as far as it will be
 	e, ok := req.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
 		e = new(exchange)

@@ -25,7 +25,7 @@ const (
 // Environment variables that fill in what a model's configuration leaves out.
 const (
 	envBaseURL = "OPENAI_BASE_URL"
-	envAPIKey  = "OPENAI_API_KEY" //nolint:gosec // a name, not a key
+	envAPIKey  = "OPENAI_API_KEY"
 )
 
 // maxKeyFile bounds a key's file, in bytes.
@@ -144,7 +144,7 @@ func keyOf(cfg ModelConfig, getenv func(string) string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("key_file: %w", err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 		if err != nil {
 			return "", fmt.Errorf("key_file: %w", err)

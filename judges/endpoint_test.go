@@ -139,8 +139,8 @@ func TestKeyDoesNotLeak(t *testing.T) {
 	cfg.APIKey = secret.String(testKey())
 	m := endpoint(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest) // a server that repeats what it was sent
-		fmt.Fprintf(w, `{"error":{"message":%q,"code":%q,"type":%[1]q,"param":"response_format"}}`, r.Header.Get("Authorization"), "sk- "+testKey())
-	}), func(c *ModelConfig, d *ModelDeps) { d.Log = logger })
+		_, _ = fmt.Fprintf(w, `{"error":{"message":%q,"code":%q,"type":%[1]q,"param":"response_format"}}`, r.Header.Get("Authorization"), "sk- "+testKey())
+	}), func(_ *ModelConfig, d *ModelDeps) { d.Log = logger })
 	j := newJudge(t, rubric(t, twoCriteria), m)
 	_, err := j.Evaluate(t.Context(), event())
 	if err == nil {
@@ -217,7 +217,7 @@ func TestCost(t *testing.T) {
 
 func TestParsePricesFaults(t *testing.T) {
 	t.Parallel()
-	_, err := ParsePrices("p.yaml", []byte("as_of: lately\nmodels: {m: {input: -1, ouput: 2}}\n"))
+	_, err := ParsePrices("p.yaml", []byte("as_of: lately\nmodels: {m: {input: -1, outpt: 2}}\n"))
 	for _, want := range []string{"as_of", "source", "models.m.input", "output"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("err = %v; want one about %s", err, want)

@@ -84,7 +84,7 @@ func (j *Judge) fingerprint(d Description) string {
 	h := sha256.New()
 	rubric, _ := json.Marshal(j.rubric) // plain data always marshals
 	for _, part := range []string{promptVersion, j.system, string(rubric), string(j.schema), j.policy, d.Fingerprint, itoa(d.MaxInputChars)} {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-func newJudge(t testing.TB, r *Rubric, m Model) *Judge {
-	t.Helper()
+func newJudge(tb testing.TB, r *Rubric, m Model) *Judge {
+	tb.Helper()
 	j, err := New(Config{Name: "test", Policy: "Never promise a date."}, r, m)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return j
 }

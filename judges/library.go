@@ -95,7 +95,7 @@ func readBounded(fsys fs.FS, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, maxRubricFile+1))
 	if err == nil && len(data) > maxRubricFile {
 		err = errors.New("a rubric is at most 1 MB")

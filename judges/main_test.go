@@ -45,11 +45,11 @@ func golden(t *testing.T, name, got string) {
 }
 
 // rubric reads a rubric out of a test.
-func rubric(t testing.TB, yaml string) *Rubric {
-	t.Helper()
+func rubric(tb testing.TB, yaml string) *Rubric {
+	tb.Helper()
 	r, faults := parseRubric("test.yaml", "test", []byte(yaml))
 	if err := faults.Err(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }

@@ -155,7 +155,7 @@ func TestFaultsOfRubrics(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"a.yaml": `needs: [output, expcted]
-aggregation: weigthed
+aggregation: weightd
 criteria:
   - id: Bad Id
     question: ""

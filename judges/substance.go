@@ -1,6 +1,7 @@
 package judges
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -22,10 +23,5 @@ func substantial(output string) bool {
 		return true
 	}
 	said := strings.Join(words(strings.ReplaceAll(strings.ReplaceAll(output, "'", ""), "’", "")), " ")
-	for _, o := range openers {
-		if said == o {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(openers, said)
 }
