@@ -59,6 +59,7 @@ func newSampler(tb testing.TB, cfg sampler.Config, evs []sampler.Evaluator) *sam
 
 // unwanted are the benchmarks' cases, which TestUnwantedAllocatesNothing shares.
 func unwanted(tb testing.TB) map[string]*sampler.Sampler {
+	tb.Helper()
 	return map[string]*sampler.Sampler{
 		"no_conditions":  newSampler(tb, first(noConditions()), second(noConditions())),
 		"ten_conditions": newSampler(tb, first(tenConditions()), second(tenConditions())),

@@ -112,7 +112,7 @@ func TestDecideAgrees(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(7, seed)) //nolint:gosec // a test
+			r := rand.New(rand.NewPCG(7, seed))
 			someRate := func() float64 { return []float64{0, 1, 0.5, r.Float64(), 0.01}[r.IntN(5)] }
 			someWhen := func() string { return conditions[r.IntN(len(conditions))].text }
 			m := model{cfg: sampler.Config{DefaultRate: someRate(), Salt: fmt.Sprint(seed)}, when: when}
@@ -137,7 +137,7 @@ func TestDecideAgrees(t *testing.T) {
 			var wg sync.WaitGroup
 			for worker := range uint64(2) {
 				wg.Go(func() {
-					r := rand.New(rand.NewPCG(seed, worker)) //nolint:gosec // a test
+					r := rand.New(rand.NewPCG(seed, worker))
 					for range 1500 {
 						checkEvent(t, &m, s, replica, randomEvent(r))
 					}
@@ -149,6 +149,7 @@ func TestDecideAgrees(t *testing.T) {
 }
 
 func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *eval.Event) {
+	t.Helper()
 	env := e.Envelope()
 	plan := s.Decide(&env)
 	byHeaders, ok := s.DecideHeaders(e.Headers())

@@ -26,7 +26,7 @@ func (s fieldSet) has(f field) bool { return s>>f&1 == 1 }
 
 func fieldNamed(name string) (field, bool) {
 	i := slices.Index(fieldNames[:], name)
-	return field(max(i, 0)), i >= 0 //nolint:gosec // below numFields
+	return field(max(i, 0)), i >= 0 // below numFields
 }
 
 // dimsOf gives pointers to the fields of d in the order of fieldNames.

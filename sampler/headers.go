@@ -73,7 +73,7 @@ func (in *found) scan(hs []eval.Header, dims bool) {
 				continue
 			}
 			if f, ok := fieldOf(h.Key); ok {
-				in.dims[f] = int32(i) + 1 //nolint:gosec // no message has 2^31 headers
+				in.dims[f] = int32(i) + 1 // no message has 2^31 headers
 			}
 		}
 	}
@@ -113,7 +113,7 @@ func (s *Sampler) ratesIn(hs []eval.Header, dims *[numFields]int32) *rates {
 	var buf [maxKey]byte
 	key, ok := buf[:0], true
 	for f, at := range dims {
-		if !s.policy.reads.has(field(f)) || !ok { //nolint:gosec // below numFields
+		if !s.policy.reads.has(field(f)) || !ok { // below numFields
 			continue
 		}
 		var v []byte

@@ -70,7 +70,7 @@ func (s *Sampler) ratesOf(d *eval.Dims) *rates {
 	var buf [maxKey]byte
 	key, ok := buf[:0], true
 	for f, v := range dimsOf(d) {
-		if s.policy.reads.has(field(f)) && ok { //nolint:gosec // below numFields
+		if s.policy.reads.has(field(f)) && ok { // below numFields
 			key, ok = appendKey(key, *v)
 		}
 	}

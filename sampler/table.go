@@ -34,7 +34,7 @@ type entry struct {
 // find gives the rates for a key and the key's hash, which put wants.
 func (t *table) find(key []byte) (*rates, uint64) {
 	h := xxhash.Sum64(key)
-	set := int(h%numSets) * waysPerSet //nolint:gosec // small
+	set := int(h%numSets) * waysPerSet
 	for i := range waysPerSet {
 		if e := t.slots[set+i].Load(); e != nil && e.key == string(key) {
 			return e.rates, h
@@ -47,11 +47,11 @@ func (t *table) find(key []byte) (*rates, uint64) {
 // same time may fill two slots with equal entries.
 func (t *table) put(key []byte, h uint64, r *rates) {
 	e := &entry{string(key), r}
-	set := int(h%numSets) * waysPerSet //nolint:gosec // small
+	set := int(h%numSets) * waysPerSet
 	for i := range waysPerSet {
 		if t.slots[set+i].CompareAndSwap(nil, e) {
 			return
 		}
 	}
-	t.slots[set+int(h>>32%waysPerSet)].Store(e) //nolint:gosec // small
+	t.slots[set+int(h>>32%waysPerSet)].Store(e)
 }

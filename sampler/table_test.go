@@ -36,7 +36,7 @@ func TestFieldsFollowDims(t *testing.T) {
 }
 
 // mixed is a policy whose conditions read four fields.
-func mixed(t testing.TB) *Sampler {
+func mixed(t *testing.T) *Sampler {
 	t.Helper()
 	s, err := New(Config{DefaultRate: 0.3, Salt: "t", Rules: []Rule{
 		{Name: "down", When: `user_rating == "down"`, Rate: 1},
@@ -57,7 +57,7 @@ func TestTableAgrees(t *testing.T) {
 	var wg sync.WaitGroup
 	for worker := range uint64(4) {
 		wg.Go(func() {
-			r := rand.New(rand.NewPCG(1, worker)) //nolint:gosec // a test
+			r := rand.New(rand.NewPCG(1, worker))
 			for range 20_000 {
 				d := eval.Dims{
 					Feature:       strings.Repeat("f", r.IntN(3)*150),
@@ -132,7 +132,7 @@ func TestTableIsBounded(t *testing.T) {
 	all := map[string]*rates{}
 	for i := range 20_000 {
 		key := fmt.Sprint("key ", i)
-		r := &rates{ceiling: uint64(i)} //nolint:gosec // small
+		r := &rates{ceiling: uint64(i)}
 		all[key] = r
 		_, h := tab.find([]byte(key))
 		tab.put([]byte(key), h, r)

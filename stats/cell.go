@@ -143,17 +143,21 @@ func (c Cell) inflation() float64 {
 // valid reports whether the numbers could be those of a series of verdicts.
 func (c Cell) valid() bool {
 	for _, n := range []int64{c.Errors, c.Passes, c.Fails, c.NotApplicable, c.CannotJudge, c.Unweighted, c.Decided()} {
-		if n < 0 {
+		if n < 0 || n > 1<<53 {
 			return false
 		}
 	}
-	const slack = 1 + 1e-6 // sums are rounded
 	for _, s := range []float64{c.Weight, c.WeightSquared, c.PassWeight, c.PassWeightSquared} {
 		if s < 0 || math.IsInf(s, 0) || math.IsNaN(s) {
 			return false
 		}
 	}
-	return (c.Weight > 0) == (c.Decided() > 0) && (c.WeightSquared > 0) == (c.Decided() > 0) &&
-		c.Weight*slack >= float64(c.Decided()) &&
+	decided := float64(c.Decided())
+	if decided == 0 {
+		return c.Weight == 0 && c.WeightSquared == 0 && c.PassWeight == 0 && c.PassWeightSquared == 0
+	}
+	const slack = 1 + 1e-6 // sums are rounded
+	mean := c.Weight / decided
+	return mean*slack >= 1 && mean <= c.WeightSquared/c.Weight*slack && // Cauchy and Schwarz
 		c.PassWeight <= c.Weight*slack && c.PassWeightSquared <= c.WeightSquared*slack
 }

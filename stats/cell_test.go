@@ -134,12 +134,12 @@ func TestEffectiveSize(t *testing.T) {
 // Probabilities are powers of two, so that sums are exact.
 func TestMerge(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		var all stats.Cell
 		parts := make([]stats.Cell, 1+r.IntN(6))
 		for range r.IntN(300) {
-			o, p := stats.Outcome(r.IntN(6)), math.Pow(0.5, float64(r.IntN(12))) //nolint:gosec // small
+			o, p := stats.Outcome(r.IntN(6)), math.Pow(0.5, float64(r.IntN(12)))
 			all.Add(o, p)
 			parts[r.IntN(len(parts))].Add(o, p)
 		}
@@ -171,7 +171,7 @@ func TestMerge(t *testing.T) {
 // rate nor interval.
 func TestScaleDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(3, 4))
 	for range 100 {
 		var a, b stats.Cell
 		for range 1 + r.IntN(200) {

@@ -59,7 +59,7 @@ func TestCoverage(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(11, uint64(i))) //nolint:gosec // a test
+			r := rand.New(rand.NewPCG(11, uint64(i)))
 			var truth float64
 			for _, s := range tt.strata {
 				truth += s.share * (1 - s.fails)

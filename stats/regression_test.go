@@ -81,7 +81,7 @@ func TestNoFalseAlarms(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(21, uint64(i))) //nolint:gosec // a test
+			r := rand.New(rand.NewPCG(21, uint64(i)))
 			alarms := 0
 			for range runs {
 				var table stats.Table
@@ -112,7 +112,7 @@ func TestPower(t *testing.T) {
 	}{{"all events", 1, 985}, {"half of them", 0.5, 700}} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(31, uint64(i))) //nolint:gosec // a test
+			r := rand.New(rand.NewPCG(31, uint64(i)))
 			seen, wrong := 0, 0
 			for range runs {
 				var table stats.Table

@@ -96,6 +96,8 @@ func TestTableJSON(t *testing.T) {
 		"verdict without a sum":   `{"passes":1}`,
 		"weights below one":       `{"passes":4,"weight":2,"weight_squared":2}`,
 		"more passes than weight": `{"passes":1,"weight":1,"weight_squared":1,"pass_weight":2}`,
+		"too large to be true":    `{"passes":9007199254740993,"weight":9007199254740994,"weight_squared":9007199254740994}`,
+		"squares too small":       `{"passes":2,"weight":40,"weight_squared":40}`,
 		"no number":               `{"passes":"x"}`,
 	} {
 		var bad stats.Table
