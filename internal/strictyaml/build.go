@@ -53,6 +53,9 @@ func (b *builder) node(n ast.Node, path string, depth int) *node {
 	case *ast.SequenceNode:
 		out.kind = kindList
 		for i, item := range v.Values {
+			if v.IsFlowStyle {
+				item = unsplit(item)
+			}
 			child := b.node(item, index(path, i), depth+1)
 			out.items = append(out.items, child)
 			out.size += child.size
@@ -65,6 +68,29 @@ func (b *builder) node(n ast.Node, path string, depth int) *node {
 		b.fault(out.pos, path, "a value of a kind that is not known here", wantYAML)
 	}
 	return out
+}
+
+// unsplit mends an item of a list in brackets. Inside of braces the parser takes
+// [localhost:9092] for a list of mappings, as if a blank stood after the colon;
+// by the rules of YAML it is a list of texts.
+func unsplit(item ast.Node) ast.Node {
+	m, ok := item.(*ast.MappingNode)
+	if !ok || m.IsFlowStyle || len(m.Values) != 1 {
+		return item
+	}
+	pair := m.Values[0]
+	key, value, colon := pair.Key.GetToken(), pair.Value.GetToken(), pair.Start
+	_, scalar := pair.Value.(ast.ScalarNode)
+	for _, t := range []*token.Token{key, value} {
+		quoted := t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
+		scalar = scalar && !quoted && t.Position != nil && t.Position.Line == colon.Position.Line
+	}
+	if !scalar || value.Type == token.ImplicitNullType || value.Position.Column != colon.Position.Column+1 {
+		return item
+	}
+	whole := *key
+	whole.Type, whole.Value = token.StringType, key.Value+":"+value.Value
+	return ast.String(&whole)
 }
 
 // spend takes n values out of the budget. The first one too many is a fault.

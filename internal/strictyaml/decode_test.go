@@ -83,7 +83,8 @@ func TestDecodeGood(t *testing.T) {
 		}},
 		{"zero duration needs no unit", "timeout: 0", func(d *document) { d.Timeout = 0 }},
 		{"list replaces its default", "names: [c]", func(d *document) { d.Names = []string{"c"} }},
-		{"empty list", "names:", func(d *document) { d.Names = nil }},
+		{"empty list", "names: []", func(d *document) { d.Names = nil }},
+		{"list of nothing", "names:", func(d *document) { d.Names = nil }},
 		{"map entry keeps its default", "models:\n  main: {heat: 0.5}\n  other: {name: o}\n", func(d *document) {
 			d.Models = map[string]model{"main": {Name: "main", Timeout: 5 * time.Second, Heat: new(float32(0.5))}, "other": {Name: "o"}}
 		}},
@@ -97,6 +98,11 @@ func TestDecodeGood(t *testing.T) {
 		{"tags", "title: !!str 12\nbig: !!int 3", func(d *document) { d.Title, d.Big = "12", 3 }},
 		{"any", "any: {a: [1, 0.5, true, x, null]}", func(d *document) {
 			d.Any = map[string]any{"a": []any{int64(1), 0.5, true, "x", nil}}
+		}},
+		{"addresses in brackets in braces", "any: {a: [localhost:9092, b:1:2, c: 3, http://d/e, 'f':4], g: h:1}", func(d *document) {
+			d.Any = map[string]any{
+				"a": []any{"localhost:9092", "b:1:2", map[string]any{"c": int64(3)}, "http://d/e", map[string]any{"f": int64(4)}}, "g": "h:1",
+			}
 		}},
 		{"JSON", `{"title": "x", "names": ["y"]}`, func(d *document) { d.Title, d.Names = "x", []string{"y"} }},
 		{"directive and end", "%YAML 1.2\n---\ntitle: x\n...\n", func(d *document) { d.Title = "x" }},

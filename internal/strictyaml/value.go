@@ -160,6 +160,10 @@ func (d *decoder) list(n *node, v reflect.Value, path string) {
 		d.wrong(n, path, "a list, such as [a, b]")
 		return
 	}
+	if len(n.items) == 0 {
+		v.SetZero() // [] and nothing are the same list
+		return
+	}
 	out := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
 	for i, item := range n.items {
 		d.value(item, out.Index(i), index(path, i))

@@ -1,0 +1,54 @@
+package strictyaml
+
+import (
+	"encoding"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Text sets what v points to from the text of one value, as an environment
+// variable or a flag holds it, under the rules of [Decode]: a string, a number,
+// true or false, a duration, or for a list its items between commas. The faults
+// have no file and the empty path.
+func Text(text string, v any) eval.Faults {
+	var faults eval.Faults
+	dec := decoder{doc: &Document{broken: map[string]bool{}}, faults: &faults}
+	target := reflect.ValueOf(v).Elem()
+	n := scalarFor(target, text)
+	if target.Kind() == reflect.Slice {
+		n = &node{kind: kindList}
+		for item := range strings.SplitSeq(text, ",") {
+			n.items = append(n.items, scalarFor(reflect.New(target.Type().Elem()).Elem(), strings.TrimSpace(item)))
+		}
+	}
+	dec.value(n, target, "")
+	for i := range faults {
+		faults[i].Line, faults[i].Column = 0, 0
+	}
+	return faults
+}
+
+// scalarFor makes a value of plain text. What is meant to be text is text,
+// however much it looks like a number.
+func scalarFor(v reflect.Value, text string) *node {
+	n := &node{kind: kindString, text: text}
+	if v.Kind() == reflect.Pointer {
+		v = reflect.New(v.Type().Elem()).Elem()
+	}
+	_, ownText := v.Addr().Interface().(encoding.TextUnmarshaler)
+	if v.Kind() == reflect.String || v.Type() == durationType || ownText {
+		return n
+	}
+	digits, base := literal(text)
+	if _, err := strconv.ParseInt(digits, base, 64); err == nil {
+		n.kind = kindInt
+	} else if _, err := strconv.ParseFloat(text, 64); err == nil && startsNumber(text) {
+		n.kind = kindFloat
+	} else if text == "true" || text == "false" {
+		n.kind = kindBool
+	}
+	return n
+}
