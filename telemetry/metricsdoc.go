@@ -23,8 +23,7 @@ otherwise ` + "`env`" + ` is the event's environment.
 Tag values are lower case, at most 200 bytes, of letters, digits and ` + "`_ . / - :`" + `. The first ` + "`max_tag_values`" + ` values of
 a key keep their names; later ones become ` + "`other`" + `, and the log says so once a key.
 
-Distributions keep at most 256 values a series and flush (two seconds); beyond that they are a uniform sample with the
-counts scaled up, so sums and means are unbiased. Enable percentiles in Datadog for those that need them.
+Distributions send every value, so sums are exact. Enable percentiles in Datadog for those that need them.
 
 | metric | type | unit | tags | meaning |
 |---|---|---|---|---|
