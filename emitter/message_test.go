@@ -2,6 +2,7 @@ package emitter
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -46,6 +47,33 @@ func FuzzHeadersAgreeWithTheBody(f *testing.F) {
 			t.Error("no key")
 		}
 	})
+}
+
+func TestTheBodyIsTheEventAsJSON(t *testing.T) {
+	t.Parallel()
+	text, object := eval.Text("a \"quoted\" <text>"), eval.JSON(json.RawMessage(`{ "a" : [1, 2] }`))
+	for name, ev := range map[string]eval.Event{
+		"empty":       {},
+		"one":         {RequestID: "a", Output: text},
+		"all":         {RequestID: "a", Input: text, Output: object, Expected: text, Tools: object},
+		"first, last": {RequestID: "a", Input: object, Tools: text},
+	} {
+		got, err := encodeBody(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.Marshal(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var g, w any
+		if err := errors.Join(json.Unmarshal(got, &g), json.Unmarshal(want, &w)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(w, g); diff != "" {
+			t.Errorf("%s (-json.Marshal +encodeBody):\n%s", name, diff)
+		}
+	}
 }
 
 func TestBackoffGrowsToItsBound(t *testing.T) {
