@@ -29,7 +29,10 @@ func TestConformance(t *testing.T) {
 				}
 				return Answer{Text: answer(fields...), Usage: usage}, nil
 			})
-			evaltest.Evaluator(t, func(t *testing.T) eval.Evaluator { return newJudge(t, r, parrot) }, []eval.Event{*event(), *full()})
+			evaltest.Evaluator(t, func(t *testing.T) eval.Evaluator {
+				t.Helper()
+				return newJudge(t, r, parrot)
+			}, []eval.Event{*event(), *full()})
 		})
 	}
 }
