@@ -1,0 +1,72 @@
+package config_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config"
+)
+
+// TestDefaultIsValid: a worker that nobody configured starts.
+func TestDefaultIsValid(t *testing.T) {
+	t.Chdir(t.TempDir()) // where no folder of rubrics stands by chance
+	c := config.Default()
+	if faults := c.Validate(); len(faults) > 0 {
+		t.Error(faults)
+	}
+	loaded, err := config.Load("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := printed(t, loaded), printed(t, &c); got != want {
+		t.Errorf("loaded from nothing:\n%s\nwant the defaults:\n%s", got, want)
+	}
+}
+
+func printed(t *testing.T, c *config.Config) string {
+	t.Helper()
+	var b strings.Builder
+	if err := c.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func lines(fs eval.Faults) []string {
+	var out []string
+	for _, f := range fs {
+		out = append(out, f.String())
+	}
+	return out
+}
+
+// TestKeysAreDocumented holds the table and the Go types to each other.
+func TestKeysAreDocumented(t *testing.T) {
+	t.Parallel()
+	stale := config.Lines()
+	seen := map[string]bool{}
+	env := map[string]string{}
+	for _, k := range config.Keys() {
+		if seen[k.Path] {
+			t.Errorf("%s stands twice", k.Path)
+		}
+		seen[k.Path] = true
+		delete(stale, k.Path)
+		switch {
+		case k.Doc == "":
+			t.Errorf("%s has no line", k.Path)
+		case !strings.HasSuffix(k.Doc, ".") || strings.Contains(k.Doc, "\n"):
+			t.Errorf("%s: %q is not one full line", k.Path, k.Doc)
+		}
+		if other, taken := env[k.Env]; taken && k.Env != "" {
+			t.Errorf("%s sets both %s and %s", k.Env, other, k.Path)
+		}
+		env[k.Env] = k.Path
+	}
+	for _, path := range slices.Sorted(maps.Keys(stale)) {
+		t.Errorf("%s has a line and is no key", path)
+	}
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/strictyaml"
+)
+
+// Names of environment variables. Those of Datadog's libraries (DD_...) are
+// read by telemetry.
+const (
+	EnvConfig  = "EVALWORKER_CONFIG" // path of the file
+	envPrefix  = "EVALWORKER_"
+	envFile    = "_FILE" // of a variable: its value stands in the file of that name
+	envBrokers = "KAFKA_BROKERS"
+	envAPIKey  = "OPENAI_API_KEY"
+	envBaseURL = "OPENAI_BASE_URL"
+)
+
+// serviceLink matches what Kubernetes puts into every pod about a service whose
+// name begins with evalworker, such as EVALWORKER_PORT_8787_TCP_ADDR. These are
+// no settings, and no setting has such a name.
+var serviceLink = regexp.MustCompile(`^EVALWORKER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$`)
+
+// maxSecretFile bounds a file that holds one value.
+const maxSecretFile = 16 << 10
+
+// environment is the environment and what it decided.
+type environment struct {
+	vars map[string]string // without those that are empty, which count as unset
+	// origin is the variable that set the value at a path.
+	origin map[string]string
+}
+
+func newEnvironment(environ []string) *environment {
+	e := &environment{vars: map[string]string{}, origin: map[string]string{}}
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok && value != "" {
+			e.vars[name] = value
+		}
+	}
+	return e
+}
+
+// variable gives the name of the variable that sets the key at path.
+func variable(path string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
+// setting is a key that a variable can set.
+type setting struct {
+	path  string
+	index []int
+}
+
+// settings gives the keys that variables can set, by variable: those that are
+// one value or a list of plain values, outside of lists and maps.
+func settings() map[string]setting {
+	out := map[string]setting{}
+	var walk func(t reflect.Type, path string, index []int)
+	walk = func(t reflect.Type, path string, index []int) {
+		for _, f := range fieldsOf(t, nil) {
+			where := f.key
+			if path != "" {
+				where = path + "." + f.key
+			}
+			at := slices.Concat(index, f.index)
+			switch {
+			case isLeaf(f.typ):
+				out[variable(where)] = setting{where, at}
+			case f.typ.Kind() == reflect.Struct:
+				walk(f.typ, where, at)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config](), "", nil)
+	return out
+}
+
+// apply sets what the environment says.
+func (e *environment) apply(c *Config) eval.Faults {
+	var faults eval.Faults
+	known := settings()
+	set := func(name, text string, s setting) {
+		e.origin[s.path] = name
+		for _, f := range strictyaml.Text(text, reflect.ValueOf(c).Elem().FieldByIndex(s.index).Addr().Interface()) {
+			faults.Add(name, f.Problem, f.Expected)
+		}
+	}
+	brokers := known[variable("kafka.brokers")]
+	if text, ok := e.vars[envBrokers]; ok {
+		set(envBrokers, text, brokers)
+	}
+	for _, name := range sortedKeys(e.vars) {
+		if !strings.HasPrefix(name, envPrefix) || name == EnvConfig || serviceLink.MatchString(name) {
+			continue
+		}
+		if s, ok := known[name]; ok {
+			set(name, e.vars[name], s)
+			continue
+		}
+		base := strings.TrimSuffix(name, envFile)
+		s, ok := known[base]
+		if !ok || base == name {
+			faults.Add(name, "unknown variable", meantVariable(name, known))
+			continue
+		}
+		text, bad := e.fromFile(base)
+		faults = append(faults, bad...)
+		if len(bad) == 0 {
+			set(name, text, s)
+		}
+	}
+	return faults
+}
+
+// meantVariable says which variable was meant. What all have in common says
+// nothing about that.
+func meantVariable(name string, known map[string]setting) string {
+	rest := []string{strings.TrimPrefix(EnvConfig, envPrefix)}
+	for _, k := range sortedKeys(known) {
+		rest = append(rest, strings.TrimPrefix(k, envPrefix))
+	}
+	if near := strictyaml.Nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {
+		return fmt.Sprintf("did you mean %s%s?", envPrefix, near)
+	}
+	return "want " + envPrefix + " and the path of a key, such as " + variable("kafka.topic")
+}
+
+// get gives a variable, or what the file holds that its _FILE sibling names.
+func (e *environment) get(name string) (string, eval.Faults) {
+	if _, ok := e.vars[name+envFile]; ok {
+		return e.fromFile(name)
+	}
+	return e.vars[name], nil
+}
+
+// fromFile reads the value of a variable from the file that its sibling names.
+func (e *environment) fromFile(name string) (string, eval.Faults) {
+	var faults eval.Faults
+	if _, both := e.vars[name]; both {
+		faults.Add(name+envFile, name+" is set too", "want one of the two")
+		return "", faults
+	}
+	text, problem := oneValue(e.vars[name+envFile])
+	if problem != "" {
+		faults.Add(name+envFile, problem, "want a file that holds the value")
+	}
+	return text, faults
+}
+
+// oneValue reads a file that holds one value and perhaps a line break.
+func oneValue(path string) (text, problem string) {
+	data, err := read(path, maxSecretFile+1)
+	text = strings.TrimSpace(string(data))
+	switch {
+	case err != nil:
+		return "", fmt.Sprintf("%s cannot be read: %s", path, reason(err))
+	case len(data) > maxSecretFile:
+		return "", fmt.Sprintf("%s is longer than %d bytes", path, maxSecretFile)
+	case text == "":
+		return "", path + " is empty"
+	case strings.ContainsAny(text, "\r\n\x00"):
+		return "", path + " holds more than one line"
+	}
+	return text, ""
+}

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/strictyaml"
+	"github.com/evalworker/evalworker/judges"
+)
+
+// Load reads the configuration file and puts it over the defaults, and the
+// environment, in the form of [os.Environ], over both. An empty path stands for
+// defaults and environment alone.
+//
+// The error is of type [eval.Faults] and holds everything that is wrong: first
+// with the environment, then with the file in its order, then with the files of
+// rubrics and schemas. A fault that follows from another one is left out.
+func Load(path string, environ []string) (*Config, error) {
+	c := Default()
+	env := newEnvironment(environ)
+	var doc *strictyaml.Document
+	var faults eval.Faults
+	if path != "" {
+		data, err := read(path, strictyaml.MaxBytes+1)
+		if err != nil {
+			return nil, eval.Faults{{File: path, Problem: "cannot be read", Expected: reason(err)}}
+		}
+		c.folder = filepath.Dir(path)
+		doc, faults = decode(path, data, &c)
+	}
+	if doc != nil && doc.Broken("") {
+		return nil, faults // nothing else is known, so nothing else can be judged
+	}
+	faults = append(faults, env.apply(&c)...)
+	c.Kafka.Grace = c.Shutdown.Grace
+	key, bad := env.get(envAPIKey)
+	faults = append(faults, bad...)
+	later := c.secrets(env, key)
+	later = append(later, c.Validate()...)
+	if doc != nil {
+		later = append(later, c.presence(doc)...)
+	}
+	for _, f := range later {
+		switch name, fromEnv := env.origin[f.Path]; {
+		case f.File != "":
+		case fromEnv:
+			f = eval.Fault{Path: name, Problem: f.Problem, Expected: f.Expected}
+		case doc != nil && doc.Broken(f.Path):
+			continue
+		case doc != nil:
+			f = doc.Locate(eval.Faults{f})[0]
+		}
+		faults = append(faults, f)
+	}
+	if len(faults) > 0 {
+		sortFaults(faults, path)
+		return nil, faults
+	}
+	return &c, nil
+}
+
+// decode reads the file twice, because an entry of models has defaults of its
+// own and their names are known only when the file has been read.
+func decode(path string, data []byte, c *Config) (*strictyaml.Document, eval.Faults) {
+	var names struct {
+		Models map[string]any `yaml:"models"`
+	}
+	_, _ = strictyaml.Decode(path, data, &names) // the faults come again
+	for name := range names.Models {
+		c.Models[name] = judges.DefaultModelConfig()
+	}
+	return strictyaml.Decode(path, data, c)
+}
+
+// presence finds what only the file can tell: a rule without a rate, which looks
+// like a rate of zero, and options of another type that are set to nothing.
+func (c *Config) presence(doc *strictyaml.Document) eval.Faults {
+	var fs eval.Faults
+	for i := range c.Sampling.Rules {
+		if path := fmt.Sprintf("sampling.rules[%d].rate", i); !doc.Has(path) {
+			fs.Add(path, "missing", "want the probability for events that match, from 0 to 1")
+		}
+	}
+	for i, e := range c.Evaluators {
+		if !slices.Contains(allTypes(), e.Type) {
+			continue
+		}
+		allowed := options(e.Type)
+		for _, o := range optionFields() {
+			path := fmt.Sprintf("evaluators[%d]", i)
+			if !slices.Contains(allowed, o.key) && o.of(e).IsZero() && doc.Has(path+"."+o.key) {
+				fs.Under(path, eval.Faults{notAnOption(o.key, e.Type, allowed)})
+			}
+		}
+	}
+	return fs
+}
+
+// sortFaults puts the environment first, then the configuration file, then the
+// other files by name, each in its own order.
+func sortFaults(faults eval.Faults, config string) {
+	rank := func(file string) int {
+		switch file {
+		case "":
+			return 0
+		case config:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(faults, func(a, b eval.Fault) int {
+		return cmp.Or(cmp.Compare(rank(a.File), rank(b.File)), cmp.Compare(a.File, b.File),
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// read gives a file's content, at most limit bytes of it.
+func read(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// reason gives the part of an error that does not repeat the path.
+func reason(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

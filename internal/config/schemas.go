@@ -1,0 +1,65 @@
+package config
+
+import (
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/validators"
+)
+
+// loadSchemas gives the names of the schemas in a folder and what is wrong with
+// its files. A file with a fault has a name all the same: that nobody knows the
+// schema would be an echo of its fault.
+func loadSchemas(dir string) ([]string, eval.Faults) {
+	if dir == "" {
+		return nil, nil
+	}
+	_, faults := validators.LoadSchemas(dir)
+	files, _ := schemaTree(dir)
+	names := make([]string, len(files))
+	for i, file := range files {
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			rel = file
+		}
+		names[i] = strings.TrimSuffix(filepath.ToSlash(rel), ".json")
+	}
+	return names, faults
+}
+
+// schemaTree gives the files of schemas below dir and the folders they stand
+// in, dir included. What cannot be read is not there.
+func schemaTree(dir string) (files, folders []string) {
+	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil
+		case name != dir && strings.HasPrefix(path.Base(filepath.ToSlash(name)), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		case d.IsDir():
+			folders = append(folders, name)
+		case filepath.Ext(name) == ".json":
+			files = append(files, name)
+		}
+		return nil
+	})
+	return files, folders
+}
+
+// validatorKinds gives the types of evaluator that are validators.
+func validatorKinds() []string {
+	var names []string
+	for _, k := range validators.Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// allTypes gives every type of evaluator.
+func allTypes() []string { return slices.Concat(validatorKinds(), []string{typeJudge}) }

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"path/filepath"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/secret"
+)
+
+// secrets fills in what models leave to files and to the environment: keys, with
+// one to fall back on, and the address of the server. A key that a file holds is read with every load, so
+// that a new key makes a new configuration.
+func (c *Config) secrets(env *environment, fallback string) eval.Faults {
+	var faults eval.Faults
+	printed := secret.String("x").String() // what a printed configuration has in place of a key
+	for _, name := range sortedKeys(c.Models) {
+		m := c.Models[name]
+		path := "models." + name
+		if m.APIKey.Reveal() == printed {
+			m.APIKey = ""
+		}
+		switch {
+		case m.KeyFile != "":
+			m.KeyFile = absolute(c.resolve(m.KeyFile))
+			key, problem := oneValue(m.KeyFile)
+			if problem != "" {
+				faults.Add(path+".key_file", problem, "want a file that holds the key alone")
+			}
+			m.APIKey = secret.String(key)
+		case m.APIKey == "":
+			m.APIKey = secret.String(fallback)
+		}
+		if url := env.vars[envBaseURL]; url != "" && m.BaseURL == "" && m.API == "openai" {
+			m.BaseURL = url
+			env.origin[path+".base_url"] = envBaseURL
+		}
+		c.Models[name] = m
+	}
+	return faults
+}
+
+// absolute makes a path independent of where the program runs.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+//go:embed starter
+var starter embed.FS
+
+// FileName is the name under which the configuration is looked for.
+const FileName = "evalworker.yaml"
+
+// File is one file of the starter folder.
+type File struct {
+	Name    string // with slashes, relative to the folder
+	Content []byte
+}
+
+// Starter gives the files with which a team begins: the configuration with every
+// key, its default and its line of explanation, one schema and one rubric. They
+// are free of faults and need no key and no broker to be checked.
+func Starter() ([]File, error) {
+	files := []File{{FileName, starterConfig()}}
+	err := fs.WalkDir(starter, "starter", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := starter.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		files = append(files, File{strings.TrimPrefix(name, "starter/"), content})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("starter files: %w", err)
+	}
+	return files, nil
+}
+
+// written says which keys the starter sets; the others stand beside them as
+// comments. For lists and models it holds the text itself.
+func written() map[string]string {
+	return map[string]string{
+		"kafka.brokers": "", "kafka.topic": "", "kafka.group": "",
+		"schemas": "", "rubrics": "", "sampling.default_rate": "", "store.url": "",
+		"models.NAME.model": "",
+		"evaluators": `  # The reply has to follow schemas/support_reply.json.
+  - {name: reply_format, type: json_schema, schema: support_reply}
+  # Nothing that looks like a key or a password may be said.
+  - {name: no_secrets, type: secrets}
+  # A model judges a part of the replies; this needs OPENAI_API_KEY.
+  - {name: correctness, type: llm_judge, rubric: correctness, when: 'feature == "support_agent"'}
+  - {name: house_style, type: llm_judge, rubric: house_style, rate: 0.02}
+`,
+		"sampling.rules": `    - {name: unhappy users, when: 'user_rating == "down" || status == "error"', rate: 1}
+`,
+	}
+}
+
+// starterConfig writes the table of keys as a file.
+func starterConfig() []byte {
+	var b strings.Builder
+	b.WriteString("# What evalworker consumes, evaluates and reports.\n" +
+		"#\n# Keys that are commented out show their defaults. See what is in effect, and what\n# is wrong, with: evalworker check\n")
+	w := starterWriter{b: &b, set: written()}
+	keys := Keys()
+	widths := map[string]int{} // of the column of keys, by section
+	for _, k := range keys {
+		if !k.Section() {
+			widths[path.Dir(slashed(k))] = max(widths[path.Dir(slashed(k))], len("# "+k.Name()+": "+k.Default))
+		}
+	}
+	for _, k := range keys {
+		if strings.Contains(k.Path, "[]") || strings.Contains(k.Path, ".price") {
+			continue // the examples of lists speak for themselves
+		}
+		w.key(k, widths[path.Dir(slashed(k))])
+	}
+	return []byte(b.String())
+}
+
+type starterWriter struct {
+	b   *strings.Builder
+	set map[string]string
+}
+
+func (w starterWriter) key(k Key, width int) {
+	depth := strings.Count(k.Path, ".")
+	indent := strings.Repeat("  ", depth)
+	text, isSet := w.set[k.Path]
+	if k.Section() {
+		if depth == 0 {
+			fmt.Fprintf(w.b, "\n# %s\n%s:\n", k.Doc, k.Name())
+		} else {
+			fmt.Fprintf(w.b, "%s# %s\n%s%s:\n", indent, k.Doc, indent, k.Name())
+		}
+		switch k.Path {
+		case "models":
+			fmt.Fprintf(w.b, "  %s:\n", defaultModel)
+		case "evaluators":
+			w.options()
+		}
+		w.b.WriteString(text)
+		return
+	}
+	if depth == 0 {
+		fmt.Fprintf(w.b, "\n# %s\n%s: %s\n", k.Doc, k.Name(), k.Default)
+		return
+	}
+	line := k.Name() + ": " + k.Default
+	if !isSet {
+		line = "# " + line
+	}
+	fmt.Fprintf(w.b, "%s%-*s  # %s\n", indent, width, line, k.Doc)
+}
+
+func slashed(k Key) string { return strings.ReplaceAll(k.Path, ".", "/") }
+
+// options lists the types of evaluator.
+func (w starterWriter) options() {
+	w.b.WriteString("  # Every type takes name, type, rate, when and timeout. Types and their options:\n")
+	for _, kind := range allTypes() {
+		line := "none"
+		if keys := options(kind); len(keys) > 0 {
+			line = strings.Join(keys, ", ")
+		}
+		fmt.Fprintf(w.b, "  #   %-13s %s\n", kind, line)
+	}
+}

@@ -1,0 +1,217 @@
+package config
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Pauses of the watcher. An editor or a deployment changes several files in a
+// row, so that the first change alone would be half a configuration.
+const (
+	settle     = 300 * time.Millisecond // quiet that has to pass after a change
+	settleMost = 3 * time.Second        // changes that never end are looked at anyway
+)
+
+// maxWatched bounds what is read of one file to see whether it changed; no part
+// takes a larger one.
+const maxWatched = 4 << 20
+
+// Watcher loads the configuration again when its file, a rubric or a schema
+// changes, or when it is told to. It watches folders, not files, because editors
+// replace files and Kubernetes replaces the folder behind a link.
+type Watcher struct {
+	path    string
+	environ []string
+	reload  <-chan os.Signal
+	log     *slog.Logger
+
+	// Run's goroutine only.
+	current *Config
+	print   string // of the files as they were loaded
+}
+
+// NewWatcher makes a watcher of the file from which current was loaded. Every
+// receive from reload (SIGHUP, in a program) loads the file even when it did not
+// change, such as for a key that was renewed; a nil channel never does. The
+// environment is that of [Load].
+func NewWatcher(current *Config, path string, environ []string, reload <-chan os.Signal, log *slog.Logger) *Watcher {
+	w := &Watcher{path: path, environ: environ, reload: reload, log: log, current: current}
+	w.print = w.fingerprint()
+	return w
+}
+
+// Run calls changed with each new configuration, or with what is wrong with it,
+// from its own goroutine, one at a time, until ctx ends; then it gives nil. A
+// configuration that it hands over differs from the one before in evaluators,
+// sampling, rubrics, schemas or models only. What else the file changes stays as
+// it was; the log names the keys that need a restart.
+//
+// Where folders cannot be watched, the log says so, and reload still works.
+func (w *Watcher) Run(ctx context.Context, changed func(*Config, error)) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		w.log.Warn("files are not watched: send SIGHUP to load them again", slog.Any(keyError, err))
+		return w.loop(ctx, sources{follow: func() {}}, changed)
+	}
+	defer func() { _ = watcher.Close() }()
+	return w.loop(ctx, sources{watcher.Events, watcher.Errors, func() { w.follow(watcher) }}, changed)
+}
+
+// Keys of log attributes.
+const (
+	keyError  = "error"
+	keyFolder = "folder"
+	keyKeys   = "keys"
+)
+
+// sources are what tells of changes.
+type sources struct {
+	events <-chan fsnotify.Event
+	errs   <-chan error
+	follow func() // watches the folders that the current configuration names
+}
+
+func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, error)) error {
+	quiet := time.NewTimer(settle)
+	quiet.Stop()
+	defer quiet.Stop()
+	var began time.Time // of the changes that are settling; zero when there are none
+	src.follow()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.reload:
+			w.load(changed)
+			src.follow()
+		case err := <-src.errs:
+			w.log.Warn("files may have changed unseen: send SIGHUP to load them again", slog.Any(keyError, err))
+		case e := <-src.events:
+			if !w.relevant(e.Name) {
+				continue
+			}
+			if began.IsZero() {
+				began = time.Now()
+			}
+			quiet.Reset(max(0, min(settle, settleMost-time.Since(began))))
+		case <-quiet.C:
+			began = time.Time{}
+			src.follow() // before the look, so that what comes after it is seen
+			if w.fingerprint() != w.print {
+				w.load(changed)
+				src.follow()
+			}
+		}
+	}
+}
+
+// load hands over the files as they are now.
+func (w *Watcher) load(changed func(*Config, error)) {
+	w.print = w.fingerprint() // before the load: a change during it is one more
+	next, err := Load(w.path, w.environ)
+	if err != nil {
+		changed(nil, err)
+		return
+	}
+	if keys := next.keep(w.current); len(keys) > 0 {
+		w.log.Warn("changed keys are ignored until a restart", slog.Any(keyKeys, keys))
+	}
+	w.current = next
+	changed(next, nil)
+}
+
+// follow watches the folders of the file, the schemas and the rubrics.
+func (w *Watcher) follow(watcher *fsnotify.Watcher) {
+	folders := w.folders()
+	if folders[1] != "" {
+		_, below := schemaTree(folders[1])
+		folders = append(folders, below...)
+	}
+	for _, dir := range folders {
+		if dir == "" || slices.Contains(watcher.WatchList(), dir) {
+			continue
+		}
+		if err := watcher.Add(dir); err != nil {
+			w.log.Warn("folder is not watched: send SIGHUP after a change", slog.String(keyFolder, dir), slog.Any(keyError, err))
+		}
+	}
+}
+
+// folders gives the folders of the file, the schemas and the rubrics; empty for
+// one that is not there.
+func (w *Watcher) folders() []string {
+	home := ""
+	if w.path != "" {
+		home = filepath.Dir(w.path)
+	}
+	return []string{home, w.current.SchemaDir(), w.current.RubricDir()}
+}
+
+// swapped is the link that Kubernetes moves when the content of a mounted folder
+// changes; the files in it are links through this one.
+const swapped = "..data"
+
+// relevant reports whether a change of the file could be a change of the
+// configuration. A database beside it changes all the time.
+func (w *Watcher) relevant(name string) bool {
+	dir, base := filepath.Dir(name), filepath.Base(name)
+	if base == swapped {
+		return true
+	}
+	folders := w.folders()
+	switch ext := filepath.Ext(base); {
+	case dir == folders[0] && base == filepath.Base(w.path):
+		return true
+	case folders[1] != "" && (dir == folders[1] || strings.HasPrefix(dir, folders[1]+string(filepath.Separator))):
+		return ext == ".json" || ext == "" // a folder of schemas has no extension
+	case dir == folders[2] && (ext == ".yaml" || ext == ".yml"):
+		return true
+	}
+	// A folder that comes or goes.
+	for _, f := range []string{w.current.Schemas, w.current.Rubrics} {
+		if f != "" && w.current.resolve(f) == filepath.Clean(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// fingerprint hashes the file and those in the folders, so that a change which
+// changes nothing is none.
+func (w *Watcher) fingerprint() string {
+	h := sha256.New()
+	add := func(name string) {
+		data, err := read(name, maxWatched)
+		// Errors belong to it: a file that comes or goes is a change.
+		_, _ = fmt.Fprintf(h, "%q %t %d\n", name, err == nil, len(data))
+		_, _ = h.Write(data)
+	}
+	if w.path != "" {
+		add(w.path)
+	}
+	folders := w.folders()
+	if folders[1] != "" {
+		files, _ := schemaTree(folders[1])
+		for _, name := range files {
+			add(name)
+		}
+	}
+	if folders[2] != "" {
+		entries, _ := os.ReadDir(folders[2]) // a folder that cannot be read is one without files
+		for _, e := range entries {
+			if name := filepath.Join(folders[2], e.Name()); e.Name() != swapped && w.relevant(name) {
+				add(name)
+			}
+		}
+	}
+	return string(h.Sum(nil))
+}

@@ -1,0 +1,254 @@
+package config_test
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"go.uber.org/goleak"
+
+	"github.com/evalworker/evalworker/internal/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// change is what a watcher called back with.
+type change struct {
+	cfg *config.Config
+	err error
+}
+
+// watched is a watcher at work in a folder.
+type watched struct {
+	path    string
+	reload  chan os.Signal
+	changes chan change
+	log     *lockedBuffer
+}
+
+// lockedBuffer is a buffer that the watcher writes and the test reads.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer // guarded by mu
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newWatched(t *testing.T, files map[string]string) (*watched, *config.Watcher) {
+	t.Helper()
+	w := &watched{path: folder(t, files), reload: make(chan os.Signal), changes: make(chan change, 100), log: &lockedBuffer{}}
+	c, err := config.Load(w.path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, config.NewWatcher(c, w.path, nil, w.reload, slog.New(slog.NewTextHandler(w.log, nil)))
+}
+
+func (w *watched) changed(c *config.Config, err error) { w.changes <- change{c, err} }
+
+// write replaces a file as an editor does: a new one is put in its place.
+func (w *watched) write(t *testing.T, name, content string) {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(w.path), filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+"~", []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+"~", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const rates = "sampling: {default_rate: %}\nevaluators: [{name: a, type: llm_judge, rubric: correctness}]\n"
+
+func withRate(rate string) string { return strings.ReplaceAll(rates, "%", rate) }
+
+// TestWatcherSeesFiles watches real files, through the file system's own events.
+func TestWatcherSeesFiles(t *testing.T) {
+	t.Parallel()
+	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = watcher.Run(ctx, w.changed) })
+	defer func() { cancel(); wg.Wait() }()
+
+	// A receive from reload shows that Run is past the start of its watch.
+	w.reload <- nil
+	if c := <-w.changes; c.err != nil {
+		t.Fatal(c.err)
+	}
+	w.write(t, config.FileName, withRate("0.2"))
+	if c := <-w.changes; c.err != nil || c.cfg.Sampling.DefaultRate != 0.2 {
+		t.Fatalf("after a change of the file: %+v", c)
+	}
+	w.write(t, "rubrics/own.yaml", "needs: [output]\n") // the folder is new, too
+	if c := <-w.changes; c.err == nil || !strings.Contains(c.err.Error(), "own.yaml") {
+		t.Fatalf("after a bad rubric: %+v", c)
+	}
+	w.write(t, "rubrics/own.yaml", ownRubric)
+	if c := <-w.changes; c.err != nil {
+		t.Fatalf("after the rubric was mended: %v", c.err)
+	}
+}
+
+// TestWatcherSettles: many changes in a row are one, and what is no part of the
+// configuration is none.
+func TestWatcherSettles(t *testing.T) {
+	t.Parallel()
+	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
+	dir := filepath.Dir(w.path)
+	synctest.Test(t, func(t *testing.T) {
+		events := make(chan fsnotify.Event)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		changes := make(chan change, 100)
+		wg.Go(func() {
+			_ = watcher.Loop(ctx, events, nil, func(c *config.Config, err error) { changes <- change{c, err} })
+		})
+		defer func() { cancel(); wg.Wait() }()
+		quiet := func(d time.Duration) int {
+			timer := time.NewTimer(d)
+			<-timer.C
+			synctest.Wait()
+			return len(changes)
+		}
+
+		events <- fsnotify.Event{Name: filepath.Join(dir, "evalworker.db-wal")}
+		events <- fsnotify.Event{Name: w.path} // touched, not changed
+		if n := quiet(time.Minute); n != 0 {
+			t.Errorf("%d changes, and nothing changed", n)
+		}
+		for _, rate := range []string{"0.2", "broken: [", "0.3"} {
+			w.write(t, config.FileName, withRate(rate))
+			events <- fsnotify.Event{Name: w.path}
+			if n := quiet(config.Settle / 2); n != 0 {
+				t.Errorf("%d changes before they settled", n)
+			}
+		}
+		if n := quiet(config.Settle); n != 1 {
+			t.Fatalf("%d changes, want one", n)
+		}
+		if c := <-changes; c.err != nil || c.cfg.Sampling.DefaultRate != 0.3 {
+			t.Errorf("not the last state: %+v", c)
+		}
+		// Kubernetes moves a link; the file's own name is not among the events.
+		w.write(t, config.FileName, withRate("0.4"))
+		events <- fsnotify.Event{Name: filepath.Join(dir, "..data")}
+		if n := quiet(config.Settle); n != 1 {
+			t.Fatalf("%d changes after a swapped folder", n)
+		}
+		<-changes
+		// Changes that never end must not hide the one that counts.
+		w.write(t, config.FileName, withRate("0.5"))
+		for range 200 {
+			events <- fsnotify.Event{Name: w.path}
+			if quiet(config.Settle/3) > 0 {
+				return
+			}
+		}
+		t.Error("changes that never end are never looked at")
+	})
+}
+
+// TestWatcherKeepsWhatNeedsARestart: the rest of the file takes effect.
+func TestWatcherKeepsWhatNeedsARestart(t *testing.T) {
+	t.Parallel()
+	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = watcher.Loop(ctx, nil, w.reload, w.changed) })
+	defer func() { cancel(); wg.Wait() }()
+
+	w.write(t, config.FileName, withRate("0.7")+"kafka: {topic: other, brokers: [b:1]}\nhealth: {pprof: true}\nstore: {url: 'sqlite:other.db'}\nredaction: {patterns: [{name: CASE, pattern: x}]}\n")
+	w.reload <- nil
+	c := <-w.changes
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	if c.cfg.Sampling.DefaultRate != 0.7 {
+		t.Errorf("the new rate is not there: %g", c.cfg.Sampling.DefaultRate)
+	}
+	if c.cfg.Kafka.Topic != "llm.requests.completed" || c.cfg.Health.Pprof || c.cfg.Store.URL != "sqlite:evalworker.db" || len(c.cfg.Redaction.Patterns) > 0 {
+		t.Errorf("keys that need a restart changed: %+v", c.cfg)
+	}
+	want := "keys=\"[kafka.brokers kafka.topic redaction.patterns store.url health.pprof]\""
+	if got := w.log.String(); !strings.Contains(got, want) {
+		t.Errorf("the log does not hold %s:\n%s", want, got)
+	}
+}
+
+// TestWatcherLoadsWhenTold: also when no file changed, for a key that did.
+func TestWatcherLoadsWhenTold(t *testing.T) {
+	t.Parallel()
+	w, watcher := newWatched(t, map[string]string{config.FileName: "models: {default: {key_file: key}}\n", "key": "old"})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = watcher.Loop(ctx, nil, w.reload, w.changed) })
+	defer func() { cancel(); wg.Wait() }()
+	w.write(t, "key", "new")
+	w.reload <- nil
+	if c := <-w.changes; c.err != nil || c.cfg.Models["default"].APIKey.Reveal() != "new" {
+		t.Errorf("after a new key: %v", c.err)
+	}
+	if err := os.Remove(w.path); err != nil {
+		t.Fatal(err)
+	}
+	w.reload <- nil
+	if c := <-w.changes; c.err == nil {
+		t.Error("a file that is gone is no fault")
+	}
+}
+
+// TestWatcherFollowsSchemaFolders: schemas may stand in folders of their own.
+func TestWatcherFollowsSchemaFolders(t *testing.T) {
+	t.Parallel()
+	w, watcher := newWatched(t, map[string]string{config.FileName: "log: {}\n", "schemas/team/a.json": `{"type": "object"}`})
+	before := watcher.Fingerprint()
+	w.write(t, "schemas/team/a.json", `{"type": "array"}`)
+	if watcher.Fingerprint() == before {
+		t.Error("a change of a schema in a folder is not seen")
+	}
+	var folders []string
+	err := filepath.WalkDir(filepath.Dir(w.path), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			folders = append(folders, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsw, err := fsnotify.NewWatcher()
+	if err != nil {
+		t.Skip("no file events here:", err)
+	}
+	defer func() { _ = fsw.Close() }()
+	watcher.Follow(fsw)
+	got := fsw.WatchList()
+	slices.Sort(got)
+	if !slices.Equal(got, folders) {
+		t.Errorf("watches %q, want %q", got, folders)
+	}
+}
