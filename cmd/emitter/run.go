@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitFail  = 1 // the work failed, or part of it
+	exitUsage = 2 // wrong use: nothing was done
+)
+
+// failure is an error of the work itself. Every other error that a command
+// comes to is one of its use.
+type failure struct{ err error }
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// run runs one command line and gives its exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	switch failed, _ := errors.AsType[*failure](err); {
+	case err == nil:
+		return exitOK
+	case failed != nil:
+		fmt.Fprintln(stderr, "emitter:", failed)
+		return exitFail
+	default:
+		fmt.Fprintf(stderr, "emitter: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		return exitUsage
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "emitter",
+		Short: "Publish events of model requests to Kafka",
+		Long: `emitter publishes finished model requests as events, which evalworker evaluates.
+
+An application in Go does this by itself with the package emitter; this command is
+for files of events and for trying things out.`,
+		Example: `  emitter simulate --stdout --events 3
+  emitter send events.ndjson`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(newSend(), newSimulate(), newVersion())
+	return root
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/internal/devbroker"
+)
+
+// started tells, by closing its channel, that something was written.
+type started struct {
+	bytes.Buffer
+	first chan struct{}
+}
+
+func (s *started) Write(b []byte) (int, error) {
+	if s.Len() == 0 {
+		close(s.first)
+	}
+	return s.Buffer.Write(b)
+}
+
+func broker(t *testing.T) string {
+	t.Helper()
+	b, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b.Addr()
+}
+
+// A person who types events, or a pipe that stays open, is left at once.
+func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
+	t.Parallel()
+	addr := broker(t)
+	in, typing := io.Pipe()
+	t.Cleanup(func() { _ = typing.Close() })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, []string{"send", "--brokers", addr, "-"}, in, &stdout, &stderr) }()
+	for _, id := range []string{"a", "b", "c"} {
+		if _, err := io.WriteString(typing, `{"event":"llm_request_completed","request_id":"`+id+"\"}\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What follows is read only when the third line has been taken.
+	if _, err := io.WriteString(typing, "{"); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if got := <-code; got != exitFail {
+		t.Errorf("exit code %d, want %d", got, exitFail)
+	}
+	if !strings.Contains(stdout.String(), "sent ") || !strings.Contains(stderr.String(), "interrupted after line ") {
+		t.Errorf("stdout %q, stderr %q, want how many were sent", &stdout, &stderr)
+	}
+}
+
+func TestInterruptedSimulation(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		want int
+	}{
+		"without a limit it has ended":  {[]string{"--events", "0"}, exitOK},
+		"with a limit something is due": {[]string{"--events", "1000000000"}, exitFail},
+		"while it waits for its pace":   {[]string{"--events", "0", "--rate", "0.0001"}, exitOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			stdout := &started{first: make(chan struct{})}
+			code := make(chan int, 1)
+			go func() {
+				code <- run(ctx, append([]string{"simulate", "--stdout"}, c.args...), strings.NewReader(""), stdout, io.Discard)
+			}()
+			<-stdout.first
+			cancel()
+			if got := <-code; got != c.want {
+				t.Errorf("exit code %d, want %d", got, c.want)
+			}
+			if !bytes.HasSuffix(stdout.Bytes(), []byte("}\n")) {
+				t.Error("the last line is cut off")
+			}
+		})
+	}
+}
+
+func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout bytes.Buffer
+	code := run(ctx, []string{"simulate", "--brokers", broker(t), "--events", "0"}, strings.NewReader(""), &stdout, io.Discard)
+	if code != exitOK || !strings.HasPrefix(stdout.String(), "sent 0 events") {
+		t.Errorf("exit code %d, stdout %q", code, &stdout)
+	}
+}
+
+func TestAnInputThatBreaksOffIsAFailure(t *testing.T) {
+	t.Parallel()
+	in := io.MultiReader(strings.NewReader(`{"event":"llm_request_completed","request_id":"a"}`+"\n"), iotest.ErrReader(errors.New("disk on fire")))
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"send", "--brokers", broker(t), "-"}, in, &stdout, &stderr)
+	if code != exitFail || !strings.Contains(stderr.String(), "after line 1: disk on fire") || !strings.Contains(stdout.String(), "sent 1 of 1 lines") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
+	}
+}
+
+func TestAnOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"simulate", "--stdout", "--events", "3"},
+		{"simulate", "--events", "3", "--rate", "0", "--brokers", broker(t)},
+		{"send", "-", "--brokers", broker(t)},
+		{"version"},
+	} {
+		if code := run(t.Context(), args, strings.NewReader(""), brokenPipe{}, io.Discard); code != exitFail {
+			t.Errorf("%v: exit code %d, want %d", args, code, exitFail)
+		}
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestReadLines(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in   string
+		want []string // "-" for a line that is too long
+	}{
+		"nothing":          {"", nil},
+		"one":              {"ab\n", []string{"ab"}},
+		"no end":           {"ab", []string{"ab"}},
+		"carriage returns": {"ab\r\ncd\r\n", []string{"ab", "cd"}},
+		"blank":            {"\n\na\n", []string{"", "", "a"}},
+		"at the limit":     {strings.Repeat("x", 20) + "\r\nb", []string{strings.Repeat("x", 20), "b"}},
+		"above the limit":  {strings.Repeat("x", 21) + "\nb\n", []string{"-", "b"}},
+		"far above":        {strings.Repeat("x", 5000) + "\nb\n" + strings.Repeat("y", 100), []string{"-", "b", "-"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for wrap, in := range map[string]io.Reader{
+				"whole":       strings.NewReader(c.in),
+				"byte a time": iotest.OneByteReader(strings.NewReader(c.in)),
+			} {
+				var got []string
+				size := 0
+				err := readLines(in, 20, func(l line) bool {
+					if l.number != len(got)+1 || l.tooLong != (l.data == nil) {
+						t.Errorf("%s: line %d: number %d, too long %t", wrap, len(got)+1, l.number, l.tooLong)
+					}
+					size += l.size
+					if l.tooLong {
+						got = append(got, "-")
+					} else {
+						got = append(got, string(l.data))
+					}
+					return true
+				})
+				if diff := cmp.Diff(c.want, got); err != nil || diff != "" || size != len(c.in) {
+					t.Errorf("%s: error %v, %d of %d bytes, lines (-want +got):\n%s", wrap, err, size, len(c.in), diff)
+				}
+			}
+		})
+	}
+}
+
+func FuzzReadLines(f *testing.F) {
+	f.Add([]byte("a\nb\r\n\n"), 10)
+	f.Add([]byte("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nb"), 3)
+	f.Fuzz(func(t *testing.T, in []byte, limit int) {
+		limit = 16 + limit&0xff // bufio holds no fewer than 16 bytes
+		size, n := 0, 0
+		err := readLines(bytes.NewReader(in), limit, func(l line) bool {
+			size, n = size+l.size, n+1
+			if l.number != n || len(l.data) > limit || bytes.ContainsRune(l.data, '\n') {
+				t.Errorf("line %d of %d bytes, the limit is %d", l.number, len(l.data), limit)
+			}
+			return true
+		})
+		if err != nil || size != len(in) {
+			t.Errorf("%d of %d bytes, error %v", size, len(in), err)
+		}
+	})
+}

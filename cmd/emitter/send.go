@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+)
+
+// sending is one run of the command send.
+type sending struct {
+	target target
+	strict bool
+	asJSON bool
+
+	name string // of the file, as messages show it
+	sum  summary
+}
+
+// summary is what became of a file's lines.
+type summary struct {
+	File        string `json:"file"`
+	Lines       int    `json:"lines"`
+	Blank       int    `json:"blank"`
+	Sent        int    `json:"sent"`
+	Bad         int    `json:"bad"`
+	Unsent      int    `json:"unsent"`
+	Interrupted bool   `json:"interrupted"`
+	// Faults are the first bad lines.
+	Faults []lineFault `json:"faults"`
+}
+
+type lineFault struct {
+	Line    int    `json:"line"`
+	Problem string `json:"problem"`
+}
+
+// maxFaults bounds the faults that a summary lists; stderr has all of them.
+const maxFaults = 100
+
+func newSend() *cobra.Command {
+	s := &sending{}
+	cmd := &cobra.Command{
+		Use:   "send FILE|-",
+		Short: "Publish the events of a file, one JSON object a line",
+		Long: `send publishes each line of FILE (or of the standard input) as one event. The line
+is published as it is, fields that evalworker does not know included; its envelope
+goes into the headers.
+
+A line that is no event is reported with its number and what is wrong with it, and
+the others go on. The exit code is 1 when there was such a line or when something
+could not be sent.`,
+		Example: `  emitter send events.ndjson
+  emitter simulate --stdout --events 100 | emitter send -
+  emitter send --strict --json --brokers kafka-1:9092,kafka-2:9092 events.ndjson`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return s.run(cmd, args[0]) },
+	}
+	s.target.flags(cmd)
+	cmd.Flags().BoolVar(&s.strict, "strict", false, "refuse events with fields that evalworker does not know")
+	cmd.Flags().BoolVar(&s.asJSON, "json", false, "print the summary as JSON")
+	return cmd
+}
+
+func (s *sending) run(cmd *cobra.Command, file string) error {
+	in, size := cmd.InOrStdin(), int64(-1)
+	s.name = "stdin"
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return err // the wrong file is wrong use
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if info.IsDir() {
+			return fmt.Errorf("%s is a folder, want a file of events", file)
+		}
+		if info.Mode().IsRegular() {
+			size = info.Size()
+		}
+		in, s.name = f, file
+	}
+	em, err := s.target.open()
+	if err != nil {
+		return err
+	}
+	bar := newProgress(cmd.ErrOrStderr(), size, "sending", true)
+	readErr := s.read(cmd.Context(), em, in, bar, cmd.ErrOrStderr())
+	bar.clear()
+	s.sum.File = s.name
+	s.sum.Unsent = s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
+	s.sum.Sent = int(em.Stats().Sent)
+	if err := s.print(cmd.OutOrStdout()); err != nil {
+		return &failure{err}
+	}
+	return s.verdict(readErr)
+}
+
+// read hands every line over to the emitter.
+func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar progress, stderr io.Writer) error {
+	in2, failed := lines(ctx, in, s.target.maxEventBytes)
+	for {
+		select {
+		case l, ok := <-in2:
+			if !ok {
+				return *failed
+			}
+			err := s.line(ctx, em, l)
+			if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+				s.sum.Interrupted = true
+				return nil
+			}
+			if err != nil {
+				bar.clear()
+				s.bad(l.number, err, stderr)
+			}
+			bar.add(l.size)
+		case <-ctx.Done():
+			s.sum.Interrupted = true
+			return nil
+		}
+	}
+}
+
+// line hands one line over.
+func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
+	s.sum.Lines++
+	switch {
+	case l.tooLong:
+		return fmt.Errorf("longer than %d bytes", s.target.maxEventBytes)
+	case len(bytes.TrimSpace(l.data)) == 0:
+		s.sum.Blank++
+		return nil
+	}
+	decode := eval.DecodeEvent
+	if s.strict {
+		decode = eval.DecodeEventStrict
+	}
+	e, err := decode(l.data)
+	if err != nil {
+		return err
+	}
+	return em.Forward(ctx, e, l.data)
+}
+
+func (s *sending) bad(number int, err error, stderr io.Writer) {
+	s.sum.Bad++
+	if len(s.sum.Faults) < maxFaults {
+		s.sum.Faults = append(s.sum.Faults, lineFault{number, err.Error()})
+	}
+	fmt.Fprintf(stderr, "%s:%d: %v\n", s.name, number, err)
+}
+
+func (s *sending) print(stdout io.Writer) error {
+	if s.asJSON {
+		if s.sum.Faults == nil {
+			s.sum.Faults = []lineFault{}
+		}
+		return json.NewEncoder(stdout).Encode(s.sum)
+	}
+	text := fmt.Sprintf("sent %d of %d lines to %s", s.sum.Sent, s.sum.Lines, s.target.topic)
+	for _, n := range []struct {
+		count int
+		what  string
+	}{{s.sum.Bad, "bad"}, {s.sum.Unsent, "not sent"}, {s.sum.Blank, "blank"}} {
+		if n.count > 0 {
+			text += fmt.Sprintf(", %d %s", n.count, n.what)
+		}
+	}
+	_, err := fmt.Fprintln(stdout, text)
+	return err
+}
+
+// verdict is the error that the exit code is made of.
+func (s *sending) verdict(readErr error) error {
+	switch {
+	case readErr != nil:
+		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
+	case s.sum.Interrupted:
+		return &failure{fmt.Errorf("interrupted after line %d, %d events were sent", s.sum.Lines, s.sum.Sent)}
+	case s.sum.Bad > 0 || s.sum.Unsent > 0:
+		return &failure{fmt.Errorf("%d of %d lines were not sent", s.sum.Bad+s.sum.Unsent, s.sum.Lines-s.sum.Blank)}
+	}
+	return nil
+}

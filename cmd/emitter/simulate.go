@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/scenario"
+)
+
+// simulation is one run of the command simulate.
+type simulation struct {
+	target target
+
+	scenario string
+	seed     uint64
+	rate     float64
+	events   int
+	duration time.Duration
+	start    string
+	feedback bool
+	stdout   bool
+	schemas  string
+}
+
+func newSimulate() *cobra.Command {
+	s := &simulation{}
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Publish the events of a simulated support agent",
+		Long: `simulate plays a scenario: customers ask a support agent, whose prompt exists in
+several versions. In "regressed", one of them breaks the reply format and answers
+worse; in "healthy", all are alike.
+
+The same scenario, seed, rate and start give the same events. Events carry the time
+at which they would have happened, from --start on: now, or with --stdout the
+morning of 1 June 2026. Times between events are drawn; --rate is their mean.`,
+		Example: `  emitter simulate --stdout --events 3
+  emitter simulate --scenario regressed --rate 100 --duration 1m
+  emitter simulate --stdout --events 1000 --schemas schemas > events.ndjson`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
+	}
+	s.target.flags(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&s.scenario, "scenario", "s", "regressed", "scenario to play: "+strings.Join(scenario.Names(), ", "))
+	f.Uint64Var(&s.seed, "seed", 1, "seed of everything that is drawn")
+	f.Float64VarP(&s.rate, "rate", "r", 50, "events a second; 0 publishes as fast as it goes, and so does --stdout unless --rate is given")
+	f.IntVarP(&s.events, "events", "n", 2000, "events to publish; 0 goes on until interrupted, and so does --duration until its end")
+	f.DurationVarP(&s.duration, "duration", "d", 0, "simulated time to play")
+	f.StringVar(&s.start, "start", "", "time of the first event, RFC 3339")
+	f.BoolVar(&s.feedback, "feedback", false, "add events with the users' feedback on some of the requests")
+	f.BoolVar(&s.stdout, "stdout", false, "print the events, one a line, instead of publishing them")
+	f.StringVar(&s.schemas, "schemas", "", "folder to write the JSON Schemas of the outputs into")
+	_ = cmd.RegisterFlagCompletionFunc("scenario", cobra.FixedCompletions(scenario.Names(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+	return cmd
+}
+
+func (s *simulation) run(cmd *cobra.Command) error {
+	world, err := scenario.Load(s.scenario)
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.rate < 0 || s.rate > 1e6:
+		return fmt.Errorf("--rate %g: want events a second between 0 and 1000000", s.rate)
+	case s.events < 0:
+		return fmt.Errorf("--events %d: want a number above zero, or 0 for no limit", s.events)
+	case s.duration < 0:
+		return fmt.Errorf("--duration %v: want a duration above zero", s.duration)
+	}
+	if s.duration > 0 && !cmd.Flags().Changed("events") {
+		s.events = 0
+	}
+	paced := s.rate > 0 && (!s.stdout || cmd.Flags().Changed("rate"))
+	opts := scenario.Options{Feedback: s.feedback}
+	if s.rate > 0 {
+		opts.Interval = time.Duration(float64(time.Second) / s.rate)
+	}
+	if opts.Start, err = s.begin(); err != nil {
+		return err
+	}
+	if err := s.writeSchemas(world); err != nil {
+		return &failure{err}
+	}
+	if s.stdout {
+		return s.print(cmd, world, opts, paced)
+	}
+	return s.publish(cmd, world, opts, paced)
+}
+
+// begin is the time of the first event.
+func (s *simulation) begin() (time.Time, error) {
+	switch {
+	case s.start != "":
+		t, err := time.Parse(time.RFC3339, s.start)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("--start %q: want a time in RFC 3339, for example 2026-06-01T09:00:00Z", s.start)
+		}
+		return t, nil
+	case s.stdout:
+		return time.Date(2026, time.June, 1, 9, 0, 0, 0, time.UTC), nil
+	}
+	return time.Now().UTC().Truncate(time.Millisecond), nil
+}
+
+func (s *simulation) writeSchemas(world *scenario.Scenario) error {
+	if s.schemas == "" {
+		return nil
+	}
+	if err := os.MkdirAll(s.schemas, 0o755); err != nil {
+		return fmt.Errorf("write schemas: %w", err)
+	}
+	for name, schema := range world.Schemas() {
+		if err := os.WriteFile(filepath.Join(s.schemas, name+".json"), schema, 0o644); err != nil {
+			return fmt.Errorf("write schemas: %w", err)
+		}
+	}
+	return nil
+}
+
+// play hands the scenario's events to each, at their times when paced. It gives
+// the number that each accepted, and each's error or that of ctx.
+func (s *simulation) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(eval.Event) error) (int, error) {
+	n, began := 0, time.Now()
+	for e := range world.Events(s.seed, opts) {
+		if s.events > 0 && n == s.events {
+			break
+		}
+		at := e.OccurredAt.Sub(opts.Start)
+		if s.duration > 0 && at > s.duration && e.Kind != eval.KindUserFeedback {
+			break
+		}
+		// Feedback comes minutes after its request, in a run that is over by then.
+		if paced && e.Kind != eval.KindUserFeedback && !sleepUntil(ctx, began.Add(at)) || ctx.Err() != nil {
+			return n, context.Cause(ctx)
+		}
+		if err := each(e); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// sleepUntil waits for a time; false when ctx ended first.
+func sleepUntil(ctx context.Context, t time.Time) bool {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// print writes the events to the standard output.
+func (s *simulation) print(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	enc := json.NewEncoder(out)
+	_, err := s.play(cmd.Context(), world, opts, paced, func(e eval.Event) error {
+		if err := enc.Encode(&e); err != nil {
+			return fmt.Errorf("print events: %w", err)
+		}
+		if paced {
+			return out.Flush()
+		}
+		return nil
+	})
+	if flushErr := out.Flush(); err == nil && flushErr != nil {
+		err = fmt.Errorf("print events: %w", flushErr)
+	}
+	return s.verdict(cmd.Context(), err)
+}
+
+// publish writes the events to Kafka.
+func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
+	em, err := s.target.open()
+	if err != nil {
+		return err
+	}
+	total := int64(-1)
+	if s.events > 0 {
+		total = int64(s.events)
+	}
+	bar := newProgress(cmd.ErrOrStderr(), total, s.scenario, false)
+	_, err = s.play(cmd.Context(), world, opts, paced, func(e eval.Event) error {
+		defer bar.add(1)
+		return s.emit(cmd.Context(), em, e)
+	})
+	bar.clear()
+	unsent := s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
+	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %d events of scenario %s to %s\n", em.Stats().Sent, s.scenario, s.target.topic); printErr != nil {
+		return &failure{printErr}
+	}
+	if err == nil && unsent > 0 {
+		return &failure{fmt.Errorf("%d events were not sent", unsent)}
+	}
+	return s.verdict(cmd.Context(), err)
+}
+
+func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e eval.Event) error {
+	if err := em.Emit(ctx, e); err != nil {
+		return fmt.Errorf("publish event %s: %w", e.RequestID, err)
+	}
+	return nil
+}
+
+// verdict makes the exit code's error. To be interrupted is how a run without a
+// limit ends; with a limit, something is missing.
+func (s *simulation) verdict(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+		if s.events == 0 && s.duration == 0 {
+			return nil
+		}
+		return &failure{errors.New("interrupted")}
+	}
+	return &failure{err}
+}

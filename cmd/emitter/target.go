@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/emitter"
+)
+
+// target is where a command publishes to, as its flags say.
+type target struct {
+	brokers       []string
+	topic         string
+	compression   string
+	maxEventBytes int
+	timeout       time.Duration
+}
+
+// flags adds the flags to a command.
+func (t *target) flags(cmd *cobra.Command) {
+	d := emitter.DefaultConfig()
+	f := cmd.Flags()
+	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "addresses of brokers, host:port (default $KAFKA_BROKERS, else "+d.Brokers[0]+")")
+	f.StringVarP(&t.topic, "topic", "t", d.Topic, "topic to publish to")
+	f.StringVar(&t.compression, "compression", d.Compression, "compression of batches: none, gzip, snappy, lz4 or zstd")
+	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
+	f.DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to go on trying to write what is buffered at the end")
+}
+
+// open makes the emitter. It waits for room instead of dropping events.
+func (t *target) open() (*emitter.Emitter, error) {
+	brokers := t.brokers
+	if len(brokers) == 0 {
+		brokers = strings.FieldsFunc(os.Getenv("KAFKA_BROKERS"), func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	if len(brokers) == 0 {
+		brokers = emitter.DefaultConfig().Brokers
+	}
+	switch {
+	case t.timeout <= 0:
+		return nil, fmt.Errorf("--timeout %v: want a duration above zero", t.timeout)
+	case t.maxEventBytes < 1:
+		return nil, fmt.Errorf("--max-event-bytes %d: want a number above zero", t.maxEventBytes)
+	}
+	return emitter.New(emitter.Config{
+		Brokers: brokers, Topic: t.topic, ClientID: "emitter-cli",
+		Compression: t.compression, MaxEventBytes: t.maxEventBytes, Block: true,
+		BufferBytes: max(emitter.DefaultConfig().BufferBytes, t.maxEventBytes),
+	})
+}
+
+// finish writes what is buffered, even when ctx has ended, and says on stderr
+// which events were not sent. It gives the number of those.
+func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writer) int {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
+	defer cancel()
+	err := em.Close(ctx)
+	if err == nil {
+		return 0
+	}
+	unsent, ok := errors.AsType[*emitter.UnsentError](err)
+	if !ok {
+		fmt.Fprintln(stderr, "emitter:", err)
+		return 0
+	}
+	fmt.Fprintf(stderr, "emitter: %d events not sent: %v\n", unsent.Count, unsent.Err)
+	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
+		fmt.Fprintln(stderr, "  ", chunk)
+	}
+	if more := unsent.Count - len(unsent.RequestIDs); more > 0 {
+		fmt.Fprintf(stderr, "   and %d more\n", more)
+	}
+	return unsent.Count
+}
