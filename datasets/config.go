@@ -1,6 +1,12 @@
 package datasets
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+)
 
 // Config says where cases are kept.
 type Config struct {
@@ -9,17 +15,38 @@ type Config struct {
 	Timeout      time.Duration `yaml:"timeout"`       // of one write
 }
 
-// RedactionConfig says what is taken out of content before a judge sees it and
-// before a case is written. On by default.
-type RedactionConfig struct {
-	Disabled bool      `yaml:"disabled"` // nothing is redacted; for synthetic data only
-	Kinds    []string  `yaml:"kinds"`    // what to look for; empty: all kinds of secrets and PII
-	Keep     []string  `yaml:"keep"`     // kinds to leave alone
-	Patterns []Pattern `yaml:"patterns"` // more, of your own
+// DefaultConfig gives a file in the working directory.
+func DefaultConfig() Config {
+	return Config{URL: schemeSQLite + "evalworker.db", MaxExemplars: 5, Timeout: 10 * time.Second}
 }
 
-// Pattern is a custom kind of sensitive text.
-type Pattern struct {
-	Name    string `yaml:"name"`    // shown in place of the text: [NAME]
-	Pattern string `yaml:"pattern"` // RE2
+// Bounds of the configuration.
+const (
+	maxExemplars = 1000
+	maxTimeout   = 10 * time.Minute
+)
+
+const schemeSQLite = "sqlite:"
+
+// memory is the file name of a store that lives and dies with its Store.
+const memory = ":memory:"
+
+// Validate gives every fault.
+func (c Config) Validate() eval.Faults {
+	var fs eval.Faults
+	if file, ok := strings.CutPrefix(c.URL, schemeSQLite); !ok || file == "" {
+		fs.Add("url", fmt.Sprintf("%q is no store", c.URL), "want sqlite:FILE, for example "+DefaultConfig().URL)
+	} else if strings.HasPrefix(file, "//") || strings.ContainsRune(file, 0) {
+		fs.Add("url", fmt.Sprintf("%q has a host", c.URL), "want sqlite:FILE, for example sqlite:/var/lib/evalworker/cases.db")
+	}
+	if c.MaxExemplars < 1 || c.MaxExemplars > maxExemplars {
+		fs.Add("max_exemplars", fmt.Sprintf("%d is out of range", c.MaxExemplars), fmt.Sprintf("want 1 to %d", maxExemplars))
+	}
+	if c.Timeout <= 0 || c.Timeout > maxTimeout {
+		fs.Add("timeout", fmt.Sprintf("%v is out of range", c.Timeout), "want a duration above zero, up to 10m")
+	}
+	return fs
 }
+
+// file gives the path of the database file, or [memory].
+func (c Config) file() string { return strings.TrimPrefix(c.URL, schemeSQLite) }

@@ -73,8 +73,11 @@ func ParseTraceID[T ~string | ~[]byte](s T) (TraceID, bool) {
 	if len(s) == 32 {
 		hi, ok1 := parseHex(s[:16])
 		lo, ok2 := parseHex(s[16:])
+		if !ok1 || !ok2 {
+			return TraceID{}, false
+		}
 		id := TraceID{hi, lo}
-		return id, ok1 && ok2 && !id.IsZero()
+		return id, !id.IsZero()
 	}
 	lo, ok := parse64(s)
 	return TraceID{Lo: lo}, ok && lo != 0
@@ -99,7 +102,10 @@ func ParseTraceparent[T ~string | ~[]byte](s T) (TraceID, SpanID, bool) {
 	lo, ok2 := parseHex(s[19:35])
 	span, ok3 := parseHex(s[36:52])
 	id := TraceID{hi, lo}
-	return id, SpanID(span), ok1 && ok2 && ok3 && !id.IsZero() && span != 0
+	if !ok1 || !ok2 || !ok3 || id.IsZero() || span == 0 {
+		return TraceID{}, 0, false
+	}
+	return id, SpanID(span), true
 }
 
 // parse64 reads decimal, or 16 hexadecimal digits with a letter among them.

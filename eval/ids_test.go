@@ -26,12 +26,13 @@ func TestParseTraceID(t *testing.T) {
 		{"-5", eval.TraceID{}, false},
 		{"trace-abc", eval.TraceID{}, false},
 		{"zaf7651916cd43dd8448eb211c80319c", eval.TraceID{}, false},
+		{"000000X0000000000000000000000001", eval.TraceID{}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
 			t.Parallel()
 			got, ok := eval.ParseTraceID(tt.in)
-			if ok != tt.ok || ok && got != tt.want {
+			if ok != tt.ok || got != tt.want { // an id that cannot be read is zero, not half an id
 				t.Errorf("ParseTraceID(%q) = %v, %t; want %v, %t", tt.in, got, ok, tt.want, tt.ok)
 			}
 			if ok && len(tt.in) == 32 {

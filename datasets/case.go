@@ -1,0 +1,137 @@
+package datasets
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Status is where a case is in its life.
+type Status string
+
+// The life of a case: seen by an evaluator, confirmed by a person, flaky or
+// fixed, retired.
+const (
+	StatusCandidate Status = "candidate"
+	StatusConfirmed Status = "confirmed"
+	StatusFlaky     Status = "flaky"
+	StatusFixed     Status = "fixed"
+	StatusRetired   Status = "retired"
+)
+
+// Statuses gives all statuses in the order of a case's life.
+func Statuses() []Status {
+	return []Status{StatusCandidate, StatusConfirmed, StatusFlaky, StatusFixed, StatusRetired}
+}
+
+// Case is a failure that has been seen, however often.
+type Case struct {
+	ID         string    `json:"id"`
+	Evaluator  string    `json:"evaluator"`
+	Type       eval.Type `json:"type"`
+	Reason     string    `json:"reason"`
+	Label      string    `json:"label,omitempty"`
+	Feature    string    `json:"feature,omitempty"`
+	PromptName string    `json:"prompt_name,omitempty"`
+	// FirstVersion and LastVersion are the prompt versions of the first and of the
+	// latest occurrence.
+	FirstVersion string    `json:"first_version,omitempty"`
+	LastVersion  string    `json:"last_version,omitempty"`
+	Status       Status    `json:"status"`
+	FirstSeen    time.Time `json:"first_seen"`
+	LastSeen     time.Time `json:"last_seen"`
+	// Count is the number of occurrences; Exemplars are some of them, the first
+	// one and the latest ones. [Store.List] leaves them out.
+	Count     int        `json:"count"`
+	Exemplars []Exemplar `json:"exemplars,omitempty"`
+}
+
+// Exemplar is one request of a case, redacted.
+type Exemplar struct {
+	RequestID     eval.RequestID `json:"request_id"`
+	OccurredAt    time.Time      `json:"occurred_at"`
+	PromptVersion string         `json:"prompt_version,omitempty"`
+	Provider      string         `json:"provider,omitempty"`
+	Model         string         `json:"model,omitempty"`
+	TraceID       string         `json:"trace_id,omitempty"` // 32 hexadecimal digits
+	SpanID        string         `json:"span_id,omitempty"`  // decimal
+
+	// ContentWithheld says that the content could not be redacted and is missing.
+	ContentWithheld bool            `json:"content_withheld,omitempty"`
+	Input           json.RawMessage `json:"input,omitempty"`
+	Output          json.RawMessage `json:"output,omitempty"`
+	Expected        json.RawMessage `json:"expected,omitempty"`
+	Chunks          []eval.Chunk    `json:"chunks,omitempty"`
+	ToolCalls       []eval.ToolCall `json:"tool_calls,omitempty"`
+
+	Verdict Verdict `json:"verdict"`
+}
+
+// Verdict is why an exemplar failed.
+type Verdict struct {
+	Outcome     eval.Outcome `json:"outcome"`
+	Score       float64      `json:"score"`
+	Reason      string       `json:"reason"`
+	Label       string       `json:"label,omitempty"`
+	Version     string       `json:"version"`
+	Explanation string       `json:"explanation,omitempty"` // redacted
+	Criteria    []Criterion  `json:"criteria,omitempty"`
+	// Policy, Rule and Probability say how the event came to be evaluated.
+	Policy      string  `json:"policy"`
+	Rule        string  `json:"rule,omitempty"`
+	Probability float64 `json:"probability"`
+}
+
+// Criterion is a judge's answer on one criterion; its words are redacted.
+type Criterion struct {
+	ID       string       `json:"id"`
+	Outcome  eval.Outcome `json:"outcome"`
+	Evidence string       `json:"evidence,omitempty"`
+	Reason   string       `json:"reason,omitempty"`
+}
+
+// exemplar makes an exemplar of a report's verdict. redacted is nil when the
+// content has to be withheld; the judge's words then are too.
+func exemplar(r *eval.Report, v *eval.Verdict, redacted *eval.Event, words func(string) string) Exemplar {
+	trace, span := r.Event.Origin()
+	x := Exemplar{
+		RequestID: r.Event.RequestID, OccurredAt: seen(r), PromptVersion: r.Event.PromptVersion,
+		Provider: r.Event.Provider, Model: r.Event.Model,
+		Verdict: Verdict{
+			Outcome: v.Outcome, Score: v.Score, Reason: v.Reason, Label: v.Label, Version: v.Version,
+			Policy: r.Plan.Revision, Rule: v.Rule, Probability: v.Probability,
+		},
+	}
+	if !trace.IsZero() {
+		x.TraceID = trace.String()
+	}
+	if span != 0 {
+		x.SpanID = span.String()
+	}
+	for _, c := range v.Criteria {
+		x.Verdict.Criteria = append(x.Verdict.Criteria, Criterion{ID: c.ID, Outcome: c.Outcome})
+	}
+	if redacted == nil {
+		x.ContentWithheld = true
+		return x
+	}
+	x.Input, x.Output, x.Expected = redacted.Input.Raw(), redacted.Output.Raw(), redacted.Expected.Raw()
+	x.ToolCalls = redacted.ToolCalls
+	if redacted.Retrieval != nil {
+		x.Chunks = redacted.Retrieval.Chunks
+	}
+	x.Verdict.Explanation = words(v.Explanation)
+	for i, c := range v.Criteria {
+		x.Verdict.Criteria[i].Evidence, x.Verdict.Criteria[i].Reason = words(c.Evidence), words(c.Reason)
+	}
+	return x
+}
+
+// seen is when a failure happened: when the request finished, if the event says.
+func seen(r *eval.Report) time.Time {
+	if !r.Event.OccurredAt.IsZero() {
+		return r.Event.OccurredAt.UTC()
+	}
+	return r.Started.UTC()
+}

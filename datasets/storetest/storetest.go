@@ -1,0 +1,250 @@
+// Package storetest is what every store of cases has to pass: the promises of
+// package datasets, in terms of what can be seen from outside.
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Run holds a store to its promises. open gives an empty store, and the
+// configuration with which it can be opened again.
+func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config)) {
+	t.Helper()
+	tests := map[string]func(*testing.T, suite){
+		"one case a signature":  oneCase,
+		"idempotent":            idempotent,
+		"exemplars are bounded": bounded,
+		"many at once":          concurrent,
+		"filters":               filters,
+		"withheld content":      withheld,
+		"unknown cases":         unknown,
+		"prune":                 prune,
+		"out of order":          outOfOrder,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, cfg := open(t)
+			redactor, err := datasets.NewRedactor(datasets.RedactionConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, suite{store, datasets.NewArchive(store, redactor, cfg), cfg})
+		})
+	}
+}
+
+type suite struct {
+	store   *datasets.Store
+	archive *datasets.Archive
+	cfg     datasets.Config
+}
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// report gives the n-th failing report with a question.
+func report(n int, question string) *eval.Report {
+	return &eval.Report{
+		Event: &eval.Event{
+			Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(fmt.Sprintf("req_%05d", n)), OccurredAt: start.Add(time.Duration(n) * time.Second),
+			Feature: "support", PromptName: "triage", PromptVersion: "v1", Model: "m", Provider: "p",
+			Input: eval.Text(question), Output: eval.Text(fmt.Sprintf("answer %d", n)),
+		},
+		Plan: eval.Plan{Revision: "rev"},
+		Verdicts: []eval.Verdict{
+			{Eval: "format", Type: eval.TypeJSONSchema, Outcome: eval.OutcomeFail, Reason: "type at /a", Version: "1", Probability: 0.5},
+			{Eval: "length", Type: eval.TypeRule, Outcome: eval.OutcomePass, Score: 1, Version: "1", Probability: 1},
+		},
+	}
+}
+
+func (s suite) offer(t *testing.T, r *eval.Report) int {
+	t.Helper()
+	n, err := s.archive.Offer(t.Context(), r, r.Event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func (s suite) only(t *testing.T, f datasets.Filter) datasets.Case {
+	t.Helper()
+	cases, err := s.store.List(t.Context(), f)
+	if err != nil || len(cases) != 1 {
+		t.Fatalf("cases: %+v, %v; want one", cases, err)
+	}
+	c, err := s.store.Case(t.Context(), cases[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func oneCase(t *testing.T, s suite) {
+	s.offer(t, report(1, "Where is order 17?"))
+	s.offer(t, report(2, "where is  order 4711?"))
+	second := report(3, "where is order 5?")
+	second.Event.PromptVersion = "v2"
+	s.offer(t, second)
+	c := s.only(t, datasets.Filter{})
+	if c.Count != 3 || c.FirstVersion != "v1" || c.LastVersion != "v2" || c.Status != datasets.StatusCandidate || c.Evaluator != "format" || c.Reason != "type at /a" {
+		t.Errorf("case: %+v", c)
+	}
+	if !c.FirstSeen.Equal(start.Add(time.Second)) || !c.LastSeen.Equal(start.Add(3*time.Second)) || len(c.Exemplars) != 3 {
+		t.Errorf("seen from %s to %s, %d exemplars", c.FirstSeen, c.LastSeen, len(c.Exemplars))
+	}
+	if x := c.Exemplars[0]; x.RequestID != "req_00001" || string(x.Output) != `"answer 1"` || x.Verdict.Probability != 0.5 || x.Verdict.Policy != "rev" {
+		t.Errorf("exemplar: %+v", x)
+	}
+	s.offer(t, report(4, "how do I return it?"))
+	if counts, err := s.store.Counts(t.Context()); err != nil || counts != (datasets.Counts{Cases: 2, Occurrences: 4}) {
+		t.Errorf("counts: %+v, %v", counts, err)
+	}
+}
+
+func idempotent(t *testing.T, s suite) {
+	first, second := s.offer(t, report(1, "q")), s.offer(t, report(1, "q"))
+	if first != 1 || second != 0 {
+		t.Errorf("new: %d, then %d; want 1, then 0", first, second)
+	}
+	// The second time the failure has another reason: still one occurrence.
+	again := report(1, "q")
+	again.Verdicts[0].Reason = "required at /b"
+	if n := s.offer(t, again); n != 0 {
+		t.Errorf("new: %d", n)
+	}
+	if c := s.only(t, datasets.Filter{}); c.Count != 1 || len(c.Exemplars) != 1 {
+		t.Errorf("case: %+v", c)
+	}
+	// Another evaluator is another occurrence.
+	other := report(1, "q")
+	other.Verdicts[0].Eval = "other"
+	if n := s.offer(t, other); n != 1 {
+		t.Errorf("of another evaluator: %d", n)
+	}
+}
+
+func bounded(t *testing.T, s suite) {
+	for n := range 40 {
+		s.offer(t, report(n, "q"))
+	}
+	c := s.only(t, datasets.Filter{})
+	if c.Count != 40 || len(c.Exemplars) != s.cfg.MaxExemplars {
+		t.Fatalf("count %d, %d exemplars, want 40 and %d", c.Count, len(c.Exemplars), s.cfg.MaxExemplars)
+	}
+	if first, last := c.Exemplars[0].RequestID, c.Exemplars[len(c.Exemplars)-1].RequestID; first != "req_00000" || last != "req_00039" {
+		t.Errorf("kept from %s to %s", first, last)
+	}
+}
+
+func concurrent(t *testing.T, s suite) {
+	const callers, each = 32, 10
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for i := range each {
+				r := report(c*each+i, fmt.Sprintf("question %c", 'a'+c%5))
+				for range 2 { // every report twice
+					if _, err := s.archive.Offer(t.Context(), r, r.Event); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if counts, err := s.store.Counts(t.Context()); err != nil || counts != (datasets.Counts{Cases: 5, Occurrences: callers * each}) {
+		t.Errorf("counts: %+v, %v", counts, err)
+	}
+}
+
+func filters(t *testing.T, s suite) {
+	s.offer(t, report(1, "a"))
+	b := report(2, "b")
+	b.Event.PromptVersion, b.Event.Feature, b.Verdicts[0].Eval = "v2", "search", "correctness"
+	s.offer(t, b)
+	tests := map[string]struct {
+		f    datasets.Filter
+		want int
+	}{
+		"all":            {datasets.Filter{}, 2},
+		"since":          {datasets.Filter{Since: start.Add(2 * time.Second)}, 1},
+		"until":          {datasets.Filter{Until: start.Add(2 * time.Second)}, 1},
+		"evaluator":      {datasets.Filter{Evaluator: "correctness"}, 1},
+		"prompt version": {datasets.Filter{PromptVersion: "v1"}, 1},
+		"feature":        {datasets.Filter{Feature: "search"}, 1},
+		"status":         {datasets.Filter{Status: datasets.StatusFixed}, 0},
+		"limit":          {datasets.Filter{Limit: 1}, 1},
+		"together":       {datasets.Filter{Evaluator: "correctness", PromptVersion: "v1"}, 0},
+		"hostile":        {datasets.Filter{Feature: "x' OR '1'='1"}, 0},
+	}
+	for name, tt := range tests {
+		got, err := s.store.List(t.Context(), tt.f)
+		if err != nil || len(got) != tt.want {
+			t.Errorf("%s: %d cases, %v; want %d", name, len(got), err, tt.want)
+		}
+		for _, format := range datasets.Formats() {
+			var b strings.Builder
+			if n, err := s.store.Export(t.Context(), &b, format, tt.f); err != nil || n != tt.want {
+				t.Errorf("%s: %s export of %d, %v; want %d", name, format, n, err, tt.want)
+			}
+		}
+	}
+}
+
+func withheld(t *testing.T, s suite) {
+	r := report(1, "canary question")
+	r.Verdicts[0].Explanation = "canary explanation"
+	if _, err := s.archive.Offer(t.Context(), r, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := s.only(t, datasets.Filter{})
+	x := c.Exemplars[0]
+	if !x.ContentWithheld || x.Input != nil || x.Output != nil || x.Verdict.Explanation != "" {
+		t.Errorf("exemplar: %+v", x)
+	}
+}
+
+func unknown(t *testing.T, s suite) {
+	s.offer(t, report(1, "a"))
+	c := s.only(t, datasets.Filter{})
+	if got, err := s.store.Case(t.Context(), c.ID[:6]); err != nil || got.ID != c.ID {
+		t.Errorf("by the beginning of its id: %+v, %v", got, err)
+	}
+	for _, id := range []string{"", "zzz", c.ID + "0"} {
+		if _, err := s.store.Case(t.Context(), id); !errors.Is(err, datasets.ErrNoCase) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}
+
+func prune(t *testing.T, s suite) {
+	s.offer(t, report(1, "old"))
+	s.offer(t, report(100, "young"))
+	n, err := s.store.Prune(t.Context(), start.Add(50*time.Second))
+	if err != nil || n != 1 {
+		t.Errorf("pruned %d, %v", n, err)
+	}
+	if c := s.only(t, datasets.Filter{}); c.Exemplars[0].RequestID != "req_00100" {
+		t.Errorf("left: %+v", c)
+	}
+}
+
+func outOfOrder(t *testing.T, s suite) {
+	for _, n := range []int{5, 9, 1, 7} {
+		r := report(n, "q")
+		r.Event.PromptVersion = fmt.Sprintf("v%d", n)
+		s.offer(t, r)
+	}
+	if c := s.only(t, datasets.Filter{}); c.FirstVersion != "v1" || c.LastVersion != "v9" || !c.FirstSeen.Equal(start.Add(time.Second)) {
+		t.Errorf("case: %+v", c)
+	}
+}
