@@ -54,7 +54,7 @@ func (g *gatekeeper) await(t *testing.T, n int) []string {
 	return out
 }
 
-func receive[T any](t *testing.T, c <-chan T) T {
+func receive[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:

@@ -27,14 +27,14 @@ const patience = 60 * time.Second
 // bench is a topic and a group of a test's own, on an embedded broker or on the
 // cluster that KAFKA_BROKERS names.
 type bench struct {
-	t      *testing.T
+	t      testing.TB
 	broker *devbroker.Broker // nil on a cluster
 	client *kafka.Client
 	cfg    Config
 }
 
 // newBench makes the topic. A test that needs the embedded broker says so.
-func newBench(t *testing.T, partitions int, embedded ...bool) *bench {
+func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a broker")
@@ -190,7 +190,7 @@ func (w *worker) owns(n int) {
 }
 
 // testLog writes log lines to a test's log.
-type testLog struct{ t *testing.T }
+type testLog struct{ t testing.TB }
 
 func (l testLog) Write(b []byte) (int, error) {
 	l.t.Log(strings.TrimSpace(string(b)))

@@ -33,7 +33,8 @@ type job struct {
 	Brokers []string
 	Topic   string
 	Group   string
-	Records string // file that takes one line for each event that was evaluated
+	Records string        // file that takes one line for each event that was evaluated
+	Outage  time.Duration // the largest outage of commits; zero leaves the default
 }
 
 func TestMain(m *testing.M) {
@@ -114,6 +115,9 @@ func configOf(j job) stream.Config {
 	cfg.Brokers, cfg.Topic, cfg.Group = j.Brokers, j.Topic, j.Group
 	cfg.SessionTimeout = 6 * time.Second
 	cfg.MaxInFlight = 100
+	if j.Outage > 0 {
+		cfg.MaxCommitOutage = j.Outage
+	}
 	return cfg
 }
 
