@@ -70,3 +70,45 @@ func TestKeysAreDocumented(t *testing.T) {
 		t.Errorf("%s has a line and is no key", path)
 	}
 }
+
+// TestDeterministic: these need no settings.
+func TestDeterministic(t *testing.T) {
+	t.Parallel()
+	c := config.Default()
+	c.Evaluators = config.Deterministic()
+	if faults := c.Validate(); len(faults) > 0 || len(c.Evaluators) == 0 {
+		t.Error(faults)
+	}
+	for _, e := range c.Evaluators {
+		if e.Judge() {
+			t.Errorf("%s asks a model", e.Name)
+		}
+	}
+}
+
+// TestRunAll: neither a rate nor a rule may leave an event out.
+func TestRunAll(t *testing.T) {
+	t.Parallel()
+	path := folder(t, map[string]string{config.FileName: `
+evaluators:
+  - {name: a, type: llm_judge, rubric: correctness}
+  - {name: b, type: secrets, rate: 0, when: 'feature == "x"'}
+sampling: {rules: [{name: off, rate: 0}]}
+`})
+	c, err := config.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.RunAll()
+	for _, e := range c.Evaluators {
+		if e.Rate == nil || *e.Rate != 1 {
+			t.Errorf("%s runs at %v", e.Name, e.Rate)
+		}
+	}
+	if len(c.Sampling.Rules) > 0 || c.Evaluators[1].When == "" {
+		t.Errorf("rules %v, condition %q", c.Sampling.Rules, c.Evaluators[1].When)
+	}
+	if faults := c.Validate(); len(faults) > 0 {
+		t.Error(faults)
+	}
+}

@@ -39,14 +39,18 @@ type Watcher struct {
 	print   string // of the files as they were loaded
 }
 
-// NewWatcher makes a watcher of the file from which current was loaded. Every
-// receive from reload (SIGHUP, in a program) loads the file even when it did not
-// change, such as for a key that was renewed; a nil channel never does. The
-// environment is that of [Load].
-func NewWatcher(current *Config, path string, environ []string, reload <-chan os.Signal, log *slog.Logger) *Watcher {
+// NewWatcher makes a watcher of the file at path; path and environment are those
+// of [Load]. The error is that of a first load: changes are told against it.
+// Every receive from reload (SIGHUP, in a program) loads the file even when it
+// did not change, such as for a key that was renewed; a nil channel never does.
+func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slog.Logger) (*Watcher, error) {
+	current, err := Load(path, environ)
+	if err != nil {
+		return nil, err
+	}
 	w := &Watcher{path: path, environ: environ, reload: reload, log: log, current: current}
 	w.print = w.fingerprint()
-	return w
+	return w, nil
 }
 
 // Run calls changed with each new configuration, or with what is wrong with it,

@@ -57,11 +57,11 @@ func (l *lockedBuffer) String() string {
 func newWatched(t *testing.T, files map[string]string) (*watched, *config.Watcher) {
 	t.Helper()
 	w := &watched{path: folder(t, files), reload: make(chan os.Signal), changes: make(chan change, 100), log: &lockedBuffer{}}
-	c, err := config.Load(w.path, nil)
+	watcher, err := config.NewWatcher(w.path, nil, w.reload, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w, config.NewWatcher(c, w.path, nil, w.reload, slog.New(slog.NewTextHandler(w.log, nil)))
+	return w, watcher
 }
 
 func (w *watched) changed(c *config.Config, err error) { w.changes <- change{c, err} }

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func newCheckCommand(g *globals) *cobra.Command {
+	var quiet, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Say everything that is wrong with the configuration, or print what is in effect",
+		Long: `Check the configuration together with the rubrics, schemas and conditions that it
+names, without a broker, a model or a key.
+
+Everything that is wrong is printed to standard error, one fault a line:
+FILE:LINE:COLUMN: what is wrong; what was expected. The exit code is then 2.
+When nothing is wrong, the configuration that is in effect is printed, with the
+environment and all defaults; keys are shown as [REDACTED].`,
+		Example: `  evalworker check
+  evalworker check --quiet --config deploy/evalworker.yaml
+  evalworker check --json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := g.load()
+			if faults, bad := errors.AsType[eval.Faults](err); bad && asJSON {
+				return printFaults(json.NewEncoder(g.stdout), faults)
+			}
+			if err != nil || quiet || asJSON {
+				return err
+			}
+			return cfg.Print(g.stdout)
+		},
+	}
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing when nothing is wrong")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print faults to standard output, one JSON object a line, and nothing when there are none")
+	return cmd
+}
+
+// printFaults writes faults for other programs to read.
+func printFaults(out *json.Encoder, faults eval.Faults) error {
+	type fault struct {
+		File     string `json:"file,omitempty"`
+		Line     int    `json:"line,omitempty"`
+		Column   int    `json:"column,omitempty"`
+		Path     string `json:"path,omitempty"`
+		Problem  string `json:"problem"`
+		Expected string `json:"expected,omitempty"`
+	}
+	out.SetEscapeHTML(false)
+	for _, f := range faults {
+		if err := out.Encode(fault(f)); err != nil {
+			return err
+		}
+	}
+	return errTold
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/internal/demo"
+)
+
+func newDemoCommand(g *globals) *cobra.Command {
+	cfg := demo.Config{Events: 2000, Seed: 7, Scenario: "regressed"}
+	var asJSON, keep, verbose bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the whole loop in one process, on embedded parts",
+		Long: `Run the whole loop in one process: an embedded broker, simulated traffic of a
+support agent with three prompt versions, a worker, and a store. It needs no
+Docker, no key and no agent. It prints what it found by prompt version, which
+version got worse, and where the cases lie that it kept as a dataset.
+
+Without OPENAI_API_KEY or OPENAI_BASE_URL a script answers in place of a model,
+out of the scenario's own knowledge. It exits with 1 when the accounting does not
+add up, the dataset cannot be read, or the scenario disagrees with the finding.`,
+		Example: `  evalworker demo
+  evalworker demo --scenario healthy --seed 3
+  evalworker demo --events 500 --keep`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), g, cfg, asJSON, keep, verbose)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&cfg.Events, "events", cfg.Events, "events to publish")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "the same seed gives the same events and the same counts")
+	f.DurationVar(&cfg.Duration, "duration", 0, "spread the events over this time (default: as fast as it goes)")
+	f.StringVar(&cfg.Scenario, "scenario", cfg.Scenario, "regressed or healthy")
+	f.StringVar(&cfg.Dir, "dir", "", "folder for configuration, store and dataset (default: a new temporary one)")
+	f.BoolVar(&asJSON, "json", false, "print one JSON object")
+	f.BoolVar(&keep, "keep", false, "stay up afterwards, and print what to try from another terminal")
+	f.BoolVarP(&verbose, "verbose", "v", false, "show the worker's log")
+	return cmd
+}
+
+// errDemo says that something which the demo promises did not hold. What it
+// was has been printed.
+var errDemo = errors.New("the demo did not hold what it promises")
+
+func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, verbose bool) (err error) {
+	log := slog.New(slog.DiscardHandler)
+	if verbose {
+		log = slog.New(slog.NewTextHandler(g.stderr, nil))
+	}
+	bar := newProgress(g.stderr, int64(cfg.Events), "events", false)
+	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: version(), Getenv: g.getenv, Progress: func(done int) { _ = bar.Set(done) }})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	r, err := d.Play(ctx)
+	_ = bar.Finish() // only decoration
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = json.NewEncoder(g.stdout).Encode(r)
+	} else {
+		err = printDemo(g.stdout, r)
+	}
+	if err != nil {
+		return err
+	}
+	if keep {
+		// With --json, standard output holds the object alone.
+		out := g.stdout
+		if asJSON {
+			out = g.stderr
+		}
+		if _, err := io.WriteString(out, invitation(d.Addresses())); err != nil {
+			return err
+		}
+		<-ctx.Done()
+	}
+	if len(r.Problems) > 0 {
+		return errDemo
+	}
+	return nil
+}
+
+func printDemo(w io.Writer, r *demo.Result) error {
+	judged := "judge: " + r.Judge
+	if r.Judge == "scripted" {
+		judged = "scripted judge, no model"
+	}
+	e := r.Events
+	if _, err := fmt.Fprintf(w, "%d events of scenario %s (seed %d) in %s; %s\n\n", e.Consumed, r.Scenario, r.Seed, r.Took.Round(100*time.Millisecond), judged); err != nil {
+		return err
+	}
+	if err := r.Print(w); err != nil {
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\ndataset: %d cases that stand for %d failures, in %s\n", r.Dataset.Cases, r.Dataset.Occurrences, r.Dataset.Path)
+	sign := "="
+	if !e.Settled() {
+		sign = "is not"
+	}
+	fmt.Fprintf(&b, "accounting: %d consumed %s %d sampled out + %d evaluated + %d dead-lettered\n", e.Consumed, sign, e.SampledOut, e.Evaluated, e.DeadLettered)
+	for _, p := range r.Problems {
+		fmt.Fprintf(&b, "PROBLEM: %s\n", p)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// invitation tells how to reach a demo that stays up.
+func invitation(a demo.Addresses) string {
+	tool, client := "evalworker", "emitter"
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") { // under go run
+		tool, client = "go run ./cmd/evalworker", "go run ./cmd/emitter"
+	}
+	return fmt.Sprintf(`
+still running: Kafka on %s, health on http://%s
+From another terminal:
+
+  %s simulate --brokers %s --events 500
+  curl -s http://%s/statusz
+  %s datasets list --config %s
+
+Ctrl-C ends it. Files are in %s.
+`, a.Broker, a.Health, client, a.Broker, a.Health, tool, a.Config, filepath.Clean(a.Dir))
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/replay"
+	"github.com/evalworker/evalworker/internal/summary"
+)
+
+// evalFlags are the options of the command eval.
+type evalFlags struct {
+	json        bool
+	all         bool
+	store       string
+	concurrency int
+}
+
+func newEvalCommand(g *globals) *cobra.Command {
+	var f evalFlags
+	cmd := &cobra.Command{
+		Use:   "eval FILE|-",
+		Short: "Evaluate a file of events, without Kafka",
+		Long: `Evaluate a file of events, one JSON object a line, through the worker's own
+pipeline, without Kafka. It prints the table by prompt version and evaluator, or
+with --json one report a line. Failing requests are kept as cases.
+
+Without a configuration the deterministic evaluators run that need no settings of
+yours, and no key is needed. A line that is no event is reported with its number,
+and the rest goes on; the exit code is then 1. Blank lines do not count.`,
+		Example: `  evalworker eval requests.ndjson
+  emitter simulate --events 200 --stdout | evalworker eval - --json
+  evalworker eval requests.ndjson --config evalworker.yaml --all`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runEval(cmd.Context(), g, args[0], f)
+		},
+	}
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one report a line, as JSON")
+	cmd.Flags().BoolVar(&f.all, "all", false, "run every evaluator on every event, whatever its sampling rate")
+	cmd.Flags().StringVar(&f.store, "store", "", "where cases are kept (default: the configuration's store; evalworker.db)")
+	cmd.Flags().IntVar(&f.concurrency, "concurrency", 64, "events at work at once")
+	return cmd
+}
+
+// maxLine bounds a line of input, in bytes.
+const maxLine = 10 << 20
+
+// errBadLines says that some lines were no events. They have been reported.
+var errBadLines = errors.New("some lines are no events")
+
+func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err error) {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	if len(cfg.Evaluators) == 0 {
+		cfg.Evaluators = config.Deterministic()
+	}
+	if f.store != "" {
+		cfg.Store.URL = f.store
+	}
+	if f.all {
+		cfg.RunAll()
+	}
+	in, size, err := openInput(g, file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+
+	sum := summary.New()
+	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	off, err := app.NewOffline(ctx, cfg, app.Deps{Log: log, Version: version(), Recorder: collector{sum}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, off.Close()) }()
+
+	bar := newProgress(g.stderr, size, "bytes", true)
+	out := json.NewEncoder(g.stdout)
+	var sampledOut int
+	totals, err := replay.Run(ctx, off.Pipeline(), in, replay.Config{Concurrency: f.concurrency, MaxLineBytes: maxLine}, func(r replay.Result) error {
+		_ = bar.Set64(r.Bytes) // only decoration
+		if r.Report == nil {
+			fmt.Fprintf(g.stderr, "%s:%d: %s\n", file, r.Number, r.Line.Reason)
+		}
+		if r.Line.Disposition == eval.DispositionSampledOut {
+			sampledOut++
+		}
+		if f.json {
+			return out.Encode(r.Line)
+		}
+		return nil
+	})
+	_ = bar.Finish()
+	if err != nil {
+		return err
+	}
+	if !f.json {
+		if err := printEval(g.stdout, sum, totals, sampledOut, cfg.Store.URL); err != nil {
+			return err
+		}
+	}
+	if totals.Bad > 0 {
+		return fmt.Errorf("%d of %d lines: %w", totals.Bad, totals.Events, errBadLines)
+	}
+	return nil
+}
+
+func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, sampledOut int, store string) error {
+	if err := sum.Tables().Print(w); err != nil {
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%d lines: %d evaluated, %d sampled out, %d bad", t.Events, t.Events-t.Bad-sampledOut, sampledOut, t.Bad)
+	if t.Blank > 0 {
+		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
+	}
+	fmt.Fprintf(&b, "\nfailing requests are kept in %s\n", store)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// openInput opens a file, or standard input for "-". The size is -1 when it is
+// not known.
+func openInput(g *globals, file string) (io.ReadCloser, int64, error) {
+	if file == "-" {
+		return io.NopCloser(g.stdin), -1, nil
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := in.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return in, -1, err
+	}
+	return in, info.Size(), nil
+}
+
+// collector makes a summary the recorder of a pipeline.
+type collector struct{ *summary.Summary }
+
+func (collector) SampledOut(int)          {}
+func (collector) Cases(*eval.Report, int) {}

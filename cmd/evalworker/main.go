@@ -1,0 +1,26 @@
+// Command evalworker watches the quality of what models answer in production. It
+// consumes events of finished requests, checks and judges a sample of them, and
+// keeps the failing ones as cases. See evalworker --help.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	// The first signal ends the work in good order; a second one ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
+}
+
+// hangups gives the SIGHUPs that arrive until ctx ends.
+func hangups(ctx context.Context) <-chan os.Signal {
+	c := make(chan os.Signal, 1) // one that waits stands for any number
+	signal.Notify(c, syscall.SIGHUP)
+	context.AfterFunc(ctx, func() { signal.Stop(c) })
+	return c
+}

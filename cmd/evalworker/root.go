@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitFail  = 1 // the work failed, or what it found is bad
+	exitUsage = 2 // wrong use, or a configuration with faults: nothing was done
+)
+
+// usageError is an error in how a command was called, found by the command
+// itself. What cobra finds (flags, arguments) needs no mark.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+// usagef makes a usageError.
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errTold ends a command with exitUsage whose faults have been printed.
+var errTold = errors.New("the faults have been printed")
+
+// run runs one command line and gives its exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
+	g := newGlobals(stdin, stdout, stderr, environ)
+	root := newRoot(g)
+	begun := watchStart(root)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, errTold) {
+		return exitUsage
+	}
+	if faults, ok := errors.AsType[eval.Faults](err); ok {
+		fmt.Fprintln(stderr, faults)
+		return exitUsage
+	}
+	_, wrong := errors.AsType[usageError](err)
+	if wrong || !*begun {
+		fmt.Fprintf(stderr, "evalworker: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "evalworker: %v\n", err)
+	return exitFail
+}
+
+// watchStart gives a mark that is set once a command's own work begins. An error
+// before it is one of flags or arguments.
+func watchStart(root *cobra.Command) *bool {
+	begun := new(bool)
+	var wrap func(*cobra.Command)
+	wrap = func(cmd *cobra.Command) {
+		if work := cmd.RunE; work != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				*begun = true
+				return work(cmd, args)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			wrap(sub)
+		}
+	}
+	wrap(root)
+	return begun
+}
+
+// Groups of commands in the help.
+const (
+	groupStart = "start"
+	groupWork  = "work"
+	groupOther = "other"
+)
+
+func newRoot(g *globals) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "evalworker",
+		Short: "Watch the quality of what models answer in production",
+		Long: `evalworker watches the quality of what models answer in production, away from the
+request path. Applications publish an event for each finished request to Kafka;
+workers sample the events, check and judge the answers, report scores to Datadog
+beside the original traces, and keep failing requests as cases for regression
+tests.`,
+		Example: `  evalworker demo
+  evalworker init
+  evalworker check
+  evalworker run`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(g.stdin)
+	root.SetOut(g.stdout)
+	root.SetErr(g.stderr)
+	root.PersistentFlags().StringVarP(&g.configPath, "config", "c", "",
+		"configuration `FILE` (default $EVALWORKER_CONFIG, else evalworker.yaml when it exists)")
+	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") // the flag exists: it stands one line above
+	root.AddGroup(
+		&cobra.Group{ID: groupStart, Title: "To begin with:"},
+		&cobra.Group{ID: groupWork, Title: "To work with:"},
+		&cobra.Group{ID: groupOther, Title: "Other commands:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, cmd := range commands {
+			cmd.GroupID = group
+			root.AddCommand(cmd)
+		}
+	}
+	add(groupStart, newDemoCommand(g), newInitCommand(g), newCheckCommand(g))
+	add(groupWork, newRunCommand(g), newEvalCommand(g))
+	add(groupOther, newVersionCommand(g))
+	root.SetCompletionCommandGroupID(groupOther)
+	root.SetHelpCommandGroupID(groupOther)
+	return root
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/config"
+)
+
+func newRunCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Run the worker",
+		Long: `Run the worker: consume events, sample, validate and judge them, keep failing
+requests as cases, and send spans and metrics to Datadog.
+
+SIGTERM or SIGINT stops it: nothing more is fetched, events at work finish within
+shutdown.grace, offsets are committed. A second signal ends it at once.
+SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
+		Example: `  evalworker init && evalworker check --quiet
+  KAFKA_BROKERS=localhost:9092 evalworker run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := g.load()
+			if err != nil {
+				return err
+			}
+			log := newLog(g, cfg)
+			deps := app.Deps{Log: log, Version: version()}
+			if file := g.file(); file != "" {
+				watcher, err := config.NewWatcher(file, g.environ, hangups(cmd.Context()), log)
+				if err != nil {
+					return err
+				}
+				deps.Watcher = watcher
+			}
+			a, err := app.New(cmd.Context(), cfg, deps)
+			if err != nil {
+				return fmt.Errorf("start worker: %w", err)
+			}
+			return a.Run(cmd.Context())
+		},
+	}
+}
+
+// newLog gives the log that the configuration asks for, on standard error.
+func newLog(g *globals, cfg *config.Config) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: cfg.Log.Level}
+	if cfg.Log.Format == config.LogText {
+		return slog.New(slog.NewTextHandler(g.stderr, opts))
+	}
+	return slog.New(slog.NewJSONHandler(g.stderr, opts))
+}

@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/health"
+	"github.com/evalworker/evalworker/internal/pipeline"
+	"github.com/evalworker/evalworker/internal/stream"
+	"github.com/evalworker/evalworker/telemetry"
+)
+
+// Deps are what the surroundings give a worker.
+type Deps struct {
+	Log     *slog.Logger // required
+	Version string       // of the program
+	// Recorder is told what became of events, beside telemetry; may be nil.
+	Recorder pipeline.Recorder
+	// Watcher brings new revisions of the configuration; nil: none come.
+	Watcher Watcher
+}
+
+// Watcher calls back with each new revision of the configuration, or with what
+// is wrong with it, until ctx ends.
+type Watcher interface {
+	Run(ctx context.Context, changed func(*config.Config, error)) error
+}
+
+// App is a worker, made by New and run once.
+type App struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	version   string
+	started   time.Time
+	counts    accounting
+	telemetry *telemetry.Telemetry
+	pipeline  *pipeline.Pipeline
+	consumer  *stream.Consumer
+	health    *health.Server // nil when none is configured
+	watcher   Watcher
+	suites    *suites
+	reloads   reloads
+	closers   closers
+}
+
+// New wires a worker. It opens the store, connects telemetry and binds the
+// health server's port; it does not touch Kafka before Run. Whatever it opened
+// is closed again when it fails.
+func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error) {
+	if deps.Log == nil {
+		return nil, errors.New("app: no log")
+	}
+	a := &App{cfg: cfg, log: deps.Log, version: deps.Version, started: time.Now(), watcher: deps.Watcher}
+	a.closers.log = deps.Log
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+
+	// Telemetry first, because what follows is observed by it.
+	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{Log: component(deps.Log, "telemetry"), Version: deps.Version})
+	if err != nil {
+		return nil, err
+	}
+	a.closers.add("telemetry", a.telemetry.Close)
+	a.log = slog.New(a.telemetry.LogHandler(deps.Log.Handler()))
+
+	// What happens to one event.
+	all := []pipeline.Recorder{a.telemetry}
+	if deps.Recorder != nil {
+		all = append(all, deps.Recorder)
+	}
+	a.suites = &suites{observe: a.judgeCall, log: component(a.log, "judges")}
+	a.pipeline, err = newPipeline(ctx, cfg, a.suites, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"), &a.closers)
+	if err != nil {
+		return nil, err
+	}
+
+	// Where events come from.
+	a.consumer, err = stream.New(cfg.Kafka, stream.Deps{
+		Handle:  a.pipeline.Handle,
+		Skip:    a.pipeline.Skip,
+		Observe: observer{counts: &a.counts, telemetry: a.telemetry, log: component(a.log, "stream")},
+		Log:     component(a.log, "stream"),
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	// Last, because it reports on all of the above.
+	if cfg.Health.Listen != "" {
+		a.health, err = health.Listen(ctx, cfg.Health, health.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
+		if err != nil {
+			return nil, err
+		}
+		a.closers.add("health server", a.health.Close)
+	}
+	return a, nil
+}
+
+// component names the part that logs.
+func component(log *slog.Logger, name string) *slog.Logger {
+	return log.With(slog.String(keyComponent, name))
+}
+
+// HealthAddr gives the address of the health server, or "" without one.
+func (a *App) HealthAddr() string {
+	if a.health == nil {
+		return ""
+	}
+	return a.health.Addr()
+}
+
+// Run consumes until ctx ends, then drains, leaves the group and closes all
+// that New opened. It may be called once. It gives nil after a clean stop.
+func (a *App) Run(ctx context.Context) error {
+	a.log.Info("worker starts", slog.String("version", a.version), slog.String("topic", a.cfg.Kafka.Topic),
+		slog.String("group", a.cfg.Kafka.Group), slog.String("policy", a.pipeline.Suite().Sampler.Revision()),
+		slog.Int("evaluators", len(a.pipeline.Suite().Evaluators)), slog.String("health", a.HealthAddr()))
+	var side sync.WaitGroup
+	aside, stop := context.WithCancel(ctx)
+	side.Go(func() { a.gauges(aside) })
+	if a.watcher != nil {
+		side.Go(func() { a.watch(aside) })
+	}
+	if a.health != nil {
+		// Ends with its Close, after the drain: probes are answered meanwhile.
+		side.Go(func() {
+			if err := a.health.Serve(); err != nil {
+				a.log.Error("health server", slog.Any(keyError, err))
+			}
+		})
+	}
+	runErr := a.consumer.Run(ctx)
+	stop()
+	err := errors.Join(runErr, a.close())
+	side.Wait()
+	s := a.counts.snapshot()
+	a.log.Info("worker stopped", slog.Int64("consumed", s.Consumed), slog.Int64("sampled_out", s.SampledOut),
+		slog.Int64("evaluated", s.Evaluated), slog.Int64("dead_lettered", s.DeadLettered))
+	return err
+}
+
+// close undoes New.
+func (a *App) close() error { return a.closers.closeWithin(a.cfg.Shutdown.Close) }
+
+// gaugeEvery is how often lag and load are brought up to date.
+const gaugeEvery = 5 * time.Second
+
+// gauges reports lag and load until ctx ends.
+func (a *App) gauges(ctx context.Context) {
+	tick := time.NewTicker(gaugeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s := a.consumer.Status()
+		a.telemetry.Inflight(s.InFlight)
+		for _, p := range s.Partitions {
+			a.telemetry.Lag(p.Partition, p.Lag)
+		}
+	}
+}

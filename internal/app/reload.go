@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/config"
+)
+
+// Reloads counts revisions of the configuration that came while running.
+type Reloads struct {
+	Accepted int       `json:"accepted"`
+	Refused  int       `json:"refused"`
+	Last     time.Time `json:"last,omitzero"`
+	// Error is what was wrong with the last one; empty when it was accepted.
+	Error string `json:"error,omitempty"`
+}
+
+// reloads is a Reloads that the watcher writes and /statusz reads.
+type reloads struct {
+	mu sync.Mutex
+	r  Reloads // guarded by mu
+}
+
+func (r *reloads) snapshot() Reloads {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.r
+}
+
+func (r *reloads) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.r.Last = time.Now()
+	if err != nil {
+		r.r.Refused++
+		r.r.Error = err.Error()
+		return
+	}
+	r.r.Accepted++
+	r.r.Error = ""
+}
+
+// watch puts new revisions of the policy in place until ctx ends.
+func (a *App) watch(ctx context.Context) {
+	if err := a.watcher.Run(ctx, a.reload); err != nil && ctx.Err() == nil {
+		a.log.Error("configuration is not watched any more: restart to load a new one", slog.Any(keyError, err))
+	}
+}
+
+// reload puts a new revision in place. Events at work finish under the old
+// one. A revision that is no good is refused, and the old one stays.
+func (a *App) reload(cfg *config.Config, err error) {
+	old := a.pipeline.Suite().Sampler.Revision()
+	if err == nil {
+		suite, buildErr := a.suites.build(cfg)
+		if err = buildErr; err == nil {
+			a.pipeline.Replace(suite)
+		}
+	}
+	a.reloads.note(err)
+	if err != nil {
+		a.telemetry.Reload(false)
+		a.log.Error("new configuration refused, the old one stays", slog.String("policy", old), slog.Any(keyError, err))
+		return
+	}
+	a.telemetry.Reload(true)
+	a.log.Info("new configuration in place", slog.String("policy", a.pipeline.Suite().Sampler.Revision()), slog.String("before", old))
+}

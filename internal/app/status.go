@@ -1,0 +1,79 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/health"
+	"github.com/evalworker/evalworker/internal/stream"
+	"github.com/evalworker/evalworker/telemetry"
+)
+
+// Status is the worker's state, as /statusz prints it.
+type Status struct {
+	Version   string          `json:"version"`
+	Started   time.Time       `json:"started"`
+	Events    Accounting      `json:"events"`
+	Policy    Policy          `json:"policy"`
+	Stream    stream.Status   `json:"stream"`
+	Store     Store           `json:"store"`
+	Telemetry telemetry.Stats `json:"telemetry"`
+}
+
+// Policy says which revision decides.
+type Policy struct {
+	Revision   string   `json:"revision"`
+	Evaluators []string `json:"evaluators"`
+	Reloads    Reloads  `json:"reloads"`
+}
+
+// Store says whether failing requests can be kept.
+type Store struct {
+	URL       string    `json:"url"`
+	DownSince time.Time `json:"down_since,omitzero"`
+	Error     string    `json:"error,omitempty"`
+}
+
+// Status gives the worker's state.
+func (a *App) Status() Status {
+	suite, store := a.pipeline.Suite(), a.pipeline.Status()
+	s := Status{
+		Version:   a.version,
+		Started:   a.started,
+		Events:    a.counts.snapshot(),
+		Policy:    Policy{Revision: suite.Sampler.Revision(), Reloads: a.reloads.snapshot()},
+		Stream:    a.consumer.Status(),
+		Store:     Store{URL: a.cfg.Store.URL, DownSince: store.StoreDownSince},
+		Telemetry: a.telemetry.Stats(),
+	}
+	if store.StoreError != nil {
+		s.Store.Error = store.StoreError.Error()
+	}
+	for _, e := range suite.Evaluators {
+		s.Policy.Evaluators = append(s.Policy.Evaluators, e.Name())
+	}
+	return s
+}
+
+// checks are the conditions of readiness.
+func (a *App) checks() []health.Check {
+	return []health.Check{
+		{Name: "kafka", Ready: func() error {
+			switch s := a.consumer.Status(); {
+			case !s.Joined:
+				return errors.New("not a member of the consumer group yet")
+			case s.Stalled != "":
+				return fmt.Errorf("stalled since %s: %s", s.StalledSince.Format(time.RFC3339), s.Stalled)
+			}
+			return nil
+		}},
+		{Name: "store", Ready: func() error {
+			s := a.pipeline.Status()
+			if s.StoreDownSince.IsZero() {
+				return nil
+			}
+			return fmt.Errorf("down since %s: %w", s.StoreDownSince.Format(time.RFC3339), s.StoreError)
+		}},
+	}
+}

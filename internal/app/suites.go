@@ -1,0 +1,97 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/pipeline"
+	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/sampler"
+	"github.com/evalworker/evalworker/validators"
+)
+
+// suites builds a suite from each revision of the configuration. A model whose
+// settings did not change lives on over revisions, because its limits, its
+// breaker and what it has learned about its server are worth keeping.
+type suites struct {
+	observe func(judges.Call)
+	log     *slog.Logger
+	models  map[string]builtModel
+}
+
+type builtModel struct {
+	cfg   judges.ModelConfig
+	model *judges.Endpoint
+}
+
+// build is called by one goroutine at a time: New, then the watcher's.
+func (s *suites) build(cfg *config.Config) (*pipeline.Suite, error) {
+	schemas, faults := validators.LoadSchemas(cfg.SchemaDir())
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	rubrics, faults := judges.LoadRubrics(cfg.RubricDir())
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	models := map[string]builtModel{}
+	suite := &pipeline.Suite{}
+	var sampled []sampler.Evaluator
+	for _, e := range cfg.Evaluators {
+		entry := pipeline.Entry{Timeout: e.Timeout}
+		var err error
+		if e.Judge() {
+			var model *judges.Endpoint
+			if model, err = s.model(e.Model, cfg, models); err == nil {
+				entry.Evaluator, err = judges.New(e.JudgeConfig(), rubrics[e.Rubric], model)
+			}
+		} else {
+			entry.Evaluator, err = validators.New(e.ValidatorConfig(), schemas)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("evaluator %s: %w", e.Name, err)
+		}
+		suite.Evaluators = append(suite.Evaluators, entry)
+		sampled = append(sampled, sampler.Evaluator{Name: e.Name, Judge: entry.Type() == eval.TypeLLMJudge, Rate: e.Rate, When: e.When})
+	}
+	var err error
+	if suite.Sampler, err = sampler.New(cfg.Sampling, sampled); err != nil {
+		return nil, err
+	}
+	for name, old := range s.models {
+		if models[name].model != old.model {
+			old.model.Close() // events at work may still use it: this only lets go of idle connections
+		}
+	}
+	s.models = models
+	return suite, nil
+}
+
+// close lets go of the models' connections.
+func (s *suites) close() {
+	for _, m := range s.models {
+		m.model.Close()
+	}
+}
+
+// model gives the model of that name: from this revision's models so far, else
+// the last revision's when its settings are the same, else a new one.
+func (s *suites) model(name string, cfg *config.Config, models map[string]builtModel) (*judges.Endpoint, error) {
+	if m, ok := models[name]; ok {
+		return m.model, nil
+	}
+	mc := cfg.Models[name]
+	if old, ok := s.models[name]; ok && reflect.DeepEqual(old.cfg, mc) {
+		models[name] = old
+		return old.model, nil
+	}
+	model, err := judges.NewModel(mc, judges.ModelDeps{Log: s.log, Observe: s.observe})
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
+	}
+	models[name] = builtModel{mc, model}
+	return model, nil
+}

@@ -1,0 +1,40 @@
+// Gen writes the documents that are made from code: the event's JSON Schema,
+// and the pages on metrics and configuration. CI runs it and fails when
+// anything changes.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/telemetry"
+)
+
+//go:generate go run . -root ../..
+
+func main() {
+	root := flag.String("root", ".", "root of the repository")
+	flag.Parse()
+	if err := run(*root); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string) error {
+	documents := map[string][]byte{
+		"eval/event.schema.json": eval.Schema(),
+		"docs/metrics.md":        telemetry.MetricsDoc(),
+		"docs/configuration.md":  config.Doc(),
+	}
+	for name, body := range documents {
+		if err := os.WriteFile(filepath.Join(root, name), body, 0o644); err != nil { //nolint:gosec // published documents
+			return err
+		}
+	}
+	return nil
+}
