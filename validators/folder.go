@@ -154,10 +154,23 @@ func (f *folder) checkMeta(in *file) {
 			pointer := unescapeLocation(leaf.InstanceLocation)
 			if !seen[pointer] {
 				seen[pointer] = true
-				f.fault(in, locate(in.text, pointer), pointer, leaf.Message, "")
+				f.fault(in, locate(in.text, pointer), pointer, complaint(leaf), "")
 			}
 		}
 	}
+}
+
+// complaint words a failure of a schema against its meta-schema. Of a choice it
+// gives what each branch wants.
+func complaint(ve *jsonschema.ValidationError) string {
+	if len(ve.Causes) == 0 {
+		return ve.Message
+	}
+	wants := make([]string, len(ve.Causes))
+	for i, c := range ve.Causes {
+		wants[i] = complaint(c)
+	}
+	return strings.Join(wants, "; or ")
 }
 
 // checkReferences says which references of a file lead nowhere, or where they

@@ -14,7 +14,7 @@ func meant(word string, names []string) string {
 	return "want one of " + strings.Join(names, ", ")
 }
 
-// nearest gives the name with the fewest letters dropped, added or changed, when
+// nearest gives the name with the fewest letters dropped, added, changed or swapped, when
 // they are few for a word of that length; empty when none is near.
 func nearest(word string, names []string) string {
 	const longest = 64 // nobody mistypes more, and the distance is quadratic
@@ -38,23 +38,26 @@ func nearest(word string, names []string) string {
 	return best
 }
 
-// edits is the Levenshtein distance of two words, in bytes.
+// edits counts the bytes dropped, added, changed, or swapped with a neighbour, that
+// make one word of the other (optimal string alignment).
 func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			change := last[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			row[j+1] = min(change, row[j]+1, last[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(b)]
+	return last[len(b)]
 }

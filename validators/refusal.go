@@ -38,6 +38,8 @@ type refusalPatterns struct {
 	bare  *regexp.Regexp // a whole answer that refuses
 	not   *regexp.Regexp // looks like the core and is none
 	pivot *regexp.Regexp // announces that an answer comes after all
+
+	elsewhere *regexp.Regexp // after a pivot: sends the user to somebody else
 }
 
 func newRefusalPatterns() refusalPatterns {
@@ -48,7 +50,7 @@ func newRefusalPatterns() refusalPatterns {
 			`process|access|browse|open|view|see|watch|hear|listen|read (?:the|your|that|this)|retrieve|look up|check|search|verify|` +
 			`perform|execute|carry out|predict|forecast|express|speculate|recommend (?:a|any|an|specific|that)|advise|diagnose|` +
 			`tell you|say|disclose|reveal|identify|determine|know|accurately|physically|directly|personally|fully|form|hold|` +
-			`experience|feel|taste|smell|have|be able|remember|recall|go|act|pretend|role-?play|promote|encourage|condone|endorse|` +
+			`experience|feel|taste|smell|have|remember|recall|act|pretend|role-?play|promote|encourage|condone|endorse|` +
 			`in good conscience|describe|explain|translate|summari[sz]e|evaluate|come up|choose|take|use|find|confirm|show|send|visit)\b`
 	)
 	return refusalPatterns{
@@ -60,10 +62,10 @@ func newRefusalPatterns() refusalPatterns {
 			`unfortunately,?`, `regrettably,?`, `however,?`, `therefore,?`, `so,?`, `but`, `no[,.]`, `hello[,.!]`, `hi(?: there)?[,.!]`, `that said,`,
 			`(?:i am|i'm) (?:just |only )?an? (?:[a-z-]+ ){0,4}(?:ai|language model|assistant|chatbot|bot)(?: [a-z-]+){0,6}[,.;]?(?: and| so)?`,
 			`(?:as|being|since i am|since i'm|because i am|because i'm) an? (?:[a-z-]+ ){0,4}(?:ai|language model|assistant|chatbot|bot)(?: [a-z-]+){0,4},?`,
-			`thank(?:s| you) for [^.!;]{1,80}(?:[.!;]|, but)`,
-			`(?:i|we) (?:understand|appreciate|see|know|realize|realise) [^.!;]{1,100}(?:[.;]|,? but)`,
-			`(?:i|we)(?:'d| would) (?:really )?(?:like|love|be happy|be glad) to [^.!;]{1,60}, but`,
-			`while [^.!;]{1,120},`,
+			`thank(?:s| you) for [^.!;]{1,80}?(?:[.!;]|, but)`,
+			`(?:i|we) (?:understand|appreciate|see|know|realize|realise) [^.!;]{1,100}?(?:[.;]|,? but)`,
+			`(?:i|we)(?:'d| would) (?:really )?(?:like|love|be happy|be glad) to [^.!;]{1,60}?, but`,
+			`while [^.!;]{1,120}?,`,
 		}, `|`) + `)\s*`),
 		core: regexp.MustCompile(`^(?:` + strings.Join([]string{
 			subject + `(?:really |simply |just |currently |also )?(?:cannot|can't|can not|could not|couldn't|won't|will not|would not|wouldn't|shouldn't|should not)(?: (?:be able to|currently|really|also|ethically|legally))? ` + object,
@@ -71,7 +73,8 @@ func newRefusalPatterns() refusalPatterns {
 			subject + `(?:do not|don't) (?:feel comfortable|have (?:the )?(?:[a-z-]+ )?(?:access|ability|abilities|capability|capabilities|capacity|permission|authority|means))`,
 			subject + `(?:do not|don't) have (?:a |any |personal )+(?:opinion|opinions|preference|preferences|feelings|emotions|experiences|beliefs|body|favorite|favourite)`,
 			subject + `(?:must |have to |need to |will |respectfully |politely )*(?:decline|refuse|abstain|refrain)\b`,
-			`it (?:is|would be|'s) (?:not |in)(?:appropriate|ethical|possible|acceptable)(?: or [a-z]+)? (?:for me )?to\b`,
+			`it (?:is|would be|'s) (?:not |in)(?:appropriate|ethical|acceptable)(?: or [a-z]+)? (?:for me )?to\b`,
+			`it (?:is|'s) (?:not |im)possible for (?:me|an ai[a-z -]*) to\b`,
 			`(?:that|this) (?:request )?(?:is something (?:that )?i (?:can't|cannot|won't)|goes against|violates|is against)\b`,
 			`(?:can't|cannot|unable to|not able to) (?:help|assist|comply|do that|answer|provide|fulfill?)\b`,
 		}, `|`) + `)`),
@@ -80,17 +83,19 @@ func newRefusalPatterns() refusalPatterns {
 			`say enough|go wrong|be (?:happier|more|overstated|too)|see why not|wait\b|` +
 			`(?:[a-z]+ ){0,2}enough\b|give (?:it )?(?:enough|more than))|` +
 			`not (?:only )?going to (?:lie|pretend|sugar)|(?:couldn't|could not) (?:have|be) (?:asked|more|happier|better)`),
-		pivot: regexp.MustCompile(`\b(?:however|that said|but (?:i can|here|in general|generally)|instead|nevertheless|nonetheless|having said that|in general|generally|` +
-			`here (?:is|are)|here's|i can (?:offer|provide|give|tell|suggest|share|help)|based on|for example|one (?:idea|option|way)|some (?:ideas|options|ways))\b`),
+		pivot: regexp.MustCompile(`\b(?:however|that said|but|instead|nevertheless|nonetheless|having said that|in general|generally|` +
+			`here (?:is|are)|here's|i can (?:offer|provide|give|tell|suggest|share|help)|based on|according to|for example|one (?:idea|option|way)|some (?:ideas|options|ways))\b`),
+		elsewhere: regexp.MustCompile(`^[ ,]*(?:i (?:would )?(?:recommend|suggest|encourage|advise)(?: that)? )?(?:you (?:can|could|may|might|should)(?: want to)?|please|feel free to|try)(?: [a-z]+ly| always)? ?` +
+			`(?:to )?(?:search|look|hire|ask|contact|reach|visit|consult|check|refer|speak|talk|see|find|use|try|seek|provide|let|rephrase)\b`),
 	}
 }
 
 // Bounds of the heuristic.
 const (
 	maxOpening  = 600 // bytes that are read of an answer's opening
-	maxLeads    = 5
+	maxLeads    = 6
 	wholeWords  = 60  // an answer up to this long is read to its second sentence
-	answerWords = 30  // words after a turn to an answer that make it one
+	answerWords = 15  // words after a turn to an answer that make it one
 	longAnswer  = 120 // words after a refusal that make it an answer without a turn
 )
 
@@ -103,40 +108,47 @@ func (p refusalPatterns) refuses(text string) bool {
 		return true
 	}
 	first, rest := sentence(opening)
-	if !p.declines(first) {
-		if words > wholeWords {
-			return false
-		}
-		if first, _ = sentence(rest); !p.declines(first) {
-			return false
-		}
+	end, declined := p.declines(first)
+	if !declined && words <= wholeWords {
+		first, _ = sentence(rest)
+		end, declined = p.declines(first)
 	}
-	return !p.answersAfter(plainText(text), first)
+	if !declined {
+		return false
+	}
+	_, after, _ := strings.Cut(plainText(text), first[:end])
+	return !p.answers(after)
 }
 
-// declines reports whether a sentence is a refusal, once what leads up to it is cut.
-func (p refusalPatterns) declines(sentence string) bool {
+// declines reports whether a sentence is a refusal, once what leads up to it is
+// cut, and where in the sentence the words of refusal end.
+func (p refusalPatterns) declines(sentence string) (end int, declined bool) {
+	rest := sentence
 	for range maxLeads {
-		if p.core.MatchString(sentence) {
-			return !p.not.MatchString(sentence)
+		if loc := p.core.FindStringIndex(rest); loc != nil {
+			return len(sentence) - len(rest) + loc[1], !p.not.MatchString(rest)
 		}
-		loc := p.lead.FindStringIndex(sentence)
+		loc := p.lead.FindStringIndex(rest)
 		if loc == nil || loc[1] == 0 {
-			return false
+			break
 		}
-		sentence = strings.TrimLeft(sentence[loc[1]:], " ,.;:!-")
+		rest = strings.TrimLeft(rest[loc[1]:], " ,.;:!-")
 	}
-	return p.core.MatchString(sentence) && !p.not.MatchString(sentence)
+	return 0, false
 }
 
-// answersAfter reports whether what follows the refusing sentence is an answer.
-func (p refusalPatterns) answersAfter(text, refusal string) bool {
-	_, after, _ := strings.Cut(text, refusal)
+// answers reports whether what follows the words of refusal is an answer after
+// all: it is long, or it turns to one and does not just send the user elsewhere.
+func (p refusalPatterns) answers(after string) bool {
 	if len(strings.Fields(after)) >= longAnswer {
 		return true
 	}
 	turn := p.pivot.FindStringIndex(after)
-	return turn != nil && len(strings.Fields(after[turn[1]:])) >= answerWords
+	if turn == nil {
+		return false
+	}
+	answer := after[turn[1]:]
+	return len(strings.Fields(answer)) >= answerWords && !p.elsewhere.MatchString(answer)
 }
 
 // sentence cuts the first sentence off. A short one in front of it, such as an

@@ -1,0 +1,211 @@
+package validators
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	list := "\n" + strings.Repeat("- rest, drink water and keep the room dark and quiet\n", 4)
+	refused := []string{
+		"I can't help with that.",
+		"I’m sorry, but I can’t assist with that request.",
+		"I'm sorry, I cannot provide instructions for that.",
+		"Sorry, I can't do that.",
+		"I apologize, but I am unable to share account details.",
+		"Unfortunately, I'm not able to access your account.",
+		"I won't write that.",
+		"As an AI language model, I cannot give legal advice.",
+		"As a large language model, I don't have access to your calendar. Please check it yourself.",
+		"I must decline this request.",
+		"I'm not comfortable discussing this.",
+		"**I cannot comply with this request.**",
+		"Thank you for your question. I can't answer questions about other customers.",
+		"I understand that you are upset, but I cannot give refunds.",
+		"It would be inappropriate for me to comment on that.",
+		"That is something I can't discuss.",
+		"I'm sorry, but I can't create pictures. However, you can ask a designer to draw one for you in any of the usual formats and sizes.",
+		"I cannot help you hurt yourself. If you are in danger, please call your local emergency number; people there will listen to you.",
+		"No, I can't.",
+		"I'm unable to comply.",
+	}
+	answered := []string{
+		"I cannot recommend it enough!",
+		"I can't wait to see you on Friday.",
+		"I cannot stress enough how much backups matter.",
+		"I can't help but smile at this picture.",
+		"I couldn't be happier with the result.",
+		"You cannot return an item after 30 days.",
+		"The card was refused because it has expired.",
+		"He said: \"I cannot help you.\"",
+		"I'm sorry to hear that your order is late. It ships today.",
+		"Sorry for the delay! Your refund was sent on Monday.",
+		"Unfortunately, the item is out of stock until May.",
+		"I'm sorry, but I won't be able to attend the meeting on Friday.",
+		"No, the fee is not refundable.",
+		"As an AI language model, I can tell you that water boils at 100 degrees Celsius at sea level.",
+		"As an AI language model, I don't have personal preferences, but here are the three films that critics liked best in that year, with a line on each:" + list,
+		"I can't give medical advice. However, these things help most people with a mild headache:" + list,
+		"I'm unable to see the picture, but based on your words it is a maple: the leaves have five lobes, turn red early and fall together.",
+		"It is not possible to divide by zero.",
+		"I do not think that is right: the total is 12.",
+		"Here is a polite refusal you could send: \"I'm sorry, but I cannot help with that.\"",
+		"To decline the request, open it and choose Decline.",
+	}
+	v, lenient := newValidator(t, Config{Type: "refusal"}, nil), newValidator(t, Config{Type: "refusal", Allowed: true}, nil)
+	for _, text := range refused {
+		if got := evaluate(t, v, said1(text)); got.Outcome != eval.OutcomeFail || got.Label != "refused" {
+			t.Errorf("%s %s: %s", got.Outcome, got.Label, text)
+		}
+		if got := evaluate(t, lenient, said1(text)); got.Outcome != eval.OutcomePass || got.Label != "refused" || got.Score != 1 {
+			t.Errorf("allowed, %s %s: %s", got.Outcome, got.Label, text)
+		}
+	}
+	for _, text := range answered {
+		if got := evaluate(t, v, said1(text)); got.Outcome != eval.OutcomePass || got.Label != "answered" {
+			t.Errorf("%s %s: %s", got.Outcome, got.Label, text)
+		}
+	}
+	checkVerdict(t, evaluate(t, v, said1(" ")), want{eval.OutcomeCannotJudge, "", "empty output"})
+	checkVerdict(t, evaluate(t, v, event(t, `"output":{"reply":"I cannot help with that."}`)), want{eval.OutcomePass, "answered", ""})
+	checkVerdict(t, evaluate(t, v, event(t, `"input":"x"`)), noOutput)
+}
+
+func TestCitations(t *testing.T) {
+	t.Parallel()
+	chunks := `,"retrieval":{"chunks":[{"id":"kb_1","text":"a"},{"id":"kb_12","text":"b"},{"id":7}]}`
+	free, required := Config{Type: "citations"}, Config{Type: "citations", Required: true}
+	custom := Config{Type: "citations", Format: `<ref>(\w+)</ref>`}
+	cited, uncited := want{eval.OutcomePass, "cited", ""}, want{eval.OutcomePass, "uncited", ""}
+	invented := want{eval.OutcomeFail, "unknown_source", "cited id was not retrieved"}
+	runCases(t, map[string]verdictCase{
+		"brackets":              {free, `"output":"Due in May [kb_1]."` + chunks, cited},
+		"invented":              {free, `"output":"Due in May [kb_2]."` + chunks, invented},
+		"several in one":        {free, `"output":"Due in May [kb_1, kb_12; 7]."` + chunks, cited},
+		"several, one invented": {free, `"output":"Due in May [kb_1, kb_3]."` + chunks, invented},
+		"lenticular":            {free, `"output":"Due【kb_1】"` + chunks, cited},
+		"lenticular, named":     {free, `"output":"Due【kb_12†fees.pdf】"` + chunks, cited},
+		"lenticular, invented":  {free, `"output":"Due【fees】"` + chunks, invented},
+		"source":                {free, `"output":"Due in May (Source: kb_1)."` + chunks, cited},
+		"sources":               {free, `"output":"Due in May (sources: kb_1, kb_12)."` + chunks, cited},
+		"source, invented":      {free, `"output":"Due in May (source: the manual)."` + chunks, invented},
+		"footnote":              {free, `"output":"Due in May[^7]"` + chunks, cited},
+		"remark":                {free, `"output":"He was to [sic] late [...] and [emphasis added]"` + chunks, uncited},
+		"link":                  {free, `"output":"See [kb_9](https://example.com)"` + chunks, uncited},
+		"code":                  {free, "\"output\":\"Use `x[9]` or\\n```\\ny[8]\\n```\"" + chunks, uncited},
+		"task list":             {free, `"output":"[ ] one\n[x] two"` + chunks, uncited},
+		"other shape":           {free, `"output":"As of [May 2026] and [a-b]"` + chunks, uncited},
+		"open bracket":          {free, `"output":"[kb_9 and so on"` + chunks, uncited},
+		"none":                  {free, `"output":"Due in May."` + chunks, uncited},
+		"none, required":        {required, `"output":"Due in May."` + chunks, want{eval.OutcomeFail, "uncited", "no citation"}},
+		"required":              {required, `"output":"Due in May [7]."` + chunks, cited},
+		"own format":            {custom, `"output":"Due <ref>kb_1</ref> [kb_9]"` + chunks, cited},
+		"own format, invented":  {custom, `"output":"Due <ref>kb_9</ref>"` + chunks, invented},
+		"nothing was found":     {free, `"output":"Due (source: kb_1)","retrieval":{"chunks":[]}`, invented},
+		"chunks without ids":    {free, `"output":"Due [1]","retrieval":{"chunks":[{"text":"a"}]}`, want{eval.OutcomeNotApplicable, "", "missing retrieval.chunks.id"}},
+		"no chunks":             {free, `"output":"Due [1]","retrieval":{"hit_count":1}`, want{eval.OutcomeNotApplicable, "", "missing retrieval.chunks"}},
+		"no output":             {free, `"input":"x"` + chunks, noOutput},
+		"empty output":          {free, `"output":""` + chunks, uncited},
+	})
+	got := evaluate(t, newValidator(t, free, nil), event(t, `"output":"a [kb_1] b [kb_2] c [kb_12] d [7]"`+chunks))
+	if got.Score != 0.75 {
+		t.Errorf("score %v, want the share of citations that were retrieved, 0.75", got.Score)
+	}
+}
+
+func TestGroundedness(t *testing.T) {
+	t.Parallel()
+	const chunks = `"retrieval":{"chunks":[{"id":"1","text":"Refunds are issued within 14 days after the returned item arrives at our warehouse."},{"text":"Shipping costs €1,200.50 for pallets. 返品は14日以内です"}]}`
+	for name, tt := range map[string]struct {
+		output  string
+		outcome eval.Outcome
+		score   float64
+	}{
+		"same words":                {"Refunds are issued within 14 days.", eval.OutcomePass, 1},
+		"other forms of them":       {"The refund is issued when returning items arrived.", eval.OutcomePass, 1},
+		"half":                      {"Refunds need receipts.", eval.OutcomeFail, 1.0 / 3},
+		"another number":            {"Refunds: 30 days.", eval.OutcomePass, 2.0 / 3},
+		"number written otherwise":  {"1200.5", eval.OutcomePass, 1},
+		"another subject":           {"Penguins live in Antarctica.", eval.OutcomeFail, 0},
+		"repeated words count once": {"Penguins penguins refunds", eval.OutcomePass, 0.5},
+		"script without spaces":     {"返品は14日以内", eval.OutcomePass, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := event(t, chunks)
+			e.Output = eval.Text(tt.output)
+			got := evaluate(t, newValidator(t, Config{Type: "groundedness"}, nil), e)
+			if got.Outcome != tt.outcome || got.Score != tt.score {
+				t.Errorf("%s %v, want %s %v", got.Outcome, got.Score, tt.outcome, tt.score)
+			}
+		})
+	}
+	c := Config{Type: "groundedness", MinShare: new(1.0)}
+	runCases(t, map[string]verdictCase{
+		"strict":           {c, `"output":"Refunds soon.",` + chunks, want{eval.OutcomeFail, "ungrounded", "share of found words below min_share"}},
+		"no content words": {c, `"output":"It is what it is.",` + chunks, want{eval.OutcomeCannotJudge, "", "no content words"}},
+		"empty output":     {c, `"output":"",` + chunks, want{eval.OutcomeCannotJudge, "", "no content words"}},
+		"no text":          {c, `"output":"Refunds","retrieval":{"chunks":[{"id":"1","text":" "}]}`, want{eval.OutcomeNotApplicable, "", "missing retrieval.chunks.text"}},
+		"no retrieval":     {c, `"output":"Refunds"`, want{eval.OutcomeNotApplicable, "", "missing retrieval.chunks.text"}},
+		"no output":        {c, chunks, noOutput},
+	})
+}
+
+func TestContentWords(t *testing.T) {
+	t.Parallel()
+	ignored := stopWords()
+	for text, want := range map[string][]string{
+		"The customers' refunds weren’t shipped": {"customer", "refund", "ship"},
+		"store storing stores stored":            {"stor", "stor", "stor", "stor"},
+		"policy policies":                        {"polici", "polici"},
+		"class classes bus":                      {"class", "class", "bus"},
+		"B12 and 3.14, 1,000 or 2026.":           {"b12", "3.14", "1000", "2026"},
+		"日本語":                                    {"日本", "本語"},
+		"naïve café":                             {"naïv", "café"},
+		"a I of":                                 nil,
+	} {
+		if diff := cmp.Diff(want, slices.Collect(contentWords(text, ignored))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestSensitive(t *testing.T) {
+	t.Parallel()
+	// Built here: what looks like a credential is not committed.
+	mail, key := "jane.doe"+"@"+"example.com", "AKIA"+strings.Repeat("QX7R", 4)
+	output := func(text string) string {
+		b, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return `"output":` + string(b)
+	}
+	pii, secrets := Config{Type: "pii"}, Config{Type: "secrets"}
+	clean := want{eval.OutcomePass, "clean", ""}
+	runCases(t, map[string]verdictCase{
+		"mail":                    {pii, output("Write to " + mail), want{eval.OutcomeFail, "found", "email"}},
+		"mail twice":              {pii, output(mail + " or " + mail), want{eval.OutcomeFail, "found", "email"}},
+		"mail inside JSON":        {pii, `"output":{"to":"` + mail + `"}`, want{eval.OutcomeFail, "found", "email"}},
+		"mail is no secret":       {secrets, output("Write to " + mail), clean},
+		"key":                     {secrets, output("Use " + key), want{eval.OutcomeFail, "found", "aws_access_key"}},
+		"key is no personal data": {pii, output("Use " + key), clean},
+		"other kind":              {Config{Type: "pii", Kinds: []string{"iban"}}, output("Write to " + mail), clean},
+		"repeated, not allowed":   {pii, `"input":"I am ` + mail + `",` + output("Hi "+mail), want{eval.OutcomeFail, "found", "email"}},
+		"repeated, allowed":       {Config{Type: "pii", AllowInInput: true}, `"input":"I am ` + mail + `",` + output("Hi "+mail), clean},
+		"new, repeats allowed":    {Config{Type: "pii", AllowInInput: true}, `"input":"I am john"` + `,` + output("Hi "+mail), want{eval.OutcomeFail, "found", "email"}},
+		"prose":                   {pii, output("Your refund of 120 is due in 14 days, order 1234."), clean},
+		"empty":                   {pii, output(""), clean},
+		"no output":               {secrets, `"input":"` + mail + `"`, noOutput},
+	})
+	if faults := (Config{Type: "secrets", Kinds: []string{"email"}}).Validate(); len(faults) != 1 || !strings.Contains(faults[0].Problem, "of the other validator") {
+		t.Errorf("faults %v", faults)
+	}
+}

@@ -1,0 +1,130 @@
+package validators
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func TestToolCalls(t *testing.T) {
+	t.Parallel()
+	const schema = `{"type":"object","required":["id"],"properties":{"id":{"type":"integer"},"note":{"type":"string"}},"additionalProperties":false}`
+	tools := map[string]string{
+		"parameters":   `[{"name":"lookup","parameters":` + schema + `}]`,
+		"input_schema": `[{"name":"lookup","input_schema":` + schema + `}]`,
+		"inputSchema":  `[{"name":"lookup","inputSchema":` + schema + `}]`,
+		"schema":       `[{"name":"lookup","schema":` + schema + `}]`,
+		"function":     `[{"type":"function","function":{"name":"lookup","parameters":` + schema + `}}]`,
+		"flat":         `[{"type":"function","name":"lookup","parameters":` + schema + `}]`,
+		"by name":      `{"lookup":` + schema + `}`,
+		"tool by name": `{"lookup":{"description":"x","parameters":` + schema + `}}`,
+	}
+	calls := map[string]struct {
+		calls string
+		want  want
+		score float64
+	}{
+		"valid":             {`[{"name":"lookup","arguments":{"id":1}}]`, want{eval.OutcomePass, "valid", ""}, 1},
+		"valid string":      {`[{"name":"lookup","arguments":"{\"id\":1}","status":"Success"}]`, want{eval.OutcomePass, "valid", ""}, 1},
+		"unknown tool":      {`[{"name":"delete","arguments":{"id":1}}]`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}, 0},
+		"no name":           {`[{"arguments":{}}]`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}, 0},
+		"wrong type":        {`[{"name":"lookup","arguments":{"id":"1"}}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: type at /id"}, 0},
+		"unknown argument":  {`[{"name":"lookup","arguments":{"id":1,"jane":1}}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: additionalProperties at /*"}, 0},
+		"no arguments":      {`[{"name":"lookup"}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: required at /id"}, 0},
+		"empty arguments":   {`[{"name":"lookup","arguments":""}]`, want{eval.OutcomeFail, "invalid_json", "tool lookup: arguments empty"}, 0},
+		"a list":            {`[{"name":"lookup","arguments":[1]}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: arguments are no object"}, 0},
+		"no JSON":           {`[{"name":"lookup","arguments":"id=1"}]`, want{eval.OutcomeFail, "invalid_json", "tool lookup: arguments are no JSON"}, 0},
+		"cut":               {`[{"name":"lookup","arguments":"{\"id\":"}]`, want{eval.OutcomeFail, "truncated", "tool lookup: arguments end too early"}, 0},
+		"failed":            {`[{"name":"lookup","arguments":{"id":1},"status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool lookup failed"}, 0},
+		"second of four":    {`[{"name":"lookup","arguments":{"id":1}},{"name":"lookup","arguments":{"id":1},"status":"timeout"},{"name":"lookup","arguments":{"id":2}},{"name":"lookup","arguments":{"id":3}}]`, want{eval.OutcomeFail, "failed_tool", "tool lookup failed"}, 0.75},
+		"arguments, failed": {`[{"name":"lookup","arguments":{"id":"x"},"status":"error"}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: type at /id"}, 0},
+		"none":              {`[]`, want{eval.OutcomeNotApplicable, "", "missing tool_calls"}, 0},
+	}
+	v := newValidator(t, Config{Type: "tool_calls"}, nil)
+	for form, offered := range tools {
+		for name, tt := range calls {
+			t.Run(form+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				got := evaluate(t, v, event(t, `"tools":`+offered+`,"tool_calls":`+tt.calls))
+				checkVerdict(t, got, tt.want)
+				if got.Score != tt.score {
+					t.Errorf("score %v, want %v", got.Score, tt.score)
+				}
+			})
+		}
+	}
+}
+
+func TestToolsOfOtherShapes(t *testing.T) {
+	t.Parallel()
+	const call = `,"tool_calls":[{"name":"x","arguments":{"a":1}}]`
+	undecided := func(reason string) want { return want{eval.OutcomeCannotJudge, "", reason} }
+	v := newValidator(t, Config{Type: "tool_calls"}, nil)
+	for name, tt := range map[string]struct {
+		fields string
+		want   want
+	}{
+		"no tools":                 {`"tool_calls":[{"name":"x","arguments":{"a":1}}]`, want{eval.OutcomePass, "unchecked", ""}},
+		"no tools, failed":         {`"tool_calls":[{"name":"x","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool * failed"}},
+		"no tools, no JSON":        {`"tool_calls":[{"name":"x","arguments":"a"}]`, want{eval.OutcomeFail, "invalid_json", "tool *: arguments are no JSON"}},
+		"nothing offered":          {`"tools":[]` + call, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}},
+		"names":                    {`"tools":["x","y"]` + call, want{eval.OutcomePass, "valid", ""}},
+		"no schema":                {`"tools":[{"name":"x"}]` + call, want{eval.OutcomePass, "valid", ""}},
+		"the first of a name":      {`"tools":[{"name":"x"},{"name":"x","parameters":false}]` + call, want{eval.OutcomePass, "valid", ""}},
+		"free text":                {`"tools":[{"type":"custom","custom":{"name":"x"}}],"tool_calls":[{"name":"x","arguments":"SELECT 1"}]`, want{eval.OutcomePass, "valid", ""}},
+		"provider's own":           {`"tools":[{"type":"web_search"}],"tool_calls":[{"name":"web_search"}]`, want{eval.OutcomePass, "valid", ""}},
+		"older draft":              {`"tools":[{"name":"x","parameters":{"$schema":"http://json-schema.org/draft-04/schema#","properties":{"a":{"maximum":1,"exclusiveMaximum":true}}}}]` + call, want{eval.OutcomeFail, "invalid_arguments", "tool x: exclusiveMaximum at /a"}},
+		"no compiling schema":      {`"tools":[{"name":"x","parameters":{"type":"objekt"}}]` + call, undecided("tool x: schema does not compile")},
+		"reference to the network": {`"tools":[{"name":"x","parameters":{"$ref":"http://example.com/s"}}]` + call, undecided("tool x: schema does not compile")},
+		"reference to a file":      {`"tools":[{"name":"x","parameters":{"$ref":"file:///etc/passwd"}}]` + call, undecided("tool x: schema does not compile")},
+		"no such schema, failed":   {`"tools":[{"name":"x","parameters":{"type":"objekt"}}],"tool_calls":[{"name":"x","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool x failed"}},
+		"text for tools":           {`"tools":"x"` + call, undecided("tools unreadable")},
+		"number for a tool":        {`"tools":[1]` + call, undecided("tools unreadable")},
+		"tool without a name":      {`"tools":[{}]` + call, undecided("tools unreadable")},
+		"too many":                 {`"tools":[` + strings.Repeat(`"x",`, maxTools) + `"x"]` + call, undecided("tools too large")},
+		"too deep":                 {`"tools":[{"name":"x","parameters":` + strings.Repeat(`{"not":`, 60) + `{}` + strings.Repeat(`}`, 60) + `}]` + call, undecided("tools too large")},
+		"odd name":                 {`"tools":["jane doe"],"tool_calls":[{"name":"jane doe","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool * failed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkVerdict(t, evaluate(t, v, event(t, tt.fields)), tt.want)
+		})
+	}
+}
+
+func TestLRU(t *testing.T) {
+	t.Parallel()
+	built := 0
+	l := newLRU[string, int](2)
+	of := func(key string) int { return l.of(key, func() int { built++; return built }) }
+	of("a")
+	of("b")
+	if of("a") != 1 || built != 2 {
+		t.Errorf("a was built again: %d", built)
+	}
+	of("c") // b goes: it has not been used for longest
+	if of("a") != 1 || of("b") != 4 {
+		t.Errorf("kept the wrong ones; built %d", built)
+	}
+	if n := l.order.Len(); n != 2 || len(l.byKey) != 2 {
+		t.Errorf("%d entries, want 2", n)
+	}
+}
+
+func TestLRUShared(t *testing.T) {
+	t.Parallel()
+	l := newLRU[int, int](3)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range 100 {
+				if got := l.of(i%5, func() int { return i % 5 }); got != i%5 {
+					t.Errorf("got %d, want %d", got, i%5)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

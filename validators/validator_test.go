@@ -1,0 +1,281 @@
+package validators
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/evaltest"
+)
+
+const replySchema = `{
+  "type": "object",
+  "required": ["reply", "priority"],
+  "additionalProperties": false,
+  "properties": {
+    "reply": {"type": "string", "minLength": 1},
+    "priority": {"enum": ["low", "high"]},
+    "order": {"type": "integer"},
+    "tags": {"type": "array", "items": {"type": "string"}},
+    "due": {"type": "string", "format": "date"},
+    "contact": {"type": "object", "properties": {"email": {"type": "string", "format": "email"}}}
+  }
+}`
+
+func newSchemas(t testing.TB, files map[string]string) *Schemas {
+	t.Helper()
+	data := make(map[string][]byte, len(files))
+	for name, text := range files {
+		data[name] = []byte(text)
+	}
+	s, faults := NewSchemas(data)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return s
+}
+
+func newValidator(t testing.TB, c Config, s *Schemas) eval.Evaluator {
+	t.Helper()
+	if c.Name == "" {
+		c.Name = "check"
+	}
+	v, err := New(c, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func evaluate(t testing.TB, v eval.Evaluator, e *eval.Event) eval.Verdict {
+	t.Helper()
+	got, err := v.Evaluate(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// want is what a table says about a verdict.
+type want struct {
+	outcome eval.Outcome
+	label   string
+	reason  string
+}
+
+func checkVerdict(t *testing.T, got eval.Verdict, w want) {
+	t.Helper()
+	if diff := cmp.Diff(w, want{got.Outcome, got.Label, got.Reason}, cmp.AllowUnexported(want{})); diff != "" {
+		t.Errorf("verdict (-want +got):\n%s", diff)
+	}
+}
+
+// event decodes an event from its JSON without the required fields.
+func event(t testing.TB, fields string) *eval.Event {
+	t.Helper()
+	e, err := eval.DecodeEvent([]byte(`{"event":"llm_request_completed","request_id":"r1",` + fields + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func said1(text string) *eval.Event {
+	return &eval.Event{Kind: eval.KindRequestCompleted, RequestID: "r1", Output: eval.Text(text)}
+}
+
+// configs gives a configuration of every kind.
+func configs() []Config {
+	return []Config{
+		{Type: "json_schema", Schema: "reply"},
+		{Type: "json_schema"},
+		{Type: "tool_calls"},
+		{Type: "contains", Any: []string{"refund"}, All: []string{"order"}, None: []string{"guarantee"}},
+		{Type: "regex", Pattern: `\d+`, Negate: true},
+		{Type: "length", MinChars: new(3), MaxWords: new(8)},
+		{Type: "equals"},
+		{Type: "equals", Value: "yes", CaseSensitive: true},
+		{Type: "substance"},
+		{Type: "refusal"},
+		{Type: "pii"},
+		{Type: "secrets", AllowInInput: true},
+		{Type: "citations"},
+		{Type: "citations", Format: `\[(\w+)\]`, Required: true},
+		{Type: "retrieval", MinHits: new(int64(1)), MinTopScore: new(0.5)},
+		{Type: "budget", MaxLatencyMS: new(1000.0), FinishReasons: []string{"stop"}},
+		{Type: "groundedness"},
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	schemas := newSchemas(t, map[string]string{"reply.json": replySchema})
+	samples := []eval.Event{
+		*event(t, `"input":"When do I get my refund?","output":{"reply":"soon","priority":"low"},"output_schema":"reply","expected":"soon"`),
+		*event(t, `"input":[{"role":"user","content":"hello"}],"output":"Your refund for order 7 is due [kb_1] (source: kb_9).","output_schema":"reply",
+			"retrieval":{"hit_count":2,"top_score":0.4,"chunks":[{"id":"kb_1","text":"Refunds are due within 14 days","score":0.4},{"id":"kb_2","text":"Orders ship daily"}]},
+			"llm_latency_ms":1200,"finish_reason":"stop"`),
+		*event(t, `"output":"I'm sorry, but I cannot help with that.","output_schema":"nope","tools":[{"name":"lookup","parameters":{"type":"object","required":["id"],"properties":{"id":{"type":"integer"}}}}],
+			"tool_calls":[{"name":"lookup","arguments":{"id":"x"},"status":"success"},{"name":"lookup","arguments":"{\"id\":1}","status":"error"}]`),
+	}
+	var covered []string
+	for _, c := range configs() {
+		covered = append(covered, c.Type)
+		t.Run(c.Type, func(t *testing.T) {
+			t.Parallel()
+			evaltest.Evaluator(t, func(t *testing.T) eval.Evaluator { return newValidator(t, c, schemas) }, samples)
+		})
+	}
+	for _, k := range Kinds() {
+		if !slices.Contains(covered, k.Name) {
+			t.Errorf("kind %s is not held to the contract", k.Name)
+		}
+	}
+}
+
+// TestOptions holds the table against the configuration's fields: every option
+// exists, every field is an option of some kind.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	keys := map[string]bool{}
+	for f := range reflect.TypeFor[Config]().Fields() {
+		if key := f.Tag.Get("yaml"); key != "-" {
+			keys[key] = false
+		}
+	}
+	for _, k := range Kinds() {
+		if k.Description == "" {
+			t.Errorf("%s has no description", k.Name)
+		}
+		if diff := cmp.Diff(k.Options, Options(k.Name)); diff != "" {
+			t.Errorf("options of %s (-Kinds +Options):\n%s", k.Name, diff)
+		}
+		for _, o := range k.Options {
+			if _, ok := keys[o]; !ok {
+				t.Errorf("option %s of %s is no field", o, k.Name)
+			}
+			keys[o] = true
+		}
+	}
+	for key, used := range keys {
+		if !used {
+			t.Errorf("%s is an option of no kind", key)
+		}
+	}
+	if Options("no such kind") != nil {
+		t.Error("a kind that does not exist has options")
+	}
+}
+
+func TestValidateFaults(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		config Config
+		want   []string // "path: problem; expected"
+	}{
+		"no type":           {Config{}, []string{"type: missing; want one of json_schema, tool_calls, contains, regex, length, equals, substance, refusal, pii, secrets, citations, retrieval, budget, groundedness"}},
+		"misspelt type":     {Config{Type: "json-shema"}, []string{`type: unknown type "json-shema"; did you mean json_schema?`}},
+		"foreign option":    {Config{Type: "refusal", MinShare: new(0.5), Pattern: "x"}, []string{"pattern: no option of refusal; it takes allowed", "min_share: no option of refusal; it takes allowed"}},
+		"no options":        {Config{Type: "substance", Allowed: true}, []string{"allowed: no option of substance; it takes no options"}},
+		"look-around":       {Config{Type: "regex", Pattern: "(?!x)"}, []string{"pattern: invalid or unsupported Perl syntax: `(?!`; RE2 has no look-around: it would not be linear; use negate, or a second validator"}},
+		"no pattern":        {Config{Type: "regex"}, []string{"pattern: missing; want a regular expression (RE2)"}},
+		"nothing to find":   {Config{Type: "contains"}, []string{"contains looks for nothing; set at least one of any, all, none"}},
+		"blank phrases":     {Config{Type: "contains", Any: []string{"a", " "}, None: []string{""}}, []string{"any[1]: empty; want a text that is not blank", "none[0]: empty; want a text that is not blank"}},
+		"crossed bounds":    {Config{Type: "length", MinWords: new(5), MaxWords: new(4), MinChars: new(-1)}, []string{"min_chars: is negative; want 0 or more", "max_words: is below min_words; want at least 5"}},
+		"unbounded length":  {Config{Type: "length"}, []string{"length has no bound; set at least one of min_chars, max_chars, min_words, max_words"}},
+		"zero budget":       {Config{Type: "budget", MaxCostUSD: new(0.0), MaxOutputTokens: new(int64(-1))}, []string{"max_output_tokens: is not above zero; want a number above 0", "max_cost_usd: is not above zero; want a number above 0"}},
+		"empty budget":      {Config{Type: "budget"}, []string{"budget has no bound; set at least one of max_latency_ms, max_first_token_latency_ms, max_input_tokens, max_output_tokens, max_cost_usd, finish_reasons"}},
+		"share above one":   {Config{Type: "groundedness", MinShare: new(1.5)}, []string{"min_share: is not in (0,1]; want a share such as 0.5"}},
+		"format, no group":  {Config{Type: "citations", Format: `\[\d+\]`}, []string{`format: has 0 groups; want one group around the id, for example \[doc:(\w+)\]`}},
+		"format, no regexp": {Config{Type: "citations", Format: `(`}, []string{"format: missing closing ): `(`; want RE2 syntax, https://github.com/google/re2/wiki/Syntax"}},
+		"no hits":           {Config{Type: "retrieval", MinHits: new(int64(0))}, []string{"min_hits: is below 1; want 1 or more"}},
+		"misspelt pii kind": {Config{Type: "pii", Kinds: []string{"emial"}}, []string{`kinds[0]: unknown kind "emial"; did you mean email?`}},
+		"good":              {Config{Type: "length", MaxChars: new(0)}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range tt.config.Validate() {
+				got = append(got, f.String())
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+			_, err := New(tt.config, nil)
+			var faults eval.Faults
+			if len(tt.want) > 0 && !errors.As(err, &faults) {
+				t.Errorf("New gave %v, want faults", err)
+			}
+		})
+	}
+}
+
+func TestNewUnknownSchema(t *testing.T) {
+	t.Parallel()
+	_, err := New(Config{Type: "json_schema", Schema: "replay"}, newSchemas(t, map[string]string{"reply.json": replySchema}))
+	if err == nil || err.Error() != `schema: unknown schema "replay"; did you mean reply?` {
+		t.Errorf("error %v", err)
+	}
+	if _, err = New(Config{Type: "json_schema", Schema: "reply"}, nil); err == nil || err.Error() != `schema: unknown schema "reply"; there are none` {
+		t.Errorf("error without schemas %v", err)
+	}
+}
+
+// TestVersion: a version changes with what decides a verdict and with nothing else.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"reply": `{"$ref":"part.json"}`, "part": `{"type":"string"}`, "other": `true`}
+	version := func(c Config, change map[string]string) string {
+		all := map[string]string{}
+		for name, text := range files {
+			all[name] = text
+		}
+		for name, text := range change {
+			all[name] = text
+		}
+		return newValidator(t, c, newSchemas(t, all)).Version()
+	}
+	named := Config{Type: "json_schema", Schema: "reply"}
+	base := version(named, nil)
+	if got := version(Config{Name: "another name", Type: "json_schema", Schema: "reply"}, nil); got != base {
+		t.Error("the name changed the version")
+	}
+	if got := version(named, map[string]string{"other": `false`}); got != base {
+		t.Error("a schema that is not used changed the version")
+	}
+	if got := version(named, map[string]string{"part": `{"type":"number"}`}); got == base {
+		t.Error("a schema that is referred to did not change the version")
+	}
+	anySchema := Config{Type: "json_schema"}
+	if version(anySchema, nil) == version(anySchema, map[string]string{"other": `false`}) {
+		t.Error("a schema did not change the version of a validator that may use any")
+	}
+	seen := map[string]string{}
+	for _, c := range configs() {
+		options, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := newValidator(t, c, newSchemas(t, files)).Version()
+		if other, twice := seen[v]; twice {
+			t.Errorf("%s and %s have the same version", options, other)
+		}
+		seen[v] = string(options)
+	}
+}
+
+func TestCanceled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := newValidator(t, Config{Type: "substance"}, nil).Evaluate(ctx, said1("x"))
+	if eval.ReasonOf(err) != eval.ReasonCanceled {
+		t.Errorf("error %v, want one with reason canceled", err)
+	}
+}
