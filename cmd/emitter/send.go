@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -109,10 +110,10 @@ func (s *sending) run(cmd *cobra.Command, file string) error {
 
 // read hands every line over to the emitter.
 func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar progress, stderr io.Writer) error {
-	in2, failed := lines(ctx, in, s.target.maxEventBytes)
+	each, failed := lines(ctx, in, s.target.maxEventBytes)
 	for {
 		select {
-		case l, ok := <-in2:
+		case l, ok := <-each:
 			if !ok {
 				return *failed
 			}
@@ -169,16 +170,17 @@ func (s *sending) print(stdout io.Writer) error {
 		}
 		return json.NewEncoder(stdout).Encode(s.sum)
 	}
-	text := fmt.Sprintf("sent %d of %d lines to %s", s.sum.Sent, s.sum.Lines, s.target.topic)
+	var text strings.Builder
+	fmt.Fprintf(&text, "sent %d of %d lines to %s", s.sum.Sent, s.sum.Lines, s.target.topic)
 	for _, n := range []struct {
 		count int
 		what  string
 	}{{s.sum.Bad, "bad"}, {s.sum.Unsent, "not sent"}, {s.sum.Blank, "blank"}} {
 		if n.count > 0 {
-			text += fmt.Sprintf(", %d %s", n.count, n.what)
+			fmt.Fprintf(&text, ", %d %s", n.count, n.what)
 		}
 	}
-	_, err := fmt.Fprintln(stdout, text)
+	_, err := fmt.Fprintln(stdout, &text)
 	return err
 }
 

@@ -51,6 +51,7 @@ func (g *generator) end(ses *session) {
 func (s *session) ask(question string) {
 	s.turns = append(s.turns, eval.Turn{Role: "user", Content: question})
 }
+
 func (s *session) answer(answer string) {
 	s.turns = append(s.turns, eval.Turn{Role: "assistant", Content: answer})
 }
