@@ -46,3 +46,26 @@ func (b *Broker) IgnoreCommits() (restore func()) {
 	})
 	return func() { over.Store(true) }
 }
+
+// LimitMetadata refuses, from now on, offset commits that carry more than so
+// many bytes of metadata. Without it a Broker takes any amount; Apache Kafka
+// takes 4096.
+func (b *Broker) LimitMetadata(bytes int) {
+	b.cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.OffsetMetadataTooLarge, Count: -1,
+		When: func(req kmsg.Request) bool {
+			commit, ok := req.(*kmsg.OffsetCommitRequest)
+			if !ok {
+				return false
+			}
+			for _, t := range commit.Topics {
+				for _, p := range t.Partitions {
+					if p.Metadata != nil && len(*p.Metadata) > bytes {
+						return true
+					}
+				}
+			}
+			return false
+		},
+	})
+}

@@ -29,8 +29,12 @@ const (
 // maxErrorBytes bounds HeaderError.
 const maxErrorBytes = 1000
 
-// publishTimeout bounds one attempt to publish a dead letter.
-const publishTimeout = 10 * time.Second
+const (
+	// publishTimeout bounds one attempt to publish a dead letter.
+	publishTimeout = 10 * time.Second
+	// topicPause is the pause until a topic that was just made is tried again.
+	topicPause = 50 * time.Millisecond
+)
 
 // deadLetters publishes messages that can never be processed.
 type deadLetters struct {
@@ -72,6 +76,33 @@ func newDeadLetters(cfg Config, client *kafka.Client, transport *kafka.Transport
 func (d *deadLetters) publish(ctx context.Context, m *eval.Message, fault error, attempts int) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
+	err := d.publishWhole(ctx, m, fault, attempts)
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		if err = d.create(ctx); err == nil {
+			err = d.publishSoon(ctx, m, fault, attempts)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("publish dead letter to %s: %w", d.topic, err)
+	}
+	return nil
+}
+
+// publishSoon publishes to a topic that was made just now. All brokers know it
+// in a moment.
+func (d *deadLetters) publishSoon(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+	for {
+		if err := pause(ctx, topicPause); err != nil {
+			return err
+		}
+		if err := d.publishWhole(ctx, m, fault, attempts); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+			return err
+		}
+	}
+}
+
+// publishWhole publishes as much of a message as the broker takes.
+func (d *deadLetters) publishWhole(ctx context.Context, m *eval.Message, fault error, attempts int) error {
 	ours := letterHeaders(m, fault, attempts)
 	theirs := originHeaders(m.Headers)
 	err := d.write(ctx, kafka.Message{Key: m.Key, Value: m.Value, Headers: append(theirs, ours...)})
@@ -83,13 +114,7 @@ func (d *deadLetters) publish(ctx context.Context, m *eval.Message, fault error,
 		cut := kafka.Header{Key: HeaderTruncated, Value: []byte("value,headers")}
 		err = d.write(ctx, kafka.Message{Headers: append(ours, cut)})
 	}
-	if errors.Is(err, kafka.UnknownTopicOrPartition) {
-		err = errors.Join(err, d.create(ctx))
-	}
-	if err != nil {
-		return fmt.Errorf("publish dead letter to %s: %w", d.topic, err)
-	}
-	return nil
+	return err
 }
 
 // write makes one attempt and gives its one error.
@@ -102,8 +127,7 @@ func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
 	return err
 }
 
-// create makes the topic, with the broker's own defaults. The next attempt
-// finds it.
+// create makes the topic, with the broker's own defaults.
 func (d *deadLetters) create(ctx context.Context) error {
 	res, err := d.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{
 		Topics: []kafka.TopicConfig{{Topic: d.topic, NumPartitions: -1, ReplicationFactor: -1}},

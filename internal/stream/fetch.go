@@ -60,11 +60,13 @@ func (s *session) read(ctx context.Context, p *partition) error {
 	if err := s.position(ctx, p); err != nil {
 		return err
 	}
+	p.reading.Store(true)
+	defer p.reading.Store(false)
 	c := s.c
 	reader := kafka.NewReader(s.readerConfig(p))
 	// Close takes as long as the fetch that is under way, so it is kept off the
 	// way of a rebalance; release waits for it.
-	defer c.closers.Go(func() { reader.Close() }) //nolint:errcheck // always nil
+	defer c.closers.Go(func() { _ = reader.Close() }) // its error is always nil
 	expected := p.tracker.progress().next
 	if err := reader.SetOffset(expected); err != nil {
 		return err

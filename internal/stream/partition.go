@@ -16,6 +16,8 @@ type partition struct {
 	cancel context.CancelCauseFunc
 	// high is the offset after the newest message; unplaced until it is known.
 	high atomic.Int64
+	// reading: a Reader is open at an offset that lay within the partition.
+	reading atomic.Bool
 }
 
 func newPartition(ctx context.Context, id int, stored int64) *partition {

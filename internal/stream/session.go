@@ -29,7 +29,7 @@ const (
 	endStopping               // the consumer is to stop
 	endGrown                  // the group is to rebalance because partitions changed
 	endStale                  // our commits are refused: others own the partitions
-	endGone                   // the topic was deleted
+	endGone                   // the topic was deleted, or is not the one we read
 )
 
 // gonePause keeps a topic that is gone from causing one rebalance after the
@@ -84,8 +84,11 @@ func (s *session) serve(gctx context.Context) (stop bool, err error) {
 // letGo makes the last commit of a generation that the member stays in the
 // group after, and leaves what still runs to late commits.
 func (s *session) letGo(limit time.Duration) {
-	if s.lastCommit(limit) == nil {
+	switch err := s.lastCommit(limit); {
+	case err == nil:
 		s.c.late = s.commitLate()
+	case errors.Is(err, errTopicGone):
+		s.c.sawTopicGone = true
 	}
 }
 

@@ -358,3 +358,47 @@ func TestTransientErrorsAreTriedAgain(t *testing.T) {
 		t.Errorf("%d consumed, want 1", got)
 	}
 }
+
+// A broker that takes less metadata than we write gets the offset without it,
+// and less from then on.
+func TestMetadataThatIsTooLargeIsLeftOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1, true)
+	b.broker.LimitMetadata(20)
+	b.publish(0, values("m", 41)...)
+	hold := []string{}
+	for i := range 20 { // every other one, so that many runs are finished between them
+		hold = append(hold, values("m", 41)[2*i+1])
+	}
+	g := newGatekeeper(hold...)
+	w := b.start(Deps{Handle: g.Handle})
+	b.eventually("the others consumed", func() bool { return w.seen.count("consumed") == 21 })
+	b.eventually("the offset is committed all the same", func() bool { return b.stored(0) == 1 })
+	b.eventually("less is written", func() bool { return w.metadataLimit.Load() <= 2000 })
+	for _, v := range hold {
+		close(g.held[v])
+	}
+	b.eventually("all committed", func() bool { return b.stored(0) == 41 })
+}
+
+// The topic was made again so fast that no Reader has met its absence: a
+// partition that ends below what was read of it tells.
+func TestAPartitionThatEndsBelowWhatWasReadIsReadAnew(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	b.publish(0, values("m", 3)...)
+	var notes notebook
+	w := b.start(Deps{Handle: notes.Handle})
+	b.eventually("all committed", func() bool { return b.stored(0) == 3 })
+	b.eventually("a reader is open", func() bool { return w.partition(0).reading.Load() })
+	w.partition(0).tracker.jump(50) // as if more had been read of the one before
+	b.eventually("the offset is reset", func() bool { return w.seen.count("reset") >= 1 })
+	b.publish(0, "new")
+	b.eventually("it is read", func() bool { return notes.get()["new"] >= 1 })
+}
+
+func (c *Consumer) partition(id int) *partition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.partitions[id]
+}

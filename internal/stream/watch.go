@@ -12,49 +12,81 @@ import (
 func (s *session) watch(ctx context.Context) {
 	tick := time.NewTicker(s.c.cfg.PartitionWatch)
 	defer tick.Stop()
+	beyond := 0
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		s.refreshHigh(ctx)
-		if s.partitionsChanged(ctx) {
+		// A Reader that meets the end of a partition below its offset says
+		// nothing and waits. Once may be a change of leader, twice is not.
+		if beyond++; !s.refreshHigh(ctx) {
+			beyond = 0
+		}
+		if beyond >= beyondChecks {
+			signal(s.gone)
+		}
+		switch s.compare(ctx) {
+		case topicGrew:
 			signal(s.grown)
+		case topicReplaced:
+			signal(s.gone)
 		}
 	}
 }
 
-// refreshHigh notes the ends of the partitions. A failure is no news: the
-// fetchers meet it as well.
-func (s *session) refreshHigh(ctx context.Context) {
+// refreshHigh notes the ends of the partitions, and reports whether one of them
+// ends before what was read of it. A failure is no news: the fetchers meet it
+// as well.
+func (s *session) refreshHigh(ctx context.Context) (beyond bool) {
 	if len(s.parts) == 0 {
-		return
+		return false
 	}
 	ids := make([]int, len(s.parts))
+	read := make(map[int]int64, len(s.parts)) // as it was before the question
 	for i, p := range s.parts {
-		ids[i] = p.id
+		ids[i], read[p.id] = p.id, p.tracker.progress().next
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	bounds, err := s.c.bounds(ctx, ids)
 	if err != nil {
-		return
+		return false
 	}
 	for _, p := range s.parts {
 		p.sawHigh(bounds[p.id].last)
+		beyond = beyond || p.reading.Load() && bounds[p.id].last < read[p.id]
 	}
+	return beyond
 }
 
-// partitionsChanged compares the topic with the assignment that this member
-// made. Members that did not make it leave that to the one that did.
-func (s *session) partitionsChanged(ctx context.Context) bool {
+// change is what has become of the topic's partitions since they were assigned.
+type change int
+
+const (
+	topicSame change = iota
+	topicGrew
+	topicReplaced // it has fewer: it was deleted, and perhaps made again
+)
+
+// compare compares the topic with the assignment that this member made. Members
+// that did not make it leave that to the one that did.
+func (s *session) compare(ctx context.Context) change {
 	assigned, leader := s.c.balancer.seen()
 	if !leader {
-		return false
+		return topicSame
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	ids, err := s.c.partitionIDs(ctx)
-	return err == nil && len(ids) != assigned
+	switch {
+	case err != nil:
+		return topicSame
+	case len(ids) > assigned:
+		return topicGrew
+	case len(ids) < assigned:
+		return topicReplaced
+	}
+	return topicSame
 }
