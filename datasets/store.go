@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +38,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	path := strings.TrimPrefix(cfg.URL, sqliteScheme)
+	path := cfg.file()
 	if path != memory {
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
 			return nil, fmt.Errorf("store %s: make its folder first: %w", cfg.URL, err)
@@ -54,14 +53,12 @@ func OpenExisting(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	path := strings.TrimPrefix(cfg.URL, sqliteScheme)
+	path := cfg.file()
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("store %s: %w: a worker, or evalworker eval, makes it; name another with --store or --config", cfg.URL, ErrNoStore)
 	}
 	return open(ctx, cfg.URL, path)
 }
-
-const memory = ":memory:"
 
 func open(ctx context.Context, shown, path string) (*Store, error) {
 	db, err := sql.Open("sqlite", dsn(path))

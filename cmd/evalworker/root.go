@@ -119,7 +119,7 @@ tests.`,
 		}
 	}
 	add(groupStart, newDemoCommand(g), newInitCommand(g), newCheckCommand(g))
-	add(groupWork, newRunCommand(g), newEvalCommand(g))
+	add(groupWork, newRunCommand(g), newEvalCommand(g), newDatasetsCommand(g))
 	add(groupOther, newVersionCommand(g))
 	root.SetCompletionCommandGroupID(groupOther)
 	root.SetHelpCommandGroupID(groupOther)

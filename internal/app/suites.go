@@ -44,9 +44,10 @@ func (s *suites) build(cfg *config.Config) (*pipeline.Suite, error) {
 		entry := pipeline.Entry{Timeout: e.Timeout}
 		var err error
 		if e.Judge() {
+			jc := e.JudgeConfig()
 			var model *judges.Endpoint
-			if model, err = s.model(e.Model, cfg, models); err == nil {
-				entry.Evaluator, err = judges.New(e.JudgeConfig(), rubrics[e.Rubric], model)
+			if model, err = s.model(jc.Model, cfg, models); err == nil {
+				entry.Evaluator, err = judges.New(jc, rubrics[jc.Rubric], model)
 			}
 		} else {
 			entry.Evaluator, err = validators.New(e.ValidatorConfig(), schemas)
