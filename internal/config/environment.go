@@ -132,6 +132,17 @@ func meantVariable(name string, known map[string]setting) string {
 	return "want " + envPrefix + " and the path of a key, such as " + variable("kafka.topic")
 }
 
+// variableOf gives the variable that set the value at path, with the index of an
+// item of a list.
+func (e *environment) variableOf(path string) (string, bool) {
+	key, item, _ := strings.Cut(path, "[")
+	if name, ok := e.origin[path]; ok {
+		return name, true
+	}
+	name, ok := e.origin[key]
+	return name + "[" + item, ok
+}
+
 // get gives a variable, or what the file holds that its _FILE sibling names.
 func (e *environment) get(name string) (string, eval.Faults) {
 	if _, ok := e.vars[name+envFile]; ok {

@@ -1,11 +1,8 @@
 package config
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/evalworker/evalworker/judges"
 )
@@ -101,12 +98,4 @@ func byDefault(path string, v reflect.Value) string {
 	default:
 		return scalar(p)
 	}
-}
-
-func scalar(v any) string {
-	b, err := yaml.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return strings.TrimSpace(string(b))
 }

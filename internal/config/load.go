@@ -48,7 +48,7 @@ func Load(path string, environ []string) (*Config, error) {
 		later = append(later, c.presence(doc)...)
 	}
 	for _, f := range later {
-		switch name, fromEnv := env.origin[f.Path]; {
+		switch name, fromEnv := env.variableOf(f.Path); {
 		case f.File != "":
 		case fromEnv:
 			f = eval.Fault{Path: name, Problem: f.Problem, Expected: f.Expected}

@@ -7,8 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
-
-	"github.com/goccy/go-yaml"
+	"strings"
 )
 
 // Print writes the effective configuration as YAML: every key with its value,
@@ -16,17 +15,15 @@ import (
 // only the options of its type are written. Secrets are [REDACTED], and so are
 // passwords in URLs; loaded again, a key that is [REDACTED] counts as absent.
 func (c *Config) Print(w io.Writer) error {
-	b, err := yaml.MarshalWithOptions(tree(reflect.ValueOf(*c)), yaml.IndentSequence(true))
-	if err != nil {
-		return fmt.Errorf("print configuration: %w", err)
-	}
-	if _, err := w.Write(b); err != nil {
+	var b strings.Builder
+	emit(&b, fieldsTree(reflect.ValueOf(*c)), "")
+	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("print configuration: %w", err)
 	}
 	return nil
 }
 
-// tree turns a value into what the encoder writes in the order of the fields.
+// tree turns a value into what emit writes.
 func tree(v reflect.Value) any {
 	if v.Type() == reflect.TypeFor[Evaluator]() {
 		return evaluatorTree(v.Interface().(Evaluator))
@@ -41,11 +38,11 @@ func tree(v reflect.Value) any {
 		}
 		return tree(v.Elem())
 	case reflect.Map:
-		out := yaml.MapSlice{}
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(a.String(), b.String()) })
+		out := section{}
 		for _, k := range keys {
-			out = append(out, yaml.MapItem{Key: k.String(), Value: tree(v.MapIndex(k))})
+			out = append(out, entry{k.String(), tree(v.MapIndex(k))})
 		}
 		return out
 	case reflect.Slice:
@@ -55,23 +52,27 @@ func tree(v reflect.Value) any {
 		}
 		return out
 	}
-	out := yaml.MapSlice{}
+	return fieldsTree(v)
+}
+
+func fieldsTree(v reflect.Value) section {
+	out := section{}
 	for _, f := range fieldsOf(v.Type(), nil) {
-		out = append(out, yaml.MapItem{Key: f.key, Value: tree(v.FieldByIndex(f.index))})
+		out = append(out, entry{f.key, tree(v.FieldByIndex(f.index))})
 	}
 	return out
 }
 
 // evaluatorTree leaves out what is not set: an evaluator has few of many
 // options, and most of these have no default to show.
-func evaluatorTree(e Evaluator) yaml.MapSlice {
+func evaluatorTree(e Evaluator) section {
 	if e.Judge() {
 		e.JudgeOptions = e.JudgeConfig()
 	}
-	out := yaml.MapSlice{}
+	out := section{}
 	for _, f := range fieldsOf(reflect.TypeFor[Evaluator](), nil) {
 		if v := f.of(e); !v.IsZero() {
-			out = append(out, yaml.MapItem{Key: f.key, Value: tree(v)})
+			out = append(out, entry{f.key, tree(v)})
 		}
 	}
 	return out

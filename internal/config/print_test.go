@@ -142,7 +142,7 @@ func TestPasswordInURL(t *testing.T) {
 	if got := c.Validate().Error(); strings.Contains(got, password) || !strings.Contains(got, "store.url") {
 		t.Errorf("password in a fault: %s", got)
 	}
-	if got := printed(t, &c); strings.Contains(got, password) || !strings.Contains(got, "agent_url: http://user:") {
+	if got := printed(t, &c); strings.Contains(got, password) || !strings.Contains(got, "http://user:") {
 		t.Errorf("password in a URL:\n%s", got)
 	}
 }

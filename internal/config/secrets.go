@@ -21,12 +21,12 @@ func (c *Config) secrets(env *environment, fallback string) eval.Faults {
 		}
 		switch {
 		case m.KeyFile != "":
-			m.KeyFile = absolute(c.resolve(m.KeyFile))
-			key, problem := oneValue(m.KeyFile)
+			file := c.resolve(m.KeyFile)
+			key, problem := oneValue(file)
 			if problem != "" {
 				faults.Add(path+".key_file", problem, "want a file that holds the key alone")
 			}
-			m.APIKey = secret.String(key)
+			m.APIKey, m.KeyFile = secret.String(key), absolute(file)
 		case m.APIKey == "":
 			m.APIKey = secret.String(fallback)
 		}

@@ -142,10 +142,11 @@ func TestDecodeFaults(t *testing.T) {
 		{"far from every key", "inner:\n  xyzzy: 1\n", []string{`f.yaml:2:3: inner.xyzzy: unknown key; want one of small, count, big, share`}},
 		{"key set twice", "title: a\non: true\ntitle: b\n", []string{`f.yaml:3:1: title: key set twice; it stands on line 1 already: remove one`}},
 		{"duration without sense", "timeout: soon", []string{`f.yaml:1:10: timeout: "soon" is no duration; want a duration with its unit, such as 500ms, 30s or 5m`}},
-		{"integers out of range", "small: 300\ncount: -1\nbig: 9223372036854775808\n", []string{
+		{"integers out of range", "small: 300\ncount: -1\nbig: 9223372036854775808\ninner: {big: 99999999999999999999}\n", []string{
 			`f.yaml:1:8: small: the integer cannot be held; want one from -128 to 127`,
 			`f.yaml:2:8: count: the integer cannot be held; want one from 0 to 65535`,
 			`f.yaml:3:6: big: the integer cannot be held; want one from -9223372036854775808 to 9223372036854775807`,
+			`f.yaml:4:14: inner.big: the integer cannot be held; want one from -9223372036854775808 to 9223372036854775807`,
 		}},
 		{"not a number", "share: .nan\nsmall: 1.5\n", []string{
 			`f.yaml:1:8: share: no finite number; want a number such as 0.5`,
@@ -165,7 +166,7 @@ func TestDecodeFaults(t *testing.T) {
 		{"no mapping at all", "- a\n- b\n", []string{`f.yaml:1:1: got a list; want a mapping of keys`}},
 		{"two documents", "title: a\n---\ntitle: b\n", []string{`f.yaml:3:1: more than one document; want a single one: remove the line --- or what follows it`}},
 		{"syntax", "title: [a\non: true\n", []string{`f.yaml:2:1: ',' or ']' must be specified; want valid YAML`}},
-		{"tab", "models:\n\tmain: {}\n", []string{"f.yaml:2:1: found character '\t' that cannot start any token; indent with spaces, not with tabs"}},
+		{"tab", "models:\n\tmain: {}\n", []string{`f.yaml:2:1: found character '\t' that cannot start any token; indent with spaces, not with tabs`}},
 		{"colon in a text", "title: who: me\n", []string{`f.yaml:1:8: mapping value is not allowed in this context; put a text that holds a colon in quotes`}},
 		{"alias without anchor", "title: *x\n", []string{
 			`f.yaml:1:8: title: alias *x has no anchor before it; want &x on an earlier value`,

@@ -93,7 +93,7 @@ func syntax(text string, faults *eval.Faults) (file *ast.File) {
 		return nil
 	}
 	p := bad.Token.Position
-	fault(p.Line, max(p.Column, 1), bad.Message, mend(text, p.Line))
+	fault(p.Line, max(p.Column, 1), strings.ReplaceAll(bad.Message, "\t", `\t`), mend(text, p.Line))
 	return nil
 }
 

@@ -191,7 +191,7 @@ func (d *decoder) boolean(n *node, v reflect.Value, path string) {
 }
 
 func (d *decoder) integer(n *node, v reflect.Value, path string) {
-	if n.kind != kindInt {
+	if n.kind != kindInt && !n.isHuge() {
 		d.wrong(n, path, "an integer")
 		return
 	}
@@ -206,7 +206,7 @@ func (d *decoder) integer(n *node, v reflect.Value, path string) {
 }
 
 func (d *decoder) unsigned(n *node, v reflect.Value, path string) {
-	if n.kind != kindInt {
+	if n.kind != kindInt && !n.isHuge() {
 		d.wrong(n, path, "an integer")
 		return
 	}
@@ -218,6 +218,13 @@ func (d *decoder) unsigned(n *node, v reflect.Value, path string) {
 		return
 	}
 	v.SetUint(i)
+}
+
+// isHuge reports whether the node is an integer that the parser takes for text,
+// because 64 bits cannot hold it.
+func (n *node) isHuge() bool {
+	digits := strings.TrimLeft(n.text, "+-")
+	return n.kind == kindString && n.style == stylePlain && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // literal splits an integer of YAML into digits and base.

@@ -1,0 +1,47 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/internal/config"
+)
+
+// FuzzPrint: whatever text a configuration holds, what is printed of it reads
+// as that text again.
+func FuzzPrint(f *testing.F) {
+	for _, s := range []string{
+		"", "plain", "0x10", "1e3", "007", "null", "~", "true", "yes", "- a", "a: b", "a #b", "#", "{a}", "[a]", "'", `"`, `\`, "a\nb", "a\n\n  b\n", " lead", "trail ",
+		"\ttab", "\x00", "\u2028", "é日", "%", "@x", "`x", "!tag", "&a", "*a", "---", "...", "? a", "|", ">", "<<", "=", ".inf", "2024-01-01", "a\r\nb", "1_000", "\n", "\n ",
+		"a\n b\nc\n", "x\n\n", "[REDACTED]", "0", "-", "a:", ":a", "http://x/y", "\u0085", "\u00a0",
+	} {
+		f.Add(s)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) || strings.Contains(s, "\uFEFF") || strings.Contains(s, "\uFFFD") {
+			t.Skip("YAML is text")
+		}
+		c := config.Default()
+		c.Sampling.Salt = s
+		c.Evaluators = []config.Evaluator{{Name: "a", Type: "contains"}}
+		c.Evaluators[0].Any = []string{s + "x"}
+		path := filepath.Join(dir, "printed.yaml")
+		text := printed(t, &c)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		back, err := config.Load(path, nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if d := cmp.Diff([]string{s, s + "x"}, []string{back.Sampling.Salt, back.Evaluators[0].Any[0]}); d != "" {
+			t.Errorf("(-held +read):\n%s\n%s", d, text)
+		}
+	})
+}
