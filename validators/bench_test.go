@@ -23,12 +23,12 @@ func BenchmarkJSONSchema(b *testing.B) {
 	const rest = `"order":1234567,"tags":["billing","refund","late"],"due":"2026-05-04","contact":{"email":"a@example.com"}}`
 	reply := strings.Repeat("Your refund is on its way. ", 8)
 	good := `{"reply":"` + reply + `","priority":"low",` + rest
-	b.Run("valid", func(b *testing.B) { benchmark(b, v, said1(good), eval.OutcomePass) })
+	b.Run("valid", func(b *testing.B) { benchmark(b, v, saying(good), eval.OutcomePass) })
 	b.Run("invalid", func(b *testing.B) {
-		benchmark(b, v, said1(`{"reply":"`+reply+`","priority":"none",`+rest), eval.OutcomeFail)
+		benchmark(b, v, saying(`{"reply":"`+reply+`","priority":"none",`+rest), eval.OutcomeFail)
 	})
-	b.Run("wrapped", func(b *testing.B) { benchmark(b, v, said1("Here it is:\n```json\n"+good+"\n```"), eval.OutcomeFail) })
-	b.Run("truncated", func(b *testing.B) { benchmark(b, v, said1(good[:len(good)-10]), eval.OutcomeFail) })
+	b.Run("wrapped", func(b *testing.B) { benchmark(b, v, saying("Here it is:\n```json\n"+good+"\n```"), eval.OutcomeFail) })
+	b.Run("truncated", func(b *testing.B) { benchmark(b, v, saying(good[:len(good)-10]), eval.OutcomeFail) })
 }
 
 func BenchmarkToolCalls(b *testing.B) {
@@ -39,7 +39,7 @@ func BenchmarkToolCalls(b *testing.B) {
 }
 
 func BenchmarkGroundedness(b *testing.B) {
-	e := said1(strings.Repeat("Refunds are issued within 14 days after the item arrived. ", 4))
+	e := saying(strings.Repeat("Refunds are issued within 14 days after the item arrived. ", 4))
 	e.Retrieval = &eval.Retrieval{}
 	for range 4 {
 		e.Retrieval.Chunks = append(e.Retrieval.Chunks, eval.Chunk{Text: strings.Repeat("A refund is issued in 14 days, once our warehouse has the item. ", 8)})
@@ -50,9 +50,9 @@ func BenchmarkGroundedness(b *testing.B) {
 func BenchmarkRefusal(b *testing.B) {
 	v := newValidator(b, Config{Type: "refusal"}, nil)
 	b.Run("answered", func(b *testing.B) {
-		benchmark(b, v, said1(strings.Repeat("The refund is issued within 14 days. ", 20)), eval.OutcomePass)
+		benchmark(b, v, saying(strings.Repeat("The refund is issued within 14 days. ", 20)), eval.OutcomePass)
 	})
 	b.Run("refused", func(b *testing.B) {
-		benchmark(b, v, said1("I'm sorry, but as an AI language model, I cannot help with that."), eval.OutcomeFail)
+		benchmark(b, v, saying("I'm sorry, but as an AI language model, I cannot help with that."), eval.OutcomeFail)
 	})
 }

@@ -10,19 +10,28 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// maxDepth bounds how deep a document may be nested that is held against a
-// schema: recursive schemas take time and memory by the square of it.
-const maxDepth = 128
+// Bounds of a document that is held against a schema.
+const (
+	// maxDepth bounds the nesting: recursive schemas take time and memory by the
+	// square of it.
+	maxDepth = 128
+	// maxValues bounds the values: the library reports every single one that is
+	// wrong, in half a kilobyte. No model says that much in one answer.
+	maxValues = 1 << 15
+)
 
 // check holds a scanned JSON text against the schema. It gives the reason of the
 // failure, empty when the text is valid. An error means that the question could
-// not be decided.
+// not be decided: the document has too many values, or the schema asks for too
+// many steps.
 func (s *schema) check(ctx context.Context, text string, found scanned) (string, error) {
 	switch {
 	case found.depth > maxDepth:
 		return "nested too deep", nil
 	case found.wide:
 		return "number out of range", nil
+	case found.values > maxValues:
+		return "", eval.WithReason(eval.ReasonTooLarge, fmt.Errorf("validate: more than %d values", maxValues))
 	}
 	document := decode(text)
 	if countMembers(document) != found.members {

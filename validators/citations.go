@@ -115,7 +115,7 @@ func bracketed(text string, known map[string]bool) []string {
 		}
 	}
 	text = withoutCode(text)
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		switch rest := text[i:]; {
 		case text[i] == '[':
 			if inside, after, ok := between(rest, "[", "]"); ok && !strings.HasPrefix(after, "(") {

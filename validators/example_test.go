@@ -33,13 +33,13 @@ func ExampleNew() {
 			fmt.Println(err)
 			return
 		}
-		fmt.Printf("%s %s: %s\n", verdict.Outcome, verdict.Label, verdict.Reason)
+		fmt.Printf("%s: %s %q\n", verdict.Outcome, verdict.Label, verdict.Reason)
 	}
 	// Output:
-	// pass valid:
-	// fail invalid_schema: enum at /priority
-	// fail wrapped: wrapped in a code fence
-	// fail truncated: ends too early
+	// pass: valid ""
+	// fail: invalid_schema "enum at /priority"
+	// fail: wrapped "wrapped in a code fence"
+	// fail: truncated "ends too early"
 }
 
 func ExampleNew_toolCalls() {

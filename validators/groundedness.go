@@ -14,8 +14,10 @@ const defaultMinShare = 0.5
 
 func checkGroundedness(c Config) eval.Faults {
 	var faults eval.Faults
-	if s := c.MinShare; s != nil && !(*s > 0 && *s <= 1) {
-		faults.Add("min_share", "is not in (0,1]", "want a share such as 0.5")
+	if c.MinShare != nil {
+		if inside := *c.MinShare > 0 && *c.MinShare <= 1; !inside { // NaN is not inside
+			faults.Add("min_share", "is not in (0,1]", "want a share such as 0.5")
+		}
 	}
 	return faults
 }

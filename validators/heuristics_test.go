@@ -61,19 +61,19 @@ func TestRefusal(t *testing.T) {
 	}
 	v, lenient := newValidator(t, Config{Type: "refusal"}, nil), newValidator(t, Config{Type: "refusal", Allowed: true}, nil)
 	for _, text := range refused {
-		if got := evaluate(t, v, said1(text)); got.Outcome != eval.OutcomeFail || got.Label != "refused" {
+		if got := evaluate(t, v, saying(text)); got.Outcome != eval.OutcomeFail || got.Label != "refused" {
 			t.Errorf("%s %s: %s", got.Outcome, got.Label, text)
 		}
-		if got := evaluate(t, lenient, said1(text)); got.Outcome != eval.OutcomePass || got.Label != "refused" || got.Score != 1 {
+		if got := evaluate(t, lenient, saying(text)); got.Outcome != eval.OutcomePass || got.Label != "refused" || got.Score != 1 {
 			t.Errorf("allowed, %s %s: %s", got.Outcome, got.Label, text)
 		}
 	}
 	for _, text := range answered {
-		if got := evaluate(t, v, said1(text)); got.Outcome != eval.OutcomePass || got.Label != "answered" {
+		if got := evaluate(t, v, saying(text)); got.Outcome != eval.OutcomePass || got.Label != "answered" {
 			t.Errorf("%s %s: %s", got.Outcome, got.Label, text)
 		}
 	}
-	checkVerdict(t, evaluate(t, v, said1(" ")), want{eval.OutcomeCannotJudge, "", "empty output"})
+	checkVerdict(t, evaluate(t, v, saying(" ")), want{eval.OutcomeCannotJudge, "", "empty output"})
 	checkVerdict(t, evaluate(t, v, event(t, `"output":{"reply":"I cannot help with that."}`)), want{eval.OutcomePass, "answered", ""})
 	checkVerdict(t, evaluate(t, v, event(t, `"input":"x"`)), noOutput)
 }

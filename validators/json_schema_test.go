@@ -200,6 +200,15 @@ func TestValidationIsBounded(t *testing.T) {
 	}
 }
 
+func TestTooManyValues(t *testing.T) {
+	t.Parallel()
+	v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, map[string]string{"s": `{"items":{"type":"string"}}`}))
+	_, err := v.Evaluate(t.Context(), event(t, `"output":[`+strings.Repeat("1,", maxValues)+`1]`))
+	if eval.ReasonOf(err) != eval.ReasonTooLarge {
+		t.Errorf("error %v, want one with reason too_large", err)
+	}
+}
+
 // FuzzJSONSchema: any output gets a verdict, and nothing of it stands in the
 // reason.
 func FuzzJSONSchema(f *testing.F) {

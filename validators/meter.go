@@ -29,7 +29,7 @@ type meter struct {
 // the document.
 const (
 	baseSteps  = 50_000
-	valueSteps = 64
+	valueSteps = 16
 	checkEvery = 256 // steps between two looks at the context; a power of two
 )
 

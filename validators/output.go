@@ -1,6 +1,7 @@
 package validators
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -18,17 +19,21 @@ type said struct {
 // is empty when there is an output, even an empty one. An assistant message
 // whose content is null, as one that only calls tools has, says nothing.
 func outputOf(e *eval.Event) (out said, missing string) {
-	raw := e.Output.Raw()
-	if e.Output.IsZero() {
+	c := e.Output
+	if c.IsZero() {
 		return said{}, "output"
 	}
+	if isSpace(c.Raw()[0]) { // content may be made of any JSON text
+		c = eval.JSON(bytes.TrimSpace(c.Raw()))
+	}
+	raw := c.Raw()
 	switch raw[0] {
 	case '"':
-		return said{text: e.Output.Text()}, ""
+		return said{text: c.Text()}, ""
 	case '{':
-		return objectOutput(e, raw)
+		return objectOutput(c)
 	case '[':
-		if turns, ok := e.Output.Turns(); ok {
+		if turns, ok := c.Turns(); ok {
 			return said{text: turns[len(turns)-1].Content}, ""
 		}
 	}
@@ -37,7 +42,8 @@ func outputOf(e *eval.Event) (out said, missing string) {
 
 // objectOutput tells an assistant message from a JSON value that happens to be an
 // object.
-func objectOutput(e *eval.Event, raw json.RawMessage) (out said, missing string) {
+func objectOutput(c eval.Content) (out said, missing string) {
+	raw := c.Raw()
 	var m struct {
 		Role      string          `json:"role"`
 		Content   json.RawMessage `json:"content"`
@@ -54,7 +60,7 @@ func objectOutput(e *eval.Event, raw json.RawMessage) (out said, missing string)
 	case m.Content[0] == '{':
 		return said{text: string(m.Content), json: true}, ""
 	}
-	return said{text: e.Output.Text()}, ""
+	return said{text: c.Text()}, ""
 }
 
 // lastInput gives the last thing that the user said: the text of the last turn of

@@ -155,7 +155,7 @@ func (p refusalPatterns) answers(after string) bool {
 // apology, stays with it.
 func sentence(text string) (first, rest string) {
 	const short = 60 // bytes
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		end := text[i] == '.' || text[i] == '!' || text[i] == '?'
 		if end && i >= short && (i+1 == len(text) || text[i+1] == ' ') {
 			return text[:i+1], strings.TrimSpace(text[i+1:])

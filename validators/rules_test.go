@@ -23,9 +23,7 @@ func runCases(t *testing.T, cases map[string]verdictCase) {
 	}
 }
 
-var (
-	noOutput = want{eval.OutcomeNotApplicable, "", "missing output"}
-)
+var noOutput = want{eval.OutcomeNotApplicable, "", "missing output"}
 
 func TestContains(t *testing.T) {
 	t.Parallel()

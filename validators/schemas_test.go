@@ -52,7 +52,7 @@ func TestFormatsAsserted(t *testing.T) {
 	for _, draft := range drafts() {
 		s := newSchemas(t, map[string]string{"s": `{"$schema":"` + draft + `","format":"ipv4"}`})
 		v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, s)
-		checkVerdict(t, evaluate(t, v, said1(`"1.2.3.999"`)), want{eval.OutcomeFail, "invalid_schema", "format at /"})
+		checkVerdict(t, evaluate(t, v, saying(`"1.2.3.999"`)), want{eval.OutcomeFail, "invalid_schema", "format at /"})
 	}
 }
 

@@ -1,6 +1,7 @@
 package validators
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"strings"
@@ -19,7 +20,7 @@ const keptToolsets = 128
 //   - has arguments that are no JSON object (a string may hold one; absent
 //     arguments are {}),
 //   - has arguments that the tool's schema refuses,
-//   - has a status that is neither success nor ok.
+//   - has a status that says so: anything but success, ok and the like.
 //
 // The reason is about the first failing call; the score is the share of calls
 // without a failure. An event that does not say which tools it offered is held to
@@ -31,7 +32,7 @@ func buildToolCalls(Config, *Schemas) (made, error) {
 			return eval.NotApplicable("tool_calls"), nil
 		}
 		var tools *toolset
-		if raw := e.Tools.Raw(); len(raw) > 0 {
+		if raw := bytes.TrimSpace(e.Tools.Raw()); len(raw) > 0 {
 			tools = known.of(sha256.Sum256(raw), func() *toolset { return newToolset(raw) })
 			if tools.bad != "" {
 				return cannotJudge(tools.bad), nil
@@ -110,10 +111,10 @@ func (t *toolset) judge(ctx context.Context, call *eval.ToolCall) (label, reason
 // arguments checks the arguments of a call.
 func (t tool) arguments(ctx context.Context, given eval.Content) (label, reason string, err error) {
 	text := "{}"
-	if raw := given.Raw(); len(raw) > 0 {
+	if raw := bytes.TrimSpace(given.Raw()); len(raw) > 0 {
 		text = string(raw)
 		if raw[0] == '"' {
-			text = given.Text()
+			text = eval.JSON(raw).Text()
 		}
 	}
 	found, ok := whole(text)

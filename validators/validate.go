@@ -57,7 +57,8 @@ func positive[N int64 | float64](faults *eval.Faults, path string, n *N) {
 	if n == nil {
 		return
 	}
-	if f := float64(*n); !(f > 0) || math.IsInf(f, 0) {
+	f := float64(*n)
+	if fine := f > 0 && !math.IsInf(f, 0); !fine { // NaN is not fine
 		faults.Add(path, "is not above zero", "want a number above 0")
 	}
 }

@@ -68,9 +68,8 @@ func version(k kind, cfg Config, digest string) string {
 	if err != nil { // numbers have been checked to be finite
 		options = nil
 	}
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s\x00%d\x00%s\x00%s", k.Name, k.revision, options, digest)
-	return hex.EncodeToString(sum.Sum(nil)[:6])
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%s\x00%s", k.Name, k.revision, options, digest))
+	return hex.EncodeToString(sum[:6])
 }
 
 // pass is a verdict with full score.

@@ -86,7 +86,7 @@ func event(t testing.TB, fields string) *eval.Event {
 	return e
 }
 
-func said1(text string) *eval.Event {
+func saying(text string) *eval.Event {
 	return &eval.Event{Kind: eval.KindRequestCompleted, RequestID: "r1", Output: eval.Text(text)}
 }
 
@@ -129,7 +129,10 @@ func TestConformance(t *testing.T) {
 		covered = append(covered, c.Type)
 		t.Run(c.Type, func(t *testing.T) {
 			t.Parallel()
-			evaltest.Evaluator(t, func(t *testing.T) eval.Evaluator { return newValidator(t, c, schemas) }, samples)
+			evaltest.Evaluator(t, func(t *testing.T) eval.Evaluator {
+				t.Helper()
+				return newValidator(t, c, schemas)
+			}, samples)
 		})
 	}
 	for _, k := range Kinds() {
@@ -274,7 +277,7 @@ func TestCanceled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := newValidator(t, Config{Type: "substance"}, nil).Evaluate(ctx, said1("x"))
+	_, err := newValidator(t, Config{Type: "substance"}, nil).Evaluate(ctx, saying("x"))
 	if eval.ReasonOf(err) != eval.ReasonCanceled {
 		t.Errorf("error %v, want one with reason canceled", err)
 	}

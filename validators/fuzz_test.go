@@ -1,0 +1,61 @@
+package validators
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// FuzzRules: whatever a model says, every rule gives a verdict without a word of it.
+func FuzzRules(f *testing.F) {
+	const canary = "zqcanaryzq"
+	for _, seed := range []string{
+		"I'm sorry, but I cannot " + canary, "[" + canary + "] 【" + canary + "†x】 (source: " + canary + ")", "```" + canary, "1,000.50 " + canary + "'s 日本" + canary,
+		canary + "@example.com", "(source:", "[", "【", "\u00a0’", "As an AI, " + strings.Repeat("unfortunately, ", 20),
+	} {
+		f.Add(seed)
+	}
+	schemas := newSchemas(f, map[string]string{"reply": replySchema})
+	var all []eval.Evaluator
+	for _, c := range configs() {
+		all = append(all, newValidator(f, c, schemas))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e := &eval.Event{
+			Output: eval.Text(text), Input: eval.Text(text + "?"), Expected: eval.Text(canary), OutputSchema: "reply",
+			Retrieval: &eval.Retrieval{Chunks: []eval.Chunk{{ID: eval.ID(text), Text: canary}, {ID: "kb_1", Text: text}}},
+			ToolCalls: []eval.ToolCall{{Name: text, Arguments: eval.Text(text), Status: text}},
+		}
+		for _, v := range all {
+			got := evaluate(t, v, e)
+			if strings.Contains(got.Reason, canary) || len(got.Reason) > 300 || got.Score < 0 || got.Score > 1 || got.Outcome == eval.OutcomeError {
+				t.Fatalf("%s: %s %v %q", v.Version(), got.Outcome, got.Score, got.Reason)
+			}
+		}
+	})
+}
+
+// FuzzTools: whatever an event offers as tools, a call of one gets a verdict.
+func FuzzTools(f *testing.F) {
+	for _, seed := range []string{
+		`[{"name":"x","parameters":{"type":"object"}}]`, `{"x":{"$ref":"#"}}`, `{"x":{"$ref":"#/enum/0","enum":[1]}}`, `["x"]`, `[{"function":{"function":{}}}]`,
+		`{"x":{"pattern":"(?=a)","properties":{"a":{"multipleOf":0}}}}`, `{"x":{"$id":"urn:x","$anchor":"y","allOf":[{"$ref":"#y"}]}}`, ` [ "x" ] `,
+		`{"x":{"$schema":"http://json-schema.org/draft-04/schema#","id":"http://example.com/a","items":[{}],"dependencies":{"a":["b"]}}}`,
+		`{"x":{"$dynamicRef":"#a","$dynamicAnchor":"a","unevaluatedProperties":false}}`,
+	} {
+		f.Add(seed, `{"a":1,"b":[null]}`)
+	}
+	f.Fuzz(func(t *testing.T, tools, arguments string) {
+		// A validator of its own for each input: what is known is not compiled.
+		v := newValidator(t, Config{Type: "tool_calls"}, nil)
+		got, err := v.Evaluate(t.Context(), &eval.Event{
+			Tools:     eval.JSON(json.RawMessage(tools)),
+			ToolCalls: []eval.ToolCall{{Name: "x", Arguments: eval.Text(arguments)}},
+		})
+		if err == nil && (got.Outcome == eval.OutcomeError || len(got.Reason) > 300) {
+			t.Fatalf("%s %q", got.Outcome, got.Reason)
+		}
+	})
+}
