@@ -51,13 +51,14 @@ var layers = map[string][]string{
 	"internal/replay":  {"eval", "internal/pipeline"},
 
 	// What the demo and the tests add.
-	"internal/devbroker":   {},
-	"internal/modelserver": {},
-	"internal/scenario":    {"eval", "internal/modelserver"},
-	"internal/evaltest":    {"eval"},
-	"datasets/storetest":   {"eval", "datasets"},
+	"internal/devbroker":       {"eval"},
+	"internal/modelserver":     {},
+	"internal/scenario":        {"eval", "internal/modelserver"},
+	"internal/evaltest":        {"eval"},
+	"datasets/storetest":       {"eval", "datasets"},
+	"internal/stream/killtest": {},
 	"internal/demo": {
-		"eval", "emitter",
+		"eval", "datasets", "emitter",
 		"internal/app", "internal/config", "internal/devbroker", "internal/modelserver", "internal/scenario", "internal/summary",
 	},
 
