@@ -71,8 +71,9 @@ func scalar(value any) string {
 	return fmt.Sprint(value)
 }
 
-// plainText matches texts that need no quotes in any place.
-var plainText = regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./+-]*([ :][A-Za-z0-9_./+-]+)*/?$`)
+// plainText matches texts that need no quotes in any place: words, durations and
+// addresses.
+var plainText = regexp.MustCompile(`^([A-Za-z_/][A-Za-z0-9_./+-]*([ :][A-Za-z0-9_./+-]+)*|([0-9.]+(µs|ms|s|m|h))+|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+:[0-9]+)$`)
 
 // text writes a text: plain where that is safe, in single quotes where every
 // character can be seen, else with escapes.
