@@ -28,7 +28,7 @@ type meter struct {
 // Work that a validation may do: a fixed part, and a part for every value in
 // the document.
 const (
-	baseSteps  = 50_000
+	baseSteps  = 10_000
 	valueSteps = 16
 	checkEvery = 256 // steps between two looks at the context; a power of two
 )

@@ -121,12 +121,7 @@ func number(token string) string {
 // stem cuts the commonest English endings, so that refunds, refunded and refunding
 // are refund. It is light on purpose: a stem of fewer than three letters is not cut.
 func stem(word string) string {
-	cut := func(suffix, instead string, least int) (string, bool) {
-		base, ok := strings.CutSuffix(word, suffix)
-		return base + instead, ok && utf8.RuneCountInString(base) >= least
-	}
-	switch {
-	case strings.HasSuffix(word, "ss") || strings.HasSuffix(word, "us"):
+	if strings.HasSuffix(word, "ss") || strings.HasSuffix(word, "us") {
 		return word
 	}
 	for _, rule := range [...]struct {
@@ -136,8 +131,8 @@ func stem(word string) string {
 		{"ations", "", 3}, {"ation", "", 3}, {"ingly", "", 3}, {"ings", "", 3}, {"ies", "i", 2}, {"ied", "i", 2},
 		{"ing", "", 3}, {"sses", "ss", 2}, {"edly", "", 3}, {"ed", "", 3}, {"ly", "", 4}, {"es", "", 3}, {"s", "", 3},
 	} {
-		if base, ok := cut(rule.suffix, rule.instead, rule.least); ok {
-			return ending(base)
+		if base, ok := strings.CutSuffix(word, rule.suffix); ok && utf8.RuneCountInString(base) >= rule.least {
+			return ending(base + rule.instead)
 		}
 	}
 	return ending(word)
