@@ -2,15 +2,12 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 )
 
-const (
-	loadAttempts = 5
-	loadRetry    = 100 * time.Millisecond
-)
+// loadRetry is the pause between attempts to read the stored offsets.
+const loadRetry = 100 * time.Millisecond
 
 // adopt takes over the partitions that the generation assigned. One that was
 // here before goes on in place where nobody has moved it: its handlers run on
@@ -70,27 +67,25 @@ func (s *session) goesOn(p *partition, offset int64) bool {
 	return p.work.Err() == nil && p.tracker.resume(offset)
 }
 
-// load reads the stored offsets with their metadata. It tries again because the
-// first request after a broker came back meets a dead connection. Without an
-// answer only the metadata is missing, which costs repeated work.
+// load reads the stored offsets with their metadata. It tries again for a while,
+// because after a broker came back the first requests meet dead connections and
+// an old picture of the cluster. Without an answer only the metadata is missing,
+// which costs repeated work.
 func (s *session) load(gctx context.Context, ids []int) map[int]stored {
 	if len(ids) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(gctx, requestTimeout)
 	defer cancel()
-	var failed error
-	for range loadAttempts {
+	defer context.AfterFunc(s.app, cancel)()
+	for {
 		known, err := s.c.fetchOffsets(ctx, ids)
 		if err == nil {
 			return known
 		}
-		failed = err
-		if err := pause(ctx, loadRetry); err != nil {
-			failed = errors.Join(failed, err)
-			break
+		if pause(ctx, loadRetry) != nil {
+			s.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, s.gen.ID, keyError, err)
+			return nil
 		}
 	}
-	s.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, s.gen.ID, keyError, failed)
-	return nil
 }

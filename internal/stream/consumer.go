@@ -23,6 +23,8 @@ var (
 const (
 	// joinBackoff is the pause after the group could not be joined.
 	joinBackoff = 500 * time.Millisecond
+	// metadataTTL bounds how old the picture of the cluster is.
+	metadataTTL = time.Second
 	// requestTimeout bounds one request to the group's coordinator.
 	requestTimeout = 5 * time.Second
 	// lastCommitTimeout bounds the commit with which a member lets go.
@@ -113,6 +115,11 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.log = c.log.With(keyComponent, "stream", keyTopic, cfg.Topic, keyGroup, cfg.Group)
+	// kafka-go finds out where brokers and leaders are when its picture of the
+	// cluster is due again. After a broker came back that is when requests
+	// succeed again; two topics can be asked about often.
+	c.transport.MetadataTTL = metadataTTL
+	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = kafkaconn.NewClient(cfg.Config, c.transport)
 	c.letters = newDeadLetters(cfg, c.client, c.transport)
 	c.stalls = newStalls(c.log)
@@ -166,8 +173,12 @@ func (c *Consumer) Run(ctx context.Context) error {
 // stop. It gives the error of the last commit; release finds out whether a
 // member that ends between generations has left anything uncommitted.
 func (c *Consumer) generations(ctx, grace context.Context, group *kafka.ConsumerGroup) error {
-	defer func() { c.late.stop() }()
-	wait := ctx
+	var old *forsaken // what is left of the last session's membership, after joining again failed
+	defer func() {
+		old.stop()
+		c.late.stop()
+	}()
+	wait, member := ctx, ""
 	for {
 		gen, err := group.Next(wait)
 		switch {
@@ -175,6 +186,9 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		case ctx.Err() == nil:
 			if n, ok := c.joinLog.allow(); ok {
 				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
+			}
+			if member != "" && !errors.Is(err, kafka.RebalanceInProgress) { // then kafka-go keeps its member id
+				old, member = c.forsake(member), ""
 			}
 			continue
 		case wait.Err() == nil: // stopping, and joining failed
@@ -190,6 +204,9 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		default:
 			return nil
 		}
+
+		old.stop()
+		old, member = nil, gen.MemberID
 
 		// Exactly one function a generation, because the first that returns
 		// ends it; and on a generation that has ended already it runs beside

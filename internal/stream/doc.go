@@ -54,6 +54,10 @@
 //   - A partition whose stored offset lies beyond its end is read according to
 //     Config.OutOfRange. A topic that is deleted and made again is read from its
 //     first message.
+//   - A topic that is replaced by one of the same name and number of partitions,
+//     and that grows past the stored offsets before the next look at it
+//     (Config.PartitionWatch), cannot be told from the old one: the protocol that
+//     kafka-go speaks carries no topic ids.
 //   - A partition that is added to the topic is read from its first message,
 //     also when Config.Start is "last".
 //   - A member that joins or leaves asks every partition to stand still for up
