@@ -63,9 +63,10 @@ var layers = map[string][]string{
 	},
 
 	// The programs.
-	"cmd/emitter":    {"eval", "emitter", "internal/scenario"},
-	"cmd/evalworker": {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/replay", "internal/summary"},
-	"internal/gen":   {"eval", "internal/config", "telemetry"},
+	"cmd/emitter":      {"eval", "emitter", "internal/scenario"},
+	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/replay", "internal/summary"},
+	"internal/gen":     {"eval", "internal/config", "telemetry"},
+	"examples/publish": {"eval", "emitter"},
 }
 
 // rooms gives each vendor library its one room.
