@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -107,6 +108,16 @@ type ToolCall struct {
 	LatencyMS  *float64 `json:"latency_ms,omitempty" doc:"time of the call, milliseconds"`
 	RetryCount *int64   `json:"retry_count,omitempty" doc:"attempts after the first"`
 	Result     Content  `json:"result,omitzero" doc:"what the tool returned"`
+}
+
+// Failed reports whether the call's status says that it failed: any status but
+// the usual words for success, and for calls whose end is not known yet.
+func (c *ToolCall) Failed() bool {
+	switch strings.ToLower(strings.TrimSpace(c.Status)) {
+	case "", "success", "succeeded", "ok", "completed", "pending", "in_progress":
+		return false
+	}
+	return true
 }
 
 // TraceContext holds propagation headers by name. Names are compared without

@@ -171,3 +171,12 @@ func TestLine(t *testing.T) {
 		t.Error("an explanation is printed")
 	}
 }
+
+func TestToolCallFailed(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]bool{"": false, "success": false, "OK": false, "in_progress": false, "error": true, "timeout": true, "failed": true} {
+		if got := (&eval.ToolCall{Status: status}).Failed(); got != want {
+			t.Errorf("%q failed: %t", status, got)
+		}
+	}
+}

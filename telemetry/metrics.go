@@ -92,7 +92,7 @@ var counts = [...]Metric{
 	countJSONChecked:   {"llm.json_checked", TypeCount, "", dimsAnd("schema"), "Outputs that were checked to be JSON."},
 	countJSONInvalid:   {"llm.json_invalid", TypeCount, "", dimsAnd("schema"), "Outputs that were not valid JSON as they stood."},
 	countToolCalls:     {"llm.tool_calls", TypeCount, "", dimsAnd("tool"), "Tool calls of evaluated events."},
-	countToolFailures:  {"llm.tool_failures", TypeCount, "", dimsAnd("tool"), "Tool calls of evaluated events whose status is neither success nor ok."},
+	countToolFailures:  {"llm.tool_failures", TypeCount, "", dimsAnd("tool"), "Tool calls of evaluated events whose status says that they failed."},
 	countRequests:      {"llm.requests", TypeCount, "request", dimsAnd(), "Evaluated requests. Only with request_metrics."},
 	countRequestErrors: {"llm.errors", TypeCount, "error", dimsAnd(), "Evaluated requests with status error. Only with request_metrics."},
 	countInputTokens:   {"llm.input_tokens", TypeCount, "token", dimsAnd(), "Tokens of the prompts of evaluated requests. Only with request_metrics."},

@@ -76,9 +76,7 @@ func (c *recorder) tools(e *eval.Event, dims []string) {
 	for i := range e.ToolCalls {
 		tool := e.ToolCalls[i].Name
 		c.meter.count(countToolCalls, 1, dims, tool)
-		switch strings.ToLower(e.ToolCalls[i].Status) {
-		case "", "success", "ok":
-		default:
+		if e.ToolCalls[i].Failed() {
 			c.meter.count(countToolFailures, 1, dims, tool)
 		}
 	}

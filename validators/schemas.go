@@ -28,7 +28,8 @@ const (
 	maxSchemaDepth = 128
 )
 
-// LoadSchemas reads and compiles every file NAME.json below dir; a schema in a
+// LoadSchemas reads and compiles every file NAME.json below dir, of which "" has
+// none; a schema in a
 // folder of its own is named FOLDER/NAME. Files and folders whose names begin
 // with a dot are passed over, and so is everything that is not *.json.
 //
@@ -41,6 +42,9 @@ const (
 // All faults of all files are reported together. Path is the JSON pointer of the
 // place inside the file.
 func LoadSchemas(dir string) (*Schemas, eval.Faults) {
+	if dir == "" {
+		return NewSchemas(nil)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, eval.Faults{{File: dir, Problem: "schema folder: " + cause(err), Expected: "want a folder of NAME.json files"}}

@@ -99,7 +99,7 @@ func (t *toolset) judge(ctx context.Context, call *eval.ToolCall) (label, reason
 			return label, shown + ": " + reason, err
 		}
 	}
-	if failedStatus(call) {
+	if call.Failed() {
 		return labelFailedTool, shown + " failed", nil
 	}
 	if label != "" {

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-
-	"github.com/evalworker/evalworker/eval"
 )
 
 // Bounds of the tools that one event may offer. They keep an event from buying
@@ -154,13 +152,4 @@ func (t *toolset) shownTool(name string) string {
 		}
 	}
 	return "tool *"
-}
-
-// failedStatus reports whether a call's status says that it failed.
-func failedStatus(call *eval.ToolCall) bool {
-	switch lower(call.Status) {
-	case "", "success", "ok", "completed", "succeeded", "pending", "in_progress":
-		return false
-	}
-	return true
 }
