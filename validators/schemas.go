@@ -28,9 +28,8 @@ const (
 	maxSchemaDepth = 128
 )
 
-// LoadSchemas reads and compiles every file NAME.json below dir, of which "" has
-// none; a schema in a
-// folder of its own is named FOLDER/NAME. Files and folders whose names begin
+// LoadSchemas reads and compiles every file NAME.json below dir; without a dir
+// there are none. A schema in a folder of its own is named FOLDER/NAME. Files and folders whose names begin
 // with a dot are passed over, and so is everything that is not *.json.
 //
 // Drafts 4, 6, 7, 2019-09 and 2020-12 are understood; a schema without $schema
