@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// loadRetry is the pause between attempts to read the stored offsets.
-const loadRetry = 100 * time.Millisecond
+const (
+	// loadRetry is the pause between attempts to read the stored offsets.
+	loadRetry = 100 * time.Millisecond
+	// settleHeartbeats: one to learn that others join, and one to spare.
+	settleHeartbeats = 2
+)
 
 // adopt takes over the partitions that the generation assigned. One that was
 // here before goes on in place where nobody has moved it: its handlers run on
@@ -34,8 +38,10 @@ func (s *session) adopt(gctx context.Context) {
 		p := c.partitions[a.ID]
 		if p != nil && s.goesOn(p, from.offset) {
 			kept = append(kept, a.ID)
+			p.settle = 0
 		} else {
 			p = newPartition(s.app, a.ID, from.offset)
+			p.settle = s.settleTime()
 		}
 		runs, err := decodeRuns(from.offset, from.metadata)
 		if err != nil {
@@ -53,10 +59,23 @@ func (s *session) adopt(gctx context.Context) {
 	c.mu.Lock()
 	c.partitions, c.joined, c.generation = held, true, s.gen.ID
 	c.mu.Unlock()
+	c.member = s.gen.MemberID
 	c.balancer.own(s.gen.ID, ids)
 	c.gate.pass() // the outage, if there was one, was somebody else's or is over
 	slices.Sort(kept)
 	c.log.Info("partitions assigned", keyGeneration, s.gen.ID, keyMember, s.gen.MemberID, keyPartitions, ids, "kept", kept)
+}
+
+// settleTime is how long this session waits before it reads partitions that it
+// did not have before. A member that comes back under a new name had lost the
+// coordinator, and so, most likely, had all others. The first to be back is
+// given everything; what the others have finished and could not commit is only
+// theirs to go on with when it is left alone until they are back too.
+func (s *session) settleTime() time.Duration {
+	if s.c.member == "" || s.c.member == s.gen.MemberID {
+		return 0
+	}
+	return settleHeartbeats * s.c.cfg.HeartbeatInterval
 }
 
 // goesOn says whether a partition that was here before goes on in place.

@@ -75,6 +75,8 @@ type Consumer struct {
 	// sawTopicGone: the last session ended because the topic was deleted.
 	// Sessions only, which follow one another.
 	sawTopicGone bool
+	// member is this member's id in the last session; sessions only.
+	member string
 	// late commits for the last session, until the next begins. Sessions, and
 	// the goroutine of Run when there are no more.
 	late *lateCommits
@@ -173,12 +175,8 @@ func (c *Consumer) Run(ctx context.Context) error {
 // stop. It gives the error of the last commit; release finds out whether a
 // member that ends between generations has left anything uncommitted.
 func (c *Consumer) generations(ctx, grace context.Context, group *kafka.ConsumerGroup) error {
-	var old *forsaken // what is left of the last session's membership, after joining again failed
-	defer func() {
-		old.stop()
-		c.late.stop()
-	}()
-	wait, member := ctx, ""
+	defer func() { c.late.stop() }()
+	wait := ctx
 	for {
 		gen, err := group.Next(wait)
 		switch {
@@ -186,9 +184,6 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		case ctx.Err() == nil:
 			if n, ok := c.joinLog.allow(); ok {
 				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
-			}
-			if member != "" && !errors.Is(err, kafka.RebalanceInProgress) { // then kafka-go keeps its member id
-				old, member = c.forsake(member), ""
 			}
 			continue
 		case wait.Err() == nil: // stopping, and joining failed
@@ -204,9 +199,6 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		default:
 			return nil
 		}
-
-		old.stop()
-		old, member = nil, gen.MemberID
 
 		// Exactly one function a generation, because the first that returns
 		// ends it; and on a generation that has ended already it runs beside

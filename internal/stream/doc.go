@@ -58,6 +58,10 @@
 //     and that grows past the stored offsets before the next look at it
 //     (Config.PartitionWatch), cannot be told from the old one: the protocol that
 //     kafka-go speaks carries no topic ids.
+//   - After an outage of the coordinator all workers join anew, and the first to
+//     be back is given every partition. It leaves those that it did not have
+//     alone for two heartbeats, until the others are back: what they had
+//     finished and could not commit is then not done again.
 //   - A partition that is added to the topic is read from its first message,
 //     also when Config.Start is "last".
 //   - A member that joins or leaves asks every partition to stand still for up

@@ -28,6 +28,9 @@ const (
 
 // fetch reads a partition until ctx ends, opening it anew after errors.
 func (s *session) fetch(ctx context.Context, p *partition) {
+	if p.settle > 0 && pause(ctx, p.settle) != nil {
+		return
+	}
 	missing, wait := 0, fetchRetryMin
 	for {
 		began := time.Now()

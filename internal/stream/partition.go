@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // partition is what this member holds of one partition. It goes on over
@@ -18,6 +19,8 @@ type partition struct {
 	high atomic.Int64
 	// reading: a Reader is open at an offset that lay within the partition.
 	reading atomic.Bool
+	// settle is how long its first fetch waits. Sessions only.
+	settle time.Duration
 }
 
 func newPartition(ctx context.Context, id int, stored int64) *partition {

@@ -8,7 +8,8 @@ import (
 
 // TestBrokerHangs stops the broker for longer than a session lasts. Workers may
 // only begin new work for as long as MaxCommitOutage allows, because a crash
-// would repeat all of it; and nothing may be lost.
+// would repeat all of it. When the broker is back nothing may be lost, and each
+// worker goes on with what it had.
 func TestBrokerHangs(t *testing.T) {
 	t.Parallel()
 	const events = 20_000
@@ -67,7 +68,7 @@ func TestBrokerHangs(t *testing.T) {
 	if lost > 0 {
 		t.Errorf("%d events were never evaluated", lost)
 	}
-	if repeated > during {
-		t.Errorf("%d events repeated, more than the %d that could not be committed", repeated, during)
+	if repeated*10 > during {
+		t.Errorf("%d events repeated, of the %d that could not be committed", repeated, during)
 	}
 }
