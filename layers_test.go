@@ -21,7 +21,7 @@ var layers = map[string][]string{
 	// The vocabulary and the leaves.
 	"eval":                {},
 	"internal/secret":     {},
-	"internal/sensitive":  {},
+	"internal/sensitive":  {"eval"},
 	"internal/strictyaml": {"eval", "internal/secret"},
 	"internal/kafkaconn":  {"eval"},
 	"stats":               {},

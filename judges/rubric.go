@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/strictyaml"
 )
 
 // Rubric is what a judge judges by: which inputs it sees, the criteria, and how
@@ -232,7 +231,7 @@ func identifier(s string) bool {
 
 // oneOf says what was expected, and what was probably meant.
 func oneOf(word string, names ...string) string {
-	if near := strictyaml.Nearest(word, names); near != "" {
+	if near := eval.Nearest(word, names); near != "" {
 		return `did you mean "` + near + `"?`
 	}
 	return "one of " + strings.Join(names, ", ")

@@ -80,7 +80,7 @@ func (g *grammar) checkField(n *ast.IdentifierNode) {
 	expected := "want one of " + strings.Join(fieldNames[:], ", ")
 	if alias, ok := fieldNamed(eval.Aliases()[n.Value]); ok {
 		expected = fmt.Sprintf("did you mean %q?", fieldNames[alias])
-	} else if near, ok := nearest(n.Value, fieldNames[:]); ok {
+	} else if near := eval.Nearest(n.Value, fieldNames[:]); near != "" {
 		expected = fmt.Sprintf("did you mean %q?", near)
 	}
 	g.fault(n, fmt.Sprintf("unknown field %q", n.Value), expected)
@@ -133,7 +133,7 @@ func (g *grammar) checkPattern(n *ast.BinaryNode) {
 func (g *grammar) checkCall(n ast.Node, name string, arguments []ast.Node) {
 	if !slices.Contains(functions, name) {
 		expected := "want one of " + strings.Join(functions, ", ")
-		if near, ok := nearest(name, functions); ok {
+		if near := eval.Nearest(name, functions); near != "" {
 			expected = fmt.Sprintf("did you mean %q?", near)
 		}
 		g.fault(n, fmt.Sprintf("the function %s is not part of conditions", name), expected)

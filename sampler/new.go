@@ -87,7 +87,7 @@ func aboutWhom(faults *eval.Faults, path string, about, names []string) []bool {
 			continue
 		}
 		expected := "want one of " + strings.Join(names, ", ")
-		if near, ok := nearest(name, names); ok {
+		if near := eval.Nearest(name, names); near != "" {
 			expected = fmt.Sprintf("did you mean %q?", near)
 		} else if len(names) == 0 {
 			expected = "no evaluator is configured"

@@ -126,7 +126,7 @@ func meantVariable(name string, known map[string]setting) string {
 	for _, k := range sortedKeys(known) {
 		rest = append(rest, strings.TrimPrefix(k, envPrefix))
 	}
-	if near := strictyaml.Nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {
+	if near := eval.Nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {
 		return fmt.Sprintf("did you mean %s%s?", envPrefix, near)
 	}
 	return "want " + envPrefix + " and the path of a key, such as " + variable("kafka.topic")

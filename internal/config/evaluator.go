@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/strictyaml"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/validators"
@@ -155,7 +154,7 @@ func notAnOption(key, kind string, allowed []string) eval.Fault {
 
 // meant says which name was meant, else which there are.
 func meant(word string, among []string, none string) string {
-	switch near := strictyaml.Nearest(word, among); {
+	switch near := eval.Nearest(word, among); {
 	case near != "":
 		return fmt.Sprintf("did you mean %q?", near)
 	case len(among) == 0:

@@ -12,8 +12,8 @@ import (
 
 // known is an answer as the scripted judge recognises it.
 type known struct {
-	evidence string // the first sentence of its body
-	answer   answer
+	quote  string // the first sentence of its body
+	answer answer
 }
 
 // Judge gives a script by which a model server judges the scenario's answers.
@@ -22,7 +22,8 @@ type known struct {
 // the answer's label. A few verdicts are turned round or given up, chosen by a
 // hash of the reply and the criterion: the same request always gets the same
 // verdicts, as from a model at temperature zero, and pass rates look like those
-// of a judge that errs.
+// of a judge that errs. What speaks for an answer it quotes from the passages,
+// where there are some, and what speaks against it from the answer.
 //
 // A criterion that is about no aspect of the scenario passes. Of an answer that
 // is not the scenario's, every criterion is cannot_judge. A request without an
@@ -32,15 +33,19 @@ func (s *Scenario) Judge() modelserver.Script {
 	return func(r modelserver.Request) modelserver.Reply {
 		output := text(r.Data["output"])
 		k, found := index.find(output)
+		support := passage(r.Data["chunks"])
+		if support == "" {
+			support = k.quote
+		}
 		verdicts := make([]modelserver.Verdict, 0, len(r.Criteria))
 		for _, id := range r.Criteria {
-			v := modelserver.Verdict{ID: id, Evidence: k.evidence, Reason: "It meets the criterion.", Verdict: "pass"}
+			v := modelserver.Verdict{ID: id, Evidence: support, Reason: "It meets the criterion.", Verdict: "pass"}
 			switch aspect := s.world.Judge.aspect(id); {
 			case output == "":
 			case !found:
 				v.Reason, v.Verdict = "The answer is none of this scenario.", "cannot_judge"
 			case aspect != "":
-				s.world.Judge.decide(&v, output, k.answer, aspect)
+				s.world.Judge.decide(&v, output, k, aspect)
 			}
 			verdicts = append(verdicts, v)
 		}
@@ -49,8 +54,8 @@ func (s *Scenario) Judge() modelserver.Script {
 }
 
 // decide fills in the verdict on one aspect of a known answer.
-func (j *judge) decide(v *modelserver.Verdict, output string, a answer, aspect string) {
-	fails := slices.Contains(a.Fails, aspect)
+func (j *judge) decide(v *modelserver.Verdict, output string, k known, aspect string) {
+	fails := slices.Contains(k.answer.Fails, aspect)
 	switch u := uniform(output, v.ID); {
 	case u < j.CannotJudge:
 		v.Reason, v.Verdict = "The answer can be read in two ways.", "cannot_judge"
@@ -59,8 +64,8 @@ func (j *judge) decide(v *modelserver.Verdict, output string, a answer, aspect s
 		fails = !fails
 	}
 	if fails {
-		v.Reason, v.Verdict = a.Reason, "fail"
-		if a.Reason == "" || !slices.Contains(a.Fails, aspect) {
+		v.Evidence, v.Reason, v.Verdict = k.quote, k.answer.Reason, "fail"
+		if k.answer.Reason == "" || !slices.Contains(k.answer.Fails, aspect) {
 			v.Reason = "It falls short of the criterion."
 		}
 	}
@@ -87,8 +92,7 @@ type index map[string]known
 func (s *Scenario) index() index {
 	all := index{}
 	add := func(body string, a answer) {
-		first, _, _ := strings.Cut(body, ". ")
-		all[body] = known{strings.TrimSuffix(first, "."), a}
+		all[body] = known{sentence(body), a}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(s.world.Answers)) {
 		a := s.world.Answers[kind]
@@ -102,6 +106,25 @@ func (s *Scenario) index() index {
 		}
 	}
 	return all
+}
+
+// sentence gives the first sentence of a text.
+func sentence(s string) string {
+	first, _, _ := strings.Cut(s, ". ")
+	return strings.TrimSuffix(first, ".")
+}
+
+// passage gives the first sentence of the passages that a judge was shown, or
+// "". They are in the order of retrieval: the first is about the question.
+func passage(chunks any) string {
+	list, _ := chunks.([]any)
+	for _, c := range list {
+		fields, _ := c.(map[string]any)
+		if s, _ := fields["text"].(string); s != "" {
+			return sentence(s)
+		}
+	}
+	return ""
 }
 
 // find looks for the paragraph that is a body, as it stands in a plain text or

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/evalworker/evalworker/eval"
 )
 
 // Class says whether a kind is a secret or personal data.
@@ -189,38 +191,8 @@ func unknown(name string, all []pattern) error {
 	for _, p := range all {
 		names = append(names, p.Name)
 	}
-	if i := slices.IndexFunc(names, func(n string) bool { return near(name, n) }); i >= 0 {
-		return fmt.Errorf("unknown kind %q: did you mean %q?", name, names[i])
+	if near := eval.Nearest(name, names); near != "" {
+		return fmt.Errorf("unknown kind %q: did you mean %q?", name, near)
 	}
 	return fmt.Errorf("unknown kind %q: want one of %s", name, strings.Join(names, ", "))
-}
-
-// near reports whether two words differ in case, in separators, or in little.
-func near(a, b string) bool {
-	a, b = strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(a)), strings.ReplaceAll(b, "_", "")
-	if a == b {
-		return true
-	}
-	return len(a) >= 3 && (strings.HasPrefix(b, a) || strings.HasPrefix(a, b) || distance(a, b) <= 2)
-}
-
-// distance is the number of letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -3,6 +3,8 @@ package strictyaml
 import (
 	"reflect"
 	"strings"
+
+	"github.com/evalworker/evalworker/eval"
 )
 
 // field is one key that a struct takes.
@@ -64,7 +66,7 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 			continue
 		}
 		expected := "want one of " + strings.Join(names, ", ")
-		if near := Nearest(p.key, names); near != "" {
+		if near := eval.Nearest(p.key, names); near != "" {
 			expected = `did you mean "` + near + `"?`
 			d.doc.broken[join(path, near)] = true
 		}

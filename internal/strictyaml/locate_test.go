@@ -123,11 +123,11 @@ func TestNearest(t *testing.T) {
 		"requests_per_min": "requests_per_minute", "temp": "temperature", "modle": "model", "mx_chars": "max_chars",
 		"m_n_chars": "min_chars", "xyz": "", "": "", "b": "", "threshold": "", strings.Repeat("rate", 100): "",
 	} {
-		if got := strictyaml.Nearest(word, names); got != want {
+		if got := eval.Nearest(word, names); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
-	if got := strictyaml.Nearest("ac", []string{"ad", "ab"}); got != "ab" {
+	if got := eval.Nearest("ac", []string{"ad", "ab"}); got != "ab" {
 		t.Errorf("of two equally near names %q is given, want the first in the alphabet", got)
 	}
 }
