@@ -29,6 +29,22 @@ func mixed(s string) bool {
 	return letters >= 2 && digits >= 1
 }
 
+// password reports whether a quoted or assigned value may be somebody's password,
+// and is not what documentation puts in its place.
+func password(s string) bool {
+	lower := strings.ToLower(strings.TrimSpace(s))
+	for _, stand := range []string{"your", "example", "password", "placeholder", "redacted", "string", "changeme", "<", "{", "..."} {
+		if strings.Contains(lower, stand) {
+			return false
+		}
+	}
+	switch lower {
+	case "", "null", "none", "true", "false", "undefined", "required", "optional", "hidden":
+		return false
+	}
+	return strings.Trim(lower, lower[:1]) != "" // not "****"
+}
+
 // card reports whether digits are those of a payment card: the lengths and
 // prefixes that issuers use (ISO/IEC 7812), and Luhn's check digit.
 func card(s string) bool {

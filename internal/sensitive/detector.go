@@ -43,16 +43,24 @@ type Custom struct {
 
 // Detector finds some kinds of sensitive text. It never changes and is safe for
 // concurrent use.
-type Detector struct{ patterns []pattern }
+type Detector struct {
+	patterns []pattern
+	assigned bool // assigned_secret is among them
+}
 
-// pattern is how one kind is found.
+// pattern is one way in which a kind is found. Where it has anchors, the
+// expression is tried around each of them; else among digits.
 type pattern struct {
 	Kind
-	anchors []string // one of these must occur; none: digits must
-	digits  int      // at least so many digits must occur in the text
-	fold    bool     // anchors are lower case and the text is compared in lower case
+	anchors []string // in lower case when fold is set
+	fold    bool     // anchors are found in any case
+	reach   int      // bytes from an anchor on that the expression may need, up to the next space; 0: to the end
+	digits  int      // without anchors: at least so many digits stand together
+	between string   // without anchors: what may stand between them
+	marks   string   // without anchors: what must stand among them
+	least   int      // so many of marks
 	re      *regexp.Regexp
-	group   int // of re that is the sensitive part
+	group   bool // the first group that matched is the sensitive part; else the whole match is
 	valid   func(text string) bool
 }
 
@@ -60,7 +68,9 @@ type pattern struct {
 func Kinds() []Kind {
 	out := make([]Kind, 0, 24)
 	for _, p := range builtIn() {
-		out = append(out, p.Kind)
+		if !slices.ContainsFunc(out, func(k Kind) bool { return k.Name == p.Name }) {
+			out = append(out, p.Kind)
+		}
 	}
 	return out
 }
@@ -80,6 +90,7 @@ func New(kinds []string, custom ...Custom) (*Detector, error) {
 	for _, p := range all {
 		if len(kinds) == 0 || slices.ContainsFunc(kinds, p.is) {
 			d.patterns = append(d.patterns, p)
+			d.assigned = d.assigned || p.Name == assignedSecret
 		}
 	}
 	for _, c := range custom {
@@ -90,7 +101,10 @@ func New(kinds []string, custom ...Custom) (*Detector, error) {
 		}
 		d.patterns = append(d.patterns, p)
 	}
-	return d, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func (p pattern) is(name string) bool { return name == p.Name || name == string(p.Class) }
@@ -106,55 +120,84 @@ func (c Custom) compile() (pattern, error) {
 	if c.Pattern == "" || re.MatchString("") {
 		return pattern{}, fmt.Errorf("pattern %s: matches the empty text", c.Name)
 	}
-	return pattern{Kind: Kind{Name: c.Name, Class: ClassPII}, re: re, group: min(re.NumSubexp(), 1)}, nil
+	return pattern{Kind: Kind{Name: c.Name, Class: ClassPII}, re: re, group: re.NumSubexp() > 0}, nil
 }
 
-// Find gives the places of sensitive text, in order and without overlap.
+// Find gives the places of sensitive text, in order and without overlap. It
+// takes time in proportion to the text.
 func (d *Detector) Find(text string) []Match {
 	var found []Match
-	var lower string
-	digits := -1
+	sc := scan{text: text}
 	for i := range d.patterns {
 		p := &d.patterns[i]
-		if p.digits > 0 {
-			if digits < 0 {
-				digits = countDigits(text)
-			}
-			if digits < p.digits {
-				continue
-			}
-		}
-		if p.fold && lower == "" {
-			lower = strings.ToLower(text)
-		}
-		if !p.anchored(text, lower) {
+		if len(p.anchors) == 0 && p.digits == 0 {
+			found = p.findAll(found, text)
 			continue
 		}
-		for _, loc := range p.re.FindAllStringSubmatchIndex(text, -1) {
-			start, end := loc[2*p.group], loc[2*p.group+1]
-			if start < 0 || start == end || p.valid != nil && !p.valid(text[start:end]) {
-				continue
-			}
-			found = append(found, Match{p.Name, p.Class, start, end})
+		for _, w := range sc.windows(p) {
+			found = p.find(found, text, w)
 		}
 	}
 	return apart(found)
 }
 
-func (p *pattern) anchored(text, lower string) bool {
-	if len(p.anchors) == 0 {
-		return true
+// find appends the matches inside a window.
+func (p *pattern) find(found []Match, text string, w window) []Match {
+	for at := w.start; at < w.end; {
+		loc := p.re.FindStringSubmatchIndex(text[at:w.end])
+		if loc == nil {
+			break
+		}
+		start, end := p.part(loc)
+		start, end = start+at, end+at
+		if start < end && (p.valid == nil || p.valid(text[start:end])) {
+			found = append(found, Match{p.Name, p.Class, start, end})
+			at = end // what the expression saw behind it may begin the next one
+			continue
+		}
+		// Among digits a match may hide another: "2026 4111 ...". Elsewhere it is
+		// passed over whole, which keeps time in proportion.
+		if p.digits > 0 {
+			end = start
+		}
+		at = max(skipWord(text, end), at+1)
 	}
-	if p.fold {
-		text = lower
-	}
-	for _, a := range p.anchors {
-		if strings.Contains(text, a) {
-			return true
+	return found
+}
+
+// findAll appends the matches in all of a text, for an expression of which
+// nothing is known: it may ask where the text begins.
+func (p *pattern) findAll(found []Match, text string) []Match {
+	for _, loc := range p.re.FindAllStringSubmatchIndex(text, -1) {
+		if start, end := p.part(loc); start < end {
+			found = append(found, Match{p.Name, p.Class, start, end})
 		}
 	}
-	return false
+	return found
 }
+
+// part gives the sensitive part of a match.
+func (p *pattern) part(loc []int) (start, end int) {
+	if p.group {
+		for g := 2; g < len(loc); g += 2 {
+			if loc[g] >= 0 {
+				return loc[g], loc[g+1]
+			}
+		}
+	}
+	return loc[0], loc[1]
+}
+
+// skipWord gives the end of the letters and digits at i.
+func skipWord(text string, i int) int {
+	for i < len(text) && (isDigit(text[i]) || isLetter(text[i]) || text[i] == '+') {
+		i++
+	}
+	return i
+}
+
+func isDigit(c byte) bool  { return c-'0' <= 9 }
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // apart sorts matches and joins those that overlap, because no part of either may
 // stay. The one that begins first names the place; where two begin together it
@@ -174,16 +217,6 @@ func apart(found []Match) []Match {
 		last.End = max(last.End, m.End)
 	}
 	return out
-}
-
-func countDigits(s string) int {
-	n := 0
-	for i := range len(s) {
-		if s[i]-'0' <= 9 {
-			n++
-		}
-	}
-	return n
 }
 
 func unknown(name string, all []pattern) error {

@@ -1,6 +1,8 @@
 package sensitive_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -74,6 +76,17 @@ func TestFind(t *testing.T) {
 		{"IPv4", "host: 192.168." + "17.4", "ip_address", ""},
 		{"IPv4 out of range", "host 999.168.17.4", "", ""},
 		{"IPv6", "host: 2001:db8::" + "8a2e:370:7334", "ip_address", ""},
+		{"phone, American with its country", "call 1-800-555" + "-0199 now", "phone", "1-800-555" + "-0199"},
+		{"IBAN behind capitals", "TO THE BANK: DE89370400440532013000 NOW", "iban", "DE89370400440532013000"},
+		{"card behind a year", "in 2026 4111 1111" + " 1111 1111 again", "credit_card", "4111 1111" + " 1111 1111"},
+		{"long token", "t: ghp_" + alnum(600), "github_token", ""},
+		{"behind an escaped line break", `{"a":"line\nsk-` + alnum(30) + `"}`, "openai_key", "sk-" + alnum(30)},
+		{"email behind an escaped line break", `line\nana` + "@example.com", "email", "ana" + "@example.com"},
+		{"phone behind an escaped line break", `line\n415-555` + `-0132`, "phone", "415-555" + "-0132"},
+		{"escaped quotes", `"{\"api_key\": \"` + alnum(20) + `\"}"`, "assigned_secret", alnum(20)},
+		{"password that is a word, in quotes", `password: "correcthorse"`, "assigned_secret", "correcthorse"},
+		{"password that is a word, assigned", "?user=a&password=correcthorse&x=y", "assigned_secret", "correcthorse"},
+		{"password in documentation", `password="your_password" or password=****** or password=os.environ["P"]`, "", ""},
 		{"nothing", "Your parcel left our warehouse on Monday.", "", ""},
 	}
 	d, err := sensitive.New(nil)
@@ -120,6 +133,82 @@ func TestOrderAndOverlap(t *testing.T) {
 	}
 	want := []string{"ticket 17", "openai_key " + key, "email b" + "@example.com"}
 	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// TestNeighbours: what stands between two matches belongs to both.
+func TestNeighbours(t *testing.T) {
+	t.Parallel()
+	d, err := sensitive.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range []string{"415-555" + "-0132", "192.168." + "17.4", "4111 1111" + " 1111 1111", "a" + "@example.com", "sk-" + alnum(30)} {
+		for _, between := range []string{" ", ", ", "\n", " / "} {
+			text := strings.Repeat(one+between, 4)
+			got := d.Find(text)
+			if len(got) != 4 {
+				t.Errorf("%q: found %+v, want 4", text, got)
+			}
+			for _, m := range got {
+				if text[m.Start:m.End] != one {
+					t.Errorf("%q: found %q", text, text[m.Start:m.End])
+				}
+			}
+		}
+	}
+}
+
+func TestFindField(t *testing.T) {
+	t.Parallel()
+	d, err := sensitive.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := "sk-" + alnum(30)
+	tests := []struct{ name, value, want string }{
+		{"password", "correct horse battery", "assigned_secret"},
+		{"DB_PASSWORD", "x", "assigned_secret"},
+		{"client-secret", "abc", "assigned_secret"},
+		{"apiKeys", "abc", "assigned_secret"},
+		{"api_key", key, "openai_key"},
+		{"api_key", "it is " + key, "assigned_secret"},
+		{"session_token", alnum(20), "assigned_secret"},
+		{"token", "Thursday", ""},
+		{"key", "order_id_17", ""},
+		{"password", "", ""},
+		{"note", "mail a" + "@example.com", "email"},
+		{strings.Repeat("x", 1000) + "password", "y", ""},
+	}
+	for _, tt := range tests {
+		got := d.FindField(tt.name, tt.value)
+		switch {
+		case tt.want == "" && len(got) == 0:
+		case len(got) != 1 || got[0].Kind != tt.want:
+			t.Errorf("%.20s=%q: %+v, want %q", tt.name, tt.value, got, tt.want)
+		case tt.want != "email" && (got[0].Start != 0 || got[0].End != len(tt.value)):
+			t.Errorf("%.20s=%q: %+v, want all of it", tt.name, tt.value, got)
+		}
+	}
+	if d, err = sensitive.New([]string{"email"}); err != nil || len(d.FindField("password", "x")) != 0 {
+		t.Errorf("a kind that nobody asked for is found (%v)", err)
+	}
+}
+
+// TestCustomFindsAll: of a custom expression nothing is known, so it sees the
+// whole text at once.
+func TestCustomFindsAll(t *testing.T) {
+	t.Parallel()
+	d, err := sensitive.New([]string{"jwt"}, sensitive.Custom{Name: "start", Pattern: `^[a-z]+`}, sensitive.Custom{Name: "case", Pattern: `C-\d+`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []sensitive.Match{
+		{Kind: "start", Class: sensitive.ClassPII, Start: 0, End: 3},
+		{Kind: "case", Class: sensitive.ClassPII, Start: 8, End: 11}, {Kind: "case", Class: sensitive.ClassPII, Start: 12, End: 15},
+	}
+	if d := cmp.Diff(want, d.Find("abc def C-1 C-2"[:8]+"C-1 C-2")); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
@@ -173,6 +262,32 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
+// FuzzPlanted holds that what is planted between two texts is found whatever
+// they are.
+func FuzzPlanted(f *testing.F) {
+	f.Add("", "")
+	f.Add("password: ", " 415-555-0")
+	f.Add("-----BEGIN X", "2026 1111 ")
+	f.Add("key token @ :// sk- AKIA", "\\n\\u000a")
+	d, err := sensitive.New(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	planted := []string{
+		"sk-" + alnum(30), "ghp_" + alnum(36), "AKIA" + upper(16), "ana.canary" + "@example.com", "DE89370400440532013000", "+49 30 " + "901820",
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		for _, p := range planted {
+			// A line of its own, because "5 +49 30 ..." is no telephone number.
+			text := before + "\n;" + p + ";\n" + after
+			start := len(before) + 2
+			if !slices.ContainsFunc(d.Find(text), func(m sensitive.Match) bool { return m.Start <= start && m.End >= start+len(p) }) {
+				t.Fatalf("%q survives between %q and %q", p[:4], before, after)
+			}
+		}
+	})
+}
+
 func BenchmarkFind(b *testing.B) {
 	d, err := sensitive.New(nil)
 	if err != nil {
@@ -190,4 +305,18 @@ func BenchmarkFind(b *testing.B) {
 			d.Find(numbers)
 		}
 	})
+	// What makes most work: anchors and digits without end, none of them a match.
+	for name, unit := range map[string]string{
+		"anchors": "@", "words": "token key secret password ", "digits": "4111 ", "hex": "a:1.", "pem": "-----BEGIN PRIVATE KEY----", "invalid": "4111 1111 1111 1112 ",
+	} {
+		for _, size := range []int{32 << 10, 256 << 10} {
+			text := strings.Repeat(unit, size/len(unit))
+			b.Run(fmt.Sprintf("worst_%s_%dKB", name, size>>10), func(b *testing.B) {
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					d.Find(text)
+				}
+			})
+		}
+	}
 }

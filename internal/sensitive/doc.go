@@ -7,12 +7,17 @@
 //
 // # How it decides
 //
-// Each kind has anchors, bytes of which one must occur, so that clean text is
-// passed over without running an expression; an RE2 expression, so that time is
-// linear in the text; and, where a form alone says too little, a check: Luhn's
-// digit for payment cards, modulo 97 for IBANs, a mix of character classes for
-// assignments such as "token=...". Where two kinds match one place, the kind that
-// stands earlier in the table wins: it is the more specific one.
+// Each kind has anchors, bytes of which one must occur, or a number of digits
+// that must stand together, so that clean text is passed over without running an
+// expression: 2 KB take some 10 microseconds. An RE2 expression runs in windows
+// around anchors and digits, so that time is linear in the text even where every
+// word is a near match. Where a form alone says too little, a check follows:
+// Luhn's digit for payment cards, modulo 97 for IBANs, a mix of character classes
+// for assignments such as "token=...". Where two kinds match one place, the kind
+// that stands earlier in the table wins: it is the more specific one.
+//
+// [Detector.FindField] knows the name under which a text stands. The value of
+// "password" is a secret even when it is a word.
 //
 // # What it is not
 //
