@@ -9,11 +9,11 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-func redactor(t testing.TB, cfg datasets.RedactionConfig) *datasets.Redactor {
-	t.Helper()
+func redactor(tb testing.TB, cfg datasets.RedactionConfig) *datasets.Redactor {
+	tb.Helper()
 	r, err := datasets.NewRedactor(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }

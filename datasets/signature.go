@@ -3,6 +3,7 @@ package datasets
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -33,9 +34,9 @@ func question(e *eval.Event) string {
 	if !ok {
 		return e.Input.Text()
 	}
-	for i := len(turns) - 1; i >= 0; i-- {
-		if turns[i].Role == "user" {
-			return turns[i].Content
+	for _, turn := range slices.Backward(turns) {
+		if turn.Role == "user" {
+			return turn.Content
 		}
 	}
 	return e.Input.Text()

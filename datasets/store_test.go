@@ -28,25 +28,25 @@ func config(path string) datasets.Config {
 	return cfg
 }
 
-func open(t testing.TB, cfg datasets.Config) *datasets.Store {
-	t.Helper()
-	s, err := datasets.Open(t.Context(), cfg)
+func open(tb testing.TB, cfg datasets.Config) *datasets.Store {
+	tb.Helper()
+	s, err := datasets.Open(tb.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
-func archive(t testing.TB, s *datasets.Store, cfg datasets.Config) (*datasets.Archive, *datasets.Redactor) {
-	t.Helper()
+func archive(tb testing.TB, s *datasets.Store, cfg datasets.Config) (*datasets.Archive, *datasets.Redactor) {
+	tb.Helper()
 	r, err := datasets.NewRedactor(datasets.RedactionConfig{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return datasets.NewArchive(s, r, cfg), r
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/segmentio/kafka-go"
@@ -58,7 +59,7 @@ func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]mes
 		if err2 == nil {
 			err2 = err1
 		}
-		return append(first[:len(first):len(first)], second...), err2
+		return append(slices.Clip(first), second...), err2
 	case permanent(err):
 		e.settle(ms, err)
 		return nil, nil

@@ -56,8 +56,10 @@ func TestPlan(t *testing.T) {
 		{
 			name: "the largest rate of the rules that match, the first of equals",
 			rules: []sampler.Rule{
-				{Name: "a", Rate: 0.1}, {Name: "b", Rate: 0.3, When: `feature == "x"`},
-				{Name: "c", Rate: 0.3, When: `feature != ""`}, {Name: "d", Rate: 0.9, When: `feature == "y"`},
+				{Name: "a", Rate: 0.1},
+				{Name: "b", Rate: 0.3, When: `feature == "x"`},
+				{Name: "c", Rate: 0.3, When: `feature != ""`},
+				{Name: "d", Rate: 0.9, When: `feature == "y"`},
 			},
 			dims: eval.Dims{Feature: "x"},
 			want: map[string]float64{"format by b": 0.3, "length by b": 0.3, "correctness by b": 0.3},

@@ -3,6 +3,7 @@ package stats_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -13,10 +14,7 @@ import (
 )
 
 func contents(t *stats.Table) map[stats.Key]stats.Cell {
-	out := map[stats.Key]stats.Cell{}
-	for k, c := range t.All() {
-		out[k] = c
-	}
+	out := maps.Collect(t.All())
 	return out
 }
 

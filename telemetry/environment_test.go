@@ -23,10 +23,18 @@ func TestResolve(t *testing.T) {
 		{"host before file", file, map[string]string{"DD_AGENT_HOST": "node"}, nil, want{"http://node:8126", "node:8125", "svc-file", "env-file", "v-file"}},
 		{"ports alone", file, map[string]string{"DD_TRACE_AGENT_PORT": "9", "DD_DOGSTATSD_PORT": "10"}, nil, want{"http://localhost:9", "localhost:10", "svc-file", "env-file", "v-file"}},
 		{"IPv6 host", Config{}, map[string]string{"DD_AGENT_HOST": "::1"}, nil, want{"http://[::1]:8126", "[::1]:8125", "evalworker", "", "program"}},
-		{"URLs before host", file, map[string]string{"DD_AGENT_HOST": "node", "DD_TRACE_AGENT_URL": "unix:///a", "DD_DOGSTATSD_URL": "unix:///d"}, nil,
-			want{"unix:///a", "unix:///d", "svc-file", "env-file", "v-file"}},
-		{"URLs that are none fall through", file, map[string]string{"DD_TRACE_AGENT_URL": "gopher://x", "DD_DOGSTATSD_URL": "http://x/y"}, nil,
-			want{"http://file:1", "file:2", "svc-file", "env-file", "v-file"}},
+		{
+			"URLs before host", file,
+			map[string]string{"DD_AGENT_HOST": "node", "DD_TRACE_AGENT_URL": "unix:///a", "DD_DOGSTATSD_URL": "unix:///d"},
+			nil,
+			want{"unix:///a", "unix:///d", "svc-file", "env-file", "v-file"},
+		},
+		{
+			"URLs that are none fall through", file,
+			map[string]string{"DD_TRACE_AGENT_URL": "gopher://x", "DD_DOGSTATSD_URL": "http://x/y"},
+			nil,
+			want{"http://file:1", "file:2", "svc-file", "env-file", "v-file"},
+		},
 		{"names", file, map[string]string{"DD_SERVICE": "s", "DD_ENV": "e", "DD_VERSION": "v"}, nil, want{"http://file:1", "file:2", "s", "e", "v"}},
 	}
 	for _, tt := range tests {

@@ -112,7 +112,7 @@ func clean(s string, limit int, allowed func(byte) bool) string {
 			c += 'a' - 'A'
 		case c >= 0x80 && c < 0xC0 && i > 0: // the rest of a rune whose first byte became an underscore
 			continue
-		case !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || allowed(c)):
+		case (c < 'a' || c > 'z') && (c < '0' || c > '9') && !allowed(c):
 			c = '_'
 		}
 		out = append(out, c)

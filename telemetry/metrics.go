@@ -87,8 +87,10 @@ const (
 
 var counts = [...]Metric{
 	countEvaluations: {"llm.eval.count", TypeCount, "", dimsAnd("eval", "outcome"), "Verdicts, by evaluator and outcome, as they were sampled."},
-	countWeighted: {"llm.eval.weighted", TypeCount, "", dimsAnd("eval", "outcome"),
-		"Verdicts, each counted 1/p times, where p is the probability with which it was sampled: an unbiased estimate for all traffic. 1/p is rounded up or down at random so that its mean is exact."},
+	countWeighted: {
+		"llm.eval.weighted", TypeCount, "", dimsAnd("eval", "outcome"),
+		"Verdicts, each counted 1/p times, where p is the probability with which it was sampled: an unbiased estimate for all traffic. 1/p is rounded up or down at random so that its mean is exact.",
+	},
 	countJSONChecked:   {"llm.json_checked", TypeCount, "", dimsAnd("schema"), "Outputs that were checked to be JSON."},
 	countJSONInvalid:   {"llm.json_invalid", TypeCount, "", dimsAnd("schema"), "Outputs that were not valid JSON as they stood."},
 	countToolCalls:     {"llm.tool_calls", TypeCount, "", dimsAnd("tool"), "Tool calls of evaluated events."},
@@ -97,14 +99,23 @@ var counts = [...]Metric{
 	countRequestErrors: {"llm.errors", TypeCount, "error", dimsAnd(), "Evaluated requests with status error. Only with request_metrics."},
 	countInputTokens:   {"llm.input_tokens", TypeCount, "token", dimsAnd(), "Tokens of the prompts of evaluated requests. Only with request_metrics."},
 	countOutputTokens:  {"llm.output_tokens", TypeCount, "token", dimsAnd(), "Tokens of the answers of evaluated requests. Only with request_metrics."},
-	countEvents: {"evalworker.events", TypeCount, "event", []string{"outcome", "reason"},
-		"Events, by what became of them: sampled_out, evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered."},
-	countLinks: {"evalworker.links", TypeCount, "span", []string{"mode", "source"},
-		"eval.run spans, by their tie to the original span (child, link, none) and where its ids came from (headers, fields, none)."},
+	countEvents: {
+		"evalworker.events", TypeCount, "event",
+		[]string{"outcome", "reason"},
+		"Events, by what became of them: sampled_out, evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered.",
+	},
+	countLinks: {
+		"evalworker.links", TypeCount, "span",
+		[]string{"mode", "source"},
+		"eval.run spans, by their tie to the original span (child, link, none) and where its ids came from (headers, fields, none).",
+	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
 	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed."},
-	countDropped: {"evalworker.dropped", TypeCount, "", []string{"sink", "reason"},
-		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces), and what other parts name."},
+	countDropped: {
+		"evalworker.dropped", TypeCount, "",
+		[]string{"sink", "reason"},
+		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces), and what other parts name.",
+	},
 	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},
 }
@@ -116,8 +127,10 @@ var gauges = [...]Metric{
 }
 
 var distributions = [...]Metric{
-	distributionScore: {ScoreMetric, TypeDistribution, "fraction", dimsAnd(),
-		"Scores of an evaluator in [0,1], of decided verdicts only, as they were sampled. In <name>, what is no letter, digit, dot or underscore becomes an underscore; an evaluator named count or weighted gets the suffix _score."},
+	distributionScore: {
+		ScoreMetric, TypeDistribution, "fraction", dimsAnd(),
+		"Scores of an evaluator in [0,1], of decided verdicts only, as they were sampled. In <name>, what is no letter, digit, dot or underscore becomes an underscore; an evaluator named count or weighted gets the suffix _score.",
+	},
 	distributionTopScore:     {"llm.retrieval.top_score", TypeDistribution, "", dimsAnd("index"), "Score of the best hit of a retrieval."},
 	distributionHitCount:     {"llm.retrieval.hit_count", TypeDistribution, "", dimsAnd("index"), "Hits of a retrieval."},
 	distributionLatency:      {"llm.latency_ms", TypeDistribution, "millisecond", dimsAnd(), "Time to the whole answer. Only with request_metrics."},

@@ -42,8 +42,11 @@ func TestOriginOf(t *testing.T) {
 		want  want
 	}{
 		{"Datadog with the upper half", eval.Event{TraceContext: dd("x-datadog-tags", "_dd.p.tid="+high)}, want{wide, span, "headers", 1, true}},
-		{"names in capitals", eval.Event{TraceContext: eval.TraceContext{"X-Datadog-Trace-Id": "1234", "X-Datadog-Parent-Id": "67667974448284343", "X-Datadog-Sampling-Priority": "2"}},
-			want{narrow, span, "headers", 2, true}},
+		{
+			"names in capitals",
+			eval.Event{TraceContext: eval.TraceContext{"X-Datadog-Trace-Id": "1234", "X-Datadog-Parent-Id": "67667974448284343", "X-Datadog-Sampling-Priority": "2"}},
+			want{narrow, span, "headers", 2, true},
+		},
 		{"W3C, sampled", eval.Event{TraceContext: eval.TraceContext{"traceparent": w3c + "01", "tracestate": "dd=s:2;t.dm:-4"}}, want{wide, span, "headers", 2, true}},
 		{"W3C, the flag wins over the priority", eval.Event{TraceContext: eval.TraceContext{"traceparent": w3c + "00", "tracestate": "dd=s:2"}}, want{wide, span, "headers", 0, true}},
 		{"W3C, sampled against the priority", eval.Event{TraceContext: eval.TraceContext{"traceparent": w3c + "01", "tracestate": "dd=s:-1"}}, want{wide, span, "headers", 1, true}},
@@ -54,8 +57,11 @@ func TestOriginOf(t *testing.T) {
 		{"priority that does not exist", eval.Event{TraceContext: dd("x-datadog-sampling-priority", "3")}, want{narrow, span, "headers", 0, true}},
 		{"user reject", eval.Event{TraceContext: dd("x-datadog-sampling-priority", "-1")}, want{narrow, span, "headers", -1, true}},
 		{"no priority", eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "67667974448284343"}}, want{narrow, span, "headers", 0, true}},
-		{"hexadecimal Datadog id is known but cannot be a parent", eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "000000000000abcd", "x-datadog-parent-id": "5"}},
-			want{strings.Repeat("0", 28) + "abcd", 5, "headers", 0, false}},
+		{
+			"hexadecimal Datadog id is known but cannot be a parent",
+			eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "000000000000abcd", "x-datadog-parent-id": "5"}},
+			want{strings.Repeat("0", 28) + "abcd", 5, "headers", 0, false},
+		},
 		{"negative id", eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "-5", "x-datadog-parent-id": "5"}}, want{source: "none"}},
 		{"negative id beside W3C", eval.Event{TraceContext: dd("x-datadog-trace-id", "-5", "traceparent", w3c+"01")}, want{wide, span, "headers", 1, true}},
 		{"no parent id", eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "1234"}}, want{source: "none"}},

@@ -148,7 +148,7 @@ func sourceOpening(text string) (string, bool) {
 
 // between gives what stands in the brackets that text begins with.
 func between(text, opening, closing string) (inside, after string, ok bool) {
-	inside, after, ok = strings.Cut(text[len(opening):min(len(text), maxCitation)], closing)
+	inside, _, ok = strings.Cut(text[len(opening):min(len(text), maxCitation)], closing)
 	if !ok || strings.ContainsAny(inside, "[\n") {
 		return "", "", false
 	}

@@ -116,8 +116,7 @@ func compile(uri string, load func(uri string) (io.ReadCloser, error)) (s *schem
 	c.RegisterExtension("meter", nil, m)
 	compiled, err := c.Compile(uri)
 	if err != nil {
-		var wrapped *jsonschema.SchemaError
-		if errors.As(err, &wrapped) {
+		if wrapped, ok := errors.AsType[*jsonschema.SchemaError](err); ok {
 			err = wrapped.Err
 		}
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "jsonschema: "))

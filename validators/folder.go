@@ -147,8 +147,7 @@ func (f *folder) checkMeta(in *file) {
 		return
 	}
 	err = meta.Validate(in.doc)
-	var invalid *jsonschema.ValidationError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		seen := map[string]bool{}
 		for _, leaf := range leaves(invalid) {
 			pointer := unescapeLocation(leaf.InstanceLocation)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
@@ -70,9 +71,9 @@ func lastInput(e *eval.Event) string {
 	if !ok {
 		return e.Input.Text()
 	}
-	for i := len(turns) - 1; i >= 0; i-- {
-		if strings.EqualFold(turns[i].Role, "user") {
-			return turns[i].Content
+	for _, turn := range slices.Backward(turns) {
+		if strings.EqualFold(turn.Role, "user") {
+			return turn.Content
 		}
 	}
 	return ""

@@ -145,8 +145,7 @@ func readBounded(root *os.Root, name string) ([]byte, error) {
 
 // cause gives an error without the path that the fault names already.
 func cause(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}
 	return err.Error()

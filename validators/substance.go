@@ -2,6 +2,7 @@ package validators
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -80,10 +81,8 @@ func stub(text string) bool {
 	bare := strings.TrimFunc(plainText(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
 	colon := strings.HasSuffix(strings.TrimRight(text, "*_#` \n"), ":")
 	always, beforeColon := openers()
-	for _, o := range always {
-		if bare == o {
-			return true
-		}
+	if slices.Contains(always, bare) {
+		return true
 	}
 	for _, o := range beforeColon {
 		if bare == o && colon {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"strings"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -137,5 +136,3 @@ func (t tool) arguments(ctx context.Context, given eval.Content) (label, reason 
 	}
 	return label, reason, err
 }
-
-func lower(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -236,12 +237,8 @@ func TestVersion(t *testing.T) {
 	files := map[string]string{"reply": `{"$ref":"part.json"}`, "part": `{"type":"string"}`, "other": `true`}
 	version := func(c Config, change map[string]string) string {
 		all := map[string]string{}
-		for name, text := range files {
-			all[name] = text
-		}
-		for name, text := range change {
-			all[name] = text
-		}
+		maps.Copy(all, files)
+		maps.Copy(all, change)
 		return newValidator(t, c, newSchemas(t, all)).Version()
 	}
 	named := Config{Type: "json_schema", Schema: "reply"}

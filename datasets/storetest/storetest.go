@@ -89,6 +89,7 @@ func (s suite) only(t *testing.T, f datasets.Filter) datasets.Case {
 }
 
 func oneCase(t *testing.T, s suite) {
+	t.Helper()
 	s.offer(t, report(1, "Where is order 17?"))
 	s.offer(t, report(2, "where is  order 4711?"))
 	second := report(3, "where is order 5?")
@@ -111,6 +112,7 @@ func oneCase(t *testing.T, s suite) {
 }
 
 func idempotent(t *testing.T, s suite) {
+	t.Helper()
 	first, second := s.offer(t, report(1, "q")), s.offer(t, report(1, "q"))
 	if first != 1 || second != 0 {
 		t.Errorf("new: %d, then %d; want 1, then 0", first, second)
@@ -133,6 +135,7 @@ func idempotent(t *testing.T, s suite) {
 }
 
 func bounded(t *testing.T, s suite) {
+	t.Helper()
 	for n := range 40 {
 		s.offer(t, report(n, "q"))
 	}
@@ -146,6 +149,7 @@ func bounded(t *testing.T, s suite) {
 }
 
 func concurrent(t *testing.T, s suite) {
+	t.Helper()
 	const callers, each = 32, 10
 	var wg sync.WaitGroup
 	for c := range callers {
@@ -167,6 +171,7 @@ func concurrent(t *testing.T, s suite) {
 }
 
 func filters(t *testing.T, s suite) {
+	t.Helper()
 	s.offer(t, report(1, "a"))
 	b := report(2, "b")
 	b.Event.PromptVersion, b.Event.Feature, b.Verdicts[0].Eval = "v2", "search", "correctness"
@@ -201,6 +206,7 @@ func filters(t *testing.T, s suite) {
 }
 
 func withheld(t *testing.T, s suite) {
+	t.Helper()
 	r := report(1, "canary question")
 	r.Verdicts[0].Explanation = "canary explanation"
 	if _, err := s.archive.Offer(t.Context(), r, nil); err != nil {
@@ -214,6 +220,7 @@ func withheld(t *testing.T, s suite) {
 }
 
 func unknown(t *testing.T, s suite) {
+	t.Helper()
 	s.offer(t, report(1, "a"))
 	c := s.only(t, datasets.Filter{})
 	if got, err := s.store.Case(t.Context(), c.ID[:6]); err != nil || got.ID != c.ID {
@@ -227,6 +234,7 @@ func unknown(t *testing.T, s suite) {
 }
 
 func prune(t *testing.T, s suite) {
+	t.Helper()
 	s.offer(t, report(1, "old"))
 	s.offer(t, report(100, "young"))
 	n, err := s.store.Prune(t.Context(), start.Add(50*time.Second))
@@ -239,6 +247,7 @@ func prune(t *testing.T, s suite) {
 }
 
 func outOfOrder(t *testing.T, s suite) {
+	t.Helper()
 	for _, n := range []int{5, 9, 1, 7} {
 		r := report(n, "q")
 		r.Event.PromptVersion = fmt.Sprintf("v%d", n)

@@ -85,7 +85,9 @@ log: {level: WARN}
 		c.Shutdown.Grace, c.Kafka.Grace, c.Health.Pprof, model("default"), model("own"),
 	}
 	want := result{
-		"from.env", "from_file", "evalworker", "json", []string{"one:9092", "two:9093"}, slog.LevelWarn, 0.25,
+		"from.env", "from_file", "evalworker", "json",
+		[]string{"one:9092", "two:9093"},
+		slog.LevelWarn, 0.25,
 		3 * time.Second, 3 * time.Second, true, "gpt-4o-mini http://env.test/v1 env 7s", "gpt-4o-mini http://file.test/v1 own 30s",
 	}
 	if d := cmp.Diff(want, got); d != "" {

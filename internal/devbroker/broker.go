@@ -39,6 +39,7 @@ func Start(cfg Config) (*Broker, error) {
 	opts := []kfake.Opt{
 		kfake.Ports(port),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
+			//nolint:noctx // kfake gives no context, and listening on loopback does not wait
 			return net.Listen(network, net.JoinHostPort(host, strconv.Itoa(port)))
 		}),
 		kfake.GroupMinSessionTimeout(cmp.Or(cfg.MinSessionTimeout, defaultMinSession)),

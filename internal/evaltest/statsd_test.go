@@ -20,9 +20,11 @@ func TestParseStatsD(t *testing.T) {
 	}{
 		{"count", "a.b_c:3|c", evaltest.StatsDMetric{Name: "a.b_c", Type: "c", Values: []float64{3}, Rate: 1}},
 		{"several values, rate and tags", "d:0.5:1:-2e3|d|@0.25|#env:prod,x:a:b/c.d-e_f", evaltest.StatsDMetric{
-			Name: "d", Type: "d", Values: []float64{0.5, 1, -2000}, Rate: 0.25, Tags: []string{"env:prod", "x:a:b/c.d-e_f"}}},
+			Name: "d", Type: "d", Values: []float64{0.5, 1, -2000}, Rate: 0.25, Tags: []string{"env:prod", "x:a:b/c.d-e_f"},
+		}},
 		{"every other field", "g:1|g|#a:b|c:ci-0123|e:it-false|card:low|T1700000000", evaltest.StatsDMetric{
-			Name: "g", Type: "g", Values: []float64{1}, Rate: 1, Tags: []string{"a:b"}}},
+			Name: "g", Type: "g", Values: []float64{1}, Rate: 1, Tags: []string{"a:b"},
+		}},
 		{"set", "s:some one|s", evaltest.StatsDMetric{Name: "s", Type: "s", Rate: 1}},
 		{"cardinality before the container", "g:1|g|card:high|c:in-9", evaltest.StatsDMetric{Name: "g", Type: "g", Values: []float64{1}, Rate: 1}},
 	}

@@ -136,7 +136,7 @@ func checkTags(tags []string) error {
 func tagText(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("_./-:", c) >= 0) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("_./-:", c) < 0 {
 			return false
 		}
 	}
@@ -147,7 +147,7 @@ func metricName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '_' || c == '.')) {
+		if !letter && (i == 0 || ((c < '0' || c > '9') && c != '_' && c != '.')) {
 			return false
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // kafka-go sets one for each fetch and goes on after it.
 func TestBufferedConnGoesOnAfterADeadline(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

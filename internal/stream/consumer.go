@@ -189,7 +189,7 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		case wait.Err() == nil: // stopping, and joining failed
 			continue
 		case wait == ctx && c.inWork() > 0: // stopping while the group rebalances: its end is worth waiting for
-			wait = grace
+			wait = grace //nolint:fatcontext // replaced, not nested
 			continue
 		case wait == ctx && c.uncommitted() > 0:
 			limited, cancel := context.WithTimeout(grace, requestTimeout)

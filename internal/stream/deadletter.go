@@ -120,8 +120,7 @@ func (d *deadLetters) publishWhole(ctx context.Context, m *eval.Message, fault e
 // write makes one attempt and gives its one error.
 func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
 	err := d.writer.WriteMessages(ctx, m)
-	var each kafka.WriteErrors
-	if errors.As(err, &each) {
+	if each, ok := errors.AsType[kafka.WriteErrors](err); ok {
 		return errors.Join(each...)
 	}
 	return err

@@ -26,7 +26,7 @@ func (c *Consumer) start(p *partition, s *span, m eval.Message, fault error) {
 func (c *Consumer) process(ctx context.Context, m *eval.Message, fault error) (done bool) {
 	attempts := 0
 	if fault == nil {
-		done, fault, attempts = c.retry(ctx, m)
+		done, attempts, fault = c.retry(ctx, m)
 		if fault == nil {
 			return done
 		}
@@ -36,24 +36,24 @@ func (c *Consumer) process(ctx context.Context, m *eval.Message, fault error) (d
 
 // retry calls the handler until it is done, has found the message to be
 // impossible (fault), or ctx has ended.
-func (c *Consumer) retry(ctx context.Context, m *eval.Message) (done bool, fault error, attempts int) {
+func (c *Consumer) retry(ctx context.Context, m *eval.Message) (done bool, attempts int, fault error) {
 	wait := c.cfg.RetryMin
 	for attempts = 1; ; attempts++ {
 		err := c.call(ctx, m)
 		switch {
 		case err == nil:
-			return true, nil, attempts
+			return true, attempts, nil
 		case ctx.Err() != nil:
-			return false, nil, attempts
+			return false, attempts, nil
 		case eval.IsPermanent(err):
-			return false, err, attempts
+			return false, attempts, err
 		}
 		if attempts == 1 {
 			defer c.stalls.enter(stallHandler)()
 		}
 		c.stalls.failed(stallHandler, m, attempts, err)
 		if pause(ctx, jitter(wait)) != nil {
-			return false, nil, attempts
+			return false, attempts, nil
 		}
 		wait = min(2*wait, c.cfg.RetryMax)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -245,9 +246,7 @@ func (n *notebook) get() map[string]int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	out := make(map[string]int, len(n.calls))
-	for k, v := range n.calls {
-		out[k] = v
-	}
+	maps.Copy(out, n.calls)
 	return out
 }
 

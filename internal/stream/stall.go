@@ -52,6 +52,7 @@ func (s *stalls) enter(kind stallKind) (leave func()) {
 // failed logs one failed attempt, at most once in a while.
 func (s *stalls) failed(kind stallKind, m *eval.Message, attempts int, err error) {
 	if n, ok := s.line[kind].allow(); ok {
+		//nolint:sloglint // one of three constants
 		s.log.Warn(kind.String(), keyPartition, m.Partition, keyOffset, m.Offset, keyAttempts, attempts,
 			keyReason, string(eval.ReasonOf(err)), keyError, err, keyCount, n)
 	}

@@ -22,7 +22,7 @@ func fieldsOf(t reflect.Type) []field {
 		tag, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		inline := options == "inline" && f.Type.Kind() == reflect.Struct
 		switch {
-		case tag == "-", !f.IsExported() && !(inline && f.Anonymous):
+		case tag == "-", !f.IsExported() && (!inline || !f.Anonymous):
 		case inline:
 			for _, g := range fieldsOf(f.Type) {
 				inlined = append(inlined, field{g.key, append([]int{i}, g.index...)})

@@ -38,7 +38,7 @@ func scalarFor(v reflect.Value, text string) *node {
 	if v.Kind() == reflect.Pointer {
 		v = reflect.New(v.Type().Elem()).Elem()
 	}
-	_, ownText := v.Addr().Interface().(encoding.TextUnmarshaler)
+	_, ownText := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
 	if v.Kind() == reflect.String || v.Type() == durationType || ownText {
 		return n
 	}

@@ -124,7 +124,7 @@ func configOf(j job) stream.Config {
 // latency is the same for an event whoever evaluates it.
 func latency(id []byte) time.Duration {
 	h := fnv.New64a()
-	h.Write(id) //nolint:errcheck // never fails
+	h.Write(id)
 	r := rand.New(rand.NewPCG(h.Sum64(), 1))
 	if r.IntN(100) == 0 {
 		return time.Second + time.Duration(r.IntN(1000))*time.Millisecond
