@@ -1,11 +1,8 @@
 package datasets
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
@@ -31,7 +28,11 @@ func (r *Redactor) Text(s string) string {
 	if r.detector == nil {
 		return s
 	}
-	found := r.detector.Find(s)
+	return replace(s, r.detector.Find(s))
+}
+
+// replace puts markers in place of matches.
+func replace(s string, found []sensitive.Match) string {
 	if len(found) == 0 {
 		return s
 	}
@@ -49,13 +50,24 @@ func (r *Redactor) Text(s string) string {
 func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 
 // Event gives a copy of e in which all content is redacted: input, output,
-// expected, query and passages, arguments and results of tools, comment. JSON
-// keeps its structure; keys are redacted too. Ids and dimensions stay. An error
-// means that some content could not be read, so that nothing of the event may be
-// shown to anybody.
+// expected, query and passages, arguments and results of tools, comment. The
+// same text always becomes the same marker. Ids and dimensions stay.
+//
+// JSON keeps its structure, and every byte that is not taken out. Keys are
+// redacted too; of several that become the same the later ones get a number. A
+// value whose key says password or the like goes whole. A number that is
+// sensitive, such as a card's, becomes a string. JSON inside a string is text.
+//
+// An error, of [eval.ReasonRedaction], means that some content could not be read
+// or is beyond bounds (128 values inside each other, 16 MiB an event), so that
+// nothing of the event may be shown to anybody. It names the field, never what
+// is in it.
 func (r *Redactor) Event(e *eval.Event) (*eval.Event, error) {
 	if r.detector == nil {
 		return e, nil
+	}
+	if size(e) > maxContent {
+		return nil, eval.WithReason(eval.ReasonRedaction, errTooLarge)
 	}
 	out := *e
 	var errs []error
@@ -90,90 +102,46 @@ func (r *Redactor) Event(e *eval.Event) (*eval.Event, error) {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, eval.WithReason(eval.ReasonRedaction, err)
 	}
 	return &out, nil
+}
+
+// maxContent bounds the content of one event, in bytes: at the worst rate, of
+// text that is nothing but near matches, it takes ten seconds.
+const maxContent = 16 << 20
+
+var errTooLarge = fmt.Errorf("more than %d MiB of content", maxContent>>20)
+
+// size gives the bytes of an event's content.
+func size(e *eval.Event) int {
+	n := len(e.Input.Raw()) + len(e.Output.Raw()) + len(e.Expected.Raw()) + len(e.Tools.Raw()) + len(e.Comment)
+	if e.Retrieval != nil {
+		n += len(e.Retrieval.Query)
+		for i := range e.Retrieval.Chunks {
+			n += len(e.Retrieval.Chunks[i].Text)
+		}
+	}
+	for i := range e.ToolCalls {
+		n += len(e.ToolCalls[i].Arguments.Raw()) + len(e.ToolCalls[i].Result.Raw())
+	}
+	return n
 }
 
 func (r *Redactor) content(c eval.Content) (eval.Content, error) {
 	if c.IsZero() {
 		return c, nil
 	}
-	var b bytes.Buffer
-	if err := r.rewrite(&b, c.Raw()); err != nil {
+	raw, err := redactJSON(r.detector, c.Raw())
+	if err != nil {
 		return eval.Content{}, err
 	}
-	return eval.JSON(b.Bytes()), nil
-}
-
-// rewrite copies a JSON value token by token, so that order and numbers stay as
-// they are, and redacts its strings. It needs no stack of its own depth.
-func (r *Redactor) rewrite(b *bytes.Buffer, raw json.RawMessage) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var open []level
-	for {
-		token, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return errors.New("invalid JSON")
-		}
-		if d, ok := token.(json.Delim); ok && (d == '}' || d == ']') {
-			open = open[:len(open)-1]
-			b.WriteByte(byte(d))
-			continue
-		}
-		if n := len(open); n > 0 {
-			open[n-1].separate(b)
-		}
-		switch t := token.(type) {
-		case json.Delim:
-			open = append(open, level{object: t == '{'})
-			b.WriteByte(byte(t))
-		case string:
-			err = quote(b, r.Text(t))
-		case json.Number:
-			// A card's number may be a bare number.
-			if redacted := r.Text(t.String()); redacted != t.String() {
-				err = quote(b, redacted)
-			} else {
-				b.WriteString(t.String())
-			}
-		case bool:
-			fmt.Fprint(b, t)
-		default:
-			b.WriteString("null")
-		}
-		if err != nil {
-			return err
-		}
+	if raw == nil {
+		return c, nil // nothing to take out: as it is, byte for byte
 	}
-}
-
-// level is an object or an array that has been opened.
-type level struct {
-	object bool
-	tokens int // written so far, keys included
-}
-
-func (l *level) separate(b *bytes.Buffer) {
-	switch {
-	case l.object && l.tokens%2 == 1:
-		b.WriteByte(':')
-	case l.tokens > 0:
-		b.WriteByte(',')
+	out := eval.JSON(raw)
+	if out.IsZero() {
+		return eval.Content{}, errInvalid // a fault of ours: withheld rather than lost
 	}
-	l.tokens++
-}
-
-func quote(b *bytes.Buffer, s string) error {
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return err
-	}
-	b.Truncate(b.Len() - 1) // the encoder ends with a new line
-	return nil
+	return out, nil
 }
