@@ -18,7 +18,7 @@ import (
 )
 
 func newDemoCommand(g *globals) *cobra.Command {
-	cfg := demo.Config{Events: 2000, Seed: 7, Scenario: "regressed"}
+	cfg := demo.DefaultConfig()
 	var asJSON, keep, verbose bool
 	cmd := &cobra.Command{
 		Use:   "demo",

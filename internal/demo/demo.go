@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
@@ -27,6 +30,12 @@ type Config struct {
 	Dir      string        // for configuration, store and dataset; empty: a new temporary folder
 }
 
+// DefaultConfig plays 2,000 events of the scenario with a broken prompt version.
+func DefaultConfig() Config { return Config{Events: 2000, Seed: 7, Scenario: "regressed"} }
+
+// maxEvents bounds a demo: its broker keeps all of them in memory.
+const maxEvents = 1_000_000
+
 // Validate reports every fault.
 func (c Config) Validate() eval.Faults {
 	var fs eval.Faults
@@ -34,20 +43,20 @@ func (c Config) Validate() eval.Faults {
 		fs.Add("events", fmt.Sprintf("%d is out of range", c.Events), fmt.Sprintf("want 1 to %d", maxEvents))
 	}
 	if c.Duration < 0 {
-		fs.Add("duration", "is negative", "want 0 or a duration such as 30s")
+		fs.Add("duration", fmt.Sprintf("%v is below zero", c.Duration), "want 0 or a duration such as 30s")
+	}
+	if names := scenario.Names(); !slices.Contains(names, c.Scenario) {
+		fs.Add("scenario", fmt.Sprintf("unknown scenario %q", c.Scenario), "want one of "+strings.Join(names, ", "))
 	}
 	return fs
 }
-
-// maxEvents bounds a demo: its broker keeps all of them in memory.
-const maxEvents = 1_000_000
 
 // Deps are what the surroundings give a demo.
 type Deps struct {
 	Log      *slog.Logger // required
 	Version  string
 	Getenv   func(string) string // required
-	Progress func(done int)      // called as events end; may be nil
+	Progress func(done int)      // called as events end, never twice at once; may be nil
 }
 
 // Addresses are where the parts of a running demo can be reached.
@@ -69,43 +78,52 @@ type Demo struct {
 	worker    *app.App
 	workerCfg *config.Config
 	summary   *summary.Summary
+	reported  atomic.Int64 // reports that summary has
 	addresses Addresses
 
-	stop  context.CancelFunc // stops the worker
-	ended chan struct{}      // closed when the worker has ended
-	err   error              // of the worker; read after ended
-	once  sync.Once
+	stop   context.CancelFunc // stops the worker; nil while there is none
+	worked sync.WaitGroup     // the worker's goroutine
+	ended  chan struct{}      // closed when the worker has ended
+	err    error              // of the worker; read after ended
+	once   sync.Once
 }
 
 const partitions = 8
 
 // Start brings the parts up and the worker to work. The caller must Close it.
+// Faults of cfg are an error of type [eval.Faults].
 func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err
 	}
-	d := &Demo{cfg: cfg, deps: deps, summary: summary.New(), ended: make(chan struct{})}
-	if d.scenario, err = scenario.Load(cfg.Scenario); err != nil {
-		return nil, err
+	if deps.Log == nil || deps.Getenv == nil {
+		return nil, errors.New("demo: log and environment are required")
 	}
+	d := &Demo{cfg: cfg, deps: deps, summary: summary.New(), ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
-			if d.stop == nil {
-				close(d.ended)
-			}
 			err = errors.Join(err, d.Close())
 		}
 	}()
+	if d.scenario, err = scenario.Load(cfg.Scenario); err != nil {
+		return nil, err
+	}
 	if d.addresses.Dir, err = folder(cfg.Dir); err != nil {
 		return nil, err
 	}
 	if d.broker, err = devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: partitions, topic + ".dead": 1}}); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
-	if d.judge, err = startJudge(ctx, d.scenario, deps.Getenv); err != nil {
+	if err = d.judge.start(ctx, d.scenario, deps.Getenv); err != nil {
 		return nil, err
 	}
-	if d.workerCfg, err = d.configure(); err != nil {
+	d.addresses.Config, d.workerCfg, err = configure(d.addresses.Dir, d.scenario.Schemas(), settings{
+		Broker: d.broker.Addr(), Model: d.judge.model, BaseURL: d.judge.url,
+		// The store is this run's: the same seed then gives the same counts.
+		Store:   filepath.Join(d.addresses.Dir, fmt.Sprintf("demo-%d.db", os.Getpid())),
+		Datadog: deps.Getenv("DD_AGENT_HOST") != "" || deps.Getenv("DD_TRACE_AGENT_URL") != "",
+	}, modelEnvironment(deps.Getenv))
+	if err != nil {
 		return nil, err
 	}
 	d.worker, err = app.New(ctx, d.workerCfg, app.Deps{Log: deps.Log, Version: deps.Version, Recorder: d})
@@ -115,25 +133,44 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	d.addresses.Broker, d.addresses.Health, d.addresses.Judge = d.broker.Addr(), d.worker.HealthAddr(), d.judge.url
 	run, stop := context.WithCancel(context.WithoutCancel(ctx)) // Close decides when, so that the last events are drained
 	d.stop = stop
-	go func() {
+	d.worked.Go(func() {
 		defer close(d.ended)
 		d.err = d.worker.Run(run)
-	}()
+	})
 	return d, nil
 }
 
 // Addresses tells where the parts are.
 func (d *Demo) Addresses() Addresses { return d.addresses }
 
+// Stay waits until ctx ends, which is no error, or until the worker stops by
+// itself, which is one.
+func (d *Demo) Stay(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.ended:
+		return fmt.Errorf("the worker stopped: %w", d.stopped())
+	}
+}
+
+// stopped says why the worker ended. Only after ended is closed.
+func (d *Demo) stopped() error {
+	if d.err != nil {
+		return d.err
+	}
+	return errors.New("the demo was closed")
+}
+
 // Close drains and stops the worker, then takes the world down. It may be
-// called more than once.
+// called more than once; the first call has the error.
 func (d *Demo) Close() error {
 	var err error
 	d.once.Do(func() {
 		if d.stop != nil {
 			d.stop()
 		}
-		<-d.ended
+		d.worked.Wait()
 		err = errors.Join(d.err, d.judge.close())
 		if d.broker != nil {
 			d.broker.Close()
@@ -143,7 +180,10 @@ func (d *Demo) Close() error {
 }
 
 // Report counts a report; the worker calls it.
-func (d *Demo) Report(r *eval.Report) { d.summary.Report(r) }
+func (d *Demo) Report(r *eval.Report) {
+	d.summary.Report(r)
+	d.reported.Add(1)
+}
 
 // SampledOut is told of events that no evaluator wanted; the accounting has them.
 func (d *Demo) SampledOut(int) {}
@@ -156,7 +196,7 @@ func folder(dir string) (string, error) {
 	if dir == "" {
 		return os.MkdirTemp("", "evalworker-demo-")
 	}
-	if err := os.MkdirAll(filepath.Join(dir), 0o750); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("demo folder: %w", err)
 	}
 	return filepath.Abs(dir)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/modelserver"
@@ -13,12 +14,14 @@ import (
 )
 
 // judge is who judges: a real model when the environment has one, else a local
-// server that answers from the scenario.
+// server that answers from the scenario. The zero value is nobody, and closes.
 type judge struct {
 	model string
 	url   string // of the scripted server; empty for a real model
-	http  *http.Server
-	ended chan error
+
+	http    *http.Server
+	serving sync.WaitGroup
+	err     error // of http; read after serving
 }
 
 // The judge that stands in for a model, and the default for a real one.
@@ -28,39 +31,36 @@ const (
 )
 
 // scripted reports whether no model is behind the judge.
-func (j judge) scripted() bool { return j.url != "" }
+func (j *judge) scripted() bool { return j.url != "" }
 
-func startJudge(ctx context.Context, s *scenario.Scenario, getenv func(string) string) (judge, error) {
+// start finds the model, or serves the script until close.
+func (j *judge) start(ctx context.Context, s *scenario.Scenario, getenv func(string) string) error {
 	if getenv("OPENAI_API_KEY") != "" || getenv("OPENAI_BASE_URL") != "" {
-		model := getenv("OPENAI_MODEL")
-		if model == "" {
-			model = realModel
+		if j.model = getenv("OPENAI_MODEL"); j.model == "" {
+			j.model = realModel
 		}
-		return judge{model: model}, nil
+		return nil
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return judge{}, fmt.Errorf("scripted judge: %w", err)
+		return fmt.Errorf("scripted judge: %w", err)
 	}
-	j := judge{
-		model: scriptedModel,
-		url:   "http://" + l.Addr().String() + "/v1",
-		http:  &http.Server{Handler: modelserver.New(s.Judge()), ReadHeaderTimeout: 5 * time.Second},
-		ended: make(chan error, 1),
-	}
-	go func() { j.ended <- j.http.Serve(l) }()
-	return j, nil
+	j.model, j.url = scriptedModel, "http://"+l.Addr().String()+"/v1"
+	j.http = &http.Server{Handler: modelserver.New(s.Judge()), ReadHeaderTimeout: 5 * time.Second}
+	j.serving.Go(func() { j.err = j.http.Serve(l) })
+	return nil
 }
 
 // close stops the scripted server and waits for it.
-func (j judge) close() error {
+func (j *judge) close() error {
 	if j.http == nil {
 		return nil
 	}
 	err := j.http.Close()
-	if served := <-j.ended; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
+	j.serving.Wait()
+	if !errors.Is(j.err, http.ErrServerClosed) {
+		err = errors.Join(err, j.err)
 	}
 	return err
 }
