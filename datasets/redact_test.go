@@ -1,7 +1,11 @@
 package datasets_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -85,12 +89,70 @@ func TestRedactionConfig(t *testing.T) {
 	}
 }
 
+// TestRedactJSON: what JSON adds to redaction.
+func TestRedactJSON(t *testing.T) {
+	t.Parallel()
+	key, card := "sk-"+strings.Repeat("aB3dE5fG", 4), "4"+strings.Repeat("1", 15)
+	tests := map[string]struct{ in, want string }{
+		"untouched, byte for byte": {`[ 1,  2.50e1, {"a" : "\u0062\/"} ]`, `[ 1,  2.50e1, {"a" : "\u0062\/"} ]`},
+		"around what is taken out": {`{ "a" : "` + key + `" , "b":1.0}`, `{ "a" : "[OPENAI_KEY]" , "b":1.0}`},
+		"named by its key":         {`{"password":"correct horse","n":{"api_key":["abc","def"]}}`, `{"password":"[ASSIGNED_SECRET]","n":{"api_key":["[ASSIGNED_SECRET]","[ASSIGNED_SECRET]"]}}`},
+		"a schema of passwords":    {`{"properties":{"password":{"type":"string"}},"required":["password"]}`, `{"properties":{"password":{"type":"string"}},"required":["password"]}`},
+		"keys that become one":     {`{"` + mail("a") + `":1,"` + mail("b") + `":{"` + mail("c") + `":2}}`, `{"[EMAIL]":1,"[EMAIL]#2":{"[EMAIL]":2}}`},
+		"a number":                 {`[` + card + `,1234567890123]`, `["[CREDIT_CARD]",1234567890123]`},
+		"written in escapes":       {`"\u0073k-` + key[3:] + `"`, `"[OPENAI_KEY]"`},
+		"JSON inside a string":     {`"{\"a\":\"line\\n` + key + `\"}"`, `"{\"a\":\"line\\n[OPENAI_KEY]\"}"`},
+		"no HTML escapes":          {`"<b>` + mail("a") + `</b>"`, `"<b>[EMAIL]</b>"`},
+	}
+	r := redactor(t, datasets.RedactionConfig{})
+	for name, tt := range tests {
+		got, err := r.Event(&eval.Event{Output: eval.JSON(json.RawMessage(tt.in))})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if string(got.Output.Raw()) != tt.want {
+			t.Errorf("%s: %s, want %s", name, got.Output.Raw(), tt.want)
+		}
+		if again, err := r.Event(got); err != nil || string(again.Output.Raw()) != tt.want {
+			t.Errorf("%s: redacted twice: %s, %v", name, again.Output.Raw(), err)
+		}
+	}
+}
+
+// TestRedactFails: what cannot be redacted is an error that says where, with a
+// reason, and without a word of the content.
+func TestRedactFails(t *testing.T) {
+	t.Parallel()
+	var invalid eval.Content
+	if err := invalid.UnmarshalJSON([]byte(`{"canary":`)); err != nil {
+		t.Fatal(err)
+	}
+	deep := eval.JSON(json.RawMessage(strings.Repeat(`["canary",`, 200) + "1" + strings.Repeat("]", 200)))
+	tests := map[string]struct {
+		e    eval.Event
+		want string
+	}{
+		"invalid":   {eval.Event{Output: invalid}, "redact output: invalid JSON"},
+		"too deep":  {eval.Event{ToolCalls: []eval.ToolCall{{Result: deep}}}, "redact tool_calls.result: nested deeper than 128 values"},
+		"too large": {eval.Event{Comment: "canary", Retrieval: &eval.Retrieval{Chunks: []eval.Chunk{{Text: strings.Repeat(" ", 17<<20)}}}}, "more than 16 MiB of content"},
+	}
+	r := redactor(t, datasets.RedactionConfig{})
+	for name, tt := range tests {
+		got, err := r.Event(&tt.e)
+		if got != nil || err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "canary") || eval.ReasonOf(err) != eval.ReasonRedaction {
+			t.Errorf("%s: %v, %v; want %q", name, got != nil, err, tt.want)
+		}
+	}
+}
+
 // FuzzRedact holds that a planted key never survives, that JSON stays JSON of
-// the same shape, and that a bare number that is no card stays a number.
+// the same shape, and that redacting twice changes nothing more.
 func FuzzRedact(f *testing.F) {
 	r := redactor(f, datasets.RedactionConfig{})
 	key := "sk-" + strings.Repeat("aB3dE5fG", 4)
 	f.Add(`{"a":["KEY",1,{"KEY":null}]}`)
+	f.Add(`{"password":["x",["y"]],"KEY":{"KEY":"KEY"}}`)
 	f.Add(`"before KEY after \u00e9 \ud83d"`)
 	f.Add(`[1e400, -0.0, 12345678901234567890]`)
 	f.Fuzz(func(t *testing.T, s string) {
@@ -110,18 +172,56 @@ func FuzzRedact(f *testing.F) {
 		if strings.Contains(string(raw), key) {
 			t.Fatalf("the key survives in %q", raw)
 		}
+		if before, after := shape(t, e.Output.Raw()), shape(t, raw); before != after {
+			t.Fatalf("%q became %q: shape %s, then %s", s, raw, before, after)
+		}
 	})
+}
+
+// shape gives the tokens of a JSON value without what they say. Numbers and
+// strings look alike, because a sensitive number becomes a string.
+func shape(t *testing.T, raw []byte) string {
+	t.Helper()
+	var b strings.Builder
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return b.String()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch v := token.(type) {
+		case json.Delim:
+			b.WriteRune(rune(v))
+		case string, json.Number:
+			b.WriteByte('s')
+		default:
+			fmt.Fprint(&b, v)
+		}
+	}
 }
 
 func BenchmarkRedact(b *testing.B) {
 	r := redactor(b, datasets.RedactionConfig{})
-	e := eval.Event{
-		Input:  eval.Text(strings.Repeat("Where is my order? It left on Monday. ", 27)),
-		Output: eval.JSON(json.RawMessage(`{"answer":"` + strings.Repeat("It arrives on Friday at noon. ", 33) + `"}`)),
-	}
-	for b.Loop() {
-		if _, err := r.Event(&e); err != nil {
-			b.Fatal(err)
+	for _, size := range []int{2 << 10, 32 << 10} {
+		input := strings.Repeat("Where is my order 4155550132? It left on Monday. ", size/98)
+		output := strings.Repeat("It arrives on Friday at noon. ", size/60)
+		for name, more := range map[string]string{"clean": "", "sensitive": " Write to " + mail("ana") + " or call 415-555" + "-0132."} {
+			e := eval.Event{
+				Input:  eval.JSON(json.RawMessage(`[{"role":"system","content":"You help."},{"role":"user","content":"` + input + more + `"}]`)),
+				Output: eval.JSON(json.RawMessage(`{"answer":"` + output + more + `","sources":["a","b"]}`)),
+			}
+			b.Run(fmt.Sprintf("%s_%dKB", name, size>>10), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := r.Event(&e); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }
