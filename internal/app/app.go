@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/health"
 	"github.com/evalworker/evalworker/internal/pipeline"
@@ -36,6 +38,8 @@ type App struct {
 	log       *slog.Logger
 	version   string
 	started   time.Time
+	ran       atomic.Bool // Run was called
+	stopping  atomic.Bool // Run's context has ended
 	counts    accounting
 	telemetry *telemetry.Telemetry
 	pipeline  *pipeline.Pipeline
@@ -47,28 +51,44 @@ type App struct {
 	closers   closers
 }
 
-// New wires a worker. It opens the store, connects telemetry and binds the
-// health server's port; it does not touch Kafka before Run. Whatever it opened
-// is closed again when it fails.
+// New wires a worker. It binds the health server's port, opens the store and
+// starts telemetry; it does not touch Kafka before Run. Whatever it opened is
+// closed again when it fails. A worker that is not to run after all is closed by
+// a Run whose context has ended.
+//
+// What is opened first is closed last: so the port comes before all that its
+// probes report on, and the store before telemetry, which has reports to send.
 func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error) {
 	if deps.Log == nil {
 		return nil, errors.New("app: no log")
 	}
-	a := &App{cfg: cfg, log: deps.Log, version: deps.Version, started: time.Now(), watcher: deps.Watcher}
-	a.closers.log = deps.Log
+	a := &App{cfg: cfg, version: deps.Version, started: time.Now(), watcher: deps.Watcher}
+	// The handler reads spans from contexts and needs no telemetry that has started.
+	a.log = slog.New(a.telemetry.LogHandler(deps.Log.Handler()))
+	a.closers.log = a.log
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
 		}
 	}()
 
-	// Telemetry first, because what follows is observed by it.
-	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{Log: component(deps.Log, "telemetry"), Version: deps.Version})
+	if cfg.Health.Listen != "" {
+		a.health, err = health.Listen(ctx, cfg.Health, health.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
+		if err != nil {
+			return nil, err
+		}
+		a.closers.add("health server", a.health.Close)
+	}
+	store, err := datasets.Open(ctx, cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	a.closers.add("store", bounded(store.Close))
+	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{Log: component(a.log, "telemetry"), Version: deps.Version})
 	if err != nil {
 		return nil, err
 	}
 	a.closers.add("telemetry", a.telemetry.Close)
-	a.log = slog.New(a.telemetry.LogHandler(deps.Log.Handler()))
 
 	// What happens to one event.
 	all := []pipeline.Recorder{a.telemetry}
@@ -76,29 +96,21 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		all = append(all, deps.Recorder)
 	}
 	a.suites = &suites{observe: a.judgeCall, log: component(a.log, "judges")}
-	a.pipeline, err = newPipeline(ctx, cfg, a.suites, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"), &a.closers)
+	a.closers.add("models", func(context.Context) error { a.suites.close(); return nil })
+	a.pipeline, err = newPipeline(cfg, a.suites, store, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"))
 	if err != nil {
 		return nil, err
 	}
 
-	// Where events come from.
+	// Where events come from. The stream names itself in its log.
 	a.consumer, err = stream.New(cfg.Kafka, stream.Deps{
 		Handle:  a.pipeline.Handle,
 		Skip:    a.pipeline.Skip,
 		Observe: observer{counts: &a.counts, telemetry: a.telemetry, log: component(a.log, "stream")},
-		Log:     component(a.log, "stream"),
+		Log:     a.log,
 	})
 	if err != nil {
 		return nil, err
-	}
-
-	// Last, because it reports on all of the above.
-	if cfg.Health.Listen != "" {
-		a.health, err = health.Listen(ctx, cfg.Health, health.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
-		if err != nil {
-			return nil, err
-		}
-		a.closers.add("health server", a.health.Close)
 	}
 	return a, nil
 }
@@ -119,27 +131,32 @@ func (a *App) HealthAddr() string {
 // Run consumes until ctx ends, then drains, leaves the group and closes all
 // that New opened. It may be called once. It gives nil after a clean stop.
 func (a *App) Run(ctx context.Context) error {
+	if !a.ran.CompareAndSwap(false, true) {
+		return errors.New("app: Run was called before")
+	}
 	a.log.Info("worker starts", slog.String("version", a.version), slog.String("topic", a.cfg.Kafka.Topic),
 		slog.String("group", a.cfg.Kafka.Group), slog.String("policy", a.pipeline.Suite().Sampler.Revision()),
 		slog.Int("evaluators", len(a.pipeline.Suite().Evaluators)), slog.String("health", a.HealthAddr()))
-	var side sync.WaitGroup
-	aside, stop := context.WithCancel(ctx)
-	side.Go(func() { a.gauges(aside) })
-	if a.watcher != nil {
-		side.Go(func() { a.watch(aside) })
-	}
+	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
+	var probes, side sync.WaitGroup
 	if a.health != nil {
-		// Ends with its Close, after the drain: probes are answered meanwhile.
-		side.Go(func() {
+		// Ends with its Close, which is the last: probes are answered meanwhile.
+		probes.Go(func() {
 			if err := a.health.Serve(); err != nil {
 				a.log.Error("health server", slog.Any(keyError, err))
 			}
 		})
 	}
-	runErr := a.consumer.Run(ctx)
+	aside, stop := context.WithCancel(ctx)
+	side.Go(func() { a.gauges(aside) })
+	if a.watcher != nil {
+		side.Go(func() { a.watch(aside) })
+	}
+	err := a.consumer.Run(ctx)
 	stop()
-	err := errors.Join(runErr, a.close())
-	side.Wait()
+	side.Wait() // a reload at work must not build on what is being closed
+	err = errors.Join(err, a.close())
+	probes.Wait()
 	s := a.counts.snapshot()
 	a.log.Info("worker stopped", slog.Int64("consumed", s.Consumed), slog.Int64("sampled_out", s.SampledOut),
 		slog.Int64("evaluated", s.Evaluated), slog.Int64("dead_lettered", s.DeadLettered))
@@ -147,7 +164,7 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 // close undoes New.
-func (a *App) close() error { return a.closers.closeWithin(a.cfg.Shutdown.Close) }
+func (a *App) close() error { return a.closers.close(a.cfg.Shutdown.Close) }
 
 // gaugeEvery is how often lag and load are brought up to date.
 const gaugeEvery = 5 * time.Second

@@ -24,21 +24,19 @@ func (c *closers) add(name string, fn func(context.Context) error) {
 	c.steps = append(c.steps, closer{name, fn})
 }
 
-// closeWithin runs close under a time limit of its own: the contexts of whoever
-// is closed have ended by then.
-func (c *closers) closeWithin(limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	return c.close(ctx)
-}
+// moment is what a step may take when the steps before it have used up the time:
+// one that hung must not keep the others from what they do in milliseconds.
+const moment = time.Second
 
 // close runs every step, the later even when an earlier one failed, and joins
-// their errors. Called again it does nothing.
-func (c *closers) close(ctx context.Context) error {
+// their errors. The limit is that of all steps together, and starts now: the
+// contexts of whoever is closed have ended by then. Called again it does nothing.
+func (c *closers) close(limit time.Duration) error {
+	deadline := time.Now().Add(limit)
 	var errs []error
 	for _, s := range slices.Backward(c.steps) {
 		started := time.Now()
-		if err := s.close(ctx); err != nil {
+		if err := s.within(max(time.Until(deadline), moment)); err != nil {
 			errs = append(errs, fmt.Errorf("close %s: %w", s.name, err))
 			c.log.Error("close", slog.String(keyComponent, s.name), slog.Any(keyError, err))
 			continue
@@ -47,6 +45,27 @@ func (c *closers) close(ctx context.Context) error {
 	}
 	c.steps = nil
 	return errors.Join(errs...)
+}
+
+func (s closer) within(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return s.close(ctx)
+}
+
+// bounded makes a step of a close that knows no context. When the time is up it
+// is left behind: the process is about to end.
+func bounded(fn func() error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		done := make(chan error, 1)
+		go func() { done <- fn() }()
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Keys of log attributes.

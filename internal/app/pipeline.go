@@ -14,22 +14,16 @@ import (
 // newPipeline wires what happens to one event: the evaluators with the models
 // behind them, and the store where failing requests go.
 func newPipeline(
-	ctx context.Context, cfg *config.Config, builder *suites, rec pipeline.Recorder, log *slog.Logger, closers *closers,
+	cfg *config.Config, builder *suites, store *datasets.Store, rec pipeline.Recorder, log *slog.Logger,
 ) (*pipeline.Pipeline, error) {
 	suite, err := builder.build(cfg)
 	if err != nil {
 		return nil, err
 	}
-	closers.add("models", func(context.Context) error { builder.close(); return nil })
 	redactor, err := datasets.NewRedactor(cfg.Redaction)
 	if err != nil {
 		return nil, fmt.Errorf("redaction: %w", err)
 	}
-	store, err := datasets.Open(ctx, cfg.Store)
-	if err != nil {
-		return nil, err
-	}
-	closers.add("store", func(context.Context) error { return store.Close() })
 	return pipeline.New(suite, pipeline.Deps{
 		Redactor: redactor,
 		Archive:  datasets.NewArchive(store, redactor, cfg.Store),
@@ -46,15 +40,26 @@ type Offline struct {
 	cfg      *config.Config
 }
 
-// NewOffline wires a pipeline. Deps.Recorder is required. The caller must Close it.
+// NewOffline wires a pipeline. Deps.Log and Deps.Recorder are required. The
+// caller must Close it.
 func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline, err error) {
+	if deps.Log == nil {
+		return nil, errors.New("app: no log")
+	}
 	o := &Offline{cfg: cfg, closers: closers{log: deps.Log}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	o.pipeline, err = newPipeline(ctx, cfg, &suites{log: component(deps.Log, "judges")}, deps.Recorder, component(deps.Log, "pipeline"), &o.closers)
+	store, err := datasets.Open(ctx, cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	o.closers.add("store", bounded(store.Close))
+	builder := &suites{log: component(deps.Log, "judges")}
+	o.closers.add("models", func(context.Context) error { builder.close(); return nil })
+	o.pipeline, err = newPipeline(cfg, builder, store, deps.Recorder, component(deps.Log, "pipeline"))
 	if err != nil {
 		return nil, err
 	}
@@ -64,5 +69,5 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 // Pipeline gives the pipeline.
 func (o *Offline) Pipeline() *pipeline.Pipeline { return o.pipeline }
 
-// Close closes the store.
-func (o *Offline) Close() error { return o.closers.closeWithin(o.cfg.Shutdown.Close) }
+// Close closes the store and lets go of the models' connections.
+func (o *Offline) Close() error { return o.closers.close(o.cfg.Shutdown.Close) }

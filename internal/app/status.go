@@ -59,6 +59,12 @@ func (a *App) Status() Status {
 // checks are the conditions of readiness.
 func (a *App) checks() []health.Check {
 	return []health.Check{
+		{Name: "worker", Ready: func() error {
+			if a.stopping.Load() {
+				return errors.New("stopping: events at work are finished, no more are fetched")
+			}
+			return nil
+		}},
 		{Name: "kafka", Ready: func() error {
 			switch s := a.consumer.Status(); {
 			case !s.Joined:

@@ -279,6 +279,9 @@ func TestArchiveDown(t *testing.T) {
 		if err := <-done; !errors.Is(err, context.DeadlineExceeded) || eval.IsPermanent(err) || len(w.reports) != 1 {
 			t.Errorf("when the context ends: %v, reports %d", err, len(w.reports))
 		}
+		if s := p.Status(); !s.StoreDownSince.IsZero() {
+			t.Errorf("status when nobody waits any more: %+v; nobody would notice that the archive is back", s)
+		}
 	})
 }
 
