@@ -51,6 +51,7 @@ type Case struct {
 type Exemplar struct {
 	RequestID     eval.RequestID `json:"request_id"`
 	OccurredAt    time.Time      `json:"occurred_at"`
+	Environment   string         `json:"environment,omitempty"`
 	PromptVersion string         `json:"prompt_version,omitempty"`
 	Provider      string         `json:"provider,omitempty"`
 	Model         string         `json:"model,omitempty"`
@@ -62,8 +63,13 @@ type Exemplar struct {
 	Input           json.RawMessage `json:"input,omitempty"`
 	Output          json.RawMessage `json:"output,omitempty"`
 	Expected        json.RawMessage `json:"expected,omitempty"`
+	OutputSchema    string          `json:"output_schema,omitempty"`
+	Query           string          `json:"query,omitempty"` // of the retrieval
 	Chunks          []eval.Chunk    `json:"chunks,omitempty"`
 	ToolCalls       []eval.ToolCall `json:"tool_calls,omitempty"`
+	Tools           json.RawMessage `json:"tools,omitempty"`
+	UserRating      eval.Rating     `json:"user_rating,omitempty"`
+	Comment         string          `json:"comment,omitempty"`
 
 	Verdict Verdict `json:"verdict"`
 }
@@ -96,8 +102,8 @@ type Criterion struct {
 func exemplar(r *eval.Report, v *eval.Verdict, redacted *eval.Event, words func(string) string) Exemplar {
 	trace, span := r.Event.Origin()
 	x := Exemplar{
-		RequestID: r.Event.RequestID, OccurredAt: seen(r), PromptVersion: r.Event.PromptVersion,
-		Provider: r.Event.Provider, Model: r.Event.Model,
+		RequestID: r.Event.RequestID, OccurredAt: seen(r), Environment: r.Event.Environment, PromptVersion: r.Event.PromptVersion,
+		Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
 		Verdict: Verdict{
 			Outcome: v.Outcome, Score: v.Score, Reason: v.Reason, Label: v.Label, Version: v.Version,
 			Policy: r.Plan.Revision, Rule: v.Rule, Probability: v.Probability,
@@ -117,9 +123,9 @@ func exemplar(r *eval.Report, v *eval.Verdict, redacted *eval.Event, words func(
 		return x
 	}
 	x.Input, x.Output, x.Expected = redacted.Input.Raw(), redacted.Output.Raw(), redacted.Expected.Raw()
-	x.ToolCalls = redacted.ToolCalls
+	x.ToolCalls, x.Tools, x.Comment = redacted.ToolCalls, redacted.Tools.Raw(), redacted.Comment
 	if redacted.Retrieval != nil {
-		x.Chunks = redacted.Retrieval.Chunks
+		x.Query, x.Chunks = redacted.Retrieval.Query, redacted.Retrieval.Chunks
 	}
 	x.Verdict.Explanation = words(v.Explanation)
 	for i, c := range v.Criteria {
@@ -128,10 +134,16 @@ func exemplar(r *eval.Report, v *eval.Verdict, redacted *eval.Event, words func(
 	return x
 }
 
-// seen is when a failure happened: when the request finished, if the event says.
+// seen is when a failure happened: when the request finished, if the event says
+// so and is to be believed. A time after the work on the event began is not: it
+// would be the latest exemplar for good, and never be pruned.
 func seen(r *eval.Report) time.Time {
-	if !r.Event.OccurredAt.IsZero() {
-		return r.Event.OccurredAt.UTC()
+	began := r.Started
+	if began.IsZero() {
+		began = time.Now()
 	}
-	return r.Started.UTC()
+	if at := r.Event.OccurredAt; at.Unix() > 0 && at.Before(began) {
+		return at.UTC()
+	}
+	return began.UTC()
 }

@@ -9,8 +9,10 @@
 // # Signature
 //
 // What makes two failures the same: the evaluator, the reason of the failure (a
-// schema path, the criteria of a rubric), and the normalised input: what the user
-// asked last, in lower case, with digits and white space evened out.
+// schema path, the criteria of a rubric), and the normalised input: all of what
+// the user said last, in lower case, with digits and white space evened out.
+// Prompt, model and feature are no part of it: what fails in one version of a
+// prompt and again in the next is one case.
 //
 // # Guarantees
 //
@@ -26,7 +28,9 @@
 //	exemplars    at most [Config.MaxExemplars] requests a case, with redacted
 //	             content and verdict as JSON: the first one, and the latest ones
 //
-// Times are milliseconds since 1970, in UTC. Reports that wait at the same time
+// Times are milliseconds since 1970, in UTC, and those of the request, not of the
+// row. [Store.Prune] deletes by them. A second process may read at any time, and
+// write when it is its turn. A file from a newer program is refused. Reports that wait at the same time
 // are written in one transaction, because a commit costs one flush to disk
 // however many rows it holds.
 package datasets

@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -156,26 +155,4 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 		return Counts{}, fmt.Errorf("count cases: %w", err)
 	}
 	return c, nil
-}
-
-// Prune deletes what was seen last before a time: cases with all that belongs
-// to them, and of the others old occurrences, which then could be counted again
-// if they came once more. It gives the number of cases deleted.
-func (s *Store) Prune(ctx context.Context, before time.Time) (int, error) {
-	var n int64
-	err := s.submit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM cases WHERE last_seen < $1`, before.UnixMilli())
-		if err != nil {
-			return err
-		}
-		if n, err = res.RowsAffected(); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM occurrences WHERE seen < $1`, before.UnixMilli())
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("prune: %w", err)
-	}
-	return int(n), nil
 }

@@ -10,34 +10,41 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// maxNormalised bounds the part of an input that enters a signature, in
-// characters: the beginning of a question says which one it is.
-const maxNormalised = 500
+// idDigits is the length of a case's id: 64 bits of a hash. Among a million
+// cases two share one with a probability of 3 in 100 million, and would then be
+// counted as one.
+const idDigits = 16
 
 // signature gives the case id of a failure: a hash over what makes two failures
-// the same. Without redacted content there is no input in it.
+// the same. Without redacted content there is no input in it, and it differs
+// from that of an empty input.
 func signature(v *eval.Verdict, redacted *eval.Event) string {
 	h := sha256.New()
-	for _, part := range []string{v.Eval, v.Reason, normalise(question(redacted))} {
-		h.Write([]byte(part))
-		h.Write([]byte{0})
+	parts := []string{v.Eval, v.Reason, "withheld"}
+	if redacted != nil {
+		parts = []string{v.Eval, v.Reason, "content", normalise(question(redacted))}
 	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
+	for _, part := range parts {
+		h.Write([]byte(part))
+		h.Write([]byte{0xff}) // which no UTF-8 text has, so that parts cannot run into each other
+	}
+	return hex.EncodeToString(h.Sum(nil))[:idDigits]
 }
 
-// question gives what the user asked last.
+// question gives what the user said last: the last user turn of a chat, else the
+// whole input, else a user's comment. All of it counts, because many a prompt
+// begins with the same long template.
 func question(e *eval.Event) string {
-	if e == nil {
-		return ""
-	}
 	turns, ok := e.Input.Turns()
-	if !ok {
-		return e.Input.Text()
-	}
-	for _, turn := range slices.Backward(turns) {
-		if turn.Role == "user" {
-			return turn.Content
+	switch {
+	case ok:
+		for _, turn := range slices.Backward(turns) {
+			if strings.EqualFold(turn.Role, "user") {
+				return turn.Content
+			}
 		}
+	case e.Input.IsZero():
+		return e.Comment
 	}
 	return e.Input.Text()
 }
@@ -47,7 +54,6 @@ func question(e *eval.Event) string {
 func normalise(s string) string {
 	var b strings.Builder
 	last := ' '
-	n := 0
 	for _, c := range s {
 		switch {
 		case unicode.IsSpace(c):
@@ -62,9 +68,6 @@ func normalise(s string) string {
 		}
 		last = c
 		b.WriteRune(c)
-		if n++; n == maxNormalised {
-			break
-		}
 	}
 	return strings.TrimSpace(b.String())
 }

@@ -58,7 +58,7 @@ func (s *Store) write() {
 			}
 		}
 		err := s.commit(group)
-		if err != nil && len(group) > 1 {
+		if err != nil && len(group) > 1 && !general(err) && !errors.Is(err, context.DeadlineExceeded) {
 			// One change may be what fails: each on its own.
 			for _, w := range group {
 				w.done <- s.commit([]write{w})
@@ -72,25 +72,29 @@ func (s *Store) write() {
 }
 
 // commit applies changes in one transaction. It has no context of a caller's:
-// those of a group are many, and SQLite's own busy timeout bounds it.
+// those of a group are many, and the configured timeout bounds it.
 func (s *Store) commit(group []write) (err error) {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+	defer cancel()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("begin: %w", explain(err))
 	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, tx.Rollback())
+		if err == nil {
+			return
+		}
+		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // done when its time was up
+			err = errors.Join(err, undo)
 		}
 	}()
 	for _, w := range group {
 		if err := w.apply(ctx, tx); err != nil {
-			return err
+			return explain(err)
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("commit: %w", explain(err))
 	}
 	return nil
 }

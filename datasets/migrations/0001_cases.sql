@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS exemplars (
     body       TEXT   NOT NULL,
     PRIMARY KEY (case_id, request_id)
 );
+CREATE INDEX IF NOT EXISTS exemplars_seen ON exemplars (seen);
 
 -- +goose Down
 DROP TABLE exemplars;

@@ -28,6 +28,10 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 		"unknown cases":         unknown,
 		"prune":                 prune,
 		"out of order":          outOfOrder,
+		"signatures":            signatures,
+		"clocks":                clocks,
+		"prune what is kept":    pruneKept,
+		"what is kept":          kept,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -255,5 +259,104 @@ func outOfOrder(t *testing.T, s suite) {
 	}
 	if c := s.only(t, datasets.Filter{}); c.FirstVersion != "v1" || c.LastVersion != "v9" || !c.FirstSeen.Equal(start.Add(time.Second)) {
 		t.Errorf("case: %+v", c)
+	}
+}
+
+// signatures: what makes two failures one case, and what does not.
+func signatures(t *testing.T, s suite) {
+	t.Helper()
+	template := strings.Repeat("You are the support agent of a shop. ", 40)
+	chat := func(last string) eval.Content {
+		return eval.JSON([]byte(`[{"role":"system","content":"` + template + `"},{"role":"User","content":"` + last + `"},{"role":"assistant","content":"hm"}]`))
+	}
+	events := []struct {
+		group string // the same group, the same case
+		e     eval.Event
+	}{
+		{"a", eval.Event{Input: eval.Text(template + "Where is order 17?")}},
+		{"a", eval.Event{Input: eval.Text(template + "where is\torder 4711?  "), PromptVersion: "v9", Feature: "other", Model: "other"}},
+		{"b", eval.Event{Input: eval.Text(template + "How do I return it?")}},
+		{"c", eval.Event{Input: chat("Where is it?")}},
+		{"c", eval.Event{Input: chat("where is it?"), Output: eval.Text("another answer")}},
+		{"d", eval.Event{Input: chat("Where was it?")}},
+		{"e", eval.Event{Comment: "It never came."}},
+		{"e", eval.Event{Comment: "it never came."}},
+		{"f", eval.Event{Comment: "It came broken."}},
+		{"none", eval.Event{}},
+		{"none", eval.Event{Input: eval.Text("")}},
+	}
+	groups := map[string]bool{}
+	for i, x := range events {
+		groups[x.group] = true
+		r := report(i, "")
+		x.e.RequestID = r.Event.RequestID
+		r.Event = &x.e
+		s.offer(t, r)
+	}
+	withheld := report(100, "")
+	if _, err := s.archive.Offer(t.Context(), withheld, nil); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := s.store.Counts(t.Context())
+	if err != nil || counts.Cases != len(groups)+1 || counts.Occurrences != len(events)+1 {
+		t.Errorf("%+v, %v; want %d cases", counts, err, len(groups)+1)
+	}
+}
+
+// clocks: a time that cannot be is replaced by when the work began.
+func clocks(t *testing.T, s suite) {
+	t.Helper()
+	for i, at := range []time.Time{{}, time.Unix(-1, 0), start.Add(1000 * time.Hour)} {
+		r := report(i, "q")
+		r.Event.OccurredAt, r.Started = at, start
+		s.offer(t, r)
+	}
+	if c := s.only(t, datasets.Filter{}); !c.FirstSeen.Equal(start) || !c.LastSeen.Equal(start) {
+		t.Errorf("seen from %s to %s, want %s", c.FirstSeen, c.LastSeen, start)
+	}
+}
+
+// pruneKept: of a case that goes on, old content goes and the count stays.
+func pruneKept(t *testing.T, s suite) {
+	t.Helper()
+	for n := range 10 {
+		s.offer(t, report(n, "q"))
+	}
+	if n, err := s.store.Prune(t.Context(), start.Add(9*time.Second)); err != nil || n != 0 {
+		t.Fatalf("pruned %d cases, %v; want none", n, err)
+	}
+	if c := s.only(t, datasets.Filter{}); c.Count != 10 || len(c.Exemplars) != 1 || c.Exemplars[0].RequestID != "req_00009" {
+		t.Errorf("left: %+v", c)
+	}
+	if n := s.offer(t, report(9, "q")); n != 0 {
+		t.Error("a young occurrence was forgotten")
+	}
+}
+
+// kept: an exemplar has what a test of the next prompt version needs.
+func kept(t *testing.T, s suite) {
+	t.Helper()
+	r := report(1, "q")
+	e := r.Event
+	e.Environment, e.OutputSchema, e.Comment, e.UserRating = "prod", "reply", "not helpful", eval.RatingDown
+	e.Expected, e.Tools = eval.Text("expected"), eval.JSON([]byte(`[{"name":"search"}]`))
+	e.Retrieval = &eval.Retrieval{Query: "query", Chunks: []eval.Chunk{{ID: "c1", Text: "passage"}}}
+	e.ToolCalls = []eval.ToolCall{{Name: "search", Arguments: eval.JSON([]byte(`{"q":1}`)), Result: eval.Text("found")}}
+	e.TraceContext = eval.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+	r.Verdicts[0].Rule = "unhappy users"
+	r.Verdicts[0].Criteria = []eval.Criterion{{ID: "polite", Outcome: eval.OutcomeFail, Evidence: "evidence", Reason: "because"}}
+	s.offer(t, r)
+	var b strings.Builder
+	if n, err := s.store.Export(t.Context(), &b, datasets.JSONL, datasets.Filter{}); err != nil || n != 1 {
+		t.Fatalf("%d, %v", n, err)
+	}
+	for _, want := range []string{
+		`"environment":"prod"`, `"output_schema":"reply"`, `"comment":"not helpful"`, `"user_rating":"down"`, `"expected":"expected"`,
+		`"tools":[{"name":"search"}]`, `"query":"query"`, `"text":"passage"`, `"arguments":{"q":1}`, `"result":"found"`,
+		`"trace_id":"0af7651916cd43dd8448eb211c80319c"`, `"policy":"rev"`, `"rule":"unhappy users"`, `"probability":0.5`, `"evidence":"evidence"`,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s in %s", want, b.String())
+		}
 	}
 }

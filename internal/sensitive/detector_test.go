@@ -206,7 +206,8 @@ func TestCustomFindsAll(t *testing.T) {
 	}
 	want := []sensitive.Match{
 		{Kind: "start", Class: sensitive.ClassPII, Start: 0, End: 3},
-		{Kind: "case", Class: sensitive.ClassPII, Start: 8, End: 11}, {Kind: "case", Class: sensitive.ClassPII, Start: 12, End: 15},
+		{Kind: "case", Class: sensitive.ClassPII, Start: 8, End: 11},
+		{Kind: "case", Class: sensitive.ClassPII, Start: 12, End: 15},
 	}
 	if d := cmp.Diff(want, d.Find("abc def C-1 C-2"[:8]+"C-1 C-2")); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
