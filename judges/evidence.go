@@ -47,7 +47,9 @@ func fragments(quote string) [][]string {
 }
 
 // words gives the letters and digits of s, in lower case, word by word. In
-// scripts that write no spaces each character is a word.
+// scripts that write no spaces each character is a word. A line break that JSON
+// has escaped, as in an output that is JSON in a text, is a line break: its letter
+// is no part of the word behind it.
 func words(s string) []string {
 	var out []string
 	start := -1
@@ -58,6 +60,9 @@ func words(s string) []string {
 		}
 	}
 	s = strings.ToLower(s)
+	if strings.IndexByte(s, '\\') >= 0 {
+		s = strings.NewReplacer(`\n`, "  ", `\r`, "  ", `\t`, "  ").Replace(s)
+	}
 	for i, r := range s {
 		switch {
 		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):

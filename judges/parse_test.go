@@ -114,6 +114,7 @@ func TestQuoted(t *testing.T) {
 		"Delivery takes two to four working days. Express delivery costs 9.90 EUR and takes one day.",
 		"Returns are free for 30 days.",
 		"配送には二日から四日かかります。",
+		`{"answer":"Hello,\n\nAccounts stay open.\tAlways."}`,
 	}
 	tests := map[string]struct {
 		quote string
@@ -134,6 +135,8 @@ func TestQuoted(t *testing.T) {
 		"longer than every passage":    {strings.Repeat("Returns are free for 30 days ", 3), false},
 		"script without spaces":        {"二日から四日", true},
 		"script without spaces, not":   {"八月十五日本日休業", false},
+		"behind an escaped line break": {"Accounts stay open", true},
+		"behind an escaped tab":        {"Always", true},
 		"a word as often as it stands": {"free free free free free", false},
 	}
 	for name, tt := range tests {
