@@ -99,6 +99,8 @@ func (rec record) insert(ctx context.Context, tx *sql.Tx, maxExemplars int) (boo
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $10, 1)
 		ON CONFLICT (id) DO UPDATE SET
 			count = cases.count + 1,
+			feature = CASE WHEN excluded.first_seen < cases.first_seen THEN excluded.feature ELSE cases.feature END,
+			prompt_name = CASE WHEN excluded.first_seen < cases.first_seen THEN excluded.prompt_name ELSE cases.prompt_name END,
 			first_version = CASE WHEN excluded.first_seen < cases.first_seen THEN excluded.first_version ELSE cases.first_version END,
 			last_version = CASE WHEN excluded.last_seen >= cases.last_seen THEN excluded.last_version ELSE cases.last_version END,
 			first_seen = CASE WHEN excluded.first_seen < cases.first_seen THEN excluded.first_seen ELSE cases.first_seen END,

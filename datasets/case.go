@@ -27,13 +27,14 @@ func Statuses() []Status {
 
 // Case is a failure that has been seen, however often.
 type Case struct {
-	ID         string    `json:"id"`
-	Evaluator  string    `json:"evaluator"`
-	Type       eval.Type `json:"type"`
-	Reason     string    `json:"reason"`
-	Label      string    `json:"label,omitempty"`
-	Feature    string    `json:"feature,omitempty"`
-	PromptName string    `json:"prompt_name,omitempty"`
+	ID        string    `json:"id"`
+	Evaluator string    `json:"evaluator"`
+	Type      eval.Type `json:"type"`
+	Reason    string    `json:"reason"`
+	Label     string    `json:"label,omitempty"`
+	// Feature and PromptName are those of the first occurrence.
+	Feature    string `json:"feature,omitempty"`
+	PromptName string `json:"prompt_name,omitempty"`
 	// FirstVersion and LastVersion are the prompt versions of the first and of the
 	// latest occurrence.
 	FirstVersion string    `json:"first_version,omitempty"`

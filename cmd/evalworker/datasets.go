@@ -27,6 +27,10 @@ func newDatasetsCommand(g *globals) *cobra.Command {
 		Short: "Read the failing requests that were kept as cases",
 		Long: `Read the failing requests that were kept as cases. A case stands for all failures
 with one signature: the evaluator, the reason, and the question that was asked.`,
+		Example: `  evalworker datasets list --since 24h
+  evalworker datasets export --out cases.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&d.store, "store", "", "where cases are kept, such as sqlite:evalworker.db (default: the configuration's store)")
 	cmd.AddCommand(d.list(), d.show(), d.export())
@@ -160,9 +164,14 @@ func printCases(w io.Writer, cases []datasets.Case) error {
 	fmt.Fprintln(t, "case\tseen\tevaluator\treason\tversion\tstatus\tlast seen")
 	for _, c := range cases {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", c.ID[:min(8, len(c.ID))], c.Count,
-			cut(c.Evaluator, 16), cut(c.Reason, 24), cut(c.LastVersion, 14), c.Status, c.LastSeen.Format("01-02 15:04"))
+			cell(c.Evaluator, 16), cell(c.Reason, 24), cell(c.LastVersion, 14), c.Status, c.LastSeen.Format("01-02 15:04"))
 	}
 	return t.Flush()
+}
+
+// cell makes s fit into a column of a table.
+func cell(s string, width int) string {
+	return cut(strings.Join(strings.Fields(printable(s)), " "), width)
 }
 
 // cut shortens s to n characters.
@@ -201,31 +210,48 @@ func (d *datasetsCommand) show() *cobra.Command {
 
 func printCase(w io.Writer, c datasets.Case) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "case %s (%s)\n%s failed: %s %s\nseen %d times from %s to %s", c.ID, c.Status, c.Evaluator, c.Reason, c.Label,
-		c.Count, c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
-	fmt.Fprintf(&b, "\nprompt %s, versions %s to %s, feature %s\n", c.PromptName, c.FirstVersion, c.LastVersion, c.Feature)
+	fmt.Fprintf(&b, "case %s (%s)\n", c.ID, c.Status)
+	line(&b, "failed", c.Evaluator, joined(" ", c.Reason, bracketed(c.Label)))
+	fmt.Fprintf(&b, "seen: %d times from %s to %s\n", c.Count, c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
+	versions := []string{c.FirstVersion, c.LastVersion}
+	line(&b, "prompt", c.PromptName, joined(" to ", slices.Compact(versions)...))
+	line(&b, "feature", c.Feature)
 	for _, x := range c.Exemplars {
-		fmt.Fprintf(&b, "\n--- %s at %s, prompt version %s, model %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339), x.PromptVersion, x.Model)
-		if x.TraceID != "" {
-			fmt.Fprintf(&b, "trace: %s span %s\n", x.TraceID, x.SpanID)
-		}
+		fmt.Fprintf(&b, "\n--- %s at %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339))
+		line(&b, "prompt", x.PromptVersion, x.Environment)
+		line(&b, "model", x.Model, x.Provider)
+		line(&b, "trace", x.TraceID, x.SpanID)
 		if x.ContentWithheld {
 			b.WriteString("content withheld: it could not be redacted\n")
 			continue
 		}
-		part(&b, "input", eval.JSON(x.Input).Text())
-		part(&b, "output", eval.JSON(x.Output).Text())
-		part(&b, "expected", eval.JSON(x.Expected).Text())
-		part(&b, "explanation", x.Verdict.Explanation)
+		line(&b, "input", eval.JSON(x.Input).Text())
+		line(&b, "output", eval.JSON(x.Output).Text())
+		line(&b, "expected", eval.JSON(x.Expected).Text())
+		line(&b, "comment", x.Comment)
+		line(&b, "explanation", x.Verdict.Explanation)
 	}
-	_, err := io.WriteString(w, b.String())
+	// All of it is an application's words, names and ids too.
+	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 
-func part(b *strings.Builder, name, text string) {
-	if text != "" {
-		fmt.Fprintf(b, "%s: %s\n", name, printable(text))
+// line writes what is known, and nothing where nothing is.
+func line(b *strings.Builder, name string, values ...string) {
+	if text := joined(", ", values...); text != "" {
+		fmt.Fprintf(b, "%s: %s\n", name, text)
 	}
+}
+
+func joined(sep string, values ...string) string {
+	return strings.Join(slices.DeleteFunc(values, func(v string) bool { return v == "" }), sep)
+}
+
+func bracketed(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
 }
 
 // printable keeps content from steering the terminal on which it is shown.

@@ -254,10 +254,10 @@ func outOfOrder(t *testing.T, s suite) {
 	t.Helper()
 	for _, n := range []int{5, 9, 1, 7} {
 		r := report(n, "q")
-		r.Event.PromptVersion = fmt.Sprintf("v%d", n)
+		r.Event.PromptVersion, r.Event.Feature = fmt.Sprintf("v%d", n), fmt.Sprintf("f%d", n)
 		s.offer(t, r)
 	}
-	if c := s.only(t, datasets.Filter{}); c.FirstVersion != "v1" || c.LastVersion != "v9" || !c.FirstSeen.Equal(start.Add(time.Second)) {
+	if c := s.only(t, datasets.Filter{Feature: "f1"}); c.FirstVersion != "v1" || c.LastVersion != "v9" || !c.FirstSeen.Equal(start.Add(time.Second)) {
 		t.Errorf("case: %+v", c)
 	}
 }
