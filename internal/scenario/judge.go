@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"encoding/json"
 	"hash/fnv"
 	"maps"
@@ -29,8 +30,14 @@ type known struct {
 // is not the scenario's, every criterion is cannot_judge. A request without an
 // answer, as a judge of retrieval alone makes it, passes.
 func (s *Scenario) Judge() modelserver.Script {
-	index := s.index()
-	return func(r modelserver.Request) modelserver.Reply {
+	verdicts := s.Verdicts()
+	return func(r modelserver.Request) modelserver.Reply { return modelserver.Answer(verdicts(r)) }
+}
+
+// Verdicts gives what [Scenario.Judge] answers, before it is written down.
+func (s *Scenario) Verdicts() func(modelserver.Request) []modelserver.Verdict {
+	index, topics := s.index(), s.world.Judge.topics()
+	return func(r modelserver.Request) []modelserver.Verdict {
 		output := text(r.Data["output"])
 		k, found := index.find(output)
 		support := passage(r.Data["chunks"])
@@ -40,7 +47,7 @@ func (s *Scenario) Judge() modelserver.Script {
 		verdicts := make([]modelserver.Verdict, 0, len(r.Criteria))
 		for _, id := range r.Criteria {
 			v := modelserver.Verdict{ID: id, Evidence: support, Reason: "It meets the criterion.", Verdict: "pass"}
-			switch aspect := s.world.Judge.aspect(id); {
+			switch aspect := aspectOf(id, topics); {
 			case output == "":
 			case !found:
 				v.Reason, v.Verdict = "The answer is none of this scenario.", "cannot_judge"
@@ -49,7 +56,7 @@ func (s *Scenario) Judge() modelserver.Script {
 			}
 			verdicts = append(verdicts, v)
 		}
-		return modelserver.Answer(verdicts)
+		return verdicts
 	}
 }
 
@@ -71,18 +78,30 @@ func (j *judge) decide(v *modelserver.Verdict, output string, k known, aspect st
 	}
 }
 
-// aspect gives the aspect that a criterion is about: the one with the longest
-// name inside the criterion's id, or "".
-func (j *judge) aspect(id string) string {
-	best, length := "", 0
+// topic is a part of a criterion's id by which its aspect is known.
+type topic struct{ part, aspect string }
+
+// topics lists all topics, the longest part first.
+func (j *judge) topics() []topic {
+	var all []topic
 	for _, aspect := range slices.Sorted(maps.Keys(j.Aspects)) {
 		for _, part := range append([]string{aspect}, j.Aspects[aspect]...) {
-			if len(part) > length && strings.Contains(id, part) {
-				best, length = aspect, len(part)
-			}
+			all = append(all, topic{part, aspect})
 		}
 	}
-	return best
+	slices.SortStableFunc(all, func(a, b topic) int { return cmp.Compare(len(b.part), len(a.part)) })
+	return all
+}
+
+// aspectOf gives the aspect that a criterion is about: the one with the longest
+// name inside the criterion's id, or "".
+func aspectOf(id string, topics []topic) string {
+	for _, t := range topics {
+		if strings.Contains(id, t.part) {
+			return t.aspect
+		}
+	}
+	return ""
 }
 
 // index finds known answers by their bodies.
