@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 
@@ -43,7 +42,7 @@ func (a *Archive) Offer(ctx context.Context, r *eval.Report, redacted *eval.Even
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
 	var fresh int // written by the store's writer before submit returns nil
-	err := a.store.submit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := a.store.submit(ctx, func(ctx context.Context, tx *transaction) error {
 		fresh = 0
 		for _, rec := range records {
 			isNew, err := rec.insert(ctx, tx, a.cfg.MaxExemplars)
@@ -85,16 +84,13 @@ func (a *Archive) record(r *eval.Report, v *eval.Verdict, redacted *eval.Event) 
 }
 
 // insert writes the record, and reports whether it is new.
-func (rec record) insert(ctx context.Context, tx *sql.Tx, maxExemplars int) (bool, error) {
+func (rec record) insert(ctx context.Context, tx *transaction, maxExemplars int) (bool, error) {
 	e, v := rec.event, rec.verdict
-	var known string
-	err := tx.QueryRowContext(ctx, `SELECT case_id FROM occurrences WHERE request_id = $1 AND evaluator = $2`, rec.requestID, v.Eval).Scan(&known)
-	if err == nil {
-		return false, nil
-	} else if err != sql.ErrNoRows { //nolint:errorlint // Scan gives it unwrapped, by contract
+	known, err := tx.any(ctx, `SELECT 1 FROM occurrences WHERE request_id = $1 AND evaluator = $2`, rec.requestID, v.Eval)
+	if err != nil || known {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, `
+	_, err = tx.exec(ctx, `
 		INSERT INTO cases (id, evaluator, type, reason, label, feature, prompt_name, first_version, last_version, status, first_seen, last_seen, count)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $10, 1)
 		ON CONFLICT (id) DO UPDATE SET
@@ -109,7 +105,7 @@ func (rec record) insert(ctx context.Context, tx *sql.Tx, maxExemplars int) (boo
 	if err != nil {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen) VALUES ($1, $2, $3, $4, $5)`,
+	_, err = tx.exec(ctx, `INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen) VALUES ($1, $2, $3, $4, $5)`,
 		rec.requestID, v.Eval, rec.id, e.PromptVersion, rec.seen)
 	if err != nil {
 		return false, err
@@ -119,13 +115,13 @@ func (rec record) insert(ctx context.Context, tx *sql.Tx, maxExemplars int) (boo
 
 // insertExemplar keeps the first request of a case, which shows how it began,
 // and the latest ones, which show what it is now.
-func (rec record) insertExemplar(ctx context.Context, tx *sql.Tx, maxExemplars int) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO exemplars (case_id, request_id, seen, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+func (rec record) insertExemplar(ctx context.Context, tx *transaction, maxExemplars int) error {
+	_, err := tx.exec(ctx, `INSERT INTO exemplars (case_id, request_id, seen, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		rec.id, rec.requestID, rec.seen, string(rec.body))
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `
+	_, err = tx.exec(ctx, `
 		DELETE FROM exemplars WHERE case_id = $1
 			AND request_id NOT IN (SELECT request_id FROM exemplars WHERE case_id = $1 ORDER BY seen, request_id LIMIT 1)
 			AND request_id NOT IN (SELECT request_id FROM exemplars WHERE case_id = $1 ORDER BY seen DESC, request_id DESC LIMIT $2)`,

@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 )
@@ -25,12 +24,8 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int, error) {
 	} {
 		query := fmt.Sprintf("DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < $1 LIMIT %[4]d)", t.table, t.key, t.age, pruneStep)
 		for n := int64(pruneStep); n == pruneStep; {
-			err := s.submit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-				res, err := tx.ExecContext(ctx, query, before.UnixMilli())
-				if err != nil {
-					return err
-				}
-				n, err = res.RowsAffected()
+			err := s.submit(ctx, func(ctx context.Context, tx *transaction) (err error) {
+				n, err = tx.exec(ctx, query, before.UnixMilli())
 				return err
 			})
 			if err != nil {

@@ -9,7 +9,7 @@ import (
 
 // write is one change that somebody waits for.
 type write struct {
-	apply func(context.Context, *sql.Tx) error
+	apply func(context.Context, *transaction) error
 	done  chan error // of capacity one
 }
 
@@ -20,7 +20,7 @@ var errClosed = errors.New("store is closed")
 
 // submit hands a change to the writer and waits until it is on disk. When ctx
 // ends first the change may still happen.
-func (s *Store) submit(ctx context.Context, apply func(context.Context, *sql.Tx) error) error {
+func (s *Store) submit(ctx context.Context, apply func(context.Context, *transaction) error) error {
 	w := write{apply, make(chan error, 1)}
 	select {
 	case s.writes <- w:
@@ -88,8 +88,9 @@ func (s *Store) commit(group []write) (err error) {
 			err = errors.Join(err, undo)
 		}
 	}()
+	shared := &transaction{tx: tx, prepared: map[string]*sql.Stmt{}}
 	for _, w := range group {
-		if err := w.apply(ctx, tx); err != nil {
+		if err := w.apply(ctx, shared); err != nil {
 			return explain(err)
 		}
 	}
@@ -97,4 +98,50 @@ func (s *Store) commit(group []write) (err error) {
 		return fmt.Errorf("commit: %w", explain(err))
 	}
 	return nil
+}
+
+// transaction is what the changes of a group share. Each statement is prepared
+// once for all of them, which is half of the work; it ends with the transaction.
+type transaction struct {
+	tx       *sql.Tx
+	prepared map[string]*sql.Stmt
+}
+
+func (t *transaction) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt, ok := t.prepared[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := t.tx.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	t.prepared[query] = stmt
+	return stmt, nil
+}
+
+// exec runs a statement and gives the number of rows that it changed.
+func (t *transaction) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	stmt, err := t.statement(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	res, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// any reports whether a query has a row.
+func (t *transaction) any(ctx context.Context, query string, args ...any) (bool, error) {
+	stmt, err := t.statement(ctx, query)
+	if err != nil {
+		return false, err
+	}
+	var one int
+	err = stmt.QueryRowContext(ctx, args...).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
