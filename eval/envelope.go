@@ -18,6 +18,7 @@ const (
 	HeaderTracestate   = "tracestate"
 	HeaderDDTraceID    = "x-datadog-trace-id"
 	HeaderDDParentID   = "x-datadog-parent-id"
+	HeaderDDTags       = "x-datadog-tags"
 	HeaderEnvironment  = "environment"
 	HeaderFeature      = "feature"
 	HeaderPromptName   = "prompt_name"
@@ -91,6 +92,7 @@ func (e *Event) Origin() (TraceID, SpanID) {
 		return trace, span
 	}
 	if trace, ok := ParseTraceID(e.TraceContext.Get(HeaderDDTraceID)); ok {
+		trace = completed(trace, e.TraceContext.Get(HeaderDDTags))
 		span, _ := ParseSpanID(e.TraceContext.Get(HeaderDDParentID))
 		return trace, span
 	}
@@ -146,7 +148,7 @@ func (e *Event) Headers() []Header {
 // propagationHeaders are the headers of a trace context that travel.
 var propagationHeaders = []string{
 	HeaderTraceparent, HeaderTracestate, "baggage",
-	HeaderDDTraceID, HeaderDDParentID, "x-datadog-sampling-priority", "x-datadog-origin", "x-datadog-tags",
+	HeaderDDTraceID, HeaderDDParentID, "x-datadog-sampling-priority", "x-datadog-origin", HeaderDDTags,
 }
 
 // EnvelopeFromHeaders reads an envelope from message headers. It reports false
@@ -155,8 +157,8 @@ var propagationHeaders = []string{
 // envelope of the decoded body.
 func EnvelopeFromHeaders(hs []Header) (Envelope, bool) {
 	var (
-		env                    Envelope
-		parent, ddTrace, plain []byte
+		env                            Envelope
+		parent, ddTrace, ddTags, plain []byte
 	)
 	for i := range hs {
 		v := hs[i].Value
@@ -169,6 +171,8 @@ func EnvelopeFromHeaders(hs []Header) (Envelope, bool) {
 			parent = v
 		case HeaderDDTraceID:
 			ddTrace = v
+		case HeaderDDTags:
+			ddTags = v
 		case HeaderTraceID:
 			plain = v
 		case HeaderTracestate:
@@ -182,20 +186,44 @@ func EnvelopeFromHeaders(hs []Header) (Envelope, bool) {
 	if env.Kind == "" || env.RequestID == "" {
 		return Envelope{}, false
 	}
-	env.Trace = HeaderTrace(parent, ddTrace, plain)
+	env.Trace = headerTrace(parent, ddTrace, ddTags, plain)
 	return env, true
 }
 
 // HeaderTrace gives the trace that the values of the headers traceparent,
-// x-datadog-trace-id and trace_id name, in that order of preference.
+// x-datadog-trace-id and trace_id name, in that order of preference. Of a trace
+// that Datadog's headers name it is the lower half: the upper one travels in
+// x-datadog-tags, which a decision does not need.
 func HeaderTrace(traceparent, ddTraceID, traceID []byte) TraceID {
+	return headerTrace(traceparent, ddTraceID, nil, traceID)
+}
+
+func headerTrace(traceparent, ddTraceID, ddTags, traceID []byte) TraceID {
 	if id, _, ok := ParseTraceparent(traceparent); ok {
 		return id
 	}
 	if id, ok := ParseTraceID(ddTraceID); ok {
-		return id
+		return completed(id, ddTags)
 	}
 	id, _ := ParseTraceID(traceID)
+	return id
+}
+
+// completed adds the upper half to a trace id that Datadog's headers carry: the
+// lower half is a header of its own, the upper one the tag _dd.p.tid, 16
+// hexadecimal digits, in a list of key=value that commas separate.
+func completed[T ~string | ~[]byte](id TraceID, tags T) TraceID {
+	const key = "_dd.p.tid="
+	for rest := tags; id.Hi == 0 && len(rest) >= len(key)+16; {
+		end := 0
+		for end < len(rest) && rest[end] != ',' {
+			end++
+		}
+		if tag := rest[:end]; len(tag) == len(key)+16 && string(tag[:len(key)]) == key {
+			id.Hi, _ = parseHex(tag[len(key):])
+		}
+		rest = rest[min(end+1, len(rest)):]
+	}
 	return id
 }
 

@@ -78,6 +78,24 @@ func TestOriginPreference(t *testing.T) {
 	if trace, span := e.Origin(); trace.Lo != 5 || span != 6 {
 		t.Errorf("origin = %v %v, want that of the Datadog headers", trace, span)
 	}
+	for tags, want := range map[string]uint64{
+		"_dd.p.tid=0af7651916cd43dd":                            0x0af7651916cd43dd,
+		"_dd.p.dm=-1,_dd.p.tid=0af7651916cd43dd,_dd.p.usr.id=x": 0x0af7651916cd43dd,
+		"":                             0,
+		"_dd.p.tid=0af7651916cd43d":    0, // too short
+		"_dd.p.tid=0af7651916cd43ddff": 0, // too long
+		"_dd.p.tid=zaf7651916cd43dd":   0,
+		"x_dd.p.tid=0af7651916cd43dd,": 0,
+	} {
+		e.TraceContext["x-datadog-tags"] = tags
+		if trace, _ := e.Origin(); trace != (eval.TraceID{Hi: want, Lo: 5}) {
+			t.Errorf("trace with tags %q = %v, want the upper half %x", tags, trace, want)
+		}
+		e.Kind, e.RequestID = eval.KindRequestCompleted, "r"
+		if env, _ := eval.EnvelopeFromHeaders(e.Headers()); env.Trace != e.Envelope().Trace {
+			t.Errorf("headers with tags %q name %v, the body %v", tags, env.Trace, e.Envelope().Trace)
+		}
+	}
 	e.TraceContext = nil
 	if trace, span := e.Origin(); trace.Lo != 7 || span != 8 {
 		t.Errorf("origin = %v %v, want that of the fields", trace, span)
