@@ -29,8 +29,10 @@
 //	             content and verdict as JSON: the first one, and the latest ones
 //
 // Times are milliseconds since 1970, in UTC, and those of the request, not of the
-// row. [Store.Prune] deletes by them. A second process may read at any time, and
-// write when it is its turn. A file from a newer program is refused. Reports that wait at the same time
-// are written in one transaction, because a commit costs one flush to disk
-// however many rows it holds.
+// row. [Store.Prune] deletes by them.
+//
+// Reports that wait at the same time are written in one transaction, because a
+// commit costs one flush to disk however many rows it holds. A second process may
+// read at any time, and write when it is its turn. A file from a newer program is
+// refused.
 package datasets
