@@ -31,6 +31,9 @@ type Verdict struct {
 	// criterion that failed, for not_applicable the field that is missing, for an
 	// error one of the [Reason] constants.
 	Reason string `json:"reason,omitempty"`
+	// Schema names the JSON Schema that the output was checked with; empty for
+	// evaluators that check none.
+	Schema string `json:"-"`
 	// Explanation is a judge's own prose. It may repeat content, so it goes to the
 	// case after redaction and nowhere else.
 	Explanation string `json:"-"`

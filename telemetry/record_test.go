@@ -148,6 +148,24 @@ func TestJSONCounts(t *testing.T) {
 	}
 }
 
+// TestSchemaTag: the schema that was checked with, whatever the event names.
+func TestSchemaTag(t *testing.T) {
+	t.Parallel()
+	for want, v := range map[string]eval.Verdict{
+		"checked":      {Schema: "checked", Eval: "reply_format"},
+		"named":        {Eval: "reply_format"},
+		"reply_format": {Eval: "reply_format"},
+	} {
+		e := &eval.Event{}
+		if want != "reply_format" {
+			e.OutputSchema = "named"
+		}
+		if got := schemaOf(e, &v); got != want {
+			t.Errorf("schema of %+v = %q, want %q", v, got, want)
+		}
+	}
+}
+
 // TestEnvDimension: one env a metric, whoever sets it.
 func TestEnvDimension(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -137,13 +138,10 @@ func (s *spans) logged(run *tracer.Span, r *eval.Report, o *origin, mode string)
 	s.log.LogAttrs(ctx, slog.LevelDebug, "event evaluated", attrs...)
 }
 
-// schemaOf names the schema that a verdict is about: the event's, or else the
-// evaluator that has one of its own.
+// schemaOf names the schema that a verdict is about. Where none was checked with,
+// it is the one that the event names, or else the evaluator stands for it.
 func schemaOf(e *eval.Event, v *eval.Verdict) string {
-	if e.OutputSchema != "" {
-		return e.OutputSchema
-	}
-	return v.Eval
+	return cmp.Or(v.Schema, e.OutputSchema, v.Eval)
 }
 
 // jsonValid says whether the output was valid JSON as it stood, and whether that

@@ -55,8 +55,14 @@ func buildJSONSchema(c Config, schemas *Schemas) (made, error) {
 	}, s.digest}, nil
 }
 
-// checkOutput holds the output of an event against a schema.
+// checkOutput holds the output of an event against a schema, and says which.
 func checkOutput(ctx context.Context, s *schema, e *eval.Event) (eval.Verdict, error) {
+	v, err := judgeOutput(ctx, s, e)
+	v.Schema = s.name
+	return v, err
+}
+
+func judgeOutput(ctx context.Context, s *schema, e *eval.Event) (eval.Verdict, error) {
 	out, missing := outputOf(e)
 	if missing != "" {
 		return eval.NotApplicable(missing), nil

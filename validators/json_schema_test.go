@@ -239,3 +239,27 @@ func FuzzJSONSchema(f *testing.F) {
 		}
 	})
 }
+
+// TestSchemaNamed: the verdict says which schema the output was checked with,
+// whatever the event names.
+func TestSchemaNamed(t *testing.T) {
+	t.Parallel()
+	schemas := newSchemas(t, map[string]string{"reply.json": `{"type": "object"}`, "parts/a.json": `{"type": "object"}`})
+	for name, tt := range map[string]struct {
+		configured, named, want string
+	}{
+		"configured":                   {"reply", "", "reply"},
+		"configured, another is named": {"reply", "parts/a", "reply"},
+		"named":                        {"", "parts/a", "parts/a"},
+		"unknown":                      {"", "nowhere", ""},
+	} {
+		v := newValidator(t, Config{Type: "json_schema", Schema: tt.configured}, schemas)
+		for _, output := range []string{`{}`, `[]`, `{} it is`, `words`} {
+			e := saying(output)
+			e.OutputSchema = tt.named
+			if got := evaluate(t, v, e).Schema; got != tt.want {
+				t.Errorf("%s: schema of %q = %q, want %q", name, output, got, tt.want)
+			}
+		}
+	}
+}
