@@ -155,6 +155,7 @@ func (a *App) Run(ctx context.Context) error {
 	err := a.consumer.Run(ctx)
 	stop()
 	side.Wait() // a reload at work must not build on what is being closed
+	a.gauge()   // a gauge keeps its last value: it should be the one after the drain
 	err = errors.Join(err, a.close())
 	probes.Wait()
 	s := a.counts.snapshot()
@@ -178,11 +179,16 @@ func (a *App) gauges(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			a.gauge()
 		}
-		s := a.consumer.Status()
-		a.telemetry.Inflight(s.InFlight)
-		for _, p := range s.Partitions {
-			a.telemetry.Lag(p.Partition, p.Lag)
-		}
+	}
+}
+
+// gauge reports lag and load as they are now.
+func (a *App) gauge() {
+	s := a.consumer.Status()
+	a.telemetry.Inflight(s.InFlight)
+	for _, p := range s.Partitions {
+		a.telemetry.Lag(p.Partition, p.Lag)
 	}
 }

@@ -1,0 +1,241 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/emitter/ddtrace"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/modelserver"
+)
+
+const (
+	topic       = "llm.requests.completed"
+	deadLetters = topic + ".dead"
+	group       = "evalworker"
+	partitions  = 4
+
+	// patience is how long a condition may take on a machine that does other
+	// things too. No test asserts a time.
+	patience = 30 * time.Second
+)
+
+// world is what surrounds a worker: broker, model, agent, and a folder with its
+// configuration and its store.
+type world struct {
+	t      *testing.T
+	broker *devbroker.Broker
+	model  *model
+	agent  *evaltest.AgentSink  // nil: telemetry is off
+	statsd *evaltest.StatsDSink // nil: telemetry is off
+	dir    string
+	log    *book
+	seen   *ledger
+}
+
+// newWorld makes a world whose model answers by a script.
+func newWorld(t *testing.T, script modelserver.Script) *world {
+	t.Helper()
+	broker, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: partitions, deadLetters: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	w := &world{t: t, broker: broker, model: newModel(t, script), dir: t.TempDir(), log: &book{}, seen: &ledger{}}
+	w.file("schemas/support_reply.json", supportReply)
+	return w
+}
+
+// withTelemetry adds the two sinks of Datadog, empty ones each time. The tracer
+// is one a process: tests with telemetry do not run in parallel.
+func (w *world) withTelemetry() *world {
+	w.t.Helper()
+	for _, name := range []string{
+		"DD_ENV", "DD_SERVICE", "DD_VERSION", "DD_AGENT_HOST", "DD_TRACE_AGENT_URL", "DD_TRACE_AGENT_PORT", "DD_DOGSTATSD_URL",
+		"DD_DOGSTATSD_PORT", "DD_TRACE_AGENT_TIMEOUT", "DD_SPAN_SAMPLING_RULES", "DD_TRACE_SAMPLE_RATE", "DD_TAGS", "DD_ENTITY_ID",
+	} {
+		w.t.Setenv(name, "")
+	}
+	w.agent, w.statsd = evaltest.Agent(w.t), evaltest.StatsD(w.t)
+	return w
+}
+
+// file writes a file of the world's folder as a deployment does: under another
+// name, then in one step.
+func (w *world) file(name, content string) string {
+	w.t.Helper()
+	path := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// store is the path of the store.
+func (w *world) store() string { return filepath.Join(w.dir, "cases.db") }
+
+// configure writes the configuration: the given policy, and around it what the
+// world is. Lines of more go before everything else.
+func (w *world) configure(policy string, more ...string) string {
+	w.t.Helper()
+	datadog := "datadog: {enabled: false}"
+	if w.agent != nil {
+		datadog = fmt.Sprintf("datadog: {agent_url: %q, dogstatsd_url: %q, env: staging, keep_failures: 1000, close_timeout: 20s}",
+			w.agent.URL, w.statsd.Address)
+	}
+	return w.file("evalworker.yaml", strings.Join(append(more,
+		fmt.Sprintf("kafka: {brokers: [%q], topic: %s, group: %s, session_timeout: 5s, heartbeat_interval: 100ms, commit_interval: 20ms, "+
+			"fetch_max_wait: 50ms, partition_watch: 200ms, retry_min: 1ms, retry_max: 10ms}", w.broker.Addr(), topic, group),
+		"schemas: schemas/",
+		fmt.Sprintf("store: {url: %q, timeout: 300ms}", "sqlite:"+w.store()),
+		datadog,
+		"health: {listen: 127.0.0.1:0}",
+		strings.ReplaceAll(policy, "MODEL_URL", w.model.url),
+	), "\n"))
+}
+
+func (w *world) load(path string) *config.Config {
+	w.t.Helper()
+	cfg, err := config.Load(path, nil)
+	if err != nil {
+		w.t.Fatalf("configuration: %v", err)
+	}
+	return cfg
+}
+
+// logger writes JSON lines of every level into the book.
+func (w *world) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// worker is a worker that runs.
+type worker struct {
+	*app.App
+	t    *testing.T
+	stop context.CancelFunc // as SIGTERM does
+
+	ended chan struct{} // closed when Run has returned
+	err   error         // of Run; read after ended
+}
+
+// start runs a worker until the test ends.
+func (w *world) start(cfg *config.Config, change ...func(*app.Deps)) *worker {
+	w.t.Helper()
+	deps := app.Deps{Log: w.logger(), Version: "1.2.3", Recorder: w.seen}
+	for _, c := range change {
+		c(&deps)
+	}
+	a, err := app.New(w.t.Context(), cfg, deps)
+	if err != nil {
+		w.t.Fatalf("start worker: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	out := &worker{App: a, t: w.t, stop: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(out.ended)
+		out.err = a.Run(ctx)
+	}()
+	w.t.Cleanup(func() { _ = out.end() })
+	return out
+}
+
+// end stops the worker and gives what Run returned.
+func (k *worker) end() error {
+	k.t.Helper()
+	k.stop()
+	select {
+	case <-k.ended:
+		return k.err
+	case <-time.After(patience):
+		k.t.Error("Run does not return")
+		return nil
+	}
+}
+
+// halt stops the worker, which has to be a clean stop.
+func (k *worker) halt() {
+	k.t.Helper()
+	if err := k.end(); err != nil {
+		k.t.Fatalf("stop worker: %v", err)
+	}
+}
+
+// consumed waits until so many events have ended.
+func (k *worker) consumed(n int) {
+	k.t.Helper()
+	eventually(k.t, fmt.Sprintf("%d events consumed", n), func() bool { return k.Status().Events.Consumed >= int64(n) })
+}
+
+// eventually polls what nobody tells.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// emit publishes events as an application does, each under the context's span.
+func (w *world) emit(ctx context.Context, events ...eval.Event) {
+	w.t.Helper()
+	em, err := emitter.New(emitter.Config{Brokers: []string{w.broker.Addr()}, Topic: topic, Linger: time.Millisecond, TraceContext: ddtrace.FromContext})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range events {
+		if err := em.Emit(ctx, e); err != nil {
+			w.t.Fatalf("emit %s: %v", e.RequestID, err)
+		}
+	}
+	if err := em.Close(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// produce publishes messages as they are, as a log shipper does.
+func (w *world) produce(messages ...kafka.Message) {
+	w.t.Helper()
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	out := &kafka.Writer{
+		Addr: kafka.TCP(w.broker.Addr()), Topic: topic, Transport: transport,
+		RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{},
+	}
+	defer out.Close()
+	if err := out.WriteMessages(w.t.Context(), messages...); err != nil {
+		w.t.Fatalf("produce: %v", err)
+	}
+}
+
+// supportReply is the schema that the answers of these tests have to satisfy.
+const supportReply = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object", "required": ["reply"], "additionalProperties": false,
+  "properties": {"reply": {"type": "string"}, "next_step": {"enum": ["none", "ticket"]}}
+}`
