@@ -1,0 +1,127 @@
+package app_test
+
+import (
+	"database/sql"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestStoreDown: while the store takes nothing, failing events wait, the worker
+// says so, and passing ones go on. When it is back nothing is missing.
+func TestStoreDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	k := w.start(w.load(w.configure(rulePolicy)))
+	k.ready(http.StatusOK, "ok")
+
+	unlock := lock(t, w.store())
+	bad, good := numbered("bad", 5, "this is wrong"), numbered("good", 5, "this is right")
+	w.emit(t.Context(), bad...)
+	k.ready(http.StatusServiceUnavailable, "store: down since")
+	w.emit(t.Context(), good...)
+	k.consumed(len(good))
+	if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != 5 || s.Stream.InFlight != 5 {
+		t.Errorf("status while the store is down: store %+v, events %+v, %d in flight", s.Store, s.Events, s.Stream.InFlight)
+	}
+	if status, _ := k.get("/livez"); status != http.StatusOK {
+		t.Errorf("/livez = %d: a restart would mend nothing", status)
+	}
+
+	unlock()
+	k.consumed(len(bad) + len(good))
+	k.ready(http.StatusOK, "ok")
+	k.halt()
+	if d := cmp.Diff(once(bad, good), w.seen.evaluated()); d != "" {
+		t.Errorf("evaluations (-want +got):\n%s", d)
+	}
+	if cases := w.cases(t); len(cases) != 1 || cases[0].Count != len(bad) {
+		t.Errorf("cases %+v, want one of %d requests", cases, len(bad))
+	}
+	if n := strings.Count(w.log.text(), "store is down"); n != 1 || !strings.Contains(w.log.text(), "store is back") {
+		t.Errorf("%d lines say that the store is down, want 1", n)
+	}
+}
+
+// TestStoreDownOverStop: events that wait for the store when the worker has to go
+// are the next worker's, who keeps their cases.
+func TestStoreDownOverStop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	first := w.start(w.load(w.configure(rulePolicy, "shutdown: {grace: 100ms}")))
+	first.ready(http.StatusOK, "ok")
+	unlock := lock(t, w.store())
+	bad := numbered("bad", 3, "this is wrong")
+	w.emit(t.Context(), bad...)
+	first.ready(http.StatusServiceUnavailable, "store: down since")
+	if err := first.end(); err == nil || !strings.Contains(err.Error(), "3 messages were not finished") {
+		t.Errorf("error %v, want what others will do again", err)
+	}
+	if n := len(w.seen.evaluated()); n != 0 {
+		t.Errorf("%d events were reported whose cases are not kept", n)
+	}
+	unlock()
+
+	second := w.start(w.load(w.configure(rulePolicy)))
+	second.consumed(len(bad))
+	second.halt()
+	if cases := w.cases(t); len(cases) != 1 || cases[0].Count != len(bad) {
+		t.Errorf("cases %+v, want one of %d requests", cases, len(bad))
+	}
+	if d := cmp.Diff(once(bad), w.seen.evaluated()); d != "" {
+		t.Errorf("evaluations (-want +got):\n%s", d)
+	}
+}
+
+// TestStoreThatIsNone: a path that holds something else is a clear error.
+func TestStoreThatIsNone(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		make func(path string) error
+		want string
+	}{
+		"a folder":     {func(path string) error { return os.Mkdir(path, 0o750) }, "unable to open database file"},
+		"another file": {func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("words ", 1000)), 0o600) }, "not a database"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, passing)
+			if err := tt.make(w.store()); err != nil {
+				t.Fatal(err)
+			}
+			err := w.refused(w.load(w.configure(rulePolicy)))
+			if err == nil || !strings.Contains(err.Error(), "store sqlite:"+w.store()) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want the store's URL and %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// lock holds the store's one write lock, as a backup or a stuck process does.
+func lock(t *testing.T, path string) (unlock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
