@@ -1,0 +1,195 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/config"
+)
+
+// TestReload: a changed file changes the suite while events flow and none is
+// lost; a file that is no good is refused and the old suite stays. Both are
+// counted.
+func TestReload(t *testing.T) {
+	w := newWorld(t, passing).withTelemetry()
+	path := w.configure(rulePolicy)
+	watcher, err := config.NewWatcher(path, nil, nil, w.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := w.start(w.load(path), func(d *app.Deps) { d.Watcher = watcher })
+	old := k.Status().Policy
+
+	traffic := w.traffic()
+	k.consumed(20)
+	w.configure(strings.Replace(rulePolicy, "evaluators:", "evaluators:\n  - {name: short, type: length, max_chars: 100}", 1))
+	eventually(t, "new policy in place", func() bool { return k.Status().Policy.Reloads.Accepted == 1 })
+	got := k.Status().Policy
+	if d := cmp.Diff([]string{"short", "no_wrong"}, got.Evaluators); d != "" || got.Revision == old.Revision {
+		t.Errorf("policy %+v after %+v", got, old)
+	}
+	k.consumed(int(k.Status().Events.Consumed) + 20)
+
+	w.configure(strings.Replace(rulePolicy, "none:", "nonne:", 1))
+	eventually(t, "bad policy refused", func() bool { return k.Status().Policy.Reloads.Refused == 1 })
+	if p := k.Status().Policy; p.Revision != got.Revision || !strings.Contains(p.Reloads.Error, "nonne") || p.Reloads.Accepted != 1 || p.Reloads.Last.IsZero() {
+		t.Errorf("policy after a bad file: %+v, want %+v and what is wrong", p, got)
+	}
+	k.consumed(int(k.Status().Events.Consumed) + 20)
+	events := traffic.end()
+	k.consumed(len(events))
+	after := numbered("after", 1, strings.Repeat("long ", 40))
+	w.emit(t.Context(), after...)
+	k.consumed(len(events) + 1)
+
+	// Once it is mended, the file counts again, and the fault is gone.
+	w.configure(rulePolicy)
+	eventually(t, "mended policy in place", func() bool { return k.Status().Policy.Reloads.Accepted == 2 })
+	if p := k.Status().Policy; p.Revision != old.Revision || p.Reloads.Error != "" {
+		t.Errorf("policy after the file was mended: %+v, want revision %s", p, old.Revision)
+	}
+	k.halt()
+
+	if d := cmp.Diff(once(events, after), w.seen.evaluated()); d != "" {
+		t.Errorf("evaluations over two reloads (-want +got):\n%s", d)
+	}
+	if r := w.seen.report(t, "after-0"); len(r.Verdicts) != 2 || r.Verdicts[0].Outcome != eval.OutcomeFail || r.Plan.Revision != got.Revision {
+		t.Errorf("verdicts under the new policy: %+v", r.Verdicts)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if !w.statsd.Drain(ctx) {
+		t.Fatal("metrics did not arrive")
+	}
+	for outcome, want := range map[string]float64{"applied": 2, "refused": 1} {
+		if n := w.statsd.Sum("evalworker.reloads", "outcome:"+outcome); n != want {
+			t.Errorf("evalworker.reloads{outcome:%s} = %v, want %v", outcome, n, want)
+		}
+	}
+	if log := w.log.text(); strings.Count(log, "new configuration in place") != 2 || strings.Count(log, "new configuration refused") != 1 {
+		t.Errorf("the log does not tell of two reloads and a refusal")
+	}
+}
+
+// traffic is a trickle of events.
+type traffic struct {
+	stop chan struct{}
+	sent chan []eval.Event // what was published, at the end
+}
+
+// traffic publishes one event after the other until it is ended.
+func (w *world) traffic() traffic {
+	tr := traffic{make(chan struct{}), make(chan []eval.Event, 1)}
+	go func() {
+		var sent []eval.Event
+		defer func() { tr.sent <- sent }()
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tr.stop:
+				return
+			case <-tick.C:
+				events := numbered("event-"+time.Now().Format("150405.000000000"), 1, "an answer")
+				w.emit(w.t.Context(), events...)
+				sent = append(sent, events...)
+			}
+		}
+	}()
+	return tr
+}
+
+// end ends the trickle and gives all of it.
+func (tr traffic) end() []eval.Event {
+	close(tr.stop)
+	return <-tr.sent
+}
+
+// script is a watcher that does what a function says.
+type script func(ctx context.Context, changed func(*config.Config, error)) error
+
+// Run runs the function.
+func (s script) Run(ctx context.Context, changed func(*config.Config, error)) error {
+	return s(ctx, changed)
+}
+
+// TestWatcherFails: a worker whose file is not watched any more works on, and
+// the log says so.
+func TestWatcherFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	k := w.start(w.load(w.configure(rulePolicy)), func(d *app.Deps) {
+		d.Watcher = script(func(context.Context, func(*config.Config, error)) error { return errors.New("no more watches") })
+	})
+	events := numbered("event", 3, "an answer")
+	w.emit(t.Context(), events...)
+	k.consumed(len(events))
+	eventually(t, "a line about it", func() bool { return strings.Contains(w.log.text(), "no more watches") })
+	k.halt()
+}
+
+// TestReloadThatCannotBeBuilt: a configuration that loads and cannot be made
+// ready is refused like one that does not load.
+func TestReloadThatCannotBeBuilt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	path := w.configure(rulePolicy)
+	bad := w.load(path)
+	bad.Evaluators[0].None = nil
+	told := make(chan struct{})
+	k := w.start(w.load(path), func(d *app.Deps) {
+		d.Watcher = script(func(ctx context.Context, changed func(*config.Config, error)) error {
+			changed(bad, nil)
+			close(told)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	})
+	<-told
+	p := k.Status().Policy
+	if p.Reloads.Refused != 1 || p.Reloads.Accepted != 0 || !strings.Contains(p.Reloads.Error, "evaluator no_wrong") {
+		t.Errorf("reloads %+v, want one refused for its evaluator", p.Reloads)
+	}
+	k.halt()
+	if strings.Contains(w.log.text(), "not watched any more") {
+		t.Error("a watcher that was stopped is taken for one that failed")
+	}
+}
+
+// TestStopDuringReload: a reload at work when the worker stops is waited for, and
+// what it built is closed with the rest.
+func TestStopDuringReload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	path := w.configure(judgePolicy)
+	next := w.load(path)
+	m := next.Models["default"]
+	m.Model = "judge-next"
+	next.Models["default"] = m
+	stopped, reloaded := make(chan struct{}), false
+	k := w.start(w.load(path), func(d *app.Deps) {
+		d.Watcher = script(func(ctx context.Context, changed func(*config.Config, error)) error {
+			<-ctx.Done() // the stop comes while the file is being loaded
+			close(stopped)
+			changed(next, nil)
+			reloaded = true // read after Run has returned
+			return nil
+		})
+	})
+	k.halt()
+	<-stopped
+	if !reloaded || k.Status().Policy.Reloads.Accepted != 1 {
+		t.Error("the worker ended before its reload")
+	}
+}
+
+// discard is a log for what nobody reads.
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -1,0 +1,133 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/app"
+)
+
+// TestHealth: the endpoints over a worker's life, before it is in the group, at
+// work, and without a broker.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	cfg := w.load(w.configure(rulePolicy))
+	k := w.start(cfg)
+	k.ready(http.StatusOK, "ok")
+	if status, body := k.get("/livez"); status != http.StatusOK || body != "ok\n" {
+		t.Errorf("/livez = %d %q", status, body)
+	}
+	w.emit(t.Context(), numbered("event", 3, "this is wrong")...)
+	k.consumed(3)
+	status, body := k.get("/statusz")
+	if status != http.StatusOK {
+		t.Fatalf("/statusz = %d", status)
+	}
+	var got app.Status
+	dec := json.NewDecoder(bytes.NewReader([]byte(body)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&got); err != nil {
+		t.Fatalf("/statusz: %v in %s", err, body)
+	}
+	if got.Version != "1.2.3" || got.Started.IsZero() || got.Events.Evaluated != 3 || !got.Events.Settled() ||
+		len(got.Policy.Revision) != 12 || len(got.Policy.Evaluators) != 1 || len(got.Stream.Partitions) != partitions ||
+		!got.Stream.Joined || got.Store.URL != cfg.Store.URL || got.Telemetry.Enabled {
+		t.Errorf("/statusz = %s", body)
+	}
+	if strings.Contains(body, "wrong is") || strings.Contains(body, "this is wrong") {
+		t.Errorf("/statusz shows content: %s", body)
+	}
+	if status, _ := k.get("/debug/pprof/"); status != http.StatusNotFound {
+		t.Errorf("/debug/pprof/ = %d without being configured", status)
+	}
+
+	w.broker.Close()
+	k.ready(http.StatusServiceUnavailable, "kafka: ")
+	if status, _ := k.get("/livez"); status != http.StatusOK {
+		t.Errorf("/livez = %d without a broker: a restart would mend nothing", status)
+	}
+	_ = k.end() // what was finished is committed; whether the leave was heard is the broker's
+}
+
+// TestNotReadyBeforeJoin: a worker whose broker cannot be reached says why.
+func TestNotReadyBeforeJoin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	cfg := w.load(w.configure(rulePolicy))
+	cfg.Kafka.Brokers = []string{freePort(t)}
+	k := w.start(cfg)
+	k.ready(http.StatusServiceUnavailable, "kafka: not a member of the consumer group yet")
+	k.halt()
+}
+
+// TestNoHealthServer: the server can be switched off.
+func TestNoHealthServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	cfg := w.load(w.configure(rulePolicy))
+	cfg.Health.Listen = ""
+	k := w.start(cfg)
+	if addr := k.HealthAddr(); addr != "" {
+		t.Errorf("health server at %s, want none", addr)
+	}
+	w.emit(t.Context(), numbered("event", 1, "fine")...)
+	k.consumed(1)
+	k.halt()
+}
+
+// TestSettled: the equation of accounting.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		a    app.Accounting
+		want bool
+	}{
+		{app.Accounting{}, true},
+		{app.Accounting{Consumed: 6, SampledOut: 1, Evaluated: 2, DeadLettered: 3}, true},
+		{app.Accounting{Consumed: 7, SampledOut: 1, Evaluated: 2, DeadLettered: 3}, false},
+		{app.Accounting{Consumed: 5, SampledOut: 1, Evaluated: 2, DeadLettered: 3}, false},
+	} {
+		if got := tt.a.Settled(); got != tt.want {
+			t.Errorf("%+v settled: %v, want %v", tt.a, got, tt.want)
+		}
+	}
+}
+
+// TestOffline: the worker's pipeline without Kafka, on the same store.
+func TestOffline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	cfg := w.load(w.configure(rulePolicy))
+	if _, err := app.NewOffline(t.Context(), cfg, app.Deps{Log: discard()}); err == nil || !strings.Contains(err.Error(), "recorder") {
+		t.Errorf("without a recorder: %v", err)
+	}
+	o, err := app.NewOffline(t.Context(), cfg, app.Deps{Log: discard(), Recorder: w.seen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, output := range []string{"wrong", "right"} {
+		e := eval.Event{Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(output), Output: eval.Text(output)}
+		value, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := o.Pipeline().Evaluate(t.Context(), value)
+		if err != nil || r.Failed() != (output == "wrong") {
+			t.Errorf("%s: failed %v, error %v", output, r.Failed(), err)
+		}
+	}
+	if err := o.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if err := o.Close(); err != nil {
+		t.Errorf("close again: %v", err)
+	}
+	if cases := w.cases(t); len(cases) != 1 {
+		t.Errorf("%d cases, want 1", len(cases))
+	}
+}

@@ -1,0 +1,68 @@
+package app
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/judges"
+)
+
+// TestModelsLiveOn: a model whose settings did not change is the same one in the
+// next revision, with its limits and its breaker; two judges share one; a model
+// that changed is another.
+func TestModelsLiveOn(t *testing.T) {
+	t.Parallel()
+	revision := func(large string) *config.Config {
+		cfg := config.Default()
+		for name, model := range map[string]string{"small": "judge-small", "large": large} {
+			mc := judges.DefaultModelConfig()
+			mc.Model, mc.APIKey = model, "none"
+			cfg.Models[name] = mc
+		}
+		for _, e := range [][2]string{{"safety", "small"}, {"helpfulness", "small"}, {"completeness", "large"}} {
+			cfg.Evaluators = append(cfg.Evaluators, config.Evaluator{
+				Name: e[0], Type: "llm_judge", JudgeOptions: config.JudgeOptions{Rubric: e[0], Model: e[1]},
+			})
+		}
+		return &cfg
+	}
+	s := suites{log: slog.New(slog.DiscardHandler)}
+	build := func(cfg *config.Config) map[string]*judges.Endpoint {
+		t.Helper()
+		suite, err := s.build(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(suite.Evaluators) != 3 {
+			t.Fatalf("%d evaluators, want 3", len(suite.Evaluators))
+		}
+		out := map[string]*judges.Endpoint{}
+		for name, m := range s.models {
+			out[name] = m.model
+		}
+		return out
+	}
+	first := build(revision("judge-large"))
+	if len(first) != 2 {
+		t.Errorf("%d models for three judges on two, want 2", len(first))
+	}
+	second := build(revision("judge-large"))
+	if second["small"] != first["small"] || second["large"] != first["large"] {
+		t.Error("models with the same settings were made anew")
+	}
+	third := build(revision("judge-larger"))
+	if third["small"] != first["small"] || third["large"] == first["large"] {
+		t.Error("want the changed model alone to be another")
+	}
+
+	bad := revision("judge-largest")
+	bad.Evaluators[2].Rubric = "no such rubric"
+	if _, err := s.build(bad); err == nil {
+		t.Error("a judge without a rubric was built")
+	}
+	if s.models["large"].model != third["large"] {
+		t.Error("a revision that was refused has taken the models away")
+	}
+	s.close()
+}
