@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,7 +29,8 @@ version got worse, and where the cases lie that it kept as a dataset.
 
 Without OPENAI_API_KEY or OPENAI_BASE_URL a script answers in place of a model,
 out of the scenario's own knowledge. It exits with 1 when the accounting does not
-add up, the dataset cannot be read, or the scenario disagrees with the finding.`,
+add up, the dataset cannot be read, or the scenario disagrees with the finding.
+That a broken version is found is expected of 1000 events and more.`,
 		Example: `  evalworker demo
   evalworker demo --scenario healthy --seed 3
   evalworker demo --events 500 --keep`,
@@ -60,12 +60,21 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	if verbose {
 		log = slog.New(slog.NewTextHandler(g.stderr, nil))
 	}
+	if faults := cfg.Validate(); len(faults) > 0 {
+		for i := range faults {
+			faults[i].Path = "--" + faults[i].Path
+		}
+		return faults
+	}
 	bar := newProgress(g.stderr, int64(cfg.Events), "events", false)
 	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: version(), Getenv: g.getenv, Progress: func(done int) { _ = bar.Set(done) }})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	if d.Addresses().Judge == "" {
+		fmt.Fprintln(g.stderr, "OPENAI_API_KEY or OPENAI_BASE_URL is set: a model judges, which may cost money. Unset both for a scripted judge.")
+	}
 	r, err := d.Play(ctx)
 	_ = bar.Finish() // only decoration
 	if err != nil {
@@ -74,7 +83,7 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	if asJSON {
 		err = json.NewEncoder(g.stdout).Encode(r)
 	} else {
-		err = printDemo(g.stdout, r)
+		err = printDemo(g.stdout, r, d.Addresses().Config)
 	}
 	if err != nil {
 		return err
@@ -88,7 +97,9 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 		if _, err := io.WriteString(out, invitation(d.Addresses())); err != nil {
 			return err
 		}
-		<-ctx.Done()
+		if err := d.Stay(ctx); err != nil {
+			return err
+		}
 	}
 	if len(r.Problems) > 0 {
 		return errDemo
@@ -96,46 +107,53 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	return nil
 }
 
-func printDemo(w io.Writer, r *demo.Result) error {
+// printDemo says what happened, what was found and what to do next.
+func printDemo(w io.Writer, r *demo.Result, config string) error {
 	judged := "judge: " + r.Judge
 	if r.Judge == "scripted" {
 		judged = "scripted judge, no model"
 	}
-	e := r.Events
-	if _, err := fmt.Fprintf(w, "%d events of scenario %s (seed %d) in %s; %s\n\n", e.Consumed, r.Scenario, r.Seed, r.Took.Round(100*time.Millisecond), judged); err != nil {
-		return err
-	}
-	if err := r.Print(w); err != nil {
-		return err
-	}
 	var b strings.Builder
+	e := r.Events
+	fmt.Fprintf(&b, "A support agent answered %d requests (scenario %s, seed %d). A worker read them from Kafka,\nchecked the answers and had a sample of them judged, in %s; %s.\n\n",
+		e.Consumed, r.Scenario, r.Seed, r.Took.Round(100*time.Millisecond), judged)
+	if err := r.Print(&b); err != nil {
+		return err
+	}
 	fmt.Fprintf(&b, "\ndataset: %d cases that stand for %d failures, in %s\n", r.Dataset.Cases, r.Dataset.Occurrences, r.Dataset.Path)
 	sign := "="
 	if !e.Settled() {
 		sign = "is not"
 	}
 	fmt.Fprintf(&b, "accounting: %d consumed %s %d sampled out + %d evaluated + %d dead-lettered\n", e.Consumed, sign, e.SampledOut, e.Evaluated, e.DeadLettered)
+	for _, l := range r.DeadLetters {
+		fmt.Fprintf(&b, "dead letters: %d from an old client (%s)\n", l.Count, l.Error)
+	}
 	for _, p := range r.Problems {
 		fmt.Fprintf(&b, "PROBLEM: %s\n", p)
 	}
+	fmt.Fprintf(&b, "next: %s datasets list --config %s\n", again("evalworker"), quote(config))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 // invitation tells how to reach a demo that stays up.
 func invitation(a demo.Addresses) string {
-	tool, client := "evalworker", "emitter"
-	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") { // under go run
-		tool, client = "go run ./cmd/evalworker", "go run ./cmd/emitter"
+	tool := again("evalworker")
+	where := ""
+	if strings.HasPrefix(tool, "go run ./") {
+		if dir, err := os.Getwd(); err == nil {
+			where = " in " + dir
+		}
 	}
 	return fmt.Sprintf(`
-still running: Kafka on %s, health on http://%s
-From another terminal:
+The demo stays up: Kafka on %s, health on http://%s, files in %s.
+Try from another terminal%s:
 
-  %s simulate --brokers %s --events 500
+  %s simulate --brokers %s --events 500 --rate 100
   curl -s http://%s/statusz
   %s datasets list --config %s
 
-Ctrl-C ends it. Files are in %s.
-`, a.Broker, a.Health, client, a.Broker, a.Health, tool, a.Config, filepath.Clean(a.Dir))
+Ctrl-C ends it.
+`, a.Broker, a.Health, a.Dir, where, again("emitter"), a.Broker, a.Health, tool, quote(a.Config))
 }

@@ -22,12 +22,18 @@ func (t Tables) Print(w io.Writer) error {
 		b.WriteString("no verdicts\n")
 	} else {
 		t.rows(&b)
+		b.WriteString(legend)
 	}
 	b.WriteByte('\n')
 	t.findings(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+const legend = `
+decided: pass or fail; a rate weighs each verdict by how likely it was to be sampled
+n/a: nothing there to evaluate; unsure: looked at, not decided; error: the evaluator failed
+`
 
 func (t Tables) rows(b *strings.Builder) {
 	line := func(version, evaluator, decided, rate, interval, fail, failed, na, unsure, mark string) {
@@ -63,18 +69,18 @@ func (t Tables) findings(b *strings.Builder) {
 		b.WriteString("no prompt version is worse than the others\n")
 		return
 	}
-	b.WriteString("worse than the other versions of its prompt (<):\n")
+	b.WriteString("worse than the other versions of their prompt, beyond chance (<):\n")
 	for _, r := range t.Regressions {
-		fmt.Fprintf(b, "  %s  %-*s  %.1f %% pass, others %.1f %%  (%+.1f points, p = %s)\n",
+		fmt.Fprintf(b, "  %s  %-*s  %.1f %% pass, others %.1f %%  (%+.1f points, p %s)\n",
 			fit(orNone(r.PromptVersion), maxVersionWidth), maxEvalWidth, fit(r.Eval, maxEvalWidth), 100*r.Rate, 100*r.Baseline, 100*r.Difference, pValue(r.PValue))
 	}
 }
 
 func pValue(p float64) string {
 	if p < 0.0001 {
-		return "<0.0001"
+		return "< 0.0001"
 	}
-	return fmt.Sprintf("%.4f", p)
+	return fmt.Sprintf("= %.4f", p)
 }
 
 func orNone(version string) string {

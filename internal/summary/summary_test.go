@@ -98,6 +98,9 @@ func ExampleTables_Print() {
 	// v1              reply_format              400  100.0 %   99.0 - 100.0      0      0      0       0
 	// v2              reply_format              400   90.0 %    86.7 - 92.6     40      0      0       0 <
 	//
-	// worse than the other versions of its prompt (<):
-	//   v2  reply_format          90.0 % pass, others 100.0 %  (-10.0 points, p = <0.0001)
+	// decided: pass or fail; a rate weighs each verdict by how likely it was to be sampled
+	// n/a: nothing there to evaluate; unsure: looked at, not decided; error: the evaluator failed
+	//
+	// worse than the other versions of their prompt, beyond chance (<):
+	//   v2  reply_format          90.0 % pass, others 100.0 %  (-10.0 points, p < 0.0001)
 }
