@@ -16,6 +16,16 @@ help: ## Print this list
 build: ## Build both programs into bin/
 	$(GO) build -o $(BIN)/ ./cmd/evalworker ./cmd/emitter
 
+IMAGE     ?= evalworker
+CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
+
+.PHONY: image
+image: ## Build the image $(IMAGE) with Docker, from local files only
+	rm -rf $(BIN)/image && mkdir -p $(BIN)/image
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/image/ ./cmd/evalworker ./cmd/emitter
+	cp $(CA_BUNDLE) $(BIN)/image/ca-certificates.crt
+	docker build -t $(IMAGE) -f deploy/Dockerfile $(BIN)/image
+
 .PHONY: demo
 demo: ## Run the whole loop in one process
 	$(GO) run ./cmd/evalworker demo
