@@ -6,6 +6,9 @@
 // is wrong, and the rest goes on. Blank lines are counted. A line above the size
 // limit is a bad line, not the end. What stops a replay is its context, an
 // input that cannot be read, or a caller that cannot take a report.
+//
+// Memory is bounded by the lines at work: as many as may be evaluated at once,
+// and one that is being read, each up to the size limit.
 package replay
 
 import (
@@ -21,10 +24,24 @@ import (
 	"github.com/evalworker/evalworker/internal/pipeline"
 )
 
-// Config bounds a replay.
+// Config bounds a replay. What is not above zero stands for its default.
 type Config struct {
-	Concurrency  int // events at work at once; at least 1
-	MaxLineBytes int // a longer line is a bad line
+	Concurrency  int // events at work at once
+	MaxLineBytes int // a longer line, its end not counted, is a bad line
+}
+
+// DefaultConfig keeps 64 events at work, of at most 10 MB each.
+func DefaultConfig() Config { return Config{Concurrency: 64, MaxLineBytes: 10 << 20} }
+
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	if c.Concurrency <= 0 {
+		c.Concurrency = d.Concurrency
+	}
+	if c.MaxLineBytes <= 0 {
+		c.MaxLineBytes = d.MaxLineBytes
+	}
+	return c
 }
 
 // Result is one line's report. Report is nil when the line is no event.
@@ -43,12 +60,15 @@ type Totals struct {
 }
 
 // Run evaluates every line of in and calls each with the results, in order and
-// never twice at once.
+// never twice at once. The error is that of each, of in, or the context's cause;
+// the totals count up to there. A Read of in that blocks is waited for.
 func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, each func(Result) error) (Totals, error) {
+	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// One channel a line, in the order of lines: the queue bounds what is at work.
-	queue := make(chan chan Result, max(cfg.Concurrency, 1))
+	// One channel a line, in the order of lines: what the queue holds is at work,
+	// and so is the line whose result is waited for.
+	queue := make(chan chan Result, cfg.Concurrency-1)
 	var totals Totals
 	var readErr error
 	var wg sync.WaitGroup
@@ -102,6 +122,9 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, l
 	return res
 }
 
+// byteOrderMark may stand at the beginning of a file in UTF-8.
+const byteOrderMark = "\ufeff"
+
 // read calls line for every line that is not blank. Only the reading goroutine
 // touches totals.Events and totals.Blank, and Run reads them after it has ended.
 func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line func(number int, at int64, b []byte, err error) error) error {
@@ -114,13 +137,16 @@ func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line fun
 		switch {
 		case errors.Is(err, errTooLong):
 			bad = eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("a line of %d bytes, want at most %d", n, limit))
+			err = nil
 		case err != nil && !errors.Is(err, io.EOF):
 			return fmt.Errorf("read line %d: %w", number, err)
 		}
-		last := errors.Is(err, io.EOF)
+		if number == 1 {
+			b = bytes.TrimPrefix(b, []byte(byteOrderMark))
+		}
 		switch {
 		case bad == nil && len(bytes.TrimSpace(b)) == 0:
-			if !last {
+			if err == nil {
 				totals.Blank++
 			}
 		default:
@@ -129,7 +155,7 @@ func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line fun
 				return err
 			}
 		}
-		if last {
+		if err != nil { // the end of the input
 			return nil
 		}
 	}
@@ -138,23 +164,31 @@ func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line fun
 
 var errTooLong = errors.New("line too long")
 
-// readLine reads one line in a slice of its own, and gives the number of bytes
-// that it took from r. Of a line above the limit nothing is kept.
+// readLine reads one line in a slice of its own, without its end, and gives the
+// number of bytes that it took from r. Of a line above the limit nothing is kept,
+// and the error is errTooLong, at the end of the input too. Else the error is that
+// of r; with io.EOF, the line is what stood behind the last line's end.
 func readLine(r *bufio.Reader, limit int) ([]byte, int64, error) {
 	var line []byte
 	var n int64
 	for {
 		part, err := r.ReadSlice('\n')
 		n += int64(len(part))
-		if n <= int64(limit) {
-			line = append(line, part...)
-		} else {
+		length := n
+		if err == nil {
+			length--
+			part = part[:len(part)-1]
+		}
+		long := length > int64(limit)
+		if long {
 			line = nil
+		} else {
+			line = append(line, part...)
 		}
-		if errors.Is(err, bufio.ErrBufferFull) {
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		}
-		if n > int64(limit) && (err == nil || errors.Is(err, io.EOF)) {
+		case long && (err == nil || errors.Is(err, io.EOF)):
 			return nil, n, errTooLong
 		}
 		return line, n, err

@@ -1,0 +1,325 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/pipeline"
+	"github.com/evalworker/evalworker/internal/replay"
+	"github.com/evalworker/evalworker/sampler"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// evaluator answers with a function.
+type evaluator func(context.Context, *eval.Event) (eval.Verdict, error)
+
+func (evaluator) Name() string    { return "rule" }
+func (evaluator) Type() eval.Type { return eval.TypeRule }
+func (evaluator) Version() string { return "v1" }
+
+func (f evaluator) Evaluate(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+	return f(ctx, e)
+}
+
+// nobody is a recorder, a redactor and an archive that do nothing.
+type nobody struct{}
+
+func (nobody) Report(*eval.Report)                      {}
+func (nobody) SampledOut(int)                           {}
+func (nobody) Cases(*eval.Report, int)                  {}
+func (nobody) Event(e *eval.Event) (*eval.Event, error) { return e, nil }
+func (nobody) Offer(context.Context, *eval.Report, *eval.Event) (int, error) {
+	return 1, nil
+}
+
+// newPipeline runs one evaluator on every event but those of the feature "quiet".
+func newPipeline(tb testing.TB, f evaluator) *pipeline.Pipeline {
+	tb.Helper()
+	s, err := sampler.New(sampler.Config{DefaultRate: 1}, []sampler.Evaluator{{Name: "rule", When: `feature != "quiet"`}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	suite := &pipeline.Suite{Sampler: s, Evaluators: []pipeline.Entry{{Evaluator: f}}}
+	p, err := pipeline.New(suite, pipeline.Deps{Redactor: nobody{}, Archive: nobody{}, Recorder: nobody{}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func pass(context.Context, *eval.Event) (eval.Verdict, error) {
+	return eval.Verdict{Outcome: eval.OutcomePass, Score: 1}, nil
+}
+
+func event(id int) string {
+	return fmt.Sprintf(`{"event":"llm_request_completed","request_id":"r%d"}`, id)
+}
+
+// outcome is a result as tests compare it.
+type outcome struct {
+	Number      int
+	Line        int
+	ID          eval.RequestID
+	Disposition eval.Disposition
+	Reason      string
+	Bytes       int64
+}
+
+func collect(into *[]outcome) func(replay.Result) error {
+	return func(r replay.Result) error {
+		*into = append(*into, outcome{r.Number, r.Line.Line, r.Line.RequestID, r.Line.Disposition, r.Line.Reason, r.Bytes})
+		return nil
+	}
+}
+
+func TestLines(t *testing.T) {
+	t.Parallel()
+	const limit = 110
+	exact := event(1)[:len(event(1))-1] + `,"x":"` + strings.Repeat("a", limit-len(event(1))-len(`,"x":""`)) + `"}`
+	good := func(number int, bytes int) outcome {
+		return outcome{Number: number, ID: "r1", Disposition: eval.DispositionEvaluated, Bytes: int64(bytes)}
+	}
+	bad := func(number int, reason string, bytes int) outcome {
+		return outcome{Number: number, Line: number, Disposition: eval.DispositionDeadLettered, Reason: reason, Bytes: int64(bytes)}
+	}
+	one := len(event(1))
+	for name, c := range map[string]struct {
+		in     string
+		want   []outcome
+		totals replay.Totals
+	}{
+		"nothing":                     {"", nil, replay.Totals{}},
+		"one line":                    {event(1) + "\n", []outcome{good(1, one+1)}, replay.Totals{Events: 1}},
+		"no end of line":              {event(1), []outcome{good(1, one)}, replay.Totals{Events: 1}},
+		"line ends of Windows":        {event(1) + "\r\n\r\n", []outcome{good(1, one+2)}, replay.Totals{Events: 1, Blank: 1}},
+		"byte order mark":             {"\ufeff" + event(1), []outcome{good(1, one+3)}, replay.Totals{Events: 1}},
+		"blank lines keep the count":  {"\n \t\n" + event(1) + "\n\n", []outcome{good(3, one+5)}, replay.Totals{Events: 1, Blank: 3}},
+		"white space at the end":      {event(1) + "\n  ", []outcome{good(1, one+1)}, replay.Totals{Events: 1}},
+		"no JSON, and the rest":       {"level=info\n" + event(1), []outcome{bad(1, "malformed: invalid JSON at byte 1", 11), good(2, 11+one)}, replay.Totals{Events: 2, Bad: 1}},
+		"another event":               {`{"event":"page_viewed","request_id":"r1"}`, []outcome{bad(1, "unknown_event: event: not one of llm_request_completed, llm_user_feedback", 41)}, replay.Totals{Events: 1, Bad: 1}},
+		"no id":                       {`{"event":"llm_request_completed"}`, []outcome{bad(1, "malformed: missing request_id", 33)}, replay.Totals{Events: 1, Bad: 1}},
+		"as long as allowed":          {exact + "\n", []outcome{good(1, limit+1)}, replay.Totals{Events: 1}},
+		"as long as allowed, no end":  {exact, []outcome{good(1, limit)}, replay.Totals{Events: 1}},
+		"too long, and the rest":      {exact + " \n" + event(1), []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", limit+2), good(2, limit+2+one)}, replay.Totals{Events: 2, Bad: 1}},
+		"too long at the end":         {strings.Repeat("a", 200_000), []outcome{bad(1, "too_large: a line of 200000 bytes, want at most 110", 200_000)}, replay.Totals{Events: 1, Bad: 1}},
+		"too long, of blanks":         {strings.Repeat(" ", 111) + "\n", []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", 112)}, replay.Totals{Events: 1, Bad: 1}},
+		"what nobody wants":           {`{"event":"llm_request_completed","request_id":"r1","feature":"quiet"}`, []outcome{{Number: 1, ID: "r1", Disposition: eval.DispositionSampledOut, Bytes: 69}}, replay.Totals{Events: 1}},
+		"two values are not one line": {event(1) + event(1), []outcome{bad(1, fmt.Sprintf("malformed: invalid JSON at byte %d", one+1), 2*one)}, replay.Totals{Events: 1, Bad: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, in := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
+				var got []outcome
+				totals, err := replay.Run(t.Context(), newPipeline(t, pass), in, replay.Config{Concurrency: 3, MaxLineBytes: limit}, collect(&got))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Errorf("results (-want +got):\n%s", diff)
+				}
+				if totals != c.totals {
+					t.Errorf("totals %+v, want %+v", totals, c.totals)
+				}
+			}
+		})
+	}
+}
+
+func TestVerdictsAreThoseOfThePipeline(t *testing.T) {
+	t.Parallel()
+	fail := func(context.Context, *eval.Event) (eval.Verdict, error) {
+		return eval.Verdict{Outcome: eval.OutcomeFail, Reason: "no reply"}, nil
+	}
+	_, err := replay.Run(t.Context(), newPipeline(t, fail), strings.NewReader(event(1)), replay.Config{}, func(r replay.Result) error {
+		if r.Report == nil || len(r.Line.Verdicts) != 1 || r.Line.Verdicts[0].Reason != "no reply" || r.Line.Verdicts[0].Eval != "rule" {
+			t.Errorf("line %+v, report %+v", r.Line, r.Report)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOrder: the first event ends last, and is still reported first. As many as
+// allowed are at work at once, and never more.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	for _, concurrency := range []int{1, 2, 7} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			t.Parallel()
+			const events = 50
+			synctest.Test(t, func(t *testing.T) {
+				var now, most atomic.Int64
+				gate := make(chan struct{})
+				slowFirst := func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+					n := now.Add(1)
+					for {
+						m := most.Load()
+						if n <= m || most.CompareAndSwap(m, n) {
+							break
+						}
+					}
+					if e.RequestID == "r0" {
+						<-gate
+					}
+					now.Add(-1)
+					return pass(ctx, e)
+				}
+				var in strings.Builder
+				for i := range events {
+					in.WriteString(event(i) + "\n")
+				}
+				var got []eval.RequestID
+				var running sync.WaitGroup
+				running.Go(func() {
+					if _, err := replay.Run(t.Context(), newPipeline(t, slowFirst), strings.NewReader(in.String()), replay.Config{Concurrency: concurrency}, func(r replay.Result) error {
+						got = append(got, r.Line.RequestID)
+						return nil
+					}); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait() // all that may begin has begun
+				if now.Load() != 1 {
+					t.Errorf("%d events at work beside the first", now.Load()-1)
+				}
+				close(gate)
+				running.Wait()
+				for i, id := range got {
+					if want := eval.RequestID(fmt.Sprintf("r%d", i)); id != want {
+						t.Fatalf("result %d is that of %s", i, id)
+					}
+				}
+				if len(got) != events || most.Load() > int64(concurrency) {
+					t.Errorf("%d results, up to %d at once; want %d and %d", len(got), most.Load(), events, concurrency)
+				}
+			})
+		})
+	}
+}
+
+// TestBounded: while nothing ends, no more is read than may be at work, and one
+// line.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	const concurrency = 5
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := atomic.Int64{}
+		stuck := func(ctx context.Context, _ *eval.Event) (eval.Verdict, error) {
+			begun.Add(1)
+			<-ctx.Done()
+			return eval.Verdict{}, ctx.Err()
+		}
+		lines := &endless{}
+		var running sync.WaitGroup
+		running.Go(func() {
+			totals, err := replay.Run(ctx, newPipeline(t, stuck), lines, replay.Config{Concurrency: concurrency}, func(replay.Result) error {
+				t.Error("a result of an event that did not end")
+				return nil
+			})
+			if !errors.Is(err, context.Canceled) || totals.Events != concurrency+1 {
+				t.Errorf("%+v, %v", totals, err)
+			}
+		})
+		synctest.Wait()
+		// One line more is held by the reader, which has asked for one more still.
+		if begun.Load() != concurrency || lines.given.Load() > concurrency+2 {
+			t.Errorf("%d events begun, %d lines read", begun.Load(), lines.given.Load())
+		}
+		cancel()
+		running.Wait()
+	})
+}
+
+// endless gives one event a Read, for ever.
+type endless struct{ given atomic.Int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	return copy(p, event(int(e.given.Add(1)))+"\n"), nil
+}
+
+var errBroken = errors.New("broken")
+
+func TestReaderError(t *testing.T) {
+	t.Parallel()
+	// Half a line is no line: it is not evaluated.
+	in := io.MultiReader(strings.NewReader(event(1)+"\n"+event(2)[:20]), iotest.ErrReader(errBroken))
+	var got []outcome
+	totals, err := replay.Run(t.Context(), newPipeline(t, pass), in, replay.Config{}, collect(&got))
+	if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "read line 2") {
+		t.Errorf("error %v", err)
+	}
+	if len(got) != 1 || totals != (replay.Totals{Events: 1}) {
+		t.Errorf("%+v, %+v", got, totals)
+	}
+}
+
+// TestCallerError: who cannot take a report gets no more of them.
+func TestCallerError(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	_, err := replay.Run(t.Context(), newPipeline(t, pass), &endless{}, replay.Config{Concurrency: 4}, func(replay.Result) error {
+		if calls++; calls == 3 {
+			return errBroken
+		}
+		return nil
+	})
+	if !errors.Is(err, errBroken) || calls != 3 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	calls := 0
+	_, err := replay.Run(ctx, newPipeline(t, pass), &endless{}, replay.Config{}, func(replay.Result) error {
+		if calls++; calls == 3 {
+			cancel(errBroken)
+		}
+		return nil
+	})
+	if !errors.Is(err, errBroken) || calls != 3 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+}
+
+// TestCancelBeforeTheFirstLine: a replay that may not begin reads nothing.
+func TestCancelBeforeTheFirstLine(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	lines := &endless{}
+	totals, err := replay.Run(ctx, newPipeline(t, pass), lines, replay.Config{}, func(replay.Result) error { return errBroken })
+	if !errors.Is(err, context.Canceled) || totals != (replay.Totals{}) || lines.given.Load() > 0 {
+		t.Errorf("%+v, %v, %d lines read", totals, err, lines.given.Load())
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	p := newPipeline(b, pass)
+	in := strings.Repeat(event(1)+"\n", 1000)
+	b.SetBytes(int64(len(in)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := replay.Run(b.Context(), p, strings.NewReader(in), replay.DefaultConfig(), func(replay.Result) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
