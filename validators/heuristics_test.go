@@ -33,6 +33,8 @@ func TestRefusal(t *testing.T) {
 		"That is something I can't discuss.",
 		"I'm sorry, but I can't create pictures. However, you can ask a designer to draw one for you in any of the usual formats and sizes.",
 		"I cannot help you hurt yourself. If you are in danger, please call your local emergency number; people there will listen to you.",
+		"As an AI assistant, I can't open the invoice, so I can't list its items based on the file that you have sent me. Please send the text of it instead, or name the lines.",
+		"Sorry, I am an AI assistant and don't have the ability to paint a portrait of your cat. However, you can use one of the many painting apps for that.",
 		"No, I can't.",
 		"I'm unable to comply.",
 	}
@@ -54,6 +56,7 @@ func TestRefusal(t *testing.T) {
 		"As an AI language model, I don't have personal preferences, but here are the three films that critics liked best in that year, with a line on each:" + list,
 		"I can't give medical advice. However, these things help most people with a mild headache:" + list,
 		"I'm unable to see the picture, but based on your words it is a maple: the leaves have five lobes, turn red early and fall together.",
+		"I can't see the thermometer. Based on what you wrote it has been above thirty degrees in that room since Tuesday, which is too warm for the plant.",
 		"It is not possible to divide by zero.",
 		"I do not think that is right: the total is 12.",
 		"Here is a polite refusal you could send: \"I'm sorry, but I cannot help with that.\"",

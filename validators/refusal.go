@@ -71,6 +71,7 @@ func newRefusalPatterns() refusalPatterns {
 			subject + `(?:really |simply |just |currently |also )?(?:cannot|can't|can not|could not|couldn't|won't|will not|would not|wouldn't|shouldn't|should not)(?: (?:be able to|currently|really|also|ethically|legally))? ` + object,
 			`(?:i'm|i am|we're|we are)(?: [a-z]+ly)? (?:unable|not able|not allowed|not permitted|not programmed|not designed|not equipped|not authori[sz]ed|not capable|not comfortable|not going to|not in a position|not willing|prohibited|forbidden|incapable)\b`,
 			subject + `(?:do not|don't) (?:feel comfortable|have (?:the )?(?:[a-z-]+ )?(?:access|ability|abilities|capability|capabilities|capacity|permission|authority|means))`,
+			`(?:do not|don't) have (?:the )?(?:ability|capability|capacity|means) to\b`, // "I am a bot and do not have ..."
 			subject + `(?:do not|don't) have (?:a |any |personal )+(?:opinion|opinions|preference|preferences|feelings|emotions|experiences|beliefs|body|favorite|favourite)`,
 			subject + `(?:must |have to |need to |will |respectfully |politely )*(?:decline|refuse|abstain|refrain)\b`,
 			`it (?:is|would be|'s) (?:not |in)(?:appropriate|ethical|acceptable)(?: or [a-z]+)? (?:for me )?to\b`,
@@ -83,8 +84,11 @@ func newRefusalPatterns() refusalPatterns {
 			`say enough|go wrong|be (?:happier|more|overstated|too)|see why not|wait\b|` +
 			`(?:[a-z]+ ){0,2}enough\b|give (?:it )?(?:enough|more than))|` +
 			`not (?:only )?going to (?:lie|pretend|sugar)|(?:couldn't|could not) (?:have|be) (?:asked|more|happier|better)`),
-		pivot: regexp.MustCompile(`\b(?:however|that said|but|instead|nevertheless|nonetheless|having said that|in general|generally|` +
-			`here (?:is|are)|here's|i can (?:offer|provide|give|tell|suggest|share|help)|based on|according to|for example|one (?:idea|option|way)|some (?:ideas|options|ways))\b`),
+		// "based on" turns to an answer at the beginning of a sentence only: within
+		// one, it says on what the refused answer would have been based.
+		pivot: regexp.MustCompile(`(?:[.!?;:]\s+(?:based on|according to)|` +
+			`\b(?:however|that said|but|instead|nevertheless|nonetheless|having said that|in general|generally|` +
+			`here (?:is|are)|here's|i can (?:offer|provide|give|tell|suggest|share|help)|for example|one (?:idea|option|way)|some (?:ideas|options|ways)))\b`),
 		elsewhere: regexp.MustCompile(`^[ ,]*(?:i (?:would )?(?:recommend|suggest|encourage|advise)(?: that)? )?(?:you (?:can|could|may|might|should)(?: want to)?|please|feel free to|try)(?: [a-z]+ly| always)? ?` +
 			`(?:to )?(?:search|look|hire|ask|contact|reach|visit|consult|check|refer|speak|talk|see|find|use|try|seek|provide|let|rephrase)\b`),
 	}
