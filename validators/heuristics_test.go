@@ -35,6 +35,8 @@ func TestRefusal(t *testing.T) {
 		"I cannot help you hurt yourself. If you are in danger, please call your local emergency number; people there will listen to you.",
 		"As an AI assistant, I can't open the invoice, so I can't list its items based on the file that you have sent me. Please send the text of it instead, or name the lines.",
 		"Sorry, I am an AI assistant and don't have the ability to paint a portrait of your cat. However, you can use one of the many painting apps for that.",
+		"As an AI language model I cannot verify the signature for you.",
+		"I'm a virtual assistant built by the town library, so I cannot process passport requests.",
 		"No, I can't.",
 		"I'm unable to comply.",
 	}

@@ -48,7 +48,7 @@ func table() []kind {
 		rule("length", "The output is neither too short nor too long.", 1, checkLength, buildLength, "min_chars", "max_chars", "min_words", "max_words"),
 		rule("equals", "The output equals a given text, or the event's expected answer.", 1, noCheck, buildEquals, "value", "case_sensitive"),
 		rule("substance", "The output says something: it is not empty, not only punctuation, no bare opener and no echo of the input.", 1, noCheck, buildSubstance),
-		rule("refusal", "The output is no refusal (heuristic, English).", @1@, noCheck, buildRefusal, "allowed"),
+		rule("refusal", "The output is no refusal (heuristic, English).", 2, noCheck, buildRefusal, "allowed"),
 		rule("pii", "The output holds no personal data.", 1, checkPII, buildPII, "kinds", "allow_in_input"),
 		rule("secrets", "The output holds no credentials.", 1, checkSecrets, buildSecrets, "kinds", "allow_in_input"),
 		rule("citations", "Every id that the output cites was retrieved.", 1, checkCitations, buildCitations, "required", "format"),

@@ -45,6 +45,7 @@ type refusalPatterns struct {
 func newRefusalPatterns() refusalPatterns {
 	const (
 		subject = `(?:i|we|this assistant) `
+		machine = `(?:[a-z-]+ ){0,4}(?:ai|language model|assistant|chatbot|bot)(?: (?:ai|model|system|program))?`
 		object  = `(?:provide|give|offer|share|create|generate|write|produce|make|compose|draft|help|assist|answer|respond|reply|` +
 			`comply|fulfill?|satisfy|complete|do (?:that|this|so|it)|engage|participate|discuss|comment|support|continue|proceed|` +
 			`process|access|browse|open|view|see|watch|hear|listen|read (?:the|your|that|this)|retrieve|look up|check|search|verify|` +
@@ -60,8 +61,9 @@ func newRefusalPatterns() refusalPatterns {
 			`(?:i|we) (?:sincerely )?apologi[sz]e(?: for [^.,;!]{1,60})?[,.!;:]*(?: but| that)?`,
 			`i regret (?:to (?:say|inform you) )?that`,
 			`unfortunately,?`, `regrettably,?`, `however,?`, `therefore,?`, `so,?`, `but`, `no[,.]`, `hello[,.!]`, `hi(?: there)?[,.!]`, `that said,`,
-			`(?:i am|i'm) (?:just |only )?an? (?:[a-z-]+ ){0,4}(?:ai|language model|assistant|chatbot|bot)(?: [a-z-]+){0,6}[,.;]?(?: and| so)?`,
-			`(?:as|being|since i am|since i'm|because i am|because i'm) an? (?:[a-z-]+ ){0,4}(?:ai|language model|assistant|chatbot|bot)(?: [a-z-]+){0,4},?`,
+			`(?:i am|i'm) (?:just |only )?an? ` + machine + `[,.;]?(?: and| so)?`,
+			`(?:as|being|since i am|since i'm|because i am|because i'm) an? ` + machine + `,?`,
+			`(?:(?:that is|that was|which is) )?(?:trained|developed|created|made|built|designed|powered|programmed|called|named)(?: [a-z0-9-]+){1,8}?(?:[,.;](?: and| so)?| and| so)`,
 			`thank(?:s| you) for [^.!;]{1,80}?(?:[.!;]|, but)`,
 			`(?:i|we) (?:understand|appreciate|see|know|realize|realise) [^.!;]{1,100}?(?:[.;]|,? but)`,
 			`(?:i|we)(?:'d| would) (?:really )?(?:like|love|be happy|be glad) to [^.!;]{1,60}?, but`,
