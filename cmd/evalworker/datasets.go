@@ -45,16 +45,16 @@ type datasetsCommand struct {
 
 // read opens the store and gives it to fn.
 func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) error) (err error) {
-	var cfg datasets.Config
-	if d.store != "" {
-		cfg = datasets.DefaultConfig()
-		cfg.URL = d.store
-	} else {
+	cfg := datasets.DefaultConfig()
+	if d.store == "" {
 		all, err := d.g.load()
 		if err != nil {
 			return err
 		}
 		cfg = all.Store
+	}
+	if cfg, err = storeAt(cfg, d.store); err != nil {
+		return err
 	}
 	s, err := datasets.OpenExisting(ctx, cfg)
 	if err != nil {
@@ -62,6 +62,20 @@ func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return fn(s)
+}
+
+// storeAt gives cfg with the store that --store names, if it names one. The error
+// is of type eval.Faults.
+func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
+	if url == "" {
+		return cfg, nil
+	}
+	cfg.URL = url
+	faults := cfg.Validate()
+	for i := range faults {
+		faults[i].Path = "--store"
+	}
+	return cfg, faults.Err()
 }
 
 // filterFlags are the options that choose cases.

@@ -34,14 +34,16 @@ func newEvalCommand(g *globals) *cobra.Command {
 		Short: "Evaluate a file of events, without Kafka",
 		Long: `Evaluate a file of events, one JSON object a line, through the worker's own
 pipeline, without Kafka. It prints the table by prompt version and evaluator, or
-with --json one report a line. Failing requests are kept as cases.
+with --json one report a line. Failing requests are kept as cases, by default in
+the file evalworker.db in the working directory, which is made when needed.
 
 Without a configuration the deterministic evaluators run that need no settings of
 yours, and no key is needed. A line that is no event is reported with its number,
 and the rest goes on; the exit code is then 1. Blank lines do not count.`,
 		Example: `  evalworker eval requests.ndjson
   emitter simulate --events 200 --stdout | evalworker eval - --json
-  evalworker eval requests.ndjson --config evalworker.yaml --all`,
+  evalworker eval requests.ndjson --config evalworker.yaml --all
+  evalworker eval requests.ndjson --store sqlite:/tmp/look.db`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runEval(cmd.Context(), g, args[0], f)
@@ -49,18 +51,18 @@ and the rest goes on; the exit code is then 1. Blank lines do not count.`,
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one report a line, as JSON")
 	cmd.Flags().BoolVar(&f.all, "all", false, "run every evaluator on every event, whatever its sampling rate")
-	cmd.Flags().StringVar(&f.store, "store", "", "where cases are kept (default: the configuration's store; evalworker.db)")
-	cmd.Flags().IntVar(&f.concurrency, "concurrency", 64, "events at work at once")
+	cmd.Flags().StringVar(&f.store, "store", "", "where cases are kept, such as sqlite:FILE (default: the configuration's store, else sqlite:evalworker.db)")
+	cmd.Flags().IntVar(&f.concurrency, "concurrency", replay.DefaultConfig().Concurrency, "events at work at once")
 	return cmd
 }
-
-// maxLine bounds a line of input, in bytes.
-const maxLine = 10 << 20
 
 // errBadLines says that some lines were no events. They have been reported.
 var errBadLines = errors.New("some lines are no events")
 
 func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err error) {
+	if f.concurrency < 1 {
+		return eval.Faults{{Path: "--concurrency", Problem: fmt.Sprintf("%d is below one", f.concurrency), Expected: "want a number from 1 on"}}
+	}
 	cfg, err := g.load()
 	if err != nil {
 		return err
@@ -68,8 +70,8 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	if len(cfg.Evaluators) == 0 {
 		cfg.Evaluators = config.Deterministic()
 	}
-	if f.store != "" {
-		cfg.Store.URL = f.store
+	if cfg.Store, err = storeAt(cfg.Store, f.store); err != nil {
+		return err
 	}
 	if f.all {
 		cfg.RunAll()
@@ -91,9 +93,10 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	bar := newProgress(g.stderr, size, "bytes", true)
 	out := json.NewEncoder(g.stdout)
 	var sampledOut int
-	totals, err := replay.Run(ctx, off.Pipeline(), in, replay.Config{Concurrency: f.concurrency, MaxLineBytes: maxLine}, func(r replay.Result) error {
+	totals, err := replay.Run(ctx, off.Pipeline(), in, replay.Config{Concurrency: f.concurrency}, func(r replay.Result) error {
 		_ = bar.Set64(r.Bytes) // only decoration
 		if r.Report == nil {
+			_ = bar.Clear()
 			fmt.Fprintf(g.stderr, "%s:%d: %s\n", file, r.Number, r.Line.Reason)
 		}
 		if r.Line.Disposition == eval.DispositionSampledOut {
@@ -128,7 +131,7 @@ func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, sampledOut in
 	if t.Blank > 0 {
 		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
 	}
-	fmt.Fprintf(&b, "\nfailing requests are kept in %s\n", store)
+	fmt.Fprintf(&b, "\nfailing requests are kept in %s; see them with: %s datasets list --store %s\n", store, again("evalworker"), quote(store))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -144,8 +147,13 @@ func openInput(g *globals, file string) (io.ReadCloser, int64, error) {
 		return nil, 0, err
 	}
 	info, err := in.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return in, -1, err
+	switch {
+	case err != nil:
+		return nil, 0, errors.Join(err, in.Close())
+	case info.IsDir():
+		return nil, 0, errors.Join(fmt.Errorf("%s is a directory: name a file, or - for standard input", file), in.Close())
+	case !info.Mode().IsRegular():
+		return in, -1, nil // a pipe
 	}
 	return in, info.Size(), nil
 }

@@ -24,8 +24,10 @@ func (t Tables) Print(w io.Writer) error {
 		t.rows(&b)
 		b.WriteString(legend)
 	}
-	b.WriteByte('\n')
-	t.findings(&b)
+	if len(t.PromptVersions) > 1 {
+		b.WriteByte('\n')
+		t.findings(&b)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -66,7 +68,7 @@ func (t Tables) regressed(version, evaluator string) bool {
 
 func (t Tables) findings(b *strings.Builder) {
 	if len(t.Regressions) == 0 {
-		b.WriteString("no prompt version is worse than the others\n")
+		b.WriteString("no prompt version is worse than the others, as far as these numbers tell\n")
 		return
 	}
 	b.WriteString("worse than the other versions of their prompt, beyond chance (<):\n")
