@@ -189,6 +189,10 @@ func TestStopDuringReload(t *testing.T) {
 	if !reloaded || k.Status().Policy.Reloads.Accepted != 1 {
 		t.Error("the worker ended before its reload")
 	}
+	log := w.log.text()
+	if built, closed := strings.Index(log, "new configuration in place"), strings.Index(log, `"msg":"closed","component":"models"`); built < 0 || closed < built {
+		t.Error("models were closed while a reload was at work")
+	}
 }
 
 // discard is a log for what nobody reads.

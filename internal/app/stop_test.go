@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,11 +41,22 @@ func passing(r modelserver.Request) modelserver.Reply {
 type gate struct {
 	asked chan struct{} // one token a call that waits
 	open  chan struct{} // closed to let all through
+	once  sync.Once
 }
 
-func newGate() gate { return gate{asked: make(chan struct{}, 100), open: make(chan struct{})} }
+// newGatedWorld makes a world whose model waits until the gate is released, at
+// the latest by the end of the test.
+func newGatedWorld(t *testing.T) (*world, *gate) {
+	t.Helper()
+	g := &gate{asked: make(chan struct{}, 100), open: make(chan struct{})}
+	w := newWorld(t, g.script)
+	t.Cleanup(g.release)
+	return w, g
+}
 
-func (g gate) script(r modelserver.Request) modelserver.Reply {
+func (g *gate) release() { g.once.Do(func() { close(g.open) }) }
+
+func (g *gate) script(r modelserver.Request) modelserver.Reply {
 	g.asked <- struct{}{}
 	<-g.open
 	return passing(r)
@@ -103,8 +115,7 @@ func (k *worker) ready(want int, line string) {
 // in work is finished, and nothing of it is done again by the next worker.
 func TestStopDrains(t *testing.T) {
 	t.Parallel()
-	g := newGate()
-	w := newWorld(t, g.script)
+	w, g := newGatedWorld(t)
 	cfg := w.load(w.configure(judgePolicy))
 	first := w.start(cfg)
 	inWork := numbered("in-work", 6, "an answer")
@@ -124,7 +135,7 @@ func TestStopDrains(t *testing.T) {
 	if s := first.Status().Events; s.Consumed != 0 {
 		t.Errorf("events %+v while the model has answered nothing", s)
 	}
-	close(g.open)
+	g.release()
 	first.halt()
 	if s := first.Status().Events; s.Evaluated != 6 || s.Consumed != 6 {
 		t.Errorf("events after the drain: %+v, want the 6 in work", s)
@@ -145,8 +156,7 @@ func TestStopDrains(t *testing.T) {
 // and is evaluated by the next worker.
 func TestStopGivesUp(t *testing.T) {
 	t.Parallel()
-	g := newGate()
-	w := newWorld(t, g.script)
+	w, g := newGatedWorld(t)
 	first := w.start(w.load(w.configure(judgePolicy, "shutdown: {grace: 100ms}")))
 	events := numbered("event", 3, "an answer")
 	w.emit(t.Context(), events...)
@@ -160,7 +170,7 @@ func TestStopGivesUp(t *testing.T) {
 	if s := first.Status().Events; s.Consumed != 0 || len(w.seen.evaluated()) != 0 {
 		t.Errorf("events %+v, reported %v: a verdict that a stop has caused", s, w.seen.evaluated())
 	}
-	close(g.open)
+	g.release()
 	second := w.start(w.load(w.configure(judgePolicy)))
 	second.consumed(len(events))
 	second.halt()
