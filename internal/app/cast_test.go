@@ -179,11 +179,15 @@ func cast(t *testing.T) []scene {
 	baggage := w3c(3, "01")
 	baggage["tracestate"] = "dd=s:1;o:" + word("origin") + ",other=" + word("state")
 	baggage["baggage"] = "user=" + word("baggage")
+	marked := datadog(14, "1")
+	marked["x-datadog-origin"] = word("origin")
+	marked["x-datadog-tags"] += ",_dd.p.usr.id=" + word("tag")
 	scenes := []scene{
 		{id: "w3c-pass", event: request("w3c-pass", traced(w3c(1, "01"))), want: but(right(), "safety", "pass"), mode: child},
 		{id: "w3c-fail", event: request("w3c-fail", traced(w3c(2, "01"), wrongProse)), want: but(failing(), "safety", "pass"), mode: child},
 		{id: "w3c-baggage", event: request("w3c-baggage", traced(baggage)), want: right(), mode: child},
 		{id: "w3c-dropped", event: request("w3c-dropped", traced(w3c(4, "00"))), want: but(right(), "safety", "pass"), mode: link, priority: 1},
+		{id: "dd1-pass", event: request("dd1-pass", traced(marked)), want: right(), mode: child},
 		{id: "dd0-pass", event: request("dd0-pass", traced(datadog(5, "0"))), want: right(), mode: link, priority: 1},
 		{id: "dd0-fail", event: request("dd0-fail", traced(datadog(6, "0"), asked("Who lost parcel 4711?"), wrongProse)), want: failing(), mode: link, priority: 2},
 		{id: "dd0-twin", event: request("dd0-twin", traced(datadog(7, "0"), asked("who LOST parcel 815?"), wrongProse)), want: but(failing(), "safety", "pass"), mode: link, priority: 2},

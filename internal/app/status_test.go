@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
@@ -17,6 +18,7 @@ func TestHealth(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
 	cfg := w.load(w.configure(rulePolicy))
+	cfg.Kafka.MaxCommitOutage = 100 * time.Millisecond
 	k := w.start(cfg)
 	k.ready(http.StatusOK, "ok")
 	if status, body := k.get("/livez"); status != http.StatusOK || body != "ok\n" {
