@@ -6,6 +6,9 @@
 // Only the world is made up (package scenario), and, unless a model is at hand,
 // the judge's opinions, which a script answers from the scenario's own knowledge.
 //
+// One message in four hundred is that of an old client, which no worker can read:
+// it ends as a dead letter, so that a demo shows every end that an event can have.
+//
 // Nothing here knows which prompt version is broken. [Demo.Play] compares what
 // the statistics found with what the scenario then admits.
 package demo

@@ -86,9 +86,9 @@ func TestShortcutsSayWhatJudgesSay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, name)
-			short := w.tables(t, 3, 3000)
+			short := w.tables(t, 3, 1200)
 			w.shortcuts = nil
-			if diff := cmp.Diff(w.tables(t, 3, 3000), short); diff != "" {
+			if diff := cmp.Diff(w.tables(t, 3, 1200), short); diff != "" {
 				t.Errorf("tables of a demo (-judges +shortcuts):\n%s", diff)
 			}
 		})

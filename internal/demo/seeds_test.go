@@ -16,7 +16,7 @@ import (
 func TestFindsTheBrokenVersion(t *testing.T) {
 	t.Parallel()
 	seeds := 100
-	if testing.Short() {
+	if testing.Short() || slow {
 		seeds = 10
 	}
 	for name, want := range map[string][]string{"regressed": {"2026-06-01.3"}, "healthy": nil} {
