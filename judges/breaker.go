@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -27,10 +28,25 @@ const (
 type breaker struct {
 	next Model
 	cb   *gobreaker.CircuitBreaker[Answer]
+	// why is the reason of the last failure that counted, for the log.
+	why atomic.Value // eval.Reason
+}
+
+// inWords says what a state of the breaker means for judging.
+func inWords(s gobreaker.State) string {
+	switch s {
+	case gobreaker.StateOpen:
+		return "model is down: judges answer with errors without calling it"
+	case gobreaker.StateHalfOpen:
+		return "model is tried again with one call"
+	default:
+		return "model is back"
+	}
 }
 
 func newBreaker(next Model, cfg ModelConfig, log *slog.Logger) *breaker {
-	return &breaker{next: next, cb: gobreaker.NewCircuitBreaker[Answer](gobreaker.Settings{
+	m := &breaker{next: next}
+	m.cb = gobreaker.NewCircuitBreaker[Answer](gobreaker.Settings{
 		Name:         cfg.Model,
 		Interval:     breakerWindow,
 		BucketPeriod: breakerBucket,
@@ -43,17 +59,20 @@ func newBreaker(next Model, cfg ModelConfig, log *slog.Logger) *breaker {
 			return errors.Is(err, errNoTurn) || eval.ReasonOf(err) == eval.ReasonCanceled
 		},
 		IsSuccessful: func(err error) bool {
-			switch eval.ReasonOf(err) {
+			switch reason := eval.ReasonOf(err); reason {
 			case eval.ReasonUnavailable, eval.ReasonTimeout:
+				m.why.Store(reason)
 				return false
 			}
 			return true
 		},
 		OnStateChange: func(name string, from, to gobreaker.State) {
-			log.LogAttrs(context.Background(), slog.LevelWarn, "breaker changed",
-				slog.String(keyModel, name), slog.String(keyFrom, from.String()), slog.String(keyNext, to.String()))
+			log.LogAttrs(context.Background(), slog.LevelWarn, inWords(to),
+				slog.String(keyModel, name), slog.String(keyFrom, from.String()), slog.String(keyNext, to.String()),
+				slog.Any(keyReason, m.why.Load()))
 		},
-	})}
+	})
+	return m
 }
 
 // Complete makes the call unless the breaker is open.

@@ -45,9 +45,9 @@ func (r *Rubric) combine(outcomes []eval.Outcome) (eval.Outcome, float64, string
 	}
 	switch {
 	case vetoed || !high:
-		return eval.OutcomeFail, score, strings.Join(failing, ",")
+		return eval.OutcomeFail, score, "not met: " + strings.Join(failing, ", ")
 	case blocked || !low:
-		return eval.OutcomeCannotJudge, 0, strings.Join(undecided, ",")
+		return eval.OutcomeCannotJudge, 0, "undecided: " + strings.Join(undecided, ", ")
 	}
 	return eval.OutcomePass, score, ""
 }

@@ -47,7 +47,7 @@ func TestJudgeOverHTTP(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v.Outcome != eval.OutcomeFail || v.Reason != "accurate,complete" {
+			if v.Outcome != eval.OutcomeFail || v.Reason != "not met: accurate, complete" {
 				t.Errorf("verdict = %+v", v)
 			}
 			want := &eval.Usage{Model: "gpt-4o-mini", Calls: 2, InputTokens: 2000, OutputTokens: 200, CostNanoUSD: 420_000, CostKnown: true, Format: format}

@@ -26,7 +26,7 @@ func ExampleNew() {
 		Output: eval.Text("A strong password has twelve characters."),
 	})
 	fmt.Println(v.Outcome, v.Score, v.Reason, err)
-	// Output: fail 0.5 addresses_question <nil>
+	// Output: fail 0.5 not met: addresses_question <nil>
 }
 
 // An event that lacks what the rubric needs is not guessed about.

@@ -38,19 +38,19 @@ func TestEvaluate(t *testing.T) {
 		},
 		"fail names the criterion": {
 			answers: []string{answer("complete", "", "no price", "fail", "accurate", "", "fits", "pass")}, calls: 1,
-			want: eval.Verdict{Outcome: eval.OutcomeFail, Score: 0.5, Reason: "complete", Explanation: "accurate: fits\ncomplete: no price", Criteria: []eval.Criterion{
+			want: eval.Verdict{Outcome: eval.OutcomeFail, Score: 0.5, Reason: "not met: complete", Explanation: "accurate: fits\ncomplete: no price", Criteria: []eval.Criterion{
 				{ID: "accurate", Outcome: eval.OutcomePass, Reason: "fits"}, {ID: "complete", Outcome: eval.OutcomeFail, Reason: "no price"},
 			}},
 		},
 		"fail with a quote from the data": {
 			answers: []string{answer("accurate", "“takes two  to FOUR days”", "wrong", "fail", "complete", "", "", "pass")}, calls: 1,
-			want: eval.Verdict{Outcome: eval.OutcomeFail, Score: 0.5, Reason: "accurate", Explanation: "accurate: wrong", Criteria: []eval.Criterion{
+			want: eval.Verdict{Outcome: eval.OutcomeFail, Score: 0.5, Reason: "not met: accurate", Explanation: "accurate: wrong", Criteria: []eval.Criterion{
 				{ID: "accurate", Outcome: eval.OutcomeFail, Evidence: "“takes two  to FOUR days”", Reason: "wrong"}, {ID: "complete", Outcome: eval.OutcomePass},
 			}},
 		},
 		"fail with a made-up quote": {
 			answers: []string{answer("accurate", "it takes nine weeks at least", "wrong", "fail", "complete", "", "", "pass")}, calls: 1,
-			want: eval.Verdict{Outcome: eval.OutcomeCannotJudge, Reason: "accurate", Explanation: "accurate: wrong", Criteria: []eval.Criterion{
+			want: eval.Verdict{Outcome: eval.OutcomeCannotJudge, Reason: "undecided: accurate", Explanation: "accurate: wrong", Criteria: []eval.Criterion{
 				{ID: "accurate", Outcome: eval.OutcomeCannotJudge, Evidence: "it takes nine weeks at least", Reason: "wrong"}, {ID: "complete", Outcome: eval.OutcomePass},
 			}},
 		},

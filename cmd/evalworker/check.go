@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config"
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
@@ -20,7 +22,8 @@ names, without a broker, a model or a key.
 Everything that is wrong is printed to standard error, one fault a line:
 FILE:LINE:COLUMN: what is wrong; what was expected. The exit code is then 2.
 When nothing is wrong, the configuration that is in effect is printed, with the
-environment and all defaults; keys are shown as [REDACTED].`,
+environment and all defaults; keys are shown as [REDACTED]. What is no fault, but
+will keep a worker from running here, is a warning on standard error.`,
 		Example: `  evalworker check
   evalworker check --quiet --config deploy/evalworker.yaml
   evalworker check --json`,
@@ -29,6 +32,9 @@ environment and all defaults; keys are shown as [REDACTED].`,
 			cfg, err := g.load()
 			if faults, bad := errors.AsType[eval.Faults](err); bad && asJSON {
 				return printFaults(json.NewEncoder(g.stdout), faults)
+			}
+			if err == nil && !asJSON {
+				warn(g, cfg)
 			}
 			if err != nil || quiet || asJSON {
 				return err
@@ -39,6 +45,25 @@ environment and all defaults; keys are shown as [REDACTED].`,
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing when nothing is wrong")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print faults to standard output, one JSON object a line, and nothing when there are none")
 	return cmd
+}
+
+// warn tells, on standard error, what is no fault of the configuration and will
+// yet keep a worker from running with it here.
+func warn(g *globals, cfg *config.Config) {
+	if g.file() == "" {
+		fmt.Fprintf(g.stderr, "warning: there is no %s here: these are the defaults\n", config.FileName)
+	}
+	if len(cfg.Evaluators) == 0 {
+		fmt.Fprintln(g.stderr, "warning: there are no evaluators: evalworker run will refuse to start")
+	}
+	for _, e := range cfg.Evaluators {
+		if !e.Judge() {
+			continue
+		}
+		if m := cfg.Models[e.JudgeConfig().Model]; m.APIKey == "" && m.KeyFile == "" && m.BaseURL == "" && g.getenv("OPENAI_API_KEY") == "" && g.getenv("OPENAI_BASE_URL") == "" {
+			fmt.Fprintf(g.stderr, "warning: judge %s has no key here: set OPENAI_API_KEY, or models.%s.key_file\n", e.Name, e.JudgeConfig().Model)
+		}
+	}
 }
 
 // printFaults writes faults for other programs to read.

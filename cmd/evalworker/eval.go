@@ -57,7 +57,7 @@ and the rest goes on; the exit code is then 1. Blank lines do not count.`,
 }
 
 // errBadLines says that some lines were no events. They have been reported.
-var errBadLines = errors.New("some lines are no events")
+var errBadLines = errors.New("no events")
 
 func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err error) {
 	if f.concurrency < 1 {
@@ -117,7 +117,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		}
 	}
 	if totals.Bad > 0 {
-		return fmt.Errorf("%d of %d lines: %w", totals.Bad, totals.Events, errBadLines)
+		return fmt.Errorf("%d of %d lines are %w", totals.Bad, totals.Events, errBadLines)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
 )
@@ -28,6 +29,9 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			if err != nil {
 				return err
 			}
+			if len(cfg.Evaluators) == 0 {
+				return noEvaluators(g.file())
+			}
 			log := newLog(g, cfg)
 			deps := app.Deps{Log: log, Version: version()}
 			if file := g.file(); file != "" {
@@ -44,6 +48,15 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			return a.Run(cmd.Context())
 		},
 	}
+}
+
+// noEvaluators is the fault of a worker that has nothing to evaluate with. It
+// would join the group, take its events and evaluate none of them.
+func noEvaluators(file string) error {
+	if file == "" {
+		return eval.Faults{{Path: "evaluators", Problem: "there are none, because there is no " + config.FileName + " here", Expected: "name a configuration with --config, or make one with evalworker init"}}
+	}
+	return eval.Faults{{File: file, Path: "evaluators", Problem: "there are none", Expected: "want at least one: a worker without evaluators takes events and evaluates none"}}
 }
 
 // newLog gives the log that the configuration asks for, on standard error.

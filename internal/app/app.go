@@ -137,7 +137,11 @@ func (a *App) Run(ctx context.Context) error {
 	a.log.Info("worker starts", slog.String("version", a.version), slog.String("topic", a.cfg.Kafka.Topic),
 		slog.String("group", a.cfg.Kafka.Group), slog.String("policy", a.pipeline.Suite().Sampler.Revision()),
 		slog.Int("evaluators", len(a.pipeline.Suite().Evaluators)), slog.String("health", a.HealthAddr()))
-	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
+	defer context.AfterFunc(ctx, func() {
+		a.stopping.Store(true)
+		a.log.Info("worker stops: no more events are fetched, those at work may finish", slog.Int("in_flight", a.consumer.Status().InFlight),
+			slog.String("grace", a.cfg.Shutdown.Grace.String()))
+	})()
 	var probes, side sync.WaitGroup
 	if a.health != nil {
 		// Ends with its Close, which is the last: probes are answered meanwhile.

@@ -158,7 +158,7 @@ func wrongProse(e *eval.Event) { e.Output = eval.Text("It was wrongly lost. " + 
 
 // failing are the answers on wrongProse.
 func failing() map[string]string {
-	return but(right(), "reply_format", "fail: no JSON", "correctness", "fail: no_contradiction,answers_right")
+	return but(right(), "reply_format", "fail: no JSON", "correctness", "fail: not met: no_contradiction, answers_right")
 }
 
 // cast is every shape of event. The trace ids are such that some of them lie in
@@ -198,7 +198,7 @@ func cast(t *testing.T) []scene {
 		})), want: but(right(), "reply_format", "fail: additionalProperties at /*"), mode: child},
 		{id: "made-up-quote", event: request("made-up-quote", traced(w3c(11, "01"), func(e *eval.Event) {
 			e.Output = eval.Text(object("reply", "Vague words. "+secretive("output")))
-		})), want: but(right(), "correctness", "cannot_judge: no_contradiction"), mode: child},
+		})), want: but(right(), "correctness", "cannot_judge: undecided: no_contradiction"), mode: child},
 		{id: "tools-fail", event: request("tools-fail", traced(w3c(12, "01"), asked("Try again?"), func(e *eval.Event) {
 			e.ToolCalls = append(e.ToolCalls, eval.ToolCall{Name: "open_ticket", Status: "error", Arguments: eval.JSON(json.RawMessage(object("subject", word("argument"))))})
 			e.Retrieval = &eval.Retrieval{Index: "help_center", HitCount: new(int64(0)), Query: word("query")}

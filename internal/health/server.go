@@ -60,7 +60,7 @@ func Listen(ctx context.Context, cfg Config, deps Deps) (*Server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("health server: listen on %s: %w", cfg.Listen, err)
+		return nil, fmt.Errorf("health server: listen on %s: %w; set health.listen to another address", cfg.Listen, err)
 	}
 	return &Server{listener: l, http: http.Server{
 		Handler:           Handler(cfg, deps),

@@ -49,6 +49,8 @@ type Pipeline struct {
 	recorder Recorder
 	log      *slog.Logger
 	stall    stall
+
+	complaints complaints
 }
 
 // New makes a pipeline. All dependencies are required.

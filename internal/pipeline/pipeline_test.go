@@ -299,3 +299,41 @@ func TestStoppedWorker(t *testing.T) {
 		t.Errorf("err %v, reports %d, offers %d", err, len(w.reports), len(w.offers))
 	}
 }
+
+// TestComplaints: an outage of a model is one line a minute with a count, and
+// work that was stopped is none.
+func TestComplaints(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		var log strings.Builder
+		reason := eval.ReasonAuth
+		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *eval.Event) (eval.Verdict, error) {
+			return eval.Verdict{}, eval.WithReason(reason, errors.New("401"))
+		})), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handle := func(times int) {
+			for range times {
+				if err := p.Handle(t.Context(), message(body)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		handle(5)
+		if n := strings.Count(log.String(), "evaluations fail"); n != 1 || !strings.Contains(log.String(), "reason=auth") {
+			t.Errorf("%d lines:\n%s", n, log.String())
+		}
+		<-time.After(2 * time.Minute) // of the bubble's clock
+		handle(1)
+		if !strings.Contains(log.String(), "count=5") { // the four that were held back, and this one
+			t.Errorf("no count:\n%s", log.String())
+		}
+		reason = eval.ReasonCanceled
+		handle(1)
+		if strings.Contains(log.String(), "canceled") {
+			t.Errorf("stopped work is complained about:\n%s", log.String())
+		}
+	})
+}

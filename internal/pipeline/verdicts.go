@@ -42,7 +42,7 @@ func (p *Pipeline) verdicts(ctx context.Context, suite *Suite, r *eval.Report, r
 func (p *Pipeline) judge(ctx context.Context, entry Entry, red *redaction) eval.Verdict {
 	e, err := red.redacted()
 	if err != nil {
-		p.log.LogAttrs(ctx, levelOf(err), "evaluation failed", attrs(red.event, entry, err)...)
+		p.complain(ctx, red.event, entry, err)
 		return failed(entry, time.Now(), err)
 	}
 	return p.verdict(ctx, entry, e)
@@ -61,7 +61,7 @@ func (p *Pipeline) verdict(ctx context.Context, entry Entry, e *eval.Event) eval
 		err = eval.WithReason(eval.ReasonInternal, errors.New("no outcome"))
 	}
 	if err != nil {
-		p.log.LogAttrs(ctx, levelOf(err), "evaluation failed", attrs(e, entry, err)...)
+		p.complain(ctx, e, entry, err)
 		f := failed(entry, started, err)
 		f.Usage = v.Usage // what was paid stays on the books
 		return f

@@ -71,6 +71,11 @@ type Consumer struct {
 	joinLog       throttle
 	commitLog     throttle
 	fetchLog      throttle
+	topicLog      throttle
+	letterLog     throttle
+
+	// topicMissing: the topic had no partitions when the leader last looked.
+	topicMissing atomic.Bool
 
 	// sawTopicGone: the last session ended because the topic was deleted.
 	// Sessions only, which follow one another.

@@ -80,6 +80,10 @@ func (c *Consumer) putAside(ctx context.Context, m *eval.Message, fault error, a
 		err := c.letters.publish(ctx, m, fault, attempts)
 		if err == nil {
 			c.observe.DeadLettered(eval.ReasonOf(fault))
+			if n, ok := c.letterLog.allow(); ok {
+				c.log.Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
+					keyReason, string(eval.ReasonOf(fault)), keyError, fault, keyCount, n)
+			}
 			return true
 		}
 		if ctx.Err() != nil {

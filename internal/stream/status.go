@@ -75,6 +75,9 @@ func (c *Consumer) Status() Status {
 	if st.Joined && outage > c.cfg.MaxCommitOutage {
 		st.Stalled, st.StalledSince = "commits fail", st.LastCommit
 	}
+	if st.Joined && len(st.Partitions) == 0 && c.topicMissing.Load() {
+		st.Stalled = "topic " + c.cfg.Topic + " does not exist"
+	}
 	for kind := range stallKinds {
 		if n, since := c.stalls.now(kind); n > 0 && st.Stalled == "" {
 			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", kind, n, st.MaxInFlight), since

@@ -80,9 +80,14 @@ func (s *session) compare(ctx context.Context) change {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	ids, err := s.c.partitionIDs(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return topicSame
+	}
+	s.c.topicMissing.Store(len(ids) == 0)
+	if n, ok := s.c.topicLog.allow(); ok && len(ids) == 0 {
+		s.c.log.Warn("topic does not exist: nothing is consumed until it is made", keyCount, n)
+	}
+	switch {
 	case len(ids) > assigned:
 		return topicGrew
 	case len(ids) < assigned:

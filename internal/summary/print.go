@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/evalworker/evalworker/stats"
 )
 
 // Widths of the two columns of names; with the others a line has at most 100.
@@ -23,6 +25,7 @@ func (t Tables) Print(w io.Writer) error {
 	} else {
 		t.rows(&b)
 		b.WriteString(legend)
+		t.errors(&b)
 	}
 	if len(t.PromptVersions) > 1 {
 		b.WriteByte('\n')
@@ -35,6 +38,7 @@ func (t Tables) Print(w io.Writer) error {
 const legend = `
 decided: pass or fail; a rate weighs each verdict by how likely it was to be sampled
 n/a: nothing there to evaluate; unsure: looked at, not decided; error: the evaluator failed
+<: passes less often than the other versions together; a one-sided test, 1 % for the whole table
 `
 
 func (t Tables) rows(b *strings.Builder) {
@@ -67,7 +71,11 @@ func (t Tables) regressed(version, evaluator string) bool {
 }
 
 func (t Tables) findings(b *strings.Builder) {
-	if len(t.Regressions) == 0 {
+	switch {
+	case !t.comparable():
+		fmt.Fprintf(b, "too few verdicts to compare prompt versions: an evaluator has to decide on %d events of two of them\n", stats.MinDecided)
+		return
+	case len(t.Regressions) == 0:
 		b.WriteString("no prompt version is worse than the others, as far as these numbers tell\n")
 		return
 	}
@@ -75,6 +83,36 @@ func (t Tables) findings(b *strings.Builder) {
 	for _, r := range t.Regressions {
 		fmt.Fprintf(b, "  %s  %-*s  %.1f %% pass, others %.1f %%  (%+.1f points, p %s)\n",
 			fit(orNone(r.PromptVersion), maxVersionWidth), maxEvalWidth, fit(r.Eval, maxEvalWidth), 100*r.Rate, 100*r.Baseline, 100*r.Difference, pValue(r.PValue))
+	}
+}
+
+// comparable reports whether any comparison of versions was possible.
+func (t Tables) comparable() bool {
+	enough := map[string]int{}
+	for _, v := range t.PromptVersions {
+		for name, e := range v.Evals {
+			if e.Pass+e.Fail >= stats.MinDecided {
+				enough[name]++
+			}
+		}
+	}
+	for _, versions := range enough {
+		if versions > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// errors says why evaluations failed: a wrong key fails them all, and a table
+// full of dashes does not tell.
+func (t Tables) errors(b *strings.Builder) {
+	for _, evaluator := range slices.Sorted(maps.Keys(t.Errors)) {
+		var parts []string
+		for _, reason := range slices.Sorted(maps.Keys(t.Errors[evaluator])) {
+			parts = append(parts, fmt.Sprintf("%s %s", count(t.Errors[evaluator][reason]), reason))
+		}
+		fmt.Fprintf(b, "errors of %s: %s\n", fit(evaluator, maxEvalWidth), strings.Join(parts, ", "))
 	}
 }
 

@@ -17,14 +17,17 @@ import (
 type Summary struct {
 	table stats.Table
 
-	mu   sync.Mutex
-	json map[string]jsonCount // by prompt version; guarded by mu
+	mu     sync.Mutex
+	json   map[string]jsonCount        // by prompt version; guarded by mu
+	errors map[string]map[string]int64 // by evaluator and reason, both closed sets; guarded by mu
 }
 
 type jsonCount struct{ checked, invalid int64 }
 
 // New gives an empty summary.
-func New() *Summary { return &Summary{json: map[string]jsonCount{}} }
+func New() *Summary {
+	return &Summary{json: map[string]jsonCount{}, errors: map[string]map[string]int64{}}
+}
 
 // Report adds the verdicts of one report.
 func (s *Summary) Report(r *eval.Report) {
@@ -35,7 +38,19 @@ func (s *Summary) Report(r *eval.Report) {
 		if v.Type == eval.TypeJSONSchema && v.Outcome.Decided() {
 			s.countJSON(r.Event.PromptVersion, v.Outcome == eval.OutcomeFail)
 		}
+		if v.Outcome == eval.OutcomeError {
+			s.countError(v.Eval, v.Reason)
+		}
 	}
+}
+
+func (s *Summary) countError(evaluator, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.errors[evaluator] == nil {
+		s.errors[evaluator] = map[string]int64{}
+	}
+	s.errors[evaluator][reason]++
 }
 
 func (s *Summary) countJSON(version string, invalid bool) {
@@ -53,6 +68,8 @@ func (s *Summary) countJSON(version string, invalid bool) {
 type Tables struct {
 	PromptVersions []Version    `json:"prompt_versions"`
 	Regressions    []Regression `json:"regressions"`
+	// Errors counts the evaluations that failed, by evaluator and reason.
+	Errors map[string]map[string]int64 `json:"errors"`
 }
 
 // Regression is a prompt version that an evaluator passes less often than the
@@ -104,6 +121,10 @@ func (s *Summary) Tables() Tables {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	out.Errors = map[string]map[string]int64{}
+	for evaluator, reasons := range s.errors {
+		out.Errors[evaluator] = maps.Clone(reasons)
+	}
 	for _, name := range slices.Sorted(maps.Keys(cells)) {
 		v := Version{PromptVersion: name, JSONChecked: s.json[name].checked, JSONInvalid: s.json[name].invalid, Evals: map[string]Eval{}}
 		for evaluator, cell := range cells[name] {

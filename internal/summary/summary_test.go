@@ -77,6 +77,31 @@ func TestPrintFits(t *testing.T) {
 	}
 }
 
+// TestPrintSaysWhatItCannotTell: no false all-clear, and the cause of errors.
+func TestPrintSaysWhatItCannotTell(t *testing.T) {
+	t.Parallel()
+	s := summary.New()
+	for i := range 20 {
+		for _, version := range []string{"1", "2"} {
+			broken := verdict("correctness", eval.TypeLLMJudge, eval.OutcomeError)
+			broken.Reason = string(eval.ReasonAuth)
+			s.Report(report(version, verdict("reply_format", eval.TypeJSONSchema, eval.Outcomes()[1+i%2]), broken))
+		}
+	}
+	var b strings.Builder
+	if err := s.Tables().Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"too few verdicts to compare prompt versions", "errors of correctness: 40 auth"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "no prompt version is worse") {
+		t.Errorf("an all-clear on 20 verdicts:\n%s", b.String())
+	}
+}
+
 func ExampleTables_Print() {
 	s := summary.New()
 	for i := range 400 {
@@ -100,6 +125,7 @@ func ExampleTables_Print() {
 	//
 	// decided: pass or fail; a rate weighs each verdict by how likely it was to be sampled
 	// n/a: nothing there to evaluate; unsure: looked at, not decided; error: the evaluator failed
+	// <: passes less often than the other versions together; a one-sided test, 1 % for the whole table
 	//
 	// worse than the other versions of their prompt, beyond chance (<):
 	//   v2  reply_format          90.0 % pass, others 100.0 %  (-10.0 points, p < 0.0001)
