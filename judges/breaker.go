@@ -67,6 +67,7 @@ func newBreaker(next Model, cfg ModelConfig, log *slog.Logger) *breaker {
 			return true
 		},
 		OnStateChange: func(name string, from, to gobreaker.State) {
+			//nolint:sloglint // one of three constants
 			log.LogAttrs(context.Background(), slog.LevelWarn, inWords(to),
 				slog.String(keyModel, name), slog.String(keyFrom, from.String()), slog.String(keyNext, to.String()),
 				slog.Any(keyReason, m.why.Load()))

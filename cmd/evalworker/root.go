@@ -18,15 +18,6 @@ const (
 	exitUsage = 2 // wrong use, or a configuration with faults: nothing was done
 )
 
-// usageError is an error in how a command was called, found by the command
-// itself. What cobra finds (flags, arguments) needs no mark.
-type usageError struct{ error }
-
-func (u usageError) Unwrap() error { return u.error }
-
-// usagef makes a usageError.
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // errTold ends a command with exitUsage whose faults have been printed.
 var errTold = errors.New("the faults have been printed")
 
@@ -47,8 +38,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, faults)
 		return exitUsage
 	}
-	_, wrong := errors.AsType[usageError](err)
-	if wrong || !*begun {
+	if !*begun {
 		fmt.Fprintf(stderr, "evalworker: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
 		return exitUsage
 	}

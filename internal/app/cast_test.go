@@ -211,10 +211,14 @@ func cast(t *testing.T) []scene {
 			"tool_calls": "not_applicable: missing tool_calls", "search": "not_applicable: missing retrieval", "in_time": "fail: max_latency_ms",
 			"correctness": "not_applicable: missing output", "safety": "not_applicable: missing output",
 		}, mode: none, priority: 2},
-		{id: "up", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "up", TraceContext: w3c(1, "01"), UserRating: "up", Comment: secretive("comment"), Feature: "support_agent"},
-			want: map[string]string{"user_feedback": "pass"}, mode: child},
-		{id: "down", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "down", TraceContext: datadog(6, "0"), UserRating: "down", Comment: secretive("comment"), Feature: "support_agent"},
-			want: map[string]string{"user_feedback": "fail: user_rating"}, mode: link, priority: 2},
+		{
+			id: "up", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "up", TraceContext: w3c(1, "01"), UserRating: "up", Comment: secretive("comment"), Feature: "support_agent"},
+			want: map[string]string{"user_feedback": "pass"}, mode: child,
+		},
+		{
+			id: "down", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "down", TraceContext: datadog(6, "0"), UserRating: "down", Comment: secretive("comment"), Feature: "support_agent"},
+			want: map[string]string{"user_feedback": "fail: user_rating"}, mode: link, priority: 2,
+		},
 		{id: "unwanted", event: request("unwanted", func(e *eval.Event) { e.Feature = "batch_export" })},
 	}
 	scenes = append(scenes, plainLines(t)...)

@@ -72,7 +72,7 @@ func TestNoTraffic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range traffic(s, 1, 0, start()) {
+	for range traffic(s, 1, 0, start()) { //nolint:errcheck // a sequence, not an error
 		t.Fatal("a message where none is wanted")
 	}
 }
