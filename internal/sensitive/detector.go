@@ -84,7 +84,7 @@ func New(kinds []string, custom ...Custom) (*Detector, error) {
 	var errs []error
 	for _, name := range kinds {
 		if !slices.ContainsFunc(all, func(p pattern) bool { return p.is(name) }) {
-			errs = append(errs, unknown(name, all))
+			errs = append(errs, unknown(name))
 		}
 	}
 	for _, p := range all {
@@ -219,10 +219,10 @@ func apart(found []Match) []Match {
 	return out
 }
 
-func unknown(name string, all []pattern) error {
+func unknown(name string) error {
 	names := []string{string(ClassSecret), string(ClassPII)}
-	for _, p := range all {
-		names = append(names, p.Name)
+	for _, k := range Kinds() {
+		names = append(names, k.Name)
 	}
 	if near := eval.Nearest(name, names); near != "" {
 		return fmt.Errorf("unknown kind %q: did you mean %q?", name, near)
