@@ -58,17 +58,19 @@ func hollow(out said) (label, reason string) {
 // openers announce an answer. One that could itself be an answer, such as "Sure",
 // is an opener only before a colon.
 func openers() (always, beforeColon []string) {
-	return []string{
-			"thought process", "thinking process", "my thought process", "chain of thought", "reasoning", "let's think step by step",
-			"let us think step by step", "let's solve this problem step by step", "let's solve this step by step",
-			"let's work through this step by step", "let's break this down", "let's break it down", "step by step solution",
-			"here is the answer", "here's the answer", "here is my answer", "here's my answer", "here is your answer",
-			"here is the solution", "here's the solution", "here is the response", "here's the response",
-			"here you go", "the answer is", "the final answer is", "final answer",
-		}, []string{
-			"solution", "answer", "response", "output", "result", "explanation", "analysis", "assistant", "thoughts",
-			"sure", "certainly", "of course", "okay", "ok", "step 1", "here it is",
-		}
+	always = []string{
+		"thought process", "thinking process", "my thought process", "chain of thought", "reasoning", "let's think step by step",
+		"let us think step by step", "let's solve this problem step by step", "let's solve this step by step",
+		"let's work through this step by step", "let's break this down", "let's break it down", "step by step solution",
+		"here is the answer", "here's the answer", "here is my answer", "here's my answer", "here is your answer",
+		"here is the solution", "here's the solution", "here is the response", "here's the response",
+		"here you go", "the answer is", "the final answer is", "final answer",
+	}
+	beforeColon = []string{
+		"solution", "answer", "response", "output", "result", "explanation", "analysis", "assistant", "thoughts",
+		"sure", "certainly", "of course", "okay", "ok", "step 1", "here it is",
+	}
+	return always, beforeColon
 }
 
 // stub reports whether a text is an opener and nothing else.
