@@ -61,9 +61,17 @@ func noEvaluators(file string) error {
 
 // newLog gives the log that the configuration asks for, on standard error.
 func newLog(g *globals, cfg *config.Config) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Log.Level}
+	opts := &slog.HandlerOptions{Level: cfg.Log.Level, ReplaceAttr: readable}
 	if cfg.Log.Format == config.LogText {
 		return slog.New(slog.NewTextHandler(g.stderr, opts))
 	}
 	return slog.New(slog.NewJSONHandler(g.stderr, opts))
+}
+
+// readable writes durations with their unit, also in JSON.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }

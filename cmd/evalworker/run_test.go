@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -10,7 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/devbroker"
 )
 
@@ -108,5 +111,15 @@ func TestRunCannotOpen(t *testing.T) {
 	code, stdout, stderr := call(t, "run", "--config", config)
 	if code != exitFail || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "evalworker: start worker: ") {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+func TestLogDurationsHaveAUnit(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	cfg := config.Default()
+	newLog(&globals{stderr: &out}, &cfg).Info("drained", "duration", 5*time.Second)
+	if !strings.Contains(out.String(), `"duration":"5s"`) {
+		t.Errorf("log: %s", out.String())
 	}
 }
