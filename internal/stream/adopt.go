@@ -9,8 +9,9 @@ import (
 const (
 	// loadRetry is the pause between attempts to read the stored offsets.
 	loadRetry = 100 * time.Millisecond
-	// settleHeartbeats: one to learn that others join, and one to spare.
-	settleHeartbeats = 2
+	// settleHeartbeats: one to learn that others join, and two to spare on a busy
+	// machine. Only a member that comes back under a new name waits for them.
+	settleHeartbeats = 3
 )
 
 // adopt takes over the partitions that the generation assigned. One that was
@@ -29,7 +30,7 @@ func (s *session) adopt(gctx context.Context) {
 	known := s.load(gctx, ids)
 
 	held := make(map[int]*partition, len(ids))
-	var kept []int
+	var kept, fresh []int
 	for _, a := range assigned {
 		from, ok := known[a.ID]
 		if !ok { // what the join has seen, without its metadata, which only costs repeated work
@@ -42,6 +43,7 @@ func (s *session) adopt(gctx context.Context) {
 		} else {
 			p = newPartition(s.app, a.ID, from.offset)
 			p.settle = s.settleTime()
+			fresh = append(fresh, a.ID)
 		}
 		runs, err := decodeRuns(from.offset, from.metadata)
 		if err != nil {
@@ -60,9 +62,13 @@ func (s *session) adopt(gctx context.Context) {
 	c.partitions, c.joined, c.generation = held, true, s.gen.ID
 	c.mu.Unlock()
 	c.member = s.gen.MemberID
-	c.balancer.own(s.gen.ID, ids)
-	c.gate.pass() // the outage, if there was one, was somebody else's or is over
 	slices.Sort(kept)
+	slices.Sort(fresh)
+	// What has work in it is claimed first, so that what has to be given up is
+	// what was just taken: after an outage, the partitions of a member that comes
+	// back a moment later, who alone knows what it has finished of them.
+	c.balancer.own(s.gen.ID, slices.Concat(kept, fresh))
+	c.gate.pass() // the outage, if there was one, was somebody else's or is over
 	c.log.Info("partitions assigned", keyGeneration, s.gen.ID, keyMember, s.gen.MemberID, keyPartitions, ids, "kept", kept)
 }
 

@@ -14,7 +14,8 @@ import (
 const stickyProtocol = "evalworker-sticky"
 
 // claim is what a member says of itself when it joins: the partitions that it
-// had, and in which generation. It travels as the member's user data.
+// had, those that it would keep before others first, and in which generation. It
+// travels as the member's user data.
 type claim struct {
 	Generation int32 `json:"generation"`
 	Partitions []int `json:"partitions"`

@@ -55,6 +55,12 @@ func TestStickyAssignment(t *testing.T) {
 			map[string][]int{"went on": {1, 0}, "was away": {2, 3}},
 		},
 		{
+			"back first after an outage: what was just taken is given up",
+			[]kafka.GroupMember{member("back first", 4, 4, 5, 6, 7, 0, 1, 2, 3), member("back later", 2, 0, 1, 2, 3)},
+			8,
+			map[string][]int{"back first": {4, 5, 6, 7}, "back later": {0, 1, 2, 3}},
+		},
+		{
 			"an odd number stays with the one who has it",
 			[]kafka.GroupMember{member("a", 5, 0), member("b", 5, 1, 2)},
 			3,
