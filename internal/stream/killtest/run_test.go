@@ -182,11 +182,12 @@ func (r *run) evaluated(n int) {
 	r.poll(fmt.Sprintf("%d events evaluated", n), func() bool { return len(r.lines()) >= n })
 }
 
-// joined waits for a record of a worker.
+// joined waits for a record of a worker, or until nothing is left for it to do.
 func (r *run) joined(name string) {
 	r.t.Helper()
 	r.poll(name+" works", func() bool {
-		return slices.ContainsFunc(r.lines(), func(l []byte) bool { return bytes.HasPrefix(l, []byte(name+" ")) })
+		lines := r.lines()
+		return len(lines) >= r.events || slices.ContainsFunc(lines, func(l []byte) bool { return bytes.HasPrefix(l, []byte(name+" ")) })
 	})
 }
 
