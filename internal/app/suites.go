@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"reflect"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/pipeline"
 	"github.com/evalworker/evalworker/judges"
@@ -39,7 +38,6 @@ func (s *suites) build(cfg *config.Config) (*pipeline.Suite, error) {
 	}
 	models := map[string]builtModel{}
 	suite := &pipeline.Suite{}
-	var sampled []sampler.Evaluator
 	for _, e := range cfg.Evaluators {
 		entry := pipeline.Entry{Timeout: e.Timeout}
 		var err error
@@ -56,10 +54,9 @@ func (s *suites) build(cfg *config.Config) (*pipeline.Suite, error) {
 			return nil, fmt.Errorf("evaluator %s: %w", e.Name, err)
 		}
 		suite.Evaluators = append(suite.Evaluators, entry)
-		sampled = append(sampled, sampler.Evaluator{Name: e.Name, Judge: entry.Type() == eval.TypeLLMJudge, Rate: e.Rate, When: e.When})
 	}
 	var err error
-	if suite.Sampler, err = sampler.New(cfg.Sampling, sampled); err != nil {
+	if suite.Sampler, err = sampler.New(cfg.Sampling, cfg.Sampled()); err != nil {
 		return nil, err
 	}
 	for name, old := range s.models {

@@ -187,8 +187,8 @@ func optionFields() []keyField {
 	return out
 }
 
-// sampled gives the evaluators as the sampler knows them.
-func (c *Config) sampled() []sampler.Evaluator {
+// Sampled gives the evaluators as the sampler knows them, in their order.
+func (c *Config) Sampled() []sampler.Evaluator {
 	out := make([]sampler.Evaluator, len(c.Evaluators))
 	for i, e := range c.Evaluators {
 		out[i] = sampler.Evaluator{Name: e.Name, Judge: e.Judge(), Rate: e.Rate, When: e.When}

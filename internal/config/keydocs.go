@@ -29,7 +29,7 @@ func docs() map[string]string {
 		"kafka.retry_max":          "Longest pause when a dependency is down.",
 
 		"schemas": "Folder of JSON Schemas, NAME.json, relative to this file.",
-		"rubrics": "Folder of rubrics, NAME.yaml, relative to this file; they stand beside the built-in ones.",
+		"rubrics": "Folder of rubrics, NAME.yaml, relative to this file; they stand beside the built-in ones, and one of the same name replaces a built-in.",
 
 		"models":                          "Models that judges ask, by a name of your choice, behind any OpenAI-compatible server.",
 		"models.NAME.model":               "Name of the model, or of the Azure deployment.",

@@ -28,7 +28,7 @@ func (c *Config) validateModels() eval.Faults {
 
 // validateSampling compiles the policy together with the evaluators.
 func (c *Config) validateSampling() eval.Faults {
-	_, err := sampler.New(c.Sampling, c.sampled())
+	_, err := sampler.New(c.Sampling, c.Sampled())
 	if err == nil {
 		return nil
 	}
