@@ -10,7 +10,7 @@ const (
 	// loadRetry is the pause between attempts to read the stored offsets.
 	loadRetry = 100 * time.Millisecond
 	// settleHeartbeats: one to learn that others join, and two to spare on a busy
-	// machine. Only a member that comes back under a new name waits for them.
+	// machine. They are waited for after an outage only.
 	settleHeartbeats = 3
 )
 
@@ -73,12 +73,16 @@ func (s *session) adopt(gctx context.Context) {
 }
 
 // settleTime is how long this session waits before it reads partitions that it
-// did not have before. A member that comes back under a new name had lost the
-// coordinator, and so, most likely, had all others. The first to be back is
-// given everything; what the others have finished and could not commit is only
-// theirs to go on with when it is left alone until they are back too.
+// did not have before. When the cluster gave no answer for a while, some members
+// have been given up by the coordinator and some have not, and the first to be
+// back is given everything. What the others have finished and could not commit is
+// only theirs to go on with when it is left alone until they are back too.
+//
+// That there was an outage shows in a request of ours that was not answered, or
+// in our coming back under a new name.
 func (s *session) settleTime() time.Duration {
-	if s.c.member == "" || s.c.member == s.gen.MemberID {
+	renamed := s.c.member != "" && s.c.member != s.gen.MemberID
+	if !renamed && !s.c.silence.within(s.c.cfg.SessionTimeout+requestTimeout) {
 		return 0
 	}
 	return settleHeartbeats * s.c.cfg.HeartbeatInterval
@@ -108,6 +112,7 @@ func (s *session) load(gctx context.Context, ids []int) map[int]stored {
 		if err == nil {
 			return known
 		}
+		s.c.silence.note(err)
 		if pause(ctx, loadRetry) != nil {
 			s.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, s.gen.ID, keyError, err)
 			return nil

@@ -126,6 +126,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 		Topics:       map[string][]kafka.OffsetCommit{c.cfg.Topic: commits},
 	})
 	if err != nil {
+		c.silence.note(err)
 		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), err)
 	}
 	answers := make(map[int]error, len(commits))

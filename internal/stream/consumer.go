@@ -64,6 +64,7 @@ type Consumer struct {
 	closers  sync.WaitGroup // readers that are being closed, off the way of a rebalance
 	gate     *commitGate
 	stalls   *stalls
+	silence  silence
 
 	// metadataLimit is what the broker has been found to accept.
 	metadataLimit atomic.Int64
@@ -187,6 +188,7 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		switch {
 		case err == nil:
 		case ctx.Err() == nil:
+			c.silence.note(err)
 			if n, ok := c.joinLog.allow(); ok {
 				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
 			}

@@ -52,6 +52,7 @@ func (s *session) refreshHigh(ctx context.Context) (beyond bool) {
 	defer cancel()
 	bounds, err := s.c.bounds(ctx, ids)
 	if err != nil {
+		s.c.silence.note(err)
 		return false
 	}
 	for _, p := range s.parts {
