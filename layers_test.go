@@ -52,6 +52,7 @@ var layers = map[string][]string{
 
 	// What the demo and the tests add.
 	"internal/devbroker":       {"eval"},
+	"internal/components":      {},
 	"internal/modelserver":     {},
 	"internal/scenario":        {"eval", "internal/modelserver"},
 	"internal/evaltest":        {"eval"},
@@ -80,6 +81,8 @@ var rooms = map[string][]string{
 	"github.com/twmb/franz-go":              {"internal/devbroker"},
 	"github.com/expr-lang/expr":             {"sampler"},
 	"github.com/goccy/go-yaml":              {"internal/strictyaml", "internal/config"},
+	"github.com/testcontainers/":            {"internal/components"},
+	"github.com/moby/":                      {"internal/components"},
 	"github.com/spf13/cobra":                {"cmd/emitter", "cmd/evalworker"},
 	"gonum.org/":                            {"stats"},
 	"github.com/fsnotify/fsnotify":          {"internal/config"},

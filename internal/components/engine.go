@@ -1,0 +1,52 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+)
+
+// EnvRequired, set to "required", makes it a failure that there is no engine.
+const EnvRequired = "EVALWORKER_TEST_REAL"
+
+const required = "required"
+
+// engineTimeout bounds the question whether an engine answers.
+const engineTimeout = 5 * time.Second
+
+// Engine gives nil when a Docker engine answers, else why it does not.
+func Engine(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return fmt.Errorf("no Docker engine: %w", err)
+	}
+	defer func() { _ = docker.Close() }()
+	if _, err := docker.Ping(ctx, client.PingOptions{}); err != nil {
+		return fmt.Errorf("no Docker engine: %w", err)
+	}
+	return nil
+}
+
+// NeedEngine skips a test that is about containers themselves where there is no
+// engine, and fails it there when one is required.
+func NeedEngine(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts containers")
+	}
+	err := Engine(t.Context())
+	switch {
+	case err == nil:
+	case os.Getenv(EnvRequired) == required:
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+}

@@ -1,0 +1,36 @@
+package components_test
+
+import (
+	"testing"
+
+	"github.com/evalworker/evalworker/internal/components"
+)
+
+// TestKafkaComesBack: a broker that was killed serves again, at the address and
+// with the topics that it had.
+func TestKafkaComesBack(t *testing.T) {
+	components.NeedEngine(t)
+	ctx := t.Context()
+	k, err := components.StartKafka(ctx, components.KafkaConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	topics := []string{"/opt/kafka/bin/kafka-topics.sh", "--bootstrap-server", "localhost:9094"}
+	if _, err := k.Exec(ctx, append(topics, "--create", "--topic", "kept")...); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Kill(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Exec(ctx, append(topics, "--describe", "--topic", "kept")...); err != nil {
+		t.Error(err)
+	}
+}
