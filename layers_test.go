@@ -63,6 +63,9 @@ var layers = map[string][]string{
 		"internal/app", "internal/config", "internal/devbroker", "internal/modelserver", "internal/scenario", "internal/summary",
 	},
 
+	// The program as a whole, from outside.
+	"test/faults": {},
+
 	// The programs.
 	"cmd/emitter":      {"eval", "emitter", "internal/scenario"},
 	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/replay", "internal/summary"},
