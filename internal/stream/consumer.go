@@ -184,11 +184,12 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 	defer func() { c.late.stop() }()
 	wait := ctx
 	for {
+		asked := time.Now()
 		gen, err := group.Next(wait)
 		switch {
 		case err == nil:
 		case ctx.Err() == nil:
-			c.silence.note(err)
+			c.silence.note(asked, err)
 			if n, ok := c.joinLog.allow(); ok {
 				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
 			}
