@@ -31,7 +31,7 @@
 //		w.publish(4000)
 //		w.answered(1000)
 //		a := w.workers["A"]
-//		w.row.exit = a.stop()                 // SIGTERM; waits for the exit
+//		a.stop()                              // SIGTERM; waits for the exit
 //		w.row.recover = w.resumed(a.exited, "A") // until all partitions are consumed by others
 //		w.finish()                            // all evaluated, all workers stopped, counted
 //		w.nothingRepeated()

@@ -39,7 +39,7 @@ const (
 // scenarios are all rows in the order of the table.
 func scenarios() []scenario {
 	return slices.Concat(
-		workerRows(),
+		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(),
 	)
 }
 

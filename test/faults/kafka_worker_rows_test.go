@@ -44,7 +44,7 @@ func sigtermRow(w *world) {
 	w.publish(6000)
 	w.answered(1500)
 	a := w.workers["A"]
-	w.row.exit = a.stop()
+	a.stop()
 	w.row.recover = w.resumed(a.exited, "A")
 	w.finish()
 	w.nothingRepeated()

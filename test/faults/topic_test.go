@@ -10,11 +10,11 @@ import (
 )
 
 // createTopic makes the world's topic and waits until the brokers know it.
-func (w *world) createTopic(partitions, replicas int, config ...kafka.ConfigEntry) {
+func (w *world) createTopic(partitions int) {
 	w.t.Helper()
 	w.eventually("topic "+w.topic+" is made", func() bool {
 		res, err := w.client.CreateTopics(w.t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
-			Topic: w.topic, NumPartitions: partitions, ReplicationFactor: replicas, ConfigEntries: config,
+			Topic: w.topic, NumPartitions: partitions, ReplicationFactor: w.replicas, ConfigEntries: w.topicConfig,
 		}}})
 		return err == nil && res.Errors[w.topic] == nil // one that was just deleted exists for a moment
 	})

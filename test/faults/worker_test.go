@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -33,9 +34,10 @@ type worker struct {
 	err    error
 	exited time.Time
 
-	killed bool          // with SIGKILL, by the row
-	exit   time.Duration // from SIGTERM to the exit
-	rss    atomic.Int64  // largest resident memory seen, in bytes
+	killed bool         // with SIGKILL, by the row
+	hung   bool         // the broker took no last commit: an exit with an error is right
+	told   time.Time    // when SIGTERM was sent; a second one would end it at once
+	rss    atomic.Int64 // largest resident memory seen, in bytes
 }
 
 // start starts a worker under a name of its own.
@@ -130,40 +132,26 @@ func peakRSS(pid int) int64 {
 	return 0
 }
 
-func (k *worker) running() bool {
-	select {
-	case <-k.ended:
-		return false
-	default:
-		return true
-	}
-}
-
-// terminate sends SIGTERM and gives the time.
-func (k *worker) terminate() time.Time {
+// terminate sends SIGTERM, unless that was done before.
+func (k *worker) terminate() {
 	k.t.Helper()
-	at := time.Now()
-	k.signal(syscall.SIGTERM)
-	return at
+	if k.told.IsZero() {
+		k.told = time.Now()
+		k.signal(syscall.SIGTERM)
+	}
 }
 
 // stop sends SIGTERM, waits for the exit, and gives how long that took. Whether
 // it was a clean one finish asserts.
 func (k *worker) stop() time.Duration {
 	k.t.Helper()
-	return k.gone(k.terminate())
-}
-
-// gone waits until a worker that was told to stop at the given time has ended.
-func (k *worker) gone(since time.Time) time.Duration {
-	k.t.Helper()
+	k.terminate()
 	select {
 	case <-k.ended:
 	case <-time.After(patience):
 		k.t.Fatalf("worker %s still runs %v after SIGTERM", k.name, patience)
 	}
-	k.exit = k.exited.Sub(since)
-	return k.exit
+	return k.exited.Sub(k.told)
 }
 
 // kill ends the worker with SIGKILL and gives the time.
@@ -185,22 +173,37 @@ func (k *worker) signal(s syscall.Signal) {
 
 // status asks for /statusz; ok is false while there is no answer.
 func (k *worker) status() (s app.Status, ok bool) {
+	text, code := k.get("/statusz")
+	return s, code == http.StatusOK && json.Unmarshal(text, &s) == nil
+}
+
+// ready asks for /readyz.
+func (k *worker) ready() bool {
+	_, code := k.get("/readyz")
+	return code == http.StatusOK
+}
+
+// get asks the worker's health server; code is 0 while there is no answer.
+func (k *worker) get(path string) (body []byte, code int) {
 	addr := k.logged("worker starts")["health"]
 	if addr == nil {
-		return s, false
+		return nil, 0
 	}
 	ctx, cancel := context.WithTimeout(k.t.Context(), 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/statusz", addr), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s%s", addr, path), http.NoBody)
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return s, false
+		return nil, 0
 	}
 	defer resp.Body.Close()
-	return s, json.NewDecoder(resp.Body).Decode(&s) == nil
+	if body, err = io.ReadAll(resp.Body); err != nil {
+		return nil, 0
+	}
+	return body, resp.StatusCode
 }
 
 // accounting gives what the worker counted until it ended in good order.

@@ -42,6 +42,9 @@ type world struct {
 	// and MODEL in them stand for the worker, its folder and its model's URL.
 	config map[string]string
 
+	replicas    int // of the topic
+	topicConfig []kafka.ConfigEntry
+
 	workers map[string]*worker
 	ledger  ledger
 }
@@ -51,9 +54,9 @@ func newWorld(t *testing.T, s *suite, sc scenario) *world {
 	t.Helper()
 	w := &world{
 		t: t, suite: s, topic: "faults." + sc.name, group: "faults-" + sc.name, dir: t.TempDir(),
-		workers: map[string]*worker{},
-		row:     row{title: sc.title, recover: none, exit: none},
-		ledger:  newLedger(),
+		replicas: 1, workers: map[string]*worker{},
+		row:    row{title: sc.title, recover: none, exit: none},
+		ledger: newLedger(),
 	}
 	w.model = newModel(t)
 	w.config = map[string]string{
@@ -90,7 +93,7 @@ func (w *world) begin(partitions int, names ...string) {
 		w.kafka = w.suite.broker()
 		w.connect(w.kafka.Addr())
 	}
-	w.createTopic(partitions, 1)
+	w.createTopic(partitions)
 	for _, name := range names {
 		w.start(name)
 	}
@@ -131,6 +134,15 @@ func (w *world) joined(partitions int, names ...string) {
 func (w *world) answered(n int) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("%d questions answered", n), func() bool { return w.model.answers() >= n })
+}
+
+// must ends a row that cannot go on.
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.row.broken = append(w.row.broken, err.Error())
+		w.t.Fatal(err)
+	}
 }
 
 // eventually waits for what nobody tells.
@@ -176,26 +188,27 @@ func (w *world) note(format string, args ...any) {
 func (w *world) finish() {
 	w.t.Helper()
 	w.settled()
-	for _, name := range slices.Sorted(maps.Keys(w.workers)) {
-		if k := w.workers[name]; k.running() {
-			exit := k.stop()
-			if w.row.exit == none {
-				w.row.exit = exit
-			}
+	names := slices.Sorted(maps.Keys(w.workers))
+	for _, name := range names {
+		k := w.workers[name]
+		if k.killed {
+			continue
 		}
+		exit := k.stop()
+		w.row.exit = max(w.row.exit, exit)
+		w.bound(exit <= grace, "worker %s took %.1f s to exit", name, exit.Seconds())
 	}
 	w.count()
 	w.bound(w.row.lost == 0, "%d events lost", w.row.lost)
 	left := w.uncommitted()
 	w.bound(left == 0, "%d messages finished and not committed", left)
-	for _, name := range slices.Sorted(maps.Keys(w.workers)) {
+	for _, name := range names {
 		k := w.workers[name]
 		w.row.rss = max(w.row.rss, k.rss.Load())
 		if k.killed {
 			continue
 		}
-		w.bound(k.err == nil, "worker %s: %v", name, k.err)
-		w.bound(k.exit <= grace, "worker %s took %.1f s to exit", name, k.exit.Seconds())
+		w.bound(k.err == nil || k.hung, "worker %s: %v", name, k.err)
 		end, ok := k.accounting()
 		w.bound(ok && end.Consumed == end.SampledOut+end.Evaluated+end.DeadLettered, "accounting of worker %s: %+v", name, end)
 	}
