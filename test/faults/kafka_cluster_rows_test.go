@@ -20,7 +20,7 @@ func clusterRows() []scenario {
 func clusterRow(w *world) {
 	const replicas = 3
 	ctx := w.t.Context()
-	cluster, err := components.StartCluster(ctx, replicas, components.KafkaConfig{})
+	cluster, err := components.StartCluster(ctx, replicas, kafkaConfig())
 	w.must(err)
 	w.t.Cleanup(func() {
 		if err := cluster.Close(); err != nil {

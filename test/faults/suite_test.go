@@ -31,7 +31,7 @@ func newSuite(t *testing.T) *suite {
 func (s *suite) broker() *components.Kafka {
 	s.t.Helper()
 	if s.kafka == nil {
-		k, err := components.StartKafka(s.t.Context(), components.KafkaConfig{})
+		k, err := components.StartKafka(s.t.Context(), kafkaConfig())
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -43,4 +43,10 @@ func (s *suite) broker() *components.Kafka {
 		})
 	}
 	return s.kafka
+}
+
+// kafkaConfig makes brokers that create no topic because somebody asked for it:
+// kafka-go's look-ups would bring a deleted topic back, with one partition.
+func kafkaConfig() components.KafkaConfig {
+	return components.KafkaConfig{Env: map[string]string{"KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false"}}
 }
