@@ -61,7 +61,6 @@ type Consumer struct {
 
 	slots    chan struct{} // one token for each handler that runs
 	handlers sync.WaitGroup
-	closers  sync.WaitGroup // readers that are being closed, off the way of a rebalance
 	gate     *commitGate
 	stalls   *stalls
 	silence  silence
@@ -272,7 +271,6 @@ func (c *Consumer) release() error {
 	go func() {
 		defer close(quiet)
 		c.handlers.Wait()
-		c.closers.Wait()
 	}()
 	timer := time.NewTimer(abandonTimeout)
 	defer timer.Stop()
