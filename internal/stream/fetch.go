@@ -97,7 +97,7 @@ func (s *session) begin(ctx context.Context, p *partition, in *intake, fault err
 		<-c.slots
 		return err
 	}
-	c.start(p, p.tracker.begin(in.msg.Offset), in.msg, fault)
+	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.msg, fault: fault})
 	return nil
 }
 
