@@ -95,7 +95,9 @@ func (r *reading) choose(spans []span, ids []ID) {
 		return
 	}
 	ids = slices.Clone(ids)
-	slices.SortFunc(ids, func(a, b ID) int { return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset)) })
+	slices.SortFunc(ids, func(a, b ID) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
 	for _, id := range slices.Compact(ids) {
 		i := slices.IndexFunc(spans, func(s span) bool { return s.partition == id.Partition })
 		if i < 0 || id.Offset < spans[i].from || id.Offset >= spans[i].to {

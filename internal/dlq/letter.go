@@ -22,7 +22,9 @@ type ID struct {
 }
 
 // String gives PARTITION:OFFSET.
-func (id ID) String() string { return strconv.Itoa(id.Partition) + ":" + strconv.FormatInt(id.Offset, 10) }
+func (id ID) String() string {
+	return strconv.Itoa(id.Partition) + ":" + strconv.FormatInt(id.Offset, 10)
+}
 
 // ParseID reads PARTITION:OFFSET.
 func ParseID(s string) (ID, error) {
