@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,12 +100,8 @@ func wantReason(s string) string {
 		" or " + string(eval.ReasonPanic)
 }
 
-// noneYet says, of an error that nothing has died yet, so to a person; any other
-// error is given back.
+// noneYet tells a person that nothing has died yet, which is no failure.
 func noneYet(g *globals, err error) error {
-	if !errors.Is(err, dlq.ErrEmpty) {
-		return err
-	}
 	_, err = fmt.Fprintln(g.stderr, err)
 	return err
 }

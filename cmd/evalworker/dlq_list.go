@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -49,7 +50,15 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 				return t.add(l)
 			})
 			_ = bar.Finish()
-			if err = noneYet(g, err); err != nil {
+			if errors.Is(err, dlq.ErrEmpty) {
+				if count && asJSON {
+					if err := json.NewEncoder(g.stdout).Encode(summaryLine(sum)); err != nil {
+						return err
+					}
+				}
+				return noneYet(g, err)
+			}
+			if err != nil {
 				return err
 			}
 			switch {
@@ -175,11 +184,11 @@ func (t *letterTable) add(l *dlq.Letter) error {
 	}
 	// The reason has a column of its own.
 	text := strings.TrimPrefix(l.Error, string(l.Reason)+": ")
-	return t.row(l.ID.String(), l.Time.UTC().Format("01-02 15:04"), reasonCell(l.Reason, 13), origin, redrives, cell(string(l.Key), 16), text)
+	return t.row(l.ID.String(), l.Time.UTC().Format("01-02 15:04"), reasonCell(l.Reason, 13), origin, redrives, cell(string(l.Key), 8), text)
 }
 
 func (t *letterTable) row(letter, died, reason, origin, redrives, key, text string) error {
-	line := fmt.Sprintf("%-9s %-11s  %-13s  %-9s  %-8s  %-16s  ", letter, died, reason, origin, redrives, key)
+	line := fmt.Sprintf("%-9s %-11s  %-13s  %-9s  %-8s  %-8s  ", letter, died, reason, origin, redrives, key)
 	if room := tableWidth - utf8.RuneCountInString(line); room > 1 {
 		line += cell(text, room)
 	}

@@ -17,13 +17,13 @@ import (
 func (q *Queue) deliver(ctx context.Context, partitions []int, b *batch) error {
 	groups := make(map[int][]*item)
 	for i := range b.items {
-		switch item := &b.items[i]; {
-		case item.message == nil:
-			item.sent = true
-		default:
-			to := target(item, partitions)
-			groups[to] = append(groups[to], item)
+		item := &b.items[i]
+		if item.message == nil {
+			item.sent = true // its message is, by another letter
+			continue
 		}
+		to := target(item, partitions)
+		groups[to] = append(groups[to], item)
 	}
 	var failed error
 	for _, partition := range partitions {

@@ -90,7 +90,7 @@ func event(id string) kafka.Record {
 	return kafka.Record{
 		Key:     kafka.NewBytes([]byte(id)),
 		Value:   kafka.NewBytes([]byte(`{"event":"llm_request_completed","request_id":"` + id + `"}`)),
-		Headers: []kafka.Header{{Key: eval.HeaderRequestID, Value: []byte(id)}},
+		Headers: []kafka.Header{{Key: eval.HeaderEvent, Value: []byte(eval.KindRequestCompleted)}, {Key: eval.HeaderRequestID, Value: []byte(id)}},
 	}
 }
 

@@ -54,7 +54,8 @@ func TestLetterOf(t *testing.T) {
 		want Letter
 	}{
 		{
-			"whole", kafka.Record{Offset: 5, Time: at, Key: kafka.NewBytes([]byte("k")), Value: kafka.NewBytes([]byte("v")), Headers: append([]kafka.Header{h("mine", "1")}, ours...)},
+			"whole",
+			kafka.Record{Offset: 5, Time: at, Key: kafka.NewBytes([]byte("k")), Value: kafka.NewBytes([]byte("v")), Headers: append([]kafka.Header{h("mine", "1")}, ours...)},
 			Letter{
 				ID: ID{1, 5}, Time: at, Reason: eval.ReasonPanic, Error: "panic: a bug", Origin: Origin{"events", 3, 17}, Attempts: 1, Redrives: 2,
 				Key: []byte("k"), Value: []byte("v"), Headers: []eval.Header{{Key: "mine", Value: []byte("1")}},
@@ -63,15 +64,18 @@ func TestLetterOf(t *testing.T) {
 		{"null and empty differ", kafka.Record{Offset: 5, Key: kafka.NewBytes([]byte{})}, Letter{ID: ID{1, 5}, Key: []byte{}}},
 		{"foreign", kafka.Record{Offset: 5, Headers: []kafka.Header{{Key: "a"}}}, Letter{ID: ID{1, 5}, Headers: []eval.Header{{Key: "a"}}}},
 		{
-			"an origin that cannot be read is none", kafka.Record{Offset: 5, Headers: []kafka.Header{h(stream.HeaderOriginTopic, "events"), h(stream.HeaderOriginPartition, "3"), h(stream.HeaderOriginOffset, "x")}},
+			"an origin that cannot be read is none",
+			kafka.Record{Offset: 5, Headers: []kafka.Header{h(stream.HeaderOriginTopic, "events"), h(stream.HeaderOriginPartition, "3"), h(stream.HeaderOriginOffset, "x")}},
 			Letter{ID: ID{1, 5}},
 		},
 		{
-			"numbers that are none count as never", kafka.Record{Offset: 5, Headers: []kafka.Header{h(stream.HeaderAttempts, "-1"), h(stream.HeaderRedrives, "many")}},
+			"numbers that are none count as never",
+			kafka.Record{Offset: 5, Headers: []kafka.Header{h(stream.HeaderAttempts, "-1"), h(stream.HeaderRedrives, "many")}},
 			Letter{ID: ID{1, 5}},
 		},
 		{
-			"the largest count of redrives holds", kafka.Record{Offset: 5, Headers: []kafka.Header{h(stream.HeaderRedrives, "3"), h(stream.HeaderRedrives, "1")}},
+			"the largest count of redrives holds",
+			kafka.Record{Offset: 5, Headers: []kafka.Header{h(stream.HeaderRedrives, "3"), h(stream.HeaderRedrives, "1")}},
 			Letter{ID: ID{1, 5}, Redrives: 3},
 		},
 	}

@@ -3,6 +3,7 @@ package dlq
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/evalworker/evalworker/eval"
@@ -30,7 +31,7 @@ func (r *redrive) prepare(ctx context.Context, l *Letter) (*message, Refusal, st
 		}
 		m = whole
 	}
-	m.headers = append(m.headers[:len(m.headers):len(m.headers)],
+	m.headers = append(slices.Clip(m.headers),
 		eval.Header{Key: stream.HeaderRedrives, Value: strconv.AppendInt(nil, int64(l.Redrives)+1, 10)})
 	if fault := hopeless(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.o.Force {
 		return nil, RefusedHopeless, "it would die again: " + fault.Error(), nil

@@ -78,6 +78,12 @@ func TestRedrive(t *testing.T) {
 		if diff := cmp.Diff(headers, m.Headers, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("headers of %q (-want +got):\n%s", key, diff)
 		}
+		// What sampling decides on is the same, so the decision is.
+		before, _ := eval.EnvelopeFromHeaders(headers[:len(headers)-1])
+		after, ok := eval.EnvelopeFromHeaders(m.Headers)
+		if before != after || ok != (key != "null") {
+			t.Errorf("envelope of %q: %+v, was %+v", key, after, before)
+		}
 		if (m.Value == nil) != (want.Value == nil) || (m.Key == nil) != (key == "") {
 			t.Errorf("%q: key %q, value %q", key, m.Key, m.Value)
 		}

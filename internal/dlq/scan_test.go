@@ -45,7 +45,7 @@ func TestWalk(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var in kafka.RecordReader = kafka.NewRecordReader()
+			in := kafka.NewRecordReader()
 			if tt.batches != nil {
 				in = &protocol.RecordStream{Records: tt.batches}
 			}
