@@ -213,7 +213,8 @@ func TestDLQHostile(t *testing.T) {
 	h := func(key string) kafka.Header { return kafka.Header{Key: key, Value: evil} }
 	if err := out.WriteMessages(t.Context(), kafka.Message{Key: evil, Value: evil, Headers: []kafka.Header{
 		h("evalworker-reason"), h("evalworker-error"), h("evalworker-origin-topic"), h("\x1b[1m"), h("feature"),
-		{Key: "evalworker-origin-partition", Value: []byte("0")}, {Key: "evalworker-origin-offset", Value: []byte("0")},
+		{Key: "evalworker-origin-partition", Value: []byte("0")},
+		{Key: "evalworker-origin-offset", Value: []byte("0")},
 	}}); err != nil {
 		t.Fatal(err)
 	}

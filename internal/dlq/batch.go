@@ -23,7 +23,7 @@ type item struct {
 	message *message // to publish; nil for a duplicate, which is marked only
 	refused bool     // by the broker, for its size
 	sent    bool     // the broker has accepted it
-	marked  bool
+	marked  bool     // or refused: nothing is left to do
 }
 
 func (b *batch) add(l *Letter, m *message) {
