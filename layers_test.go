@@ -69,6 +69,10 @@ var layers = map[string][]string{
 	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary"},
 	"internal/gen":     {"eval", "internal/config", "telemetry"},
 	"examples/publish": {"eval", "emitter"},
+	"bench": {
+		"eval", "emitter",
+		"internal/app", "internal/components", "internal/config", "internal/evaltest", "internal/kafkaconn", "internal/modelserver",
+	},
 }
 
 // rooms gives each vendor library its one room.
