@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	// How this process runs.
 	"internal/health":   {"eval"},
 	"internal/stream":   {"eval", "internal/kafkaconn"},
+	"internal/dlq":      {"eval", "internal/kafkaconn", "internal/stream"},
 	"internal/pipeline": {"eval", "sampler"},
 	"internal/config": {
 		"eval", "datasets", "judges", "sampler", "telemetry", "validators",
@@ -68,14 +69,18 @@ var layers = map[string][]string{
 
 	// The programs.
 	"cmd/emitter":      {"eval", "emitter", "internal/scenario"},
-	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/replay", "internal/summary"},
+	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary"},
 	"internal/gen":     {"eval", "internal/config", "telemetry"},
 	"examples/publish": {"eval", "emitter"},
+	"bench": {
+		"eval", "emitter",
+		"internal/app", "internal/components", "internal/config", "internal/evaltest", "internal/kafkaconn", "internal/modelserver",
+	},
 }
 
 // rooms gives each vendor library its one room.
 var rooms = map[string][]string{
-	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "emitter"},
+	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "internal/dlq", "emitter"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/evaltest"},
 	"github.com/sashabaranov/go-openai":     {"judges"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},

@@ -152,8 +152,9 @@ Try from another terminal%s:
 
   %s simulate --brokers %s --events 500 --rate 100
   curl -s http://%s/statusz
+  %s dlq list --config %s
   %s datasets list --config %s
 
 Ctrl-C ends it.
-`, a.Broker, a.Health, a.Dir, where, again("emitter"), a.Broker, a.Health, tool, quote(a.Config))
+`, a.Broker, a.Health, a.Dir, where, again("emitter"), a.Broker, a.Health, tool, quote(a.Config), tool, quote(a.Config))
 }

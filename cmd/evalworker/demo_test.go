@@ -234,7 +234,7 @@ func TestDemoKeep(t *testing.T) {
 	})
 	defer program.Wait()
 	defer interrupt()
-	m := out.await(t, regexp.MustCompile(`simulate --brokers (\S+) [^\n]*\n  curl -s (http://\S+)/statusz\n  [^\n]* datasets list --config (\S+)\n\nCtrl-C ends it.\n`), ended)
+	m := out.await(t, regexp.MustCompile(`simulate --brokers (\S+) [^\n]*\n  curl -s (http://\S+)/statusz\n  [^\n]* dlq list --config \S+\n  [^\n]* datasets list --config (\S+)\n\nCtrl-C ends it.\n`), ended)
 	broker, health, config := m[1], m[2], m[3]
 
 	before := consumed(t, health, 60)

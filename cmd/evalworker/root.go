@@ -109,7 +109,7 @@ tests.`,
 		}
 	}
 	add(groupStart, newDemoCommand(g), newInitCommand(g), newCheckCommand(g))
-	add(groupWork, newRunCommand(g), newEvalCommand(g), newDatasetsCommand(g))
+	add(groupWork, newRunCommand(g), newEvalCommand(g), newDatasetsCommand(g), newDLQCommand(g))
 	add(groupOther, newVersionCommand(g))
 	root.SetCompletionCommandGroupID(groupOther)
 	root.SetHelpCommandGroupID(groupOther)

@@ -52,18 +52,28 @@ func (s Span) Priority() (int, bool) {
 type AgentSink struct {
 	URL string
 
-	t     testing.TB
-	mu    sync.Mutex
-	spans []Span             // guarded by mu
-	rates map[string]float64 // guarded by mu
-	other []string           // guarded by mu; paths that were asked for and are not served
-	news  chan struct{}      // guarded by mu; closed and replaced when spans grows
+	report func(error)
+	mu     sync.Mutex
+	spans  []Span             // guarded by mu
+	rates  map[string]float64 // guarded by mu
+	other  []string           // guarded by mu; paths that were asked for and are not served
+	news   chan struct{}      // guarded by mu; closed and replaced when spans grows
 }
 
 // Agent starts a trace agent. It stops with the test.
 func Agent(t testing.TB) *AgentSink {
 	t.Helper()
-	a := &AgentSink{t: t, news: make(chan struct{}), rates: map[string]float64{}}
+	a, handler := NewAgent(func(err error) { t.Errorf("trace agent: %v", err) })
+	srv := httptest.NewServer(handler)
+	t.Cleanup(srv.Close)
+	a.URL = srv.URL
+	return a
+}
+
+// NewAgent gives a trace agent and its handler, for a program that is no test.
+// What it cannot read or answer goes to report.
+func NewAgent(report func(error)) (*AgentSink, http.Handler) {
+	a := &AgentSink{report: report, news: make(chan struct{}), rates: map[string]float64{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/info", func(w http.ResponseWriter, _ *http.Request) {
 		a.reply(w, map[string]any{
@@ -81,10 +91,7 @@ func Agent(t testing.TB) *AgentSink {
 		a.mu.Unlock()
 		w.WriteHeader(http.StatusNotFound)
 	})
-	srv := httptest.NewServer(mux)
-	t.Cleanup(srv.Close)
-	a.URL = srv.URL
-	return a
+	return a, mux
 }
 
 // SetRate sets the share of traces of a service that the tracer is told to keep.
@@ -140,7 +147,7 @@ func (a *AgentSink) traces(w http.ResponseWriter, r *http.Request) {
 	}
 	spans, err := decodeTraces(bytes.NewReader(body))
 	if err != nil {
-		a.t.Errorf("trace agent: %v", err)
+		a.report(err)
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -155,7 +162,7 @@ func (a *AgentSink) traces(w http.ResponseWriter, r *http.Request) {
 func (a *AgentSink) reply(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(v); err != nil {
-		a.t.Errorf("trace agent: answer: %v", err)
+		a.report(fmt.Errorf("answer: %w", err))
 	}
 }
 

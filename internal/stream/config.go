@@ -56,10 +56,8 @@ type Config struct {
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one
 	// becomes a dead letter without being looked at.
 	MaxMessageBytes int `yaml:"max_message_bytes"`
-	// ReadAhead bounds the messages fetched ahead of a partition's use.
-	ReadAhead int `yaml:"read_ahead"`
 	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing.
-	// It delays no message; it is how long closing a connection may take.
+	// It delays no message.
 	FetchMaxWait time.Duration `yaml:"fetch_max_wait"`
 
 	// CommitInterval is how often finished work is made known to the broker. A
@@ -107,7 +105,6 @@ func DefaultConfig() Config {
 		MaxInFlight:       256,
 		Window:            1000,
 		MaxMessageBytes:   4 << 20,
-		ReadAhead:         1000,
 		FetchMaxWait:      250 * time.Millisecond,
 		CommitInterval:    100 * time.Millisecond,
 		MaxCommitOutage:   5 * time.Second,
@@ -147,7 +144,6 @@ func (c Config) Validate() eval.Faults {
 	checkCount(&faults, "max_in_flight", c.MaxInFlight, 1, 100_000)
 	checkCount(&faults, "window", c.Window, 1, 1_000_000)
 	checkCount(&faults, "max_message_bytes", c.MaxMessageBytes, 1<<10, 1<<30)
-	checkCount(&faults, "read_ahead", c.ReadAhead, 1, 100_000)
 
 	checkDuration(&faults, "fetch_max_wait", c.FetchMaxWait, 10*time.Millisecond, 5*time.Second)
 	checkDuration(&faults, "commit_interval", c.CommitInterval, 10*time.Millisecond, time.Minute)

@@ -26,8 +26,8 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		{"no group", func(c *Config) { c.Group = "" }, []string{"group"}},
 		{"unknown words", func(c *Config) { c.Start, c.OutOfRange = "latest", "fail" }, []string{"start", "out_of_range"}},
 		{
-			"counts", func(c *Config) { c.MaxInFlight, c.Window, c.MaxMessageBytes, c.ReadAhead = 0, 0, 0, 0 },
-			[]string{"max_in_flight", "window", "max_message_bytes", "read_ahead"},
+			"counts", func(c *Config) { c.MaxInFlight, c.Window, c.MaxMessageBytes = 0, 0, 0 },
+			[]string{"max_in_flight", "window", "max_message_bytes"},
 		},
 		{"heartbeats too far apart", func(c *Config) { c.HeartbeatInterval = c.SessionTimeout / 2 }, []string{"heartbeat_interval"}},
 		{"a drain as long as the session", func(c *Config) { c.RevokeDrain = c.SessionTimeout }, []string{"revoke_drain"}},

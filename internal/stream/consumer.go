@@ -59,9 +59,11 @@ type Consumer struct {
 	letters     *deadLetters
 	balancer    *stickyBalancer
 
-	slots    chan struct{} // one token for each handler that runs
+	slots    chan struct{} // one token for each task that is begun
+	hands    chan struct{} // one token for each goroutine that does tasks
+	tasks    chan task     // to one of them that is idle
+	released chan struct{} // closed when there will be no more tasks
 	handlers sync.WaitGroup
-	closers  sync.WaitGroup // readers that are being closed, off the way of a rebalance
 	gate     *commitGate
 	stalls   *stalls
 	silence  silence
@@ -113,6 +115,9 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		transport:   kafkaconn.NewTransport(cfg.Config),
 		balancer:    &stickyBalancer{assigned: notLeader},
 		slots:       make(chan struct{}, cfg.MaxInFlight),
+		hands:       make(chan struct{}, cfg.MaxInFlight),
+		tasks:       make(chan task),
+		released:    make(chan struct{}),
 		gate:        newCommitGate(),
 		partitions:  make(map[int]*partition),
 	}
@@ -269,11 +274,11 @@ func (c *Consumer) release() error {
 	if uncommitted > 0 {
 		err = errors.Join(err, fmt.Errorf("what was finished last on %d partitions is not committed; it is done again", uncommitted))
 	}
+	close(c.released)
 	quiet := make(chan struct{})
 	go func() {
 		defer close(quiet)
 		c.handlers.Wait()
-		c.closers.Wait()
 	}()
 	timer := time.NewTimer(abandonTimeout)
 	defer timer.Stop()

@@ -24,6 +24,16 @@ const (
 	HeaderOriginOffset    = HeaderPrefix + "origin-offset"    // decimal
 	HeaderAttempts        = HeaderPrefix + "attempts"         // how often the handler was called, decimal
 	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers" when the broker refused the whole
+	// HeaderRedrives is how often the message was published anew from the dead
+	// letters, decimal. It is the one header of ours that a redriven message
+	// brings along, and it survives the next death: what counts loops must.
+	HeaderRedrives = HeaderPrefix + "redrives"
+)
+
+// What HeaderTruncated says was left out.
+const (
+	TruncatedValue = "value"
+	TruncatedAll   = "value,headers" // the key as well
 )
 
 // maxErrorBytes bounds HeaderError.
@@ -107,11 +117,11 @@ func (d *deadLetters) publishWhole(ctx context.Context, m *eval.Message, fault e
 	theirs := originHeaders(m.Headers)
 	err := d.write(ctx, kafka.Message{Key: m.Key, Value: m.Value, Headers: append(theirs, ours...)})
 	if errors.Is(err, kafka.MessageSizeTooLarge) {
-		cut := kafka.Header{Key: HeaderTruncated, Value: []byte("value")}
+		cut := kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedValue)}
 		err = d.write(ctx, kafka.Message{Key: m.Key, Headers: append(append(theirs, ours...), cut)})
 	}
 	if errors.Is(err, kafka.MessageSizeTooLarge) {
-		cut := kafka.Header{Key: HeaderTruncated, Value: []byte("value,headers")}
+		cut := kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)}
 		err = d.write(ctx, kafka.Message{Headers: append(ours, cut)})
 	}
 	return err
@@ -148,7 +158,7 @@ func letterHeaders(m *eval.Message, fault error, attempts int) []kafka.Header {
 		text = strings.ToValidUTF8(text[:maxErrorBytes], "")
 	}
 	header := func(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }
-	return []kafka.Header{
+	out := []kafka.Header{
 		header(HeaderReason, string(eval.ReasonOf(fault))),
 		header(HeaderError, text),
 		header(HeaderOriginTopic, m.Topic),
@@ -156,10 +166,29 @@ func letterHeaders(m *eval.Message, fault error, attempts int) []kafka.Header {
 		header(HeaderOriginOffset, strconv.FormatInt(m.Offset, 10)),
 		header(HeaderAttempts, strconv.Itoa(attempts)),
 	}
+	if n := redrives(m.Headers); n > 0 {
+		out = append(out, header(HeaderRedrives, strconv.Itoa(n)))
+	}
+	return out
+}
+
+// redrives gives how often a message was published anew from the dead letters;
+// what is no number counts as never.
+func redrives(hs []eval.Header) int {
+	most := 0
+	for _, h := range hs {
+		if h.Key == HeaderRedrives {
+			if n, err := strconv.Atoi(string(h.Value)); err == nil {
+				most = max(most, n)
+			}
+		}
+	}
+	return most
 }
 
 // originHeaders gives the headers of the message itself. One that was a dead
-// letter before and was published anew brings ours along; they go.
+// letter before and was published anew may bring ours along; they go, and the
+// count of its redrives comes back with those of the new letter.
 func originHeaders(hs []eval.Header) []kafka.Header {
 	out := make([]kafka.Header, 0, len(hs)+8)
 	for _, h := range hs {

@@ -66,7 +66,7 @@ func TestDeadLetters(t *testing.T) {
 	b.publish(0, "fine", "impossible", "panics", "skip panics")
 	b.publishMessages(0, kafka.Message{Value: []byte(big)}, kafka.Message{
 		Key: []byte("k"), Value: []byte("again"),
-		Headers: []kafka.Header{{Key: HeaderReason, Value: []byte("old")}, {Key: "mine", Value: []byte("kept")}},
+		Headers: []kafka.Header{{Key: HeaderReason, Value: []byte("old")}, {Key: "mine", Value: []byte("kept")}, {Key: HeaderRedrives, Value: []byte("2")}},
 	})
 	var notes notebook
 	w := b.start(Deps{
@@ -99,8 +99,9 @@ func TestDeadLetters(t *testing.T) {
 		"panics":     with(letter("key panics", 2, eval.ReasonPanic, "panic: a panic with a *errors.errorString", 1), "h", "panics"),
 		"skip panics": with(letter("key skip panics", 3, eval.ReasonPanic, "panic: a panic with a string", 0),
 			"h", "skip panics"),
-		big:     letter("", 4, eval.ReasonTooLarge, "too_large: 3000 bytes, of which 2000 are allowed", 0),
-		"again": with(letter("k", 5, eval.ReasonMalformed, "decode: malformed: output: a JSON number, want a string", 1), "mine", "kept"),
+		big: letter("", 4, eval.ReasonTooLarge, "too_large: 3000 bytes, of which 2000 are allowed", 0),
+		"again": with(with(letter("k", 5, eval.ReasonMalformed, "decode: malformed: output: a JSON number, want a string", 1), "mine", "kept"),
+			HeaderRedrives, "2"),
 	}
 	if diff := cmp.Diff(want, b.deadLetters(5)); diff != "" {
 		t.Errorf("dead letters (-want +got):\n%s", diff)
@@ -155,7 +156,7 @@ func TestADeadLetterThatIsTooLargeIsCut(t *testing.T) {
 	b.broker = broker
 	large := bytes.Repeat([]byte("x"), 1800)
 	b.publishMessages(0, kafka.Message{Key: []byte("value"), Value: large})
-	b.publishMessages(0, kafka.Message{Value: []byte("v"), Headers: []kafka.Header{{Key: "large", Value: large}}})
+	b.publishMessages(0, kafka.Message{Value: []byte("v"), Headers: []kafka.Header{{Key: "large", Value: large}, {Key: HeaderRedrives, Value: []byte("3")}}})
 	b.start(Deps{Handle: func(context.Context, eval.Message) error {
 		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	}})
@@ -186,9 +187,9 @@ func TestADeadLetterThatIsTooLargeIsCut(t *testing.T) {
 		for _, h := range m.Headers {
 			headers[h.Key] = string(h.Value)
 		}
-		got[headers[HeaderOriginOffset]] = headers[HeaderTruncated]
+		got[headers[HeaderOriginOffset]] = headers[HeaderTruncated] + " " + headers[HeaderRedrives]
 	}
-	if diff := cmp.Diff(map[string]string{"0": "value", "1": "value,headers"}, got); diff != "" {
+	if diff := cmp.Diff(map[string]string{"0": "value ", "1": "value,headers 3"}, got); diff != "" {
 		t.Errorf("cut (-want +got):\n%s", diff)
 	}
 }

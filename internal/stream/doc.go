@@ -16,9 +16,9 @@
 // finished within one commit interval; a clean stop repeats nothing.
 //
 // Everything is bounded: handlers in flight (Config.MaxInFlight), what is
-// tracked of a partition (Window), messages fetched ahead (ReadAhead), and what
-// an outage of the broker could make repeat (MaxCommitOutage). When a bound is
-// reached, fetching waits, and the lag shows it.
+// tracked of a partition (Window), and what an outage of the broker could make
+// repeat (MaxCommitOutage). When a bound is reached, fetching waits, and the lag
+// shows it.
 //
 // # How
 //

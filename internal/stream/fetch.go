@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -12,7 +11,6 @@ import (
 const (
 	fetchRetryMin = 200 * time.Millisecond
 	fetchRetryMax = 5 * time.Second
-	fetchMaxBytes = 10 << 20
 	// missingLimit is how often in a row a partition may be unknown to the
 	// brokers when it is opened before the topic counts as deleted: one that
 	// was just made is not known to all of them at once.
@@ -44,7 +42,7 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 		if missing++; !errors.Is(err, kafka.UnknownTopicOrPartition) {
 			missing = 0
 		}
-		if missing >= missingLimit {
+		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
 			signal(s.gone)
 		}
 		if n, ok := s.c.fetchLog.allow(); ok {
@@ -63,40 +61,21 @@ func (s *session) read(ctx context.Context, p *partition) error {
 	if err := s.position(ctx, p); err != nil {
 		return err
 	}
-	p.reading.Store(true)
-	defer p.reading.Store(false)
-	c := s.c
-	reader := kafka.NewReader(s.readerConfig(p))
-	// Close takes as long as the fetch that is under way, so it is kept off the
-	// way of a rebalance; release waits for it.
-	defer c.closers.Go(func() { _ = reader.Close() }) // its error is always nil
-	expected := p.tracker.progress().next
-	if err := reader.SetOffset(expected); err != nil {
+	r := &reading{s: s, p: p, next: p.tracker.progress().next, in: &intake{
+		id: p.id, tracker: p.tracker, skip: s.c.deps.Skip, observe: s.c.observe, log: s.c.log, maxBytes: s.c.cfg.MaxMessageBytes,
+	}}
+	conn, err := s.c.dialLeader(ctx, p.id, r.next)
+	if err != nil {
 		return err
 	}
-	in := &intake{
-		id: p.id, tracker: p.tracker, skip: c.deps.Skip, observe: c.observe, log: c.log, maxBytes: c.cfg.MaxMessageBytes,
-	}
-	var asked time.Time
+	// A read that waits for the broker ends with the connection.
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer func() { _ = conn.Close() }()
+	p.reading.Store(true)
+	defer p.reading.Store(false)
 	for {
-		m, err := reader.FetchMessage(ctx)
-		if err != nil {
+		if err := r.batch(ctx, conn); err != nil {
 			return err
-		}
-		p.sawHigh(m.HighWaterMark)
-		if m.Offset > expected && time.Since(asked) > gapInterval {
-			asked = time.Now()
-			if err := s.explainGap(ctx, p, m.Offset); err != nil {
-				return err
-			}
-		}
-		expected = m.Offset + 1
-		wanted, fault := in.inspect(&m)
-		if !wanted {
-			continue
-		}
-		if err := s.begin(ctx, p, in, fault); err != nil {
-			return err // never begun, so it is fetched again
 		}
 	}
 }
@@ -118,9 +97,7 @@ func (s *session) begin(ctx context.Context, p *partition, in *intake, fault err
 		<-c.slots
 		return err
 	}
-	m := in.msg
-	m.Headers = slices.Clone(m.Headers)
-	c.start(p, p.tracker.begin(m.Offset), m, fault)
+	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.msg, fault: fault})
 	return nil
 }
 
@@ -180,33 +157,4 @@ func (s *session) boundsOf(ctx context.Context, p *partition) (logBounds, error)
 	defer cancel()
 	all, err := s.c.bounds(ctx, []int{p.id})
 	return all[p.id], err
-}
-
-func (s *session) readerConfig(p *partition) kafka.ReaderConfig {
-	cfg := s.c.cfg
-	return kafka.ReaderConfig{
-		Brokers:         cfg.Brokers,
-		Dialer:          s.c.fetchDialer,
-		Topic:           cfg.Topic,
-		Partition:       p.id,
-		QueueCapacity:   cfg.ReadAhead,
-		MinBytes:        1, // more would hold every message back by MaxWait
-		MaxBytes:        fetchMaxBytes,
-		MaxWait:         cfg.FetchMaxWait,
-		ReadLagInterval: -1,
-		// Without it kafka-go waits for ever, and in silence, at an offset
-		// beyond the end. With it the Reader is dead after the error.
-		OffsetOutOfRangeError: true,
-		ErrorLogger:           kafka.LoggerFunc(s.readerError),
-	}
-}
-
-// readerError is told what a Reader does not return. That the topic was deleted
-// is seen nowhere else.
-func (s *session) readerError(_ string, args ...any) {
-	for _, arg := range args {
-		if err, ok := arg.(error); ok && errors.Is(err, kafka.UnknownTopicOrPartition) {
-			signal(s.gone)
-		}
-	}
 }

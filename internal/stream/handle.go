@@ -9,18 +9,6 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// start runs the handler of a message that has a slot. fault is set when the
-// message is to become a dead letter without it.
-func (c *Consumer) start(p *partition, s *span, m eval.Message, fault error) {
-	c.handlers.Go(func() {
-		defer func() { <-c.slots }()
-		if c.process(p.work, &m, fault) {
-			p.tracker.finish(s)
-			c.observe.Consumed(1)
-		}
-	})
-}
-
 // process brings a message to its end and reports true; it reports false when
 // ctx ended first.
 func (c *Consumer) process(ctx context.Context, m *eval.Message, fault error) (done bool) {

@@ -1,0 +1,16 @@
+// Bench measures a worker on a real broker and prints ratios: what is compared
+// is measured in one run, in turn, because machines differ and are never idle.
+//
+//	make bench                      # everything but the ten minutes
+//	go run ./bench -only consume,judges
+//	go run ./bench -only soak       # resident memory after ten minutes of load
+//
+// The broker is the one that KAFKA_BROKERS names, else Apache Kafka in a
+// container. Each reader runs in a process of its own, this program once more,
+// whose CPU time is read from its first event to its last: starting up is not
+// part of it, the broker and the publisher are other processes. The worker is the
+// whole one, as internal/app wires it, with telemetry to an agent on loopback.
+//
+// It measures and judges nothing: bounds and what limits each figure stand in
+// docs/performance.md.
+package main

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/modelserver"
+)
+
+const (
+	judgeSlots   = 256
+	judgeLatency = 500 * time.Millisecond
+	judgeSeconds = 20
+	// judgeWarm is left out at the start: slots fill while events are fetched.
+	judgeWarm = 3 * time.Second
+)
+
+// judging keeps all slots of a model busy: what it completes a second, beside
+// what that many slots could at the model's latency.
+func judging(ctx context.Context, w *world, _ options) error {
+	topic, err := w.topic(ctx, partitions)
+	if err != nil {
+		return err
+	}
+	n := judgeSlots * int(time.Second/judgeLatency) * judgeSeconds
+	if err := w.publish(ctx, topic, n, nil); err != nil {
+		return err
+	}
+	calls := &calls{}
+	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply {
+		calls.came()
+		return passing(req, judgeLatency)
+	}))
+	if err != nil {
+		return err
+	}
+	path, err := w.configure("judges", topic, fmt.Sprintf(", max_in_flight: %d", 2*judgeSlots), fmt.Sprintf(
+		"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, concurrency: %d, requests_per_minute: 0}}\n"+
+			"evaluators: [{name: correctness, type: llm_judge, rubric: answer_relevance, rate: 1}]", url, judgeSlots))
+	if err != nil {
+		return err
+	}
+	f, err := read(ctx, roleWorker, job{Config: path, Topic: topic, Events: int64(n)})
+	if err != nil {
+		return err
+	}
+	rate := calls.rate(judgeWarm)
+	most := judgeSlots / judgeLatency.Seconds()
+	fmt.Printf("\njudges: %d calls, %d slots, a model that takes %v\n", n, judgeSlots, judgeLatency)
+	fmt.Printf("%.1f calls begin a second, of %.0f that the slots allow: %.1f %% busy; CPU %v a judged event; peak RSS %.0f MB\n",
+		rate, most, 100*rate/most, f.cpuPerEvent().Round(time.Microsecond), float64(f.PeakRSS)/1e6)
+	return nil
+}
+
+// passing answers a judge that all is well, after a while.
+func passing(req modelserver.Request, after time.Duration) modelserver.Reply {
+	verdicts := make([]modelserver.Verdict, len(req.Criteria))
+	for i, c := range req.Criteria {
+		verdicts[i] = modelserver.Verdict{ID: c, Evidence: "left the depot", Reason: "it says so", Verdict: "pass"}
+	}
+	r := modelserver.Answer(verdicts)
+	r.Delay = after
+	return r
+}
+
+// calls are when calls came to the model.
+type calls struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func (c *calls) came() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = append(c.at, time.Now())
+}
+
+// rate gives the calls that begin a second, from warm after the first on. The
+// last ones, which leave slots empty behind them, begin while all are full.
+func (c *calls) rate(warm time.Duration) float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.at) == 0 {
+		return 0
+	}
+	first, last := c.at[0].Add(warm), c.at[len(c.at)-1]
+	n := 0
+	for _, at := range c.at {
+		if at.After(first) {
+			n++
+		}
+	}
+	return float64(n) / last.Sub(first).Seconds()
+}

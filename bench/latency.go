@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/modelserver"
+)
+
+const (
+	latencyEvents = 3000
+	latencyPace   = 10 * time.Millisecond
+	latencyModel  = 50 * time.Millisecond
+)
+
+// latency is the time from Emit to the end of the event's span, beside what the
+// model took. The tracer sends its spans on every two seconds, which is not in
+// it: the span carries its own end.
+func latency(ctx context.Context, w *world, _ options) error {
+	topic, err := w.topic(ctx, partitions)
+	if err != nil {
+		return err
+	}
+	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply { return passing(req, latencyModel) }))
+	if err != nil {
+		return err
+	}
+	path, err := w.configure("latency", topic, "", fmt.Sprintf(
+		"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, requests_per_minute: 0}}\n"+
+			"evaluators:\n  - {name: reply_format, type: json_schema, schema: support_reply}\n"+
+			"  - {name: correctness, type: llm_judge, rubric: answer_relevance, rate: 1}", url))
+	if err != nil {
+		return err
+	}
+	p, err := start(ctx, roleWorker, job{Config: path, Topic: topic, Events: latencyEvents})
+	if err != nil {
+		return err
+	}
+	// Ids of their own, because spans of other measurements are still arriving.
+	emitted, err := w.pace(ctx, topic, latencyEvents, latencyPace, func(n int, e *eval.Event) {
+		e.RequestID = eval.RequestID(fmt.Sprintf("latency_%d", n))
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := p.figures(); err != nil {
+		return err
+	}
+	if err := p.stop(); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var took []time.Duration
+	w.agent.Wait(limited, func(a *evaltest.AgentSink) bool {
+		took = took[:0]
+		for _, span := range a.Named("eval.run") {
+			if at, ok := emitted[span.Meta["request_id"]]; ok {
+				took = append(took, time.Unix(0, span.Start+span.Duration).Sub(at)-latencyModel)
+			}
+		}
+		return len(took) >= latencyEvents
+	})
+	if len(took) == 0 {
+		return errors.New("no span arrived")
+	}
+	slices.Sort(took)
+	at := func(share float64) time.Duration {
+		return took[min(int(share*float64(len(took))), len(took)-1)].Round(100 * time.Microsecond)
+	}
+	fmt.Printf("\nlatency: %d events, one every %v, a model that takes %v\n", latencyEvents, latencyPace, latencyModel)
+	fmt.Printf("from Emit to the end of the span, less the model's time: p50 %v, p90 %v, p99 %v, most %v (%d spans)\n",
+		at(0.5), at(0.9), at(0.99), at(1), len(took))
+	return nil
+}
+
+// pace emits events evenly and gives when each was emitted.
+func (w *world) pace(ctx context.Context, topic string, n int, every time.Duration, change func(int, *eval.Event)) (map[string]time.Time, error) {
+	em, err := emitter.New(emitter.Config{Brokers: w.brokers, Topic: topic, Block: true})
+	if err != nil {
+		return nil, err
+	}
+	emitted := make(map[string]time.Time, n)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for i := range n {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		e := event(i)
+		if change != nil {
+			change(i, &e)
+		}
+		emitted[string(e.RequestID)] = time.Now()
+		if err := em.Emit(ctx, e); err != nil {
+			return nil, fmt.Errorf("publish event %d: %w", i, err)
+		}
+	}
+	return emitted, em.Close(ctx)
+}

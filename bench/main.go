@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are what can be asked for.
+type options struct {
+	only   string
+	events int
+	pairs  int
+	soak   time.Duration
+
+	profiles string // folder that takes a CPU profile of each kind of reader
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	if role := os.Getenv(envRole); role != "" {
+		return play(ctx, role)
+	}
+	var opts options
+	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, soak")
+	flag.IntVar(&opts.events, "events", 500_000, "events of the consuming measurements")
+	flag.IntVar(&opts.pairs, "pairs", 4, "times that each reader reads all of them, in turn")
+	flag.DurationVar(&opts.soak, "soak", 10*time.Minute, "length of the soak")
+	flag.StringVar(&opts.profiles, "profiles", "", "folder that takes CPU profiles of the consuming measurements; they cost some CPU themselves")
+	flag.Parse()
+
+	w, err := newWorld(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(measure(ctx, w, opts), w.close())
+}
+
+// measure makes the measurements that were asked for, in order.
+func measure(ctx context.Context, w *world, opts options) error {
+	type measurement struct {
+		name string
+		make func(context.Context, *world, options) error
+	}
+	all := []measurement{
+		{"consume", consume},
+		{"judges", judging},
+		{"latency", latency},
+		{"stuck", stuck},
+		{"soak", soak},
+	}
+	wanted := strings.Split(opts.only, ",")
+	for _, name := range wanted {
+		if !slices.ContainsFunc(all, func(m measurement) bool { return m.name == name }) {
+			return fmt.Errorf("-only: no measurement %q", name)
+		}
+	}
+	for _, m := range all {
+		if !slices.Contains(wanted, m.name) {
+			continue
+		}
+		if err := m.make(ctx, w, opts); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime/pprof"
+	"time"
+)
+
+// envRole names what a process that this program started is to be; envJob is
+// what it is told.
+const (
+	envRole = "EVALWORKER_BENCH_ROLE"
+	envJob  = "EVALWORKER_BENCH_JOB"
+)
+
+// The roles.
+const (
+	roleReader = "reader" // a bare group Reader of kafka-go
+	roleWorker = "worker" // the whole worker
+)
+
+// job is what a process is told.
+type job struct {
+	Config  string   // of a worker
+	Brokers []string // of a reader
+	Topic   string
+	Profile string // file that takes a CPU profile; empty for none
+	Events  int64  // to read before the figures are told; 0: until stdin ends
+}
+
+// figures are what a process tells of itself.
+type figures struct {
+	Events  int64         // from the first that was seen to the last
+	CPU     time.Duration // user and system time between the two
+	Wall    time.Duration
+	RSS     int64 // resident bytes at the end
+	PeakRSS int64 // the most there ever was
+}
+
+func (f figures) cpuPerEvent() time.Duration { return f.CPU / time.Duration(max(f.Events, 1)) }
+
+func (f figures) perSecond() float64 { return float64(f.Events) / max(f.Wall.Seconds(), 1e-9) }
+
+// process is one that this program started.
+type process struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	out   *bufio.Reader
+}
+
+// start runs this program once more, as something else.
+func start(ctx context.Context, role string, j job) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(j)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), envRole+"="+role, envJob+"="+string(text))
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &process{cmd: cmd, stdin: stdin, out: bufio.NewReader(stdout)}, nil
+}
+
+// stop lets the process end and waits for that.
+func (p *process) stop() error { return errors.Join(p.stdin.Close(), p.cmd.Wait()) }
+
+// figures waits for what the process tells.
+func (p *process) figures() (figures, error) {
+	var f figures
+	line, err := p.out.ReadBytes('\n')
+	if err != nil {
+		return f, fmt.Errorf("no figures: %w", err)
+	}
+	return f, json.Unmarshal(line, &f)
+}
+
+// read runs a process to its figures and its end.
+func read(ctx context.Context, role string, j job) (figures, error) {
+	p, err := start(ctx, role, j)
+	if err != nil {
+		return figures{}, err
+	}
+	f, err := p.figures()
+	return f, errors.Join(err, p.stop())
+}
+
+// play is what such a process does.
+func play(ctx context.Context, role string) error {
+	var j job
+	if err := json.Unmarshal([]byte(os.Getenv(envJob)), &j); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { // ends with the process: the reading end of its own stdin
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	var err error
+	switch role {
+	case roleReader:
+		err = profiled(j.Profile, func() error { return beReader(ctx, j) })
+	case roleWorker:
+		err = profiled(j.Profile, func() error { return beWorker(ctx, j) })
+	default:
+		err = fmt.Errorf("no role %q", role)
+	}
+	return err
+}
+
+// profiled runs fn and writes its CPU profile.
+func profiled(path string, fn func() error) error {
+	if path == "" {
+		return fn()
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = fn()
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
+}

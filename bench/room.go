@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/modelserver"
+)
+
+const (
+	stuckEvents = 1_000_000
+	soakPace    = 3 * time.Millisecond
+	soakModel   = 200 * time.Millisecond
+)
+
+// stuck is the memory behind one event that does not end, with a million
+// skipped events of the same partition after it.
+func stuck(ctx context.Context, w *world, _ options) error {
+	topic, err := w.topic(ctx, 1)
+	if err != nil {
+		return err
+	}
+	release := make(chan struct{})
+	defer close(release)
+	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply {
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return passing(req, 0)
+	}))
+	if err != nil {
+		return err
+	}
+	err = w.publish(ctx, topic, stuckEvents+1, func(n int, e *eval.Event) {
+		e.Input, e.Output = eval.Text("?"), eval.Text("!")
+		if n == 0 {
+			e.Feature = "stuck"
+		}
+	})
+	if err != nil {
+		return err
+	}
+	path, err := w.configure("stuck", topic, "", fmt.Sprintf(
+		"shutdown: {grace: 100ms}\n"+
+			"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, timeout: 10m}}\n"+
+			"evaluators: [{name: correctness, type: llm_judge, rubric: answer_relevance, rate: 0}]\n"+
+			"sampling: {rules: [{name: stuck, when: 'feature == \"stuck\"', rate: 1}]}", url))
+	if err != nil {
+		return err
+	}
+	p, err := start(ctx, roleWorker, job{Config: path, Topic: topic, Events: stuckEvents})
+	if err != nil {
+		return err
+	}
+	f, err := p.figures()
+	if err != nil {
+		return err
+	}
+	_ = p.stop() // it says that one event is not finished, which is the point
+	fmt.Printf("\nstuck: one event in work, %d skipped after it on its partition\n", stuckEvents)
+	fmt.Printf("RSS %.0f MB, peak %.0f MB\n", float64(f.RSS)/1e6, float64(f.PeakRSS)/1e6)
+	return nil
+}
+
+// soak is the memory after a while of load: validation of every event, a judge
+// for one in twenty, one failure in fifty.
+func soak(ctx context.Context, w *world, opts options) error {
+	topic, err := w.topic(ctx, partitions)
+	if err != nil {
+		return err
+	}
+	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply { return passing(req, soakModel) }))
+	if err != nil {
+		return err
+	}
+	path, err := w.configure("soak", topic, "", fmt.Sprintf(
+		"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, requests_per_minute: 0}}\n"+
+			"evaluators:\n  - {name: reply_format, type: json_schema, schema: support_reply}\n"+
+			"  - {name: correctness, type: llm_judge, rubric: answer_relevance, rate: 0.05}", url))
+	if err != nil {
+		return err
+	}
+	p, err := start(ctx, roleWorker, job{Config: path, Topic: topic})
+	if err != nil {
+		return err
+	}
+	_, err = w.pace(ctx, topic, int(opts.soak/soakPace), soakPace, func(n int, e *eval.Event) {
+		if n%50 == 0 {
+			e.Output = eval.Text(fmt.Sprintf(`{"category":"unheard of %d"`, n))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.stdin.Close(); err != nil {
+		return err
+	}
+	f, err := p.figures()
+	if err != nil {
+		return err
+	}
+	if err := p.cmd.Wait(); err != nil {
+		return err
+	}
+	fmt.Printf("\nsoak: %v, %d events at %.0f a second, all validated, 5 %% judged, 2 %% failing\n", opts.soak, f.Events, f.perSecond())
+	fmt.Printf("RSS %.0f MB, peak %.0f MB, CPU %v an event\n", float64(f.RSS)/1e6, float64(f.PeakRSS)/1e6, f.cpuPerEvent().Round(time.Microsecond))
+	return nil
+}

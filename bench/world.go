@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/kafkaconn"
+)
+
+// world is what surrounds the readers: broker, trace agent, a folder.
+type world struct {
+	brokers []string
+	dir     string
+	agent   *evaltest.AgentSink
+	kafka   *components.Kafka // nil when the broker is somebody else's
+
+	servers []*http.Server
+	serving sync.WaitGroup
+}
+
+func newWorld(ctx context.Context) (_ *world, err error) {
+	w := &world{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	if w.dir, err = os.MkdirTemp("", "evalworker-bench-"); err != nil {
+		return nil, err
+	}
+	what := "the broker at " + os.Getenv("KAFKA_BROKERS")
+	if addrs := os.Getenv("KAFKA_BROKERS"); addrs != "" {
+		w.brokers = strings.Split(addrs, ",")
+	} else {
+		if w.kafka, err = components.StartKafka(ctx, components.KafkaConfig{}); err != nil {
+			return nil, fmt.Errorf("%w; name a broker with KAFKA_BROKERS", err)
+		}
+		w.brokers, what = []string{w.kafka.Addr()}, components.KafkaImage+" in a container"
+	}
+	agent, handler := evaltest.NewAgent(func(err error) { fmt.Fprintln(os.Stderr, "bench: trace agent:", err) })
+	w.agent = agent
+	if agent.URL, err = w.serve(ctx, handler); err != nil {
+		return nil, err
+	}
+	fmt.Printf("%s, %s, %d cores, %s\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), what)
+	return w, nil
+}
+
+// serve runs a server until the world is closed, and gives its URL.
+func (w *world) serve(ctx context.Context, h http.Handler) (string, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	w.servers = append(w.servers, srv)
+	w.serving.Go(func() { _ = srv.Serve(l) }) // ends with close
+	return "http://" + l.Addr().String(), nil
+}
+
+func (w *world) close() error {
+	var err error
+	for _, srv := range w.servers {
+		err = errors.Join(err, srv.Close())
+	}
+	w.serving.Wait()
+	if w.kafka != nil {
+		err = errors.Join(err, w.kafka.Close())
+	}
+	return errors.Join(err, os.RemoveAll(w.dir))
+}
+
+// topic makes a topic of a measurement's own.
+func (w *world) topic(ctx context.Context, partitions int) (string, error) {
+	name := "bench-" + strings.ToLower(rand.Text()[:10])
+	cfg := w.connection()
+	transport := kafkaconn.NewTransport(cfg)
+	defer transport.CloseIdleConnections()
+	res, err := kafkaconn.NewClient(cfg, transport).CreateTopics(ctx, &kafka.CreateTopicsRequest{
+		Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}},
+	})
+	if err == nil {
+		err = res.Errors[name]
+	}
+	if err != nil {
+		return "", fmt.Errorf("make topic: %w", err)
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for { // known to the broker as a whole a moment later
+		found, err := kafkaconn.NewDialer(cfg).LookupPartitions(ctx, "tcp", w.brokers[0], name)
+		if err == nil && len(found) == partitions {
+			return name, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+func (w *world) connection() kafkaconn.Config {
+	cfg := kafkaconn.DefaultConfig()
+	cfg.Brokers = w.brokers
+	return cfg
+}
+
+// configure writes a worker's configuration. The policy is everything but its
+// surroundings; kafka holds more keys of that section.
+func (w *world) configure(name, topic, kafkaKeys, policy string) (string, error) {
+	dir := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(filepath.Join(dir, "schemas"), 0o700); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "schemas", "support_reply.json"), []byte(schema), 0o600); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "evalworker.yaml")
+	text := strings.Join([]string{
+		fmt.Sprintf("kafka: {brokers: [%s], topic: %s, group: %s%s}", strings.Join(w.brokers, ", "), topic, strings.ToLower(rand.Text()[:10]), kafkaKeys),
+		fmt.Sprintf("store: {url: %q}", "sqlite:"+filepath.Join(dir, "cases.db")),
+		fmt.Sprintf("datadog: {agent_url: %q}", w.agent.URL),
+		`health: {listen: ""}`,
+		`log: {level: warn}`,
+		policy,
+	}, "\n")
+	return path, os.WriteFile(path, []byte(text), 0o600)
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/dlq"
+)
+
+func newDLQCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dlq",
+		Short: "Look at dead letters, and publish them again once their cause is mended",
+		Long: `Look at dead letters, and publish them again once their cause is mended. A message
+that can never be processed is put aside in a topic of its own, by default the
+topic's name with .dead appended, with the reason in its headers.
+
+An evaluation that failed is no dead letter: it is a verdict with the outcome error.`,
+		Example: `  evalworker dlq list --since 24h
+  evalworker dlq show 0:12
+  evalworker dlq redrive --reason panic --dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDLQListCommand(g), newDLQShowCommand(g), newDLQRedriveCommand(g))
+	return cmd
+}
+
+// openQueue opens the dead letters of the configuration.
+func openQueue(g *globals) (*dlq.Queue, *config.Config, error) {
+	cfg, err := g.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := dlq.Open(cfg.Kafka)
+	return q, cfg, err
+}
+
+// letterFlags are the options that choose dead letters.
+type letterFlags struct {
+	reason, key, since, until string
+	limit                     int
+}
+
+func (f *letterFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.reason, "reason", "", "died of this, such as malformed or panic")
+	cmd.Flags().StringVar(&f.key, "key", "", "of messages with this key: a trace id, or a request id where there is none")
+	cmd.Flags().StringVar(&f.since, "since", "", "died at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
+	cmd.Flags().StringVar(&f.until, "until", "", "died before: a time or an age")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many letters (default: all)")
+}
+
+// filter reads the options and the ids. The error is of type eval.Faults.
+func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
+	out := dlq.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit}
+	var faults eval.Faults
+	var err error
+	for _, s := range ids {
+		id, err := dlq.ParseID(s)
+		if err != nil {
+			faults.Add("", err.Error(), wantLetter)
+			continue
+		}
+		out.IDs = append(out.IDs, id)
+	}
+	if out.Since, err = moment(f.since, now); err != nil {
+		faults.Add("--since", err.Error(), wantMoment)
+	}
+	if out.Until, err = moment(f.until, now); err != nil {
+		faults.Add("--until", err.Error(), wantMoment)
+	}
+	if f.reason != "" && !slices.Contains(eval.Reasons(), out.Reason) {
+		faults.Add("--reason", fmt.Sprintf("unknown reason %q", f.reason), wantReason(f.reason))
+	}
+	if f.limit < 0 {
+		faults.Add("--limit", "is negative", "want 0 or more")
+	}
+	return out, faults.Err()
+}
+
+const wantLetter = "want PARTITION:OFFSET, as evalworker dlq list prints it"
+
+// wantReason names the reason that was meant, or those of which events die.
+func wantReason(s string) string {
+	var names []string
+	for _, r := range eval.Reasons() {
+		names = append(names, string(r))
+	}
+	if near := eval.Nearest(s, names); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "want " + strings.Join([]string{string(eval.ReasonMalformed), string(eval.ReasonUnknownEvent), string(eval.ReasonTooLarge)}, ", ") +
+		" or " + string(eval.ReasonPanic)
+}
+
+// noneYet tells a person that nothing has died yet, which is no failure.
+func noneYet(g *globals, err error) error {
+	_, err = fmt.Fprintln(g.stderr, err)
+	return err
+}
+
+// letterProgress gives a bar that learns its total with the first step.
+func letterProgress(g *globals, what string) (bar *progressbar.ProgressBar, step func(done, total int64)) {
+	bar = newProgress(g.stderr, 1, what, false)
+	var known int64
+	return bar, func(done, total int64) {
+		if total != known {
+			bar.ChangeMax64(total)
+			known = total
+		}
+		_ = bar.Set64(done) // only decoration
+	}
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/dlq"
+)
+
+func newDLQRedriveCommand(g *globals) *cobra.Command {
+	var f letterFlags
+	opts := dlq.DefaultOptions()
+	var all, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "redrive [PARTITION:OFFSET...]",
+		Short: "Publish dead letters to their topic again",
+		Long: `Publish dead letters to their topic again, with their key and headers, and mark
+them, so that a second run leaves them alone. Name letters, a filter, or --all.
+
+A letter is refused when it was redriven --max-redrives times already, when this
+program with this configuration would put it aside again, when it was cut and the
+whole is no longer in its topic, and when it died in another topic than the
+configured one. The exit code is 1 when a letter was refused.
+
+It stops in good order on SIGINT or SIGTERM. A run that is killed has at most 100
+letters published again by the next one; two runs at the same time publish the
+same letters twice.`,
+		Example: `  evalworker dlq redrive --reason panic --dry-run
+  evalworker dlq redrive --since 2h --limit 10
+  evalworker dlq redrive 0:12 0:13
+  evalworker dlq redrive --all --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			filter, err := f.filter(args, time.Now())
+			faults, _ := errors.AsType[eval.Faults](err)
+			faults = append(faults, flagFaults(opts.Validate())...)
+			switch limited := filter; {
+			case all && len(filter.IDs) > 0:
+				faults.Add("--all", "and letters that are named", "want one or the other")
+			case !all && err == nil:
+				limited.Limit = 0 // a limit alone chooses nothing in particular
+				if limited.All() {
+					faults.Add("", "nothing says which letters", "name some as PARTITION:OFFSET, or use --reason, --key, --since, --until or --all")
+				}
+			}
+			if err := faults.Err(); err != nil {
+				return err
+			}
+			return runRedrive(cmd, g, filter, opts, asJSON)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "every letter that is left by the other options")
+	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "only print what would be done")
+	cmd.Flags().IntVar(&opts.MaxRedrives, "max-redrives", opts.MaxRedrives, "refuse what was redriven so many times already")
+	cmd.Flags().BoolVar(&opts.Force, "force", false, "also what this program would put aside again, for workers that are newer or configured otherwise")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a letter")
+	return cmd
+}
+
+// flagFaults makes flags of the paths of faults.
+func flagFaults(faults eval.Faults) eval.Faults {
+	for i := range faults {
+		faults[i].Path = "--" + faults[i].Path
+	}
+	return faults
+}
+
+// errRefused says that letters were refused. They have been named.
+var errRefused = errors.New("letters were refused")
+
+func runRedrive(cmd *cobra.Command, g *globals, filter dlq.Filter, opts dlq.Options, asJSON bool) error {
+	q, _, err := openQueue(g)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	bar, step := letterProgress(g, "offsets")
+	opts.Progress = step
+	p := &redrivePrinter{out: g.stdout, dry: opts.DryRun, json: asJSON, refusals: make(map[dlq.Refusal]int)}
+	totals, err := q.Redrive(cmd.Context(), filter, opts, func(r dlq.Result) error {
+		_ = bar.Clear() // only decoration
+		return p.add(r)
+	})
+	_ = bar.Finish()
+	if errors.Is(err, dlq.ErrEmpty) {
+		return noneYet(g, err)
+	}
+	if !asJSON {
+		err = errors.Join(err, p.end(totals))
+	}
+	if err != nil {
+		return err
+	}
+	if totals.Refused > 0 {
+		return fmt.Errorf("%d %w", totals.Refused, errRefused)
+	}
+	return nil
+}
+
+// redrivePrinter tells what becomes of letters as it happens.
+type redrivePrinter struct {
+	out       io.Writer
+	dry, json bool
+	refusals  map[dlq.Refusal]int
+}
+
+// maxTold is how many letters are named for one refusal. --json names all.
+const maxTold = 20
+
+func (p *redrivePrinter) add(r dlq.Result) error {
+	if p.json {
+		return json.NewEncoder(p.out).Encode(struct {
+			ID     string      `json:"id"`
+			Action dlq.Action  `json:"action"`
+			DryRun bool        `json:"dry_run,omitempty"`
+			Why    dlq.Refusal `json:"why,omitempty"`
+			Detail string      `json:"detail,omitempty"`
+		}{r.Letter.ID.String(), r.Action, p.dry, r.Refusal, r.Detail})
+	}
+	switch {
+	case r.Action == dlq.ActionRefused:
+		p.refusals[r.Refusal]++
+		switch n := p.refusals[r.Refusal]; {
+		case n <= maxTold:
+			_, err := fmt.Fprintf(p.out, "%v refused: %s\n", r.Letter.ID, printable(r.Detail))
+			return err
+		case n == maxTold+1:
+			_, err := fmt.Fprintf(p.out, "more are refused alike (%s); --json names them\n", r.Refusal)
+			return err
+		}
+	case p.dry && r.Action == dlq.ActionRedriven:
+		_, err := fmt.Fprintf(p.out, "%v would go to %s/%d, redrive %d\n", r.Letter.ID, r.Letter.Origin.Topic, r.Letter.Origin.Partition, r.Letter.Redrives+1)
+		return err
+	}
+	return nil
+}
+
+// end says what was done.
+func (p *redrivePrinter) end(t dlq.Totals) error {
+	verb := "redriven"
+	if p.dry {
+		verb = "would be redriven"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s, %d refused", plural(t.Redriven, "letter"), verb, t.Refused)
+	if t.Duplicates > 0 {
+		fmt.Fprintf(&b, ", %d of the same messages left out", t.Duplicates)
+	}
+	if t.Before > 0 {
+		fmt.Fprintf(&b, "; %d redriven before", t.Before)
+	}
+	_, err := fmt.Fprintln(p.out, b.String())
+	return err
+}
