@@ -47,13 +47,13 @@ const (
 	keyPrefix = 200
 )
 
-// indexed gives a text as an index holds it: a long one is known by how it begins
-// and by its hash. The exemplar has all of it.
+// indexed gives a text as an index holds it: one that is long or not clean is
+// known by how it begins and by its hash. The exemplar has all of it.
 func indexed(s string) string {
-	s = clean(s)
-	if len(s) <= maxKey {
+	key := clean(s)
+	if key == s && len(s) <= maxKey {
 		return s
 	}
 	sum := sha256.Sum256([]byte(s))
-	return strings.ToValidUTF8(s[:keyPrefix], "") + "~" + hex.EncodeToString(sum[:16])
+	return strings.ToValidUTF8(key[:min(len(key), keyPrefix)], "") + "~" + hex.EncodeToString(sum[:16])
 }
