@@ -51,7 +51,7 @@ func insertOccurrences(ctx context.Context, tx *sql.Tx, records []record) (_ []b
 	for _, i := range first {
 		rec := records[i-1]
 		requests, evaluators, ids = append(requests, rec.requestID), append(evaluators, rec.evaluator), append(ids, rec.id)
-		versions, seen = append(versions, indexed(rec.promptVersion)), append(seen, rec.seen)
+		versions, seen = append(versions, rec.version), append(seen, rec.seen)
 	}
 	rows, err := tx.QueryContext(ctx, `
 		INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen)

@@ -28,7 +28,7 @@ func (a *Archive) record(r *eval.Report, v *eval.Verdict, redacted *eval.Event) 
 		return record{}, fmt.Errorf("encode request %s: %w", r.Event.RequestID, err)
 	}
 	return record{
-		id: signature(v, redacted), requestID: indexed(string(r.Event.RequestID)), evaluator: indexed(v.Eval),
+		id: signature(v, redacted), requestID: indexed(string(r.Event.RequestID)), evaluator: indexed(v.Eval), version: indexed(r.Event.PromptVersion),
 		kind: clean(string(v.Type)), reason: clean(v.Reason), label: clean(v.Label),
 		feature: clean(r.Event.Feature), promptName: clean(r.Event.PromptName), promptVersion: clean(r.Event.PromptVersion),
 		seen: x.OccurredAt.UnixMilli(), body: clean(string(body)),

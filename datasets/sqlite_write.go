@@ -76,7 +76,7 @@ func (t *statements) insert(ctx context.Context, rec record, maxExemplars int) (
 		return false, err
 	}
 	err = t.exec(ctx, `INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen) VALUES ($1, $2, $3, $4, $5)`,
-		rec.requestID, rec.evaluator, rec.id, indexed(rec.promptVersion), rec.seen)
+		rec.requestID, rec.evaluator, rec.id, rec.version, rec.seen)
 	if err != nil {
 		return false, err
 	}
