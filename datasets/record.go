@@ -14,7 +14,7 @@ import (
 // those that are keys of an index are bounded.
 type record struct {
 	id                                 string // of the case
-	requestID, evaluator               string // keys
+	requestID, evaluator, version      string // keys
 	kind, reason, label                string
 	feature, promptName, promptVersion string
 	seen                               int64  // milliseconds since 1970
