@@ -13,7 +13,7 @@ import (
 )
 
 // exampleURL shows how a store is named that workers share.
-const exampleURL = "postgres://evalworker@db.internal/evalworker"
+const exampleURL = "postgres://USER@HOST/DATABASE"
 
 // Remote reports whether the store is a server's, which workers can share.
 func (c Config) Remote() bool {
