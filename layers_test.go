@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"validators":      {"eval", "internal/sensitive"},
 	"judges":          {"eval", "internal/secret", "internal/strictyaml"},
 	"telemetry":       {"eval"},
-	"datasets":        {"eval", "internal/sensitive"},
+	"datasets":        {"eval", "internal/secret", "internal/sensitive"},
 	"emitter":         {"eval", "internal/kafkaconn"},
 	"emitter/ddtrace": {},
 
@@ -86,6 +86,7 @@ var rooms = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"datasets"},
 	"github.com/pressly/goose":              {"datasets"},
+	"github.com/jackc/pgx":                  {"datasets", "internal/components"},
 	"github.com/twmb/franz-go":              {"internal/devbroker"},
 	"github.com/expr-lang/expr":             {"sampler"},
 	"github.com/goccy/go-yaml":              {"internal/strictyaml", "internal/config"},

@@ -13,14 +13,13 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/datasets/storetest"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/components"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(components.Main(m, components.WithPostgres)) }
 
 func config(path string) datasets.Config {
 	cfg := datasets.DefaultConfig()
@@ -67,6 +66,27 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// TestStoreOnPostgres holds a shared store to the same promises.
+func TestStoreOnPostgres(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) (*datasets.Store, datasets.Config) {
+		cfg := onPostgres(t)
+		return open(t, cfg), cfg
+	})
+}
+
+// onPostgres names an empty database, or skips the test where there is no server.
+func onPostgres(t testing.TB) datasets.Config {
+	t.Helper()
+	url, ok := components.UsePostgres(t)
+	if !ok {
+		t.Skip("needs a PostgreSQL")
+	}
+	cfg := datasets.DefaultConfig()
+	cfg.URL = url
+	return cfg
+}
+
 func failing(n int, input, output string) *eval.Report {
 	return &eval.Report{
 		Event:    &eval.Event{RequestID: eval.RequestID(fmt.Sprintf("r%d", n)), Input: eval.Text(input), Output: eval.Text(output)},
@@ -95,10 +115,20 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestOpenTogether: ten workers start on one new file.
+// TestOpenTogether: ten processes start on one new file.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()
-	cfg := config(filepath.Join(t.TempDir(), "cases.db"))
+	openTogether(t, config(filepath.Join(t.TempDir(), "cases.db")))
+}
+
+// TestOpenTogetherOnPostgres: ten workers start on one empty database.
+func TestOpenTogetherOnPostgres(t *testing.T) {
+	t.Parallel()
+	openTogether(t, onPostgres(t))
+}
+
+func openTogether(t *testing.T, cfg datasets.Config) {
+	t.Helper()
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
@@ -134,7 +164,7 @@ func TestOpenErrors(t *testing.T) {
 	if _, err := datasets.Open(t.Context(), config(garbage)); err == nil {
 		t.Error("a file that is no database is opened")
 	}
-	if fs := (datasets.Config{URL: "mysql://x"}).Validate(); len(fs) != 3 {
+	if fs := (datasets.Config{URL: "mysql://x"}).Validate(); len(fs) != 5 {
 		t.Errorf("faults: %v", fs)
 	}
 }
