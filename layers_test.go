@@ -80,7 +80,7 @@ var layers = map[string][]string{
 
 // rooms gives each vendor library its one room.
 var rooms = map[string][]string{
-	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "internal/dlq", "emitter"},
+	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "internal/dlq", "emitter", "bench"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/evaltest"},
 	"github.com/sashabaranov/go-openai":     {"judges"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
