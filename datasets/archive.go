@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/evalworker/evalworker/eval"
@@ -41,7 +42,11 @@ func (a *Archive) Offer(ctx context.Context, r *eval.Report, redacted *eval.Even
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
 	var fresh int // written by the store's writer before submit returns nil
-	if err := a.store.submit(ctx, write{records: records, fresh: &fresh}); err != nil {
+	err := a.store.submit(ctx, write{records: records, fresh: &fresh})
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("not written within store.timeout (%s): %w", a.cfg.Timeout, err)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("store request %s: %w", r.Event.RequestID, err)
 	}
 	return fresh, nil

@@ -105,7 +105,7 @@ func docs() map[string]string {
 		"redaction.patterns[].name":    "Name that stands in place of the text.",
 		"redaction.patterns[].pattern": "Expression in RE2 syntax that finds the text.",
 
-		"store":               "Where failing requests are kept as cases.",
+		"store":                     "Where failing requests are kept as cases.",
 		"store.url":                 "Database: sqlite:FILE for one worker, postgres://USER@HOST/DATABASE for a fleet.",
 		"store.password":            "Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass.",
 		"store.password_file":       "File that holds the password, relative to this file; wins over password.",

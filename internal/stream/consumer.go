@@ -34,6 +34,9 @@ const (
 	// leaveHungTimeout is the same when the coordinator has just failed to
 	// answer the last commit: it is not worth the wait.
 	leaveHungTimeout = time.Second
+	// endTimeout is the part of the grace that a member keeps for its end: a
+	// last commit and leaving, when nobody answers either.
+	endTimeout = lastCommitTimeout + leaveHungTimeout
 	// lastCommitRetry is the pause between attempts at the last commit.
 	lastCommitRetry = 50 * time.Millisecond
 	// abandonMoment is how long the last commit waits for handlers whose
@@ -178,14 +181,19 @@ func (c *Consumer) Run(ctx context.Context) error {
 	grace, stop := graceAfter(ctx, c.cfg.Grace)
 	defer stop()
 
-	committed := c.generations(ctx, grace, group)
+	back, stopBack := graceAfter(ctx, max(c.cfg.Grace-endTimeout, 0))
+	defer stopBack()
+
+	committed := c.generations(ctx, grace, back, group)
 	return errors.Join(c.leave(group, committed), c.release())
 }
 
 // generations serves one generation after the other until the consumer is to
 // stop. It gives the error of the last commit; release finds out whether a
-// member that ends between generations has left anything uncommitted.
-func (c *Consumer) generations(ctx, grace context.Context, group *kafka.ConsumerGroup) error {
+// member that ends between generations has left anything uncommitted. A member
+// that is to stop joins once more to finish what is in work, as long as grace
+// lasts, and to commit what is finished, as long as back does.
+func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.ConsumerGroup) error {
 	defer func() { c.late.stop() }()
 	wait := ctx
 	for {
@@ -204,11 +212,11 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		case wait == ctx && c.inWork() > 0: // stopping while the group rebalances: its end is worth waiting for
 			wait = grace //nolint:fatcontext // replaced, not nested
 			continue
-		case wait == ctx && c.uncommitted() > 0:
-			limited, cancel := context.WithTimeout(grace, requestTimeout)
-			defer cancel()
-			wait = limited
+		case wait == ctx && c.uncommitted() > 0 && back.Err() == nil:
+			wait = back //nolint:fatcontext // replaced, not nested
 			continue
+		case wait == back:
+			return fmt.Errorf("group %s not joined again: %w", c.cfg.Group, context.DeadlineExceeded)
 		default:
 			return nil
 		}
@@ -222,7 +230,7 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		)
 		gen.Start(func(gctx context.Context) {
 			defer close(ended)
-			if stop, err := newSession(c, gen, ctx, grace).serve(gctx); stop {
+			if stop, err := newSession(c, gen, ctx, grace, back).serve(gctx); stop {
 				stopped <- err
 				<-gctx.Done() // returning before leave would join the group once more
 			}
