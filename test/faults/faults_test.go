@@ -27,7 +27,11 @@ type scenario struct {
 
 // The groups.
 const (
-	groupKafka = "kafka"
+	groupKafka   = "kafka"
+	groupJudge   = "judge"
+	groupDatadog = "datadog"
+	groupStore   = "store"
+	groupInput   = "input"
 )
 
 // Names that stand for several rows.
@@ -40,6 +44,7 @@ const (
 func scenarios() []scenario {
 	return slices.Concat(
 		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(),
+		judgeRows(),
 	)
 }
 

@@ -59,9 +59,11 @@ func (w *world) start(name string) *worker {
 		w.t.Fatal(err)
 	}
 	k := &worker{t: w.t, name: name, log: said.Name(), ended: make(chan struct{})}
-	k.cmd = exec.CommandContext(context.WithoutCancel(w.t.Context()), w.suite.binary, "run", "-c", file)
+	command := slices.Concat(w.wrap, []string{w.suite.binary, "run", "-c", file})
+	k.cmd = exec.CommandContext(context.WithoutCancel(w.t.Context()), command[0], command[1:]...)
 	k.cmd.Dir, k.cmd.Stdout, k.cmd.Stderr = dir, said, said
 	k.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "DD_INSTRUMENTATION_TELEMETRY_ENABLED=false"}
+	k.cmd.Env = append(k.cmd.Env, w.env...)
 	if err := k.cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/evaltest"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
@@ -44,6 +45,12 @@ type world struct {
 
 	replicas    int // of the topic
 	topicConfig []kafka.ConfigEntry
+
+	// agent takes the workers' spans, in worlds that look at verdicts; else nil.
+	agent *evaltest.AgentSink
+	// env and wrap are added to the environment and put before the command of
+	// workers.
+	env, wrap []string
 
 	workers map[string]*worker
 	ledger  ledger
