@@ -164,4 +164,3 @@ func (l *shaky) cut() bool {
 	f.calls = append(f.calls, time.Now())
 	return true
 }
-
