@@ -44,7 +44,7 @@ const (
 func scenarios() []scenario {
 	return slices.Concat(
 		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(),
-		judgeRows(),
+		judgeRows(), datadogRows(), storeRows(),
 	)
 }
 

@@ -25,6 +25,9 @@ type judgeFault struct {
 	retried bool
 	// breaks says that it counts as an outage, which opens the breaker.
 	breaks bool
+	// answers says that calls succeed, and that it is their answers that are no
+	// verdicts.
+	answers bool
 	// pause is what the server asks for with each reply.
 	pause time.Duration
 	// perEvent is the number of questions about one event, at most.
@@ -49,7 +52,7 @@ func judgeRows() []scenario {
 		{name: "judge-garbage", title: "model answers 200 with garbage", spoil: body("<html>\x00\xff gateway</html>"), reasons: down, retried: true, breaks: true, perEvent: attempts},
 		// One that does not do as it is told is asked once more by the judge, and
 		// on a lower rung.
-		{name: "judge-prose", title: "model answers in prose", spoil: prose, reasons: []eval.Reason{eval.ReasonUnparsable}, retried: true, perEvent: 4},
+		{name: "judge-prose", title: "model answers in prose", spoil: prose, reasons: []eval.Reason{eval.ReasonUnparsable}, retried: true, answers: true, perEvent: 4},
 		{name: "judge-huge", title: "model's reply has 10 MB", ci: true, spoil: huge, reasons: []eval.Reason{eval.ReasonUnparsable}, perEvent: 1},
 		{name: "judge-tls", title: "model's connection is cut in the TLS handshake", reasons: down, retried: true, breaks: true, perEvent: attempts},
 		{name: "judge-cut", title: "model's connection is cut before the reply", spoil: cut, reasons: down, retried: true, breaks: true, perEvent: attempts},
@@ -101,7 +104,7 @@ func (f judgeFault) row(w *world) {
 			counted[m.Tag("reason")]++
 		}
 	}
-	w.bound(len(counted) > 0, "no failed call was counted")
+	w.bound(f.answers || len(counted) > 0, "no failed call was counted")
 	for reason := range counted {
 		w.bound(f.expects(eval.Reason(reason)), "calls counted as %s", reason)
 	}
@@ -157,8 +160,8 @@ func (f judgeFault) boundAll(w *world, ends map[string]int, events, calls int, l
 	f.boundReasons(w, ends)
 	limit := events + events/10 + maxSaved // the retry budget
 	switch {
-	case f.perEvent == 4: // prose
-		limit = 4 * events
+	case f.answers:
+		limit = f.perEvent * events
 	case f.breaks: // it opens when half of the last calls have failed, and lets those at work end
 		limit = 100 + 2*judgesInFlight
 		w.bound(ends[string(eval.ReasonBreakerOpen)] > 0, "the breaker did not open: %s", tally(ends))
@@ -251,8 +254,12 @@ func prose(w http.ResponseWriter, r *http.Request) {
 	reply(modelserver.Reply{Content: "I would rather talk about the weather."})(w, r)
 }
 
-// hang says nothing until the worker has gone.
-func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// hang says nothing until the worker has gone, which a server sees only when it
+// has read the question.
+func hang(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
+}
 
 // cut closes the connection without a word.
 func cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }

@@ -13,6 +13,8 @@ type suite struct {
 	t      *testing.T
 	binary string
 	kafka  *components.Kafka // started by the first row that needs it
+
+	postgres *components.Postgres // the same
 }
 
 // newSuite builds the program.
@@ -43,6 +45,25 @@ func (s *suite) broker() *components.Kafka {
 		})
 	}
 	return s.kafka
+}
+
+// database is the database server that rows share. What a row kills or pauses it
+// brings back.
+func (s *suite) database() *components.Postgres {
+	s.t.Helper()
+	if s.postgres == nil {
+		p, err := components.StartPostgres(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.postgres = p
+		s.t.Cleanup(func() {
+			if err := p.Close(); err != nil {
+				s.t.Error(err)
+			}
+		})
+	}
+	return s.postgres
 }
 
 // kafkaConfig makes brokers that create no topic because somebody asked for it:
