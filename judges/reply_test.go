@@ -38,7 +38,7 @@ func TestReplyLimit(t *testing.T) {
 			t.Parallel()
 			var taken atomic.Int64
 			done := make(chan struct{})
-			m := endpoint(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m := endpoint(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				defer close(done)
 				if tt.length {
 					w.Header().Set("Content-Length", strconv.FormatInt(tt.size+int64(len(longest)), 10))

@@ -44,7 +44,7 @@ const (
 func scenarios() []scenario {
 	return slices.Concat(
 		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(),
-		judgeRows(), datadogRows(), storeRows(),
+		judgeRows(), datadogRows(), storeRows(), inputRows(),
 	)
 }
 

@@ -74,7 +74,7 @@ func (w *world) produce(messages []kafka.Message) {
 	}
 	out := &kafka.Writer{
 		Addr: w.client.Addr, Topic: w.topic, Transport: w.client.Transport,
-		RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{},
+		RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, BatchBytes: 16 << 20, Balancer: &kafka.Hash{},
 	}
 	defer out.Close()
 	if err := out.WriteMessages(w.t.Context(), messages...); err != nil {
