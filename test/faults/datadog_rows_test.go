@@ -50,7 +50,7 @@ const telemetryClose = 5 * time.Second
 // row evaluates without Datadog and then with an agent that fails, mends the
 // agent, breaks it again and stops the worker under load.
 func (f datadogFault) row(w *world) {
-	const events = 1500
+	const events = 1000
 	plain := w.config["datadog"]
 	w.begin(8, "plain")
 	without := w.rate(events)
@@ -83,8 +83,9 @@ func (f datadogFault) row(w *world) {
 	w.settled()
 
 	d.fail()
-	w.publish(events)
-	w.answered(w.model.answers() + events/3)
+	done := w.model.answers()
+	w.publish(2 * events)
+	w.answered(done + events/3)
 	exit := a.stop()
 	w.bound(exit <= closeLimit, "exit after %.1f s", exit.Seconds())
 	a.hung = true // what could not be sent is in its error

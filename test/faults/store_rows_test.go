@@ -175,7 +175,7 @@ func storeAbsentRow(w *world) {
 	w.model.script(failing)
 	w.kafkaConfig(storeInFlight)
 	p := w.onPostgres()
-	w.begin(8)
+	w.open(8)
 	w.publish(500)
 	w.must(p.Kill(w.t.Context()))
 	began := time.Now()

@@ -96,15 +96,21 @@ const sessionTimeout = 6 * time.Second
 // repeated by the workers' own coming.
 func (w *world) begin(partitions int, names ...string) {
 	w.t.Helper()
+	w.open(partitions)
+	for _, name := range names {
+		w.start(name)
+	}
+	w.joined(partitions, names...)
+}
+
+// open makes the topic.
+func (w *world) open(partitions int) {
+	w.t.Helper()
 	if w.brokers == nil {
 		w.kafka = w.suite.broker()
 		w.connect(w.kafka.Addr())
 	}
 	w.createTopic(partitions)
-	for _, name := range names {
-		w.start(name)
-	}
-	w.joined(partitions, names...)
 }
 
 // connect makes the client that the test itself asks brokers with.
