@@ -63,9 +63,9 @@ func poisonRow(w *world) {
 	const each, good = 20, 600
 	w.begin(8, "A")
 	expected := map[string]letter{}
+	var messages []kafka.Message
+	w.publish(good / 2)
 	for range each {
-		w.publish(good / each)
-		var messages []kafka.Message
 		for _, p := range poisons() {
 			id := w.nextID()
 			w.ledger.broken[id] = true
@@ -81,9 +81,9 @@ func poisonRow(w *world) {
 		id := w.nextID()
 		messages = append(messages, message(id, fmt.Appendf(nil,
 			`{"event":"llm_request_completed","request_id":%q,"input":"In the matter of %s: \xff\xfe\xc3","output":"It left our \xe2\x28\xa1 house this morning."}`, id, id)))
-		w.produce(messages)
 	}
-	w.readTopic()
+	w.produce(messages)
+	w.publish(good / 2)
 	w.settled()
 	w.balanced("A")
 	w.finish()
@@ -96,16 +96,14 @@ func hugeRow(w *world) {
 	w.allowLarge()
 	w.begin(8, "A")
 	expected := map[string]letter{}
-	for range 10 {
-		w.publish(50)
-		for range 4 {
-			id := w.nextID()
-			w.ledger.broken[id] = true
-			expected[id] = letter{reason: eval.ReasonTooLarge, truncated: stream.TruncatedValue}
-			w.produce([]kafka.Message{message(id, largeEvent(id))})
-		}
+	w.publish(250)
+	for range 40 {
+		id := w.nextID()
+		w.ledger.broken[id] = true
+		expected[id] = letter{reason: eval.ReasonTooLarge, truncated: stream.TruncatedValue}
+		w.produce([]kafka.Message{message(id, largeEvent(id))})
 	}
-	w.readTopic()
+	w.publish(250)
 	w.settled()
 	w.balanced("A")
 	w.finish()
@@ -119,14 +117,12 @@ func largeRow(w *world) {
 	w.allowLarge()
 	w.kafkaConfig(2, "max_message_bytes: 12582912")
 	w.begin(2, "A")
-	for range 5 {
-		w.publish(20)
-		for range 4 {
-			id := w.nextID()
-			w.produce([]kafka.Message{message(id, largeEvent(id))})
-		}
+	w.publish(50)
+	for range 20 {
+		id := w.nextID()
+		w.produce([]kafka.Message{message(id, largeEvent(id))})
 	}
-	w.readTopic()
+	w.publish(50)
 	w.settled()
 	w.balanced("A")
 	w.finish()
@@ -141,16 +137,16 @@ func twiceRow(w *world) {
 	w.model.script(failing)
 	w.begin(8, "A")
 	a := w.workers["A"]
+	var messages []kafka.Message
 	for range events {
 		id := w.nextID()
-		body, err := json.Marshal(event(id))
-		w.must(err)
-		w.produce(slices.Repeat([]kafka.Message{message(id, body)}, copies))
+		messages = append(messages, slices.Repeat([]kafka.Message{message(id, wire(event(id)))}, copies)...)
 	}
+	w.produce(messages)
 	w.readTopic()
 	w.settled()
 	w.balanced("A")
-	n := w.cases(w.storeURL(a))
+	n := w.cases(a)
 	w.finish()
 	w.nothingRepeated()
 	w.bound(len(w.model.log()) == events*copies, "%d judged, of %d messages", len(w.model.log()), events*copies)
@@ -172,9 +168,7 @@ func transactionsRow(w *world) {
 		var records []*kgo.Record
 		for range each {
 			id := w.nextID()
-			body, err := json.Marshal(event(id))
-			w.must(err)
-			records = append(records, &kgo.Record{Key: []byte(id), Value: body, Headers: []kgo.RecordHeader{{Key: "request_id", Value: []byte(id)}}})
+			records = append(records, &kgo.Record{Key: []byte(id), Value: wire(event(id)), Headers: []kgo.RecordHeader{{Key: "request_id", Value: []byte(id)}}})
 		}
 		w.must(client.ProduceSync(w.t.Context(), records...).FirstErr())
 		w.must(client.EndTransaction(w.t.Context(), kgo.TransactionEndTry(i%2 == 0)))
@@ -208,6 +202,12 @@ func message(id string, value []byte) kafka.Message {
 func largeEvent(id string) []byte {
 	e := event(id)
 	e.Output = eval.Text(strings.Repeat("It will be with you tomorrow. ", 10<<20/30))
+	return wire(e)
+}
+
+// wire is an event as it is published, by others than our own emitter.
+func wire(e eval.Event) []byte {
+	e.Kind = eval.KindRequestCompleted
 	body, err := json.Marshal(e)
 	if err != nil { // text always marshals
 		panic(err)

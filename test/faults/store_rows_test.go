@@ -84,7 +84,7 @@ func (w *world) kept(a *worker, lines int) {
 	w.t.Helper()
 	w.settled()
 	w.balanced(a.name)
-	n := w.cases(w.storeURL(a))
+	n := w.cases(a)
 	w.finish()
 	w.nothingRepeated()
 	w.bound(n == w.row.evaluated, "%d failures in the store, of %d that were judged", n, w.row.evaluated)
@@ -107,11 +107,22 @@ func (w *world) storeURL(a *worker) string {
 // root is where the files of a worker are seen that has mounts of its own.
 func (k *worker) root() string { return fmt.Sprintf("/proc/%d/root", k.cmd.Process.Pid) }
 
-// cases counts the failures that a store holds.
-func (w *world) cases(store string) int {
+// cases counts the failures that the store of a worker holds. A file is copied
+// first: SQLite goes by the name that a path resolves to, which is another file
+// here when the worker has mounts of its own.
+func (w *world) cases(a *worker) int {
 	w.t.Helper()
 	cfg := datasets.DefaultConfig()
-	cfg.URL = store
+	cfg.URL = w.storeURL(a)
+	if file, ok := strings.CutPrefix(cfg.URL, "sqlite:"); ok {
+		copied := filepath.Join(w.t.TempDir(), "cases.db")
+		for _, part := range []string{"", "-wal"} {
+			text, err := os.ReadFile(file + part)
+			w.must(err)
+			w.must(os.WriteFile(copied+part, text, 0o600))
+		}
+		cfg.URL = "sqlite:" + copied
+	}
 	s, err := datasets.OpenExisting(w.t.Context(), cfg)
 	w.must(err)
 	n, err := s.Counts(w.t.Context())
