@@ -66,7 +66,7 @@ var layers = map[string][]string{
 
 	// The programs.
 	"cmd/emitter":      {"eval", "emitter", "internal/scenario"},
-	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary"},
+	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary", "sampler"},
 	"internal/gen":     {"eval", "internal/config", "telemetry"},
 	"examples/publish": {"eval", "emitter"},
 	"bench": {
