@@ -16,8 +16,9 @@ import (
 // until Kafka has accepted them. It buffers nothing and starts no goroutine that
 // outlives a call. An application that must not wait uses an [Emitter].
 type Publisher struct {
-	cfg   Config
-	cable *cable
+	cfg     Config
+	cable   *cable
+	produce func(ctx context.Context, partition int, ms []message) error // the cable's
 }
 
 // Encoded is an event in its encoded form, with the decoded one of which its
@@ -51,7 +52,8 @@ func NewPublisher(cfg Config) (*Publisher, error) {
 		return nil, fmt.Errorf("configure publisher: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	return &Publisher{cfg: cfg, cable: newCable(cfg)}, nil
+	c := newCable(cfg)
+	return &Publisher{cfg: cfg, cable: c, produce: c.produce}, nil
 }
 
 // Check reports why an event could never be published: a permanent error, which
@@ -160,7 +162,7 @@ func (p *Publisher) write(ctx context.Context, partition int, ms []message) (set
 }
 
 func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message) (settled int, refused []refusedMessage, err error) {
-	err = p.cable.produce(ctx, partition, ms)
+	err = p.produce(ctx, partition, ms)
 	switch {
 	case err == nil:
 		return len(ms), nil, nil

@@ -85,8 +85,8 @@ func TestPostEvents(t *testing.T) {
 			if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got); resp.StatusCode != c.status || diff != "" {
-				t.Errorf("status %d, want %d; answer (-want +got):\n%s", resp.StatusCode, c.status, diff)
+			if diff := cmp.Diff(c.want, got); resp.Code != c.status || diff != "" {
+				t.Errorf("status %d, want %d; answer (-want +got):\n%s", resp.Code, c.status, diff)
 			}
 			if n := w.spool.Stats().Events; n != int64(c.want.Accepted) {
 				t.Errorf("%d events in the spool", n)
@@ -103,8 +103,8 @@ func TestStrictRefusesUnknownFields(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != http.StatusBadRequest || len(got.Faults) != 1 || !strings.Contains(got.Faults[0].Problem, "promt_version") {
-		t.Errorf("%d, %+v", resp.StatusCode, got)
+	if resp.Code != http.StatusBadRequest || len(got.Faults) != 1 || !strings.Contains(got.Faults[0].Problem, "promt_version") {
+		t.Errorf("%d, %+v", resp.Code, got)
 	}
 }
 
@@ -112,8 +112,8 @@ func TestFaultsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{}, spool.Config{})
 	resp := request{body: strings.Repeat("{\n", 250) + event("a")}.do(t, w.handler())
-	if resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("status %d", resp.StatusCode)
+	if resp.Code != http.StatusBadRequest {
+		t.Errorf("status %d", resp.Code)
 	}
 	resp = request{body: strings.Repeat("{\n", 250) + event("a"), header: asLines}.do(t, w.handler())
 	var got answer
@@ -134,16 +134,16 @@ func TestToken(t *testing.T) {
 		"Bearer " + token: 202, "bearer  " + token: 202,
 	} {
 		resp := request{body: event("a"), header: map[string]string{"Authorization": header}}.do(t, w.handler())
-		if resp.StatusCode != status {
-			t.Errorf("Authorization %q: %d, want %d", header, resp.StatusCode, status)
+		if resp.Code != status {
+			t.Errorf("Authorization %q: %d, want %d", header, resp.Code, status)
 		}
-		if (status == 401) != (resp.Header.Get("WWW-Authenticate") == "Bearer") {
-			t.Errorf("Authorization %q: WWW-Authenticate %q", header, resp.Header.Get("WWW-Authenticate"))
+		if (status == 401) != (resp.Header().Get("WWW-Authenticate") == "Bearer") {
+			t.Errorf("Authorization %q: WWW-Authenticate %q", header, resp.Header().Get("WWW-Authenticate"))
 		}
 	}
 	for path, status := range map[string]int{"/livez": 200, "/readyz": 200, "/statusz": 401, "/v1/openapi.yaml": 200, "/v1/event.schema.json": 200} {
-		if resp := (request{method: http.MethodGet, path: path}).do(t, w.handler()); resp.StatusCode != status {
-			t.Errorf("%s without a token: %d, want %d", path, resp.StatusCode, status)
+		if resp := (request{method: http.MethodGet, path: path}).do(t, w.handler()); resp.Code != status {
+			t.Errorf("%s without a token: %d, want %d", path, resp.Code, status)
 		}
 	}
 	if st := w.Status(); st.Requests.Unauthorized != 7 || strings.Contains(w.logs.String(), token) {

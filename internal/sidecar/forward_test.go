@@ -57,8 +57,8 @@ func TestKafkaDown(t *testing.T) {
 	if st.State != "kafka_down" || st.Kafka.LastError != "dial tcp: connection refused" || st.Spool.Events != 1 || st.Kafka.DownSince == nil {
 		t.Errorf("Status = %+v", st)
 	}
-	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.StatusCode != http.StatusOK {
-		t.Errorf("not ready although the spool has room: %d", resp.StatusCode)
+	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.Code != http.StatusOK {
+		t.Errorf("not ready although the spool has room: %d", resp.Code)
 	}
 	w.cluster.down(nil)
 	if err := w.spool.Drained(t.Context()); err != nil {
@@ -120,22 +120,22 @@ func TestAFullSpool(t *testing.T) {
 	for i := 0; ; i++ {
 		id := fmt.Sprintf("%d-%s", i, strings.Repeat("x", 1500))
 		resp := request{body: event(id), header: asJSON}.do(t, w.handler())
-		if resp.StatusCode == http.StatusTooManyRequests {
-			if resp.Header.Get("Retry-After") != "5" {
-				t.Errorf("Retry-After %q", resp.Header.Get("Retry-After"))
+		if resp.Code == http.StatusTooManyRequests {
+			if resp.Header().Get("Retry-After") != "5" {
+				t.Errorf("Retry-After %q", resp.Header().Get("Retry-After"))
 			}
 			break
 		}
-		if resp.StatusCode != http.StatusAccepted || i > 100 {
-			t.Fatalf("event %d: %d", i, resp.StatusCode)
+		if resp.Code != http.StatusAccepted || i > 100 {
+			t.Fatalf("event %d: %d", i, resp.Code)
 		}
 		accepted = append(accepted, id)
 	}
 	if st := w.Status(); st.State != "spool_full" || st.Requests.TooMany != 1 || st.Spool.Used > 1 {
 		t.Errorf("Status = %+v", st)
 	}
-	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("ready with a full spool: %d", resp.StatusCode)
+	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.Code != http.StatusServiceUnavailable {
+		t.Errorf("ready with a full spool: %d", resp.Code)
 	}
 	w.cluster.down(nil)
 	if err := w.spool.Drained(t.Context()); err != nil {
@@ -144,8 +144,8 @@ func TestAFullSpool(t *testing.T) {
 	if diff := cmp.Diff(accepted, w.cluster.ids()); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
-	if resp := (request{body: event("more")}).do(t, w.handler()); resp.StatusCode != http.StatusAccepted {
-		t.Errorf("after it was drained: %d", resp.StatusCode)
+	if resp := (request{body: event("more")}).do(t, w.handler()); resp.Code != http.StatusAccepted {
+		t.Errorf("after it was drained: %d", resp.Code)
 	}
 	if err := w.stop(); err != nil {
 		t.Error(err)
@@ -166,20 +166,20 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != http.StatusServiceUnavailable || got.Error != "the spool cannot be written: no such file or directory" {
-		t.Errorf("%d, %+v", resp.StatusCode, got)
+	if resp.Code != http.StatusServiceUnavailable || got.Error != "the spool cannot be written: no such file or directory" {
+		t.Errorf("%d, %+v", resp.Code, got)
 	}
 	if st := w.Status(); st.State != "disk_trouble" || st.Spool.LastError == "" {
 		t.Errorf("Status = %+v", st)
 	}
-	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("ready: %d", resp.StatusCode)
+	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.Code != http.StatusServiceUnavailable {
+		t.Errorf("ready: %d", resp.Code)
 	}
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if resp := (request{body: event("a")}).do(t, w.handler()); resp.StatusCode != http.StatusAccepted || w.Status().State != "ok" {
-		t.Errorf("after the disk is well again: %d, %s", resp.StatusCode, w.Status().State)
+	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().State != "ok" {
+		t.Errorf("after the disk is well again: %d, %s", resp.Code, w.Status().State)
 	}
 }
 
@@ -187,12 +187,12 @@ func TestRequestsAtWorkAreBounded(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{Concurrency: 1}, spool.Config{})
 	w.slots <- struct{}{}
-	if resp := (request{body: event("a")}).do(t, w.handler()); resp.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("a request too many: %d", resp.StatusCode)
+	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusTooManyRequests {
+		t.Errorf("a request too many: %d", resp.Code)
 	}
 	<-w.slots
-	if resp := (request{body: event("a")}).do(t, w.handler()); resp.StatusCode != http.StatusAccepted || len(w.slots) != 0 {
-		t.Errorf("%d, %d slots taken", resp.StatusCode, len(w.slots))
+	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || len(w.slots) != 0 {
+		t.Errorf("%d, %d slots taken", resp.Code, len(w.slots))
 	}
 }
 
@@ -206,8 +206,8 @@ func TestStopKeepsWhatCannotBeSent(t *testing.T) {
 	if err := w.stop(); err != nil {
 		t.Errorf("Run = %v, want nil: nothing is lost", err)
 	}
-	if resp := (request{body: event("late")}).do(t, w.handler()); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("a request after the stop: %d", resp.StatusCode)
+	if resp := (request{body: event("late")}).do(t, w.handler()); resp.Code != http.StatusServiceUnavailable {
+		t.Errorf("a request after the stop: %d", resp.Code)
 	}
 	if !strings.Contains(w.logs.String(), "stays in the spool") {
 		t.Errorf("the log does not say so:\n%s", w.logs)

@@ -25,8 +25,8 @@ func FuzzIngest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, mime, encoding string, body []byte) {
 		before := w.spool.Stats().Events
 		resp := request{body: string(body), header: map[string]string{"Content-Type": mime, "Content-Encoding": encoding}}.do(t, h)
-		if !slices.Contains([]int{202, 400, 413, 415, 429}, resp.StatusCode) {
-			t.Fatalf("status %d", resp.StatusCode)
+		if !slices.Contains([]int{202, 400, 413, 415, 429}, resp.Code) {
+			t.Fatalf("status %d", resp.Code)
 		}
 		var got answer
 		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
@@ -35,10 +35,10 @@ func FuzzIngest(f *testing.F) {
 		if n := w.spool.Stats().Events - before; n != int64(got.Accepted) {
 			t.Errorf("%d accepted, %d in the spool", got.Accepted, n)
 		}
-		if (resp.StatusCode == http.StatusAccepted) != (got.Error == "") || (got.Rejected > 0) != (len(got.Faults) > 0) {
-			t.Errorf("%d with %+v", resp.StatusCode, got)
+		if (resp.Code == http.StatusAccepted) != (got.Error == "") || (got.Rejected > 0) != (len(got.Faults) > 0) {
+			t.Errorf("%d with %+v", resp.Code, got)
 		}
-		if encoding == "" && (resp.StatusCode == 202 || resp.StatusCode == 400) && mime == "application/x-ndjson" {
+		if encoding == "" && (resp.Code == 202 || resp.Code == 400) && mime == "application/x-ndjson" {
 			good, bad := 0, 0
 			for line := range bytes.Lines(body) {
 				line = bytes.TrimSpace(line)

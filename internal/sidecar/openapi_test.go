@@ -61,26 +61,26 @@ func describe(tb testing.TB) *description {
 
 // check holds one answer against the description, and gives what was answered
 // for in it.
-func (d *description) check(tb testing.TB, method, path string, resp *http.Response) string {
+func (d *description) check(tb testing.TB, method, path string, resp *httptest.ResponseRecorder) string {
 	tb.Helper()
-	name := fmt.Sprint(method, " ", path, " ", resp.StatusCode)
+	name := fmt.Sprint(method, " ", path, " ", resp.Code)
 	op, ok := d.Paths[path][strings.ToLower(method)]
 	if !ok {
 		tb.Errorf("%s: the operation is not described", name)
 		return name
 	}
-	want, ok := op.Responses[fmt.Sprint(resp.StatusCode)]
+	want, ok := op.Responses[fmt.Sprint(resp.Code)]
 	if !ok {
 		tb.Errorf("%s: the status is not described", name)
 		return name
 	}
-	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	mediaType, _, err := mime.ParseMediaType(resp.Header().Get("Content-Type"))
 	if _, ok := want.Content[mediaType]; err != nil || !ok {
-		tb.Errorf("%s: Content-Type %q is not described", name, resp.Header.Get("Content-Type"))
+		tb.Errorf("%s: Content-Type %q is not described", name, resp.Header().Get("Content-Type"))
 		return name
 	}
 	for header, h := range want.Headers {
-		if h.Required && resp.Header.Get(header) == "" {
+		if h.Required && resp.Header().Get(header) == "" {
 			tb.Errorf("%s: the header %s is missing", name, header)
 		}
 	}
@@ -95,7 +95,7 @@ func (d *description) check(tb testing.TB, method, path string, resp *http.Respo
 			return name
 		}
 		pointer := "openapi.json#/paths/" + strings.ReplaceAll(path, "/", "~1") + "/" + strings.ToLower(method) +
-			"/responses/" + fmt.Sprint(resp.StatusCode) + "/content/" + strings.ReplaceAll(mediaType, "/", "~1") + "/schema"
+			"/responses/" + fmt.Sprint(resp.Code) + "/content/" + strings.ReplaceAll(mediaType, "/", "~1") + "/schema"
 		schema, err := d.schemas.Compile(strings.ReplaceAll(pointer, "+", "%2B"))
 		if err != nil {
 			tb.Fatal(err)
@@ -185,8 +185,8 @@ func TestNothingElseIsServed(t *testing.T) {
 				continue
 			}
 			resp := request{method: method, path: path, body: event("a")}.do(t, h)
-			if resp.StatusCode != http.StatusMethodNotAllowed && resp.StatusCode != http.StatusNotFound {
-				t.Errorf("%s %s: %d", method, path, resp.StatusCode)
+			if resp.Code != http.StatusMethodNotAllowed && resp.Code != http.StatusNotFound {
+				t.Errorf("%s %s: %d", method, path, resp.Code)
 			}
 		}
 	}
@@ -226,9 +226,9 @@ func TestExamplesOfTheDescription(t *testing.T) {
 				}
 			}
 			resp := request{body: body, header: map[string]string{"Content-Type": mediaType}}.do(t, h)
-			if resp.StatusCode != http.StatusAccepted {
+			if resp.Code != http.StatusAccepted {
 				text, _ := io.ReadAll(resp.Body)
-				t.Errorf("%s: %d %s", name, resp.StatusCode, text)
+				t.Errorf("%s: %d %s", name, resp.Code, text)
 			}
 		}
 	}

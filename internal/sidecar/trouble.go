@@ -50,7 +50,7 @@ func (t *trouble) since() (time.Time, bool) {
 }
 
 // error gives the last failure and its time, also of a trouble that is over.
-func (t *trouble) error() (error, time.Time) { //nolint:revive,staticcheck // what happened, then when: neither is this method's own error
+func (t *trouble) error() (error, time.Time) { //nolint:staticcheck // what happened, then when: neither is this method's own error
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.last, t.lastAt

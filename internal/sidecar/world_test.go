@@ -145,7 +145,7 @@ type request struct {
 	header             map[string]string
 }
 
-func (r request) do(tb testing.TB, h http.Handler) *http.Response {
+func (r request) do(tb testing.TB, h http.Handler) *httptest.ResponseRecorder {
 	tb.Helper()
 	if r.method == "" {
 		r.method, r.path = http.MethodPost, "/v1/events"
@@ -156,7 +156,7 @@ func (r request) do(tb testing.TB, h http.Handler) *http.Response {
 	}
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, req)
-	return rec.Result()
+	return rec
 }
 
 // send posts to a sidecar that runs, over the network.
