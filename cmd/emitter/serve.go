@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,8 +26,11 @@ type serving struct {
 	tokenFile string
 }
 
+// lockWait is more than a process that was killed takes to be gone.
+const lockWait = 2 * time.Second
+
 func newServe() *cobra.Command {
-	s := &serving{sidecar: sidecar.DefaultConfig(), spool: spool.Config{Dir: "emitter-spool", MaxBytes: 1 << 30}}
+	s := &serving{sidecar: sidecar.DefaultConfig(), spool: spool.Config{Dir: "emitter-spool", MaxBytes: 1 << 30, LockWait: lockWait}}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Take events over HTTP and send them to Kafka",

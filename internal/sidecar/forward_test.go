@@ -131,7 +131,7 @@ func TestAFullSpool(t *testing.T) {
 		}
 		accepted = append(accepted, id)
 	}
-	if st := w.Status(); st.State != "spool_full" || st.Requests.TooMany != 1 || st.Spool.Used > 1 {
+	if st := w.Status(); st.State != "spool_full" || st.Requests.TooMany != 1 || st.Spool.UsedPercent > 100 {
 		t.Errorf("Status = %+v", st)
 	}
 	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.Code != http.StatusServiceUnavailable {

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -52,7 +53,7 @@ type Status struct {
 		Bytes            int64   `json:"bytes"`
 		DiskBytes        int64   `json:"disk_bytes"`
 		MaxBytes         int64   `json:"max_bytes"`
-		Used             float64 `json:"used"` // disk_bytes / max_bytes
+		UsedPercent      float64 `json:"used_percent"` // disk_bytes of max_bytes
 		Segments         int     `json:"segments"`
 		OldestAgeSeconds float64 `json:"oldest_age_seconds"`
 		CorruptParts     int64   `json:"corrupt_parts"`
@@ -82,10 +83,11 @@ func (s *Sidecar) Status() Status {
 
 	sp := s.deps.Spool.Stats()
 	st.Spool.Events, st.Spool.Bytes, st.Spool.Segments = sp.Events, sp.Bytes, sp.Segments
-	st.Spool.DiskBytes, st.Spool.MaxBytes, st.Spool.Used = sp.DiskBytes, sp.MaxBytes, float64(sp.DiskBytes)/float64(sp.MaxBytes)
+	st.Spool.DiskBytes, st.Spool.MaxBytes = sp.DiskBytes, sp.MaxBytes
+	st.Spool.UsedPercent = tenths(100 * float64(sp.DiskBytes) / float64(sp.MaxBytes))
 	st.Spool.CorruptParts, st.Spool.CorruptBytes, st.Spool.TornBytes = sp.CorruptParts, sp.CorruptBytes, sp.TornBytes
 	if !sp.Oldest.IsZero() {
-		st.Spool.OldestAgeSeconds = time.Since(sp.Oldest).Seconds()
+		st.Spool.OldestAgeSeconds = tenths(time.Since(sp.Oldest).Seconds())
 	}
 	for _, t := range []*trouble{&s.forward.disk, &s.disk} {
 		if err, _ := t.error(); err != nil {
@@ -102,6 +104,8 @@ func (s *Sidecar) Status() Status {
 	}
 	return st
 }
+
+func tenths(f float64) float64 { return math.Round(10*f) / 10 }
 
 // state is the worst that is the case.
 func (s *Sidecar) state() string {

@@ -34,7 +34,7 @@ type cluster struct {
 	block func(context.Context) // called before each write
 }
 
-const eventLimit = 2000
+const eventLimit = 2000 // bytes
 
 func (c *cluster) Check(ev *eval.Event, value []byte) error {
 	if len(value) > eventLimit {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -23,6 +24,9 @@ var (
 type Config struct {
 	// Dir is the folder; it is made when it is missing. Required.
 	Dir string
+	// LockWait is how long Open waits for another process to let go of the folder,
+	// such as one that was killed and is not gone yet; default: not at all.
+	LockWait time.Duration
 	// MaxBytes bounds all segments together; default 1 GiB.
 	MaxBytes int64
 	// SegmentBytes is the size at which a new segment begins; default 8 MiB, or an

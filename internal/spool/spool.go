@@ -70,12 +70,8 @@ func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
 		lock: flock.New(filepath.Join(cfg.Dir, "lock"), flock.SetPermissions(0o600)),
 		wake: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
-	ok, err := s.lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock spool: %w", err)
-	}
-	if !ok {
-		return nil, fmt.Errorf("%w: %s", ErrLocked, cfg.Dir)
+	if err := s.own(); err != nil {
+		return nil, err
 	}
 	if err := s.load(); err != nil {
 		err = errors.Join(fmt.Errorf("open spool %s: %w", cfg.Dir, err), s.lock.Unlock())
@@ -86,6 +82,25 @@ func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
 	}
 	s.writer.Go(s.write)
 	return s, nil
+}
+
+// own takes the lock on the folder.
+func (s *Spool) own() error {
+	ok, err := s.lock.TryLock()
+	if err == nil && !ok && s.cfg.LockWait > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.LockWait)
+		defer cancel()
+		if ok, err = s.lock.TryLockContext(ctx, 50*time.Millisecond); errors.Is(err, context.DeadlineExceeded) {
+			err = nil
+		}
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("lock spool: %w", err)
+	case !ok:
+		return fmt.Errorf("%w: %s", ErrLocked, s.cfg.Dir)
+	}
+	return nil
 }
 
 // load finds out what earlier processes left.

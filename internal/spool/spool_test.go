@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -356,5 +357,32 @@ func TestValidate(t *testing.T) {
 		if (c.want == "") != (len(fs) == 0) || (len(fs) > 0 && (fs[0].Path != c.want || fs[0].Expected == "")) {
 			t.Errorf("%s: %v", name, fs)
 		}
+	}
+}
+
+func TestOpenWaitsForAProcessThatIsNearlyGone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	before, err := Open(Config{Dir: dir}, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		after, err := Open(Config{Dir: dir, LockWait: time.Minute}, quiet())
+		if err == nil {
+			err = after.Close()
+		}
+		opened <- err
+	}()
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+	held := open(t, Config{Dir: dir})
+	if _, err := Open(Config{Dir: held.cfg.Dir, LockWait: time.Millisecond}, quiet()); !errors.Is(err, ErrLocked) {
+		t.Errorf("Open = %v, want ErrLocked", err)
 	}
 }
