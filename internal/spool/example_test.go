@@ -15,7 +15,7 @@ func ExampleOpen() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	s, err := spool.Open(spool.Config{Dir: dir}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Println(err)
