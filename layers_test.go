@@ -48,6 +48,8 @@ var layers = map[string][]string{
 		"eval", "datasets", "judges", "sampler", "telemetry", "validators",
 		"internal/config", "internal/health", "internal/pipeline", "internal/stream",
 	},
+	"internal/spool":   {"eval"},
+	"internal/sidecar": {"eval", "emitter", "internal/health", "internal/secret", "internal/spool"},
 	"internal/summary": {"eval", "stats"},
 	"internal/replay":  {"eval", "internal/pipeline"},
 
@@ -65,7 +67,7 @@ var layers = map[string][]string{
 	},
 
 	// The programs.
-	"cmd/emitter":      {"eval", "emitter", "internal/scenario"},
+	"cmd/emitter":      {"eval", "emitter", "internal/scenario", "internal/secret", "internal/sidecar", "internal/spool"},
 	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary", "sampler"},
 	"internal/gen":     {"eval", "internal/config", "telemetry"},
 	"examples/publish": {"eval", "emitter"},
@@ -94,6 +96,7 @@ var rooms = map[string][]string{
 	"github.com/schollz/progressbar":        {"cmd/emitter", "cmd/evalworker"},
 	"github.com/sony/gobreaker":             {"judges"},
 	"github.com/cespare/xxhash":             {"sampler"},
+	"github.com/gofrs/flock":                {"internal/spool"},
 }
 
 // TestLayers holds the two tables above. It is a statement of policy: to change

@@ -26,17 +26,22 @@ type target struct {
 
 // flags adds the flags to a command.
 func (t *target) flags(cmd *cobra.Command) {
+	t.clusterFlags(cmd)
+	cmd.Flags().DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to go on trying to write what is buffered at the end")
+}
+
+// clusterFlags adds those that say where to.
+func (t *target) clusterFlags(cmd *cobra.Command) {
 	d := emitter.DefaultConfig()
 	f := cmd.Flags()
 	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "addresses of brokers, host:port (default $KAFKA_BROKERS, else "+d.Brokers[0]+")")
 	f.StringVarP(&t.topic, "topic", "t", d.Topic, "topic to publish to")
 	f.StringVar(&t.compression, "compression", d.Compression, "compression of batches: none, gzip, snappy, lz4 or zstd")
 	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
-	f.DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to go on trying to write what is buffered at the end")
 }
 
-// open makes the emitter. It waits for room instead of dropping events.
-func (t *target) open() (*emitter.Emitter, error) {
+// config gives what the flags say, for a client of that name.
+func (t *target) config(clientID string) (emitter.Config, error) {
 	brokers := t.brokers
 	if len(brokers) == 0 {
 		brokers = strings.FieldsFunc(os.Getenv("KAFKA_BROKERS"), func(r rune) bool { return r == ',' || r == ' ' })
@@ -44,17 +49,27 @@ func (t *target) open() (*emitter.Emitter, error) {
 	if len(brokers) == 0 {
 		brokers = emitter.DefaultConfig().Brokers
 	}
-	switch {
-	case t.timeout <= 0:
-		return nil, fmt.Errorf("--timeout %v: want a duration above zero", t.timeout)
-	case t.maxEventBytes < 1:
-		return nil, fmt.Errorf("--max-event-bytes %d: want a number above zero", t.maxEventBytes)
+	if t.maxEventBytes < 1 {
+		return emitter.Config{}, fmt.Errorf("--max-event-bytes %d: want a number above zero", t.maxEventBytes)
 	}
-	return emitter.New(emitter.Config{
-		Brokers: brokers, Topic: t.topic, ClientID: "emitter-cli",
-		Compression: t.compression, MaxEventBytes: t.maxEventBytes, Block: true,
+	return emitter.Config{
+		Brokers: brokers, Topic: t.topic, ClientID: clientID,
+		Compression: t.compression, MaxEventBytes: t.maxEventBytes,
 		BufferBytes: max(emitter.DefaultConfig().BufferBytes, t.maxEventBytes),
-	})
+	}, nil
+}
+
+// open makes the emitter. It waits for room instead of dropping events.
+func (t *target) open() (*emitter.Emitter, error) {
+	if t.timeout <= 0 {
+		return nil, fmt.Errorf("--timeout %v: want a duration above zero", t.timeout)
+	}
+	cfg, err := t.config("emitter-cli")
+	if err != nil {
+		return nil, err
+	}
+	cfg.Block = true
+	return emitter.New(cfg)
 }
 
 // finish writes what is buffered, even when ctx has ended, and says on stderr

@@ -128,6 +128,9 @@ func Handler(cfg Config, deps Deps) http.Handler {
 }
 
 func write(w http.ResponseWriter, status int, body string) {
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(body + "\n")) // the client went away: nobody left to tell
 }
