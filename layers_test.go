@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"internal/secret":     {},
 	"internal/sensitive":  {"eval"},
 	"internal/strictyaml": {"eval", "internal/secret"},
-	"internal/kafkaconn":  {"eval"},
+	"internal/kafkaconn":  {"eval", "internal/secret"},
 	"stats":               {},
 
 	// The parts.
