@@ -52,6 +52,7 @@ var layers = map[string][]string{
 
 	// What the demo and the tests add.
 	"internal/devbroker":       {"eval"},
+	"internal/certtest":        {},
 	"internal/modelserver":     {},
 	"internal/scenario":        {"eval", "internal/modelserver"},
 	"internal/evaltest":        {"eval"},

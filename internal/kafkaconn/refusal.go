@@ -62,20 +62,20 @@ func (c Config) Explain(err error) error {
 func (c Config) refused(code kafka.Error) (problem, mend string) {
 	switch code {
 	case kafka.SASLAuthenticationFailed:
-		return "refuses the login by " + c.SASL.who(), c.SASL.mend()
+		return "Kafka refuses the login by " + c.SASL.who(), c.SASL.mend()
 	case kafka.UnsupportedSASLMechanism:
-		return "does not offer the login by " + c.SASL.Mechanism, "set sasl.mechanism to one that the brokers offer"
+		return "Kafka does not offer the login by " + c.SASL.Mechanism, "set sasl.mechanism to one that the brokers offer"
 	case kafka.IllegalSASLState:
 		if c.SASL.Mechanism == "" {
-			return "wants a login", "set sasl.mechanism"
+			return "Kafka wants a login", "set sasl.mechanism"
 		}
-		return "wants no login at this address", "set brokers to their SASL listener, or leave sasl.mechanism out"
+		return "Kafka wants no login at this address", "set brokers to their SASL listener, or leave sasl.mechanism out"
 	case kafka.TopicAuthorizationFailed:
-		return "does not let " + c.SASL.who() + " use the topic", "grant it READ and DESCRIBE on the topic, WRITE on the topic of dead letters; for publishing, WRITE"
+		return "Kafka does not let " + c.SASL.who() + " use the topic", "grant it READ and DESCRIBE on the topic, WRITE on the topic of dead letters; for publishing, WRITE"
 	case kafka.GroupAuthorizationFailed:
-		return "does not let " + c.SASL.who() + " use the group", "grant it READ on the consumer group"
+		return "Kafka does not let " + c.SASL.who() + " use the group", "grant it READ on the consumer group"
 	case kafka.ClusterAuthorizationFailed:
-		return "does not let " + c.SASL.who() + " do this", "grant it the operation on the cluster"
+		return "Kafka does not let " + c.SASL.who() + " do this", "grant it the operation on the cluster"
 	}
 	return "", ""
 }
@@ -86,7 +86,9 @@ func said(code kafka.Error) error { return &coded{code} }
 
 type coded struct{ code kafka.Error }
 
-func (c *coded) Error() string { return fmt.Sprintf("%s (Kafka error %d)", c.code.Title(), int(c.code)) }
+func (c *coded) Error() string {
+	return fmt.Sprintf("%s (Kafka error %d)", c.code.Title(), int(c.code))
+}
 func (c *coded) Unwrap() error { return c.code }
 
 // handshakeFailed explains why a TLS handshake failed. What may be a passing

@@ -47,7 +47,7 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 		if missing >= missingLimit {
 			signal(s.gone)
 		}
-		if n, ok := s.c.fetchLog.allow(); ok {
+		if n, ok := s.c.fetchLog.allow(); !s.c.turnedAway(err) && ok {
 			s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
 		}
 		if pause(ctx, jitter(wait)) != nil {
@@ -201,12 +201,17 @@ func (s *session) readerConfig(p *partition) kafka.ReaderConfig {
 	}
 }
 
-// readerError is told what a Reader does not return. That the topic was deleted
-// is seen nowhere else.
+// readerError is told what a Reader does not return. That the topic was deleted,
+// or that new connections are refused, is seen nowhere else.
 func (s *session) readerError(_ string, args ...any) {
 	for _, arg := range args {
-		if err, ok := arg.(error); ok && errors.Is(err, kafka.UnknownTopicOrPartition) {
+		err, ok := arg.(error)
+		switch {
+		case !ok:
+		case errors.Is(err, kafka.UnknownTopicOrPartition):
 			signal(s.gone)
+		default:
+			s.c.turnedAway(err)
 		}
 	}
 }
