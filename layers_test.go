@@ -32,11 +32,12 @@ var layers = map[string][]string{
 	"judges":          {"eval", "internal/secret", "internal/strictyaml"},
 	"telemetry":       {"eval"},
 	"datasets":        {"eval", "internal/sensitive"},
-	"emitter":         {"eval", "internal/kafkaconn"},
+	"emitter":         {"eval", "internal/kafkaconn", "internal/secret"},
 	"emitter/ddtrace": {},
+	"emitter/mskiam":  {},
 
 	// How this process runs.
-	"internal/health":   {"eval"},
+	"internal/health":   {"eval", "internal/secret"},
 	"internal/stream":   {"eval", "internal/kafkaconn"},
 	"internal/pipeline": {"eval", "sampler"},
 	"internal/config": {
@@ -44,7 +45,7 @@ var layers = map[string][]string{
 		"internal/health", "internal/kafkaconn", "internal/secret", "internal/stream", "internal/strictyaml",
 	},
 	"internal/app": {
-		"eval", "datasets", "judges", "sampler", "telemetry", "validators",
+		"eval", "datasets", "emitter/mskiam", "judges", "sampler", "telemetry", "validators",
 		"internal/config", "internal/health", "internal/pipeline", "internal/stream",
 	},
 	"internal/summary": {"eval", "stats"},
@@ -64,7 +65,7 @@ var layers = map[string][]string{
 	},
 
 	// The programs.
-	"cmd/emitter":      {"eval", "emitter", "internal/scenario"},
+	"cmd/emitter":      {"eval", "emitter", "emitter/mskiam", "internal/scenario"},
 	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/replay", "internal/summary"},
 	"internal/gen":     {"eval", "internal/config", "telemetry"},
 	"examples/publish": {"eval", "emitter"},
@@ -72,7 +73,8 @@ var layers = map[string][]string{
 
 // rooms gives each vendor library its one room.
 var rooms = map[string][]string{
-	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "emitter"},
+	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "emitter", "emitter/mskiam"},
+	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/evaltest"},
 	"github.com/sashabaranov/go-openai":     {"judges"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
@@ -125,6 +127,23 @@ func TestLayers(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(layers)) {
 		if !seen[name] {
 			t.Errorf("%s stands in layers and does not exist", name)
+		}
+	}
+}
+
+// TestEmitterIsLight: an application that publishes events does not carry what
+// only some of them need.
+func TestEmitterIsLight(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./emitter").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		for _, heavy := range []string{"github.com/aws/", "github.com/DataDog/", "github.com/twmb/"} {
+			if strings.HasPrefix(dep, heavy) {
+				t.Errorf("emitter carries %s", dep)
+			}
 		}
 	}
 }

@@ -27,6 +27,9 @@ type Config struct {
 	ClientID string
 	// DialTimeout bounds one attempt to connect; default 5s.
 	DialTimeout time.Duration
+	// TLS encrypts connections and SASL logs in on them; by default neither does.
+	TLS  TLS
+	SASL SASL
 
 	// BufferEvents and BufferBytes bound what was accepted and is not yet
 	// written; default 10,000 events and 64 MiB.
@@ -98,6 +101,7 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() eval.Faults {
 	c = c.withDefaults()
 	faults := c.conn().Validate()
+	c.validateSecurity(&faults)
 	if strings.ContainsAny(c.Topic, " /\\") || len(c.Topic) > 249 {
 		faults.Add("topic", fmt.Sprintf("%q is no name of a topic", c.Topic), "up to 249 letters, digits, dots, dashes and underscores")
 	}
@@ -142,5 +146,12 @@ func (c Config) Validate() eval.Faults {
 }
 
 func (c Config) conn() kafkaconn.Config {
-	return kafkaconn.Config{Brokers: c.Brokers, ClientID: c.ClientID, DialTimeout: c.DialTimeout}
+	return kafkaconn.Config{
+		Brokers: c.Brokers, ClientID: c.ClientID, DialTimeout: c.DialTimeout,
+		TLS: kafkaconn.TLS(c.TLS),
+		SASL: kafkaconn.SASL{
+			Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password, PasswordFile: c.SASL.PasswordFile,
+			Region: c.SASL.Region, Sign: c.SASL.Sign,
+		},
+	}
 }

@@ -6,10 +6,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/segmentio/kafka-go"
 )
 
 // dialFunc opens a connection to host:port.
@@ -52,6 +55,7 @@ type conn struct {
 	cfg   Config
 	addr  string
 	asked bool        // the broker asked for a client certificate
+	ready atomic.Bool // the login is over
 	heard atomic.Bool // the broker has said something after the handshake
 	late  atomic.Bool // closed because the login took too long
 }
@@ -81,6 +85,7 @@ func (c *conn) encrypt(ctx context.Context, under net.Conn) error {
 // ctx as soon as the login is over.
 func (c *conn) limit(ctx context.Context) {
 	context.AfterFunc(ctx, func() {
+		c.ready.Store(true)
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			c.late.Store(true)
 			_ = c.Conn.Close() // whoever reads learns of it
@@ -101,8 +106,14 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // explain says why a read failed, where that is known. In TLS 1.3 a broker
 // refuses a client's certificate only after the client is through with the
-// handshake, and some just close the connection.
+// handshake, and some just close the connection; so do some on a wrong password.
 func (c *conn) explain(err error) error {
+	if c.cfg.SASL.Mechanism != "" && !c.ready.Load() && c.heard.Load() && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+		problem, mend := c.cfg.refused(kafka.SASLAuthenticationFailed)
+		// Without the end of the connection in the chain, of which kafka-go would
+		// make an error of its own.
+		return &Refusal{Broker: c.addr, Problem: problem, Mend: mend, Err: said(kafka.SASLAuthenticationFailed)}
+	}
 	switch {
 	case c.late.Load():
 		return fmt.Errorf("broker %s: no end of the login within %v: %w", c.addr, c.cfg.DialTimeout, os.ErrDeadlineExceeded)

@@ -39,20 +39,25 @@ func start(t *testing.T, cfg devbroker.Config) kafkaconn.Config {
 	return conn
 }
 
-// ask makes one request over each kind of connection, and gives the first error.
+// ask makes one request over each kind of connection. All have to be let in, or
+// all to be turned away for the same reason.
 func ask(t *testing.T, cfg kafkaconn.Config) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	for _, d := range []*kafka.Dialer{kafkaconn.NewDialer(cfg), kafkaconn.NewFetchDialer(cfg)} {
-		if _, err := d.LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events"); err != nil {
-			return cfg.Explain(err)
-		}
-	}
+	_, first := kafkaconn.NewDialer(cfg).LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events")
+	first = cfg.Explain(first)
+	_, second := kafkaconn.NewFetchDialer(cfg).LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events")
 	transport := kafkaconn.NewTransport(cfg)
 	defer transport.CloseIdleConnections()
-	_, err := kafkaconn.NewClient(cfg, transport).Metadata(ctx, &kafka.MetadataRequest{Topics: []string{"events"}})
-	return cfg.Explain(err)
+	_, third := kafkaconn.NewClient(cfg, transport).Metadata(ctx, &kafka.MetadataRequest{Topics: []string{"events"}})
+	for _, err := range []error{cfg.Explain(second), cfg.Explain(third)} {
+		one, other := kafkaconn.Refused(first), kafkaconn.Refused(err)
+		if (first == nil) != (err == nil) || (one == nil) != (other == nil) || one != nil && one.Problem != other.Problem {
+			t.Errorf("one kind of connection: %v; another: %v", first, err)
+		}
+	}
+	return first
 }
 
 func file(t *testing.T, content string) string {
