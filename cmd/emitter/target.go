@@ -22,7 +22,12 @@ type target struct {
 	compression   string
 	maxEventBytes int
 	timeout       time.Duration
+	security      security
 }
+
+// connectTimeout is how long a command waits at its start to hear whether it is
+// let in. A broker that is away is no reason to stop: it may come.
+const connectTimeout = 10 * time.Second
 
 // flags adds the flags to a command.
 func (t *target) flags(cmd *cobra.Command) {
@@ -33,10 +38,15 @@ func (t *target) flags(cmd *cobra.Command) {
 	f.StringVar(&t.compression, "compression", d.Compression, "compression of batches: none, gzip, snappy, lz4 or zstd")
 	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
 	f.DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to go on trying to write what is buffered at the end")
+	t.security.flags(cmd)
 }
 
-// open makes the emitter. It waits for room instead of dropping events.
-func (t *target) open() (*emitter.Emitter, error) {
+// open makes the emitter. It waits for room instead of dropping events. Where
+// the cluster does not let it in, nothing is read and nothing is made up.
+func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
+	if err := t.security.complete(cmd); err != nil {
+		return nil, err
+	}
 	brokers := t.brokers
 	if len(brokers) == 0 {
 		brokers = strings.FieldsFunc(os.Getenv("KAFKA_BROKERS"), func(r rune) bool { return r == ',' || r == ' ' })
@@ -50,11 +60,20 @@ func (t *target) open() (*emitter.Emitter, error) {
 	case t.maxEventBytes < 1:
 		return nil, fmt.Errorf("--max-event-bytes %d: want a number above zero", t.maxEventBytes)
 	}
-	return emitter.New(emitter.Config{
-		Brokers: brokers, Topic: t.topic, ClientID: "emitter-cli",
+	em, err := emitter.New(emitter.Config{
+		Brokers: brokers, TLS: t.security.tls, SASL: t.security.sasl, Topic: t.topic, ClientID: "emitter-cli",
 		Compression: t.compression, MaxEventBytes: t.maxEventBytes, Block: true,
 		BufferBytes: max(emitter.DefaultConfig().BufferBytes, t.maxEventBytes),
 	})
+	if err != nil {
+		return nil, t.security.named(err)
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), connectTimeout)
+	defer cancel()
+	if err := em.Connect(ctx); errors.Is(err, emitter.ErrRefused) {
+		return nil, &failure{errors.Join(err, em.Close(ctx))}
+	}
+	return em, nil
 }
 
 // finish writes what is buffered, even when ctx has ended, and says on stderr
