@@ -90,7 +90,7 @@ func (s *security) named(err error) error {
 	if !ok {
 		return err
 	}
-	names := strings.NewReplacer(keyTLS+": true", "--"+flagTLS)
+	names := strings.NewReplacer(keyTLS+": true", "--"+flagTLS, "tls.cert_file", "--tls-cert", "tls.key_file", "--tls-key")
 	paths := map[string]string{}
 	for _, o := range s.options() {
 		if paths[o.key] = env(o.key); o.flag != "" {

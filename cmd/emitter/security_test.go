@@ -53,7 +53,7 @@ func TestSendSecured(t *testing.T) {
 		"wrong password":         {append(let[:len(let):len(let)], "--sasl-password-file", passwordFile(t, wrong)), exitFail, "", []string{`refuses the login by SCRAM-SHA-512 as user "app"`, "sasl.password_file"}},
 		"no certificate":         {append(append([]string{}, let[:5]...), "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, "right")), exitFail, "", []string{"asks for a client certificate", "tls.cert_file"}},
 		"untrusted":              {[]string{"--brokers", addr, "--tls"}, exitFail, "", []string{"this machine does not trust", "tls.ca_file"}},
-		"a key is missing":       {let[:7], exitUsage, "", []string{"--tls-key: missing"}},
+		"a key is missing":       {let[:7], exitUsage, "", []string{"--tls-cert: a certificate without its key; --tls-key too"}},
 		"no password":            {let, exitUsage, "", []string{"--sasl-password-file: missing"}},
 		"a mechanism misspelt":   {[]string{"--sasl-mechanism", "SCRAM-SHA512"}, exitUsage, "", []string{`--sasl-mechanism: "SCRAM-SHA512" is unknown; did you mean "SCRAM-SHA-512"?`}},
 		"a password in the open": {[]string{"--brokers", "kafka:9092", "--sasl-mechanism", "PLAIN", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, wrong)}, exitUsage, "", []string{"PLAIN without TLS would send the password readable to kafka:9092; --tls, or SCRAM-SHA-512"}},

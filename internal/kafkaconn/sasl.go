@@ -55,7 +55,7 @@ func (s SASL) validate(encrypted bool, brokers []string) eval.Faults {
 	case Plain, ScramSHA256, ScramSHA512:
 		s.validatePassword(&faults)
 		if s.Region != "" {
-			faults.Add("region", "has no effect with "+s.Mechanism, "not this key")
+			faults.Add("region", "has no effect with "+s.Mechanism, "leave it out")
 		}
 		if host := beyond(brokers); s.Mechanism == Plain && !encrypted && host != "" {
 			faults.Add("mechanism", fmt.Sprintf("PLAIN without TLS would send the password readable to %s", host),
@@ -64,7 +64,7 @@ func (s SASL) validate(encrypted bool, brokers []string) eval.Faults {
 	case AWSMSKIAM:
 		for _, f := range s.given() {
 			if f != "region" {
-				faults.Add(f, "has no effect with "+AWSMSKIAM, "not this key: the identity is that of AWS' default credential chain")
+				faults.Add(f, "has no effect with "+AWSMSKIAM, "leave it out: the identity is that of AWS' default credential chain")
 			}
 		}
 		if !encrypted {

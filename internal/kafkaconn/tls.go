@@ -46,7 +46,7 @@ func (t TLS) validate() eval.Faults {
 			{"ca_file", t.CAFile}, {"cert_file", t.CertFile}, {"key_file", t.KeyFile}, {"server_name", t.ServerName},
 		} {
 			if f.value != "" {
-				faults.Add(f.path, "has no effect: TLS is off", "tls.enabled: true, or not this key")
+				faults.Add(f.path, "has no effect: TLS is off", "tls.enabled: true, or leave it out")
 			}
 		}
 		return faults
@@ -59,9 +59,9 @@ func (t TLS) validate() eval.Faults {
 	switch {
 	case t.CertFile == "" && t.KeyFile == "":
 	case t.CertFile == "":
-		faults.Add("cert_file", "missing: there is a key without its certificate", "a PEM file with the certificate of tls.key_file")
+		faults.Add("key_file", "a key without its certificate", "tls.cert_file too: a PEM file with the certificate of this key")
 	case t.KeyFile == "":
-		faults.Add("key_file", "missing: there is a certificate without its key", "a PEM file with the private key of tls.cert_file")
+		faults.Add("cert_file", "a certificate without its key", "tls.key_file too: a PEM file with the private key of this certificate")
 	default:
 		if path, err := t.checkPair(); err != nil {
 			faults.Add(path, err.Error(), "PEM files of one certificate and of its private key, without a passphrase")
