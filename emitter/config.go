@@ -40,7 +40,8 @@ type Config struct {
 	Block bool
 
 	// MaxEventBytes bounds one event with its key and headers; default 1,000,000,
-	// which stays below the 1,048,588 of Kafka's message.max.bytes.
+	// which stays below the 1,048,588 of Kafka's message.max.bytes. Workers take
+	// up to 10 MiB (kafka.max_message_bytes), for a topic that does as well.
 	MaxEventBytes int
 	// BatchEvents and BatchBytes bound one batch; default 500 events and
 	// MaxEventBytes, so that no batch is refused where a single event is not.

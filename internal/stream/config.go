@@ -54,7 +54,9 @@ type Config struct {
 	// runs of finished ones between them. When full, its fetching waits.
 	Window int `yaml:"window"`
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one
-	// becomes a dead letter without being looked at.
+	// becomes a dead letter without being looked at. Of messages as large as this
+	// ReadAhead for each partition and MaxInFlight may be in memory at once: who
+	// raises it, or really has such messages, lowers those.
 	MaxMessageBytes int `yaml:"max_message_bytes"`
 	// ReadAhead bounds the messages fetched ahead of a partition's use.
 	ReadAhead int `yaml:"read_ahead"`
@@ -106,7 +108,7 @@ func DefaultConfig() Config {
 		OutOfRange:        OutOfRangeFirst,
 		MaxInFlight:       256,
 		Window:            1000,
-		MaxMessageBytes:   4 << 20,
+		MaxMessageBytes:   10 << 20,
 		ReadAhead:         1000,
 		FetchMaxWait:      250 * time.Millisecond,
 		CommitInterval:    100 * time.Millisecond,
