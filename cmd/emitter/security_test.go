@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,8 +50,8 @@ func TestSendSecured(t *testing.T) {
 		stdout string
 		stderr []string
 	}{
-		"let in":                 {append(let[:len(let):len(let)], "--sasl-password-file", passwordFile(t, "right")), exitOK, "sent 1 of 1 lines", nil},
-		"wrong password":         {append(let[:len(let):len(let)], "--sasl-password-file", passwordFile(t, wrong)), exitFail, "", []string{`refuses the login by SCRAM-SHA-512 as user "app"`, "sasl.password_file"}},
+		"let in":                 {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, "right")), exitOK, "sent 1 of 1 lines", nil},
+		"wrong password":         {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, wrong)), exitFail, "", []string{`refuses the login by SCRAM-SHA-512 as user "app"`, "sasl.password_file"}},
 		"no certificate":         {append(append([]string{}, let[:5]...), "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, "right")), exitFail, "", []string{"asks for a client certificate", "tls.cert_file"}},
 		"untrusted":              {[]string{"--brokers", addr, "--tls"}, exitFail, "", []string{"this machine does not trust", "tls.ca_file"}},
 		"a key is missing":       {let[:7], exitUsage, "", []string{"--tls-cert: a certificate without its key; --tls-key too"}},

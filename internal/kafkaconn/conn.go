@@ -88,7 +88,7 @@ func (c *conn) limit(ctx context.Context) {
 		c.ready.Store(true)
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			c.late.Store(true)
-			_ = c.Conn.Close() // whoever reads learns of it
+			_ = c.Close() // whoever reads learns of it
 		}
 	})
 }
