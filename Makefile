@@ -83,6 +83,13 @@ lint: $(LINT) ## Run go vet and golangci-lint
 	$(GO) vet $(PKGS)
 	$(LINT) run $(PKGS)
 
+$(BIN)/govulncheck: tools/go.mod
+	cd tools && $(GO) build -o ../$(BIN)/govulncheck golang.org/x/vuln/cmd/govulncheck
+
+.PHONY: vuln
+vuln: $(BIN)/govulncheck ## Look for known vulnerabilities that the code can reach (asks vuln.go.dev)
+	$(BIN)/govulncheck $(PKGS)
+
 .PHONY: fmt
 fmt: $(LINT) ## Format the code
 	$(LINT) fmt

@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"internal/secret":     {},
 	"internal/sensitive":  {"eval"},
 	"internal/strictyaml": {"eval", "internal/secret"},
-	"internal/kafkaconn":  {"eval"},
+	"internal/kafkaconn":  {"eval", "internal/secret"},
 	"stats":               {},
 
 	// The parts.
@@ -32,11 +32,12 @@ var layers = map[string][]string{
 	"judges":          {"eval", "internal/secret", "internal/strictyaml"},
 	"telemetry":       {"eval"},
 	"datasets":        {"eval", "internal/sensitive"},
-	"emitter":         {"eval", "internal/kafkaconn"},
+	"emitter":         {"eval", "internal/kafkaconn", "internal/secret"},
 	"emitter/ddtrace": {},
+	"emitter/mskiam":  {},
 
 	// How this process runs.
-	"internal/health":   {"eval"},
+	"internal/health":   {"eval", "internal/secret"},
 	"internal/stream":   {"eval", "internal/kafkaconn"},
 	"internal/dlq":      {"eval", "internal/kafkaconn", "internal/stream"},
 	"internal/pipeline": {"eval", "sampler"},
@@ -45,7 +46,7 @@ var layers = map[string][]string{
 		"internal/health", "internal/kafkaconn", "internal/secret", "internal/stream", "internal/strictyaml",
 	},
 	"internal/app": {
-		"eval", "datasets", "judges", "sampler", "telemetry", "validators",
+		"eval", "datasets", "emitter/mskiam", "judges", "sampler", "telemetry", "validators",
 		"internal/config", "internal/health", "internal/pipeline", "internal/stream",
 	},
 	"internal/spool":   {"eval"},
@@ -56,6 +57,7 @@ var layers = map[string][]string{
 	// What the demo and the tests add.
 	"internal/devbroker":       {"eval"},
 	"internal/components":      {},
+	"internal/certtest":        {},
 	"internal/modelserver":     {},
 	"internal/scenario":        {"eval", "internal/modelserver"},
 	"internal/evaltest":        {"eval"},
@@ -67,8 +69,11 @@ var layers = map[string][]string{
 	},
 
 	// The programs.
-	"cmd/emitter":      {"eval", "emitter", "internal/scenario", "internal/secret", "internal/sidecar", "internal/spool"},
-	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary", "sampler"},
+	"cmd/emitter": {"eval", "emitter", "emitter/mskiam", "internal/scenario", "internal/secret", "internal/sidecar", "internal/spool"},
+	"cmd/evalworker": {
+		"eval", "datasets", "emitter/mskiam", "sampler",
+		"internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary",
+	},
 	"internal/gen":     {"eval", "internal/config", "telemetry"},
 	"examples/publish": {"eval", "emitter"},
 	"bench": {
@@ -79,7 +84,8 @@ var layers = map[string][]string{
 
 // rooms gives each vendor library its one room.
 var rooms = map[string][]string{
-	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "internal/dlq", "emitter", "bench"},
+	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "internal/dlq", "emitter", "emitter/mskiam", "bench"},
+	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/evaltest"},
 	"github.com/sashabaranov/go-openai":     {"judges"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
@@ -135,6 +141,23 @@ func TestLayers(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(layers)) {
 		if !seen[name] {
 			t.Errorf("%s stands in layers and does not exist", name)
+		}
+	}
+}
+
+// TestEmitterIsLight: an application that publishes events does not carry what
+// only some of them need.
+func TestEmitterIsLight(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./emitter").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		for _, heavy := range []string{"github.com/aws/", "github.com/DataDog/", "github.com/twmb/"} {
+			if strings.HasPrefix(dep, heavy) {
+				t.Errorf("emitter carries %s", dep)
+			}
 		}
 	}
 }

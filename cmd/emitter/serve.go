@@ -70,13 +70,13 @@ func (s *serving) run(cmd *cobra.Command) (err error) {
 	if err := s.sidecar.Validate().Err(); err != nil {
 		return err // before a folder is made
 	}
-	cfg, err := s.target.config("emitter-serve")
+	cfg, err := s.target.config(cmd, "emitter-serve")
 	if err != nil {
 		return err
 	}
 	publisher, err := emitter.NewPublisher(cfg)
 	if err != nil {
-		return err
+		return s.target.security.named(err)
 	}
 	defer publisher.Close()
 	log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))

@@ -22,7 +22,12 @@ type target struct {
 	compression   string
 	maxEventBytes int
 	timeout       time.Duration
+	security      security
 }
+
+// connectTimeout is how long a command waits at its start to hear whether it is
+// let in. A broker that is away is no reason to stop: it may come.
+const connectTimeout = 10 * time.Second
 
 // flags adds the flags to a command.
 func (t *target) flags(cmd *cobra.Command) {
@@ -38,10 +43,15 @@ func (t *target) clusterFlags(cmd *cobra.Command) {
 	f.StringVarP(&t.topic, "topic", "t", d.Topic, "topic to publish to")
 	f.StringVar(&t.compression, "compression", d.Compression, "compression of batches: none, gzip, snappy, lz4 or zstd")
 	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
+	t.security.flags(cmd)
 }
 
-// config gives what the flags say, for a client of that name.
-func (t *target) config(clientID string) (emitter.Config, error) {
+// config gives what the flags and the environment say, for a client of that
+// name.
+func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, error) {
+	if err := t.security.complete(cmd); err != nil {
+		return emitter.Config{}, err
+	}
 	brokers := t.brokers
 	if len(brokers) == 0 {
 		brokers = strings.FieldsFunc(os.Getenv("KAFKA_BROKERS"), func(r rune) bool { return r == ',' || r == ' ' })
@@ -53,23 +63,33 @@ func (t *target) config(clientID string) (emitter.Config, error) {
 		return emitter.Config{}, fmt.Errorf("--max-event-bytes %d: want a number above zero", t.maxEventBytes)
 	}
 	return emitter.Config{
-		Brokers: brokers, Topic: t.topic, ClientID: clientID,
+		Brokers: brokers, TLS: t.security.tls, SASL: t.security.sasl, Topic: t.topic, ClientID: clientID,
 		Compression: t.compression, MaxEventBytes: t.maxEventBytes,
 		BufferBytes: max(emitter.DefaultConfig().BufferBytes, t.maxEventBytes),
 	}, nil
 }
 
-// open makes the emitter. It waits for room instead of dropping events.
-func (t *target) open() (*emitter.Emitter, error) {
+// open makes the emitter. It waits for room instead of dropping events. Where
+// the cluster does not let it in, nothing is read and nothing is made up.
+func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	if t.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout %v: want a duration above zero", t.timeout)
 	}
-	cfg, err := t.config("emitter-cli")
+	cfg, err := t.config(cmd, "emitter-cli")
 	if err != nil {
 		return nil, err
 	}
 	cfg.Block = true
-	return emitter.New(cfg)
+	em, err := emitter.New(cfg)
+	if err != nil {
+		return nil, t.security.named(err)
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), connectTimeout)
+	defer cancel()
+	if err := em.Connect(ctx); errors.Is(err, emitter.ErrRefused) {
+		return nil, &failure{errors.Join(err, em.Close(ctx))}
+	}
+	return em, nil
 }
 
 // finish writes what is buffered, even when ctx has ended, and says on stderr

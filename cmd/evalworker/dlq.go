@@ -9,6 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/dlq"
@@ -40,7 +41,9 @@ func openQueue(g *globals) (*dlq.Queue, *config.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	q, err := dlq.Open(cfg.Kafka)
+	kafka := cfg.Kafka
+	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when it is asked
+	q, err := dlq.Open(kafka)
 	return q, cfg, err
 }
 

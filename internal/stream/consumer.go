@@ -67,6 +67,7 @@ type Consumer struct {
 	gate     *commitGate
 	stalls   *stalls
 	silence  silence
+	refusals refusals
 
 	// metadataLimit is what the broker has been found to accept.
 	metadataLimit atomic.Int64
@@ -194,8 +195,12 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		case err == nil:
 		case ctx.Err() == nil:
 			c.silence.note(err)
+			if c.turnedAway(err) {
+				continue
+			}
+			c.refusals.over()
 			if n, ok := c.joinLog.allow(); ok {
-				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
+				c.log.Warn("group not joined; trying again", keyError, c.cfg.Explain(err), keyCount, n)
 			}
 			continue
 		case wait.Err() == nil: // stopping, and joining failed

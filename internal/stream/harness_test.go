@@ -40,9 +40,8 @@ func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
 	if testing.Short() {
 		t.Skip("needs a broker")
 	}
-	b := &bench{t: t}
-	id := strings.ToLower(rand.Text()[:10])
 	cfg := DefaultConfig()
+	var embeddedBroker *devbroker.Broker
 	if addrs := os.Getenv("KAFKA_BROKERS"); addrs != "" && len(embedded) == 0 {
 		cfg.Brokers = strings.Split(addrs, ",")
 		cfg.SessionTimeout = 6 * time.Second // the least that Apache Kafka takes
@@ -52,10 +51,20 @@ func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
 			t.Fatal(err)
 		}
 		t.Cleanup(broker.Close)
-		b.broker = broker
+		embeddedBroker = broker
 		cfg.Brokers = []string{broker.Addr()}
 		cfg.SessionTimeout = 2 * time.Second
 	}
+	b := benchOn(t, cfg, partitions)
+	b.broker = embeddedBroker
+	return b
+}
+
+// benchOn makes the topic on the cluster that a configuration leads to.
+func benchOn(t testing.TB, cfg Config, partitions int) *bench {
+	t.Helper()
+	b := &bench{t: t}
+	id := strings.ToLower(rand.Text()[:10])
 	cfg.Topic, cfg.Group = "stream-"+id, "stream-"+id
 	cfg.HeartbeatInterval = 100 * time.Millisecond
 	cfg.CommitInterval = 20 * time.Millisecond
