@@ -82,7 +82,7 @@ func TestMainRuns(t *testing.T) {
 			if got != code || strings.Count(out, "victim without\n") != 1 || strings.Count(out, "victim on true\n") != 1 || strings.Count(out, "bystander\n") != 1 {
 				t.Errorf("exit code %d, want %d, after\n%s", got, code, out)
 			}
-			if want := "components: 1 tests once more on PostgreSQL\n"; !strings.Contains(out, want) {
+			if want := "components: 1 of the tests once more on PostgreSQL\n"; !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)
 			}
 			_, after, ok := strings.Cut(out, "PostgreSQL runs at ")
