@@ -7,23 +7,37 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/secret"
 	"github.com/evalworker/evalworker/internal/sensitive"
 )
 
 // Config says where cases are kept.
 type Config struct {
-	// URL of the store: sqlite:FILE, or sqlite::memory: for one that is gone with
-	// the process.
+	// URL of the store: sqlite:FILE, sqlite::memory: for one that is gone with the
+	// process, or postgres://USER@HOST/DATABASE for one that workers share. What it
+	// leaves out is taken from PostgreSQL's own variables (PGPASSWORD, PGSSLMODE).
 	URL string `yaml:"url"`
+	// Password for PostgreSQL; wins over one in the URL.
+	Password secret.String `yaml:"password"`
+	// PasswordFile holds the password; who loads the configuration reads it.
+	PasswordFile string `yaml:"password_file"`
+	// MaxConnections bounds the connections of one process to PostgreSQL, 1 to 1000.
+	MaxConnections int `yaml:"max_connections"`
+	// ConnectionLifetime bounds the life of a connection to PostgreSQL, so that
+	// workers find their way back after a failover.
+	ConnectionLifetime time.Duration `yaml:"connection_lifetime"`
 	// MaxExemplars bounds the requests that are kept of one case.
 	MaxExemplars int `yaml:"max_exemplars"`
-	// Timeout bounds one write.
+	// Timeout bounds one write, a statement of it, and the attempt to connect.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
 // DefaultConfig keeps five exemplars a case in a file in the working directory.
 func DefaultConfig() Config {
-	return Config{URL: sqliteScheme + "evalworker.db", MaxExemplars: 5, Timeout: 10 * time.Second}
+	return Config{
+		URL: sqliteScheme + "evalworker.db", MaxConnections: 4, ConnectionLifetime: 30 * time.Minute,
+		MaxExemplars: 5, Timeout: 10 * time.Second,
+	}
 }
 
 // sqliteScheme begins the URL of a SQLite store; memory is the file of one that
@@ -33,23 +47,43 @@ const (
 	memory       = ":memory:"
 )
 
-// maxExemplars bounds the exemplars of a case, all of which are read at once.
-const maxExemplars = 1000
+// Bounds of the configuration. All exemplars of a case are read at once.
+const (
+	maxExemplars   = 1000
+	maxConnections = 1000
+)
 
-// Validate gives all faults of c.
+// Validate gives all faults of c. They quote no password.
 func (c Config) Validate() eval.Faults {
 	var fs eval.Faults
-	switch path, ok := strings.CutPrefix(c.URL, sqliteScheme); {
-	case !ok:
-		fs.Add("url", fmt.Sprintf("%q is no store", c.URL), "want sqlite:FILE, such as "+DefaultConfig().URL)
-	case path == "" || strings.HasPrefix(path, "//") || strings.ContainsRune(path, 0):
-		fs.Add("url", fmt.Sprintf("%q names no file", c.URL), "want sqlite:FILE, such as "+DefaultConfig().URL)
+	if c.Remote() {
+		fs = append(fs, c.validateServer()...)
+	} else {
+		fs = append(fs, c.validateFile()...)
+	}
+	if c.MaxConnections < 1 || c.MaxConnections > maxConnections {
+		fs.Add("max_connections", fmt.Sprintf("%d is out of range", c.MaxConnections), fmt.Sprintf("want 1 to %d", maxConnections))
+	}
+	if c.ConnectionLifetime <= 0 {
+		fs.Add("connection_lifetime", fmt.Sprintf("%s is no bound", c.ConnectionLifetime), "want a duration above zero, such as 30m")
 	}
 	if c.MaxExemplars < 1 || c.MaxExemplars > maxExemplars {
 		fs.Add("max_exemplars", fmt.Sprintf("%d is out of range", c.MaxExemplars), fmt.Sprintf("want 1 to %d", maxExemplars))
 	}
 	if c.Timeout <= 0 {
 		fs.Add("timeout", fmt.Sprintf("%s is no bound", c.Timeout), "want a duration above zero, such as 10s")
+	}
+	return fs
+}
+
+func (c Config) validateFile() eval.Faults {
+	var fs eval.Faults
+	want := "want sqlite:FILE, such as " + DefaultConfig().URL
+	switch path, ok := strings.CutPrefix(c.URL, sqliteScheme); {
+	case !ok:
+		fs.Add("url", shown(c.URL)+" is no store", want+", or "+exampleURL)
+	case path == "" || strings.HasPrefix(path, "//") || strings.ContainsRune(path, 0):
+		fs.Add("url", shown(c.URL)+" names no file", want)
 	}
 	return fs
 }

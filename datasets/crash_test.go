@@ -1,7 +1,6 @@
 package datasets_test
 
 import (
-	"bufio"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -30,27 +29,7 @@ func TestCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cases.db")
 	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrash$") //nolint:gosec // this very program
 	victim.Env = append(os.Environ(), crashStore+"="+path)
-	out, err := victim.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := victim.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var told []string
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if id, ok := strings.CutPrefix(lines.Text(), "kept "); ok {
-			told = append(told, id)
-		}
-		if len(told) == 200 {
-			if err := victim.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := victim.Wait(); err == nil || len(told) < 200 {
-		t.Fatalf("the process ended by itself: %v, after %d", err, len(told))
-	}
+	told := killAfter(t, victim, 200)
 
 	cfg := config(path)
 	a, _ := archive(t, open(t, cfg), cfg)
@@ -60,11 +39,16 @@ func TestCrash(t *testing.T) {
 			t.Fatalf("request %s was lost: %d new, %v", id, n, err)
 		}
 	}
-	db := raw(t, path)
+	wholeReports(t, raw(t, path))
+}
+
+// wholeReports looks for what a store by half would have.
+func wholeReports(t *testing.T, db *sql.DB) {
+	t.Helper()
 	for name, query := range map[string]string{
 		"counts that differ from occurrences":  `SELECT COUNT(*) FROM cases c WHERE count <> (SELECT COUNT(*) FROM occurrences o WHERE o.case_id = c.id)`,
 		"cases without exemplars, or too many": `SELECT COUNT(*) FROM cases c WHERE (SELECT COUNT(*) FROM exemplars x WHERE x.case_id = c.id) NOT BETWEEN 1 AND 5`,
-		"reports by half":                      `SELECT COUNT(*) FROM (SELECT 1 FROM occurrences GROUP BY request_id HAVING COUNT(*) <> 2)`,
+		"reports by half":                      `SELECT COUNT(*) FROM (SELECT 1 FROM occurrences GROUP BY request_id HAVING COUNT(*) <> 2) AS halves`,
 	} {
 		var n int
 		if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil || n != 0 {
@@ -87,6 +71,9 @@ func twice(id string) *eval.Report {
 func writeForever(t *testing.T, path string) {
 	t.Helper()
 	cfg := config(path)
+	if strings.HasPrefix(path, "postgres://") {
+		cfg.URL = path
+	}
 	a, _ := archive(t, open(t, cfg), cfg)
 	var mu sync.Mutex
 	var wg sync.WaitGroup

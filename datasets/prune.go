@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 )
@@ -22,12 +23,18 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int, error) {
 		{"occurrences", "request_id, evaluator", "seen"},
 		{"cases", "id", "last_seen"},
 	} {
-		query := fmt.Sprintf("DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < $1 LIMIT %[4]d)", t.table, t.key, t.age, pruneStep)
+		// The age is asked for twice: a case that another worker sees again just now is
+		// locked, and no longer old when its turn comes.
+		query := fmt.Sprintf("DELETE FROM %[1]s WHERE %[3]s < $1 AND (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < $1 LIMIT %[4]d)", t.table, t.key, t.age, pruneStep)
 		for n := int64(pruneStep); n == pruneStep; {
-			err := s.submit(ctx, func(ctx context.Context, tx *transaction) (err error) {
-				n, err = tx.exec(ctx, query, before.UnixMilli())
+			err := s.submit(ctx, write{change: func(ctx context.Context, tx *sql.Tx) error {
+				res, err := tx.ExecContext(ctx, query, before.UnixMilli())
+				if err != nil {
+					return err
+				}
+				n, err = res.RowsAffected()
 				return err
-			})
+			}})
 			if err != nil {
 				return cases, fmt.Errorf("prune %s: %w", t.table, err)
 			}

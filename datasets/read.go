@@ -35,16 +35,16 @@ func (f Filter) where() (string, []any) {
 		add("c.last_seen < ?", f.Until.UnixMilli())
 	}
 	if f.Evaluator != "" {
-		add("c.evaluator = ?", f.Evaluator)
+		add("c.evaluator = ?", indexed(f.Evaluator))
 	}
 	if f.PromptVersion != "" {
-		add("EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.prompt_version = ?)", f.PromptVersion)
+		add("EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.prompt_version = ?)", indexed(f.PromptVersion))
 	}
 	if f.Feature != "" {
-		add("c.feature = ?", f.Feature)
+		add("c.feature = ?", clean(f.Feature))
 	}
 	if f.Status != "" {
-		add("c.status = ?", string(f.Status))
+		add("c.status = ?", clean(string(f.Status)))
 	}
 	sql := ""
 	if len(conds) > 0 {
@@ -73,7 +73,7 @@ func (s *Store) List(ctx context.Context, f Filter) (_ []Case, err error) {
 	where, args := f.where()
 	rows, err := s.db.QueryContext(ctx, "SELECT "+caseColumns+" FROM cases c"+where, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list cases: %w", err)
+		return nil, fmt.Errorf("list cases: %w", s.engine.explain(err))
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	out := []Case{}
@@ -93,6 +93,9 @@ var ErrNoCase = errors.New("no such case")
 // Case gives the case of that id with its exemplars. The beginning of an id is
 // enough when no other id begins so.
 func (s *Store) Case(ctx context.Context, id string) (Case, error) {
+	if id == "" || id != clean(id) {
+		return Case{}, fmt.Errorf("case %q: %w", id, ErrNoCase)
+	}
 	rows, err := s.db.QueryContext(ctx, "SELECT "+caseColumns+" FROM cases c WHERE c.id >= $1 AND c.id < $2 ORDER BY c.id LIMIT 2", id, id+"~")
 	if err != nil {
 		return Case{}, fmt.Errorf("case %s: %w", id, err)
@@ -109,7 +112,7 @@ func (s *Store) Case(ctx context.Context, id string) (Case, error) {
 		return Case{}, fmt.Errorf("case %s: %w", id, err)
 	}
 	switch {
-	case len(found) == 0 || id == "":
+	case len(found) == 0:
 		return Case{}, fmt.Errorf("case %s: %w", id, ErrNoCase)
 	case len(found) > 1 && found[0].ID != id:
 		return Case{}, fmt.Errorf("case %s: more than one begins so: %w", id, ErrNoCase)

@@ -3,33 +3,48 @@ package datasets
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
-	"time"
 
-	"github.com/pressly/goose/v3"
+	"github.com/evalworker/evalworker/internal/secret"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // Store keeps cases. It is safe for concurrent use.
 type Store struct {
-	db      *sql.DB
-	timeout time.Duration // of one transaction
-	writes  chan write    // to the one writer; never closed
-	done    chan struct{}
-	close   sync.Once
-	writer  sync.WaitGroup
+	cfg    Config
+	engine engine
+	db     *sql.DB       // set by Connect
+	writes chan write    // to the one writer; never closed
+	done   chan struct{} // closed by Close
+	close  sync.Once
+	writer sync.WaitGroup
+	claim  claim
 }
 
-// ErrNoStore says that a store which was to be read does not exist.
-var ErrNoStore = errors.New("no such store")
+// engine is a database as a store uses it.
+type engine interface {
+	// connect opens the database and brings its tables up to date. Without create
+	// it makes nothing that is not there, and gives ErrNoStore.
+	connect(ctx context.Context, create bool) (*sql.DB, error)
+	// insert writes records, and reports which of them are new. At most
+	// maxExemplars requests of a case stay.
+	insert(ctx context.Context, tx *sql.Tx, records []record, maxExemplars int) ([]bool, error)
+	// explain adds what to do about an error of the database's.
+	explain(err error) error
+	// general reports whether an error is the store's and not that of one change.
+	general(err error) bool
+	// again reports whether a transaction only has to be tried again.
+	again(err error) bool
+}
+
+var (
+	// ErrNoStore says that a store which was to be read does not exist.
+	ErrNoStore = errors.New("no such store")
+	// ErrUnavailable says that the database's server cannot be reached, or is not
+	// yet or no more at work: trying again may help.
+	ErrUnavailable = errors.New("not reachable")
+)
 
 // errNewer says that an older program must not touch the tables.
 var errNewer = errors.New("written by a newer evalworker: use that one, or name another store")
@@ -37,91 +52,64 @@ var errNewer = errors.New("written by a newer evalworker: use that one, or name 
 // Open opens the store, makes it when it does not exist, and brings its tables
 // up to date. The caller must Close it.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+	s, err := OpenLater(cfg)
+	if err != nil {
+		return nil, err
 	}
-	path := cfg.file()
-	if path != memory {
-		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			return nil, fmt.Errorf("store %s: make its folder first: %w", cfg.URL, err)
-		}
-	}
-	return open(ctx, cfg)
+	return s.opened(s.Connect(ctx))
 }
 
 // OpenExisting opens the store for reading what is there. When there is none,
 // the error is [ErrNoStore], and none is made.
 func OpenExisting(ctx context.Context, cfg Config) (*Store, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+	s, err := OpenLater(cfg)
+	if err != nil {
+		return nil, err
 	}
-	path := cfg.file()
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("store %s: %w: a worker, or evalworker eval, makes it; name another with --store or --config", cfg.URL, ErrNoStore)
-	}
-	return open(ctx, cfg)
+	return s.opened(s.connect(ctx, false))
 }
 
-func open(ctx context.Context, cfg Config) (*Store, error) {
-	path := cfg.file()
-	if err := private(path); err != nil {
-		return nil, fmt.Errorf("store %s: %w", cfg.URL, err)
-	}
-	db, err := sql.Open("sqlite", dsn(path, cfg.Timeout))
+func (s *Store) opened(err error) (*Store, error) {
 	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", cfg.URL, err)
+		return nil, errors.Join(err, s.Close())
 	}
-	db.SetMaxOpenConns(4) // one writes, the others read beside it
-	if path == memory {
-		db.SetMaxOpenConns(1) // each connection would be a store of its own
-	}
-	if err := migrate(ctx, db); err != nil {
-		return nil, errors.Join(fmt.Errorf("store %s: %w", cfg.URL, explain(err)), db.Close())
-	}
-	s := &Store{db: db, timeout: cfg.Timeout, writes: make(chan write), done: make(chan struct{})}
-	s.writer.Go(s.write)
 	return s, nil
 }
 
-// migrateTries bounds how often a process tries that starts at the same moment
-// as another: SQLite has no lock that outlives a transaction.
-const migrateTries = 5
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
+// OpenLater gives a store that is not connected yet: for a caller that has to
+// outlast a database which is down. [Store.Connect] has to succeed before any
+// other method is called but Close. The caller must Close it.
+func OpenLater(cfg Config) (*Store, error) {
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
 	}
-	for try := 1; ; try++ {
-		err := migrateOnce(ctx, db, dir)
-		if err == nil || errors.Is(err, errNewer) || try == migrateTries || ctx.Err() != nil {
-			return err
-		}
-		pause := time.NewTimer(time.Duration(try) * 50 * time.Millisecond)
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
+	cfg = cfg.Separated()
+	s := &Store{cfg: cfg, writes: make(chan write), done: make(chan struct{})}
+	if cfg.Remote() {
+		s.engine = &postgres{cfg}
+	} else {
+		s.engine = &sqliteFile{cfg}
 	}
+	s.cfg.Password = secret.String("") // the engine's alone
+	return s, nil
 }
 
-func migrateOnce(ctx context.Context, db *sql.DB, dir fs.FS) error {
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithDisableGlobalRegistry(true))
+// Connect opens the database, makes the store when it does not exist, and brings
+// its tables up to date. After an error it may be called again; that helps when
+// the error is [ErrUnavailable].
+func (s *Store) Connect(ctx context.Context) error { return s.connect(ctx, true) }
+
+func (s *Store) connect(ctx context.Context, create bool) error {
+	if s.db != nil {
+		return nil
+	}
+	db, err := s.engine.connect(ctx, create)
 	if err != nil {
-		return err
+		return fmt.Errorf("store %s: %w", s.cfg.URL, s.engine.explain(err))
 	}
-	has, wants, err := p.GetVersions(ctx)
-	switch {
-	case err != nil:
-		return err
-	case has > wants:
-		return errNewer
-	case has == wants:
-		return nil // nothing is written, so that reading beside a worker disturbs nobody
-	}
-	_, err = p.Up(ctx)
-	return err
+	s.db = db
+	s.writer.Go(s.write)
+	return nil
 }
 
 // Close waits for writes at work and closes the store. It may be called again.
@@ -130,7 +118,10 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		close(s.done)
 		s.writer.Wait()
-		err = s.db.Close()
+		if s.db != nil {
+			err = s.db.Close()
+		}
+		err = errors.Join(err, s.claim.release())
 	})
 	return err
 }

@@ -13,14 +13,13 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/datasets/storetest"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/components"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(components.Main(m, components.WithPostgres)) }
 
 func config(path string) datasets.Config {
 	cfg := datasets.DefaultConfig()
@@ -67,6 +66,27 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// TestStoreOnPostgres holds a shared store to the same promises.
+func TestStoreOnPostgres(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) (*datasets.Store, datasets.Config) {
+		cfg := onPostgres(t)
+		return open(t, cfg), cfg
+	})
+}
+
+// onPostgres names an empty database, or skips the test where there is no server.
+func onPostgres(t testing.TB) datasets.Config {
+	t.Helper()
+	url, ok := components.UsePostgres(t)
+	if !ok {
+		t.Skip("needs a PostgreSQL")
+	}
+	cfg := datasets.DefaultConfig()
+	cfg.URL = url
+	return cfg
+}
+
 func failing(n int, input, output string) *eval.Report {
 	return &eval.Report{
 		Event:    &eval.Event{RequestID: eval.RequestID(fmt.Sprintf("r%d", n)), Input: eval.Text(input), Output: eval.Text(output)},
@@ -95,10 +115,20 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestOpenTogether: ten workers start on one new file.
+// TestOpenTogether: ten processes start on one new file.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()
-	cfg := config(filepath.Join(t.TempDir(), "cases.db"))
+	openTogether(t, config(filepath.Join(t.TempDir(), "cases.db")))
+}
+
+// TestOpenTogetherOnPostgres: ten workers start on one empty database.
+func TestOpenTogetherOnPostgres(t *testing.T) {
+	t.Parallel()
+	openTogether(t, onPostgres(t))
+}
+
+func openTogether(t *testing.T, cfg datasets.Config) {
+	t.Helper()
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
@@ -134,7 +164,7 @@ func TestOpenErrors(t *testing.T) {
 	if _, err := datasets.Open(t.Context(), config(garbage)); err == nil {
 		t.Error("a file that is no database is opened")
 	}
-	if fs := (datasets.Config{URL: "mysql://x"}).Validate(); len(fs) != 3 {
+	if fs := (datasets.Config{URL: "mysql://x"}).Validate(); len(fs) != 5 {
 		t.Errorf("faults: %v", fs)
 	}
 }
@@ -236,11 +266,20 @@ func TestClosed(t *testing.T) {
 
 // BenchmarkOffer shows what grouping is worth: many callers share one flush. The
 // content is that of a usual request, and one failure in ten is a case of its own.
+// PostgreSQL is the one that EVALWORKER_TEST_POSTGRES names.
 func BenchmarkOffer(b *testing.B) {
 	input, output := strings.Repeat("Where is my order? ", 50), strings.Repeat("It is on its way. ", 50)
-	for _, callers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			cfg := config(filepath.Join(b.TempDir(), "cases.db"))
+	stores := map[string]func(*testing.B) datasets.Config{
+		"sqlite":   func(b *testing.B) datasets.Config { return config(filepath.Join(b.TempDir(), "cases.db")) },
+		"postgres": func(b *testing.B) datasets.Config { return onPostgres(b) },
+	}
+	for _, run := range []struct {
+		store   string
+		callers int
+	}{{"sqlite", 1}, {"sqlite", 64}, {"postgres", 1}, {"postgres", 64}} {
+		callers := run.callers
+		b.Run(fmt.Sprintf("%s/callers=%d", run.store, callers), func(b *testing.B) {
+			cfg := stores[run.store](b)
 			a, _ := archive(b, open(b, cfg), cfg)
 			var n atomic.Int64
 			var wg sync.WaitGroup

@@ -5,23 +5,39 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 )
 
-// write is one change that somebody waits for.
+// write is one change that somebody waits for: records, or anything else.
 type write struct {
-	apply func(context.Context, *transaction) error
-	done  chan error // of capacity one
+	records []record
+	fresh   *int // number of records that were new; set before done
+	change  func(context.Context, *sql.Tx) error
+	done    chan error // of capacity one
 }
 
-// maxGroup bounds the changes of one transaction.
-const maxGroup = 256
+// size is about what a change holds in memory, in bytes.
+func (w write) size() int {
+	n := 0
+	for _, rec := range w.records {
+		n += len(rec.body)
+	}
+	return n
+}
+
+// Bounds of one transaction.
+const (
+	maxGroup      = 256     // changes
+	maxGroupBytes = 8 << 20 // of content
+)
 
 var errClosed = errors.New("store is closed")
 
 // submit hands a change to the writer and waits until it is on disk. When ctx
 // ends first the change may still happen.
-func (s *Store) submit(ctx context.Context, apply func(context.Context, *transaction) error) error {
-	w := write{apply, make(chan error, 1)}
+func (s *Store) submit(ctx context.Context, w write) error {
+	w.done = make(chan error, 1)
 	select {
 	case s.writes <- w:
 	case <-s.done:
@@ -42,23 +58,24 @@ func (s *Store) submit(ctx context.Context, apply func(context.Context, *transac
 func (s *Store) write() {
 	for {
 		var group []write
+		size := 0
 		select {
 		case <-s.done:
 			return
 		case w := <-s.writes:
-			group = append(group, w)
+			group, size = append(group, w), w.size()
 		}
 	gather:
-		for len(group) < maxGroup {
+		for len(group) < maxGroup && size < maxGroupBytes {
 			select {
 			case w := <-s.writes:
-				group = append(group, w)
+				group, size = append(group, w), size+w.size()
 			default:
 				break gather
 			}
 		}
 		err := s.commit(group)
-		if err != nil && len(group) > 1 && !general(err) && !errors.Is(err, context.DeadlineExceeded) {
+		if err != nil && len(group) > 1 && !s.engine.general(err) && !errors.Is(err, context.DeadlineExceeded) {
 			// One change may be what fails: each on its own.
 			for _, w := range group {
 				w.done <- s.commit([]write{w})
@@ -71,14 +88,27 @@ func (s *Store) write() {
 	}
 }
 
+// commitTries bounds how often a transaction is tried that met another one.
+const commitTries = 5
+
 // commit applies changes in one transaction. It has no context of a caller's:
 // those of a group are many, and the configured timeout bounds it.
-func (s *Store) commit(group []write) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+func (s *Store) commit(group []write) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
+	for try := 1; ; try++ {
+		err := s.transact(ctx, group)
+		if err == nil || !s.engine.again(err) || try == commitTries || ctx.Err() != nil {
+			return err
+		}
+		pause(ctx, rand.N(time.Duration(try)*20*time.Millisecond)) //nolint:gosec // a pause needs no strong randomness
+	}
+}
+
+func (s *Store) transact(ctx context.Context, group []write) (err error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", explain(err))
+		return fmt.Errorf("begin: %w", s.engine.explain(err))
 	}
 	defer func() {
 		if err == nil {
@@ -88,60 +118,48 @@ func (s *Store) commit(group []write) (err error) {
 			err = errors.Join(err, undo)
 		}
 	}()
-	shared := &transaction{tx: tx, prepared: map[string]*sql.Stmt{}}
-	for _, w := range group {
-		if err := w.apply(ctx, shared); err != nil {
-			return explain(err)
-		}
+	fresh, err := s.apply(ctx, tx, group)
+	if err != nil {
+		return s.engine.explain(err)
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", explain(err))
+		return fmt.Errorf("commit: %w", s.engine.explain(err))
+	}
+	for i, w := range group {
+		if w.fresh != nil {
+			*w.fresh = fresh[i]
+		}
 	}
 	return nil
 }
 
-// transaction is what the changes of a group share. Each statement is prepared
-// once for all of them, which is half of the work; it ends with the transaction.
-type transaction struct {
-	tx       *sql.Tx
-	prepared map[string]*sql.Stmt
-}
-
-func (t *transaction) statement(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt, ok := t.prepared[query]; ok {
-		return stmt, nil
+// apply makes the changes of a group, and gives how many records of each are new.
+func (s *Store) apply(ctx context.Context, tx *sql.Tx, group []write) ([]int, error) {
+	var records []record
+	var owner []int // of each record, in group
+	for i, w := range group {
+		for _, rec := range w.records {
+			records, owner = append(records, rec), append(owner, i)
+		}
 	}
-	stmt, err := t.tx.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
+	fresh := make([]int, len(group))
+	if len(records) > 0 {
+		isNew, err := s.engine.insert(ctx, tx, records, s.cfg.MaxExemplars)
+		if err != nil {
+			return nil, fmt.Errorf("insert: %w", err)
+		}
+		for i := range records {
+			if isNew[i] {
+				fresh[owner[i]]++
+			}
+		}
 	}
-	t.prepared[query] = stmt
-	return stmt, nil
-}
-
-// exec runs a statement and gives the number of rows that it changed.
-func (t *transaction) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	stmt, err := t.statement(ctx, query)
-	if err != nil {
-		return 0, err
+	for _, w := range group {
+		if w.change != nil {
+			if err := w.change(ctx, tx); err != nil {
+				return nil, err
+			}
+		}
 	}
-	res, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
-// any reports whether a query has a row.
-func (t *transaction) any(ctx context.Context, query string, args ...any) (bool, error) {
-	stmt, err := t.statement(ctx, query)
-	if err != nil {
-		return false, err
-	}
-	var one int
-	err = stmt.QueryRowContext(ctx, args...).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
+	return fresh, nil
 }

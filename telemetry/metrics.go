@@ -71,6 +71,7 @@ const (
 	gaugeLag gaugeID = iota
 	gaugeInflight
 	gaugeQueue
+	gaugeStoreDown
 )
 
 const (
@@ -121,9 +122,10 @@ var counts = [...]Metric{
 }
 
 var gauges = [...]Metric{
-	gaugeLag:      {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition."},
-	gaugeInflight: {"evalworker.inflight", TypeGauge, "event", nil, "Events at work."},
-	gaugeQueue:    {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
+	gaugeLag:       {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition."},
+	gaugeInflight:  {"evalworker.inflight", TypeGauge, "event", nil, "Events at work."},
+	gaugeQueue:     {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
+	gaugeStoreDown: {"evalworker.store_down", TypeGauge, "", nil, "1 while the store takes nothing and failing events wait for it, else 0."},
 }
 
 var distributions = [...]Metric{

@@ -89,6 +89,18 @@ func (t *Telemetry) Inflight(n int) {
 	}
 }
 
+// StoreDown sets whether failing events wait for a store that is down.
+func (t *Telemetry) StoreDown(down bool) {
+	if t.discards() {
+		return
+	}
+	v := 0.0
+	if down {
+		v = 1
+	}
+	t.meter.gauge(gaugeStoreDown, v)
+}
+
 // Dropped counts what a part could not deliver: a sink and a reason out of a
 // small set.
 func (t *Telemetry) Dropped(sink, reason string, n int) {

@@ -32,7 +32,7 @@ with one signature: the evaluator, the reason, and the question that was asked.`
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&d.store, "store", "", "where cases are kept, such as sqlite:evalworker.db (default: the configuration's store)")
+	cmd.PersistentFlags().StringVar(&d.store, "store", "", "where cases are kept, such as sqlite:evalworker.db or postgres://USER@HOST/DATABASE (default: the configuration's store)")
 	cmd.AddCommand(d.list(), d.show(), d.export())
 	return cmd
 }
@@ -75,7 +75,7 @@ func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
 	for i := range faults {
 		faults[i].Path = "--store"
 	}
-	return cfg, faults.Err()
+	return cfg.Separated(), faults.Err()
 }
 
 // filterFlags are the options that choose cases.

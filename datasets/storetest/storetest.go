@@ -32,6 +32,9 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 		"clocks":                clocks,
 		"prune what is kept":    pruneKept,
 		"what is kept":          kept,
+		"strange texts":         strange,
+		"several workers":       workers,
+		"one hot case":          hot,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

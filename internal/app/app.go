@@ -43,6 +43,8 @@ type App struct {
 	stopping  atomic.Bool // Run's context has ended
 	counts    accounting
 	telemetry *telemetry.Telemetry
+	store     *datasets.Store
+	outage    outage
 	pipeline  *pipeline.Pipeline
 	consumer  *stream.Consumer
 	health    *health.Server // nil when none is configured
@@ -53,7 +55,7 @@ type App struct {
 }
 
 // New wires a worker. It binds the health server's port, opens the store and
-// starts telemetry; it does not touch Kafka before Run. Whatever it opened is
+// starts telemetry; it touches neither Kafka nor a store on a server before Run. Whatever it opened is
 // closed again when it fails. A worker that is not to run after all is closed by
 // a Run whose context has ended.
 //
@@ -80,11 +82,11 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		}
 		a.closers.add("health server", a.health.Close)
 	}
-	store, err := datasets.Open(ctx, cfg.Store)
+	a.store, err = openStore(ctx, cfg.Store)
 	if err != nil {
 		return nil, err
 	}
-	a.closers.add("store", bounded(store.Close))
+	a.closers.add("store", bounded(a.store.Close))
 	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{Log: component(a.log, "telemetry"), Version: deps.Version})
 	if err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}
 	a.suites = &suites{observe: a.judgeCall, log: component(a.log, "judges")}
 	a.closers.add("models", func(context.Context) error { a.suites.close(); return nil })
-	a.pipeline, err = newPipeline(cfg, a.suites, store, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"))
+	a.pipeline, err = newPipeline(cfg, a.suites, a.store, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"))
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +133,9 @@ func (a *App) HealthAddr() string {
 	return a.health.Addr()
 }
 
-// Run consumes until ctx ends, then drains, leaves the group and closes all
-// that New opened. It may be called once. It gives nil after a clean stop.
+// Run waits for the store, consumes until ctx ends, then drains, leaves the group
+// and closes all that New opened. It may be called once. It gives nil after a
+// clean stop.
 func (a *App) Run(ctx context.Context) error {
 	if !a.ran.CompareAndSwap(false, true) {
 		return errors.New("app: Run was called before")
@@ -159,7 +162,10 @@ func (a *App) Run(ctx context.Context) error {
 	if a.watcher != nil {
 		side.Go(func() { a.watch(aside) })
 	}
-	err := a.consumer.Run(ctx)
+	err := a.connect(ctx)
+	if err == nil {
+		err = a.consumer.Run(ctx)
+	}
 	stop()
 	side.Wait() // a reload at work must not build on what is being closed
 	a.gauge()   // a gauge keeps its last value: it should be the one after the drain
@@ -195,6 +201,8 @@ func (a *App) gauges(ctx context.Context) {
 func (a *App) gauge() {
 	s := a.consumer.Status()
 	a.telemetry.Inflight(s.InFlight)
+	since, _ := a.storeDown()
+	a.telemetry.StoreDown(!since.IsZero())
 	for _, p := range s.Partitions {
 		a.telemetry.Lag(p.Partition, p.Lag)
 	}

@@ -16,7 +16,7 @@ func (p *played) cases(t *testing.T) []datasets.Case { return p.world.cases(t) }
 func (w *world) cases(t *testing.T) []datasets.Case {
 	t.Helper()
 	cfg := datasets.DefaultConfig()
-	cfg.URL = "sqlite:" + w.store()
+	cfg.URL, _ = w.storeURL()
 	store, err := datasets.OpenExisting(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -94,7 +94,9 @@ func TestSecondTelemetry(t *testing.T) {
 	w := newWorld(t, passing).withTelemetry()
 	cfg := w.load(w.configure(rulePolicy))
 	k := w.start(cfg)
-	if err := w.refused(cfg); !errors.Is(err, telemetry.ErrStarted) {
+	other := *cfg
+	other.Store.URL += ".other"
+	if err := w.refused(&other); !errors.Is(err, telemetry.ErrStarted) {
 		t.Errorf("error %v, want that telemetry is started", err)
 	}
 	k.halt()

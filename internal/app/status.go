@@ -37,18 +37,19 @@ type Store struct {
 
 // Status gives the worker's state.
 func (a *App) Status() Status {
-	suite, store := a.pipeline.Suite(), a.pipeline.Status()
+	suite := a.pipeline.Suite()
+	downSince, downErr := a.storeDown()
 	s := Status{
 		Version:   a.version,
 		Started:   a.started,
 		Events:    a.counts.snapshot(),
 		Policy:    Policy{Revision: suite.Sampler.Revision(), Reloads: a.reloads.snapshot()},
 		Stream:    a.consumer.Status(),
-		Store:     Store{URL: a.cfg.Store.URL, DownSince: store.StoreDownSince},
+		Store:     Store{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
 		Telemetry: a.telemetry.Stats(),
 	}
-	if store.StoreError != nil {
-		s.Store.Error = store.StoreError.Error()
+	if downErr != nil {
+		s.Store.Error = downErr.Error()
 	}
 	for _, e := range suite.Evaluators {
 		s.Policy.Evaluators = append(s.Policy.Evaluators, e.Name())
@@ -77,11 +78,11 @@ func (a *App) checks() []health.Check {
 			return nil
 		}},
 		{Name: "store", Ready: func() error {
-			s := a.pipeline.Status()
-			if s.StoreDownSince.IsZero() {
+			since, err := a.storeDown()
+			if since.IsZero() {
 				return nil
 			}
-			return fmt.Errorf("down since %s: %w", s.StoreDownSince.Format(time.RFC3339), s.StoreError)
+			return fmt.Errorf("down since %s: %w", since.Format(time.RFC3339), err)
 		}},
 	}
 }

@@ -184,8 +184,10 @@ func TestTwoWorkers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
 	cfg := w.load(w.configure(rulePolicy))
+	other := *cfg
+	other.Store.URL += ".other" // a file is one worker's
 	a := w.start(cfg)
-	b := w.start(cfg)
+	b := w.start(&other)
 	eventually(t, "each has half of the partitions", func() bool {
 		return len(a.Status().Stream.Partitions) == partitions/2 && len(b.Status().Stream.Partitions) == partitions/2
 	})

@@ -44,6 +44,8 @@ type world struct {
 	dir    string
 	log    *book
 	seen   *ledger
+
+	database string // URL of the store; empty: a file in the folder
 }
 
 // newWorld makes a world whose model answers by a script.
@@ -93,6 +95,14 @@ func (w *world) file(name, content string) string {
 // store is the path of the store.
 func (w *world) store() string { return filepath.Join(w.dir, "cases.db") }
 
+// storeURL names the store. One on a server gets more time: it is another process.
+func (w *world) storeURL() (url, timeout string) {
+	if w.database != "" {
+		return w.database, "2s"
+	}
+	return "sqlite:" + w.store(), "300ms"
+}
+
 // configure writes the configuration: the given policy, and around it what the
 // world is. Lines of more go before everything else.
 func (w *world) configure(policy string, more ...string) string {
@@ -102,11 +112,12 @@ func (w *world) configure(policy string, more ...string) string {
 		datadog = fmt.Sprintf("datadog: {agent_url: %q, dogstatsd_url: %q, env: staging, keep_failures: 1000, close_timeout: 20s}",
 			w.agent.URL, w.statsd.Address)
 	}
+	store, timeout := w.storeURL()
 	return w.file("evalworker.yaml", strings.Join(append(more,
 		fmt.Sprintf("kafka: {brokers: [%q], topic: %s, group: %s, session_timeout: 5s, heartbeat_interval: 100ms, commit_interval: 20ms, "+
 			"fetch_max_wait: 50ms, partition_watch: 200ms, retry_min: 1ms, retry_max: 10ms}", w.broker.Addr(), topic, group),
 		"schemas: schemas/",
-		fmt.Sprintf("store: {url: %q, timeout: 300ms}", "sqlite:"+w.store()),
+		fmt.Sprintf("store: {url: %q, timeout: %s}", store, timeout),
 		datadog,
 		"health: {listen: 127.0.0.1:0}",
 		strings.ReplaceAll(policy, "MODEL_URL", w.model.url),

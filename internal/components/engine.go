@@ -11,7 +11,8 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// EnvRequired, set to "required", makes it a failure that there is no engine.
+// EnvRequired names the variable that, set to "required", makes it a failure that
+// there is no engine.
 const EnvRequired = "EVALWORKER_TEST_REAL"
 
 const required = "required"

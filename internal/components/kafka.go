@@ -4,29 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
-	"net/netip"
 	"strconv"
-	"strings"
-	"time"
 
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
-	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
 	"github.com/testcontainers/testcontainers-go/wait"
 )
 
 // KafkaImage is the broker that tests run against.
 const KafkaImage = "apache/kafka:4.1.1"
-
-// startTimeout bounds the start of a container; a broker takes some 7 s.
-const startTimeout = 2 * time.Minute
-
-// removeTimeout bounds the end of a container.
-const removeTimeout = 30 * time.Second
 
 // The ports inside a broker's container.
 const (
@@ -57,11 +44,7 @@ exec /etc/kafka/docker/run`
 
 // Kafka is a broker in a container. Its address stays when it is killed and
 // started again.
-type Kafka struct {
-	container testcontainers.Container
-	docker    *testcontainers.DockerClient
-	addr      string
-}
+type Kafka struct{ machine }
 
 // StartKafka starts a broker and waits until it serves. The caller ends it with
 // Close.
@@ -85,37 +68,30 @@ type member struct {
 	replicas int    // of internal topics; 0: 1
 }
 
-// newBroker starts a container. Its port on this machine is chosen here and not
-// by the engine, which would give another one when the broker is started again,
-// and so the address to advertise is known before the start.
+// newBroker starts a container. The address to advertise is known before that.
 func newBroker(ctx context.Context, cfg KafkaConfig, m member) (*Kafka, error) {
-	clientPortSpec := network.MustParsePort(fmt.Sprintf("%d/tcp", clientPort))
-	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	box, port, err := newMachine(ctx, "broker", serves)
 	if err != nil {
-		return nil, fmt.Errorf("docker: %w", err)
+		return nil, err
 	}
-	port, err := freePort(ctx)
-	if err != nil {
-		return nil, errors.Join(err, docker.Close())
-	}
+	k := &Kafka{box}
 	req := testcontainers.ContainerRequest{
 		Image:        KafkaImage,
-		ExposedPorts: []string{clientPortSpec.String()},
+		ExposedPorts: []string{strconv.Itoa(clientPort) + "/tcp"},
 		Cmd:          []string{"bash", "-c", startScript},
 		Env:          brokerEnv(cfg, m, port),
 		Files:        cfg.Files,
 		WaitingFor:   wait.ForLog("Kafka Server started").WithStartupTimeout(startTimeout),
 	}
-	req.HostConfigModifier = func(host *container.HostConfig) {
-		host.PortBindings = network.PortMap{clientPortSpec: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(port)}}}
-	}
+	req.HostConfigModifier = bind(clientPort, port)
 	if m.network != "" {
 		req.Networks = []string{m.network}
 		req.NetworkAliases = map[string][]string{m.network: {m.host}}
 		req.WaitingFor = nil // it cannot start before the others are there
 	}
-	c, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{ContainerRequest: req, Started: true})
-	k := &Kafka{container: c, docker: docker, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	k.container, err = testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
+		ContainerRequest: req, Started: true, Logger: log.NewNoopLogger(),
+	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", KafkaImage, err), k.Close())
 	}
@@ -150,101 +126,4 @@ func brokerEnv(cfg KafkaConfig, m member, port int) map[string]string {
 	}
 	maps.Copy(env, cfg.Env)
 	return env
-}
-
-// freePort gives a port of the loopback interface that nobody listens on now.
-func freePort(ctx context.Context) (int, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
-}
-
-// Addr is the broker's host:port.
-func (k *Kafka) Addr() string { return k.addr }
-
-// Pause freezes the broker's processes: connections stay open and nothing
-// answers.
-func (k *Kafka) Pause(ctx context.Context) error {
-	_, err := k.docker.ContainerPause(ctx, k.container.GetContainerID(), client.ContainerPauseOptions{})
-	return k.wrap("pause", err)
-}
-
-// Unpause lets a paused broker go on.
-func (k *Kafka) Unpause(ctx context.Context) error {
-	_, err := k.docker.ContainerUnpause(ctx, k.container.GetContainerID(), client.ContainerUnpauseOptions{})
-	return k.wrap("unpause", err)
-}
-
-// Kill ends the broker with SIGKILL. What it had not flushed is still in the
-// page cache, as after the crash of a process.
-func (k *Kafka) Kill(ctx context.Context) error {
-	_, err := k.docker.ContainerKill(ctx, k.container.GetContainerID(), client.ContainerKillOptions{Signal: "KILL"})
-	return k.wrap("kill", err)
-}
-
-// Start starts a broker that was killed, at the same address, and waits until
-// it serves.
-func (k *Kafka) Start(ctx context.Context) error {
-	_, err := k.docker.ContainerStart(ctx, k.container.GetContainerID(), client.ContainerStartOptions{})
-	if err != nil {
-		return k.wrap("start", err)
-	}
-	return k.await(ctx)
-}
-
-// Exec runs a command in the container, such as one of Kafka's own tools in
-// /opt/kafka/bin, and gives what it printed.
-func (k *Kafka) Exec(ctx context.Context, command ...string) (string, error) {
-	code, out, err := k.container.Exec(ctx, command)
-	if err != nil {
-		return "", k.wrap("run "+command[0], err)
-	}
-	text, err := io.ReadAll(out)
-	if err == nil && code != 0 {
-		err = fmt.Errorf("exit %d: %s", code, strings.TrimSpace(string(text)))
-	}
-	return string(text), k.wrap("run "+command[0], err)
-}
-
-// Close removes the container. It takes no context: a test that has ended must
-// still clean up.
-func (k *Kafka) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
-	defer cancel()
-	var err error
-	if k.container != nil {
-		_ = k.Unpause(ctx) // one that is not paused says so; a paused one cannot be removed
-		err = k.container.Terminate(ctx, testcontainers.StopTimeout(0))
-	}
-	return errors.Join(k.wrap("remove", err), k.docker.Close())
-}
-
-// await waits until the broker answers on its port: that its log says so is not
-// enough after a restart, whose log is behind that of the first start.
-func (k *Kafka) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := serves(ctx, k.addr)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return k.wrap("wait for", err)
-		}
-	}
-}
-
-func (k *Kafka) wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s broker %s: %w", what, k.addr, err)
 }

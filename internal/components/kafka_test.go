@@ -9,6 +9,7 @@ import (
 // TestKafkaComesBack: a broker that was killed serves again, at the address and
 // with the topics that it had.
 func TestKafkaComesBack(t *testing.T) {
+	t.Parallel()
 	components.NeedEngine(t)
 	ctx := t.Context()
 	k, err := components.StartKafka(ctx, components.KafkaConfig{})

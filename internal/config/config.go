@@ -141,9 +141,9 @@ func (c *Config) Validate() eval.Faults {
 		fs.Under("kafka", eval.Faults{f})
 	}
 	fs.Under("redaction", c.Redaction.Validate())
-	store, datadog := c.Store, c.Datadog // whose faults may quote a URL
-	store.URL, datadog.AgentURL = withoutPassword(store.URL), withoutPassword(datadog.AgentURL)
-	fs.Under("store", store.Validate())
+	datadog := c.Datadog // whose faults may quote a URL
+	datadog.AgentURL = withoutPassword(datadog.AgentURL)
+	fs.Under("store", c.Store.Validate())
 	fs.Under("datadog", datadog.Validate())
 	fs.Under("health", c.Health.Validate())
 	fs.Under("shutdown", c.Shutdown.Validate())

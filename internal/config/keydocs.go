@@ -117,10 +117,14 @@ func docs() map[string]string {
 		"redaction.patterns[].name":    "Name that stands in place of the text.",
 		"redaction.patterns[].pattern": "Expression in RE2 syntax that finds the text.",
 
-		"store":               "Where failing requests are kept as cases.",
-		"store.url":           "Database: sqlite:FILE.",
-		"store.max_exemplars": "Requests kept of failures that are alike.",
-		"store.timeout":       "Time for one write.",
+		"store":                     "Where failing requests are kept as cases.",
+		"store.url":                 "Database: sqlite:FILE for one worker, postgres://USER@HOST/DATABASE for a fleet.",
+		"store.password":            "Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass.",
+		"store.password_file":       "File that holds the password, relative to this file; wins over password.",
+		"store.max_connections":     "Connections of one worker to PostgreSQL.",
+		"store.connection_lifetime": "Age at which a connection to PostgreSQL is made anew, as after a failover.",
+		"store.max_exemplars":       "Requests kept of failures that are alike.",
+		"store.timeout":             "Time for one write, and for one attempt to connect.",
 
 		"datadog":                 "Where spans and metrics go; DD_... environment variables rule over it.",
 		"datadog.enabled":         "Send spans and metrics.",

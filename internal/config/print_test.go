@@ -85,8 +85,9 @@ func TestSecretsStayIn(t *testing.T) {
 	t.Parallel()
 	canary := strings.Repeat("sk-canary", 3)
 	path := folder(t, map[string]string{
-		config.FileName: "models:\n  default: {}\n  file: {key_file: key}\n  own: {api_key: " + canary + "-own}\n",
-		"key":           canary + "-file\n",
+		config.FileName: "models:\n  default: {}\n  file: {key_file: key}\n  own: {api_key: " + canary + "-own}\n" +
+			"store: {url: 'postgres://user:" + canary + "-url@host/cases'}\n",
+		"key": canary + "-file\n",
 	})
 	c, err := config.Load(path, []string{"OPENAI_API_KEY=" + canary + "-env"})
 	if err != nil {
@@ -108,7 +109,10 @@ func TestSecretsStayIn(t *testing.T) {
 			t.Errorf("%s shows a key:\n%s", name, out)
 		}
 	}
-	if strings.Count(text, "REDACTED") != 3 {
+	if !strings.HasPrefix(c.Store.Password.Reveal(), canary) {
+		t.Error("the store has no password: the test shows nothing")
+	}
+	if strings.Count(text, "REDACTED") != 4 {
 		t.Errorf("Print does not say that there are keys:\n%s", text)
 	}
 
@@ -123,13 +127,16 @@ func TestSecretsStayIn(t *testing.T) {
 // TestPrintedKeyIsNoKey: [REDACTED] must not be sent to anybody.
 func TestPrintedKeyIsNoKey(t *testing.T) {
 	t.Parallel()
-	path := folder(t, map[string]string{config.FileName: "models: {default: {api_key: '[REDACTED]'}}\n"})
+	path := folder(t, map[string]string{config.FileName: "models: {default: {api_key: '[REDACTED]'}}\nstore: {password: '[REDACTED]'}\n"})
 	c, err := config.Load(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := c.Models["default"].APIKey.Reveal(); got != "" {
 		t.Errorf("the key is %q", got)
+	}
+	if got := c.Store.Password.Reveal(); got != "" {
+		t.Errorf("the password is %q", got)
 	}
 }
 
@@ -138,11 +145,44 @@ func TestPasswordInURL(t *testing.T) {
 	c := config.Default()
 	password := strings.Repeat("canary", 2)
 	c.Datadog.AgentURL = "http://user:" + password + "@agent:8126"
-	c.Store.URL = "postgres://user:" + password + "@host/cases"
+	c.Store.URL = "postgres://user:" + password + "@host"
 	if got := c.Validate().Error(); strings.Contains(got, password) || !strings.Contains(got, "store.url") {
 		t.Errorf("password in a fault: %s", got)
 	}
 	if got := printed(t, &c); strings.Contains(got, password) || !strings.Contains(got, "http://user:") {
 		t.Errorf("password in a URL:\n%s", got)
+	}
+}
+
+// TestStorePassword: a file wins over the configuration, which wins over the URL;
+// the URL keeps none.
+func TestStorePassword(t *testing.T) {
+	t.Parallel()
+	inURL, written, inFile := "canary1", "canary2", "canary3"
+	url := "store: {url: 'postgres://user:" + inURL + "@host/cases'"
+	for name, tt := range map[string]struct {
+		yaml, want string
+		environ    []string
+	}{
+		"URL":         {url + "}", inURL, nil},
+		"written":     {url + ", password: " + written + "}", written, nil},
+		"file":        {url + ", password: " + written + ", password_file: key}", inFile, nil},
+		"environment": {url + "}", written, []string{"EVALWORKER_STORE_PASSWORD=" + written}},
+		"nowhere":     {"store: {url: 'postgres://user@host/cases'}", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load(folder(t, map[string]string{config.FileName: tt.yaml + "\n", "key": inFile + "\n"}), tt.environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Store.URL != "postgres://user@host/cases" || c.Store.Password.Reveal() != tt.want {
+				t.Errorf("%s with %q", c.Store.URL, c.Store.Password.Reveal())
+			}
+		})
+	}
+	missing := folder(t, map[string]string{config.FileName: "store: {url: 'postgres://user@host/cases', password_file: none}\n"})
+	if lines := faultsOf(t, missing, nil); len(lines) != 1 || !strings.Contains(lines[0], "store.password_file") {
+		t.Errorf("faults: %v", lines)
 	}
 }

@@ -7,9 +7,10 @@ import (
 	"github.com/evalworker/evalworker/internal/secret"
 )
 
-// secrets fills in what models leave to files and to the environment: keys, with
-// one to fall back on, and the address of the server. A model's key that a file
-// holds is read with every load, so that a new key makes a new configuration.
+// secrets fills in what models and the store leave to files and to the
+// environment: keys, with one to fall back on, the address of the model's server,
+// and the password of the store's. What a file holds of these is read with every
+// load, so that a new key makes a new configuration.
 func (c *Config) secrets(env *environment, fallback string) eval.Faults {
 	var faults eval.Faults
 	c.files()
@@ -34,6 +35,25 @@ func (c *Config) secrets(env *environment, fallback string) eval.Faults {
 		}
 		c.Models[name] = m
 	}
+	faults = append(faults, c.storePassword()...)
+	return faults
+}
+
+// storePassword fills in the password of the store, from a file or from its URL,
+// which then may be shown to anybody.
+func (c *Config) storePassword() eval.Faults {
+	var faults eval.Faults
+	s := c.Store.Separated()
+	s.Password = unprinted(s.Password)
+	if s.PasswordFile != "" {
+		file := c.resolve(s.PasswordFile)
+		password, problem := oneValue(file)
+		if problem != "" {
+			faults.Add("store.password_file", problem, "want a file that holds the password alone")
+		}
+		s.Password, s.PasswordFile = secret.String(password), absolute(file)
+	}
+	c.Store = s
 	return faults
 }
 

@@ -13,20 +13,20 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/components"
 	"github.com/evalworker/evalworker/internal/devbroker"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(components.Main(m, components.WithKafka)) }
 
 // patience bounds what a test waits for; it only ends tests that fail.
 const patience = 60 * time.Second
 
-// bench is a topic and a group of a test's own, on an embedded broker or on the
-// cluster that KAFKA_BROKERS names.
+// bench is a topic and a group of a test's own, on an embedded broker or on an
+// Apache Kafka.
 type bench struct {
 	t      testing.TB
 	broker *devbroker.Broker // nil on a cluster
@@ -42,8 +42,13 @@ func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
 	}
 	cfg := DefaultConfig()
 	var embeddedBroker *devbroker.Broker
-	if addrs := os.Getenv("KAFKA_BROKERS"); addrs != "" && len(embedded) == 0 {
-		cfg.Brokers = strings.Split(addrs, ",")
+	var addrs []string
+	real := false
+	if len(embedded) == 0 {
+		addrs, real = components.UseKafka(t)
+	}
+	if real {
+		cfg.Brokers = addrs
 		cfg.SessionTimeout = 6 * time.Second // the least that Apache Kafka takes
 	} else {
 		broker, err := devbroker.Start(devbroker.Config{})

@@ -1,0 +1,51 @@
+package storetest
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/eval"
+)
+
+// long gives a text that cannot be made smaller.
+func long(n int) string {
+	r := rand.New(rand.NewPCG(uint64(n), 1))
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteByte(byte('!' + r.IntN(90)))
+	}
+	return b.String()
+}
+
+// strange: whatever bytes an event has, it is kept, counts once and can be found.
+func strange(t *testing.T, s suite) {
+	t.Helper()
+	for name, text := range map[string]string{
+		"NUL": "a\x00b", "no UTF-8": "a\xff\xfeb", "half a character": "a\xe2\x82", "long": long(9000), "quotes": `'; DROP TABLE cases; --"\`,
+	} {
+		r := report(1, text)
+		e := r.Event
+		e.RequestID, e.PromptVersion, e.Feature, e.PromptName, e.Environment, e.Comment = eval.RequestID(text), text, text, text, text, text
+		e.Output, e.Expected = eval.Text(text), eval.JSON([]byte(`"\u0000 `+"\xff"+`"`))
+		r.Verdicts[0].Reason, r.Verdicts[0].Label, r.Verdicts[0].Explanation = text, text, text
+		if first, second := s.offer(t, r), s.offer(t, r); first != 1 || second != 0 {
+			t.Errorf("%s: new %d, then %d; want 1, then 0", name, first, second)
+		}
+		c := s.only(t, datasets.Filter{PromptVersion: text, Feature: text})
+		if c.Count != 1 || len(c.Exemplars) != 1 {
+			t.Errorf("%s: %+v", name, c)
+		}
+		if x := c.Exemplars[0]; len(x.RequestID) < len(text) || !strings.HasPrefix(string(x.RequestID), text[:1]) {
+			t.Errorf("%s: request id %.20q", name, x.RequestID)
+		}
+		if _, err := s.store.Case(t.Context(), text); !errors.Is(err, datasets.ErrNoCase) {
+			t.Errorf("%s as the id of a case: %v", name, err)
+		}
+		if got, err := s.store.List(t.Context(), datasets.Filter{Evaluator: text, Status: datasets.Status(text)}); err != nil || len(got) != 0 {
+			t.Errorf("%s in a filter: %d cases, %v", name, len(got), err)
+		}
+	}
+}

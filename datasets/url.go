@@ -1,0 +1,94 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/secret"
+)
+
+// exampleURL shows how a store is named that workers share.
+const exampleURL = "postgres://USER@HOST/DATABASE"
+
+// Remote reports whether the store is a server's, which workers can share.
+func (c Config) Remote() bool {
+	scheme, _, ok := strings.Cut(c.URL, "://")
+	return ok && (scheme == "postgres" || scheme == "postgresql")
+}
+
+// Separated gives c with the password of its URL in Password, so that the URL may
+// be shown to anybody.
+func (c Config) Separated() Config {
+	if !c.Remote() {
+		return c
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil || u.User == nil {
+		return c
+	}
+	password, has := u.User.Password()
+	if !has {
+		return c
+	}
+	u.User = url.User(u.User.Username())
+	c.URL = u.String()
+	if c.Password == "" {
+		c.Password = secret.String(password)
+	}
+	return c
+}
+
+func (c Config) validateServer() eval.Faults {
+	var fs eval.Faults
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil:
+		fs.Add("url", shown(c.URL)+" cannot be read", "want "+exampleURL+", with what is no letter or digit written as %XX")
+		return fs
+	case strings.Trim(u.Path, "/") == "" && u.Query().Get("dbname") == "" && u.Query().Get("database") == "":
+		fs.Add("url", shown(c.URL)+" names no database", "want "+exampleURL)
+	}
+	for _, option := range []string{"password", "sslpassword"} {
+		if u.Query().Has(option) {
+			fs.Add("url", "holds a "+option+" among its options", "want it in store.password_file")
+			return fs
+		}
+	}
+	if len(fs) > 0 {
+		return fs
+	}
+	if _, err := pgx.ParseConfig(c.Separated().URL); err != nil {
+		cause := err
+		if inner := errors.Unwrap(err); inner != nil {
+			cause = inner
+		}
+		fs.Add("url", fmt.Sprintf("%s cannot be used: %v", shown(c.URL), cause), "want "+exampleURL)
+	}
+	return fs
+}
+
+// shown quotes a URL without its password. It takes out too much rather than too
+// little, because what is no URL may hold one too.
+func shown(raw string) string {
+	before, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		if strings.Contains(strings.ToLower(raw), "pass") {
+			return "the text"
+		}
+		return fmt.Sprintf("%q", raw)
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		if user, _, has := strings.Cut(rest[:at], ":"); has {
+			rest = user + ":" + secret.String("x").String() + rest[at:]
+		}
+	}
+	if strings.Contains(strings.ToLower(rest), "password=") {
+		rest, _, _ = strings.Cut(rest, "?")
+	}
+	return fmt.Sprintf("%q", before+"://"+rest)
+}
