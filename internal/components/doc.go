@@ -16,5 +16,5 @@
 // Containers are removed also when tests fail or panic, and by SIGINT and SIGTERM.
 // After SIGKILL they stay, unless Testcontainers' own reaper is on.
 //
-// Nothing but tests imports it.
+// Only tests and the bench import it.
 package components
