@@ -28,10 +28,10 @@ func TestVictim(t *testing.T) {
 	}
 	url, ok := components.UsePostgres(t)
 	if !ok {
-		fmt.Println("victim without")
+		fmt.Fprintln(os.Stdout, "victim without")
 		return
 	}
-	fmt.Println("victim on", strings.HasPrefix(url, "postgres://"))
+	fmt.Fprintln(os.Stdout, "victim on", strings.HasPrefix(url, "postgres://"))
 	switch what {
 	case "fail":
 		t.Error("asked to")
@@ -43,7 +43,7 @@ func TestVictim(t *testing.T) {
 // TestBystander has no use for a database.
 func TestBystander(*testing.T) {
 	if os.Getenv(envVictim) != "" {
-		fmt.Println("bystander")
+		fmt.Fprintln(os.Stdout, "bystander")
 	}
 }
 
