@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/certtest"
+	"github.com/evalworker/evalworker/internal/components"
 	"github.com/evalworker/evalworker/internal/devbroker"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
 	"github.com/evalworker/evalworker/internal/secret"
@@ -62,6 +64,44 @@ func TestSecured(t *testing.T) {
 			conn.SASL = kafkaconn.SASL{Mechanism: mechanism, Username: "worker", Password: secret.String("right")}
 			checkSecured(t, conn, 2*time.Second)
 		})
+	}
+}
+
+// TestSecuredApacheKafka: the same on a cluster of Apache Kafka, and a wrong
+// password there.
+func TestSecuredApacheKafka(t *testing.T) {
+	t.Parallel()
+	components.NeedEngine(t)
+	ca := certtest.New(t)
+	own := ca.Issue(t, time.Hour, "127.0.0.1")
+	right := rand.Text()
+	k, err := components.StartSecuredKafka(t.Context(), components.SecuredKafka{
+		CertFile: own.CertFile, KeyFile: own.KeyFile, Username: "worker", Password: right,
+	}, components.KafkaConfig{})
+	components.Need(t, err)
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	conn := kafkaconn.DefaultConfig()
+	conn.Brokers = []string{k.Addr()}
+	conn.TLS = kafkaconn.TLS{Enabled: true, CAFile: ca.File}
+	conn.SASL = kafkaconn.SASL{Mechanism: kafkaconn.ScramSHA512, Username: "worker", Password: secret.String(right)}
+	checkSecured(t, conn, 6*time.Second)
+
+	cfg := DefaultConfig()
+	cfg.Config = conn
+	cfg.SASL.Password = "wrong"
+	b := &bench{t: t, cfg: cfg}
+	began := time.Now()
+	w := b.start(Deps{Handle: (&notebook{}).Handle})
+	b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("told after %v", took)
+	}
+	if got := w.Status().Refused; !strings.Contains(got, `refuses the login by SCRAM-SHA-512 as user "worker"`) {
+		t.Errorf("refused: %q", got)
 	}
 }
 
