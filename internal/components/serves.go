@@ -16,7 +16,7 @@ const answerTimeout = 2 * time.Second
 // listener answers before authentication. A connection alone says nothing,
 // because the engine's own proxy takes it for a broker that is not there yet.
 func serves(ctx context.Context, addr string) error {
-	return asked(ctx, addr, func(ctx context.Context, conn net.Conn) error {
+	return asked(ctx, addr, func(_ context.Context, conn net.Conn) error {
 		// ApiVersions (key 18) version 0, correlation id 1, client id null; see
 		// https://kafka.apache.org/protocol#protocol_messages.
 		request := binary.BigEndian.AppendUint32(nil, 10)
