@@ -47,7 +47,15 @@ kill: ## Kill workers under load and count what is lost and repeated
 	$(GO) test -count=1 -v -run 'TestKill' ./internal/stream/...
 
 .PHONY: bench
-bench: ## Run the benchmarks of the hot paths
+bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one run
+	$(GO) run ./bench
+
+.PHONY: soak
+soak: ## Measure a worker's memory after ten minutes of load
+	$(GO) run ./bench -only soak
+
+.PHONY: bench-hot
+bench-hot: ## Run the benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./sampler ./internal/stream ./internal/pipeline
 
 .PHONY: fuzz
@@ -57,6 +65,16 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	    echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
+# What reads what comes from outside: events, headers, commit metadata, HTTP, configuration, replies of judges.
+OUTSIDE = eval:FuzzDecodeEvent sampler:FuzzDecideHeaders internal/stream:FuzzMetadata internal/sidecar:FuzzIngest \
+	internal/config:FuzzLoad judges:FuzzParse
+
+.PHONY: fuzz-outside
+fuzz-outside: ## Run the fuzz targets of what comes from outside for FUZZTIME (30s)
+	@set -e; for each in $(OUTSIDE); do \
+	  echo "== $$each"; $(GO) test -run '^$$' -fuzz "^$${each##*:}$$" -fuzztime $(FUZZTIME) ./$${each%%:*}; \
+	done
+
 $(LINT): tools/go.mod
 	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
@@ -64,6 +82,13 @@ $(LINT): tools/go.mod
 lint: $(LINT) ## Run go vet and golangci-lint
 	$(GO) vet $(PKGS)
 	$(LINT) run $(PKGS)
+
+$(BIN)/govulncheck: tools/go.mod
+	cd tools && $(GO) build -o ../$(BIN)/govulncheck golang.org/x/vuln/cmd/govulncheck
+
+.PHONY: vuln
+vuln: $(BIN)/govulncheck ## Look for known vulnerabilities that the code can reach (asks vuln.go.dev)
+	$(BIN)/govulncheck $(PKGS)
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code

@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"internal/secret":     {},
 	"internal/sensitive":  {"eval"},
 	"internal/strictyaml": {"eval", "internal/secret"},
-	"internal/kafkaconn":  {"eval"},
+	"internal/kafkaconn":  {"eval", "internal/secret"},
 	"stats":               {},
 
 	// The parts.
@@ -32,11 +32,12 @@ var layers = map[string][]string{
 	"judges":          {"eval", "internal/secret", "internal/strictyaml"},
 	"telemetry":       {"eval"},
 	"datasets":        {"eval", "internal/secret", "internal/sensitive"},
-	"emitter":         {"eval", "internal/kafkaconn"},
+	"emitter":         {"eval", "internal/kafkaconn", "internal/secret"},
 	"emitter/ddtrace": {},
+	"emitter/mskiam":  {},
 
 	// How this process runs.
-	"internal/health":   {"eval"},
+	"internal/health":   {"eval", "internal/secret"},
 	"internal/stream":   {"eval", "internal/kafkaconn"},
 	"internal/dlq":      {"eval", "internal/kafkaconn", "internal/stream"},
 	"internal/pipeline": {"eval", "sampler"},
@@ -45,15 +46,18 @@ var layers = map[string][]string{
 		"internal/health", "internal/kafkaconn", "internal/secret", "internal/stream", "internal/strictyaml",
 	},
 	"internal/app": {
-		"eval", "datasets", "judges", "sampler", "telemetry", "validators",
+		"eval", "datasets", "emitter/mskiam", "judges", "sampler", "telemetry", "validators",
 		"internal/config", "internal/health", "internal/pipeline", "internal/stream",
 	},
+	"internal/spool":   {"eval"},
+	"internal/sidecar": {"eval", "emitter", "internal/health", "internal/secret", "internal/spool"},
 	"internal/summary": {"eval", "stats"},
 	"internal/replay":  {"eval", "internal/pipeline"},
 
 	// What the demo and the tests add.
 	"internal/devbroker":       {"eval"},
 	"internal/components":      {},
+	"internal/certtest":        {},
 	"internal/modelserver":     {},
 	"internal/scenario":        {"eval", "internal/modelserver"},
 	"internal/evaltest":        {"eval"},
@@ -68,8 +72,11 @@ var layers = map[string][]string{
 	"test/faults": {},
 
 	// The programs.
-	"cmd/emitter":      {"eval", "emitter", "internal/scenario"},
-	"cmd/evalworker":   {"eval", "datasets", "internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary"},
+	"cmd/emitter": {"eval", "emitter", "emitter/mskiam", "internal/scenario", "internal/secret", "internal/sidecar", "internal/spool"},
+	"cmd/evalworker": {
+		"eval", "datasets", "emitter/mskiam", "sampler",
+		"internal/app", "internal/config", "internal/demo", "internal/dlq", "internal/replay", "internal/summary",
+	},
 	"internal/gen":     {"eval", "internal/config", "telemetry"},
 	"examples/publish": {"eval", "emitter"},
 	"bench": {
@@ -80,7 +87,8 @@ var layers = map[string][]string{
 
 // rooms gives each vendor library its one room.
 var rooms = map[string][]string{
-	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "internal/dlq", "emitter", "bench"},
+	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "internal/dlq", "emitter", "emitter/mskiam", "bench"},
+	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/evaltest"},
 	"github.com/sashabaranov/go-openai":     {"judges"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
@@ -98,6 +106,7 @@ var rooms = map[string][]string{
 	"github.com/schollz/progressbar":        {"cmd/emitter", "cmd/evalworker"},
 	"github.com/sony/gobreaker":             {"judges"},
 	"github.com/cespare/xxhash":             {"sampler"},
+	"github.com/gofrs/flock":                {"internal/spool"},
 }
 
 // TestLayers holds the two tables above. It is a statement of policy: to change
@@ -136,6 +145,23 @@ func TestLayers(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(layers)) {
 		if !seen[name] {
 			t.Errorf("%s stands in layers and does not exist", name)
+		}
+	}
+}
+
+// TestEmitterIsLight: an application that publishes events does not carry what
+// only some of them need.
+func TestEmitterIsLight(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./emitter").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		for _, heavy := range []string{"github.com/aws/", "github.com/DataDog/", "github.com/twmb/"} {
+			if strings.HasPrefix(dep, heavy) {
+				t.Errorf("emitter carries %s", dep)
+			}
 		}
 	}
 }

@@ -43,12 +43,12 @@ func consume(ctx context.Context, w *world, opts options) error {
 			runs[i] = append(runs[i], f)
 		}
 	}
-	fmt.Printf("\nconsume: %d events of 2 KB, %d partitions, median of %d runs in turn\n", opts.events, partitions, opts.pairs)
-	fmt.Printf("%-26s %14s %10s %12s %10s\n", "", "CPU an event", "ratio", "events/s", "peak RSS")
+	fmt.Fprintf(w.out, "\nconsume: %d events of 2 KB, %d partitions, median of %d runs in turn\n", opts.events, partitions, opts.pairs)
+	fmt.Fprintf(w.out, "%-26s %14s %10s %12s %10s\n", "", "CPU an event", "ratio", "events/s", "peak RSS")
 	base := median(runs[0], figures.cpuPerEvent)
 	for i, k := range kinds {
 		cpu := median(runs[i], figures.cpuPerEvent)
-		fmt.Printf("%-26s %14s %10.2f %12.0f %7.0f MB\n", k.name, cpu.Round(10*time.Nanosecond), float64(cpu)/float64(base),
+		fmt.Fprintf(w.out, "%-26s %14s %10.2f %12.0f %7.0f MB\n", k.name, cpu.Round(10*time.Nanosecond), float64(cpu)/float64(base),
 			median(runs[i], figures.perSecond), float64(median(runs[i], func(f figures) int64 { return f.PeakRSS }))/1e6)
 	}
 	return nil

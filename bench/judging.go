@@ -48,8 +48,8 @@ func judging(ctx context.Context, w *world, _ options) error {
 	}
 	rate := calls.rate(judgeWarm)
 	most := judgeSlots / judgeLatency.Seconds()
-	fmt.Printf("\njudges: %d calls, %d slots, a model that takes %v\n", n, judgeSlots, judgeLatency)
-	fmt.Printf("%.1f calls begin a second, of %.0f that the slots allow: %.1f %% busy; CPU %v a judged event; peak RSS %.0f MB\n",
+	fmt.Fprintf(w.out, "\njudges: %d calls, %d slots, a model that takes %v\n", n, judgeSlots, judgeLatency)
+	fmt.Fprintf(w.out, "%.1f calls begin a second, of %.0f that the slots allow: %.1f %% busy; CPU %v a judged event; peak RSS %.0f MB\n",
 		rate, most, 100*rate/most, f.cpuPerEvent().Round(time.Microsecond), float64(f.PeakRSS)/1e6)
 	return nil
 }

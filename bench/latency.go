@@ -74,8 +74,8 @@ func latency(ctx context.Context, w *world, _ options) error {
 	at := func(share float64) time.Duration {
 		return took[min(int(share*float64(len(took))), len(took)-1)].Round(100 * time.Microsecond)
 	}
-	fmt.Printf("\nlatency: %d events, one every %v, a model that takes %v\n", latencyEvents, latencyPace, latencyModel)
-	fmt.Printf("from Emit to the end of the span, less the model's time: p50 %v, p90 %v, p99 %v, most %v (%d spans)\n",
+	fmt.Fprintf(w.out, "\nlatency: %d events, one every %v, a model that takes %v\n", latencyEvents, latencyPace, latencyModel)
+	fmt.Fprintf(w.out, "from Emit to the end of the span, less the model's time: p50 %v, p90 %v, p99 %v, most %v (%d spans)\n",
 		at(0.5), at(0.9), at(0.99), at(1), len(took))
 	return nil
 }

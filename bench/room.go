@@ -60,8 +60,8 @@ func stuck(ctx context.Context, w *world, _ options) error {
 		return err
 	}
 	_ = p.stop() // it says that one event is not finished, which is the point
-	fmt.Printf("\nstuck: one event in work, %d skipped after it on its partition\n", stuckEvents)
-	fmt.Printf("RSS %.0f MB, peak %.0f MB\n", float64(f.RSS)/1e6, float64(f.PeakRSS)/1e6)
+	fmt.Fprintf(w.out, "\nstuck: one event in work, %d skipped after it on its partition\n", stuckEvents)
+	fmt.Fprintf(w.out, "RSS %.0f MB, peak %.0f MB\n", float64(f.RSS)/1e6, float64(f.PeakRSS)/1e6)
 	return nil
 }
 
@@ -105,7 +105,7 @@ func soak(ctx context.Context, w *world, opts options) error {
 	if err := p.cmd.Wait(); err != nil {
 		return err
 	}
-	fmt.Printf("\nsoak: %v, %d events at %.0f a second, all validated, 5 %% judged, 2 %% failing\n", opts.soak, f.Events, f.perSecond())
-	fmt.Printf("RSS %.0f MB, peak %.0f MB, CPU %v an event\n", float64(f.RSS)/1e6, float64(f.PeakRSS)/1e6, f.cpuPerEvent().Round(time.Microsecond))
+	fmt.Fprintf(w.out, "\nsoak: %v, %d events at %.0f a second, all validated, 5 %% judged, 2 %% failing\n", opts.soak, f.Events, f.perSecond())
+	fmt.Fprintf(w.out, "RSS %.0f MB, peak %.0f MB, CPU %v an event\n", float64(f.RSS)/1e6, float64(f.PeakRSS)/1e6, f.cpuPerEvent().Round(time.Microsecond))
 	return nil
 }

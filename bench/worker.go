@@ -14,7 +14,7 @@ import (
 
 // lookEvery is how often a worker's counts are looked at. Events between the
 // look and the moment are counted with the CPU time that they took.
-const lookEvery = 5 * time.Millisecond
+const lookEvery = 20 * time.Millisecond
 
 // beWorker runs the whole worker and tells its figures once it has consumed the
 // events of the job, or when it is told to end.
@@ -27,6 +27,7 @@ func beWorker(ctx context.Context, j job) error {
 	if err != nil {
 		return err
 	}
+	defer app.SteadyHeap()() // as the command does
 	var running sync.WaitGroup
 	var ran error
 	running.Go(func() { ran = a.Run(ctx) })

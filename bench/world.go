@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +24,7 @@ import (
 
 // world is what surrounds the readers: broker, trace agent, a folder.
 type world struct {
+	out     io.Writer
 	brokers []string
 	dir     string
 	agent   *evaltest.AgentSink
@@ -33,7 +35,7 @@ type world struct {
 }
 
 func newWorld(ctx context.Context) (_ *world, err error) {
-	w := &world{}
+	w := &world{out: os.Stdout}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -56,7 +58,7 @@ func newWorld(ctx context.Context) (_ *world, err error) {
 	if agent.URL, err = w.serve(ctx, handler); err != nil {
 		return nil, err
 	}
-	fmt.Printf("%s, %s, %d cores, %s\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), what)
+	fmt.Fprintf(w.out, "%s, %s, %d cores, %s\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), what)
 	return w, nil
 }
 

@@ -4,7 +4,8 @@
 // sees it and before anything is written. An [Archive] takes reports; each
 // failing verdict is an occurrence of a [Case], and all occurrences with one
 // signature are one case with a count and a few exemplars. A [Store] keeps them
-// in SQLite; [Store.List], [Store.Case] and [Store.Export] give them back.
+// in SQLite, or in PostgreSQL for a fleet; [Store.List], [Store.Case] and
+// [Store.Export] give them back.
 //
 // # Signature
 //
@@ -32,7 +33,23 @@
 // row. [Store.Prune] deletes by them.
 //
 // Reports that wait at the same time are written in one transaction, because a
-// commit costs one flush to disk however many rows it holds. A second process may
-// read at any time, and write when it is its turn. A file from a newer program is
-// refused.
+// commit costs one flush to disk however many rows it holds. A store from a newer
+// program is refused.
+//
+// # One worker or many
+//
+// A SQLite file is one worker's: [Store.Claim] refuses a second one. Another
+// process may read it at any time, and write when it is its turn.
+//
+// In PostgreSQL any number of workers write at once. All lock rows in one order,
+// first of occurrences and then of cases, each by its key, so that they wait for
+// each other and not in a circle; what the database ends all the same is tried
+// again. A transaction and each statement of it end with [Config.Timeout], also
+// when the worker hangs that began it. Who starts first makes the tables, under an
+// advisory lock. That lock, and prepared statements, need a session: a pooler
+// between has to pool by session.
+//
+// Texts are kept as every database takes them: what is no UTF-8, and NUL, is
+// replaced; a long request id is known by its beginning and its hash, and stands
+// whole in the exemplar.
 package datasets

@@ -22,7 +22,7 @@ import (
 func TestPostgresErrors(t *testing.T) {
 	t.Parallel()
 	good := onPostgres(t)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

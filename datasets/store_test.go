@@ -266,11 +266,20 @@ func TestClosed(t *testing.T) {
 
 // BenchmarkOffer shows what grouping is worth: many callers share one flush. The
 // content is that of a usual request, and one failure in ten is a case of its own.
+// PostgreSQL is the one that EVALWORKER_TEST_POSTGRES names.
 func BenchmarkOffer(b *testing.B) {
 	input, output := strings.Repeat("Where is my order? ", 50), strings.Repeat("It is on its way. ", 50)
-	for _, callers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			cfg := config(filepath.Join(b.TempDir(), "cases.db"))
+	stores := map[string]func(*testing.B) datasets.Config{
+		"sqlite":   func(b *testing.B) datasets.Config { return config(filepath.Join(b.TempDir(), "cases.db")) },
+		"postgres": func(b *testing.B) datasets.Config { return onPostgres(b) },
+	}
+	for _, run := range []struct {
+		store   string
+		callers int
+	}{{"sqlite", 1}, {"sqlite", 64}, {"postgres", 1}, {"postgres", 64}} {
+		callers := run.callers
+		b.Run(fmt.Sprintf("%s/callers=%d", run.store, callers), func(b *testing.B) {
+			cfg := stores[run.store](b)
 			a, _ := archive(b, open(b, cfg), cfg)
 			var n atomic.Int64
 			var wg sync.WaitGroup

@@ -69,6 +69,12 @@ func newCable(cfg Config) *cable {
 	return c
 }
 
+// ping asks for what is known of the topic.
+func (c *cable) ping(ctx context.Context) error {
+	_, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
+	return err
+}
+
 // partition sorts messages by the partition that their key belongs to.
 func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message, error) {
 	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})

@@ -27,6 +27,9 @@ type Config struct {
 	ClientID string
 	// DialTimeout bounds one attempt to connect; default 5s.
 	DialTimeout time.Duration
+	// TLS encrypts connections and SASL logs in on them; by default neither does.
+	TLS  TLS
+	SASL SASL
 
 	// BufferEvents and BufferBytes bound what was accepted and is not yet
 	// written; default 10,000 events and 64 MiB.
@@ -37,7 +40,8 @@ type Config struct {
 	Block bool
 
 	// MaxEventBytes bounds one event with its key and headers; default 1,000,000,
-	// which stays below the 1,048,588 of Kafka's message.max.bytes.
+	// which stays below the 1,048,588 of Kafka's message.max.bytes. Workers take
+	// up to 10 MiB (kafka.max_message_bytes), for a topic that does as well.
 	MaxEventBytes int
 	// BatchEvents and BatchBytes bound one batch; default 500 events and
 	// MaxEventBytes, so that no batch is refused where a single event is not.
@@ -98,6 +102,7 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() eval.Faults {
 	c = c.withDefaults()
 	faults := c.conn().Validate()
+	c.validateSecurity(&faults)
 	if strings.ContainsAny(c.Topic, " /\\") || len(c.Topic) > 249 {
 		faults.Add("topic", fmt.Sprintf("%q is no name of a topic", c.Topic), "up to 249 letters, digits, dots, dashes and underscores")
 	}
@@ -142,5 +147,12 @@ func (c Config) Validate() eval.Faults {
 }
 
 func (c Config) conn() kafkaconn.Config {
-	return kafkaconn.Config{Brokers: c.Brokers, ClientID: c.ClientID, DialTimeout: c.DialTimeout}
+	return kafkaconn.Config{
+		Brokers: c.Brokers, ClientID: c.ClientID, DialTimeout: c.DialTimeout,
+		TLS: kafkaconn.TLS(c.TLS),
+		SASL: kafkaconn.SASL{
+			Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password, PasswordFile: c.SASL.PasswordFile,
+			Region: c.SASL.Region, Sign: c.SASL.Sign,
+		},
+	}
 }

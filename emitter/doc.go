@@ -26,6 +26,12 @@
 // arrive twice; its request id makes that harmless. Events of one trace go to
 // one partition; their order is not kept.
 //
+// # In order
+//
+// A program that keeps its events somewhere safe itself, as the command emitter
+// serve does, writes them with a [Publisher]: in order per key, and nothing is
+// ever given up.
+//
 // # On the wire
 //
 // The value is the event as JSON. The key is the trace id as 32 hexadecimal

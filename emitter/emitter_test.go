@@ -2,8 +2,10 @@ package emitter_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,14 +14,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/components"
 	"github.com/evalworker/evalworker/internal/devbroker"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(components.Main(m, components.WithKafka)) }
 
 const topic = "events"
 
@@ -34,6 +36,61 @@ func startBroker(tb testing.TB, cfg devbroker.Config) *devbroker.Broker {
 	}
 	tb.Cleanup(b.Close)
 	return b
+}
+
+// target is a topic of three partitions to write to.
+type target struct{ addr, topic string }
+
+// newTarget gives a topic of the test's own, on an embedded broker or on an Apache
+// Kafka.
+func newTarget(t *testing.T) target {
+	t.Helper()
+	addrs, ok := components.UseKafka(t)
+	if !ok {
+		return target{startBroker(t, devbroker.Config{}).Addr(), topic}
+	}
+	out := target{addrs[0], "emitter-" + strings.ToLower(rand.Text()[:10])}
+	conn, err := kafka.DialContext(t.Context(), "tcp", out.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.CreateTopics(kafka.TopicConfig{Topic: out.topic, NumPartitions: 3, ReplicationFactor: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for p := range 3 {
+		for tries := 0; !out.leads(t, p); tries++ {
+			if tries == 1500 {
+				t.Fatalf("nobody leads partition %d of topic %s", p, out.topic)
+			}
+			<-tick.C
+		}
+	}
+	return out
+}
+
+// leads reports whether a partition's leader knows that it is: a little later than
+// everybody else.
+func (g target) leads(t *testing.T, partition int) bool {
+	t.Helper()
+	conn, err := kafka.DialLeader(t.Context(), "tcp", g.addr, g.topic, partition)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_, err = conn.ReadLastOffset()
+	return err == nil
+}
+
+// quick is a configuration for it that gives up soon.
+func (g target) quick() emitter.Config {
+	cfg := quick(g.addr)
+	cfg.Topic = g.topic
+	return cfg
 }
 
 // quick is a configuration that gives up soon.
@@ -61,11 +118,16 @@ func newEmitter(tb testing.TB, cfg emitter.Config) *emitter.Emitter {
 // messages reads everything that is in the topic.
 func messages(t *testing.T, addr string) []kafka.Message {
 	t.Helper()
+	return target{addr, topic}.messages(t)
+}
+
+func (g target) messages(t *testing.T) []kafka.Message {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var all []kafka.Message
 	for p := range 3 {
-		conn, err := kafka.DialLeader(ctx, "tcp", addr, topic, p)
+		conn, err := kafka.DialLeader(ctx, "tcp", g.addr, g.topic, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +139,7 @@ func messages(t *testing.T, addr string) []kafka.Message {
 		if last == 0 {
 			continue
 		}
-		r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, Partition: p, MaxWait: 100 * time.Millisecond, MinBytes: 1, MaxBytes: 4 << 20})
+		r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{g.addr}, Topic: g.topic, Partition: p, MaxWait: 100 * time.Millisecond, MinBytes: 1, MaxBytes: 4 << 20})
 		for range last {
 			m, err := r.ReadMessage(ctx)
 			if err != nil {
@@ -121,8 +183,8 @@ func TestEverythingArrives(t *testing.T) {
 	for _, compression := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 		t.Run(compression, func(t *testing.T) {
 			t.Parallel()
-			b := startBroker(t, devbroker.Config{})
-			cfg := quick(b.Addr())
+			g := newTarget(t)
+			cfg := g.quick()
 			cfg.Compression, cfg.BatchEvents, cfg.Block = compression, 50, true
 			e := newEmitter(t, cfg)
 			const n, writers = 400, 4
@@ -144,7 +206,7 @@ func TestEverythingArrives(t *testing.T) {
 			for i := range n {
 				want = append(want, string(event(i).RequestID))
 			}
-			if diff := cmp.Diff(want, ids(messages(t, b.Addr()))); diff != "" {
+			if diff := cmp.Diff(want, ids(g.messages(t))); diff != "" {
 				t.Errorf("request ids (-emitted +read):\n%s", diff)
 			}
 			s := e.Stats()
@@ -158,8 +220,8 @@ func TestEverythingArrives(t *testing.T) {
 
 func TestAMessageIsWhatAWorkerExpects(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{})
-	cfg := quick(b.Addr())
+	g := newTarget(t)
+	cfg := g.quick()
 	cfg.TraceContext = func(context.Context) map[string]string {
 		return emitter.Traceparent([16]byte{15: 7}, [8]byte{7: 9}, true, "")
 	}
@@ -183,7 +245,7 @@ func TestAMessageIsWhatAWorkerExpects(t *testing.T) {
 		"b": fmt.Sprintf("%032x", 123456789),
 		"c": "00000000000000000000000000000005",
 	}
-	got := messages(t, b.Addr())
+	got := g.messages(t)
 	if len(got) != len(sent) {
 		t.Fatalf("%d messages, want %d", len(got), len(sent))
 	}
@@ -211,8 +273,8 @@ func TestAMessageIsWhatAWorkerExpects(t *testing.T) {
 
 func TestEventsOfATraceShareAPartition(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{})
-	e := newEmitter(t, quick(b.Addr()))
+	g := newTarget(t)
+	e := newEmitter(t, g.quick())
 	for i := range 60 {
 		ev := event(i)
 		ev.TraceID = eval.ID(fmt.Sprint(1 + i%6))
@@ -225,7 +287,7 @@ func TestEventsOfATraceShareAPartition(t *testing.T) {
 	}
 	where := map[string]int{}
 	used := map[int]bool{}
-	for _, m := range messages(t, b.Addr()) {
+	for _, m := range g.messages(t) {
 		if p, ok := where[string(m.Key)]; ok && p != m.Partition {
 			t.Errorf("trace %s is in partitions %d and %d", m.Key, p, m.Partition)
 		}
@@ -239,8 +301,8 @@ func TestEventsOfATraceShareAPartition(t *testing.T) {
 
 func TestForwardKeepsTheBytes(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{})
-	e := newEmitter(t, quick(b.Addr()))
+	g := newTarget(t)
+	e := newEmitter(t, g.quick())
 	raw := []byte(`{ "request_id" : 7, "event":"llm_request_completed", "team_field":[1] }`)
 	ev, err := eval.DecodeEvent(raw)
 	if err != nil {
@@ -252,7 +314,7 @@ func TestForwardKeepsTheBytes(t *testing.T) {
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	got := messages(t, b.Addr())
+	got := g.messages(t)
 	if len(got) != 1 || string(got[0].Value) != string(raw) || string(got[0].Key) != "7" {
 		t.Errorf("read %v, want the bytes as they were", got)
 	}
@@ -289,8 +351,8 @@ func TestEmitRefusesWhatIsNoEvent(t *testing.T) {
 // Kafka's own limit for a batch.
 func TestAnEventAtTheLimitArrives(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{})
-	cfg := quick(b.Addr())
+	g := newTarget(t)
+	cfg := g.quick()
 	cfg.Compression = "none"
 	e := newEmitter(t, cfg)
 	ev := eval.Event{RequestID: "a", OccurredAt: time.Unix(0, 0)}
@@ -307,7 +369,7 @@ func TestAnEventAtTheLimitArrives(t *testing.T) {
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(messages(t, b.Addr())); n != 1 {
+	if n := len(g.messages(t)); n != 1 {
 		t.Errorf("%d messages, want 1", n)
 	}
 }

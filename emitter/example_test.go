@@ -60,6 +60,25 @@ func ExampleUnsentError() {
 	// Output: 1 [req_1]
 }
 
+// What is left goes first the next time; that keeps the order.
+func ExamplePublisher() {
+	p, err := emitter.NewPublisher(emitter.Config{Brokers: []string{"127.0.0.1:1"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer p.Close()
+	event := []byte(`{"event":"llm_request_completed","request_id":"req_1"}`)
+	ev, err := eval.DecodeEvent(event)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	out, err := p.Publish(context.Background(), []emitter.Encoded{{Event: ev, Value: event}})
+	fmt.Println(out.Written, "written,", len(out.Refused), "refused,", len(out.Left), "left:", err != nil)
+	// Output: 0 written, 0 refused, 1 left: true
+}
+
 func ExampleTraceparent() {
 	traceID, spanID := [16]byte{15: 0x2a}, [8]byte{7: 0x07}
 	fmt.Println(emitter.Traceparent(traceID, spanID, true, "")["traceparent"])

@@ -89,6 +89,10 @@ func encodeBody(ev eval.Event) ([]byte, error) {
 
 // message puts the envelope of an event around its encoded form.
 func (e *Emitter) message(ev *eval.Event, value []byte) (message, error) {
+	return newMessage(ev, value, e.cfg.MaxEventBytes)
+}
+
+func newMessage(ev *eval.Event, value []byte, limit int) (message, error) {
 	switch {
 	case ev.RequestID == "":
 		return message{}, eval.Permanent(eval.ReasonMalformed, fmt.Errorf("missing request_id"))
@@ -107,8 +111,8 @@ func (e *Emitter) message(ev *eval.Event, value []byte) (message, error) {
 		m.headers = append(m.headers, kafka.Header{Key: h.Key, Value: v})
 		m.size += headerOverhead + len(h.Key) + len(v)
 	}
-	if m.size > e.cfg.MaxEventBytes {
-		return message{}, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %s has %d bytes, the limit is %d", ErrTooLarge, ev.RequestID, m.size, e.cfg.MaxEventBytes))
+	if m.size > limit {
+		return message{}, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %s has %d bytes, the limit is %d", ErrTooLarge, ev.RequestID, m.size, limit))
 	}
 	return m, nil
 }

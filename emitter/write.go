@@ -18,6 +18,7 @@ func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, erro
 	defer cancel()
 	parts, err := e.cable.partition(ctx, batch)
 	if err != nil {
+		err = e.cfg.explain(err)
 		if permanent(err) {
 			e.settle(batch, err)
 			return nil, nil
@@ -47,7 +48,7 @@ func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, erro
 // write writes one partition's messages. A batch that the broker finds too large
 // is halved until it fits: its limit may be lower than ours.
 func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]message, error) {
-	err := e.cable.produce(ctx, partition, ms)
+	err := e.cfg.explain(e.cable.produce(ctx, partition, ms))
 	switch {
 	case err == nil:
 		e.settle(ms, nil)
@@ -82,6 +83,9 @@ func tooLarge(err error) bool {
 // permanent reports whether another attempt cannot help: the broker answered,
 // and not with one of its temporary errors. Everything else is the network.
 func permanent(err error) bool {
+	if errors.Is(err, ErrRefused) {
+		return false // a rotated secret or a granted permission mends it
+	}
 	if code, ok := errors.AsType[kafka.Error](err); ok {
 		return !code.Temporary()
 	}

@@ -45,10 +45,13 @@ func Aliases() map[string]string {
 // know are ignored, and known aliases are accepted ([Aliases]).
 //
 // Every error is permanent. Its reason is [ReasonMalformed] for what is no JSON
-// object, has a field of the wrong type (the error names the field) or lacks a
-// required field, and [ReasonUnknownEvent] for a kind of event that this version
+// object, is nested deeper than [MaxDepth], has a field of the wrong type (the
+// error names the field) or lacks a required field, and [ReasonUnknownEvent] for a kind of event that this version
 // does not know. The error names fields and types, never values.
 func DecodeEvent(data []byte) (*Event, error) {
+	if at, deep := tooDeep(data); deep {
+		return nil, Permanent(ReasonMalformed, errTooDeep(at))
+	}
 	var w wire
 	if err := json.Unmarshal(data, &w); err != nil {
 		return nil, Permanent(ReasonMalformed, describe(data, err))
@@ -60,6 +63,9 @@ func DecodeEvent(data []byte) (*Event, error) {
 // DecodeEventStrict is DecodeEvent for tools in which a misspelt field should
 // be seen: a field that the event does not define is an error too.
 func DecodeEventStrict(data []byte) (*Event, error) {
+	if at, deep := tooDeep(data); deep {
+		return nil, Permanent(ReasonMalformed, errTooDeep(at))
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	var w wire

@@ -66,6 +66,15 @@ func TestDecodeTolerance(t *testing.T) {
 		}},
 		{"rating as a number", base(`,"user_rating":4.0`), func(e *eval.Event) (any, any) { return e.UserRating, eval.Rating("4") }},
 		{"rating in capitals", base(`,"user_rating":"Down"`), func(e *eval.Event) (any, any) { return e.UserRating, eval.RatingDown }},
+		{"as deep as allowed", base(`,"output":` + strings.Repeat("[", eval.MaxDepth-1) + strings.Repeat("]", eval.MaxDepth-1)), func(e *eval.Event) (any, any) {
+			return len(e.Output.Raw()), 2 * (eval.MaxDepth - 1)
+		}},
+		{"brackets in a text are no depth", base(`,"output":"\\\"` + strings.Repeat("[{", 2000) + `\\"`), func(e *eval.Event) (any, any) {
+			return len(e.Output.Text()), 2 + 4000 + 1
+		}},
+		{"many shallow values", base(`,"output":[` + strings.Repeat(`{"a":[]},`, 2000) + `1]`), func(e *eval.Event) (any, any) {
+			return e.Output.IsZero(), false
+		}},
 		{"output as a value", base(`,"output":{"answer": 42}`), func(e *eval.Event) (any, any) { return e.Output.Text(), `{"answer":42}` }},
 		{"output as an assistant message", base(`,"output":{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`), func(e *eval.Event) (any, any) {
 			return e.Output.Text(), "a\nb"
@@ -97,6 +106,9 @@ func TestDecodeErrors(t *testing.T) {
 		{"not JSON", `level=info msg=hello`, eval.ReasonMalformed, "invalid JSON at byte 1"},
 		{"cut off", `{"event":"llm_requ`, eval.ReasonMalformed, "invalid JSON at byte 18"},
 		{"an array", `[]`, eval.ReasonMalformed, "a JSON array, want an object"},
+		{"nested like a bomb", `{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 100_000), eval.ReasonMalformed, "nested more than 512 deep at byte 571"},
+		{"nested like a bomb, and closed", `{"a":` + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_001), eval.ReasonMalformed, "nested more than 512 deep at byte 2561"},
+		{"one level too many", `{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 512) + strings.Repeat("]", 512) + "}", eval.ReasonMalformed, "nested more than 512 deep at byte 571"},
 		{"no request id", `{"event":"llm_request_completed"}`, eval.ReasonMalformed, "missing request_id"},
 		{"nothing", `{}`, eval.ReasonMalformed, "missing event and request_id"},
 		{"wrong type", `{"event":"llm_request_completed","request_id":"r","input_tokens":"many"}`, eval.ReasonMalformed, "input_tokens: a JSON string, want an integer"},
@@ -164,6 +176,7 @@ func TestMarshalRoundTrip(t *testing.T) {
 func FuzzDecodeEvent(f *testing.F) {
 	f.Add([]byte(logLine))
 	f.Add([]byte(`{"event":"llm_user_feedback","request_id":1,"user_rating":"up","trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","x-datadog-trace-id":"12"},"trace_id":"77"}`))
+	f.Add([]byte(`{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 600) + "\"]"))
 	f.Add([]byte(`{"event":"llm_request_completed","request_id":"r","output":{"role":"assistant","content":"x"},"tool_calls":[{}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := eval.DecodeEvent(data)

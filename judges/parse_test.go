@@ -46,6 +46,8 @@ func TestParse(t *testing.T) {
 		"one twice":           {answer("accurate", "", "", "pass", "accurate", "", "", "fail", "complete", "", "", "pass"), formatSchema, "accurate is answered twice"},
 		"unknown criterion":   {answer("accurate", "", "", "pass", "bonus", "", "", "pass"), formatSchema, "none of the criteria"},
 		"unknown verdict":     {answer("accurate", "", "", "Pass", "complete", "", "", "pass"), formatSchema, `the "verdict" of accurate is none of`},
+		"nested like a bomb":  {`{"criteria":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}", formatSchema, "broken or cut off"},
+		"a bomb in an item":   {item(`"id":"accurate","evidence":"","verdict":"pass","reason":` + strings.Repeat(`{"a":`, 100_000)), formatSchema, "broken or cut off"},
 		"item no object":      {`{"criteria":["accurate"]}`, formatSchema, "an object is expected"},
 		"key missing":         {item(`"id":"accurate","evidence":"","verdict":"pass"`), formatSchema, `"reason" is missing`},
 		"key too many":        {item(`"id":"accurate","evidence":"","reason":"","verdict":"pass","score":1`), formatSchema, "does not know"},

@@ -37,7 +37,11 @@ func (s *schema) check(ctx context.Context, text string, found scanned) (string,
 	if countMembers(document) != found.members {
 		return "duplicate key", nil
 	}
-	err := s.validate(ctx, document, found.values)
+	steps := baseSteps + valueSteps*found.values
+	if s.meter != nil && s.meter.patterns {
+		steps += len(text) // which patterns are charged by
+	}
+	err := s.validate(ctx, document, steps)
 	var invalid *jsonschema.ValidationError
 	switch {
 	case err == nil:
@@ -49,14 +53,14 @@ func (s *schema) check(ctx context.Context, text string, found scanned) (string,
 }
 
 // validate runs the library within the bounds of the meter.
-func (s *schema) validate(ctx context.Context, document any, values int) error {
+func (s *schema) validate(ctx context.Context, document any, steps int) error {
 	if s.meter == nil {
 		return undecided(s.compiled.Validate(document))
 	}
 	m := s.meter
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ctx, m.left, m.spent = ctx, baseSteps+valueSteps*values, false
+	m.ctx, m.left, m.spent = ctx, steps, false
 	defer func() { m.ctx = nil }()
 	err := s.compiled.Validate(document)
 	if m.spent {

@@ -14,6 +14,10 @@ func checkCitations(c Config) eval.Faults {
 	if c.Format == "" {
 		return nil
 	}
+	if len(c.Format) > maxPattern {
+		faults.Add("format", itoa(len(c.Format))+" bytes are too many", "want at most "+itoa(maxPattern))
+		return faults
+	}
 	switch re, err := regexp.Compile(c.Format); {
 	case err != nil:
 		faults.Add("format", regexProblem(err), regexExpected(c.Format))

@@ -69,7 +69,7 @@ func (f *folder) compile(in *file) *schema {
 	}
 	used := map[string]*file{}
 	broken := false
-	s, err := compile(uriOf(in.name), func(uri string) (io.ReadCloser, error) {
+	s, err := compile(&meter{}, uriOf(in.name), func(uri string) (io.ReadCloser, error) {
 		of, ok := uris[uri]
 		if !ok {
 			of, ok = f.ids[uri]
@@ -102,8 +102,8 @@ func uriOf(name string) string {
 	return base + (&url.URL{Path: name}).EscapedPath()
 }
 
-// compile compiles the schema at uri.
-func compile(uri string, load func(uri string) (io.ReadCloser, error)) (s *schema, err error) {
+// compile compiles the schema at uri. Its validations are bounded by the meter.
+func compile(m *meter, uri string, load func(uri string) (io.ReadCloser, error)) (s *schema, err error) {
 	// The library panics on a few schemas that its meta-schemas let through, for
 	// example a $ref into the middle of an enum.
 	defer func() {
@@ -112,7 +112,6 @@ func compile(uri string, load func(uri string) (io.ReadCloser, error)) (s *schem
 		}
 	}()
 	c := newCompiler(load)
-	m := &meter{}
 	c.RegisterExtension("meter", nil, m)
 	compiled, err := c.Compile(uri)
 	if err != nil {
@@ -129,11 +128,11 @@ func compile(uri string, load func(uri string) (io.ReadCloser, error)) (s *schem
 	return s, nil
 }
 
-// compileDocument compiles a schema that stands alone and may refer to nothing
-// but itself.
+// compileDocument compiles a schema that came with an event, stands alone and
+// may refer to nothing but itself.
 func compileDocument(document []byte) (*schema, error) {
 	const uri = base + "document"
-	return compile(uri, func(asked string) (io.ReadCloser, error) {
+	return compile(&meter{patterns: true}, uri, func(asked string) (io.ReadCloser, error) {
 		if asked != uri {
 			return nil, errForeign
 		}

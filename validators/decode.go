@@ -39,6 +39,25 @@ func countMembers(v any) int {
 	return n
 }
 
+// countSchemas counts what may be a schema in a document: objects and booleans.
+func countSchemas(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case bool:
+		n = 1
+	case map[string]any:
+		n = 1
+		for _, child := range v {
+			n += countSchemas(child)
+		}
+	case []any:
+		for _, child := range v {
+			n += countSchemas(child)
+		}
+	}
+	return n
+}
+
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func itoa(i int) string { return strconv.Itoa(i) }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"path"
@@ -100,6 +101,10 @@ func (f *folder) parse(in *file) {
 		in.doc = decode(in.text)
 		if m := countMembers(in.doc); m != s.members {
 			f.fault(in, 0, "", "an object has the same key twice", "want each key once")
+		}
+		if n := countSchemas(in.doc); n > maxSubschemas {
+			f.fault(in, 0, "", fmt.Sprintf("%d objects and booleans are too many", n),
+				fmt.Sprintf("want at most %d: compiling takes time by the square of them", maxSubschemas))
 		}
 		if id := rootID(in.doc); id != "" {
 			f.ids[id] = in

@@ -17,7 +17,8 @@ import (
 // turns. That costs nothing that can be measured at the rates of an event stream:
 // a turn is some twenty microseconds.
 type meter struct {
-	used bool // some schema is metered; fixed once compiled
+	used     bool // some schema is metered; fixed once compiled
+	patterns bool // schemas with a pattern are metered too, by its size
 
 	mu    sync.Mutex      // held for the whole of a validation
 	left  int             // guarded by mu
@@ -39,6 +40,14 @@ const errSpent = jsonschema.InfiniteLoopError("validation takes too many steps")
 
 // Compile attaches the meter to a schema that can multiply work.
 func (m *meter) Compile(_ jsonschema.CompilerContext, keywords map[string]any) (jsonschema.ExtSchema, error) {
+	if m.patterns {
+		values := patternSize(map[string]any{"pattern": keywords["pattern"]})
+		names := patternSize(map[string]any{"patternProperties": keywords["patternProperties"]})
+		if values+names > 0 {
+			m.used = true
+			return patternMeter{m, values, names}, nil
+		}
+	}
 	for _, k := range [...]string{
 		"$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "not", "if",
 		"dependencies", "dependentSchemas", "patternProperties", "contains",

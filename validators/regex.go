@@ -1,6 +1,7 @@
 package validators
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -11,6 +12,10 @@ func checkRegex(c Config) eval.Faults {
 	var faults eval.Faults
 	if c.Pattern == "" {
 		faults.Add("pattern", "missing", "want a regular expression (RE2)")
+		return faults
+	}
+	if len(c.Pattern) > maxPattern {
+		faults.Add("pattern", fmt.Sprintf("%d bytes are too many", len(c.Pattern)), fmt.Sprintf("want at most %d", maxPattern))
 		return faults
 	}
 	if _, err := regexp.Compile(c.Pattern); err != nil {

@@ -26,6 +26,9 @@ const (
 	maxSchemaFiles = 1000
 	maxSchemaBytes = 1 << 20
 	maxSchemaDepth = 128
+	// maxSubschemas bounds the objects and booleans of one file: compiling ten
+	// thousand takes some two seconds, and time grows by the square.
+	maxSubschemas = 10_000
 )
 
 // LoadSchemas reads and compiles every file NAME.json below dir; without a dir

@@ -130,6 +130,8 @@ func (t tool) arguments(ctx context.Context, given eval.Content) (label, reason 
 		return labelUndecided, "schema does not compile", nil
 	case t.schema == nil:
 		return "", "", nil
+	case t.dear && len(text) > maxToolText:
+		return labelUndecided, "arguments too large", nil
 	}
 	if reason, err = t.schema.check(ctx, text, found); reason != "" {
 		label = labelInvalidArguments

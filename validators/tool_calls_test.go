@@ -85,7 +85,17 @@ func TestToolsOfOtherShapes(t *testing.T) {
 		"tool without a name":      {`"tools":[{}]` + call, undecided("tools unreadable")},
 		"too many":                 {`"tools":[` + strings.Repeat(`"x",`, maxTools) + `"x"]` + call, undecided("tools too large")},
 		"too deep":                 {`"tools":[{"name":"x","parameters":` + strings.Repeat(`{"not":`, 60) + `{}` + strings.Repeat(`}`, 60) + `}]` + call, undecided("tools too large")},
-		"odd name":                 {`"tools":["jane doe"],"tool_calls":[{"name":"jane doe","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool * failed"}},
+		"a pattern like a bomb":    {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"(x{1000}){3}"}}}}]` + call, undecided("tool x: schema does not compile")},
+		"many patterns":            {`"tools":[{"name":"x","parameters":{"patternProperties":{"a{900}":{},"b{900}":{},"c{900}":{}}}}]` + call, undecided("tool x: schema does not compile")},
+		"a long pattern":           {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"` + strings.Repeat("a", maxToolPattern+1) + `"}}}}]` + call, undecided("tool x: schema does not compile")},
+		"expressions as arguments": {`"tools":[{"name":"x","parameters":{"properties":{"a":{"format":"regex"}}}}]` + call, undecided("tool x: schema does not compile")},
+		"a pattern and a long text": {
+			`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"^x"}}}}],"tool_calls":[{"name":"x","arguments":{"a":"` + strings.Repeat("x", maxToolText) + `"}}]`,
+			undecided("tool x: arguments too large"),
+		},
+		"a pattern":              {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"^[0-9]+$"}}}}],"tool_calls":[{"name":"x","arguments":{"a":"12"}}]`, want{eval.OutcomePass, "valid", ""}},
+		"a pattern that refuses": {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"^[0-9]+$"}}}}],"tool_calls":[{"name":"x","arguments":{"a":"no"}}]`, want{eval.OutcomeFail, "invalid_arguments", "tool x: pattern at /a"}},
+		"odd name":               {`"tools":["jane doe"],"tool_calls":[{"name":"jane doe","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool * failed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,4 +137,20 @@ func TestLRUShared(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestPatternsAreCharged: a sender cannot make a worker run one pattern on one
+// text again and again.
+func TestPatternsAreCharged(t *testing.T) {
+	t.Parallel()
+	// Each of 20 references applies the same 500 instructions to the same text.
+	all := strings.Repeat(`{"$ref":"#/$defs/p"},`, 19) + `{"$ref":"#/$defs/p"}`
+	tools := `"tools":[{"name":"x","parameters":{"$defs":{"p":{"pattern":"(a|b|c){100}z"}},"properties":{"a":{"allOf":[` + all + `]}}}}]`
+	v := newValidator(t, Config{Type: "tool_calls"}, nil)
+	e := event(t, tools+`,"tool_calls":[{"name":"x","arguments":{"a":"`+strings.Repeat("abc", 1500)+`"}}]`)
+	if _, err := v.Evaluate(t.Context(), e); eval.ReasonOf(err) != eval.ReasonTimeout {
+		t.Errorf("error %v, want that it takes too many steps", err)
+	}
+	e = event(t, tools+`,"tool_calls":[{"name":"x","arguments":{"a":"`+strings.Repeat("abc", 34)+`z"}}]`)
+	checkVerdict(t, evaluate(t, v, e), want{eval.OutcomePass, "valid", ""})
 }

@@ -27,6 +27,7 @@ type tool struct {
 	schema *schema // nil: any arguments
 	free   bool    // the arguments are free text and no JSON
 	bad    bool    // there is a schema and it does not compile
+	dear   bool    // the schema has patterns: it is held against shorter texts only
 }
 
 // offered is one tool in any of the forms in which applications log them.
@@ -139,8 +140,12 @@ func newTool(document json.RawMessage, free bool) tool {
 	if free || len(document) == 0 || string(document) == "null" {
 		return tool{free: free}
 	}
+	size := patternSize(decode(string(document)))
+	if size > maxToolInstructions {
+		return tool{bad: true}
+	}
 	s, err := compileDocument(document)
-	return tool{schema: s, bad: err != nil}
+	return tool{schema: s, bad: err != nil, dear: size > 0}
 }
 
 // shownTool gives a tool's name as a reason may show it. Only an offered name is

@@ -1,4 +1,5 @@
-// Command emitter publishes events: those of a file, or simulated ones.
+// Command emitter publishes events: those of a file, simulated ones, or those that
+// applications post to it.
 package main
 
 import (

@@ -49,15 +49,17 @@ func newRoot() *cobra.Command {
 		Short: "Publish events of model requests to Kafka",
 		Long: `emitter publishes finished model requests as events, which evalworker evaluates.
 
-An application in Go does this by itself with the package emitter; this command is
-for files of events and for trying things out.`,
+An application in Go does this by itself with the package emitter. For applications in
+other languages, serve takes events over HTTP; the rest is for files of events and for
+trying things out.`,
 		Example: `  emitter simulate --stdout --events 3
-  emitter send events.ndjson`,
+  emitter send events.ndjson
+  emitter serve --brokers kafka:9092`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newSend(), newSimulate(), newVersion())
+	root.AddCommand(newSend(), newServe(), newSimulate(), newVersion())
 	return root
 }

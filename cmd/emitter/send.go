@@ -92,7 +92,7 @@ func (s *sending) run(cmd *cobra.Command, file string) error {
 		}
 		in, s.name = f, file
 	}
-	em, err := s.target.open()
+	em, err := s.target.open(cmd)
 	if err != nil {
 		return err
 	}

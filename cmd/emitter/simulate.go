@@ -186,7 +186,7 @@ func (s *simulation) print(cmd *cobra.Command, world *scenario.Scenario, opts sc
 
 // publish writes the events to Kafka.
 func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
-	em, err := s.target.open()
+	em, err := s.target.open(cmd)
 	if err != nil {
 		return err
 	}

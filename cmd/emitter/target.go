@@ -22,21 +22,36 @@ type target struct {
 	compression   string
 	maxEventBytes int
 	timeout       time.Duration
+	security      security
 }
+
+// connectTimeout is how long a command waits at its start to hear whether it is
+// let in. A broker that is away is no reason to stop: it may come.
+const connectTimeout = 10 * time.Second
 
 // flags adds the flags to a command.
 func (t *target) flags(cmd *cobra.Command) {
+	t.clusterFlags(cmd)
+	cmd.Flags().DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to go on trying to write what is buffered at the end")
+}
+
+// clusterFlags adds those that say where to.
+func (t *target) clusterFlags(cmd *cobra.Command) {
 	d := emitter.DefaultConfig()
 	f := cmd.Flags()
 	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "addresses of brokers, host:port (default $KAFKA_BROKERS, else "+d.Brokers[0]+")")
 	f.StringVarP(&t.topic, "topic", "t", d.Topic, "topic to publish to")
 	f.StringVar(&t.compression, "compression", d.Compression, "compression of batches: none, gzip, snappy, lz4 or zstd")
 	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
-	f.DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to go on trying to write what is buffered at the end")
+	t.security.flags(cmd)
 }
 
-// open makes the emitter. It waits for room instead of dropping events.
-func (t *target) open() (*emitter.Emitter, error) {
+// config gives what the flags and the environment say, for a client of that
+// name.
+func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, error) {
+	if err := t.security.complete(cmd); err != nil {
+		return emitter.Config{}, err
+	}
 	brokers := t.brokers
 	if len(brokers) == 0 {
 		brokers = strings.FieldsFunc(os.Getenv("KAFKA_BROKERS"), func(r rune) bool { return r == ',' || r == ' ' })
@@ -44,17 +59,37 @@ func (t *target) open() (*emitter.Emitter, error) {
 	if len(brokers) == 0 {
 		brokers = emitter.DefaultConfig().Brokers
 	}
-	switch {
-	case t.timeout <= 0:
-		return nil, fmt.Errorf("--timeout %v: want a duration above zero", t.timeout)
-	case t.maxEventBytes < 1:
-		return nil, fmt.Errorf("--max-event-bytes %d: want a number above zero", t.maxEventBytes)
+	if t.maxEventBytes < 1 {
+		return emitter.Config{}, fmt.Errorf("--max-event-bytes %d: want a number above zero", t.maxEventBytes)
 	}
-	return emitter.New(emitter.Config{
-		Brokers: brokers, Topic: t.topic, ClientID: "emitter-cli",
-		Compression: t.compression, MaxEventBytes: t.maxEventBytes, Block: true,
+	return emitter.Config{
+		Brokers: brokers, TLS: t.security.tls, SASL: t.security.sasl, Topic: t.topic, ClientID: clientID,
+		Compression: t.compression, MaxEventBytes: t.maxEventBytes,
 		BufferBytes: max(emitter.DefaultConfig().BufferBytes, t.maxEventBytes),
-	})
+	}, nil
+}
+
+// open makes the emitter. It waits for room instead of dropping events. Where
+// the cluster does not let it in, nothing is read and nothing is made up.
+func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
+	if t.timeout <= 0 {
+		return nil, fmt.Errorf("--timeout %v: want a duration above zero", t.timeout)
+	}
+	cfg, err := t.config(cmd, "emitter-cli")
+	if err != nil {
+		return nil, err
+	}
+	cfg.Block = true
+	em, err := emitter.New(cfg)
+	if err != nil {
+		return nil, t.security.named(err)
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), connectTimeout)
+	defer cancel()
+	if err := em.Connect(ctx); errors.Is(err, emitter.ErrRefused) {
+		return nil, &failure{errors.Join(err, em.Close(ctx))}
+	}
+	return em, nil
 }
 
 // finish writes what is buffered, even when ctx has ended, and says on stderr

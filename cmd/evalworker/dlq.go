@@ -9,9 +9,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/dlq"
+	"github.com/evalworker/evalworker/sampler"
 )
 
 func newDLQCommand(g *globals) *cobra.Command {
@@ -39,18 +41,21 @@ func openQueue(g *globals) (*dlq.Queue, *config.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	q, err := dlq.Open(cfg.Kafka)
+	kafka := cfg.Kafka
+	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when it is asked
+	q, err := dlq.Open(kafka)
 	return q, cfg, err
 }
 
 // letterFlags are the options that choose dead letters.
 type letterFlags struct {
-	reason, key, since, until string
-	limit                     int
+	reason, evaluator, key, since, until string
+	limit                                int
 }
 
 func (f *letterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.reason, "reason", "", "died of this, such as malformed or panic")
+	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "that this evaluator would have been run on, as far as headers tell; those without are left out")
 	cmd.Flags().StringVar(&f.key, "key", "", "of messages with this key: a trace id, or a request id where there is none")
 	cmd.Flags().StringVar(&f.since, "since", "", "died at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
 	cmd.Flags().StringVar(&f.until, "until", "", "died before: a time or an age")
@@ -83,6 +88,36 @@ func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
 		faults.Add("--limit", "is negative", "want 0 or more")
 	}
 	return out, faults.Err()
+}
+
+// wanted adds to a filter what the configuration knows: which letters an
+// evaluator would have been run on. The error is of type eval.Faults.
+func (f *letterFlags) wanted(filter *dlq.Filter, cfg *config.Config) error {
+	if f.evaluator == "" {
+		return nil
+	}
+	var names []string
+	for _, e := range cfg.Evaluators {
+		names = append(names, e.Name)
+	}
+	if !slices.Contains(names, f.evaluator) {
+		want := "want one of the configuration's: " + strings.Join(names, ", ")
+		if near := eval.Nearest(f.evaluator, names); near != "" {
+			want = fmt.Sprintf("did you mean %q?", near)
+		} else if len(names) == 0 {
+			want = "the configuration has none; name one with --config"
+		}
+		return eval.Faults{{Path: "--evaluator", Problem: fmt.Sprintf("unknown evaluator %q", f.evaluator), Expected: want}}
+	}
+	s, err := sampler.New(cfg.Sampling, cfg.Sampled())
+	if err != nil {
+		return err
+	}
+	filter.Match = func(l *dlq.Letter) bool {
+		plan, ok := s.DecideHeaders(l.Headers)
+		return ok && slices.ContainsFunc(plan.Picks, func(p eval.Pick) bool { return p.Name == f.evaluator })
+	}
+	return nil
 }
 
 const wantLetter = "want PARTITION:OFFSET, as evalworker dlq list prints it"

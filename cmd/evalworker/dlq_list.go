@@ -35,11 +35,14 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 			if err != nil {
 				return err
 			}
-			q, _, err := openQueue(g)
+			q, cfg, err := openQueue(g)
 			if err != nil {
 				return err
 			}
 			defer q.Close()
+			if err := f.wanted(&filter, cfg); err != nil {
+				return err
+			}
 			bar, step := letterProgress(g, "offsets")
 			t := &letterTable{w: g.stdout, json: asJSON}
 			sum, err := q.List(cmd.Context(), filter, redriven, step, func(l *dlq.Letter) error {

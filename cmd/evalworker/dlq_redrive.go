@@ -45,14 +45,14 @@ same letters twice.`,
 				faults.Add("--all", "and letters that are named", "want one or the other")
 			case !all && err == nil:
 				limited.Limit = 0 // a limit alone chooses nothing in particular
-				if limited.All() {
-					faults.Add("", "nothing says which letters", "name some as PARTITION:OFFSET, or use --reason, --key, --since, --until or --all")
+				if limited.All() && f.evaluator == "" {
+					faults.Add("", "nothing says which letters", "name some as PARTITION:OFFSET, or use --reason, --evaluator, --key, --since, --until or --all")
 				}
 			}
 			if err := faults.Err(); err != nil {
 				return err
 			}
-			return runRedrive(cmd, g, filter, opts, asJSON)
+			return runRedrive(cmd, g, &f, filter, opts, asJSON)
 		},
 	}
 	f.add(cmd)
@@ -75,12 +75,15 @@ func flagFaults(faults eval.Faults) eval.Faults {
 // errRefused says that letters were refused. They have been named.
 var errRefused = errors.New("letters were refused")
 
-func runRedrive(cmd *cobra.Command, g *globals, filter dlq.Filter, opts dlq.Options, asJSON bool) error {
-	q, _, err := openQueue(g)
+func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter dlq.Filter, opts dlq.Options, asJSON bool) error {
+	q, cfg, err := openQueue(g)
 	if err != nil {
 		return err
 	}
 	defer q.Close()
+	if err := f.wanted(&filter, cfg); err != nil {
+		return err
+	}
 	bar, step := letterProgress(g, "offsets")
 	opts.Progress = step
 	p := &redrivePrinter{out: g.stdout, dry: opts.DryRun, json: asJSON, refusals: make(map[dlq.Refusal]int)}

@@ -8,13 +8,21 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/evalworker/evalworker/internal/components"
 )
 
 var update = flag.Bool("update", false, "write what commands print into the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"evalworker": main})
+	testscript.Main(real{m}, map[string]func(){"evalworker": main})
 }
+
+// real runs tests once more on a PostgreSQL, when there is an engine for it.
+type real struct{ *testing.M }
+
+// Run runs them.
+func (r real) Run() int { return components.Main(r.M, components.WithPostgres) }
 
 // TestScripts runs the program as a person does. The scripts may use one more
 // command: "exits CODE PROGRAM ARGS" runs a program and wants that exit code.

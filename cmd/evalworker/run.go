@@ -45,6 +45,7 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			if err != nil {
 				return fmt.Errorf("start worker: %w", err)
 			}
+			defer app.SteadyHeap()()
 			return a.Run(cmd.Context())
 		},
 	}

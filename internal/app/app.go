@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/health"
 	"github.com/evalworker/evalworker/internal/pipeline"
@@ -105,7 +106,9 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}
 
 	// Where events come from. The stream names itself in its log.
-	a.consumer, err = stream.New(cfg.Kafka, stream.Deps{
+	kafka := cfg.Kafka
+	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when it is asked
+	a.consumer, err = stream.New(kafka, stream.Deps{
 		Handle:  a.pipeline.Handle,
 		Skip:    a.pipeline.Skip,
 		Observe: observer{counts: &a.counts, telemetry: a.telemetry, log: component(a.log, "stream")},

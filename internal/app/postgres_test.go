@@ -32,9 +32,7 @@ func onPostgres(t *testing.T, script modelserver.Script) (*world, *components.Po
 	t.Helper()
 	components.NeedEngine(t)
 	server, err := components.StartPostgres(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	components.Need(t, err)
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)

@@ -68,6 +68,8 @@ func (a *App) checks() []health.Check {
 		}},
 		{Name: "kafka", Ready: func() error {
 			switch s := a.consumer.Status(); {
+			case s.Refused != "":
+				return fmt.Errorf("not let in since %s: %s", s.RefusedSince.Format(time.RFC3339), s.Refused)
 			case !s.Joined:
 				return errors.New("not a member of the consumer group yet")
 			case s.Stalled != "":

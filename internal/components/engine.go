@@ -11,10 +11,14 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// EnvRequired, set to "required", makes it a failure that there is no engine.
+// EnvRequired names the variable that, set to "required", makes it a failure that
+// there is no engine, and, set to "off", lets none be looked for.
 const EnvRequired = "EVALWORKER_TEST_REAL"
 
-const required = "required"
+const (
+	required = "required"
+	off      = "off"
+)
 
 // engineTimeout bounds the question whether an engine answers.
 const engineTimeout = 5 * time.Second
@@ -41,7 +45,16 @@ func NeedEngine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts containers")
 	}
-	err := Engine(t.Context())
+	if os.Getenv(EnvRequired) == off {
+		t.Skip(EnvRequired + "=" + off)
+	}
+	Need(t, Engine(t.Context()))
+}
+
+// Need skips a test whose component did not start, which is so where images can
+// not be had, and fails it when components are required.
+func Need(t *testing.T, err error) {
+	t.Helper()
 	switch {
 	case err == nil:
 	case os.Getenv(EnvRequired) == required:

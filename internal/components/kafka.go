@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
@@ -70,7 +71,11 @@ type member struct {
 
 // newBroker starts a container. The address to advertise is known before that.
 func newBroker(ctx context.Context, cfg KafkaConfig, m member) (*Kafka, error) {
-	box, port, err := newMachine(ctx, "broker", serves)
+	answers := serves
+	if strings.HasSuffix(cfg.Protocol, "SSL") {
+		answers = servesTLS
+	}
+	box, port, err := newMachine(ctx, "broker", answers)
 	if err != nil {
 		return nil, err
 	}

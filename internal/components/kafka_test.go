@@ -13,9 +13,7 @@ func TestKafkaComesBack(t *testing.T) {
 	components.NeedEngine(t)
 	ctx := t.Context()
 	k, err := components.StartKafka(ctx, components.KafkaConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	components.Need(t, err)
 	t.Cleanup(func() {
 		if err := k.Close(); err != nil {
 			t.Error(err)

@@ -74,7 +74,7 @@ func Main(m interface{ Run() int }, with ...func() Component) int {
 	if os.Getenv(envChild) != "" {
 		return child(m)
 	}
-	if os.Getenv(envUsed) != "" || !plain() {
+	if os.Getenv(envUsed) != "" || os.Getenv(EnvRequired) == off || !plain() {
 		return checked(m) // what a test started, or no run of tests
 	}
 	notes, err := os.CreateTemp("", "components-")
@@ -83,7 +83,7 @@ func Main(m interface{ Run() int }, with ...func() Component) int {
 		err = errors.Join(notes.Close(), os.Setenv(envUsed, notes.Name()))
 	}
 	if err != nil {
-		fmt.Println("components:", err)
+		say("components: %v", err)
 		return 1
 	}
 	began := time.Now()
@@ -110,7 +110,7 @@ func checked(m interface{ Run() int }, but ...goleak.Option) int {
 // child runs tests for as long as the process that started it lives.
 func child(m interface{ Run() int }) int {
 	if err := os.Unsetenv(envChild); err != nil { // what tests start has another standard input
-		fmt.Println("components:", err)
+		say("components: %v", err)
 		return 1
 	}
 	go func() { // lives as long as the process
@@ -142,7 +142,7 @@ func value(name string) string {
 func again(notes string, with []func() Component, spent time.Duration) int {
 	asked, err := used(notes)
 	if err != nil {
-		fmt.Println("components:", err)
+		say("components: %v", err)
 		return 1
 	}
 	var wanted []Component
@@ -164,12 +164,15 @@ func again(notes string, with []func() Component, spent time.Duration) int {
 	case err == nil:
 		return code
 	case ctx.Err() == nil && os.Getenv(EnvRequired) != required && errors.Is(err, errNotThere):
-		fmt.Printf("%v: the %s tests of this package ran on embedded parts only, or not at all\n", err, names(wanted))
+		say("%v: the %s tests of this package ran on embedded parts only, or not at all", err, names(wanted))
 		return 0
 	}
-	fmt.Printf("components: the %s tests of this package did not run on it: %v\n", names(wanted), err)
+	say("components: the %s tests of this package did not run on it: %v", names(wanted), err)
 	return 1
 }
+
+// say prints a line where go test shows it beside the tests.
+func say(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
 
 func names(cs []Component) string {
 	var out []string
@@ -195,9 +198,9 @@ func on(ctx context.Context, cs []Component, tests []string, spent time.Duration
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
 		env = append(env, c.env+"="+s.value)
-		fmt.Printf("components: %s runs at %s (%s)\n", c.name, s.addr, c.image)
+		say("components: %s runs at %s (%s)", c.name, s.addr, c.image)
 	}
-	fmt.Printf("components: %d tests once more on %s\n", len(tests), names(cs))
+	say("components: %d of the tests once more on %s", len(tests), names(cs))
 	return run(ctx, env, flags(tests, spent))
 }
 

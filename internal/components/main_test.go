@@ -28,10 +28,10 @@ func TestVictim(t *testing.T) {
 	}
 	url, ok := components.UsePostgres(t)
 	if !ok {
-		fmt.Println("victim without")
+		fmt.Fprintln(os.Stdout, "victim without")
 		return
 	}
-	fmt.Println("victim on", strings.HasPrefix(url, "postgres://"))
+	fmt.Fprintln(os.Stdout, "victim on", strings.HasPrefix(url, "postgres://"))
 	switch what {
 	case "fail":
 		t.Error("asked to")
@@ -43,7 +43,7 @@ func TestVictim(t *testing.T) {
 // TestBystander has no use for a database.
 func TestBystander(*testing.T) {
 	if os.Getenv(envVictim) != "" {
-		fmt.Println("bystander")
+		fmt.Fprintln(os.Stdout, "bystander")
 	}
 }
 
@@ -82,7 +82,7 @@ func TestMainRuns(t *testing.T) {
 			if got != code || strings.Count(out, "victim without\n") != 1 || strings.Count(out, "victim on true\n") != 1 || strings.Count(out, "bystander\n") != 1 {
 				t.Errorf("exit code %d, want %d, after\n%s", got, code, out)
 			}
-			if want := "components: 1 tests once more on PostgreSQL\n"; !strings.Contains(out, want) {
+			if want := "components: 1 of the tests once more on PostgreSQL\n"; !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)
 			}
 			_, after, ok := strings.Cut(out, "PostgreSQL runs at ")

@@ -15,9 +15,7 @@ func TestPostgresComesBack(t *testing.T) {
 	components.NeedEngine(t)
 	ctx := t.Context()
 	p, err := components.StartPostgres(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	components.Need(t, err)
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {
 			t.Error(err)

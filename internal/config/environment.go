@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/secret"
 	"github.com/evalworker/evalworker/internal/strictyaml"
 )
 
@@ -16,8 +17,8 @@ import (
 const (
 	EnvConfig  = "EVALWORKER_CONFIG" // path of the file
 	envPrefix  = "EVALWORKER_"
-	envFile    = "_FILE" // of a variable: its value stands in the file of that name
-	envBrokers = "KAFKA_BROKERS"
+	envKafka   = "KAFKA_" // of addresses, TLS and login, which the command emitter reads too
+	envFile    = "_FILE"  // of a variable: its value stands in the file of that name
 	envAPIKey  = "OPENAI_API_KEY"
 	envBaseURL = "OPENAI_BASE_URL"
 )
@@ -26,9 +27,6 @@ const (
 // name begins with evalworker, such as EVALWORKER_PORT_8787_TCP_ADDR. These are
 // no settings, and no setting has such a name.
 var serviceLink = regexp.MustCompile(`^EVALWORKER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$`)
-
-// maxSecretFile bounds a file that holds one value.
-const maxSecretFile = 16 << 10
 
 // environment is the environment and what it decided.
 type environment struct {
@@ -50,6 +48,17 @@ func newEnvironment(environ []string) *environment {
 // variable gives the name of the variable that sets the key at path.
 func variable(path string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
+// shared gives the variable by which this program and the command emitter are
+// told the same: where the brokers are and how to be let in. The longer
+// EVALWORKER_KAFKA_... wins.
+func shared(path string) (name string, ok bool) {
+	key, ok := strings.CutPrefix(path, "kafka.")
+	if !ok || key != "brokers" && !strings.HasPrefix(key, "tls.") && !strings.HasPrefix(key, "sasl.") {
+		return "", false
+	}
+	return envKafka + strings.ToUpper(strings.ReplaceAll(key, ".", "_")), true
 }
 
 // setting is a key that a variable can set.
@@ -92,9 +101,12 @@ func (e *environment) apply(c *Config) eval.Faults {
 			faults.Add(name, f.Problem, f.Expected)
 		}
 	}
-	brokers := known[variable("kafka.brokers")]
-	if text, ok := e.vars[envBrokers]; ok {
-		set(envBrokers, text, brokers)
+	for _, key := range sortedKeys(known) {
+		s := known[key]
+		name, ok := shared(s.path)
+		if text := e.vars[name]; ok && text != "" {
+			set(name, text, s)
+		}
 	}
 	for _, name := range sortedKeys(e.vars) {
 		if !strings.HasPrefix(name, envPrefix) || name == EnvConfig || serviceLink.MatchString(name) {
@@ -167,17 +179,9 @@ func (e *environment) fromFile(name string) (string, eval.Faults) {
 
 // oneValue reads a file that holds one value and perhaps a line break.
 func oneValue(path string) (text, problem string) {
-	data, err := read(path, maxSecretFile+1)
-	text = strings.TrimSpace(string(data))
-	switch {
-	case err != nil:
-		return "", fmt.Sprintf("%s cannot be read: %s", path, reason(err))
-	case len(data) > maxSecretFile:
-		return "", fmt.Sprintf("%s is longer than %d bytes", path, maxSecretFile)
-	case text == "":
-		return "", path + " is empty"
-	case strings.ContainsAny(text, "\r\n\x00"):
-		return "", path + " holds more than one line"
+	value, err := secret.FromFile(path)
+	if err != nil {
+		return "", err.Error()
 	}
-	return text, ""
+	return value.Reveal(), ""
 }

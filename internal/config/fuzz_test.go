@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
 )
 
@@ -42,6 +44,42 @@ func FuzzPrint(f *testing.F) {
 		}
 		if d := cmp.Diff([]string{s, s + "x"}, []string{back.Sampling.Salt, back.Evaluators[0].Any[0]}); d != "" {
 			t.Errorf("(-held +read):\n%s\n%s", d, text)
+		}
+	})
+}
+
+// FuzzLoad: a file with anything in it is a configuration that holds what its
+// own Validate asks for, or faults that each say what is wrong.
+func FuzzLoad(f *testing.F) {
+	for _, s := range []string{
+		"", "kafka: {brokers: [a:1]}", "kafka: {brokers: [a]}\nstore: {url: x}", "evaluators:\n  - {name: a, type: regex, pattern: '('}",
+		"evaluators: [{name: a, type: llm_judge, rubric: nope, when: 'x ==', rate: 2}]", "sampling: {rules: [{name: a, when: 'feature == 1', rate: .5}]}",
+		"models: {default: {timeout: -1s, concurrency: 0}}", "a: &x [*x]", "kafka: {<<: {topic: a}}", "shutdown: {grace: 1e99h}", "log: {level: loud}",
+		strings.Repeat("[", 300), strings.Repeat("a: {", 200), "redaction: {patterns: [{name: x, pattern: '(?P<'}]}", "\xff\xfe", "---\n---\n",
+	} {
+		f.Add([]byte(s))
+	}
+	dir := f.TempDir()
+	path := filepath.Join(dir, "loaded.yaml")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(path, nil)
+		if err == nil {
+			if again := cfg.Validate(); len(again) > 0 {
+				t.Fatalf("loaded, and not valid: %v", again)
+			}
+			return
+		}
+		faults, ok := errors.AsType[eval.Faults](err)
+		if !ok || len(faults) == 0 {
+			t.Fatalf("not faults but %T: %v", err, err)
+		}
+		for _, fault := range faults {
+			if fault.File == "" || fault.Problem == "" {
+				t.Errorf("a fault without a place or a problem: %+v", fault)
+			}
 		}
 	})
 }

@@ -9,17 +9,15 @@ import (
 
 // secrets fills in what models and the store leave to files and to the
 // environment: keys, with one to fall back on, the address of the model's server,
-// and the password of the store's. What a file holds is read with every load, so
-// that a new key makes a new configuration.
+// and the password of the store's. What a file holds of these is read with every
+// load, so that a new key makes a new configuration.
 func (c *Config) secrets(env *environment, fallback string) eval.Faults {
 	var faults eval.Faults
-	printed := secret.String("x").String() // what a printed configuration has in place of a key
+	c.files()
 	for _, name := range sortedKeys(c.Models) {
 		m := c.Models[name]
 		path := "models." + name
-		if m.APIKey.Reveal() == printed {
-			m.APIKey = ""
-		}
+		m.APIKey = unprinted(m.APIKey)
 		switch {
 		case m.KeyFile != "":
 			file := c.resolve(m.KeyFile)
@@ -37,18 +35,16 @@ func (c *Config) secrets(env *environment, fallback string) eval.Faults {
 		}
 		c.Models[name] = m
 	}
-	faults = append(faults, c.storePassword(printed)...)
+	faults = append(faults, c.storePassword()...)
 	return faults
 }
 
 // storePassword fills in the password of the store, from a file or from its URL,
 // which then may be shown to anybody.
-func (c *Config) storePassword(printed string) eval.Faults {
+func (c *Config) storePassword() eval.Faults {
 	var faults eval.Faults
 	s := c.Store.Separated()
-	if s.Password.Reveal() == printed {
-		s.Password = ""
-	}
+	s.Password = unprinted(s.Password)
 	if s.PasswordFile != "" {
 		file := c.resolve(s.PasswordFile)
 		password, problem := oneValue(file)
@@ -59,6 +55,29 @@ func (c *Config) storePassword(printed string) eval.Faults {
 	}
 	c.Store = s
 	return faults
+}
+
+// files makes the paths of certificates and secrets absolute, which are read by
+// their users whenever they are needed, so that a rotated one needs no reload.
+func (c *Config) files() {
+	for _, path := range []*string{
+		&c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile, &c.Health.TokenFile,
+	} {
+		if *path != "" {
+			*path = absolute(c.resolve(*path))
+		}
+	}
+	c.Kafka.SASL.Password = unprinted(c.Kafka.SASL.Password)
+	c.Health.Token = unprinted(c.Health.Token)
+}
+
+// unprinted makes nothing of what a printed configuration has in place of a
+// secret.
+func unprinted(s secret.String) secret.String {
+	if s.Reveal() == secret.String("x").String() {
+		return ""
+	}
+	return s
 }
 
 // absolute makes a path independent of where the program runs.

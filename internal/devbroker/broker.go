@@ -50,6 +50,15 @@ func Start(cfg Config) (*Broker, error) {
 	if cfg.Dir != "" {
 		opts = append(opts, kfake.DataDir(cfg.Dir))
 	}
+	if cfg.TLS != nil {
+		opts = append(opts, kfake.TLS(cfg.TLS))
+	}
+	if len(cfg.Users) > 0 {
+		opts = append(opts, kfake.EnableSASL())
+	}
+	for _, u := range cfg.Users {
+		opts = append(opts, kfake.Superuser(u.Mechanism, u.Name, u.Password))
+	}
 	for name, n := range cfg.Topics {
 		opts = append(opts, kfake.SeedTopics(n, name))
 	}

@@ -19,6 +19,7 @@ func TestStartValidates(t *testing.T) {
 		"address without a port":   {Addr: "localhost"},
 		"negative session":         {MinSessionTimeout: -time.Second},
 		"negative size":            {MaxMessageBytes: -1},
+		"user without a mechanism": {Users: []User{{Name: "a"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package devbroker
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"slices"
@@ -28,6 +29,17 @@ type Config struct {
 	// Dir keeps topics and groups on disk, so that a broker that is started
 	// again in the same place goes on; empty keeps them in memory.
 	Dir string
+	// TLS is what every connection has to be made with; nil: none is encrypted.
+	TLS *tls.Config
+	// Users may log in, and then nobody else may do anything.
+	Users []User
+}
+
+// User is somebody who may log in, and do everything.
+type User struct {
+	Mechanism string // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+	Name      string
+	Password  string
 }
 
 // Validate gives every fault of the configuration.
@@ -43,6 +55,11 @@ func (c Config) Validate() eval.Faults {
 		_, port, err := net.SplitHostPort(c.Addr)
 		if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {
 			faults.Add("addr", fmt.Sprintf("%q is not host:port", c.Addr), "for example 127.0.0.1:9092")
+		}
+	}
+	for _, u := range c.Users {
+		if !slices.Contains([]string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, u.Mechanism) || u.Name == "" {
+			faults.Add("users", fmt.Sprintf("user %q by %q", u.Name, u.Mechanism), "a name, and PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
 		}
 	}
 	if c.MinSessionTimeout < 0 {

@@ -19,20 +19,23 @@ type Filter struct {
 	Key    string      // of messages with this key
 	// Since and Until bound the time of death; Until itself is outside.
 	Since, Until time.Time
+	// Match chooses by what a letter is; nil: all.
+	Match func(*Letter) bool
 	// Limit is how many letters are given at most; 0: all.
 	Limit int
 }
 
 // All reports whether the filter leaves nothing out.
 func (f Filter) All() bool {
-	return len(f.IDs) == 0 && f.Reason == "" && f.Key == "" && f.Since.IsZero() && f.Until.IsZero() && f.Limit == 0
+	return len(f.IDs) == 0 && f.Match == nil && f.Reason == "" && f.Key == "" && f.Since.IsZero() && f.Until.IsZero() && f.Limit == 0
 }
 
 func (f Filter) wants(l *Letter) bool {
 	return (f.Reason == "" || l.Reason == f.Reason) &&
 		(f.Key == "" || string(l.Key) == f.Key) &&
 		(f.Since.IsZero() || !l.Time.Before(f.Since)) &&
-		(f.Until.IsZero() || l.Time.Before(f.Until))
+		(f.Until.IsZero() || l.Time.Before(f.Until)) &&
+		(f.Match == nil || f.Match(l))
 }
 
 // reading is one read of the dead letters: what is asked of each partition, and

@@ -18,6 +18,9 @@ type Config struct {
 	ClientID string `yaml:"client_id"`
 	// DialTimeout bounds one attempt to open a connection, handshakes included.
 	DialTimeout time.Duration `yaml:"dial_timeout"`
+	// TLS encrypts connections; SASL logs in on them. By default neither does.
+	TLS  TLS  `yaml:"tls"`
+	SASL SASL `yaml:"sasl"`
 }
 
 // DefaultConfig reaches a broker on this machine.
@@ -43,6 +46,8 @@ func (c Config) Validate() eval.Faults {
 	if c.DialTimeout <= 0 {
 		faults.Add("dial_timeout", fmt.Sprintf("%v is no time to connect in", c.DialTimeout), "a duration above zero, for example 5s")
 	}
+	faults.Under("tls", c.TLS.validate())
+	faults.Under("sasl", c.SASL.validate(c.TLS.Enabled, c.Brokers))
 	return faults
 }
 

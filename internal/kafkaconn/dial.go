@@ -1,15 +1,8 @@
 package kafkaconn
 
 import (
-	"bufio"
-	"context"
-	"net"
-	"time"
-
 	"github.com/segmentio/kafka-go"
 )
-
-const keepAlive = 30 * time.Second
 
 // fetchBuffer is how much a fetching connection reads from its socket at once.
 // kafka-go reads 4 KiB at a time, which for 2 KB events is half a system call
@@ -20,24 +13,18 @@ const fetchBuffer = 256 << 10
 // membership, commits, look-ups.
 func NewDialer(cfg Config) *kafka.Dialer {
 	return &kafka.Dialer{
-		ClientID: cfg.ClientID,
-		Timeout:  cfg.DialTimeout,
-		DialFunc: dialTCP(cfg),
+		ClientID:      cfg.ClientID,
+		Timeout:       cfg.DialTimeout,
+		DialFunc:      cfg.dial(0),
+		SASLMechanism: cfg.mechanism(),
 	}
 }
 
 // NewFetchDialer makes the dialer of connections that fetch messages; each has
 // a read buffer of 256 KiB.
 func NewFetchDialer(cfg Config) *kafka.Dialer {
-	dial := dialTCP(cfg)
 	d := NewDialer(cfg)
-	d.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &bufferedConn{Conn: conn, buf: bufio.NewReaderSize(conn, fetchBuffer)}, nil
-	}
+	d.DialFunc = cfg.dial(fetchBuffer)
 	return d
 }
 
@@ -45,9 +32,10 @@ func NewFetchDialer(cfg Config) *kafka.Dialer {
 // Whoever made it ends it with CloseIdleConnections.
 func NewTransport(cfg Config) *kafka.Transport {
 	return &kafka.Transport{
-		Dial:        dialTCP(cfg),
+		Dial:        cfg.dial(0),
 		DialTimeout: cfg.DialTimeout,
 		ClientID:    cfg.ClientID,
+		SASL:        cfg.mechanism(),
 	}
 }
 
@@ -55,17 +43,3 @@ func NewTransport(cfg Config) *kafka.Transport {
 func NewClient(cfg Config, transport *kafka.Transport) *kafka.Client {
 	return &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: transport}
 }
-
-func dialTCP(cfg Config) func(context.Context, string, string) (net.Conn, error) {
-	d := &net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: keepAlive}
-	return d.DialContext
-}
-
-// bufferedConn reads ahead of its user. Deadlines still work: they apply to the
-// connection below, and a bufio.Reader reports an error once and goes on.
-type bufferedConn struct {
-	net.Conn
-	buf *bufio.Reader
-}
-
-func (c *bufferedConn) Read(b []byte) (int, error) { return c.buf.Read(b) }

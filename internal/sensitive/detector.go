@@ -109,9 +109,16 @@ func New(kinds []string, custom ...Custom) (*Detector, error) {
 
 func (p pattern) is(name string) bool { return name == p.Name || name == string(p.Class) }
 
+// maxPattern bounds an expression of somebody's own, in bytes: every text is
+// searched with it.
+const maxPattern = 4096
+
 func (c Custom) compile() (pattern, error) {
 	if c.Name == "" || strings.ContainsAny(c.Name, "[] \t\n") {
 		return pattern{}, fmt.Errorf("pattern name %q: want a word", c.Name)
+	}
+	if len(c.Pattern) > maxPattern {
+		return pattern{}, fmt.Errorf("pattern %s: %d bytes are more than %d", c.Name, len(c.Pattern), maxPattern)
 	}
 	re, err := regexp.Compile(c.Pattern)
 	if err != nil {

@@ -231,7 +231,7 @@ func TestNew(t *testing.T) {
 			t.Errorf("%s: %v, want %q", in, err, want)
 		}
 	}
-	for _, c := range []sensitive.Custom{{"a b", "x"}, {"a", "("}, {"a", ""}, {"a", "x*"}} {
+	for _, c := range []sensitive.Custom{{"a b", "x"}, {"a", "("}, {"a", ""}, {"a", "x*"}, {"a", strings.Repeat("x", 4097)}} {
 		if _, err := sensitive.New(nil, c); err == nil {
 			t.Errorf("pattern %+v is accepted", c)
 		}

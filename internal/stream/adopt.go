@@ -62,6 +62,7 @@ func (s *session) adopt(gctx context.Context) {
 	c.partitions, c.joined, c.generation = held, true, s.gen.ID
 	c.mu.Unlock()
 	c.member = s.gen.MemberID
+	c.refusals.over()
 	slices.Sort(kept)
 	slices.Sort(fresh)
 	// What has work in it is claimed first, so that what has to be given up is
@@ -114,6 +115,7 @@ func (s *session) load(gctx context.Context, ids []int) map[int]stored {
 			return known
 		}
 		s.c.silence.note(sent, err)
+		s.c.turnedAway(err)
 		if pause(ctx, loadRetry) != nil {
 			s.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, s.gen.ID, keyError, err)
 			return nil

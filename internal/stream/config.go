@@ -54,7 +54,9 @@ type Config struct {
 	// runs of finished ones between them. When full, its fetching waits.
 	Window int `yaml:"window"`
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one
-	// becomes a dead letter without being looked at.
+	// becomes a dead letter without being looked at. Of messages as large as this
+	// MaxInFlight may be in memory at once: who raises it, or really has such
+	// messages, lowers that.
 	MaxMessageBytes int `yaml:"max_message_bytes"`
 	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing.
 	// It delays no message.
@@ -104,7 +106,7 @@ func DefaultConfig() Config {
 		OutOfRange:        OutOfRangeFirst,
 		MaxInFlight:       256,
 		Window:            1000,
-		MaxMessageBytes:   4 << 20,
+		MaxMessageBytes:   10 << 20,
 		FetchMaxWait:      250 * time.Millisecond,
 		CommitInterval:    100 * time.Millisecond,
 		MaxCommitOutage:   5 * time.Second,

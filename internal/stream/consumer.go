@@ -70,6 +70,7 @@ type Consumer struct {
 	gate     *commitGate
 	stalls   *stalls
 	silence  silence
+	refusals refusals
 
 	// metadataLimit is what the broker has been found to accept.
 	metadataLimit atomic.Int64
@@ -203,8 +204,12 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 		case err == nil:
 		case ctx.Err() == nil:
 			c.silence.note(asked, err)
+			if c.turnedAway(err) {
+				continue
+			}
+			c.refusals.over()
 			if n, ok := c.joinLog.allow(); ok {
-				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
+				c.log.Warn("group not joined; trying again", keyError, c.cfg.Explain(err), keyCount, n)
 			}
 			continue
 		case wait.Err() == nil: // stopping, and joining failed

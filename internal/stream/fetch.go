@@ -45,7 +45,7 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
 			signal(s.gone)
 		}
-		if n, ok := s.c.fetchLog.allow(); ok {
+		if n, ok := s.c.fetchLog.allow(); !s.c.turnedAway(err) && ok {
 			s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
 		}
 		if pause(ctx, jitter(wait)) != nil {

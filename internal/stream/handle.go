@@ -80,6 +80,7 @@ func (c *Consumer) putAside(ctx context.Context, m *eval.Message, fault error, a
 		if try == 1 {
 			defer c.stalls.enter(stallDeadLetter)()
 		}
+		c.turnedAway(err)
 		c.stalls.failed(stallDeadLetter, m, try, err)
 		if pause(ctx, jitter(wait)) != nil {
 			return false

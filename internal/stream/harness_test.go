@@ -13,20 +13,20 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/components"
 	"github.com/evalworker/evalworker/internal/devbroker"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(components.Main(m, components.WithKafka)) }
 
 // patience bounds what a test waits for; it only ends tests that fail.
 const patience = 60 * time.Second
 
-// bench is a topic and a group of a test's own, on an embedded broker or on the
-// cluster that KAFKA_BROKERS names.
+// bench is a topic and a group of a test's own, on an embedded broker or on an
+// Apache Kafka.
 type bench struct {
 	t      testing.TB
 	broker *devbroker.Broker // nil on a cluster
@@ -40,11 +40,15 @@ func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
 	if testing.Short() {
 		t.Skip("needs a broker")
 	}
-	b := &bench{t: t}
-	id := strings.ToLower(rand.Text()[:10])
 	cfg := DefaultConfig()
-	if addrs := os.Getenv("KAFKA_BROKERS"); addrs != "" && len(embedded) == 0 {
-		cfg.Brokers = strings.Split(addrs, ",")
+	var embeddedBroker *devbroker.Broker
+	var addrs []string
+	real := false
+	if len(embedded) == 0 {
+		addrs, real = components.UseKafka(t)
+	}
+	if real {
+		cfg.Brokers = addrs
 		cfg.SessionTimeout = 6 * time.Second // the least that Apache Kafka takes
 	} else {
 		broker, err := devbroker.Start(devbroker.Config{})
@@ -52,10 +56,20 @@ func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
 			t.Fatal(err)
 		}
 		t.Cleanup(broker.Close)
-		b.broker = broker
+		embeddedBroker = broker
 		cfg.Brokers = []string{broker.Addr()}
 		cfg.SessionTimeout = 2 * time.Second
 	}
+	b := benchOn(t, cfg, partitions)
+	b.broker = embeddedBroker
+	return b
+}
+
+// benchOn makes the topic on the cluster that a configuration leads to.
+func benchOn(t testing.TB, cfg Config, partitions int) *bench {
+	t.Helper()
+	b := &bench{t: t}
+	id := strings.ToLower(rand.Text()[:10])
 	cfg.Topic, cfg.Group = "stream-"+id, "stream-"+id
 	cfg.HeartbeatInterval = 100 * time.Millisecond
 	cfg.CommitInterval = 20 * time.Millisecond

@@ -210,7 +210,7 @@ func (s *session) drain(limit context.Context) {
 func (s *session) commit(ctx context.Context) error {
 	err := s.c.commit(ctx, s.membership(), s.parts)
 	if err != nil && ctx.Err() == nil {
-		if n, ok := s.c.commitLog.allow(); ok {
+		if n, ok := s.c.commitLog.allow(); !s.c.turnedAway(err) && ok {
 			s.c.log.Warn("commit failed", keyGeneration, s.gen.ID, keyError, err, keyCount, n)
 		}
 	}

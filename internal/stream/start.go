@@ -30,8 +30,8 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		if n, ok := c.joinLog.allow(); ok {
-			c.log.Warn("beginning of the group not set; trying again", keyError, err, keyCount, n)
+		if n, ok := c.joinLog.allow(); !c.turnedAway(err) && ok {
+			c.log.Warn("beginning of the group not set; trying again", keyError, c.cfg.Explain(err), keyCount, n)
 		}
 		if pause(ctx, joinBackoff) != nil {
 			return false

@@ -18,6 +18,11 @@ type Status struct {
 	InFlight    int `json:"in_flight"`     // handlers that run, or wait to be called again
 	MaxInFlight int `json:"max_in_flight"` // their bound
 
+	// Refused says why Kafka does not let this worker in, and what to mend; empty
+	// when it does. The text names brokers, mechanism, user and files, no secret.
+	Refused      string    `json:"refused,omitempty"`
+	RefusedSince time.Time `json:"refused_since,omitzero"`
+
 	// LastCommit is when all that was finished was last known to the broker.
 	LastCommit time.Time `json:"last_commit"`
 	// Stalled says why intake stands still or soon will; empty when it flows.
@@ -70,6 +75,7 @@ func (c *Consumer) Status() Status {
 	c.mu.Unlock()
 	slices.SortFunc(st.Partitions, func(a, b PartitionStatus) int { return cmp.Compare(a.Partition, b.Partition) })
 
+	st.Refused, st.RefusedSince = c.refusals.now(st.Joined)
 	outage, _ := c.gate.outage()
 	st.LastCommit = time.Now().Add(-outage)
 	if st.Joined && outage > c.cfg.MaxCommitOutage {

@@ -54,6 +54,7 @@ func (s *session) refreshHigh(ctx context.Context) (beyond bool) {
 	bounds, err := s.c.bounds(ctx, ids)
 	if err != nil {
 		s.c.silence.note(sent, err)
+		s.c.turnedAway(err)
 		return false
 	}
 	for _, p := range s.parts {

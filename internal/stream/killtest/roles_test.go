@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/components"
 	"github.com/evalworker/evalworker/internal/devbroker"
 	"github.com/evalworker/evalworker/internal/stream"
 )
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 	var err error
 	switch os.Getenv(envRole) {
 	case "":
-		os.Exit(m.Run())
+		os.Exit(components.Main(m, components.WithKafka))
 	case "broker":
 		err = beBroker()
 	case "worker":

@@ -21,6 +21,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/components"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
@@ -47,8 +48,8 @@ func newRun(t *testing.T, events int) *run {
 	id := strings.ToLower(rand.Text()[:10])
 	r := &run{t: t, events: events, log: t.TempDir()}
 	r.job = job{Topic: "kill-" + id, Group: "kill-" + id, Records: filepath.Join(r.log, "records")}
-	if addrs := os.Getenv("KAFKA_BROKERS"); addrs != "" {
-		r.job.Brokers = strings.Split(addrs, ",")
+	if addrs, ok := components.UseKafka(t); ok {
+		r.job.Brokers = addrs
 	} else {
 		r.job.Brokers = []string{r.broker()}
 	}

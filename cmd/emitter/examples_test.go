@@ -1,0 +1,48 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestExamplesParse: what the help shows has flags and arguments that exist.
+func TestExamplesParse(t *testing.T) {
+	t.Parallel()
+	examples := 0
+	for _, cmd := range append(newRoot().Commands(), newRoot()) {
+		if cmd.IsAdditionalHelpTopicCommand() || cmd.Name() == "completion" || cmd.Name() == "help" {
+			continue
+		}
+		if !strings.Contains(cmd.Example, cmd.CommandPath()) {
+			t.Errorf("%s: no example of it in %q", cmd.CommandPath(), cmd.Example)
+		}
+		for line := range strings.Lines(cmd.Example) {
+			line, _, _ = strings.Cut(line, " > ")
+			for part := range strings.SplitSeq(line, " | ") {
+				if args, ok := strings.CutPrefix(strings.TrimSpace(part), "emitter "); ok {
+					examples++
+					if err := parses(strings.Fields(args)); err != nil {
+						t.Errorf("%s: example %q: %v", cmd.CommandPath(), part, err)
+					}
+				}
+			}
+		}
+	}
+	if examples < 8 {
+		t.Errorf("only %d examples", examples)
+	}
+}
+
+func parses(args []string) error {
+	var cmd *cobra.Command
+	cmd, rest, err := newRoot().Find(args)
+	if err == nil {
+		err = cmd.ParseFlags(rest)
+	}
+	if err == nil && cmd.Args != nil {
+		err = cmd.Args(cmd, cmd.Flags().Args())
+	}
+	return err
+}

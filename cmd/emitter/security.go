@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/emitter/mskiam"
+	"github.com/evalworker/evalworker/eval"
+)
+
+// security is how a command is let in, as flags and environment say. The
+// variables are those that a worker reads as well.
+type security struct {
+	tls  emitter.TLS
+	sasl emitter.SASL
+}
+
+// option is one of its settings.
+type option struct {
+	key   string // of the configuration, as faults name it
+	flag  string // empty: a secret, which does not belong on a command line
+	value *string
+	help  string
+}
+
+func (s *security) options() []option {
+	return []option{
+		{"tls.ca_file", "tls-ca", &s.tls.CAFile, "file of the authorities that sign the brokers' certificates (PEM)"},
+		{"tls.cert_file", "tls-cert", &s.tls.CertFile, "file of a client certificate (PEM)"},
+		{"tls.key_file", "tls-key", &s.tls.KeyFile, "file of its private key (PEM)"},
+		{"tls.server_name", "tls-server-name", &s.tls.ServerName, "name that the brokers' certificates are for, if not that of their addresses"},
+		{"sasl.mechanism", "sasl-mechanism", &s.sasl.Mechanism, "how to log in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or AWS_MSK_IAM"},
+		{"sasl.username", "sasl-username", &s.sasl.Username, "user to log in as"},
+		{"sasl.password", "", (*string)(&s.sasl.Password), ""},
+		{"sasl.password_file", "sasl-password-file", &s.sasl.PasswordFile, "file that holds the password alone; or set KAFKA_SASL_PASSWORD"},
+		{"sasl.region", "sasl-region", &s.sasl.Region, "AWS region of the cluster, for AWS_MSK_IAM"},
+	}
+}
+
+const (
+	keyTLS  = "tls.enabled"
+	flagTLS = "tls"
+)
+
+// env gives the variable that stands for a key.
+func env(key string) string { return "KAFKA_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) }
+
+func (s *security) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&s.tls.Enabled, flagTLS, false, "encrypt connections with TLS (default $"+env(keyTLS)+")")
+	for _, o := range s.options() {
+		if o.flag != "" {
+			f.StringVar(o.value, o.flag, "", o.help+" (default $"+env(o.key)+")")
+		}
+	}
+}
+
+// complete takes from the environment what no flag says.
+func (s *security) complete(cmd *cobra.Command) error {
+	for _, o := range s.options() {
+		if o.flag == "" || !cmd.Flags().Changed(o.flag) {
+			*o.value = os.Getenv(env(o.key))
+		}
+	}
+	if text := os.Getenv(env(keyTLS)); text != "" && !cmd.Flags().Changed(flagTLS) {
+		on, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("%s: want true or false", env(keyTLS))
+		}
+		s.tls.Enabled = on
+	}
+	// A password file on the command line stands in place of a password in the
+	// environment.
+	if cmd.Flags().Changed("sasl-password-file") {
+		s.sasl.Password = ""
+	}
+	s.sasl.Sign = mskiam.New().Sign
+	return nil
+}
+
+// named names the settings in faults as a person has given them.
+func (s *security) named(err error) error {
+	faults, ok := errors.AsType[eval.Faults](err)
+	if !ok {
+		return err
+	}
+	names := strings.NewReplacer(keyTLS+": true", "--"+flagTLS, "tls.cert_file", "--tls-cert", "tls.key_file", "--tls-key")
+	paths := map[string]string{}
+	for _, o := range s.options() {
+		if paths[o.key] = env(o.key); o.flag != "" {
+			paths[o.key] = "--" + o.flag
+		}
+	}
+	out := make(eval.Faults, len(faults))
+	for i, f := range faults {
+		if name, ok := paths[f.Path]; ok {
+			f.Path = name
+			f.Expected = names.Replace(f.Expected)
+		}
+		out[i] = f
+	}
+	return out
+}

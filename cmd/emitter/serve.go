@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/sidecar"
+	"github.com/evalworker/evalworker/internal/spool"
+)
+
+// serving is one run of the command serve.
+type serving struct {
+	target    target
+	sidecar   sidecar.Config
+	spool     spool.Config
+	tokenFile string
+}
+
+// lockWait is more than a process that was killed takes to be gone.
+const lockWait = 2 * time.Second
+
+func newServe() *cobra.Command {
+	s := &serving{sidecar: sidecar.DefaultConfig(), spool: spool.Config{Dir: "emitter-spool", MaxBytes: 1 << 30, LockWait: lockWait}}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Take events over HTTP and send them to Kafka",
+		Long: `serve takes events at POST /v1/events, one as JSON or one a line, from applications in
+any language. It answers 202 when they are safe in a spool on disk, and sends them to
+Kafka from there, those of one trace in order; an outage of Kafka or a crash loses none.
+
+It listens on loopback; to listen beyond it, it wants a token. GET /statusz says what
+was accepted and sent, how full the spool is and what is wrong with Kafka;
+GET /v1/openapi.yaml describes all of it for machines.
+
+SIGTERM or SIGINT stops it: requests finish and what is spooled is sent, for as long as
+--grace allows; the rest stays in the spool for the next start.`,
+		Example: `  emitter serve --brokers kafka-1:9092,kafka-2:9092 --spool-dir /var/lib/emitter
+  emitter serve --listen :8788 --token-file /run/secrets/emitter-token
+  curl --json '{"event":"llm_request_completed","request_id":"req_9f3a"}' http://127.0.0.1:8788/v1/events`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
+	}
+	s.target.clusterFlags(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&s.sidecar.Listen, "listen", "l", s.sidecar.Listen, "address to listen on, host:port")
+	f.StringVar(&s.tokenFile, "token-file", "", "file with the token that requests have to bear; needed beyond loopback")
+	f.BoolVar(&s.sidecar.Strict, "strict", false, "refuse events with fields that evalworker does not know")
+	f.StringVar(&s.spool.Dir, "spool-dir", s.spool.Dir, "folder of the spool, on a disk that survives restarts; one process uses it at a time")
+	f.Int64Var(&s.spool.MaxBytes, "spool-max-bytes", s.spool.MaxBytes, "size of the spool; when it is full, events are refused with 429")
+	f.Int64Var(&s.sidecar.MaxBodyBytes, "max-body-bytes", s.sidecar.MaxBodyBytes, "size of the largest request, also after decompression")
+	f.IntVar(&s.sidecar.Concurrency, "concurrency", s.sidecar.Concurrency, "requests at work at once; further ones are refused with 429")
+	f.DurationVar(&s.sidecar.Grace, "grace", s.sidecar.Grace, "how long to go on sending after a signal")
+	return cmd
+}
+
+func (s *serving) run(cmd *cobra.Command) (err error) {
+	if s.sidecar.Token, err = readToken(s.tokenFile); err != nil {
+		return err
+	}
+	if err := s.sidecar.Validate().Err(); err != nil {
+		return err // before a folder is made
+	}
+	cfg, err := s.target.config(cmd, "emitter-serve")
+	if err != nil {
+		return err
+	}
+	publisher, err := emitter.NewPublisher(cfg)
+	if err != nil {
+		return s.target.security.named(err)
+	}
+	defer publisher.Close()
+	log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
+	sp, err := spool.Open(s.spool, log.With("component", "spool"))
+	if err != nil {
+		return ofUseOrWork(err)
+	}
+	defer func() { err = errors.Join(err, asFailure(sp.Close())) }()
+	server, err := sidecar.New(cmd.Context(), s.sidecar, sidecar.Deps{
+		Spool: sp, Publisher: publisher, Log: log, Topic: cfg.Topic, Version: moduleVersion(),
+	})
+	if err != nil {
+		return ofUseOrWork(err)
+	}
+	return asFailure(server.Run(cmd.Context()))
+}
+
+// ofUseOrWork: a fault of the configuration is one of use; a port or a folder
+// that is taken, or a disk, is not.
+func ofUseOrWork(err error) error {
+	if _, ok := errors.AsType[eval.Faults](err); ok {
+		return err
+	}
+	return asFailure(err)
+}
+
+func readToken(file string) (secret.String, error) {
+	if file == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if token == "" {
+		return "", fmt.Errorf("--token-file %s: the file is empty", file)
+	}
+	return secret.String(token), nil
+}
+
+func moduleVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}

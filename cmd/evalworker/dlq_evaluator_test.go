@@ -1,0 +1,47 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/dlq"
+)
+
+// TestLettersOfAnEvaluator: the sampling policy says which letters an evaluator
+// would have been run on, and an evaluator that there is not is a fault.
+func TestLettersOfAnEvaluator(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Evaluators = []config.Evaluator{
+		{Name: "refusal", Type: "refusal"},
+		{Name: "billing_only", Type: "refusal", When: `feature == "billing"`},
+	}
+	letter := func(feature string) *dlq.Letter {
+		return &dlq.Letter{Headers: []eval.Header{
+			{Key: "event", Value: []byte("llm_request_completed")}, {Key: "request_id", Value: []byte("r1")}, {Key: "feature", Value: []byte(feature)},
+		}}
+	}
+	for _, c := range []struct {
+		evaluator       string
+		billing, search bool
+	}{{"refusal", true, true}, {"billing_only", true, false}} {
+		var filter dlq.Filter
+		if err := (&letterFlags{evaluator: c.evaluator}).wanted(&filter, &cfg); err != nil {
+			t.Fatal(err)
+		}
+		if got := filter.Match(letter("billing")); got != c.billing {
+			t.Errorf("%s takes billing: %v", c.evaluator, got)
+		}
+		if got := filter.Match(letter("search")); got != c.search {
+			t.Errorf("%s takes search: %v", c.evaluator, got)
+		}
+		if filter.Match(&dlq.Letter{}) {
+			t.Errorf("%s takes a letter without headers, of which nothing is known", c.evaluator)
+		}
+	}
+	err := (&letterFlags{evaluator: "refusl"}).wanted(&dlq.Filter{}, &cfg)
+	if want := `--evaluator: unknown evaluator "refusl"; did you mean "refusal"?`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -1,0 +1,99 @@
+package datasets_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/datasets"
+)
+
+// claimStore names the file that TestClaim's victim keeps until it is killed.
+const claimStore = "EVALWORKER_TEST_CLAIM_STORE"
+
+// TestClaim: one worker has a file, whatever name it is given, for as long as it
+// lives and not longer. Others may read it, and write in between.
+func TestClaim(t *testing.T) {
+	if path := os.Getenv(claimStore); path != "" {
+		if err := open(t, config(path)).Claim(); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(os.Stdout, "kept it")
+		select {} // until killed
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "cases.db")
+	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestClaim$") //nolint:gosec // this very program
+	victim.Env = append(os.Environ(), claimStore+"="+path)
+	out, err := victim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fscanln(out, new(string), new(string)); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, link} {
+		want := fmt.Sprintf("another worker (process %d) keeps its cases in this file", victim.Process.Pid)
+		if err := open(t, config(name)).Claim(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a second worker on %s: %v, want %q", filepath.Base(name), err, want)
+		}
+	}
+	cfg := config(path)
+	a, _ := archive(t, open(t, cfg), cfg)
+	if n, err := a.Offer(t.Context(), failing(1, "q", "a"), nil); err != nil || n != 1 {
+		t.Errorf("a command beside a worker: %d, %v", n, err)
+	}
+
+	if err := victim.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = victim.Wait()
+	next := open(t, cfg)
+	for range 2 {
+		if err := next.Claim(); err != nil {
+			t.Errorf("after the worker was killed: %v", err)
+		}
+	}
+	if err := open(t, cfg).Claim(); err == nil {
+		t.Error("a second worker in this process")
+	}
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, cfg).Claim(); err != nil {
+		t.Errorf("after the worker ended: %v", err)
+	}
+}
+
+// TestClaimNothing: what workers share, and what nobody else sees, has no owner.
+func TestClaimNothing(t *testing.T) {
+	t.Parallel()
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		claimTwice(t, config(":memory:"))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		claimTwice(t, onPostgres(t))
+	})
+}
+
+func claimTwice(t *testing.T, cfg datasets.Config) {
+	t.Helper()
+	for range 2 {
+		if err := open(t, cfg).Claim(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package emitter_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/internal/certtest"
+	"github.com/evalworker/evalworker/internal/devbroker"
+)
+
+// checkSecured publishes to a cluster that lets only this configuration in.
+func checkSecured(t *testing.T, cfg emitter.Config) {
+	t.Helper()
+	e := newEmitter(t, cfg)
+	if err := e.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		if err := e.Emit(t.Context(), event(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Stats(); s.Sent != 20 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestSecured(t *testing.T) {
+	t.Parallel()
+	ca := certtest.New(t)
+	own := ca.Issue(t, time.Hour)
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
+			b := startBroker(t, devbroker.Config{
+				TLS: ca.Server(t, ca), Users: []devbroker.User{{Mechanism: mechanism, Name: "app", Password: "right"}},
+			})
+			cfg := quick(b.Addr())
+			cfg.TLS = emitter.TLS{Enabled: true, CAFile: ca.File, CertFile: own.CertFile, KeyFile: own.KeyFile}
+			cfg.SASL = emitter.SASL{Mechanism: mechanism, Username: "app", Password: "right"}
+			checkSecured(t, cfg)
+		})
+	}
+}
+
+// TestARefusalIsNoReasonToGiveUp: events wait for the password that was rotated,
+// as they wait for a broker that is away.
+func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
+	t.Parallel()
+	ca := certtest.New(t)
+	b := startBroker(t, devbroker.Config{
+		TLS: ca.Server(t, nil), Users: []devbroker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
+	})
+	wrong := strings.Repeat("canary", 3)
+	password := filepath.Join(t.TempDir(), "password")
+	write := func(s string) {
+		if err := os.WriteFile(password, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(wrong)
+	cfg := quick(b.Addr())
+	cfg.MaxAttempts, cfg.BackoffMax = 1_000_000, 20*time.Millisecond
+	cfg.TLS = emitter.TLS{Enabled: true, CAFile: ca.File}
+	cfg.SASL = emitter.SASL{Mechanism: "SCRAM-SHA-512", Username: "app", PasswordFile: password}
+	e := newEmitter(t, cfg)
+	began := time.Now()
+	err := e.Connect(t.Context())
+	if !errors.Is(err, emitter.ErrRefused) || !errors.Is(err, kafka.SASLAuthenticationFailed) || time.Since(began) > 10*time.Second {
+		t.Fatalf("Connect = %v after %v, want ErrRefused", err, time.Since(began))
+	}
+	for _, want := range []string{`SCRAM-SHA-512 as user "app"`, password} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), wrong) {
+		t.Errorf("the password is shown: %v", err)
+	}
+	if err := e.Emit(t.Context(), event(1)); err != nil {
+		t.Fatal(err)
+	}
+	write("right")
+	if err := e.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if s := e.Stats(); s.Sent != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestARefusalIsTold when the attempts are used up.
+func TestARefusalIsTold(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{Users: []devbroker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
+	cfg := quick(b.Addr())
+	cfg.SASL = emitter.SASL{Mechanism: "PLAIN", Username: "app", Password: "wrong"}
+	e := newEmitter(t, cfg)
+	if err := e.Emit(t.Context(), event(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(t.Context()); !errors.Is(err, emitter.ErrRefused) || !strings.Contains(err.Error(), `PLAIN as user "app"`) {
+		t.Errorf("Close = %v", err)
+	}
+}
+
+func TestConnectWithoutABroker(t *testing.T) {
+	t.Parallel()
+	cfg := quick("127.0.0.1:1")
+	e := newEmitter(t, cfg)
+	if err := e.Connect(t.Context()); err == nil || errors.Is(err, emitter.ErrRefused) {
+		t.Errorf("Connect = %v, want an error that may pass", err)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecurityFaults(t *testing.T) {
+	t.Parallel()
+	cfg := emitter.Config{Brokers: []string{"kafka:9092"}, SASL: emitter.SASL{Mechanism: "SCRAM-SHA512"}}
+	if err := cfg.Validate().Err(); err == nil || !strings.Contains(err.Error(), `sasl.mechanism: "SCRAM-SHA512" is unknown; did you mean "SCRAM-SHA-512"?`) {
+		t.Error(err)
+	}
+	cfg.TLS.Enabled, cfg.SASL.Mechanism = true, "AWS_MSK_IAM"
+	if err := cfg.Validate().Err(); err == nil || !strings.Contains(err.Error(), "sasl.sign: missing") {
+		t.Error(err)
+	}
+}
+
+// TestThePasswordIsNotPrinted, whichever way a configuration is.
+func TestThePasswordIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	canary := strings.Repeat("canary", 3)
+	cfg := emitter.Config{SASL: emitter.SASL{Mechanism: "PLAIN", Username: "app", Password: emitter.Secret(canary)}}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("configured", "emitter", cfg, "password", cfg.SASL.Password)
+	for _, printed := range []string{fmt.Sprint(cfg), fmt.Sprintf("%+v %#v", cfg, cfg), log.String()} {
+		if strings.Contains(printed, canary) {
+			t.Errorf("printed: %s", printed)
+		}
+	}
+}

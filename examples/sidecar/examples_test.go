@@ -1,0 +1,134 @@
+package sidecar_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/sidecar"
+	"github.com/evalworker/evalworker/internal/spool"
+)
+
+const (
+	topic = "events"
+	token = "a token for these tests only"
+)
+
+// Each example is run as it stands, where its language is installed, against a
+// sidecar with a broker behind it. What it posts has to arrive.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	for file, c := range map[string]struct {
+		program string
+		want    []string
+	}{
+		"post.sh":  {"sh", []string{"curl_1", "curl_2", "curl_2"}},
+		"post.py":  {"python3", []string{"python_1", "python_1"}},
+		"post.mjs": {"node", []string{"node_1", "node_1"}},
+	} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			for _, needed := range []string{c.program, "curl"} {
+				if _, err := exec.LookPath(needed); err != nil && (needed != "curl" || file == "post.sh") {
+					t.Skip(err)
+				}
+			}
+			b, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: 1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(b.Close)
+			url, stop := run(t, b.Addr())
+			cmd := exec.CommandContext(t.Context(), c.program, file)
+			cmd.Env = append(os.Environ(), "EMITTER_URL="+url, "EMITTER_TOKEN="+token)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			stop() // sends what is spooled
+			if got := arrived(t, b.Addr()); !slices.Equal(got, c.want) {
+				t.Errorf("%v arrived, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// run runs a sidecar until stop is called.
+func run(t *testing.T, broker string) (url string, stop func()) {
+	t.Helper()
+	sp, err := spool.Open(spool.Config{Dir: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := emitter.NewPublisher(emitter.Config{Brokers: []string{broker}, Topic: topic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sidecar.New(t.Context(), sidecar.Config{Listen: "127.0.0.1:0", Token: token, Strict: true},
+		sidecar.Deps{Spool: sp, Publisher: p, Log: slog.New(slog.DiscardHandler), Topic: topic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	return "http://" + s.Addr(), func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		p.Close()
+		if err := sp.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// arrived gives the request ids that the topic holds, and checks that workers
+// can decide by the headers.
+func arrived(t *testing.T, broker string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conn, err := kafka.DialLeader(ctx, "tcp", broker, topic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := conn.ReadLastOffset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{broker}, Topic: topic, MaxWait: 100 * time.Millisecond, MinBytes: 1, MaxBytes: 1 << 20})
+	var out []string
+	for range last {
+		m, err := r.ReadMessage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev, err := eval.DecodeEvent(m.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hs := make([]eval.Header, len(m.Headers))
+		for i, h := range m.Headers {
+			hs[i] = eval.Header{Key: h.Key, Value: h.Value}
+		}
+		if env, ok := eval.EnvelopeFromHeaders(hs); !ok || env != ev.Envelope() {
+			t.Errorf("%s: envelope %+v in the headers, %+v in the body", ev.RequestID, env, ev.Envelope())
+		}
+		out = append(out, string(ev.RequestID))
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

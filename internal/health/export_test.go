@@ -1,0 +1,4 @@
+package health
+
+// MaxConns is the bound of open connections.
+const MaxConns = maxConns

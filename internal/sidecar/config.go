@@ -1,0 +1,109 @@
+package sidecar
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/secret"
+)
+
+// Config says where the sidecar listens and what it takes. Zero stands for a
+// field's default.
+type Config struct {
+	// Listen is host:port; default 127.0.0.1:8788. Port 0 takes any free one.
+	Listen string
+	// Token is what a request has to bear. It is required as soon as Listen is not
+	// on loopback.
+	Token secret.String
+	// Strict refuses events with fields that evalworker does not know.
+	Strict bool
+
+	// MaxBodyBytes bounds a request's body, also after decompression; default
+	// 4 MiB.
+	MaxBodyBytes int64
+	// Concurrency bounds the requests at work; default 64. Together with
+	// MaxBodyBytes it bounds the memory.
+	Concurrency int
+	// RequestTimeout bounds how long a body may take to arrive, and how long its
+	// events may take to be safe; default 30s.
+	RequestTimeout time.Duration
+	// Grace bounds how long Run goes on after its context has ended: requests
+	// finish, and what is spooled is sent; default 20s.
+	Grace time.Duration
+
+	// BatchEvents and BatchBytes bound what is sent to Kafka at once; default 500
+	// and 1,000,000.
+	BatchEvents, BatchBytes int
+	// BackoffMin and BackoffMax bound the pause after Kafka did not take a batch,
+	// which doubles from one to the next; default 100ms and 5s.
+	BackoffMin, BackoffMax time.Duration
+}
+
+// DefaultConfig listens on loopback, port 8788, without a token.
+func DefaultConfig() Config { return Config{}.withDefaults() }
+
+func (c Config) withDefaults() Config {
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8788")
+	c.MaxBodyBytes = cmp.Or(c.MaxBodyBytes, 4<<20)
+	c.Concurrency = cmp.Or(c.Concurrency, 64)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, 30*time.Second)
+	c.Grace = cmp.Or(c.Grace, 20*time.Second)
+	c.BatchEvents = cmp.Or(c.BatchEvents, 500)
+	c.BatchBytes = cmp.Or(c.BatchBytes, 1_000_000)
+	c.BackoffMin = cmp.Or(c.BackoffMin, 100*time.Millisecond)
+	c.BackoffMax = cmp.Or(c.BackoffMax, max(5*time.Second, c.BackoffMin))
+	return c
+}
+
+// minToken is the least length of a token: one that can be guessed is none.
+const minToken = 16
+
+// Validate gives every fault of the configuration, after defaults.
+func (c Config) Validate() eval.Faults {
+	c = c.withDefaults()
+	var faults eval.Faults
+	host, _, err := net.SplitHostPort(c.Listen)
+	switch {
+	case err != nil:
+		faults.Add("listen", fmt.Sprintf("%q is no address", c.Listen), "want host:port, such as 127.0.0.1:8788")
+	case c.Token == "" && !loopback(host):
+		faults.Add("listen", fmt.Sprintf("%q is reachable from other machines, and there is no token", c.Listen), "want a loopback address, or a token")
+	}
+	if n := len(c.Token.Reveal()); n > 0 && n < minToken {
+		faults.Add("token", fmt.Sprintf("%d bytes are too few", n), fmt.Sprintf("want at least %d, such as openssl rand -hex 32 makes", minToken))
+	}
+	for _, n := range []struct {
+		path  string
+		value int64
+	}{
+		{"max_body_bytes", c.MaxBodyBytes},
+		{"concurrency", int64(c.Concurrency)},
+		{"batch_events", int64(c.BatchEvents)},
+		{"batch_bytes", int64(c.BatchBytes)},
+		{"request_timeout", int64(c.RequestTimeout)},
+		{"grace", int64(c.Grace)},
+		{"backoff_min", int64(c.BackoffMin)},
+	} {
+		if n.value < 1 {
+			faults.Add(n.path, "below zero", "want a value above zero, or zero for the default")
+		}
+	}
+	if c.BackoffMax < c.BackoffMin {
+		faults.Add("backoff_max", fmt.Sprintf("%v is shorter than backoff_min (%v)", c.BackoffMax, c.BackoffMin), "want at least backoff_min")
+	}
+	return faults
+}
+
+// loopback reports whether a host is this machine and nobody else's. A name
+// other than localhost may be anything.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,92 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/evalworker/evalworker/internal/spool"
+)
+
+// refusal is an answer other than 202.
+type refusal struct {
+	status int
+	text   string
+}
+
+// events answers POST /v1/events.
+func (s *Sidecar) events(w http.ResponseWriter, r *http.Request) {
+	status, a := s.take(w, r)
+	s.counts.add(status, a)
+	reply(w, status, a)
+}
+
+func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
+	if s.stopping.Load() {
+		return http.StatusServiceUnavailable, answer{Error: "the sidecar is stopping"}
+	}
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	default:
+		return http.StatusTooManyRequests, answer{Error: "too many requests at once"}
+	}
+	form, no := formOf(r)
+	if no != nil {
+		return no.status, answer{Error: no.text}
+	}
+	body, no := s.readBody(w, r)
+	if no != nil {
+		return no.status, answer{Error: no.text}
+	}
+	p := s.parse(body, form)
+	if p.tooLarge {
+		return http.StatusRequestEntityTooLarge, answer{Rejected: p.rejected, Faults: p.faults, Error: "the event is too large"}
+	}
+	if len(p.values) > 0 {
+		if no := s.keep(r.Context(), p.values); no != nil {
+			return no.status, answer{Error: no.text}
+		}
+	}
+	a := answer{Accepted: len(p.values), Rejected: p.rejected, Faults: p.faults}
+	switch {
+	case p.rejected > 0:
+		a.Error = "some lines are no events; the others were accepted"
+		if len(p.values) == 0 {
+			a.Error = "no event was accepted"
+		}
+		return http.StatusBadRequest, a
+	case len(p.values) == 0:
+		a.Error = "there is no event in the body"
+		return http.StatusBadRequest, a
+	}
+	return http.StatusAccepted, a
+}
+
+// keep makes events safe, or says why not.
+func (s *Sidecar) keep(ctx context.Context, values [][]byte) *refusal {
+	// A disk that hangs must not hold a request, and its slot, for ever.
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	defer cancel()
+	err := s.deps.Spool.Append(ctx, values)
+	switch {
+	case err == nil:
+		s.disk.over()
+		return nil
+	case errors.Is(err, spool.ErrFull):
+		st := s.deps.Spool.Stats()
+		if n, ok := s.full.now(); ok {
+			s.log.Error("spool is full: events are refused with 429", "requests", n, "spooled_events", st.Events,
+				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", s.forward.kafka.text())
+		}
+		return &refusal{http.StatusTooManyRequests, "the spool is full: Kafka does not take events as fast as they come, or not at all"}
+	case errors.Is(err, spool.ErrClosed):
+		return &refusal{http.StatusServiceUnavailable, "the sidecar is stopping"}
+	case ctx.Err() != nil:
+		return &refusal{http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless"}
+	}
+	if s.disk.note(err) {
+		s.log.Error("spool cannot be written: events are refused with 503", "error", err)
+	}
+	return &refusal{http.StatusServiceUnavailable, "the spool cannot be written: " + cause(err)}
+}

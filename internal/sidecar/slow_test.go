@@ -1,0 +1,89 @@
+package sidecar
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/spool"
+)
+
+// half connects and sends a request but for the end of its body.
+func half(t *testing.T, w *world, body string) net.Conn {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:len(body)-1]); err != nil {
+		t.Fatal(err)
+	}
+	for w.Status().Requests.AtWork == 0 { // nothing tells of it but this counter
+		runtime.Gosched()
+	}
+	return conn
+}
+
+func status(t *testing.T, conn net.Conn) (int, string) {
+	t.Helper()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// A body that does not come to its end gives its slot back.
+func TestASlowRequestIsCutOff(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{RequestTimeout: 200 * time.Millisecond, Concurrency: 1}, spool.Config{}, nil)
+	conn := half(t, w, event("a"))
+	if code, body := status(t, conn); code != http.StatusBadRequest || !strings.Contains(body, "cannot be read to its end") {
+		t.Errorf("%d %s", code, body)
+	}
+	for w.Status().Requests.AtWork > 0 {
+		runtime.Gosched()
+	}
+	if code, body := w.send(t, "application/json", event("b")); code != http.StatusAccepted {
+		t.Errorf("the next one: %d %s", code, body)
+	}
+}
+
+// A stop lets a request finish, and sends its event.
+func TestStopLetsRequestsFinish(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{}, spool.Config{}, nil)
+	body := event("a")
+	conn := half(t, w, body)
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.stop() }()
+	for !w.stopping.Load() {
+		runtime.Gosched()
+	}
+	if _, err := io.WriteString(conn, body[len(body)-1:]); err != nil {
+		t.Fatal(err)
+	}
+	if code, answer := status(t, conn); code != http.StatusAccepted {
+		t.Errorf("%d %s", code, answer)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if got := w.cluster.ids(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("sent %v", got)
+	}
+	w.balance(t)
+}

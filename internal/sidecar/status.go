@@ -1,0 +1,150 @@
+package sidecar
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// counts are the counters since the start.
+type counts struct {
+	accepted, bad                      atomic.Int64 // events
+	sent, setAside, discarded, retries atomic.Int64
+	full, unavailable, unauthorized    atomic.Int64 // requests
+}
+
+func (c *counts) add(status int, a answer) {
+	c.accepted.Add(int64(a.Accepted))
+	c.bad.Add(int64(a.Rejected))
+	switch status {
+	case http.StatusTooManyRequests:
+		c.full.Add(1)
+	case http.StatusServiceUnavailable:
+		c.unavailable.Add(1)
+	}
+}
+
+// Status is what /statusz prints.
+type Status struct {
+	State   string    `json:"state"` // ok, kafka_down, spool_full, disk_trouble or stopping
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	// Events since the start. Found + Accepted = Sent + SetAside + Discarded +
+	// Spool.Events, but for damage; an instant may lie between two of them.
+	Events struct {
+		Found     int64 `json:"found"` // in the spool at the start
+		Accepted  int64 `json:"accepted"`
+		Sent      int64 `json:"sent"`
+		SetAside  int64 `json:"set_aside"`
+		Discarded int64 `json:"discarded"`
+		Bad       int64 `json:"bad"` // never accepted
+	} `json:"events"`
+	Requests struct {
+		AtWork       int   `json:"at_work"`
+		TooMany      int64 `json:"too_many"`    // 429
+		Unavailable  int64 `json:"unavailable"` // 503
+		Unauthorized int64 `json:"unauthorized"`
+	} `json:"requests"`
+	Spool struct {
+		Events           int64   `json:"events"`
+		Bytes            int64   `json:"bytes"`
+		DiskBytes        int64   `json:"disk_bytes"`
+		MaxBytes         int64   `json:"max_bytes"`
+		UsedPercent      float64 `json:"used_percent"` // disk_bytes of max_bytes
+		Segments         int     `json:"segments"`
+		OldestAgeSeconds float64 `json:"oldest_age_seconds"`
+		CorruptParts     int64   `json:"corrupt_parts"`
+		CorruptBytes     int64   `json:"corrupt_bytes"`
+		TornBytes        int64   `json:"torn_bytes"`
+		LastError        string  `json:"last_error,omitempty"`
+	} `json:"spool"`
+	Kafka struct {
+		Topic       string     `json:"topic"`
+		Down        bool       `json:"down"`
+		DownSince   *time.Time `json:"down_since,omitempty"`
+		Retries     int64      `json:"retries"`
+		LastError   string     `json:"last_error,omitempty"`
+		LastErrorAt *time.Time `json:"last_error_at,omitempty"`
+	} `json:"kafka"`
+}
+
+// Status gives the state as it is now. It holds counts and errors, no content.
+func (s *Sidecar) Status() Status {
+	var st Status
+	st.State, st.Version, st.Started = s.state(), s.deps.Version, s.started
+	c := &s.counts
+	st.Events.Found, st.Events.Accepted, st.Events.Bad = s.found, c.accepted.Load(), c.bad.Load()
+	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
+	st.Requests.AtWork, st.Requests.TooMany = len(s.slots), c.full.Load()
+	st.Requests.Unavailable, st.Requests.Unauthorized = c.unavailable.Load(), c.unauthorized.Load()
+
+	sp := s.deps.Spool.Stats()
+	st.Spool.Events, st.Spool.Bytes, st.Spool.Segments = sp.Events, sp.Bytes, sp.Segments
+	st.Spool.DiskBytes, st.Spool.MaxBytes = sp.DiskBytes, sp.MaxBytes
+	st.Spool.UsedPercent = tenths(100 * float64(sp.DiskBytes) / float64(sp.MaxBytes))
+	st.Spool.CorruptParts, st.Spool.CorruptBytes, st.Spool.TornBytes = sp.CorruptParts, sp.CorruptBytes, sp.TornBytes
+	if !sp.Oldest.IsZero() {
+		st.Spool.OldestAgeSeconds = tenths(time.Since(sp.Oldest).Seconds())
+	}
+	for _, t := range []*trouble{&s.forward.disk, &s.disk} {
+		if err, _ := t.error(); err != nil {
+			st.Spool.LastError = err.Error()
+		}
+	}
+
+	st.Kafka.Topic, st.Kafka.Retries = s.deps.Topic, c.retries.Load()
+	if since, down := s.forward.kafka.since(); down {
+		st.Kafka.Down, st.Kafka.DownSince = true, &since
+	}
+	if err, at := s.forward.kafka.error(); err != nil {
+		st.Kafka.LastError, st.Kafka.LastErrorAt = err.Error(), &at
+	}
+	return st
+}
+
+func tenths(f float64) float64 { return math.Round(10*f) / 10 }
+
+// state is the worst that is the case.
+func (s *Sidecar) state() string {
+	_, disk := s.disk.since()
+	_, kafka := s.forward.kafka.since()
+	switch {
+	case s.stopping.Load():
+		return "stopping"
+	case disk:
+		return "disk_trouble"
+	case s.room() != nil:
+		return "spool_full"
+	case kafka:
+		return "kafka_down"
+	}
+	return "ok"
+}
+
+// running is a check of readiness.
+func (s *Sidecar) running() error {
+	if s.stopping.Load() {
+		return errors.New("stopping")
+	}
+	return nil
+}
+
+// diskMemory is how long a disk that could not be written keeps the sidecar from
+// being ready: without requests nothing would ever show that it is well again.
+const diskMemory = 10 * time.Second
+
+// room is a check of readiness: whether the spool takes a body of full size.
+func (s *Sidecar) room() error {
+	if _, is := s.disk.since(); is {
+		if err, at := s.disk.error(); time.Since(at) < diskMemory {
+			return fmt.Errorf("cannot be written: %s", cause(err))
+		}
+	}
+	if sp := s.deps.Spool.Stats(); sp.DiskBytes+s.cfg.MaxBodyBytes > sp.MaxBytes {
+		return fmt.Errorf("full: %d of %d bytes; kafka error: %s", sp.DiskBytes, sp.MaxBytes, s.forward.kafka.text())
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const (
+	damagedDir = "corrupt"
+	asideFile  = "rejected.ndjson"
+)
+
+// keepDamaged writes bytes that are no frames into a file of their own, as long
+// as there is room for such, and gives its name.
+func (s *Spool) keepDamaged(at position, b []byte) (string, error) {
+	dir := filepath.Join(s.cfg.Dir, damagedDir)
+	kept, err := sizeOf(dir)
+	if err != nil || len(b) == 0 || kept+int64(len(b)) > s.cfg.AsideBytes {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, fmt.Sprintf("%020d-%d.bin", at.segment, at.offset))
+	return name, os.WriteFile(name, b, 0o600)
+}
+
+func sizeOf(dir string) (int64, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	var sum int64
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum, err
+}
+
+// SetAside appends records that can never be delivered to the file
+// rejected.ndjson of the folder, a line each, and syncs it. The records must
+// have no line ends in them. It is for the goroutine that reads. After
+// [ErrFull] none was written: the file has its size, until somebody moves it away.
+func (s *Spool) SetAside(records [][]byte) (err error) {
+	f, err := os.OpenFile(filepath.Join(s.cfg.Dir, asideFile), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("set records aside: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("set records aside: %w", err)
+	}
+	var text []byte
+	if torn(f, info.Size()) {
+		text = append(text, '\n')
+	}
+	for _, r := range records {
+		text = append(append(text, r...), '\n')
+	}
+	if info.Size()+int64(len(text)) > s.cfg.AsideBytes {
+		return fmt.Errorf("set records aside: %s: %w", asideFile, ErrFull)
+	}
+	if _, err := f.Write(text); err != nil {
+		return fmt.Errorf("set records aside: %w", errors.Join(err, f.Truncate(info.Size())))
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("set records aside: %w", err)
+	}
+	return nil
+}
+
+// torn reports whether a file of that size ends within a line.
+func torn(f *os.File, size int64) bool {
+	if size == 0 {
+		return false
+	}
+	var end [1]byte
+	_, err := f.ReadAt(end[:], size-1)
+	return err == nil && end[0] != '\n'
+}

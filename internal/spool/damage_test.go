@@ -1,0 +1,230 @@
+package spool
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// segmentFiles gives the files of a folder's segments.
+func segmentFiles(tb testing.TB, dir string) []string {
+	tb.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"+segmentSuffix))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return files
+}
+
+func edit(tb testing.TB, file string, change func([]byte) []byte) {
+	tb.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(file, change(b), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// A crash may cut the last segment anywhere. What is whole stays, the rest goes,
+// and what is added later comes after it.
+func TestATornTailIsCutAway(t *testing.T) {
+	t.Parallel()
+	want := numbered(0, 3)
+	var ends []int // sizes of the file after each record
+	for cut := 0; ; cut++ {
+		s := open(t, Config{Dir: t.TempDir()})
+		ends = ends[:0]
+		for _, r := range want {
+			add(t, s, r)
+			ends = append(ends, int(s.Stats().DiskBytes))
+		}
+		if cut > ends[2] {
+			break
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		edit(t, segmentFiles(t, s.cfg.Dir)[0], func(b []byte) []byte { return b[:cut] })
+		s = open(t, s.cfg)
+		whole := 0
+		for whole < 3 && ends[whole] <= cut {
+			whole++
+		}
+		s = reopen(t, s) // a second Open must not see it as damage
+		add(t, s, "later")
+		if diff := cmp.Diff(append(slices.Clone(want[:whole]), "later"), drain(t, s)); diff != "" {
+			t.Fatalf("cut at %d of %v (-want +got):\n%s", cut, ends, diff)
+		}
+		if st := s.Stats(); st.CorruptParts != 0 {
+			t.Errorf("cut at %d: %+v", cut, st)
+		}
+	}
+}
+
+func TestDamageInTheMiddleCostsOnlyWhatItHit(t *testing.T) {
+	t.Parallel()
+	want := numbered(0, 30)
+	for name, change := range map[string]func(b []byte, at int) []byte{
+		"a bit of the data":   func(b []byte, at int) []byte { b[at+frameHeader+3] ^= 4; return b },
+		"a bit of the length": func(b []byte, at int) []byte { b[at+len(marker)] ^= 0x40; return b },
+		"a bit of the marker": func(b []byte, at int) []byte { b[at] ^= 1; return b },
+		"a bit of the time":   func(b []byte, at int) []byte { b[at+12] ^= 1; return b },
+		"bytes that are gone": func(b []byte, at int) []byte { return slices.Delete(b, at+5, at+9) },
+		"zeros":               func(b []byte, at int) []byte { clear(b[at : at+frameHeader+5]); return b },
+		"bytes too many":      func(b []byte, at int) []byte { return slices.Insert(b, at+2, []byte("xyz"+marker)...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, Config{Dir: t.TempDir(), SegmentBytes: 1000})
+			for _, r := range want {
+				add(t, s, r)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			// The third record of the second segment.
+			file, lost := segmentFiles(t, s.cfg.Dir)[1], ""
+			edit(t, file, func(b []byte) []byte {
+				at := segmentHeader
+				for range 2 {
+					_, size, _ := parseFrame(b[at:], 2)
+					at += size
+				}
+				rec, _, st := parseFrame(b[at:], 2)
+				if st != whole {
+					t.Fatal("the test does not find its record")
+				}
+				lost = string(rec.Data)
+				return change(b, at)
+			})
+			s = open(t, s.cfg)
+			got := drain(t, s)
+			rest := slices.DeleteFunc(slices.Clone(want), func(r string) bool { return r == lost })
+			if diff := cmp.Diff(rest, got); diff != "" {
+				t.Errorf("records (-want +got):\n%s", diff)
+			}
+			st := s.Stats()
+			if st.CorruptParts != 1 || st.CorruptBytes == 0 || st.Events != 0 {
+				t.Errorf("Stats = %+v", st)
+			}
+			kept, err := os.ReadDir(filepath.Join(s.cfg.Dir, damagedDir))
+			if err != nil || len(kept) != 1 {
+				t.Errorf("kept %v, %v", kept, err)
+			}
+			if err := s.Drained(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Damage that comes while the spool is open is met by the reader.
+func TestDamageUnderAnOpenSpool(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir(), AsideBytes: 10})
+	add(t, s, "a", "b", "c")
+	edit(t, segmentFiles(t, s.cfg.Dir)[0], func(b []byte) []byte { b[segmentHeader+frameHeader] = 'x'; return b })
+	if b := next(t, s, Limits{Records: 9, Bytes: 999}); !slices.Equal(texts(b), []string{"b", "c"}) {
+		t.Errorf("%q", texts(b))
+	} else if err := s.Done(b); err != nil {
+		t.Error(err)
+	}
+	if err := s.Drained(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if kept, _ := os.ReadDir(filepath.Join(s.cfg.Dir, damagedDir)); len(kept) != 0 {
+		t.Errorf("more was kept than there is room for: %v", kept)
+	}
+}
+
+func TestALostPositionRepeatsAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir()})
+	add(t, s, "a", "b")
+	if err := s.Done(next(t, s, Limits{Records: 1, Bytes: 1})); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(s.cfg.Dir, positionFile)
+	edit(t, path, func(b []byte) []byte { return bytes.Repeat([]byte("?"), len(b)) })
+	s = open(t, s.cfg)
+	if got := drain(t, s); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("%q", got)
+	}
+	add(t, s, "c")
+	s = reopen(t, s)
+	if got := drain(t, s); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// Whatever is in a segment, reading ends, never panics, and gives only records
+// that were written to that segment.
+func FuzzSegment(f *testing.F) {
+	now := time.UnixMilli(1_750_000_000_000)
+	good := appendFrame(appendFrame([]byte(segmentMagic+"\x00\x00\x00\x00\x00\x00\x00\x01"), 1, now, []byte("a")), 1, now, []byte("bb"))
+	f.Add(good, 0, byte(0))
+	f.Add(good, segmentHeader+3, byte(7))
+	f.Add(append(slices.Clone(good), marker+"\x00\x00\x00\xff"...), 40, byte(1))
+	f.Add(append(slices.Clone(good), appendFrame(nil, 2, now, []byte("other"))...), 2, byte(0))
+	f.Fuzz(func(t *testing.T, raw []byte, at int, flip byte) {
+		raw = slices.Clone(raw)
+		if at >= 0 && at < len(raw) {
+			raw[at] ^= flip
+		}
+		dir := t.TempDir()
+		for id, b := range map[uint64][]byte{1: raw, 2: appendFrame(bytes.Repeat([]byte{0}, segmentHeader), 2, now, []byte("end"))} {
+			if err := os.WriteFile(filepath.Join(dir, segmentName(id)), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// An open spool but for its lock and its writer: this is about reading.
+		s := &Spool{cfg: Config{Dir: dir}.withDefaults(), log: quiet(), changed: make(chan struct{})}
+		if err := s.load(); err != nil {
+			t.Fatal(err)
+		}
+		s.mark.synced = now.AddDate(100, 0, 0) // and never sync: a disk is slow
+		got := drain(t, s)
+		if len(got) == 0 || got[len(got)-1] != "end" {
+			t.Errorf("what comes after damage is lost: %q", got)
+		}
+		for _, r := range got[:len(got)-1] {
+			if i := bytes.Index(raw, []byte(r)); i < 0 || !bytes.Contains(raw, []byte(marker)) {
+				t.Errorf("%q was never written", r)
+			}
+		}
+		if err := s.mark.file.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A frame that was written is read again, and never as one of another segment.
+func FuzzFrame(f *testing.F) {
+	f.Add([]byte("data"), uint64(1), int64(0))
+	f.Add([]byte(marker), uint64(1<<63), int64(-1))
+	f.Fuzz(func(t *testing.T, data []byte, id uint64, ms int64) {
+		b := appendFrame(nil, id, time.UnixMilli(ms), data)
+		rec, size, st := parseFrame(b, id)
+		if st != whole || size != len(b) || !bytes.Equal(rec.Data, data) || rec.Accepted.UnixMilli() != ms {
+			t.Errorf("read %+v, %d, %v of %d bytes", rec, size, st, len(b))
+		}
+		for cut := range len(b) {
+			if _, need, st := parseFrame(b[:cut], id); st == whole || (st == short && (need <= cut || need > len(b))) {
+				t.Errorf("cut at %d of %d: %v, %d", cut, len(b), st, need)
+			}
+		}
+		if _, _, st := parseFrame(b, id+1); st == whole {
+			t.Error("read as a frame of the next segment")
+		}
+	})
+}

@@ -1,0 +1,99 @@
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io"
+	"os"
+	"time"
+)
+
+// position is a place in the spool: everything before it is done.
+type position struct {
+	segment uint64
+	offset  int64
+}
+
+const (
+	positionFile = "position"
+	slotBytes    = 512 // a sector: one slot is never torn by writing the other
+	slotUsed     = 8 + 8 + 8 + 4
+	syncEvery    = time.Second
+)
+
+// bookmark keeps the position in a file of two slots that are written in turn,
+// so that one of them is always whole. The file never grows: it can be written
+// on a full disk.
+type bookmark struct {
+	file   *os.File
+	turn   uint64 // number of the last write
+	synced time.Time
+}
+
+// openBookmark opens the file and gives the position in it, or the zero one.
+func openBookmark(path string) (*bookmark, position, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, position{}, err
+	}
+	b := &bookmark{file: f}
+	raw := make([]byte, 2*slotBytes)
+	if _, err := f.ReadAt(raw, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, position{}, errors.Join(err, f.Close())
+	}
+	var pos position
+	for slot := range slicesOf(raw) {
+		turn, p, ok := decodeSlot(slot)
+		if ok && turn > b.turn {
+			b.turn, pos = turn, p
+		}
+	}
+	// The file gets its full size now, while there may be room.
+	if _, err := f.WriteAt(raw, 0); err != nil {
+		return nil, position{}, errors.Join(err, f.Close())
+	}
+	return b, pos, nil
+}
+
+func slicesOf(raw []byte) func(func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		_ = yield(raw[:slotBytes]) && yield(raw[slotBytes:])
+	}
+}
+
+func encodeSlot(turn uint64, p position) []byte {
+	b := make([]byte, 0, slotUsed)
+	b = binary.BigEndian.AppendUint64(b, turn)
+	b = binary.BigEndian.AppendUint64(b, p.segment)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.offset)) //nolint:gosec // never negative
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+func decodeSlot(b []byte) (turn uint64, p position, ok bool) {
+	if crc32.Checksum(b[:slotUsed-4], crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(b[slotUsed-4:]) {
+		return 0, position{}, false
+	}
+	p = position{binary.BigEndian.Uint64(b[8:]), int64(binary.BigEndian.Uint64(b[16:]))} //nolint:gosec // written by encodeSlot
+	return binary.BigEndian.Uint64(b), p, p.offset >= 0
+}
+
+// set writes a position. It is synced at most once a second: without power a
+// second's batches are repeated, which a reader has to bear anyway.
+func (b *bookmark) set(p position) error {
+	b.turn++
+	if _, err := b.file.WriteAt(encodeSlot(b.turn, p), int64(b.turn%2)*slotBytes); err != nil {
+		return err
+	}
+	if time.Since(b.synced) < syncEvery {
+		return nil
+	}
+	return b.sync()
+}
+
+func (b *bookmark) sync() error {
+	b.synced = time.Now()
+	return b.file.Sync()
+}
+
+func (b *bookmark) close() error { return errors.Join(b.sync(), b.file.Close()) }

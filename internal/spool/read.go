@@ -1,0 +1,159 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// Record is one record as it comes out.
+type Record struct {
+	Accepted time.Time // when Append was called, to the millisecond
+	Data     []byte
+}
+
+// Limits bound a batch: it has at least one record, and no further one that
+// would exceed them.
+type Limits struct {
+	Records int
+	Bytes   int
+}
+
+// Batch is the oldest records, until Done has been told of it.
+type Batch struct {
+	Records []Record
+
+	end  position
+	size int64
+}
+
+// Next waits for records and gives the oldest that are not done, in order. It
+// gives the same ones again until Done. The error is [ErrClosed], the context's,
+// or the file system's; after the last, a segment that cannot be read may be
+// moved away, and Next goes on behind it.
+func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
+	for {
+		head, limit, changed, closed := s.frontier()
+		switch {
+		case closed:
+			return nil, ErrClosed
+		case head.offset < limit:
+			b, err := s.read(head, limit, limits)
+			if err != nil {
+				return nil, fmt.Errorf("read spool: %w", err)
+			}
+			if b != nil {
+				return b, nil
+			}
+			continue // something damaged was skipped
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// frontier gives where reading goes on and up to where the segment is durable.
+func (s *Spool) frontier() (head position, limit int64, changed <-chan struct{}, closed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.segments) > 0 {
+		head, limit = s.head(), s.segments[0].size
+	}
+	return head, limit, s.changed, s.closed
+}
+
+// read reads a batch that begins at head. It gives nil when there was damage at
+// head, which it has moved aside.
+func (s *Spool) read(head position, limit int64, limits Limits) (*Batch, error) {
+	window := int64(limits.Bytes + frameHeader)
+	for {
+		to := min(limit, head.offset+window)
+		raw, err := s.readAt(head.segment, head.offset, to)
+		if errors.Is(err, fs.ErrNotExist) {
+			s.log.Error("spool: a segment is gone, and its records with it", "segment", head.segment)
+			return nil, s.skip(head, limit, nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+		b, need := s.parse(head, raw, limits)
+		if b != nil {
+			return b, nil
+		}
+		if need > to-head.offset && head.offset+need <= limit {
+			window = need // the first frame is larger than the limits
+			continue
+		}
+		rest, err := s.readAt(head.segment, head.offset, limit)
+		if err != nil {
+			return nil, err
+		}
+		end := resume(rest, head.segment)
+		return nil, s.skip(head, head.offset+int64(end), rest[:end])
+	}
+}
+
+// parse takes whole frames from the front of raw. When there is none, need says
+// how many bytes the first one has to have, or zero when it is damaged.
+func (s *Spool) parse(head position, raw []byte, limits Limits) (b *Batch, need int64) {
+	b = &Batch{end: head}
+	for off := 0; off < len(raw) && len(b.Records) < max(1, limits.Records); {
+		rec, size, st := parseFrame(raw[off:], head.segment)
+		if st != whole || (len(b.Records) > 0 && off+size > limits.Bytes+frameHeader) {
+			if st == short {
+				need = int64(size)
+			}
+			break
+		}
+		b.Records = append(b.Records, rec)
+		off += size
+		b.size += int64(size)
+		b.end.offset += int64(size)
+	}
+	if len(b.Records) == 0 {
+		return nil, need
+	}
+	return b, 0
+}
+
+// skip moves damaged bytes aside and goes on behind them.
+func (s *Spool) skip(head position, end int64, damaged []byte) error {
+	name, err := s.keepDamaged(head, damaged)
+	if err != nil {
+		return err
+	}
+	s.log.Error("spool: a damaged part of a segment was moved aside",
+		"segment", head.segment, "offset", head.offset, "bytes", end-head.offset, "file", name)
+	s.advance(position{head.segment, end}, 0, 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.CorruptParts++
+	s.stats.CorruptBytes += end - head.offset
+	return nil
+}
+
+// Done says that a batch is done with: it is not handed out again, not even by
+// the next process. An error means that the position could not be written: this
+// process goes on, the next one would repeat.
+func (s *Spool) Done(b *Batch) error {
+	s.advance(b.end, int64(len(b.Records)), b.size)
+	if err := s.mark.set(b.end); err != nil {
+		return fmt.Errorf("write the spool's position: %w", err)
+	}
+	return nil
+}
+
+func (s *Spool) advance(to position, records, size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = to
+	s.events = max(0, s.events-records)
+	s.bytes = max(0, s.bytes-size)
+	s.dropFinished()
+	s.announce()
+}

@@ -1,0 +1,244 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Spool is an open spool. Append, Stats and Drained are safe for concurrent use.
+type Spool struct {
+	cfg    Config
+	log    *slog.Logger
+	lock   *flock.Flock
+	mark   *bookmark // reader only, and Close
+	create func(dir string, id uint64) (*os.File, error)
+
+	writer sync.WaitGroup
+	file   *os.File // writer goroutine only; of the last segment, nil: the next group begins one
+	buf    []byte   // writer goroutine only; the group being written
+
+	mu       sync.Mutex
+	segments []segment     // guarded by mu; in order, those that are not wholly done
+	open     bool          // guarded by mu; the last segment may grow
+	nextID   uint64        // guarded by mu; of the segment that begins next
+	done     position      // guarded by mu; everything before it is done
+	pending  []*group      // guarded by mu; Appends that wait
+	used     int64         // guarded by mu; bytes of segments, and of Appends that wait
+	events   int64         // guarded by mu; durable records that are not done
+	bytes    int64         // guarded by mu; likewise
+	stats    Stats         // guarded by mu; what is not computed
+	closed   bool          // guarded by mu
+	wake     chan struct{} // tells the writer to look; holds one
+	changed  chan struct{} // guarded by mu; closed and replaced when records came or were done
+}
+
+// Stats is a picture of a spool.
+type Stats struct {
+	Events    int64     // records that are safe and not done
+	Bytes     int64     // of those, with their frames
+	DiskBytes int64     // of all segments; what MaxBytes bounds
+	MaxBytes  int64     // the bound
+	Segments  int       // files
+	Oldest    time.Time // when the oldest record that is not done was accepted; zero when there is none
+
+	CorruptParts int64 // damaged parts of segments since Open
+	CorruptBytes int64 // of those
+	TornBytes    int64 // cut away by Open at the end of the last segment
+}
+
+// Open opens the spool of a folder, or makes one, and starts the goroutine that
+// writes; Close ends it. It reads every segment once. The error is faults of the
+// configuration, [ErrLocked], or the file system's.
+func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, fmt.Errorf("configure spool: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	s := &Spool{
+		cfg: cfg, log: log, create: createSegment,
+		lock: flock.New(filepath.Join(cfg.Dir, "lock"), flock.SetPermissions(0o600)),
+		wake: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	if err := s.own(); err != nil {
+		return nil, err
+	}
+	if err := s.load(); err != nil {
+		err = errors.Join(fmt.Errorf("open spool %s: %w", cfg.Dir, err), s.lock.Unlock())
+		if s.mark != nil {
+			err = errors.Join(err, s.mark.close())
+		}
+		return nil, err
+	}
+	s.writer.Go(s.write)
+	return s, nil
+}
+
+// own takes the lock on the folder.
+func (s *Spool) own() error {
+	ok, err := s.lock.TryLock()
+	if err == nil && !ok && s.cfg.LockWait > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.LockWait)
+		defer cancel()
+		if ok, err = s.lock.TryLockContext(ctx, 50*time.Millisecond); errors.Is(err, context.DeadlineExceeded) {
+			err = nil
+		}
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("lock spool: %w", err)
+	case !ok:
+		return fmt.Errorf("%w: %s", ErrLocked, s.cfg.Dir)
+	}
+	return nil
+}
+
+// load finds out what earlier processes left.
+func (s *Spool) load() error {
+	all, err := listSegments(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	s.mark, s.done, err = openBookmark(filepath.Join(s.cfg.Dir, positionFile))
+	if err != nil {
+		return err
+	}
+	s.nextID = max(1, s.done.segment+1)
+	for i, seg := range all {
+		s.nextID = max(s.nextID, seg.id+1)
+		if err := s.loadSegment(seg, i == len(all)-1); err != nil {
+			return err
+		}
+	}
+	if len(s.segments) > 0 && s.segments[0].id != s.done.segment {
+		s.done = position{s.segments[0].id, int64(segmentHeader)}
+	}
+	return nil
+}
+
+// loadSegment counts what a segment holds that is not done, and deletes it when
+// there is nothing.
+func (s *Spool) loadSegment(seg segment, last bool) error {
+	if seg.id < s.done.segment {
+		return s.remove(seg.id)
+	}
+	raw, err := s.readAt(seg.id, 0, seg.size)
+	if err != nil {
+		return err
+	}
+	from := segmentHeader
+	if seg.id == s.done.segment {
+		from = max(from, int(s.done.offset))
+	}
+	n, size, end, damaged := survey(raw, seg.id, from)
+	if torn := len(raw) - end; last && torn > 0 {
+		if err := os.Truncate(filepath.Join(s.cfg.Dir, segmentName(seg.id)), int64(end)); err != nil {
+			return err
+		}
+		s.stats.TornBytes += int64(torn)
+		s.log.Warn("spool: a write that a crash interrupted was cut away", slog.Uint64("segment", seg.id), slog.Int("bytes", torn))
+		raw = raw[:end]
+	}
+	// Damage is left where it is until the reader comes to it.
+	if n == 0 && !damaged && end == len(raw) {
+		return s.remove(seg.id)
+	}
+	s.segments = append(s.segments, segment{id: seg.id, size: int64(len(raw))})
+	s.used += int64(len(raw))
+	s.events += int64(n)
+	s.bytes += int64(size)
+	return nil
+}
+
+// Close refuses further Appends, writes those that wait and lets go of the
+// folder. Nothing that is not done is lost.
+func (s *Spool) Close() error {
+	if !s.refuse() {
+		return nil
+	}
+	s.writer.Wait()
+	err := s.mark.close()
+	if err = errors.Join(err, s.lock.Unlock()); err != nil {
+		return fmt.Errorf("close spool: %w", err)
+	}
+	return nil
+}
+
+// refuse marks the spool as closed; false when it was.
+func (s *Spool) refuse() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.closed = true
+	s.announce()
+	s.nudge()
+	return true
+}
+
+func (s *Spool) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// announce tells whoever waits that something changed. It needs mu.
+func (s *Spool) announce() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Drained waits until every record that is safe is done.
+func (s *Spool) Drained(ctx context.Context) error {
+	for {
+		left, changed := s.left()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%d records are left in the spool: %w", left, context.Cause(ctx))
+		}
+	}
+}
+
+func (s *Spool) left() (int64, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events, s.changed
+}
+
+// Stats gives a picture of the spool as it is now.
+func (s *Spool) Stats() Stats {
+	st, head := s.picture()
+	if st.Events > 0 {
+		if b, err := s.readAt(head.segment, head.offset, head.offset+int64(frameHeader)); err == nil {
+			st.Oldest = timeOf(b)
+		}
+	}
+	return st
+}
+
+func (s *Spool) picture() (Stats, position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Events, st.Bytes, st.DiskBytes, st.MaxBytes, st.Segments = s.events, s.bytes, s.used, s.cfg.MaxBytes, len(s.segments)
+	if len(s.segments) == 0 {
+		return st, position{}
+	}
+	return st, s.head()
+}
