@@ -68,6 +68,9 @@ var layers = map[string][]string{
 		"internal/app", "internal/config", "internal/devbroker", "internal/modelserver", "internal/scenario", "internal/summary",
 	},
 
+	// The program as a whole, from outside.
+	"test/faults": {},
+
 	// The programs.
 	"cmd/emitter": {"eval", "emitter", "emitter/mskiam", "internal/scenario", "internal/secret", "internal/sidecar", "internal/spool"},
 	"cmd/evalworker": {

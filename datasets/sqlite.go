@@ -71,10 +71,11 @@ func pause(ctx context.Context, d time.Duration) {
 
 // dsn gives the driver's name of a file. Readers do not wait for writers (WAL),
 // a second writer waits its turn, a commit is on disk when it returns, and what
-// is deleted is overwritten where that costs nothing.
+// is deleted is overwritten where that costs nothing. Who waits in vain gives up a
+// little before his time is up, or he would not be told what he waited for.
 func dsn(path string, timeout time.Duration) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(fast)",
+		fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()*9/10), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(fast)",
 	}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }

@@ -19,6 +19,7 @@ type Store struct {
 	done   chan struct{} // closed by Close
 	close  sync.Once
 	writer sync.WaitGroup
+	fault  fault // of the last write
 	claim  claim
 }
 

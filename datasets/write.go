@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -34,6 +35,34 @@ const (
 
 var errClosed = errors.New("store is closed")
 
+// fault remembers why writes fail: whoever waits behind one that fails runs out of
+// time before he is told anything.
+type fault struct {
+	mu  sync.Mutex
+	err error // guarded by mu; nil after a write that succeeded
+}
+
+// note takes the result of a write. One that ran out of time itself knows no
+// reason, and leaves the one that is known.
+func (f *fault) note(err error) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+// explain adds what is known to the error of somebody who waited in vain.
+func (f *fault) explain(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		return err
+	}
+	return fmt.Errorf("%w: the last write failed: %w", err, f.err)
+}
+
 // submit hands a change to the writer and waits until it is on disk. When ctx
 // ends first the change may still happen.
 func (s *Store) submit(ctx context.Context, w write) error {
@@ -43,13 +72,13 @@ func (s *Store) submit(ctx context.Context, w write) error {
 	case <-s.done:
 		return errClosed
 	case <-ctx.Done():
-		return ctx.Err()
+		return s.fault.explain(ctx.Err())
 	}
 	select {
 	case err := <-w.done:
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
+		return s.fault.explain(ctx.Err())
 	}
 }
 
@@ -75,6 +104,7 @@ func (s *Store) write() {
 			}
 		}
 		err := s.commit(group)
+		s.fault.note(err)
 		if err != nil && len(group) > 1 && !s.engine.general(err) && !errors.Is(err, context.DeadlineExceeded) {
 			// One change may be what fails: each on its own.
 			for _, w := range group {

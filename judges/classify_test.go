@@ -80,7 +80,7 @@ func TestClassification(t *testing.T) {
 		"success without a choice":          {handler: reply(200, `{"choices":[]}`), reason: eval.ReasonUnavailable, again: true},
 		"success, garbage":                  {handler: reply(200, leak), reason: eval.ReasonUnavailable, again: true},
 		"success, empty":                    {handler: reply(200, ""), reason: eval.ReasonUnavailable, again: true},
-		"success above the bound":           {handler: reply(200, `{"x":"`+strings.Repeat("x", maxReply)+`"}`), reason: eval.ReasonUnparsable},
+		"success above the bound":           {handler: reply(200, `{"x":"`+strings.Repeat("x", int(replyLimit(DefaultModelConfig())))+`"}`), reason: eval.ReasonUnparsable},
 		"refusal":                           {handler: reply(200, completion(`{"role":"assistant","content":"","refusal":"`+leak+`"}`)), reason: eval.ReasonRefused},
 		"answer cut off":                    {handler: reply(200, strings.Replace(said("{"), `"stop"`, `"length"`, 1)), reason: eval.ReasonTruncated},
 		"answer filtered":                   {handler: reply(200, strings.Replace(said(""), `"stop"`, `"content_filter"`, 1)), reason: eval.ReasonContentFilter},

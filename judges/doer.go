@@ -11,20 +11,34 @@ import (
 )
 
 const (
-	maxReply = 8 << 20  // of a success, in bytes; more is an error
-	maxError = 64 << 10 // of an error, in bytes; the rest is not read
-	maxDrain = 64 << 10 // read of an unwanted rest to save the connection, in bytes
+	replyFrame = 256 << 10 // what a reply may hold beside the answer, in bytes
+	tokenBytes = 64        // what a token may take up in JSON; 4 to 6 are usual
+	maxError   = 64 << 10  // of an error, in bytes; the rest is not read
+	maxDrain   = 64 << 10  // read of an unwanted rest to save the connection, in bytes
 )
 
-// errReplyTooLarge is what a reply above maxReply ends in.
-var errReplyTooLarge = errors.New("reply above 8 MB")
+// errReplyTooLarge is what a reply ends in that no answer within max_tokens
+// explains.
+var errReplyTooLarge = errors.New("reply far above max_tokens")
+
+// replyLimit bounds a successful reply, in bytes. It follows from what was asked
+// for, because as many replies as there are calls in flight are held at once: a
+// bound for the longest answer there is would be gigabytes with a server that
+// has gone mad.
+func replyLimit(cfg ModelConfig) int64 {
+	tokens := cfg.MaxTokens
+	if capabilityOf(cfg.Model).reasons() {
+		tokens += thinking
+	}
+	return replyFrame + tokenBytes*int64(tokens)
+}
 
 // exchange is what one HTTP exchange looked like below the library, which
 // forgets most of it.
 type exchange struct {
 	status int // 0: no answer
 	header http.Header
-	body   []byte // at most maxReply bytes
+	body   []byte // bounded
 }
 
 type exchangeKey struct{}
@@ -43,6 +57,7 @@ func withExchange(ctx context.Context) (context.Context, *exchange) {
 type doer struct {
 	http   http.Client
 	params []byte // JSON members that go before those of the library
+	limit  int64  // of a successful reply, in bytes
 }
 
 // newDoer makes a doer. A transport of its own keeps a connection for every
@@ -55,7 +70,7 @@ func newDoer(cfg ModelConfig, transport http.RoundTripper) *doer {
 		t.IdleConnTimeout = 90 * time.Second
 		transport = t
 	}
-	d := &doer{http: http.Client{
+	d := &doer{limit: replyLimit(cfg), http: http.Client{
 		Transport: transport,
 		// A redirect would carry the key and the content to another server.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -83,20 +98,23 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 		e = new(exchange)
 	}
 	e.status, e.header = resp.StatusCode, resp.Header
-	if e.body, err = readReply(resp); err != nil {
+	if e.body, err = d.read(resp); err != nil {
 		return nil, err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(e.body))
 	return resp, nil
 }
 
-// readReply reads a body within its bound. What could not be read of an error is
-// not missed: its status says enough.
-func readReply(resp *http.Response) ([]byte, error) {
+// read reads a body within its bound. What could not be read of an error is not
+// missed: its status says enough.
+func (d *doer) read(resp *http.Response) ([]byte, error) {
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	limit := int64(maxError)
 	if success {
-		limit = maxReply
+		limit = d.limit
+		if resp.ContentLength > limit {
+			return nil, errReplyTooLarge
+		}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	if err == nil && int64(len(body)) == limit {

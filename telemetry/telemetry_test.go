@@ -251,3 +251,19 @@ func TestLogHandler(t *testing.T) {
 	}
 	s.end(t)
 }
+
+// TestDropsWithoutDatadog: what was lost shows on the status page of a worker
+// that sends nothing.
+func TestDropsWithoutDatadog(t *testing.T) {
+	t.Parallel()
+	cfg := telemetry.DefaultConfig()
+	cfg.Enabled = false
+	tel, err := telemetry.New(cfg, telemetry.Deps{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tel.Dropped("stream", "lost_to_retention", 3)
+	if got := tel.Stats(); got.Enabled || got.Dropped("stream") != 3 {
+		t.Errorf("stats %+v, want 3 dropped by stream", got)
+	}
+}

@@ -109,11 +109,12 @@ func (s *session) load(gctx context.Context, ids []int) map[int]stored {
 	defer cancel()
 	defer context.AfterFunc(s.app, cancel)()
 	for {
+		sent := time.Now()
 		known, err := s.c.fetchOffsets(ctx, ids)
 		if err == nil {
 			return known
 		}
-		s.c.silence.note(err)
+		s.c.silence.note(sent, err)
 		s.c.turnedAway(err)
 		if pause(ctx, loadRetry) != nil {
 			s.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, s.gen.ID, keyError, err)

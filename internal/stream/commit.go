@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -119,6 +120,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 			return nil, fmt.Errorf("commit partition %d: offset %d is none", commit.Partition, commit.Offset)
 		}
 	}
+	sent := time.Now()
 	res, err := c.client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
 		GroupID:      c.cfg.Group,
 		GenerationID: as.generation,
@@ -126,7 +128,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 		Topics:       map[string][]kafka.OffsetCommit{c.cfg.Topic: commits},
 	})
 	if err != nil {
-		c.silence.note(err)
+		c.silence.note(sent, err)
 		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), err)
 	}
 	answers := make(map[int]error, len(commits))

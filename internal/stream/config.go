@@ -50,13 +50,17 @@ type Config struct {
 	// MaxInFlight bounds the handlers that run at once in this process. When
 	// all are taken, fetching waits.
 	MaxInFlight int `yaml:"max_in_flight"`
+	// MaxInFlightBytes bounds what those messages hold together: key, value and
+	// headers, in bytes as they were fetched; the work on them takes a few times
+	// as much. When all is taken, fetching waits; a message that is larger than
+	// the whole is worked on alone.
+	MaxInFlightBytes int `yaml:"max_in_flight_bytes"`
 	// Window bounds what is tracked of one partition: messages in work and the
 	// runs of finished ones between them. When full, its fetching waits.
 	Window int `yaml:"window"`
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one
-	// becomes a dead letter without being looked at. Of messages as large as this
-	// MaxInFlight may be in memory at once: who raises it, or really has such
-	// messages, lowers that.
+	// becomes a dead letter without being looked at. Each partition may hold one
+	// of them that waits, beside those in flight.
 	MaxMessageBytes int `yaml:"max_message_bytes"`
 	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing.
 	// It delays no message.
@@ -105,6 +109,7 @@ func DefaultConfig() Config {
 		Start:             StartFirst,
 		OutOfRange:        OutOfRangeFirst,
 		MaxInFlight:       256,
+		MaxInFlightBytes:  32 << 20,
 		Window:            1000,
 		MaxMessageBytes:   10 << 20,
 		FetchMaxWait:      250 * time.Millisecond,
@@ -144,6 +149,7 @@ func (c Config) Validate() eval.Faults {
 	checkOneOf(&faults, "out_of_range", c.OutOfRange, OutOfRangeFirst, OutOfRangeLast)
 
 	checkCount(&faults, "max_in_flight", c.MaxInFlight, 1, 100_000)
+	checkCount(&faults, "max_in_flight_bytes", c.MaxInFlightBytes, 1<<20, 1<<40)
 	checkCount(&faults, "window", c.Window, 1, 1_000_000)
 	checkCount(&faults, "max_message_bytes", c.MaxMessageBytes, 1<<10, 1<<30)
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
@@ -34,6 +35,9 @@ const (
 	// leaveHungTimeout is the same when the coordinator has just failed to
 	// answer the last commit: it is not worth the wait.
 	leaveHungTimeout = time.Second
+	// endTimeout is the part of the grace that a member keeps for its end: a
+	// last commit and leaving, when nobody answers either.
+	endTimeout = lastCommitTimeout + leaveHungTimeout
 	// lastCommitRetry is the pause between attempts at the last commit.
 	lastCommitRetry = 50 * time.Millisecond
 	// abandonMoment is how long the last commit waits for handlers whose
@@ -59,10 +63,11 @@ type Consumer struct {
 	letters     *deadLetters
 	balancer    *stickyBalancer
 
-	slots    chan struct{} // one token for each task that is begun
-	hands    chan struct{} // one token for each goroutine that does tasks
-	tasks    chan task     // to one of them that is idle
-	released chan struct{} // closed when there will be no more tasks
+	slots    chan struct{}       // one token for each task that is begun
+	memory   *semaphore.Weighted // bytes of the messages that are begun, or wait for a slot
+	hands    chan struct{}       // one token for each goroutine that does tasks
+	tasks    chan task           // to one of them that is idle
+	released chan struct{}       // closed when there will be no more tasks
 	handlers sync.WaitGroup
 	gate     *commitGate
 	stalls   *stalls
@@ -116,6 +121,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		transport:   kafkaconn.NewTransport(cfg.Config),
 		balancer:    &stickyBalancer{assigned: notLeader},
 		slots:       make(chan struct{}, cfg.MaxInFlight),
+		memory:      semaphore.NewWeighted(int64(cfg.MaxInFlightBytes)),
 		hands:       make(chan struct{}, cfg.MaxInFlight),
 		tasks:       make(chan task),
 		released:    make(chan struct{}),
@@ -179,22 +185,28 @@ func (c *Consumer) Run(ctx context.Context) error {
 	grace, stop := graceAfter(ctx, c.cfg.Grace)
 	defer stop()
 
-	committed := c.generations(ctx, grace, group)
+	back, stopBack := graceAfter(ctx, max(c.cfg.Grace-endTimeout, 0))
+	defer stopBack()
+
+	committed := c.generations(ctx, grace, back, group)
 	return errors.Join(c.leave(group, committed), c.release())
 }
 
 // generations serves one generation after the other until the consumer is to
 // stop. It gives the error of the last commit; release finds out whether a
-// member that ends between generations has left anything uncommitted.
-func (c *Consumer) generations(ctx, grace context.Context, group *kafka.ConsumerGroup) error {
+// member that ends between generations has left anything uncommitted. A member
+// that is to stop joins once more to finish what is in work, as long as grace
+// lasts, and to commit what is finished, as long as back does.
+func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.ConsumerGroup) error {
 	defer func() { c.late.stop() }()
 	wait := ctx
 	for {
+		asked := time.Now()
 		gen, err := group.Next(wait)
 		switch {
 		case err == nil:
 		case ctx.Err() == nil:
-			c.silence.note(err)
+			c.silence.note(asked, err)
 			if c.turnedAway(err) {
 				continue
 			}
@@ -208,11 +220,11 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		case wait == ctx && c.inWork() > 0: // stopping while the group rebalances: its end is worth waiting for
 			wait = grace //nolint:fatcontext // replaced, not nested
 			continue
-		case wait == ctx && c.uncommitted() > 0:
-			limited, cancel := context.WithTimeout(grace, requestTimeout)
-			defer cancel()
-			wait = limited
+		case wait == ctx && c.uncommitted() > 0 && back.Err() == nil:
+			wait = back //nolint:fatcontext // replaced, not nested
 			continue
+		case wait == back:
+			return fmt.Errorf("group %s not joined again: %w", c.cfg.Group, context.DeadlineExceeded)
 		default:
 			return nil
 		}
@@ -226,7 +238,7 @@ func (c *Consumer) generations(ctx, grace context.Context, group *kafka.Consumer
 		)
 		gen.Start(func(gctx context.Context) {
 			defer close(ended)
-			if stop, err := newSession(c, gen, ctx, grace).serve(gctx); stop {
+			if stop, err := newSession(c, gen, ctx, grace, back).serve(gctx); stop {
 				stopped <- err
 				<-gctx.Done() // returning before leave would join the group once more
 			}

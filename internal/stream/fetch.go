@@ -81,23 +81,29 @@ func (s *session) read(ctx context.Context, p *partition) error {
 }
 
 // begin hands the message that in holds to a handler, as soon as there is room
-// for it: in the partition's window, among the handlers in flight, and while
-// commits work.
+// for it: in the partition's window, in memory, among the handlers in flight, and
+// while commits work.
 func (s *session) begin(ctx context.Context, p *partition, in *intake, fault error) error {
 	c := s.c
 	if err := p.tracker.waitRoom(ctx, c.cfg.Window); err != nil {
 		return err
 	}
+	size := int64(min(in.size, c.cfg.MaxInFlightBytes))
+	if err := c.memory.Acquire(ctx, size); err != nil {
+		return err
+	}
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
+		c.memory.Release(size)
 		return ctx.Err()
 	}
 	if err := c.gate.wait(ctx, c.cfg.MaxCommitOutage); err != nil {
 		<-c.slots
+		c.memory.Release(size)
 		return err
 	}
-	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.msg, fault: fault})
+	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.msg, size: size, fault: fault})
 	return nil
 }
 

@@ -7,6 +7,7 @@ type task struct {
 	p     *partition
 	span  *span
 	msg   eval.Message
+	size  int64 // taken from Consumer.memory
 	fault error // set when the message is to become a dead letter without its handler
 }
 
@@ -43,7 +44,10 @@ func (c *Consumer) work(t task) {
 }
 
 func (c *Consumer) do(t task) {
-	defer func() { <-c.slots }()
+	defer func() {
+		<-c.slots
+		c.memory.Release(t.size)
+	}()
 	if c.process(t.p.work, &t.msg, t.fault) {
 		t.p.tracker.finish(t.span)
 		c.observe.Consumed(1)

@@ -23,7 +23,8 @@ type intake struct {
 	log      *slog.Logger
 	maxBytes int
 
-	msg eval.Message // used again for each message
+	msg  eval.Message // used again for each message
+	size int          // of it, in bytes
 }
 
 // inspect finishes a message that needs no work, and reports true for one that
@@ -41,8 +42,8 @@ func (in *intake) inspect(m *kafka.Message) (wanted bool, fault error) {
 		return false, nil
 	}
 	in.fill(m)
-	if size := messageBytes(m); size > in.maxBytes {
-		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%d bytes, of which %d are allowed", size, in.maxBytes))
+	if in.size = messageBytes(m); in.size > in.maxBytes {
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%d bytes, of which %d are allowed", in.size, in.maxBytes))
 	}
 	if in.skip == nil {
 		return true, nil

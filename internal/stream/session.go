@@ -15,6 +15,7 @@ type session struct {
 	c          *Consumer
 	gen        *kafka.Generation
 	app, grace context.Context // end with the order to stop, and when its time is over
+	back       context.Context // ends when there is no time left after that to come back and commit
 	parts      []*partition
 
 	gone  chan struct{} // capacity one: the topic was deleted
@@ -36,9 +37,9 @@ const (
 // other, and gives the broker time to drop the offsets stored for it.
 const gonePause = time.Second
 
-func newSession(c *Consumer, gen *kafka.Generation, app, grace context.Context) *session {
+func newSession(c *Consumer, gen *kafka.Generation, app, grace, back context.Context) *session {
 	return &session{
-		c: c, gen: gen, app: app, grace: grace,
+		c: c, gen: gen, app: app, grace: grace, back: back,
 		gone:  make(chan struct{}, 1),
 		grown: make(chan struct{}, 1),
 	}
@@ -93,7 +94,9 @@ func (s *session) letGo(limit time.Duration) {
 }
 
 // stop waits for what is in work as long as the grace lasts. When the group
-// rebalances meanwhile, it lets go to come back in the next generation.
+// rebalances meanwhile, it lets go to come back in the next generation. It comes
+// back too when the last commit was not taken, because the broker hangs or has
+// given this member up: what is finished here, others would do again.
 func (s *session) stop(gctx context.Context) (stop bool, err error) {
 	limit, cancel := context.WithCancel(s.grace)
 	defer cancel()
@@ -107,7 +110,11 @@ func (s *session) stop(gctx context.Context) (stop bool, err error) {
 	if s.grace.Err() != nil {
 		s.abandon()
 	}
-	return true, s.lastCommit(lastCommitTimeout)
+	err = s.lastCommit(lastCommitTimeout)
+	if err != nil && !errors.Is(err, errTopicGone) && s.back.Err() == nil {
+		return false, nil
+	}
+	return true, err
 }
 
 // abandon ends the contexts of all handlers and gives them a moment: one that

@@ -46,6 +46,7 @@ func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 func TestShutdownWithABrokerThatHangs(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, true)
+	b.cfg.Grace = endTimeout + time.Second
 	b.publish(0, "a")
 	g := newGatekeeper("a")
 	w := b.start(Deps{Handle: g.Handle})
@@ -56,6 +57,29 @@ func TestShutdownWithABrokerThatHangs(t *testing.T) {
 	b.eventually("it is done", func() bool { return w.seen.count("consumed") == 1 })
 	if err := w.halt(); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Run: %v, want %v: the last commit has no answer", err, context.DeadlineExceeded)
+	}
+}
+
+// A broker that answers again while there is still time learns what is finished.
+func TestShutdownWaitsForTheBrokerToCommit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1, true)
+	b.publish(0, "a")
+	g := newGatekeeper("a")
+	w := b.start(Deps{Handle: g.Handle})
+	g.await(t, 1)
+	restore := b.broker.IgnoreCommits()
+	first := w.Status().Generation
+	close(g.held["a"])
+	b.eventually("it is done", func() bool { return w.seen.count("consumed") == 1 })
+	w.stop()
+	b.eventually("it joined once more", func() bool { return w.Status().Generation > first })
+	restore()
+	if err := w.halt(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if got := b.stored(0); got != 1 {
+		t.Errorf("stored offset %d, want 1", got)
 	}
 }
 

@@ -50,9 +50,10 @@ func (s *session) refreshHigh(ctx context.Context) (beyond bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	sent := time.Now()
 	bounds, err := s.c.bounds(ctx, ids)
 	if err != nil {
-		s.c.silence.note(err)
+		s.c.silence.note(sent, err)
 		s.c.turnedAway(err)
 		return false
 	}

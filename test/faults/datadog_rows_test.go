@@ -1,0 +1,267 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/telemetry"
+)
+
+// datadogRows are about an agent that does not take what it is sent.
+func datadogRows() []scenario {
+	faults := []datadogFault{
+		{name: "agent-none", title: "no Datadog agent", ci: true, absent: true, sinks: []string{telemetry.SinkTraces, telemetry.SinkDogStatsD}},
+		{name: "agent-hang", title: "Datadog agent hangs", serve: hang, sinks: []string{telemetry.SinkTraces}},
+		{name: "agent-413", title: "Datadog agent answers 413", serve: tooLarge, sinks: []string{telemetry.SinkTraces}},
+		{name: "agent-socket", title: "DogStatsD's socket is full", socket: true, sinks: []string{telemetry.SinkDogStatsD}},
+	}
+	var rows []scenario
+	for _, f := range faults {
+		rows = append(rows, scenario{name: f.name, title: f.title, group: groupDatadog, ci: f.ci, run: f.row})
+	}
+	return rows
+}
+
+// datadogFault is one way in which an agent fails.
+type datadogFault struct {
+	name, title string
+	ci          bool
+
+	absent bool             // nobody listens
+	serve  http.HandlerFunc // what the trace agent does; nil: it is well
+	socket bool             // DogStatsD listens on a socket and reads nothing
+	sinks  []string         // that have to count drops
+}
+
+// closeLimit bounds the exit of a worker whose agent fails: the default of
+// datadog.close_timeout, and time for the rest on a machine that is busy.
+const closeLimit = telemetryClose + 10*time.Second
+
+// telemetryClose is the default of datadog.close_timeout.
+const telemetryClose = 5 * time.Second
+
+// row evaluates without Datadog and then with an agent that fails, mends the
+// agent, breaks it again and stops the worker under load.
+func (f datadogFault) row(w *world) {
+	const events = 1000
+	plain := w.config["datadog"]
+	w.begin(8, "plain")
+	without := w.rate(events)
+	w.workers["plain"].stop()
+
+	d := f.newDatadog(w)
+	w.config["datadog"] = fmt.Sprintf(`{agent_url: "http://%s", dogstatsd_url: %q}`, d.trace, d.statsd)
+	a := w.start("A")
+	w.joined(8, "A")
+	with := w.rate(events)
+	w.note("%.0f events/s, %.0f without Datadog", with, without)
+	w.bound(with >= without/2, "%.0f events/s, %.0f without Datadog", with, without)
+	var drops map[string]int
+	w.eventually("drops are counted", func() bool {
+		s, ok := a.status()
+		drops = map[string]int{}
+		for _, drop := range s.Telemetry.Drops {
+			drops[drop.Sink+" "+drop.Reason] += int(drop.Count)
+		}
+		for _, sink := range f.sinks {
+			ok = ok && s.Telemetry.Dropped(sink) > 0
+		}
+		return ok
+	})
+	w.note("dropped: %s", tally(drops))
+
+	d.mend()
+	w.row.recover = d.arrives(w)
+	w.bound(w.row.recover <= backLimit, "telemetry arrives after %.1f s", w.row.recover.Seconds())
+	w.settled()
+
+	d.fail()
+	done := w.model.answers()
+	w.publish(2 * events)
+	w.answered(done + events/3)
+	exit := a.stop()
+	w.bound(exit <= closeLimit, "exit after %.1f s", exit.Seconds())
+	a.hung = true // what could not be sent is in its error
+	w.config["datadog"] = plain
+	w.start("B")
+	w.finish()
+	w.nothingRepeated()
+}
+
+// rate publishes events and gives how many a second were answered.
+func (w *world) rate(events int) float64 {
+	w.t.Helper()
+	began := time.Now()
+	w.publish(events)
+	w.settled()
+	var first, last time.Time
+	n := 0
+	for _, c := range w.model.log() {
+		if c.begun.Before(began) {
+			continue
+		}
+		if n++; first.IsZero() || c.begun.Before(first) {
+			first = c.begun
+		}
+		if c.answered.After(last) {
+			last = c.answered
+		}
+	}
+	return float64(n) / last.Sub(first).Seconds()
+}
+
+// tooLarge refuses what it is sent.
+func tooLarge(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusRequestEntityTooLarge)
+}
+
+// datadog is an agent that can fail and be mended, at addresses that stay.
+type datadog struct {
+	f      datadogFault
+	w      *world
+	trace  string // host:port
+	statsd string // as it is configured
+	inner  http.Handler
+	spans  *evaltest.AgentSink
+	server *httptest.Server
+	conn   net.PacketConn // DogStatsD's; nil: nobody listens
+
+	mu      sync.Mutex // guards all below
+	failing bool
+	packets int // read from conn
+	reader  sync.WaitGroup
+}
+
+func (f datadogFault) newDatadog(w *world) *datadog {
+	w.t.Helper()
+	d := &datadog{f: f, w: w, failing: true}
+	d.spans, d.inner = evaltest.NewAgent(func(err error) { w.t.Errorf("trace agent: %v", err) })
+	w.t.Cleanup(d.stop)
+	d.trace = d.listen("127.0.0.1:0")
+	if f.absent {
+		d.server.Close()
+	}
+	network, address := "udp", "127.0.0.1:0"
+	if f.socket {
+		network, address = "unixgram", filepath.Join(w.t.TempDir(), "s")
+	}
+	d.bind(network, address)
+	d.statsd = d.conn.LocalAddr().String()
+	if f.socket {
+		d.statsd = "unix://" + d.statsd
+	}
+	if f.absent {
+		w.must(d.conn.Close())
+	}
+	return d
+}
+
+// listen starts the trace agent and gives its address.
+func (d *datadog) listen(address string) string {
+	var lc net.ListenConfig
+	l, err := lc.Listen(d.w.t.Context(), "tcp", address)
+	d.w.must(err)
+	d.server = httptest.NewUnstartedServer(d)
+	_ = d.server.Listener.Close()
+	d.server.Listener = l
+	d.server.Start()
+	return l.Addr().String()
+}
+
+// bind opens DogStatsD's socket.
+func (d *datadog) bind(network, address string) {
+	var lc net.ListenConfig
+	conn, err := lc.ListenPacket(d.w.t.Context(), network, address)
+	d.w.must(err)
+	d.conn = conn
+}
+
+// ServeHTTP is the trace agent.
+func (d *datadog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	failing := d.failing
+	d.mu.Unlock()
+	if failing && d.f.serve != nil {
+		d.f.serve(w, r)
+		return
+	}
+	d.inner.ServeHTTP(w, r)
+}
+
+// mend makes the agent work.
+func (d *datadog) mend() {
+	d.mu.Lock()
+	d.failing = false
+	d.mu.Unlock()
+	switch {
+	case d.f.absent:
+		d.listen(d.trace)
+		d.bind("udp", d.statsd)
+	case d.f.socket: // what lies in it is from before
+		buf := make([]byte, 1<<16)
+		for {
+			d.w.must(d.conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond)))
+			if _, _, err := d.conn.ReadFrom(buf); err != nil {
+				break
+			}
+		}
+		d.w.must(d.conn.SetReadDeadline(time.Time{}))
+	}
+	conn := d.conn
+	d.reader.Go(func() {
+		buf := make([]byte, 1<<16)
+		for {
+			if _, _, err := conn.ReadFrom(buf); err != nil {
+				return
+			}
+			d.mu.Lock()
+			d.packets++
+			d.mu.Unlock()
+		}
+	})
+}
+
+// fail makes the agent fail again.
+func (d *datadog) fail() {
+	d.mu.Lock()
+	d.failing = true
+	d.mu.Unlock()
+	_ = d.conn.SetReadDeadline(time.Now()) // nobody reads any more
+	d.reader.Wait()
+	if d.f.absent {
+		d.server.Close()
+		d.w.must(d.conn.Close())
+	}
+}
+
+// arrives publishes a little, and tells how long it takes until both spans and
+// metrics arrive again.
+func (d *datadog) arrives(w *world) time.Duration {
+	w.t.Helper()
+	mended, before := time.Now(), len(d.spans.Spans())
+	w.eventually("telemetry arrives", func() bool {
+		w.publish(10)
+		w.lasting(200 * time.Millisecond)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return len(d.spans.Spans()) > before && d.packets > 0
+	})
+	return time.Since(mended)
+}
+
+// stop lets go of what is open.
+func (d *datadog) stop() {
+	d.server.CloseClientConnections() // ends those that hang
+	d.server.Close()
+	if err := d.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		d.w.t.Error(err)
+	}
+	d.reader.Wait()
+}

@@ -1,0 +1,128 @@
+package faults
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/internal/components"
+)
+
+var (
+	rowsFlag = flag.String("faults.rows", "", "rows to run: their names or groups with commas between, ci, or all")
+	outFlag  = flag.String("faults.out", "", "file to write the table to")
+)
+
+// scenario is one row of the table.
+type scenario struct {
+	name  string // as -faults.rows names it
+	title string // as the table prints it
+	group string // rows of one subject: kafka, judge, datadog, store, input
+	ci    bool   // continuous integration runs it
+	run   func(*world)
+}
+
+// The groups.
+const (
+	groupKafka   = "kafka"
+	groupJudge   = "judge"
+	groupDatadog = "datadog"
+	groupStore   = "store"
+	groupInput   = "input"
+)
+
+// Names that stand for several rows.
+const (
+	rowsAll = "all"
+	rowsCI  = "ci"
+)
+
+// scenarios are all rows in the order of the table.
+func scenarios() []scenario {
+	return slices.Concat(
+		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(),
+		judgeRows(), datadogRows(), storeRows(), inputRows(),
+	)
+}
+
+// TestFaults runs the rows that were asked for, one after another, and prints
+// the table. It is asked for by a flag, because it takes minutes.
+func TestFaults(t *testing.T) {
+	if *rowsFlag == "" {
+		t.Skip("takes minutes: run make faults, or give -faults.rows")
+	}
+	components.NeedEngine(t)
+	chosen, err := choose(scenarios(), *rowsFlag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSuite(t)
+	rows := make([]row, 0, len(chosen))
+	for _, sc := range chosen {
+		t.Run(sc.name, func(t *testing.T) {
+			w := newWorld(t, s, sc)
+			defer func() { rows = append(rows, w.result()) }()
+			sc.run(w)
+		})
+	}
+	table := render(rows)
+	t.Log("\n" + table)
+	if *outFlag != "" {
+		if err := os.WriteFile(*outFlag, []byte(table), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// choose gives the scenarios that a list of names and groups asks for, in the
+// order of the table.
+func choose(all []scenario, list string) ([]scenario, error) {
+	chosen := make(map[string]bool)
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		found := false
+		for _, sc := range all {
+			if name == sc.name || name == sc.group || name == rowsAll || name == rowsCI && sc.ci {
+				chosen[sc.name], found = true, true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("no row or group is called %q", name)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(sc scenario) bool { return !chosen[sc.name] }), nil
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	all := []scenario{{name: "a", group: "x", ci: true}, {name: "b", group: "x"}, {name: "c", group: "y", ci: true}}
+	for list, want := range map[string]string{"all": "abc", "x": "ab", "c,a": "ac", "ci": "ac", "b, b": "b", "z": "", "": ""} {
+		got, err := choose(all, list)
+		names := ""
+		for _, sc := range got {
+			names += sc.name
+		}
+		if names != want || (err != nil) != (want == "") {
+			t.Errorf("choose(%q) = %q, %v, want %q", list, names, err, want)
+		}
+	}
+}
+
+func TestNamesOfRows(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{rowsAll: true, rowsCI: true}
+	for _, sc := range scenarios() {
+		if seen[sc.name] || sc.name == "" || sc.title == "" || sc.group == "" || sc.run == nil {
+			t.Errorf("row %q: a row has a name of its own, a title, a group and a function", sc.name)
+		}
+		seen[sc.name] = true
+	}
+	for _, sc := range scenarios() {
+		if seen[sc.group] {
+			t.Errorf("%q is the name of a row and of a group", sc.group)
+		}
+	}
+}

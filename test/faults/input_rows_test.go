@@ -1,0 +1,264 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/stream"
+)
+
+// inputRows are about messages that nobody expects.
+func inputRows() []scenario {
+	return []scenario{
+		{name: "input-poison", title: "messages that are no events", group: groupInput, ci: true, run: poisonRow},
+		{name: "input-huge", title: "messages of 10 MB, of which 4 MB are allowed", group: groupInput, run: hugeRow},
+		{name: "input-large", title: "events of 10 MB, allowed", group: groupInput, run: largeRow},
+		{name: "input-twice", title: "events published three times", group: groupInput, ci: true, run: twiceRow},
+		{name: "input-transactions", title: "transactions, committed and aborted", group: groupInput, run: transactionsRow},
+	}
+}
+
+// poison is a message that is to become a dead letter.
+type poison struct {
+	name   string
+	value  func(id string) []byte // nil: null
+	reason eval.Reason
+}
+
+func poisons() []poison {
+	text := func(format string) func(string) []byte {
+		return func(id string) []byte { return []byte(strings.ReplaceAll(format, "ID", id)) }
+	}
+	const nested = 100_000
+	deep := strings.Repeat("[", nested) + strings.Repeat("]", nested)
+	return []poison{
+		{"null", nil, eval.ReasonMalformed},
+		{"empty", text(""), eval.ReasonMalformed},
+		{"a line of a log", text("level=info msg=started request_id=ID"), eval.ReasonMalformed},
+		{"bytes", text("\x00\xff\xfe\x01ID"), eval.ReasonMalformed},
+		{"cut off", text(`{"event":"llm_request_completed","request_id":"ID","input":"wher`), eval.ReasonMalformed},
+		{"an array", text(`[{"event":"llm_request_completed","request_id":"ID"}]`), eval.ReasonMalformed},
+		{"JSON null", text("null"), eval.ReasonMalformed},
+		{"a measure that is a string", text(`{"event":"llm_request_completed","request_id":"ID","latency_ms":"12 ms"}`), eval.ReasonMalformed},
+		{"a time that is none", text(`{"event":"llm_request_completed","request_id":"ID","occurred_at":"yesterday"}`), eval.ReasonMalformed},
+		{"no id", text(`{"event":"llm_request_completed","input":"ID"}`), eval.ReasonMalformed},
+		{"no kind", text(`{"request_id":"ID"}`), eval.ReasonMalformed},
+		{"an unknown kind", text(`{"event":"llm_request_started","request_id":"ID"}`), eval.ReasonUnknownEvent},
+		{"an output 100,000 deep", text(`{"event":"llm_request_completed","request_id":"ID","output":` + deep + `}`), eval.ReasonMalformed},
+		{"an unknown field 100,000 deep", text(`{"event":"llm_request_completed","request_id":"ID","more":` + deep + `}`), eval.ReasonMalformed},
+		{"an input of brackets that never close", text(`{"event":"llm_request_completed","request_id":"ID","input":` + strings.Repeat("[", nested)), eval.ReasonMalformed},
+	}
+}
+
+// poisonRow mixes good events with messages of every kind that is no event. Only
+// a panic is missing: no input is known that causes one.
+func poisonRow(w *world) {
+	const each, good = 20, 600
+	w.begin(8, "A")
+	expected := map[string]letter{}
+	var messages []kafka.Message
+	w.publish(good / 2)
+	for range each {
+		for _, p := range poisons() {
+			id := w.nextID()
+			w.ledger.broken[id] = true
+			m := message(id, nil)
+			if p.value != nil {
+				m.Value = p.value(id)
+			}
+			expected[id] = letter{reason: p.reason, value: m.Value}
+			messages = append(messages, m)
+		}
+		// Whether text is valid UTF-8 is no reason to refuse a request that has
+		// happened: what is not is replaced.
+		id := w.nextID()
+		messages = append(messages, message(id, fmt.Appendf(nil,
+			`{"event":"llm_request_completed","request_id":%q,"input":"In the matter of %s: \xff\xfe\xc3","output":"It left our \xe2\x28\xa1 house this morning."}`, id, id)))
+	}
+	w.produce(messages)
+	w.publish(good / 2)
+	w.settled()
+	w.balanced("A")
+	w.finish()
+	w.nothingRepeated()
+	w.lettersAre(expected)
+}
+
+// hugeRow mixes good events with messages above the worker's own bound.
+func hugeRow(w *world) {
+	w.allowLarge()
+	w.begin(8, "A")
+	expected := map[string]letter{}
+	w.publish(250)
+	for range 40 {
+		id := w.nextID()
+		w.ledger.broken[id] = true
+		expected[id] = letter{reason: eval.ReasonTooLarge, truncated: stream.TruncatedValue}
+		w.produce([]kafka.Message{message(id, largeEvent(id))})
+	}
+	w.publish(250)
+	w.settled()
+	w.balanced("A")
+	w.finish()
+	w.nothingRepeated()
+	w.lettersAre(expected)
+}
+
+// largeRow lets large events through. Whoever allows them pays in memory: about
+// as much as the events in flight hold, a few times.
+func largeRow(w *world) {
+	w.allowLarge()
+	w.kafkaConfig(2, "max_message_bytes: 12582912")
+	w.begin(2, "A")
+	w.publish(50)
+	for range 20 {
+		id := w.nextID()
+		w.produce([]kafka.Message{message(id, largeEvent(id))})
+	}
+	w.publish(50)
+	w.settled()
+	w.balanced("A")
+	w.finish()
+	w.nothingRepeated()
+	w.lettersAre(map[string]letter{})
+}
+
+// twiceRow publishes every event three times: each copy is an event, and the
+// failure is one.
+func twiceRow(w *world) {
+	const events, copies = 300, 3
+	w.model.script(failing)
+	w.begin(8, "A")
+	a := w.workers["A"]
+	var messages []kafka.Message
+	for range events {
+		id := w.nextID()
+		messages = append(messages, slices.Repeat([]kafka.Message{message(id, wire(event(id)))}, copies)...)
+	}
+	w.produce(messages)
+	w.readTopic()
+	w.settled()
+	w.balanced("A")
+	n := w.cases(a)
+	w.finish()
+	w.nothingRepeated()
+	w.bound(len(w.model.log()) == events*copies, "%d judged, of %d messages", len(w.model.log()), events*copies)
+	w.bound(n == events, "%d failures in the store, want %d", n, events)
+	w.note("%d messages", events*copies)
+}
+
+// transactionsRow publishes in transactions. The markers at their ends are no
+// messages of anybody's. What was aborted is there all the same for a reader
+// that does not ask: a request has happened, whatever became of the transaction.
+func transactionsRow(w *world) {
+	const transactions, each = 20, 20
+	w.begin(4, "A")
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...), kgo.TransactionalID("faults"), kgo.DefaultProduceTopic(w.topic))
+	w.must(err)
+	w.t.Cleanup(client.Close)
+	for i := range transactions {
+		w.must(client.BeginTransaction())
+		var records []*kgo.Record
+		for range each {
+			id := w.nextID()
+			records = append(records, &kgo.Record{Key: []byte(id), Value: wire(event(id)), Headers: []kgo.RecordHeader{{Key: "request_id", Value: []byte(id)}}})
+		}
+		w.must(client.ProduceSync(w.t.Context(), records...).FirstErr())
+		w.must(client.EndTransaction(w.t.Context(), kgo.TransactionEndTry(i%2 == 0)))
+	}
+	w.eventually("the markers can be read", func() bool {
+		w.readTopic()
+		return w.ledger.copies[""] >= transactions
+	})
+	markers := w.ledger.copies[""]
+	w.settled()
+	w.balanced("A")
+	w.finish()
+	w.nothingRepeated()
+	w.lettersAre(map[string]letter{})
+	w.note("%d markers, half of them aborts", markers)
+}
+
+// nextID is the id of another event.
+func (w *world) nextID() string {
+	id := fmt.Sprintf("ev-%06d", len(w.ledger.published)+1)
+	w.ledger.published = append(w.ledger.published, id)
+	return id
+}
+
+// message is one without an envelope in its headers.
+func message(id string, value []byte) kafka.Message {
+	return kafka.Message{Key: []byte(id), Value: value, Headers: []kafka.Header{{Key: "request_id", Value: []byte(id)}}}
+}
+
+// largeEvent is an event of 10 MB.
+func largeEvent(id string) []byte {
+	e := event(id)
+	e.Output = eval.Text(strings.Repeat("It will be with you tomorrow. ", 10<<20/30))
+	return wire(e)
+}
+
+// wire is an event as it is published, by others than our own emitter.
+func wire(e eval.Event) []byte {
+	e.Kind = eval.KindRequestCompleted
+	body, err := json.Marshal(e)
+	if err != nil { // text always marshals
+		panic(err)
+	}
+	return body
+}
+
+// allowLarge makes a topic that takes messages of 12 MB.
+func (w *world) allowLarge() {
+	w.topicConfig = append(w.topicConfig, kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: "12582912"})
+}
+
+// letter is what a dead letter has to say.
+type letter struct {
+	reason    eval.Reason
+	value     []byte
+	truncated string
+}
+
+// lettersAre asserts that the dead letters are those of the broken events, one
+// each and with the right reason, and nothing else.
+func (w *world) lettersAre(expected map[string]letter) {
+	w.t.Helper()
+	for id := range w.ledger.broken {
+		if _, ok := expected[id]; !ok { // one of publish
+			expected[id] = letter{reason: eval.ReasonMalformed, value: brokenEvent(id).Value}
+		}
+	}
+	counts := map[string]int{}
+	seen := 0
+	w.read(w.topic+".dead", map[int]int64{}, func(m kafka.Message) {
+		id := idOf(&m)
+		want, ok := expected[id]
+		got := letter{reason: eval.Reason(header(&m, stream.HeaderReason)), value: m.Value, truncated: header(&m, stream.HeaderTruncated)}
+		w.bound(ok, "a dead letter of %q, which is an event", id)
+		w.bound(got.reason == want.reason && got.truncated == want.truncated && bytes.Equal(got.value, want.value),
+			"dead letter of %s: %s, %q, %d bytes; want %s, %q, %d bytes", id, got.reason, got.truncated, len(got.value), want.reason, want.truncated, len(want.value))
+		counts[string(got.reason)]++
+		seen++
+	})
+	w.bound(seen == len(expected), "%d dead letters, want %d", seen, len(expected))
+	if seen > 0 {
+		w.note("dead letters: %s", tally(counts))
+	}
+}
+
+func header(m *kafka.Message, key string) string {
+	for _, h := range m.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}

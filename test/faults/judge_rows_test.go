@@ -1,0 +1,302 @@
+package faults
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/modelserver"
+)
+
+// judgeFault is one way in which a model's server fails.
+type judgeFault struct {
+	name, title string
+	ci          bool
+
+	spoil spoiler // nil: connections are cut in the TLS handshake
+	// reasons that verdicts may have while every reply is spoilt.
+	reasons []eval.Reason
+	// A single spoilt reply: retried says that another attempt follows, after
+	// which the event passes. Else it ends with one of reasons.
+	retried bool
+	// breaks says that it counts as an outage, which opens the breaker.
+	breaks bool
+	// answers says that calls succeed, and that it is their answers that are no
+	// verdicts.
+	answers bool
+	// pause is what the server asks for with each reply.
+	pause time.Duration
+	// perEvent is the number of questions about one event, at most.
+	perEvent int
+}
+
+// judgeRows are about the server that judges ask.
+func judgeRows() []scenario {
+	const attempts = 3 // the default of max_attempts
+	down := []eval.Reason{eval.ReasonUnavailable, eval.ReasonBreakerOpen}
+	silent := []eval.Reason{eval.ReasonTimeout, eval.ReasonBreakerOpen}
+	faults := []judgeFault{
+		{name: "judge-429", title: "model answers 429", ci: true, spoil: status(429, nil), reasons: []eval.Reason{eval.ReasonRateLimited}, retried: true, perEvent: attempts},
+		{
+			name: "judge-429-after", title: "model answers 429 with Retry-After: 1", spoil: status(429, http.Header{"Retry-After": {"1"}}),
+			reasons: []eval.Reason{eval.ReasonRateLimited}, retried: true, pause: time.Second, perEvent: attempts,
+		},
+		{name: "judge-500", title: "model answers 500", ci: true, spoil: status(500, nil), reasons: down, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-hang", title: "model hangs", spoil: hang, reasons: silent, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-half", title: "model's connection is cut in the reply", spoil: half, reasons: down, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-hidden", title: "model answers 200 with an error in it", spoil: body(`{"error":{"message":"upstream failed","type":"server_error","code":"502"}}`), reasons: down, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-garbage", title: "model answers 200 with garbage", spoil: body("<html>\x00\xff gateway</html>"), reasons: down, retried: true, breaks: true, perEvent: attempts},
+		// One that does not do as it is told is asked once more by the judge, and
+		// on a lower rung.
+		{name: "judge-prose", title: "model answers in prose", spoil: prose, reasons: []eval.Reason{eval.ReasonUnparsable}, retried: true, answers: true, perEvent: 4},
+		{name: "judge-huge", title: "model's reply has 10 MB", ci: true, spoil: huge, reasons: []eval.Reason{eval.ReasonUnparsable}, perEvent: 1},
+		{name: "judge-tls", title: "model's connection is cut in the TLS handshake", reasons: down, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-cut", title: "model's connection is cut before the reply", spoil: cut, reasons: down, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-drip", title: "model answers a byte a second", spoil: drip, reasons: silent, retried: true, breaks: true, perEvent: attempts},
+	}
+	var rows []scenario
+	for _, f := range faults {
+		rows = append(rows, scenario{name: f.name, title: f.title, group: groupJudge, ci: f.ci, run: f.row})
+	}
+	return rows
+}
+
+const (
+	judgesInFlight = 32
+	// breakerPause is how long an open breaker waits for its one call.
+	breakerPause = 15 * time.Second
+	// maxSaved is how many retries the budget of a model saves up.
+	maxSaved = 10
+)
+
+// row spoils one reply of twenty, then all, then none.
+func (f judgeFault) row(w *world) {
+	front := newFront(w, f.spoil == nil)
+	sink := w.reportTo()
+	w.config["models"] = fmt.Sprintf(`{default: {base_url: "MODEL", api_key: none, requests_per_minute: 0, concurrency: %d, timeout: 1s}}`, judgesInFlight)
+	w.begin(8, "A")
+
+	from := len(w.ledger.published)
+	f.fault(front, few, func(nth int) bool { return nth%20 == 0 })
+	w.publish(100)
+	w.settled()
+	some := w.became(w.sound(from))
+	w.note("a few: %s", tally(some))
+	f.boundFew(w, some)
+
+	const events = 300
+	from = len(w.ledger.published)
+	f.fault(front, every, func(int) bool { return true })
+	broken := time.Now()
+	w.publish(events)
+	w.settled()
+	lasted, calls := time.Since(broken), front.since(broken)
+	all := w.became(w.sound(from))
+	w.note("all: %s in %d calls", tally(all), calls)
+	f.boundAll(w, all, events, calls, lasted)
+	counted := map[string]int{}
+	for _, m := range sink.Metrics() {
+		if m.Name == "evalworker.judge.errors" {
+			counted[m.Tag("reason")]++
+		}
+	}
+	w.bound(f.answers || len(counted) > 0, "no failed call was counted")
+	for reason := range counted {
+		w.bound(f.expects(eval.Reason(reason)), "calls counted as %s", reason)
+	}
+
+	front.spoils(nil, nil)
+	front.shakes(nil)
+	healed := time.Now()
+	w.row.recover = w.passes(healed)
+	w.bound(w.row.recover <= f.backLimit(), "passes again after %.1f s", w.row.recover.Seconds())
+	from = len(w.ledger.published)
+	w.publish(200)
+	w.settled()
+	after := w.became(w.sound(from))
+	w.bound(after["pass"] == len(w.sound(from)), "%s once all was well", tally(after))
+
+	w.balanced("A")
+	w.finish()
+	w.nothingRepeated()
+	w.bound(front.mostAsked() <= f.perEvent, "%d questions about one event", front.mostAsked())
+	for id, n := range w.answers() {
+		w.bound(n == 1, "%s was answered %d times", id, n)
+	}
+}
+
+// fault makes the front fail, on the questions or on the connections given.
+func (f judgeFault) fault(front *front, questions func(string, int) bool, connections func(int) bool) {
+	if f.spoil == nil {
+		front.shakes(connections)
+		return
+	}
+	front.spoils(f.spoil, questions)
+}
+
+// boundFew asserts what becomes of events when one reply of twenty is spoilt.
+func (f judgeFault) boundFew(w *world, ends map[string]int) {
+	w.t.Helper()
+	switch {
+	case f.spoil == nil: // which events they hit is left to chance, and may be the same one again
+		w.bound(ends["pass"] >= 95, "%s, of a few cut handshakes", tally(ends))
+	case f.retried:
+		w.bound(ends["pass"] == 100, "%s, of a few spoilt replies", tally(ends))
+	default:
+		w.bound(ends["pass"] < 100 && ends["pass"] >= 80, "%s, of a few spoilt replies", tally(ends))
+	}
+	f.boundReasons(w, ends)
+}
+
+// boundAll asserts what becomes of events when every reply is spoilt, and how
+// many calls that may cost.
+func (f judgeFault) boundAll(w *world, ends map[string]int, events, calls int, lasted time.Duration) {
+	w.t.Helper()
+	w.bound(ends["pass"]+ends["fail"] == 0, "%s, of nothing but spoilt replies", tally(ends))
+	f.boundReasons(w, ends)
+	limit := events + events/10 + maxSaved // the retry budget
+	switch {
+	case f.answers:
+		limit = f.perEvent * events
+	case f.breaks: // it opens when half of the last calls have failed, and lets those at work end
+		limit = 100 + 2*judgesInFlight
+		w.bound(ends[string(eval.ReasonBreakerOpen)] > 0, "the breaker did not open: %s", tally(ends))
+	case f.pause > 0:
+		limit = min(limit, judgesInFlight*(2+int(lasted/f.pause)))
+	}
+	w.bound(calls > 0 && calls <= limit, "%d calls for %d events, want at most %d", calls, events, limit)
+}
+
+// boundReasons asserts that what ended in an error did so for the right reason.
+func (f judgeFault) boundReasons(w *world, ends map[string]int) {
+	w.t.Helper()
+	for end, n := range ends {
+		decided := end == eval.OutcomePass.String() || end == eval.OutcomeFail.String()
+		w.bound(decided || f.expects(eval.Reason(end)), "%d ended as %s", n, end)
+	}
+}
+
+func (f judgeFault) expects(r eval.Reason) bool { return slices.Contains(f.reasons, r) }
+
+// backLimit is how soon events pass again.
+func (f judgeFault) backLimit() time.Duration {
+	if f.breaks {
+		return breakerPause + 10*time.Second
+	}
+	return 10 * time.Second
+}
+
+// passes publishes now and then until an event passes, and tells how long after
+// a time its question was answered.
+func (w *world) passes(since time.Time) time.Duration {
+	w.t.Helper()
+	from := len(w.ledger.published)
+	next := time.NewTicker(500 * time.Millisecond)
+	defer next.Stop()
+	var first time.Time
+	w.eventually("an event passes again", func() bool {
+		w.publish(2)
+		<-next.C
+		passed := w.verdicts()
+		for _, c := range w.model.log() {
+			if c.begun.Before(since) || c.answered.IsZero() || !slices.Contains(w.ledger.published[from:], c.id) {
+				continue
+			}
+			for _, v := range passed[c.id] {
+				if v.outcome == eval.OutcomePass && (first.IsZero() || c.answered.Before(first)) {
+					first = c.answered
+				}
+			}
+		}
+		return !first.IsZero()
+	})
+	w.settled()
+	return first.Sub(since)
+}
+
+// answers counts the whole and sound answers that were given for each event.
+func (w *world) answers() map[string]int {
+	out := map[string]int{}
+	for _, c := range w.model.log() {
+		if !c.answered.IsZero() {
+			out[c.id]++
+		}
+	}
+	return out
+}
+
+// status answers with a status and an error in OpenAI's format.
+func status(code int, header http.Header) spoiler {
+	return reply(modelserver.Reply{Status: code, Header: header, Content: "not now"})
+}
+
+// body answers 200 with a body.
+func body(text string) spoiler { return reply(modelserver.Reply{Raw: []byte(text)}) }
+
+// reply answers with a reply.
+func reply(r modelserver.Reply) spoiler {
+	server := modelserver.New(func(modelserver.Request) modelserver.Reply { return r })
+	return func(w http.ResponseWriter, req *http.Request) {
+		// The question itself does not matter any more; it was read.
+		asked := req.Clone(req.Context())
+		asked.URL.Path = "/v1/chat/completions"
+		asked.Body = io.NopCloser(strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"anything"}]}`))
+		server.ServeHTTP(w, asked)
+	}
+}
+
+// prose says nothing that was asked for.
+func prose(w http.ResponseWriter, r *http.Request) {
+	reply(modelserver.Reply{Content: "I would rather talk about the weather."})(w, r)
+}
+
+// hang says nothing until the worker has gone, which a server sees only when it
+// has read the question.
+func hang(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
+}
+
+// cut closes the connection without a word.
+func cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// half closes the connection in the middle of a reply.
+func half(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "600")
+	_, _ = io.WriteString(w, `{"id":"chatcmpl-1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assi`)
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// drip sends a byte a second.
+func drip(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Length", "600")
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		_, _ = io.WriteString(w, " ")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// huge sends 10 MB that begin like a reply.
+func huge(w http.ResponseWriter, _ *http.Request) {
+	const size = 10 << 20
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"id":"chatcmpl-1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"`)
+	chunk := []byte(strings.Repeat("lorem ipsum ", 1000))
+	for sent := 0; sent < size; sent += len(chunk) {
+		if _, err := w.Write(chunk); err != nil {
+			return // it has gone
+		}
+	}
+}

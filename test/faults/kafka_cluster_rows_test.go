@@ -1,0 +1,78 @@
+package faults
+
+import (
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/components"
+)
+
+// clusterRows are about one broker of several.
+func clusterRows() []scenario {
+	return []scenario{
+		{name: "cluster", title: "one broker of three killed, leaders moved", group: groupKafka, run: clusterRow},
+	}
+}
+
+// clusterRow kills one of three brokers under load, while applications go on
+// publishing, and moves its partitions back to it when it has returned.
+func clusterRow(w *world) {
+	const replicas = 3
+	ctx := w.t.Context()
+	cluster, err := components.StartCluster(ctx, replicas, kafkaConfig())
+	w.must(err)
+	w.t.Cleanup(func() {
+		if err := cluster.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.connect(cluster.Addrs()...)
+	w.topicConfig = []kafka.ConfigEntry{{ConfigName: "min.insync.replicas", ConfigValue: "2"}}
+	w.replicas = replicas
+	w.begin(8, "A", "B")
+	w.publish(4000)
+	w.answered(500)
+
+	victim := w.leaders()[0]
+	led := w.led(victim)
+	broker := cluster.Brokers[victim-1]
+	w.must(broker.Kill(ctx))
+	killed := time.Now()
+	w.publish(2000)
+	w.eventually("others lead", func() bool { return len(w.leaders()) == 8 && w.led(victim) == 0 })
+	w.row.recover = w.resumed(killed)
+
+	w.must(broker.Start(ctx))
+	w.eventually("leaders are back", func() bool {
+		return w.electPreferred() && w.led(victim) == led
+	})
+	w.publish(2000)
+	moved := w.resumed(time.Now())
+	w.note("it led %d partitions; %.1f s after they were moved back", led, moved.Seconds())
+	w.finish()
+	w.nothingRepeated()
+	w.bound(led > 0, "the killed broker led nothing")
+	w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
+}
+
+// led is the number of partitions that a broker leads.
+func (w *world) led(broker int) int {
+	n := 0
+	for _, id := range w.leaders() {
+		if id == broker {
+			n++
+		}
+	}
+	return n
+}
+
+// electPreferred asks for each partition to be led by the first of its replicas.
+func (w *world) electPreferred() bool {
+	ids := make([]int, 0, 8)
+	for id := range w.leaders() {
+		ids = append(ids, id)
+	}
+	_, err := w.client.ElectLeaders(w.t.Context(), &kafka.ElectLeadersRequest{Topic: w.topic, Partitions: ids, Timeout: 5 * time.Second})
+	return err == nil
+}

@@ -1,0 +1,77 @@
+package faults
+
+import (
+	"fmt"
+	"time"
+)
+
+// rebalanceRows are about workers that come and go in good order.
+func rebalanceRows() []scenario {
+	return []scenario{
+		{name: "storm", title: "a worker joins or leaves every 2 s for 60 s", group: groupKafka, run: stormRow},
+		{name: "rolling", title: "rolling restart of four workers", group: groupKafka, run: rollingRow},
+	}
+}
+
+// stormRow lets a worker join or leave every 2 s, beside one that stays.
+func stormRow(w *world) {
+	const pace, lasts = 2 * time.Second, time.Minute
+	w.begin(8, "stays")
+	w.publish(20_000)
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	var here []*worker
+	changes := 0
+	for began := time.Now(); time.Since(began) < lasts; changes++ {
+		<-tick.C
+		if len(here) < 1+changes%2 {
+			here = append(here, w.start(fmt.Sprintf("visitor%d", changes)))
+			continue
+		}
+		here[0].terminate()
+		here = here[1:]
+	}
+	w.row.recover = w.resumed(time.Now())
+	w.note("%d changes, %.0f events/s", changes, float64(w.model.answers())/lasts.Seconds())
+	w.bound(changes >= 25, "only %d changes", changes)
+	w.finish()
+	w.bound(w.row.repeated*200 <= w.row.in, "%d repeated, more than 0.5 %%", w.row.repeated)
+}
+
+// rollingRow restarts four workers one after the other, as a deployment does:
+// the next one when its predecessor's successor is ready.
+func rollingRow(w *world) {
+	const undisturbed = 10 * time.Second
+	names := []string{"A", "B", "C", "D"}
+	w.kafkaConfig(16)
+	w.begin(8, names...)
+	w.publish(30_000)
+	w.answered(500)
+	rate := func(since time.Time, answers int) float64 {
+		return float64(w.model.answers()-answers) / time.Since(since).Seconds()
+	}
+	began, answers := time.Now(), w.model.answers()
+	w.lasting(undisturbed)
+	before := rate(began, answers)
+
+	began, answers = time.Now(), w.model.answers()
+	for _, name := range names {
+		w.workers[name].stop()
+		next := w.start(name + "2")
+		w.eventually(next.name+" is ready", next.ready)
+		w.lasting(minReady)
+	}
+	during := rate(began, answers)
+	for _, name := range names {
+		w.row.recover = max(w.row.recover, w.resumed(w.workers[name].exited, name))
+	}
+	w.note("%.0f %% of %.0f events/s", 100*during/before, before)
+	w.bound(w.row.recover <= takeOverAfterStop, "taken over %.1f s after an exit", w.row.recover.Seconds())
+	w.bound(during >= 0.7*before, "%.0f of %.0f events/s", during, before)
+	w.finish()
+	w.nothingRepeated()
+}
+
+// minReady is how long a rollout lets a new worker work before it goes on: the
+// minReadySeconds of a Deployment.
+const minReady = 5 * time.Second

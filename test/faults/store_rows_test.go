@@ -1,0 +1,284 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/modelserver"
+)
+
+// storeRows are about a store that takes nothing for a while. Every event fails
+// in them, and so has to be kept.
+func storeRows() []scenario {
+	return []scenario{
+		{name: "store-absent", title: "PostgreSQL down when the worker starts", group: groupStore, run: storeAbsentRow},
+		{name: "store-kill", title: "PostgreSQL SIGKILL, back after 10 s", group: groupStore, ci: true, run: storeKillRow},
+		{name: "store-pause", title: "PostgreSQL paused for 30 s", group: groupStore, run: storePauseRow},
+		{name: "store-full", title: "disk full under SQLite for 10 s", group: groupStore, run: storeFullRow},
+		{name: "store-locked", title: "SQLite locked by another process for 10 s", group: groupStore, ci: true, run: storeLockedRow},
+	}
+}
+
+const (
+	storeEvents   = 3000
+	storeInFlight = 32
+	// storeWait is the longest pause between two attempts to reach a store.
+	storeWait = 5 * time.Second
+)
+
+// storeFails is one way in which a store takes nothing.
+type storeFails struct {
+	down, up func()
+	lasts    time.Duration
+	why      string // what /readyz has to say, beside that it is the store
+}
+
+// outage lets the store fail under load, and counts what that costs.
+func (w *world) outage(f storeFails) {
+	w.t.Helper()
+	w.model.script(failing)
+	w.kafkaConfig(storeInFlight)
+	w.begin(8, "A")
+	a := w.workers["A"]
+	w.publish(storeEvents)
+	w.answered(storeEvents / 10)
+
+	f.down()
+	began := time.Now()
+	w.unready(a, f.why)
+	w.note("not ready after %.1f s", time.Since(began).Seconds())
+	at := w.model.answers()
+	w.lasting(f.lasts - time.Since(began))
+	more := w.model.answers() - at
+	w.bound(more <= storeInFlight, "%d judged with nowhere to keep them, more than are in flight", more)
+	s, ok := a.status()
+	w.bound(ok && s.Stream.Lag() > 0 && s.Stream.InFlight == storeInFlight, "status while the store is down: lag %d, %d in flight", s.Stream.Lag(), s.Stream.InFlight)
+	w.bound(ok && !s.Store.DownSince.IsZero() && s.Store.Error != "", "/statusz says nothing of the store")
+	lag := s.Stream.Lag()
+
+	f.up()
+	back := time.Now()
+	w.row.recover = w.resumed(back)
+	w.note("lag %d", lag)
+	w.eventually("the worker is ready", a.ready)
+	w.kept(a, 1+int(f.lasts/time.Minute))
+	w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
+}
+
+// kept waits until all is done, counts it, and asserts that each event was
+// judged once, and stands in the store once.
+func (w *world) kept(a *worker, lines int) {
+	w.t.Helper()
+	w.settled()
+	w.balanced(a.name)
+	n := w.cases(a)
+	w.finish()
+	w.nothingRepeated()
+	w.bound(n == w.row.evaluated, "%d failures in the store, of %d that were judged", n, w.row.evaluated)
+	said := a.count("store is down")
+	w.bound(said >= 1 && said <= lines, "the log says %d times that the store is down", said)
+}
+
+// storeURL is the store of a worker that runs, as it was configured, and as this
+// process can reach it.
+func (w *world) storeURL(a *worker) string {
+	_, u, _ := strings.Cut(w.config["store"], `"`)
+	u, _, _ = strings.Cut(u, `"`)
+	dir := filepath.Dir(a.log)
+	if w.wrap != nil {
+		dir = a.root() + dir
+	}
+	return strings.ReplaceAll(u, "DIR", dir)
+}
+
+// root is where the files of a worker are seen that has mounts of its own.
+func (k *worker) root() string { return fmt.Sprintf("/proc/%d/root", k.cmd.Process.Pid) }
+
+// cases counts the failures that the store of a worker holds. A file is copied
+// first: SQLite goes by the name that a path resolves to, which is another file
+// here when the worker has mounts of its own.
+func (w *world) cases(a *worker) int {
+	w.t.Helper()
+	cfg := datasets.DefaultConfig()
+	cfg.URL = w.storeURL(a)
+	if file, ok := strings.CutPrefix(cfg.URL, "sqlite:"); ok {
+		copied := filepath.Join(w.t.TempDir(), "cases.db")
+		for _, part := range []string{"", "-wal"} {
+			text, err := os.ReadFile(file + part)
+			w.must(err)
+			w.must(os.WriteFile(copied+part, text, 0o600))
+		}
+		cfg.URL = "sqlite:" + copied
+	}
+	s, err := datasets.OpenExisting(w.t.Context(), cfg)
+	w.must(err)
+	n, err := s.Counts(w.t.Context())
+	w.must(errors.Join(err, s.Close()))
+	return n.Occurrences
+}
+
+// unready waits until /readyz refuses because of the store, and says why.
+func (w *world) unready(a *worker, why string) {
+	w.t.Helper()
+	var text []byte
+	w.eventually("/readyz names the store", func() bool {
+		var code int
+		text, code = a.get("/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(string(text), "store: down since ")
+	})
+	said := strings.TrimSpace(string(text))
+	w.t.Logf("/readyz: %s", said)
+	w.bound(strings.Contains(said, why), "/readyz says %q, and nothing of %q", said, why)
+}
+
+// count gives the lines of the log whose message begins so.
+func (k *worker) count(msg string) int {
+	text, err := os.ReadFile(k.log)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return bytes.Count(text, []byte(`"msg":"`+msg))
+}
+
+// failing fails every criterion, after the latency of the event.
+func failing(q question) modelserver.Reply {
+	verdicts := make([]modelserver.Verdict, 0, len(q.Criteria))
+	for _, id := range q.Criteria {
+		verdicts = append(verdicts, modelserver.Verdict{ID: id, Evidence: "It left our warehouse this morning", Reason: "scripted", Verdict: "fail"})
+	}
+	reply := modelserver.Answer(verdicts)
+	reply.Delay = evenLatency(q.id)
+	return reply
+}
+
+// onPostgres gives the workers a database of their own on the shared server.
+func (w *world) onPostgres() *components.Postgres {
+	w.t.Helper()
+	p := w.suite.database()
+	db, err := p.Database(w.t.Context())
+	w.must(err)
+	w.config["store"] = fmt.Sprintf("{url: %q}", db)
+	// Later rows need it, whatever becomes of this one.
+	w.t.Cleanup(func() {
+		ctx := context.WithoutCancel(w.t.Context())
+		_ = p.Unpause(ctx)
+		_ = p.Start(ctx)
+	})
+	return p
+}
+
+// storeAbsentRow starts a worker before its database.
+func storeAbsentRow(w *world) {
+	const lasts = 10 * time.Second
+	w.model.script(failing)
+	w.kafkaConfig(storeInFlight)
+	p := w.onPostgres()
+	w.open(8)
+	w.publish(500)
+	w.must(p.Kill(w.t.Context()))
+	began := time.Now()
+	a := w.start("A")
+	w.unready(a, "refused")
+	w.lasting(lasts - time.Since(began))
+	_, alive := a.get("/livez")
+	w.bound(alive == http.StatusOK, "/livez answers %d", alive)
+	w.bound(w.model.answers() == 0, "%d judged with nowhere to keep them", w.model.answers())
+	w.must(p.Start(w.t.Context()))
+	back := time.Now()
+	w.row.recover = w.resumed(back)
+	w.eventually("the worker is ready", a.ready)
+	w.kept(a, 1)
+	w.bound(w.row.recover <= storeWait+backLimit, "consumed after %.1f s", w.row.recover.Seconds())
+}
+
+func storeKillRow(w *world) {
+	p := w.onPostgres()
+	w.outage(storeFails{
+		down: func() { w.must(p.Kill(w.t.Context())) }, up: func() { w.must(p.Start(w.t.Context())) }, lasts: 10 * time.Second,
+		why: "refused",
+	})
+}
+
+func storePauseRow(w *world) {
+	p := w.onPostgres()
+	w.outage(storeFails{
+		down: func() { w.must(p.Pause(w.t.Context())) }, up: func() { w.must(p.Unpause(w.t.Context())) }, lasts: 30 * time.Second,
+		why: "deadline exceeded",
+	})
+}
+
+// storeFullRow gives the worker a small disk of its own, in a mount namespace of
+// its own that ends with it, and fills it.
+func storeFullRow(w *world) {
+	if os.Geteuid() != 0 {
+		w.t.Skip("needs root, to mount a small disk")
+	}
+	if _, err := exec.LookPath("unshare"); err != nil {
+		w.t.Skip("needs unshare, to mount a small disk")
+	}
+	disk := filepath.Join(w.dir, "A", "disk")
+	w.wrap = []string{"unshare", "--mount", "sh", "-c", `mkdir "$0" && mount -t tmpfs -o size=16m tmpfs "$0" && exec "$@"`, disk}
+	w.config["store"] = `{url: "sqlite:DIR/disk/cases.db", timeout: 2s}`
+	filler := func() string { return filepath.Join(w.workers["A"].root(), disk, "filler") }
+	w.outage(storeFails{
+		down: func() {
+			f, err := os.Create(filler())
+			w.must(err)
+			chunk := make([]byte, 4096)
+			for err == nil {
+				_, err = f.Write(chunk)
+			}
+			if !errors.Is(err, syscall.ENOSPC) {
+				w.must(err)
+			}
+			w.must(f.Close())
+		},
+		up:    func() { w.must(os.Remove(filler())) },
+		lasts: 10 * time.Second,
+		why:   "no space is left",
+	})
+}
+
+// storeLockedRow takes the one write lock that a file of SQLite's has.
+func storeLockedRow(w *world) {
+	w.config["store"] = `{url: "sqlite:DIR/cases.db", timeout: 2s}`
+	var db *sql.DB
+	var other *sql.Conn
+	w.t.Cleanup(func() {
+		if db != nil {
+			_ = db.Close()
+		}
+	})
+	w.outage(storeFails{
+		down: func() {
+			path := filepath.Join(w.dir, "A", "cases.db")
+			q := url.Values{"_pragma": {"busy_timeout(20000)"}}
+			var err error
+			db, err = sql.Open("sqlite", "file:"+path+"?"+q.Encode()) // the driver of package datasets
+			w.must(err)
+			other, err = db.Conn(w.t.Context())
+			w.must(err)
+			_, err = other.ExecContext(w.t.Context(), "BEGIN IMMEDIATE")
+			w.must(err)
+		},
+		up: func() {
+			_, err := other.ExecContext(w.t.Context(), "ROLLBACK")
+			w.must(errors.Join(err, other.Close()))
+		},
+		lasts: 10 * time.Second,
+		why:   "another process writes",
+	})
+}

@@ -1,0 +1,73 @@
+package faults
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/evalworker/evalworker/internal/components"
+)
+
+// suite is what the rows share. Only one row runs at a time.
+type suite struct {
+	t      *testing.T
+	binary string
+	kafka  *components.Kafka // started by the first row that needs it
+
+	postgres *components.Postgres // the same
+}
+
+// newSuite builds the program.
+func newSuite(t *testing.T) *suite {
+	t.Helper()
+	s := &suite{t: t, binary: filepath.Join(t.TempDir(), "evalworker")}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "github.com/evalworker/evalworker/cmd/evalworker")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build evalworker: %v\n%s", err, out)
+	}
+	return s
+}
+
+// broker is the broker that all rows use that do not break it for good. What a
+// row kills or pauses it brings back.
+func (s *suite) broker() *components.Kafka {
+	s.t.Helper()
+	if s.kafka == nil {
+		k, err := components.StartKafka(s.t.Context(), kafkaConfig())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.kafka = k
+		s.t.Cleanup(func() {
+			if err := k.Close(); err != nil {
+				s.t.Error(err)
+			}
+		})
+	}
+	return s.kafka
+}
+
+// database is the database server that rows share. What a row kills or pauses it
+// brings back.
+func (s *suite) database() *components.Postgres {
+	s.t.Helper()
+	if s.postgres == nil {
+		p, err := components.StartPostgres(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.postgres = p
+		s.t.Cleanup(func() {
+			if err := p.Close(); err != nil {
+				s.t.Error(err)
+			}
+		})
+	}
+	return s.postgres
+}
+
+// kafkaConfig makes brokers that create no topic because somebody asked for it:
+// kafka-go's look-ups would bring a deleted topic back, with one partition.
+func kafkaConfig() components.KafkaConfig {
+	return components.KafkaConfig{Env: map[string]string{"KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false"}}
+}

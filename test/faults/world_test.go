@@ -1,0 +1,243 @@
+package faults
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/kafkaconn"
+)
+
+const (
+	// patience ends a wait for something that does not come.
+	patience = 2 * time.Minute
+	// look is how often what other processes do is looked at.
+	look = 20 * time.Millisecond
+	// rssLimit bounds the resident memory of a worker, in bytes.
+	rssLimit = 200 << 20
+	// grace is what a worker is given after SIGTERM: the default of shutdown.grace.
+	grace = 25 * time.Second
+)
+
+// world is what one row happens in.
+type world struct {
+	t       *testing.T
+	suite   *suite
+	kafka   *components.Kafka // nil for a world with a cluster of its own
+	brokers []string
+	client  *kafka.Client
+	topic   string
+	group   string
+	dir     string
+	model   *model
+	row     row
+
+	// config are the sections of the workers' configuration, by key. NAME, DIR
+	// and MODEL in them stand for the worker, its folder and its model's URL.
+	config map[string]string
+
+	replicas    int // of the topic
+	topicConfig []kafka.ConfigEntry
+
+	// agent takes the workers' spans, in worlds that look at verdicts; else nil.
+	agent *evaltest.AgentSink
+	// env and wrap are added to the environment and put before the command of
+	// workers.
+	env, wrap []string
+
+	workers map[string]*worker
+	ledger  ledger
+}
+
+// newWorld makes the world of a row on the broker that all rows share.
+func newWorld(t *testing.T, s *suite, sc scenario) *world {
+	t.Helper()
+	w := &world{
+		t: t, suite: s, topic: "faults." + sc.name, group: "faults-" + sc.name, dir: t.TempDir(),
+		replicas: 1, workers: map[string]*worker{},
+		row:    row{title: sc.title, recover: none, exit: none},
+		ledger: newLedger(),
+	}
+	w.model = newModel(t)
+	w.config = map[string]string{
+		"models":     `{default: {base_url: "MODEL", api_key: none, requests_per_minute: 0, concurrency: 1000, max_attempts: 1}}`,
+		"evaluators": `[{name: helpfulness, type: llm_judge, rubric: helpfulness, rate: 1}]`,
+		"store":      `{url: "sqlite:DIR/cases.db"}`,
+		"datadog":    `{enabled: false}`,
+		"health":     `{listen: "127.0.0.1:0"}`,
+	}
+	w.kafkaConfig(32)
+	return w
+}
+
+// kafkaConfig sets the section kafka of the configuration: the defaults, but for
+// a shorter session, the given number of events in flight, and more settings.
+func (w *world) kafkaConfig(inFlight int, more ...string) {
+	settings := append([]string{
+		"brokers: [BROKERS]", "topic: " + w.topic, "group: " + w.group,
+		"session_timeout: " + sessionTimeout.String(), fmt.Sprintf("max_in_flight: %d", inFlight),
+	}, more...)
+	w.config["kafka"] = "{" + strings.Join(settings, ", ") + "}"
+}
+
+// sessionTimeout is how long a worker may be silent in these rows; the default
+// is 10 s.
+const sessionTimeout = 6 * time.Second
+
+// begin makes the topic and starts workers, and returns when each has joined the
+// group and all partitions are given out. What is published from then on is not
+// repeated by the workers' own coming.
+func (w *world) begin(partitions int, names ...string) {
+	w.t.Helper()
+	w.open(partitions)
+	for _, name := range names {
+		w.start(name)
+	}
+	w.joined(partitions, names...)
+}
+
+// open makes the topic.
+func (w *world) open(partitions int) {
+	w.t.Helper()
+	if w.brokers == nil {
+		w.kafka = w.suite.broker()
+		w.connect(w.kafka.Addr())
+	}
+	w.createTopic(partitions)
+}
+
+// connect makes the client that the test itself asks brokers with.
+func (w *world) connect(brokers ...string) {
+	w.brokers = brokers
+	cfg := kafkaconn.DefaultConfig()
+	cfg.Brokers, cfg.ClientID = brokers, "faults"
+	transport := kafkaconn.NewTransport(cfg)
+	transport.MetadataTTL = time.Second
+	w.t.Cleanup(transport.CloseIdleConnections)
+	w.client = kafkaconn.NewClient(cfg, transport)
+}
+
+// joined waits until the named workers hold all partitions between them, and
+// each of them at least one.
+func (w *world) joined(partitions int, names ...string) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("%s share %d partitions", strings.Join(names, ", "), partitions), func() bool {
+		held := map[int]bool{}
+		for _, name := range names {
+			s, ok := w.workers[name].status()
+			if !ok || !s.Stream.Joined || len(s.Stream.Partitions) == 0 && partitions >= len(names) {
+				return false
+			}
+			for _, p := range s.Stream.Partitions {
+				held[p.Partition] = true
+			}
+		}
+		return len(held) == partitions
+	})
+}
+
+// answered waits until n questions have been answered.
+func (w *world) answered(n int) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("%d questions answered", n), func() bool { return w.model.answers() >= n })
+}
+
+// must ends a row that cannot go on.
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.row.broken = append(w.row.broken, err.Error())
+		w.t.Fatal(err)
+	}
+}
+
+// eventually waits for what nobody tells.
+func (w *world) eventually(what string, cond func() bool) {
+	w.t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			w.row.broken = append(w.row.broken, "not within "+patience.String()+": "+what)
+			w.t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// lasting lets a fault last for a while: how long is what the row is about, and
+// no wait for something that happens.
+func (w *world) lasting(d time.Duration) { <-time.After(d) }
+
+// bound asserts one bound of the row. One that does not hold is named in the
+// table and fails the test.
+func (w *world) bound(holds bool, format string, args ...any) {
+	w.t.Helper()
+	if !holds {
+		what := fmt.Sprintf(format, args...)
+		w.row.broken = append(w.row.broken, what)
+		w.t.Error(what)
+	}
+}
+
+// note adds what a reader of the row should know.
+func (w *world) note(format string, args ...any) {
+	w.row.notes = append(w.row.notes, fmt.Sprintf(format, args...))
+}
+
+// finish waits until every event has come to its end, stops all workers in good
+// order, counts, and asserts what holds in every row: nothing lost, all of it
+// committed, every worker's accounting settled, and memory and exits in bounds.
+func (w *world) finish() {
+	w.t.Helper()
+	w.settled()
+	names := slices.Sorted(maps.Keys(w.workers))
+	for _, name := range names {
+		k := w.workers[name]
+		if k.killed {
+			continue
+		}
+		exit := k.stop()
+		w.row.exit = max(w.row.exit, exit)
+		w.bound(exit <= grace, "worker %s took %.1f s to exit", name, exit.Seconds())
+	}
+	w.count()
+	w.bound(w.row.lost == 0, "%d events lost", w.row.lost)
+	left := w.uncommitted()
+	w.bound(left == 0, "%d messages finished and not committed", left)
+	for _, name := range names {
+		k := w.workers[name]
+		w.row.rss = max(w.row.rss, k.rss.Load())
+		if k.killed {
+			continue
+		}
+		w.bound(k.err == nil || k.hung, "worker %s: %v", name, k.err)
+		end, ok := k.accounting()
+		w.bound(ok && end.Consumed == end.SampledOut+end.Evaluated+end.DeadLettered, "accounting of worker %s: %+v", name, end)
+	}
+	w.bound(w.row.rss <= rssLimit, "%s of memory", megabytes(w.row.rss))
+}
+
+// nothingRepeated is the bound of the rows in which no worker dies.
+func (w *world) nothingRepeated() {
+	w.t.Helper()
+	w.bound(w.row.repeated == 0, "%d repeated, want none", w.row.repeated)
+}
+
+// result gives the row as far as it came.
+func (w *world) result() row {
+	if w.t.Failed() && len(w.row.broken) == 0 {
+		w.row.broken = []string{"ended early: see the log"}
+	}
+	return w.row
+}
