@@ -90,9 +90,10 @@ func (t *Telemetry) Inflight(n int) {
 }
 
 // Dropped counts what a part could not deliver: a sink and a reason out of a
-// small set.
+// small set. It counts for Stats also where there is nowhere to send the count:
+// what was lost must be seen without Datadog too.
 func (t *Telemetry) Dropped(sink, reason string, n int) {
-	if !t.discards() {
+	if t != nil && t.drops != nil {
 		t.drops.add(sink, reason, int64(n))
 	}
 }
@@ -139,10 +140,13 @@ func (t *Telemetry) JudgeCall(c JudgeCall) {
 	}
 }
 
-// Stats says how telemetry itself fares.
+// Stats says how telemetry itself fares, and what was dropped anywhere.
 func (t *Telemetry) Stats() Stats {
-	if t.discards() {
+	switch {
+	case t == nil || t.drops == nil:
 		return Stats{}
+	case t.discards():
+		return Stats{Drops: t.drops.snapshot()}
 	}
 	return Stats{
 		Enabled: true, Queued: len(t.queue), QueueCapacity: cap(t.queue),

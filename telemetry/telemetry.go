@@ -27,7 +27,7 @@ type Deps struct {
 }
 
 // Telemetry sends spans and metrics. A nil Telemetry, a zero one and one that is
-// not enabled discard everything. All methods are safe for concurrent use and
+// not enabled discard everything; the last still counts drops. All methods are safe for concurrent use and
 // none blocks, but for Close.
 type Telemetry struct {
 	log     *slog.Logger
@@ -70,7 +70,7 @@ func New(cfg Config, deps Deps) (*Telemetry, error) {
 		return nil, errors.New("telemetry: no log")
 	}
 	if !cfg.Enabled {
-		return &Telemetry{}, nil
+		return &Telemetry{drops: &drops{}}, nil
 	}
 	if !started.CompareAndSwap(false, true) {
 		return nil, ErrStarted
