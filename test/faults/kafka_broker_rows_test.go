@@ -58,21 +58,25 @@ func brokerPauseRow(w *world) {
 	w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
 }
 
-// pauseSigtermRow stops a worker that cannot tell anybody what it has finished.
-// How much that is MaxCommitOutage bounds; it has to be done again.
+// pauseSigtermRow stops a worker that cannot tell anybody what it has finished
+// since the broker fell silent, and wakes the broker well within the worker's
+// grace.
 func pauseSigtermRow(w *world) {
+	const silent, lasts = 2 * time.Second, 10 * time.Second
 	w.begin(8, "A", "B")
 	w.publish(8000)
 	w.answered(1000)
 	a := w.workers["A"]
 	w.pause()
 	paused := time.Now()
-	w.lasting(2 * time.Second)
-	a.stop()
-	a.hung = true
+	w.lasting(silent)
+	a.terminate()
+	w.lasting(lasts - time.Since(paused))
 	w.must(w.kafka.Unpause(w.t.Context()))
-	w.row.recover = w.resumed(time.Now(), "A")
-	stake := w.atStake("A", a.exited, a.exited.Sub(paused))
+	back := time.Now()
+	w.row.recover = w.resumed(back, "A")
+	a.stop()
+	stake := w.atStake("A", back, back.Sub(paused))
 	w.note("A finished %d in the pause", stake)
 	w.finish()
 	w.bound(stake > 0, "the worker finished nothing while the broker was paused")

@@ -62,8 +62,11 @@ func rollingRow(w *world) {
 		w.lasting(minReady)
 	}
 	during := rate(began, answers)
-	w.row.recover = w.resumed(time.Now())
+	for _, name := range names {
+		w.row.recover = max(w.row.recover, w.resumed(w.workers[name].exited, name))
+	}
 	w.note("%.0f %% of %.0f events/s", 100*during/before, before)
+	w.bound(w.row.recover <= takeOverAfterStop, "taken over %.1f s after an exit", w.row.recover.Seconds())
 	w.bound(during >= 0.7*before, "%.0f of %.0f events/s", during, before)
 	w.finish()
 	w.nothingRepeated()

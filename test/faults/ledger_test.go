@@ -168,6 +168,7 @@ func (w *world) count() {
 	r := &w.row
 	r.in = len(w.ledger.published)
 	var lost []string
+	again := 0
 	for _, id := range w.ledger.published {
 		evaluated, letters := done[id], w.ledger.letters[id]
 		if evaluated > 0 {
@@ -180,7 +181,11 @@ func (w *world) count() {
 			lost = append(lost, id)
 		}
 		// An event that the emitter had to send twice is two messages.
-		r.repeated += max(evaluated+letters-max(w.ledger.copies[id], 1), 0)
+		r.repeated += max(evaluated-max(w.ledger.copies[id], 1), 0)
+		again += max(letters-max(w.ledger.copies[id], 1), 0)
+	}
+	if again > 0 { // a letter whose write got no answer is written again; its origin tells
+		w.note("%d dead letters twice", again)
 	}
 	r.lost = len(lost)
 	for _, id := range lost[:min(len(lost), 10)] {
