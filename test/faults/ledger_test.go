@@ -75,6 +75,7 @@ func (w *world) produce(messages []kafka.Message) {
 	out := &kafka.Writer{
 		Addr: w.client.Addr, Topic: w.topic, Transport: w.client.Transport,
 		RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{},
+		MaxAttempts: 60, // others may have to be elected first
 	}
 	defer out.Close()
 	if err := out.WriteMessages(w.t.Context(), messages...); err != nil {
