@@ -44,10 +44,10 @@ func clusterRow(w *world) {
 	w.row.recover = w.resumed(killed)
 
 	w.must(broker.Start(ctx))
+	w.publish(6000)
 	w.eventually("leaders are back", func() bool {
 		return w.electPreferred() && w.led(victim) == led
 	})
-	w.publish(2000)
 	moved := w.resumed(time.Now())
 	w.note("it led %d partitions; %.1f s after they were moved back", led, moved.Seconds())
 	w.finish()
