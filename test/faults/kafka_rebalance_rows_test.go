@@ -9,7 +9,8 @@ import (
 func rebalanceRows() []scenario {
 	return []scenario{
 		{name: "storm", title: "a worker joins or leaves every 2 s for 60 s", group: groupKafka, run: stormRow},
-		{name: "rolling", title: "rolling restart of four workers", group: groupKafka, run: rollingRow},
+		{name: "rolling", title: "rolling restart of four workers", group: groupKafka, run: rollingRow(evenLatency, 16)},
+		{name: "rolling-slow", title: "the same, answers taking 0.5 to 4 s", group: groupKafka, run: rollingRow(slowLatency, 64)},
 	}
 }
 
@@ -46,14 +47,21 @@ func stormRow(w *world) {
 }
 
 // rollingRow restarts four workers one after the other, as a deployment does:
-// the next one when its predecessor's successor is ready.
-func rollingRow(w *world) {
+// the next one when its predecessor's successor is ready. With answers that take
+// longer than a rebalance waits, work on partitions that move is given up; it must
+// not be repeated all the same.
+func rollingRow(latency func(id string) time.Duration, inFlight int) func(*world) {
+	return func(w *world) { rollWorkers(w, latency, inFlight) }
+}
+
+func rollWorkers(w *world, latency func(id string) time.Duration, inFlight int) {
 	const undisturbed = 10 * time.Second
 	names := []string{"A", "B", "C", "D"}
-	w.kafkaConfig(16)
+	w.model.script(withLatency(latency))
+	w.kafkaConfig(inFlight)
 	w.begin(8, names...)
-	w.publish(30_000)
-	w.answered(500)
+	w.publish(backlogOf(latency, len(names)*inFlight, time.Minute))
+	w.answered(len(names) * inFlight)
 	rate := func(since time.Time, answers int) float64 {
 		return float64(w.model.answers()-answers) / time.Since(since).Seconds()
 	}
@@ -77,6 +85,16 @@ func rollingRow(w *world) {
 	w.bound(during >= 0.7*before, "%.0f of %.0f events/s", during, before)
 	w.finish()
 	w.nothingRepeated()
+}
+
+// backlogOf gives so many events that so many places are busy for a while.
+func backlogOf(latency func(id string) time.Duration, places int, d time.Duration) int {
+	const sample = 1000
+	var sum time.Duration
+	for i := range sample {
+		sum += latency(idNumber(i + 1))
+	}
+	return places * int(d/(sum/sample))
 }
 
 // minReady is how long a rollout lets a new worker work before it goes on: the

@@ -46,7 +46,7 @@ func (w *world) publish(n int) {
 	}
 	var broken []kafka.Message
 	for range n {
-		id := fmt.Sprintf("ev-%06d", len(w.ledger.published)+1)
+		id := idNumber(len(w.ledger.published) + 1)
 		w.ledger.published = append(w.ledger.published, id)
 		if len(w.ledger.published)%brokenEvery == 0 {
 			w.ledger.broken[id] = true
@@ -187,6 +187,17 @@ func (w *world) count() {
 	}
 	if again > 0 { // a letter whose write got no answer is written again; its origin tells
 		w.note("%d dead letters twice", again)
+	}
+	// A call that a worker gave up is paid for as well: the partition had gone to
+	// another one meanwhile.
+	gaveUp := 0
+	for _, c := range w.model.log() {
+		if k := w.workers[c.worker]; c.answered.IsZero() && k != nil && !k.killed {
+			gaveUp++
+		}
+	}
+	if gaveUp > 0 {
+		w.note("%d calls given up", gaveUp)
 	}
 	r.lost = len(lost)
 	for _, id := range lost[:min(len(lost), 10)] {
