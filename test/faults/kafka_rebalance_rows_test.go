@@ -9,8 +9,8 @@ import (
 func rebalanceRows() []scenario {
 	return []scenario{
 		{name: "storm", title: "a worker joins or leaves every 2 s for 60 s", group: groupKafka, run: stormRow},
-		{name: "rolling", title: "rolling restart of four workers", group: groupKafka, run: rollingRow(evenLatency, 16)},
-		{name: "rolling-slow", title: "the same, answers taking 0.5 to 4 s", group: groupKafka, run: rollingRow(slowLatency, 64)},
+		{name: "rolling", title: "rolling restart of four workers", group: groupKafka, run: rollingRow},
+		{name: "rolling-slow", title: "the same, new ones first, slow answers", group: groupKafka, run: rollingSlowRow},
 	}
 }
 
@@ -46,19 +46,41 @@ func stormRow(w *world) {
 	w.bound(w.row.repeated*200 <= w.row.in, "%d repeated, more than 0.5 %%", w.row.repeated)
 }
 
-// rollingRow restarts four workers one after the other, as a deployment does:
-// the next one when its predecessor's successor is ready. With answers that take
-// longer than a rebalance waits, work on partitions that move is given up; it must
-// not be repeated all the same.
-func rollingRow(latency func(id string) time.Duration, inFlight int) func(*world) {
-	return func(w *world) { rollWorkers(w, latency, inFlight) }
+// rollingRow restarts four workers one after the other, each successor coming
+// when its predecessor has gone.
+func rollingRow(w *world) {
+	w.kafkaConfig(16)
+	w.roll(evenLatency, 16, func(name string) {
+		w.workers[name].stop()
+		w.ready(name + "2")
+	})
 }
 
-func rollWorkers(w *world, latency func(id string) time.Duration, inFlight int) {
+// rollingSlowRow lets each successor come before its predecessor goes, which is
+// two rebalances for one worker. Answers take longer than a rebalance waits for
+// them, so that work on partitions that move is given up; nothing may be repeated
+// all the same.
+func rollingSlowRow(w *world) {
+	w.kafkaConfig(64)
+	w.roll(slowLatency, 64, func(name string) {
+		w.ready(name + "2")
+		w.workers[name].stop()
+	})
+}
+
+// ready starts a worker and waits until it is ready.
+func (w *world) ready(name string) {
+	w.t.Helper()
+	w.eventually(name+" is ready", w.start(name).ready)
+}
+
+// roll replaces four workers under load, with a pause after each, and compares
+// the throughput with that before.
+func (w *world) roll(latency func(id string) time.Duration, inFlight int, replace func(name string)) {
+	w.t.Helper()
 	const undisturbed = 10 * time.Second
 	names := []string{"A", "B", "C", "D"}
 	w.model.script(withLatency(latency))
-	w.kafkaConfig(inFlight)
 	w.begin(8, names...)
 	w.publish(backlogOf(latency, len(names)*inFlight, time.Minute))
 	w.answered(len(names) * inFlight)
@@ -71,9 +93,7 @@ func rollWorkers(w *world, latency func(id string) time.Duration, inFlight int) 
 
 	began, answers = time.Now(), w.model.answers()
 	for _, name := range names {
-		w.workers[name].stop()
-		next := w.start(name + "2")
-		w.eventually(next.name+" is ready", next.ready)
+		replace(name)
 		w.lasting(minReady)
 	}
 	during := rate(began, answers)

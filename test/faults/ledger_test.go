@@ -63,7 +63,6 @@ func (w *world) publish(n int) {
 	if err := em.Close(ctx); err != nil {
 		w.t.Fatal(err)
 	}
-	w.readTopic()
 }
 
 // produce publishes messages as they are.
@@ -234,31 +233,23 @@ const clock = "15:04:05.000"
 // that had work left at the given time, and tells how long that took.
 func (w *world) resumed(since time.Time, except ...string) time.Duration {
 	w.t.Helper()
-	waiting := map[int]bool{}
-	before := map[string]bool{}
-	for _, c := range w.model.log() {
-		if !c.answered.IsZero() && c.answered.Before(since) {
-			before[c.id] = true
+	return w.reached(w.ledger.published, since, except...)
+}
+
+// reached is resumed for some of the events.
+func (w *world) reached(ids []string, since time.Time, except ...string) time.Duration {
+	w.t.Helper()
+	w.readTopic()
+	all := map[int]bool{}
+	for _, id := range ids {
+		if !w.ledger.broken[id] {
+			all[w.ledger.partition[id]] = true
 		}
 	}
-	for id, p := range w.ledger.partition {
-		if !before[id] && !w.ledger.broken[id] {
-			waiting[p] = true
-		}
-	}
-	w.bound(len(waiting) > 0, "no work was left when the fault ended")
+	var waiting map[int]bool // partitions with work that nobody had begun
 	var first map[int]time.Time
 	w.eventually("all partitions are consumed again", func() bool {
-		first = map[int]time.Time{}
-		for _, c := range w.model.log() {
-			p, known := w.ledger.partition[c.id]
-			if !known || c.begun.Before(since) || slices.Contains(except, c.worker) {
-				continue
-			}
-			if at, ok := first[p]; !ok || c.begun.Before(at) {
-				first[p] = c.begun
-			}
-		}
+		waiting, first = w.firstCalls(ids, since, except)
 		for p := range waiting {
 			if first[p].IsZero() {
 				return false
@@ -266,11 +257,38 @@ func (w *world) resumed(since time.Time, except ...string) time.Duration {
 		}
 		return true
 	})
+	w.bound(2*len(waiting) >= len(all), "work was left on %d of %d partitions only", len(waiting), len(all))
 	var took time.Duration
 	for p := range waiting {
 		took = max(took, first[p].Sub(since))
 	}
 	return took
+}
+
+// firstCalls gives the partitions on which events had not been begun at the
+// given time, and when each of them was first asked about after that.
+func (w *world) firstCalls(ids []string, since time.Time, except []string) (waiting map[int]bool, first map[int]time.Time) {
+	begun := map[string]bool{} // and brought to an end
+	waiting, first = map[int]bool{}, map[int]time.Time{}
+	for _, c := range w.model.log() {
+		if c.begun.Before(since) {
+			begun[c.id] = begun[c.id] || !c.answered.IsZero()
+			continue
+		}
+		p, known := w.ledger.partition[c.id]
+		if !known || slices.Contains(except, c.worker) {
+			continue
+		}
+		if at, ok := first[p]; !ok || c.begun.Before(at) {
+			first[p] = c.begun
+		}
+	}
+	for _, id := range ids {
+		if !begun[id] && !w.ledger.broken[id] {
+			waiting[w.ledger.partition[id]] = true
+		}
+	}
+	return waiting, first
 }
 
 // atStake counts what a worker had answered in the last while before a time.
