@@ -266,9 +266,13 @@ func (w *world) reached(ids []string, since time.Time, except ...string) time.Du
 }
 
 // firstCalls gives the partitions on which events had not been begun at the
-// given time, and when each of them was first asked about after that.
+// given time, and when the first of its events was asked about after that.
 func (w *world) firstCalls(ids []string, since time.Time, except []string) (waiting map[int]bool, first map[int]time.Time) {
 	begun := map[string]bool{} // and brought to an end
+	wanted := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = !w.ledger.broken[id]
+	}
 	waiting, first = map[int]bool{}, map[int]time.Time{}
 	for _, c := range w.model.log() {
 		if c.begun.Before(since) {
@@ -276,15 +280,15 @@ func (w *world) firstCalls(ids []string, since time.Time, except []string) (wait
 			continue
 		}
 		p, known := w.ledger.partition[c.id]
-		if !known || slices.Contains(except, c.worker) {
+		if !known || !wanted[c.id] || slices.Contains(except, c.worker) {
 			continue
 		}
 		if at, ok := first[p]; !ok || c.begun.Before(at) {
 			first[p] = c.begun
 		}
 	}
-	for _, id := range ids {
-		if !begun[id] && !w.ledger.broken[id] {
+	for id, want := range wanted {
+		if want && !begun[id] {
 			waiting[w.ledger.partition[id]] = true
 		}
 	}
