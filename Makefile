@@ -10,7 +10,7 @@ LINT       = $(BIN)/golangci-lint
 
 .PHONY: help
 help: ## Print this list
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## Build both programs into bin/
@@ -45,6 +45,16 @@ race: ## Run all tests under the race detector
 .PHONY: kill
 kill: ## Kill workers under load and count what is lost and repeated
 	$(GO) test -count=1 -v -run 'TestKill' ./internal/stream/...
+
+ROWS ?= all
+
+.PHONY: faults
+faults: ## Run the program under faults on Apache Kafka (ROWS=sigkill,sigterm; OUT=docs/reliability.md)
+	$(GO) test ./test/faults -run '^TestFaults$$' -v -count=1 -timeout 60m -faults.rows='$(ROWS)' $(if $(OUT),-faults.out='$(abspath $(OUT))')
+
+.PHONY: faults-short
+faults-short: ## Run the rows of faults that CI runs
+	@$(MAKE) --no-print-directory faults ROWS=ci
 
 .PHONY: bench
 bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one run

@@ -27,6 +27,13 @@ func (s *session) adopt(gctx context.Context) {
 		ids[i] = a.ID
 	}
 	slices.Sort(ids)
+	// Before anything is asked for: what they finish from here on cannot be
+	// committed, and would be done twice.
+	for id, p := range c.partitions {
+		if !slices.Contains(ids, id) {
+			p.cancel(errPartitionLost)
+		}
+	}
 	known := s.load(gctx, ids)
 
 	held := make(map[int]*partition, len(ids))

@@ -221,7 +221,7 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 			wait = grace //nolint:fatcontext // replaced, not nested
 			continue
 		case wait == ctx && c.uncommitted() > 0 && back.Err() == nil:
-			wait = back //nolint:fatcontext // replaced, not nested
+			wait = back
 			continue
 		case wait == back:
 			return fmt.Errorf("group %s not joined again: %w", c.cfg.Group, context.DeadlineExceeded)

@@ -35,7 +35,8 @@
 //
 // On shutdown fetching stops, messages in work are waited for while heartbeats
 // and commits go on, and the group is left before Run returns; others take over
-// at once instead of after the session timeout.
+// at once instead of after the session timeout. A broker that takes no commit is
+// waited for, within the grace: the member joins once more and commits then.
 //
 // # What to know in operation
 //

@@ -6,6 +6,11 @@ import (
 	"time"
 )
 
+// lateShare is the part of the commit interval after which late commits are made:
+// which of them is the last nobody knows before, and what finishes after it is
+// done again.
+const lateShare = 5
+
 // lateCommits goes on committing for a generation that this member has let go
 // of, while the group waits for its other members to do the same. The broker
 // takes such commits until the next generation is made, so what finishes
@@ -23,7 +28,7 @@ func (s *session) commitLate() *lateCommits {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.app))
 	l := &lateCommits{cancel: cancel}
 	l.done.Go(func() {
-		tick := time.NewTicker(s.c.cfg.CommitInterval)
+		tick := time.NewTicker(s.c.cfg.CommitInterval / lateShare)
 		defer tick.Stop()
 		for {
 			select {

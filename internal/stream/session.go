@@ -74,8 +74,11 @@ func (s *session) serve(gctx context.Context) (stop bool, err error) {
 	case endStopping:
 		return s.stop(gctx)
 	default:
-		limit, cancel := context.WithTimeout(context.WithoutCancel(s.app), s.c.cfg.RevokeDrain)
+		// No deadline: kafka-go would set it on the connection, and with the commit
+		// under way end everything else that is asked on it.
+		limit, cancel := context.WithCancel(context.WithoutCancel(s.app))
 		defer cancel()
+		defer time.AfterFunc(s.c.cfg.RevokeDrain, cancel).Stop()
 		s.drain(limit)
 		s.letGo(min(lastCommitTimeout, s.c.cfg.SessionTimeout/3))
 		return false, nil

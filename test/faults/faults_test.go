@@ -3,17 +3,18 @@ package faults
 import (
 	"flag"
 	"fmt"
-	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/internal/components"
 )
 
 var (
 	rowsFlag = flag.String("faults.rows", "", "rows to run: their names or groups with commas between, ci, or all")
-	outFlag  = flag.String("faults.out", "", "file to write the table to")
+	outFlag  = flag.String("faults.out", "", "file to write the table to, between the marks when it has them")
 )
 
 // scenario is one row of the table.
@@ -71,10 +72,15 @@ func TestFaults(t *testing.T) {
 	table := render(rows)
 	t.Log("\n" + table)
 	if *outFlag != "" {
-		if err := os.WriteFile(*outFlag, []byte(table), 0o600); err != nil {
+		if err := write(*outFlag, heading(*rowsFlag)+table); err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+// heading says how a table was made.
+func heading(rows string) string {
+	return fmt.Sprintf("`make faults ROWS=%s` on %s, %s, %d cores.\n\n", rows, time.Now().UTC().Format(time.DateOnly), components.KafkaImage, runtime.NumCPU())
 }
 
 // choose gives the scenarios that a list of names and groups asks for, in the

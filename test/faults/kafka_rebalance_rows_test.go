@@ -10,19 +10,27 @@ func rebalanceRows() []scenario {
 	return []scenario{
 		{name: "storm", title: "a worker joins or leaves every 2 s for 60 s", group: groupKafka, run: stormRow},
 		{name: "rolling", title: "rolling restart of four workers", group: groupKafka, run: rollingRow},
+		{name: "rolling-slow", title: "the same, new ones first, slow answers", group: groupKafka, run: rollingSlowRow},
 	}
 }
 
-// stormRow lets a worker join or leave every 2 s, beside one that stays.
+// stormRow lets a worker join or leave every 2 s, beside one that stays. There is
+// always some work left.
 func stormRow(w *world) {
-	const pace, lasts = 2 * time.Second, time.Minute
+	const (
+		pace, lasts = 2 * time.Second, time.Minute
+		backlog     = 4000
+	)
 	w.begin(8, "stays")
-	w.publish(20_000)
+	w.publish(backlog)
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	var here []*worker
 	changes := 0
 	for began := time.Now(); time.Since(began) < lasts; changes++ {
+		if left := len(w.ledger.published) - w.model.answers(); left < backlog {
+			w.publish(backlog - left)
+		}
 		<-tick.C
 		if len(here) < 1+changes%2 {
 			here = append(here, w.start(fmt.Sprintf("visitor%d", changes)))
@@ -33,20 +41,52 @@ func stormRow(w *world) {
 	}
 	w.row.recover = w.resumed(time.Now())
 	w.note("%d changes, %.0f events/s", changes, float64(w.model.answers())/lasts.Seconds())
-	w.bound(changes >= 25, "only %d changes", changes)
+	w.bound(changes >= 20, "only %d changes", changes)
 	w.finish()
 	w.bound(w.row.repeated*200 <= w.row.in, "%d repeated, more than 0.5 %%", w.row.repeated)
 }
 
-// rollingRow restarts four workers one after the other, as a deployment does:
-// the next one when its predecessor's successor is ready.
+// rollingRow restarts four workers one after the other, each successor coming
+// when its predecessor has gone.
 func rollingRow(w *world) {
+	w.kafkaConfig(16)
+	w.roll(evenLatency, 16, func(name string) {
+		w.workers[name].stop()
+		w.ready(name + "2")
+	})
+	w.nothingRepeated()
+}
+
+// rollingSlowRow lets each successor come before its predecessor goes, which is
+// two rebalances for one worker. Answers take longer than a rebalance waits for
+// them, so that work on partitions that move is given up. What is finished in the
+// moment between the last commit that is taken and the news that the partition is
+// gone is done again.
+func rollingSlowRow(w *world) {
+	w.kafkaConfig(64)
+	w.roll(slowLatency, 64, func(name string) {
+		w.ready(name + "2")
+		w.workers[name].stop()
+	})
+	w.bound(w.row.repeated*200 <= w.row.in, "%d repeated, more than 0.5 %%", w.row.repeated)
+}
+
+// ready starts a worker and waits until it is ready.
+func (w *world) ready(name string) {
+	w.t.Helper()
+	w.eventually(name+" is ready", w.start(name).ready)
+}
+
+// roll replaces four workers under load, with a pause after each, and compares
+// the throughput with that before.
+func (w *world) roll(latency func(id string) time.Duration, inFlight int, replace func(name string)) {
+	w.t.Helper()
 	const undisturbed = 10 * time.Second
 	names := []string{"A", "B", "C", "D"}
-	w.kafkaConfig(16)
+	w.model.script(withLatency(latency))
 	w.begin(8, names...)
-	w.publish(30_000)
-	w.answered(500)
+	w.publish(backlogOf(latency, len(names)*inFlight, time.Minute))
+	w.answered(len(names) * inFlight)
 	rate := func(since time.Time, answers int) float64 {
 		return float64(w.model.answers()-answers) / time.Since(since).Seconds()
 	}
@@ -56,9 +96,7 @@ func rollingRow(w *world) {
 
 	began, answers = time.Now(), w.model.answers()
 	for _, name := range names {
-		w.workers[name].stop()
-		next := w.start(name + "2")
-		w.eventually(next.name+" is ready", next.ready)
+		replace(name)
 		w.lasting(minReady)
 	}
 	during := rate(began, answers)
@@ -69,7 +107,16 @@ func rollingRow(w *world) {
 	w.bound(w.row.recover <= takeOverAfterStop, "taken over %.1f s after an exit", w.row.recover.Seconds())
 	w.bound(during >= 0.7*before, "%.0f of %.0f events/s", during, before)
 	w.finish()
-	w.nothingRepeated()
+}
+
+// backlogOf gives so many events that so many places are busy for a while.
+func backlogOf(latency func(id string) time.Duration, places int, d time.Duration) int {
+	const sample = 1000
+	var sum time.Duration
+	for i := range sample {
+		sum += latency(idNumber(i + 1))
+	}
+	return places * int(d/(sum/sample))
 }
 
 // minReady is how long a rollout lets a new worker work before it goes on: the

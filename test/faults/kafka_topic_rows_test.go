@@ -54,6 +54,7 @@ func recreatedRow(after time.Duration) func(*world) {
 		w.publish(2000)
 		w.settled()
 		w.eventually("all is committed", func() bool { return w.uncommitted() == 0 })
+		w.readTopic()
 		w.deleteTopic()
 		deleted := time.Now()
 		w.lasting(after)
@@ -76,6 +77,7 @@ func retentionRow(w *world) {
 	w.publish(4000)
 	w.answered(1000)
 	w.workers["A"].stop()
+	w.readTopic()
 	stored := w.committed()
 	before := map[int]int64{}
 	var gone int64

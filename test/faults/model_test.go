@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
@@ -141,6 +142,9 @@ func withLatency(latency func(id string) time.Duration) func(question) modelserv
 // eventID is how the id of an event looks in its input.
 var eventID = regexp.MustCompile(`ev-[0-9]+`)
 
+// idNumber gives the id of the event with a number.
+func idNumber(n int) string { return fmt.Sprintf("ev-%06d", n) }
+
 // evenLatency takes 5 to 150 ms, the same for an event whoever judges it.
 func evenLatency(id string) time.Duration {
 	return time.Duration(5+chance(id).IntN(146)) * time.Millisecond
@@ -154,6 +158,11 @@ func tailLatency(id string) time.Duration {
 		return time.Duration(1000+r.IntN(1501)) * time.Millisecond
 	}
 	return evenLatency(id)
+}
+
+// slowLatency is that of a judge that thinks: 0.5 to 4 s.
+func slowLatency(id string) time.Duration {
+	return time.Duration(500+chance(id).IntN(3501)) * time.Millisecond
 }
 
 func chance(id string) *rand.Rand {
