@@ -16,6 +16,7 @@ import (
 // read by telemetry.
 const (
 	EnvConfig  = "EVALWORKER_CONFIG" // path of the file
+	envTests   = "EVALWORKER_TEST_"  // begins what only tests of this project read
 	envPrefix  = "EVALWORKER_"
 	envKafka   = "KAFKA_" // of addresses, TLS and login, which the command emitter reads too
 	envFile    = "_FILE"  // of a variable: its value stands in the file of that name
@@ -109,7 +110,7 @@ func (e *environment) apply(c *Config) eval.Faults {
 		}
 	}
 	for _, name := range sortedKeys(e.vars) {
-		if !strings.HasPrefix(name, envPrefix) || name == EnvConfig || serviceLink.MatchString(name) {
+		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTests) || name == EnvConfig || serviceLink.MatchString(name) {
 			continue
 		}
 		if s, ok := known[name]; ok {
