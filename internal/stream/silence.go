@@ -26,7 +26,10 @@ type silence struct {
 // is cut short beside a broker that is well.
 func (s *silence) note(sent time.Time, err error) {
 	now := time.Now()
-	if _, answered := errors.AsType[kafka.Error](err); err == nil || answered || errors.Is(err, context.Canceled) {
+	_, answered := errors.AsType[kafka.Error](err)
+	// The context of a generation ends with an error of its own.
+	givenUp := errors.Is(err, context.Canceled) || errors.Is(err, kafka.ErrGenerationEnded)
+	if err == nil || answered || givenUp {
 		return
 	}
 	// The end of a context is the deadline of a connection, or its own error.

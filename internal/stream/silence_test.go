@@ -26,6 +26,7 @@ func TestSilence(t *testing.T) {
 		"no error":         {nil, 0, false},
 		"a broker's error": {fmt.Errorf("commit: %w", kafka.NotCoordinatorForGroup), time.Second, false},
 		"given up by us":   {fmt.Errorf("commit: %w", context.Canceled), time.Second, false},
+		"generation ended": {fmt.Errorf("commit: %w", kafka.ErrGenerationEnded), time.Second, false},
 		"cut short by us":  {fmt.Errorf("commit: %w", context.DeadlineExceeded), 100 * time.Millisecond, false},
 		"deadline set":     {fmt.Errorf("commit: %w", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}), 100 * time.Millisecond, false},
 		"no answer":        {fmt.Errorf("commit: %w", context.DeadlineExceeded), time.Second, true},
