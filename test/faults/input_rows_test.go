@@ -19,7 +19,7 @@ func inputRows() []scenario {
 	return []scenario{
 		{name: "input-poison", title: "messages that are no events", group: groupInput, ci: true, run: poisonRow},
 		{name: "input-huge", title: "messages of 10 MB, of which 4 MB are allowed", group: groupInput, run: hugeRow},
-		{name: "input-large", title: "events of 10 MB, allowed", group: groupInput, run: largeRow},
+		{name: "input-large", title: "events of 10 MB", group: groupInput, run: largeRow},
 		{name: "input-twice", title: "events published three times", group: groupInput, ci: true, run: twiceRow},
 		{name: "input-transactions", title: "transactions, committed and aborted", group: groupInput, run: transactionsRow},
 	}
@@ -63,9 +63,9 @@ func poisonRow(w *world) {
 	const each, good = 20, 600
 	w.begin(8, "A")
 	expected := map[string]letter{}
-	var messages []kafka.Message
 	w.publish(good / 2)
 	for range each {
+		var messages []kafka.Message
 		for _, p := range poisons() {
 			id := w.nextID()
 			w.ledger.broken[id] = true
@@ -79,10 +79,12 @@ func poisonRow(w *world) {
 		// Whether text is valid UTF-8 is no reason to refuse a request that has
 		// happened: what is not is replaced.
 		id := w.nextID()
-		messages = append(messages, message(id, fmt.Appendf(nil,
-			`{"event":"llm_request_completed","request_id":%q,"input":"In the matter of %s: \xff\xfe\xc3","output":"It left our \xe2\x28\xa1 house this morning."}`, id, id)))
+		text := fmt.Sprintf(`{"event":"llm_request_completed","request_id":%q,"input":"In the matter of %s: ?","output":"It left our ?house this morning."}`, id, id)
+		messages = append(messages, message(id, []byte(strings.ReplaceAll(text, "?", "\xff\xc3\xe2\x28\xa1"))))
+		for i := range messages {
+			w.produce(messages[i : i+1]) // some are large
+		}
 	}
-	w.produce(messages)
 	w.publish(good / 2)
 	w.settled()
 	w.balanced("A")
@@ -91,9 +93,17 @@ func poisonRow(w *world) {
 	w.lettersAre(expected)
 }
 
+// largeLimit bounds the memory of a worker that is given messages of 10 MB, of
+// which it has 256 places in flight: what those may hold together
+// (max_in_flight_bytes, 32 MB), and one of each of its 8 partitions that waits,
+// three times over because work makes copies and garbage, and the rest.
+const largeLimit = (3*(32+8*10) + 64) << 20
+
 // hugeRow mixes good events with messages above the worker's own bound.
 func hugeRow(w *world) {
 	w.allowLarge()
+	w.kafkaConfig(256, "max_message_bytes: 4194304")
+	w.memory = largeLimit
 	w.begin(8, "A")
 	expected := map[string]letter{}
 	w.publish(250)
@@ -111,14 +121,14 @@ func hugeRow(w *world) {
 	w.lettersAre(expected)
 }
 
-// largeRow lets large events through. Whoever allows them pays in memory: about
-// as much as the events in flight hold, a few times.
+// largeRow lets large events through, which the defaults do.
 func largeRow(w *world) {
 	w.allowLarge()
-	w.kafkaConfig(2, "max_message_bytes: 12582912")
-	w.begin(2, "A")
+	w.kafkaConfig(256)
+	w.memory = largeLimit
+	w.begin(8, "A")
 	w.publish(50)
-	for range 20 {
+	for range 40 {
 		id := w.nextID()
 		w.produce([]kafka.Message{message(id, largeEvent(id))})
 	}
@@ -201,7 +211,7 @@ func message(id string, value []byte) kafka.Message {
 // largeEvent is an event of 10 MB.
 func largeEvent(id string) []byte {
 	e := event(id)
-	e.Output = eval.Text(strings.Repeat("It will be with you tomorrow. ", 10<<20/30))
+	e.Output = eval.Text(strings.Repeat("It will be with you tomorrow. ", 10_000_000/30))
 	return wire(e)
 }
 

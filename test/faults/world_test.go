@@ -20,7 +20,8 @@ const (
 	patience = 2 * time.Minute
 	// look is how often what other processes do is looked at.
 	look = 20 * time.Millisecond
-	// rssLimit bounds the resident memory of a worker, in bytes.
+	// rssLimit bounds the resident memory of a worker, in bytes, whose events are
+	// of the usual size.
 	rssLimit = 200 << 20
 	// grace is what a worker is given after SIGTERM: the default of shutdown.grace.
 	grace = 25 * time.Second
@@ -46,6 +47,9 @@ type world struct {
 	replicas    int // of the topic
 	topicConfig []kafka.ConfigEntry
 
+	// memory bounds the resident memory of a worker, in bytes.
+	memory int64
+
 	// agent takes the workers' spans, in worlds that look at verdicts; else nil.
 	agent *evaltest.AgentSink
 	// env and wrap are added to the environment and put before the command of
@@ -61,7 +65,7 @@ func newWorld(t *testing.T, s *suite, sc scenario) *world {
 	t.Helper()
 	w := &world{
 		t: t, suite: s, topic: "faults." + sc.name, group: "faults-" + sc.name, dir: t.TempDir(),
-		replicas: 1, workers: map[string]*worker{},
+		replicas: 1, memory: rssLimit, workers: map[string]*worker{},
 		row:    row{title: sc.title, recover: none, exit: none},
 		ledger: newLedger(),
 	}
@@ -225,7 +229,7 @@ func (w *world) finish() {
 		end, ok := k.accounting()
 		w.bound(ok && end.Consumed == end.SampledOut+end.Evaluated+end.DeadLettered, "accounting of worker %s: %+v", name, end)
 	}
-	w.bound(w.row.rss <= rssLimit, "%s of memory", megabytes(w.row.rss))
+	w.bound(w.row.rss <= w.memory, "%s of memory", megabytes(w.row.rss))
 }
 
 // nothingRepeated is the bound of the rows in which no worker dies.
