@@ -295,6 +295,29 @@ func (w *world) firstCalls(ids []string, since time.Time, except []string) (wait
 	return waiting, first
 }
 
+// standstill gives the longest time within a span in which no event of some
+// partition was begun.
+func (w *world) standstill(from, to time.Time) time.Duration {
+	w.t.Helper()
+	w.readTopic()
+	begun := map[int][]time.Time{}
+	for _, c := range w.model.log() {
+		if p, known := w.ledger.partition[c.id]; known && c.begun.After(from) && c.begun.Before(to) {
+			begun[p] = append(begun[p], c.begun)
+		}
+	}
+	var longest time.Duration
+	for _, times := range begun {
+		slices.SortFunc(times, time.Time.Compare)
+		last := from
+		for _, at := range append(times, to) {
+			longest = max(longest, at.Sub(last))
+			last = at
+		}
+	}
+	return longest
+}
+
 // atStake counts what a worker had answered in the last while before a time.
 func (w *world) atStake(worker string, until time.Time, last time.Duration) int {
 	n := 0
