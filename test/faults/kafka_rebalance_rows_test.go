@@ -26,8 +26,8 @@ func stormRow(w *world) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	var here []*worker
-	changes := 0
-	for began := time.Now(); time.Since(began) < lasts; changes++ {
+	changes, began := 0, time.Now()
+	for ; time.Since(began) < lasts; changes++ {
 		if left := len(w.ledger.published) - w.model.answers(); left < backlog {
 			w.publish(backlog - left)
 		}
@@ -39,8 +39,9 @@ func stormRow(w *world) {
 		here[0].terminate()
 		here = here[1:]
 	}
-	w.row.recover = w.resumed(time.Now())
-	w.note("%d changes, %.0f events/s", changes, float64(w.model.answers())/lasts.Seconds())
+	ended := time.Now()
+	w.note("%d changes, %.0f events/s; a partition stood still for %.1f s at most",
+		changes, float64(w.model.answers())/ended.Sub(began).Seconds(), w.standstill(began, ended).Seconds())
 	w.bound(changes >= 20, "only %d changes", changes)
 	w.finish()
 	w.bound(w.row.repeated*200 <= w.row.in, "%d repeated, more than 0.5 %%", w.row.repeated)

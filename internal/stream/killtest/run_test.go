@@ -118,20 +118,12 @@ func (r *run) start(role, name string, stdout io.Writer, env ...string) *process
 
 func (r *run) broker() string {
 	r.t.Helper()
-	out, in, err := os.Pipe()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer out.Close()
-	r.server = r.start("broker", "broker", in)
-	in.Close()
-	addr, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		r.t.Fatalf("broker: %v", err)
-	}
-	return strings.TrimSpace(addr)
+	var addr string
+	r.server, addr = r.startAndHear("broker", "broker")
+	return addr
 }
 
+// worker starts a worker and waits until it knows what SIGTERM means.
 func (r *run) worker(name string) *process {
 	r.t.Helper()
 	j := r.job
@@ -140,7 +132,25 @@ func (r *run) worker(name string) *process {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return r.start("worker", name, io.Discard, envJob+"="+string(text))
+	p, _ := r.startAndHear("worker", name, envJob+"="+string(text))
+	return p
+}
+
+// startAndHear starts a process and gives the first line that it prints.
+func (r *run) startAndHear(role, name string, env ...string) (*process, string) {
+	r.t.Helper()
+	out, in, err := os.Pipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer out.Close()
+	p := r.start(role, name, in, env...)
+	in.Close()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		r.t.Fatalf("%s: %v", name, err)
+	}
+	return p, strings.TrimSpace(line)
 }
 
 // publish makes the topic and all events.

@@ -1,0 +1,106 @@
+package faults
+
+import (
+	"slices"
+	"time"
+)
+
+// resumed waits until workers other than those named consume every partition
+// that had work left at the given time, and tells how long that took.
+func (w *world) resumed(since time.Time, except ...string) time.Duration {
+	w.t.Helper()
+	return w.reached(w.ledger.published, since, except...)
+}
+
+// reached is resumed for some of the events.
+func (w *world) reached(ids []string, since time.Time, except ...string) time.Duration {
+	w.t.Helper()
+	w.readTopic()
+	all := map[int]bool{}
+	for _, id := range ids {
+		if !w.ledger.broken[id] {
+			all[w.ledger.partition[id]] = true
+		}
+	}
+	var waiting map[int]bool // partitions with work that nobody had begun
+	var first map[int]time.Time
+	w.eventually("all partitions are consumed again", func() bool {
+		waiting, first = w.firstCalls(ids, since, except)
+		for p := range waiting {
+			if first[p].IsZero() {
+				return false
+			}
+		}
+		return true
+	})
+	w.bound(2*len(waiting) >= len(all), "work was left on %d of %d partitions only", len(waiting), len(all))
+	var took time.Duration
+	for p := range waiting {
+		took = max(took, first[p].Sub(since))
+	}
+	return took
+}
+
+// firstCalls gives the partitions on which events had not been begun at the
+// given time, and when the first of its events was asked about after that.
+func (w *world) firstCalls(ids []string, since time.Time, except []string) (waiting map[int]bool, first map[int]time.Time) {
+	begun := map[string]bool{} // and brought to an end
+	wanted := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = !w.ledger.broken[id]
+	}
+	waiting, first = map[int]bool{}, map[int]time.Time{}
+	for _, c := range w.model.log() {
+		if c.begun.Before(since) {
+			begun[c.id] = begun[c.id] || !c.answered.IsZero()
+			continue
+		}
+		p, known := w.ledger.partition[c.id]
+		if !known || !wanted[c.id] || slices.Contains(except, c.worker) {
+			continue
+		}
+		if at, ok := first[p]; !ok || c.begun.Before(at) {
+			first[p] = c.begun
+		}
+	}
+	for id, want := range wanted {
+		if want && !begun[id] {
+			waiting[w.ledger.partition[id]] = true
+		}
+	}
+	return waiting, first
+}
+
+// standstill gives the longest time within a span in which no event of some
+// partition was begun.
+func (w *world) standstill(from, to time.Time) time.Duration {
+	w.t.Helper()
+	w.readTopic()
+	begun := map[int][]time.Time{}
+	for _, c := range w.model.log() {
+		if p, known := w.ledger.partition[c.id]; known && c.begun.After(from) && c.begun.Before(to) {
+			begun[p] = append(begun[p], c.begun)
+		}
+	}
+	var longest time.Duration
+	for _, times := range begun {
+		slices.SortFunc(times, time.Time.Compare)
+		last := from
+		for _, at := range append(times, to) {
+			longest = max(longest, at.Sub(last))
+			last = at
+		}
+	}
+	return longest
+}
+
+// atStake counts what a worker had answered in the last while before a time.
+func (w *world) atStake(worker string, until time.Time, last time.Duration) int {
+	n := 0
+	for _, c := range w.model.log() {
+		if c.worker == worker && !c.answered.IsZero() && c.answered.After(until.Add(-last)) {
+			n++
+		}
+	}
+	return n
+}
