@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,7 +20,7 @@ func inputRows() []scenario {
 	return []scenario{
 		{name: "input-poison", title: "messages that are no events", group: groupInput, ci: true, run: poisonRow},
 		{name: "input-huge", title: "messages of 10 MB, of which 4 MB are allowed", group: groupInput, run: hugeRow},
-		{name: "input-large", title: "events of 10 MB", group: groupInput, run: largeRow},
+		{name: "input-large", title: "events of 10 MB, slow judges", group: groupInput, run: largeRow},
 		{name: "input-twice", title: "events published three times", group: groupInput, ci: true, run: twiceRow},
 		{name: "input-transactions", title: "transactions, committed and aborted", group: groupInput, run: transactionsRow},
 	}
@@ -121,8 +122,10 @@ func hugeRow(w *world) {
 	w.lettersAre(expected)
 }
 
-// largeRow lets large events through, which the defaults do.
+// largeRow gives large events, which the defaults let through, to judges that are
+// slow, so that they gather in memory.
 func largeRow(w *world) {
+	w.model.script(withLatency(func(string) time.Duration { return time.Second }))
 	w.allowLarge()
 	w.kafkaConfig(256)
 	w.memory = largeLimit
