@@ -96,9 +96,9 @@ func poisonRow(w *world) {
 
 // largeLimit bounds the memory of a worker that is given messages of 10 MB, of
 // which it has 256 places in flight: what those may hold together
-// (max_in_flight_bytes, 32 MB), and one of each of its 8 partitions that waits,
+// (max_in_flight_bytes, 16 MB), and one of each of its 8 partitions that waits,
 // three times over because work makes copies and garbage, and the rest.
-const largeLimit = (3*(32+8*10) + 64) << 20
+const largeLimit = (3*(16+8*10) + 64) << 20
 
 // hugeRow mixes good events with messages above the worker's own bound.
 func hugeRow(w *world) {
