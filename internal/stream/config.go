@@ -109,7 +109,7 @@ func DefaultConfig() Config {
 		Start:             StartFirst,
 		OutOfRange:        OutOfRangeFirst,
 		MaxInFlight:       256,
-		MaxInFlightBytes:  32 << 20,
+		MaxInFlightBytes:  16 << 20,
 		Window:            1000,
 		MaxMessageBytes:   10 << 20,
 		FetchMaxWait:      250 * time.Millisecond,

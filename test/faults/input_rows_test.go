@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,7 +20,7 @@ func inputRows() []scenario {
 	return []scenario{
 		{name: "input-poison", title: "messages that are no events", group: groupInput, ci: true, run: poisonRow},
 		{name: "input-huge", title: "messages of 10 MB, of which 4 MB are allowed", group: groupInput, run: hugeRow},
-		{name: "input-large", title: "events of 10 MB", group: groupInput, run: largeRow},
+		{name: "input-large", title: "events of 10 MB, slow judges", group: groupInput, run: largeRow},
 		{name: "input-twice", title: "events published three times", group: groupInput, ci: true, run: twiceRow},
 		{name: "input-transactions", title: "transactions, committed and aborted", group: groupInput, run: transactionsRow},
 	}
@@ -95,9 +96,9 @@ func poisonRow(w *world) {
 
 // largeLimit bounds the memory of a worker that is given messages of 10 MB, of
 // which it has 256 places in flight: what those may hold together
-// (max_in_flight_bytes, 32 MB), and one of each of its 8 partitions that waits,
+// (max_in_flight_bytes, 16 MB), and one of each of its 8 partitions that waits,
 // three times over because work makes copies and garbage, and the rest.
-const largeLimit = (3*(32+8*10) + 64) << 20
+const largeLimit = (3*(16+8*10) + 64) << 20
 
 // hugeRow mixes good events with messages above the worker's own bound.
 func hugeRow(w *world) {
@@ -121,8 +122,10 @@ func hugeRow(w *world) {
 	w.lettersAre(expected)
 }
 
-// largeRow lets large events through, which the defaults do.
+// largeRow gives large events, which the defaults let through, to judges that are
+// slow, so that they gather in memory.
 func largeRow(w *world) {
+	w.model.script(withLatency(func(string) time.Duration { return time.Second }))
 	w.allowLarge()
 	w.kafkaConfig(256)
 	w.memory = largeLimit
