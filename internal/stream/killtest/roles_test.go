@@ -81,7 +81,7 @@ func beWorker() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	fmt.Println("up") // from here on SIGTERM is an order to stop
-	go func() { // the test is gone: so are we
+	go func() {       // the test is gone: so are we
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(3)
 	}()
