@@ -20,6 +20,11 @@
 // counted comes from the worker's own word, and where its word is taken as well
 // (the accounting, what retention deleted) it has to agree.
 //
+// Where models fail, their answers no longer tell what was evaluated: there, after
+// w.reportTo, the spans that reach an agent of the test's own are counted. Replies
+// are spoilt by a front before the model (newFront). Rows about the store count
+// what it holds, by its own tables.
+//
 // # To add a row
 //
 // Put a scenario into the slice of a file NAME_rows_test.go, and a new slice
