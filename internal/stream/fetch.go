@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -45,8 +46,12 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
 			signal(s.gone)
 		}
-		if n, ok := s.c.fetchLog.allow(); !s.c.turnedAway(err) && ok {
-			s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
+		// kafka-go answers io.ErrNoProgress where it lost count of a connection's
+		// answers; a new connection is all it takes.
+		if !s.c.turnedAway(err) && !errors.Is(err, io.ErrNoProgress) {
+			if n, ok := s.c.fetchLog.allow(); ok {
+				s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
+			}
 		}
 		if pause(ctx, jitter(wait)) != nil {
 			return
