@@ -90,7 +90,9 @@ const sessionTimeout = 6 * time.Second
 func (w *world) begin(partitions int, names ...string) {
 	w.t.Helper()
 	if w.brokers == nil {
-		w.kafka = w.suite.broker()
+		broker, err := w.suite.broker(w.t.Context())
+		w.must(err)
+		w.kafka = broker
 		w.connect(w.kafka.Addr())
 	}
 	w.createTopic(partitions)
