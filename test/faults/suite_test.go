@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -30,12 +31,11 @@ func newSuite(t *testing.T) *suite {
 
 // broker is the broker that all rows use that do not break it for good. What a
 // row kills or pauses it brings back.
-func (s *suite) broker() *components.Kafka {
-	s.t.Helper()
+func (s *suite) broker(ctx context.Context) (*components.Kafka, error) {
 	if s.kafka == nil {
-		k, err := components.StartKafka(s.t.Context(), kafkaConfig())
+		k, err := components.StartKafka(ctx, kafkaConfig())
 		if err != nil {
-			s.t.Fatal(err)
+			return nil, err
 		}
 		s.kafka = k
 		s.t.Cleanup(func() {
@@ -44,7 +44,7 @@ func (s *suite) broker() *components.Kafka {
 			}
 		})
 	}
-	return s.kafka
+	return s.kafka, nil
 }
 
 // database is the database server that rows share. What a row kills or pauses it

@@ -111,7 +111,9 @@ func (w *world) begin(partitions int, names ...string) {
 func (w *world) open(partitions int) {
 	w.t.Helper()
 	if w.brokers == nil {
-		w.kafka = w.suite.broker()
+		broker, err := w.suite.broker(w.t.Context())
+		w.must(err)
+		w.kafka = broker
 		w.connect(w.kafka.Addr())
 	}
 	w.createTopic(partitions)
