@@ -79,7 +79,7 @@ func (f datadogFault) row(w *world) {
 
 	d.mend()
 	w.row.recover = d.arrives(w)
-	w.bound(w.row.recover <= backLimit, "telemetry arrives after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, backLimit, "telemetry arrives after %.1f s")
 	w.settled()
 
 	d.fail()
@@ -87,7 +87,7 @@ func (f datadogFault) row(w *world) {
 	w.publish(2 * events)
 	w.answered(done + events/3)
 	exit := a.stop()
-	w.bound(exit <= closeLimit, "exit after %.1f s", exit.Seconds())
+	w.within(exit, closeLimit, "exit after %.1f s")
 	a.hung = true // what could not be sent is in its error
 	w.config["datadog"] = plain
 	w.start("B")

@@ -113,7 +113,7 @@ func (f judgeFault) row(w *world) {
 	front.shakes(nil)
 	healed := time.Now()
 	w.row.recover = w.passes(healed)
-	w.bound(w.row.recover <= f.backLimit(), "passes again after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, f.backLimit(), "passes again after %.1f s")
 	from = len(w.ledger.published)
 	w.publish(200)
 	w.settled()

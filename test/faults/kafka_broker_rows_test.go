@@ -37,7 +37,7 @@ func brokerKillRow(w *world) {
 	w.note("away for %.1f s", back.Sub(killed).Seconds())
 	w.finish()
 	w.nothingRepeated()
-	w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
 // brokerPauseRow lets the broker hang for longer than a session lasts.
@@ -55,7 +55,7 @@ func brokerPauseRow(w *world) {
 	w.note("%d evaluated meanwhile", during)
 	w.finish()
 	w.nothingRepeated()
-	w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
 // pauseSigtermRow stops a worker that cannot tell anybody what it has finished
@@ -81,5 +81,5 @@ func pauseSigtermRow(w *world) {
 	w.finish()
 	w.bound(stake > 0, "the worker finished nothing while the broker was paused")
 	w.bound(w.row.repeated*20 < w.row.in, "%d repeated, 5 %% or more", w.row.repeated)
-	w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }

@@ -54,7 +54,7 @@ func clusterRow(w *world) {
 	w.finish()
 	w.nothingRepeated()
 	w.bound(led > 0, "the killed broker led nothing")
-	w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
 // led is the number of partitions that a broker leads.

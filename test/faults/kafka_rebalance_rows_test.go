@@ -105,7 +105,7 @@ func (w *world) roll(latency func(id string) time.Duration, inFlight int, replac
 		w.row.recover = max(w.row.recover, w.resumed(w.workers[name].exited, name))
 	}
 	w.note("%.0f %% of %.0f events/s", 100*during/before, before)
-	w.bound(w.row.recover <= takeOverAfterStop, "taken over %.1f s after an exit", w.row.recover.Seconds())
+	w.within(w.row.recover, takeOverAfterStop, "taken over %.1f s after an exit")
 	w.bound(during >= 0.7*before, "%.0f of %.0f events/s", during, before)
 	w.finish()
 }

@@ -40,7 +40,7 @@ func growthRow(w *world) {
 	w.finish()
 	w.nothingRepeated()
 	w.bound(len(w.partitions()) == 16, "events on %d partitions only", len(w.partitions()))
-	w.bound(w.row.recover <= partitionWatch+10*time.Second, "the new partitions are consumed after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, partitionWatch+10*time.Second, "the new partitions are consumed after %.1f s")
 }
 
 // partitionWatch is the default of kafka.partition_watch.
@@ -66,7 +66,7 @@ func recreatedRow(after time.Duration) func(*world) {
 		w.row.recover = w.resumed(made)
 		w.finish()
 		w.nothingRepeated()
-		w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
+		w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 	}
 }
 

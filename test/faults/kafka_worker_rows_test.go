@@ -34,7 +34,7 @@ func sigkillRow(w *world) {
 	w.note("%d at stake", stake)
 	w.bound(stake > 0, "the victim had nothing at stake")
 	w.bound(w.row.repeated <= stake, "%d repeated, more than the %d that the victim finished in two commit intervals", w.row.repeated, stake)
-	w.bound(w.row.recover <= takeOverAfterKill, "taken over after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, takeOverAfterKill, "taken over after %.1f s")
 }
 
 // sigtermRow stops one of two workers in the middle of its work.
@@ -48,5 +48,5 @@ func sigtermRow(w *world) {
 	w.row.recover = w.resumed(a.exited, "A")
 	w.finish()
 	w.nothingRepeated()
-	w.bound(w.row.recover <= takeOverAfterStop, "taken over %.1f s after the exit", w.row.recover.Seconds())
+	w.within(w.row.recover, takeOverAfterStop, "taken over %.1f s after the exit")
 }

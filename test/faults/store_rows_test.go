@@ -75,7 +75,7 @@ func (w *world) outage(f storeFails) {
 	w.note("lag %d", lag)
 	w.eventually("the worker is ready", a.ready)
 	w.kept(a, 1+int(f.lasts/time.Minute))
-	w.bound(w.row.recover <= backLimit, "consumed again after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
 // kept waits until all is done, counts it, and asserts that each event was
@@ -201,7 +201,7 @@ func storeAbsentRow(w *world) {
 	w.row.recover = w.resumed(back)
 	w.eventually("the worker is ready", a.ready)
 	w.kept(a, 1)
-	w.bound(w.row.recover <= storeWait+backLimit, "consumed after %.1f s", w.row.recover.Seconds())
+	w.within(w.row.recover, storeWait+backLimit, "consumed after %.1f s")
 }
 
 func storeKillRow(w *world) {
