@@ -15,9 +15,9 @@
 // before it is read is counted. A crash repeats at most what its victim had
 // finished within one commit interval; a clean stop repeats nothing.
 //
-// Everything is bounded: handlers in flight (Config.MaxInFlight), what is
-// tracked of a partition (Window), and what an outage of the broker could make
-// repeat (MaxCommitOutage). When a bound is reached, fetching waits, and the lag
+// Everything is bounded: handlers in flight (Config.MaxInFlight) and what their
+// messages hold (MaxInFlightBytes), what is tracked of a partition (Window), and
+// what an outage of the broker could make repeat (MaxCommitOutage). When a bound is reached, fetching waits, and the lag
 // shows it.
 //
 // # How
