@@ -222,6 +222,9 @@ func (w *world) finish() {
 	w.t.Helper()
 	w.settled()
 	names := slices.Sorted(maps.Keys(w.workers))
+	// An emitter that gets no answer sends again, so there may be more messages
+	// than events, and some of them not begun yet.
+	w.eventually("all is committed", func() bool { return w.uncommitted() == 0 })
 	for _, name := range names {
 		k := w.workers[name]
 		if k.killed {
