@@ -57,7 +57,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 	faults := cfg.Validate()
 	cfg = cfg.withDefaults()
 	found := deps.Spool.Stats()
-	if found.MaxBytes < 4*cfg.MaxBodyBytes {
+	if found.MaxBytes < cfg.MinSpoolBytes() {
 		faults.Add("max_body_bytes", fmt.Sprintf("%d is too much for a spool of %d", cfg.MaxBodyBytes, found.MaxBytes), "want at most a quarter of the spool")
 	}
 	if err := faults.Err(); err != nil {

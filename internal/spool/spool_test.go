@@ -156,7 +156,7 @@ func TestWhatIsDoneIsDoneForTheNextProcess(t *testing.T) {
 
 func TestAFullSpoolTakesNothingUntilThereIsRoom(t *testing.T) {
 	t.Parallel()
-	s := open(t, Config{Dir: t.TempDir(), MaxBytes: minBytes})
+	s := open(t, Config{Dir: t.TempDir(), MaxBytes: MinBytes})
 	record := strings.Repeat("x", 1000)
 	taken := 0
 	for ; ; taken++ {
@@ -168,8 +168,8 @@ func TestAFullSpoolTakesNothingUntilThereIsRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if taken < 50 || taken > minBytes/1000 {
-		t.Errorf("%d records of 1000 bytes in %d", taken, minBytes)
+	if taken < 50 || taken > MinBytes/1000 {
+		t.Errorf("%d records of 1000 bytes in %d", taken, MinBytes)
 	}
 	if st := s.Stats(); st.DiskBytes > st.MaxBytes || st.Events != int64(taken) {
 		t.Errorf("Stats = %+v", st)
