@@ -68,7 +68,7 @@ func TestSendSecured(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, command := range []string{"send", "simulate"} {
-				args, stdout := append([]string{"simulate", "--events", "1", "--rate", "0"}, c.args...), "sent 1 events"
+				args, stdout := append([]string{"simulate", "--events", "1", "--rate", "0"}, c.args...), "sent 1 event of"
 				if command == "send" {
 					args, stdout = append([]string{"send", "-"}, c.args...), c.stdout
 				}

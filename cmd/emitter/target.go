@@ -114,7 +114,7 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 		fmt.Fprintln(stderr, "emitter:", err)
 		return 0
 	}
-	fmt.Fprintf(stderr, "emitter: %d events not sent: %v\n", unsent.Count, t.names.named(unsent.Err))
+	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", events(unsent.Count), t.names.named(unsent.Err))
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
 		fmt.Fprintln(stderr, "  ", chunk)
 	}
@@ -122,4 +122,12 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 		fmt.Fprintf(stderr, "   and %d more\n", more)
 	}
 	return unsent.Count
+}
+
+// events counts events as a person would.
+func events(n int) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return fmt.Sprintf("%d events", n)
 }

@@ -51,7 +51,7 @@ func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
 	a := answer{Accepted: len(p.values), Rejected: p.rejected, Faults: p.faults}
 	switch {
 	case p.rejected > 0:
-		a.Error = "some lines are no events; the others were accepted"
+		a.Error = "some lines were refused; the others were accepted"
 		if len(p.values) == 0 {
 			a.Error = "no event was accepted"
 		}

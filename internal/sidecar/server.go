@@ -20,7 +20,7 @@ var openapi []byte
 // answer is the body of every answer about events.
 type answer struct {
 	Accepted int     `json:"accepted"`           // events that are safe
-	Rejected int     `json:"rejected,omitempty"` // lines that are no events
+	Rejected int     `json:"rejected,omitempty"` // lines that were refused
 	Faults   []fault `json:"faults,omitempty"`   // the first of them
 	Error    string  `json:"error,omitempty"`
 }

@@ -189,8 +189,9 @@ func TestAFullSpoolTakesNothingUntilThereIsRoom(t *testing.T) {
 func TestAFolderBelongsToOneProcess(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})
-	if _, err := Open(s.cfg, quiet()); !errors.Is(err, ErrLocked) {
-		t.Errorf("a second Open = %v, want ErrLocked", err)
+	held := fmt.Sprintf("spool folder is in use by another process (process %d): %s", os.Getpid(), s.cfg.Dir)
+	if _, err := Open(s.cfg, quiet()); !errors.Is(err, ErrLocked) || err.Error() != held {
+		t.Errorf("a second Open = %v, want %s", err, held)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
