@@ -71,7 +71,8 @@ func (p *Publisher) Check(ev *eval.Event, value []byte) error {
 //
 // The error says why something is left, and is nil exactly when nothing is. An
 // error that is not about a single event, a missing permission for instance,
-// leaves the events: they are as good as they were.
+// leaves the events: they are as good as they were. It is [ErrRefused] where
+// somebody has to mend something.
 func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, error) {
 	var out Published
 	ms := make([]message, 0, len(events))
@@ -94,7 +95,7 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 	parts, err := p.cable.partition(ctx, ms)
 	if err != nil {
 		out.leave(events, ms)
-		return out, err
+		return out, p.cfg.explain(err)
 	}
 	var (
 		wg   sync.WaitGroup
@@ -118,7 +119,7 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 	}
 	wg.Wait()
 	out.leave(events, left)
-	return out, last
+	return out, p.cfg.explain(last)
 }
 
 // leave puts messages back among what is left, in the order of the call.

@@ -1,6 +1,7 @@
 package emitter_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/certtest"
 	"github.com/evalworker/evalworker/internal/devbroker"
 )
@@ -113,6 +115,29 @@ func TestARefusalIsTold(t *testing.T) {
 	}
 	if err := e.Close(t.Context()); !errors.Is(err, emitter.ErrRefused) || !strings.Contains(err.Error(), `PLAIN as user "app"`) {
 		t.Errorf("Close = %v", err)
+	}
+}
+
+// TestARefusalIsToldByAPublisher in the same words.
+func TestARefusalIsToldByAPublisher(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, devbroker.Config{Users: []devbroker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
+	cfg := quick(b.Addr())
+	cfg.SASL = emitter.SASL{Mechanism: "PLAIN", Username: "app", Password: "wrong"}
+	p, err := emitter.NewPublisher(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ev := event(1)
+	ev.Kind = eval.KindRequestCompleted
+	value, err := json.Marshal(&ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.Publish(t.Context(), []emitter.Encoded{{Event: &ev, Value: value}})
+	if !errors.Is(err, emitter.ErrRefused) || !strings.HasPrefix(err.Error(), "broker "+b.Addr()+": Kafka refuses the login by PLAIN") || len(out.Left) != 1 {
+		t.Errorf("Publish = %+v, %v", out, err)
 	}
 }
 

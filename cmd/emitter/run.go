@@ -59,7 +59,9 @@ trying things out.`,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       version(), // --version
 	}
+	root.SetVersionTemplate("emitter {{.Version}}\n")
 	root.AddCommand(newSend(), newServe(), newSimulate(), newVersion())
 	return root
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/emitter/mskiam"
-	"github.com/evalworker/evalworker/eval"
 )
 
 // security is how a command is let in, as flags and environment say. The
@@ -84,26 +82,15 @@ func (s *security) complete(cmd *cobra.Command) error {
 	return nil
 }
 
-// named names the settings in faults as a person has given them.
-func (s *security) named(err error) error {
-	faults, ok := errors.AsType[eval.Faults](err)
-	if !ok {
-		return err
+// names gives how its settings are given.
+func (s *security) names(cmd *cobra.Command) names {
+	on := given(cmd, flagTLS, env(keyTLS))
+	out := names{{keyTLS, on}, {keyTLS + ": true", on}}
+	if on == env(keyTLS) {
+		out[1].name = on + "=true"
 	}
-	names := strings.NewReplacer(keyTLS+": true", "--"+flagTLS, "tls.cert_file", "--tls-cert", "tls.key_file", "--tls-key")
-	paths := map[string]string{}
 	for _, o := range s.options() {
-		if paths[o.key] = env(o.key); o.flag != "" {
-			paths[o.key] = "--" + o.flag
-		}
-	}
-	out := make(eval.Faults, len(faults))
-	for i, f := range faults {
-		if name, ok := paths[f.Path]; ok {
-			f.Path = name
-			f.Expected = names.Replace(f.Expected)
-		}
-		out[i] = f
+		out = append(out, setting{o.key, given(cmd, o.flag, env(o.key))})
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,10 @@ import (
 	"github.com/evalworker/evalworker/internal/certtest"
 	"github.com/evalworker/evalworker/internal/devbroker"
 )
+
+// configKey is a key of the configuration, of which faults and refusals speak
+// below the command line.
+var configKey = regexp.MustCompile(`\b(tls|sasl)\.[a-z_]+|\b(max|dir|segment|backoff|buffer|batch)_[a-z_]+`)
 
 const oneEvent = `{"event":"llm_request_completed","request_id":"a"}` + "\n"
 
@@ -51,9 +56,10 @@ func TestSendSecured(t *testing.T) {
 		stderr []string
 	}{
 		"let in":                 {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, "right")), exitOK, "sent 1 of 1 lines", nil},
-		"wrong password":         {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, wrong)), exitFail, "", []string{`refuses the login by SCRAM-SHA-512 as user "app"`, "sasl.password_file"}},
-		"no certificate":         {append(append([]string{}, let[:5]...), "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, "right")), exitFail, "", []string{"asks for a client certificate", "tls.cert_file"}},
-		"untrusted":              {[]string{"--brokers", addr, "--tls"}, exitFail, "", []string{"this machine does not trust", "tls.ca_file"}},
+		"wrong password":         {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, wrong)), exitFail, "", []string{`refuses the login by SCRAM-SHA-512 as user "app"`, "check --sasl-username and what ", "(--sasl-password-file) holds"}},
+		"no certificate":         {append(append([]string{}, let[:5]...), "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, "right")), exitFail, "", []string{"asks for a client certificate", "set --tls-cert and --tls-key"}},
+		"untrusted":              {[]string{"--brokers", addr, "--tls"}, exitFail, "", []string{"this machine does not trust", "set --tls-ca to"}},
+		"another name":           {append(slices.Clip(let), "--tls-server-name", "kafka.internal", "--sasl-password-file", passwordFile(t, "right")), exitFail, "", []string{"is for another name", "set --tls-server-name to a name that it is for, or use such a name in --brokers"}},
 		"a key is missing":       {let[:7], exitUsage, "", []string{"--tls-cert: a certificate without its key; --tls-key too"}},
 		"no password":            {let, exitUsage, "", []string{"--sasl-password-file: missing"}},
 		"a mechanism misspelt":   {[]string{"--sasl-mechanism", "SCRAM-SHA512"}, exitUsage, "", []string{`--sasl-mechanism: "SCRAM-SHA512" is unknown; did you mean "SCRAM-SHA-512"?`}},
@@ -62,7 +68,7 @@ func TestSendSecured(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, command := range []string{"send", "simulate"} {
-				args, stdout := append([]string{"simulate", "--events", "1", "--rate", "0"}, c.args...), "sent 1 events"
+				args, stdout := append([]string{"simulate", "--events", "1", "--rate", "0"}, c.args...), "sent 1 event of"
 				if command == "send" {
 					args, stdout = append([]string{"send", "-"}, c.args...), c.stdout
 				}
@@ -81,6 +87,9 @@ func TestSendSecured(t *testing.T) {
 					if !strings.Contains(errs.String(), want) {
 						t.Errorf("%s: %q does not say %q", command, &errs, want)
 					}
+				}
+				if key := configKey.FindString(errs.String()); key != "" {
+					t.Errorf("%s: %q names the key %s, which this program's users have never seen", command, &errs, key)
 				}
 				if strings.Contains(out.String()+errs.String(), wrong) {
 					t.Errorf("%s shows the password: %q %q", command, &out, &errs)
@@ -108,6 +117,11 @@ func TestSecuredByTheEnvironment(t *testing.T) {
 	args := []string{"send", "-", "--sasl-password-file", passwordFile(t, "wrong")}
 	if code := run(t.Context(), args, strings.NewReader(oneEvent), &out, &errs); code != exitFail || !strings.Contains(errs.String(), "refuses the login") {
 		t.Errorf("a flag does not win over the environment: exit code %d, %s", code, &errs)
+	}
+	t.Setenv("KAFKA_SASL_PASSWORD", "wrong")
+	errs.Reset()
+	if code := run(t.Context(), []string{"send", "-"}, strings.NewReader(oneEvent), &out, &errs); code != exitFail || !strings.Contains(errs.String(), "check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD") {
+		t.Errorf("a refusal does not name the variables: exit code %d, %s", code, &errs)
 	}
 	t.Setenv("KAFKA_TLS_ENABLED", "perhaps")
 	if code := run(t.Context(), []string{"send", "-"}, strings.NewReader(oneEvent), &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "KAFKA_TLS_ENABLED: want true or false") {

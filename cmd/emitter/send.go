@@ -190,7 +190,7 @@ func (s *sending) verdict(readErr error) error {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
 	case s.sum.Interrupted:
-		return &failure{fmt.Errorf("interrupted after line %d, %d events were sent", s.sum.Lines, s.sum.Sent)}
+		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, events(s.sum.Sent))}
 	case s.sum.Bad > 0 || s.sum.Unsent > 0:
 		return &failure{fmt.Errorf("%d of %d lines were not sent", s.sum.Bad+s.sum.Unsent, s.sum.Lines-s.sum.Blank)}
 	}

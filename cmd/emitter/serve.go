@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,10 +54,10 @@ SIGTERM or SIGINT stops it: requests finish and what is spooled is sent, for as 
 	s.target.clusterFlags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&s.sidecar.Listen, "listen", "l", s.sidecar.Listen, "address to listen on, host:port")
-	f.StringVar(&s.tokenFile, "token-file", "", "file with the token that requests have to bear; needed beyond loopback")
+	f.StringVar(&s.tokenFile, "token-file", "", "file with the token that requests have to bear, 16 characters at least; needed beyond loopback")
 	f.BoolVar(&s.sidecar.Strict, "strict", false, "refuse events with fields that evalworker does not know")
 	f.StringVar(&s.spool.Dir, "spool-dir", s.spool.Dir, "folder of the spool, on a disk that survives restarts; one process uses it at a time")
-	f.Int64Var(&s.spool.MaxBytes, "spool-max-bytes", s.spool.MaxBytes, "size of the spool; when it is full, events are refused with 429")
+	f.Int64Var(&s.spool.MaxBytes, "spool-max-bytes", s.spool.MaxBytes, "size of the spool, at least four times --max-body-bytes; when it is full, events are refused with 429")
 	f.Int64Var(&s.sidecar.MaxBodyBytes, "max-body-bytes", s.sidecar.MaxBodyBytes, "size of the largest request, also after decompression")
 	f.IntVar(&s.sidecar.Concurrency, "concurrency", s.sidecar.Concurrency, "requests at work at once; further ones are refused with 429")
 	f.DurationVar(&s.sidecar.Grace, "grace", s.sidecar.Grace, "how long to go on sending after a signal")
@@ -67,31 +68,66 @@ func (s *serving) run(cmd *cobra.Command) (err error) {
 	if s.sidecar.Token, err = readToken(s.tokenFile); err != nil {
 		return err
 	}
-	if err := s.sidecar.Validate().Err(); err != nil {
-		return err // before a folder is made
-	}
 	cfg, err := s.target.config(cmd, "emitter-serve")
 	if err != nil {
 		return err
 	}
+	names := append(s.names(), s.target.names...)
+	if err := s.validate(); err != nil {
+		return names.named(err) // before a folder is made
+	}
 	publisher, err := emitter.NewPublisher(cfg)
 	if err != nil {
-		return s.target.security.named(err)
+		return names.named(err)
 	}
 	defer publisher.Close()
 	log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
 	sp, err := spool.Open(s.spool, log.With("component", "spool"))
+	if errors.Is(err, spool.ErrLocked) {
+		err = fmt.Errorf("%w; stop it, or set --spool-dir to another folder", err)
+	}
 	if err != nil {
-		return ofUseOrWork(err)
+		return ofUseOrWork(names.named(err))
 	}
 	defer func() { err = errors.Join(err, asFailure(sp.Close())) }()
 	server, err := sidecar.New(cmd.Context(), s.sidecar, sidecar.Deps{
-		Spool: sp, Publisher: publisher, Log: log, Topic: cfg.Topic, Version: moduleVersion(),
+		Spool: sp, Publisher: speaking{publisher, names}, Log: log, Topic: cfg.Topic, Version: moduleVersion(),
 	})
 	if err != nil {
-		return ofUseOrWork(err)
+		return ofUseOrWork(names.named(err))
 	}
 	return asFailure(server.Run(cmd.Context()))
+}
+
+// names says how the settings of the sidecar and of its spool are given.
+func (s *serving) names() names {
+	return names{
+		{"listen", "--listen"}, {"a token", "--token-file with a token"}, {"token", "--token-file"}, {"max_body_bytes", "--max-body-bytes"},
+		{"concurrency", "--concurrency"}, {"grace", "--grace"}, {"dir", "--spool-dir"}, {"max_bytes", "--spool-max-bytes"},
+	}
+}
+
+// validate gives the faults of the sidecar and of its spool, also those that the
+// two have only together.
+func (s *serving) validate() error {
+	faults := s.sidecar.Validate()
+	least := max(spool.MinBytes, s.sidecar.MinSpoolBytes())
+	if s.spool.MaxBytes != 0 && s.spool.MaxBytes < least && len(faults) == 0 {
+		faults.Add("max_bytes", fmt.Sprintf("%d is too small for requests of %d bytes", s.spool.MaxBytes, s.sidecar.MaxBodyBytes),
+			fmt.Sprintf("want at least %d: four times max_body_bytes, and %d in any case", least, spool.MinBytes))
+	}
+	return faults.Err()
+}
+
+// speaking is a publisher whose errors name settings as the command line does.
+type speaking struct {
+	*emitter.Publisher
+	names names
+}
+
+func (p speaking) Publish(ctx context.Context, events []emitter.Encoded) (emitter.Published, error) {
+	out, err := p.Publisher.Publish(ctx, events)
+	return out, p.names.named(err)
 }
 
 // ofUseOrWork: a fault of the configuration is one of use; a port or a folder

@@ -262,7 +262,7 @@ func TestServeStopsInGoodOrder(t *testing.T) {
 	}
 	// Somebody else's spool is a failure, not wrong use.
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--spool-dir", dir}, strings.NewReader(""), io.Discard, &stderr); code != exitFail || !strings.Contains(stderr.String(), "in use by another process") {
+	if code := run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--spool-dir", dir}, strings.NewReader(""), io.Discard, &stderr); code != exitFail || !strings.Contains(stderr.String(), fmt.Sprintf("in use by another process (process %d): %s; stop it, or set --spool-dir to another folder", s.cmd.Process.Pid, dir)) {
 		t.Errorf("a second one in the same folder: exit code %d, %s", code, &stderr)
 	}
 	if code := s.stop(t); code != exitOK {

@@ -23,11 +23,15 @@ type target struct {
 	maxEventBytes int
 	timeout       time.Duration
 	security      security
+	names         names // known as soon as config has been called
 }
 
 // connectTimeout is how long a command waits at its start to hear whether it is
 // let in. A broker that is away is no reason to stop: it may come.
 const connectTimeout = 10 * time.Second
+
+// envBrokers stands in for --brokers, for a worker too.
+const envBrokers = "KAFKA_BROKERS"
 
 // flags adds the flags to a command.
 func (t *target) flags(cmd *cobra.Command) {
@@ -39,7 +43,7 @@ func (t *target) flags(cmd *cobra.Command) {
 func (t *target) clusterFlags(cmd *cobra.Command) {
 	d := emitter.DefaultConfig()
 	f := cmd.Flags()
-	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "addresses of brokers, host:port (default $KAFKA_BROKERS, else "+d.Brokers[0]+")")
+	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "addresses of brokers, host:port (default $"+envBrokers+", else "+d.Brokers[0]+")")
 	f.StringVarP(&t.topic, "topic", "t", d.Topic, "topic to publish to")
 	f.StringVar(&t.compression, "compression", d.Compression, "compression of batches: none, gzip, snappy, lz4 or zstd")
 	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
@@ -52,9 +56,13 @@ func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, er
 	if err := t.security.complete(cmd); err != nil {
 		return emitter.Config{}, err
 	}
+	addresses := given(cmd, "brokers", envBrokers)
+	t.names = append(t.security.names(cmd),
+		setting{"brokers", addresses}, setting{"set brokers", "set " + addresses}, setting{"in brokers", "in " + addresses},
+		setting{"topic", "--topic"}, setting{"compression", "--compression"}, setting{"max_event_bytes", "--max-event-bytes"})
 	brokers := t.brokers
 	if len(brokers) == 0 {
-		brokers = strings.FieldsFunc(os.Getenv("KAFKA_BROKERS"), func(r rune) bool { return r == ',' || r == ' ' })
+		brokers = strings.FieldsFunc(os.Getenv(envBrokers), func(r rune) bool { return r == ',' || r == ' ' })
 	}
 	if len(brokers) == 0 {
 		brokers = emitter.DefaultConfig().Brokers
@@ -82,12 +90,12 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	cfg.Block = true
 	em, err := emitter.New(cfg)
 	if err != nil {
-		return nil, t.security.named(err)
+		return nil, t.names.named(err)
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), connectTimeout)
 	defer cancel()
 	if err := em.Connect(ctx); errors.Is(err, emitter.ErrRefused) {
-		return nil, &failure{errors.Join(err, em.Close(ctx))}
+		return nil, &failure{errors.Join(t.names.named(err), em.Close(ctx))}
 	}
 	return em, nil
 }
@@ -106,7 +114,7 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 		fmt.Fprintln(stderr, "emitter:", err)
 		return 0
 	}
-	fmt.Fprintf(stderr, "emitter: %d events not sent: %v\n", unsent.Count, unsent.Err)
+	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", events(unsent.Count), t.names.named(unsent.Err))
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
 		fmt.Fprintln(stderr, "  ", chunk)
 	}
@@ -114,4 +122,12 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 		fmt.Fprintf(stderr, "   and %d more\n", more)
 	}
 	return unsent.Count
+}
+
+// events counts events as a person would.
+func events(n int) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return fmt.Sprintf("%d events", n)
 }

@@ -14,19 +14,26 @@ func newVersion() *cobra.Command {
 		Example: "  emitter version",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			version, revision, goVersion := "(unknown)", "", ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version, goVersion = info.Main.Version, info.GoVersion
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-						revision = " " + s.Value[:12]
-					}
-				}
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "emitter %s%s %s\n", version, revision, goVersion)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "emitter", version())
 			return asFailure(err)
 		},
 	}
+}
+
+// version is that of the module, with the commit and that of Go where they are
+// known.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)"
+	}
+	revision := ""
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			revision = " " + s.Value[:12]
+		}
+	}
+	return info.Main.Version + revision + " " + info.GoVersion
 }
 
 // asFailure marks an error as one of the work; nil stays nil.

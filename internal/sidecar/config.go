@@ -3,6 +3,7 @@ package sidecar
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"time"
@@ -57,6 +58,19 @@ func (c Config) withDefaults() Config {
 	c.BackoffMin = cmp.Or(c.BackoffMin, 100*time.Millisecond)
 	c.BackoffMax = cmp.Or(c.BackoffMax, max(5*time.Second, c.BackoffMin))
 	return c
+}
+
+// spoolBodies is how many requests of full size a spool has to hold: with fewer,
+// little more than one client's burst would fill it.
+const spoolBodies = 4
+
+// MinSpoolBytes is how large the spool has to be at least for MaxBodyBytes.
+func (c Config) MinSpoolBytes() int64 {
+	n := c.withDefaults().MaxBodyBytes
+	if n > math.MaxInt64/spoolBodies {
+		return math.MaxInt64
+	}
+	return spoolBodies * n
 }
 
 // minToken is the least length of a token: one that can be guessed is none.

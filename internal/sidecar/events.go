@@ -17,17 +17,15 @@ type refusal struct {
 // events answers POST /v1/events.
 func (s *Sidecar) events(w http.ResponseWriter, r *http.Request) {
 	status, a := s.take(w, r)
-	s.counts.add(status, a)
-	reply(w, status, a)
+	s.answer(w, status, a)
 }
 
 func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
-	if s.stopping.Load() {
+	switch s.gate.enter() {
+	case entryIn:
+		defer s.gate.leave()
+	case entryClosed:
 		return http.StatusServiceUnavailable, answer{Error: "the sidecar is stopping"}
-	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
 	default:
 		return http.StatusTooManyRequests, answer{Error: "too many requests at once"}
 	}
@@ -51,7 +49,7 @@ func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
 	a := answer{Accepted: len(p.values), Rejected: p.rejected, Faults: p.faults}
 	switch {
 	case p.rejected > 0:
-		a.Error = "some lines are no events; the others were accepted"
+		a.Error = "some lines were refused; the others were accepted"
 		if len(p.values) == 0 {
 			a.Error = "no event was accepted"
 		}

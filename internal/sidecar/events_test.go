@@ -52,7 +52,7 @@ func TestPostEvents(t *testing.T) {
 		"unknown fields":   {`{"event":"llm_request_completed","request_id":"a","more":1}`, asJSON, 202, answer{Accepted: 1}},
 
 		"bad among good": {event("a") + "\n{\n" + event("b") + "\n\n[]\n" + large + "\n", asLines, 400, answer{
-			Accepted: 2, Rejected: 3, Error: "some lines are no events; the others were accepted",
+			Accepted: 2, Rejected: 3, Error: "some lines were refused; the others were accepted",
 			Faults: []fault{
 				{2, "malformed: invalid JSON at byte 1"},
 				{5, "malformed: a JSON array, want an object; send several events one a line"},

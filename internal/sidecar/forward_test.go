@@ -186,13 +186,15 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 func TestRequestsAtWorkAreBounded(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{Concurrency: 1}, spool.Config{})
-	w.slots <- struct{}{}
+	if w.gate.enter() != entryIn {
+		t.Fatal("the gate is closed")
+	}
 	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusTooManyRequests {
 		t.Errorf("a request too many: %d", resp.Code)
 	}
-	<-w.slots
-	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || len(w.slots) != 0 {
-		t.Errorf("%d, %d slots taken", resp.Code, len(w.slots))
+	w.gate.leave()
+	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().Requests.AtWork != 0 {
+		t.Errorf("%d, %d at work", resp.Code, w.Status().Requests.AtWork)
 	}
 }
 

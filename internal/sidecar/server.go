@@ -20,7 +20,7 @@ var openapi []byte
 // answer is the body of every answer about events.
 type answer struct {
 	Accepted int     `json:"accepted"`           // events that are safe
-	Rejected int     `json:"rejected,omitempty"` // lines that are no events
+	Rejected int     `json:"rejected,omitempty"` // lines that were refused
 	Faults   []fault `json:"faults,omitempty"`   // the first of them
 	Error    string  `json:"error,omitempty"`
 }
@@ -36,7 +36,8 @@ const retryAfter = 5 * time.Second
 
 func (s *Sidecar) handler() http.Handler {
 	mux := http.NewServeMux()
-	probes := health.Handler(health.Config{}, health.Deps{
+	// Why it is not ready is for those with the token, as a worker has it.
+	probes := health.Handler(health.Config{Token: s.cfg.Token}, health.Deps{
 		Checks: []health.Check{{Name: "sidecar", Ready: s.running}, {Name: "spool", Ready: s.room}},
 		Status: func() any { return s.Status() },
 	})
@@ -49,7 +50,7 @@ func (s *Sidecar) handler() http.Handler {
 	// A page in a browser on this machine could post to loopback otherwise.
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusForbidden, answer{Error: "requests of web pages are not taken"})
+		s.answer(w, http.StatusForbidden, answer{Error: "requests of web pages are not taken"})
 	}))
 	return origin.Handler(mux)
 }
@@ -72,13 +73,26 @@ func (s *Sidecar) guarded(next http.Handler) http.Handler {
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		got := sha256.Sum256([]byte(strings.TrimSpace(token)))
 		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			s.counts.unauthorized.Add(1)
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			reply(w, http.StatusUnauthorized, answer{Error: "want the header Authorization: Bearer, with this sidecar's token"})
+			s.answer(w, http.StatusUnauthorized, answer{Error: "want the header Authorization: Bearer, with this sidecar's token"})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// answer counts an answer and gives it.
+func (s *Sidecar) answer(w http.ResponseWriter, status int, a answer) {
+	s.counts.add(status, a)
+	if status >= http.StatusBadRequest {
+		s.tell(false)
+	}
+	// A client that keeps its connection would find it closed at some moment of
+	// the stop; on a new one it may find the next sidecar.
+	if _, stopping := s.gate.look(); stopping {
+		w.Header().Set("Connection", "close")
+	}
+	reply(w, status, a)
 }
 
 func reply(w http.ResponseWriter, status int, a answer) {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
@@ -41,12 +40,12 @@ type Sidecar struct {
 	log      *slog.Logger
 	http     http.Server
 	listener net.Listener
-	slots    chan struct{} // one token for each request at work
+	gate     *gate // of the requests at work; closed when the sidecar stops
 	forward  *forwarder
 	started  time.Time
 	found    int64 // events that were in the spool at the start
-	stopping atomic.Bool
 	counts   counts
+	told     told
 	full     rare
 	disk     trouble
 }
@@ -57,7 +56,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 	faults := cfg.Validate()
 	cfg = cfg.withDefaults()
 	found := deps.Spool.Stats()
-	if found.MaxBytes < 4*cfg.MaxBodyBytes {
+	if found.MaxBytes < cfg.MinSpoolBytes() {
 		faults.Add("max_body_bytes", fmt.Sprintf("%d is too much for a spool of %d", cfg.MaxBodyBytes, found.MaxBytes), "want at most a quarter of the spool")
 	}
 	if err := faults.Err(); err != nil {
@@ -65,7 +64,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 	}
 	s := &Sidecar{
 		cfg: cfg, deps: deps, log: deps.Log.With("component", "sidecar"), started: time.Now(),
-		slots: make(chan struct{}, cfg.Concurrency), found: found.Events,
+		gate: newGate(cfg.Concurrency), found: found.Events,
 	}
 	s.forward = &forwarder{cfg: cfg, spool: deps.Spool, publisher: deps.Publisher, log: s.log, counts: &s.counts}
 	var lc net.ListenConfig
@@ -91,7 +90,9 @@ func (s *Sidecar) Addr() string { return s.listener.Addr().String() }
 
 // Run serves and sends until ctx ends. Then it takes nothing more, lets requests
 // finish, and sends what is spooled, all within Config.Grace; what is left stays
-// in the spool for the next start, which is no error.
+// in the spool for the next start, which is no error. Until then it goes on
+// answering: probes and status, so that the stop can be watched, and events with
+// 503.
 func (s *Sidecar) Run(ctx context.Context) error {
 	s.log.Info("sidecar starts", "addr", s.Addr(), "topic", s.deps.Topic, "version", s.deps.Version,
 		"token", s.cfg.Token != "", "spooled_events", s.found)
@@ -99,6 +100,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	defer stopWork()
 	var running sync.WaitGroup
 	running.Go(func() { s.forward.run(work) })
+	running.Go(func() { s.keepTelling(work) })
 	failed := make(chan error, 1)
 	running.Go(func() { failed <- s.http.Serve(s.listener) })
 
@@ -108,15 +110,19 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	case err := <-failed:
 		serveErr = fmt.Errorf("sidecar: %w", err)
 	}
-	s.stopping.Store(true)
+	s.gate.close()
 	s.log.Info("sidecar stops: nothing more is taken, what is spooled is sent", "spooled_events", s.deps.Spool.Stats().Events, "grace", s.cfg.Grace.String())
 	grace, cancel := context.WithTimeout(work, s.cfg.Grace)
 	defer cancel()
-	if err := s.http.Shutdown(grace); err != nil {
-		s.log.Warn("sidecar: requests were cut off", "error", errors.Join(err, s.http.Close()))
+	// In this order: who has left the gate has put its events into the spool.
+	if err := s.gate.wait(grace); err != nil {
+		s.log.Warn("sidecar: requests are cut off", "error", err)
 	}
 	if err := s.deps.Spool.Drained(grace); err != nil {
 		s.log.Warn("sidecar: what could not be sent stays in the spool, and is sent after the next start", "error", err)
+	}
+	if err := s.http.Shutdown(grace); err != nil {
+		s.log.Warn("sidecar: connections are cut off", "error", errors.Join(err, s.http.Close()))
 	}
 	stopWork()
 	running.Wait()

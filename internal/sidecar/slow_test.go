@@ -70,7 +70,7 @@ func TestStopLetsRequestsFinish(t *testing.T) {
 	conn := half(t, w, body)
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.stop() }()
-	for !w.stopping.Load() {
+	for w.Status().State != "stopping" {
 		runtime.Gosched()
 	}
 	if _, err := io.WriteString(conn, body[len(body)-1:]); err != nil {

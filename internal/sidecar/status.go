@@ -13,7 +13,10 @@ import (
 type counts struct {
 	accepted, bad                      atomic.Int64 // events
 	sent, setAside, discarded, retries atomic.Int64
-	full, unavailable, unauthorized    atomic.Int64 // requests
+
+	// Requests.
+	full, unavailable                                           atomic.Int64
+	badRequests, unauthorized, forbidden, tooLarge, unsupported atomic.Int64
 }
 
 func (c *counts) add(status int, a answer) {
@@ -24,6 +27,23 @@ func (c *counts) add(status int, a answer) {
 		c.full.Add(1)
 	case http.StatusServiceUnavailable:
 		c.unavailable.Add(1)
+	case http.StatusBadRequest:
+		c.badRequests.Add(1)
+	case http.StatusUnauthorized:
+		c.unauthorized.Add(1)
+	case http.StatusForbidden:
+		c.forbidden.Add(1)
+	case http.StatusRequestEntityTooLarge:
+		c.tooLarge.Add(1)
+	case http.StatusUnsupportedMediaType:
+		c.unsupported.Add(1)
+	}
+}
+
+func (c *counts) refused() refused {
+	return refused{
+		bad: c.badRequests.Load(), unauthorized: c.unauthorized.Load(), forbidden: c.forbidden.Load(),
+		tooLarge: c.tooLarge.Load(), unsupported: c.unsupported.Load(),
 	}
 }
 
@@ -44,9 +64,13 @@ type Status struct {
 	} `json:"events"`
 	Requests struct {
 		AtWork       int   `json:"at_work"`
-		TooMany      int64 `json:"too_many"`    // 429
-		Unavailable  int64 `json:"unavailable"` // 503
-		Unauthorized int64 `json:"unauthorized"`
+		TooMany      int64 `json:"too_many"`     // 429
+		Unavailable  int64 `json:"unavailable"`  // 503
+		Bad          int64 `json:"bad"`          // 400
+		Unauthorized int64 `json:"unauthorized"` // 401
+		Forbidden    int64 `json:"forbidden"`    // 403
+		TooLarge     int64 `json:"too_large"`    // 413
+		Unsupported  int64 `json:"unsupported"`  // 415
 	} `json:"requests"`
 	Spool struct {
 		Events           int64   `json:"events"`
@@ -78,8 +102,11 @@ func (s *Sidecar) Status() Status {
 	c := &s.counts
 	st.Events.Found, st.Events.Accepted, st.Events.Bad = s.found, c.accepted.Load(), c.bad.Load()
 	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
-	st.Requests.AtWork, st.Requests.TooMany = len(s.slots), c.full.Load()
-	st.Requests.Unavailable, st.Requests.Unauthorized = c.unavailable.Load(), c.unauthorized.Load()
+	st.Requests.AtWork, _ = s.gate.look()
+	st.Requests.TooMany, st.Requests.Unavailable = c.full.Load(), c.unavailable.Load()
+	no := c.refused()
+	st.Requests.Bad, st.Requests.Unauthorized, st.Requests.Forbidden = no.bad, no.unauthorized, no.forbidden
+	st.Requests.TooLarge, st.Requests.Unsupported = no.tooLarge, no.unsupported
 
 	sp := s.deps.Spool.Stats()
 	st.Spool.Events, st.Spool.Bytes, st.Spool.Segments = sp.Events, sp.Bytes, sp.Segments
@@ -111,8 +138,9 @@ func tenths(f float64) float64 { return math.Round(10*f) / 10 }
 func (s *Sidecar) state() string {
 	_, disk := s.disk.since()
 	_, kafka := s.forward.kafka.since()
+	_, stopping := s.gate.look()
 	switch {
-	case s.stopping.Load():
+	case stopping:
 		return "stopping"
 	case disk:
 		return "disk_trouble"
@@ -126,7 +154,7 @@ func (s *Sidecar) state() string {
 
 // running is a check of readiness.
 func (s *Sidecar) running() error {
-	if s.stopping.Load() {
+	if _, stopping := s.gate.look(); stopping {
 		return errors.New("stopping")
 	}
 	return nil

@@ -38,10 +38,11 @@ type Config struct {
 	AsideBytes int64
 }
 
-const (
-	minBytes   = 64 << 10
-	groupBytes = 4 << 20 // bytes that one sync is for, unless a single Append has more
-)
+// MinBytes is the least that Config.MaxBytes may be.
+const MinBytes = 64 << 10
+
+// groupBytes is what one sync is for, unless a single Append has more.
+const groupBytes = 4 << 20
 
 func (c Config) withDefaults() Config {
 	c.MaxBytes = cmp.Or(c.MaxBytes, 1<<30)
@@ -57,8 +58,8 @@ func (c Config) Validate() eval.Faults {
 	if c.Dir == "" {
 		faults.Add("dir", "no folder", "want a folder on a disk that survives restarts")
 	}
-	if c.MaxBytes < minBytes {
-		faults.Add("max_bytes", fmt.Sprintf("%d is too small", c.MaxBytes), fmt.Sprintf("want at least %d, or zero for 1 GiB", minBytes))
+	if c.MaxBytes < MinBytes {
+		faults.Add("max_bytes", fmt.Sprintf("%d is too small", c.MaxBytes), fmt.Sprintf("want at least %d, or zero for 1 GiB", MinBytes))
 	} else if c.SegmentBytes < 1 || c.SegmentBytes > c.MaxBytes/4 {
 		faults.Add("segment_bytes", fmt.Sprintf("%d is out of range", c.SegmentBytes), "want at most a quarter of max_bytes: a segment is freed only as a whole")
 	}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -98,9 +100,24 @@ func (s *Spool) own() error {
 	case err != nil:
 		return fmt.Errorf("lock spool: %w", err)
 	case !ok:
-		return fmt.Errorf("%w: %s", ErrLocked, s.cfg.Dir)
+		return fmt.Errorf("%w%s: %s", ErrLocked, s.holder(), s.cfg.Dir)
 	}
+	// For people: the lock does not depend on it, nor does it fail with a full disk.
+	_ = os.WriteFile(s.lock.Path(), []byte(strconv.Itoa(os.Getpid())), 0o600)
 	return nil
+}
+
+// holder says which process has the lock, where its file tells.
+func (s *Spool) holder() string {
+	raw, err := os.ReadFile(s.lock.Path())
+	if err != nil {
+		return ""
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (process %d)", pid)
 }
 
 // load finds out what earlier processes left.
@@ -168,6 +185,7 @@ func (s *Spool) Close() error {
 	}
 	s.writer.Wait()
 	err := s.mark.close()
+	_ = os.Truncate(s.lock.Path(), 0) // while nobody else can hold it; it only helps people
 	if err = errors.Join(err, s.lock.Unlock()); err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}

@@ -156,7 +156,7 @@ func TestWhatIsDoneIsDoneForTheNextProcess(t *testing.T) {
 
 func TestAFullSpoolTakesNothingUntilThereIsRoom(t *testing.T) {
 	t.Parallel()
-	s := open(t, Config{Dir: t.TempDir(), MaxBytes: minBytes})
+	s := open(t, Config{Dir: t.TempDir(), MaxBytes: MinBytes})
 	record := strings.Repeat("x", 1000)
 	taken := 0
 	for ; ; taken++ {
@@ -168,8 +168,8 @@ func TestAFullSpoolTakesNothingUntilThereIsRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if taken < 50 || taken > minBytes/1000 {
-		t.Errorf("%d records of 1000 bytes in %d", taken, minBytes)
+	if taken < 50 || taken > MinBytes/1000 {
+		t.Errorf("%d records of 1000 bytes in %d", taken, MinBytes)
 	}
 	if st := s.Stats(); st.DiskBytes > st.MaxBytes || st.Events != int64(taken) {
 		t.Errorf("Stats = %+v", st)
@@ -189,8 +189,9 @@ func TestAFullSpoolTakesNothingUntilThereIsRoom(t *testing.T) {
 func TestAFolderBelongsToOneProcess(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})
-	if _, err := Open(s.cfg, quiet()); !errors.Is(err, ErrLocked) {
-		t.Errorf("a second Open = %v, want ErrLocked", err)
+	held := fmt.Sprintf("spool folder is in use by another process (process %d): %s", os.Getpid(), s.cfg.Dir)
+	if _, err := Open(s.cfg, quiet()); !errors.Is(err, ErrLocked) || err.Error() != held {
+		t.Errorf("a second Open = %v, want %s", err, held)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

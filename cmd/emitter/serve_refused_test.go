@@ -1,0 +1,57 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/internal/devbroker"
+)
+
+// TestServeIsRefused: a sidecar that the cluster does not let in keeps events,
+// and says in the words of its command line what to mend.
+func TestServeIsRefused(t *testing.T) {
+	t.Parallel()
+	b, err := devbroker.Start(devbroker.Config{
+		Topics: map[string]int32{topic: 1}, Users: []devbroker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	wrong := strings.Repeat("canary", 3)
+	password := passwordFile(t, wrong)
+	s := serve(t, "--brokers", b.Addr(), "--spool-dir", filepath.Join(t.TempDir(), "spool"), "--grace", "1ms",
+		"--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", password)
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	client := &http.Client{Transport: tr}
+	if status, err := post(t.Context(), client, s.url, oneEvent); err != nil || status != http.StatusAccepted {
+		t.Fatal(status, err)
+	}
+	var st struct {
+		Kafka struct {
+			LastError string `json:"last_error"`
+		}
+	}
+	for st.Kafka.LastError == "" { // a login has to fail first
+		resp, err := client.Get(s.url + "/statusz") //nolint:noctx // on loopback
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(json.NewDecoder(resp.Body).Decode(&st), resp.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "broker " + b.Addr() + `: Kafka refuses the login by SCRAM-SHA-512 as user "app": SASL Authentication Failed (Kafka error 58); ` +
+		"check --sasl-username and what " + password + " (--sasl-password-file) holds; it is read again at each attempt"
+	if st.Kafka.LastError != want {
+		t.Errorf("%q, want %q", st.Kafka.LastError, want)
+	}
+	if code := s.stop(t); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}
