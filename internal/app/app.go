@@ -203,6 +203,7 @@ func (a *App) gauge() {
 	a.telemetry.Inflight(s.InFlight)
 	since, _ := a.storeDown()
 	a.telemetry.StoreDown(!since.IsZero())
+	a.telemetry.KafkaDown(s.Down())
 	for _, p := range s.Partitions {
 		a.telemetry.Lag(p.Partition, p.Lag)
 	}

@@ -17,10 +17,13 @@ type trouble struct {
 func (t *trouble) Error() string { return t.text }
 func (t *trouble) Unwrap() error { return t.err }
 
-// Describe gives an error as an operator should read it: as [Config.Explain]
-// does, without the names of the library's functions, and with the broker that
-// it is about. Where that is not known it names the configured ones. What err
-// stands for is still in the chain.
+// Describe gives an error as an operator should read it: a [Refusal] where it is
+// one, else without the names of the library's functions, and with the broker
+// that it is about. Where that is not known it names the configured ones. What
+// err stands for is still in the chain.
+//
+// Of a connection that ends it says no more. At the first one, [Config.Explain]
+// before it tells what that may mean.
 func (c Config) Describe(err error) error {
 	if err == nil {
 		return nil
@@ -28,10 +31,13 @@ func (c Config) Describe(err error) error {
 	if r := Refused(c.Explain(err)); r != nil {
 		return r
 	}
+	if t, ok := errors.AsType[*trouble](err); ok {
+		return t // nearer to the connection the broker was known
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return &trouble{text: onNetwork(op), err: err}
 	}
-	said := Bare(c.Explain(err)).Error()
+	said := Bare(err).Error()
 	if errors.Is(err, context.DeadlineExceeded) {
 		said = "no answer in time"
 	}

@@ -40,8 +40,11 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("%q has lost %v", got, tt.err)
 		}
 	}
-	if got := one.Describe(method(io.ErrUnexpectedEOF)); !strings.HasPrefix(got.Error(), "broker kafka:9092: the broker closes the connection") || !errors.Is(got, io.ErrUnexpectedEOF) {
-		t.Errorf("an end of the connection: %v", got)
+	if got := one.Describe(one.Explain(io.ErrUnexpectedEOF)); !strings.HasPrefix(got.Error(), "broker kafka:9092: the broker closes the connection without an answer") {
+		t.Errorf("an end of the first connection: %v", got)
+	}
+	if again := one.Describe(two.Describe(io.EOF)); again.Error() != "brokers a:9092, b:9092: EOF" {
+		t.Errorf("described twice: %v", again)
 	}
 	if got := one.Describe(kafka.TopicAuthorizationFailed); Refused(got) == nil {
 		t.Errorf("a refusal: %v", got)

@@ -46,7 +46,7 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 			signal(s.gone)
 		}
 		if n, ok := s.c.fetchLog.allow(); !s.c.turnedAway(err) && ok {
-			s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
+			s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, s.c.cfg.Describe(err), keyCount, n)
 		}
 		if pause(ctx, jitter(wait)) != nil {
 			return
@@ -75,7 +75,7 @@ func (s *session) read(ctx context.Context, p *partition) error {
 	defer p.reading.Store(false)
 	for {
 		if err := r.batch(ctx, conn); err != nil {
-			return err
+			return s.c.from(conn, err)
 		}
 	}
 }
