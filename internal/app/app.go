@@ -78,7 +78,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	if cfg.Health.Listen != "" {
 		a.health, err = health.Listen(ctx, cfg.Health, health.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
 		if err != nil {
-			return nil, err
+			return nil, notAlone(cfg.Store, err)
 		}
 		a.closers.add("health server", a.health.Close)
 	}
