@@ -48,6 +48,9 @@ func TestClaim(t *testing.T) {
 		if err := open(t, config(name)).Claim(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a second worker on %s: %v, want %q", filepath.Base(name), err, want)
 		}
+		if err := datasets.Claimed(config(name)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("who has %s: %v, want %q", filepath.Base(name), err, want)
+		}
 	}
 	cfg := config(path)
 	a, _ := archive(t, open(t, cfg), cfg)
@@ -60,6 +63,11 @@ func TestClaim(t *testing.T) {
 	}
 	_ = victim.Wait()
 	next := open(t, cfg)
+	for range 2 {
+		if err := datasets.Claimed(cfg); err != nil {
+			t.Errorf("nobody has it: %v", err)
+		}
+	}
 	for range 2 {
 		if err := next.Claim(); err != nil {
 			t.Errorf("after the worker was killed: %v", err)
@@ -89,8 +97,25 @@ func TestClaimNothing(t *testing.T) {
 	})
 }
 
+// TestClaimedMakesNothing: to look who has a file leaves none behind.
+func TestClaimedMakesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cases.db")
+	if err := datasets.Claimed(config(path)); err != nil {
+		t.Error(err)
+	}
+	if made, _ := filepath.Glob(path + "*"); len(made) != 0 {
+		t.Errorf("made %v", made)
+	}
+}
+
 func claimTwice(t *testing.T, cfg datasets.Config) {
 	t.Helper()
+	defer func() {
+		if err := datasets.Claimed(cfg); err != nil {
+			t.Error(err)
+		}
+	}()
 	for range 2 {
 		if err := open(t, cfg).Claim(); err != nil {
 			t.Error(err)

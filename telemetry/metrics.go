@@ -72,6 +72,7 @@ const (
 	gaugeInflight
 	gaugeQueue
 	gaugeStoreDown
+	gaugeKafkaDown
 )
 
 const (
@@ -126,6 +127,7 @@ var gauges = [...]Metric{
 	gaugeInflight:  {"evalworker.inflight", TypeGauge, "event", nil, "Events at work."},
 	gaugeQueue:     {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
 	gaugeStoreDown: {"evalworker.store_down", TypeGauge, "", nil, "1 while the store takes nothing and failing events wait for it, else 0."},
+	gaugeKafkaDown: {"evalworker.kafka_down", TypeGauge, "", nil, "1 while Kafka cannot be reached, takes no commits or does not let the worker in, else 0."},
 }
 
 var distributions = [...]Metric{

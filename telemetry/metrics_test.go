@@ -38,6 +38,7 @@ func everything(s started, text func(string) string) {
 	s.Cases(r, 1)
 	s.Lag(3, 17)
 	s.StoreDown(true)
+	s.KafkaDown(true)
 	s.Inflight(5)
 	s.Reload(true)
 	s.Reload(false)
@@ -130,6 +131,7 @@ func TestValues(t *testing.T) {
 		{"evalworker.events", []string{"outcome:dead_lettered", "reason:too_large"}, 1},
 		{"evalworker.lag", []string{"partition:3"}, 17},
 		{"evalworker.store_down", nil, 1},
+		{"evalworker.kafka_down", nil, 1},
 		{"evalworker.event_age_seconds", nil, 2.9},
 		{"evalworker.judge.latency_ms", []string{"eval:eval", "model:model"}, 250},
 		{"evalworker.judge.tokens", []string{"eval:eval", "model:model", "kind:input"}, 100},

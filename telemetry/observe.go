@@ -91,6 +91,15 @@ func (t *Telemetry) Inflight(n int) {
 
 // StoreDown sets whether failing events wait for a store that is down.
 func (t *Telemetry) StoreDown(down bool) {
+	t.down(gaugeStoreDown, down)
+}
+
+// KafkaDown sets whether Kafka cannot be used.
+func (t *Telemetry) KafkaDown(down bool) {
+	t.down(gaugeKafkaDown, down)
+}
+
+func (t *Telemetry) down(g gaugeID, down bool) {
 	if t.discards() {
 		return
 	}
@@ -98,7 +107,7 @@ func (t *Telemetry) StoreDown(down bool) {
 	if down {
 		v = 1
 	}
-	t.meter.gauge(gaugeStoreDown, v)
+	t.meter.gauge(g, v)
 }
 
 // Dropped counts what a part could not deliver: a sink and a reason out of a

@@ -78,7 +78,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	if cfg.Health.Listen != "" {
 		a.health, err = health.Listen(ctx, cfg.Health, health.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
 		if err != nil {
-			return nil, err
+			return nil, notAlone(cfg.Store, err)
 		}
 		a.closers.add("health server", a.health.Close)
 	}
@@ -203,6 +203,7 @@ func (a *App) gauge() {
 	a.telemetry.Inflight(s.InFlight)
 	since, _ := a.storeDown()
 	a.telemetry.StoreDown(!since.IsZero())
+	a.telemetry.KafkaDown(s.Down())
 	for _, p := range s.Partitions {
 		a.telemetry.Lag(p.Partition, p.Lag)
 	}

@@ -89,6 +89,23 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
+// TestSecondWorkerInAFolder: it is told in one line of all that is in its way, the
+// store first: another port alone would not help.
+func TestSecondWorkerInAFolder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	cfg := w.load(w.configure(rulePolicy))
+	k := w.start(cfg)
+	other := *cfg
+	other.Health.Listen = k.HealthAddr()
+	err := w.refused(&other)
+	if err == nil || !strings.HasPrefix(err.Error(), "store sqlite:"+w.store()+": another worker") ||
+		!strings.Contains(err.Error(), "; and health server: listen on "+k.HealthAddr()) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v, want the store that is taken, and then the port", err)
+	}
+	k.halt()
+}
+
 // TestSecondTelemetry: the tracer is one a process, and a second worker is told.
 func TestSecondTelemetry(t *testing.T) {
 	w := newWorld(t, passing).withTelemetry()

@@ -57,6 +57,15 @@ func (a *App) Status() Status {
 	return s
 }
 
+// notJoined says since when the worker is no member of its group, and why.
+func notJoined(s stream.Status) error {
+	since := s.NotJoinedSince.Format(time.RFC3339)
+	if s.Error == "" {
+		return fmt.Errorf("not a member of the consumer group since %s", since)
+	}
+	return fmt.Errorf("not a member of the consumer group since %s: %s", since, s.Error)
+}
+
 // checks are the conditions of readiness.
 func (a *App) checks() []health.Check {
 	return []health.Check{
@@ -71,7 +80,7 @@ func (a *App) checks() []health.Check {
 			case s.Refused != "":
 				return fmt.Errorf("not let in since %s: %s", s.RefusedSince.Format(time.RFC3339), s.Refused)
 			case !s.Joined:
-				return errors.New("not a member of the consumer group yet")
+				return notJoined(s)
 			case s.Stalled != "":
 				return fmt.Errorf("stalled since %s: %s", s.StalledSince.Format(time.RFC3339), s.Stalled)
 			}

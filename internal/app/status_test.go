@@ -49,7 +49,8 @@ func TestHealth(t *testing.T) {
 	}
 
 	w.broker.Close()
-	k.ready(http.StatusServiceUnavailable, "kafka: ")
+	k.ready(http.StatusServiceUnavailable, "kafka: not a member of the consumer group since 20")
+	k.ready(http.StatusServiceUnavailable, "broker "+w.broker.Addr()+" cannot be reached: ")
 	if status, _ := k.get("/livez"); status != http.StatusOK {
 		t.Errorf("/livez = %d without a broker: a restart would mend nothing", status)
 	}
@@ -63,8 +64,26 @@ func TestNotReadyBeforeJoin(t *testing.T) {
 	cfg := w.load(w.configure(rulePolicy))
 	cfg.Kafka.Brokers = []string{freePort(t)}
 	k := w.start(cfg)
-	k.ready(http.StatusServiceUnavailable, "kafka: not a member of the consumer group yet")
+	k.ready(http.StatusServiceUnavailable, "broker "+cfg.Kafka.Brokers[0]+" cannot be reached: ")
+	k.ready(http.StatusServiceUnavailable, "kafka: not a member of the consumer group since 20")
 	k.halt()
+}
+
+// TestKafkaDownIsAMetric: what /readyz says is an alert's to see as well. The last
+// value is that of the end.
+func TestKafkaDownIsAMetric(t *testing.T) {
+	w := newWorld(t, passing).withTelemetry()
+	cfg := w.load(w.configure(rulePolicy))
+	there := cfg.Kafka.Brokers
+	for want, brokers := range [][]string{there, {freePort(t)}} {
+		cfg.Kafka.Brokers = brokers
+		k := w.start(cfg)
+		eventually(t, "it is joined, or down", func() bool { s := k.Status().Stream; return s.Joined || s.Down() })
+		k.halt()
+		if got := w.statsd.Values("evalworker.kafka_down"); len(got) == 0 || got[len(got)-1] != float64(want) {
+			t.Errorf("evalworker.kafka_down = %v at %v, want %d at last", got, brokers, want)
+		}
+	}
 }
 
 // TestNoHealthServer: the server can be switched off.

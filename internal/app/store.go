@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -35,6 +36,15 @@ func openStore(ctx context.Context, cfg datasets.Config) (_ *datasets.Store, err
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// notAlone adds to the error of a port that is not free that another worker keeps
+// its cases in the store's file, if one does: another port would not help then.
+func notAlone(cfg datasets.Config, err error) error {
+	if claimed := datasets.Claimed(cfg); claimed != nil {
+		return fmt.Errorf("%w; and %w", claimed, err)
+	}
+	return err
 }
 
 // connect waits until the store is there. A database that restarts takes the

@@ -65,11 +65,15 @@ func (s *session) adopt(gctx context.Context) {
 			p.cancel(errPartitionLost)
 		}
 	}
+	if len(held) == 0 {
+		s.look(gctx) // a topic that is not there is told from the first moment on
+	}
 	c.mu.Lock()
 	c.partitions, c.joined, c.generation = held, true, s.gen.ID
 	c.mu.Unlock()
 	c.member = s.gen.MemberID
 	c.refusals.over()
+	c.outage.over()
 	slices.Sort(kept)
 	slices.Sort(fresh)
 	// What has work in it is claimed first, so that what has to be given up is

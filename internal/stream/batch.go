@@ -46,6 +46,14 @@ func (c *Consumer) dialLeader(ctx context.Context, id int, offset int64) (*kafka
 	return nil, fmt.Errorf("connect to the leader of %s/%d: %w", c.cfg.Topic, id, failed)
 }
 
+// from names the broker that an error came from: an end of the connection says
+// nothing of its far side.
+func (c *Consumer) from(conn *kafka.Conn, err error) error {
+	cfg := c.cfg.Config
+	cfg.Brokers = []string{conn.RemoteAddr().String()}
+	return cfg.Describe(err)
+}
+
 // batch makes one fetch and takes in its messages.
 func (r *reading) batch(ctx context.Context, conn *kafka.Conn) error {
 	if err := r.extend(conn); err != nil {
@@ -65,7 +73,10 @@ func (r *reading) batch(ctx context.Context, conn *kafka.Conn) error {
 	case errors.Is(err, kafka.UnknownTopicOrPartition):
 		return errors.Join(errPartitionGone, err)
 	}
-	return errors.Join(err, closed)
+	if closed != nil && !errors.Is(err, closed) { // it is told the same
+		err = errors.Join(err, closed)
+	}
+	return err
 }
 
 // messages takes in the messages of a batch. It returns with an error always,

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
 // membership is on whose behalf a commit is made. The coordinator refuses that
@@ -55,12 +57,14 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	if err != nil {
 		return err
 	}
+	accepted := false
 	var again []kafka.OffsetCommit // too much metadata for this broker: the offset alone will do
 	for _, commit := range commits {
 		switch answer, answered := answers[commit.Partition]; {
 		case !answered:
 			err = errors.Join(err, fmt.Errorf("partition %d: no answer", commit.Partition))
 		case answer == nil:
+			accepted = true
 			trackers[commit.Partition].accepted(marks[commit.Partition])
 		case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
 			commit.Metadata = ""
@@ -76,14 +80,20 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 		err = errors.Join(err, againErr)
 		for id, answer := range answers {
 			if answer == nil {
+				accepted = true
 				trackers[id].accepted(marks[id])
 			} else {
 				err = errors.Join(err, classifyCommit(id, answer))
 			}
 		}
 	}
+	if accepted {
+		now := time.Now()
+		c.lastCommit.Store(&now)
+	}
 	if err == nil {
 		c.gate.pass()
+		c.outage.over()
 	}
 	return err
 }
@@ -129,7 +139,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 	})
 	if err != nil {
 		c.silence.note(sent, err)
-		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), err)
+		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), kafkaconn.Bare(err))
 	}
 	answers := make(map[int]error, len(commits))
 	for _, p := range res.Topics[c.cfg.Topic] {

@@ -73,6 +73,7 @@ type Consumer struct {
 	stalls   *stalls
 	silence  silence
 	refusals refusals
+	outage   outage
 
 	// metadataLimit is what the broker has been found to accept.
 	metadataLimit atomic.Int64
@@ -83,8 +84,11 @@ type Consumer struct {
 	topicLog      throttle
 	letterLog     throttle
 
-	// topicMissing: the topic had no partitions when the leader last looked.
-	topicMissing atomic.Bool
+	// topicMissing is since when the topic has had no partitions, each time
+	// that this member looked; nil when it had some.
+	topicMissing atomic.Pointer[time.Time]
+	// lastCommit is when the broker last accepted a commit; nil: never.
+	lastCommit atomic.Pointer[time.Time]
 
 	// sawTopicGone: the last session ended because the topic was deleted.
 	// Sessions only, which follow one another.
@@ -98,6 +102,8 @@ type Consumer struct {
 	mu         sync.Mutex         // guards what Status reads
 	partitions map[int]*partition // written by the goroutine of the present generation alone
 	joined     bool
+	away       time.Time // since when this is no member; of no meaning while it is one
+	over       bool      // Run is about to return
 	generation int32
 }
 
@@ -127,6 +133,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		released:    make(chan struct{}),
 		gate:        newCommitGate(),
 		partitions:  make(map[int]*partition),
+		away:        time.Now(),
 	}
 	if c.observe == nil {
 		c.observe = discard{}
@@ -188,6 +195,12 @@ func (c *Consumer) Run(ctx context.Context) error {
 	back, stopBack := graceAfter(ctx, max(c.cfg.Grace-endTimeout, 0))
 	defer stopBack()
 
+	told, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
+	var side sync.WaitGroup
+	side.Go(func() { c.sumUp(told) })
+	defer side.Wait()
+	defer stopTelling()
+
 	committed := c.generations(ctx, grace, back, group)
 	return errors.Join(c.leave(group, committed), c.release())
 }
@@ -211,8 +224,12 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 				continue
 			}
 			c.refusals.over()
+			err = c.cfg.Describe(c.cfg.Explain(err))
+			if isOutage(err) {
+				c.outage.note(err)
+			}
 			if n, ok := c.joinLog.allow(); ok {
-				c.log.Warn("group not joined; trying again", keyError, c.cfg.Explain(err), keyCount, n)
+				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
 			}
 			continue
 		case wait.Err() == nil: // stopping, and joining failed
@@ -276,9 +293,10 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 
 // release ends what is still running and waits for it, bounded.
 func (c *Consumer) release() error {
-	c.setSession(false, 0)
+	c.leftSession()
 	unfinished, uncommitted := c.inWork(), c.uncommitted()
 	c.mu.Lock()
+	c.over = true
 	for _, p := range c.partitions {
 		p.cancel(errStopped)
 	}
@@ -332,10 +350,14 @@ func (c *Consumer) uncommitted() int {
 	return n
 }
 
-func (c *Consumer) setSession(joined bool, generation int32) {
+// leftSession notes that this is no member of the group any more.
+func (c *Consumer) leftSession() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.joined, c.generation = joined, generation
+	if c.joined {
+		c.away = time.Now()
+	}
+	c.joined, c.generation = false, 0
 }
 
 // graceAfter gives a context that ends the given time after ctx. stop frees it.

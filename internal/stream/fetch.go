@@ -50,7 +50,7 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 		// answers; a new connection is all it takes.
 		if !s.c.turnedAway(err) && !errors.Is(err, io.ErrNoProgress) {
 			if n, ok := s.c.fetchLog.allow(); ok {
-				s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
+				s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, s.c.cfg.Describe(err), keyCount, n)
 			}
 		}
 		if pause(ctx, jitter(wait)) != nil {
@@ -80,7 +80,7 @@ func (s *session) read(ctx context.Context, p *partition) error {
 	defer p.reading.Store(false)
 	for {
 		if err := r.batch(ctx, conn); err != nil {
-			return err
+			return s.c.from(conn, err)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
 // stored is what the group has committed for a partition.
@@ -31,7 +33,7 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (map[int]stored,
 		return none, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.cfg.Group, err)
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.cfg.Group, kafkaconn.Bare(err))
 	}
 	out := make(map[int]stored, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {
@@ -56,7 +58,7 @@ func (c *Consumer) bounds(ctx context.Context, ids []int) (map[int]logBounds, er
 		Topics: map[string][]kafka.OffsetRequest{c.cfg.Topic: asked},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, err)
+		return nil, fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, kafkaconn.Bare(err))
 	}
 	out := make(map[int]logBounds, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {

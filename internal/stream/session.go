@@ -54,7 +54,7 @@ func (s *session) serve(gctx context.Context) (stop bool, err error) {
 		return false, nil // it ended before we began; the next one tells what is ours
 	}
 	s.adopt(gctx)
-	defer s.c.setSession(false, 0)
+	defer s.c.leftSession()
 
 	began := time.Now()
 	end := s.consume(gctx)
@@ -213,8 +213,13 @@ func (s *session) drain(limit context.Context) {
 func (s *session) commit(ctx context.Context) error {
 	err := s.c.commit(ctx, s.membership(), s.parts)
 	if err != nil && ctx.Err() == nil {
-		if n, ok := s.c.commitLog.allow(); !s.c.turnedAway(err) && ok {
-			s.c.log.Warn("commit failed", keyGeneration, s.gen.ID, keyError, err, keyCount, n)
+		told := s.c.cfg.Describe(err)
+		refused := s.c.turnedAway(err)
+		if !refused && isOutage(err) {
+			s.c.outage.note(told)
+		}
+		if n, ok := s.c.commitLog.allow(); !refused && ok {
+			s.c.log.Warn("commit failed", keyGeneration, s.gen.ID, keyError, told, keyCount, n)
 		}
 	}
 	return err

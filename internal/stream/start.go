@@ -30,8 +30,13 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		if n, ok := c.joinLog.allow(); !c.turnedAway(err) && ok {
-			c.log.Warn("beginning of the group not set; trying again", keyError, c.cfg.Explain(err), keyCount, n)
+		told := c.cfg.Describe(c.cfg.Explain(err))
+		refused := c.turnedAway(err)
+		if !refused {
+			c.outage.note(told)
+		}
+		if n, ok := c.joinLog.allow(); !refused && ok {
+			c.log.Warn("beginning of the group not set; trying again", keyError, told, keyCount, n)
 		}
 		if pause(ctx, joinBackoff) != nil {
 			return false

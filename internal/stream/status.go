@@ -11,9 +11,15 @@ import (
 type Status struct {
 	// Joined: this member is in the group and has been told its partitions,
 	// which may be none.
-	Joined     bool              `json:"joined"`
-	Generation int32             `json:"generation"`
-	Partitions []PartitionStatus `json:"partitions"` // in order of their ids
+	Joined     bool  `json:"joined"`
+	Generation int32 `json:"generation"`
+	// Partitions are those of this member, in order of their ids: none while it
+	// is no member, since nobody knows then whose they are; after Run, those that
+	// it had last.
+	Partitions []PartitionStatus `json:"partitions"`
+	// NotJoinedSince is since when Joined is false: the last session's end, or
+	// the start.
+	NotJoinedSince time.Time `json:"not_joined_since,omitzero"`
 
 	InFlight    int `json:"in_flight"`     // handlers that run, or wait to be called again
 	MaxInFlight int `json:"max_in_flight"` // their bound
@@ -23,8 +29,13 @@ type Status struct {
 	Refused      string    `json:"refused,omitempty"`
 	RefusedSince time.Time `json:"refused_since,omitzero"`
 
-	// LastCommit is when all that was finished was last known to the broker.
-	LastCommit time.Time `json:"last_commit"`
+	// Error says why the group could last not be joined, or a commit last not be
+	// made, with the broker; empty once it could. DownSince is since when.
+	Error     string    `json:"error,omitempty"`
+	DownSince time.Time `json:"down_since,omitzero"`
+
+	// LastCommit is when the broker last accepted a commit; zero: not yet.
+	LastCommit time.Time `json:"last_commit,omitzero"`
 	// Stalled says why intake stands still or soon will; empty when it flows.
 	Stalled      string    `json:"stalled,omitempty"`
 	StalledSince time.Time `json:"stalled_since,omitzero"`
@@ -53,6 +64,10 @@ func (s Status) Lag() int64 {
 	return n
 }
 
+// Down reports whether Kafka cannot be used: it cannot be reached, takes no
+// commits, or does not let this worker in.
+func (s Status) Down() bool { return !s.DownSince.IsZero() || s.Refused != "" }
+
 // Status tells where the consumer stands. It is cheap and safe to call at any
 // time, before Run and after it too.
 func (c *Consumer) Status() Status {
@@ -61,7 +76,13 @@ func (c *Consumer) Status() Status {
 		Joined: c.joined, Generation: c.generation,
 		InFlight: len(c.slots), MaxInFlight: cap(c.slots),
 	}
+	if !c.joined {
+		st.NotJoinedSince = c.away
+	}
 	for _, p := range c.partitions {
+		if !c.joined && !c.over {
+			break
+		}
 		at, high := p.tracker.progress(), p.high.Load()
 		ps := PartitionStatus{
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
@@ -76,13 +97,18 @@ func (c *Consumer) Status() Status {
 	slices.SortFunc(st.Partitions, func(a, b PartitionStatus) int { return cmp.Compare(a.Partition, b.Partition) })
 
 	st.Refused, st.RefusedSince = c.refusals.now(st.Joined)
-	outage, _ := c.gate.outage()
-	st.LastCommit = time.Now().Add(-outage)
-	if st.Joined && outage > c.cfg.MaxCommitOutage {
-		st.Stalled, st.StalledSince = "commits fail", st.LastCommit
+	st.DownSince, st.Error = c.outage.now()
+	if last := c.lastCommit.Load(); last != nil {
+		st.LastCommit = *last
 	}
-	if st.Joined && len(st.Partitions) == 0 && c.topicMissing.Load() {
-		st.Stalled = "topic " + c.cfg.Topic + " does not exist"
+	if outage, _ := c.gate.outage(); st.Joined && outage > c.cfg.MaxCommitOutage {
+		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-outage)
+		if st.Error != "" {
+			st.Stalled += ": " + st.Error
+		}
+	}
+	if missing := c.topicMissing.Load(); st.Joined && len(st.Partitions) == 0 && missing != nil {
+		st.Stalled, st.StalledSince = "topic "+c.cfg.Topic+" does not exist", *missing
 	}
 	for kind := range stallKinds {
 		if n, since := c.stalls.now(kind); n > 0 && st.Stalled == "" {

@@ -74,27 +74,43 @@ const (
 )
 
 // compare compares the topic with the assignment that this member made. Members
-// that did not make it leave that to the one that did.
+// that did not make it leave that to the one that did; one that has nothing looks
+// only whether there is a topic.
 func (s *session) compare(ctx context.Context) change {
 	assigned, leader := s.c.balancer.seen()
-	if !leader {
+	if !leader && len(s.parts) > 0 {
 		return topicSame
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	ids, err := s.c.partitionIDs(ctx)
-	if err != nil {
-		return topicSame
-	}
-	s.c.topicMissing.Store(len(ids) == 0)
-	if n, ok := s.c.topicLog.allow(); ok && len(ids) == 0 {
-		s.c.log.Warn("topic does not exist: nothing is consumed until it is made", keyCount, n)
-	}
+	n, known := s.look(ctx)
 	switch {
-	case len(ids) > assigned:
+	case !known, !leader:
+		return topicSame
+	case n > assigned:
 		return topicGrew
-	case len(ids) < assigned:
+	case n < assigned:
 		return topicReplaced
 	}
 	return topicSame
+}
+
+// look counts the partitions of the topic, and notes when there are none. It
+// reports false when nobody could tell.
+func (s *session) look(ctx context.Context) (partitions int, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	defer context.AfterFunc(s.app, cancel)()
+	ids, err := s.c.partitionIDs(ctx)
+	if err != nil {
+		return 0, false
+	}
+	if len(ids) > 0 {
+		s.c.topicMissing.Store(nil)
+		return len(ids), true
+	}
+	now := time.Now()
+	s.c.topicMissing.CompareAndSwap(nil, &now)
+	if n, ok := s.c.topicLog.allow(); ok {
+		s.c.log.Warn("topic does not exist: nothing is consumed until it is made", keyCount, n)
+	}
+	return 0, true
 }
