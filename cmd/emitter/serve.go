@@ -102,8 +102,14 @@ func (s *serving) run(cmd *cobra.Command) (err error) {
 // names says how the settings of the sidecar and of its spool are given.
 func (s *serving) names() names {
 	return names{
-		{"listen", "--listen"}, {"a token", "--token-file with a token"}, {"token", "--token-file"}, {"max_body_bytes", "--max-body-bytes"},
-		{"concurrency", "--concurrency"}, {"grace", "--grace"}, {"dir", "--spool-dir"}, {"max_bytes", "--spool-max-bytes"},
+		{"listen", "--listen"},
+		{"token", "--token-file"},
+		{"a token", "--token-file with a token"},
+		{"max_body_bytes", "--max-body-bytes"},
+		{"concurrency", "--concurrency"},
+		{"grace", "--grace"},
+		{"dir", "--spool-dir"},
+		{"max_bytes", "--spool-max-bytes"},
 	}
 }
 
