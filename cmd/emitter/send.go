@@ -22,8 +22,9 @@ type sending struct {
 	strict bool
 	asJSON bool
 
-	name string // of the file, as messages show it
-	sum  summary
+	name  string // of the file, as messages show it
+	sum   summary
+	stuck bool // the cluster has had its time
 }
 
 // summary is what became of a file's lines.
@@ -122,6 +123,10 @@ func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, b
 				s.sum.Interrupted = true
 				return nil
 			}
+			if errors.Is(err, errStuck) {
+				s.stuck = true
+				return nil
+			}
 			if err != nil {
 				bar.clear()
 				s.bad(l.number, err, stderr)
@@ -152,7 +157,7 @@ func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
 	if err != nil {
 		return err
 	}
-	return em.Forward(ctx, e, l.data)
+	return s.target.hand(ctx, func(ctx context.Context) error { return em.Forward(ctx, e, l.data) })
 }
 
 func (s *sending) bad(number int, err error, stderr io.Writer) {
@@ -189,6 +194,8 @@ func (s *sending) verdict(readErr error) error {
 	switch {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
+	case s.stuck:
+		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, events(s.sum.Sent), s.target.timeout)}
 	case s.sum.Interrupted:
 		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, events(s.sum.Sent))}
 	case s.sum.Bad > 0 || s.sum.Unsent > 0:

@@ -44,7 +44,8 @@ was accepted and sent, how full the spool is and what is wrong with Kafka;
 GET /v1/openapi.yaml describes all of it for machines.
 
 SIGTERM or SIGINT stops it: requests finish and what is spooled is sent, for as long as
---grace allows; the rest stays in the spool for the next start.`,
+--grace allows; the rest stays in the spool for the next start. Until then it answers
+probes and /statusz, and turns new events away with 503.`,
 		Example: `  emitter serve --brokers kafka-1:9092,kafka-2:9092 --spool-dir /var/lib/emitter
   emitter serve --listen :8788 --token-file /run/secrets/emitter-token
   curl --json '{"event":"llm_request_completed","request_id":"req_9f3a"}' http://127.0.0.1:8788/v1/events`,
@@ -102,8 +103,14 @@ func (s *serving) run(cmd *cobra.Command) (err error) {
 // names says how the settings of the sidecar and of its spool are given.
 func (s *serving) names() names {
 	return names{
-		{"listen", "--listen"}, {"a token", "--token-file with a token"}, {"token", "--token-file"}, {"max_body_bytes", "--max-body-bytes"},
-		{"concurrency", "--concurrency"}, {"grace", "--grace"}, {"dir", "--spool-dir"}, {"max_bytes", "--spool-max-bytes"},
+		{"listen", "--listen"},
+		{"token", "--token-file"},
+		{"a token", "--token-file with a token"},
+		{"max_body_bytes", "--max-body-bytes"},
+		{"concurrency", "--concurrency"},
+		{"grace", "--grace"},
+		{"dir", "--spool-dir"},
+		{"max_bytes", "--spool-max-bytes"},
 	}
 }
 

@@ -211,7 +211,7 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 }
 
 func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e eval.Event) error {
-	if err := em.Emit(ctx, e); err != nil {
+	if err := s.target.hand(ctx, func(ctx context.Context) error { return em.Emit(ctx, e) }); err != nil {
 		return fmt.Errorf("publish event %s: %w", e.RequestID, err)
 	}
 	return nil

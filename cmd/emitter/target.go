@@ -24,11 +24,17 @@ type target struct {
 	timeout       time.Duration
 	security      security
 	names         names // known as soon as config has been called
+
+	left    time.Duration // of timeout, for the end
+	connect error         // why the cluster was not reached at the start
 }
 
 // connectTimeout is how long a command waits at its start to hear whether it is
 // let in. A broker that is away is no reason to stop: it may come.
 const connectTimeout = 10 * time.Second
+
+// errStuck ends a wait for room in the buffer.
+var errStuck = errors.New("the cluster takes nothing")
 
 // envBrokers stands in for --brokers, for a worker too.
 const envBrokers = "KAFKA_BROKERS"
@@ -36,7 +42,7 @@ const envBrokers = "KAFKA_BROKERS"
 // flags adds the flags to a command.
 func (t *target) flags(cmd *cobra.Command) {
 	t.clusterFlags(cmd)
-	cmd.Flags().DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to go on trying to write what is buffered at the end")
+	cmd.Flags().DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to wait for Kafka: to connect at the start and to write what is buffered at the end together, and in between for it to take anything")
 }
 
 // clusterFlags adds those that say where to.
@@ -88,22 +94,40 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 		return nil, err
 	}
 	cfg.Block = true
+	// So that what is wrong with a connection is known before the time is over.
+	cfg.DialTimeout = min(emitter.DefaultConfig().DialTimeout, t.timeout/2)
 	em, err := emitter.New(cfg)
 	if err != nil {
 		return nil, t.names.named(err)
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), connectTimeout)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(cmd.Context(), min(connectTimeout, t.timeout))
 	defer cancel()
-	if err := em.Connect(ctx); errors.Is(err, emitter.ErrRefused) {
-		return nil, &failure{errors.Join(t.names.named(err), em.Close(ctx))}
+	t.connect = t.names.named(em.Connect(ctx))
+	if errors.Is(t.connect, emitter.ErrRefused) {
+		return nil, &failure{errors.Join(t.connect, em.Close(ctx))}
 	}
+	t.left = max(0, t.timeout-time.Since(began))
 	return em, nil
 }
 
-// finish writes what is buffered, even when ctx has ended, and says on stderr
-// which events were not sent. It gives the number of those.
+// hand hands over one event, which may have to wait for room. When that takes
+// as long as the timeout, the cluster has had its time.
+func (t *target) hand(ctx context.Context, over func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout, errStuck)
+	defer cancel()
+	err := over(ctx)
+	if errors.Is(err, errStuck) {
+		t.left = 0
+	}
+	return err
+}
+
+// finish writes what is buffered, even when ctx has ended, for as long as is left
+// of the timeout, and says on stderr which events were not sent. It gives the
+// number of those.
 func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writer) int {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.left)
 	defer cancel()
 	err := em.Close(ctx)
 	if err == nil {
@@ -114,7 +138,11 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 		fmt.Fprintln(stderr, "emitter:", err)
 		return 0
 	}
-	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", events(unsent.Count), t.names.named(unsent.Err))
+	why := t.names.named(unsent.Err)
+	if t.connect != nil && errors.Is(why, context.DeadlineExceeded) {
+		why = t.connect // that the time was over says less
+	}
+	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", events(unsent.Count), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
 		fmt.Fprintln(stderr, "  ", chunk)
 	}

@@ -27,6 +27,12 @@
 // spool and turns nothing else off: readiness turns false only when the spool
 // takes nothing more.
 //
+// # How it stops
+//
+// Requests under way finish and what is spooled is sent, both within the grace.
+// Until then the listener stays: probes and status are answered, and a new
+// request is turned away with 503 on a connection that ends with it.
+//
 // # What cannot be delivered
 //
 // An event that Kafka will never take, because it is larger than the topic
@@ -36,5 +42,6 @@
 // # What it is not
 //
 // It does not evaluate, sample or redact. It listens on loopback unless it has a
-// token; it speaks no TLS.
+// token; it speaks no TLS. With a token, the reasons on /readyz are for those who
+// bear it, as everything else but the documents is.
 package sidecar

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// silent listens and never says a word, as a hung broker does.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		accepting sync.WaitGroup
+		conns     []net.Conn // of the goroutine, until it has ended
+	)
+	accepting.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns = append(conns, conn)
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		accepting.Wait()
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	})
+	return l.Addr().String()
+}
+
+// TestTheTimeoutHolds for the whole command, whatever the cluster does not do.
+func TestTheTimeoutHolds(t *testing.T) {
+	t.Parallel()
+	addr := silent(t)
+	for name, c := range map[string]struct {
+		args   []string
+		events int
+		stderr []string
+	}{
+		"a handshake":           {[]string{"send", "-", "--tls"}, 1, []string{"1 event not sent: "}},
+		"a login":               {[]string{"send", "-"}, 1, []string{"1 event not sent: "}},
+		"simulated events":      {[]string{"simulate", "--events", "3", "--rate", "0", "--tls"}, 0, []string{"3 events not sent: ", "3 events could not be sent"}},
+		"more than the buffer":  {[]string{"send", "-", "--tls"}, 10_100, []string{"given up at line 10001, with 0 events sent: Kafka took nothing for 400ms (--timeout)"}},
+		"more simulated events": {[]string{"simulate", "--events", "10100", "--rate", "0"}, 0, []string{"10000 events not sent", "the cluster takes nothing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out, errs bytes.Buffer
+			began := time.Now()
+			code := run(t.Context(), append(c.args, "--brokers", addr, "--timeout", "400ms"), strings.NewReader(strings.Repeat(oneEvent, c.events)), &out, &errs)
+			// One attempt to connect took 5 seconds. To make up thousands of events
+			// takes a while too: there, what is said shows who ended it.
+			if took := time.Since(began); code != exitFail || took > 4*time.Second && !strings.HasPrefix(name, "more ") {
+				t.Errorf("exit code %d after %v", code, took)
+			}
+			for _, want := range c.stderr {
+				if !strings.Contains(errs.String(), want) {
+					t.Errorf("%.2000q does not say %q", errs.String(), want)
+				}
+			}
+		})
+	}
+}
