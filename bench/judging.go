@@ -46,11 +46,10 @@ func judging(ctx context.Context, w *world, _ options) error {
 	if err != nil {
 		return err
 	}
-	rate := calls.rate(judgeWarm)
-	most := judgeSlots / judgeLatency.Seconds()
+	busy := calls.busy(judgeWarm, judgeLatency, judgeSlots)
 	fmt.Fprintf(w.out, "\njudges: %d calls, %d slots, a model that takes %v\n", n, judgeSlots, judgeLatency)
-	fmt.Fprintf(w.out, "%.1f calls begin a second, of %.0f that the slots allow: %.1f %% busy; CPU %v a judged event; peak RSS %.0f MB\n",
-		rate, most, 100*rate/most, f.cpuPerEvent().Round(time.Microsecond), float64(f.PeakRSS)/1e6)
+	fmt.Fprintf(w.out, "slots %.1f %% busy, %.0f calls a second; CPU %v a judged event; peak RSS %.0f MB\n",
+		100*busy, busy*judgeSlots/judgeLatency.Seconds(), f.cpuPerEvent().Round(time.Microsecond), float64(f.PeakRSS)/1e6)
 	return nil
 }
 
@@ -77,20 +76,25 @@ func (c *calls) came() {
 	c.at = append(c.at, time.Now())
 }
 
-// rate gives the calls that begin a second, from warm after the first on. The
-// last ones, which leave slots empty behind them, begin while all are full.
-func (c *calls) rate(warm time.Duration) float64 {
+// busy gives the share of the slots that had a call in them, from warm after the
+// first call on. It ends with the last that began, behind which slots are empty.
+func (c *calls) busy(warm, each time.Duration, slots int) float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.at) == 0 {
 		return 0
 	}
-	first, last := c.at[0].Add(warm), c.at[len(c.at)-1]
-	n := 0
+	from, to := c.at[0].Add(warm), c.at[len(c.at)-1]
+	var sum time.Duration
 	for _, at := range c.at {
-		if at.After(first) {
-			n++
+		begin, end := at, at.Add(each)
+		if begin.Before(from) {
+			begin = from
 		}
+		if end.After(to) {
+			end = to
+		}
+		sum += max(end.Sub(begin), 0)
 	}
-	return float64(n) / last.Sub(first).Seconds()
+	return sum.Seconds() / (to.Sub(from).Seconds() * float64(slots))
 }
