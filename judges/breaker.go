@@ -29,7 +29,8 @@ type breaker struct {
 	next Model
 	cb   *gobreaker.CircuitBreaker[Answer]
 	// why is the reason of the last failure that counted, for the log.
-	why atomic.Value // eval.Reason
+	why  atomic.Value // eval.Reason
+	fare condition
 }
 
 // inWords says what a state of the breaker means for judging.
@@ -46,6 +47,7 @@ func inWords(s gobreaker.State) string {
 
 func newBreaker(next Model, cfg ModelConfig, log *slog.Logger) *breaker {
 	m := &breaker{next: next}
+	m.fare.turned(gobreaker.StateClosed)
 	m.cb = gobreaker.NewCircuitBreaker[Answer](gobreaker.Settings{
 		Name:         cfg.Model,
 		Interval:     breakerWindow,
@@ -67,6 +69,7 @@ func newBreaker(next Model, cfg ModelConfig, log *slog.Logger) *breaker {
 			return true
 		},
 		OnStateChange: func(name string, from, to gobreaker.State) {
+			m.fare.turned(to)
 			//nolint:sloglint // one of three constants
 			log.LogAttrs(context.Background(), slog.LevelWarn, inWords(to),
 				slog.String(keyModel, name), slog.String(keyFrom, from.String()), slog.String(keyNext, to.String()),
@@ -81,6 +84,9 @@ func (m *breaker) Complete(ctx context.Context, r Request) (Answer, error) {
 	a, err := m.cb.Execute(func() (Answer, error) { return m.next.Complete(ctx, r) })
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return a, eval.WithReason(eval.ReasonBreakerOpen, err)
+	}
+	if reason := eval.ReasonOf(err); reason != eval.ReasonCanceled && !errors.Is(err, errNoTurn) {
+		m.fare.called(reason)
 	}
 	return a, err
 }

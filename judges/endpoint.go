@@ -49,6 +49,7 @@ type ModelDeps struct {
 type Endpoint struct {
 	model       Model
 	http        *http.Client
+	breaker     *breaker
 	description Description
 }
 
@@ -91,12 +92,12 @@ func NewModel(cfg ModelConfig, deps ModelDeps) (*Endpoint, error) {
 	var m Model = newClient(cfg, key, d, prices)
 	m = &watch{next: m, model: cfg.Model, timeout: cfg.Timeout, observe: deps.Observe}
 	m = newPace(m, cfg)
-	m = newBreaker(m, cfg, deps.Log)
-	m = newSlots(m, cfg)
+	b := newBreaker(m, cfg, deps.Log)
+	m = newSlots(b, cfg)
 	m = newRetry(m, cfg)
 	m = newLadder(m, cfg, deps.Log)
 	return &Endpoint{
-		model: m, http: &d.http,
+		model: m, http: &d.http, breaker: b,
 		description: Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
 	}, nil
 }
@@ -108,6 +109,9 @@ func (e *Endpoint) Complete(ctx context.Context, r Request) (Answer, error) {
 
 // Describe says which model it is and how much it is shown.
 func (e *Endpoint) Describe() Description { return e.description }
+
+// Condition says how the model fares.
+func (e *Endpoint) Condition() Condition { return e.breaker.fare.now() }
 
 // Close lets go of connections that are not in use. The endpoint can still be
 // called; it then opens new ones.

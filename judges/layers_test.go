@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/evalworker/evalworker/eval"
 )
 
@@ -326,11 +328,20 @@ func TestBreaker(t *testing.T) {
 				t.Fatalf("opened by %v", err)
 			}
 		}
+		fares := func(want Condition) {
+			t.Helper()
+			if diff := cmp.Diff(want, m.fare.now()); diff != "" {
+				t.Errorf("condition (-want +got):\n%s", diff)
+			}
+		}
+		failing := time.Now() // no call has got an answer
+		fares(Condition{Breaker: "closed", Reason: eval.ReasonBadRequest, FailingSince: failing})
 		_ = sleep(t.Context(), time.Minute) // the window has passed
 		err = down()
 		if got := do(breakerCalls); eval.ReasonOf(got) != eval.ReasonUnavailable {
 			t.Fatalf("err = %v; want the endpoint's own", got)
 		}
+		fares(Condition{Breaker: "open", Reason: eval.ReasonUnavailable, FailingSince: failing})
 		calls = 0
 		if got := do(1); eval.ReasonOf(got) != eval.ReasonBreakerOpen || calls != 0 {
 			t.Fatalf("err = %v after %d calls; want breaker_open without a call", got, calls)
@@ -344,6 +355,10 @@ func TestBreaker(t *testing.T) {
 		if got := do(5); got != nil {
 			t.Errorf("err = %v; want it closed", got)
 		}
+		fares(Condition{Breaker: "closed"})
+		err = down()
+		_ = do(1)
+		fares(Condition{Breaker: "closed", Reason: eval.ReasonUnavailable, FailingSince: time.Now()})
 	})
 }
 

@@ -104,6 +104,7 @@ func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	if out.Until, err = moment(f.until, now); err != nil {
 		faults.Add("--until", err.Error(), wantMoment)
 	}
+	checkOrder(&faults, out.Since, out.Until)
 	if f.status != "" && !slices.Contains(datasets.Statuses(), out.Status) {
 		faults.Add("--status", fmt.Sprintf("unknown status %q", f.status), "want one of "+statuses())
 	}
@@ -128,6 +129,14 @@ func moment(s string, now time.Time) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%q is no time", s)
 	}
 	return t, nil
+}
+
+// checkOrder finds a time from which nothing lies before the other one.
+func checkOrder(faults *eval.Faults, since, until time.Time) {
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		faults.Add("--since", fmt.Sprintf("%s is not before --until, which is %s", since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)),
+			"want an earlier time, or a greater age")
+	}
 }
 
 func statuses() string {

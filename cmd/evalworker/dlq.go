@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -31,8 +33,26 @@ An evaluation that failed is no dead letter: it is a verdict with the outcome er
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDLQListCommand(g), newDLQShowCommand(g), newDLQRedriveCommand(g))
+	for _, sub := range []*cobra.Command{newDLQListCommand(g), newDLQShowCommand(g), newDLQRedriveCommand(g)} {
+		work := sub.RunE
+		sub.RunE = func(cmd *cobra.Command, args []string) error { return unconfigured(g, work(cmd, args)) }
+		cmd.AddCommand(sub)
+	}
 	return cmd
+}
+
+// unconfigured adds to the error of a broker that was not reached that nobody has
+// named one.
+func unconfigured(g *globals, err error) error {
+	_, unreached := errors.AsType[net.Error](err)
+	if !unreached || g.file() != "" {
+		return err
+	}
+	cfg, fault := g.load()
+	if fault != nil || !slices.Equal(cfg.Kafka.Brokers, config.Default().Kafka.Brokers) {
+		return err
+	}
+	return fmt.Errorf("%w; there is no %s here, so the default broker was asked: name a configuration with --config, or set KAFKA_BROKERS", err, config.FileName)
 }
 
 // openQueue opens the dead letters of the configuration.
@@ -56,7 +76,7 @@ type letterFlags struct {
 func (f *letterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.reason, "reason", "", "died of this, such as malformed or panic")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "that this evaluator would have been run on, as far as headers tell; those without are left out")
-	cmd.Flags().StringVar(&f.key, "key", "", "of messages with this key: a trace id, or a request id where there is none")
+	cmd.Flags().StringVar(&f.key, "key", "", "of messages with this key: a trace id, or a request id where there is none; its beginning and an ellipsis (… or ...), as list prints it, will do")
 	cmd.Flags().StringVar(&f.since, "since", "", "died at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
 	cmd.Flags().StringVar(&f.until, "until", "", "died before: a time or an age")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many letters (default: all)")
@@ -66,6 +86,12 @@ func (f *letterFlags) add(cmd *cobra.Command) {
 func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
 	out := dlq.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit}
 	var faults eval.Faults
+	if prefix, short := shortened(f.key); short {
+		out.Prefix = prefix
+		if prefix == "" {
+			faults.Add("--key", fmt.Sprintf("%q is the beginning of every key", f.key), "want a key, or some of its first characters and an ellipsis")
+		}
+	}
 	var err error
 	for _, s := range ids {
 		id, err := dlq.ParseID(s)
@@ -81,6 +107,7 @@ func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
 	if out.Until, err = moment(f.until, now); err != nil {
 		faults.Add("--until", err.Error(), wantMoment)
 	}
+	checkOrder(&faults, out.Since, out.Until)
 	if f.reason != "" && !slices.Contains(eval.Reasons(), out.Reason) {
 		faults.Add("--reason", fmt.Sprintf("unknown reason %q", f.reason), wantReason(f.reason))
 	}
@@ -88,6 +115,16 @@ func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
 		faults.Add("--limit", "is negative", "want 0 or more")
 	}
 	return out, faults.Err()
+}
+
+// shortened gives what stands before an ellipsis at the end of a key.
+func shortened(key string) (prefix string, short bool) {
+	for _, ellipsis := range []string{"…", "..."} {
+		if prefix, short = strings.CutSuffix(key, ellipsis); short {
+			return prefix, true
+		}
+	}
+	return "", false
 }
 
 // wanted adds to a filter what the configuration knows: which letters an

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -149,6 +151,12 @@ func TestDLQ(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines), &line); err != nil || line.Origin.Offset != 1 {
 		t.Fatalf("list --json: %v\n%s", err, lines)
 	}
+	// A key may be given as a table shows a long one.
+	for key, want := range map[string]int{"r1": 1, "r…": 2, "r1...": 1, "1…": 0, "r": 0} {
+		if lines, _ := w.dlq(exitOK, "list", "--json", "--key", key); strings.Count(lines, "\n") != want {
+			t.Errorf("list --key %s: %q, want %d letters", key, lines, want)
+		}
+	}
 	count, _ := w.dlq(exitOK, "list", "--count", "--json")
 	has(t, "count", count, `^\{"letters":2,"redriven":0,"reasons":\[\{"reason":"malformed","letters":1,`)
 	table, _ := w.dlq(exitOK, "list", "--count")
@@ -194,6 +202,35 @@ func TestDLQ(t *testing.T) {
 		if strings.Contains(quiet+dry+done+again+out+shown, secret) {
 			t.Errorf("content (%s) was printed without being asked for", secret)
 		}
+	}
+}
+
+// TestNobodyNamedABroker: without a configuration it is said that there is none;
+// with one, or where something else went wrong, it is not.
+func TestNobodyNamedABroker(t *testing.T) {
+	t.Parallel()
+	unreached := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	const hint = "; there is no evalworker.yaml here, so the default broker was asked: name a configuration with --config, or set KAFKA_BROKERS"
+	for _, tt := range []struct {
+		name    string
+		err     error
+		environ []string
+		config  string
+		want    string
+	}{
+		{"nothing named", unreached, nil, "", unreached.Error() + hint},
+		{"another fault", errors.New("no such letter"), nil, "", "no such letter"},
+		{"a variable", unreached, []string{"KAFKA_BROKERS=kafka:9092"}, "", unreached.Error()},
+		{"a file", unreached, nil, "some.yaml", unreached.Error()},
+	} {
+		g := newGlobals(nil, nil, nil, tt.environ)
+		g.configPath = tt.config
+		if got := unconfigured(g, tt.err); got.Error() != tt.want {
+			t.Errorf("%s: %v, want %s", tt.name, got, tt.want)
+		}
+	}
+	if err := unconfigured(newGlobals(nil, nil, nil, nil), nil); err != nil {
+		t.Errorf("without a fault: %v", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/health"
 	"github.com/evalworker/evalworker/internal/stream"
+	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -18,6 +19,7 @@ type Status struct {
 	Policy    Policy          `json:"policy"`
 	Stream    stream.Status   `json:"stream"`
 	Store     Store           `json:"store"`
+	Models    []Model         `json:"models"` // of the present revision's judges, by name
 	Telemetry telemetry.Stats `json:"telemetry"`
 }
 
@@ -35,6 +37,13 @@ type Store struct {
 	Error     string    `json:"error,omitempty"`
 }
 
+// Model says how a model of judges fares.
+type Model struct {
+	Name  string `json:"name"`  // in the configuration
+	Model string `json:"model"` // as its server calls it
+	judges.Condition
+}
+
 // Status gives the worker's state.
 func (a *App) Status() Status {
 	suite := a.pipeline.Suite()
@@ -46,6 +55,7 @@ func (a *App) Status() Status {
 		Policy:    Policy{Revision: suite.Sampler.Revision(), Reloads: a.reloads.snapshot()},
 		Stream:    a.consumer.Status(),
 		Store:     Store{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
+		Models:    a.suites.conditions(),
 		Telemetry: a.telemetry.Stats(),
 	}
 	if downErr != nil {

@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // TestHealth: the endpoints over a worker's life, before it is in the group, at
@@ -86,6 +91,34 @@ func TestKafkaDownIsAMetric(t *testing.T) {
 			return len(got) > 0 && got[len(got)-1] == float64(want)
 		})
 	}
+}
+
+// TestModelsAreToldOf: how a judge's model fares is on the status page.
+func TestModelsAreToldOf(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	w := newWorld(t, func(r modelserver.Request) modelserver.Reply {
+		if down.Load() {
+			return modelserver.Reply{Status: http.StatusServiceUnavailable}
+		}
+		return passing(r)
+	})
+	k := w.start(w.load(w.configure(judgePolicy)))
+	want := []app.Model{{Name: "default", Model: "judge-small", Condition: judges.Condition{Breaker: "closed"}}}
+	if d := cmp.Diff(want, k.Status().Models); d != "" {
+		t.Errorf("before the first call (-want +got):\n%s", d)
+	}
+	down.Store(true)
+	w.emit(t.Context(), numbered("down", 20, "an answer")...)
+	k.consumed(20)
+	got := k.Status().Models[0]
+	if got.Breaker != "open" || got.Reason != eval.ReasonUnavailable || got.FailingSince.IsZero() {
+		t.Errorf("while the model is down: %+v", got)
+	}
+	if _, body := k.get("/statusz"); !strings.Contains(body, `"breaker": "open"`) || !strings.Contains(body, `"reason": "unavailable"`) {
+		t.Errorf("/statusz = %s", body)
+	}
+	k.halt()
 }
 
 // TestNoHealthServer: the server can be switched off.

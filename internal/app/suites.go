@@ -1,9 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
+	"sync"
 
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/pipeline"
@@ -18,7 +21,8 @@ import (
 type suites struct {
 	observe func(judges.Call)
 	log     *slog.Logger
-	models  map[string]builtModel
+	mu      sync.Mutex
+	models  map[string]builtModel // the builder's; guarded by mu where others look
 }
 
 type builtModel struct {
@@ -64,8 +68,22 @@ func (s *suites) build(cfg *config.Config) (*pipeline.Suite, error) {
 			old.model.Close() // events at work may still use it: this only lets go of idle connections
 		}
 	}
+	s.mu.Lock()
 	s.models = models
+	s.mu.Unlock()
 	return suite, nil
+}
+
+// conditions say how the models of the present revision fare, by name.
+func (s *suites) conditions() []Model {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Model, 0, len(s.models))
+	for name, m := range s.models {
+		out = append(out, Model{Name: name, Model: m.cfg.Model, Condition: m.model.Condition()})
+	}
+	slices.SortFunc(out, func(a, b Model) int { return cmp.Compare(a.Name, b.Name) })
+	return out
 }
 
 // close lets go of the models' connections.

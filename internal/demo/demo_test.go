@@ -93,6 +93,9 @@ func TestPlay(t *testing.T) {
 			if name == "healthy" && len(r.Regressions) > 0 {
 				t.Errorf("regressions: %+v", r.Regressions)
 			}
+			if info, err := os.Stat(r.Dataset.Path); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("the dataset is for everybody to read: %v, %v", info.Mode(), err)
+			}
 			lines := datasetLines(t, r.Dataset.Path)
 			if r.Dataset.Cases == 0 || r.Dataset.Occurrences < r.Dataset.Cases || lines < r.Dataset.Cases {
 				t.Errorf("dataset: %+v with %d lines", r.Dataset, lines)

@@ -140,7 +140,7 @@ func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
 		return Dataset{}, err
 	}
 	out := Dataset{Path: filepath.Join(d.addresses.Dir, "cases.jsonl"), Cases: counts.Cases, Occurrences: counts.Occurrences}
-	f, err := os.Create(out.Path)
+	f, err := os.OpenFile(out.Path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // what users said, if redacted
 	if err != nil {
 		return Dataset{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -17,6 +18,7 @@ type Filter struct {
 	IDs    []ID        // these alone
 	Reason eval.Reason // that died of this
 	Key    string      // of messages with this key
+	Prefix string      // of messages whose key begins so
 	// Since and Until bound the time of death; Until itself is outside.
 	Since, Until time.Time
 	// Match chooses by what a letter is; nil: all.
@@ -27,15 +29,26 @@ type Filter struct {
 
 // All reports whether the filter leaves nothing out.
 func (f Filter) All() bool {
-	return len(f.IDs) == 0 && f.Match == nil && f.Reason == "" && f.Key == "" && f.Since.IsZero() && f.Until.IsZero() && f.Limit == 0
+	return len(f.IDs) == 0 && f.Match == nil && f.Reason == "" && f.Key == "" && f.Prefix == "" && f.Since.IsZero() && f.Until.IsZero() && f.Limit == 0
 }
 
 func (f Filter) wants(l *Letter) bool {
 	return (f.Reason == "" || l.Reason == f.Reason) &&
-		(f.Key == "" || string(l.Key) == f.Key) &&
+		f.wantsKey(string(l.Key)) &&
 		(f.Since.IsZero() || !l.Time.Before(f.Since)) &&
 		(f.Until.IsZero() || l.Time.Before(f.Until)) &&
 		(f.Match == nil || f.Match(l))
+}
+
+// wantsKey holds Key and Prefix against a key. A letter is chosen by either.
+func (f Filter) wantsKey(key string) bool {
+	switch {
+	case f.Key == "" && f.Prefix == "":
+		return true
+	case f.Key != "" && key == f.Key:
+		return true
+	}
+	return f.Prefix != "" && strings.HasPrefix(key, f.Prefix)
 }
 
 // reading is one read of the dead letters: what is asked of each partition, and

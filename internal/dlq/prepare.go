@@ -20,7 +20,7 @@ func (r *redrive) prepare(ctx context.Context, l *Letter) (*message, Refusal, st
 	case l.Redrives >= r.o.MaxRedrives:
 		return nil, RefusedLimit, fmt.Sprintf("it was redriven %d times and died each time; --max-redrives is %d", l.Redrives, r.o.MaxRedrives), nil
 	}
-	m := &message{key: l.Key, value: l.Value, headers: l.Headers}
+	m := l.message()
 	if l.Truncated != "" {
 		whole, trace, err := r.q.original(ctx, l)
 		if err != nil {
@@ -31,16 +31,26 @@ func (r *redrive) prepare(ctx context.Context, l *Letter) (*message, Refusal, st
 		}
 		m = whole
 	}
-	m.headers = append(slices.Clip(m.headers),
-		eval.Header{Key: stream.HeaderRedrives, Value: strconv.AppendInt(nil, int64(l.Redrives)+1, 10)})
+	m = m.redriven(l.Redrives + 1)
 	if fault := hopeless(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.o.Force {
 		return nil, RefusedHopeless, "it would die again: " + fault.Error(), nil
 	}
 	return m, "", "", nil
 }
 
+// message is the message that died, as far as the letter has it.
+func (l *Letter) message() *message { return &message{key: l.Key, value: l.Value, headers: l.Headers} }
+
+// redriven gives the message as it is published for the nth time: with a header
+// more, which counts towards its size.
+func (m *message) redriven(n int) *message {
+	return &message{key: m.key, value: m.value, headers: append(slices.Clip(m.headers),
+		eval.Header{Key: stream.HeaderRedrives, Value: strconv.AppendInt(nil, int64(n), 10)})}
+}
+
 // hopeless gives the fault of which a message would die in a worker of this
-// version and configuration, if that is certain.
+// version and configuration, if that is certain. It is that which would be
+// published, the header of a redrive included.
 func hopeless(m *message, maxBytes int) error {
 	if n := size(m.key, m.value, m.headers); n > maxBytes {
 		return fmt.Errorf("%s: %d bytes, and kafka.max_message_bytes is %d", eval.ReasonTooLarge, n, maxBytes)
@@ -56,7 +66,7 @@ func (q *Queue) WouldDie(l *Letter) string {
 	if l.Truncated != "" {
 		return ""
 	}
-	if err := hopeless(&message{key: l.Key, value: l.Value, headers: l.Headers}, q.cfg.MaxMessageBytes); err != nil {
+	if err := hopeless(l.message().redriven(l.Redrives+1), q.cfg.MaxMessageBytes); err != nil {
 		return err.Error()
 	}
 	return ""

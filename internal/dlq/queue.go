@@ -63,7 +63,7 @@ func (q *Queue) partitions(ctx context.Context, topic string) ([]int, error) {
 	defer cancel()
 	res, err := q.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
-		return nil, fmt.Errorf("ask %s for topic %s: %w", strings.Join(q.cfg.Brokers, ", "), topic, err)
+		return nil, fmt.Errorf("look up topic %s: %w", topic, q.cfg.Describe(q.cfg.Explain(err)))
 	}
 	var out []int
 	for _, t := range res.Topics {
@@ -183,7 +183,7 @@ func (q *Queue) retry(ctx context.Context, request func(context.Context) error) 
 		err := request(one)
 		cancel()
 		if err == nil || !passes(err) {
-			return err
+			return q.cfg.Describe(err)
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -193,7 +193,7 @@ func (q *Queue) retry(ctx context.Context, request func(context.Context) error) 
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return err
+			return q.cfg.Describe(err)
 		}
 	}
 }

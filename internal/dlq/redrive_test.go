@@ -186,6 +186,33 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestFateCountsTheRedrive: what a look at a letter says of its size is what a
+// redrive decides by, the header that it adds included.
+func TestFateCountsTheRedrive(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	b.write(b.cfg.DeadLetters(), 0, b.letter("edge", eval.ReasonPanic, 1))
+	l, err := b.open().Letter(t.Context(), ID{0, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := len(stream.HeaderRedrives) + len("1")
+	for _, tt := range []struct {
+		limit int
+		want  string
+	}{{l.Bytes() + more - 1, "edge refused hopeless"}, {l.Bytes() + more, "edge redriven"}} {
+		q := b.open()
+		q.cfg.MaxMessageBytes = tt.limit
+		got, _ := redriveWith(t, q, Filter{}, Options{MaxRedrives: 1, DryRun: true})
+		if diff := cmp.Diff([]string{tt.want}, got); diff != "" {
+			t.Errorf("redrive at a limit of %d (-want +got):\n%s", tt.limit, diff)
+		}
+		if fate, refused := q.WouldDie(l), strings.Contains(tt.want, "refused"); refused != (fate != "") {
+			t.Errorf("at a limit of %d bytes a look says %q, and a redrive %v", tt.limit, fate, got)
+		}
+	}
+}
+
 func TestDryRunChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)

@@ -3,6 +3,7 @@ package dlq
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,7 +142,11 @@ func TestNobodyThere(t *testing.T) {
 	b.broker.Close()
 	q := b.open()
 	q.patience = 100 * time.Millisecond
-	if _, err := q.List(t.Context(), Filter{}, false, nil, nil); err == nil {
-		t.Error("List succeeds without a broker")
+	want := "look up topic events.dead: broker " + b.broker.Addr() + " cannot be reached: connect: connection refused"
+	if _, err := q.List(t.Context(), Filter{}, false, nil, nil); err == nil || err.Error() != want {
+		t.Errorf("List without a broker: %v, want %s", err, want)
+	}
+	if _, err := q.bounds(t.Context(), "events", []int{0}); err == nil || strings.Contains(err.Error(), "Client") || !strings.Contains(err.Error(), b.broker.Addr()) {
+		t.Errorf("the bounds without a broker: %v, want its address and no functions", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,8 +38,10 @@ func (c Config) Validate() eval.Faults {
 	if c.Listen == "" {
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil {
 		fs.Add("listen", fmt.Sprintf("%q is no address", c.Listen), "want host:port, such as 127.0.0.1:8787")
+	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		fs.Add("listen", fmt.Sprintf("%q is no port", port), "want a number from 0 to 65535, as in 127.0.0.1:8787; 0 takes any that is free")
 	}
 	c.validateToken(&fs)
 	return fs

@@ -88,4 +88,10 @@ func TestValidate(t *testing.T) {
 	if fs := (health.Config{Listen: "8787"}).Validate(); len(fs) != 1 || fs[0].Path != "listen" {
 		t.Errorf("an address without a host: %v", fs)
 	}
+	for port, good := range map[string]bool{"0": true, "65535": true, "65536": false, "99999": false, "-1": false, "": false, "http": false} {
+		fs := health.Config{Listen: "127.0.0.1:" + port}.Validate()
+		if good != (len(fs) == 0) || !good && (len(fs) != 1 || fs[0].Path != "listen") {
+			t.Errorf("port %q: %v", port, fs)
+		}
+	}
 }
