@@ -76,6 +76,7 @@ func tally(counts map[string]int) string {
 // all that the topic holds.
 func (w *world) balanced(worker string) {
 	w.t.Helper()
+	w.readTopic()
 	messages := 0
 	for id, n := range w.ledger.copies {
 		if id != "" { // that of a control record
