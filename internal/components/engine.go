@@ -2,8 +2,9 @@ package components
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,13 +30,19 @@ func Engine(ctx context.Context) error {
 	defer cancel()
 	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
-		return fmt.Errorf("no Docker engine: %w", err)
+		return noEngine(err)
 	}
 	defer func() { _ = docker.Close() }()
 	if _, err := docker.Ping(ctx, client.PingOptions{}); err != nil {
-		return fmt.Errorf("no Docker engine: %w", err)
+		return noEngine(err)
 	}
 	return nil
+}
+
+// noEngine says so in one line; what the library says takes more.
+func noEngine(err error) error {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return errors.New("no Docker engine: " + line)
 }
 
 // NeedEngine skips a test that is about containers themselves where there is no
