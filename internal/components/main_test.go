@@ -75,6 +75,11 @@ func program(t *testing.T, env, args []string) (string, int) {
 func TestMainRuns(t *testing.T) {
 	t.Parallel()
 	components.NeedEngine(t)
+	p, err := components.StartPostgres(t.Context())
+	components.Need(t, err) // an engine without images is as good as none
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for what, code := range map[string]int{"pass": 0, "fail": 1, "panic": 2} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
