@@ -17,7 +17,7 @@ type partition struct {
 	cancel context.CancelCauseFunc
 	// high is the offset after the newest message; unplaced until it is known.
 	high atomic.Int64
-	// reading: a Reader is open at an offset that lay within the partition.
+	// reading: a connection is open at an offset that lay within the partition.
 	reading atomic.Bool
 	// settle is how long its first fetch waits. Sessions only.
 	settle time.Duration

@@ -19,8 +19,8 @@ func (s *session) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		// A Reader that meets the end of a partition below its offset says
-		// nothing and waits. Once may be a change of leader, twice is not.
+		// A partition that ends below what was read of it is not the one that was
+		// read. Once may be a change of leader, twice is not.
 		if beyond++; !s.refreshHigh(ctx) {
 			beyond = 0
 		}
