@@ -212,13 +212,12 @@ func (s *session) drain(limit context.Context) {
 // commit makes one commit and logs a failure, at most once in a while.
 func (s *session) commit(ctx context.Context) error {
 	err := s.c.commit(ctx, s.membership(), s.parts)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !s.c.turnedAway(err) {
 		told := s.c.cfg.Describe(err)
-		refused := s.c.turnedAway(err)
-		if !refused && isOutage(err) {
+		if isOutage(err) {
 			s.c.outage.note(told)
 		}
-		if n, ok := s.c.commitLog.allow(); !refused && ok {
+		if n, ok := s.c.commitLog.allow(); ok {
 			s.c.log.Warn("commit failed", keyGeneration, s.gen.ID, keyError, told, keyCount, n)
 		}
 	}

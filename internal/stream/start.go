@@ -30,13 +30,12 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		told := c.cfg.Describe(c.cfg.Explain(err))
-		refused := c.turnedAway(err)
-		if !refused {
+		if !c.turnedAway(err) {
+			told := c.cfg.Describe(c.cfg.Explain(err))
 			c.outage.note(told)
-		}
-		if n, ok := c.joinLog.allow(); !refused && ok {
-			c.log.Warn("beginning of the group not set; trying again", keyError, told, keyCount, n)
+			if n, ok := c.joinLog.allow(); ok {
+				c.log.Warn("beginning of the group not set; trying again", keyError, told, keyCount, n)
+			}
 		}
 		if pause(ctx, joinBackoff) != nil {
 			return false
