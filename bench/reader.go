@@ -14,13 +14,13 @@ import (
 // passes through its own goroutine, so this is kind to it.
 const commitEvery = 100
 
-// beReader is what there is to compare with: kafka-go's group Reader, tuned as
-// the worker's connections are, which does nothing with what it reads.
+// beReader is what there is to compare with: kafka-go's group Reader, tuned for
+// this, which does nothing with what it reads.
 func beReader(ctx context.Context, j job) error {
 	cfg := kafkaconn.DefaultConfig()
 	cfg.Brokers = j.Brokers
 	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: j.Brokers, Dialer: kafkaconn.NewFetchDialer(cfg), GroupID: rand.Text(), Topic: j.Topic, StartOffset: kafka.FirstOffset,
+		Brokers: j.Brokers, Dialer: kafkaconn.NewBufferedDialer(cfg, 256<<10), GroupID: rand.Text(), Topic: j.Topic, StartOffset: kafka.FirstOffset,
 		QueueCapacity: 1000, MinBytes: 1, MaxBytes: 10 << 20, MaxWait: 250 * time.Millisecond, CommitInterval: 100 * time.Millisecond,
 	})
 	var began meter

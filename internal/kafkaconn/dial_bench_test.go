@@ -21,9 +21,9 @@ func BenchmarkFetch(b *testing.B) {
 		readAhead int
 	}{
 		{"plain", false, 0},
-		{"plain, buffered", false, fetchBuffer},
+		{"plain, buffered", false, 64 << 10},
 		{"TLS", true, 0},
-		{"TLS, buffered", true, fetchBuffer},
+		{"TLS, buffered", true, 64 << 10},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			ln, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")

@@ -10,7 +10,7 @@ import (
 )
 
 // A deadline that passes while a fetch waits must not spoil the connection:
-// kafka-go sets one for each fetch and goes on after it.
+// one is set for each fetch, and the connection goes on after it.
 func TestBufferedConnGoesOnAfterADeadline(t *testing.T) {
 	t.Parallel()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -18,7 +18,7 @@ func TestBufferedConnGoesOnAfterADeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	conn, err := NewFetchDialer(DefaultConfig()).DialFunc(t.Context(), "tcp", ln.Addr().String())
+	conn, err := NewBufferedDialer(DefaultConfig(), 64<<10).DialFunc(t.Context(), "tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

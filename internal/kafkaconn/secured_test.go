@@ -47,7 +47,7 @@ func ask(t *testing.T, cfg kafkaconn.Config) error {
 	defer cancel()
 	_, first := kafkaconn.NewDialer(cfg).LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events")
 	first = cfg.Explain(first)
-	_, second := kafkaconn.NewFetchDialer(cfg).LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events")
+	_, second := kafkaconn.NewBufferedDialer(cfg, 64<<10).LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events")
 	transport := kafkaconn.NewTransport(cfg)
 	defer transport.CloseIdleConnections()
 	_, third := kafkaconn.NewClient(cfg, transport).Metadata(ctx, &kafka.MetadataRequest{Topics: []string{"events"}})

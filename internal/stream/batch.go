@@ -5,21 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/fetch"
 )
 
 // fetchMaxBytes bounds one answer of a broker. It is read from the connection as
-// it is used, and never held as a whole; a batch of it that is compressed is.
+// it is used, and never held as a whole.
 const fetchMaxBytes = 10 << 20
+
+// fetchReadAhead is how much a connection reads from its socket at once. More does
+// not make it faster, and a worker may have a hundred partitions.
+const fetchReadAhead = 64 << 10
 
 // errPartitionGone says that a partition which was being read is there no more.
 var errPartitionGone = errors.New("the partition is gone")
 
-// reading is a partition that is being read, by one goroutine. It stands on the
-// connection and not on kafka.Reader, which takes a goroutine, a channel and a
-// deadline more for every message, and as long as a fetch to be closed.
+// reading is a partition that is being read, by one goroutine.
 type reading struct {
 	s     *session
 	p     *partition
@@ -28,87 +33,63 @@ type reading struct {
 	asked time.Time // when a gap was last asked about
 }
 
-// dialLeader connects to the broker that has the partition, at an offset.
-func (c *Consumer) dialLeader(ctx context.Context, id int, offset int64) (*kafka.Conn, error) {
+// dialLeader connects to the broker that has the partition.
+func (c *Consumer) dialLeader(ctx context.Context, id int) (*fetch.Conn, error) {
 	var failed error
 	for _, broker := range c.cfg.Brokers {
-		conn, err := c.fetchDialer.DialLeader(ctx, "tcp", broker, c.cfg.Topic, id)
-		if err != nil {
-			failed = errors.Join(failed, err)
-			continue
+		conn, err := c.fetchDialer.DialLeader(ctx, broker, c.cfg.Topic, id)
+		if err == nil {
+			return conn, nil
 		}
-		// position has just checked that the offset is one of the partition.
-		if _, err := conn.Seek(offset, kafka.SeekAbsolute|kafka.SeekDontCheck); err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-		return conn, nil
+		failed = errors.Join(failed, err)
 	}
 	return nil, fmt.Errorf("connect to the leader of %s/%d: %w", c.cfg.Topic, id, failed)
 }
 
 // from names the broker that an error came from: an end of the connection says
 // nothing of its far side.
-func (c *Consumer) from(conn *kafka.Conn, err error) error {
+func (c *Consumer) from(broker net.Addr, err error) error {
 	cfg := c.cfg.Config
-	cfg.Brokers = []string{conn.RemoteAddr().String()}
+	cfg.Brokers = []string{broker.String()}
 	return cfg.Describe(err)
 }
 
 // batch makes one fetch and takes in its messages.
-func (r *reading) batch(ctx context.Context, conn *kafka.Conn) error {
-	if err := r.extend(conn); err != nil {
+func (r *reading) batch(ctx context.Context, conn *fetch.Conn) error {
+	if err := conn.Fetch(r.next); err != nil {
+		if errors.Is(err, kafka.UnknownTopicOrPartition) {
+			return errors.Join(errPartitionGone, err)
+		}
 		return err
 	}
-	b := conn.ReadBatchWith(kafka.ReadBatchConfig{
-		MinBytes: 1, // more would hold every message back by MaxWait
-		MaxBytes: fetchMaxBytes,
-		MaxWait:  r.s.c.cfg.FetchMaxWait,
-	})
-	r.p.sawHigh(b.HighWaterMark())
-	err := r.messages(ctx, conn, b)
-	closed := b.Close()
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, kafka.RequestTimedOut): // at its end
-		return nil
-	case errors.Is(err, kafka.UnknownTopicOrPartition):
-		return errors.Join(errPartitionGone, err)
-	}
-	if closed != nil && !errors.Is(err, closed) { // it is told the same
-		err = errors.Join(err, closed)
-	}
-	return err
-}
-
-// messages takes in the messages of a batch. It returns with an error always,
-// io.EOF at the end.
-func (r *reading) messages(ctx context.Context, conn *kafka.Conn, b *kafka.Batch) error {
+	r.p.sawHigh(conn.High())
 	for {
-		m, err := b.ReadMessage()
-		if err != nil {
+		switch err := conn.Next(&r.in.msg); {
+		case errors.Is(err, io.EOF):
+			r.next = conn.Offset()
+			return nil
+		case err != nil:
 			return err
 		}
-		if m.Offset > r.next && time.Since(r.asked) > gapInterval {
-			r.asked = time.Now()
-			if err := r.s.explainGap(ctx, r.p, m.Offset); err != nil {
-				return err
-			}
-		}
-		r.next = m.Offset + 1
-		wanted, fault := r.in.inspect(&m)
-		if !wanted {
-			continue
-		}
-		if err := r.s.begin(ctx, r.p, r.in, fault); err != nil {
-			return err // never begun, so it is fetched again
-		}
-		// It may have waited for room, which is not the broker's fault.
-		if err := r.extend(conn); err != nil {
+		if err := r.message(ctx, conn.Control()); err != nil {
 			return err
 		}
 	}
 }
 
-// extend gives the broker its time anew.
-func (r *reading) extend(conn *kafka.Conn) error {
-	return conn.SetReadDeadline(time.Now().Add(r.s.c.cfg.FetchMaxWait + requestTimeout))
+// message takes in the message that was read.
+func (r *reading) message(ctx context.Context, control bool) error {
+	offset := r.in.msg.Offset
+	if offset > r.next && time.Since(r.asked) > gapInterval {
+		r.asked = time.Now()
+		if err := r.s.explainGap(ctx, r.p, offset); err != nil {
+			return err
+		}
+	}
+	r.next = offset + 1
+	wanted, fault := r.in.inspect(control)
+	if !wanted {
+		return nil
+	}
+	return r.s.begin(ctx, r.p, r.in, fault) // never begun after an error, so it is fetched again
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/evalworker/evalworker/internal/fetch"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
@@ -57,7 +58,7 @@ type Consumer struct {
 	log     *slog.Logger
 
 	dialer      *kafka.Dialer
-	fetchDialer *kafka.Dialer
+	fetchDialer *fetch.Dialer
 	transport   *kafka.Transport
 	client      *kafka.Client
 	letters     *deadLetters
@@ -117,23 +118,25 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		return nil, errors.New("stream: no handler")
 	}
 	c := &Consumer{
-		cfg:         cfg,
-		handle:      deps.Handle,
-		deps:        deps,
-		observe:     deps.Observe,
-		log:         deps.Log,
-		dialer:      kafkaconn.NewDialer(cfg.Config),
-		fetchDialer: kafkaconn.NewFetchDialer(cfg.Config),
-		transport:   kafkaconn.NewTransport(cfg.Config),
-		balancer:    &stickyBalancer{assigned: notLeader},
-		slots:       make(chan struct{}, cfg.MaxInFlight),
-		memory:      semaphore.NewWeighted(int64(cfg.MaxInFlightBytes)),
-		hands:       make(chan struct{}, cfg.MaxInFlight),
-		tasks:       make(chan task),
-		released:    make(chan struct{}),
-		gate:        newCommitGate(),
-		partitions:  make(map[int]*partition),
-		away:        time.Now(),
+		cfg:     cfg,
+		handle:  deps.Handle,
+		deps:    deps,
+		observe: deps.Observe,
+		log:     deps.Log,
+		dialer:  kafkaconn.NewDialer(cfg.Config),
+		fetchDialer: fetch.NewDialer(fetch.Config{
+			ClientID: cfg.ClientID, MaxWait: cfg.FetchMaxWait, MaxBytes: fetchMaxBytes, Timeout: requestTimeout,
+		}, kafkaconn.NewBufferedDialer(cfg.Config, fetchReadAhead)),
+		transport:  kafkaconn.NewTransport(cfg.Config),
+		balancer:   &stickyBalancer{assigned: notLeader},
+		slots:      make(chan struct{}, cfg.MaxInFlight),
+		memory:     semaphore.NewWeighted(int64(cfg.MaxInFlightBytes)),
+		hands:      make(chan struct{}, cfg.MaxInFlight),
+		tasks:      make(chan task),
+		released:   make(chan struct{}),
+		gate:       newCommitGate(),
+		partitions: make(map[int]*partition),
+		away:       time.Now(),
 	}
 	if c.observe == nil {
 		c.observe = discard{}

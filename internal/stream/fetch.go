@@ -3,10 +3,11 @@ package stream
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
 )
 
 const (
@@ -46,9 +47,7 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
 			signal(s.gone)
 		}
-		// kafka-go answers io.ErrNoProgress where it lost count of a connection's
-		// answers; a new connection is all it takes.
-		if !s.c.turnedAway(err) && !errors.Is(err, io.ErrNoProgress) {
+		if !s.c.turnedAway(err) {
 			if n, ok := s.c.fetchLog.allow(); ok {
 				s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, s.c.cfg.Describe(err), keyCount, n)
 			}
@@ -66,21 +65,22 @@ func (s *session) read(ctx context.Context, p *partition) error {
 	if err := s.position(ctx, p); err != nil {
 		return err
 	}
-	r := &reading{s: s, p: p, next: p.tracker.progress().next, in: &intake{
-		id: p.id, tracker: p.tracker, skip: s.c.deps.Skip, observe: s.c.observe, log: s.c.log, maxBytes: s.c.cfg.MaxMessageBytes,
-	}}
-	conn, err := s.c.dialLeader(ctx, p.id, r.next)
+	conn, err := s.c.dialLeader(ctx, p.id)
 	if err != nil {
 		return err
 	}
 	// A read that waits for the broker ends with the connection.
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	defer func() { _ = conn.Close() }()
+	r := &reading{s: s, p: p, next: p.tracker.progress().next, in: &intake{
+		id: p.id, tracker: p.tracker, skip: s.c.deps.Skip, observe: s.c.observe, log: s.c.log, maxBytes: s.c.cfg.MaxMessageBytes,
+		msg: eval.Message{Topic: s.c.cfg.Topic, Partition: p.id},
+	}}
 	p.reading.Store(true)
 	defer p.reading.Store(false)
 	for {
 		if err := r.batch(ctx, conn); err != nil {
-			return s.c.from(conn, err)
+			return s.c.from(conn.RemoteAddr(), err)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (s *session) begin(ctx context.Context, p *partition, in *intake, fault err
 		c.memory.Release(size)
 		return err
 	}
-	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.msg, size: size, fault: fault})
+	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.own(), size: size, fault: fault})
 	return nil
 }
 

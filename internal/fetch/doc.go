@@ -1,0 +1,48 @@
+// Package fetch reads one partition of a Kafka topic: it sends fetch requests on
+// a connection of its own, and hands out messages that lie where the broker's
+// answer was read to.
+//
+// It is there because reading is most of what a worker does. An event has some
+// fourteen headers, and a worker that samples one in a hundred looks at them and
+// drops the rest. kafka-go copies each key, value and header of each message; the
+// records of this package are read in place, and only what is to be evaluated is
+// copied. docs/adr/0007-fetching.md has the figures.
+//
+//	conn, err := dialer.DialLeader(ctx, "localhost:9092", "llm.requests.completed", 3)
+//	if err != nil {
+//		return err
+//	}
+//	defer conn.Close()
+//	for offset := int64(0); ; offset = conn.Offset() {
+//		if err := conn.Fetch(offset); err != nil {
+//			return err
+//		}
+//		for {
+//			err := conn.Next(&message) // valid until the next call
+//			if errors.Is(err, io.EOF) {
+//				break // the end of this answer
+//			}
+//			...
+//		}
+//	}
+//
+// Dialing, TLS, logging in, the encoding of requests and the codecs of
+// compression are kafka-go's.
+//
+// # What it reads
+//
+// Fetch requests of versions 4 to 11, the newest that both sides know, and record
+// batches of format 2 (KIP-98), which brokers have written since Kafka 0.11. The
+// layout of both is in the Kafka protocol guide,
+// https://kafka.apache.org/protocol, and in the section "Message Format" of
+// Kafka's documentation. Data of an older format is an error that says so.
+//
+// A batch is checked against its CRC-32C before anything of it is given out. One
+// that is damaged is an [ErrDamaged], and reading does not go on behind it.
+//
+// # What it holds
+//
+// One batch as the broker has stored it, and a window of 64 KiB on what is
+// decompressed from it, however much that is. Both are shared among connections
+// and belong to one only while it has an answer to read.
+package fetch
