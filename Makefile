@@ -75,8 +75,8 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	    echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
-# What reads what comes from outside: events, headers, commit metadata, HTTP, configuration, replies of judges.
-OUTSIDE = eval:FuzzDecodeEvent sampler:FuzzDecideHeaders internal/stream:FuzzMetadata internal/sidecar:FuzzIngest \
+# What reads what comes from outside: events, headers, commit metadata, record batches, HTTP, configuration, replies of judges.
+OUTSIDE = eval:FuzzDecodeEvent sampler:FuzzDecideHeaders internal/stream:FuzzMetadata internal/fetch:FuzzRecords internal/sidecar:FuzzIngest \
 	internal/config:FuzzLoad judges:FuzzParse
 
 .PHONY: fuzz-outside

@@ -38,7 +38,8 @@ var layers = map[string][]string{
 
 	// How this process runs.
 	"internal/health":   {"eval", "internal/secret"},
-	"internal/stream":   {"eval", "internal/kafkaconn"},
+	"internal/fetch":    {"eval"},
+	"internal/stream":   {"eval", "internal/fetch", "internal/kafkaconn"},
 	"internal/dlq":      {"eval", "internal/kafkaconn", "internal/stream"},
 	"internal/pipeline": {"eval", "sampler"},
 	"internal/config": {
@@ -87,7 +88,7 @@ var layers = map[string][]string{
 
 // rooms gives each vendor library its one room.
 var rooms = map[string][]string{
-	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/kafkaconn", "internal/dlq", "emitter", "emitter/mskiam", "bench"},
+	"github.com/segmentio/kafka-go":         {"internal/stream", "internal/fetch", "internal/kafkaconn", "internal/dlq", "emitter", "emitter/mskiam", "bench"},
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/evaltest"},
 	"github.com/sashabaranov/go-openai":     {"judges"},

@@ -73,6 +73,7 @@ const (
 	gaugeQueue
 	gaugeStoreDown
 	gaugeKafkaDown
+	gaugePartitionsDown
 )
 
 const (
@@ -123,11 +124,12 @@ var counts = [...]Metric{
 }
 
 var gauges = [...]Metric{
-	gaugeLag:       {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition."},
-	gaugeInflight:  {"evalworker.inflight", TypeGauge, "event", nil, "Events at work."},
-	gaugeQueue:     {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
-	gaugeStoreDown: {"evalworker.store_down", TypeGauge, "", nil, "1 while the store takes nothing and failing events wait for it, else 0."},
-	gaugeKafkaDown: {"evalworker.kafka_down", TypeGauge, "", nil, "1 while Kafka cannot be reached, takes no commits or does not let the worker in, else 0."},
+	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition."},
+	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events at work."},
+	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
+	gaugeStoreDown:      {"evalworker.store_down", TypeGauge, "", nil, "1 while the store takes nothing and failing events wait for it, else 0."},
+	gaugeKafkaDown:      {"evalworker.kafka_down", TypeGauge, "", nil, "1 while Kafka cannot be reached, takes no commits or does not let the worker in, else 0."},
+	gaugePartitionsDown: {"evalworker.partitions_down", TypeGauge, "", nil, "The worker's partitions that cannot be read: without a leader, or damaged. Their lag grows, the others are read."},
 }
 
 var distributions = [...]Metric{

@@ -39,6 +39,7 @@ func everything(s started, text func(string) string) {
 	s.Lag(3, 17)
 	s.StoreDown(true)
 	s.KafkaDown(true)
+	s.PartitionsDown(2)
 	s.Inflight(5)
 	s.Reload(true)
 	s.Reload(false)
@@ -132,6 +133,7 @@ func TestValues(t *testing.T) {
 		{"evalworker.lag", []string{"partition:3"}, 17},
 		{"evalworker.store_down", nil, 1},
 		{"evalworker.kafka_down", nil, 1},
+		{"evalworker.partitions_down", nil, 2},
 		{"evalworker.event_age_seconds", nil, 2.9},
 		{"evalworker.judge.latency_ms", []string{"eval:eval", "model:model"}, 250},
 		{"evalworker.judge.tokens", []string{"eval:eval", "model:model", "kind:input"}, 100},

@@ -99,6 +99,13 @@ func (t *Telemetry) KafkaDown(down bool) {
 	t.down(gaugeKafkaDown, down)
 }
 
+// PartitionsDown sets how many of the worker's partitions cannot be read.
+func (t *Telemetry) PartitionsDown(n int) {
+	if !t.discards() {
+		t.meter.gauge(gaugePartitionsDown, float64(n))
+	}
+}
+
 func (t *Telemetry) down(g gaugeID, down bool) {
 	if t.discards() {
 		return

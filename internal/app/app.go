@@ -204,6 +204,7 @@ func (a *App) gauge() {
 	since, _ := a.storeDown()
 	a.telemetry.StoreDown(!since.IsZero())
 	a.telemetry.KafkaDown(s.Down())
+	a.telemetry.PartitionsDown(s.PartitionsDown())
 	for _, p := range s.Partitions {
 		a.telemetry.Lag(p.Partition, p.Lag)
 	}

@@ -21,6 +21,13 @@ func (b *Broker) RefuseWrites(topic string) (restore func()) {
 	return h.Remove
 }
 
+// RefuseFetches answers every fetch of a partition with an error of the log until
+// restore is called, as a broker does whose disk is damaged.
+func (b *Broker) RefuseFetches(topic string, partition int32) (restore func()) {
+	h := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Partitions: []int32{partition}, Err: kerr.KafkaStorageError, Count: -1})
+	return h.Remove
+}
+
 // CountHeartbeats counts the heartbeats that a group's members send from now on.
 func (b *Broker) CountHeartbeats(group string) (count func() int) {
 	h := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: group, TopLevel: true, Observe: true, Count: -1})

@@ -17,10 +17,14 @@
 //
 // Everything is bounded: handlers in flight (Config.MaxInFlight) and what their
 // messages hold (MaxInFlightBytes), what is tracked of a partition (Window), and
-// what an outage of the broker could make repeat (MaxCommitOutage). When a bound is reached, fetching waits, and the lag
-// shows it.
+// what an outage of the broker could make repeat (MaxCommitOutage). When a bound
+// is reached, fetching waits, and the lag shows it.
 //
 // # How
+//
+// Each partition is read from a connection of its own, with internal/fetch. A
+// message that Deps.Skip wants to be passed over is looked at where it was read,
+// and only one that is handled is copied.
 //
 // Each partition has a tracker, which knows the offset below which everything
 // is finished and the finished runs above it. One goroutine commits for all

@@ -47,9 +47,11 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
 			signal(s.gone)
 		}
+		err = s.c.cfg.Describe(err)
+		p.trouble.note(err)
 		if !s.c.turnedAway(err) {
 			if n, ok := s.c.fetchLog.allow(); ok {
-				s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, s.c.cfg.Describe(err), keyCount, n)
+				s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
 			}
 		}
 		if pause(ctx, jitter(wait)) != nil {
@@ -82,6 +84,7 @@ func (s *session) read(ctx context.Context, p *partition) error {
 		if err := r.batch(ctx, conn); err != nil {
 			return s.c.from(conn.RemoteAddr(), err)
 		}
+		p.trouble.over()
 	}
 }
 

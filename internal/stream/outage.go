@@ -8,9 +8,9 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// outage remembers since when Kafka cannot be used, and the last thing that was
-// wrong: the group was not joined, or a commit not accepted. The zero value has
-// seen none. It is safe for concurrent use.
+// outage remembers since when Kafka cannot be used, or a partition not be read,
+// and the last thing that was wrong. The zero value has seen none. It is safe for
+// concurrent use.
 type outage struct {
 	mu    sync.Mutex
 	since time.Time // guarded by mu; zero: none
@@ -27,7 +27,8 @@ func (o *outage) note(err error) {
 	o.last = err.Error()
 }
 
-// over is told when the group has been joined or a commit accepted.
+// over is told of a success: the group was joined, a commit accepted, or the
+// partition read.
 func (o *outage) over() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

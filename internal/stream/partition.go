@@ -19,6 +19,8 @@ type partition struct {
 	high atomic.Int64
 	// reading: a connection is open at an offset that lay within the partition.
 	reading atomic.Bool
+	// trouble is what fetching it last failed with.
+	trouble outage
 	// settle is how long its first fetch waits. Sessions only.
 	settle time.Duration
 }

@@ -52,6 +52,11 @@ type PartitionStatus struct {
 	Lag       int64 `json:"lag"`       // High - Low: messages not finished; 0 while unknown
 	InWork    int   `json:"in_work"`   // messages begun and not finished
 	Tracked   int   `json:"tracked"`   // entries of the window in use
+
+	// Error says why the partition could last not be read, with the broker; empty
+	// once it could. DownSince is since when.
+	Error     string    `json:"error,omitempty"`
+	DownSince time.Time `json:"down_since,omitzero"`
 }
 
 // Lag gives the messages that are not finished, on all partitions of this
@@ -60,6 +65,18 @@ func (s Status) Lag() int64 {
 	var n int64
 	for _, p := range s.Partitions {
 		n += p.Lag
+	}
+	return n
+}
+
+// PartitionsDown gives the number of this member's partitions that cannot be
+// read.
+func (s Status) PartitionsDown() int {
+	n := 0
+	for _, p := range s.Partitions {
+		if !p.DownSince.IsZero() {
+			n++
+		}
 	}
 	return n
 }
@@ -88,6 +105,7 @@ func (c *Consumer) Status() Status {
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
 			InWork: at.working, Tracked: at.spans,
 		}
+		ps.DownSince, ps.Error = p.trouble.now()
 		if high >= 0 && at.low >= 0 {
 			ps.Lag = max(high-at.low, 0)
 		}

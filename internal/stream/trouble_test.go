@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,6 +41,29 @@ func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	if got := w.Status().Stalled; got != "" {
 		t.Errorf("stalled after the outage: %q", got)
 	}
+}
+
+// A partition that cannot be read holds up none of the others, and shows.
+func TestOnePartitionCannotBeRead(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 2, true)
+	restore := b.broker.RefuseFetches(b.cfg.Topic, 1)
+	var notes notebook
+	w := b.start(Deps{Handle: notes.Handle})
+	b.publish(0, "read")
+	b.publish(1, "unread")
+	b.eventually("the other is read", func() bool { return b.stored(0) == 1 })
+	b.eventually("it shows", func() bool { return w.Status().PartitionsDown() == 1 })
+	s := w.Status()
+	if s.Partitions[0].Error != "" || s.Down() || s.Stalled != "" {
+		t.Errorf("more than the one is down: %+v", s)
+	}
+	if p := s.Partitions[1]; !strings.Contains(p.Error, "Storage") || !strings.HasPrefix(p.Error, "broker 127.0.0.1:") || p.DownSince.IsZero() {
+		t.Errorf("partition 1: %q since %v", p.Error, p.DownSince)
+	}
+	restore()
+	b.eventually("it is read as well", func() bool { return b.stored(1) == 1 })
+	b.eventually("all is well", func() bool { return w.Status().PartitionsDown() == 0 })
 }
 
 // A broker that hangs does not hold up the end of the program.
