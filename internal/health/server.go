@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/secret"
 )
@@ -80,7 +82,7 @@ func Listen(ctx context.Context, cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("health server: listen on %s: %w; set health.listen to another address", cfg.Listen, err)
 	}
-	return &Server{listener: limit(l, maxConns), http: http.Server{
+	return &Server{listener: netutil.LimitListener(l, maxConns), http: http.Server{
 		Handler:           http.MaxBytesHandler(Handler(cfg, deps), maxBody),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -110,6 +112,11 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	return nil
 }
+
+// maxConns bounds the connections that are open at once. One more waits in the
+// system's queue until another ends, which it does within the time limits of the
+// server.
+const maxConns = 64
 
 // maxBody bounds the body of a request; only the symbols of a profile have one.
 const maxBody = 64 << 10

@@ -60,6 +60,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// maxConns bounds the connections that are open at once, idle ones included: more
+// than there are clients on one machine, and fewer than file descriptors. One
+// more waits in the system's queue until another ends.
+const maxConns = 512
+
 // spoolBodies is how many requests of full size a spool has to hold: with fewer,
 // little more than one client's burst would fill it.
 const spoolBodies = 4

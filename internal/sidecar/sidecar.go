@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/spool"
@@ -72,7 +74,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sidecar: listen on %s: %w", cfg.Listen, err)
 	}
-	s.listener = l
+	s.listener = netutil.LimitListener(l, maxConns)
 	s.http = http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 5 * time.Second,

@@ -87,3 +87,46 @@ func TestStopLetsRequestsFinish(t *testing.T) {
 	}
 	w.balance(t)
 }
+
+// TestConnectionsAreBounded: with all connections taken, idle ones too, one more
+// waits until another ends, and is then served.
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{}, spool.Config{}, nil)
+	probe := func(patience time.Duration) (conn net.Conn, answered bool) {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return conn, answers(conn, patience)
+	}
+	var first net.Conn
+	for i := range maxConns {
+		conn, ok := probe(time.Minute)
+		if !ok {
+			t.Fatalf("connection %d gets no answer", i)
+		}
+		if i == 0 {
+			first = conn
+		}
+	}
+	more, ok := probe(50 * time.Millisecond)
+	if ok {
+		t.Error("one connection more than allowed is answered")
+	}
+	_ = first.Close()
+	if !answers(more, time.Minute) {
+		t.Error("it is not answered when another has ended")
+	}
+}
+
+// answers reports whether an answer begins within a time.
+func answers(conn net.Conn, d time.Duration) bool {
+	_ = conn.SetReadDeadline(time.Now().Add(d))
+	n, err := conn.Read(make([]byte, 1))
+	return n == 1 && err == nil
+}
