@@ -23,7 +23,8 @@ Everything that is wrong is printed to standard error, one fault a line:
 FILE:LINE:COLUMN: what is wrong; what was expected. The exit code is then 2.
 When nothing is wrong, the configuration that is in effect is printed, with the
 environment and all defaults; keys are shown as [REDACTED]. What is no fault, but
-will keep a worker from running here, is a warning on standard error.`,
+will keep a worker from running here or is hardly meant, is a warning on standard
+error.`,
 		Example: `  evalworker check
   evalworker check --quiet --config deploy/evalworker.yaml
   evalworker check --json`,
@@ -48,13 +49,16 @@ will keep a worker from running here, is a warning on standard error.`,
 }
 
 // warn tells, on standard error, what is no fault of the configuration and will
-// yet keep a worker from running with it here.
+// yet keep a worker from running with it here, or is hardly meant.
 func warn(g *globals, cfg *config.Config) {
 	if g.file() == "" {
 		fmt.Fprintf(g.stderr, "warning: there is no %s here: these are the defaults\n", config.FileName)
 	}
 	if len(cfg.Evaluators) == 0 {
 		fmt.Fprintln(g.stderr, "warning: there are no evaluators: evalworker run will refuse to start")
+	}
+	if w := cfg.Kafka.Warning(); w != "" {
+		fmt.Fprintf(g.stderr, "warning: kafka.sasl: %s\n", w)
 	}
 	for _, e := range cfg.Evaluators {
 		if !e.Judge() {

@@ -143,6 +143,9 @@ func (a *App) Run(ctx context.Context) error {
 	a.log.Info("worker starts", slog.String("version", a.version), slog.String("topic", a.cfg.Kafka.Topic),
 		slog.String("group", a.cfg.Kafka.Group), slog.String("policy", a.pipeline.Suite().Sampler.Revision()),
 		slog.Int("evaluators", len(a.pipeline.Suite().Evaluators)), slog.String("health", a.HealthAddr()))
+	if w := a.cfg.Kafka.Warning(); w != "" {
+		a.log.Warn("kafka.sasl: " + w)
+	}
 	defer context.AfterFunc(ctx, func() {
 		a.stopping.Store(true)
 		a.log.Info("worker stops: no more events are fetched, those at work may finish", slog.Int("in_flight", a.consumer.Status().InFlight),

@@ -51,6 +51,16 @@ func (c Config) Validate() eval.Faults {
 	return faults
 }
 
+// Warning says what is allowed and most likely not meant: a login that protects
+// the password and nothing that is sent after it. It is empty otherwise.
+func (c Config) Warning() string {
+	host := beyond(c.Brokers)
+	if c.SASL.Mechanism == "" || c.TLS.Enabled || host == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s without TLS: the password stays secret, but events travel to %s for anybody on the way to read; set kafka.tls.enabled: true", c.SASL.Mechanism, host)
+}
+
 func addressProblem(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	switch {

@@ -3,6 +3,7 @@ package kafkaconn
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,26 @@ func TestValidateNamesEveryFault(t *testing.T) {
 				t.Errorf("paths of faults (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWarning: SCRAM hides the password alone.
+func TestWarning(t *testing.T) {
+	t.Parallel()
+	scram := SASL{Mechanism: ScramSHA512, Username: "w", Password: "p"}
+	for _, tt := range []struct {
+		name string
+		cfg  Config
+		warn bool
+	}{
+		{"no login", Config{Brokers: []string{"kafka:9092"}}, false},
+		{"SCRAM on this machine", Config{Brokers: []string{"localhost:9092"}, SASL: scram}, false},
+		{"SCRAM with TLS", Config{Brokers: []string{"kafka:9092"}, SASL: scram, TLS: TLS{Enabled: true}}, false},
+		{"SCRAM beyond", Config{Brokers: []string{"localhost:9092", "kafka:9092"}, SASL: scram}, true},
+	} {
+		if got := tt.cfg.Warning(); (got != "") != tt.warn || tt.warn && !strings.Contains(got, "events travel to kafka:9092") {
+			t.Errorf("%s: %q", tt.name, got)
+		}
 	}
 }
 
