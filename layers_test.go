@@ -38,7 +38,7 @@ var layers = map[string][]string{
 
 	// How this process runs.
 	"internal/health":   {"eval", "internal/secret"},
-	"internal/fetch":    {"eval"},
+	"internal/fetch":    {"eval", "internal/kafkaconn"},
 	"internal/stream":   {"eval", "internal/fetch", "internal/kafkaconn"},
 	"internal/dlq":      {"eval", "internal/kafkaconn", "internal/stream"},
 	"internal/pipeline": {"eval", "sampler"},

@@ -10,10 +10,12 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/compress"
 	"github.com/segmentio/kafka-go/protocol"
 	fetchapi "github.com/segmentio/kafka-go/protocol/fetch"
 
@@ -66,9 +68,6 @@ func answerOf(version int16, number int, code kafka.Error, set ...[]byte) []byte
 	}
 	b = binary.BigEndian.AppendUint32(b, 1)                  // aborted transactions
 	b = append(b, bytes.Repeat([]byte{0, 0, 9}, 16)[:16]...) // producer and first offset
-	if version >= 11 {
-		b = append(b, 0xff, 0xff, 0xff, 0xff) // no better replica
-	}
 	all := bytes.Join(set, nil)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(all)))
 	b = append(b, all...)
@@ -140,7 +139,7 @@ func TestFetchEveryVersion(t *testing.T) {
 // TestAnotherEncoder: an answer as kafka-go's own broker side writes it.
 func TestAnotherEncoder(t *testing.T) {
 	t.Parallel()
-	c := broker(t, 11, func(n int, _ *fetchapi.Request) []byte {
+	c := broker(t, 10, func(n int, _ *fetchapi.Request) []byte {
 		var out bytes.Buffer
 		res := &fetchapi.Response{Topics: []fetchapi.ResponseTopic{{Topic: "events", Partitions: []fetchapi.ResponsePartition{{
 			Partition: 3, HighWatermark: 9, RecordSet: protocol.RecordSet{
@@ -150,7 +149,7 @@ func TestAnotherEncoder(t *testing.T) {
 		if n == 2 {
 			res = &fetchapi.Response{ErrorCode: int16(kafka.FetchSessionIDNotFound)}
 		}
-		if err := protocol.WriteResponse(&out, 11, int32(n), res); err != nil {
+		if err := protocol.WriteResponse(&out, 10, int32(n), res); err != nil {
 			t.Error(err)
 		}
 		return out.Bytes()
@@ -269,6 +268,162 @@ func TestAnswersThatAreNone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestThrottled: over its quota a client is answered at once, with nothing at all
+// and the time for which it is then not listened to.
+func TestThrottled(t *testing.T) {
+	t.Parallel()
+	batch := encode(t, 0, samples()...)
+	c := broker(t, 10, func(n int, _ *fetchapi.Request) []byte {
+		if n == 2 {
+			var out bytes.Buffer
+			if err := protocol.WriteResponse(&out, 10, 2, &fetchapi.Response{ThrottleTimeMs: 3000}); err != nil {
+				t.Error(err)
+			}
+			return out.Bytes()
+		}
+		return answerOf(10, n, 0, batch)
+	})
+	for n := 1; n <= 3; n++ {
+		if err := c.Fetch(0); err != nil {
+			t.Fatalf("fetch %d: %v", n, err)
+		}
+		got, err := drain(c)
+		if err != nil || (len(got) == 0) != (n == 2) || c.High() != 1234 {
+			t.Errorf("fetch %d: %v, %v, high %d", n, got, err, c.High())
+		}
+		if want := map[bool]time.Duration{true: 3 * time.Second}[n == 2]; c.muted != want {
+			t.Errorf("fetch %d: not listened to for %v, want %v", n, c.muted, want)
+		}
+	}
+}
+
+// TestBatchThatEndsEarly: records that are missing from a batch must not pass for
+// its end, because reading would go on behind them.
+func TestBatchThatEndsEarly(t *testing.T) {
+	t.Parallel()
+	for kind := compress.None; kind <= compress.Zstd; kind++ {
+		more := encode(t, protocol.Attributes(kind), samples()[:2]...)
+		binary.BigEndian.PutUint32(more[countAt:], 5)
+		binary.BigEndian.PutUint32(more[lastDeltaAt:], 4)
+		none := encode(t, protocol.Attributes(kind), samples()[:2]...)[:headerBytes]
+		for name, batch := range map[string][]byte{"of three": more, "of all": none} {
+			c := broker(t, 10, func(n int, _ *fetchapi.Request) []byte { return answerOf(10, n, 0, seal(batch)) })
+			if err := c.Fetch(0); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := drain(c); !errors.Is(err, ErrDamaged) || c.Offset() > 2 {
+				t.Errorf("%v, %s: %v, %v, offset %d", kind, name, got, err, c.Offset())
+			}
+		}
+	}
+}
+
+// TestUnreadMessages: of what is too large no more is read than where it is, and
+// what comes after it is read again.
+func TestUnreadMessages(t *testing.T) {
+	t.Parallel()
+	headers := make([]eval.Header, maxHeaders+1)
+	for kind := compress.None; kind <= compress.Zstd; kind++ {
+		batch := encode(t, protocol.Attributes(kind),
+			eval.Message{Value: []byte("a"), Time: published},
+			eval.Message{Key: []byte("k"), Value: make([]byte, 5<<20), Time: published},
+			eval.Message{Value: []byte("b"), Headers: headers},
+			eval.Message{Value: []byte("c"), Headers: headers[1:]})
+		c := broker(t, 10, func(n int, _ *fetchapi.Request) []byte { return answerOf(10, n, 0, at(batch, 50)) })
+		c.d.cfg.MaxRecord = 4 << 20
+		if err := c.Fetch(50); err != nil {
+			t.Fatal(err)
+		}
+		var m eval.Message
+		for i, want := range []struct {
+			value  string
+			unread bool
+		}{{"a", false}, {"", true}, {"", true}, {"c", false}} {
+			if err := c.Next(&m); err != nil {
+				t.Fatalf("%v: message %d: %v", kind, i, err)
+			}
+			if string(m.Value) != want.value || (c.Unread() > 0) != want.unread || want.unread && len(m.Key)+len(m.Headers) > 0 || m.Offset != int64(50+i) {
+				t.Errorf("%v: message %d: offset %d, %q, unread %d, %d headers", kind, i, m.Offset, m.Value, c.Unread(), len(m.Headers))
+			}
+			if i == 1 && (!m.Time.Equal(published) || c.Unread() < 5<<20) {
+				t.Errorf("%v: %d bytes of %v", kind, c.Unread(), m.Time)
+			}
+		}
+	}
+}
+
+// TestNothingIsKept: after an answer neither the message nor the shared buffers
+// keep alive what it was read from.
+func TestNothingIsKept(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []compress.Compression{compress.None, compress.Snappy} {
+		batch := encode(t, protocol.Attributes(kind), samples()...)
+		c := broker(t, 10, func(n int, _ *fetchapi.Request) []byte { return answerOf(10, n, 0, batch) })
+		if err := c.Fetch(0); err != nil {
+			t.Fatal(err)
+		}
+		var m eval.Message
+		for range samples() {
+			if err := c.Next(&m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shared := c.buf
+		if err := c.Next(&m); !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		if m.Key != nil || m.Value != nil || len(m.Headers) > 0 {
+			t.Errorf("%v: the message still has %+v", kind, m)
+		}
+		for _, h := range m.Headers[:cap(m.Headers)] {
+			if h.Value != nil {
+				t.Errorf("%v: header %q still has a value", kind, h.Key)
+			}
+		}
+		if r := &shared.records; c.buf != nil || r.plain != nil || r.source.Size() > 0 || r.codec != nil {
+			t.Errorf("%v: the buffers still have the batch", kind)
+		}
+	}
+}
+
+// TestSlowButSteady: a broker that sends all the time is given all the time.
+func TestSlowButSteady(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		batch := encode(t, 0, eval.Message{Value: make([]byte, 10*stepBytes)})
+		near, far := net.Pipe()
+		var serving sync.WaitGroup
+		serving.Go(func() {
+			defer far.Close()
+			if _, _, _, _, err := protocol.ReadRequest(far); err != nil {
+				return
+			}
+			all := answerOf(4, 1, 0, batch)
+			for len(all) > 0 {
+				step := all[:min(len(all), stepBytes)]
+				time.Sleep(900 * time.Millisecond) // on the bubble's clock
+				if _, err := far.Write(step); err != nil {
+					return
+				}
+				all = all[len(step):]
+			}
+		})
+		c := newConn(NewDialer(Config{MaxBytes: 1 << 20, Timeout: 2 * time.Second}, nil), near, 4, "events", 3)
+		began := time.Now()
+		if err := c.Fetch(0); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := drain(c); err != nil || len(got) != 1 {
+			t.Errorf("%v, %v", got, err)
+		}
+		if took := time.Since(began); took < 9*time.Second {
+			t.Errorf("it took %v only, so this test shows nothing", took)
+		}
+		_ = near.Close()
+		serving.Wait()
+	})
 }
 
 // TestUnread: what is left of an answer would be taken for the next one.

@@ -11,13 +11,15 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+
+	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
 // Versions of the fetch request that are spoken: 4 brought record batches of
-// format 2, and 10 zstd.
+// format 2, and 10 zstd. With 11 a broker may send a reader elsewhere.
 const (
 	minVersion = 4
-	maxVersion = 11
+	maxVersion = 10
 )
 
 // Config says how to fetch.
@@ -27,8 +29,12 @@ type Config struct {
 	MaxWait time.Duration
 	// MaxBytes bounds one answer, unless its first batch is larger.
 	MaxBytes int
-	// Timeout bounds the wait for what a broker is to send at once. Above zero.
+	// Timeout bounds how long a broker may be silent that is to send something at
+	// once: between two pieces of 64 KiB of an answer too. Above zero.
 	Timeout time.Duration
+	// MaxRecord bounds a message, as it is stored and without compression. Of a
+	// larger one no more than its offset and time are given. Zero: no bound.
+	MaxRecord int
 }
 
 // Dialer opens connections. It is safe for concurrent use.
@@ -45,7 +51,7 @@ func NewDialer(cfg Config, dialer *kafka.Dialer) *Dialer {
 
 // DialLeader connects to the broker that has the partition, which it asks the
 // given one for. It asks once: an error that the broker answers with is a
-// kafka.Error.
+// kafka.Error. It gives up with ctx.
 func (d *Dialer) DialLeader(ctx context.Context, broker, topic string, partition int) (*Conn, error) {
 	leader, err := d.leader(ctx, broker, topic, partition)
 	if err != nil {
@@ -53,32 +59,21 @@ func (d *Dialer) DialLeader(ctx context.Context, broker, topic string, partition
 	}
 	// kafka-go's connection logs in and asks for versions. From then on the one
 	// below it is used, on which nothing is under way.
-	var below net.Conn
-	k := *d.dialer
-	k.DialFunc = func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-		below, err = d.dialer.DialFunc(ctx, network, address)
-		return below, err
-	}
-	above, err := k.DialContext(ctx, "tcp", leader)
+	above, below, err := kafkaconn.Dial(ctx, d.dialer, leader)
 	if err != nil {
 		return nil, err
 	}
 	version, err := d.version(ctx, above)
 	if err != nil {
-		return nil, errors.Join(err, above.Close())
+		_ = above.Close() // it may be closed already, which says nothing
+		return nil, err
 	}
 	return newConn(d, below, version, topic, partition), nil
 }
 
 // leader finds the address of the broker that has a partition.
 func (d *Dialer) leader(ctx context.Context, broker, topic string, partition int) (string, error) {
-	conn, err := d.dialer.DialContext(ctx, "tcp", broker)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	defer d.limit(ctx, conn)()
-	all, err := conn.ReadPartitions(topic)
+	all, err := kafkaconn.Partitions(ctx, d.dialer, broker, topic, d.cfg.Timeout)
 	if err != nil {
 		return "", err
 	}
@@ -94,16 +89,9 @@ func (d *Dialer) leader(ctx context.Context, broker, topic string, partition int
 	return "", kafka.UnknownTopicOrPartition
 }
 
-// limit bounds what is asked on a connection until stop.
-func (d *Dialer) limit(ctx context.Context, conn *kafka.Conn) (stop func()) {
-	_ = conn.SetDeadline(time.Now().Add(d.cfg.Timeout)) // fails on a closed connection, as its use does
-	unhook := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	return func() { unhook() }
-}
-
 // version finds the newest version of the fetch request that both sides know.
 func (d *Dialer) version(ctx context.Context, conn *kafka.Conn) (int16, error) {
-	defer d.limit(ctx, conn)()
+	defer kafkaconn.Limit(ctx, conn, d.cfg.Timeout)()
 	versions, err := conn.ApiVersions()
 	if err != nil {
 		return 0, err

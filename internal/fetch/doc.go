@@ -31,18 +31,23 @@
 //
 // # What it reads
 //
-// Fetch requests of versions 4 to 11, the newest that both sides know, and record
+// Fetch requests of versions 4 to 10, the newest that both sides know, and record
 // batches of format 2 (KIP-98), which brokers have written since Kafka 0.11. The
 // layout of both is in the Kafka protocol guide,
 // https://kafka.apache.org/protocol, and in the section "Message Format" of
 // Kafka's documentation. Data of an older format is an error that says so.
 //
 // A batch is checked against its CRC-32C before anything of it is given out. One
-// that is damaged is an [ErrDamaged], and reading does not go on behind it.
+// that is damaged, or has other records than its header says, is an [ErrDamaged],
+// and reading does not go on behind it.
 //
 // # What it holds
 //
 // One batch as the broker has stored it, and a window of 64 KiB on what is
-// decompressed from it, however much that is. Both are shared among connections
-// and belong to one only while it has an answer to read.
+// decompressed from it, with what the codec needs: of Snappy that is one block,
+// which most clients make of 32 KiB, but some of a whole batch. Buffers are shared
+// among connections and belong to one only while it has an answer to read.
+//
+// A few bytes can be decompressed to very many, so Config.MaxRecord bounds a
+// message, and 10,000 its headers. Of one that has more [Conn.Unread] tells.
 package fetch

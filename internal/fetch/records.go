@@ -23,14 +23,28 @@ const (
 	keepBytes = 1 << 20
 	// keepHeaders bounds the same for the headers of a message.
 	keepHeaders = 256
+	// maxHeaders bounds the headers of a message. Each takes two bytes in a batch
+	// at the least, and forty here.
+	maxHeaders = 10_000
+	// beginBytes is how much of a record that is too large is looked at.
+	beginBytes = 64
 	// growBytes is how far a record that does not fit is believed to reach at a time.
 	growBytes = 1 << 20
+)
+
+// What is wrong with a batch whose checksum is right.
+var (
+	errLayout   = errors.New("its layout is wrong")
+	errNegative = errors.New("a negative length")
 )
 
 // records gives the records of a batch, one after the other.
 type records struct {
 	batch
-	left int32 // how many are still to come
+	max    int64 // bytes of a record that is read; zero: any
+	left   int32 // how many are still to come
+	before int64 // offset of the last one
+	unread int64 // its bytes, if they were too many to read it
 
 	plain []byte // the rest of the records, when they are not compressed
 
@@ -48,6 +62,7 @@ func (r *records) reset(b []byte) error {
 		return err
 	}
 	r.batch, r.left, r.given = h, h.count, 0
+	r.before = h.base - 1
 	r.plain, r.codec = b[headerBytes:], nil
 	kind := compress.Compression(h.attributes & codecBits)
 	if kind == compress.None {
@@ -71,7 +86,10 @@ func (r *records) close() {
 	if r.codec != nil {
 		_ = r.codec.Close() // it only puts itself away
 		r.codec = nil
+		r.window.Reset(nil)
 	}
+	// Whoever shares the buffers must not keep those of a large batch alive.
+	r.source.Reset(nil)
 	r.plain, r.left = nil, 0
 	if cap(r.large) > keepBytes {
 		r.large = nil
@@ -86,26 +104,33 @@ func (r *records) next(m *eval.Message) error {
 		return io.EOF
 	}
 	r.left--
+	r.unread = 0
 	b, err := r.record()
-	if err != nil {
-		return fmt.Errorf("%w: %d records before the end of the batch at offset %d: %w", ErrDamaged, r.left+1, r.base, err)
+	if err == nil && r.unread > 0 {
+		err = r.parseBegin(b, m)
+	} else if err == nil {
+		err = r.parse(b, m)
 	}
-	if !r.parse(b, m) {
-		return fmt.Errorf("%w: %d records before the end of the batch at offset %d", ErrDamaged, r.left+1, r.base)
+	if err != nil {
+		return fmt.Errorf("%w: %d records before the end of the batch at offset %d: %w", ErrDamaged, r.left+1, r.base, unexpected(err))
 	}
 	return nil
 }
 
-// record gives the bytes of the next record, without its length.
+// record gives the bytes of the next record, without its length, or the first of
+// one that is too large.
 func (r *records) record() ([]byte, error) {
 	if r.codec == nil {
 		n, used := binary.Varint(r.plain)
 		if used <= 0 || n < 0 || n > int64(len(r.plain)-used) {
 			return nil, io.ErrUnexpectedEOF
 		}
-		rest := r.plain[used:]
-		r.plain = rest[n:]
-		return rest[:n], nil
+		b := r.plain[used:][:n]
+		r.plain = r.plain[used:][n:]
+		if r.tooLarge(n) {
+			return b[:min(n, beginBytes)], nil
+		}
+		return b, nil
 	}
 	if _, err := r.window.Discard(r.given); err != nil {
 		return nil, err
@@ -116,13 +141,33 @@ func (r *records) record() ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case n < 0:
-		return nil, errors.New("a record of a negative length")
+		return nil, errNegative
+	case r.tooLarge(n):
+		return r.passOver(n)
 	case n > windowBytes:
 		return r.readLarge(n)
 	}
 	r.given = int(n)
-	b, err := r.window.Peek(r.given)
-	return b, err
+	return r.window.Peek(r.given)
+}
+
+func (r *records) tooLarge(n int64) bool {
+	if r.max > 0 && n > r.max {
+		r.unread = n
+	}
+	return r.unread > 0
+}
+
+// passOver reads to the end of a record and gives its beginning.
+func (r *records) passOver(n int64) ([]byte, error) {
+	r.large = slices.Grow(r.large[:0], beginBytes)[:min(n, beginBytes)]
+	if _, err := io.ReadFull(r.window, r.large); err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, r.window, n-int64(len(r.large))); err != nil {
+		return nil, err
+	}
+	return r.large, nil
 }
 
 // readLarge takes memory as the bytes arrive: a length says nothing yet.
@@ -140,17 +185,22 @@ func (r *records) readLarge(n int64) ([]byte, error) {
 	return r.large, nil
 }
 
-// parse reads a record, and reports whether it is one.
-func (r *records) parse(b []byte, m *eval.Message) bool {
+// parse reads a record.
+func (r *records) parse(b []byte, m *eval.Message) error {
 	p := parser{b: b}
-	p.skip(1) // attributes, of which there are none yet
-	m.Time = r.time(p.varint())
-	m.Offset = r.base + p.varint()
+	if err := r.place(&p, m); err != nil {
+		return err
+	}
 	m.Key = p.bytes()
 	m.Value = p.bytes()
 	n := p.varint()
-	if p.bad || n < 0 || n > int64(len(p.b)/2) || m.Offset < r.base { // a header takes two bytes at the least
-		return false
+	switch {
+	case p.bad || n < 0 || n > int64(len(p.b)/2): // a header takes two bytes at the least
+		return errLayout
+	case n > maxHeaders:
+		r.unread = int64(len(b))
+		forget(m)
+		return nil
 	}
 	if cap(m.Headers) > keepHeaders {
 		m.Headers = nil
@@ -165,7 +215,29 @@ func (r *records) parse(b []byte, m *eval.Message) bool {
 		}
 		h.Value = p.bytes()
 	}
-	return !p.bad && len(p.b) == 0
+	if p.bad || len(p.b) > 0 {
+		return errLayout
+	}
+	return nil
+}
+
+// parseBegin reads no more of a record than where and when it is.
+func (r *records) parseBegin(b []byte, m *eval.Message) error {
+	forget(m)
+	return r.place(&parser{b: b}, m)
+}
+
+// place reads a record's time and offset.
+func (r *records) place(p *parser, m *eval.Message) error {
+	p.skip(1) // attributes, of which there are none yet
+	m.Time = r.time(p.varint())
+	m.Offset = r.base + p.varint()
+	// An offset out of order would make others pass as read.
+	if p.bad || m.Offset <= r.before || m.Offset > r.last() {
+		return errLayout
+	}
+	r.before = m.Offset
+	return nil
 }
 
 // time gives when a record was published, or when the broker took it where the

@@ -149,6 +149,7 @@ func TestDamagedRecords(t *testing.T) {
 		"a million headers":            record(0, 0, -1, -1, 1_000_000),
 		"a header without a key":       record(0, 0, -1, -1, 1, -1, -1),
 		"an offset before the batch":   record(0, -1, -1, -1, 0),
+		"an offset behind the batch":   record(0, 1, -1, -1, 0),
 		"more than a record":           record(0, 0, -1, -1, 0, 0),
 	}
 	for name, body := range tests {
@@ -175,6 +176,12 @@ func TestDamagedRecords(t *testing.T) {
 				}
 			}
 		})
+	}
+	twice := encode(t, 0, eval.Message{Value: []byte("x")})
+	twice = append(twice, twice[headerBytes:]...)
+	binary.BigEndian.PutUint32(twice[countAt:], 2)
+	if _, err := readAll(seal(twice)); !errors.Is(err, ErrDamaged) {
+		t.Errorf("an offset twice: %v", err)
 	}
 	unknown := encode(t, 0, eval.Message{})
 	binary.BigEndian.PutUint16(unknown[attributesAt:], 7)

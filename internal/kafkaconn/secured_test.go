@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -326,6 +327,39 @@ func TestASilentLoginEnds(t *testing.T) {
 	_, err = kafkaconn.NewDialer(cfg).DialContext(t.Context(), "tcp", ln.Addr().String())
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a handshake without an answer: %v", err)
+	}
+}
+
+// TestALoginIsGivenUp: whoever stops waiting is not kept by a broker that says
+// nothing.
+func TestALoginIsGivenUp(t *testing.T) {
+	t.Parallel()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	cfg := kafkaconn.DefaultConfig()
+	cfg.DialTimeout = time.Hour
+	cfg.SASL = kafkaconn.SASL{Mechanism: kafkaconn.Plain, Username: "w", Password: "right"}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		_, err := kafkaconn.Partitions(ctx, kafkaconn.NewDialer(cfg), ln.Addr().String(), "events", time.Hour)
+		done <- err
+	}()
+	far, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	if _, err := io.ReadFull(far, make([]byte, 8)); err != nil { // the login is under way
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("given up with %v", err)
 	}
 }
 

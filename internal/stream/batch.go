@@ -21,6 +21,10 @@ const fetchMaxBytes = 10 << 20
 // not make it faster, and a worker may have a hundred partitions.
 const fetchReadAhead = 64 << 10
 
+// unreadFactor is how many times Config.MaxMessageBytes a message may take to be
+// put aside with its value: what a few bytes are decompressed to has no end.
+const unreadFactor = 4
+
 // errPartitionGone says that a partition which was being read is there no more.
 var errPartitionGone = errors.New("the partition is gone")
 
@@ -71,14 +75,15 @@ func (r *reading) batch(ctx context.Context, conn *fetch.Conn) error {
 		case err != nil:
 			return err
 		}
-		if err := r.message(ctx, conn.Control()); err != nil {
+		r.in.unread, r.in.control = conn.Unread(), conn.Control()
+		if err := r.message(ctx); err != nil {
 			return err
 		}
 	}
 }
 
 // message takes in the message that was read.
-func (r *reading) message(ctx context.Context, control bool) error {
+func (r *reading) message(ctx context.Context) error {
 	offset := r.in.msg.Offset
 	if offset > r.next && time.Since(r.asked) > gapInterval {
 		r.asked = time.Now()
@@ -87,7 +92,7 @@ func (r *reading) message(ctx context.Context, control bool) error {
 		}
 	}
 	r.next = offset + 1
-	wanted, fault := r.in.inspect(control)
+	wanted, fault := r.in.inspect()
 	if !wanted {
 		return nil
 	}

@@ -126,6 +126,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		dialer:  kafkaconn.NewDialer(cfg.Config),
 		fetchDialer: fetch.NewDialer(fetch.Config{
 			ClientID: cfg.ClientID, MaxWait: cfg.FetchMaxWait, MaxBytes: fetchMaxBytes, Timeout: requestTimeout,
+			MaxRecord: unreadFactor * max(cfg.MaxMessageBytes, fetchMaxBytes),
 		}, kafkaconn.NewBufferedDialer(cfg.Config, fetchReadAhead)),
 		transport:  kafkaconn.NewTransport(cfg.Config),
 		balancer:   &stickyBalancer{assigned: notLeader},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,14 +116,17 @@ func (d *deadLetters) publishSoon(ctx context.Context, m *eval.Message, fault er
 func (d *deadLetters) publishWhole(ctx context.Context, m *eval.Message, fault error, attempts int) error {
 	ours := letterHeaders(m, fault, attempts)
 	theirs := originHeaders(m.Headers)
+	nothing := kafka.Message{Headers: append(slices.Clone(ours), kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}
+	if errors.Is(fault, errUnread) {
+		return d.write(ctx, nothing)
+	}
 	err := d.write(ctx, kafka.Message{Key: m.Key, Value: m.Value, Headers: append(theirs, ours...)})
 	if errors.Is(err, kafka.MessageSizeTooLarge) {
 		cut := kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedValue)}
 		err = d.write(ctx, kafka.Message{Key: m.Key, Headers: append(append(theirs, ours...), cut)})
 	}
 	if errors.Is(err, kafka.MessageSizeTooLarge) {
-		cut := kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)}
-		err = d.write(ctx, kafka.Message{Headers: append(ours, cut)})
+		err = d.write(ctx, nothing)
 	}
 	return err
 }

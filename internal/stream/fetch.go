@@ -96,7 +96,7 @@ func (s *session) begin(ctx context.Context, p *partition, in *intake, fault err
 	if err := p.tracker.waitRoom(ctx, c.cfg.Window); err != nil {
 		return err
 	}
-	size := int64(min(in.size, c.cfg.MaxInFlightBytes))
+	size := int64(min(in.memory(), c.cfg.MaxInFlightBytes))
 	if err := c.memory.Acquire(ctx, size); err != nil {
 		return err
 	}

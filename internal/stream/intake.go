@@ -21,25 +21,38 @@ type intake struct {
 	log      *slog.Logger
 	maxBytes int
 
-	msg  eval.Message // read in place: of the next message after the next read
-	size int          // of it, in bytes
+	// The message that was read: in place, so of the next one after the next read.
+	msg     eval.Message
+	control bool  // it is the marker at the end of a transaction
+	unread  int64 // its bytes, if they were too many to read it
+	size    int   // bytes of its key, value and headers
 }
 
+// errUnread says of a message that is too large that it was not even read.
+var errUnread = errors.New("not read")
+
+// headerMemory is what the place of a header takes beside what it holds.
+const headerMemory = 40
+
 // inspect finishes the message that was read if it needs no work, and reports
-// true for one that does. control says that it is the marker at the end of a
-// transaction. fault is set when the message needs no handler either, because it
-// is to become a dead letter. It allocates nothing for a message that is skipped.
-func (in *intake) inspect(control bool) (wanted bool, fault error) {
+// true for one that does. fault is set when it needs no handler either, because
+// it is to become a dead letter. It allocates nothing for a message that is
+// skipped.
+func (in *intake) inspect() (wanted bool, fault error) {
 	m := &in.msg
 	if !in.tracker.admit(m.Offset) {
 		return false, nil
 	}
-	if control {
+	if in.control {
 		in.tracker.settle(m.Offset)
 		in.observe.ControlRecord()
 		return false, nil
 	}
-	if in.size = messageBytes(m); in.size > in.maxBytes {
+	in.size = messageBytes(m)
+	if in.unread > 0 {
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, or over 10000 headers", errUnread, in.unread))
+	}
+	if in.size > in.maxBytes {
 		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%d bytes, of which %d are allowed", in.size, in.maxBytes))
 	}
 	if in.skip == nil {
@@ -53,6 +66,9 @@ func (in *intake) inspect(control bool) (wanted bool, fault error) {
 	in.observe.Consumed(1)
 	return false, nil
 }
+
+// memory is what a copy of the message takes.
+func (in *intake) memory() int { return in.size + len(in.msg.Headers)*headerMemory }
 
 // own gives a copy of the message, in one piece of memory.
 func (in *intake) own() eval.Message {

@@ -41,6 +41,7 @@ func TestIntake(t *testing.T) {
 		{"finished by an earlier owner", value("x"), []run{{5, 6}}, false, "", map[string]int{}, 6},
 		{"a marker", value("marker"), nil, false, "", map[string]int{"control": 1}, 6},
 		{"a marker of an earlier owner", value("marker"), []run{{5, 6}}, false, "", map[string]int{}, 6},
+		{"too large to be read", value("unread"), nil, true, eval.ReasonTooLarge, map[string]int{}, 5},
 		{"too large", value(strings.Repeat("y", 1001)), nil, true, eval.ReasonTooLarge, map[string]int{}, 5},
 		{"the largest", value(strings.Repeat("y", 1000)), nil, true, "", map[string]int{}, 5},
 		{"Skip panics", value("bad"), nil, true, eval.ReasonPanic, map[string]int{}, 5},
@@ -53,7 +54,11 @@ func TestIntake(t *testing.T) {
 			in.tracker.jump(5)
 			in.tracker.restore(tt.restored)
 			in.msg = tt.message
-			wanted, fault := in.inspect(string(tt.message.Value) == "marker")
+			in.control = string(tt.message.Value) == "marker"
+			if string(tt.message.Value) == "unread" {
+				in.msg.Value, in.unread = nil, 1<<40
+			}
+			wanted, fault := in.inspect()
 			if wanted != tt.wanted || eval.ReasonOf(fault) != tt.fault {
 				t.Errorf("inspect = %v, %v, want %v, %s", wanted, fault, tt.wanted, tt.fault)
 			}
@@ -128,7 +133,7 @@ func BenchmarkSkip(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if wanted, _ := in.inspect(false); wanted {
+		if wanted, _ := in.inspect(); wanted {
 			b.Fatal("not skipped")
 		}
 		m.Offset++

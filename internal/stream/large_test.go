@@ -3,8 +3,10 @@ package stream
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
@@ -38,5 +40,27 @@ func TestTheLargestMessage(t *testing.T) {
 	handled := receive(t, sizes) + receive(t, sizes)
 	if n := w.seen.count("dead " + string(eval.ReasonTooLarge)); n != 1 || handled != 10<<20+1 {
 		t.Errorf("%d dead letters, %d bytes handled", n, handled)
+	}
+}
+
+// TestUnreadMessage: what is not even read waits among the dead letters without
+// what it held, and says so.
+func TestUnreadMessage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	var notes notebook
+	w := b.start(Deps{Handle: notes.Handle})
+	b.publishMessages(0, kafka.Message{Key: []byte("k"), Value: []byte("many"), Headers: make([]kafka.Header, 10_001)})
+	b.publish(0, "next")
+	b.eventually("all is committed", func() bool { return b.stored(0) == 2 })
+	if n := w.seen.count("dead " + string(eval.ReasonTooLarge)); n != 1 {
+		t.Errorf("%d dead letters", n)
+	}
+	if diff := cmp.Diff(once([]string{"next"}), notes.get()); diff != "" {
+		t.Errorf("handled (-want +got):\n%s", diff)
+	}
+	letter := b.deadLetters(1)[""] // by value, of which there is none
+	if letter[HeaderTruncated] != TruncatedAll || letter[HeaderOriginOffset] != "0" || !strings.HasPrefix(letter[HeaderError], "too_large: not read: ") {
+		t.Errorf("dead letter: %v", letter)
 	}
 }

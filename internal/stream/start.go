@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
 // beginGroup gives a group that has never committed anything for the topic its
@@ -79,7 +81,7 @@ func (c *Consumer) commitEnds(ctx context.Context) error {
 func (c *Consumer) partitionIDs(ctx context.Context) ([]int, error) {
 	var failed error
 	for _, broker := range c.cfg.Brokers {
-		found, err := c.dialer.LookupPartitions(ctx, "tcp", broker, c.cfg.Topic)
+		found, err := kafkaconn.Partitions(ctx, c.dialer, broker, c.cfg.Topic, requestTimeout)
 		switch {
 		case errors.Is(err, kafka.UnknownTopicOrPartition):
 			return nil, nil
