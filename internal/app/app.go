@@ -144,7 +144,7 @@ func (a *App) Run(ctx context.Context) error {
 		slog.String("group", a.cfg.Kafka.Group), slog.String("policy", a.pipeline.Suite().Sampler.Revision()),
 		slog.Int("evaluators", len(a.pipeline.Suite().Evaluators)), slog.String("health", a.HealthAddr()))
 	if w := a.cfg.Kafka.Warning(); w != "" {
-		a.log.Warn("kafka.sasl: " + w)
+		a.log.Warn("a login without TLS", slog.String("problem", w))
 	}
 	defer context.AfterFunc(ctx, func() {
 		a.stopping.Store(true)

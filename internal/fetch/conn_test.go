@@ -403,7 +403,7 @@ func TestSlowButSteady(t *testing.T) {
 			all := answerOf(4, 1, 0, batch)
 			for len(all) > 0 {
 				step := all[:min(len(all), stepBytes)]
-				time.Sleep(900 * time.Millisecond) // on the bubble's clock
+				<-time.After(900 * time.Millisecond) // on the bubble's clock
 				if _, err := far.Write(step); err != nil {
 					return
 				}

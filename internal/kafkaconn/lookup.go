@@ -46,7 +46,7 @@ func Partitions(ctx context.Context, d *kafka.Dialer, broker, topic string, limi
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	defer Limit(ctx, conn, limit)()
 	return conn.ReadPartitions(topic)
 }
