@@ -33,7 +33,7 @@ add up, the dataset cannot be read, or the scenario disagrees with the finding.
 That a broken version is found is expected of 1000 events and more.`,
 		Example: `  evalworker demo
   evalworker demo --scenario healthy --seed 3
-  evalworker demo --events 500 --keep`,
+  evalworker demo --events 500 --keep --kafka-port 9092`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDemo(cmd.Context(), g, cfg, asJSON, keep, verbose)
@@ -45,6 +45,7 @@ That a broken version is found is expected of 1000 events and more.`,
 	f.DurationVar(&cfg.Duration, "duration", 0, "spread the events over this time (default: as fast as it goes)")
 	f.StringVar(&cfg.Scenario, "scenario", cfg.Scenario, "regressed or healthy")
 	f.StringVar(&cfg.Dir, "dir", "", "folder for configuration, store and dataset (default: a new temporary one)")
+	f.IntVar(&cfg.Port, "kafka-port", 0, "port of the embedded broker on 127.0.0.1 (default: a free one)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	f.BoolVar(&keep, "keep", false, "stay up afterwards, and print what to try from another terminal")
 	f.BoolVarP(&verbose, "verbose", "v", false, "show the worker's log")

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +30,7 @@ type Config struct {
 	Duration time.Duration // over which they are spread; 0: as fast as it goes
 	Scenario string        // regressed or healthy
 	Dir      string        // for configuration, store and dataset; empty: a new temporary folder
+	Port     int           // of the embedded broker on loopback; 0: a free one
 }
 
 // DefaultConfig plays 2,000 events of the scenario with a broken prompt version.
@@ -47,6 +50,9 @@ func (c Config) Validate() eval.Faults {
 	}
 	if names := scenario.Names(); !slices.Contains(names, c.Scenario) {
 		fs.Add("scenario", fmt.Sprintf("unknown scenario %q", c.Scenario), "want one of "+strings.Join(names, ", "))
+	}
+	if c.Port < 0 || c.Port > 65535 {
+		fs.Add("kafka-port", fmt.Sprintf("%d is no port", c.Port), "want 1 to 65535, or 0 for a free one")
 	}
 	return fs
 }
@@ -111,7 +117,10 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	if d.addresses.Dir, err = folder(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if d.broker, err = devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: partitions, topic + ".dead": 1}}); err != nil {
+	if d.broker, err = devbroker.Start(devbroker.Config{
+		Topics: map[string]int32{topic: partitions, topic + ".dead": 1},
+		Addr:   net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)),
+	}); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	if err = d.judge.start(ctx, d.scenario, deps.Getenv); err != nil {
