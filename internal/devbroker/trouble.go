@@ -41,9 +41,19 @@ func (b *Broker) refuse(key kmsg.Key, err *kerr.Error) func() {
 
 // IgnoreCommits leaves every offset commit unanswered, as a broker that hangs
 // does, until restore is called. Commits that were ignored stay so.
-func (b *Broker) IgnoreCommits() (restore func()) {
+func (b *Broker) IgnoreCommits() (restore func()) { return b.ignore(kmsg.OffsetCommit, 0) }
+
+// IgnoreOffsetFetches does the same with questions for what a group has committed,
+// but for those that kafka-go asks as it joins a group, which are of version 1.
+func (b *Broker) IgnoreOffsetFetches() (restore func()) { return b.ignore(kmsg.OffsetFetch, 2) }
+
+func (b *Broker) ignore(key kmsg.Key, fromVersion int16) (restore func()) {
 	var over atomic.Bool
-	b.cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+	b.cluster.ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		if req.GetVersion() < fromVersion {
+			b.cluster.KeepControl()
+			return nil, nil, false
+		}
 		if over.Load() {
 			b.cluster.DropControl()
 			return nil, nil, false

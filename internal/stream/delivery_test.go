@@ -3,6 +3,9 @@ package stream
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -259,6 +262,48 @@ func TestShutdownDrainsWhileHeartbeatsGoOn(t *testing.T) {
 	if n := b.broker.Members(b.cfg.Group); n != 0 {
 		t.Errorf("the group has %d members after Run returned, want 0: the others would wait for the session timeout", n)
 	}
+}
+
+// Work on a partition that moves ends as soon as its new owner is known, and not
+// when the broker has said where to go on: until then it could only be done twice.
+func TestMovedWorkEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 2, true)
+	b.cfg.RevokeDrain = 0
+	b.publish(0, "p0")
+	b.publish(1, "p1")
+	g := newGatekeeper("p0", "p1")
+	gaveUp := make(chan string, 1)
+	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if text := a.Value.String(); a.Key == slog.MessageKey && strings.Contains(text, "metadata not read") {
+			select {
+			case gaveUp <- text:
+			default:
+			}
+		}
+		return a
+	}}))
+	b.start(Deps{Handle: g.Handle, Log: log})
+	g.await(t, 2)
+	restore := b.broker.IgnoreOffsetFetches()
+	next := newGatekeeper()
+	b.start(Deps{Handle: next.Handle})
+	if cause := receive(t, g.ended); !errors.Is(cause, errPartitionLost) {
+		t.Errorf("the handler ended with %v", cause)
+	}
+	select {
+	case warning := <-gaveUp:
+		t.Errorf("it waited for the broker first, in vain: %s", warning)
+	default:
+	}
+	if n := len(next.get()); n > 0 {
+		t.Errorf("%d messages were handled by one that does not know where to go on", n)
+	}
+	restore()
+	for _, hold := range g.held {
+		close(hold)
+	}
+	b.eventually("both committed", func() bool { return b.stored(0) == 1 && b.stored(1) == 1 })
 }
 
 // A worker that was told to stop keeps its work through a rebalance that comes
