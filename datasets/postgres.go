@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -144,14 +145,22 @@ func inClass(code string, classes ...string) bool {
 // refused reports whether trying again cannot help: the server has answered, and
 // somebody has to change something.
 func refused(err error) bool {
-	return errors.Is(err, ErrNoStore) || errors.Is(err, errNewer) ||
+	return errors.Is(err, ErrNoStore) || errors.Is(err, errNewer) || untrusted(err) ||
 		inClass(state(err), classAuthorization, codeNoDatabase, codeNoSchema, classSyntax, classUnsupported, classData)
+}
+
+// untrusted reports whether the server's certificate is not good.
+func untrusted(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
 }
 
 func (p *postgres) explain(err error) error {
 	switch code := state(err); {
 	case err == nil:
 		return nil
+	case untrusted(err):
+		return fmt.Errorf("the server's certificate is not trusted: see sslrootcert and the host in store.url: %w", oneLine{err})
 	case inClass(code, classAuthorization):
 		return fmt.Errorf("the server refuses the user or its password: see store.url and store.password_file: %w", oneLine{err})
 	case code == codeNoDatabase:

@@ -171,7 +171,7 @@ func (v *letterView) print(w io.Writer) error {
 func valueSize(l *dlq.Letter) string {
 	switch {
 	case l.Truncated != "":
-		return "none: the broker refused the whole, and it goes without " + strings.ReplaceAll(l.Truncated, ",", " and ")
+		return "none: the whole was too large, and it goes without " + strings.ReplaceAll(l.Truncated, ",", " and ")
 	case l.Value == nil:
 		return "none: it is null"
 	}

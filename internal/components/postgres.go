@@ -23,7 +23,8 @@ const postgresPort = 5432
 // killed and started again, and so does what it had committed.
 type Postgres struct {
 	machine
-	password string
+	password  string
+	encrypted bool
 }
 
 // StartPostgres starts a server and waits until it serves. The caller ends it
@@ -54,10 +55,30 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 	return p, nil
 }
 
+// Encrypt makes the server speak TLS with a certificate and its key, both PEM,
+// and take no connection without it.
+func (p *Postgres) Encrypt(ctx context.Context, cert, key []byte) error {
+	for path, content := range map[string][]byte{"/tmp/server.crt": cert, "/tmp/server.key": key} {
+		if err := p.container.CopyToContainer(ctx, content, path, 0o600); err != nil {
+			return p.wrap("copy to", err)
+		}
+	}
+	const script = `cd "$PGDATA" && mv /tmp/server.crt /tmp/server.key . && chown postgres server.crt server.key &&
+		sed -i 's/^host /hostssl /' pg_hba.conf && psql -U postgres -c 'ALTER SYSTEM SET ssl = on' -c 'SELECT pg_reload_conf()'`
+	if _, err := p.Exec(ctx, "sh", "-c", script); err != nil {
+		return err
+	}
+	p.encrypted = true
+	return p.await(ctx)
+}
+
 // URL names the server's first database, with the password of a superuser.
 func (p *Postgres) URL() string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword("postgres", p.password), Host: p.addr, Path: "/postgres", RawQuery: "sslmode=disable",
+	}
+	if p.encrypted {
+		u.RawQuery = "sslmode=require" // whose certificate it is does not matter here
 	}
 	return u.String()
 }

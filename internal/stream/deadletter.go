@@ -24,7 +24,7 @@ const (
 	HeaderOriginPartition = HeaderPrefix + "origin-partition" // decimal
 	HeaderOriginOffset    = HeaderPrefix + "origin-offset"    // decimal
 	HeaderAttempts        = HeaderPrefix + "attempts"         // how often the handler was called, decimal
-	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers" when the broker refused the whole
+	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers", when the whole was more than the broker takes or a worker reads
 	// HeaderRedrives is how often the message was published anew from the dead
 	// letters, decimal. It is the one header of ours that a redriven message
 	// brings along, and it survives the next death: what counts loops must.
