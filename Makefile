@@ -66,7 +66,7 @@ soak: ## Measure a worker's memory after ten minutes of load
 
 .PHONY: bench-hot
 bench-hot: ## Run the benchmarks of the hot paths
-	$(GO) test -run '^$$' -bench . -benchmem ./sampler ./internal/stream ./internal/pipeline
+	$(GO) test -run '^$$' -bench . -benchmem ./sampler ./internal/fetch ./internal/stream ./internal/pipeline
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s)

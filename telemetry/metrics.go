@@ -113,11 +113,11 @@ var counts = [...]Metric{
 		"eval.run spans, by their tie to the original span (child, link, none) and where its ids came from (headers, fields, none).",
 	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
-	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed."},
+	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, breaker_open, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal."},
 	countDropped: {
 		"evalworker.dropped", TypeCount, "",
 		[]string{"sink", "reason"},
-		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces), and what other parts name.",
+		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces). Of sink stream, what was passed over in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions made anew.",
 	},
 	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},

@@ -11,10 +11,10 @@ import (
 
 // Reloads counts revisions of the configuration that came while running.
 type Reloads struct {
-	Accepted int       `json:"accepted"`
-	Refused  int       `json:"refused"`
-	Last     time.Time `json:"last,omitzero"`
-	// Error is what was wrong with the last one; empty when it was accepted.
+	Applied int       `json:"applied"`
+	Refused int       `json:"refused"`
+	Last    time.Time `json:"last,omitzero"`
+	// Error is what was wrong with the last one; empty when it was applied.
 	Error string `json:"error,omitempty"`
 }
 
@@ -39,7 +39,7 @@ func (r *reloads) note(err error) {
 		r.r.Error = err.Error()
 		return
 	}
-	r.r.Accepted++
+	r.r.Applied++
 	r.r.Error = ""
 }
 

@@ -31,7 +31,7 @@ func TestReload(t *testing.T) {
 	traffic := w.traffic()
 	k.consumed(20)
 	w.configure(strings.Replace(rulePolicy, "evaluators:", "evaluators:\n  - {name: short, type: length, max_chars: 100}", 1))
-	eventually(t, "new policy in place", func() bool { return k.Status().Policy.Reloads.Accepted == 1 })
+	eventually(t, "new policy in place", func() bool { return k.Status().Policy.Reloads.Applied == 1 })
 	got := k.Status().Policy
 	if d := cmp.Diff([]string{"short", "no_wrong"}, got.Evaluators); d != "" || got.Revision == old.Revision {
 		t.Errorf("policy %+v after %+v", got, old)
@@ -40,7 +40,7 @@ func TestReload(t *testing.T) {
 
 	w.configure(strings.Replace(rulePolicy, "none:", "nonne:", 1))
 	eventually(t, "bad policy refused", func() bool { return k.Status().Policy.Reloads.Refused == 1 })
-	if p := k.Status().Policy; p.Revision != got.Revision || !strings.Contains(p.Reloads.Error, "nonne") || p.Reloads.Accepted != 1 || p.Reloads.Last.IsZero() {
+	if p := k.Status().Policy; p.Revision != got.Revision || !strings.Contains(p.Reloads.Error, "nonne") || p.Reloads.Applied != 1 || p.Reloads.Last.IsZero() {
 		t.Errorf("policy after a bad file: %+v, want %+v and what is wrong", p, got)
 	}
 	k.consumed(int(k.Status().Events.Consumed) + 20)
@@ -52,7 +52,7 @@ func TestReload(t *testing.T) {
 
 	// Once it is mended, the file counts again, and the fault is gone.
 	w.configure(rulePolicy)
-	eventually(t, "mended policy in place", func() bool { return k.Status().Policy.Reloads.Accepted == 2 })
+	eventually(t, "mended policy in place", func() bool { return k.Status().Policy.Reloads.Applied == 2 })
 	if p := k.Status().Policy; p.Revision != old.Revision || p.Reloads.Error != "" {
 		t.Errorf("policy after the file was mended: %+v, want revision %s", p, old.Revision)
 	}
@@ -155,7 +155,7 @@ func TestReloadThatCannotBeBuilt(t *testing.T) {
 	})
 	<-told
 	p := k.Status().Policy
-	if p.Reloads.Refused != 1 || p.Reloads.Accepted != 0 || !strings.Contains(p.Reloads.Error, "evaluator no_wrong") {
+	if p.Reloads.Refused != 1 || p.Reloads.Applied != 0 || !strings.Contains(p.Reloads.Error, "evaluator no_wrong") {
 		t.Errorf("reloads %+v, want one refused for its evaluator", p.Reloads)
 	}
 	k.halt()
@@ -186,7 +186,7 @@ func TestStopDuringReload(t *testing.T) {
 	})
 	k.halt()
 	<-stopped
-	if !reloaded || k.Status().Policy.Reloads.Accepted != 1 {
+	if !reloaded || k.Status().Policy.Reloads.Applied != 1 {
 		t.Error("the worker ended before its reload")
 	}
 	log := w.log.text()

@@ -30,7 +30,7 @@ func docs() map[string]string {
 		"kafka.window":              "Messages tracked of one partition; when full, its fetching waits.",
 		"kafka.max_message_bytes":   "A larger message becomes a dead letter unread.",
 		"kafka.fetch_max_wait":      "Time that a broker holds a fetch that finds nothing.",
-		"kafka.commit_interval":     "Time between commits; a crash repeats what was finished in one interval.",
+		"kafka.commit_interval":     "Time between commits; a crash repeats what was finished in one interval and the commit itself.",
 		"kafka.max_commit_outage":   "Time for which commits may fail before no new work begins.",
 		"kafka.session_timeout":     "Silence after which the group gives a worker's partitions to others.",
 		"kafka.heartbeat_interval":  "Time between signs of life; also how soon a rebalance is noticed.",

@@ -29,7 +29,7 @@ type Config struct {
 	Seed     uint64        // the same seed gives the same events and counts
 	Duration time.Duration // over which they are spread; 0: as fast as it goes
 	Scenario string        // regressed or healthy
-	Dir      string        // for configuration, store and dataset; empty: a new temporary folder
+	Dir      string        // for configuration, store and dataset, and empty itself; "": a new temporary one
 	Port     int           // of the embedded broker on loopback; 0: a free one
 }
 
@@ -207,6 +207,13 @@ func folder(dir string) (string, error) {
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("demo folder: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", fmt.Errorf("demo folder: %w", err)
+	}
+	if len(entries) > 0 { // a demo that is still up may have its configuration there
+		return "", fmt.Errorf("demo folder: %s holds files already; name an empty folder, or one that is not there yet", dir)
 	}
 	return filepath.Abs(dir)
 }

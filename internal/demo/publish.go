@@ -19,6 +19,10 @@ type DeadLetters struct {
 	Count  int         `json:"count"`
 }
 
+// feedbackTime is more than what passes between an answer and what its user says
+// of it, and than what chance adds to the time between answers.
+const feedbackTime = 10 * time.Minute
+
 // publish sends the messages through the emitter, as applications would. It
 // gives those that a worker has to put aside.
 func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
@@ -35,7 +39,9 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 		defer tick.Stop()
 		pace = tick.C
 	}
-	for m, err := range traffic(d.scenario, d.cfg.Seed, d.cfg.Events, time.Now().Add(-time.Minute)) {
+	// What is published has happened, the feedback on the last answer too.
+	past := time.Duration(d.cfg.Events)*d.scenario.Interval() + feedbackTime - d.cfg.Duration
+	for m, err := range traffic(d.scenario, d.cfg.Seed, d.cfg.Events, time.Now().Add(-max(past, time.Minute))) {
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 )
@@ -38,8 +39,11 @@ func (c Config) Describe(err error) error {
 		return &trouble{text: onNetwork(op), err: err}
 	}
 	said := Bare(err).Error()
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		said = "no answer in time"
+	case errors.Is(err, io.ErrNoProgress): // of kafka-go, when it cannot make sense of an answer
+		said = "what it answers is not Kafka; is the port right?"
 	}
 	broker := "broker "
 	if len(c.Brokers) > 1 {

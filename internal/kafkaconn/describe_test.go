@@ -30,6 +30,7 @@ func TestDescribe(t *testing.T) {
 		{one, method(&net.OpError{Op: "read", Net: "tcp", Addr: addr, Err: errors.New("connection reset by peer")}), "broker 127.0.0.1:9092: read: connection reset by peer"},
 		{one, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "kafka", Err: "no such host"}}, "broker cannot be reached: lookup kafka: no such host"},
 		{two, method(context.DeadlineExceeded), "brokers a:9092, b:9092: no answer in time"},
+		{one, io.ErrNoProgress, "broker kafka:9092: what it answers is not Kafka; is the port right?"},
 		{two, method(errors.New("other")), "brokers a:9092, b:9092: other"},
 	} {
 		got := tt.cfg.Describe(tt.err)

@@ -1,6 +1,7 @@
 package kafkaconn
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -116,7 +117,11 @@ func (c Config) handshakeFailed(addr string, asked bool, err error) error {
 	case remoteAlert(err):
 		c.certificateRefused(r, asked)
 	default:
-		return fmt.Errorf("TLS handshake with %s (is it a TLS listener?): %w", addr, err)
+		said := err.Error()
+		if errors.Is(err, context.DeadlineExceeded) {
+			said = "no answer in time"
+		}
+		return &trouble{text: fmt.Sprintf("broker %s: TLS handshake: %s; is it a TLS listener?", addr, said), err: err}
 	}
 	return r
 }

@@ -328,6 +328,9 @@ func TestASilentLoginEnds(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a handshake without an answer: %v", err)
 	}
+	if told, want := cfg.Describe(err).Error(), "broker "+ln.Addr().String()+": TLS handshake: no answer in time; is it a TLS listener?"; told != want {
+		t.Errorf("told as %q, want %q", told, want)
+	}
 }
 
 // TestALoginIsGivenUp: whoever stops waiting is not kept by a broker that says

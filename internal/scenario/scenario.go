@@ -79,6 +79,9 @@ func (s *Scenario) Schemas() map[string][]byte {
 	return map[string][]byte{s.world.Schema: slices.Clone(s.schema)}
 }
 
+// Interval gives the mean time between two requests.
+func (s *Scenario) Interval() time.Duration { return s.interval }
+
 // Versions gives the prompt versions in the order of their release.
 func (s *Scenario) Versions() []string {
 	names := make([]string, len(s.versions.items))
