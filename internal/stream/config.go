@@ -157,10 +157,10 @@ func (c Config) Validate() eval.Faults {
 	checkDuration(&faults, "commit_interval", c.CommitInterval, 10*time.Millisecond, time.Minute)
 	checkDuration(&faults, "max_commit_outage", c.MaxCommitOutage, 2*c.CommitInterval, time.Hour)
 	checkDuration(&faults, "session_timeout", c.SessionTimeout, 100*time.Millisecond, time.Hour)
-	checkDuration(&faults, "heartbeat_interval", c.HeartbeatInterval, 10*time.Millisecond, c.SessionTimeout/3)
+	checkShare(&faults, "heartbeat_interval", c.HeartbeatInterval, 10*time.Millisecond, c.SessionTimeout/3, "a third of session_timeout")
 	checkDuration(&faults, "rebalance_timeout", c.RebalanceTimeout, 100*time.Millisecond, time.Hour)
 	// Nobody sends heartbeats during the drain, and the commit comes after it.
-	checkDuration(&faults, "revoke_drain", c.RevokeDrain, 0, min(c.SessionTimeout, c.RebalanceTimeout)/2)
+	checkShare(&faults, "revoke_drain", c.RevokeDrain, 0, min(c.SessionTimeout, c.RebalanceTimeout)/2, "half of session_timeout and of rebalance_timeout")
 	checkDuration(&faults, "partition_watch", c.PartitionWatch, 10*time.Millisecond, time.Hour)
 	checkDuration(&faults, "retry_min", c.RetryMin, time.Millisecond, time.Hour)
 	checkDuration(&faults, "retry_max", c.RetryMax, c.RetryMin, time.Hour)
@@ -192,6 +192,14 @@ func checkOneOf[T ~string](faults *eval.Faults, path string, got, a, b T) {
 func checkCount(faults *eval.Faults, path string, got, least, most int) {
 	if got < least || got > most {
 		faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("a number from %d to %d", least, most))
+	}
+}
+
+// checkShare checks a time that has to fit into another one, which may be the one
+// to change.
+func checkShare(faults *eval.Faults, path string, got, least, most time.Duration, share string) {
+	if got < least || got > most {
+		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v, %s", least, most.Round(time.Millisecond), share))
 	}
 }
 
