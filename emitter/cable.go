@@ -38,6 +38,7 @@ func compression(name string) kafka.Compression {
 // hangs.
 type cable struct {
 	topic       string
+	cluster     kafkaconn.Config
 	client      *kafka.Client
 	transport   *kafka.Transport
 	compression kafka.Compression
@@ -51,6 +52,7 @@ type cable struct {
 func newCable(cfg Config) *cable {
 	c := &cable{
 		topic:       cfg.Topic,
+		cluster:     cfg.conn(),
 		transport:   kafkaconn.NewTransport(cfg.conn()),
 		compression: compression(cfg.Compression),
 		conns:       map[net.Conn]struct{}{},
@@ -72,14 +74,14 @@ func newCable(cfg Config) *cable {
 // ping asks for what is known of the topic.
 func (c *cable) ping(ctx context.Context) error {
 	_, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
-	return err
+	return described(c.cluster, err)
 }
 
 // partition sorts messages by the partition that their key belongs to.
 func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message, error) {
 	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
 	if err != nil {
-		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
+		return nil, fmt.Errorf("look up topic %s: %w", c.topic, described(c.cluster, err))
 	}
 	if len(meta.Topics) == 0 || len(meta.Topics[0].Partitions) == 0 {
 		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil {
@@ -115,7 +117,11 @@ func (c *cable) produce(ctx context.Context, partition int, ms []message) error 
 		err = res.Error
 	}
 	if err != nil {
-		return fmt.Errorf("write %d events to %s/%d: %w", len(ms), c.topic, partition, err)
+		noun := "events"
+		if len(ms) == 1 {
+			noun = "event"
+		}
+		return fmt.Errorf("write %d %s to %s/%d: %w", len(ms), noun, c.topic, partition, described(c.cluster, err))
 	}
 	return nil
 }

@@ -131,12 +131,23 @@ func TestPublishWithoutABroker(t *testing.T) {
 	}
 	defer l.Close()
 	for name, addr := range map[string]string{"nobody": "127.0.0.1:1", "silence": l.Addr().String()} {
+		want := "look up topic " + topic + ": broker " + addr + ": no answer in time"
+		if name == "nobody" {
+			want = "look up topic " + topic + ": broker " + addr + " cannot be reached: connect: connection refused"
+		}
 		cfg := quick(addr)
 		cfg.WriteTimeout = 50 * time.Millisecond
 		p := newPublisher(t, cfg)
 		got, err := p.Publish(t.Context(), []emitter.Encoded{encoded(t, 1, 10)})
 		if err == nil || len(got.Left) != 1 {
 			t.Errorf("%s: Publish = %+v, %v", name, got, err)
+		}
+		if err.Error() != want {
+			t.Errorf("%s: %q, want %q", name, err, want)
+		}
+		_, network := errors.AsType[*net.OpError](err)
+		if network != (name == "nobody") || errors.Is(err, context.DeadlineExceeded) == network {
+			t.Errorf("%s: %v stands for another error", name, err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

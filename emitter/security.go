@@ -2,7 +2,10 @@ package emitter
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
@@ -52,14 +55,31 @@ func (c Config) validateSecurity(faults *eval.Faults) {
 	}
 }
 
-// explain says what a refusal by the brokers means. A refusal is tried again
-// like a fault of the network: a rotated secret heals it.
+// explain marks what the brokers refuse as ErrRefused, and reduces it to what that
+// means. A refusal is tried again like a fault of the network: a rotated secret
+// heals it.
 func (c Config) explain(err error) error {
-	err = c.conn().Explain(err)
-	if kafkaconn.Refused(err) != nil {
-		return refused{err}
+	conn := c.conn()
+	if code, ok := errors.AsType[kafka.Error](err); ok && kafkaconn.Refused(err) == nil {
+		// Looked at alone: of what stands around it nothing else may be explained.
+		if r := kafkaconn.Refused(conn.Explain(code)); r != nil {
+			err = r
+		}
+	}
+	if r := kafkaconn.Refused(err); r != nil {
+		return refused{r}
 	}
 	return err
+}
+
+// described gives an error of a request as an operator should read it: which
+// broker it is about and what is wrong with the connection. A broker's answer
+// stays as it is.
+func described(conn kafkaconn.Config, err error) error {
+	if _, answered := errors.AsType[kafka.Error](err); answered {
+		return kafkaconn.Bare(err)
+	}
+	return conn.Describe(conn.Explain(err))
 }
 
 // refused marks an error as ErrRefused, whose text would only repeat its own.

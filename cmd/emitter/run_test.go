@@ -113,7 +113,7 @@ func TestAnInputThatBreaksOffIsAFailure(t *testing.T) {
 	in := io.MultiReader(strings.NewReader(`{"event":"llm_request_completed","request_id":"a"}`+"\n"), iotest.ErrReader(errors.New("disk on fire")))
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"send", "--brokers", broker(t), "-"}, in, &stdout, &stderr)
-	if code != exitFail || !strings.Contains(stderr.String(), "after line 1: disk on fire") || !strings.Contains(stdout.String(), "sent 1 of 1 lines") {
+	if code != exitFail || !strings.Contains(stderr.String(), "after line 1: disk on fire") || !strings.Contains(stdout.String(), "sent 1 of 1 line") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}
 }

@@ -55,7 +55,7 @@ func TestSendSecured(t *testing.T) {
 		stdout string
 		stderr []string
 	}{
-		"let in":                 {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, "right")), exitOK, "sent 1 of 1 lines", nil},
+		"let in":                 {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, "right")), exitOK, "sent 1 of 1 line ", nil},
 		"wrong password":         {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, wrong)), exitFail, "", []string{`refuses the login by SCRAM-SHA-512 as user "app"`, "check --sasl-username and what ", "(--sasl-password-file) holds"}},
 		"no certificate":         {append(append([]string{}, let[:5]...), "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, "right")), exitFail, "", []string{"asks for a client certificate", "set --tls-cert and --tls-key"}},
 		"untrusted":              {[]string{"--brokers", addr, "--tls"}, exitFail, "", []string{"this machine does not trust", "set --tls-ca to"}},

@@ -144,7 +144,7 @@ func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
 	s.sum.Lines++
 	switch {
 	case l.tooLong:
-		return fmt.Errorf("longer than %d bytes", s.target.maxEventBytes)
+		return fmt.Errorf("longer than %s", plural(s.target.maxEventBytes, "byte"))
 	case len(bytes.TrimSpace(l.data)) == 0:
 		s.sum.Blank++
 		return nil
@@ -176,14 +176,17 @@ func (s *sending) print(stdout io.Writer) error {
 		return json.NewEncoder(stdout).Encode(s.sum)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "sent %d of %d lines to %s", s.sum.Sent, s.sum.Lines, s.target.topic)
+	fmt.Fprintf(&text, "sent %d of %s to %s", s.sum.Sent, plural(s.sum.Lines-s.sum.Blank, "line"), s.target.topic)
 	for _, n := range []struct {
 		count int
 		what  string
-	}{{s.sum.Bad, "bad"}, {s.sum.Unsent, "not sent"}, {s.sum.Blank, "blank"}} {
+	}{{s.sum.Bad, "bad"}, {s.sum.Unsent, "not sent"}} {
 		if n.count > 0 {
 			fmt.Fprintf(&text, ", %d %s", n.count, n.what)
 		}
+	}
+	if s.sum.Blank > 0 { // beside the total: there was nothing to send
+		fmt.Fprintf(&text, " (and %d blank)", s.sum.Blank)
 	}
 	_, err := fmt.Fprintln(stdout, &text)
 	return err
@@ -195,11 +198,12 @@ func (s *sending) verdict(readErr error) error {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
 	case s.stuck:
-		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, events(s.sum.Sent), s.target.timeout)}
+		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, plural(s.sum.Sent, "event"), s.target.timeout)}
 	case s.sum.Interrupted:
-		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, events(s.sum.Sent))}
-	case s.sum.Bad > 0 || s.sum.Unsent > 0:
-		return &failure{fmt.Errorf("%d of %d lines were not sent", s.sum.Bad+s.sum.Unsent, s.sum.Lines-s.sum.Blank)}
+		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, plural(s.sum.Sent, "event"))}
+	}
+	if left := s.sum.Bad + s.sum.Unsent; left > 0 {
+		return &failure{fmt.Errorf("%d of %s %s not sent", left, plural(s.sum.Lines-s.sum.Blank, "line"), were(left))}
 	}
 	return nil
 }

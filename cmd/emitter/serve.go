@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -104,6 +103,7 @@ func (s *serving) run(cmd *cobra.Command) (err error) {
 func (s *serving) names() names {
 	return names{
 		{"listen", "--listen"},
+		{"set listen", "set --listen"},
 		{"token", "--token-file"},
 		{"a token", "--token-file with a token"},
 		{"max_body_bytes", "--max-body-bytes"},
@@ -159,11 +159,4 @@ func readToken(file string) (secret.String, error) {
 		return "", fmt.Errorf("--token-file %s: the file is empty", file)
 	}
 	return secret.String(token), nil
-}
-
-func moduleVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return "(unknown)"
 }

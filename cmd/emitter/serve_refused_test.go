@@ -32,26 +32,34 @@ func TestServeIsRefused(t *testing.T) {
 	if status, err := post(t.Context(), client, s.url, oneEvent); err != nil || status != http.StatusAccepted {
 		t.Fatal(status, err)
 	}
-	var st struct {
-		Kafka struct {
-			LastError string `json:"last_error"`
-		}
-	}
-	for st.Kafka.LastError == "" { // a login has to fail first
-		resp, err := client.Get(s.url + "/statusz") //nolint:noctx // on loopback
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(json.NewDecoder(resp.Body).Decode(&st), resp.Body.Close()); err != nil {
-			t.Fatal(err)
-		}
+	got, err := lastError(client, s.url)
+	if err != nil {
+		t.Fatal(err)
 	}
 	want := "broker " + b.Addr() + `: Kafka refuses the login by SCRAM-SHA-512 as user "app": SASL Authentication Failed (Kafka error 58); ` +
 		"check --sasl-username and what " + password + " (--sasl-password-file) holds; it is read again at each attempt"
-	if st.Kafka.LastError != want {
-		t.Errorf("%q, want %q", st.Kafka.LastError, want)
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 	if code := s.stop(t); code != exitOK {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// lastError gives what /statusz says of Kafka, as soon as an attempt has failed.
+func lastError(client *http.Client, url string) (string, error) {
+	for {
+		resp, err := client.Get(url + "/statusz") //nolint:noctx // on loopback
+		if err != nil {
+			return "", err
+		}
+		var st struct {
+			Kafka struct {
+				LastError string `json:"last_error"`
+			}
+		}
+		if err := errors.Join(json.NewDecoder(resp.Body).Decode(&st), resp.Body.Close()); err != nil || st.Kafka.LastError != "" {
+			return st.Kafka.LastError, err
+		}
 	}
 }

@@ -201,11 +201,11 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 	})
 	bar.clear()
 	unsent := s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
-	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", events(int(em.Stats().Sent)), s.scenario, s.target.topic); printErr != nil {
+	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
 		return &failure{printErr}
 	}
 	if err == nil && unsent > 0 {
-		return &failure{fmt.Errorf("%s could not be sent", events(unsent))}
+		return &failure{fmt.Errorf("%s could not be sent", plural(unsent, "event"))}
 	}
 	return s.verdict(cmd.Context(), err)
 }

@@ -108,6 +108,9 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 		return nil, &failure{errors.Join(t.connect, em.Close(ctx))}
 	}
 	t.left = max(0, t.timeout-time.Since(began))
+	if t.connect != nil && t.left > 0 && cmd.Context().Err() == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "emitter: %v; trying again for up to %v (--timeout)\n", t.connect, t.timeout)
+	}
 	return em, nil
 }
 
@@ -142,7 +145,7 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 	if t.connect != nil && errors.Is(why, context.DeadlineExceeded) {
 		why = t.connect // that the time was over says less
 	}
-	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", events(unsent.Count), why)
+	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", plural(unsent.Count, "event"), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
 		fmt.Fprintln(stderr, "  ", chunk)
 	}
@@ -150,12 +153,4 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 		fmt.Fprintf(stderr, "   and %d more\n", more)
 	}
 	return unsent.Count
-}
-
-// events counts events as a person would.
-func events(n int) string {
-	if n == 1 {
-		return "1 event"
-	}
-	return fmt.Sprintf("%d events", n)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -20,20 +21,28 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// version is that of the module, with the commit and that of Go where they are
-// known.
+// version is that of the module, with the revision where it is known, Go and the
+// platform.
 func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(unknown)"
-	}
 	revision := ""
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			revision = " " + s.Value[:12]
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && s.Value != "" {
+				revision = " " + s.Value[:min(12, len(s.Value))]
+			}
 		}
 	}
-	return info.Main.Version + revision + " " + info.GoVersion
+	return fmt.Sprintf("%s%s %s %s/%s", moduleVersion(), revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// moduleVersion is that of the module; devel for a build of a working copy, of
+// which Go knows none.
+func moduleVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
 }
 
 // asFailure marks an error as one of the work; nil stays nil.

@@ -235,7 +235,7 @@ func printCase(w io.Writer, c datasets.Case) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "case %s (%s)\n", c.ID, c.Status)
 	line(&b, "failed", c.Evaluator, joined(" ", c.Reason, bracketed(c.Label)))
-	fmt.Fprintf(&b, "seen: %d times from %s to %s\n", c.Count, c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
+	fmt.Fprintf(&b, "seen: %s from %s to %s\n", plural(c.Count, "time"), c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
 	versions := []string{c.FirstVersion, c.LastVersion}
 	line(&b, "prompt", c.PromptName, joined(" to ", slices.Compact(versions)...))
 	line(&b, "feature", c.Feature)
@@ -315,7 +315,7 @@ written whole or not at all.`,
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(d.g.stderr, "%d exemplars written to %s\n", n, out)
+				_, err = fmt.Fprintf(d.g.stderr, "%s written to %s\n", plural(n, "exemplar"), out)
 				return err
 			})
 		},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -69,6 +70,9 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	}
 	bar := newProgress(g.stderr, int64(cfg.Events), "events", false)
 	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: version(), Getenv: g.getenv, Progress: func(done int) { _ = bar.Set(done) }})
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" && cfg.Port != 0 {
+		return fmt.Errorf("%w; set --kafka-port to another port, or leave it out for a free one", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -116,12 +120,12 @@ func printDemo(w io.Writer, r *demo.Result, config string) error {
 	}
 	var b strings.Builder
 	e := r.Events
-	fmt.Fprintf(&b, "A support agent answered %d requests (scenario %s, seed %d). A worker read them from Kafka,\nchecked the answers and had a sample of them judged, in %s; %s.\n\n",
-		e.Consumed, r.Scenario, r.Seed, r.Took.Round(100*time.Millisecond), judged)
+	fmt.Fprintf(&b, "A support agent answered %s (scenario %s, seed %d). A worker read them from Kafka,\nchecked the answers and had a sample of them judged, in %s; %s.\n\n",
+		plural(int(e.Consumed), "request"), r.Scenario, r.Seed, r.Took.Round(100*time.Millisecond), judged)
 	if err := r.Print(&b); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\ndataset: %d cases that stand for %d failures, in %s\n", r.Dataset.Cases, r.Dataset.Occurrences, r.Dataset.Path)
+	fmt.Fprintf(&b, "\ndataset: %s that %s for %s, in %s\n", plural(r.Dataset.Cases, "case"), choose(r.Dataset.Cases, "stands", "stand"), plural(r.Dataset.Occurrences, "failure"), r.Dataset.Path)
 	sign := "="
 	if !e.Settled() {
 		sign = "is not"

@@ -77,7 +77,7 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&redriven, "redriven", false, "those that were redriven too")
-	cmd.Flags().BoolVar(&count, "count", false, "only how many there are of each reason")
+	cmd.Flags().BoolVar(&count, "count", false, "only how many there are of each reason; with --redriven, of those too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	return cmd
 }
@@ -206,15 +206,15 @@ func (t *letterTable) end(s dlq.Summary, redriven bool) error {
 		b.WriteString("\n")
 	}
 	b.WriteString(headline(s) + "\n")
-	shown := s.Letters
-	if redriven {
-		shown += s.Redriven
-	}
-	if t.lines < shown {
+	if t.lines < s.Letters {
 		fmt.Fprintf(&b, "%d of them shown\n", t.lines)
 	}
-	if s.Redriven > 0 && !redriven {
-		fmt.Fprintf(&b, "%d more were redriven; --redriven lists them too\n", s.Redriven)
+	switch {
+	case s.Redriven == 0:
+	case redriven:
+		fmt.Fprintf(&b, "%d of them %s redriven\n", s.Redriven, were(s.Redriven))
+	default:
+		fmt.Fprintf(&b, "%d more %s redriven; --redriven lists %s too\n", s.Redriven, were(s.Redriven), choose(s.Redriven, "it", "them"))
 	}
 	_, err := io.WriteString(t.w, b.String())
 	return err
@@ -229,11 +229,4 @@ func headline(s dlq.Summary) string {
 		parts = append(parts, fmt.Sprintf("%d %s", c.Letters, reasonCell(c.Reason, 40)))
 	}
 	return plural(s.Letters, "dead letter") + ": " + strings.Join(parts, ", ")
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

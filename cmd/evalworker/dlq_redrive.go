@@ -72,8 +72,12 @@ func flagFaults(faults eval.Faults) eval.Faults {
 	return faults
 }
 
-// errRefused says that letters were refused. They have been named.
-var errRefused = errors.New("letters were refused")
+// refusals says how many letters were refused. They have been named.
+type refusals struct{ letters int }
+
+func (r *refusals) Error() string {
+	return fmt.Sprintf("%s %s refused", plural(r.letters, "letter"), were(r.letters))
+}
 
 func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter dlq.Filter, opts dlq.Options, asJSON bool) error {
 	q, cfg, err := openQueue(g)
@@ -102,7 +106,7 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter dlq.Filte
 		return err
 	}
 	if totals.Refused > 0 {
-		return fmt.Errorf("%d %w", totals.Refused, errRefused)
+		return &refusals{totals.Refused}
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func (v *letterView) header(h eval.Header) string {
 	case v.redactor != nil:
 		return strconv.Quote(v.redactor.Text(string(h.Value)))
 	}
-	return fmt.Sprintf("(%d bytes)", len(h.Value))
+	return "(" + plural(len(h.Value), "byte") + ")"
 }
 
 // value gives the redacted value.
@@ -151,7 +151,7 @@ func (v *letterView) print(w io.Writer) error {
 	fmt.Fprintf(&b, "origin: %v (%s)\n", l.Origin, traceText(v.trace))
 	fmt.Fprintf(&b, "redrives: %d before this death\n", l.Redrives)
 	line(&b, "key", strings.ToValidUTF8(string(l.Key), "\ufffd"))
-	fmt.Fprintf(&b, "size: %d bytes, of which the value has %s\n", l.Bytes(), valueSize(l))
+	fmt.Fprintf(&b, "size: %s, of which the value has %s\n", plural(l.Bytes(), "byte"), valueSize(l))
 	if v.fate != "" {
 		fmt.Fprintf(&b, "a redrive would be refused: it would die again: %s\n", v.fate)
 	}

@@ -195,9 +195,17 @@ func TestDLQ(t *testing.T) {
 		t.Errorf("accounting after the redrive: %+v", a)
 	}
 	out, _ = w.dlq(exitOK, "list")
-	has(t, "list", out, `(?m)^1 dead letter: 1 malformed\n1 more were redriven; --redriven lists them too\n`)
+	has(t, "list", out, `(?m)^1 dead letter: 1 malformed\n1 more was redriven; --redriven lists it too\n`)
 	shown, _ := w.dlq(exitOK, "list", "--redriven")
-	has(t, "list --redriven", shown, `(?m)^\d:\d  .* too_large +0:1 +0 done +r1 `)
+	has(t, "list --redriven", shown, `(?m)^\d:\d  .* too_large +0:1 +0 done +r1 `, `(?m)^2 dead letters: 1 malformed, 1 too_large\n1 of them was redriven\n`)
+	few, _ := w.dlq(exitOK, "list", "--redriven", "--limit", "1")
+	has(t, "list --redriven --limit", few, `(?m)^2 dead letters: 1 malformed, 1 too_large\n1 of them shown\n1 of them was redriven\n`)
+	count, _ = w.dlq(exitOK, "list", "--redriven", "--count", "--json")
+	has(t, "list --redriven --count", count, `^\{"letters":2,"redriven":1,"reasons":\[\{"reason":"malformed","letters":1,.*"reason":"too_large","letters":1,`)
+	table, _ = w.dlq(exitOK, "list", "--redriven", "--count")
+	has(t, "list --redriven --count", table, `(?m)^malformed +1 +20.*\ntoo_large +1 +20`)
+	count, _ = w.dlq(exitOK, "list", "--count", "--json")
+	has(t, "list --count", count, `^\{"letters":1,"redriven":1,"reasons":\[\{"reason":"malformed","letters":1,[^{]*\]\}\n$`)
 	for _, secret := range []string{"bob@", "cleo@", "ana@", "Long."} {
 		if strings.Contains(quiet+dry+done+again+out+shown, secret) {
 			t.Errorf("content (%s) was printed without being asked for", secret)

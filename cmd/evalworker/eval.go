@@ -56,9 +56,6 @@ and the rest goes on; the exit code is then 1. Blank lines do not count.`,
 	return cmd
 }
 
-// errBadLines says that some lines were no events. They have been reported.
-var errBadLines = errors.New("no events")
-
 func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err error) {
 	if f.concurrency < 1 {
 		return eval.Faults{{Path: "--concurrency", Problem: fmt.Sprintf("%d is below one", f.concurrency), Expected: "want a number from 1 on"}}
@@ -117,7 +114,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		}
 	}
 	if totals.Bad > 0 {
-		return fmt.Errorf("%d of %d lines are %w", totals.Bad, totals.Events, errBadLines)
+		return fmt.Errorf("%d of %s %s", totals.Bad, plural(totals.Events, "line"), choose(totals.Bad, "is no event", "are no events"))
 	}
 	return nil
 }
@@ -127,7 +124,7 @@ func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, sampledOut in
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%d lines: %d evaluated, %d sampled out, %d bad", t.Events, t.Events-t.Bad-sampledOut, sampledOut, t.Bad)
+	fmt.Fprintf(&b, "\n%s: %d evaluated, %d sampled out, %d bad", plural(t.Events, "line"), t.Events-t.Bad-sampledOut, sampledOut, t.Bad)
 	if t.Blank > 0 {
 		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +36,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	if faults, ok := errors.AsType[eval.Faults](err); ok {
-		fmt.Fprintln(stderr, faults)
+		printMistakes(stderr, faults, cmd.CommandPath())
 		return exitUsage
 	}
 	if !*begun {
@@ -44,6 +45,23 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	fmt.Fprintf(stderr, "evalworker: %v\n", err)
 	return exitFail
+}
+
+// printMistakes prints one fault a line. Those of a document begin with its place,
+// as editors and compilers have it; those of the command line are told as every
+// other wrong use.
+func printMistakes(stderr io.Writer, faults eval.Faults, command string) {
+	misused := false
+	for _, f := range faults {
+		if f.File == "" && (f.Path == "" || strings.HasPrefix(f.Path, "--")) {
+			misused = true
+			fmt.Fprint(stderr, "evalworker: ")
+		}
+		fmt.Fprintln(stderr, f)
+	}
+	if misused {
+		fmt.Fprintf(stderr, "See '%s --help'.\n", command)
+	}
 }
 
 // watchStart gives a mark that is set once a command's own work begins. An error
@@ -90,7 +108,9 @@ tests.`,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       buildInfo().String(), // --version
 	}
+	root.SetVersionTemplate("evalworker {{.Version}}\n")
 	root.SetIn(g.stdin)
 	root.SetOut(g.stdout)
 	root.SetErr(g.stderr)

@@ -38,6 +38,15 @@ func buildInfo() build {
 	return b
 }
 
+// String gives the version, the revision where it is known, Go and the platform.
+func (b build) String() string {
+	revision := ""
+	if b.Revision != "" {
+		revision = " " + b.Revision[:min(12, len(b.Revision))]
+	}
+	return fmt.Sprintf("%s%s %s %s", b.Version, revision, b.Go, b.Platform)
+}
+
 // version gives the version of the program.
 func version() string { return buildInfo().Version }
 
@@ -54,11 +63,7 @@ func newVersionCommand(g *globals) *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(g.stdout).Encode(b)
 			}
-			revision := ""
-			if b.Revision != "" {
-				revision = " " + b.Revision[:min(12, len(b.Revision))]
-			}
-			_, err := fmt.Fprintf(g.stdout, "evalworker %s%s %s %s\n", b.Version, revision, b.Go, b.Platform)
+			_, err := fmt.Fprintln(g.stdout, "evalworker", b)
 			return err
 		},
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -68,7 +67,7 @@ func (l *Level) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return errors.New("unknown level; want debug, info, warn or error")
+	return eval.Faults{{Problem: "unknown level", Expected: "want debug, info, warn or error"}}
 }
 
 // Formats of the log.

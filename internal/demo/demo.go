@@ -121,7 +121,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 		Topics: map[string]int32{topic: partitions, topic + ".dead": 1},
 		Addr:   net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)),
 	}); err != nil {
-		return nil, fmt.Errorf("embedded broker: %w", err)
+		return nil, err
 	}
 	if err = d.judge.start(ctx, d.scenario, deps.Getenv); err != nil {
 		return nil, err

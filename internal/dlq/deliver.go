@@ -91,8 +91,11 @@ func (q *Queue) mark(ctx context.Context, b *batch) error {
 			headers: []eval.Header{{Key: HeaderRedriven, Value: []byte("1")}},
 		})
 		if err != nil {
-			return fmt.Errorf("mark in %s/%d the %d letters from %v on, which are redriven already and will be once more by the next run: %w",
-				q.Topic(), b.partition, len(offsets), ID{b.partition, offsets[0]}, err)
+			letters := fmt.Sprintf("the %d letters from %v on, which are", len(offsets), ID{b.partition, offsets[0]})
+			if len(offsets) == 1 {
+				letters = fmt.Sprintf("the letter %v, which is", ID{b.partition, offsets[0]})
+			}
+			return fmt.Errorf("mark in %s/%d %s redriven already and will be once more by the next run: %w", q.Topic(), b.partition, letters, err)
 		}
 	}
 	for i := range b.items {

@@ -14,9 +14,9 @@ import (
 
 // Summary counts the letters that a filter chooses, Filter.Limit aside.
 type Summary struct {
-	Letters  int     // that were not redriven
-	Redriven int     // that were
-	Reasons  []Count // of those that were not, the most frequent first
+	Letters  int     // that List is asked for: those that were redriven only when it is
+	Redriven int     // that were redriven, among Letters or beside them
+	Reasons  []Count // of Letters, the most frequent first
 }
 
 // Count is the letters of one reason.
@@ -32,7 +32,7 @@ const maxReasons = 100
 
 // List gives the chosen letters to each, in the order of partition and offset,
 // at most f.Limit of them; those that were redriven only when redriven is set.
-// The summary counts all that f chooses. The error is ErrEmpty when there is no
+// The summary counts beyond that limit. The error is ErrEmpty when there is no
 // topic yet.
 func (q *Queue) List(ctx context.Context, f Filter, redriven bool, progress func(done, total int64), each func(*Letter) error) (Summary, error) {
 	var sum Summary
@@ -52,11 +52,13 @@ func (q *Queue) List(ctx context.Context, f Filter, redriven bool, progress func
 			}
 			if l.Redriven {
 				sum.Redriven++
-			} else {
-				sum.Letters++
-				tally(counts, l)
 			}
-			if l.Redriven && !redriven || f.Limit > 0 && given == f.Limit {
+			if l.Redriven && !redriven {
+				return nil
+			}
+			sum.Letters++
+			tally(counts, l)
+			if f.Limit > 0 && given == f.Limit {
 				return nil
 			}
 			given++

@@ -18,7 +18,7 @@ func (r *redrive) prepare(ctx context.Context, l *Letter) (*message, Refusal, st
 	case l.Origin.Topic != r.q.cfg.Topic:
 		return nil, RefusedTopic, fmt.Sprintf("it died in topic %s, and kafka.topic is %s", l.Origin.Topic, r.q.cfg.Topic), nil
 	case l.Redrives >= r.o.MaxRedrives:
-		return nil, RefusedLimit, fmt.Sprintf("it was redriven %d times and died each time; --max-redrives is %d", l.Redrives, r.o.MaxRedrives), nil
+		return nil, RefusedLimit, tooOften(l.Redrives, r.o.MaxRedrives), nil
 	}
 	m := l.message()
 	if l.Truncated != "" {
@@ -70,4 +70,12 @@ func (q *Queue) WouldDie(l *Letter) string {
 		return err.Error()
 	}
 	return ""
+}
+
+// tooOften says that a letter has had its redrives.
+func tooOften(redrives, most int) string {
+	if redrives == 1 {
+		return fmt.Sprintf("it was redriven once and died again; --max-redrives is %d", most)
+	}
+	return fmt.Sprintf("it was redriven %d times and died each time; --max-redrives is %d", redrives, most)
 }

@@ -72,7 +72,10 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("sidecar: listen on %s: %w", cfg.Listen, err)
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // the rest of its text would only say again where
+		}
+		return nil, fmt.Errorf("sidecar: listen on %s: %w; set listen to another address", cfg.Listen, err)
 	}
 	s.listener = netutil.LimitListener(l, maxConns)
 	s.http = http.Server{

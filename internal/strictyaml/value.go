@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -73,7 +74,14 @@ func (d *decoder) text(n *node, into encoding.TextUnmarshaler, path string) {
 		d.wrong(n, path, "a text")
 		return
 	}
-	if err := into.UnmarshalText([]byte(n.text)); err != nil {
+	err := into.UnmarshalText([]byte(n.text))
+	if faults, ok := errors.AsType[eval.Faults](err); ok {
+		for _, f := range faults {
+			d.fault(n.pos, path, f.Problem, f.Expected)
+		}
+		return
+	}
+	if err != nil {
 		d.fault(n.pos, path, err.Error(), "")
 	}
 }

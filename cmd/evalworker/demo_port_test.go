@@ -1,0 +1,27 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"testing"
+)
+
+// TestDemoPortTaken: it is told once which port is taken, and by which flag
+// another is chosen.
+func TestDemoPortTaken(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("evalworker: start embedded broker: listen tcp %s: bind: address already in use; set --kafka-port to another port, or leave it out for a free one\n", l.Addr())
+	if code, stdout, stderr := call(t, "demo", "--kafka-port", port, "--dir", filepath.Join(t.TempDir(), "world")); code != exitFail || stdout != "" || stderr != want {
+		t.Errorf("exit code %d, stdout %q, stderr %q, want %q", code, stdout, stderr, want)
+	}
+}
