@@ -165,6 +165,7 @@ func again(notes string, with []func() Component, spent time.Duration) int {
 		return code
 	case ctx.Err() == nil && os.Getenv(EnvRequired) != required && errors.Is(err, errNotThere):
 		say("%v: the %s tests of this package ran on embedded parts only, or not at all", err, names(wanted))
+		tellRun(fmt.Sprintf("%v: tests of Apache Kafka and PostgreSQL run on embedded parts only, or not at all", err))
 		return 0
 	}
 	say("components: the %s tests of this package did not run on it: %v", names(wanted), err)
