@@ -18,8 +18,8 @@ var errOldFormat = errors.New("record batch of a format before 2, which Kafka wr
 // magic byte lie where they do in the older formats.
 const (
 	baseAt       = 0
-	lengthAt     = 8  // of all that follows it
-	lengthEnd    = 12 //
+	lengthAt     = 8 // of all that follows it
+	lengthEnd    = 12
 	magicAt      = 16
 	crcAt        = 17
 	attributesAt = 21 // the checksum covers everything from here

@@ -324,7 +324,7 @@ func TestBatchThatEndsEarly(t *testing.T) {
 // what comes after it is read again.
 func TestUnreadMessages(t *testing.T) {
 	t.Parallel()
-	headers := make([]eval.Header, maxHeaders+1)
+	headers := make([]eval.Header, MaxHeaders+1)
 	for kind := compress.None; kind <= compress.Zstd; kind++ {
 		batch := encode(t, protocol.Attributes(kind),
 			eval.Message{Value: []byte("a"), Time: published},

@@ -49,5 +49,5 @@
 // among connections and belong to one only while it has an answer to read.
 //
 // A few bytes can be decompressed to very many, so Config.MaxRecord bounds a
-// message, and 10,000 its headers. Of one that has more [Conn.Unread] tells.
+// message, and [MaxHeaders] its headers. Of one that has more [Conn.Unread] tells.
 package fetch

@@ -15,6 +15,10 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
+// MaxHeaders bounds the headers of a message. Each takes two bytes in a batch at
+// the least, and forty here.
+const MaxHeaders = 10_000
+
 const (
 	// windowBytes is how much of a compressed batch is decompressed at a time. A
 	// record that is no larger is read where it lies.
@@ -23,9 +27,6 @@ const (
 	keepBytes = 1 << 20
 	// keepHeaders bounds the same for the headers of a message.
 	keepHeaders = 256
-	// maxHeaders bounds the headers of a message. Each takes two bytes in a batch
-	// at the least, and forty here.
-	maxHeaders = 10_000
 	// beginBytes is how much of a record that is too large is looked at.
 	beginBytes = 64
 	// growBytes is how far a record that does not fit is believed to reach at a time.
@@ -197,7 +198,7 @@ func (r *records) parse(b []byte, m *eval.Message) error {
 	switch {
 	case p.bad || n < 0 || n > int64(len(p.b)/2): // a header takes two bytes at the least
 		return errLayout
-	case n > maxHeaders:
+	case n > MaxHeaders:
 		r.unread = int64(len(b))
 		forget(m)
 		return nil

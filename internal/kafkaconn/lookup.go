@@ -26,10 +26,11 @@ func Dial(ctx context.Context, d *kafka.Dialer, address string) (conn *kafka.Con
 		return opened, err
 	}
 	conn, err = k.DialContext(ctx, "tcp", address)
-	if err == nil && unhook() {
+	inTime := unhook() // also after an error: an outage with many attempts must leave nothing behind
+	switch {
+	case err == nil && inTime:
 		return conn, below, nil
-	}
-	if err == nil { // ctx ended meanwhile
+	case err == nil:
 		_ = conn.Close()
 	}
 	if ctx.Err() != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/fetch"
 )
 
 // intake decides about the messages of one partition as they are fetched. It
@@ -50,7 +51,7 @@ func (in *intake) inspect() (wanted bool, fault error) {
 	}
 	in.size = messageBytes(m)
 	if in.unread > 0 {
-		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, or over 10000 headers", errUnread, in.unread))
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, or over %d headers", errUnread, in.unread, fetch.MaxHeaders))
 	}
 	if in.size > in.maxBytes {
 		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%d bytes, of which %d are allowed", in.size, in.maxBytes))

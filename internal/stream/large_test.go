@@ -11,6 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/fetch"
 )
 
 // TestTheLargestMessage: the default bound is the one that holds, to the byte,
@@ -50,7 +51,7 @@ func TestUnreadMessage(t *testing.T) {
 	b := newBench(t, 1)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
-	b.publishMessages(0, kafka.Message{Key: []byte("k"), Value: []byte("many"), Headers: make([]kafka.Header, 10_001)})
+	b.publishMessages(0, kafka.Message{Key: []byte("k"), Value: []byte("many"), Headers: make([]kafka.Header, fetch.MaxHeaders+1)})
 	b.publish(0, "next")
 	b.eventually("all is committed", func() bool { return b.stored(0) == 2 })
 	if n := w.seen.count("dead " + string(eval.ReasonTooLarge)); n != 1 {
