@@ -105,7 +105,6 @@ var rooms = map[string][]string{
 	"gonum.org/":                            {"stats"},
 	"github.com/fsnotify/fsnotify":          {"internal/config"},
 	"github.com/schollz/progressbar":        {"cmd/emitter", "cmd/evalworker"},
-	"github.com/sony/gobreaker":             {"judges"},
 	"github.com/cespare/xxhash":             {"sampler"},
 	"github.com/gofrs/flock":                {"internal/spool"},
 }

@@ -4,89 +4,157 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 
 	"github.com/evalworker/evalworker/eval"
 )
 
-// The breaker opens when, over breakerWindow, at least breakerCalls were made
-// and half of them found the endpoint down. It lets one call through after
-// breakerPause, and closes when that one gets an answer.
+// The breaker opens when at least breakerCalls ended over breakerWindow and
+// half found the endpoint down. It lets one call through after breakerPause,
+// and closes when that one gets an answer.
 const (
 	breakerWindow = 30 * time.Second
-	breakerBucket = 3 * time.Second
 	breakerCalls  = 10
 	breakerPause  = 15 * time.Second
 )
 
-// breaker stops calls to an endpoint that is down. Only an endpoint that cannot
-// be reached, or does not answer in time, counts: one that limits, refuses or
-// rejects is alive. A call that was never made counts for nothing.
-type breaker struct {
-	next Model
-	cb   *gobreaker.CircuitBreaker[Answer]
-	// why is the reason of the last failure that counted, for the log.
-	why  atomic.Value // eval.Reason
-	fare condition
-}
+// States of a breaker.
+const (
+	stateClosed   = "closed"
+	stateOpen     = "open"
+	stateHalfOpen = "half-open"
+)
 
 // inWords says what a state of the breaker means for judging.
-func inWords(s gobreaker.State) string {
-	switch s {
-	case gobreaker.StateOpen:
+func inWords(state string) string {
+	switch state {
+	case stateOpen:
 		return "model is down: judges answer with errors without calling it"
-	case gobreaker.StateHalfOpen:
+	case stateHalfOpen:
 		return "model is tried again with one call"
 	default:
 		return "model is back"
 	}
 }
 
+var errOpen = errors.New("circuit breaker is open")
+
+// breaker stops calls to an endpoint that is down. Only an endpoint that cannot
+// be reached, or does not answer in time, counts: one that limits, refuses or
+// rejects is alive. A call that was never made counts for nothing.
+//
+// Two things set it apart from the breakers there are, which are made for calls
+// of milliseconds. A refusal comes at once and an answer after seconds, so the
+// first to end after a quiet time are the refusals: calls that began before the
+// failed one and are still open are taken for answers, or one refusal in twenty
+// would open it. And calls are counted when they end: counted by when they
+// began, those that hang for the whole of a window would never be.
+type breaker struct {
+	next  Model
+	model string
+	log   *slog.Logger
+
+	mu     sync.Mutex // guards all below
+	state  string
+	turned time.Time           // when the state was entered
+	last   uint64              // number of the last call
+	floor  uint64              // calls up to this one began in another state, and say nothing about this one
+	begun  map[uint64]struct{} // calls that have not ended; the layers above bound them
+	ended  recent
+	trial  uint64      // the one call while half-open; 0: none
+	why    eval.Reason // of the last call that counted as down
+	fare   Condition   // but for its Breaker
+}
+
 func newBreaker(next Model, cfg ModelConfig, log *slog.Logger) *breaker {
-	m := &breaker{next: next}
-	m.fare.turned(gobreaker.StateClosed)
-	m.cb = gobreaker.NewCircuitBreaker[Answer](gobreaker.Settings{
-		Name:         cfg.Model,
-		Interval:     breakerWindow,
-		BucketPeriod: breakerBucket,
-		Timeout:      breakerPause,
-		ReadyToTrip: func(c gobreaker.Counts) bool {
-			made := c.TotalSuccesses + c.TotalFailures
-			return made >= breakerCalls && 2*c.TotalFailures >= made
-		},
-		IsExcluded: func(err error) bool {
-			return errors.Is(err, errNoTurn) || eval.ReasonOf(err) == eval.ReasonCanceled
-		},
-		IsSuccessful: func(err error) bool {
-			switch reason := eval.ReasonOf(err); reason {
-			case eval.ReasonUnavailable, eval.ReasonTimeout:
-				m.why.Store(reason)
-				return false
-			}
-			return true
-		},
-		OnStateChange: func(name string, from, to gobreaker.State) {
-			m.fare.turned(to)
-			//nolint:sloglint // one of three constants
-			log.LogAttrs(context.Background(), slog.LevelWarn, inWords(to),
-				slog.String(keyModel, name), slog.String(keyFrom, from.String()), slog.String(keyNext, to.String()),
-				slog.Any(keyReason, m.why.Load()))
-		},
-	})
-	return m
+	return &breaker{next: next, model: cfg.Model, log: log, state: stateClosed, begun: map[uint64]struct{}{}, ended: newRecent()}
 }
 
 // Complete makes the call unless the breaker is open.
-func (m *breaker) Complete(ctx context.Context, r Request) (Answer, error) {
-	a, err := m.cb.Execute(func() (Answer, error) { return m.next.Complete(ctx, r) })
-	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
-		return a, eval.WithReason(eval.ReasonBreakerOpen, err)
+func (m *breaker) Complete(ctx context.Context, r Request) (a Answer, err error) {
+	call, ok := m.begin()
+	if !ok {
+		return Answer{}, eval.WithReason(eval.ReasonBreakerOpen, errOpen)
 	}
-	if reason := eval.ReasonOf(err); reason != eval.ReasonCanceled && !errors.Is(err, errNoTurn) {
-		m.fare.called(reason)
+	err = errNoTurn // one that panics says nothing of the endpoint
+	defer func() { m.end(call, err) }()
+	return m.next.Complete(ctx, r)
+}
+
+// begin gives a call its number, if it may be made.
+func (m *breaker) begin() (call uint64, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state == stateOpen && time.Since(m.turned) > breakerPause {
+		m.turn(stateHalfOpen)
 	}
-	return a, err
+	if m.state == stateOpen || m.trial != 0 {
+		return 0, false
+	}
+	m.last++
+	m.begun[m.last] = struct{}{}
+	if m.state == stateHalfOpen {
+		m.trial = m.last
+	}
+	return m.last, true
+}
+
+// end notes what came of a call.
+func (m *breaker) end(call uint64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.begun, call)
+	if call == m.trial {
+		m.trial = 0
+	}
+	reason := eval.ReasonOf(err)
+	if errors.Is(err, errNoTurn) || reason == eval.ReasonCanceled {
+		return
+	}
+	m.fare.called(reason)
+	down := reason == eval.ReasonUnavailable || reason == eval.ReasonTimeout
+	if down {
+		m.why = reason
+	}
+	switch {
+	case call <= m.floor || m.state == stateOpen:
+	case m.state == stateHalfOpen && down:
+		m.turn(stateOpen)
+	case m.state == stateHalfOpen:
+		m.turn(stateClosed)
+	default:
+		m.ended.add(down)
+		if made, failed := m.ended.sum(); down && made >= breakerCalls && 2*failed >= made+m.older(call) {
+			m.turn(stateOpen)
+		}
+	}
+}
+
+// older counts the calls that began before one and have not ended.
+func (m *breaker) older(call uint64) (n int) {
+	for c := range m.begun {
+		if c > m.floor && c < call {
+			n++
+		}
+	}
+	return n
+}
+
+// turn enters a state.
+func (m *breaker) turn(to string) {
+	from := m.state
+	m.state, m.turned, m.floor, m.ended = to, time.Now(), m.last, newRecent()
+	//nolint:sloglint // one of three constants
+	m.log.LogAttrs(context.Background(), slog.LevelWarn, inWords(to),
+		slog.String(keyModel, m.model), slog.String(keyFrom, from), slog.String(keyNext, to), slog.Any(keyReason, m.why))
+}
+
+// condition says how the endpoint fares.
+func (m *breaker) condition() Condition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.fare
+	c.Breaker = m.state
+	return c
 }

@@ -1,10 +1,7 @@
 package judges
 
 import (
-	"sync"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -21,33 +18,13 @@ type Condition struct {
 	FailingSince time.Time `json:"failing_since,omitzero"`
 }
 
-// condition is a Condition that the breaker writes and a status page reads.
-type condition struct {
-	mu sync.Mutex
-	c  Condition // guarded by mu
-}
-
 // called notes what came of a call that was made; reason is empty for an answer.
-func (c *condition) called(reason eval.Reason) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.c.Reason = reason
+func (c *Condition) called(reason eval.Reason) {
+	c.Reason = reason
 	switch {
 	case reason == "":
-		c.c.FailingSince = time.Time{}
-	case c.c.FailingSince.IsZero():
-		c.c.FailingSince = time.Now()
+		c.FailingSince = time.Time{}
+	case c.FailingSince.IsZero():
+		c.FailingSince = time.Now()
 	}
-}
-
-func (c *condition) turned(to gobreaker.State) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.c.Breaker = to.String()
-}
-
-func (c *condition) now() Condition {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.c
 }

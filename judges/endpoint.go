@@ -111,7 +111,7 @@ func (e *Endpoint) Complete(ctx context.Context, r Request) (Answer, error) {
 func (e *Endpoint) Describe() Description { return e.description }
 
 // Condition says how the model fares.
-func (e *Endpoint) Condition() Condition { return e.breaker.fare.now() }
+func (e *Endpoint) Condition() Condition { return e.breaker.condition() }
 
 // Close lets go of connections that are not in use. The endpoint can still be
 // called; it then opens new ones.

@@ -3,14 +3,11 @@ package judges
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -300,103 +297,5 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 		synctest.Wait()
 		stop()
 		wg.Wait()
-	})
-}
-
-func TestBreaker(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var err error
-		calls := 0
-		m := newBreaker(ModelFunc(func(context.Context, Request) (Answer, error) {
-			calls++
-			return Answer{}, err
-		}), config(), slog.New(slog.DiscardHandler))
-		do := func(n int) error {
-			var last error
-			for range n {
-				_, last = m.Complete(t.Context(), Request{})
-			}
-			return last
-		}
-		// An endpoint that limits, refuses or rejects is alive; a call never made says nothing.
-		for _, err = range []error{
-			limited(0), fail(eval.ReasonAuth, failure{}), fail(eval.ReasonBadRequest, failure{}),
-			unmade(context.DeadlineExceeded), eval.WithReason(eval.ReasonCanceled, context.Canceled),
-		} {
-			if got := do(30); eval.ReasonOf(got) == eval.ReasonBreakerOpen {
-				t.Fatalf("opened by %v", err)
-			}
-		}
-		fares := func(want Condition) {
-			t.Helper()
-			if diff := cmp.Diff(want, m.fare.now()); diff != "" {
-				t.Errorf("condition (-want +got):\n%s", diff)
-			}
-		}
-		failing := time.Now() // no call has got an answer
-		fares(Condition{Breaker: "closed", Reason: eval.ReasonBadRequest, FailingSince: failing})
-		_ = sleep(t.Context(), time.Minute) // the window has passed
-		err = down()
-		if got := do(breakerCalls); eval.ReasonOf(got) != eval.ReasonUnavailable {
-			t.Fatalf("err = %v; want the endpoint's own", got)
-		}
-		fares(Condition{Breaker: "open", Reason: eval.ReasonUnavailable, FailingSince: failing})
-		calls = 0
-		if got := do(1); eval.ReasonOf(got) != eval.ReasonBreakerOpen || calls != 0 {
-			t.Fatalf("err = %v after %d calls; want breaker_open without a call", got, calls)
-		}
-		_ = sleep(t.Context(), breakerPause+time.Millisecond)
-		if got := do(3); calls != 1 || eval.ReasonOf(got) != eval.ReasonBreakerOpen {
-			t.Fatalf("%d calls went through; want one that fails and opens it again", calls)
-		}
-		_ = sleep(t.Context(), breakerPause+time.Millisecond)
-		err = nil
-		if got := do(5); got != nil {
-			t.Errorf("err = %v; want it closed", got)
-		}
-		fares(Condition{Breaker: "closed"})
-		err = down()
-		_ = do(1)
-		fares(Condition{Breaker: "closed", Reason: eval.ReasonUnavailable, FailingSince: time.Now()})
-	})
-}
-
-func TestBreakerNeedsHalfToFail(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		n := 0
-		m := newBreaker(ModelFunc(func(context.Context, Request) (Answer, error) {
-			if n++; n%3 == 0 {
-				return Answer{}, down()
-			}
-			return Answer{}, nil
-		}), config(), slog.New(slog.DiscardHandler))
-		for range 300 {
-			if _, err := m.Complete(t.Context(), Request{}); eval.ReasonOf(err) == eval.ReasonBreakerOpen {
-				t.Fatal("opened at a third of failures")
-			}
-		}
-	})
-}
-
-// An endpoint that hangs is a dead endpoint.
-func TestTimeoutsOpenTheBreaker(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		hang := ModelFunc(func(ctx context.Context, _ Request) (Answer, error) {
-			<-ctx.Done()
-			return Answer{}, classify(ctx, ctx.Err(), &exchange{})
-		})
-		cfg := config()
-		cfg.Timeout = time.Second
-		m := newBreaker(&watch{next: hang, timeout: cfg.Timeout}, cfg, slog.New(slog.DiscardHandler))
-		var err error
-		for range breakerCalls + 1 {
-			_, err = m.Complete(t.Context(), Request{})
-		}
-		if eval.ReasonOf(err) != eval.ReasonBreakerOpen {
-			t.Errorf("err = %v; want breaker_open", err)
-		}
 	})
 }

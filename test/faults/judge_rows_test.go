@@ -32,6 +32,8 @@ type judgeFault struct {
 	pause time.Duration
 	// perEvent is the number of questions about one event, at most.
 	perEvent int
+	// silent says that only the timeout of a call ends it.
+	silent bool
 }
 
 // judgeRows are about the server that judges ask.
@@ -46,7 +48,7 @@ func judgeRows() []scenario {
 			reasons: []eval.Reason{eval.ReasonRateLimited}, retried: true, pause: time.Second, perEvent: attempts,
 		},
 		{name: "judge-500", title: "model answers 500", ci: true, spoil: status(500, nil), reasons: down, retried: true, breaks: true, perEvent: attempts},
-		{name: "judge-hang", title: "model hangs", spoil: hang, reasons: silent, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-hang", title: "model hangs", spoil: hang, reasons: silent, retried: true, breaks: true, perEvent: attempts, silent: true},
 		{name: "judge-half", title: "model's connection is cut in the reply", spoil: half, reasons: down, retried: true, breaks: true, perEvent: attempts},
 		{name: "judge-hidden", title: "model answers 200 with an error in it", spoil: body(`{"error":{"message":"upstream failed","type":"server_error","code":"502"}}`), reasons: down, retried: true, breaks: true, perEvent: attempts},
 		{name: "judge-garbage", title: "model answers 200 with garbage", spoil: body("<html>\x00\xff gateway</html>"), reasons: down, retried: true, breaks: true, perEvent: attempts},
@@ -56,7 +58,7 @@ func judgeRows() []scenario {
 		{name: "judge-huge", title: "model's reply has 10 MB", ci: true, spoil: huge, reasons: []eval.Reason{eval.ReasonUnparsable}, perEvent: 1},
 		{name: "judge-tls", title: "model's connection is cut in the TLS handshake", reasons: down, retried: true, breaks: true, perEvent: attempts},
 		{name: "judge-cut", title: "model's connection is cut before the reply", spoil: cut, reasons: down, retried: true, breaks: true, perEvent: attempts},
-		{name: "judge-drip", title: "model answers a byte a second", spoil: drip, reasons: silent, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-drip", title: "model answers a byte a second", spoil: drip, reasons: silent, retried: true, breaks: true, perEvent: attempts, silent: true},
 	}
 	var rows []scenario
 	for _, f := range faults {
@@ -77,7 +79,7 @@ const (
 func (f judgeFault) row(w *world) {
 	front := newFront(w, f.spoil == nil)
 	sink := w.reportTo()
-	w.config["models"] = fmt.Sprintf(`{default: {base_url: "MODEL", api_key: none, requests_per_minute: 0, concurrency: %d, timeout: 1s}}`, judgesInFlight)
+	w.config["models"] = fmt.Sprintf(`{default: {base_url: "MODEL", api_key: none, requests_per_minute: 0, concurrency: %d, timeout: %s}}`, judgesInFlight, f.timeout())
 	w.begin(8, "A")
 
 	from := len(w.ledger.published)
@@ -86,6 +88,9 @@ func (f judgeFault) row(w *world) {
 	w.settled()
 	some := w.became(w.sound(from))
 	w.note("a few: %s", tally(some))
+	if opened := w.workers["A"].logged("model is down: judges answer with errors without calling it"); opened != nil {
+		w.note("the breaker opened, last by a call that ended as %v", opened["reason"])
+	}
 	f.boundFew(w, some)
 
 	const events = 300
@@ -127,6 +132,16 @@ func (f judgeFault) row(w *world) {
 	for id, n := range w.answers() {
 		w.bound(n == 1, "%s was answered %d times", id, n)
 	}
+}
+
+// timeout is that of a call. Where it is not what ends calls it is far off: a
+// machine that stands still for a second has no part in these rows, and with
+// all calls in flight timed out it would open the breaker.
+func (f judgeFault) timeout() time.Duration {
+	if f.silent {
+		return time.Second
+	}
+	return 10 * time.Second
 }
 
 // fault makes the front fail, on the questions or on the connections given.

@@ -1,0 +1,232 @@
+package judges
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func TestBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		calls := 0
+		m := newBreaker(ModelFunc(func(context.Context, Request) (Answer, error) {
+			calls++
+			return Answer{}, err
+		}), config(), slog.New(slog.DiscardHandler))
+		do := func(n int) error {
+			var last error
+			for range n {
+				_, last = m.Complete(t.Context(), Request{})
+			}
+			return last
+		}
+		// An endpoint that limits, refuses or rejects is alive; a call never made says nothing.
+		for _, err = range []error{
+			limited(0), fail(eval.ReasonAuth, failure{}), fail(eval.ReasonBadRequest, failure{}),
+			unmade(context.DeadlineExceeded), eval.WithReason(eval.ReasonCanceled, context.Canceled),
+		} {
+			if got := do(30); eval.ReasonOf(got) == eval.ReasonBreakerOpen {
+				t.Fatalf("opened by %v", err)
+			}
+		}
+		fares := func(want Condition) {
+			t.Helper()
+			if diff := cmp.Diff(want, m.condition()); diff != "" {
+				t.Errorf("condition (-want +got):\n%s", diff)
+			}
+		}
+		failing := time.Now() // no call has got an answer
+		fares(Condition{Breaker: "closed", Reason: eval.ReasonBadRequest, FailingSince: failing})
+		_ = sleep(t.Context(), time.Minute) // the window has passed
+		err = down()
+		if got := do(breakerCalls); eval.ReasonOf(got) != eval.ReasonUnavailable {
+			t.Fatalf("err = %v; want the endpoint's own", got)
+		}
+		fares(Condition{Breaker: "open", Reason: eval.ReasonUnavailable, FailingSince: failing})
+		calls = 0
+		if got := do(1); eval.ReasonOf(got) != eval.ReasonBreakerOpen || calls != 0 {
+			t.Fatalf("err = %v after %d calls; want breaker_open without a call", got, calls)
+		}
+		_ = sleep(t.Context(), breakerPause+time.Millisecond)
+		if got := do(3); calls != 1 || eval.ReasonOf(got) != eval.ReasonBreakerOpen {
+			t.Fatalf("%d calls went through; want one that fails and opens it again", calls)
+		}
+		_ = sleep(t.Context(), breakerPause+time.Millisecond)
+		err = nil
+		if got := do(5); got != nil {
+			t.Errorf("err = %v; want it closed", got)
+		}
+		fares(Condition{Breaker: "closed"})
+		err = down()
+		_ = do(1)
+		fares(Condition{Breaker: "closed", Reason: eval.ReasonUnavailable, FailingSince: time.Now()})
+	})
+}
+
+func TestBreakerNeedsHalfToFail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		m := newBreaker(ModelFunc(func(context.Context, Request) (Answer, error) {
+			if n++; n%3 == 0 {
+				return Answer{}, down()
+			}
+			return Answer{}, nil
+		}), config(), slog.New(slog.DiscardHandler))
+		for range 300 {
+			if _, err := m.Complete(t.Context(), Request{}); eval.ReasonOf(err) == eval.ReasonBreakerOpen {
+				t.Fatal("opened at a third of failures")
+			}
+		}
+	})
+}
+
+// An endpoint that hangs is a dead endpoint, however long a call may take and
+// however well it did until then.
+func TestTimeoutsOpenTheBreaker(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []time.Duration{time.Second, breakerWindow, 10 * time.Minute} {
+		t.Run(timeout.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				hangs := time.Now().Add(time.Minute)
+				hang := ModelFunc(func(ctx context.Context, _ Request) (Answer, error) {
+					if time.Now().Before(hangs) {
+						return Answer{}, sleep(ctx, 500*time.Millisecond)
+					}
+					<-ctx.Done()
+					return Answer{}, classify(ctx, ctx.Err(), &exchange{})
+				})
+				m := newBreaker(&watch{next: hang, timeout: timeout}, config(), slog.New(slog.DiscardHandler))
+				var calls sync.WaitGroup
+				var once sync.Once
+				for range 32 {
+					calls.Go(func() {
+						for !errors.Is(calling(t, m), errOpen) {
+						}
+						once.Do(func() {
+							if took := time.Since(hangs); took > max(timeout, breakerWindow)+time.Second {
+								t.Errorf("opened after %s of silence", took)
+							}
+						})
+					})
+				}
+				calls.Wait()
+			})
+		})
+	}
+}
+
+// Refusals come at once and answers take their time: what has ended first says
+// little about all that began.
+func TestBreakerWaitsForSlowAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		m := newBreaker(ModelFunc(func(ctx context.Context, _ Request) (Answer, error) {
+			if n.Add(1)%4 == 0 {
+				return Answer{}, down()
+			}
+			return Answer{}, sleep(ctx, 5*time.Second)
+		}), config(), slog.New(slog.DiscardHandler))
+		var calls sync.WaitGroup
+		for range 256 {
+			calls.Go(func() {
+				for range 5 {
+					if err := calling(t, m); errors.Is(err, errOpen) {
+						t.Error("opened at a quarter of failures")
+						return
+					}
+				}
+			})
+		}
+		calls.Wait()
+	})
+}
+
+// A call that began before an outage and ends after it says nothing of now.
+func TestBreakerForgetsCallsOfBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		failing := true
+		late := make(chan struct{})
+		m := newBreaker(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+			if r.Eval == "late" {
+				<-late
+				return Answer{}, down()
+			}
+			if failing {
+				return Answer{}, down()
+			}
+			return Answer{}, nil
+		}), config(), slog.New(slog.DiscardHandler))
+		var old sync.WaitGroup
+		for range 3 * breakerCalls {
+			old.Go(func() { _, _ = m.Complete(t.Context(), Request{Eval: "late"}) })
+		}
+		synctest.Wait()
+		for !errors.Is(calling(t, m), errOpen) { // after as many as are still open
+		}
+		failing = false
+		_ = sleep(t.Context(), breakerPause+time.Millisecond)
+		for range breakerCalls {
+			if err := calling(t, m); err != nil {
+				t.Fatalf("err = %v; want it closed", err)
+			}
+		}
+		close(late)
+		old.Wait()
+		if err := calling(t, m); err != nil {
+			t.Errorf("err = %v; want it still closed", err)
+		}
+	})
+}
+
+// A call that tells nothing leaves the trial to the next.
+func TestBreakerTriesAgainAfterACanceledTrial(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		err := down()
+		m := newBreaker(ModelFunc(func(context.Context, Request) (Answer, error) {
+			if err == nil {
+				panic("a fault of ours")
+			}
+			return Answer{}, err
+		}), config(), slog.New(slog.DiscardHandler))
+		for range breakerCalls {
+			_ = calling(t, m)
+		}
+		_ = sleep(t.Context(), breakerPause+time.Millisecond)
+		err = eval.WithReason(eval.ReasonCanceled, context.Canceled)
+		_ = calling(t, m)
+		err = nil
+		func() {
+			defer func() { _ = recover() }()
+			_ = calling(t, m)
+		}()
+		if got := m.condition().Breaker; got != stateHalfOpen {
+			t.Errorf("breaker is %s; want it half-open", got)
+		}
+		err = limited(0)
+		if got := calling(t, m); errors.Is(got, errOpen) || m.condition().Breaker != stateClosed {
+			t.Errorf("err = %v, breaker is %s; want it closed by an endpoint that is alive", got, m.condition().Breaker)
+		}
+	})
+}
+
+func calling(t *testing.T, m Model) error {
+	t.Helper()
+	_, err := m.Complete(t.Context(), Request{})
+	return err
+}
