@@ -2,7 +2,6 @@ package judges
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/evalworker/evalworker/eval"
 )
 
 // Keys of log attributes.
@@ -55,7 +56,8 @@ type Endpoint struct {
 
 var _ Described = (*Endpoint)(nil)
 
-// NewModel makes the model of one entry. It connects to nobody.
+// NewModel makes the model of one entry. It connects to nobody. A key that is
+// missing or cannot be read is an error of type [eval.Faults].
 //
 // The layers, the outermost first, and why they stand where they stand:
 //
@@ -82,7 +84,7 @@ func NewModel(cfg ModelConfig, deps ModelDeps) (*Endpoint, error) {
 	}
 	key, err := keyOf(cfg, deps.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", cfg.Model, err)
+		return nil, err
 	}
 	prices, err := pricesOf(cfg, deps)
 	if err != nil {
@@ -146,12 +148,12 @@ func keyOf(cfg ModelConfig, getenv func(string) string) (string, error) {
 	case cfg.KeyFile != "":
 		f, err := os.Open(cfg.KeyFile)
 		if err != nil {
-			return "", fmt.Errorf("key_file: %w", err)
+			return "", badKey("key_file", err.Error())
 		}
 		defer func() { _ = f.Close() }()
 		b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 		if err != nil {
-			return "", fmt.Errorf("key_file: %w", err)
+			return "", badKey("key_file", err.Error())
 		}
 		key = string(b)
 	case key == "":
@@ -159,12 +161,16 @@ func keyOf(cfg ModelConfig, getenv func(string) string) (string, error) {
 	}
 	key = strings.TrimSpace(key)
 	if key == "" && (cfg.BaseURL == "" || cfg.API != apiOpenAI) {
-		return "", errors.New("no key: set api_key, key_file or " + envAPIKey)
+		return "", badKey("api_key", "missing")
 	}
 	if strings.ContainsAny(key, "\r\n\x00") {
-		return "", errors.New("the key holds a line break")
+		return "", badKey("api_key", "holds a line break")
 	}
 	return key, nil
+}
+
+func badKey(path, problem string) error {
+	return eval.Faults{{Path: path, Problem: problem, Expected: "set key_file, api_key or " + envAPIKey}}
 }
 
 // pricesOf gives the look-up of prices, and warns when the built-in table that

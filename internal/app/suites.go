@@ -2,12 +2,14 @@ package app
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
 	"sync"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/pipeline"
 	"github.com/evalworker/evalworker/judges"
@@ -105,6 +107,11 @@ func (s *suites) model(name string, cfg *config.Config, models map[string]builtM
 		return old.model, nil
 	}
 	model, err := judges.NewModel(mc, judges.ModelDeps{Log: s.log, Observe: s.observe})
+	if faults, ok := errors.AsType[eval.Faults](err); ok {
+		var named eval.Faults
+		named.Under("models."+name, faults)
+		return nil, named
+	}
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
