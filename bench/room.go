@@ -60,7 +60,7 @@ func stuck(ctx context.Context, w *world, _ options) error {
 		return err
 	}
 	_ = p.stop() // it says that one event is not finished, which is the point
-	fmt.Fprintf(w.out, "\nstuck: one event in work, %d skipped after it on its partition\n", stuckEvents)
+	fmt.Fprintf(w.out, "\nstuck: one event in flight, %d skipped after it on its partition\n", stuckEvents)
 	fmt.Fprintf(w.out, "RSS %.0f MB, peak %.0f MB\n", float64(f.RSS)/1e6, float64(f.PeakRSS)/1e6)
 	return nil
 }

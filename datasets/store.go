@@ -113,7 +113,7 @@ func (s *Store) connect(ctx context.Context, create bool) error {
 	return nil
 }
 
-// Close waits for writes at work and closes the store. It may be called again.
+// Close waits for writes in flight and closes the store. It may be called again.
 func (s *Store) Close() error {
 	var err error
 	s.close.Do(func() {

@@ -187,5 +187,5 @@ func aboutRecords(err error) bool {
 	return tooLarge(err) || errors.Is(err, kafka.InvalidRecord) || errors.Is(err, kafka.InvalidTimestamp)
 }
 
-// Close lets go of all connections; a call of Publish at work fails.
+// Close lets go of all connections; a call of Publish in flight fails.
 func (p *Publisher) Close() { p.cable.close() }

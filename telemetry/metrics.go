@@ -125,7 +125,7 @@ var counts = [...]Metric{
 
 var gauges = [...]Metric{
 	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition."},
-	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events at work."},
+	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events in flight."},
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
 	gaugeStoreDown:      {"evalworker.store_down", TypeGauge, "", nil, "1 while the store takes nothing and failing events wait for it, else 0."},
 	gaugeKafkaDown:      {"evalworker.kafka_down", TypeGauge, "", nil, "1 while Kafka cannot be reached, takes no commits or does not let the worker in, else 0."},

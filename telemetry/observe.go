@@ -82,7 +82,7 @@ func (t *Telemetry) Lag(partition int, lag int64) {
 	}
 }
 
-// Inflight sets how many events are at work.
+// Inflight sets how many events are in flight.
 func (t *Telemetry) Inflight(n int) {
 	if !t.discards() {
 		t.inflight.Store(int64(n))

@@ -72,7 +72,7 @@ func TestLibraryReports(t *testing.T) {
 	}
 }
 
-// TestCutOff ends a request at work and refuses the next.
+// TestCutOff ends a request in flight and refuses the next.
 func TestCutOff(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{})
@@ -95,7 +95,7 @@ func TestCutOff(t *testing.T) {
 	<-arrived
 	a.cutOff()
 	if err := <-ended; !errors.Is(err, errCutOff) && !errors.Is(err, context.Canceled) {
-		t.Errorf("request at work ended with %v", err)
+		t.Errorf("request in flight ended with %v", err)
 	}
 	if resp, err := get(t, a, srv.URL+"/v0.4/traces"); err == nil {
 		_ = resp.Body.Close()

@@ -59,7 +59,7 @@ probes and /statusz, and turns new events away with 503.`,
 	f.StringVar(&s.spool.Dir, "spool-dir", s.spool.Dir, "folder of the spool, on a disk that survives restarts; one process uses it at a time")
 	f.Int64Var(&s.spool.MaxBytes, "spool-max-bytes", s.spool.MaxBytes, "size of the spool, at least four times --max-body-bytes; when it is full, events are refused with 429")
 	f.Int64Var(&s.sidecar.MaxBodyBytes, "max-body-bytes", s.sidecar.MaxBodyBytes, "size of the largest request, also after decompression")
-	f.IntVar(&s.sidecar.Concurrency, "concurrency", s.sidecar.Concurrency, "requests at work at once; further ones are refused with 429")
+	f.IntVar(&s.sidecar.Concurrency, "concurrency", s.sidecar.Concurrency, "requests in flight at once; further ones are refused with 429")
 	f.DurationVar(&s.sidecar.Grace, "grace", s.sidecar.Grace, "how long to go on sending after a signal")
 	return cmd
 }

@@ -52,7 +52,7 @@ and the rest goes on; the exit code is then 1. Blank lines do not count.`,
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one report a line, as JSON")
 	cmd.Flags().BoolVar(&f.all, "all", false, "run every evaluator on every event, whatever its sampling rate")
 	cmd.Flags().StringVar(&f.store, "store", "", "where cases are kept, such as sqlite:FILE or postgres://USER@HOST/DATABASE (default: the configuration's store, else sqlite:evalworker.db)")
-	cmd.Flags().IntVar(&f.concurrency, "concurrency", replay.DefaultConfig().Concurrency, "events at work at once")
+	cmd.Flags().IntVar(&f.concurrency, "concurrency", replay.DefaultConfig().Concurrency, "events in flight at once")
 	return cmd
 }
 

@@ -18,7 +18,7 @@ func newRunCommand(g *globals) *cobra.Command {
 		Long: `Run the worker: consume events, sample, validate and judge them, keep failing
 requests as cases, and send spans and metrics to Datadog.
 
-SIGTERM or SIGINT stops it: nothing more is fetched, events at work finish within
+SIGTERM or SIGINT stops it: nothing more is fetched, events in flight finish within
 shutdown.grace, offsets are committed. A second signal ends it at once.
 SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 		Example: `  evalworker init && evalworker check --quiet

@@ -148,7 +148,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer context.AfterFunc(ctx, func() {
 		a.stopping.Store(true)
-		a.log.Info("worker stops: no more events are fetched, those at work may finish", slog.Int("in_flight", a.consumer.Status().InFlight),
+		a.log.Info("worker stops: no more events are fetched, those in flight may finish", slog.Int("in_flight", a.consumer.Status().InFlight),
 			slog.String("grace", a.cfg.Shutdown.Grace.String()))
 	})()
 	var probes, side sync.WaitGroup

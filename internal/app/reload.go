@@ -50,7 +50,7 @@ func (a *App) watch(ctx context.Context) {
 	}
 }
 
-// reload puts a new revision in place. Events at work finish under the old
+// reload puts a new revision in place. Events in flight finish under the old
 // one. A revision that is no good is refused, and the old one stays.
 func (a *App) reload(cfg *config.Config, err error) {
 	old := a.pipeline.Suite().Sampler.Revision()

@@ -81,7 +81,7 @@ func (a *App) checks() []health.Check {
 	return []health.Check{
 		{Name: "worker", Ready: func() error {
 			if a.stopping.Load() {
-				return errors.New("stopping: events at work are finished, no more are fetched")
+				return errors.New("stopping: events in flight are finished, no more are fetched")
 			}
 			return nil
 		}},

@@ -112,15 +112,15 @@ func (k *worker) ready(want int, line string) {
 }
 
 // TestStopDrains: on SIGTERM the worker is not ready and fetches no more; what is
-// in work is finished, and nothing of it is done again by the next worker.
+// in flight is finished, and nothing of it is done again by the next worker.
 func TestStopDrains(t *testing.T) {
 	t.Parallel()
 	w, g := newGatedWorld(t)
 	cfg := w.load(w.configure(judgePolicy))
 	first := w.start(cfg)
-	inWork := numbered("in-work", 6, "an answer")
-	w.emit(t.Context(), inWork...)
-	for range inWork {
+	inFlight := numbered("in-flight", 6, "an answer")
+	w.emit(t.Context(), inFlight...)
+	for range inFlight {
 		<-g.asked
 	}
 	first.ready(http.StatusOK, "ok")
@@ -138,13 +138,13 @@ func TestStopDrains(t *testing.T) {
 	g.release()
 	first.halt()
 	if s := first.Status().Events; s.Evaluated != 6 || s.Consumed != 6 {
-		t.Errorf("events after the drain: %+v, want the 6 in work", s)
+		t.Errorf("events after the drain: %+v, want the 6 in flight", s)
 	}
 
 	second := w.start(w.load(w.configure(judgePolicy)))
 	second.consumed(len(later))
 	second.halt()
-	if d := cmp.Diff(once(inWork, later), w.seen.evaluated()); d != "" {
+	if d := cmp.Diff(once(inFlight, later), w.seen.evaluated()); d != "" {
 		t.Errorf("evaluations of two workers (-want +got):\n%s", d)
 	}
 	if s := second.Status().Events; s.Consumed != 4 || !s.Settled() {

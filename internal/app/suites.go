@@ -67,7 +67,7 @@ func (s *suites) build(cfg *config.Config) (*pipeline.Suite, error) {
 	}
 	for name, old := range s.models {
 		if models[name].model != old.model {
-			old.model.Close() // events at work may still use it: this only lets go of idle connections
+			old.model.Close() // events in flight may still use it: this only lets go of idle connections
 		}
 	}
 	s.mu.Lock()

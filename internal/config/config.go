@@ -38,7 +38,7 @@ type Config struct {
 
 // Shutdown bounds the end of the worker.
 type Shutdown struct {
-	Grace time.Duration `yaml:"grace"` // for events in work to finish
+	Grace time.Duration `yaml:"grace"` // for events in flight to finish
 	Close time.Duration `yaml:"close"` // for telemetry and the store to be closed after that
 }
 

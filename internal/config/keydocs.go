@@ -25,7 +25,7 @@ func docs() map[string]string {
 		"kafka.dead_letter_topic":   "Topic for what can never be processed; empty: the topic's name with .dead added.",
 		"kafka.start":               "Where a new group begins: first (the oldest message) or last (messages from now on).",
 		"kafka.out_of_range":        "Where to go on when the stored offset lies beyond the end: first or last.",
-		"kafka.max_in_flight":       "Events in work at once; when all places are taken, fetching waits.",
+		"kafka.max_in_flight":       "Events in flight at once; when all places are taken, fetching waits.",
 		"kafka.max_in_flight_bytes": "What they hold together, in bytes as fetched; when all is taken, fetching waits.",
 		"kafka.window":              "Messages tracked of one partition; when full, its fetching waits.",
 		"kafka.max_message_bytes":   "A larger message becomes a dead letter; one of over 40 MiB, or four times this, without its content.",
@@ -35,7 +35,7 @@ func docs() map[string]string {
 		"kafka.session_timeout":     "Silence after which the group gives a worker's partitions to others.",
 		"kafka.heartbeat_interval":  "Time between signs of life; also how soon a rebalance is noticed.",
 		"kafka.rebalance_timeout":   "Time that a rebalance waits for its members.",
-		"kafka.revoke_drain":        "Time that a rebalance waits for events in work here.",
+		"kafka.revoke_drain":        "Time that a rebalance waits for events in flight here.",
 		"kafka.partition_watch":     "Time between looks for new partitions, and between updates of the lag.",
 		"kafka.retry_min":           "First pause when a dependency is down; it doubles with each attempt.",
 		"kafka.retry_max":           "Longest pause when a dependency is down.",
@@ -148,7 +148,7 @@ func docs() map[string]string {
 		"health.pprof":      "Serve profiles under /debug/pprof/.",
 
 		"shutdown":       "How the worker ends.",
-		"shutdown.grace": "Time for events in work to finish after SIGTERM.",
+		"shutdown.grace": "Time for events in flight to finish after SIGTERM.",
 		"shutdown.close": "Time to close telemetry and the store after that.",
 
 		"log":        "How the worker logs; never content, only ids.",

@@ -82,7 +82,7 @@ type Totals struct {
 // where it was, with one header more, evalworker-redrives. All replicas in sync
 // have it when it counts as published.
 //
-// When ctx ends, the batch at work is finished first. The error is ErrEmpty when
+// When ctx ends, the batch in flight is finished first. The error is ErrEmpty when
 // there is no topic yet; after any other error the totals count what was done.
 func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Result) error) (Totals, error) {
 	run := &redrive{q: q, o: o, filter: f, each: each}

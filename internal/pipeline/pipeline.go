@@ -69,7 +69,7 @@ func New(suite *Suite, deps Deps) (*Pipeline, error) {
 // Suite gives the suite in use.
 func (p *Pipeline) Suite() *Suite { return p.suite.Load() }
 
-// Replace puts another suite in place. Events that are at work finish under the
+// Replace puts another suite in place. Events that are in flight finish under the
 // suite with which they began.
 func (p *Pipeline) Replace(s *Suite) { p.suite.Store(s) }
 

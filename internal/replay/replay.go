@@ -7,7 +7,7 @@
 // limit is a bad line, not the end. What stops a replay is its context, an
 // input that cannot be read, or a caller that cannot take a report.
 //
-// Memory is bounded by the lines at work: as many as may be evaluated at once,
+// Memory is bounded by the lines in flight: as many as may be evaluated at once,
 // and one that is being read, each up to the size limit.
 package replay
 
@@ -26,11 +26,11 @@ import (
 
 // Config bounds a replay. What is not above zero stands for its default.
 type Config struct {
-	Concurrency  int // events at work at once
+	Concurrency  int // events in flight at once
 	MaxLineBytes int // a longer line, its end not counted, is a bad line
 }
 
-// DefaultConfig keeps 64 events at work, of at most 10 MB each.
+// DefaultConfig keeps 64 events in flight, of at most 10 MB each.
 func DefaultConfig() Config { return Config{Concurrency: 64, MaxLineBytes: 10 << 20} }
 
 func (c Config) withDefaults() Config {
@@ -66,7 +66,7 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// One channel a line, in the order of lines: what the queue holds is at work,
+	// One channel a line, in the order of lines: what the queue holds is in flight,
 	// and so is the line whose result is waited for.
 	queue := make(chan chan Result, cfg.Concurrency-1)
 	var totals Totals

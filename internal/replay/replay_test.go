@@ -196,7 +196,7 @@ func TestOrder(t *testing.T) {
 				})
 				synctest.Wait() // all that may begin has begun
 				if now.Load() != 1 {
-					t.Errorf("%d events at work beside the first", now.Load()-1)
+					t.Errorf("%d events in flight beside the first", now.Load()-1)
 				}
 				close(gate)
 				running.Wait()

@@ -26,7 +26,7 @@ type Config struct {
 	// MaxBodyBytes bounds a request's body, also after decompression; default
 	// 4 MiB.
 	MaxBodyBytes int64
-	// Concurrency bounds the requests at work; default 64. Together with
+	// Concurrency bounds the requests in flight; default 64. Together with
 	// MaxBodyBytes it bounds the memory.
 	Concurrency int
 	// RequestTimeout bounds how long a body may take to arrive, and how long its

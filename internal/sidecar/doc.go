@@ -21,7 +21,7 @@
 //
 // # How it is bounded
 //
-// Requests at work, the size of a body before and after decompression, the size
+// Requests in flight, the size of a body before and after decompression, the size
 // of an event, and the spool. A request beyond the first gets 429, as does one
 // that finds the spool full; both carry Retry-After. Kafka that is away fills the
 // spool and turns nothing else off: readiness turns false only when the spool

@@ -193,8 +193,8 @@ func TestRequestsAtWorkAreBounded(t *testing.T) {
 		t.Errorf("a request too many: %d", resp.Code)
 	}
 	w.gate.leave()
-	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().Requests.AtWork != 0 {
-		t.Errorf("%d, %d at work", resp.Code, w.Status().Requests.AtWork)
+	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().Requests.InFlight != 0 {
+		t.Errorf("%d, %d in flight", resp.Code, w.Status().Requests.InFlight)
 	}
 }
 

@@ -68,7 +68,7 @@ func (g *gate) wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		n, _ := g.look()
-		return fmt.Errorf("%d still at work: %w", n, context.Cause(ctx))
+		return fmt.Errorf("%d still in flight: %w", n, context.Cause(ctx))
 	}
 }
 

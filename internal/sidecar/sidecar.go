@@ -42,7 +42,7 @@ type Sidecar struct {
 	log      *slog.Logger
 	http     http.Server
 	listener net.Listener
-	gate     *gate // of the requests at work; closed when the sidecar stops
+	gate     *gate // of the requests in flight; closed when the sidecar stops
 	forward  *forwarder
 	started  time.Time
 	found    int64 // events that were in the spool at the start

@@ -26,7 +26,7 @@ func half(t *testing.T, w *world, body string) net.Conn {
 	if _, err := fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:len(body)-1]); err != nil {
 		t.Fatal(err)
 	}
-	for w.Status().Requests.AtWork == 0 { // nothing tells of it but this counter
+	for w.Status().Requests.InFlight == 0 { // nothing tells of it but this counter
 		runtime.Gosched()
 	}
 	return conn
@@ -54,7 +54,7 @@ func TestASlowRequestIsCutOff(t *testing.T) {
 	if code, body := status(t, conn); code != http.StatusBadRequest || !strings.Contains(body, "cannot be read to its end") {
 		t.Errorf("%d %s", code, body)
 	}
-	for w.Status().Requests.AtWork > 0 {
+	for w.Status().Requests.InFlight > 0 {
 		runtime.Gosched()
 	}
 	if code, body := w.send(t, "application/json", event("b")); code != http.StatusAccepted {

@@ -63,7 +63,7 @@ type Status struct {
 		Bad       int64 `json:"bad"` // never accepted
 	} `json:"events"`
 	Requests struct {
-		AtWork       int   `json:"at_work"`
+		InFlight     int   `json:"in_flight"`
 		TooMany      int64 `json:"too_many"`     // 429
 		Unavailable  int64 `json:"unavailable"`  // 503
 		Bad          int64 `json:"bad"`          // 400
@@ -102,7 +102,7 @@ func (s *Sidecar) Status() Status {
 	c := &s.counts
 	st.Events.Found, st.Events.Accepted, st.Events.Bad = s.found, c.accepted.Load(), c.bad.Load()
 	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
-	st.Requests.AtWork, _ = s.gate.look()
+	st.Requests.InFlight, _ = s.gate.look()
 	st.Requests.TooMany, st.Requests.Unavailable = c.full.Load(), c.unavailable.Load()
 	no := c.refused()
 	st.Requests.Bad, st.Requests.Unauthorized, st.Requests.Forbidden = no.bad, no.unauthorized, no.forbidden

@@ -85,7 +85,7 @@ func TestAStopIsBoundedByItsGrace(t *testing.T) {
 	if err := w.stop(); err != nil { // an hour later otherwise
 		t.Error(err)
 	}
-	if !strings.Contains(w.logs.String(), "requests are cut off") || !strings.Contains(w.logs.String(), "1 still at work") {
+	if !strings.Contains(w.logs.String(), "requests are cut off") || !strings.Contains(w.logs.String(), "1 still in flight") {
 		t.Errorf("the log does not say what was cut off:\n%s", w.logs)
 	}
 }

@@ -55,7 +55,7 @@ type Config struct {
 	// as much. When all is taken, fetching waits; a message that is larger than
 	// the whole is worked on alone.
 	MaxInFlightBytes int `yaml:"max_in_flight_bytes"`
-	// Window bounds what is tracked of one partition: messages in work and the
+	// Window bounds what is tracked of one partition: messages in flight and the
 	// runs of finished ones between them. When full, its fetching waits.
 	Window int `yaml:"window"`
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one
@@ -82,7 +82,7 @@ type Config struct {
 	HeartbeatInterval time.Duration `yaml:"heartbeat_interval"`
 	// RebalanceTimeout is how long a rebalance waits for its members.
 	RebalanceTimeout time.Duration `yaml:"rebalance_timeout"`
-	// RevokeDrain is how long a rebalance waits here for messages in work. All
+	// RevokeDrain is how long a rebalance waits here for messages in flight. All
 	// partitions stand still meanwhile; a short one cancels more of the work on
 	// partitions that move away.
 	RevokeDrain time.Duration `yaml:"revoke_drain"`
@@ -95,7 +95,7 @@ type Config struct {
 	RetryMin time.Duration `yaml:"retry_min"`
 	RetryMax time.Duration `yaml:"retry_max"`
 
-	// Grace is how long a shutdown waits for messages in work. It is part of
+	// Grace is how long a shutdown waits for messages in flight. It is part of
 	// the program's shutdown settings, whose owner sets it.
 	Grace time.Duration `yaml:"-"`
 }

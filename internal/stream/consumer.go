@@ -159,7 +159,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 }
 
 // Run consumes until ctx ends. It then takes in nothing more, waits up to
-// Config.Grace for the messages in work while the group still counts on this
+// Config.Grace for the messages in flight while the group still counts on this
 // member, commits, leaves the group and waits, bounded, until that is known.
 //
 // A broker that cannot be reached, a group that cannot be joined or a topic
@@ -212,7 +212,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 // generations serves one generation after the other until the consumer is to
 // stop. It gives the error of the last commit; release finds out whether a
 // member that ends between generations has left anything uncommitted. A member
-// that is to stop joins once more to finish what is in work, as long as grace
+// that is to stop joins once more to finish what is in flight, as long as grace
 // lasts, and to commit what is finished, as long as back does.
 func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.ConsumerGroup) error {
 	defer func() { c.late.stop() }()
@@ -238,7 +238,7 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 			continue
 		case wait.Err() == nil: // stopping, and joining failed
 			continue
-		case wait == ctx && c.inWork() > 0: // stopping while the group rebalances: its end is worth waiting for
+		case wait == ctx && c.inFlight() > 0: // stopping while the group rebalances: its end is worth waiting for
 			wait = grace //nolint:fatcontext // replaced, not nested
 			continue
 		case wait == ctx && c.uncommitted() > 0 && back.Err() == nil:
@@ -298,7 +298,7 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 // release ends what is still running and waits for it, bounded.
 func (c *Consumer) release() error {
 	c.leftSession()
-	unfinished, uncommitted := c.inWork(), c.uncommitted()
+	unfinished, uncommitted := c.inFlight(), c.uncommitted()
 	c.mu.Lock()
 	c.over = true
 	for _, p := range c.partitions {
@@ -328,14 +328,14 @@ func (c *Consumer) release() error {
 	return errors.Join(err, c.letters.close())
 }
 
-// inWork gives the number of messages that are begun and not finished, on the
+// inFlight gives the number of messages that are begun and not finished, on the
 // partitions that this member holds.
-func (c *Consumer) inWork() int {
+func (c *Consumer) inFlight() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.partitions {
-		n += p.tracker.inWork()
+		n += p.tracker.inFlight()
 	}
 	return n
 }

@@ -67,7 +67,7 @@ func receive[T any](t testing.TB, c <-chan T) T {
 	}
 }
 
-func TestCommitStopsAtAMessageInWork(t *testing.T) {
+func TestCommitStopsAtAMessageInFlight(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.publish(0, values("m", 20)...)
@@ -76,7 +76,7 @@ func TestCommitStopsAtAMessageInWork(t *testing.T) {
 	b.eventually("all others consumed", func() bool { return w.seen.count("consumed") == 19 })
 	b.eventually("the head committed", func() bool { return b.stored(0) == 5 })
 	st := w.Status()
-	want := PartitionStatus{Partition: 0, Low: 5, Next: 20, Committed: 5, High: 20, Lag: 15, InWork: 1, Tracked: 2}
+	want := PartitionStatus{Partition: 0, Low: 5, Next: 20, Committed: 5, High: 20, Lag: 15, InFlight: 1, Tracked: 2}
 	b.eventually("the commit noted", func() bool { st = w.Status(); return st.Partitions[0].Committed == 5 })
 	if diff := cmp.Diff(want, st.Partitions[0]); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -159,7 +159,7 @@ func (b *bench) commitByHand(commits ...kafka.OffsetCommit) {
 	})
 }
 
-// A worker joins. What is in work on the partition that stays goes on in place;
+// A worker joins. What is in flight on the partition that stays goes on in place;
 // on the one that moves it is cancelled, and the newcomer does it.
 func TestRebalanceKeepsWhatStays(t *testing.T) {
 	t.Parallel()
@@ -229,7 +229,7 @@ func TestRevokeDrainCommitsWhatFinishesInTime(t *testing.T) {
 	}
 }
 
-// A shutdown waits for what is in work, far longer than the session lasts
+// A shutdown waits for what is in flight, far longer than the session lasts
 // without heartbeats, and commits it.
 func TestShutdownDrainsWhileHeartbeatsGoOn(t *testing.T) {
 	t.Parallel()
@@ -245,7 +245,7 @@ func TestShutdownDrainsWhileHeartbeatsGoOn(t *testing.T) {
 	b.eventually("more than a session's heartbeats", func() bool { return beats() > 16 })
 	b.publish(0, "late")
 	if w.Status().InFlight != 1 {
-		t.Error("the message in work was given up")
+		t.Error("the message in flight was given up")
 	}
 	close(g.held["held"])
 	if err := receive(t, w.end); err != nil {
@@ -363,7 +363,7 @@ func TestBoundsHold(t *testing.T) {
 	if most.Load() > 3 {
 		t.Errorf("%d handlers at once, want at most 3", most.Load())
 	}
-	// Behind the last message in work there may be one run of skipped ones.
+	// Behind the last message in flight there may be one run of skipped ones.
 	if widest.Load() > 5 {
 		t.Errorf("%d entries tracked, want at most 5", widest.Load())
 	}

@@ -37,7 +37,7 @@
 // running through. Config.RevokeDrain decides how much of the work on
 // partitions that move is waited for before it is cancelled.
 //
-// On shutdown fetching stops, messages in work are waited for while heartbeats
+// On shutdown fetching stops, messages in flight are waited for while heartbeats
 // and commits go on, and the group is left before Run returns; others take over
 // at once instead of after the session timeout. A broker that takes no commit is
 // waited for, within the grace: the member joins once more and commits then.

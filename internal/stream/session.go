@@ -61,7 +61,7 @@ func (s *session) serve(gctx context.Context) (stop bool, err error) {
 	s.c.sawTopicGone = end == endGone
 	defer func() {
 		s.c.log.Info("generation ended", keyGeneration, s.gen.ID, keyReason, end.String(),
-			keyDuration, time.Since(began), "in_work", s.c.inWork())
+			keyDuration, time.Since(began), "in_flight", s.c.inFlight())
 	}()
 	switch end {
 	case endStale:
@@ -96,7 +96,7 @@ func (s *session) letGo(limit time.Duration) {
 	}
 }
 
-// stop waits for what is in work as long as the grace lasts. When the group
+// stop waits for what is in flight as long as the grace lasts. When the group
 // rebalances meanwhile, it lets go to come back in the next generation. It comes
 // back too when the last commit was not taken, because the broker hangs or has
 // given this member up: what is finished here, others would do again.
@@ -105,7 +105,7 @@ func (s *session) stop(gctx context.Context) (stop bool, err error) {
 	defer cancel()
 	defer context.AfterFunc(gctx, cancel)()
 	s.drain(limit)
-	again := s.grace.Err() == nil && s.c.inWork() > 0
+	again := s.grace.Err() == nil && s.c.inFlight() > 0
 	if again {
 		s.letGo(lastCommitTimeout)
 		return false, nil
@@ -179,7 +179,7 @@ func (s *session) consume(gctx context.Context) ending {
 	}
 }
 
-// drain waits until nothing is in work, at most until limit ends, and goes on
+// drain waits until nothing is in flight, at most until limit ends, and goes on
 // committing what finishes.
 func (s *session) drain(limit context.Context) {
 	idle := make(chan struct{})

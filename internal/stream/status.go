@@ -50,7 +50,7 @@ type PartitionStatus struct {
 	Committed int64 `json:"committed"` // the broker knows that all below is finished
 	High      int64 `json:"high"`      // the end of the partition when last seen
 	Lag       int64 `json:"lag"`       // High - Low: messages not finished; 0 while unknown
-	InWork    int   `json:"in_work"`   // messages begun and not finished
+	InFlight  int   `json:"in_flight"` // messages begun and not finished
 	Tracked   int   `json:"tracked"`   // entries of the window in use
 
 	// Error says why the partition could last not be read, with the broker; empty
@@ -103,7 +103,7 @@ func (c *Consumer) Status() Status {
 		at, high := p.tracker.progress(), p.high.Load()
 		ps := PartitionStatus{
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
-			InWork: at.working, Tracked: at.spans,
+			InFlight: at.working, Tracked: at.spans,
 		}
 		ps.DownSince, ps.Error = p.trouble.now()
 		if high >= 0 && at.low >= 0 {

@@ -16,24 +16,24 @@ const unplaced int64 = -1
 // tracker knows, for one partition, which offsets are finished. Messages begin
 // in the order of their offsets and finish in any order.
 //
-// It is a list of spans in offset order: a span is one message in work or a
+// It is a list of spans in offset order: a span is one message in flight or a
 // whole run of finished ones, and two finished neighbours are always one span.
 // So a message that is passed over, or that finishes beside another, takes no
 // memory however long a slow one stands before it: there are never more than
-// twice as many spans as messages in work, plus one.
+// twice as many spans as messages in flight, plus one.
 //
 // A tracker outlives the generation in which it was made: the handlers that
 // began in one generation finish in it or in a later one.
 type tracker struct {
 	// signals of capacity one: room after a span was finished, idle when the
-	// last one in work was. Each has one waiter at most.
+	// last one in flight was. Each has one waiter at most.
 	room, idle chan struct{}
 
 	mu        sync.Mutex // guards all below
 	low       int64      // every offset below is finished
 	next      int64      // the offset to fetch next; unplaced until it is known
 	committed int64      // the last offset that the broker accepted or held; unplaced for none
-	head      *span      // the oldest; always in work, because finished ones at the head become low
+	head      *span      // the oldest; always in flight, because finished ones at the head become low
 	tail      *span
 	spans     int
 	working   int
@@ -183,7 +183,7 @@ func (t *tracker) jump(to int64) (lost int64) {
 }
 
 // reset starts anew at an offset, which may be below what was committed: the
-// partition is not the one that the committed offset was about. What is in work
+// partition is not the one that the committed offset was about. What is in flight
 // no longer counts.
 func (t *tracker) reset(to int64) {
 	t.mu.Lock()
@@ -249,10 +249,10 @@ func (t *tracker) waitRoom(ctx context.Context, limit int) error {
 	}
 }
 
-// waitIdle waits until nothing is in work.
+// waitIdle waits until nothing is in flight.
 func (t *tracker) waitIdle(ctx context.Context) error {
 	for {
-		if t.inWork() == 0 {
+		if t.inFlight() == 0 {
 			return nil
 		}
 		select {
@@ -263,7 +263,7 @@ func (t *tracker) waitIdle(ctx context.Context) error {
 	}
 }
 
-func (t *tracker) inWork() int {
+func (t *tracker) inFlight() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.working

@@ -25,7 +25,7 @@ func TestTrackerCommitsTheUnbrokenPrefix(t *testing.T) {
 		low  int64
 		runs []run
 	}{
-		{"the head is in work", func() {}, 10, []run{{12, 14}}},
+		{"the head is in flight", func() {}, 10, []run{{12, 14}}},
 		{"one behind the head finishes", func() { tr.finish(b) }, 10, []run{{11, 14}}},
 		{"the last finishes", func() { tr.finish(c) }, 10, []run{{11, 15}}},
 		{"the head finishes", func() { tr.finish(a) }, 15, nil},
@@ -75,7 +75,7 @@ func TestTrackerPassesOverGaps(t *testing.T) {
 	tr := newTracker(5)
 	a := tr.begin(8) // 5 to 7 are not in the log
 	if got := tr.progress().low; got != 8 {
-		t.Errorf("low = %d with 8 in work and nothing before it, want 8", got)
+		t.Errorf("low = %d with 8 in flight and nothing before it, want 8", got)
 	}
 	b := tr.begin(20)
 	tr.finish(a)
@@ -177,7 +177,7 @@ func TestTrackerResume(t *testing.T) {
 	}
 }
 
-func TestTrackerResetForgetsWhatIsInWork(t *testing.T) {
+func TestTrackerResetForgetsWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(1000)
 	a := tr.begin(1000)
@@ -208,7 +208,7 @@ func TestTrackerWaits(t *testing.T) {
 		}()
 		synctest.Wait()
 		if len(got) > 0 {
-			t.Fatal("there is room for two where two are in work")
+			t.Fatal("there is room for two where two are in flight")
 		}
 		tr.finish(a)
 		synctest.Wait()
@@ -239,7 +239,7 @@ func TestTrackerWaits(t *testing.T) {
 }
 
 // FuzzTracker holds the law of delivery: whatever happens in whatever order, a
-// commit never passes an offset that is still in work or was never taken, never
+// commit never passes an offset that is still in flight or was never taken, never
 // goes back, and in the end everything taken is committed.
 func FuzzTracker(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 2, 0x83, 0x80, 0x81})
@@ -248,14 +248,14 @@ func FuzzTracker(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		const start = 100
 		tr := newTracker(start)
-		done := make(map[int64]bool) // every offset taken: false while in work
+		done := make(map[int64]bool) // every offset taken: false while in flight
 		var open []*span
 		next, low := int64(start), int64(start)
 		check := func() {
 			m, ok := tr.mark()
 			p := tr.progress()
 			if p.spans > 2*p.working+1 {
-				t.Fatalf("%d spans for %d in work", p.spans, p.working)
+				t.Fatalf("%d spans for %d in flight", p.spans, p.working)
 			}
 			if !ok {
 				return
@@ -269,7 +269,7 @@ func FuzzTracker(f *testing.F) {
 			}
 			for off, finished := range done {
 				if !finished && off < low {
-					t.Fatalf("committed %d past %d, which is in work", low, off)
+					t.Fatalf("committed %d past %d, which is in flight", low, off)
 				}
 			}
 			at := low
@@ -279,7 +279,7 @@ func FuzzTracker(f *testing.F) {
 				}
 				for off := r.first; off < r.next; off++ {
 					if finished, taken := done[off]; taken && !finished {
-						t.Fatalf("run %v holds %d, which is in work", r, off)
+						t.Fatalf("run %v holds %d, which is in flight", r, off)
 					}
 				}
 				at = r.next
@@ -351,7 +351,7 @@ func BenchmarkTracker(b *testing.B) {
 			}
 		}
 	})
-	b.Run("begin and finish, 100 in work", func(b *testing.B) {
+	b.Run("begin and finish, 100 in flight", func(b *testing.B) {
 		b.ReportAllocs()
 		tr := newTracker(0)
 		var ring [100]*span

@@ -141,7 +141,7 @@ func TestRunWithoutABroker(t *testing.T) {
 	}
 }
 
-// The broker goes away and comes back with what it had. What was in work goes
+// The broker goes away and comes back with what it had. What was in flight goes
 // on in place; nothing is lost and nothing is done twice.
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()

@@ -177,7 +177,7 @@ func (f judgeFault) boundAll(w *world, ends map[string]int, events, calls int, l
 	switch {
 	case f.answers:
 		limit = f.perEvent * events
-	case f.breaks: // it opens when half of the last calls have failed, and lets those at work end
+	case f.breaks: // it opens when half of the last calls have failed, and lets those in flight end
 		limit = 100 + 2*judgesInFlight
 		w.bound(ends[string(eval.ReasonBreakerOpen)] > 0, "the breaker did not open: %s", tally(ends))
 	case f.pause > 0:
