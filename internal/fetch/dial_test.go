@@ -27,7 +27,7 @@ func TestDialLeader(t *testing.T) {
 	}
 	defer broker.Close()
 	const n = 1000
-	w := &kafka.Writer{Addr: kafka.TCP(broker.Addr()), Topic: "events", Compression: kafka.Zstd, Balancer: kafka.BalancerFunc(func(kafka.Message, ...int) int { return 1 })}
+	w := &kafka.Writer{Addr: kafka.TCP(broker.Addr()), Topic: "events", RequiredAcks: kafka.RequireAll, Compression: kafka.Zstd, Balancer: kafka.BalancerFunc(func(kafka.Message, ...int) int { return 1 })}
 	var all []kafka.Message
 	for i := range n {
 		all = append(all, kafka.Message{Value: fmt.Append(nil, i), Headers: []kafka.Header{{Key: "number", Value: fmt.Append(nil, i)}}})

@@ -21,7 +21,7 @@ func ExampleConsumer_Run() {
 	defer broker.Close()
 	transport := new(kafka.Transport)
 	defer transport.CloseIdleConnections()
-	writer := &kafka.Writer{Addr: kafka.TCP(broker.Addr()), Topic: "events", BatchTimeout: time.Millisecond, Transport: transport}
+	writer := &kafka.Writer{Addr: kafka.TCP(broker.Addr()), Topic: "events", RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Transport: transport}
 	defer writer.Close()
 	if err := writer.WriteMessages(context.Background(), kafka.Message{Value: []byte("hello")}); err != nil {
 		fmt.Println(err)
