@@ -36,6 +36,9 @@ func newBrokers(cfg Config) *brokers {
 	return &brokers{cfg: cfg, silent: make(map[string]time.Time, len(cfg.Brokers))}
 }
 
+// dialFunc opens a connection to host:port.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
 // dial gives a function that opens connections to brokers that answer.
 func (b *brokers) dial(open openFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {

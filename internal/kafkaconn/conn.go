@@ -15,24 +15,9 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// dialFunc opens a connection to host:port.
-type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
-
-// openFunc is one that leaves to its caller how long the login may take.
+// openFunc opens a connection to host:port, and leaves to its caller how long the
+// login may take.
 type openFunc func(ctx context.Context, network, address string) (*conn, error)
-
-// dial gives the function that opens connections.
-func (c Config) dial() dialFunc {
-	open := c.opener(0)
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		out, err := open(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		out.limit(ctx)
-		return out, nil
-	}
-}
 
 // opener gives the function that opens connections, with a buffer of readAhead
 // bytes on the socket when that is not zero.

@@ -5,9 +5,9 @@ import (
 )
 
 // NewDialer makes the dialer of connections that carry little: group
-// membership, look-ups. What it connects to has answered a question: who has a
-// list of brokers and takes the first that can be dialled must not be held up by
-// one that takes connections and says nothing.
+// membership, look-ups. What it, or any of the following, connects to has answered
+// a question: who has a list of brokers and takes the first that can be dialled
+// must not be held up by one that takes connections and says nothing.
 func NewDialer(cfg Config) *kafka.Dialer { return newDialer(cfg, 0) }
 
 // NewBufferedDialer makes the dialer of connections that fetch messages, each of
@@ -31,7 +31,7 @@ func newDialer(cfg Config, readAhead int) *kafka.Dialer {
 // Whoever made it ends it with CloseIdleConnections.
 func NewTransport(cfg Config) *kafka.Transport {
 	return &kafka.Transport{
-		Dial:        cfg.dial(),
+		Dial:        newBrokers(cfg).dial(cfg.opener(0)),
 		DialTimeout: cfg.DialTimeout,
 		ClientID:    cfg.ClientID,
 		SASL:        cfg.mechanism(),

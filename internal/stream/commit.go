@@ -139,6 +139,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 	})
 	if err != nil {
 		c.silence.note(sent, err)
+		c.lookAnew(err)
 		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), kafkaconn.Bare(err))
 	}
 	answers := make(map[int]error, len(commits))

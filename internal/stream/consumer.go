@@ -25,8 +25,9 @@ var (
 const (
 	// joinBackoff is the pause after the group could not be joined.
 	joinBackoff = 500 * time.Millisecond
-	// metadataTTL bounds how old the picture of the cluster is.
-	metadataTTL = time.Second
+	// metadataTTL bounds how old the picture of the cluster is, and how long
+	// kafka-go waits for it.
+	metadataTTL = requestTimeout
 	// requestTimeout bounds one request to the group's coordinator.
 	requestTimeout = 5 * time.Second
 	// lastCommitTimeout bounds the commit with which a member lets go.
@@ -146,9 +147,6 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.log = c.log.With(keyComponent, "stream", keyTopic, cfg.Topic, keyGroup, cfg.Group)
-	// kafka-go finds out where brokers and leaders are when its picture of the
-	// cluster is due again. After a broker came back that is when requests
-	// succeed again; two topics can be asked about often.
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = kafkaconn.NewClient(cfg.Config, c.transport)
@@ -292,6 +290,14 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 		return committed
 	case <-timer.C:
 		return errors.Join(committed, fmt.Errorf("leave group %s: no answer within %v; its partitions wait for the session timeout", c.cfg.Group, limit))
+	}
+}
+
+// lookAnew is told of requests that failed: where brokers and leaders are may be
+// why, and kafka-go finds out only when its picture of the cluster is due again.
+func (c *Consumer) lookAnew(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		c.transport.CloseIdleConnections() // the next request begins with a new picture; those under way go on
 	}
 }
 
