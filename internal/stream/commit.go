@@ -53,8 +53,12 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	sent := time.Now()
 	answers, err := c.offsetCommit(ctx, as, commits)
 	if err != nil {
+		for _, t := range trackers {
+			t.unanswered()
+		}
 		return err
 	}
 	accepted := false
@@ -65,7 +69,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 			err = errors.Join(err, fmt.Errorf("partition %d: no answer", commit.Partition))
 		case answer == nil:
 			accepted = true
-			trackers[commit.Partition].accepted(marks[commit.Partition])
+			trackers[commit.Partition].accepted(marks[commit.Partition], sent)
 		case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
 			commit.Metadata = ""
 			again = append(again, commit)
@@ -81,7 +85,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 		for id, answer := range answers {
 			if answer == nil {
 				accepted = true
-				trackers[id].accepted(marks[id])
+				trackers[id].accepted(marks[id], sent)
 			} else {
 				err = errors.Join(err, classifyCommit(id, answer))
 			}

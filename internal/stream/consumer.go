@@ -353,7 +353,7 @@ func (c *Consumer) uncommitted() int {
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.partitions {
-		if _, ok := p.tracker.mark(); ok {
+		if !p.tracker.told() {
 			n++
 		}
 	}
