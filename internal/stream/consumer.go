@@ -30,6 +30,9 @@ const (
 	metadataTTL = requestTimeout
 	// requestTimeout bounds one request to the group's coordinator.
 	requestTimeout = 5 * time.Second
+	// commitMoment is how long a commit that is under way is waited for when there
+	// are to be no more. A broker that is well takes a tenth of it.
+	commitMoment = 500 * time.Millisecond
 	// lastCommitTimeout bounds the commit with which a member lets go.
 	lastCommitTimeout = 3 * time.Second
 	// leaveTimeout bounds the wait until the coordinator knows that we leave.
@@ -40,6 +43,9 @@ const (
 	// endTimeout is the part of the grace that a member keeps for its end: a
 	// last commit and leaving, when nobody answers either.
 	endTimeout = lastCommitTimeout + leaveHungTimeout
+	// busyCheck is how often a member that stops between generations looks
+	// whether anything is still in flight.
+	busyCheck = 50 * time.Millisecond
 	// lastCommitRetry is the pause between attempts at the last commit.
 	lastCommitRetry = 50 * time.Millisecond
 	// abandonMoment is how long the last commit waits for handlers whose
@@ -237,9 +243,11 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 		case wait.Err() == nil: // stopping, and joining failed
 			continue
 		case wait == ctx && c.inFlight() > 0: // stopping while the group rebalances: its end is worth waiting for
-			wait = grace //nolint:fatcontext // replaced, not nested
+			busy, stop := c.whileBusy(grace)
+			defer stop() // once: wait is never ctx again
+			wait = busy  //nolint:fatcontext // replaced, not nested
 			continue
-		case wait == ctx && c.uncommitted() > 0 && back.Err() == nil:
+		case wait != back && c.uncommitted() > 0 && back.Err() == nil:
 			wait = back
 			continue
 		case wait == back:
@@ -267,6 +275,29 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 			return err
 		case <-ended:
 		}
+	}
+}
+
+// whileBusy gives a context that ends with grace, and before that when nothing is
+// in flight any more.
+func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop func()) {
+	busy, cancel := context.WithCancel(grace)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		defer cancel()
+		tick := time.NewTicker(busyCheck)
+		defer tick.Stop()
+		for c.inFlight() > 0 {
+			select {
+			case <-tick.C:
+			case <-busy.Done():
+				return
+			}
+		}
+	})
+	return busy, func() {
+		cancel()
+		watching.Wait()
 	}
 }
 
