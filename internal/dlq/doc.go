@@ -26,7 +26,7 @@
 // A read ends at the ends that the partitions had when it began, whatever is
 // written meanwhile. Memory is bounded by one fetch (4 MiB as the broker keeps
 // it, or one batch of its writer when that is larger), one batch of letters, the
-// places of the last 200,000 messages that were sent, and 16 bytes for each run
+// hashes of the last 200,000 messages that were sent, and 16 bytes for each run
 // of letters that were redriven.
 //
 // # Marks

@@ -158,24 +158,29 @@ func (r *redrive) letter(ctx context.Context, l *Letter) error {
 		return errStop
 	}
 	r.chosen++
-	if r.batch.holds(l.Origin) {
-		// Whether the other one is accepted has to be known first.
-		if err := r.flush(ctx); err != nil {
-			return err
-		}
-	}
-	if r.sent.has(l.Origin) {
-		r.batch.add(l, nil)
-		return r.fill(ctx)
-	}
-	m, refusal, detail, err := r.prepare(ctx, l)
+	m, refusal, detail, err := r.whole(ctx, l)
 	if err != nil {
 		return err
 	}
 	if refusal != "" {
 		return r.refuse(l, refusal, detail)
 	}
-	r.batch.add(l, m)
+	of := identify(l.Origin, m)
+	if r.batch.holds(of) {
+		// Whether the other one is accepted has to be known first.
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if r.sent.has(of) {
+		r.batch.add(l, of, nil)
+		return r.fill(ctx)
+	}
+	m = m.redriven(l.Redrives + 1)
+	if fault := hopeless(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.o.Force {
+		return r.refuse(l, RefusedHopeless, "it would die again: "+fault.Error())
+	}
+	r.batch.add(l, of, m)
 	return r.fill(ctx)
 }
 
@@ -224,7 +229,7 @@ func (r *redrive) tell(item *item) error {
 		r.totals.Duplicates++
 		return r.each(Result{Letter: item.letter, Action: ActionDuplicate})
 	}
-	r.sent.add(item.letter.Origin)
+	r.sent.add(item.of)
 	r.totals.Redriven++
 	return r.each(Result{Letter: item.letter, Action: ActionRedriven})
 }
