@@ -34,6 +34,17 @@ func (b *batch) add(l *Letter, of identity, m *message) {
 	}
 }
 
+// messages is how many there are to publish.
+func (b *batch) messages() int {
+	n := 0
+	for i := range b.items {
+		if b.items[i].message != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // holds reports whether that message waits in the batch.
 func (b *batch) holds(of identity) bool {
 	return slices.ContainsFunc(b.items, func(i item) bool { return i.message != nil && i.of == of })

@@ -124,8 +124,7 @@ type redrive struct {
 	each       func(Result) error
 	partitions []int // of the origin topic
 	totals     Totals
-	chosen     int // letters that count towards the limit
-	sent       recent
+	sent       recent // by this run, and by earlier ones as far as their letters were passed
 	batch      batch
 }
 
@@ -144,6 +143,9 @@ func (r *redrive) part(ctx context.Context, in *reading, p *part) error {
 
 // letter decides about one letter. It ends the run with errStop at the limit.
 func (r *redrive) letter(ctx context.Context, l *Letter) error {
+	if l.Redriven && l.Truncated == "" { // of one that was cut the message is not known
+		r.sent.add(identify(l.Origin, l.message()))
+	}
 	if !r.filter.wants(l) {
 		return nil
 	}
@@ -154,10 +156,9 @@ func (r *redrive) letter(ctx context.Context, l *Letter) error {
 		r.totals.Before++
 		return nil
 	}
-	if r.filter.Limit > 0 && r.chosen == r.filter.Limit {
-		return errStop
+	if err := r.limit(ctx); err != nil {
+		return err
 	}
-	r.chosen++
 	m, refusal, detail, err := r.whole(ctx, l)
 	if err != nil {
 		return err
@@ -182,6 +183,22 @@ func (r *redrive) letter(ctx context.Context, l *Letter) error {
 	}
 	r.batch.add(l, of, m)
 	return r.fill(ctx)
+}
+
+// limit gives errStop when the limit is reached. Letters that are refused do not
+// count: they would be in the way of all later runs.
+func (r *redrive) limit(ctx context.Context) error {
+	if r.filter.Limit == 0 || r.totals.Redriven+r.batch.messages() < r.filter.Limit {
+		return nil
+	}
+	// The broker may refuse some of the batch.
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	if r.totals.Redriven < r.filter.Limit {
+		return nil
+	}
+	return errStop
 }
 
 // fill flushes a batch that is full.
