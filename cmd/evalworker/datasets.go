@@ -64,13 +64,14 @@ func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) err
 	return fn(s)
 }
 
-// storeAt gives cfg with the store that --store names, if it names one. The error
-// is of type eval.Faults.
+// storeAt gives cfg with the store that --store names, if it names one. A password
+// that cfg has stays behind: it is not for another server. The error is of type
+// eval.Faults.
 func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
 	if url == "" {
 		return cfg, nil
 	}
-	cfg.URL = url
+	cfg.URL, cfg.Password, cfg.PasswordFile = url, "", ""
 	faults := cfg.Validate()
 	for i := range faults {
 		faults[i].Path = "--store"
