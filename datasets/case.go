@@ -53,6 +53,8 @@ type Exemplar struct {
 	RequestID     eval.RequestID `json:"request_id"`
 	OccurredAt    time.Time      `json:"occurred_at"`
 	Environment   string         `json:"environment,omitempty"`
+	Feature       string         `json:"feature"`     // also when it is empty, which
+	PromptName    string         `json:"prompt_name"` // tells it from a body that has none
 	PromptVersion string         `json:"prompt_version,omitempty"`
 	Provider      string         `json:"provider,omitempty"`
 	Model         string         `json:"model,omitempty"`
@@ -103,8 +105,8 @@ type Criterion struct {
 func exemplar(r *eval.Report, v *eval.Verdict, redacted *eval.Event, words func(string) string) Exemplar {
 	trace, span := r.Event.Origin()
 	x := Exemplar{
-		RequestID: r.Event.RequestID, OccurredAt: seen(r), Environment: r.Event.Environment, PromptVersion: r.Event.PromptVersion,
-		Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
+		RequestID: r.Event.RequestID, OccurredAt: seen(r), Environment: r.Event.Environment,
+		Feature: r.Event.Feature, PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion, Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
 		Verdict: Verdict{
 			Outcome: v.Outcome, Score: v.Score, Reason: v.Reason, Label: v.Label, Version: v.Version,
 			Policy: r.Plan.Revision, Rule: v.Rule, Probability: v.Probability,

@@ -90,7 +90,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.until, "until", "", "last seen before: a time or an age")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "failed this evaluator")
 	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
-	cmd.Flags().StringVar(&f.feature, "feature", "", "of this feature")
+	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
 	cmd.Flags().StringVar(&f.status, "status", "", "in this status: "+statuses())
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many cases (default: all)")
 }
@@ -242,7 +242,8 @@ func printCase(w io.Writer, c datasets.Case) error {
 	line(&b, "feature", c.Feature)
 	for _, x := range c.Exemplars {
 		fmt.Fprintf(&b, "\n--- %s at %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339))
-		line(&b, "prompt", x.PromptVersion, x.Environment)
+		line(&b, "prompt", joined(" ", x.PromptName, x.PromptVersion), x.Environment)
+		line(&b, "feature", x.Feature)
 		line(&b, "model", x.Model, x.Provider)
 		line(&b, "trace", x.TraceID, x.SpanID)
 		if x.ContentWithheld {
