@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 		"prune what is kept":    pruneKept,
 		"what is kept":          kept,
 		"strange texts":         strange,
+		"scores that are none":  noNumber,
 		"several workers":       workers,
 		"one hot case":          hot,
 	}
