@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -328,8 +329,17 @@ written whole or not at all.`,
 	return cmd
 }
 
-// exportFile writes to a file beside the wanted one, which it then replaces.
+// exportFile writes to a file beside the wanted one, which it then replaces, so that
+// nobody reads half of an export. What is no regular file, such as /dev/stdout, is
+// written to as it is.
 func exportFile(ctx context.Context, s *datasets.Store, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return exportInto(ctx, s, path, format, f)
+	}
+	if path, err = behindLinks(path); err != nil {
+		return 0, fmt.Errorf("export: %w", err)
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".export-*")
 	if err != nil {
 		return 0, fmt.Errorf("export: %w", err)
@@ -344,4 +354,22 @@ func exportFile(ctx context.Context, s *datasets.Store, path string, format data
 		return n, err
 	}
 	return n, os.Rename(tmp.Name(), path)
+}
+
+func exportInto(ctx context.Context, s *datasets.Store, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
+	out, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return 0, fmt.Errorf("export: %w", err)
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	return s.Export(ctx, out, format, f)
+}
+
+// behindLinks gives the file that a path leads to, which need not exist. A link that
+// leads nowhere is an error, for it would be replaced.
+func behindLinks(path string) (string, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return filepath.EvalSymlinks(path)
 }
