@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 		"exemplars are bounded": bounded,
 		"many at once":          concurrent,
 		"filters":               filters,
+		"several prompts":       prompts,
 		"withheld content":      withheld,
 		"unknown cases":         unknown,
 		"prune":                 prune,
@@ -33,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 		"prune what is kept":    pruneKept,
 		"what is kept":          kept,
 		"strange texts":         strange,
+		"scores that are none":  noNumber,
 		"several workers":       workers,
 		"one hot case":          hot,
 	}
@@ -207,6 +209,49 @@ func filters(t *testing.T, s suite) {
 			var b strings.Builder
 			if n, err := s.store.Export(t.Context(), &b, format, tt.f); err != nil || n != tt.want {
 				t.Errorf("%s: %s export of %d, %v; want %d", name, format, n, err, tt.want)
+			}
+		}
+	}
+}
+
+// prompts: a case that spans prompts and features is found by each of them, also when
+// its exemplar has gone, and every exemplar says which ones were its own.
+func prompts(t *testing.T, s suite) {
+	t.Helper()
+	const requests = 20
+	for n := range requests {
+		r := report(n, "q")
+		e := r.Event
+		e.Feature, e.PromptName, e.PromptVersion = fmt.Sprintf("f%d", n), fmt.Sprintf("p%d", n), fmt.Sprintf("v%d", n)
+		if n == requests-1 {
+			e.Feature, e.PromptName = "", "" // which is not to say those of the case
+		}
+		s.offer(t, r)
+	}
+	for n := range requests - 1 {
+		s.only(t, datasets.Filter{Feature: fmt.Sprintf("f%d", n), PromptVersion: fmt.Sprintf("v%d", n)})
+	}
+	if cases, err := s.store.List(t.Context(), datasets.Filter{Feature: "f99"}); err != nil || len(cases) != 0 {
+		t.Errorf("cases of a feature that nobody used: %+v, %v", cases, err)
+	}
+	c := s.only(t, datasets.Filter{})
+	if c.Feature != "f0" || c.PromptName != "p0" {
+		t.Errorf("case: %+v", c)
+	}
+	for _, format := range datasets.Formats() {
+		var b strings.Builder
+		if _, err := s.store.Export(t.Context(), &b, format, datasets.Filter{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range map[datasets.Format][]string{
+			datasets.JSONL: {
+				`"feature":"f0","prompt_name":"p0","prompt_version":"v0"`, `"feature":"f18","prompt_name":"p18","prompt_version":"v18"`,
+				`"feature":"","prompt_name":"","prompt_version":"v19"`,
+			},
+			datasets.CSV: {",20,f0,p0,v0,req_00000,", ",20,f18,p18,v18,req_00018,", ",20,,,v19,req_00019,"},
+		}[format] {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("no %s in %s", want, b.String())
 			}
 		}
 	}
