@@ -299,3 +299,35 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// With 500 calls a minute and 64 slots most calls sleep until their turn when
+// the server asks for a pause.
+func TestPauseHoldsForWhoWaitsForATurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultModelConfig()
+		ends := time.Now().Add(20 * time.Second)
+		var early, lost atomic.Int64
+		m := newRetry(newSlots(newPace(ModelFunc(func(ctx context.Context, _ Request) (Answer, error) {
+			_ = sleep(ctx, 200*time.Millisecond) // the way there and back
+			if left := time.Until(ends); left > 0 {
+				early.Add(1)
+				return Answer{}, limited(left)
+			}
+			return Answer{}, nil
+		}), cfg), cfg), cfg)
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				if _, err := m.Complete(t.Context(), Request{}); err != nil {
+					lost.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		// A second's worth goes out at once, and two more while the first refusal is on its way.
+		if early.Load() > 10 || lost.Load() > 0 {
+			t.Errorf("%d of 64 calls went out into the pause, and %d questions got no answer", early.Load(), lost.Load())
+		}
+	})
+}

@@ -81,37 +81,40 @@ func (m *pace) Complete(ctx context.Context, r Request) (Answer, error) {
 	return a, err
 }
 
+// wait returns when it is this call's turn. A pause that began while the call
+// waited for its turn holds for it too: it waits for the end and takes another
+// turn, or all that were waiting would go out into the pause.
 func (m *pace) wait(ctx context.Context) error {
 	for {
-		// The pause may be prolonged while this call waits for it.
-		d := time.Until(m.resume())
-		if d <= 0 {
-			break
+		if d := time.Until(m.resume()); d > 0 {
+			if late(ctx, d) {
+				return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
+			}
+			if err := sleep(ctx, d); err != nil {
+				return unmade(err)
+			}
+			continue // it may have been prolonged
 		}
+		if m.rate == nil {
+			return nil
+		}
+		turn := m.rate.Reserve()
+		d := turn.Delay()
 		if late(ctx, d) {
+			turn.Cancel()
 			return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
 		}
+		if d == 0 {
+			return nil
+		}
 		if err := sleep(ctx, d); err != nil {
+			turn.Cancel()
 			return unmade(err)
 		}
+		if time.Until(m.resume()) <= 0 {
+			return nil
+		}
 	}
-	if m.rate == nil {
-		return nil
-	}
-	turn := m.rate.Reserve()
-	d := turn.Delay()
-	if late(ctx, d) {
-		turn.Cancel()
-		return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
-	}
-	if d == 0 {
-		return nil
-	}
-	if err := sleep(ctx, d); err != nil {
-		turn.Cancel()
-		return unmade(err)
-	}
-	return nil
 }
 
 func (m *pace) resume() time.Time {
