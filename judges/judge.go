@@ -175,7 +175,7 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, er
 		if err != nil {
 			return nil, usage, eval.WithReason(eval.ReasonInternal, fmt.Errorf("render prompt: %w", err))
 		}
-		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema})
+		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema, Again: correction != ""})
 		usage = plus(usage, a.Usage)
 		if err != nil {
 			return nil, usage, err
