@@ -215,8 +215,22 @@ func TestRejectedFormats(t *testing.T) {
 			formatObject,
 		},
 		"named in words": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":"Extra inputs: response_format"}`)}, formatObject},
-		"another param":  {modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"response_format","type":"t","param":"messages"}}`)}, ""},
-		"server error":   {modelserver.Reply{Status: 500, Raw: []byte(`response_format`)}, ""},
+		"named by FastAPI, which repeats the request": {
+			modelserver.Reply{Status: 422, Raw: []byte(`{"detail":[{"type":"extra_forbidden","loc":["body","response_format"],"msg":"Extra inputs are not permitted","input":{"type":"json_schema"}}]}`)},
+			formatObject,
+		},
+		"request repeated by FastAPI": {
+			modelserver.Reply{Status: 422, Raw: []byte(`{"body":{"response_format":{}},"detail":[{"input":{"response_format":{"type":"json_schema"}},"loc":["body","messages"],"msg":"too long"}]}`)}, "",
+		},
+		"request repeated in a text": {
+			modelserver.Reply{Status: 400, Raw: []byte(`{"object":"error","message":"[{'type': 'value_error', 'loc': ('body',), 'msg': 'too long', 'input': {'response_format': {}}}]"}`)}, "",
+		},
+		"request repeated by pydantic": {
+			modelserver.Reply{Status: 400, Raw: []byte("1 validation error\nmessages\n  too long [type=value_error, input_value={'response_format': {}}, input_type=dict]")}, "",
+		},
+		"request repeated and cut off": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":[{"loc":["body"],"input":{"response_format":`)}, ""},
+		"another param":                {modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"response_format","type":"t","param":"messages"}}`)}, ""},
+		"server error":                 {modelserver.Reply{Status: 500, Raw: []byte(`response_format`)}, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
