@@ -11,8 +11,8 @@ import (
 )
 
 // The breaker opens when at least breakerCalls ended over breakerWindow and
-// half found the endpoint down. It lets one call through after breakerPause,
-// and closes when that one gets an answer.
+// half found the endpoint down, or when as many did in a row. It lets one call
+// through after breakerPause, and closes when that one gets an answer.
 const (
 	breakerWindow = 30 * time.Second
 	breakerCalls  = 10
