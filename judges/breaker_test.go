@@ -166,6 +166,40 @@ func TestBreakerWaitsForSlowAnswers(t *testing.T) {
 	})
 }
 
+// Which call fails last says nothing: one that began before all others and fails
+// after many were refused finds as many still open as the refused ones did.
+func TestBreakerWaitsForAllThatAreOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newBreaker(ModelFunc(func(ctx context.Context, r Request) (Answer, error) {
+			switch r.Eval {
+			case "first":
+				_ = sleep(ctx, time.Second)
+				return Answer{}, down()
+			case "slow":
+				return Answer{}, sleep(ctx, 5*time.Second)
+			}
+			return Answer{}, down()
+		}), config(), quiet())
+		var calls sync.WaitGroup
+		begin := func(eval string) {
+			calls.Go(func() { _, _ = m.Complete(t.Context(), Request{Eval: eval}) })
+			synctest.Wait()
+		}
+		begin("first")
+		for range 2 * breakerCalls {
+			begin("slow")
+		}
+		for range breakerCalls {
+			begin("refused")
+		}
+		calls.Wait()
+		if got := m.condition().Breaker; got != stateClosed {
+			t.Errorf("breaker is %s after %d answers and %d failures", got, 2*breakerCalls, breakerCalls+1)
+		}
+	})
+}
+
 // A call that began before an outage and ends after it says nothing of now.
 func TestBreakerForgetsCallsOfBefore(t *testing.T) {
 	t.Parallel()
