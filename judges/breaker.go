@@ -42,7 +42,8 @@ var errOpen = errors.New("circuit breaker is open")
 
 // breaker stops calls to an endpoint that is down. Only an endpoint that cannot
 // be reached, or does not answer in time, counts: one that limits, refuses or
-// rejects is alive. A call that was never made counts for nothing.
+// rejects is alive. A call that was never made, or that its caller left before an
+// answer was due, counts for nothing.
 //
 // Two things set it apart from the breakers there are, which are made for calls
 // of milliseconds. A refusal comes at once and an answer after seconds, so the
@@ -110,7 +111,7 @@ func (m *breaker) end(call uint64, err error) {
 		m.trial = 0
 	}
 	reason := eval.ReasonOf(err)
-	if errors.Is(err, errNoTurn) || reason == eval.ReasonCanceled {
+	if errors.Is(err, errNoTurn) || errors.Is(err, errCutShort) || reason == eval.ReasonCanceled {
 		return
 	}
 	m.fare.called(reason)

@@ -119,7 +119,7 @@ func TestTimeoutsOpenTheBreaker(t *testing.T) {
 					<-ctx.Done()
 					return Answer{}, classify(ctx, ctx.Err(), &exchange{})
 				})
-				m := newBreaker(&watch{next: hang, timeout: tt.timeout}, config(), slog.New(slog.DiscardHandler))
+				m := newBreaker(&watch{next: hang, timeout: tt.timeout, usual: new(usual)}, config(), slog.New(slog.DiscardHandler))
 				var calls sync.WaitGroup
 				var once sync.Once
 				for range tt.slots {

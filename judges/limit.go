@@ -12,18 +12,19 @@ import (
 )
 
 // errNoTurn is how a call ends that was never made: its context ended, or would
-// have ended, before it was its turn.
+// have ended, before it was its turn or an answer could be expected.
 var errNoTurn = errors.New("no turn before the deadline")
 
 // slots bounds the calls in flight. Who finds no slot waits until his context
-// ends.
+// ends. One won with too little time left for an answer goes to the next.
 type slots struct {
-	next Model
-	free chan struct{}
+	next  Model
+	usual *usual
+	free  chan struct{}
 }
 
-func newSlots(next Model, cfg ModelConfig) *slots {
-	return &slots{next: next, free: make(chan struct{}, cfg.Concurrency)}
+func newSlots(next Model, cfg ModelConfig, u *usual) *slots {
+	return &slots{next: next, usual: u, free: make(chan struct{}, cfg.Concurrency)}
 }
 
 // Complete makes the call in a slot.
@@ -31,12 +32,21 @@ func (m *slots) Complete(ctx context.Context, r Request) (Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return Answer{}, unmade(err)
 	}
+	waited := false
 	select {
 	case m.free <- struct{}{}:
-	case <-ctx.Done():
-		return Answer{}, unmade(ctx.Err())
+	default:
+		waited = true
+		select {
+		case m.free <- struct{}{}:
+		case <-ctx.Done():
+			return Answer{}, unmade(ctx.Err())
+		}
 	}
 	defer func() { <-m.free }()
+	if waited && late(ctx, m.usual.most()) {
+		return Answer{}, unmade(context.DeadlineExceeded)
+	}
 	return m.next.Complete(ctx, r)
 }
 
@@ -50,17 +60,18 @@ func unmade(err error) error {
 
 // pace spreads calls over the minute, and silences all of them when the server
 // asks for a pause: the limit is the endpoint's, not that of one call. A call
-// whose turn would come after its deadline fails at once.
+// whose turn would come too late for an answer before its deadline fails at once.
 type pace struct {
-	next Model
-	rate *rate.Limiter // nil: no limit
+	next  Model
+	usual *usual
+	rate  *rate.Limiter // nil: no limit
 
 	mu    sync.Mutex
 	until time.Time // guarded by mu; no calls before
 }
 
-func newPace(next Model, cfg ModelConfig) *pace {
-	p := &pace{next: next}
+func newPace(next Model, cfg ModelConfig, u *usual) *pace {
+	p := &pace{next: next, usual: u}
 	if cfg.RequestsPerMinute > 0 {
 		// A second's worth at once smooths over bursts and stays far below a minute's.
 		burst := max(1, int(cfg.RequestsPerMinute/60))
@@ -87,7 +98,7 @@ func (m *pace) Complete(ctx context.Context, r Request) (Answer, error) {
 func (m *pace) wait(ctx context.Context) error {
 	for {
 		if d := time.Until(m.resume()); d > 0 {
-			if late(ctx, d) {
+			if m.usual.late(ctx, d) {
 				return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
 			}
 			if err := sleep(ctx, d); err != nil {
@@ -100,7 +111,7 @@ func (m *pace) wait(ctx context.Context) error {
 		}
 		turn := m.rate.Reserve()
 		d := turn.Delay()
-		if late(ctx, d) {
+		if m.usual.late(ctx, d) {
 			turn.Cancel()
 			return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
 		}
