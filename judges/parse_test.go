@@ -24,6 +24,7 @@ func TestParse(t *testing.T) {
 		"any order":           {good, formatSchema, ""},
 		"white space":         {"\n " + good + "\n", formatObject, ""},
 		"fenced":              {"Here you are:\n```json\n" + good + "\n```\nDone.", formatFenced, ""},
+		"fence on one line":   {"Here: ```json " + good + " ```", formatFenced, ""},
 		"fence without json":  {"```\n" + good + "\n```", formatFenced, ""},
 		"bare on last rung":   {good, formatFenced, ""},
 		"empty":               {"", formatSchema, "not one JSON object"},
@@ -70,6 +71,21 @@ func TestParse(t *testing.T) {
 				t.Errorf("err = %v; want a violation about %q", err, tt.violation)
 			}
 		})
+	}
+}
+
+// An answer about code may quote a fence.
+func TestParseFenceInAQuote(t *testing.T) {
+	t.Parallel()
+	body := answer("accurate", "```go\nx := 1\n```", "right", "pass")
+	for name, text := range map[string]string{
+		"lines":    "```json\n" + body + "\n```",
+		"indented": "- ```json\n  " + body + "\n  ```",
+		"one line": "```json " + body + "```",
+	} {
+		if _, err := parse(text, formatFenced, []Criterion{{ID: "accurate"}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
