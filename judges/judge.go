@@ -77,7 +77,7 @@ func (j *Judge) Name() string { return j.name }
 func (j *Judge) Type() eval.Type { return eval.TypeLLMJudge }
 
 // Version gives a hash of all that decides: the rubric, the policy, the wording
-// of the prompt, the schema, the model and its parameters.
+// of the prompt, how an answer is read, the schema, the model and its parameters.
 func (j *Judge) Version() string { return j.version }
 
 func (j *Judge) fingerprint(d Description) string {
@@ -175,7 +175,7 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, er
 		if err != nil {
 			return nil, usage, eval.WithReason(eval.ReasonInternal, fmt.Errorf("render prompt: %w", err))
 		}
-		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema})
+		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema, Again: correction != ""})
 		usage = plus(usage, a.Usage)
 		if err != nil {
 			return nil, usage, err

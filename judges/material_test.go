@@ -139,6 +139,9 @@ func TestNeutralise(t *testing.T) {
 		"variation selectors":        {"a\ufe0fb\U000E0100", "ab"},
 		"controls":                   {"a\x00b\x1bc\x7fd\u0085e\r\n", "abcde\r\n"},
 		"invalid UTF-8":              {"a\xffb", "a\uFFFDb"},
+		"Arabic letter mark":         {"pay\u061cpal", "paypal"},
+		"fillers":                    {"a\u3164b\uffa0c\u115fd\u1160e", "abcde"},
+		"empty braille cell":         {"a\u2800b", "ab"},
 		"emoji":                      {"👍🏽 ok", "👍🏽 ok"},
 		"invisible in plain letters": {"pa\u00adss", "pass"},
 	}
