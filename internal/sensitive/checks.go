@@ -1,7 +1,6 @@
 package sensitive
 
 import (
-	"math/big"
 	"net/netip"
 	"strings"
 )
@@ -79,24 +78,33 @@ func luhn(d string) bool {
 	return sum%10 == 0
 }
 
-// iban reports whether an account number's check digits hold (ISO 13616).
-func iban(s string) bool {
+// iban gives the length of the account number that a text begins with, 0 when
+// there is none. Words and numbers behind it look like more of its groups, so it
+// is the longest part, up to a space, whose check digits hold.
+func iban(s string) int {
+	for end := len(s); end > 0; end = strings.LastIndexByte(s[:end], ' ') {
+		if account(s[:end]) {
+			return end
+		}
+	}
+	return 0
+}
+
+// account reports whether an account number's check digits hold (ISO 13616).
+func account(s string) bool {
 	s = strings.ReplaceAll(s, " ", "")
 	if len(s) < 15 || len(s) > 34 {
 		return false
 	}
-	var b strings.Builder
+	rest := 0 // of the number that s is, with its first four characters behind and letters as 10 to 35
 	for _, c := range s[4:] + s[:4] {
-		if c >= 'A' && c <= 'Z' {
-			value := byte(c-'A') + 10
-			b.WriteByte('0' + value/10)
-			b.WriteByte('0' + value%10)
+		if c >= 'A' {
+			rest = (rest*100 + int(c-'A') + 10) % 97
 			continue
 		}
-		b.WriteRune(c)
+		rest = (rest*10 + int(c-'0')) % 97
 	}
-	n, ok := new(big.Int).SetString(b.String(), 10)
-	return ok && new(big.Int).Mod(n, big.NewInt(97)).Int64() == 1
+	return rest == 1
 }
 
 // ssn leaves out the numbers that are never given out.

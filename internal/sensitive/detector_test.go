@@ -63,6 +63,11 @@ func TestFind(t *testing.T) {
 		{"long order number", "order 9" + strings.Repeat("0", 15), "", ""},
 		{"IBAN", "to: DE89 3704 0044" + " 0532 0130 00", "iban", ""},
 		{"IBAN with a wrong digit", "to: DE89370400440532013001", "", ""},
+		{"IBAN before its bank's code", "IBAN AT61 1904 3002" + " 3457 3201 BIC BKAUATWW", "iban", "AT61 1904 3002" + " 3457 3201"},
+		{"IBAN in one word before its bank's code", "IBAN AT611904300" + "234573201 BIC BKAUATWW", "iban", "AT611904300" + "234573201"},
+		{"IBAN before an amount", "from ES91 2100 0418" + " 4502 0005 1332 EUR 20", "iban", "ES91 2100 0418" + " 4502 0005 1332"},
+		{"IBAN before a year", "paid to SE45 5000 0000" + " 0583 9825 7466 2026", "iban", "SE45 5000 0000" + " 0583 9825 7466"},
+		{"IBAN with letters in capitals", "GB82 WEST 1234" + " 5698 7654 32 SORT CODE", "iban", "GB82 WEST 1234" + " 5698 7654 32"},
 		{"SSN", "ssn: 123-45" + "-6789", "us_ssn", ""},
 		{"SSN never given out", "ssn: 000-45-6789", "", ""},
 		{"phone", "tel: +49 30 " + "901820", "phone", ""},
@@ -144,7 +149,7 @@ func TestNeighbours(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, one := range []string{"415-555" + "-0132", "192.168." + "17.4", "4111 1111" + " 1111 1111", "a" + "@example.com", "sk-" + alnum(30)} {
+	for _, one := range []string{"415-555" + "-0132", "192.168." + "17.4", "4111 1111" + " 1111 1111", "AT61 1904 3002" + " 3457 3201", "a" + "@example.com", "sk-" + alnum(30)} {
 		for _, between := range []string{" ", ", ", "\n", " / "} {
 			text := strings.Repeat(one+between, 4)
 			got := d.Find(text)

@@ -121,7 +121,7 @@ func builtIn() []pattern {
 			Kind:   kind("iban", ClassPII, "international bank account number"),
 			digits: 10, between: " " + capitals, marks: capitals, least: 2,
 			re:    regexp.MustCompile(start + `([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b`),
-			group: true, valid: iban,
+			group: true, length: iban,
 		},
 		{
 			Kind:   kind("credit_card", ClassPII, "payment card number"),
