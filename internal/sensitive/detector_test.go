@@ -196,7 +196,12 @@ func TestFindField(t *testing.T) {
 			t.Errorf("%.20s=%q: %+v, want all of it", tt.name, tt.value, got)
 		}
 	}
-	if d, err = sensitive.New([]string{"email"}); err != nil || len(d.FindField("password", "x")) != 0 {
+	for name, want := range map[string]bool{"DB-Passwords": true, "credentials": true, "token": false, "": false, strings.Repeat("x", 1000) + "password": false} {
+		if got := d.NamesSecret(name); got != want {
+			t.Errorf("%.20s names a secret: %t", name, got)
+		}
+	}
+	if d, err = sensitive.New([]string{"email"}); err != nil || len(d.FindField("password", "x")) != 0 || d.NamesSecret("password") {
 		t.Errorf("a kind that nobody asked for is found (%v)", err)
 	}
 }
