@@ -56,7 +56,12 @@ func (l *lockedBuffer) String() string {
 
 func newWatched(t *testing.T, files map[string]string) (*watched, *config.Watcher) {
 	t.Helper()
-	w := &watched{path: folder(t, files), reload: make(chan os.Signal), changes: make(chan change, 100), log: &lockedBuffer{}}
+	return watch(t, folder(t, files))
+}
+
+func watch(t *testing.T, path string) (*watched, *config.Watcher) {
+	t.Helper()
+	w := &watched{path: path, reload: make(chan os.Signal), changes: make(chan change, 100), log: &lockedBuffer{}}
 	watcher, err := config.NewWatcher(w.path, nil, w.reload, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)
