@@ -134,19 +134,27 @@ func (c Custom) compile() (pattern, error) {
 // Find gives the places of sensitive text, in order and without overlap. It
 // takes time in proportion to the text.
 func (d *Detector) Find(text string) []Match {
-	var found []Match
+	var found, own []Match
 	sc := scan{text: text}
+	if sc.typeset() {
+		if plain := inASCII(text); len(plain) < len(text) {
+			sc = scan{text: plain}
+		}
+	}
 	for i := range d.patterns {
 		p := &d.patterns[i]
 		if len(p.anchors) == 0 && p.digits == 0 {
-			found = p.findAll(found, text)
+			own = p.findAll(own, text)
 			continue
 		}
 		for _, w := range sc.windows(p) {
-			found = p.find(found, text, w)
+			found = p.find(found, sc.text, w)
 		}
 	}
-	return apart(found)
+	if len(sc.text) < len(text) {
+		found = back(text, apart(found))
+	}
+	return apart(append(found, own...))
 }
 
 // find appends the matches inside a window.

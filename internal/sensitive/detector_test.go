@@ -92,6 +92,16 @@ func TestFind(t *testing.T) {
 		{"password that is a word, in quotes", `password: "correcthorse"`, "assigned_secret", "correcthorse"},
 		{"password that is a word, assigned", "?user=a&password=correcthorse&x=y", "assigned_secret", "correcthorse"},
 		{"password in documentation", `password="your_password" or password=****** or password=os.environ["P"]`, "", ""},
+		{"card with no-break spaces", "card: 4111\u00a01111" + "\u00a01111\u00a01111", "credit_card", ""},
+		{"card with narrow ones", "\u00ab\u202f4111\u202f1111" + "\u202f1111\u202f1111\u202f\u00bb", "credit_card", "4111\u202f1111" + "\u202f1111\u202f1111"},
+		{"card in wide digits", "\u30ab\u30fc\u30c9: " + "\uff14" + strings.Repeat("\uff11", 15), "credit_card", ""},
+		{"IBAN with no-break spaces", "to: DE89\u00a03704\u00a00044" + "\u00a00532\u00a00130\u00a000", "iban", ""},
+		{"SSN with no-break hyphens", "ssn: 123\u201145" + "\u20116789", "us_ssn", ""},
+		{"phone with no-break hyphens", "tel: 415\u2011555" + "\u20110132", "phone", ""},
+		{"phone with thin spaces", "tel: +1\u2009415\u2009555" + "\u20090132", "phone", ""},
+		{"phone before a dash", "call 415\u2013555" + "\u20130132\u2014or write", "phone", "415\u2013555" + "\u20130132"},
+		{"email with a wide at sign", "\u3000mail: ana" + "\uff20example.com", "email", ""},
+		{"years and amounts, typeset", "2010\u20132015, 1\u202f299\u202f000,50\u00a0\u20ac, \uff11\uff12\uff13", "", ""},
 		{"nothing", "Your parcel left our warehouse on Monday.", "", ""},
 	}
 	d, err := sensitive.New(nil)
@@ -254,6 +264,7 @@ func TestNew(t *testing.T) {
 func FuzzFind(f *testing.F) {
 	f.Add("mail a" + "@example.com, card 4" + strings.Repeat("1", 15) + ", key sk-" + alnum(30))
 	f.Add("DE89 3704 0044" + " 0532 0130 00 +49 30 901820 ::1 2001:db8::1")
+	f.Add("\xe2\u00a0\u2011 4111\u00a01111" + "\u202f1111\u20111111\uff11\u2013\xef")
 	f.Add("password=\xff\xfe" + alnum(12))
 	d, err := sensitive.New(nil)
 	if err != nil {
@@ -306,6 +317,12 @@ func BenchmarkFind(b *testing.B) {
 	}
 	clean := strings.Repeat("Your parcel left our warehouse on Monday and will arrive soon. ", 33)
 	numbers := strings.Repeat("Order 4155550132 of 2026-01-31 costs 1,299.00 and has 3 parts. ", 33)
+	typeset := strings.ReplaceAll(clean, " on ", "\u00a0\u2013\u00a0")
+	b.Run("clean_typeset_2KB", func(b *testing.B) {
+		for b.Loop() {
+			d.Find(typeset)
+		}
+	})
 	b.Run("clean_2KB", func(b *testing.B) {
 		for b.Loop() {
 			d.Find(clean)
@@ -318,7 +335,7 @@ func BenchmarkFind(b *testing.B) {
 	})
 	// What makes most work: anchors and digits without end, none of them a match.
 	for name, unit := range map[string]string{
-		"anchors": "@", "words": "token key secret password ", "digits": "4111 ", "hex": "a:1.", "pem": "-----BEGIN PRIVATE KEY----", "invalid": "4111 1111 1111 1112 ",
+		"anchors": "@", "words": "token key secret password ", "digits": "4111 ", "typeset": "4111\u00a0", "hex": "a:1.", "pem": "-----BEGIN PRIVATE KEY----", "invalid": "4111 1111 1111 1112 ",
 	} {
 		for _, size := range []int{32 << 10, 256 << 10} {
 			text := strings.Repeat(unit, size/len(unit))
