@@ -1,8 +1,12 @@
 package sensitive
 
 import (
+	"bytes"
+	"encoding/base64"
 	"net/netip"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // mixed reports whether a text looks drawn rather than written: it has letters
@@ -26,6 +30,18 @@ func mixed(s string) bool {
 		}
 	}
 	return letters >= 2 && digits >= 1
+}
+
+// credentials reports whether what follows on "Bearer" or "Basic" is hardly a
+// word: it looks drawn, or is a user and a password in base64.
+func credentials(s string) bool {
+	bare := strings.TrimRight(s, "=")
+	if len(bare) >= 16 && mixed(s) {
+		return true
+	}
+	plain, err := base64.RawStdEncoding.DecodeString(bare)
+	return err == nil && bytes.IndexByte(plain, ':') > 0 && utf8.Valid(plain) &&
+		bytes.IndexFunc(plain, unicode.IsControl) < 0
 }
 
 // password reports whether a quoted or assigned value may be somebody's password,
@@ -116,6 +132,13 @@ func ssn(s string) bool {
 func phone(s string) bool {
 	n := len(digitsOf(s))
 	return n >= 7 && n <= 15
+}
+
+// pairs leaves out what counts, such as 01 02 03 04 05.
+func pairs(s string) bool {
+	d := digitsOf(s)
+	step := func(i int) int { return 10*int(d[i+2]) + int(d[i+3]) - 10*int(d[i]) - int(d[i+1]) }
+	return step(0) != step(2) || step(2) != step(4) || step(4) != step(6)
 }
 
 // address leaves out what no address can be, what names no machine in particular,

@@ -1,6 +1,7 @@
 package sensitive_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +48,8 @@ func TestFind(t *testing.T) {
 		{"Stripe", "t: sk_" + "live_" + alnum(24), "stripe_key", ""},
 		{"JWT", "t: eyJ" + alnum(20) + ".eyJ" + alnum(30) + "." + alnum(20), "jwt", ""},
 		{"bearer", "Authorization: Bearer " + alnum(24), "authorization", alnum(24)},
+		{"basic", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("bob:hunter2")), "authorization", base64.StdEncoding.EncodeToString([]byte("bob:hunter2"))},
+		{"basic words", "basic training, basic English, Basic authentication", "", ""},
 		{"bearer of news", "the bearer of this unexpectedly long letter", "", ""},
 		{"URL", "see postgres://app:hunter22@db:5432/x", "url_password", "hunter22"},
 		{"URL without one", "see https://example.com:8080/a@b", "", ""},
@@ -56,6 +59,8 @@ func TestFind(t *testing.T) {
 
 		{"email", "mail: ana" + "@example.com", "email", ""},
 		{"email in brackets", "<ana.b+c" + "@mail.example.co.uk>", "email", "ana.b+c" + "@mail.example.co.uk"},
+		{"email in a URL", "https://x.example/out?email=ana.b%40" + "example.com&t=1", "email", "ana.b%40" + "example.com"},
+		{"percent in a URL", "?q=100%40&r=a%40b", "", ""},
 		{"handle", "ask @support at 10", "", ""},
 		{"card", "card: " + card, "credit_card", ""},
 		{"card in groups", "card: 4111 1111" + " 1111 1111", "credit_card", ""},
@@ -74,11 +79,16 @@ func TestFind(t *testing.T) {
 		{"phone, American", "tel: (415) 555" + "-0132", "phone", ""},
 		{"phone, dashes", "call 415-555" + "-0132 now", "phone", "415-555" + "-0132"},
 		{"phone, two", "a +1 415 555 " + "0132.", "phone", "+1 415 555 " + "0132"},
+		{"phone, French", "tel: 06 12 34" + " 56 78", "phone", ""},
+		{"phone, French, in a sentence", "appelez le 01.42.34" + ".56.78. Merci", "phone", "01.42.34" + ".56.78"},
+		{"numbers in pairs", "00 11 22 33 44, 01 02 03 04 05, 09 08 07 06 05 04, 12 06 12 34 56 78, 06 12 34 56 78 90, 06 12.34 56 78", "", ""},
 		{"order number", "order 4155550132 and #10-4231-77", "", ""},
 		{"dates", "from 2026-01-31 to 31.01.2026, 12:30:45, 2026-01-31T12:00:00Z", "", ""},
 		{"version and time", "v1.2.3.4 at 12:30:45 in 10.5", "", ""},
 		{"prices", "1,299.00 or 1.299,00 (20% off 100-200)", "", ""},
 		{"IPv4", "host: 192.168." + "17.4", "ip_address", ""},
+		{"IPv4 with a port", "from 203.0." + "113.9:443.", "ip_address", "203.0." + "113.9"},
+		{"IPv4 in a URL", "http://203.0." + "113.9:8080/x", "ip_address", "203.0." + "113.9"},
 		{"IPv4 out of range", "host 999.168.17.4", "", ""},
 		{"IPv6", "host: 2001:db8::" + "8a2e:370:7334", "ip_address", ""},
 		{"phone, American with its country", "call 1-800-555" + "-0199 now", "phone", "1-800-555" + "-0199"},
