@@ -105,7 +105,9 @@ func (c Content) IsText() bool {
 
 // Turns gives chat messages, or false when the content is something else. A
 // message's content may be a string or a list of parts, of which the texts are
-// joined; that of a refusal is its words.
+// joined, those in results of tools included; that of a refusal is its words. A
+// user's message that only hands back results of tools has the role tool: some
+// providers write it so, and with others there is no such role.
 func (c Content) Turns() ([]Turn, bool) {
 	ms, ok := c.chat()
 	if !ok {
@@ -145,4 +147,9 @@ func (c Content) message() (spoken, bool) {
 	return s, s.Text != "" || strings.EqualFold(s.role, roleAssistant)
 }
 
-const roleAssistant = "assistant"
+// Roles that decide how a message is read.
+const (
+	roleUser      = "user"
+	roleAssistant = "assistant"
+	roleTool      = "tool"
+)

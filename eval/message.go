@@ -21,7 +21,14 @@ type part struct {
 	Type    string          `json:"type"`
 	Text    json.RawMessage `json:"text"`
 	Refusal json.RawMessage `json:"refusal"`
+	Content json.RawMessage `json:"content"` // of a tool's result
 }
+
+// Types of parts that are no words of the speaker's.
+const (
+	partToolUse    = "tool_use"
+	partToolResult = "tool_result"
+)
 
 // spoken is a message as it is read.
 type spoken struct {
@@ -45,12 +52,17 @@ func (m *message) read() spoken {
 		s.Text, s.JSON = compact(m.Content), true
 	case "array":
 		var texts, refusals []string
+		results, others := false, false
 		each(m.Content, func(p *part) bool {
-			texts = appendText(texts, stringOf(p.Text))
+			texts = appendText(texts, p.text())
 			refusals = appendText(refusals, stringOf(p.Refusal))
-			s.CallsTools = s.CallsTools || p.Type == "tool_use"
+			s.CallsTools = s.CallsTools || p.Type == partToolUse
+			results, others = results || p.Type == partToolResult, others || p.Type != partToolResult
 			return true
 		})
+		if results && !others && strings.EqualFold(s.role, roleUser) {
+			s.role = roleTool
+		}
 		s.Text = strings.Join(texts, "\n")
 		refusal = strings.Join(appendText(refusals, refusal), "\n")
 	}
@@ -58,6 +70,28 @@ func (m *message) read() spoken {
 		s.Text, s.Refusal = refusal, true
 	}
 	return s
+}
+
+// text gives what is to be read of a part. Results lie in each other once, not
+// as often as somebody likes.
+func (p *part) text() string {
+	if p.Type != partToolResult {
+		return stringOf(p.Text)
+	}
+	switch jsonKind(p.Content) {
+	case "string":
+		return stringOf(p.Content)
+	case "array":
+		var texts []string
+		each(p.Content, func(inner *part) bool {
+			texts = appendText(texts, stringOf(inner.Text))
+			return true
+		})
+		return strings.Join(texts, "\n")
+	case "object":
+		return compact(p.Content)
+	}
+	return ""
 }
 
 // each hands the items of a JSON array to f, one at a time until f has enough,

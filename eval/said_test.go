@@ -59,6 +59,32 @@ func TestSaid(t *testing.T) {
 	}
 }
 
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	e := decode(t, `"input":[
+		{"role":"user","content":"Where is my order?"},
+		{"role":"assistant","content":[{"type":"text","text":"Let me see."},{"type":"tool_use","id":"t1","name":"track","input":{"order":7}}]},
+		{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"in Évreux"},{"type":"tool_result","content":[{"type":"text","text":"by ship"},{"type":"image"}]}]},
+		{"role":"User","content":[{"type":"tool_result","content":{"days": 2}},{"type":"text","text":"And now?"}]},
+		{"role":"assistant","content":null,"refusal":"I can not say."}]`)
+	want := []eval.Turn{
+		{Role: "user", Content: "Where is my order?"},
+		{Role: "assistant", Content: "Let me see."},
+		{Role: "tool", Content: "in Évreux\nby ship"},
+		{Role: "User", Content: "{\"days\":2}\nAnd now?"},
+		{Role: "assistant", Content: "I can not say."},
+	}
+	got, ok := e.Input.Turns()
+	if d := cmp.Diff(want, got); !ok || d != "" {
+		t.Errorf("chat: %t (-want +got):\n%s", ok, d)
+	}
+	for _, fields := range []string{`"input":[]`, `"input":[{"role":"user","content":"x"},{"role":"CEO","name":"Ada"}]`, `"input":[{"role":"user","content":"x"},1]`} {
+		if got, ok := decode(t, fields).Input.Turns(); ok {
+			t.Errorf("%s is a chat: %v", fields, got)
+		}
+	}
+}
+
 func decode(t *testing.T, fields string) *eval.Event {
 	t.Helper()
 	e, err := eval.DecodeEvent([]byte(`{"event":"llm_request_completed","request_id":"r",` + fields + `}`))

@@ -53,6 +53,20 @@ func full() *eval.Event {
 	return e
 }
 
+// What a tool answered is part of what was asked, whichever provider's words it is in.
+func TestToolResultsAreShown(t *testing.T) {
+	t.Parallel()
+	e := event()
+	e.Input = eval.JSON([]byte(`[{"role":"user","content":"Where is it?"},
+		{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"track","input":{}}]},
+		{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"in Évreux"}]}]`))
+	m := collect(e, "", []string{inputInput}, 1000)
+	want := []turn{{"user", "Where is it?"}, {"assistant", ""}, {"tool", "in Évreux"}}
+	if d := cmp.Diff(want, m.Input); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
