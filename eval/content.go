@@ -3,6 +3,7 @@ package eval
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -122,18 +123,15 @@ func (c Content) Turns() ([]Turn, bool) {
 
 // chat gives chat messages: a list of nothing else.
 func (c Content) chat() ([]spoken, bool) {
-	if jsonKind(c.raw) != "array" {
+	ms, ok := list[message](c.raw)
+	if !ok || len(ms) == 0 || slices.ContainsFunc(ms, func(m message) bool { return !m.isMessage() }) {
 		return nil, false
 	}
-	var out []spoken
-	all := true
-	each(c.raw, func(m *message) bool {
-		if all = m.isMessage(); all {
-			out = append(out, m.read())
-		}
-		return all
-	})
-	return out, all && len(out) > 0
+	out := make([]spoken, len(ms))
+	for i := range ms {
+		out[i] = ms[i].read()
+	}
+	return out, true
 }
 
 // message gives a single chat message. One that is not the assistant's has to

@@ -45,12 +45,13 @@ func Aliases() map[string]string {
 // know are ignored, and known aliases are accepted ([Aliases]).
 //
 // Every error is permanent. Its reason is [ReasonMalformed] for what is no JSON
-// object, is nested deeper than [MaxDepth], has a field of the wrong type (the
-// error names the field) or lacks a required field, and [ReasonUnknownEvent] for a kind of event that this version
-// does not know. The error names fields and types, never values.
+// object, is nested deeper than [MaxDepth], has a list longer than [MaxItems], has
+// a field of the wrong type (the error names the field) or lacks a required field,
+// and [ReasonUnknownEvent] for a kind of event that this version does not know.
+// The error names fields and types, never values.
 func DecodeEvent(data []byte) (*Event, error) {
-	if at, deep := tooDeep(data); deep {
-		return nil, Permanent(ReasonMalformed, errTooDeep(at))
+	if err := bounded(data); err != nil {
+		return nil, Permanent(ReasonMalformed, err)
 	}
 	var w wire
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -63,8 +64,8 @@ func DecodeEvent(data []byte) (*Event, error) {
 // DecodeEventStrict is DecodeEvent for tools in which a misspelt field should
 // be seen: a field that the event does not define is an error too.
 func DecodeEventStrict(data []byte) (*Event, error) {
-	if at, deep := tooDeep(data); deep {
-		return nil, Permanent(ReasonMalformed, errTooDeep(at))
+	if err := bounded(data); err != nil {
+		return nil, Permanent(ReasonMalformed, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -77,6 +78,17 @@ func DecodeEventStrict(data []byte) (*Event, error) {
 	}
 	w.merge()
 	return w.checked()
+}
+
+// bounded holds data, JSON or not, against what an event may be at most.
+func bounded(data []byte) error {
+	if at, deep := tooDeep(data); deep {
+		return errTooDeep(at)
+	}
+	if path, long := tooLong(data); long {
+		return errTooLong(path)
+	}
+	return nil
 }
 
 func (w *wire) merge() {

@@ -3,7 +3,6 @@ package eval
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
 )
 
@@ -45,26 +44,28 @@ func (m *message) isMessage() bool {
 func (m *message) read() spoken {
 	s := spoken{m.Role, Said{CallsTools: given(m.ToolCalls) || given(m.FunctionCall)}}
 	refusal := stringOf(m.Refusal)
-	switch jsonKind(m.Content) {
-	case "string":
-		s.Text = stringOf(m.Content)
-	case "object":
-		s.Text, s.JSON = compact(m.Content), true
-	case "array":
+	parts, ok := list[part](m.Content)
+	switch {
+	case ok:
 		var texts, refusals []string
-		results, others := false, false
-		each(m.Content, func(p *part) bool {
+		results := 0
+		for _, p := range parts {
 			texts = appendText(texts, p.text())
 			refusals = appendText(refusals, stringOf(p.Refusal))
 			s.CallsTools = s.CallsTools || p.Type == partToolUse
-			results, others = results || p.Type == partToolResult, others || p.Type != partToolResult
-			return true
-		})
-		if results && !others && strings.EqualFold(s.role, roleUser) {
+			if p.Type == partToolResult {
+				results++
+			}
+		}
+		if results > 0 && results == len(parts) && strings.EqualFold(s.role, roleUser) {
 			s.role = roleTool
 		}
 		s.Text = strings.Join(texts, "\n")
 		refusal = strings.Join(appendText(refusals, refusal), "\n")
+	case jsonKind(m.Content) == "string":
+		s.Text = stringOf(m.Content)
+	case given(m.Content):
+		s.Text, s.JSON = compact(m.Content), true
 	}
 	if refusal != "" && blank(s.Text) {
 		s.Text, s.Refusal = refusal, true
@@ -78,38 +79,30 @@ func (p *part) text() string {
 	if p.Type != partToolResult {
 		return stringOf(p.Text)
 	}
-	switch jsonKind(p.Content) {
-	case "string":
-		return stringOf(p.Content)
-	case "array":
+	results, ok := list[part](p.Content)
+	switch {
+	case ok:
 		var texts []string
-		each(p.Content, func(inner *part) bool {
-			texts = appendText(texts, stringOf(inner.Text))
-			return true
-		})
+		for _, r := range results {
+			texts = appendText(texts, stringOf(r.Text))
+		}
 		return strings.Join(texts, "\n")
-	case "object":
+	case jsonKind(p.Content) == "string":
+		return stringOf(p.Content)
+	case given(p.Content):
 		return compact(p.Content)
 	}
 	return ""
 }
 
-// each hands the items of a JSON array to f, one at a time until f has enough,
-// so that a list of a million small items is never held as a million large ones.
-// An item of another form comes as far as it could be read.
-func each[T any](array []byte, f func(*T) (more bool)) {
-	dec := json.NewDecoder(bytes.NewReader(array))
-	if _, err := dec.Token(); err != nil {
-		return
+// list decodes a JSON array of objects. One that is longer than MaxItems is left
+// as it is, for what it would take.
+func list[T any](array []byte) ([]T, bool) {
+	if jsonKind(array) != "array" || lengthOf(array) > MaxItems {
+		return nil, false
 	}
-	for dec.More() {
-		var item T
-		err := dec.Decode(&item)
-		var typ *json.UnmarshalTypeError
-		if err != nil && !errors.As(err, &typ) || !f(&item) {
-			return
-		}
-	}
+	var out []T
+	return out, json.Unmarshal(array, &out) == nil
 }
 
 // given reports whether a member holds something: it is there, and is not null

@@ -78,9 +78,9 @@ func TestTurns(t *testing.T) {
 	if d := cmp.Diff(want, got); !ok || d != "" {
 		t.Errorf("chat: %t (-want +got):\n%s", ok, d)
 	}
-	for _, fields := range []string{`"input":[]`, `"input":[{"role":"user","content":"x"},{"role":"CEO","name":"Ada"}]`, `"input":[{"role":"user","content":"x"},1]`} {
+	for _, fields := range []string{`"input":[]`, `"input":[{"role":"user","content":"x"},{"role":"CEO","name":"Ada"}]`, `"input":[{"role":"user","content":"x"},1]`, `"input":[` + items(`{"role":"user","content":"x"}`, eval.MaxItems+1) + `]`} {
 		if got, ok := decode(t, fields).Input.Turns(); ok {
-			t.Errorf("%s is a chat: %v", fields, got)
+			t.Errorf("%.60s is a chat: %.60v", fields, got)
 		}
 	}
 }
