@@ -65,7 +65,8 @@ type Turn struct {
 
 // Text gives the content as a reader would see it: a string as it is, an
 // assistant message as its text, chat messages as "role: text" lines, and any
-// other JSON value as compact JSON. It is empty when the content is absent.
+// other JSON value as compact JSON, with é for \u00e9. It is empty when the
+// content is absent.
 func (c Content) Text() string {
 	switch jsonKind(c.raw) {
 	case "nothing":

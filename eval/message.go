@@ -126,13 +126,13 @@ func stringOf(raw []byte) string {
 	return s
 }
 
-// compact gives a JSON value without the white space between its tokens.
+// compact gives a JSON value as text, without the white space between its tokens.
 func compact(raw []byte) string {
 	var b bytes.Buffer
 	if json.Compact(&b, raw) != nil {
 		return string(raw)
 	}
-	return b.String()
+	return string(written(b.Bytes()))
 }
 
 func appendText(texts []string, text string) []string {

@@ -5,7 +5,8 @@ import "strings"
 // Said is what the model said in the output of an event.
 type Said struct {
 	// Text is the answer: a string as it is, the text of an assistant message or
-	// of the last message of several, and any other JSON value as it was published.
+	// of the last message of several, and any other JSON value as it was published
+	// but for its escapes: \u00e9 is é.
 	Text string
 	// JSON reports that Text is a JSON value that was not published as a string.
 	JSON bool
@@ -43,5 +44,5 @@ func (c Content) said() Said {
 			return ms[len(ms)-1].Said
 		}
 	}
-	return Said{Text: string(c.raw), JSON: true}
+	return Said{Text: string(written(c.raw)), JSON: true}
 }

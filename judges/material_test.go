@@ -67,6 +67,24 @@ func TestToolResultsAreShown(t *testing.T) {
 	}
 }
 
+// A quote from a value is found, however the value was published.
+func TestEscapesAreNoText(t *testing.T) {
+	t.Parallel()
+	for _, output := range []string{
+		`{"réponse":"retardée à Évreux, see <b>R&D</b>"}`,
+		`{"r\u00e9ponse":"retard\u00e9e \u00e0 \u00c9vreux, see \u003cb\u003eR\u0026D\u003c/b\u003e"}`,
+	} {
+		e := event()
+		e.Output = eval.JSON([]byte(output))
+		m := collect(e, "", []string{inputOutput}, 1000)
+		for _, quote := range []string{"retardée à Évreux", "R&D"} {
+			if !quoted(quote, m.passages(inputOutput)) {
+				t.Errorf("%q is not found in %v", quote, m.Output)
+			}
+		}
+	}
+}
+
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

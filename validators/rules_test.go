@@ -143,6 +143,34 @@ func TestSubstance(t *testing.T) {
 	})
 }
 
+// TestEscapes: the same value gets the same verdict, whether it was published in
+// UTF-8 or with escapes, as Python's and Go's libraries write it.
+func TestEscapes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		config  Config
+		outcome eval.Outcome
+	}{
+		"contains":     {Config{Type: "contains", None: []string{"désolé"}}, eval.OutcomeFail},
+		"contains &":   {Config{Type: "contains", All: []string{"R&D"}}, eval.OutcomePass},
+		"regex":        {Config{Type: "regex", Pattern: `désolé`, Negate: true}, eval.OutcomeFail},
+		"length":       {Config{Type: "length", MaxChars: new(20)}, eval.OutcomePass},
+		"equals":       {Config{Type: "equals", Value: `{"a":"désolé, R&D"}`}, eval.OutcomePass},
+		"groundedness": {Config{Type: "groundedness"}, eval.OutcomePass},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newValidator(t, tt.config, nil)
+			for _, output := range []string{`{"a":"désolé, R&D"}`, `{"a":"d\u00e9sol\u00e9, R\u0026D"}`} {
+				got := evaluate(t, v, event(t, `"retrieval":{"chunks":[{"text":"a désolé R&D"}]},"output":`+output))
+				if got.Outcome != tt.outcome {
+					t.Errorf("%s: %s %s", output, got.Outcome, got.Reason)
+				}
+			}
+		})
+	}
+}
+
 func TestRetrieval(t *testing.T) {
 	t.Parallel()
 	hits := Config{Type: "retrieval"}
