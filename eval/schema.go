@@ -47,7 +47,7 @@ func object(t reflect.Type) map[string]any {
 func property(t reflect.Type) map[string]any {
 	switch t {
 	case reflect.TypeFor[time.Time]():
-		return map[string]any{"type": "string", "format": "date-time"}
+		return map[string]any{"type": []string{"string", "number"}, "format": "date-time"}
 	case reflect.TypeFor[RequestID]():
 		return map[string]any{"type": []string{"string", "integer"}, "minLength": 1}
 	case reflect.TypeFor[ID]():
