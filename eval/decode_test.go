@@ -187,7 +187,8 @@ func TestMarshalRoundTrip(t *testing.T) {
 }
 
 // FuzzDecodeEvent holds that no input panics, that every error is permanent,
-// that no error repeats content, and that headers and body give one envelope.
+// that no output says what its text does not show, and that headers and body give
+// one envelope.
 func FuzzDecodeEvent(f *testing.F) {
 	f.Add([]byte(logLine))
 	f.Add([]byte(`{"event":"llm_user_feedback","request_id":1,"user_rating":"up","trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","x-datadog-trace-id":"12"},"trace_id":"77"}`))
@@ -201,7 +202,10 @@ func FuzzDecodeEvent(f *testing.F) {
 			}
 			return
 		}
-		_, _ = e.Input.Text(), e.Output.Text()
+		_ = e.Input.Text()
+		if said := e.Said(); e.Output.Text() == "" && said.Text != "" {
+			t.Errorf("%+v is said by an output without text", said)
+		}
 		env, ok := eval.EnvelopeFromHeaders(e.Headers())
 		if !ok {
 			t.Fatal("headers carry no envelope")

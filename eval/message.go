@@ -44,9 +44,7 @@ func (m *message) isMessage() bool {
 func (m *message) read() spoken {
 	s := spoken{m.Role, Said{CallsTools: given(m.ToolCalls) || given(m.FunctionCall)}}
 	refusal := stringOf(m.Refusal)
-	parts, ok := list[part](m.Content)
-	switch {
-	case ok:
+	if parts, ok := list[part](m.Content); ok {
 		var texts, refusals []string
 		results := 0
 		for _, p := range parts {
@@ -62,10 +60,8 @@ func (m *message) read() spoken {
 		}
 		s.Text = strings.Join(texts, "\n")
 		refusal = strings.Join(appendText(refusals, refusal), "\n")
-	case jsonKind(m.Content) == "string":
-		s.Text = stringOf(m.Content)
-	case given(m.Content):
-		s.Text, s.JSON = compact(m.Content), true
+	} else {
+		s.Text, s.JSON = textOf(m.Content)
 	}
 	if refusal != "" && blank(s.Text) {
 		s.Text, s.Refusal = refusal, true
@@ -80,19 +76,27 @@ func (p *part) text() string {
 		return stringOf(p.Text)
 	}
 	results, ok := list[part](p.Content)
-	switch {
-	case ok:
-		var texts []string
-		for _, r := range results {
-			texts = appendText(texts, stringOf(r.Text))
-		}
-		return strings.Join(texts, "\n")
-	case jsonKind(p.Content) == "string":
-		return stringOf(p.Content)
-	case given(p.Content):
-		return compact(p.Content)
+	if !ok {
+		text, _ := textOf(p.Content)
+		return text
 	}
-	return ""
+	var texts []string
+	for _, r := range results {
+		texts = appendText(texts, stringOf(r.Text))
+	}
+	return strings.Join(texts, "\n")
+}
+
+// textOf gives the text of a content that is no list of parts, and whether that
+// is a JSON value.
+func textOf(content []byte) (text string, value bool) {
+	switch jsonKind(content) {
+	case "nothing", "null":
+		return "", false
+	case "string":
+		return stringOf(content), false
+	}
+	return compact(content), true
 }
 
 // list decodes a JSON array of objects. One that is longer than MaxItems is left

@@ -23,6 +23,8 @@ func TestSaid(t *testing.T) {
 		"message":                          {`"output":{"role":"assistant","content":"Hello.","refusal":null,"tool_calls":null,"function_call":null}`, eval.Said{Text: "Hello."}},
 		"message, parts":                   {`"output":{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"thinking"},{"type":"text","text":"b"}]}`, eval.Said{Text: "a\nb"}},
 		"message, a value":                 {`"output":{"role":"assistant","content":{"a": 1}}`, value(`{"a":1}`)},
+		"message, an empty value":          {`"output":{"role":"assistant","content":{}}`, value(`{}`)},
+		"message, a list of values":        {`"output":{"role":"assistant","content":[1, 2]}`, value(`[1,2]`)},
 		"chat":                             {`"output":[{"role":"user","content":"?"},{"role":"assistant","content":"Hello."}]`, eval.Said{Text: "Hello."}},
 		"value":                            {`"output":{"a": 1}`, value(`{"a": 1}`)},
 		"value with a role":                {`"output":{"role":"admin","content":"x"}`, value(`{"role":"admin","content":"x"}`)},
