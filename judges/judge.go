@@ -124,11 +124,14 @@ func (j *Judge) withoutModel(e *eval.Event) (eval.Verdict, bool) {
 		}
 		return eval.NotApplicable(strings.Join(names, ", ")), true
 	}
-	if !slices.Contains(j.shown, inputOutput) || e.Output.IsZero() || substantial(neutralise(e.Output.Text())) {
+	if !slices.Contains(j.shown, inputOutput) || e.Output.IsZero() {
 		return eval.Verdict{}, false
 	}
+	said := e.Said()
 	switch {
-	case len(e.ToolCalls) > 0: // a step that only calls tools has no answer yet
+	case substantial(neutralise(said.Text)):
+		return eval.Verdict{}, false
+	case said.CallsTools: // a step that only calls tools has no answer yet
 		return eval.NotApplicable(inputOutput), true
 	case j.rubric.NoSubstance == eval.OutcomeNotApplicable.String():
 		return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: LabelNoSubstance, Reason: reasonNoSubstance}, true

@@ -101,7 +101,7 @@ func fieldOf(key string) (field, bool) {
 	case eval.HeaderTenantTier:
 		return 8, true
 	case eval.HeaderUserRating:
-		return 9, true
+		return fieldRating, true
 	case eval.HeaderOutputSchema:
 		return 10, true
 	}
@@ -119,6 +119,9 @@ func (s *Sampler) ratesIn(hs []eval.Header, dims *[numFields]int32) *rates {
 		var v []byte
 		if at > 0 {
 			v = hs[at-1].Value
+		}
+		if f == fieldRating {
+			v = eval.PlainRating(v)
 		}
 		key, ok = appendKey(key, v)
 	}
@@ -140,5 +143,6 @@ func dimsIn(hs []eval.Header, dims *[numFields]int32) *eval.Dims {
 			*p = string(hs[at-1].Value)
 		}
 	}
+	d.UserRating = eval.PlainRating(d.UserRating)
 	return d
 }

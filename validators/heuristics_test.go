@@ -80,6 +80,7 @@ func TestRefusal(t *testing.T) {
 	}
 	checkVerdict(t, evaluate(t, v, saying(" ")), want{eval.OutcomeCannotJudge, "", "empty output"})
 	checkVerdict(t, evaluate(t, v, event(t, `"output":{"reply":"I cannot help with that."}`)), want{eval.OutcomePass, "answered", ""})
+	checkVerdict(t, evaluate(t, v, event(t, `"output":{"role":"assistant","content":null,"refusal":"Dabei kann ich nicht helfen."}`)), want{eval.OutcomeFail, "refused", "refusal"})
 	checkVerdict(t, evaluate(t, v, event(t, `"input":"x"`)), noOutput)
 }
 

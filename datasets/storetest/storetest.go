@@ -317,6 +317,13 @@ func signatures(t *testing.T, s suite) {
 	chat := func(last string) eval.Content {
 		return eval.JSON([]byte(`[{"role":"system","content":"` + template + `"},{"role":"User","content":"` + last + `"},{"role":"assistant","content":"hm"}]`))
 	}
+	afterTool := func(asked, got string) eval.Content { // as a step after a tool call sees it
+		return eval.JSON([]byte(`[{"role":"user","content":"` + asked + `"},{"role":"assistant","content":[{"type":"tool_use","name":"f","input":{}}]},` +
+			`{"role":"user","content":[{"type":"tool_result","content":"` + got + `"}]}]`))
+	}
+	picture := func(name string) eval.Content {
+		return eval.JSON([]byte(`[{"role":"user","content":[{"type":"image","source":"` + name + `"}]}]`))
+	}
 	events := []struct {
 		group string // the same group, the same case
 		e     eval.Event
@@ -330,6 +337,11 @@ func signatures(t *testing.T, s suite) {
 		{"e", eval.Event{Comment: "It never came."}},
 		{"e", eval.Event{Comment: "it never came."}},
 		{"f", eval.Event{Comment: "It came broken."}},
+		{"g", eval.Event{Input: afterTool("Where is my parcel?", "in Rome")}},
+		{"g", eval.Event{Input: afterTool("Where is my parcel?", "on a ship")}},
+		{"h", eval.Event{Input: afterTool("Cancel my contract.", "done")}},
+		{"pictures", eval.Event{Input: picture("a")}}, // nobody said anything
+		{"pictures", eval.Event{Input: picture("b")}},
 		{"none", eval.Event{}},
 		{"none", eval.Event{Input: eval.Text("")}},
 	}
