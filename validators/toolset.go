@@ -49,7 +49,7 @@ type offered struct {
 func newToolset(raw json.RawMessage) *toolset {
 	found := scan(string(raw), 0)
 	switch {
-	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth || found.wide:
+	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth || found.paths(0) > maxPaths || found.wide:
 		return &toolset{bad: "tools too large"}
 	case raw[0] == '[':
 		return listedTools(raw)
