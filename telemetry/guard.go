@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -67,7 +68,7 @@ func (g *guard) admit(value string) string {
 			}
 			return g.key + ":" + overflowValue
 		}
-		g.values[clean] = struct{}{}
+		g.values[strings.Clone(clean)] = struct{}{} // it may be the start of something long
 	}
 	tag := g.key + ":" + clean
 	// Many spellings may share one clean value; remembering them is bounded too.
