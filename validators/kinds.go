@@ -51,7 +51,7 @@ func table() []kind {
 		rule("refusal", "The output is no refusal (heuristic, English).", 2, noCheck, buildRefusal, "allowed"),
 		rule("pii", "The output holds no personal data.", 1, checkPII, buildPII, "kinds", "allow_in_input"),
 		rule("secrets", "The output holds no credentials.", 1, checkSecrets, buildSecrets, "kinds", "allow_in_input"),
-		rule("citations", "Every id that the output cites was retrieved.", 1, checkCitations, buildCitations, "required", "format"),
+		rule("citations", "Every id that the output cites was retrieved.", 2, checkCitations, buildCitations, "required", "format"),
 		rule("retrieval", "The search found enough, and well enough.", 1, checkRetrieval, buildRetrieval, "min_hits", "min_top_score"),
 		rule("budget", "Latency, tokens and cost stay within bounds, and the model stopped for a good reason.", 1, checkBudget, buildBudget,
 			"max_latency_ms", "max_first_token_latency_ms", "max_input_tokens", "max_output_tokens", "max_cost_usd", "finish_reasons"),
