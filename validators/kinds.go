@@ -46,7 +46,7 @@ func table() []kind {
 		rule("contains", "The output contains, or does not contain, given phrases.", 1, checkContains, buildContains, "any", "all", "none", "case_sensitive"),
 		rule("regex", "The output matches, or does not match, a pattern (RE2).", 1, checkRegex, buildRegex, "pattern", "negate"),
 		rule("length", "The output is neither too short nor too long.", 1, checkLength, buildLength, "min_chars", "max_chars", "min_words", "max_words"),
-		rule("equals", "The output equals a given text, or the event's expected answer.", 1, noCheck, buildEquals, "value", "case_sensitive"),
+		rule("equals", "The output equals a given text, or the event's expected answer.", 2, noCheck, buildEquals, "value", "case_sensitive"),
 		rule("substance", "The output says something: it is not empty, not only punctuation, no bare opener and no echo of the input.", 1, noCheck, buildSubstance),
 		rule("refusal", "The output is no refusal (heuristic, English).", 2, noCheck, buildRefusal, "allowed"),
 		rule("pii", "The output holds no personal data.", 1, checkPII, buildPII, "kinds", "allow_in_input"),
