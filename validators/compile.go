@@ -125,6 +125,12 @@ func compile(m *meter, uri string, load func(uri string) (io.ReadCloser, error))
 	s.visit(compiled)
 	if m.used {
 		s.meter = m
+		return s, nil
+	}
+	for _, at := range s.places {
+		if at.Extensions != nil { // a meta-schema has none, and is shared
+			at.Extensions = nil
+		}
 	}
 	return s, nil
 }

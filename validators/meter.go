@@ -18,7 +18,7 @@ import (
 // turns. That costs nothing that can be measured at the rates of an event stream:
 // a turn is some twenty microseconds.
 type meter struct {
-	used     bool // some schema is metered; fixed once compiled
+	used     bool // some schema is not light; fixed once compiled
 	patterns bool // patterns are charged too, by their size
 
 	mu    sync.Mutex      // held for the whole of a validation
@@ -73,8 +73,6 @@ type charged struct {
 // Validate charges one visit. The library calls it last, so a visit is charged
 // when it is over: those of one value's members come before its own.
 func (c charged) Validate(_ jsonschema.ValidationContext, v any) error {
-	if c.used {
-		c.charge(c.of(v))
-	}
+	c.charge(c.of(v))
 	return nil
 }
