@@ -95,6 +95,7 @@ func TestToolsOfOtherShapes(t *testing.T) {
 		"schemas that are booleans": {`"tools":{"x":true,"tools":{"type":"object"},"name":null}` + call, want{eval.OutcomePass, "valid", ""}},
 		"tool without a name":       {`"tools":[{}]` + call, undecided("tools unreadable")},
 		"too many":                  {`"tools":[` + strings.Repeat(`"x",`, maxTools) + `"x"]` + call, undecided("tools too large")},
+		"too many values":           {`"tools":[{"name":"x","parameters":{"type":[` + strings.Repeat("1,", maxValues) + `1]}}]` + call, undecided("tools too large")},
 		"too deep":                  {`"tools":[{"name":"x","parameters":` + strings.Repeat(`{"not":`, 60) + `{}` + strings.Repeat(`}`, 60) + `}]` + call, undecided("tools too large")},
 		"a pattern like a bomb":     {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"(x{1000}){3}"}}}}]` + call, undecided("tool x: schema does not compile")},
 		"many patterns":             {`"tools":[{"name":"x","parameters":{"patternProperties":{"a{900}":{},"b{900}":{},"c{900}":{}}}}]` + call, undecided("tool x: schema does not compile")},

@@ -53,7 +53,8 @@ type offered struct {
 func newToolset(raw json.RawMessage) *toolset {
 	found := scan(string(raw), 0)
 	switch {
-	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth || found.paths(0) > maxPaths || found.wide:
+	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth,
+		found.values > maxValues || found.paths(0) > maxPaths || found.wide: // they are held against a meta-schema
 		return &toolset{bad: "tools too large"}
 	case raw[0] == '[':
 		return listedTools(raw)
