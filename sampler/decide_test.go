@@ -60,7 +60,7 @@ func randomEvent(r *rand.Rand) *eval.Event {
 		ctx["x-datadog-parent-id"] = strconv.FormatUint(hi, 10)
 	}
 	if r.IntN(2) == 0 {
-		ctx["tracestate"] = one("dd=s:1,ot=th:8", "ot=th:fd70a4;rv:00000000000001", "ot=th:zz", "x=y")
+		ctx["tracestate"] = one("dd=s:1,ot=th:8", "ot=th:fd70a4;rv:fe000000000000", "ot=th:fd70a4;rv:fd70a3ffffffff", "ot=th:zz", "x=y")
 	}
 	if len(ctx) > 0 {
 		e.TraceContext = ctx

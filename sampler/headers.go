@@ -27,7 +27,7 @@ func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
 	switch eval.Kind(in.kind) {
 	case eval.KindRequestCompleted:
 	case eval.KindUserFeedback:
-		return s.feedback(upstream(in.states)), true
+		return s.feedback(upstream(in.states, lowTrace(in.parent, in.dd, in.trace))), true
 	default:
 		return eval.Plan{}, false
 	}
@@ -39,7 +39,8 @@ func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
 		return eval.Plan{Revision: s.revision}, true
 	}
 	var n uint64
-	if lo := lowTrace(in.parent, in.dd, in.trace); lo != 0 {
+	lo := lowTrace(in.parent, in.dd, in.trace)
+	if lo != 0 {
 		n = s.hash.ofTrace(lo)
 	} else {
 		n = ofRequest(&s.hash, in.request)
@@ -47,7 +48,7 @@ func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}, true
 	}
-	return s.plan(r, n, upstream(in.states)), true
+	return s.plan(r, n, upstream(in.states, lo)), true
 }
 
 // scan finds the headers. Of several with one key the last counts, as it does in

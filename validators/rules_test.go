@@ -93,6 +93,7 @@ func TestEquals(t *testing.T) {
 		"JSON, case of a text": {expected, `"output":{"a":["x","y"]},"expected":{"a":["x","z"]}`, different},
 		"JSON, another key":    {expected, `"output":{"a":1,"b":2},"expected":{"a":1,"c":2}`, different},
 		"JSON, order of items": {expected, `"output":[1,2],"expected":[2,1]`, different},
+		"JSON, a key twice":    {expected, `"output":"{\"refund\":false,\"refund\":true}","expected":{"refund":true}`, different},
 		"absurd number":        {expected, `"output":[1e999999999],"expected":[2]`, different},
 		"empty":                {expected, `"output":"","expected":"x"`, different},
 		"no expected":          {expected, `"output":"x"`, want{eval.OutcomeNotApplicable, "", "missing expected"}},
