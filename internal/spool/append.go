@@ -20,7 +20,8 @@ type group struct {
 // Append adds records in their order, all of them or none, and returns when they
 // are safe: written and synced. The records must not be changed before that. The
 // error is [ErrFull], [ErrClosed], the context's, or the file system's, such as
-// ENOSPC; after the last two the records may be in the spool nevertheless.
+// ENOSPC; after the last two the records may be in the spool nevertheless: the
+// context's takes them back only as long as they wait for the disk.
 func (s *Spool) Append(ctx context.Context, records [][]byte) error {
 	g := &group{records: records, at: time.Now(), result: make(chan error, 1)}
 	for _, r := range records {
@@ -39,7 +40,20 @@ func (s *Spool) Append(ctx context.Context, records [][]byte) error {
 	case err := <-g.result:
 		return err
 	case <-ctx.Done():
+		s.withdraw(g)
 		return fmt.Errorf("append to spool: %w", context.Cause(ctx))
+	}
+}
+
+// withdraw takes back what nobody waits for any more, unless the writer has it.
+// Repetitions would pile up otherwise while a disk hangs, and all be written when
+// it wakes.
+func (s *Spool) withdraw(g *group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.pending, g); i >= 0 {
+		s.pending = slices.Delete(s.pending, i, i+1)
+		s.used -= g.size
 	}
 }
 
@@ -183,6 +197,7 @@ func (s *Spool) commit(groups []*group, size int64) {
 	s.segments[len(s.segments)-1].size += size
 	for _, g := range groups {
 		s.events += int64(len(g.records))
+		s.stats.Appended += int64(len(g.records))
 	}
 	s.bytes += size
 	s.announce()

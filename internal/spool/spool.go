@@ -51,6 +51,7 @@ type Stats struct {
 	Segments  int       // files
 	Oldest    time.Time // when the oldest record that is not done was accepted; zero when there is none
 
+	Appended     int64 // records that became safe since Open, also after their Append had given up
 	CorruptParts int64 // damaged parts of segments since Open
 	CorruptBytes int64 // of those
 	TornBytes    int64 // cut away by Open at the end of the last segment
