@@ -24,7 +24,7 @@ type forwarder struct {
 	log       *slog.Logger
 	counts    *counts
 	kafka     trouble
-	disk      trouble
+	disk      trouble // of reading, of the position, and of rejected.ndjson
 }
 
 // run forwards until ctx ends.

@@ -116,9 +116,10 @@ func (s *Sidecar) Status() Status {
 	if !sp.Oldest.IsZero() {
 		st.Spool.OldestAgeSeconds = tenths(time.Since(sp.Oldest).Seconds())
 	}
+	var last time.Time
 	for _, t := range []*trouble{&s.forward.disk, &s.disk} {
-		if err, _ := t.error(); err != nil {
-			st.Spool.LastError = err.Error()
+		if err, at := t.error(); err != nil && at.After(last) {
+			st.Spool.LastError, last = err.Error(), at
 		}
 	}
 
@@ -136,13 +137,14 @@ func tenths(f float64) float64 { return math.Round(10*f) / 10 }
 
 // state is the worst that is the case.
 func (s *Sidecar) state() string {
-	_, disk := s.disk.since()
+	_, writing := s.disk.since()
+	_, reading := s.forward.disk.since()
 	_, kafka := s.forward.kafka.since()
 	_, stopping := s.gate.look()
 	switch {
 	case stopping:
 		return "stopping"
-	case disk:
+	case writing || reading:
 		return "disk_trouble"
 	case s.room() != nil:
 		return "spool_full"
