@@ -15,9 +15,10 @@
 // under way at the same time have no order among them.
 //
 // 400 names each bad line. The good lines of the same request were accepted, and
-// the answer says how many: resend only what was bad. After every other status
-// nothing was taken, with one exception: after 503 because of the disk, events
-// may be there all the same, and a repetition repeats them.
+// the answer says how many: resend only what was bad, and, behind ten thousand
+// bad lines, what was not looked at. After every other status nothing was taken,
+// with one exception: after 503 because of the disk, events may be there all the
+// same, and a repetition repeats them.
 //
 // # How it is bounded
 //

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/evalworker/evalworker/internal/spool"
@@ -52,6 +53,9 @@ func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
 		a.Error = "some lines were refused; the others were accepted"
 		if len(p.values) == 0 {
 			a.Error = "no event was accepted"
+		}
+		if p.unread > 0 {
+			a.Error = fmt.Sprintf("%d lines were refused: line %d and all behind it were not looked at; the good ones before were accepted", p.rejected, p.unread)
 		}
 		return http.StatusBadRequest, a
 	case len(p.values) == 0:

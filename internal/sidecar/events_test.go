@@ -56,7 +56,7 @@ func TestPostEvents(t *testing.T) {
 			Faults: []fault{
 				{2, "malformed: invalid JSON at byte 1"},
 				{5, "malformed: a JSON array, want an object; send several events one a line"},
-				{6, "too_large: event is too large: big"},
+				{6, "too_large: event is too large: 2064 bytes, the limit is 2000"},
 			},
 		}},
 		"bad": {"{}", asJSON, 400, answer{
@@ -65,11 +65,13 @@ func TestPostEvents(t *testing.T) {
 		"bad over lines": {"{\"event\":\n\n7}", asJSON, 400, answer{
 			Rejected: 1, Error: "no event was accepted", Faults: []fault{{1, "malformed: event: a JSON number, want a string"}},
 		}},
-		"nothing":        {"", asJSON, 400, answer{Error: "there is no event in the body"}},
-		"blank":          {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
-		"no gzip":        {event("a"), gzipped, 400, answer{Error: "the body is no gzip"}},
-		"half a gzip":    {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
-		"large event":    {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []fault{{1, "too_large: event is too large: big"}}}},
+		"nothing":     {"", asJSON, 400, answer{Error: "there is no event in the body"}},
+		"blank":       {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
+		"no gzip":     {event("a"), gzipped, 400, answer{Error: "the body is no gzip"}},
+		"half a gzip": {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
+		"large event": {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []fault{{1, "too_large: event is too large: 2064 bytes, the limit is 2000"}}}},
+		// Its size is looked at first: decoding may take a hundred times as much memory.
+		"large, no JSON": {strings.Repeat("[", eventLimit+1), asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []fault{{1, "too_large: event is too large: 2001 bytes, the limit is 2000"}}}},
 		"large body":     {strings.Repeat(event("a")+"\n", 300), asLines, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"bomb":           {zipped(t, strings.Repeat(" ", 1<<20)), gzipped, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"form":           {event("a"), map[string]string{"Content-Type": "text/plain"}, 415, answer{Error: `Content-Type "text/plain": want application/json or application/x-ndjson`}},
@@ -122,6 +124,29 @@ func TestFaultsAreBounded(t *testing.T) {
 	}
 	if got.Accepted != 1 || got.Rejected != 250 || len(got.Faults) != maxFaults {
 		t.Errorf("%d accepted, %d rejected, %d faults", got.Accepted, got.Rejected, len(got.Faults))
+	}
+}
+
+// A line costs little, and a body may be millions of them.
+func TestBadLinesBeyondABoundAreNotLookedAt(t *testing.T) {
+	t.Parallel()
+	w := build(t, Config{}, spool.Config{})
+	bad := strings.Repeat("1\n", maxRejected)
+	for name, c := range map[string]struct {
+		body string
+		want string
+	}{
+		"as many":  {event("a") + "\n" + bad, "some lines were refused; the others were accepted"},
+		"one more": {event("a") + "\n" + bad + event("b"), "10000 lines were refused: line 10002 and all behind it were not looked at; the good ones before were accepted"},
+	} {
+		resp := request{body: c.body, header: asLines}.do(t, w.handler())
+		var got answer
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		if resp.Code != http.StatusBadRequest || got.Accepted != 1 || got.Rejected != maxRejected || got.Error != c.want {
+			t.Errorf("%s: %d, %d accepted, %d rejected: %s", name, resp.Code, got.Accepted, got.Rejected, got.Error)
+		}
 	}
 }
 

@@ -19,6 +19,8 @@ import (
 
 // Publisher writes events to Kafka; an [emitter.Publisher].
 type Publisher interface {
+	// MaxEventBytes is the size beyond which Check refuses every event.
+	MaxEventBytes() int
 	// Check reports why an event could never be published.
 	Check(ev *eval.Event, value []byte) error
 	// Publish tries once to write events in order.

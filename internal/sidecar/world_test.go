@@ -36,6 +36,8 @@ type cluster struct {
 
 const eventLimit = 2000 // bytes
 
+func (c *cluster) MaxEventBytes() int { return eventLimit }
+
 func (c *cluster) Check(ev *eval.Event, value []byte) error {
 	if len(value) > eventLimit {
 		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %s", emitter.ErrTooLarge, ev.RequestID))
