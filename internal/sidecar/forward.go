@@ -118,15 +118,12 @@ func (f *forwarder) setAside(ctx context.Context, refused []emitter.Refusal) boo
 		lines[i] = line.Bytes()
 	}
 	for attempt := 1; ; attempt++ {
-		err := f.spool.SetAside(lines)
-		switch {
-		case err == nil:
-			f.report(refused, "event set aside in rejected.ndjson: kafka will never take it")
-			f.counts.setAside.Add(int64(len(refused)))
-			return true
-		case errors.Is(err, spool.ErrFull):
-			f.report(refused, "event discarded: kafka will never take it, and rejected.ndjson has its full size")
-			f.counts.discarded.Add(int64(len(refused)))
+		n, err := f.spool.SetAside(lines)
+		if err == nil || errors.Is(err, spool.ErrFull) {
+			f.report(refused[:n], "event set aside in rejected.ndjson: kafka will never take it")
+			f.counts.setAside.Add(int64(n))
+			f.report(refused[n:], "event discarded: kafka will never take it, and rejected.ndjson has its full size")
+			f.counts.discarded.Add(int64(len(refused) - n))
 			return true
 		}
 		if f.disk.note(err) {

@@ -44,35 +44,40 @@ func sizeOf(dir string) (int64, error) {
 
 // SetAside appends records that can never be delivered to the file
 // rejected.ndjson of the folder, a line each, and syncs it. The records must
-// have no line ends in them. It is for the goroutine that reads. After
-// [ErrFull] none was written: the file has its size, until somebody moves it away.
-func (s *Spool) SetAside(records [][]byte) (err error) {
+// have no line ends in them. It is for the goroutine that reads. With [ErrFull]
+// only the first n were written: the file has its size, until somebody moves it
+// away. After any other error all have to be handed over again.
+func (s *Spool) SetAside(records [][]byte) (n int, err error) {
 	f, err := os.OpenFile(filepath.Join(s.cfg.Dir, asideFile), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return fmt.Errorf("set records aside: %w", err)
+		return 0, fmt.Errorf("set records aside: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("set records aside: %w", err)
+		return 0, fmt.Errorf("set records aside: %w", err)
 	}
 	var text []byte
 	if torn(f, info.Size()) {
 		text = append(text, '\n')
 	}
-	for _, r := range records {
-		text = append(append(text, r...), '\n')
+	for ; n < len(records); n++ {
+		if info.Size()+int64(len(text)+len(records[n])+1) > s.cfg.AsideBytes {
+			err = fmt.Errorf("set records aside: %s: %w", asideFile, ErrFull)
+			break
+		}
+		text = append(append(text, records[n]...), '\n')
 	}
-	if info.Size()+int64(len(text)) > s.cfg.AsideBytes {
-		return fmt.Errorf("set records aside: %s: %w", asideFile, ErrFull)
+	if n == 0 {
+		return 0, err
 	}
 	if _, err := f.Write(text); err != nil {
-		return fmt.Errorf("set records aside: %w", errors.Join(err, f.Truncate(info.Size())))
+		return 0, fmt.Errorf("set records aside: %w", errors.Join(err, f.Truncate(info.Size())))
 	}
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("set records aside: %w", err)
+		return 0, fmt.Errorf("set records aside: %w", err)
 	}
-	return nil
+	return n, err
 }
 
 // torn reports whether a file of that size ends within a line.
