@@ -110,6 +110,8 @@ func (s *Spool) takeGroups() ([]*group, bool) {
 // writeGroups writes and syncs some Appends. When that fails, nothing of them is
 // left in a segment that is read, and the next call begins a new one.
 func (s *Spool) writeGroups(groups []*group) error {
+	s.disk.Lock()
+	defer s.disk.Unlock()
 	var size int64
 	for _, g := range groups {
 		size += g.size
@@ -250,6 +252,7 @@ func (s *Spool) dropFinished() {
 		}
 		s.segments = s.segments[1:]
 		s.used -= seg.size
+		s.freed = true
 	}
 	s.events, s.bytes = 0, 0 // all is done, whatever damage took away
 }

@@ -21,11 +21,16 @@ func (s *Spool) keepDamaged(at position, b []byte) (string, error) {
 	if err != nil || len(b) == 0 || kept+int64(len(b)) > s.cfg.AsideBytes {
 		return "", err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
 	name := filepath.Join(dir, fmt.Sprintf("%020d-%d.bin", at.segment, at.offset))
-	return name, os.WriteFile(name, b, 0o600)
+	return name, s.withReserve(func() error {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			return errors.Join(err, os.Remove(name))
+		}
+		return nil
+	})
 }
 
 func sizeOf(dir string) (int64, error) {
@@ -48,14 +53,25 @@ func sizeOf(dir string) (int64, error) {
 // only the first n were written: the file has its size, until somebody moves it
 // away. After any other error all have to be handed over again.
 func (s *Spool) SetAside(records [][]byte) (n int, err error) {
+	err = s.withReserve(func() (err error) {
+		n, err = s.setAside(records)
+		return err
+	})
+	if err != nil {
+		return n, fmt.Errorf("set records aside: %w", err)
+	}
+	return n, nil
+}
+
+func (s *Spool) setAside(records [][]byte) (n int, err error) {
 	f, err := os.OpenFile(filepath.Join(s.cfg.Dir, asideFile), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return 0, fmt.Errorf("set records aside: %w", err)
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
-		return 0, fmt.Errorf("set records aside: %w", err)
+		return 0, err
 	}
 	var text []byte
 	if torn(f, info.Size()) {
@@ -63,7 +79,7 @@ func (s *Spool) SetAside(records [][]byte) (n int, err error) {
 	}
 	for ; n < len(records); n++ {
 		if info.Size()+int64(len(text)+len(records[n])+1) > s.cfg.AsideBytes {
-			err = fmt.Errorf("set records aside: %s: %w", asideFile, ErrFull)
+			err = fmt.Errorf("%s: %w", asideFile, ErrFull)
 			break
 		}
 		text = append(append(text, records[n]...), '\n')
@@ -72,10 +88,10 @@ func (s *Spool) SetAside(records [][]byte) (n int, err error) {
 		return 0, err
 	}
 	if _, err := f.Write(text); err != nil {
-		return 0, fmt.Errorf("set records aside: %w", errors.Join(err, f.Truncate(info.Size())))
+		return 0, errors.Join(err, f.Truncate(info.Size()))
 	}
 	if err := f.Sync(); err != nil {
-		return 0, fmt.Errorf("set records aside: %w", err)
+		return 0, err
 	}
 	return n, err
 }

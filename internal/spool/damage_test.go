@@ -39,7 +39,7 @@ func TestATornTailIsCutAway(t *testing.T) {
 	want := numbered(0, 3)
 	var ends []int // sizes of the file after each record
 	for cut := 0; ; cut++ {
-		s := open(t, Config{Dir: t.TempDir()})
+		s := open(t, Config{Dir: t.TempDir(), MaxBytes: MinBytes})
 		ends = ends[:0]
 		for _, r := range want {
 			add(t, s, r)
@@ -188,7 +188,7 @@ func FuzzSegment(f *testing.F) {
 			}
 		}
 		// An open spool but for its lock and its writer: this is about reading.
-		s := &Spool{cfg: Config{Dir: dir}.withDefaults(), log: quiet(), changed: make(chan struct{})}
+		s := &Spool{cfg: Config{Dir: dir, MaxBytes: 1 << 20}.withDefaults(), log: quiet(), changed: make(chan struct{})}
 		if err := s.load(); err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,9 @@
 // All segments together stay below Config.MaxBytes: beyond it Append answers
 // [ErrFull]. A disk that is full before that makes Append fail and nothing else:
 // the group that did not fit is undone, and the next one is tried anew.
+// SetAside and damage have room of their own, the file reserve, because a spool
+// that could not write these would hand out and free nothing more. It is filled
+// again when a segment has been freed.
 //
 // # What it is not
 //

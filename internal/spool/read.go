@@ -142,7 +142,11 @@ func (s *Spool) skip(head position, end int64, damaged []byte) error {
 // process goes on, the next one would repeat.
 func (s *Spool) Done(b *Batch) error {
 	s.advance(b.end, int64(len(b.Records)), b.size)
-	if err := s.mark.set(b.end); err != nil {
+	err := s.mark.set(b.end)
+	if s.takeFreed() {
+		s.restock()
+	}
+	if err != nil {
 		return fmt.Errorf("write the spool's position: %w", err)
 	}
 	return nil
@@ -156,4 +160,12 @@ func (s *Spool) advance(to position, records, size int64) {
 	s.bytes = max(0, s.bytes-size)
 	s.dropFinished()
 	s.announce()
+}
+
+func (s *Spool) takeFreed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	freed := s.freed
+	s.freed = false
+	return freed
 }

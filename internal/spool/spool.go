@@ -23,6 +23,7 @@ type Spool struct {
 	mark   *bookmark // reader only, and Close
 	create func(dir string, id uint64) (*os.File, error)
 
+	disk   sync.Mutex // held while segments are written, or the reserve is used; before mu
 	writer sync.WaitGroup
 	file   *os.File // writer goroutine only; of the last segment, nil: the next group begins one
 	buf    []byte   // writer goroutine only; the group being written
@@ -30,6 +31,7 @@ type Spool struct {
 	mu       sync.Mutex
 	segments []segment     // guarded by mu; in order, those that are not wholly done
 	open     bool          // guarded by mu; the last segment may grow
+	freed    bool          // guarded by mu; a segment was deleted since restock
 	nextID   uint64        // guarded by mu; of the segment that begins next
 	done     position      // guarded by mu; everything before it is done
 	pending  []*group      // guarded by mu; Appends that wait
@@ -83,6 +85,7 @@ func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
 		}
 		return nil, err
 	}
+	s.restock()
 	s.writer.Go(s.write)
 	return s, nil
 }
