@@ -18,7 +18,7 @@ type refusal struct {
 // events answers POST /v1/events.
 func (s *Sidecar) events(w http.ResponseWriter, r *http.Request) {
 	status, a := s.take(w, r)
-	s.answer(w, status, a)
+	s.answer(w, r, status, a)
 }
 
 func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
