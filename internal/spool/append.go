@@ -206,10 +206,12 @@ func (s *Spool) commit(groups []*group, size int64) {
 }
 
 // undo takes back a group that was not written. What the file holds of it is cut
-// away, or else is not read before the next Open, which may repeat it.
+// away, or else is not read before the next Open, which may repeat it. A segment
+// that holds nothing else goes: a disk that fails would leave one an attempt.
 func (s *Spool) undo(size int64) {
-	if s.file != nil {
-		_, durable := s.last()
+	id, durable := s.last()
+	begun := s.file != nil
+	if begun {
 		if err := os.Truncate(s.file.Name(), durable); err != nil {
 			s.log.Error("spool: the rest of a failed write stays in its segment", "error", err)
 		}
@@ -218,6 +220,10 @@ func (s *Spool) undo(size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used -= size
+	if n := len(s.segments) - 1; begun && n >= 0 && s.segments[n] == (segment{id, int64(segmentHeader)}) {
+		s.discard(s.segments[n])
+		s.segments = s.segments[:n]
+	}
 	s.announce()
 }
 
@@ -247,14 +253,19 @@ func (s *Spool) dropFinished() {
 		if s.open && len(s.segments) == 1 {
 			break
 		}
-		if err := s.remove(seg.id); err != nil {
-			s.log.Error("spool: a segment that is done cannot be deleted", "segment", seg.id, "error", err)
-		}
+		s.discard(seg)
 		s.segments = s.segments[1:]
-		s.used -= seg.size
-		s.freed = true
 	}
 	s.events, s.bytes = 0, 0 // all is done, whatever damage took away
+}
+
+// discard deletes the file of a segment that holds nothing any more. It needs mu.
+func (s *Spool) discard(seg segment) {
+	if err := s.remove(seg.id); err != nil {
+		s.log.Error("spool: a segment that is done cannot be deleted", "segment", seg.id, "error", err)
+	}
+	s.used -= seg.size
+	s.freed = true
 }
 
 // head gives where the first record that is not done begins. It needs mu, and a

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -44,6 +45,38 @@ func TestWhoGivesUpTakesItsRecordsBack(t *testing.T) {
 		t.Errorf("%d records became safe, want 2", n)
 	}
 	if got := drain(t, s); !slices.Equal(got, []string{"first", "next"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// A disk that fails each write leaves no files while Kafka is away.
+func TestFailedWritesLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir()})
+	add(t, s, "before") // is not done
+	s = reopen(t, s)
+	before := s.Stats()
+	s.create = func(dir string, id uint64) (*os.File, error) {
+		f, err := createSegment(dir, id) // the header still fits, into the block that is there
+		if err != nil || f.Close() != nil {
+			return nil, err
+		}
+		return os.Open(f.Name()) // but nothing can be written to it
+	}
+	for range 5 {
+		if err := s.Append(t.Context(), [][]byte{[]byte("lost")}); !errors.Is(err, syscall.EBADF) {
+			t.Fatalf("Append = %v", err)
+		}
+	}
+	if after := s.Stats(); after != before {
+		t.Errorf("Stats = %+v, before %+v", after, before)
+	}
+	if files := segmentFiles(t, s.cfg.Dir); len(files) != 1 {
+		t.Errorf("files are left: %v", files)
+	}
+	s.create = createSegment
+	add(t, s, "after")
+	if got := drain(t, s); !slices.Equal(got, []string{"before", "after"}) {
 		t.Errorf("%q", got)
 	}
 }
