@@ -36,7 +36,7 @@ func (f *forwarder) run(ctx context.Context) {
 			return
 		case err != nil:
 			if f.disk.note(err) {
-				f.log.Error("spool cannot be read; a segment that is at fault can be moved away", "error", err)
+				f.log.Error("spool cannot be read; a restart moves a segment that is at fault away", "error", err)
 			}
 			f.pause(ctx, attempt)
 			continue

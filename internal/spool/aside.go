@@ -33,6 +33,23 @@ func (s *Spool) keepDamaged(at position, b []byte) (string, error) {
 	})
 }
 
+// moveDamaged moves a whole segment that cannot be read away, which takes no
+// room: what is behind it is worth more than another try.
+func (s *Spool) moveDamaged(seg segment, why error) error {
+	dir := filepath.Join(s.cfg.Dir, damagedDir)
+	if err := s.withReserve(func() error { return os.MkdirAll(dir, 0o700) }); err != nil {
+		return errors.Join(why, err)
+	}
+	name := filepath.Join(dir, segmentName(seg.id))
+	if err := os.Rename(filepath.Join(s.cfg.Dir, segmentName(seg.id)), name); err != nil {
+		return errors.Join(why, err)
+	}
+	s.log.Error("spool: a segment cannot be read and was moved aside", "segment", seg.id, "bytes", seg.size, "file", name, "error", why)
+	s.stats.CorruptParts++
+	s.stats.CorruptBytes += seg.size
+	return nil
+}
+
 func sizeOf(dir string) (int64, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

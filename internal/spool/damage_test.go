@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -227,4 +228,65 @@ func FuzzFrame(f *testing.F) {
 			t.Error("read as a frame of the next segment")
 		}
 	})
+}
+
+// A segment that became shorter under the reader costs what it lost.
+func TestASegmentThatBecameShorter(t *testing.T) {
+	t.Parallel()
+	for name, keep := range map[string]func(size int) int{
+		"within a record":  func(size int) int { return size - 5 },
+		"within the first": func(int) int { return segmentHeader + 5 },
+		"empty":            func(int) int { return 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, Config{Dir: t.TempDir(), SegmentBytes: 100, MaxBytes: MinBytes})
+			want := numbered(0, 20)
+			for _, r := range want {
+				add(t, s, r)
+			}
+			lost := 0
+			edit(t, segmentFiles(t, s.cfg.Dir)[1], func(b []byte) []byte {
+				n := keep(len(b))
+				all, _, _, _ := survey(b, 2, segmentHeader)
+				left, _, _, _ := survey(b[:n], 2, segmentHeader)
+				lost = all - left
+				return b[:n]
+			})
+			got := drain(t, s)
+			if len(got) != len(want)-lost || lost == 0 || got[len(got)-1] != want[len(want)-1] {
+				t.Errorf("%d of %d records, %d were cut off: %q", len(got), len(want), lost, got)
+			}
+			if st := s.Stats(); st.CorruptParts != 1 || st.CorruptBytes == 0 {
+				t.Errorf("Stats = %+v", st)
+			}
+		})
+	}
+}
+
+// One segment that the disk cannot read must not keep the others from being sent.
+// A folder stands for it: it can be opened, and not be read.
+func TestASegmentThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir(), SegmentBytes: 1})
+	add(t, s, "a")
+	add(t, s, "b")
+	add(t, s, "c")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := segmentFiles(t, s.cfg.Dir)[1]
+	if err := errors.Join(os.Remove(file), os.Mkdir(file, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, s.cfg)
+	if got := drain(t, s); !slices.Equal(got, []string{"a", "c"}) {
+		t.Errorf("%q", got)
+	}
+	if st := s.Stats(); st.CorruptParts != 1 {
+		t.Errorf("Stats = %+v", st)
+	}
+	if _, err := os.Stat(filepath.Join(s.cfg.Dir, damagedDir, filepath.Base(file))); err != nil {
+		t.Errorf("it was not kept: %v", err)
+	}
 }

@@ -29,7 +29,8 @@
 //
 // A tail that a crash tore off is cut away by Open: nobody was told that it is
 // safe. Damage anywhere else is moved to the folder corrupt, reported and
-// counted, and reading goes on at the next frame that is whole.
+// counted, and reading goes on at the next frame that is whole. Open moves a
+// segment there that it cannot read at all.
 //
 // # Bounds
 //

@@ -93,8 +93,12 @@ func (s *Spool) read(head position, limit int64, limits Limits) (*Batch, error) 
 		if err != nil {
 			return nil, err
 		}
-		end := resume(rest, head.segment)
-		return nil, s.skip(head, head.offset+int64(end), rest[:end])
+		n := resume(rest, head.segment)
+		end := head.offset + int64(n)
+		if n == len(rest) {
+			end = limit // the file may have become shorter
+		}
+		return nil, s.skip(head, end, rest[:n])
 	}
 }
 

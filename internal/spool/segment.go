@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,7 +81,7 @@ func listSegments(dir string) ([]segment, error) {
 	return out, nil
 }
 
-// readAt reads bytes [from, to) of a segment.
+// readAt reads bytes [from, to) of a segment; fewer when the file ends before.
 func (s *Spool) readAt(id uint64, from, to int64) (b []byte, err error) {
 	f, err := os.Open(filepath.Join(s.cfg.Dir, segmentName(id)))
 	if err != nil {
@@ -88,8 +89,11 @@ func (s *Spool) readAt(id uint64, from, to int64) (b []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	b = make([]byte, to-from)
-	_, err = f.ReadAt(b, from)
-	return b, err
+	n, err := f.ReadAt(b, from)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return b[:n], err
 }
 
 // remove deletes a segment's file; one that is gone is no fault.

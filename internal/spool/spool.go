@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -154,8 +155,11 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 		return s.remove(seg.id)
 	}
 	raw, err := s.readAt(seg.id, 0, seg.size)
+	if errors.Is(err, fs.ErrPermission) {
+		return err // is mended outside
+	}
 	if err != nil {
-		return err
+		return s.moveDamaged(seg, err)
 	}
 	from := segmentHeader
 	if seg.id == s.done.segment {
