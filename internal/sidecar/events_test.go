@@ -47,6 +47,7 @@ func TestPostEvents(t *testing.T) {
 		"lines":            {lines("a", "b") + "\n" + event("c"), asLines, 202, answer{Accepted: 3}},
 		"lines as JSON":    {lines("a", "b"), asJSON, 202, answer{Accepted: 2}},
 		"no type":          {lines("a", "b"), nil, 202, answer{Accepted: 2}},
+		"byte order mark":  {"\ufeff" + lines("a", "b"), asLines, 202, answer{Accepted: 2}},
 		"carriage returns": {strings.ReplaceAll(lines("a", "b"), "\n", "\r\n"), asLines, 202, answer{Accepted: 2}},
 		"gzip":             {zipped(t, lines("a", "b")), gzipped, 202, answer{Accepted: 2}},
 		"unknown fields":   {`{"event":"llm_request_completed","request_id":"a","more":1}`, asJSON, 202, answer{Accepted: 1}},

@@ -28,8 +28,10 @@ type parsed struct {
 
 // parse finds the events of a body. One that is a single JSON value is one event,
 // over however many lines; any other is taken a line at a time when its first
-// line is a value by itself.
+// line is a value by itself. A byte order mark, with which some programs begin
+// a file, is no part of the first event.
 func (s *Sidecar) parse(body []byte, f form) *parsed {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	p := &parsed{}
 	if f == formAny && !byLines(body) {
 		if value := bytes.TrimSpace(body); len(value) > 0 {
