@@ -43,6 +43,7 @@
 // # What it is not
 //
 // It does not evaluate, sample or redact. It listens on loopback unless it has a
-// token; it speaks no TLS. With a token, the reasons on /readyz are for those who
-// bear it, as everything else but the documents is.
+// token, and answers no web page there; it speaks no TLS. With a token, the
+// reasons on /readyz are for those who bear it, as everything else but the
+// documents is.
 package sidecar

@@ -177,6 +177,29 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// A page whose name was led to 127.0.0.1 is of one origin with the sidecar: only
+// the name tells.
+func TestNamesOfOthersAreRefusedWithoutAToken(t *testing.T) {
+	t.Parallel()
+	const token = "0123456789abcdef"
+	without, with := build(t, Config{}, spool.Config{}), build(t, Config{Token: token}, spool.Config{})
+	for host, status := range map[string]int{
+		"127.0.0.1:8788": 202, "127.0.0.1": 202, "10.0.0.7:80": 202, "[::1]:8788": 202, "[::1]": 202, "localhost:8788": 202, "LocalHost": 202,
+		"evil.example:8788": 403, "evil.example": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example:8788": 403,
+	} {
+		header := map[string]string{"Host": host, "Sec-Fetch-Site": "same-origin", "Authorization": "Bearer " + token}
+		if resp := (request{body: event("a"), header: header}).do(t, without.handler()); resp.Code != status {
+			t.Errorf("%s: %d, want %d", host, resp.Code, status)
+		}
+		if resp := (request{body: event("a"), header: header}).do(t, with.handler()); resp.Code != 202 {
+			t.Errorf("%s with a token: %d", host, resp.Code)
+		}
+	}
+	if resp := (request{method: http.MethodGet, path: "/statusz", header: map[string]string{"Host": "evil.example"}}).do(t, without.handler()); resp.Code != 403 {
+		t.Errorf("/statusz: %d", resp.Code)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

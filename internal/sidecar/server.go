@@ -6,7 +6,9 @@ import (
 	_ "embed" // the description of the interface
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +59,34 @@ func (s *Sidecar) handler() http.Handler {
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, http.StatusForbidden, answer{Error: "requests of web pages are not taken"})
 	}))
-	return origin.Handler(mux)
+	return s.local(origin.Handler(mux))
+}
+
+// local refuses, where nobody needs a token, requests to a name other than
+// localhost: a page in a browser could have its own name lead to this machine,
+// and be of one origin with the sidecar then. An address cannot be led elsewhere.
+func (s *Sidecar) local(next http.Handler) http.Handler {
+	if s.cfg.Token != "" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !addressed(r.Host) {
+			s.answer(w, r, http.StatusForbidden, answer{Error: "want an IP address or localhost as the host; any name is taken with a token"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// addressed reports whether a Host header names an IP address, localhost, or
+// nothing, as browsers never do.
+func addressed(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	_, err := netip.ParseAddr(host)
+	return err == nil || host == "" || strings.EqualFold(host, "localhost")
 }
 
 func document(mime string, body []byte) http.Handler {
