@@ -69,6 +69,40 @@ func TestATornTailIsCutAway(t *testing.T) {
 	}
 }
 
+// Damage in the last record looks like a torn tail. It may have been safe, so that
+// somebody may want it.
+func TestATornTailIsKept(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir()})
+	add(t, s, "a", "safe")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, segmentFiles(t, s.cfg.Dir)[0], func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+	kept := filepath.Join(s.cfg.Dir, damagedDir)
+	if err := os.WriteFile(kept, nil, 0o600); err != nil { // nothing can be kept
+		t.Fatal(err)
+	}
+	s = open(t, s.cfg)
+	if st := s.Stats(); st.TornBytes != 0 {
+		t.Errorf("cut away without being kept: %+v", st)
+	}
+	if err := errors.Join(s.Close(), os.Remove(kept)); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, s.cfg)
+	if got := drain(t, s); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("%q", got)
+	}
+	files, err := os.ReadDir(kept)
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if b, err := os.ReadFile(filepath.Join(kept, files[0].Name())); err != nil || !bytes.HasSuffix(b, []byte("saf"+string('e'^1))) {
+		t.Errorf("kept %q, %v", b, err)
+	}
+}
+
 func TestDamageInTheMiddleCostsOnlyWhatItHit(t *testing.T) {
 	t.Parallel()
 	want := numbered(0, 30)
@@ -189,11 +223,12 @@ func FuzzSegment(f *testing.F) {
 			}
 		}
 		// An open spool but for its lock and its writer: this is about reading.
-		s := &Spool{cfg: Config{Dir: dir, MaxBytes: 1 << 20}.withDefaults(), log: quiet(), changed: make(chan struct{})}
+		// It keeps nothing of what is damaged, and never syncs: a disk is slow.
+		s := &Spool{cfg: Config{Dir: dir, MaxBytes: MinBytes, AsideBytes: 1}.withDefaults(), log: quiet(), changed: make(chan struct{})}
 		if err := s.load(); err != nil {
 			t.Fatal(err)
 		}
-		s.mark.synced = now.AddDate(100, 0, 0) // and never sync: a disk is slow
+		s.mark.synced = now.AddDate(100, 0, 0)
 		got := drain(t, s)
 		if len(got) == 0 || got[len(got)-1] != "end" {
 			t.Errorf("what comes after damage is lost: %q", got)

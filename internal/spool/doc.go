@@ -27,10 +27,10 @@
 // A segment is only ever appended to by the process that made it; each Open
 // begins a new one, and a segment is deleted when all of it is done.
 //
-// A tail that a crash tore off is cut away by Open: nobody was told that it is
-// safe. Damage anywhere else is moved to the folder corrupt, reported and
-// counted, and reading goes on at the next frame that is whole. Open moves a
-// segment there that it cannot read at all.
+// Damage is moved to the folder corrupt, reported and counted, and reading goes
+// on at the next frame that is whole. Open moves a segment there that it cannot
+// read at all; and a tail that a crash tore off, which is counted by itself,
+// since most likely nobody was told that it is safe.
 //
 // # Bounds
 //

@@ -57,7 +57,7 @@ type Stats struct {
 	Appended     int64 // records that became safe since Open, also after their Append had given up
 	CorruptParts int64 // damaged parts of segments since Open
 	CorruptBytes int64 // of those
-	TornBytes    int64 // cut away by Open at the end of the last segment
+	TornBytes    int64 // moved aside by Open from the end of the last segment
 }
 
 // Open opens the spool of a folder, or makes one, and starts the goroutine that
@@ -166,12 +166,7 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 		from = max(from, int(s.done.offset))
 	}
 	n, size, end, damaged := survey(raw, seg.id, from)
-	if torn := len(raw) - end; last && torn > 0 {
-		if err := os.Truncate(filepath.Join(s.cfg.Dir, segmentName(seg.id)), int64(end)); err != nil {
-			return err
-		}
-		s.stats.TornBytes += int64(torn)
-		s.log.Warn("spool: a write that a crash interrupted was cut away", slog.Uint64("segment", seg.id), slog.Int("bytes", torn))
+	if last && end < len(raw) && s.cutTail(position{seg.id, int64(end)}, raw[end:]) {
 		raw = raw[:end]
 	}
 	// Damage is left where it is until the reader comes to it.
@@ -183,6 +178,23 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 	s.events += int64(n)
 	s.bytes += int64(size)
 	return nil
+}
+
+// cutTail cuts away what a crash tore off the last segment. It may be a record
+// all the same that was safe and was damaged: so it is kept, or else left to the
+// reader.
+func (s *Spool) cutTail(at position, tail []byte) bool {
+	name, err := s.keepDamaged(at, tail)
+	if err == nil {
+		err = os.Truncate(filepath.Join(s.cfg.Dir, segmentName(at.segment)), at.offset)
+	}
+	if err != nil {
+		s.log.Error("spool: the torn end of the last segment stays where it is", "segment", at.segment, "bytes", len(tail), "error", err)
+		return false
+	}
+	s.stats.TornBytes += int64(len(tail))
+	s.log.Warn("spool: the torn end of the last segment was moved aside", "segment", at.segment, "bytes", len(tail), "file", name)
+	return true
 }
 
 // Close refuses further Appends, writes those that wait and lets go of the
