@@ -23,21 +23,33 @@ func (s *Spool) keepDamaged(at position, b []byte) (string, error) {
 	}
 	name := filepath.Join(dir, fmt.Sprintf("%020d-%d.bin", at.segment, at.offset))
 	return name, s.withReserve(func() error {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := makeDir(dir); err != nil {
 			return err
 		}
-		if err := os.WriteFile(name, b, 0o600); err != nil {
+		if err := writeFile(name, b); err != nil {
 			return errors.Join(err, os.Remove(name))
 		}
-		return nil
+		return syncDir(dir)
 	})
+}
+
+// writeFile makes a file and syncs it: what is in it is deleted elsewhere then.
+func writeFile(name string, b []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // moveDamaged moves a whole segment that cannot be read away, which takes no
 // room: what is behind it is worth more than another try.
 func (s *Spool) moveDamaged(seg segment, why error) error {
 	dir := filepath.Join(s.cfg.Dir, damagedDir)
-	if err := s.withReserve(func() error { return os.MkdirAll(dir, 0o700) }); err != nil {
+	if err := s.withReserve(func() error { return makeDir(dir) }); err != nil {
 		return errors.Join(why, err)
 	}
 	name := filepath.Join(dir, segmentName(seg.id))
@@ -109,6 +121,11 @@ func (s *Spool) setAside(records [][]byte) (n int, err error) {
 	}
 	if err := f.Sync(); err != nil {
 		return 0, err
+	}
+	if info.Size() == 0 { // the file may be new
+		if err := syncDir(s.cfg.Dir); err != nil {
+			return 0, err
+		}
 	}
 	return n, err
 }

@@ -44,6 +44,25 @@ func createSegment(dir string, id uint64) (*os.File, error) {
 	return f, nil
 }
 
+// makeDir makes a folder with those above it, and syncs each one's entry: without
+// it the folder itself might not survive, whatever is synced in it.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent == dir {
+		return nil
+	}
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

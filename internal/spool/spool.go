@@ -68,7 +68,7 @@ func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
 		return nil, fmt.Errorf("configure spool: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := makeDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	s := &Spool{

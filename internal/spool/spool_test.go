@@ -97,7 +97,7 @@ func numbered(from, to int) []string {
 
 func TestRecordsComeOutInOrderAndOnce(t *testing.T) {
 	t.Parallel()
-	s := open(t, Config{Dir: filepath.Join(t.TempDir(), "new")})
+	s := open(t, Config{Dir: filepath.Join(t.TempDir(), "new", "folder")})
 	want := numbered(0, 50)
 	for _, r := range want[:10] {
 		add(t, s, r)
