@@ -56,6 +56,10 @@ func NewPublisher(cfg Config) (*Publisher, error) {
 	return &Publisher{cfg: cfg, cable: c, produce: c.produce}, nil
 }
 
+// MaxEventBytes is the size beyond which Check refuses an event; a value that is
+// larger by itself need not be decoded.
+func (p *Publisher) MaxEventBytes() int { return p.cfg.MaxEventBytes }
+
 // Check reports why an event could never be published: a permanent error, which
 // wraps [ErrTooLarge] when it exceeds Config.MaxEventBytes.
 func (p *Publisher) Check(ev *eval.Event, value []byte) error {

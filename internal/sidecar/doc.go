@@ -15,9 +15,10 @@
 // under way at the same time have no order among them.
 //
 // 400 names each bad line. The good lines of the same request were accepted, and
-// the answer says how many: resend only what was bad. After every other status
-// nothing was taken, with one exception: after 503 because of the disk, events
-// may be there all the same, and a repetition repeats them.
+// the answer says how many: resend only what was bad, and, behind ten thousand
+// bad lines, what was not looked at. After every other status nothing was taken,
+// with one exception: after 503 because of the disk, events may be there all the
+// same, and a repetition repeats them.
 //
 // # How it is bounded
 //
@@ -42,6 +43,7 @@
 // # What it is not
 //
 // It does not evaluate, sample or redact. It listens on loopback unless it has a
-// token; it speaks no TLS. With a token, the reasons on /readyz are for those who
-// bear it, as everything else but the documents is.
+// token, and answers no web page there; it speaks no TLS. With a token, the
+// reasons on /readyz are for those who bear it, as everything else but the
+// documents is.
 package sidecar

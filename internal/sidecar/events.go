@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/evalworker/evalworker/internal/spool"
@@ -17,7 +18,7 @@ type refusal struct {
 // events answers POST /v1/events.
 func (s *Sidecar) events(w http.ResponseWriter, r *http.Request) {
 	status, a := s.take(w, r)
-	s.answer(w, status, a)
+	s.answer(w, r, status, a)
 }
 
 func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
@@ -53,6 +54,9 @@ func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
 		if len(p.values) == 0 {
 			a.Error = "no event was accepted"
 		}
+		if p.unread > 0 {
+			a.Error = fmt.Sprintf("%d lines were refused: line %d and all behind it were not looked at; the good ones before were accepted", p.rejected, p.unread)
+		}
 		return http.StatusBadRequest, a
 	case len(p.values) == 0:
 		a.Error = "there is no event in the body"
@@ -63,8 +67,11 @@ func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
 
 // keep makes events safe, or says why not.
 func (s *Sidecar) keep(ctx context.Context, values [][]byte) *refusal {
-	// A disk that hangs must not hold a request, and its slot, for ever.
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	// A disk that hangs must not hold a request, and its slot, for ever. A client
+	// that has closed its half of the connection still waits for the answer, but to
+	// the server it looks like one that is gone: its context says nothing.
+	limit := s.cfg.RequestTimeout
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit, hanging(limit))
 	defer cancel()
 	err := s.deps.Spool.Append(ctx, values)
 	switch {
@@ -80,11 +87,12 @@ func (s *Sidecar) keep(ctx context.Context, values [][]byte) *refusal {
 		return &refusal{http.StatusTooManyRequests, "the spool is full: Kafka does not take events as fast as they come, or not at all"}
 	case errors.Is(err, spool.ErrClosed):
 		return &refusal{http.StatusServiceUnavailable, "the sidecar is stopping"}
-	case ctx.Err() != nil:
-		return &refusal{http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless"}
 	}
 	if s.disk.note(err) {
 		s.log.Error("spool cannot be written: events are refused with 503", "error", err)
+	}
+	if ctx.Err() != nil {
+		return &refusal{http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless"}
 	}
 	return &refusal{http.StatusServiceUnavailable, "the spool cannot be written: " + cause(err)}
 }

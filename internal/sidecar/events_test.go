@@ -47,6 +47,7 @@ func TestPostEvents(t *testing.T) {
 		"lines":            {lines("a", "b") + "\n" + event("c"), asLines, 202, answer{Accepted: 3}},
 		"lines as JSON":    {lines("a", "b"), asJSON, 202, answer{Accepted: 2}},
 		"no type":          {lines("a", "b"), nil, 202, answer{Accepted: 2}},
+		"byte order mark":  {"\ufeff" + lines("a", "b"), asLines, 202, answer{Accepted: 2}},
 		"carriage returns": {strings.ReplaceAll(lines("a", "b"), "\n", "\r\n"), asLines, 202, answer{Accepted: 2}},
 		"gzip":             {zipped(t, lines("a", "b")), gzipped, 202, answer{Accepted: 2}},
 		"unknown fields":   {`{"event":"llm_request_completed","request_id":"a","more":1}`, asJSON, 202, answer{Accepted: 1}},
@@ -56,7 +57,7 @@ func TestPostEvents(t *testing.T) {
 			Faults: []fault{
 				{2, "malformed: invalid JSON at byte 1"},
 				{5, "malformed: a JSON array, want an object; send several events one a line"},
-				{6, "too_large: event is too large: big"},
+				{6, "too_large: event is too large: 2064 bytes, the limit is 2000"},
 			},
 		}},
 		"bad": {"{}", asJSON, 400, answer{
@@ -65,11 +66,13 @@ func TestPostEvents(t *testing.T) {
 		"bad over lines": {"{\"event\":\n\n7}", asJSON, 400, answer{
 			Rejected: 1, Error: "no event was accepted", Faults: []fault{{1, "malformed: event: a JSON number, want a string"}},
 		}},
-		"nothing":        {"", asJSON, 400, answer{Error: "there is no event in the body"}},
-		"blank":          {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
-		"no gzip":        {event("a"), gzipped, 400, answer{Error: "the body is no gzip"}},
-		"half a gzip":    {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
-		"large event":    {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []fault{{1, "too_large: event is too large: big"}}}},
+		"nothing":     {"", asJSON, 400, answer{Error: "there is no event in the body"}},
+		"blank":       {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
+		"no gzip":     {event("a"), gzipped, 400, answer{Error: "the body is no gzip"}},
+		"half a gzip": {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
+		"large event": {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []fault{{1, "too_large: event is too large: 2064 bytes, the limit is 2000"}}}},
+		// Its size is looked at first: decoding may take a hundred times as much memory.
+		"large, no JSON": {strings.Repeat("[", eventLimit+1), asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []fault{{1, "too_large: event is too large: 2001 bytes, the limit is 2000"}}}},
 		"large body":     {strings.Repeat(event("a")+"\n", 300), asLines, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"bomb":           {zipped(t, strings.Repeat(" ", 1<<20)), gzipped, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"form":           {event("a"), map[string]string{"Content-Type": "text/plain"}, 415, answer{Error: `Content-Type "text/plain": want application/json or application/x-ndjson`}},
@@ -125,6 +128,29 @@ func TestFaultsAreBounded(t *testing.T) {
 	}
 }
 
+// A line costs little, and a body may be millions of them.
+func TestBadLinesBeyondABoundAreNotLookedAt(t *testing.T) {
+	t.Parallel()
+	w := build(t, Config{}, spool.Config{})
+	bad := strings.Repeat("1\n", maxRejected)
+	for name, c := range map[string]struct {
+		body string
+		want string
+	}{
+		"as many":  {event("a") + "\n" + bad, "some lines were refused; the others were accepted"},
+		"one more": {event("a") + "\n" + bad + event("b"), "10000 lines were refused: line 10002 and all behind it were not looked at; the good ones before were accepted"},
+	} {
+		resp := request{body: c.body, header: asLines}.do(t, w.handler())
+		var got answer
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		if resp.Code != http.StatusBadRequest || got.Accepted != 1 || got.Rejected != maxRejected || got.Error != c.want {
+			t.Errorf("%s: %d, %d accepted, %d rejected: %s", name, resp.Code, got.Accepted, got.Rejected, got.Error)
+		}
+	}
+}
+
 func TestToken(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"
@@ -148,6 +174,29 @@ func TestToken(t *testing.T) {
 	}
 	if st := w.Status(); st.Requests.Unauthorized != 7 || strings.Contains(w.logs.String(), token) {
 		t.Errorf("%d unauthorized; logs %s", st.Requests.Unauthorized, w.logs)
+	}
+}
+
+// A page whose name was led to 127.0.0.1 is of one origin with the sidecar: only
+// the name tells.
+func TestNamesOfOthersAreRefusedWithoutAToken(t *testing.T) {
+	t.Parallel()
+	const token = "0123456789abcdef"
+	without, with := build(t, Config{}, spool.Config{}), build(t, Config{Token: token}, spool.Config{})
+	for host, status := range map[string]int{
+		"127.0.0.1:8788": 202, "127.0.0.1": 202, "10.0.0.7:80": 202, "[::1]:8788": 202, "[::1]": 202, "localhost:8788": 202, "LocalHost": 202,
+		"evil.example:8788": 403, "evil.example": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example:8788": 403,
+	} {
+		header := map[string]string{"Host": host, "Sec-Fetch-Site": "same-origin", "Authorization": "Bearer " + token}
+		if resp := (request{body: event("a"), header: header}).do(t, without.handler()); resp.Code != status {
+			t.Errorf("%s: %d, want %d", host, resp.Code, status)
+		}
+		if resp := (request{body: event("a"), header: header}).do(t, with.handler()); resp.Code != 202 {
+			t.Errorf("%s with a token: %d", host, resp.Code)
+		}
+	}
+	if resp := (request{method: http.MethodGet, path: "/statusz", header: map[string]string{"Host": "evil.example"}}).do(t, without.handler()); resp.Code != 403 {
+		t.Errorf("/statusz: %d", resp.Code)
 	}
 }
 

@@ -24,7 +24,7 @@ type forwarder struct {
 	log       *slog.Logger
 	counts    *counts
 	kafka     trouble
-	disk      trouble
+	disk      trouble // of reading, of the position, and of rejected.ndjson
 }
 
 // run forwards until ctx ends.
@@ -36,7 +36,7 @@ func (f *forwarder) run(ctx context.Context) {
 			return
 		case err != nil:
 			if f.disk.note(err) {
-				f.log.Error("spool cannot be read; a segment that is at fault can be moved away", "error", err)
+				f.log.Error("spool cannot be read; a restart moves a segment that is at fault away", "error", err)
 			}
 			f.pause(ctx, attempt)
 			continue
@@ -118,15 +118,12 @@ func (f *forwarder) setAside(ctx context.Context, refused []emitter.Refusal) boo
 		lines[i] = line.Bytes()
 	}
 	for attempt := 1; ; attempt++ {
-		err := f.spool.SetAside(lines)
-		switch {
-		case err == nil:
-			f.report(refused, "event set aside in rejected.ndjson: kafka will never take it")
-			f.counts.setAside.Add(int64(len(refused)))
-			return true
-		case errors.Is(err, spool.ErrFull):
-			f.report(refused, "event discarded: kafka will never take it, and rejected.ndjson has its full size")
-			f.counts.discarded.Add(int64(len(refused)))
+		n, err := f.spool.SetAside(lines)
+		if err == nil || errors.Is(err, spool.ErrFull) {
+			f.report(refused[:n], "event set aside in rejected.ndjson: kafka will never take it")
+			f.counts.setAside.Add(int64(n))
+			f.report(refused[n:], "event discarded: kafka will never take it, and rejected.ndjson has its full size")
+			f.counts.discarded.Add(int64(len(refused) - n))
 			return true
 		}
 		if f.disk.note(err) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -181,6 +182,44 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().State != "ok" {
 		t.Errorf("after the disk is well again: %d, %s", resp.Code, w.Status().State)
 	}
+}
+
+// Events are still taken, but whoever looks has to see that none is sent.
+func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{Grace: time.Millisecond}, spool.Config{}, nil)
+	path := filepath.Join(w.dir, "rejected.ndjson")
+	if err := os.Mkdir(path, 0o700); err != nil { // no file can be written there
+		t.Fatal(err)
+	}
+	if code, answer := w.send(t, "application/json", event("refuse")); code != http.StatusAccepted {
+		t.Fatal(code, answer)
+	}
+	for w.Status().Spool.LastError == "" { // nothing tells of it but this
+		runtime.Gosched()
+	}
+	if code, answer := w.send(t, "application/json", event("a")); code != http.StatusAccepted {
+		t.Fatal(code, answer)
+	}
+	if st := w.Status(); st.State != "disk_trouble" || !strings.Contains(st.Spool.LastError, "set records aside") {
+		t.Errorf("state %q, last error %q", st.State, st.Spool.LastError)
+	}
+	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.Code != http.StatusOK {
+		t.Errorf("not ready although events are taken: %d %s", resp.Code, resp.Body)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.spool.Drained(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for w.Status().State != "ok" { // the position is written right after
+		runtime.Gosched()
+	}
+	if err := w.stop(); err != nil {
+		t.Error(err)
+	}
+	w.balance(t)
 }
 
 func TestRequestsAtWorkAreBounded(t *testing.T) {

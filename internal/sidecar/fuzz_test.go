@@ -40,7 +40,7 @@ func FuzzIngest(f *testing.F) {
 		}
 		if encoding == "" && (resp.Code == 202 || resp.Code == 400) && mime == "application/x-ndjson" {
 			good, bad := 0, 0
-			for line := range bytes.Lines(body) {
+			for line := range bytes.Lines(bytes.TrimPrefix(body, []byte("\ufeff"))) {
 				line = bytes.TrimSpace(line)
 				if _, err := eval.DecodeEvent(line); err == nil && len(line) <= eventLimit {
 					good++

@@ -129,6 +129,7 @@ func TestDescription(t *testing.T) {
 		request{body: event(strings.Repeat("x", 1900))}.do(t, full.handler())
 	}
 	get := func(path string) request { return request{method: http.MethodGet, path: path} }
+	foreign := map[string]string{"Host": "events.example"}
 	seen := map[string]bool{}
 	for _, c := range []struct {
 		of  *world
@@ -154,6 +155,11 @@ func TestDescription(t *testing.T) {
 		{open, get("/statusz")},
 		{noDisk, get("/statusz")},
 		{closed, get("/statusz")},
+		{open, request{method: http.MethodGet, path: "/v1/openapi.yaml", header: foreign}},
+		{open, request{method: http.MethodGet, path: "/v1/event.schema.json", header: foreign}},
+		{open, request{method: http.MethodGet, path: "/livez", header: foreign}},
+		{open, request{method: http.MethodGet, path: "/readyz", header: foreign}},
+		{open, request{method: http.MethodGet, path: "/statusz", header: foreign}},
 	} {
 		resp := c.req.do(t, c.of.handler())
 		if c.req.method == "" {
@@ -241,8 +247,7 @@ func TestTheDocumentsAreServed(t *testing.T) {
 	t.Parallel()
 	h := build(t, Config{}, spool.Config{}).handler()
 	for path, want := range map[string][]byte{"/v1/openapi.yaml": openapi, "/v1/event.schema.json": eval.Schema()} {
-		rec := httptest.NewRecorder()
-		h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		rec := request{method: http.MethodGet, path: path}.do(t, h)
 		if !bytes.Equal(rec.Body.Bytes(), want) {
 			t.Errorf("%s is not the document", path)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
@@ -12,18 +13,25 @@ import (
 // maxFaults bounds the faults that an answer lists.
 const maxFaults = 100
 
+// maxRejected bounds the bad lines of a body that are looked at: each costs a
+// microsecond or several, and a body may have millions.
+const maxRejected = 10_000
+
 // parsed is what a body came to.
 type parsed struct {
 	values   [][]byte // the good events, parts of the body
 	rejected int
 	faults   []fault
 	tooLarge bool // it is a single event, and too large
+	unread   int  // the line from which on nothing was looked at; zero: all was
 }
 
 // parse finds the events of a body. One that is a single JSON value is one event,
 // over however many lines; any other is taken a line at a time when its first
-// line is a value by itself.
+// line is a value by itself. A byte order mark, with which some programs begin
+// a file, is no part of the first event.
 func (s *Sidecar) parse(body []byte, f form) *parsed {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	p := &parsed{}
 	if f == formAny && !byLines(body) {
 		if value := bytes.TrimSpace(body); len(value) > 0 {
@@ -34,6 +42,10 @@ func (s *Sidecar) parse(body []byte, f form) *parsed {
 	number := 0
 	for line := range bytes.Lines(body) {
 		number++
+		if p.rejected == maxRejected {
+			p.unread = number
+			break
+		}
 		if value := bytes.TrimSpace(line); len(value) > 0 {
 			_ = s.add(p, number, value) // it is among the faults
 		}
@@ -62,6 +74,10 @@ func (s *Sidecar) add(p *parsed, line int, value []byte) error {
 }
 
 func (s *Sidecar) check(value []byte) error {
+	// Before it is decoded, which may take a hundred times its size.
+	if limit := s.deps.Publisher.MaxEventBytes(); len(value) > limit {
+		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
+	}
 	decode := eval.DecodeEvent
 	if s.cfg.Strict {
 		decode = eval.DecodeEventStrict

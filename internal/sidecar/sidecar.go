@@ -19,6 +19,8 @@ import (
 
 // Publisher writes events to Kafka; an [emitter.Publisher].
 type Publisher interface {
+	// MaxEventBytes is the size beyond which Check refuses every event.
+	MaxEventBytes() int
 	// Check reports why an event could never be published.
 	Check(ev *eval.Event, value []byte) error
 	// Publish tries once to write events in order.
@@ -45,7 +47,7 @@ type Sidecar struct {
 	gate     *gate // of the requests in flight; closed when the sidecar stops
 	forward  *forwarder
 	started  time.Time
-	found    int64 // events that were in the spool at the start
+	found    spool.Stats // at the start
 	counts   counts
 	told     told
 	full     rare
@@ -66,7 +68,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 	}
 	s := &Sidecar{
 		cfg: cfg, deps: deps, log: deps.Log.With("component", "sidecar"), started: time.Now(),
-		gate: newGate(cfg.Concurrency), found: found.Events,
+		gate: newGate(cfg.Concurrency), found: found,
 	}
 	s.forward = &forwarder{cfg: cfg, spool: deps.Spool, publisher: deps.Publisher, log: s.log, counts: &s.counts}
 	var lc net.ListenConfig
@@ -100,7 +102,7 @@ func (s *Sidecar) Addr() string { return s.listener.Addr().String() }
 // 503.
 func (s *Sidecar) Run(ctx context.Context) error {
 	s.log.Info("sidecar starts", "addr", s.Addr(), "topic", s.deps.Topic, "version", s.deps.Version,
-		"token", s.cfg.Token != "", "spooled_events", s.found)
+		"token", s.cfg.Token != "", "spooled_events", s.found.Events)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	var running sync.WaitGroup

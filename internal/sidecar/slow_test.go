@@ -23,7 +23,7 @@ func half(t *testing.T, w *world, body string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:len(body)-1]); err != nil {
+	if _, err := fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:len(body)-1]); err != nil {
 		t.Fatal(err)
 	}
 	for w.Status().Requests.InFlight == 0 { // nothing tells of it but this counter
@@ -99,7 +99,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
 		return conn, answers(conn, patience)
@@ -129,4 +129,59 @@ func answers(conn net.Conn, d time.Duration) bool {
 	_ = conn.SetReadDeadline(time.Now().Add(d))
 	n, err := conn.Read(make([]byte, 1))
 	return n == 1 && err == nil
+}
+
+// Clients that write all of a request before they read, as Python's urllib does,
+// see a connection that was reset when the answer comes before the end of the body.
+func TestARefusalWaitsForTheEndOfTheBody(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{Concurrency: 1, Grace: time.Millisecond}, spool.Config{}, nil)
+	body := strings.Repeat("x", 16<<20) // more than the system buffers
+	post := func(header string) (int, error) {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_, err = fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s", header, len(body), body)
+		if err != nil {
+			return 0, err
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return 0, err
+		}
+		return resp.StatusCode, resp.Body.Close()
+	}
+	for header, want := range map[string]int{
+		"":                               http.StatusRequestEntityTooLarge,
+		"Content-Encoding: gzip\r\n":     http.StatusRequestEntityTooLarge,
+		"Content-Type: text/plain\r\n":   http.StatusUnsupportedMediaType,
+		"Sec-Fetch-Site: cross-site\r\n": http.StatusForbidden,
+	} {
+		if code, err := post(header); code != want || err != nil {
+			t.Errorf("%q: %d, %v; want %d", header, code, err, want)
+		}
+	}
+	half(t, w, event("a"))
+	if code, err := post(""); code != http.StatusTooManyRequests || err != nil {
+		t.Errorf("too many: %d, %v", code, err)
+	}
+}
+
+// A client that asks first whether to send its body is answered at once.
+func TestARefusalIsNotHeldUpByABodyThatNobodySends(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{RequestTimeout: time.Hour}, spool.Config{}, nil)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100000000\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if code, answer := status(t, conn); code != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d %s", code, answer)
+	}
 }

@@ -11,8 +11,8 @@ import (
 
 // counts are the counters since the start.
 type counts struct {
-	accepted, bad                      atomic.Int64 // events
-	sent, setAside, discarded, retries atomic.Int64
+	bad, sent, setAside, discarded atomic.Int64 // events; the spool counts the accepted ones
+	retries                        atomic.Int64
 
 	// Requests.
 	full, unavailable                                           atomic.Int64
@@ -20,7 +20,6 @@ type counts struct {
 }
 
 func (c *counts) add(status int, a answer) {
-	c.accepted.Add(int64(a.Accepted))
 	c.bad.Add(int64(a.Rejected))
 	switch status {
 	case http.StatusTooManyRequests:
@@ -55,8 +54,8 @@ type Status struct {
 	// Events since the start. Found + Accepted = Sent + SetAside + Discarded +
 	// Spool.Events, but for damage; an instant may lie between two of them.
 	Events struct {
-		Found     int64 `json:"found"` // in the spool at the start
-		Accepted  int64 `json:"accepted"`
+		Found     int64 `json:"found"`    // in the spool at the start
+		Accepted  int64 `json:"accepted"` // safe, also when it came too late for a 202
 		Sent      int64 `json:"sent"`
 		SetAside  int64 `json:"set_aside"`
 		Discarded int64 `json:"discarded"`
@@ -100,7 +99,7 @@ func (s *Sidecar) Status() Status {
 	var st Status
 	st.State, st.Version, st.Started = s.state(), s.deps.Version, s.started
 	c := &s.counts
-	st.Events.Found, st.Events.Accepted, st.Events.Bad = s.found, c.accepted.Load(), c.bad.Load()
+	st.Events.Found, st.Events.Bad = s.found.Events, c.bad.Load()
 	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
 	st.Requests.InFlight, _ = s.gate.look()
 	st.Requests.TooMany, st.Requests.Unavailable = c.full.Load(), c.unavailable.Load()
@@ -109,6 +108,7 @@ func (s *Sidecar) Status() Status {
 	st.Requests.TooLarge, st.Requests.Unsupported = no.tooLarge, no.unsupported
 
 	sp := s.deps.Spool.Stats()
+	st.Events.Accepted = sp.Appended - s.found.Appended
 	st.Spool.Events, st.Spool.Bytes, st.Spool.Segments = sp.Events, sp.Bytes, sp.Segments
 	st.Spool.DiskBytes, st.Spool.MaxBytes = sp.DiskBytes, sp.MaxBytes
 	st.Spool.UsedPercent = tenths(100 * float64(sp.DiskBytes) / float64(sp.MaxBytes))
@@ -116,9 +116,10 @@ func (s *Sidecar) Status() Status {
 	if !sp.Oldest.IsZero() {
 		st.Spool.OldestAgeSeconds = tenths(time.Since(sp.Oldest).Seconds())
 	}
+	var last time.Time
 	for _, t := range []*trouble{&s.forward.disk, &s.disk} {
-		if err, _ := t.error(); err != nil {
-			st.Spool.LastError = err.Error()
+		if err, at := t.error(); err != nil && at.After(last) {
+			st.Spool.LastError, last = err.Error(), at
 		}
 	}
 
@@ -136,13 +137,14 @@ func tenths(f float64) float64 { return math.Round(10*f) / 10 }
 
 // state is the worst that is the case.
 func (s *Sidecar) state() string {
-	_, disk := s.disk.since()
+	_, writing := s.disk.since()
+	_, reading := s.forward.disk.since()
 	_, kafka := s.forward.kafka.since()
 	_, stopping := s.gate.look()
 	switch {
 	case stopping:
 		return "stopping"
-	case disk:
+	case writing || reading:
 		return "disk_trouble"
 	case s.room() != nil:
 		return "spool_full"

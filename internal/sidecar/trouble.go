@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"syscall"
 	"time"
@@ -85,9 +86,19 @@ func (r *rare) now() (n int, ok bool) {
 	return n, true
 }
 
+// hanging is a disk that has not answered for some time.
+type hanging time.Duration
+
+func (h hanging) Error() string {
+	return fmt.Sprint("the disk has not answered for ", time.Duration(h))
+}
+
 // cause is what a client may know of a failure of the disk: paths are not its
 // business.
 func cause(err error) string {
+	if h, ok := errors.AsType[hanging](err); ok {
+		return h.Error()
+	}
 	if no, ok := errors.AsType[syscall.Errno](err); ok {
 		return no.Error()
 	}

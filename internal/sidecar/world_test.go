@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,8 @@ type cluster struct {
 }
 
 const eventLimit = 2000 // bytes
+
+func (c *cluster) MaxEventBytes() int { return eventLimit }
 
 func (c *cluster) Check(ev *eval.Event, value []byte) error {
 	if len(value) > eventLimit {
@@ -151,6 +154,7 @@ func (r request) do(tb testing.TB, h http.Handler) *httptest.ResponseRecorder {
 		r.method, r.path = http.MethodPost, "/v1/events"
 	}
 	req := httptest.NewRequestWithContext(tb.Context(), r.method, r.path, strings.NewReader(r.body))
+	req.Host = cmp.Or(r.header["Host"], "127.0.0.1:8788")
 	for k, v := range r.header {
 		req.Header.Set(k, v)
 	}

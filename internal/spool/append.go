@@ -20,7 +20,8 @@ type group struct {
 // Append adds records in their order, all of them or none, and returns when they
 // are safe: written and synced. The records must not be changed before that. The
 // error is [ErrFull], [ErrClosed], the context's, or the file system's, such as
-// ENOSPC; after the last two the records may be in the spool nevertheless.
+// ENOSPC; after the last two the records may be in the spool nevertheless: the
+// context's takes them back only as long as they wait for the disk.
 func (s *Spool) Append(ctx context.Context, records [][]byte) error {
 	g := &group{records: records, at: time.Now(), result: make(chan error, 1)}
 	for _, r := range records {
@@ -39,7 +40,20 @@ func (s *Spool) Append(ctx context.Context, records [][]byte) error {
 	case err := <-g.result:
 		return err
 	case <-ctx.Done():
+		s.withdraw(g)
 		return fmt.Errorf("append to spool: %w", context.Cause(ctx))
+	}
+}
+
+// withdraw takes back what nobody waits for any more, unless the writer has it.
+// Repetitions would pile up otherwise while a disk hangs, and all be written when
+// it wakes.
+func (s *Spool) withdraw(g *group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.pending, g); i >= 0 {
+		s.pending = slices.Delete(s.pending, i, i+1)
+		s.used -= g.size
 	}
 }
 
@@ -96,6 +110,8 @@ func (s *Spool) takeGroups() ([]*group, bool) {
 // writeGroups writes and syncs some Appends. When that fails, nothing of them is
 // left in a segment that is read, and the next call begins a new one.
 func (s *Spool) writeGroups(groups []*group) error {
+	s.disk.Lock()
+	defer s.disk.Unlock()
 	var size int64
 	for _, g := range groups {
 		size += g.size
@@ -183,16 +199,19 @@ func (s *Spool) commit(groups []*group, size int64) {
 	s.segments[len(s.segments)-1].size += size
 	for _, g := range groups {
 		s.events += int64(len(g.records))
+		s.stats.Appended += int64(len(g.records))
 	}
 	s.bytes += size
 	s.announce()
 }
 
 // undo takes back a group that was not written. What the file holds of it is cut
-// away, or else is not read before the next Open, which may repeat it.
+// away, or else is not read before the next Open, which may repeat it. A segment
+// that holds nothing else goes: a disk that fails would leave one an attempt.
 func (s *Spool) undo(size int64) {
-	if s.file != nil {
-		_, durable := s.last()
+	id, durable := s.last()
+	begun := s.file != nil
+	if begun {
 		if err := os.Truncate(s.file.Name(), durable); err != nil {
 			s.log.Error("spool: the rest of a failed write stays in its segment", "error", err)
 		}
@@ -201,6 +220,10 @@ func (s *Spool) undo(size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used -= size
+	if n := len(s.segments) - 1; begun && n >= 0 && s.segments[n] == (segment{id, int64(segmentHeader)}) {
+		s.discard(s.segments[n])
+		s.segments = s.segments[:n]
+	}
 	s.announce()
 }
 
@@ -230,13 +253,19 @@ func (s *Spool) dropFinished() {
 		if s.open && len(s.segments) == 1 {
 			break
 		}
-		if err := s.remove(seg.id); err != nil {
-			s.log.Error("spool: a segment that is done cannot be deleted", "segment", seg.id, "error", err)
-		}
+		s.discard(seg)
 		s.segments = s.segments[1:]
-		s.used -= seg.size
 	}
 	s.events, s.bytes = 0, 0 // all is done, whatever damage took away
+}
+
+// discard deletes the file of a segment that holds nothing any more. It needs mu.
+func (s *Spool) discard(seg segment) {
+	if err := s.remove(seg.id); err != nil {
+		s.log.Error("spool: a segment that is done cannot be deleted", "segment", seg.id, "error", err)
+	}
+	s.used -= seg.size
+	s.freed = true
 }
 
 // head gives where the first record that is not done begins. It needs mu, and a

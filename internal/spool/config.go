@@ -44,6 +44,10 @@ const MinBytes = 64 << 10
 // groupBytes is what one sync is for, unless a single Append has more.
 const groupBytes = 4 << 20
 
+// reserve is the size of the reserve: a batch that is refused as a whole, or one
+// record that is larger.
+func (c Config) reserve() int64 { return min(4<<20, c.MaxBytes/4) }
+
 func (c Config) withDefaults() Config {
 	c.MaxBytes = cmp.Or(c.MaxBytes, 1<<30)
 	c.SegmentBytes = cmp.Or(c.SegmentBytes, min(8<<20, c.MaxBytes/8))

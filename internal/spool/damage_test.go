@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,7 @@ func TestATornTailIsCutAway(t *testing.T) {
 	want := numbered(0, 3)
 	var ends []int // sizes of the file after each record
 	for cut := 0; ; cut++ {
-		s := open(t, Config{Dir: t.TempDir()})
+		s := open(t, Config{Dir: t.TempDir(), MaxBytes: MinBytes})
 		ends = ends[:0]
 		for _, r := range want {
 			add(t, s, r)
@@ -65,6 +66,40 @@ func TestATornTailIsCutAway(t *testing.T) {
 		if st := s.Stats(); st.CorruptParts != 0 {
 			t.Errorf("cut at %d: %+v", cut, st)
 		}
+	}
+}
+
+// Damage in the last record looks like a torn tail. It may have been safe, so that
+// somebody may want it.
+func TestATornTailIsKept(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir()})
+	add(t, s, "a", "safe")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, segmentFiles(t, s.cfg.Dir)[0], func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+	kept := filepath.Join(s.cfg.Dir, damagedDir)
+	if err := os.WriteFile(kept, nil, 0o600); err != nil { // nothing can be kept
+		t.Fatal(err)
+	}
+	s = open(t, s.cfg)
+	if st := s.Stats(); st.TornBytes != 0 {
+		t.Errorf("cut away without being kept: %+v", st)
+	}
+	if err := errors.Join(s.Close(), os.Remove(kept)); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, s.cfg)
+	if got := drain(t, s); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("%q", got)
+	}
+	files, err := os.ReadDir(kept)
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if b, err := os.ReadFile(filepath.Join(kept, files[0].Name())); err != nil || !bytes.HasSuffix(b, []byte("saf"+string('e'^1))) {
+		t.Errorf("kept %q, %v", b, err)
 	}
 }
 
@@ -188,11 +223,12 @@ func FuzzSegment(f *testing.F) {
 			}
 		}
 		// An open spool but for its lock and its writer: this is about reading.
-		s := &Spool{cfg: Config{Dir: dir}.withDefaults(), log: quiet(), changed: make(chan struct{})}
+		// It keeps nothing of what is damaged, and never syncs: a disk is slow.
+		s := &Spool{cfg: Config{Dir: dir, MaxBytes: MinBytes, AsideBytes: 1}.withDefaults(), log: quiet(), changed: make(chan struct{})}
 		if err := s.load(); err != nil {
 			t.Fatal(err)
 		}
-		s.mark.synced = now.AddDate(100, 0, 0) // and never sync: a disk is slow
+		s.mark.synced = now.AddDate(100, 0, 0)
 		got := drain(t, s)
 		if len(got) == 0 || got[len(got)-1] != "end" {
 			t.Errorf("what comes after damage is lost: %q", got)
@@ -227,4 +263,65 @@ func FuzzFrame(f *testing.F) {
 			t.Error("read as a frame of the next segment")
 		}
 	})
+}
+
+// A segment that became shorter under the reader costs what it lost.
+func TestASegmentThatBecameShorter(t *testing.T) {
+	t.Parallel()
+	for name, keep := range map[string]func(size int) int{
+		"within a record":  func(size int) int { return size - 5 },
+		"within the first": func(int) int { return segmentHeader + 5 },
+		"empty":            func(int) int { return 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, Config{Dir: t.TempDir(), SegmentBytes: 100, MaxBytes: MinBytes})
+			want := numbered(0, 20)
+			for _, r := range want {
+				add(t, s, r)
+			}
+			lost := 0
+			edit(t, segmentFiles(t, s.cfg.Dir)[1], func(b []byte) []byte {
+				n := keep(len(b))
+				all, _, _, _ := survey(b, 2, segmentHeader)
+				left, _, _, _ := survey(b[:n], 2, segmentHeader)
+				lost = all - left
+				return b[:n]
+			})
+			got := drain(t, s)
+			if len(got) != len(want)-lost || lost == 0 || got[len(got)-1] != want[len(want)-1] {
+				t.Errorf("%d of %d records, %d were cut off: %q", len(got), len(want), lost, got)
+			}
+			if st := s.Stats(); st.CorruptParts != 1 || st.CorruptBytes == 0 {
+				t.Errorf("Stats = %+v", st)
+			}
+		})
+	}
+}
+
+// One segment that the disk cannot read must not keep the others from being sent.
+// A folder stands for it: it can be opened, and not be read.
+func TestASegmentThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir(), SegmentBytes: 1})
+	add(t, s, "a")
+	add(t, s, "b")
+	add(t, s, "c")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := segmentFiles(t, s.cfg.Dir)[1]
+	if err := errors.Join(os.Remove(file), os.Mkdir(file, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, s.cfg)
+	if got := drain(t, s); !slices.Equal(got, []string{"a", "c"}) {
+		t.Errorf("%q", got)
+	}
+	if st := s.Stats(); st.CorruptParts != 1 {
+		t.Errorf("Stats = %+v", st)
+	}
+	if _, err := os.Stat(filepath.Join(s.cfg.Dir, damagedDir, filepath.Base(file))); err != nil {
+		t.Errorf("it was not kept: %v", err)
+	}
 }

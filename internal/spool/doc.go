@@ -27,15 +27,19 @@
 // A segment is only ever appended to by the process that made it; each Open
 // begins a new one, and a segment is deleted when all of it is done.
 //
-// A tail that a crash tore off is cut away by Open: nobody was told that it is
-// safe. Damage anywhere else is moved to the folder corrupt, reported and
-// counted, and reading goes on at the next frame that is whole.
+// Damage is moved to the folder corrupt, reported and counted, and reading goes
+// on at the next frame that is whole. Open moves a segment there that it cannot
+// read at all; and a tail that a crash tore off, which is counted by itself,
+// since most likely nobody was told that it is safe.
 //
 // # Bounds
 //
 // All segments together stay below Config.MaxBytes: beyond it Append answers
 // [ErrFull]. A disk that is full before that makes Append fail and nothing else:
 // the group that did not fit is undone, and the next one is tried anew.
+// SetAside and damage have room of their own, the file reserve, because a spool
+// that could not write these would hand out and free nothing more. It is filled
+// again when a segment has been freed.
 //
 // # What it is not
 //

@@ -93,8 +93,12 @@ func (s *Spool) read(head position, limit int64, limits Limits) (*Batch, error) 
 		if err != nil {
 			return nil, err
 		}
-		end := resume(rest, head.segment)
-		return nil, s.skip(head, head.offset+int64(end), rest[:end])
+		n := resume(rest, head.segment)
+		end := head.offset + int64(n)
+		if n == len(rest) {
+			end = limit // the file may have become shorter
+		}
+		return nil, s.skip(head, end, rest[:n])
 	}
 }
 
@@ -142,7 +146,11 @@ func (s *Spool) skip(head position, end int64, damaged []byte) error {
 // process goes on, the next one would repeat.
 func (s *Spool) Done(b *Batch) error {
 	s.advance(b.end, int64(len(b.Records)), b.size)
-	if err := s.mark.set(b.end); err != nil {
+	err := s.mark.set(b.end)
+	if s.takeFreed() {
+		s.restock()
+	}
+	if err != nil {
 		return fmt.Errorf("write the spool's position: %w", err)
 	}
 	return nil
@@ -156,4 +164,12 @@ func (s *Spool) advance(to position, records, size int64) {
 	s.bytes = max(0, s.bytes-size)
 	s.dropFinished()
 	s.announce()
+}
+
+func (s *Spool) takeFreed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	freed := s.freed
+	s.freed = false
+	return freed
 }

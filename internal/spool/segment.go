@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,6 +44,25 @@ func createSegment(dir string, id uint64) (*os.File, error) {
 	return f, nil
 }
 
+// makeDir makes a folder with those above it, and syncs each one's entry: without
+// it the folder itself might not survive, whatever is synced in it.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent == dir {
+		return nil
+	}
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -80,7 +100,7 @@ func listSegments(dir string) ([]segment, error) {
 	return out, nil
 }
 
-// readAt reads bytes [from, to) of a segment.
+// readAt reads bytes [from, to) of a segment; fewer when the file ends before.
 func (s *Spool) readAt(id uint64, from, to int64) (b []byte, err error) {
 	f, err := os.Open(filepath.Join(s.cfg.Dir, segmentName(id)))
 	if err != nil {
@@ -88,8 +108,11 @@ func (s *Spool) readAt(id uint64, from, to int64) (b []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	b = make([]byte, to-from)
-	_, err = f.ReadAt(b, from)
-	return b, err
+	n, err := f.ReadAt(b, from)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return b[:n], err
 }
 
 // remove deletes a segment's file; one that is gone is no fault.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ type Spool struct {
 	mark   *bookmark // reader only, and Close
 	create func(dir string, id uint64) (*os.File, error)
 
+	disk   sync.Mutex // held while segments are written, or the reserve is used; before mu
 	writer sync.WaitGroup
 	file   *os.File // writer goroutine only; of the last segment, nil: the next group begins one
 	buf    []byte   // writer goroutine only; the group being written
@@ -30,6 +32,7 @@ type Spool struct {
 	mu       sync.Mutex
 	segments []segment     // guarded by mu; in order, those that are not wholly done
 	open     bool          // guarded by mu; the last segment may grow
+	freed    bool          // guarded by mu; a segment was deleted since restock
 	nextID   uint64        // guarded by mu; of the segment that begins next
 	done     position      // guarded by mu; everything before it is done
 	pending  []*group      // guarded by mu; Appends that wait
@@ -51,9 +54,10 @@ type Stats struct {
 	Segments  int       // files
 	Oldest    time.Time // when the oldest record that is not done was accepted; zero when there is none
 
+	Appended     int64 // records that became safe since Open, also after their Append had given up
 	CorruptParts int64 // damaged parts of segments since Open
 	CorruptBytes int64 // of those
-	TornBytes    int64 // cut away by Open at the end of the last segment
+	TornBytes    int64 // moved aside by Open from the end of the last segment
 }
 
 // Open opens the spool of a folder, or makes one, and starts the goroutine that
@@ -64,7 +68,7 @@ func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
 		return nil, fmt.Errorf("configure spool: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := makeDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	s := &Spool{
@@ -82,6 +86,7 @@ func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
 		}
 		return nil, err
 	}
+	s.restock()
 	s.writer.Go(s.write)
 	return s, nil
 }
@@ -150,20 +155,18 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 		return s.remove(seg.id)
 	}
 	raw, err := s.readAt(seg.id, 0, seg.size)
+	if errors.Is(err, fs.ErrPermission) {
+		return err // is mended outside
+	}
 	if err != nil {
-		return err
+		return s.moveDamaged(seg, err)
 	}
 	from := segmentHeader
 	if seg.id == s.done.segment {
 		from = max(from, int(s.done.offset))
 	}
 	n, size, end, damaged := survey(raw, seg.id, from)
-	if torn := len(raw) - end; last && torn > 0 {
-		if err := os.Truncate(filepath.Join(s.cfg.Dir, segmentName(seg.id)), int64(end)); err != nil {
-			return err
-		}
-		s.stats.TornBytes += int64(torn)
-		s.log.Warn("spool: a write that a crash interrupted was cut away", slog.Uint64("segment", seg.id), slog.Int("bytes", torn))
+	if last && end < len(raw) && s.cutTail(position{seg.id, int64(end)}, raw[end:]) {
 		raw = raw[:end]
 	}
 	// Damage is left where it is until the reader comes to it.
@@ -175,6 +178,23 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 	s.events += int64(n)
 	s.bytes += int64(size)
 	return nil
+}
+
+// cutTail cuts away what a crash tore off the last segment. It may be a record
+// all the same that was safe and was damaged: so it is kept, or else left to the
+// reader.
+func (s *Spool) cutTail(at position, tail []byte) bool {
+	name, err := s.keepDamaged(at, tail)
+	if err == nil {
+		err = os.Truncate(filepath.Join(s.cfg.Dir, segmentName(at.segment)), at.offset)
+	}
+	if err != nil {
+		s.log.Error("spool: the torn end of the last segment stays where it is", "segment", at.segment, "bytes", len(tail), "error", err)
+		return false
+	}
+	s.stats.TornBytes += int64(len(tail))
+	s.log.Warn("spool: the torn end of the last segment was moved aside", "segment", at.segment, "bytes", len(tail), "file", name)
+	return true
 }
 
 // Close refuses further Appends, writes those that wait and lets go of the

@@ -97,7 +97,7 @@ func numbered(from, to int) []string {
 
 func TestRecordsComeOutInOrderAndOnce(t *testing.T) {
 	t.Parallel()
-	s := open(t, Config{Dir: filepath.Join(t.TempDir(), "new")})
+	s := open(t, Config{Dir: filepath.Join(t.TempDir(), "new", "folder")})
 	want := numbered(0, 50)
 	for _, r := range want[:10] {
 		add(t, s, r)
@@ -318,27 +318,6 @@ func TestAFolderThatVanishesIsNotWrittenTo(t *testing.T) {
 	}
 	if st := s.Stats(); st.CorruptParts != 1 {
 		t.Errorf("the loss was not counted: %+v", st)
-	}
-}
-
-func TestSetAside(t *testing.T) {
-	t.Parallel()
-	s := open(t, Config{Dir: t.TempDir(), AsideBytes: 40})
-	path := filepath.Join(s.cfg.Dir, asideFile)
-	if err := s.SetAside([][]byte{[]byte("one"), []byte("two")}); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte("one\ntwo\nthr"), 0o600); err != nil { // a crash tore it off
-		t.Fatal(err)
-	}
-	if err := s.SetAside([][]byte{[]byte("three")}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.SetAside([][]byte{[]byte(strings.Repeat("x", 40))}); !errors.Is(err, ErrFull) {
-		t.Errorf("SetAside beyond the bound = %v", err)
-	}
-	if got, err := os.ReadFile(path); err != nil || string(got) != "one\ntwo\nthr\nthree\n" {
-		t.Errorf("%q, %v", got, err)
 	}
 }
 
