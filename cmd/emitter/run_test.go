@@ -66,6 +66,50 @@ func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	}
 }
 
+// breakingOff ends a context while a reader is at work on its second block, each
+// of which is small.
+type breakingOff struct {
+	io.Reader
+	cancel context.CancelFunc
+	blocks int
+}
+
+func (b *breakingOff) Read(into []byte) (int, error) {
+	if b.blocks++; b.blocks == 2 {
+		b.cancel()
+	}
+	return b.Reader.Read(into[:min(len(into), 1000)])
+}
+
+// In the middle of a file, whichever of reading and sending notices first.
+func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
+	t.Parallel()
+	addr := broker(t)
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		in := &breakingOff{Reader: strings.NewReader(strings.Repeat(oneEvent, 1000)), cancel: cancel}
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, []string{"send", "--brokers", addr, "-"}, in, &stdout, &stderr)
+		if code != exitFail || !strings.Contains(stderr.String(), "interrupted after line ") {
+			t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
+		}
+	}
+}
+
+func TestLinesEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	each, failed := lines(ctx, strings.NewReader(strings.Repeat("\n", 1000)), 20)
+	n := 0
+	for range each {
+		n++
+	}
+	if n == 1000 || !errors.Is(*failed, context.Canceled) {
+		t.Errorf("%d of 1000 lines, error %v", n, *failed)
+	}
+}
+
 func TestInterruptedSimulation(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -159,7 +203,7 @@ func TestReadLines(t *testing.T) {
 			} {
 				var got []string
 				size := 0
-				err := readLines(in, 20, func(l line) bool {
+				err := readLines(in, 20, func(l line) error {
 					if l.number != len(got)+1 || l.tooLong != (l.data == nil) {
 						t.Errorf("%s: line %d: number %d, too long %t", wrap, len(got)+1, l.number, l.tooLong)
 					}
@@ -169,7 +213,7 @@ func TestReadLines(t *testing.T) {
 					} else {
 						got = append(got, string(l.data))
 					}
-					return true
+					return nil
 				})
 				if diff := cmp.Diff(c.want, got); err != nil || diff != "" || size != len(c.in) {
 					t.Errorf("%s: error %v, %d of %d bytes, lines (-want +got):\n%s", wrap, err, size, len(c.in), diff)
@@ -185,12 +229,12 @@ func FuzzReadLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, limit int) {
 		limit = 16 + limit&0xff // bufio holds no fewer than 16 bytes
 		size, n := 0, 0
-		err := readLines(bytes.NewReader(in), limit, func(l line) bool {
+		err := readLines(bytes.NewReader(in), limit, func(l line) error {
 			size, n = size+l.size, n+1
 			if l.number != n || len(l.data) > limit || bytes.ContainsRune(l.data, '\n') {
 				t.Errorf("line %d of %d bytes, the limit is %d", l.number, len(l.data), limit)
 			}
-			return true
+			return nil
 		})
 		if err != nil || size != len(in) {
 			t.Errorf("%d of %d bytes, error %v", size, len(in), err)

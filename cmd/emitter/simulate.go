@@ -223,7 +223,7 @@ func (s *simulation) verdict(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+	case interrupted(ctx, err):
 		if s.events == 0 && s.duration == 0 {
 			return nil
 		}
