@@ -1,0 +1,85 @@
+package emitter
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func TestAnOutageIsOutlasted(t *testing.T) {
+	t.Parallel()
+	for range 20 { // pauses are drawn
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			e := onCluster(t, Config{}, func([]record) kafka.Error {
+				if time.Since(began) < 2*time.Minute {
+					return kafka.NotEnoughReplicas
+				}
+				return 0
+			})
+			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestWhenAnEventIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cfg      Config
+		min, max time.Duration
+		attempts int // zero: as many as there is time for
+	}{
+		"by default":        {Config{}, 2 * time.Minute, 125 * time.Second, 0},
+		"after a time":      {Config{RetryFor: 10 * time.Second}, 10 * time.Second, 15 * time.Second, 0},
+		"after attempts":    {Config{MaxAttempts: 100}, 3 * time.Minute, 10 * time.Minute, 100},
+		"whichever is less": {Config{MaxAttempts: 3, RetryFor: time.Hour}, 0, time.Second, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				attempts, began := 0, time.Now()
+				e := onCluster(t, c.cfg, func([]record) kafka.Error {
+					attempts++
+					return kafka.NotEnoughReplicas
+				})
+				if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+					t.Fatal(err)
+				}
+				err := e.Close(t.Context())
+				if took := time.Since(began); !errors.Is(err, kafka.NotEnoughReplicas) || took < c.min || took > c.max || c.attempts > 0 && attempts != c.attempts {
+					t.Errorf("Close = %v after %v and %d attempts", err, took, attempts)
+				}
+			})
+		})
+	}
+}
+
+// That Close ran out of time says less than why the cluster took nothing.
+func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := onCluster(t, Config{BatchEvents: 10}, func([]record) kafka.Error { return kafka.NotEnoughReplicas })
+		for range 100 { // more than is on its way at once
+			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := e.Close(ctx)
+		if unsent, ok := errors.AsType[*UnsentError](err); !ok || unsent.Count != 100 || !errors.Is(err, kafka.NotEnoughReplicas) {
+			t.Errorf("Close = %v", err)
+		}
+	})
+}
