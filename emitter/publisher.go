@@ -2,12 +2,9 @@ package emitter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -179,12 +176,6 @@ func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message)
 	}
 	more, also, err := p.writeBatch(ctx, partition, ms[half:])
 	return settled + more, append(refused, also...), err
-}
-
-// aboutRecords reports whether the broker refused a batch for the records in it,
-// and not for the state of the cluster or our permissions, which may change.
-func aboutRecords(err error) bool {
-	return tooLarge(err) || errors.Is(err, kafka.InvalidRecord) || errors.Is(err, kafka.InvalidTimestamp)
 }
 
 // Close lets go of all connections; a call of Publish in flight fails.

@@ -3,6 +3,8 @@ package emitter
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,4 +84,60 @@ func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
 			t.Errorf("Close = %v", err)
 		}
 	})
+}
+
+func TestOneInvalidRecordCostsOnlyItself(t *testing.T) {
+	t.Parallel()
+	for _, code := range []kafka.Error{kafka.InvalidRecord, kafka.InvalidTimestamp, kafka.MessageSizeTooLarge} {
+		e := onCluster(t, Config{}, func(batch []record) kafka.Error {
+			if slices.ContainsFunc(batch, func(r record) bool { return r.key == "bad" }) {
+				return code
+			}
+			return 0
+		})
+		for i := range 500 {
+			id := eval.RequestID(fmt.Sprint(i))
+			if i == 250 {
+				id = "bad"
+			}
+			if err := e.Emit(t.Context(), eval.Event{RequestID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := e.Close(t.Context())
+		unsent, ok := errors.AsType[*UnsentError](err)
+		if !ok || unsent.Count != 1 || unsent.RequestIDs[0] != "bad" || !errors.Is(err, code) {
+			t.Errorf("%v: Close = %v, want only one event unsent", code, err)
+		}
+		if s := e.Stats(); s.Sent != 499 {
+			t.Errorf("%v: Stats = %+v", code, s)
+		}
+	}
+}
+
+func TestWhichAnswersArePermanent(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[kafka.Error]bool{
+		kafka.BrokerNotAvailable: false, // kafka-go's own, while a broker's address changes
+		kafka.Unknown:            false,
+		kafka.LeaderNotAvailable: false,
+		kafka.InvalidTopic:       true,
+		kafka.InvalidRecord:      true,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			attempts := 0
+			e := onCluster(t, Config{}, func([]record) kafka.Error {
+				if attempts++; attempts == 1 {
+					return code
+				}
+				return 0
+			})
+			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(t.Context()); (err != nil) != want {
+				t.Errorf("%v: Close = %v after %d attempts", code, err, attempts)
+			}
+		})
+	}
 }
