@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -101,8 +102,22 @@ func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message,
 	return parts, nil
 }
 
-// produce writes messages to one partition and waits for all in-sync replicas.
+// produce writes messages to one partition and waits for all in-sync replicas. A
+// topic may bound how old a record is (message.timestamp.before.max.ms), which an
+// outage can outlast: records whose time it refuses are written as of now.
 func (c *cable) produce(ctx context.Context, partition int, ms []message) error {
+	err := c.write(ctx, partition, ms)
+	if errors.Is(err, kafka.InvalidTimestamp) {
+		ms = slices.Clone(ms)
+		for i := range ms {
+			ms[i].time = time.Now()
+		}
+		err = c.write(ctx, partition, ms)
+	}
+	return err
+}
+
+func (c *cable) write(ctx context.Context, partition int, ms []message) error {
 	records := make([]kafka.Record, len(ms))
 	for i := range ms {
 		records[i] = kafka.Record{

@@ -23,7 +23,7 @@ type Publisher struct {
 type Encoded struct {
 	Event *eval.Event
 	Value []byte    // published as it is
-	Time  time.Time // of the record; zero: now
+	Time  time.Time // of the record; now where it is zero, or too old for the topic
 }
 
 // Refusal is an event that can never be written: it has no key, is too large for
