@@ -7,22 +7,33 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/apiversions"
 	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/segmentio/kafka-go/protocol/produce"
 )
 
-// cluster stands in for Kafka below a cable: one broker with one partition, whose
-// answers a test gives.
+// cluster stands in for Kafka below a cable: two brokers, b1 and b2, and one
+// partition that one of them leads. All is in memory, so a test can give it a clock
+// of its own.
 type cluster struct {
 	answer func([]record) kafka.Error // to a batch; zero takes it
+	late   time.Duration              // passes before each answer
+	rate   int                        // bytes a second that the line carries; zero: any number
+	away   atomic.Bool                // nobody can connect
 
-	mu   sync.Mutex
-	took []record // guarded by mu
+	cable   *cable
+	serving sync.WaitGroup
+
+	mu     sync.Mutex
+	leader int32    // guarded by mu
+	took   []record // guarded by mu
 }
 
 type record struct {
@@ -30,40 +41,133 @@ type record struct {
 	time time.Time
 }
 
-// under puts a cluster below a cable.
-func under(c *cable, answer func([]record) kafka.Error) *cluster {
-	fake := &cluster{answer: answer}
-	c.client.Transport = fake
-	return fake
+// takes is the answer of a cluster that has no trouble.
+func takes([]record) kafka.Error { return 0 }
+
+// under puts a cluster below a cable, for the time of a test.
+func (c *cluster) under(t *testing.T, cable *cable) {
+	t.Helper()
+	c.leader, c.cable = 1, cable
+	cable.transport.Dial = c.dial
+	t.Cleanup(c.serving.Wait)
 }
 
-// RoundTrip answers what a cable asks.
-func (c *cluster) RoundTrip(_ context.Context, _ net.Addr, req kafka.Request) (kafka.Response, error) {
+// emitterOn is an emitter on a cluster.
+func emitterOn(t *testing.T, c *cluster, cfg Config) *Emitter {
+	t.Helper()
+	cfg.Brokers = []string{"b1:9092"}
+	e, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.under(t, e.cable)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // a test that cares closes by itself
+		_ = e.Close(ctx)
+	})
+	return e
+}
+
+// publisherOn is a publisher on a cluster.
+func publisherOn(t *testing.T, c *cluster, cfg Config) *Publisher {
+	t.Helper()
+	cfg.Brokers = []string{"b1:9092"}
+	p, err := NewPublisher(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.under(t, p.cable)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// moveLeader makes the other broker lead.
+func (c *cluster) moveLeader() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leader = 3 - c.leader
+}
+
+func (c *cluster) dial(_ context.Context, _, address string) (net.Conn, error) {
+	if c.away.Load() {
+		return nil, syscall.ECONNREFUSED
+	}
+	var node int32
+	if _, err := fmt.Sscanf(address, "b%d:9092", &node); err != nil {
+		return nil, err
+	}
+	client, server := net.Pipe()
+	c.serving.Go(func() {
+		defer server.Close()
+		for {
+			version, id, _, req, err := protocol.ReadRequest(server)
+			if err != nil {
+				return
+			}
+			res, err := c.respond(node, req)
+			if err != nil {
+				return
+			}
+			<-time.After(c.late)
+			if protocol.WriteResponse(server, version, id, res) != nil {
+				return
+			}
+		}
+	})
+	if c.rate > 0 {
+		client = line{client, c.rate}
+	}
+	return c.cable.watch(client)
+}
+
+// line is a connection that carries so many bytes a second.
+type line struct {
+	net.Conn
+	rate int
+}
+
+func (l line) Write(b []byte) (int, error) {
+	written := 0
+	for len(b) > 0 {
+		piece := b[:min(1000, len(b))]
+		<-time.After(time.Duration(len(piece)) * time.Second / time.Duration(l.rate))
+		n, err := l.Conn.Write(piece)
+		if written += n; err != nil {
+			return written, err
+		}
+		b = b[n:]
+	}
+	return written, nil
+}
+
+func (c *cluster) respond(node int32, req protocol.Message) (protocol.Message, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch r := req.(type) {
+	case *apiversions.Request:
+		return &apiversions.Response{ApiKeys: []apiversions.ApiKeyResponse{{ApiKey: int16(protocol.Metadata), MaxVersion: 8}, {ApiKey: int16(protocol.Produce), MaxVersion: 8}}}, nil
 	case *metadata.Request:
 		return &metadata.Response{
-			Brokers: []metadata.ResponseBroker{{NodeID: 1, Host: "broker", Port: 9092}},
-			Topics:  []metadata.ResponseTopic{{Name: r.TopicNames[0], Partitions: []metadata.ResponsePartition{{LeaderID: 1}}}},
+			Brokers: []metadata.ResponseBroker{{NodeID: 1, Host: "b1", Port: 9092}, {NodeID: 2, Host: "b2", Port: 9092}},
+			Topics:  []metadata.ResponseTopic{{Name: r.TopicNames[0], Partitions: []metadata.ResponsePartition{{LeaderID: c.leader}}}},
 		}, nil
 	case *produce.Request:
-		batch, err := records(r.Topics[0].Partitions[0].RecordSet.Records)
+		topic := r.Topics[0]
+		batch, err := records(topic.Partitions[0].RecordSet.Records)
 		if err != nil {
 			return nil, err
 		}
-		code := c.take(batch)
-		return &produce.Response{Topics: []produce.ResponseTopic{{Partitions: []produce.ResponsePartition{{ErrorCode: int16(code)}}}}}, nil
+		code := kafka.NotLeaderForPartition
+		if node == c.leader {
+			code = c.answer(batch)
+		}
+		if code == 0 {
+			c.took = append(c.took, batch...)
+		}
+		return &produce.Response{Topics: []produce.ResponseTopic{{Topic: topic.Topic, Partitions: []produce.ResponsePartition{{ErrorCode: int16(code)}}}}}, nil
 	}
 	return nil, fmt.Errorf("a cable does not ask for %T", req)
-}
-
-func (c *cluster) take(batch []record) kafka.Error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	code := c.answer(batch)
-	if code == 0 {
-		c.took = append(c.took, batch...)
-	}
-	return code
 }
 
 func records(from protocol.RecordReader) ([]record, error) {
@@ -82,16 +186,4 @@ func records(from protocol.RecordReader) ([]record, error) {
 		}
 		out = append(out, record{string(key), r.Time})
 	}
-}
-
-// onCluster is an emitter on a cluster that gives these answers.
-func onCluster(t *testing.T, cfg Config, answer func([]record) kafka.Error) *Emitter {
-	t.Helper()
-	cfg.Brokers = []string{"broker:9092"}
-	e, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	under(e.cable, answer)
-	return e
 }

@@ -63,20 +63,16 @@ func TestAPartitionIsWrittenInOrder(t *testing.T) {
 // An outage can be longer than what a topic allows a record to be old.
 func TestWhatHasBecomeTooOldIsWrittenAsOfNow(t *testing.T) {
 	t.Parallel()
-	p, err := NewPublisher(Config{Brokers: []string{"broker:9092"}, BatchEvents: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	began := time.Now()
-	fake := under(p.cable, func(batch []record) kafka.Error { // as Kafka validates them
+	began := time.Now().Truncate(time.Millisecond)           // as records are
+	c := &cluster{answer: func(batch []record) kafka.Error { // as Kafka validates them
 		for _, r := range batch {
 			if r.time.Before(began.Add(-time.Hour)) {
 				return kafka.InvalidTimestamp
 			}
 		}
 		return 0
-	})
+	}}
+	p := publisherOn(t, c, Config{BatchEvents: 100})
 	var events []Encoded
 	for i := range 300 {
 		at := began.Add(-2 * time.Hour)
@@ -90,8 +86,8 @@ func TestWhatHasBecomeTooOldIsWrittenAsOfNow(t *testing.T) {
 	if err != nil || out.Written != 300 || len(out.Refused) != 0 {
 		t.Fatalf("Publish = %d written, %d refused, %v", out.Written, len(out.Refused), err)
 	}
-	for i, r := range fake.took {
-		if r.key != fmt.Sprint(i) || i < 200 && r.time.Before(began.Truncate(time.Millisecond)) || i >= 200 && !r.time.Equal(events[i].Time) {
+	for i, r := range c.took {
+		if r.key != fmt.Sprint(i) || i < 200 && r.time.Before(began) || i >= 200 && !r.time.Equal(events[i].Time) {
 			t.Errorf("record %d is %s of %v, accepted %v", i, r.key, r.time, events[i].Time)
 		}
 	}

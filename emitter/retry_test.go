@@ -19,12 +19,12 @@ func TestAnOutageIsOutlasted(t *testing.T) {
 	for range 20 { // pauses are drawn
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			e := onCluster(t, Config{}, func([]record) kafka.Error {
+			e := emitterOn(t, &cluster{answer: func([]record) kafka.Error {
 				if time.Since(began) < 2*time.Minute {
 					return kafka.NotEnoughReplicas
 				}
 				return 0
-			})
+			}}, Config{})
 			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
 				t.Fatal(err)
 			}
@@ -51,10 +51,10 @@ func TestWhenAnEventIsGivenUp(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				attempts, began := 0, time.Now()
-				e := onCluster(t, c.cfg, func([]record) kafka.Error {
+				e := emitterOn(t, &cluster{answer: func([]record) kafka.Error {
 					attempts++
 					return kafka.NotEnoughReplicas
-				})
+				}}, c.cfg)
 				if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
 					t.Fatal(err)
 				}
@@ -71,7 +71,7 @@ func TestWhenAnEventIsGivenUp(t *testing.T) {
 func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e := onCluster(t, Config{BatchEvents: 10}, func([]record) kafka.Error { return kafka.NotEnoughReplicas })
+		e := emitterOn(t, &cluster{answer: func([]record) kafka.Error { return kafka.NotEnoughReplicas }}, Config{BatchEvents: 10})
 		for range 100 { // more than is on its way at once
 			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
 				t.Fatal(err)
@@ -89,12 +89,12 @@ func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
 func TestOneInvalidRecordCostsOnlyItself(t *testing.T) {
 	t.Parallel()
 	for _, code := range []kafka.Error{kafka.InvalidRecord, kafka.InvalidTimestamp, kafka.MessageSizeTooLarge} {
-		e := onCluster(t, Config{}, func(batch []record) kafka.Error {
+		e := emitterOn(t, &cluster{answer: func(batch []record) kafka.Error {
 			if slices.ContainsFunc(batch, func(r record) bool { return r.key == "bad" }) {
 				return code
 			}
 			return 0
-		})
+		}}, Config{})
 		for i := range 500 {
 			id := eval.RequestID(fmt.Sprint(i))
 			if i == 250 {
@@ -126,12 +126,12 @@ func TestWhichAnswersArePermanent(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			attempts := 0
-			e := onCluster(t, Config{}, func([]record) kafka.Error {
+			e := emitterOn(t, &cluster{answer: func([]record) kafka.Error {
 				if attempts++; attempts == 1 {
 					return code
 				}
 				return 0
-			})
+			}}, Config{})
 			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
 				t.Fatal(err)
 			}
