@@ -25,15 +25,17 @@ import (
 type cluster struct {
 	answer func([]record) kafka.Error // to a batch; zero takes it
 	late   time.Duration              // passes before each answer
-	rate   int                        // bytes a second that the line carries; zero: any number
+	rate   atomic.Int64               // bytes a second that the line carries; zero: any number
 	away   atomic.Bool                // nobody can connect
+	hung   atomic.Int32               // the broker that gives no answers
 
 	cable   *cable
 	serving sync.WaitGroup
 
-	mu     sync.Mutex
-	leader int32    // guarded by mu
-	took   []record // guarded by mu
+	mu       sync.Mutex
+	leader   int32    // guarded by mu
+	requests int      // guarded by mu; to write
+	took     []record // guarded by mu
 }
 
 type record struct {
@@ -101,9 +103,12 @@ func (c *cluster) dial(_ context.Context, _, address string) (net.Conn, error) {
 	c.serving.Go(func() {
 		defer server.Close()
 		for {
-			version, id, _, req, err := protocol.ReadRequest(server)
+			version, id, _, req, err := protocol.ReadRequest(line{server, &c.rate})
 			if err != nil {
 				return
+			}
+			if c.hung.Load() == node {
+				continue
 			}
 			res, err := c.respond(node, req)
 			if err != nil {
@@ -115,30 +120,21 @@ func (c *cluster) dial(_ context.Context, _, address string) (net.Conn, error) {
 			}
 		}
 	})
-	if c.rate > 0 {
-		client = line{client, c.rate}
-	}
 	return c.cable.watch(client)
 }
 
-// line is a connection that carries so many bytes a second.
+// line is the far end of a connection that carries so many bytes a second.
 type line struct {
 	net.Conn
-	rate int
+	rate *atomic.Int64
 }
 
-func (l line) Write(b []byte) (int, error) {
-	written := 0
-	for len(b) > 0 {
-		piece := b[:min(1000, len(b))]
-		<-time.After(time.Duration(len(piece)) * time.Second / time.Duration(l.rate))
-		n, err := l.Conn.Write(piece)
-		if written += n; err != nil {
-			return written, err
-		}
-		b = b[n:]
+func (l line) Read(into []byte) (int, error) {
+	n, err := l.Conn.Read(into[:min(1000, len(into))])
+	if rate := l.rate.Load(); rate > 0 {
+		<-time.After(time.Duration(n) * time.Second / time.Duration(rate))
 	}
-	return written, nil
+	return n, err
 }
 
 func (c *cluster) respond(node int32, req protocol.Message) (protocol.Message, error) {
@@ -158,6 +154,7 @@ func (c *cluster) respond(node int32, req protocol.Message) (protocol.Message, e
 		if err != nil {
 			return nil, err
 		}
+		c.requests++
 		code := kafka.NotLeaderForPartition
 		if node == c.leader {
 			code = c.answer(batch)

@@ -46,6 +46,29 @@ func TestALeaderThatMovedIsFoundAtOnce(t *testing.T) {
 	}
 }
 
+func TestALeaderThatHungIsGoneAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 20 { // kafka-go draws when it looks up by itself
+		synctest.Test(t, func(t *testing.T) {
+			c := &cluster{answer: takes}
+			p := publisherOn(t, c, Config{WriteTimeout: time.Second})
+			c.moveLeader() // away from the broker that is asked for the leader
+			if _, err := p.Publish(t.Context(), []Encoded{encodedAs("a")}); err != nil {
+				t.Fatal(err)
+			}
+			c.hung.Store(2)
+			c.moveLeader()
+			if _, err := p.Publish(t.Context(), []Encoded{encodedAs("b")}); err == nil {
+				c.hung.Store(0) // kafka-go looked up by itself
+				return
+			}
+			if _, err := p.Publish(t.Context(), []Encoded{encodedAs("b")}); err != nil {
+				t.Errorf("the next attempt: %v", err)
+			}
+		})
+	}
+}
+
 func TestAClusterThatComesIsFoundAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 type Publisher struct {
 	cfg     Config
 	cable   *cable
+	pace    *pace
 	produce func(ctx context.Context, partition int, ms []message) error // the cable's
 }
 
@@ -50,7 +51,7 @@ func NewPublisher(cfg Config) (*Publisher, error) {
 	}
 	cfg = cfg.withDefaults()
 	c := newCable(cfg)
-	return &Publisher{cfg: cfg, cable: c, produce: c.produce}, nil
+	return &Publisher{cfg: cfg, cable: c, pace: newPace(), produce: c.produce}, nil
 }
 
 // Check reports why an event could never be published: a permanent error, which
@@ -65,6 +66,9 @@ func (p *Publisher) Check(ev *eval.Event, value []byte) error {
 // long as whatever is left is handed over again before anything newer. A write
 // whose time ran out may have happened: then its events are repeated, but each
 // one's first occurrence is still in order.
+//
+// On a slow line events are sent a part at a time, each with WriteTimeout to itself,
+// and no further ones after the first that fails.
 //
 // The error says why something is left, and is nil exactly when nothing is. An
 // error that is not about a single event, a missing permission for instance,
@@ -84,15 +88,26 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 		}
 		ms = append(ms, m)
 	}
-	if len(ms) == 0 {
-		return out, nil
+	var left []message
+	var err error
+	for len(ms) > 0 && err == nil {
+		n, size := p.pace.next(ms)
+		left, err = p.attempt(ctx, ms[:n], size, events, &out)
+		ms = ms[n:]
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
+	out.leave(events, append(left, ms...))
+	return out, p.cfg.explain(err)
+}
+
+// attempt tries once to write messages, which have that size together, and notes in
+// out what became of them. It gives those that are left, and why.
+func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events []Encoded, out *Published) ([]message, error) {
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
-	parts, err := p.cable.partition(ctx, ms)
+	parts, err := p.cable.partition(limited, ms)
 	if err != nil {
-		out.leave(events, ms)
-		return out, p.cfg.explain(err)
+		return ms, err
 	}
 	var (
 		wg   sync.WaitGroup
@@ -102,7 +117,7 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 	)
 	for id, part := range parts {
 		wg.Go(func() {
-			wrote, refused, err := p.write(ctx, id, part)
+			wrote, refused, err := p.write(limited, id, part)
 			mu.Lock()
 			defer mu.Unlock()
 			for _, r := range refused {
@@ -115,8 +130,13 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 		})
 	}
 	wg.Wait()
-	out.leave(events, left)
-	return out, p.cfg.explain(last)
+	switch {
+	case last == nil && time.Since(began) < p.cfg.WriteTimeout/3:
+		p.pace.faster(size) // twice as much will not take too long
+	case len(left) == len(ms) && limited.Err() != nil && ctx.Err() == nil:
+		p.pace.slower(size)
+	}
+	return left, last
 }
 
 // leave puts messages back among what is left, in the order of the call.
