@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -150,6 +152,20 @@ func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
 	if code != exitOK || !strings.HasPrefix(stdout.String(), "sent 0 events") {
 		t.Errorf("exit code %d, stdout %q", code, &stdout)
 	}
+}
+
+// An endless simulation may be interrupted, but what it has made up is to be sent.
+func TestInterruptedSimulationOfWhichNothingWasSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		var stderr bytes.Buffer
+		code := run(ctx, []string{"simulate", "--brokers", "127.0.0.1:1", "--events", "0", "--rate", "20"}, strings.NewReader(""), io.Discard, &stderr)
+		if code != exitFail || !strings.Contains(stderr.String(), " events could not be sent") {
+			t.Errorf("exit code %d, stderr %q", code, &stderr)
+		}
+	})
 }
 
 func TestAnInputThatBreaksOffIsAFailure(t *testing.T) {

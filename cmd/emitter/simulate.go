@@ -204,10 +204,11 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
 		return &failure{printErr}
 	}
+	err = s.verdict(cmd.Context(), err)
 	if err == nil && unsent > 0 {
-		return &failure{fmt.Errorf("%s could not be sent", plural(unsent, "event"))}
+		err = &failure{fmt.Errorf("%s could not be sent", plural(unsent, "event"))}
 	}
-	return s.verdict(cmd.Context(), err)
+	return err
 }
 
 func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e eval.Event) error {
