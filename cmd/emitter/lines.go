@@ -16,17 +16,23 @@ type line struct {
 	tooLong bool
 }
 
+// byteOrderMark may stand at the beginning of a file in UTF-8, above all on Windows.
+const byteOrderMark = "\ufeff"
+
 // readLines calls each for every line of r, with data that belongs to the
 // callee. Of a line longer than limit only the beginning is ever held. It ends
 // with the input, with an error of reading it, or with one of each.
 func readLines(r io.Reader, limit int, each func(line) error) error {
-	// Two more bytes for the end of the line.
-	br := bufio.NewReaderSize(r, limit+2)
+	// More bytes for the ends of a line.
+	br := bufio.NewReaderSize(r, len(byteOrderMark)+limit+len("\r\n"))
 	for n := 1; ; n++ {
 		l := line{number: n}
 		chunk, err := br.ReadSlice('\n')
 		l.size = len(chunk)
 		l.data = bytes.TrimSuffix(bytes.TrimSuffix(chunk, []byte("\n")), []byte("\r"))
+		if n == 1 {
+			l.data = bytes.TrimPrefix(l.data, []byte(byteOrderMark))
+		}
 		l.tooLong = len(l.data) > limit || errors.Is(err, bufio.ErrBufferFull)
 		if l.tooLong {
 			l.data = nil

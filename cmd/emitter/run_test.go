@@ -206,6 +206,8 @@ func TestReadLines(t *testing.T) {
 		"one":              {"ab\n", []string{"ab"}},
 		"no end":           {"ab", []string{"ab"}},
 		"carriage returns": {"ab\r\ncd\r\n", []string{"ab", "cd"}},
+		"byte order mark":  {"\ufeff" + strings.Repeat("x", 20) + "\r\n\ufeffb\n", []string{strings.Repeat("x", 20), "\ufeffb"}},
+		"a mark alone":     {"\ufeff", []string{""}},
 		"blank":            {"\n\na\n", []string{"", "", "a"}},
 		"at the limit":     {strings.Repeat("x", 20) + "\r\nb", []string{strings.Repeat("x", 20), "b"}},
 		"above the limit":  {strings.Repeat("x", 21) + "\nb\n", []string{"-", "b"}},
