@@ -91,16 +91,21 @@ func (e *Emitter) take(n int) []message {
 
 // deliver writes a batch, trying again what may succeed later.
 func (e *Emitter) deliver(ctx context.Context, batch []message) {
-	for attempt := 1; len(batch) > 0; attempt++ {
+	began := time.Now()
+	var why error // what was wrong with the last attempt that ctx left alone
+	for attempt := 1; ; attempt++ {
 		failed, err := e.attempt(ctx, batch)
-		switch {
-		case len(failed) == 0:
+		if len(failed) == 0 {
 			return
-		case ctx.Err() != nil:
-			e.settle(failed, context.Cause(ctx))
-			return
-		case attempt == e.cfg.MaxAttempts || !pause(ctx, e.backoff(attempt)):
-			e.settle(failed, err)
+		}
+		if ctx.Err() == nil {
+			why = err
+		} else if why == nil {
+			why = context.Cause(ctx)
+		}
+		spent := attempt >= e.cfg.MaxAttempts || time.Since(began) >= e.cfg.RetryFor
+		if spent || !pause(ctx, e.backoff(attempt)) {
+			e.settle(failed, why)
 			return
 		}
 		batch = failed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
-// metadataTTL is how old the picture of the cluster may get. A produce request
-// to a leader that has moved fails until the picture is new.
-const metadataTTL = 2 * time.Second
+// metadataTTL is how old the picture of the cluster may get, and at the same time
+// kafka-go's time limit of each look-up: a slow one must have time enough. What has
+// changed is noticed sooner, by the first error that tells: see renew.
+const metadataTTL = 10 * time.Second
 
 var compressionNames = []string{"none", "gzip", "snappy", "lz4", "zstd"}
 
@@ -73,21 +75,34 @@ func newCable(cfg Config) *cable {
 
 // ping asks for what is known of the topic.
 func (c *cable) ping(ctx context.Context) error {
-	_, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
-	return described(c.cluster, err)
+	_, err := c.lookUp(ctx)
+	return err
+}
+
+// lookUp gives what is known of the topic, or why nothing is.
+func (c *cable) lookUp(ctx context.Context) (*kafka.MetadataResponse, error) {
+	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
+	// kafka-go would give the same error until it looks up by itself. A look-up that
+	// goes on behind the end of ctx serves the next call.
+	if err != nil && ctx.Err() == nil {
+		c.renew()
+	}
+	return meta, described(c.cluster, err)
 }
 
 // partition sorts messages by the partition that their key belongs to.
 func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message, error) {
-	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
+	meta, err := c.lookUp(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look up topic %s: %w", c.topic, described(c.cluster, err))
+		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
 	}
 	if len(meta.Topics) == 0 || len(meta.Topics[0].Partitions) == 0 {
+		err := errNoTopic(c.topic)
 		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil {
-			return nil, fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
+			err = fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
 		}
-		return nil, errNoTopic(c.topic)
+		c.renew()
+		return nil, err
 	}
 	ids := make([]int, len(meta.Topics[0].Partitions))
 	for i := range ids {
@@ -101,8 +116,22 @@ func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message,
 	return parts, nil
 }
 
-// produce writes messages to one partition and waits for all in-sync replicas.
+// produce writes messages to one partition and waits for all in-sync replicas. A
+// topic may bound how old a record is (message.timestamp.before.max.ms), which an
+// outage can outlast: records whose time it refuses are written as of now.
 func (c *cable) produce(ctx context.Context, partition int, ms []message) error {
+	err := c.write(ctx, partition, ms)
+	if errors.Is(err, kafka.InvalidTimestamp) {
+		ms = slices.Clone(ms)
+		for i := range ms {
+			ms[i].time = time.Now()
+		}
+		err = c.write(ctx, partition, ms)
+	}
+	return err
+}
+
+func (c *cable) write(ctx context.Context, partition int, ms []message) error {
 	records := make([]kafka.Record, len(ms))
 	for i := range ms {
 		records[i] = kafka.Record{
@@ -117,6 +146,9 @@ func (c *cable) produce(ctx context.Context, partition int, ms []message) error 
 		err = res.Error
 	}
 	if err != nil {
+		if outdated(err) {
+			c.renew()
+		}
 		noun := "events"
 		if len(ms) == 1 {
 			noun = "event"
@@ -124,6 +156,24 @@ func (c *cable) produce(ctx context.Context, partition int, ms []message) error 
 		return fmt.Errorf("write %d %s to %s/%d: %w", len(ms), noun, c.topic, partition, described(c.cluster, err))
 	}
 	return nil
+}
+
+// renew makes the next call look up the cluster anew, on new connections.
+func (c *cable) renew() { c.transport.CloseIdleConnections() }
+
+// outdated reports whether an error of a write may come of an old picture of the
+// cluster.
+func outdated(err error) bool {
+	code, answered := errors.AsType[kafka.Error](err)
+	if !answered {
+		return true // the network: whoever led may be gone
+	}
+	switch code {
+	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable,
+		kafka.ReplicaNotAvailable, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch, kafka.KafkaStorageError:
+		return true
+	}
+	return false
 }
 
 // watch remembers an open connection.

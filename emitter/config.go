@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -56,8 +57,12 @@ type Config struct {
 
 	// WriteTimeout bounds one attempt to write a batch; default 10s.
 	WriteTimeout time.Duration
-	// MaxAttempts bounds the attempts for one event, the first included; default
-	// 10, which with the default backoff outlasts 20 seconds without a broker.
+	// RetryFor is how long an event is tried, from its first attempt on: the first
+	// one that fails later gives it up. Default 2 minutes, or without end where
+	// MaxAttempts is set.
+	RetryFor time.Duration
+	// MaxAttempts bounds the attempts for one event, the first included; by default
+	// only RetryFor does.
 	MaxAttempts int
 	// BackoffMin and BackoffMax bound the pause between attempts, which doubles
 	// from one to the next and is shortened at random by up to a half; default
@@ -92,7 +97,11 @@ func (c Config) withDefaults() Config {
 	c.InFlight = cmp.Or(c.InFlight, 4)
 	c.Compression = cmp.Or(c.Compression, "snappy")
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
-	c.MaxAttempts = cmp.Or(c.MaxAttempts, 10)
+	if c.RetryFor == 0 && c.MaxAttempts == 0 {
+		c.RetryFor = 2 * time.Minute
+	}
+	c.RetryFor = cmp.Or(c.RetryFor, math.MaxInt64)
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, math.MaxInt)
 	c.BackoffMin = cmp.Or(c.BackoffMin, 100*time.Millisecond)
 	c.BackoffMax = cmp.Or(c.BackoffMax, max(5*time.Second, c.BackoffMin))
 	return c
@@ -128,6 +137,7 @@ func (c Config) Validate() eval.Faults {
 	}{
 		{"linger", c.Linger},
 		{"write_timeout", c.WriteTimeout},
+		{"retry_for", c.RetryFor},
 		{"backoff_min", c.BackoffMin},
 	} {
 		if d.value < 0 {

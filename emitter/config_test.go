@@ -31,6 +31,7 @@ func TestConfigValidate(t *testing.T) {
 		"batch_bytes":     func(c *emitter.Config) { c.BatchBytes = -1 },
 		"in_flight":       func(c *emitter.Config) { c.InFlight = -1 },
 		"max_attempts":    func(c *emitter.Config) { c.MaxAttempts = -1 },
+		"retry_for":       func(c *emitter.Config) { c.RetryFor = -time.Second },
 		"linger":          func(c *emitter.Config) { c.Linger = -time.Second },
 		"write_timeout":   func(c *emitter.Config) { c.WriteTimeout = -time.Second },
 		"backoff_min":     func(c *emitter.Config) { c.BackoffMin = -time.Second },

@@ -21,10 +21,11 @@
 //
 // An event that Emit accepted is written at least once or reported as unsent: by
 // the next Flush or Close as an [UnsentError], and at the moment it is given up
-// to Config.Unsent. Writes wait for all in-sync replicas. A write whose time ran
-// out may have been written all the same and is tried again, so an event can
-// arrive twice; its request id makes that harmless. Events of one trace go to
-// one partition; their order is not kept.
+// to Config.Unsent, which is after two minutes of trying (Config.RetryFor). Writes
+// wait for all in-sync replicas. A write whose time ran out may have been written
+// all the same and is tried again, so an event can arrive twice; its request id
+// makes that harmless. Events of one trace go to one partition; their order is not
+// kept.
 //
 // # In order
 //

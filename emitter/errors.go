@@ -31,7 +31,7 @@ const maxUnsentIDs = 100
 type UnsentError struct {
 	Count      int              // events in all
 	RequestIDs []eval.RequestID // the first 100 of them
-	Err        error            // what stopped the last of them
+	Err        error            // what stopped the last of them that was tried
 }
 
 // Error counts the events and names the first.
@@ -45,14 +45,17 @@ func (u *UnsentError) Error() string {
 	return fmt.Sprintf("%d events not sent, the first is %s: %v", u.Count, u.RequestIDs[0], u.Err)
 }
 
-// Unwrap gives what stopped the last of the events.
+// Unwrap gives Err.
 func (u *UnsentError) Unwrap() error { return u.Err }
 
 // add counts events that were given up.
 func (u *UnsentError) add(ids []eval.RequestID, err error) {
 	u.Count += len(ids)
 	u.RequestIDs = append(u.RequestIDs, ids[:min(len(ids), maxUnsentIDs-len(u.RequestIDs))]...)
-	u.Err = err
+	// That the time was over says less than why it was not enough.
+	if u.Err == nil || !errors.Is(err, errClosing) {
+		u.Err = err
+	}
 }
 
 // report gives what was counted, as an error, and starts again from nothing.

@@ -2,11 +2,15 @@ package emitter
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
 )
 
 // Whatever a broker answers, a partition's messages are written in order and
@@ -52,6 +56,39 @@ func TestAPartitionIsWrittenInOrder(t *testing.T) {
 			if !poison[seq] {
 				t.Errorf("seed %d: %d was refused for the fault of another", seed, seq)
 			}
+		}
+	}
+}
+
+// An outage can be longer than what a topic allows a record to be old.
+func TestWhatHasBecomeTooOldIsWrittenAsOfNow(t *testing.T) {
+	t.Parallel()
+	began := time.Now().Truncate(time.Millisecond)           // as records are
+	c := &cluster{answer: func(batch []record) kafka.Error { // as Kafka validates them
+		for _, r := range batch {
+			if r.time.Before(began.Add(-time.Hour)) {
+				return kafka.InvalidTimestamp
+			}
+		}
+		return 0
+	}}
+	p := publisherOn(t, c, Config{BatchEvents: 100})
+	var events []Encoded
+	for i := range 300 {
+		at := began.Add(-2 * time.Hour)
+		if i >= 200 {
+			at = began.Add(-time.Minute)
+		}
+		ev := &eval.Event{Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(fmt.Sprint(i))}
+		events = append(events, Encoded{Event: ev, Value: []byte("{}"), Time: at})
+	}
+	out, err := p.Publish(t.Context(), events)
+	if err != nil || out.Written != 300 || len(out.Refused) != 0 {
+		t.Fatalf("Publish = %d written, %d refused, %v", out.Written, len(out.Refused), err)
+	}
+	for i, r := range c.took {
+		if r.key != fmt.Sprint(i) || i < 200 && r.time.Before(began) || i >= 200 && !r.time.Equal(events[i].Time) {
+			t.Errorf("record %d is %s of %v, accepted %v", i, r.key, r.time, events[i].Time)
 		}
 	}
 }

@@ -2,12 +2,9 @@ package emitter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -18,6 +15,7 @@ import (
 type Publisher struct {
 	cfg     Config
 	cable   *cable
+	pace    *pace
 	produce func(ctx context.Context, partition int, ms []message) error // the cable's
 }
 
@@ -26,7 +24,7 @@ type Publisher struct {
 type Encoded struct {
 	Event *eval.Event
 	Value []byte    // published as it is
-	Time  time.Time // of the record; zero: now
+	Time  time.Time // of the record; now where it is zero, or too old for the topic
 }
 
 // Refusal is an event that can never be written: it has no key, is too large for
@@ -53,7 +51,7 @@ func NewPublisher(cfg Config) (*Publisher, error) {
 	}
 	cfg = cfg.withDefaults()
 	c := newCable(cfg)
-	return &Publisher{cfg: cfg, cable: c, produce: c.produce}, nil
+	return &Publisher{cfg: cfg, cable: c, pace: newPace(), produce: c.produce}, nil
 }
 
 // MaxEventBytes is the size beyond which Check refuses an event; a value that is
@@ -73,6 +71,9 @@ func (p *Publisher) Check(ev *eval.Event, value []byte) error {
 // whose time ran out may have happened: then its events are repeated, but each
 // one's first occurrence is still in order.
 //
+// On a slow line events are sent a part at a time, each with WriteTimeout to itself,
+// and no further ones after the first that fails.
+//
 // The error says why something is left, and is nil exactly when nothing is. An
 // error that is not about a single event, a missing permission for instance,
 // leaves the events: they are as good as they were. It is [ErrRefused] where
@@ -91,15 +92,26 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 		}
 		ms = append(ms, m)
 	}
-	if len(ms) == 0 {
-		return out, nil
+	var left []message
+	var err error
+	for len(ms) > 0 && err == nil {
+		n, size := p.pace.next(ms)
+		left, err = p.attempt(ctx, ms[:n], size, events, &out)
+		ms = ms[n:]
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
+	out.leave(events, append(left, ms...))
+	return out, p.cfg.explain(err)
+}
+
+// attempt tries once to write messages, which have that size together, and notes in
+// out what became of them. It gives those that are left, and why.
+func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events []Encoded, out *Published) ([]message, error) {
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
-	parts, err := p.cable.partition(ctx, ms)
+	parts, err := p.cable.partition(limited, ms)
 	if err != nil {
-		out.leave(events, ms)
-		return out, p.cfg.explain(err)
+		return ms, err
 	}
 	var (
 		wg   sync.WaitGroup
@@ -109,7 +121,7 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 	)
 	for id, part := range parts {
 		wg.Go(func() {
-			wrote, refused, err := p.write(ctx, id, part)
+			wrote, refused, err := p.write(limited, id, part)
 			mu.Lock()
 			defer mu.Unlock()
 			for _, r := range refused {
@@ -122,8 +134,13 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 		})
 	}
 	wg.Wait()
-	out.leave(events, left)
-	return out, p.cfg.explain(last)
+	switch {
+	case last == nil && time.Since(began) < p.cfg.WriteTimeout/3:
+		p.pace.faster(size) // twice as much will not take too long
+	case len(left) == len(ms) && limited.Err() != nil && ctx.Err() == nil:
+		p.pace.slower(size)
+	}
+	return left, last
 }
 
 // leave puts messages back among what is left, in the order of the call.
@@ -183,12 +200,6 @@ func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message)
 	}
 	more, also, err := p.writeBatch(ctx, partition, ms[half:])
 	return settled + more, append(refused, also...), err
-}
-
-// aboutRecords reports whether the broker refused a batch for the records in it,
-// and not for the state of the cluster or our permissions, which may change.
-func aboutRecords(err error) bool {
-	return tooLarge(err) || errors.Is(err, kafka.InvalidRecord) || errors.Is(err, kafka.InvalidTimestamp)
 }
 
 // Close lets go of all connections; a call of Publish in flight fails.

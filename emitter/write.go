@@ -45,15 +45,16 @@ func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, erro
 	return failed, last
 }
 
-// write writes one partition's messages. A batch that the broker finds too large
-// is halved until it fits: its limit may be lower than ours.
+// write writes one partition's messages. A batch that the broker refuses for what
+// is in it is halved until it fits, since the broker's limit may be lower than
+// ours, or until the culprit is alone.
 func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]message, error) {
 	err := e.cfg.explain(e.cable.produce(ctx, partition, ms))
 	switch {
 	case err == nil:
 		e.settle(ms, nil)
 		return nil, nil
-	case tooLarge(err) && len(ms) > 1:
+	case aboutRecords(err) && len(ms) > 1:
 		half := len(ms) / 2
 		first, err1 := e.write(ctx, partition, ms[:half])
 		second, err2 := e.write(ctx, partition, ms[half:])
@@ -80,16 +81,22 @@ func tooLarge(err error) bool {
 	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
 }
 
-// permanent reports whether another attempt cannot help: the broker answered,
-// and not with one of its temporary errors. Everything else is the network.
+// aboutRecords reports whether the broker refused a batch for the records in it,
+// and not for the state of the cluster or our permissions, which may change.
+func aboutRecords(err error) bool {
+	return tooLarge(err) || errors.Is(err, kafka.InvalidRecord) || errors.Is(err, kafka.InvalidTimestamp)
+}
+
+// permanent reports whether another attempt cannot help, which only few answers of
+// a broker say. All others are about the state of the cluster, the network or our
+// permissions, and pass or are mended.
 func permanent(err error) bool {
-	if errors.Is(err, ErrRefused) {
-		return false // a rotated secret or a granted permission mends it
+	code, _ := errors.AsType[kafka.Error](err)
+	switch code {
+	case kafka.InvalidTopic, kafka.InvalidRequiredAcks, kafka.UnsupportedVersion, kafka.UnsupportedForMessageFormat, kafka.UnsupportedCompressionType:
+		return true
 	}
-	if code, ok := errors.AsType[kafka.Error](err); ok {
-		return !code.Temporary()
-	}
-	return false
+	return aboutRecords(err)
 }
 
 // errNoTopic is what a cluster without the topic comes to. It is tried again,

@@ -16,17 +16,23 @@ type line struct {
 	tooLong bool
 }
 
+// byteOrderMark may stand at the beginning of a file in UTF-8, above all on Windows.
+const byteOrderMark = "\ufeff"
+
 // readLines calls each for every line of r, with data that belongs to the
 // callee. Of a line longer than limit only the beginning is ever held. It ends
-// with the input, with an error of reading it, or when each reports false.
-func readLines(r io.Reader, limit int, each func(line) bool) error {
-	// Two more bytes for the end of the line.
-	br := bufio.NewReaderSize(r, limit+2)
+// with the input, with an error of reading it, or with one of each.
+func readLines(r io.Reader, limit int, each func(line) error) error {
+	// More bytes for the ends of a line.
+	br := bufio.NewReaderSize(r, len(byteOrderMark)+limit+len("\r\n"))
 	for n := 1; ; n++ {
 		l := line{number: n}
 		chunk, err := br.ReadSlice('\n')
 		l.size = len(chunk)
 		l.data = bytes.TrimSuffix(bytes.TrimSuffix(chunk, []byte("\n")), []byte("\r"))
+		if n == 1 {
+			l.data = bytes.TrimPrefix(l.data, []byte(byteOrderMark))
+		}
 		l.tooLong = len(l.data) > limit || errors.Is(err, bufio.ErrBufferFull)
 		if l.tooLong {
 			l.data = nil
@@ -40,8 +46,10 @@ func readLines(r io.Reader, limit int, each func(line) bool) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		if l.size > 0 && !each(l) {
-			return nil
+		if l.size > 0 {
+			if err := each(l); err != nil {
+				return err
+			}
 		}
 		if err != nil {
 			return nil
@@ -52,17 +60,18 @@ func readLines(r io.Reader, limit int, each func(line) bool) error {
 // lines reads r in a goroutine of its own, because a read of a terminal or a
 // pipe cannot be interrupted: when ctx ends, the caller goes on at once, and the
 // goroutine ends with its next line, or with the process. The error is there as
-// soon as the channel of lines is closed.
+// soon as the channel of lines is closed, and is ctx's when that ended before the
+// input did.
 func lines(ctx context.Context, r io.Reader, limit int) (<-chan line, *error) {
 	out, failed := make(chan line), new(error)
 	go func() {
 		defer close(out)
-		*failed = readLines(r, limit, func(l line) bool {
+		*failed = readLines(r, limit, func(l line) error {
 			select {
 			case out <- l:
-				return true
+				return nil
 			case <-ctx.Done():
-				return false
+				return context.Cause(ctx)
 			}
 		})
 	}()

@@ -43,6 +43,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
+// interrupted reports whether an error says that ctx has ended.
+func interrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+}
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "emitter",

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -66,6 +68,50 @@ func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	}
 }
 
+// breakingOff ends a context while a reader is at work on its second block, each
+// of which is small.
+type breakingOff struct {
+	io.Reader
+	cancel context.CancelFunc
+	blocks int
+}
+
+func (b *breakingOff) Read(into []byte) (int, error) {
+	if b.blocks++; b.blocks == 2 {
+		b.cancel()
+	}
+	return b.Reader.Read(into[:min(len(into), 1000)])
+}
+
+// In the middle of a file, whichever of reading and sending notices first.
+func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
+	t.Parallel()
+	addr := broker(t)
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		in := &breakingOff{Reader: strings.NewReader(strings.Repeat(oneEvent, 1000)), cancel: cancel}
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, []string{"send", "--brokers", addr, "-"}, in, &stdout, &stderr)
+		if code != exitFail || !strings.Contains(stderr.String(), "interrupted after line ") {
+			t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
+		}
+	}
+}
+
+func TestLinesEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	each, failed := lines(ctx, strings.NewReader(strings.Repeat("\n", 1000)), 20)
+	n := 0
+	for range each {
+		n++
+	}
+	if n == 1000 || !errors.Is(*failed, context.Canceled) {
+		t.Errorf("%d of 1000 lines, error %v", n, *failed)
+	}
+}
+
 func TestInterruptedSimulation(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -108,6 +154,20 @@ func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
 	}
 }
 
+// An endless simulation may be interrupted, but what it has made up is to be sent.
+func TestInterruptedSimulationOfWhichNothingWasSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		var stderr bytes.Buffer
+		code := run(ctx, []string{"simulate", "--brokers", "127.0.0.1:1", "--events", "0", "--rate", "20"}, strings.NewReader(""), io.Discard, &stderr)
+		if code != exitFail || !strings.Contains(stderr.String(), " events could not be sent") {
+			t.Errorf("exit code %d, stderr %q", code, &stderr)
+		}
+	})
+}
+
 func TestAnInputThatBreaksOffIsAFailure(t *testing.T) {
 	t.Parallel()
 	in := io.MultiReader(strings.NewReader(`{"event":"llm_request_completed","request_id":"a"}`+"\n"), iotest.ErrReader(errors.New("disk on fire")))
@@ -146,6 +206,8 @@ func TestReadLines(t *testing.T) {
 		"one":              {"ab\n", []string{"ab"}},
 		"no end":           {"ab", []string{"ab"}},
 		"carriage returns": {"ab\r\ncd\r\n", []string{"ab", "cd"}},
+		"byte order mark":  {"\ufeff" + strings.Repeat("x", 20) + "\r\n\ufeffb\n", []string{strings.Repeat("x", 20), "\ufeffb"}},
+		"a mark alone":     {"\ufeff", []string{""}},
 		"blank":            {"\n\na\n", []string{"", "", "a"}},
 		"at the limit":     {strings.Repeat("x", 20) + "\r\nb", []string{strings.Repeat("x", 20), "b"}},
 		"above the limit":  {strings.Repeat("x", 21) + "\nb\n", []string{"-", "b"}},
@@ -159,7 +221,7 @@ func TestReadLines(t *testing.T) {
 			} {
 				var got []string
 				size := 0
-				err := readLines(in, 20, func(l line) bool {
+				err := readLines(in, 20, func(l line) error {
 					if l.number != len(got)+1 || l.tooLong != (l.data == nil) {
 						t.Errorf("%s: line %d: number %d, too long %t", wrap, len(got)+1, l.number, l.tooLong)
 					}
@@ -169,7 +231,7 @@ func TestReadLines(t *testing.T) {
 					} else {
 						got = append(got, string(l.data))
 					}
-					return true
+					return nil
 				})
 				if diff := cmp.Diff(c.want, got); err != nil || diff != "" || size != len(c.in) {
 					t.Errorf("%s: error %v, %d of %d bytes, lines (-want +got):\n%s", wrap, err, size, len(c.in), diff)
@@ -185,12 +247,12 @@ func FuzzReadLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, limit int) {
 		limit = 16 + limit&0xff // bufio holds no fewer than 16 bytes
 		size, n := 0, 0
-		err := readLines(bytes.NewReader(in), limit, func(l line) bool {
+		err := readLines(bytes.NewReader(in), limit, func(l line) error {
 			size, n = size+l.size, n+1
 			if l.number != n || len(l.data) > limit || bytes.ContainsRune(l.data, '\n') {
 				t.Errorf("line %d of %d bytes, the limit is %d", l.number, len(l.data), limit)
 			}
-			return true
+			return nil
 		})
 		if err != nil || size != len(in) {
 			t.Errorf("%d of %d bytes, error %v", size, len(in), err)

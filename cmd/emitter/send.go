@@ -115,19 +115,22 @@ func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, b
 	for {
 		select {
 		case l, ok := <-each:
-			if !ok {
-				return *failed
+			var err error
+			if ok {
+				err = s.line(ctx, em, l)
+			} else {
+				err = *failed
 			}
-			err := s.line(ctx, em, l)
-			if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			switch {
+			case interrupted(ctx, err):
 				s.sum.Interrupted = true
 				return nil
-			}
-			if errors.Is(err, errStuck) {
+			case !ok:
+				return err
+			case errors.Is(err, errStuck):
 				s.stuck = true
 				return nil
-			}
-			if err != nil {
+			case err != nil:
 				bar.clear()
 				s.bad(l.number, err, stderr)
 			}

@@ -204,10 +204,11 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
 		return &failure{printErr}
 	}
+	err = s.verdict(cmd.Context(), err)
 	if err == nil && unsent > 0 {
-		return &failure{fmt.Errorf("%s could not be sent", plural(unsent, "event"))}
+		err = &failure{fmt.Errorf("%s could not be sent", plural(unsent, "event"))}
 	}
-	return s.verdict(cmd.Context(), err)
+	return err
 }
 
 func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e eval.Event) error {
@@ -223,7 +224,7 @@ func (s *simulation) verdict(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+	case interrupted(ctx, err):
 		if s.events == 0 && s.duration == 0 {
 			return nil
 		}

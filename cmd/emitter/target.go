@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -94,6 +95,7 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 		return nil, err
 	}
 	cfg.Block = true
+	cfg.MaxAttempts = math.MaxInt // the timeout is the bound
 	// So that what is wrong with a connection is known before the time is over.
 	cfg.DialTimeout = min(emitter.DefaultConfig().DialTimeout, t.timeout/2)
 	em, err := emitter.New(cfg)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -68,6 +69,24 @@ func TestTheTimeoutHolds(t *testing.T) {
 				if !strings.Contains(errs.String(), want) {
 					t.Errorf("%.2000q does not say %q", errs.String(), want)
 				}
+			}
+		})
+	}
+}
+
+// TestTheTimeoutIsUsed: a cluster that is away may come as long as it lasts.
+func TestTheTimeoutIsUsed(t *testing.T) {
+	t.Parallel()
+	for _, command := range [][]string{{"send", "-"}, {"simulate", "--events", "1", "--rate", "0"}} {
+		synctest.Test(t, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			began := time.Now()
+			code := run(t.Context(), append(command, "--brokers", "127.0.0.1:1", "--timeout", "5m"), strings.NewReader(oneEvent), &out, &errs)
+			if took := time.Since(began); code != exitFail || took != 5*time.Minute {
+				t.Errorf("%v: exit code %d after %v", command, code, took)
+			}
+			if want := "1 event not sent: look up topic " + topic + ": broker 127.0.0.1:1 cannot be reached"; !strings.Contains(errs.String(), want) {
+				t.Errorf("%v: %q does not say %q", command, &errs, want)
 			}
 		})
 	}

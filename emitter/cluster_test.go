@@ -1,0 +1,186 @@
+package emitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/apiversions"
+	"github.com/segmentio/kafka-go/protocol/metadata"
+	"github.com/segmentio/kafka-go/protocol/produce"
+)
+
+// cluster stands in for Kafka below a cable: two brokers, b1 and b2, and one
+// partition that one of them leads. All is in memory, so a test can give it a clock
+// of its own.
+type cluster struct {
+	answer func([]record) kafka.Error // to a batch; zero takes it
+	late   time.Duration              // passes before each answer
+	rate   atomic.Int64               // bytes a second that the line carries; zero: any number
+	away   atomic.Bool                // nobody can connect
+	hung   atomic.Int32               // the broker that gives no answers
+
+	cable   *cable
+	serving sync.WaitGroup
+
+	mu       sync.Mutex
+	leader   int32    // guarded by mu
+	requests int      // guarded by mu; to write
+	took     []record // guarded by mu
+}
+
+type record struct {
+	key  string
+	time time.Time
+}
+
+// takes is the answer of a cluster that has no trouble.
+func takes([]record) kafka.Error { return 0 }
+
+// under puts a cluster below a cable, for the time of a test.
+func (c *cluster) under(t *testing.T, cable *cable) {
+	t.Helper()
+	c.leader, c.cable = 1, cable
+	cable.transport.Dial = c.dial
+	t.Cleanup(c.serving.Wait)
+}
+
+// emitterOn is an emitter on a cluster.
+func emitterOn(t *testing.T, c *cluster, cfg Config) *Emitter {
+	t.Helper()
+	cfg.Brokers = []string{"b1:9092"}
+	e, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.under(t, e.cable)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // a test that cares closes by itself
+		_ = e.Close(ctx)
+	})
+	return e
+}
+
+// publisherOn is a publisher on a cluster.
+func publisherOn(t *testing.T, c *cluster, cfg Config) *Publisher {
+	t.Helper()
+	cfg.Brokers = []string{"b1:9092"}
+	p, err := NewPublisher(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.under(t, p.cable)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// moveLeader makes the other broker lead.
+func (c *cluster) moveLeader() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leader = 3 - c.leader
+}
+
+func (c *cluster) dial(_ context.Context, _, address string) (net.Conn, error) {
+	if c.away.Load() {
+		return nil, syscall.ECONNREFUSED
+	}
+	var node int32
+	if _, err := fmt.Sscanf(address, "b%d:9092", &node); err != nil {
+		return nil, err
+	}
+	client, server := net.Pipe()
+	c.serving.Go(func() {
+		defer server.Close()
+		for {
+			version, id, _, req, err := protocol.ReadRequest(line{server, &c.rate})
+			if err != nil {
+				return
+			}
+			if c.hung.Load() == node {
+				continue
+			}
+			res, err := c.respond(node, req)
+			if err != nil {
+				return
+			}
+			<-time.After(c.late)
+			if protocol.WriteResponse(server, version, id, res) != nil {
+				return
+			}
+		}
+	})
+	return c.cable.watch(client)
+}
+
+// line is the far end of a connection that carries so many bytes a second.
+type line struct {
+	net.Conn
+	rate *atomic.Int64
+}
+
+func (l line) Read(into []byte) (int, error) {
+	n, err := l.Conn.Read(into[:min(1000, len(into))])
+	if rate := l.rate.Load(); rate > 0 {
+		<-time.After(time.Duration(n) * time.Second / time.Duration(rate))
+	}
+	return n, err
+}
+
+func (c *cluster) respond(node int32, req protocol.Message) (protocol.Message, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch r := req.(type) {
+	case *apiversions.Request:
+		return &apiversions.Response{ApiKeys: []apiversions.ApiKeyResponse{{ApiKey: int16(protocol.Metadata), MaxVersion: 8}, {ApiKey: int16(protocol.Produce), MaxVersion: 8}}}, nil
+	case *metadata.Request:
+		return &metadata.Response{
+			Brokers: []metadata.ResponseBroker{{NodeID: 1, Host: "b1", Port: 9092}, {NodeID: 2, Host: "b2", Port: 9092}},
+			Topics:  []metadata.ResponseTopic{{Name: r.TopicNames[0], Partitions: []metadata.ResponsePartition{{LeaderID: c.leader}}}},
+		}, nil
+	case *produce.Request:
+		topic := r.Topics[0]
+		batch, err := records(topic.Partitions[0].RecordSet.Records)
+		if err != nil {
+			return nil, err
+		}
+		c.requests++
+		code := kafka.NotLeaderForPartition
+		if node == c.leader {
+			code = c.answer(batch)
+		}
+		if code == 0 {
+			c.took = append(c.took, batch...)
+		}
+		return &produce.Response{Topics: []produce.ResponseTopic{{Topic: topic.Topic, Partitions: []produce.ResponsePartition{{ErrorCode: int16(code)}}}}}, nil
+	}
+	return nil, fmt.Errorf("a cable does not ask for %T", req)
+}
+
+func records(from protocol.RecordReader) ([]record, error) {
+	var out []record
+	for {
+		r, err := from.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		key, err := protocol.ReadAll(r.Key)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, record{string(key), r.Time})
+	}
+}

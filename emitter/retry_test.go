@@ -1,0 +1,143 @@
+package emitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func TestAnOutageIsOutlasted(t *testing.T) {
+	t.Parallel()
+	for range 20 { // pauses are drawn
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			e := emitterOn(t, &cluster{answer: func([]record) kafka.Error {
+				if time.Since(began) < 2*time.Minute {
+					return kafka.NotEnoughReplicas
+				}
+				return 0
+			}}, Config{})
+			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestWhenAnEventIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cfg      Config
+		min, max time.Duration
+		attempts int // zero: as many as there is time for
+	}{
+		"by default":        {Config{}, 2 * time.Minute, 125 * time.Second, 0},
+		"after a time":      {Config{RetryFor: 10 * time.Second}, 10 * time.Second, 15 * time.Second, 0},
+		"after attempts":    {Config{MaxAttempts: 100}, 3 * time.Minute, 10 * time.Minute, 100},
+		"whichever is less": {Config{MaxAttempts: 3, RetryFor: time.Hour}, 0, time.Second, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				attempts, began := 0, time.Now()
+				e := emitterOn(t, &cluster{answer: func([]record) kafka.Error {
+					attempts++
+					return kafka.NotEnoughReplicas
+				}}, c.cfg)
+				if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+					t.Fatal(err)
+				}
+				err := e.Close(t.Context())
+				if took := time.Since(began); !errors.Is(err, kafka.NotEnoughReplicas) || took < c.min || took > c.max || c.attempts > 0 && attempts != c.attempts {
+					t.Errorf("Close = %v after %v and %d attempts", err, took, attempts)
+				}
+			})
+		})
+	}
+}
+
+// That Close ran out of time says less than why the cluster took nothing.
+func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := emitterOn(t, &cluster{answer: func([]record) kafka.Error { return kafka.NotEnoughReplicas }}, Config{BatchEvents: 10})
+		for range 100 { // more than is on its way at once
+			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := e.Close(ctx)
+		if unsent, ok := errors.AsType[*UnsentError](err); !ok || unsent.Count != 100 || !errors.Is(err, kafka.NotEnoughReplicas) {
+			t.Errorf("Close = %v", err)
+		}
+	})
+}
+
+func TestOneInvalidRecordCostsOnlyItself(t *testing.T) {
+	t.Parallel()
+	for _, code := range []kafka.Error{kafka.InvalidRecord, kafka.InvalidTimestamp, kafka.MessageSizeTooLarge} {
+		e := emitterOn(t, &cluster{answer: func(batch []record) kafka.Error {
+			if slices.ContainsFunc(batch, func(r record) bool { return r.key == "bad" }) {
+				return code
+			}
+			return 0
+		}}, Config{})
+		for i := range 500 {
+			id := eval.RequestID(fmt.Sprint(i))
+			if i == 250 {
+				id = "bad"
+			}
+			if err := e.Emit(t.Context(), eval.Event{RequestID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := e.Close(t.Context())
+		unsent, ok := errors.AsType[*UnsentError](err)
+		if !ok || unsent.Count != 1 || unsent.RequestIDs[0] != "bad" || !errors.Is(err, code) {
+			t.Errorf("%v: Close = %v, want only one event unsent", code, err)
+		}
+		if s := e.Stats(); s.Sent != 499 {
+			t.Errorf("%v: Stats = %+v", code, s)
+		}
+	}
+}
+
+func TestWhichAnswersArePermanent(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[kafka.Error]bool{
+		kafka.BrokerNotAvailable: false, // kafka-go's own, while a broker's address changes
+		kafka.Unknown:            false,
+		kafka.LeaderNotAvailable: false,
+		kafka.InvalidTopic:       true,
+		kafka.InvalidRecord:      true,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			attempts := 0
+			e := emitterOn(t, &cluster{answer: func([]record) kafka.Error {
+				if attempts++; attempts == 1 {
+					return code
+				}
+				return 0
+			}}, Config{})
+			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(t.Context()); (err != nil) != want {
+				t.Errorf("%v: Close = %v after %d attempts", code, err, attempts)
+			}
+		})
+	}
+}
