@@ -152,7 +152,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = kafkaconn.NewClient(cfg.Config, c.transport)
-	c.letters = newDeadLetters(cfg, c.client, c.transport)
+	c.letters = newDeadLetters(cfg, c.transport)
 	c.stalls = newStalls(c.log)
 	c.metadataLimit.Store(maxMetadata)
 	return c, nil
@@ -325,7 +325,7 @@ func (c *Consumer) release() error {
 	case <-timer.C:
 		err = errors.Join(err, fmt.Errorf("%d handlers still run %v after their context ended", len(c.slots), abandonTimeout))
 	}
-	return errors.Join(err, c.letters.close())
+	return err
 }
 
 // inFlight gives the number of messages that are begun and not finished, on the
