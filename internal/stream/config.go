@@ -53,7 +53,8 @@ type Config struct {
 	// MaxInFlightBytes bounds what those messages hold together: key, value and
 	// headers, in bytes as they were fetched; the work on them takes a few times
 	// as much. When all is taken, fetching waits; a message that is larger than
-	// the whole is worked on alone.
+	// the whole is worked on alone. Those of more than a quarter have three
+	// quarters together, so that they do not hold up the others.
 	MaxInFlightBytes int `yaml:"max_in_flight_bytes"`
 	// Window bounds what is tracked of one partition: messages in flight and the
 	// runs of finished ones between them. When full, its fetching waits.

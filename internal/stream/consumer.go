@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/evalworker/evalworker/internal/fetch"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
@@ -64,11 +63,11 @@ type Consumer struct {
 	letters     *deadLetters
 	balancer    *stickyBalancer
 
-	slots    chan struct{}       // one token for each task that is begun
-	memory   *semaphore.Weighted // bytes of the messages that are begun, or wait for a slot
-	hands    chan struct{}       // one token for each goroutine that does tasks
-	tasks    chan task           // to one of them that is idle
-	released chan struct{}       // closed when there will be no more tasks
+	slots    chan struct{} // one token for each task that is begun
+	memory   *memory       // bytes of the messages that are begun, or wait for a slot
+	hands    chan struct{} // one token for each goroutine that does tasks
+	tasks    chan task     // to one of them that is idle
+	released chan struct{} // closed when there will be no more tasks
 	handlers sync.WaitGroup
 	gate     *commitGate
 	stalls   *stalls
@@ -131,7 +130,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		transport:  kafkaconn.NewTransport(cfg.Config),
 		balancer:   &stickyBalancer{assigned: notLeader},
 		slots:      make(chan struct{}, cfg.MaxInFlight),
-		memory:     semaphore.NewWeighted(int64(cfg.MaxInFlightBytes)),
+		memory:     newMemory(cfg.MaxInFlightBytes),
 		hands:      make(chan struct{}, cfg.MaxInFlight),
 		tasks:      make(chan task),
 		released:   make(chan struct{}),
