@@ -90,6 +90,9 @@ type Consumer struct {
 	// lastCommit is when the broker last accepted a commit; nil: never.
 	lastCommit atomic.Pointer[time.Time]
 
+	// ends are those of the partitions when the group was last seen to be new; nil
+	// for one that never was. The goroutine of Run only.
+	ends map[int]logBounds
 	// sawTopicGone: the last session ended because the topic was deleted.
 	// Sessions only, which follow one another.
 	sawTopicGone bool
