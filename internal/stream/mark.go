@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/segmentio/kafka-go"
+
 // mark is what a commit tells the broker about one partition.
 type mark struct {
 	low  int64 // the offset to commit
@@ -26,7 +28,14 @@ func (t *tracker) mark() (m mark, ok bool) {
 	return m, true
 }
 
-// accepted notes that the broker has stored a mark.
+// commit says it to the broker, with the lowest runs where not all fit into limit
+// bytes of metadata.
+func (m mark) commit(partition, limit int) kafka.OffsetCommit {
+	return kafka.OffsetCommit{Partition: partition, Offset: m.low, Metadata: encodeRuns(m.low, m.runs, limit)}
+}
+
+// accepted notes that the broker has stored a mark. Runs that did not fit wait
+// for the next change: until then another commit would say the same.
 func (t *tracker) accepted(m mark) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
