@@ -22,9 +22,11 @@ func NewArchive(store *Store, redactor *Redactor, cfg Config) *Archive {
 }
 
 // Offer records the failing verdicts of a report, and gives how many of them
-// were new. It returns once they are on disk, or after the configured timeout.
-// A nil redacted event means that the content is withheld. Every error means
-// that the store is down; Offer may be called again with the same report.
+// were new. It returns once they are on disk, or when the configured timeout is
+// over: it bounds the wait for reports that came before, and then the write. A nil
+// redacted event means that the content is withheld. Every error means that the
+// store is down; Offer may be called again with the same report. When ctx ends
+// first they may be written all the same.
 func (a *Archive) Offer(ctx context.Context, r *eval.Report, redacted *eval.Event) (int, error) {
 	var records []record
 	for i := range r.Verdicts {
@@ -39,10 +41,8 @@ func (a *Archive) Offer(ctx context.Context, r *eval.Report, redacted *eval.Even
 	if len(records) == 0 {
 		return 0, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
-	defer cancel()
-	var fresh int // written by the store's writer before submit returns nil
-	err := a.store.submit(ctx, write{records: records, fresh: &fresh})
+	var fresh int // written by the store's writer before write returns nil
+	err := a.write(ctx, write{records: records, fresh: &fresh})
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("not written within store.timeout (%s): %w", a.cfg.Timeout, err)
 	}
@@ -50,4 +50,20 @@ func (a *Archive) Offer(ctx context.Context, r *eval.Report, redacted *eval.Even
 		return 0, fmt.Errorf("store request %s: %w", r.Event.RequestID, err)
 	}
 	return fresh, nil
+}
+
+// write bounds both waits of a change.
+func (a *Archive) write(ctx context.Context, w write) error {
+	queued, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	done, err := a.store.hand(queued, w)
+	if err != nil {
+		return err
+	}
+	// The writer ends the write when its time is up, and tells. Whoever left at that
+	// moment would not know of one that happened, and count it as old the next time.
+	// Twice that is for a disk that hangs, and the writer with it.
+	written, cancel := context.WithTimeout(ctx, 2*a.cfg.Timeout)
+	defer cancel()
+	return a.store.await(written, done)
 }

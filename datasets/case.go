@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
@@ -53,6 +54,8 @@ type Exemplar struct {
 	RequestID     eval.RequestID `json:"request_id"`
 	OccurredAt    time.Time      `json:"occurred_at"`
 	Environment   string         `json:"environment,omitempty"`
+	Feature       string         `json:"feature"`     // also when it is empty, which
+	PromptName    string         `json:"prompt_name"` // tells it from a body that has none
 	PromptVersion string         `json:"prompt_version,omitempty"`
 	Provider      string         `json:"provider,omitempty"`
 	Model         string         `json:"model,omitempty"`
@@ -103,11 +106,11 @@ type Criterion struct {
 func exemplar(r *eval.Report, v *eval.Verdict, redacted *eval.Event, words func(string) string) Exemplar {
 	trace, span := r.Event.Origin()
 	x := Exemplar{
-		RequestID: r.Event.RequestID, OccurredAt: seen(r), Environment: r.Event.Environment, PromptVersion: r.Event.PromptVersion,
-		Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
+		RequestID: r.Event.RequestID, OccurredAt: seen(r), Environment: r.Event.Environment,
+		Feature: r.Event.Feature, PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion, Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
 		Verdict: Verdict{
-			Outcome: v.Outcome, Score: v.Score, Reason: v.Reason, Label: v.Label, Version: v.Version,
-			Policy: r.Plan.Revision, Rule: v.Rule, Probability: v.Probability,
+			Outcome: v.Outcome, Score: finite(v.Score), Reason: v.Reason, Label: v.Label, Version: v.Version,
+			Policy: r.Plan.Revision, Rule: v.Rule, Probability: finite(v.Probability),
 		},
 	}
 	if !trace.IsZero() {
@@ -131,6 +134,15 @@ func exemplar(r *eval.Report, v *eval.Verdict, redacted *eval.Event, words func(
 	x.Verdict.Explanation = words(v.Explanation)
 	for i, c := range v.Criteria {
 		x.Verdict.Criteria[i].Evidence, x.Verdict.Criteria[i].Reason = words(c.Evidence), words(c.Reason)
+	}
+	return x
+}
+
+// finite gives 0 for what JSON cannot hold. Waiting would not make a
+// number of an evaluator's score that is none, so the case is kept without it.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
 	}
 	return x
 }

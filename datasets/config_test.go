@@ -21,6 +21,12 @@ func TestConfigFaults(t *testing.T) {
 	}{
 		"another database":  {func(c *datasets.Config) { c.URL = "mysql://user:canary@host/db" }, `url: "mysql://user:[REDACTED]@host/db" is no store; `},
 		"no URL":            {func(c *datasets.Config) { c.URL = "host=db password=canary" }, `url: the text is no store; `},
+		"no URL, abridged":  {func(c *datasets.Config) { c.URL = "host=db user=u pwd=canary" }, `url: the text is no store; `},
+		"holds another URL": {func(c *datasets.Config) { c.URL = "host=db password=canary sslrootcert=file://ca.pem" }, `url: the text is no store; `},
+		"no scheme":         {func(c *datasets.Config) { c.URL = "user:canary@db/evalworker" }, `url: the text is no store; `},
+		"one slash":         {func(c *datasets.Config) { c.URL = "postgres:/user:canary@db/evalworker" }, `url: the text is no store; `},
+		"options elsewhere": {func(c *datasets.Config) { c.URL = "mysql://db/cases?user=u&pwd=canary" }, `url: "mysql://db/cases" is no store; `},
+		"a bare word":       {func(c *datasets.Config) { c.URL = "evalworker.db" }, `url: "evalworker.db" is no store; `},
 		"no file":           {func(c *datasets.Config) { c.URL = "sqlite:" }, `url: "sqlite:" names no file; `},
 		"no database":       {func(c *datasets.Config) { c.URL = "postgres://user:canary@host" }, `url: "postgres://user:[REDACTED]@host" names no database; `},
 		"not read":          {func(c *datasets.Config) { c.URL = "postgres://user:can%ary:canary@host:x/db" }, `url: "postgres://user:[REDACTED]@host:x/db" cannot be read; `},

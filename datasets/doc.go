@@ -13,7 +13,8 @@
 // schema path, the criteria of a rubric), and the normalised input: all of what
 // the user said last, in lower case, with digits and white space evened out.
 // Prompt, model and feature are no part of it: what fails in one version of a
-// prompt and again in the next is one case.
+// prompt and again in the next is one case. Each exemplar says which ones were its
+// own, and a case is found by every version and feature in which it was seen.
 //
 // # Guarantees
 //

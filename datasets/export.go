@@ -28,14 +28,12 @@ func Formats() []Format { return []Format{JSONL, CSV} }
 
 // Row is one exemplar with its case: one line of an export.
 type Row struct {
-	CaseID     string    `json:"case_id"`
-	Evaluator  string    `json:"evaluator"`
-	Type       eval.Type `json:"type"`
-	Reason     string    `json:"reason"`
-	Status     Status    `json:"status"`
-	Count      int       `json:"count"` // occurrences of the case
-	Feature    string    `json:"feature,omitempty"`
-	PromptName string    `json:"prompt_name,omitempty"`
+	CaseID    string    `json:"case_id"`
+	Evaluator string    `json:"evaluator"`
+	Type      eval.Type `json:"type"`
+	Reason    string    `json:"reason"`
+	Status    Status    `json:"status"`
+	Count     int       `json:"count"` // occurrences of the case
 	Exemplar
 }
 
@@ -52,12 +50,12 @@ func (s *Store) Export(ctx context.Context, w io.Writer, format Format, f Filter
 	write, flush := exporter(w, format)
 	n := 0
 	for _, c := range cases {
-		exemplars, err := s.exemplars(ctx, c.ID)
+		exemplars, err := s.exemplars(ctx, c)
 		if err != nil {
 			return n, err
 		}
 		for _, x := range exemplars {
-			if err := write(Row{c.ID, c.Evaluator, c.Type, c.Reason, c.Status, c.Count, c.Feature, c.PromptName, x}); err != nil {
+			if err := write(Row{c.ID, c.Evaluator, c.Type, c.Reason, c.Status, c.Count, x}); err != nil {
 				return n, fmt.Errorf("export: %w", err)
 			}
 			n++

@@ -98,9 +98,12 @@ func (p *postgres) pool(timeout time.Duration) (*sql.DB, error) {
 		cfg.ConnectTimeout = p.cfg.Timeout
 	}
 	ms := strconv.FormatInt(max(timeout.Milliseconds(), 1), 10)
-	limits := "SET statement_timeout = " + ms + "; SET idle_in_transaction_session_timeout = " + ms
+	// Under a stricter isolation, which a database may have for its default, workers
+	// that fail alike would end each other's transactions instead of waiting.
+	session := "SET statement_timeout = " + ms + "; SET idle_in_transaction_session_timeout = " + ms +
+		"; SET default_transaction_isolation = 'read committed'"
 	return stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.PgConn().Exec(ctx, limits).ReadAll() // and not as startup parameters, which poolers refuse
+		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // and not as startup parameters, which poolers refuse
 		return err
 	})), nil
 }

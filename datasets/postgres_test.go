@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,6 +110,30 @@ func TestPostgresNewer(t *testing.T) {
 	if _, err := datasets.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "newer evalworker") || errors.Is(err, datasets.ErrUnavailable) {
 		t.Errorf("opened: %v", err)
 	}
+}
+
+// TestPostgresIsolation: a database whose default is stricter than read committed does
+// not make workers that fail alike end each other's writes, until some give up.
+func TestPostgresIsolation(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	_, err := rawPostgres(t, cfg).ExecContext(t.Context(), `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = %L', current_database(), 'repeatable read'); END $$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for worker := range 6 {
+		a, _ := archive(t, open(t, cfg), cfg)
+		wg.Go(func() {
+			for i := range 50 {
+				if _, err := a.Offer(t.Context(), failing(100*worker+i, "q", "a"), nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // TestPostgresHangs: a worker that stops in the middle of a transaction, as one

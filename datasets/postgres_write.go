@@ -46,18 +46,18 @@ func insertOccurrences(ctx context.Context, tx *sql.Tx, records []record) (_ []b
 			first[o] = i + 1
 		}
 	}
-	var requests, evaluators, ids, versions []string
+	var requests, evaluators, ids, versions, features []string
 	var seen []int64
 	for _, i := range first {
 		rec := records[i-1]
 		requests, evaluators, ids = append(requests, rec.requestID), append(evaluators, rec.evaluator), append(ids, rec.id)
-		versions, seen = append(versions, rec.version), append(seen, rec.seen)
+		versions, features, seen = append(versions, rec.version), append(features, rec.in), append(seen, rec.seen)
 	}
 	rows, err := tx.QueryContext(ctx, `
-		INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) AS t (r, e, c, v, s)
+		INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, feature, seen)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) AS t (r, e, c, v, f, s)
 		ORDER BY r COLLATE "C", e COLLATE "C"
-		ON CONFLICT DO NOTHING RETURNING request_id, evaluator`, requests, evaluators, ids, versions, seen)
+		ON CONFLICT DO NOTHING RETURNING request_id, evaluator`, requests, evaluators, ids, versions, features, seen)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ type Filter struct {
 	Since, Until  time.Time // last seen in [Since, Until)
 	Evaluator     string
 	PromptVersion string // with an occurrence in this version
-	Feature       string
+	Feature       string // with an occurrence in this feature
 	Status        Status
 	Limit         int // 0: no limit
 }
@@ -24,9 +24,12 @@ type Filter struct {
 func (f Filter) where() (string, []any) {
 	var conds []string
 	var args []any
-	add := func(cond string, arg any) {
-		args = append(args, arg)
-		conds = append(conds, strings.ReplaceAll(cond, "?", "$"+strconv.Itoa(len(args))))
+	add := func(cond string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			cond = strings.Replace(cond, "?", "$"+strconv.Itoa(len(args)), 1)
+		}
+		conds = append(conds, cond)
 	}
 	if !f.Since.IsZero() {
 		add("c.last_seen >= ?", f.Since.UnixMilli())
@@ -41,7 +44,8 @@ func (f Filter) where() (string, []any) {
 		add("EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.prompt_version = ?)", indexed(f.PromptVersion))
 	}
 	if f.Feature != "" {
-		add("c.feature = ?", clean(f.Feature))
+		// The case's own for occurrences of before there was a column for it.
+		add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", clean(f.Feature), indexed(f.Feature))
 	}
 	if f.Status != "" {
 		add("c.status = ?", clean(string(f.Status)))
@@ -118,26 +122,26 @@ func (s *Store) Case(ctx context.Context, id string) (Case, error) {
 		return Case{}, fmt.Errorf("case %s: more than one begins so: %w", id, ErrNoCase)
 	}
 	c := found[0]
-	c.Exemplars, err = s.exemplars(ctx, c.ID)
+	c.Exemplars, err = s.exemplars(ctx, c)
 	return c, err
 }
 
 // exemplars gives a case's exemplars, the oldest first.
-func (s *Store) exemplars(ctx context.Context, id string) (_ []Exemplar, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT body FROM exemplars WHERE case_id = $1 ORDER BY seen, request_id`, id)
+func (s *Store) exemplars(ctx context.Context, c Case) (_ []Exemplar, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT body FROM exemplars WHERE case_id = $1 ORDER BY seen, request_id`, c.ID)
 	if err != nil {
-		return nil, fmt.Errorf("exemplars of case %s: %w", id, err)
+		return nil, fmt.Errorf("exemplars of case %s: %w", c.ID, err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var out []Exemplar
 	for rows.Next() {
 		var body string
-		var x Exemplar
+		x := Exemplar{Feature: c.Feature, PromptName: c.PromptName} // what older bodies do not say
 		if err := rows.Scan(&body); err != nil {
-			return nil, fmt.Errorf("exemplars of case %s: %w", id, err)
+			return nil, fmt.Errorf("exemplars of case %s: %w", c.ID, err)
 		}
 		if err := json.Unmarshal([]byte(body), &x); err != nil {
-			return nil, fmt.Errorf("exemplars of case %s: %w", id, err)
+			return nil, fmt.Errorf("exemplars of case %s: %w", c.ID, err)
 		}
 		out = append(out, x)
 	}

@@ -14,7 +14,7 @@ import (
 // those that are keys of an index are bounded.
 type record struct {
 	id                                 string // of the case
-	requestID, evaluator, version      string // keys
+	requestID, evaluator, version, in  string // keys; in is the feature
 	kind, reason, label                string
 	feature, promptName, promptVersion string
 	seen                               int64  // milliseconds since 1970
@@ -28,7 +28,7 @@ func (a *Archive) record(r *eval.Report, v *eval.Verdict, redacted *eval.Event) 
 		return record{}, fmt.Errorf("encode request %s: %w", r.Event.RequestID, err)
 	}
 	return record{
-		id: signature(v, redacted), requestID: indexed(string(r.Event.RequestID)), evaluator: indexed(v.Eval), version: indexed(r.Event.PromptVersion),
+		id: signature(v, redacted), requestID: indexed(string(r.Event.RequestID)), evaluator: indexed(v.Eval), version: indexed(r.Event.PromptVersion), in: indexed(r.Event.Feature),
 		kind: clean(string(v.Type)), reason: clean(v.Reason), label: clean(v.Label),
 		feature: clean(r.Event.Feature), promptName: clean(r.Event.PromptName), promptVersion: clean(r.Event.PromptVersion),
 		seen: x.OccurredAt.UnixMilli(), body: clean(string(body)),

@@ -55,8 +55,10 @@ func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 //
 // JSON keeps its structure, and every byte that is not taken out. Keys are
 // redacted too; of several that become the same the later ones get a number. A
-// value whose key says password or the like goes whole. A number that is
-// sensitive, such as a card's, becomes a string. JSON inside a string is text.
+// string or number under a key that says password or the like goes whole, also
+// further inside; what a JSON schema says of a password stays. A number that is
+// sensitive, such as a card's, becomes a string. A string that holds an object or
+// an array is redacted as JSON first, as tools' arguments want it, then as text.
 //
 // An error, of [eval.ReasonRedaction], means that some content could not be read
 // or is beyond bounds (128 values inside each other, 16 MiB an event), so that
@@ -108,7 +110,8 @@ func (r *Redactor) Event(e *eval.Event) (*eval.Event, error) {
 }
 
 // maxContent bounds the content of one event, in bytes: at the worst rate, of
-// text that is nothing but near matches, it takes ten seconds.
+// text that is nothing but near matches, it takes ten seconds; as JSON in a string,
+// which is looked at twice, twenty.
 const maxContent = 16 << 20
 
 var errTooLarge = fmt.Errorf("more than %d MiB of content", maxContent>>20)

@@ -98,10 +98,18 @@ func TestRedactJSON(t *testing.T) {
 		"around what is taken out": {`{ "a" : "` + key + `" , "b":1.0}`, `{ "a" : "[OPENAI_KEY]" , "b":1.0}`},
 		"named by its key":         {`{"password":"correct horse","n":{"api_key":["abc","def"]}}`, `{"password":"[ASSIGNED_SECRET]","n":{"api_key":["[ASSIGNED_SECRET]","[ASSIGNED_SECRET]"]}}`},
 		"a schema of passwords":    {`{"properties":{"password":{"type":"string"}},"required":["password"]}`, `{"properties":{"password":{"type":"string"}},"required":["password"]}`},
+		"a number by its key":      {`{"password":48213377,"pin_passwords":[1,[-2.5e1]],"n":48213377}`, `{"password":"[ASSIGNED_SECRET]","pin_passwords":["[ASSIGNED_SECRET]",["[ASSIGNED_SECRET]"]],"n":48213377}`},
+		"below a secret's name":    {`{"secret":{"value":"correct horse","ok":true},"b":"correct horse"}`, `{"secret":{"value":"[ASSIGNED_SECRET]","ok":true},"b":"correct horse"}`},
+		"in a list of objects":     {`{"passwords":[{"of":{"value":"correct horse"}}]}`, `{"passwords":[{"of":{"value":"[ASSIGNED_SECRET]"}}]}`},
+		"a schema's own secrets":   {`{"properties":{"password":{"type":"string","minLength":8,"default":"correct horse"}}}`, `{"properties":{"password":{"type":"string","minLength":8,"default":"[ASSIGNED_SECRET]"}}}`},
+		"a schema of credentials":  {`{"properties":{"credentials":{"type":"object","properties":{"user":{"type":"string"}},"required":["user"]}}}`, `{"properties":{"credentials":{"type":"object","properties":{"user":{"type":"string"}},"required":["user"]}}}`},
 		"keys that become one":     {`{"` + mail("a") + `":1,"` + mail("b") + `":{"` + mail("c") + `":2}}`, `{"[EMAIL]":1,"[EMAIL]#2":{"[EMAIL]":2}}`},
 		"a number":                 {`[` + card + `,1234567890123]`, `["[CREDIT_CARD]",1234567890123]`},
 		"written in escapes":       {`"\u0073k-` + key[3:] + `"`, `"[OPENAI_KEY]"`},
 		"JSON inside a string":     {`"{\"a\":\"line\\n` + key + `\"}"`, `"{\"a\":\"line\\n[OPENAI_KEY]\"}"`},
+		"named inside a string":    {`{"arguments":" {\"password\": \"correct horse\", \"n\": 1.0}\n"}`, `{"arguments":" {\"password\": \"[ASSIGNED_SECRET]\", \"n\": 1.0}\n"}`},
+		"a string in a string":     {`"[{\"a\":\"{\\\"api_key\\\":7}\"}]"`, `"[{\"a\":\"{\\\"api_key\\\":\\\"[ASSIGNED_SECRET]\\\"}\"}]"`},
+		"no JSON inside a string":  {`["{password}","[1]","{\"a\":}"]`, `["{password}","[1]","{\"a\":}"]`},
 		"no HTML escapes":          {`"<b>` + mail("a") + `</b>"`, `"<b>[EMAIL]</b>"`},
 	}
 	r := redactor(t, datasets.RedactionConfig{})
@@ -129,10 +137,13 @@ func TestRedactFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	deep := eval.JSON(json.RawMessage(strings.Repeat(`["canary",`, 200) + "1" + strings.Repeat("]", 200)))
+	deepText := eval.Text(strings.Repeat(`[`, 200) + `"canary"` + strings.Repeat("]", 200))
 	tests := map[string]struct {
 		e    eval.Event
 		want string
 	}{
+		"too deep inside a string": {eval.Event{Input: deepText}, "redact input: nested deeper than 128 values"},
+
 		"invalid":   {eval.Event{Output: invalid}, "redact output: invalid JSON"},
 		"too deep":  {eval.Event{ToolCalls: []eval.ToolCall{{Result: deep}}}, "redact tool_calls.result: nested deeper than 128 values"},
 		"too large": {eval.Event{Comment: "canary", Retrieval: &eval.Retrieval{Chunks: []eval.Chunk{{Text: strings.Repeat(" ", 17<<20)}}}}, "more than 16 MiB of content"},
@@ -153,6 +164,7 @@ func FuzzRedact(f *testing.F) {
 	key := "sk-" + strings.Repeat("aB3dE5fG", 4)
 	f.Add(`{"a":["KEY",1,{"KEY":null}]}`)
 	f.Add(`{"password":["x",["y"]],"KEY":{"KEY":"KEY"}}`)
+	f.Add(`{"args":"{\"password\":\"KEY\",\"a\":\"[{}, \\\"KEY\\\"]\"}"}`)
 	f.Add(`"before KEY after \u00e9 \ud83d"`)
 	f.Add(`[1e400, -0.0, 12345678901234567890]`)
 	f.Fuzz(func(t *testing.T, s string) {

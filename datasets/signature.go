@@ -31,20 +31,18 @@ func signature(v *eval.Verdict, redacted *eval.Event) string {
 	return hex.EncodeToString(h.Sum(nil))[:idDigits]
 }
 
-// question gives what the user said last: the last user turn of a chat, else the
-// whole input, else a user's comment. All of it counts, because many a prompt
-// begins with the same long template.
+// question gives what the user said last: the last user turn of a chat that says
+// something, else the whole input, else a user's comment. All of it counts,
+// because many a prompt begins with the same long template.
 func question(e *eval.Event) string {
-	turns, ok := e.Input.Turns()
-	switch {
-	case ok:
-		for _, turn := range slices.Backward(turns) {
-			if strings.EqualFold(turn.Role, "user") {
-				return turn.Content
-			}
-		}
-	case e.Input.IsZero():
+	if e.Input.IsZero() {
 		return e.Comment
+	}
+	turns, _ := e.Input.Turns()
+	for _, turn := range slices.Backward(turns) {
+		if strings.EqualFold(turn.Role, "user") && strings.TrimSpace(turn.Content) != "" {
+			return turn.Content
+		}
 	}
 	return e.Input.Text()
 }

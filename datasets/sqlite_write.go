@@ -75,8 +75,8 @@ func (t *statements) insert(ctx context.Context, rec record, maxExemplars int) (
 	if err != nil {
 		return false, err
 	}
-	err = t.exec(ctx, `INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen) VALUES ($1, $2, $3, $4, $5)`,
-		rec.requestID, rec.evaluator, rec.id, rec.version, rec.seen)
+	err = t.exec(ctx, `INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, feature, seen) VALUES ($1, $2, $3, $4, $5, $6)`,
+		rec.requestID, rec.evaluator, rec.id, rec.version, rec.in, rec.seen)
 	if err != nil {
 		return false, err
 	}

@@ -76,10 +76,10 @@ func (c Config) validateServer() eval.Faults {
 // little, because what is no URL may hold one too.
 func shown(raw string) string {
 	before, rest, ok := strings.Cut(raw, "://")
-	if !ok {
-		if strings.Contains(strings.ToLower(raw), "pass") {
-			return "the text"
-		}
+	switch {
+	case strings.ContainsAny(before, "@=") || mentionsPassword(before):
+		return "the text" // a URL without its beginning, or in the form KEY=VALUE
+	case !ok:
 		return fmt.Sprintf("%q", raw)
 	}
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
@@ -87,8 +87,13 @@ func shown(raw string) string {
 			rest = user + ":" + secret.String("x").String() + rest[at:]
 		}
 	}
-	if strings.Contains(strings.ToLower(rest), "password=") {
+	if mentionsPassword(rest) {
 		rest, _, _ = strings.Cut(rest, "?")
 	}
 	return fmt.Sprintf("%q", before+"://"+rest)
+}
+
+func mentionsPassword(s string) bool {
+	s = strings.ToLower(s)
+	return strings.Contains(s, "pass") || strings.Contains(s, "pwd")
 }

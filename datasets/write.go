@@ -15,7 +15,7 @@ type write struct {
 	records []record
 	fresh   *int // number of records that were new; set before done
 	change  func(context.Context, *sql.Tx) error
-	done    chan error // of capacity one
+	done    chan<- error // of capacity one
 }
 
 // size is about what a change holds in memory, in bytes.
@@ -66,16 +66,35 @@ func (f *fault) explain(err error) error {
 // submit hands a change to the writer and waits until it is on disk. When ctx
 // ends first the change may still happen.
 func (s *Store) submit(ctx context.Context, w write) error {
-	w.done = make(chan error, 1)
+	done, err := s.hand(ctx, w)
+	if err != nil {
+		return err
+	}
+	return s.await(ctx, done)
+}
+
+// hand gives a change to the writer, which begins with it at once. After an error
+// it does not happen.
+func (s *Store) hand(ctx context.Context, w write) (done <-chan error, err error) {
+	result := make(chan error, 1)
+	w.done = result
 	select {
 	case s.writes <- w:
+		return result, nil
 	case <-s.done:
-		return errClosed
+		return nil, errClosed
 	case <-ctx.Done():
-		return s.fault.explain(ctx.Err())
+		return nil, s.fault.explain(ctx.Err())
 	}
+}
+
+// await waits for what became of a change.
+func (s *Store) await(ctx context.Context, done <-chan error) error {
 	select {
-	case err := <-w.done:
+	case err := <-done:
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = s.fault.explain(err)
+		}
 		return err
 	case <-ctx.Done():
 		return s.fault.explain(ctx.Err())
@@ -105,10 +124,13 @@ func (s *Store) write() {
 		}
 		err := s.commit(group)
 		s.fault.note(err)
-		if err != nil && len(group) > 1 && !s.engine.general(err) && !errors.Is(err, context.DeadlineExceeded) {
-			// One change may be what fails: each on its own.
+		if err != nil && len(group) > 1 && !s.down(err) {
+			// One change may be what fails: each on its own, while that goes.
 			for _, w := range group {
-				w.done <- s.commit([]write{w})
+				if !s.down(err) {
+					err = s.commit([]write{w})
+				}
+				w.done <- err
 			}
 			continue
 		}
@@ -116,6 +138,11 @@ func (s *Store) write() {
 			w.done <- err
 		}
 	}
+}
+
+// down reports whether an error is one that the next change would meet as well.
+func (s *Store) down(err error) bool {
+	return err != nil && (s.engine.general(err) || errors.Is(err, context.DeadlineExceeded))
 }
 
 // commitTries bounds how often a transaction is tried that met another one.

@@ -3,6 +3,7 @@ package eval
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,8 @@ func Text(s string) Content {
 // JSON makes content of a JSON value. The caller must not change b afterwards.
 // Invalid JSON and null make absent content.
 func JSON(b json.RawMessage) Content {
-	if !json.Valid(b) || string(bytes.TrimSpace(b)) == "null" {
+	b = bytes.TrimSpace(b)
+	if !json.Valid(b) || string(b) == "null" {
 		return Content{}
 	}
 	return Content{b}
@@ -63,120 +65,90 @@ type Turn struct {
 
 // Text gives the content as a reader would see it: a string as it is, an
 // assistant message as its text, chat messages as "role: text" lines, and any
-// other JSON value as compact JSON. It is empty when the content is absent.
+// other JSON value as compact JSON, with é for \u00e9. It is empty when the
+// content is absent.
 func (c Content) Text() string {
-	switch {
-	case c.IsZero():
+	switch jsonKind(c.raw) {
+	case "nothing":
 		return ""
-	case c.raw[0] == '"':
-		return c.str()
-	}
-	if m, ok := c.message(); ok {
-		return m.Content
-	}
-	if ms, ok := c.Turns(); ok {
-		var b strings.Builder
-		for i, m := range ms {
-			if i > 0 {
-				b.WriteByte('\n')
-			}
-			b.WriteString(m.Role)
-			b.WriteString(": ")
-			b.WriteString(m.Content)
+	case "string":
+		return stringOf(c.raw)
+	case "object":
+		if m, ok := c.message(); ok {
+			return m.Text
 		}
-		return b.String()
+	case "array":
+		if ms, ok := c.chat(); ok {
+			lines := make([]string, len(ms))
+			for i, m := range ms {
+				lines[i] = m.role + ": " + m.Text
+			}
+			return strings.Join(lines, "\n")
+		}
 	}
-	var b bytes.Buffer
-	if json.Compact(&b, c.raw) != nil {
-		return string(c.raw)
-	}
-	return b.String()
+	return compact(c.raw)
 }
 
 // IsText reports whether the content is prose of somebody's: a string, an
 // assistant message or chat messages, as opposed to a bare JSON value.
 func (c Content) IsText() bool {
-	if c.IsZero() {
-		return false
-	}
-	if c.raw[0] == '"' {
+	switch jsonKind(c.raw) {
+	case "string":
 		return true
+	case "object":
+		_, ok := c.message()
+		return ok
+	case "array":
+		_, ok := c.chat()
+		return ok
 	}
-	if _, ok := c.message(); ok {
-		return true
-	}
-	_, ok := c.Turns()
-	return ok
+	return false
 }
 
 // Turns gives chat messages, or false when the content is something else. A
-// message's content may be a string or a list of parts, of which the text
-// parts are joined.
+// message's content may be a string or a list of parts, of which the texts are
+// joined, those in results of tools included; that of a refusal is its words. A
+// user's message that only hands back results of tools has the role tool: some
+// providers write it so, and with others there is no such role.
 func (c Content) Turns() ([]Turn, bool) {
-	if c.IsZero() || c.raw[0] != '[' {
+	ms, ok := c.chat()
+	if !ok {
 		return nil, false
 	}
-	var wire []wireMessage
-	if json.Unmarshal(c.raw, &wire) != nil || len(wire) == 0 {
+	turns := make([]Turn, len(ms))
+	for i, m := range ms {
+		turns[i] = Turn{m.role, m.Text}
+	}
+	return turns, true
+}
+
+// chat gives chat messages: a list of nothing else.
+func (c Content) chat() ([]spoken, bool) {
+	ms, ok := list[message](c.raw)
+	if !ok || len(ms) == 0 || slices.ContainsFunc(ms, func(m message) bool { return !m.isMessage() }) {
 		return nil, false
 	}
-	out := make([]Turn, 0, len(wire))
-	for _, w := range wire {
-		if w.Role == "" {
-			return nil, false
-		}
-		out = append(out, w.message())
+	out := make([]spoken, len(ms))
+	for i := range ms {
+		out[i] = ms[i].read()
 	}
 	return out, true
 }
 
-// message gives a single chat message.
-func (c Content) message() (Turn, bool) {
-	if c.IsZero() || c.raw[0] != '{' {
-		return Turn{}, false
+// message gives a single chat message. One that is not the assistant's has to
+// say something: else it is a value that has members of these names by chance.
+func (c Content) message() (spoken, bool) {
+	var m message
+	if jsonKind(c.raw) != "object" || json.Unmarshal(c.raw, &m) != nil || !m.isMessage() {
+		return spoken{}, false
 	}
-	var w wireMessage
-	if json.Unmarshal(c.raw, &w) != nil || w.Role == "" || w.Content == nil {
-		return Turn{}, false
-	}
-	return w.message(), true
+	s := m.read()
+	return s, s.Text != "" || strings.EqualFold(s.role, roleAssistant)
 }
 
-func (c Content) str() string {
-	var s string
-	if json.Unmarshal(c.raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
-type wireMessage struct {
-	Role    string          `json:"role"`
-	Content json.RawMessage `json:"content"`
-}
-
-func (w wireMessage) message() Turn {
-	m := Turn{Role: w.Role}
-	if len(w.Content) == 0 {
-		return m
-	}
-	switch w.Content[0] {
-	case '"':
-		m.Content = Content{w.Content}.str()
-	case '[':
-		var parts []struct {
-			Text string `json:"text"`
-		}
-		if json.Unmarshal(w.Content, &parts) != nil {
-			break
-		}
-		texts := make([]string, 0, len(parts))
-		for _, p := range parts {
-			if p.Text != "" {
-				texts = append(texts, p.Text)
-			}
-		}
-		m.Content = strings.Join(texts, "\n")
-	}
-	return m
-}
+// Roles that decide how a message is read.
+const (
+	roleUser      = "user"
+	roleAssistant = "assistant"
+	roleTool      = "tool"
+)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -15,15 +16,16 @@ import (
 // Where both are present the canonical name wins.
 type wire struct {
 	Event
-	LatencyAlias     *float64  `json:"latency_ms"`
-	TimestampAlias   time.Time `json:"timestamp"`
-	EnvAlias         string    `json:"env"`
-	PromptTokens     *int64    `json:"prompt_tokens"`
-	CompletionTokens *int64    `json:"completion_tokens"`
-	CostAlias        *float64  `json:"cost_usd"`
-	MessagesAlias    Content   `json:"messages"`
-	ResponseAlias    Content   `json:"response"`
-	CompletionAlias  Content   `json:"completion"`
+	OccurredAt       moment   `json:"occurred_at"` // read in more forms than it is written
+	LatencyAlias     *float64 `json:"latency_ms"`
+	TimestampAlias   moment   `json:"timestamp"`
+	EnvAlias         string   `json:"env"`
+	PromptTokens     *int64   `json:"prompt_tokens"`
+	CompletionTokens *int64   `json:"completion_tokens"`
+	CostAlias        *float64 `json:"cost_usd"`
+	MessagesAlias    Content  `json:"messages"`
+	ResponseAlias    Content  `json:"response"`
+	CompletionAlias  Content  `json:"completion"`
 }
 
 // Aliases gives the accepted other names of fields, alias to canonical name.
@@ -45,12 +47,13 @@ func Aliases() map[string]string {
 // know are ignored, and known aliases are accepted ([Aliases]).
 //
 // Every error is permanent. Its reason is [ReasonMalformed] for what is no JSON
-// object, is nested deeper than [MaxDepth], has a field of the wrong type (the
-// error names the field) or lacks a required field, and [ReasonUnknownEvent] for a kind of event that this version
-// does not know. The error names fields and types, never values.
+// object, is nested deeper than [MaxDepth], has a list longer than [MaxItems], has
+// a field of the wrong type (the error names the field) or lacks a required field,
+// and [ReasonUnknownEvent] for a kind of event that this version does not know.
+// The error names fields and types, never values.
 func DecodeEvent(data []byte) (*Event, error) {
-	if at, deep := tooDeep(data); deep {
-		return nil, Permanent(ReasonMalformed, errTooDeep(at))
+	if err := bounded(data); err != nil {
+		return nil, Permanent(ReasonMalformed, err)
 	}
 	var w wire
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -63,8 +66,8 @@ func DecodeEvent(data []byte) (*Event, error) {
 // DecodeEventStrict is DecodeEvent for tools in which a misspelt field should
 // be seen: a field that the event does not define is an error too.
 func DecodeEventStrict(data []byte) (*Event, error) {
-	if at, deep := tooDeep(data); deep {
-		return nil, Permanent(ReasonMalformed, errTooDeep(at))
+	if err := bounded(data); err != nil {
+		return nil, Permanent(ReasonMalformed, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -79,14 +82,26 @@ func DecodeEventStrict(data []byte) (*Event, error) {
 	return w.checked()
 }
 
+// bounded holds data, JSON or not, against what an event may be at most.
+func bounded(data []byte) error {
+	if at, deep := tooDeep(data); deep {
+		return errTooDeep(at)
+	}
+	if path, long := tooLong(data); long {
+		return errTooLong(path)
+	}
+	return nil
+}
+
 func (w *wire) merge() {
 	e := &w.Event
 	e.LatencyMS = or(e.LatencyMS, w.LatencyAlias)
 	e.InputTokens = or(e.InputTokens, w.PromptTokens)
 	e.OutputTokens = or(e.OutputTokens, w.CompletionTokens)
 	e.EstimatedCostUSD = or(e.EstimatedCostUSD, w.CostAlias)
+	e.OccurredAt = time.Time(w.OccurredAt)
 	if e.OccurredAt.IsZero() {
-		e.OccurredAt = w.TimestampAlias
+		e.OccurredAt = time.Time(w.TimestampAlias)
 	}
 	if e.Environment == "" {
 		e.Environment = w.EnvAlias
@@ -124,7 +139,6 @@ func (w *wire) checked() (*Event, error) {
 func describe(data []byte, err error) error {
 	var typ *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
-	var when *time.ParseError
 	switch {
 	case errors.As(err, &typ):
 		field := strings.TrimPrefix(typ.Field, "Event.")
@@ -132,14 +146,15 @@ func describe(data []byte, err error) error {
 		if field == "" {
 			return fmt.Errorf("a JSON %s, want an object", value)
 		}
+		if typ.Type == reflect.TypeFor[moment]() {
+			return fmt.Errorf("%s: want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or as seconds or milliseconds since 1970", field)
+		}
 		return fmt.Errorf("%s: a JSON %s, want %s", field, value, wanted(typ.Type.Kind().String()))
 	case errors.As(err, &syntax):
 		if len(bytes.TrimSpace(data)) == 0 {
 			return errors.New("empty message")
 		}
 		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
-	case errors.As(err, &when):
-		return errors.New("occurred_at: want a time in RFC 3339, for example 2026-01-31T12:00:00Z")
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
 		// encoding/json has no type for this one. The name of a field is no content.
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))

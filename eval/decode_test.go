@@ -55,6 +55,16 @@ func TestDecodeTolerance(t *testing.T) {
 			return []any{e.Environment, *e.InputTokens, *e.OutputTokens, *e.EstimatedCostUSD, e.Output.Text(), e.OccurredAt},
 				[]any{"prod", int64(3), int64(4), 0.5, "hi", time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)}
 		}},
+		{"times as numbers", base(`,"timestamp":1769860800`), func(e *eval.Event) (any, any) {
+			return e.OccurredAt, time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+		}},
+		{"times in parts of a second", base(`,"timestamp":1769860800.25`), func(e *eval.Event) (any, any) {
+			return e.OccurredAt, time.Date(2026, 1, 31, 12, 0, 0, 250e6, time.UTC)
+		}},
+		{"times in milliseconds", base(`,"timestamp":1,"occurred_at":1769860800250`), func(e *eval.Event) (any, any) {
+			return e.OccurredAt, time.Date(2026, 1, 31, 12, 0, 0, 250e6, time.UTC)
+		}},
+		{"no time", base(`,"timestamp":null,"occurred_at":0`), func(e *eval.Event) (any, any) { return e.OccurredAt, time.Time{} }},
 		{"messages are input", base(`,"messages":[{"role":"user","content":"where is my order?"}]`), func(e *eval.Event) (any, any) {
 			return e.Input.Text(), "user: where is my order?"
 		}},
@@ -97,6 +107,7 @@ func TestDecodeTolerance(t *testing.T) {
 
 func TestDecodeErrors(t *testing.T) {
 	t.Parallel()
+	const aTime = "want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or as seconds or milliseconds since 1970"
 	tests := []struct {
 		name, in string
 		reason   eval.Reason
@@ -115,7 +126,11 @@ func TestDecodeErrors(t *testing.T) {
 		{"wrong type inside", `{"event":"llm_request_completed","request_id":"r","retrieval":{"chunks":[{"text":7}]}}`, eval.ReasonMalformed, "retrieval.chunks.text: a JSON number, want a string"},
 		{"wrong type under an alias", `{"event":"llm_request_completed","request_id":"r","latency_ms":"1430ms"}`, eval.ReasonMalformed, "latency_ms: a JSON string, want a number"},
 		{"id that lost digits", `{"event":"llm_request_completed","request_id":1.5e9}`, eval.ReasonMalformed, "request_id: a JSON number, want a string"},
-		{"bad time", `{"event":"llm_request_completed","request_id":"r","occurred_at":"yesterday"}`, eval.ReasonMalformed, "occurred_at: want a time in RFC 3339, for example 2026-01-31T12:00:00Z"},
+		{"bad time", `{"event":"llm_request_completed","request_id":"r","occurred_at":"yesterday"}`, eval.ReasonMalformed, "occurred_at: " + aTime},
+		{"bad time under an alias", `{"event":"llm_request_completed","request_id":"r","timestamp":"2026-01-31 12:00:00"}`, eval.ReasonMalformed, "timestamp: " + aTime},
+		{"time of another type", `{"event":"llm_request_completed","request_id":"r","timestamp":{"seconds":1}}`, eval.ReasonMalformed, "timestamp: " + aTime},
+		{"time in nanoseconds", `{"event":"llm_request_completed","request_id":"r","timestamp":1769860800000000000}`, eval.ReasonMalformed, "timestamp: " + aTime},
+		{"time before all events", `{"event":"llm_request_completed","request_id":"r","timestamp":-1}`, eval.ReasonMalformed, "timestamp: " + aTime},
 		{"unknown kind", `{"event":"page_viewed","request_id":"r"}`, eval.ReasonUnknownEvent, "event: not one of llm_request_completed, llm_user_feedback"},
 	}
 	for _, tt := range tests {
@@ -172,7 +187,8 @@ func TestMarshalRoundTrip(t *testing.T) {
 }
 
 // FuzzDecodeEvent holds that no input panics, that every error is permanent,
-// that no error repeats content, and that headers and body give one envelope.
+// that no output says what its text does not show, and that headers and body give
+// one envelope.
 func FuzzDecodeEvent(f *testing.F) {
 	f.Add([]byte(logLine))
 	f.Add([]byte(`{"event":"llm_user_feedback","request_id":1,"user_rating":"up","trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","x-datadog-trace-id":"12"},"trace_id":"77"}`))
@@ -186,7 +202,10 @@ func FuzzDecodeEvent(f *testing.F) {
 			}
 			return
 		}
-		_, _ = e.Input.Text(), e.Output.Text()
+		_ = e.Input.Text()
+		if said := e.Said(); e.Output.Text() == "" && said.Text != "" {
+			t.Errorf("%+v is said by an output without text", said)
+		}
 		env, ok := eval.EnvelopeFromHeaders(e.Headers())
 		if !ok {
 			t.Fatal("headers carry no envelope")

@@ -78,7 +78,7 @@ func (e *Event) Envelope() Envelope {
 			Status:        e.Status,
 			FinishReason:  e.FinishReason,
 			TenantTier:    e.TenantTier,
-			UserRating:    string(e.UserRating),
+			UserRating:    string(PlainRating(e.UserRating)),
 			OutputSchema:  e.OutputSchema,
 		},
 	}
@@ -153,8 +153,8 @@ var propagationHeaders = []string{
 
 // EnvelopeFromHeaders reads an envelope from message headers. It reports false
 // when they carry none (no event or no request_id among them): then the body
-// has to be decoded. For a message that an emitter wrote, the result equals the
-// envelope of the decoded body.
+// has to be decoded. For a message that an emitter wrote, or another publisher
+// that copies fields into headers, the result equals the envelope of the decoded body.
 func EnvelopeFromHeaders(hs []Header) (Envelope, bool) {
 	var (
 		env                            Envelope
@@ -186,6 +186,7 @@ func EnvelopeFromHeaders(hs []Header) (Envelope, bool) {
 	if env.Kind == "" || env.RequestID == "" {
 		return Envelope{}, false
 	}
+	env.Dims.UserRating = PlainRating(env.Dims.UserRating)
 	env.Trace = headerTrace(parent, ddTrace, ddTags, plain)
 	return env, true
 }

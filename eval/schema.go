@@ -47,7 +47,7 @@ func object(t reflect.Type) map[string]any {
 func property(t reflect.Type) map[string]any {
 	switch t {
 	case reflect.TypeFor[time.Time]():
-		return map[string]any{"type": "string", "format": "date-time"}
+		return map[string]any{"type": []string{"string", "number"}, "format": "date-time"}
 	case reflect.TypeFor[RequestID]():
 		return map[string]any{"type": []string{"string", "integer"}, "minLength": 1}
 	case reflect.TypeFor[ID]():
@@ -55,7 +55,7 @@ func property(t reflect.Type) map[string]any {
 	case reflect.TypeFor[Rating]():
 		return map[string]any{"type": []string{"string", "number"}}
 	case reflect.TypeFor[TraceContext]():
-		return map[string]any{"type": "object", "additionalProperties": map[string]any{"type": []string{"string", "number", "boolean"}}}
+		return map[string]any{"type": "object", "maxProperties": MaxItems, "additionalProperties": map[string]any{"type": []string{"string", "number", "boolean"}}}
 	case reflect.TypeFor[Content]():
 		return map[string]any{} // any JSON value
 	}
@@ -65,7 +65,7 @@ func property(t reflect.Type) map[string]any {
 	case reflect.Struct:
 		return object(t)
 	case reflect.Slice:
-		return map[string]any{"type": "array", "items": property(t.Elem())}
+		return map[string]any{"type": "array", "maxItems": MaxItems, "items": property(t.Elem())}
 	case reflect.Int64:
 		return map[string]any{"type": "integer"}
 	case reflect.Float64:

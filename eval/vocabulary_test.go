@@ -126,11 +126,43 @@ func TestRatingScore(t *testing.T) {
 		"1": {eval.OutcomeFail, 0}, "2": {eval.OutcomeFail, 0.25}, "3": {eval.OutcomeCannotJudge, 0},
 		"4": {eval.OutcomePass, 0.75}, "5": {eval.OutcomePass, 1},
 		"0": {eval.OutcomeFail, 0}, "-1": {eval.OutcomeFail, 0}, "87": {eval.OutcomeCannotJudge, 0},
+		"Down": {eval.OutcomeFail, 0}, " 4.0 ": {eval.OutcomePass, 0.75},
 		"": {eval.OutcomeCannotJudge, 0}, "meh": {eval.OutcomeCannotJudge, 0}, "NaN": {eval.OutcomeCannotJudge, 0},
 	}
 	for r, want := range tests {
 		if o, s := r.Score(); o != want.outcome || s != want.score {
 			t.Errorf("%q scores %s %g, want %s %g", r, o, s, want.outcome, want.score)
+		}
+	}
+}
+
+// TestRatingOfEveryPublisher: one that copies its own words into headers and body
+// means the same by both.
+func TestRatingOfEveryPublisher(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		"down": "down", "Down": "down", " DOWN\t": "down", "thumbs_up": "thumbs_up", "Très bien": "très bien",
+		"4": "4", "4.0": "4", "1.50": "1.5", "-1": "-1", "1e2": "100", "10": "10",
+		"inf": "inf", "NaN": "nan", "0x1p4": "0x1p4", "1_000": "1_000", "1e999": "1e999", "": "",
+	} {
+		env, ok := eval.EnvelopeFromHeaders([]eval.Header{
+			{Key: eval.HeaderEvent, Value: []byte(eval.KindRequestCompleted)},
+			{Key: eval.HeaderRequestID, Value: []byte("r")},
+			{Key: eval.HeaderUserRating, Value: []byte(written)},
+		})
+		inMemory := (&eval.Event{UserRating: eval.Rating(written)}).Envelope()
+		body, err := json.Marshal(map[string]string{"event": string(eval.KindRequestCompleted), "request_id": "r", "user_rating": written})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := eval.DecodeEvent(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from, got := range map[string]string{"headers": env.Dims.UserRating, "body": string(e.UserRating), "memory": inMemory.Dims.UserRating} {
+			if !ok || got != want {
+				t.Errorf("%q is %q in %s, want %q", written, got, from, want)
+			}
 		}
 	}
 }

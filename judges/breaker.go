@@ -11,8 +11,8 @@ import (
 )
 
 // The breaker opens when at least breakerCalls ended over breakerWindow and
-// half found the endpoint down. It lets one call through after breakerPause,
-// and closes when that one gets an answer.
+// half found the endpoint down, or when as many did in a row. It lets one call
+// through after breakerPause, and closes when that one gets an answer.
 const (
 	breakerWindow = 30 * time.Second
 	breakerCalls  = 10
@@ -42,11 +42,12 @@ var errOpen = errors.New("circuit breaker is open")
 
 // breaker stops calls to an endpoint that is down. Only an endpoint that cannot
 // be reached, or does not answer in time, counts: one that limits, refuses or
-// rejects is alive. A call that was never made counts for nothing.
+// rejects is alive. A call that was never made, or that its caller left before an
+// answer was due, counts for nothing.
 //
 // Two things set it apart from the breakers there are, which are made for calls
 // of milliseconds. A refusal comes at once and an answer after seconds, so the
-// first to end after a quiet time are the refusals: calls that began before the
+// first to end after a quiet time are the refusals: calls that began before a
 // failed one and are still open are taken for answers, or one refusal in twenty
 // would open it. And calls are counted when they end: counted by when they
 // began, those that hang for the whole of a window would never be.
@@ -62,6 +63,7 @@ type breaker struct {
 	floor  uint64              // calls up to this one began in another state, and say nothing about this one
 	begun  map[uint64]struct{} // calls that have not ended; the layers above bound them
 	ended  recent
+	failed uint64      // of the calls that counted as down, the one that began last
 	trial  uint64      // the one call while half-open; 0: none
 	why    eval.Reason // of the last call that counted as down
 	fare   Condition   // but for its Breaker
@@ -109,13 +111,13 @@ func (m *breaker) end(call uint64, err error) {
 		m.trial = 0
 	}
 	reason := eval.ReasonOf(err)
-	if errors.Is(err, errNoTurn) || reason == eval.ReasonCanceled {
+	if errors.Is(err, errNoTurn) || errors.Is(err, errCutShort) || reason == eval.ReasonCanceled {
 		return
 	}
 	m.fare.called(reason)
 	down := reason == eval.ReasonUnavailable || reason == eval.ReasonTimeout
 	if down {
-		m.why = reason
+		m.why, m.failed = reason, max(m.failed, call)
 	}
 	switch {
 	case call <= m.floor || m.state == stateOpen:
@@ -125,16 +127,16 @@ func (m *breaker) end(call uint64, err error) {
 		m.turn(stateClosed)
 	default:
 		m.ended.add(down)
-		if made, failed := m.ended.sum(); down && made >= breakerCalls && 2*failed >= made+m.older(call) {
+		if made, failed := m.ended.sum(); down && made >= breakerCalls && 2*failed >= made+m.older() {
 			m.turn(stateOpen)
 		}
 	}
 }
 
-// older counts the calls that began before one and have not ended.
-func (m *breaker) older(call uint64) (n int) {
+// older counts the calls that began before one that failed and have not ended.
+func (m *breaker) older() (n int) {
 	for c := range m.begun {
-		if c > m.floor && c < call {
+		if c > m.floor && c < m.failed {
 			n++
 		}
 	}

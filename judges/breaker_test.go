@@ -3,6 +3,7 @@ package judges
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -92,12 +93,22 @@ func TestBreakerNeedsHalfToFail(t *testing.T) {
 	})
 }
 
-// An endpoint that hangs is a dead endpoint, however long a call may take and
-// however well it did until then.
+// An endpoint that hangs is a dead endpoint, however long a call may take, however
+// few can be open at once, and however well it did until then.
 func TestTimeoutsOpenTheBreaker(t *testing.T) {
 	t.Parallel()
-	for _, timeout := range []time.Duration{time.Second, breakerWindow, 10 * time.Minute} {
-		t.Run(timeout.String(), func(t *testing.T) {
+	for _, tt := range []struct {
+		timeout      time.Duration
+		slots, least int // timeouts one after the other until ten calls have ended
+	}{
+		{time.Second, 32, 1},
+		{breakerWindow, 32, 1},
+		{10 * time.Minute, 32, 1},
+		{breakerWindow, 8, 2},
+		{breakerWindow, 3, 4},
+		{breakerWindow, 1, 10},
+	} {
+		t.Run(fmt.Sprintf("%s in %d", tt.timeout, tt.slots), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				hangs := time.Now().Add(time.Minute)
@@ -108,15 +119,15 @@ func TestTimeoutsOpenTheBreaker(t *testing.T) {
 					<-ctx.Done()
 					return Answer{}, classify(ctx, ctx.Err(), &exchange{})
 				})
-				m := newBreaker(&watch{next: hang, timeout: timeout}, config(), slog.New(slog.DiscardHandler))
+				m := newBreaker(&watch{next: hang, timeout: tt.timeout, usual: new(usual)}, config(), slog.New(slog.DiscardHandler))
 				var calls sync.WaitGroup
 				var once sync.Once
-				for range 32 {
+				for range tt.slots {
 					calls.Go(func() {
 						for !errors.Is(calling(t, m), errOpen) {
 						}
 						once.Do(func() {
-							if took := time.Since(hangs); took > max(timeout, breakerWindow)+time.Second {
+							if took := time.Since(hangs); took > max(time.Duration(tt.least)*tt.timeout, breakerWindow)+time.Second {
 								t.Errorf("opened after %s of silence", took)
 							}
 						})
@@ -152,6 +163,40 @@ func TestBreakerWaitsForSlowAnswers(t *testing.T) {
 			})
 		}
 		calls.Wait()
+	})
+}
+
+// Which call fails last says nothing: one that began before all others and fails
+// after many were refused finds as many still open as the refused ones did.
+func TestBreakerWaitsForAllThatAreOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newBreaker(ModelFunc(func(ctx context.Context, r Request) (Answer, error) {
+			switch r.Eval {
+			case "first":
+				_ = sleep(ctx, time.Second)
+				return Answer{}, down()
+			case "slow":
+				return Answer{}, sleep(ctx, 5*time.Second)
+			}
+			return Answer{}, down()
+		}), config(), quiet())
+		var calls sync.WaitGroup
+		begin := func(eval string) {
+			calls.Go(func() { _, _ = m.Complete(t.Context(), Request{Eval: eval}) })
+			synctest.Wait()
+		}
+		begin("first")
+		for range 2 * breakerCalls {
+			begin("slow")
+		}
+		for range breakerCalls {
+			begin("refused")
+		}
+		calls.Wait()
+		if got := m.condition().Breaker; got != stateClosed {
+			t.Errorf("breaker is %s after %d answers and %d failures", got, 2*breakerCalls, breakerCalls+1)
+		}
 	})
 }
 

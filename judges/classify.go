@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -123,7 +124,8 @@ const (
 // namesFormat reports whether the server refused the request because of its
 // response_format. OpenAI's errors say so in param. Other servers have no field
 // for it and name the parameter somewhere in the body, so the name is looked
-// for there: it is a word of the protocol, and no error in words says it.
+// for there: it is a word of the protocol, and no error in words says it. An
+// error that repeats the request says it too, which is not the same.
 func namesFormat(status int, body []byte, param string) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotImplemented:
@@ -133,7 +135,33 @@ func namesFormat(status int, body []byte, param string) bool {
 	if param != "" {
 		return strings.HasPrefix(param, "response_format")
 	}
-	return bytes.Contains(body, []byte("response_format")) || bytes.Contains(body, []byte("json_schema"))
+	var v any
+	if json.Unmarshal(body, &v) != nil {
+		v = string(body)
+	}
+	return saysFormat(v)
+}
+
+// saysFormat looks for the name in a decoded value, but for what repeats the
+// request: members named as FastAPI and pydantic do, and what stands behind such
+// a name in a text, as when a gateway puts their error into its own.
+func saysFormat(v any) bool {
+	switch v := v.(type) {
+	case string:
+		for _, echo := range []string{`"input":`, `'input':`, "input_value=", `"body":`} {
+			v, _, _ = strings.Cut(v, echo)
+		}
+		return strings.Contains(v, "response_format") || strings.Contains(v, "json_schema")
+	case []any:
+		return slices.ContainsFunc(v, saysFormat)
+	case map[string]any:
+		for name, member := range v {
+			if name != "input" && name != "body" && (saysFormat(name) || saysFormat(member)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // details reads an error's code, type and parameter. The library's RequestError

@@ -31,8 +31,9 @@
 //
 // All judges that share one entry of models share its limits: calls in flight,
 // calls a minute, and a pause of everybody when the server asks for one. Who
-// comes too late waits, until his context ends. Retries are a bounded share of
-// all calls. A breaker stops calls to an endpoint that is down.
+// comes too late waits, until his context ends; a call that would be left less
+// time than answers usually take is not made. Retries are a bounded share of all
+// calls. A breaker stops calls to an endpoint that is down.
 //
 // # What this package does not do
 //

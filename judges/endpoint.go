@@ -92,10 +92,11 @@ func NewModel(cfg ModelConfig, deps ModelDeps) (*Endpoint, error) {
 	}
 	d := newDoer(cfg, deps.Transport)
 	var m Model = newClient(cfg, key, d, prices)
-	m = &watch{next: m, model: cfg.Model, timeout: cfg.Timeout, observe: deps.Observe}
-	m = newPace(m, cfg)
+	u := new(usual)
+	m = &watch{next: m, model: cfg.Model, timeout: cfg.Timeout, usual: u, observe: deps.Observe}
+	m = newPace(m, cfg, u)
 	b := newBreaker(m, cfg, deps.Log)
-	m = newSlots(b, cfg)
+	m = newSlots(b, cfg, u)
 	m = newRetry(m, cfg)
 	m = newLadder(m, cfg, deps.Log)
 	return &Endpoint{

@@ -1,35 +1,57 @@
 package judges
 
 import (
+	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // minOverlap is the share of a quote's words that a passage has to hold, close
 // together, for the quote to count as taken from it.
 const minOverlap = 0.8
 
+// leastWords is how many words each part of a quote with words left out has to
+// have: out of single words anything can be put together.
+const leastWords = 3
+
 // quoted reports whether the quote stands in one of the passages. Case, white
-// space and punctuation do not matter; words left out are marked by "..." and
-// each part has to be found; a fifth of the words may differ.
+// space and punctuation do not matter, nor does how a character is encoded. Words
+// left out are marked by "...": the parts have to be found one after the other.
+// A fifth of the words may differ, but no figure and no negation. It finds out
+// quotes that were made up, and does not prove that one is exact: a number in
+// words or a name may be among the fifth.
 func quoted(quote string, passages []string) bool {
-	parts := fragments(quote)
-	if len(parts) == 0 {
-		return false
-	}
 	texts := make([][]string, len(passages))
 	for i, p := range passages {
 		texts[i] = words(p)
 	}
+	whole := words(quote)
+	if len(whole) == 0 {
+		return false
+	}
+	if inOrder(texts, [][]string{whole}) { // be there dots in the passage itself
+		return true
+	}
+	parts := fragments(quote)
+	short := func(part []string) bool { return len(part) < leastWords }
+	return len(parts) > 1 && !slices.ContainsFunc(parts, short) && inOrder(texts, parts)
+}
+
+// inOrder reports whether the texts hold all parts, one after the other.
+func inOrder(texts, parts [][]string) bool {
+	texts = slices.Clone(texts)
 	for _, part := range parts {
-		found := false
-		for _, text := range texts {
-			if found = holds(text, part); found {
+		for {
+			if len(texts) == 0 {
+				return false
+			}
+			if end := find(texts[0], part); end >= 0 {
+				texts[0] = texts[0][end:]
 				break
 			}
-		}
-		if !found {
-			return false
+			texts = texts[1:]
 		}
 	}
 	return true
@@ -46,10 +68,11 @@ func fragments(quote string) [][]string {
 	return out
 }
 
-// words gives the letters and digits of s, in lower case, word by word. In
-// scripts that write no spaces each character is a word. A line break that JSON
-// has escaped, as in an output that is JSON in a text, is a line break: its letter
-// is no part of the word behind it.
+// words gives the letters and digits of s, in lower case, word by word, and in one
+// encoding of the several that a character may have: a PDF gives é as an e and an
+// accent, and a model writes one character. In scripts that write no spaces each
+// character is a word. A line break that JSON has escaped, as in an output that is
+// JSON in a text, is a line break: its letter is no part of the word behind it.
 func words(s string) []string {
 	var out []string
 	start := -1
@@ -59,7 +82,7 @@ func words(s string) []string {
 			start = -1
 		}
 	}
-	s = strings.ToLower(s)
+	s = strings.ToLower(norm.NFKC.String(s))
 	if strings.IndexByte(s, '\\') >= 0 {
 		s = strings.NewReplacer(`\n`, "  ", `\r`, "  ", `\t`, "  ").Replace(s)
 	}
@@ -78,33 +101,65 @@ func words(s string) []string {
 	return out
 }
 
-// holds slides a window of the quote's length over the text and counts the
-// quote's words in it, each as often as it stands in the quote.
-func holds(text, quote []string) bool {
-	need := int(float64(len(quote))*minOverlap + 0.999999)
-	want := make(map[string]int, len(quote))
+// find slides a window of the quote's length over the text. It gives the end of
+// the first that holds enough of the quote's words, each as often as it stands in
+// the quote, and the same figures and negations; -1 if there is none.
+func find(text, quote []string) int {
+	o := overlap{want: make(map[string]int, len(quote))}
 	for _, w := range quote {
-		want[w]++
+		o.want[w]++
+		if firm(w) {
+			o.off++
+		}
 	}
-	size, hits := min(len(quote), len(text)), 0
+	need := int(float64(len(quote))*minOverlap + 0.999999)
+	size := min(len(quote), len(text))
 	for i, w := range text {
-		if n, ok := want[w]; ok {
-			if n > 0 {
-				hits++
-			}
-			want[w] = n - 1
-		}
+		o.move(w, -1)
 		if i >= size {
-			if n, ok := want[text[i-size]]; ok {
-				if n >= 0 {
-					hits--
-				}
-				want[text[i-size]] = n + 1
-			}
+			o.move(text[i-size], 1)
 		}
-		if hits >= need {
-			return true
+		if o.hits >= need && o.off == 0 {
+			return i + 1
 		}
 	}
-	return false
+	return -1
+}
+
+// overlap is what a window and a quote have in common.
+type overlap struct {
+	want map[string]int // how often the window lacks a word; below 0: has it more often
+	hits int            // words of the quote that the window has
+	off  int            // figures and negations that only one of them has
+}
+
+// move counts a word that enters the window (by -1) or leaves it (by 1).
+func (o *overlap) move(w string, by int) {
+	n, known := o.want[w]
+	firm := firm(w)
+	if !known && !firm {
+		return
+	}
+	o.want[w] = n + by
+	o.hits += max(n, 0) - max(n+by, 0)
+	if firm {
+		o.off += max(n+by, -n-by) - max(n, -n)
+	}
+}
+
+// firm reports whether a word must not differ, for with it the meaning would.
+func firm(w string) bool {
+	return negations[w] || strings.ContainsFunc(w, unicode.IsNumber)
+}
+
+// negations are the words of common languages that turn a sentence into its
+// opposite, as words splits them: don't ends in t, n'est begins with n.
+var negations = map[string]bool{
+	"not": true, "no": true, "never": true, "none": true, "nor": true, "neither": true, "nothing": true, "nobody": true,
+	"without": true, "cannot": true, "t": true,
+	"nicht": true, "kein": true, "keine": true, "keinen": true, "keinem": true, "keiner": true, "keines": true, "nie": true, "niemals": true, "ohne": true,
+	"ne": true, "n": true, "pas": true, "jamais": true, "aucun": true, "aucune": true, "sans": true,
+	"nunca": true, "jamás": true, "sin": true, "ningún": true, "ninguna": true, "não": true, "sem": true,
+	"non": true, "mai": true, "senza": true, "nessun": true, "nessuna": true, "niet": true, "geen": true, "nooit": true, "zonder": true,
+	"不": true, "没": true, "沒": true, "無": true, "无": true, "非": true, "未": true, "勿": true,
 }

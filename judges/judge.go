@@ -77,7 +77,7 @@ func (j *Judge) Name() string { return j.name }
 func (j *Judge) Type() eval.Type { return eval.TypeLLMJudge }
 
 // Version gives a hash of all that decides: the rubric, the policy, the wording
-// of the prompt, the schema, the model and its parameters.
+// of the prompt, how an answer is read, the schema, the model and its parameters.
 func (j *Judge) Version() string { return j.version }
 
 func (j *Judge) fingerprint(d Description) string {
@@ -124,11 +124,14 @@ func (j *Judge) withoutModel(e *eval.Event) (eval.Verdict, bool) {
 		}
 		return eval.NotApplicable(strings.Join(names, ", ")), true
 	}
-	if !slices.Contains(j.shown, inputOutput) || e.Output.IsZero() || substantial(neutralise(e.Output.Text())) {
+	if !slices.Contains(j.shown, inputOutput) || e.Output.IsZero() {
 		return eval.Verdict{}, false
 	}
+	said := e.Said()
 	switch {
-	case len(e.ToolCalls) > 0: // a step that only calls tools has no answer yet
+	case substantial(neutralise(said.Text)):
+		return eval.Verdict{}, false
+	case said.CallsTools: // a step that only calls tools has no answer yet
 		return eval.NotApplicable(inputOutput), true
 	case j.rubric.NoSubstance == eval.OutcomeNotApplicable.String():
 		return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: LabelNoSubstance, Reason: reasonNoSubstance}, true
@@ -175,7 +178,7 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, er
 		if err != nil {
 			return nil, usage, eval.WithReason(eval.ReasonInternal, fmt.Errorf("render prompt: %w", err))
 		}
-		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema})
+		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema, Again: correction != ""})
 		usage = plus(usage, a.Usage)
 		if err != nil {
 			return nil, usage, err

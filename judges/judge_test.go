@@ -111,6 +111,45 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// A step that only calls tools has no answer yet, and a refusal is one.
+func TestStepsOfAgents(t *testing.T) {
+	t.Parallel()
+	noAnswer, none := eval.NotApplicable("output"), eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: reasonNoSubstance}
+	for name, tt := range map[string]struct {
+		output string
+		want   eval.Verdict
+	}{
+		"calls":                {`{"role":"assistant","content":null,"tool_calls":[{"id":"c1"}]}`, noAnswer},
+		"calls, content empty": {`{"role":"assistant","content":"","tool_calls":[{"id":"c1"}]}`, noAnswer},
+		"calls, parts":         {`{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"lookup","input":{}}]}`, noAnswer},
+		"calls, in a chat":     {`[{"role":"assistant","content":null,"tool_calls":[{"id":"c1"}]}]`, noAnswer},
+		"null calls":           {`{"role":"assistant","content":null,"tool_calls":null}`, none},
+		"another's, empty":     {`{"role":"bot","content":""}`, eval.Verdict{Outcome: eval.OutcomePass, Score: 1}},
+		"refusal":              {`{"role":"assistant","content":null,"refusal":"I can not help with that."}`, eval.Verdict{Outcome: eval.OutcomePass, Score: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var shown string
+			j := newJudge(t, rubric(t, twoCriteria), ModelFunc(func(ctx context.Context, r Request) (Answer, error) {
+				shown = r.User
+				return says(bothPass)(ctx, r)
+			}))
+			e := event()
+			e.Output = eval.JSON([]byte(tt.output))
+			got, err := j.Evaluate(t.Context(), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Outcome != tt.want.Outcome || got.Label != tt.want.Label || shown == "" && got.Reason != tt.want.Reason {
+				t.Errorf("%s %q (%s); want %s %q (%s)", got.Outcome, got.Label, got.Reason, tt.want.Outcome, tt.want.Label, tt.want.Reason)
+			}
+			if asked := tt.want.Outcome == eval.OutcomePass; asked != strings.Contains(shown, `"output":"`) {
+				t.Errorf("the model is shown %q", shown)
+			}
+		})
+	}
+}
+
 // The second question says what was wrong, has another nonce, and repeats
 // nothing of the answer.
 func TestSecondQuestion(t *testing.T) {

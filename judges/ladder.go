@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -14,9 +14,14 @@ import (
 // rungs are the answer formats, the strictest first.
 func rungs() []string { return []string{formatSchema, formatObject, formatFenced} }
 
-// maxProse is how many answers in a row may ignore the format before it counts
-// as not supported: some servers accept a response_format and do nothing.
-const maxProse = 2
+// How many questions in a row have to fail on a rung for it to count as not
+// supported: some servers accept a response_format and do nothing. A rung that
+// has worked is given up only when the server must have changed, for one odd
+// event is no reason to ask all others in another way.
+const (
+	maxProse   = 2
+	maxRelapse = 10
+)
 
 // ladder asks on the strictest rung that the server supports. It goes down one
 // rung when the server rejects the format, or when answers in a row ignore it,
@@ -26,14 +31,14 @@ type ladder struct {
 	log   *slog.Logger
 	model string
 
-	// state is rung<<8 | prose answers in a row on that rung.
-	state atomic.Uint32
+	mu     sync.Mutex // guards all below
+	rung   int
+	worked bool // the rung has given an answer in its format
+	failed int  // questions in a row that got none
 }
 
 func newLadder(next Model, cfg ModelConfig, log *slog.Logger) *ladder {
-	l := &ladder{next: next, log: log, model: cfg.Model}
-	l.state.Store(uint32(max(slices.Index(rungs(), cfg.Format), 0)) << 8)
-	return l
+	return &ladder{next: next, log: log, model: cfg.Model, rung: max(slices.Index(rungs(), cfg.Format), 0)}
 }
 
 // Complete asks on the present rung, and again on the next when that one turns
@@ -42,64 +47,65 @@ func (l *ladder) Complete(ctx context.Context, r Request) (Answer, error) {
 	var usage eval.Usage
 	system := r.System
 	for {
-		state := l.state.Load()
-		rung := int(state >> 8)
+		rung := l.present()
 		r.Format = rungs()[rung]
 		r.System = system + formatNote(r.Format, r.Schema)
 		a, err := l.next.Complete(ctx, r)
 		usage = plus(usage, a.Usage)
 		a.Usage = usage
 		a.Usage.Format = r.Format
-		if rung == len(rungs())-1 {
-			return a, err
-		}
 		switch {
-		case err != nil && asFailure(err).format:
-			l.descend(ctx, rung, "rejected by the server")
-		case err != nil:
+		case rung == len(rungs())-1:
 			return a, err
+		case err != nil && asFailure(err).format:
+			if l.leave(ctx, rung, 1, "rejected by the server") {
+				continue
+			}
+		case err != nil:
 		case isObject(a.Text):
-			l.state.CompareAndSwap(state, uint32(rung)<<8)
-			return a, nil
-		case l.prose(ctx, rung):
-		default:
-			return a, nil
+			l.works(rung)
+		case !r.Again && l.leave(ctx, rung, maxProse, "ignored by the model"):
+			continue
 		}
+		return a, err
 	}
 }
 
-// prose counts an answer that ignored the format, and reports whether the rung
-// has been left because of it.
-func (l *ladder) prose(ctx context.Context, rung int) bool {
-	for {
-		state := l.state.Load()
-		if int(state>>8) != rung {
-			return true // somebody else has left it
-		}
-		if state&0xff+1 >= maxProse {
-			l.descend(ctx, rung, "ignored by the model")
-			return true
-		}
-		if l.state.CompareAndSwap(state, state+1) {
-			return false
-		}
+func (l *ladder) present() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rung
+}
+
+// works notes an answer in the rung's format.
+func (l *ladder) works(rung int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rung == rung {
+		l.worked, l.failed = true, 0
 	}
 }
 
-// descend leaves a rung, once.
-func (l *ladder) descend(ctx context.Context, rung int, why string) {
-	for {
-		state := l.state.Load()
-		if int(state>>8) != rung {
-			return
-		}
-		if l.state.CompareAndSwap(state, uint32(rung+1)<<8) {
-			l.log.LogAttrs(ctx, slog.LevelWarn, "answer format not supported",
-				slog.String(keyModel, l.model), slog.String(keyFormat, rungs()[rung]),
-				slog.String(keyNext, rungs()[rung+1]), slog.String(keyReason, why))
-			return
-		}
+// leave counts a question that the rung failed, and reports whether the rung has
+// been left, be it by somebody else. So many failures in a row are enough for
+// one that has never worked.
+func (l *ladder) leave(ctx context.Context, rung, enough int, why string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rung != rung {
+		return true
 	}
+	if l.worked {
+		enough = maxRelapse
+	}
+	if l.failed++; l.failed < enough {
+		return false
+	}
+	l.rung, l.worked, l.failed = rung+1, false, 0
+	l.log.LogAttrs(ctx, slog.LevelWarn, "answer format not supported",
+		slog.String(keyModel, l.model), slog.String(keyFormat, rungs()[rung]),
+		slog.String(keyNext, rungs()[rung+1]), slog.String(keyReason, why))
+	return true
 }
 
 // isObject reports whether the text is one JSON object.

@@ -93,6 +93,82 @@ func TestLadderForgetsProseAfterAnAnswer(t *testing.T) {
 	}
 }
 
+// Good answers that were asked for before a bad one, and came after it, part it
+// from the next bad one all the same.
+func TestLadderForgetsProseWhileCallsOverlap(t *testing.T) {
+	t.Parallel()
+	var asked sync.WaitGroup
+	gate := make(chan struct{})
+	l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+		if r.Eval == "good" {
+			asked.Done()
+			<-gate
+			return Answer{Text: "{}"}, nil
+		}
+		return Answer{}, nil
+	}), config(), quiet())
+	var good sync.WaitGroup
+	asked.Add(50)
+	for range 50 {
+		good.Go(func() { _, _ = l.Complete(t.Context(), Request{Eval: "good"}) })
+	}
+	asked.Wait()
+	_, _ = l.Complete(t.Context(), Request{Eval: "bad"})
+	close(gate)
+	good.Wait()
+	if a, _ := l.Complete(t.Context(), Request{Eval: "bad"}); a.Usage.Format != formatSchema {
+		t.Errorf("asked for %s; want %s", a.Usage.Format, formatSchema)
+	}
+}
+
+// An odd event is no reason to ask all others in another way, even when it is
+// the first, and is asked about twice.
+func TestOneEventTakesNoRung(t *testing.T) {
+	t.Parallel()
+	m := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+		if strings.Contains(r.User, "ODD") {
+			return Answer{Text: "I would rather talk about it."}, nil
+		}
+		return Answer{Text: bothPass}, nil
+	}), config(), quiet())
+	j := newJudge(t, rubric(t, twoCriteria), m)
+	odd := event()
+	odd.Output = eval.Text("ODD")
+	for _, e := range []*eval.Event{odd, event(), odd, odd, event()} {
+		v, err := j.Evaluate(t.Context(), e)
+		if (err != nil) != (e == odd) || v.Usage != nil && v.Usage.Format != formatSchema {
+			t.Fatalf("verdict = %+v, err = %v; want all asked by %s", v, err, formatSchema)
+		}
+	}
+}
+
+// A rung that has worked is left when it works no more, be it that the server
+// rejects the format all of a sudden, or that it ignores it.
+func TestLadderLeavesARungThatWorksNoMore(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{"rejects": rejected(), "ignores": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calls := 0
+			l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+				if calls++; calls == 1 || r.Format != formatSchema {
+					return Answer{Text: "{}"}, nil
+				}
+				return Answer{Text: "prose"}, err
+			}), config(), quiet())
+			for n := range maxRelapse + 1 {
+				want := formatSchema
+				if n == maxRelapse {
+					want = formatObject
+				}
+				if a, _ := l.Complete(t.Context(), ask()); a.Usage.Format != want {
+					t.Fatalf("question %d was asked for %s; want %s", n+1, a.Usage.Format, want)
+				}
+			}
+		})
+	}
+}
+
 func TestLadderLeavesOtherErrorsAlone(t *testing.T) {
 	t.Parallel()
 	s := &sequence{errs: []error{fail(eval.ReasonBadRequest, failure{status: 400})}}
@@ -139,8 +215,22 @@ func TestRejectedFormats(t *testing.T) {
 			formatObject,
 		},
 		"named in words": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":"Extra inputs: response_format"}`)}, formatObject},
-		"another param":  {modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"response_format","type":"t","param":"messages"}}`)}, ""},
-		"server error":   {modelserver.Reply{Status: 500, Raw: []byte(`response_format`)}, ""},
+		"named by FastAPI, which repeats the request": {
+			modelserver.Reply{Status: 422, Raw: []byte(`{"detail":[{"type":"extra_forbidden","loc":["body","response_format"],"msg":"Extra inputs are not permitted","input":{"type":"json_schema"}}]}`)},
+			formatObject,
+		},
+		"request repeated by FastAPI": {
+			modelserver.Reply{Status: 422, Raw: []byte(`{"body":{"response_format":{}},"detail":[{"input":{"response_format":{"type":"json_schema"}},"loc":["body","messages"],"msg":"too long"}]}`)}, "",
+		},
+		"request repeated in a text": {
+			modelserver.Reply{Status: 400, Raw: []byte(`{"object":"error","message":"[{'type': 'value_error', 'loc': ('body',), 'msg': 'too long', 'input': {'response_format': {}}}]"}`)}, "",
+		},
+		"request repeated by pydantic": {
+			modelserver.Reply{Status: 400, Raw: []byte("1 validation error\nmessages\n  too long [type=value_error, input_value={'response_format': {}}, input_type=dict]")}, "",
+		},
+		"request repeated and cut off": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":[{"loc":["body"],"input":{"response_format":`)}, ""},
+		"another param":                {modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"response_format","type":"t","param":"messages"}}`)}, ""},
+		"server error":                 {modelserver.Reply{Status: 500, Raw: []byte(`response_format`)}, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

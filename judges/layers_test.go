@@ -173,7 +173,7 @@ func TestSlotsBoundCallsInFlight(t *testing.T) {
 			_ = sleep(t.Context(), time.Second) // in the bubble's time
 			now.Add(-1)
 			return Answer{}, nil
-		}), cfg)
+		}), cfg, new(usual))
 		started := time.Now()
 		var wg sync.WaitGroup
 		for range 20 {
@@ -195,7 +195,7 @@ func TestSlotsGiveUpWithTheContext(t *testing.T) {
 		m := newSlots(ModelFunc(func(context.Context, Request) (Answer, error) {
 			<-release
 			return Answer{}, nil
-		}), cfg)
+		}), cfg, new(usual))
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _ = m.Complete(t.Context(), Request{}) })
 		synctest.Wait()
@@ -220,7 +220,7 @@ func TestPaceSpreadsCalls(t *testing.T) {
 		cfg := config()
 		cfg.RequestsPerMinute = 600
 		s := &sequence{}
-		m := newPace(s, cfg)
+		m := newPace(s, cfg, new(usual))
 		var wg sync.WaitGroup
 		for range 110 {
 			wg.Go(func() {
@@ -244,7 +244,7 @@ func TestPaceTurnsAwayWhoWouldComeTooLate(t *testing.T) {
 		cfg := config()
 		cfg.RequestsPerMinute = 1
 		s := &sequence{}
-		m := newPace(s, cfg)
+		m := newPace(s, cfg, new(usual))
 		if _, err := m.Complete(t.Context(), Request{}); err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sequence{errs: []error{limited(30 * time.Second), limited(10 * time.Second)}}
-		m := newPace(s, config())
+		m := newPace(s, config(), new(usual))
 		started := time.Now()
 		_, _ = m.Complete(t.Context(), Request{})
 		m.pause(5 * time.Second) // a shorter one does not end the longer one
@@ -297,5 +297,37 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 		synctest.Wait()
 		stop()
 		wg.Wait()
+	})
+}
+
+// With 500 calls a minute and 64 slots most calls sleep until their turn when
+// the server asks for a pause.
+func TestPauseHoldsForWhoWaitsForATurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultModelConfig()
+		ends := time.Now().Add(20 * time.Second)
+		var early, lost atomic.Int64
+		m := newRetry(newSlots(newPace(ModelFunc(func(ctx context.Context, _ Request) (Answer, error) {
+			_ = sleep(ctx, 200*time.Millisecond) // the way there and back
+			if left := time.Until(ends); left > 0 {
+				early.Add(1)
+				return Answer{}, limited(left)
+			}
+			return Answer{}, nil
+		}), cfg, new(usual)), cfg, new(usual)), cfg)
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				if _, err := m.Complete(t.Context(), Request{}); err != nil {
+					lost.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		// A second's worth goes out at once, and two more while the first refusal is on its way.
+		if early.Load() > 10 || lost.Load() > 0 {
+			t.Errorf("%d of 64 calls went out into the pause, and %d questions got no answer", early.Load(), lost.Load())
+		}
 	})
 }

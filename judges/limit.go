@@ -12,18 +12,19 @@ import (
 )
 
 // errNoTurn is how a call ends that was never made: its context ended, or would
-// have ended, before it was its turn.
+// have ended, before it was its turn or an answer could be expected.
 var errNoTurn = errors.New("no turn before the deadline")
 
 // slots bounds the calls in flight. Who finds no slot waits until his context
-// ends.
+// ends. One won with too little time left for an answer goes to the next.
 type slots struct {
-	next Model
-	free chan struct{}
+	next  Model
+	usual *usual
+	free  chan struct{}
 }
 
-func newSlots(next Model, cfg ModelConfig) *slots {
-	return &slots{next: next, free: make(chan struct{}, cfg.Concurrency)}
+func newSlots(next Model, cfg ModelConfig, u *usual) *slots {
+	return &slots{next: next, usual: u, free: make(chan struct{}, cfg.Concurrency)}
 }
 
 // Complete makes the call in a slot.
@@ -31,12 +32,21 @@ func (m *slots) Complete(ctx context.Context, r Request) (Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return Answer{}, unmade(err)
 	}
+	waited := false
 	select {
 	case m.free <- struct{}{}:
-	case <-ctx.Done():
-		return Answer{}, unmade(ctx.Err())
+	default:
+		waited = true
+		select {
+		case m.free <- struct{}{}:
+		case <-ctx.Done():
+			return Answer{}, unmade(ctx.Err())
+		}
 	}
 	defer func() { <-m.free }()
+	if waited && late(ctx, m.usual.most()) {
+		return Answer{}, unmade(context.DeadlineExceeded)
+	}
 	return m.next.Complete(ctx, r)
 }
 
@@ -50,17 +60,18 @@ func unmade(err error) error {
 
 // pace spreads calls over the minute, and silences all of them when the server
 // asks for a pause: the limit is the endpoint's, not that of one call. A call
-// whose turn would come after its deadline fails at once.
+// whose turn would come too late for an answer before its deadline fails at once.
 type pace struct {
-	next Model
-	rate *rate.Limiter // nil: no limit
+	next  Model
+	usual *usual
+	rate  *rate.Limiter // nil: no limit
 
 	mu    sync.Mutex
 	until time.Time // guarded by mu; no calls before
 }
 
-func newPace(next Model, cfg ModelConfig) *pace {
-	p := &pace{next: next}
+func newPace(next Model, cfg ModelConfig, u *usual) *pace {
+	p := &pace{next: next, usual: u}
 	if cfg.RequestsPerMinute > 0 {
 		// A second's worth at once smooths over bursts and stays far below a minute's.
 		burst := max(1, int(cfg.RequestsPerMinute/60))
@@ -81,37 +92,40 @@ func (m *pace) Complete(ctx context.Context, r Request) (Answer, error) {
 	return a, err
 }
 
+// wait returns when it is this call's turn. A pause that began while the call
+// waited for its turn holds for it too: it waits for the end and takes another
+// turn, or all that were waiting would go out into the pause.
 func (m *pace) wait(ctx context.Context) error {
 	for {
-		// The pause may be prolonged while this call waits for it.
-		d := time.Until(m.resume())
-		if d <= 0 {
-			break
+		if d := time.Until(m.resume()); d > 0 {
+			if m.usual.late(ctx, d) {
+				return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
+			}
+			if err := sleep(ctx, d); err != nil {
+				return unmade(err)
+			}
+			continue // it may have been prolonged
 		}
-		if late(ctx, d) {
+		if m.rate == nil {
+			return nil
+		}
+		turn := m.rate.Reserve()
+		d := turn.Delay()
+		if m.usual.late(ctx, d) {
+			turn.Cancel()
 			return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
 		}
+		if d == 0 {
+			return nil
+		}
 		if err := sleep(ctx, d); err != nil {
+			turn.Cancel()
 			return unmade(err)
 		}
+		if time.Until(m.resume()) <= 0 {
+			return nil
+		}
 	}
-	if m.rate == nil {
-		return nil
-	}
-	turn := m.rate.Reserve()
-	d := turn.Delay()
-	if late(ctx, d) {
-		turn.Cancel()
-		return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
-	}
-	if d == 0 {
-		return nil
-	}
-	if err := sleep(ctx, d); err != nil {
-		turn.Cancel()
-		return unmade(err)
-	}
-	return nil
 }
 
 func (m *pace) resume() time.Time {

@@ -53,6 +53,38 @@ func full() *eval.Event {
 	return e
 }
 
+// What a tool answered is part of what was asked, whichever provider's words it is in.
+func TestToolResultsAreShown(t *testing.T) {
+	t.Parallel()
+	e := event()
+	e.Input = eval.JSON([]byte(`[{"role":"user","content":"Where is it?"},
+		{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"track","input":{}}]},
+		{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"in Évreux"}]}]`))
+	m := collect(e, "", []string{inputInput}, 1000)
+	want := []turn{{"user", "Where is it?"}, {"assistant", ""}, {"tool", "in Évreux"}}
+	if d := cmp.Diff(want, m.Input); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// A quote from a value is found, however the value was published.
+func TestEscapesAreNoText(t *testing.T) {
+	t.Parallel()
+	for _, output := range []string{
+		`{"réponse":"retardée à Évreux, see <b>R&D</b>"}`,
+		`{"r\u00e9ponse":"retard\u00e9e \u00e0 \u00c9vreux, see \u003cb\u003eR\u0026D\u003c/b\u003e"}`,
+	} {
+		e := event()
+		e.Output = eval.JSON([]byte(output))
+		m := collect(e, "", []string{inputOutput}, 1000)
+		for _, quote := range []string{"retardée à Évreux", "R&D"} {
+			if !quoted(quote, m.passages(inputOutput)) {
+				t.Errorf("%q is not found in %v", quote, m.Output)
+			}
+		}
+	}
+}
+
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -139,6 +171,9 @@ func TestNeutralise(t *testing.T) {
 		"variation selectors":        {"a\ufe0fb\U000E0100", "ab"},
 		"controls":                   {"a\x00b\x1bc\x7fd\u0085e\r\n", "abcde\r\n"},
 		"invalid UTF-8":              {"a\xffb", "a\uFFFDb"},
+		"Arabic letter mark":         {"pay\u061cpal", "paypal"},
+		"fillers":                    {"a\u3164b\uffa0c\u115fd\u1160e", "abcde"},
+		"empty braille cell":         {"a\u2800b", "ab"},
 		"emoji":                      {"👍🏽 ok", "👍🏽 ok"},
 		"invisible in plain letters": {"pa\u00adss", "pass"},
 	}

@@ -18,6 +18,10 @@ type Request struct {
 	// Format is the rung of the answer format: json_schema, json_object or
 	// fenced_json. Empty: the model's own choice.
 	Format string
+
+	// Again marks the second question about the same data, after an answer that
+	// broke its contract.
+	Again bool
 }
 
 // Answer is what a model said.

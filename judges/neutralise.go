@@ -14,15 +14,7 @@ var markers = regexp.MustCompile(`(?i)<[|｜][^<>|｜\s]{1,64}[|｜]>|\[/?INST\]
 // a person does not see and a model does, and breaks role markers by a space
 // after their first character. Everything else stays as it is.
 func neutralise(s string) string {
-	suspicious := false
-	for i := 0; i < len(s); i++ {
-		// Everything invisible begins with one of a few bytes, so plain text costs one pass.
-		if c := s[i]; c == '<' || c == '[' || c < ' ' || c == 0x7f || c >= 0xc2 && c <= 0xcd || c == 0xe1 || c == 0xe2 || c >= 0xef {
-			suspicious = true
-			break
-		}
-	}
-	if !suspicious && utf8.ValidString(s) {
+	if !strings.ContainsFunc(s, suspicious) { // plain text costs one pass
 		return s
 	}
 	s = strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD"))
@@ -32,13 +24,20 @@ func neutralise(s string) string {
 	})
 }
 
+// suspicious reports whether a character is invisible, broken, or may begin a
+// marker.
+func suspicious(r rune) bool {
+	return r == '<' || r == '[' || r == utf8.RuneError || visible(r) < 0
+}
+
 // visible drops a character that hides text or reorders it.
 func visible(r rune) rune {
 	switch {
-	case r == '\t' || r == '\n' || r == '\r':
+	case r >= ' ' && r < 0x7f, r == '\t', r == '\n', r == '\r':
 		return r
 	case r < ' ', r >= 0x7f && r < 0xa0: // controls
-	case r == 0x00ad, r == 0x034f, r == 0x061c, r == 0x115f, r == 0x1160, r == 0x17b4, r == 0x17b5, r == 0x180e:
+	case r == 0x00ad, r == 0x034f, r == 0x061c, r == 0x17b4, r == 0x17b5, r == 0x180e:
+	case r == 0x115f, r == 0x1160, r == 0x3164, r == 0xffa0, r == 0x2800: // fillers of Hangul, the empty braille cell
 	case r >= 0x200b && r <= 0x200f: // zero width, direction marks
 	case r >= 0x202a && r <= 0x202e: // bidi embeddings and overrides
 	case r >= 0x2060 && r <= 0x206f: // word joiner, invisible operators, bidi isolates

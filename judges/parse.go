@@ -136,7 +136,9 @@ func object(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
 
 // unfence gives what stands in the one code fence of an answer; an answer that
 // is a bare JSON object needs none. With more than one fence there is more than
-// one answer.
+// one answer. A fence that closes stands at the beginning of a line, where no
+// quoted one does, for JSON writes no line breaks into texts; it may be missing
+// there when all is one line.
 func unfence(s string) (string, error) {
 	if strings.HasPrefix(s, "{") {
 		return s, nil
@@ -145,11 +147,15 @@ func unfence(s string) (string, error) {
 	if !ok {
 		return "", violation("there is no fenced code block")
 	}
-	body, after, ok := strings.Cut(rest, "```")
-	switch {
-	case !ok:
-		return "", violation("the fenced code block does not end")
-	case strings.Contains(after, "```"):
+	body, after, ok := strings.Cut(rest, "\n```")
+	if !ok {
+		end := strings.LastIndex(rest, "```")
+		if end < 0 {
+			return "", violation("the fenced code block does not end")
+		}
+		body = rest[:end]
+	}
+	if strings.Contains(after, "\n```") {
 		return "", violation("there is more than one fenced code block")
 	}
 	return strings.TrimSpace(strings.TrimPrefix(body, "json")), nil

@@ -24,6 +24,7 @@ func TestParse(t *testing.T) {
 		"any order":           {good, formatSchema, ""},
 		"white space":         {"\n " + good + "\n", formatObject, ""},
 		"fenced":              {"Here you are:\n```json\n" + good + "\n```\nDone.", formatFenced, ""},
+		"fence on one line":   {"Here: ```json " + good + " ```", formatFenced, ""},
 		"fence without json":  {"```\n" + good + "\n```", formatFenced, ""},
 		"bare on last rung":   {good, formatFenced, ""},
 		"empty":               {"", formatSchema, "not one JSON object"},
@@ -73,6 +74,21 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// An answer about code may quote a fence.
+func TestParseFenceInAQuote(t *testing.T) {
+	t.Parallel()
+	body := answer("accurate", "```go\nx := 1\n```", "right", "pass")
+	for name, text := range map[string]string{
+		"lines":    "```json\n" + body + "\n```",
+		"indented": "- ```json\n  " + body + "\n  ```",
+		"one line": "```json " + body + "```",
+	} {
+		if _, err := parse(text, formatFenced, []Criterion{{ID: "accurate"}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // FuzzParse holds that an answer is either complete or none, and that no error
 // repeats it.
 func FuzzParse(f *testing.F) {
@@ -117,6 +133,9 @@ func TestQuoted(t *testing.T) {
 		"Returns are free for 30 days.",
 		"配送には二日から四日かかります。",
 		`{"answer":"Hello,\n\nAccounts stay open.\tAlways."}`,
+		"The fee is waived for new customers. Refunds take 4 days within the EU; they are possible. Gift cards are not sold.",
+		"De\u0301lai expire\u0301 a\u0300 E\u0301vreux.",
+		"Well... let me see: it isn't there.",
 	}
 	tests := map[string]struct {
 		quote string
@@ -127,6 +146,16 @@ func TestQuoted(t *testing.T) {
 		"quotes and white space":       {"“express   delivery\ncosts 9.90 EUR”", true},
 		"case and punctuation":         {"RETURNS ARE FREE - FOR 30 DAYS", true},
 		"parts":                        {"Delivery takes two to four ... takes one day", true},
+		"parts in another order":       {"takes one day ... Delivery takes two to four", false},
+		"parts of two passages":        {"Delivery takes two to four ... free for 30 days", true},
+		"parts of one word":            {"refunds ... are ... not ... sold", false},
+		"dots in the passage":          {"Well... let me see", true},
+		"another figure":               {"Refunds take 14 days within the EU", false},
+		"the same figure":              {"Refunds take 4 days inside the EU", true},
+		"a negation more":              {"The fee is not waived for new customers", false},
+		"a negation less":              {"Gift cards are sold", false},
+		"a contraction less":           {"let me see it is there", false},
+		"composed, of decomposed":      {"délai expiré à Évreux", true},
 		"parts, one made up":           {"Delivery takes two to four ... and is always free of charge", false},
 		"one word of five differs":     {"Delivery takes two to five working days", true},
 		"two words of five differ":     {"Delivery takes nine to five working weeks", false},
@@ -164,7 +193,7 @@ func FuzzQuoted(f *testing.F) {
 		}
 		start := int(from % uint(len(w)))
 		end := start + 1 + int(n%uint(len(w)-start))
-		if !holds(w, w[start:end]) {
+		if find(w, w[start:end]) < 0 {
 			t.Errorf("%q is not found in %q", w[start:end], w)
 		}
 	})
@@ -181,7 +210,10 @@ func TestSubstantial(t *testing.T) {
 		"👍":                                      false,
 		"Thought process:":                       false,
 		"Let's solve this problem step by step.": false,
-		"Solution":                               false,
+		"Solution:":                              false,
+		"**Answer:**\n":                          false,
+		"Solution":                               true,
+		"Explanation.":                           true,
 		"A":                                      true,
 		"7":                                      true,
 		"はい":                                     true,

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// promptVersion changes with the wording of the prompt, so that a judge's
-// version does.
-const promptVersion = "1"
+// promptVersion changes with the wording of the prompt, with what is shown of an
+// event and with what is made of an answer, so that a judge's version does.
+const promptVersion = "2"
 
 const rules = `You are a strict and impartial evaluator. You judge what an AI system answered, one criterion at a time.
 

@@ -7,11 +7,14 @@ import (
 )
 
 // openers are the beginnings of answers that say nothing by themselves. Models
-// have been seen to pass them.
-var openers = []string{
-	"thought process", "solution", "answer", "explanation",
-	"lets solve this problem step by step", "let us solve this problem step by step",
-}
+// have been seen to pass them. One that could itself be an answer, such as the
+// name of a class, is an opener only before a colon.
+var (
+	openers = []string{
+		"thought process", "lets solve this problem step by step", "let us solve this problem step by step",
+	}
+	openersBeforeColon = []string{"solution", "answer", "explanation"}
+)
 
 // substantial reports whether an output says anything: it holds a letter or a
 // digit, and more than the announcement of an answer.
@@ -23,5 +26,8 @@ func substantial(output string) bool {
 		return true
 	}
 	said := strings.Join(words(strings.ReplaceAll(strings.ReplaceAll(output, "'", ""), "’", "")), " ")
+	if slices.Contains(openersBeforeColon, said) {
+		return !strings.HasSuffix(strings.TrimRight(output, "*_#` \n"), ":")
+	}
 	return !slices.Contains(openers, said)
 }

@@ -2,6 +2,8 @@ package judges
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
@@ -16,22 +18,34 @@ type Call struct {
 	Reason   eval.Reason // why it failed; empty when there was an answer
 }
 
+// errCutShort marks a call that ended with its caller's deadline before an
+// answer was due, which says nothing of the endpoint.
+var errCutShort = errors.New("cut short by the caller's deadline")
+
 // watch bounds each call in time and tells what came of it.
 type watch struct {
 	next    Model
 	model   string
 	timeout time.Duration
+	usual   *usual
 	observe func(Call)
 }
 
 // Complete makes the call.
-func (m *watch) Complete(ctx context.Context, r Request) (Answer, error) {
+func (m *watch) Complete(caller context.Context, r Request) (Answer, error) {
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, m.timeout)
+	ctx, cancel := context.WithTimeout(caller, m.timeout)
 	defer cancel()
 	a, err := m.next.Complete(ctx, r)
+	took := time.Since(started)
 	if m.observe != nil {
-		m.observe(Call{Eval: r.Eval, Model: m.model, Duration: time.Since(started), Usage: a.Usage, Reason: eval.ReasonOf(err)})
+		m.observe(Call{Eval: r.Eval, Model: m.model, Duration: took, Usage: a.Usage, Reason: eval.ReasonOf(err)})
+	}
+	switch {
+	case err == nil:
+		m.usual.answered(took)
+	case errors.Is(caller.Err(), context.DeadlineExceeded) && !m.usual.cutOff(took):
+		err = fmt.Errorf("%w: %w", errCutShort, err)
 	}
 	return a, err
 }

@@ -41,7 +41,7 @@ func randomEvent(r *rand.Rand) *eval.Event {
 		Environment: one("", "prod", "dev"), Feature: one("", "search", "support agent", odd),
 		PromptName: one("", "Triage", "trivia", "reply"), PromptVersion: one("", "1.2", "1.3", odd), Provider: one("", "openai", "local"),
 		Model: one("", "gpt-5", "claude-sonnet-4"), Status: one("", "success", "error"), FinishReason: one("", "stop", "length"),
-		TenantTier: one("", "free", "gold"), UserRating: eval.Rating(one("", "up", "down", "4")), OutputSchema: one("", "reply"),
+		TenantTier: one("", "free", "gold"), UserRating: eval.Rating(one("", "up", "down", "Down", " 4.0", "4")), OutputSchema: one("", "reply"),
 	}
 	if r.IntN(20) == 0 {
 		e.Kind = eval.KindUserFeedback
@@ -60,7 +60,7 @@ func randomEvent(r *rand.Rand) *eval.Event {
 		ctx["x-datadog-parent-id"] = strconv.FormatUint(hi, 10)
 	}
 	if r.IntN(2) == 0 {
-		ctx["tracestate"] = one("dd=s:1,ot=th:8", "ot=th:fd70a4;rv:00000000000001", "ot=th:zz", "x=y")
+		ctx["tracestate"] = one("dd=s:1,ot=th:8", "ot=th:fd70a4;rv:fe000000000000", "ot=th:fd70a4;rv:fd70a3ffffffff", "ot=th:zz", "x=y")
 	}
 	if len(ctx) > 0 {
 		e.TraceContext = ctx
@@ -194,17 +194,41 @@ func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *eval.Eve
 	}
 }
 
+// TestUnhappyUsersHeader: a publisher copies what its users said into header and
+// body in its own spelling.
+func TestUnhappyUsersHeader(t *testing.T) {
+	t.Parallel()
+	cfg := sampler.DefaultConfig()
+	cfg.DefaultRate = 0
+	cfg.Rules = []sampler.Rule{{Name: "unhappy", When: `user_rating == "down"`, Rate: 1}}
+	s, err := sampler.New(cfg, []sampler.Evaluator{{Name: "a", Judge: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rating := range []string{"down", "Down", " DOWN "} {
+		plan, ok := s.DecideHeaders([]eval.Header{
+			{Key: eval.HeaderEvent, Value: []byte(eval.KindRequestCompleted)},
+			{Key: eval.HeaderRequestID, Value: []byte("r")},
+			{Key: eval.HeaderUserRating, Value: []byte(rating)},
+		})
+		if !ok || len(plan.Picks) != 1 {
+			t.Errorf("%q: %t, %+v; want the event taken", rating, ok, plan.Picks)
+		}
+	}
+}
+
 // FuzzDecideHeaders: on any headers at all, deciding on them equals reading the
 // envelope and deciding on that.
 func FuzzDecideHeaders(f *testing.F) {
 	cfg := sampler.DefaultConfig()
-	cfg.Rules = []sampler.Rule{{Name: "r", When: `feature == "x" || len(model) > 3`, Rate: 0.5}}
+	cfg.Rules = []sampler.Rule{{Name: "r", When: `feature == "x" || len(model) > 3 && user_rating != "down"`, Rate: 0.5}}
 	s, err := sampler.New(cfg, []sampler.Evaluator{{Name: "a", Judge: true}, {Name: "b"}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	const base = "event=llm_request_completed\nrequest_id=r1\n"
 	f.Add(base + "feature=x\nmodel=gpt")
+	f.Add(base + "user_rating= Down\nmodel=gpt-5")
 	f.Add(base + "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntracestate=ot=th:8")
 	f.Add(base + "feature=x\nfeature=y\nrequest_id=\nrequest_id=r2\nevent=llm_user_feedback")
 	f.Add("event=other\nrequest_id=1\ntrace_id=17\nx-datadog-trace-id=18")

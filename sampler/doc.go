@@ -26,7 +26,9 @@
 // event reaches us and is then chosen is the product of the two. Where
 // tracestate carries the tracer's threshold (OpenTelemetry, "ot=th:"), the
 // product stands in [eval.Pick].Probability; where it does not, the probability
-// holds for the events that were received.
+// holds for the events that were received. A threshold that leaves less than one
+// trace in a million, or that the trace itself is below, was set by no tracer that
+// kept it, and is passed over.
 //
 // # Conditions
 //

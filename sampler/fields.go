@@ -10,7 +10,10 @@ import (
 // in the key of the table.
 type field uint8
 
-const numFields = 11
+const (
+	numFields   = 11
+	fieldRating = 9 // eval.HeaderUserRating, which is read in one form only
+)
 
 // fieldNames are the names under which conditions read eval.Dims, in its order.
 // They are also the names of the headers that carry them.

@@ -27,7 +27,7 @@ func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
 	switch eval.Kind(in.kind) {
 	case eval.KindRequestCompleted:
 	case eval.KindUserFeedback:
-		return s.feedback(upstream(in.states)), true
+		return s.feedback(upstream(in.states, lowTrace(in.parent, in.dd, in.trace))), true
 	default:
 		return eval.Plan{}, false
 	}
@@ -39,7 +39,8 @@ func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
 		return eval.Plan{Revision: s.revision}, true
 	}
 	var n uint64
-	if lo := lowTrace(in.parent, in.dd, in.trace); lo != 0 {
+	lo := lowTrace(in.parent, in.dd, in.trace)
+	if lo != 0 {
 		n = s.hash.ofTrace(lo)
 	} else {
 		n = ofRequest(&s.hash, in.request)
@@ -47,7 +48,7 @@ func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}, true
 	}
-	return s.plan(r, n, upstream(in.states)), true
+	return s.plan(r, n, upstream(in.states, lo)), true
 }
 
 // scan finds the headers. Of several with one key the last counts, as it does in
@@ -101,7 +102,7 @@ func fieldOf(key string) (field, bool) {
 	case eval.HeaderTenantTier:
 		return 8, true
 	case eval.HeaderUserRating:
-		return 9, true
+		return fieldRating, true
 	case eval.HeaderOutputSchema:
 		return 10, true
 	}
@@ -119,6 +120,9 @@ func (s *Sampler) ratesIn(hs []eval.Header, dims *[numFields]int32) *rates {
 		var v []byte
 		if at > 0 {
 			v = hs[at-1].Value
+		}
+		if f == fieldRating {
+			v = eval.PlainRating(v)
 		}
 		key, ok = appendKey(key, v)
 	}
@@ -140,5 +144,6 @@ func dimsIn(hs []eval.Header, dims *[numFields]int32) *eval.Dims {
 			*p = string(hs[at-1].Value)
 		}
 	}
+	d.UserRating = eval.PlainRating(d.UserRating)
 	return d
 }

@@ -105,7 +105,7 @@ func revision(cfg Config, evs []Evaluator) (string, error) {
 		Procedure  int
 		Policy     Config
 		Evaluators []Evaluator
-	}{1, cfg, slices.Concat([]Evaluator{}, evs)}
+	}{2, cfg, slices.Concat([]Evaluator{}, evs)}
 	canonical.Policy.Rules = slices.Concat([]Rule{}, cfg.Rules)
 	for i := range canonical.Policy.Rules {
 		r := &canonical.Policy.Rules[i]

@@ -76,7 +76,7 @@ func TestPlan(t *testing.T) {
 		},
 		{
 			name:  "upstream sampling is multiplied in",
-			state: "dd=s:1;o:rum, ot=rv:1234567890abcd;th:c",
+			state: "dd=s:1;o:rum, ot=rv:d234567890abcd;th:c",
 			want:  map[string]float64{"format by default": 0.25, "length by evaluator": 0.125, "correctness by default": 0.0125},
 		},
 	}
@@ -162,7 +162,7 @@ func TestRevision(t *testing.T) {
 		return newSampler(t, cfg, evs).Revision()
 	}
 	base := of(func(*sampler.Config, []sampler.Evaluator) {})
-	const golden = "736f2092bcc3"
+	const golden = "014e7e396463"
 	if base != golden {
 		t.Errorf("revision = %q, want %q: was the form of the canonical policy changed?", base, golden)
 	}

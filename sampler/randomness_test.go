@@ -99,8 +99,14 @@ func TestUpstream(t *testing.T) {
 		"ot=th:8":                          0.5,
 		"ot=th:c":                          0.25,
 		"ot=th:fd70a4":                     float64(scale-0xfd70a400000000) / scale,
-		"ot=th:ffffffffffffff":             1.0 / scale,
-		"ot=rv:6e6d1a75832a2f;th:8":        0.5,
+		"ot=th:ffffef39085f4a":             float64(scale-0xffffef39085f4a) / scale, // one in a million
+		"ot=th:ffffef39085f4b":             1,                                       // less is not believed
+		"ot=th:ffffffffffffff":             1,
+		"ot=rv:8e6d1a75832a2f;th:8":        0.5,
+		"ot=th:8;rv:80000000000000":        0.5,
+		"ot=rv:7fffffffffffff;th:8":        1,   // it would not have been kept
+		"ot=rv:7;th:8":                     0.5, // no randomness: all digits count
+		"ot=rv:7ffffffffffffg;th:8":        0.5,
 		"dd=s:2;t.dm:-4,ot=th:8":           0.5,
 		"dd=s:2 ,\tot=th:8 , vendor=x":     0.5,
 		"ot=th:8,ot=th:c":                  0.5, // the member on the left is the newest
@@ -119,22 +125,54 @@ func TestUpstream(t *testing.T) {
 		"ot=p:8;r:62":                      1, // an earlier draft of the specification
 		"vendor=ot=th:8,other=\"ot=th:8\"": 1,
 	} {
-		if got := upstream(state); got != want {
+		if got := upstream(state, 0); got != want {
 			t.Errorf("upstream(%q) = %g, want %g", state, got, want)
 		}
-		if got := upstream([]byte(state)); got != want {
+		if got := upstream([]byte(state), 0); got != want {
 			t.Errorf("upstream of the bytes of %q = %g, want %g", state, got, want)
+		}
+	}
+}
+
+// TestUpstreamOfTraces: of the traces that a tracer sampled by their ids, the
+// kept ones count for all; one that it cannot have kept counts for itself.
+func TestUpstreamOfTraces(t *testing.T) {
+	t.Parallel()
+	const (
+		n        = 1 << 16
+		rejected = 0xe6666666666666 // of ten traces it keeps one
+	)
+	var weights float64
+	for i := range uint64(n) {
+		trace := (i + 1) * 0x9e3779b97f4a7c15
+		p := upstream("ot=th:e6666666666666", trace)
+		switch kept := trace%scale >= rejected; {
+		case kept:
+			weights += 1 / p
+		case p != 1:
+			t.Fatalf("trace %#x is below the threshold; probability %g, want 1", trace, p)
+		}
+	}
+	if got := weights / n; got < 0.99 || got > 1.01 {
+		t.Errorf("the kept traces count for %.3f of all", got)
+	}
+	for trace, want := range map[uint64]float64{0: 0.5, 1: 1, 0xff7fffffffffffff: 1, 0x0080000000000000: 0.5} {
+		if got := upstream("ot=th:8", trace); got != want {
+			t.Errorf("upstream of trace %#x = %g, want %g", trace, got, want)
+		}
+		if got := upstream("ot=th:8;rv:ffffffffffffff", trace); got != 0.5 {
+			t.Errorf("upstream of trace %#x with randomness of its own = %g, want 0.5", trace, got)
 		}
 	}
 }
 
 func FuzzUpstream(f *testing.F) {
 	for _, s := range []string{"ot=th:fd70a4", "dd=s:1,ot=rv:00;th:8", "ot=th:", ", ot=th:ffffffffffffff;"} {
-		f.Add(s)
+		f.Add(s, uint64(0x8448eb211c80319c))
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if p := upstream(s); !(p > 0 && p <= 1) {
-			t.Errorf("upstream(%q) = %g", s, p)
+	f.Fuzz(func(t *testing.T, s string, trace uint64) {
+		if p := upstream(s, trace); !(p >= minUpstream && p <= 1) {
+			t.Errorf("upstream(%q, %#x) = %g", s, trace, p)
 		}
 	})
 }

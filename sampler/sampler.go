@@ -22,7 +22,7 @@ type Sampler struct {
 // [eval.FeedbackEvaluator] and the index -1, always.
 func (s *Sampler) Decide(env *eval.Envelope) eval.Plan {
 	if env.Kind == eval.KindUserFeedback {
-		return s.feedback(upstream(env.Tracestate))
+		return s.feedback(upstream(env.Tracestate, env.Trace.Lo))
 	}
 	r := s.always
 	if r == nil {
@@ -40,7 +40,7 @@ func (s *Sampler) Decide(env *eval.Envelope) eval.Plan {
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}
 	}
-	return s.plan(r, n, upstream(env.Tracestate))
+	return s.plan(r, n, upstream(env.Tracestate, env.Trace.Lo))
 }
 
 // Revision identifies the policy, evaluators included: equal configurations

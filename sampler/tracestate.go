@@ -2,13 +2,21 @@ package sampler
 
 import "strings"
 
+// minUpstream is the smallest probability that a tracer is believed. A tracestate
+// can come from a browser, and one event must not outweigh all others.
+const minUpstream = 1e-6
+
 // upstream gives the probability with which a tracer kept the trace, from the
 // threshold in its tracestate: list member "ot", sub-key "th", one to fourteen
 // lower-case hexadecimal digits of which trailing zeros are left out. The
 // threshold T is one of rejection, so the probability is (2^56 - T) / 2^56
 // (OpenTelemetry specification, TraceState: Probability Sampling). It is 1 when
-// there is no threshold, or none that can be read.
-func upstream[T ~string | ~[]byte](tracestate T) float64 {
+// there is no threshold, or none that can be read or believed.
+//
+// The tracer held T against fourteen digits of randomness, the sub-key "rv" or
+// else the end of the trace id; trace is its lower half, and 0 when it is not known.
+// Had they been below T, the trace would not have been kept.
+func upstream[T ~string | ~[]byte](tracestate T, trace uint64) float64 {
 	if len(tracestate) == 0 {
 		return 1
 	}
@@ -17,35 +25,57 @@ func upstream[T ~string | ~[]byte](tracestate T) float64 {
 		if !ok {
 			continue
 		}
-		for sub := range strings.SplitSeq(value, ";") {
-			if th, ok := strings.CutPrefix(sub, "th:"); ok {
-				return keptBy(th)
+		rejected, ok := digits(subKey(value, "th:"))
+		if !ok {
+			return 1
+		}
+		random, known := trace%scale, trace != 0
+		if rv := subKey(value, "rv:"); len(rv) == maxDigits {
+			if r, ok := digits(rv); ok {
+				random, known = r, true
 			}
 		}
-		return 1
+		p := float64(scale-rejected) / scale
+		if p < minUpstream || known && random < rejected {
+			return 1
+		}
+		return p
 	}
 	return 1
 }
 
-func keptBy(th string) float64 {
-	const digits = 14
-	if len(th) == 0 || len(th) > digits {
-		return 1
+// subKey gives what stands behind the first occurrence of a key in the member's
+// value.
+func subKey(value, key string) string {
+	for sub := range strings.SplitSeq(value, ";") {
+		if digits, ok := strings.CutPrefix(sub, key); ok {
+			return digits
+		}
 	}
-	var t uint64
-	for i := range digits {
-		t <<= 4
-		if i >= len(th) {
+	return ""
+}
+
+// maxDigits are the hexadecimal digits of 56 bits.
+const maxDigits = 14
+
+// digits reads a number of 56 bits whose trailing zeros may be left out.
+func digits(s string) (n uint64, ok bool) {
+	if len(s) == 0 || len(s) > maxDigits {
+		return 0, false
+	}
+	for i := range maxDigits {
+		n <<= 4
+		if i >= len(s) {
 			continue
 		}
-		switch c := th[i]; {
+		switch c := s[i]; {
 		case c >= '0' && c <= '9':
-			t |= uint64(c - '0')
+			n |= uint64(c - '0')
 		case c >= 'a' && c <= 'f':
-			t |= uint64(c-'a') + 10
+			n |= uint64(c-'a') + 10
 		default:
-			return 1
+			return 0, false
 		}
 	}
-	return float64(scale-t) / scale
+	return n, true
 }

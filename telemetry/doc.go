@@ -16,6 +16,7 @@
 // span. eval.run always carries a span link to the span of the original request,
 // when the event says which that is. It is also a child of it when the original
 // trace was kept and is young: priority above 0 and an age within max_child_age.
+// The age of the trace that feedback is about is not known, so it is linked only.
 // A link outlives sampling decisions and late arrival; a child shows up in the
 // same flame graph. So correlation never depends on the child.
 //

@@ -1,8 +1,11 @@
 package telemetry
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -78,44 +81,37 @@ func (g *guard) admit(value string) string {
 }
 
 // cleanValue makes a tag value of any text: lower case, at most 200 bytes, and
-// of letters, digits and _ . / - : only.
+// of letters, digits and _ . / - : only. Datadog takes letters of any script.
 func cleanValue(s string) string {
-	return clean(s, maxValueLength, func(c byte) bool { return c == '_' || c == '.' || c == '/' || c == '-' || c == ':' })
+	return clean(s, maxValueLength, func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./-:", r)
+	})
 }
 
-// cleanName makes a part of a metric's name of any text.
+// cleanName makes a part of a metric's name of any text. Names are ASCII.
 func cleanName(s string) string {
-	switch name := clean(s, maxNameLength, func(c byte) bool { return c == '_' || c == '.' }); name {
+	name := clean(s, maxNameLength, func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.'
+	})
+	switch name {
 	case "count", "weighted": // the names of counts; one name must not have two types
 		return name + "_score"
-	default:
-		return name
 	}
+	return name
 }
 
-func clean(s string, limit int, allowed func(byte) bool) string {
-	if len(s) > limit {
-		s = s[:limit]
-	}
-	ok := true
-	for i := range len(s) {
-		ok = ok && (s[i] >= 'a' && s[i] <= 'z' || s[i] >= '0' && s[i] <= '9' || allowed(s[i]))
-	}
-	if ok {
-		return s
-	}
-	b := []byte(s)
-	out := b[:0]
-	for i, c := range b {
-		switch {
-		case c >= 'A' && c <= 'Z':
-			c += 'a' - 'A'
-		case c >= 0x80 && c < 0xC0 && i > 0: // the rest of a rune whose first byte became an underscore
-			continue
-		case (c < 'a' || c > 'z') && (c < '0' || c > '9') && !allowed(c):
-			c = '_'
+// clean writes a text in lower case, cuts it between characters, and writes _ for
+// what is not allowed.
+func clean(s string, limit int, allowed func(rune) bool) string {
+	b := make([]byte, 0, min(len(s), limit))
+	for _, r := range s {
+		if r = unicode.ToLower(r); !allowed(r) {
+			r = '_'
 		}
-		out = append(out, c)
+		if len(b)+utf8.RuneLen(r) > limit {
+			break
+		}
+		b = utf8.AppendRune(b, r)
 	}
-	return string(out)
+	return string(b)
 }

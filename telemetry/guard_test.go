@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,18 +16,20 @@ func TestClean(t *testing.T) {
 		"2026-06-01.3":                       "2026-06-01.3",
 		"Claude Sonnet-4/a:b":                "claude_sonnet-4/a:b",
 		"reason:bad,tag|x\ny#z":              "reason:bad_tag_x_y_z",
-		"größe":                              "gr__e",
-		"価格":                                 "__",
-		"\xff\x80":                           "_",
+		"größe":                              "größe",
+		"検索":                                 "検索",
+		"ПОИСК ٣":                            "поиск_٣",
+		"a👍b":                                "a_b",
+		"\xff\x80":                           "__",
 		strings.Repeat("x", 300):             strings.Repeat("x", 200),
-		strings.Repeat("x", 199) + "ü" + "y": strings.Repeat("x", 199) + "_",
+		strings.Repeat("x", 199) + "ü" + "y": strings.Repeat("x", 199),
 	} {
 		if got := cleanValue(in); got != want {
 			t.Errorf("cleanValue(%q) = %q, want %q", in, got, want)
 		}
 	}
 	for in, want := range map[string]string{
-		"correctness": "correctness", "Tool Selection-2": "tool_selection_2", "a.b": "a.b", "count": "count_score", "Weighted": "weighted_score", "x:y/z": "x_y_z",
+		"correctness": "correctness", "Tool Selection-2": "tool_selection_2", "a.b": "a.b", "count": "count_score", "Weighted": "weighted_score", "x:y/z": "x_y_z", "größe": "gr__e",
 	} {
 		if got := cleanName(in); got != want {
 			t.Errorf("cleanName(%q) = %q, want %q", in, got, want)
@@ -56,9 +59,13 @@ func TestCapped(t *testing.T) {
 func FuzzClean(f *testing.F) {
 	f.Add("a,b|c#d\ne:f")
 	f.Add("Ünïcode \xff")
+	f.Add("検索 İstanbul ȺȺ")
+	odd := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_./-:", r)
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		v := cleanValue(s)
-		if len(v) > 200 || (v == "") != (s == "") || strings.Trim(v, "abcdefghijklmnopqrstuvwxyz0123456789_./-:") != "" {
+		if len(v) > 200 || (v == "") != (s == "") || strings.ContainsFunc(v, odd) {
 			t.Errorf("cleanValue(%q) = %q", s, v)
 		}
 		if again := cleanValue(v); again != v {
@@ -108,7 +115,7 @@ func TestGuardSpellings(t *testing.T) {
 	t.Parallel()
 	g := newGuard("tool", 2, cleanValue, func(string) { t.Error("overflow") })
 	for i := range 100 {
-		if got := g.tag("a" + string(rune(0x4e00+i))); got != "tool:a_" {
+		if got := g.tag("a" + string(rune(0x2600+i))); got != "tool:a_" {
 			t.Fatalf("tag = %q", got)
 		}
 	}

@@ -39,6 +39,12 @@ type meter struct {
 // dims are an event's dimensions, in the order of [Dims].
 type dims [len(dimKeys)]string
 
+// long reports whether a value is none that a dimension has, such as a prompt in
+// the wrong field. To remember it would cost memory and keep content.
+func (d *dims) long() bool {
+	return slices.ContainsFunc(d[:], func(value string) bool { return len(value) > maxValueLength })
+}
+
 // maxDims bounds the remembered combinations of dimensions; when it is reached
 // they are forgotten, which costs time and nothing else.
 const maxDims = 4096
@@ -84,6 +90,9 @@ func (m *meter) dimsOf(e *eval.Event) []string {
 		}
 	}
 	tags = slices.Clip(tags)
+	if key.long() {
+		return tags
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.dims) >= maxDims {

@@ -20,8 +20,8 @@ Generated from the table in the package telemetry. Do not edit.
 left out. Every metric also carries ` + "`service` and `version`" + `. Where DD_ENV is set, it is the ` + "`env`" + ` of every metric;
 otherwise ` + "`env`" + ` is the event's environment.
 
-Tag values are lower case, at most 200 bytes, of letters, digits and ` + "`_ . / - :`" + `. The first ` + "`max_tag_values`" + ` values of
-a key keep their names; later ones become ` + "`other`" + `, and the log says so once a key.
+Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `. The first
+` + "`max_tag_values`" + ` values of a key keep their names; later ones become ` + "`other`" + `, and the log says so once a key.
 
 Distributions send every value, so sums are exact. Enable percentiles in Datadog for those that need them.
 

@@ -77,12 +77,15 @@ func (s *spans) report(r *eval.Report) {
 
 // mode chooses between child and link. A child of a trace that was dropped
 // would be an orphan, and one of an old trace may not be shown with it. An event
-// without a time has no known age.
+// without a time has no known age, and feedback has its own: its trace may be of
+// yesterday.
 func (s *spans) mode(o *origin, r *eval.Report) string {
 	switch {
 	case !o.known():
 		return modeNone
 	case o.parent == nil || o.priority <= 0 || r.Event.OccurredAt.IsZero():
+		return modeLink
+	case r.Event.Kind == eval.KindUserFeedback:
 		return modeLink
 	case age(r) > s.maxChildAge:
 		return modeLink

@@ -49,6 +49,7 @@ func TestModes(t *testing.T) {
 		{"kept and old", headers("1"), func(r *eval.Report) { r.Event.OccurredAt = finished.Add(-11 * time.Minute) }, "link", 1},
 		{"kept, of unknown age", headers("1"), func(r *eval.Report) { r.Event.OccurredAt = time.Time{} }, "link", 1},
 		{"kept, from a clock ahead", headers("1"), func(r *eval.Report) { r.Event.OccurredAt = finished.Add(time.Hour) }, "child", 1},
+		{"kept and fresh, feedback", headers("1"), func(r *eval.Report) { r.Event.Kind = eval.KindUserFeedback }, "link", 1},
 		{"dropped, passing", headers("0"), nil, "link", 1},
 		{"dropped, failing", headers("0"), failing, "link", 2},
 		{"rejected, passing", headers("-1"), nil, "link", 1},
@@ -110,7 +111,7 @@ func TestModes(t *testing.T) {
 			}
 		})
 	}
-	for mode, want := range map[string]float64{"child": 7, "link": 9, "none": 2} {
+	for mode, want := range map[string]float64{"child": 7, "link": 10, "none": 2} {
 		if got := s.statsd.Sum("evalworker.links", "mode:"+mode); got != want {
 			t.Errorf("evalworker.links{mode:%s} = %v, want %v", mode, got, want)
 		}

@@ -18,12 +18,15 @@ const (
 	// maxValues bounds the values: the library reports every single one that is
 	// wrong, in half a kilobyte. No model says that much in one answer.
 	maxValues = 1 << 15
+	// maxPaths bounds the bytes of the paths to all values: each that is wrong is
+	// reported with its own, and one long key may stand above many of them.
+	maxPaths = 32 << 20
 )
 
 // check holds a scanned JSON text against the schema. It gives the reason of the
 // failure, empty when the text is valid. An error means that the question could
-// not be decided: the document has too many values, or the schema asks for too
-// many steps.
+// not be decided: the document has too many values or too long keys, or the schema
+// asks for too many steps.
 func (s *schema) check(ctx context.Context, text string, found scanned) (string, error) {
 	switch {
 	case found.depth > maxDepth:
@@ -32,6 +35,8 @@ func (s *schema) check(ctx context.Context, text string, found scanned) (string,
 		return "number out of range", nil
 	case found.values > maxValues:
 		return "", eval.WithReason(eval.ReasonTooLarge, fmt.Errorf("validate: more than %d values", maxValues))
+	case found.paths(s.location) > maxPaths:
+		return "", eval.WithReason(eval.ReasonTooLarge, fmt.Errorf("validate: paths of more than %d bytes", maxPaths))
 	}
 	document := decode(text)
 	if countMembers(document) != found.members {
@@ -41,7 +46,7 @@ func (s *schema) check(ctx context.Context, text string, found scanned) (string,
 	if s.meter != nil && s.meter.patterns {
 		steps += len(text) // which patterns are charged by
 	}
-	err := s.validate(ctx, document, steps)
+	err := s.validate(ctx, document, steps, 1+found.path(s.location)/stepBytes)
 	var invalid *jsonschema.ValidationError
 	switch {
 	case err == nil:
@@ -52,15 +57,23 @@ func (s *schema) check(ctx context.Context, text string, found scanned) (string,
 	return "", err
 }
 
-// validate runs the library within the bounds of the meter.
-func (s *schema) validate(ctx context.Context, document any, steps int) error {
+// path bounds the bytes of the path to one value: every level adds a key of the
+// document, and the keywords that lead to it.
+func (s scanned) path(location int) int { return s.depth * (s.longest + location) }
+
+// paths bounds the bytes of the paths to all values.
+func (s scanned) paths(location int) int { return s.values * s.path(location) }
+
+// validate runs the library within the bounds of the meter. Each step is charged
+// place times.
+func (s *schema) validate(ctx context.Context, document any, steps, place int) error {
 	if s.meter == nil {
 		return undecided(s.compiled.Validate(document))
 	}
 	m := s.meter
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ctx, m.left, m.spent = ctx, steps, false
+	m.ctx, m.left, m.place, m.spent = ctx, steps, place, false
 	defer func() { m.ctx = nil }()
 	err := s.compiled.Validate(document)
 	if m.spent {

@@ -3,6 +3,7 @@ package validators
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -32,8 +33,10 @@ func checkCitations(c Config) eval.Faults {
 //
 // Without format, 【id】 and (source: id) are citations, and so is [id] when the id
 // has the shape of one that was retrieved: the same sequence of letters, digits
-// and marks, as in doc-12 and doc-7. A remark such as [sic], a link and whatever
-// stands in code are none. Several ids may share a bracket, parted by commas.
+// and marks, as in doc-12 and doc-7, or of hexadecimal digits, as in two UUIDs. A
+// remark such as [sic], a link and whatever stands in code are none. Several ids
+// may share a bracket, parted by commas; [Smith, 2020] holds something else, so
+// its number is no id.
 func buildCitations(c Config, _ *Schemas) (made, error) {
 	find := bracketed
 	if c.Format != "" {
@@ -110,10 +113,10 @@ func bracketed(text string, known map[string]bool) []string {
 	}
 	var ids []string
 	add := func(inside string, certain bool) {
-		for id := range strings.FieldsFuncSeq(inside, func(r rune) bool { return r == ',' || r == ';' }) {
-			id, _, _ = strings.Cut(id, "†") // some models append a name to the id
-			id = strings.TrimPrefix(strings.TrimSpace(id), "^")
-			if id != "" && (known[id] || certain || shapes[shape(id)]) {
+		parts := citedIn(inside)
+		certain = certain || !slices.ContainsFunc(parts, func(id string) bool { return !known[id] && !shapes[shape(id)] })
+		for _, id := range parts {
+			if certain || known[id] {
 				ids = append(ids, id)
 			}
 		}
@@ -140,6 +143,18 @@ func bracketed(text string, known map[string]bool) []string {
 	return ids
 }
 
+// citedIn gives the parts of what stands in one pair of brackets.
+func citedIn(inside string) []string {
+	var parts []string
+	for id := range strings.FieldsFuncSeq(inside, func(r rune) bool { return r == ',' || r == ';' }) {
+		id, _, _ = strings.Cut(id, "†") // some models append a name to the id
+		if id = strings.TrimPrefix(strings.TrimSpace(id), "^"); id != "" {
+			parts = append(parts, id)
+		}
+	}
+	return parts
+}
+
 // sourceOpening gives the start of "(source: id)" as it is written.
 func sourceOpening(text string) (string, bool) {
 	for _, word := range [...]string{"(source:", "(sources:"} {
@@ -159,7 +174,8 @@ func between(text, opening, closing string) (inside, after string, ok bool) {
 	return inside, text[len(opening)+len(inside)+len(closing):], true
 }
 
-// withoutCode blanks what stands in code fences and between backticks.
+// withoutCode blanks what stands in code fences, and between two backticks of one
+// paragraph. A lone one is a character like any other.
 func withoutCode(text string) string {
 	if !strings.Contains(text, "`") {
 		return text
@@ -170,19 +186,27 @@ func withoutCode(text string) string {
 			b.WriteByte('\n')
 			continue
 		}
-		for j, inline := range strings.Split(part, "`") {
-			if j%2 == 0 {
-				b.WriteString(inline)
-			} else {
-				b.WriteByte(' ')
+		for paragraph := range strings.SplitAfterSeq(part, "\n\n") {
+			pieces := strings.Split(paragraph, "`")
+			for j, inline := range pieces {
+				if j%2 == 0 || j == len(pieces)-1 {
+					b.WriteString(inline)
+				} else {
+					b.WriteByte(' ')
+				}
 			}
 		}
 	}
 	return b.String()
 }
 
-// shape gives an id with every run of letters as a and every run of digits as 9.
+// shape gives an id with every run of letters as a and every run of digits as 9. In
+// hashes and UUIDs the runs differ from id to id; there every run of hexadecimal
+// digits is f.
 func shape(id string) string {
+	if isHash(id) {
+		return strings.Repeat("f-", strings.Count(id, "-")) + "f"
+	}
 	var b strings.Builder
 	last := rune(0)
 	for _, r := range id {
@@ -198,4 +222,22 @@ func shape(id string) string {
 		last = r
 	}
 	return b.String()
+}
+
+// isHash reports whether an id is eight or more hexadecimal digits, parted by
+// dashes or not. A word has no digits, and a number no letters.
+func isHash(id string) bool {
+	letters, numerals := 0, 0
+	for i := range len(id) {
+		switch c := id[i]; {
+		case c == '-':
+		case c >= '0' && c <= '9':
+			numerals++
+		case isHex(c):
+			letters++
+		default:
+			return false
+		}
+	}
+	return letters > 0 && numerals > 0 && letters+numerals >= 8
 }

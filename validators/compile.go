@@ -38,7 +38,8 @@ type schema struct {
 	compiled *jsonschema.Schema
 	places   map[string]*jsonschema.Schema // by absolute keyword location
 	names    map[string]bool               // of properties, anywhere in the schema
-	meter    *meter                        // nil: validation is linear and needs none
+	location int                           // bytes of the longest keyword location
+	meter    *meter                        // nil: the schema is light and needs none
 	digest   string                        // of the schema and all that it refers to
 }
 
@@ -124,6 +125,12 @@ func compile(m *meter, uri string, load func(uri string) (io.ReadCloser, error))
 	s.visit(compiled)
 	if m.used {
 		s.meter = m
+		return s, nil
+	}
+	for _, at := range s.places {
+		if at.Extensions != nil { // a meta-schema has none, and is shared
+			at.Extensions = nil
+		}
 	}
 	return s, nil
 }
@@ -149,6 +156,7 @@ func (s *schema) visit(at *jsonschema.Schema) {
 		return
 	}
 	s.places[at.Location] = at
+	s.location = max(s.location, len(at.Location))
 	for name, child := range at.Properties {
 		s.names[name] = true
 		s.visit(child)

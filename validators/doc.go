@@ -24,7 +24,7 @@
 //
 // Every answer takes time linear in the output, whatever stands in it: patterns
 // are RE2, JSON is found in prose under a budget of work, and validation against
-// a schema that could multiply work is metered.
+// a schema that could multiply work, or repeat much in its failures, is metered.
 //
 // # JSON
 //

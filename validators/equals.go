@@ -58,13 +58,16 @@ func sameDocument(a, b string) bool {
 	return xok && yok && sameValue(x, y)
 }
 
+// document decodes a JSON object or array. What has a key twice is read in more
+// than one way, and so equals nothing but its own text.
 func document(text string) (any, bool) {
 	found, ok := whole(text)
 	text = trimJSON(text)
 	if !ok || found.wide || found.depth == 0 || found.depth > maxDepth {
 		return nil, false
 	}
-	return decode(text), true
+	decoded := decode(text)
+	return decoded, countMembers(decoded) == found.members
 }
 
 func sameValue(a, b any) bool {

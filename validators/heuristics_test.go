@@ -80,6 +80,7 @@ func TestRefusal(t *testing.T) {
 	}
 	checkVerdict(t, evaluate(t, v, saying(" ")), want{eval.OutcomeCannotJudge, "", "empty output"})
 	checkVerdict(t, evaluate(t, v, event(t, `"output":{"reply":"I cannot help with that."}`)), want{eval.OutcomePass, "answered", ""})
+	checkVerdict(t, evaluate(t, v, event(t, `"output":{"role":"assistant","content":null,"refusal":"Dabei kann ich nicht helfen."}`)), want{eval.OutcomeFail, "refused", "refusal"})
 	checkVerdict(t, evaluate(t, v, event(t, `"input":"x"`)), noOutput)
 }
 
@@ -87,6 +88,8 @@ func TestCitations(t *testing.T) {
 	t.Parallel()
 	chunks := `,"retrieval":{"chunks":[{"id":"kb_1","text":"a"},{"id":"kb_12","text":"b"},{"id":7}]}`
 	free, required := Config{Type: "citations"}, Config{Type: "citations", Required: true}
+	const uuid, hash = "0b7c2f4e-91aa-4c7d-8f3e-5d6a7b8c9d0e", "3f9a1c2b77"
+	hashes := `,"retrieval":{"chunks":[{"id":"` + uuid + `","text":"a"},{"id":"` + hash + `","text":"b"}]}`
 	custom := Config{Type: "citations", Format: `<ref>(\w+)</ref>`}
 	cited, uncited := want{eval.OutcomePass, "cited", ""}, want{eval.OutcomePass, "uncited", ""}
 	invented := want{eval.OutcomeFail, "unknown_source", "cited id was not retrieved"}
@@ -105,6 +108,14 @@ func TestCitations(t *testing.T) {
 		"remark":                {free, `"output":"He was to [sic] late [...] and [emphasis added]"` + chunks, uncited},
 		"link":                  {free, `"output":"See [kb_9](https://example.com)"` + chunks, uncited},
 		"code":                  {free, "\"output\":\"Use `x[9]` or\\n```\\ny[8]\\n```\"" + chunks, uncited},
+		"lone backtick":         {free, "\"output\":\"Press the ` key. Due [kb_9].\"" + chunks, invented},
+		"backticks far apart":   {free, "\"output\":\"Press the ` key.\\n\\nDue [kb_9].\\n\\nOr the ` key.\"" + chunks, invented},
+		"UUID":                  {free, `"output":"Due [` + uuid + `] [` + hash + `]"` + hashes, cited},
+		"invented UUID":         {free, `"output":"Due [7f000001-aaaa-4bbb-8ccc-0123456789ab]"` + hashes, invented},
+		"invented hash":         {free, `"output":"Due [` + uuid + `, 77aa00bb12cd]"` + hashes, invented},
+		"no hash":               {free, `"output":"[sic] of [deadbeef] in [20240101], see [a1-b2]"` + hashes, uncited},
+		"name and year":         {free, `"output":"Fees fell [Smith, 2020], [2019, ibid.]"` + chunks, uncited},
+		"with a page":           {free, `"output":"Fees fell [kb_1, p. 4]"` + chunks, cited},
 		"task list":             {free, `"output":"[ ] one\n[x] two"` + chunks, uncited},
 		"other shape":           {free, `"output":"As of [May 2026] and [a-b]"` + chunks, uncited},
 		"open bracket":          {free, `"output":"[kb_9 and so on"` + chunks, uncited},

@@ -1,10 +1,6 @@
 package validators
 
-import (
-	"regexp/syntax"
-
-	"github.com/santhosh-tekuri/jsonschema/v5"
-)
+import "regexp/syntax"
 
 // maxPattern bounds a regular expression of a configuration, in bytes. All are
 // RE2, so a search takes time linear in the text; but linear times the size of
@@ -68,30 +64,4 @@ func patternSize(doc any) int {
 	}
 	walk(doc)
 	return size
-}
-
-// patternMeter charges a meter for the patterns of one schema: a match costs by
-// the length of the text times the size of the pattern.
-type patternMeter struct {
-	*meter
-	values, names int // instructions that a string, or each name of an object, is run against
-}
-
-// patternStep is how many instructions on how many bytes cost one step.
-const patternStep = 256
-
-// Validate counts one visit and its matches.
-func (m patternMeter) Validate(ctx jsonschema.ValidationContext, v any) error {
-	switch v := v.(type) {
-	case string:
-		m.left -= len(v) * m.values / patternStep
-	case map[string]any:
-		for name := range v {
-			m.left -= len(name) * m.names / patternStep
-		}
-	}
-	if m.ctx.Err() != nil {
-		m.left = 0
-	}
-	return m.meter.Validate(ctx, v)
 }

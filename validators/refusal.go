@@ -11,8 +11,9 @@ import (
 // decline, or say that they are not able, and leave it at that. It reads the
 // opening of the answer; "I cannot recommend it enough" is praise, and "As an AI
 // language model, ..." followed by an answer is an answer. A refusal in other
-// words, in another language, or far inside an answer passes unseen. Whether a refusal
-// was justified is a question for a judge.
+// words, in another language, or far inside an answer passes unseen, unless the
+// provider marked it (refusal in the message). Whether a refusal was justified is
+// a question for a judge.
 //
 // With the option allowed a refusal passes and is only labelled, so that refusals
 // can be counted.
@@ -22,7 +23,7 @@ func buildRefusal(c Config, _ *Schemas) (made, error) {
 		switch {
 		case strings.TrimSpace(out.text) == "":
 			return cannotJudge("empty output")
-		case out.json || !p.refuses(out.text):
+		case !out.refusal && (out.json || !p.refuses(out.text)):
 			return pass("answered")
 		case c.Allowed:
 			return pass("refused")

@@ -93,6 +93,7 @@ func TestEquals(t *testing.T) {
 		"JSON, case of a text": {expected, `"output":{"a":["x","y"]},"expected":{"a":["x","z"]}`, different},
 		"JSON, another key":    {expected, `"output":{"a":1,"b":2},"expected":{"a":1,"c":2}`, different},
 		"JSON, order of items": {expected, `"output":[1,2],"expected":[2,1]`, different},
+		"JSON, a key twice":    {expected, `"output":"{\"refund\":false,\"refund\":true}","expected":{"refund":true}`, different},
 		"absurd number":        {expected, `"output":[1e999999999],"expected":[2]`, different},
 		"empty":                {expected, `"output":"","expected":"x"`, different},
 		"no expected":          {expected, `"output":"x"`, want{eval.OutcomeNotApplicable, "", "missing expected"}},
@@ -109,34 +110,66 @@ func TestSubstance(t *testing.T) {
 	stub := want{eval.OutcomeFail, "stub", "only an opener"}
 	echo := want{eval.OutcomeFail, "echo", "output repeats the input"}
 	runCases(t, map[string]verdictCase{
-		"answer":                  {c, `"output":"Yes."`, ok},
-		"number":                  {c, `"output":"7"`, ok},
-		"other script":            {c, `"output":"はい"`, ok},
-		"empty":                   {c, `"output":""`, empty},
-		"blank":                   {c, `"output":" \n\t\u00a0"`, empty},
-		"no output":               {c, `"input":"x"`, noOutput},
-		"only calls tools":        {c, `"output":{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}`, want{eval.OutcomeNotApplicable, "", "missing output.content"}},
-		"null and no call":        {c, `"output":{"role":"assistant","content":null}`, empty},
-		"punctuation":             {c, `"output":"..."`, symbols},
-		"emoji":                   {c, `"output":"👍"`, symbols},
-		"fence of nothing":        {c, "\"output\":\"```\\n\\n```\"", symbols},
-		"empty object":            {c, `"output":{}`, want{eval.OutcomeFail, "empty", "empty JSON value"}},
-		"object":                  {c, `"output":{"a":1}`, ok},
-		"opener":                  {c, `"output":"Thought process:"`, stub},
-		"opener in bold":          {c, `"output":"**Thought Process:**\n"`, stub},
-		"opener, curly quote":     {c, `"output":"Let’s solve this problem step by step."`, stub},
-		"heading":                 {c, `"output":"## Solution:"`, stub},
-		"opener with an answer":   {c, `"output":"Solution: 42"`, ok},
-		"word that is an answer":  {c, `"output":"Sure."`, ok},
-		"word before a colon":     {c, `"output":"Sure:"`, stub},
-		"echo":                    {c, `"input":"When will my order arrive?","output":"when will my order arrive"`, echo},
-		"echo of the last turn":   {c, `"input":[{"role":"system","content":"Be kind."},{"role":"user","content":"When will my order arrive?"}],"output":"When will my order arrive?"`, echo},
-		"echo and more":           {c, `"input":"When will my order arrive?","output":"When will my order arrive? On Monday."`, ok},
-		"greeting":                {c, `"input":"Hello!","output":"Hello!"`, ok},
-		"short input":             {c, `"input":"yes or no","output":"Yes or no?"`, ok},
-		"no input":                {c, `"output":"When will my order arrive?"`, ok},
-		"empty input and answer?": {c, `"input":"","output":"x"`, ok},
+		"answer":                   {c, `"output":"Yes."`, ok},
+		"number":                   {c, `"output":"7"`, ok},
+		"other script":             {c, `"output":"はい"`, ok},
+		"empty":                    {c, `"output":""`, empty},
+		"blank":                    {c, `"output":" \n\t\u00a0"`, empty},
+		"no output":                {c, `"input":"x"`, noOutput},
+		"only calls tools":         {c, `"output":{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}`, want{eval.OutcomeNotApplicable, "", "missing output.content"}},
+		"only calls a tool, parts": {c, `"output":{"role":"assistant","content":[{"type":"tool_use","name":"f","input":{}}]}`, want{eval.OutcomeNotApplicable, "", "missing output.content"}},
+		"calls of the event":       {c, `"output":"","tool_calls":[{"name":"f"}]`, want{eval.OutcomeNotApplicable, "", "missing output"}},
+		"null and null calls":      {c, `"output":{"role":"assistant","content":null,"tool_calls":null}`, empty},
+		"list with roles":          {c, `"output":[{"role":"CEO","name":"Ada"}]`, ok},
+		"null and no call":         {c, `"output":{"role":"assistant","content":null}`, empty},
+		"punctuation":              {c, `"output":"..."`, symbols},
+		"emoji":                    {c, `"output":"👍"`, symbols},
+		"fence of nothing":         {c, "\"output\":\"```\\n\\n```\"", symbols},
+		"empty object":             {c, `"output":{}`, want{eval.OutcomeFail, "empty", "empty JSON value"}},
+		"object":                   {c, `"output":{"a":1}`, ok},
+		"opener":                   {c, `"output":"Thought process:"`, stub},
+		"opener in bold":           {c, `"output":"**Thought Process:**\n"`, stub},
+		"opener, curly quote":      {c, `"output":"Let’s solve this problem step by step."`, stub},
+		"heading":                  {c, `"output":"## Solution:"`, stub},
+		"opener with an answer":    {c, `"output":"Solution: 42"`, ok},
+		"word that is an answer":   {c, `"output":"Sure."`, ok},
+		"word before a colon":      {c, `"output":"Sure:"`, stub},
+		"echo":                     {c, `"input":"When will my order arrive?","output":"when will my order arrive"`, echo},
+		"echo of the last turn":    {c, `"input":[{"role":"system","content":"Be kind."},{"role":"user","content":"When will my order arrive?"}],"output":"When will my order arrive?"`, echo},
+		"echo and more":            {c, `"input":"When will my order arrive?","output":"When will my order arrive? On Monday."`, ok},
+		"greeting":                 {c, `"input":"Hello!","output":"Hello!"`, ok},
+		"short input":              {c, `"input":"yes or no","output":"Yes or no?"`, ok},
+		"no input":                 {c, `"output":"When will my order arrive?"`, ok},
+		"empty input and answer?":  {c, `"input":"","output":"x"`, ok},
 	})
+}
+
+// TestEscapes: the same value gets the same verdict, whether it was published in
+// UTF-8 or with escapes, as Python's and Go's libraries write it.
+func TestEscapes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		config  Config
+		outcome eval.Outcome
+	}{
+		"contains":     {Config{Type: "contains", None: []string{"désolé"}}, eval.OutcomeFail},
+		"contains &":   {Config{Type: "contains", All: []string{"R&D"}}, eval.OutcomePass},
+		"regex":        {Config{Type: "regex", Pattern: `désolé`, Negate: true}, eval.OutcomeFail},
+		"length":       {Config{Type: "length", MaxChars: new(20)}, eval.OutcomePass},
+		"equals":       {Config{Type: "equals", Value: `{"a":"désolé, R&D"}`}, eval.OutcomePass},
+		"groundedness": {Config{Type: "groundedness"}, eval.OutcomePass},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newValidator(t, tt.config, nil)
+			for _, output := range []string{`{"a":"désolé, R&D"}`, `{"a":"d\u00e9sol\u00e9, R\u0026D"}`} {
+				got := evaluate(t, v, event(t, `"retrieval":{"chunks":[{"text":"a désolé R&D"}]},"output":`+output))
+				if got.Outcome != tt.outcome {
+					t.Errorf("%s: %s %s", output, got.Outcome, got.Reason)
+				}
+			}
+		})
+	}
 }
 
 func TestRetrieval(t *testing.T) {

@@ -41,6 +41,7 @@ type scanned struct {
 	depth      int  // of nested arrays and objects
 	values     int  // values in all, the outermost included
 	members    int  // members of objects in all
+	longest    int  // bytes of the longest key, as it is written
 	wide       bool // a number is beyond what a double holds, or absurdly long
 }
 
@@ -144,10 +145,12 @@ func (s *scanner) key(i int) (int, flaw) {
 	if s.text[i] != '"' {
 		return i, s.wrong(i, flawSyntax)
 	}
+	opened := i
 	i, bad := s.str(i)
 	if bad != flawNone {
 		return i, bad
 	}
+	s.longest = max(s.longest, i-opened)
 	i = s.space(i)
 	if i >= len(s.text) {
 		return i, flawTruncated

@@ -16,10 +16,7 @@ import (
 func buildSubstance(Config, *Schemas) (made, error) {
 	return made{answer: func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
 		out, missing := outputOf(e)
-		switch {
-		case missing == "output.content" && len(e.ToolCalls) == 0 && !callsTools(e):
-			return fail("empty", "empty output"), nil
-		case missing != "":
+		if missing != "" {
 			return eval.NotApplicable(missing), nil
 		}
 		label, reason := hollow(out)
@@ -31,11 +28,6 @@ func buildSubstance(Config, *Schemas) (made, error) {
 		}
 		return pass("substance"), nil
 	}}, nil
-}
-
-// callsTools reports whether the output is an assistant message with tool calls.
-func callsTools(e *eval.Event) bool {
-	return strings.Contains(string(e.Output.Raw()), `"tool_calls"`)
 }
 
 // hollow says in which way a text is without substance by itself.

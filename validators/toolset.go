@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Bounds of the tools that one event may offer. They keep an event from buying
@@ -40,23 +41,45 @@ type offered struct {
 	Schema      json.RawMessage `json:"schema"`
 	Function    *offered        `json:"function"`
 	Custom      *offered        `json:"custom"`
+	Spec        *offered        `json:"toolSpec"`             // Bedrock
+	Declared    []offered       `json:"functionDeclarations"` // Gemini
 }
 
 // newToolset reads the tools of an event: a list of {name, parameters}, where
 // parameters may also be called input_schema, inputSchema or schema, a list of
-// {type: "function", function: {...}}, a list of names, or an object of schemas by
-// name.
+// {type: "function", function: {...}}, {toolSpec: {...}} or {functionDeclarations:
+// [...]}, a list of names, {tools: [...]} around such a list, one tool without a
+// list, or an object of schemas by name.
 func newToolset(raw json.RawMessage) *toolset {
 	found := scan(string(raw), 0)
 	switch {
-	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth || found.wide:
+	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth,
+		found.values > maxValues || found.paths(0) > maxPaths || found.wide: // they are held against a meta-schema
 		return &toolset{bad: "tools too large"}
 	case raw[0] == '[':
 		return listedTools(raw)
 	case raw[0] == '{':
-		return namedTools(raw)
+		return toolsIn(raw)
 	}
 	return &toolset{bad: "tools unreadable"}
+}
+
+// toolsIn reads an object. A schema is an object or a boolean: with a member that
+// is neither, it is not one of schemas by name.
+func toolsIn(raw json.RawMessage) *toolset {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return &toolset{bad: "tools unreadable"}
+	}
+	if list := members["tools"]; len(list) > 0 && list[0] == '[' {
+		return listedTools(list)
+	}
+	for _, member := range members {
+		if !strings.ContainsRune("{tfn", rune(member[0])) { // of null, any arguments
+			return listedTools(slices.Concat(json.RawMessage("["), raw, json.RawMessage("]")))
+		}
+	}
+	return namedTools(members)
 }
 
 func listedTools(raw json.RawMessage) *toolset {
@@ -92,13 +115,22 @@ func (t *toolset) add(o offered) bool {
 	case o.Custom != nil:
 		o.Custom.Type = "custom"
 		return t.add(*o.Custom)
-	case o.Name == "" && o.Type != "" && o.Type != "function":
+	case o.Spec != nil:
+		o.Spec.InputCamel = unwrapped(o.Spec.InputCamel)
+		return t.add(*o.Spec)
+	case len(o.Declared) > 0:
+		return !slices.ContainsFunc(o.Declared, func(d offered) bool { return !t.add(d) })
+	case o.Name == "" && o.Type != "" && o.Type != "function" && o.Type != "object":
 		o.Name = o.Type // a tool of the provider's own
 	}
 	if o.Name == "" {
 		return false
 	}
 	if _, twice := t.tools[o.Name]; twice {
+		return true
+	}
+	if len(t.tools) == maxTools {
+		t.bad = "tools too large"
 		return true
 	}
 	t.tools[o.Name] = newTool(o.schema(), o.Type == "custom")
@@ -114,13 +146,20 @@ func (o offered) schema() json.RawMessage {
 	return nil
 }
 
-// namedTools reads an object of schemas by name. A value may also be a tool as
-// in a list, without its name.
-func namedTools(raw json.RawMessage) *toolset {
-	var byName map[string]json.RawMessage
-	if json.Unmarshal(raw, &byName) != nil {
-		return &toolset{bad: "tools unreadable"}
+// unwrapped gives the schema of {json: schema}, as a toolSpec holds it.
+func unwrapped(schema json.RawMessage) json.RawMessage {
+	var in struct {
+		JSON json.RawMessage `json:"json"`
 	}
+	if json.Unmarshal(schema, &in) != nil || in.JSON == nil {
+		return schema
+	}
+	return in.JSON
+}
+
+// namedTools reads schemas by name. A value may also be a tool as in a list,
+// without its name.
+func namedTools(byName map[string]json.RawMessage) *toolset {
 	if len(byName) > maxTools {
 		return &toolset{bad: "tools too large"}
 	}

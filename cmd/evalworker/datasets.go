@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,13 +65,14 @@ func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) err
 	return fn(s)
 }
 
-// storeAt gives cfg with the store that --store names, if it names one. The error
-// is of type eval.Faults.
+// storeAt gives cfg with the store that --store names, if it names one. A password
+// that cfg has stays behind: it is not for another server. The error is of type
+// eval.Faults.
 func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
 	if url == "" {
 		return cfg, nil
 	}
-	cfg.URL = url
+	cfg.URL, cfg.Password, cfg.PasswordFile = url, "", ""
 	faults := cfg.Validate()
 	for i := range faults {
 		faults[i].Path = "--store"
@@ -89,7 +91,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.until, "until", "", "last seen before: a time or an age")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "failed this evaluator")
 	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
-	cmd.Flags().StringVar(&f.feature, "feature", "", "of this feature")
+	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
 	cmd.Flags().StringVar(&f.status, "status", "", "in this status: "+statuses())
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many cases (default: all)")
 }
@@ -241,7 +243,8 @@ func printCase(w io.Writer, c datasets.Case) error {
 	line(&b, "feature", c.Feature)
 	for _, x := range c.Exemplars {
 		fmt.Fprintf(&b, "\n--- %s at %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339))
-		line(&b, "prompt", x.PromptVersion, x.Environment)
+		line(&b, "prompt", joined(" ", x.PromptName, x.PromptVersion), x.Environment)
+		line(&b, "feature", x.Feature)
 		line(&b, "model", x.Model, x.Provider)
 		line(&b, "trace", x.TraceID, x.SpanID)
 		if x.ContentWithheld {
@@ -326,8 +329,17 @@ written whole or not at all.`,
 	return cmd
 }
 
-// exportFile writes to a file beside the wanted one, which it then replaces.
+// exportFile writes to a file beside the wanted one, which it then replaces, so that
+// nobody reads half of an export. What is no regular file, such as /dev/stdout, is
+// written to as it is.
 func exportFile(ctx context.Context, s *datasets.Store, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return exportInto(ctx, s, path, format, f)
+	}
+	if path, err = behindLinks(path); err != nil {
+		return 0, fmt.Errorf("export: %w", err)
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".export-*")
 	if err != nil {
 		return 0, fmt.Errorf("export: %w", err)
@@ -342,4 +354,22 @@ func exportFile(ctx context.Context, s *datasets.Store, path string, format data
 		return n, err
 	}
 	return n, os.Rename(tmp.Name(), path)
+}
+
+func exportInto(ctx context.Context, s *datasets.Store, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
+	out, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return 0, fmt.Errorf("export: %w", err)
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	return s.Export(ctx, out, format, f)
+}
+
+// behindLinks gives the file that a path leads to, which need not exist. A link that
+// leads nowhere is an error, for it would be replaced.
+func behindLinks(path string) (string, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return filepath.EvalSymlinks(path)
 }

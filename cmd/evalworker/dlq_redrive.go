@@ -27,7 +27,8 @@ them, so that a second run leaves them alone. Name letters, a filter, or --all.
 A letter is refused when it was redriven --max-redrives times already, when this
 program with this configuration would put it aside again, when it was cut and the
 whole is no longer in its topic, and when it died in another topic than the
-configured one. The exit code is 1 when a letter was refused.
+configured one. The exit code is 1 when a letter was refused. Of --limit only
+what is redriven counts.
 
 It stops in good order on SIGINT or SIGTERM. A run that is killed has at most 100
 letters published again by the next one; two runs at the same time publish the

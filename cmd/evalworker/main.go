@@ -17,10 +17,11 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 }
 
-// hangups gives the SIGHUPs that arrive until ctx ends.
+// hangups gives the SIGHUPs that arrive until ctx ends. Later ones are ignored:
+// by default they would end the process, with its events in flight.
 func hangups(ctx context.Context) <-chan os.Signal {
 	c := make(chan os.Signal, 1) // one that waits stands for any number
 	signal.Notify(c, syscall.SIGHUP)
-	context.AfterFunc(ctx, func() { signal.Stop(c) })
+	context.AfterFunc(ctx, func() { signal.Ignore(syscall.SIGHUP) })
 	return c
 }

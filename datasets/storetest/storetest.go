@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 		"exemplars are bounded": bounded,
 		"many at once":          concurrent,
 		"filters":               filters,
+		"several prompts":       prompts,
 		"withheld content":      withheld,
 		"unknown cases":         unknown,
 		"prune":                 prune,
@@ -33,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 		"prune what is kept":    pruneKept,
 		"what is kept":          kept,
 		"strange texts":         strange,
+		"scores that are none":  noNumber,
 		"several workers":       workers,
 		"one hot case":          hot,
 	}
@@ -212,6 +214,49 @@ func filters(t *testing.T, s suite) {
 	}
 }
 
+// prompts: a case that spans prompts and features is found by each of them, also when
+// its exemplar has gone, and every exemplar says which ones were its own.
+func prompts(t *testing.T, s suite) {
+	t.Helper()
+	const requests = 20
+	for n := range requests {
+		r := report(n, "q")
+		e := r.Event
+		e.Feature, e.PromptName, e.PromptVersion = fmt.Sprintf("f%d", n), fmt.Sprintf("p%d", n), fmt.Sprintf("v%d", n)
+		if n == requests-1 {
+			e.Feature, e.PromptName = "", "" // which is not to say those of the case
+		}
+		s.offer(t, r)
+	}
+	for n := range requests - 1 {
+		s.only(t, datasets.Filter{Feature: fmt.Sprintf("f%d", n), PromptVersion: fmt.Sprintf("v%d", n)})
+	}
+	if cases, err := s.store.List(t.Context(), datasets.Filter{Feature: "f99"}); err != nil || len(cases) != 0 {
+		t.Errorf("cases of a feature that nobody used: %+v, %v", cases, err)
+	}
+	c := s.only(t, datasets.Filter{})
+	if c.Feature != "f0" || c.PromptName != "p0" {
+		t.Errorf("case: %+v", c)
+	}
+	for _, format := range datasets.Formats() {
+		var b strings.Builder
+		if _, err := s.store.Export(t.Context(), &b, format, datasets.Filter{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range map[datasets.Format][]string{
+			datasets.JSONL: {
+				`"feature":"f0","prompt_name":"p0","prompt_version":"v0"`, `"feature":"f18","prompt_name":"p18","prompt_version":"v18"`,
+				`"feature":"","prompt_name":"","prompt_version":"v19"`,
+			},
+			datasets.CSV: {",20,f0,p0,v0,req_00000,", ",20,f18,p18,v18,req_00018,", ",20,,,v19,req_00019,"},
+		}[format] {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("no %s in %s", want, b.String())
+			}
+		}
+	}
+}
+
 func withheld(t *testing.T, s suite) {
 	t.Helper()
 	r := report(1, "canary question")
@@ -272,6 +317,13 @@ func signatures(t *testing.T, s suite) {
 	chat := func(last string) eval.Content {
 		return eval.JSON([]byte(`[{"role":"system","content":"` + template + `"},{"role":"User","content":"` + last + `"},{"role":"assistant","content":"hm"}]`))
 	}
+	afterTool := func(asked, got string) eval.Content { // as a step after a tool call sees it
+		return eval.JSON([]byte(`[{"role":"user","content":"` + asked + `"},{"role":"assistant","content":[{"type":"tool_use","name":"f","input":{}}]},` +
+			`{"role":"user","content":[{"type":"tool_result","content":"` + got + `"}]}]`))
+	}
+	picture := func(name string) eval.Content {
+		return eval.JSON([]byte(`[{"role":"user","content":[{"type":"image","source":"` + name + `"}]}]`))
+	}
 	events := []struct {
 		group string // the same group, the same case
 		e     eval.Event
@@ -285,6 +337,11 @@ func signatures(t *testing.T, s suite) {
 		{"e", eval.Event{Comment: "It never came."}},
 		{"e", eval.Event{Comment: "it never came."}},
 		{"f", eval.Event{Comment: "It came broken."}},
+		{"g", eval.Event{Input: afterTool("Where is my parcel?", "in Rome")}},
+		{"g", eval.Event{Input: afterTool("Where is my parcel?", "on a ship")}},
+		{"h", eval.Event{Input: afterTool("Cancel my contract.", "done")}},
+		{"pictures", eval.Event{Input: picture("a")}}, // nobody said anything
+		{"pictures", eval.Event{Input: picture("b")}},
 		{"none", eval.Event{}},
 		{"none", eval.Event{Input: eval.Text("")}},
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -18,6 +19,21 @@ func long(n int) string {
 		b.WriteByte(byte('!' + r.IntN(90)))
 	}
 	return b.String()
+}
+
+// noNumber: a verdict whose score is none is kept without it, and waits for nothing.
+func noNumber(t *testing.T, s suite) {
+	t.Helper()
+	for i, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		r := report(i, "q")
+		r.Verdicts[0].Score, r.Verdicts[0].Probability = x, x
+		s.offer(t, r)
+	}
+	for _, x := range s.only(t, datasets.Filter{}).Exemplars {
+		if x.Verdict.Score != 0 || x.Verdict.Probability != 0 {
+			t.Errorf("score %v, probability %v", x.Verdict.Score, x.Verdict.Probability)
+		}
+	}
 }
 
 // strange: whatever bytes an event has, it is kept, counts once and can be found.

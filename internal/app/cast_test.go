@@ -213,7 +213,7 @@ func cast(t *testing.T) []scene {
 		}, mode: none, priority: 2},
 		{
 			id: "up", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "up", TraceContext: w3c(1, "01"), UserRating: "up", Comment: secretive("comment"), Feature: "support_agent"},
-			want: map[string]string{"user_feedback": "pass"}, mode: child,
+			want: map[string]string{"user_feedback": "pass"}, mode: link, priority: 1,
 		},
 		{
 			id: "down", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "down", TraceContext: datadog(6, "0"), UserRating: "down", Comment: secretive("comment"), Feature: "support_agent"},

@@ -156,6 +156,12 @@ func (e *environment) variableOf(path string) (string, bool) {
 	return name + "[" + item, ok
 }
 
+// sets reports whether a variable set the value at path.
+func (e *environment) sets(path string) bool {
+	_, ok := e.origin[path]
+	return ok
+}
+
 // get gives a variable, or what the file holds that its _FILE sibling names.
 func (e *environment) get(name string) (string, eval.Faults) {
 	if _, ok := e.vars[name+envFile]; ok {

@@ -121,7 +121,7 @@ func docs() map[string]string {
 		"store":                     "Where failing requests are kept as cases.",
 		"store.url":                 "Database: sqlite:FILE for one worker, postgres://USER@HOST/DATABASE for a fleet.",
 		"store.password":            "Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass.",
-		"store.password_file":       "File that holds the password, relative to this file; wins over password.",
+		"store.password_file":       "File that holds the password, relative to this file, which then may hold none itself.",
 		"store.max_connections":     "Connections of one worker to PostgreSQL.",
 		"store.connection_lifetime": "Age at which a connection to PostgreSQL is made anew, as after a failover.",
 		"store.max_exemplars":       "Requests kept of failures that are alike.",

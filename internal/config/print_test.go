@@ -154,35 +154,57 @@ func TestPasswordInURL(t *testing.T) {
 	}
 }
 
-// TestStorePassword: a file wins over the configuration, which wins over the URL;
-// the URL keeps none.
+// TestStorePassword: the environment wins over the configuration, and of one place
+// the key over the URL, which keeps none.
 func TestStorePassword(t *testing.T) {
 	t.Parallel()
 	inURL, written, inFile := "canary1", "canary2", "canary3"
-	url := "store: {url: 'postgres://user:" + inURL + "@host/cases'"
+	bare := "postgres://user@host/cases"
+	url := "postgres://user:" + inURL + "@host/cases"
+	const (
+		envURL      = "EVALWORKER_STORE_URL="
+		envPassword = "EVALWORKER_STORE_PASSWORD="
+		envFile     = "EVALWORKER_STORE_PASSWORD_FILE="
+	)
 	for name, tt := range map[string]struct {
-		yaml, want string
-		environ    []string
+		yaml    string // of the section, besides a URL without a password
+		environ []string
+		want    string
+		fault   string
 	}{
-		"URL":         {url + "}", inURL, nil},
-		"written":     {url + ", password: " + written + "}", written, nil},
-		"file":        {url + ", password: " + written + ", password_file: key}", inFile, nil},
-		"environment": {url + "}", written, []string{"EVALWORKER_STORE_PASSWORD=" + written}},
-		"nowhere":     {"store: {url: 'postgres://user@host/cases'}", "", nil},
+		"nowhere":                       {"", nil, "", ""},
+		"URL":                           {"url: '" + url + "'", nil, inURL, ""},
+		"written":                       {"url: '" + url + "', password: " + written, nil, written, ""},
+		"file":                          {"password_file: key", nil, inFile, ""},
+		"file and written":              {"password: " + written + ", password_file: key", nil, "", "store.password_file: store.password is set too; want one of the two"},
+		"file and URL":                  {"url: '" + url + "', password_file: key", nil, "", "store.password_file: store.url holds a password too; want one of the two"},
+		"environment over URL":          {"url: '" + url + "'", []string{envPassword + written}, written, ""},
+		"environment over file":         {"password_file: none", []string{envPassword + written}, written, ""},
+		"URL of environment, over file": {"password: x, password_file: none", []string{envURL + url}, inURL, ""},
+		"file of environment":           {"url: '" + url + "', password: x", []string{envFile + "key"}, inFile, ""},
+		"URL without one":               {"password_file: key", []string{envURL + bare}, inFile, ""},
+		"both in environment":           {"", []string{envPassword + written, envFile + "key"}, "", "EVALWORKER_STORE_PASSWORD_FILE: store.password is set too; want one of the two"},
+		"no such file":                  {"password_file: none", nil, "", "store.password_file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := config.Load(folder(t, map[string]string{config.FileName: tt.yaml + "\n", "key": inFile + "\n"}), tt.environ)
+			if !strings.Contains(tt.yaml, "url:") {
+				tt.yaml = strings.TrimSuffix("url: '"+bare+"', "+tt.yaml, ", ")
+			}
+			path := folder(t, map[string]string{config.FileName: "store: {" + tt.yaml + "}\n", "key": inFile + "\n"})
+			if lines := faultsOf(t, path, tt.environ); tt.fault != "" {
+				if len(lines) != 1 || !strings.Contains(lines[0], tt.fault) {
+					t.Errorf("faults %q, want %q", lines, tt.fault)
+				}
+				return
+			}
+			c, err := config.Load(path, tt.environ)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.Store.URL != "postgres://user@host/cases" || c.Store.Password.Reveal() != tt.want {
-				t.Errorf("%s with %q", c.Store.URL, c.Store.Password.Reveal())
+			if c.Store.URL != bare || c.Store.Password.Reveal() != tt.want {
+				t.Errorf("%s with %q, want %q", c.Store.URL, c.Store.Password.Reveal(), tt.want)
 			}
 		})
-	}
-	missing := folder(t, map[string]string{config.FileName: "store: {url: 'postgres://user@host/cases', password_file: none}\n"})
-	if lines := faultsOf(t, missing, nil); len(lines) != 1 || !strings.Contains(lines[0], "store.password_file") {
-		t.Errorf("faults: %v", lines)
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -32,20 +33,23 @@ func loadSchemas(dir string) ([]string, eval.Faults) {
 }
 
 // schemaTree gives the files of schemas below dir and the folders they stand
-// in, dir included. What cannot be read is not there.
+// in, dir included. What cannot be read is not there. As for the validators, dir
+// may be a link, which Kubernetes makes of a folder that it mounts; what is a
+// link inside is none of its folders.
 func schemaTree(dir string) (files, folders []string) {
-	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	_ = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		full := filepath.Join(dir, filepath.FromSlash(name))
 		switch {
 		case err != nil:
 			return nil
-		case name != dir && strings.HasPrefix(path.Base(filepath.ToSlash(name)), "."):
+		case name != "." && strings.HasPrefix(path.Base(name), "."):
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 		case d.IsDir():
-			folders = append(folders, name)
-		case filepath.Ext(name) == ".json":
-			files = append(files, name)
+			folders = append(folders, full)
+		case path.Ext(name) == ".json":
+			files = append(files, full)
 		}
 		return nil
 	})

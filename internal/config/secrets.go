@@ -3,6 +3,7 @@ package config
 import (
 	"path/filepath"
 
+	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/secret"
 )
@@ -35,23 +36,45 @@ func (c *Config) secrets(env *environment, fallback string) eval.Faults {
 		}
 		c.Models[name] = m
 	}
-	faults = append(faults, c.storePassword()...)
+	faults = append(faults, c.storePassword(env)...)
 	return faults
 }
 
 // storePassword fills in the password of the store, from a file or from its URL,
-// which then may be shown to anybody.
-func (c *Config) storePassword() eval.Faults {
+// which then may be shown to anybody. One in the environment, in whatever form,
+// stands over all of those in the configuration file.
+func (c *Config) storePassword(env *environment) eval.Faults {
 	var faults eval.Faults
-	s := c.Store.Separated()
+	s := c.Store
 	s.Password = unprinted(s.Password)
-	if s.PasswordFile != "" {
+	bare := datasets.Config{URL: s.URL}.Separated()
+	s.URL = bare.URL
+	inURL := bare.Password
+	if env.sets("store.password") || env.sets("store.password_file") || env.sets("store.url") && inURL != "" {
+		if !env.sets("store.password") {
+			s.Password = ""
+		}
+		if !env.sets("store.password_file") {
+			s.PasswordFile = ""
+		}
+		if !env.sets("store.url") {
+			inURL = ""
+		}
+	}
+	switch {
+	case s.PasswordFile != "" && s.Password != "":
+		faults.Add("store.password_file", "store.password is set too", "want one of the two")
+	case s.PasswordFile != "" && inURL != "":
+		faults.Add("store.password_file", "store.url holds a password too", "want one of the two")
+	case s.PasswordFile != "":
 		file := c.resolve(s.PasswordFile)
 		password, problem := oneValue(file)
 		if problem != "" {
 			faults.Add("store.password_file", problem, "want a file that holds the password alone")
 		}
 		s.Password, s.PasswordFile = secret.String(password), absolute(file)
+	case s.Password == "":
+		s.Password = inURL
 	}
 	c.Store = s
 	return faults

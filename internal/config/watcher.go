@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -37,6 +38,7 @@ type Watcher struct {
 	// Run's goroutine only.
 	current *Config
 	print   string // of the files as they were loaded
+	target  string // the file that path is a link to, when it is one
 }
 
 // NewWatcher makes a watcher of the file at path; path and environment are those
@@ -49,7 +51,11 @@ func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slo
 		return nil, err
 	}
 	w := &Watcher{path: path, environ: environ, reload: reload, log: log, current: current}
+	// The first load names the folders; a change during the second is one more.
 	w.print = w.fingerprint()
+	if w.current, err = Load(path, environ); err != nil {
+		return nil, err
+	}
 	return w, nil
 }
 
@@ -57,7 +63,8 @@ func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slo
 // from its own goroutine, one at a time, until ctx ends; then it gives nil. A
 // configuration that it hands over differs from the one before in evaluators,
 // sampling, rubrics, schemas or models only. What else the file changes stays as
-// it was; the log names the keys that need a restart.
+// it was; the log names the keys that need a restart. What changed since
+// [NewWatcher] is the first of them.
 //
 // Where folders cannot be watched, the log says so, and reload still works.
 func (w *Watcher) Run(ctx context.Context, changed func(*Config, error)) error {
@@ -85,11 +92,11 @@ type sources struct {
 }
 
 func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, error)) error {
-	quiet := time.NewTimer(settle)
-	quiet.Stop()
-	defer quiet.Stop()
-	var began time.Time // of the changes that are settling; zero when there are none
 	src.follow()
+	// It begins as after a change, because nothing has told of those until now.
+	quiet := time.NewTimer(settle)
+	defer quiet.Stop()
+	began := time.Now() // of the changes that are settling; zero when there are none
 	for {
 		select {
 		case <-ctx.Done():
@@ -133,9 +140,14 @@ func (w *Watcher) load(changed func(*Config, error)) {
 	changed(next, nil)
 }
 
-// follow watches the folders of the file, the schemas and the rubrics.
+// follow watches the folders of the file, the schemas and the rubrics, and that
+// of the file's target.
 func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 	folders := w.folders()
+	w.target = linked(w.path, w.target)
+	if w.target != "" {
+		folders = append(folders, filepath.Dir(w.target))
+	}
 	if folders[1] != "" {
 		_, below := schemaTree(folders[1])
 		folders = append(folders, below...)
@@ -160,6 +172,24 @@ func (w *Watcher) folders() []string {
 	return []string{home, w.current.SchemaDir(), w.current.RubricDir()}
 }
 
+// linked gives the file that path is a link to; empty when it is none. While
+// that file is replaced and cannot be found, it is the one before.
+func linked(path, before string) string {
+	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return ""
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return before
+	}
+	// A folder that is watched under two names tells of changes under one of them.
+	home := filepath.Dir(path)
+	if real, err := filepath.EvalSymlinks(home); err == nil && real == filepath.Dir(target) {
+		return filepath.Join(home, filepath.Base(target))
+	}
+	return target
+}
+
 // swapped is the link that Kubernetes moves when the content of a mounted folder
 // changes; the files in it are links through this one.
 const swapped = "..data"
@@ -173,7 +203,7 @@ func (w *Watcher) relevant(name string) bool {
 	}
 	folders := w.folders()
 	switch ext := filepath.Ext(base); {
-	case dir == folders[0] && base == filepath.Base(w.path):
+	case dir == folders[0] && base == filepath.Base(w.path), w.target != "" && filepath.Clean(name) == w.target:
 		return true
 	case folders[1] != "" && (dir == folders[1] || strings.HasPrefix(dir, folders[1]+string(filepath.Separator))):
 		return ext == ".json" || ext == "" // a folder of schemas has no extension

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,7 +57,12 @@ func (l *lockedBuffer) String() string {
 
 func newWatched(t *testing.T, files map[string]string) (*watched, *config.Watcher) {
 	t.Helper()
-	w := &watched{path: folder(t, files), reload: make(chan os.Signal), changes: make(chan change, 100), log: &lockedBuffer{}}
+	return watch(t, folder(t, files))
+}
+
+func watch(t *testing.T, path string) (*watched, *config.Watcher) {
+	t.Helper()
+	w := &watched{path: path, reload: make(chan os.Signal), changes: make(chan change, 100), log: &lockedBuffer{}}
 	watcher, err := config.NewWatcher(w.path, nil, w.reload, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +116,53 @@ func TestWatcherSeesFiles(t *testing.T) {
 	w.write(t, "rubrics/own.yaml", ownRubric)
 	if c := <-w.changes; c.err != nil {
 		t.Fatalf("after the rubric was mended: %v", c.err)
+	}
+}
+
+// TestWatcherSeesWhatChangedBefore: between the first load and the start of the
+// watch a program opens its store, and nobody listens.
+func TestWatcherSeesWhatChangedBefore(t *testing.T) {
+	t.Parallel()
+	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
+	w.write(t, config.FileName, withRate("0.2"))
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = watcher.Run(ctx, w.changed) })
+	defer func() { cancel(); wg.Wait() }()
+	if c := <-w.changes; c.err != nil || c.cfg.Sampling.DefaultRate != 0.2 {
+		t.Errorf("after a change before the watch: %+v", c)
+	}
+}
+
+// TestWatcherFollowsLink: the file may be a link to one beside it or elsewhere.
+func TestWatcherFollowsLink(t *testing.T) {
+	t.Parallel()
+	elsewhere := folder(t, map[string]string{config.FileName: withRate("0.1")})
+	for name, tt := range map[string]struct{ link, target string }{
+		"elsewhere": {filepath.Join(t.TempDir(), config.FileName), elsewhere},
+		"beside":    {filepath.Join(filepath.Dir(elsewhere), "link.yaml"), config.FileName},
+	} {
+		// One after the other, because both change the same file.
+		if err := os.Symlink(tt.target, tt.link); err != nil {
+			t.Fatal(err)
+		}
+		w, watcher := watch(t, tt.link)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = watcher.Run(ctx, w.changed) })
+		w.reload <- nil
+		if c := <-w.changes; c.err != nil {
+			t.Error(c.err)
+		}
+		at := &watched{path: elsewhere}
+		for _, rate := range []string{"0.2", "0.3"} {
+			at.write(t, config.FileName, withRate(rate))
+			if c := <-w.changes; c.err != nil || strconv.FormatFloat(c.cfg.Sampling.DefaultRate, 'g', -1, 64) != rate {
+				t.Errorf("%s: after a change to %s: %+v", name, rate, c)
+			}
+		}
+		cancel()
+		wg.Wait()
 	}
 }
 

@@ -20,41 +20,32 @@ type batch struct {
 // item is a letter of a batch.
 type item struct {
 	letter  *Letter
+	of      identity // of its message
 	message *message // to publish; nil for a duplicate, which is marked only
 	refused bool     // by the broker, for its size
 	sent    bool     // the broker has accepted it
 	marked  bool     // or refused: nothing is left to do
 }
 
-func (b *batch) add(l *Letter, m *message) {
-	b.items = append(b.items, item{letter: l, message: m})
+func (b *batch) add(l *Letter, of identity, m *message) {
+	b.items = append(b.items, item{letter: l, of: of, message: m})
 	if m != nil {
 		b.bytes += size(m.key, m.value, m.headers)
 	}
 }
 
-// holds reports whether a message of that origin waits in the batch.
-func (b *batch) holds(o Origin) bool {
-	return o != (Origin{}) && slices.ContainsFunc(b.items, func(i item) bool { return i.message != nil && i.letter.Origin == o })
-}
-
-// maxRecent bounds what a run remembers of the messages that it has sent.
-const maxRecent = 200_000
-
-// recent remembers the origins of the last messages, maxRecent at least half of
-// it. A worker that dies between the letter and its commit writes the letter
-// again; the two stand near each other.
-type recent struct{ young, old map[Origin]struct{} }
-
-func (r *recent) add(o Origin) {
-	if r.young == nil || len(r.young) >= maxRecent/2 {
-		r.young, r.old = make(map[Origin]struct{}), r.young
+// messages is how many there are to publish.
+func (b *batch) messages() int {
+	n := 0
+	for i := range b.items {
+		if b.items[i].message != nil {
+			n++
+		}
 	}
-	r.young[o] = struct{}{}
+	return n
 }
 
-func (r *recent) has(o Origin) bool {
-	_, young := r.young[o]
-	_, old := r.old[o]
-	return young || old
+// holds reports whether that message waits in the batch.
+func (b *batch) holds(of identity) bool {
+	return slices.ContainsFunc(b.items, func(i item) bool { return i.message != nil && i.of == of })
 }

@@ -16,6 +16,10 @@
 // be there twice: at least once, as everywhere here. Two runs at the same time
 // do not know of each other and redrive the same letters twice.
 //
+// Two letters are of one message when place, key, value and headers are the same;
+// one is redriven and both are marked. A later run knows of it from the marked
+// letters that it passes before their twins, those that were cut left out.
+//
 // A letter is refused, with the reason, when it has been redriven
 // Options.MaxRedrives times; when it would die again for sure, which is tried
 // with the decoder and the size limit of this program; when it was cut and the
@@ -26,8 +30,8 @@
 // A read ends at the ends that the partitions had when it began, whatever is
 // written meanwhile. Memory is bounded by one fetch (4 MiB as the broker keeps
 // it, or one batch of its writer when that is larger), one batch of letters, the
-// places of the last 200,000 messages that were sent, and 16 bytes for each run
-// of letters that were redriven.
+// hashes of the last 200,000 messages that were sent or passed as redriven, and 16
+// bytes for each run of letters that were redriven.
 //
 // # Marks
 //

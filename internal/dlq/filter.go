@@ -23,7 +23,8 @@ type Filter struct {
 	Since, Until time.Time
 	// Match chooses by what a letter is; nil: all.
 	Match func(*Letter) bool
-	// Limit is how many letters are given at most; 0: all.
+	// Limit is how many letters are listed, or redriven, at most; 0: all. What a
+	// redrive refuses, or finds to be a duplicate, does not count.
 	Limit int
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -85,11 +86,16 @@ func (b *bench) write(topic string, partition int, records ...kafka.Record) {
 	}
 }
 
+// eventValue is the value of a message that can be evaluated, with more members.
+func eventValue(id string, more ...string) kafka.Bytes {
+	return kafka.NewBytes([]byte(`{"event":"llm_request_completed","request_id":"` + id + `"` + strings.Join(more, "") + `}`))
+}
+
 // event is a message that can be evaluated.
 func event(id string) kafka.Record {
 	return kafka.Record{
 		Key:     kafka.NewBytes([]byte(id)),
-		Value:   kafka.NewBytes([]byte(`{"event":"llm_request_completed","request_id":"` + id + `"}`)),
+		Value:   eventValue(id),
 		Headers: []kafka.Header{{Key: eval.HeaderEvent, Value: []byte(eval.KindRequestCompleted)}, {Key: eval.HeaderRequestID, Value: []byte(id)}},
 	}
 }

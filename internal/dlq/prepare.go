@@ -10,8 +10,9 @@ import (
 	"github.com/evalworker/evalworker/internal/stream"
 )
 
-// prepare makes the message to publish for a letter, or says why there is none.
-func (r *redrive) prepare(ctx context.Context, l *Letter) (*message, Refusal, string, error) {
+// whole gives the message that died, or says why it cannot be had or may not be
+// published.
+func (r *redrive) whole(ctx context.Context, l *Letter) (*message, Refusal, string, error) {
 	switch {
 	case l.Origin.Topic == "":
 		return nil, RefusedForeign, "it does not name its origin: no worker wrote it", nil
@@ -20,22 +21,14 @@ func (r *redrive) prepare(ctx context.Context, l *Letter) (*message, Refusal, st
 	case l.Redrives >= r.o.MaxRedrives:
 		return nil, RefusedLimit, tooOften(l.Redrives, r.o.MaxRedrives), nil
 	}
-	m := l.message()
-	if l.Truncated != "" {
-		whole, trace, err := r.q.original(ctx, l)
-		if err != nil {
-			return nil, "", "", err
-		}
-		if trace != TraceThere {
-			return nil, RefusedTruncated, fmt.Sprintf("it lacks its %s, and the whole is no longer at %v (%s)", l.Truncated, l.Origin, trace), nil
-		}
-		m = whole
+	if l.Truncated == "" {
+		return l.message(), "", "", nil
 	}
-	m = m.redriven(l.Redrives + 1)
-	if fault := hopeless(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.o.Force {
-		return nil, RefusedHopeless, "it would die again: " + fault.Error(), nil
+	m, trace, err := r.q.original(ctx, l)
+	if err == nil && trace != TraceThere {
+		return nil, RefusedTruncated, fmt.Sprintf("it lacks its %s, and the whole is no longer at %v (%s)", l.Truncated, l.Origin, trace), nil
 	}
-	return m, "", "", nil
+	return m, "", "", err
 }
 
 // message is the message that died, as far as the letter has it.

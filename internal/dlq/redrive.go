@@ -124,8 +124,7 @@ type redrive struct {
 	each       func(Result) error
 	partitions []int // of the origin topic
 	totals     Totals
-	chosen     int // letters that count towards the limit
-	sent       recent
+	sent       recent // by this run, and by earlier ones as far as their letters were passed
 	batch      batch
 }
 
@@ -144,6 +143,9 @@ func (r *redrive) part(ctx context.Context, in *reading, p *part) error {
 
 // letter decides about one letter. It ends the run with errStop at the limit.
 func (r *redrive) letter(ctx context.Context, l *Letter) error {
+	if l.Redriven && l.Truncated == "" { // of one that was cut the message is not known
+		r.sent.add(identify(l.Origin, l.message()))
+	}
 	if !r.filter.wants(l) {
 		return nil
 	}
@@ -154,29 +156,49 @@ func (r *redrive) letter(ctx context.Context, l *Letter) error {
 		r.totals.Before++
 		return nil
 	}
-	if r.filter.Limit > 0 && r.chosen == r.filter.Limit {
-		return errStop
+	if err := r.limit(ctx); err != nil {
+		return err
 	}
-	r.chosen++
-	if r.batch.holds(l.Origin) {
-		// Whether the other one is accepted has to be known first.
-		if err := r.flush(ctx); err != nil {
-			return err
-		}
-	}
-	if r.sent.has(l.Origin) {
-		r.batch.add(l, nil)
-		return r.fill(ctx)
-	}
-	m, refusal, detail, err := r.prepare(ctx, l)
+	m, refusal, detail, err := r.whole(ctx, l)
 	if err != nil {
 		return err
 	}
 	if refusal != "" {
 		return r.refuse(l, refusal, detail)
 	}
-	r.batch.add(l, m)
+	of := identify(l.Origin, m)
+	if r.batch.holds(of) {
+		// Whether the other one is accepted has to be known first.
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if r.sent.has(of) {
+		r.batch.add(l, of, nil)
+		return r.fill(ctx)
+	}
+	m = m.redriven(l.Redrives + 1)
+	if fault := hopeless(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.o.Force {
+		return r.refuse(l, RefusedHopeless, "it would die again: "+fault.Error())
+	}
+	r.batch.add(l, of, m)
 	return r.fill(ctx)
+}
+
+// limit gives errStop when the limit is reached. Letters that are refused do not
+// count: they would be in the way of all later runs.
+func (r *redrive) limit(ctx context.Context) error {
+	if r.filter.Limit == 0 || r.totals.Redriven+r.batch.messages() < r.filter.Limit {
+		return nil
+	}
+	// The broker may refuse some of the batch.
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	if r.totals.Redriven < r.filter.Limit {
+		return nil
+	}
+	return errStop
 }
 
 // fill flushes a batch that is full.
@@ -224,7 +246,7 @@ func (r *redrive) tell(item *item) error {
 		r.totals.Duplicates++
 		return r.each(Result{Letter: item.letter, Action: ActionDuplicate})
 	}
-	r.sent.add(item.letter.Origin)
+	r.sent.add(item.of)
 	r.totals.Redriven++
 	return r.each(Result{Letter: item.letter, Action: ActionRedriven})
 }

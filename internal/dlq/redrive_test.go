@@ -316,21 +316,6 @@ func TestAnInterruptEndsBetweenBatches(t *testing.T) {
 	}
 }
 
-// TestLimit: so many letters, refused ones among them, and the rest next time.
-func TestLimit(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, 2)
-	for p := range 2 {
-		b.write(b.cfg.DeadLetters(), p, b.letter(fmt.Sprintf("%d-0", p), eval.ReasonPanic, 10*p), b.letter(fmt.Sprintf("%d-1", p), eval.ReasonPanic, 10*p+1))
-	}
-	for _, want := range [][]string{{"0-0 redriven", "0-1 redriven", "1-0 redriven"}, {"1-1 redriven"}, nil} {
-		got, _ := b.redrive(Filter{Limit: 3}, DefaultOptions())
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	}
-}
-
 // TestTruncated: what a letter lacks is fetched from where the message died, as
 // long as it is that message.
 func TestTruncated(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // StatsDMetric is one DogStatsD message.
@@ -116,13 +118,13 @@ func (m *StatsDMetric) field(field string, seen map[byte]bool) error {
 	return nil
 }
 
-// checkTags wants key:value with lower-case keys and values out of the bytes that
-// Datadog keeps as they are, and each key once.
+// checkTags wants key:value with lower-case keys and values out of the characters
+// that Datadog keeps as they are, and each key once.
 func checkTags(tags []string) error {
 	keys := map[string]bool{}
 	for _, tag := range tags {
 		key, value, ok := strings.Cut(tag, ":")
-		if !ok || !tagText(key) || key[0] < 'a' || key[0] > 'z' || !tagText(value) || len(value) > 200 {
+		if !ok || !tagText(key) || key[0] < 'a' || key[0] > 'z' || len(key) > utf8.RuneCountInString(key) || !tagText(value) || len(value) > 200 {
 			return fmt.Errorf("bad tag %q", tag)
 		}
 		if keys[key] {
@@ -134,9 +136,8 @@ func checkTags(tags []string) error {
 }
 
 func tagText(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("_./-:", c) < 0 {
+	for _, c := range s {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("_./-:", c) || unicode.ToLower(c) != c {
 			return false
 		}
 	}

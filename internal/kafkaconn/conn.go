@@ -15,10 +15,11 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// dialFunc opens a connection to host:port.
-type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+// openFunc opens a connection to host:port, and leaves to its caller how long the
+// login may take.
+type openFunc func(ctx context.Context, network, address string) (*conn, error)
 
-// dial gives the function that opens connections, with a buffer of readAhead
+// opener gives the function that opens connections, with a buffer of readAhead
 // bytes on the socket when that is not zero.
 //
 // The buffer lies between the socket and TLS, which is where it saves system
@@ -27,9 +28,9 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 //
 // TLS is made here and not by kafka-go, so that files are read for each
 // connection, the handshake is bounded, and its errors can be explained.
-func (c Config) dial(readAhead int) dialFunc {
+func (c Config) opener(readAhead int) openFunc {
 	d := &net.Dialer{Timeout: c.DialTimeout, KeepAlive: keepAlive}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (*conn, error) {
 		socket, err := d.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
@@ -44,7 +45,6 @@ func (c Config) dial(readAhead int) dialFunc {
 				return nil, errors.Join(err, ignoreClosed(socket.Close()))
 			}
 		}
-		out.limit(ctx)
 		return out, nil
 	}
 }

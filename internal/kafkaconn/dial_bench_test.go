@@ -49,7 +49,7 @@ func BenchmarkFetch(b *testing.B) {
 					_, err = conn.Write(block)
 				}
 			})
-			conn, err := cfg.dial(c.readAhead)(context.Background(), "tcp", ln.Addr().String())
+			conn, err := cfg.opener(c.readAhead)(context.Background(), "tcp", ln.Addr().String())
 			if err != nil {
 				b.Fatal(err)
 			}

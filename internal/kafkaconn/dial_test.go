@@ -18,7 +18,7 @@ func TestBufferedConnGoesOnAfterADeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	conn, err := NewBufferedDialer(DefaultConfig(), 64<<10).DialFunc(t.Context(), "tcp", ln.Addr().String())
+	conn, err := DefaultConfig().opener(64<<10)(t.Context(), "tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ type world struct {
 	cases      int
 	offers     []*eval.Event // redacted events as they were offered
 	down       int           // offers that still fail
-	redactErr  error
+	fault      func() error  // of redaction
 }
 
 func (w *world) Report(r *eval.Report) {
@@ -84,8 +84,8 @@ func (w *world) Offer(_ context.Context, _ *eval.Report, redacted *eval.Event) (
 }
 
 func (w *world) Event(e *eval.Event) (*eval.Event, error) {
-	if w.redactErr != nil {
-		return nil, w.redactErr
+	if w.fault != nil {
+		return nil, w.fault()
 	}
 	c := *e
 	c.Output = eval.Text("[redacted]")
@@ -221,23 +221,41 @@ func TestFeedback(t *testing.T) {
 }
 
 // TestNothingShownUnredacted: content that cannot be redacted reaches neither a
-// judge nor a case.
+// judge nor a case nor the log.
 func TestNothingShownUnredacted(t *testing.T) {
 	t.Parallel()
-	w := &world{redactErr: errors.New("too deep")}
-	p := newPipeline(t, w, all(), rule("format", fail),
-		judge("correctness", func(context.Context, *eval.Event) (eval.Verdict, error) {
-			t.Error("a judge saw content")
-			return pass, nil
-		}))
-	if err := p.Handle(t.Context(), message(body)); err != nil {
-		t.Fatal(err)
-	}
-	if v := w.reports[0].Verdicts[1]; v.Outcome != eval.OutcomeError || v.Reason != string(eval.ReasonRedaction) {
-		t.Errorf("verdict = %+v", v)
-	}
-	if len(w.offers) != 1 || w.offers[0] != nil {
-		t.Errorf("the archive got %v", w.offers)
+	for name, fault := range map[string]func() error{
+		"an error": func() error { return errors.New("too deep") },
+		"a panic":  func() error { panic("secret words") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{fault: fault}
+			blind := func(context.Context, *eval.Event) (eval.Verdict, error) {
+				t.Error("a judge saw content")
+				return pass, nil
+			}
+			var log strings.Builder
+			p, err := pipeline.New(newSuite(t, all(), rule("format", fail), judge("correctness", blind), judge("tone", blind)),
+				pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Handle(t.Context(), message(body)); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range w.reports[0].Verdicts[1:] {
+				if v.Outcome != eval.OutcomeError || v.Reason != string(eval.ReasonRedaction) {
+					t.Errorf("verdict = %+v", v)
+				}
+			}
+			if len(w.offers) != 1 || w.offers[0] != nil {
+				t.Errorf("the archive got %v", w.offers)
+			}
+			if strings.Contains(log.String(), "secret words") {
+				t.Errorf("the log holds content:\n%s", log.String())
+			}
+		})
 	}
 }
 

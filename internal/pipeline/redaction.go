@@ -18,11 +18,20 @@ type redaction struct {
 }
 
 func (r *redaction) redacted() (*eval.Event, error) {
-	r.once.Do(func() {
-		r.out, r.err = r.redactor.Event(r.event)
-		if r.err != nil {
-			r.out, r.err = nil, eval.WithReason(eval.ReasonRedaction, r.err)
-		}
-	})
+	r.once.Do(func() { r.out, r.err = r.guarded() })
 	return r.out, r.err
+}
+
+// guarded makes a reason of a panic: judges ask from goroutines of their own,
+// where one would end the process.
+func (r *redaction) guarded() (out *eval.Event, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(v)
+		}
+		if err != nil {
+			out, err = nil, eval.WithReason(eval.ReasonRedaction, err)
+		}
+	}()
+	return r.redactor.Event(r.event)
 }

@@ -76,12 +76,15 @@ func (p *Pipeline) verdict(ctx context.Context, entry Entry, e *eval.Event) eval
 func guarded(ctx context.Context, entry Entry, e *eval.Event) (v eval.Verdict, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			// The value of a panic may hold content; its type and the stack do not.
-			v, err = eval.Verdict{}, eval.WithReason(eval.ReasonPanic, fmt.Errorf("panic of type %T\n%s", r, debug.Stack()))
+			v, err = eval.Verdict{}, eval.WithReason(eval.ReasonPanic, panicked(r))
 		}
 	}()
 	return entry.Evaluate(ctx, e)
 }
+
+// panicked tells of a panic. Its value may hold content; its type and the stack
+// do not.
+func panicked(value any) error { return fmt.Errorf("panic of type %T\n%s", value, debug.Stack()) }
 
 func failed(entry Entry, started time.Time, err error) eval.Verdict {
 	return eval.Verdict{

@@ -1,12 +1,18 @@
 // Package secret keeps keys and passwords out of everything that is printed.
 //
-// A [String] prints as [REDACTED] under every verb of fmt, in JSON, in YAML and
-// in structured logs, so that a configuration that holds one can be printed
-// whole. Only [String.Reveal] gives the value, and a search for that name finds
-// every place where a secret leaves the program.
+// A [String] prints as [REDACTED] under the verbs of fmt, in JSON, in YAML and in
+// structured logs, so that a configuration that holds one can be printed whole.
+// Only [String.Reveal] gives the value, and a search for that name finds every
+// place where a secret leaves the program.
+//
+// Two ways lead past it, because fmt asks no method there: an unexported field,
+// so a struct that keeps one there must not be printed, and %p, which vet refuses.
 package secret
 
-import "log/slog"
+import (
+	"fmt"
+	"log/slog"
+)
 
 const redacted = "[REDACTED]"
 
@@ -24,8 +30,11 @@ func (s String) String() string {
 	return redacted
 }
 
-// GoString hides the secret under %#v.
-func (s String) GoString() string { return `"` + s.String() + `"` }
+// Format hides the secret under every verb, also one that is for no text: fmt
+// would print what it cannot format.
+func (s String) Format(f fmt.State, verb rune) {
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), s.String())
+}
 
 // MarshalText hides the secret in JSON and in text formats.
 func (s String) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -35,6 +35,19 @@ func TestNothingPrintsIt(t *testing.T) {
 			t.Errorf("printed: %s", p)
 		}
 	}
+	for _, verb := range "vsqxXdbotcUeg" { // %x prints [REDACTED] in hexadecimal
+		for _, flags := range []string{"", "+", "#", "-30"} {
+			for _, v := range []any{holder, &holder, holder.Key, []secret.String{holder.Key}} {
+				p := fmt.Sprintf("%"+flags+string(verb), v)
+				if strings.Contains(p, plain) || strings.Contains(strings.ToLower(p), fmt.Sprintf("%x", plain)) {
+					t.Errorf("%%%s%c of %T: %s", flags, verb, v, p)
+				}
+			}
+		}
+	}
+	if p := fmt.Sprintf("%#v %d", holder.Key, holder.Key); p != `"[REDACTED]" %!d(string=[REDACTED])` {
+		t.Error(p)
+	}
 	if holder.Key.Reveal() != plain {
 		t.Error("the secret itself is lost")
 	}

@@ -1,9 +1,12 @@
 package sensitive
 
 import (
-	"math/big"
+	"bytes"
+	"encoding/base64"
 	"net/netip"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // mixed reports whether a text looks drawn rather than written: it has letters
@@ -27,6 +30,18 @@ func mixed(s string) bool {
 		}
 	}
 	return letters >= 2 && digits >= 1
+}
+
+// credentials reports whether what follows on "Bearer" or "Basic" is hardly a
+// word: it looks drawn, or is a user and a password in base64.
+func credentials(s string) bool {
+	bare := strings.TrimRight(s, "=")
+	if len(bare) >= 16 && mixed(s) {
+		return true
+	}
+	plain, err := base64.RawStdEncoding.DecodeString(bare)
+	return err == nil && bytes.IndexByte(plain, ':') > 0 && utf8.Valid(plain) &&
+		bytes.IndexFunc(plain, unicode.IsControl) < 0
 }
 
 // password reports whether a quoted or assigned value may be somebody's password,
@@ -79,24 +94,33 @@ func luhn(d string) bool {
 	return sum%10 == 0
 }
 
-// iban reports whether an account number's check digits hold (ISO 13616).
-func iban(s string) bool {
+// iban gives the length of the account number that a text begins with, 0 when
+// there is none. Words and numbers behind it look like more of its groups, so it
+// is the longest part, up to a space, whose check digits hold.
+func iban(s string) int {
+	for end := len(s); end > 0; end = strings.LastIndexByte(s[:end], ' ') {
+		if account(s[:end]) {
+			return end
+		}
+	}
+	return 0
+}
+
+// account reports whether an account number's check digits hold (ISO 13616).
+func account(s string) bool {
 	s = strings.ReplaceAll(s, " ", "")
 	if len(s) < 15 || len(s) > 34 {
 		return false
 	}
-	var b strings.Builder
+	rest := 0 // of the number that s is, with its first four characters behind and letters as 10 to 35
 	for _, c := range s[4:] + s[:4] {
-		if c >= 'A' && c <= 'Z' {
-			value := byte(c-'A') + 10
-			b.WriteByte('0' + value/10)
-			b.WriteByte('0' + value%10)
+		if c >= 'A' {
+			rest = (rest*100 + int(c-'A') + 10) % 97
 			continue
 		}
-		b.WriteRune(c)
+		rest = (rest*10 + int(c-'0')) % 97
 	}
-	n, ok := new(big.Int).SetString(b.String(), 10)
-	return ok && new(big.Int).Mod(n, big.NewInt(97)).Int64() == 1
+	return rest == 1
 }
 
 // ssn leaves out the numbers that are never given out.
@@ -108,6 +132,13 @@ func ssn(s string) bool {
 func phone(s string) bool {
 	n := len(digitsOf(s))
 	return n >= 7 && n <= 15
+}
+
+// pairs leaves out what counts, such as 01 02 03 04 05.
+func pairs(s string) bool {
+	d := digitsOf(s)
+	step := func(i int) int { return 10*int(d[i+2]) + int(d[i+3]) - 10*int(d[i]) - int(d[i+1]) }
+	return step(0) != step(2) || step(2) != step(4) || step(4) != step(6)
 }
 
 // address leaves out what no address can be, what names no machine in particular,

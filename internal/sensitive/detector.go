@@ -62,6 +62,7 @@ type pattern struct {
 	re      *regexp.Regexp
 	group   bool // the first group that matched is the sensitive part; else the whole match is
 	valid   func(text string) bool
+	length  func(text string) int // in place of valid: so much of the text is sensitive, from its start on
 }
 
 // Kinds gives all built-in kinds, secrets first.
@@ -133,19 +134,27 @@ func (c Custom) compile() (pattern, error) {
 // Find gives the places of sensitive text, in order and without overlap. It
 // takes time in proportion to the text.
 func (d *Detector) Find(text string) []Match {
-	var found []Match
+	var found, own []Match
 	sc := scan{text: text}
+	if sc.typeset() {
+		if plain := inASCII(text); len(plain) < len(text) {
+			sc = scan{text: plain}
+		}
+	}
 	for i := range d.patterns {
 		p := &d.patterns[i]
 		if len(p.anchors) == 0 && p.digits == 0 {
-			found = p.findAll(found, text)
+			own = p.findAll(own, text)
 			continue
 		}
 		for _, w := range sc.windows(p) {
-			found = p.find(found, text, w)
+			found = p.find(found, sc.text, w)
 		}
 	}
-	return apart(found)
+	if len(sc.text) < len(text) {
+		found = back(text, apart(found))
+	}
+	return apart(append(found, own...))
 }
 
 // find appends the matches inside a window.
@@ -157,9 +166,9 @@ func (p *pattern) find(found []Match, text string, w window) []Match {
 		}
 		start, end := p.part(loc)
 		start, end = start+at, end+at
-		if start < end && (p.valid == nil || p.valid(text[start:end])) {
-			found = append(found, Match{p.Name, p.Class, start, end})
-			at = end // what the expression saw behind it may begin the next one
+		if n := p.check(text[start:end]); n > 0 {
+			at = start + n // what the expression saw behind it may begin the next one
+			found = append(found, Match{p.Name, p.Class, start, at})
 			continue
 		}
 		// Among digits a match may hide another: "2026 4111 ...". Elsewhere it is
@@ -170,6 +179,17 @@ func (p *pattern) find(found []Match, text string, w window) []Match {
 		at = max(skipWord(text, end), at+1)
 	}
 	return found
+}
+
+// check gives how much of what the expression found is sensitive.
+func (p *pattern) check(text string) int {
+	switch {
+	case p.length != nil:
+		return p.length(text)
+	case p.valid != nil && text != "" && !p.valid(text):
+		return 0
+	}
+	return len(text)
 }
 
 // findAll appends the matches in all of a text, for an expression of which

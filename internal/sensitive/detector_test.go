@@ -1,6 +1,7 @@
 package sensitive_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +48,8 @@ func TestFind(t *testing.T) {
 		{"Stripe", "t: sk_" + "live_" + alnum(24), "stripe_key", ""},
 		{"JWT", "t: eyJ" + alnum(20) + ".eyJ" + alnum(30) + "." + alnum(20), "jwt", ""},
 		{"bearer", "Authorization: Bearer " + alnum(24), "authorization", alnum(24)},
+		{"basic", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("bob:hunter2")), "authorization", base64.StdEncoding.EncodeToString([]byte("bob:hunter2"))},
+		{"basic words", "basic training, basic English, Basic authentication", "", ""},
 		{"bearer of news", "the bearer of this unexpectedly long letter", "", ""},
 		{"URL", "see postgres://app:hunter22@db:5432/x", "url_password", "hunter22"},
 		{"URL without one", "see https://example.com:8080/a@b", "", ""},
@@ -56,6 +59,8 @@ func TestFind(t *testing.T) {
 
 		{"email", "mail: ana" + "@example.com", "email", ""},
 		{"email in brackets", "<ana.b+c" + "@mail.example.co.uk>", "email", "ana.b+c" + "@mail.example.co.uk"},
+		{"email in a URL", "https://x.example/out?email=ana.b%40" + "example.com&t=1", "email", "ana.b%40" + "example.com"},
+		{"percent in a URL", "?q=100%40&r=a%40b", "", ""},
 		{"handle", "ask @support at 10", "", ""},
 		{"card", "card: " + card, "credit_card", ""},
 		{"card in groups", "card: 4111 1111" + " 1111 1111", "credit_card", ""},
@@ -63,17 +68,27 @@ func TestFind(t *testing.T) {
 		{"long order number", "order 9" + strings.Repeat("0", 15), "", ""},
 		{"IBAN", "to: DE89 3704 0044" + " 0532 0130 00", "iban", ""},
 		{"IBAN with a wrong digit", "to: DE89370400440532013001", "", ""},
+		{"IBAN before its bank's code", "IBAN AT61 1904 3002" + " 3457 3201 BIC BKAUATWW", "iban", "AT61 1904 3002" + " 3457 3201"},
+		{"IBAN in one word before its bank's code", "IBAN AT611904300" + "234573201 BIC BKAUATWW", "iban", "AT611904300" + "234573201"},
+		{"IBAN before an amount", "from ES91 2100 0418" + " 4502 0005 1332 EUR 20", "iban", "ES91 2100 0418" + " 4502 0005 1332"},
+		{"IBAN before a year", "paid to SE45 5000 0000" + " 0583 9825 7466 2026", "iban", "SE45 5000 0000" + " 0583 9825 7466"},
+		{"IBAN with letters in capitals", "GB82 WEST 1234" + " 5698 7654 32 SORT CODE", "iban", "GB82 WEST 1234" + " 5698 7654 32"},
 		{"SSN", "ssn: 123-45" + "-6789", "us_ssn", ""},
 		{"SSN never given out", "ssn: 000-45-6789", "", ""},
 		{"phone", "tel: +49 30 " + "901820", "phone", ""},
 		{"phone, American", "tel: (415) 555" + "-0132", "phone", ""},
 		{"phone, dashes", "call 415-555" + "-0132 now", "phone", "415-555" + "-0132"},
 		{"phone, two", "a +1 415 555 " + "0132.", "phone", "+1 415 555 " + "0132"},
+		{"phone, French", "tel: 06 12 34" + " 56 78", "phone", ""},
+		{"phone, French, in a sentence", "appelez le 01.42.34" + ".56.78. Merci", "phone", "01.42.34" + ".56.78"},
+		{"numbers in pairs", "00 11 22 33 44, 01 02 03 04 05, 09 08 07 06 05 04, 12 06 12 34 56 78, 06 12 34 56 78 90, 06 12.34 56 78", "", ""},
 		{"order number", "order 4155550132 and #10-4231-77", "", ""},
 		{"dates", "from 2026-01-31 to 31.01.2026, 12:30:45, 2026-01-31T12:00:00Z", "", ""},
 		{"version and time", "v1.2.3.4 at 12:30:45 in 10.5", "", ""},
 		{"prices", "1,299.00 or 1.299,00 (20% off 100-200)", "", ""},
 		{"IPv4", "host: 192.168." + "17.4", "ip_address", ""},
+		{"IPv4 with a port", "from 203.0." + "113.9:443.", "ip_address", "203.0." + "113.9"},
+		{"IPv4 in a URL", "http://203.0." + "113.9:8080/x", "ip_address", "203.0." + "113.9"},
 		{"IPv4 out of range", "host 999.168.17.4", "", ""},
 		{"IPv6", "host: 2001:db8::" + "8a2e:370:7334", "ip_address", ""},
 		{"phone, American with its country", "call 1-800-555" + "-0199 now", "phone", "1-800-555" + "-0199"},
@@ -87,6 +102,16 @@ func TestFind(t *testing.T) {
 		{"password that is a word, in quotes", `password: "correcthorse"`, "assigned_secret", "correcthorse"},
 		{"password that is a word, assigned", "?user=a&password=correcthorse&x=y", "assigned_secret", "correcthorse"},
 		{"password in documentation", `password="your_password" or password=****** or password=os.environ["P"]`, "", ""},
+		{"card with no-break spaces", "card: 4111\u00a01111" + "\u00a01111\u00a01111", "credit_card", ""},
+		{"card with narrow ones", "\u00ab\u202f4111\u202f1111" + "\u202f1111\u202f1111\u202f\u00bb", "credit_card", "4111\u202f1111" + "\u202f1111\u202f1111"},
+		{"card in wide digits", "\u30ab\u30fc\u30c9: " + "\uff14" + strings.Repeat("\uff11", 15), "credit_card", ""},
+		{"IBAN with no-break spaces", "to: DE89\u00a03704\u00a00044" + "\u00a00532\u00a00130\u00a000", "iban", ""},
+		{"SSN with no-break hyphens", "ssn: 123\u201145" + "\u20116789", "us_ssn", ""},
+		{"phone with no-break hyphens", "tel: 415\u2011555" + "\u20110132", "phone", ""},
+		{"phone with thin spaces", "tel: +1\u2009415\u2009555" + "\u20090132", "phone", ""},
+		{"phone before a dash", "call 415\u2013555" + "\u20130132\u2014or write", "phone", "415\u2013555" + "\u20130132"},
+		{"email with a wide at sign", "\u3000mail: ana" + "\uff20example.com", "email", ""},
+		{"years and amounts, typeset", "2010\u20132015, 1\u202f299\u202f000,50\u00a0\u20ac, \uff11\uff12\uff13", "", ""},
 		{"nothing", "Your parcel left our warehouse on Monday.", "", ""},
 	}
 	d, err := sensitive.New(nil)
@@ -144,7 +169,7 @@ func TestNeighbours(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, one := range []string{"415-555" + "-0132", "192.168." + "17.4", "4111 1111" + " 1111 1111", "a" + "@example.com", "sk-" + alnum(30)} {
+	for _, one := range []string{"415-555" + "-0132", "192.168." + "17.4", "4111 1111" + " 1111 1111", "AT61 1904 3002" + " 3457 3201", "a" + "@example.com", "sk-" + alnum(30)} {
 		for _, between := range []string{" ", ", ", "\n", " / "} {
 			text := strings.Repeat(one+between, 4)
 			got := d.Find(text)
@@ -191,7 +216,12 @@ func TestFindField(t *testing.T) {
 			t.Errorf("%.20s=%q: %+v, want all of it", tt.name, tt.value, got)
 		}
 	}
-	if d, err = sensitive.New([]string{"email"}); err != nil || len(d.FindField("password", "x")) != 0 {
+	for name, want := range map[string]bool{"DB-Passwords": true, "credentials": true, "token": false, "": false, strings.Repeat("x", 1000) + "password": false} {
+		if got := d.NamesSecret(name); got != want {
+			t.Errorf("%.20s names a secret: %t", name, got)
+		}
+	}
+	if d, err = sensitive.New([]string{"email"}); err != nil || len(d.FindField("password", "x")) != 0 || d.NamesSecret("password") {
 		t.Errorf("a kind that nobody asked for is found (%v)", err)
 	}
 }
@@ -244,6 +274,7 @@ func TestNew(t *testing.T) {
 func FuzzFind(f *testing.F) {
 	f.Add("mail a" + "@example.com, card 4" + strings.Repeat("1", 15) + ", key sk-" + alnum(30))
 	f.Add("DE89 3704 0044" + " 0532 0130 00 +49 30 901820 ::1 2001:db8::1")
+	f.Add("\xe2\u00a0\u2011 4111\u00a01111" + "\u202f1111\u20111111\uff11\u2013\xef")
 	f.Add("password=\xff\xfe" + alnum(12))
 	d, err := sensitive.New(nil)
 	if err != nil {
@@ -296,6 +327,12 @@ func BenchmarkFind(b *testing.B) {
 	}
 	clean := strings.Repeat("Your parcel left our warehouse on Monday and will arrive soon. ", 33)
 	numbers := strings.Repeat("Order 4155550132 of 2026-01-31 costs 1,299.00 and has 3 parts. ", 33)
+	typeset := strings.ReplaceAll(clean, " on ", "\u00a0\u2013\u00a0")
+	b.Run("clean_typeset_2KB", func(b *testing.B) {
+		for b.Loop() {
+			d.Find(typeset)
+		}
+	})
 	b.Run("clean_2KB", func(b *testing.B) {
 		for b.Loop() {
 			d.Find(clean)
@@ -308,7 +345,7 @@ func BenchmarkFind(b *testing.B) {
 	})
 	// What makes most work: anchors and digits without end, none of them a match.
 	for name, unit := range map[string]string{
-		"anchors": "@", "words": "token key secret password ", "digits": "4111 ", "hex": "a:1.", "pem": "-----BEGIN PRIVATE KEY----", "invalid": "4111 1111 1111 1112 ",
+		"anchors": "@", "words": "token key secret password ", "digits": "4111 ", "typeset": "4111\u00a0", "hex": "a:1.", "pem": "-----BEGIN PRIVATE KEY----", "invalid": "4111 1111 1111 1112 ",
 	} {
 		for _, size := range []int{32 << 10, 256 << 10} {
 			text := strings.Repeat(unit, size/len(unit))

@@ -16,6 +16,9 @@
 // for assignments such as "token=...". Where two kinds match one place, the kind
 // that stands earlier in the table wins: it is the more specific one.
 //
+// No-break and other spaces, typeset dashes between digits and wide digits count
+// as those of ASCII, except for custom kinds, which see the text as it is.
+//
 // [Detector.FindField] knows the name under which a text stands. The value of
 // "password" is a secret even when it is a word.
 //

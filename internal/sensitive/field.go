@@ -18,11 +18,26 @@ func (d *Detector) FindField(name, value string) []Match {
 
 // tellsSecret reports whether the name tells that a value is a secret.
 func (d *Detector) tellsSecret(name, value string) bool {
-	if !d.assigned || value == "" || len(name) > maxName {
+	if value == "" || !d.assigned {
 		return false
 	}
 	var buf [maxName]byte
-	bare := buf[:0]
+	bare := bareName(buf[:0], name)
+	return endsSecret(bare) || bytes.HasSuffix(bare, []byte("token")) && len(value) >= 8 && mixed(value)
+}
+
+// NamesSecret reports whether whatever stands under a name is a secret.
+func (d *Detector) NamesSecret(name string) bool {
+	var buf [maxName]byte
+	return d.assigned && endsSecret(bareName(buf[:0], name))
+}
+
+// bareName appends a name in small letters, without separators and in the
+// singular; nothing for one that is too long.
+func bareName(bare []byte, name string) []byte {
+	if len(name) > maxName {
+		return bare
+	}
 	for i := range len(name) {
 		switch c := name[i]; {
 		case c >= 'A' && c <= 'Z':
@@ -31,10 +46,10 @@ func (d *Detector) tellsSecret(name, value string) bool {
 			bare = append(bare, c)
 		}
 	}
-	bare = bytes.TrimSuffix(bare, []byte("s"))
-	if bytes.HasSuffix(bare, []byte("token")) && len(value) >= 8 && mixed(value) {
-		return true
-	}
+	return bytes.TrimSuffix(bare, []byte("s"))
+}
+
+func endsSecret(bare []byte) bool {
 	for _, n := range secretNames {
 		if len(bare) >= len(n) && string(bare[len(bare)-len(n):]) == n {
 			return true

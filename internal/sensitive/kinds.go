@@ -86,8 +86,8 @@ func builtIn() []pattern {
 		{
 			Kind:    kind("authorization", ClassSecret, "credentials of an Authorization header"),
 			anchors: []string{"bearer", "basic"}, fold: true,
-			re:    regexp.MustCompile(`(?i)` + start + `(?:bearer|basic)\s{1,4}([A-Za-z0-9+/._~-]{16,}=*)`),
-			group: true, reach: 32, valid: mixed,
+			re:    regexp.MustCompile(`(?i)` + start + `(?:bearer|basic)\s{1,4}([A-Za-z0-9+/._~-]{8,}=*)`),
+			group: true, reach: 32, valid: credentials,
 		},
 		{
 			Kind:    kind("url_password", ClassSecret, "password in a URL"),
@@ -112,16 +112,16 @@ func builtIn() []pattern {
 		},
 		{
 			Kind:    kind("email", ClassPII, "e-mail address"),
-			anchors: []string{"@"},
+			anchors: []string{"@", "%40"}, // as it is written in a URL
 			reach:   1,
 			group:   true,
-			re:      regexp.MustCompile(`(?:\\[nrtbf])?([\p{L}0-9][\p{L}0-9._%+-]{0,63}@(?:[\p{L}0-9-]{1,63}\.){1,8}\p{L}{2,24})`),
+			re:      regexp.MustCompile(`(?:\\[nrtbf])?([\p{L}0-9][\p{L}0-9._%+-]{0,63}(?:@|%40)(?:[\p{L}0-9-]{1,63}\.){1,8}\p{L}{2,24})`),
 		},
 		{
 			Kind:   kind("iban", ClassPII, "international bank account number"),
 			digits: 10, between: " " + capitals, marks: capitals, least: 2,
 			re:    regexp.MustCompile(start + `([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b`),
-			group: true, valid: iban,
+			group: true, length: iban,
 		},
 		{
 			Kind:   kind("credit_card", ClassPII, "payment card number"),
@@ -145,9 +145,18 @@ func builtIn() []pattern {
 			group: true, valid: phone,
 		},
 		{
+			// Pairs of digits, as in France, are a number only where no more of them
+			// stand around it.
+			Kind:   kind("phone", ClassPII, "telephone number"),
+			digits: 10, between: " .", marks: " .", least: 4,
+			re: regexp.MustCompile(`(?:^|[^\w.+ -]|[^0-9] |\\[nrtbf])(0[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4}))` +
+				`(?:$|[^\w .-]|[ .](?:$|[^0-9]))`),
+			group: true, valid: pairs,
+		},
+		{
 			Kind:   kind("ip_address", ClassPII, "IPv4 or IPv6 address"),
 			digits: 2, between: ".:ABCDEFabcdef", marks: ".:", least: 2,
-			re: regexp.MustCompile(`(?:^|[^\w.:]|\\[nrtbf])((?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4})` +
+			re: regexp.MustCompile(`(?:^|[^\w.:]|\\[nrtbf])(?:((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?::[0-9]{1,5})?|((?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}))` +
 				`(?:$|[^\w.:]|[.:](?:$|\s))`),
 			group: true, valid: address,
 		},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"time"
 
@@ -28,20 +29,32 @@ const unreadFactor = 4
 // errPartitionGone says that a partition which was being read is there no more.
 var errPartitionGone = errors.New("the partition is gone")
 
+// behindFor is how long a broker may know less of a partition than others told
+// before it is not believed to be the leader: after a change of leader the end
+// may lag for a moment.
+const behindFor = 2 * time.Second
+
+// errNoLeader says that a partition was read from a broker that does not lead it.
+// One that has lost sight of the others goes on answering that there is nothing
+// new.
+var errNoLeader = errors.New("the broker knows less of the partition than others do")
+
 // reading is a partition that is being read, by one goroutine.
 type reading struct {
-	s     *session
-	p     *partition
-	in    *intake
-	next  int64     // the offset that the next message has if none is missing
-	asked time.Time // when a gap was last asked about
+	s      *session
+	p      *partition
+	in     *intake
+	next   int64     // the offset that the next message has if none is missing
+	asked  time.Time // when a gap was last asked about
+	behind time.Time // since when the broker has known less than others; zero: it does not
 }
 
-// dialLeader connects to the broker that has the partition.
+// dialLeader connects to the broker that has the partition. It asks any one
+// first: one that is wrong about the leader must not be asked each time.
 func (c *Consumer) dialLeader(ctx context.Context, id int) (*fetch.Conn, error) {
 	var failed error
-	for _, broker := range c.cfg.Brokers {
-		conn, err := c.fetchDialer.DialLeader(ctx, broker, c.cfg.Topic, id)
+	for _, i := range rand.Perm(len(c.cfg.Brokers)) {
+		conn, err := c.fetchDialer.DialLeader(ctx, c.cfg.Brokers[i], c.cfg.Topic, id)
 		if err == nil {
 			return conn, nil
 		}
@@ -60,10 +73,14 @@ func (c *Consumer) from(broker net.Addr, err error) error {
 
 // batch makes one fetch and takes in its messages.
 func (r *reading) batch(ctx context.Context, conn *fetch.Conn) error {
+	known := r.p.high.Load()
 	if err := conn.Fetch(r.next); err != nil {
 		if errors.Is(err, kafka.UnknownTopicOrPartition) {
 			return errors.Join(errPartitionGone, err)
 		}
+		return err
+	}
+	if err := r.compare(conn.High(), known); err != nil {
 		return err
 	}
 	r.p.sawHigh(conn.High())
@@ -80,6 +97,20 @@ func (r *reading) batch(ctx context.Context, conn *fetch.Conn) error {
 			return err
 		}
 	}
+}
+
+// compare compares the end of the partition as its broker told it with the end
+// that was known before.
+func (r *reading) compare(high, known int64) error {
+	switch {
+	case high >= known:
+		r.behind = time.Time{}
+	case r.behind.IsZero():
+		r.behind = time.Now()
+	case time.Since(r.behind) > behindFor:
+		return fmt.Errorf("%w: it ends at %d, not at %d", errNoLeader, high, known)
+	}
+	return nil
 }
 
 // message takes in the message that was read.

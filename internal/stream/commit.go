@@ -54,8 +54,12 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	var failed error
 	accepted := false
 	for len(commits) > 0 {
+		sent := time.Now()
 		answers, err := c.offsetCommit(ctx, as, commits)
 		if err != nil {
+			for _, commit := range commits {
+				trackers[commit.Partition].unanswered()
+			}
 			failed = errors.Join(failed, err)
 			break
 		}
@@ -66,7 +70,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 				failed = errors.Join(failed, fmt.Errorf("partition %d: no answer", commit.Partition))
 			case answer == nil:
 				accepted = true
-				trackers[commit.Partition].accepted(marks[commit.Partition])
+				trackers[commit.Partition].accepted(marks[commit.Partition], sent)
 			case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
 				large = append(large, commit)
 				limit = min(limit, len(commit.Metadata)/2)
@@ -135,6 +139,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 	})
 	if err != nil {
 		c.silence.note(sent, err)
+		c.lookAnew(err)
 		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), kafkaconn.Bare(err))
 	}
 	answers := make(map[int]error, len(commits))

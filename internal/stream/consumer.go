@@ -24,10 +24,14 @@ var (
 const (
 	// joinBackoff is the pause after the group could not be joined.
 	joinBackoff = 500 * time.Millisecond
-	// metadataTTL bounds how old the picture of the cluster is.
-	metadataTTL = time.Second
+	// metadataTTL bounds how old the picture of the cluster is, and how long
+	// kafka-go waits for it.
+	metadataTTL = requestTimeout
 	// requestTimeout bounds one request to the group's coordinator.
 	requestTimeout = 5 * time.Second
+	// commitMoment is how long a commit that is under way is waited for when there
+	// are to be no more. A broker that is well takes a tenth of it.
+	commitMoment = 500 * time.Millisecond
 	// lastCommitTimeout bounds the commit with which a member lets go.
 	lastCommitTimeout = 3 * time.Second
 	// leaveTimeout bounds the wait until the coordinator knows that we leave.
@@ -38,6 +42,9 @@ const (
 	// endTimeout is the part of the grace that a member keeps for its end: a
 	// last commit and leaving, when nobody answers either.
 	endTimeout = lastCommitTimeout + leaveHungTimeout
+	// busyCheck is how often a member that stops between generations looks
+	// whether anything is still in flight.
+	busyCheck = 50 * time.Millisecond
 	// lastCommitRetry is the pause between attempts at the last commit.
 	lastCommitRetry = 50 * time.Millisecond
 	// abandonMoment is how long the last commit waits for handlers whose
@@ -148,9 +155,6 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.log = c.log.With(keyComponent, "stream", keyTopic, cfg.Topic, keyGroup, cfg.Group)
-	// kafka-go finds out where brokers and leaders are when its picture of the
-	// cluster is due again. After a broker came back that is when requests
-	// succeed again; two topics can be asked about often.
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = kafkaconn.NewClient(cfg.Config, c.transport)
@@ -241,9 +245,11 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 		case wait.Err() == nil: // stopping, and joining failed
 			continue
 		case wait == ctx && c.inFlight() > 0: // stopping while the group rebalances: its end is worth waiting for
-			wait = grace //nolint:fatcontext // replaced, not nested
+			busy, stop := c.whileBusy(grace)
+			defer stop() // once: wait is never ctx again
+			wait = busy  //nolint:fatcontext // replaced, not nested
 			continue
-		case wait == ctx && c.uncommitted() > 0 && back.Err() == nil:
+		case wait != back && c.uncommitted() > 0 && back.Err() == nil:
 			wait = back
 			continue
 		case wait == back:
@@ -274,6 +280,29 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 	}
 }
 
+// whileBusy gives a context that ends with grace, and before that when nothing is
+// in flight any more.
+func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop func()) {
+	busy, cancel := context.WithCancel(grace)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		defer cancel()
+		tick := time.NewTicker(busyCheck)
+		defer tick.Stop()
+		for c.inFlight() > 0 {
+			select {
+			case <-tick.C:
+			case <-busy.Done():
+				return
+			}
+		}
+	})
+	return busy, func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
 // leave leaves the group. ConsumerGroup.Next reports that the group is closed
 // before the coordinator knows that we leave; a process that ends in between
 // makes the others wait for the session timeout. So we wait for Close.
@@ -294,6 +323,14 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 		return committed
 	case <-timer.C:
 		return errors.Join(committed, fmt.Errorf("leave group %s: no answer within %v; its partitions wait for the session timeout", c.cfg.Group, limit))
+	}
+}
+
+// lookAnew is told of requests that failed: where brokers and leaders are may be
+// why, and kafka-go finds out only when its picture of the cluster is due again.
+func (c *Consumer) lookAnew(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		c.transport.CloseIdleConnections() // the next request begins with a new picture; those under way go on
 	}
 }
 
@@ -349,7 +386,7 @@ func (c *Consumer) uncommitted() int {
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.partitions {
-		if _, ok := p.tracker.mark(); ok {
+		if !p.tracker.told() {
 			n++
 		}
 	}

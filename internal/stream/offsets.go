@@ -17,7 +17,8 @@ type stored struct {
 }
 
 // fetchOffsets asks the coordinator what the group has committed.
-func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (map[int]stored, error) {
+func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]stored, err error) {
+	defer func() { c.lookAnew(err) }()
 	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
 		GroupID: c.cfg.Group,
 		Topics:  map[string][]int{c.cfg.Topic: ids},
@@ -49,7 +50,8 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (map[int]stored,
 type logBounds struct{ first, last int64 }
 
 // bounds asks the brokers how far partitions reach.
-func (c *Consumer) bounds(ctx context.Context, ids []int) (map[int]logBounds, error) {
+func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
+	defer func() { c.lookAnew(err) }()
 	asked := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {
 		asked = append(asked, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))

@@ -151,10 +151,13 @@ func (s *session) consume(gctx context.Context) ending {
 	running.Go(func() { s.watch(intake) })
 
 	// A commit that a broker does not answer must not hold up a revoke or the
-	// end of the program.
-	commits, stopCommits := context.WithCancel(gctx)
+	// end of the program. One that is only just under way is waited for: given up,
+	// it could be stored over the last one, which goes by another connection.
+	ending, end := context.WithCancel(gctx)
+	defer end()
+	defer context.AfterFunc(s.app, end)()
+	commits, stopCommits := graceAfter(ending, commitMoment)
 	defer stopCommits()
-	defer context.AfterFunc(s.app, stopCommits)()
 
 	tick := time.NewTicker(s.c.cfg.CommitInterval)
 	defer tick.Stop()
@@ -195,6 +198,8 @@ func (s *session) drain(limit context.Context) {
 			}
 		}
 	})
+	commits, stopCommits := graceAfter(limit, commitMoment)
+	defer stopCommits()
 	tick := time.NewTicker(s.c.cfg.CommitInterval)
 	defer tick.Stop()
 	for {
@@ -202,7 +207,7 @@ func (s *session) drain(limit context.Context) {
 		case <-idle:
 			return
 		case <-tick.C:
-			if errors.Is(s.commit(limit), errStale) {
+			if errors.Is(s.commit(commits), errStale) {
 				return
 			}
 		}

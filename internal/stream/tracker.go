@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // run is a range of offsets: first is in it, next is the offset after it.
@@ -37,10 +38,11 @@ type tracker struct {
 	tail      *span
 	spans     int
 	working   int
-	restored  []run  // finished at or above next, known from a commit's metadata; ascending
-	version   uint64 // changes with everything that a commit would tell
-	saved     uint64 // the version that the broker has accepted
-	epoch     uint64 // changes with reset, after which commits may go back
+	restored  []run     // finished at or above next, known from a commit's metadata; ascending
+	version   uint64    // changes with everything that a commit would tell
+	saved     uint64    // the version that the broker has accepted
+	doubt     time.Time // until when an older mark may be stored over it; zero: none is under way
+	epoch     uint64    // changes with reset, after which commits may go back
 }
 
 // span is part of a tracker; its mutex guards the fields.

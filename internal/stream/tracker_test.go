@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -56,7 +57,7 @@ func TestTrackerTellsNothingTwice(t *testing.T) {
 	if _, ok := tr.mark(); !ok {
 		t.Error("a mark that the broker has not accepted is forgotten")
 	}
-	tr.accepted(m)
+	tr.accepted(m, time.Now())
 	if _, ok := tr.mark(); ok {
 		t.Error("a mark that the broker has accepted is told again")
 	}
@@ -186,7 +187,7 @@ func TestTrackerResetForgetsWhatIsInFlight(t *testing.T) {
 	stale, _ := tr.mark()
 	tr.reset(3)
 	tr.finish(a)
-	tr.accepted(stale)
+	tr.accepted(stale, time.Now())
 	if p := tr.progress(); p.low != 3 || p.next != 3 || p.working != 0 || p.committed != unplaced {
 		t.Errorf("after the reset %+v, want all at 3", p)
 	}
@@ -284,7 +285,7 @@ func FuzzTracker(f *testing.F) {
 				}
 				at = r.next
 			}
-			tr.accepted(m)
+			tr.accepted(m, time.Now())
 		}
 		for _, op := range ops {
 			switch {

@@ -1,0 +1,63 @@
+package config_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/evalworker/evalworker/internal/config"
+)
+
+// mount puts files into a folder as Kubernetes does: what stands at the top are
+// links through ..data, which is moved from one revision to the next.
+func mount(t *testing.T, dir, revision string, files map[string]string) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, revision, filepath.FromSlash(name))
+		must(os.MkdirAll(filepath.Dir(path), 0o755))
+		must(os.WriteFile(path, []byte(content), 0o600))
+	}
+	must(os.Symlink(revision, filepath.Join(dir, "..data_tmp")))
+	must(os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
+	entries, err := os.ReadDir(filepath.Join(dir, revision))
+	must(err)
+	for _, e := range entries {
+		if err := os.Symlink(filepath.Join("..data", e.Name()), filepath.Join(dir, e.Name())); err != nil && !os.IsExist(err) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestMountedSchemas: the folder of schemas is a link, and another revision of it
+// is a change, also when the file stays the same.
+func TestMountedSchemas(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := map[string]string{
+		config.FileName:      "evaluators: [{name: a, type: json_schema, schema: reply}]\n",
+		"schemas/reply.json": `{"type": "object"}`,
+	}
+	mount(t, dir, "..1", files)
+	w, watcher := watch(t, filepath.Join(dir, config.FileName))
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = watcher.Run(ctx, w.changed) })
+	defer func() { cancel(); wg.Wait() }()
+	w.reload <- nil
+	if c := <-w.changes; c.err != nil {
+		t.Fatal(c.err)
+	}
+	files["schemas/reply.json"] = `{"type": "array"}`
+	mount(t, dir, "..2", files)
+	if c := <-w.changes; c.err != nil {
+		t.Error(c.err)
+	}
+}
