@@ -187,7 +187,7 @@ sampling:
 	want := []string{
 		`EVALWORKER_NOTHING: unknown variable; want EVALWORKER_ and the path of a key, such as EVALWORKER_KAFKA_TOPIC`,
 		`evalworker.yaml:2:3: kafka.topc: unknown key; did you mean "topic"?`,
-		`evalworker.yaml:3:11: kafka.window: 0 is out of range; a number from 1 to 1000000`,
+		`evalworker.yaml:3:11: kafka.window: 0 is out of range; a number from 1 to 1400: what is finished out of order has to fit`,
 		`evalworker.yaml:5:50: evaluators[0].pattern: not an option of type contains; contains takes any, all, none, case_sensitive`,
 		`evalworker.yaml:6:12: evaluators[1].name: "a" is already the name of evaluators[0]; want a name of its own`,
 		`evalworker.yaml:6:21: evaluators[1].type: unknown type "jsonschema"; did you mean "json_schema"?`,

@@ -42,9 +42,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	for _, p := range parts {
 		if m, ok := p.tracker.mark(); ok {
 			marks[p.id], trackers[p.id] = m, p.tracker
-			commits = append(commits, kafka.OffsetCommit{
-				Partition: p.id, Offset: m.low, Metadata: encodeRuns(m.low, m.runs, limit),
-			})
+			commits = append(commits, m.commit(p.id, limit))
 		}
 	}
 	if len(commits) == 0 {
@@ -53,53 +51,51 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	sent := time.Now()
-	answers, err := c.offsetCommit(ctx, as, commits)
-	if err != nil {
-		for _, t := range trackers {
-			t.unanswered()
-		}
-		return err
-	}
+	var failed error
 	accepted := false
-	var again []kafka.OffsetCommit // too much metadata for this broker: the offset alone will do
-	for _, commit := range commits {
-		switch answer, answered := answers[commit.Partition]; {
-		case !answered:
-			err = errors.Join(err, fmt.Errorf("partition %d: no answer", commit.Partition))
-		case answer == nil:
-			accepted = true
-			trackers[commit.Partition].accepted(marks[commit.Partition], sent)
-		case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
-			commit.Metadata = ""
-			again = append(again, commit)
-		default:
-			err = errors.Join(err, classifyCommit(commit.Partition, answer))
+	for len(commits) > 0 {
+		sent := time.Now()
+		answers, err := c.offsetCommit(ctx, as, commits)
+		if err != nil {
+			for _, commit := range commits {
+				trackers[commit.Partition].unanswered()
+			}
+			failed = errors.Join(failed, err)
+			break
 		}
-	}
-	if len(again) > 0 {
-		c.metadataLimit.Store(int64(limit / 2))
-		c.log.Warn("the broker refused this much commit metadata; writing less", "bytes", limit/2)
-		answers, againErr := c.offsetCommit(ctx, as, again)
-		err = errors.Join(err, againErr)
-		for id, answer := range answers {
-			if answer == nil {
+		var large []kafka.OffsetCommit
+		for _, commit := range commits {
+			switch answer, answered := answers[commit.Partition]; {
+			case !answered:
+				failed = errors.Join(failed, fmt.Errorf("partition %d: no answer", commit.Partition))
+			case answer == nil:
 				accepted = true
-				trackers[id].accepted(marks[id], sent)
-			} else {
-				err = errors.Join(err, classifyCommit(id, answer))
+				trackers[commit.Partition].accepted(marks[commit.Partition], sent)
+			case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
+				large = append(large, commit)
+				limit = min(limit, len(commit.Metadata)/2)
+			default:
+				failed = errors.Join(failed, classifyCommit(commit.Partition, answer))
 			}
 		}
+		commits = commits[:0]
+		for _, refused := range large {
+			commits = append(commits, marks[refused.Partition].commit(refused.Partition, limit))
+		}
+	}
+	if limit < int(c.metadataLimit.Load()) {
+		c.metadataLimit.Store(int64(limit))
+		c.log.Warn("the broker refused this much commit metadata; writing less", "bytes", limit)
 	}
 	if accepted {
 		now := time.Now()
 		c.lastCommit.Store(&now)
 	}
-	if err == nil {
+	if failed == nil {
 		c.gate.pass()
 		c.outage.over()
 	}
-	return err
+	return failed
 }
 
 // classifyCommit says what an answer means for the generation. Any other error

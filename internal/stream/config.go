@@ -53,10 +53,12 @@ type Config struct {
 	// MaxInFlightBytes bounds what those messages hold together: key, value and
 	// headers, in bytes as they were fetched; the work on them takes a few times
 	// as much. When all is taken, fetching waits; a message that is larger than
-	// the whole is worked on alone.
+	// the whole is worked on alone. Those of more than a quarter have three
+	// quarters together, so that they do not hold up the others.
 	MaxInFlightBytes int `yaml:"max_in_flight_bytes"`
 	// Window bounds what is tracked of one partition: messages in flight and the
-	// runs of finished ones between them. When full, its fetching waits.
+	// runs of finished ones between them, all of which a commit has to tell. When
+	// full, its fetching waits.
 	Window int `yaml:"window"`
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one
 	// becomes a dead letter without being looked at. Each partition may hold one
@@ -150,7 +152,10 @@ func (c Config) Validate() eval.Faults {
 
 	checkCount(&faults, "max_in_flight", c.MaxInFlight, 1, 100_000)
 	checkCount(&faults, "max_in_flight_bytes", c.MaxInFlightBytes, 1<<20, 1<<40)
-	checkCount(&faults, "window", c.Window, 1, 1_000_000)
+	if c.Window < 1 || c.Window > maxWindow {
+		faults.Add("window", fmt.Sprintf("%d is out of range", c.Window), fmt.Sprintf(
+			"a number from 1 to %d: what is finished out of order has to fit into a commit's metadata, or a crash repeats it", maxWindow))
+	}
 	checkCount(&faults, "max_message_bytes", c.MaxMessageBytes, 1<<10, 1<<30)
 
 	checkDuration(&faults, "fetch_max_wait", c.FetchMaxWait, 10*time.Millisecond, 5*time.Second)

@@ -29,6 +29,8 @@ func TestValidateNamesEveryFault(t *testing.T) {
 			"counts", func(c *Config) { c.MaxInFlight, c.Window, c.MaxMessageBytes = 0, 0, 0 },
 			[]string{"max_in_flight", "window", "max_message_bytes"},
 		},
+		{"a window as large as a commit can tell", func(c *Config) { c.Window = maxWindow }, nil},
+		{"a larger window", func(c *Config) { c.Window = maxWindow + 1 }, []string{"window"}},
 		{"heartbeats too far apart", func(c *Config) { c.HeartbeatInterval = c.SessionTimeout / 2 }, []string{"heartbeat_interval"}},
 		{"a drain as long as the session", func(c *Config) { c.RevokeDrain = c.SessionTimeout }, []string{"revoke_drain"}},
 		{"an outage shorter than commits", func(c *Config) { c.MaxCommitOutage = c.CommitInterval }, []string{"max_commit_outage"}},

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/evalworker/evalworker/internal/fetch"
 	"github.com/evalworker/evalworker/internal/kafkaconn"
@@ -71,11 +70,11 @@ type Consumer struct {
 	letters     *deadLetters
 	balancer    *stickyBalancer
 
-	slots    chan struct{}       // one token for each task that is begun
-	memory   *semaphore.Weighted // bytes of the messages that are begun, or wait for a slot
-	hands    chan struct{}       // one token for each goroutine that does tasks
-	tasks    chan task           // to one of them that is idle
-	released chan struct{}       // closed when there will be no more tasks
+	slots    chan struct{} // one token for each task that is begun
+	memory   *memory       // bytes of the messages that are begun, or wait for a slot
+	hands    chan struct{} // one token for each goroutine that does tasks
+	tasks    chan task     // to one of them that is idle
+	released chan struct{} // closed when there will be no more tasks
 	handlers sync.WaitGroup
 	gate     *commitGate
 	stalls   *stalls
@@ -98,6 +97,9 @@ type Consumer struct {
 	// lastCommit is when the broker last accepted a commit; nil: never.
 	lastCommit atomic.Pointer[time.Time]
 
+	// ends are those of the partitions when the group was last seen to be new; nil
+	// for one that never was. The goroutine of Run only.
+	ends map[int]logBounds
 	// sawTopicGone: the last session ended because the topic was deleted.
 	// Sessions only, which follow one another.
 	sawTopicGone bool
@@ -138,7 +140,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		transport:  kafkaconn.NewTransport(cfg.Config),
 		balancer:   &stickyBalancer{assigned: notLeader},
 		slots:      make(chan struct{}, cfg.MaxInFlight),
-		memory:     semaphore.NewWeighted(int64(cfg.MaxInFlightBytes)),
+		memory:     newMemory(cfg.MaxInFlightBytes),
 		hands:      make(chan struct{}, cfg.MaxInFlight),
 		tasks:      make(chan task),
 		released:   make(chan struct{}),
@@ -156,7 +158,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = kafkaconn.NewClient(cfg.Config, c.transport)
-	c.letters = newDeadLetters(cfg, c.client, c.transport)
+	c.letters = newDeadLetters(cfg, c.transport)
 	c.stalls = newStalls(c.log)
 	c.metadataLimit.Store(maxMetadata)
 	return c, nil
@@ -362,7 +364,7 @@ func (c *Consumer) release() error {
 	case <-timer.C:
 		err = errors.Join(err, fmt.Errorf("%d handlers still run %v after their context ended", len(c.slots), abandonTimeout))
 	}
-	return errors.Join(err, c.letters.close())
+	return err
 }
 
 // inFlight gives the number of messages that are begun and not finished, on the

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/kafkaconn"
 )
 
 // The headers that a dead letter has beside those of its message.
@@ -43,48 +43,47 @@ const maxErrorBytes = 1000
 const (
 	// publishTimeout bounds one attempt to publish a dead letter.
 	publishTimeout = 10 * time.Second
+	// letterPlaces bounds how many are written at once: enough to wait for the
+	// replicas of each without being slow, and few enough for a broker that is.
+	letterPlaces = 16
 	// topicPause is the pause until a topic that was just made is tried again.
 	topicPause = 50 * time.Millisecond
 )
 
-// deadLetters publishes messages that can never be processed.
+// deadLetters publishes messages that can never be processed. It works below
+// kafka.Writer, which queues without bound what nobody waits for any more: letters
+// would time out behind each other, be stored once for each attempt, and hold up
+// the end of the program for as long as their broker hangs.
 type deadLetters struct {
-	topic  string
-	client *kafka.Client
-	writer *kafka.Writer
+	topic    string
+	client   *kafka.Client
+	balancer kafka.Hash
+	places   chan struct{} // one token for each letter that is being written
 }
 
-func newDeadLetters(cfg Config, client *kafka.Client, transport *kafka.Transport) *deadLetters {
-	return &deadLetters{
-		topic:  cfg.DeadLetters(),
-		client: client,
-		writer: &kafka.Writer{
-			Addr:      kafka.TCP(cfg.Brokers...),
-			Topic:     cfg.DeadLetters(),
-			Balancer:  &kafka.Hash{},
-			Transport: transport,
-			// Nothing less than all: a message that a leader alone has taken,
-			// or that is too large, would be gone without an error.
-			RequiredAcks: kafka.RequireAll,
-			// One letter a request: one that the broker refuses must not take
-			// others with it, and there is nothing to wait for.
-			BatchSize:    1,
-			BatchTimeout: time.Millisecond,
-			BatchBytes:   math.MaxInt32, // the broker knows its own limit
-			MaxAttempts:  1,             // putAside tries again
-			WriteTimeout: publishTimeout,
-			ReadTimeout:  publishTimeout,
-		},
-	}
+func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
+	client := kafkaconn.NewClient(cfg.Config, transport)
+	// Half of it is what the broker is given to wait for its replicas, which is
+	// half a second when nothing is said.
+	client.Timeout = publishTimeout
+	return &deadLetters{topic: cfg.DeadLetters(), client: client, places: make(chan struct{}, letterPlaces)}
 }
 
-// publish writes one dead letter and returns when the broker has accepted it.
-// What is too large for the dead letter topic goes without its value, and if
-// need be without its headers: the origin still tells where the whole is.
+// publish writes one dead letter and returns when the broker has accepted it, or
+// when ctx ends. What is too large for the dead letter topic goes without its
+// value, and if need be without its headers: the origin still tells where the
+// whole is.
 //
-// A write that is interrupted may have been accepted, so a letter can be there
-// twice; its origin tells.
+// A write that got no answer may have been accepted, so a letter can be there
+// more than once; its origin tells.
 func (d *deadLetters) publish(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+	select {
+	case d.places <- struct{}{}:
+		defer func() { <-d.places }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// Its time begins here: a letter that waits for others has not failed.
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	err := d.publishWhole(ctx, m, fault, attempts)
@@ -131,13 +130,44 @@ func (d *deadLetters) publishWhole(ctx context.Context, m *eval.Message, fault e
 	return err
 }
 
-// write makes one attempt and gives its one error.
+// write makes one attempt, with one letter a request: one that the broker refuses
+// must not take others with it, and there is nothing to wait for.
 func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
-	err := d.writer.WriteMessages(ctx, m)
-	if each, ok := errors.AsType[kafka.WriteErrors](err); ok {
-		return errors.Join(each...)
+	partition, err := d.partition(ctx, m)
+	if err != nil {
+		return err
 	}
-	return err
+	res, err := d.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: d.topic, Partition: partition,
+		// Nothing less than all: a message that a leader alone has taken, or that
+		// is too large, would be gone without an error.
+		RequiredAcks: kafka.RequireAll,
+		Records:      kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers}),
+	})
+	if err == nil {
+		err = res.Error
+	}
+	return kafkaconn.Bare(err)
+}
+
+// partition gives the partition that the key of a letter belongs to; without a
+// key, the next one. The client answers from its picture of the cluster.
+func (d *deadLetters) partition(ctx context.Context, m kafka.Message) (int, error) {
+	res, err := d.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{d.topic}})
+	if err != nil {
+		return 0, kafkaconn.Bare(err)
+	}
+	if len(res.Topics) == 0 || len(res.Topics[0].Partitions) == 0 && res.Topics[0].Error == nil {
+		return 0, kafka.UnknownTopicOrPartition
+	}
+	if err := res.Topics[0].Error; err != nil {
+		return 0, err
+	}
+	ids := make([]int, len(res.Topics[0].Partitions))
+	for i := range ids {
+		ids[i] = i // partitions are numbered from zero without gaps
+	}
+	return d.balancer.Balance(m, ids...), nil
 }
 
 // create makes the topic, with the broker's own defaults.
@@ -153,8 +183,6 @@ func (d *deadLetters) create(ctx context.Context) error {
 	}
 	return nil
 }
-
-func (d *deadLetters) close() error { return d.writer.Close() }
 
 func letterHeaders(m *eval.Message, fault error, attempts int) []kafka.Header {
 	text := fault.Error()

@@ -96,19 +96,19 @@ func (s *session) begin(ctx context.Context, p *partition, in *intake, fault err
 	if err := p.tracker.waitRoom(ctx, c.cfg.Window); err != nil {
 		return err
 	}
-	size := int64(min(in.memory(), c.cfg.MaxInFlightBytes))
-	if err := c.memory.Acquire(ctx, size); err != nil {
+	size, err := c.memory.take(ctx, in.memory())
+	if err != nil {
 		return err
 	}
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
-		c.memory.Release(size)
+		c.memory.release(size)
 		return ctx.Err()
 	}
 	if err := c.gate.wait(ctx, c.cfg.MaxCommitOutage); err != nil {
 		<-c.slots
-		c.memory.Release(size)
+		c.memory.release(size)
 		return err
 	}
 	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.own(), size: size, fault: fault})

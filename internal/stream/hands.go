@@ -7,7 +7,7 @@ type task struct {
 	p     *partition
 	span  *span
 	msg   eval.Message
-	size  int64 // taken from Consumer.memory
+	size  int64 // what Consumer.memory gave for it
 	fault error // set when the message is to become a dead letter without its handler
 }
 
@@ -46,7 +46,7 @@ func (c *Consumer) work(t task) {
 func (c *Consumer) do(t task) {
 	defer func() {
 		<-c.slots
-		c.memory.Release(t.size)
+		c.memory.release(t.size)
 	}()
 	if c.process(t.p.work, &t.msg, t.fault) {
 		t.p.tracker.finish(t.span)

@@ -1,6 +1,10 @@
 package stream
 
-import "time"
+import (
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
 
 // mark is what a commit tells the broker about one partition.
 type mark struct {
@@ -28,6 +32,12 @@ func (t *tracker) mark() (m mark, ok bool) {
 	return m, true
 }
 
+// commit says it to the broker, with the lowest runs where not all fit into limit
+// bytes of metadata.
+func (m mark) commit(partition, limit int) kafka.OffsetCommit {
+	return kafka.OffsetCommit{Partition: partition, Offset: m.low, Metadata: encodeRuns(m.low, m.runs, limit)}
+}
+
 // told says whether the broker knows all that there is to tell.
 func (t *tracker) told() bool {
 	t.mu.Lock()
@@ -35,7 +45,9 @@ func (t *tracker) told() bool {
 	return t.version == t.saved || t.low < 0 || t.low < t.committed
 }
 
-// accepted notes that the broker has stored a mark, which was sent at a time.
+// accepted notes that the broker has stored a mark, which was sent at a time. Runs
+// that did not fit wait for the next change: until then another commit would say
+// the same.
 func (t *tracker) accepted(m mark, sent time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

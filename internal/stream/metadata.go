@@ -26,6 +26,11 @@ const metadataMark = "ew1."
 // refused for its partition alone.
 const maxMetadata = 4000
 
+// maxWindow bounds Config.Window by what maxMetadata takes. At worst a window is
+// runs with one message in flight between each two: a byte for that gap, and three
+// for a run of up to two million offsets.
+const maxWindow = 1400
+
 var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 	encoding   = base64.RawStdEncoding

@@ -53,6 +53,30 @@ func TestMetadataKeepsTheLowestRuns(t *testing.T) {
 	}
 }
 
+// A window that is full of finished runs, each as long as skipped messages make
+// it, is told whole: what is left out is done again after a crash.
+func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
+	t.Parallel()
+	tr := newTracker(1 << 40)
+	for off := int64(1 << 40); tr.progress().spans < maxWindow; {
+		tr.begin(off)
+		tr.settle(off + 1)
+		tr.settle(off + 1<<21 - 1)
+		off += 1 << 21
+	}
+	m, _ := tr.mark()
+	if len(m.runs) != maxWindow/2 {
+		t.Fatalf("%d runs in a window of %d", len(m.runs), maxWindow)
+	}
+	got, err := decodeRuns(m.low, encodeRuns(m.low, m.runs, maxMetadata))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m.runs, got, runs); diff != "" {
+		t.Errorf("runs (-want +got):\n%s", diff)
+	}
+}
+
 // Metadata that is not what we wrote for that very offset must read as none: a
 // run that nobody finished would be lost.
 func TestMetadataOfOthersReadsAsNone(t *testing.T) {

@@ -45,6 +45,9 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 	}
 }
 
+// commitEnds makes one attempt. The broker may take the commit for one partition
+// and not for another; what is left is done by the next attempt, to which the
+// group is not new any more.
 func (c *Consumer) commitEnds(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -56,24 +59,36 @@ func (c *Consumer) commitEnds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range stored {
-		if s.offset != unplaced {
-			return nil // the group is known
+	if isNew(stored) {
+		if c.ends, err = c.bounds(ctx, ids); err != nil {
+			return err
 		}
 	}
-	bounds, err := c.bounds(ctx, ids)
-	if err != nil {
-		return err
-	}
 	commits := make([]kafka.OffsetCommit, 0, len(ids))
-	for id, b := range bounds {
-		commits = append(commits, kafka.OffsetCommit{Partition: id, Offset: b.last})
+	for _, id := range ids {
+		at, placed := stored[id]
+		if end, seen := c.ends[id]; seen && (!placed || at.offset == unplaced) {
+			commits = append(commits, kafka.OffsetCommit{Partition: id, Offset: end.last})
+		}
+	}
+	if len(commits) == 0 {
+		return nil // the group is known
 	}
 	err = c.sendCommits(ctx, memberless, commits)
 	if errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.IllegalGeneration) {
 		return nil // another worker has joined since, and began the group first
 	}
 	return err
+}
+
+// isNew says of a group whether it has committed nothing.
+func isNew(offsets map[int]stored) bool {
+	for _, s := range offsets {
+		if s.offset != unplaced {
+			return false
+		}
+	}
+	return true
 }
 
 // partitionIDs gives the partitions of the topic as the brokers have them now;
