@@ -69,7 +69,9 @@ func newCable(cfg Config) *cable {
 	}
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic}
-	c.client = &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: c.transport}
+	// Half of the timeout is what brokers are told to wait for replicas; without
+	// one it is 500 ms, after which an event that is stored is sent again.
+	c.client = &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: c.transport, Timeout: cfg.WriteTimeout}
 	return c
 }
 

@@ -44,10 +44,9 @@ func Open(cfg stream.Config) (*Queue, error) {
 		return nil, err
 	}
 	transport := kafkaconn.NewTransport(cfg.Config)
-	return &Queue{
-		cfg: cfg, transport: transport, client: kafkaconn.NewClient(cfg.Config, transport),
-		batch: batchLetters, patience: patience,
-	}, nil
+	client := kafkaconn.NewClient(cfg.Config, transport)
+	client.Timeout = requestTimeout // half of it is for replicas, which have 500 ms when nothing is said
+	return &Queue{cfg: cfg, transport: transport, client: client, batch: batchLetters, patience: patience}, nil
 }
 
 // Close lets go of the connections.

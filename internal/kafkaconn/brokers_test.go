@@ -15,7 +15,7 @@ import (
 // frozen, or whose disk hangs.
 func silent(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections for it
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // the kernel takes connections for it
 	if err != nil {
 		t.Fatal(err)
 	}

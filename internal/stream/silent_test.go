@@ -15,7 +15,7 @@ func TestFirstBrokerIsSilent(t *testing.T) {
 		t.Run(string(start), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, 1, true)
-			ln, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections for it
+			ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // the kernel takes connections for it
 			if err != nil {
 				t.Fatal(err)
 			}
