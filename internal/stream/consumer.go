@@ -27,6 +27,9 @@ const (
 	// metadataTTL bounds how old the picture of the cluster is, and how long
 	// kafka-go waits for it.
 	metadataTTL = requestTimeout
+	// lookAgain is the least time between two pictures that are made anew because
+	// a request failed.
+	lookAgain = time.Second
 	// requestTimeout bounds one request to the group's coordinator.
 	requestTimeout = 5 * time.Second
 	// commitMoment is how long a commit that is under way is waited for when there
@@ -96,6 +99,8 @@ type Consumer struct {
 	topicMissing atomic.Pointer[time.Time]
 	// lastCommit is when the broker last accepted a commit; nil: never.
 	lastCommit atomic.Pointer[time.Time]
+	// looked is when connections were last given up to look anew; nil: never.
+	looked atomic.Pointer[time.Time]
 
 	// ends are those of the partitions when the group was last seen to be new; nil
 	// for one that never was. The goroutine of Run only.
@@ -329,9 +334,16 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 // lookAnew is told of requests that failed: where brokers and leaders are may be
 // why, and kafka-go finds out only when its picture of the cluster is due again.
 func (c *Consumer) lookAnew(err error) {
-	if err != nil && !errors.Is(err, context.Canceled) {
-		c.transport.CloseIdleConnections() // the next request begins with a new picture; those under way go on
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
 	}
+	// Many partitions fail together, and connections are dear where there is a login.
+	now := time.Now()
+	last := c.looked.Load()
+	if last != nil && now.Sub(*last) < lookAgain || !c.looked.CompareAndSwap(last, &now) {
+		return
+	}
+	c.transport.CloseIdleConnections() // the next request begins with a new picture; those under way go on
 }
 
 // release ends what is still running and waits for it, bounded.

@@ -77,6 +77,7 @@ func (c *Consumer) putAside(ctx context.Context, m *eval.Message, fault error, a
 		if ctx.Err() != nil {
 			return false
 		}
+		c.lookAnew(err)
 		if try == 1 {
 			defer c.stalls.enter(stallDeadLetter)()
 		}
