@@ -42,10 +42,16 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 // dial gives a function that opens connections to brokers that answer.
 func (b *brokers) dial(open openFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		began := time.Now()
-		trying, cancel := context.WithTimeout(ctx, b.patience(address))
+		began, patience := time.Now(), b.patience(address)
+		trying, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		c, err := open(trying, network, address)
+		if err == nil && b.cfg.SASL.Mechanism != "" {
+			// The login is a question too, and a broker takes no other before it
+			// but the one that kafka-go asks.
+			c.limit(ctx, patience-time.Since(began), func(err error) { b.note(address, patience, err) })
+			return c, nil
+		}
 		if err == nil {
 			err = c.ask(trying)
 		}
@@ -53,7 +59,7 @@ func (b *brokers) dial(open openFunc) dialFunc {
 		if err != nil {
 			return nil, err
 		}
-		c.limit(ctx)
+		c.ready.Store(true)
 		return c, nil
 	}
 }
@@ -94,7 +100,7 @@ func (b *brokers) note(address string, took time.Duration, err error) {
 }
 
 // ask asks the broker for the versions of requests that it knows, which every
-// broker answers, also before a login. On an error the connection is closed.
+// broker answers. On an error the connection is closed.
 func (c *conn) ask(ctx context.Context) error {
 	unhook := context.AfterFunc(ctx, func() { _ = c.Close() })
 	k := kafka.NewConnWith(c, kafka.ConnConfig{ClientID: c.cfg.ClientID})

@@ -2,13 +2,16 @@ package kafkaconn
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/secret"
 )
 
 // silent is a broker that takes connections and says nothing: one that was
@@ -51,6 +54,28 @@ func TestSilentBroker(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	if got := b.patience(cfg.Brokers[1]); got != cfg.DialTimeout {
 		t.Errorf("the one that answers is given %v; want %v", got, cfg.DialTimeout)
+	}
+}
+
+// TestSilentLogin: with a login nothing is asked before it, and a broker that does
+// not answer that is as silent.
+func TestSilentLogin(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.Brokers = []string{silent(t), "other:1"}
+	cfg.DialTimeout = 600 * time.Millisecond
+	cfg.SASL = SASL{Mechanism: ScramSHA512, Username: "worker", Password: secret.String(rand.Text())}
+	b := newBrokers(cfg)
+	d := NewDialer(cfg)
+	d.DialFunc = b.dial(cfg.opener(0))
+	for range 2 { // the second time in haste
+		conn, err := d.DialContext(t.Context(), "tcp", cfg.Brokers[0])
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("conn = %v, err = %v; want a timeout", conn, err)
+		}
+		for b.patience(cfg.Brokers[0]) != hastyTimeout { // noted by another goroutine, about now
+			runtime.Gosched()
+		}
 	}
 }
 

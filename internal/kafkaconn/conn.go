@@ -52,12 +52,13 @@ func (c Config) opener(readAhead int) openFunc {
 // conn explains why a broker ends it.
 type conn struct {
 	net.Conn
-	cfg   Config
-	addr  string
-	asked bool        // the broker asked for a client certificate
-	ready atomic.Bool // the login is over
-	heard atomic.Bool // the broker has said something after the handshake
-	late  atomic.Bool // closed because the login took too long
+	cfg    Config
+	addr   string
+	within time.Duration // the limit of the login
+	asked  bool          // the broker asked for a client certificate
+	ready  atomic.Bool   // the login is over
+	heard  atomic.Bool   // the broker has said something after the handshake
+	late   atomic.Bool   // closed because the login took too long
 }
 
 // encrypt makes the TLS handshake.
@@ -80,16 +81,22 @@ func (c *conn) encrypt(ctx context.Context, under net.Conn) error {
 	return nil
 }
 
-// limit bounds the login. kafka-go gives a login no deadline of its own: a
-// broker that goes silent during one would hold its caller for ever. It does end
-// ctx as soon as the login is over.
-func (c *conn) limit(ctx context.Context) {
-	context.AfterFunc(ctx, func() {
+// limit bounds the login, and tells how that ended. kafka-go gives a login no
+// deadline of its own: a broker that goes silent during one would hold its caller
+// for ever. It does end ctx as soon as the login is over.
+func (c *conn) limit(ctx context.Context, within time.Duration, ended func(error)) {
+	c.within = within
+	login, stop := context.WithTimeout(ctx, within)
+	context.AfterFunc(login, func() {
+		defer stop()
 		c.ready.Store(true)
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			c.late.Store(true)
-			_ = c.Close() // whoever reads learns of it
+		if !errors.Is(login.Err(), context.DeadlineExceeded) {
+			ended(nil)
+			return
 		}
+		c.late.Store(true)
+		_ = c.Close() // whoever reads learns of it
+		ended(login.Err())
 	})
 }
 
@@ -116,7 +123,7 @@ func (c *conn) explain(err error) error {
 	}
 	switch {
 	case c.late.Load():
-		return fmt.Errorf("broker %s: no end of the login within %v: %w", c.addr, c.cfg.DialTimeout, os.ErrDeadlineExceeded)
+		return fmt.Errorf("broker %s: no end of the login within %v: %w", c.addr, c.within, os.ErrDeadlineExceeded)
 	case !remoteAlert(err) && (c.heard.Load() || !c.asked || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
 		return err
 	}
