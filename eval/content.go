@@ -63,16 +63,16 @@ type Turn struct {
 	Content string `json:"content"`
 }
 
-// Text gives the content as a reader would see it: a string as it is, an
-// assistant message as its text, chat messages as "role: text" lines, and any
-// other JSON value as compact JSON, with é for \u00e9. It is empty when the
-// content is absent.
+// Text gives the content as a reader would see it: a string, an assistant message
+// or the parts of one as its text, chat messages as "role: text" lines, and any
+// other JSON value as compact JSON. JSON has é for \u00e9, in a string too. It is
+// empty when the content is absent.
 func (c Content) Text() string {
 	switch jsonKind(c.raw) {
 	case "nothing":
 		return ""
 	case "string":
-		return stringOf(c.raw)
+		return speech(c.raw)
 	case "object":
 		if m, ok := c.message(); ok {
 			return m.Text
@@ -84,6 +84,9 @@ func (c Content) Text() string {
 				lines[i] = m.role + ": " + m.Text
 			}
 			return strings.Join(lines, "\n")
+		}
+		if m, ok := c.parts(); ok {
+			return m.Text
 		}
 	}
 	return compact(c.raw)
@@ -99,8 +102,9 @@ func (c Content) IsText() bool {
 		_, ok := c.message()
 		return ok
 	case "array":
-		_, ok := c.chat()
-		return ok
+		_, chat := c.chat()
+		_, parts := c.parts()
+		return chat || parts
 	}
 	return false
 }
@@ -139,11 +143,38 @@ func (c Content) chat() ([]spoken, bool) {
 // say something: else it is a value that has members of these names by chance.
 func (c Content) message() (spoken, bool) {
 	var m message
-	if jsonKind(c.raw) != "object" || json.Unmarshal(c.raw, &m) != nil || !m.isMessage() {
+	if jsonKind(c.raw) != "object" || json.Unmarshal(c.raw, &m) != nil {
+		return spoken{}, false
+	}
+	if !m.isMessage() && !c.choice(&m) {
 		return spoken{}, false
 	}
 	s := m.read()
 	return s, s.Text != "" || strings.EqualFold(s.role, roleAssistant)
+}
+
+// choice reads the message of a whole response of OpenAI's.
+func (c Content) choice(m *message) bool {
+	var response struct {
+		Choices []struct {
+			Message message `json:"message"`
+		} `json:"choices"`
+	}
+	if !bytes.Contains(c.raw, []byte(`"choices"`)) || json.Unmarshal(c.raw, &response) != nil || len(response.Choices) == 0 {
+		return false
+	}
+	*m = response.Choices[0].Message
+	return m.isMessage()
+}
+
+// parts gives the message that a list of parts is the content of.
+func (c Content) parts() (spoken, bool) {
+	ps, ok := list[part](c.raw)
+	if !ok || len(ps) == 0 || slices.ContainsFunc(ps, func(p part) bool { return !p.isPart() }) {
+		return spoken{}, false
+	}
+	m := message{Role: roleAssistant, Content: c.raw}
+	return m.read(), true
 }
 
 // Roles that decide how a message is read.

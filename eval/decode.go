@@ -147,7 +147,7 @@ func describe(data []byte, err error) error {
 			return fmt.Errorf("a JSON %s, want an object", value)
 		}
 		if typ.Type == reflect.TypeFor[moment]() {
-			return fmt.Errorf("%s: want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or as seconds or milliseconds since 1970", field)
+			return fmt.Errorf("%s: want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or a number: seconds or milliseconds since 1970", field)
 		}
 		return fmt.Errorf("%s: a JSON %s, want %s", field, value, wanted(typ.Type.Kind().String()))
 	case errors.As(err, &syntax):

@@ -107,7 +107,7 @@ func TestDecodeTolerance(t *testing.T) {
 
 func TestDecodeErrors(t *testing.T) {
 	t.Parallel()
-	const aTime = "want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or as seconds or milliseconds since 1970"
+	const aTime = "want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or a number: seconds or milliseconds since 1970"
 	tests := []struct {
 		name, in string
 		reason   eval.Reason

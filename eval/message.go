@@ -73,7 +73,7 @@ func (m *message) read() spoken {
 // as often as somebody likes.
 func (p *part) text() string {
 	if p.Type != partToolResult {
-		return stringOf(p.Text)
+		return speech(p.Text)
 	}
 	results, ok := list[part](p.Content)
 	if !ok {
@@ -94,7 +94,7 @@ func textOf(content []byte) (text string, value bool) {
 	case "nothing", "null":
 		return "", false
 	case "string":
-		return stringOf(content), false
+		return speech(content), false
 	}
 	return compact(content), true
 }
@@ -119,6 +119,26 @@ func given(raw json.RawMessage) bool {
 		return stringOf(raw) != ""
 	}
 	return false
+}
+
+// isPart tells the parts of a content from the items of an answer that is a list.
+func (p *part) isPart() bool {
+	switch p.Type {
+	case "text", "refusal", "thinking", "redacted_thinking", partToolUse:
+		return true
+	}
+	return false
+}
+
+// speech gives the text of a JSON string. One that is a JSON document itself, as
+// answers that follow a schema are published, is read like any other: with its
+// escapes written out.
+func speech(raw []byte) string {
+	s := stringOf(raw)
+	if !strings.Contains(s, `\`) || !json.Valid([]byte(s)) {
+		return s
+	}
+	return string(written([]byte(s)))
 }
 
 // stringOf gives the text of a JSON string, and nothing of any other value.

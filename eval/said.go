@@ -4,9 +4,10 @@ import "strings"
 
 // Said is what the model said in the output of an event.
 type Said struct {
-	// Text is the answer: a string as it is, the text of an assistant message or
-	// of the last message of several, and any other JSON value as it was published
-	// but for its escapes: \u00e9 is é.
+	// Text is the answer: a string, the text of an assistant message, of the first
+	// choice of a response, of the last message of several or of the parts of one,
+	// and any other JSON value as it was published. JSON has its escapes written
+	// out, in a string too: \u00e9 is é.
 	Text string
 	// JSON reports that Text is a JSON value that was not published as a string.
 	JSON bool
@@ -34,7 +35,7 @@ func (c Content) said() Said {
 	case "nothing":
 		return Said{}
 	case "string":
-		return Said{Text: stringOf(c.raw)}
+		return Said{Text: speech(c.raw)}
 	case "object":
 		if m, ok := c.message(); ok && strings.EqualFold(m.role, roleAssistant) {
 			return m.Said
@@ -42,6 +43,9 @@ func (c Content) said() Said {
 	case "array":
 		if ms, ok := c.chat(); ok {
 			return ms[len(ms)-1].Said
+		}
+		if m, ok := c.parts(); ok {
+			return m.Said
 		}
 	}
 	return Said{Text: string(written(c.raw)), JSON: true}

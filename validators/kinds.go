@@ -42,7 +42,7 @@ func table() []kind {
 				[]string{"schema"},
 			}, 2, noCheck, buildJSONSchema,
 		},
-		rule("tool_calls", "Every tool call names an offered tool, has arguments that satisfy its schema, and succeeded.", 2, noCheck, buildToolCalls),
+		rule("tool_calls", "Every call in the event's tool_calls names an offered tool, has arguments that satisfy its schema, and succeeded.", 2, noCheck, buildToolCalls),
 		rule("contains", "The output contains, or does not contain, given phrases.", 2, checkContains, buildContains, "any", "all", "none", "case_sensitive"),
 		rule("regex", "The output matches, or does not match, a pattern (RE2).", 2, checkRegex, buildRegex, "pattern", "negate"),
 		rule("length", "The output is neither too short nor too long.", 2, checkLength, buildLength, "min_chars", "max_chars", "min_words", "max_words"),

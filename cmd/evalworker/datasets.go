@@ -83,7 +83,7 @@ func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
 // filterFlags are the options that choose cases.
 type filterFlags struct {
 	since, until, evaluator, version, feature, status string
-	limit                                             int
+	limit                                             limit
 }
 
 func (f *filterFlags) add(cmd *cobra.Command) {
@@ -93,11 +93,11 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
 	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
 	cmd.Flags().StringVar(&f.status, "status", "", "in this status: "+statuses())
-	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many cases (default: all)")
+	cmd.Flags().Var(&f.limit, "limit", "at most so many cases (default: all)")
 }
 
 func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
-	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: datasets.Status(f.status), Limit: f.limit}
+	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: datasets.Status(f.status), Limit: f.limit.most}
 	var faults eval.Faults
 	var err error
 	if out.Since, err = moment(f.since, now); err != nil {
@@ -110,9 +110,7 @@ func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	if f.status != "" && !slices.Contains(datasets.Statuses(), out.Status) {
 		faults.Add("--status", fmt.Sprintf("unknown status %q", f.status), "want one of "+statuses())
 	}
-	if f.limit < 0 {
-		faults.Add("--limit", "is negative", "want 0 or more")
-	}
+	f.limit.check(&faults)
 	return out, faults.Err()
 }
 
@@ -371,5 +369,9 @@ func behindLinks(path string) (string, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return path, nil
 	}
-	return filepath.EvalSymlinks(path)
+	to, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s is a link that leads nowhere: make its target, or name another file: %w", path, fs.ErrNotExist)
+	}
+	return to, err
 }

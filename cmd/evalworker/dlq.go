@@ -70,7 +70,7 @@ func openQueue(g *globals) (*dlq.Queue, *config.Config, error) {
 // letterFlags are the options that choose dead letters.
 type letterFlags struct {
 	reason, evaluator, key, since, until string
-	limit                                int
+	limit                                limit
 }
 
 func (f *letterFlags) add(cmd *cobra.Command) {
@@ -79,12 +79,12 @@ func (f *letterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.key, "key", "", "of messages with this key: a trace id, or a request id where there is none; its beginning and an ellipsis (… or ...), as list prints it, will do")
 	cmd.Flags().StringVar(&f.since, "since", "", "died at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
 	cmd.Flags().StringVar(&f.until, "until", "", "died before: a time or an age")
-	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many letters (default: all)")
+	cmd.Flags().Var(&f.limit, "limit", "at most so many letters (default: all)")
 }
 
 // filter reads the options and the ids. The error is of type eval.Faults.
 func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
-	out := dlq.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit}
+	out := dlq.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit.most}
 	var faults eval.Faults
 	if prefix, short := shortened(f.key); short {
 		out.Prefix = prefix
@@ -111,9 +111,7 @@ func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
 	if f.reason != "" && !slices.Contains(eval.Reasons(), out.Reason) {
 		faults.Add("--reason", fmt.Sprintf("unknown reason %q", f.reason), wantReason(f.reason))
 	}
-	if f.limit < 0 {
-		faults.Add("--limit", "is negative", "want 0 or more")
-	}
+	f.limit.check(&faults)
 	return out, faults.Err()
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -140,6 +141,9 @@ func openInput(g *globals, file string) (io.ReadCloser, int64, error) {
 		return io.NopCloser(g.stdin), -1, nil
 	}
 	in, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, eval.Faults{{Problem: file + " does not exist", Expected: "name a file, or - for standard input"}}
+	}
 	if err != nil {
 		return nil, 0, err
 	}
@@ -148,7 +152,7 @@ func openInput(g *globals, file string) (io.ReadCloser, int64, error) {
 	case err != nil:
 		return nil, 0, errors.Join(err, in.Close())
 	case info.IsDir():
-		return nil, 0, errors.Join(fmt.Errorf("%s is a directory: name a file, or - for standard input", file), in.Close())
+		return nil, 0, errors.Join(eval.Faults{{Problem: file + " is a directory", Expected: "name a file, or - for standard input"}}, in.Close())
 	case !info.Mode().IsRegular():
 		return in, -1, nil // a pipe
 	}

@@ -27,7 +27,7 @@ func docs() map[string]string {
 		"kafka.out_of_range":        "Where to go on when the stored offset lies beyond the end: first or last.",
 		"kafka.max_in_flight":       "Events in flight at once; when all places are taken, fetching waits.",
 		"kafka.max_in_flight_bytes": "What they hold together, in bytes as fetched; when all is taken, fetching waits.",
-		"kafka.window":              "Messages tracked of one partition; when full, its fetching waits.",
+		"kafka.window":              "Messages tracked of one partition, at most 1400; when full, its fetching waits.",
 		"kafka.max_message_bytes":   "A larger message becomes a dead letter; one of over 40 MiB, or four times this, without its content.",
 		"kafka.fetch_max_wait":      "Time that a broker holds a fetch that finds nothing.",
 		"kafka.commit_interval":     "Time between commits; a crash repeats what was finished in one interval and the commit itself.",

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// limit is the value of --limit. Without the option it stands for all, which
+// nobody may mean by typing 0.
+type limit struct {
+	most  int
+	given bool
+}
+
+// Set reads what was typed.
+func (l *limit) Set(s string) (err error) {
+	if l.most, err = strconv.Atoi(s); err != nil {
+		return errors.New("want a number from 1")
+	}
+	l.given = true
+	return nil
+}
+
+// String gives what help shows for the default: nothing.
+func (l *limit) String() string {
+	if !l.given {
+		return ""
+	}
+	return strconv.Itoa(l.most)
+}
+
+// Type is what help calls the value.
+func (*limit) Type() string { return "int" }
+
+func (l *limit) check(faults *eval.Faults) {
+	if l.given && l.most < 1 {
+		faults.Add("--limit", fmt.Sprintf("%d is out of range", l.most), "want 1 or more")
+	}
+}
