@@ -100,7 +100,7 @@ func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message,
 	}
 	if len(meta.Topics) == 0 || len(meta.Topics[0].Partitions) == 0 {
 		err := errNoTopic(c.topic)
-		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil {
+		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil && !errors.Is(meta.Topics[0].Error, kafka.UnknownTopicOrPartition) {
 			err = fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
 		}
 		c.renew()

@@ -102,5 +102,5 @@ func permanent(err error) bool {
 // errNoTopic is what a cluster without the topic comes to. It is tried again,
 // because topics are often made while applications start.
 func errNoTopic(topic string) error {
-	return fmt.Errorf("topic %s: %w", topic, kafka.UnknownTopicOrPartition)
+	return fmt.Errorf("there is no topic %s: make it, or name another: %w", topic, kafka.UnknownTopicOrPartition)
 }
