@@ -90,8 +90,9 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 
 	bar := newProgress(g.stderr, size, "bytes", true)
 	out := json.NewEncoder(g.stdout)
-	var sampledOut int
+	var sampledOut, last int
 	totals, err := replay.Run(ctx, off.Pipeline(), in, replay.Config{Concurrency: f.concurrency}, func(r replay.Result) error {
+		last = r.Number
 		_ = bar.Set64(r.Bytes) // only decoration
 		if r.Report == nil {
 			_ = bar.Clear()
@@ -107,7 +108,10 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	})
 	_ = bar.Finish()
 	if err != nil {
-		return err
+		if !f.json {
+			err = errors.Join(err, sum.Tables().Print(g.stdout))
+		}
+		return fmt.Errorf("stopped after line %d, up to which failing requests are kept in %s: %w", last, cfg.Store.URL, err)
 	}
 	if !f.json {
 		if err := printEval(g.stdout, sum, totals, sampledOut, cfg.Store.URL); err != nil {
