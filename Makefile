@@ -72,7 +72,7 @@ bench-hot: ## Run the benchmarks of the hot paths
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	@set -e; for pkg in $$($(GO) list $(PKGS)); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	    GO=$(GO) tools/fuzz.sh $$pkg $$target $(FUZZTIME); \
 	  done; done
 
 # What reads what comes from outside: events, headers, commit metadata, record batches, HTTP, configuration, replies of judges.
@@ -82,7 +82,7 @@ OUTSIDE = eval:FuzzDecodeEvent sampler:FuzzDecideHeaders internal/stream:FuzzMet
 .PHONY: fuzz-outside
 fuzz-outside: ## Run the fuzz targets of what comes from outside for FUZZTIME (30s)
 	@set -e; for each in $(OUTSIDE); do \
-	  echo "== $$each"; $(GO) test -run '^$$' -fuzz "^$${each##*:}$$" -fuzztime $(FUZZTIME) ./$${each%%:*}; \
+	  GO=$(GO) tools/fuzz.sh ./$${each%%:*} $${each##*:} $(FUZZTIME); \
 	done
 
 $(LINT): tools/go.mod

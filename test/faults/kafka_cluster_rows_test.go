@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -12,15 +13,15 @@ import (
 func clusterRows() []scenario {
 	return []scenario{
 		{name: "cluster", title: "one broker of three killed, leaders moved", group: groupKafka, run: clusterRow},
+		{name: "cluster-hang", title: "the first of three brokers hangs, worker replaced", group: groupKafka, run: clusterHangRow},
 	}
 }
 
-// clusterRow kills one of three brokers under load, while applications go on
-// publishing, and moves its partitions back to it when it has returned.
-func clusterRow(w *world) {
+// cluster connects to a cluster of three brokers of its own.
+func (w *world) cluster() *components.Cluster {
+	w.t.Helper()
 	const replicas = 3
-	ctx := w.t.Context()
-	cluster, err := components.StartCluster(ctx, replicas, kafkaConfig())
+	cluster, err := components.StartCluster(w.t.Context(), replicas, kafkaConfig())
 	w.must(err)
 	w.t.Cleanup(func() {
 		if err := cluster.Close(); err != nil {
@@ -30,6 +31,14 @@ func clusterRow(w *world) {
 	w.connect(cluster.Addrs()...)
 	w.topicConfig = []kafka.ConfigEntry{{ConfigName: "min.insync.replicas", ConfigValue: "2"}}
 	w.replicas = replicas
+	return cluster
+}
+
+// clusterRow kills one of three brokers under load, while applications go on
+// publishing, and moves its partitions back to it when it has returned.
+func clusterRow(w *world) {
+	ctx := w.t.Context()
+	cluster := w.cluster()
 	w.begin(8, "A", "B")
 	w.publish(4000)
 	w.answered(500)
@@ -54,6 +63,33 @@ func clusterRow(w *world) {
 	w.finish()
 	w.nothingRepeated()
 	w.bound(led > 0, "the killed broker led nothing")
+	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
+}
+
+// clusterHangRow freezes the broker that everybody asks first, as one is whose
+// disk hangs: it goes on taking connections. Meanwhile a worker is replaced, which
+// makes all of them join anew.
+func clusterHangRow(w *world) {
+	ctx := w.t.Context()
+	cluster := w.cluster()
+	w.begin(8, "A", "B")
+	w.publish(4000)
+	w.answered(500)
+
+	first := cluster.Brokers[0]
+	w.must(first.Pause(ctx))
+	w.t.Cleanup(func() { _ = first.Unpause(context.WithoutCancel(ctx)) }) // it usually is
+	w.eventually("others lead", func() bool { return len(w.leaders()) == 8 && w.led(1) == 0 })
+	w.start("C")
+	w.workers["A"].terminate()
+	replaced := time.Now()
+	before := len(w.ledger.published)
+	w.publish(2000)
+	w.row.recover = w.reached(w.ledger.published[before:], replaced)
+	w.must(first.Unpause(ctx))
+	w.publish(2000)
+	w.finish()
+	w.nothingRepeated()
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
