@@ -72,6 +72,9 @@ func clusterRow(w *world) {
 func clusterHangRow(w *world) {
 	ctx := w.t.Context()
 	cluster := w.cluster()
+	letters := kafka.TopicConfig{Topic: w.topic + ".dead", NumPartitions: 1, ReplicationFactor: w.replicas}
+	_, err := w.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{letters}}) // else the broker's default is one replica
+	w.must(err)
 	w.begin(8, "A", "B")
 	w.publish(4000)
 	w.answered(500)
