@@ -49,7 +49,7 @@ func (b *brokers) dial(open openFunc) dialFunc {
 		if err == nil && b.cfg.SASL.Mechanism != "" {
 			// The login is a question too, and a broker takes no other before it
 			// but the one that kafka-go asks.
-			c.limit(ctx, patience-time.Since(began), func(err error) { b.note(address, patience, err) })
+			c.limit(ctx, patience-time.Since(began), func(err error) { b.note(address, time.Since(began), err) })
 			return c, nil
 		}
 		if err == nil {
