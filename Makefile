@@ -44,7 +44,7 @@ race: ## Run all tests under the race detector
 
 .PHONY: kill
 kill: ## Kill workers under load and count what is lost and repeated
-	$(GO) test -count=1 -v -run 'TestKill' ./internal/stream/...
+	$(GO) test -count=1 -v -run 'TestKill' ./kafka/consumer/...
 
 ROWS ?= all
 
@@ -66,7 +66,7 @@ soak: ## Measure a worker's memory after ten minutes of load
 
 .PHONY: bench-hot
 bench-hot: ## Run the benchmarks of the hot paths
-	$(GO) test -run '^$$' -bench . -benchmem ./sampler ./internal/fetch ./internal/stream ./internal/pipeline
+	$(GO) test -run '^$$' -bench . -benchmem ./sampler ./kafka/fetch ./kafka/consumer ./pipeline
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
@@ -76,7 +76,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	  done; done
 
 # What reads what comes from outside: events, headers, commit metadata, record batches, HTTP, configuration, replies of judges.
-OUTSIDE = eval:FuzzDecodeEvent sampler:FuzzDecideHeaders internal/stream:FuzzMetadata internal/fetch:FuzzRecords internal/sidecar:FuzzIngest \
+OUTSIDE = eval:FuzzDecodeEvent sampler:FuzzDecideHeaders kafka/consumer:FuzzMetadata kafka/fetch:FuzzRecords sidecar:FuzzIngest \
 	internal/config:FuzzLoad judges:FuzzParse
 
 .PHONY: fuzz-outside

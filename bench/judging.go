@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
 const (
@@ -58,7 +58,7 @@ func latency(ctx context.Context, w *world, _ options) error {
 	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var took []time.Duration
-	w.agent.Wait(limited, func(a *evaltest.AgentSink) bool {
+	w.agent.Wait(limited, func(a *datadog.AgentSink) bool {
 		took = took[:0]
 		for _, span := range a.Named("eval.run") {
 			if at, ok := emitted[span.Meta["request_id"]]; ok {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/kafkaconn"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // commitEvery is how many events a bare Reader takes for one commit. Each commit
@@ -17,10 +17,10 @@ const commitEvery = 100
 // beReader is what there is to compare with: kafka-go's group Reader, tuned for
 // this, which does nothing with what it reads.
 func beReader(ctx context.Context, j job) error {
-	cfg := kafkaconn.DefaultConfig()
+	cfg := conn.DefaultConfig()
 	cfg.Brokers = j.Brokers
 	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: j.Brokers, Dialer: kafkaconn.NewBufferedDialer(cfg, 256<<10), GroupID: rand.Text(), Topic: j.Topic, StartOffset: kafka.FirstOffset,
+		Brokers: j.Brokers, Dialer: conn.NewBufferedDialer(cfg, 256<<10), GroupID: rand.Text(), Topic: j.Topic, StartOffset: kafka.FirstOffset,
 		QueueCapacity: 1000, MinBytes: 1, MaxBytes: 10 << 20, MaxWait: 250 * time.Millisecond, CommitInterval: 100 * time.Millisecond,
 	})
 	var began meter

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
 const (

@@ -17,9 +17,9 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/components"
-	"github.com/evalworker/evalworker/internal/evaltest"
-	"github.com/evalworker/evalworker/internal/kafkaconn"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // world is what surrounds the readers: broker, trace agent, a folder.
@@ -27,8 +27,8 @@ type world struct {
 	out     io.Writer
 	brokers []string
 	dir     string
-	agent   *evaltest.AgentSink
-	kafka   *components.Kafka // nil when the broker is somebody else's
+	agent   *datadog.AgentSink
+	kafka   *containers.Kafka // nil when the broker is somebody else's
 
 	servers []*http.Server
 	serving sync.WaitGroup
@@ -48,12 +48,12 @@ func newWorld(ctx context.Context) (_ *world, err error) {
 	if addrs := os.Getenv("KAFKA_BROKERS"); addrs != "" {
 		w.brokers = strings.Split(addrs, ",")
 	} else {
-		if w.kafka, err = components.StartKafka(ctx, components.KafkaConfig{}); err != nil {
+		if w.kafka, err = containers.StartKafka(ctx, containers.KafkaConfig{}); err != nil {
 			return nil, fmt.Errorf("%w; name a broker with KAFKA_BROKERS", err)
 		}
-		w.brokers, what = []string{w.kafka.Addr()}, components.KafkaImage+" in a container"
+		w.brokers, what = []string{w.kafka.Addr()}, containers.KafkaImage+" in a container"
 	}
-	agent, handler := evaltest.NewAgent(func(err error) { fmt.Fprintln(os.Stderr, "bench: trace agent:", err) })
+	agent, handler := datadog.NewAgent(func(err error) { fmt.Fprintln(os.Stderr, "bench: trace agent:", err) })
 	w.agent = agent
 	if agent.URL, err = w.serve(ctx, handler); err != nil {
 		return nil, err
@@ -91,9 +91,9 @@ func (w *world) close() error {
 func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 	name := "bench-" + strings.ToLower(rand.Text()[:10])
 	cfg := w.connection()
-	transport := kafkaconn.NewTransport(cfg)
+	transport := conn.NewTransport(cfg)
 	defer transport.CloseIdleConnections()
-	res, err := kafkaconn.NewClient(cfg, transport).CreateTopics(ctx, &kafka.CreateTopicsRequest{
+	res, err := conn.NewClient(cfg, transport).CreateTopics(ctx, &kafka.CreateTopicsRequest{
 		Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}},
 	})
 	if err == nil {
@@ -105,7 +105,7 @@ func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for { // known to the broker as a whole a moment later
-		found, err := kafkaconn.NewDialer(cfg).LookupPartitions(ctx, "tcp", w.brokers[0], name)
+		found, err := conn.NewDialer(cfg).LookupPartitions(ctx, "tcp", w.brokers[0], name)
 		if err == nil && len(found) == partitions {
 			return name, nil
 		}
@@ -117,8 +117,8 @@ func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 	}
 }
 
-func (w *world) connection() kafkaconn.Config {
-	cfg := kafkaconn.DefaultConfig()
+func (w *world) connection() conn.Config {
+	cfg := conn.DefaultConfig()
 	cfg.Brokers = w.brokers
 	return cfg
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/secret"
-	"github.com/evalworker/evalworker/internal/sensitive"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // Config says where cases are kept.
@@ -118,7 +118,7 @@ func (c RedactionConfig) Validate() eval.Faults {
 		kinds []string
 	}{{"kinds", c.Kinds}, {"keep", c.Keep}} {
 		for i, name := range list.kinds {
-			if _, err := sensitive.New([]string{name}); err != nil {
+			if _, err := redact.New([]string{name}); err != nil {
 				problem, expected, _ := strings.Cut(err.Error(), ": ")
 				fs.Add(fmt.Sprintf("%s[%d]", list.path, i), problem, expected)
 			}
@@ -131,7 +131,7 @@ func (c RedactionConfig) Validate() eval.Faults {
 		if slices.ContainsFunc(c.Patterns[:i], func(q Pattern) bool { return strings.EqualFold(q.Name, p.Name) }) {
 			fs.Add(fmt.Sprintf("patterns[%d].name", i), fmt.Sprintf("%q is there twice", p.Name), "want one pattern a name")
 		}
-		if _, err := sensitive.New(nil, sensitive.Custom(p)); err != nil {
+		if _, err := redact.New(nil, redact.Custom(p)); err != nil {
 			fs.Add(fmt.Sprintf("patterns[%d]", i), err.Error(), "want a name without spaces and an RE2 expression that does not match the empty text")
 		}
 	}
@@ -139,25 +139,25 @@ func (c RedactionConfig) Validate() eval.Faults {
 }
 
 // detector makes the detector that the configuration asks for; nil for none.
-func (c RedactionConfig) detector() (*sensitive.Detector, error) {
+func (c RedactionConfig) detector() (*redact.Detector, error) {
 	if c.Disabled {
 		return nil, nil //nolint:nilnil // no detector is what was asked for
 	}
 	if err := c.Validate().Err(); err != nil {
 		return nil, err
 	}
-	custom := make([]sensitive.Custom, len(c.Patterns))
+	custom := make([]redact.Custom, len(c.Patterns))
 	for i, p := range c.Patterns {
-		custom[i] = sensitive.Custom(p)
+		custom[i] = redact.Custom(p)
 	}
-	return sensitive.New(c.wanted(), custom...)
+	return redact.New(c.wanted(), custom...)
 }
 
 // wanted gives the built-in kinds that are looked for. A class stands for its
 // kinds.
 func (c RedactionConfig) wanted() []string {
 	var out []string
-	for _, k := range sensitive.Kinds() {
+	for _, k := range redact.Kinds() {
 		named := func(name string) bool { return name == k.Name || name == string(k.Class) }
 		if (len(c.Kinds) == 0 || slices.ContainsFunc(c.Kinds, named)) && !slices.ContainsFunc(c.Keep, named) {
 			out = append(out, k.Name)

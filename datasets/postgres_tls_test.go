@@ -9,23 +9,23 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/internal/certtest"
-	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/testkit/certs"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
 // TestPostgresTLS: a server that takes nothing unencrypted, with a certificate
 // that is looked at, and what it says to whoever comes otherwise.
 func TestPostgresTLS(t *testing.T) {
 	t.Parallel()
-	components.NeedEngine(t)
-	server, err := components.StartPostgres(t.Context())
-	components.Need(t, err)
+	containers.NeedEngine(t)
+	server, err := containers.StartPostgres(t.Context())
+	containers.Need(t, err)
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	ours, theirs := certtest.New(t), certtest.New(t)
+	ours, theirs := certs.New(t), certs.New(t)
 	own := ours.Issue(t, time.Hour, "127.0.0.1")
 	if err := server.Encrypt(t.Context(), contentOf(t, own.CertFile), contentOf(t, own.KeyFile)); err != nil {
 		t.Fatal(err)

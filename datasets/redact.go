@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/sensitive"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // Redactor takes secrets and personal data out of content. It is safe for
 // concurrent use.
-type Redactor struct{ detector *sensitive.Detector } // nil: nothing is taken out
+type Redactor struct{ detector *redact.Detector } // nil: nothing is taken out
 
 // NewRedactor makes a redactor. The error is of type [eval.Faults].
 func NewRedactor(cfg RedactionConfig) (*Redactor, error) {
@@ -32,7 +32,7 @@ func (r *Redactor) Text(s string) string {
 }
 
 // replace puts markers in place of matches.
-func replace(s string, found []sensitive.Match) string {
+func replace(s string, found []redact.Match) string {
 	if len(found) == 0 {
 		return s
 	}

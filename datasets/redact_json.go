@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/evalworker/evalworker/internal/sensitive"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // maxDepth bounds the JSON values inside each other that are redacted; deeper
@@ -28,7 +28,7 @@ const longNumber = 12
 // redactJSON gives a JSON value with its strings, object keys and numbers
 // redacted, and everything else byte for byte. It gives nil when there is
 // nothing to redact.
-func redactJSON(d *sensitive.Detector, raw []byte) ([]byte, error) {
+func redactJSON(d *redact.Detector, raw []byte) ([]byte, error) {
 	if !json.Valid(raw) {
 		return nil, errInvalid
 	}
@@ -38,7 +38,7 @@ func redactJSON(d *sensitive.Detector, raw []byte) ([]byte, error) {
 
 // jsonWalk goes over a valid JSON value token by token.
 type jsonWalk struct {
-	find  *sensitive.Detector
+	find  *redact.Detector
 	raw   []byte
 	pos   int    // of the next token
 	out   []byte // redacted copy of raw[:kept]

@@ -16,10 +16,10 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/datasets/storetest"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
-func TestMain(m *testing.M) { os.Exit(components.Main(m, components.WithPostgres)) }
+func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithPostgres)) }
 
 func config(path string) datasets.Config {
 	cfg := datasets.DefaultConfig()
@@ -78,7 +78,7 @@ func TestStoreOnPostgres(t *testing.T) {
 // onPostgres names an empty database, or skips the test where there is no server.
 func onPostgres(t testing.TB) datasets.Config {
 	t.Helper()
-	url, ok := components.UsePostgres(t)
+	url, ok := containers.UsePostgres(t)
 	if !ok {
 		t.Skip("needs a PostgreSQL")
 	}

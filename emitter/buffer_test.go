@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 func TestAFullBuffer(t *testing.T) {
@@ -44,7 +44,7 @@ func TestAFullBuffer(t *testing.T) {
 
 func TestBlockWaitsForRoom(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{})
+	b := startBroker(t, broker.Config{})
 	cfg := quick(b.Addr())
 	cfg.Block, cfg.BufferEvents, cfg.MaxAttempts = true, 2, 1_000_000
 	restore := b.RefuseWrites(topic)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/kafkaconn"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // metadataTTL is how old the picture of the cluster may get, and at the same time
@@ -40,7 +40,7 @@ func compression(name string) kafka.Compression {
 // hangs.
 type cable struct {
 	topic       string
-	cluster     kafkaconn.Config
+	cluster     conn.Config
 	client      *kafka.Client
 	transport   *kafka.Transport
 	compression kafka.Compression
@@ -55,7 +55,7 @@ func newCable(cfg Config) *cable {
 	c := &cable{
 		topic:       cfg.Topic,
 		cluster:     cfg.conn(),
-		transport:   kafkaconn.NewTransport(cfg.conn()),
+		transport:   conn.NewTransport(cfg.conn()),
 		compression: compression(cfg.Compression),
 		conns:       map[net.Conn]struct{}{},
 	}

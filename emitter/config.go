@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/kafkaconn"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // DefaultTopic is the topic that workers read unless they are told otherwise.
@@ -156,11 +156,11 @@ func (c Config) Validate() eval.Faults {
 	return faults
 }
 
-func (c Config) conn() kafkaconn.Config {
-	return kafkaconn.Config{
+func (c Config) conn() conn.Config {
+	return conn.Config{
 		Brokers: c.Brokers, ClientID: c.ClientID, DialTimeout: c.DialTimeout,
-		TLS: kafkaconn.TLS(c.TLS),
-		SASL: kafkaconn.SASL{
+		TLS: conn.TLS(c.TLS),
+		SASL: conn.SASL{
 			Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password, PasswordFile: c.SASL.PasswordFile,
 			Region: c.SASL.Region, Sign: c.SASL.Sign,
 		},

@@ -17,20 +17,20 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/components"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
-func TestMain(m *testing.M) { os.Exit(components.Main(m, components.WithKafka)) }
+func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithKafka)) }
 
 const topic = "events"
 
-func startBroker(tb testing.TB, cfg devbroker.Config) *devbroker.Broker {
+func startBroker(tb testing.TB, cfg broker.Config) *broker.Broker {
 	tb.Helper()
 	if cfg.Topics == nil {
 		cfg.Topics = map[string]int32{topic: 3}
 	}
-	b, err := devbroker.Start(cfg)
+	b, err := broker.Start(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -45,9 +45,9 @@ type target struct{ addr, topic string }
 // Kafka.
 func newTarget(t *testing.T) target {
 	t.Helper()
-	addrs, ok := components.UseKafka(t)
+	addrs, ok := containers.UseKafka(t)
 	if !ok {
-		return target{startBroker(t, devbroker.Config{}).Addr(), topic}
+		return target{startBroker(t, broker.Config{}).Addr(), topic}
 	}
 	out := target{addrs[0], "emitter-" + strings.ToLower(rand.Text()[:10])}
 	conn, err := kafka.DialContext(t.Context(), "tcp", out.addr)

@@ -9,11 +9,11 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 func Example() {
-	broker, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{emitter.DefaultTopic: 4}})
+	broker, err := broker.Start(broker.Config{Topics: map[string]int32{emitter.DefaultTopic: 4}})
 	if err != nil {
 		fmt.Println(err)
 		return

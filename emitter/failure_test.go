@@ -13,12 +13,12 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 func TestABatchThatTheBrokerFindsTooLargeIsHalved(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{MaxMessageBytes: 2000})
+	b := startBroker(t, broker.Config{MaxMessageBytes: 2000})
 	cfg := quick(b.Addr())
 	cfg.Compression = "none"
 	cfg.Linger = time.Second // all in one batch; Close does not wait for it
@@ -48,7 +48,7 @@ func TestABatchThatTheBrokerFindsTooLargeIsHalved(t *testing.T) {
 
 func TestUnsentIsToldOnce(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{})
+	b := startBroker(t, broker.Config{})
 	restore := b.RefuseWrites(topic)
 	cfg := quick(b.Addr())
 	var mu sync.Mutex
@@ -93,7 +93,7 @@ func TestUnsentIsToldOnce(t *testing.T) {
 
 func TestABrokerThatComesBackGetsEverything(t *testing.T) {
 	t.Parallel()
-	first := startBroker(t, devbroker.Config{})
+	first := startBroker(t, broker.Config{})
 	addr := first.Addr()
 	first.Close()
 
@@ -110,7 +110,7 @@ func TestABrokerThatComesBackGetsEverything(t *testing.T) {
 	if err := e.Flush(late); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Flush without a broker = %v, want its deadline", err)
 	}
-	again := startBroker(t, devbroker.Config{Addr: addr})
+	again := startBroker(t, broker.Config{Addr: addr})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if err := e.Flush(ctx); err != nil {
@@ -123,7 +123,7 @@ func TestABrokerThatComesBackGetsEverything(t *testing.T) {
 
 func TestATopicThatIsMissingIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{Topics: map[string]int32{"other": 1}})
+	b := startBroker(t, broker.Config{Topics: map[string]int32{"other": 1}})
 	e := newEmitter(t, quick(b.Addr()))
 	if err := e.Emit(t.Context(), event(1)); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 func newPublisher(tb testing.TB, cfg emitter.Config) *emitter.Publisher {
@@ -65,7 +65,7 @@ func byKey(ms []kafka.Message) map[string][]string {
 
 func TestPublishKeepsTheOrderOfAKey(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{MaxMessageBytes: 3000})
+	b := startBroker(t, broker.Config{MaxMessageBytes: 3000})
 	cfg := quick(b.Addr())
 	cfg.Compression, cfg.BatchEvents = "none", 20 // several requests a partition, and halves of them
 	p := newPublisher(t, cfg)
@@ -102,7 +102,7 @@ func TestPublishKeepsTheOrderOfAKey(t *testing.T) {
 
 func TestPublishLeavesWhatMayBeWrittenLater(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{})
+	b := startBroker(t, broker.Config{})
 	p := newPublisher(t, quick(b.Addr()))
 	var all []emitter.Encoded
 	for i := range 20 {

@@ -8,8 +8,8 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/kafkaconn"
 	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // Secret is a password. It prints as [REDACTED]; a string converts to it.
@@ -50,7 +50,7 @@ type SASL struct {
 }
 
 func (c Config) validateSecurity(faults *eval.Faults) {
-	if c.SASL.Mechanism == kafkaconn.AWSMSKIAM && c.SASL.Sign == nil {
+	if c.SASL.Mechanism == conn.AWSMSKIAM && c.SASL.Sign == nil {
 		faults.Add("sasl.sign", "missing: AWS_MSK_IAM signs its logins", "mskiam.New().Sign of the package emitter/mskiam")
 	}
 }
@@ -59,14 +59,14 @@ func (c Config) validateSecurity(faults *eval.Faults) {
 // means. A refusal is tried again like a fault of the network: a rotated secret
 // heals it.
 func (c Config) explain(err error) error {
-	conn := c.conn()
-	if code, ok := errors.AsType[kafka.Error](err); ok && kafkaconn.Refused(err) == nil {
+	nc := c.conn()
+	if code, ok := errors.AsType[kafka.Error](err); ok && conn.Refused(err) == nil {
 		// Looked at alone: of what stands around it nothing else may be explained.
-		if r := kafkaconn.Refused(conn.Explain(code)); r != nil {
+		if r := conn.Refused(nc.Explain(code)); r != nil {
 			err = r
 		}
 	}
-	if r := kafkaconn.Refused(err); r != nil {
+	if r := conn.Refused(err); r != nil {
 		return refused{r}
 	}
 	return err
@@ -75,11 +75,11 @@ func (c Config) explain(err error) error {
 // described gives an error of a request as an operator should read it: which
 // broker it is about and what is wrong with the connection. A broker's answer
 // stays as it is.
-func described(conn kafkaconn.Config, err error) error {
+func described(nc conn.Config, err error) error {
 	if _, answered := errors.AsType[kafka.Error](err); answered {
-		return kafkaconn.Bare(err)
+		return conn.Bare(err)
 	}
-	return conn.Describe(conn.Explain(err))
+	return nc.Describe(nc.Explain(err))
 }
 
 // refused marks an error as ErrRefused, whose text would only repeat its own.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/certtest"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
 // checkSecured publishes to a cluster that lets only this configuration in.
@@ -41,13 +41,13 @@ func checkSecured(t *testing.T, cfg emitter.Config) {
 
 func TestSecured(t *testing.T) {
 	t.Parallel()
-	ca := certtest.New(t)
+	ca := certs.New(t)
 	own := ca.Issue(t, time.Hour)
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
 		t.Run(mechanism, func(t *testing.T) {
 			t.Parallel()
-			b := startBroker(t, devbroker.Config{
-				TLS: ca.Server(t, ca), Users: []devbroker.User{{Mechanism: mechanism, Name: "app", Password: "right"}},
+			b := startBroker(t, broker.Config{
+				TLS: ca.Server(t, ca), Users: []broker.User{{Mechanism: mechanism, Name: "app", Password: "right"}},
 			})
 			cfg := quick(b.Addr())
 			cfg.TLS = emitter.TLS{Enabled: true, CAFile: ca.File, CertFile: own.CertFile, KeyFile: own.KeyFile}
@@ -61,9 +61,9 @@ func TestSecured(t *testing.T) {
 // as they wait for a broker that is away.
 func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
 	t.Parallel()
-	ca := certtest.New(t)
-	b := startBroker(t, devbroker.Config{
-		TLS: ca.Server(t, nil), Users: []devbroker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
+	ca := certs.New(t)
+	b := startBroker(t, broker.Config{
+		TLS: ca.Server(t, nil), Users: []broker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
 	})
 	wrong := strings.Repeat("canary", 3)
 	password := filepath.Join(t.TempDir(), "password")
@@ -106,7 +106,7 @@ func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
 // TestARefusalIsTold when the attempts are used up.
 func TestARefusalIsTold(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{Users: []devbroker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
+	b := startBroker(t, broker.Config{Users: []broker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
 	cfg := quick(b.Addr())
 	cfg.SASL = emitter.SASL{Mechanism: "PLAIN", Username: "app", Password: "wrong"}
 	e := newEmitter(t, cfg)
@@ -121,7 +121,7 @@ func TestARefusalIsTold(t *testing.T) {
 // TestARefusalIsToldByAPublisher in the same words.
 func TestARefusalIsToldByAPublisher(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, devbroker.Config{Users: []devbroker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
+	b := startBroker(t, broker.Config{Users: []broker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
 	cfg := quick(b.Addr())
 	cfg.SASL = emitter.SASL{Mechanism: "PLAIN", Username: "app", Password: "wrong"}
 	p, err := emitter.NewPublisher(cfg)

@@ -7,13 +7,13 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 // BenchmarkThroughput writes 2 KB events to the embedded broker, which shares
 // the processor with the emitter.
 func BenchmarkThroughput(b *testing.B) {
-	broker := startBroker(b, devbroker.Config{Topics: map[string]int32{topic: 8}})
+	broker := startBroker(b, broker.Config{Topics: map[string]int32{topic: 8}})
 	for _, compression := range []string{"none", "snappy", "zstd"} {
 		b.Run(compression, func(b *testing.B) {
 			e := newEmitter(b, emitter.Config{Brokers: []string{broker.Addr()}, Topic: topic, Block: true, Compression: compression})

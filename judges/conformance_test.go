@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/conformance"
 )
 
 // Every built-in rubric keeps to the contract of evaluators, with a model that
@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 				}
 				return Answer{Text: answer(fields...), Usage: usage}, nil
 			})
-			evaltest.Evaluator(t, func(t *testing.T) eval.Evaluator {
+			conformance.Evaluator(t, func(t *testing.T) eval.Evaluator {
 				t.Helper()
 				return newJudge(t, r, parrot)
 			}, []eval.Event{*event(), *full()})

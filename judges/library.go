@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/strictyaml"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
 //go:embed rubrics/*.yaml

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/strictyaml"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
 //go:embed prices.yaml

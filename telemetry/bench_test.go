@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
 // benched is a Telemetry with loopback agents that share the machine.
 func benched(b *testing.B) *Telemetry {
 	b.Helper()
 	cfg := DefaultConfig()
-	cfg.AgentURL, cfg.DogStatsDURL = sink(b), evaltest.StatsD(b).Address
+	cfg.AgentURL, cfg.DogStatsDURL = sink(b), datadog.StatsD(b).Address
 	t, err := New(cfg, Deps{Log: slog.New(slog.DiscardHandler), Seed: 1})
 	if err != nil {
 		b.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -106,7 +106,7 @@ func free(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	cfg := telemetry.DefaultConfig()
-	cfg.AgentURL, cfg.DogStatsDURL = evaltest.Agent(t).URL, evaltest.StatsD(t).Address
+	cfg.AgentURL, cfg.DogStatsDURL = datadog.Agent(t).URL, datadog.StatsD(t).Address
 	for {
 		tel, err := telemetry.New(cfg, telemetry.Deps{Log: discard()})
 		if err == nil {

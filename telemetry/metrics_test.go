@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -318,7 +318,7 @@ func TestMetricsDoc(t *testing.T) {
 
 // TestWire: the same metrics over a socket.
 func TestWire(t *testing.T) {
-	sink := evaltest.StatsDUnix(t)
+	sink := datadog.StatsDUnix(t)
 	s := start(t, func(c *telemetry.Config) { c.DogStatsDURL = sink.Address })
 	s.statsd = sink
 	s.Report(report(nil))

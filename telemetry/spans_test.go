@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -90,7 +90,7 @@ func TestModes(t *testing.T) {
 			if tt.mode != "child" && run.ParentID != 0 {
 				t.Errorf("parent = %d, want a root", run.ParentID)
 			}
-			want := []evaltest.SpanLink{{TraceID: traceLo, TraceIDHi: traceHi, SpanID: spanID, Attributes: map[string]string{"link.kind": "evaluates"}}}
+			want := []datadog.SpanLink{{TraceID: traceLo, TraceIDHi: traceHi, SpanID: spanID, Attributes: map[string]string{"link.kind": "evaluates"}}}
 			ids := []string{traceHex, "67667974448284343"}
 			if tt.mode == "none" {
 				want, ids = nil, []string{"", ""}
@@ -119,7 +119,7 @@ func TestModes(t *testing.T) {
 }
 
 // spansOf gives the spans of a request.
-func spansOf(t *testing.T, a *evaltest.AgentSink, request string) (run evaltest.Span, scores []evaltest.Span) {
+func spansOf(t *testing.T, a *datadog.AgentSink, request string) (run datadog.Span, scores []datadog.Span) {
 	t.Helper()
 	runs := 0
 	for _, span := range a.Spans() {

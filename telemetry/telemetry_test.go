@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -26,8 +26,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // tests that start one do not run in parallel.
 type started struct {
 	*telemetry.Telemetry
-	agent  *evaltest.AgentSink
-	statsd *evaltest.StatsDSink
+	agent  *datadog.AgentSink
+	statsd *datadog.StatsDSink
 }
 
 func start(t *testing.T, change func(*telemetry.Config)) started {
@@ -39,7 +39,7 @@ func start(t *testing.T, change func(*telemetry.Config)) started {
 // startWith leaves the environment to the test.
 func startWith(t *testing.T, log *slog.Logger, change func(*telemetry.Config)) started {
 	t.Helper()
-	s := started{agent: evaltest.Agent(t), statsd: evaltest.StatsD(t)}
+	s := started{agent: datadog.Agent(t), statsd: datadog.StatsD(t)}
 	cfg := telemetry.DefaultConfig()
 	cfg.AgentURL, cfg.DogStatsDURL = s.agent.URL, s.statsd.Address
 	cfg.CloseTimeout = 20 * time.Second
@@ -206,7 +206,7 @@ func TestDiscards(t *testing.T) {
 // TestEnvironmentRules: DD_* variables win over the file.
 func TestEnvironmentRules(t *testing.T) {
 	clearEnv(t)
-	agent, sink := evaltest.Agent(t), evaltest.StatsD(t)
+	agent, sink := datadog.Agent(t), datadog.StatsD(t)
 	t.Setenv("DD_TRACE_AGENT_URL", agent.URL)
 	t.Setenv("DD_DOGSTATSD_URL", "udp://"+sink.Address)
 	t.Setenv("DD_SERVICE", "from-env")

@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/sensitive"
+	"github.com/evalworker/evalworker/redact"
 )
 
-func checkPII(c Config) eval.Faults     { return checkKindsOf(c, sensitive.ClassPII) }
-func checkSecrets(c Config) eval.Faults { return checkKindsOf(c, sensitive.ClassSecret) }
+func checkPII(c Config) eval.Faults     { return checkKindsOf(c, redact.ClassPII) }
+func checkSecrets(c Config) eval.Faults { return checkKindsOf(c, redact.ClassSecret) }
 
 // checkKindsOf reports kinds that do not exist in a class.
-func checkKindsOf(c Config, class sensitive.Class) eval.Faults {
+func checkKindsOf(c Config, class redact.Class) eval.Faults {
 	var faults eval.Faults
 	names := kindsOf(class)
 	for i, k := range c.Kinds {
@@ -22,7 +22,7 @@ func checkKindsOf(c Config, class sensitive.Class) eval.Faults {
 			continue
 		}
 		problem := "unknown kind " + strconv.Quote(k)
-		if all := sensitive.Kinds(); slices.ContainsFunc(all, func(o sensitive.Kind) bool { return o.Name == k }) {
+		if all := redact.Kinds(); slices.ContainsFunc(all, func(o redact.Kind) bool { return o.Name == k }) {
 			problem = strconv.Quote(k) + " is a kind of the other validator, not of " + c.Type
 		}
 		faults.Add("kinds["+itoa(i)+"]", problem, meant(k, names))
@@ -31,9 +31,9 @@ func checkKindsOf(c Config, class sensitive.Class) eval.Faults {
 }
 
 // kindsOf gives the names of the kinds of a class.
-func kindsOf(class sensitive.Class) []string {
+func kindsOf(class redact.Class) []string {
 	var names []string
-	for _, k := range sensitive.Kinds() {
+	for _, k := range redact.Kinds() {
 		if k.Class == class {
 			names = append(names, k.Name)
 		}
@@ -41,20 +41,20 @@ func kindsOf(class sensitive.Class) []string {
 	return names
 }
 
-func buildPII(c Config, _ *Schemas) (made, error) { return buildSensitive(c, sensitive.ClassPII) }
+func buildPII(c Config, _ *Schemas) (made, error) { return buildSensitive(c, redact.ClassPII) }
 func buildSecrets(c Config, _ *Schemas) (made, error) {
-	return buildSensitive(c, sensitive.ClassSecret)
+	return buildSensitive(c, redact.ClassSecret)
 }
 
 // buildSensitive makes a validator that fails when the output holds something of
 // a class. The reason names the kinds that were found, never what was found. With
 // allow_in_input, what stands in the input in the same words may be repeated.
-func buildSensitive(c Config, class sensitive.Class) (made, error) {
+func buildSensitive(c Config, class redact.Class) (made, error) {
 	kinds := c.Kinds
 	if len(kinds) == 0 {
 		kinds = kindsOf(class)
 	}
-	detector, err := sensitive.New(kinds)
+	detector, err := redact.New(kinds)
 	if err != nil {
 		return made{}, err
 	}

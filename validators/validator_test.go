@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/conformance"
 )
 
 const replySchema = `{
@@ -130,7 +130,7 @@ func TestConformance(t *testing.T) {
 		covered = append(covered, c.Type)
 		t.Run(c.Type, func(t *testing.T) {
 			t.Parallel()
-			evaltest.Evaluator(t, func(t *testing.T) eval.Evaluator {
+			conformance.Evaluator(t, func(t *testing.T) eval.Evaluator {
 				t.Helper()
 				return newValidator(t, c, schemas)
 			}, samples)

@@ -12,7 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"go.uber.org/goleak"
 
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
-			b, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: 1}})
+			b, err := broker.Start(broker.Config{Topics: map[string]int32{topic: 1}})
 			if err != nil {
 				return err
 			}

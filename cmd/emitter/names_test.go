@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/kafkaconn"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // allNames are the names of every setting, as serve was given its flags.
@@ -33,15 +33,15 @@ func allNames(tb testing.TB, args ...string) names {
 func TestRefusalsAreNamed(t *testing.T) {
 	t.Setenv("KAFKA_SASL_USERNAME", "app")
 	n := allNames(t, "--sasl-mechanism", "PLAIN")
-	plain := kafkaconn.Config{SASL: kafkaconn.SASL{Mechanism: kafkaconn.Plain, Username: "app", Password: "p"}}
+	plain := conn.Config{SASL: conn.SASL{Mechanism: conn.Plain, Username: "app", Password: "p"}}
 	for want, err := range map[string]error{
 		`Kafka refuses the login by PLAIN as user "app": SASL Authentication Failed (Kafka error 58); check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`:                                   plain.Explain(kafka.SASLAuthenticationFailed),
 		"Kafka does not offer the login by PLAIN: Unsupported SASL Mechanism (Kafka error 33); set --sasl-mechanism to one that the brokers offer":                                         plain.Explain(kafka.UnsupportedSASLMechanism),
 		"Kafka wants no login at this address: Illegal SASL State (Kafka error 34); set --brokers to their SASL listener, or leave --sasl-mechanism out":                                   plain.Explain(kafka.IllegalSASLState),
-		"Kafka wants a login: Illegal SASL State (Kafka error 34); set --sasl-mechanism":                                                                                                   kafkaconn.Config{}.Explain(kafka.IllegalSASLState),
-		"the broker closes the connection without an answer (it may want TLS or a login: --tls, --sasl-mechanism): EOF":                                                                    kafkaconn.Config{}.Explain(io.EOF),
-		"connect: its certificate is for another name: x; set --tls-server-name to a name that it is for, or use such a name in --brokers":                                                 fmt.Errorf("connect: %w", &kafkaconn.Refusal{Problem: "its certificate is for another name", Err: errors.New("x"), Mend: "set tls.server_name to a name that it is for, or use such a name in brokers"}),
-		"it refuses the client certificate of /etc/tls.cert_file: x; use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt":      &kafkaconn.Refusal{Problem: "it refuses the client certificate of /etc/tls.cert_file", Err: errors.New("x"), Mend: "use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt"},
+		"Kafka wants a login: Illegal SASL State (Kafka error 34); set --sasl-mechanism":                                                                                                   conn.Config{}.Explain(kafka.IllegalSASLState),
+		"the broker closes the connection without an answer (it may want TLS or a login: --tls, --sasl-mechanism): EOF":                                                                    conn.Config{}.Explain(io.EOF),
+		"connect: its certificate is for another name: x; set --tls-server-name to a name that it is for, or use such a name in --brokers":                                                 fmt.Errorf("connect: %w", &conn.Refusal{Problem: "its certificate is for another name", Err: errors.New("x"), Mend: "set tls.server_name to a name that it is for, or use such a name in brokers"}),
+		"it refuses the client certificate of /etc/tls.cert_file: x; use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt":      &conn.Refusal{Problem: "it refuses the client certificate of /etc/tls.cert_file", Err: errors.New("x"), Mend: "use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt"},
 		`--brokers: "max_bytes.internal" is not host:port; host:port, for example localhost:9092` + "\n" + `--spool-max-bytes: 1 is too small; want at least four times --max-body-bytes.`: eval.Faults{{Path: "brokers[1]", Problem: `"max_bytes.internal" is not host:port`, Expected: "host:port, for example localhost:9092"}, {Path: "max_bytes", Problem: "1 is too small", Expected: "want at least four times max_body_bytes."}},
 	} {
 		got := n.named(err)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 // started tells, by closing its channel, that something was written.
@@ -29,9 +29,9 @@ func (s *started) Write(b []byte) (int, error) {
 	return s.Buffer.Write(b)
 }
 
-func broker(t *testing.T) string {
+func embedded(t *testing.T) string {
 	t.Helper()
-	b, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: 2}})
+	b, err := broker.Start(broker.Config{Topics: map[string]int32{topic: 2}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func broker(t *testing.T) string {
 // A person who types events, or a pipe that stays open, is left at once.
 func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	t.Parallel()
-	addr := broker(t)
+	addr := embedded(t)
 	in, typing := io.Pipe()
 	t.Cleanup(func() { _ = typing.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
@@ -86,7 +86,7 @@ func (b *breakingOff) Read(into []byte) (int, error) {
 // In the middle of a file, whichever of reading and sending notices first.
 func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
 	t.Parallel()
-	addr := broker(t)
+	addr := embedded(t)
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
 		in := &breakingOff{Reader: strings.NewReader(strings.Repeat(oneEvent, 1000)), cancel: cancel}
@@ -148,7 +148,7 @@ func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout bytes.Buffer
-	code := run(ctx, []string{"simulate", "--brokers", broker(t), "--events", "0"}, strings.NewReader(""), &stdout, io.Discard)
+	code := run(ctx, []string{"simulate", "--brokers", embedded(t), "--events", "0"}, strings.NewReader(""), &stdout, io.Discard)
 	if code != exitOK || !strings.HasPrefix(stdout.String(), "sent 0 events") {
 		t.Errorf("exit code %d, stdout %q", code, &stdout)
 	}
@@ -172,7 +172,7 @@ func TestAnInputThatBreaksOffIsAFailure(t *testing.T) {
 	t.Parallel()
 	in := io.MultiReader(strings.NewReader(`{"event":"llm_request_completed","request_id":"a"}`+"\n"), iotest.ErrReader(errors.New("disk on fire")))
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"send", "--brokers", broker(t), "-"}, in, &stdout, &stderr)
+	code := run(t.Context(), []string{"send", "--brokers", embedded(t), "-"}, in, &stdout, &stderr)
 	if code != exitFail || !strings.Contains(stderr.String(), "after line 1: disk on fire") || !strings.Contains(stdout.String(), "sent 1 of 1 line") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}
@@ -182,8 +182,8 @@ func TestAnOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"simulate", "--stdout", "--events", "3"},
-		{"simulate", "--events", "3", "--rate", "0", "--brokers", broker(t)},
-		{"send", "-", "--brokers", broker(t)},
+		{"simulate", "--events", "3", "--rate", "0", "--brokers", embedded(t)},
+		{"send", "-", "--brokers", embedded(t)},
 		{"version"},
 	} {
 		if code := run(t.Context(), args, strings.NewReader(""), brokenPipe{}, io.Discard); code != exitFail {

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/certtest"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
 // configKey is a key of the configuration, of which faults and refusals speak
@@ -20,11 +20,11 @@ var configKey = regexp.MustCompile(`\b(tls|sasl)\.[a-z_]+|\b(max|dir|segment|bac
 
 const oneEvent = `{"event":"llm_request_completed","request_id":"a"}` + "\n"
 
-func securedBroker(t *testing.T, ca *certtest.Authority) string {
+func securedBroker(t *testing.T, ca *certs.Authority) string {
 	t.Helper()
-	b, err := devbroker.Start(devbroker.Config{
+	b, err := broker.Start(broker.Config{
 		Topics: map[string]int32{topic: 1}, TLS: ca.Server(t, ca),
-		Users: []devbroker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
+		Users: []broker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func passwordFile(t *testing.T, password string) string {
 
 func TestSendSecured(t *testing.T) {
 	t.Parallel()
-	ca := certtest.New(t)
+	ca := certs.New(t)
 	own := ca.Issue(t, time.Hour)
 	addr := securedBroker(t, ca)
 	wrong := strings.Repeat("canary", 3)
@@ -101,7 +101,7 @@ func TestSendSecured(t *testing.T) {
 
 // TestSecuredByTheEnvironment uses the variables that a worker reads as well.
 func TestSecuredByTheEnvironment(t *testing.T) {
-	ca := certtest.New(t)
+	ca := certs.New(t)
 	own := ca.Issue(t, time.Hour)
 	for name, value := range map[string]string{
 		"KAFKA_BROKERS": securedBroker(t, ca), "KAFKA_TLS_ENABLED": "true", "KAFKA_TLS_CA_FILE": ca.File,

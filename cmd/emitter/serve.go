@@ -14,8 +14,8 @@ import (
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/secret"
-	"github.com/evalworker/evalworker/internal/sidecar"
-	"github.com/evalworker/evalworker/internal/spool"
+	"github.com/evalworker/evalworker/sidecar"
+	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
 // serving is one run of the command serve.

@@ -8,15 +8,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 // TestServeIsRefused: a sidecar that the cluster does not let in keeps events,
 // and says in the words of its command line what to mend.
 func TestServeIsRefused(t *testing.T) {
 	t.Parallel()
-	b, err := devbroker.Start(devbroker.Config{
-		Topics: map[string]int32{topic: 1}, Users: []devbroker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
+	b, err := broker.Start(broker.Config{
+		Topics: map[string]int32{topic: 1}, Users: []broker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 // server is the command emitter serve as a process.
@@ -175,7 +175,7 @@ func (c *client) run(ctx context.Context, url string, accepted func()) {
 func TestKillSidecar(t *testing.T) {
 	t.Parallel()
 	const partitions, rounds, perRound = 3, 8, 150
-	b, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: partitions}})
+	b, err := broker.Start(broker.Config{Topics: map[string]int32{topic: partitions}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestKillSidecar(t *testing.T) {
 
 func TestServeStopsInGoodOrder(t *testing.T) {
 	t.Parallel()
-	addr := broker(t)
+	addr := embedded(t)
 	dir := filepath.Join(t.TempDir(), "spool")
 	s := serve(t, "--brokers", addr, "--spool-dir", dir)
 	tr := &http.Transport{}
@@ -276,8 +276,8 @@ func TestServeStopsInGoodOrder(t *testing.T) {
 // An outage costs an application nothing, and an operator sees it.
 func TestServeThroughAnOutage(t *testing.T) {
 	t.Parallel()
-	cfg := devbroker.Config{Topics: map[string]int32{topic: 1}, Dir: t.TempDir()}
-	b, err := devbroker.Start(cfg)
+	cfg := broker.Config{Topics: map[string]int32{topic: 1}, Dir: t.TempDir()}
+	b, err := broker.Start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestServeThroughAnOutage(t *testing.T) {
 	if st.Spool.Events != 20 || st.Kafka.Retries == 0 || st.Kafka.LastError == "" {
 		t.Errorf("status %+v", st)
 	}
-	again, err := devbroker.Start(cfg)
+	again, err := broker.Start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/dlq"
+	"github.com/evalworker/evalworker/kafka/deadletter"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -56,14 +56,14 @@ func unconfigured(g *globals, err error) error {
 }
 
 // openQueue opens the dead letters of the configuration.
-func openQueue(g *globals) (*dlq.Queue, *config.Config, error) {
+func openQueue(g *globals) (*deadletter.Queue, *config.Config, error) {
 	cfg, err := g.load()
 	if err != nil {
 		return nil, nil, err
 	}
 	kafka := cfg.Kafka
 	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when it is asked
-	q, err := dlq.Open(kafka)
+	q, err := deadletter.Open(kafka)
 	return q, cfg, err
 }
 
@@ -83,8 +83,8 @@ func (f *letterFlags) add(cmd *cobra.Command) {
 }
 
 // filter reads the options and the ids. The error is of type eval.Faults.
-func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
-	out := dlq.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit.most}
+func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, error) {
+	out := deadletter.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit.most}
 	var faults eval.Faults
 	if prefix, short := shortened(f.key); short {
 		out.Prefix = prefix
@@ -94,7 +94,7 @@ func (f *letterFlags) filter(ids []string, now time.Time) (dlq.Filter, error) {
 	}
 	var err error
 	for _, s := range ids {
-		id, err := dlq.ParseID(s)
+		id, err := deadletter.ParseID(s)
 		if err != nil {
 			faults.Add("", err.Error(), wantLetter)
 			continue
@@ -127,7 +127,7 @@ func shortened(key string) (prefix string, short bool) {
 
 // wanted adds to a filter what the configuration knows: which letters an
 // evaluator would have been run on. The error is of type eval.Faults.
-func (f *letterFlags) wanted(filter *dlq.Filter, cfg *config.Config) error {
+func (f *letterFlags) wanted(filter *deadletter.Filter, cfg *config.Config) error {
 	if f.evaluator == "" {
 		return nil
 	}
@@ -148,7 +148,7 @@ func (f *letterFlags) wanted(filter *dlq.Filter, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	filter.Match = func(l *dlq.Letter) bool {
+	filter.Match = func(l *deadletter.Letter) bool {
 		plan, ok := s.DecideHeaders(l.Headers)
 		return ok && slices.ContainsFunc(plan.Picks, func(p eval.Pick) bool { return p.Name == f.evaluator })
 	}

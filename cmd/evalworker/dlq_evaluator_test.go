@@ -5,7 +5,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/dlq"
+	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
 // TestLettersOfAnEvaluator: the sampling policy says which letters an evaluator
@@ -17,8 +17,8 @@ func TestLettersOfAnEvaluator(t *testing.T) {
 		{Name: "refusal", Type: "refusal"},
 		{Name: "billing_only", Type: "refusal", When: `feature == "billing"`},
 	}
-	letter := func(feature string) *dlq.Letter {
-		return &dlq.Letter{Headers: []eval.Header{
+	letter := func(feature string) *deadletter.Letter {
+		return &deadletter.Letter{Headers: []eval.Header{
 			{Key: "event", Value: []byte("llm_request_completed")}, {Key: "request_id", Value: []byte("r1")}, {Key: "feature", Value: []byte(feature)},
 		}}
 	}
@@ -26,7 +26,7 @@ func TestLettersOfAnEvaluator(t *testing.T) {
 		evaluator       string
 		billing, search bool
 	}{{"refusal", true, true}, {"billing_only", true, false}} {
-		var filter dlq.Filter
+		var filter deadletter.Filter
 		if err := (&letterFlags{evaluator: c.evaluator}).wanted(&filter, &cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -36,11 +36,11 @@ func TestLettersOfAnEvaluator(t *testing.T) {
 		if got := filter.Match(letter("search")); got != c.search {
 			t.Errorf("%s takes search: %v", c.evaluator, got)
 		}
-		if filter.Match(&dlq.Letter{}) {
+		if filter.Match(&deadletter.Letter{}) {
 			t.Errorf("%s takes a letter without headers, of which nothing is known", c.evaluator)
 		}
 	}
-	err := (&letterFlags{evaluator: "refusl"}).wanted(&dlq.Filter{}, &cfg)
+	err := (&letterFlags{evaluator: "refusl"}).wanted(&deadletter.Filter{}, &cfg)
 	if want := `--evaluator: unknown evaluator "refusl"; did you mean "refusal"?`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/dlq"
+	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
 func newDLQListCommand(g *globals) *cobra.Command {
@@ -45,7 +45,7 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 			}
 			bar, step := letterProgress(g, "offsets")
 			t := &letterTable{w: g.stdout, json: asJSON}
-			sum, err := q.List(cmd.Context(), filter, redriven, step, func(l *dlq.Letter) error {
+			sum, err := q.List(cmd.Context(), filter, redriven, step, func(l *deadletter.Letter) error {
 				if count {
 					return nil
 				}
@@ -53,7 +53,7 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 				return t.add(l)
 			})
 			_ = bar.Finish()
-			if errors.Is(err, dlq.ErrEmpty) {
+			if errors.Is(err, deadletter.ErrEmpty) {
 				if count && asJSON {
 					if err := json.NewEncoder(g.stdout).Encode(summaryLine(sum)); err != nil {
 						return err
@@ -103,7 +103,7 @@ type originLine struct {
 	Offset    int64  `json:"offset"`
 }
 
-func lineOf(l *dlq.Letter) letterLine {
+func lineOf(l *deadletter.Letter) letterLine {
 	out := letterLine{
 		ID: l.ID.String(), Time: l.Time.UTC(), Reason: l.Reason, Error: l.Error, Key: strings.ToValidUTF8(string(l.Key), "\ufffd"),
 		Attempts: l.Attempts, Redrives: l.Redrives, Redriven: l.Redriven, Truncated: l.Truncated, Bytes: l.Bytes(),
@@ -127,7 +127,7 @@ type countLine struct {
 	Newest  time.Time   `json:"newest"`
 }
 
-func summaryLine(s dlq.Summary) sumLine {
+func summaryLine(s deadletter.Summary) sumLine {
 	out := sumLine{Letters: s.Letters, Redriven: s.Redriven, Reasons: []countLine{}}
 	for _, c := range s.Reasons {
 		out.Reasons = append(out.Reasons, countLine{c.Reason, c.Letters, c.Oldest.UTC(), c.Newest.UTC()})
@@ -135,7 +135,7 @@ func summaryLine(s dlq.Summary) sumLine {
 	return out
 }
 
-func printCounts(w io.Writer, s dlq.Summary) error {
+func printCounts(w io.Writer, s deadletter.Summary) error {
 	if s.Letters == 0 {
 		_, err := fmt.Fprintln(w, headline(s))
 		return err
@@ -166,7 +166,7 @@ type letterTable struct {
 // tableWidth is the widest line of a table.
 const tableWidth = 100
 
-func (t *letterTable) add(l *dlq.Letter) error {
+func (t *letterTable) add(l *deadletter.Letter) error {
 	if t.json {
 		t.lines++
 		return json.NewEncoder(t.w).Encode(lineOf(l))
@@ -179,7 +179,7 @@ func (t *letterTable) add(l *dlq.Letter) error {
 	t.lines++
 	origin := "unknown"
 	if l.Origin.Topic != "" {
-		origin = dlq.ID{Partition: l.Origin.Partition, Offset: l.Origin.Offset}.String()
+		origin = deadletter.ID{Partition: l.Origin.Partition, Offset: l.Origin.Offset}.String()
 	}
 	redrives := fmt.Sprint(l.Redrives)
 	if l.Redriven {
@@ -200,7 +200,7 @@ func (t *letterTable) row(letter, died, reason, origin, redrives, key, text stri
 }
 
 // end says how many there are, and what was not shown.
-func (t *letterTable) end(s dlq.Summary, redriven bool) error {
+func (t *letterTable) end(s deadletter.Summary, redriven bool) error {
 	var b strings.Builder
 	if t.lines > 0 {
 		b.WriteString("\n")
@@ -220,7 +220,7 @@ func (t *letterTable) end(s dlq.Summary, redriven bool) error {
 	return err
 }
 
-func headline(s dlq.Summary) string {
+func headline(s deadletter.Summary) string {
 	if s.Letters == 0 {
 		return "no dead letters"
 	}

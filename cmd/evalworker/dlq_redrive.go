@@ -11,12 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/dlq"
+	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
 func newDLQRedriveCommand(g *globals) *cobra.Command {
 	var f letterFlags
-	opts := dlq.DefaultOptions()
+	opts := deadletter.DefaultOptions()
 	var all, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "redrive [PARTITION:OFFSET...]",
@@ -80,7 +80,7 @@ func (r *refusals) Error() string {
 	return fmt.Sprintf("%s %s refused", plural(r.letters, "letter"), were(r.letters))
 }
 
-func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter dlq.Filter, opts dlq.Options, asJSON bool) error {
+func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadletter.Filter, opts deadletter.Options, asJSON bool) error {
 	q, cfg, err := openQueue(g)
 	if err != nil {
 		return err
@@ -91,13 +91,13 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter dlq.Filte
 	}
 	bar, step := letterProgress(g, "offsets")
 	opts.Progress = step
-	p := &redrivePrinter{out: g.stdout, dry: opts.DryRun, json: asJSON, refusals: make(map[dlq.Refusal]int)}
-	totals, err := q.Redrive(cmd.Context(), filter, opts, func(r dlq.Result) error {
+	p := &redrivePrinter{out: g.stdout, dry: opts.DryRun, json: asJSON, refusals: make(map[deadletter.Refusal]int)}
+	totals, err := q.Redrive(cmd.Context(), filter, opts, func(r deadletter.Result) error {
 		_ = bar.Clear() // only decoration
 		return p.add(r)
 	})
 	_ = bar.Finish()
-	if errors.Is(err, dlq.ErrEmpty) {
+	if errors.Is(err, deadletter.ErrEmpty) {
 		return noneYet(g, err)
 	}
 	if !asJSON {
@@ -116,24 +116,24 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter dlq.Filte
 type redrivePrinter struct {
 	out       io.Writer
 	dry, json bool
-	refusals  map[dlq.Refusal]int
+	refusals  map[deadletter.Refusal]int
 }
 
 // maxTold is how many letters are named for one refusal. --json names all.
 const maxTold = 20
 
-func (p *redrivePrinter) add(r dlq.Result) error {
+func (p *redrivePrinter) add(r deadletter.Result) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(struct {
-			ID     string      `json:"id"`
-			Action dlq.Action  `json:"action"`
-			DryRun bool        `json:"dry_run,omitempty"`
-			Why    dlq.Refusal `json:"why,omitempty"`
-			Detail string      `json:"detail,omitempty"`
+			ID     string             `json:"id"`
+			Action deadletter.Action  `json:"action"`
+			DryRun bool               `json:"dry_run,omitempty"`
+			Why    deadletter.Refusal `json:"why,omitempty"`
+			Detail string             `json:"detail,omitempty"`
 		}{r.Letter.ID.String(), r.Action, p.dry, r.Refusal, r.Detail})
 	}
 	switch {
-	case r.Action == dlq.ActionRefused:
+	case r.Action == deadletter.ActionRefused:
 		p.refusals[r.Refusal]++
 		switch n := p.refusals[r.Refusal]; {
 		case n <= maxTold:
@@ -143,7 +143,7 @@ func (p *redrivePrinter) add(r dlq.Result) error {
 			_, err := fmt.Fprintf(p.out, "more are refused alike (%s); --json names them\n", r.Refusal)
 			return err
 		}
-	case p.dry && r.Action == dlq.ActionRedriven:
+	case p.dry && r.Action == deadletter.ActionRedriven:
 		_, err := fmt.Fprintf(p.out, "%v would go to %s/%d, redrive %d\n", r.Letter.ID, r.Letter.Origin.Topic, r.Letter.Origin.Partition, r.Letter.Redrives+1)
 		return err
 	}
@@ -151,7 +151,7 @@ func (p *redrivePrinter) add(r dlq.Result) error {
 }
 
 // end says what was done.
-func (p *redrivePrinter) end(t dlq.Totals) error {
+func (p *redrivePrinter) end(t deadletter.Totals) error {
 	verb := "redriven"
 	if p.dry {
 		verb = "would be redriven"

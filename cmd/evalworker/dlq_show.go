@@ -14,7 +14,7 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/dlq"
+	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
 func newDLQShowCommand(g *globals) *cobra.Command {
@@ -33,7 +33,7 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
   evalworker dlq show 0:12 --raw > letter.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := dlq.ParseID(args[0])
+			id, err := deadletter.ParseID(args[0])
 			if err != nil {
 				return eval.Faults{{Problem: err.Error(), Expected: wantLetter}}
 			}
@@ -77,8 +77,8 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 
 // letterView is a letter with what was found out about it.
 type letterView struct {
-	letter   *dlq.Letter
-	trace    dlq.Trace
+	letter   *deadletter.Letter
+	trace    deadletter.Trace
 	fate     string             // of which it would die again
 	redactor *datasets.Redactor // nil: no content
 }
@@ -118,10 +118,10 @@ func (v *letterView) json() any {
 	}
 	out := struct {
 		letterLine
-		InOrigin dlq.Trace `json:"in_origin"`
-		Hopeless string    `json:"would_die_of,omitempty"`
-		Headers  []pair    `json:"headers"`
-		Value    *string   `json:"value,omitempty"`
+		InOrigin deadletter.Trace `json:"in_origin"`
+		Hopeless string           `json:"would_die_of,omitempty"`
+		Headers  []pair           `json:"headers"`
+		Value    *string          `json:"value,omitempty"`
 	}{letterLine: lineOf(v.letter), InOrigin: v.trace, Hopeless: v.fate, Headers: []pair{}}
 	for _, h := range v.letter.Headers {
 		out.Headers = append(out.Headers, pair{h.Key, v.header(h)})
@@ -168,7 +168,7 @@ func (v *letterView) print(w io.Writer) error {
 	return err
 }
 
-func valueSize(l *dlq.Letter) string {
+func valueSize(l *deadletter.Letter) string {
 	switch {
 	case l.Truncated != "":
 		return "none: the whole was too large, and it goes without " + strings.ReplaceAll(l.Truncated, ",", " and ")
@@ -178,15 +178,15 @@ func valueSize(l *dlq.Letter) string {
 	return fmt.Sprint(len(l.Value))
 }
 
-func traceText(t dlq.Trace) string {
+func traceText(t deadletter.Trace) string {
 	switch t {
-	case dlq.TraceThere:
+	case deadletter.TraceThere:
 		return "still there"
-	case dlq.TraceDeleted:
+	case deadletter.TraceDeleted:
 		return "no longer there"
-	case dlq.TraceReplaced:
+	case deadletter.TraceReplaced:
 		return "another message is there now: the topic was made anew"
-	case dlq.TraceNoTopic:
+	case deadletter.TraceNoTopic:
 		return "that topic or partition does not exist any more"
 	}
 	return "no worker wrote this letter"

@@ -18,20 +18,20 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 // deadWorld is a broker with one topic, and a configuration that a test changes.
 type deadWorld struct {
 	t      *testing.T
-	broker *devbroker.Broker
+	broker *broker.Broker
 	config string
 	dir    string
 }
 
 func newDeadWorld(t *testing.T) *deadWorld {
 	t.Helper()
-	broker, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{"llm.requests.completed": 1}})
+	broker, err := broker.Start(broker.Config{Topics: map[string]int32{"llm.requests.completed": 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

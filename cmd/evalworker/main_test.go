@@ -9,7 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
 var update = flag.Bool("update", false, "write what commands print into the scripts")
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 type real struct{ *testing.M }
 
 // Run runs them.
-func (r real) Run() int { return components.Main(r.M, components.WithPostgres) }
+func (r real) Run() int { return containers.Main(r.M, containers.WithPostgres) }
 
 // TestScripts runs the program as a person does. The scripts may use one more
 // command: "exits CODE PROGRAM ARGS" runs a program and wants that exit code.

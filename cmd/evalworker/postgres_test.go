@@ -9,14 +9,14 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
 // TestPostgres: every command that writes or reads cases does so on a server, and
 // none prints the password.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	url, ok := components.UsePostgres(t)
+	url, ok := containers.UsePostgres(t)
 	if !ok {
 		t.Skip("needs a PostgreSQL")
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 // TestRun: the worker starts, says that it is ready, consumes what is published,
@@ -22,7 +22,7 @@ import (
 func TestRun(t *testing.T) {
 	t.Parallel()
 	const topic = "llm.requests.completed"
-	broker, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: 2, topic + ".dead": 1}})
+	broker, err := broker.Start(broker.Config{Topics: map[string]int32{topic: 2, topic + ".dead": 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,9 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/devbroker"
-	"github.com/evalworker/evalworker/internal/sidecar"
-	"github.com/evalworker/evalworker/internal/spool"
+	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/sidecar"
+	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
 const (
@@ -42,7 +42,7 @@ func TestExamples(t *testing.T) {
 					t.Skip(err)
 				}
 			}
-			b, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: 1}})
+			b, err := broker.Start(broker.Config{Topics: map[string]int32{topic: 1}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/pipeline"
+	"github.com/evalworker/evalworker/pipeline"
 )
 
 // Accounting counts finished events since the worker started. At rest,

@@ -11,9 +11,9 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/health"
-	"github.com/evalworker/evalworker/internal/pipeline"
-	"github.com/evalworker/evalworker/internal/stream"
+	"github.com/evalworker/evalworker/internal/serve"
+	"github.com/evalworker/evalworker/kafka/consumer"
+	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -46,8 +46,8 @@ type App struct {
 	store     *datasets.Store
 	outage    outage
 	pipeline  *pipeline.Pipeline
-	consumer  *stream.Consumer
-	health    *health.Server // nil when none is configured
+	consumer  *consumer.Consumer
+	health    *serve.Server // nil when none is configured
 	watcher   Watcher
 	suites    *suites
 	reloads   reloads
@@ -76,7 +76,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}()
 
 	if cfg.Health.Listen != "" {
-		a.health, err = health.Listen(ctx, cfg.Health, health.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
+		a.health, err = serve.Listen(ctx, cfg.Health, serve.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
 		if err != nil {
 			return nil, notAlone(cfg.Store, err)
 		}
@@ -108,7 +108,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	// Where events come from. The stream names itself in its log.
 	kafka := cfg.Kafka
 	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when it is asked
-	a.consumer, err = stream.New(kafka, stream.Deps{
+	a.consumer, err = consumer.New(kafka, consumer.Deps{
 		Handle:  a.pipeline.Handle,
 		Skip:    a.pipeline.Skip,
 		Observe: observer{counts: &a.counts, telemetry: a.telemetry, log: component(a.log, "stream")},

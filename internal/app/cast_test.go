@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/conformance"
 )
 
 // castPolicy is the policy that the cast is played under. Every evaluator is
@@ -56,7 +56,7 @@ type scene struct {
 }
 
 // word gives a canary for one place of content.
-func word(place string) string { return evaltest.Canary + place }
+func word(place string) string { return conformance.Canary + place }
 
 // planted are secrets and personal data. They are put together here, so that no
 // file holds anything that looks like one.
@@ -87,7 +87,7 @@ func w3c(low uint64, flags string) eval.TraceContext {
 	return eval.TraceContext{"traceparent": fmt.Sprintf("00-%s%016x-%s-%s", traceHi, low, spanHex, flags)}
 }
 
-func datadog(low uint64, priority string) eval.TraceContext {
+func dd(low uint64, priority string) eval.TraceContext {
 	return eval.TraceContext{
 		"x-datadog-trace-id": fmt.Sprint(low), "x-datadog-parent-id": parentID,
 		"x-datadog-sampling-priority": priority, "x-datadog-tags": "_dd.p.tid=" + traceHi,
@@ -179,7 +179,7 @@ func cast(t *testing.T) []scene {
 	baggage := w3c(3, "01")
 	baggage["tracestate"] = "dd=s:1;o:" + word("origin") + ",other=" + word("state")
 	baggage["baggage"] = "user=" + word("baggage")
-	marked := datadog(14, "1")
+	marked := dd(14, "1")
 	marked["x-datadog-origin"] = word("origin")
 	marked["x-datadog-tags"] += ",_dd.p.usr.id=" + word("tag")
 	scenes := []scene{
@@ -188,10 +188,10 @@ func cast(t *testing.T) []scene {
 		{id: "w3c-baggage", event: request("w3c-baggage", traced(baggage)), want: right(), mode: child},
 		{id: "w3c-dropped", event: request("w3c-dropped", traced(w3c(4, "00"))), want: but(right(), "safety", "pass"), mode: link, priority: 1},
 		{id: "dd1-pass", event: request("dd1-pass", traced(marked)), want: right(), mode: child},
-		{id: "dd0-pass", event: request("dd0-pass", traced(datadog(5, "0"))), want: right(), mode: link, priority: 1},
-		{id: "dd0-fail", event: request("dd0-fail", traced(datadog(6, "0"), asked("Who lost parcel 4711?"), wrongProse)), want: failing(), mode: link, priority: 2},
-		{id: "dd0-twin", event: request("dd0-twin", traced(datadog(7, "0"), asked("who LOST parcel 815?"), wrongProse)), want: but(failing(), "safety", "pass"), mode: link, priority: 2},
-		{id: "rejected", event: request("rejected", traced(datadog(8, "-1"), asked("Is it gone?"), wrongProse)), want: failing(), mode: link, priority: 2},
+		{id: "dd0-pass", event: request("dd0-pass", traced(dd(5, "0"))), want: right(), mode: link, priority: 1},
+		{id: "dd0-fail", event: request("dd0-fail", traced(dd(6, "0"), asked("Who lost parcel 4711?"), wrongProse)), want: failing(), mode: link, priority: 2},
+		{id: "dd0-twin", event: request("dd0-twin", traced(dd(7, "0"), asked("who LOST parcel 815?"), wrongProse)), want: but(failing(), "safety", "pass"), mode: link, priority: 2},
+		{id: "rejected", event: request("rejected", traced(dd(8, "-1"), asked("Is it gone?"), wrongProse)), want: failing(), mode: link, priority: 2},
 		{id: "old", event: request("old", traced(w3c(9, "01"), func(e *eval.Event) { e.OccurredAt = time.Now().Add(-11 * time.Minute) })), want: right(), mode: link, priority: 1},
 		{id: "schema", event: request("schema", traced(w3c(10, "01"), asked("Is it late?"), func(e *eval.Event) {
 			e.Output = eval.Text(object(word("key"), "It arrives on Monday."))
@@ -216,7 +216,7 @@ func cast(t *testing.T) []scene {
 			want: map[string]string{"user_feedback": "pass"}, mode: link, priority: 1,
 		},
 		{
-			id: "down", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "down", TraceContext: datadog(6, "0"), UserRating: "down", Comment: secretive("comment"), Feature: "support_agent"},
+			id: "down", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "down", TraceContext: dd(6, "0"), UserRating: "down", Comment: secretive("comment"), Feature: "support_agent"},
 			want: map[string]string{"user_feedback": "fail: user_rating"}, mode: link, priority: 2,
 		},
 		{id: "unwanted", event: request("unwanted", func(e *eval.Event) { e.Feature = "batch_export" })},

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/conformance"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
 // testContentStaysIn: no word of content occurs in a span, a metric or a log
 // line. That it does occur where content may go shows that it was planted.
 func (p *played) testContentStaysIn(t *testing.T) {
-	contains := func(text string) bool { return strings.Contains(strings.ToLower(text), evaltest.Canary) }
+	contains := func(text string) bool { return strings.Contains(strings.ToLower(text), conformance.Canary) }
 	for _, s := range p.agent.Spans() {
 		if text := fmt.Sprintf("%+v", s); contains(text) {
 			t.Errorf("content in a span: %s", text)
@@ -76,7 +77,7 @@ func (p *played) testSecretsStayIn(t *testing.T) {
 // about an evaluated event carries the ids of its span.
 func (p *played) testLog(t *testing.T) {
 	lines, tied := 0, 0
-	runs := map[string]evaltest.Span{}
+	runs := map[string]datadog.Span{}
 	for _, s := range p.agent.Named(spanRun) {
 		runs[s.Meta["request_id"]] = s
 	}

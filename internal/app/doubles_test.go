@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
 // model is a fake model server that remembers what it was asked.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
-	"github.com/evalworker/evalworker/internal/stream"
+	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
 // liveID is the request that is published under a span of a running tracer.
@@ -219,13 +219,13 @@ func (p *played) testDeadLetters(t *testing.T) {
 		for _, h := range m.Headers {
 			got[h.Key] = string(h.Value)
 		}
-		fault := got[stream.HeaderError]
+		fault := got[consumer.HeaderError]
 		if fault == "" || strings.Contains(fault, word("")) {
 			t.Errorf("%s: error %q, want one without content", m.Key, fault)
 		}
 		headers := map[string]string{
-			stream.HeaderReason: string(s.dead), stream.HeaderError: fault, stream.HeaderAttempts: "1", stream.HeaderOriginTopic: topic,
-			stream.HeaderOriginPartition: got[stream.HeaderOriginPartition], stream.HeaderOriginOffset: got[stream.HeaderOriginOffset],
+			consumer.HeaderReason: string(s.dead), consumer.HeaderError: fault, consumer.HeaderAttempts: "1", consumer.HeaderOriginTopic: topic,
+			consumer.HeaderOriginPartition: got[consumer.HeaderOriginPartition], consumer.HeaderOriginOffset: got[consumer.HeaderOriginOffset],
 		}
 		for _, h := range s.message.Headers {
 			headers[h.Key] = string(h.Value)
@@ -244,7 +244,7 @@ func (p *played) testDeadLetters(t *testing.T) {
 func (p *played) testOrigin(t *testing.T, key []byte, headers map[string]string) {
 	var partition int
 	var offset int64
-	at := headers[stream.HeaderOriginPartition] + " " + headers[stream.HeaderOriginOffset]
+	at := headers[consumer.HeaderOriginPartition] + " " + headers[consumer.HeaderOriginOffset]
 	if _, err := fmt.Sscan(at, &partition, &offset); err != nil {
 		t.Fatalf("%s: origin %q: %v", key, at, err)
 	}

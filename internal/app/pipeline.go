@@ -8,7 +8,7 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/pipeline"
+	"github.com/evalworker/evalworker/pipeline"
 )
 
 // newPipeline wires what happens to one event: the evaluators with the models

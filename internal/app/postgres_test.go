@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/components"
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
 // strict is the script of a model that fails what says "wrong".
@@ -28,11 +28,11 @@ func strict(r modelserver.Request) modelserver.Reply {
 
 // onPostgres gives a world whose store is a database of its own on a server that
 // the test may stop.
-func onPostgres(t *testing.T, script modelserver.Script) (*world, *components.Postgres) {
+func onPostgres(t *testing.T, script modelserver.Script) (*world, *containers.Postgres) {
 	t.Helper()
-	components.NeedEngine(t)
-	server, err := components.StartPostgres(t.Context())
-	components.Need(t, err)
+	containers.NeedEngine(t)
+	server, err := containers.StartPostgres(t.Context())
+	containers.Need(t, err)
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
 // castScript is the model of the cast: it passes what is right, fails what says

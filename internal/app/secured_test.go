@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/internal/certtest"
-	"github.com/evalworker/evalworker/internal/devbroker"
+	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
 // TestSecured: a worker and an application on a cluster that lets nobody else
@@ -18,10 +18,10 @@ import (
 func TestSecured(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
-	ca := certtest.New(t)
-	broker, err := devbroker.Start(devbroker.Config{
+	ca := certs.New(t)
+	broker, err := broker.Start(broker.Config{
 		Topics: map[string]int32{topic: partitions, deadLetters: 1}, TLS: ca.Server(t, nil),
-		Users: []devbroker.User{{Mechanism: "SCRAM-SHA-512", Name: "worker", Password: "right"}},
+		Users: []broker.User{{Mechanism: "SCRAM-SHA-512", Name: "worker", Password: "right"}},
 	})
 	if err != nil {
 		t.Fatal(err)

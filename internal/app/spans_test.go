@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
 // Names of spans.
@@ -19,7 +19,7 @@ const (
 )
 
 // runOf gives the eval.run span of a request.
-func (p *played) runOf(t *testing.T, id eval.RequestID) evaltest.Span {
+func (p *played) runOf(t *testing.T, id eval.RequestID) datadog.Span {
 	t.Helper()
 	spans := p.of(spanRun, id)
 	if len(spans) != 1 {
@@ -29,8 +29,8 @@ func (p *played) runOf(t *testing.T, id eval.RequestID) evaltest.Span {
 }
 
 // of gives the spans of an operation that are about a request.
-func (p *played) of(operation string, id eval.RequestID) []evaltest.Span {
-	var out []evaltest.Span
+func (p *played) of(operation string, id eval.RequestID) []datadog.Span {
+	var out []datadog.Span
 	for _, s := range p.agent.Named(operation) {
 		if s.Meta["request_id"] == string(id) {
 			out = append(out, s)
@@ -41,8 +41,8 @@ func (p *played) of(operation string, id eval.RequestID) []evaltest.Span {
 
 // ancestors gives the ids of a span's parents, the nearest first. The last one
 // may be a span that was never sent here.
-func (p *played) ancestors(s evaltest.Span) []uint64 {
-	byID := map[uint64]evaltest.Span{}
+func (p *played) ancestors(s datadog.Span) []uint64 {
+	byID := map[uint64]datadog.Span{}
 	for _, other := range p.agent.Spans() {
 		byID[other.SpanID] = other
 	}
@@ -126,7 +126,7 @@ func (p *played) testOriginalSpans(t *testing.T) {
 				t.Errorf("%s: links %v and parent %d of a span that nobody knows", s.id, run.Links, run.ParentID)
 			}
 		} else {
-			want := []evaltest.SpanLink{{TraceID: trace.Lo, TraceIDHi: trace.Hi, SpanID: spanID, Attributes: map[string]string{"link.kind": "evaluates"}}}
+			want := []datadog.SpanLink{{TraceID: trace.Lo, TraceIDHi: trace.Hi, SpanID: spanID, Attributes: map[string]string{"link.kind": "evaluates"}}}
 			if d := cmp.Diff(want, run.Links); d != "" {
 				t.Errorf("%s: links (-want +got):\n%s", s.id, d)
 			}
@@ -174,7 +174,7 @@ func (p *played) testLiveSpan(t *testing.T) {
 func (p *played) testScoreTags(t *testing.T) {
 	for _, s := range p.scenesWanted() {
 		r := p.seen.report(t, s.id)
-		scores := map[string]evaltest.Span{}
+		scores := map[string]datadog.Span{}
 		for _, score := range p.of(spanScore, s.id) {
 			scores[score.Meta["eval.name"]] = score
 		}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/health"
-	"github.com/evalworker/evalworker/internal/stream"
+	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -17,7 +17,7 @@ type Status struct {
 	Started   time.Time       `json:"started"`
 	Events    Accounting      `json:"events"`
 	Policy    Policy          `json:"policy"`
-	Stream    stream.Status   `json:"stream"`
+	Stream    consumer.Status `json:"stream"`
 	Store     Store           `json:"store"`
 	Models    []Model         `json:"models"` // of the present revision's judges, by name
 	Telemetry telemetry.Stats `json:"telemetry"`
@@ -68,7 +68,7 @@ func (a *App) Status() Status {
 }
 
 // notJoined says since when the worker is no member of its group, and why.
-func notJoined(s stream.Status) error {
+func notJoined(s consumer.Status) error {
 	since := s.NotJoinedSince.Format(time.RFC3339)
 	if s.Error == "" {
 		return fmt.Errorf("not a member of the consumer group since %s", since)
@@ -77,8 +77,8 @@ func notJoined(s stream.Status) error {
 }
 
 // checks are the conditions of readiness.
-func (a *App) checks() []health.Check {
-	return []health.Check{
+func (a *App) checks() []serve.Check {
+	return []serve.Check{
 		{Name: "worker", Ready: func() error {
 			if a.stopping.Load() {
 				return errors.New("stopping: events in flight are finished, no more are fetched")

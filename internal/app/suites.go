@@ -11,8 +11,8 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/pipeline"
 	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/validators"
 )

@@ -17,9 +17,9 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/devbroker"
-	"github.com/evalworker/evalworker/internal/evaltest"
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
 const (
@@ -37,10 +37,10 @@ const (
 // configuration and its store.
 type world struct {
 	t      *testing.T
-	broker *devbroker.Broker
+	broker *broker.Broker
 	model  *model
-	agent  *evaltest.AgentSink  // nil: telemetry is off
-	statsd *evaltest.StatsDSink // nil: telemetry is off
+	agent  *datadog.AgentSink  // nil: telemetry is off
+	statsd *datadog.StatsDSink // nil: telemetry is off
 	dir    string
 	log    *book
 	seen   *ledger
@@ -51,7 +51,7 @@ type world struct {
 // newWorld makes a world whose model answers by a script.
 func newWorld(t *testing.T, script modelserver.Script) *world {
 	t.Helper()
-	broker, err := devbroker.Start(devbroker.Config{Topics: map[string]int32{topic: partitions, deadLetters: 1}})
+	broker, err := broker.Start(broker.Config{Topics: map[string]int32{topic: partitions, deadLetters: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func (w *world) withTelemetry() *world {
 	} {
 		w.t.Setenv(name, "")
 	}
-	w.agent, w.statsd = evaltest.Agent(w.t), evaltest.StatsD(w.t)
+	w.agent, w.statsd = datadog.Agent(w.t), datadog.StatsD(w.t)
 	return w
 }
 

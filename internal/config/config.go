@@ -9,16 +9,16 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/health"
-	"github.com/evalworker/evalworker/internal/stream"
+	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
 // Config is the whole configuration.
 type Config struct {
-	Kafka      stream.Config                 `yaml:"kafka"`
+	Kafka      consumer.Config               `yaml:"kafka"`
 	Schemas    string                        `yaml:"schemas"` // folder, relative to the file; see SchemaDir
 	Rubrics    string                        `yaml:"rubrics"` // folder, relative to the file; see RubricDir
 	Models     map[string]judges.ModelConfig `yaml:"models"`
@@ -27,7 +27,7 @@ type Config struct {
 	Redaction  datasets.RedactionConfig      `yaml:"redaction"`
 	Store      datasets.Config               `yaml:"store"`
 	Datadog    telemetry.Config              `yaml:"datadog"`
-	Health     health.Config                 `yaml:"health"`
+	Health     serve.Config                  `yaml:"health"`
 	Shutdown   Shutdown                      `yaml:"shutdown"`
 	Log        Log                           `yaml:"log"`
 
@@ -86,7 +86,7 @@ const (
 // on this machine, no evaluators.
 func Default() Config {
 	c := Config{
-		Kafka:     stream.DefaultConfig(),
+		Kafka:     consumer.DefaultConfig(),
 		Schemas:   defaultSchemas,
 		Rubrics:   defaultRubrics,
 		Models:    map[string]judges.ModelConfig{defaultModel: judges.DefaultModelConfig()},
@@ -94,7 +94,7 @@ func Default() Config {
 		Redaction: datasets.RedactionConfig{},
 		Store:     datasets.DefaultConfig(),
 		Datadog:   telemetry.DefaultConfig(),
-		Health:    health.DefaultConfig(),
+		Health:    serve.DefaultConfig(),
 		Shutdown:  Shutdown{Grace: 25 * time.Second, Close: 10 * time.Second},
 		Log:       Log{Level: Level(slog.LevelInfo), Format: LogJSON},
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/internal/secret"
-	"github.com/evalworker/evalworker/internal/strictyaml"
 )
 
 // Names of environment variables. Those of Datadog's libraries (DD_...) are

@@ -11,7 +11,7 @@ import (
 	"slices"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/strictyaml"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/judges"
 )
 

@@ -18,8 +18,8 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/devbroker"
-	"github.com/evalworker/evalworker/internal/scenario"
+	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/demo/scenario"
 	"github.com/evalworker/evalworker/internal/summary"
 )
 
@@ -79,7 +79,7 @@ type Demo struct {
 	cfg       Config
 	deps      Deps
 	scenario  *scenario.Scenario
-	broker    *devbroker.Broker
+	broker    *broker.Broker
 	judge     judge
 	worker    *app.App
 	workerCfg *config.Config
@@ -117,7 +117,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	if d.addresses.Dir, err = folder(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if d.broker, err = devbroker.Start(devbroker.Config{
+	if d.broker, err = broker.Start(broker.Config{
 		Topics: map[string]int32{topic: partitions, topic + ".dead": 1},
 		Addr:   net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)),
 	}); err != nil {

@@ -20,8 +20,8 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
-	"github.com/evalworker/evalworker/internal/modelserver"
-	"github.com/evalworker/evalworker/internal/scenario"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

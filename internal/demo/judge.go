@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/modelserver"
-	"github.com/evalworker/evalworker/internal/scenario"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
 // judge is who judges: a real model when the environment has one, else a local

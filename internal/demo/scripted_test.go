@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/modelserver"
-	"github.com/evalworker/evalworker/internal/scenario"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/scenario"
 	"github.com/evalworker/evalworker/judges"
 )
 

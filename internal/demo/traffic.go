@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/scenario"
+	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
 // message is one message as an application publishes it.

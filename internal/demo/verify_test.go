@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/internal/app"
-	"github.com/evalworker/evalworker/internal/scenario"
+	"github.com/evalworker/evalworker/internal/demo/scenario"
 	"github.com/evalworker/evalworker/internal/summary"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/scenario"
+	"github.com/evalworker/evalworker/internal/demo/scenario"
 	"github.com/evalworker/evalworker/internal/summary"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/sampler"

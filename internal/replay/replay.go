@@ -21,7 +21,7 @@ import (
 	"sync"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/pipeline"
+	"github.com/evalworker/evalworker/pipeline"
 )
 
 // Config bounds a replay. What is not above zero stands for its default.

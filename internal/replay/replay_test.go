@@ -17,8 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/pipeline"
 	"github.com/evalworker/evalworker/internal/replay"
+	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/sampler"
 )
 

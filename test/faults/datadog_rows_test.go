@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -123,13 +123,13 @@ func tooLarge(w http.ResponseWriter, _ *http.Request) {
 }
 
 // datadog is an agent that can fail and be mended, at addresses that stay.
-type datadog struct {
+type dd struct {
 	f      datadogFault
 	w      *world
 	trace  string // host:port
 	statsd string // as it is configured
 	inner  http.Handler
-	spans  *evaltest.AgentSink
+	spans  *datadog.AgentSink
 	server *httptest.Server
 	conn   net.PacketConn // DogStatsD's; nil: nobody listens
 
@@ -139,10 +139,10 @@ type datadog struct {
 	reader  sync.WaitGroup
 }
 
-func (f datadogFault) newDatadog(w *world) *datadog {
+func (f datadogFault) newDatadog(w *world) *dd {
 	w.t.Helper()
-	d := &datadog{f: f, w: w, failing: true}
-	d.spans, d.inner = evaltest.NewAgent(func(err error) { w.t.Errorf("trace agent: %v", err) })
+	d := &dd{f: f, w: w, failing: true}
+	d.spans, d.inner = datadog.NewAgent(func(err error) { w.t.Errorf("trace agent: %v", err) })
 	w.t.Cleanup(d.stop)
 	d.trace = d.listen("127.0.0.1:0")
 	if f.absent {
@@ -164,7 +164,7 @@ func (f datadogFault) newDatadog(w *world) *datadog {
 }
 
 // listen starts the trace agent and gives its address.
-func (d *datadog) listen(address string) string {
+func (d *dd) listen(address string) string {
 	var lc net.ListenConfig
 	l, err := lc.Listen(d.w.t.Context(), "tcp", address)
 	d.w.must(err)
@@ -176,7 +176,7 @@ func (d *datadog) listen(address string) string {
 }
 
 // bind opens DogStatsD's socket.
-func (d *datadog) bind(network, address string) {
+func (d *dd) bind(network, address string) {
 	var lc net.ListenConfig
 	conn, err := lc.ListenPacket(d.w.t.Context(), network, address)
 	d.w.must(err)
@@ -184,7 +184,7 @@ func (d *datadog) bind(network, address string) {
 }
 
 // ServeHTTP is the trace agent.
-func (d *datadog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *dd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	failing := d.failing
 	d.mu.Unlock()
@@ -196,7 +196,7 @@ func (d *datadog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // mend makes the agent work.
-func (d *datadog) mend() {
+func (d *dd) mend() {
 	d.mu.Lock()
 	d.failing = false
 	d.mu.Unlock()
@@ -229,7 +229,7 @@ func (d *datadog) mend() {
 }
 
 // fail makes the agent fail again.
-func (d *datadog) fail() {
+func (d *dd) fail() {
 	d.mu.Lock()
 	d.failing = true
 	d.mu.Unlock()
@@ -243,7 +243,7 @@ func (d *datadog) fail() {
 
 // arrives publishes a little, and tells how long it takes until both spans and
 // metrics arrive again.
-func (d *datadog) arrives(w *world) time.Duration {
+func (d *dd) arrives(w *world) time.Duration {
 	w.t.Helper()
 	mended, before := time.Now(), len(d.spans.Spans())
 	w.eventually("telemetry arrives", func() bool {
@@ -257,7 +257,7 @@ func (d *datadog) arrives(w *world) time.Duration {
 }
 
 // stop lets go of what is open.
-func (d *datadog) stop() {
+func (d *dd) stop() {
 	d.server.CloseClientConnections() // ends those that hang
 	d.server.Close()
 	if err := d.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {

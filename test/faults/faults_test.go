@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
 var (
@@ -55,7 +55,7 @@ func TestFaults(t *testing.T) {
 	if *rowsFlag == "" {
 		t.Skip("takes minutes: run make faults, or give -faults.rows")
 	}
-	components.NeedEngine(t)
+	containers.NeedEngine(t)
 	chosen, err := choose(scenarios(), *rowsFlag)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestFaults(t *testing.T) {
 
 // heading says how a table was made.
 func heading(rows string) string {
-	return fmt.Sprintf("`make faults ROWS=%s` on %s, %s, %d cores.\n\n", rows, time.Now().UTC().Format(time.DateOnly), components.KafkaImage, runtime.NumCPU())
+	return fmt.Sprintf("`make faults ROWS=%s` on %s, %s, %d cores.\n\n", rows, time.Now().UTC().Format(time.DateOnly), containers.KafkaImage, runtime.NumCPU())
 }
 
 // choose gives the scenarios that a list of names and groups asks for, in the

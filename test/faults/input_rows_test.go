@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/stream"
+	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
 // inputRows are about messages that nobody expects.
@@ -111,7 +111,7 @@ func hugeRow(w *world) {
 	for range 40 {
 		id := w.nextID()
 		w.ledger.broken[id] = true
-		expected[id] = letter{reason: eval.ReasonTooLarge, truncated: stream.TruncatedValue}
+		expected[id] = letter{reason: eval.ReasonTooLarge, truncated: consumer.TruncatedValue}
 		w.produce([]kafka.Message{message(id, largeEvent(id))})
 	}
 	w.publish(250)
@@ -254,7 +254,7 @@ func (w *world) lettersAre(expected map[string]letter) {
 	w.read(w.topic+".dead", map[int]int64{}, func(m kafka.Message) {
 		id := idOf(&m)
 		want, ok := expected[id]
-		got := letter{reason: eval.Reason(header(&m, stream.HeaderReason)), value: m.Value, truncated: header(&m, stream.HeaderTruncated)}
+		got := letter{reason: eval.Reason(header(&m, consumer.HeaderReason)), value: m.Value, truncated: header(&m, consumer.HeaderTruncated)}
 		w.bound(ok, "a dead letter of %q, which is an event", id)
 		w.bound(got.reason == want.reason && got.truncated == want.truncated && bytes.Equal(got.value, want.value),
 			"dead letter of %s: %s, %q, %d bytes; want %s, %q, %d bytes", id, got.reason, got.truncated, len(got.value), want.reason, want.truncated, len(want.value))

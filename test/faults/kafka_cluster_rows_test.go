@@ -6,7 +6,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
 // clusterRows are about one broker of several.
@@ -18,10 +18,10 @@ func clusterRows() []scenario {
 }
 
 // cluster connects to a cluster of three brokers of its own.
-func (w *world) cluster() *components.Cluster {
+func (w *world) cluster() *containers.Cluster {
 	w.t.Helper()
 	const replicas = 3
-	cluster, err := components.StartCluster(w.t.Context(), replicas, kafkaConfig())
+	cluster, err := containers.StartCluster(w.t.Context(), replicas, kafkaConfig())
 	w.must(err)
 	w.t.Cleanup(func() {
 		if err := cluster.Close(); err != nil {

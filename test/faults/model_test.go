@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
 // call is one question about one event.

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/internal/components"
-	"github.com/evalworker/evalworker/internal/modelserver"
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
 // storeRows are about a store that takes nothing for a while. Every event fails
@@ -165,7 +165,7 @@ func failing(q question) modelserver.Reply {
 }
 
 // onPostgres gives the workers a database of their own on the shared server.
-func (w *world) onPostgres() *components.Postgres {
+func (w *world) onPostgres() *containers.Postgres {
 	w.t.Helper()
 	p := w.suite.database()
 	db, err := p.Database(w.t.Context())

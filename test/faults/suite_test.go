@@ -6,16 +6,16 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/evalworker/evalworker/internal/components"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
 // suite is what the rows share. Only one row runs at a time.
 type suite struct {
 	t      *testing.T
 	binary string
-	kafka  *components.Kafka // started by the first row that needs it
+	kafka  *containers.Kafka // started by the first row that needs it
 
-	postgres *components.Postgres // the same
+	postgres *containers.Postgres // the same
 }
 
 // newSuite builds the program.
@@ -31,9 +31,9 @@ func newSuite(t *testing.T) *suite {
 
 // broker is the broker that all rows use that do not break it for good. What a
 // row kills or pauses it brings back.
-func (s *suite) broker(ctx context.Context) (*components.Kafka, error) {
+func (s *suite) broker(ctx context.Context) (*containers.Kafka, error) {
 	if s.kafka == nil {
-		k, err := components.StartKafka(ctx, kafkaConfig())
+		k, err := containers.StartKafka(ctx, kafkaConfig())
 		if err != nil {
 			return nil, err
 		}
@@ -49,10 +49,10 @@ func (s *suite) broker(ctx context.Context) (*components.Kafka, error) {
 
 // database is the database server that rows share. What a row kills or pauses it
 // brings back.
-func (s *suite) database() *components.Postgres {
+func (s *suite) database() *containers.Postgres {
 	s.t.Helper()
 	if s.postgres == nil {
-		p, err := components.StartPostgres(s.t.Context())
+		p, err := containers.StartPostgres(s.t.Context())
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -68,6 +68,6 @@ func (s *suite) database() *components.Postgres {
 
 // kafkaConfig makes brokers that create no topic because somebody asked for it:
 // kafka-go's look-ups would bring a deleted topic back, with one partition.
-func kafkaConfig() components.KafkaConfig {
-	return components.KafkaConfig{Env: map[string]string{"KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false"}}
+func kafkaConfig() containers.KafkaConfig {
+	return containers.KafkaConfig{Env: map[string]string{"KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false"}}
 }

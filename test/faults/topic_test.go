@@ -8,7 +8,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/kafkaconn"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // createTopic makes the world's topic and waits until the brokers know it.
@@ -141,9 +141,9 @@ func (w *world) read(topic string, from map[int]int64, each func(kafka.Message))
 
 func (w *world) readPartition(topic string, id int, s span, each func(kafka.Message)) {
 	w.t.Helper()
-	cfg := kafkaconn.DefaultConfig()
+	cfg := conn.DefaultConfig()
 	cfg.Brokers = w.brokers
-	r := kafka.NewReader(kafka.ReaderConfig{Brokers: w.brokers, Dialer: kafkaconn.NewDialer(cfg), Topic: topic, Partition: id, MaxWait: 250 * time.Millisecond, MinBytes: 1, MaxBytes: 10 << 20})
+	r := kafka.NewReader(kafka.ReaderConfig{Brokers: w.brokers, Dialer: conn.NewDialer(cfg), Topic: topic, Partition: id, MaxWait: 250 * time.Millisecond, MinBytes: 1, MaxBytes: 10 << 20})
 	defer r.Close()
 	if err := r.SetOffset(s.first); err != nil {
 		w.t.Fatal(err)

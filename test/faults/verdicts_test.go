@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/evaltest"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
 // verdict is what became of one event at one judge, as the worker reported it.
@@ -18,10 +18,10 @@ type verdict struct {
 
 // reportTo makes workers report to an agent of the test's own, from which
 // verdicts are counted: where a model fails, its answers no longer tell.
-func (w *world) reportTo() *evaltest.StatsDSink {
+func (w *world) reportTo() *datadog.StatsDSink {
 	w.t.Helper()
-	w.agent = evaltest.Agent(w.t)
-	sink := evaltest.StatsDUnix(w.t)
+	w.agent = datadog.Agent(w.t)
+	sink := datadog.StatsDUnix(w.t)
 	w.config["datadog"] = fmt.Sprintf(`{agent_url: %q, dogstatsd_url: %q}`, w.agent.URL, sink.Address)
 	return sink
 }

@@ -10,9 +10,9 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/components"
-	"github.com/evalworker/evalworker/internal/evaltest"
-	"github.com/evalworker/evalworker/internal/kafkaconn"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/internal/testkit/datadog"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 type world struct {
 	t       *testing.T
 	suite   *suite
-	kafka   *components.Kafka // nil for a world with a cluster of its own
+	kafka   *containers.Kafka // nil for a world with a cluster of its own
 	brokers []string
 	client  *kafka.Client
 	topic   string
@@ -51,7 +51,7 @@ type world struct {
 	memory int64
 
 	// agent takes the workers' spans, in worlds that look at verdicts; else nil.
-	agent *evaltest.AgentSink
+	agent *datadog.AgentSink
 	// env and wrap are added to the environment and put before the command of
 	// workers.
 	env, wrap []string
@@ -122,12 +122,12 @@ func (w *world) open(partitions int) {
 // connect makes the client that the test itself asks brokers with.
 func (w *world) connect(brokers ...string) {
 	w.brokers = brokers
-	cfg := kafkaconn.DefaultConfig()
+	cfg := conn.DefaultConfig()
 	cfg.Brokers, cfg.ClientID = brokers, "faults"
-	transport := kafkaconn.NewTransport(cfg)
+	transport := conn.NewTransport(cfg)
 	transport.MetadataTTL = time.Second
 	w.t.Cleanup(transport.CloseIdleConnections)
-	w.client = kafkaconn.NewClient(cfg, transport)
+	w.client = conn.NewClient(cfg, transport)
 }
 
 // joined waits until the named workers hold all partitions between them, and

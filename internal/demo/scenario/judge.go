@@ -1,0 +1,198 @@
+package scenario
+
+import (
+	"cmp"
+	"encoding/json"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
+)
+
+// known is an answer as the scripted judge recognises it.
+type known struct {
+	quote  string // the first sentence of its body
+	answer answer
+}
+
+// Judge gives a script by which a model server judges the scenario's answers.
+// It recognises an answer by its body, wherever in the reply that stands and
+// whatever greeting or redaction surrounds it, and answers each criterion by
+// the answer's label. A few verdicts are turned round or given up, chosen by a
+// hash of the reply and the criterion: the same request always gets the same
+// verdicts, as from a model at temperature zero, and pass rates look like those
+// of a judge that errs. What speaks for an answer it quotes from the passages,
+// where there are some, and what speaks against it from the answer.
+//
+// A criterion that is about no aspect of the scenario passes. Of an answer that
+// is not the scenario's, every criterion is cannot_judge. A request without an
+// answer, as a judge of retrieval alone makes it, passes.
+func (s *Scenario) Judge() modelserver.Script {
+	verdicts := s.Verdicts()
+	return func(r modelserver.Request) modelserver.Reply { return modelserver.Answer(verdicts(r)) }
+}
+
+// Verdicts gives what [Scenario.Judge] answers, before it is written down.
+func (s *Scenario) Verdicts() func(modelserver.Request) []modelserver.Verdict {
+	index, topics := s.index(), s.world.Judge.topics()
+	return func(r modelserver.Request) []modelserver.Verdict {
+		output := text(r.Data["output"])
+		k, found := index.find(output)
+		support := passage(r.Data["chunks"])
+		if support == "" {
+			support = k.quote
+		}
+		verdicts := make([]modelserver.Verdict, 0, len(r.Criteria))
+		for _, id := range r.Criteria {
+			v := modelserver.Verdict{ID: id, Evidence: support, Reason: "It meets the criterion.", Verdict: "pass"}
+			switch aspect := aspectOf(id, topics); {
+			case output == "":
+			case !found:
+				v.Reason, v.Verdict = "The answer is none of this scenario.", "cannot_judge"
+			case aspect != "":
+				s.world.Judge.decide(&v, output, k, aspect)
+			}
+			verdicts = append(verdicts, v)
+		}
+		return verdicts
+	}
+}
+
+// decide fills in the verdict on one aspect of a known answer.
+func (j *judge) decide(v *modelserver.Verdict, output string, k known, aspect string) {
+	fails := slices.Contains(k.answer.Fails, aspect)
+	switch u := uniform(output, v.ID); {
+	case u < j.CannotJudge:
+		v.Reason, v.Verdict = "The answer can be read in two ways.", "cannot_judge"
+		return
+	case u < j.CannotJudge+j.Noise:
+		fails = !fails
+	}
+	if fails {
+		v.Evidence, v.Reason, v.Verdict = k.quote, k.answer.Reason, "fail"
+		if k.answer.Reason == "" || !slices.Contains(k.answer.Fails, aspect) {
+			v.Reason = "It falls short of the criterion."
+		}
+	}
+}
+
+// topic is a part of a criterion's id by which its aspect is known.
+type topic struct{ part, aspect string }
+
+// topics lists all topics, the longest part first.
+func (j *judge) topics() []topic {
+	var all []topic
+	for _, aspect := range slices.Sorted(maps.Keys(j.Aspects)) {
+		for _, part := range append([]string{aspect}, j.Aspects[aspect]...) {
+			all = append(all, topic{part, aspect})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b topic) int { return cmp.Compare(len(b.part), len(a.part)) })
+	return all
+}
+
+// aspectOf gives the aspect that a criterion is about: the one with the longest
+// name inside the criterion's id, or "".
+func aspectOf(id string, topics []topic) string {
+	for _, t := range topics {
+		if strings.Contains(id, t.part) {
+			return t.aspect
+		}
+	}
+	return ""
+}
+
+// index finds known answers by their bodies.
+type index map[string]known
+
+// index lists every answer that a reply can hold.
+func (s *Scenario) index() index {
+	all := index{}
+	add := func(body string, a answer) {
+		all[body] = known{sentence(body), a}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.world.Answers)) {
+		a := s.world.Answers[kind]
+		for _, body := range a.Texts {
+			add(body, a)
+		}
+		for i := range s.tickets {
+			if body := s.tickets[i].own(kind); body != "" {
+				add(body, a)
+			}
+		}
+	}
+	return all
+}
+
+// sentence gives the first sentence of a text.
+func sentence(s string) string {
+	first, _, _ := strings.Cut(s, ". ")
+	return strings.TrimSuffix(first, ".")
+}
+
+// passage gives the first sentence of the passages that a judge was shown, or
+// "". They are in the order of retrieval: the first is about the question.
+func passage(chunks any) string {
+	list, _ := chunks.([]any)
+	for _, c := range list {
+		fields, _ := c.(map[string]any)
+		if s, _ := fields["text"].(string); s != "" {
+			return sentence(s)
+		}
+	}
+	return ""
+}
+
+// find looks for the paragraph that is a body, as it stands in a plain text or
+// in JSON; failing that, for a body anywhere in the text. Bodies are told apart
+// wherever they stand, so the order of the map does not matter.
+func (x index) find(output string) (known, bool) {
+	for _, sep := range [...]string{`\n\n`, "\n\n"} {
+		for paragraph := range strings.SplitSeq(output, sep) {
+			if k, ok := x[paragraph]; ok {
+				return k, true
+			}
+		}
+	}
+	for body, k := range x {
+		if strings.Contains(output, body) {
+			return k, true
+		}
+	}
+	return known{}, false
+}
+
+// text gives a value of the request's data as it was said.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	b, err := json.Marshal(v)
+	if err != nil { // it came out of JSON
+		return ""
+	}
+	return string(b)
+}
+
+// uniform gives a number in [0,1) that depends on the two texts alone.
+func uniform(output, criterion string) float64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(output))
+	_, _ = h.Write([]byte{0})
+	_, _ = h.Write([]byte(criterion))
+	// The last bytes of the input barely reach the upper bits of this hash; one
+	// round of mixing spreads them (the finaliser of MurmurHash3).
+	x := h.Sum64()
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	x ^= x >> 33
+	return float64(x>>11) / (1 << 53)
+}

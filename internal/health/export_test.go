@@ -1,4 +1,0 @@
-package health
-
-// MaxConns is the bound of open connections.
-const MaxConns = maxConns

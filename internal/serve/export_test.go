@@ -1,0 +1,4 @@
+package serve
+
+// MaxConns is the bound of open connections.
+const MaxConns = maxConns

@@ -1,0 +1,239 @@
+package serve_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/serve"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// with asks with an Authorization header.
+func with(t *testing.T, h http.Handler, path, authorization string) *httptest.ResponseRecorder {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	h.ServeHTTP(rec, req)
+	return rec
+}
+
+func tokenFile(t *testing.T, token string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestToken: who sees what.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	token := strings.Repeat("canary", 4)
+	deps := serve.Deps{
+		Checks: []serve.Check{{Name: "kafka", Ready: func() error { return errors.New("broker kafka:9092 is away") }}},
+		Status: func() any { return map[string]string{"group": "evalworker"} },
+	}
+	for name, cfg := range map[string]serve.Config{
+		"in the configuration": {Listen: ":0", Token: secret.String(token), Pprof: true},
+		"in a file":            {Listen: ":0", TokenFile: tokenFile(t, token+"\n"), Pprof: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if fs := cfg.Validate(); len(fs) != 0 {
+				t.Fatal(fs)
+			}
+			h := serve.Handler(cfg, deps)
+			for _, wrong := range []string{
+				"", "Bearer", "Bearer ", "Bearer " + token + "x", "Bearer " + token[1:], "Basic " + token, token, "Bearer x " + token, "bearer" + token,
+			} {
+				for _, path := range []string{"/statusz", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/heap"} {
+					rec := with(t, h, path, wrong)
+					if rec.Code != http.StatusUnauthorized || !strings.HasPrefix(rec.Header().Get("WWW-Authenticate"), "Bearer") {
+						t.Errorf("%s with %q: %d %q", path, wrong, rec.Code, rec.Header().Get("WWW-Authenticate"))
+					}
+				}
+				if rec := with(t, h, "/readyz", wrong); rec.Code != http.StatusServiceUnavailable || rec.Body.String() != "not ready\n" {
+					t.Errorf("/readyz with %q: %d %q", wrong, rec.Code, rec.Body)
+				}
+				if rec := with(t, h, "/livez", wrong); rec.Code != http.StatusOK || rec.Body.String() != "ok\n" {
+					t.Errorf("/livez with %q: %d %q", wrong, rec.Code, rec.Body)
+				}
+			}
+			for _, right := range []string{"Bearer " + token, "bearer  " + token} {
+				if rec := with(t, h, "/statusz", right); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "evalworker") {
+					t.Errorf("/statusz with the token: %d %q", rec.Code, rec.Body)
+				}
+				if rec := with(t, h, "/debug/pprof/", right); rec.Code != http.StatusOK {
+					t.Errorf("profiles with the token: %d", rec.Code)
+				}
+				if rec := with(t, h, "/readyz", right); rec.Code != http.StatusServiceUnavailable || !strings.Contains(rec.Body.String(), "kafka:9092 is away") {
+					t.Errorf("/readyz with the token: %d %q", rec.Code, rec.Body)
+				}
+			}
+		})
+	}
+}
+
+// TestTokenFileIsReadAgain: a rotated token counts at once, and one that cannot
+// be read lets nobody in.
+func TestTokenFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	first, second := strings.Repeat("first", 4), strings.Repeat("second", 4)
+	path := tokenFile(t, first)
+	h := serve.Handler(serve.Config{TokenFile: path}, serve.Deps{Status: func() any { return 1 }})
+	check := func(token string, want int) {
+		t.Helper()
+		if rec := with(t, h, "/statusz", "Bearer "+token); rec.Code != want {
+			t.Errorf("%d, want %d", rec.Code, want)
+		}
+	}
+	check(first, http.StatusOK)
+	check(second, http.StatusUnauthorized)
+	if err := os.WriteFile(path, []byte(second), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(first, http.StatusUnauthorized)
+	check(second, http.StatusOK)
+	for _, bad := range []string{"", "short"} {
+		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		check(second, http.StatusServiceUnavailable)
+		check(bad, map[string]int{"": http.StatusUnauthorized, "short": http.StatusServiceUnavailable}[bad])
+	}
+}
+
+func TestValidateToken(t *testing.T) {
+	t.Parallel()
+	token := secret.String(strings.Repeat("canary", 4))
+	for name, tt := range map[string]struct {
+		cfg  serve.Config
+		path string
+	}{
+		"loopback":                    {serve.Config{Listen: "127.0.0.1:8787"}, ""},
+		"loopback by name":            {serve.Config{Listen: "localhost:8787"}, ""},
+		"loopback, IPv6":              {serve.Config{Listen: "[::1]:8787"}, ""},
+		"no server":                   {serve.Config{}, ""},
+		"all interfaces":              {serve.Config{Listen: ":8787"}, "listen"},
+		"all interfaces, IPv4":        {serve.Config{Listen: "0.0.0.0:8787"}, "listen"},
+		"one interface":               {serve.Config{Listen: "10.0.0.7:8787"}, "listen"},
+		"a name":                      {serve.Config{Listen: "worker.internal:8787"}, "listen"},
+		"all interfaces with a token": {serve.Config{Listen: ":8787", Token: token}, ""},
+		"a token that can be guessed": {serve.Config{Listen: ":8787", Token: "guess"}, "token"},
+		"two tokens":                  {serve.Config{Listen: ":8787", Token: token, TokenFile: "x"}, "token_file"},
+		"no file":                     {serve.Config{Listen: ":8787", TokenFile: "/nowhere"}, "token_file"},
+		"a file to guess":             {serve.Config{Listen: ":8787", TokenFile: tokenFile(t, "guess")}, "token_file"},
+	} {
+		fs := tt.cfg.Validate()
+		switch {
+		case tt.path == "" && len(fs) == 0:
+		case len(fs) != 1 || fs[0].Path != tt.path || fs[0].Expected == "":
+			t.Errorf("%s: %v, want one fault at %q", name, fs, tt.path)
+		case strings.Contains(fs.Error(), "guess") && !strings.Contains(fs.Error(), "guessed"):
+			t.Errorf("%s shows the token: %v", name, fs)
+		}
+	}
+	if s, err := serve.Listen(t.Context(), serve.Config{Listen: ":0"}, serve.Deps{}); err == nil {
+		_ = s.Close(t.Context())
+		t.Error("a server beyond loopback without a token")
+	}
+}
+
+func TestTheTokenIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	canary := strings.Repeat("canary", 4)
+	cfg := serve.Config{Token: secret.String(canary)}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("configured", "health", cfg)
+	if printed := fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg) + log.String(); strings.Contains(printed, canary) {
+		t.Errorf("printed: %s", printed)
+	}
+}
+
+// TestBounds: a request that is too large or too slow, and one connection too
+// many, cost the worker nothing.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	s, err := serve.Listen(t.Context(), serve.Config{Listen: "127.0.0.1:0"}, serve.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve() }()
+	defer func() {
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	dial := func() net.Conn {
+		t.Helper()
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	large := dial()
+	defer large.Close()
+	// The server answers and closes before all of it is written.
+	_, _ = fmt.Fprintf(large, "GET /livez HTTP/1.1\r\nHost: x\r\nX-Large: %s\r\n\r\n", strings.Repeat("x", 64<<10))
+	answer := make([]byte, 12)
+	if _, err := io.ReadFull(large, answer); err != nil || string(answer) != "HTTP/1.1 431" {
+		t.Errorf("a header of 64 KiB: %q, %v", answer, err)
+	}
+	// With all connections taken, one more waits until one of them ends.
+	open := make([]net.Conn, serve.MaxConns)
+	for i := range open {
+		open[i] = dial()
+		defer open[i].Close()
+		ask(t, open[i])
+		if !answered(open[i], time.Minute) {
+			t.Fatalf("connection %d gets no answer", i)
+		}
+	}
+	more := dial()
+	defer more.Close()
+	ask(t, more)
+	if answered(more, 50*time.Millisecond) {
+		t.Error("one connection more than allowed is answered")
+	}
+	_ = open[0].Close()
+	if !answered(more, time.Minute) {
+		t.Error("it is not answered when another has ended")
+	}
+}
+
+func ask(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answered reports whether an answer begins within a time.
+func answered(conn net.Conn, d time.Duration) bool {
+	_ = conn.SetReadDeadline(time.Now().Add(d))
+	n, err := conn.Read(make([]byte, 1))
+	return n == 1 && err == nil
+}

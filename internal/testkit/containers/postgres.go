@@ -1,0 +1,129 @@
+package containers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
+	"github.com/testcontainers/testcontainers-go/modules/postgres"
+)
+
+// PostgresImage is the database server that tests run against.
+const PostgresImage = "postgres:15"
+
+const postgresPort = 5432
+
+// Postgres is a database server in a container. Its address stays when it is
+// killed and started again, and so does what it had committed.
+type Postgres struct {
+	machine
+	password  string
+	encrypted bool
+}
+
+// StartPostgres starts a server and waits until it serves. The caller ends it
+// with Close.
+func StartPostgres(ctx context.Context) (*Postgres, error) {
+	p := &Postgres{password: rand.Text()}
+	box, port, err := newMachine(ctx, "database", p.answers)
+	if err != nil {
+		return nil, err
+	}
+	p.machine = box
+	c, err := postgres.Run(ctx, PostgresImage,
+		postgres.WithPassword(p.password),
+		testcontainers.WithLogger(log.NewNoopLogger()),
+		testcontainers.WithHostConfigModifier(bind(postgresPort, port)),
+		// Many tests at once; and it flushes, which the module would leave out.
+		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
+	)
+	if c != nil {
+		p.container = c
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", PostgresImage, err), p.Close())
+	}
+	if err := p.await(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Encrypt makes the server speak TLS with a certificate and its key, both PEM,
+// and take no connection without it.
+func (p *Postgres) Encrypt(ctx context.Context, cert, key []byte) error {
+	for path, content := range map[string][]byte{"/tmp/server.crt": cert, "/tmp/server.key": key} {
+		if err := p.container.CopyToContainer(ctx, content, path, 0o600); err != nil {
+			return p.wrap("copy to", err)
+		}
+	}
+	const script = `cd "$PGDATA" && mv /tmp/server.crt /tmp/server.key . && chown postgres server.crt server.key &&
+		sed -i 's/^host /hostssl /' pg_hba.conf && psql -U postgres -c 'ALTER SYSTEM SET ssl = on' -c 'SELECT pg_reload_conf()'`
+	if _, err := p.Exec(ctx, "sh", "-c", script); err != nil {
+		return err
+	}
+	p.encrypted = true
+	return p.await(ctx)
+}
+
+// URL names the server's first database, with the password of a superuser.
+func (p *Postgres) URL() string {
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword("postgres", p.password), Host: p.addr, Path: "/postgres", RawQuery: "sslmode=disable",
+	}
+	if p.encrypted {
+		u.RawQuery = "sslmode=require" // whose certificate it is does not matter here
+	}
+	return u.String()
+}
+
+// Database makes an empty database and gives its URL.
+func (p *Postgres) Database(ctx context.Context) (string, error) { return newDatabase(ctx, p.URL()) }
+
+// answers asks the server for anything at all: while it starts or recovers it
+// takes connections and refuses to work.
+func (p *Postgres) answers(ctx context.Context, _ string) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	return execute(ctx, p.URL(), "SELECT 1")
+}
+
+// newDatabase makes a database beside the one that a URL names.
+func newDatabase(ctx context.Context, server string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", errors.New("the URL of the database server cannot be read") // it holds a password
+	}
+	name := "test_" + strings.ToLower(rand.Text()[:12])
+	if err := execute(ctx, server, "CREATE DATABASE "+name); err != nil {
+		return "", fmt.Errorf("make a database: %w", err)
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// dropDatabase removes what newDatabase made, whoever is still connected.
+func dropDatabase(ctx context.Context, server, database string) error {
+	u, err := url.Parse(database)
+	if err != nil {
+		return errors.New("the URL of the database cannot be read")
+	}
+	return execute(ctx, server, "DROP DATABASE IF EXISTS "+strings.TrimPrefix(u.Path, "/")+" WITH (FORCE)")
+}
+
+// execute runs a statement on a connection of its own.
+func execute(ctx context.Context, server, statement string) (err error) {
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	_, err = conn.Exec(ctx, statement)
+	return err
+}

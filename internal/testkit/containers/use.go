@@ -1,0 +1,102 @@
+package containers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+)
+
+// Variables that name servers which run already.
+const (
+	EnvKafka    = "KAFKA_BROKERS"            // addresses, separated by commas
+	EnvPostgres = "EVALWORKER_TEST_POSTGRES" // URL of a database whose user may make others
+)
+
+// envUsed names the file in which tests note the components that they would use.
+// A file and not a variable of this package, because what a test starts as a
+// process of its own shares it.
+const envUsed = "EVALWORKER_TEST_USED"
+
+// UseKafka gives the brokers of an Apache Kafka, if there is one in this run. The
+// test is run once more on one when [Main] can start it.
+func UseKafka(t testing.TB) (addrs []string, ok bool) {
+	t.Helper()
+	v, ok := use(t, EnvKafka)
+	if !ok {
+		return nil, false
+	}
+	return strings.Split(v, ","), true
+}
+
+// UsePostgres gives the URL of an empty database of the test's own, if there is
+// a PostgreSQL in this run. The test is run once more on one when [Main] can
+// start it.
+func UsePostgres(t testing.TB) (url string, ok bool) {
+	t.Helper()
+	server, ok := use(t, EnvPostgres)
+	if !ok {
+		return "", false
+	}
+	url, err := newDatabase(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
+		defer cancel()
+		if err := dropDatabase(ctx, server, url); err != nil {
+			t.Error(err)
+		}
+	})
+	return url, true
+}
+
+// use gives the value of a variable, or notes that the test would have used it.
+func use(t testing.TB, env string) (string, bool) {
+	t.Helper()
+	if v := os.Getenv(env); v != "" {
+		return v, true
+	}
+	if path := os.Getenv(envUsed); path != "" {
+		if err := note(path, env, t.Name()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "", false
+}
+
+// note appends a line in one write, so that those of several processes do not mix.
+func note(path, env, test string) (err error) {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // Main made it
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a process that lives longer than the run
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = fmt.Fprintf(f, "%s %s\n", env, test)
+	return err
+}
+
+// used gives the top-level tests that would have used a variable, by variable.
+func used(path string) (map[string]map[string]bool, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // Main made it
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		env, test, _ := strings.Cut(strings.TrimSpace(line), " ")
+		test, _, _ = strings.Cut(test, "/")
+		if out[env] == nil {
+			out[env] = map[string]bool{}
+		}
+		out[env][test] = true
+	}
+	return out, nil
+}

@@ -1,0 +1,76 @@
+package conn
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// Config says how to reach the cluster.
+type Config struct {
+	// Brokers are host:port addresses of any brokers of the cluster; the rest
+	// of it is found through them. At least one.
+	Brokers []string `yaml:"brokers"`
+	// ClientID names this program in the brokers' logs and quotas.
+	ClientID string `yaml:"client_id"`
+	// DialTimeout bounds one attempt to open a connection, handshakes included.
+	DialTimeout time.Duration `yaml:"dial_timeout"`
+	// TLS encrypts connections; SASL logs in on them. By default neither does.
+	TLS  TLS  `yaml:"tls"`
+	SASL SASL `yaml:"sasl"`
+}
+
+// DefaultConfig reaches a broker on this machine.
+func DefaultConfig() Config {
+	return Config{
+		Brokers:     []string{"localhost:9092"},
+		ClientID:    "evalworker",
+		DialTimeout: 5 * time.Second,
+	}
+}
+
+// Validate gives every fault of the configuration.
+func (c Config) Validate() eval.Faults {
+	var faults eval.Faults
+	if len(c.Brokers) == 0 {
+		faults.Add("brokers", "no broker address", "at least one host:port, for example localhost:9092")
+	}
+	for i, addr := range c.Brokers {
+		if problem := addressProblem(addr); problem != "" {
+			faults.Add(fmt.Sprintf("brokers[%d]", i), problem, "host:port, for example localhost:9092")
+		}
+	}
+	if c.DialTimeout <= 0 {
+		faults.Add("dial_timeout", fmt.Sprintf("%v is no time to connect in", c.DialTimeout), "a duration above zero, for example 5s")
+	}
+	faults.Under("tls", c.TLS.validate())
+	faults.Under("sasl", c.SASL.validate(c.TLS.Enabled, c.Brokers))
+	return faults
+}
+
+// Warning says what is allowed and most likely not meant: a login that protects
+// the password and nothing that is sent after it. It is empty otherwise.
+func (c Config) Warning() string {
+	host := beyond(c.Brokers)
+	if c.SASL.Mechanism == "" || c.TLS.Enabled || host == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s without TLS: the password stays secret, but events travel to %s for anybody on the way to read; set kafka.tls.enabled: true", c.SASL.Mechanism, host)
+}
+
+func addressProblem(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%q is not host:port", addr)
+	case host == "":
+		return fmt.Sprintf("%q has no host", addr)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return fmt.Sprintf("%q has no port between 1 and 65535", addr)
+	}
+	return ""
+}

@@ -1,0 +1,157 @@
+package conn
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// maxPEM bounds a file of certificates or a key, in bytes.
+const maxPEM = 1 << 20
+
+// TLS says how connections are encrypted and how both ends prove who they are.
+// The files are read anew for each connection, so that a certificate that was
+// replaced needs no restart.
+//
+// There is no way to skip the verification of the broker's certificate: whoever
+// could answer in its place would be handed prompts and outputs. A private
+// authority belongs into CAFile, an address that is not in the certificate into
+// ServerName.
+type TLS struct {
+	// Enabled encrypts every connection; nothing older than TLS 1.2 is spoken.
+	Enabled bool `yaml:"enabled"`
+	// CAFile holds the authorities (PEM) that the broker's certificate may be
+	// signed by; empty stands for those of the system.
+	CAFile string `yaml:"ca_file"`
+	// CertFile and KeyFile hold this client's certificate with what leads to
+	// its authority, and its private key (PEM), for brokers that ask for one.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+	// ServerName is what the broker's certificate has to be for; empty stands
+	// for the host of the broker's address.
+	ServerName string `yaml:"server_name"`
+}
+
+func (t TLS) validate() eval.Faults {
+	var faults eval.Faults
+	if !t.Enabled {
+		for _, f := range []struct{ path, value string }{
+			{"ca_file", t.CAFile}, {"cert_file", t.CertFile}, {"key_file", t.KeyFile}, {"server_name", t.ServerName},
+		} {
+			if f.value != "" {
+				faults.Add(f.path, "has no effect: TLS is off", "tls.enabled: true, or leave it out")
+			}
+		}
+		return faults
+	}
+	if t.CAFile != "" {
+		if _, err := t.authorities(); err != nil {
+			faults.Add("ca_file", err.Error(), "a PEM file of the authorities that sign the brokers' certificates")
+		}
+	}
+	switch {
+	case t.CertFile == "" && t.KeyFile == "":
+	case t.CertFile == "":
+		faults.Add("key_file", "a key without its certificate", "tls.cert_file too: a PEM file with the certificate of this key")
+	case t.KeyFile == "":
+		faults.Add("cert_file", "a certificate without its key", "tls.key_file too: a PEM file with the private key of this certificate")
+	default:
+		if path, err := t.checkPair(); err != nil {
+			faults.Add(path, err.Error(), "PEM files of one certificate and of its private key, without a passphrase")
+		}
+	}
+	return faults
+}
+
+// checkPair gives the key whose file is at fault.
+func (t TLS) checkPair() (path string, err error) {
+	if _, err := readPEM(t.CertFile); err != nil {
+		return "cert_file", err
+	}
+	_, err = t.pair()
+	return "key_file", err
+}
+
+// client gives the configuration of one connection, as the files are now. The
+// broker's wish for a certificate, which it tells during the handshake, is noted
+// in asked.
+func (t TLS) client(host string, asked *bool) (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cmp.Or(t.ServerName, host)}
+	if t.CAFile != "" {
+		pool, err := t.authorities()
+		if err != nil {
+			return nil, fmt.Errorf("tls.ca_file: %w", err)
+		}
+		cfg.RootCAs = pool
+	}
+	var own tls.Certificate // an empty one says that there is none
+	if t.CertFile != "" {
+		var err error
+		if own, err = t.pair(); err != nil {
+			return nil, fmt.Errorf("tls.cert_file and tls.key_file: %w", err)
+		}
+	}
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		*asked = true
+		return &own, nil
+	}
+	return cfg, nil
+}
+
+func (t TLS) authorities() (*x509.CertPool, error) {
+	pem, err := readPEM(t.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", t.CAFile)
+	}
+	return pool, nil
+}
+
+func (t TLS) pair() (tls.Certificate, error) {
+	cert, err := readPEM(t.CertFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readPEM(t.KeyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil { // the library's text names kinds of blocks, nothing of what they hold
+		return tls.Certificate{}, fmt.Errorf("%s and %s: %w", t.CertFile, t.KeyFile, err)
+	}
+	return pair, nil
+}
+
+func readPEM(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if len(data) > maxPEM {
+		return nil, fmt.Errorf("%s is longer than %d bytes", path, maxPEM)
+	}
+	return data, nil
+}
+
+func unreadable(path string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return fmt.Errorf("%s cannot be read: %w", path, err)
+}

@@ -1,0 +1,215 @@
+package consumer
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/kafka/conn"
+)
+
+// Start says where a group begins that has never committed anything for the
+// topic. A partition that is new to a group that has is always read from its
+// first message.
+type Start string
+
+// The starts.
+const (
+	StartFirst Start = "first" // with the oldest message that is still there
+	StartLast  Start = "last"  // with the messages that are published from then on
+)
+
+// OutOfRange says where to go on when the stored offset lies beyond the end of
+// the partition, which then is not the one that the offset was stored for.
+type OutOfRange string
+
+// The policies for an offset out of range.
+const (
+	OutOfRangeFirst OutOfRange = "first" // with the oldest message; some may be done twice
+	OutOfRangeLast  OutOfRange = "last"  // at the end; some may never be done
+)
+
+// Config says what is consumed and within which bounds.
+type Config struct {
+	conn.Config `yaml:",inline"`
+
+	// Topic that the events are published to.
+	Topic string `yaml:"topic"`
+	// Group is the consumer group. It must be this program's alone: see the
+	// package documentation.
+	Group string `yaml:"group"`
+	// DeadLetterTopic takes what can never be processed; empty stands for the
+	// topic with ".dead" appended.
+	DeadLetterTopic string `yaml:"dead_letter_topic"`
+	// Start is where a new group begins: first or last.
+	Start Start `yaml:"start"`
+	// OutOfRange is where to go on when the stored offset lies beyond the end:
+	// first or last.
+	OutOfRange OutOfRange `yaml:"out_of_range"`
+
+	// MaxInFlight bounds the handlers that run at once in this process. When
+	// all are taken, fetching waits.
+	MaxInFlight int `yaml:"max_in_flight"`
+	// MaxInFlightBytes bounds what those messages hold together: key, value and
+	// headers, in bytes as they were fetched; the work on them takes a few times
+	// as much. When all is taken, fetching waits; a message that is larger than
+	// the whole is worked on alone. Those of more than a quarter have three
+	// quarters together, so that they do not hold up the others.
+	MaxInFlightBytes int `yaml:"max_in_flight_bytes"`
+	// Window bounds what is tracked of one partition: messages in flight and the
+	// runs of finished ones between them, all of which a commit has to tell. When
+	// full, its fetching waits.
+	Window int `yaml:"window"`
+	// MaxMessageBytes bounds key, value and headers of a message; a larger one
+	// becomes a dead letter without being looked at. Each partition may hold one
+	// of them that waits, beside those in flight.
+	MaxMessageBytes int `yaml:"max_message_bytes"`
+	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing.
+	// It delays no message.
+	FetchMaxWait time.Duration `yaml:"fetch_max_wait"`
+
+	// CommitInterval is how often finished work is made known to the broker. A
+	// crash repeats what was finished in one interval; a commit costs the
+	// broker some 6 ms.
+	CommitInterval time.Duration `yaml:"commit_interval"`
+	// MaxCommitOutage is how long commits may fail before no new work begins,
+	// because all that is done meanwhile would be repeated after a crash.
+	MaxCommitOutage time.Duration `yaml:"max_commit_outage"`
+
+	// SessionTimeout is how long the group waits for a member that has gone
+	// silent before its partitions go to others.
+	SessionTimeout time.Duration `yaml:"session_timeout"`
+	// HeartbeatInterval is how often a member shows that it lives. It is also
+	// how soon it learns that the group rebalances.
+	HeartbeatInterval time.Duration `yaml:"heartbeat_interval"`
+	// RebalanceTimeout is how long a rebalance waits for its members.
+	RebalanceTimeout time.Duration `yaml:"rebalance_timeout"`
+	// RevokeDrain is how long a rebalance waits here for messages in flight. All
+	// partitions stand still meanwhile; a short one cancels more of the work on
+	// partitions that move away.
+	RevokeDrain time.Duration `yaml:"revoke_drain"`
+	// PartitionWatch is how often the group's leader looks for new partitions,
+	// and how often the lag is brought up to date.
+	PartitionWatch time.Duration `yaml:"partition_watch"`
+
+	// RetryMin and RetryMax bound the pause before a message whose handler
+	// reported a failed dependency is handed over again. It doubles each time.
+	RetryMin time.Duration `yaml:"retry_min"`
+	RetryMax time.Duration `yaml:"retry_max"`
+
+	// Grace is how long a shutdown waits for messages in flight. It is part of
+	// the program's shutdown settings, whose owner sets it.
+	Grace time.Duration `yaml:"-"`
+}
+
+// DefaultConfig reads the usual topic from a broker on this machine.
+func DefaultConfig() Config {
+	return Config{
+		Config:            conn.DefaultConfig(),
+		Topic:             "llm.requests.completed",
+		Group:             "evalworker",
+		Start:             StartFirst,
+		OutOfRange:        OutOfRangeFirst,
+		MaxInFlight:       256,
+		MaxInFlightBytes:  16 << 20,
+		Window:            1000,
+		MaxMessageBytes:   10 << 20,
+		FetchMaxWait:      250 * time.Millisecond,
+		CommitInterval:    100 * time.Millisecond,
+		MaxCommitOutage:   5 * time.Second,
+		SessionTimeout:    10 * time.Second,
+		HeartbeatInterval: time.Second,
+		RebalanceTimeout:  30 * time.Second,
+		RevokeDrain:       time.Second,
+		PartitionWatch:    5 * time.Second,
+		RetryMin:          200 * time.Millisecond,
+		RetryMax:          30 * time.Second,
+		Grace:             25 * time.Second,
+	}
+}
+
+// DeadLetters gives the topic of the dead letters, the default filled in.
+func (c Config) DeadLetters() string {
+	if c.DeadLetterTopic != "" {
+		return c.DeadLetterTopic
+	}
+	return c.Topic + ".dead"
+}
+
+// Validate gives every fault of the configuration.
+func (c Config) Validate() eval.Faults {
+	faults := c.Config.Validate()
+	checkTopic(&faults, "topic", c.Topic)
+	checkTopic(&faults, "dead_letter_topic", c.DeadLetters())
+	if c.DeadLetters() == c.Topic {
+		faults.Add("dead_letter_topic", "the same as topic", "another topic, or every dead letter would be read again")
+	}
+	if c.Group == "" {
+		faults.Add("group", "empty", "the name of a consumer group that only evalworker uses")
+	}
+	checkOneOf(&faults, "start", c.Start, StartFirst, StartLast)
+	checkOneOf(&faults, "out_of_range", c.OutOfRange, OutOfRangeFirst, OutOfRangeLast)
+
+	checkCount(&faults, "max_in_flight", c.MaxInFlight, 1, 100_000)
+	checkCount(&faults, "max_in_flight_bytes", c.MaxInFlightBytes, 1<<20, 1<<40)
+	if c.Window < 1 || c.Window > maxWindow {
+		faults.Add("window", fmt.Sprintf("%d is out of range", c.Window), fmt.Sprintf(
+			"a number from 1 to %d: what is finished out of order has to fit into a commit's metadata, or a crash repeats it", maxWindow))
+	}
+	checkCount(&faults, "max_message_bytes", c.MaxMessageBytes, 1<<10, 1<<30)
+
+	checkDuration(&faults, "fetch_max_wait", c.FetchMaxWait, 10*time.Millisecond, 5*time.Second)
+	checkDuration(&faults, "commit_interval", c.CommitInterval, 10*time.Millisecond, time.Minute)
+	checkDuration(&faults, "max_commit_outage", c.MaxCommitOutage, 2*c.CommitInterval, time.Hour)
+	checkDuration(&faults, "session_timeout", c.SessionTimeout, 100*time.Millisecond, time.Hour)
+	checkShare(&faults, "heartbeat_interval", c.HeartbeatInterval, 10*time.Millisecond, c.SessionTimeout/3, "a third of session_timeout")
+	checkDuration(&faults, "rebalance_timeout", c.RebalanceTimeout, 100*time.Millisecond, time.Hour)
+	// Nobody sends heartbeats during the drain, and the commit comes after it.
+	checkShare(&faults, "revoke_drain", c.RevokeDrain, 0, min(c.SessionTimeout, c.RebalanceTimeout)/2, "half of session_timeout and of rebalance_timeout")
+	checkDuration(&faults, "partition_watch", c.PartitionWatch, 10*time.Millisecond, time.Hour)
+	checkDuration(&faults, "retry_min", c.RetryMin, time.Millisecond, time.Hour)
+	checkDuration(&faults, "retry_max", c.RetryMax, c.RetryMin, time.Hour)
+	checkDuration(&faults, "grace", c.Grace, 0, 24*time.Hour)
+	return faults
+}
+
+// checkTopic holds Kafka's rule for the names of topics.
+func checkTopic(faults *eval.Faults, path, name string) {
+	legal := name != "" && name != "." && name != ".." && len(name) <= 249
+	for _, r := range name {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+		default:
+			legal = false
+		}
+	}
+	if !legal {
+		faults.Add(path, fmt.Sprintf("%q is not the name of a topic", name), "at most 249 letters, digits, dots, underscores and hyphens")
+	}
+}
+
+func checkOneOf[T ~string](faults *eval.Faults, path string, got, a, b T) {
+	if got != a && got != b {
+		faults.Add(path, fmt.Sprintf("%q is unknown", string(got)), fmt.Sprintf("%s or %s", a, b))
+	}
+}
+
+func checkCount(faults *eval.Faults, path string, got, least, most int) {
+	if got < least || got > most {
+		faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("a number from %d to %d", least, most))
+	}
+}
+
+// checkShare checks a time that has to fit into another one, which may be the one
+// to change.
+func checkShare(faults *eval.Faults, path string, got, least, most time.Duration, share string) {
+	if got < least || got > most {
+		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v, %s", least, most.Round(time.Millisecond), share))
+	}
+}
+
+func checkDuration(faults *eval.Faults, path string, got, least, most time.Duration) {
+	if got < least || got > most {
+		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v", least, most))
+	}
+}

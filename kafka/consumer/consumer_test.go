@@ -1,0 +1,32 @@
+package consumer
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func TestEveryMessageIsHandledOnceAndCommitted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 2)
+	b.publish(0, values("a", 50)...)
+	b.publish(1, values("b", 50)...)
+	var notes notebook
+	w := b.start(Deps{Handle: notes.Handle, Skip: func(m *eval.Message) bool { return string(m.Value) == "a7" }})
+	b.eventually("all consumed", func() bool { return w.seen.count("consumed") == 100 })
+	if err := w.halt(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	want := once(values("a", 50), values("b", 50))
+	delete(want, "a7")
+	if diff := cmp.Diff(want, notes.get()); diff != "" {
+		t.Errorf("handled (-want +got):\n%s", diff)
+	}
+	for id := range 2 {
+		if got := b.stored(id); got != 50 {
+			t.Errorf("partition %d: committed %d, want 50", id, got)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/kafka/conn"
+)
+
+// The headers that a dead letter has beside those of its message.
+const (
+	HeaderPrefix          = "evalworker-"
+	HeaderReason          = HeaderPrefix + "reason"           // an eval.Reason
+	HeaderError           = HeaderPrefix + "error"            // the error's text; ids and names, no content
+	HeaderOriginTopic     = HeaderPrefix + "origin-topic"     // where the message was
+	HeaderOriginPartition = HeaderPrefix + "origin-partition" // decimal
+	HeaderOriginOffset    = HeaderPrefix + "origin-offset"    // decimal
+	HeaderAttempts        = HeaderPrefix + "attempts"         // how often the handler was called, decimal
+	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers", when the whole was more than the broker takes or a worker reads
+	// HeaderRedrives is how often the message was published anew from the dead
+	// letters, decimal. It is the one header of ours that a redriven message
+	// brings along, and it survives the next death: what counts loops must.
+	HeaderRedrives = HeaderPrefix + "redrives"
+)
+
+// What HeaderTruncated says was left out.
+const (
+	TruncatedValue = "value"
+	TruncatedAll   = "value,headers" // the key as well
+)
+
+// maxErrorBytes bounds HeaderError.
+const maxErrorBytes = 1000
+
+const (
+	// publishTimeout bounds one attempt to publish a dead letter.
+	publishTimeout = 10 * time.Second
+	// letterPlaces bounds how many are written at once: enough to wait for the
+	// replicas of each without being slow, and few enough for a broker that is.
+	letterPlaces = 16
+	// topicPause is the pause until a topic that was just made is tried again.
+	topicPause = 50 * time.Millisecond
+)
+
+// deadLetters publishes messages that can never be processed. It works below
+// kafka.Writer, which queues without bound what nobody waits for any more: letters
+// would time out behind each other, be stored once for each attempt, and hold up
+// the end of the program for as long as their broker hangs.
+type deadLetters struct {
+	topic    string
+	client   *kafka.Client
+	balancer kafka.Hash
+	places   chan struct{} // one token for each letter that is being written
+}
+
+func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
+	client := conn.NewClient(cfg.Config, transport)
+	// Half of it is what the broker is given to wait for its replicas, which is
+	// half a second when nothing is said.
+	client.Timeout = publishTimeout
+	return &deadLetters{topic: cfg.DeadLetters(), client: client, places: make(chan struct{}, letterPlaces)}
+}
+
+// publish writes one dead letter and returns when the broker has accepted it, or
+// when ctx ends. What is too large for the dead letter topic goes without its
+// value, and if need be without its headers: the origin still tells where the
+// whole is.
+//
+// A write that got no answer may have been accepted, so a letter can be there
+// more than once; its origin tells.
+func (d *deadLetters) publish(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+	select {
+	case d.places <- struct{}{}:
+		defer func() { <-d.places }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// Its time begins here: a letter that waits for others has not failed.
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	err := d.publishWhole(ctx, m, fault, attempts)
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		if err = d.create(ctx); err == nil {
+			err = d.publishSoon(ctx, m, fault, attempts)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("publish dead letter to %s: %w", d.topic, err)
+	}
+	return nil
+}
+
+// publishSoon publishes to a topic that was made just now. All brokers know it
+// in a moment.
+func (d *deadLetters) publishSoon(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+	for {
+		if err := pause(ctx, topicPause); err != nil {
+			return err
+		}
+		if err := d.publishWhole(ctx, m, fault, attempts); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+			return err
+		}
+	}
+}
+
+// publishWhole publishes as much of a message as the broker takes.
+func (d *deadLetters) publishWhole(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+	ours := letterHeaders(m, fault, attempts)
+	theirs := originHeaders(m.Headers)
+	nothing := kafka.Message{Headers: append(slices.Clone(ours), kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}
+	if errors.Is(fault, errUnread) {
+		return d.write(ctx, nothing)
+	}
+	err := d.write(ctx, kafka.Message{Key: m.Key, Value: m.Value, Headers: append(theirs, ours...)})
+	if errors.Is(err, kafka.MessageSizeTooLarge) {
+		cut := kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedValue)}
+		err = d.write(ctx, kafka.Message{Key: m.Key, Headers: append(append(theirs, ours...), cut)})
+	}
+	if errors.Is(err, kafka.MessageSizeTooLarge) {
+		err = d.write(ctx, nothing)
+	}
+	return err
+}
+
+// write makes one attempt, with one letter a request: one that the broker refuses
+// must not take others with it, and there is nothing to wait for.
+func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
+	partition, err := d.partition(ctx, m)
+	if err != nil {
+		return err
+	}
+	res, err := d.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: d.topic, Partition: partition,
+		// Nothing less than all: a message that a leader alone has taken, or that
+		// is too large, would be gone without an error.
+		RequiredAcks: kafka.RequireAll,
+		Records:      kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers}),
+	})
+	if err == nil {
+		err = res.Error
+	}
+	return conn.Bare(err)
+}
+
+// partition gives the partition that the key of a letter belongs to; without a
+// key, the next one. The client answers from its picture of the cluster.
+func (d *deadLetters) partition(ctx context.Context, m kafka.Message) (int, error) {
+	res, err := d.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{d.topic}})
+	if err != nil {
+		return 0, conn.Bare(err)
+	}
+	if len(res.Topics) == 0 || len(res.Topics[0].Partitions) == 0 && res.Topics[0].Error == nil {
+		return 0, kafka.UnknownTopicOrPartition
+	}
+	if err := res.Topics[0].Error; err != nil {
+		return 0, err
+	}
+	ids := make([]int, len(res.Topics[0].Partitions))
+	for i := range ids {
+		ids[i] = i // partitions are numbered from zero without gaps
+	}
+	return d.balancer.Balance(m, ids...), nil
+}
+
+// create makes the topic, with the broker's own defaults.
+func (d *deadLetters) create(ctx context.Context) error {
+	res, err := d.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{
+		Topics: []kafka.TopicConfig{{Topic: d.topic, NumPartitions: -1, ReplicationFactor: -1}},
+	})
+	if err != nil {
+		return err
+	}
+	if err := res.Errors[d.topic]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+		return fmt.Errorf("create topic: %w", err)
+	}
+	return nil
+}
+
+func letterHeaders(m *eval.Message, fault error, attempts int) []kafka.Header {
+	text := fault.Error()
+	if len(text) > maxErrorBytes {
+		text = strings.ToValidUTF8(text[:maxErrorBytes], "")
+	}
+	header := func(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }
+	out := []kafka.Header{
+		header(HeaderReason, string(eval.ReasonOf(fault))),
+		header(HeaderError, text),
+		header(HeaderOriginTopic, m.Topic),
+		header(HeaderOriginPartition, strconv.Itoa(m.Partition)),
+		header(HeaderOriginOffset, strconv.FormatInt(m.Offset, 10)),
+		header(HeaderAttempts, strconv.Itoa(attempts)),
+	}
+	if n := redrives(m.Headers); n > 0 {
+		out = append(out, header(HeaderRedrives, strconv.Itoa(n)))
+	}
+	return out
+}
+
+// redrives gives how often a message was published anew from the dead letters;
+// what is no number counts as never.
+func redrives(hs []eval.Header) int {
+	most := 0
+	for _, h := range hs {
+		if h.Key == HeaderRedrives {
+			if n, err := strconv.Atoi(string(h.Value)); err == nil {
+				most = max(most, n)
+			}
+		}
+	}
+	return most
+}
+
+// originHeaders gives the headers of the message itself. One that was a dead
+// letter before and was published anew may bring ours along; they go, and the
+// count of its redrives comes back with those of the new letter.
+func originHeaders(hs []eval.Header) []kafka.Header {
+	out := make([]kafka.Header, 0, len(hs)+8)
+	for _, h := range hs {
+		if !strings.HasPrefix(h.Key, HeaderPrefix) {
+			out = append(out, kafka.Header(h))
+		}
+	}
+	return out
+}

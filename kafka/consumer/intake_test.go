@@ -1,0 +1,141 @@
+package consumer
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+func newIntake(skip func(*eval.Message) bool) (*intake, *tally) {
+	seen := &tally{counts: make(map[string]int)}
+	return &intake{
+		tracker: newTracker(0), skip: skip, observe: seen, log: slog.New(slog.DiscardHandler), maxBytes: 1000,
+	}, seen
+}
+
+func TestIntake(t *testing.T) {
+	t.Parallel()
+	skip := func(m *eval.Message) bool {
+		if string(m.Value) == "bad" {
+			panic("content")
+		}
+		return string(m.Value) == "skip"
+	}
+	value := func(s string) eval.Message { return eval.Message{Offset: 5, Value: []byte(s)} }
+	tests := []struct {
+		name     string
+		message  eval.Message
+		restored []run
+		wanted   bool
+		fault    eval.Reason
+		counts   map[string]int
+		next     int64
+	}{
+		{"wanted", value("x"), nil, true, "", map[string]int{}, 5},
+		{"skipped", value("skip"), nil, false, "", map[string]int{"consumed": 1}, 6},
+		{"finished by an earlier owner", value("x"), []run{{5, 6}}, false, "", map[string]int{}, 6},
+		{"a marker", value("marker"), nil, false, "", map[string]int{"control": 1}, 6},
+		{"a marker of an earlier owner", value("marker"), []run{{5, 6}}, false, "", map[string]int{}, 6},
+		{"too large to be read", value("unread"), nil, true, eval.ReasonTooLarge, map[string]int{}, 5},
+		{"too large", value(strings.Repeat("y", 1001)), nil, true, eval.ReasonTooLarge, map[string]int{}, 5},
+		{"the largest", value(strings.Repeat("y", 1000)), nil, true, "", map[string]int{}, 5},
+		{"Skip panics", value("bad"), nil, true, eval.ReasonPanic, map[string]int{}, 5},
+		{"taken before", eval.Message{Offset: 4, Value: []byte("x")}, nil, false, "", map[string]int{}, 5},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in, seen := newIntake(skip)
+			in.tracker.jump(5)
+			in.tracker.restore(tt.restored)
+			in.msg = tt.message
+			in.control = string(tt.message.Value) == "marker"
+			if string(tt.message.Value) == "unread" {
+				in.msg.Value, in.unread = nil, 1<<40
+			}
+			wanted, fault := in.inspect()
+			if wanted != tt.wanted || eval.ReasonOf(fault) != tt.fault {
+				t.Errorf("inspect = %v, %v, want %v, %s", wanted, fault, tt.wanted, tt.fault)
+			}
+			if fault != nil && !eval.IsPermanent(fault) {
+				t.Errorf("%v would be tried again", fault)
+			}
+			if diff := cmp.Diff(tt.counts, seen.counts); diff != "" {
+				t.Errorf("counts (-want +got):\n%s", diff)
+			}
+			if got := in.tracker.progress().next; got != tt.next {
+				t.Errorf("next = %d, want %d", got, tt.next)
+			}
+		})
+	}
+}
+
+// TestOwn: a message that is kept does not change when the next one is read over
+// it, and null stays another thing than empty.
+func TestOwn(t *testing.T) {
+	t.Parallel()
+	read := func() eval.Message {
+		return eval.Message{
+			Topic: "topic", Partition: 3, Offset: 7, Key: []byte("key"), Value: []byte("value"),
+			Headers: []eval.Header{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte{}}, {Key: "c"}},
+		}
+	}
+	in, _ := newIntake(nil)
+	in.msg = read()
+	in.size = messageBytes(&in.msg)
+	kept := in.own()
+	clear(in.msg.Key)
+	clear(in.msg.Value)
+	clear(in.msg.Headers[0].Value)
+	clear(in.msg.Headers)
+	if diff := cmp.Diff(read(), kept); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	_ = append(kept.Key, "overwritten"...)
+	if string(kept.Value) != "value" {
+		t.Error("what is appended to the key runs into the value")
+	}
+}
+
+func TestPanicFaultKeepsContentOut(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{"secret words", fmt.Errorf("of secret words"), struct{ s string }{"secret words"}} {
+		if text := panicFault(v).Error(); strings.Contains(text, "secret") {
+			t.Errorf("%T: %q tells what the panic was called with", v, text)
+		}
+	}
+	func() {
+		defer func() {
+			if text := panicFault(recover()).Error(); !strings.Contains(text, "index out of range") {
+				t.Errorf("%q: the run-time's own words are missing", text)
+			}
+		}()
+		var none []int
+		_ = none[len(none)]
+	}()
+}
+
+// BenchmarkSkip is what a message costs that nobody wants, after it is fetched.
+func BenchmarkSkip(b *testing.B) {
+	in := &intake{
+		tracker: newTracker(0), observe: discard{}, log: slog.New(slog.DiscardHandler), maxBytes: 1 << 20,
+		skip: func(m *eval.Message) bool { return len(m.Headers) > 0 },
+	}
+	m := &in.msg
+	*m = eval.Message{Topic: testTopic, Key: []byte("key"), Value: make([]byte, 2000)}
+	for i := range 14 {
+		m.Headers = append(m.Headers, eval.Header{Key: fmt.Sprint("header", i), Value: []byte("value")})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if wanted, _ := in.inspect(); wanted {
+			b.Fatal("not skipped")
+		}
+		m.Offset++
+	}
+}

@@ -1,0 +1,101 @@
+package consumer
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/offsetcommit"
+)
+
+// A mark that nobody answered may be stored over newer ones, so these are told
+// again until it cannot be under way any more.
+func TestTrackerTellsAgainAfterSilence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTracker(10)
+		tr.settle(10)
+		tr.unanswered()
+		for sent := time.Now(); time.Since(sent) <= requestTimeout; {
+			m, ok := tr.mark()
+			if !ok {
+				t.Fatalf("nothing to tell %v after the silence", time.Since(sent))
+			}
+			tr.accepted(m, time.Now())
+			if !tr.told() {
+				t.Fatal("what was accepted counts as not committed")
+			}
+			<-time.After(time.Second)
+		}
+		m, ok := tr.mark()
+		if !ok {
+			t.Fatal("nothing to tell before the last time")
+		}
+		tr.accepted(m, time.Now())
+		if _, ok := tr.mark(); ok {
+			t.Error("told again for ever")
+		}
+	})
+}
+
+// lateCommit lets one commit lie in a socket for longer than its sender waits, as
+// with a coordinator that stands still or a line that loses packets: what was
+// written to a connection is not taken back when it is closed.
+type lateCommit struct {
+	kafka.RoundTripper
+	lies atomic.Int64 // for how long the next one does; 0: none does
+	over chan struct{}
+}
+
+func (l *lateCommit) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
+	_, commit := req.(*offsetcommit.Request)
+	d := time.Duration(0)
+	if commit {
+		d = time.Duration(l.lies.Swap(0))
+	}
+	if d == 0 {
+		return l.RoundTripper.RoundTrip(ctx, addr, req)
+	}
+	go func() {
+		defer close(l.over)
+		<-time.After(d)
+		_, _ = l.RoundTripper.RoundTrip(context.WithoutCancel(ctx), addr, req)
+	}()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestCommitThatComesLate: a commit that nobody answered is stored after newer
+// ones. The next worker does nothing again.
+func TestCommitThatComesLate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1, true)
+	var notes notebook
+	c, err := New(b.cfg, Deps{Handle: notes.Handle})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := &lateCommit{RoundTripper: c.client.Transport, over: make(chan struct{})}
+	c.client.Transport = late
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	end := make(chan error, 1)
+	go func() { end <- c.Run(ctx) }()
+	b.publish(0, "first")
+	b.eventually("the first is committed", func() bool { return b.stored(0) == 1 })
+	late.lies.Store(int64(requestTimeout + time.Second))
+	b.publish(0, "second")
+	b.eventually("its commit is under way", func() bool { return late.lies.Load() == 0 })
+	b.publish(0, values("more", 100)...)
+	b.eventually("all is committed", func() bool { return b.stored(0) == 102 })
+	<-late.over
+	b.eventually("all is committed again", func() bool { return b.stored(0) == 102 })
+	stop()
+	if err := <-end; err != nil || b.stored(0) != 102 {
+		t.Errorf("stored offset %d of 102, err = %v", b.stored(0), err)
+	}
+}

@@ -1,0 +1,50 @@
+package consumer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// TestLeaderThatIsNone: a broker that has lost sight of the others goes on
+// answering that there is nothing new in a partition that is led elsewhere.
+func TestLeaderThatIsNone(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.GroupMinSessionTimeout(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cfg := DefaultConfig()
+	cfg.Brokers, cfg.SessionTimeout, cfg.PartitionWatch = cluster.ListenAddrs(), 2*time.Second, 500*time.Millisecond
+	b := benchOn(t, cfg, 1)
+	var notes notebook
+	b.start(Deps{Handle: notes.Handle})
+	b.publish(0, "before")
+	b.eventually("read", func() bool { return b.stored(0) == 1 })
+
+	old := cluster.LeaderFor(b.cfg.Topic, 0)
+	cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if cluster.CurrentNode() != old {
+			return nil, nil, false
+		}
+		cluster.SleepControl(func() { <-time.After(50 * time.Millisecond) })
+		res := req.(*kmsg.FetchRequest).ResponseKind().(*kmsg.FetchResponse)
+		nothing := kmsg.NewFetchResponseTopicPartition()
+		nothing.HighWatermark, nothing.LastStableOffset = 1, 1
+		topic := kmsg.NewFetchResponseTopic()
+		topic.Topic = b.cfg.Topic
+		topic.Partitions = append(topic.Partitions, nothing)
+		res.Topics = append(res.Topics, topic)
+		return res, nil, true
+	})
+	if err := cluster.MoveTopicPartition(b.cfg.Topic, 0, 1-old); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(200 * time.Millisecond) // until the publisher's picture of the cluster is due again
+	b.publish(0, "after")
+	b.eventually("the new leader is read", func() bool { return notes.get()["after"] == 1 })
+}

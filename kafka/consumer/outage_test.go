@@ -1,0 +1,112 @@
+package consumer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/demo/broker"
+)
+
+// TestIsOutage: what belongs to a rebalance is no outage.
+func TestIsOutage(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		errors.New("connection refused"):               true,
+		kafka.GroupCoordinatorNotAvailable:             true,
+		kafka.RebalanceInProgress:                      false,
+		kafka.UnknownMemberId:                          false,
+		errors.Join(errStale, kafka.IllegalGeneration): false,
+		errors.Join(errTopicGone, errors.New("x")):     false,
+	} {
+		if got := isOutage(fmt.Errorf("commit: %w", err)); got != want {
+			t.Errorf("isOutage(%v) = %v", err, got)
+		}
+	}
+}
+
+// TestBrokerGone: a worker whose broker goes says since when it is no member and
+// why, names the broker, and claims no partitions; when the broker is back it has
+// forgotten all that.
+func TestBrokerGone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1, true)
+	dir := t.TempDir()
+	b.broker.Close()
+	embedded, err := broker.Start(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &logged{}
+	began := time.Now()
+	w := b.start(Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(out, nil))})
+	b.publish(0, "first")
+	b.eventually("it is committed", func() bool { return w.Status().Joined && !w.Status().LastCommit.IsZero() })
+	if st := w.Status(); st.Down() || st.Error != "" || !st.NotJoinedSince.IsZero() {
+		t.Errorf("status of a worker that is well: %+v", st)
+	}
+
+	embedded.Close()
+	b.eventually("the outage is told", func() bool { return !w.Status().Joined && w.Status().Down() })
+	b.eventually("the attempt to connect is told", func() bool { return strings.Contains(w.Status().Error, "cannot be reached") })
+	st := w.Status()
+	if want := "broker " + embedded.Addr() + " cannot be reached: connect: connection refused"; st.Error != want {
+		t.Errorf("error %q, want %q", st.Error, want)
+	}
+	if !st.NotJoinedSince.After(began) || st.DownSince.Before(st.NotJoinedSince.Add(-patience)) || st.DownSince.After(time.Now()) {
+		t.Errorf("no member since %v, down since %v", st.NotJoinedSince, st.DownSince)
+	}
+	if len(st.Partitions) != 0 {
+		t.Errorf("claims %+v", st.Partitions)
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, "level=WARN") && !strings.Contains(line, embedded.Addr()) {
+			t.Errorf("a warning does not name the broker: %s", line)
+		}
+	}
+	if strings.Contains(out.String(), "kafka.(*Client)") {
+		t.Errorf("the log names functions:\n%s", out)
+	}
+
+	again, err := broker.Start(broker.Config{Addr: embedded.Addr(), Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(again.Close)
+	w.owns(1)
+	if st := w.Status(); st.Down() || st.Error != "" || !st.NotJoinedSince.IsZero() {
+		t.Errorf("status after the outage: %+v", st)
+	}
+	if err := w.halt(); err != nil { // while there is a broker
+		t.Error(err)
+	}
+}
+
+// TestCommitsFail: what the broker says of a commit is told, and the time of the
+// last one that it took stays.
+func TestCommitsFail(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1, true)
+	b.cfg.MaxCommitOutage = 200 * time.Millisecond
+	w := b.start(Deps{Handle: new(notebook).Handle})
+	w.owns(1)
+	if last := w.Status().LastCommit; !last.IsZero() {
+		t.Errorf("last commit %v, before the first", last)
+	}
+	b.publish(0, "first")
+	b.eventually("it is committed", func() bool { return !w.Status().LastCommit.IsZero() })
+	last := w.Status().LastCommit
+	restore := b.broker.RefuseCommits()
+	b.publish(0, "second")
+	b.eventually("the stall is told", func() bool { return strings.HasPrefix(w.Status().Stalled, "commits fail: broker "+b.broker.Addr()) })
+	if st := w.Status(); !st.Down() || !st.LastCommit.Equal(last) || !strings.Contains(st.Error, "commit partition 0") {
+		t.Errorf("status while commits fail: down %v, last commit %v (was %v), error %q", st.Down(), st.LastCommit, last, st.Error)
+	}
+	restore()
+	b.eventually("all is well", func() bool { return !w.Status().Down() && w.Status().LastCommit.After(last) })
+}

@@ -1,0 +1,284 @@
+package consumer
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/testkit/certs"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/kafka/conn"
+)
+
+// checkSecured consumes from a cluster that lets only this configuration in:
+// messages, a dead letter, commits.
+func checkSecured(t *testing.T, conn conn.Config, session time.Duration) {
+	t.Helper()
+	cfg := DefaultConfig()
+	cfg.Config, cfg.SessionTimeout = conn, session
+	cfg.Start = StartLast // which looks partitions up by itself
+	b := benchOn(t, cfg, 2)
+	book := &notebook{}
+	w := b.start(Deps{Handle: func(ctx context.Context, m eval.Message) error {
+		if string(m.Value) == "a3" {
+			return eval.Permanent(eval.ReasonMalformed, os.ErrInvalid)
+		}
+		return book.Handle(ctx, m)
+	}})
+	w.owns(2)
+	b.publish(0, values("a", 5)...)
+	b.publish(1, values("b", 5)...)
+	b.eventually("everything is committed", func() bool { return b.stored(0) == 5 && b.stored(1) == 5 })
+	if err := w.halt(); err != nil {
+		t.Error(err)
+	}
+	if got := len(book.get()); got != 9 || w.seen.count("dead "+string(eval.ReasonMalformed)) != 1 {
+		t.Errorf("%d handled and %v, want 9 and one dead letter", got, w.seen.counts)
+	}
+}
+
+// TestSecured: the whole consumer over TLS, by each login.
+func TestSecured(t *testing.T) {
+	t.Parallel()
+	ca := certs.New(t)
+	own := ca.Issue(t, time.Hour)
+	for _, mechanism := range []string{conn.Plain, conn.ScramSHA256, conn.ScramSHA512} {
+		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
+			b := securedBroker(t, broker.Config{
+				TLS: ca.Server(t, ca), Users: []broker.User{{Mechanism: mechanism, Name: "worker", Password: "right"}},
+			})
+			nc := conn.DefaultConfig()
+			nc.Brokers = []string{b.Addr()}
+			nc.TLS = conn.TLS{Enabled: true, CAFile: ca.File, CertFile: own.CertFile, KeyFile: own.KeyFile}
+			nc.SASL = conn.SASL{Mechanism: mechanism, Username: "worker", Password: secret.String("right")}
+			checkSecured(t, nc, 2*time.Second)
+		})
+	}
+}
+
+// TestSecuredApacheKafka: the same on a cluster of Apache Kafka, and a wrong
+// password there.
+func TestSecuredApacheKafka(t *testing.T) {
+	t.Parallel()
+	containers.NeedEngine(t)
+	ca := certs.New(t)
+	own := ca.Issue(t, time.Hour, "127.0.0.1")
+	right := rand.Text()
+	k, err := containers.StartSecuredKafka(t.Context(), containers.SecuredKafka{
+		CertFile: own.CertFile, KeyFile: own.KeyFile, Username: "worker", Password: right,
+	}, containers.KafkaConfig{})
+	containers.Need(t, err)
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	nc := conn.DefaultConfig()
+	nc.Brokers = []string{k.Addr()}
+	nc.TLS = conn.TLS{Enabled: true, CAFile: ca.File}
+	nc.SASL = conn.SASL{Mechanism: conn.ScramSHA512, Username: "worker", Password: secret.String(right)}
+	checkSecured(t, nc, 6*time.Second)
+
+	cfg := DefaultConfig()
+	cfg.Config = nc
+	cfg.SASL.Password = "wrong"
+	b := &bench{t: t, cfg: cfg}
+	began := time.Now()
+	w := b.start(Deps{Handle: (&notebook{}).Handle})
+	b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("told after %v", took)
+	}
+	if got := w.Status().Refused; !strings.Contains(got, `refuses the login by SCRAM-SHA-512 as user "worker"`) {
+		t.Errorf("refused: %q", got)
+	}
+}
+
+func securedBroker(t *testing.T, cfg broker.Config) *broker.Broker {
+	t.Helper()
+	b, err := broker.Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+// logged keeps the log for a look at it.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// TestWrongPassword: it is told once, in words that a person can act on, soon;
+// the worker goes on trying, and is let in when the file is mended.
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	for _, begin := range []Start{StartFirst, StartLast} {
+		t.Run(string(begin), func(t *testing.T) {
+			t.Parallel()
+			ca := certs.New(t)
+			broker := securedBroker(t, broker.Config{
+				Topics: map[string]int32{"events": 1}, TLS: ca.Server(t, nil),
+				Users: []broker.User{{Mechanism: conn.ScramSHA512, Name: "worker", Password: "right"}},
+			})
+			wrong := strings.Repeat("canary", 3)
+			password := filepath.Join(t.TempDir(), "password")
+			writeFile(t, password, wrong)
+			cfg := DefaultConfig()
+			cfg.Brokers, cfg.Topic, cfg.Start = []string{broker.Addr()}, "events", begin
+			cfg.HeartbeatInterval = 100 * time.Millisecond
+			cfg.TLS = conn.TLS{Enabled: true, CAFile: ca.File}
+			cfg.SASL = conn.SASL{Mechanism: conn.ScramSHA512, Username: "worker", PasswordFile: password}
+			log := &logged{}
+			b := &bench{t: t, broker: broker, cfg: cfg}
+			began := time.Now()
+			w := b.start(Deps{Handle: (&notebook{}).Handle, Log: slog.New(slog.NewTextHandler(log, nil))})
+			b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("told after %v", took)
+			}
+			told := w.Status()
+			for _, want := range []string{`refuses the login by SCRAM-SHA-512 as user "worker"`, password, "sasl.username"} {
+				if !strings.Contains(told.Refused, want) {
+					t.Errorf("%q does not say %q", told.Refused, want)
+				}
+			}
+			if told.Joined || told.RefusedSince.IsZero() {
+				t.Errorf("%+v", told)
+			}
+			tries := w.refusals.tries()
+			b.eventually("it tries again", func() bool { return w.refusals.tries() > tries })
+			writeFile(t, password, "right")
+			w.owns(1)
+			if st := w.Status(); st.Refused != "" {
+				t.Errorf("in the group, and still refused: %s", st.Refused)
+			}
+			text := log.String()
+			if n := strings.Count(text, "level=ERROR"); n != 1 || !strings.Contains(text, "does not let this worker in") {
+				t.Errorf("%d errors in the log, want one:\n%s", n, text)
+			}
+			if strings.Contains(text+told.Refused, wrong) {
+				t.Errorf("the password is shown:\n%s", text)
+			}
+		})
+	}
+}
+
+// TestPasswordTakenBack: a worker at work whose password is changed on the
+// brokers says so, and goes on when its file follows.
+func TestPasswordTakenBack(t *testing.T) {
+	t.Parallel()
+	ca := certs.New(t)
+	addr := freeAddr(t)
+	serve := func(password string) *broker.Broker {
+		return securedBroker(t, broker.Config{
+			Addr: addr, Topics: map[string]int32{"events": 1}, TLS: ca.Server(t, nil),
+			Users: []broker.User{{Mechanism: conn.ScramSHA256, Name: "worker", Password: password}},
+		})
+	}
+	broker := serve("one")
+	password := filepath.Join(t.TempDir(), "password")
+	writeFile(t, password, "one")
+	cfg := DefaultConfig()
+	cfg.Brokers, cfg.Topic = []string{addr}, "events"
+	cfg.SessionTimeout, cfg.HeartbeatInterval, cfg.PartitionWatch = 2*time.Second, 100*time.Millisecond, 100*time.Millisecond
+	cfg.TLS = conn.TLS{Enabled: true, CAFile: ca.File}
+	cfg.SASL = conn.SASL{Mechanism: conn.ScramSHA256, Username: "worker", PasswordFile: password}
+	b := &bench{t: t, broker: broker, cfg: cfg}
+	w := b.start(Deps{Handle: (&notebook{}).Handle})
+	w.owns(1)
+	broker.Close()
+	serve("two")
+	b.eventually("the refusal is told", func() bool { return strings.Contains(w.Status().Refused, "SCRAM-SHA-256") })
+	writeFile(t, password, "two")
+	b.eventually("let in again", func() bool { st := w.Status(); return st.Joined && st.Refused == "" })
+}
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// tries gives how often the worker was turned away since the last log line.
+func (r *refusals) tries() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count
+}
+
+// TestRefusals: what is told when, and how often.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	at := func(d time.Duration) time.Time { return now.Add(d) }
+	why := func(problem, broker string) *conn.Refusal {
+		return &conn.Refusal{Problem: problem, Broker: broker, Err: os.ErrPermission}
+	}
+	r := &refusals{}
+	for i, step := range []struct {
+		why  *conn.Refusal
+		at   time.Time
+		n    int
+		tell bool
+	}{
+		{why("a", "1"), at(0), 1, true},
+		{why("a", "2"), at(time.Second), 0, false}, // another broker is no news
+		{why("b", "1"), at(2 * time.Second), 2, true},
+		{why("b", "1"), at(3 * time.Second), 0, false},
+		{why("b", "1"), at(2*time.Second + logInterval), 2, true},
+	} {
+		if n, tell := r.add(step.why, step.at); n != step.n || tell != step.tell {
+			t.Errorf("step %d: %d, %v", i, n, tell)
+		}
+	}
+	if text, since := r.now(false); !strings.Contains(text, "b") || !since.Equal(at(2*time.Second)) {
+		t.Errorf("now: %q since %v", text, since)
+	}
+	r.over()
+	if text, _ := r.now(false); text != "" {
+		t.Errorf("let in, and still %q", text)
+	}
+	r.add(why("old", ""), time.Now().Add(-2*refusalStays))
+	if text, _ := r.now(true); text != "" {
+		t.Errorf("a member tells of what is long over: %q", text)
+	}
+	if text, _ := r.now(false); text == "" {
+		t.Error("whoever is not in the group is turned away until let in")
+	}
+}

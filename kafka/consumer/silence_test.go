@@ -1,0 +1,80 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// TestSilence: only a request that nobody answered speaks of an outage.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err   error
+		after time.Duration // since the request was sent
+		want  bool
+	}{
+		"no error":         {nil, 0, false},
+		"a broker's error": {fmt.Errorf("commit: %w", kafka.NotCoordinatorForGroup), time.Second, false},
+		"given up by us":   {fmt.Errorf("commit: %w", context.Canceled), time.Second, false},
+		"generation ended": {fmt.Errorf("commit: %w", kafka.ErrGenerationEnded), time.Second, false},
+		"cut short by us":  {fmt.Errorf("commit: %w", context.DeadlineExceeded), 100 * time.Millisecond, false},
+		"deadline set":     {fmt.Errorf("commit: %w", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}), 100 * time.Millisecond, false},
+		"no answer":        {fmt.Errorf("commit: %w", context.DeadlineExceeded), time.Second, true},
+		"connection lost":  {fmt.Errorf("commit: %w", io.ErrUnexpectedEOF), 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var s silence
+				sent := time.Now()
+				<-time.After(c.after)
+				s.note(sent, c.err)
+				<-time.After(10 * time.Second)
+				if got := s.within(10 * time.Second); got != c.want {
+					t.Errorf("silence within 10 s: %v, want %v", got, c.want)
+				}
+				<-time.After(time.Second)
+				if s.within(10 * time.Second) {
+					t.Error("a silence 11 s ago counts as one within 10 s")
+				}
+			})
+		})
+	}
+}
+
+// TestCommitCutShort: a commit that the end of a drain cuts short is no outage;
+// to take it for one made the survivors of a clean stop wait for nothing.
+func TestCommitCutShort(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1, true)
+	c, err := New(b.cfg, Deps{Handle: func(context.Context, eval.Message) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.transport.CloseIdleConnections()
+	p := newPartition(t.Context(), 0, 0)
+	p.tracker.finish(p.tracker.begin(0))
+	if err := c.commit(t.Context(), memberless, []*partition{p}); err != nil {
+		t.Fatal(err) // that the connection is there is not what is looked at
+	}
+	p.tracker.finish(p.tracker.begin(1))
+	defer b.broker.IgnoreCommits()()
+	drain, cancel := context.WithTimeout(t.Context(), briefly/10)
+	defer cancel()
+	if err := c.commit(drain, memberless, []*partition{p}); err == nil {
+		t.Fatal("a commit that is not answered was accepted")
+	}
+	if c.silence.within(time.Hour) {
+		t.Error("what we cut short ourselves counts as an outage")
+	}
+}

@@ -1,0 +1,75 @@
+package consumer
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/segmentio/kafka-go"
+	commitAPI "github.com/segmentio/kafka-go/protocol/offsetcommit"
+)
+
+// refusesOnce takes the first commit for its first partition alone.
+type refusesOnce struct {
+	kafka.RoundTripper
+	refused   atomic.Bool
+	meanwhile func() // happens before it answers
+}
+
+func (r *refusesOnce) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
+	commit, ok := req.(*commitAPI.Request)
+	if !ok || r.refused.Swap(true) {
+		return r.RoundTripper.RoundTrip(ctx, addr, req)
+	}
+	topic := &commit.Topics[0]
+	rest := topic.Partitions[1:]
+	topic.Partitions = topic.Partitions[:1]
+	res, err := r.RoundTripper.RoundTrip(ctx, addr, commit)
+	if err != nil {
+		return nil, err
+	}
+	answer := &res.(*commitAPI.Response).Topics[0]
+	for _, p := range rest {
+		answer.Partitions = append(answer.Partitions, commitAPI.ResponsePartition{
+			PartitionIndex: p.PartitionIndex, ErrorCode: int16(kafka.UnknownTopicOrPartition),
+		})
+	}
+	r.meanwhile()
+	return res, nil
+}
+
+// TestStartLastInParts: the broker takes the beginning of a new group for one
+// partition, and not for the others at first. They begin where they ended then,
+// and not with all that they hold.
+func TestStartLastInParts(t *testing.T) {
+	t.Parallel()
+	const partitions, old = 3, 10
+	b := newBench(t, partitions)
+	for p := range partitions {
+		b.publish(p, values("old", old)...)
+	}
+	b.cfg.Start = StartLast
+	c, err := New(b.cfg, Deps{Handle: new(notebook).Handle})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.transport.CloseIdleConnections)
+	broker := &refusesOnce{RoundTripper: c.client.Transport, meanwhile: func() {
+		for p := range partitions {
+			b.publish(p, "new")
+		}
+	}}
+	c.client.Transport = broker
+	if !c.beginGroup(t.Context()) || !broker.refused.Load() {
+		t.Fatal("the group has no beginning")
+	}
+	got := make(map[int]int64)
+	for p := range partitions {
+		got[p] = b.stored(p)
+	}
+	if diff := cmp.Diff(map[int]int64{0: old, 1: old, 2: old}, got); diff != "" {
+		t.Errorf("where the group begins (-want +got):\n%s", diff)
+	}
+}

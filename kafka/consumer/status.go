@@ -1,0 +1,137 @@
+package consumer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Status is where a Consumer stands.
+type Status struct {
+	// Joined: this member is in the group and has been told its partitions,
+	// which may be none.
+	Joined     bool  `json:"joined"`
+	Generation int32 `json:"generation"`
+	// Partitions are those of this member, in order of their ids: none while it
+	// is no member, since nobody knows then whose they are; after Run, those that
+	// it had last.
+	Partitions []PartitionStatus `json:"partitions"`
+	// NotJoinedSince is since when Joined is false: the last session's end, or
+	// the start.
+	NotJoinedSince time.Time `json:"not_joined_since,omitzero"`
+
+	InFlight    int `json:"in_flight"`     // handlers that run, or wait to be called again
+	MaxInFlight int `json:"max_in_flight"` // their bound
+
+	// Refused says why Kafka does not let this worker in, and what to mend; empty
+	// when it does. The text names brokers, mechanism, user and files, no secret.
+	Refused      string    `json:"refused,omitempty"`
+	RefusedSince time.Time `json:"refused_since,omitzero"`
+
+	// Error says why the group could last not be joined, or a commit last not be
+	// made, with the broker; empty once it could. DownSince is since when.
+	Error     string    `json:"error,omitempty"`
+	DownSince time.Time `json:"down_since,omitzero"`
+
+	// LastCommit is when the broker last accepted a commit; zero: not yet.
+	LastCommit time.Time `json:"last_commit,omitzero"`
+	// Stalled says why intake stands still or soon will; empty when it flows.
+	Stalled      string    `json:"stalled,omitempty"`
+	StalledSince time.Time `json:"stalled_since,omitzero"`
+}
+
+// PartitionStatus is where one partition stands. An offset that is not known
+// yet is -1.
+type PartitionStatus struct {
+	Partition int   `json:"partition"`
+	Low       int64 `json:"low"`       // everything below is finished
+	Next      int64 `json:"next"`      // the next offset to take in
+	Committed int64 `json:"committed"` // the broker knows that all below is finished
+	High      int64 `json:"high"`      // the end of the partition when last seen
+	Lag       int64 `json:"lag"`       // High - Low: messages not finished; 0 while unknown
+	InFlight  int   `json:"in_flight"` // messages begun and not finished
+	Tracked   int   `json:"tracked"`   // entries of the window in use
+
+	// Error says why the partition could last not be read, with the broker; empty
+	// once it could. DownSince is since when.
+	Error     string    `json:"error,omitempty"`
+	DownSince time.Time `json:"down_since,omitzero"`
+}
+
+// Lag gives the messages that are not finished, on all partitions of this
+// member.
+func (s Status) Lag() int64 {
+	var n int64
+	for _, p := range s.Partitions {
+		n += p.Lag
+	}
+	return n
+}
+
+// PartitionsDown gives the number of this member's partitions that cannot be
+// read.
+func (s Status) PartitionsDown() int {
+	n := 0
+	for _, p := range s.Partitions {
+		if !p.DownSince.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// Down reports whether Kafka cannot be used: it cannot be reached, takes no
+// commits, or does not let this worker in.
+func (s Status) Down() bool { return !s.DownSince.IsZero() || s.Refused != "" }
+
+// Status tells where the consumer stands. It is cheap and safe to call at any
+// time, before Run and after it too.
+func (c *Consumer) Status() Status {
+	c.mu.Lock()
+	st := Status{
+		Joined: c.joined, Generation: c.generation,
+		InFlight: len(c.slots), MaxInFlight: cap(c.slots),
+	}
+	if !c.joined {
+		st.NotJoinedSince = c.away
+	}
+	for _, p := range c.partitions {
+		if !c.joined && !c.over {
+			break
+		}
+		at, high := p.tracker.progress(), p.high.Load()
+		ps := PartitionStatus{
+			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
+			InFlight: at.working, Tracked: at.spans,
+		}
+		ps.DownSince, ps.Error = p.trouble.now()
+		if high >= 0 && at.low >= 0 {
+			ps.Lag = max(high-at.low, 0)
+		}
+		st.Partitions = append(st.Partitions, ps)
+	}
+	c.mu.Unlock()
+	slices.SortFunc(st.Partitions, func(a, b PartitionStatus) int { return cmp.Compare(a.Partition, b.Partition) })
+
+	st.Refused, st.RefusedSince = c.refusals.now(st.Joined)
+	st.DownSince, st.Error = c.outage.now()
+	if last := c.lastCommit.Load(); last != nil {
+		st.LastCommit = *last
+	}
+	if outage, _ := c.gate.outage(); st.Joined && outage > c.cfg.MaxCommitOutage {
+		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-outage)
+		if st.Error != "" {
+			st.Stalled += ": " + st.Error
+		}
+	}
+	if missing := c.topicMissing.Load(); st.Joined && len(st.Partitions) == 0 && missing != nil {
+		st.Stalled, st.StalledSince = "topic "+c.cfg.Topic+" does not exist", *missing
+	}
+	for kind := range stallKinds {
+		if n, since := c.stalls.now(kind); n > 0 && st.Stalled == "" {
+			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", kind, n, st.MaxInFlight), since
+		}
+	}
+	return st
+}

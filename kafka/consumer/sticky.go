@@ -1,0 +1,162 @@
+package consumer
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// stickyProtocol names the way of assigning in the group protocol. All members
+// of a group must know it, which is one reason why the group id is ours alone.
+const stickyProtocol = "evalworker-sticky"
+
+// claim is what a member says of itself when it joins: the partitions that it
+// had, those that it would keep before others first, and in which generation. It
+// travels as the member's user data.
+type claim struct {
+	Generation int32 `json:"generation"`
+	Partitions []int `json:"partitions"`
+}
+
+// stickyBalancer assigns partitions so that members keep those they had: work
+// in progress goes on in place, and only what must move is repeated.
+//
+// A member gets lo or lo+1 partitions, lo being the number of partitions
+// divided by the members. It keeps what it claims up to that; when two claim
+// the same partition, the claim of the newer generation wins, because an older
+// one is that of a member that was away. What nobody keeps goes, in order, to
+// the member with the fewest.
+type stickyBalancer struct {
+	mu       sync.Mutex
+	claim    claim
+	assigned int // partitions in the assignment that this member made; notLeader when another member did
+}
+
+const notLeader = -1
+
+// own sets what this member will claim when it joins again.
+func (b *stickyBalancer) own(generation int32, partitions []int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.claim = claim{Generation: generation, Partitions: slices.Clone(partitions)}
+}
+
+// seen gives the number of partitions that this member assigned as the leader
+// of the present generation; ok is false when it is not the leader.
+func (b *stickyBalancer) seen() (partitions int, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.assigned, b.assigned != notLeader
+}
+
+// ProtocolName is part of kafka.GroupBalancer.
+func (b *stickyBalancer) ProtocolName() string { return stickyProtocol }
+
+// UserData is part of kafka.GroupBalancer. It is asked at every join; if this
+// member leads the new generation, AssignGroups follows.
+func (b *stickyBalancer) UserData() ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.assigned = notLeader
+	return json.Marshal(b.claim)
+}
+
+// AssignGroups is part of kafka.GroupBalancer; the leader's is called.
+func (b *stickyBalancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+	b.mu.Lock()
+	b.assigned = len(partitions)
+	b.mu.Unlock()
+
+	byTopic := make(map[string][]int)
+	for _, p := range partitions {
+		byTopic[p.Topic] = append(byTopic[p.Topic], p.ID)
+	}
+	out := make(kafka.GroupMemberAssignments, len(members))
+	for _, m := range members {
+		out[m.ID] = make(map[string][]int)
+	}
+	for topic, ids := range byTopic {
+		slices.Sort(ids)
+		for member, kept := range assign(claimants(members, topic), ids) {
+			out[member][topic] = kept
+		}
+	}
+	return out
+}
+
+// claimant is a member with its claim.
+type claimant struct {
+	member string
+	claim
+}
+
+// claimants gives the members that read a topic, in the order in which their
+// claims are heard: the newest generation first, then the larger claim.
+func claimants(members []kafka.GroupMember, topic string) []claimant {
+	var out []claimant
+	for _, m := range members {
+		if !slices.Contains(m.Topics, topic) {
+			continue
+		}
+		c := claimant{member: m.ID}
+		if json.Unmarshal(m.UserData, &c.claim) != nil {
+			c.claim = claim{} // a member that claims nothing readable claims nothing
+		}
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b claimant) int {
+		return cmp.Or(
+			-cmp.Compare(a.Generation, b.Generation),
+			-cmp.Compare(len(a.Partitions), len(b.Partitions)),
+			cmp.Compare(a.member, b.member),
+		)
+	})
+	return out
+}
+
+// assign gives each member its partitions.
+func assign(members []claimant, partitions []int) map[string][]int {
+	if len(members) == 0 {
+		return nil
+	}
+	free := make(map[int]bool, len(partitions))
+	for _, id := range partitions {
+		free[id] = true
+	}
+	out := make(map[string][]int, len(members))
+	lo, extra := len(partitions)/len(members), len(partitions)%len(members)
+	for _, m := range members {
+		var keep []int
+		for _, id := range m.Partitions {
+			if free[id] {
+				keep = append(keep, id)
+				delete(free, id) // also against a claim that names one twice
+			}
+		}
+		quota := lo
+		if len(keep) > lo && extra > 0 {
+			quota++
+			extra--
+		}
+		if len(keep) > quota {
+			for _, id := range keep[quota:] {
+				free[id] = true
+			}
+			keep = keep[:quota]
+		}
+		out[m.member] = keep
+	}
+	for _, id := range partitions {
+		if !free[id] {
+			continue
+		}
+		fewest := slices.MinFunc(members, func(a, b claimant) int {
+			return cmp.Compare(len(out[a.member]), len(out[b.member]))
+		})
+		out[fewest.member] = append(out[fewest.member], id)
+	}
+	return out
+}

@@ -1,0 +1,87 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// TestBurstIsSummedUp: when a burst is over, one line says how many there were
+// beside the one that was told; and nothing is said where nothing was held back.
+func TestBurstIsSummedUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &logged{}
+		c, err := New(DefaultConfig(), Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(out, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); c.sumUp(ctx) }()
+
+		const burst = 53
+		for range burst {
+			c.letterLog.allow()
+		}
+		<-time.After(logInterval - time.Second)
+		synctest.Wait()
+		if out.String() != "" {
+			t.Errorf("told before the minute was over: %s", out)
+		}
+		<-time.After(dueEvery + time.Second)
+		synctest.Wait()
+		if want := fmt.Sprintf("count=%d\n", burst-1); strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) {
+			t.Errorf("log %q, want one line with %q", out, want)
+		}
+		<-time.After(time.Hour)
+		synctest.Wait()
+		if n := strings.Count(out.String(), "\n"); n != 1 {
+			t.Errorf("%d lines after an hour in which nothing happened", n)
+		}
+		c.letterLog.allow()
+		c.letterLog.allow()
+		stop()
+		<-ended
+		if !strings.HasSuffix(out.String(), "count=1\n") {
+			t.Errorf("log %q, want what is left at the end", out)
+		}
+	})
+}
+
+// TestEveryDeadLetterIsToldOf: the counts of a worker's log add up to its dead
+// letters, also when it ends within the minute.
+func TestEveryDeadLetterIsToldOf(t *testing.T) {
+	t.Parallel()
+	const letters = 7
+	b := newBench(t, 1, true)
+	b.publish(0, values("bad", letters)...)
+	out := &logged{}
+	w := b.start(Deps{Log: slog.New(slog.NewTextHandler(out, nil)), Handle: func(context.Context, eval.Message) error {
+		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
+	}})
+	b.eventually("all put aside", func() bool { return b.stored(0) == letters })
+	if err := w.halt(); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for line := range strings.Lines(out.String()) {
+		if _, count, ok := strings.Cut(line, "count="); ok && strings.Contains(line, "dead letter") {
+			var n int
+			if _, err := fmt.Sscan(count, &n); err != nil {
+				t.Fatal(err)
+			}
+			told += n
+		}
+	}
+	if told != letters {
+		t.Errorf("the log tells of %d dead letters, want %d:\n%s", told, letters, out)
+	}
+}

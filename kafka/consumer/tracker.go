@@ -1,0 +1,304 @@
+package consumer
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// run is a range of offsets: first is in it, next is the offset after it.
+type run struct{ first, next int64 }
+
+// unplaced stands for an offset that is not known yet.
+const unplaced int64 = -1
+
+// tracker knows, for one partition, which offsets are finished. Messages begin
+// in the order of their offsets and finish in any order.
+//
+// It is a list of spans in offset order: a span is one message in flight or a
+// whole run of finished ones, and two finished neighbours are always one span.
+// So a message that is passed over, or that finishes beside another, takes no
+// memory however long a slow one stands before it: there are never more than
+// twice as many spans as messages in flight, plus one.
+//
+// A tracker outlives the generation in which it was made: the handlers that
+// began in one generation finish in it or in a later one.
+type tracker struct {
+	// signals of capacity one: room after a span was finished, idle when the
+	// last one in flight was. Each has one waiter at most.
+	room, idle chan struct{}
+
+	mu        sync.Mutex // guards all below
+	low       int64      // every offset below is finished
+	next      int64      // the offset to fetch next; unplaced until it is known
+	committed int64      // the last offset that the broker accepted or held; unplaced for none
+	head      *span      // the oldest; always in flight, because finished ones at the head become low
+	tail      *span
+	spans     int
+	working   int
+	restored  []run     // finished at or above next, known from a commit's metadata; ascending
+	version   uint64    // changes with everything that a commit would tell
+	saved     uint64    // the version that the broker has accepted
+	doubt     time.Time // until when an older mark may be stored over it; zero: none is under way
+	epoch     uint64    // changes with reset, after which commits may go back
+}
+
+// span is part of a tracker; its mutex guards the fields.
+type span struct {
+	run
+	working       bool
+	detached      bool // cut off by reset: finishing it means nothing
+	before, after *span
+}
+
+// newTracker starts at a committed offset, or unplaced.
+func newTracker(committed int64) *tracker {
+	return &tracker{
+		room:      make(chan struct{}, 1),
+		idle:      make(chan struct{}, 1),
+		low:       committed,
+		next:      committed,
+		committed: committed,
+	}
+}
+
+// admit says whether the message at off is still to be dealt with. It is not
+// when it was taken before, and not when an earlier owner of the partition has
+// finished it; the latter counts as finished from here on.
+func (t *tracker) admit(off int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if off < t.next {
+		return false
+	}
+	for len(t.restored) > 0 && t.restored[0].next <= off { // when offsets are missing from the log
+		t.restored = t.restored[1:]
+	}
+	if len(t.restored) > 0 && t.restored[0].first <= off {
+		t.settleLocked(off)
+		return false
+	}
+	return true
+}
+
+// passTo moves next on; restored runs stay above it.
+func (t *tracker) passTo(next int64) {
+	t.next = next
+	for len(t.restored) > 0 && t.restored[0].first < next {
+		if t.restored[0].next > next {
+			t.restored[0].first = next
+			break
+		}
+		t.restored = t.restored[1:]
+	}
+}
+
+// settle takes the message at off as finished without any work.
+func (t *tracker) settle(off int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settleLocked(off)
+}
+
+func (t *tracker) settleLocked(off int64) {
+	t.passTo(off + 1)
+	t.version++
+	switch {
+	case t.tail == nil:
+		t.low = t.next
+	case t.tail.working:
+		t.push(&span{run: run{off, t.next}})
+	default:
+		t.tail.next = t.next
+	}
+}
+
+// begin takes the message at off into work.
+func (t *tracker) begin(off int64) *span {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.head == nil { // what lay between does not exist in the partition
+		t.low = off
+	}
+	t.passTo(off + 1)
+	s := &span{run: run{off, t.next}, working: true}
+	t.push(s)
+	t.working++
+	return s
+}
+
+// finish ends the work on a span that begin gave. It is called once a span.
+func (t *tracker) finish(s *span) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.detached {
+		return
+	}
+	s.working = false
+	t.working--
+	t.version++
+	if a := s.after; a != nil && !a.working {
+		s.next = a.next
+		t.remove(a)
+	}
+	if b := s.before; b != nil && !b.working {
+		b.next = s.next
+		t.remove(s)
+	}
+	if t.head != nil && !t.head.working {
+		t.remove(t.head)
+		if t.low = t.next; t.head != nil {
+			t.low = t.head.first
+		}
+	}
+	signal(t.room)
+	if t.working == 0 {
+		signal(t.idle)
+	}
+}
+
+// jump moves on to an offset above next, because what lies between is not in
+// the partition any more. It gives the number of offsets that were passed over
+// and that nobody is known to have finished.
+func (t *tracker) jump(to int64) (lost int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if to <= t.next {
+		return 0
+	}
+	if t.next != unplaced {
+		lost = to - t.next
+	}
+	for _, r := range t.restored {
+		if lost > 0 && r.first < to {
+			lost -= min(r.next, to) - r.first
+		}
+	}
+	t.passTo(to)
+	t.version++
+	if t.head == nil {
+		t.low = to
+	}
+	return lost
+}
+
+// reset starts anew at an offset, which may be below what was committed: the
+// partition is not the one that the committed offset was about. What is in flight
+// no longer counts.
+func (t *tracker) reset(to int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for s := t.head; s != nil; s = s.after {
+		s.detached = true
+	}
+	t.head, t.tail, t.spans, t.working, t.restored = nil, nil, 0, 0, nil
+	t.low, t.next, t.committed = to, to, unplaced
+	t.version++
+	t.epoch++
+	signal(t.room)
+	signal(t.idle)
+}
+
+// restore adds what the metadata of a commit tells to be finished.
+func (t *tracker) restore(runs []run) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := append(slices.Clone(t.restored), runs...)
+	slices.SortFunc(all, func(a, b run) int { return cmp.Compare(a.first, b.first) })
+	t.restored = t.restored[:0]
+	for _, r := range all {
+		r.first = max(r.first, t.next)
+		if n := len(t.restored); n > 0 && r.first <= t.restored[n-1].next {
+			t.restored[n-1].next = max(t.restored[n-1].next, r.next)
+		} else if r.first < r.next {
+			t.restored = append(t.restored, r)
+		}
+	}
+}
+
+// resume says whether the tracker can go on from the offset that the group has
+// stored, and if so takes it as committed. It can when the offset lies between
+// the last commit that the broker is known to have accepted (a commit that
+// timed out may have been stored later) and low: below low everything is done
+// here, whoever stored the offset. An offset that is lower was set back by
+// somebody, one that is higher was put there by somebody who went on.
+func (t *tracker) resume(stored int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if stored < t.committed || stored > t.low {
+		return false
+	}
+	t.committed = stored
+	return true
+}
+
+// waitRoom waits until fewer than limit spans are tracked.
+func (t *tracker) waitRoom(ctx context.Context, limit int) error {
+	for {
+		t.mu.Lock()
+		ok := t.spans < limit
+		t.mu.Unlock()
+		if ok {
+			return ctx.Err()
+		}
+		select {
+		case <-t.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// waitIdle waits until nothing is in flight.
+func (t *tracker) waitIdle(ctx context.Context) error {
+	for {
+		if t.inFlight() == 0 {
+			return nil
+		}
+		select {
+		case <-t.idle:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (t *tracker) inFlight() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.working
+}
+
+func (t *tracker) push(s *span) {
+	s.before = t.tail
+	if t.tail == nil {
+		t.head = s
+	} else {
+		t.tail.after = s
+	}
+	t.tail = s
+	t.spans++
+}
+
+func (t *tracker) remove(s *span) {
+	if s.before == nil {
+		t.head = s.after
+	} else {
+		s.before.after = s.after
+	}
+	if s.after == nil {
+		t.tail = s.before
+	} else {
+		s.after.before = s.before
+	}
+	t.spans--
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // the waiter has not seen the last one yet
+	}
+}

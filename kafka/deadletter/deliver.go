@@ -1,0 +1,127 @@
+package deadletter
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/eval"
+)
+
+// deliver publishes a batch and marks what the broker has accepted of it, also
+// when the rest fails. ctx should not end with the program's.
+func (q *Queue) deliver(ctx context.Context, partitions []int, b *batch) error {
+	groups := make(map[int][]*item)
+	for i := range b.items {
+		item := &b.items[i]
+		if item.message == nil {
+			item.sent = true // its message is, by another letter
+			continue
+		}
+		to := target(item, partitions)
+		groups[to] = append(groups[to], item)
+	}
+	var failed error
+	for _, partition := range partitions {
+		if len(groups[partition]) > 0 && failed == nil {
+			failed = q.publish(ctx, partition, groups[partition])
+		}
+	}
+	return errors.Join(failed, q.mark(ctx, b))
+}
+
+// target gives the partition for a message: the one where it was, so that its
+// key stays where the publisher's partitioner has put it.
+func target(i *item, partitions []int) int {
+	if p := i.letter.Origin.Partition; slices.Contains(partitions, p) {
+		return p
+	}
+	return (&kafka.Hash{}).Balance(kafka.Message{Key: i.message.key}, partitions...)
+}
+
+// publish writes messages to a partition of the origin topic. Together they may
+// be too large for one request; then they go one by one.
+func (q *Queue) publish(ctx context.Context, partition int, items []*item) error {
+	messages := make([]*message, len(items))
+	for i, it := range items {
+		messages[i] = it.message
+	}
+	err := q.produce(ctx, q.cfg.Topic, partition, messages...)
+	switch {
+	case err == nil:
+		for _, it := range items {
+			it.sent = true
+		}
+	case !tooLarge(err):
+		return fmt.Errorf("publish to %s/%d: %w", q.cfg.Topic, partition, err)
+	case len(items) == 1:
+		items[0].refused = true
+	default:
+		for i := range items {
+			if err := q.publish(ctx, partition, items[i:i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func tooLarge(err error) bool {
+	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
+}
+
+// mark notes in the topic of dead letters what was sent of a batch.
+func (q *Queue) mark(ctx context.Context, b *batch) error {
+	var offsets []int64
+	for i := range b.items {
+		if b.items[i].sent {
+			offsets = append(offsets, b.items[i].letter.ID.Offset)
+		}
+	}
+	if len(offsets) > 0 {
+		err := q.produce(ctx, q.Topic(), b.partition, &message{
+			// A key of its own keeps a mark where a topic is compacted, which takes
+			// no messages without a key and keeps one of each.
+			key:     []byte("mark-" + rand.Text()),
+			value:   encodeRuns(offsets),
+			headers: []eval.Header{{Key: HeaderRedriven, Value: []byte("1")}},
+		})
+		if err != nil {
+			letters := fmt.Sprintf("the %d letters from %v on, which are", len(offsets), ID{b.partition, offsets[0]})
+			if len(offsets) == 1 {
+				letters = fmt.Sprintf("the letter %v, which is", ID{b.partition, offsets[0]})
+			}
+			return fmt.Errorf("mark in %s/%d %s redriven already and will be once more by the next run: %w", q.Topic(), b.partition, letters, err)
+		}
+	}
+	for i := range b.items {
+		b.items[i].marked = b.items[i].sent || b.items[i].refused
+	}
+	return nil
+}
+
+// produce writes messages to a partition and waits for all replicas in sync. It
+// works below kafka.Writer, whose attempts nobody can bound.
+func (q *Queue) produce(ctx context.Context, topic string, partition int, messages ...*message) error {
+	return q.retry(ctx, func(ctx context.Context) error {
+		records := make([]kafka.Record, len(messages)) // anew each time: an attempt reads them up
+		for i, m := range messages {
+			records[i] = kafka.Record{Key: kafka.NewBytes(m.key), Value: kafka.NewBytes(m.value), Headers: make([]kafka.Header, len(m.headers))}
+			for j, h := range m.headers {
+				records[i].Headers[j] = kafka.Header(h)
+			}
+		}
+		res, err := q.client.Produce(ctx, &kafka.ProduceRequest{
+			Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
+			Records: kafka.NewRecordReader(records...), Compression: kafka.Snappy,
+		})
+		if err == nil {
+			err = res.Error
+		}
+		return err
+	})
+}

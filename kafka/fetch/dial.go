@@ -1,0 +1,109 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+
+	"github.com/evalworker/evalworker/kafka/conn"
+)
+
+// Versions of the fetch request that are spoken: 4 brought record batches of
+// format 2, and 10 zstd. With 11 a broker may send a reader elsewhere.
+const (
+	minVersion = 4
+	maxVersion = 10
+)
+
+// Config says how to fetch.
+type Config struct {
+	ClientID string
+	// MaxWait is how long a broker waits for a message when there is none.
+	MaxWait time.Duration
+	// MaxBytes bounds one answer, unless its first batch is larger.
+	MaxBytes int
+	// Timeout bounds how long a broker may be silent that is to send something at
+	// once: between two pieces of 64 KiB of an answer too. Above zero.
+	Timeout time.Duration
+	// MaxRecord bounds a message, as it is stored and without compression. Of a
+	// larger one no more than its offset and time are given. Zero: no bound.
+	MaxRecord int
+}
+
+// Dialer opens connections. It is safe for concurrent use.
+type Dialer struct {
+	cfg     Config
+	dialer  *kafka.Dialer
+	buffers sync.Pool // *buffers
+}
+
+// NewDialer makes a Dialer of a kafka-go one with a DialFunc.
+func NewDialer(cfg Config, dialer *kafka.Dialer) *Dialer {
+	return &Dialer{cfg: cfg, dialer: dialer, buffers: sync.Pool{New: func() any { return new(buffers) }}}
+}
+
+// DialLeader connects to the broker that has the partition, which it asks the
+// given one for. It asks once: an error that the broker answers with is a
+// kafka.Error. It gives up with ctx.
+func (d *Dialer) DialLeader(ctx context.Context, broker, topic string, partition int) (*Conn, error) {
+	leader, err := d.leader(ctx, broker, topic, partition)
+	if err != nil {
+		return nil, err
+	}
+	// kafka-go's connection logs in and asks for versions. From then on the one
+	// below it is used, on which nothing is under way.
+	above, below, err := conn.Dial(ctx, d.dialer, leader)
+	if err != nil {
+		return nil, err
+	}
+	version, err := d.version(ctx, above)
+	if err != nil {
+		_ = above.Close() // it may be closed already, which says nothing
+		return nil, err
+	}
+	return newConn(d, below, version, topic, partition), nil
+}
+
+// leader finds the address of the broker that has a partition.
+func (d *Dialer) leader(ctx context.Context, broker, topic string, partition int) (string, error) {
+	all, err := conn.Partitions(ctx, d.dialer, broker, topic, d.cfg.Timeout)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range all {
+		switch {
+		case p.ID != partition:
+		case p.Leader.Host == "":
+			return "", kafka.LeaderNotAvailable
+		default:
+			return net.JoinHostPort(p.Leader.Host, strconv.Itoa(p.Leader.Port)), nil
+		}
+	}
+	return "", kafka.UnknownTopicOrPartition
+}
+
+// version finds the newest version of the fetch request that both sides know.
+func (d *Dialer) version(ctx context.Context, nc *kafka.Conn) (int16, error) {
+	defer conn.Limit(ctx, nc, d.cfg.Timeout)()
+	versions, err := nc.ApiVersions()
+	if err != nil {
+		return 0, err
+	}
+	for _, v := range versions {
+		if protocol.ApiKey(v.ApiKey) != protocol.Fetch {
+			continue
+		}
+		if v.MinVersion > maxVersion || v.MaxVersion < minVersion {
+			return 0, fmt.Errorf("the broker knows versions %d to %d of the fetch request, and %d to %d are spoken here", v.MinVersion, v.MaxVersion, minVersion, maxVersion)
+		}
+		return min(v.MaxVersion, maxVersion), nil
+	}
+	return 0, errors.New("the broker does not know the fetch request")
+}

@@ -1,0 +1,47 @@
+package sidecar
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/sidecar/spool"
+)
+
+// What a request costs from the handler to the disk, with 64 of them at once
+// that share syncs; one event each, and a hundred.
+func BenchmarkPost(b *testing.B) {
+	one := `{"event":"llm_request_completed","request_id":"req_9f3a","trace_id":"123456789","feature":"support_agent","model":"claude-sonnet-4",` +
+		`"output":"` + strings.Repeat("an answer ", 150) + `"}`
+	for name, body := range map[string]string{"1 event": one, "100 events": strings.Repeat(one+"\n", 100)} {
+		b.Run(name, func(b *testing.B) {
+			w := build(b, Config{Concurrency: 1000}, spool.Config{MaxBytes: 8 << 30})
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				w.forward.run(ctx) // or the disk fills
+			}()
+			h := w.handler()
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			b.SetParallelism(32)
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					rec := httptest.NewRecorder()
+					h.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/events", strings.NewReader(body)))
+					if rec.Code != http.StatusAccepted {
+						b.Errorf("%d %s", rec.Code, rec.Body)
+						return
+					}
+				}
+			})
+			b.StopTimer()
+			cancel()
+			<-done
+		})
+	}
+}

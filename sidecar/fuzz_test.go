@@ -1,0 +1,65 @@
+package sidecar
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/sidecar/spool"
+)
+
+// FuzzIngest: whatever is posted, the answer is one of the documented, and what
+// it says of the lines is what becomes of them: every good one is in the spool.
+func FuzzIngest(f *testing.F) {
+	f.Add("application/json", "", []byte(event("a")))
+	f.Add("application/x-ndjson", "", []byte(lines("a", "b")+"{\n\n[]"))
+	f.Add("", "gzip", []byte(zipped(f, lines("a"))))
+	f.Add("application/json", "", []byte("{\"event\":\n"+event("a")+"\n"+event("b")))
+	f.Add("text/plain", "br", []byte{0})
+	f.Add("application/x-ndjson", "", bytes.Repeat([]byte("x"), 5000))
+	w := build(f, Config{MaxBodyBytes: 4000}, spool.Config{MaxBytes: 1 << 16})
+	h := w.handler()
+	f.Fuzz(func(t *testing.T, mime, encoding string, body []byte) {
+		before := w.spool.Stats().Events
+		resp := request{body: string(body), header: map[string]string{"Content-Type": mime, "Content-Encoding": encoding}}.do(t, h)
+		if !slices.Contains([]int{202, 400, 413, 415, 429}, resp.Code) {
+			t.Fatalf("status %d", resp.Code)
+		}
+		var got answer
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.spool.Stats().Events - before; n != int64(got.Accepted) {
+			t.Errorf("%d accepted, %d in the spool", got.Accepted, n)
+		}
+		if (resp.Code == http.StatusAccepted) != (got.Error == "") || (got.Rejected > 0) != (len(got.Faults) > 0) {
+			t.Errorf("%d with %+v", resp.Code, got)
+		}
+		if encoding == "" && (resp.Code == 202 || resp.Code == 400) && mime == "application/x-ndjson" {
+			good, bad := 0, 0
+			for line := range bytes.Lines(bytes.TrimPrefix(body, []byte("\ufeff"))) {
+				line = bytes.TrimSpace(line)
+				if _, err := eval.DecodeEvent(line); err == nil && len(line) <= eventLimit {
+					good++
+				} else if len(line) > 0 {
+					bad++
+				}
+			}
+			if got.Accepted != good || got.Rejected != bad {
+				t.Errorf("accepted %d, rejected %d, want %d and %d", got.Accepted, got.Rejected, good, bad)
+			}
+		}
+		for w.spool.Stats().Events > 0 { // or it is full some day
+			b, err := w.spool.Next(t.Context(), spool.Limits{Records: 1000, Bytes: 1 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.spool.Done(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,187 @@
+package sidecar
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evalworker/evalworker/sidecar/spool"
+)
+
+// half connects and sends a request but for the end of its body.
+func half(t *testing.T, w *world, body string) net.Conn {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:len(body)-1]); err != nil {
+		t.Fatal(err)
+	}
+	for w.Status().Requests.InFlight == 0 { // nothing tells of it but this counter
+		runtime.Gosched()
+	}
+	return conn
+}
+
+func status(t *testing.T, conn net.Conn) (int, string) {
+	t.Helper()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// A body that does not come to its end gives its slot back.
+func TestASlowRequestIsCutOff(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{RequestTimeout: 200 * time.Millisecond, Concurrency: 1}, spool.Config{}, nil)
+	conn := half(t, w, event("a"))
+	if code, body := status(t, conn); code != http.StatusBadRequest || !strings.Contains(body, "cannot be read to its end") {
+		t.Errorf("%d %s", code, body)
+	}
+	for w.Status().Requests.InFlight > 0 {
+		runtime.Gosched()
+	}
+	if code, body := w.send(t, "application/json", event("b")); code != http.StatusAccepted {
+		t.Errorf("the next one: %d %s", code, body)
+	}
+}
+
+// A stop lets a request finish, and sends its event.
+func TestStopLetsRequestsFinish(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{}, spool.Config{}, nil)
+	body := event("a")
+	conn := half(t, w, body)
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.stop() }()
+	for w.Status().State != "stopping" {
+		runtime.Gosched()
+	}
+	if _, err := io.WriteString(conn, body[len(body)-1:]); err != nil {
+		t.Fatal(err)
+	}
+	if code, answer := status(t, conn); code != http.StatusAccepted {
+		t.Errorf("%d %s", code, answer)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if got := w.cluster.ids(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("sent %v", got)
+	}
+	w.balance(t)
+}
+
+// TestConnectionsAreBounded: with all connections taken, idle ones too, one more
+// waits until another ends, and is then served.
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{}, spool.Config{}, nil)
+	probe := func(patience time.Duration) (conn net.Conn, answered bool) {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return conn, answers(conn, patience)
+	}
+	var first net.Conn
+	for i := range maxConns {
+		conn, ok := probe(time.Minute)
+		if !ok {
+			t.Fatalf("connection %d gets no answer", i)
+		}
+		if i == 0 {
+			first = conn
+		}
+	}
+	more, ok := probe(50 * time.Millisecond)
+	if ok {
+		t.Error("one connection more than allowed is answered")
+	}
+	_ = first.Close()
+	if !answers(more, time.Minute) {
+		t.Error("it is not answered when another has ended")
+	}
+}
+
+// answers reports whether an answer begins within a time.
+func answers(conn net.Conn, d time.Duration) bool {
+	_ = conn.SetReadDeadline(time.Now().Add(d))
+	n, err := conn.Read(make([]byte, 1))
+	return n == 1 && err == nil
+}
+
+// Clients that write all of a request before they read, as Python's urllib does,
+// see a connection that was reset when the answer comes before the end of the body.
+func TestARefusalWaitsForTheEndOfTheBody(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{Concurrency: 1, Grace: time.Millisecond}, spool.Config{}, nil)
+	body := strings.Repeat("x", 16<<20) // more than the system buffers
+	post := func(header string) (int, error) {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_, err = fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s", header, len(body), body)
+		if err != nil {
+			return 0, err
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return 0, err
+		}
+		return resp.StatusCode, resp.Body.Close()
+	}
+	for header, want := range map[string]int{
+		"":                               http.StatusRequestEntityTooLarge,
+		"Content-Encoding: gzip\r\n":     http.StatusRequestEntityTooLarge,
+		"Content-Type: text/plain\r\n":   http.StatusUnsupportedMediaType,
+		"Sec-Fetch-Site: cross-site\r\n": http.StatusForbidden,
+	} {
+		if code, err := post(header); code != want || err != nil {
+			t.Errorf("%q: %d, %v; want %d", header, code, err, want)
+		}
+	}
+	half(t, w, event("a"))
+	if code, err := post(""); code != http.StatusTooManyRequests || err != nil {
+		t.Errorf("too many: %d, %v", code, err)
+	}
+}
+
+// A client that asks first whether to send its body is answered at once.
+func TestARefusalIsNotHeldUpByABodyThatNobodySends(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{RequestTimeout: time.Hour}, spool.Config{}, nil)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100000000\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if code, answer := status(t, conn); code != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d %s", code, answer)
+	}
+}

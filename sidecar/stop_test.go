@@ -1,0 +1,138 @@
+package sidecar
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/sidecar/spool"
+)
+
+// stopping begins a stop and waits until it has begun.
+func (w *world) stopping() <-chan error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.stop() }()
+	for w.Status().State != "stopping" { // nothing tells of it but this
+		runtime.Gosched()
+	}
+	return stopped
+}
+
+// TestAStopCanBeWatched: until what is spooled is sent, probes and status are
+// answered, and events are sent elsewhere.
+func TestAStopCanBeWatched(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{Grace: time.Minute}, spool.Config{}, func(c *cluster) { c.err = errors.New("away") })
+	if code, body := w.send(t, "application/json", event("a")); code != http.StatusAccepted {
+		t.Fatal(code, body)
+	}
+	stopped := w.stopping()
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	for _, c := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{http.MethodGet, "/livez", 200, "ok"},
+		{http.MethodGet, "/readyz", 503, "sidecar: stopping"},
+		{http.MethodGet, "/statusz", 200, `"state": "stopping"`},
+		{http.MethodPost, "/v1/events", 503, "the sidecar is stopping"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+w.Addr()+c.path, strings.NewReader(event("late")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := tr.RoundTrip(req)
+		if err != nil {
+			t.Fatalf("%s %s: %v", c.method, c.path, err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != c.status || !strings.Contains(string(b), c.body) {
+			t.Errorf("%s %s: %d %s, %v", c.method, c.path, resp.StatusCode, b, err)
+		}
+		if events := c.method == http.MethodPost; events != resp.Close || events != (resp.Header.Get("Retry-After") == "5") {
+			t.Errorf("%s %s: closes the connection: %t, Retry-After %q", c.method, c.path, resp.Close, resp.Header.Get("Retry-After"))
+		}
+	}
+	w.cluster.down(nil)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if got := w.cluster.ids(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("sent %v", got)
+	}
+	if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr()); err == nil {
+		_ = conn.Close()
+		t.Error("after the stop somebody still listens")
+	}
+	w.balance(t)
+}
+
+// A request that does not end holds a stop no longer than its grace.
+func TestAStopIsBoundedByItsGrace(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{Grace: 50 * time.Millisecond, RequestTimeout: time.Hour}, spool.Config{}, nil)
+	half(t, w, event("a"))
+	if err := w.stop(); err != nil { // an hour later otherwise
+		t.Error(err)
+	}
+	if !strings.Contains(w.logs.String(), "requests are cut off") || !strings.Contains(w.logs.String(), "1 still in flight") {
+		t.Errorf("the log does not say what was cut off:\n%s", w.logs)
+	}
+}
+
+// TestReasonsNeedTheToken: that it is not ready is anybody's to know, why is not.
+func TestReasonsNeedTheToken(t *testing.T) {
+	t.Parallel()
+	const token secret.String = "0123456789abcdef"
+	w := build(t, Config{Token: token}, spool.Config{})
+	w.gate.close()
+	for header, want := range map[string]string{"": "not ready\n", "Bearer wrong": "not ready\n", "Bearer " + token.Reveal(): "sidecar: stopping\n"} {
+		resp := request{method: http.MethodGet, path: "/readyz", header: map[string]string{"Authorization": header}}.do(t, w.handler())
+		if resp.Code != http.StatusServiceUnavailable || resp.Body.String() != want {
+			t.Errorf("Authorization %q: %d %q, want %q", header, resp.Code, resp.Body, want)
+		}
+	}
+}
+
+func TestGate(t *testing.T) {
+	t.Parallel()
+	g := newGate(2)
+	if a, b, c := g.enter(), g.enter(), g.enter(); a != entryIn || b != entryIn || c != entryFull {
+		t.Errorf("three of two: %v, %v, %v", a, b, c)
+	}
+	g.leave()
+	g.close()
+	g.close()
+	if e := g.enter(); e != entryClosed {
+		t.Errorf("after close: %v", e)
+	}
+	left := make(chan error, 1)
+	go func() { left <- g.wait(t.Context()) }()
+	select {
+	case err := <-left:
+		t.Fatalf("wait = %v while one is inside", err)
+	default:
+	}
+	g.leave()
+	if err := <-left; err != nil {
+		t.Error(err)
+	}
+	if n, closed := g.look(); n != 0 || !closed {
+		t.Errorf("%d inside, closed: %t", n, closed)
+	}
+	empty := newGate(1)
+	empty.close()
+	if err := empty.wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,207 @@
+package sidecar
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/sidecar/spool"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// cluster stands in for Kafka: it takes events, refuses those whose id says so,
+// and can be down. It checks sizes like a publisher with a limit of 2000 bytes.
+type cluster struct {
+	mu    sync.Mutex
+	err   error                 // guarded by mu; why it is down
+	tried chan struct{}         // closed at the first try while it is down
+	got   []string              // guarded by mu; request ids in order
+	one   bool                  // take one event of each call only, and fail
+	block func(context.Context) // called before each write
+}
+
+const eventLimit = 2000 // bytes
+
+func (c *cluster) MaxEventBytes() int { return eventLimit }
+
+func (c *cluster) Check(ev *eval.Event, value []byte) error {
+	if len(value) > eventLimit {
+		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %s", emitter.ErrTooLarge, ev.RequestID))
+	}
+	return nil
+}
+
+func (c *cluster) Publish(ctx context.Context, events []emitter.Encoded) (emitter.Published, error) {
+	if c.block != nil {
+		c.block(ctx)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		if c.tried != nil {
+			close(c.tried)
+			c.tried = nil
+		}
+		return emitter.Published{Left: events}, c.err
+	}
+	var out emitter.Published
+	for i, e := range events {
+		if strings.HasPrefix(string(e.Event.RequestID), "refuse") {
+			out.Refused = append(out.Refused, emitter.Refusal{Encoded: e, Err: errors.New("too large for the topic")})
+			continue
+		}
+		c.got = append(c.got, string(e.Event.RequestID))
+		out.Written++
+		if c.one && i < len(events)-1 {
+			out.Left = events[i+1:]
+			return out, errors.New("the leader has moved")
+		}
+	}
+	return out, nil
+}
+
+func (c *cluster) down(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+}
+
+func (c *cluster) ids() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string{}, c.got...)
+}
+
+// world is a sidecar with its surroundings.
+type world struct {
+	*Sidecar
+	cluster *cluster
+	spool   *spool.Spool
+	dir     string
+	logs    *bytes.Buffer // to be read after stop
+	stop    func() error  // ends Run; called at the end of the test if not before
+}
+
+// build makes a sidecar that is not run: requests go to its handler.
+func build(tb testing.TB, cfg Config, sp spool.Config) *world {
+	tb.Helper()
+	w := &world{cluster: &cluster{}, dir: tb.TempDir(), logs: &bytes.Buffer{}}
+	log := slog.New(slog.NewJSONHandler(w.logs, nil))
+	sp.Dir = w.dir
+	var err error
+	if w.spool, err = spool.Open(sp, log); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := w.spool.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	cfg.Listen = "127.0.0.1:0"
+	if cfg.BackoffMin == 0 {
+		cfg.BackoffMin, cfg.BackoffMax = time.Millisecond, 5*time.Millisecond
+	}
+	w.Sidecar, err = New(tb.Context(), cfg, Deps{Spool: w.spool, Publisher: w.cluster, Log: log, Topic: "events", Version: "test"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.stop = w.listener.Close
+	tb.Cleanup(func() { _ = w.stop() })
+	return w
+}
+
+// start makes a sidecar and runs it.
+func start(tb testing.TB, cfg Config, sp spool.Config, change func(*cluster)) *world {
+	tb.Helper()
+	w := build(tb, cfg, sp)
+	if change != nil {
+		change(w.cluster)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	w.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-done
+	})
+	return w
+}
+
+// request is one for the handler of a sidecar.
+type request struct {
+	method, path, body string
+	header             map[string]string
+}
+
+func (r request) do(tb testing.TB, h http.Handler) *httptest.ResponseRecorder {
+	tb.Helper()
+	if r.method == "" {
+		r.method, r.path = http.MethodPost, "/v1/events"
+	}
+	req := httptest.NewRequestWithContext(tb.Context(), r.method, r.path, strings.NewReader(r.body))
+	req.Host = cmp.Or(r.header["Host"], "127.0.0.1:8788")
+	for k, v := range r.header {
+		req.Header.Set(k, v)
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, req)
+	return rec
+}
+
+// send posts to a sidecar that runs, over the network.
+func (w *world) send(tb testing.TB, mime, body string) (int, string) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://"+w.Addr()+"/v1/events", strings.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req.Header.Set("Content-Type", mime)
+	tr := &http.Transport{DisableKeepAlives: true}
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+func event(id string) string {
+	return `{"event":"llm_request_completed","request_id":"` + id + `"}`
+}
+
+func lines(ids ...string) string {
+	var b strings.Builder
+	for _, id := range ids {
+		b.WriteString(event(id) + "\n")
+	}
+	return b.String()
+}
+
+// balance checks that every event is accounted for.
+func (w *world) balance(tb testing.TB) {
+	tb.Helper()
+	st := w.Status()
+	if e := st.Events; e.Found+e.Accepted != e.Sent+e.SetAside+e.Discarded+st.Spool.Events {
+		tb.Errorf("%d found + %d accepted != %d sent + %d set aside + %d discarded + %d spooled",
+			e.Found, e.Accepted, e.Sent, e.SetAside, e.Discarded, st.Spool.Events)
+	}
+}
