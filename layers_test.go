@@ -16,81 +16,93 @@ const module = "github.com/evalworker/evalworker"
 
 // layers is the architecture: which packages of ours a package may import. A
 // package that is not listed may not exist, so that a new one is a decision.
-// "eval" and the leaves below it know nobody; parts never know each other.
+// Imports point down, parts never import each other, and event knows nobody.
 var layers = map[string][]string{
-	// The vocabulary and the leaves.
-	"eval":                {},
-	"internal/secret":     {},
-	"redact":  {"eval"},
-	"internal/config/strictyaml": {"eval", "internal/secret"},
-	"kafka/conn":  {"eval", "internal/secret"},
-	"stats":               {},
+	// What applications publish, and the vocabulary of verdicts.
+	"event": {},
+	"eval":  {"event"},
+
+	// The grounds: what several parts stand on.
+	"internal/config/fault":      {},
+	"internal/config/secret":     {},
+	"internal/config/strictyaml": {"internal/config/fault"},
+	"stats":                      {},
+	"redact":                     {"eval", "event", "internal/config/fault"},
+
+	// Kafka.
+	"kafka/conn":       {"internal/config/fault", "internal/config/secret"},
+	"kafka/fetch":      {"event", "kafka/conn"},
+	"kafka/consumer":   {"eval", "event", "internal/config/fault", "kafka/conn", "kafka/fetch"},
+	"kafka/deadletter": {"eval", "event", "internal/config/fault", "kafka/conn", "kafka/consumer"},
 
 	// The parts.
-	"sampler":         {"eval"},
-	"validators":      {"eval", "redact"},
-	"judges":          {"eval", "internal/secret", "internal/config/strictyaml"},
-	"telemetry":       {"eval"},
-	"datasets":        {"eval", "internal/secret", "redact"},
-	"emitter":         {"eval", "kafka/conn", "internal/secret"},
+	"sampler":         {"eval", "event", "internal/config/fault"},
+	"validators":      {"eval", "event", "internal/config/fault", "redact"},
+	"judges":          {"eval", "event", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
+	"datasets":        {"eval", "event", "internal/config/fault", "internal/config/secret", "redact"},
+	"telemetry":       {"eval", "event", "internal/config/fault"},
+	"emitter":         {"event", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
+	"sidecar":         {"emitter", "eval", "event", "internal/config/fault", "internal/config/secret", "internal/serve", "sidecar/spool"},
+	"sidecar/spool":   {"internal/config/fault"},
+
+	// What happens to one event.
+	"pipeline": {"eval", "event", "sampler"},
 
 	// How this process runs.
-	"internal/serve":   {"eval", "internal/secret"},
-	"kafka/fetch":    {"eval", "kafka/conn"},
-	"kafka/consumer":   {"eval", "kafka/fetch", "kafka/conn"},
-	"kafka/deadletter":      {"eval", "kafka/conn", "kafka/consumer"},
-	"pipeline": {"eval", "sampler"},
+	"internal/serve": {"internal/config/fault", "internal/config/secret"},
 	"internal/config": {
-		"eval", "datasets", "judges", "sampler", "telemetry", "validators",
-		"internal/serve", "kafka/conn", "internal/secret", "kafka/consumer", "internal/config/strictyaml",
+		"eval", "datasets", "judges", "kafka/consumer", "redact", "sampler", "telemetry", "validators",
+		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/serve",
 	},
 	"internal/app": {
-		"eval", "datasets", "emitter/mskiam", "judges", "sampler", "telemetry", "validators",
-		"internal/config", "internal/serve", "pipeline", "kafka/consumer",
+		"eval", "datasets", "emitter/mskiam", "judges", "kafka/consumer", "pipeline", "redact", "sampler", "telemetry", "validators",
+		"internal/config", "internal/config/fault", "internal/serve",
 	},
-	"sidecar/spool":   {"eval"},
-	"sidecar": {"eval", "emitter", "internal/serve", "internal/secret", "sidecar/spool"},
 	"internal/summary": {"eval", "stats"},
 	"internal/replay":  {"eval", "pipeline"},
 
 	// What the demo and the tests add.
-	"internal/demo/broker":       {"eval"},
-	"internal/testkit/containers":      {},
-	"internal/testkit/certs":        {},
-	"internal/demo/modelserver":     {},
-	"internal/demo/scenario":        {"eval", "internal/demo/modelserver"},
-	"internal/testkit/conformance":        {"eval"},
-	"datasets/storetest":       {"eval", "datasets"},
-	"kafka/consumer/killtest": {},
+	"internal/demo/broker":         {"internal/config/fault"},
+	"internal/demo/modelserver":    {},
+	"internal/demo/scenario":       {"event", "internal/config/fault", "internal/demo/modelserver"},
+	"internal/testkit/certs":       {},
+	"internal/testkit/conformance": {"eval", "event"},
+	"internal/testkit/containers":  {},
+	"internal/testkit/datadog":     {},
+	"datasets/storetest":           {"eval", "event", "datasets", "redact"},
+	"kafka/consumer/killtest":      {},
 	"internal/demo": {
-		"eval", "datasets", "emitter",
-		"internal/app", "internal/config", "internal/demo/broker", "internal/demo/modelserver", "internal/demo/scenario", "internal/summary",
+		"eval", "event", "datasets", "emitter", "internal/app", "internal/config", "internal/config/fault",
+		"internal/demo/broker", "internal/demo/modelserver", "internal/demo/scenario", "internal/summary",
 	},
 
 	// The program as a whole, from outside.
 	"test/faults": {},
 
 	// The programs.
-	"cmd/emitter": {"eval", "emitter", "emitter/mskiam", "internal/demo/scenario", "internal/secret", "sidecar", "sidecar/spool"},
-	"cmd/evalworker": {
-		"eval", "datasets", "emitter/mskiam", "sampler",
-		"internal/app", "internal/config", "internal/demo", "kafka/deadletter", "internal/replay", "internal/summary",
+	"cmd/emitter": {
+		"emitter", "emitter/mskiam", "event", "sidecar", "sidecar/spool",
+		"internal/config/fault", "internal/config/secret", "internal/demo/scenario",
 	},
-	"internal/gen":     {"eval", "internal/config", "telemetry"},
-	"examples/publish": {"eval", "emitter"},
+	"cmd/evalworker": {
+		"eval", "event", "datasets", "emitter/mskiam", "kafka/deadletter", "redact", "sampler",
+		"internal/app", "internal/config", "internal/config/fault", "internal/demo", "internal/replay", "internal/summary",
+	},
+	"internal/gen":     {"event", "internal/config", "telemetry"},
+	"examples/publish": {"emitter", "event"},
 	"bench": {
-		"eval", "emitter",
-		"internal/app", "internal/testkit/containers", "internal/config", "internal/testkit/conformance", "kafka/conn", "internal/demo/modelserver",
+		"emitter", "event", "kafka/conn", "internal/app", "internal/config",
+		"internal/demo/modelserver", "internal/testkit/containers", "internal/testkit/datadog",
 	},
 }
 
 // rooms gives each vendor library its one room.
 var rooms = map[string][]string{
-	"github.com/segmentio/kafka-go":         {"kafka/consumer", "kafka/fetch", "kafka/conn", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
+	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
 	"github.com/aws/":                       {"emitter/mskiam"},
-	"github.com/DataDog/": {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
+	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
 	"github.com/sashabaranov/go-openai":     {"judges"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"datasets"},
@@ -137,8 +149,8 @@ func TestLayers(t *testing.T) {
 					t.Errorf("%s must not import %s: its room is %s", name, imp, strings.Join(room, ", "))
 				}
 			}
-			if name == "eval" && strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") {
-				t.Errorf("eval must import the standard library only, not %s", imp)
+			if (name == "eval" || name == "event") && strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") {
+				t.Errorf("%s must import the standard library only, not %s", name, imp)
 			}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 const schema = `{
@@ -21,28 +21,28 @@ const schema = `{
 
 // event gives the n-th event: 2 KB as JSON, with an output of 350 bytes that
 // the schema accepts.
-func event(n int) eval.Event {
+func newEvent(n int) event.Event {
 	answer := strings.Repeat("Your parcel left the depot this morning. ", 5)
 	latency := 1430.0
-	return eval.Event{
-		RequestID: eval.RequestID(fmt.Sprintf("req_%09d", n)), TraceID: eval.ID(strconv.Itoa(n + 1)),
+	return event.Event{
+		RequestID: event.RequestID(fmt.Sprintf("req_%09d", n)), TraceID: event.ID(strconv.Itoa(n + 1)),
 		Service: "support", Environment: "production", Feature: "support_agent",
 		PromptName: "support_triage", PromptVersion: fmt.Sprintf("2026-06-01.%d", n%3), Provider: "openai", Model: "gpt-4o-mini",
 		Status: "success", FinishReason: "stop", TenantTier: "gold", LatencyMS: &latency,
-		Input:        eval.Text(strings.Repeat("Where is my order? It should have been here by now. ", 24)),
-		Output:       eval.Text(fmt.Sprintf(`{"category":"delivery","answer":%q,"confidence":0.9,"order_id":"123456","escalate":false,"tags":["parcel","late"]}`, answer)),
+		Input:        event.Text(strings.Repeat("Where is my order? It should have been here by now. ", 24)),
+		Output:       event.Text(fmt.Sprintf(`{"category":"delivery","answer":%q,"confidence":0.9,"order_id":"123456","escalate":false,"tags":["parcel","late"]}`, answer)),
 		OutputSchema: "support_reply",
 	}
 }
 
 // publish emits n events, through the client that applications use.
-func (w *world) publish(ctx context.Context, topic string, n int, change func(int, *eval.Event)) error {
+func (w *world) publish(ctx context.Context, topic string, n int, change func(int, *event.Event)) error {
 	em, err := emitter.New(emitter.Config{Brokers: w.brokers, Topic: topic, Block: true})
 	if err != nil {
 		return err
 	}
 	for i := range n {
-		e := event(i)
+		e := newEvent(i)
 		if change != nil {
 			change(i, &e)
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
@@ -43,8 +43,8 @@ func latency(ctx context.Context, w *world, _ options) error {
 		return err
 	}
 	// Ids of their own, because spans of other measurements are still arriving.
-	emitted, err := w.pace(ctx, topic, latencyEvents, latencyPace, func(n int, e *eval.Event) {
-		e.RequestID = eval.RequestID(fmt.Sprintf("latency_%d", n))
+	emitted, err := w.pace(ctx, topic, latencyEvents, latencyPace, func(n int, e *event.Event) {
+		e.RequestID = event.RequestID(fmt.Sprintf("latency_%d", n))
 	})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func latency(ctx context.Context, w *world, _ options) error {
 }
 
 // pace emits events evenly and gives when each was emitted.
-func (w *world) pace(ctx context.Context, topic string, n int, every time.Duration, change func(int, *eval.Event)) (map[string]time.Time, error) {
+func (w *world) pace(ctx context.Context, topic string, n int, every time.Duration, change func(int, *event.Event)) (map[string]time.Time, error) {
 	em, err := emitter.New(emitter.Config{Brokers: w.brokers, Topic: topic, Block: true})
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (w *world) pace(ctx context.Context, topic string, n int, every time.Durati
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		e := event(i)
+		e := newEvent(i)
 		if change != nil {
 			change(i, &e)
 		}

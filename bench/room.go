@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
@@ -34,8 +34,8 @@ func stuck(ctx context.Context, w *world, _ options) error {
 	if err != nil {
 		return err
 	}
-	err = w.publish(ctx, topic, stuckEvents+1, func(n int, e *eval.Event) {
-		e.Input, e.Output = eval.Text("?"), eval.Text("!")
+	err = w.publish(ctx, topic, stuckEvents+1, func(n int, e *event.Event) {
+		e.Input, e.Output = event.Text("?"), event.Text("!")
 		if n == 0 {
 			e.Feature = "stuck"
 		}
@@ -87,9 +87,9 @@ func soak(ctx context.Context, w *world, opts options) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.pace(ctx, topic, int(opts.soak/soakPace), soakPace, func(n int, e *eval.Event) {
+	_, err = w.pace(ctx, topic, int(opts.soak/soakPace), soakPace, func(n int, e *event.Event) {
 		if n%50 == 0 {
-			e.Output = eval.Text(fmt.Sprintf(`{"category":"unheard of %d"`, n))
+			e.Output = event.Text(fmt.Sprintf(`{"category":"unheard of %d"`, n))
 		}
 	})
 	if err != nil {

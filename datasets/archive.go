@@ -6,18 +6,20 @@ import (
 	"fmt"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // Archive takes failing reports into a store. It is safe for concurrent use.
 type Archive struct {
 	store    *Store
-	redactor *Redactor
+	redactor *redact.Redactor
 	cfg      Config
 }
 
 // NewArchive makes an archive. The redactor is for what judges say; content
 // comes redacted.
-func NewArchive(store *Store, redactor *Redactor, cfg Config) *Archive {
+func NewArchive(store *Store, redactor *redact.Redactor, cfg Config) *Archive {
 	return &Archive{store: store, redactor: redactor, cfg: cfg}
 }
 
@@ -27,7 +29,7 @@ func NewArchive(store *Store, redactor *Redactor, cfg Config) *Archive {
 // redacted event means that the content is withheld. Every error means that the
 // store is down; Offer may be called again with the same report. When ctx ends
 // first they may be written all the same.
-func (a *Archive) Offer(ctx context.Context, r *eval.Report, redacted *eval.Event) (int, error) {
+func (a *Archive) Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error) {
 	var records []record
 	for i := range r.Verdicts {
 		if v := &r.Verdicts[i]; v.Outcome == eval.OutcomeFail {

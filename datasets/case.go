@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Status is where a case is in its life.
@@ -51,29 +52,29 @@ type Case struct {
 
 // Exemplar is one request of a case, redacted.
 type Exemplar struct {
-	RequestID     eval.RequestID `json:"request_id"`
-	OccurredAt    time.Time      `json:"occurred_at"`
-	Environment   string         `json:"environment,omitempty"`
-	Feature       string         `json:"feature"`     // also when it is empty, which
-	PromptName    string         `json:"prompt_name"` // tells it from a body that has none
-	PromptVersion string         `json:"prompt_version,omitempty"`
-	Provider      string         `json:"provider,omitempty"`
-	Model         string         `json:"model,omitempty"`
-	TraceID       string         `json:"trace_id,omitempty"` // 32 hexadecimal digits
-	SpanID        string         `json:"span_id,omitempty"`  // decimal
+	RequestID     event.RequestID `json:"request_id"`
+	OccurredAt    time.Time       `json:"occurred_at"`
+	Environment   string          `json:"environment,omitempty"`
+	Feature       string          `json:"feature"`     // also when it is empty, which
+	PromptName    string          `json:"prompt_name"` // tells it from a body that has none
+	PromptVersion string          `json:"prompt_version,omitempty"`
+	Provider      string          `json:"provider,omitempty"`
+	Model         string          `json:"model,omitempty"`
+	TraceID       string          `json:"trace_id,omitempty"` // 32 hexadecimal digits
+	SpanID        string          `json:"span_id,omitempty"`  // decimal
 
 	// ContentWithheld says that the content could not be redacted and is missing.
-	ContentWithheld bool            `json:"content_withheld,omitempty"`
-	Input           json.RawMessage `json:"input,omitempty"`
-	Output          json.RawMessage `json:"output,omitempty"`
-	Expected        json.RawMessage `json:"expected,omitempty"`
-	OutputSchema    string          `json:"output_schema,omitempty"`
-	Query           string          `json:"query,omitempty"` // of the retrieval
-	Chunks          []eval.Chunk    `json:"chunks,omitempty"`
-	ToolCalls       []eval.ToolCall `json:"tool_calls,omitempty"`
-	Tools           json.RawMessage `json:"tools,omitempty"`
-	UserRating      eval.Rating     `json:"user_rating,omitempty"`
-	Comment         string          `json:"comment,omitempty"`
+	ContentWithheld bool             `json:"content_withheld,omitempty"`
+	Input           json.RawMessage  `json:"input,omitempty"`
+	Output          json.RawMessage  `json:"output,omitempty"`
+	Expected        json.RawMessage  `json:"expected,omitempty"`
+	OutputSchema    string           `json:"output_schema,omitempty"`
+	Query           string           `json:"query,omitempty"` // of the retrieval
+	Chunks          []event.Chunk    `json:"chunks,omitempty"`
+	ToolCalls       []event.ToolCall `json:"tool_calls,omitempty"`
+	Tools           json.RawMessage  `json:"tools,omitempty"`
+	UserRating      event.Rating     `json:"user_rating,omitempty"`
+	Comment         string           `json:"comment,omitempty"`
 
 	Verdict Verdict `json:"verdict"`
 }
@@ -103,7 +104,7 @@ type Criterion struct {
 
 // exemplar makes an exemplar of a report's verdict. redacted is nil when the
 // content has to be withheld; the judge's words then are too.
-func exemplar(r *eval.Report, v *eval.Verdict, redacted *eval.Event, words func(string) string) Exemplar {
+func exemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, words func(string) string) Exemplar {
 	trace, span := r.Event.Origin()
 	x := Exemplar{
 		RequestID: r.Event.RequestID, OccurredAt: seen(r), Environment: r.Event.Environment,

@@ -2,13 +2,11 @@ package datasets
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
-	"github.com/evalworker/evalworker/redact"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // Config says where cases are kept.
@@ -54,8 +52,8 @@ const (
 )
 
 // Validate gives all faults of c. They quote no password.
-func (c Config) Validate() eval.Faults {
-	var fs eval.Faults
+func (c Config) Validate() fault.List {
+	var fs fault.List
 	if c.Remote() {
 		fs = append(fs, c.validateServer()...)
 	} else {
@@ -76,8 +74,8 @@ func (c Config) Validate() eval.Faults {
 	return fs
 }
 
-func (c Config) validateFile() eval.Faults {
-	var fs eval.Faults
+func (c Config) validateFile() fault.List {
+	var fs fault.List
 	want := "want sqlite:FILE, such as " + DefaultConfig().URL
 	switch path, ok := strings.CutPrefix(c.URL, sqliteScheme); {
 	case !ok:
@@ -90,78 +88,3 @@ func (c Config) validateFile() eval.Faults {
 
 // file gives the path of the database file, or memory.
 func (c Config) file() string { return strings.TrimPrefix(c.URL, sqliteScheme) }
-
-// RedactionConfig says what is taken out of content before a judge sees it and
-// before a case is written. The zero value takes out every known kind.
-type RedactionConfig struct {
-	// Disabled leaves content as it is; for synthetic data only.
-	Disabled bool `yaml:"disabled"`
-	// Kinds to take out; empty: all kinds of secrets and personal data.
-	Kinds []string `yaml:"kinds"`
-	// Keep names kinds to leave alone.
-	Keep []string `yaml:"keep"`
-	// Patterns are kinds of your own.
-	Patterns []Pattern `yaml:"patterns"`
-}
-
-// Pattern is a kind of sensitive text of one's own.
-type Pattern struct {
-	Name    string `yaml:"name"`    // shown in place of the text, as [NAME]
-	Pattern string `yaml:"pattern"` // RE2; its first group, if any, is what is taken out
-}
-
-// Validate gives all faults of c.
-func (c RedactionConfig) Validate() eval.Faults {
-	var fs eval.Faults
-	for _, list := range []struct {
-		path  string
-		kinds []string
-	}{{"kinds", c.Kinds}, {"keep", c.Keep}} {
-		for i, name := range list.kinds {
-			if _, err := redact.New([]string{name}); err != nil {
-				problem, expected, _ := strings.Cut(err.Error(), ": ")
-				fs.Add(fmt.Sprintf("%s[%d]", list.path, i), problem, expected)
-			}
-		}
-	}
-	if len(fs) == 0 && !c.Disabled && len(c.wanted()) == 0 {
-		fs.Add("keep", "leaves nothing to take out", "set disabled: true if that is meant")
-	}
-	for i, p := range c.Patterns {
-		if slices.ContainsFunc(c.Patterns[:i], func(q Pattern) bool { return strings.EqualFold(q.Name, p.Name) }) {
-			fs.Add(fmt.Sprintf("patterns[%d].name", i), fmt.Sprintf("%q is there twice", p.Name), "want one pattern a name")
-		}
-		if _, err := redact.New(nil, redact.Custom(p)); err != nil {
-			fs.Add(fmt.Sprintf("patterns[%d]", i), err.Error(), "want a name without spaces and an RE2 expression that does not match the empty text")
-		}
-	}
-	return fs
-}
-
-// detector makes the detector that the configuration asks for; nil for none.
-func (c RedactionConfig) detector() (*redact.Detector, error) {
-	if c.Disabled {
-		return nil, nil //nolint:nilnil // no detector is what was asked for
-	}
-	if err := c.Validate().Err(); err != nil {
-		return nil, err
-	}
-	custom := make([]redact.Custom, len(c.Patterns))
-	for i, p := range c.Patterns {
-		custom[i] = redact.Custom(p)
-	}
-	return redact.New(c.wanted(), custom...)
-}
-
-// wanted gives the built-in kinds that are looked for. A class stands for its
-// kinds.
-func (c RedactionConfig) wanted() []string {
-	var out []string
-	for _, k := range redact.Kinds() {
-		named := func(name string) bool { return name == k.Name || name == string(k.Class) }
-		if (len(c.Kinds) == 0 || slices.ContainsFunc(c.Kinds, named)) && !slices.ContainsFunc(c.Keep, named) {
-			out = append(out, k.Name)
-		}
-	}
-	return out
-}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // TestConfigFaults: what is wrong is named with its key, and no fault quotes a

@@ -14,6 +14,7 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // crashStore names the store in the process that TestCrash kills.
@@ -60,7 +61,7 @@ func wholeReports(t *testing.T, db *sql.DB) {
 // twice gives a report with two failing verdicts.
 func twice(id string) *eval.Report {
 	r := failing(0, "question "+id[:1], "answer")
-	r.Event.RequestID = eval.RequestID(id)
+	r.Event.RequestID = event.RequestID(id)
 	second := r.Verdicts[0]
 	second.Eval = "f"
 	r.Verdicts = append(r.Verdicts, second)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Format is a format of exports.
@@ -116,7 +117,7 @@ func (r Row) csv() []string {
 	fields := []string{
 		r.CaseID, r.Evaluator, string(r.Type), r.Reason, string(r.Status), strconv.Itoa(r.Count), r.Feature, r.PromptName, r.PromptVersion,
 		string(r.RequestID), r.OccurredAt.Format(time.RFC3339), r.Provider, r.Model, r.TraceID, r.SpanID,
-		eval.JSON(r.Input).Text(), eval.JSON(r.Output).Text(), eval.JSON(r.Expected).Text(),
+		event.JSON(r.Input).Text(), event.JSON(r.Output).Text(), event.JSON(r.Expected).Text(),
 		strings.Join(chunks, "\n"), strings.Join(calls, "\n"),
 		r.Verdict.Label, r.Verdict.Explanation, strconv.FormatFloat(r.Verdict.Score, 'g', -1, 64), r.Verdict.Version,
 		strconv.FormatFloat(r.Verdict.Probability, 'g', -1, 64), strconv.FormatBool(r.ContentWithheld),

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // TestDiskFull: without space a report is refused, in words, and nothing of it is
@@ -34,10 +36,10 @@ func TestDiskFull(t *testing.T) {
 	}
 	limit(1) // as many as there are
 	r := &eval.Report{
-		Event:    &eval.Event{RequestID: "r", Output: eval.Text(strings.Repeat("long ", 100_000))},
+		Event:    &event.Event{RequestID: "r", Output: event.Text(strings.Repeat("long ", 100_000))},
 		Verdicts: []eval.Verdict{{Eval: "e", Outcome: eval.OutcomeFail, Reason: "x"}},
 	}
-	redactor, err := NewRedactor(RedactionConfig{Disabled: true})
+	redactor, err := redact.New(redact.Config{Disabled: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // record is one occurrence on its way to the store. Its texts are clean, and
@@ -21,7 +22,7 @@ type record struct {
 	body                               string // exemplar as JSON
 }
 
-func (a *Archive) record(r *eval.Report, v *eval.Verdict, redacted *eval.Event) (record, error) {
+func (a *Archive) record(r *eval.Report, v *eval.Verdict, redacted *event.Event) (record, error) {
 	x := exemplar(r, v, redacted, a.redactor.Text)
 	body, err := json.Marshal(x)
 	if err != nil {

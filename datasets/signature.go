@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // idDigits is the length of a case's id: 64 bits of a hash. Among a million
@@ -18,7 +19,7 @@ const idDigits = 16
 // signature gives the case id of a failure: a hash over what makes two failures
 // the same. Without redacted content there is no input in it, and it differs
 // from that of an empty input.
-func signature(v *eval.Verdict, redacted *eval.Event) string {
+func signature(v *eval.Verdict, redacted *event.Event) string {
 	h := sha256.New()
 	parts := []string{v.Eval, v.Reason, "withheld"}
 	if redacted != nil {
@@ -34,7 +35,7 @@ func signature(v *eval.Verdict, redacted *eval.Event) string {
 // question gives what the user said last: the last user turn of a chat that says
 // something, else the whole input, else a user's comment. All of it counts,
 // because many a prompt begins with the same long template.
-func question(e *eval.Event) string {
+func question(e *event.Event) string {
 	if e.Input.IsZero() {
 		return e.Comment
 	}

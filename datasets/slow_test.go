@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // slow is a database that takes its time, of which it is told with each write.
@@ -32,7 +34,7 @@ func (s *slow) insert(ctx context.Context, tx *sql.Tx, records []record, maxExem
 
 // onSlow gives a store that takes so long for each of its writes, and may for ten
 // seconds.
-func onSlow(t *testing.T, takes ...time.Duration) (*slow, func(ctx context.Context, id eval.RequestID) (int, error)) {
+func onSlow(t *testing.T, takes ...time.Duration) (*slow, func(ctx context.Context, id event.RequestID) (int, error)) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Timeout = sqliteScheme+memory, 10*time.Second
@@ -53,13 +55,13 @@ func onSlow(t *testing.T, takes ...time.Duration) (*slow, func(ctx context.Conte
 			t.Error(err)
 		}
 	})
-	redactor, err := NewRedactor(RedactionConfig{})
+	redactor, err := redact.New(redact.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := NewArchive(s, redactor, cfg)
-	return db, func(ctx context.Context, id eval.RequestID) (int, error) {
-		r := &eval.Report{Event: &eval.Event{RequestID: id}, Verdicts: []eval.Verdict{{Eval: "e", Outcome: eval.OutcomeFail}}}
+	return db, func(ctx context.Context, id event.RequestID) (int, error) {
+		r := &eval.Report{Event: &event.Event{RequestID: id}, Verdicts: []eval.Verdict{{Eval: "e", Outcome: eval.OutcomeFail}}}
 		return a.Offer(ctx, r, r.Event)
 	}
 }

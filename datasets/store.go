@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // Store keeps cases. It is safe for concurrent use.
@@ -19,7 +19,7 @@ type Store struct {
 	done   chan struct{} // closed by Close
 	close  sync.Once
 	writer sync.WaitGroup
-	fault  fault // of the last write
+	fault  flt // of the last write
 	claim  claim
 }
 

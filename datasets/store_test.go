@@ -16,7 +16,9 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/datasets/storetest"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/redact"
 )
 
 func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithPostgres)) }
@@ -41,9 +43,9 @@ func open(tb testing.TB, cfg datasets.Config) *datasets.Store {
 	return s
 }
 
-func archive(tb testing.TB, s *datasets.Store, cfg datasets.Config) (*datasets.Archive, *datasets.Redactor) {
+func archive(tb testing.TB, s *datasets.Store, cfg datasets.Config) (*datasets.Archive, *redact.Redactor) {
 	tb.Helper()
-	r, err := datasets.NewRedactor(datasets.RedactionConfig{})
+	r, err := redact.New(redact.Config{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -89,7 +91,7 @@ func onPostgres(t testing.TB) datasets.Config {
 
 func failing(n int, input, output string) *eval.Report {
 	return &eval.Report{
-		Event:    &eval.Event{RequestID: eval.RequestID(fmt.Sprintf("r%d", n)), Input: eval.Text(input), Output: eval.Text(output)},
+		Event:    &event.Event{RequestID: event.RequestID(fmt.Sprintf("r%d", n)), Input: event.Text(input), Output: event.Text(output)},
 		Verdicts: []eval.Verdict{{Eval: "e", Type: eval.TypeRule, Outcome: eval.OutcomeFail, Reason: "x", Explanation: output}},
 	}
 }
@@ -219,7 +221,7 @@ func TestExport(t *testing.T) {
 	s := open(t, cfg)
 	a, _ := archive(t, s, cfg)
 	r := failing(1, "=1+1", "a\nb,\"c\" <tag>")
-	r.Event.ToolCalls = []eval.ToolCall{{Name: "-f", Arguments: eval.JSON(json.RawMessage(`{"x": 1}`))}}
+	r.Event.ToolCalls = []event.ToolCall{{Name: "-f", Arguments: event.JSON(json.RawMessage(`{"x": 1}`))}}
 	if _, err := a.Offer(t.Context(), r, r.Event); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +245,7 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	var row datasets.Row
-	if err := json.Unmarshal([]byte(out.String()), &row); err != nil || row.RequestID != "r1" || row.Evaluator != "e" || eval.JSON(row.Output).Text() != "a\nb,\"c\" <tag>" {
+	if err := json.Unmarshal([]byte(out.String()), &row); err != nil || row.RequestID != "r1" || row.Evaluator != "e" || event.JSON(row.Output).Text() != "a\nb,\"c\" <tag>" {
 		t.Errorf("line: %s (%v)", out.String(), err)
 	}
 	if _, err := s.Export(t.Context(), &out, "xml", datasets.Filter{}); err == nil {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // exampleURL shows how a store is named that workers share.
@@ -43,8 +43,8 @@ func (c Config) Separated() Config {
 	return c
 }
 
-func (c Config) validateServer() eval.Faults {
-	var fs eval.Faults
+func (c Config) validateServer() fault.List {
+	var fs fault.List
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil:

@@ -37,14 +37,14 @@ var errClosed = errors.New("store is closed")
 
 // fault remembers why writes fail: whoever waits behind one that fails runs out of
 // time before he is told anything.
-type fault struct {
+type flt struct {
 	mu  sync.Mutex
 	err error // guarded by mu; nil after a write that succeeded
 }
 
 // note takes the result of a write. One that ran out of time itself knows no
 // reason, and leaves the one that is known.
-func (f *fault) note(err error) {
+func (f *flt) note(err error) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return
 	}
@@ -54,7 +54,7 @@ func (f *fault) note(err error) {
 }
 
 // explain adds what is known to the error of somebody who waited in vain.
-func (f *fault) explain(err error) error {
+func (f *flt) explain(err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err == nil {

@@ -26,7 +26,7 @@ func TestAFullBuffer(t *testing.T) {
 			accepted := 0
 			var err error
 			for i := 0; err == nil && i < 100; i++ {
-				if err = e.Emit(t.Context(), event(i)); err == nil {
+				if err = e.Emit(t.Context(), newEvent(i)); err == nil {
 					accepted++
 				}
 			}
@@ -50,19 +50,19 @@ func TestBlockWaitsForRoom(t *testing.T) {
 	restore := b.RefuseWrites(topic)
 	e := newEmitter(t, cfg)
 	for i := range 2 {
-		if err := e.Emit(t.Context(), event(i)); err != nil {
+		if err := e.Emit(t.Context(), newEvent(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if err := e.Emit(short, event(2)); !errors.Is(err, context.DeadlineExceeded) {
+	if err := e.Emit(short, newEvent(2)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Emit with a full buffer = %v, want its deadline", err)
 	}
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			if err := e.Emit(t.Context(), event(10+i)); err != nil {
+			if err := e.Emit(t.Context(), newEvent(10+i)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -82,12 +82,12 @@ func TestCloseFreesThoseWhoWaitForRoom(t *testing.T) {
 	cfg := quick(silent(t))
 	cfg.Block, cfg.BufferEvents = true, 1
 	e := newEmitter(t, cfg)
-	if err := e.Emit(t.Context(), event(0)); err != nil {
+	if err := e.Emit(t.Context(), newEvent(0)); err != nil {
 		t.Fatal(err)
 	}
 	result := make(chan error, 1)
 	var wg sync.WaitGroup
-	wg.Go(func() { result <- e.Emit(t.Context(), event(1)) })
+	wg.Go(func() { result <- e.Emit(t.Context(), newEvent(1)) })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	err := e.Close(ctx)
@@ -113,7 +113,7 @@ func TestCloseIsBoundedByItsContext(t *testing.T) {
 			cfg.BackoffMin = time.Hour
 			e := newEmitter(t, cfg)
 			for i := range 5 {
-				if err := e.Emit(t.Context(), event(i)); err != nil {
+				if err := e.Emit(t.Context(), newEvent(i)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -128,7 +128,7 @@ func TestCloseIsBoundedByItsContext(t *testing.T) {
 			if again := e.Close(t.Context()); !errors.Is(again, err) {
 				t.Errorf("the second Close = %v, want what the first gave", again)
 			}
-			if err := e.Emit(t.Context(), event(9)); !errors.Is(err, emitter.ErrClosed) {
+			if err := e.Emit(t.Context(), newEvent(9)); !errors.Is(err, emitter.ErrClosed) {
 				t.Errorf("Emit after Close = %v, want ErrClosed", err)
 			}
 		})

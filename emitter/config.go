@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
@@ -76,7 +77,7 @@ type Config struct {
 	// Unsent is told of events that were given up, when that happens, with the
 	// error of the last attempt. It is called from the goroutines that send, so it
 	// must be quick and safe for concurrent use. Nil: only Flush and Close tell.
-	Unsent func(ids []eval.RequestID, err error)
+	Unsent func(ids []event.RequestID, err error)
 }
 
 // DefaultConfig gives the defaults for a broker on this machine.
@@ -108,7 +109,7 @@ func (c Config) withDefaults() Config {
 }
 
 // Validate gives every fault of the configuration, after defaults.
-func (c Config) Validate() eval.Faults {
+func (c Config) Validate() fault.List {
 	c = c.withDefaults()
 	faults := c.conn().Validate()
 	c.validateSecurity(&faults)

@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func TestConfigValidate(t *testing.T) {
@@ -41,7 +42,7 @@ func TestConfigValidate(t *testing.T) {
 	} {
 		cfg := emitter.DefaultConfig()
 		spoil(&cfg)
-		if faults := cfg.Validate(); !slices.ContainsFunc(faults, func(f eval.Fault) bool { return f.Path == path && f.Expected != "" }) {
+		if faults := cfg.Validate(); !slices.ContainsFunc(faults, func(f fault.Fault) bool { return f.Path == path && f.Expected != "" }) {
 			t.Errorf("%s: faults %v, want one at this path", path, faults)
 		}
 		if _, err := emitter.New(cfg); err == nil {
@@ -70,7 +71,7 @@ func TestTraceparent(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	e := eval.Event{TraceContext: emitter.Traceparent(trace, span, true, "")}
+	e := event.Event{TraceContext: emitter.Traceparent(trace, span, true, "")}
 	if gotTrace, gotSpan := e.Origin(); gotTrace.Lo != 1 || gotSpan != 0xcd00000000000002 {
 		t.Errorf("Origin = %s, %s", gotTrace, gotSpan)
 	}

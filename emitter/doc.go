@@ -7,7 +7,7 @@
 //	}
 //	defer em.Close(ctx)
 //	...
-//	err = em.Emit(ctx, eval.Event{RequestID: "req_9f3a", Feature: "support_agent", Output: eval.Text(answer)})
+//	err = em.Emit(ctx, event.Event{RequestID: "req_9f3a", Feature: "support_agent", Output: event.Text(answer)})
 //
 // # What a request pays
 //
@@ -37,7 +37,7 @@
 //
 // The value is the event as JSON. The key is the trace id as 32 hexadecimal
 // digits, or the request id where there is no trace. The headers carry the
-// envelope ([eval.Event.Headers]), by which workers decide without decoding.
+// envelope ([event.Event.Headers]), by which workers decide without decoding.
 //
 // # What it is not
 //

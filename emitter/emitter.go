@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Emitter publishes events. All methods are safe for concurrent use.
@@ -88,7 +88,7 @@ func New(cfg Config) (*Emitter, error) {
 // The error is [ErrFull] or [ErrClosed], the context's own when it ended before
 // there was room (with Config.Block), or permanent: no request id, an unknown
 // kind, or larger than Config.MaxEventBytes ([ErrTooLarge]).
-func (e *Emitter) Emit(ctx context.Context, ev eval.Event) error {
+func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
 	if err := e.admit(); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (e *Emitter) Emit(ctx context.Context, ev eval.Event) error {
 // it is, fields that this version does not know included, and must not be
 // changed afterwards; ev is its decoded form, of which the envelope is made.
 // Nothing is filled in. The errors are those of Emit.
-func (e *Emitter) Forward(ctx context.Context, ev *eval.Event, value []byte) error {
+func (e *Emitter) Forward(ctx context.Context, ev *event.Event, value []byte) error {
 	if err := e.admit(); err != nil {
 		return err
 	}
@@ -201,9 +201,9 @@ func (e *Emitter) settle(ms []message, err error) {
 	if len(ms) == 0 {
 		return
 	}
-	var ids []eval.RequestID
+	var ids []event.RequestID
 	if err != nil {
-		ids = make([]eval.RequestID, len(ms))
+		ids = make([]event.RequestID, len(ms))
 		for i := range ms {
 			ids[i] = ms[i].id
 		}
@@ -214,7 +214,7 @@ func (e *Emitter) settle(ms []message, err error) {
 	}
 }
 
-func (e *Emitter) release(ms []message, ids []eval.RequestID, err error) {
+func (e *Emitter) release(ms []message, ids []event.RequestID, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range ms {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
@@ -158,7 +159,7 @@ func ids(ms []kafka.Message) []string {
 	out := make([]string, 0, len(ms))
 	for _, m := range ms {
 		for _, h := range m.Headers {
-			if h.Key == eval.HeaderRequestID {
+			if h.Key == event.HeaderRequestID {
 				out = append(out, string(h.Value))
 			}
 		}
@@ -167,8 +168,8 @@ func ids(ms []kafka.Message) []string {
 	return out
 }
 
-func event(i int) eval.Event {
-	return eval.Event{RequestID: eval.RequestID(fmt.Sprintf("req_%04d", i)), Feature: "chat", Output: eval.Text("hello")}
+func newEvent(i int) event.Event {
+	return event.Event{RequestID: event.RequestID(fmt.Sprintf("req_%04d", i)), Feature: "chat", Output: event.Text("hello")}
 }
 
 func checkBalance(t *testing.T, s emitter.Stats) {
@@ -192,7 +193,7 @@ func TestEverythingArrives(t *testing.T) {
 			for w := range writers {
 				wg.Go(func() {
 					for i := w; i < n; i += writers {
-						if err := e.Emit(t.Context(), event(i)); err != nil {
+						if err := e.Emit(t.Context(), newEvent(i)); err != nil {
 							t.Error(err)
 						}
 					}
@@ -204,7 +205,7 @@ func TestEverythingArrives(t *testing.T) {
 			}
 			var want []string
 			for i := range n {
-				want = append(want, string(event(i).RequestID))
+				want = append(want, string(newEvent(i).RequestID))
 			}
 			if diff := cmp.Diff(want, ids(g.messages(t))); diff != "" {
 				t.Errorf("request ids (-emitted +read):\n%s", diff)
@@ -226,10 +227,10 @@ func TestAMessageIsWhatAWorkerExpects(t *testing.T) {
 		return emitter.Traceparent([16]byte{15: 7}, [8]byte{7: 9}, true, "")
 	}
 	e := newEmitter(t, cfg)
-	sent := []eval.Event{
+	sent := []event.Event{
 		{RequestID: "a", Feature: "chat", UserRating: "Up ", Model: "m\xffm"},
-		{RequestID: "b", Kind: eval.KindUserFeedback, TraceID: "123456789", UserRating: eval.RatingDown},
-		{RequestID: "c", TraceContext: eval.TraceContext{"X-Datadog-Trace-Id": "5", "x-datadog-parent-id": "6"}},
+		{RequestID: "b", Kind: event.KindUserFeedback, TraceID: "123456789", UserRating: event.RatingDown},
+		{RequestID: "c", TraceContext: event.TraceContext{"X-Datadog-Trace-Id": "5", "x-datadog-parent-id": "6"}},
 	}
 	before := time.Now()
 	for _, ev := range sent {
@@ -250,15 +251,15 @@ func TestAMessageIsWhatAWorkerExpects(t *testing.T) {
 		t.Fatalf("%d messages, want %d", len(got), len(sent))
 	}
 	for _, m := range got {
-		ev, err := eval.DecodeEventStrict(m.Value)
+		ev, err := event.DecodeStrict(m.Value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		hs := make([]eval.Header, len(m.Headers))
+		hs := make([]event.Header, len(m.Headers))
 		for i, h := range m.Headers {
-			hs[i] = eval.Header{Key: h.Key, Value: h.Value}
+			hs[i] = event.Header{Key: h.Key, Value: h.Value}
 		}
-		env, ok := eval.EnvelopeFromHeaders(hs)
+		env, ok := event.EnvelopeFromHeaders(hs)
 		if diff := cmp.Diff(ev.Envelope(), env); !ok || diff != "" {
 			t.Errorf("request %s: envelope (-body +headers):\n%s", ev.RequestID, diff)
 		}
@@ -276,8 +277,8 @@ func TestEventsOfATraceShareAPartition(t *testing.T) {
 	g := newTarget(t)
 	e := newEmitter(t, g.quick())
 	for i := range 60 {
-		ev := event(i)
-		ev.TraceID = eval.ID(fmt.Sprint(1 + i%6))
+		ev := newEvent(i)
+		ev.TraceID = event.ID(fmt.Sprint(1 + i%6))
 		if err := e.Emit(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +305,7 @@ func TestForwardKeepsTheBytes(t *testing.T) {
 	g := newTarget(t)
 	e := newEmitter(t, g.quick())
 	raw := []byte(`{ "request_id" : 7, "event":"llm_request_completed", "team_field":[1] }`)
-	ev, err := eval.DecodeEvent(raw)
+	ev, err := event.Decode(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,13 +327,13 @@ func TestEmitRefusesWhatIsNoEvent(t *testing.T) {
 	cfg.MaxEventBytes = 1000
 	e := newEmitter(t, cfg)
 	for name, c := range map[string]struct {
-		ev     eval.Event
+		ev     event.Event
 		reason eval.Reason
 		want   error
 	}{
-		"no request id": {eval.Event{}, eval.ReasonMalformed, nil},
-		"unknown kind":  {eval.Event{RequestID: "a", Kind: "llm_request_started"}, eval.ReasonUnknownEvent, nil},
-		"too large":     {eval.Event{RequestID: "a", Output: eval.Text(strings.Repeat("x", 1000))}, eval.ReasonTooLarge, emitter.ErrTooLarge},
+		"no request id": {event.Event{}, eval.ReasonMalformed, nil},
+		"unknown kind":  {event.Event{RequestID: "a", Kind: "llm_request_started"}, eval.ReasonUnknownEvent, nil},
+		"too large":     {event.Event{RequestID: "a", Output: event.Text(strings.Repeat("x", 1000))}, eval.ReasonTooLarge, emitter.ErrTooLarge},
 	} {
 		err := e.Emit(t.Context(), c.ev)
 		if !eval.IsPermanent(err) || eval.ReasonOf(err) != c.reason || c.want != nil && !errors.Is(err, c.want) {
@@ -355,9 +356,9 @@ func TestAnEventAtTheLimitArrives(t *testing.T) {
 	cfg := g.quick()
 	cfg.Compression = "none"
 	e := newEmitter(t, cfg)
-	ev := eval.Event{RequestID: "a", OccurredAt: time.Unix(0, 0)}
+	ev := event.Event{RequestID: "a", OccurredAt: time.Unix(0, 0)}
 	for n := 999_900; ; n-- {
-		ev.Output = eval.Text(strings.Repeat("x", n))
+		ev.Output = event.Text(strings.Repeat("x", n))
 		err := e.Emit(t.Context(), ev)
 		if err == nil {
 			break

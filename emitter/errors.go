@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Errors of Emit. Match them with errors.Is.
@@ -29,9 +29,9 @@ const maxUnsentIDs = 100
 // UnsentError says which accepted events were given up. One whose write ended
 // without an answer may be in the topic nevertheless.
 type UnsentError struct {
-	Count      int              // events in all
-	RequestIDs []eval.RequestID // the first 100 of them
-	Err        error            // what stopped the last of them that was tried
+	Count      int               // events in all
+	RequestIDs []event.RequestID // the first 100 of them
+	Err        error             // what stopped the last of them that was tried
 }
 
 // Error counts the events and names the first.
@@ -49,7 +49,7 @@ func (u *UnsentError) Error() string {
 func (u *UnsentError) Unwrap() error { return u.Err }
 
 // add counts events that were given up.
-func (u *UnsentError) add(ids []eval.RequestID, err error) {
+func (u *UnsentError) add(ids []event.RequestID, err error) {
 	u.Count += len(ids)
 	u.RequestIDs = append(u.RequestIDs, ids[:min(len(ids), maxUnsentIDs-len(u.RequestIDs))]...)
 	// That the time was over says less than why it was not enough.

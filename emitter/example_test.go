@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -26,9 +26,9 @@ func Example() {
 		return
 	}
 	ctx := context.Background()
-	err = em.Emit(ctx, eval.Event{
+	err = em.Emit(ctx, event.Event{
 		RequestID: "req_9f3a", Feature: "support_agent", PromptVersion: "2026-06-01.3",
-		Input: eval.Text("Where is my parcel?"), Output: eval.Text("It arrives tomorrow."),
+		Input: event.Text("Where is my parcel?"), Output: event.Text("It arrives tomorrow."),
 	})
 	if err != nil {
 		fmt.Println(err) // the request goes on all the same
@@ -51,7 +51,7 @@ func ExampleUnsentError() {
 		return
 	}
 	ctx := context.Background()
-	if err := em.Emit(ctx, eval.Event{RequestID: "req_1"}); err != nil {
+	if err := em.Emit(ctx, event.Event{RequestID: "req_1"}); err != nil {
 		fmt.Println(err)
 	}
 	if unsent, ok := errors.AsType[*emitter.UnsentError](em.Close(ctx)); ok {
@@ -68,13 +68,13 @@ func ExamplePublisher() {
 		return
 	}
 	defer p.Close()
-	event := []byte(`{"event":"llm_request_completed","request_id":"req_1"}`)
-	ev, err := eval.DecodeEvent(event)
+	value := []byte(`{"event":"llm_request_completed","request_id":"req_1"}`)
+	ev, err := event.Decode(value)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	out, err := p.Publish(context.Background(), []emitter.Encoded{{Event: ev, Value: event}})
+	out, err := p.Publish(context.Background(), []emitter.Encoded{{Event: ev, Value: value}})
 	fmt.Println(out.Written, "written,", len(out.Refused), "refused,", len(out.Left), "left:", err != nil)
 	// Output: 0 written, 0 refused, 1 left: true
 }

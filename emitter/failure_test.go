@@ -12,7 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -24,14 +24,14 @@ func TestABatchThatTheBrokerFindsTooLargeIsHalved(t *testing.T) {
 	cfg.Linger = time.Second // all in one batch; Close does not wait for it
 	e := newEmitter(t, cfg)
 	for i := range 40 {
-		ev := event(i)
-		ev.Output = eval.Text(strings.Repeat("x", 300))
+		ev := newEvent(i)
+		ev.Output = event.Text(strings.Repeat("x", 300))
 		if err := e.Emit(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
 	}
-	huge := event(40)
-	huge.Output = eval.Text(strings.Repeat("x", 3000))
+	huge := newEvent(40)
+	huge.Output = event.Text(strings.Repeat("x", 3000))
 	if err := e.Emit(t.Context(), huge); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestUnsentIsToldOnce(t *testing.T) {
 	cfg := quick(b.Addr())
 	var mu sync.Mutex
 	told := 0
-	cfg.Unsent = func(ids []eval.RequestID, err error) {
+	cfg.Unsent = func(ids []event.RequestID, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {
@@ -63,7 +63,7 @@ func TestUnsentIsToldOnce(t *testing.T) {
 	}
 	e := newEmitter(t, cfg)
 	for i := range 150 {
-		if err := e.Emit(t.Context(), event(i)); err != nil {
+		if err := e.Emit(t.Context(), newEvent(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,7 +76,7 @@ func TestUnsentIsToldOnce(t *testing.T) {
 		t.Errorf("the second Flush reports again: %v", err)
 	}
 	restore()
-	if err := e.Emit(t.Context(), event(200)); err != nil {
+	if err := e.Emit(t.Context(), newEvent(200)); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Close(t.Context()); err != nil {
@@ -101,7 +101,7 @@ func TestABrokerThatComesBackGetsEverything(t *testing.T) {
 	cfg.MaxAttempts, cfg.BackoffMax = 1_000_000, 50*time.Millisecond
 	e := newEmitter(t, cfg)
 	for i := range 20 {
-		if err := e.Emit(t.Context(), event(i)); err != nil {
+		if err := e.Emit(t.Context(), newEvent(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -125,7 +125,7 @@ func TestATopicThatIsMissingIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, broker.Config{Topics: map[string]int32{"other": 1}})
 	e := newEmitter(t, quick(b.Addr()))
-	if err := e.Emit(t.Context(), event(1)); err != nil {
+	if err := e.Emit(t.Context(), newEvent(1)); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Close(t.Context()); !errors.Is(err, kafka.UnknownTopicOrPartition) {

@@ -5,11 +5,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 func encodedAs(id string) Encoded {
-	return Encoded{Event: &eval.Event{Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(id)}, Value: []byte("{}")}
+	return Encoded{Event: &event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(id)}, Value: []byte("{}")}
 }
 
 // Each of the four answers that a write takes may come late, as long as all come

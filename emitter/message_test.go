@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // FuzzHeadersAgreeWithTheBody holds what sampling on headers rests on: for
@@ -22,24 +22,24 @@ func FuzzHeadersAgreeWithTheBody(f *testing.F) {
 	f.Add("<&>\u2028", "\x00", "4.50", "00-x", "x")
 	e := &Emitter{cfg: DefaultConfig()}
 	f.Fuzz(func(t *testing.T, id, feature, rating, parent, trace string) {
-		ev := eval.Event{
-			RequestID: eval.RequestID(id), Feature: feature, UserRating: eval.Rating(rating), TraceID: eval.ID(trace),
-			TraceContext: eval.TraceContext{eval.HeaderTraceparent: parent},
+		ev := event.Event{
+			RequestID: event.RequestID(id), Feature: feature, UserRating: event.Rating(rating), TraceID: event.ID(trace),
+			TraceContext: event.TraceContext{event.HeaderTraceparent: parent},
 		}
 		e.complete(context.Background(), &ev)
 		m, err := e.encode(&ev)
 		if err != nil {
 			return
 		}
-		got, err := eval.DecodeEvent(m.value)
+		got, err := event.Decode(m.value)
 		if err != nil {
 			t.Fatalf("the body cannot be read: %v", err)
 		}
-		hs := make([]eval.Header, len(m.headers))
+		hs := make([]event.Header, len(m.headers))
 		for i, h := range m.headers {
-			hs[i] = eval.Header{Key: h.Key, Value: h.Value}
+			hs[i] = event.Header{Key: h.Key, Value: h.Value}
 		}
-		env, ok := eval.EnvelopeFromHeaders(hs)
+		env, ok := event.EnvelopeFromHeaders(hs)
 		if diff := cmp.Diff(got.Envelope(), env); !ok || diff != "" {
 			t.Errorf("envelope (-body +headers):\n%s", diff)
 		}
@@ -51,8 +51,8 @@ func FuzzHeadersAgreeWithTheBody(f *testing.F) {
 
 func TestTheBodyIsTheEventAsJSON(t *testing.T) {
 	t.Parallel()
-	text, object := eval.Text("a \"quoted\" <text>"), eval.JSON(json.RawMessage(`{ "a" : [1, 2] }`))
-	for name, ev := range map[string]eval.Event{
+	text, object := event.Text("a \"quoted\" <text>"), event.JSON(json.RawMessage(`{ "a" : [1, 2] }`))
+	for name, ev := range map[string]event.Event{
 		"empty":       {},
 		"one":         {RequestID: "a", Output: text},
 		"all":         {RequestID: "a", Input: text, Output: object, Expected: text, Tools: object},
@@ -168,11 +168,11 @@ func idle(b *testing.B, cfg Config) *Emitter {
 	return e
 }
 
-func sample(size int) eval.Event {
-	return eval.Event{
+func sample(size int) event.Event {
+	return event.Event{
 		RequestID: "req_9f3a", TraceID: "123456789", Feature: "support_agent", PromptName: "support_triage",
 		PromptVersion: "2026-06-01.3", Provider: "anthropic", Model: "claude-sonnet-4", Status: "success",
 		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0),
-		Output: eval.Text(strings.Repeat("an answer ", size/10)),
+		Output: event.Text(strings.Repeat("an answer ", size/10)),
 	}
 }

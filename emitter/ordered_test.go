@@ -10,7 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Whatever a broker answers, a partition's messages are written in order and
@@ -79,7 +79,7 @@ func TestWhatHasBecomeTooOldIsWrittenAsOfNow(t *testing.T) {
 		if i >= 200 {
 			at = began.Add(-time.Minute)
 		}
-		ev := &eval.Event{Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(fmt.Sprint(i))}
+		ev := &event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(fmt.Sprint(i))}
 		events = append(events, Encoded{Event: ev, Value: []byte("{}"), Time: at})
 	}
 	out, err := p.Publish(t.Context(), events)

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Publisher writes events in order, for programs that keep them somewhere safe
@@ -22,7 +22,7 @@ type Publisher struct {
 // Encoded is an event in its encoded form, with the decoded one of which its
 // envelope is made.
 type Encoded struct {
-	Event *eval.Event
+	Event *event.Event
 	Value []byte    // published as it is
 	Time  time.Time // of the record; now where it is zero, or too old for the topic
 }
@@ -60,7 +60,7 @@ func (p *Publisher) MaxEventBytes() int { return p.cfg.MaxEventBytes }
 
 // Check reports why an event could never be published: a permanent error, which
 // wraps [ErrTooLarge] when it exceeds Config.MaxEventBytes.
-func (p *Publisher) Check(ev *eval.Event, value []byte) error {
+func (p *Publisher) Check(ev *event.Event, value []byte) error {
 	_, err := newMessage(ev, value, p.cfg.MaxEventBytes)
 	return err
 }

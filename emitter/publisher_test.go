@@ -16,6 +16,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -32,9 +33,9 @@ func newPublisher(tb testing.TB, cfg emitter.Config) *emitter.Publisher {
 // encoded is the i-th event, one of five traces, with an output of that size.
 func encoded(tb testing.TB, i, size int) emitter.Encoded {
 	tb.Helper()
-	ev := event(i)
-	ev.Kind, ev.TraceID = eval.KindRequestCompleted, eval.ID(fmt.Sprint(1+i%5))
-	ev.Output = eval.Text(strings.Repeat("x", size))
+	ev := newEvent(i)
+	ev.Kind, ev.TraceID = event.KindRequestCompleted, event.ID(fmt.Sprint(1+i%5))
+	ev.Output = event.Text(strings.Repeat("x", size))
 	b, err := json.Marshal(ev)
 	if err != nil {
 		tb.Fatal(err)
@@ -54,7 +55,7 @@ func requestIDs(es []emitter.Encoded) []string {
 func byKey(ms []kafka.Message) map[string][]string {
 	out := map[string][]string{}
 	for _, m := range ms {
-		ev, err := eval.DecodeEvent(m.Value)
+		ev, err := event.Decode(m.Value)
 		if err != nil {
 			continue
 		}
@@ -171,7 +172,7 @@ func TestPublisherCheck(t *testing.T) {
 		t.Errorf("Check of a large event = %v", err)
 	}
 	// What the limit has come to refuse needs no broker to be refused.
-	got, err := p.Publish(t.Context(), []emitter.Encoded{large, {Event: &eval.Event{}}})
+	got, err := p.Publish(t.Context(), []emitter.Encoded{large, {Event: &event.Event{}}})
 	if err != nil || len(got.Refused) != 2 {
 		t.Errorf("Publish = %+v, %v", got, err)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 func TestAnOutageIsOutlasted(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAnOutageIsOutlasted(t *testing.T) {
 				}
 				return 0
 			}}, Config{})
-			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+			if err := e.Emit(t.Context(), event.Event{RequestID: "a"}); err != nil {
 				t.Fatal(err)
 			}
 			if err := e.Close(t.Context()); err != nil {
@@ -55,7 +55,7 @@ func TestWhenAnEventIsGivenUp(t *testing.T) {
 					attempts++
 					return kafka.NotEnoughReplicas
 				}}, c.cfg)
-				if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+				if err := e.Emit(t.Context(), event.Event{RequestID: "a"}); err != nil {
 					t.Fatal(err)
 				}
 				err := e.Close(t.Context())
@@ -73,7 +73,7 @@ func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := emitterOn(t, &cluster{answer: func([]record) kafka.Error { return kafka.NotEnoughReplicas }}, Config{BatchEvents: 10})
 		for range 100 { // more than is on its way at once
-			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+			if err := e.Emit(t.Context(), event.Event{RequestID: "a"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -96,11 +96,11 @@ func TestOneInvalidRecordCostsOnlyItself(t *testing.T) {
 			return 0
 		}}, Config{})
 		for i := range 500 {
-			id := eval.RequestID(fmt.Sprint(i))
+			id := event.RequestID(fmt.Sprint(i))
 			if i == 250 {
 				id = "bad"
 			}
-			if err := e.Emit(t.Context(), eval.Event{RequestID: id}); err != nil {
+			if err := e.Emit(t.Context(), event.Event{RequestID: id}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -132,7 +132,7 @@ func TestWhichAnswersArePermanent(t *testing.T) {
 				}
 				return 0
 			}}, Config{})
-			if err := e.Emit(t.Context(), eval.Event{RequestID: "a"}); err != nil {
+			if err := e.Emit(t.Context(), event.Event{RequestID: "a"}); err != nil {
 				t.Fatal(err)
 			}
 			if err := e.Close(t.Context()); (err != nil) != want {

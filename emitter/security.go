@@ -7,8 +7,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
@@ -49,7 +49,7 @@ type SASL struct {
 	Sign func(ctx context.Context, region, host string) ([]byte, error)
 }
 
-func (c Config) validateSecurity(faults *eval.Faults) {
+func (c Config) validateSecurity(faults *fault.List) {
 	if c.SASL.Mechanism == conn.AWSMSKIAM && c.SASL.Sign == nil {
 		faults.Add("sasl.sign", "missing: AWS_MSK_IAM signs its logins", "mskiam.New().Sign of the package emitter/mskiam")
 	}

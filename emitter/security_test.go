@@ -14,7 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
@@ -27,7 +27,7 @@ func checkSecured(t *testing.T, cfg emitter.Config) {
 		t.Fatal(err)
 	}
 	for i := range 20 {
-		if err := e.Emit(t.Context(), event(i)); err != nil {
+		if err := e.Emit(t.Context(), newEvent(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
 	if strings.Contains(err.Error(), wrong) {
 		t.Errorf("the password is shown: %v", err)
 	}
-	if err := e.Emit(t.Context(), event(1)); err != nil {
+	if err := e.Emit(t.Context(), newEvent(1)); err != nil {
 		t.Fatal(err)
 	}
 	write("right")
@@ -110,7 +110,7 @@ func TestARefusalIsTold(t *testing.T) {
 	cfg := quick(b.Addr())
 	cfg.SASL = emitter.SASL{Mechanism: "PLAIN", Username: "app", Password: "wrong"}
 	e := newEmitter(t, cfg)
-	if err := e.Emit(t.Context(), event(1)); err != nil {
+	if err := e.Emit(t.Context(), newEvent(1)); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Close(t.Context()); !errors.Is(err, emitter.ErrRefused) || !strings.Contains(err.Error(), `PLAIN as user "app"`) {
@@ -129,8 +129,8 @@ func TestARefusalIsToldByAPublisher(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	ev := event(1)
-	ev.Kind = eval.KindRequestCompleted
+	ev := newEvent(1)
+	ev.Kind = event.KindRequestCompleted
 	value, err := json.Marshal(&ev)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -17,7 +17,7 @@ func BenchmarkThroughput(b *testing.B) {
 	for _, compression := range []string{"none", "snappy", "zstd"} {
 		b.Run(compression, func(b *testing.B) {
 			e := newEmitter(b, emitter.Config{Brokers: []string{broker.Addr()}, Topic: topic, Block: true, Compression: compression})
-			ev := eval.Event{RequestID: "req_9f3a", Feature: "support_agent", Output: eval.Text(strings.Repeat("It arrives tomorrow. ", 85))}
+			ev := event.Event{RequestID: "req_9f3a", Feature: "support_agent", Output: event.Text(strings.Repeat("It arrives tomorrow. ", 85))}
 			b.ReportAllocs()
 			began := time.Now() // the flush counts, which the benchmark's own clock leaves out
 			for b.Loop() {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Traceparent gives the W3C propagation headers of a span, for Config.TraceContext
@@ -26,10 +26,10 @@ func Traceparent(traceID [16]byte, spanID [8]byte, sampled bool, tracestate stri
 		flags = "-01"
 	}
 	h := map[string]string{
-		eval.HeaderTraceparent: "00-" + hex.EncodeToString(traceID[:]) + "-" + hex.EncodeToString(spanID[:]) + flags,
+		event.HeaderTraceparent: "00-" + hex.EncodeToString(traceID[:]) + "-" + hex.EncodeToString(spanID[:]) + flags,
 	}
 	if tracestate != "" {
-		h[eval.HeaderTracestate] = tracestate
+		h[event.HeaderTracestate] = tracestate
 	}
 	return h
 }
@@ -41,7 +41,7 @@ func FromHeader(h http.Header) map[string]string {
 	var out map[string]string
 	for name := range h {
 		switch key := strings.ToLower(name); {
-		case key == eval.HeaderTraceparent, key == eval.HeaderTracestate, strings.HasPrefix(key, "x-datadog-"):
+		case key == event.HeaderTraceparent, key == event.HeaderTracestate, strings.HasPrefix(key, "x-datadog-"):
 			if out == nil {
 				out = map[string]string{}
 			}

@@ -1,19 +1,15 @@
-// Package eval is the vocabulary of evalworker: what an application publishes,
-// what an evaluator answers, and how an error tells its caller what to do next.
-// It imports the standard library only, so that an application can publish
-// events and a third party can write an evaluator without taking on Kafka,
-// Datadog or a model client.
+// Package eval is the vocabulary of evaluation: what an evaluator answers, what
+// a report holds, and how an error tells its caller what to do next. It imports
+// the standard library and package event only, so that a third party can write
+// an evaluator without taking on Kafka, Datadog or a model client.
 //
-// # One event's life
+// # From event to report
 //
-// An application publishes an [Event] for each finished request. The low
-// cardinality part of it, the [Envelope], also travels in message headers
-// ([Header]), so that sampling need not decode the body. The sampler answers
-// with a [Plan]: which evaluators run, each with its probability. Each
-// [Evaluator] gives a [Verdict]; event, plan and verdicts together are a
-// [Report].
+// The sampler answers an event's envelope with a [Plan]: which evaluators run,
+// each with its probability. Each [Evaluator] returns a [Verdict]; event, plan
+// and verdicts together are a [Report].
 //
-// # Two different kinds of bad news
+// # A failed evaluation, and an evaluation that failed
 //
 // A failed evaluation is a value: a Verdict with [OutcomeFail]. An evaluation
 // that failed is an error: a timeout, a refusal, an answer that cannot be read.

@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"errors"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Reason is a cause of failure out of a closed set; it becomes a metric tag.
@@ -10,10 +11,10 @@ type Reason string
 
 // The reasons. The first group is about events, the second about evaluations.
 const (
-	ReasonMalformed    Reason = "malformed"     // no event: invalid JSON, a wrong type, a required field missing
-	ReasonUnknownEvent Reason = "unknown_event" // a kind of event that this version does not know
-	ReasonTooLarge     Reason = "too_large"     // above the configured size
-	ReasonPanic        Reason = "panic"         // our own code panicked on it
+	ReasonMalformed           = Reason(event.Malformed)    // no event: invalid JSON, a wrong type, a required field missing
+	ReasonUnknownEvent        = Reason(event.UnknownEvent) // a kind of event that this version does not know
+	ReasonTooLarge            = Reason(event.TooLarge)     // above the configured size
+	ReasonPanic        Reason = "panic"                    // our own code panicked on it
 
 	ReasonTimeout       Reason = "timeout"        // the evaluator's time was up
 	ReasonCanceled      Reason = "canceled"       // the worker was stopped, or lost the partition
@@ -57,8 +58,12 @@ func Permanent(reason Reason, err error) error {
 	return &classed{reason: reason, permanent: true, err: err}
 }
 
-// IsPermanent reports whether err, or an error that it wraps, is permanent.
+// IsPermanent reports whether err, or an error that it wraps, is permanent. An
+// [Error] of an event is.
 func IsPermanent(err error) bool {
+	if _, ok := errors.AsType[*event.Error](err); ok {
+		return true
+	}
 	var c *classed
 	for errors.As(err, &c) {
 		if c.permanent {
@@ -80,11 +85,14 @@ func WithReason(reason Reason, err error) error {
 // it is empty for nil.
 func ReasonOf(err error) Reason {
 	var c *classed
+	var invalid *event.Error
 	switch {
 	case err == nil:
 		return ""
 	case errors.As(err, &c):
 		return c.reason
+	case errors.As(err, &invalid):
+		return Reason(invalid.Reason)
 	case errors.Is(err, context.DeadlineExceeded):
 		return ReasonTimeout
 	case errors.Is(err, context.Canceled):

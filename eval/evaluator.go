@@ -1,6 +1,9 @@
 package eval
 
-import "context"
+import (
+	"context"
+	"github.com/evalworker/evalworker/event"
+)
 
 // Evaluator gives verdicts on events.
 //
@@ -17,7 +20,7 @@ type Evaluator interface {
 	Name() string
 	Type() Type
 	Version() string
-	Evaluate(ctx context.Context, e *Event) (Verdict, error)
+	Evaluate(ctx context.Context, e *event.Event) (Verdict, error)
 }
 
 // NotApplicable is the verdict of an evaluator that lacks a field of the event.

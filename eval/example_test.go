@@ -6,17 +6,8 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
-
-func ExampleDecodeEvent() {
-	e, err := eval.DecodeEvent([]byte(`{"event":"llm_request_completed","request_id":"req_9f3a","latency_ms":1430}`))
-	fmt.Println(e.RequestID, *e.LatencyMS, err)
-	_, err = eval.DecodeEvent([]byte(`{"event":"llm_request_completed","request_id":"req_9f3a","latency_ms":"slow"}`))
-	fmt.Println(err, eval.IsPermanent(err))
-	// Output:
-	// req_9f3a 1430 <nil>
-	// malformed: latency_ms: a JSON string, want a number true
-}
 
 // shouting is an evaluator of one's own.
 type shouting struct{}
@@ -25,7 +16,7 @@ func (shouting) Name() string    { return "shouting" }
 func (shouting) Type() eval.Type { return eval.TypeRule }
 func (shouting) Version() string { return "1" }
 
-func (shouting) Evaluate(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+func (shouting) Evaluate(_ context.Context, e *event.Event) (eval.Verdict, error) {
 	if e.Output.IsZero() {
 		return eval.NotApplicable("output"), nil
 	}
@@ -37,7 +28,7 @@ func (shouting) Evaluate(_ context.Context, e *eval.Event) (eval.Verdict, error)
 
 func ExampleEvaluator() {
 	var ev eval.Evaluator = shouting{}
-	for _, e := range []eval.Event{{Output: eval.Text("CALL US")}, {Output: eval.Text("Call us.")}, {}} {
+	for _, e := range []event.Event{{Output: event.Text("CALL US")}, {Output: event.Text("Call us.")}, {}} {
 		v, err := ev.Evaluate(context.Background(), &e)
 		fmt.Println(v.Outcome, v.Reason, err)
 	}

@@ -22,7 +22,3 @@ type Pick struct {
 	// or "default" for the evaluator's own rate and the default rate.
 	Rule string
 }
-
-// FeedbackEvaluator is the name under which a feedback event is reported. No
-// evaluator runs for it: the user's rating is the verdict.
-const FeedbackEvaluator = "user_feedback"

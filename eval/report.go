@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/json"
+	"github.com/evalworker/evalworker/event"
 	"time"
 )
 
@@ -18,7 +19,7 @@ const (
 
 // Report is an event with its plan and all its verdicts.
 type Report struct {
-	Event    *Event
+	Event    *event.Event
 	Plan     Plan
 	Verdicts []Verdict // in the order of Plan.Picks
 	Started  time.Time // when work on the event began
@@ -39,7 +40,7 @@ func (r *Report) Failed() bool {
 // input that is no event has Line, its number, instead of a request id.
 type Line struct {
 	Line        int
-	RequestID   RequestID
+	RequestID   event.RequestID
 	Disposition Disposition
 	Reason      string
 	Verdicts    []Verdict
@@ -58,11 +59,11 @@ func (l Line) MarshalJSON() ([]byte, error) {
 		Probability float64  `json:"probability"`
 	}
 	out := struct {
-		Line        int         `json:"line,omitempty"`
-		RequestID   RequestID   `json:"request_id,omitempty"`
-		Disposition Disposition `json:"disposition"`
-		Reason      string      `json:"reason"`
-		Verdicts    []verdict   `json:"verdicts"`
+		Line        int             `json:"line,omitempty"`
+		RequestID   event.RequestID `json:"request_id,omitempty"`
+		Disposition Disposition     `json:"disposition"`
+		Reason      string          `json:"reason"`
+		Verdicts    []verdict       `json:"verdicts"`
 	}{l.Line, l.RequestID, l.Disposition, l.Reason, make([]verdict, len(l.Verdicts))}
 	for i, v := range l.Verdicts {
 		out.Verdicts[i] = verdict{v.Eval, v.Type, v.Outcome, nil, v.Label, v.Reason, v.Version, v.Probability}
@@ -71,15 +72,4 @@ func (l Line) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(out)
-}
-
-// Message is one record of a topic as the worker sees it.
-type Message struct {
-	Topic     string
-	Partition int
-	Offset    int64
-	Key       []byte
-	Value     []byte
-	Headers   []Header
-	Time      time.Time // when it was published
 }

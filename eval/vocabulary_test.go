@@ -4,59 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
-
-var update = flag.Bool("update", false, "write generated files")
-
-// TestSchemaFile keeps the published schema equal to the Go types.
-func TestSchemaFile(t *testing.T) {
-	t.Parallel()
-	const file = "event.schema.json"
-	if *update {
-		if err := os.WriteFile(file, eval.Schema(), 0o644); err != nil { //nolint:gosec // a published document
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(eval.Schema()) {
-		t.Errorf("%s is stale: run go generate ./...", file)
-	}
-}
-
-// TestSchemaNamesEveryField: a field without a description would be published
-// without a meaning.
-func TestSchemaNamesEveryField(t *testing.T) {
-	t.Parallel()
-	var walk func(path string, node map[string]any)
-	walk = func(path string, node map[string]any) {
-		props, _ := node["properties"].(map[string]any)
-		for name, p := range props {
-			prop := p.(map[string]any)
-			if prop["description"] == "" {
-				t.Errorf("%s.%s has no description", path, name)
-			}
-			walk(path+"."+name, prop)
-			if items, ok := prop["items"].(map[string]any); ok {
-				walk(path+"."+name, items)
-			}
-		}
-	}
-	var root map[string]any
-	if err := json.Unmarshal(eval.Schema(), &root); err != nil {
-		t.Fatal(err)
-	}
-	walk("event", root)
-}
 
 // TestZeroOutcome: a verdict that somebody forgot to fill in is an error, never
 // a pass.
@@ -118,7 +72,7 @@ func TestErrorClasses(t *testing.T) {
 
 func TestRatingScore(t *testing.T) {
 	t.Parallel()
-	tests := map[eval.Rating]struct {
+	tests := map[event.Rating]struct {
 		outcome eval.Outcome
 		score   float64
 	}{
@@ -130,57 +84,9 @@ func TestRatingScore(t *testing.T) {
 		"": {eval.OutcomeCannotJudge, 0}, "meh": {eval.OutcomeCannotJudge, 0}, "NaN": {eval.OutcomeCannotJudge, 0},
 	}
 	for r, want := range tests {
-		if o, s := r.Score(); o != want.outcome || s != want.score {
+		if o, s := eval.Feedback(r); o != want.outcome || s != want.score {
 			t.Errorf("%q scores %s %g, want %s %g", r, o, s, want.outcome, want.score)
 		}
-	}
-}
-
-// TestRatingOfEveryPublisher: one that copies its own words into headers and body
-// means the same by both.
-func TestRatingOfEveryPublisher(t *testing.T) {
-	t.Parallel()
-	for written, want := range map[string]string{
-		"down": "down", "Down": "down", " DOWN\t": "down", "thumbs_up": "thumbs_up", "Très bien": "très bien",
-		"4": "4", "4.0": "4", "1.50": "1.5", "-1": "-1", "1e2": "100", "10": "10",
-		"inf": "inf", "NaN": "nan", "0x1p4": "0x1p4", "1_000": "1_000", "1e999": "1e999", "": "",
-	} {
-		env, ok := eval.EnvelopeFromHeaders([]eval.Header{
-			{Key: eval.HeaderEvent, Value: []byte(eval.KindRequestCompleted)},
-			{Key: eval.HeaderRequestID, Value: []byte("r")},
-			{Key: eval.HeaderUserRating, Value: []byte(written)},
-		})
-		inMemory := (&eval.Event{UserRating: eval.Rating(written)}).Envelope()
-		body, err := json.Marshal(map[string]string{"event": string(eval.KindRequestCompleted), "request_id": "r", "user_rating": written})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := eval.DecodeEvent(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for from, got := range map[string]string{"headers": env.Dims.UserRating, "body": string(e.UserRating), "memory": inMemory.Dims.UserRating} {
-			if !ok || got != want {
-				t.Errorf("%q is %q in %s, want %q", written, got, from, want)
-			}
-		}
-	}
-}
-
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	var part, all eval.Faults
-	part.Add("rate", "1.5 is out of range", "want a number from 0 to 1")
-	part.Add("", "no rules", "")
-	part.Add("[2].when", "unknown field", "")
-	all.Under("sampling", part)
-	all[0].File, all[0].Line, all[0].Column = "evalworker.yaml", 3, 9
-	want := "evalworker.yaml:3:9: sampling.rate: 1.5 is out of range; want a number from 0 to 1\nsampling: no rules\nsampling[2].when: unknown field"
-	if got := all.Err().Error(); got != want {
-		t.Errorf("faults:\n%s\nwant:\n%s", got, want)
-	}
-	if (eval.Faults{}).Err() != nil {
-		t.Error("no faults make an error")
 	}
 }
 
@@ -207,7 +113,7 @@ func TestLine(t *testing.T) {
 func TestToolCallFailed(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]bool{"": false, "success": false, "OK": false, "in_progress": false, "error": true, "timeout": true, "failed": true} {
-		if got := (&eval.ToolCall{Status: status}).Failed(); got != want {
+		if got := (&event.ToolCall{Status: status}).Failed(); got != want {
 			t.Errorf("%q failed: %t", status, got)
 		}
 	}

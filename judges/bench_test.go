@@ -4,15 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 func BenchmarkRender(b *testing.B) {
 	for name, size := range map[string]int{"1KB": 1 << 10, "32KB": 32 << 10} {
 		for kind, text := range map[string]string{"plain": "Two to four days. ", "marked": "Two to <|im_end|> f\u200bour days, größer. "} {
 			b.Run(name+"/"+kind, func(b *testing.B) {
-				e := event()
-				e.Output = eval.Text(strings.Repeat(text, size/len(text)))
+				e := newEvent()
+				e.Output = event.Text(strings.Repeat(text, size/len(text)))
 				b.ReportAllocs()
 				b.SetBytes(int64(size))
 				for b.Loop() {

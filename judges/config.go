@@ -4,8 +4,8 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // Config is one judge as a person writes it.
@@ -25,8 +25,8 @@ func DefaultConfig() Config { return Config{Model: "default"} }
 
 // Validate gives all faults of c. Whether the rubric and the model exist is
 // known to the owner of the lists.
-func (c Config) Validate() eval.Faults {
-	var fs eval.Faults
+func (c Config) Validate() fault.List {
+	var fs fault.List
 	if c.Rubric == "" {
 		fs.Add("rubric", "missing", "name a built-in rubric, such as correctness, or a file in the rubric folder")
 	}
@@ -93,8 +93,8 @@ func DefaultModelConfig() ModelConfig {
 }
 
 // Validate gives all faults of c.
-func (c ModelConfig) Validate() eval.Faults {
-	var fs eval.Faults
+func (c ModelConfig) Validate() fault.List {
+	var fs fault.List
 	if c.Model == "" {
 		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
 	}
@@ -140,7 +140,7 @@ func (c ModelConfig) Validate() eval.Faults {
 	return fs
 }
 
-func within(fs *eval.Faults, path string, n, low, high int) {
+func within(fs *fault.List, path string, n, low, high int) {
 	if n < low || n > high {
 		fs.Add(path, "out of range", itoa(low)+" to "+itoa(high))
 	}

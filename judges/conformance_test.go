@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/conformance"
 )
 
@@ -32,7 +33,7 @@ func TestConformance(t *testing.T) {
 			conformance.Evaluator(t, func(t *testing.T) eval.Evaluator {
 				t.Helper()
 				return newJudge(t, r, parrot)
-			}, []eval.Event{*event(), *full()})
+			}, []event.Event{*newEvent(), *full()})
 		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // capture answers every call and keeps the last request.

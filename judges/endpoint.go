@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Keys of log attributes.
@@ -57,7 +57,7 @@ type Endpoint struct {
 var _ Described = (*Endpoint)(nil)
 
 // NewModel makes the model of one entry. It connects to nobody. A key that is
-// missing or cannot be read is an error of type [eval.Faults].
+// missing or cannot be read is an error of type [fault.Faults].
 //
 // The layers, the outermost first, and why they stand where they stand:
 //
@@ -171,7 +171,7 @@ func keyOf(cfg ModelConfig, getenv func(string) string) (string, error) {
 }
 
 func badKey(path, problem string) error {
-	return eval.Faults{{Path: path, Problem: problem, Expected: "set key_file, api_key or " + envAPIKey}}
+	return fault.List{{Path: path, Problem: problem, Expected: "set key_file, api_key or " + envAPIKey}}
 }
 
 // pricesOf gives the look-up of prices, and warns when the built-in table that

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
-	"github.com/evalworker/evalworker/internal/secret"
 )
 
 // A judge over HTTP, on every rung of the answer format, end to end.
@@ -43,7 +43,7 @@ func TestJudgeOverHTTP(t *testing.T) {
 				return reply
 			}), func(c *ModelConfig, _ *ModelDeps) { c.Format = format })
 			j := newJudge(t, rubric(t, twoCriteria), m)
-			v, err := j.Evaluate(t.Context(), event())
+			v, err := j.Evaluate(t.Context(), newEvent())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestJudgeFindsTheRung(t *testing.T) {
 	}), nil)
 	j := newJudge(t, rubric(t, twoCriteria), m)
 	for i, want := range []int{3, 4, 5} {
-		v, err := j.Evaluate(t.Context(), event())
+		v, err := j.Evaluate(t.Context(), newEvent())
 		if err != nil || v.Outcome != eval.OutcomePass || v.Usage.Format != formatFenced {
 			t.Fatalf("verdict = %+v, err = %v", v, err)
 		}
@@ -142,7 +142,7 @@ func TestKeyDoesNotLeak(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"error":{"message":%q,"code":%q,"type":%[1]q,"param":"response_format"}}`, r.Header.Get("Authorization"), "sk- "+testKey())
 	}), func(_ *ModelConfig, d *ModelDeps) { d.Log = logger })
 	j := newJudge(t, rubric(t, twoCriteria), m)
-	_, err := j.Evaluate(t.Context(), event())
+	_, err := j.Evaluate(t.Context(), newEvent())
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/judges"
 )
 
@@ -21,9 +21,9 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	v, err := judge.Evaluate(context.Background(), &eval.Event{
-		Input:  eval.Text("How do I reset my password?"),
-		Output: eval.Text("A strong password has twelve characters."),
+	v, err := judge.Evaluate(context.Background(), &event.Event{
+		Input:  event.Text("How do I reset my password?"),
+		Output: event.Text("A strong password has twelve characters."),
 	})
 	fmt.Println(v.Outcome, v.Score, v.Reason, err)
 	// Output: fail 0.5 not met: addresses_question <nil>
@@ -39,7 +39,7 @@ func ExampleJudge_Evaluate() {
 		fmt.Println(err)
 		return
 	}
-	v, err := judge.Evaluate(context.Background(), &eval.Event{Output: eval.Text("It takes two days.")})
+	v, err := judge.Evaluate(context.Background(), &event.Event{Output: event.Text("It takes two days.")})
 	fmt.Println(v.Outcome, v.Reason, err)
 	// Output: not_applicable missing retrieval.chunks <nil>
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Labels of a judge's verdicts.
@@ -91,7 +92,7 @@ func (j *Judge) fingerprint(d Description) string {
 
 // Evaluate judges one event. The verdict beside an error holds nothing but what
 // the calls have cost.
-func (j *Judge) Evaluate(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	if v, ok := j.withoutModel(e); ok {
 		return v, nil
 	}
@@ -111,7 +112,7 @@ func (j *Judge) Evaluate(ctx context.Context, e *eval.Event) (eval.Verdict, erro
 
 // withoutModel decides what needs no model: a missing input, and an output that
 // says nothing.
-func (j *Judge) withoutModel(e *eval.Event) (eval.Verdict, bool) {
+func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	for _, name := range j.rubric.Needs {
 		if !j.has(e, name) {
 			return eval.NotApplicable(field(name)), true
@@ -140,7 +141,7 @@ func (j *Judge) withoutModel(e *eval.Event) (eval.Verdict, bool) {
 }
 
 // has reports whether the event holds an input.
-func (j *Judge) has(e *eval.Event, name string) bool {
+func (j *Judge) has(e *event.Event, name string) bool {
 	switch name {
 	case inputPolicy:
 		return j.policy != ""
@@ -151,7 +152,7 @@ func (j *Judge) has(e *eval.Event, name string) bool {
 	case inputExpected:
 		return e.Expected.Text() != ""
 	case inputChunks:
-		return e.Retrieval != nil && slices.ContainsFunc(e.Retrieval.Chunks, func(c eval.Chunk) bool { return c.Text != "" })
+		return e.Retrieval != nil && slices.ContainsFunc(e.Retrieval.Chunks, func(c event.Chunk) bool { return c.Text != "" })
 	case inputToolCalls:
 		return len(e.ToolCalls) > 0
 	case inputTools:

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 func newJudge(tb testing.TB, r *Rubric, m Model) *Judge {
@@ -25,7 +26,7 @@ func TestEvaluate(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		answers []string
-		change  func(*eval.Event)
+		change  func(*event.Event)
 		want    eval.Verdict
 		err     eval.Reason
 		calls   int
@@ -68,16 +69,16 @@ func TestEvaluate(t *testing.T) {
 		},
 		"no third answer":  {answers: []string{"It passes.", "It passes.", bothPass}, calls: 2, err: eval.ReasonUnparsable},
 		"empty answer":     {answers: []string{"", ""}, calls: 2, err: eval.ReasonUnparsable},
-		"missing output":   {change: func(e *eval.Event) { e.Output = eval.Content{} }, want: eval.NotApplicable("output")},
-		"missing input":    {change: func(e *eval.Event) { e.Input = eval.Content{} }, want: eval.NotApplicable("input")},
-		"empty output":     {change: func(e *eval.Event) { e.Output = eval.Text("") }, want: eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: "no substance"}},
-		"output of dashes": {change: func(e *eval.Event) { e.Output = eval.Text("--- :") }, want: eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: "no substance"}},
+		"missing output":   {change: func(e *event.Event) { e.Output = event.Content{} }, want: eval.NotApplicable("output")},
+		"missing input":    {change: func(e *event.Event) { e.Input = event.Content{} }, want: eval.NotApplicable("input")},
+		"empty output":     {change: func(e *event.Event) { e.Output = event.Text("") }, want: eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: "no substance"}},
+		"output of dashes": {change: func(e *event.Event) { e.Output = event.Text("--- :") }, want: eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: "no substance"}},
 		"only tool calls": {
-			change: func(e *eval.Event) { e.Output, e.ToolCalls = eval.Text(""), []eval.ToolCall{{Name: "lookup"}} },
+			change: func(e *event.Event) { e.Output, e.ToolCalls = event.Text(""), []event.ToolCall{{Name: "lookup"}} },
 			want:   eval.NotApplicable("output"),
 		},
 		"long output": {
-			change:  func(e *eval.Event) { e.Output = eval.Text(strings.Repeat("Two to four days. ", 10_000)) },
+			change:  func(e *event.Event) { e.Output = event.Text(strings.Repeat("Two to four days. ", 10_000)) },
 			answers: []string{answer("accurate", "", "", "pass", "complete", "", "", "pass")}, calls: 1,
 			want: eval.Verdict{Outcome: eval.OutcomePass, Score: 1, Label: LabelTruncated, Criteria: []eval.Criterion{
 				{ID: "accurate", Outcome: eval.OutcomePass}, {ID: "complete", Outcome: eval.OutcomePass},
@@ -92,7 +93,7 @@ func TestEvaluate(t *testing.T) {
 				calls++
 				return says(tt.answers[calls-1])(ctx, r)
 			}))
-			e := event()
+			e := newEvent()
 			if tt.change != nil {
 				tt.change(e)
 			}
@@ -134,8 +135,8 @@ func TestStepsOfAgents(t *testing.T) {
 				shown = r.User
 				return says(bothPass)(ctx, r)
 			}))
-			e := event()
-			e.Output = eval.JSON([]byte(tt.output))
+			e := newEvent()
+			e.Output = event.JSON([]byte(tt.output))
 			got, err := j.Evaluate(t.Context(), e)
 			if err != nil {
 				t.Fatal(err)
@@ -159,7 +160,7 @@ func TestSecondQuestion(t *testing.T) {
 		asked = append(asked, r)
 		return Answer{Text: answer("accurate", "", "a secret word", "maybe", "complete", "", "", "pass")}, nil
 	}))
-	_, err := j.Evaluate(t.Context(), event())
+	_, err := j.Evaluate(t.Context(), newEvent())
 	if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "maybe") {
 		t.Errorf("err = %v; want one without the answer's words", err)
 	}
@@ -194,7 +195,7 @@ func TestErrorsOfTheModel(t *testing.T) {
 	j := newJudge(t, rubric(t, twoCriteria), ModelFunc(func(context.Context, Request) (Answer, error) {
 		return Answer{Text: bothPass, Usage: eval.Usage{Calls: 3, InputTokens: 70}}, fail(eval.ReasonTruncated, failure{what: "cut off"})
 	}))
-	v, err := j.Evaluate(t.Context(), event())
+	v, err := j.Evaluate(t.Context(), newEvent())
 	if eval.ReasonOf(err) != eval.ReasonTruncated || eval.IsPermanent(err) {
 		t.Errorf("err = %v; want truncated, not permanent", err)
 	}
@@ -207,31 +208,31 @@ func TestNeeds(t *testing.T) {
 	t.Parallel()
 	const criteria = "\ncriteria: [{id: a, question: Is it?}]\n"
 	pass := answer("a", "", "", "pass")
-	full := func(e *eval.Event) {
-		e.Expected, e.Tools = eval.Text("Four."), eval.JSON([]byte(`[{"name":"lookup"}]`))
-		e.Retrieval = &eval.Retrieval{Chunks: []eval.Chunk{{ID: "c1", Text: "Two to four."}}}
-		e.ToolCalls = []eval.ToolCall{{Name: "lookup"}}
+	full := func(e *event.Event) {
+		e.Expected, e.Tools = event.Text("Four."), event.JSON([]byte(`[{"name":"lookup"}]`))
+		e.Retrieval = &event.Retrieval{Chunks: []event.Chunk{{ID: "c1", Text: "Two to four."}}}
+		e.ToolCalls = []event.ToolCall{{Name: "lookup"}}
 	}
 	tests := map[string]struct {
 		yaml   string
-		change func(*eval.Event)
+		change func(*event.Event)
 		want   string // field that is missing; empty: judged
 	}{
 		"expected":          {"needs: [expected]", nil, "expected"},
 		"chunks":            {"needs: [chunks]", nil, "retrieval.chunks"},
-		"empty chunks":      {"needs: [chunks]", func(e *eval.Event) { e.Retrieval = &eval.Retrieval{Chunks: []eval.Chunk{{ID: "c"}}} }, "retrieval.chunks"},
+		"empty chunks":      {"needs: [chunks]", func(e *event.Event) { e.Retrieval = &event.Retrieval{Chunks: []event.Chunk{{ID: "c"}}} }, "retrieval.chunks"},
 		"tool calls":        {"needs: [tool_calls]", nil, "tool_calls"},
 		"tools":             {"needs: [tools]", nil, "tools"},
 		"all there":         {"needs: [input, output, expected, chunks, tool_calls, tools, policy]", full, ""},
 		"none of several":   {"needs: [output]\nneeds_one_of: [expected, chunks]", nil, "expected, retrieval.chunks"},
-		"one of several":    {"needs: [output]\nneeds_one_of: [expected, chunks]", func(e *eval.Event) { e.Expected = eval.Text("Four.") }, ""},
+		"one of several":    {"needs: [output]\nneeds_one_of: [expected, chunks]", func(e *event.Event) { e.Expected = event.Text("Four.") }, ""},
 		"optional, missing": {"needs: [output]\noptional: [expected]", nil, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			j := newJudge(t, rubric(t, tt.yaml+criteria), says(pass))
-			e := event()
+			e := newEvent()
 			if tt.change != nil {
 				tt.change(e)
 			}
@@ -318,7 +319,7 @@ func TestLongReasonsAreCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("é", 5000)
 	j := newJudge(t, rubric(t, twoCriteria), says(answer("accurate", long, long, "pass", "complete", "", "", "pass")))
-	v, err := j.Evaluate(t.Context(), event())
+	v, err := j.Evaluate(t.Context(), newEvent())
 	if err != nil {
 		t.Fatal(err)
 	}

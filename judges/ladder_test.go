@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
@@ -132,9 +133,9 @@ func TestOneEventTakesNoRung(t *testing.T) {
 		return Answer{Text: bothPass}, nil
 	}), config(), quiet())
 	j := newJudge(t, rubric(t, twoCriteria), m)
-	odd := event()
-	odd.Output = eval.Text("ODD")
-	for _, e := range []*eval.Event{odd, event(), odd, odd, event()} {
+	odd := newEvent()
+	odd.Output = event.Text("ODD")
+	for _, e := range []*event.Event{odd, newEvent(), odd, odd, newEvent()} {
 		v, err := j.Evaluate(t.Context(), e)
 		if (err != nil) != (e == odd) || v.Usage != nil && v.Usage.Format != formatSchema {
 			t.Fatalf("verdict = %+v, err = %v; want all asked by %s", v, err, formatSchema)

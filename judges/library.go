@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
@@ -30,7 +30,7 @@ func BuiltIn() map[string]*Rubric {
 // LoadRubrics gives the built-in rubrics and those of the files NAME.yaml in
 // dir; a file replaces the built-in rubric of its name. An empty dir means the
 // built-in ones alone. The faults are those of all files.
-func LoadRubrics(dir string) (map[string]*Rubric, eval.Faults) {
+func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 	rubrics := BuiltIn()
 	if dir == "" {
 		return rubrics, nil
@@ -41,26 +41,26 @@ func LoadRubrics(dir string) (map[string]*Rubric, eval.Faults) {
 }
 
 // rubricsIn reads the rubrics in a folder of fsys that a person knows as shown.
-func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, eval.Faults) {
+func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, fault.List) {
 	entries, err := fs.ReadDir(fsys, folder)
 	if err != nil {
-		return nil, eval.Faults{{File: shown, Problem: "cannot be read as a folder of rubrics", Expected: cause(err)}}
+		return nil, fault.List{{File: shown, Problem: "cannot be read as a folder of rubrics", Expected: cause(err)}}
 	}
 	out := map[string]*Rubric{}
-	var faults eval.Faults
+	var faults fault.List
 	for _, entry := range entries {
 		file := filepath.Join(shown, entry.Name())
 		name, isYAML := strings.CutSuffix(entry.Name(), ".yaml")
 		switch {
 		case strings.HasSuffix(entry.Name(), ".yml"):
-			faults = append(faults, eval.Fault{File: file, Problem: "is not read", Expected: "rename it to .yaml"})
+			faults = append(faults, fault.Fault{File: file, Problem: "is not read", Expected: "rename it to .yaml"})
 			continue
 		case entry.IsDir() || !isYAML || strings.HasPrefix(name, "."):
 			continue
 		}
 		data, err := readBounded(fsys, folder+"/"+entry.Name())
 		if err != nil {
-			faults = append(faults, eval.Fault{File: file, Problem: "cannot be read", Expected: cause(err)})
+			faults = append(faults, fault.Fault{File: file, Problem: "cannot be read", Expected: cause(err)})
 			continue
 		}
 		r, part := parseRubric(file, name, data)
@@ -73,11 +73,11 @@ func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, eval.Fault
 }
 
 // parseRubric reads one rubric. Its name is that of its file.
-func parseRubric(file, name string, data []byte) (*Rubric, eval.Faults) {
+func parseRubric(file, name string, data []byte) (*Rubric, fault.List) {
 	r := defaultRubric()
 	r.Name = name
 	doc, faults := strictyaml.Decode(file, data, r)
-	var later eval.Faults
+	var later fault.List
 	if r.Name != name && !doc.Broken("name") {
 		later.Add("name", "differs from the file's", "leave it out, or rename the file to the rubric's name")
 	}

@@ -16,7 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,11 +63,11 @@ criteria:
 `
 
 // event is an event of a small support chat.
-func event() *eval.Event {
-	return &eval.Event{
-		Kind: eval.KindRequestCompleted, RequestID: "req-1",
-		Input:  eval.Text("How long does delivery take?"),
-		Output: eval.Text("Delivery takes two to four days."),
+func newEvent() *event.Event {
+	return &event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "req-1",
+		Input:  event.Text("How long does delivery take?"),
+		Output: event.Text("Delivery takes two to four days."),
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // material is what a model is shown of an event, neutralised and cut. The order
@@ -42,7 +42,7 @@ type toolCall struct {
 
 // collect takes the shown inputs out of the event. Each field keeps at most
 // limit characters.
-func collect(e *eval.Event, policy string, shown []string, limit int) *material {
+func collect(e *event.Event, policy string, shown []string, limit int) *material {
 	m := &material{}
 	for _, name := range shown {
 		switch name {
@@ -67,7 +67,7 @@ func collect(e *eval.Event, policy string, shown []string, limit int) *material 
 
 // content gives chat messages as a list, so that none can pose as another, and
 // everything else as text.
-func (m *material) content(name string, c eval.Content, limit int) any {
+func (m *material) content(name string, c event.Content, limit int) any {
 	turns, ok := c.Turns()
 	if !ok {
 		if s := m.text(name, c.Text(), limit); s != "" {
@@ -93,7 +93,7 @@ func (m *material) text(name, s string, limit int) string {
 	return s
 }
 
-func (m *material) chunks(e *eval.Event, limit int) {
+func (m *material) chunks(e *event.Event, limit int) {
 	if e.Retrieval == nil {
 		return
 	}
@@ -108,7 +108,7 @@ func (m *material) chunks(e *eval.Event, limit int) {
 	m.note(inputChunks, cutAll(texts, limit) || less)
 }
 
-func (m *material) toolCalls(e *eval.Event, limit int) {
+func (m *material) toolCalls(e *event.Event, limit int) {
 	list, less := ends(e.ToolCalls)
 	texts := make([]*string, 0, 2*len(list))
 	m.ToolCalls = make([]toolCall, len(list))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
@@ -25,8 +26,8 @@ type Price struct {
 }
 
 // Validate gives all faults of p.
-func (p Price) Validate() eval.Faults {
-	var fs eval.Faults
+func (p Price) Validate() fault.List {
+	var fs fault.List
 	for _, f := range []struct {
 		path string
 		usd  float64
@@ -71,7 +72,7 @@ func ParsePrices(file string, data []byte) (Prices, error) {
 	}
 	doc, faults := strictyaml.Decode(file, data, &t)
 	asOf, err := time.Parse(time.DateOnly, t.AsOf)
-	var later eval.Faults
+	var later fault.List
 	if err != nil {
 		later.Add("as_of", "is no date", "the day on which the prices were right, for example 2026-01-31")
 	}

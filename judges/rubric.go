@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Rubric is what a judge judges by: which inputs it sees, the criteria, and how
@@ -113,8 +114,8 @@ func (c Criterion) weight() float64 {
 }
 
 // Validate gives all faults of r.
-func (r *Rubric) Validate() eval.Faults {
-	var fs eval.Faults
+func (r *Rubric) Validate() fault.List {
+	var fs fault.List
 	if !identifier(r.Name) {
 		fs.Add("name", "is no name", "1 to 32 lower-case letters, digits and _")
 	}
@@ -155,7 +156,7 @@ func (r *Rubric) Validate() eval.Faults {
 	return fs
 }
 
-func (r *Rubric) validateInputs(fs *eval.Faults) {
+func (r *Rubric) validateInputs(fs *fault.List) {
 	seen := map[string]bool{}
 	for _, list := range []struct {
 		path  string
@@ -180,8 +181,8 @@ func (r *Rubric) validateInputs(fs *eval.Faults) {
 	}
 }
 
-func (c Criterion) validate(shown []string) eval.Faults {
-	var fs eval.Faults
+func (c Criterion) validate(shown []string) fault.List {
+	var fs fault.List
 	if !identifier(c.ID) {
 		fs.Add("id", "is no id", "1 to 32 lower-case letters, digits and _")
 	}
@@ -231,7 +232,7 @@ func identifier(s string) bool {
 
 // oneOf says what was expected, and what was probably meant.
 func oneOf(word string, names ...string) string {
-	if near := eval.Nearest(word, names); near != "" {
+	if near := fault.Nearest(word, names); near != "" {
 		return `did you mean "` + near + `"?`
 	}
 	return "one of " + strings.Join(names, ", ")

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func TestCombine(t *testing.T) {
@@ -218,7 +219,7 @@ func FuzzRubric(f *testing.F) {
 
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
-	paths := func(fs eval.Faults) []string {
+	paths := func(fs fault.List) []string {
 		var out []string
 		for _, f := range fs {
 			out = append(out, f.Path)

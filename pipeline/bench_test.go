@@ -9,25 +9,26 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/sampler"
 )
 
 type discard struct{}
 
-func (discard) Report(*eval.Report)                                           {}
-func (discard) SampledOut(int)                                                {}
-func (discard) Cases(*eval.Report, int)                                       {}
-func (discard) Event(e *eval.Event) (*eval.Event, error)                      { return e, nil }
-func (discard) Offer(context.Context, *eval.Report, *eval.Event) (int, error) { return 0, nil }
+func (discard) Report(*eval.Report)                                            {}
+func (discard) SampledOut(int)                                                 {}
+func (discard) Cases(*eval.Report, int)                                        {}
+func (discard) Event(e *event.Event) (*event.Event, error)                     { return e, nil }
+func (discard) Offer(context.Context, *eval.Report, *event.Event) (int, error) { return 0, nil }
 
 // BenchmarkPipeline shows what the program adds to an event, evaluators left out.
 func BenchmarkPipeline(b *testing.B) {
-	e := eval.Event{
-		Kind: eval.KindRequestCompleted, RequestID: "req_1", Feature: "support_agent", PromptName: "triage", PromptVersion: "3",
-		Model: "m", Provider: "p", Status: "success", Environment: "prod", Input: eval.Text(strings.Repeat("question ", 100)),
-		Output:       eval.Text(strings.Repeat("answer ", 100)),
-		TraceContext: eval.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+	e := event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "req_1", Feature: "support_agent", PromptName: "triage", PromptVersion: "3",
+		Model: "m", Provider: "p", Status: "success", Environment: "prod", Input: event.Text(strings.Repeat("question ", 100)),
+		Output:       event.Text(strings.Repeat("answer ", 100)),
+		TraceContext: event.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 	}
 	value := marshal(b, &e)
 	headers := e.Headers()
@@ -38,12 +39,12 @@ func BenchmarkPipeline(b *testing.B) {
 				b.Fatal(err)
 			}
 			p, err := pipeline.New(&pipeline.Suite{Sampler: s, Evaluators: []pipeline.Entry{{
-				Evaluator: judge("correctness", func(context.Context, *eval.Event) (eval.Verdict, error) { return pass, nil }),
+				Evaluator: judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { return pass, nil }),
 			}}}, pipeline.Deps{Redactor: discard{}, Archive: discard{}, Recorder: discard{}, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				b.Fatal(err)
 			}
-			m := eval.Message{Value: value, Headers: headers}
+			m := event.Message{Value: value, Headers: headers}
 			b.ReportAllocs()
 			for b.Loop() {
 				if p.Skip(&m) {
@@ -57,7 +58,7 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 }
 
-func marshal(b *testing.B, e *eval.Event) []byte {
+func marshal(b *testing.B, e *event.Event) []byte {
 	b.Helper()
 	out, err := json.Marshal(e)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Keys of log attributes.
@@ -60,7 +61,7 @@ func (c *complaints) due(k complaint, now time.Time) (int, bool) {
 // complain logs a failed evaluation: the first of its kind as a warning, further
 // ones as a count once a minute, and each at debug level. A panic is a bug of
 // ours and an error. Work that was stopped is no failure.
-func (p *Pipeline) complain(ctx context.Context, e *eval.Event, entry Entry, err error) {
+func (p *Pipeline) complain(ctx context.Context, e *event.Event, entry Entry, err error) {
 	reason := eval.ReasonOf(err)
 	attrs := attrs(e, entry, err)
 	p.log.LogAttrs(ctx, slog.LevelDebug, "evaluation failed", attrs...)
@@ -78,7 +79,7 @@ func (p *Pipeline) complain(ctx context.Context, e *eval.Event, entry Entry, err
 	p.log.LogAttrs(ctx, level, "evaluations fail: their verdicts are errors, which enter no rate", append(attrs, slog.Int(keyCount, n))...)
 }
 
-func attrs(e *eval.Event, entry Entry, err error) []slog.Attr {
+func attrs(e *event.Event, entry Entry, err error) []slog.Attr {
 	trace, _ := e.Origin()
 	out := []slog.Attr{
 		slog.String(keyEval, entry.Name()),

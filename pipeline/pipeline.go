@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Redactor gives a copy of the event without secrets and personal data. An
 // error means that the content must not be shown to anybody.
 type Redactor interface {
-	Event(e *eval.Event) (*eval.Event, error)
+	Event(e *event.Event) (*event.Event, error)
 }
 
 // Archive keeps failing reports. Offer returns once the report is durable, is
@@ -21,7 +22,7 @@ type Redactor interface {
 // nil redacted event means that the content has to be withheld. Every error
 // means that the archive is down.
 type Archive interface {
-	Offer(ctx context.Context, r *eval.Report, redacted *eval.Event) (int, error)
+	Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error)
 }
 
 // Recorder is told what became of events. Its methods neither block nor fail.
@@ -75,7 +76,7 @@ func (p *Pipeline) Replace(s *Suite) { p.suite.Store(s) }
 
 // Skip reports whether the headers alone show that no evaluator wants the
 // message, and counts it as sampled out if so. It allocates nothing.
-func (p *Pipeline) Skip(m *eval.Message) bool {
+func (p *Pipeline) Skip(m *event.Message) bool {
 	plan, ok := p.suite.Load().Sampler.DecideHeaders(m.Headers)
 	if !ok || len(plan.Picks) > 0 {
 		return false
@@ -86,7 +87,7 @@ func (p *Pipeline) Skip(m *eval.Message) bool {
 
 // Handle evaluates one message. A permanent error asks for a dead letter. Any
 // other error is that of ctx: the message has to be handed over again.
-func (p *Pipeline) Handle(ctx context.Context, m eval.Message) error {
+func (p *Pipeline) Handle(ctx context.Context, m event.Message) error {
 	_, err := p.Evaluate(ctx, m.Value)
 	return err
 }
@@ -95,7 +96,7 @@ func (p *Pipeline) Handle(ctx context.Context, m eval.Message) error {
 // an event that nobody wants has no picks.
 func (p *Pipeline) Evaluate(ctx context.Context, value []byte) (*eval.Report, error) {
 	started := time.Now()
-	e, err := eval.DecodeEvent(value)
+	e, err := event.Decode(value)
 	if err != nil {
 		return nil, err
 	}

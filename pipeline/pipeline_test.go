@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/sampler"
 )
@@ -25,22 +26,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type evaluator struct {
 	name string
 	typ  eval.Type
-	fn   func(context.Context, *eval.Event) (eval.Verdict, error)
+	fn   func(context.Context, *event.Event) (eval.Verdict, error)
 }
 
 func (e evaluator) Name() string    { return e.name }
 func (e evaluator) Type() eval.Type { return e.typ }
 func (e evaluator) Version() string { return "v1" }
 
-func (e evaluator) Evaluate(ctx context.Context, ev *eval.Event) (eval.Verdict, error) {
+func (e evaluator) Evaluate(ctx context.Context, ev *event.Event) (eval.Verdict, error) {
 	return e.fn(ctx, ev)
 }
 
 func rule(name string, v eval.Verdict) evaluator {
-	return evaluator{name, eval.TypeRule, func(context.Context, *eval.Event) (eval.Verdict, error) { return v, nil }}
+	return evaluator{name, eval.TypeRule, func(context.Context, *event.Event) (eval.Verdict, error) { return v, nil }}
 }
 
-func judge(name string, fn func(context.Context, *eval.Event) (eval.Verdict, error)) evaluator {
+func judge(name string, fn func(context.Context, *event.Event) (eval.Verdict, error)) evaluator {
 	return evaluator{name, eval.TypeLLMJudge, fn}
 }
 
@@ -55,9 +56,9 @@ type world struct {
 	reports    []*eval.Report
 	sampledOut int
 	cases      int
-	offers     []*eval.Event // redacted events as they were offered
-	down       int           // offers that still fail
-	fault      func() error  // of redaction
+	offers     []*event.Event // redacted events as they were offered
+	down       int            // offers that still fail
+	fault      func() error   // of redaction
 }
 
 func (w *world) Report(r *eval.Report) {
@@ -72,7 +73,7 @@ func (w *world) Cases(_ *eval.Report, n int) {
 	w.cases += n
 }
 
-func (w *world) Offer(_ context.Context, _ *eval.Report, redacted *eval.Event) (int, error) {
+func (w *world) Offer(_ context.Context, _ *eval.Report, redacted *event.Event) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.offers = append(w.offers, redacted)
@@ -83,12 +84,12 @@ func (w *world) Offer(_ context.Context, _ *eval.Report, redacted *eval.Event) (
 	return 1, nil
 }
 
-func (w *world) Event(e *eval.Event) (*eval.Event, error) {
+func (w *world) Event(e *event.Event) (*event.Event, error) {
 	if w.fault != nil {
 		return nil, w.fault()
 	}
 	c := *e
-	c.Output = eval.Text("[redacted]")
+	c.Output = event.Text("[redacted]")
 	return &c, nil
 }
 
@@ -120,7 +121,7 @@ func all() sampler.Config { return sampler.Config{DefaultRate: 1, Salt: "test"} 
 
 const body = `{"event":"llm_request_completed","request_id":"r1","output":"secret words"}`
 
-func message(s string) eval.Message { return eval.Message{Value: []byte(s)} }
+func message(s string) event.Message { return event.Message{Value: []byte(s)} }
 
 func TestVerdictsInOrder(t *testing.T) {
 	t.Parallel()
@@ -131,16 +132,16 @@ func testVerdictsInOrder(t *testing.T) {
 	w := &world{}
 	seen := make(chan string, 1)
 	p := newPipeline(t, w, all(),
-		judge("correctness", func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+		judge("correctness", func(_ context.Context, e *event.Event) (eval.Verdict, error) {
 			seen <- e.Output.Text()
 			return pass, nil
 		}),
 		rule("format", fail),
-		judge("broken", func(context.Context, *eval.Event) (eval.Verdict, error) {
+		judge("broken", func(context.Context, *event.Event) (eval.Verdict, error) {
 			return eval.Verdict{Usage: &eval.Usage{InputTokens: 7}}, eval.WithReason(eval.ReasonUnparsable, errors.New("x"))
 		}),
-		judge("panics", func(context.Context, *eval.Event) (eval.Verdict, error) { panic("content") }),
-		judge("slow", func(ctx context.Context, _ *eval.Event) (eval.Verdict, error) {
+		judge("panics", func(context.Context, *event.Event) (eval.Verdict, error) { panic("content") }),
+		judge("slow", func(ctx context.Context, _ *event.Event) (eval.Verdict, error) {
 			<-ctx.Done()
 			return eval.Verdict{}, ctx.Err()
 		}),
@@ -175,25 +176,25 @@ func testVerdictsInOrder(t *testing.T) {
 func TestDispositions(t *testing.T) {
 	t.Parallel()
 	w := &world{}
-	p := newPipeline(t, w, sampler.Config{Salt: "test"}, judge("correctness", func(context.Context, *eval.Event) (eval.Verdict, error) { return pass, nil }))
+	p := newPipeline(t, w, sampler.Config{Salt: "test"}, judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { return pass, nil }))
 	if err := p.Handle(t.Context(), message(body)); err != nil || w.sampledOut != 1 || len(w.reports) != 0 {
 		t.Errorf("at rate 0: %v, sampled out %d, reports %d", err, w.sampledOut, len(w.reports))
 	}
 	if err := p.Handle(t.Context(), message(`{"event":`)); !eval.IsPermanent(err) {
 		t.Errorf("no event: %v, want a permanent error", err)
 	}
-	e, err := eval.DecodeEvent([]byte(body))
+	e, err := event.Decode([]byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.Skip(&eval.Message{Headers: e.Headers()}) || w.sampledOut != 2 {
+	if !p.Skip(&event.Message{Headers: e.Headers()}) || w.sampledOut != 2 {
 		t.Errorf("headers that nobody wants are not skipped (sampled out %d)", w.sampledOut)
 	}
-	if p.Skip(&eval.Message{}) {
+	if p.Skip(&event.Message{}) {
 		t.Error("a message without headers is skipped unread")
 	}
 	p.Replace(newSuite(t, all(), rule("format", pass)))
-	if p.Skip(&eval.Message{Headers: e.Headers()}) {
+	if p.Skip(&event.Message{Headers: e.Headers()}) {
 		t.Error("the replaced suite is not asked")
 	}
 	if err := p.Handle(t.Context(), message(body)); err != nil || len(w.reports) != 1 {
@@ -231,7 +232,7 @@ func TestNothingShownUnredacted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := &world{fault: fault}
-			blind := func(context.Context, *eval.Event) (eval.Verdict, error) {
+			blind := func(context.Context, *event.Event) (eval.Verdict, error) {
 				t.Error("a judge saw content")
 				return pass, nil
 			}
@@ -267,7 +268,7 @@ func TestArchiveDown(t *testing.T) {
 		w := &world{down: 7}
 		calls := 0
 		var log strings.Builder
-		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *eval.Event) (eval.Verdict, error) { calls++; return fail, nil })),
+		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { calls++; return fail, nil })),
 			pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
@@ -309,7 +310,7 @@ func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
 	w := &world{}
 	ctx, cancel := context.WithCancel(t.Context())
-	p := newPipeline(t, w, all(), judge("correctness", func(ctx context.Context, _ *eval.Event) (eval.Verdict, error) {
+	p := newPipeline(t, w, all(), judge("correctness", func(ctx context.Context, _ *event.Event) (eval.Verdict, error) {
 		cancel()
 		return eval.Verdict{}, ctx.Err()
 	}))
@@ -326,7 +327,7 @@ func TestComplaints(t *testing.T) {
 		w := &world{}
 		var log strings.Builder
 		reason := eval.ReasonAuth
-		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *eval.Event) (eval.Verdict, error) {
+		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) {
 			return eval.Verdict{}, eval.WithReason(reason, errors.New("401"))
 		})), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {

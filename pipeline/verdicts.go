@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // verdicts runs the evaluators that the plan picked: those without a network
@@ -49,7 +50,7 @@ func (p *Pipeline) judge(ctx context.Context, entry Entry, red *redaction) eval.
 }
 
 // verdict runs one evaluator and turns what went wrong into a verdict.
-func (p *Pipeline) verdict(ctx context.Context, entry Entry, e *eval.Event) eval.Verdict {
+func (p *Pipeline) verdict(ctx context.Context, entry Entry, e *event.Event) eval.Verdict {
 	if entry.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, entry.Timeout)
@@ -73,7 +74,7 @@ func (p *Pipeline) verdict(ctx context.Context, entry Entry, e *eval.Event) eval
 
 // guarded keeps a panic inside one evaluation: one bad rule must not stop the
 // worker, nor make every replica that takes the partition over fall in turn.
-func guarded(ctx context.Context, entry Entry, e *eval.Event) (v eval.Verdict, err error) {
+func guarded(ctx context.Context, entry Entry, e *event.Event) (v eval.Verdict, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			v, err = eval.Verdict{}, eval.WithReason(eval.ReasonPanic, panicked(r))
@@ -95,14 +96,14 @@ func failed(entry Entry, started time.Time, err error) eval.Verdict {
 }
 
 // feedback is the verdict that a user gave.
-func feedback(e *eval.Event, now time.Time) eval.Verdict {
+func feedback(e *event.Event, now time.Time) eval.Verdict {
 	v := eval.Verdict{Eval: eval.FeedbackEvaluator, Type: eval.TypeUserFeedback, Version: "1", Started: now, Duration: time.Since(now)}
 	if e.UserRating == "" {
 		n := eval.NotApplicable("user_rating")
 		v.Outcome, v.Reason = n.Outcome, n.Reason
 		return v
 	}
-	v.Outcome, v.Score = e.UserRating.Score()
+	v.Outcome, v.Score = eval.Feedback(e.UserRating)
 	if v.Outcome == eval.OutcomeFail {
 		v.Reason = "user_rating"
 	}

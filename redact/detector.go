@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Class says whether a kind is a secret or personal data.
@@ -79,7 +79,7 @@ func Kinds() []Kind {
 // New makes a detector of some built-in kinds, all of them when kinds is empty,
 // and of custom ones. A class name stands for its kinds. An unknown kind is an
 // error that names the nearest known one.
-func New(kinds []string, custom ...Custom) (*Detector, error) {
+func NewDetector(kinds []string, custom ...Custom) (*Detector, error) {
 	all := builtIn()
 	d := &Detector{}
 	var errs []error
@@ -251,7 +251,7 @@ func unknown(name string) error {
 	for _, k := range Kinds() {
 		names = append(names, k.Name)
 	}
-	if near := eval.Nearest(name, names); near != "" {
+	if near := fault.Nearest(name, names); near != "" {
 		return fmt.Errorf("unknown kind %q: did you mean %q?", name, near)
 	}
 	return fmt.Errorf("unknown kind %q: want one of %s", name, strings.Join(names, ", "))

@@ -114,7 +114,7 @@ func TestFind(t *testing.T) {
 		{"years and amounts, typeset", "2010\u20132015, 1\u202f299\u202f000,50\u00a0\u20ac, \uff11\uff12\uff13", "", ""},
 		{"nothing", "Your parcel left our warehouse on Monday.", "", ""},
 	}
-	d, err := redact.New(nil)
+	d, err := redact.NewDetector(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestFind(t *testing.T) {
 
 func TestOrderAndOverlap(t *testing.T) {
 	t.Parallel()
-	d, err := redact.New(nil, redact.Custom{Name: "ticket", Pattern: `TICKET-(\d+)`})
+	d, err := redact.NewDetector(nil, redact.Custom{Name: "ticket", Pattern: `TICKET-(\d+)`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestOrderAndOverlap(t *testing.T) {
 // TestNeighbours: what stands between two matches belongs to both.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
-	d, err := redact.New(nil)
+	d, err := redact.NewDetector(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestNeighbours(t *testing.T) {
 
 func TestFindField(t *testing.T) {
 	t.Parallel()
-	d, err := redact.New(nil)
+	d, err := redact.NewDetector(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestFindField(t *testing.T) {
 			t.Errorf("%.20s names a secret: %t", name, got)
 		}
 	}
-	if d, err = redact.New([]string{"email"}); err != nil || len(d.FindField("password", "x")) != 0 || d.NamesSecret("password") {
+	if d, err = redact.NewDetector([]string{"email"}); err != nil || len(d.FindField("password", "x")) != 0 || d.NamesSecret("password") {
 		t.Errorf("a kind that nobody asked for is found (%v)", err)
 	}
 }
@@ -230,7 +230,7 @@ func TestFindField(t *testing.T) {
 // whole text at once.
 func TestCustomFindsAll(t *testing.T) {
 	t.Parallel()
-	d, err := redact.New([]string{"jwt"}, redact.Custom{Name: "start", Pattern: `^[a-z]+`}, redact.Custom{Name: "case", Pattern: `C-\d+`})
+	d, err := redact.NewDetector([]string{"jwt"}, redact.Custom{Name: "start", Pattern: `^[a-z]+`}, redact.Custom{Name: "case", Pattern: `C-\d+`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,23 +246,23 @@ func TestCustomFindsAll(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	t.Parallel()
-	d, err := redact.New([]string{"email"})
+	d, err := redact.NewDetector([]string{"email"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := d.Find("a" + "@example.com sk-" + alnum(30)); len(got) != 1 || got[0].Kind != "email" {
 		t.Errorf("email alone: %+v", got)
 	}
-	if d, err = redact.New([]string{"secret"}); err != nil || len(d.Find("a"+"@example.com")) != 0 {
+	if d, err = redact.NewDetector([]string{"secret"}); err != nil || len(d.Find("a"+"@example.com")) != 0 {
 		t.Errorf("the class secret: %v", err)
 	}
 	for in, want := range map[string]string{"e-mail": `did you mean "email"?`, "creditcard": `did you mean "credit_card"?`, "zzz": "want one of secret, pii, private_key"} {
-		if _, err := redact.New([]string{in}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := redact.NewDetector([]string{in}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", in, err, want)
 		}
 	}
 	for _, c := range []redact.Custom{{"a b", "x"}, {"a", "("}, {"a", ""}, {"a", "x*"}, {"a", strings.Repeat("x", 4097)}} {
-		if _, err := redact.New(nil, c); err == nil {
+		if _, err := redact.NewDetector(nil, c); err == nil {
 			t.Errorf("pattern %+v is accepted", c)
 		}
 	}
@@ -276,7 +276,7 @@ func FuzzFind(f *testing.F) {
 	f.Add("DE89 3704 0044" + " 0532 0130 00 +49 30 901820 ::1 2001:db8::1")
 	f.Add("\xe2\u00a0\u2011 4111\u00a01111" + "\u202f1111\u20111111\uff11\u2013\xef")
 	f.Add("password=\xff\xfe" + alnum(12))
-	d, err := redact.New(nil)
+	d, err := redact.NewDetector(nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func FuzzPlanted(f *testing.F) {
 	f.Add("password: ", " 415-555-0")
 	f.Add("-----BEGIN X", "2026 1111 ")
 	f.Add("key token @ :// sk- AKIA", "\\n\\u000a")
-	d, err := redact.New(nil)
+	d, err := redact.NewDetector(nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -321,7 +321,7 @@ func FuzzPlanted(f *testing.F) {
 }
 
 func BenchmarkFind(b *testing.B) {
-	d, err := redact.New(nil)
+	d, err := redact.NewDetector(nil)
 	if err != nil {
 		b.Fatal(err)
 	}

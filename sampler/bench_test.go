@@ -4,17 +4,17 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sampler"
 )
 
 // typical is an event as an emitter sends it: 15 headers.
-func typical() *eval.Event {
-	return &eval.Event{
-		Kind: eval.KindRequestCompleted, RequestID: "req_9f3a51c07be24d", Environment: "prod", Feature: "support_agent",
+func typical() *event.Event {
+	return &event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "req_9f3a51c07be24d", Environment: "prod", Feature: "support_agent",
 		PromptName: "support_triage", PromptVersion: "2026-06-01.3", Provider: "anthropic", Model: "claude-sonnet-4",
-		Status: "success", FinishReason: "stop", TenantTier: "enterprise", UserRating: eval.RatingUp, OutputSchema: "support_reply",
-		TraceContext: eval.TraceContext{
+		Status: "success", FinishReason: "stop", TenantTier: "enterprise", UserRating: event.RatingUp, OutputSchema: "support_reply",
+		TraceContext: event.TraceContext{
 			"traceparent":                 "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 			"x-datadog-sampling-priority": "1",
 		},

@@ -10,7 +10,8 @@ import (
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Bounds of one condition. Both are far above what a person writes by hand.
@@ -28,31 +29,31 @@ type condition struct {
 // compileCondition compiles a condition, or gives nil for an empty one, which
 // is true of every event. Faults have no path; line and column are counted from
 // 1 within text, columns in characters.
-func compileCondition(text string) (*condition, eval.Faults) {
+func compileCondition(text string) (*condition, fault.List) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
 	if len(text) > maxConditionBytes {
-		return nil, eval.Faults{{Problem: "longer than 4096 bytes", Expected: "split it into several rules"}}
+		return nil, fault.List{{Problem: "longer than 4096 bytes", Expected: "split it into several rules"}}
 	}
 	limits := conf.CreateNew()
 	limits.MaxNodes = maxConditionNodes
 	tree, err := parser.ParseWithConfig(text, limits)
 	if err != nil {
-		return nil, eval.Faults{faultOf(err)}
+		return nil, fault.List{faultOf(err)}
 	}
 	g := grammar{text: text}
 	g.check(tree.Node)
 	if len(g.faults) > 0 {
 		return nil, g.faults
 	}
-	options := []expr.Option{expr.Env(eval.Dims{}), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins()}
+	options := []expr.Option{expr.Env(event.Dims{}), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins()}
 	for _, name := range functions {
 		options = append(options, expr.EnableBuiltin(name))
 	}
 	program, err := expr.Compile(text, options...)
 	if err != nil {
-		return nil, eval.Faults{faultOf(err)}
+		return nil, fault.List{faultOf(err)}
 	}
 	return &condition{program: program, reads: g.reads}, nil
 }
@@ -60,7 +61,7 @@ func compileCondition(text string) (*condition, eval.Faults) {
 // match evaluates the condition. The grammar admits only expressions that are
 // defined for all strings, so there is no error; should the vm know better, the
 // error is handed on for the caller to decide.
-func (c *condition) match(m *vm.VM, d *eval.Dims) (bool, error) {
+func (c *condition) match(m *vm.VM, d *event.Dims) (bool, error) {
 	if c == nil {
 		return true, nil
 	}
@@ -85,13 +86,13 @@ func (c *condition) fields() fieldSet {
 
 // faultOf makes a fault of an error of the parser, the type checker or the
 // compiler.
-func faultOf(err error) eval.Fault {
+func faultOf(err error) fault.Fault {
 	const hint = `want a condition such as status == "error" or feature in ["search", "chat"]`
 	var at *file.Error
 	if !errors.As(err, &at) {
-		return eval.Fault{Problem: err.Error(), Expected: hint}
+		return fault.Fault{Problem: err.Error(), Expected: hint}
 	}
-	return eval.Fault{Line: max(at.Line, 1), Column: at.Column + 1, Problem: at.Message, Expected: hint}
+	return fault.Fault{Line: max(at.Line, 1), Column: at.Column + 1, Problem: at.Message, Expected: hint}
 }
 
 // position gives line and column, both from 1, of the character at offset.

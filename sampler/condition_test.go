@@ -6,7 +6,7 @@ import (
 
 	"github.com/expr-lang/expr/vm"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // FuzzCondition: whatever compiles cannot fail, is deterministic, and depends on
@@ -39,7 +39,7 @@ func FuzzCondition(f *testing.F) {
 			return
 		}
 		values := []string{a, b, c, a + b, b + c, ""}
-		var d eval.Dims
+		var d event.Dims
 		for i, p := range dimsOf(&d) {
 			*p = values[i%len(values)]
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Config is the sampling policy as a person writes it.
@@ -72,15 +72,15 @@ func DefaultConfig() Config {
 // Validate gives the faults that can be found without knowing the evaluators:
 // rates, names and conditions. See [New] for the position of a condition's
 // fault.
-func (c Config) Validate() eval.Faults {
+func (c Config) Validate() fault.List {
 	_, faults := c.compile()
 	return faults
 }
 
 // compile checks the policy and compiles its conditions. The conditions are
 // complete only when there is no fault.
-func (c Config) compile() ([]*condition, eval.Faults) {
-	var faults eval.Faults
+func (c Config) compile() ([]*condition, fault.List) {
+	var faults fault.List
 	checkRate(&faults, "default_rate", c.DefaultRate)
 	conditions := make([]*condition, len(c.Rules))
 	first := make(map[string]int, len(c.Rules))
@@ -93,21 +93,21 @@ func (c Config) compile() ([]*condition, eval.Faults) {
 			faults.Add(path+".name", fmt.Sprintf("%q is already the name of rules[%d]", r.Name, j), "want a name of its own: scores carry it")
 		}
 		checkRate(&faults, path+".rate", r.Rate)
-		var bad eval.Faults
+		var bad fault.List
 		conditions[i], bad = compileCondition(r.When)
 		faults.Under(path+".when", bad)
 	}
 	return conditions, faults
 }
 
-func checkRate(faults *eval.Faults, path string, rate float64) {
+func checkRate(faults *fault.List, path string, rate float64) {
 	if rate == 0 || rate >= minRate && rate <= 1 { // NaN fails both
 		return
 	}
 	faults.Add(path, strconv.FormatFloat(rate, 'g', -1, 64)+" is out of range", "want 0, or a probability from 1e-9 to 1, such as 0.05 for 5 %")
 }
 
-func checkRuleName(faults *eval.Faults, path, name string) {
+func checkRuleName(faults *fault.List, path, name string) {
 	switch {
 	case name == "":
 		faults.Add(path, "missing", "want a name: scores that the rule chose carry it")

@@ -13,41 +13,42 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sampler"
 )
 
 // conditions are paired with what they mean in Go.
 var conditions = []struct {
 	text string
-	mean func(d *eval.Dims) bool
+	mean func(d *event.Dims) bool
 }{
-	{"", func(*eval.Dims) bool { return true }},
-	{`user_rating == "down" || status == "error"`, func(d *eval.Dims) bool { return d.UserRating == "down" || d.Status == "error" }},
-	{`feature in ["search", "support agent"]`, func(d *eval.Dims) bool { return d.Feature == "search" || d.Feature == "support agent" }},
-	{`len(model) > 8 and provider != ""`, func(d *eval.Dims) bool { return len([]rune(d.Model)) > 8 && d.Provider != "" }},
-	{`lower(prompt_name) startsWith "tri"`, func(d *eval.Dims) bool { return strings.HasPrefix(strings.ToLower(d.PromptName), "tri") }},
-	{`prompt_version matches "[.]3$"`, func(d *eval.Dims) bool { return strings.HasSuffix(d.PromptVersion, ".3") }},
-	{`!(environment == "prod") && tenant_tier != "free"`, func(d *eval.Dims) bool { return d.Environment != "prod" && d.TenantTier != "free" }},
-	{`finish_reason == "length" || output_schema == ""`, func(d *eval.Dims) bool { return d.FinishReason == "length" || d.OutputSchema == "" }},
+	{"", func(*event.Dims) bool { return true }},
+	{`user_rating == "down" || status == "error"`, func(d *event.Dims) bool { return d.UserRating == "down" || d.Status == "error" }},
+	{`feature in ["search", "support agent"]`, func(d *event.Dims) bool { return d.Feature == "search" || d.Feature == "support agent" }},
+	{`len(model) > 8 and provider != ""`, func(d *event.Dims) bool { return len([]rune(d.Model)) > 8 && d.Provider != "" }},
+	{`lower(prompt_name) startsWith "tri"`, func(d *event.Dims) bool { return strings.HasPrefix(strings.ToLower(d.PromptName), "tri") }},
+	{`prompt_version matches "[.]3$"`, func(d *event.Dims) bool { return strings.HasSuffix(d.PromptVersion, ".3") }},
+	{`!(environment == "prod") && tenant_tier != "free"`, func(d *event.Dims) bool { return d.Environment != "prod" && d.TenantTier != "free" }},
+	{`finish_reason == "length" || output_schema == ""`, func(d *event.Dims) bool { return d.FinishReason == "length" || d.OutputSchema == "" }},
 }
 
 // randomEvent gives events in every form of id, with fields absent, usual, odd
 // and too long for a table.
-func randomEvent(r *rand.Rand) *eval.Event {
+func randomEvent(r *rand.Rand) *event.Event {
 	one := func(values ...string) string { return values[r.IntN(len(values))] }
 	odd := one("", "ü", "a\x00b", strings.Repeat("long", 80))
-	e := &eval.Event{
-		Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(one("req_", "", strings.Repeat("r", 130)) + strconv.Itoa(r.IntN(1e6))),
+	e := &event.Event{
+		Kind: event.KindRequestCompleted, RequestID: event.RequestID(one("req_", "", strings.Repeat("r", 130)) + strconv.Itoa(r.IntN(1e6))),
 		Environment: one("", "prod", "dev"), Feature: one("", "search", "support agent", odd),
 		PromptName: one("", "Triage", "trivia", "reply"), PromptVersion: one("", "1.2", "1.3", odd), Provider: one("", "openai", "local"),
 		Model: one("", "gpt-5", "claude-sonnet-4"), Status: one("", "success", "error"), FinishReason: one("", "stop", "length"),
-		TenantTier: one("", "free", "gold"), UserRating: eval.Rating(one("", "up", "down", "Down", " 4.0", "4")), OutputSchema: one("", "reply"),
+		TenantTier: one("", "free", "gold"), UserRating: event.Rating(one("", "up", "down", "Down", " 4.0", "4")), OutputSchema: one("", "reply"),
 	}
 	if r.IntN(20) == 0 {
-		e.Kind = eval.KindUserFeedback
+		e.Kind = event.KindUserFeedback
 	}
 	hi, lo := r.Uint64(), r.Uint64()
-	ctx := eval.TraceContext{}
+	ctx := event.TraceContext{}
 	if r.IntN(2) == 0 {
 		ctx[one("traceparent", "Traceparent")] = one(
 			fmt.Sprintf("00-%016x%016x-%016x-01", hi, lo, lo^hi), fmt.Sprintf("00-%016X%016X-%016X-00", hi, lo, lo^hi),
@@ -66,7 +67,7 @@ func randomEvent(r *rand.Rand) *eval.Event {
 		e.TraceContext = ctx
 	}
 	if r.IntN(2) == 0 {
-		e.TraceID = eval.ID(one(strconv.FormatUint(lo, 10), fmt.Sprintf("%016x%016x", hi, lo), fmt.Sprintf("%016x", lo), "0", "trace-7", "12"))
+		e.TraceID = event.ID(one(strconv.FormatUint(lo, 10), fmt.Sprintf("%016x%016x", hi, lo), fmt.Sprintf("%016x", lo), "0", "trace-7", "12"))
 	}
 	return e
 }
@@ -76,10 +77,10 @@ func randomEvent(r *rand.Rand) *eval.Event {
 type model struct {
 	cfg  sampler.Config
 	evs  []sampler.Evaluator
-	when map[string]func(*eval.Dims) bool
+	when map[string]func(*event.Dims) bool
 }
 
-func (m *model) rate(i int, d *eval.Dims) (float64, string) {
+func (m *model) rate(i int, d *event.Dims) (float64, string) {
 	e := m.evs[i]
 	if !m.when[e.When](d) {
 		return 0, ""
@@ -105,7 +106,7 @@ func (m *model) rate(i int, d *eval.Dims) (float64, string) {
 // policy give the same plan for random events, from several goroutines at once.
 func TestDecideAgrees(t *testing.T) {
 	t.Parallel()
-	when := map[string]func(*eval.Dims) bool{}
+	when := map[string]func(*event.Dims) bool{}
 	for _, c := range conditions {
 		when[c.text] = c.mean
 	}
@@ -148,7 +149,7 @@ func TestDecideAgrees(t *testing.T) {
 	}
 }
 
-func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *eval.Event) {
+func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *event.Event) {
 	t.Helper()
 	env := e.Envelope()
 	plan := s.Decide(&env)
@@ -162,7 +163,7 @@ func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *eval.Eve
 	if d := cmp.Diff(plan, replica.Decide(&env)); d != "" {
 		t.Errorf("replicas differ for %+v:\n%s", env, d)
 	}
-	if e.Kind == eval.KindUserFeedback {
+	if e.Kind == event.KindUserFeedback {
 		return
 	}
 	picked := map[int]eval.Pick{}
@@ -206,10 +207,10 @@ func TestUnhappyUsersHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rating := range []string{"down", "Down", " DOWN "} {
-		plan, ok := s.DecideHeaders([]eval.Header{
-			{Key: eval.HeaderEvent, Value: []byte(eval.KindRequestCompleted)},
-			{Key: eval.HeaderRequestID, Value: []byte("r")},
-			{Key: eval.HeaderUserRating, Value: []byte(rating)},
+		plan, ok := s.DecideHeaders([]event.Header{
+			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
+			{Key: event.HeaderRequestID, Value: []byte("r")},
+			{Key: event.HeaderUserRating, Value: []byte(rating)},
 		})
 		if !ok || len(plan.Picks) != 1 {
 			t.Errorf("%q: %t, %+v; want the event taken", rating, ok, plan.Picks)
@@ -233,14 +234,14 @@ func FuzzDecideHeaders(f *testing.F) {
 	f.Add(base + "feature=x\nfeature=y\nrequest_id=\nrequest_id=r2\nevent=llm_user_feedback")
 	f.Add("event=other\nrequest_id=1\ntrace_id=17\nx-datadog-trace-id=18")
 	f.Fuzz(func(t *testing.T, text string) {
-		var hs []eval.Header
+		var hs []event.Header
 		for line := range strings.SplitSeq(text, "\n") {
 			k, v, _ := strings.Cut(line, "=")
-			hs = append(hs, eval.Header{Key: k, Value: []byte(v)})
+			hs = append(hs, event.Header{Key: k, Value: []byte(v)})
 		}
 		plan, ok := s.DecideHeaders(hs)
-		env, found := eval.EnvelopeFromHeaders(hs)
-		known := env.Kind == eval.KindRequestCompleted || env.Kind == eval.KindUserFeedback
+		env, found := event.EnvelopeFromHeaders(hs)
+		known := env.Kind == event.KindRequestCompleted || env.Kind == event.KindUserFeedback
 		if ok != (found && known) {
 			t.Fatalf("decided %t; envelope %t of kind %q", ok, found, env.Kind)
 		}
@@ -262,7 +263,7 @@ func TestUnwantedAllocatesNothing(t *testing.T) {
 	}
 	env := typical().Envelope()
 	byRequest := env
-	byRequest.Trace = eval.TraceID{}
+	byRequest.Trace = event.TraceID{}
 	for name, s := range unwanted(t) {
 		for what, decide := range map[string]func() eval.Plan{
 			"headers": func() eval.Plan { p, _ := s.DecideHeaders(hs); return p },

@@ -33,7 +33,7 @@
 // # Conditions
 //
 // A condition is an expression that is true or false, over the fields of
-// [eval.Dims], under the names that the event itself uses. An absent field is
+// [event.Dims], under the names that the event itself uses. An absent field is
 // the empty string, and strings compare exactly. The language is a subset of
 // expr-lang that cannot fail, loop or depend on anything but the fields: text in
 // quotes, true and false, whole numbers, lists of texts, the operators

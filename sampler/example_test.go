@@ -3,7 +3,7 @@ package sampler_test
 import (
 	"fmt"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -18,9 +18,9 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	event := eval.Event{
-		Kind: eval.KindRequestCompleted, RequestID: "req_9f3a", TraceID: "123456789",
-		Feature: "support_agent", UserRating: eval.RatingDown,
+	event := event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "req_9f3a", TraceID: "123456789",
+		Feature: "support_agent", UserRating: event.RatingDown,
 	}
 	plan, ok := s.DecideHeaders(event.Headers())
 	fmt.Println(ok)
@@ -52,7 +52,7 @@ func ExampleSampler_Decide() {
 		return
 	}
 	// A tracer kept a quarter of the traces and says so.
-	env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: "req_9f3a", Tracestate: "ot=th:c"}
+	env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "req_9f3a", Tracestate: "ot=th:c"}
 	for _, p := range s.Decide(&env).Picks {
 		fmt.Printf("%s counts for %g requests\n", p.Name, 1/p.Probability)
 	}

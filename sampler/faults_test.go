@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -137,7 +137,7 @@ func TestConditionFaults(t *testing.T) {
 
 func TestConditions(t *testing.T) {
 	t.Parallel()
-	d := eval.Dims{Environment: "prod", Feature: "support_agent", Model: "Claude-Sonnet", UserRating: "2", TenantTier: " gold "}
+	d := event.Dims{Environment: "prod", Feature: "support_agent", Model: "Claude-Sonnet", UserRating: "2", TenantTier: " gold "}
 	tests := map[string]bool{
 		"":                                      true,
 		"  \n":                                  true,
@@ -169,12 +169,12 @@ func TestConditions(t *testing.T) {
 	}
 	for when, want := range tests {
 		s := newSampler(t, sampler.Config{}, []sampler.Evaluator{{Name: "e", When: when}})
-		env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: "r", Dims: d}
+		env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "r", Dims: d}
 		if got := len(s.Decide(&env).Picks) == 1; got != want {
 			t.Errorf("%s is %t, want %t", when, got, want)
 		}
 	}
-	if diff := cmp.Diff(d, eval.Dims{Environment: "prod", Feature: "support_agent", Model: "Claude-Sonnet", UserRating: "2", TenantTier: " gold "}); diff != "" {
+	if diff := cmp.Diff(d, event.Dims{Environment: "prod", Feature: "support_agent", Model: "Claude-Sonnet", UserRating: "2", TenantTier: " gold "}); diff != "" {
 		t.Error("a decision changed the envelope")
 	}
 }

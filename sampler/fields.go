@@ -3,23 +3,23 @@ package sampler
 import (
 	"slices"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
-// field is the place of a condition's field in fieldNames, in [eval.Dims] and
+// field is the place of a condition's field in fieldNames, in [event.Dims] and
 // in the key of the table.
 type field uint8
 
 const (
 	numFields   = 11
-	fieldRating = 9 // eval.HeaderUserRating, which is read in one form only
+	fieldRating = 9 // event.HeaderUserRating, which is read in one form only
 )
 
-// fieldNames are the names under which conditions read eval.Dims, in its order.
+// fieldNames are the names under which conditions read event.Dims, in its order.
 // They are also the names of the headers that carry them.
 var fieldNames = [numFields]string{
-	eval.HeaderEnvironment, eval.HeaderFeature, eval.HeaderPromptName, eval.HeaderPromptVer, eval.HeaderProvider, eval.HeaderModel,
-	eval.HeaderStatus, eval.HeaderFinishReason, eval.HeaderTenantTier, eval.HeaderUserRating, eval.HeaderOutputSchema,
+	event.HeaderEnvironment, event.HeaderFeature, event.HeaderPromptName, event.HeaderPromptVer, event.HeaderProvider, event.HeaderModel,
+	event.HeaderStatus, event.HeaderFinishReason, event.HeaderTenantTier, event.HeaderUserRating, event.HeaderOutputSchema,
 }
 
 // fieldSet has bit f set for each field f in it.
@@ -33,7 +33,7 @@ func fieldNamed(name string) (field, bool) {
 }
 
 // dimsOf gives pointers to the fields of d in the order of fieldNames.
-func dimsOf(d *eval.Dims) [numFields]*string {
+func dimsOf(d *event.Dims) [numFields]*string {
 	return [numFields]*string{
 		&d.Environment, &d.Feature, &d.PromptName, &d.PromptVersion, &d.Provider, &d.Model,
 		&d.Status, &d.FinishReason, &d.TenantTier, &d.UserRating, &d.OutputSchema,

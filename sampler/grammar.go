@@ -8,7 +8,8 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // functions and operators are what a condition may use. All of them are defined
@@ -25,12 +26,12 @@ var (
 type grammar struct {
 	text   string
 	reads  fieldSet
-	faults eval.Faults
+	faults fault.List
 }
 
 func (g *grammar) fault(n ast.Node, problem, expected string) {
 	line, column := position(g.text, n.Location().From)
-	g.faults = append(g.faults, eval.Fault{Line: line, Column: column, Problem: problem, Expected: expected})
+	g.faults = append(g.faults, fault.Fault{Line: line, Column: column, Problem: problem, Expected: expected})
 }
 
 func (g *grammar) check(n ast.Node) {
@@ -78,9 +79,9 @@ func (g *grammar) checkField(n *ast.IdentifierNode) {
 		return
 	}
 	expected := "want one of " + strings.Join(fieldNames[:], ", ")
-	if alias, ok := fieldNamed(eval.Aliases()[n.Value]); ok {
+	if alias, ok := fieldNamed(event.Aliases()[n.Value]); ok {
 		expected = fmt.Sprintf("did you mean %q?", fieldNames[alias])
-	} else if near := eval.Nearest(n.Value, fieldNames[:]); near != "" {
+	} else if near := fault.Nearest(n.Value, fieldNames[:]); near != "" {
 		expected = fmt.Sprintf("did you mean %q?", near)
 	}
 	g.fault(n, fmt.Sprintf("unknown field %q", n.Value), expected)
@@ -133,7 +134,7 @@ func (g *grammar) checkPattern(n *ast.BinaryNode) {
 func (g *grammar) checkCall(n ast.Node, name string, arguments []ast.Node) {
 	if !slices.Contains(functions, name) {
 		expected := "want one of " + strings.Join(functions, ", ")
-		if near := eval.Nearest(name, functions); near != "" {
+		if near := fault.Nearest(name, functions); near != "" {
 			expected = fmt.Sprintf("did you mean %q?", near)
 		}
 		g.fault(n, fmt.Sprintf("the function %s is not part of conditions", name), expected)

@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // found are the headers that a decision needs. The dims are kept as places in
@@ -14,19 +15,19 @@ type found struct {
 }
 
 // DecideHeaders gives the plan for a message from its headers alone, as
-// [eval.Event.Headers] writes them; it equals the plan that Decide gives for the
+// [event.Event.Headers] writes them; it equals the plan that Decide gives for the
 // decoded body. It reports false when the body has to be decoded: the headers
 // carry no envelope, or an event of a kind that is not known here. It keeps no
 // part of the headers, and allocates nothing when no evaluator wants the event.
-func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
+func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	var in found
 	in.scan(hs, s.always == nil)
 	if len(in.request) == 0 {
 		return eval.Plan{}, false
 	}
-	switch eval.Kind(in.kind) {
-	case eval.KindRequestCompleted:
-	case eval.KindUserFeedback:
+	switch event.Kind(in.kind) {
+	case event.KindRequestCompleted:
+	case event.KindUserFeedback:
 		return s.feedback(upstream(in.states, lowTrace(in.parent, in.dd, in.trace))), true
 	default:
 		return eval.Plan{}, false
@@ -52,22 +53,22 @@ func (s *Sampler) DecideHeaders(hs []eval.Header) (eval.Plan, bool) {
 }
 
 // scan finds the headers. Of several with one key the last counts, as it does in
-// eval.EnvelopeFromHeaders.
-func (in *found) scan(hs []eval.Header, dims bool) {
+// event.EnvelopeFromHeaders.
+func (in *found) scan(hs []event.Header, dims bool) {
 	for i := range hs {
 		h := &hs[i]
 		switch h.Key {
-		case eval.HeaderEvent:
+		case event.HeaderEvent:
 			in.kind = h.Value
-		case eval.HeaderRequestID:
+		case event.HeaderRequestID:
 			in.request = h.Value
-		case eval.HeaderTraceparent:
+		case event.HeaderTraceparent:
 			in.parent = h.Value
-		case eval.HeaderDDTraceID:
+		case event.HeaderDDTraceID:
 			in.dd = h.Value
-		case eval.HeaderTraceID:
+		case event.HeaderTraceID:
 			in.trace = h.Value
-		case eval.HeaderTracestate:
+		case event.HeaderTracestate:
 			in.states = h.Value
 		default:
 			if !dims {
@@ -83,34 +84,34 @@ func (in *found) scan(hs []eval.Header, dims bool) {
 // fieldOf is fieldNamed as a switch: it runs for every header.
 func fieldOf(key string) (field, bool) {
 	switch key {
-	case eval.HeaderEnvironment:
+	case event.HeaderEnvironment:
 		return 0, true
-	case eval.HeaderFeature:
+	case event.HeaderFeature:
 		return 1, true
-	case eval.HeaderPromptName:
+	case event.HeaderPromptName:
 		return 2, true
-	case eval.HeaderPromptVer:
+	case event.HeaderPromptVer:
 		return 3, true
-	case eval.HeaderProvider:
+	case event.HeaderProvider:
 		return 4, true
-	case eval.HeaderModel:
+	case event.HeaderModel:
 		return 5, true
-	case eval.HeaderStatus:
+	case event.HeaderStatus:
 		return 6, true
-	case eval.HeaderFinishReason:
+	case event.HeaderFinishReason:
 		return 7, true
-	case eval.HeaderTenantTier:
+	case event.HeaderTenantTier:
 		return 8, true
-	case eval.HeaderUserRating:
+	case event.HeaderUserRating:
 		return fieldRating, true
-	case eval.HeaderOutputSchema:
+	case event.HeaderOutputSchema:
 		return 10, true
 	}
 	return 0, false
 }
 
 // ratesIn is ratesOf for headers.
-func (s *Sampler) ratesIn(hs []eval.Header, dims *[numFields]int32) *rates {
+func (s *Sampler) ratesIn(hs []event.Header, dims *[numFields]int32) *rates {
 	var buf [maxKey]byte
 	key, ok := buf[:0], true
 	for f, at := range dims {
@@ -122,7 +123,7 @@ func (s *Sampler) ratesIn(hs []eval.Header, dims *[numFields]int32) *rates {
 			v = hs[at-1].Value
 		}
 		if f == fieldRating {
-			v = eval.PlainRating(v)
+			v = event.PlainRating(v)
 		}
 		key, ok = appendKey(key, v)
 	}
@@ -137,13 +138,13 @@ func (s *Sampler) ratesIn(hs []eval.Header, dims *[numFields]int32) *rates {
 	return r
 }
 
-func dimsIn(hs []eval.Header, dims *[numFields]int32) *eval.Dims {
-	d := new(eval.Dims)
+func dimsIn(hs []event.Header, dims *[numFields]int32) *event.Dims {
+	d := new(event.Dims)
 	for f, p := range dimsOf(d) {
 		if at := dims[f]; at > 0 {
 			*p = string(hs[at-1].Value)
 		}
 	}
-	d.UserRating = eval.PlainRating(d.UserRating)
+	d.UserRating = event.PlainRating(d.UserRating)
 	return d
 }

@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // New makes a sampler for a policy and the evaluators in the order in which they
 // are configured; a pick names its evaluator by the index in evs.
 //
-// An error is of type [eval.Faults] and holds all faults at once. Paths are
+// An error is of type [fault.Faults] and holds all faults at once. Paths are
 // relative to the policy ("rules[2].when") or begin with "evaluators"
 // ("evaluators[1].rate"). A fault in a condition has Line and Column relative to
 // the text of the condition, both counted from 1 and columns in characters;
@@ -36,7 +38,7 @@ func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 		case e.Judge:
 			compiled.rate = cfg.DefaultRate
 		}
-		var bad eval.Faults
+		var bad fault.List
 		compiled.when, bad = compileCondition(e.When)
 		faults.Under(path+".when", bad)
 		p.evaluators = append(p.evaluators, compiled)
@@ -55,7 +57,7 @@ func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 		p.reads |= p.evaluators[i].when.fields()
 	}
 	if p.reads == 0 {
-		s.always = p.resolve(new(eval.Dims))
+		s.always = p.resolve(new(event.Dims))
 	} else {
 		s.table = new(table)
 	}
@@ -64,7 +66,7 @@ func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 	return s, err
 }
 
-func checkEvaluatorName(faults *eval.Faults, path, name string, before []string) {
+func checkEvaluatorName(faults *fault.List, path, name string, before []string) {
 	switch i := slices.Index(before, name); {
 	case name == "":
 		faults.Add(path, "missing", "want a name")
@@ -76,7 +78,7 @@ func checkEvaluatorName(faults *eval.Faults, path, name string, before []string)
 }
 
 // aboutWhom gives, by evaluator, whether a rule is about it.
-func aboutWhom(faults *eval.Faults, path string, about, names []string) []bool {
+func aboutWhom(faults *fault.List, path string, about, names []string) []bool {
 	out := make([]bool, len(names))
 	for i := range out {
 		out[i] = len(about) == 0
@@ -87,7 +89,7 @@ func aboutWhom(faults *eval.Faults, path string, about, names []string) []bool {
 			continue
 		}
 		expected := "want one of " + strings.Join(names, ", ")
-		if near := eval.Nearest(name, names); near != "" {
+		if near := fault.Nearest(name, names); near != "" {
 			expected = fmt.Sprintf("did you mean %q?", near)
 		} else if len(names) == 0 {
 			expected = "no evaluator is configured"

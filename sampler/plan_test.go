@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -34,18 +36,18 @@ func TestPlan(t *testing.T) {
 	tests := []struct {
 		name  string
 		rules []sampler.Rule
-		dims  eval.Dims
+		dims  event.Dims
 		state string
 		want  map[string]float64
 	}{
 		{
 			name: "defaults and own rates",
-			dims: eval.Dims{Environment: "prod"},
+			dims: event.Dims{Environment: "prod"},
 			want: map[string]float64{"format by default": 1, "length by evaluator": 0.5, "correctness by default": 0.05, "safety by evaluator": 0.2},
 		},
 		{
 			name: "an evaluator's own condition",
-			dims: eval.Dims{Environment: "dev"},
+			dims: event.Dims{Environment: "dev"},
 			want: map[string]float64{"format by default": 1, "length by evaluator": 0.5, "correctness by default": 0.05},
 		},
 		{
@@ -61,7 +63,7 @@ func TestPlan(t *testing.T) {
 				{Name: "c", Rate: 0.3, When: `feature != ""`},
 				{Name: "d", Rate: 0.9, When: `feature == "y"`},
 			},
-			dims: eval.Dims{Feature: "x"},
+			dims: event.Dims{Feature: "x"},
 			want: map[string]float64{"format by b": 0.3, "length by b": 0.3, "correctness by b": 0.3},
 		},
 		{
@@ -86,7 +88,7 @@ func TestPlan(t *testing.T) {
 			cfg := sampler.DefaultConfig()
 			cfg.Rules = tt.rules
 			s := newSampler(t, cfg, evs)
-			env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: lucky, Tracestate: tt.state, Dims: tt.dims}
+			env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: lucky, Tracestate: tt.state, Dims: tt.dims}
 			plan := s.Decide(&env)
 			if d := cmp.Diff(tt.want, picks(plan), approximately); d != "" {
 				t.Errorf("picks (-want +got):\n%s", d)
@@ -111,7 +113,7 @@ var approximately = cmp.Comparer(func(a, b float64) bool { return a-b < 1e-15 &&
 func TestFeedback(t *testing.T) {
 	t.Parallel()
 	s := newSampler(t, sampler.Config{Rules: []sampler.Rule{{Name: "none", Rate: 0}}}, []sampler.Evaluator{{Name: "format"}})
-	e := eval.Event{Kind: eval.KindUserFeedback, RequestID: "r", UserRating: "up", TraceContext: eval.TraceContext{"tracestate": "ot=th:8"}}
+	e := event.Event{Kind: event.KindUserFeedback, RequestID: "r", UserRating: "up", TraceContext: event.TraceContext{"tracestate": "ot=th:8"}}
 	want := eval.Plan{Revision: s.Revision(), Picks: []eval.Pick{
 		{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 0.5, Rule: "feedback"},
 	}}
@@ -130,8 +132,8 @@ func TestFeedback(t *testing.T) {
 func TestHeadersWithoutEnvelope(t *testing.T) {
 	t.Parallel()
 	s := newSampler(t, sampler.DefaultConfig(), nil)
-	header := func(key, value string) eval.Header { return eval.Header{Key: key, Value: []byte(value)} }
-	for name, hs := range map[string][]eval.Header{
+	header := func(key, value string) event.Header { return event.Header{Key: key, Value: []byte(value)} }
+	for name, hs := range map[string][]event.Header{
 		"none":         nil,
 		"foreign":      {header("content-type", "application/json")},
 		"no kind":      {header("request_id", "r")},
@@ -209,7 +211,7 @@ func TestInputsStay(t *testing.T) {
 		t.Errorf("the rule's evaluators changed (-want +got):\n%s", d)
 	}
 	rate, evs[0].Name, cfg.Rules[0].Rate = 0, "changed", 0
-	env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: "r"}
+	env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "r"}
 	if d := cmp.Diff(map[string]float64{"one by a": 1, "two by a": 1}, picks(s.Decide(&env))); d != "" {
 		t.Errorf("picks (-want +got):\n%s", d)
 	}
@@ -218,17 +220,17 @@ func TestInputsStay(t *testing.T) {
 func TestNoEvaluators(t *testing.T) {
 	t.Parallel()
 	s := newSampler(t, sampler.Config{}, nil)
-	env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: "r"}
+	env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "r"}
 	if p := s.Decide(&env); len(p.Picks) != 0 || p.Revision == "" {
 		t.Errorf("plan = %+v", p)
 	}
 }
 
-func faultsOf(t *testing.T, err error) eval.Faults {
+func faultsOf(t *testing.T, err error) fault.List {
 	t.Helper()
-	var faults eval.Faults
+	var faults fault.List
 	if err != nil && !errors.As(err, &faults) {
-		t.Fatalf("error is a %T, want eval.Faults", err)
+		t.Fatalf("error is a %T, want fault.List", err)
 	}
 	return faults
 }

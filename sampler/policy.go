@@ -5,7 +5,7 @@ import (
 
 	"github.com/expr-lang/expr/vm"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // rates are what the policy says about all events with the same envelope. They
@@ -49,7 +49,7 @@ type evaluator struct {
 }
 
 // resolve evaluates all conditions on an envelope.
-func (p *policy) resolve(d *eval.Dims) *rates {
+func (p *policy) resolve(d *event.Dims) *rates {
 	m, _ := p.vms.Get().(*vm.VM)
 	if m == nil {
 		m = new(vm.VM)

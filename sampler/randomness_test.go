@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // TestGolden holds R for good: replicas of different builds must agree. The
@@ -187,7 +187,7 @@ func FuzzLowTrace(f *testing.F) {
 	f.Add([]byte("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"), []byte("18446744073709551616"), []byte("0000000000000000g"))
 	f.Add([]byte("0"), []byte("0"), []byte("000000X0000000000000000000000001"))
 	f.Fuzz(func(t *testing.T, parent, dd, trace []byte) {
-		if got, want := lowTrace(parent, dd, trace), eval.HeaderTrace(parent, dd, trace).Lo; got != want {
+		if got, want := lowTrace(parent, dd, trace), event.HeaderTrace(parent, dd, trace).Lo; got != want {
 			t.Errorf("lowTrace(%q, %q, %q) = %#x, want %#x", parent, dd, trace, got, want)
 		}
 	})
@@ -202,10 +202,10 @@ func TestLowTraceByteByByte(t *testing.T) {
 			for c := range 256 {
 				s := append([]byte(nil), form...)
 				s[i] = byte(c) // below 256
-				if got, want := lowTrace(s, nil, nil), eval.HeaderTrace(s, nil, nil).Lo; got != want {
+				if got, want := lowTrace(s, nil, nil), event.HeaderTrace(s, nil, nil).Lo; got != want {
 					t.Fatalf("as traceparent: lowTrace(%q) = %#x, want %#x", s, got, want)
 				}
-				if got, want := lowTrace(nil, s, nil), eval.HeaderTrace(nil, s, nil).Lo; got != want {
+				if got, want := lowTrace(nil, s, nil), event.HeaderTrace(nil, s, nil).Lo; got != want {
 					t.Fatalf("as an id: lowTrace(%q) = %#x, want %#x", s, got, want)
 				}
 			}

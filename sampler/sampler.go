@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Sampler decides for events under one policy. It is immutable but for a cache,
@@ -20,8 +21,8 @@ type Sampler struct {
 //
 // A feedback event needs no evaluator: its plan is one pick with the name
 // [eval.FeedbackEvaluator] and the index -1, always.
-func (s *Sampler) Decide(env *eval.Envelope) eval.Plan {
-	if env.Kind == eval.KindUserFeedback {
+func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
+	if env.Kind == event.KindUserFeedback {
 		return s.feedback(upstream(env.Tracestate, env.Trace.Lo))
 	}
 	r := s.always
@@ -66,7 +67,7 @@ func (s *Sampler) feedback(upstream float64) eval.Plan {
 }
 
 // ratesOf looks the envelope up, or evaluates the conditions on it.
-func (s *Sampler) ratesOf(d *eval.Dims) *rates {
+func (s *Sampler) ratesOf(d *event.Dims) *rates {
 	var buf [maxKey]byte
 	key, ok := buf[:0], true
 	for f, v := range dimsOf(d) {

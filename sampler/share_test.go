@@ -6,14 +6,14 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sampler"
 )
 
 // kept counts how many of n traces each of the evaluators gets.
-func kept(s *sampler.Sampler, ids func(i uint64) (eval.TraceID, bool)) (n float64, counts map[string]float64) {
+func kept(s *sampler.Sampler, ids func(i uint64) (event.TraceID, bool)) (n float64, counts map[string]float64) {
 	counts = map[string]float64{}
-	env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: "same for all"}
+	env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "same for all"}
 	for i := range uint64(100_000) {
 		id, ok := ids(i)
 		if !ok {
@@ -40,19 +40,19 @@ func TestShare(t *testing.T) {
 	}
 	s := newSampler(t, sampler.DefaultConfig(), evs)
 	r := rand.New(rand.NewPCG(3, 4))
-	random := func() eval.TraceID { return eval.TraceID{Hi: r.Uint64(), Lo: r.Uint64()} }
-	for name, ids := range map[string]func(uint64) (eval.TraceID, bool){
-		"sequential": func(i uint64) (eval.TraceID, bool) { return eval.TraceID{Lo: i + 1}, true },
-		"random":     func(uint64) (eval.TraceID, bool) { return random(), true },
-		"chosen by a threshold on the id": func(uint64) (eval.TraceID, bool) {
+	random := func() event.TraceID { return event.TraceID{Hi: r.Uint64(), Lo: r.Uint64()} }
+	for name, ids := range map[string]func(uint64) (event.TraceID, bool){
+		"sequential": func(i uint64) (event.TraceID, bool) { return event.TraceID{Lo: i + 1}, true },
+		"random":     func(uint64) (event.TraceID, bool) { return random(), true },
+		"chosen by a threshold on the id": func(uint64) (event.TraceID, bool) {
 			id := random()
 			return id, id.Lo&(1<<56-1) >= (1<<56)/10*9
 		},
-		"chosen by a multiplicative hash": func(uint64) (eval.TraceID, bool) {
+		"chosen by a multiplicative hash": func(uint64) (event.TraceID, bool) {
 			id := random()
 			return id, id.Lo*1111111111111111111 < math.MaxUint64/10
 		},
-		"chosen by reversed bits": func(uint64) (eval.TraceID, bool) {
+		"chosen by reversed bits": func(uint64) (event.TraceID, bool) {
 			id := random()
 			return id, bits.Reverse64(id.Lo) < math.MaxUint64/10
 		},
@@ -73,7 +73,7 @@ func TestShare(t *testing.T) {
 func TestNested(t *testing.T) {
 	t.Parallel()
 	s := newSampler(t, sampler.DefaultConfig(), []sampler.Evaluator{{Name: "dear", Rate: new(0.01)}, {Name: "cheap", Rate: new(0.10)}})
-	env := eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: "r"}
+	env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "r"}
 	var dear, cheap int
 	for i := range uint64(100_000) {
 		env.Trace.Lo = i + 1
@@ -103,26 +103,26 @@ func TestIdentity(t *testing.T) {
 	half := []sampler.Evaluator{{Name: "e", Rate: new(0.5)}}
 	s := newSampler(t, sampler.Config{Salt: "a"}, half)
 	other := newSampler(t, sampler.Config{Salt: "b"}, half)
-	in := func(s *sampler.Sampler, request eval.RequestID, trace eval.TraceID) bool {
-		return len(s.Decide(&eval.Envelope{Kind: eval.KindRequestCompleted, RequestID: request, Trace: trace}).Picks) == 1
+	in := func(s *sampler.Sampler, request event.RequestID, trace event.TraceID) bool {
+		return len(s.Decide(&event.Envelope{Kind: event.KindRequestCompleted, RequestID: request, Trace: trace}).Picks) == 1
 	}
 	r := rand.New(rand.NewPCG(5, 6))
 	const n = 10_000
 	var agree, byRequest, noLow int
 	for range n {
-		lo, request := r.Uint64()|1, eval.RequestID(eval.SpanID(r.Uint64()).String())
-		long, short := eval.TraceID{Hi: r.Uint64(), Lo: lo}, eval.TraceID{Lo: lo}
+		lo, request := r.Uint64()|1, event.RequestID(event.SpanID(r.Uint64()).String())
+		long, short := event.TraceID{Hi: r.Uint64(), Lo: lo}, event.TraceID{Lo: lo}
 		if in(s, request, long) != in(s, "other", short) {
 			t.Fatal("the forms of one trace id are decided differently")
 		}
 		if in(s, request, short) == in(other, request, short) {
 			agree++
 		}
-		if in(s, request, eval.TraceID{}) {
+		if in(s, request, event.TraceID{}) {
 			byRequest++
 		}
 		// An id without lower bits would put all such traces in one bucket.
-		if in(s, request, eval.TraceID{Hi: 7}) {
+		if in(s, request, event.TraceID{Hi: 7}) {
 			noLow++
 		}
 	}

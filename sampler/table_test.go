@@ -10,17 +10,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
-// TestFieldsFollowDims: a field that joins eval.Dims must join the tables here.
+// TestFieldsFollowDims: a field that joins event.Dims must join the tables here.
 func TestFieldsFollowDims(t *testing.T) {
 	t.Parallel()
-	typ := reflect.TypeFor[eval.Dims]()
+	typ := reflect.TypeFor[event.Dims]()
 	if typ.NumField() != numFields {
 		t.Fatalf("eval.Dims has %d fields, want %d", typ.NumField(), numFields)
 	}
-	var d eval.Dims
+	var d event.Dims
 	for i, p := range dimsOf(&d) {
 		name := typ.Field(i).Tag.Get("expr")
 		if fieldNames[i] != name {
@@ -59,7 +59,7 @@ func TestTableAgrees(t *testing.T) {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(1, worker))
 			for range 20_000 {
-				d := eval.Dims{
+				d := event.Dims{
 					Feature:       strings.Repeat("f", r.IntN(3)*150),
 					PromptVersion: fmt.Sprint(r.IntN(3000)),
 					UserRating:    []string{"", "up", "down"}[r.IntN(3)],
@@ -81,13 +81,13 @@ func TestTableAgrees(t *testing.T) {
 func TestTableKeepsWhatRepeats(t *testing.T) {
 	t.Parallel()
 	s := mixed(t)
-	d := eval.Dims{Feature: "search", Model: "large", Status: "success"}
+	d := event.Dims{Feature: "search", Model: "large", Status: "success"}
 	first := s.ratesOf(&d)
 	d.Status = "error"
 	if s.ratesOf(&d) != first {
 		t.Error("a field that no condition reads is part of the key")
 	}
-	e := eval.Event{Kind: eval.KindRequestCompleted, RequestID: "r", Feature: "search", Model: "large"}
+	e := event.Event{Kind: event.KindRequestCompleted, RequestID: "r", Feature: "search", Model: "large"}
 	var in found
 	hs := e.Headers()
 	in.scan(hs, true)

@@ -3,10 +3,10 @@ package sampler
 import (
 	"encoding/binary"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
-// lowTrace gives the lower 64 bits of eval.HeaderTrace. Reading a traceparent
+// lowTrace gives the lower 64 bits of event.HeaderTrace. Reading a traceparent
 // digit by digit is half of the cost of a decision, so the usual forms are read
 // eight characters at a time here; all others are left to package eval. A fuzz
 // test holds the two together.
@@ -19,10 +19,10 @@ func lowTrace(traceparent, ddTraceID, traceID []byte) uint64 {
 			return lo
 		}
 	}
-	return eval.HeaderTrace(traceparent, ddTraceID, traceID).Lo
+	return event.HeaderTrace(traceparent, ddTraceID, traceID).Lo
 }
 
-// lowOfTraceparent is eval.ParseTraceparent for the lower half of the trace id.
+// lowOfTraceparent is event.ParseTraceparent for the lower half of the trace id.
 func lowOfTraceparent(s []byte) (uint64, bool) {
 	if len(s) < 55 {
 		return 0, false
@@ -43,7 +43,7 @@ func lowOfTraceparent(s []byte) (uint64, bool) {
 	return unhex(l1)<<32 | unhex(l2), true
 }
 
-// lowOfID is eval.ParseTraceID for the lower half.
+// lowOfID is event.ParseTraceID for the lower half.
 func lowOfID(s []byte) (uint64, bool) {
 	switch {
 	case len(s) == 32:
@@ -59,14 +59,14 @@ func lowOfID(s []byte) (uint64, bool) {
 		for _, c := range s {
 			d := uint64(c - '0')
 			if d > 9 {
-				id, ok := eval.ParseTraceID(s)
+				id, ok := event.ParseTraceID(s)
 				return id.Lo, ok
 			}
 			n = n*10 + d
 		}
 		return n, n != 0
 	}
-	id, ok := eval.ParseTraceID(s)
+	id, ok := event.ParseTraceID(s)
 	return id.Lo, ok
 }
 

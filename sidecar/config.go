@@ -8,8 +8,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // Config says where the sidecar listens and what it takes. Zero stands for a
@@ -82,9 +82,9 @@ func (c Config) MinSpoolBytes() int64 {
 const minToken = 16
 
 // Validate gives every fault of the configuration, after defaults.
-func (c Config) Validate() eval.Faults {
+func (c Config) Validate() fault.List {
 	c = c.withDefaults()
-	var faults eval.Faults
+	var faults fault.List
 	host, _, err := net.SplitHostPort(c.Listen)
 	switch {
 	case err != nil:

@@ -42,9 +42,9 @@ func TestPostEvents(t *testing.T) {
 		status int
 		want   answer
 	}{
-		"one":              {event("a"), asJSON, 202, answer{Accepted: 1}},
+		"one":              {newEvent("a"), asJSON, 202, answer{Accepted: 1}},
 		"over lines":       {pretty, asJSON, 202, answer{Accepted: 1}},
-		"lines":            {lines("a", "b") + "\n" + event("c"), asLines, 202, answer{Accepted: 3}},
+		"lines":            {lines("a", "b") + "\n" + newEvent("c"), asLines, 202, answer{Accepted: 3}},
 		"lines as JSON":    {lines("a", "b"), asJSON, 202, answer{Accepted: 2}},
 		"no type":          {lines("a", "b"), nil, 202, answer{Accepted: 2}},
 		"byte order mark":  {"\ufeff" + lines("a", "b"), asLines, 202, answer{Accepted: 2}},
@@ -52,33 +52,33 @@ func TestPostEvents(t *testing.T) {
 		"gzip":             {zipped(t, lines("a", "b")), gzipped, 202, answer{Accepted: 2}},
 		"unknown fields":   {`{"event":"llm_request_completed","request_id":"a","more":1}`, asJSON, 202, answer{Accepted: 1}},
 
-		"bad among good": {event("a") + "\n{\n" + event("b") + "\n\n[]\n" + large + "\n", asLines, 400, answer{
+		"bad among good": {newEvent("a") + "\n{\n" + newEvent("b") + "\n\n[]\n" + large + "\n", asLines, 400, answer{
 			Accepted: 2, Rejected: 3, Error: "some lines were refused; the others were accepted",
-			Faults: []fault{
+			Faults: []flt{
 				{2, "malformed: invalid JSON at byte 1"},
 				{5, "malformed: a JSON array, want an object; send several events one a line"},
 				{6, "too_large: event is too large: 2064 bytes, the limit is 2000"},
 			},
 		}},
 		"bad": {"{}", asJSON, 400, answer{
-			Rejected: 1, Error: "no event was accepted", Faults: []fault{{1, "malformed: missing event and request_id"}},
+			Rejected: 1, Error: "no event was accepted", Faults: []flt{{1, "malformed: missing event and request_id"}},
 		}},
 		"bad over lines": {"{\"event\":\n\n7}", asJSON, 400, answer{
-			Rejected: 1, Error: "no event was accepted", Faults: []fault{{1, "malformed: event: a JSON number, want a string"}},
+			Rejected: 1, Error: "no event was accepted", Faults: []flt{{1, "malformed: event: a JSON number, want a string"}},
 		}},
 		"nothing":     {"", asJSON, 400, answer{Error: "there is no event in the body"}},
 		"blank":       {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
-		"no gzip":     {event("a"), gzipped, 400, answer{Error: "the body is no gzip"}},
+		"no gzip":     {newEvent("a"), gzipped, 400, answer{Error: "the body is no gzip"}},
 		"half a gzip": {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
-		"large event": {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []fault{{1, "too_large: event is too large: 2064 bytes, the limit is 2000"}}}},
+		"large event": {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []flt{{1, "too_large: event is too large: 2064 bytes, the limit is 2000"}}}},
 		// Its size is looked at first: decoding may take a hundred times as much memory.
-		"large, no JSON": {strings.Repeat("[", eventLimit+1), asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []fault{{1, "too_large: event is too large: 2001 bytes, the limit is 2000"}}}},
-		"large body":     {strings.Repeat(event("a")+"\n", 300), asLines, 413, answer{Error: "the body is larger than 10000 bytes"}},
+		"large, no JSON": {strings.Repeat("[", eventLimit+1), asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []flt{{1, "too_large: event is too large: 2001 bytes, the limit is 2000"}}}},
+		"large body":     {strings.Repeat(newEvent("a")+"\n", 300), asLines, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"bomb":           {zipped(t, strings.Repeat(" ", 1<<20)), gzipped, 413, answer{Error: "the body is larger than 10000 bytes"}},
-		"form":           {event("a"), map[string]string{"Content-Type": "text/plain"}, 415, answer{Error: `Content-Type "text/plain": want application/json or application/x-ndjson`}},
-		"no media type":  {event("a"), map[string]string{"Content-Type": "a b/"}, 415, answer{Error: "the Content-Type cannot be read"}},
-		"other encoding": {event("a"), map[string]string{"Content-Encoding": "br"}, 415, answer{Error: `Content-Encoding "br": want gzip, or none`}},
-		"web page":       {event("a"), map[string]string{"Sec-Fetch-Site": "cross-site"}, 403, answer{Error: "requests of web pages are not taken"}},
+		"form":           {newEvent("a"), map[string]string{"Content-Type": "text/plain"}, 415, answer{Error: `Content-Type "text/plain": want application/json or application/x-ndjson`}},
+		"no media type":  {newEvent("a"), map[string]string{"Content-Type": "a b/"}, 415, answer{Error: "the Content-Type cannot be read"}},
+		"other encoding": {newEvent("a"), map[string]string{"Content-Encoding": "br"}, 415, answer{Error: `Content-Encoding "br": want gzip, or none`}},
+		"web page":       {newEvent("a"), map[string]string{"Sec-Fetch-Site": "cross-site"}, 403, answer{Error: "requests of web pages are not taken"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,11 +114,11 @@ func TestStrictRefusesUnknownFields(t *testing.T) {
 func TestFaultsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{}, spool.Config{})
-	resp := request{body: strings.Repeat("{\n", 250) + event("a")}.do(t, w.handler())
+	resp := request{body: strings.Repeat("{\n", 250) + newEvent("a")}.do(t, w.handler())
 	if resp.Code != http.StatusBadRequest {
 		t.Errorf("status %d", resp.Code)
 	}
-	resp = request{body: strings.Repeat("{\n", 250) + event("a"), header: asLines}.do(t, w.handler())
+	resp = request{body: strings.Repeat("{\n", 250) + newEvent("a"), header: asLines}.do(t, w.handler())
 	var got answer
 	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 		t.Fatal(err)
@@ -137,8 +137,8 @@ func TestBadLinesBeyondABoundAreNotLookedAt(t *testing.T) {
 		body string
 		want string
 	}{
-		"as many":  {event("a") + "\n" + bad, "some lines were refused; the others were accepted"},
-		"one more": {event("a") + "\n" + bad + event("b"), "10000 lines were refused: line 10002 and all behind it were not looked at; the good ones before were accepted"},
+		"as many":  {newEvent("a") + "\n" + bad, "some lines were refused; the others were accepted"},
+		"one more": {newEvent("a") + "\n" + bad + newEvent("b"), "10000 lines were refused: line 10002 and all behind it were not looked at; the good ones before were accepted"},
 	} {
 		resp := request{body: c.body, header: asLines}.do(t, w.handler())
 		var got answer
@@ -159,7 +159,7 @@ func TestToken(t *testing.T) {
 		"": 401, "Bearer": 401, "Bearer wrong": 401, "Basic " + token: 401, token: 401, "Bearer " + token + "0": 401,
 		"Bearer " + token: 202, "bearer  " + token: 202,
 	} {
-		resp := request{body: event("a"), header: map[string]string{"Authorization": header}}.do(t, w.handler())
+		resp := request{body: newEvent("a"), header: map[string]string{"Authorization": header}}.do(t, w.handler())
 		if resp.Code != status {
 			t.Errorf("Authorization %q: %d, want %d", header, resp.Code, status)
 		}
@@ -188,10 +188,10 @@ func TestNamesOfOthersAreRefusedWithoutAToken(t *testing.T) {
 		"evil.example:8788": 403, "evil.example": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example:8788": 403,
 	} {
 		header := map[string]string{"Host": host, "Sec-Fetch-Site": "same-origin", "Authorization": "Bearer " + token}
-		if resp := (request{body: event("a"), header: header}).do(t, without.handler()); resp.Code != status {
+		if resp := (request{body: newEvent("a"), header: header}).do(t, without.handler()); resp.Code != status {
 			t.Errorf("%s: %d, want %d", host, resp.Code, status)
 		}
-		if resp := (request{body: event("a"), header: header}).do(t, with.handler()); resp.Code != 202 {
+		if resp := (request{body: newEvent("a"), header: header}).do(t, with.handler()); resp.Code != 202 {
 			t.Errorf("%s with a token: %d", host, resp.Code)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
@@ -91,7 +91,7 @@ func (f *forwarder) down(err error) {
 // another version of this program; it is refused.
 func decode(batch *spool.Batch) (events []emitter.Encoded, refused []emitter.Refusal) {
 	for _, r := range batch.Records {
-		ev, err := eval.DecodeEvent(r.Data)
+		ev, err := event.Decode(r.Data)
 		e := emitter.Encoded{Event: ev, Value: r.Data, Time: r.Accepted}
 		if err != nil {
 			refused = append(refused, emitter.Refusal{Encoded: e, Err: err})
@@ -137,7 +137,7 @@ func (f *forwarder) setAside(ctx context.Context, refused []emitter.Refusal) boo
 
 func (f *forwarder) report(refused []emitter.Refusal, what string) {
 	for _, r := range refused {
-		var id eval.RequestID
+		var id event.RequestID
 		if r.Event != nil {
 			id = r.Event.RequestID
 		}

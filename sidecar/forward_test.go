@@ -47,7 +47,7 @@ func TestKafkaDown(t *testing.T) {
 	t.Parallel()
 	tried := make(chan struct{})
 	w := start(t, Config{}, spool.Config{}, func(c *cluster) { c.err, c.tried = errors.New("dial tcp: connection refused"), tried })
-	if status, body := w.send(t, "application/json", event("a")); status != http.StatusAccepted {
+	if status, body := w.send(t, "application/json", newEvent("a")); status != http.StatusAccepted {
 		t.Fatalf("%d %s", status, body)
 	}
 	<-tried
@@ -85,7 +85,7 @@ func TestWhatKafkaNeverTakesIsSetAside(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{}, spool.Config{AsideBytes: 150}, nil)
 	refused := "{\"event\":\"llm_request_completed\",\n \"request_id\":\"refuse-1\", \"output\":\"private\"}"
-	for _, body := range []string{event("a"), refused, event("b"), event("refuse-2"), event("refuse-3"), event("c")} {
+	for _, body := range []string{newEvent("a"), refused, newEvent("b"), newEvent("refuse-2"), newEvent("refuse-3"), newEvent("c")} {
 		if status, answer := w.send(t, "application/json", body); status != http.StatusAccepted {
 			t.Fatalf("%d %s", status, answer)
 		}
@@ -100,7 +100,7 @@ func TestWhatKafkaNeverTakesIsSetAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"event":"llm_request_completed","request_id":"refuse-1","output":"private"}` + "\n" + event("refuse-2") + "\n"
+	want := `{"event":"llm_request_completed","request_id":"refuse-1","output":"private"}` + "\n" + newEvent("refuse-2") + "\n"
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("rejected.ndjson (-want +got):\n%s", diff)
 	}
@@ -120,7 +120,7 @@ func TestAFullSpool(t *testing.T) {
 	var accepted []string
 	for i := 0; ; i++ {
 		id := fmt.Sprintf("%d-%s", i, strings.Repeat("x", 1500))
-		resp := request{body: event(id), header: asJSON}.do(t, w.handler())
+		resp := request{body: newEvent(id), header: asJSON}.do(t, w.handler())
 		if resp.Code == http.StatusTooManyRequests {
 			if resp.Header().Get("Retry-After") != "5" {
 				t.Errorf("Retry-After %q", resp.Header().Get("Retry-After"))
@@ -145,7 +145,7 @@ func TestAFullSpool(t *testing.T) {
 	if diff := cmp.Diff(accepted, w.cluster.ids()); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
-	if resp := (request{body: event("more")}).do(t, w.handler()); resp.Code != http.StatusAccepted {
+	if resp := (request{body: newEvent("more")}).do(t, w.handler()); resp.Code != http.StatusAccepted {
 		t.Errorf("after it was drained: %d", resp.Code)
 	}
 	if err := w.stop(); err != nil {
@@ -162,7 +162,7 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	if err := os.RemoveAll(w.dir); err != nil {
 		t.Fatal(err)
 	}
-	resp := request{body: event("a")}.do(t, w.handler())
+	resp := request{body: newEvent("a")}.do(t, w.handler())
 	var got answer
 	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().State != "ok" {
+	if resp := (request{body: newEvent("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().State != "ok" {
 		t.Errorf("after the disk is well again: %d, %s", resp.Code, w.Status().State)
 	}
 }
@@ -192,13 +192,13 @@ func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 	if err := os.Mkdir(path, 0o700); err != nil { // no file can be written there
 		t.Fatal(err)
 	}
-	if code, answer := w.send(t, "application/json", event("refuse")); code != http.StatusAccepted {
+	if code, answer := w.send(t, "application/json", newEvent("refuse")); code != http.StatusAccepted {
 		t.Fatal(code, answer)
 	}
 	for w.Status().Spool.LastError == "" { // nothing tells of it but this
 		runtime.Gosched()
 	}
-	if code, answer := w.send(t, "application/json", event("a")); code != http.StatusAccepted {
+	if code, answer := w.send(t, "application/json", newEvent("a")); code != http.StatusAccepted {
 		t.Fatal(code, answer)
 	}
 	if st := w.Status(); st.State != "disk_trouble" || !strings.Contains(st.Spool.LastError, "set records aside") {
@@ -228,11 +228,11 @@ func TestRequestsAtWorkAreBounded(t *testing.T) {
 	if w.gate.enter() != entryIn {
 		t.Fatal("the gate is closed")
 	}
-	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusTooManyRequests {
+	if resp := (request{body: newEvent("a")}).do(t, w.handler()); resp.Code != http.StatusTooManyRequests {
 		t.Errorf("a request too many: %d", resp.Code)
 	}
 	w.gate.leave()
-	if resp := (request{body: event("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().Requests.InFlight != 0 {
+	if resp := (request{body: newEvent("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().Requests.InFlight != 0 {
 		t.Errorf("%d, %d in flight", resp.Code, w.Status().Requests.InFlight)
 	}
 }
@@ -241,13 +241,13 @@ func TestRequestsAtWorkAreBounded(t *testing.T) {
 func TestStopKeepsWhatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: 10 * time.Millisecond}, spool.Config{}, func(c *cluster) { c.err = errors.New("away") })
-	if status, _ := w.send(t, "application/json", event("a")); status != http.StatusAccepted {
+	if status, _ := w.send(t, "application/json", newEvent("a")); status != http.StatusAccepted {
 		t.Fatal(status)
 	}
 	if err := w.stop(); err != nil {
 		t.Errorf("Run = %v, want nil: nothing is lost", err)
 	}
-	if resp := (request{body: event("late")}).do(t, w.handler()); resp.Code != http.StatusServiceUnavailable {
+	if resp := (request{body: newEvent("late")}).do(t, w.handler()); resp.Code != http.StatusServiceUnavailable {
 		t.Errorf("a request after the stop: %d", resp.Code)
 	}
 	if !strings.Contains(w.logs.String(), "stays in the spool") {
@@ -262,7 +262,7 @@ func TestStopKeepsWhatCannotBeSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := again.Next(t.Context(), spool.Limits{Records: 9, Bytes: 999})
-	if err != nil || len(b.Records) != 1 || string(b.Records[0].Data) != event("a") {
+	if err != nil || len(b.Records) != 1 || string(b.Records[0].Data) != newEvent("a") {
 		t.Errorf("the next start finds %+v, %v", b, err)
 	}
 	if err := again.Close(); err != nil {
@@ -281,7 +281,7 @@ func TestStopDoesNotWaitForAHungCluster(t *testing.T) {
 		}
 		c.err = context.Canceled
 	})
-	if status, _ := w.send(t, "application/json", event("a")); status != http.StatusAccepted {
+	if status, _ := w.send(t, "application/json", newEvent("a")); status != http.StatusAccepted {
 		t.Fatal(status)
 	}
 	<-entered

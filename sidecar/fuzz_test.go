@@ -7,17 +7,17 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
 // FuzzIngest: whatever is posted, the answer is one of the documented, and what
 // it says of the lines is what becomes of them: every good one is in the spool.
 func FuzzIngest(f *testing.F) {
-	f.Add("application/json", "", []byte(event("a")))
+	f.Add("application/json", "", []byte(newEvent("a")))
 	f.Add("application/x-ndjson", "", []byte(lines("a", "b")+"{\n\n[]"))
 	f.Add("", "gzip", []byte(zipped(f, lines("a"))))
-	f.Add("application/json", "", []byte("{\"event\":\n"+event("a")+"\n"+event("b")))
+	f.Add("application/json", "", []byte("{\"event\":\n"+newEvent("a")+"\n"+newEvent("b")))
 	f.Add("text/plain", "br", []byte{0})
 	f.Add("application/x-ndjson", "", bytes.Repeat([]byte("x"), 5000))
 	w := build(f, Config{MaxBodyBytes: 4000}, spool.Config{MaxBytes: 1 << 16})
@@ -42,7 +42,7 @@ func FuzzIngest(f *testing.F) {
 			good, bad := 0, 0
 			for line := range bytes.Lines(bytes.TrimPrefix(body, []byte("\ufeff"))) {
 				line = bytes.TrimSpace(line)
-				if _, err := eval.DecodeEvent(line); err == nil && len(line) <= eventLimit {
+				if _, err := event.Decode(line); err == nil && len(line) <= eventLimit {
 					good++
 				} else if len(line) > 0 {
 					bad++

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
@@ -126,7 +126,7 @@ func TestDescription(t *testing.T) {
 	}
 	full := build(t, Config{MaxBodyBytes: 10_000}, spool.Config{MaxBytes: 1 << 16})
 	for full.room() == nil {
-		request{body: event(strings.Repeat("x", 1900))}.do(t, full.handler())
+		request{body: newEvent(strings.Repeat("x", 1900))}.do(t, full.handler())
 	}
 	get := func(path string) request { return request{method: http.MethodGet, path: path} }
 	foreign := map[string]string{"Host": "events.example"}
@@ -135,18 +135,18 @@ func TestDescription(t *testing.T) {
 		of  *world
 		req request
 	}{
-		{open, request{body: event("a"), header: asJSON}},
+		{open, request{body: newEvent("a"), header: asJSON}},
 		{open, request{body: "{}", header: asJSON}},
 		{open, request{body: "", header: asJSON}},
 		{open, request{body: lines("a") + "[]", header: asLines}},
-		{closed, request{body: event("a"), header: asJSON}},
-		{open, request{body: event("a"), header: map[string]string{"Sec-Fetch-Site": "cross-site"}}},
-		{open, request{body: strings.Repeat(event("a"), 300), header: asLines}},
-		{open, request{body: event(strings.Repeat("x", 2000))}},
-		{open, request{body: event("a"), header: map[string]string{"Content-Type": "text/plain"}}},
-		{full, request{body: strings.Repeat(event("a")+"\n", 180), header: asLines}},
-		{stopping, request{body: event("a")}},
-		{noDisk, request{body: event("a")}},
+		{closed, request{body: newEvent("a"), header: asJSON}},
+		{open, request{body: newEvent("a"), header: map[string]string{"Sec-Fetch-Site": "cross-site"}}},
+		{open, request{body: strings.Repeat(newEvent("a"), 300), header: asLines}},
+		{open, request{body: newEvent(strings.Repeat("x", 2000))}},
+		{open, request{body: newEvent("a"), header: map[string]string{"Content-Type": "text/plain"}}},
+		{full, request{body: strings.Repeat(newEvent("a")+"\n", 180), header: asLines}},
+		{stopping, request{body: newEvent("a")}},
+		{noDisk, request{body: newEvent("a")}},
 		{open, get("/v1/openapi.yaml")},
 		{open, get("/v1/event.schema.json")},
 		{open, get("/livez")},
@@ -190,7 +190,7 @@ func TestNothingElseIsServed(t *testing.T) {
 			if _, ok := d.Paths[path][strings.ToLower(method)]; ok {
 				continue
 			}
-			resp := request{method: method, path: path, body: event("a")}.do(t, h)
+			resp := request{method: method, path: path, body: newEvent("a")}.do(t, h)
 			if resp.Code != http.StatusMethodNotAllowed && resp.Code != http.StatusNotFound {
 				t.Errorf("%s %s: %d", method, path, resp.Code)
 			}
@@ -202,7 +202,7 @@ func TestNothingElseIsServed(t *testing.T) {
 func TestExamplesOfTheDescription(t *testing.T) {
 	t.Parallel()
 	d := describe(t)
-	if err := d.schemas.AddResource("event.json", bytes.NewReader(eval.Schema())); err != nil {
+	if err := d.schemas.AddResource("event.json", bytes.NewReader(event.Schema())); err != nil {
 		t.Fatal(err)
 	}
 	schema, err := d.schemas.Compile("event.json")
@@ -246,7 +246,7 @@ func TestExamplesOfTheDescription(t *testing.T) {
 func TestTheDocumentsAreServed(t *testing.T) {
 	t.Parallel()
 	h := build(t, Config{}, spool.Config{}).handler()
-	for path, want := range map[string][]byte{"/v1/openapi.yaml": openapi, "/v1/event.schema.json": eval.Schema()} {
+	for path, want := range map[string][]byte{"/v1/openapi.yaml": openapi, "/v1/event.schema.json": event.Schema()} {
 		rec := request{method: http.MethodGet, path: path}.do(t, h)
 		if !bytes.Equal(rec.Body.Bytes(), want) {
 			t.Errorf("%s is not the document", path)

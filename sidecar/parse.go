@@ -8,6 +8,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // maxFaults bounds the faults that an answer lists.
@@ -21,7 +22,7 @@ const maxRejected = 10_000
 type parsed struct {
 	values   [][]byte // the good events, parts of the body
 	rejected int
-	faults   []fault
+	faults   []flt
 	tooLarge bool // it is a single event, and too large
 	unread   int  // the line from which on nothing was looked at; zero: all was
 }
@@ -68,7 +69,7 @@ func (s *Sidecar) add(p *parsed, line int, value []byte) error {
 	}
 	p.rejected++
 	if len(p.faults) < maxFaults {
-		p.faults = append(p.faults, fault{line, problem(err)})
+		p.faults = append(p.faults, flt{line, problem(err)})
 	}
 	return err
 }
@@ -78,9 +79,9 @@ func (s *Sidecar) check(value []byte) error {
 	if limit := s.deps.Publisher.MaxEventBytes(); len(value) > limit {
 		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
 	}
-	decode := eval.DecodeEvent
+	decode := event.Decode
 	if s.cfg.Strict {
-		decode = eval.DecodeEventStrict
+		decode = event.DecodeStrict
 	}
 	ev, err := decode(value)
 	if err != nil {

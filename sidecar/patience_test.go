@@ -17,7 +17,7 @@ func TestADiskThatHangsIsSeen(t *testing.T) {
 	w := start(t, Config{}, spool.Config{}, nil)
 	w.cfg.RequestTimeout = -1 // measured by that, every disk hangs
 	for tries := 0; ; tries++ {
-		resp := request{body: event("late")}.do(t, w.handler())
+		resp := request{body: newEvent("late")}.do(t, w.handler())
 		if resp.Code == http.StatusServiceUnavailable {
 			break
 		}
@@ -46,7 +46,7 @@ func TestADiskThatHangsIsSeen(t *testing.T) {
 func TestAClientMayCloseItsHalf(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{}, spool.Config{}, nil)
-	body := event("half")
+	body := newEvent("half")
 	for range 20 {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
 		if err != nil {

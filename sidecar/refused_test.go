@@ -34,11 +34,11 @@ func TestRefusedRequestsAreCounted(t *testing.T) {
 		req           request
 	}{
 		{2, 400, request{body: "private", header: bearing()}},
-		{3, 401, request{body: event("private")}},
-		{4, 403, request{body: event("private"), header: map[string]string{"Sec-Fetch-Site": "cross-site"}}},
-		{5, 413, request{body: strings.Repeat(event("private"), 1000), header: bearing()}},
-		{6, 415, request{body: event("private"), header: bearing("Content-Type", "text/plain")}},
-		{7, 202, request{body: event("a"), header: bearing()}},
+		{3, 401, request{body: newEvent("private")}},
+		{4, 403, request{body: newEvent("private"), header: map[string]string{"Sec-Fetch-Site": "cross-site"}}},
+		{5, 413, request{body: strings.Repeat(newEvent("private"), 1000), header: bearing()}},
+		{6, 415, request{body: newEvent("private"), header: bearing("Content-Type", "text/plain")}},
+		{7, 202, request{body: newEvent("a"), header: bearing()}},
 	} {
 		for range c.times {
 			if resp := c.req.do(t, w.handler()); resp.Code != c.status {

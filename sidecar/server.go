@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/serve"
 )
 
@@ -22,13 +22,13 @@ var openapi []byte
 
 // answer is the body of every answer about events.
 type answer struct {
-	Accepted int     `json:"accepted"`           // events that are safe
-	Rejected int     `json:"rejected,omitempty"` // lines that were refused
-	Faults   []fault `json:"faults,omitempty"`   // the first of them
-	Error    string  `json:"error,omitempty"`
+	Accepted int    `json:"accepted"`           // events that are safe
+	Rejected int    `json:"rejected,omitempty"` // lines that were refused
+	Faults   []flt  `json:"faults,omitempty"`   // the first of them
+	Error    string `json:"error,omitempty"`
 }
 
-type fault struct {
+type flt struct {
 	Line    int    `json:"line"` // from 1
 	Problem string `json:"problem"`
 }
@@ -52,7 +52,7 @@ func (s *Sidecar) handler() http.Handler {
 	mux.Handle("GET /readyz", probes)
 	mux.Handle("GET /statusz", s.guarded(probes))
 	mux.Handle("GET /v1/openapi.yaml", document("application/yaml", openapi))
-	mux.Handle("GET /v1/event.schema.json", document("application/schema+json", eval.Schema()))
+	mux.Handle("GET /v1/event.schema.json", document("application/schema+json", event.Schema()))
 	mux.Handle("POST /v1/events", s.guarded(http.HandlerFunc(s.events)))
 	// A page in a browser on this machine could post to loopback otherwise.
 	origin := http.NewCrossOriginProtection()

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
@@ -22,7 +22,7 @@ type Publisher interface {
 	// MaxEventBytes is the size beyond which Check refuses every event.
 	MaxEventBytes() int
 	// Check reports why an event could never be published.
-	Check(ev *eval.Event, value []byte) error
+	Check(ev *event.Event, value []byte) error
 	// Publish tries once to write events in order.
 	Publish(ctx context.Context, events []emitter.Encoded) (emitter.Published, error)
 }

@@ -50,14 +50,14 @@ func status(t *testing.T, conn net.Conn) (int, string) {
 func TestASlowRequestIsCutOff(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{RequestTimeout: 200 * time.Millisecond, Concurrency: 1}, spool.Config{}, nil)
-	conn := half(t, w, event("a"))
+	conn := half(t, w, newEvent("a"))
 	if code, body := status(t, conn); code != http.StatusBadRequest || !strings.Contains(body, "cannot be read to its end") {
 		t.Errorf("%d %s", code, body)
 	}
 	for w.Status().Requests.InFlight > 0 {
 		runtime.Gosched()
 	}
-	if code, body := w.send(t, "application/json", event("b")); code != http.StatusAccepted {
+	if code, body := w.send(t, "application/json", newEvent("b")); code != http.StatusAccepted {
 		t.Errorf("the next one: %d %s", code, body)
 	}
 }
@@ -66,7 +66,7 @@ func TestASlowRequestIsCutOff(t *testing.T) {
 func TestStopLetsRequestsFinish(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{}, spool.Config{}, nil)
-	body := event("a")
+	body := newEvent("a")
 	conn := half(t, w, body)
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.stop() }()
@@ -163,7 +163,7 @@ func TestARefusalWaitsForTheEndOfTheBody(t *testing.T) {
 			t.Errorf("%q: %d, %v; want %d", header, code, err, want)
 		}
 	}
-	half(t, w, event("a"))
+	half(t, w, newEvent("a"))
 	if code, err := post(""); code != http.StatusTooManyRequests || err != nil {
 		t.Errorf("too many: %d, %v", code, err)
 	}

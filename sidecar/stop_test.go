@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
@@ -30,7 +30,7 @@ func (w *world) stopping() <-chan error {
 func TestAStopCanBeWatched(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: time.Minute}, spool.Config{}, func(c *cluster) { c.err = errors.New("away") })
-	if code, body := w.send(t, "application/json", event("a")); code != http.StatusAccepted {
+	if code, body := w.send(t, "application/json", newEvent("a")); code != http.StatusAccepted {
 		t.Fatal(code, body)
 	}
 	stopped := w.stopping()
@@ -46,7 +46,7 @@ func TestAStopCanBeWatched(t *testing.T) {
 		{http.MethodGet, "/statusz", 200, `"state": "stopping"`},
 		{http.MethodPost, "/v1/events", 503, "the sidecar is stopping"},
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+w.Addr()+c.path, strings.NewReader(event("late")))
+		req, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+w.Addr()+c.path, strings.NewReader(newEvent("late")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestAStopCanBeWatched(t *testing.T) {
 func TestAStopIsBoundedByItsGrace(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: 50 * time.Millisecond, RequestTimeout: time.Hour}, spool.Config{}, nil)
-	half(t, w, event("a"))
+	half(t, w, newEvent("a"))
 	if err := w.stop(); err != nil { // an hour later otherwise
 		t.Error(err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
@@ -39,7 +40,7 @@ const eventLimit = 2000 // bytes
 
 func (c *cluster) MaxEventBytes() int { return eventLimit }
 
-func (c *cluster) Check(ev *eval.Event, value []byte) error {
+func (c *cluster) Check(ev *event.Event, value []byte) error {
 	if len(value) > eventLimit {
 		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %s", emitter.ErrTooLarge, ev.RequestID))
 	}
@@ -184,14 +185,14 @@ func (w *world) send(tb testing.TB, mime, body string) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
-func event(id string) string {
+func newEvent(id string) string {
 	return `{"event":"llm_request_completed","request_id":"` + id + `"}`
 }
 
 func lines(ids ...string) string {
 	var b strings.Builder
 	for _, id := range ids {
-		b.WriteString(event(id) + "\n")
+		b.WriteString(newEvent(id) + "\n")
 	}
 	return b.String()
 }

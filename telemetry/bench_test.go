@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
@@ -45,10 +46,10 @@ func benchReports() []*eval.Report {
 	reports := make([]*eval.Report, 64)
 	for i := range reports {
 		r := &eval.Report{
-			Event: &eval.Event{
-				Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(fmt.Sprint("req-", i)), OccurredAt: now,
+			Event: &event.Event{
+				Kind: event.KindRequestCompleted, RequestID: event.RequestID(fmt.Sprint("req-", i)), OccurredAt: now,
 				Environment: "prod", Feature: "returns_desk", PromptName: "returns", PromptVersion: fmt.Sprint(i % 8), Model: "small-1", Provider: "acme",
-				TraceContext: eval.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "5678", "x-datadog-sampling-priority": "1"},
+				TraceContext: event.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "5678", "x-datadog-sampling-priority": "1"},
 			},
 			Started: now, Duration: time.Second,
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Config says where telemetry goes. The DD_* environment variables rule over
@@ -43,8 +43,8 @@ func DefaultConfig() Config {
 }
 
 // Validate gives all faults of the configuration. Paths are relative to it.
-func (c Config) Validate() eval.Faults {
-	var fs eval.Faults
+func (c Config) Validate() fault.List {
+	var fs fault.List
 	if c.AgentURL != "" {
 		u, err := url.Parse(c.AgentURL)
 		switch {

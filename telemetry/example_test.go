@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -19,7 +20,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	t.Report(&eval.Report{Event: &eval.Event{RequestID: "req-1"}})
+	t.Report(&eval.Report{Event: &event.Event{RequestID: "req-1"}})
 	t.SampledOut(1)
 	fmt.Println("enabled:", t.Stats().Enabled)
 	fmt.Println("close:", t.Close(context.Background()))

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // statsdClient is what the meter uses of the DogStatsD client.
@@ -67,7 +67,7 @@ func newMeter(out statsdClient, t target, maxValues int, d *drops, log *slog.Log
 
 // dimsOf gives the tags of an event's dimensions. The caller must not change
 // them, only append to a copy.
-func (m *meter) dimsOf(e *eval.Event) []string {
+func (m *meter) dimsOf(e *event.Event) []string {
 	key := dims{e.Environment, e.Feature, e.PromptName, e.PromptVersion, e.Model, e.Provider, e.TenantTier}
 	m.mu.RLock()
 	tags, ok := m.dims[key]

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // TestLongDimensionsAreForgotten: an application that writes a prompt where its
@@ -16,14 +16,14 @@ func TestLongDimensionsAreForgotten(t *testing.T) {
 	m := newMeter(nil, target{}, 200, &drops{}, slog.New(slog.DiscardHandler))
 	prompt := strings.Repeat("x", maxValueLength+1)
 	for range 2 {
-		if got := m.dimsOf(&eval.Event{PromptVersion: prompt}); !slices.Equal(got, []string{"prompt_version:" + prompt[:maxValueLength]}) {
+		if got := m.dimsOf(&event.Event{PromptVersion: prompt}); !slices.Equal(got, []string{"prompt_version:" + prompt[:maxValueLength]}) {
 			t.Errorf("tags = %q", got)
 		}
 	}
 	if len(m.dims) != 0 {
 		t.Error("the combination is remembered")
 	}
-	m.dimsOf(&eval.Event{PromptVersion: prompt[1:]})
+	m.dimsOf(&event.Event{PromptVersion: prompt[1:]})
 	if len(m.dims) != 1 {
 		t.Error("a combination of usual length is not remembered")
 	}

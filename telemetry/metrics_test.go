@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
@@ -20,14 +21,14 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func everything(s started, text func(string) string) {
 	r := report(func(r *eval.Report) {
 		e := r.Event
-		e.RequestID = eval.RequestID(text("request"))
+		e.RequestID = event.RequestID(text("request"))
 		e.Environment, e.Feature, e.PromptName, e.PromptVersion = text("env"), text("feature"), text("prompt"), text("version")
 		e.Model, e.Provider, e.TenantTier, e.OutputSchema = text("model"), text("provider"), text("tier"), text("schema")
 		e.Status = "error"
 		e.InputTokens, e.OutputTokens = new(int64(10)), new(int64(20))
 		e.LatencyMS, e.FirstTokenLatencyMS, e.EstimatedCostUSD = new(1430.5), new(200.0), new(0.0098)
-		e.ToolCalls = []eval.ToolCall{{Name: text("tool"), Status: "success"}, {Name: text("tool"), Status: "error"}, {Name: text("tool")}}
-		e.Retrieval = &eval.Retrieval{Index: text("index"), TopScore: new(0.8), HitCount: new(int64(4))}
+		e.ToolCalls = []event.ToolCall{{Name: text("tool"), Status: "success"}, {Name: text("tool"), Status: "error"}, {Name: text("tool")}}
+		e.Retrieval = &event.Retrieval{Index: text("index"), TopScore: new(0.8), HitCount: new(int64(4))}
 		schema := verdict(text("reply_format"), eval.TypeJSONSchema, eval.OutcomeFail, 0)
 		schema.Label = text("label")
 		r.Verdicts = append(r.Verdicts, schema)
@@ -264,13 +265,13 @@ func TestContentStaysIn(t *testing.T) {
 	canary := "canary" + strings.Repeat("7", 6)
 	var log bytes.Buffer
 	s := startWith(t, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(c *telemetry.Config) { c.RequestMetrics = true })
-	content := eval.Text(canary)
+	content := event.Text(canary)
 	s.Report(report(func(r *eval.Report) {
 		e := r.Event
 		e.SessionID, e.TenantID, e.UserIDHash, e.Comment, e.ErrorType = canary, canary, canary, canary, canary
 		e.Input, e.Output, e.Expected, e.Tools = content, content, content, content
-		e.ToolCalls = []eval.ToolCall{{Name: "lookup", Arguments: content, Result: content, Status: canary}}
-		e.Retrieval = &eval.Retrieval{Index: "docs", Query: canary, Chunks: []eval.Chunk{{ID: eval.ID(canary), Text: canary}}}
+		e.ToolCalls = []event.ToolCall{{Name: "lookup", Arguments: content, Result: content, Status: canary}}
+		e.Retrieval = &event.Retrieval{Index: "docs", Query: canary, Chunks: []event.Chunk{{ID: event.ID(canary), Text: canary}}}
 		e.TraceContext = headers("1")
 		for _, name := range []string{"baggage", "ot-baggage-x", "x-datadog-origin", "tracestate", "authorization"} {
 			e.TraceContext[name] = "user.id=" + canary

@@ -6,7 +6,7 @@ import (
 
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Where the ids of an original span came from.
@@ -18,8 +18,8 @@ const (
 
 // origin is the span that an event is about.
 type origin struct {
-	trace  eval.TraceID
-	span   eval.SpanID
+	trace  event.TraceID
+	span   event.SpanID
 	source string
 	// parent is the span as a parent; nil when only its ids are known.
 	parent   *tracer.SpanContext
@@ -52,21 +52,21 @@ func newPropagator() tracer.Propagator {
 // originOf finds the span that an event is about: from its propagation headers,
 // or else from its fields trace_id and span_id. Headers that contradict
 // themselves fall back to the W3C ones, and at last to bare ids.
-func originOf(p tracer.Propagator, e *eval.Event) origin {
+func originOf(p tracer.Propagator, e *event.Event) origin {
 	if len(e.TraceContext) > 0 {
 		carrier := carrierOf(e.TraceContext)
 		sc, err := p.Extract(carrier)
-		if err != nil && carrier[eval.HeaderDDTraceID] != "" && carrier[eval.HeaderTraceparent] != "" {
-			delete(carrier, eval.HeaderDDTraceID)
-			delete(carrier, eval.HeaderDDParentID)
+		if err != nil && carrier[event.HeaderDDTraceID] != "" && carrier[event.HeaderTraceparent] != "" {
+			delete(carrier, event.HeaderDDTraceID)
+			delete(carrier, event.HeaderDDParentID)
 			delete(carrier, headerPriority)
 			delete(carrier, headerTags)
 			sc, err = p.Extract(carrier)
 		}
 		if err == nil && sc != nil {
 			o := origin{
-				trace: eval.TraceID{Hi: sc.TraceIDUpper(), Lo: sc.TraceIDLower()},
-				span:  eval.SpanID(sc.SpanID()), source: sourceHeaders, parent: sc,
+				trace: event.TraceID{Hi: sc.TraceIDUpper(), Lo: sc.TraceIDLower()},
+				span:  event.SpanID(sc.SpanID()), source: sourceHeaders, parent: sc,
 			}
 			if o.trace.Lo != 0 && o.span != 0 {
 				o.priority, _ = sc.SamplingPriority()
@@ -79,7 +79,7 @@ func originOf(p tracer.Propagator, e *eval.Event) origin {
 		return origin{source: sourceNone}
 	}
 	source := sourceFields
-	if e.TraceContext.Get(eval.HeaderTraceparent) != "" || e.TraceContext.Get(eval.HeaderDDTraceID) != "" {
+	if e.TraceContext.Get(event.HeaderTraceparent) != "" || e.TraceContext.Get(event.HeaderDDTraceID) != "" {
 		source = sourceHeaders
 	}
 	return origin{trace: trace, span: span, source: source}
@@ -95,21 +95,21 @@ const (
 // origin and other propagated tags would become tags of our spans, and they may
 // hold anything. Ids that the tracer would misread are left out: it takes a
 // negative number for an id.
-func carrierOf(t eval.TraceContext) tracer.TextMapCarrier {
+func carrierOf(t event.TraceContext) tracer.TextMapCarrier {
 	c := tracer.TextMapCarrier{}
-	if v := strings.TrimSpace(t.Get(eval.HeaderTraceparent)); v != "" {
-		if _, _, ok := eval.ParseTraceparent(v); ok {
-			c[eval.HeaderTraceparent] = v
-			if state := ownState(t.Get(eval.HeaderTracestate)); state != "" {
-				c[eval.HeaderTracestate] = state
+	if v := strings.TrimSpace(t.Get(event.HeaderTraceparent)); v != "" {
+		if _, _, ok := event.ParseTraceparent(v); ok {
+			c[event.HeaderTraceparent] = v
+			if state := ownState(t.Get(event.HeaderTracestate)); state != "" {
+				c[event.HeaderTracestate] = state
 			}
 		}
 	}
-	trace, parent := t.Get(eval.HeaderDDTraceID), t.Get(eval.HeaderDDParentID)
+	trace, parent := t.Get(event.HeaderDDTraceID), t.Get(event.HeaderDDParentID)
 	if !decimalID(trace) || !decimalID(parent) {
 		return c
 	}
-	c[eval.HeaderDDTraceID], c[eval.HeaderDDParentID] = trace, parent
+	c[event.HeaderDDTraceID], c[event.HeaderDDParentID] = trace, parent
 	if p := t.Get(headerPriority); knownPriority(p) {
 		c[headerPriority] = p
 	}

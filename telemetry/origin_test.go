@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 const (
@@ -20,7 +20,7 @@ func TestOriginOf(t *testing.T) {
 	t.Parallel()
 	type want struct {
 		trace    string
-		span     eval.SpanID
+		span     event.SpanID
 		source   string
 		priority int
 		parent   bool
@@ -29,8 +29,8 @@ func TestOriginOf(t *testing.T) {
 	w3c := "00-" + high + low + "-" + parent + "-"
 	wide := high + low
 	narrow := strings.Repeat("0", 16) + low
-	dd := func(more ...string) eval.TraceContext {
-		c := eval.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "67667974448284343", "x-datadog-sampling-priority": "1"}
+	dd := func(more ...string) event.TraceContext {
+		c := event.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "67667974448284343", "x-datadog-sampling-priority": "1"}
 		for i := 0; i < len(more); i += 2 {
 			c[more[i]] = more[i+1]
 		}
@@ -38,41 +38,41 @@ func TestOriginOf(t *testing.T) {
 	}
 	tests := []struct {
 		name  string
-		event eval.Event
+		event event.Event
 		want  want
 	}{
-		{"Datadog with the upper half", eval.Event{TraceContext: dd("x-datadog-tags", "_dd.p.tid="+high)}, want{wide, span, "headers", 1, true}},
+		{"Datadog with the upper half", event.Event{TraceContext: dd("x-datadog-tags", "_dd.p.tid="+high)}, want{wide, span, "headers", 1, true}},
 		{
 			"names in capitals",
-			eval.Event{TraceContext: eval.TraceContext{"X-Datadog-Trace-Id": "1234", "X-Datadog-Parent-Id": "67667974448284343", "X-Datadog-Sampling-Priority": "2"}},
+			event.Event{TraceContext: event.TraceContext{"X-Datadog-Trace-Id": "1234", "X-Datadog-Parent-Id": "67667974448284343", "X-Datadog-Sampling-Priority": "2"}},
 			want{narrow, span, "headers", 2, true},
 		},
-		{"W3C, sampled", eval.Event{TraceContext: eval.TraceContext{"traceparent": w3c + "01", "tracestate": "dd=s:2;t.dm:-4"}}, want{wide, span, "headers", 2, true}},
-		{"W3C, the flag wins over the priority", eval.Event{TraceContext: eval.TraceContext{"traceparent": w3c + "00", "tracestate": "dd=s:2"}}, want{wide, span, "headers", 0, true}},
-		{"W3C, sampled against the priority", eval.Event{TraceContext: eval.TraceContext{"traceparent": w3c + "01", "tracestate": "dd=s:-1"}}, want{wide, span, "headers", 1, true}},
-		{"W3C, not sampled", eval.Event{TraceContext: eval.TraceContext{"traceparent": w3c + "00"}}, want{wide, span, "headers", 0, true}},
-		{"both, Datadog without the upper half", eval.Event{TraceContext: dd("traceparent", w3c+"01")}, want{wide, span, "headers", 1, true}},
-		{"corrupt priority beside W3C", eval.Event{TraceContext: dd("x-datadog-sampling-priority", "abc", "traceparent", w3c+"01")}, want{wide, span, "headers", 1, true}},
-		{"corrupt priority alone", eval.Event{TraceContext: dd("x-datadog-sampling-priority", "abc")}, want{narrow, span, "headers", 0, true}},
-		{"priority that does not exist", eval.Event{TraceContext: dd("x-datadog-sampling-priority", "3")}, want{narrow, span, "headers", 0, true}},
-		{"user reject", eval.Event{TraceContext: dd("x-datadog-sampling-priority", "-1")}, want{narrow, span, "headers", -1, true}},
-		{"no priority", eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "67667974448284343"}}, want{narrow, span, "headers", 0, true}},
+		{"W3C, sampled", event.Event{TraceContext: event.TraceContext{"traceparent": w3c + "01", "tracestate": "dd=s:2;t.dm:-4"}}, want{wide, span, "headers", 2, true}},
+		{"W3C, the flag wins over the priority", event.Event{TraceContext: event.TraceContext{"traceparent": w3c + "00", "tracestate": "dd=s:2"}}, want{wide, span, "headers", 0, true}},
+		{"W3C, sampled against the priority", event.Event{TraceContext: event.TraceContext{"traceparent": w3c + "01", "tracestate": "dd=s:-1"}}, want{wide, span, "headers", 1, true}},
+		{"W3C, not sampled", event.Event{TraceContext: event.TraceContext{"traceparent": w3c + "00"}}, want{wide, span, "headers", 0, true}},
+		{"both, Datadog without the upper half", event.Event{TraceContext: dd("traceparent", w3c+"01")}, want{wide, span, "headers", 1, true}},
+		{"corrupt priority beside W3C", event.Event{TraceContext: dd("x-datadog-sampling-priority", "abc", "traceparent", w3c+"01")}, want{wide, span, "headers", 1, true}},
+		{"corrupt priority alone", event.Event{TraceContext: dd("x-datadog-sampling-priority", "abc")}, want{narrow, span, "headers", 0, true}},
+		{"priority that does not exist", event.Event{TraceContext: dd("x-datadog-sampling-priority", "3")}, want{narrow, span, "headers", 0, true}},
+		{"user reject", event.Event{TraceContext: dd("x-datadog-sampling-priority", "-1")}, want{narrow, span, "headers", -1, true}},
+		{"no priority", event.Event{TraceContext: event.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "67667974448284343"}}, want{narrow, span, "headers", 0, true}},
 		{
 			"hexadecimal Datadog id is known but cannot be a parent",
-			eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "000000000000abcd", "x-datadog-parent-id": "5"}},
+			event.Event{TraceContext: event.TraceContext{"x-datadog-trace-id": "000000000000abcd", "x-datadog-parent-id": "5"}},
 			want{strings.Repeat("0", 28) + "abcd", 5, "headers", 0, false},
 		},
-		{"negative id", eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "-5", "x-datadog-parent-id": "5"}}, want{source: "none"}},
-		{"negative id beside W3C", eval.Event{TraceContext: dd("x-datadog-trace-id", "-5", "traceparent", w3c+"01")}, want{wide, span, "headers", 1, true}},
-		{"no parent id", eval.Event{TraceContext: eval.TraceContext{"x-datadog-trace-id": "1234"}}, want{source: "none"}},
-		{"traceparent of zeros", eval.Event{TraceContext: eval.TraceContext{"traceparent": "00-" + strings.Repeat("0", 32) + "-" + parent + "-01"}}, want{source: "none"}},
-		{"traceparent with bad flags keeps its ids", eval.Event{TraceContext: eval.TraceContext{"traceparent": w3c + "zz"}}, want{wide, span, "headers", 0, false}},
-		{"empty context", eval.Event{TraceContext: eval.TraceContext{}}, want{source: "none"}},
-		{"no context", eval.Event{}, want{source: "none"}},
-		{"fields, decimal", eval.Event{TraceID: "1234", SpanID: "67667974448284343"}, want{narrow, span, "fields", 0, false}},
-		{"fields, hexadecimal", eval.Event{TraceID: eval.ID(wide), SpanID: parent}, want{wide, span, "fields", 0, false}},
-		{"field without a span", eval.Event{TraceID: "1234"}, want{source: "none"}},
-		{"headers that say nothing, then fields", eval.Event{TraceContext: eval.TraceContext{"baggage": "a=b"}, TraceID: "1234", SpanID: "5"}, want{narrow, 5, "fields", 0, false}},
+		{"negative id", event.Event{TraceContext: event.TraceContext{"x-datadog-trace-id": "-5", "x-datadog-parent-id": "5"}}, want{source: "none"}},
+		{"negative id beside W3C", event.Event{TraceContext: dd("x-datadog-trace-id", "-5", "traceparent", w3c+"01")}, want{wide, span, "headers", 1, true}},
+		{"no parent id", event.Event{TraceContext: event.TraceContext{"x-datadog-trace-id": "1234"}}, want{source: "none"}},
+		{"traceparent of zeros", event.Event{TraceContext: event.TraceContext{"traceparent": "00-" + strings.Repeat("0", 32) + "-" + parent + "-01"}}, want{source: "none"}},
+		{"traceparent with bad flags keeps its ids", event.Event{TraceContext: event.TraceContext{"traceparent": w3c + "zz"}}, want{wide, span, "headers", 0, false}},
+		{"empty context", event.Event{TraceContext: event.TraceContext{}}, want{source: "none"}},
+		{"no context", event.Event{}, want{source: "none"}},
+		{"fields, decimal", event.Event{TraceID: "1234", SpanID: "67667974448284343"}, want{narrow, span, "fields", 0, false}},
+		{"fields, hexadecimal", event.Event{TraceID: event.ID(wide), SpanID: parent}, want{wide, span, "fields", 0, false}},
+		{"field without a span", event.Event{TraceID: "1234"}, want{source: "none"}},
+		{"headers that say nothing, then fields", event.Event{TraceContext: event.TraceContext{"baggage": "a=b"}, TraceID: "1234", SpanID: "5"}, want{narrow, 5, "fields", 0, false}},
 	}
 	p := newPropagator()
 	for _, tt := range tests {
@@ -97,7 +97,7 @@ func TestOriginOf(t *testing.T) {
 // a tag of our spans.
 func TestCarrierKeepsIdsOnly(t *testing.T) {
 	t.Parallel()
-	got := carrierOf(eval.TraceContext{
+	got := carrierOf(event.TraceContext{
 		"traceparent":                 "00-" + high + low + "-" + parent + "-01",
 		"tracestate":                  "other=canary,dd=s:2;o:canary;t.usr.id:canary;t.dm:-4;p:00f067aa0ba902b7",
 		"baggage":                     "user.id=canary",
@@ -125,7 +125,7 @@ func FuzzOriginOf(f *testing.F) {
 	f.Add("", "", "-5", "x", "abc", "_dd.p.tid=zz,,=")
 	p := newPropagator()
 	f.Fuzz(func(t *testing.T, traceparent, tracestate, trace, span, priority, tags string) {
-		o := originOf(p, &eval.Event{TraceContext: eval.TraceContext{
+		o := originOf(p, &event.Event{TraceContext: event.TraceContext{
 			"traceparent": traceparent, "tracestate": tracestate, "x-datadog-trace-id": trace, "x-datadog-parent-id": span,
 			"x-datadog-sampling-priority": priority, "x-datadog-tags": tags,
 		}})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // recorder turns reports into metrics. It belongs to the queue's goroutine.
@@ -24,7 +25,7 @@ func (c *recorder) report(r *eval.Report) {
 	if !r.Event.OccurredAt.IsZero() {
 		c.meter.distribution(distributionEventAge, max(0, age(r).Seconds()), nil)
 	}
-	if r.Event.Kind != eval.KindRequestCompleted {
+	if r.Event.Kind != event.KindRequestCompleted {
 		return // feedback repeats what the request's own event has told
 	}
 	c.tools(r.Event, dims)
@@ -72,7 +73,7 @@ func weight(p, u float64) (int64, bool) {
 	return n, true
 }
 
-func (c *recorder) tools(e *eval.Event, dims []string) {
+func (c *recorder) tools(e *event.Event, dims []string) {
 	for i := range e.ToolCalls {
 		tool := e.ToolCalls[i].Name
 		c.meter.count(countToolCalls, 1, dims, tool)
@@ -82,7 +83,7 @@ func (c *recorder) tools(e *eval.Event, dims []string) {
 	}
 }
 
-func (c *recorder) retrieval(e *eval.Event, dims []string) {
+func (c *recorder) retrieval(e *event.Event, dims []string) {
 	if e.Retrieval == nil {
 		return
 	}
@@ -94,7 +95,7 @@ func (c *recorder) retrieval(e *eval.Event, dims []string) {
 	}
 }
 
-func (c *recorder) request(e *eval.Event, dims []string) {
+func (c *recorder) request(e *event.Event, dims []string) {
 	c.meter.count(countRequests, 1, dims)
 	if strings.EqualFold(e.Status, "error") {
 		c.meter.count(countRequestErrors, 1, dims)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // TestWeightIsUnbiased: over many events the mean of the rounded weights is 1/p,
@@ -91,9 +92,9 @@ func TestNumbersThatAreNone(t *testing.T) {
 	rec, out, d := newTestRecorder(target{}, 10)
 	nan, inf := math.NaN(), math.Inf(1)
 	rec.report(&eval.Report{
-		Event: &eval.Event{
-			Kind: eval.KindRequestCompleted, RequestID: "r", LatencyMS: &nan, FirstTokenLatencyMS: &inf, EstimatedCostUSD: new(math.Inf(-1)),
-			Retrieval: &eval.Retrieval{TopScore: &nan},
+		Event: &event.Event{
+			Kind: event.KindRequestCompleted, RequestID: "r", LatencyMS: &nan, FirstTokenLatencyMS: &inf, EstimatedCostUSD: new(math.Inf(-1)),
+			Retrieval: &event.Retrieval{TopScore: &nan},
 		},
 		Verdicts: []eval.Verdict{
 			{Eval: "a", Outcome: eval.OutcomePass, Score: nan, Probability: 1},
@@ -140,7 +141,7 @@ func TestJSONCounts(t *testing.T) {
 			t.Parallel()
 			rec, out, _ := newTestRecorder(target{}, 10)
 			tt.verdict.Eval, tt.verdict.Type, tt.verdict.Probability = "reply_format", eval.TypeJSONSchema, 1
-			rec.report(&eval.Report{Event: &eval.Event{}, Verdicts: []eval.Verdict{tt.verdict}})
+			rec.report(&eval.Report{Event: &event.Event{}, Verdicts: []eval.Verdict{tt.verdict}})
 			if out.counts["llm.json_checked"] != tt.checked || out.counts["llm.json_invalid"] != tt.invalid {
 				t.Errorf("counts = %v, want %d checked, %d invalid", out.counts, tt.checked, tt.invalid)
 			}
@@ -156,7 +157,7 @@ func TestSchemaTag(t *testing.T) {
 		"named":        {Eval: "reply_format"},
 		"reply_format": {Eval: "reply_format"},
 	} {
-		e := &eval.Event{}
+		e := &event.Event{}
 		if want != "reply_format" {
 			e.OutputSchema = "named"
 		}
@@ -182,7 +183,7 @@ func TestEnvDimension(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rec, out, _ := newTestRecorder(tt.to, 10)
-			rec.report(&eval.Report{Event: &eval.Event{Kind: eval.KindRequestCompleted, Environment: tt.event, Model: "m"}})
+			rec.report(&eval.Report{Event: &event.Event{Kind: event.KindRequestCompleted, Environment: tt.event, Model: "m"}})
 			if tags := out.tags["llm.requests"]; len(tags) == 0 || tags[0] != tt.want {
 				t.Errorf("tags = %v, want %s first", tags, tt.want)
 			}
@@ -195,7 +196,7 @@ func TestDimsAreForgotten(t *testing.T) {
 	t.Parallel()
 	rec, _, _ := newTestRecorder(target{}, 3)
 	for i := range 3 * maxDims {
-		tags := rec.meter.dimsOf(&eval.Event{Model: string(rune('a' + i%26)), PromptVersion: time.Duration(i).String()})
+		tags := rec.meter.dimsOf(&event.Event{Model: string(rune('a' + i%26)), PromptVersion: time.Duration(i).String()})
 		if len(tags) != 2 {
 			t.Fatalf("tags = %v", tags)
 		}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Names of the spans.
@@ -85,7 +86,7 @@ func (s *spans) mode(o *origin, r *eval.Report) string {
 		return modeNone
 	case o.parent == nil || o.priority <= 0 || r.Event.OccurredAt.IsZero():
 		return modeLink
-	case r.Event.Kind == eval.KindUserFeedback:
+	case r.Event.Kind == event.KindUserFeedback:
 		return modeLink
 	case age(r) > s.maxChildAge:
 		return modeLink
@@ -99,7 +100,7 @@ func age(r *eval.Report) time.Duration {
 }
 
 // resourceOf groups runs by feature: few-valued, as resources must be.
-func (s *spans) resourceOf(e *eval.Event) string {
+func (s *spans) resourceOf(e *event.Event) string {
 	if feature := s.resource(e.Feature); feature != "" {
 		return feature
 	}
@@ -143,7 +144,7 @@ func (s *spans) logged(run *tracer.Span, r *eval.Report, o *origin, mode string)
 
 // schemaOf names the schema that a verdict is about. Where none was checked with,
 // it is the one that the event names, or else the evaluator stands for it.
-func schemaOf(e *eval.Event, v *eval.Verdict) string {
+func schemaOf(e *event.Event, v *eval.Verdict) string {
 	return cmp.Or(v.Schema, e.OutputSchema, v.Eval)
 }
 

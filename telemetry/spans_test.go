@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
@@ -23,8 +24,8 @@ const (
 	spanHex  = "00f067aa0ba902b7"
 )
 
-func headers(priority string) eval.TraceContext {
-	c := eval.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "67667974448284343", "x-datadog-tags": "_dd.p.tid=6745678900000000"}
+func headers(priority string) event.TraceContext {
+	c := event.TraceContext{"x-datadog-trace-id": "1234", "x-datadog-parent-id": "67667974448284343", "x-datadog-tags": "_dd.p.tid=6745678900000000"}
 	if priority != "" {
 		c["x-datadog-sampling-priority"] = priority
 	}
@@ -38,7 +39,7 @@ func failing(r *eval.Report) { r.Verdicts[0].Outcome, r.Verdicts[0].Score = eval
 func TestModes(t *testing.T) {
 	tests := []struct {
 		name     string
-		context  eval.TraceContext
+		context  event.TraceContext
 		change   func(*eval.Report)
 		mode     string
 		priority int
@@ -49,18 +50,18 @@ func TestModes(t *testing.T) {
 		{"kept and old", headers("1"), func(r *eval.Report) { r.Event.OccurredAt = finished.Add(-11 * time.Minute) }, "link", 1},
 		{"kept, of unknown age", headers("1"), func(r *eval.Report) { r.Event.OccurredAt = time.Time{} }, "link", 1},
 		{"kept, from a clock ahead", headers("1"), func(r *eval.Report) { r.Event.OccurredAt = finished.Add(time.Hour) }, "child", 1},
-		{"kept and fresh, feedback", headers("1"), func(r *eval.Report) { r.Event.Kind = eval.KindUserFeedback }, "link", 1},
+		{"kept and fresh, feedback", headers("1"), func(r *eval.Report) { r.Event.Kind = event.KindUserFeedback }, "link", 1},
 		{"dropped, passing", headers("0"), nil, "link", 1},
 		{"dropped, failing", headers("0"), failing, "link", 2},
 		{"rejected, passing", headers("-1"), nil, "link", 1},
 		{"rejected, failing", headers("-1"), failing, "link", 2},
 		{"no priority", headers(""), nil, "link", 1},
-		{"W3C, sampled", eval.TraceContext{"traceparent": "00-" + traceHex + "-" + spanHex + "-01"}, nil, "child", 1},
-		{"W3C, not sampled", eval.TraceContext{"traceparent": "00-" + traceHex + "-" + spanHex + "-00"}, nil, "link", 1},
-		{"corrupt Datadog headers beside W3C", eval.TraceContext{
+		{"W3C, sampled", event.TraceContext{"traceparent": "00-" + traceHex + "-" + spanHex + "-01"}, nil, "child", 1},
+		{"W3C, not sampled", event.TraceContext{"traceparent": "00-" + traceHex + "-" + spanHex + "-00"}, nil, "link", 1},
+		{"corrupt Datadog headers beside W3C", event.TraceContext{
 			"traceparent": "00-" + traceHex + "-" + spanHex + "-01", "x-datadog-trace-id": "zz", "x-datadog-parent-id": "zz", "x-datadog-sampling-priority": "abc",
 		}, nil, "child", 1},
-		{"Datadog headers without the upper half beside W3C", eval.TraceContext{
+		{"Datadog headers without the upper half beside W3C", event.TraceContext{
 			"traceparent": "00-" + traceHex + "-" + spanHex + "-01", "x-datadog-trace-id": "1234", "x-datadog-parent-id": "67667974448284343", "x-datadog-sampling-priority": "1",
 		}, nil, "child", 1},
 		{"fields alone", nil, func(r *eval.Report) { r.Event.TraceID, r.Event.SpanID = traceHex, spanHex }, "link", 1},
@@ -70,7 +71,7 @@ func TestModes(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.KeepFailures = 100 })
 	for i, tt := range tests {
 		s.Report(report(func(r *eval.Report) {
-			r.Event.RequestID = eval.RequestID(fmt.Sprint(i))
+			r.Event.RequestID = event.RequestID(fmt.Sprint(i))
 			r.Event.TraceContext = tt.context
 			if tt.change != nil {
 				tt.change(r)
@@ -304,9 +305,9 @@ func TestFailingSpansSurvive(t *testing.T) {
 func TestFeedback(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.RequestMetrics = true })
 	s.Report(report(func(r *eval.Report) {
-		r.Event.Kind, r.Event.UserRating = eval.KindUserFeedback, eval.RatingDown
+		r.Event.Kind, r.Event.UserRating = event.KindUserFeedback, event.RatingDown
 		r.Event.Comment = "not for your eyes"
-		r.Event.ToolCalls = []eval.ToolCall{{Name: "t"}}
+		r.Event.ToolCalls = []event.ToolCall{{Name: "t"}}
 		r.Verdicts = []eval.Verdict{verdict(eval.FeedbackEvaluator, eval.TypeUserFeedback, eval.OutcomeFail, 0)}
 	}))
 	s.end(t)

@@ -9,6 +9,7 @@ import (
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Span tags that more than one place names.
@@ -28,7 +29,7 @@ type tagList []textTag
 type textTag struct{ key, value string }
 
 // eventTags are the tags that say which request a span is about.
-func eventTags(e *eval.Event, o *origin) tagList {
+func eventTags(e *event.Event, o *origin) tagList {
 	tags := tagList{
 		{"request_id", string(e.RequestID)},
 		{"llm.model", e.Model},

@@ -16,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
@@ -84,8 +86,8 @@ var finished = time.Now().Add(-time.Minute).Truncate(time.Millisecond)
 // report is a report of one passing judge and what the caller changes.
 func report(change func(*eval.Report)) *eval.Report {
 	r := &eval.Report{
-		Event: &eval.Event{
-			Kind: eval.KindRequestCompleted, RequestID: "req-1", OccurredAt: finished,
+		Event: &event.Event{
+			Kind: event.KindRequestCompleted, RequestID: "req-1", OccurredAt: finished,
 			Environment: "staging", Feature: "returns_desk", PromptName: "returns", PromptVersion: "7",
 			Model: "small-1", Provider: "acme", TenantTier: "free",
 		},
@@ -152,7 +154,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Error("no log is accepted")
 	}
 	cfg.Queue = 0
-	var faults eval.Faults
+	var faults fault.List
 	if _, err := telemetry.New(cfg, telemetry.Deps{Log: slog.New(slog.DiscardHandler)}); !errors.As(err, &faults) {
 		t.Errorf("a bad configuration: %v, want its faults", err)
 	}

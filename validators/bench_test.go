@@ -5,9 +5,10 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
-func benchmark(b *testing.B, v eval.Evaluator, e *eval.Event, outcome eval.Outcome) {
+func benchmark(b *testing.B, v eval.Evaluator, e *event.Event, outcome eval.Outcome) {
 	b.Helper()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -33,16 +34,16 @@ func BenchmarkJSONSchema(b *testing.B) {
 
 func BenchmarkToolCalls(b *testing.B) {
 	v := newValidator(b, Config{Type: "tool_calls"}, nil)
-	e := event(b, `"tools":[{"type":"function","function":{"name":"lookup","parameters":{"type":"object","required":["id"],"properties":{"id":{"type":"integer"}}}}}],
+	e := newEvent(b, `"tools":[{"type":"function","function":{"name":"lookup","parameters":{"type":"object","required":["id"],"properties":{"id":{"type":"integer"}}}}}],
 		"tool_calls":[{"name":"lookup","arguments":"{\"id\":17}","status":"success"}]`)
 	benchmark(b, v, e, eval.OutcomePass)
 }
 
 func BenchmarkGroundedness(b *testing.B) {
 	e := saying(strings.Repeat("Refunds are issued within 14 days after the item arrived. ", 4))
-	e.Retrieval = &eval.Retrieval{}
+	e.Retrieval = &event.Retrieval{}
 	for range 4 {
-		e.Retrieval.Chunks = append(e.Retrieval.Chunks, eval.Chunk{Text: strings.Repeat("A refund is issued in 14 days, once our warehouse has the item. ", 8)})
+		e.Retrieval.Chunks = append(e.Retrieval.Chunks, event.Chunk{Text: strings.Repeat("A refund is issued in 14 days, once our warehouse has the item. ", 8)})
 	}
 	benchmark(b, newValidator(b, Config{Type: "groundedness"}, nil), e, eval.OutcomePass)
 }

@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-func checkBudget(c Config) eval.Faults {
-	var faults eval.Faults
+func checkBudget(c Config) fault.List {
+	var faults fault.List
 	if c.MaxLatencyMS == nil && c.MaxFirstTokenLatencyMS == nil && c.MaxInputTokens == nil &&
 		c.MaxOutputTokens == nil && c.MaxCostUSD == nil && len(c.FinishReasons) == 0 {
 		faults.Add("", "budget has no bound", "set at least one of "+strings.Join(Options("budget"), ", "))
@@ -26,7 +28,7 @@ func checkBudget(c Config) eval.Faults {
 // buildBudget makes a validator of what the request took. The reason of a fail
 // names the bounds that were broken; the score is the share that was kept.
 func buildBudget(c Config, _ *Schemas) (made, error) {
-	return made{answer: func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{answer: func(_ context.Context, e *event.Event) (eval.Verdict, error) {
 		var l limits
 		bound := func(option, field string, fact, most *float64) {
 			if most != nil {

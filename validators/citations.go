@@ -8,10 +8,12 @@ import (
 	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-func checkCitations(c Config) eval.Faults {
-	var faults eval.Faults
+func checkCitations(c Config) fault.List {
+	var faults fault.List
 	if c.Format == "" {
 		return nil
 	}
@@ -52,7 +54,7 @@ func buildCitations(c Config, _ *Schemas) (made, error) {
 			return ids
 		}
 	}
-	return made{answer: func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{answer: func(_ context.Context, e *event.Event) (eval.Verdict, error) {
 		out, missing := outputOf(e)
 		if missing != "" {
 			return eval.NotApplicable(missing), nil
@@ -85,7 +87,7 @@ func buildCitations(c Config, _ *Schemas) (made, error) {
 // chunkIDs gives the ids of what was retrieved. A search that found nothing has
 // none, and still every citation is then invented; chunks that carry no id make
 // the question undecidable.
-func chunkIDs(r *eval.Retrieval) (ids map[string]bool, missing string) {
+func chunkIDs(r *event.Retrieval) (ids map[string]bool, missing string) {
 	if r == nil || r.Chunks == nil {
 		return nil, "retrieval.chunks"
 	}

@@ -4,10 +4,11 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-func checkContains(c Config) eval.Faults {
-	var faults eval.Faults
+func checkContains(c Config) fault.List {
+	var faults fault.List
 	if len(c.Any)+len(c.All)+len(c.None) == 0 {
 		faults.Add("", "contains looks for nothing", "set at least one of any, all, none")
 	}

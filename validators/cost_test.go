@@ -52,7 +52,7 @@ func TestSmallEventsCostLittle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := v.Evaluate(t.Context(), event(t, `"tools":[{"name":"f","parameters":`+tt.schema+`}],"tool_calls":[{"name":"f","arguments":{"a":`+tt.a+`}}]`))
+			_, err := v.Evaluate(t.Context(), newEvent(t, `"tools":[{"name":"f","parameters":`+tt.schema+`}],"tool_calls":[{"name":"f","arguments":{"a":`+tt.a+`}}]`))
 			if eval.ReasonOf(err) != eval.ReasonTimeout {
 				t.Errorf("error %v, want one with reason timeout", err)
 			}
@@ -66,17 +66,17 @@ func TestLongKeys(t *testing.T) {
 	long := strings.Repeat("k", 60<<10)
 	output := `"output":{"` + long + `":` + listOf(4000, same("1")) + `}`
 	s := newSchemas(t, map[string]string{"s": `{"additionalProperties":{"type":"array","items":{"type":"string"}}}`})
-	_, err := newValidator(t, Config{Type: "json_schema", Schema: "s"}, s).Evaluate(t.Context(), event(t, output))
+	_, err := newValidator(t, Config{Type: "json_schema", Schema: "s"}, s).Evaluate(t.Context(), newEvent(t, output))
 	if eval.ReasonOf(err) != eval.ReasonTooLarge {
 		t.Errorf("key of the document: error %v, want one with reason too_large", err)
 	}
 	tools := newValidator(t, Config{Type: "tool_calls"}, nil)
-	_, err = tools.Evaluate(t.Context(), event(t, `"tools":[{"name":"f","parameters":{"$defs":{"`+long+`":{"type":"string"}},"properties":{"a":{"items":{"$ref":"#/$defs/`+long+`"}}}}}],
+	_, err = tools.Evaluate(t.Context(), newEvent(t, `"tools":[{"name":"f","parameters":{"$defs":{"`+long+`":{"type":"string"}},"properties":{"a":{"items":{"$ref":"#/$defs/`+long+`"}}}}}],
 		"tool_calls":[{"name":"f","arguments":{"a":`+listOf(4000, same("1"))+`}}]`))
 	if eval.ReasonOf(err) != eval.ReasonTooLarge {
 		t.Errorf("name of a definition: error %v, want one with reason too_large", err)
 	}
-	got := evaluate(t, tools, event(t, `"tools":[{"name":"f","parameters":{"properties":{"`+long+`":{"required":`+listOf(4000, same("1"))+`}}}}],"tool_calls":[{"name":"f"}]`))
+	got := evaluate(t, tools, newEvent(t, `"tools":[{"name":"f","parameters":{"properties":{"`+long+`":{"required":`+listOf(4000, same("1"))+`}}}}],"tool_calls":[{"name":"f"}]`))
 	checkVerdict(t, got, want{eval.OutcomeCannotJudge, "", "tools too large"})
 }
 
@@ -120,8 +120,8 @@ func TestLargeAnswersAreDecided(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, map[string]string{"s": tt.schema}))
-			checkVerdict(t, evaluate(t, v, event(t, `"output":`+tt.good)), want{eval.OutcomePass, "valid", ""})
-			checkVerdict(t, evaluate(t, v, event(t, `"output":`+tt.bad)), want{eval.OutcomeFail, "invalid_schema", tt.reason})
+			checkVerdict(t, evaluate(t, v, newEvent(t, `"output":`+tt.good)), want{eval.OutcomePass, "valid", ""})
+			checkVerdict(t, evaluate(t, v, newEvent(t, `"output":`+tt.bad)), want{eval.OutcomeFail, "invalid_schema", tt.reason})
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // buildEquals makes a validator that compares the output with a configured text, or
@@ -15,7 +16,7 @@ import (
 // sides are JSON objects or arrays they are compared as JSON values, so that
 // neither the order of members nor the way a number is written counts.
 func buildEquals(c Config, _ *Schemas) (made, error) {
-	return made{answer: func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{answer: func(_ context.Context, e *event.Event) (eval.Verdict, error) {
 		out, missing := outputOf(e)
 		if missing != "" {
 			return eval.NotApplicable(missing), nil
@@ -36,7 +37,7 @@ func buildEquals(c Config, _ *Schemas) (made, error) {
 
 // expectedText gives a reference answer: text as it is, any other JSON value
 // verbatim.
-func expectedText(c eval.Content) string {
+func expectedText(c event.Content) string {
 	if c.IsText() {
 		return c.Text()
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/validators"
 )
 
@@ -28,7 +28,7 @@ func ExampleNew() {
 		"Sure:\n```json\n{\"reply\": \"It ships today.\", \"priority\": \"low\"}\n```",
 		`{"reply": "It ships tod`,
 	} {
-		verdict, err := v.Evaluate(context.Background(), &eval.Event{Output: eval.Text(output)})
+		verdict, err := v.Evaluate(context.Background(), &event.Event{Output: event.Text(output)})
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -48,9 +48,9 @@ func ExampleNew_toolCalls() {
 		fmt.Println(err)
 		return
 	}
-	verdict, err := v.Evaluate(context.Background(), &eval.Event{
-		Tools:     eval.JSON(json.RawMessage(`[{"name": "refund", "parameters": {"required": ["order"], "properties": {"order": {"type": "integer"}}}}]`)),
-		ToolCalls: []eval.ToolCall{{Name: "refund", Arguments: eval.Text(`{"order": "seventeen"}`)}},
+	verdict, err := v.Evaluate(context.Background(), &event.Event{
+		Tools:     event.JSON(json.RawMessage(`[{"name": "refund", "parameters": {"required": ["order"], "properties": {"order": {"type": "integer"}}}}]`)),
+		ToolCalls: []event.ToolCall{{Name: "refund", Arguments: event.Text(`{"order": "seventeen"}`)}},
 	})
 	fmt.Println(verdict.Outcome, verdict.Label, verdict.Reason, err)
 	// Output:

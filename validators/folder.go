@@ -15,7 +15,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // folder is a schema folder while it is compiled.
@@ -23,7 +23,7 @@ type folder struct {
 	dir    string           // as the person gave it; for faults
 	files  map[string]*file // by slash-separated path inside the folder
 	ids    map[string]*file // by the $id of the root schema
-	faults eval.Faults
+	faults fault.List
 }
 
 type file struct {
@@ -34,7 +34,7 @@ type file struct {
 }
 
 // compileAll compiles every file, or says all that is wrong with them.
-func compileAll(files map[string][]byte, dir string) (*Schemas, eval.Faults) {
+func compileAll(files map[string][]byte, dir string) (*Schemas, fault.List) {
 	f := &folder{dir: dir, files: make(map[string]*file, len(files)), ids: map[string]*file{}}
 	for name, data := range files {
 		f.files[name] = &file{name: name, text: string(data)}
@@ -58,7 +58,7 @@ func compileAll(files map[string][]byte, dir string) (*Schemas, eval.Faults) {
 		}
 	}
 	out.digest = hex.EncodeToString(all.Sum(nil))
-	slices.SortStableFunc(f.faults, func(a, b eval.Fault) int {
+	slices.SortStableFunc(f.faults, func(a, b fault.Fault) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return out, f.faults
@@ -68,7 +68,7 @@ func compileAll(files map[string][]byte, dir string) (*Schemas, eval.Faults) {
 func (f *folder) fault(in *file, offset int, pointer, problem, expected string) {
 	in.broken = true
 	line, column := position(in.text, offset)
-	f.faults = append(f.faults, eval.Fault{
+	f.faults = append(f.faults, fault.Fault{
 		File: f.path(in), Line: line, Column: column, Path: pointer, Problem: problem, Expected: expected,
 	})
 }

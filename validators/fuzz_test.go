@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // FuzzRules: whatever a model says, every rule gives a verdict without a word of it.
@@ -23,10 +24,10 @@ func FuzzRules(f *testing.F) {
 		all = append(all, newValidator(f, c, schemas))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		e := &eval.Event{
-			Output: eval.Text(text), Input: eval.Text(text + "?"), Expected: eval.Text(canary), OutputSchema: "reply",
-			Retrieval: &eval.Retrieval{Chunks: []eval.Chunk{{ID: eval.ID(text), Text: canary}, {ID: "kb_1", Text: text}}},
-			ToolCalls: []eval.ToolCall{{Name: text, Arguments: eval.Text(text), Status: text}},
+		e := &event.Event{
+			Output: event.Text(text), Input: event.Text(text + "?"), Expected: event.Text(canary), OutputSchema: "reply",
+			Retrieval: &event.Retrieval{Chunks: []event.Chunk{{ID: event.ID(text), Text: canary}, {ID: "kb_1", Text: text}}},
+			ToolCalls: []event.ToolCall{{Name: text, Arguments: event.Text(text), Status: text}},
 		}
 		for _, v := range all {
 			got := evaluate(t, v, e)
@@ -50,9 +51,9 @@ func FuzzTools(f *testing.F) {
 	f.Fuzz(func(t *testing.T, tools, arguments string) {
 		// A validator of its own for each input: what is known is not compiled.
 		v := newValidator(t, Config{Type: "tool_calls"}, nil)
-		got, err := v.Evaluate(t.Context(), &eval.Event{
-			Tools:     eval.JSON(json.RawMessage(tools)),
-			ToolCalls: []eval.ToolCall{{Name: "x", Arguments: eval.Text(arguments)}},
+		got, err := v.Evaluate(t.Context(), &event.Event{
+			Tools:     event.JSON(json.RawMessage(tools)),
+			ToolCalls: []event.ToolCall{{Name: "x", Arguments: event.Text(arguments)}},
 		})
 		if err == nil && (got.Outcome == eval.OutcomeError || len(got.Reason) > 300) {
 			t.Fatalf("%s %q", got.Outcome, got.Reason)

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // defaultMinShare is the share of content words that has to be found when the
@@ -12,8 +14,8 @@ import (
 // its content words; one on another subject shares few.
 const defaultMinShare = 0.5
 
-func checkGroundedness(c Config) eval.Faults {
-	var faults eval.Faults
+func checkGroundedness(c Config) fault.List {
+	var faults fault.List
 	if c.MinShare != nil {
 		if inside := *c.MinShare > 0 && *c.MinShare <= 1; !inside { // NaN is not inside
 			faults.Add("min_share", "is not in (0,1]", "want a share such as 0.5")
@@ -39,7 +41,7 @@ func buildGroundedness(c Config, _ *Schemas) (made, error) {
 		least = *c.MinShare
 	}
 	ignored := stopWords()
-	return made{answer: func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{answer: func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 		out, missing := outputOf(e)
 		switch {
 		case missing != "":
@@ -73,7 +75,7 @@ func buildGroundedness(c Config, _ *Schemas) (made, error) {
 	}}, nil
 }
 
-func hasText(r *eval.Retrieval) bool {
+func hasText(r *event.Retrieval) bool {
 	if r == nil {
 		return false
 	}

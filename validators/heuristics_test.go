@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 func TestRefusal(t *testing.T) {
@@ -79,9 +80,9 @@ func TestRefusal(t *testing.T) {
 		}
 	}
 	checkVerdict(t, evaluate(t, v, saying(" ")), want{eval.OutcomeCannotJudge, "", "empty output"})
-	checkVerdict(t, evaluate(t, v, event(t, `"output":{"reply":"I cannot help with that."}`)), want{eval.OutcomePass, "answered", ""})
-	checkVerdict(t, evaluate(t, v, event(t, `"output":{"role":"assistant","content":null,"refusal":"Dabei kann ich nicht helfen."}`)), want{eval.OutcomeFail, "refused", "refusal"})
-	checkVerdict(t, evaluate(t, v, event(t, `"input":"x"`)), noOutput)
+	checkVerdict(t, evaluate(t, v, newEvent(t, `"output":{"reply":"I cannot help with that."}`)), want{eval.OutcomePass, "answered", ""})
+	checkVerdict(t, evaluate(t, v, newEvent(t, `"output":{"role":"assistant","content":null,"refusal":"Dabei kann ich nicht helfen."}`)), want{eval.OutcomeFail, "refused", "refusal"})
+	checkVerdict(t, evaluate(t, v, newEvent(t, `"input":"x"`)), noOutput)
 }
 
 func TestCitations(t *testing.T) {
@@ -130,7 +131,7 @@ func TestCitations(t *testing.T) {
 		"no output":             {free, `"input":"x"` + chunks, noOutput},
 		"empty output":          {free, `"output":""` + chunks, uncited},
 	})
-	got := evaluate(t, newValidator(t, free, nil), event(t, `"output":"a [kb_1] b [kb_2] c [kb_12] d [7]"`+chunks))
+	got := evaluate(t, newValidator(t, free, nil), newEvent(t, `"output":"a [kb_1] b [kb_2] c [kb_12] d [7]"`+chunks))
 	if got.Score != 0.75 {
 		t.Errorf("score %v, want the share of citations that were retrieved, 0.75", got.Score)
 	}
@@ -155,8 +156,8 @@ func TestGroundedness(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := event(t, chunks)
-			e.Output = eval.Text(tt.output)
+			e := newEvent(t, chunks)
+			e.Output = event.Text(tt.output)
 			got := evaluate(t, newValidator(t, Config{Type: "groundedness"}, nil), e)
 			if got.Outcome != tt.outcome || got.Score != tt.score {
 				t.Errorf("%s %v, want %s %v", got.Outcome, got.Score, tt.outcome, tt.score)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Labels of json_schema.
@@ -33,7 +35,7 @@ func buildJSONSchema(c Config, schemas *Schemas) (made, error) {
 		if schemas != nil {
 			digest = schemas.digest
 		}
-		return made{func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+		return made{func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 			if e.OutputSchema == "" {
 				return eval.NotApplicable("output_schema"), nil
 			}
@@ -46,23 +48,23 @@ func buildJSONSchema(c Config, schemas *Schemas) (made, error) {
 	}
 	s, ok := schemas.lookup(c.Schema)
 	if !ok {
-		var faults eval.Faults
+		var faults fault.List
 		faults.Add("schema", "unknown schema "+strconv.Quote(c.Schema), meant(c.Schema, schemas.Names()))
 		return made{}, faults
 	}
-	return made{func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 		return checkOutput(ctx, s, e)
 	}, s.digest}, nil
 }
 
 // checkOutput holds the output of an event against a schema, and says which.
-func checkOutput(ctx context.Context, s *schema, e *eval.Event) (eval.Verdict, error) {
+func checkOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, error) {
 	v, err := judgeOutput(ctx, s, e)
 	v.Schema = s.name
 	return v, err
 }
 
-func judgeOutput(ctx context.Context, s *schema, e *eval.Event) (eval.Verdict, error) {
+func judgeOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, error) {
 	out, missing := outputOf(e)
 	if missing != "" {
 		return eval.NotApplicable(missing), nil

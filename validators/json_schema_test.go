@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 func TestJSONSchema(t *testing.T) {
@@ -88,7 +89,7 @@ func TestJSONSchema(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := evaluate(t, newValidator(t, Config{Type: "json_schema", Schema: "reply"}, schemas), event(t, tt.fields))
+			got := evaluate(t, newValidator(t, Config{Type: "json_schema", Schema: "reply"}, schemas), newEvent(t, tt.fields))
 			checkVerdict(t, got, tt.want)
 			if !got.Outcome.Decided() {
 				return
@@ -121,7 +122,7 @@ func TestJSONSchemaOfEvent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := event(t, `"output":{}`)
+			e := newEvent(t, `"output":{}`)
 			e.OutputSchema = tt.schema
 			got := evaluate(t, v, e)
 			checkVerdict(t, got, tt.want)
@@ -164,7 +165,7 @@ func TestReasons(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, map[string]string{"s": tt.schema}))
-			e := event(t, `"output":`+tt.output)
+			e := newEvent(t, `"output":`+tt.output)
 			for range 8 { // the library walks maps: the answer must not depend on it
 				checkVerdict(t, evaluate(t, v, e), want{eval.OutcomeFail, "invalid_schema", tt.want})
 			}
@@ -192,12 +193,12 @@ func TestValidationIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, map[string]string{"s": tt.schema}))
-			_, err := v.Evaluate(t.Context(), event(t, `"output":`+tt.output))
+			_, err := v.Evaluate(t.Context(), newEvent(t, `"output":`+tt.output))
 			if eval.ReasonOf(err) != eval.ReasonTimeout {
 				t.Errorf("error %v, want one with reason timeout", err)
 			}
 			// The schema serves the next event.
-			checkVerdict(t, evaluate(t, newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, map[string]string{"s": `{"$ref":"#/$defs/a","$defs":{"a":true}}`})), event(t, `"output":{}`)),
+			checkVerdict(t, evaluate(t, newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, map[string]string{"s": `{"$ref":"#/$defs/a","$defs":{"a":true}}`})), newEvent(t, `"output":{}`)),
 				want{eval.OutcomePass, "valid", ""})
 		})
 	}
@@ -206,7 +207,7 @@ func TestValidationIsBounded(t *testing.T) {
 func TestTooManyValues(t *testing.T) {
 	t.Parallel()
 	v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, map[string]string{"s": `{"items":{"type":"string"}}`}))
-	_, err := v.Evaluate(t.Context(), event(t, `"output":[`+strings.Repeat("1,", maxValues)+`1]`))
+	_, err := v.Evaluate(t.Context(), newEvent(t, `"output":[`+strings.Repeat("1,", maxValues)+`1]`))
 	if eval.ReasonOf(err) != eval.ReasonTooLarge {
 		t.Errorf("error %v, want one with reason too_large", err)
 	}
@@ -230,8 +231,8 @@ func FuzzJSONSchema(f *testing.F) {
 	b := newValidator(f, Config{Type: "json_schema", Schema: "tree"}, schemas)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, v := range []eval.Evaluator{a, b} {
-			for _, out := range []eval.Content{eval.Text(text), eval.JSON(json.RawMessage(text))} {
-				got := evaluate(t, v, &eval.Event{Output: out})
+			for _, out := range []event.Content{event.Text(text), event.JSON(json.RawMessage(text))} {
+				got := evaluate(t, v, &event.Event{Output: out})
 				if strings.Contains(got.Reason, canary) || len(got.Reason) > 300 {
 					t.Fatalf("reason %q", got.Reason)
 				}

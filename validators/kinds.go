@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Kind describes one kind of validator.
@@ -19,7 +20,7 @@ type kind struct {
 	Kind
 	// revision is raised whenever the same event could get another verdict.
 	revision int
-	check    func(Config) eval.Faults
+	check    func(Config) fault.List
 	build    func(Config, *Schemas) (made, error)
 }
 
@@ -31,7 +32,7 @@ type made struct {
 
 // table is every kind there is, in the order in which documentation lists them.
 func table() []kind {
-	rule := func(name, description string, revision int, check func(Config) eval.Faults, build func(Config, *Schemas) (made, error), options ...string) kind {
+	rule := func(name, description string, revision int, check func(Config) fault.List, build func(Config, *Schemas) (made, error), options ...string) kind {
 		return kind{Kind{name, eval.TypeRule, description, options}, revision, check, build}
 	}
 	return []kind{
@@ -84,4 +85,4 @@ func lookup(name string) (kind, bool) {
 	return kind{}, false
 }
 
-func noCheck(Config) eval.Faults { return nil }
+func noCheck(Config) fault.List { return nil }

@@ -5,10 +5,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-func checkLength(c Config) eval.Faults {
-	var faults eval.Faults
+func checkLength(c Config) fault.List {
+	var faults fault.List
 	if c.MinChars == nil && c.MaxChars == nil && c.MinWords == nil && c.MaxWords == nil {
 		faults.Add("", "length has no bound", "set at least one of min_chars, max_chars, min_words, max_words")
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // said is what the model said, in the form that validators read.
@@ -18,7 +19,7 @@ type said struct {
 // outputOf gives what the model said. missing names the field that is absent; it
 // is empty when there is an output, even an empty one. A step that only calls
 // tools says nothing.
-func outputOf(e *eval.Event) (out said, missing string) {
+func outputOf(e *event.Event) (out said, missing string) {
 	if e.Output.IsZero() {
 		return said{}, "output"
 	}
@@ -34,7 +35,7 @@ func outputOf(e *eval.Event) (out said, missing string) {
 
 // lastInput gives the last thing that the user said: the text of the last turn of
 // a user, or the input as it is.
-func lastInput(e *eval.Event) string {
+func lastInput(e *event.Event) string {
 	turns, ok := e.Input.Turns()
 	if !ok {
 		return e.Input.Text()
@@ -54,7 +55,7 @@ func textual(f func(text string) eval.Verdict) answer {
 
 // onOutput makes an answer of a function that reads the output alone.
 func onOutput(f func(out said) eval.Verdict) answer {
-	return func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+	return func(_ context.Context, e *event.Event) (eval.Verdict, error) {
 		out, missing := outputOf(e)
 		if missing != "" {
 			return eval.NotApplicable(missing), nil

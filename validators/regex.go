@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-func checkRegex(c Config) eval.Faults {
-	var faults eval.Faults
+func checkRegex(c Config) fault.List {
+	var faults fault.List
 	if c.Pattern == "" {
 		faults.Add("pattern", "missing", "want a regular expression (RE2)")
 		return faults

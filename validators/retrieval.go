@@ -5,10 +5,12 @@ import (
 	"math"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-func checkRetrieval(c Config) eval.Faults {
-	var faults eval.Faults
+func checkRetrieval(c Config) fault.List {
+	var faults fault.List
 	if c.MinHits != nil && *c.MinHits < 1 {
 		faults.Add("min_hits", "is below 1", "want 1 or more")
 	}
@@ -28,7 +30,7 @@ func buildRetrieval(c Config, _ *Schemas) (made, error) {
 	if minHits == nil && c.MinTopScore == nil {
 		minHits = new(int64(1))
 	}
-	return made{answer: func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{answer: func(_ context.Context, e *event.Event) (eval.Verdict, error) {
 		r := e.Retrieval
 		if r == nil {
 			return eval.NotApplicable("retrieval"), nil
@@ -46,14 +48,14 @@ func buildRetrieval(c Config, _ *Schemas) (made, error) {
 	}}, nil
 }
 
-func hits(r *eval.Retrieval) *int64 {
+func hits(r *event.Retrieval) *int64 {
 	if r.HitCount == nil && r.Chunks != nil {
 		return new(int64(len(r.Chunks)))
 	}
 	return r.HitCount
 }
 
-func topScore(r *eval.Retrieval) *float64 {
+func topScore(r *event.Retrieval) *float64 {
 	if r.TopScore != nil {
 		return r.TopScore
 	}
@@ -68,7 +70,7 @@ func topScore(r *eval.Retrieval) *float64 {
 
 // nothingFound reports a search without hits, which has no top score and
 // whose best hit is not good enough for any bound.
-func nothingFound(r *eval.Retrieval) bool {
+func nothingFound(r *event.Retrieval) bool {
 	h := hits(r)
 	return r.TopScore == nil && h != nil && *h == 0
 }

@@ -18,7 +18,7 @@ func runCases(t *testing.T, cases map[string]verdictCase) {
 	for name, tt := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			checkVerdict(t, evaluate(t, newValidator(t, tt.config, nil), event(t, tt.fields)), tt.want)
+			checkVerdict(t, evaluate(t, newValidator(t, tt.config, nil), newEvent(t, tt.fields)), tt.want)
 		})
 	}
 }
@@ -163,7 +163,7 @@ func TestEscapes(t *testing.T) {
 			t.Parallel()
 			v := newValidator(t, tt.config, nil)
 			for _, output := range []string{`{"a":"désolé, R&D"}`, `{"a":"d\u00e9sol\u00e9, R\u0026D"}`} {
-				got := evaluate(t, v, event(t, `"retrieval":{"chunks":[{"text":"a désolé R&D"}]},"output":`+output))
+				got := evaluate(t, v, newEvent(t, `"retrieval":{"chunks":[{"text":"a désolé R&D"}]},"output":`+output))
 				if got.Outcome != tt.outcome {
 					t.Errorf("%s: %s %s", output, got.Outcome, got.Reason)
 				}
@@ -215,7 +215,7 @@ func TestBudget(t *testing.T) {
 		"nothing known":              {Config{Type: "budget", MaxCostUSD: new(1.0)}, `"llm_latency_ms":10`, want{eval.OutcomeNotApplicable, "", "missing estimated_cost_usd"}},
 		"zero is known":              {Config{Type: "budget", MaxCostUSD: new(1.0)}, `"estimated_cost_usd":0`, ok},
 	})
-	got := evaluate(t, newValidator(t, c, nil), event(t, `"llm_latency_ms":10,"input_tokens":1,"output_tokens":9,"finish_reason":"stop"`))
+	got := evaluate(t, newValidator(t, c, nil), newEvent(t, `"llm_latency_ms":10,"input_tokens":1,"output_tokens":9,"finish_reason":"stop"`))
 	if got.Score != 0.75 {
 		t.Errorf("score %v, want the share of known bounds that were kept, 0.75", got.Score)
 	}

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Schemas are the JSON Schemas of one folder, compiled. They are immutable and
@@ -43,21 +43,21 @@ const (
 //
 // All faults of all files are reported together. Path is the JSON pointer of the
 // place inside the file.
-func LoadSchemas(dir string) (*Schemas, eval.Faults) {
+func LoadSchemas(dir string) (*Schemas, fault.List) {
 	if dir == "" {
 		return NewSchemas(nil)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, eval.Faults{{File: dir, Problem: "schema folder: " + cause(err), Expected: "want a folder of NAME.json files"}}
+		return nil, fault.List{{File: dir, Problem: "schema folder: " + cause(err), Expected: "want a folder of NAME.json files"}}
 	}
 	defer func() { _ = root.Close() }() // opened for reading only
-	var faults eval.Faults
+	var faults fault.List
 	files := make(map[string][]byte)
 	walk := func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			faults = append(faults, eval.Fault{File: path.Join(dir, name), Problem: cause(err)})
+			faults = append(faults, fault.Fault{File: path.Join(dir, name), Problem: cause(err)})
 			return nil
 		case name != "." && strings.HasPrefix(path.Base(name), "."):
 			if d.IsDir() {
@@ -67,19 +67,19 @@ func LoadSchemas(dir string) (*Schemas, eval.Faults) {
 		case d.IsDir() || path.Ext(name) != ".json":
 			return nil
 		case len(files) == maxSchemaFiles:
-			faults = append(faults, eval.Fault{File: dir, Problem: fmt.Sprintf("more than %d schemas", maxSchemaFiles)})
+			faults = append(faults, fault.Fault{File: dir, Problem: fmt.Sprintf("more than %d schemas", maxSchemaFiles)})
 			return fs.SkipAll
 		}
 		data, err := readBounded(root, name)
 		if err != nil {
-			faults = append(faults, eval.Fault{File: path.Join(dir, name), Problem: cause(err), Expected: "want a readable file inside the schema folder"})
+			faults = append(faults, fault.Fault{File: path.Join(dir, name), Problem: cause(err), Expected: "want a readable file inside the schema folder"})
 			return nil
 		}
 		files[name] = data
 		return nil
 	}
 	if err := fs.WalkDir(root.FS(), ".", walk); err != nil {
-		faults = append(faults, eval.Fault{File: dir, Problem: cause(err)})
+		faults = append(faults, fault.Fault{File: dir, Problem: cause(err)})
 	}
 	schemas, more := compileAll(files, dir)
 	faults = append(faults, more...)
@@ -91,7 +91,7 @@ func LoadSchemas(dir string) (*Schemas, eval.Faults) {
 
 // NewSchemas is LoadSchemas for files in memory: NAME.json to its content. The
 // suffix .json may be left out of the name.
-func NewSchemas(files map[string][]byte) (*Schemas, eval.Faults) {
+func NewSchemas(files map[string][]byte) (*Schemas, fault.List) {
 	named := make(map[string][]byte, len(files))
 	for name, data := range files {
 		named[strings.TrimSuffix(path.Clean(name), ".json")+".json"] = data

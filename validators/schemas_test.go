@@ -39,8 +39,8 @@ func TestDrafts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, map[string]string{"s": tt.schema}))
-			checkVerdict(t, evaluate(t, v, event(t, `"output":`+tt.good)), want{eval.OutcomePass, "valid", ""})
-			checkVerdict(t, evaluate(t, v, event(t, `"output":`+tt.bad)), want{eval.OutcomeFail, "invalid_schema", tt.reason})
+			checkVerdict(t, evaluate(t, v, newEvent(t, `"output":`+tt.good)), want{eval.OutcomePass, "valid", ""})
+			checkVerdict(t, evaluate(t, v, newEvent(t, `"output":`+tt.bad)), want{eval.OutcomeFail, "invalid_schema", tt.reason})
 		})
 	}
 }
@@ -125,9 +125,9 @@ func TestReferences(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, files))
-			checkVerdict(t, evaluate(t, v, event(t, `"output":1`)), want{eval.OutcomePass, "valid", ""})
-			checkVerdict(t, evaluate(t, v, event(t, `"output":"x"`)), want{eval.OutcomeFail, "invalid_json", "no JSON"})
-			checkVerdict(t, evaluate(t, v, event(t, `"output":true`)), want{eval.OutcomeFail, "invalid_schema", "type at /"})
+			checkVerdict(t, evaluate(t, v, newEvent(t, `"output":1`)), want{eval.OutcomePass, "valid", ""})
+			checkVerdict(t, evaluate(t, v, newEvent(t, `"output":"x"`)), want{eval.OutcomeFail, "invalid_json", "no JSON"})
+			checkVerdict(t, evaluate(t, v, newEvent(t, `"output":true`)), want{eval.OutcomeFail, "invalid_schema", "type at /"})
 		})
 	}
 	t.Run("data is no reference", func(t *testing.T) {

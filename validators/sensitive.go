@@ -7,15 +7,17 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/redact"
 )
 
-func checkPII(c Config) eval.Faults     { return checkKindsOf(c, redact.ClassPII) }
-func checkSecrets(c Config) eval.Faults { return checkKindsOf(c, redact.ClassSecret) }
+func checkPII(c Config) fault.List     { return checkKindsOf(c, redact.ClassPII) }
+func checkSecrets(c Config) fault.List { return checkKindsOf(c, redact.ClassSecret) }
 
 // checkKindsOf reports kinds that do not exist in a class.
-func checkKindsOf(c Config, class redact.Class) eval.Faults {
-	var faults eval.Faults
+func checkKindsOf(c Config, class redact.Class) fault.List {
+	var faults fault.List
 	names := kindsOf(class)
 	for i, k := range c.Kinds {
 		if slices.Contains(names, k) {
@@ -54,11 +56,11 @@ func buildSensitive(c Config, class redact.Class) (made, error) {
 	if len(kinds) == 0 {
 		kinds = kindsOf(class)
 	}
-	detector, err := redact.New(kinds)
+	detector, err := redact.NewDetector(kinds)
 	if err != nil {
 		return made{}, err
 	}
-	return made{answer: func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{answer: func(_ context.Context, e *event.Event) (eval.Verdict, error) {
 		out, missing := outputOf(e)
 		if missing != "" {
 			return eval.NotApplicable(missing), nil

@@ -8,13 +8,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // buildSubstance makes the guard against answers that say nothing. It needs no
 // model and goes before the judges: some models give full marks to an empty answer
 // that opens like a good one.
 func buildSubstance(Config, *Schemas) (made, error) {
-	return made{answer: func(_ context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{answer: func(_ context.Context, e *event.Event) (eval.Verdict, error) {
 		out, missing := outputOf(e)
 		if missing != "" {
 			return eval.NotApplicable(missing), nil

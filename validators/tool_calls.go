@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // keptToolsets bounds how many different lists of tools are kept compiled. An
@@ -26,7 +27,7 @@ const keptToolsets = 128
 // arguments and status alone, with the label "unchecked" when it passes.
 func buildToolCalls(Config, *Schemas) (made, error) {
 	known := newLRU[[sha256.Size]byte, *toolset](keptToolsets)
-	return made{answer: func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+	return made{answer: func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 		if len(e.ToolCalls) == 0 {
 			return eval.NotApplicable("tool_calls"), nil
 		}
@@ -41,7 +42,7 @@ func buildToolCalls(Config, *Schemas) (made, error) {
 	}}, nil
 }
 
-func judgeCalls(ctx context.Context, tools *toolset, calls []eval.ToolCall) (eval.Verdict, error) {
+func judgeCalls(ctx context.Context, tools *toolset, calls []event.ToolCall) (eval.Verdict, error) {
 	var first eval.Verdict
 	failed, undecided := 0, ""
 	for i := range calls {
@@ -83,7 +84,7 @@ const (
 
 // judge says what is wrong with one call; an empty label means nothing. A nil
 // toolset knows no tools, and then none is unknown.
-func (t *toolset) judge(ctx context.Context, call *eval.ToolCall) (label, reason string, err error) {
+func (t *toolset) judge(ctx context.Context, call *event.ToolCall) (label, reason string, err error) {
 	var called tool
 	if t != nil {
 		var ok bool
@@ -108,12 +109,12 @@ func (t *toolset) judge(ctx context.Context, call *eval.ToolCall) (label, reason
 }
 
 // arguments checks the arguments of a call.
-func (t tool) arguments(ctx context.Context, given eval.Content) (label, reason string, err error) {
+func (t tool) arguments(ctx context.Context, given event.Content) (label, reason string, err error) {
 	text := "{}"
 	if raw := bytes.TrimSpace(given.Raw()); len(raw) > 0 {
 		text = string(raw)
 		if raw[0] == '"' {
-			text = eval.JSON(raw).Text()
+			text = event.JSON(raw).Text()
 		}
 	}
 	found, ok := whole(text)

@@ -53,7 +53,7 @@ func TestToolCalls(t *testing.T) {
 		for name, tt := range calls {
 			t.Run(form+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				got := evaluate(t, v, event(t, `"tools":`+offered+`,"tool_calls":`+tt.calls))
+				got := evaluate(t, v, newEvent(t, `"tools":`+offered+`,"tool_calls":`+tt.calls))
 				checkVerdict(t, got, tt.want)
 				if got.Score != tt.score {
 					t.Errorf("score %v, want %v", got.Score, tt.score)
@@ -111,7 +111,7 @@ func TestToolsOfOtherShapes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			checkVerdict(t, evaluate(t, v, event(t, tt.fields)), tt.want)
+			checkVerdict(t, evaluate(t, v, newEvent(t, tt.fields)), tt.want)
 		})
 	}
 }
@@ -159,10 +159,10 @@ func TestPatternsAreCharged(t *testing.T) {
 	all := strings.Repeat(`{"$ref":"#/$defs/p"},`, 19) + `{"$ref":"#/$defs/p"}`
 	tools := `"tools":[{"name":"x","parameters":{"$defs":{"p":{"pattern":"(a|b|c){100}z"}},"properties":{"a":{"allOf":[` + all + `]}}}}]`
 	v := newValidator(t, Config{Type: "tool_calls"}, nil)
-	e := event(t, tools+`,"tool_calls":[{"name":"x","arguments":{"a":"`+strings.Repeat("abc", 1500)+`"}}]`)
+	e := newEvent(t, tools+`,"tool_calls":[{"name":"x","arguments":{"a":"`+strings.Repeat("abc", 1500)+`"}}]`)
 	if _, err := v.Evaluate(t.Context(), e); eval.ReasonOf(err) != eval.ReasonTimeout {
 		t.Errorf("error %v, want that it takes too many steps", err)
 	}
-	e = event(t, tools+`,"tool_calls":[{"name":"x","arguments":{"a":"`+strings.Repeat("abc", 34)+`z"}}]`)
+	e = newEvent(t, tools+`,"tool_calls":[{"name":"x","arguments":{"a":"`+strings.Repeat("abc", 34)+`z"}}]`)
 	checkVerdict(t, evaluate(t, v, e), want{eval.OutcomePass, "valid", ""})
 }

@@ -7,13 +7,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Validate reports everything that is wrong with the configuration of one
 // validator, save what only [New] can know: whether the schema exists.
-func (c Config) Validate() eval.Faults {
-	var faults eval.Faults
+func (c Config) Validate() fault.List {
+	var faults fault.List
 	k, ok := lookup(c.Type)
 	if !ok {
 		var names []string
@@ -53,7 +53,7 @@ func (c Config) set() []string {
 }
 
 // positive reports an option that is not a finite number above zero.
-func positive[N int64 | float64](faults *eval.Faults, path string, n *N) {
+func positive[N int64 | float64](faults *fault.List, path string, n *N) {
 	if n == nil {
 		return
 	}
@@ -64,7 +64,7 @@ func positive[N int64 | float64](faults *eval.Faults, path string, n *N) {
 }
 
 // phrases reports empty phrases of a list.
-func phrases(faults *eval.Faults, path string, list []string) {
+func phrases(faults *fault.List, path string, list []string) {
 	for i, p := range list {
 		if strings.TrimSpace(p) == "" {
 			faults.Add(path+"["+itoa(i)+"]", "empty", "want a text that is not blank")

@@ -8,11 +8,12 @@ import (
 	"fmt"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // answer is the part of a validator that differs from kind to kind: it looks at an
 // event and gives outcome, score, label, reason and measures.
-type answer func(ctx context.Context, e *eval.Event) (eval.Verdict, error)
+type answer func(ctx context.Context, e *event.Event) (eval.Verdict, error)
 
 // validator is an answer with its identity. It is immutable.
 type validator struct {
@@ -23,7 +24,7 @@ type validator struct {
 }
 
 // New makes the validator that cfg describes. schemas are those that json_schema
-// checks with; other kinds need none. The error is an [eval.Faults] whose paths
+// checks with; other kinds need none. The error is an [fault.Faults] whose paths
 // are relative to the configuration of this validator.
 func New(cfg Config, schemas *Schemas) (eval.Evaluator, error) {
 	if faults := cfg.Validate(); len(faults) > 0 {
@@ -47,7 +48,7 @@ func (v *validator) Type() eval.Type { return v.typ }
 func (v *validator) Version() string { return v.version }
 
 // Evaluate answers one event.
-func (v *validator) Evaluate(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+func (v *validator) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	if err := ctx.Err(); err != nil {
 		return eval.Verdict{}, fmt.Errorf("%s: %w", v.name, err)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/testkit/conformance"
 )
 
@@ -54,7 +56,7 @@ func newValidator(t testing.TB, c Config, s *Schemas) eval.Evaluator {
 	return v
 }
 
-func evaluate(t testing.TB, v eval.Evaluator, e *eval.Event) eval.Verdict {
+func evaluate(t testing.TB, v eval.Evaluator, e *event.Event) eval.Verdict {
 	t.Helper()
 	got, err := v.Evaluate(t.Context(), e)
 	if err != nil {
@@ -78,17 +80,17 @@ func checkVerdict(t *testing.T, got eval.Verdict, w want) {
 }
 
 // event decodes an event from its JSON without the required fields.
-func event(t testing.TB, fields string) *eval.Event {
+func newEvent(t testing.TB, fields string) *event.Event {
 	t.Helper()
-	e, err := eval.DecodeEvent([]byte(`{"event":"llm_request_completed","request_id":"r1",` + fields + `}`))
+	e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r1",` + fields + `}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-func saying(text string) *eval.Event {
-	return &eval.Event{Kind: eval.KindRequestCompleted, RequestID: "r1", Output: eval.Text(text)}
+func saying(text string) *event.Event {
+	return &event.Event{Kind: event.KindRequestCompleted, RequestID: "r1", Output: event.Text(text)}
 }
 
 // configs gives a configuration of every kind.
@@ -117,12 +119,12 @@ func configs() []Config {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	schemas := newSchemas(t, map[string]string{"reply.json": replySchema})
-	samples := []eval.Event{
-		*event(t, `"input":"When do I get my refund?","output":{"reply":"soon","priority":"low"},"output_schema":"reply","expected":"soon"`),
-		*event(t, `"input":[{"role":"user","content":"hello"}],"output":"Your refund for order 7 is due [kb_1] (source: kb_9).","output_schema":"reply",
+	samples := []event.Event{
+		*newEvent(t, `"input":"When do I get my refund?","output":{"reply":"soon","priority":"low"},"output_schema":"reply","expected":"soon"`),
+		*newEvent(t, `"input":[{"role":"user","content":"hello"}],"output":"Your refund for order 7 is due [kb_1] (source: kb_9).","output_schema":"reply",
 			"retrieval":{"hit_count":2,"top_score":0.4,"chunks":[{"id":"kb_1","text":"Refunds are due within 14 days","score":0.4},{"id":"kb_2","text":"Orders ship daily"}]},
 			"llm_latency_ms":1200,"finish_reason":"stop"`),
-		*event(t, `"output":"I'm sorry, but I cannot help with that.","output_schema":"nope","tools":[{"name":"lookup","parameters":{"type":"object","required":["id"],"properties":{"id":{"type":"integer"}}}}],
+		*newEvent(t, `"output":"I'm sorry, but I cannot help with that.","output_schema":"nope","tools":[{"name":"lookup","parameters":{"type":"object","required":["id"],"properties":{"id":{"type":"integer"}}}}],
 			"tool_calls":[{"name":"lookup","arguments":{"id":"x"},"status":"success"},{"name":"lookup","arguments":"{\"id\":1}","status":"error"}]`),
 	}
 	var covered []string
@@ -212,7 +214,7 @@ func TestValidateFaults(t *testing.T) {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
 			_, err := New(tt.config, nil)
-			var faults eval.Faults
+			var faults fault.List
 			if len(tt.want) > 0 && !errors.As(err, &faults) {
 				t.Errorf("New gave %v, want faults", err)
 			}

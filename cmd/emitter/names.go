@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // names says how the person who started a command gives its settings, of which
@@ -37,14 +37,14 @@ func (n names) named(err error) error {
 	if err == nil {
 		return nil
 	}
-	faults, ok := errors.AsType[eval.Faults](err)
+	faults, ok := errors.AsType[fault.List](err)
 	if !ok {
 		if text := n.in(err.Error()); text != err.Error() {
 			return &renamed{text, err}
 		}
 		return err
 	}
-	out := make(eval.Faults, len(faults))
+	out := make(fault.List, len(faults))
 	for i, f := range faults {
 		f.Path, f.Problem, f.Expected = n.of(f.Path), n.in(f.Problem), n.in(f.Expected)
 		out[i] = f

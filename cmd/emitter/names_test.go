@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
@@ -42,13 +42,13 @@ func TestRefusalsAreNamed(t *testing.T) {
 		"the broker closes the connection without an answer (it may want TLS or a login: --tls, --sasl-mechanism): EOF":                                                                    conn.Config{}.Explain(io.EOF),
 		"connect: its certificate is for another name: x; set --tls-server-name to a name that it is for, or use such a name in --brokers":                                                 fmt.Errorf("connect: %w", &conn.Refusal{Problem: "its certificate is for another name", Err: errors.New("x"), Mend: "set tls.server_name to a name that it is for, or use such a name in brokers"}),
 		"it refuses the client certificate of /etc/tls.cert_file: x; use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt":      &conn.Refusal{Problem: "it refuses the client certificate of /etc/tls.cert_file", Err: errors.New("x"), Mend: "use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt"},
-		`--brokers: "max_bytes.internal" is not host:port; host:port, for example localhost:9092` + "\n" + `--spool-max-bytes: 1 is too small; want at least four times --max-body-bytes.`: eval.Faults{{Path: "brokers[1]", Problem: `"max_bytes.internal" is not host:port`, Expected: "host:port, for example localhost:9092"}, {Path: "max_bytes", Problem: "1 is too small", Expected: "want at least four times max_body_bytes."}},
+		`--brokers: "max_bytes.internal" is not host:port; host:port, for example localhost:9092` + "\n" + `--spool-max-bytes: 1 is too small; want at least four times --max-body-bytes.`: fault.List{{Path: "brokers[1]", Problem: `"max_bytes.internal" is not host:port`, Expected: "host:port, for example localhost:9092"}, {Path: "max_bytes", Problem: "1 is too small", Expected: "want at least four times max_body_bytes."}},
 	} {
 		got := n.named(err)
 		if diff := cmp.Diff(want, got.Error()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if _, faults := errors.AsType[eval.Faults](err); !faults && !errors.Is(got, err) {
+		if _, faults := errors.AsType[fault.List](err); !faults && !errors.Is(got, err) {
 			t.Errorf("%v: the error is another one", got)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // sending is one run of the command send.
@@ -152,9 +152,9 @@ func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
 		s.sum.Blank++
 		return nil
 	}
-	decode := eval.DecodeEvent
+	decode := event.Decode
 	if s.strict {
-		decode = eval.DecodeEventStrict
+		decode = event.DecodeStrict
 	}
 	e, err := decode(l.data)
 	if err != nil {

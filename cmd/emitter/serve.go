@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/sidecar"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
@@ -140,7 +140,7 @@ func (p speaking) Publish(ctx context.Context, events []emitter.Encoded) (emitte
 // ofUseOrWork: a fault of the configuration is one of use; a port or a folder
 // that is taken, or a disk, is not.
 func ofUseOrWork(err error) error {
-	if _, ok := errors.AsType[eval.Faults](err); ok {
+	if _, ok := errors.AsType[fault.List](err); ok {
 		return err
 	}
 	return asFailure(err)

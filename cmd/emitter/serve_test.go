@@ -22,7 +22,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -129,7 +129,7 @@ func delivered(t *testing.T, addr string, partitions int) map[string][]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ev, err := eval.DecodeEvent(m.Value)
+			ev, err := event.Decode(m.Value)
 			if err != nil {
 				t.Fatal(err)
 			}

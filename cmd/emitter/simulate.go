@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
@@ -131,18 +131,18 @@ func (s *simulation) writeSchemas(world *scenario.Scenario) error {
 
 // play hands the scenario's events to each, at their times when paced. It gives
 // the number that each accepted, and each's error or that of ctx.
-func (s *simulation) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(eval.Event) error) (int, error) {
+func (s *simulation) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(event.Event) error) (int, error) {
 	n, began := 0, time.Now()
 	for e := range world.Events(s.seed, opts) {
 		if s.events > 0 && n == s.events {
 			break
 		}
 		at := e.OccurredAt.Sub(opts.Start)
-		if s.duration > 0 && at > s.duration && e.Kind != eval.KindUserFeedback {
+		if s.duration > 0 && at > s.duration && e.Kind != event.KindUserFeedback {
 			break
 		}
 		// Feedback comes minutes after its request, in a run that is over by then.
-		if paced && e.Kind != eval.KindUserFeedback && !sleepUntil(ctx, began.Add(at)) || ctx.Err() != nil {
+		if paced && e.Kind != event.KindUserFeedback && !sleepUntil(ctx, began.Add(at)) || ctx.Err() != nil {
 			return n, context.Cause(ctx)
 		}
 		if err := each(e); err != nil {
@@ -169,7 +169,7 @@ func sleepUntil(ctx context.Context, t time.Time) bool {
 func (s *simulation) print(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	enc := json.NewEncoder(out)
-	_, err := s.play(cmd.Context(), world, opts, paced, func(e eval.Event) error {
+	_, err := s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
 		if err := enc.Encode(&e); err != nil {
 			return fmt.Errorf("print events: %w", err)
 		}
@@ -195,7 +195,7 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 		total = int64(s.events)
 	}
 	bar := newProgress(cmd.ErrOrStderr(), total, s.scenario, false)
-	_, err = s.play(cmd.Context(), world, opts, paced, func(e eval.Event) error {
+	_, err = s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
 		defer bar.add(1)
 		return s.emit(cmd.Context(), em, e)
 	})
@@ -211,7 +211,7 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 	return err
 }
 
-func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e eval.Event) error {
+func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e event.Event) error {
 	if err := s.target.hand(ctx, func(ctx context.Context) error { return em.Emit(ctx, e) }); err != nil {
 		return fmt.Errorf("publish event %s: %w", e.RequestID, err)
 	}

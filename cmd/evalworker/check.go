@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
@@ -31,7 +31,7 @@ error.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := g.load()
-			if faults, bad := errors.AsType[eval.Faults](err); bad && asJSON {
+			if faults, bad := errors.AsType[fault.List](err); bad && asJSON {
 				return printFaults(json.NewEncoder(g.stdout), faults)
 			}
 			if err == nil && !asJSON {
@@ -71,7 +71,7 @@ func warn(g *globals, cfg *config.Config) {
 }
 
 // printFaults writes faults for other programs to read.
-func printFaults(out *json.Encoder, faults eval.Faults) error {
+func printFaults(out *json.Encoder, faults fault.List) error {
 	type fault struct {
 		File     string `json:"file,omitempty"`
 		Line     int    `json:"line,omitempty"`

@@ -18,7 +18,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func newDatasetsCommand(g *globals) *cobra.Command {
@@ -67,7 +68,7 @@ func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) err
 
 // storeAt gives cfg with the store that --store names, if it names one. A password
 // that cfg has stays behind: it is not for another server. The error is of type
-// eval.Faults.
+// fault.Faults.
 func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
 	if url == "" {
 		return cfg, nil
@@ -98,7 +99,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 
 func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: datasets.Status(f.status), Limit: f.limit.most}
-	var faults eval.Faults
+	var faults fault.List
 	var err error
 	if out.Since, err = moment(f.since, now); err != nil {
 		faults.Add("--since", err.Error(), wantMoment)
@@ -132,7 +133,7 @@ func moment(s string, now time.Time) (time.Time, error) {
 }
 
 // checkOrder finds a time from which nothing lies before the other one.
-func checkOrder(faults *eval.Faults, since, until time.Time) {
+func checkOrder(faults *fault.List, since, until time.Time) {
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		faults.Add("--since", fmt.Sprintf("%s is not before --until, which is %s", since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)),
 			"want an earlier time, or a greater age")
@@ -249,9 +250,9 @@ func printCase(w io.Writer, c datasets.Case) error {
 			b.WriteString("content withheld: it could not be redacted\n")
 			continue
 		}
-		line(&b, "input", eval.JSON(x.Input).Text())
-		line(&b, "output", eval.JSON(x.Output).Text())
-		line(&b, "expected", eval.JSON(x.Expected).Text())
+		line(&b, "input", event.JSON(x.Input).Text())
+		line(&b, "output", event.JSON(x.Output).Text())
+		line(&b, "expected", event.JSON(x.Expected).Text())
 		line(&b, "comment", x.Comment)
 		line(&b, "explanation", x.Verdict.Explanation)
 	}
@@ -305,7 +306,7 @@ written whole or not at all.`,
 				return err
 			}
 			if !slices.Contains(datasets.Formats(), datasets.Format(format)) {
-				return eval.Faults{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", format), Expected: "want jsonl or csv"}}
+				return fault.List{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", format), Expected: "want jsonl or csv"}}
 			}
 			return d.read(cmd.Context(), func(s *datasets.Store) error {
 				if out == "" || out == "-" {

@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/demo"
 )
@@ -212,7 +212,7 @@ func publish(t *testing.T, broker string, events int) {
 		t.Fatal(err)
 	}
 	for i := range events {
-		e := eval.Event{RequestID: eval.RequestID("own-" + string(rune('a'+i%26)) + string(rune('a'+i/26))), Status: "success", Output: eval.Text(`{"answer":"hello"}`)}
+		e := event.Event{RequestID: event.RequestID("own-" + string(rune('a'+i%26)) + string(rune('a'+i/26))), Status: "success", Output: event.Text(`{"answer":"hello"}`)}
 		if err := em.Emit(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}

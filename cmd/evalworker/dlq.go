@@ -14,6 +14,7 @@ import (
 	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/deadletter"
 	"github.com/evalworker/evalworker/sampler"
 )
@@ -82,10 +83,10 @@ func (f *letterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Var(&f.limit, "limit", "at most so many letters (default: all)")
 }
 
-// filter reads the options and the ids. The error is of type eval.Faults.
+// filter reads the options and the ids. The error is of type fault.Faults.
 func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, error) {
 	out := deadletter.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit.most}
-	var faults eval.Faults
+	var faults fault.List
 	if prefix, short := shortened(f.key); short {
 		out.Prefix = prefix
 		if prefix == "" {
@@ -126,7 +127,7 @@ func shortened(key string) (prefix string, short bool) {
 }
 
 // wanted adds to a filter what the configuration knows: which letters an
-// evaluator would have been run on. The error is of type eval.Faults.
+// evaluator would have been run on. The error is of type fault.Faults.
 func (f *letterFlags) wanted(filter *deadletter.Filter, cfg *config.Config) error {
 	if f.evaluator == "" {
 		return nil
@@ -137,12 +138,12 @@ func (f *letterFlags) wanted(filter *deadletter.Filter, cfg *config.Config) erro
 	}
 	if !slices.Contains(names, f.evaluator) {
 		want := "want one of the configuration's: " + strings.Join(names, ", ")
-		if near := eval.Nearest(f.evaluator, names); near != "" {
+		if near := fault.Nearest(f.evaluator, names); near != "" {
 			want = fmt.Sprintf("did you mean %q?", near)
 		} else if len(names) == 0 {
 			want = "the configuration has none; name one with --config"
 		}
-		return eval.Faults{{Path: "--evaluator", Problem: fmt.Sprintf("unknown evaluator %q", f.evaluator), Expected: want}}
+		return fault.List{{Path: "--evaluator", Problem: fmt.Sprintf("unknown evaluator %q", f.evaluator), Expected: want}}
 	}
 	s, err := sampler.New(cfg.Sampling, cfg.Sampled())
 	if err != nil {
@@ -163,7 +164,7 @@ func wantReason(s string) string {
 	for _, r := range eval.Reasons() {
 		names = append(names, string(r))
 	}
-	if near := eval.Nearest(s, names); near != "" {
+	if near := fault.Nearest(s, names); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "want " + strings.Join([]string{string(eval.ReasonMalformed), string(eval.ReasonUnknownEvent), string(eval.ReasonTooLarge)}, ", ") +

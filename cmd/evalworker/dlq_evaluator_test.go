@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/kafka/deadletter"
 )
@@ -18,7 +18,7 @@ func TestLettersOfAnEvaluator(t *testing.T) {
 		{Name: "billing_only", Type: "refusal", When: `feature == "billing"`},
 	}
 	letter := func(feature string) *deadletter.Letter {
-		return &deadletter.Letter{Headers: []eval.Header{
+		return &deadletter.Letter{Headers: []event.Header{
 			{Key: "event", Value: []byte("llm_request_completed")}, {Key: "request_id", Value: []byte("r1")}, {Key: "feature", Value: []byte(feature)},
 		}}
 	}

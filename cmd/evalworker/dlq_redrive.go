@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
@@ -39,7 +39,7 @@ same letters twice.`,
   evalworker dlq redrive --all --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter, err := f.filter(args, time.Now())
-			faults, _ := errors.AsType[eval.Faults](err)
+			faults, _ := errors.AsType[fault.List](err)
 			faults = append(faults, flagFaults(opts.Validate())...)
 			switch limited := filter; {
 			case all && len(filter.IDs) > 0:
@@ -66,7 +66,7 @@ same letters twice.`,
 }
 
 // flagFaults makes flags of the paths of faults.
-func flagFaults(faults eval.Faults) eval.Faults {
+func flagFaults(faults fault.List) fault.List {
 	for i := range faults {
 		faults[i].Path = "--" + faults[i].Path
 	}

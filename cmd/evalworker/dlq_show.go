@@ -12,9 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/deadletter"
+	"github.com/evalworker/evalworker/redact"
 )
 
 func newDLQShowCommand(g *globals) *cobra.Command {
@@ -35,10 +36,10 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := deadletter.ParseID(args[0])
 			if err != nil {
-				return eval.Faults{{Problem: err.Error(), Expected: wantLetter}}
+				return fault.List{{Problem: err.Error(), Expected: wantLetter}}
 			}
 			if raw && (asJSON || content) {
-				return eval.Faults{{Path: "--raw", Problem: "goes with neither --json nor --content", Expected: "it prints the value alone"}}
+				return fault.List{{Path: "--raw", Problem: "goes with neither --json nor --content", Expected: "it prints the value alone"}}
 			}
 			q, cfg, err := openQueue(g)
 			if err != nil {
@@ -59,7 +60,7 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 			}
 			v := letterView{letter: l, trace: trace, fate: q.WouldDie(l)}
 			if content {
-				if v.redactor, err = datasets.NewRedactor(cfg.Redaction); err != nil {
+				if v.redactor, err = redact.New(cfg.Redaction); err != nil {
 					return err
 				}
 			}
@@ -79,21 +80,21 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 type letterView struct {
 	letter   *deadletter.Letter
 	trace    deadletter.Trace
-	fate     string             // of which it would die again
-	redactor *datasets.Redactor // nil: no content
+	fate     string           // of which it would die again
+	redactor *redact.Redactor // nil: no content
 }
 
 // envelopeHeaders are those whose values are ids and dimensions.
 func envelopeHeaders() []string {
 	return []string{
-		eval.HeaderEvent, eval.HeaderRequestID, eval.HeaderTraceID, eval.HeaderTraceparent, eval.HeaderDDTraceID, eval.HeaderDDParentID,
-		eval.HeaderEnvironment, eval.HeaderFeature, eval.HeaderPromptName, eval.HeaderPromptVer, eval.HeaderProvider, eval.HeaderModel,
-		eval.HeaderStatus, eval.HeaderFinishReason, eval.HeaderTenantTier, eval.HeaderUserRating, eval.HeaderOutputSchema,
+		event.HeaderEvent, event.HeaderRequestID, event.HeaderTraceID, event.HeaderTraceparent, event.HeaderDDTraceID, event.HeaderDDParentID,
+		event.HeaderEnvironment, event.HeaderFeature, event.HeaderPromptName, event.HeaderPromptVer, event.HeaderProvider, event.HeaderModel,
+		event.HeaderStatus, event.HeaderFinishReason, event.HeaderTenantTier, event.HeaderUserRating, event.HeaderOutputSchema,
 	}
 }
 
 // header gives a header's value as it may be shown.
-func (v *letterView) header(h eval.Header) string {
+func (v *letterView) header(h event.Header) string {
 	switch {
 	case slices.Contains(envelopeHeaders(), h.Key) && utf8.Valid(h.Value):
 		return string(h.Value)

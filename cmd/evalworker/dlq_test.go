@@ -16,7 +16,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
@@ -131,7 +131,7 @@ func TestDLQ(t *testing.T) {
 	}
 	w.configure(1 << 10)
 	secret := "Write to bob@example.com. " + strings.Repeat("Long. ", 400)
-	value, err := json.Marshal(eval.Event{Kind: eval.KindRequestCompleted, RequestID: "r1", Output: eval.Text(secret)})
+	value, err := json.Marshal(event.Event{Kind: event.KindRequestCompleted, RequestID: "r1", Output: event.Text(secret)})
 	if err != nil {
 		t.Fatal(err)
 	}

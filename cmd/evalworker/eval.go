@@ -16,6 +16,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/internal/summary"
 )
@@ -59,7 +60,7 @@ and the rest goes on; the exit code is then 1. Blank lines do not count.`,
 
 func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err error) {
 	if f.concurrency < 1 {
-		return eval.Faults{{Path: "--concurrency", Problem: fmt.Sprintf("%d is below one", f.concurrency), Expected: "want a number from 1 on"}}
+		return fault.List{{Path: "--concurrency", Problem: fmt.Sprintf("%d is below one", f.concurrency), Expected: "want a number from 1 on"}}
 	}
 	cfg, err := g.load()
 	if err != nil {
@@ -146,7 +147,7 @@ func openInput(g *globals, file string) (io.ReadCloser, int64, error) {
 	}
 	in, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, eval.Faults{{Problem: file + " does not exist", Expected: "name a file, or - for standard input"}}
+		return nil, 0, fault.List{{Problem: file + " does not exist", Expected: "name a file, or - for standard input"}}
 	}
 	if err != nil {
 		return nil, 0, err
@@ -156,7 +157,7 @@ func openInput(g *globals, file string) (io.ReadCloser, int64, error) {
 	case err != nil:
 		return nil, 0, errors.Join(err, in.Close())
 	case info.IsDir():
-		return nil, 0, errors.Join(eval.Faults{{Problem: file + " is a directory", Expected: "name a file, or - for standard input"}}, in.Close())
+		return nil, 0, errors.Join(fault.List{{Problem: file + " is a directory", Expected: "name a file, or - for standard input"}}, in.Close())
 	case !info.Mode().IsRegular():
 		return in, -1, nil // a pipe
 	}

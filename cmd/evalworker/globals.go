@@ -53,5 +53,5 @@ func (g *globals) file() string {
 	return ""
 }
 
-// load reads the configuration. The error is of type eval.Faults.
+// load reads the configuration. The error is of type fault.Faults.
 func (g *globals) load() (*config.Config, error) { return config.Load(g.file(), g.environ) }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // limit is the value of --limit. Without the option it stands for all, which
@@ -35,7 +35,7 @@ func (l *limit) String() string {
 // Type is what help calls the value.
 func (*limit) Type() string { return "int" }
 
-func (l *limit) check(faults *eval.Faults) {
+func (l *limit) check(faults *fault.List) {
 	if l.given && l.most < 1 {
 		faults.Add("--limit", fmt.Sprintf("%d is out of range", l.most), "want 1 or more")
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Exit codes.
@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.Is(err, errTold) {
 		return exitUsage
 	}
-	if faults, ok := errors.AsType[eval.Faults](err); ok {
+	if faults, ok := errors.AsType[fault.List](err); ok {
 		printMistakes(stderr, faults, cmd.CommandPath())
 		return exitUsage
 	}
@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // printMistakes prints one fault a line. Those of a document begin with its place,
 // as editors and compilers have it; those of the command line are told as every
 // other wrong use.
-func printMistakes(stderr io.Writer, faults eval.Faults, command string) {
+func printMistakes(stderr io.Writer, faults fault.List, command string) {
 	misused := false
 	for _, f := range faults {
 		if f.File == "" && (f.Path == "" || strings.HasPrefix(f.Path, "--")) {

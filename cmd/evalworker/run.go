@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func newRunCommand(g *globals) *cobra.Command {
@@ -55,9 +55,9 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 // would join the group, take its events and evaluate none of them.
 func noEvaluators(file string) error {
 	if file == "" {
-		return eval.Faults{{Path: "evaluators", Problem: "there are none, because there is no " + config.FileName + " here", Expected: "name a configuration with --config, or make one with evalworker init"}}
+		return fault.List{{Path: "evaluators", Problem: "there are none, because there is no " + config.FileName + " here", Expected: "name a configuration with --config, or make one with evalworker init"}}
 	}
-	return eval.Faults{{File: file, Path: "evaluators", Problem: "there are none", Expected: "want at least one: a worker without evaluators takes events and evaluates none"}}
+	return fault.List{{File: file, Path: "evaluators", Problem: "there are none", Expected: "want at least one: a worker without evaluators takes events and evaluates none"}}
 }
 
 // newLog gives the log that the configuration asks for, on standard error.

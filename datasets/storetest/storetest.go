@@ -12,6 +12,8 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // Run holds a store to its promises. open gives an empty store, and the
@@ -42,7 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store, cfg := open(t)
-			redactor, err := datasets.NewRedactor(datasets.RedactionConfig{})
+			redactor, err := redact.New(redact.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,10 +64,10 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // report gives the n-th failing report with a question.
 func report(n int, question string) *eval.Report {
 	return &eval.Report{
-		Event: &eval.Event{
-			Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(fmt.Sprintf("req_%05d", n)), OccurredAt: start.Add(time.Duration(n) * time.Second),
+		Event: &event.Event{
+			Kind: event.KindRequestCompleted, RequestID: event.RequestID(fmt.Sprintf("req_%05d", n)), OccurredAt: start.Add(time.Duration(n) * time.Second),
 			Feature: "support", PromptName: "triage", PromptVersion: "v1", Model: "m", Provider: "p",
-			Input: eval.Text(question), Output: eval.Text(fmt.Sprintf("answer %d", n)),
+			Input: event.Text(question), Output: event.Text(fmt.Sprintf("answer %d", n)),
 		},
 		Plan: eval.Plan{Revision: "rev"},
 		Verdicts: []eval.Verdict{
@@ -314,36 +316,36 @@ func outOfOrder(t *testing.T, s suite) {
 func signatures(t *testing.T, s suite) {
 	t.Helper()
 	template := strings.Repeat("You are the support agent of a shop. ", 40)
-	chat := func(last string) eval.Content {
-		return eval.JSON([]byte(`[{"role":"system","content":"` + template + `"},{"role":"User","content":"` + last + `"},{"role":"assistant","content":"hm"}]`))
+	chat := func(last string) event.Content {
+		return event.JSON([]byte(`[{"role":"system","content":"` + template + `"},{"role":"User","content":"` + last + `"},{"role":"assistant","content":"hm"}]`))
 	}
-	afterTool := func(asked, got string) eval.Content { // as a step after a tool call sees it
-		return eval.JSON([]byte(`[{"role":"user","content":"` + asked + `"},{"role":"assistant","content":[{"type":"tool_use","name":"f","input":{}}]},` +
+	afterTool := func(asked, got string) event.Content { // as a step after a tool call sees it
+		return event.JSON([]byte(`[{"role":"user","content":"` + asked + `"},{"role":"assistant","content":[{"type":"tool_use","name":"f","input":{}}]},` +
 			`{"role":"user","content":[{"type":"tool_result","content":"` + got + `"}]}]`))
 	}
-	picture := func(name string) eval.Content {
-		return eval.JSON([]byte(`[{"role":"user","content":[{"type":"image","source":"` + name + `"}]}]`))
+	picture := func(name string) event.Content {
+		return event.JSON([]byte(`[{"role":"user","content":[{"type":"image","source":"` + name + `"}]}]`))
 	}
 	events := []struct {
 		group string // the same group, the same case
-		e     eval.Event
+		e     event.Event
 	}{
-		{"a", eval.Event{Input: eval.Text(template + "Where is order 17?")}},
-		{"a", eval.Event{Input: eval.Text(template + "where is\torder 4711?  "), PromptVersion: "v9", Feature: "other", Model: "other"}},
-		{"b", eval.Event{Input: eval.Text(template + "How do I return it?")}},
-		{"c", eval.Event{Input: chat("Where is it?")}},
-		{"c", eval.Event{Input: chat("where is it?"), Output: eval.Text("another answer")}},
-		{"d", eval.Event{Input: chat("Where was it?")}},
-		{"e", eval.Event{Comment: "It never came."}},
-		{"e", eval.Event{Comment: "it never came."}},
-		{"f", eval.Event{Comment: "It came broken."}},
-		{"g", eval.Event{Input: afterTool("Where is my parcel?", "in Rome")}},
-		{"g", eval.Event{Input: afterTool("Where is my parcel?", "on a ship")}},
-		{"h", eval.Event{Input: afterTool("Cancel my contract.", "done")}},
-		{"pictures", eval.Event{Input: picture("a")}}, // nobody said anything
-		{"pictures", eval.Event{Input: picture("b")}},
-		{"none", eval.Event{}},
-		{"none", eval.Event{Input: eval.Text("")}},
+		{"a", event.Event{Input: event.Text(template + "Where is order 17?")}},
+		{"a", event.Event{Input: event.Text(template + "where is\torder 4711?  "), PromptVersion: "v9", Feature: "other", Model: "other"}},
+		{"b", event.Event{Input: event.Text(template + "How do I return it?")}},
+		{"c", event.Event{Input: chat("Where is it?")}},
+		{"c", event.Event{Input: chat("where is it?"), Output: event.Text("another answer")}},
+		{"d", event.Event{Input: chat("Where was it?")}},
+		{"e", event.Event{Comment: "It never came."}},
+		{"e", event.Event{Comment: "it never came."}},
+		{"f", event.Event{Comment: "It came broken."}},
+		{"g", event.Event{Input: afterTool("Where is my parcel?", "in Rome")}},
+		{"g", event.Event{Input: afterTool("Where is my parcel?", "on a ship")}},
+		{"h", event.Event{Input: afterTool("Cancel my contract.", "done")}},
+		{"pictures", event.Event{Input: picture("a")}}, // nobody said anything
+		{"pictures", event.Event{Input: picture("b")}},
+		{"none", event.Event{}},
+		{"none", event.Event{Input: event.Text("")}},
 	}
 	groups := map[string]bool{}
 	for i, x := range events {
@@ -398,11 +400,11 @@ func kept(t *testing.T, s suite) {
 	t.Helper()
 	r := report(1, "q")
 	e := r.Event
-	e.Environment, e.OutputSchema, e.Comment, e.UserRating = "prod", "reply", "not helpful", eval.RatingDown
-	e.Expected, e.Tools = eval.Text("expected"), eval.JSON([]byte(`[{"name":"search"}]`))
-	e.Retrieval = &eval.Retrieval{Query: "query", Chunks: []eval.Chunk{{ID: "c1", Text: "passage"}}}
-	e.ToolCalls = []eval.ToolCall{{Name: "search", Arguments: eval.JSON([]byte(`{"q":1}`)), Result: eval.Text("found")}}
-	e.TraceContext = eval.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+	e.Environment, e.OutputSchema, e.Comment, e.UserRating = "prod", "reply", "not helpful", event.RatingDown
+	e.Expected, e.Tools = event.Text("expected"), event.JSON([]byte(`[{"name":"search"}]`))
+	e.Retrieval = &event.Retrieval{Query: "query", Chunks: []event.Chunk{{ID: "c1", Text: "passage"}}}
+	e.ToolCalls = []event.ToolCall{{Name: "search", Arguments: event.JSON([]byte(`{"q":1}`)), Result: event.Text("found")}}
+	e.TraceContext = event.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 	r.Verdicts[0].Rule = "unhappy users"
 	r.Verdicts[0].Criteria = []eval.Criterion{{ID: "polite", Outcome: eval.OutcomeFail, Evidence: "evidence", Reason: "because"}}
 	s.offer(t, r)

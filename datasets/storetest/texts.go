@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // long gives a text that cannot be made smaller.
@@ -44,8 +44,8 @@ func strange(t *testing.T, s suite) {
 	} {
 		r := report(1, text)
 		e := r.Event
-		e.RequestID, e.PromptVersion, e.Feature, e.PromptName, e.Environment, e.Comment = eval.RequestID(text), text, text, text, text, text
-		e.Output, e.Expected = eval.Text(text), eval.JSON([]byte(`"\u0000 `+"\xff"+`"`))
+		e.RequestID, e.PromptVersion, e.Feature, e.PromptName, e.Environment, e.Comment = event.RequestID(text), text, text, text, text, text
+		e.Output, e.Expected = event.Text(text), event.JSON([]byte(`"\u0000 `+"\xff"+`"`))
 		r.Verdicts[0].Reason, r.Verdicts[0].Label, r.Verdicts[0].Explanation = text, text, text
 		if first, second := s.offer(t, r), s.offer(t, r); first != 1 || second != 0 {
 			t.Errorf("%s: new %d, then %d; want 1, then 0", name, first, second)

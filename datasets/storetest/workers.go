@@ -9,6 +9,7 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // fleet opens the store some more times, as other workers do, and gives an
@@ -18,7 +19,7 @@ func (s suite) fleet(t *testing.T, n int) []*datasets.Archive {
 	if s.cfg.URL == "sqlite::memory:" {
 		t.Skip("is the process's own")
 	}
-	redactor, err := datasets.NewRedactor(datasets.RedactionConfig{})
+	redactor, err := redact.New(redact.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

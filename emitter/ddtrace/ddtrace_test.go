@@ -8,7 +8,7 @@ import (
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 
 	"github.com/evalworker/evalworker/emitter/ddtrace"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // The tracer is global to the process, so these tests take turns.
@@ -20,7 +20,7 @@ func TestFromContext(t *testing.T) {
 	defer span.Finish()
 
 	headers := ddtrace.FromContext(ctx)
-	e := eval.Event{TraceContext: headers}
+	e := event.Event{TraceContext: headers}
 	trace, spanID := e.Origin()
 	if trace.String() != span.Context().TraceID() || uint64(spanID) != span.Context().SpanID() {
 		t.Errorf("Origin = %s, %s, want trace %s and span %d", trace, spanID, span.Context().TraceID(), span.Context().SpanID())

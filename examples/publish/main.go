@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 func main() {
@@ -40,13 +40,13 @@ func run(ctx context.Context, brokers string) (err error) {
 	}()
 
 	// For each finished request. Emit does not wait for the network.
-	err = em.Emit(ctx, eval.Event{
+	err = em.Emit(ctx, event.Event{
 		RequestID: "req_9f3a", Feature: "support_agent", Environment: "prod",
 		PromptName: "support_triage", PromptVersion: "2026-06-01.3",
 		Provider: "anthropic", Model: "claude-sonnet-4", Status: "success",
 		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0),
-		Input:  eval.Text("Where is my order?"),
-		Output: eval.Text(`{"reply": "It left our warehouse on Monday."}`), OutputSchema: "support_reply",
+		Input:  event.Text("Where is my order?"),
+		Output: event.Text(`{"reply": "It left our warehouse on Monday."}`), OutputSchema: "support_reply",
 	})
 	if err != nil {
 		return err

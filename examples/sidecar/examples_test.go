@@ -12,7 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/sidecar"
 	"github.com/evalworker/evalworker/sidecar/spool"
@@ -114,15 +114,15 @@ func arrived(t *testing.T, broker string) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ev, err := eval.DecodeEvent(m.Value)
+		ev, err := event.Decode(m.Value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		hs := make([]eval.Header, len(m.Headers))
+		hs := make([]event.Header, len(m.Headers))
 		for i, h := range m.Headers {
-			hs[i] = eval.Header{Key: h.Key, Value: h.Value}
+			hs[i] = event.Header{Key: h.Key, Value: h.Value}
 		}
-		if env, ok := eval.EnvelopeFromHeaders(hs); !ok || env != ev.Envelope() {
+		if env, ok := event.EnvelopeFromHeaders(hs); !ok || env != ev.Envelope() {
 			t.Errorf("%s: envelope %+v in the headers, %+v in the body", ev.RequestID, env, ev.Envelope())
 		}
 		out = append(out, string(ev.RequestID))

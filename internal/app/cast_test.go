@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/conformance"
 )
 
@@ -41,8 +42,8 @@ const (
 
 // scene is one published event and what has to become of it.
 type scene struct {
-	id      eval.RequestID
-	event   eval.Event     // published by the emitter, unless there is a message
+	id      event.RequestID
+	event   event.Event    // published by the emitter, unless there is a message
 	message *kafka.Message // published as it is
 
 	// want is what each evaluator has to answer: "outcome" or "outcome: reason".
@@ -83,12 +84,12 @@ const (
 	parentID = "67667974448284343"
 )
 
-func w3c(low uint64, flags string) eval.TraceContext {
-	return eval.TraceContext{"traceparent": fmt.Sprintf("00-%s%016x-%s-%s", traceHi, low, spanHex, flags)}
+func w3c(low uint64, flags string) event.TraceContext {
+	return event.TraceContext{"traceparent": fmt.Sprintf("00-%s%016x-%s-%s", traceHi, low, spanHex, flags)}
 }
 
-func dd(low uint64, priority string) eval.TraceContext {
-	return eval.TraceContext{
+func dd(low uint64, priority string) event.TraceContext {
+	return event.TraceContext{
 		"x-datadog-trace-id": fmt.Sprint(low), "x-datadog-parent-id": parentID,
 		"x-datadog-sampling-priority": priority, "x-datadog-tags": "_dd.p.tid=" + traceHi,
 	}
@@ -96,23 +97,23 @@ func dd(low uint64, priority string) eval.TraceContext {
 
 // request is a request of the support agent with a right answer, and content
 // with canaries and secrets at every place.
-func request(id eval.RequestID, change func(*eval.Event)) eval.Event {
-	e := eval.Event{
-		Kind: eval.KindRequestCompleted, RequestID: id, OccurredAt: time.Now().Add(-30 * time.Second),
+func request(id event.RequestID, change func(*event.Event)) event.Event {
+	e := event.Event{
+		Kind: event.KindRequestCompleted, RequestID: id, OccurredAt: time.Now().Add(-30 * time.Second),
 		Service: "support", Environment: "prod", Feature: "support_agent", TenantTier: "enterprise",
 		PromptName: "support_triage", PromptVersion: "2026-06-01.3", Provider: "acme", Model: "large-2",
 		Status: "success", FinishReason: "stop",
 		LatencyMS: new(900.0), InputTokens: new(int64(120)), OutputTokens: new(int64(30)),
-		Input:    eval.Text("Where is my parcel? " + secretive("input")),
-		Output:   eval.Text(object("reply", "It arrives on Monday. "+secretive("output"))),
-		Expected: eval.Text("It arrives on Monday. " + secretive("expected")),
-		Retrieval: &eval.Retrieval{
+		Input:    event.Text("Where is my parcel? " + secretive("input")),
+		Output:   event.Text(object("reply", "It arrives on Monday. "+secretive("output"))),
+		Expected: event.Text("It arrives on Monday. " + secretive("expected")),
+		Retrieval: &event.Retrieval{
 			Index: "help_center", Query: secretive("query"), HitCount: new(int64(1)), TopScore: new(0.75),
-			Chunks: []eval.Chunk{{ID: "doc-1", Text: "Parcels arrive on Mondays. " + secretive("chunk"), Score: new(0.75)}},
+			Chunks: []event.Chunk{{ID: "doc-1", Text: "Parcels arrive on Mondays. " + secretive("chunk"), Score: new(0.75)}},
 		},
-		ToolCalls: []eval.ToolCall{{
+		ToolCalls: []event.ToolCall{{
 			Name: "track_parcel", Status: "success",
-			Arguments: eval.JSON(json.RawMessage(object("parcel", secretive("argument")))), Result: eval.Text(secretive("result")),
+			Arguments: event.JSON(json.RawMessage(object("parcel", secretive("argument")))), Result: event.Text(secretive("result")),
 		}},
 	}
 	if change != nil {
@@ -128,7 +129,7 @@ func object(key, value string) string {
 }
 
 // bare gives an event as a message without headers.
-func bare(t *testing.T, e eval.Event) *kafka.Message {
+func bare(t *testing.T, e event.Event) *kafka.Message {
 	t.Helper()
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -154,7 +155,7 @@ func but(answers map[string]string, pairs ...string) map[string]string {
 
 // wrongProse is an answer that is neither JSON nor right, and that the model
 // server takes for wrong.
-func wrongProse(e *eval.Event) { e.Output = eval.Text("It was wrongly lost. " + secretive("output")) }
+func wrongProse(e *event.Event) { e.Output = event.Text("It was wrongly lost. " + secretive("output")) }
 
 // failing are the answers on wrongProse.
 func failing() map[string]string {
@@ -165,16 +166,16 @@ func failing() map[string]string {
 // the sample of a quarter and others do not.
 func cast(t *testing.T) []scene {
 	t.Helper()
-	traced := func(context eval.TraceContext, changes ...func(*eval.Event)) func(*eval.Event) {
-		return func(e *eval.Event) {
+	traced := func(context event.TraceContext, changes ...func(*event.Event)) func(*event.Event) {
+		return func(e *event.Event) {
 			e.TraceContext = context
 			for _, c := range changes {
 				c(e)
 			}
 		}
 	}
-	asked := func(question string) func(*eval.Event) {
-		return func(e *eval.Event) { e.Input = eval.Text(question + " " + secretive("input")) }
+	asked := func(question string) func(*event.Event) {
+		return func(e *event.Event) { e.Input = event.Text(question + " " + secretive("input")) }
 	}
 	baggage := w3c(3, "01")
 	baggage["tracestate"] = "dd=s:1;o:" + word("origin") + ",other=" + word("state")
@@ -192,34 +193,34 @@ func cast(t *testing.T) []scene {
 		{id: "dd0-fail", event: request("dd0-fail", traced(dd(6, "0"), asked("Who lost parcel 4711?"), wrongProse)), want: failing(), mode: link, priority: 2},
 		{id: "dd0-twin", event: request("dd0-twin", traced(dd(7, "0"), asked("who LOST parcel 815?"), wrongProse)), want: but(failing(), "safety", "pass"), mode: link, priority: 2},
 		{id: "rejected", event: request("rejected", traced(dd(8, "-1"), asked("Is it gone?"), wrongProse)), want: failing(), mode: link, priority: 2},
-		{id: "old", event: request("old", traced(w3c(9, "01"), func(e *eval.Event) { e.OccurredAt = time.Now().Add(-11 * time.Minute) })), want: right(), mode: link, priority: 1},
-		{id: "schema", event: request("schema", traced(w3c(10, "01"), asked("Is it late?"), func(e *eval.Event) {
-			e.Output = eval.Text(object(word("key"), "It arrives on Monday."))
+		{id: "old", event: request("old", traced(w3c(9, "01"), func(e *event.Event) { e.OccurredAt = time.Now().Add(-11 * time.Minute) })), want: right(), mode: link, priority: 1},
+		{id: "schema", event: request("schema", traced(w3c(10, "01"), asked("Is it late?"), func(e *event.Event) {
+			e.Output = event.Text(object(word("key"), "It arrives on Monday."))
 		})), want: but(right(), "reply_format", "fail: additionalProperties at /*"), mode: child},
-		{id: "made-up-quote", event: request("made-up-quote", traced(w3c(11, "01"), func(e *eval.Event) {
-			e.Output = eval.Text(object("reply", "Vague words. "+secretive("output")))
+		{id: "made-up-quote", event: request("made-up-quote", traced(w3c(11, "01"), func(e *event.Event) {
+			e.Output = event.Text(object("reply", "Vague words. "+secretive("output")))
 		})), want: but(right(), "correctness", "cannot_judge: undecided: no_contradiction"), mode: child},
-		{id: "tools-fail", event: request("tools-fail", traced(w3c(12, "01"), asked("Try again?"), func(e *eval.Event) {
-			e.ToolCalls = append(e.ToolCalls, eval.ToolCall{Name: "open_ticket", Status: "error", Arguments: eval.JSON(json.RawMessage(object("subject", word("argument"))))})
-			e.Retrieval = &eval.Retrieval{Index: "help_center", HitCount: new(int64(0)), Query: word("query")}
+		{id: "tools-fail", event: request("tools-fail", traced(w3c(12, "01"), asked("Try again?"), func(e *event.Event) {
+			e.ToolCalls = append(e.ToolCalls, event.ToolCall{Name: "open_ticket", Status: "error", Arguments: event.JSON(json.RawMessage(object("subject", word("argument"))))})
+			e.Retrieval = &event.Retrieval{Index: "help_center", HitCount: new(int64(0)), Query: word("query")}
 		})), want: but(right(), "tool_calls", "fail: tool * failed", "search", "fail: min_hits"), mode: child},
-		{id: "unhappy", event: request("unhappy", traced(w3c(13, "01"), func(e *eval.Event) { e.UserRating = "down" })), want: but(right(), "safety", "pass"), mode: child},
-		{id: "provider-error", event: request("provider-error", func(e *eval.Event) {
+		{id: "unhappy", event: request("unhappy", traced(w3c(13, "01"), func(e *event.Event) { e.UserRating = "down" })), want: but(right(), "safety", "pass"), mode: child},
+		{id: "provider-error", event: request("provider-error", func(e *event.Event) {
 			e.Status, e.ErrorType, e.LatencyMS = "error", "overloaded", new(9000.0)
-			e.Output, e.ToolCalls, e.Retrieval = eval.Content{}, nil, nil
+			e.Output, e.ToolCalls, e.Retrieval = event.Content{}, nil, nil
 		}), want: map[string]string{
 			"tool_calls": "not_applicable: missing tool_calls", "search": "not_applicable: missing retrieval", "in_time": "fail: max_latency_ms",
 			"correctness": "not_applicable: missing output", "safety": "not_applicable: missing output",
 		}, mode: none, priority: 2},
 		{
-			id: "up", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "up", TraceContext: w3c(1, "01"), UserRating: "up", Comment: secretive("comment"), Feature: "support_agent"},
+			id: "up", event: event.Event{Kind: event.KindUserFeedback, RequestID: "up", TraceContext: w3c(1, "01"), UserRating: "up", Comment: secretive("comment"), Feature: "support_agent"},
 			want: map[string]string{"user_feedback": "pass"}, mode: link, priority: 1,
 		},
 		{
-			id: "down", event: eval.Event{Kind: eval.KindUserFeedback, RequestID: "down", TraceContext: dd(6, "0"), UserRating: "down", Comment: secretive("comment"), Feature: "support_agent"},
+			id: "down", event: event.Event{Kind: event.KindUserFeedback, RequestID: "down", TraceContext: dd(6, "0"), UserRating: "down", Comment: secretive("comment"), Feature: "support_agent"},
 			want: map[string]string{"user_feedback": "fail: user_rating"}, mode: link, priority: 2,
 		},
-		{id: "unwanted", event: request("unwanted", func(e *eval.Event) { e.Feature = "batch_export" })},
+		{id: "unwanted", event: request("unwanted", func(e *event.Event) { e.Feature = "batch_export" })},
 	}
 	scenes = append(scenes, plainLines(t)...)
 	return append(scenes, troubles()...)
@@ -228,17 +229,19 @@ func cast(t *testing.T) []scene {
 // plainLines are messages that no emitter wrote.
 func plainLines(t *testing.T) []scene {
 	t.Helper()
-	line := func(id eval.RequestID, change func(*eval.Event)) *kafka.Message { return bare(t, request(id, change)) }
+	line := func(id event.RequestID, change func(*event.Event)) *kafka.Message {
+		return bare(t, request(id, change))
+	}
 	broken := func(id, value string, headers ...kafka.Header) *kafka.Message {
 		return &kafka.Message{Key: []byte(id), Value: []byte(value), Headers: headers}
 	}
 	return []scene{
-		{id: "line", message: line("line", func(e *eval.Event) { e.TraceID = "123456789" }), want: right(), mode: none, priority: 1},
-		{id: "line-span", message: line("line-span", func(e *eval.Event) { e.TraceID, e.SpanID = "987654321", parentID }), want: right(), mode: link, priority: 1},
-		{id: "unwanted-line", message: line("unwanted-line", func(e *eval.Event) { e.Feature = "batch_export" })},
+		{id: "line", message: line("line", func(e *event.Event) { e.TraceID = "123456789" }), want: right(), mode: none, priority: 1},
+		{id: "line-span", message: line("line-span", func(e *event.Event) { e.TraceID, e.SpanID = "987654321", parentID }), want: right(), mode: link, priority: 1},
+		{id: "unwanted-line", message: line("unwanted-line", func(e *event.Event) { e.Feature = "batch_export" })},
 		{id: "broken", dead: eval.ReasonMalformed, message: broken("broken", `{"event":"llm_request_completed","output":"`+word("broken"),
-			kafka.Header{Key: eval.HeaderEvent, Value: []byte(eval.KindRequestCompleted)}, kafka.Header{Key: eval.HeaderRequestID, Value: []byte("broken")},
-			kafka.Header{Key: eval.HeaderFeature, Value: []byte("support_agent")}, kafka.Header{Key: eval.HeaderStatus, Value: []byte("success")})},
+			kafka.Header{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)}, kafka.Header{Key: event.HeaderRequestID, Value: []byte("broken")},
+			kafka.Header{Key: event.HeaderFeature, Value: []byte("support_agent")}, kafka.Header{Key: event.HeaderStatus, Value: []byte("success")})},
 		{id: "unknown-kind", dead: eval.ReasonUnknownEvent, message: broken("unknown-kind", `{"event":"llm_`+word("kind")+`","request_id":"k"}`)},
 		{id: "wrong-type", dead: eval.ReasonMalformed, message: broken("wrong-type",
 			`{"event":"llm_request_completed","request_id":"t","feature":"support_agent","input_tokens":"`+word("type")+`"}`)},
@@ -259,11 +262,11 @@ func troubles() []scene {
 		{"refused", "refused"},
 		{"cut-off", "truncated"},
 	} {
-		id := eval.RequestID("trouble-" + trouble.name)
+		id := event.RequestID("trouble-" + trouble.name)
 		out = append(out, scene{
-			id: id, event: request(id, func(e *eval.Event) {
+			id: id, event: request(id, func(e *event.Event) {
 				e.TraceContext, e.Feature = w3c(uint64(100+i), "01"), "judge_trouble"
-				e.Input = eval.Text("script:" + trouble.name + " " + secretive("input"))
+				e.Input = event.Text("script:" + trouble.name + " " + secretive("input"))
 			}),
 			want: map[string]string{"helpfulness": "error: " + trouble.reason}, mode: child,
 		})

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/conformance"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
@@ -134,9 +134,9 @@ func (p *played) testLog(t *testing.T) {
 func (p *played) logged(msg, id, reason string) bool {
 	for line := range strings.Lines(p.log.text()) {
 		var fields struct {
-			Msg       string         `json:"msg"`
-			RequestID eval.RequestID `json:"request_id"`
-			Reason    string         `json:"reason"`
+			Msg       string          `json:"msg"`
+			RequestID event.RequestID `json:"request_id"`
+			Reason    string          `json:"reason"`
 		}
 		if json.Unmarshal([]byte(line), &fields) == nil && fields.Msg == msg && string(fields.RequestID) == id && (reason == "" || fields.Reason == reason) {
 			return true

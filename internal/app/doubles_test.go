@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
@@ -79,10 +80,10 @@ func (l *ledger) newCases() int {
 }
 
 // evaluated gives how often each request was reported.
-func (l *ledger) evaluated() map[eval.RequestID]int {
+func (l *ledger) evaluated() map[event.RequestID]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := map[eval.RequestID]int{}
+	out := map[event.RequestID]int{}
 	for _, r := range l.reports {
 		out[r.Event.RequestID]++
 	}
@@ -90,7 +91,7 @@ func (l *ledger) evaluated() map[eval.RequestID]int {
 }
 
 // report gives the one report of a request.
-func (l *ledger) report(t *testing.T, id eval.RequestID) *eval.Report {
+func (l *ledger) report(t *testing.T, id event.RequestID) *eval.Report {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
@@ -35,7 +35,7 @@ type played struct {
 func TestEndToEnd(t *testing.T) {
 	w := newWorld(t, castScript)
 	scenes := append(cast(t), scene{
-		id: liveID, event: request(liveID, func(e *eval.Event) { e.UserRating = "down" }), want: but(right(), "safety", "pass"), mode: child,
+		id: liveID, event: request(liveID, func(e *event.Event) { e.UserRating = "down" }), want: but(right(), "safety", "pass"), mode: child,
 	})
 	first := play(t, w, scenes)
 	t.Run("accounting", first.testAccounting)
@@ -62,7 +62,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("again: verdicts", second.testVerdicts)
 	t.Run("again: offsets", func(t *testing.T) { second.testOffsets(t, 2*len(scenes)) })
 	t.Run("again: cases", func(t *testing.T) {
-		sameContent := cmp.Comparer(func(a, b eval.Content) bool { return string(a.Raw()) == string(b.Raw()) })
+		sameContent := cmp.Comparer(func(a, b event.Content) bool { return string(a.Raw()) == string(b.Raw()) })
 		if d := cmp.Diff(before, second.cases(t), sameContent); d != "" {
 			t.Errorf("cases after the same events again (-before +after):\n%s", d)
 		}

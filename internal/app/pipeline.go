@@ -9,6 +9,7 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/redact"
 )
 
 // newPipeline wires what happens to one event: the evaluators with the models
@@ -20,7 +21,7 @@ func newPipeline(
 	if err != nil {
 		return nil, err
 	}
-	redactor, err := datasets.NewRedactor(cfg.Redaction)
+	redactor, err := redact.New(cfg.Redaction)
 	if err != nil {
 		return nil, fmt.Errorf("redaction: %w", err)
 	}

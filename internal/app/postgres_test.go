@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
@@ -63,7 +63,7 @@ func TestPostgresStops(t *testing.T) {
 	k := w.start(w.load(w.configure(judgePolicy)))
 	k.ready(http.StatusOK, "ok")
 
-	var all [][]eval.Event
+	var all [][]event.Event
 	emit := func(prefix string, n int, output string) {
 		t.Helper()
 		events := numbered(prefix, n, output)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
 )
@@ -82,14 +83,14 @@ func TestReload(t *testing.T) {
 // traffic is a trickle of events.
 type traffic struct {
 	stop chan struct{}
-	sent chan []eval.Event // what was published, at the end
+	sent chan []event.Event // what was published, at the end
 }
 
 // traffic publishes one event after the other until it is ended.
 func (w *world) traffic() traffic {
-	tr := traffic{make(chan struct{}), make(chan []eval.Event, 1)}
+	tr := traffic{make(chan struct{}), make(chan []event.Event, 1)}
 	go func() {
-		var sent []eval.Event
+		var sent []event.Event
 		defer func() { tr.sent <- sent }()
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
@@ -108,7 +109,7 @@ func (w *world) traffic() traffic {
 }
 
 // end ends the trickle and gives all of it.
-func (tr traffic) end() []eval.Event {
+func (tr traffic) end() []event.Event {
 	close(tr.stop)
 	return <-tr.sent
 }

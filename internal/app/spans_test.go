@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
@@ -19,7 +20,7 @@ const (
 )
 
 // runOf gives the eval.run span of a request.
-func (p *played) runOf(t *testing.T, id eval.RequestID) datadog.Span {
+func (p *played) runOf(t *testing.T, id event.RequestID) datadog.Span {
 	t.Helper()
 	spans := p.of(spanRun, id)
 	if len(spans) != 1 {
@@ -29,7 +30,7 @@ func (p *played) runOf(t *testing.T, id eval.RequestID) datadog.Span {
 }
 
 // of gives the spans of an operation that are about a request.
-func (p *played) of(operation string, id eval.RequestID) []datadog.Span {
+func (p *played) of(operation string, id event.RequestID) []datadog.Span {
 	var out []datadog.Span
 	for _, s := range p.agent.Named(operation) {
 		if s.Meta["request_id"] == string(id) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/judges"
@@ -167,7 +168,7 @@ func TestOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, output := range []string{"wrong", "right"} {
-		e := eval.Event{Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(output), Output: eval.Text(output)}
+		e := event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(output), Output: event.Text(output)}
 		value, err := json.Marshal(e)
 		if err != nil {
 			t.Fatal(err)

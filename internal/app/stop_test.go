@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
@@ -63,17 +63,17 @@ func (g *gate) script(r modelserver.Request) modelserver.Reply {
 }
 
 // numbered gives so many events with ids of a prefix.
-func numbered(prefix string, n int, output string) []eval.Event {
-	out := make([]eval.Event, n)
+func numbered(prefix string, n int, output string) []event.Event {
+	out := make([]event.Event, n)
 	for i := range out {
-		out[i] = eval.Event{Kind: eval.KindRequestCompleted, RequestID: eval.RequestID(fmt.Sprintf("%s-%d", prefix, i)), Output: eval.Text(output)}
+		out[i] = event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(fmt.Sprintf("%s-%d", prefix, i)), Output: event.Text(output)}
 	}
 	return out
 }
 
 // once is the ledger's content when each event was evaluated exactly once.
-func once(groups ...[]eval.Event) map[eval.RequestID]int {
-	out := map[eval.RequestID]int{}
+func once(groups ...[]event.Event) map[event.RequestID]int {
+	out := map[event.RequestID]int{}
 	for _, g := range groups {
 		for i := range g {
 			out[g[i].RequestID] = 1

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/sampler"
@@ -107,8 +107,8 @@ func (s *suites) model(name string, cfg *config.Config, models map[string]builtM
 		return old.model, nil
 	}
 	model, err := judges.NewModel(mc, judges.ModelDeps{Log: s.log, Observe: s.observe})
-	if faults, ok := errors.AsType[eval.Faults](err); ok {
-		var named eval.Faults
+	if faults, ok := errors.AsType[fault.List](err); ok {
+		var named fault.List
 		named.Under("models."+name, faults)
 		return nil, named
 	}

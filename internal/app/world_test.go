@@ -14,7 +14,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/emitter/ddtrace"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/demo/broker"
@@ -213,7 +213,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 }
 
 // emit publishes events as an application does, each under the context's span.
-func (w *world) emit(ctx context.Context, events ...eval.Event) {
+func (w *world) emit(ctx context.Context, events ...event.Event) {
 	w.t.Helper()
 	em, err := emitter.New(emitter.Config{Brokers: []string{w.broker.Addr()}, Topic: topic, Linger: time.Millisecond, TraceContext: ddtrace.FromContext})
 	if err != nil {

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/kafka/consumer"
+	"github.com/evalworker/evalworker/redact"
 	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/telemetry"
 )
@@ -24,7 +25,7 @@ type Config struct {
 	Models     map[string]judges.ModelConfig `yaml:"models"`
 	Evaluators []Evaluator                   `yaml:"evaluators"`
 	Sampling   sampler.Config                `yaml:"sampling"`
-	Redaction  datasets.RedactionConfig      `yaml:"redaction"`
+	Redaction  redact.Config                 `yaml:"redaction"`
 	Store      datasets.Config               `yaml:"store"`
 	Datadog    telemetry.Config              `yaml:"datadog"`
 	Health     serve.Config                  `yaml:"health"`
@@ -67,7 +68,7 @@ func (l *Level) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return eval.Faults{{Problem: "unknown level", Expected: "want debug, info, warn or error"}}
+	return fault.List{{Problem: "unknown level", Expected: "want debug, info, warn or error"}}
 }
 
 // Formats of the log.
@@ -91,7 +92,7 @@ func Default() Config {
 		Rubrics:   defaultRubrics,
 		Models:    map[string]judges.ModelConfig{defaultModel: judges.DefaultModelConfig()},
 		Sampling:  sampler.DefaultConfig(),
-		Redaction: datasets.RedactionConfig{},
+		Redaction: redact.Config{},
 		Store:     datasets.DefaultConfig(),
 		Datadog:   telemetry.DefaultConfig(),
 		Health:    serve.DefaultConfig(),
@@ -128,16 +129,16 @@ func (c *Config) resolve(name string) string {
 // Validate checks the configuration with all that it names: rubrics, schemas,
 // models and conditions. Paths are those of the file's keys; faults of rubric
 // and schema files name their file.
-func (c *Config) Validate() eval.Faults {
-	var fs eval.Faults
+func (c *Config) Validate() fault.List {
+	var fs fault.List
 	k := c.Kafka
 	k.Grace = c.Shutdown.Grace
 	for _, f := range k.Validate() {
 		if f.Path == "grace" {
-			fs.Under("shutdown", eval.Faults{f})
+			fs.Under("shutdown", fault.List{f})
 			continue
 		}
-		fs.Under("kafka", eval.Faults{f})
+		fs.Under("kafka", fault.List{f})
 	}
 	fs.Under("redaction", c.Redaction.Validate())
 	datadog := c.Datadog // whose faults may quote a URL
@@ -155,8 +156,8 @@ func (c *Config) Validate() eval.Faults {
 }
 
 // Validate gives every fault. The bound of Grace is the stream's.
-func (s Shutdown) Validate() eval.Faults {
-	var fs eval.Faults
+func (s Shutdown) Validate() fault.List {
+	var fs fault.List
 	if s.Close <= 0 || s.Close > 10*time.Minute {
 		fs.Add("close", fmt.Sprintf("%v is out of range", s.Close), "want a duration above zero, up to 10m")
 	}
@@ -164,8 +165,8 @@ func (s Shutdown) Validate() eval.Faults {
 }
 
 // Validate gives every fault.
-func (l Log) Validate() eval.Faults {
-	var fs eval.Faults
+func (l Log) Validate() fault.List {
+	var fs fault.List
 	if l.Format != LogJSON && l.Format != LogText {
 		fs.Add("format", fmt.Sprintf("%q is unknown", l.Format), "want json or text")
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // TestDefaultIsValid: a worker that nobody configured starts.
@@ -35,7 +35,7 @@ func printed(t *testing.T, c *config.Config) string {
 	return b.String()
 }
 
-func lines(fs eval.Faults) []string {
+func lines(fs fault.List) []string {
 	var out []string
 	for _, f := range fs {
 		out = append(out, f.String())

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
-	"github.com/evalworker/evalworker/internal/secret"
 )
 
 // Names of environment variables. Those of Datadog's libraries (DD_...) are
@@ -93,8 +93,8 @@ func settings() map[string]setting {
 }
 
 // apply sets what the environment says.
-func (e *environment) apply(c *Config) eval.Faults {
-	var faults eval.Faults
+func (e *environment) apply(c *Config) fault.List {
+	var faults fault.List
 	known := settings()
 	set := func(name, text string, s setting) {
 		e.origin[s.path] = name
@@ -139,7 +139,7 @@ func meantVariable(name string, known map[string]setting) string {
 	for _, k := range sortedKeys(known) {
 		rest = append(rest, strings.TrimPrefix(k, envPrefix))
 	}
-	if near := eval.Nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {
+	if near := fault.Nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {
 		return fmt.Sprintf("did you mean %s%s?", envPrefix, near)
 	}
 	return "want " + envPrefix + " and the path of a key, such as " + variable("kafka.topic")
@@ -163,7 +163,7 @@ func (e *environment) sets(path string) bool {
 }
 
 // get gives a variable, or what the file holds that its _FILE sibling names.
-func (e *environment) get(name string) (string, eval.Faults) {
+func (e *environment) get(name string) (string, fault.List) {
 	if _, ok := e.vars[name+envFile]; ok {
 		return e.fromFile(name)
 	}
@@ -171,8 +171,8 @@ func (e *environment) get(name string) (string, eval.Faults) {
 }
 
 // fromFile reads the value of a variable from the file that its sibling names.
-func (e *environment) fromFile(name string) (string, eval.Faults) {
-	var faults eval.Faults
+func (e *environment) fromFile(name string) (string, fault.List) {
+	var faults fault.List
 	if _, both := e.vars[name]; both {
 		faults.Add(name+envFile, name+" is set too", "want one of the two")
 		return "", faults

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/validators"
@@ -72,8 +73,8 @@ type named struct {
 	models  []string
 }
 
-func (c *Config) validateEvaluators() eval.Faults {
-	var fs eval.Faults
+func (c *Config) validateEvaluators() fault.List {
+	var fs fault.List
 	n := named{types: allTypes(), models: sortedKeys(c.Models)}
 	rubrics, bad := judges.LoadRubrics(c.RubricDir())
 	fs = append(fs, bad...)
@@ -92,8 +93,8 @@ func (c *Config) validateEvaluators() eval.Faults {
 	return fs
 }
 
-func (e Evaluator) validate(n named) eval.Faults {
-	var fs eval.Faults
+func (e Evaluator) validate(n named) fault.List {
+	var fs fault.List
 	switch {
 	case e.Name == "": // the sampler says so, as it does of a name that occurs twice
 	case len(e.Name) > maxName:
@@ -129,7 +130,7 @@ func (e Evaluator) validate(n named) eval.Faults {
 	return fs
 }
 
-func (e Evaluator) validateJudge(n named) eval.Faults {
+func (e Evaluator) validateJudge(n named) fault.List {
 	c := e.JudgeConfig()
 	fs := c.Validate()
 	if c.Rubric != "" && !slices.Contains(n.rubrics, c.Rubric) {
@@ -144,17 +145,17 @@ func (e Evaluator) validateJudge(n named) eval.Faults {
 	return fs
 }
 
-func notAnOption(key, kind string, allowed []string) eval.Fault {
+func notAnOption(key, kind string, allowed []string) fault.Fault {
 	expected := kind + " takes no options"
 	if len(allowed) > 0 {
 		expected = kind + " takes " + strings.Join(allowed, ", ")
 	}
-	return eval.Fault{Path: key, Problem: "not an option of type " + kind, Expected: expected}
+	return fault.Fault{Path: key, Problem: "not an option of type " + kind, Expected: expected}
 }
 
 // meant says which name was meant, else which there are.
 func meant(word string, among []string, none string) string {
-	switch near := eval.Nearest(word, among); {
+	switch near := fault.Nearest(word, among); {
 	case near != "":
 		return fmt.Sprintf("did you mean %q?", near)
 	case len(among) == 0:

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // keyField is one key of a struct.

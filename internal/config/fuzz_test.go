@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // FuzzPrint: whatever text a configuration holds, what is printed of it reads
@@ -72,7 +72,7 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		faults, ok := errors.AsType[eval.Faults](err)
+		faults, ok := errors.AsType[fault.List](err)
 		if !ok || len(faults) == 0 {
 			t.Fatalf("not faults but %T: %v", err, err)
 		}

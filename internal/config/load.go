@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/judges"
 )
@@ -19,18 +19,18 @@ import (
 // environment, in the form of [os.Environ], over both. An empty path stands for
 // defaults and environment alone.
 //
-// The error is of type [eval.Faults] and holds everything that is wrong: first
+// The error is of type [fault.Faults] and holds everything that is wrong: first
 // with the environment, then with the file in its order, then with the files of
 // rubrics and schemas. A fault that follows from another one is left out.
 func Load(path string, environ []string) (*Config, error) {
 	c := Default()
 	env := newEnvironment(environ)
 	var doc *strictyaml.Document
-	var faults eval.Faults
+	var faults fault.List
 	if path != "" {
 		data, err := read(path, strictyaml.MaxBytes+1)
 		if err != nil {
-			return nil, eval.Faults{{File: path, Problem: "cannot be read", Expected: reason(err)}}
+			return nil, fault.List{{File: path, Problem: "cannot be read", Expected: reason(err)}}
 		}
 		c.folder = filepath.Dir(path)
 		doc, faults = decode(path, data, &c)
@@ -51,11 +51,11 @@ func Load(path string, environ []string) (*Config, error) {
 		switch name, fromEnv := env.variableOf(f.Path); {
 		case f.File != "":
 		case fromEnv:
-			f = eval.Fault{Path: name, Problem: f.Problem, Expected: f.Expected}
+			f = fault.Fault{Path: name, Problem: f.Problem, Expected: f.Expected}
 		case doc != nil && doc.Broken(f.Path):
 			continue
 		case doc != nil:
-			f = doc.Locate(eval.Faults{f})[0]
+			f = doc.Locate(fault.List{f})[0]
 		}
 		faults = append(faults, f)
 	}
@@ -68,7 +68,7 @@ func Load(path string, environ []string) (*Config, error) {
 
 // decode reads the file twice, because an entry of models has defaults of its
 // own and their names are known only when the file has been read.
-func decode(path string, data []byte, c *Config) (*strictyaml.Document, eval.Faults) {
+func decode(path string, data []byte, c *Config) (*strictyaml.Document, fault.List) {
 	var names struct {
 		Models map[string]any `yaml:"models"`
 	}
@@ -81,8 +81,8 @@ func decode(path string, data []byte, c *Config) (*strictyaml.Document, eval.Fau
 
 // presence finds what only the file can tell: a rule without a rate, which looks
 // like a rate of zero, and options of another type that are set to nothing.
-func (c *Config) presence(doc *strictyaml.Document) eval.Faults {
-	var fs eval.Faults
+func (c *Config) presence(doc *strictyaml.Document) fault.List {
+	var fs fault.List
 	for i := range c.Sampling.Rules {
 		if path := fmt.Sprintf("sampling.rules[%d].rate", i); !doc.Has(path) {
 			fs.Add(path, "missing", "want the probability for events that match, from 0 to 1")
@@ -96,7 +96,7 @@ func (c *Config) presence(doc *strictyaml.Document) eval.Faults {
 		for _, o := range optionFields() {
 			path := fmt.Sprintf("evaluators[%d]", i)
 			if !slices.Contains(allowed, o.key) && o.of(e).IsZero() && doc.Has(path+"."+o.key) {
-				fs.Under(path, eval.Faults{notAnOption(o.key, e.Type, allowed)})
+				fs.Under(path, fault.List{notAnOption(o.key, e.Type, allowed)})
 			}
 		}
 	}
@@ -105,7 +105,7 @@ func (c *Config) presence(doc *strictyaml.Document) eval.Faults {
 
 // sortFaults puts the environment first, then the configuration file, then the
 // other files by name, each in its own order.
-func sortFaults(faults eval.Faults, config string) {
+func sortFaults(faults fault.List, config string) {
 	rank := func(file string) int {
 		switch file {
 		case "":
@@ -115,7 +115,7 @@ func sortFaults(faults eval.Faults, config string) {
 		}
 		return 2
 	}
-	slices.SortStableFunc(faults, func(a, b eval.Fault) int {
+	slices.SortStableFunc(faults, func(a, b fault.Fault) int {
 		return cmp.Or(cmp.Compare(rank(a.File), rank(b.File)), cmp.Compare(a.File, b.File),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // folder writes files and gives the path of the configuration among them.
@@ -39,7 +39,7 @@ func faultsOf(t *testing.T, path string, environ []string) []string {
 	if err == nil {
 		return nil
 	}
-	faults, ok := errors.AsType[eval.Faults](err)
+	faults, ok := errors.AsType[fault.List](err)
 	if !ok {
 		t.Fatalf("an error that is no faults: %v", err)
 	}

@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/validators"
 )
 
 // loadSchemas gives the names of the schemas in a folder and what is wrong with
 // its files. A file with a fault has a name all the same: that nobody knows the
 // schema would be an echo of its fault.
-func loadSchemas(dir string) ([]string, eval.Faults) {
+func loadSchemas(dir string) ([]string, fault.List) {
 	if dir == "" {
 		return nil, nil
 	}

@@ -4,16 +4,16 @@ import (
 	"path/filepath"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // secrets fills in what models and the store leave to files and to the
 // environment: keys, with one to fall back on, the address of the model's server,
 // and the password of the store's. What a file holds of these is read with every
 // load, so that a new key makes a new configuration.
-func (c *Config) secrets(env *environment, fallback string) eval.Faults {
-	var faults eval.Faults
+func (c *Config) secrets(env *environment, fallback string) fault.List {
+	var faults fault.List
 	c.files()
 	for _, name := range sortedKeys(c.Models) {
 		m := c.Models[name]
@@ -43,8 +43,8 @@ func (c *Config) secrets(env *environment, fallback string) eval.Faults {
 // storePassword fills in the password of the store, from a file or from its URL,
 // which then may be shown to anybody. One in the environment, in whatever form,
 // stands over all of those in the configuration file.
-func (c *Config) storePassword(env *environment) eval.Faults {
-	var faults eval.Faults
+func (c *Config) storePassword(env *environment) fault.List {
+	var faults fault.List
 	s := c.Store
 	s.Password = unprinted(s.Password)
 	bare := datasets.Config{URL: s.URL}.Separated()

@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/sampler"
 )
 
 // validateModels checks every entry of models, in the order of their names.
-func (c *Config) validateModels() eval.Faults {
-	var fs eval.Faults
+func (c *Config) validateModels() fault.List {
+	var fs fault.List
 	for _, name := range sortedKeys(c.Models) {
 		if name == "" {
 			fs.Add("models", "an entry without a name", "want a name that evaluators can give as model")
@@ -27,22 +27,22 @@ func (c *Config) validateModels() eval.Faults {
 }
 
 // validateSampling compiles the policy together with the evaluators.
-func (c *Config) validateSampling() eval.Faults {
+func (c *Config) validateSampling() fault.List {
 	_, err := sampler.New(c.Sampling, c.Sampled())
 	if err == nil {
 		return nil
 	}
-	bad, ok := errors.AsType[eval.Faults](err)
+	bad, ok := errors.AsType[fault.List](err)
 	if !ok {
-		return eval.Faults{{Path: "sampling", Problem: err.Error()}}
+		return fault.List{{Path: "sampling", Problem: err.Error()}}
 	}
-	var fs eval.Faults
+	var fs fault.List
 	for _, f := range bad {
 		if strings.HasPrefix(f.Path, "evaluators[") {
 			fs = append(fs, f)
 			continue
 		}
-		fs.Under("sampling", eval.Faults{f})
+		fs.Under("sampling", fault.List{f})
 	}
 	return fs
 }
@@ -50,7 +50,7 @@ func (c *Config) validateSampling() eval.Faults {
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // stems gives the names that faulty files would have had.
-func stems(fs eval.Faults) []string {
+func stems(fs fault.List) []string {
 	var out []string
 	for _, f := range fs {
 		if stem := strings.TrimSuffix(filepath.Base(f.File), filepath.Ext(f.File)); !slices.Contains(out, stem) {
@@ -67,8 +67,8 @@ func isDir(path string) bool {
 
 // missingFolders finds folders that are named and do not exist. The default ones
 // may be absent.
-func (c *Config) missingFolders() eval.Faults {
-	var fs eval.Faults
+func (c *Config) missingFolders() fault.List {
+	var fs fault.List
 	for _, f := range []struct{ key, name, byDefault string }{
 		{"schemas", c.Schemas, defaultSchemas}, {"rubrics", c.Rubrics, defaultRubrics},
 	} {

@@ -18,6 +18,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 	"github.com/evalworker/evalworker/internal/summary"
@@ -40,8 +41,8 @@ func DefaultConfig() Config { return Config{Events: 2000, Seed: 7, Scenario: "re
 const maxEvents = 1_000_000
 
 // Validate reports every fault.
-func (c Config) Validate() eval.Faults {
-	var fs eval.Faults
+func (c Config) Validate() fault.List {
+	var fs fault.List
 	if c.Events < 1 || c.Events > maxEvents {
 		fs.Add("events", fmt.Sprintf("%d is out of range", c.Events), fmt.Sprintf("want 1 to %d", maxEvents))
 	}
@@ -97,7 +98,7 @@ type Demo struct {
 const partitions = 8
 
 // Start brings the parts up and the worker to work. The caller must Close it.
-// Faults of cfg are an error of type [eval.Faults].
+// Faults of cfg are an error of type [fault.Faults].
 func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err

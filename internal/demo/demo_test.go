@@ -20,6 +20,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
@@ -285,7 +286,7 @@ func TestValidate(t *testing.T) {
 	if want := []string{"events", "duration", "scenario"}; !slices.Equal(paths, want) {
 		t.Errorf("faults at %q, want %q", paths, want)
 	}
-	if _, err := Start(t.Context(), Config{}, deps()); !errors.As(err, new(eval.Faults)) {
+	if _, err := Start(t.Context(), Config{}, deps()); !errors.As(err, new(fault.List)) {
 		t.Errorf("the error %v is no list of faults", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // DeadLetters are the messages that can never be evaluated, by what is wrong
@@ -67,7 +68,7 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 
 // note counts a body that no worker can read, by what a worker says of it.
 func note(dead []DeadLetters, body []byte) []DeadLetters {
-	_, err := eval.DecodeEvent(body)
+	_, err := event.Decode(body)
 	if err == nil {
 		return dead
 	}

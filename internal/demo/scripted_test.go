@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 	"github.com/evalworker/evalworker/judges"
@@ -55,7 +56,7 @@ type shortcut struct {
 }
 
 // outcome judges an event whose output is given as text.
-func (s *shortcut) outcome(e *eval.Event, output string) (eval.Outcome, error) {
+func (s *shortcut) outcome(e *event.Event, output string) (eval.Outcome, error) {
 	grounded := e.Retrieval != nil && len(e.Retrieval.Chunks) > 0
 	if slices.Contains(s.rubric.Needs, "chunks") && !grounded ||
 		len(s.rubric.NeedsOneOf) > 0 && !grounded && len(e.ToolCalls) == 0 {

@@ -7,13 +7,13 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
 // message is one message as an application publishes it.
 type message struct {
-	event eval.Event
+	event event.Event
 	// body is set when an old client wrote the message: it is no event that can
 	// be read, though its headers, made from event, are in order.
 	body []byte
@@ -60,7 +60,7 @@ const statusSuccess = "success"
 
 // oldClientBody writes an event as a client does that logs the latency with its
 // unit: as text, where a number belongs.
-func oldClientBody(e *eval.Event) ([]byte, error) {
+func oldClientBody(e *event.Event) ([]byte, error) {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return nil, err

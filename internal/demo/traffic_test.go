@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
@@ -49,7 +50,7 @@ func TestOldClientChangesNoOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want, got []eval.RequestID
+	var want, got []event.RequestID
 	for e := range s.Events(9, scenario.Options{Start: start()}) {
 		if want = append(want, e.RequestID); len(want) == 900 {
 			break

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 	"github.com/evalworker/evalworker/internal/summary"
@@ -107,7 +108,7 @@ func (w *world) play(t *testing.T, seed uint64, events int, each func(*eval.Repo
 	}
 }
 
-func (w *world) verdict(t *testing.T, i int, e *eval.Event, output string) (eval.Verdict, error) {
+func (w *world) verdict(t *testing.T, i int, e *event.Event, output string) (eval.Verdict, error) {
 	if w.shortcuts != nil && w.shortcuts[i] != nil {
 		o, err := w.shortcuts[i].outcome(e, output)
 		return eval.Verdict{Outcome: o}, err

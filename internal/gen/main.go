@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/telemetry"
 )
@@ -27,9 +27,9 @@ func main() {
 
 func run(root string) error {
 	documents := map[string][]byte{
-		"eval/event.schema.json": eval.Schema(),
-		"docs/metrics.md":        telemetry.MetricsDoc(),
-		"docs/configuration.md":  config.Doc(),
+		"event/event.schema.json": event.Schema(),
+		"docs/metrics.md":         telemetry.MetricsDoc(),
+		"docs/configuration.md":   config.Doc(),
 	}
 	for name, body := range documents {
 		if err := os.WriteFile(filepath.Join(root, name), body, 0o644); err != nil { //nolint:gosec // published documents

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/sampler"
@@ -25,24 +26,24 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // evaluator answers with a function.
-type evaluator func(context.Context, *eval.Event) (eval.Verdict, error)
+type evaluator func(context.Context, *event.Event) (eval.Verdict, error)
 
 func (evaluator) Name() string    { return "rule" }
 func (evaluator) Type() eval.Type { return eval.TypeRule }
 func (evaluator) Version() string { return "v1" }
 
-func (f evaluator) Evaluate(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+func (f evaluator) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	return f(ctx, e)
 }
 
 // nobody is a recorder, a redactor and an archive that do nothing.
 type nobody struct{}
 
-func (nobody) Report(*eval.Report)                      {}
-func (nobody) SampledOut(int)                           {}
-func (nobody) Cases(*eval.Report, int)                  {}
-func (nobody) Event(e *eval.Event) (*eval.Event, error) { return e, nil }
-func (nobody) Offer(context.Context, *eval.Report, *eval.Event) (int, error) {
+func (nobody) Report(*eval.Report)                        {}
+func (nobody) SampledOut(int)                             {}
+func (nobody) Cases(*eval.Report, int)                    {}
+func (nobody) Event(e *event.Event) (*event.Event, error) { return e, nil }
+func (nobody) Offer(context.Context, *eval.Report, *event.Event) (int, error) {
 	return 1, nil
 }
 
@@ -61,11 +62,11 @@ func newPipeline(tb testing.TB, f evaluator) *pipeline.Pipeline {
 	return p
 }
 
-func pass(context.Context, *eval.Event) (eval.Verdict, error) {
+func pass(context.Context, *event.Event) (eval.Verdict, error) {
 	return eval.Verdict{Outcome: eval.OutcomePass, Score: 1}, nil
 }
 
-func event(id int) string {
+func newEvent(id int) string {
 	return fmt.Sprintf(`{"event":"llm_request_completed","request_id":"r%d"}`, id)
 }
 
@@ -73,7 +74,7 @@ func event(id int) string {
 type outcome struct {
 	Number      int
 	Line        int
-	ID          eval.RequestID
+	ID          event.RequestID
 	Disposition eval.Disposition
 	Reason      string
 	Bytes       int64
@@ -89,36 +90,36 @@ func collect(into *[]outcome) func(replay.Result) error {
 func TestLines(t *testing.T) {
 	t.Parallel()
 	const limit = 110
-	exact := event(1)[:len(event(1))-1] + `,"x":"` + strings.Repeat("a", limit-len(event(1))-len(`,"x":""`)) + `"}`
+	exact := newEvent(1)[:len(newEvent(1))-1] + `,"x":"` + strings.Repeat("a", limit-len(newEvent(1))-len(`,"x":""`)) + `"}`
 	good := func(number int, bytes int) outcome {
 		return outcome{Number: number, ID: "r1", Disposition: eval.DispositionEvaluated, Bytes: int64(bytes)}
 	}
 	bad := func(number int, reason string, bytes int) outcome {
 		return outcome{Number: number, Line: number, Disposition: eval.DispositionDeadLettered, Reason: reason, Bytes: int64(bytes)}
 	}
-	one := len(event(1))
+	one := len(newEvent(1))
 	for name, c := range map[string]struct {
 		in     string
 		want   []outcome
 		totals replay.Totals
 	}{
 		"nothing":                     {"", nil, replay.Totals{}},
-		"one line":                    {event(1) + "\n", []outcome{good(1, one+1)}, replay.Totals{Events: 1}},
-		"no end of line":              {event(1), []outcome{good(1, one)}, replay.Totals{Events: 1}},
-		"line ends of Windows":        {event(1) + "\r\n\r\n", []outcome{good(1, one+2)}, replay.Totals{Events: 1, Blank: 1}},
-		"byte order mark":             {"\ufeff" + event(1), []outcome{good(1, one+3)}, replay.Totals{Events: 1}},
-		"blank lines keep the count":  {"\n \t\n" + event(1) + "\n\n", []outcome{good(3, one+5)}, replay.Totals{Events: 1, Blank: 3}},
-		"white space at the end":      {event(1) + "\n  ", []outcome{good(1, one+1)}, replay.Totals{Events: 1}},
-		"no JSON, and the rest":       {"level=info\n" + event(1), []outcome{bad(1, "malformed: invalid JSON at byte 1", 11), good(2, 11+one)}, replay.Totals{Events: 2, Bad: 1}},
+		"one line":                    {newEvent(1) + "\n", []outcome{good(1, one+1)}, replay.Totals{Events: 1}},
+		"no end of line":              {newEvent(1), []outcome{good(1, one)}, replay.Totals{Events: 1}},
+		"line ends of Windows":        {newEvent(1) + "\r\n\r\n", []outcome{good(1, one+2)}, replay.Totals{Events: 1, Blank: 1}},
+		"byte order mark":             {"\ufeff" + newEvent(1), []outcome{good(1, one+3)}, replay.Totals{Events: 1}},
+		"blank lines keep the count":  {"\n \t\n" + newEvent(1) + "\n\n", []outcome{good(3, one+5)}, replay.Totals{Events: 1, Blank: 3}},
+		"white space at the end":      {newEvent(1) + "\n  ", []outcome{good(1, one+1)}, replay.Totals{Events: 1}},
+		"no JSON, and the rest":       {"level=info\n" + newEvent(1), []outcome{bad(1, "malformed: invalid JSON at byte 1", 11), good(2, 11+one)}, replay.Totals{Events: 2, Bad: 1}},
 		"another event":               {`{"event":"page_viewed","request_id":"r1"}`, []outcome{bad(1, "unknown_event: event: not one of llm_request_completed, llm_user_feedback", 41)}, replay.Totals{Events: 1, Bad: 1}},
 		"no id":                       {`{"event":"llm_request_completed"}`, []outcome{bad(1, "malformed: missing request_id", 33)}, replay.Totals{Events: 1, Bad: 1}},
 		"as long as allowed":          {exact + "\n", []outcome{good(1, limit+1)}, replay.Totals{Events: 1}},
 		"as long as allowed, no end":  {exact, []outcome{good(1, limit)}, replay.Totals{Events: 1}},
-		"too long, and the rest":      {exact + " \n" + event(1), []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", limit+2), good(2, limit+2+one)}, replay.Totals{Events: 2, Bad: 1}},
+		"too long, and the rest":      {exact + " \n" + newEvent(1), []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", limit+2), good(2, limit+2+one)}, replay.Totals{Events: 2, Bad: 1}},
 		"too long at the end":         {strings.Repeat("a", 200_000), []outcome{bad(1, "too_large: a line of 200000 bytes, want at most 110", 200_000)}, replay.Totals{Events: 1, Bad: 1}},
 		"too long, of blanks":         {strings.Repeat(" ", 111) + "\n", []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", 112)}, replay.Totals{Events: 1, Bad: 1}},
 		"what nobody wants":           {`{"event":"llm_request_completed","request_id":"r1","feature":"quiet"}`, []outcome{{Number: 1, ID: "r1", Disposition: eval.DispositionSampledOut, Bytes: 69}}, replay.Totals{Events: 1}},
-		"two values are not one line": {event(1) + event(1), []outcome{bad(1, fmt.Sprintf("malformed: invalid JSON at byte %d", one+1), 2*one)}, replay.Totals{Events: 1, Bad: 1}},
+		"two values are not one line": {newEvent(1) + newEvent(1), []outcome{bad(1, fmt.Sprintf("malformed: invalid JSON at byte %d", one+1), 2*one)}, replay.Totals{Events: 1, Bad: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,10 +142,10 @@ func TestLines(t *testing.T) {
 
 func TestVerdictsAreThoseOfThePipeline(t *testing.T) {
 	t.Parallel()
-	fail := func(context.Context, *eval.Event) (eval.Verdict, error) {
+	fail := func(context.Context, *event.Event) (eval.Verdict, error) {
 		return eval.Verdict{Outcome: eval.OutcomeFail, Reason: "no reply"}, nil
 	}
-	_, err := replay.Run(t.Context(), newPipeline(t, fail), strings.NewReader(event(1)), replay.Config{}, func(r replay.Result) error {
+	_, err := replay.Run(t.Context(), newPipeline(t, fail), strings.NewReader(newEvent(1)), replay.Config{}, func(r replay.Result) error {
 		if r.Report == nil || len(r.Line.Verdicts) != 1 || r.Line.Verdicts[0].Reason != "no reply" || r.Line.Verdicts[0].Eval != "rule" {
 			t.Errorf("line %+v, report %+v", r.Line, r.Report)
 		}
@@ -166,7 +167,7 @@ func TestOrder(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var now, most atomic.Int64
 				gate := make(chan struct{})
-				slowFirst := func(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+				slowFirst := func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 					n := now.Add(1)
 					for {
 						m := most.Load()
@@ -182,9 +183,9 @@ func TestOrder(t *testing.T) {
 				}
 				var in strings.Builder
 				for i := range events {
-					in.WriteString(event(i) + "\n")
+					in.WriteString(newEvent(i) + "\n")
 				}
-				var got []eval.RequestID
+				var got []event.RequestID
 				var running sync.WaitGroup
 				running.Go(func() {
 					if _, err := replay.Run(t.Context(), newPipeline(t, slowFirst), strings.NewReader(in.String()), replay.Config{Concurrency: concurrency}, func(r replay.Result) error {
@@ -201,7 +202,7 @@ func TestOrder(t *testing.T) {
 				close(gate)
 				running.Wait()
 				for i, id := range got {
-					if want := eval.RequestID(fmt.Sprintf("r%d", i)); id != want {
+					if want := event.RequestID(fmt.Sprintf("r%d", i)); id != want {
 						t.Fatalf("result %d is that of %s", i, id)
 					}
 				}
@@ -221,7 +222,7 @@ func TestBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		begun := atomic.Int64{}
-		stuck := func(ctx context.Context, _ *eval.Event) (eval.Verdict, error) {
+		stuck := func(ctx context.Context, _ *event.Event) (eval.Verdict, error) {
 			begun.Add(1)
 			<-ctx.Done()
 			return eval.Verdict{}, ctx.Err()
@@ -251,7 +252,7 @@ func TestBounded(t *testing.T) {
 type endless struct{ given atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	return copy(p, event(int(e.given.Add(1)))+"\n"), nil
+	return copy(p, newEvent(int(e.given.Add(1)))+"\n"), nil
 }
 
 var errBroken = errors.New("broken")
@@ -259,7 +260,7 @@ var errBroken = errors.New("broken")
 func TestReaderError(t *testing.T) {
 	t.Parallel()
 	// Half a line is no line: it is not evaluated.
-	in := io.MultiReader(strings.NewReader(event(1)+"\n"+event(2)[:20]), iotest.ErrReader(errBroken))
+	in := io.MultiReader(strings.NewReader(newEvent(1)+"\n"+newEvent(2)[:20]), iotest.ErrReader(errBroken))
 	var got []outcome
 	totals, err := replay.Run(t.Context(), newPipeline(t, pass), in, replay.Config{}, collect(&got))
 	if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "read line 2") {
@@ -314,7 +315,7 @@ func TestCancelBeforeTheFirstLine(t *testing.T) {
 
 func BenchmarkRun(b *testing.B) {
 	p := newPipeline(b, pass)
-	in := strings.Repeat(event(1)+"\n", 1000)
+	in := strings.Repeat(newEvent(1)+"\n", 1000)
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/net/netutil"
 
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // Config says where the server listens.
@@ -35,8 +35,8 @@ type Config struct {
 func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8787"} }
 
 // Validate reports every fault.
-func (c Config) Validate() eval.Faults {
-	var fs eval.Faults
+func (c Config) Validate() fault.List {
+	var fs fault.List
 	if c.Listen == "" {
 		return nil
 	}

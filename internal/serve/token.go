@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // minToken is the least number of characters of a token: one that is shorter
@@ -74,7 +74,7 @@ func (g guard) only(serve http.HandlerFunc) http.HandlerFunc {
 }
 
 // validateToken needs to know where the server listens.
-func (c Config) validateToken(fs *eval.Faults) {
+func (c Config) validateToken(fs *fault.List) {
 	switch {
 	case c.Token != "" && c.TokenFile != "":
 		fs.Add("token_file", "health.token is set too", "want one of the two")

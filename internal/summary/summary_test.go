@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/summary"
 )
 
 func report(version string, verdicts ...eval.Verdict) *eval.Report {
-	return &eval.Report{Event: &eval.Event{PromptName: "triage", PromptVersion: version}, Verdicts: verdicts}
+	return &eval.Report{Event: &event.Event{PromptName: "triage", PromptVersion: version}, Verdicts: verdicts}
 }
 
 func verdict(name string, typ eval.Type, o eval.Outcome) eval.Verdict {

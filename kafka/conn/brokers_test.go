@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/demo/broker"
-	"github.com/evalworker/evalworker/internal/secret"
 )
 
 // silent is a broker that takes connections and says nothing: one that was

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Config says how to reach the cluster.
@@ -33,8 +33,8 @@ func DefaultConfig() Config {
 }
 
 // Validate gives every fault of the configuration.
-func (c Config) Validate() eval.Faults {
-	var faults eval.Faults
+func (c Config) Validate() fault.List {
+	var faults fault.List
 	if len(c.Brokers) == 0 {
 		faults.Add("brokers", "no broker address", "at least one host:port, for example localhost:9092")
 	}

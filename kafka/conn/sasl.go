@@ -6,8 +6,8 @@ import (
 	"net"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/secret"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 // The mechanisms of a login.
@@ -45,8 +45,8 @@ type SASL struct {
 }
 
 // validate needs to know whether connections are encrypted, and where they lead.
-func (s SASL) validate(encrypted bool, brokers []string) eval.Faults {
-	var faults eval.Faults
+func (s SASL) validate(encrypted bool, brokers []string) fault.List {
+	var faults fault.List
 	switch s.Mechanism {
 	case "":
 		for _, f := range s.given() {
@@ -76,7 +76,7 @@ func (s SASL) validate(encrypted bool, brokers []string) eval.Faults {
 	return faults
 }
 
-func (s SASL) validatePassword(faults *eval.Faults) {
+func (s SASL) validatePassword(faults *fault.List) {
 	if s.Username == "" {
 		faults.Add("username", "missing", "the user to log in as")
 	}
@@ -118,7 +118,7 @@ func meantMechanism(name string) string {
 			return fmt.Sprintf("did you mean %q?", known)
 		}
 	}
-	if near := eval.Nearest(strings.ToUpper(name), mechanisms()); near != "" {
+	if near := fault.Nearest(strings.ToUpper(name), mechanisms()); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "one of " + strings.Join(mechanisms(), ", ")

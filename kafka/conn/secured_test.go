@@ -16,8 +16,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"go.uber.org/goleak"
 
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/demo/broker"
-	"github.com/evalworker/evalworker/internal/secret"
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 	"github.com/evalworker/evalworker/kafka/conn"
 )

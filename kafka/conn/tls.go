@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // maxPEM bounds a file of certificates or a key, in bytes.
@@ -39,8 +39,8 @@ type TLS struct {
 	ServerName string `yaml:"server_name"`
 }
 
-func (t TLS) validate() eval.Faults {
-	var faults eval.Faults
+func (t TLS) validate() fault.List {
+	var faults fault.List
 	if !t.Enabled {
 		for _, f := range []struct{ path, value string }{
 			{"ca_file", t.CAFile}, {"cert_file", t.CertFile}, {"key_file", t.KeyFile}, {"server_name", t.ServerName},

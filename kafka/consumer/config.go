@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
@@ -137,7 +137,7 @@ func (c Config) DeadLetters() string {
 }
 
 // Validate gives every fault of the configuration.
-func (c Config) Validate() eval.Faults {
+func (c Config) Validate() fault.List {
 	faults := c.Config.Validate()
 	checkTopic(&faults, "topic", c.Topic)
 	checkTopic(&faults, "dead_letter_topic", c.DeadLetters())
@@ -174,7 +174,7 @@ func (c Config) Validate() eval.Faults {
 }
 
 // checkTopic holds Kafka's rule for the names of topics.
-func checkTopic(faults *eval.Faults, path, name string) {
+func checkTopic(faults *fault.List, path, name string) {
 	legal := name != "" && name != "." && name != ".." && len(name) <= 249
 	for _, r := range name {
 		switch {
@@ -188,13 +188,13 @@ func checkTopic(faults *eval.Faults, path, name string) {
 	}
 }
 
-func checkOneOf[T ~string](faults *eval.Faults, path string, got, a, b T) {
+func checkOneOf[T ~string](faults *fault.List, path string, got, a, b T) {
 	if got != a && got != b {
 		faults.Add(path, fmt.Sprintf("%q is unknown", string(got)), fmt.Sprintf("%s or %s", a, b))
 	}
 }
 
-func checkCount(faults *eval.Faults, path string, got, least, most int) {
+func checkCount(faults *fault.List, path string, got, least, most int) {
 	if got < least || got > most {
 		faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("a number from %d to %d", least, most))
 	}
@@ -202,13 +202,13 @@ func checkCount(faults *eval.Faults, path string, got, least, most int) {
 
 // checkShare checks a time that has to fit into another one, which may be the one
 // to change.
-func checkShare(faults *eval.Faults, path string, got, least, most time.Duration, share string) {
+func checkShare(faults *fault.List, path string, got, least, most time.Duration, share string) {
 	if got < least || got > most {
 		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v, %s", least, most.Round(time.Millisecond), share))
 	}
 }
 
-func checkDuration(faults *eval.Faults, path string, got, least, most time.Duration) {
+func checkDuration(faults *fault.List, path string, got, least, most time.Duration) {
 	if got < least || got > most {
 		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v", least, most))
 	}

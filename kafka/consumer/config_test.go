@@ -7,7 +7,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func TestValidateNamesEveryFault(t *testing.T) {
@@ -91,6 +91,6 @@ max_in_flight: 7
 		t.Errorf("DeadLetters = %q, want t.dead", got)
 	}
 	if faults := cfg.Validate(); len(faults) > 0 {
-		t.Errorf("faults: %v", eval.Faults(faults))
+		t.Errorf("faults: %v", fault.List(faults))
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
@@ -47,8 +47,8 @@ func BenchmarkConsume(b *testing.B) {
 				}
 			}
 			c, err := New(cfg, Deps{
-				Handle: func(context.Context, eval.Message) error { done(); return nil },
-				Skip: func(m *eval.Message) bool {
+				Handle: func(context.Context, event.Message) error { done(); return nil },
+				Skip: func(m *event.Message) bool {
 					if m.Offset%100 == 0 {
 						return false
 					}

@@ -123,7 +123,7 @@ type Consumer struct {
 }
 
 // New makes a Consumer. It connects to nothing yet. A fault in the
-// configuration is an eval.Faults.
+// configuration is an fault.Faults.
 func New(cfg Config, deps Deps) (*Consumer, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err

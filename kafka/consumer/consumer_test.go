@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 func TestEveryMessageIsHandledOnceAndCommitted(t *testing.T) {
@@ -14,7 +14,7 @@ func TestEveryMessageIsHandledOnceAndCommitted(t *testing.T) {
 	b.publish(0, values("a", 50)...)
 	b.publish(1, values("b", 50)...)
 	var notes notebook
-	w := b.start(Deps{Handle: notes.Handle, Skip: func(m *eval.Message) bool { return string(m.Value) == "a7" }})
+	w := b.start(Deps{Handle: notes.Handle, Skip: func(m *event.Message) bool { return string(m.Value) == "a7" }})
 	b.eventually("all consumed", func() bool { return w.seen.count("consumed") == 100 })
 	if err := w.halt(); err != nil {
 		t.Errorf("Run: %v", err)

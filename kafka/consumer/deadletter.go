@@ -12,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
@@ -76,7 +77,7 @@ func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
 //
 // A write that got no answer may have been accepted, so a letter can be there
 // more than once; its origin tells.
-func (d *deadLetters) publish(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	select {
 	case d.places <- struct{}{}:
 		defer func() { <-d.places }()
@@ -100,7 +101,7 @@ func (d *deadLetters) publish(ctx context.Context, m *eval.Message, fault error,
 
 // publishSoon publishes to a topic that was made just now. All brokers know it
 // in a moment.
-func (d *deadLetters) publishSoon(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+func (d *deadLetters) publishSoon(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	for {
 		if err := pause(ctx, topicPause); err != nil {
 			return err
@@ -112,7 +113,7 @@ func (d *deadLetters) publishSoon(ctx context.Context, m *eval.Message, fault er
 }
 
 // publishWhole publishes as much of a message as the broker takes.
-func (d *deadLetters) publishWhole(ctx context.Context, m *eval.Message, fault error, attempts int) error {
+func (d *deadLetters) publishWhole(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	ours := letterHeaders(m, fault, attempts)
 	theirs := originHeaders(m.Headers)
 	nothing := kafka.Message{Headers: append(slices.Clone(ours), kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}
@@ -184,7 +185,7 @@ func (d *deadLetters) create(ctx context.Context) error {
 	return nil
 }
 
-func letterHeaders(m *eval.Message, fault error, attempts int) []kafka.Header {
+func letterHeaders(m *event.Message, fault error, attempts int) []kafka.Header {
 	text := fault.Error()
 	if len(text) > maxErrorBytes {
 		text = strings.ToValidUTF8(text[:maxErrorBytes], "")
@@ -206,7 +207,7 @@ func letterHeaders(m *eval.Message, fault error, attempts int) []kafka.Header {
 
 // redrives gives how often a message was published anew from the dead letters;
 // what is no number counts as never.
-func redrives(hs []eval.Header) int {
+func redrives(hs []event.Header) int {
 	most := 0
 	for _, h := range hs {
 		if h.Key == HeaderRedrives {
@@ -221,7 +222,7 @@ func redrives(hs []eval.Header) int {
 // originHeaders gives the headers of the message itself. One that was a dead
 // letter before and was published anew may bring ours along; they go, and the
 // count of its redrives comes back with those of the new letter.
-func originHeaders(hs []eval.Header) []kafka.Header {
+func originHeaders(hs []event.Header) []kafka.Header {
 	out := make([]kafka.Header, 0, len(hs)+8)
 	for _, h := range hs {
 		if !strings.HasPrefix(h.Key, HeaderPrefix) {

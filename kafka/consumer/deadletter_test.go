@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
@@ -70,13 +71,13 @@ func TestDeadLetters(t *testing.T) {
 	})
 	var notes notebook
 	w := b.start(Deps{
-		Skip: func(m *eval.Message) bool {
+		Skip: func(m *event.Message) bool {
 			if string(m.Value) == "skip panics" {
 				panic("content of the message")
 			}
 			return false
 		},
-		Handle: func(ctx context.Context, m eval.Message) error {
+		Handle: func(ctx context.Context, m event.Message) error {
 			_ = notes.Handle(ctx, m) // never fails
 			switch string(m.Value) {
 			case "impossible", "again":
@@ -127,7 +128,7 @@ func TestDeadLettersWaitForTheBroker(t *testing.T) {
 	b.createTopic(b.cfg.DeadLetters(), 1)
 	b.publish(0, "impossible")
 	restore := b.broker.RefuseWrites(b.cfg.DeadLetters())
-	w := b.start(Deps{Handle: func(context.Context, eval.Message) error {
+	w := b.start(Deps{Handle: func(context.Context, event.Message) error {
 		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	}})
 	b.eventually("the stall is seen", func() bool { return w.Status().Stalled != "" })
@@ -157,7 +158,7 @@ func TestADeadLetterThatIsTooLargeIsCut(t *testing.T) {
 	large := bytes.Repeat([]byte("x"), 1800)
 	b.publishMessages(0, kafka.Message{Key: []byte("value"), Value: large})
 	b.publishMessages(0, kafka.Message{Value: []byte("v"), Headers: []kafka.Header{{Key: "large", Value: large}, {Key: HeaderRedrives, Value: []byte("3")}}})
-	b.start(Deps{Handle: func(context.Context, eval.Message) error {
+	b.start(Deps{Handle: func(context.Context, event.Message) error {
 		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	}})
 	b.eventually("both committed", func() bool { return b.stored(0) == 2 })

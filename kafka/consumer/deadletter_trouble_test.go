@@ -17,6 +17,7 @@ import (
 	produceAPI "github.com/segmentio/kafka-go/protocol/produce"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // slowBroker stands for the brokers of the dead letters' topic, whose writes take
@@ -97,7 +98,7 @@ func putAsideAll(ctx context.Context, c *Consumer, n int) *sync.WaitGroup {
 	fault := eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() { c.putAside(ctx, &eval.Message{Value: []byte("x"), Offset: int64(i)}, fault, 1) })
+		all.Go(func() { c.putAside(ctx, &event.Message{Value: []byte("x"), Offset: int64(i)}, fault, 1) })
 	}
 	return &all
 }
@@ -189,11 +190,11 @@ func TestDeadLettersOfAKeyShareAPartition(t *testing.T) {
 	want := make(map[int]int)
 	for _, key := range values("key", 20) {
 		want[(&kafka.Hash{}).Balance(kafka.Message{Key: []byte(key)}, 0, 1, 2)]++
-		c.putAside(t.Context(), &eval.Message{Key: []byte(key)}, fault, 1)
+		c.putAside(t.Context(), &event.Message{Key: []byte(key)}, fault, 1)
 	}
 	for p := range partitions {
 		want[p]++
-		c.putAside(t.Context(), &eval.Message{Value: []byte("no key")}, fault, 1)
+		c.putAside(t.Context(), &event.Message{Value: []byte("no key")}, fault, 1)
 	}
 	if diff := cmp.Diff(want, broker.stored); diff != "" {
 		t.Errorf("letters by partition (-want +got):\n%s", diff)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // gatekeeper is a handler that holds some messages until it is told to go on.
@@ -32,7 +32,7 @@ func newGatekeeper(hold ...string) *gatekeeper {
 	return g
 }
 
-func (g *gatekeeper) Handle(ctx context.Context, m eval.Message) error {
+func (g *gatekeeper) Handle(ctx context.Context, m event.Message) error {
 	v := string(m.Value)
 	g.note(v)
 	if hold, ok := g.held[v]; ok {
@@ -149,7 +149,7 @@ func TestMetadataOfADeadWorkerIsUsed(t *testing.T) {
 // commitByHand stores offsets for a group without members, as an operator does.
 func (b *bench) commitByHand(commits ...kafka.OffsetCommit) {
 	b.t.Helper()
-	c, err := New(b.cfg, Deps{Handle: func(context.Context, eval.Message) error { return nil }})
+	c, err := New(b.cfg, Deps{Handle: func(context.Context, event.Message) error { return nil }})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ func TestBoundsHold(t *testing.T) {
 	var w *worker
 	var widest atomic.Int64
 	ready := make(chan struct{})
-	w = b.start(Deps{Handle: func(context.Context, eval.Message) error {
+	w = b.start(Deps{Handle: func(context.Context, event.Message) error {
 		<-ready
 		n := now.Add(1)
 		defer now.Add(-1)
@@ -356,7 +356,7 @@ func TestBoundsHold(t *testing.T) {
 			widest.Store(max(widest.Load(), int64(p.Tracked)))
 		}
 		return nil
-	}, Skip: func(m *eval.Message) bool { return m.Offset%2 == 0 }})
+	}, Skip: func(m *event.Message) bool { return m.Offset%2 == 0 }})
 	close(ready)
 	b.eventually("all consumed", func() bool { return w.seen.count("consumed") == 400 })
 	if most.Load() > 3 {
@@ -375,15 +375,15 @@ func TestSkipSeesEachDeliveryOnce(t *testing.T) {
 	b.publish(0, values("m", 100)...)
 	var mu sync.Mutex
 	seen := make(map[string]int)
-	handled := make(chan eval.Message, 100)
+	handled := make(chan event.Message, 100)
 	w := b.start(Deps{
-		Skip: func(m *eval.Message) bool {
+		Skip: func(m *event.Message) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			seen[string(m.Value)]++
 			return m.Offset%10 != 0
 		},
-		Handle: func(_ context.Context, m eval.Message) error {
+		Handle: func(_ context.Context, m event.Message) error {
 			handled <- m
 			return nil
 		},
@@ -399,9 +399,9 @@ func TestSkipSeesEachDeliveryOnce(t *testing.T) {
 	for m := range handled {
 		n++
 		v := string(m.Value)
-		want := eval.Message{
+		want := event.Message{
 			Topic: b.cfg.Topic, Partition: 0, Offset: m.Offset, Key: []byte("key " + v), Value: m.Value,
-			Headers: []eval.Header{{Key: "h", Value: []byte(v)}}, Time: m.Time,
+			Headers: []event.Header{{Key: "h", Value: []byte(v)}}, Time: m.Time,
 		}
 		if diff := cmp.Diff(want, m); diff != "" || m.Time.IsZero() {
 			t.Errorf("message (-want +got):\n%s", diff)

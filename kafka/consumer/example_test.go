@@ -7,7 +7,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
@@ -32,7 +32,7 @@ func ExampleConsumer_Run() {
 	cfg.Brokers, cfg.Topic = []string{broker.Addr()}, "events"
 	ctx, stop := context.WithCancel(context.Background())
 	consumer, err := consumer.New(cfg, consumer.Deps{
-		Handle: func(_ context.Context, m eval.Message) error {
+		Handle: func(_ context.Context, m event.Message) error {
 			fmt.Printf("%s/%d at %d: %s\n", m.Topic, m.Partition, m.Offset, m.Value)
 			stop()
 			return nil

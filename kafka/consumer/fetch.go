@@ -7,7 +7,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 const (
@@ -76,7 +76,7 @@ func (s *session) read(ctx context.Context, p *partition) error {
 	defer func() { _ = conn.Close() }()
 	r := &reading{s: s, p: p, next: p.tracker.progress().next, in: &intake{
 		id: p.id, tracker: p.tracker, skip: s.c.deps.Skip, observe: s.c.observe, log: s.c.log, maxBytes: s.c.cfg.MaxMessageBytes,
-		msg: eval.Message{Topic: s.c.cfg.Topic, Partition: p.id},
+		msg: event.Message{Topic: s.c.cfg.Topic, Partition: p.id},
 	}}
 	p.reading.Store(true)
 	defer p.reading.Store(false)

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // process brings a message to its end and reports true; it reports false when
 // ctx ended first.
-func (c *Consumer) process(ctx context.Context, m *eval.Message, fault error) (done bool) {
+func (c *Consumer) process(ctx context.Context, m *event.Message, fault error) (done bool) {
 	attempts := 0
 	if fault == nil {
 		done, attempts, fault = c.retry(ctx, m)
@@ -24,7 +25,7 @@ func (c *Consumer) process(ctx context.Context, m *eval.Message, fault error) (d
 
 // retry calls the handler until it is done, has found the message to be
 // impossible (fault), or ctx has ended.
-func (c *Consumer) retry(ctx context.Context, m *eval.Message) (done bool, attempts int, fault error) {
+func (c *Consumer) retry(ctx context.Context, m *event.Message) (done bool, attempts int, fault error) {
 	wait := c.cfg.RetryMin
 	for attempts = 1; ; attempts++ {
 		err := c.call(ctx, m)
@@ -49,7 +50,7 @@ func (c *Consumer) retry(ctx context.Context, m *eval.Message) (done bool, attem
 
 // call calls the handler. Its panic is the message's fault: handing the same
 // message over again would only panic again.
-func (c *Consumer) call(ctx context.Context, m *eval.Message) (err error) {
+func (c *Consumer) call(ctx context.Context, m *event.Message) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = panicFault(v)
@@ -62,7 +63,7 @@ func (c *Consumer) call(ctx context.Context, m *eval.Message) (err error) {
 
 // putAside publishes a dead letter, for as long as it takes the broker to
 // accept it.
-func (c *Consumer) putAside(ctx context.Context, m *eval.Message, fault error, attempts int) bool {
+func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, attempts int) bool {
 	wait := c.cfg.RetryMin
 	for try := 1; ; try++ {
 		err := c.letters.publish(ctx, m, fault, attempts)

@@ -1,12 +1,14 @@
 package consumer
 
-import "github.com/evalworker/evalworker/eval"
+import (
+	"github.com/evalworker/evalworker/event"
+)
 
 // task is a message that is begun and has a slot.
 type task struct {
 	p     *partition
 	span  *span
-	msg   eval.Message
+	msg   event.Message
 	size  int64 // what Consumer.memory gave for it
 	fault error // set when the message is to become a dead letter without its handler
 }

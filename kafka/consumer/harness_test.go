@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/kafka/conn"
@@ -242,7 +243,7 @@ type notebook struct {
 	calls map[string]int
 }
 
-func (n *notebook) Handle(_ context.Context, m eval.Message) error {
+func (n *notebook) Handle(_ context.Context, m event.Message) error {
 	n.note(string(m.Value))
 	return nil
 }

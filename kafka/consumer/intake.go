@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/fetch"
 )
 
@@ -17,13 +18,13 @@ import (
 type intake struct {
 	id       int
 	tracker  *tracker
-	skip     func(*eval.Message) bool
+	skip     func(*event.Message) bool
 	observe  Observer
 	log      *slog.Logger
 	maxBytes int
 
 	// The message that was read: in place, so of the next one after the next read.
-	msg     eval.Message
+	msg     event.Message
 	control bool  // it is the marker at the end of a transaction
 	unread  int64 // its bytes, if they were too many to read it
 	size    int   // bytes of its key, value and headers
@@ -72,7 +73,7 @@ func (in *intake) inspect() (wanted bool, fault error) {
 func (in *intake) memory() int { return in.size + len(in.msg.Headers)*headerMemory }
 
 // own gives a copy of the message, in one piece of memory.
-func (in *intake) own() eval.Message {
+func (in *intake) own() event.Message {
 	m := in.msg
 	memory := make([]byte, 0, in.size)
 	keep := func(b []byte) []byte {
@@ -113,7 +114,7 @@ func panicFault(v any) error {
 	return eval.Permanent(eval.ReasonPanic, fmt.Errorf("a panic with a %T", v))
 }
 
-func messageBytes(m *eval.Message) int {
+func messageBytes(m *event.Message) int {
 	n := len(m.Key) + len(m.Value)
 	for i := range m.Headers {
 		n += len(m.Headers[i].Key) + len(m.Headers[i].Value)

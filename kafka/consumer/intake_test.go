@@ -9,9 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
-func newIntake(skip func(*eval.Message) bool) (*intake, *tally) {
+func newIntake(skip func(*event.Message) bool) (*intake, *tally) {
 	seen := &tally{counts: make(map[string]int)}
 	return &intake{
 		tracker: newTracker(0), skip: skip, observe: seen, log: slog.New(slog.DiscardHandler), maxBytes: 1000,
@@ -20,16 +21,16 @@ func newIntake(skip func(*eval.Message) bool) (*intake, *tally) {
 
 func TestIntake(t *testing.T) {
 	t.Parallel()
-	skip := func(m *eval.Message) bool {
+	skip := func(m *event.Message) bool {
 		if string(m.Value) == "bad" {
 			panic("content")
 		}
 		return string(m.Value) == "skip"
 	}
-	value := func(s string) eval.Message { return eval.Message{Offset: 5, Value: []byte(s)} }
+	value := func(s string) event.Message { return event.Message{Offset: 5, Value: []byte(s)} }
 	tests := []struct {
 		name     string
-		message  eval.Message
+		message  event.Message
 		restored []run
 		wanted   bool
 		fault    eval.Reason
@@ -45,7 +46,7 @@ func TestIntake(t *testing.T) {
 		{"too large", value(strings.Repeat("y", 1001)), nil, true, eval.ReasonTooLarge, map[string]int{}, 5},
 		{"the largest", value(strings.Repeat("y", 1000)), nil, true, "", map[string]int{}, 5},
 		{"Skip panics", value("bad"), nil, true, eval.ReasonPanic, map[string]int{}, 5},
-		{"taken before", eval.Message{Offset: 4, Value: []byte("x")}, nil, false, "", map[string]int{}, 5},
+		{"taken before", event.Message{Offset: 4, Value: []byte("x")}, nil, false, "", map[string]int{}, 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -79,10 +80,10 @@ func TestIntake(t *testing.T) {
 // it, and null stays another thing than empty.
 func TestOwn(t *testing.T) {
 	t.Parallel()
-	read := func() eval.Message {
-		return eval.Message{
+	read := func() event.Message {
+		return event.Message{
 			Topic: "topic", Partition: 3, Offset: 7, Key: []byte("key"), Value: []byte("value"),
-			Headers: []eval.Header{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte{}}, {Key: "c"}},
+			Headers: []event.Header{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte{}}, {Key: "c"}},
 		}
 	}
 	in, _ := newIntake(nil)
@@ -124,12 +125,12 @@ func TestPanicFaultKeepsContentOut(t *testing.T) {
 func BenchmarkSkip(b *testing.B) {
 	in := &intake{
 		tracker: newTracker(0), observe: discard{}, log: slog.New(slog.DiscardHandler), maxBytes: 1 << 20,
-		skip: func(m *eval.Message) bool { return len(m.Headers) > 0 },
+		skip: func(m *event.Message) bool { return len(m.Headers) > 0 },
 	}
 	m := &in.msg
-	*m = eval.Message{Topic: testTopic, Key: []byte("key"), Value: make([]byte, 2000)}
+	*m = event.Message{Topic: testTopic, Key: []byte("key"), Value: make([]byte, 2000)}
 	for i := range 14 {
-		m.Headers = append(m.Headers, eval.Header{Key: fmt.Sprint("header", i), Value: []byte("value")})
+		m.Headers = append(m.Headers, event.Header{Key: fmt.Sprint("header", i), Value: []byte("value")})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/kafka/fetch"
 )
@@ -30,7 +31,7 @@ func TestTheLargestMessage(t *testing.T) {
 		t.Fatalf("the default bound is %d", b.cfg.MaxMessageBytes)
 	}
 	sizes := make(chan int, 2)
-	w := b.start(Deps{Handle: func(_ context.Context, m eval.Message) error {
+	w := b.start(Deps{Handle: func(_ context.Context, m event.Message) error {
 		sizes <- len(m.Value)
 		return nil
 	}})

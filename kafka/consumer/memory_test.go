@@ -9,7 +9,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -58,7 +58,7 @@ func TestMemoryOfMessages(t *testing.T) {
 
 	held := &heldBytes{bound: bound}
 	begun, finish := make(chan struct{}), make(chan struct{})
-	b.start(Deps{Handle: func(ctx context.Context, m eval.Message) error {
+	b.start(Deps{Handle: func(ctx context.Context, m event.Message) error {
 		held.add(len(m.Value))
 		defer held.add(-len(m.Value))
 		select {
@@ -115,7 +115,7 @@ func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	large := kafka.Message{Value: bytes.Repeat([]byte("x"), 600<<10)}
 	hold := make(chan struct{})
 	var notes notebook
-	w := b.start(Deps{Handle: func(ctx context.Context, m eval.Message) error {
+	w := b.start(Deps{Handle: func(ctx context.Context, m event.Message) error {
 		if len(m.Value) < len(large.Value) {
 			return notes.Handle(ctx, m)
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // TestMissingTopic: a worker whose topic does not exist says so, and consumes
@@ -16,7 +16,7 @@ func TestMissingTopic(t *testing.T) {
 	b := newBench(t, 1, true)
 	b.cfg.Topic += "-later"
 	seen := make(chan string, 1)
-	w := b.start(Deps{Handle: func(_ context.Context, m eval.Message) error { seen <- string(m.Value); return nil }})
+	w := b.start(Deps{Handle: func(_ context.Context, m event.Message) error { seen <- string(m.Value); return nil }})
 	b.eventually("the missing topic named", func() bool {
 		return strings.Contains(w.Status().Stalled, "does not exist")
 	})

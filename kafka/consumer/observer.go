@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Handler processes one message. nil means done. An error that is permanent
@@ -19,7 +20,7 @@ import (
 // what a handler does must be idempotent.
 //
 // Handlers run concurrently and in no order. They must not change the message.
-type Handler func(ctx context.Context, m eval.Message) error
+type Handler func(ctx context.Context, m event.Message) error
 
 // Observer is told what becomes of messages, for metrics. Its methods are
 // called often and concurrently, and must not block.
@@ -49,7 +50,7 @@ type Deps struct {
 	// fetches the partition, so it must be quick; several partitions call it at
 	// once. The message and its headers are used again after it returns. nil
 	// skips nothing.
-	Skip func(*eval.Message) bool
+	Skip func(*event.Message) bool
 	// Observe is told what becomes of messages; nil discards it.
 	Observe Observer
 	// Log takes a line for what an operator should know, never content; nil

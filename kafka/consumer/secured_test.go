@@ -13,8 +13,9 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/demo/broker"
-	"github.com/evalworker/evalworker/internal/secret"
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/kafka/conn"
@@ -29,7 +30,7 @@ func checkSecured(t *testing.T, conn conn.Config, session time.Duration) {
 	cfg.Start = StartLast // which looks partitions up by itself
 	b := benchOn(t, cfg, 2)
 	book := &notebook{}
-	w := b.start(Deps{Handle: func(ctx context.Context, m eval.Message) error {
+	w := b.start(Deps{Handle: func(ctx context.Context, m event.Message) error {
 		if string(m.Value) == "a3" {
 			return eval.Permanent(eval.ReasonMalformed, os.ErrInvalid)
 		}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // TestSilence: only a request that nobody answered speaks of an outage.
@@ -57,7 +57,7 @@ func TestSilence(t *testing.T) {
 func TestCommitCutShort(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, true)
-	c, err := New(b.cfg, Deps{Handle: func(context.Context, eval.Message) error { return nil }})
+	c, err := New(b.cfg, Deps{Handle: func(context.Context, event.Message) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // stallKind is what messages in flight may be held up by.
@@ -50,7 +51,7 @@ func (s *stalls) enter(kind stallKind) (leave func()) {
 }
 
 // failed logs one failed attempt, at most once in a while.
-func (s *stalls) failed(kind stallKind, m *eval.Message, attempts int, err error) {
+func (s *stalls) failed(kind stallKind, m *event.Message, attempts int, err error) {
 	if n, ok := s.line[kind].allow(); ok {
 		//nolint:sloglint // one of three constants
 		s.log.Warn(kind.String(), keyPartition, m.Partition, keyOffset, m.Offset, keyAttempts, attempts,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // TestBurstIsSummedUp: when a burst is over, one line says how many there were
@@ -64,7 +65,7 @@ func TestEveryDeadLetterIsToldOf(t *testing.T) {
 	b := newBench(t, 1, true)
 	b.publish(0, values("bad", letters)...)
 	out := &logged{}
-	w := b.start(Deps{Log: slog.New(slog.NewTextHandler(out, nil)), Handle: func(context.Context, eval.Message) error {
+	w := b.start(Deps{Log: slog.New(slog.NewTextHandler(out, nil)), Handle: func(context.Context, event.Message) error {
 		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	}})
 	b.eventually("all put aside", func() bool { return b.stored(0) == letters })

@@ -14,6 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -123,7 +124,7 @@ func TestRunWithoutABroker(t *testing.T) {
 			t.Parallel()
 			cfg := DefaultConfig()
 			cfg.Brokers, cfg.Start = []string{addr}, start
-			c, err := New(cfg, Deps{Handle: func(context.Context, eval.Message) error { return nil }})
+			c, err := New(cfg, Deps{Handle: func(context.Context, event.Message) error { return nil }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -384,7 +385,7 @@ func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	b.publish(0, "m")
 	var calls atomic.Int64
 	up := make(chan struct{})
-	w := b.start(Deps{Handle: func(context.Context, eval.Message) error {
+	w := b.start(Deps{Handle: func(context.Context, event.Message) error {
 		calls.Add(1)
 		select {
 		case <-up:
@@ -420,7 +421,7 @@ func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 			b.broker.LimitMetadata(limit)
 			b.publish(0, values("m", messages)...)
 			hold, finish := make(chan struct{}), make(chan struct{})
-			w := b.start(Deps{Handle: func(ctx context.Context, m eval.Message) error {
+			w := b.start(Deps{Handle: func(ctx context.Context, m event.Message) error {
 				until := finish
 				if m.Offset%2 == 1 { // runs are finished between them
 					until = hold

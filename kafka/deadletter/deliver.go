@@ -9,7 +9,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // deliver publishes a batch and marks what the broker has accepted of it, also
@@ -88,7 +88,7 @@ func (q *Queue) mark(ctx context.Context, b *batch) error {
 			// no messages without a key and keeps one of each.
 			key:     []byte("mark-" + rand.Text()),
 			value:   encodeRuns(offsets),
-			headers: []eval.Header{{Key: HeaderRedriven, Value: []byte("1")}},
+			headers: []event.Header{{Key: HeaderRedriven, Value: []byte("1")}},
 		})
 		if err != nil {
 			letters := fmt.Sprintf("the %d letters from %v on, which are", len(offsets), ID{b.partition, offsets[0]})

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/kafka/conn"
 	"github.com/evalworker/evalworker/kafka/consumer"
@@ -92,17 +93,17 @@ func eventValue(id string, more ...string) kafka.Bytes {
 }
 
 // event is a message that can be evaluated.
-func event(id string) kafka.Record {
+func newEvent(id string) kafka.Record {
 	return kafka.Record{
 		Key:     kafka.NewBytes([]byte(id)),
 		Value:   eventValue(id),
-		Headers: []kafka.Header{{Key: eval.HeaderEvent, Value: []byte(eval.KindRequestCompleted)}, {Key: eval.HeaderRequestID, Value: []byte(id)}},
+		Headers: []kafka.Header{{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)}, {Key: event.HeaderRequestID, Value: []byte(id)}},
 	}
 }
 
 // letter is a dead letter as a worker writes one.
 func (b *bench) letter(id string, reason eval.Reason, originOffset int, more ...kafka.Header) kafka.Record {
-	r := event(id)
+	r := newEvent(id)
 	r.Headers = append(r.Headers,
 		kafka.Header{Key: consumer.HeaderReason, Value: []byte(reason)},
 		kafka.Header{Key: consumer.HeaderError, Value: []byte(string(reason) + ": as it was")},
@@ -144,7 +145,7 @@ func (b *bench) messages(topic string, partition int) []message {
 		m.key, err = bytesOf(r.Key)
 		m.value, errV = bytesOf(r.Value)
 		for _, h := range r.Headers {
-			m.headers = append(m.headers, eval.Header(h))
+			m.headers = append(m.headers, event.Header(h))
 		}
 		out = append(out, m)
 		return errors.Join(err, errV)
@@ -212,15 +213,15 @@ type worker struct {
 	stop     func()
 
 	mu   sync.Mutex
-	seen []eval.Message // guarded by mu; in the order of the calls
+	seen []event.Message // guarded by mu; in the order of the calls
 }
 
 // work starts a consumer. handle may panic.
-func (b *bench) work(handle func(eval.Message) error) *worker {
+func (b *bench) work(handle func(event.Message) error) *worker {
 	b.t.Helper()
 	w := &worker{}
 	var err error
-	w.consumer, err = consumer.New(b.cfg, consumer.Deps{Handle: func(_ context.Context, m eval.Message) error {
+	w.consumer, err = consumer.New(b.cfg, consumer.Deps{Handle: func(_ context.Context, m event.Message) error {
 		w.mu.Lock()
 		w.seen = append(w.seen, m)
 		w.mu.Unlock()
@@ -247,7 +248,7 @@ func (b *bench) work(handle func(eval.Message) error) *worker {
 	return w
 }
 
-func (w *worker) messages() []eval.Message {
+func (w *worker) messages() []event.Message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.seen)

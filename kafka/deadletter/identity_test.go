@@ -7,6 +7,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
@@ -38,7 +39,7 @@ func TestTopicMadeAnew(t *testing.T) {
 func TestTruncatedTwins(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	b.write(b.cfg.Topic, 0, event("a"))
+	b.write(b.cfg.Topic, 0, newEvent("a"))
 	cut := b.letter("a", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)})
 	cut.Value = nil
 	old := b.letter("a", eval.ReasonPanic, 0) // whole, and of an older topic's offset 0
@@ -54,9 +55,9 @@ func TestTruncatedTwins(t *testing.T) {
 
 func TestIdentity(t *testing.T) {
 	t.Parallel()
-	headers := func(fields ...string) (out []eval.Header) {
+	headers := func(fields ...string) (out []event.Header) {
 		for i := 0; i < len(fields); i += 2 {
-			out = append(out, eval.Header{Key: fields[i], Value: []byte(fields[i+1])})
+			out = append(out, event.Header{Key: fields[i], Value: []byte(fields[i+1])})
 		}
 		return out
 	}

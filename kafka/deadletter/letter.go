@@ -12,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
@@ -66,13 +67,13 @@ type Letter struct {
 	Redriven  bool        // a mark says that this letter was redriven
 
 	Key, Value []byte
-	Headers    []eval.Header
+	Headers    []event.Header
 }
 
 // Bytes is the size of key, value and headers, as far as the letter has them.
 func (l *Letter) Bytes() int { return size(l.Key, l.Value, l.Headers) }
 
-func size(key, value []byte, headers []eval.Header) int {
+func size(key, value []byte, headers []event.Header) int {
 	n := len(key) + len(value)
 	for _, h := range headers {
 		n += len(h.Key) + len(h.Value)
@@ -116,7 +117,7 @@ func letterOf(partition int, r *kafka.Record) (*Letter, error) {
 			l.Truncated = text
 		default:
 			if !strings.HasPrefix(h.Key, consumer.HeaderPrefix) {
-				l.Headers = append(l.Headers, eval.Header{Key: h.Key, Value: slices.Clone(h.Value)})
+				l.Headers = append(l.Headers, event.Header{Key: h.Key, Value: slices.Clone(h.Value)})
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
@@ -58,11 +59,11 @@ func TestLetterOf(t *testing.T) {
 			kafka.Record{Offset: 5, Time: at, Key: kafka.NewBytes([]byte("k")), Value: kafka.NewBytes([]byte("v")), Headers: append([]kafka.Header{h("mine", "1")}, ours...)},
 			Letter{
 				ID: ID{1, 5}, Time: at, Reason: eval.ReasonPanic, Error: "panic: a bug", Origin: Origin{"events", 3, 17}, Attempts: 1, Redrives: 2,
-				Key: []byte("k"), Value: []byte("v"), Headers: []eval.Header{{Key: "mine", Value: []byte("1")}},
+				Key: []byte("k"), Value: []byte("v"), Headers: []event.Header{{Key: "mine", Value: []byte("1")}},
 			},
 		},
 		{"null and empty differ", kafka.Record{Offset: 5, Key: kafka.NewBytes([]byte{})}, Letter{ID: ID{1, 5}, Key: []byte{}}},
-		{"foreign", kafka.Record{Offset: 5, Headers: []kafka.Header{{Key: "a"}}}, Letter{ID: ID{1, 5}, Headers: []eval.Header{{Key: "a"}}}},
+		{"foreign", kafka.Record{Offset: 5, Headers: []kafka.Header{{Key: "a"}}}, Letter{ID: ID{1, 5}, Headers: []event.Header{{Key: "a"}}}},
 		{
 			"an origin that cannot be read is none",
 			kafka.Record{Offset: 5, Headers: []kafka.Header{h(consumer.HeaderOriginTopic, "events"), h(consumer.HeaderOriginPartition, "3"), h(consumer.HeaderOriginOffset, "x")}},

@@ -10,7 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
@@ -33,7 +33,7 @@ const clockSkew = 5 * time.Minute
 // message is what is published to a topic.
 type message struct {
 	key, value []byte
-	headers    []eval.Header
+	headers    []event.Header
 }
 
 // Trace looks whether the message of a letter is still in its origin topic.
@@ -94,18 +94,18 @@ func (l *Letter) isOf(m *message) bool {
 	if l.Truncated == consumer.TruncatedAll {
 		return true // nothing is left to compare
 	}
-	same := bytes.Equal(l.Key, m.key) && slices.EqualFunc(l.Headers, m.headers, func(a, b eval.Header) bool {
+	same := bytes.Equal(l.Key, m.key) && slices.EqualFunc(l.Headers, m.headers, func(a, b event.Header) bool {
 		return a.Key == b.Key && bytes.Equal(a.Value, b.Value)
 	})
 	return same && (l.Truncated != "" || bytes.Equal(l.Value, m.value))
 }
 
 // theirs gives the headers that are not ours.
-func theirs(hs []kafka.Header) []eval.Header {
-	var out []eval.Header
+func theirs(hs []kafka.Header) []event.Header {
+	var out []event.Header
 	for _, h := range hs {
 		if !strings.HasPrefix(h.Key, consumer.HeaderPrefix) {
-			out = append(out, eval.Header{Key: h.Key, Value: bytes.Clone(h.Value)})
+			out = append(out, event.Header{Key: h.Key, Value: bytes.Clone(h.Value)})
 		}
 	}
 	return out

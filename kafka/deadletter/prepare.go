@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
@@ -38,7 +39,7 @@ func (l *Letter) message() *message { return &message{key: l.Key, value: l.Value
 // more, which counts towards its size.
 func (m *message) redriven(n int) *message {
 	return &message{key: m.key, value: m.value, headers: append(slices.Clip(m.headers),
-		eval.Header{Key: consumer.HeaderRedrives, Value: strconv.AppendInt(nil, int64(n), 10)})}
+		event.Header{Key: consumer.HeaderRedrives, Value: strconv.AppendInt(nil, int64(n), 10)})}
 }
 
 // hopeless gives the fault of which a message would die in a worker of this
@@ -48,7 +49,7 @@ func hopeless(m *message, maxBytes int) error {
 	if n := size(m.key, m.value, m.headers); n > maxBytes {
 		return fmt.Errorf("%s: %d bytes, and kafka.max_message_bytes is %d", eval.ReasonTooLarge, n, maxBytes)
 	}
-	_, err := eval.DecodeEvent(m.value)
+	_, err := event.Decode(m.value)
 	return err
 }
 

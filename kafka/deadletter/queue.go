@@ -38,7 +38,7 @@ type Queue struct {
 }
 
 // Open prepares to read the dead letters of the configured topic. It connects on
-// first use. The error is of type eval.Faults. The caller must Close the queue.
+// first use. The error is of type fault.Faults. The caller must Close the queue.
 func Open(cfg consumer.Config) (*Queue, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Action is what was done with a letter, or in a dry run would be.
@@ -50,8 +50,8 @@ type Options struct {
 func DefaultOptions() Options { return Options{MaxRedrives: 3} }
 
 // Validate gives every fault of the options.
-func (o Options) Validate() eval.Faults {
-	var faults eval.Faults
+func (o Options) Validate() fault.List {
+	var faults fault.List
 	if o.MaxRedrives < 1 {
 		faults.Add("max-redrives", fmt.Sprintf("%d is below one", o.MaxRedrives), "want 1 or more")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
@@ -22,12 +23,12 @@ import (
 func TestRedrive(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	odd := event("odd")
+	odd := newEvent("odd")
 	odd.Headers = append(odd.Headers, kafka.Header{Key: "binary", Value: []byte{0, 0xff, '\n'}}, kafka.Header{Key: "empty", Value: []byte{}}, kafka.Header{Key: "twice", Value: []byte("1")}, kafka.Header{Key: "twice", Value: []byte("2")})
-	keyless := event("keyless")
+	keyless := newEvent("keyless")
 	keyless.Key = nil
-	b.write(b.cfg.Topic, 0, event("good"), odd, keyless, kafka.Record{Key: kafka.NewBytes([]byte("null"))})
-	broken := b.work(func(m eval.Message) error {
+	b.write(b.cfg.Topic, 0, newEvent("good"), odd, keyless, kafka.Record{Key: kafka.NewBytes([]byte("null"))})
+	broken := b.work(func(m event.Message) error {
 		if string(m.Key) == "good" {
 			return nil
 		}
@@ -57,10 +58,10 @@ func TestRedrive(t *testing.T) {
 		t.Errorf("a second run: %+v", totals)
 	}
 
-	mended := b.work(func(eval.Message) error { return nil })
+	mended := b.work(func(event.Message) error { return nil })
 	b.committed(7)
 	mended.stop()
-	seen := map[string]eval.Message{}
+	seen := map[string]event.Message{}
 	for _, m := range mended.messages() {
 		seen[string(m.Key)] = m
 	}
@@ -69,18 +70,18 @@ func TestRedrive(t *testing.T) {
 	}
 	for key, want := range map[string]kafka.Record{"odd": odd, "": keyless, "null": {}} {
 		m := seen[key]
-		var headers []eval.Header
+		var headers []event.Header
 		for _, h := range want.Headers {
-			headers = append(headers, eval.Header(h))
+			headers = append(headers, event.Header(h))
 		}
-		headers = append(headers, eval.Header{Key: consumer.HeaderRedrives, Value: []byte("1")})
+		headers = append(headers, event.Header{Key: consumer.HeaderRedrives, Value: []byte("1")})
 		// kafka-go's Reader, with which workers read, gives empty as null.
 		if diff := cmp.Diff(headers, m.Headers, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("headers of %q (-want +got):\n%s", key, diff)
 		}
 		// What sampling decides on is the same, so the decision is.
-		before, _ := eval.EnvelopeFromHeaders(headers[:len(headers)-1])
-		after, ok := eval.EnvelopeFromHeaders(m.Headers)
+		before, _ := event.EnvelopeFromHeaders(headers[:len(headers)-1])
+		after, ok := event.EnvelopeFromHeaders(m.Headers)
 		if before != after || ok != (key != "null") {
 			t.Errorf("envelope of %q: %+v, was %+v", key, after, before)
 		}
@@ -117,8 +118,8 @@ func sortedByOffset(lines []string) []string {
 func TestLoopEnds(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	b.write(b.cfg.Topic, 0, event("poison"))
-	w := b.work(func(eval.Message) error { panic("always") })
+	b.write(b.cfg.Topic, 0, newEvent("poison"))
+	w := b.work(func(event.Message) error { panic("always") })
 	for n := range 3 {
 		b.committed(int64(n) + 1)
 		if got, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: 1, Before: n}) {
@@ -154,7 +155,7 @@ func TestRefusals(t *testing.T) {
 	other.Headers = append(other.Headers, h(consumer.HeaderOriginTopic, "elsewhere"))
 	b.write(b.cfg.DeadLetters(), 0,
 		broken, large, other,
-		event("foreign"),
+		newEvent("foreign"),
 		b.letter("worn", eval.ReasonPanic, 4, h(consumer.HeaderRedrives, "3")),
 		b.letter("gone", eval.ReasonPanic, 5, h(consumer.HeaderTruncated, consumer.TruncatedValue)),
 		b.letter("odd count", eval.ReasonPanic, 6, h(consumer.HeaderRedrives, "-1")),
@@ -326,10 +327,10 @@ func TestTruncated(t *testing.T) {
 	}
 	tail := kafka.Record{Key: kafka.NewBytes([]byte("value")), Value: kafka.NewBytes([]byte(text(1780))), Headers: []kafka.Header{{Key: "h", Value: []byte("1")}}}
 	heads := kafka.Record{Value: kafka.NewBytes([]byte(text(10))), Headers: []kafka.Header{{Key: "h", Value: []byte(strings.Repeat("y", 1780))}}}
-	b.write(b.cfg.Topic, 0, event("first"))
+	b.write(b.cfg.Topic, 0, newEvent("first"))
 	b.write(b.cfg.Topic, 0, tail)
 	b.write(b.cfg.Topic, 0, heads)
-	w := b.work(func(m eval.Message) error {
+	w := b.work(func(m event.Message) error {
 		if string(m.Key) == "first" {
 			return nil
 		}
@@ -378,7 +379,7 @@ func TestTruncated(t *testing.T) {
 func TestTruncatedAndGone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	b.write(b.cfg.Topic, 0, event("deleted"), event("other"), event("same"))
+	b.write(b.cfg.Topic, 0, newEvent("deleted"), newEvent("other"), newEvent("same"))
 	if err := b.broker.DeleteRecords(b.cfg.Topic, 0, 1); err != nil {
 		t.Fatal(err)
 	}

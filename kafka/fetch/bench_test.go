@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // BenchmarkRecords reads a batch of 500 events of 2 KB with 14 headers each, as
@@ -18,12 +18,12 @@ import (
 // that of a record.
 func BenchmarkRecords(b *testing.B) {
 	const n = 500
-	messages := make([]eval.Message, n)
+	messages := make([]event.Message, n)
 	for i := range messages {
 		value := bytes.Repeat(fmt.Appendf(nil, `{"id":%d,"text":"some words of an answer"}`, i), 50)
-		messages[i] = eval.Message{Key: fmt.Append(nil, "key", i), Value: value[:2000]}
+		messages[i] = event.Message{Key: fmt.Append(nil, "key", i), Value: value[:2000]}
 		for h := range 14 {
-			messages[i].Headers = append(messages[i].Headers, eval.Header{Key: fmt.Sprint("evalworker-header-", h), Value: fmt.Append(nil, "value", h)})
+			messages[i].Headers = append(messages[i].Headers, event.Header{Key: fmt.Sprint("evalworker-header-", h), Value: fmt.Append(nil, "value", h)})
 		}
 	}
 	for name, kind := range map[string]protocol.Attributes{"snappy": protocol.Snappy, "uncompressed": 0} {
@@ -31,7 +31,7 @@ func BenchmarkRecords(b *testing.B) {
 		b.Run(name+"/fetch", func(b *testing.B) {
 			var (
 				r records
-				m eval.Message
+				m event.Message
 			)
 			b.ReportAllocs()
 			for left := 0; b.Loop(); left-- {

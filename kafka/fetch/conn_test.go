@@ -19,7 +19,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 	fetchapi "github.com/segmentio/kafka-go/protocol/fetch"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // broker answers one request after the other, each with what answer gives.
@@ -76,7 +76,7 @@ func answerOf(version int16, number int, code kafka.Error, set ...[]byte) []byte
 
 // drain reads an answer to its end.
 func drain(c *Conn) (offsets []int64, err error) {
-	var m eval.Message
+	var m event.Message
 	for {
 		err := c.Next(&m)
 		if errors.Is(err, io.EOF) {
@@ -171,7 +171,7 @@ func TestWhatCompactionLeaves(t *testing.T) {
 	t.Parallel()
 	short := encode(t, 0, samples()[:2]...)
 	binary.BigEndian.PutUint32(short[lastDeltaAt:], 9)
-	empty := encode(t, 0, eval.Message{})[:headerBytes]
+	empty := encode(t, 0, event.Message{})[:headerBytes]
 	binary.BigEndian.PutUint32(empty[countAt:], 0)
 	binary.BigEndian.PutUint32(empty[lastDeltaAt:], 4)
 	c := broker(t, 4, func(n int, _ *fetchapi.Request) []byte {
@@ -324,19 +324,19 @@ func TestBatchThatEndsEarly(t *testing.T) {
 // what comes after it is read again.
 func TestUnreadMessages(t *testing.T) {
 	t.Parallel()
-	headers := make([]eval.Header, MaxHeaders+1)
+	headers := make([]event.Header, MaxHeaders+1)
 	for kind := compress.None; kind <= compress.Zstd; kind++ {
 		batch := encode(t, protocol.Attributes(kind),
-			eval.Message{Value: []byte("a"), Time: published},
-			eval.Message{Key: []byte("k"), Value: make([]byte, 5<<20), Time: published},
-			eval.Message{Value: []byte("b"), Headers: headers},
-			eval.Message{Value: []byte("c"), Headers: headers[1:]})
+			event.Message{Value: []byte("a"), Time: published},
+			event.Message{Key: []byte("k"), Value: make([]byte, 5<<20), Time: published},
+			event.Message{Value: []byte("b"), Headers: headers},
+			event.Message{Value: []byte("c"), Headers: headers[1:]})
 		c := broker(t, 10, func(n int, _ *fetchapi.Request) []byte { return answerOf(10, n, 0, at(batch, 50)) })
 		c.d.cfg.MaxRecord = 4 << 20
 		if err := c.Fetch(50); err != nil {
 			t.Fatal(err)
 		}
-		var m eval.Message
+		var m event.Message
 		for i, want := range []struct {
 			value  string
 			unread bool
@@ -364,7 +364,7 @@ func TestNothingIsKept(t *testing.T) {
 		if err := c.Fetch(0); err != nil {
 			t.Fatal(err)
 		}
-		var m eval.Message
+		var m event.Message
 		for range samples() {
 			if err := c.Next(&m); err != nil {
 				t.Fatal(err)
@@ -392,7 +392,7 @@ func TestNothingIsKept(t *testing.T) {
 func TestSlowButSteady(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		batch := encode(t, 0, eval.Message{Value: make([]byte, 10*stepBytes)})
+		batch := encode(t, 0, event.Message{Value: make([]byte, 10*stepBytes)})
 		near, far := net.Pipe()
 		var serving sync.WaitGroup
 		serving.Go(func() {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/kafka/conn"
 	"github.com/evalworker/evalworker/kafka/fetch"
@@ -47,7 +47,7 @@ func TestDialLeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	var m eval.Message
+	var m event.Message
 	for next := 10; next < n; {
 		if err := conn.Fetch(int64(next)); err != nil {
 			t.Fatal(err)

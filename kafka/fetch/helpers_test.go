@@ -11,11 +11,11 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // encode makes a record batch as kafka-go writes it.
-func encode(t testing.TB, attributes protocol.Attributes, messages ...eval.Message) []byte {
+func encode(t testing.TB, attributes protocol.Attributes, messages ...event.Message) []byte {
 	t.Helper()
 	rs := make([]protocol.Record, 0, len(messages))
 	for _, m := range messages {
@@ -54,13 +54,13 @@ func seal(batch []byte) []byte {
 }
 
 // readAll gives copies of all records of a batch.
-func readAll(batch []byte) (out []eval.Message, err error) {
+func readAll(batch []byte) (out []event.Message, err error) {
 	var r records
 	if err := r.reset(batch); err != nil {
 		return nil, err
 	}
 	defer r.close()
-	var m eval.Message
+	var m event.Message
 	for range r.count {
 		if err := r.next(&m); err != nil {
 			return out, err
@@ -71,7 +71,7 @@ func readAll(batch []byte) (out []eval.Message, err error) {
 }
 
 // clone also keeps null apart from empty.
-func clone(m eval.Message) eval.Message {
+func clone(m event.Message) event.Message {
 	m.Key, m.Value = bytes.Clone(m.Key), bytes.Clone(m.Value)
 	m.Headers = slices.Clone(m.Headers)
 	for i := range m.Headers {
@@ -83,18 +83,18 @@ func clone(m eval.Message) eval.Message {
 var published = time.UnixMilli(1_780_000_000_123)
 
 // samples are messages with everything that one can have.
-func samples() []eval.Message {
-	many := make([]eval.Header, keepHeaders+50)
+func samples() []event.Message {
+	many := make([]event.Header, keepHeaders+50)
 	for i := range many {
-		many[i] = eval.Header{Key: "h", Value: []byte{byte(i)}}
+		many[i] = event.Header{Key: "h", Value: []byte{byte(i)}}
 	}
-	out := []eval.Message{
-		{Key: []byte("key"), Value: []byte("value"), Headers: []eval.Header{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte("2")}}},
-		{Value: []byte{}, Headers: []eval.Header{{Key: "a", Value: []byte("3")}, {Key: "", Value: nil}, {Key: "a", Value: []byte{}}}},
+	out := []event.Message{
+		{Key: []byte("key"), Value: []byte("value"), Headers: []event.Header{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte("2")}}},
+		{Value: []byte{}, Headers: []event.Header{{Key: "a", Value: []byte("3")}, {Key: "", Value: nil}, {Key: "a", Value: []byte{}}}},
 		{Key: []byte{}},
 		{Value: bytes.Repeat([]byte("large"), windowBytes)},
 		{Value: []byte("many"), Headers: many},
-		{Key: []byte("k"), Value: bytes.Repeat([]byte("v"), 70), Headers: []eval.Header{{Key: "a", Value: []byte("4")}}},
+		{Key: []byte("k"), Value: bytes.Repeat([]byte("v"), 70), Headers: []event.Header{{Key: "a", Value: []byte("4")}}},
 		{Value: bytes.Repeat([]byte("w"), windowBytes)},
 	}
 	for i := range out {

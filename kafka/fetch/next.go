@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Control says whether the message that Next gave is the marker at the end of a
@@ -22,7 +22,7 @@ func (c *Conn) Unread() int64 { return c.buf.records.unread }
 // Next reads a message into m, whose topic and partition it leaves. Key, value
 // and headers lie in memory that is used again, and are valid until the next
 // call. It gives io.EOF at the end of the answer, and a message with nothing in it.
-func (c *Conn) Next(m *eval.Message) error {
+func (c *Conn) Next(m *event.Message) error {
 	for {
 		if !c.within {
 			if err := c.nextBatch(); err != nil {
@@ -88,7 +88,7 @@ func (c *Conn) release() {
 
 // forget takes from a message what keeps memory alive that others use now. The
 // strings of header keys stay, for the next one.
-func forget(m *eval.Message) {
+func forget(m *event.Message) {
 	m.Key, m.Value = nil, nil
 	if cap(m.Headers) > keepHeaders {
 		m.Headers = nil

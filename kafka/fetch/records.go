@@ -12,7 +12,7 @@ import (
 
 	"github.com/segmentio/kafka-go/compress"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // MaxHeaders bounds the headers of a message. Each takes two bytes in a batch at
@@ -100,7 +100,7 @@ func (r *records) close() {
 // next reads a record into m, whose topic and partition it leaves. Key, value and
 // headers are valid until the next call; the strings of header keys stay. It
 // gives io.EOF at the end of the batch.
-func (r *records) next(m *eval.Message) error {
+func (r *records) next(m *event.Message) error {
 	if r.left == 0 {
 		return io.EOF
 	}
@@ -187,7 +187,7 @@ func (r *records) readLarge(n int64) ([]byte, error) {
 }
 
 // parse reads a record.
-func (r *records) parse(b []byte, m *eval.Message) error {
+func (r *records) parse(b []byte, m *event.Message) error {
 	p := parser{b: b}
 	if err := r.place(&p, m); err != nil {
 		return err
@@ -223,13 +223,13 @@ func (r *records) parse(b []byte, m *eval.Message) error {
 }
 
 // parseBegin reads no more of a record than where and when it is.
-func (r *records) parseBegin(b []byte, m *eval.Message) error {
+func (r *records) parseBegin(b []byte, m *event.Message) error {
 	forget(m)
 	return r.place(&parser{b: b}, m)
 }
 
 // place reads a record's time and offset.
-func (r *records) place(p *parser, m *eval.Message) error {
+func (r *records) place(p *parser, m *event.Message) error {
 	p.skip(1) // attributes, of which there are none yet
 	m.Time = r.time(p.varint())
 	m.Offset = r.base + p.varint()

@@ -13,11 +13,11 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 	"github.com/segmentio/kafka-go/protocol"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // same takes no headers and an empty list of them for one thing, and nothing else.
-var same = cmpopts.AcyclicTransformer("headers", func(hs []eval.Header) []eval.Header {
+var same = cmpopts.AcyclicTransformer("headers", func(hs []event.Header) []event.Header {
 	if len(hs) == 0 {
 		return nil
 	}
@@ -48,14 +48,14 @@ func TestRecords(t *testing.T) {
 // TestRecordsAreReadInPlace: the next record goes where the one before was, and
 // an event like the one before takes no memory.
 func TestRecordsAreReadInPlace(t *testing.T) { //nolint:paralleltest // counts allocations
-	var all []eval.Message
+	var all []event.Message
 	for range 200 {
-		all = append(all, eval.Message{Key: []byte("key"), Value: make([]byte, 2000), Headers: []eval.Header{{Key: "evalworker-route", Value: []byte("r")}}})
+		all = append(all, event.Message{Key: []byte("key"), Value: make([]byte, 2000), Headers: []event.Header{{Key: "evalworker-route", Value: []byte("r")}}})
 	}
 	batch := encode(t, protocol.Snappy, all...)
 	var (
 		r records
-		m eval.Message
+		m event.Message
 	)
 	read := func() {
 		if err := r.reset(batch); err != nil {
@@ -76,7 +76,7 @@ func TestRecordsAreReadInPlace(t *testing.T) { //nolint:paralleltest // counts a
 
 func TestBatchAttributes(t *testing.T) {
 	t.Parallel()
-	one := eval.Message{Value: []byte("x"), Time: published}
+	one := event.Message{Value: []byte("x"), Time: published}
 	taken := published.Add(time.Hour)
 	stamped := encode(t, 0, one)
 	binary.BigEndian.PutUint16(stamped[attributesAt:], logAppendTime)
@@ -156,7 +156,7 @@ func TestDamagedRecords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, kind := range []compress.Compression{compress.None, compress.Snappy, compress.Zstd} {
-				b := encode(t, 0, eval.Message{})[:headerBytes]
+				b := encode(t, 0, event.Message{})[:headerBytes]
 				binary.BigEndian.PutUint16(b[attributesAt:], uint16(kind))
 				if codec := kind.Codec(); codec != nil {
 					var packed bytes.Buffer
@@ -177,13 +177,13 @@ func TestDamagedRecords(t *testing.T) {
 			}
 		})
 	}
-	twice := encode(t, 0, eval.Message{Value: []byte("x")})
+	twice := encode(t, 0, event.Message{Value: []byte("x")})
 	twice = append(twice, twice[headerBytes:]...)
 	binary.BigEndian.PutUint32(twice[countAt:], 2)
 	if _, err := readAll(seal(twice)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("an offset twice: %v", err)
 	}
-	unknown := encode(t, 0, eval.Message{})
+	unknown := encode(t, 0, event.Message{})
 	binary.BigEndian.PutUint16(unknown[attributesAt:], 7)
 	if _, err := readAll(seal(unknown)); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "unknown compression 7") {
 		t.Errorf("an unknown codec: %v", err)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Errors of the spool. Match them with errors.Is.
@@ -56,9 +56,9 @@ func (c Config) withDefaults() Config {
 }
 
 // Validate gives every fault of the configuration, after defaults.
-func (c Config) Validate() eval.Faults {
+func (c Config) Validate() fault.List {
 	c = c.withDefaults()
-	var faults eval.Faults
+	var faults fault.List
 	if c.Dir == "" {
 		faults.Add("dir", "no folder", "want a folder on a disk that survives restarts")
 	}

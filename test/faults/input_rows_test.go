@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
@@ -153,7 +154,7 @@ func twiceRow(w *world) {
 	var messages []kafka.Message
 	for range events {
 		id := w.nextID()
-		messages = append(messages, slices.Repeat([]kafka.Message{message(id, wire(event(id)))}, copies)...)
+		messages = append(messages, slices.Repeat([]kafka.Message{message(id, wire(newEvent(id)))}, copies)...)
 	}
 	w.produce(messages)
 	w.readTopic()
@@ -181,7 +182,7 @@ func transactionsRow(w *world) {
 		var records []*kgo.Record
 		for range each {
 			id := w.nextID()
-			records = append(records, &kgo.Record{Key: []byte(id), Value: wire(event(id)), Headers: []kgo.RecordHeader{{Key: "request_id", Value: []byte(id)}}})
+			records = append(records, &kgo.Record{Key: []byte(id), Value: wire(newEvent(id)), Headers: []kgo.RecordHeader{{Key: "request_id", Value: []byte(id)}}})
 		}
 		w.must(client.ProduceSync(w.t.Context(), records...).FirstErr())
 		w.must(client.EndTransaction(w.t.Context(), kgo.TransactionEndTry(i%2 == 0)))
@@ -213,14 +214,14 @@ func message(id string, value []byte) kafka.Message {
 
 // largeEvent is an event of 10 MB.
 func largeEvent(id string) []byte {
-	e := event(id)
-	e.Output = eval.Text(strings.Repeat("It will be with you tomorrow. ", 10_000_000/30))
+	e := newEvent(id)
+	e.Output = event.Text(strings.Repeat("It will be with you tomorrow. ", 10_000_000/30))
 	return wire(e)
 }
 
 // wire is an event as it is published, by others than our own emitter.
-func wire(e eval.Event) []byte {
-	e.Kind = eval.KindRequestCompleted
+func wire(e event.Event) []byte {
+	e.Kind = event.KindRequestCompleted
 	body, err := json.Marshal(e)
 	if err != nil { // text always marshals
 		panic(err)

@@ -8,7 +8,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // brokenEvery is how often a message is published that is no event, for the
@@ -32,7 +32,7 @@ func (w *world) publish(n int) {
 			broken = append(broken, brokenEvent(id))
 			continue
 		}
-		if err := em.Emit(w.t.Context(), event(id)); err != nil {
+		if err := em.Emit(w.t.Context(), newEvent(id)); err != nil {
 			w.t.Fatalf("emit %s: %v", id, err)
 		}
 	}
@@ -61,12 +61,12 @@ func (w *world) produce(messages []kafka.Message) {
 	}
 }
 
-func event(id string) eval.Event {
-	return eval.Event{
-		RequestID: eval.RequestID(id), Feature: "support_agent", PromptName: "support_triage", PromptVersion: "2026-06-01.3",
+func newEvent(id string) event.Event {
+	return event.Event{
+		RequestID: event.RequestID(id), Feature: "support_agent", PromptName: "support_triage", PromptVersion: "2026-06-01.3",
 		Model: "gpt-4o-mini", Status: "success",
-		Input:  eval.Text("In the matter of " + id + ": where is my order?"),
-		Output: eval.Text("It left our warehouse this morning and will be with you tomorrow."),
+		Input:  event.Text("In the matter of " + id + ": where is my order?"),
+		Output: event.Text("It left our warehouse this morning and will be with you tomorrow."),
 	}
 }
 

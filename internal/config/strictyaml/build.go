@@ -6,7 +6,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // node turns one syntax node into a value.
@@ -217,7 +217,7 @@ func (b *builder) tagged(v *ast.TagNode, path string, depth int) *node {
 	case "!!int", "!!float", "!!bool", "!!null", "!!seq", "!!map":
 		return b.node(v.Value, path, depth+1)
 	}
-	*b.faults = append(*b.faults, eval.Fault{
+	*b.faults = append(*b.faults, fault.Fault{
 		Line: at(v).line, Column: at(v).column, Path: path,
 		Problem: "tag " + tag + " means nothing here", Expected: "want the value without a tag",
 	})

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Document is a file that was read, for as long as faults in it may be found.
@@ -25,8 +25,8 @@ type Document struct {
 //
 // The faults are all that there are, in the order of the file, each with its
 // place; a value with a fault keeps its default. The document is never nil.
-func Decode(file string, data []byte, v any) (*Document, eval.Faults) {
-	var faults eval.Faults
+func Decode(file string, data []byte, v any) (*Document, fault.List) {
+	var faults fault.List
 	d := &Document{file: file, broken: map[string]bool{}}
 	text := clean(data)
 	d.root = parse(text, &faults)
@@ -50,7 +50,7 @@ func Decode(file string, data []byte, v any) (*Document, eval.Faults) {
 }
 
 // byPlace orders the faults of one file as they stand in it.
-func byPlace(a, b eval.Fault) int {
+func byPlace(a, b fault.Fault) int {
 	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 

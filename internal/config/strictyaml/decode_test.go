@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
-	"github.com/evalworker/evalworker/internal/secret"
 )
 
 // level is a type that reads itself from text.
@@ -193,7 +193,7 @@ func TestDecodeFaults(t *testing.T) {
 	}
 }
 
-func lines(fs eval.Faults) []string {
+func lines(fs fault.List) []string {
 	var out []string
 	for _, f := range fs {
 		out = append(out, f.String())

@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // field is one key that a struct takes.
@@ -66,7 +66,7 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 			continue
 		}
 		expected := "want one of " + strings.Join(names, ", ")
-		if near := eval.Nearest(p.key, names); near != "" {
+		if near := fault.Nearest(p.key, names); near != "" {
 			expected = `did you mean "` + near + `"?`
 			d.doc.broken[join(path, near)] = true
 		}

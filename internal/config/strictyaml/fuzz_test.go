@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
@@ -28,7 +28,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("fault without a place: %+v", fault)
 			}
 		}
-		for _, fault := range doc.Locate(eval.Faults{{Path: path, Line: line, Column: column}, {Path: "title", Line: line, Column: column}}) {
+		for _, fault := range doc.Locate(fault.List{{Path: path, Line: line, Column: column}, {Path: "title", Line: line, Column: column}}) {
 			if fault.Line < 1 || fault.Column < 1 || fault.Line > inFile {
 				t.Errorf("located outside the file: %+v", fault)
 			}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Locate gives each fault its place in the file, found by its path; where the
@@ -13,7 +13,7 @@ import (
 // what should hold it. A fault that has a line and a column but no file counts
 // them inside the text of the scalar at its path, as a condition does; they
 // become those of the file. A fault that names a file is left alone.
-func (d *Document) Locate(fs eval.Faults) eval.Faults {
+func (d *Document) Locate(fs fault.List) fault.List {
 	out := slices.Clone(fs)
 	for i := range out {
 		f := &out[i]

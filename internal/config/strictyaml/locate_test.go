@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
@@ -26,7 +26,7 @@ inner: {share: 1}
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	got := doc.Locate(eval.Faults{
+	got := doc.Locate(fault.List{
 		{Path: "title", Problem: "value"},
 		{Path: "models.gpt-4.1.name", Problem: "key with a dot"},
 		{Path: "models.gpt-4.1.timeout", Problem: "absent in a mapping"},
@@ -59,7 +59,7 @@ func TestLocateInEmptyFile(t *testing.T) {
 	t.Parallel()
 	var v document
 	doc, _ := strictyaml.Decode("f.yaml", nil, &v)
-	if got := doc.Locate(eval.Faults{{Path: "a.b", Problem: "missing"}}).Error(); got != "f.yaml:1:1: a.b: missing" {
+	if got := doc.Locate(fault.List{{Path: "a.b", Problem: "missing"}}).Error(); got != "f.yaml:1:1: a.b: missing" {
 		t.Error(got)
 	}
 }
@@ -96,7 +96,7 @@ func TestLocateInScalar(t *testing.T) {
 			}
 			line, column := where(t, v.Title)
 			wantLine, wantColumn := where(t, in)
-			f := doc.Locate(eval.Faults{{Path: "title", Line: line, Column: column}})[0]
+			f := doc.Locate(fault.List{{Path: "title", Line: line, Column: column}})[0]
 			if f.Line != wantLine || f.Column != wantColumn {
 				t.Errorf("%d:%d of the text is %d:%d of the file, want %d:%d", line, column, f.Line, f.Column, wantLine, wantColumn)
 			}
@@ -123,11 +123,11 @@ func TestNearest(t *testing.T) {
 		"requests_per_min": "requests_per_minute", "temp": "temperature", "modle": "model", "mx_chars": "max_chars",
 		"m_n_chars": "min_chars", "xyz": "", "": "", "b": "", "threshold": "", strings.Repeat("rate", 100): "",
 	} {
-		if got := eval.Nearest(word, names); got != want {
+		if got := fault.Nearest(word, names); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
-	if got := eval.Nearest("ac", []string{"ad", "ab"}); got != "ab" {
+	if got := fault.Nearest("ac", []string{"ad", "ab"}); got != "ab" {
 		t.Errorf("of two equally near names %q is given, want the first in the alphabet", got)
 	}
 }

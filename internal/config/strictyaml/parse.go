@@ -11,7 +11,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Bounds of a document.
@@ -25,14 +25,14 @@ const wantYAML = "want valid YAML"
 
 // builder turns the syntax tree into nodes. A fault does not stop it.
 type builder struct {
-	faults  *eval.Faults
+	faults  *fault.List
 	anchors map[string]*node
 	open    map[string]bool // anchors whose value is being read
 	budget  int             // values that may still be made, aliases followed
 }
 
 // parse gives the document's root, or nil when it is empty or unreadable.
-func parse(text string, faults *eval.Faults) (root *node) {
+func parse(text string, faults *fault.List) (root *node) {
 	if len(text) > MaxBytes {
 		faults.Add("", fmt.Sprintf("%d bytes are too many", len(text)), fmt.Sprintf("want at most %d", MaxBytes))
 		return nil
@@ -68,9 +68,9 @@ func clean(data []byte) string {
 
 // syntax parses the text. The parser is a library for whole YAML; should it
 // panic on some input, that input is a fault and not the end of the program.
-func syntax(text string, faults *eval.Faults) (file *ast.File) {
+func syntax(text string, faults *fault.List) (file *ast.File) {
 	fault := func(line, column int, problem, expected string) {
-		*faults = append(*faults, eval.Fault{Line: line, Column: column, Problem: problem, Expected: expected})
+		*faults = append(*faults, fault.Fault{Line: line, Column: column, Problem: problem, Expected: expected})
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -142,7 +142,7 @@ func tooDeep(tokens token.Tokens) (position, bool) {
 }
 
 func (b *builder) fault(p position, path, problem, expected string) {
-	*b.faults = append(*b.faults, eval.Fault{Line: p.line, Column: p.column, Path: path, Problem: problem, Expected: expected})
+	*b.faults = append(*b.faults, fault.Fault{Line: p.line, Column: p.column, Path: path, Problem: problem, Expected: expected})
 }
 
 // at gives the place where a person sees the value begin.

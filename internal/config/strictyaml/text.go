@@ -6,15 +6,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Text sets what v points to from the text of one value, as an environment
 // variable or a flag holds it, under the rules of [Decode]: a string, a number,
 // true or false, a duration, or for a list its items between commas. The faults
 // have no file and the empty path.
-func Text(text string, v any) eval.Faults {
-	var faults eval.Faults
+func Text(text string, v any) fault.List {
+	var faults fault.List
 	dec := decoder{doc: &Document{broken: map[string]bool{}}, faults: &faults}
 	target := reflect.ValueOf(v).Elem()
 	n := scalarFor(target, text)

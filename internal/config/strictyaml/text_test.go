@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
-	"github.com/evalworker/evalworker/internal/secret"
 )
 
 func TestText(t *testing.T) {

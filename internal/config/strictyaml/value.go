@@ -9,16 +9,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 type decoder struct {
 	doc    *Document
-	faults *eval.Faults
+	faults *fault.List
 }
 
 func (d *decoder) fault(p position, path, problem, expected string) {
-	*d.faults = append(*d.faults, eval.Fault{Line: p.line, Column: p.column, Path: path, Problem: problem, Expected: expected})
+	*d.faults = append(*d.faults, fault.Fault{Line: p.line, Column: p.column, Path: path, Problem: problem, Expected: expected})
 }
 
 func (d *decoder) wrong(n *node, path, want string) {
@@ -75,7 +75,7 @@ func (d *decoder) text(n *node, into encoding.TextUnmarshaler, path string) {
 		return
 	}
 	err := into.UnmarshalText([]byte(n.text))
-	if faults, ok := errors.AsType[eval.Faults](err); ok {
+	if faults, ok := errors.AsType[fault.List](err); ok {
 		for _, f := range faults {
 			d.fault(n.pos, path, f.Problem, f.Expected)
 		}

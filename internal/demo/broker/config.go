@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Config says what the broker starts with. The zero value is a broker without
@@ -43,14 +43,14 @@ type User struct {
 }
 
 // Validate gives every fault of the configuration.
-func (c Config) Validate() eval.Faults {
-	var faults eval.Faults
+func (c Config) Validate() fault.List {
+	var faults fault.List
 	for name, n := range c.Topics {
 		if name == "" || n < 1 {
 			faults.Add("topics", fmt.Sprintf("topic %q with %d partitions", name, n), "a name and at least one partition")
 		}
 	}
-	slices.SortFunc(faults, func(a, b eval.Fault) int { return strings.Compare(a.Problem, b.Problem) })
+	slices.SortFunc(faults, func(a, b fault.Fault) int { return strings.Compare(a.Problem, b.Problem) })
 	if c.Addr != "" {
 		_, port, err := net.SplitHostPort(c.Addr)
 		if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {

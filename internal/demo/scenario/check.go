@@ -7,12 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // check gives every fault of the data that would make events or verdicts wrong.
-func check(file scenarioFile, w world, tickets []ticket) eval.Faults {
-	var faults eval.Faults
+func check(file scenarioFile, w world, tickets []ticket) fault.List {
+	var faults fault.List
 	shares := make([]float64, 0, len(file.Versions))
 	for i, v := range file.Versions {
 		at := fmt.Sprintf("versions[%d]", i)
@@ -39,7 +39,7 @@ func check(file scenarioFile, w world, tickets []ticket) eval.Faults {
 	return faults
 }
 
-func checkWorld(faults *eval.Faults, w world) {
+func checkWorld(faults *fault.List, w world) {
 	var models, tenants []float64
 	for _, m := range w.Models {
 		models = append(models, m.Share)
@@ -65,7 +65,7 @@ func checkWorld(faults *eval.Faults, w world) {
 	}
 }
 
-func checkTickets(faults *eval.Faults, w world, tickets []ticket) {
+func checkTickets(faults *fault.List, w world, tickets []ticket) {
 	if len(tickets) == 0 {
 		faults.Add("tickets", "empty", "at least one")
 	}
@@ -89,7 +89,7 @@ func checkTickets(faults *eval.Faults, w world, tickets []ticket) {
 	}
 }
 
-func sumsToOne(faults *eval.Faults, path string, weights []float64) {
+func sumsToOne(faults *fault.List, path string, weights []float64) {
 	sum := 0.0
 	for _, w := range weights {
 		if w < 0 {

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Options say how a scenario is played. The zero value plays it from the
@@ -25,14 +25,14 @@ type Options struct {
 
 // Events gives the scenario's events, without end. The same seed and options
 // give the same events.
-func (s *Scenario) Events(seed uint64, o Options) iter.Seq[eval.Event] {
+func (s *Scenario) Events(seed uint64, o Options) iter.Seq[event.Event] {
 	if o.Start.IsZero() {
 		o.Start = time.Date(2026, time.June, 1, 9, 0, 0, 0, time.UTC)
 	}
 	if o.Interval <= 0 {
 		o.Interval = s.interval
 	}
-	return func(yield func(eval.Event) bool) {
+	return func(yield func(event.Event) bool) {
 		g := &generator{
 			s:    s,
 			r:    rand.New(rand.NewPCG(seed, stream)),
@@ -67,7 +67,7 @@ type generator struct {
 }
 
 // request draws one finished request, and tells whether its answer was good.
-func (g *generator) request() (eval.Event, bool) {
+func (g *generator) request() (event.Event, bool) {
 	w, r := &g.s.world, g.r
 	ses := g.session()
 	t := &g.s.tickets[r.IntN(len(g.s.tickets))]
@@ -79,8 +79,8 @@ func (g *generator) request() (eval.Event, bool) {
 	}
 	ses.ask(question)
 
-	e := eval.Event{
-		Kind: eval.KindRequestCompleted, RequestID: eval.RequestID("req_" + hex(r.Uint64())),
+	e := event.Event{
+		Kind: event.KindRequestCompleted, RequestID: event.RequestID("req_" + hex(r.Uint64())),
 		OccurredAt: g.now, SessionID: ses.id, TenantID: ses.tenant.ID, TenantTier: ses.tenant.Tier, UserIDHash: ses.user,
 		TraceContext: traceContext(r),
 		Service:      w.Service, Environment: w.Environment, Version: "3.14.2", Feature: w.Feature,
@@ -91,7 +91,7 @@ func (g *generator) request() (eval.Event, bool) {
 		Retrieval: g.retrieve(t, question),
 	}
 	if t.tool != nil {
-		e.Tools, e.ToolCalls = eval.JSON(t.tool.offer), []eval.ToolCall{g.call(t.tool, fill)}
+		e.Tools, e.ToolCalls = event.JSON(t.tool.offer), []event.ToolCall{g.call(t.tool, fill)}
 	}
 	if chance(r, w.Rates.ProviderError) {
 		e.Status, e.ErrorType, e.FinishReason = "error", oneOf(r, w.ErrorTypes), ""
@@ -107,7 +107,7 @@ func (g *generator) request() (eval.Event, bool) {
 	if chance(r, v.InvalidJSON) {
 		text, e.FinishReason = rep.broken(r, v.defects.draw(r))
 	}
-	e.Output = eval.Text(text)
+	e.Output = event.Text(text)
 	g.measure(&e, m, text)
 	good := kind == "good" && e.FinishReason == "stop"
 	g.opinion(&e, good)
@@ -119,7 +119,7 @@ func (g *generator) request() (eval.Event, bool) {
 }
 
 // opinion adds what the user thought of the answer, where it was said.
-func (g *generator) opinion(e *eval.Event, good bool) {
+func (g *generator) opinion(e *event.Event, good bool) {
 	rates := &g.s.world.Rates
 	if chance(g.r, rates.Rated) {
 		e.UserRating = g.rating(good)
@@ -129,28 +129,28 @@ func (g *generator) opinion(e *eval.Event, good bool) {
 	}
 }
 
-func (g *generator) rating(good bool) eval.Rating {
+func (g *generator) rating(good bool) event.Rating {
 	down := g.s.world.Rates.BadRatedDown
 	if good {
 		down = g.s.world.Rates.GoodRatedDown
 	}
 	if chance(g.r, down) {
-		return eval.RatingDown
+		return event.RatingDown
 	}
-	return eval.RatingUp
+	return event.RatingUp
 }
 
 // feedback is the event by which a user rates the request e later on.
-func (g *generator) feedback(e *eval.Event, good bool) eval.Event {
-	f := eval.Event{
-		Kind: eval.KindUserFeedback, RequestID: e.RequestID, TraceContext: e.TraceContext,
+func (g *generator) feedback(e *event.Event, good bool) event.Event {
+	f := event.Event{
+		Kind: event.KindUserFeedback, RequestID: e.RequestID, TraceContext: e.TraceContext,
 		OccurredAt: e.OccurredAt.Add(time.Minute + time.Duration(g.r.Int64N(int64(5*time.Minute)))),
 		SessionID:  e.SessionID, TenantID: e.TenantID, TenantTier: e.TenantTier,
 		Service: e.Service, Environment: e.Environment, Feature: e.Feature,
 		PromptName: e.PromptName, PromptVersion: e.PromptVersion, Provider: e.Provider, Model: e.Model,
 		UserRating: g.rating(good),
 	}
-	if f.UserRating == eval.RatingDown {
+	if f.UserRating == event.RatingDown {
 		f.Comment = "That did not help me."
 	}
 	return f

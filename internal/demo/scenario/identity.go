@@ -5,15 +5,15 @@ import (
 	"math/rand/v2"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // traceContext draws the propagation headers of a sampled span.
-func traceContext(r *rand.Rand) eval.TraceContext {
-	trace := eval.TraceID{Hi: r.Uint64(), Lo: r.Uint64() | 1} // never zero
-	return eval.TraceContext{
-		eval.HeaderTraceparent: "00-" + trace.String() + "-" + hex(r.Uint64()|1) + "-01",
-		eval.HeaderTracestate:  "dd=s:1",
+func traceContext(r *rand.Rand) event.TraceContext {
+	trace := event.TraceID{Hi: r.Uint64(), Lo: r.Uint64() | 1} // never zero
+	return event.TraceContext{
+		event.HeaderTraceparent: "00-" + trace.String() + "-" + hex(r.Uint64()|1) + "-01",
+		event.HeaderTracestate:  "dd=s:1",
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // offered is the tool as a model is offered it.
@@ -18,20 +18,20 @@ func (t *tool) offered() any {
 
 // call draws one call of a tool. A few have arguments that miss the tool's
 // schema, and a few fail.
-func (g *generator) call(t *tool, fill *strings.Replacer) eval.ToolCall {
+func (g *generator) call(t *tool, fill *strings.Replacer) event.ToolCall {
 	r, rates := g.r, &g.s.world.Rates
-	c := eval.ToolCall{
+	c := event.ToolCall{
 		Name: t.Name, Status: "success",
-		Arguments:  eval.JSON(json.RawMessage(fill.Replace(string(t.Arguments)))),
-		Result:     eval.JSON(json.RawMessage(fill.Replace(string(t.Result)))),
+		Arguments:  event.JSON(json.RawMessage(fill.Replace(string(t.Arguments)))),
+		Result:     event.JSON(json.RawMessage(fill.Replace(string(t.Result)))),
 		LatencyMS:  new(tenth(40 + 180*r.Float64())),
 		RetryCount: new(int64(0)),
 	}
 	if chance(r, rates.ToolBadArguments) {
-		c.Arguments = eval.JSON(json.RawMessage(`{"id":0}`))
+		c.Arguments = event.JSON(json.RawMessage(`{"id":0}`))
 	}
 	if chance(r, rates.ToolCallError) {
-		c.Status, c.Result = "error", eval.JSON(json.RawMessage(`{"error":"upstream timed out"}`))
+		c.Status, c.Result = "error", event.JSON(json.RawMessage(`{"error":"upstream timed out"}`))
 		c.RetryCount = new(int64(1))
 	}
 	return c
@@ -39,15 +39,15 @@ func (g *generator) call(t *tool, fill *strings.Replacer) eval.ToolCall {
 
 // retrieve draws what was found for a question: the ticket's own passages,
 // well above one or two of other tickets. A ticket without passages finds none.
-func (g *generator) retrieve(t *ticket, question string) *eval.Retrieval {
+func (g *generator) retrieve(t *ticket, question string) *event.Retrieval {
 	r := g.r
-	got := &eval.Retrieval{
+	got := &event.Retrieval{
 		Index: g.s.world.Index, Strategy: "hybrid", Query: question,
 		LatencyMS: new(tenth(12 + 40*r.Float64())),
 	}
 	score := 0.78 + 0.2*r.Float64()
 	add := func(c chunk) {
-		got.Chunks = append(got.Chunks, eval.Chunk{ID: eval.ID(c.ID), Text: c.Text, Score: new(thousandth(score))})
+		got.Chunks = append(got.Chunks, event.Chunk{ID: event.ID(c.ID), Text: c.Text, Score: new(thousandth(score))})
 		score *= 0.9
 	}
 	if len(t.Chunks) > 0 {
@@ -61,7 +61,7 @@ func (g *generator) retrieve(t *ticket, question string) *eval.Retrieval {
 				continue
 			}
 			c := o.Chunks[0]
-			if !slices.ContainsFunc(got.Chunks, func(x eval.Chunk) bool { return string(x.ID) == c.ID }) {
+			if !slices.ContainsFunc(got.Chunks, func(x event.Chunk) bool { return string(x.ID) == c.ID }) {
 				add(c)
 			}
 		}
@@ -73,7 +73,7 @@ func (g *generator) retrieve(t *ticket, question string) *eval.Retrieval {
 
 // measure adds tokens, times and cost. A token is taken to be four characters;
 // prices are the scenario's own.
-func (g *generator) measure(e *eval.Event, m *model, output string) {
+func (g *generator) measure(e *event.Event, m *model, output string) {
 	r, w := g.r, &g.s.world
 	chars := len(e.Input.Raw())
 	for _, c := range e.Retrieval.Chunks {

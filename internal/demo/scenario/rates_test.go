@@ -13,7 +13,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
@@ -264,7 +264,7 @@ func TestJudgeKnowsTheBuiltInRubrics(t *testing.T) {
 		"prompt_injection": nil,
 		"refusal":          nil,
 	} {
-		raw, err := os.ReadFile(filepath.Join("..", "..", "judges", "rubrics", rubric+".yaml"))
+		raw, err := os.ReadFile(filepath.Join("..", "..", "..", "judges", "rubrics", rubric+".yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +289,7 @@ func TestEventsNameASchemaThatThereIs(t *testing.T) {
 	t.Parallel()
 	s := load(t, "regressed")
 	for _, e := range take(s.Events(1, Options{}), 10) {
-		if _, ok := s.Schemas()[e.OutputSchema]; !ok || e.Kind != eval.KindRequestCompleted {
+		if _, ok := s.Schemas()[e.OutputSchema]; !ok || e.Kind != event.KindRequestCompleted {
 			t.Errorf("request %s names the schema %q", e.RequestID, e.OutputSchema)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func load(tb testing.TB, name string) *Scenario {
@@ -23,8 +24,8 @@ func load(tb testing.TB, name string) *Scenario {
 	return s
 }
 
-func take(seq iter.Seq[eval.Event], n int) []eval.Event {
-	out := make([]eval.Event, 0, n)
+func take(seq iter.Seq[event.Event], n int) []event.Event {
+	out := make([]event.Event, 0, n)
 	for e := range seq {
 		if out = append(out, e); len(out) == n {
 			break
@@ -33,7 +34,7 @@ func take(seq iter.Seq[eval.Event], n int) []eval.Event {
 	return out
 }
 
-func encode(tb testing.TB, e *eval.Event) []byte {
+func encode(tb testing.TB, e *event.Event) []byte {
 	tb.Helper()
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -101,12 +102,12 @@ func TestEventsCanBeRangedOverAgain(t *testing.T) {
 
 func TestEventsAreOnesThatAStrictReaderAccepts(t *testing.T) {
 	t.Parallel()
-	ids := map[eval.RequestID]bool{}
-	traces := map[eval.TraceID]bool{}
-	var last eval.Event
+	ids := map[event.RequestID]bool{}
+	traces := map[event.TraceID]bool{}
+	var last event.Event
 	feedback := 0
 	for i, e := range take(load(t, "regressed").Events(11, Options{Feedback: true}), 4000) {
-		got, err := eval.DecodeEventStrict(encode(t, &e))
+		got, err := event.DecodeStrict(encode(t, &e))
 		if err != nil {
 			t.Fatalf("event %d: %v", i, err)
 		}
@@ -114,7 +115,7 @@ func TestEventsAreOnesThatAStrictReaderAccepts(t *testing.T) {
 			t.Fatalf("event %d: envelope (-sent +read):\n%s", i, diff)
 		}
 		trace, span := e.Origin()
-		if e.Kind == eval.KindUserFeedback {
+		if e.Kind == event.KindUserFeedback {
 			feedback++
 			if e.RequestID != last.RequestID || e.UserRating == "" || !e.OccurredAt.After(last.OccurredAt) {
 				t.Fatalf("event %d: feedback on %s (rating %q) after request %s", i, e.RequestID, e.UserRating, last.RequestID)
@@ -144,7 +145,7 @@ func TestEventsAreOnesThatAStrictReaderAccepts(t *testing.T) {
 func TestFeedbackIsAnOption(t *testing.T) {
 	t.Parallel()
 	for i, e := range take(load(t, "healthy").Events(1, Options{}), 2000) {
-		if e.Kind != eval.KindRequestCompleted {
+		if e.Kind != event.KindRequestCompleted {
 			t.Fatalf("event %d is a %s", i, e.Kind)
 		}
 	}
@@ -236,7 +237,7 @@ func TestFaultyDataIsRefused(t *testing.T) {
 	}
 	faults := check(good(), world{Judge: s.world.Judge, Answers: map[string]answer{"good": {Fails: []string{"taste"}}}}, []ticket{{ID: "t", Tool: "none"}})
 	for _, want := range []string{"models", "tenants", "names", "greetings", "closings", "error_types", "answers.good.fails", "tickets.t", "tickets.t.tool", "tickets.t.good"} {
-		if !slices.ContainsFunc(faults, func(f eval.Fault) bool { return f.Path == want }) {
+		if !slices.ContainsFunc(faults, func(f fault.Fault) bool { return f.Path == want }) {
 			t.Errorf("no fault at %s", want)
 		}
 	}

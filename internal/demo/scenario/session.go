@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // maxOpenSessions bounds the sessions that may go on; when there are as many,
@@ -17,7 +17,7 @@ const maxOpenSessions = 32
 type session struct {
 	id, user, name string
 	tenant         *tenant
-	turns          []eval.Turn
+	turns          []event.Turn
 	left           int // requests that may still come
 }
 
@@ -49,20 +49,20 @@ func (g *generator) end(ses *session) {
 }
 
 func (s *session) ask(question string) {
-	s.turns = append(s.turns, eval.Turn{Role: "user", Content: question})
+	s.turns = append(s.turns, event.Turn{Role: "user", Content: question})
 }
 
 func (s *session) answer(answer string) {
-	s.turns = append(s.turns, eval.Turn{Role: "assistant", Content: answer})
+	s.turns = append(s.turns, event.Turn{Role: "assistant", Content: answer})
 }
 
 // input is the conversation so far as the model got it.
-func (s *session) input() eval.Content {
+func (s *session) input() event.Content {
 	b, err := json.Marshal(s.turns)
 	if err != nil { // plain strings always marshal
-		return eval.Content{}
+		return event.Content{}
 	}
-	return eval.JSON(b)
+	return event.JSON(b)
 }
 
 // slots draws what questions, greetings and tool calls are filled in with.

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // Canary is a word that stands for content. No evaluator may repeat it where
@@ -31,7 +32,7 @@ const (
 // one, always of the same configuration; samples are events that it should have
 // something to say about. Run it with -race: it evaluates in many goroutines at
 // once.
-func Evaluator(t *testing.T, build func(t *testing.T) eval.Evaluator, samples []eval.Event) {
+func Evaluator(t *testing.T, build func(t *testing.T) eval.Evaluator, samples []event.Event) {
 	t.Helper()
 	if len(samples) == 0 {
 		t.Fatal("no samples")
@@ -46,18 +47,18 @@ func Evaluator(t *testing.T, build func(t *testing.T) eval.Evaluator, samples []
 
 // variants gives the samples, an event that has nothing but an id, and each
 // sample with the canary at every place that holds content.
-func variants(t *testing.T, samples []eval.Event) []eval.Event {
+func variants(t *testing.T, samples []event.Event) []event.Event {
 	t.Helper()
-	events := append(slices.Clone(samples), eval.Event{Kind: eval.KindRequestCompleted, RequestID: "bare"})
-	object := eval.JSON(json.RawMessage(fmt.Sprintf(`{%q:{%q:[%q,{%q:-1}]}}`, Canary, Canary, Canary, Canary)))
-	contents := []eval.Content{
-		eval.Text(""), eval.Text(Canary), object,
-		eval.Text(`{"` + Canary + `":"` + Canary + `","a":`),
-		eval.Text("Here it is:\n```json\n{\"" + Canary + "\":[\"" + Canary + "\"]}\n```"),
-		eval.Text("See [" + Canary + "] and 【" + Canary + "】, mail " + Canary + "@example.com."),
-		eval.JSON(json.RawMessage(fmt.Sprintf(`{"role":"assistant","content":%q}`, Canary))),
-		eval.JSON(json.RawMessage(`{"role":"assistant","content":null}`)),
-		eval.JSON(json.RawMessage(fmt.Sprintf(`[{"role":"user","content":[{"type":"text","text":%q}]}]`, Canary))),
+	events := append(slices.Clone(samples), event.Event{Kind: event.KindRequestCompleted, RequestID: "bare"})
+	object := event.JSON(json.RawMessage(fmt.Sprintf(`{%q:{%q:[%q,{%q:-1}]}}`, Canary, Canary, Canary, Canary)))
+	contents := []event.Content{
+		event.Text(""), event.Text(Canary), object,
+		event.Text(`{"` + Canary + `":"` + Canary + `","a":`),
+		event.Text("Here it is:\n```json\n{\"" + Canary + "\":[\"" + Canary + "\"]}\n```"),
+		event.Text("See [" + Canary + "] and 【" + Canary + "】, mail " + Canary + "@example.com."),
+		event.JSON(json.RawMessage(fmt.Sprintf(`{"role":"assistant","content":%q}`, Canary))),
+		event.JSON(json.RawMessage(`{"role":"assistant","content":null}`)),
+		event.JSON(json.RawMessage(fmt.Sprintf(`[{"role":"user","content":[{"type":"text","text":%q}]}]`, Canary))),
 	}
 	for i := range samples {
 		for _, c := range contents {
@@ -66,7 +67,7 @@ func variants(t *testing.T, samples []eval.Event) []eval.Event {
 			events = append(events, e)
 		}
 		e := planted(t, &samples[i])
-		e.Output = eval.Text(samples[i].Output.Text() + " " + Canary)
+		e.Output = event.Text(samples[i].Output.Text() + " " + Canary)
 		events = append(events, e)
 		for j := range e.ToolCalls {
 			unknown, misfit := planted(t, &samples[i]), planted(t, &samples[i])
@@ -79,12 +80,12 @@ func variants(t *testing.T, samples []eval.Event) []eval.Event {
 }
 
 // planted gives a deep copy with the canary in what the output does not hold.
-func planted(t *testing.T, e *eval.Event) eval.Event {
+func planted(t *testing.T, e *event.Event) event.Event {
 	t.Helper()
 	out := clone(t, e)
-	out.Input = eval.Text(Canary + " " + e.Input.Text())
+	out.Input = event.Text(Canary + " " + e.Input.Text())
 	if !e.Expected.IsZero() {
-		out.Expected = eval.Text(Canary)
+		out.Expected = event.Text(Canary)
 	}
 	out.Comment = Canary
 	if out.Retrieval != nil {
@@ -94,21 +95,21 @@ func planted(t *testing.T, e *eval.Event) eval.Event {
 		}
 	}
 	for i := range out.ToolCalls {
-		out.ToolCalls[i].Result = eval.Text(Canary)
+		out.ToolCalls[i].Result = event.Text(Canary)
 	}
 	return out
 }
 
-func clone(t *testing.T, e *eval.Event) eval.Event {
+func clone(t *testing.T, e *event.Event) event.Event {
 	t.Helper()
-	var out eval.Event
+	var out event.Event
 	if err := json.Unmarshal(encoded(t, e), &out); err != nil {
 		t.Fatalf("copy a sample: %v", err)
 	}
 	return out
 }
 
-func encoded(t *testing.T, e *eval.Event) []byte {
+func encoded(t *testing.T, e *event.Event) []byte {
 	t.Helper()
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -117,7 +118,7 @@ func encoded(t *testing.T, e *eval.Event) []byte {
 	return b
 }
 
-func identity(t *testing.T, build func(t *testing.T) eval.Evaluator, events []eval.Event) {
+func identity(t *testing.T, build func(t *testing.T) eval.Evaluator, events []event.Event) {
 	t.Helper()
 	a, b := build(t), build(t)
 	if a.Name() == "" || a.Name() != b.Name() {
@@ -138,7 +139,7 @@ func identity(t *testing.T, build func(t *testing.T) eval.Evaluator, events []ev
 	}
 }
 
-func verdicts(t *testing.T, ev eval.Evaluator, events []eval.Event) {
+func verdicts(t *testing.T, ev eval.Evaluator, events []event.Event) {
 	t.Helper()
 	for i := range events {
 		v, err := ev.Evaluate(t.Context(), &events[i])
@@ -216,7 +217,7 @@ func faults(ev eval.Evaluator, v *eval.Verdict, err error) []string {
 	return out
 }
 
-func unchanged(t *testing.T, ev eval.Evaluator, events []eval.Event) {
+func unchanged(t *testing.T, ev eval.Evaluator, events []event.Event) {
 	t.Helper()
 	for i := range events {
 		before := encoded(t, &events[i])
@@ -227,7 +228,7 @@ func unchanged(t *testing.T, ev eval.Evaluator, events []eval.Event) {
 	}
 }
 
-func concurrent(t *testing.T, ev eval.Evaluator, events []eval.Event) {
+func concurrent(t *testing.T, ev eval.Evaluator, events []event.Event) {
 	t.Helper()
 	const workers = 8
 	var wg sync.WaitGroup
@@ -248,7 +249,7 @@ func concurrent(t *testing.T, ev eval.Evaluator, events []eval.Event) {
 
 // contexts evaluates under a context that is done. The evaluator may still answer
 // when the answer costs nothing, or it fails with the context's error.
-func contexts(t *testing.T, ev eval.Evaluator, samples []eval.Event) {
+func contexts(t *testing.T, ev eval.Evaluator, samples []event.Event) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

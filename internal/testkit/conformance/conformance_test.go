@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
 // honest is an evaluator that keeps the contract.
@@ -18,7 +19,7 @@ func (honest) Name() string    { return "honest" }
 func (honest) Type() eval.Type { return eval.TypeRule }
 func (honest) Version() string { return "1" }
 
-func (honest) Evaluate(ctx context.Context, e *eval.Event) (eval.Verdict, error) {
+func (honest) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	switch {
 	case ctx.Err() != nil:
 		return eval.Verdict{}, ctx.Err()
@@ -33,7 +34,7 @@ func TestEvaluatorAcceptsHonest(t *testing.T) {
 	Evaluator(t, func(t *testing.T) eval.Evaluator {
 		t.Helper()
 		return honest{}
-	}, []eval.Event{{Kind: eval.KindRequestCompleted, RequestID: "r1", Output: eval.Text("x"), ToolCalls: []eval.ToolCall{{Name: "x"}}}})
+	}, []event.Event{{Kind: event.KindRequestCompleted, RequestID: "r1", Output: event.Text("x"), ToolCalls: []event.ToolCall{{Name: "x"}}}})
 }
 
 // TestFaults shows that the suite finds each breach of the contract.
@@ -83,25 +84,25 @@ func TestFaults(t *testing.T) {
 // they are.
 func TestVariantsHoldCanary(t *testing.T) {
 	t.Parallel()
-	samples := []eval.Event{{
-		Kind: eval.KindRequestCompleted, RequestID: "r1", Input: eval.Text("hello"), Output: eval.Text("x"), Expected: eval.Text("y"),
-		Retrieval: &eval.Retrieval{Chunks: []eval.Chunk{{Text: "z"}}}, ToolCalls: []eval.ToolCall{{Name: "a"}},
+	samples := []event.Event{{
+		Kind: event.KindRequestCompleted, RequestID: "r1", Input: event.Text("hello"), Output: event.Text("x"), Expected: event.Text("y"),
+		Retrieval: &event.Retrieval{Chunks: []event.Chunk{{Text: "z"}}}, ToolCalls: []event.ToolCall{{Name: "a"}},
 	}}
 	before := string(encoded(t, &samples[0]))
 	events := variants(t, samples)
 	if string(encoded(t, &samples[0])) != before {
 		t.Error("the sample was changed")
 	}
-	has := func(part func(e *eval.Event) string) bool {
-		return slices.ContainsFunc(events, func(e eval.Event) bool { return strings.Contains(part(&e), Canary) })
+	has := func(part func(e *event.Event) string) bool {
+		return slices.ContainsFunc(events, func(e event.Event) bool { return strings.Contains(part(&e), Canary) })
 	}
-	for name, part := range map[string]func(e *eval.Event) string{
-		"input":          func(e *eval.Event) string { return e.Input.Text() },
-		"output":         func(e *eval.Event) string { return e.Output.Text() },
-		"expected":       func(e *eval.Event) string { return e.Expected.Text() },
-		"chunk":          func(e *eval.Event) string { return chunkText(e) },
-		"tool":           func(e *eval.Event) string { return toolText(e) },
-		"tool arguments": func(e *eval.Event) string { return argumentText(e) },
+	for name, part := range map[string]func(e *event.Event) string{
+		"input":          func(e *event.Event) string { return e.Input.Text() },
+		"output":         func(e *event.Event) string { return e.Output.Text() },
+		"expected":       func(e *event.Event) string { return e.Expected.Text() },
+		"chunk":          func(e *event.Event) string { return chunkText(e) },
+		"tool":           func(e *event.Event) string { return toolText(e) },
+		"tool arguments": func(e *event.Event) string { return argumentText(e) },
 	} {
 		if !has(part) {
 			t.Errorf("no canary in any %s", name)
@@ -109,21 +110,21 @@ func TestVariantsHoldCanary(t *testing.T) {
 	}
 }
 
-func chunkText(e *eval.Event) string {
+func chunkText(e *event.Event) string {
 	if e.Retrieval == nil {
 		return ""
 	}
 	return e.Retrieval.Chunks[0].Text
 }
 
-func toolText(e *eval.Event) string {
+func toolText(e *event.Event) string {
 	if len(e.ToolCalls) == 0 {
 		return ""
 	}
 	return e.ToolCalls[0].Name
 }
 
-func argumentText(e *eval.Event) string {
+func argumentText(e *event.Event) string {
 	if len(e.ToolCalls) == 0 {
 		return ""
 	}

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/kafka/consumer"
@@ -89,7 +89,7 @@ func beWorker() error {
 	cfg := configOf(j)
 	consumer, err := consumer.New(cfg, consumer.Deps{
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)).With("worker", j.Name),
-		Handle: func(ctx context.Context, m eval.Message) error {
+		Handle: func(ctx context.Context, m event.Message) error {
 			timer := time.NewTimer(latency(m.Value))
 			defer timer.Stop()
 			select {

@@ -1,0 +1,185 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Content is what was said, by a user or by a model: a JSON value that is kept
+// as it was published and read in the form that an evaluator needs. The zero
+// value is absent content. Content never reaches a log, a span tag or a metric,
+// which is why it has no String method.
+type Content struct{ raw json.RawMessage }
+
+// Text makes content of plain text.
+func Text(s string) Content {
+	b, err := json.Marshal(s)
+	if err != nil { // a string always marshals
+		return Content{}
+	}
+	return Content{b}
+}
+
+// JSON makes content of a JSON value. The caller must not change b afterwards.
+// Invalid JSON and null make absent content.
+func JSON(b json.RawMessage) Content {
+	b = bytes.TrimSpace(b)
+	if !json.Valid(b) || string(b) == "null" {
+		return Content{}
+	}
+	return Content{b}
+}
+
+// IsZero reports whether the content is absent.
+func (c Content) IsZero() bool { return len(c.raw) == 0 }
+
+// Raw gives the JSON value as it was published; nil when absent. The caller
+// must not change it.
+func (c Content) Raw() json.RawMessage { return c.raw }
+
+// MarshalJSON gives the value back unchanged.
+func (c Content) MarshalJSON() ([]byte, error) {
+	if c.IsZero() {
+		return []byte("null"), nil
+	}
+	return c.raw, nil
+}
+
+// UnmarshalJSON keeps a copy of the value.
+func (c *Content) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		c.raw = nil
+		return nil
+	}
+	c.raw = bytes.Clone(b)
+	return nil
+}
+
+// Turn is one message of a chat.
+type Turn struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+// Text gives the content as a reader would see it: a string, an assistant message
+// or the parts of one as its text, chat messages as "role: text" lines, and any
+// other JSON value as compact JSON. JSON has é for \u00e9, in a string too. It is
+// empty when the content is absent.
+func (c Content) Text() string {
+	switch jsonKind(c.raw) {
+	case "nothing":
+		return ""
+	case "string":
+		return speech(c.raw)
+	case "object":
+		if m, ok := c.message(); ok {
+			return m.Text
+		}
+	case "array":
+		if ms, ok := c.chat(); ok {
+			lines := make([]string, len(ms))
+			for i, m := range ms {
+				lines[i] = m.role + ": " + m.Text
+			}
+			return strings.Join(lines, "\n")
+		}
+		if m, ok := c.parts(); ok {
+			return m.Text
+		}
+	}
+	return compact(c.raw)
+}
+
+// IsText reports whether the content is prose of somebody's: a string, an
+// assistant message or chat messages, as opposed to a bare JSON value.
+func (c Content) IsText() bool {
+	switch jsonKind(c.raw) {
+	case "string":
+		return true
+	case "object":
+		_, ok := c.message()
+		return ok
+	case "array":
+		_, chat := c.chat()
+		_, parts := c.parts()
+		return chat || parts
+	}
+	return false
+}
+
+// Turns gives chat messages, or false when the content is something else. A
+// message's content may be a string or a list of parts, of which the texts are
+// joined, those in results of tools included; that of a refusal is its words. A
+// user's message that only hands back results of tools has the role tool: some
+// providers write it so, and with others there is no such role.
+func (c Content) Turns() ([]Turn, bool) {
+	ms, ok := c.chat()
+	if !ok {
+		return nil, false
+	}
+	turns := make([]Turn, len(ms))
+	for i, m := range ms {
+		turns[i] = Turn{m.role, m.Text}
+	}
+	return turns, true
+}
+
+// chat gives chat messages: a list of nothing else.
+func (c Content) chat() ([]spoken, bool) {
+	ms, ok := list[message](c.raw)
+	if !ok || len(ms) == 0 || slices.ContainsFunc(ms, func(m message) bool { return !m.isMessage() }) {
+		return nil, false
+	}
+	out := make([]spoken, len(ms))
+	for i := range ms {
+		out[i] = ms[i].read()
+	}
+	return out, true
+}
+
+// message gives a single chat message. One that is not the assistant's has to
+// say something: else it is a value that has members of these names by chance.
+func (c Content) message() (spoken, bool) {
+	var m message
+	if jsonKind(c.raw) != "object" || json.Unmarshal(c.raw, &m) != nil {
+		return spoken{}, false
+	}
+	if !m.isMessage() && !c.choice(&m) {
+		return spoken{}, false
+	}
+	s := m.read()
+	return s, s.Text != "" || strings.EqualFold(s.role, roleAssistant)
+}
+
+// choice reads the message of a whole response of OpenAI's.
+func (c Content) choice(m *message) bool {
+	var response struct {
+		Choices []struct {
+			Message message `json:"message"`
+		} `json:"choices"`
+	}
+	if !bytes.Contains(c.raw, []byte(`"choices"`)) || json.Unmarshal(c.raw, &response) != nil || len(response.Choices) == 0 {
+		return false
+	}
+	*m = response.Choices[0].Message
+	return m.isMessage()
+}
+
+// parts gives the message that a list of parts is the content of.
+func (c Content) parts() (spoken, bool) {
+	ps, ok := list[part](c.raw)
+	if !ok || len(ps) == 0 || slices.ContainsFunc(ps, func(p part) bool { return !p.isPart() }) {
+		return spoken{}, false
+	}
+	m := message{Role: roleAssistant, Content: c.raw}
+	return m.read(), true
+}
+
+// Roles that decide how a message is read.
+const (
+	roleUser      = "user"
+	roleAssistant = "assistant"
+	roleTool      = "tool"
+)

@@ -1,0 +1,188 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// wire adds to an Event the names under which some teams log the same facts.
+// Where both are present the canonical name wins.
+type wire struct {
+	Event
+	OccurredAt       moment   `json:"occurred_at"` // read in more forms than it is written
+	LatencyAlias     *float64 `json:"latency_ms"`
+	TimestampAlias   moment   `json:"timestamp"`
+	EnvAlias         string   `json:"env"`
+	PromptTokens     *int64   `json:"prompt_tokens"`
+	CompletionTokens *int64   `json:"completion_tokens"`
+	CostAlias        *float64 `json:"cost_usd"`
+	MessagesAlias    Content  `json:"messages"`
+	ResponseAlias    Content  `json:"response"`
+	CompletionAlias  Content  `json:"completion"`
+}
+
+// Aliases gives the accepted other names of fields, alias to canonical name.
+func Aliases() map[string]string {
+	return map[string]string{
+		"latency_ms":        "llm_latency_ms",
+		"timestamp":         "occurred_at",
+		"env":               "environment",
+		"prompt_tokens":     "input_tokens",
+		"completion_tokens": "output_tokens",
+		"cost_usd":          "estimated_cost_usd",
+		"messages":          "input",
+		"response":          "output",
+		"completion":        "output",
+	}
+}
+
+// Decode reads one event. It is a tolerant reader: fields that it does not
+// know are ignored, and known aliases are accepted ([Aliases]).
+//
+// Every error is an [*Error]. Its reason is [Malformed] for what is no JSON
+// object, is nested deeper than [MaxDepth], has a list longer than [MaxItems], has
+// a field of the wrong type (the error names the field) or lacks a required field,
+// and [UnknownEvent] for a kind of event that this version does not know.
+// The error names fields and types, never values.
+func Decode(data []byte) (*Event, error) {
+	if err := bounded(data); err != nil {
+		return nil, invalid(Malformed, err)
+	}
+	var w wire
+	if err := json.Unmarshal(data, &w); err != nil {
+		return nil, invalid(Malformed, describe(data, err))
+	}
+	w.merge()
+	return w.checked()
+}
+
+// DecodeStrict is Decode for tools in which a misspelt field should
+// be seen: a field that the event does not define is an error too.
+func DecodeStrict(data []byte) (*Event, error) {
+	if err := bounded(data); err != nil {
+		return nil, invalid(Malformed, err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	var w wire
+	if err := dec.Decode(&w); err != nil {
+		return nil, invalid(Malformed, describe(data, err))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, invalid(Malformed, errors.New("more than one JSON value"))
+	}
+	w.merge()
+	return w.checked()
+}
+
+// bounded holds data, JSON or not, against what an event may be at most.
+func bounded(data []byte) error {
+	if at, deep := tooDeep(data); deep {
+		return errTooDeep(at)
+	}
+	if path, long := tooLong(data); long {
+		return errTooLong(path)
+	}
+	return nil
+}
+
+func (w *wire) merge() {
+	e := &w.Event
+	e.LatencyMS = or(e.LatencyMS, w.LatencyAlias)
+	e.InputTokens = or(e.InputTokens, w.PromptTokens)
+	e.OutputTokens = or(e.OutputTokens, w.CompletionTokens)
+	e.EstimatedCostUSD = or(e.EstimatedCostUSD, w.CostAlias)
+	e.OccurredAt = time.Time(w.OccurredAt)
+	if e.OccurredAt.IsZero() {
+		e.OccurredAt = time.Time(w.TimestampAlias)
+	}
+	if e.Environment == "" {
+		e.Environment = w.EnvAlias
+	}
+	if e.Input.IsZero() {
+		e.Input = w.MessagesAlias
+	}
+	for _, c := range []Content{w.ResponseAlias, w.CompletionAlias} {
+		if e.Output.IsZero() {
+			e.Output = c
+		}
+	}
+}
+
+func (w *wire) checked() (*Event, error) {
+	e := w.Event
+	var missing []string
+	if e.Kind == "" {
+		missing = append(missing, "event")
+	}
+	if e.RequestID == "" {
+		missing = append(missing, "request_id")
+	}
+	if len(missing) > 0 {
+		return nil, invalid(Malformed, fmt.Errorf("missing %s", strings.Join(missing, " and ")))
+	}
+	if !slices.Contains([]Kind{KindRequestCompleted, KindUserFeedback}, e.Kind) {
+		return nil, invalid(UnknownEvent, fmt.Errorf("event: not one of %s, %s", KindRequestCompleted, KindUserFeedback))
+	}
+	return &e, nil
+}
+
+// describe replaces the decoder's error by one that names the place and holds
+// nothing of the content.
+func describe(data []byte, err error) error {
+	var typ *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &typ):
+		field := strings.TrimPrefix(typ.Field, "Event.")
+		value, _, _ := strings.Cut(typ.Value, " ") // "number 1.5": the number is content
+		if field == "" {
+			return fmt.Errorf("a JSON %s, want an object", value)
+		}
+		if typ.Type == reflect.TypeFor[moment]() {
+			return fmt.Errorf("%s: want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or a number: seconds or milliseconds since 1970", field)
+		}
+		return fmt.Errorf("%s: a JSON %s, want %s", field, value, wanted(typ.Type.Kind().String()))
+	case errors.As(err, &syntax):
+		if len(bytes.TrimSpace(data)) == 0 {
+			return errors.New("empty message")
+		}
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
+	case strings.HasPrefix(err.Error(), "json: unknown field "):
+		// encoding/json has no type for this one. The name of a field is no content.
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return errors.New("invalid JSON: it ends too early")
+	}
+	return errors.New("invalid JSON")
+}
+
+func wanted(kind string) string {
+	switch kind {
+	case "struct", "map":
+		return "an object"
+	case "slice", "array":
+		return "an array"
+	case "int64":
+		return "an integer"
+	case "float64":
+		return "a number"
+	case "string":
+		return "a string"
+	}
+	return "a " + kind
+}
+
+func or[T any](a, b *T) *T {
+	if a != nil {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,218 @@
+package event_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+)
+
+// logLine is a structured log line of an LLM call as teams write it today.
+const logLine = `{"event":"llm_request_completed","request_id":"req_9f3a","trace_id":"123456789","feature":"support_agent",
+ "prompt_name":"support_triage","prompt_version":"2026-06-01.3","provider":"anthropic","model":"claude-sonnet-4",
+ "input_tokens":1840,"output_tokens":312,"latency_ms":1430,"estimated_cost_usd":0.0098,"status":"success"}`
+
+func TestDecodeLogLine(t *testing.T) {
+	t.Parallel()
+	got, err := event.Decode([]byte(logLine))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "req_9f3a", TraceID: "123456789", Feature: "support_agent",
+		PromptName: "support_triage", PromptVersion: "2026-06-01.3", Provider: "anthropic", Model: "claude-sonnet-4",
+		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0), EstimatedCostUSD: new(0.0098),
+		Status: "success",
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(event.Content{})); d != "" {
+		t.Errorf("event (-want +got):\n%s", d)
+	}
+	if trace, _ := got.Origin(); trace != (event.TraceID{Lo: 123456789}) {
+		t.Errorf("trace = %v, want the decimal id 123456789", trace)
+	}
+}
+
+func TestDecodeTolerance(t *testing.T) {
+	t.Parallel()
+	base := func(fields string) string {
+		return `{"event":"llm_request_completed","request_id":"r"` + fields + `}`
+	}
+	tests := []struct {
+		name, in string
+		check    func(e *event.Event) (got, want any)
+	}{
+		{"unknown fields are ignored", base(`,"team":{"name":"x"}`), func(e *event.Event) (any, any) { return e.RequestID, event.RequestID("r") }},
+		{"numeric ids", `{"event":"llm_request_completed","request_id":17,"trace_id":18446744073709551615}`, func(e *event.Event) (any, any) {
+			trace, _ := e.Origin()
+			return []any{e.RequestID, trace}, []any{event.RequestID("17"), event.TraceID{Lo: 1<<64 - 1}}
+		}},
+		{"canonical name wins over its alias", base(`,"latency_ms":1,"llm_latency_ms":2`), func(e *event.Event) (any, any) { return *e.LatencyMS, 2.0 }},
+		{"aliases", base(`,"env":"prod","prompt_tokens":3,"completion_tokens":4,"cost_usd":0.5,"response":"hi","timestamp":"2026-01-31T12:00:00Z"`), func(e *event.Event) (any, any) {
+			return []any{e.Environment, *e.InputTokens, *e.OutputTokens, *e.EstimatedCostUSD, e.Output.Text(), e.OccurredAt},
+				[]any{"prod", int64(3), int64(4), 0.5, "hi", time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)}
+		}},
+		{"times as numbers", base(`,"timestamp":1769860800`), func(e *event.Event) (any, any) {
+			return e.OccurredAt, time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+		}},
+		{"times in parts of a second", base(`,"timestamp":1769860800.25`), func(e *event.Event) (any, any) {
+			return e.OccurredAt, time.Date(2026, 1, 31, 12, 0, 0, 250e6, time.UTC)
+		}},
+		{"times in milliseconds", base(`,"timestamp":1,"occurred_at":1769860800250`), func(e *event.Event) (any, any) {
+			return e.OccurredAt, time.Date(2026, 1, 31, 12, 0, 0, 250e6, time.UTC)
+		}},
+		{"no time", base(`,"timestamp":null,"occurred_at":0`), func(e *event.Event) (any, any) { return e.OccurredAt, time.Time{} }},
+		{"messages are input", base(`,"messages":[{"role":"user","content":"where is my order?"}]`), func(e *event.Event) (any, any) {
+			return e.Input.Text(), "user: where is my order?"
+		}},
+		{"null is absent", base(`,"input":null,"model":null,"latency_ms":null,"retrieval":null,"user_rating":null`), func(e *event.Event) (any, any) {
+			return []any{e.Input.IsZero(), e.Model, e.LatencyMS == nil, e.Retrieval == nil, e.UserRating}, []any{true, "", true, true, event.Rating("")}
+		}},
+		{"priority as a number", base(`,"trace_context":{"X-Datadog-Sampling-Priority":1}`), func(e *event.Event) (any, any) {
+			return e.TraceContext.Get("x-datadog-sampling-priority"), "1"
+		}},
+		{"rating as a number", base(`,"user_rating":4.0`), func(e *event.Event) (any, any) { return e.UserRating, event.Rating("4") }},
+		{"rating in capitals", base(`,"user_rating":"Down"`), func(e *event.Event) (any, any) { return e.UserRating, event.RatingDown }},
+		{"as deep as allowed", base(`,"output":` + strings.Repeat("[", event.MaxDepth-1) + strings.Repeat("]", event.MaxDepth-1)), func(e *event.Event) (any, any) {
+			return len(e.Output.Raw()), 2 * (event.MaxDepth - 1)
+		}},
+		{"brackets in a text are no depth", base(`,"output":"\\\"` + strings.Repeat("[{", 2000) + `\\"`), func(e *event.Event) (any, any) {
+			return len(e.Output.Text()), 2 + 4000 + 1
+		}},
+		{"many shallow values", base(`,"output":[` + strings.Repeat(`{"a":[]},`, 2000) + `1]`), func(e *event.Event) (any, any) {
+			return e.Output.IsZero(), false
+		}},
+		{"output as a value", base(`,"output":{"answer": 42}`), func(e *event.Event) (any, any) { return e.Output.Text(), `{"answer":42}` }},
+		{"output as an assistant message", base(`,"output":{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`), func(e *event.Event) (any, any) {
+			return e.Output.Text(), "a\nb"
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e, err := event.Decode([]byte(tt.in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, want := tt.check(e)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestDecodeErrors(t *testing.T) {
+	t.Parallel()
+	const aTime = "want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or a number: seconds or milliseconds since 1970"
+	tests := []struct {
+		name, in string
+		reason   eval.Reason
+		want     string
+	}{
+		{"empty", ``, eval.ReasonMalformed, "empty message"},
+		{"not JSON", `level=info msg=hello`, eval.ReasonMalformed, "invalid JSON at byte 1"},
+		{"cut off", `{"event":"llm_requ`, eval.ReasonMalformed, "invalid JSON at byte 18"},
+		{"an array", `[]`, eval.ReasonMalformed, "a JSON array, want an object"},
+		{"nested like a bomb", `{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 100_000), eval.ReasonMalformed, "nested more than 512 deep at byte 571"},
+		{"nested like a bomb, and closed", `{"a":` + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_001), eval.ReasonMalformed, "nested more than 512 deep at byte 2561"},
+		{"one level too many", `{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 512) + strings.Repeat("]", 512) + "}", eval.ReasonMalformed, "nested more than 512 deep at byte 571"},
+		{"no request id", `{"event":"llm_request_completed"}`, eval.ReasonMalformed, "missing request_id"},
+		{"nothing", `{}`, eval.ReasonMalformed, "missing event and request_id"},
+		{"wrong type", `{"event":"llm_request_completed","request_id":"r","input_tokens":"many"}`, eval.ReasonMalformed, "input_tokens: a JSON string, want an integer"},
+		{"wrong type inside", `{"event":"llm_request_completed","request_id":"r","retrieval":{"chunks":[{"text":7}]}}`, eval.ReasonMalformed, "retrieval.chunks.text: a JSON number, want a string"},
+		{"wrong type under an alias", `{"event":"llm_request_completed","request_id":"r","latency_ms":"1430ms"}`, eval.ReasonMalformed, "latency_ms: a JSON string, want a number"},
+		{"id that lost digits", `{"event":"llm_request_completed","request_id":1.5e9}`, eval.ReasonMalformed, "request_id: a JSON number, want a string"},
+		{"bad time", `{"event":"llm_request_completed","request_id":"r","occurred_at":"yesterday"}`, eval.ReasonMalformed, "occurred_at: " + aTime},
+		{"bad time under an alias", `{"event":"llm_request_completed","request_id":"r","timestamp":"2026-01-31 12:00:00"}`, eval.ReasonMalformed, "timestamp: " + aTime},
+		{"time of another type", `{"event":"llm_request_completed","request_id":"r","timestamp":{"seconds":1}}`, eval.ReasonMalformed, "timestamp: " + aTime},
+		{"time in nanoseconds", `{"event":"llm_request_completed","request_id":"r","timestamp":1769860800000000000}`, eval.ReasonMalformed, "timestamp: " + aTime},
+		{"time before all events", `{"event":"llm_request_completed","request_id":"r","timestamp":-1}`, eval.ReasonMalformed, "timestamp: " + aTime},
+		{"unknown kind", `{"event":"page_viewed","request_id":"r"}`, eval.ReasonUnknownEvent, "event: not one of llm_request_completed, llm_user_feedback"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := event.Decode([]byte(tt.in))
+			if !eval.IsPermanent(err) || eval.ReasonOf(err) != tt.reason {
+				t.Fatalf("err = %v: permanent %t, reason %q; want a permanent %q", err, eval.IsPermanent(err), eval.ReasonOf(err), tt.reason)
+			}
+			if got := err.Error(); got != string(tt.reason)+": "+tt.want {
+				t.Errorf("err = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDecodeStrict(t *testing.T) {
+	t.Parallel()
+	if _, err := event.DecodeStrict([]byte(logLine)); err != nil {
+		t.Errorf("a known alias: %v", err)
+	}
+	_, err := event.DecodeStrict([]byte(`{"event":"llm_request_completed","request_id":"r","promt_version":"1"}`))
+	if err == nil || !strings.Contains(err.Error(), `unknown field "promt_version"`) {
+		t.Errorf("err = %v, want the misspelt field named", err)
+	}
+	if _, err := event.DecodeStrict([]byte(logLine + "{}")); err == nil {
+		t.Error("two values in one message: no error")
+	}
+}
+
+// TestMarshalRoundTrip shows that what an application publishes is what the
+// worker reads.
+func TestMarshalRoundTrip(t *testing.T) {
+	t.Parallel()
+	want := event.Event{
+		Kind: event.KindUserFeedback, RequestID: "r", OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		TraceContext: event.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+		Input:        event.Text("a \"quoted\" <question>"), Output: event.JSON(json.RawMessage(`{"a":[1,2]}`)),
+		Retrieval: &event.Retrieval{HitCount: new(int64(0)), Chunks: []event.Chunk{{ID: "c1", Text: "passage", Score: new(0.5)}}},
+		ToolCalls: []event.ToolCall{{Name: "lookup", Arguments: event.JSON(json.RawMessage(`{"id":1}`)), Status: "error"}},
+		CacheHit:  new(false), UserRating: event.RatingUp,
+	}
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := event.DecodeStrict(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(&want, got, cmp.Comparer(func(a, b event.Content) bool { return a.Text() == b.Text() })); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// FuzzDecode holds that no input panics, that every error is permanent,
+// that no output says what its text does not show, and that headers and body give
+// one envelope.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(logLine))
+	f.Add([]byte(`{"event":"llm_user_feedback","request_id":1,"user_rating":"up","trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","x-datadog-trace-id":"12"},"trace_id":"77"}`))
+	f.Add([]byte(`{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 600) + "\"]"))
+	f.Add([]byte(`{"event":"llm_request_completed","request_id":"r","output":{"role":"assistant","content":"x"},"tool_calls":[{}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := event.Decode(data)
+		if err != nil {
+			if !eval.IsPermanent(err) {
+				t.Fatalf("not permanent: %v", err)
+			}
+			return
+		}
+		_ = e.Input.Text()
+		if said := e.Said(); e.Output.Text() == "" && said.Text != "" {
+			t.Errorf("%+v is said by an output without text", said)
+		}
+		env, ok := event.EnvelopeFromHeaders(e.Headers())
+		if !ok {
+			t.Fatal("headers carry no envelope")
+		}
+		if d := cmp.Diff(e.Envelope(), env); d != "" {
+			t.Errorf("headers and body differ (-body +headers):\n%s", d)
+		}
+	})
+}

@@ -1,0 +1,58 @@
+package event
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// written gives a JSON value with its \u escapes written out in UTF-8, wherever
+// JSON allows that: é for \u00e9, as Python writes it, & for \u0026, as Go does.
+// The same answer is the same text then, whoever published it. All else stays:
+// the order of members, the digits of numbers, and the escapes without which it
+// would be no JSON.
+func written(value []byte) []byte {
+	i := bytes.IndexByte(value, '\\') // which JSON has in strings alone
+	if i < 0 {
+		return value
+	}
+	out := make([]byte, 0, len(value))
+	for ; i >= 0; i = bytes.IndexByte(value, '\\') {
+		out = append(out, value[:i]...)
+		r, n := unescape(value[i:])
+		if n == 0 {
+			n = min(2, len(value)-i)
+			out = append(out, value[i:i+n]...)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+		value = value[i+n:]
+	}
+	return append(out, value...)
+}
+
+// unescape reads the escape at the beginning of s: the rune and the length of
+// its escape, which is 0 for one that has to stay.
+func unescape(s []byte) (r rune, n int) {
+	switch {
+	case len(s) >= 2 && s[1] == '/':
+		return '/', 2
+	case len(s) < 6 || s[1] != 'u':
+		return 0, 0
+	}
+	code, ok := parseHex(s[2:6])
+	r = rune(code) // of four digits
+	switch {
+	case !ok || r < ' ' || r == '"' || r == '\\':
+		return 0, 0
+	case !utf16.IsSurrogate(r):
+		return r, 6
+	case len(s) < 12 || s[6] != '\\' || s[7] != 'u':
+		return 0, 0
+	}
+	code, ok = parseHex(s[8:12])
+	if r = utf16.DecodeRune(r, rune(code)); !ok || r == utf8.RuneError {
+		return 0, 0
+	}
+	return r, 12
+}

@@ -1,0 +1,198 @@
+package event
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+)
+
+// RequestID names one request to a model. It is the idempotency key of
+// everything that evalworker writes, and it is unique per request, never per
+// session or user.
+type RequestID string
+
+// UnmarshalJSON accepts a string or a number, because log pipelines often
+// write numeric ids bare.
+func (r *RequestID) UnmarshalJSON(b []byte) error {
+	s, err := unmarshalID(b)
+	*r = RequestID(s)
+	return err
+}
+
+// ID is a trace or span id as an application logged it: decimal, or
+// hexadecimal. A JSON number is accepted as well as a string.
+type ID string
+
+// UnmarshalJSON accepts a string or a number.
+func (i *ID) UnmarshalJSON(b []byte) error {
+	s, err := unmarshalID(b)
+	*i = ID(s)
+	return err
+}
+
+func unmarshalID(b []byte) (string, error) {
+	if string(b) == "null" {
+		return "", nil
+	}
+	if len(b) > 0 && b[0] == '"' {
+		var s string
+		err := json.Unmarshal(b, &s)
+		return s, err
+	}
+	// A float or an exponent would lose digits of the id on its way.
+	if isInteger(b) {
+		return string(b), nil
+	}
+	return "", &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[string]()}
+}
+
+// TraceID is a 128-bit trace id. The zero value is no trace.
+type TraceID struct{ Hi, Lo uint64 }
+
+// IsZero reports whether the id is absent.
+func (t TraceID) IsZero() bool { return t == TraceID{} }
+
+// String gives 32 lower-case hexadecimal digits, zero padded.
+func (t TraceID) String() string {
+	var b [32]byte
+	putHex(b[:16], t.Hi)
+	putHex(b[16:], t.Lo)
+	return string(b[:])
+}
+
+// SpanID is a 64-bit span id. The zero value is no span.
+type SpanID uint64
+
+// String gives the decimal form, which Datadog uses.
+func (s SpanID) String() string { return strconv.FormatUint(uint64(s), 10) }
+
+// ParseTraceID reads a trace id: 32 hexadecimal digits, or a decimal 64-bit
+// number, or 16 hexadecimal digits of which at least one is a letter (sixteen
+// bare digits are decimal). It reports false for anything else and for zero.
+func ParseTraceID[T ~string | ~[]byte](s T) (TraceID, bool) {
+	if len(s) == 32 {
+		hi, ok1 := parseHex(s[:16])
+		lo, ok2 := parseHex(s[16:])
+		if !ok1 || !ok2 {
+			return TraceID{}, false
+		}
+		id := TraceID{hi, lo}
+		return id, !id.IsZero()
+	}
+	lo, ok := parse64(s)
+	return TraceID{Lo: lo}, ok && lo != 0
+}
+
+// ParseSpanID reads a span id: a decimal 64-bit number, or 16 hexadecimal
+// digits of which at least one is a letter. It reports false for anything else
+// and for zero.
+func ParseSpanID[T ~string | ~[]byte](s T) (SpanID, bool) {
+	n, ok := parse64(s)
+	return SpanID(n), ok && n != 0
+}
+
+// ParseTraceparent reads the ids of a W3C traceparent header
+// (https://www.w3.org/TR/trace-context/#traceparent-header).
+func ParseTraceparent[T ~string | ~[]byte](s T) (TraceID, SpanID, bool) {
+	// 00-<32 hex>-<16 hex>-<2 hex>; a later version may append fields.
+	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || s[0] == 'f' && s[1] == 'f' {
+		return TraceID{}, 0, false
+	}
+	hi, ok1 := parseHex(s[3:19])
+	lo, ok2 := parseHex(s[19:35])
+	span, ok3 := parseHex(s[36:52])
+	id := TraceID{hi, lo}
+	if !ok1 || !ok2 || !ok3 || id.IsZero() || span == 0 {
+		return TraceID{}, 0, false
+	}
+	return id, SpanID(span), true
+}
+
+// parse64 reads decimal, or 16 hexadecimal digits with a letter among them.
+func parse64[T ~string | ~[]byte](s T) (uint64, bool) {
+	if n, ok := parseDecimal(s); ok {
+		return n, true
+	}
+	if len(s) == 16 {
+		return parseHex(s)
+	}
+	return 0, false
+}
+
+func parseDecimal[T ~string | ~[]byte](s T) (uint64, bool) {
+	if len(s) == 0 || len(s) > 20 {
+		return 0, false
+	}
+	var n uint64
+	for i := range len(s) {
+		d := uint64(s[i] - '0')
+		if d > 9 {
+			return 0, false
+		}
+		if n > (1<<64-1-d)/10 {
+			return 0, false
+		}
+		n = n*10 + d
+	}
+	return n, true
+}
+
+func parseHex[T ~string | ~[]byte](s T) (uint64, bool) {
+	var n uint64
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		n = n<<4 | uint64(c)
+	}
+	return n, true
+}
+
+func putHex(b []byte, n uint64) {
+	const digits = "0123456789abcdef"
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = digits[n&15]
+		n >>= 4
+	}
+}
+
+func isInteger(b []byte) bool {
+	if len(b) > 0 && b[0] == '-' {
+		b = b[1:]
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// jsonKind names the JSON type of a value in the words of the specification.
+func jsonKind(b []byte) string {
+	if len(b) == 0 {
+		return "nothing"
+	}
+	switch b[0] {
+	case '"':
+		return "string"
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case 't', 'f':
+		return "bool"
+	case 'n':
+		return "null"
+	default:
+		return "number"
+	}
+}

@@ -1,0 +1,103 @@
+package event_test
+
+import (
+	"testing"
+
+	"github.com/evalworker/evalworker/event"
+)
+
+func TestParseTraceID(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in   string
+		want event.TraceID
+		ok   bool
+	}{
+		{"123456789", event.TraceID{Lo: 123456789}, true},
+		{"18446744073709551615", event.TraceID{Lo: 1<<64 - 1}, true},
+		{"18446744073709551616", event.TraceID{}, false},
+		{"1234567890123456", event.TraceID{Lo: 1234567890123456}, true}, // sixteen bare digits are decimal
+		{"8448eb211c80319c", event.TraceID{Lo: 0x8448eb211c80319c}, true},
+		{"0af7651916cd43dd8448eb211c80319c", event.TraceID{Hi: 0x0af7651916cd43dd, Lo: 0x8448eb211c80319c}, true},
+		{"0AF7651916CD43DD8448EB211C80319C", event.TraceID{Hi: 0x0af7651916cd43dd, Lo: 0x8448eb211c80319c}, true},
+		{"00000000000000000000000000000000", event.TraceID{}, false},
+		{"0", event.TraceID{}, false},
+		{"", event.TraceID{}, false},
+		{"-5", event.TraceID{}, false},
+		{"trace-abc", event.TraceID{}, false},
+		{"zaf7651916cd43dd8448eb211c80319c", event.TraceID{}, false},
+		{"000000X0000000000000000000000001", event.TraceID{}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.in, func(t *testing.T) {
+			t.Parallel()
+			got, ok := event.ParseTraceID(tt.in)
+			if ok != tt.ok || got != tt.want { // an id that cannot be read is zero, not half an id
+				t.Errorf("ParseTraceID(%q) = %v, %t; want %v, %t", tt.in, got, ok, tt.want, tt.ok)
+			}
+			if ok && len(tt.in) == 32 {
+				if again, _ := event.ParseTraceID([]byte(got.String())); again != got {
+					t.Errorf("String gives %q, which reads as %v", got, again)
+				}
+			}
+		})
+	}
+}
+
+func TestParseTraceparent(t *testing.T) {
+	t.Parallel()
+	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	trace, span, ok := event.ParseTraceparent(good)
+	if !ok || trace.String() != "0af7651916cd43dd8448eb211c80319c" || uint64(span) != 0xb7ad6b7169203331 {
+		t.Errorf("ParseTraceparent(%q) = %v, %v, %t", good, trace, span, ok)
+	}
+	for _, bad := range []string{
+		"", good[:54], "ff" + good[2:], "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+		"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", "00_0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331_01",
+	} {
+		if _, _, ok := event.ParseTraceparent(bad); ok {
+			t.Errorf("ParseTraceparent(%q) is accepted", bad)
+		}
+	}
+	if _, _, ok := event.ParseTraceparent("01" + good[2:] + "-later"); !ok {
+		t.Error("a later version with more fields is refused")
+	}
+}
+
+// TestOriginPreference: propagation headers are exact; logged ids often lost
+// their upper half.
+func TestOriginPreference(t *testing.T) {
+	t.Parallel()
+	e := event.Event{TraceID: "7", SpanID: "8", TraceContext: event.TraceContext{
+		"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "x-datadog-trace-id": "5", "x-datadog-parent-id": "6",
+	}}
+	if trace, span := e.Origin(); trace.Hi == 0 || span != 0xb7ad6b7169203331 {
+		t.Errorf("origin = %v %v, want that of traceparent", trace, span)
+	}
+	delete(e.TraceContext, "Traceparent")
+	if trace, span := e.Origin(); trace.Lo != 5 || span != 6 {
+		t.Errorf("origin = %v %v, want that of the Datadog headers", trace, span)
+	}
+	for tags, want := range map[string]uint64{
+		"_dd.p.tid=0af7651916cd43dd":                            0x0af7651916cd43dd,
+		"_dd.p.dm=-1,_dd.p.tid=0af7651916cd43dd,_dd.p.usr.id=x": 0x0af7651916cd43dd,
+		"":                             0,
+		"_dd.p.tid=0af7651916cd43d":    0, // too short
+		"_dd.p.tid=0af7651916cd43ddff": 0, // too long
+		"_dd.p.tid=zaf7651916cd43dd":   0,
+		"x_dd.p.tid=0af7651916cd43dd,": 0,
+	} {
+		e.TraceContext["x-datadog-tags"] = tags
+		if trace, _ := e.Origin(); trace != (event.TraceID{Hi: want, Lo: 5}) {
+			t.Errorf("trace with tags %q = %v, want the upper half %x", tags, trace, want)
+		}
+		e.Kind, e.RequestID = event.KindRequestCompleted, "r"
+		if env, _ := event.EnvelopeFromHeaders(e.Headers()); env.Trace != e.Envelope().Trace {
+			t.Errorf("headers with tags %q name %v, the body %v", tags, env.Trace, e.Envelope().Trace)
+		}
+	}
+	e.TraceContext = nil
+	if trace, span := e.Origin(); trace.Lo != 7 || span != 8 {
+		t.Errorf("origin = %v %v, want that of the fields", trace, span)
+	}
+}

@@ -1,0 +1,102 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/event"
+)
+
+// items gives n times an item, as the inside of a list.
+func items(item string, n int) string {
+	return strings.TrimSuffix(strings.Repeat(item+",", n), ",")
+}
+
+func TestLongLists(t *testing.T) {
+	t.Parallel()
+	const most = event.MaxItems
+	for name, tt := range map[string]struct{ fields, want string }{
+		"as many calls as allowed":     {`"tool_calls":[` + items(`{"name":"a,b"}`, most) + `]`, ""},
+		"one call more":                {`"tool_calls":[` + items(`{}`, most+1) + `]`, "tool_calls"},
+		"name in capitals, escaped":    {`"TOOL\u005fCALLS":[` + items(`{}`, most+1) + `]`, "tool_calls"},
+		"name that stands twice":       {`"tool_calls":[` + items(`null`, most+1) + `],"tool_calls":[]`, "tool_calls"},
+		"as many chunks as allowed":    {`"retrieval":{"chunks":[` + items(`{"text":"a","score":1}`, most) + `]}`, ""},
+		"one chunk more":               {`"retrieval":{"chunks":[` + items(`{"text":"a"}`, most+1) + `]}`, "retrieval.chunks"},
+		"one trace header more":        {`"trace_context":{` + items(`"a":1`, most+1) + `}`, "trace_context"},
+		"an output that is a list":     {`"output":[` + items(`{"tool_calls":1}`, 3*most) + `]`, ""},
+		"arguments that are a list":    {`"tool_calls":[{"arguments":[` + items(`1`, 3*most) + `]}]`, ""},
+		"a field that is not known":    {`"chunks":[` + items(`1`, 3*most) + `]`, ""},
+		"commas in a text":             {`"output":"` + strings.Repeat(`a, \"b\", `, most) + `"`, ""},
+		"a list cut off, and no event": {`"tool_calls":[` + items(`{}`, most+1), "invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := "malformed: " + tt.want + ": more than 10000 items"
+			switch tt.want {
+			case "":
+				want = ""
+			case "invalid":
+				want = "malformed: invalid JSON"
+			}
+			_, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r",` + tt.fields + `}`))
+			if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("err = %v, want %q", err, want)
+			}
+		})
+	}
+}
+
+// TestDecodeTakesLittleMore holds what an event can cost beyond its own bytes. It
+// cannot run in parallel: it counts the process's memory.
+func TestDecodeTakesLittleMore(t *testing.T) {
+	const size = 2 << 20
+	for name, parts := range map[string][3]string{
+		"tool calls":    {`"tool_calls":[`, `{}`, `]`},
+		"chunks":        {`"retrieval":{"chunks":[`, `{}`, `]}`},
+		"trace headers": {`"trace_context":{`, `"":1`, `}`},
+		"chat":          {`"output":[`, `{"role":"a","content":[]}`, `]`},
+		"parts":         {`"output":{"role":"assistant","content":[`, `{}`, `]}`},
+	} {
+		body := []byte(`{"event":"llm_request_completed","request_id":"r",` + parts[0] + items(parts[1], size/(len(parts[1])+1)) + parts[2] + `}`)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		e, err := event.Decode(body)
+		if err == nil {
+			_ = e.Said()
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 20*size {
+			t.Errorf("%s: %d MiB of JSON allocate %d MiB", name, size>>20, took>>20)
+		}
+		runtime.KeepAlive(e)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	large, err := json.Marshal(event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "r", Input: event.Text(strings.Repeat("Some words, and more. ", 1400)),
+		ToolCalls: []event.ToolCall{{Name: "lookup", Arguments: event.JSON([]byte(`{"id":1}`))}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, data := range map[string][]byte{
+		"line":   []byte(logLine),
+		"usual":  large,
+		"commas": bytes.Replace(large, []byte(`"input":"`), []byte(`"input":"`+strings.Repeat("a, b. ", 20_000)), 1),
+		"calls":  []byte(`{"event":"llm_request_completed","request_id":"r","tool_calls":[` + items(`{"name":"lookup","arguments":{"id":1}}`, 9000) + `]}`),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				if _, err := event.Decode(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

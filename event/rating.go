@@ -1,0 +1,72 @@
+package event
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Rating is a user's rating: "up", "down", or a number in decimal. A number
+// from 1 to 5 is read as stars.
+type Rating string
+
+// The ratings of a thumb.
+const (
+	RatingUp   Rating = "up"
+	RatingDown Rating = "down"
+)
+
+// UnmarshalJSON accepts a string or a number.
+func (r *Rating) UnmarshalJSON(b []byte) error {
+	switch jsonKind(b) {
+	case "null":
+		return nil
+	case "string":
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		*r = Rating(PlainRating(s))
+		return nil
+	case "number":
+		if _, err := strconv.ParseFloat(string(b), 64); err != nil {
+			return &json.UnmarshalTypeError{Value: "number " + string(b), Type: reflect.TypeFor[float64]()}
+		}
+		*r = Rating(PlainRating(string(b)))
+		return nil
+	}
+	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[Rating]()}
+}
+
+// PlainRating gives a rating in the one form that conditions are held against,
+// whoever wrote it and whether it travels in a header or in the body: in lower
+// case, without white space around it, a number in decimal ("Down" is "down",
+// "4.0" is "4"). What is in that form already, as words in lower case and stars
+// are, is given back as it is.
+func PlainRating[T ~string | ~[]byte](s T) T {
+	if isPlain(s) {
+		return s
+	}
+	text := strings.ToLower(strings.TrimSpace(string(s)))
+	if strings.Trim(text, "0123456789+-.e") == "" { // no "inf", and no digits of Go's own
+		if f, err := strconv.ParseFloat(text, 64); err == nil {
+			text = strconv.FormatFloat(f, 'f', -1, 64)
+		}
+	}
+	return T(text)
+}
+
+// isPlain reports whether s holds nothing that PlainRating could change. It runs
+// for every message.
+func isPlain[T ~string | ~[]byte](s T) bool {
+	if len(s) == 1 && '0' <= s[0] && s[0] <= '9' {
+		return true
+	}
+	for i := range len(s) {
+		if (s[i] < 'a' || s[i] > 'z') && s[i] != '_' {
+			return false
+		}
+	}
+	return true
+}

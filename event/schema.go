@@ -1,0 +1,78 @@
+package event
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Schema gives the JSON Schema (draft 2020-12) of an event. It is made from the
+// Go types, so it cannot drift from what [Decode] accepts; the published
+// copy is event.schema.json in this folder.
+func Schema() []byte {
+	root := object(reflect.TypeFor[Event]())
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "evalworker event"
+	root["description"] = "One finished request to a model, or a user's feedback on one. Unknown fields are kept and ignored."
+	root["required"] = []string{"event", "request_id"}
+	props := root["properties"].(map[string]any)
+	props["event"].(map[string]any)["enum"] = []Kind{KindRequestCompleted, KindUserFeedback}
+	aliases := Aliases()
+	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
+		p := maps.Clone(props[aliases[alias]].(map[string]any))
+		p["description"] = "other name of " + aliases[alias]
+		props[alias] = p
+	}
+	b, err := json.MarshalIndent(root, "", "  ")
+	if err != nil { // maps of strings always marshal
+		return nil
+	}
+	return append(b, '\n')
+}
+
+func object(t reflect.Type) map[string]any {
+	props := map[string]any{}
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		p := property(f.Type)
+		p["description"] = f.Tag.Get("doc")
+		props[name] = p
+	}
+	return map[string]any{"type": "object", "properties": props}
+}
+
+func property(t reflect.Type) map[string]any {
+	switch t {
+	case reflect.TypeFor[time.Time]():
+		return map[string]any{"type": []string{"string", "number"}, "format": "date-time"}
+	case reflect.TypeFor[RequestID]():
+		return map[string]any{"type": []string{"string", "integer"}, "minLength": 1}
+	case reflect.TypeFor[ID]():
+		return map[string]any{"type": []string{"string", "integer"}}
+	case reflect.TypeFor[Rating]():
+		return map[string]any{"type": []string{"string", "number"}}
+	case reflect.TypeFor[TraceContext]():
+		return map[string]any{"type": "object", "maxProperties": MaxItems, "additionalProperties": map[string]any{"type": []string{"string", "number", "boolean"}}}
+	case reflect.TypeFor[Content]():
+		return map[string]any{} // any JSON value
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return property(t.Elem())
+	case reflect.Struct:
+		return object(t)
+	case reflect.Slice:
+		return map[string]any{"type": "array", "maxItems": MaxItems, "items": property(t.Elem())}
+	case reflect.Int64:
+		return map[string]any{"type": "integer"}
+	case reflect.Float64:
+		return map[string]any{"type": "number"}
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	default:
+		return map[string]any{"type": "string"}
+	}
+}

@@ -1,0 +1,86 @@
+package event_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/evalworker/evalworker/event"
+)
+
+var update = flag.Bool("update", false, "write generated files")
+
+// TestSchemaFile keeps the published schema equal to the Go types.
+func TestSchemaFile(t *testing.T) {
+	t.Parallel()
+	const file = "event.schema.json"
+	if *update {
+		if err := os.WriteFile(file, event.Schema(), 0o644); err != nil { //nolint:gosec // a published document
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(event.Schema()) {
+		t.Errorf("%s is stale: run go generate ./...", file)
+	}
+}
+
+// TestSchemaNamesEveryField: a field without a description would be published
+// without a meaning.
+func TestSchemaNamesEveryField(t *testing.T) {
+	t.Parallel()
+	var walk func(path string, node map[string]any)
+	walk = func(path string, node map[string]any) {
+		props, _ := node["properties"].(map[string]any)
+		for name, p := range props {
+			prop := p.(map[string]any)
+			if prop["description"] == "" {
+				t.Errorf("%s.%s has no description", path, name)
+			}
+			walk(path+"."+name, prop)
+			if items, ok := prop["items"].(map[string]any); ok {
+				walk(path+"."+name, items)
+			}
+		}
+	}
+	var root map[string]any
+	if err := json.Unmarshal(event.Schema(), &root); err != nil {
+		t.Fatal(err)
+	}
+	walk("event", root)
+}
+
+// TestRatingOfEveryPublisher: one that copies its own words into headers and body
+// means the same by both.
+func TestRatingOfEveryPublisher(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		"down": "down", "Down": "down", " DOWN\t": "down", "thumbs_up": "thumbs_up", "Très bien": "très bien",
+		"4": "4", "4.0": "4", "1.50": "1.5", "-1": "-1", "1e2": "100", "10": "10",
+		"inf": "inf", "NaN": "nan", "0x1p4": "0x1p4", "1_000": "1_000", "1e999": "1e999", "": "",
+	} {
+		env, ok := event.EnvelopeFromHeaders([]event.Header{
+			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
+			{Key: event.HeaderRequestID, Value: []byte("r")},
+			{Key: event.HeaderUserRating, Value: []byte(written)},
+		})
+		inMemory := (&event.Event{UserRating: event.Rating(written)}).Envelope()
+		body, err := json.Marshal(map[string]string{"event": string(event.KindRequestCompleted), "request_id": "r", "user_rating": written})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := event.Decode(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from, got := range map[string]string{"headers": env.Dims.UserRating, "body": string(e.UserRating), "memory": inMemory.Dims.UserRating} {
+			if !ok || got != want {
+				t.Errorf("%q is %q in %s, want %q", written, got, from, want)
+			}
+		}
+	}
+}

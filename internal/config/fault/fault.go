@@ -1,0 +1,83 @@
+package fault
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fault is one mistake in something that a person wrote: a configuration, a
+// rubric, a schema, a condition.
+type Fault struct {
+	File         string // path as the person gave it; may be empty
+	Line, Column int    // counted from 1; 0 when unknown
+	Path         string // place inside the document, for example evaluators[2].rate
+	Problem      string // what is wrong
+	Expected     string // what was expected, or how to mend it
+}
+
+// String gives FILE:LINE:COLUMN: path: problem; expected.
+func (f Fault) String() string {
+	var b strings.Builder
+	if f.File != "" {
+		b.WriteString(f.File)
+		b.WriteByte(':')
+	}
+	if f.Line > 0 {
+		fmt.Fprintf(&b, "%d:%d:", f.Line, f.Column)
+	}
+	if b.Len() > 0 {
+		b.WriteByte(' ')
+	}
+	if f.Path != "" {
+		b.WriteString(f.Path)
+		b.WriteString(": ")
+	}
+	b.WriteString(f.Problem)
+	if f.Expected != "" {
+		b.WriteString("; ")
+		b.WriteString(f.Expected)
+	}
+	return b.String()
+}
+
+// Faults are all the mistakes of one document, so that a person can mend them
+// in one go. As an error it is one line a fault.
+type List []Fault
+
+// Error gives one line a fault.
+func (fs List) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Add appends a fault at path.
+func (fs *List) Add(path, problem, expected string) {
+	*fs = append(*fs, Fault{Path: path, Problem: problem, Expected: expected})
+}
+
+// Under appends faults found in a part of the document, with their paths put
+// below prefix.
+func (fs *List) Under(prefix string, part List) {
+	for _, f := range part {
+		switch {
+		case f.Path == "":
+			f.Path = prefix
+		case strings.HasPrefix(f.Path, "["):
+			f.Path = prefix + f.Path
+		default:
+			f.Path = prefix + "." + f.Path
+		}
+		*fs = append(*fs, f)
+	}
+}
+
+// Err gives the faults as an error, or nil when there are none.
+func (fs List) Err() error {
+	if len(fs) == 0 {
+		return nil
+	}
+	return fs
+}

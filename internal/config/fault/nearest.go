@@ -1,0 +1,59 @@
+package fault
+
+import "strings"
+
+// Nearest gives the name out of among that a person most likely meant by word;
+// empty when none is near. Near is: the same but for case and for - instead of _,
+// or the start of the name, or few letters dropped, added, changed or swapped (one
+// in three of the word). Of names that are equally near it gives the first in
+// alphabetical order.
+func Nearest(word string, among []string) string {
+	const longest = 64 // nobody mistypes more, and the distance is quadratic
+	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
+	w := []rune(fold(word))
+	if len(w) == 0 || len(w) > longest {
+		return ""
+	}
+	best, least := "", max(1, len(w)/3)+1
+	for _, name := range among {
+		n := []rune(fold(name))
+		if len(n) > longest {
+			continue
+		}
+		d := distance(w, n)
+		if len(w) >= 3 && strings.HasPrefix(string(n), string(w)) {
+			d = min(d, 1)
+		}
+		if d >= len(w) && d > 0 {
+			continue // nothing of the word is left
+		}
+		if d < least || d == least && best != "" && name < best {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance counts letters dropped, added, changed, or swapped with a neighbour
+// (optimal string alignment).
+func distance(a, b []rune) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range a {
+		row[0] = i + 1
+		for j := range b {
+			change := 1
+			if a[i] == b[j] {
+				change = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+change)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

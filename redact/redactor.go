@@ -1,0 +1,150 @@
+package redact
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+)
+
+// Redactor takes secrets and personal data out of content. It is safe for
+// concurrent use.
+type Redactor struct{ detector *Detector } // nil: nothing is taken out
+
+// New makes a redactor. The error is of type [fault.List].
+func New(cfg Config) (*Redactor, error) {
+	d, err := cfg.detector()
+	if err != nil {
+		return nil, err
+	}
+	return &Redactor{d}, nil
+}
+
+// Text gives s with each sensitive place replaced by the name of its kind, such
+// as [EMAIL].
+func (r *Redactor) Text(s string) string {
+	if r.detector == nil {
+		return s
+	}
+	return replace(s, r.detector.Find(s))
+}
+
+// replace puts markers in place of matches.
+func replace(s string, found []Match) string {
+	if len(found) == 0 {
+		return s
+	}
+	var b strings.Builder
+	at := 0
+	for _, m := range found {
+		b.WriteString(s[at:m.Start])
+		b.WriteString(marker(m.Kind))
+		at = m.End
+	}
+	b.WriteString(s[at:])
+	return b.String()
+}
+
+func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
+
+// Event gives a copy of e in which all content is redacted: input, output,
+// expected, query and passages, arguments and results of tools, comment. The
+// same text always becomes the same marker. Ids and dimensions stay.
+//
+// JSON keeps its structure, and every byte that is not taken out. Keys are
+// redacted too; of several that become the same the later ones get a number. A
+// string or number under a key that says password or the like goes whole, also
+// further inside; what a JSON schema says of a password stays. A number that is
+// sensitive, such as a card's, becomes a string. A string that holds an object or
+// an array is redacted as JSON first, as tools' arguments want it, then as text.
+//
+// An error, of [eval.ReasonRedaction], means that some content could not be read
+// or is beyond bounds (128 values inside each other, 16 MiB an event), so that
+// nothing of the event may be shown to anybody. It names the field, never what
+// is in it.
+func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
+	if r.detector == nil {
+		return e, nil
+	}
+	if size(e) > maxContent {
+		return nil, eval.WithReason(eval.ReasonRedaction, errTooLarge)
+	}
+	out := *e
+	var errs []error
+	content := func(name string, c event.Content) event.Content {
+		redacted, err := r.content(c)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("redact %s: %w", name, err))
+		}
+		return redacted
+	}
+	out.Input = content("input", e.Input)
+	out.Output = content("output", e.Output)
+	out.Expected = content("expected", e.Expected)
+	out.Tools = content("tools", e.Tools)
+	out.Comment = r.Text(e.Comment)
+	if e.Retrieval != nil {
+		retrieval := *e.Retrieval
+		retrieval.Query = r.Text(retrieval.Query)
+		retrieval.Chunks = make([]event.Chunk, len(e.Retrieval.Chunks))
+		for i, c := range e.Retrieval.Chunks {
+			c.Text = r.Text(c.Text)
+			retrieval.Chunks[i] = c
+		}
+		out.Retrieval = &retrieval
+	}
+	if e.ToolCalls != nil {
+		out.ToolCalls = make([]event.ToolCall, len(e.ToolCalls))
+		for i, c := range e.ToolCalls {
+			c.Arguments = content("tool_calls.arguments", c.Arguments)
+			c.Result = content("tool_calls.result", c.Result)
+			out.ToolCalls[i] = c
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, eval.WithReason(eval.ReasonRedaction, err)
+	}
+	return &out, nil
+}
+
+// maxContent bounds the content of one event, in bytes: at the worst rate, of
+// text that is nothing but near matches, it takes ten seconds; as JSON in a string,
+// which is looked at twice, twenty.
+const maxContent = 16 << 20
+
+var errTooLarge = fmt.Errorf("more than %d MiB of content", maxContent>>20)
+
+// size gives the bytes of an event's content.
+func size(e *event.Event) int {
+	n := len(e.Input.Raw()) + len(e.Output.Raw()) + len(e.Expected.Raw()) + len(e.Tools.Raw()) + len(e.Comment)
+	if e.Retrieval != nil {
+		n += len(e.Retrieval.Query)
+		for i := range e.Retrieval.Chunks {
+			n += len(e.Retrieval.Chunks[i].Text)
+		}
+	}
+	for i := range e.ToolCalls {
+		n += len(e.ToolCalls[i].Arguments.Raw()) + len(e.ToolCalls[i].Result.Raw())
+	}
+	return n
+}
+
+func (r *Redactor) content(c event.Content) (event.Content, error) {
+	if c.IsZero() {
+		return c, nil
+	}
+	raw, err := redactJSON(r.detector, c.Raw())
+	if err != nil {
+		return event.Content{}, err
+	}
+	if raw == nil {
+		return c, nil // nothing to take out: as it is, byte for byte
+	}
+	out := event.JSON(raw)
+	if out.IsZero() {
+		return event.Content{}, errInvalid // a fault of ours: withheld rather than lost
+	}
+	return out, nil
+}
