@@ -26,6 +26,8 @@ var layers = map[string][]string{
 	"internal/config/fault":      {},
 	"internal/config/secret":     {},
 	"internal/config/strictyaml": {"internal/config/fault"},
+	"internal/outage":            {},
+	"internal/backoff":           {},
 	"stats":                      {},
 	"redact":                     {"eval", "event", "internal/config/fault"},
 

@@ -1,0 +1,15 @@
+// Package outage remembers what is down, since when and why, and keeps a trouble
+// that happens thousands of times from filling the log.
+//
+//	var kafka outage.Outage
+//	if err := send(); err != nil {
+//		if n, ok := kafka.Fail(err); ok {
+//			log.Warn("kafka takes no events", "error", err, "count", n)
+//		}
+//	} else if since, was := kafka.End(); was {
+//		log.Info("kafka takes events again", "down_for", time.Since(since))
+//	}
+//
+// A [Limiter] alone is for trouble that has no end, such as refused requests. Both
+// are usable as zero values, safe for concurrent use, and start no goroutine.
+package outage

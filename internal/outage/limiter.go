@@ -1,0 +1,54 @@
+package outage
+
+import (
+	"sync"
+	"time"
+)
+
+// Interval is the shortest time between two log lines about the same trouble.
+const Interval = time.Minute
+
+// Limiter lets one log line through at once and then one an [Interval], and
+// counts what happens in between. The zero value is ready.
+type Limiter struct {
+	mu      sync.Mutex
+	last    time.Time // guarded by mu; of the last line
+	pending int       // guarded by mu; occurrences since then
+}
+
+// Allow counts an occurrence and reports whether to log it. count is the number
+// of occurrences since the last line, this one included.
+func (l *Limiter) Allow() (count int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending++
+	return l.take(l.last.IsZero())
+}
+
+// Flush reports whether occurrences since the last line are due for a line of
+// their own: when the interval is over, or at once with end set. A burst is then
+// told of even when nothing follows it.
+func (l *Limiter) Flush(end bool) (count int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pending == 0 {
+		return 0, false
+	}
+	return l.take(end)
+}
+
+// Reset forgets everything, so that the next occurrence is logged at once.
+func (l *Limiter) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last, l.pending = time.Time{}, 0
+}
+
+// take is called with mu held.
+func (l *Limiter) take(now bool) (count int, ok bool) {
+	if !now && time.Since(l.last) < Interval {
+		return 0, false
+	}
+	count, l.pending, l.last = l.pending, 0, time.Now()
+	return count, true
+}

@@ -1,0 +1,73 @@
+package outage_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/outage"
+)
+
+// TestLimiter: a line at once, then one a minute with what happened since.
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var l outage.Limiter
+		if _, ok := l.Flush(true); ok {
+			t.Error("a line about nothing")
+		}
+		for at, want := range []int{1, 0, 0} {
+			if n, ok := l.Allow(); n != want || ok != (want > 0) {
+				t.Errorf("occurrence %d: count %d, %t", at, n, ok)
+			}
+		}
+		if _, ok := l.Flush(false); ok {
+			t.Error("a second line within the minute")
+		}
+		time.Sleep(outage.Interval)
+		if n, ok := l.Allow(); n != 3 || !ok {
+			t.Errorf("after a minute: count %d, %t; want 3", n, ok)
+		}
+		l.Allow()
+		if n, ok := l.Flush(true); n != 1 || !ok {
+			t.Errorf("at the end: count %d, %t; want 1", n, ok)
+		}
+	})
+}
+
+// TestOutage: it begins with the first failure, ends with a success, and a second
+// one is logged at once however soon it follows.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var o outage.Outage
+		first, second := errors.New("refused"), errors.New("reset")
+		if _, was := o.End(); was {
+			t.Error("an outage that nobody noted")
+		}
+		began := time.Now()
+		if n, log := o.Fail(first); n != 1 || !log {
+			t.Errorf("the first failure: %d, %t", n, log)
+		}
+		time.Sleep(time.Second)
+		if _, log := o.Fail(second); log {
+			t.Error("a second line within the minute")
+		}
+		if since, err := o.Now(); !since.Equal(began) || !errors.Is(err, second) {
+			t.Errorf("down since %v with %v", since, err)
+		}
+		if since, was := o.End(); !was || !since.Equal(began) {
+			t.Errorf("ended: %v, %t", since, was)
+		}
+		if since, err := o.Now(); !since.IsZero() || err != nil {
+			t.Errorf("up, and yet down since %v with %v", since, err)
+		}
+		if at, err := o.Last(); !errors.Is(err, second) || at.Sub(began) != time.Second {
+			t.Errorf("the last failure: %v at %v", err, at)
+		}
+		if n, log := o.Fail(first); n != 1 || !log {
+			t.Errorf("the next outage: %d, %t", n, log)
+		}
+	})
+}
