@@ -25,7 +25,7 @@ func TestLimiter(t *testing.T) {
 		if _, ok := l.Flush(false); ok {
 			t.Error("a second line within the minute")
 		}
-		time.Sleep(outage.Interval)
+		<-time.After(outage.Interval)
 		if n, ok := l.Allow(); n != 3 || !ok {
 			t.Errorf("after a minute: count %d, %t; want 3", n, ok)
 		}
@@ -50,7 +50,7 @@ func TestOutage(t *testing.T) {
 		if n, log := o.Fail(first); n != 1 || !log {
 			t.Errorf("the first failure: %d, %t", n, log)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if _, log := o.Fail(second); log {
 			t.Error("a second line within the minute")
 		}
