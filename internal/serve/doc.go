@@ -1,17 +1,26 @@
-// Package health is the worker's HTTP server for those who run it.
+// Package serve is how this program answers HTTP: one server with bounds, one
+// guard, and the health endpoints. The worker's health server and the sidecar
+// stand on it.
+//
+// [New] makes a [Server], whose requests are bounded in time and whose connections
+// are bounded in number. A [Guard] decides by bearer token what a request may see,
+// and without a token which Host headers it may come under; [Loopback] is the rule
+// for which addresses need no token.
+//
+// [Handler] has the health endpoints, [Listen] serves them alone:
 //
 //	/livez    200 as long as the process can answer at all
-//	/readyz   200 when every check passes, else 503 with one line a failing check
-//	/statusz  the worker's state as JSON: accounting, partitions, lag, drops
+//	/readyz   200 when every check passes, else 503 with one line per failing check
+//	/statusz  the state as JSON: accounting, partitions, lag, drops
 //	/debug/pprof/  profiles, only when configured
 //
-// A worker that is not ready still works: readiness turns false while it joins
-// the group, while the store is down and while it drains. Restarting it then
-// would only cost repeats, which is why /livez does not look at any of this.
+// A worker that is not ready still works: readiness is false while it joins the
+// group, while the store is down and while it drains. Restarting it then would
+// only cost repeats, which is why /livez looks at none of this.
 //
-// The server listens on loopback by default. It serves ids and counts, never
-// content. To listen anywhere else it needs a bearer token, and with one it
-// answers like this:
+// The endpoints show ids and counts, never content. The health server listens on
+// loopback by default and needs a token to listen anywhere else. With one it
+// answers:
 //
 //	            with the token   without, or with a wrong one
 //	/livez      200 ok           200 ok
@@ -20,7 +29,7 @@
 //	/debug/...  200              401
 //
 // The probes of an orchestrator carry no secrets, and whether a worker is well is
-// none; why it is not may name brokers, users and files.
+// no secret; why it is not may name brokers, users and files.
 //
-// Requests are bounded in size and time, and connections in number.
+// There is no TLS here: a proxy in front is the place for it.
 package serve
