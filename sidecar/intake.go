@@ -6,75 +6,73 @@ import (
 	"sync"
 )
 
-// gate lets requests in: no more at once than its limit, and none once it is
-// closed. It is safe for concurrent use.
-type gate struct {
+// intake bounds the requests in flight, and admits none once it is closed. It is
+// safe for concurrent use.
+type intake struct {
 	limit int
-	empty chan struct{} // closed when the gate is, and everybody has left
+	idle  chan struct{} // closed when the intake is closed and no request is in flight
 
-	mu     sync.Mutex
-	inside int  // guarded by mu
-	closed bool // guarded by mu
+	mu       sync.Mutex
+	inFlight int  // guarded by mu
+	closed   bool // guarded by mu
 }
 
-// entry is what becomes of one who wants in.
-type entry int
+// admission is the intake's answer to a request.
+type admission int
 
 const (
-	entryFull   entry = iota // as many as the limit are inside
-	entryClosed              // nobody gets in any more
-	entryIn                  // has to leave
+	admissionFull   admission = iota // the limit is in flight
+	admissionClosed                  // the intake is closed
+	admissionYes                     // the request must leave when it has ended
 )
 
-func newGate(limit int) *gate { return &gate{limit: limit, empty: make(chan struct{})} }
+func newIntake(limit int) *intake { return &intake{limit: limit, idle: make(chan struct{})} }
 
-func (g *gate) enter() entry {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (i *intake) enter() admission {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	switch {
-	case g.closed:
-		return entryClosed
-	case g.inside >= g.limit:
-		return entryFull
+	case i.closed:
+		return admissionClosed
+	case i.inFlight >= i.limit:
+		return admissionFull
 	}
-	g.inside++
-	return entryIn
+	i.inFlight++
+	return admissionYes
 }
 
-func (g *gate) leave() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.inside--; g.closed && g.inside == 0 {
-		close(g.empty)
+func (i *intake) leave() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.inFlight--; i.closed && i.inFlight == 0 {
+		close(i.idle)
 	}
 }
 
-// close lets nobody in from now on.
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
+func (i *intake) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closed {
 		return
 	}
-	if g.closed = true; g.inside == 0 {
-		close(g.empty)
+	if i.closed = true; i.inFlight == 0 {
+		close(i.idle)
 	}
 }
 
-// wait waits until the gate is closed and everybody has left.
-func (g *gate) wait(ctx context.Context) error {
+// wait returns when the intake is closed and no request is in flight.
+func (i *intake) wait(ctx context.Context) error {
 	select {
-	case <-g.empty:
+	case <-i.idle:
 		return nil
 	case <-ctx.Done():
-		n, _ := g.look()
+		n, _ := i.state()
 		return fmt.Errorf("%d still in flight: %w", n, context.Cause(ctx))
 	}
 }
 
-// look gives how many are inside, and whether the gate is closed.
-func (g *gate) look() (inside int, closed bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.inside, g.closed
+func (i *intake) state() (inFlight int, closed bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.inFlight, i.closed
 }

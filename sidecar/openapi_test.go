@@ -119,7 +119,7 @@ func TestDescription(t *testing.T) {
 	open := build(t, Config{MaxBodyBytes: 10_000}, spool.Config{MaxBytes: 1 << 16})
 	closed := build(t, Config{Token: "0123456789abcdef"}, spool.Config{})
 	stopping := build(t, Config{}, spool.Config{})
-	stopping.gate.close()
+	stopping.intake.close()
 	noDisk := build(t, Config{}, spool.Config{})
 	if err := os.RemoveAll(noDisk.dir); err != nil {
 		t.Fatal(err)

@@ -4,60 +4,62 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
-// refused are numbers of requests that were refused for what they are, and will
-// be again.
-type refused struct {
+// rejections are numbers of requests that were answered 4xx for what they are,
+// and would be again.
+type rejections struct {
 	bad, unauthorized, forbidden, tooLarge, unsupported int64
 }
 
-func (r refused) minus(o refused) refused {
-	return refused{
+func (r rejections) minus(o rejections) rejections {
+	return rejections{
 		r.bad - o.bad, r.unauthorized - o.unauthorized, r.forbidden - o.forbidden,
 		r.tooLarge - o.tooLarge, r.unsupported - o.unsupported,
 	}
 }
 
-// told is what the log has been told of refused requests.
-type told struct {
+// rejectionLog remembers which rejected requests have been logged.
+type rejectionLog struct {
 	mu   sync.Mutex
-	last refused   // guarded by mu
-	next time.Time // guarded by mu; not before then
+	last rejections // guarded by mu; the counts at the last line
+	next time.Time  // guarded by mu; not before then
 }
 
-// news gives what the log does not know yet, and whether to tell it now: the
-// first at once, then once a minute, and at the end whatever is left.
-func (t *told) news(counts func() refused, end bool) (refused, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := counts() // under the lock, so that it is never older than the last
-	more := now.minus(t.last)
-	if more == (refused{}) || !end && time.Now().Before(t.next) {
-		return refused{}, false
+// due returns the rejections since the last line, and reports whether to log them
+// now: the first at once, then once a minute, and with end whatever is left.
+func (l *rejectionLog) due(counts func() rejections, end bool) (rejections, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := counts() // under the lock, so that they are never older than the last
+	more := now.minus(l.last)
+	if more == (rejections{}) || !end && time.Now().Before(l.next) {
+		return rejections{}, false
 	}
-	t.last, t.next = now, time.Now().Add(logEvery)
+	l.last, l.next = now, time.Now().Add(outage.Interval)
 	return more, true
 }
 
-// tell logs what was refused, when it is time to.
-func (s *Sidecar) tell(end bool) {
-	if n, ok := s.told.news(s.counts.refused, end); ok {
+func (s *Sidecar) logRejections(end bool) {
+	if n, ok := s.rejectionLog.due(s.counts.rejections, end); ok {
 		s.log.Warn("requests are refused: the answers say why", "bad", n.bad, "unauthorized", n.unauthorized,
 			"forbidden", n.forbidden, "too_large", n.tooLarge, "unsupported", n.unsupported)
 	}
 }
 
-// keepTelling tells of requests that nobody has come after, until ctx ends.
-func (s *Sidecar) keepTelling(ctx context.Context) {
-	tick := time.NewTicker(logEvery)
+// logLateRejections logs, until ctx ends, the rejections that no later request
+// brings into the log.
+func (s *Sidecar) logLateRejections(ctx context.Context) {
+	tick := time.NewTicker(outage.Interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			s.tell(false)
+			s.logRejections(false)
 		case <-ctx.Done():
-			s.tell(true)
+			s.logRejections(true)
 			return
 		}
 	}

@@ -50,8 +50,8 @@ func TestRefusedRequestsAreCounted(t *testing.T) {
 	if got.Bad != 2 || got.Unauthorized != 3 || got.Forbidden != 4 || got.TooLarge != 5 || got.Unsupported != 6 {
 		t.Errorf("%+v", got)
 	}
-	w.tell(true)
-	w.tell(true) // there is nothing more to tell
+	w.logRejections(true)
+	w.logRejections(true) // there is nothing more to tell
 	type line struct {
 		Msg                                                  string
 		Bad, Unauthorized, Forbidden, Too_Large, Unsupported int //nolint:revive,staticcheck // as JSON has it
@@ -83,12 +83,12 @@ func TestRefusalsAreToldOnceAMinute(t *testing.T) {
 		s := &Sidecar{log: slog.New(slog.NewJSONHandler(&log, nil))}
 		ctx, cancel := context.WithCancel(t.Context())
 		var telling sync.WaitGroup
-		telling.Go(func() { s.keepTelling(ctx) })
+		telling.Go(func() { s.logLateRejections(ctx) })
 		begin := time.Now()
 		for second := range 200 {
 			if second < 50 {
 				s.counts.add(http.StatusBadRequest, answer{})
-				s.tell(false)
+				s.logRejections(false)
 			}
 			<-time.After(time.Second)
 		}

@@ -7,15 +7,17 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // counts are the counters since the start.
 type counts struct {
-	bad, sent, setAside, discarded atomic.Int64 // events; the spool counts the accepted ones
+	bad, sent, setAside, discarded atomic.Int64 // events; the spool counts those that are accepted
 	retries                        atomic.Int64
 
 	// Requests.
-	full, unavailable                                           atomic.Int64
+	tooMany, unavailable                                        atomic.Int64
 	badRequests, unauthorized, forbidden, tooLarge, unsupported atomic.Int64
 }
 
@@ -23,7 +25,7 @@ func (c *counts) add(status int, a answer) {
 	c.bad.Add(int64(a.Rejected))
 	switch status {
 	case http.StatusTooManyRequests:
-		c.full.Add(1)
+		c.tooMany.Add(1)
 	case http.StatusServiceUnavailable:
 		c.unavailable.Add(1)
 	case http.StatusBadRequest:
@@ -39,8 +41,8 @@ func (c *counts) add(status int, a answer) {
 	}
 }
 
-func (c *counts) refused() refused {
-	return refused{
+func (c *counts) rejections() rejections {
+	return rejections{
 		bad: c.badRequests.Load(), unauthorized: c.unauthorized.Load(), forbidden: c.forbidden.Load(),
 		tooLarge: c.tooLarge.Load(), unsupported: c.unsupported.Load(),
 	}
@@ -52,10 +54,10 @@ type Status struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
 	// Events since the start. Found + Accepted = Sent + SetAside + Discarded +
-	// Spool.Events, but for damage; an instant may lie between two of them.
+	// Spool.Events, except for damage, and for events that move while these are read.
 	Events struct {
 		Found     int64 `json:"found"`    // in the spool at the start
-		Accepted  int64 `json:"accepted"` // safe, also when it came too late for a 202
+		Accepted  int64 `json:"accepted"` // safe, also when that was too late for a 202
 		Sent      int64 `json:"sent"`
 		SetAside  int64 `json:"set_aside"`
 		Discarded int64 `json:"discarded"`
@@ -94,16 +96,16 @@ type Status struct {
 	} `json:"kafka"`
 }
 
-// Status gives the state as it is now. It holds counts and errors, no content.
+// Status returns the present state: counts and errors, no content.
 func (s *Sidecar) Status() Status {
 	var st Status
 	st.State, st.Version, st.Started = s.state(), s.deps.Version, s.started
 	c := &s.counts
 	st.Events.Found, st.Events.Bad = s.found.Events, c.bad.Load()
 	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
-	st.Requests.InFlight, _ = s.gate.look()
-	st.Requests.TooMany, st.Requests.Unavailable = c.full.Load(), c.unavailable.Load()
-	no := c.refused()
+	st.Requests.InFlight, _ = s.intake.state()
+	st.Requests.TooMany, st.Requests.Unavailable = c.tooMany.Load(), c.unavailable.Load()
+	no := c.rejections()
 	st.Requests.Bad, st.Requests.Unauthorized, st.Requests.Forbidden = no.bad, no.unauthorized, no.forbidden
 	st.Requests.TooLarge, st.Requests.Unsupported = no.tooLarge, no.unsupported
 
@@ -117,17 +119,17 @@ func (s *Sidecar) Status() Status {
 		st.Spool.OldestAgeSeconds = tenths(time.Since(sp.Oldest).Seconds())
 	}
 	var last time.Time
-	for _, t := range []*trouble{&s.forward.disk, &s.disk} {
-		if err, at := t.error(); err != nil && at.After(last) {
+	for _, disk := range []*outage.Outage{&s.forward.disk, &s.disk} {
+		if at, err := disk.Last(); err != nil && at.After(last) {
 			st.Spool.LastError, last = err.Error(), at
 		}
 	}
 
 	st.Kafka.Topic, st.Kafka.Retries = s.deps.Topic, c.retries.Load()
-	if since, down := s.forward.kafka.since(); down {
+	if since, err := s.forward.kafka.Now(); err != nil {
 		st.Kafka.Down, st.Kafka.DownSince = true, &since
 	}
-	if err, at := s.forward.kafka.error(); err != nil {
+	if at, err := s.forward.kafka.Last(); err != nil {
 		st.Kafka.LastError, st.Kafka.LastErrorAt = err.Error(), &at
 	}
 	return st
@@ -135,46 +137,47 @@ func (s *Sidecar) Status() Status {
 
 func tenths(f float64) float64 { return math.Round(10*f) / 10 }
 
-// state is the worst that is the case.
+// state returns the worst condition that holds.
 func (s *Sidecar) state() string {
-	_, writing := s.disk.since()
-	_, reading := s.forward.disk.since()
-	_, kafka := s.forward.kafka.since()
-	_, stopping := s.gate.look()
+	_, writeErr := s.disk.Now()
+	_, readErr := s.forward.disk.Now()
+	_, kafkaErr := s.forward.kafka.Now()
+	_, stopping := s.intake.state()
 	switch {
 	case stopping:
 		return "stopping"
-	case writing || reading:
+	case writeErr != nil || readErr != nil:
 		return "disk_trouble"
 	case s.room() != nil:
 		return "spool_full"
-	case kafka:
+	case kafkaErr != nil:
 		return "kafka_down"
 	}
 	return "ok"
 }
 
-// running is a check of readiness.
+// running is the readiness check of the sidecar itself.
 func (s *Sidecar) running() error {
-	if _, stopping := s.gate.look(); stopping {
+	if _, stopping := s.intake.state(); stopping {
 		return errors.New("stopping")
 	}
 	return nil
 }
 
-// diskMemory is how long a disk that could not be written keeps the sidecar from
-// being ready: without requests nothing would ever show that it is well again.
+// diskMemory is how long after a failed write the sidecar is not ready: without
+// requests, which an orchestrator withholds then, nothing would show that the disk
+// works again.
 const diskMemory = 10 * time.Second
 
-// room is a check of readiness: whether the spool takes a body of full size.
+// room is the readiness check of the spool: whether it takes a body of full size.
 func (s *Sidecar) room() error {
-	if _, is := s.disk.since(); is {
-		if err, at := s.disk.error(); time.Since(at) < diskMemory {
-			return fmt.Errorf("cannot be written: %s", cause(err))
+	if _, err := s.disk.Now(); err != nil {
+		if at, _ := s.disk.Last(); time.Since(at) < diskMemory {
+			return fmt.Errorf("cannot be written: %s", publicReason(err))
 		}
 	}
 	if sp := s.deps.Spool.Stats(); sp.DiskBytes+s.cfg.MaxBodyBytes > sp.MaxBytes {
-		return fmt.Errorf("full: %d of %d bytes; kafka error: %s", sp.DiskBytes, sp.MaxBytes, s.forward.kafka.text())
+		return fmt.Errorf("full: %d of %d bytes; kafka error: %s", sp.DiskBytes, sp.MaxBytes, lastingError(&s.forward.kafka))
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func TestReasonsNeedTheToken(t *testing.T) {
 	t.Parallel()
 	const token secret.String = "0123456789abcdef"
 	w := build(t, Config{Token: token}, spool.Config{})
-	w.gate.close()
+	w.intake.close()
 	for header, want := range map[string]string{"": "not ready\n", "Bearer wrong": "not ready\n", "Bearer " + token.Reveal(): "sidecar: stopping\n"} {
 		resp := request{method: http.MethodGet, path: "/readyz", header: map[string]string{"Authorization": header}}.do(t, w.handler())
 		if resp.Code != http.StatusServiceUnavailable || resp.Body.String() != want {
@@ -106,14 +106,14 @@ func TestReasonsNeedTheToken(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	t.Parallel()
-	g := newGate(2)
-	if a, b, c := g.enter(), g.enter(), g.enter(); a != entryIn || b != entryIn || c != entryFull {
+	g := newIntake(2)
+	if a, b, c := g.enter(), g.enter(), g.enter(); a != admissionYes || b != admissionYes || c != admissionFull {
 		t.Errorf("three of two: %v, %v, %v", a, b, c)
 	}
 	g.leave()
 	g.close()
 	g.close()
-	if e := g.enter(); e != entryClosed {
+	if e := g.enter(); e != admissionClosed {
 		t.Errorf("after close: %v", e)
 	}
 	left := make(chan error, 1)
@@ -127,10 +127,10 @@ func TestGate(t *testing.T) {
 	if err := <-left; err != nil {
 		t.Error(err)
 	}
-	if n, closed := g.look(); n != 0 || !closed {
+	if n, closed := g.state(); n != 0 || !closed {
 		t.Errorf("%d inside, closed: %t", n, closed)
 	}
-	empty := newGate(1)
+	empty := newIntake(1)
 	empty.close()
 	if err := empty.wait(t.Context()); err != nil {
 		t.Error(err)

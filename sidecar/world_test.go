@@ -121,7 +121,7 @@ func build(tb testing.TB, cfg Config, sp spool.Config) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w.stop = w.listener.Close
+	w.stop = func() error { return w.server.Close(context.Background()) }
 	tb.Cleanup(func() { _ = w.stop() })
 	return w
 }
