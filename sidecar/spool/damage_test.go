@@ -133,7 +133,7 @@ func TestDamageInTheMiddleCostsOnlyWhatItHit(t *testing.T) {
 					at += size
 				}
 				rec, _, st := parseFrame(b[at:], 2)
-				if st != whole {
+				if st != frameWhole {
 					t.Fatal("the test does not find its record")
 				}
 				lost = string(rec.Data)
@@ -251,15 +251,15 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, id uint64, ms int64) {
 		b := appendFrame(nil, id, time.UnixMilli(ms), data)
 		rec, size, st := parseFrame(b, id)
-		if st != whole || size != len(b) || !bytes.Equal(rec.Data, data) || rec.Accepted.UnixMilli() != ms {
+		if st != frameWhole || size != len(b) || !bytes.Equal(rec.Data, data) || rec.Accepted.UnixMilli() != ms {
 			t.Errorf("read %+v, %d, %v of %d bytes", rec, size, st, len(b))
 		}
 		for cut := range len(b) {
-			if _, need, st := parseFrame(b[:cut], id); st == whole || (st == short && (need <= cut || need > len(b))) {
+			if _, need, st := parseFrame(b[:cut], id); st == frameWhole || (st == frameShort && (need <= cut || need > len(b))) {
 				t.Errorf("cut at %d of %d: %v, %d", cut, len(b), st, need)
 			}
 		}
-		if _, _, st := parseFrame(b, id+1); st == whole {
+		if _, _, st := parseFrame(b, id+1); st == frameWhole {
 			t.Error("read as a frame of the next segment")
 		}
 	})
@@ -283,8 +283,8 @@ func TestASegmentThatBecameShorter(t *testing.T) {
 			lost := 0
 			edit(t, segmentFiles(t, s.cfg.Dir)[1], func(b []byte) []byte {
 				n := keep(len(b))
-				all, _, _, _ := survey(b, 2, segmentHeader)
-				left, _, _, _ := survey(b[:n], 2, segmentHeader)
+				all, _, _, _ := scanFrames(b, 2, segmentHeader)
+				left, _, _, _ := scanFrames(b[:n], 2, segmentHeader)
 				lost = all - left
 				return b[:n]
 			})
