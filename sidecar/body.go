@@ -25,7 +25,7 @@ const (
 )
 
 // formOf returns the form that a request's headers promise.
-func formOf(r *http.Request) (form, *rejection) {
+func formOf(r *http.Request) (form, *answer) {
 	header := r.Header.Get("Content-Type")
 	if header == "" {
 		return formAny, nil
@@ -38,16 +38,16 @@ func formOf(r *http.Request) (form, *rejection) {
 		return formLines, nil
 	}
 	if err != nil {
-		return 0, &rejection{http.StatusUnsupportedMediaType, "the Content-Type cannot be read"}
+		return 0, reject(http.StatusUnsupportedMediaType, "the Content-Type cannot be read")
 	}
-	return 0, &rejection{http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type %q: want application/json or application/x-ndjson", mediaType)}
+	return 0, reject(http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type %q: want application/json or application/x-ndjson", mediaType))
 }
 
 // readBody reads the whole body and decompresses it. It never holds more than the
 // limit, whatever a few compressed bytes may expand to.
-func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *rejection) {
+func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
 	limit := s.cfg.MaxBodyBytes
-	tooLarge := &rejection{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit)}
+	tooLarge := reject(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit))
 	if r.ContentLength > limit {
 		return nil, tooLarge
 	}
@@ -62,7 +62,7 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *rej
 		}
 		in, size = zr, 4*size // a first guess
 	default:
-		return nil, &rejection{http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding %q: want gzip, or none", encoding)}
+		return nil, reject(http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding %q: want gzip, or none", encoding))
 	}
 	buf := bytes.NewBuffer(make([]byte, 0, min(size, limit)+bytes.MinRead))
 	n, err := buf.ReadFrom(io.LimitReader(in, limit+1))
@@ -75,14 +75,14 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *rej
 	return buf.Bytes(), nil
 }
 
-func brokenBody(err error, tooLarge *rejection) *rejection {
+func brokenBody(err error, tooLarge *answer) *answer {
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
 	case large:
 		return tooLarge
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
-		return &rejection{http.StatusBadRequest, "the body is no gzip"}
+		return reject(http.StatusBadRequest, "the body is no gzip")
 	}
-	return &rejection{http.StatusBadRequest, "the body cannot be read to its end"}
+	return reject(http.StatusBadRequest, "the body cannot be read to its end")
 }
 
 // maxFaults bounds the faults that an answer lists.

@@ -12,45 +12,39 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// rejection is an answer of one sentence other than 202.
-type rejection struct {
-	status int
-	text   string
-}
-
 // events answers POST /v1/events.
 func (s *Sidecar) events(w http.ResponseWriter, r *http.Request) {
-	status, a := s.ingest(w, r)
-	s.answer(w, r, status, a)
+	s.answer(w, r, s.ingest(w, r))
 }
 
-func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) (int, answer) {
+func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 	switch s.intake.enter() {
 	case admissionYes:
 		defer s.intake.leave()
 	case admissionClosed:
-		return http.StatusServiceUnavailable, answer{Error: "the sidecar is stopping"}
+		return reject(http.StatusServiceUnavailable, "the sidecar is stopping")
 	default:
-		return http.StatusTooManyRequests, answer{Error: "too many requests at once"}
+		return reject(http.StatusTooManyRequests, "too many requests at once")
 	}
-	form, no := formOf(r)
-	if no != nil {
-		return no.status, answer{Error: no.text}
+	form, rejected := formOf(r)
+	if rejected != nil {
+		return rejected
 	}
-	body, no := s.readBody(w, r)
-	if no != nil {
-		return no.status, answer{Error: no.text}
+	body, rejected := s.readBody(w, r)
+	if rejected != nil {
+		return rejected
 	}
 	c := s.parse(body, form)
+	a := &answer{Status: http.StatusBadRequest, Accepted: len(c.values), Rejected: c.rejected, Faults: c.faults}
 	if c.tooLarge {
-		return http.StatusRequestEntityTooLarge, answer{Rejected: c.rejected, Faults: c.faults, Error: "the event is too large"}
+		a.Status, a.Error = http.StatusRequestEntityTooLarge, "the event is too large"
+		return a
 	}
 	if len(c.values) > 0 {
-		if no := s.store(r.Context(), c.values); no != nil {
-			return no.status, answer{Error: no.text}
+		if rejected := s.store(r.Context(), c.values); rejected != nil {
+			return rejected
 		}
 	}
-	a := answer{Accepted: len(c.values), Rejected: c.rejected, Faults: c.faults}
 	switch {
 	case c.unread > 0:
 		a.Error = fmt.Sprintf("%d lines were refused: line %d and all behind it were not looked at; the good ones before were accepted", c.rejected, c.unread)
@@ -61,14 +55,14 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) (int, answer) {
 	case a.Accepted == 0:
 		a.Error = "there is no event in the body"
 	default:
-		return http.StatusAccepted, a
+		a.Status = http.StatusAccepted
 	}
-	return http.StatusBadRequest, a
+	return a
 }
 
 // store appends events to the spool. It returns nil when they are safe, else the
 // answer.
-func (s *Sidecar) store(ctx context.Context, values [][]byte) *rejection {
+func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
 	// A disk that hangs must not hold a request, and its slot, for ever. The
 	// request's own context cannot end the wait: a client that has closed its half of
 	// the connection looks like one that is gone, but still waits for the answer.
@@ -86,17 +80,17 @@ func (s *Sidecar) store(ctx context.Context, values [][]byte) *rejection {
 			s.log.Error("spool is full: events are refused with 429", "requests", n, "spooled_events", st.Events,
 				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", lastingError(&s.forward.kafka))
 		}
-		return &rejection{http.StatusTooManyRequests, "the spool is full: Kafka does not take events as fast as they come, or not at all"}
+		return reject(http.StatusTooManyRequests, "the spool is full: Kafka does not take events as fast as they come, or not at all")
 	case errors.Is(err, spool.ErrClosed):
-		return &rejection{http.StatusServiceUnavailable, "the sidecar is stopping"}
+		return reject(http.StatusServiceUnavailable, "the sidecar is stopping")
 	}
 	if _, ok := s.disk.Fail(err); ok {
 		s.log.Error("spool cannot be written: events are refused with 503", "error", err)
 	}
 	if ctx.Err() != nil {
-		return &rejection{http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless"}
+		return reject(http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless")
 	}
-	return &rejection{http.StatusServiceUnavailable, "the spool cannot be written: " + publicReason(err)}
+	return reject(http.StatusServiceUnavailable, "the spool cannot be written: "+publicReason(err))
 }
 
 // diskTimeout is the error of a disk that has not answered for that long.

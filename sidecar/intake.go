@@ -3,18 +3,18 @@ package sidecar
 import (
 	"context"
 	"fmt"
-	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // intake bounds the requests in flight, and admits none once it is closed. It is
 // safe for concurrent use.
 type intake struct {
-	limit int
-	idle  chan struct{} // closed when the intake is closed and no request is in flight
-
-	mu       sync.Mutex
-	inFlight int  // guarded by mu
-	closed   bool // guarded by mu
+	limit    int64
+	slots    *semaphore.Weighted
+	inFlight atomic.Int64
+	closed   atomic.Bool
 }
 
 // admission is the intake's answer to a request.
@@ -26,53 +26,34 @@ const (
 	admissionYes                     // the request must leave when it has ended
 )
 
-func newIntake(limit int) *intake { return &intake{limit: limit, idle: make(chan struct{})} }
+func newIntake(limit int) *intake {
+	return &intake{limit: int64(limit), slots: semaphore.NewWeighted(int64(limit))}
+}
 
 func (i *intake) enter() admission {
-	i.mu.Lock()
-	defer i.mu.Unlock()
+	admitted := !i.closed.Load() && i.slots.TryAcquire(1)
 	switch {
-	case i.closed:
+	case admitted:
+		i.inFlight.Add(1)
+		return admissionYes
+	case i.closed.Load():
 		return admissionClosed
-	case i.inFlight >= i.limit:
-		return admissionFull
 	}
-	i.inFlight++
-	return admissionYes
+	return admissionFull
 }
 
 func (i *intake) leave() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.inFlight--; i.closed && i.inFlight == 0 {
-		close(i.idle)
-	}
+	i.inFlight.Add(-1)
+	i.slots.Release(1)
 }
 
-func (i *intake) close() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closed {
-		return
-	}
-	if i.closed = true; i.inFlight == 0 {
-		close(i.idle)
-	}
-}
+func (i *intake) close() { i.closed.Store(true) }
 
-// wait returns when the intake is closed and no request is in flight.
+// wait returns when no request is in flight. It is for once, after close: it takes
+// all slots for good.
 func (i *intake) wait(ctx context.Context) error {
-	select {
-	case <-i.idle:
-		return nil
-	case <-ctx.Done():
-		n, _ := i.state()
-		return fmt.Errorf("%d still in flight: %w", n, context.Cause(ctx))
+	if err := i.slots.Acquire(ctx, i.limit); err != nil {
+		return fmt.Errorf("%d still in flight: %w", i.inFlight.Load(), err)
 	}
-}
-
-func (i *intake) state() (inFlight int, closed bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.inFlight, i.closed
+	return nil
 }

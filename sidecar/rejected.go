@@ -11,13 +11,17 @@ import (
 // rejections are numbers of requests that were answered 4xx for what they are,
 // and would be again.
 type rejections struct {
-	bad, unauthorized, forbidden, tooLarge, unsupported int64
+	Bad          int64 `json:"bad"`          // 400
+	Unauthorized int64 `json:"unauthorized"` // 401
+	Forbidden    int64 `json:"forbidden"`    // 403
+	TooLarge     int64 `json:"too_large"`    // 413
+	Unsupported  int64 `json:"unsupported"`  // 415
 }
 
 func (r rejections) minus(o rejections) rejections {
 	return rejections{
-		r.bad - o.bad, r.unauthorized - o.unauthorized, r.forbidden - o.forbidden,
-		r.tooLarge - o.tooLarge, r.unsupported - o.unsupported,
+		r.Bad - o.Bad, r.Unauthorized - o.Unauthorized, r.Forbidden - o.Forbidden,
+		r.TooLarge - o.TooLarge, r.Unsupported - o.Unsupported,
 	}
 }
 
@@ -44,8 +48,8 @@ func (l *rejectionLog) due(counts func() rejections, end bool) (rejections, bool
 
 func (s *Sidecar) logRejections(end bool) {
 	if n, ok := s.rejectionLog.due(s.counts.rejections, end); ok {
-		s.log.Warn("requests are refused: the answers say why", "bad", n.bad, "unauthorized", n.unauthorized,
-			"forbidden", n.forbidden, "too_large", n.tooLarge, "unsupported", n.unsupported)
+		s.log.Warn("requests are refused: the answers say why", "bad", n.Bad, "unauthorized", n.Unauthorized,
+			"forbidden", n.Forbidden, "too_large", n.TooLarge, "unsupported", n.Unsupported)
 	}
 }
 

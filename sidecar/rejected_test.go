@@ -87,12 +87,12 @@ func TestRefusalsAreToldOnceAMinute(t *testing.T) {
 		begin := time.Now()
 		for second := range 200 {
 			if second < 50 {
-				s.counts.add(http.StatusBadRequest, answer{})
+				s.counts.add(&answer{Status: http.StatusBadRequest})
 				s.logRejections(false)
 			}
 			<-time.After(time.Second)
 		}
-		s.counts.add(http.StatusBadRequest, answer{})
+		s.counts.add(&answer{Status: http.StatusBadRequest})
 		cancel() // tells of the last one
 		telling.Wait()
 		type line struct {

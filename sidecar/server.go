@@ -15,8 +15,9 @@ import (
 //go:embed openapi.yaml
 var openapi []byte
 
-// answer is the body of every answer about events.
+// answer is every answer about events, with its body.
 type answer struct {
+	Status   int         `json:"-"`
 	Accepted int         `json:"accepted"`           // events that are safe
 	Rejected int         `json:"rejected,omitempty"` // bad lines
 	Faults   []lineFault `json:"faults,omitempty"`   // the first of them
@@ -27,6 +28,9 @@ type lineFault struct {
 	Line    int    `json:"line"` // from 1
 	Problem string `json:"problem"`
 }
+
+// reject returns an answer of one sentence.
+func reject(status int, text string) *answer { return &answer{Status: status, Error: text} }
 
 // retryAfter is how long a client is told to wait. A full spool is freed a segment
 // at a time, so a shorter wait would be in vain.
@@ -54,12 +58,12 @@ func (s *Sidecar) handler() http.Handler {
 	// Without this, a page in a browser on this machine could post to loopback.
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.answer(w, r, http.StatusForbidden, answer{Error: "requests of web pages are not taken"})
+		s.answer(w, r, reject(http.StatusForbidden, "requests of web pages are not taken"))
 	}))
 	local := origin.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !guard.HostAllowed(r.Host) {
-			s.answer(w, r, http.StatusForbidden, answer{Error: "want an IP address or localhost as the host; any name is taken with a token"})
+			s.answer(w, r, reject(http.StatusForbidden, "want an IP address or localhost as the host; any name is taken with a token"))
 			return
 		}
 		local.ServeHTTP(w, r)
@@ -75,16 +79,16 @@ func document(mime string, body []byte) http.Handler {
 
 func (s *Sidecar) denyToken(w http.ResponseWriter, r *http.Request, _ serve.Access) {
 	w.Header().Set("WWW-Authenticate", "Bearer")
-	s.answer(w, r, http.StatusUnauthorized, answer{Error: "want the header Authorization: Bearer, with this sidecar's token"})
+	s.answer(w, r, reject(http.StatusUnauthorized, "want the header Authorization: Bearer, with this sidecar's token"))
 }
 
 // answer counts and writes an answer about events.
-func (s *Sidecar) answer(w http.ResponseWriter, r *http.Request, status int, a answer) {
-	s.counts.add(status, a)
-	if status >= http.StatusBadRequest {
+func (s *Sidecar) answer(w http.ResponseWriter, r *http.Request, a *answer) {
+	s.counts.add(a)
+	if a.Status >= http.StatusBadRequest {
 		s.logRejections(false)
 	}
-	if _, stopping := s.intake.state(); stopping {
+	if s.intake.closed.Load() {
 		// A client that keeps its connection would find it closed at some time during
 		// the stop; on a new one it may find the next sidecar.
 		w.Header().Set("Connection", "close")
@@ -92,10 +96,10 @@ func (s *Sidecar) answer(w http.ResponseWriter, r *http.Request, status int, a a
 		s.drain(r)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	}
-	w.WriteHeader(status)
+	w.WriteHeader(a.Status)
 	_ = json.NewEncoder(w).Encode(a) // fails only when the client is gone
 }
 

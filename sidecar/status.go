@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -15,36 +14,18 @@ import (
 type counts struct {
 	bad, sent, setAside, discarded atomic.Int64 // events; the spool counts those that are accepted
 	retries                        atomic.Int64
-
-	// Requests.
-	tooMany, unavailable                                        atomic.Int64
-	badRequests, unauthorized, forbidden, tooLarge, unsupported atomic.Int64
+	answers                        [600]atomic.Int64 // by HTTP status
 }
 
-func (c *counts) add(status int, a answer) {
+func (c *counts) add(a *answer) {
 	c.bad.Add(int64(a.Rejected))
-	switch status {
-	case http.StatusTooManyRequests:
-		c.tooMany.Add(1)
-	case http.StatusServiceUnavailable:
-		c.unavailable.Add(1)
-	case http.StatusBadRequest:
-		c.badRequests.Add(1)
-	case http.StatusUnauthorized:
-		c.unauthorized.Add(1)
-	case http.StatusForbidden:
-		c.forbidden.Add(1)
-	case http.StatusRequestEntityTooLarge:
-		c.tooLarge.Add(1)
-	case http.StatusUnsupportedMediaType:
-		c.unsupported.Add(1)
-	}
+	c.answers[a.Status].Add(1)
 }
 
 func (c *counts) rejections() rejections {
 	return rejections{
-		bad: c.badRequests.Load(), unauthorized: c.unauthorized.Load(), forbidden: c.forbidden.Load(),
-		tooLarge: c.tooLarge.Load(), unsupported: c.unsupported.Load(),
+		Bad: c.answers[400].Load(), Unauthorized: c.answers[401].Load(), Forbidden: c.answers[403].Load(),
+		TooLarge: c.answers[413].Load(), Unsupported: c.answers[415].Load(),
 	}
 }
 
@@ -64,14 +45,10 @@ type Status struct {
 		Bad       int64 `json:"bad"` // never accepted
 	} `json:"events"`
 	Requests struct {
-		InFlight     int   `json:"in_flight"`
-		TooMany      int64 `json:"too_many"`     // 429
-		Unavailable  int64 `json:"unavailable"`  // 503
-		Bad          int64 `json:"bad"`          // 400
-		Unauthorized int64 `json:"unauthorized"` // 401
-		Forbidden    int64 `json:"forbidden"`    // 403
-		TooLarge     int64 `json:"too_large"`    // 413
-		Unsupported  int64 `json:"unsupported"`  // 415
+		InFlight    int64 `json:"in_flight"`
+		TooMany     int64 `json:"too_many"`    // 429
+		Unavailable int64 `json:"unavailable"` // 503
+		rejections
 	} `json:"requests"`
 	Spool struct {
 		Events           int64   `json:"events"`
@@ -103,11 +80,9 @@ func (s *Sidecar) Status() Status {
 	c := &s.counts
 	st.Events.Found, st.Events.Bad = s.found.Events, c.bad.Load()
 	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
-	st.Requests.InFlight, _ = s.intake.state()
-	st.Requests.TooMany, st.Requests.Unavailable = c.tooMany.Load(), c.unavailable.Load()
-	no := c.rejections()
-	st.Requests.Bad, st.Requests.Unauthorized, st.Requests.Forbidden = no.bad, no.unauthorized, no.forbidden
-	st.Requests.TooLarge, st.Requests.Unsupported = no.tooLarge, no.unsupported
+	st.Requests.InFlight = s.intake.inFlight.Load()
+	st.Requests.TooMany, st.Requests.Unavailable = c.answers[429].Load(), c.answers[503].Load()
+	st.Requests.rejections = c.rejections()
 
 	sp := s.deps.Spool.Stats()
 	st.Events.Accepted = sp.Appended - s.found.Appended
@@ -142,9 +117,8 @@ func (s *Sidecar) state() string {
 	_, writeErr := s.disk.Now()
 	_, readErr := s.forward.disk.Now()
 	_, kafkaErr := s.forward.kafka.Now()
-	_, stopping := s.intake.state()
 	switch {
-	case stopping:
+	case s.intake.closed.Load():
 		return "stopping"
 	case writeErr != nil || readErr != nil:
 		return "disk_trouble"
@@ -158,7 +132,7 @@ func (s *Sidecar) state() string {
 
 // running is the readiness check of the sidecar itself.
 func (s *Sidecar) running() error {
-	if _, stopping := s.intake.state(); stopping {
+	if s.intake.closed.Load() {
 		return errors.New("stopping")
 	}
 	return nil

@@ -104,35 +104,41 @@ func TestReasonsNeedTheToken(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
+func TestIntake(t *testing.T) {
 	t.Parallel()
-	g := newIntake(2)
-	if a, b, c := g.enter(), g.enter(), g.enter(); a != admissionYes || b != admissionYes || c != admissionFull {
+	in := newIntake(2)
+	if a, b, c := in.enter(), in.enter(), in.enter(); a != admissionYes || b != admissionYes || c != admissionFull {
 		t.Errorf("three of two: %v, %v, %v", a, b, c)
 	}
-	g.leave()
-	g.close()
-	g.close()
-	if e := g.enter(); e != admissionClosed {
-		t.Errorf("after close: %v", e)
+	in.leave()
+	in.close()
+	in.close()
+	if a := in.enter(); a != admissionClosed {
+		t.Errorf("after close: %v", a)
 	}
 	left := make(chan error, 1)
-	go func() { left <- g.wait(t.Context()) }()
+	go func() { left <- in.wait(t.Context()) }()
 	select {
 	case err := <-left:
-		t.Fatalf("wait = %v while one is inside", err)
+		t.Fatalf("wait = %v while one is in flight", err)
 	default:
 	}
-	g.leave()
+	if a := in.enter(); a != admissionClosed {
+		t.Errorf("while it waits: %v", a)
+	}
+	in.leave()
 	if err := <-left; err != nil {
 		t.Error(err)
 	}
-	if n, closed := g.state(); n != 0 || !closed {
-		t.Errorf("%d inside, closed: %t", n, closed)
+	if n := in.inFlight.Load(); n != 0 {
+		t.Errorf("%d in flight", n)
 	}
-	empty := newIntake(1)
-	empty.close()
-	if err := empty.wait(t.Context()); err != nil {
+	idle := newIntake(1)
+	idle.close()
+	if err := idle.wait(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if a := idle.enter(); a != admissionClosed {
+		t.Errorf("after wait: %v", a)
 	}
 }
