@@ -142,7 +142,8 @@ func (s *Spool) writeGroups(groups []*group) error {
 func (s *Spool) commit(groups []*group, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.segments[len(s.segments)-1].size += size
+	s.current.size += size
+	s.segments[len(s.segments)-1] = s.current
 	for _, g := range groups {
 		s.events += int64(len(g.records))
 		s.stats.Appended += int64(len(g.records))
@@ -156,10 +157,9 @@ func (s *Spool) commit(groups []*group, size int64) {
 // it. A segment that holds nothing else is deleted, or a disk that fails would
 // leave one for each attempt.
 func (s *Spool) undo(size int64) {
-	id, durable := s.last()
 	begun := s.file != nil
 	if begun {
-		if err := os.Truncate(s.file.Name(), durable); err != nil {
+		if err := os.Truncate(s.file.Name(), s.current.size); err != nil {
 			s.log.Error("spool: the rest of a failed write stays in its segment", "error", err)
 		}
 	}
@@ -167,8 +167,8 @@ func (s *Spool) undo(size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used -= size
-	if n := len(s.segments) - 1; begun && n >= 0 && s.segments[n] == (segment{id, int64(segmentHeader)}) {
-		s.discard(s.segments[n])
+	if n := len(s.segments) - 1; begun && n >= 0 && s.segments[n] == s.current && s.current.size == int64(segmentHeader) {
+		s.discard(s.current)
 		s.segments = s.segments[:n]
 	}
 	s.announce()

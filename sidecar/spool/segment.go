@@ -121,49 +121,27 @@ func (s *Spool) remove(id uint64) error {
 // there is none, or when the last has its size or its file has lost its name, since
 // nothing that is written to such a file can be read again.
 func (s *Spool) openSegment() (uint64, error) {
-	if id, size := s.last(); s.file != nil && size < s.cfg.SegmentBytes {
+	if s.file != nil && s.current.size < s.cfg.SegmentBytes {
 		if _, err := os.Stat(s.file.Name()); err == nil {
-			return id, nil
+			return s.current.id, nil
 		}
 	}
 	s.seal()
-	id := s.takeID()
-	f, err := s.create(s.cfg.Dir, id)
+	// No number is used twice, not even after a failure: the position on disk may be
+	// in a segment that is gone.
+	next := segment{id: s.nextID, size: int64(segmentHeader)}
+	s.nextID++
+	f, err := s.create(s.cfg.Dir, next.id)
 	if err != nil {
 		return 0, err
 	}
-	s.file = f
-	s.begin(id)
-	return id, nil
-}
-
-// takeID never returns a number twice: the position on disk may be in a segment
-// that is gone.
-func (s *Spool) takeID() uint64 {
+	s.file, s.current = f, next
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.nextID
-	s.nextID++
-	return id
-}
-
-func (s *Spool) begin(id uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.segments = append(s.segments, segment{id: id, size: int64(segmentHeader)})
+	s.segments = append(s.segments, next)
 	s.open = true
-	s.used += int64(segmentHeader)
-}
-
-// last returns the newest segment's number and size; zeros without one.
-func (s *Spool) last() (id uint64, size int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.segments) == 0 {
-		return 0, 0
-	}
-	seg := s.segments[len(s.segments)-1]
-	return seg.id, seg.size
+	s.used += next.size
+	return next.id, nil
 }
 
 // seal ends the segment that is being written.

@@ -27,13 +27,15 @@ type Spool struct {
 	disk   sync.Mutex // held while segments are written or the reserve is used; locked before mu
 	writer sync.WaitGroup
 	file   *os.File // writer goroutine only; of the last segment; nil: the next group begins one
-	buf    []byte   // writer goroutine only; the group being written
+	buf    []byte   // writer goroutine only; the groups being written
+
+	current segment // writer goroutine only; that of file
+	nextID  uint64  // writer goroutine only, after Open; of the segment that begins next
 
 	mu       sync.Mutex
 	segments []segment     // guarded by mu; in order, not wholly done
 	open     bool          // guarded by mu; the last segment may grow
 	freed    bool          // guarded by mu; a segment was deleted since restock
-	nextID   uint64        // guarded by mu; of the segment that begins next
 	done     position      // guarded by mu; everything before it is done
 	pending  []*group      // guarded by mu; waiting for the writer
 	used     int64         // guarded by mu; bytes of segments and of pending groups
