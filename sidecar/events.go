@@ -18,14 +18,10 @@ func (s *Sidecar) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
-	switch s.intake.enter() {
-	case admissionYes:
-		defer s.intake.leave()
-	case admissionClosed:
-		return reject(http.StatusServiceUnavailable, "the sidecar is stopping")
-	default:
-		return reject(http.StatusTooManyRequests, "too many requests at once")
+	if rejected := s.intake.enter(); rejected != nil {
+		return rejected
 	}
+	defer s.intake.leave()
 	form, rejected := formOf(r)
 	if rejected != nil {
 		return rejected

@@ -224,7 +224,7 @@ func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 func TestRequestsAtWorkAreBounded(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{Concurrency: 1}, spool.Config{})
-	if w.intake.enter() != admissionYes {
+	if w.intake.enter() != nil {
 		t.Fatal("the gate is closed")
 	}
 	if resp := (request{body: newEvent("a")}).do(t, w.handler()); resp.Code != http.StatusTooManyRequests {

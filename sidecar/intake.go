@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
@@ -17,29 +18,22 @@ type intake struct {
 	closed   atomic.Bool
 }
 
-// admission is the intake's answer to a request.
-type admission int
-
-const (
-	admissionFull   admission = iota // the limit is in flight
-	admissionClosed                  // the intake is closed
-	admissionYes                     // the request must leave when it has ended
-)
-
 func newIntake(limit int) *intake {
 	return &intake{limit: int64(limit), slots: semaphore.NewWeighted(int64(limit))}
 }
 
-func (i *intake) enter() admission {
+// enter admits a request, which must leave when it has ended, or returns the answer
+// that rejects it.
+func (i *intake) enter() *answer {
 	admitted := !i.closed.Load() && i.slots.TryAcquire(1)
 	switch {
 	case admitted:
 		i.inFlight.Add(1)
-		return admissionYes
+		return nil
 	case i.closed.Load():
-		return admissionClosed
+		return reject(http.StatusServiceUnavailable, "the sidecar is stopping")
 	}
-	return admissionFull
+	return reject(http.StatusTooManyRequests, "too many requests at once")
 }
 
 func (i *intake) leave() {

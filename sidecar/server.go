@@ -77,7 +77,7 @@ func document(mime string, body []byte) http.Handler {
 	})
 }
 
-func (s *Sidecar) denyToken(w http.ResponseWriter, r *http.Request, _ serve.Access) {
+func (s *Sidecar) denyToken(w http.ResponseWriter, r *http.Request, _ error) {
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	s.answer(w, r, reject(http.StatusUnauthorized, "want the header Authorization: Bearer, with this sidecar's token"))
 }

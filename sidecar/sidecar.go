@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -74,10 +75,8 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 		backoff: backoff.Backoff{Min: cfg.BackoffMin, Max: cfg.BackoffMax}, log: s.log, counts: &s.counts,
 	}
 	var err error
-	s.server, err = serve.New(ctx, cfg.Listen, serve.Options{
-		Name:         "sidecar",
+	s.server, err = serve.New(ctx, "sidecar", cfg.Listen, maxConns, &http.Server{ //nolint:gosec // New bounds the header
 		Handler:      s.handler(),
-		MaxConns:     maxConns,
 		ReadTimeout:  cfg.RequestTimeout,
 		WriteTimeout: 2*cfg.RequestTimeout + 5*time.Second, // the body, then the disk, then the answer
 		IdleTimeout:  2 * time.Minute,

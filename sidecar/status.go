@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/internal/outage"
+	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
 // counts are the counters since the start.
@@ -51,16 +52,9 @@ type Status struct {
 		rejections
 	} `json:"requests"`
 	Spool struct {
-		Events           int64   `json:"events"`
-		Bytes            int64   `json:"bytes"`
-		DiskBytes        int64   `json:"disk_bytes"`
-		MaxBytes         int64   `json:"max_bytes"`
+		spool.Stats
 		UsedPercent      float64 `json:"used_percent"` // disk_bytes of max_bytes
-		Segments         int     `json:"segments"`
 		OldestAgeSeconds float64 `json:"oldest_age_seconds"`
-		CorruptParts     int64   `json:"corrupt_parts"`
-		CorruptBytes     int64   `json:"corrupt_bytes"`
-		TornBytes        int64   `json:"torn_bytes"`
 		LastError        string  `json:"last_error,omitempty"`
 	} `json:"spool"`
 	Kafka struct {
@@ -86,10 +80,8 @@ func (s *Sidecar) Status() Status {
 
 	sp := s.deps.Spool.Stats()
 	st.Events.Accepted = sp.Appended - s.found.Appended
-	st.Spool.Events, st.Spool.Bytes, st.Spool.Segments = sp.Events, sp.Bytes, sp.Segments
-	st.Spool.DiskBytes, st.Spool.MaxBytes = sp.DiskBytes, sp.MaxBytes
+	st.Spool.Stats = sp
 	st.Spool.UsedPercent = tenths(100 * float64(sp.DiskBytes) / float64(sp.MaxBytes))
-	st.Spool.CorruptParts, st.Spool.CorruptBytes, st.Spool.TornBytes = sp.CorruptParts, sp.CorruptBytes, sp.TornBytes
 	if !sp.Oldest.IsZero() {
 		st.Spool.OldestAgeSeconds = tenths(time.Since(sp.Oldest).Seconds())
 	}

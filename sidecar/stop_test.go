@@ -107,13 +107,13 @@ func TestReasonsNeedTheToken(t *testing.T) {
 func TestIntake(t *testing.T) {
 	t.Parallel()
 	in := newIntake(2)
-	if a, b, c := in.enter(), in.enter(), in.enter(); a != admissionYes || b != admissionYes || c != admissionFull {
+	if a, b, c := in.enter(), in.enter(), in.enter(); a != nil || b != nil || c == nil || c.Status != http.StatusTooManyRequests {
 		t.Errorf("three of two: %v, %v, %v", a, b, c)
 	}
 	in.leave()
 	in.close()
 	in.close()
-	if a := in.enter(); a != admissionClosed {
+	if a := in.enter(); a == nil || a.Status != http.StatusServiceUnavailable {
 		t.Errorf("after close: %v", a)
 	}
 	left := make(chan error, 1)
@@ -123,7 +123,7 @@ func TestIntake(t *testing.T) {
 		t.Fatalf("wait = %v while one is in flight", err)
 	default:
 	}
-	if a := in.enter(); a != admissionClosed {
+	if a := in.enter(); a == nil || a.Status != http.StatusServiceUnavailable {
 		t.Errorf("while it waits: %v", a)
 	}
 	in.leave()
@@ -138,7 +138,7 @@ func TestIntake(t *testing.T) {
 	if err := idle.wait(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if a := idle.enter(); a != admissionClosed {
+	if a := idle.enter(); a == nil || a.Status != http.StatusServiceUnavailable {
 		t.Errorf("after wait: %v", a)
 	}
 }

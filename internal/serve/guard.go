@@ -3,6 +3,7 @@ package serve
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,49 +24,38 @@ type Guard struct {
 	TokenFile string
 }
 
-// Access is what a request may see.
-type Access int
-
-// The values of Access.
-const (
-	AccessNone    Access = iota // no token, or a wrong one
-	AccessAll                   // the right token, or none is configured
-	AccessUnknown               // the token file cannot be read, or its token is too short
-)
-
-// Access checks a request's token. The token file is read for each request that
-// bears a token, so that a rotated token counts at once.
-func (g Guard) Access(r *http.Request) Access {
+// Allows reports whether a request may see everything. The error says why its
+// token cannot be checked. The token file is read for each request that bears a
+// token, so that a rotated token counts at once.
+func (g Guard) Allows(r *http.Request) (bool, error) {
 	if g.open() {
-		return AccessAll
+		return true, nil
 	}
 	scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if got = strings.TrimSpace(got); !strings.EqualFold(scheme, "Bearer") || got == "" {
-		return AccessNone
+		return false, nil
 	}
 	want := g.Token
 	if g.TokenFile != "" {
 		var err error
 		if want, err = secret.FromFile(g.TokenFile); err != nil || len(want) < MinToken {
-			return AccessUnknown
+			return false, errors.New("the token file is unreadable or too short")
 		}
 	}
 	// Hashes have one length, and comparing them takes the same time whatever they
 	// are, so the time of an answer says nothing about the token.
 	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want.Reveal()))
-	if subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
-		return AccessNone
-	}
-	return AccessAll
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1, nil
 }
 
 func (g Guard) open() bool { return g.Token == "" && g.TokenFile == "" }
 
-// Protect serves the requests that may see everything; deny answers the others.
-func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.Request, Access)) http.Handler {
+// Protect serves the requests that may see everything; deny answers the others,
+// with the error of [Guard.Allows].
+func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a := g.Access(r); a != AccessAll {
-			deny(w, r, a)
+		if ok, err := g.Allows(r); !ok {
+			deny(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r)

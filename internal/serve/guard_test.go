@@ -273,8 +273,7 @@ func TestHostAllowed(t *testing.T) {
 func TestCloseCutsOff(t *testing.T) {
 	t.Parallel()
 	arrived, ended := make(chan struct{}), make(chan struct{})
-	s, err := serve.New(t.Context(), "127.0.0.1:0", serve.Options{
-		Name: "test", MaxConns: 1,
+	s, err := serve.New(t.Context(), "test", "127.0.0.1:0", 1, &http.Server{
 		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			close(arrived)
 			<-r.Context().Done()

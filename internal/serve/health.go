@@ -81,10 +81,8 @@ func Listen(ctx context.Context, cfg Config, deps Deps) (*Server, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("health server: %w", err)
 	}
-	s, err := New(ctx, cfg.Listen, Options{
-		Name:         "health server",
+	s, err := New(ctx, "health server", cfg.Listen, maxConns, &http.Server{ //nolint:gosec // New bounds the header
 		Handler:      http.MaxBytesHandler(Handler(cfg, deps), maxBody),
-		MaxConns:     maxConns,
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 10 * time.Second, // net/http/pprof adds the duration of a profile
 		IdleTimeout:  15 * time.Second,
@@ -113,12 +111,11 @@ func Handler(cfg Config, deps Deps) http.Handler {
 				reasons = append(reasons, c.Name+": "+err.Error())
 			}
 		}
-		switch {
-		case len(reasons) == 0:
+		if len(reasons) == 0 {
 			write(w, http.StatusOK, "ok")
-		case guard.Access(r) == AccessAll:
+		} else if ok, _ := guard.Allows(r); ok {
 			write(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n"))
-		default:
+		} else {
 			write(w, http.StatusServiceUnavailable, "not ready")
 		}
 	})
@@ -142,8 +139,8 @@ func Handler(cfg Config, deps Deps) http.Handler {
 	return mux
 }
 
-func denyHealth(w http.ResponseWriter, _ *http.Request, a Access) {
-	if a == AccessUnknown {
+func denyHealth(w http.ResponseWriter, _ *http.Request, err error) {
+	if err != nil {
 		write(w, http.StatusServiceUnavailable, "the token cannot be checked: health.token_file is unreadable or too short")
 		return
 	}

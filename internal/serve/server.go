@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"time"
@@ -12,47 +11,29 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Options is what the servers of this house differ in.
-type Options struct {
-	Name    string // what the errors of Serve and Close begin with
-	Handler http.Handler
-	// MaxConns bounds the connections that are open at once, idle ones included.
-	// One more waits in the system's queue until another ends, which it does within
-	// the time limits below.
-	MaxConns int
-	// ReadTimeout bounds how long a request may take to arrive, WriteTimeout how long
-	// it may take from its header to the end of its answer, IdleTimeout how long a
-	// connection may wait for its next request.
-	ReadTimeout, WriteTimeout, IdleTimeout time.Duration
-	ErrorLog                               *log.Logger // nil: the standard logger
-}
-
 // Server is an HTTP server whose requests are bounded in time and whose
 // connections are bounded in number.
 type Server struct {
-	name     string
-	http     http.Server
+	name     string // what the errors of Serve and Close begin with
+	http     *http.Server
 	listener net.Listener
 }
 
 // New binds an address, so that a port that is taken is known before any work
-// begins. The error is the listener's: the caller knows by which setting to mend
-// it. The caller must call Serve or Close.
-func New(ctx context.Context, addr string, o Options) (*Server, error) {
+// begins. The caller must call Serve or Close.
+//
+// hs has the handler and the time limits; New adds those for headers. maxConns
+// bounds the connections that are open at once, idle ones included: one more waits
+// in the system's queue until another ends. The error is the listener's, without the
+// name, for the caller to say by which setting to mend it.
+func New(ctx context.Context, name, addr string, maxConns int, hs *http.Server) (*Server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	return &Server{name: o.Name, listener: netutil.LimitListener(l, o.MaxConns), http: http.Server{
-		Handler:           o.Handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       o.ReadTimeout,
-		WriteTimeout:      o.WriteTimeout,
-		IdleTimeout:       o.IdleTimeout,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          o.ErrorLog,
-	}}, nil
+	hs.ReadHeaderTimeout, hs.MaxHeaderBytes = 5*time.Second, 16<<10
+	return &Server{name: name, http: hs, listener: netutil.LimitListener(l, maxConns)}, nil
 }
 
 // Addr returns the address that is bound.

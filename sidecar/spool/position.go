@@ -39,19 +39,17 @@ func openBookmark(path string) (*bookmark, position, error) {
 	}
 	b := &bookmark{file: f}
 	raw := make([]byte, 2*slotBytes)
-	if _, err := f.ReadAt(raw, 0); err != nil && !errors.Is(err, io.EOF) {
+	if _, err = f.ReadAt(raw, 0); err == nil || errors.Is(err, io.EOF) {
+		_, err = f.WriteAt(raw, 0) // gives the file its full size, while there may be room
+	}
+	if err != nil {
 		return nil, position{}, errors.Join(err, f.Close())
 	}
 	var pos position
 	for _, slot := range [][]byte{raw[:slotBytes], raw[slotBytes:]} {
-		turn, p, ok := decodeSlot(slot)
-		if ok && turn > b.turn {
+		if turn, p, ok := decodeSlot(slot); ok && turn > b.turn {
 			b.turn, pos = turn, p
 		}
-	}
-	// Give the file its full size now, while there may be room.
-	if _, err := f.WriteAt(raw, 0); err != nil {
-		return nil, position{}, errors.Join(err, f.Close())
 	}
 	return b, pos, nil
 }

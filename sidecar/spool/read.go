@@ -132,7 +132,9 @@ func (s *Spool) skip(head position, end int64, damaged []byte) error {
 	}
 	s.log.Error("spool: a damaged part of a segment was moved aside",
 		"segment", head.segment, "offset", head.offset, "bytes", end-head.offset, "file", name)
-	s.advance(position{head.segment, end}, 0, 0)
+	if s.advance(position{head.segment, end}, 0, 0) {
+		s.restock()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.CorruptParts++
@@ -144,9 +146,9 @@ func (s *Spool) skip(head position, end int64, damaged []byte) error {
 // process. An error means that the position could not be written: this process
 // goes on, but the next one would repeat.
 func (s *Spool) Done(b *Batch) error {
-	s.advance(b.end, int64(len(b.Records)), b.size)
+	freed := s.advance(b.end, int64(len(b.Records)), b.size)
 	err := s.mark.set(b.end)
-	if s.takeFreed() {
+	if freed {
 		s.restock()
 	}
 	if err != nil {
@@ -155,7 +157,9 @@ func (s *Spool) Done(b *Batch) error {
 	return nil
 }
 
-func (s *Spool) advance(to position, records, size int64) {
+// advance moves on to a position, and reports whether a segment was deleted since
+// the last time.
+func (s *Spool) advance(to position, records, size int64) (freed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = to
@@ -163,12 +167,6 @@ func (s *Spool) advance(to position, records, size int64) {
 	s.bytes = max(0, s.bytes-size)
 	s.dropFinished()
 	s.announce()
-}
-
-func (s *Spool) takeFreed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	freed := s.freed
-	s.freed = false
+	freed, s.freed = s.freed, false
 	return freed
 }

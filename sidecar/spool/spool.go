@@ -49,17 +49,18 @@ type Spool struct {
 
 // Stats is the state of a spool at one moment.
 type Stats struct {
-	Events    int64     // records that are safe and not done
-	Bytes     int64     // of those records, with their frames
-	DiskBytes int64     // of all segments; what MaxBytes bounds
-	MaxBytes  int64     // the bound
-	Segments  int       // files
-	Oldest    time.Time // when the oldest record that is not done was accepted; zero when there is none
+	Events    int64     `json:"events"`     // records that are safe and not done
+	Bytes     int64     `json:"bytes"`      // of those records, with their frames
+	DiskBytes int64     `json:"disk_bytes"` // of all segments; what MaxBytes bounds
+	MaxBytes  int64     `json:"max_bytes"`  // the bound
+	Segments  int       `json:"segments"`   // files
+	Oldest    time.Time `json:"-"`          // when the oldest record that is not done was accepted; zero when there is none
 
-	Appended     int64 // records made safe since Open, also after their Append gave up
-	CorruptParts int64 // damaged parts of segments since Open
-	CorruptBytes int64 // of those
-	TornBytes    int64 // that Open moved aside from the end of the last segment
+	// Since Open.
+	Appended     int64 `json:"-"`             // records made safe, also after their Append gave up
+	CorruptParts int64 `json:"corrupt_parts"` // damaged parts of segments
+	CorruptBytes int64 `json:"corrupt_bytes"` // of those
+	TornBytes    int64 `json:"torn_bytes"`    // that Open moved aside from the end of the last segment
 }
 
 // Open opens the spool of a folder, or creates one, and starts the writer goroutine,
