@@ -274,6 +274,7 @@ func TestCloseCutsOff(t *testing.T) {
 	t.Parallel()
 	arrived, ended := make(chan struct{}), make(chan struct{})
 	s, err := serve.New(t.Context(), "test", "127.0.0.1:0", 1, &http.Server{
+		ReadTimeout: time.Minute,
 		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			close(arrived)
 			<-r.Context().Done()

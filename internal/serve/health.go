@@ -81,7 +81,7 @@ func Listen(ctx context.Context, cfg Config, deps Deps) (*Server, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("health server: %w", err)
 	}
-	s, err := New(ctx, "health server", cfg.Listen, maxConns, &http.Server{ //nolint:gosec // New bounds the header
+	s, err := New(ctx, "health server", cfg.Listen, maxConns, &http.Server{
 		Handler:      http.MaxBytesHandler(Handler(cfg, deps), maxBody),
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 10 * time.Second, // net/http/pprof adds the duration of a profile

@@ -51,10 +51,10 @@ func (s *Spool) enqueue(g *group) error {
 		return ErrClosed
 	}
 	// A segment, with its header, may begin with this group.
-	if s.used+g.size+int64(segmentHeader) > s.cfg.MaxBytes {
+	if s.stats.DiskBytes+g.size+int64(segmentHeader) > s.cfg.MaxBytes {
 		return ErrFull
 	}
-	s.used += g.size
+	s.stats.DiskBytes += g.size
 	s.pending = append(s.pending, g)
 	s.wakeWriter()
 	return nil
@@ -67,7 +67,7 @@ func (s *Spool) withdraw(g *group) {
 	defer s.mu.Unlock()
 	if i := slices.Index(s.pending, g); i >= 0 {
 		s.pending = slices.Delete(s.pending, i, i+1)
-		s.used -= g.size
+		s.stats.DiskBytes -= g.size
 	}
 }
 
@@ -145,10 +145,10 @@ func (s *Spool) commit(groups []*group, size int64) {
 	s.current.size += size
 	s.segments[len(s.segments)-1] = s.current
 	for _, g := range groups {
-		s.events += int64(len(g.records))
+		s.stats.Events += int64(len(g.records))
 		s.stats.Appended += int64(len(g.records))
 	}
-	s.bytes += size
+	s.stats.Bytes += size
 	s.announce()
 }
 
@@ -166,7 +166,7 @@ func (s *Spool) undo(size int64) {
 	s.seal()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.used -= size
+	s.stats.DiskBytes -= size
 	if n := len(s.segments) - 1; begun && n >= 0 && s.segments[n] == s.current && s.current.size == int64(segmentHeader) {
 		s.discard(s.current)
 		s.segments = s.segments[:n]

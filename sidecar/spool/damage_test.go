@@ -132,8 +132,8 @@ func TestDamageInTheMiddleCostsOnlyWhatItHit(t *testing.T) {
 					_, size, _ := parseFrame(b[at:], 2)
 					at += size
 				}
-				rec, _, st := parseFrame(b[at:], 2)
-				if st != frameWhole {
+				rec, _, ok := parseFrame(b[at:], 2)
+				if !ok {
 					t.Fatal("the test does not find its record")
 				}
 				lost = string(rec.Data)
@@ -250,16 +250,16 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte(marker), uint64(1<<63), int64(-1))
 	f.Fuzz(func(t *testing.T, data []byte, id uint64, ms int64) {
 		b := appendFrame(nil, id, time.UnixMilli(ms), data)
-		rec, size, st := parseFrame(b, id)
-		if st != frameWhole || size != len(b) || !bytes.Equal(rec.Data, data) || rec.Accepted.UnixMilli() != ms {
-			t.Errorf("read %+v, %d, %v of %d bytes", rec, size, st, len(b))
+		rec, size, ok := parseFrame(b, id)
+		if !ok || size != len(b) || !bytes.Equal(rec.Data, data) || rec.Accepted.UnixMilli() != ms {
+			t.Errorf("read %+v, %d, %v of %d bytes", rec, size, ok, len(b))
 		}
 		for cut := range len(b) {
-			if _, need, st := parseFrame(b[:cut], id); st == frameWhole || (st == frameShort && (need <= cut || need > len(b))) {
-				t.Errorf("cut at %d of %d: %v, %d", cut, len(b), st, need)
+			if _, need, ok := parseFrame(b[:cut], id); ok || need != 0 && (need <= cut || need > len(b)) {
+				t.Errorf("cut at %d of %d: %v, %d", cut, len(b), ok, need)
 			}
 		}
-		if _, _, st := parseFrame(b, id+1); st == frameWhole {
+		if _, _, ok := parseFrame(b, id+1); ok {
 			t.Error("read as a frame of the next segment")
 		}
 	})

@@ -39,40 +39,25 @@ func appendFrame(b []byte, segment uint64, at time.Time, data []byte) []byte {
 	return b
 }
 
-// frameState is what parseFrame found.
-type frameState int
-
-const (
-	frameBad   frameState = iota // no frame
-	frameShort                   // the beginning of a frame that needs more bytes
-	frameWhole
-)
-
-// parseFrame reads the frame at the beginning of b. The size is that of the whole
-// frame; with frameShort it is how many bytes are needed to tell more.
-func parseFrame(b []byte, segment uint64) (rec Record, size int, st frameState) {
-	if len(b) < frameHeader {
-		if n := min(len(b), len(marker)); string(b[:n]) != marker[:n] {
-			return Record{}, 0, frameBad
-		}
-		return Record{}, frameHeader, frameShort
-	}
-	if string(b[:len(marker)]) != marker {
-		return Record{}, 0, frameBad
+// parseFrame reads the frame at the beginning of b and reports whether it is whole.
+// Its size is also returned when b ends before the frame does; it is zero when b
+// begins with something else.
+func parseFrame(b []byte, segment uint64) (rec Record, size int, ok bool) {
+	if len(b) < frameHeader || string(b[:len(marker)]) != marker {
+		return Record{}, 0, false
 	}
 	length := binary.BigEndian.Uint32(b[4:])
 	if length > maxData {
-		return Record{}, 0, frameBad
+		return Record{}, 0, false
 	}
 	size = frameHeader + int(length)
 	if len(b) < size {
-		return Record{}, size, frameShort
+		return Record{}, size, false
 	}
 	if checksum(segment, b[:size]) != binary.BigEndian.Uint32(b[8:]) {
-		return Record{}, 0, frameBad
+		return Record{}, 0, false
 	}
-	at := time.UnixMilli(int64(binary.BigEndian.Uint64(b[12:]))) //nolint:gosec // written by the same conversion
-	return Record{Accepted: at, Data: b[frameHeader:size]}, size, frameWhole
+	return Record{Accepted: timeOf(b), Data: b[frameHeader:size]}, size, true
 }
 
 // nextFrame returns the offset of the first whole frame in b, or len(b).
@@ -83,7 +68,7 @@ func nextFrame(b []byte, segment uint64) int {
 			return len(b)
 		}
 		off += i
-		if _, _, st := parseFrame(b[off:], segment); st == frameWhole {
+		if _, _, ok := parseFrame(b[off:], segment); ok {
 			return off
 		}
 		off++
@@ -96,7 +81,7 @@ func nextFrame(b []byte, segment uint64) int {
 func scanFrames(b []byte, segment uint64, from int) (n, size, end int, damaged bool) {
 	end = min(from, len(b))
 	for off := end; off < len(b); {
-		if _, length, st := parseFrame(b[off:], segment); st == frameWhole {
+		if _, length, ok := parseFrame(b[off:], segment); ok {
 			n, size, off = n+1, size+length, off+length
 			end = off
 			continue

@@ -106,11 +106,9 @@ func (s *Spool) read(head position, limit int64, limits Limits) (*Batch, error) 
 func (s *Spool) parse(head position, raw []byte, limits Limits) (b *Batch, need int64) {
 	b = &Batch{end: head}
 	for off := 0; off < len(raw) && len(b.Records) < max(1, limits.Records); {
-		rec, size, st := parseFrame(raw[off:], head.segment)
-		if st != frameWhole || (len(b.Records) > 0 && off+size > limits.Bytes+frameHeader) {
-			if st == frameShort {
-				need = int64(size)
-			}
+		rec, size, ok := parseFrame(raw[off:], head.segment)
+		if !ok || (len(b.Records) > 0 && off+size > limits.Bytes+frameHeader) {
+			need = int64(size)
 			break
 		}
 		b.Records = append(b.Records, rec)
@@ -163,8 +161,8 @@ func (s *Spool) advance(to position, records, size int64) (freed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = to
-	s.events = max(0, s.events-records)
-	s.bytes = max(0, s.bytes-size)
+	s.stats.Events = max(0, s.stats.Events-records)
+	s.stats.Bytes = max(0, s.stats.Bytes-size)
 	s.dropFinished()
 	s.announce()
 	freed, s.freed = s.freed, false

@@ -140,7 +140,7 @@ func (s *Spool) openSegment() (uint64, error) {
 	defer s.mu.Unlock()
 	s.segments = append(s.segments, next)
 	s.open = true
-	s.used += next.size
+	s.stats.DiskBytes += next.size
 	return next.id, nil
 }
 
@@ -173,7 +173,7 @@ func (s *Spool) dropFinished() {
 		s.discard(seg)
 		s.segments = s.segments[1:]
 	}
-	s.events, s.bytes = 0, 0 // all is done, whatever damage took away
+	s.stats.Events, s.stats.Bytes = 0, 0 // all is done, whatever damage took away
 }
 
 // discard deletes a segment's file and frees its bytes. It needs mu.
@@ -181,7 +181,7 @@ func (s *Spool) discard(seg segment) {
 	if err := s.remove(seg.id); err != nil {
 		s.log.Error("spool: a segment that is done cannot be deleted", "segment", seg.id, "error", err)
 	}
-	s.used -= seg.size
+	s.stats.DiskBytes -= seg.size
 	s.freed = true
 }
 

@@ -38,10 +38,7 @@ type Spool struct {
 	freed    bool          // guarded by mu; a segment was deleted since restock
 	done     position      // guarded by mu; everything before it is done
 	pending  []*group      // guarded by mu; waiting for the writer
-	used     int64         // guarded by mu; bytes of segments and of pending groups
-	events   int64         // guarded by mu; durable records that are not done
-	bytes    int64         // guarded by mu; of those records
-	stats    Stats         // guarded by mu; the fields that are counted
+	stats    Stats         // guarded by mu; but for Oldest, MaxBytes and Segments
 	closed   bool          // guarded by mu
 	wake     chan struct{} // wakes the writer; holds one
 	changed  chan struct{} // guarded by mu; closed and replaced when records are added or done
@@ -51,7 +48,7 @@ type Spool struct {
 type Stats struct {
 	Events    int64     `json:"events"`     // records that are safe and not done
 	Bytes     int64     `json:"bytes"`      // of those records, with their frames
-	DiskBytes int64     `json:"disk_bytes"` // of all segments; what MaxBytes bounds
+	DiskBytes int64     `json:"disk_bytes"` // of all segments and waiting Appends; what MaxBytes bounds
 	MaxBytes  int64     `json:"max_bytes"`  // the bound
 	Segments  int       `json:"segments"`   // files
 	Oldest    time.Time `json:"-"`          // when the oldest record that is not done was accepted; zero when there is none
@@ -177,9 +174,9 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 		return s.remove(seg.id)
 	}
 	s.segments = append(s.segments, segment{id: seg.id, size: int64(len(raw))})
-	s.used += int64(len(raw))
-	s.events += int64(n)
-	s.bytes += int64(size)
+	s.stats.DiskBytes += int64(len(raw))
+	s.stats.Events += int64(n)
+	s.stats.Bytes += int64(size)
 	return nil
 }
 
@@ -259,7 +256,7 @@ func (s *Spool) Drained(ctx context.Context) error {
 func (s *Spool) left() (int64, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.events, s.changed
+	return s.stats.Events, s.changed
 }
 
 // Stats returns the present state.
@@ -277,7 +274,7 @@ func (s *Spool) statsAndHead() (Stats, position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	st.Events, st.Bytes, st.DiskBytes, st.MaxBytes, st.Segments = s.events, s.bytes, s.used, s.cfg.MaxBytes, len(s.segments)
+	st.MaxBytes, st.Segments = s.cfg.MaxBytes, len(s.segments)
 	if len(s.segments) == 0 {
 		return st, position{}
 	}
