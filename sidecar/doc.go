@@ -22,17 +22,15 @@
 //
 // # How it is bounded
 //
-// Bounds hold for the requests in flight, the size of a body before and after
-// decompression, the size of an event, and the spool. A request beyond the first
-// bound gets 429, as does one that finds the spool full; both carry Retry-After.
-// While Kafka is away the spool fills and everything else works: readiness turns
-// false only when the spool has no room.
+// Bounded are the requests in flight, a body before and after decompression, an
+// event, and the spool. One request too many gets 429 with Retry-After, as does one
+// that finds the spool full. While Kafka is away the spool fills and everything else
+// works: readiness turns false only when the spool has no room.
 //
 // # How it stops
 //
-// Requests under way finish and the spool is sent, both within the grace. Until
-// then the listener stays open: probes and status are answered, and a new request
-// gets 503 on a connection that ends with it.
+// Requests under way finish and the spool is sent, within the grace. Meanwhile
+// probes and status are answered, and a new request gets 503 and its connection ends.
 //
 // # What cannot be delivered
 //

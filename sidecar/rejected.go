@@ -25,32 +25,27 @@ func (r rejections) minus(o rejections) rejections {
 	}
 }
 
-// rejectionLog remembers which rejected requests have been logged.
+// rejectionLog remembers which rejections have been logged.
 type rejectionLog struct {
 	mu   sync.Mutex
 	last rejections // guarded by mu; the counts at the last line
-	next time.Time  // guarded by mu; not before then
+	next time.Time  // guarded by mu; the next line is not due before
 }
 
-// due returns the rejections since the last line, and reports whether to log them
-// now: the first at once, then once a minute, and with end whatever is left.
-func (l *rejectionLog) due(counts func() rejections, end bool) (rejections, bool) {
+// logRejections logs how many there were since the last line: the first at once,
+// then once a minute, and with end whatever is left.
+func (s *Sidecar) logRejections(end bool) {
+	l := &s.rejectionLog
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := counts() // under the lock, so that they are never older than the last
-	more := now.minus(l.last)
-	if more == (rejections{}) || !end && time.Now().Before(l.next) {
-		return rejections{}, false
+	now := s.counts.rejections() // under the lock, so that they are never older than the last
+	n := now.minus(l.last)
+	if n == (rejections{}) || !end && time.Now().Before(l.next) {
+		return
 	}
 	l.last, l.next = now, time.Now().Add(outage.Interval)
-	return more, true
-}
-
-func (s *Sidecar) logRejections(end bool) {
-	if n, ok := s.rejectionLog.due(s.counts.rejections, end); ok {
-		s.log.Warn("requests are refused: the answers say why", "bad", n.Bad, "unauthorized", n.Unauthorized,
-			"forbidden", n.Forbidden, "too_large", n.TooLarge, "unsupported", n.Unsupported)
-	}
+	s.log.Warn("requests are refused: the answers say why", "bad", n.Bad, "unauthorized", n.Unauthorized,
+		"forbidden", n.Forbidden, "too_large", n.TooLarge, "unsupported", n.Unsupported)
 }
 
 // logLateRejections logs, until ctx ends, the rejections that no later request

@@ -75,7 +75,7 @@ func (s *Spool) withdraw(g *group) {
 // waits.
 func (s *Spool) write() {
 	for {
-		groups, closed := s.takeGroups()
+		groups, size, closed := s.takeGroups()
 		if len(groups) == 0 {
 			if closed {
 				s.seal()
@@ -84,7 +84,7 @@ func (s *Spool) write() {
 			<-s.wake
 			continue
 		}
-		err := s.writeGroups(groups)
+		err := s.writeGroups(groups, size)
 		for _, g := range groups {
 			g.result <- err
 		}
@@ -92,28 +92,24 @@ func (s *Spool) write() {
 }
 
 // takeGroups takes the groups of the next sync.
-func (s *Spool) takeGroups() ([]*group, bool) {
+func (s *Spool) takeGroups() (groups []*group, size int64, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, size := 0, int64(0)
+	n := 0
 	for n < len(s.pending) && (n == 0 || size+s.pending[n].size <= groupBytes) {
 		size += s.pending[n].size
 		n++
 	}
-	groups := slices.Clone(s.pending[:n])
+	groups = slices.Clone(s.pending[:n])
 	s.pending = slices.Delete(s.pending, 0, n)
-	return groups, s.closed
+	return groups, size, s.closed
 }
 
 // writeGroups writes and syncs groups. When that fails, none of their records are
 // left in a segment that is read, and the next call begins a new segment.
-func (s *Spool) writeGroups(groups []*group) error {
+func (s *Spool) writeGroups(groups []*group, size int64) error {
 	s.disk.Lock()
 	defer s.disk.Unlock()
-	var size int64
-	for _, g := range groups {
-		size += g.size
-	}
 	id, err := s.openSegment()
 	if err == nil {
 		s.buf = s.buf[:0]

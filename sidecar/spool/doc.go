@@ -26,19 +26,17 @@
 // Only the process that made a segment appends to it: each Open begins a new one.
 // A segment is deleted when all of it is done.
 //
-// Damage is moved to the folder corrupt, logged and counted, and reading goes on
-// at the next whole frame. Open moves a segment that it cannot read at all there,
-// and the torn end that a crash leaves; that end has a count of its own, since
-// most likely its records were never confirmed.
+// Damage is moved to the folder corrupt, logged and counted, and reading goes on at
+// the next whole frame. Open moves there a segment that it cannot read at all, and
+// the torn end that a crash leaves, which was most likely never confirmed.
 //
 // # Bounds
 //
 // All segments together stay below Config.MaxBytes: beyond it Append returns
-// [ErrFull]. A disk that is full before that makes Append fail and nothing else:
-// the group that did not fit is undone, and the next one is tried anew.
-// SetAside and damage have room of their own, the file reserve, because a spool
-// that could not write these would hand out and free nothing more. It is filled
-// again when a segment has been freed.
+// [ErrFull]. On a disk that is full before that only Append fails: what did not fit
+// is undone, and the next call is tried anew. SetAside and damage have room of their
+// own, the file reserve, because a spool that cannot write these can free nothing.
+// It is filled again when a segment is freed.
 //
 // # What it does not do
 //

@@ -63,7 +63,7 @@ type Stats struct {
 // Open opens the spool of a folder, or creates one, and starts the writer goroutine,
 // which Close ends. It reads every segment once. The error is faults of the
 // configuration, [ErrLocked], or the file system's.
-func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
+func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("configure spool: %w", err)
 	}
@@ -114,10 +114,7 @@ func (s *Spool) takeLock() error {
 
 // holder names the process that has the lock, if its file does.
 func (s *Spool) holder() string {
-	raw, err := os.ReadFile(s.lock.Path())
-	if err != nil {
-		return ""
-	}
+	raw, _ := os.ReadFile(s.lock.Path()) // without it there is no number either
 	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
 	if err != nil {
 		return ""
