@@ -16,31 +16,24 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// form is how a body holds its events.
-type form int
-
-const (
-	formAny   form = iota // the body itself shows which
-	formLines             // one per line
-)
-
-// formOf returns the form that a request's headers promise.
-func formOf(r *http.Request) (form, *answer) {
+// promisesLines reports whether the headers promise one event per line; if not, the
+// body itself shows its form.
+func promisesLines(r *http.Request) (bool, *answer) {
 	header := r.Header.Get("Content-Type")
 	if header == "" {
-		return formAny, nil
+		return false, nil
 	}
 	mediaType, _, err := mime.ParseMediaType(header)
 	switch mediaType {
 	case "application/json":
-		return formAny, nil
+		return false, nil
 	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		return formLines, nil
+		return true, nil
 	}
 	if err != nil {
-		return 0, reject(http.StatusUnsupportedMediaType, "the Content-Type cannot be read")
+		return false, reject(http.StatusUnsupportedMediaType, "the Content-Type cannot be read")
 	}
-	return 0, reject(http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type %q: want application/json or application/x-ndjson", mediaType))
+	return false, reject(http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type %q: want application/json or application/x-ndjson", mediaType))
 }
 
 // readBody reads the whole body and decompresses it. It never holds more than the
@@ -101,13 +94,13 @@ type contents struct {
 	unread   int  // the first line that was not looked at; zero: all were
 }
 
-// parse finds the events of a body. A body of form any is one event, over however
-// many lines, unless byLines finds one per line. It drops a byte order mark, with
-// which some programs begin a file.
-func (s *Sidecar) parse(body []byte, f form) *contents {
+// parse finds the events of a body: one per line when that is promised or looks so,
+// else a single one over however many lines. It drops a byte order mark, with which
+// some programs begin a file.
+func (s *Sidecar) parse(body []byte, lines bool) *contents {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	c := &contents{}
-	if f == formAny && !byLines(body) {
+	if !lines && !looksLikeLines(body) {
 		if value := bytes.TrimSpace(body); len(value) > 0 {
 			c.tooLarge = errors.Is(s.add(c, 1, value), emitter.ErrTooLarge)
 		}
@@ -127,9 +120,9 @@ func (s *Sidecar) parse(body []byte, f form) *contents {
 	return c
 }
 
-// byLines reports whether a body of form any has one event per line: its first
-// line is a JSON value by itself, and the whole is not.
-func byLines(body []byte) bool {
+// looksLikeLines reports whether a body's first line is a JSON value by itself, and
+// the whole is not.
+func looksLikeLines(body []byte) bool {
 	first, rest, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))
 	return len(bytes.TrimSpace(rest)) > 0 && json.Valid(first) && !json.Valid(body)
 }

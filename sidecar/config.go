@@ -23,8 +23,7 @@ type Config struct {
 	// Strict rejects events with fields that evalworker does not know.
 	Strict bool
 
-	// MaxBodyBytes bounds a request's body, also after decompression; default
-	// 4 MiB.
+	// MaxBodyBytes bounds a body, also after decompression; default 4 MiB.
 	MaxBodyBytes int64
 	// Concurrency bounds the requests in flight; default 64. Together with
 	// MaxBodyBytes it bounds the memory.
@@ -60,8 +59,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// maxConns bounds the connections: more than there are clients on one machine,
-// and fewer than file descriptors.
+// maxConns is above the clients of one machine, and below its file descriptors.
 const maxConns = 512
 
 // spoolBodies is how many requests of full size a spool must hold: with fewer, one
@@ -70,11 +68,7 @@ const spoolBodies = 4
 
 // MinSpoolBytes returns the least size of a spool for MaxBodyBytes.
 func (c Config) MinSpoolBytes() int64 {
-	n := c.withDefaults().MaxBodyBytes
-	if n > math.MaxInt64/spoolBodies {
-		return math.MaxInt64
-	}
-	return spoolBodies * n
+	return spoolBodies * min(c.withDefaults().MaxBodyBytes, math.MaxInt64/spoolBodies)
 }
 
 // Validate returns every fault of the configuration, after defaults.

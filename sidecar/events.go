@@ -22,7 +22,7 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 		return rejected
 	}
 	defer s.intake.leave()
-	form, rejected := formOf(r)
+	lines, rejected := promisesLines(r)
 	if rejected != nil {
 		return rejected
 	}
@@ -30,7 +30,7 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 	if rejected != nil {
 		return rejected
 	}
-	c := s.parse(body, form)
+	c := s.parse(body, lines)
 	a := &answer{Status: http.StatusBadRequest, Accepted: len(c.values), Rejected: c.rejected, Faults: c.faults}
 	if c.tooLarge {
 		a.Status, a.Error = http.StatusRequestEntityTooLarge, "the event is too large"

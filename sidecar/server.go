@@ -36,8 +36,7 @@ func reject(status int, text string) *answer { return &answer{Status: status, Er
 // at a time, so a shorter wait would be in vain.
 const retryAfter = 5 * time.Second
 
-// drainBodies is how much of a rejected request drain reads, in bodies of full
-// size.
+// drainBodies bounds what drain reads, in bodies of full size.
 const drainBodies = 4
 
 func (s *Sidecar) handler() http.Handler {

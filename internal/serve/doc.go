@@ -1,13 +1,9 @@
-// Package serve is how this program answers HTTP: one server with bounds, one
-// guard, and the health endpoints. The worker's health server and the sidecar
-// stand on it.
+// Package serve has what the HTTP servers of this module share, which are the
+// worker's health server and the sidecar: a bounded [Server], a [Guard] that decides
+// by bearer token what a request may see, or without a token under which Host it may
+// come, and [Loopback], the rule for addresses that need no token.
 //
-// [New] makes a [Server], whose requests are bounded in time and whose connections
-// are bounded in number. A [Guard] decides by bearer token what a request may see,
-// and without a token which Host headers it may come under; [Loopback] is the rule
-// for which addresses need no token.
-//
-// [Handler] has the health endpoints, [Listen] serves them alone:
+// [Handler] has the health endpoints, and [Listen] serves them alone:
 //
 //	/livez    200 as long as the process can answer at all
 //	/readyz   200 when every check passes, else 503 with one line per failing check

@@ -48,11 +48,9 @@ func (c Config) Validate() fault.List {
 	case c.Token != "" && c.TokenFile != "":
 		fs.Add("token_file", "health.token is set too", "want one of the two")
 	case c.TokenFile != "":
-		token, err := secret.FromFile(c.TokenFile)
-		switch {
-		case err != nil:
+		if token, err := secret.FromFile(c.TokenFile); err != nil {
 			fs.Add("token_file", err.Error(), "want a file that holds the token alone")
-		case len(token) < MinToken:
+		} else if len(token) < MinToken {
 			fs.Add("token_file", fmt.Sprintf("%s holds a token of %d characters", c.TokenFile, len(token)), fmt.Sprintf(enough, MinToken))
 		}
 	case c.Token != "" && len(c.Token) < MinToken:

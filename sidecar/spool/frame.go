@@ -50,8 +50,7 @@ func parseFrame(b []byte, segment uint64) (rec Record, size int, ok bool) {
 	if length > maxData {
 		return Record{}, 0, false
 	}
-	size = frameHeader + int(length)
-	if len(b) < size {
+	if size = frameHeader + int(length); len(b) < size {
 		return Record{}, size, false
 	}
 	if checksum(segment, b[:size]) != binary.BigEndian.Uint32(b[8:]) {

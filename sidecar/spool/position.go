@@ -80,12 +80,8 @@ func (b *bookmark) set(p position) error {
 	if time.Since(b.synced) < syncEvery {
 		return nil
 	}
-	return b.sync()
-}
-
-func (b *bookmark) sync() error {
 	b.synced = time.Now()
 	return b.file.Sync()
 }
 
-func (b *bookmark) close() error { return errors.Join(b.sync(), b.file.Close()) }
+func (b *bookmark) close() error { return errors.Join(b.file.Sync(), b.file.Close()) }

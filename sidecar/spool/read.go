@@ -155,8 +155,7 @@ func (s *Spool) Done(b *Batch) error {
 	return nil
 }
 
-// advance moves on to a position, and reports whether a segment was deleted since
-// the last time.
+// advance moves on to a position. freed: a segment was deleted since the last call.
 func (s *Spool) advance(to position, records, size int64) (freed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
