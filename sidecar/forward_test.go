@@ -183,7 +183,7 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// Events are still taken, but whoever looks has to see that none is sent.
+// Events are still taken, but the status must show that none is sent.
 func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: time.Millisecond}, spool.Config{}, nil)
@@ -194,7 +194,7 @@ func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 	if code, answer := w.send(t, "application/json", newEvent("refuse")); code != http.StatusAccepted {
 		t.Fatal(code, answer)
 	}
-	for w.Status().Spool.LastError == "" { // nothing tells of it but this
+	for w.Status().Spool.LastError == "" { // only the status shows it
 		runtime.Gosched()
 	}
 	if code, answer := w.send(t, "application/json", newEvent("a")); code != http.StatusAccepted {

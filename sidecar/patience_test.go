@@ -10,8 +10,8 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// A disk that is too slow to answer in time is trouble like one that cannot be
-// written: all requests get 503, and whoever looks has to see why.
+// A disk that is too slow to answer in time is like one that cannot be written: all
+// requests get 503, and the status must show why.
 func TestADiskThatHangsIsSeen(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{}, spool.Config{}, nil)
@@ -41,8 +41,8 @@ func TestADiskThatHangsIsSeen(t *testing.T) {
 	w.balance(t) // also with what was written after its answer
 }
 
-// A client that closes its half of the connection when it has said all, as nc -N
-// does, waits for its answer.
+// A client that closes its half of the connection after its request, as nc -N does,
+// still gets its answer.
 func TestAClientMayCloseItsHalf(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{}, spool.Config{}, nil)

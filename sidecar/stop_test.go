@@ -19,7 +19,7 @@ import (
 func (w *world) stopping() <-chan error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.stop() }()
-	for w.Status().State != "stopping" { // nothing tells of it but this
+	for w.Status().State != "stopping" { // only the status shows it
 		runtime.Gosched()
 	}
 	return stopped
@@ -72,7 +72,7 @@ func TestAStopCanBeWatched(t *testing.T) {
 	}
 	if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr()); err == nil {
 		_ = conn.Close()
-		t.Error("after the stop somebody still listens")
+		t.Error("the port is still open after the stop")
 	}
 	w.balance(t)
 }
@@ -90,7 +90,7 @@ func TestAStopIsBoundedByItsGrace(t *testing.T) {
 	}
 }
 
-// TestReasonsNeedTheToken: that it is not ready is anybody's to know, why is not.
+// TestReasonsNeedTheToken: every client may know that it is not ready, but not why.
 func TestReasonsNeedTheToken(t *testing.T) {
 	t.Parallel()
 	const token secret.String = "0123456789abcdef"

@@ -19,8 +19,8 @@ type group struct {
 // Append adds records in their order, all of them or none, and returns when they
 // are safe: written and synced. The records must not be changed before that. The
 // error is [ErrFull], [ErrClosed], the context's, or the file system's, such as
-// ENOSPC. After the last two the records may be in the spool all the same: when the
-// context ends they are taken back only while they wait for the disk.
+// ENOSPC. After the last two the records may still be in the spool: when the context
+// ends they are taken back only while they wait for the disk.
 func (s *Spool) Append(ctx context.Context, records [][]byte) error {
 	g := &group{records: records, at: time.Now(), result: make(chan error, 1)}
 	for _, r := range records {

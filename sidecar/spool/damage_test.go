@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// segmentFiles gives the files of a folder's segments.
+// segmentFiles returns the files of a folder's segments.
 func segmentFiles(tb testing.TB, dir string) []string {
 	tb.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"+segmentSuffix))
@@ -69,8 +69,8 @@ func TestATornTailIsCutAway(t *testing.T) {
 	}
 }
 
-// Damage in the last record looks like a torn tail. It may have been safe, so that
-// somebody may want it.
+// Damage in the last record looks like a torn tail. The record may have been
+// confirmed, so it is kept.
 func TestATornTailIsKept(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})
@@ -202,8 +202,8 @@ func TestALostPositionRepeatsAndLosesNothing(t *testing.T) {
 	}
 }
 
-// Whatever is in a segment, reading ends, never panics, and gives only records
-// that were written to that segment.
+// Whatever is in a segment, reading ends, never panics, and returns only records that
+// were written to that segment.
 func FuzzSegment(f *testing.F) {
 	now := time.UnixMilli(1_750_000_000_000)
 	good := appendFrame(appendFrame([]byte(segmentMagic+"\x00\x00\x00\x00\x00\x00\x00\x01"), 1, now, []byte("a")), 1, now, []byte("bb"))
@@ -222,8 +222,8 @@ func FuzzSegment(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		// An open spool but for its lock and its writer: this is about reading.
-		// It keeps nothing of what is damaged, and never syncs: a disk is slow.
+		// An open spool without its lock and its writer: this is about reading.
+		// It keeps no damage and never syncs, because a disk is slow.
 		s := &Spool{cfg: Config{Dir: dir, MaxBytes: MinBytes, AsideBytes: 1}.withDefaults(), log: quiet(), changed: make(chan struct{})}
 		if err := s.load(); err != nil {
 			t.Fatal(err)

@@ -11,8 +11,8 @@
 //
 // Append returns nil only when its records are in a segment that was synced.
 // Calls that arrive together share one sync: while one is under way, the next
-// group gathers. An Append that returns an error may have left its records
-// behind all the same, so a caller that repeats it can repeat records.
+// group gathers. An Append that returns an error may still have left its records
+// behind, so a caller that repeats it can repeat records.
 //
 // Records are handed out at least once. The position up to which they are done is
 // written with each Done and synced once a second: a killed process repeats the

@@ -40,7 +40,7 @@ func openBookmark(path string) (*bookmark, position, error) {
 	b := &bookmark{file: f}
 	raw := make([]byte, 2*slotBytes)
 	if _, err = f.ReadAt(raw, 0); err == nil || errors.Is(err, io.EOF) {
-		_, err = f.WriteAt(raw, 0) // gives the file its full size, while there may be room
+		_, err = f.WriteAt(raw, 0) // the file gets its full size while there may be room
 	}
 	if err != nil {
 		return nil, position{}, errors.Join(err, f.Close())

@@ -18,8 +18,8 @@ func reserved(tb testing.TB, s *Spool) int64 {
 	return info.Size()
 }
 
-// A disk that the spool has filled must not keep what cannot be sent from being
-// written elsewhere: all else waits behind it.
+// A disk that the spool has filled must not prevent what cannot be sent from being
+// written elsewhere: everything else waits behind it.
 func TestTheReserveIsUsedOnAFullDiskAndFilledAgain(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir(), MaxBytes: MinBytes, SegmentBytes: 1})

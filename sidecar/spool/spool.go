@@ -38,7 +38,7 @@ type Spool struct {
 	freed    bool          // guarded by mu; a segment was deleted since restock
 	done     position      // guarded by mu; everything before it is done
 	pending  []*group      // guarded by mu; waiting for the writer
-	stats    Stats         // guarded by mu; but for Oldest, MaxBytes and Segments
+	stats    Stats         // guarded by mu; without Oldest, MaxBytes and Segments
 	closed   bool          // guarded by mu
 	wake     chan struct{} // wakes the writer; holds one
 	changed  chan struct{} // guarded by mu; closed and replaced when records are added or done
@@ -114,7 +114,7 @@ func (s *Spool) takeLock() error {
 
 // holder names the process that has the lock, if its file does.
 func (s *Spool) holder() string {
-	raw, _ := os.ReadFile(s.lock.Path()) // without it there is no number either
+	raw, _ := os.ReadFile(s.lock.Path()) // when it fails, there is no number in raw
 	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
 	if err != nil {
 		return ""
