@@ -61,7 +61,7 @@ func TestToken(t *testing.T) {
 			if fs := cfg.Validate(); len(fs) != 0 {
 				t.Fatal(fs)
 			}
-			h := serve.Handler(cfg, deps)
+			h := serve.HealthHandler(cfg, deps)
 			for _, wrong := range []string{
 				"", "Bearer", "Bearer ", "Bearer " + token + "x", "Bearer " + token[1:], "Basic " + token, token, "Bearer x " + token, "bearer" + token,
 			} {
@@ -99,7 +99,7 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 	t.Parallel()
 	first, second := strings.Repeat("first", 4), strings.Repeat("second", 4)
 	path := tokenFile(t, first)
-	h := serve.Handler(serve.Config{TokenFile: path}, serve.Deps{Status: func() any { return 1 }})
+	h := serve.HealthHandler(serve.Config{TokenFile: path}, serve.Deps{Status: func() any { return 1 }})
 	check := func(token string, want int) {
 		t.Helper()
 		if rec := getAs(t, h, "/statusz", "Bearer "+token); rec.Code != want {

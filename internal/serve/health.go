@@ -80,7 +80,7 @@ func Listen(ctx context.Context, cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("health server: %w", err)
 	}
 	s, err := New(ctx, "health server", cfg.Listen, maxConns, &http.Server{
-		Handler:      http.MaxBytesHandler(Handler(cfg, deps), maxBody),
+		Handler:      http.MaxBytesHandler(HealthHandler(cfg, deps), maxBody),
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 10 * time.Second, // net/http/pprof adds the duration of a profile
 		IdleTimeout:  15 * time.Second,
@@ -97,8 +97,8 @@ const maxConns = 64
 // maxBody bounds the body of a request; only the symbols of a profile have one.
 const maxBody = 64 << 10
 
-// Handler returns the health endpoints, also for a server that has others beside.
-func Handler(cfg Config, deps Deps) http.Handler {
+// HealthHandler returns the health endpoints, also for a server that has others beside.
+func HealthHandler(cfg Config, deps Deps) http.Handler {
 	guard := Guard{Token: cfg.Token, TokenFile: cfg.TokenFile}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, "ok") })
