@@ -178,7 +178,7 @@ func TestToken(t *testing.T) {
 }
 
 // A page whose name resolves to 127.0.0.1 has the same origin as the sidecar: only
-// the name gives it away.
+// the name shows it.
 func TestOtherNamesAreRejectedWithoutAToken(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"
