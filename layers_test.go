@@ -46,7 +46,7 @@ var layers = map[string][]string{
 	"emitter":         {"event", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
-	"sidecar":         {"emitter", "eval", "event", "internal/config/fault", "internal/config/secret", "internal/serve", "sidecar/spool"},
+	"sidecar":         {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":   {"internal/config/fault"},
 
 	// What happens to one event.

@@ -3,46 +3,44 @@ package sidecar
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
+
+	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
-// form is how a body holds its events.
-type form int
-
-const (
-	formAny   form = iota // to be found out
-	formLines             // one a line
-)
-
-// formOf gives the form that a request's headers promise.
-func formOf(r *http.Request) (form, *refusal) {
+// promisesLines reports whether the headers promise one event per line; if not, the
+// body itself shows its form.
+func promisesLines(r *http.Request) (bool, *answer) {
 	header := r.Header.Get("Content-Type")
 	if header == "" {
-		return formAny, nil
+		return false, nil
 	}
 	mediaType, _, err := mime.ParseMediaType(header)
 	switch mediaType {
 	case "application/json":
-		return formAny, nil
+		return false, nil
 	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		return formLines, nil
+		return true, nil
 	}
 	if err != nil {
-		return 0, &refusal{http.StatusUnsupportedMediaType, "the Content-Type cannot be read"}
+		return false, reject(http.StatusUnsupportedMediaType, "the Content-Type cannot be read")
 	}
-	return 0, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type %q: want application/json or application/x-ndjson", mediaType)}
+	return false, reject(http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type %q: want application/json or application/x-ndjson", mediaType))
 }
 
-// readBody reads the whole body and undoes its compression. No more is ever held
-// than the limit, whatever a few compressed bytes may expand to.
-func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+// readBody reads the whole body and decompresses it. It never holds more than the
+// limit, whatever a few compressed bytes may expand to.
+func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
 	limit := s.cfg.MaxBodyBytes
-	tooLarge := &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit)}
+	tooLarge := reject(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit))
 	if r.ContentLength > limit {
 		return nil, tooLarge
 	}
@@ -55,9 +53,9 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ref
 		if err != nil {
 			return nil, brokenBody(err, tooLarge)
 		}
-		in, size = zr, 4*size // a guess, to begin with
+		in, size = zr, 4*size // a first guess
 	default:
-		return nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding %q: want gzip, or none", encoding)}
+		return nil, reject(http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding %q: want gzip, or none", encoding))
 	}
 	buf := bytes.NewBuffer(make([]byte, 0, min(size, limit)+bytes.MinRead))
 	n, err := buf.ReadFrom(io.LimitReader(in, limit+1))
@@ -70,12 +68,100 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ref
 	return buf.Bytes(), nil
 }
 
-func brokenBody(err error, tooLarge *refusal) *refusal {
+func brokenBody(err error, tooLarge *answer) *answer {
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
 	case large:
 		return tooLarge
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
-		return &refusal{http.StatusBadRequest, "the body is no gzip"}
+		return reject(http.StatusBadRequest, "the body is no gzip")
 	}
-	return &refusal{http.StatusBadRequest, "the body cannot be read to its end"}
+	return reject(http.StatusBadRequest, "the body cannot be read to its end")
+}
+
+// maxFaults bounds the faults that an answer lists.
+const maxFaults = 100
+
+// maxRejected bounds the bad lines of a body that are looked at: each costs
+// microseconds, and a body may have millions.
+const maxRejected = 10_000
+
+// contents is what a body holds.
+type contents struct {
+	values   [][]byte // the good events, parts of the body
+	rejected int
+	faults   []lineFault
+	tooLarge bool // the body is a single event, and too large
+	unread   int  // the first line that was not looked at; zero: all were
+}
+
+// parse finds the events of a body: one per line when that is promised or looks so,
+// else a single one over however many lines. It drops a byte order mark, with which
+// some programs begin a file.
+func (s *Sidecar) parse(body []byte, lines bool) *contents {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	c := &contents{}
+	if !lines && !looksLikeLines(body) {
+		if value := bytes.TrimSpace(body); len(value) > 0 {
+			c.tooLarge = errors.Is(s.add(c, 1, value), emitter.ErrTooLarge)
+		}
+		return c
+	}
+	number := 0
+	for line := range bytes.Lines(body) {
+		number++
+		if c.rejected == maxRejected {
+			c.unread = number
+			break
+		}
+		if value := bytes.TrimSpace(line); len(value) > 0 {
+			_ = s.add(c, number, value) // the error is among the faults
+		}
+	}
+	return c
+}
+
+// looksLikeLines reports whether a body's first line is a JSON value by itself, and
+// the whole is not.
+func looksLikeLines(body []byte) bool {
+	first, rest, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))
+	return len(bytes.TrimSpace(rest)) > 0 && json.Valid(first) && !json.Valid(body)
+}
+
+// add adds one event, or what is wrong with it.
+func (s *Sidecar) add(c *contents, line int, value []byte) error {
+	err := s.check(value)
+	if err == nil {
+		c.values = append(c.values, value)
+		return nil
+	}
+	c.rejected++
+	if len(c.faults) < maxFaults {
+		c.faults = append(c.faults, lineFault{line, problem(err)})
+	}
+	return err
+}
+
+func (s *Sidecar) check(value []byte) error {
+	// Before decoding, which may take a hundred times the event's size in memory.
+	if limit := s.deps.Publisher.MaxEventBytes(); len(value) > limit {
+		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
+	}
+	decode := event.Decode
+	if s.cfg.Strict {
+		decode = event.DecodeStrict
+	}
+	ev, err := decode(value)
+	if err != nil {
+		return err
+	}
+	return s.deps.Publisher.Check(ev, value)
+}
+
+// problem returns an error's text, with the remedy for a common mistake.
+func problem(err error) string {
+	text := err.Error()
+	if text == "malformed: a JSON array, want an object" {
+		return text + "; send several events one a line"
+	}
+	return text
 }

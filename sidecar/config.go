@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/netip"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/serve"
 )
 
 // Config says where the sidecar listens and what it takes. Zero stands for a
@@ -17,14 +17,13 @@ import (
 type Config struct {
 	// Listen is host:port; default 127.0.0.1:8788. Port 0 takes any free one.
 	Listen string
-	// Token is what a request has to bear. It is required as soon as Listen is not
-	// on loopback.
+	// Token is the bearer token of every request. It is required unless Listen is on
+	// loopback.
 	Token secret.String
-	// Strict refuses events with fields that evalworker does not know.
+	// Strict rejects events with fields that evalworker does not know.
 	Strict bool
 
-	// MaxBodyBytes bounds a request's body, also after decompression; default
-	// 4 MiB.
+	// MaxBodyBytes bounds a body, also after decompression; default 4 MiB.
 	MaxBodyBytes int64
 	// Concurrency bounds the requests in flight; default 64. Together with
 	// MaxBodyBytes it bounds the memory.
@@ -32,15 +31,15 @@ type Config struct {
 	// RequestTimeout bounds how long a body may take to arrive, and how long its
 	// events may take to be safe; default 30s.
 	RequestTimeout time.Duration
-	// Grace bounds how long Run goes on after its context has ended: requests
-	// finish, and what is spooled is sent; default 20s.
+	// Grace bounds how long Run goes on after its context has ended, while requests
+	// finish and the spool is sent; default 20s.
 	Grace time.Duration
 
 	// BatchEvents and BatchBytes bound what is sent to Kafka at once; default 500
 	// and 1,000,000.
 	BatchEvents, BatchBytes int
-	// BackoffMin and BackoffMax bound the pause after Kafka did not take a batch,
-	// which doubles from one to the next; default 100ms and 5s.
+	// BackoffMin and BackoffMax bound the pause after a failed attempt to send, which
+	// doubles from one to the next; default 100ms and 5s.
 	BackoffMin, BackoffMax time.Duration
 }
 
@@ -60,28 +59,19 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// maxConns bounds the connections that are open at once, idle ones included: more
-// than there are clients on one machine, and fewer than file descriptors. One
-// more waits in the system's queue until another ends.
+// maxConns is above the clients of one machine, and below its file descriptors.
 const maxConns = 512
 
-// spoolBodies is how many requests of full size a spool has to hold: with fewer,
-// little more than one client's burst would fill it.
+// spoolBodies is how many requests of full size a spool must hold: with fewer, one
+// client's burst could fill it.
 const spoolBodies = 4
 
-// MinSpoolBytes is how large the spool has to be at least for MaxBodyBytes.
+// MinSpoolBytes returns the least size of a spool for MaxBodyBytes.
 func (c Config) MinSpoolBytes() int64 {
-	n := c.withDefaults().MaxBodyBytes
-	if n > math.MaxInt64/spoolBodies {
-		return math.MaxInt64
-	}
-	return spoolBodies * n
+	return spoolBodies * min(c.withDefaults().MaxBodyBytes, math.MaxInt64/spoolBodies)
 }
 
-// minToken is the least length of a token: one that can be guessed is none.
-const minToken = 16
-
-// Validate gives every fault of the configuration, after defaults.
+// Validate returns every fault of the configuration, after defaults.
 func (c Config) Validate() fault.List {
 	c = c.withDefaults()
 	var faults fault.List
@@ -89,11 +79,11 @@ func (c Config) Validate() fault.List {
 	switch {
 	case err != nil:
 		faults.Add("listen", fmt.Sprintf("%q is no address", c.Listen), "want host:port, such as 127.0.0.1:8788")
-	case c.Token == "" && !loopback(host):
+	case c.Token == "" && !serve.Loopback(host):
 		faults.Add("listen", fmt.Sprintf("%q is reachable from other machines, and there is no token", c.Listen), "want a loopback address, or a token")
 	}
-	if n := len(c.Token.Reveal()); n > 0 && n < minToken {
-		faults.Add("token", fmt.Sprintf("%d bytes are too few", n), fmt.Sprintf("want at least %d, such as openssl rand -hex 32 makes", minToken))
+	if n := len(c.Token.Reveal()); n > 0 && n < serve.MinToken {
+		faults.Add("token", fmt.Sprintf("%d bytes are too few", n), fmt.Sprintf("want at least %d, such as openssl rand -hex 32 makes", serve.MinToken))
 	}
 	for _, n := range []struct {
 		path  string
@@ -115,14 +105,4 @@ func (c Config) Validate() fault.List {
 		faults.Add("backoff_max", fmt.Sprintf("%v is shorter than backoff_min (%v)", c.BackoffMax, c.BackoffMin), "want at least backoff_min")
 	}
 	return faults
-}
-
-// loopback reports whether a host is this machine and nobody else's. A name
-// other than localhost may be anything.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

@@ -1,8 +1,8 @@
 // Package sidecar takes events over HTTP and sends them to Kafka, for
 // applications in any language. It is the engine of the command emitter serve.
 //
-//	POST /v1/events             one event as JSON, or one a line
-//	GET  /v1/openapi.yaml       all of this, for machines
+//	POST /v1/events             one event as JSON, or one per line
+//	GET  /v1/openapi.yaml       the description of this interface, for machines
 //	GET  /v1/event.schema.json  the JSON Schema of an event
 //	GET  /livez /readyz         probes
 //	GET  /statusz               what was accepted, sent, set aside; the spool; Kafka
@@ -10,40 +10,38 @@
 // # What an answer means
 //
 // 202 says that the events are safe: written to the spool and synced. They reach
-// Kafka at least once, those of one key in the order in which they were answered
-// for, whatever happens to this process or to Kafka meanwhile. Requests that are
-// under way at the same time have no order among them.
+// Kafka at least once, those of one key in the order of their answers, whatever
+// happens to this process or to Kafka meanwhile. Requests that are under way at
+// the same time have no order among them.
 //
 // 400 names each bad line. The good lines of the same request were accepted, and
-// the answer says how many: resend only what was bad, and, behind ten thousand
-// bad lines, what was not looked at. After every other status nothing was taken,
-// with one exception: after 503 because of the disk, events may be there all the
-// same, and a repetition repeats them.
+// the answer says how many: resend only the bad ones and, behind ten thousand bad
+// lines, what was not looked at. After every other status nothing was taken, with
+// one exception: after 503 because of the disk, the events may be in the spool, and
+// sending them again repeats them.
 //
 // # How it is bounded
 //
-// Requests in flight, the size of a body before and after decompression, the size
-// of an event, and the spool. A request beyond the first gets 429, as does one
-// that finds the spool full; both carry Retry-After. Kafka that is away fills the
-// spool and turns nothing else off: readiness turns false only when the spool
-// takes nothing more.
+// Bounded are the requests in flight, a body before and after decompression, an
+// event, and the spool. One request too many gets 429 with Retry-After, as does one
+// that finds the spool full. While Kafka is away the spool fills and everything else
+// works: readiness turns false only when the spool has no room.
 //
 // # How it stops
 //
-// Requests under way finish and what is spooled is sent, both within the grace.
-// Until then the listener stays: probes and status are answered, and a new
-// request is turned away with 503 on a connection that ends with it.
+// Requests under way finish and the spool is sent, within the grace. Meanwhile
+// probes and status are answered, and a new request gets 503 and its connection ends.
 //
 // # What cannot be delivered
 //
-// An event that Kafka will never take, because it is larger than the topic
-// allows, is written to rejected.ndjson in the spool's folder, counted and logged
-// with its id; the ones behind it go on. Everything else is tried for ever.
+// A rejected event, which Kafka will never take because it is larger than the
+// topic allows, is written to rejected.ndjson in the spool's folder, counted and
+// logged with its id, and those behind it go on. Everything else is retried
+// without end.
 //
-// # What it is not
+// # What it does not do
 //
-// It does not evaluate, sample or redact. It listens on loopback unless it has a
-// token, and answers no web page there; it speaks no TLS. With a token, the
-// reasons on /readyz are for those who bear it, as everything else but the
-// documents is.
+// It does not evaluate, sample or redact, and it speaks no TLS. It listens on
+// loopback unless it has a token, and answers no web page there. With a token,
+// only the documents and whether it is well are shown without it.
 package sidecar

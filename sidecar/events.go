@@ -5,94 +5,113 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"syscall"
+	"time"
 
+	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// refusal is an answer other than 202.
-type refusal struct {
-	status int
-	text   string
-}
-
 // events answers POST /v1/events.
 func (s *Sidecar) events(w http.ResponseWriter, r *http.Request) {
-	status, a := s.take(w, r)
-	s.answer(w, r, status, a)
+	s.answer(w, r, s.ingest(w, r))
 }
 
-func (s *Sidecar) take(w http.ResponseWriter, r *http.Request) (int, answer) {
-	switch s.gate.enter() {
-	case entryIn:
-		defer s.gate.leave()
-	case entryClosed:
-		return http.StatusServiceUnavailable, answer{Error: "the sidecar is stopping"}
-	default:
-		return http.StatusTooManyRequests, answer{Error: "too many requests at once"}
+func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
+	if rejected := s.intake.enter(); rejected != nil {
+		return rejected
 	}
-	form, no := formOf(r)
-	if no != nil {
-		return no.status, answer{Error: no.text}
+	defer s.intake.leave()
+	lines, rejected := promisesLines(r)
+	if rejected != nil {
+		return rejected
 	}
-	body, no := s.readBody(w, r)
-	if no != nil {
-		return no.status, answer{Error: no.text}
+	body, rejected := s.readBody(w, r)
+	if rejected != nil {
+		return rejected
 	}
-	p := s.parse(body, form)
-	if p.tooLarge {
-		return http.StatusRequestEntityTooLarge, answer{Rejected: p.rejected, Faults: p.faults, Error: "the event is too large"}
+	c := s.parse(body, lines)
+	a := &answer{Status: http.StatusBadRequest, Accepted: len(c.values), Rejected: c.rejected, Faults: c.faults}
+	if c.tooLarge {
+		a.Status, a.Error = http.StatusRequestEntityTooLarge, "the event is too large"
+		return a
 	}
-	if len(p.values) > 0 {
-		if no := s.keep(r.Context(), p.values); no != nil {
-			return no.status, answer{Error: no.text}
+	if len(c.values) > 0 {
+		if rejected := s.store(r.Context(), c.values); rejected != nil {
+			return rejected
 		}
 	}
-	a := answer{Accepted: len(p.values), Rejected: p.rejected, Faults: p.faults}
 	switch {
-	case p.rejected > 0:
+	case c.unread > 0:
+		a.Error = fmt.Sprintf("%d lines were refused: line %d and all behind it were not looked at; the good ones before were accepted", c.rejected, c.unread)
+	case c.rejected > 0 && a.Accepted > 0:
 		a.Error = "some lines were refused; the others were accepted"
-		if len(p.values) == 0 {
-			a.Error = "no event was accepted"
-		}
-		if p.unread > 0 {
-			a.Error = fmt.Sprintf("%d lines were refused: line %d and all behind it were not looked at; the good ones before were accepted", p.rejected, p.unread)
-		}
-		return http.StatusBadRequest, a
-	case len(p.values) == 0:
+	case c.rejected > 0:
+		a.Error = "no event was accepted"
+	case a.Accepted == 0:
 		a.Error = "there is no event in the body"
-		return http.StatusBadRequest, a
+	default:
+		a.Status = http.StatusAccepted
 	}
-	return http.StatusAccepted, a
+	return a
 }
 
-// keep makes events safe, or says why not.
-func (s *Sidecar) keep(ctx context.Context, values [][]byte) *refusal {
-	// A disk that hangs must not hold a request, and its slot, for ever. A client
-	// that has closed its half of the connection still waits for the answer, but to
-	// the server it looks like one that is gone: its context says nothing.
+// store appends events to the spool. It returns nil when they are safe, else the
+// answer.
+func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
+	// A disk that hangs must not hold a request, and its slot, for ever. The
+	// request's own context cannot end the wait: a client that has closed its half of
+	// the connection looks like one that is gone, but still waits for the answer.
 	limit := s.cfg.RequestTimeout
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit, hanging(limit))
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit, diskTimeout(limit))
 	defer cancel()
 	err := s.deps.Spool.Append(ctx, values)
 	switch {
 	case err == nil:
-		s.disk.over()
+		s.disk.End()
 		return nil
 	case errors.Is(err, spool.ErrFull):
-		st := s.deps.Spool.Stats()
-		if n, ok := s.full.now(); ok {
+		if n, ok := s.spoolFull.Allow(); ok {
+			st := s.deps.Spool.Stats()
 			s.log.Error("spool is full: events are refused with 429", "requests", n, "spooled_events", st.Events,
-				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", s.forward.kafka.text())
+				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", lastingError(&s.forward.kafka))
 		}
-		return &refusal{http.StatusTooManyRequests, "the spool is full: Kafka does not take events as fast as they come, or not at all"}
+		return reject(http.StatusTooManyRequests, "the spool is full: Kafka does not take events as fast as they come, or not at all")
 	case errors.Is(err, spool.ErrClosed):
-		return &refusal{http.StatusServiceUnavailable, "the sidecar is stopping"}
+		return reject(http.StatusServiceUnavailable, "the sidecar is stopping")
 	}
-	if s.disk.note(err) {
+	if _, ok := s.disk.Fail(err); ok {
 		s.log.Error("spool cannot be written: events are refused with 503", "error", err)
 	}
 	if ctx.Err() != nil {
-		return &refusal{http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless"}
+		return reject(http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless")
 	}
-	return &refusal{http.StatusServiceUnavailable, "the spool cannot be written: " + cause(err)}
+	return reject(http.StatusServiceUnavailable, "the spool cannot be written: "+publicReason(err))
+}
+
+// diskTimeout is the error of a disk that has not answered for that long.
+type diskTimeout time.Duration
+
+func (d diskTimeout) Error() string {
+	return fmt.Sprint("the disk has not answered for ", time.Duration(d))
+}
+
+// publicReason returns what a client may know about a failure of the disk: no
+// paths.
+func publicReason(err error) string {
+	if timeout, ok := errors.AsType[diskTimeout](err); ok {
+		return timeout.Error()
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
+	}
+	return "the file system reports an error"
+}
+
+// lastingError returns the last error of an outage that lasts, or "none".
+func lastingError(o *outage.Outage) string {
+	if _, err := o.Now(); err != nil {
+		return err.Error()
+	}
+	return "none"
 }

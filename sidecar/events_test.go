@@ -54,25 +54,25 @@ func TestPostEvents(t *testing.T) {
 
 		"bad among good": {newEvent("a") + "\n{\n" + newEvent("b") + "\n\n[]\n" + large + "\n", asLines, 400, answer{
 			Accepted: 2, Rejected: 3, Error: "some lines were refused; the others were accepted",
-			Faults: []flt{
+			Faults: []lineFault{
 				{2, "malformed: invalid JSON at byte 1"},
 				{5, "malformed: a JSON array, want an object; send several events one a line"},
 				{6, "too_large: event is too large: 2064 bytes, the limit is 2000"},
 			},
 		}},
 		"bad": {"{}", asJSON, 400, answer{
-			Rejected: 1, Error: "no event was accepted", Faults: []flt{{1, "malformed: missing event and request_id"}},
+			Rejected: 1, Error: "no event was accepted", Faults: []lineFault{{1, "malformed: missing event and request_id"}},
 		}},
 		"bad over lines": {"{\"event\":\n\n7}", asJSON, 400, answer{
-			Rejected: 1, Error: "no event was accepted", Faults: []flt{{1, "malformed: event: a JSON number, want a string"}},
+			Rejected: 1, Error: "no event was accepted", Faults: []lineFault{{1, "malformed: event: a JSON number, want a string"}},
 		}},
 		"nothing":     {"", asJSON, 400, answer{Error: "there is no event in the body"}},
 		"blank":       {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
 		"no gzip":     {newEvent("a"), gzipped, 400, answer{Error: "the body is no gzip"}},
 		"half a gzip": {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
-		"large event": {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []flt{{1, "too_large: event is too large: 2064 bytes, the limit is 2000"}}}},
-		// Its size is looked at first: decoding may take a hundred times as much memory.
-		"large, no JSON": {strings.Repeat("[", eventLimit+1), asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []flt{{1, "too_large: event is too large: 2001 bytes, the limit is 2000"}}}},
+		"large event": {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []lineFault{{1, "too_large: event is too large: 2064 bytes, the limit is 2000"}}}},
+		// Its size is checked first: decoding may take a hundred times as much memory.
+		"large, no JSON": {strings.Repeat("[", eventLimit+1), asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []lineFault{{1, "too_large: event is too large: 2001 bytes, the limit is 2000"}}}},
 		"large body":     {strings.Repeat(newEvent("a")+"\n", 300), asLines, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"bomb":           {zipped(t, strings.Repeat(" ", 1<<20)), gzipped, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"form":           {newEvent("a"), map[string]string{"Content-Type": "text/plain"}, 415, answer{Error: `Content-Type "text/plain": want application/json or application/x-ndjson`}},
@@ -128,7 +128,7 @@ func TestFaultsAreBounded(t *testing.T) {
 	}
 }
 
-// A line costs little, and a body may be millions of them.
+// A bad line costs little, but a body may have millions.
 func TestBadLinesBeyondABoundAreNotLookedAt(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{}, spool.Config{})
@@ -177,9 +177,9 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// A page whose name was led to 127.0.0.1 is of one origin with the sidecar: only
-// the name tells.
-func TestNamesOfOthersAreRefusedWithoutAToken(t *testing.T) {
+// A page whose name resolves to 127.0.0.1 has the same origin as the sidecar: only
+// the name shows it.
+func TestOtherNamesAreRejectedWithoutAToken(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"
 	without, with := build(t, Config{}, spool.Config{}), build(t, Config{Token: token}, spool.Config{})

@@ -9,14 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
@@ -184,7 +183,7 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// Events are still taken, but whoever looks has to see that none is sent.
+// Events are still taken, but the status must show that none is sent.
 func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: time.Millisecond}, spool.Config{}, nil)
@@ -195,7 +194,7 @@ func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 	if code, answer := w.send(t, "application/json", newEvent("refuse")); code != http.StatusAccepted {
 		t.Fatal(code, answer)
 	}
-	for w.Status().Spool.LastError == "" { // nothing tells of it but this
+	for w.Status().Spool.LastError == "" { // only the status shows it
 		runtime.Gosched()
 	}
 	if code, answer := w.send(t, "application/json", newEvent("a")); code != http.StatusAccepted {
@@ -225,13 +224,13 @@ func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 func TestRequestsAtWorkAreBounded(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{Concurrency: 1}, spool.Config{})
-	if w.gate.enter() != entryIn {
+	if w.intake.enter() != nil {
 		t.Fatal("the gate is closed")
 	}
 	if resp := (request{body: newEvent("a")}).do(t, w.handler()); resp.Code != http.StatusTooManyRequests {
 		t.Errorf("a request too many: %d", resp.Code)
 	}
-	w.gate.leave()
+	w.intake.leave()
 	if resp := (request{body: newEvent("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().Requests.InFlight != 0 {
 		t.Errorf("%d, %d in flight", resp.Code, w.Status().Requests.InFlight)
 	}
@@ -303,26 +302,18 @@ func TestAPortThatIsTaken(t *testing.T) {
 	}
 }
 
-func TestTroubleIsLoggedOnceAMinute(t *testing.T) {
+func TestLastingError(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var tr trouble
-		var logged []time.Duration
-		begin := time.Now()
-		for range 300 {
-			if tr.note(errors.New("away")) {
-				logged = append(logged, time.Since(begin))
-			}
-			<-time.After(time.Second)
-		}
-		if !slices.Equal(logged, []time.Duration{0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute}) {
-			t.Errorf("logged after %v", logged)
-		}
-		if since, was := tr.over(); !was || !since.Equal(begin) {
-			t.Errorf("over: since %v, %t", since, was)
-		}
-		if !tr.note(errors.New("away again")) || tr.text() != "away again" {
-			t.Error("the next trouble is not logged at once")
-		}
-	})
+	var o outage.Outage
+	if got := lastingError(&o); got != "none" {
+		t.Errorf("before: %q", got)
+	}
+	o.Fail(errors.New("away"))
+	if got := lastingError(&o); got != "away" {
+		t.Errorf("while it lasts: %q", got)
+	}
+	o.End()
+	if got := lastingError(&o); got != "none" {
+		t.Errorf("when it is over: %q", got)
+	}
 }

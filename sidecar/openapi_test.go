@@ -22,7 +22,7 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// description is what of openapi.yaml the tests need.
+// description is the part of openapi.yaml that the tests need.
 type description struct {
 	OpenAPI string
 	Paths   map[string]map[string]operation // path, method in lower case
@@ -59,8 +59,8 @@ func describe(tb testing.TB) *description {
 	return d
 }
 
-// check holds one answer against the description, and gives what was answered
-// for in it.
+// check compares one answer with the description, and returns the description's
+// name for it.
 func (d *description) check(tb testing.TB, method, path string, resp *httptest.ResponseRecorder) string {
 	tb.Helper()
 	name := fmt.Sprint(method, " ", path, " ", resp.Code)
@@ -107,9 +107,9 @@ func (d *description) check(tb testing.TB, method, path string, resp *httptest.R
 	return name
 }
 
-// TestDescription has every answer that the description names given, and holds
-// each against it: a status that is answered and not described is a fault, and
-// so is one that is described and cannot be brought about.
+// TestDescription provokes every answer that the description names and compares each
+// with it: a status that is answered and not described is a fault, and so is one
+// that is described and cannot be provoked.
 func TestDescription(t *testing.T) {
 	t.Parallel()
 	d := describe(t)
@@ -119,7 +119,7 @@ func TestDescription(t *testing.T) {
 	open := build(t, Config{MaxBodyBytes: 10_000}, spool.Config{MaxBytes: 1 << 16})
 	closed := build(t, Config{Token: "0123456789abcdef"}, spool.Config{})
 	stopping := build(t, Config{}, spool.Config{})
-	stopping.gate.close()
+	stopping.intake.close()
 	noDisk := build(t, Config{}, spool.Config{})
 	if err := os.RemoveAll(noDisk.dir); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// half connects and sends a request but for the end of its body.
+// half connects and sends a request without the last byte of its body.
 func half(t *testing.T, w *world, body string) net.Conn {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
@@ -26,7 +26,7 @@ func half(t *testing.T, w *world, body string) net.Conn {
 	if _, err := fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:len(body)-1]); err != nil {
 		t.Fatal(err)
 	}
-	for w.Status().Requests.InFlight == 0 { // nothing tells of it but this counter
+	for w.Status().Requests.InFlight == 0 { // only this counter shows it
 		runtime.Gosched()
 	}
 	return conn
@@ -46,7 +46,7 @@ func status(t *testing.T, conn net.Conn) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
-// A body that does not come to its end gives its slot back.
+// A request whose body does not end frees its slot.
 func TestASlowRequestIsCutOff(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{RequestTimeout: 200 * time.Millisecond, Concurrency: 1}, spool.Config{}, nil)
@@ -124,7 +124,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// answers reports whether an answer begins within a time.
+// answers reports whether an answer begins within d.
 func answers(conn net.Conn, d time.Duration) bool {
 	_ = conn.SetReadDeadline(time.Now().Add(d))
 	n, err := conn.Read(make([]byte, 1))
@@ -133,7 +133,7 @@ func answers(conn net.Conn, d time.Duration) bool {
 
 // Clients that write all of a request before they read, as Python's urllib does,
 // see a connection that was reset when the answer comes before the end of the body.
-func TestARefusalWaitsForTheEndOfTheBody(t *testing.T) {
+func TestARejectionWaitsForTheEndOfTheBody(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Concurrency: 1, Grace: time.Millisecond}, spool.Config{}, nil)
 	body := strings.Repeat("x", 16<<20) // more than the system buffers
@@ -170,7 +170,7 @@ func TestARefusalWaitsForTheEndOfTheBody(t *testing.T) {
 }
 
 // A client that asks first whether to send its body is answered at once.
-func TestARefusalIsNotHeldUpByABodyThatNobodySends(t *testing.T) {
+func TestARejectionDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{RequestTimeout: time.Hour}, spool.Config{}, nil)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
@@ -183,5 +183,60 @@ func TestARefusalIsNotHeldUpByABodyThatNobodySends(t *testing.T) {
 	}
 	if code, answer := status(t, conn); code != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d %s", code, answer)
+	}
+}
+
+// A disk that is too slow to answer in time is like one that cannot be written: all
+// requests get 503, and the status must show why.
+func TestADiskThatHangsIsSeen(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{}, spool.Config{}, nil)
+	w.cfg.RequestTimeout = -1 // measured by that, every disk hangs
+	for tries := 0; ; tries++ {
+		resp := request{body: newEvent("late")}.do(t, w.handler())
+		if resp.Code == http.StatusServiceUnavailable {
+			break
+		}
+		if tries > 100 {
+			t.Fatalf("answered %d each time", resp.Code)
+		}
+	}
+	st := w.Status()
+	if st.State != "disk_trouble" || !strings.Contains(st.Spool.LastError, "has not answered for") {
+		t.Errorf("state %q, last error %q", st.State, st.Spool.LastError)
+	}
+	if resp := (request{method: http.MethodGet, path: "/readyz"}).do(t, w.handler()); resp.Code != http.StatusServiceUnavailable {
+		t.Errorf("ready: %d %s", resp.Code, resp.Body)
+	}
+	if err := w.stop(); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(w.logs.String(), "spool cannot be written"); n != 1 {
+		t.Errorf("logged %d times:\n%s", n, w.logs)
+	}
+	w.balance(t) // also with what was written after its answer
+}
+
+// A client that closes its half of the connection after its request, as nc -N does,
+// still gets its answer.
+func TestAClientMayCloseItsHalf(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{}, spool.Config{}, nil)
+	body := newEvent("half")
+	for range 20 {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if code, answer := status(t, conn); code != http.StatusAccepted {
+			t.Fatalf("%d %s", code, answer)
+		}
 	}
 }

@@ -4,45 +4,29 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/outage"
+	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
 // counts are the counters since the start.
 type counts struct {
-	bad, sent, setAside, discarded atomic.Int64 // events; the spool counts the accepted ones
+	bad, sent, setAside, discarded atomic.Int64 // events; the spool counts those that are accepted
 	retries                        atomic.Int64
-
-	// Requests.
-	full, unavailable                                           atomic.Int64
-	badRequests, unauthorized, forbidden, tooLarge, unsupported atomic.Int64
+	answers                        [600]atomic.Int64 // by HTTP status
 }
 
-func (c *counts) add(status int, a answer) {
+func (c *counts) add(a *answer) {
 	c.bad.Add(int64(a.Rejected))
-	switch status {
-	case http.StatusTooManyRequests:
-		c.full.Add(1)
-	case http.StatusServiceUnavailable:
-		c.unavailable.Add(1)
-	case http.StatusBadRequest:
-		c.badRequests.Add(1)
-	case http.StatusUnauthorized:
-		c.unauthorized.Add(1)
-	case http.StatusForbidden:
-		c.forbidden.Add(1)
-	case http.StatusRequestEntityTooLarge:
-		c.tooLarge.Add(1)
-	case http.StatusUnsupportedMediaType:
-		c.unsupported.Add(1)
-	}
+	c.answers[a.Status].Add(1)
 }
 
-func (c *counts) refused() refused {
-	return refused{
-		bad: c.badRequests.Load(), unauthorized: c.unauthorized.Load(), forbidden: c.forbidden.Load(),
-		tooLarge: c.tooLarge.Load(), unsupported: c.unsupported.Load(),
+func (c *counts) rejections() rejections {
+	return rejections{
+		Bad: c.answers[400].Load(), Unauthorized: c.answers[401].Load(), Forbidden: c.answers[403].Load(),
+		TooLarge: c.answers[413].Load(), Unsupported: c.answers[415].Load(),
 	}
 }
 
@@ -52,36 +36,25 @@ type Status struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
 	// Events since the start. Found + Accepted = Sent + SetAside + Discarded +
-	// Spool.Events, but for damage; an instant may lie between two of them.
+	// Spool.Events, except for damage, and for events that move while these are read.
 	Events struct {
 		Found     int64 `json:"found"`    // in the spool at the start
-		Accepted  int64 `json:"accepted"` // safe, also when it came too late for a 202
+		Accepted  int64 `json:"accepted"` // safe, also when that was too late for a 202
 		Sent      int64 `json:"sent"`
 		SetAside  int64 `json:"set_aside"`
 		Discarded int64 `json:"discarded"`
 		Bad       int64 `json:"bad"` // never accepted
 	} `json:"events"`
 	Requests struct {
-		InFlight     int   `json:"in_flight"`
-		TooMany      int64 `json:"too_many"`     // 429
-		Unavailable  int64 `json:"unavailable"`  // 503
-		Bad          int64 `json:"bad"`          // 400
-		Unauthorized int64 `json:"unauthorized"` // 401
-		Forbidden    int64 `json:"forbidden"`    // 403
-		TooLarge     int64 `json:"too_large"`    // 413
-		Unsupported  int64 `json:"unsupported"`  // 415
+		InFlight    int64 `json:"in_flight"`
+		TooMany     int64 `json:"too_many"`    // 429
+		Unavailable int64 `json:"unavailable"` // 503
+		rejections
 	} `json:"requests"`
 	Spool struct {
-		Events           int64   `json:"events"`
-		Bytes            int64   `json:"bytes"`
-		DiskBytes        int64   `json:"disk_bytes"`
-		MaxBytes         int64   `json:"max_bytes"`
+		spool.Stats
 		UsedPercent      float64 `json:"used_percent"` // disk_bytes of max_bytes
-		Segments         int     `json:"segments"`
 		OldestAgeSeconds float64 `json:"oldest_age_seconds"`
-		CorruptParts     int64   `json:"corrupt_parts"`
-		CorruptBytes     int64   `json:"corrupt_bytes"`
-		TornBytes        int64   `json:"torn_bytes"`
 		LastError        string  `json:"last_error,omitempty"`
 	} `json:"spool"`
 	Kafka struct {
@@ -94,40 +67,36 @@ type Status struct {
 	} `json:"kafka"`
 }
 
-// Status gives the state as it is now. It holds counts and errors, no content.
+// Status returns the present state: counts and errors, no content.
 func (s *Sidecar) Status() Status {
 	var st Status
 	st.State, st.Version, st.Started = s.state(), s.deps.Version, s.started
 	c := &s.counts
 	st.Events.Found, st.Events.Bad = s.found.Events, c.bad.Load()
 	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
-	st.Requests.InFlight, _ = s.gate.look()
-	st.Requests.TooMany, st.Requests.Unavailable = c.full.Load(), c.unavailable.Load()
-	no := c.refused()
-	st.Requests.Bad, st.Requests.Unauthorized, st.Requests.Forbidden = no.bad, no.unauthorized, no.forbidden
-	st.Requests.TooLarge, st.Requests.Unsupported = no.tooLarge, no.unsupported
+	st.Requests.InFlight = s.intake.inFlight.Load()
+	st.Requests.TooMany, st.Requests.Unavailable = c.answers[429].Load(), c.answers[503].Load()
+	st.Requests.rejections = c.rejections()
 
 	sp := s.deps.Spool.Stats()
 	st.Events.Accepted = sp.Appended - s.found.Appended
-	st.Spool.Events, st.Spool.Bytes, st.Spool.Segments = sp.Events, sp.Bytes, sp.Segments
-	st.Spool.DiskBytes, st.Spool.MaxBytes = sp.DiskBytes, sp.MaxBytes
+	st.Spool.Stats = sp
 	st.Spool.UsedPercent = tenths(100 * float64(sp.DiskBytes) / float64(sp.MaxBytes))
-	st.Spool.CorruptParts, st.Spool.CorruptBytes, st.Spool.TornBytes = sp.CorruptParts, sp.CorruptBytes, sp.TornBytes
 	if !sp.Oldest.IsZero() {
 		st.Spool.OldestAgeSeconds = tenths(time.Since(sp.Oldest).Seconds())
 	}
 	var last time.Time
-	for _, t := range []*trouble{&s.forward.disk, &s.disk} {
-		if err, at := t.error(); err != nil && at.After(last) {
+	for _, disk := range []*outage.Outage{&s.forward.disk, &s.disk} {
+		if at, err := disk.Last(); err != nil && at.After(last) {
 			st.Spool.LastError, last = err.Error(), at
 		}
 	}
 
 	st.Kafka.Topic, st.Kafka.Retries = s.deps.Topic, c.retries.Load()
-	if since, down := s.forward.kafka.since(); down {
+	if since, err := s.forward.kafka.Now(); err != nil {
 		st.Kafka.Down, st.Kafka.DownSince = true, &since
 	}
-	if err, at := s.forward.kafka.error(); err != nil {
+	if at, err := s.forward.kafka.Last(); err != nil {
 		st.Kafka.LastError, st.Kafka.LastErrorAt = err.Error(), &at
 	}
 	return st
@@ -135,46 +104,46 @@ func (s *Sidecar) Status() Status {
 
 func tenths(f float64) float64 { return math.Round(10*f) / 10 }
 
-// state is the worst that is the case.
+// state returns the worst condition that holds.
 func (s *Sidecar) state() string {
-	_, writing := s.disk.since()
-	_, reading := s.forward.disk.since()
-	_, kafka := s.forward.kafka.since()
-	_, stopping := s.gate.look()
+	_, writeErr := s.disk.Now()
+	_, readErr := s.forward.disk.Now()
+	_, kafkaErr := s.forward.kafka.Now()
 	switch {
-	case stopping:
+	case s.intake.closed.Load():
 		return "stopping"
-	case writing || reading:
+	case writeErr != nil || readErr != nil:
 		return "disk_trouble"
 	case s.room() != nil:
 		return "spool_full"
-	case kafka:
+	case kafkaErr != nil:
 		return "kafka_down"
 	}
 	return "ok"
 }
 
-// running is a check of readiness.
+// running is the readiness check of the sidecar itself.
 func (s *Sidecar) running() error {
-	if _, stopping := s.gate.look(); stopping {
+	if s.intake.closed.Load() {
 		return errors.New("stopping")
 	}
 	return nil
 }
 
-// diskMemory is how long a disk that could not be written keeps the sidecar from
-// being ready: without requests nothing would ever show that it is well again.
+// diskMemory is how long after a failed write the sidecar is not ready: without
+// requests, which an orchestrator withholds then, nothing would show that the disk
+// works again.
 const diskMemory = 10 * time.Second
 
-// room is a check of readiness: whether the spool takes a body of full size.
+// room is the readiness check of the spool: whether it takes a body of full size.
 func (s *Sidecar) room() error {
-	if _, is := s.disk.since(); is {
-		if err, at := s.disk.error(); time.Since(at) < diskMemory {
-			return fmt.Errorf("cannot be written: %s", cause(err))
+	if _, err := s.disk.Now(); err != nil {
+		if at, _ := s.disk.Last(); time.Since(at) < diskMemory {
+			return fmt.Errorf("cannot be written: %s", publicReason(err))
 		}
 	}
 	if sp := s.deps.Spool.Stats(); sp.DiskBytes+s.cfg.MaxBodyBytes > sp.MaxBytes {
-		return fmt.Errorf("full: %d of %d bytes; kafka error: %s", sp.DiskBytes, sp.MaxBytes, s.forward.kafka.text())
+		return fmt.Errorf("full: %d of %d bytes; kafka error: %s", sp.DiskBytes, sp.MaxBytes, lastingError(&s.forward.kafka))
 	}
 	return nil
 }

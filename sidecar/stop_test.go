@@ -19,7 +19,7 @@ import (
 func (w *world) stopping() <-chan error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.stop() }()
-	for w.Status().State != "stopping" { // nothing tells of it but this
+	for w.Status().State != "stopping" { // only the status shows it
 		runtime.Gosched()
 	}
 	return stopped
@@ -72,7 +72,7 @@ func TestAStopCanBeWatched(t *testing.T) {
 	}
 	if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr()); err == nil {
 		_ = conn.Close()
-		t.Error("after the stop somebody still listens")
+		t.Error("the port is still open after the stop")
 	}
 	w.balance(t)
 }
@@ -90,12 +90,12 @@ func TestAStopIsBoundedByItsGrace(t *testing.T) {
 	}
 }
 
-// TestReasonsNeedTheToken: that it is not ready is anybody's to know, why is not.
+// TestReasonsNeedTheToken: every client may know that it is not ready, but not why.
 func TestReasonsNeedTheToken(t *testing.T) {
 	t.Parallel()
 	const token secret.String = "0123456789abcdef"
 	w := build(t, Config{Token: token}, spool.Config{})
-	w.gate.close()
+	w.intake.close()
 	for header, want := range map[string]string{"": "not ready\n", "Bearer wrong": "not ready\n", "Bearer " + token.Reveal(): "sidecar: stopping\n"} {
 		resp := request{method: http.MethodGet, path: "/readyz", header: map[string]string{"Authorization": header}}.do(t, w.handler())
 		if resp.Code != http.StatusServiceUnavailable || resp.Body.String() != want {
@@ -104,35 +104,41 @@ func TestReasonsNeedTheToken(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
+func TestIntake(t *testing.T) {
 	t.Parallel()
-	g := newGate(2)
-	if a, b, c := g.enter(), g.enter(), g.enter(); a != entryIn || b != entryIn || c != entryFull {
+	in := newIntake(2)
+	if a, b, c := in.enter(), in.enter(), in.enter(); a != nil || b != nil || c == nil || c.Status != http.StatusTooManyRequests {
 		t.Errorf("three of two: %v, %v, %v", a, b, c)
 	}
-	g.leave()
-	g.close()
-	g.close()
-	if e := g.enter(); e != entryClosed {
-		t.Errorf("after close: %v", e)
+	in.leave()
+	in.close()
+	in.close()
+	if a := in.enter(); a == nil || a.Status != http.StatusServiceUnavailable {
+		t.Errorf("after close: %v", a)
 	}
 	left := make(chan error, 1)
-	go func() { left <- g.wait(t.Context()) }()
+	go func() { left <- in.wait(t.Context()) }()
 	select {
 	case err := <-left:
-		t.Fatalf("wait = %v while one is inside", err)
+		t.Fatalf("wait = %v while one is in flight", err)
 	default:
 	}
-	g.leave()
+	if a := in.enter(); a == nil || a.Status != http.StatusServiceUnavailable {
+		t.Errorf("while it waits: %v", a)
+	}
+	in.leave()
 	if err := <-left; err != nil {
 		t.Error(err)
 	}
-	if n, closed := g.look(); n != 0 || !closed {
-		t.Errorf("%d inside, closed: %t", n, closed)
+	if n := in.inFlight.Load(); n != 0 {
+		t.Errorf("%d in flight", n)
 	}
-	empty := newGate(1)
-	empty.close()
-	if err := empty.wait(t.Context()); err != nil {
+	idle := newIntake(1)
+	idle.close()
+	if err := idle.wait(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if a := idle.enter(); a == nil || a.Status != http.StatusServiceUnavailable {
+		t.Errorf("after wait: %v", a)
 	}
 }

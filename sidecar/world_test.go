@@ -25,8 +25,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// cluster stands in for Kafka: it takes events, refuses those whose id says so,
-// and can be down. It checks sizes like a publisher with a limit of 2000 bytes.
+// cluster stands in for Kafka: it takes events, rejects those whose id begins with
+// refuse, and can be down. It checks sizes like a publisher with a limit of 2000
+// bytes.
 type cluster struct {
 	mu    sync.Mutex
 	err   error                 // guarded by mu; why it is down
@@ -98,7 +99,7 @@ type world struct {
 	stop    func() error  // ends Run; called at the end of the test if not before
 }
 
-// build makes a sidecar that is not run: requests go to its handler.
+// build makes a sidecar that does not run: requests go to its handler.
 func build(tb testing.TB, cfg Config, sp spool.Config) *world {
 	tb.Helper()
 	w := &world{cluster: &cluster{}, dir: tb.TempDir(), logs: &bytes.Buffer{}}
@@ -121,7 +122,7 @@ func build(tb testing.TB, cfg Config, sp spool.Config) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w.stop = w.listener.Close
+	w.stop = func() error { return w.server.Close(context.Background()) }
 	tb.Cleanup(func() { _ = w.stop() })
 	return w
 }
@@ -143,7 +144,7 @@ func start(tb testing.TB, cfg Config, sp spool.Config, change func(*cluster)) *w
 	return w
 }
 
-// request is one for the handler of a sidecar.
+// request is a request to a sidecar's handler.
 type request struct {
 	method, path, body string
 	header             map[string]string
@@ -164,7 +165,7 @@ func (r request) do(tb testing.TB, h http.Handler) *httptest.ResponseRecorder {
 	return rec
 }
 
-// send posts to a sidecar that runs, over the network.
+// send posts to a running sidecar over the network.
 func (w *world) send(tb testing.TB, mime, body string) (int, string) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://"+w.Addr()+"/v1/events", strings.NewReader(body))

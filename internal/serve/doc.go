@@ -1,17 +1,22 @@
-// Package health is the worker's HTTP server for those who run it.
+// Package serve has what the HTTP servers of this module share, which are the
+// worker's health server and the sidecar: a bounded [Server], a [Guard] that decides
+// by bearer token what a request may see, or without a token under which Host it may
+// come, and [Loopback], the rule for addresses that need no token.
+//
+// [HealthHandler] has the health endpoints, and [Listen] serves them alone:
 //
 //	/livez    200 as long as the process can answer at all
-//	/readyz   200 when every check passes, else 503 with one line a failing check
-//	/statusz  the worker's state as JSON: accounting, partitions, lag, drops
+//	/readyz   200 when every check passes, else 503 with one line per failing check
+//	/statusz  the state as JSON: accounting, partitions, lag, drops
 //	/debug/pprof/  profiles, only when configured
 //
-// A worker that is not ready still works: readiness turns false while it joins
-// the group, while the store is down and while it drains. Restarting it then
-// would only cost repeats, which is why /livez does not look at any of this.
+// A worker that is not ready still works: readiness is false while it joins the
+// group, while the store is down and while it drains. Restarting it then would
+// only cost repeats, which is why /livez looks at none of this.
 //
-// The server listens on loopback by default. It serves ids and counts, never
-// content. To listen anywhere else it needs a bearer token, and with one it
-// answers like this:
+// The endpoints show ids and counts, never content. The health server listens on
+// loopback by default and needs a token to listen anywhere else. With one it
+// answers:
 //
 //	            with the token   without, or with a wrong one
 //	/livez      200 ok           200 ok
@@ -20,7 +25,7 @@
 //	/debug/...  200              401
 //
 // The probes of an orchestrator carry no secrets, and whether a worker is well is
-// none; why it is not may name brokers, users and files.
+// no secret; why it is not may name brokers, users and files.
 //
-// Requests are bounded in size and time, and connections in number.
+// There is no TLS here: a proxy in front is the place for it.
 package serve

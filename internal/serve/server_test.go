@@ -29,7 +29,7 @@ func TestRoutes(t *testing.T) {
 		},
 		Status: func() any { return map[string]int{"consumed": 3} },
 	}
-	h := serve.Handler(serve.Config{}, deps)
+	h := serve.HealthHandler(serve.Config{}, deps)
 	if code, body := get(t, h, "/readyz"); code != http.StatusOK || body != "ok\n" {
 		t.Errorf("ready: %d %q", code, body)
 	}
@@ -46,7 +46,7 @@ func TestRoutes(t *testing.T) {
 	if code, _ := get(t, h, "/debug/pprof/"); code != http.StatusNotFound {
 		t.Errorf("profiles are served without being asked for: %d", code)
 	}
-	if code, _ := get(t, serve.Handler(serve.Config{Pprof: true}, deps), "/debug/pprof/"); code != http.StatusOK {
+	if code, _ := get(t, serve.HealthHandler(serve.Config{Pprof: true}, deps), "/debug/pprof/"); code != http.StatusOK {
 		t.Errorf("profiles: %d", code)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// A disk that hangs holds what it has been given, and nothing of those who have
-// given up waiting for it: they come again.
-func TestWhoGivesUpTakesItsRecordsBack(t *testing.T) {
+// A disk that hangs holds what it is writing, and nothing of the Appends that gave up
+// waiting: those come again.
+func TestAnAppendThatGivesUpTakesItsRecordsBack(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})
 	taken, wakes := make(chan struct{}), make(chan struct{})
@@ -37,7 +37,7 @@ func TestWhoGivesUpTakesItsRecordsBack(t *testing.T) {
 		}
 	}
 	if n := s.Stats().DiskBytes; n != held {
-		t.Errorf("%d bytes are held for nobody", n-held)
+		t.Errorf("%d bytes are still held", n-held)
 	}
 	close(wakes)
 	add(t, s, "next")

@@ -3,21 +3,28 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 const (
 	damagedDir = "corrupt"
 	asideFile  = "rejected.ndjson"
+	// reserveFile is room that is kept for these two. Without it, a spool that has
+	// filled its disk could not go on: nothing is freed before the oldest records are
+	// done, and they cannot be done before they are written elsewhere.
+	reserveFile = "reserve"
 )
 
-// keepDamaged writes bytes that are no frames into a file of their own, as long
-// as there is room for such, and gives its name.
+// keepDamaged writes bytes that are not frames into a file of their own, if they
+// fit into Config.AsideBytes, and returns its name.
 func (s *Spool) keepDamaged(at position, b []byte) (string, error) {
 	dir := filepath.Join(s.cfg.Dir, damagedDir)
-	kept, err := sizeOf(dir)
+	kept, err := dirSize(dir)
 	if err != nil || len(b) == 0 || kept+int64(len(b)) > s.cfg.AsideBytes {
 		return "", err
 	}
@@ -33,7 +40,7 @@ func (s *Spool) keepDamaged(at position, b []byte) (string, error) {
 	})
 }
 
-// writeFile makes a file and syncs it: what is in it is deleted elsewhere then.
+// writeFile creates a file and syncs it, because the original is then deleted.
 func writeFile(name string, b []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -45,8 +52,8 @@ func writeFile(name string, b []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// moveDamaged moves a whole segment that cannot be read away, which takes no
-// room: what is behind it is worth more than another try.
+// moveDamaged moves away a whole segment that cannot be read: the segments behind
+// it are worth more than another attempt. It takes no room.
 func (s *Spool) moveDamaged(seg segment, why error) error {
 	dir := filepath.Join(s.cfg.Dir, damagedDir)
 	if err := s.withReserve(func() error { return makeDir(dir) }); err != nil {
@@ -62,7 +69,7 @@ func (s *Spool) moveDamaged(seg segment, why error) error {
 	return nil
 }
 
-func sizeOf(dir string) (int64, error) {
+func dirSize(dir string) (int64, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -77,10 +84,10 @@ func sizeOf(dir string) (int64, error) {
 }
 
 // SetAside appends records that can never be delivered to the file
-// rejected.ndjson of the folder, a line each, and syncs it. The records must
-// have no line ends in them. It is for the goroutine that reads. With [ErrFull]
-// only the first n were written: the file has its size, until somebody moves it
-// away. After any other error all have to be handed over again.
+// rejected.ndjson of the folder, one per line, and syncs it. The records must not
+// contain line ends. It is for the goroutine that reads. With [ErrFull] only the
+// first n were written: the file has its full size, until it is moved away. After
+// any other error all must be passed again.
 func (s *Spool) SetAside(records [][]byte) (n int, err error) {
 	err = s.withReserve(func() (err error) {
 		n, err = s.setAside(records)
@@ -103,7 +110,7 @@ func (s *Spool) setAside(records [][]byte) (n int, err error) {
 		return 0, err
 	}
 	var text []byte
-	if torn(f, info.Size()) {
+	if endsMidLine(f, info.Size()) {
 		text = append(text, '\n')
 	}
 	for ; n < len(records); n++ {
@@ -130,12 +137,55 @@ func (s *Spool) setAside(records [][]byte) (n int, err error) {
 	return n, err
 }
 
-// torn reports whether a file of that size ends within a line.
-func torn(f *os.File, size int64) bool {
-	if size == 0 {
-		return false
-	}
+// endsMidLine reports whether a file of that size ends within a line.
+func endsMidLine(f *os.File, size int64) bool {
 	var end [1]byte
-	_, err := f.ReadAt(end[:], size-1)
+	_, err := f.ReadAt(end[:], size-1) // fails for an empty file
 	return err == nil && end[0] != '\n'
+}
+
+// withReserve calls write, and once more in the room of the reserve when the disk
+// is full. It is for the goroutine that reads, and for Open.
+func (s *Spool) withReserve(write func() error) error {
+	err := write()
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	s.disk.Lock() // no Append may take the room in between
+	defer s.disk.Unlock()
+	path := filepath.Join(s.cfg.Dir, reserveFile)
+	if info, statErr := os.Stat(path); statErr != nil || info.Size() == 0 {
+		return err
+	}
+	if truncErr := os.Truncate(path, 0); truncErr != nil {
+		return errors.Join(err, truncErr)
+	}
+	s.log.Warn("spool: the disk is full: the room of the reserve is used", "error", err)
+	return write()
+}
+
+// restock fills the reserve, if there is room; if not, that may change when the
+// next segment is freed.
+func (s *Spool) restock() {
+	path := filepath.Join(s.cfg.Dir, reserveFile)
+	if info, err := os.Stat(path); err == nil && info.Size() == s.cfg.reserve() {
+		return
+	}
+	if err := writeReserve(path, s.cfg.reserve()); err != nil {
+		s.log.Warn("spool: no room for the reserve: with a full disk, records that cannot be sent would stop those behind them", "error", err)
+	}
+}
+
+// writeReserve creates the file, of its full size or empty. It is random, because
+// some file systems store zeros without taking room.
+func writeReserve(path string, size int64) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := io.CopyN(f, rand.NewChaCha8([32]byte{}), size); err != nil {
+		return errors.Join(err, f.Truncate(0))
+	}
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 // Errors of the spool. Match them with errors.Is.
 var (
-	// ErrFull: the records would exceed Config.MaxBytes; none was taken.
+	// ErrFull: the records would exceed Config.MaxBytes, and none was taken.
 	ErrFull = errors.New("spool is full")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("spool is closed")
@@ -22,30 +22,30 @@ var (
 // Config says where a spool lies and how large it may become. Zero stands for a
 // field's default.
 type Config struct {
-	// Dir is the folder; it is made when it is missing. Required.
+	// Dir is the folder; Open creates it when it is missing. Required.
 	Dir string
-	// LockWait is how long Open waits for another process to let go of the folder,
-	// such as one that was killed and is not gone yet; default: not at all.
+	// LockWait is how long Open waits for another process to release the folder, such
+	// as one that was killed and has not ended yet; default: not at all.
 	LockWait time.Duration
 	// MaxBytes bounds all segments together; default 1 GiB.
 	MaxBytes int64
 	// SegmentBytes is the size at which a new segment begins; default 8 MiB, or an
 	// eighth of MaxBytes when that is less.
 	SegmentBytes int64
-	// AsideBytes bounds each of the two places for what cannot be delivered:
-	// damaged parts of segments, and records that were set aside; default 64 MiB.
-	// Beyond it they are only counted.
+	// AsideBytes bounds each of the two places for what cannot be delivered, damaged
+	// parts of segments and records that were set aside; default 64 MiB. Beyond it
+	// they are only counted.
 	AsideBytes int64
 }
 
 // MinBytes is the least that Config.MaxBytes may be.
 const MinBytes = 64 << 10
 
-// groupBytes is what one sync is for, unless a single Append has more.
+// groupBytes is the most that one sync is for, unless a single Append has more.
 const groupBytes = 4 << 20
 
-// reserve is the size of the reserve: a batch that is refused as a whole, or one
-// record that is larger.
+// reserve is the size of the reserve: enough for a batch that is rejected as a
+// whole, or for one large record.
 func (c Config) reserve() int64 { return min(4<<20, c.MaxBytes/4) }
 
 func (c Config) withDefaults() Config {
@@ -55,7 +55,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate gives every fault of the configuration, after defaults.
+// Validate returns every fault of the configuration, after defaults.
 func (c Config) Validate() fault.List {
 	c = c.withDefaults()
 	var faults fault.List

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// segmentFiles gives the files of a folder's segments.
+// segmentFiles returns the files of a folder's segments.
 func segmentFiles(tb testing.TB, dir string) []string {
 	tb.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"+segmentSuffix))
@@ -69,8 +69,8 @@ func TestATornTailIsCutAway(t *testing.T) {
 	}
 }
 
-// Damage in the last record looks like a torn tail. It may have been safe, so that
-// somebody may want it.
+// Damage in the last record looks like a torn tail. The record may have been
+// confirmed, so it is kept.
 func TestATornTailIsKept(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})
@@ -132,8 +132,8 @@ func TestDamageInTheMiddleCostsOnlyWhatItHit(t *testing.T) {
 					_, size, _ := parseFrame(b[at:], 2)
 					at += size
 				}
-				rec, _, st := parseFrame(b[at:], 2)
-				if st != whole {
+				rec, _, ok := parseFrame(b[at:], 2)
+				if !ok {
 					t.Fatal("the test does not find its record")
 				}
 				lost = string(rec.Data)
@@ -202,8 +202,8 @@ func TestALostPositionRepeatsAndLosesNothing(t *testing.T) {
 	}
 }
 
-// Whatever is in a segment, reading ends, never panics, and gives only records
-// that were written to that segment.
+// Whatever is in a segment, reading ends, never panics, and returns only records that
+// were written to that segment.
 func FuzzSegment(f *testing.F) {
 	now := time.UnixMilli(1_750_000_000_000)
 	good := appendFrame(appendFrame([]byte(segmentMagic+"\x00\x00\x00\x00\x00\x00\x00\x01"), 1, now, []byte("a")), 1, now, []byte("bb"))
@@ -222,8 +222,8 @@ func FuzzSegment(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		// An open spool but for its lock and its writer: this is about reading.
-		// It keeps nothing of what is damaged, and never syncs: a disk is slow.
+		// An open spool without its lock and its writer: this is about reading.
+		// It keeps no damage and never syncs, because a disk is slow.
 		s := &Spool{cfg: Config{Dir: dir, MaxBytes: MinBytes, AsideBytes: 1}.withDefaults(), log: quiet(), changed: make(chan struct{})}
 		if err := s.load(); err != nil {
 			t.Fatal(err)
@@ -250,16 +250,16 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte(marker), uint64(1<<63), int64(-1))
 	f.Fuzz(func(t *testing.T, data []byte, id uint64, ms int64) {
 		b := appendFrame(nil, id, time.UnixMilli(ms), data)
-		rec, size, st := parseFrame(b, id)
-		if st != whole || size != len(b) || !bytes.Equal(rec.Data, data) || rec.Accepted.UnixMilli() != ms {
-			t.Errorf("read %+v, %d, %v of %d bytes", rec, size, st, len(b))
+		rec, size, ok := parseFrame(b, id)
+		if !ok || size != len(b) || !bytes.Equal(rec.Data, data) || rec.Accepted.UnixMilli() != ms {
+			t.Errorf("read %+v, %d, %v of %d bytes", rec, size, ok, len(b))
 		}
 		for cut := range len(b) {
-			if _, need, st := parseFrame(b[:cut], id); st == whole || (st == short && (need <= cut || need > len(b))) {
-				t.Errorf("cut at %d of %d: %v, %d", cut, len(b), st, need)
+			if _, need, ok := parseFrame(b[:cut], id); ok || need != 0 && (need <= cut || need > len(b)) {
+				t.Errorf("cut at %d of %d: %v, %d", cut, len(b), ok, need)
 			}
 		}
-		if _, _, st := parseFrame(b, id+1); st == whole {
+		if _, _, ok := parseFrame(b, id+1); ok {
 			t.Error("read as a frame of the next segment")
 		}
 	})
@@ -283,8 +283,8 @@ func TestASegmentThatBecameShorter(t *testing.T) {
 			lost := 0
 			edit(t, segmentFiles(t, s.cfg.Dir)[1], func(b []byte) []byte {
 				n := keep(len(b))
-				all, _, _, _ := survey(b, 2, segmentHeader)
-				left, _, _, _ := survey(b[:n], 2, segmentHeader)
+				all, _, _, _ := scanFrames(b, 2, segmentHeader)
+				left, _, _, _ := scanFrames(b[:n], 2, segmentHeader)
 				lost = all - left
 				return b[:n]
 			})

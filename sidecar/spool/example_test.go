@@ -25,7 +25,7 @@ func ExampleOpen() {
 
 	ctx := context.Background()
 	if err := s.Append(ctx, [][]byte{[]byte("first"), []byte("second")}); err != nil {
-		fmt.Println(err) // nobody may be told that they are safe
+		fmt.Println(err) // the records must not be confirmed
 		return
 	}
 	batch, err := s.Next(ctx, spool.Limits{Records: 100, Bytes: 1 << 20})

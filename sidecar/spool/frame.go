@@ -8,18 +8,18 @@ import (
 )
 
 // A frame is marker, length of the data, checksum, time in milliseconds, data;
-// numbers are big-endian. The marker is where reading resumes after damage: its
-// first two bytes never stand together in UTF-8, hence in no record of text.
+// numbers are big-endian. Reading resumes at a marker after damage: its first two
+// bytes never stand together in UTF-8, hence in no record of text.
 const (
 	marker      = "\xe7\xe7fr"
 	frameHeader = len(marker) + 4 + 4 + 8
-	// maxData is above any record; a length beyond it is damage.
+	// maxData is more than any record has; a longer one is damage.
 	maxData = 1 << 28
 )
 
-// castagnoli has an instruction of its own on today's processors.
+// checksum is CRC-32C, for which processors have an instruction.
 func checksum(segment uint64, frame []byte) uint32 {
-	table := crc32.MakeTable(crc32.Castagnoli) // made once, inside crc32
+	table := crc32.MakeTable(crc32.Castagnoli) // crc32 makes it once
 	var id [8]byte
 	binary.BigEndian.PutUint64(id[:], segment)
 	sum := crc32.Update(0, table, id[:])
@@ -27,7 +27,7 @@ func checksum(segment uint64, frame []byte) uint32 {
 	return crc32.Update(sum, table, frame[12:])
 }
 
-// appendFrame adds the frame of one record of a segment to b.
+// appendFrame appends the frame of one record of a segment to b.
 func appendFrame(b []byte, segment uint64, at time.Time, data []byte) []byte {
 	start := len(b)
 	b = append(b, marker...)
@@ -39,76 +39,60 @@ func appendFrame(b []byte, segment uint64, at time.Time, data []byte) []byte {
 	return b
 }
 
-// state is what the beginning of some bytes turned out to be.
-type state int
-
-const (
-	bad   state = iota // no frame
-	short              // the beginning of a frame that needs more bytes
-	whole
-)
-
-// parseFrame reads the frame at the beginning of b. The size is that of the
-// whole frame; with short it is how many bytes there have to be to tell more.
-func parseFrame(b []byte, segment uint64) (rec Record, size int, st state) {
-	if len(b) < frameHeader {
-		if n := min(len(b), len(marker)); string(b[:n]) != marker[:n] {
-			return Record{}, 0, bad
-		}
-		return Record{}, frameHeader, short
-	}
-	if string(b[:len(marker)]) != marker {
-		return Record{}, 0, bad
+// parseFrame reads the frame at the beginning of b and reports whether it is whole.
+// Its size is also returned when b ends before the frame does; it is zero when b
+// begins with something else.
+func parseFrame(b []byte, segment uint64) (rec Record, size int, ok bool) {
+	if len(b) < frameHeader || string(b[:len(marker)]) != marker {
+		return Record{}, 0, false
 	}
 	length := binary.BigEndian.Uint32(b[4:])
 	if length > maxData {
-		return Record{}, 0, bad
+		return Record{}, 0, false
 	}
-	size = frameHeader + int(length)
-	if len(b) < size {
-		return Record{}, size, short
+	if size = frameHeader + int(length); len(b) < size {
+		return Record{}, size, false
 	}
 	if checksum(segment, b[:size]) != binary.BigEndian.Uint32(b[8:]) {
-		return Record{}, 0, bad
+		return Record{}, 0, false
 	}
-	at := time.UnixMilli(int64(binary.BigEndian.Uint64(b[12:]))) //nolint:gosec // written by the same conversion
-	return Record{Accepted: at, Data: b[frameHeader:size]}, size, whole
+	return Record{Accepted: timeOf(b), Data: b[frameHeader:size]}, size, true
 }
 
-// resume gives the offset of the first whole frame in b, or len(b).
-func resume(b []byte, segment uint64) int {
+// nextFrame returns the offset of the first whole frame in b, or len(b).
+func nextFrame(b []byte, segment uint64) int {
 	for off := 0; ; {
 		i := bytes.Index(b[off:], []byte(marker))
 		if i < 0 {
 			return len(b)
 		}
 		off += i
-		if _, _, st := parseFrame(b[off:], segment); st == whole {
+		if _, _, ok := parseFrame(b[off:], segment); ok {
 			return off
 		}
 		off++
 	}
 }
 
-// survey walks over the frames of a segment's bytes: how many there are from an
-// offset on, with how many bytes, the end of the last, and whether there is
+// scanFrames walks over the frames of a segment's bytes. It returns how many there
+// are from an offset on, their size, the end of the last one, and whether there is
 // damage before that.
-func survey(b []byte, segment uint64, from int) (n, size, end int, damaged bool) {
+func scanFrames(b []byte, segment uint64, from int) (n, size, end int, damaged bool) {
 	end = min(from, len(b))
 	for off := end; off < len(b); {
-		if _, length, st := parseFrame(b[off:], segment); st == whole {
+		if _, length, ok := parseFrame(b[off:], segment); ok {
 			n, size, off = n+1, size+length, off+length
 			end = off
 			continue
 		}
-		next := off + resume(b[off:], segment)
+		next := off + nextFrame(b[off:], segment)
 		damaged = damaged || next < len(b)
 		off = next
 	}
 	return n, size, end, damaged
 }
 
-// timeOf gives the time in a frame's header; zero when b is none.
+// timeOf returns the time in a frame's header; zero when b is not one.
 func timeOf(header []byte) time.Time {
 	if len(header) < frameHeader || string(header[:len(marker)]) != marker {
 		return time.Time{}

@@ -22,16 +22,16 @@ const (
 	syncEvery    = time.Second
 )
 
-// bookmark keeps the position in a file of two slots that are written in turn,
-// so that one of them is always whole. The file never grows: it can be written
-// on a full disk.
+// bookmark keeps the position in a file of two slots that are written in turn, so
+// that one of them is always whole. The file never grows, so it can be written on a
+// full disk.
 type bookmark struct {
 	file   *os.File
 	turn   uint64 // number of the last write
 	synced time.Time
 }
 
-// openBookmark opens the file and gives the position in it, or the zero one.
+// openBookmark opens the file and returns the position in it, or the zero one.
 func openBookmark(path string) (*bookmark, position, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -39,27 +39,19 @@ func openBookmark(path string) (*bookmark, position, error) {
 	}
 	b := &bookmark{file: f}
 	raw := make([]byte, 2*slotBytes)
-	if _, err := f.ReadAt(raw, 0); err != nil && !errors.Is(err, io.EOF) {
+	if _, err = f.ReadAt(raw, 0); err == nil || errors.Is(err, io.EOF) {
+		_, err = f.WriteAt(raw, 0) // the file gets its full size while there may be room
+	}
+	if err != nil {
 		return nil, position{}, errors.Join(err, f.Close())
 	}
 	var pos position
-	for slot := range slicesOf(raw) {
-		turn, p, ok := decodeSlot(slot)
-		if ok && turn > b.turn {
+	for _, slot := range [][]byte{raw[:slotBytes], raw[slotBytes:]} {
+		if turn, p, ok := decodeSlot(slot); ok && turn > b.turn {
 			b.turn, pos = turn, p
 		}
 	}
-	// The file gets its full size now, while there may be room.
-	if _, err := f.WriteAt(raw, 0); err != nil {
-		return nil, position{}, errors.Join(err, f.Close())
-	}
 	return b, pos, nil
-}
-
-func slicesOf(raw []byte) func(func([]byte) bool) {
-	return func(yield func([]byte) bool) {
-		_ = yield(raw[:slotBytes]) && yield(raw[slotBytes:])
-	}
 }
 
 func encodeSlot(turn uint64, p position) []byte {
@@ -78,8 +70,8 @@ func decodeSlot(b []byte) (turn uint64, p position, ok bool) {
 	return binary.BigEndian.Uint64(b), p, p.offset >= 0
 }
 
-// set writes a position. It is synced at most once a second: without power a
-// second's batches are repeated, which a reader has to bear anyway.
+// set writes a position. It syncs at most once a second: a power failure repeats a
+// second's batches, which a reader has to tolerate anyway.
 func (b *bookmark) set(p position) error {
 	b.turn++
 	if _, err := b.file.WriteAt(encodeSlot(b.turn, p), int64(b.turn%2)*slotBytes); err != nil {
@@ -88,12 +80,8 @@ func (b *bookmark) set(p position) error {
 	if time.Since(b.synced) < syncEvery {
 		return nil
 	}
-	return b.sync()
-}
-
-func (b *bookmark) sync() error {
 	b.synced = time.Now()
 	return b.file.Sync()
 }
 
-func (b *bookmark) close() error { return errors.Join(b.sync(), b.file.Close()) }
+func (b *bookmark) close() error { return errors.Join(b.file.Sync(), b.file.Close()) }

@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// Record is one record as it comes out.
+// Record is one record of the spool.
 type Record struct {
 	Accepted time.Time // when Append was called, to the millisecond
 	Data     []byte
 }
 
-// Limits bound a batch: it has at least one record, and no further one that
-// would exceed them.
+// Limits bound a batch: it has at least one record, and no more than fit.
 type Limits struct {
 	Records int
 	Bytes   int
 }
 
-// Batch is the oldest records, until Done has been told of it.
+// Batch is the oldest records that are not done.
 type Batch struct {
 	Records []Record
 
@@ -29,13 +28,13 @@ type Batch struct {
 	size int64
 }
 
-// Next waits for records and gives the oldest that are not done, in order. It
-// gives the same ones again until Done. The error is [ErrClosed], the context's,
-// or the file system's; after the last, a segment that cannot be read may be
-// moved away, and Next goes on behind it.
+// Next waits for records and returns the oldest that are not done, in order; the
+// same ones again until Done. The error is [ErrClosed], the context's, or the file
+// system's. After the last, an operator may move away a segment that cannot be
+// read, and Next goes on behind it.
 func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 	for {
-		head, limit, changed, closed := s.frontier()
+		head, limit, changed, closed := s.readable()
 		switch {
 		case closed:
 			return nil, ErrClosed
@@ -47,7 +46,7 @@ func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 			if b != nil {
 				return b, nil
 			}
-			continue // something damaged was skipped
+			continue // damage was skipped
 		}
 		select {
 		case <-changed:
@@ -57,8 +56,8 @@ func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 	}
 }
 
-// frontier gives where reading goes on and up to where the segment is durable.
-func (s *Spool) frontier() (head position, limit int64, changed <-chan struct{}, closed bool) {
+// readable returns where reading goes on, and up to where the segment is durable.
+func (s *Spool) readable() (head position, limit int64, changed <-chan struct{}, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.segments) > 0 {
@@ -67,7 +66,7 @@ func (s *Spool) frontier() (head position, limit int64, changed <-chan struct{},
 	return head, limit, s.changed, s.closed
 }
 
-// read reads a batch that begins at head. It gives nil when there was damage at
+// read reads a batch that begins at head. It returns nil when there was damage at
 // head, which it has moved aside.
 func (s *Spool) read(head position, limit int64, limits Limits) (*Batch, error) {
 	window := int64(limits.Bytes + frameHeader)
@@ -93,7 +92,7 @@ func (s *Spool) read(head position, limit int64, limits Limits) (*Batch, error) 
 		if err != nil {
 			return nil, err
 		}
-		n := resume(rest, head.segment)
+		n := nextFrame(rest, head.segment)
 		end := head.offset + int64(n)
 		if n == len(rest) {
 			end = limit // the file may have become shorter
@@ -102,16 +101,14 @@ func (s *Spool) read(head position, limit int64, limits Limits) (*Batch, error) 
 	}
 }
 
-// parse takes whole frames from the front of raw. When there is none, need says
-// how many bytes the first one has to have, or zero when it is damaged.
+// parse takes whole frames from the front of raw. When there is none, need is how
+// many bytes the first one has, or zero when it is damaged.
 func (s *Spool) parse(head position, raw []byte, limits Limits) (b *Batch, need int64) {
 	b = &Batch{end: head}
 	for off := 0; off < len(raw) && len(b.Records) < max(1, limits.Records); {
-		rec, size, st := parseFrame(raw[off:], head.segment)
-		if st != whole || (len(b.Records) > 0 && off+size > limits.Bytes+frameHeader) {
-			if st == short {
-				need = int64(size)
-			}
+		rec, size, ok := parseFrame(raw[off:], head.segment)
+		if !ok || (len(b.Records) > 0 && off+size > limits.Bytes+frameHeader) {
+			need = int64(size)
 			break
 		}
 		b.Records = append(b.Records, rec)
@@ -125,7 +122,7 @@ func (s *Spool) parse(head position, raw []byte, limits Limits) (b *Batch, need 
 	return b, 0
 }
 
-// skip moves damaged bytes aside and goes on behind them.
+// skip moves damaged bytes aside and continues behind them.
 func (s *Spool) skip(head position, end int64, damaged []byte) error {
 	name, err := s.keepDamaged(head, damaged)
 	if err != nil {
@@ -133,7 +130,9 @@ func (s *Spool) skip(head position, end int64, damaged []byte) error {
 	}
 	s.log.Error("spool: a damaged part of a segment was moved aside",
 		"segment", head.segment, "offset", head.offset, "bytes", end-head.offset, "file", name)
-	s.advance(position{head.segment, end}, 0, 0)
+	if s.advance(position{head.segment, end}, 0, 0) {
+		s.restock()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.CorruptParts++
@@ -141,13 +140,13 @@ func (s *Spool) skip(head position, end int64, damaged []byte) error {
 	return nil
 }
 
-// Done says that a batch is done with: it is not handed out again, not even by
-// the next process. An error means that the position could not be written: this
-// process goes on, the next one would repeat.
+// Done marks a batch as done: it is not handed out again, not even by the next
+// process. An error means that the position could not be written: this process
+// goes on, but the next one would repeat.
 func (s *Spool) Done(b *Batch) error {
-	s.advance(b.end, int64(len(b.Records)), b.size)
+	freed := s.advance(b.end, int64(len(b.Records)), b.size)
 	err := s.mark.set(b.end)
-	if s.takeFreed() {
+	if freed {
 		s.restock()
 	}
 	if err != nil {
@@ -156,20 +155,15 @@ func (s *Spool) Done(b *Batch) error {
 	return nil
 }
 
-func (s *Spool) advance(to position, records, size int64) {
+// advance moves on to a position. freed: a segment was deleted since the last call.
+func (s *Spool) advance(to position, records, size int64) (freed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = to
-	s.events = max(0, s.events-records)
-	s.bytes = max(0, s.bytes-size)
+	s.stats.Events = max(0, s.stats.Events-records)
+	s.stats.Bytes = max(0, s.stats.Bytes-size)
 	s.dropFinished()
 	s.announce()
-}
-
-func (s *Spool) takeFreed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	freed := s.freed
-	s.freed = false
+	freed, s.freed = s.freed, false
 	return freed
 }

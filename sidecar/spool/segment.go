@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,8 +26,8 @@ type segment struct {
 
 func segmentName(id uint64) string { return fmt.Sprintf("%020d%s", id, segmentSuffix) }
 
-// createSegment makes the file of a new segment with its header. The folder is
-// synced, without which the file itself might not survive.
+// createSegment creates the file of a new segment with its header, and syncs the
+// folder: without that the file itself might not survive.
 func createSegment(dir string, id uint64) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, segmentName(id)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -44,8 +43,8 @@ func createSegment(dir string, id uint64) (*os.File, error) {
 	return f, nil
 }
 
-// makeDir makes a folder with those above it, and syncs each one's entry: without
-// it the folder itself might not survive, whatever is synced in it.
+// makeDir creates a folder with its parents and syncs each one's entry: without
+// that the folder might not survive, whatever is synced in it.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -71,8 +70,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// listSegments gives the segments of a folder in order, with the sizes of their
-// files.
+// listSegments returns the segments of a folder with the sizes of their files, in
+// order: their names have one length, so the order of names is that of numbers.
 func listSegments(dir string) ([]segment, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -91,12 +90,6 @@ func listSegments(dir string) ([]segment, error) {
 		}
 		out = append(out, segment{id: id, size: info.Size()})
 	}
-	slices.SortFunc(out, func(a, b segment) int {
-		if a.id < b.id {
-			return -1
-		}
-		return 1
-	})
 	return out, nil
 }
 
@@ -115,11 +108,88 @@ func (s *Spool) readAt(id uint64, from, to int64) (b []byte, err error) {
 	return b[:n], err
 }
 
-// remove deletes a segment's file; one that is gone is no fault.
+// remove deletes a segment's file, if it is still there.
 func (s *Spool) remove(id uint64) error {
 	err := os.Remove(filepath.Join(s.cfg.Dir, segmentName(id)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
+}
+
+// openSegment returns the segment to write to: the last one, or a new one when
+// there is none, or when the last has its size or its file has lost its name, since
+// nothing that is written to such a file can be read again.
+func (s *Spool) openSegment() (uint64, error) {
+	if s.file != nil && s.current.size < s.cfg.SegmentBytes {
+		if _, err := os.Stat(s.file.Name()); err == nil {
+			return s.current.id, nil
+		}
+	}
+	s.seal()
+	// No number is used twice, not even after a failure: the position on disk may be
+	// in a segment that is gone.
+	next := segment{id: s.nextID, size: int64(segmentHeader)}
+	s.nextID++
+	f, err := s.create(s.cfg.Dir, next.id)
+	if err != nil {
+		return 0, err
+	}
+	s.file, s.current = f, next
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.segments = append(s.segments, next)
+	s.open = true
+	s.stats.DiskBytes += next.size
+	return next.id, nil
+}
+
+// seal ends the segment that is being written.
+func (s *Spool) seal() {
+	if s.file == nil {
+		return
+	}
+	if err := s.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		s.log.Error("spool: close segment", "error", err) // it was synced: nothing depends on this
+	}
+	s.file = nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = false
+	s.dropFinished()
+}
+
+// dropFinished forgets and deletes the segments that are wholly done. It needs mu,
+// also while it deletes, which is rare and quick.
+func (s *Spool) dropFinished() {
+	for len(s.segments) > 0 {
+		seg := s.segments[0]
+		if s.head().offset < seg.size {
+			return
+		}
+		if s.open && len(s.segments) == 1 {
+			break
+		}
+		s.discard(seg)
+		s.segments = s.segments[1:]
+	}
+	s.stats.Events, s.stats.Bytes = 0, 0 // all is done, whatever damage took away
+}
+
+// discard deletes a segment's file and frees its bytes. It needs mu.
+func (s *Spool) discard(seg segment) {
+	if err := s.remove(seg.id); err != nil {
+		s.log.Error("spool: a segment that is done cannot be deleted", "segment", seg.id, "error", err)
+	}
+	s.stats.DiskBytes -= seg.size
+	s.freed = true
+}
+
+// head returns where the first record that is not done begins. It needs mu, and a
+// segment.
+func (s *Spool) head() position {
+	if first := s.segments[0].id; s.done.segment != first {
+		return position{first, int64(segmentHeader)}
+	}
+	return s.done
 }

@@ -24,46 +24,46 @@ type Spool struct {
 	mark   *bookmark // reader only, and Close
 	create func(dir string, id uint64) (*os.File, error)
 
-	disk   sync.Mutex // held while segments are written, or the reserve is used; before mu
+	disk   sync.Mutex // held while segments are written or the reserve is used; locked before mu
 	writer sync.WaitGroup
-	file   *os.File // writer goroutine only; of the last segment, nil: the next group begins one
-	buf    []byte   // writer goroutine only; the group being written
+	file   *os.File // writer goroutine only; of the last segment; nil: the next group begins one
+	buf    []byte   // writer goroutine only; the groups being written
+
+	current segment // writer goroutine only; that of file
+	nextID  uint64  // writer goroutine only, after Open; of the segment that begins next
 
 	mu       sync.Mutex
-	segments []segment     // guarded by mu; in order, those that are not wholly done
+	segments []segment     // guarded by mu; in order, not wholly done
 	open     bool          // guarded by mu; the last segment may grow
 	freed    bool          // guarded by mu; a segment was deleted since restock
-	nextID   uint64        // guarded by mu; of the segment that begins next
 	done     position      // guarded by mu; everything before it is done
-	pending  []*group      // guarded by mu; Appends that wait
-	used     int64         // guarded by mu; bytes of segments, and of Appends that wait
-	events   int64         // guarded by mu; durable records that are not done
-	bytes    int64         // guarded by mu; likewise
-	stats    Stats         // guarded by mu; what is not computed
+	pending  []*group      // guarded by mu; waiting for the writer
+	stats    Stats         // guarded by mu; without Oldest, MaxBytes and Segments
 	closed   bool          // guarded by mu
-	wake     chan struct{} // tells the writer to look; holds one
-	changed  chan struct{} // guarded by mu; closed and replaced when records came or were done
+	wake     chan struct{} // wakes the writer; holds one
+	changed  chan struct{} // guarded by mu; closed and replaced when records are added or done
 }
 
-// Stats is a picture of a spool.
+// Stats is the state of a spool at one moment.
 type Stats struct {
-	Events    int64     // records that are safe and not done
-	Bytes     int64     // of those, with their frames
-	DiskBytes int64     // of all segments; what MaxBytes bounds
-	MaxBytes  int64     // the bound
-	Segments  int       // files
-	Oldest    time.Time // when the oldest record that is not done was accepted; zero when there is none
+	Events    int64     `json:"events"`     // records that are safe and not done
+	Bytes     int64     `json:"bytes"`      // of those records, with their frames
+	DiskBytes int64     `json:"disk_bytes"` // of all segments and waiting Appends; what MaxBytes bounds
+	MaxBytes  int64     `json:"max_bytes"`  // the bound
+	Segments  int       `json:"segments"`   // files
+	Oldest    time.Time `json:"-"`          // when the oldest record that is not done was accepted; zero when there is none
 
-	Appended     int64 // records that became safe since Open, also after their Append had given up
-	CorruptParts int64 // damaged parts of segments since Open
-	CorruptBytes int64 // of those
-	TornBytes    int64 // moved aside by Open from the end of the last segment
+	// Since Open.
+	Appended     int64 `json:"-"`             // records made safe, also after their Append gave up
+	CorruptParts int64 `json:"corrupt_parts"` // damaged parts of segments
+	CorruptBytes int64 `json:"corrupt_bytes"` // of those
+	TornBytes    int64 `json:"torn_bytes"`    // that Open moved aside from the end of the last segment
 }
 
-// Open opens the spool of a folder, or makes one, and starts the goroutine that
-// writes; Close ends it. It reads every segment once. The error is faults of the
+// Open opens the spool of a folder, or creates one, and starts the writer goroutine,
+// which Close ends. It reads every segment once. The error is faults of the
 // configuration, [ErrLocked], or the file system's.
-func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
+func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("configure spool: %w", err)
 	}
@@ -76,7 +76,7 @@ func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
 		lock: flock.New(filepath.Join(cfg.Dir, "lock"), flock.SetPermissions(0o600)),
 		wake: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
-	if err := s.own(); err != nil {
+	if err := s.takeLock(); err != nil {
 		return nil, err
 	}
 	if err := s.load(); err != nil {
@@ -91,8 +91,8 @@ func Open(cfg Config, log *slog.Logger) (_ *Spool, err error) {
 	return s, nil
 }
 
-// own takes the lock on the folder.
-func (s *Spool) own() error {
+// takeLock locks the folder.
+func (s *Spool) takeLock() error {
 	ok, err := s.lock.TryLock()
 	if err == nil && !ok && s.cfg.LockWait > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.LockWait)
@@ -107,17 +107,14 @@ func (s *Spool) own() error {
 	case !ok:
 		return fmt.Errorf("%w%s: %s", ErrLocked, s.holder(), s.cfg.Dir)
 	}
-	// For people: the lock does not depend on it, nor does it fail with a full disk.
+	// For people only: the lock works without it, also on a full disk.
 	_ = os.WriteFile(s.lock.Path(), []byte(strconv.Itoa(os.Getpid())), 0o600)
 	return nil
 }
 
-// holder says which process has the lock, where its file tells.
+// holder names the process that has the lock, if its file does.
 func (s *Spool) holder() string {
-	raw, err := os.ReadFile(s.lock.Path())
-	if err != nil {
-		return ""
-	}
+	raw, _ := os.ReadFile(s.lock.Path()) // when it fails, there is no number in raw
 	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
 	if err != nil {
 		return ""
@@ -125,7 +122,7 @@ func (s *Spool) holder() string {
 	return fmt.Sprintf(" (process %d)", pid)
 }
 
-// load finds out what earlier processes left.
+// load finds what earlier processes left.
 func (s *Spool) load() error {
 	all, err := listSegments(s.cfg.Dir)
 	if err != nil {
@@ -148,15 +145,15 @@ func (s *Spool) load() error {
 	return nil
 }
 
-// loadSegment counts what a segment holds that is not done, and deletes it when
-// there is nothing.
+// loadSegment counts what a segment holds that is not done, and deletes the
+// segment when there is nothing.
 func (s *Spool) loadSegment(seg segment, last bool) error {
 	if seg.id < s.done.segment {
 		return s.remove(seg.id)
 	}
 	raw, err := s.readAt(seg.id, 0, seg.size)
 	if errors.Is(err, fs.ErrPermission) {
-		return err // is mended outside
+		return err // only an operator can mend it
 	}
 	if err != nil {
 		return s.moveDamaged(seg, err)
@@ -165,24 +162,24 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 	if seg.id == s.done.segment {
 		from = max(from, int(s.done.offset))
 	}
-	n, size, end, damaged := survey(raw, seg.id, from)
+	n, size, end, damaged := scanFrames(raw, seg.id, from)
 	if last && end < len(raw) && s.cutTail(position{seg.id, int64(end)}, raw[end:]) {
 		raw = raw[:end]
 	}
-	// Damage is left where it is until the reader comes to it.
+	// The reader deals with damage when it comes to it.
 	if n == 0 && !damaged && end == len(raw) {
 		return s.remove(seg.id)
 	}
 	s.segments = append(s.segments, segment{id: seg.id, size: int64(len(raw))})
-	s.used += int64(len(raw))
-	s.events += int64(n)
-	s.bytes += int64(size)
+	s.stats.DiskBytes += int64(len(raw))
+	s.stats.Events += int64(n)
+	s.stats.Bytes += int64(size)
 	return nil
 }
 
-// cutTail cuts away what a crash tore off the last segment. It may be a record
-// all the same that was safe and was damaged: so it is kept, or else left to the
-// reader.
+// cutTail truncates the torn end that a crash left of the last segment. The end may
+// also be a confirmed record that was damaged later: so it is kept, or else left to
+// the reader. It reports whether it did.
 func (s *Spool) cutTail(at position, tail []byte) bool {
 	name, err := s.keepDamaged(at, tail)
 	if err == nil {
@@ -197,23 +194,23 @@ func (s *Spool) cutTail(at position, tail []byte) bool {
 	return true
 }
 
-// Close refuses further Appends, writes those that wait and lets go of the
-// folder. Nothing that is not done is lost.
+// Close writes the Appends that wait, makes further ones return [ErrClosed], and
+// releases the folder. Nothing that is not done is lost.
 func (s *Spool) Close() error {
-	if !s.refuse() {
+	if !s.markClosed() {
 		return nil
 	}
 	s.writer.Wait()
 	err := s.mark.close()
-	_ = os.Truncate(s.lock.Path(), 0) // while nobody else can hold it; it only helps people
+	_ = os.Truncate(s.lock.Path(), 0) // while no other process can have it; for people only
 	if err = errors.Join(err, s.lock.Unlock()); err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}
 	return nil
 }
 
-// refuse marks the spool as closed; false when it was.
-func (s *Spool) refuse() bool {
+// markClosed reports whether the spool was open.
+func (s *Spool) markClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -221,18 +218,18 @@ func (s *Spool) refuse() bool {
 	}
 	s.closed = true
 	s.announce()
-	s.nudge()
+	s.wakeWriter()
 	return true
 }
 
-func (s *Spool) nudge() {
+func (s *Spool) wakeWriter() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// announce tells whoever waits that something changed. It needs mu.
+// announce wakes Next and Drained. It needs mu.
 func (s *Spool) announce() {
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -256,12 +253,12 @@ func (s *Spool) Drained(ctx context.Context) error {
 func (s *Spool) left() (int64, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.events, s.changed
+	return s.stats.Events, s.changed
 }
 
-// Stats gives a picture of the spool as it is now.
+// Stats returns the present state.
 func (s *Spool) Stats() Stats {
-	st, head := s.picture()
+	st, head := s.statsAndHead()
 	if st.Events > 0 {
 		if b, err := s.readAt(head.segment, head.offset, head.offset+int64(frameHeader)); err == nil {
 			st.Oldest = timeOf(b)
@@ -270,11 +267,11 @@ func (s *Spool) Stats() Stats {
 	return st
 }
 
-func (s *Spool) picture() (Stats, position) {
+func (s *Spool) statsAndHead() (Stats, position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	st.Events, st.Bytes, st.DiskBytes, st.MaxBytes, st.Segments = s.events, s.bytes, s.used, s.cfg.MaxBytes, len(s.segments)
+	st.MaxBytes, st.Segments = s.cfg.MaxBytes, len(s.segments)
 	if len(s.segments) == 0 {
 		return st, position{}
 	}

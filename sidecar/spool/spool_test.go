@@ -64,7 +64,7 @@ func texts(b *Batch) []string {
 	return out
 }
 
-// drain takes everything that is there, in batches of few.
+// drain takes all records, in small batches.
 func drain(tb testing.TB, s *Spool) []string {
 	tb.Helper()
 	var out []string
@@ -78,7 +78,7 @@ func drain(tb testing.TB, s *Spool) []string {
 	return out
 }
 
-// reopen is a process that ends without a word, and the next one.
+// reopen closes the spool and opens it as the next process does.
 func reopen(tb testing.TB, s *Spool) *Spool {
 	tb.Helper()
 	if err := s.Close(); err != nil {
@@ -174,7 +174,7 @@ func TestAFullSpoolTakesNothingUntilThereIsRoom(t *testing.T) {
 	if st := s.Stats(); st.DiskBytes > st.MaxBytes || st.Events != int64(taken) {
 		t.Errorf("Stats = %+v", st)
 	}
-	// A segment is freed as a whole: an eighth of the bound.
+	// A segment, an eighth of the bound, is freed as a whole.
 	for range taken / 4 {
 		if err := s.Done(next(t, s, Limits{Records: 1, Bytes: 1})); err != nil {
 			t.Fatal(err)

@@ -25,8 +25,8 @@ func (w *world) settled() {
 	})
 }
 
-// evaluations counts the answers for each event; where a model's answer is not
-// what ends an evaluation, the verdicts that the worker reported.
+// evaluations counts the answers for each event, or, in worlds with an agent, the
+// verdicts that the workers reported.
 func (w *world) evaluations() map[string]int {
 	out := map[string]int{}
 	if w.agent != nil {
@@ -68,11 +68,11 @@ func (w *world) count() {
 		r.repeated += max(evaluated-max(w.ledger.copies[id], 1), 0)
 		again += max(letters-max(w.ledger.copies[id], 1), 0)
 	}
-	if again > 0 { // a letter whose write got no answer is written again; its origin tells
+	if again > 0 { // a letter whose write got no answer is written again; its origin shows it
 		w.note("%d dead letters twice", again)
 	}
-	// A call that a worker gave up is paid for as well: the partition had gone to
-	// another one meanwhile.
+	// A call that a worker gave up, because its partition had moved to another one,
+	// costs money too.
 	gaveUp := 0
 	for _, c := range w.model.log() {
 		if k := w.workers[c.worker]; c.answered.IsZero() && k != nil && !k.killed {
@@ -89,7 +89,7 @@ func (w *world) count() {
 	w.explainRepeats()
 }
 
-// explainRepeats logs who evaluated what more than once.
+// explainRepeats logs which workers evaluated an event more than once.
 func (w *world) explainRepeats() {
 	byID := map[string][]call{}
 	for _, c := range w.model.log() {
@@ -110,5 +110,5 @@ func (w *world) explainRepeats() {
 	}
 }
 
-// clock is how times are logged.
+// clock is the format of times in the log.
 const clock = "15:04:05.000"

@@ -14,7 +14,7 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// datadogRows are about an agent that does not take what it is sent.
+// datadogRows are about an agent that does not accept what it is sent.
 func datadogRows() []scenario {
 	faults := []datadogFault{
 		{name: "agent-none", title: "no Datadog agent", ci: true, absent: true, sinks: []string{telemetry.SinkTraces, telemetry.SinkDogStatsD}},
@@ -34,10 +34,10 @@ type datadogFault struct {
 	name, title string
 	ci          bool
 
-	absent bool             // nobody listens
-	serve  http.HandlerFunc // what the trace agent does; nil: it is well
+	absent bool             // its ports are closed
+	serve  http.HandlerFunc // what the trace agent does; nil: it works
 	socket bool             // DogStatsD listens on a socket and reads nothing
-	sinks  []string         // that have to count drops
+	sinks  []string         // that must count drops
 }
 
 // closeLimit bounds the exit of a worker whose agent fails: the default of
@@ -47,7 +47,7 @@ const closeLimit = telemetryClose + 10*time.Second
 // telemetryClose is the default of datadog.close_timeout.
 const telemetryClose = 5 * time.Second
 
-// row evaluates without Datadog and then with an agent that fails, mends the
+// row evaluates without Datadog and then with an agent that fails, repairs the
 // agent, breaks it again and stops the worker under load.
 func (f datadogFault) row(w *world) {
 	const events = 1000
@@ -88,14 +88,14 @@ func (f datadogFault) row(w *world) {
 	w.answered(done + events/3)
 	exit := a.stop()
 	w.within(exit, closeLimit, "exit after %.1f s")
-	a.hung = true // what could not be sent is in its error
+	a.hung = true // its error counts what could not be sent
 	w.config["datadog"] = plain
 	w.start("B")
 	w.finish()
 	w.nothingRepeated()
 }
 
-// rate publishes events and gives how many a second were answered.
+// rate publishes events and returns how many were answered per second.
 func (w *world) rate(events int) float64 {
 	w.t.Helper()
 	began := time.Now()
@@ -117,12 +117,12 @@ func (w *world) rate(events int) float64 {
 	return float64(n) / last.Sub(first).Seconds()
 }
 
-// tooLarge refuses what it is sent.
+// tooLarge rejects what it is sent.
 func tooLarge(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusRequestEntityTooLarge)
 }
 
-// datadog is an agent that can fail and be mended, at addresses that stay.
+// datadog is an agent that can fail and be repaired, at addresses that stay.
 type dd struct {
 	f      datadogFault
 	w      *world
@@ -131,7 +131,7 @@ type dd struct {
 	inner  http.Handler
 	spans  *datadog.AgentSink
 	server *httptest.Server
-	conn   net.PacketConn // DogStatsD's; nil: nobody listens
+	conn   net.PacketConn // DogStatsD's; nil: closed
 
 	mu      sync.Mutex // guards all below
 	failing bool
@@ -163,7 +163,7 @@ func (f datadogFault) newDatadog(w *world) *dd {
 	return d
 }
 
-// listen starts the trace agent and gives its address.
+// listen starts the trace agent and returns its address.
 func (d *dd) listen(address string) string {
 	var lc net.ListenConfig
 	l, err := lc.Listen(d.w.t.Context(), "tcp", address)
@@ -195,7 +195,7 @@ func (d *dd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.inner.ServeHTTP(w, r)
 }
 
-// mend makes the agent work.
+// mend repairs the agent.
 func (d *dd) mend() {
 	d.mu.Lock()
 	d.failing = false
@@ -204,7 +204,7 @@ func (d *dd) mend() {
 	case d.f.absent:
 		d.listen(d.trace)
 		d.bind("udp", d.statsd)
-	case d.f.socket: // what lies in it is from before
+	case d.f.socket: // what the socket holds is from before
 		buf := make([]byte, 1<<16)
 		for {
 			d.w.must(d.conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond)))
@@ -233,7 +233,7 @@ func (d *dd) fail() {
 	d.mu.Lock()
 	d.failing = true
 	d.mu.Unlock()
-	_ = d.conn.SetReadDeadline(time.Now()) // nobody reads any more
+	_ = d.conn.SetReadDeadline(time.Now()) // ends the reading
 	d.reader.Wait()
 	if d.f.absent {
 		d.server.Close()
@@ -241,7 +241,7 @@ func (d *dd) fail() {
 	}
 }
 
-// arrives publishes a little, and tells how long it takes until both spans and
+// arrives publishes a little, and returns how long it takes until both spans and
 // metrics arrive again.
 func (d *dd) arrives(w *world) time.Duration {
 	w.t.Helper()
@@ -256,9 +256,9 @@ func (d *dd) arrives(w *world) time.Duration {
 	return time.Since(mended)
 }
 
-// stop lets go of what is open.
+// stop closes what is open.
 func (d *dd) stop() {
-	d.server.CloseClientConnections() // ends those that hang
+	d.server.CloseClientConnections() // ends the requests that hang
 	d.server.Close()
 	if err := d.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		d.w.t.Error(err)

@@ -41,7 +41,7 @@ const (
 	rowsCI  = "ci"
 )
 
-// scenarios are all rows in the order of the table.
+// scenarios returns all rows in the order of the table.
 func scenarios() []scenario {
 	return slices.Concat(
 		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(),
@@ -49,8 +49,8 @@ func scenarios() []scenario {
 	)
 }
 
-// TestFaults runs the rows that were asked for, one after another, and prints
-// the table. It is asked for by a flag, because it takes minutes.
+// TestFaults runs the requested rows, one after another, and prints the table. It
+// needs a flag, because it takes minutes.
 func TestFaults(t *testing.T) {
 	if *rowsFlag == "" {
 		t.Skip("takes minutes: run make faults, or give -faults.rows")
@@ -78,13 +78,13 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// heading says how a table was made.
+// heading returns the line above a table: how it was made.
 func heading(rows string) string {
 	return fmt.Sprintf("`make faults ROWS=%s` on %s, %s, %d cores.\n\n", rows, time.Now().UTC().Format(time.DateOnly), containers.KafkaImage, runtime.NumCPU())
 }
 
-// choose gives the scenarios that a list of names and groups asks for, in the
-// order of the table.
+// choose returns the scenarios of a list of names and groups, in the order of the
+// table.
 func choose(all []scenario, list string) ([]scenario, error) {
 	chosen := make(map[string]bool)
 	for name := range strings.SplitSeq(list, ",") {

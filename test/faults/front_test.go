@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// spoiler answers in the model's place, and not well. The question has been
+// spoiler answers a question badly, in the model's place. The question has been
 // read.
 type spoiler func(http.ResponseWriter, *http.Request)
 
-// front stands between the workers and the model. It passes questions on, but
-// for those that it is told to spoil.
+// front stands between the workers and the model. It passes questions on, except
+// those that a row has it spoil.
 type front struct {
 	server *httptest.Server
 	inner  http.Handler
@@ -34,19 +34,19 @@ type front struct {
 	accepts int
 }
 
-// newFront puts a front before the model of the world. With TLS, it is one
-// that workers are told to trust.
+// newFront puts a front before the model of the world. With TLS, its workers are
+// configured to trust it.
 func newFront(w *world, overTLS bool) *front {
 	w.t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/w/{worker}/v1/", w.model.serve)
 	f := &front{inner: mux, asked: map[string]int{}}
 	f.server = httptest.NewUnstartedServer(f)
-	f.server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that fail are what it is for
+	f.server.Config.ErrorLog = log.New(io.Discard, "", 0) // failing handshakes are its purpose
 	w.t.Cleanup(f.server.Close)
 	if overTLS {
-		f.server.Listener = &shaky{f.server.Listener, f}
-		// Each question shakes hands anew.
+		f.server.Listener = &cuttingListener{f.server.Listener, f}
+		// Each question needs a new handshake.
 		f.server.Config.SetKeepAlivesEnabled(false)
 		f.server.StartTLS()
 		file := filepath.Join(w.t.TempDir(), "ca.pem")
@@ -74,7 +74,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.inner.ServeHTTP(w, r)
 }
 
-// note counts a question, and gives what is to become of it.
+// note counts a question, and returns what is to spoil it; nil: nothing.
 func (f *front) note(id string) spoiler {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,7 +100,7 @@ func (f *front) shakes(which func(nth int) bool) {
 	f.shake = which
 }
 
-// since counts the questions, and the connections that were tried, since a time.
+// since counts the questions and the attempted connections since a time.
 func (f *front) since(at time.Time) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -112,7 +112,7 @@ func (f *front) since(at time.Time) (n int) {
 	return n
 }
 
-// mostAsked is the number of questions about one event, at most.
+// mostAsked returns the largest number of questions about one event.
 func (f *front) mostAsked() (most int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -125,35 +125,35 @@ func (f *front) mostAsked() (most int) {
 // every picks every question.
 func every(string, int) bool { return true }
 
-// few picks the first question about one event of twenty.
+// few picks the first question about one event in twenty.
 func few(id string, attempt int) bool {
 	h := fnv.New32a()
 	h.Write([]byte(id))
 	return attempt == 1 && h.Sum32()%20 == 0
 }
 
-// shaky is a listener whose connections may end before TLS has begun.
-type shaky struct {
+// cuttingListener is a listener that may close connections before TLS has begun.
+type cuttingListener struct {
 	net.Listener
 	front *front
 }
 
-// Accept gives the next connection.
-func (l *shaky) Accept() (net.Conn, error) {
+// Accept returns the next connection that is not cut.
+func (l *cuttingListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil || !l.cut() {
 			return conn, err
 		}
-		// The hello is read first, or the worker could take it for a port that is
-		// closed. It comes at once.
+		// Read the hello first, or the worker could take this for a closed port. It
+		// comes at once.
 		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
 		_, _ = conn.Read(make([]byte, 512))
 		_ = conn.Close()
 	}
 }
 
-func (l *shaky) cut() bool {
+func (l *cuttingListener) cut() bool {
 	f := l.front
 	f.mu.Lock()
 	defer f.mu.Unlock()

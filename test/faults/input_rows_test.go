@@ -16,7 +16,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// inputRows are about messages that nobody expects.
+// inputRows are about unexpected messages.
 func inputRows() []scenario {
 	return []scenario{
 		{name: "input-poison", title: "messages that are no events", group: groupInput, ci: true, run: poisonRow},
@@ -27,7 +27,7 @@ func inputRows() []scenario {
 	}
 }
 
-// poison is a message that is to become a dead letter.
+// poison is a message that must become a dead letter.
 type poison struct {
 	name   string
 	value  func(id string) []byte // nil: null
@@ -59,8 +59,8 @@ func poisons() []poison {
 	}
 }
 
-// poisonRow mixes good events with messages of every kind that is no event. Only
-// a panic is missing: no input is known that causes one.
+// poisonRow mixes good events with every kind of broken message. Only a panic is
+// missing: no input is known that causes one.
 func poisonRow(w *world) {
 	const each, good = 20, 600
 	w.begin(8, "A")
@@ -78,8 +78,8 @@ func poisonRow(w *world) {
 			expected[id] = letter{reason: p.reason, value: m.Value}
 			messages = append(messages, m)
 		}
-		// Whether text is valid UTF-8 is no reason to refuse a request that has
-		// happened: what is not is replaced.
+		// Invalid UTF-8 is not a reason to reject a request that has happened: it is
+		// replaced.
 		id := w.nextID()
 		text := fmt.Sprintf(`{"event":"llm_request_completed","request_id":%q,"input":"In the matter of %s: ?","output":"It left our ?house this morning."}`, id, id)
 		messages = append(messages, message(id, []byte(strings.ReplaceAll(text, "?", "\xff\xc3\xe2\x28\xa1"))))
@@ -95,10 +95,10 @@ func poisonRow(w *world) {
 	w.lettersAre(expected)
 }
 
-// largeLimit bounds the memory of a worker that is given messages of 10 MB, of
-// which it has 256 places in flight: what those may hold together
-// (max_in_flight_bytes, 16 MB), and one of each of its 8 partitions that waits,
-// three times over because work makes copies and garbage, and the rest.
+// largeLimit bounds the memory of a worker with messages of 10 MB and 256 places in
+// flight: what those may hold together (max_in_flight_bytes, 16 MB) and one waiting
+// message of each of its 8 partitions, three times because work makes copies and
+// garbage, and the rest.
 const largeLimit = (3*(16+8*10) + 64) << 20
 
 // hugeRow mixes good events with messages above the worker's own bound.
@@ -123,8 +123,8 @@ func hugeRow(w *world) {
 	w.lettersAre(expected)
 }
 
-// largeRow gives large events, which the defaults let through, to judges that are
-// slow, so that they gather in memory.
+// largeRow publishes large events, which the defaults let through, for slow judges,
+// so that they gather in memory.
 func largeRow(w *world) {
 	w.model.script(withLatency(func(string) time.Duration { return time.Second }))
 	w.allowLarge()
@@ -144,8 +144,8 @@ func largeRow(w *world) {
 	w.lettersAre(map[string]letter{})
 }
 
-// twiceRow publishes every event three times: each copy is an event, and the
-// failure is one.
+// twiceRow publishes every event three times: each copy is judged, and the failure is
+// stored once.
 func twiceRow(w *world) {
 	const events, copies = 300, 3
 	w.model.script(failing)
@@ -168,9 +168,9 @@ func twiceRow(w *world) {
 	w.note("%d messages", events*copies)
 }
 
-// transactionsRow publishes in transactions. The markers at their ends are no
-// messages of anybody's. What was aborted is there all the same for a reader
-// that does not ask: a request has happened, whatever became of the transaction.
+// transactionsRow publishes in transactions. The markers at their ends are not
+// messages. Aborted messages are evaluated too, because the worker reads uncommitted:
+// the request has happened, whatever happened to the transaction.
 func transactionsRow(w *world) {
 	const transactions, each = 20, 20
 	w.begin(4, "A")
@@ -200,26 +200,26 @@ func transactionsRow(w *world) {
 	w.note("%d markers, half of them aborts", markers)
 }
 
-// nextID is the id of another event.
+// nextID returns the id of another event.
 func (w *world) nextID() string {
 	id := fmt.Sprintf("ev-%06d", len(w.ledger.published)+1)
 	w.ledger.published = append(w.ledger.published, id)
 	return id
 }
 
-// message is one without an envelope in its headers.
+// message makes a message without an envelope in its headers.
 func message(id string, value []byte) kafka.Message {
 	return kafka.Message{Key: []byte(id), Value: value, Headers: []kafka.Header{{Key: "request_id", Value: []byte(id)}}}
 }
 
-// largeEvent is an event of 10 MB.
+// largeEvent returns an event of 10 MB.
 func largeEvent(id string) []byte {
 	e := newEvent(id)
 	e.Output = event.Text(strings.Repeat("It will be with you tomorrow. ", 10_000_000/30))
 	return wire(e)
 }
 
-// wire is an event as it is published, by others than our own emitter.
+// wire returns an event as publishers other than our emitter encode it.
 func wire(e event.Event) []byte {
 	e.Kind = event.KindRequestCompleted
 	body, err := json.Marshal(e)
@@ -229,12 +229,12 @@ func wire(e event.Event) []byte {
 	return body
 }
 
-// allowLarge makes a topic that takes messages of 12 MB.
+// allowLarge lets the topic take messages of 12 MB.
 func (w *world) allowLarge() {
 	w.topicConfig = append(w.topicConfig, kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: "12582912"})
 }
 
-// letter is what a dead letter has to say.
+// letter is the expected content of a dead letter.
 type letter struct {
 	reason    eval.Reason
 	value     []byte
@@ -246,7 +246,7 @@ type letter struct {
 func (w *world) lettersAre(expected map[string]letter) {
 	w.t.Helper()
 	for id := range w.ledger.broken {
-		if _, ok := expected[id]; !ok { // one of publish
+		if _, ok := expected[id]; !ok { // a broken event of publish
 			expected[id] = letter{reason: eval.ReasonMalformed, value: brokenEvent(id).Value}
 		}
 	}

@@ -20,19 +20,18 @@ type judgeFault struct {
 	spoil spoiler // nil: connections are cut in the TLS handshake
 	// reasons that verdicts may have while every reply is spoilt.
 	reasons []eval.Reason
-	// A single spoilt reply: retried says that another attempt follows, after
-	// which the event passes. Else it ends with one of reasons.
+	// retried: after a single spoilt reply another attempt follows, and the event
+	// passes; else it ends with one of reasons.
 	retried bool
-	// breaks says that it counts as an outage, which opens the breaker.
+	// breaks: it counts as an outage, which opens the breaker.
 	breaks bool
-	// answers says that calls succeed, and that it is their answers that are no
-	// verdicts.
+	// answers: the calls succeed, but their answers are not verdicts.
 	answers bool
 	// pause is what the server asks for with each reply.
 	pause time.Duration
-	// perEvent is the number of questions about one event, at most.
+	// perEvent is the largest number of questions about one event.
 	perEvent int
-	// silent says that only the timeout of a call ends it.
+	// silent: only the timeout of a call ends it.
 	silent bool
 }
 
@@ -52,8 +51,8 @@ func judgeRows() []scenario {
 		{name: "judge-half", title: "model's connection is cut in the reply", spoil: half, reasons: down, retried: true, breaks: true, perEvent: attempts},
 		{name: "judge-hidden", title: "model answers 200 with an error in it", spoil: body(`{"error":{"message":"upstream failed","type":"server_error","code":"502"}}`), reasons: down, retried: true, breaks: true, perEvent: attempts},
 		{name: "judge-garbage", title: "model answers 200 with garbage", spoil: body("<html>\x00\xff gateway</html>"), reasons: down, retried: true, breaks: true, perEvent: attempts},
-		// One that does not do as it is told is asked once more by the judge, and
-		// on a lower rung.
+		// A model that ignores the format is asked once more by the judge, and on a
+		// lower rung.
 		{name: "judge-prose", title: "model answers in prose", spoil: prose, reasons: []eval.Reason{eval.ReasonUnparsable}, retried: true, answers: true, perEvent: 4},
 		{name: "judge-huge", title: "model's reply has 10 MB", ci: true, spoil: huge, reasons: []eval.Reason{eval.ReasonUnparsable}, perEvent: 1},
 		{name: "judge-tls", title: "model's connection is cut in the TLS handshake", reasons: down, retried: true, breaks: true, perEvent: attempts},
@@ -75,7 +74,7 @@ const (
 	maxSaved = 10
 )
 
-// row spoils one reply of twenty, then all, then none.
+// row spoils one reply in twenty, then all, then none.
 func (f judgeFault) row(w *world) {
 	front := newFront(w, f.spoil == nil)
 	sink := w.reportTo()
@@ -134,9 +133,9 @@ func (f judgeFault) row(w *world) {
 	}
 }
 
-// timeout is that of a call. Where it is not what ends calls it is far off: a
-// machine that stands still for a second has no part in these rows, and with
-// all calls in flight timed out it would open the breaker.
+// timeout returns the timeout of a call. Where calls end otherwise it is long: a
+// machine that stands still for a second must not time out all calls in flight,
+// which would open the breaker.
 func (f judgeFault) timeout() time.Duration {
 	if f.silent {
 		return time.Second
@@ -153,11 +152,11 @@ func (f judgeFault) fault(front *front, questions func(string, int) bool, connec
 	front.spoils(f.spoil, questions)
 }
 
-// boundFew asserts what becomes of events when one reply of twenty is spoilt.
+// boundFew asserts how events end when one reply in twenty is spoilt.
 func (f judgeFault) boundFew(w *world, ends map[string]int) {
 	w.t.Helper()
 	switch {
-	case f.spoil == nil: // which events they hit is left to chance, and may be the same one again
+	case f.spoil == nil: // chance picks the events, and may pick one twice
 		w.bound(ends["pass"] >= 95, "%s, of a few cut handshakes", tally(ends))
 	case f.retried:
 		w.bound(ends["pass"] == 100, "%s, of a few spoilt replies", tally(ends))
@@ -167,8 +166,8 @@ func (f judgeFault) boundFew(w *world, ends map[string]int) {
 	f.boundReasons(w, ends)
 }
 
-// boundAll asserts what becomes of events when every reply is spoilt, and how
-// many calls that may cost.
+// boundAll asserts how events end when every reply is spoilt, and how many calls
+// that may cost.
 func (f judgeFault) boundAll(w *world, ends map[string]int, events, calls int, lasted time.Duration) {
 	w.t.Helper()
 	w.bound(ends["pass"]+ends["fail"] == 0, "%s, of nothing but spoilt replies", tally(ends))
@@ -177,7 +176,7 @@ func (f judgeFault) boundAll(w *world, ends map[string]int, events, calls int, l
 	switch {
 	case f.answers:
 		limit = f.perEvent * events
-	case f.breaks: // it opens when half of the last calls have failed, and lets those in flight end
+	case f.breaks: // the breaker opens when half of the last calls have failed, and calls in flight end
 		limit = 100 + 2*judgesInFlight
 		w.bound(ends[string(eval.ReasonBreakerOpen)] > 0, "the breaker did not open: %s", tally(ends))
 	case f.pause > 0:
@@ -186,7 +185,7 @@ func (f judgeFault) boundAll(w *world, ends map[string]int, events, calls int, l
 	w.bound(calls > 0 && calls <= limit, "%d calls for %d events, want at most %d", calls, events, limit)
 }
 
-// boundReasons asserts that what ended in an error did so for the right reason.
+// boundReasons asserts that errors have the right reason.
 func (f judgeFault) boundReasons(w *world, ends map[string]int) {
 	w.t.Helper()
 	for end, n := range ends {
@@ -197,7 +196,7 @@ func (f judgeFault) boundReasons(w *world, ends map[string]int) {
 
 func (f judgeFault) expects(r eval.Reason) bool { return slices.Contains(f.reasons, r) }
 
-// backLimit is how soon events pass again.
+// backLimit returns how soon events must pass again.
 func (f judgeFault) backLimit() time.Duration {
 	if f.breaks {
 		return breakerPause + 10*time.Second
@@ -205,8 +204,8 @@ func (f judgeFault) backLimit() time.Duration {
 	return 10 * time.Second
 }
 
-// passes publishes now and then until an event passes, and tells how long after
-// a time its question was answered.
+// passes publishes now and then until an event passes, and returns how long after a
+// time its question was answered.
 func (w *world) passes(since time.Time) time.Duration {
 	w.t.Helper()
 	from := len(w.ledger.published)
@@ -233,7 +232,7 @@ func (w *world) passes(since time.Time) time.Duration {
 	return first.Sub(since)
 }
 
-// answers counts the whole and sound answers that were given for each event.
+// answers counts the complete and valid answers for each event.
 func (w *world) answers() map[string]int {
 	out := map[string]int{}
 	for _, c := range w.model.log() {
@@ -256,7 +255,7 @@ func body(text string) spoiler { return reply(modelserver.Reply{Raw: []byte(text
 func reply(r modelserver.Reply) spoiler {
 	server := modelserver.New(func(modelserver.Request) modelserver.Reply { return r })
 	return func(w http.ResponseWriter, req *http.Request) {
-		// The question itself does not matter any more; it was read.
+		// The question no longer matters; it was read.
 		asked := req.Clone(req.Context())
 		asked.URL.Path = "/v1/chat/completions"
 		asked.Body = io.NopCloser(strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"anything"}]}`))
@@ -264,19 +263,19 @@ func reply(r modelserver.Reply) spoiler {
 	}
 }
 
-// prose says nothing that was asked for.
+// prose answers without the requested format.
 func prose(w http.ResponseWriter, r *http.Request) {
 	reply(modelserver.Reply{Content: "I would rather talk about the weather."})(w, r)
 }
 
-// hang says nothing until the worker has gone, which a server sees only when it
-// has read the question.
+// hang sends nothing until the worker is gone, which a server sees only after it has
+// read the question.
 func hang(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 }
 
-// cut closes the connection without a word.
+// cut closes the connection without an answer.
 func cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 // half closes the connection in the middle of a reply.
@@ -311,7 +310,7 @@ func huge(w http.ResponseWriter, _ *http.Request) {
 	chunk := []byte(strings.Repeat("lorem ipsum ", 1000))
 	for sent := 0; sent < size; sent += len(chunk) {
 		if _, err := w.Write(chunk); err != nil {
-			return // it has gone
+			return // the worker is gone
 		}
 	}
 }

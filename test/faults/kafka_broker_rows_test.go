@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// brokerRows are about a broker that goes away and comes back.
+// brokerRows are about a broker that goes down and comes back.
 func brokerRows() []scenario {
 	return []scenario{
 		{name: "broker-kill", title: "broker SIGKILL and restart", group: groupKafka, ci: true, run: brokerKillRow},
@@ -14,17 +14,17 @@ func brokerRows() []scenario {
 	}
 }
 
-// backLimit is how soon workers consume again when a broker is back.
+// backLimit is how soon workers must consume again when a broker is back.
 const backLimit = 30 * time.Second
 
-// pause freezes the broker, and sees to it that the next row finds it awake.
+// pause freezes the broker, and makes sure that the next row finds it running.
 func (w *world) pause() {
 	w.t.Helper()
 	w.must(w.kafka.Pause(w.t.Context()))
-	w.t.Cleanup(func() { _ = w.kafka.Unpause(context.WithoutCancel(w.t.Context())) }) // it usually is
+	w.t.Cleanup(func() { _ = w.kafka.Unpause(context.WithoutCancel(w.t.Context())) }) // usually it is already
 }
 
-// brokerKillRow ends the broker under two workers and starts it again.
+// brokerKillRow kills the broker of two workers and starts it again.
 func brokerKillRow(w *world) {
 	w.begin(8, "A", "B")
 	w.publish(8000)
@@ -40,7 +40,7 @@ func brokerKillRow(w *world) {
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
-// brokerPauseRow lets the broker hang for longer than a session lasts.
+// brokerPauseRow hangs the broker for longer than a session lasts.
 func brokerPauseRow(w *world) {
 	const lasts = 30 * time.Second
 	w.begin(8, "A", "B")
@@ -58,9 +58,8 @@ func brokerPauseRow(w *world) {
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
-// pauseSigtermRow stops a worker that cannot tell anybody what it has finished
-// since the broker fell silent, and wakes the broker well within the worker's
-// grace.
+// pauseSigtermRow stops a worker that cannot commit what it has finished since the
+// broker fell silent, and resumes the broker well within the worker's grace.
 func pauseSigtermRow(w *world) {
 	const silent, lasts = 2 * time.Second, 10 * time.Second
 	w.begin(8, "A", "B")

@@ -49,7 +49,7 @@ func clusterRow(w *world) {
 	w.must(broker.Kill(ctx))
 	killed := time.Now()
 	before := len(w.ledger.published)
-	w.publish(2000) // which nobody has fetched ahead
+	w.publish(2000) // which no worker has fetched ahead
 	w.eventually("others lead", func() bool { return len(w.leaders()) == 8 && w.led(victim) == 0 })
 	w.row.recover = w.reached(w.ledger.published[before:], killed)
 
@@ -66,9 +66,9 @@ func clusterRow(w *world) {
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
-// clusterHangRow freezes the broker that everybody asks first, as one is whose
-// disk hangs: it goes on taking connections. Meanwhile a worker is replaced, which
-// makes all of them join anew.
+// clusterHangRow freezes the broker that all ask first, like one whose disk hangs: it
+// still accepts connections. Meanwhile a worker is replaced, which makes all of them
+// join anew.
 func clusterHangRow(w *world) {
 	ctx := w.t.Context()
 	cluster := w.cluster()
@@ -81,7 +81,7 @@ func clusterHangRow(w *world) {
 
 	first := cluster.Brokers[0]
 	w.must(first.Pause(ctx))
-	w.t.Cleanup(func() { _ = first.Unpause(context.WithoutCancel(ctx)) }) // it usually is
+	w.t.Cleanup(func() { _ = first.Unpause(context.WithoutCancel(ctx)) }) // usually it is already
 	w.eventually("others lead", func() bool { return len(w.leaders()) == 8 && w.led(1) == 0 })
 	w.start("C")
 	w.workers["A"].terminate()
@@ -96,7 +96,7 @@ func clusterHangRow(w *world) {
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
-// led is the number of partitions that a broker leads.
+// led returns the number of partitions that a broker leads.
 func (w *world) led(broker int) int {
 	n := 0
 	for _, id := range w.leaders() {
@@ -107,7 +107,7 @@ func (w *world) led(broker int) int {
 	return n
 }
 
-// electPreferred asks for each partition to be led by the first of its replicas.
+// electPreferred makes the first replica of each partition its leader.
 func (w *world) electPreferred() bool {
 	ids := make([]int, 0, 8)
 	for id := range w.leaders() {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// rebalanceRows are about workers that come and go in good order.
+// rebalanceRows are about workers that join and leave cleanly.
 func rebalanceRows() []scenario {
 	return []scenario{
 		{name: "storm", title: "a worker joins or leaves every 2 s for 60 s", group: groupKafka, run: stormRow},
@@ -14,8 +14,8 @@ func rebalanceRows() []scenario {
 	}
 }
 
-// stormRow lets a worker join or leave every 2 s, beside one that stays. There is
-// always some work left.
+// stormRow lets a worker join or leave every 2 s, beside one that stays, while there
+// is always work left.
 func stormRow(w *world) {
 	const (
 		pace, lasts = 2 * time.Second, time.Minute
@@ -47,8 +47,8 @@ func stormRow(w *world) {
 	w.bound(w.row.repeated*200 <= w.row.in, "%d repeated, more than 0.5 %%", w.row.repeated)
 }
 
-// rollingRow restarts four workers one after the other, each successor coming
-// when its predecessor has gone.
+// rollingRow restarts four workers one after the other, each successor starting when
+// its predecessor is gone.
 func rollingRow(w *world) {
 	w.kafkaConfig(16)
 	w.roll(evenLatency, 16, func(name string) {
@@ -58,11 +58,10 @@ func rollingRow(w *world) {
 	w.nothingRepeated()
 }
 
-// rollingSlowRow lets each successor come before its predecessor goes, which is
-// two rebalances for one worker. Answers take longer than a rebalance waits for
-// them, so that work on partitions that move is given up. What is finished in the
-// moment between the last commit that is taken and the news that the partition is
-// gone is done again.
+// rollingSlowRow starts each successor before its predecessor stops, which makes two
+// rebalances per worker. Answers take longer than a rebalance waits for them, so work
+// on partitions that move is given up. What finishes between the last accepted commit
+// and the news that the partition is gone is repeated.
 func rollingSlowRow(w *world) {
 	w.kafkaConfig(64)
 	w.roll(slowLatency, 64, func(name string) {
@@ -110,7 +109,7 @@ func (w *world) roll(latency func(id string) time.Duration, inFlight int, replac
 	w.finish()
 }
 
-// backlogOf gives so many events that so many places are busy for a while.
+// backlogOf returns how many events keep so many places busy for a while.
 func backlogOf(latency func(id string) time.Duration, places int, d time.Duration) int {
 	const sample = 1000
 	var sum time.Duration
@@ -120,6 +119,6 @@ func backlogOf(latency func(id string) time.Duration, places int, d time.Duratio
 	return places * int(d/(sum/sample))
 }
 
-// minReady is how long a rollout lets a new worker work before it goes on: the
-// minReadySeconds of a Deployment.
+// minReady is how long a rollout waits after a new worker is ready: minReadySeconds
+// of a Deployment.
 const minReady = 5 * time.Second

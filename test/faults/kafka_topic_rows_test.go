@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// topicRows are about a topic that is not what it was.
+// topicRows are about a topic that changes.
 func topicRows() []scenario {
 	return []scenario{
 		{name: "growth", title: "partitions added, 8 to 16", group: groupKafka, ci: true, run: growthRow},
@@ -20,8 +20,8 @@ func topicRows() []scenario {
 	}
 }
 
-// growthRow adds partitions under load. What is published to them before
-// anybody has been given them must be read too.
+// growthRow adds partitions under load. What is published to them before a worker is
+// assigned to them must be read too.
 func growthRow(w *world) {
 	w.begin(8, "A", "B")
 	w.publish(3000)
@@ -46,7 +46,7 @@ func growthRow(w *world) {
 // partitionWatch is the default of kafka.partition_watch.
 const partitionWatch = 5 * time.Second
 
-// recreatedRow deletes the topic under two idle workers, makes it again a while
+// recreatedRow deletes the topic of two idle workers and creates it again a while
 // later, with as many partitions and more events than it had.
 func recreatedRow(after time.Duration) func(*world) {
 	return func(w *world) {
@@ -70,8 +70,8 @@ func recreatedRow(after time.Duration) func(*world) {
 	}
 }
 
-// retentionRow deletes what a stopped worker has not read. That is lost, by the
-// topic's owner's will; it has to be counted, to the message.
+// retentionRow deletes what a stopped worker has not read. That loss is the choice of
+// the topic's owner, but it must be counted exactly.
 func retentionRow(w *world) {
 	w.begin(8, "A")
 	w.publish(4000)
@@ -111,7 +111,7 @@ func retentionRow(w *world) {
 	w.bound(counted == gone, "%d counted as lost to retention, want %d", counted, gone)
 }
 
-// deleteRecords deletes what lies below the given offsets, as retention does.
+// deleteRecords deletes the messages below the given offsets, as retention does.
 func (w *world) deleteRecords(before map[int]int64) {
 	w.t.Helper()
 	type partition struct {
@@ -134,7 +134,7 @@ func (w *world) deleteRecords(before map[int]int64) {
 	w.must(err)
 }
 
-// partitions gives those that hold events.
+// partitions returns those that hold events.
 func (w *world) partitions() map[int]bool {
 	out := map[int]bool{}
 	for _, p := range w.ledger.partition {

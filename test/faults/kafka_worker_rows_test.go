@@ -11,17 +11,17 @@ func workerRows() []scenario {
 }
 
 const (
-	// takeOverAfterKill is how soon others consume what a killed worker held:
-	// the coordinator has to miss it first.
+	// takeOverAfterKill is how soon others consume what a killed worker held: the
+	// coordinator must notice its absence first.
 	takeOverAfterKill = sessionTimeout + 3*time.Second
-	// takeOverAfterStop is the same for one that has left.
+	// takeOverAfterStop is the same for a worker that has left the group.
 	takeOverAfterStop = 3 * time.Second
 	// commitInterval is the default of kafka.commit_interval.
 	commitInterval = 100 * time.Millisecond
 )
 
-// sigkillRow kills one of two workers. The other has to do again what the victim
-// had finished and not committed, and nothing else.
+// sigkillRow kills one of two workers. The other repeats what the victim had finished
+// and not committed, and nothing else.
 func sigkillRow(w *world) {
 	w.model.script(withLatency(tailLatency))
 	w.begin(8, "A", "B")

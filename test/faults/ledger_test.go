@@ -2,17 +2,17 @@ package faults
 
 import "github.com/segmentio/kafka-go"
 
-// ledger is what a world has published, and what Kafka holds of it.
+// ledger is what a world has published, and what of it Kafka holds.
 type ledger struct {
 	published []string         // ids in the order of publishing
-	broken    map[string]bool  // of them, those that are no events
+	broken    map[string]bool  // of those, the broken events
 	copies    map[string]int   // how often the topic holds or held an id
-	partition map[string]int   // where
-	offset    map[string]int64 // where the first copy is
+	partition map[string]int   // of an id
+	offset    map[string]int64 // of an id's first copy
 	letters   map[string]int   // dead letters by id
-	deleted   map[string]bool  // ids that were deleted before anybody read them
+	deleted   map[string]bool  // ids that were deleted before they were read
 
-	topicRead, lettersRead map[int]int64 // how far
+	topicRead, lettersRead map[int]int64 // the next offset to read, by partition
 }
 
 func newLedger() ledger {

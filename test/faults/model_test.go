@@ -30,7 +30,7 @@ type question struct {
 }
 
 // model is the server that every judge of a world asks. It keeps a log of all
-// calls; an answer that was given is what counts as an evaluation.
+// calls; an answered call counts as an evaluation.
 type model struct {
 	url string
 
@@ -52,7 +52,7 @@ func newModel(t *testing.T) *model {
 	return m
 }
 
-// endpoint is the base URL of the model for one worker, by which it is known.
+// endpoint returns the base URL of the model for one worker, which identifies it.
 func (m *model) endpoint(worker string) string { return m.url + "/w/" + worker + "/v1" }
 
 // script changes how the model answers from now on.
@@ -74,8 +74,7 @@ func (m *model) serve(out http.ResponseWriter, r *http.Request) {
 		return answer(question{worker: c.worker, id: c.id, Request: q})
 	})
 	http.StripPrefix("/w/"+c.worker, handler).ServeHTTP(w, r)
-	// Whoever went away, or was killed, before the answer was written has
-	// evaluated nothing.
+	// A worker that was gone before the answer was written has evaluated nothing.
 	if w.status == http.StatusOK && w.err == nil && r.Context().Err() == nil {
 		c.answered = time.Now()
 	}
@@ -87,21 +86,21 @@ func (m *model) serve(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answers is the number of calls that were answered until now.
+// answers returns the number of calls that were answered so far.
 func (m *model) answers() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.total
 }
 
-// log gives a copy of all calls that have ended.
+// log returns a copy of all calls that have ended.
 func (m *model) log() []call {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]call(nil), m.calls...)
 }
 
-// answerWriter notes what became of an answer.
+// answerWriter notes whether an answer arrived.
 type answerWriter struct {
 	http.ResponseWriter
 	status int
@@ -114,14 +113,14 @@ func (w *answerWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write notes whether somebody took the answer.
+// Write notes whether the answer could be written.
 func (w *answerWriter) Write(b []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(b)
 	w.err = err
 	return n, err
 }
 
-// pass is the answer that finds nothing wrong.
+// pass answers that nothing is wrong.
 func pass(q question) modelserver.Reply {
 	verdicts := make([]modelserver.Verdict, 0, len(q.Criteria))
 	for _, id := range q.Criteria {
@@ -142,16 +141,15 @@ func withLatency(latency func(id string) time.Duration) func(question) modelserv
 // eventID is how the id of an event looks in its input.
 var eventID = regexp.MustCompile(`ev-[0-9]+`)
 
-// idNumber gives the id of the event with a number.
+// idNumber returns the id of the nth event.
 func idNumber(n int) string { return fmt.Sprintf("ev-%06d", n) }
 
-// evenLatency takes 5 to 150 ms, the same for an event whoever judges it.
+// evenLatency takes 5 to 150 ms, the same for an event on every call.
 func evenLatency(id string) time.Duration {
 	return time.Duration(5+chance(id).IntN(146)) * time.Millisecond
 }
 
-// tailLatency is evenLatency with a tail: one event of a hundred takes 1 to
-// 2.5 s.
+// tailLatency is evenLatency with a tail: one event in a hundred takes 1 to 2.5 s.
 func tailLatency(id string) time.Duration {
 	r := chance(id)
 	if r.IntN(100) == 0 {
@@ -160,7 +158,7 @@ func tailLatency(id string) time.Duration {
 	return evenLatency(id)
 }
 
-// slowLatency is that of a judge that thinks: 0.5 to 4 s.
+// slowLatency is that of a reasoning judge: 0.5 to 4 s.
 func slowLatency(id string) time.Duration {
 	return time.Duration(500+chance(id).IntN(3501)) * time.Millisecond
 }

@@ -22,7 +22,7 @@ func write(file, table string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write table: %w", err)
 	}
-	if err := os.WriteFile(file, []byte(splice(string(old), table)), 0o644); err != nil { // a document, for everybody
+	if err := os.WriteFile(file, []byte(splice(string(old), table)), 0o644); err != nil { // a document for all users
 		return fmt.Errorf("write table: %w", err)
 	}
 	return nil

@@ -11,8 +11,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// brokenEvery is how often a message is published that is no event, for the
-// dead-letter topic.
+// brokenEvery is how often publish sends a broken event, for the dead-letter topic.
 const brokenEvery = 500
 
 // publish publishes n events as an application does, some of them broken, and
@@ -53,7 +52,7 @@ func (w *world) produce(messages []kafka.Message) {
 	out := &kafka.Writer{
 		Addr: w.client.Addr, Topic: w.topic, Transport: w.client.Transport,
 		RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, BatchBytes: 16 << 20, Balancer: &kafka.Hash{},
-		MaxAttempts: 60, // others may have to be elected first
+		MaxAttempts: 60, // new leaders may have to be elected first
 	}
 	defer out.Close()
 	if err := out.WriteMessages(w.t.Context(), messages...); err != nil {

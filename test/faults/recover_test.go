@@ -6,7 +6,7 @@ import (
 )
 
 // resumed waits until workers other than those named consume every partition
-// that had work left at the given time, and tells how long that took.
+// that had work left at the given time, and returns how long that took.
 func (w *world) resumed(since time.Time, except ...string) time.Duration {
 	w.t.Helper()
 	return w.reached(w.ledger.published, since, except...)
@@ -22,7 +22,7 @@ func (w *world) reached(ids []string, since time.Time, except ...string) time.Du
 			all[w.ledger.partition[id]] = true
 		}
 	}
-	var waiting map[int]bool // partitions with work that nobody had begun
+	var waiting map[int]bool // partitions with work that no worker had begun
 	var first map[int]time.Time
 	w.eventually("all partitions are consumed again", func() bool {
 		waiting, first = w.firstCalls(ids, since, except)
@@ -41,10 +41,10 @@ func (w *world) reached(ids []string, since time.Time, except ...string) time.Du
 	return took
 }
 
-// firstCalls gives the partitions on which events had not been begun at the
-// given time, and when the first of its events was asked about after that.
+// firstCalls returns the partitions on which events had not been begun at the
+// given time, and when the first question about each came after that.
 func (w *world) firstCalls(ids []string, since time.Time, except []string) (waiting map[int]bool, first map[int]time.Time) {
-	begun := map[string]bool{} // and brought to an end
+	begun := map[string]bool{} // and ended
 	wanted := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		wanted[id] = !w.ledger.broken[id]
@@ -71,8 +71,8 @@ func (w *world) firstCalls(ids []string, since time.Time, except []string) (wait
 	return waiting, first
 }
 
-// standstill gives the longest time within a span in which no event of some
-// partition was begun.
+// standstill returns the longest time within a span in which a partition had no
+// event begun.
 func (w *world) standstill(from, to time.Time) time.Duration {
 	w.t.Helper()
 	w.readTopic()
@@ -94,7 +94,7 @@ func (w *world) standstill(from, to time.Time) time.Duration {
 	return longest
 }
 
-// atStake counts what a worker had answered in the last while before a time.
+// atStake counts the events that a worker evaluated in the last while before a time.
 func (w *world) atStake(worker string, until time.Time, last time.Duration) int {
 	n := 0
 	for _, c := range w.model.log() {

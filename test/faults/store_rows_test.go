@@ -20,8 +20,8 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
-// storeRows are about a store that takes nothing for a while. Every event fails
-// in them, and so has to be kept.
+// storeRows are about a store that accepts nothing for a while. Every event in them
+// fails, and so must be kept.
 func storeRows() []scenario {
 	return []scenario{
 		{name: "store-absent", title: "PostgreSQL down when the worker starts", group: groupStore, run: storeAbsentRow},
@@ -39,14 +39,14 @@ const (
 	storeWait = 5 * time.Second
 )
 
-// storeFails is one way in which a store takes nothing.
+// storeFails is one way in which a store accepts nothing.
 type storeFails struct {
 	down, up func()
 	lasts    time.Duration
-	why      string // what /readyz has to say, beside that it is the store
+	why      string // what /readyz must say about the store
 }
 
-// outage lets the store fail under load, and counts what that costs.
+// outage lets the store fail under load, and counts the cost.
 func (w *world) outage(f storeFails) {
 	w.t.Helper()
 	w.model.script(failing)
@@ -78,8 +78,8 @@ func (w *world) outage(f storeFails) {
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
-// kept waits until all is done, counts it, and asserts that each event was
-// judged once, and stands in the store once.
+// kept waits until everything is done, counts it, and asserts that each event was
+// judged once and is in the store once.
 func (w *world) kept(a *worker, lines int) {
 	w.t.Helper()
 	w.settled()
@@ -92,7 +92,7 @@ func (w *world) kept(a *worker, lines int) {
 	w.bound(said >= 1 && said <= lines, "the log says %d times that the store is down", said)
 }
 
-// storeURL is the store of a worker that runs, as it was configured, and as this
+// storeURL returns the store of a running worker, as it was configured and as this
 // process can reach it.
 func (w *world) storeURL(a *worker) string {
 	_, u, _ := strings.Cut(w.config["store"], `"`)
@@ -104,12 +104,12 @@ func (w *world) storeURL(a *worker) string {
 	return strings.ReplaceAll(u, "DIR", dir)
 }
 
-// root is where the files of a worker are seen that has mounts of its own.
+// root returns where this process sees the files of a worker with mounts of its own.
 func (k *worker) root() string { return fmt.Sprintf("/proc/%d/root", k.cmd.Process.Pid) }
 
-// cases counts the failures that the store of a worker holds. A file is copied
-// first: SQLite goes by the name that a path resolves to, which is another file
-// here when the worker has mounts of its own.
+// cases counts the failures in a worker's store. A file is copied first: SQLite
+// resolves a path, and here the result is another file when the worker has mounts of
+// its own.
 func (w *world) cases(a *worker) int {
 	w.t.Helper()
 	cfg := datasets.DefaultConfig()
@@ -130,7 +130,7 @@ func (w *world) cases(a *worker) int {
 	return n.Occurrences
 }
 
-// unready waits until /readyz refuses because of the store, and says why.
+// unready waits until /readyz fails because of the store, and asserts the reason.
 func (w *world) unready(a *worker, why string) {
 	w.t.Helper()
 	var text []byte
@@ -144,7 +144,7 @@ func (w *world) unready(a *worker, why string) {
 	w.bound(strings.Contains(said, why), "/readyz says %q, and nothing of %q", said, why)
 }
 
-// count gives the lines of the log whose message begins so.
+// count returns the number of log lines whose message begins with a text.
 func (k *worker) count(msg string) int {
 	text, err := os.ReadFile(k.log)
 	if err != nil {
@@ -164,14 +164,14 @@ func failing(q question) modelserver.Reply {
 	return reply
 }
 
-// onPostgres gives the workers a database of their own on the shared server.
+// onPostgres provides the workers with a database of their own on the shared server.
 func (w *world) onPostgres() *containers.Postgres {
 	w.t.Helper()
 	p := w.suite.database()
 	db, err := p.Database(w.t.Context())
 	w.must(err)
 	w.config["store"] = fmt.Sprintf("{url: %q}", db)
-	// Later rows need it, whatever becomes of this one.
+	// Later rows need it, whatever happens to this one.
 	w.t.Cleanup(func() {
 		ctx := context.WithoutCancel(w.t.Context())
 		_ = p.Unpause(ctx)
@@ -220,8 +220,8 @@ func storePauseRow(w *world) {
 	})
 }
 
-// storeFullRow gives the worker a small disk of its own, in a mount namespace of
-// its own that ends with it, and fills it.
+// storeFullRow runs the worker on a small disk in a mount namespace of its own, which
+// ends with it, and fills that disk.
 func storeFullRow(w *world) {
 	if os.Geteuid() != 0 {
 		w.t.Skip("needs root, to mount a small disk")
@@ -252,7 +252,7 @@ func storeFullRow(w *world) {
 	})
 }
 
-// storeLockedRow takes the one write lock that a file of SQLite's has.
+// storeLockedRow takes the only write lock of a SQLite file.
 func storeLockedRow(w *world) {
 	w.config["store"] = `{url: "sqlite:DIR/cases.db", timeout: 2s}`
 	var db *sql.DB

@@ -15,7 +15,7 @@ type suite struct {
 	binary string
 	kafka  *containers.Kafka // started by the first row that needs it
 
-	postgres *containers.Postgres // the same
+	postgres *containers.Postgres // likewise
 }
 
 // newSuite builds the program.
@@ -29,8 +29,8 @@ func newSuite(t *testing.T) *suite {
 	return s
 }
 
-// broker is the broker that all rows use that do not break it for good. What a
-// row kills or pauses it brings back.
+// broker returns the broker of all rows that do not break it for good. A row
+// restores what it kills or pauses.
 func (s *suite) broker(ctx context.Context) (*containers.Kafka, error) {
 	if s.kafka == nil {
 		k, err := containers.StartKafka(ctx, kafkaConfig())
@@ -47,8 +47,8 @@ func (s *suite) broker(ctx context.Context) (*containers.Kafka, error) {
 	return s.kafka, nil
 }
 
-// database is the database server that rows share. What a row kills or pauses it
-// brings back.
+// database returns the database server that rows share. A row restores what it
+// kills or pauses.
 func (s *suite) database() *containers.Postgres {
 	s.t.Helper()
 	if s.postgres == nil {
@@ -66,8 +66,8 @@ func (s *suite) database() *containers.Postgres {
 	return s.postgres
 }
 
-// kafkaConfig makes brokers that create no topic because somebody asked for it:
-// kafka-go's look-ups would bring a deleted topic back, with one partition.
+// kafkaConfig makes brokers that create no topic on a look-up: kafka-go's look-ups
+// would bring a deleted topic back, with one partition.
 func kafkaConfig() containers.KafkaConfig {
 	return containers.KafkaConfig{Env: map[string]string{"KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false"}}
 }

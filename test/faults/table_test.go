@@ -12,11 +12,11 @@ import (
 // none stands for a time that a row does not have.
 const none time.Duration = -1
 
-// row is what a scenario comes to.
+// row is the outcome of a scenario.
 type row struct {
 	title        string
 	in           int // events published
-	evaluated    int // of them, by the model's own log
+	evaluated    int // of those, by the model's own log
 	deadLettered int
 	lost         int           // published, and neither evaluated nor put aside nor deleted by retention
 	repeated     int           // evaluations beyond the first of each published copy
@@ -24,10 +24,10 @@ type row struct {
 	recover      time.Duration // from the fault's end until all partitions are consumed
 	exit         time.Duration // from SIGTERM to the exit
 	broken       []string      // bounds that did not hold
-	notes        []string      // what else to know
+	notes        []string      // remarks
 }
 
-// verdict says whether every bound held.
+// verdict returns whether every bound held, in words.
 func (r row) verdict() string {
 	out := "holds"
 	if len(r.broken) > 0 {
@@ -50,7 +50,7 @@ var columns = []string{
 	"scenario", "events in", "evaluated", "dead-lettered", "lost", "repeated", "peak RSS", "recover s", "exit s", "verdict",
 }
 
-// render prints rows as a table of Markdown, which is also fit for a terminal.
+// render prints rows as a Markdown table, which also reads well on a terminal.
 func render(rows []row) string {
 	lines := [][]string{columns}
 	for _, r := range rows {
@@ -62,7 +62,7 @@ func render(rows []row) string {
 			width[i] = max(width[i], utf8.RuneCountInString(c))
 		}
 	}
-	width[len(width)-1] = 0 // verdicts are long, and nothing stands behind them
+	width[len(width)-1] = 0 // verdicts are long, and the last column
 	var b strings.Builder
 	for n, cells := range lines {
 		for i, c := range cells {

@@ -18,7 +18,7 @@ func (w *world) createTopic(partitions int) {
 		res, err := w.client.CreateTopics(w.t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
 			Topic: w.topic, NumPartitions: partitions, ReplicationFactor: w.replicas, ConfigEntries: w.topicConfig,
 		}}})
-		return err == nil && res.Errors[w.topic] == nil // one that was just deleted exists for a moment
+		return err == nil && res.Errors[w.topic] == nil // a topic that was just deleted exists for a while
 	})
 	w.eventually("topic "+w.topic+" is known", func() bool { return len(w.leaders()) == partitions })
 }
@@ -35,8 +35,8 @@ func (w *world) deleteTopic() {
 	}
 }
 
-// leaders gives the id of the broker that leads each partition of the topic.
-// Partitions without a leader are left out.
+// leaders returns the id of the broker that leads each partition of the topic,
+// without the partitions that have no leader.
 func (w *world) leaders() map[int]int {
 	meta, err := w.client.Metadata(w.t.Context(), &kafka.MetadataRequest{Topics: []string{w.topic}})
 	if err != nil || len(meta.Topics) == 0 || meta.Topics[0].Error != nil {
@@ -54,8 +54,7 @@ func (w *world) leaders() map[int]int {
 // span is where a partition begins and ends now.
 type span struct{ first, last int64 }
 
-// ends gives the spans of a topic's partitions; none when there is no such
-// topic.
+// ends returns the spans of a topic's partitions; none when there is no such topic.
 func (w *world) ends(topic string) map[int]span {
 	w.t.Helper()
 	var out map[int]span
@@ -92,8 +91,7 @@ func (w *world) tryEnds(topic string) (map[int]span, bool) {
 	return out, len(out) == len(meta.Topics[0].Partitions)
 }
 
-// committed gives what the group has committed for each partition; -1 for
-// nothing.
+// committed returns the group's committed offset of each partition; -1 for none.
 func (w *world) committed() map[int]int64 {
 	w.t.Helper()
 	var ids []int
@@ -117,7 +115,7 @@ func (w *world) committed() map[int]int64 {
 	return out
 }
 
-// uncommitted gives the number of messages that the group would read again.
+// uncommitted returns the number of messages that the group would read again.
 func (w *world) uncommitted() int64 {
 	w.t.Helper()
 	var n int64
@@ -128,7 +126,7 @@ func (w *world) uncommitted() int64 {
 	return n
 }
 
-// read gives every message that a topic holds now, from the given offsets on.
+// read passes every message of a topic, from the given offsets on, to each.
 func (w *world) read(topic string, from map[int]int64, each func(kafka.Message)) {
 	w.t.Helper()
 	for id, s := range w.ends(topic) {

@@ -10,14 +10,14 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
-// verdict is what became of one event at one judge, as the worker reported it.
+// verdict is the result of one event at one judge, as the worker reported it.
 type verdict struct {
 	outcome eval.Outcome
 	reason  eval.Reason // of an error
 }
 
-// reportTo makes workers report to an agent of the test's own, from which
-// verdicts are counted: where a model fails, its answers no longer tell.
+// reportTo makes workers report to the test's own agent, from which verdicts are
+// then counted: where a model fails, its answers do not show them.
 func (w *world) reportTo() *datadog.StatsDSink {
 	w.t.Helper()
 	w.agent = datadog.Agent(w.t)
@@ -26,7 +26,7 @@ func (w *world) reportTo() *datadog.StatsDSink {
 	return sink
 }
 
-// verdicts gives all that were reported, by event.
+// verdicts returns all that were reported, by event.
 func (w *world) verdicts() map[string][]verdict {
 	out := map[string][]verdict{}
 	for _, s := range w.agent.Named("eval.score") {
@@ -57,7 +57,7 @@ func (w *world) became(ids []string) map[string]int {
 	return out
 }
 
-// sound gives the ids published from the nth on that are events.
+// sound returns the ids published from the nth on that are not broken.
 func (w *world) sound(from int) []string {
 	return slices.DeleteFunc(slices.Clone(w.ledger.published[from:]), func(id string) bool { return w.ledger.broken[id] })
 }
@@ -71,15 +71,15 @@ func tally(counts map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// balanced is the bound of every row in which a worker lives on: once all has
-// come to its end, what /statusz counts as consumed is the sum of its ends, and
-// all that the topic holds.
+// balanced is the bound of every row in which a worker survives: once every event
+// has ended, /statusz counts as consumed the sum of the outcomes, which is all that
+// the topic holds.
 func (w *world) balanced(worker string) {
 	w.t.Helper()
 	w.readTopic()
 	messages := 0
 	for id, n := range w.ledger.copies {
-		if id != "" { // that of a control record
+		if id != "" { // a control record has none
 			messages += n
 		}
 	}

@@ -29,18 +29,18 @@ type worker struct {
 	t      *testing.T
 	name   string
 	cmd    *exec.Cmd
-	log    string        // file with what it says
+	log    string        // file with its output
 	ended  chan struct{} // closed when the process is gone; err and exited are set then
 	err    error
 	exited time.Time
 
 	killed bool         // with SIGKILL, by the row
-	hung   bool         // the broker took no last commit: an exit with an error is right
-	told   time.Time    // when SIGTERM was sent; a second one would end it at once
+	hung   bool         // a dependency hung at the end: an exit with an error is right
+	termAt time.Time    // when SIGTERM was sent; a second one would end it at once
 	rss    atomic.Int64 // largest resident memory seen, in bytes
 }
 
-// start starts a worker under a name of its own.
+// start starts a worker under a new name.
 func (w *world) start(name string) *worker {
 	w.t.Helper()
 	if w.workers[name] != nil {
@@ -90,7 +90,7 @@ func (w *world) start(name string) *worker {
 	return k
 }
 
-// configuration is the file of one worker.
+// configuration returns the file of one worker.
 func (w *world) configuration(name, dir string) string {
 	quoted := make([]string, len(w.brokers))
 	for i, b := range w.brokers {
@@ -118,8 +118,8 @@ func (k *worker) measure() {
 	}
 }
 
-// peakRSS reads the high-water mark of a process's resident memory; 0 where the
-// system does not tell.
+// peakRSS returns the high-water mark of a process's resident memory; 0 where the
+// system does not provide it.
 func peakRSS(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -137,14 +137,14 @@ func peakRSS(pid int) int64 {
 // terminate sends SIGTERM, unless that was done before.
 func (k *worker) terminate() {
 	k.t.Helper()
-	if k.told.IsZero() {
-		k.told = time.Now()
+	if k.termAt.IsZero() {
+		k.termAt = time.Now()
 		k.signal(syscall.SIGTERM)
 	}
 }
 
-// stop sends SIGTERM, waits for the exit, and gives how long that took. Whether
-// it was a clean one finish asserts.
+// stop sends SIGTERM, waits for the exit and returns how long that took. finish
+// asserts that it was clean.
 func (k *worker) stop() time.Duration {
 	k.t.Helper()
 	k.terminate()
@@ -153,10 +153,10 @@ func (k *worker) stop() time.Duration {
 	case <-time.After(patience):
 		k.t.Fatalf("worker %s still runs %v after SIGTERM", k.name, patience)
 	}
-	return k.exited.Sub(k.told)
+	return k.exited.Sub(k.termAt)
 }
 
-// kill ends the worker with SIGKILL and gives the time.
+// kill ends the worker with SIGKILL and returns the time.
 func (k *worker) kill() time.Time {
 	k.t.Helper()
 	k.killed = true
@@ -173,13 +173,13 @@ func (k *worker) signal(s syscall.Signal) {
 	}
 }
 
-// status asks for /statusz; ok is false while there is no answer.
+// status reads /statusz; ok is false while there is no answer.
 func (k *worker) status() (s app.Status, ok bool) {
 	text, code := k.get("/statusz")
 	return s, code == http.StatusOK && json.Unmarshal(text, &s) == nil
 }
 
-// ready asks for /readyz.
+// ready reports whether /readyz says so.
 func (k *worker) ready() bool {
 	_, code := k.get("/readyz")
 	return code == http.StatusOK
@@ -208,7 +208,7 @@ func (k *worker) get(path string) (body []byte, code int) {
 	return body, resp.StatusCode
 }
 
-// accounting gives what the worker counted until it ended in good order.
+// accounting returns what the worker had counted when it stopped cleanly.
 func (k *worker) accounting() (a app.Accounting, ok bool) {
 	line := k.logged("worker stopped")
 	text, err := json.Marshal(line)
@@ -218,7 +218,7 @@ func (k *worker) accounting() (a app.Accounting, ok bool) {
 	return a, json.Unmarshal(text, &a) == nil
 }
 
-// logged gives the last line of the log with a message; nil when there is none.
+// logged returns the last line of the log with a message; nil when there is none.
 func (k *worker) logged(msg string) map[string]any {
 	text, err := os.ReadFile(k.log)
 	if err != nil {

@@ -18,16 +18,16 @@ import (
 const (
 	// patience ends a wait for something that does not come.
 	patience = 2 * time.Minute
-	// look is how often what other processes do is looked at.
+	// look is how often other processes are polled.
 	look = 20 * time.Millisecond
-	// rssLimit bounds the resident memory of a worker, in bytes, whose events are
-	// of the usual size.
+	// rssLimit bounds the resident memory of a worker with events of usual size, in
+	// bytes.
 	rssLimit = 200 << 20
-	// grace is what a worker is given after SIGTERM: the default of shutdown.grace.
+	// grace is how long a worker has after SIGTERM: the default of shutdown.grace.
 	grace = 25 * time.Second
 )
 
-// world is what one row happens in.
+// world is the surroundings of one row.
 type world struct {
 	t       *testing.T
 	suite   *suite
@@ -52,8 +52,8 @@ type world struct {
 
 	// agent takes the workers' spans, in worlds that look at verdicts; else nil.
 	agent *datadog.AgentSink
-	// env and wrap are added to the environment and put before the command of
-	// workers.
+	// env is added to the environment of workers, and wrap is put before their
+	// command.
 	env, wrap []string
 
 	workers map[string]*worker
@@ -81,8 +81,8 @@ func newWorld(t *testing.T, s *suite, sc scenario) *world {
 	return w
 }
 
-// kafkaConfig sets the section kafka of the configuration: the defaults, but for
-// a shorter session, the given number of events in flight, and more settings.
+// kafkaConfig sets the section kafka of the configuration: the defaults, with a
+// shorter session, the given number of events in flight, and more settings.
 func (w *world) kafkaConfig(inFlight int, more ...string) {
 	settings := append([]string{
 		"brokers: [BROKERS]", "topic: " + w.topic, "group: " + w.group,
@@ -95,9 +95,9 @@ func (w *world) kafkaConfig(inFlight int, more ...string) {
 // is 10 s.
 const sessionTimeout = 6 * time.Second
 
-// begin makes the topic and starts workers, and returns when each has joined the
-// group and all partitions are given out. What is published from then on is not
-// repeated by the workers' own coming.
+// begin creates the topic and starts workers, and returns when each has joined the
+// group and all partitions are assigned. So their joining repeats nothing that is
+// published from then on.
 func (w *world) begin(partitions int, names ...string) {
 	w.t.Helper()
 	w.open(partitions)
@@ -107,7 +107,7 @@ func (w *world) begin(partitions int, names ...string) {
 	w.joined(partitions, names...)
 }
 
-// open makes the topic.
+// open creates the topic.
 func (w *world) open(partitions int) {
 	w.t.Helper()
 	if w.brokers == nil {
@@ -119,7 +119,7 @@ func (w *world) open(partitions int) {
 	w.createTopic(partitions)
 }
 
-// connect makes the client that the test itself asks brokers with.
+// connect makes the test's own client to the brokers.
 func (w *world) connect(brokers ...string) {
 	w.brokers = brokers
 	cfg := conn.DefaultConfig()
@@ -155,7 +155,7 @@ func (w *world) answered(n int) {
 	w.eventually(fmt.Sprintf("%d questions answered", n), func() bool { return w.model.answers() >= n })
 }
 
-// must ends a row that cannot go on.
+// must ends the row on an error.
 func (w *world) must(err error) {
 	w.t.Helper()
 	if err != nil {
@@ -164,7 +164,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// eventually waits for what nobody tells.
+// eventually polls until a condition holds.
 func (w *world) eventually(what string, cond func() bool) {
 	w.t.Helper()
 	deadline := time.NewTimer(patience)
@@ -181,12 +181,12 @@ func (w *world) eventually(what string, cond func() bool) {
 	}
 }
 
-// lasting lets a fault last for a while: how long is what the row is about, and
-// no wait for something that happens.
+// lasting lets a fault last for a while. The duration is the subject of the row, not
+// a wait for something to happen.
 func (w *world) lasting(d time.Duration) { <-time.After(d) }
 
-// bound asserts one bound of the row. One that does not hold is named in the
-// table and fails the test.
+// bound asserts one bound of the row. A broken one is named in the table and fails
+// the test.
 func (w *world) bound(holds bool, format string, args ...any) {
 	w.t.Helper()
 	if !holds {
@@ -196,12 +196,11 @@ func (w *world) bound(holds bool, format string, args ...any) {
 	}
 }
 
-// sharedMachine is how much longer things may take where continuous integration
-// runs: it shares its machine, and what is asked of it is what is lost and what is
-// repeated.
+// sharedMachine is the factor on bounds in time where continuous integration runs:
+// its machine is shared, and the rows are there for what is lost and repeated.
 const sharedMachine = 3
 
-// within holds the row to a bound in time.
+// within asserts a bound in time.
 func (w *world) within(took, limit time.Duration, format string) {
 	w.t.Helper()
 	if *rowsFlag == rowsCI {
@@ -210,20 +209,20 @@ func (w *world) within(took, limit time.Duration, format string) {
 	w.bound(took <= limit, format, took.Seconds())
 }
 
-// note adds what a reader of the row should know.
+// note adds a remark to the row.
 func (w *world) note(format string, args ...any) {
 	w.row.notes = append(w.row.notes, fmt.Sprintf(format, args...))
 }
 
-// finish waits until every event has come to its end, stops all workers in good
-// order, counts, and asserts what holds in every row: nothing lost, all of it
-// committed, every worker's accounting settled, and memory and exits in bounds.
+// finish waits until every event has ended, stops all workers cleanly, counts, and
+// asserts what holds in every row: nothing lost, everything committed, every worker's
+// accounting settled, and memory and exits in bounds.
 func (w *world) finish() {
 	w.t.Helper()
 	w.settled()
 	names := slices.Sorted(maps.Keys(w.workers))
-	// An emitter that gets no answer sends again, so there may be more messages
-	// than events, and some of them not begun yet.
+	// An emitter that gets no answer sends again, so there may be more messages than
+	// events, and some of them may not have begun yet.
 	w.eventually("all is committed", func() bool { return w.uncommitted() == 0 })
 	for _, name := range names {
 		k := w.workers[name]
@@ -257,7 +256,7 @@ func (w *world) nothingRepeated() {
 	w.bound(w.row.repeated == 0, "%d repeated, want none", w.row.repeated)
 }
 
-// result gives the row as far as it came.
+// result returns the row as far as it got.
 func (w *world) result() row {
 	if w.t.Failed() && len(w.row.broken) == 0 {
 		w.row.broken = []string{"ended early: see the log"}

@@ -17,9 +17,9 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// TestRefusedRequestsAreCounted by status, and told in one line a minute that
-// holds numbers alone.
-func TestRefusedRequestsAreCounted(t *testing.T) {
+// TestRejectedRequestsAreCounted: by status, and logged in one line a minute that
+// holds only numbers.
+func TestRejectedRequestsAreCounted(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{Token: "0123456789abcdef", MaxBodyBytes: 10_000}, spool.Config{})
 	bearing := func(more ...string) map[string]string {
@@ -50,24 +50,24 @@ func TestRefusedRequestsAreCounted(t *testing.T) {
 	if got.Bad != 2 || got.Unauthorized != 3 || got.Forbidden != 4 || got.TooLarge != 5 || got.Unsupported != 6 {
 		t.Errorf("%+v", got)
 	}
-	w.tell(true)
-	w.tell(true) // there is nothing more to tell
+	w.logRejections(true)
+	w.logRejections(true) // there is nothing more to log
 	type line struct {
 		Msg                                                  string
 		Bad, Unauthorized, Forbidden, Too_Large, Unsupported int //nolint:revive,staticcheck // as JSON has it
 	}
-	var told []line
+	var logged []line
 	for text := range strings.Lines(w.logs.String()) {
 		var l line
 		if err := json.Unmarshal([]byte(text), &l); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(l.Msg, "refused") {
-			told = append(told, l)
+			logged = append(logged, l)
 		}
 	}
 	const msg = "requests are refused: the answers say why"
-	if diff := cmp.Diff([]line{{msg, 1, 0, 0, 0, 0}, {msg, 1, 3, 4, 5, 6}}, told); diff != "" {
+	if diff := cmp.Diff([]line{{msg, 1, 0, 0, 0, 0}, {msg, 1, 3, 4, 5, 6}}, logged); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
 	}
 	if strings.Contains(w.logs.String(), "private") {
@@ -75,26 +75,26 @@ func TestRefusedRequestsAreCounted(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreToldOnceAMinute, also those that nobody comes after.
-func TestRefusalsAreToldOnceAMinute(t *testing.T) {
+// TestRejectionsAreLoggedOnceAMinute: also those that no request follows.
+func TestRejectionsAreLoggedOnceAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		s := &Sidecar{log: slog.New(slog.NewJSONHandler(&log, nil))}
 		ctx, cancel := context.WithCancel(t.Context())
-		var telling sync.WaitGroup
-		telling.Go(func() { s.keepTelling(ctx) })
+		var logging sync.WaitGroup
+		logging.Go(func() { s.logLateRejections(ctx) })
 		begin := time.Now()
 		for second := range 200 {
 			if second < 50 {
-				s.counts.add(http.StatusBadRequest, answer{})
-				s.tell(false)
+				s.counts.add(&answer{Status: http.StatusBadRequest})
+				s.logRejections(false)
 			}
 			<-time.After(time.Second)
 		}
-		s.counts.add(http.StatusBadRequest, answer{})
-		cancel() // tells of the last one
-		telling.Wait()
+		s.counts.add(&answer{Status: http.StatusBadRequest})
+		cancel() // logs the last one
+		logging.Wait()
 		type line struct {
 			Time time.Time
 			Bad  int
@@ -108,10 +108,10 @@ func TestRefusalsAreToldOnceAMinute(t *testing.T) {
 			got = append(got, l)
 		}
 		if len(got) != 3 || got[0].Bad != 1 || got[1].Bad != 49 || got[2].Bad != 1 {
-			t.Fatalf("told %+v", got)
+			t.Fatalf("logged %+v", got)
 		}
 		if first, second := got[0].Time.Sub(begin), got[1].Time.Sub(begin); first != 0 || second != time.Minute {
-			t.Errorf("told after %v and %v", first, second)
+			t.Errorf("logged after %v and %v", first, second)
 		}
 	})
 }

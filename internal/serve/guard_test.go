@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// with asks with an Authorization header.
-func with(t *testing.T, h http.Handler, path, authorization string) *httptest.ResponseRecorder {
+// getAs asks with an Authorization header.
+func getAs(t *testing.T, h http.Handler, path, authorization string) *httptest.ResponseRecorder {
 	t.Helper()
 	rec := httptest.NewRecorder()
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
@@ -43,7 +44,7 @@ func tokenFile(t *testing.T, token string) string {
 	return path
 }
 
-// TestToken: who sees what.
+// TestToken: what is seen with the token and without.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("canary", 4)
@@ -60,31 +61,31 @@ func TestToken(t *testing.T) {
 			if fs := cfg.Validate(); len(fs) != 0 {
 				t.Fatal(fs)
 			}
-			h := serve.Handler(cfg, deps)
+			h := serve.HealthHandler(cfg, deps)
 			for _, wrong := range []string{
 				"", "Bearer", "Bearer ", "Bearer " + token + "x", "Bearer " + token[1:], "Basic " + token, token, "Bearer x " + token, "bearer" + token,
 			} {
 				for _, path := range []string{"/statusz", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/heap"} {
-					rec := with(t, h, path, wrong)
+					rec := getAs(t, h, path, wrong)
 					if rec.Code != http.StatusUnauthorized || !strings.HasPrefix(rec.Header().Get("WWW-Authenticate"), "Bearer") {
 						t.Errorf("%s with %q: %d %q", path, wrong, rec.Code, rec.Header().Get("WWW-Authenticate"))
 					}
 				}
-				if rec := with(t, h, "/readyz", wrong); rec.Code != http.StatusServiceUnavailable || rec.Body.String() != "not ready\n" {
+				if rec := getAs(t, h, "/readyz", wrong); rec.Code != http.StatusServiceUnavailable || rec.Body.String() != "not ready\n" {
 					t.Errorf("/readyz with %q: %d %q", wrong, rec.Code, rec.Body)
 				}
-				if rec := with(t, h, "/livez", wrong); rec.Code != http.StatusOK || rec.Body.String() != "ok\n" {
+				if rec := getAs(t, h, "/livez", wrong); rec.Code != http.StatusOK || rec.Body.String() != "ok\n" {
 					t.Errorf("/livez with %q: %d %q", wrong, rec.Code, rec.Body)
 				}
 			}
 			for _, right := range []string{"Bearer " + token, "bearer  " + token} {
-				if rec := with(t, h, "/statusz", right); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "evalworker") {
+				if rec := getAs(t, h, "/statusz", right); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "evalworker") {
 					t.Errorf("/statusz with the token: %d %q", rec.Code, rec.Body)
 				}
-				if rec := with(t, h, "/debug/pprof/", right); rec.Code != http.StatusOK {
+				if rec := getAs(t, h, "/debug/pprof/", right); rec.Code != http.StatusOK {
 					t.Errorf("profiles with the token: %d", rec.Code)
 				}
-				if rec := with(t, h, "/readyz", right); rec.Code != http.StatusServiceUnavailable || !strings.Contains(rec.Body.String(), "kafka:9092 is away") {
+				if rec := getAs(t, h, "/readyz", right); rec.Code != http.StatusServiceUnavailable || !strings.Contains(rec.Body.String(), "kafka:9092 is away") {
 					t.Errorf("/readyz with the token: %d %q", rec.Code, rec.Body)
 				}
 			}
@@ -92,16 +93,16 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestTokenFileIsReadAgain: a rotated token counts at once, and one that cannot
-// be read lets nobody in.
+// TestTokenFileIsReadAgain: a rotated token counts at once, and without a token
+// that can be read every request is turned away.
 func TestTokenFileIsReadAgain(t *testing.T) {
 	t.Parallel()
 	first, second := strings.Repeat("first", 4), strings.Repeat("second", 4)
 	path := tokenFile(t, first)
-	h := serve.Handler(serve.Config{TokenFile: path}, serve.Deps{Status: func() any { return 1 }})
+	h := serve.HealthHandler(serve.Config{TokenFile: path}, serve.Deps{Status: func() any { return 1 }})
 	check := func(token string, want int) {
 		t.Helper()
-		if rec := with(t, h, "/statusz", "Bearer "+token); rec.Code != want {
+		if rec := getAs(t, h, "/statusz", "Bearer "+token); rec.Code != want {
 			t.Errorf("%d, want %d", rec.Code, want)
 		}
 	}
@@ -168,8 +169,8 @@ func TestTheTokenIsNotPrinted(t *testing.T) {
 	}
 }
 
-// TestBounds: a request that is too large or too slow, and one connection too
-// many, cost the worker nothing.
+// TestBounds: a header that is too large is refused, and one connection too many
+// waits.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	s, err := serve.Listen(t.Context(), serve.Config{Listen: "127.0.0.1:0"}, serve.Deps{})
@@ -231,9 +232,74 @@ func ask(t *testing.T, conn net.Conn) {
 	}
 }
 
-// answered reports whether an answer begins within a time.
+// answered reports whether an answer begins within d.
 func answered(conn net.Conn, d time.Duration) bool {
 	_ = conn.SetReadDeadline(time.Now().Add(d))
 	n, err := conn.Read(make([]byte, 1))
 	return n == 1 && err == nil
+}
+
+// TestLoopback: what needs no token.
+func TestLoopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"127.0.0.1": true, "127.8.8.8": true, "::1": true, "::ffff:127.0.0.1": true, "localhost": true, "LocalHost": true,
+		"": false, "0.0.0.0": false, "::": false, "10.0.0.7": false, "localhost.example": false, "example": false,
+	} {
+		if got := serve.Loopback(host); got != want {
+			t.Errorf("%q: %t, want %t", host, got, want)
+		}
+	}
+}
+
+// TestHostAllowed: without a token, only names that no web page can take.
+func TestHostAllowed(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"127.0.0.1:8788": true, "10.0.0.7": true, "[::1]:8788": true, "[::1]": true, "localhost:8788": true, "LocalHost": true, "": true,
+		"evil.example:8788": false, "localhost.evil.example": false, "127.0.0.1.evil.example:8788": false,
+	} {
+		if got := (serve.Guard{}).HostAllowed(host); got != want {
+			t.Errorf("%q: %t, want %t", host, got, want)
+		}
+		if !(serve.Guard{TokenFile: "x"}).HostAllowed(host) {
+			t.Errorf("%q is turned away although there is a token", host)
+		}
+	}
+}
+
+// TestCloseCutsOff: a request that does not end holds Close no longer than its
+// context, and no connection is left.
+func TestCloseCutsOff(t *testing.T) {
+	t.Parallel()
+	arrived, ended := make(chan struct{}), make(chan struct{})
+	s, err := serve.New(t.Context(), "test", "127.0.0.1:0", 1, &http.Server{
+		ReadTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(arrived)
+			<-r.Context().Done()
+			close(ended)
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve() }()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ask(t, conn)
+	<-arrived
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Close(ctx); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "test: ") {
+		t.Errorf("Close = %v", err)
+	}
+	<-ended
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }

@@ -1,0 +1,85 @@
+package serve
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/evalworker/evalworker/internal/config/secret"
+)
+
+// MinToken is the least number of characters of a token: a shorter one could be
+// guessed by trying.
+const MinToken = 16
+
+// Guard decides what a request may see by its bearer token. The zero value, or
+// one without a token, lets every request see everything, which is for servers on
+// loopback. TokenFile holds the token alone; with it Token is not looked at.
+type Guard struct {
+	Token     secret.String
+	TokenFile string
+}
+
+// Allows reports whether a request may see everything. The error says why its
+// token cannot be checked. The token file is read for each request that bears a
+// token, so that a rotated token counts at once.
+func (g Guard) Allows(r *http.Request) (bool, error) {
+	if g.open() {
+		return true, nil
+	}
+	scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if got = strings.TrimSpace(got); !strings.EqualFold(scheme, "Bearer") || got == "" {
+		return false, nil
+	}
+	want := g.Token
+	if g.TokenFile != "" {
+		var err error
+		if want, err = secret.FromFile(g.TokenFile); err != nil || len(want) < MinToken {
+			return false, errors.New("the token file is unreadable or too short")
+		}
+	}
+	// Hashes have one length, and comparing them takes the same time whatever they
+	// are, so the time of an answer says nothing about the token.
+	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want.Reveal()))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1, nil
+}
+
+func (g Guard) open() bool { return g.Token == "" && g.TokenFile == "" }
+
+// Protect serves what Allows allows; deny answers the rest, with the error.
+func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ok, err := g.Allows(r); !ok {
+			deny(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// HostAllowed reports whether a request's Host header is acceptable: any is when
+// there is a token; else only an IP address, localhost, or nothing, which no
+// browser sends. A web page can have its own name resolve to this machine, and is
+// then of the same origin as the server, but it cannot do so with an address.
+func (g Guard) HostAllowed(host string) bool {
+	if !g.open() {
+		return true
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	_, err := netip.ParseAddr(host)
+	return err == nil || host == "" || strings.EqualFold(host, "localhost")
+}
+
+// Loopback reports whether a host is reached from this machine alone. The only
+// name that always is, is localhost; an empty host means all interfaces.
+func Loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback()
+}

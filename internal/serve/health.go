@@ -1,0 +1,158 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
+)
+
+// Config says where the health server listens and who may see what.
+type Config struct {
+	// Listen is host:port; empty: no server; port 0: any free port.
+	Listen string `yaml:"listen"`
+	// Token is the bearer token for everything but whether the worker is well, of
+	// at least 16 characters. TokenFile holds it instead, alone. One of the two is
+	// needed to listen beyond loopback.
+	Token     secret.String `yaml:"token"`
+	TokenFile string        `yaml:"token_file"`
+	// Pprof serves /debug/pprof/.
+	Pprof bool `yaml:"pprof"`
+}
+
+// DefaultConfig listens on loopback, port 8787, without profiles.
+func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8787"} }
+
+// Validate returns every fault.
+func (c Config) Validate() fault.List {
+	var fs fault.List
+	if c.Listen == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		fs.Add("listen", fmt.Sprintf("%q is no address", c.Listen), "want host:port, such as 127.0.0.1:8787")
+	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		fs.Add("listen", fmt.Sprintf("%q is no port", port), "want a number from 0 to 65535, as in 127.0.0.1:8787; 0 takes any that is free")
+	}
+	const enough = "want %d or more, such as openssl rand -hex 16 makes"
+	switch {
+	case c.Token != "" && c.TokenFile != "":
+		fs.Add("token_file", "health.token is set too", "want one of the two")
+	case c.TokenFile != "":
+		if token, err := secret.FromFile(c.TokenFile); err != nil {
+			fs.Add("token_file", err.Error(), "want a file that holds the token alone")
+		} else if len(token) < MinToken {
+			fs.Add("token_file", fmt.Sprintf("%s holds a token of %d characters", c.TokenFile, len(token)), fmt.Sprintf(enough, MinToken))
+		}
+	case c.Token != "" && len(c.Token) < MinToken:
+		fs.Add("token", fmt.Sprintf("%d characters can be guessed", len(c.Token)), fmt.Sprintf(enough, MinToken))
+	case c.Token == "" && err == nil && !Loopback(host):
+		fs.Add("listen", fmt.Sprintf("%q is reached from other machines, and there is no token", c.Listen), "want health.token_file (or health.token), or an address of this machine alone, such as 127.0.0.1:8787")
+	}
+	return fs
+}
+
+// Check is one condition of readiness.
+type Check struct {
+	Name  string
+	Ready func() error // nil, or why not
+}
+
+// Deps are what the health endpoints report on.
+type Deps struct {
+	Checks []Check
+	Status func() any // the value that /statusz prints as JSON
+}
+
+// Listen binds the address of the health server; see [New]. The configuration
+// must be valid: nothing is served beyond loopback without a token.
+func Listen(ctx context.Context, cfg Config, deps Deps) (*Server, error) {
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, fmt.Errorf("health server: %w", err)
+	}
+	s, err := New(ctx, "health server", cfg.Listen, maxConns, &http.Server{
+		Handler:      http.MaxBytesHandler(HealthHandler(cfg, deps), maxBody),
+		ReadTimeout:  10 * time.Second,
+		WriteTimeout: 10 * time.Second, // net/http/pprof adds the duration of a profile
+		IdleTimeout:  15 * time.Second,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("health server: listen on %s: %w; set health.listen to another address", cfg.Listen, err)
+	}
+	return s, nil
+}
+
+// maxConns bounds the connections to the health server.
+const maxConns = 64
+
+// maxBody bounds the body of a request; only the symbols of a profile have one.
+const maxBody = 64 << 10
+
+// HealthHandler returns the health endpoints, also for a server that has others beside.
+func HealthHandler(cfg Config, deps Deps) http.Handler {
+	guard := Guard{Token: cfg.Token, TokenFile: cfg.TokenFile}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		var reasons []string
+		for _, c := range deps.Checks {
+			if err := c.Ready(); err != nil {
+				reasons = append(reasons, c.Name+": "+err.Error())
+			}
+		}
+		if len(reasons) == 0 {
+			write(w, http.StatusOK, "ok")
+		} else if ok, _ := guard.Allows(r); ok {
+			write(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n"))
+		} else {
+			write(w, http.StatusServiceUnavailable, "not ready")
+		}
+	})
+	protect := func(next http.HandlerFunc) http.Handler { return guard.Protect(next, denyHealth) }
+	mux.Handle("GET /statusz", protect(func(w http.ResponseWriter, _ *http.Request) {
+		b, err := json.MarshalIndent(deps.Status(), "", "  ")
+		if err != nil {
+			write(w, http.StatusInternalServerError, err.Error())
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		write(w, http.StatusOK, string(b))
+	}))
+	if cfg.Pprof {
+		for path, profile := range map[string]http.HandlerFunc{
+			"": pprof.Index, "cmdline": pprof.Cmdline, "profile": pprof.Profile, "symbol": pprof.Symbol, "trace": pprof.Trace,
+		} {
+			mux.Handle("/debug/pprof/"+path, protect(profile))
+		}
+	}
+	return mux
+}
+
+func denyHealth(w http.ResponseWriter, _ *http.Request, err error) {
+	if err != nil {
+		write(w, http.StatusServiceUnavailable, "the token cannot be checked: health.token_file is unreadable or too short")
+		return
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="evalworker"`)
+	write(w, http.StatusUnauthorized, "a bearer token is needed: Authorization: Bearer TOKEN")
+}
+
+func write(w http.ResponseWriter, status int, body string) {
+	h := w.Header()
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body + "\n")) // fails only when the client is gone
+}
