@@ -8,7 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evalworker/evalworker/store"
 )
+
+// Cases reads the cases of a store. It is safe for concurrent use.
+type Cases struct{ store *store.Store }
+
+// NewCases returns the cases of a store.
+func NewCases(s *store.Store) *Cases { return &Cases{s} }
 
 // Filter chooses cases. Zero fields choose all.
 type Filter struct {
@@ -20,7 +28,7 @@ type Filter struct {
 	Limit         int // 0: no limit
 }
 
-// where gives the filter as SQL.
+// where returns the filter as SQL.
 func (f Filter) where() (string, []any) {
 	var conds []string
 	var args []any
@@ -38,32 +46,32 @@ func (f Filter) where() (string, []any) {
 		add("c.last_seen < ?", f.Until.UnixMilli())
 	}
 	if f.Evaluator != "" {
-		add("c.evaluator = ?", indexed(f.Evaluator))
+		add("c.evaluator = ?", indexKey(f.Evaluator))
 	}
 	if f.PromptVersion != "" {
-		add("EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.prompt_version = ?)", indexed(f.PromptVersion))
+		add("EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.prompt_version = ?)", indexKey(f.PromptVersion))
 	}
 	if f.Feature != "" {
-		// The case's own for occurrences of before there was a column for it.
-		add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", clean(f.Feature), indexed(f.Feature))
+		// The case's own feature stands for occurrences from before the column existed.
+		add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", storable(f.Feature), indexKey(f.Feature))
 	}
 	if f.Status != "" {
-		add("c.status = ?", clean(string(f.Status)))
+		add("c.status = ?", storable(string(f.Status)))
 	}
-	sql := ""
+	clause := ""
 	if len(conds) > 0 {
-		sql = " WHERE " + strings.Join(conds, " AND ")
+		clause = " WHERE " + strings.Join(conds, " AND ")
 	}
-	sql += " ORDER BY c.count DESC, c.last_seen DESC, c.id"
+	clause += " ORDER BY c.count DESC, c.last_seen DESC, c.id"
 	if f.Limit > 0 {
-		sql += " LIMIT " + strconv.Itoa(f.Limit)
+		clause += " LIMIT " + strconv.Itoa(f.Limit)
 	}
-	return sql, args
+	return clause, args
 }
 
 const caseColumns = `c.id, c.evaluator, c.type, c.reason, c.label, c.feature, c.prompt_name, c.first_version, c.last_version, c.status, c.first_seen, c.last_seen, c.count`
 
-func scanCase(row interface{ Scan(...any) error }) (Case, error) {
+func scanCase(row store.Row) (Case, error) {
 	var c Case
 	var first, last int64
 	err := row.Scan(&c.ID, &c.Evaluator, &c.Type, &c.Reason, &c.Label, &c.Feature, &c.PromptName, &c.FirstVersion, &c.LastVersion, &c.Status, &first, &last, &c.Count)
@@ -71,81 +79,57 @@ func scanCase(row interface{ Scan(...any) error }) (Case, error) {
 	return c, err
 }
 
-// List gives the cases that a filter chooses, the most frequent first, without
+// List returns the cases that a filter chooses, the most frequent first, without
 // exemplars.
-func (s *Store) List(ctx context.Context, f Filter) (_ []Case, err error) {
+func (c *Cases) List(ctx context.Context, f Filter) ([]Case, error) {
 	where, args := f.where()
-	rows, err := s.db.QueryContext(ctx, "SELECT "+caseColumns+" FROM cases c"+where, args...)
+	out, err := store.Query(ctx, c.store, scanCase, "SELECT "+caseColumns+" FROM cases c"+where, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list cases: %w", s.engine.explain(err))
+		return nil, fmt.Errorf("list cases: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	out := []Case{}
-	for rows.Next() {
-		c, err := scanCase(rows)
-		if err != nil {
-			return nil, fmt.Errorf("list cases: %w", err)
-		}
-		out = append(out, c)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
-// ErrNoCase says that there is no case of that id.
+// ErrNoCase says that there is no case with the given id.
 var ErrNoCase = errors.New("no such case")
 
-// Case gives the case of that id with its exemplars. The beginning of an id is
-// enough when no other id begins so.
-func (s *Store) Case(ctx context.Context, id string) (Case, error) {
-	if id == "" || id != clean(id) {
+// Case returns the case with the given id and its exemplars. The beginning of an id is
+// enough when no other id begins with it.
+func (c *Cases) Case(ctx context.Context, id string) (Case, error) {
+	if id == "" || id != storable(id) {
 		return Case{}, fmt.Errorf("case %q: %w", id, ErrNoCase)
 	}
-	rows, err := s.db.QueryContext(ctx, "SELECT "+caseColumns+" FROM cases c WHERE c.id >= $1 AND c.id < $2 ORDER BY c.id LIMIT 2", id, id+"~")
-	if err != nil {
-		return Case{}, fmt.Errorf("case %s: %w", id, err)
-	}
-	var found []Case
-	for rows.Next() {
-		c, err := scanCase(rows)
-		if err != nil {
-			return Case{}, errors.Join(fmt.Errorf("case %s: %w", id, err), rows.Close())
-		}
-		found = append(found, c)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return Case{}, fmt.Errorf("case %s: %w", id, err)
-	}
+	matches, err := store.Query(ctx, c.store, scanCase,
+		"SELECT "+caseColumns+" FROM cases c WHERE c.id >= $1 AND c.id < $2 ORDER BY c.id LIMIT 2", id, id+"~")
 	switch {
-	case len(found) == 0:
+	case err != nil:
+		return Case{}, fmt.Errorf("case %s: %w", id, err)
+	case len(matches) == 0:
 		return Case{}, fmt.Errorf("case %s: %w", id, ErrNoCase)
-	case len(found) > 1 && found[0].ID != id:
+	case len(matches) > 1 && matches[0].ID != id:
 		return Case{}, fmt.Errorf("case %s: more than one begins so: %w", id, ErrNoCase)
 	}
-	c := found[0]
-	c.Exemplars, err = s.exemplars(ctx, c)
-	return c, err
+	out := matches[0]
+	out.Exemplars, err = c.exemplars(ctx, out)
+	return out, err
 }
 
-// exemplars gives a case's exemplars, the oldest first.
-func (s *Store) exemplars(ctx context.Context, c Case) (_ []Exemplar, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT body FROM exemplars WHERE case_id = $1 ORDER BY seen, request_id`, c.ID)
-	if err != nil {
-		return nil, fmt.Errorf("exemplars of case %s: %w", c.ID, err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	var out []Exemplar
-	for rows.Next() {
+// exemplars returns the exemplars of a case, the oldest first.
+func (c *Cases) exemplars(ctx context.Context, of Case) ([]Exemplar, error) {
+	scan := func(row store.Row) (Exemplar, error) {
 		var body string
-		x := Exemplar{Feature: c.Feature, PromptName: c.PromptName} // what older bodies do not say
-		if err := rows.Scan(&body); err != nil {
-			return nil, fmt.Errorf("exemplars of case %s: %w", c.ID, err)
+		x := Exemplar{Feature: of.Feature, PromptName: of.PromptName} // older bodies lack these
+		if err := row.Scan(&body); err != nil {
+			return x, err
 		}
-		if err := json.Unmarshal([]byte(body), &x); err != nil {
-			return nil, fmt.Errorf("exemplars of case %s: %w", c.ID, err)
-		}
-		out = append(out, x)
+		err := json.Unmarshal([]byte(body), &x)
+		return x, err
 	}
-	return out, rows.Err()
+	out, err := store.Query(ctx, c.store, scan, `SELECT body FROM exemplars WHERE case_id = $1 ORDER BY seen, request_id`, of.ID)
+	if err != nil {
+		return nil, fmt.Errorf("exemplars of case %s: %w", of.ID, err)
+	}
+	return out, nil
 }
 
 // Counts says how much a store holds.
@@ -154,12 +138,15 @@ type Counts struct {
 	Occurrences int `json:"occurrences"`
 }
 
-// Counts counts all cases, and the failures for which they stand.
-func (s *Store) Counts(ctx context.Context) (Counts, error) {
-	var c Counts
-	err := s.db.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(count), 0) FROM cases`).Scan(&c.Cases, &c.Occurrences)
+// Counts counts all cases and their occurrences.
+func (c *Cases) Counts(ctx context.Context) (Counts, error) {
+	scan := func(row store.Row) (n Counts, err error) {
+		err = row.Scan(&n.Cases, &n.Occurrences)
+		return n, err
+	}
+	out, err := store.Query(ctx, c.store, scan, `SELECT COUNT(*), COALESCE(SUM(count), 0) FROM cases`)
 	if err != nil {
 		return Counts{}, fmt.Errorf("count cases: %w", err)
 	}
-	return c, nil
+	return out[0], nil
 }

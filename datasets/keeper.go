@@ -2,70 +2,91 @@ package datasets
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/redact"
+	"github.com/evalworker/evalworker/store"
 )
 
-// Archive takes failing reports into a store. It is safe for concurrent use.
-type Archive struct {
-	store    *Store
-	redactor *redact.Redactor
-	cfg      Config
+// Keeper keeps failing reports as cases. It is safe for concurrent use.
+type Keeper struct {
+	batch        *store.Batch[*addition]
+	redactor     *redact.Redactor
+	maxExemplars int
 }
 
-// NewArchive makes an archive. The redactor is for what judges say; content
-// comes redacted.
-func NewArchive(store *Store, redactor *redact.Redactor, cfg Config) *Archive {
-	return &Archive{store: store, redactor: redactor, cfg: cfg}
+// NewKeeper returns a keeper for a store. The redactor is for what judges say,
+// because content comes redacted. maxExemplars bounds the requests that are kept of one
+// case.
+func NewKeeper(s *store.Store, redactor *redact.Redactor, maxExemplars int) *Keeper {
+	k := &Keeper{redactor: redactor, maxExemplars: maxExemplars}
+	k.batch = store.NewBatch(s, (*addition).size, k.insert)
+	return k
 }
 
-// Offer records the failing verdicts of a report, and gives how many of them
-// were new. It returns once they are on disk, or when the configured timeout is
-// over: it bounds the wait for reports that came before, and then the write. A nil
-// redacted event means that the content is withheld. Every error means that the
+// Offer records the failing verdicts of a report, and returns how many of them
+// were new. It returns once they are on disk, or when the store's timeout is over. A
+// nil redacted event means that the content is withheld. Every error means that the
 // store is down; Offer may be called again with the same report. When ctx ends
-// first they may be written all the same.
-func (a *Archive) Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error) {
-	var records []record
+// first, they may still be written.
+func (k *Keeper) Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error) {
+	a := &addition{}
 	for i := range r.Verdicts {
 		if v := &r.Verdicts[i]; v.Outcome == eval.OutcomeFail {
-			rec, err := a.record(r, v, redacted)
+			rec, err := newRecord(r, v, redacted, k.redactor.Text)
 			if err != nil {
 				return 0, err
 			}
-			records = append(records, rec)
+			a.records = append(a.records, rec)
 		}
 	}
-	if len(records) == 0 {
+	if len(a.records) == 0 {
 		return 0, nil
 	}
-	var fresh int // written by the store's writer before write returns nil
-	err := a.write(ctx, write{records: records, fresh: &fresh})
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("not written within store.timeout (%s): %w", a.cfg.Timeout, err)
-	}
-	if err != nil {
+	if err := k.batch.Write(ctx, a); err != nil {
 		return 0, fmt.Errorf("store request %s: %w", r.Event.RequestID, err)
 	}
-	return fresh, nil
+	return a.added, nil
 }
 
-// write bounds both waits of a change.
-func (a *Archive) write(ctx context.Context, w write) error {
-	queued, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
-	defer cancel()
-	done, err := a.store.hand(queued, w)
-	if err != nil {
-		return err
+// addition is what one report adds to the store.
+type addition struct {
+	records []record
+	added   int // records that were new; set by the store's writer before Write returns nil
+}
+
+func (a *addition) size() int {
+	n := 0
+	for _, rec := range a.records {
+		n += len(rec.body)
 	}
-	// The writer ends the write when its time is up, and tells. Whoever left at that
-	// moment would not know of one that happened, and count it as old the next time.
-	// Twice that is for a disk that hangs, and the writer with it.
-	written, cancel := context.WithTimeout(ctx, 2*a.cfg.Timeout)
-	defer cancel()
-	return a.store.await(written, done)
+	return n
+}
+
+// insert writes the records of several reports in one transaction.
+func (k *Keeper) insert(ctx context.Context, tx *store.Tx, additions []*addition) error {
+	var records []record
+	for _, a := range additions {
+		records = append(records, a.records...)
+	}
+	insert := insertEach
+	if tx.Dialect() == store.PostgreSQL {
+		insert = insertTogether
+	}
+	isNew, err := insert(ctx, tx, records, k.maxExemplars)
+	if err != nil {
+		return fmt.Errorf("insert: %w", err)
+	}
+	for _, a := range additions {
+		a.added = 0
+		for range a.records {
+			if isNew[0] {
+				a.added++
+			}
+			isNew = isNew[1:]
+		}
+	}
+	return nil
 }

@@ -7,23 +7,23 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 )
 
-// TestStoreOfBeforeFeatures: what was kept before occurrences and exemplars said of
-// which feature they are is found by the case's, and shown with it.
+// TestStoreOfBeforeFeatures: rows from before occurrences and exemplars had a feature
+// are found by the case's feature, and shown with it.
 func TestStoreOfBeforeFeatures(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cases.db")
 	cfg := config(path)
 	s := open(t, cfg)
-	a, _ := archive(t, s, cfg)
+	k := keeper(t, s, cfg)
 	old := failing(1, "q", "a")
 	old.Event.Feature, old.Event.PromptName = "support", "triage"
-	if _, err := a.Offer(t.Context(), old, old.Event); err != nil {
+	if _, err := k.Offer(t.Context(), old, old.Event); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db := raw(t, path)
+	db := raw(t, "sqlite", path)
 	for _, undo := range []string{
 		`DROP INDEX occurrences_feature`, `ALTER TABLE occurrences DROP COLUMN feature`, `DELETE FROM goose_db_version WHERE version_id = 2`,
 		`UPDATE exemplars SET body = json_remove(body, '$.feature', '$.prompt_name')`,
@@ -34,18 +34,19 @@ func TestStoreOfBeforeFeatures(t *testing.T) {
 	}
 
 	s = open(t, cfg)
-	a, _ = archive(t, s, cfg)
+	cases := datasets.NewCases(s)
+	k = keeper(t, s, cfg)
 	young := failing(2, "q", "a")
 	young.Event.Feature = "search"
-	if n, err := a.Offer(t.Context(), young, young.Event); err != nil || n != 1 {
+	if n, err := k.Offer(t.Context(), young, young.Event); err != nil || n != 1 {
 		t.Fatalf("%d new, %v", n, err)
 	}
 	for _, feature := range []string{"support", "search"} {
-		cases, err := s.List(t.Context(), datasets.Filter{Feature: feature})
-		if err != nil || len(cases) != 1 || cases[0].Count != 2 {
-			t.Fatalf("of feature %s: %+v, %v", feature, cases, err)
+		list, err := cases.List(t.Context(), datasets.Filter{Feature: feature})
+		if err != nil || len(list) != 1 || list[0].Count != 2 {
+			t.Fatalf("of feature %s: %+v, %v", feature, list, err)
 		}
-		c, err := s.Case(t.Context(), cases[0].ID)
+		c, err := cases.Case(t.Context(), list[0].ID)
 		if err != nil || len(c.Exemplars) != 2 {
 			t.Fatalf("%+v, %v", c, err)
 		}

@@ -1,4 +1,4 @@
-package datasets_test
+package store_test
 
 import (
 	"fmt"
@@ -6,48 +6,48 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/store"
 )
 
-// TestConfigFaults: what is wrong is named with its key, and no fault quotes a
-// password, wherever somebody has put it.
+// TestConfigFaults: each fault has the path of its key, and none quotes a password,
+// wherever it stands.
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
 	const canary = "canary"
 	for name, tt := range map[string]struct {
-		change func(*datasets.Config)
+		change func(*store.Config)
 		want   string // the only fault
 	}{
-		"another database":  {func(c *datasets.Config) { c.URL = "mysql://user:canary@host/db" }, `url: "mysql://user:[REDACTED]@host/db" is no store; `},
-		"no URL":            {func(c *datasets.Config) { c.URL = "host=db password=canary" }, `url: the text is no store; `},
-		"no URL, abridged":  {func(c *datasets.Config) { c.URL = "host=db user=u pwd=canary" }, `url: the text is no store; `},
-		"holds another URL": {func(c *datasets.Config) { c.URL = "host=db password=canary sslrootcert=file://ca.pem" }, `url: the text is no store; `},
-		"no scheme":         {func(c *datasets.Config) { c.URL = "user:canary@db/evalworker" }, `url: the text is no store; `},
-		"one slash":         {func(c *datasets.Config) { c.URL = "postgres:/user:canary@db/evalworker" }, `url: the text is no store; `},
-		"options elsewhere": {func(c *datasets.Config) { c.URL = "mysql://db/cases?user=u&pwd=canary" }, `url: "mysql://db/cases" is no store; `},
-		"a bare word":       {func(c *datasets.Config) { c.URL = "evalworker.db" }, `url: "evalworker.db" is no store; `},
-		"no file":           {func(c *datasets.Config) { c.URL = "sqlite:" }, `url: "sqlite:" names no file; `},
-		"no database":       {func(c *datasets.Config) { c.URL = "postgres://user:canary@host" }, `url: "postgres://user:[REDACTED]@host" names no database; `},
-		"not read":          {func(c *datasets.Config) { c.URL = "postgres://user:can%ary:canary@host:x/db" }, `url: "postgres://user:[REDACTED]@host:x/db" cannot be read; `},
-		"at in a password":  {func(c *datasets.Config) { c.URL = "postgres://user:canary@canary@ho st/db" }, `url: "postgres://user:[REDACTED]@ho st/db" cannot be read; `},
-		"in the options":    {func(c *datasets.Config) { c.URL = "postgres://host/db?password=canary" }, `url: holds a password among its options; `},
-		"unknown TLS":       {func(c *datasets.Config) { c.URL = "postgres://user:canary@host/db?sslmode=maybe" }, `url: "postgres://user:[REDACTED]@host/db?sslmode=maybe" cannot be used: sslmode is invalid; `},
-		"no certificates":   {func(c *datasets.Config) { c.URL = "postgres://host/db?sslmode=verify-full&sslrootcert=/nowhere" }, "/nowhere"},
-		"connections":       {func(c *datasets.Config) { c.MaxConnections = 0 }, "max_connections: 0 is out of range; "},
-		"too many":          {func(c *datasets.Config) { c.MaxConnections = 1001 }, "max_connections: 1001 is out of range; "},
-		"lifetime":          {func(c *datasets.Config) { c.ConnectionLifetime = 0 }, "connection_lifetime: 0s is no bound; "},
-		"negative lifetime": {func(c *datasets.Config) { c.ConnectionLifetime = -time.Second }, "connection_lifetime: -1s is no bound; "},
+		"another database":  {func(c *store.Config) { c.URL = "mysql://user:canary@host/db" }, `url: "mysql://user:[REDACTED]@host/db" is no store; `},
+		"no URL":            {func(c *store.Config) { c.URL = "host=db password=canary" }, `url: the text is no store; `},
+		"no URL, abridged":  {func(c *store.Config) { c.URL = "host=db user=u pwd=canary" }, `url: the text is no store; `},
+		"holds another URL": {func(c *store.Config) { c.URL = "host=db password=canary sslrootcert=file://ca.pem" }, `url: the text is no store; `},
+		"no scheme":         {func(c *store.Config) { c.URL = "user:canary@db/evalworker" }, `url: the text is no store; `},
+		"one slash":         {func(c *store.Config) { c.URL = "postgres:/user:canary@db/evalworker" }, `url: the text is no store; `},
+		"options elsewhere": {func(c *store.Config) { c.URL = "mysql://db/cases?user=u&pwd=canary" }, `url: "mysql://db/cases" is no store; `},
+		"a bare word":       {func(c *store.Config) { c.URL = "evalworker.db" }, `url: "evalworker.db" is no store; `},
+		"no file":           {func(c *store.Config) { c.URL = "sqlite:" }, `url: "sqlite:" names no file; `},
+		"no database":       {func(c *store.Config) { c.URL = "postgres://user:canary@host" }, `url: "postgres://user:[REDACTED]@host" names no database; `},
+		"not read":          {func(c *store.Config) { c.URL = "postgres://user:can%ary:canary@host:x/db" }, `url: "postgres://user:[REDACTED]@host:x/db" cannot be read; `},
+		"at in a password":  {func(c *store.Config) { c.URL = "postgres://user:canary@canary@ho st/db" }, `url: "postgres://user:[REDACTED]@ho st/db" cannot be read; `},
+		"in the options":    {func(c *store.Config) { c.URL = "postgres://host/db?password=canary" }, `url: holds a password among its options; `},
+		"unknown TLS":       {func(c *store.Config) { c.URL = "postgres://user:canary@host/db?sslmode=maybe" }, `url: "postgres://user:[REDACTED]@host/db?sslmode=maybe" cannot be used: sslmode is invalid; `},
+		"no certificates":   {func(c *store.Config) { c.URL = "postgres://host/db?sslmode=verify-full&sslrootcert=/nowhere" }, "/nowhere"},
+		"connections":       {func(c *store.Config) { c.MaxConnections = 0 }, "max_connections: 0 is out of range; "},
+		"too many":          {func(c *store.Config) { c.MaxConnections = 1001 }, "max_connections: 1001 is out of range; "},
+		"lifetime":          {func(c *store.Config) { c.ConnectionLifetime = 0 }, "connection_lifetime: 0s is no bound; "},
+		"negative lifetime": {func(c *store.Config) { c.ConnectionLifetime = -time.Second }, "connection_lifetime: -1s is no bound; "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := datasets.DefaultConfig()
+			cfg := store.DefaultConfig()
 			tt.change(&cfg)
 			faults := cfg.Validate()
 			if len(faults) != 1 || !strings.Contains(faults.Error(), tt.want) || strings.Contains(faults.Error(), canary) {
 				t.Errorf("faults %v, want one with %q", faults, tt.want)
 			}
-			if _, err := datasets.Open(t.Context(), cfg); err == nil || strings.Contains(err.Error(), canary) {
+			if _, err := store.Open(t.Context(), cfg); err == nil || strings.Contains(err.Error(), canary) {
 				t.Errorf("opened with %v", err)
 			}
 		})
@@ -56,7 +56,7 @@ func TestConfigFaults(t *testing.T) {
 		"postgres://host/db", "postgresql://user:p%40ss@host:5433/db?sslmode=disable&search_path=quality",
 		"postgres://a:5432,b:5432/db?target_session_attrs=read-write", "postgres:///db?host=/var/run/postgresql", "sqlite::memory:",
 	} {
-		cfg := datasets.DefaultConfig()
+		cfg := store.DefaultConfig()
 		cfg.URL = url
 		if faults := cfg.Validate(); len(faults) > 0 {
 			t.Errorf("%s: %v", url, faults)
@@ -65,7 +65,7 @@ func TestConfigFaults(t *testing.T) {
 }
 
 func ExampleConfig_Separated() {
-	cfg := datasets.DefaultConfig()
+	cfg := store.DefaultConfig()
 	cfg.URL = "postgres://evalworker:" + "p%40ss" + "@db.internal/evalworker?sslmode=require"
 	cfg = cfg.Separated()
 	fmt.Println(cfg.URL)
@@ -75,7 +75,7 @@ func ExampleConfig_Separated() {
 	// [REDACTED] true
 }
 
-// FuzzURL: no URL makes a fault or an error that shows its password.
+// FuzzURL: no fault of a URL shows its password.
 func FuzzURL(f *testing.F) {
 	for _, s := range []string{"postgres://u:%s@h/d", "postgres://u:%s@h", "postgres://u:%s@h:x/d?y", "mysql://u:%s@h", "postgres://u:a%s@b@h/d?sslmode=z"} {
 		f.Add(s)
@@ -88,7 +88,7 @@ func FuzzURL(f *testing.F) {
 		if !strings.Contains(before, ":") || strings.ContainsAny(before, "@/?#") || !strings.Contains(after, "@") || strings.Contains(before, "Canary") {
 			t.Skip() // no password
 		}
-		cfg := datasets.DefaultConfig()
+		cfg := store.DefaultConfig()
 		cfg.URL = fmt.Sprintf(form, "Canary")
 		if got := cfg.Validate().Error(); strings.Contains(got, "Canary") {
 			t.Errorf("%q: %s", cfg.URL, got)

@@ -1,4 +1,4 @@
-package datasets
+package store
 
 import (
 	"context"
@@ -23,18 +23,20 @@ type postgres struct{ cfg Config }
 // change itself.
 const migrateTimeout = 5 * time.Minute
 
-// migrateLock is the advisory lock of who changes the tables: "evalwork" as a
-// number. It is one a database.
+// migrateLock is the number of the advisory lock under which tables are changed:
+// "evalwork" in ASCII. Each database has its own.
 const migrateLock = 0x6576616c776f726b
 
+func (*postgres) dialect() Dialect { return PostgreSQL }
+
 func (p *postgres) connect(ctx context.Context, create bool) (_ *sql.DB, err error) {
-	if err := p.prepare(ctx, create); err != nil {
-		if !refused(err) && ctx.Err() == nil {
+	if err := p.migrate(ctx, create); err != nil {
+		if !final(err) && ctx.Err() == nil {
 			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		return nil, err
 	}
-	db, err := p.pool(p.cfg.Timeout)
+	db, err := p.openPool(p.cfg.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -45,45 +47,45 @@ func (p *postgres) connect(ctx context.Context, create bool) (_ *sql.DB, err err
 	return db, nil
 }
 
-// prepare brings the tables up to date, over connections of its own whose
-// statements may take longer than a write.
-func (p *postgres) prepare(ctx context.Context, create bool) (err error) {
-	db, err := p.pool(migrateTimeout)
+// migrate brings the tables up to date, on connections of its own whose statements
+// may take longer than a write.
+func (p *postgres) migrate(ctx context.Context, create bool) (err error) {
+	db, err := p.openPool(migrateTimeout)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	db.SetMaxOpenConns(2) // the lock's, and the one that works
+	db.SetMaxOpenConns(2) // one holds the lock, the other works
 
-	soon, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
+	connectCtx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	defer cancel()
-	conn, err := db.Conn(soon)
+	conn, err := db.Conn(connectCtx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	if !create {
-		var there bool
-		if err := conn.QueryRowContext(soon, `SELECT to_regclass('goose_db_version') IS NOT NULL AND to_regclass('cases') IS NOT NULL`).Scan(&there); err != nil {
+		var exists bool
+		if err := conn.QueryRowContext(connectCtx, `SELECT to_regclass('goose_db_version') IS NOT NULL AND to_regclass('cases') IS NOT NULL`).Scan(&exists); err != nil {
 			return err
 		}
-		if !there {
+		if !exists {
 			return fmt.Errorf("%w: a worker, or evalworker eval, makes it; name another with --store or --config", ErrNoStore)
 		}
 	}
-	long, cancel := context.WithTimeout(ctx, migrateTimeout)
+	migrateCtx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
-	// Waits, where goose's own lock would ask again each second; it ends with the
-	// connection, whatever becomes of this process.
-	if _, err := conn.ExecContext(long, `SELECT pg_advisory_lock($1)`, int64(migrateLock)); err != nil {
+	// This waits, where goose's own lock would ask again each second. The lock ends with
+	// the connection, whatever happens to this process.
+	if _, err := conn.ExecContext(migrateCtx, `SELECT pg_advisory_lock($1)`, int64(migrateLock)); err != nil {
 		return err
 	}
-	return migrate(long, db, goose.DialectPostgres, "postgres")
+	return migrate(migrateCtx, db, goose.DialectPostgres, PostgreSQL)
 }
 
-// pool gives connections whose statements may take so long. What a worker that
-// hangs has locked is free again after that time.
-func (p *postgres) pool(timeout time.Duration) (*sql.DB, error) {
+// openPool returns a pool of connections on which a statement may take up to timeout.
+// Rows that a hanging worker has locked are free again after that time.
+func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(p.cfg.URL)
 	if err != nil {
 		return nil, err
@@ -98,18 +100,18 @@ func (p *postgres) pool(timeout time.Duration) (*sql.DB, error) {
 		cfg.ConnectTimeout = p.cfg.Timeout
 	}
 	ms := strconv.FormatInt(max(timeout.Milliseconds(), 1), 10)
-	// Under a stricter isolation, which a database may have for its default, workers
-	// that fail alike would end each other's transactions instead of waiting.
+	// A database may have a stricter isolation as its default. Workers that write the
+	// same rows would then end each other's transactions instead of waiting.
 	session := "SET statement_timeout = " + ms + "; SET idle_in_transaction_session_timeout = " + ms +
 		"; SET default_transaction_isolation = 'read committed'"
 	return stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // and not as startup parameters, which poolers refuse
+		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // poolers refuse these as startup parameters
 		return err
 	})), nil
 }
 
-// Codes of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html);
-// those of two characters are classes.
+// Codes of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+// Two characters stand for a class of codes.
 const (
 	classData          = "22"
 	classIntegrity     = "23"
@@ -128,8 +130,8 @@ const (
 	codeDeadlock       = "40P01"
 )
 
-// state gives the code of an error of the server's, else "".
-func state(err error) string {
+// sqlState returns the code of an error that the server sent, else "".
+func sqlState(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
 	}
@@ -145,58 +147,58 @@ func inClass(code string, classes ...string) bool {
 	return false
 }
 
-// refused reports whether trying again cannot help: the server has answered, and
-// somebody has to change something.
-func refused(err error) bool {
+// final reports whether trying again cannot help: the server has answered, and
+// a person has to change something.
+func final(err error) bool {
 	return errors.Is(err, ErrNoStore) || errors.Is(err, errNewer) || untrusted(err) ||
-		inClass(state(err), classAuthorization, codeNoDatabase, codeNoSchema, classSyntax, classUnsupported, classData)
+		inClass(sqlState(err), classAuthorization, codeNoDatabase, codeNoSchema, classSyntax, classUnsupported, classData)
 }
 
-// untrusted reports whether the server's certificate is not good.
+// untrusted reports whether the server's certificate could not be verified.
 func untrusted(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	return ok
 }
 
 func (p *postgres) explain(err error) error {
-	switch code := state(err); {
+	switch code := sqlState(err); {
 	case err == nil:
 		return nil
 	case untrusted(err):
-		return fmt.Errorf("the server's certificate is not trusted: see sslrootcert and the host in store.url: %w", oneLine{err})
+		return fmt.Errorf("the server's certificate is not trusted: see sslrootcert and the host in store.url: %w", singleLineError{err})
 	case inClass(code, classAuthorization):
-		return fmt.Errorf("the server refuses the user or its password: see store.url and store.password_file: %w", oneLine{err})
+		return fmt.Errorf("the server refuses the user or its password: see store.url and store.password_file: %w", singleLineError{err})
 	case code == codeNoDatabase:
-		return fmt.Errorf("the server has no such database: make it, or name another in store.url: %w", oneLine{err})
+		return fmt.Errorf("the server has no such database: make it, or name another in store.url: %w", singleLineError{err})
 	case code == codeForbidden || code == codeNoSchema:
-		return fmt.Errorf("the user may not make or use tables there: let it own the database or its schema: %w", oneLine{err})
+		return fmt.Errorf("the user may not make or use tables there: let it own the database or its schema: %w", singleLineError{err})
 	case code == codeOnlyReads:
-		return fmt.Errorf("the server only reads: name the primary in store.url: %w", oneLine{err})
+		return fmt.Errorf("the server only reads: name the primary in store.url: %w", singleLineError{err})
 	case code == codeDiskFull:
-		return fmt.Errorf("the server has no space left: %w", oneLine{err})
+		return fmt.Errorf("the server has no space left: %w", singleLineError{err})
 	case code == codeTooMany:
-		return fmt.Errorf("the server has no connection left: raise its limit, or lower store.max_connections: %w", oneLine{err})
+		return fmt.Errorf("the server has no connection left: raise its limit, or lower store.max_connections: %w", singleLineError{err})
 	case code == codeCancelled:
-		return fmt.Errorf("took longer than store.timeout: %w", oneLine{err})
+		return fmt.Errorf("took longer than store.timeout: %w", singleLineError{err})
 	}
-	return oneLine{err}
+	return singleLineError{err}
 }
 
-// general reports whether an error is the store's: all are but those of values
-// that the server does not take.
+// general reports whether an error concerns the whole store: all do, except those
+// about values that the server does not accept.
 func (p *postgres) general(err error) bool {
-	return !inClass(state(err), classData, classIntegrity, classLimit)
+	return !inClass(sqlState(err), classData, classIntegrity, classLimit)
 }
 
-func (p *postgres) again(err error) bool {
-	return inClass(state(err), codeSerialization, codeDeadlock)
+func (p *postgres) retryable(err error) bool {
+	return inClass(sqlState(err), codeSerialization, codeDeadlock)
 }
 
-// oneLine is an error as a log and a probe print it.
-type oneLine struct{ error }
+// singleLineError is an error whose text fits on one line of a log or a probe.
+type singleLineError struct{ error }
 
-// Error gives the text on one line.
-func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+// Error returns the text with each run of white space replaced by one space.
+func (e singleLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
 
-// Unwrap gives the error.
-func (e oneLine) Unwrap() error { return e.error }
+// Unwrap returns the error itself.
+func (e singleLineError) Unwrap() error { return e.error }

@@ -1,146 +1,159 @@
-package datasets
+package store
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"sync"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/backoff"
 )
-
-// write is one change that somebody waits for: records, or anything else.
-type write struct {
-	records []record
-	fresh   *int // number of records that were new; set before done
-	change  func(context.Context, *sql.Tx) error
-	done    chan<- error // of capacity one
-}
-
-// size is about what a change holds in memory, in bytes.
-func (w write) size() int {
-	n := 0
-	for _, rec := range w.records {
-		n += len(rec.body)
-	}
-	return n
-}
 
 // Bounds of one transaction.
 const (
 	maxGroup      = 256     // changes
-	maxGroupBytes = 8 << 20 // of content
+	maxGroupBytes = 8 << 20 // of what they hold
 )
 
 var errClosed = errors.New("store is closed")
 
-// fault remembers why writes fail: whoever waits behind one that fails runs out of
-// time before he is told anything.
-type flt struct {
-	mu  sync.Mutex
-	err error // guarded by mu; nil after a write that succeeded
+// change is one change whose caller waits for the result.
+type change struct {
+	// apply makes the change and, if it has a batch, all changes of that batch in
+	// the transaction, whose values it receives.
+	apply  func(ctx context.Context, tx *Tx, values []any) error
+	batch  any // the *Batch; nil: none
+	value  any // of the batch's type
+	size   int
+	result chan<- error // of capacity one, so that the writer never waits for a caller
 }
 
-// note takes the result of a write. One that ran out of time itself knows no
-// reason, and leaves the one that is known.
-func (f *flt) note(err error) {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return
+// Write makes a change in a transaction that it may share with other changes. It
+// returns once the change is on disk, or when the configured timeout is over, which
+// bounds first the wait for earlier changes and then the write. apply may be called
+// several times and must not call the store. When ctx ends first, the change may
+// still be made.
+func (s *Store) Write(ctx context.Context, apply func(ctx context.Context, tx *Tx) error) error {
+	return s.submit(ctx, change{apply: func(ctx context.Context, tx *Tx, _ []any) error { return apply(ctx, tx) }})
+}
+
+// Batch is a kind of change of which a transaction applies all at once.
+type Batch[T any] struct {
+	store *Store
+	size  func(T) int
+	apply func(ctx context.Context, tx *Tx, changes []T) error
+}
+
+// NewBatch returns a batch. size returns about how many bytes a change holds in
+// memory. apply makes the given changes, which are in the order in which they came; it
+// may be called several times for one change, and the last call counts.
+func NewBatch[T any](s *Store, size func(T) int, apply func(ctx context.Context, tx *Tx, changes []T) error) *Batch[T] {
+	return &Batch[T]{store: s, size: size, apply: apply}
+}
+
+// Write makes a change as [Store.Write] does, together with the others of its batch.
+func (b *Batch[T]) Write(ctx context.Context, c T) error {
+	return b.store.submit(ctx, change{batch: b, value: c, size: b.size(c), apply: b.applyAll})
+}
+
+func (b *Batch[T]) applyAll(ctx context.Context, tx *Tx, values []any) error {
+	changes := make([]T, len(values))
+	for i, v := range values {
+		changes[i] = v.(T) //nolint:errcheck // Write made it of this type
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.err = err
+	return b.apply(ctx, tx, changes)
 }
 
-// explain adds what is known to the error of somebody who waited in vain.
-func (f *flt) explain(err error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.err == nil {
-		return err
-	}
-	return fmt.Errorf("%w: the last write failed: %w", err, f.err)
-}
-
-// submit hands a change to the writer and waits until it is on disk. When ctx
-// ends first the change may still happen.
-func (s *Store) submit(ctx context.Context, w write) error {
-	done, err := s.hand(ctx, w)
-	if err != nil {
-		return err
-	}
-	return s.await(ctx, done)
-}
-
-// hand gives a change to the writer, which begins with it at once. After an error
-// it does not happen.
-func (s *Store) hand(ctx context.Context, w write) (done <-chan error, err error) {
+// submit passes a change to the writer, which starts on it at once, and waits for
+// the result.
+func (s *Store) submit(ctx context.Context, c change) error {
 	result := make(chan error, 1)
-	w.done = result
+	c.result = result
+	queued, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
 	select {
-	case s.writes <- w:
-		return result, nil
+	case s.changes <- c:
 	case <-s.done:
-		return nil, errClosed
-	case <-ctx.Done():
-		return nil, s.fault.explain(ctx.Err())
+		return errClosed
+	case <-queued.Done():
+		return s.explainTimeout(queued.Err())
 	}
-}
-
-// await waits for what became of a change.
-func (s *Store) await(ctx context.Context, done <-chan error) error {
+	// The writer bounds the write and reports the result. A caller that left at that
+	// very moment would take a change that was made for one that was not. Twice the
+	// timeout is for a disk that hangs, and the writer with it.
+	written, cancel := context.WithTimeout(ctx, 2*s.cfg.Timeout)
+	defer cancel()
 	select {
-	case err := <-done:
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = s.fault.explain(err)
-		}
-		return err
-	case <-ctx.Done():
-		return s.fault.explain(ctx.Err())
+	case err := <-result:
+		return s.explainTimeout(err)
+	case <-written.Done():
+		return s.explainTimeout(written.Err())
 	}
 }
 
-// write is the one goroutine that writes. It takes all changes that wait into
-// one transaction: a commit costs a flush to disk, however much it holds.
-func (s *Store) write() {
+// explainTimeout adds to the error of a caller that ran out of time why the last
+// write failed, if it did.
+func (s *Store) explainTimeout(err error) error {
+	late := errors.Is(err, context.DeadlineExceeded)
+	if !late && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	if _, why := s.writing.Now(); why != nil {
+		err = fmt.Errorf("%w: the last write failed: %w", err, why)
+	}
+	if late {
+		err = fmt.Errorf("not written within store.timeout (%s): %w", s.cfg.Timeout, err)
+	}
+	return err
+}
+
+// writeLoop is the one goroutine that writes.
+func (s *Store) writeLoop() {
 	for {
-		var group []write
-		size := 0
 		select {
 		case <-s.done:
 			return
-		case w := <-s.writes:
-			group, size = append(group, w), w.size()
-		}
-	gather:
-		for len(group) < maxGroup && size < maxGroupBytes {
-			select {
-			case w := <-s.writes:
-				group, size = append(group, w), size+w.size()
-			default:
-				break gather
-			}
-		}
-		err := s.commit(group)
-		s.fault.note(err)
-		if err != nil && len(group) > 1 && !s.down(err) {
-			// One change may be what fails: each on its own, while that goes.
-			for _, w := range group {
-				if !s.down(err) {
-					err = s.commit([]write{w})
-				}
-				w.done <- err
-			}
-			continue
-		}
-		for _, w := range group {
-			w.done <- err
+		case c := <-s.changes:
+			s.write(s.collect(c))
 		}
 	}
 }
 
-// down reports whether an error is one that the next change would meet as well.
+// collect returns the first change with those that wait behind it.
+func (s *Store) collect(first change) []change {
+	group, size := []change{first}, first.size
+	for len(group) < maxGroup && size < maxGroupBytes {
+		select {
+		case c := <-s.changes:
+			group, size = append(group, c), size+c.size
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// write commits a group of changes and reports the results.
+func (s *Store) write(group []change) {
+	err := s.commit(group)
+	switch {
+	case err == nil:
+		s.writing.End()
+	case !errors.Is(err, context.DeadlineExceeded): // which knows no reason, and leaves the one that is known
+		s.writing.Fail(err)
+	}
+	// One change may be the cause: commit each alone, until the store itself fails.
+	alone := err != nil && len(group) > 1 && !s.down(err)
+	for _, c := range group {
+		if alone && !s.down(err) {
+			err = s.commit([]change{c})
+		}
+		c.result <- err
+	}
+}
+
+// down reports whether the next change would meet the same error.
 func (s *Store) down(err error) bool {
 	return err != nil && (s.engine.general(err) || errors.Is(err, context.DeadlineExceeded))
 }
@@ -148,21 +161,21 @@ func (s *Store) down(err error) bool {
 // commitTries bounds how often a transaction is tried that met another one.
 const commitTries = 5
 
-// commit applies changes in one transaction. It has no context of a caller's:
-// those of a group are many, and the configured timeout bounds it.
-func (s *Store) commit(group []write) error {
+// commit applies changes in one transaction. It is bounded by the configured
+// timeout and not by the context of a caller, because a group has many.
+func (s *Store) commit(group []change) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
+	pause := backoff.Backoff{Min: 20 * time.Millisecond, Max: 100 * time.Millisecond}
 	for try := 1; ; try++ {
 		err := s.transact(ctx, group)
-		if err == nil || !s.engine.again(err) || try == commitTries || ctx.Err() != nil {
+		if err == nil || !s.engine.retryable(err) || try == commitTries || !pause.Wait(ctx, try) {
 			return err
 		}
-		pause(ctx, rand.N(time.Duration(try)*20*time.Millisecond)) //nolint:gosec // a pause needs no strong randomness
 	}
 }
 
-func (s *Store) transact(ctx context.Context, group []write) (err error) {
+func (s *Store) transact(ctx context.Context, group []change) (err error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", s.engine.explain(err))
@@ -171,52 +184,38 @@ func (s *Store) transact(ctx context.Context, group []write) (err error) {
 		if err == nil {
 			return
 		}
-		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // done when its time was up
+		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // a timeout has ended it already
 			err = errors.Join(err, undo)
 		}
 	}()
-	fresh, err := s.apply(ctx, tx, group)
-	if err != nil {
+	if err := applyAll(ctx, newTx(tx, s.engine.dialect()), group); err != nil {
 		return s.engine.explain(err)
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", s.engine.explain(err))
 	}
-	for i, w := range group {
-		if w.fresh != nil {
-			*w.fresh = fresh[i]
-		}
-	}
 	return nil
 }
 
-// apply makes the changes of a group, and gives how many records of each are new.
-func (s *Store) apply(ctx context.Context, tx *sql.Tx, group []write) ([]int, error) {
-	var records []record
-	var owner []int // of each record, in group
-	for i, w := range group {
-		for _, rec := range w.records {
-			records, owner = append(records, rec), append(owner, i)
-		}
-	}
-	fresh := make([]int, len(group))
-	if len(records) > 0 {
-		isNew, err := s.engine.insert(ctx, tx, records, s.cfg.MaxExemplars)
-		if err != nil {
-			return nil, fmt.Errorf("insert: %w", err)
-		}
-		for i := range records {
-			if isNew[i] {
-				fresh[owner[i]]++
+// applyAll makes the changes of a group, those of one batch with the first of them.
+func applyAll(ctx context.Context, tx *Tx, group []change) error {
+	applied := map[any]bool{}
+	for i, c := range group {
+		var values []any
+		if c.batch != nil {
+			if applied[c.batch] {
+				continue
+			}
+			applied[c.batch] = true
+			for _, other := range group[i:] {
+				if other.batch == c.batch {
+					values = append(values, other.value)
+				}
 			}
 		}
-	}
-	for _, w := range group {
-		if w.change != nil {
-			if err := w.change(ctx, tx); err != nil {
-				return nil, err
-			}
+		if err := c.apply(ctx, tx, values); err != nil {
+			return err
 		}
 	}
-	return fresh, nil
+	return nil
 }

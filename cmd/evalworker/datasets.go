@@ -20,6 +20,7 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/store"
 )
 
 func newDatasetsCommand(g *globals) *cobra.Command {
@@ -45,9 +46,9 @@ type datasetsCommand struct {
 	store string
 }
 
-// read opens the store and gives it to fn.
-func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) error) (err error) {
-	cfg := datasets.DefaultConfig()
+// read opens the store and calls fn with its cases.
+func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Cases) error) (err error) {
+	cfg := store.DefaultConfig()
 	if d.store == "" {
 		all, err := d.g.load()
 		if err != nil {
@@ -58,18 +59,18 @@ func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) err
 	if cfg, err = storeAt(cfg, d.store); err != nil {
 		return err
 	}
-	s, err := datasets.OpenExisting(ctx, cfg)
+	s, err := store.OpenExisting(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return fn(s)
+	return fn(datasets.NewCases(s))
 }
 
-// storeAt gives cfg with the store that --store names, if it names one. A password
-// that cfg has stays behind: it is not for another server. The error is of type
-// fault.Faults.
-func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
+// storeAt returns cfg with the store that --store names, if it names one. The
+// password of cfg is removed, because it is not for another server. The error is of
+// type fault.List.
+func storeAt(cfg store.Config, url string) (store.Config, error) {
 	if url == "" {
 		return cfg, nil
 	}
@@ -81,7 +82,7 @@ func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
 	return cfg.Separated(), faults.Err()
 }
 
-// filterFlags are the options that choose cases.
+// filterFlags are the flags that choose cases.
 type filterFlags struct {
 	since, until, evaluator, version, feature, status string
 	limit                                             limit
@@ -101,11 +102,11 @@ func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: datasets.Status(f.status), Limit: f.limit.most}
 	var faults fault.List
 	var err error
-	if out.Since, err = moment(f.since, now); err != nil {
-		faults.Add("--since", err.Error(), wantMoment)
+	if out.Since, err = parseTime(f.since, now); err != nil {
+		faults.Add("--since", err.Error(), wantTime)
 	}
-	if out.Until, err = moment(f.until, now); err != nil {
-		faults.Add("--until", err.Error(), wantMoment)
+	if out.Until, err = parseTime(f.until, now); err != nil {
+		faults.Add("--until", err.Error(), wantTime)
 	}
 	checkOrder(&faults, out.Since, out.Until)
 	if f.status != "" && !slices.Contains(datasets.Statuses(), out.Status) {
@@ -115,10 +116,10 @@ func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	return out, faults.Err()
 }
 
-const wantMoment = "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h"
+const wantTime = "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h"
 
-// moment reads a time, or an age before now.
-func moment(s string, now time.Time) (time.Time, error) {
+// parseTime reads a time, or an age before now.
+func parseTime(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
@@ -132,7 +133,7 @@ func moment(s string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// checkOrder finds a time from which nothing lies before the other one.
+// checkOrder adds a fault when no time lies between since and until.
 func checkOrder(faults *fault.List, since, until time.Time) {
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		faults.Add("--since", fmt.Sprintf("%s is not before --until, which is %s", since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)),
@@ -162,15 +163,15 @@ func (d *datasetsCommand) list() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return d.read(cmd.Context(), func(s *datasets.Store) error {
-				cases, err := s.List(cmd.Context(), filter)
+			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
+				list, err := cases.List(cmd.Context(), filter)
 				if err != nil {
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(d.g.stdout).Encode(cases)
+					return json.NewEncoder(d.g.stdout).Encode(list)
 				}
-				return printCases(d.g.stdout, cases)
+				return printCases(d.g.stdout, list)
 			})
 		},
 	}
@@ -193,17 +194,13 @@ func printCases(w io.Writer, cases []datasets.Case) error {
 	return t.Flush()
 }
 
-// cell makes s fit into a column of a table.
+// cell returns s as one line of at most width characters, for a column of a table.
 func cell(s string, width int) string {
-	return cut(strings.Join(strings.Fields(printable(s)), " "), width)
-}
-
-// cut shortens s to n characters.
-func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
+	s = strings.Join(strings.Fields(printable(s)), " ")
+	if utf8.RuneCountInString(s) <= width {
 		return s
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	return string([]rune(s)[:width-1]) + "…"
 }
 
 func (d *datasetsCommand) show() *cobra.Command {
@@ -216,8 +213,8 @@ func (d *datasetsCommand) show() *cobra.Command {
   evalworker datasets show 3f9a21c0 --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return d.read(cmd.Context(), func(s *datasets.Store) error {
-				c, err := s.Case(cmd.Context(), args[0])
+			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
+				c, err := cases.Case(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
@@ -256,12 +253,12 @@ func printCase(w io.Writer, c datasets.Case) error {
 		line(&b, "comment", x.Comment)
 		line(&b, "explanation", x.Verdict.Explanation)
 	}
-	// All of it is an application's words, names and ids too.
+	// Names and ids come from the application as well, so all of it is made printable.
 	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 
-// line writes what is known, and nothing where nothing is.
+// line writes the values that are not empty, or nothing when all are.
 func line(b *strings.Builder, name string, values ...string) {
 	if text := joined(", ", values...); text != "" {
 		fmt.Fprintf(b, "%s: %s\n", name, text)
@@ -279,7 +276,7 @@ func bracketed(s string) string {
 	return "(" + s + ")"
 }
 
-// printable keeps content from steering the terminal on which it is shown.
+// printable replaces control characters, so that content cannot control the terminal.
 func printable(s string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 {
@@ -291,12 +288,16 @@ func printable(s string) string {
 
 func (d *datasetsCommand) export() *cobra.Command {
 	var f filterFlags
-	var format, out string
+	var name, out string
+	var names, descriptions []string
+	for _, format := range datasets.Formats() {
+		names, descriptions = append(names, format.Name), append(descriptions, format.Description)
+	}
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write cases as a dataset, one exemplar a line",
-		Long: `Write cases as a dataset, one exemplar a line, as JSON lines or CSV. A file is
-written whole or not at all.`,
+		Long: fmt.Sprintf(`Write cases as a dataset, one exemplar a line, as %s. A file is
+written whole or not at all.`, alternatives(descriptions)),
 		Example: `  evalworker datasets export --out cases.jsonl
   evalworker datasets export --format csv --since 168h --out cases.csv`,
 		Args: cobra.NoArgs,
@@ -305,15 +306,17 @@ written whole or not at all.`,
 			if err != nil {
 				return err
 			}
-			if !slices.Contains(datasets.Formats(), datasets.Format(format)) {
-				return fault.List{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", format), Expected: "want jsonl or csv"}}
+			at := slices.Index(names, name)
+			if at < 0 {
+				return fault.List{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", name), Expected: "want " + alternatives(names)}}
 			}
-			return d.read(cmd.Context(), func(s *datasets.Store) error {
+			format := datasets.Formats()[at]
+			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				if out == "" || out == "-" {
-					_, err := s.Export(cmd.Context(), d.g.stdout, datasets.Format(format), filter)
+					_, err := cases.Export(cmd.Context(), d.g.stdout, format, filter)
 					return err
 				}
-				n, err := exportFile(cmd.Context(), s, out, datasets.Format(format), filter)
+				n, err := exportFile(cmd.Context(), cases, out, format, filter)
 				if err != nil {
 					return err
 				}
@@ -323,20 +326,26 @@ written whole or not at all.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&format, "format", "jsonl", "jsonl or csv")
+	cmd.Flags().StringVar(&name, "format", names[0], alternatives(names))
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file (default: standard output)")
 	return cmd
 }
 
-// exportFile writes to a file beside the wanted one, which it then replaces, so that
-// nobody reads half of an export. What is no regular file, such as /dev/stdout, is
-// written to as it is.
-func exportFile(ctx context.Context, s *datasets.Store, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
+// alternatives lists words as a person would: "a, b or c".
+func alternatives(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// exportFile writes to a temporary file beside the named one, which it then replaces,
+// so that a reader never sees half of an export. A file that is not regular, such as
+// /dev/stdout, is written to directly.
+func exportFile(ctx context.Context, cases *datasets.Cases, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return exportInto(ctx, s, path, format, f)
+		return exportInto(ctx, cases, path, format, f)
 	}
-	if path, err = behindLinks(path); err != nil {
+	if path, err = resolveLinks(path); err != nil {
 		return 0, fmt.Errorf("export: %w", err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".export-*")
@@ -348,25 +357,25 @@ func exportFile(ctx context.Context, s *datasets.Store, path string, format data
 			err = errors.Join(err, os.Remove(tmp.Name()))
 		}
 	}()
-	n, err = s.Export(ctx, tmp, format, f)
+	n, err = cases.Export(ctx, tmp, format, f)
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return n, err
 	}
 	return n, os.Rename(tmp.Name(), path)
 }
 
-func exportInto(ctx context.Context, s *datasets.Store, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
+func exportInto(ctx context.Context, cases *datasets.Cases, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
 	out, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return 0, fmt.Errorf("export: %w", err)
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	return s.Export(ctx, out, format, f)
+	return cases.Export(ctx, out, format, f)
 }
 
-// behindLinks gives the file that a path leads to, which need not exist. A link that
-// leads nowhere is an error, for it would be replaced.
-func behindLinks(path string) (string, error) {
+// resolveLinks returns the file to which a path leads, which need not exist. A link
+// that leads nowhere is an error, because the link itself would be replaced.
+func resolveLinks(path string) (string, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return path, nil
 	}

@@ -102,11 +102,11 @@ func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, er
 		}
 		out.IDs = append(out.IDs, id)
 	}
-	if out.Since, err = moment(f.since, now); err != nil {
-		faults.Add("--since", err.Error(), wantMoment)
+	if out.Since, err = parseTime(f.since, now); err != nil {
+		faults.Add("--since", err.Error(), wantTime)
 	}
-	if out.Until, err = moment(f.until, now); err != nil {
-		faults.Add("--until", err.Error(), wantMoment)
+	if out.Until, err = parseTime(f.until, now); err != nil {
+		faults.Add("--until", err.Error(), wantTime)
 	}
 	checkOrder(&faults, out.Since, out.Until)
 	if f.reason != "" && !slices.Contains(eval.Reasons(), out.Reason) {
