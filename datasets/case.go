@@ -81,21 +81,21 @@ type Exemplar struct {
 
 // Verdict says why an exemplar failed.
 type Verdict struct {
-	Outcome     eval.Outcome `json:"outcome"`
-	Score       float64      `json:"score"`
-	Reason      string       `json:"reason"`
-	Label       string       `json:"label,omitempty"`
-	Version     string       `json:"version"`
-	Explanation string       `json:"explanation,omitempty"` // redacted
-	Criteria    []Criterion  `json:"criteria,omitempty"`
+	Outcome     eval.Outcome      `json:"outcome"`
+	Score       float64           `json:"score"`
+	Reason      string            `json:"reason"`
+	Label       string            `json:"label,omitempty"`
+	Version     string            `json:"version"`
+	Explanation string            `json:"explanation,omitempty"` // redacted
+	Criteria    []CriterionResult `json:"criteria,omitempty"`
 	// Policy, Rule and Probability say how the event came to be evaluated.
 	Policy      string  `json:"policy"`
 	Rule        string  `json:"rule,omitempty"`
 	Probability float64 `json:"probability"`
 }
 
-// Criterion is a judge's answer on one criterion, with its texts redacted.
-type Criterion struct {
+// CriterionResult is a judge's answer on one criterion, with its texts redacted.
+type CriterionResult struct {
 	ID       string       `json:"id"`
 	Outcome  eval.Outcome `json:"outcome"`
 	Evidence string       `json:"evidence,omitempty"`
@@ -122,7 +122,7 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 		x.SpanID = span.String()
 	}
 	for _, c := range v.Criteria {
-		x.Verdict.Criteria = append(x.Verdict.Criteria, Criterion{ID: c.ID, Outcome: c.Outcome})
+		x.Verdict.Criteria = append(x.Verdict.Criteria, CriterionResult{ID: c.ID, Outcome: c.Outcome})
 	}
 	if redacted == nil {
 		x.ContentWithheld = true

@@ -167,7 +167,7 @@ func TestWhyNothingIsWritten(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), `DELETE FROM cases`); err != nil { // takes the lock
 		t.Fatal(err)
 	}
-	// On a busy machine the timeout may come before SQLite gives up waiting.
+	// On a busy machine the timeout may come before SQLite reports "busy".
 	for try := 0; err == nil || !strings.Contains(err.Error(), why); try++ {
 		if err = write(1); err == nil || try == 20 {
 			t.Fatalf("write = %v, want %q", err, why)

@@ -40,7 +40,7 @@ with one signature: the evaluator, the reason, and the question that was asked.`
 	return cmd
 }
 
-// datasetsCommand is what the commands below datasets share.
+// datasetsCommand is what the subcommands of datasets share.
 type datasetsCommand struct {
 	g     *globals
 	store string
@@ -84,13 +84,13 @@ func storeAt(cfg store.Config, url string) (store.Config, error) {
 
 // filterFlags are the flags that choose cases.
 type filterFlags struct {
-	since, until, evaluator, version, feature, status string
-	limit                                             limit
+	period                              period
+	evaluator, version, feature, status string
+	limit                               limit
 }
 
 func (f *filterFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.since, "since", "", "seen at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
-	cmd.Flags().StringVar(&f.until, "until", "", "last seen before: a time or an age")
+	f.period.add(cmd, "seen", "last seen")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "failed this evaluator")
 	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
 	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
@@ -101,14 +101,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: datasets.Status(f.status), Limit: f.limit.most}
 	var faults fault.List
-	var err error
-	if out.Since, err = parseTime(f.since, now); err != nil {
-		faults.Add("--since", err.Error(), wantTime)
-	}
-	if out.Until, err = parseTime(f.until, now); err != nil {
-		faults.Add("--until", err.Error(), wantTime)
-	}
-	checkOrder(&faults, out.Since, out.Until)
+	out.Since, out.Until = f.period.parse(&faults, now)
 	if f.status != "" && !slices.Contains(datasets.Statuses(), out.Status) {
 		faults.Add("--status", fmt.Sprintf("unknown status %q", f.status), "want one of "+statuses())
 	}
@@ -116,29 +109,38 @@ func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	return out, faults.Err()
 }
 
-const wantTime = "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h"
+// period is the value of --since and --until.
+type period struct{ since, until string }
 
-// parseTime reads a time, or an age before now.
-func parseTime(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if age, err := time.ParseDuration(s); err == nil && age >= 0 {
-		return now.Add(-age), nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is no time", s)
-	}
-	return t, nil
+// add adds the two flags. Their help begins with what happened in the period.
+func (p *period) add(cmd *cobra.Command, since, until string) {
+	cmd.Flags().StringVar(&p.since, "since", "", since+" at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
+	cmd.Flags().StringVar(&p.until, "until", "", until+" before: a time or an age")
 }
 
-// checkOrder adds a fault when no time lies between since and until.
-func checkOrder(faults *fault.List, since, until time.Time) {
+// parse returns zero times for flags that are not set, or not valid.
+func (p *period) parse(faults *fault.List, now time.Time) (since, until time.Time) {
+	since, until = parseTime(faults, "--since", p.since, now), parseTime(faults, "--until", p.until, now)
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		faults.Add("--since", fmt.Sprintf("%s is not before --until, which is %s", since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)),
 			"want an earlier time, or a greater age")
 	}
+	return since, until
+}
+
+// parseTime reads a time, or an age before now.
+func parseTime(faults *fault.List, flag, s string, now time.Time) time.Time {
+	if s == "" {
+		return time.Time{}
+	}
+	if age, err := time.ParseDuration(s); err == nil && age >= 0 {
+		return now.Add(-age)
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		faults.Add(flag, fmt.Sprintf("%q is no time", s), "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
+	}
+	return t
 }
 
 func statuses() string {
@@ -232,44 +234,43 @@ func (d *datasetsCommand) show() *cobra.Command {
 func printCase(w io.Writer, c datasets.Case) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "case %s (%s)\n", c.ID, c.Status)
-	line(&b, "failed", c.Evaluator, joined(" ", c.Reason, bracketed(c.Label)))
+	writeLine(&b, "failed", c.Evaluator, joinNonEmpty(" ", c.Reason, parenthesise(c.Label)))
 	fmt.Fprintf(&b, "seen: %s from %s to %s\n", plural(c.Count, "time"), c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
-	versions := []string{c.FirstVersion, c.LastVersion}
-	line(&b, "prompt", c.PromptName, joined(" to ", slices.Compact(versions)...))
-	line(&b, "feature", c.Feature)
+	writeLine(&b, "prompt", c.PromptName, joinNonEmpty(" to ", slices.Compact([]string{c.FirstVersion, c.LastVersion})...))
+	writeLine(&b, "feature", c.Feature)
 	for _, x := range c.Exemplars {
 		fmt.Fprintf(&b, "\n--- %s at %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339))
-		line(&b, "prompt", joined(" ", x.PromptName, x.PromptVersion), x.Environment)
-		line(&b, "feature", x.Feature)
-		line(&b, "model", x.Model, x.Provider)
-		line(&b, "trace", x.TraceID, x.SpanID)
+		writeLine(&b, "prompt", joinNonEmpty(" ", x.PromptName, x.PromptVersion), x.Environment)
+		writeLine(&b, "feature", x.Feature)
+		writeLine(&b, "model", x.Model, x.Provider)
+		writeLine(&b, "trace", x.TraceID, x.SpanID)
 		if x.ContentWithheld {
 			b.WriteString("content withheld: it could not be redacted\n")
 			continue
 		}
-		line(&b, "input", event.JSON(x.Input).Text())
-		line(&b, "output", event.JSON(x.Output).Text())
-		line(&b, "expected", event.JSON(x.Expected).Text())
-		line(&b, "comment", x.Comment)
-		line(&b, "explanation", x.Verdict.Explanation)
+		writeLine(&b, "input", event.JSON(x.Input).Text())
+		writeLine(&b, "output", event.JSON(x.Output).Text())
+		writeLine(&b, "expected", event.JSON(x.Expected).Text())
+		writeLine(&b, "comment", x.Comment)
+		writeLine(&b, "explanation", x.Verdict.Explanation)
 	}
 	// Names and ids come from the application as well, so all of it is made printable.
 	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 
-// line writes the values that are not empty, or nothing when all are.
-func line(b *strings.Builder, name string, values ...string) {
-	if text := joined(", ", values...); text != "" {
+// writeLine writes the values that are not empty, or nothing when all are.
+func writeLine(b *strings.Builder, name string, values ...string) {
+	if text := joinNonEmpty(", ", values...); text != "" {
 		fmt.Fprintf(b, "%s: %s\n", name, text)
 	}
 }
 
-func joined(sep string, values ...string) string {
+func joinNonEmpty(sep string, values ...string) string {
 	return strings.Join(slices.DeleteFunc(values, func(v string) bool { return v == "" }), sep)
 }
 
-func bracketed(s string) string {
+func parenthesise(s string) string {
 	if s == "" {
 		return ""
 	}
