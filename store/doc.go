@@ -27,8 +27,8 @@
 // transaction, because a commit costs one flush to disk however many rows it holds.
 // [Store.Write] returns after the change is on disk, or with an error; then nothing of
 // it is written, except when the caller's context ended first or the database hung.
-// A change that fails does not take down the others of its transaction. A caller
-// whose time runs out while the database fails is told why it fails.
+// A change that the database rejects does not take the others of its transaction with
+// it. A caller whose time runs out while the database fails learns why it fails.
 //
 // [Batch] is for changes that many callers make: those of one transaction are applied
 // with one call, which can use one statement for all and lock rows in one order.

@@ -31,14 +31,18 @@ type change struct {
 
 // Write makes a change in a transaction that it may share with other changes. It
 // returns once the change is on disk, or when the configured timeout is over, which
-// bounds first the wait for earlier changes and then the write. apply may be called
-// several times and must not call the store. When ctx ends first, the change may
-// still be made.
+// bounds first the wait for earlier changes and then the write. When ctx ends first,
+// the change may still be made.
+//
+// apply may be called several times, and must not call the store. It returns errors of
+// the database only, because any other may be taken for a failure of the store, with
+// which the whole transaction fails; what else it finds it keeps in a variable.
 func (s *Store) Write(ctx context.Context, apply func(ctx context.Context, tx *Tx) error) error {
 	return s.submit(ctx, change{apply: func(ctx context.Context, tx *Tx, _ []any) error { return apply(ctx, tx) }})
 }
 
-// Batch is a kind of change of which a transaction applies all at once.
+// Batch is a kind of change. All changes of one kind in a transaction are applied with
+// one call.
 type Batch[T any] struct {
 	store *Store
 	size  func(T) int
@@ -46,8 +50,8 @@ type Batch[T any] struct {
 }
 
 // NewBatch returns a batch. size returns about how many bytes a change holds in
-// memory. apply makes the given changes, which are in the order in which they came; it
-// may be called several times for one change, and the last call counts.
+// memory. apply makes the given changes, in the order in which they came, and keeps to
+// the rules of [Store.Write]. Of several calls for one change the last one counts.
 func NewBatch[T any](s *Store, size func(T) int, apply func(ctx context.Context, tx *Tx, changes []T) error) *Batch[T] {
 	return &Batch[T]{store: s, size: size, apply: apply}
 }
@@ -60,7 +64,7 @@ func (b *Batch[T]) Write(ctx context.Context, c T) error {
 func (b *Batch[T]) applyAll(ctx context.Context, tx *Tx, values []any) error {
 	changes := make([]T, len(values))
 	for i, v := range values {
-		changes[i] = v.(T) //nolint:errcheck // Write made it of this type
+		changes[i] = v.(T) // of this type, because Write put it there
 	}
 	return b.apply(ctx, tx, changes)
 }
