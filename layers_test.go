@@ -30,6 +30,7 @@ var layers = map[string][]string{
 	"internal/backoff":           {},
 	"stats":                      {},
 	"redact":                     {"eval", "event", "internal/config/fault"},
+	"store":                      {"internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage"},
 
 	// Kafka.
 	"kafka/conn":       {"internal/config/fault", "internal/config/secret"},
@@ -41,7 +42,7 @@ var layers = map[string][]string{
 	"sampler":         {"eval", "event", "internal/config/fault"},
 	"validators":      {"eval", "event", "internal/config/fault", "redact"},
 	"judges":          {"eval", "event", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
-	"datasets":        {"eval", "event", "internal/config/fault", "internal/config/secret", "redact"},
+	"datasets":        {"eval", "event", "redact", "store"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},
 	"emitter":         {"event", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
@@ -55,11 +56,11 @@ var layers = map[string][]string{
 	// How this process runs.
 	"internal/serve": {"internal/config/fault", "internal/config/secret"},
 	"internal/config": {
-		"eval", "datasets", "judges", "kafka/consumer", "redact", "sampler", "telemetry", "validators",
+		"eval", "judges", "kafka/consumer", "redact", "sampler", "store", "telemetry", "validators",
 		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/serve",
 	},
 	"internal/app": {
-		"eval", "datasets", "emitter/mskiam", "judges", "kafka/consumer", "pipeline", "redact", "sampler", "telemetry", "validators",
+		"eval", "datasets", "emitter/mskiam", "judges", "kafka/consumer", "pipeline", "redact", "sampler", "store", "telemetry", "validators",
 		"internal/config", "internal/config/fault", "internal/serve",
 	},
 	"internal/summary": {"eval", "stats"},
@@ -73,10 +74,9 @@ var layers = map[string][]string{
 	"internal/testkit/conformance": {"eval", "event"},
 	"internal/testkit/containers":  {},
 	"internal/testkit/datadog":     {},
-	"datasets/storetest":           {"eval", "event", "datasets", "redact"},
 	"kafka/consumer/killtest":      {},
 	"internal/demo": {
-		"eval", "event", "datasets", "emitter", "internal/app", "internal/config", "internal/config/fault",
+		"eval", "event", "datasets", "emitter", "store", "internal/app", "internal/config", "internal/config/fault",
 		"internal/demo/broker", "internal/demo/modelserver", "internal/demo/scenario", "internal/summary",
 	},
 
@@ -89,7 +89,7 @@ var layers = map[string][]string{
 		"internal/config/fault", "internal/config/secret", "internal/demo/scenario",
 	},
 	"cmd/evalworker": {
-		"eval", "event", "datasets", "emitter/mskiam", "kafka/deadletter", "redact", "sampler",
+		"eval", "event", "datasets", "emitter/mskiam", "kafka/deadletter", "redact", "sampler", "store",
 		"internal/app", "internal/config", "internal/config/fault", "internal/demo", "internal/replay", "internal/summary",
 	},
 	"internal/gen":     {"event", "internal/config", "telemetry"},
@@ -107,9 +107,9 @@ var rooms = map[string][]string{
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
 	"github.com/sashabaranov/go-openai":     {"judges"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
-	"modernc.org/sqlite":                    {"datasets"},
-	"github.com/pressly/goose":              {"datasets"},
-	"github.com/jackc/pgx":                  {"datasets", "internal/testkit/containers"},
+	"modernc.org/sqlite":                    {"store"},
+	"github.com/pressly/goose":              {"store"},
+	"github.com/jackc/pgx":                  {"store", "internal/testkit/containers"},
 	"github.com/twmb/franz-go":              {"internal/demo/broker"},
 	"github.com/expr-lang/expr":             {"sampler"},
 	"github.com/goccy/go-yaml":              {"internal/config/strictyaml", "internal/config"},

@@ -9,7 +9,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Status is where a case is in its life.
+// Status is the stage of a case's life.
 type Status string
 
 // The life of a case: seen by an evaluator, confirmed by a person, flaky or
@@ -22,12 +22,12 @@ const (
 	StatusRetired   Status = "retired"
 )
 
-// Statuses gives all statuses in the order of a case's life.
+// Statuses returns all statuses in the order of a case's life.
 func Statuses() []Status {
 	return []Status{StatusCandidate, StatusConfirmed, StatusFlaky, StatusFixed, StatusRetired}
 }
 
-// Case is a failure that has been seen, however often.
+// Case is a failure that has been seen once or more.
 type Case struct {
 	ID        string    `json:"id"`
 	Evaluator string    `json:"evaluator"`
@@ -44,8 +44,8 @@ type Case struct {
 	Status       Status    `json:"status"`
 	FirstSeen    time.Time `json:"first_seen"`
 	LastSeen     time.Time `json:"last_seen"`
-	// Count is the number of occurrences; Exemplars are some of them, the first
-	// one and the latest ones. [Store.List] leaves them out.
+	// Count is the number of occurrences. Exemplars are some of them: the first one
+	// and the latest ones. [Cases.List] leaves them out.
 	Count     int        `json:"count"`
 	Exemplars []Exemplar `json:"exemplars,omitempty"`
 }
@@ -55,8 +55,8 @@ type Exemplar struct {
 	RequestID     event.RequestID `json:"request_id"`
 	OccurredAt    time.Time       `json:"occurred_at"`
 	Environment   string          `json:"environment,omitempty"`
-	Feature       string          `json:"feature"`     // also when it is empty, which
-	PromptName    string          `json:"prompt_name"` // tells it from a body that has none
+	Feature       string          `json:"feature"`     // not omitted when empty: rows without the
+	PromptName    string          `json:"prompt_name"` // key are old, and the case's applies
 	PromptVersion string          `json:"prompt_version,omitempty"`
 	Provider      string          `json:"provider,omitempty"`
 	Model         string          `json:"model,omitempty"`
@@ -79,36 +79,37 @@ type Exemplar struct {
 	Verdict Verdict `json:"verdict"`
 }
 
-// Verdict is why an exemplar failed.
+// Verdict says why an exemplar failed.
 type Verdict struct {
-	Outcome     eval.Outcome `json:"outcome"`
-	Score       float64      `json:"score"`
-	Reason      string       `json:"reason"`
-	Label       string       `json:"label,omitempty"`
-	Version     string       `json:"version"`
-	Explanation string       `json:"explanation,omitempty"` // redacted
-	Criteria    []Criterion  `json:"criteria,omitempty"`
+	Outcome     eval.Outcome      `json:"outcome"`
+	Score       float64           `json:"score"`
+	Reason      string            `json:"reason"`
+	Label       string            `json:"label,omitempty"`
+	Version     string            `json:"version"`
+	Explanation string            `json:"explanation,omitempty"` // redacted
+	Criteria    []CriterionResult `json:"criteria,omitempty"`
 	// Policy, Rule and Probability say how the event came to be evaluated.
 	Policy      string  `json:"policy"`
 	Rule        string  `json:"rule,omitempty"`
 	Probability float64 `json:"probability"`
 }
 
-// Criterion is a judge's answer on one criterion; its words are redacted.
-type Criterion struct {
+// CriterionResult is a judge's answer on one criterion, with its texts redacted.
+type CriterionResult struct {
 	ID       string       `json:"id"`
 	Outcome  eval.Outcome `json:"outcome"`
 	Evidence string       `json:"evidence,omitempty"`
 	Reason   string       `json:"reason,omitempty"`
 }
 
-// exemplar makes an exemplar of a report's verdict. redacted is nil when the
-// content has to be withheld; the judge's words then are too.
-func exemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, words func(string) string) Exemplar {
+// newExemplar returns the exemplar of a report's verdict. redacted is nil when the
+// content has to be withheld; then the judge's texts are withheld too.
+func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactText func(string) string) Exemplar {
 	trace, span := r.Event.Origin()
 	x := Exemplar{
-		RequestID: r.Event.RequestID, OccurredAt: seen(r), Environment: r.Event.Environment,
-		Feature: r.Event.Feature, PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion, Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
+		RequestID: r.Event.RequestID, OccurredAt: occurredAt(r), Environment: r.Event.Environment,
+		Feature: r.Event.Feature, PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion,
+		Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
 		Verdict: Verdict{
 			Outcome: v.Outcome, Score: finite(v.Score), Reason: v.Reason, Label: v.Label, Version: v.Version,
 			Policy: r.Plan.Revision, Rule: v.Rule, Probability: finite(v.Probability),
@@ -121,7 +122,7 @@ func exemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, words func
 		x.SpanID = span.String()
 	}
 	for _, c := range v.Criteria {
-		x.Verdict.Criteria = append(x.Verdict.Criteria, Criterion{ID: c.ID, Outcome: c.Outcome})
+		x.Verdict.Criteria = append(x.Verdict.Criteria, CriterionResult{ID: c.ID, Outcome: c.Outcome})
 	}
 	if redacted == nil {
 		x.ContentWithheld = true
@@ -132,15 +133,15 @@ func exemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, words func
 	if redacted.Retrieval != nil {
 		x.Query, x.Chunks = redacted.Retrieval.Query, redacted.Retrieval.Chunks
 	}
-	x.Verdict.Explanation = words(v.Explanation)
+	x.Verdict.Explanation = redactText(v.Explanation)
 	for i, c := range v.Criteria {
-		x.Verdict.Criteria[i].Evidence, x.Verdict.Criteria[i].Reason = words(c.Evidence), words(c.Reason)
+		x.Verdict.Criteria[i].Evidence, x.Verdict.Criteria[i].Reason = redactText(c.Evidence), redactText(c.Reason)
 	}
 	return x
 }
 
-// finite gives 0 for what JSON cannot hold. Waiting would not make a
-// number of an evaluator's score that is none, so the case is kept without it.
+// finite returns 0 for NaN and infinities, which JSON cannot hold. Trying again would
+// not change an evaluator's score, so the case is kept without it.
 func finite(x float64) float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0
@@ -148,10 +149,10 @@ func finite(x float64) float64 {
 	return x
 }
 
-// seen is when a failure happened: when the request finished, if the event says
-// so and is to be believed. A time after the work on the event began is not: it
-// would be the latest exemplar for good, and never be pruned.
-func seen(r *eval.Report) time.Time {
+// occurredAt returns when a failure happened: when the request finished, if the event
+// has a plausible time. A time after the work on the event began is not plausible: the
+// exemplar would be the latest for ever, and never be pruned.
+func occurredAt(r *eval.Report) time.Time {
 	began := r.Started
 	if began.IsZero() {
 		began = time.Now()

@@ -1,51 +1,46 @@
 package datasets_test
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/datasets"
 )
 
-// TestStoreOfBeforeFeatures: what was kept before occurrences and exemplars said of
-// which feature they are is found by the case's, and shown with it.
+// TestStoreOfBeforeFeatures: rows from before occurrences and exemplars had a feature
+// are found by the case's feature, and shown with it.
 func TestStoreOfBeforeFeatures(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "cases.db")
-	cfg := config(path)
+	dir := t.TempDir()
+	cfg := config(filepath.Join(dir, "new.db"))
 	s := open(t, cfg)
-	a, _ := archive(t, s, cfg)
 	old := failing(1, "q", "a")
 	old.Event.Feature, old.Event.PromptName = "support", "triage"
-	if _, err := a.Offer(t.Context(), old, old.Event); err != nil {
+	if _, err := keeper(t, s, cfg).Offer(t.Context(), old, old.Event); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db := raw(t, path)
-	for _, undo := range []string{
-		`DROP INDEX occurrences_feature`, `ALTER TABLE occurrences DROP COLUMN feature`, `DELETE FROM goose_db_version WHERE version_id = 2`,
-		`UPDATE exemplars SET body = json_remove(body, '$.feature', '$.prompt_name')`,
-	} {
-		if _, err := db.ExecContext(t.Context(), undo); err != nil {
-			t.Fatalf("%s: %v", undo, err)
-		}
-	}
+	cfg = config(filepath.Join(dir, "old.db"))
+	copyToFirstVersion(t, filepath.Join(dir, "new.db"), filepath.Join(dir, "old.db"))
 
 	s = open(t, cfg)
-	a, _ = archive(t, s, cfg)
+	cases := datasets.NewCases(s)
+	k := keeper(t, s, cfg)
 	young := failing(2, "q", "a")
 	young.Event.Feature = "search"
-	if n, err := a.Offer(t.Context(), young, young.Event); err != nil || n != 1 {
+	if n, err := k.Offer(t.Context(), young, young.Event); err != nil || n != 1 {
 		t.Fatalf("%d new, %v", n, err)
 	}
 	for _, feature := range []string{"support", "search"} {
-		cases, err := s.List(t.Context(), datasets.Filter{Feature: feature})
-		if err != nil || len(cases) != 1 || cases[0].Count != 2 {
-			t.Fatalf("of feature %s: %+v, %v", feature, cases, err)
+		list, err := cases.List(t.Context(), datasets.Filter{Feature: feature})
+		if err != nil || len(list) != 1 || list[0].Count != 2 {
+			t.Fatalf("of feature %s: %+v, %v", feature, list, err)
 		}
-		c, err := s.Case(t.Context(), cases[0].ID)
+		c, err := cases.Case(t.Context(), list[0].ID)
 		if err != nil || len(c.Exemplars) != 2 {
 			t.Fatalf("%+v, %v", c, err)
 		}
@@ -57,6 +52,33 @@ func TestStoreOfBeforeFeatures(t *testing.T) {
 			if got := [2]string{x.Feature, x.PromptName}; got != want {
 				t.Errorf("%s: feature and prompt %q, want %q", x.RequestID, got, want)
 			}
+		}
+	}
+}
+
+// copyToFirstVersion copies rows into a new file as the first version of the tables
+// had them.
+func copyToFirstVersion(t *testing.T, from, to string) {
+	t.Helper()
+	migration, err := os.ReadFile(filepath.Join("..", "store", "migrations", "sqlite", "0001_cases.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, _, _ := strings.Cut(string(migration), "-- +goose Down")
+	db := raw(t, "sqlite", to)
+	db.SetMaxOpenConns(1) // ATTACH is for one connection
+	for _, query := range []string{
+		tables,
+		`CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')))`,
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1)`,
+		`ATTACH '` + from + `' AS new`,
+		`INSERT INTO cases
+			SELECT id, evaluator, type, reason, label, feature, prompt_name, first_version, last_version, status, first_seen, last_seen, count FROM new.cases`,
+		`INSERT INTO occurrences SELECT request_id, evaluator, case_id, prompt_version, seen FROM new.occurrences`,
+		`INSERT INTO exemplars SELECT case_id, request_id, seen, json_remove(body, '$.feature', '$.prompt_name') FROM new.exemplars`,
+	} {
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Fatalf("%s: %v", query, err)
 		}
 	}
 }

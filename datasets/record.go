@@ -11,47 +11,49 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// record is one occurrence on its way to the store. Its texts are clean, and
-// those that are keys of an index are bounded.
+// record is one occurrence on its way to the store. Its texts are storable, and keys
+// of an index are bounded.
 type record struct {
-	id                                 string // of the case
-	requestID, evaluator, version, in  string // keys; in is the feature
-	kind, reason, label                string
-	feature, promptName, promptVersion string
-	seen                               int64  // milliseconds since 1970
-	body                               string // exemplar as JSON
+	id                                           string // of the case
+	requestID, evaluator, versionKey, featureKey string // in indexes
+	kind, reason, label                          string
+	feature, promptName, promptVersion           string
+	seen                                         int64  // milliseconds since 1970
+	body                                         string // the exemplar as JSON
 }
 
-func (a *Archive) record(r *eval.Report, v *eval.Verdict, redacted *event.Event) (record, error) {
-	x := exemplar(r, v, redacted, a.redactor.Text)
+// newRecord returns the record of a report's verdict.
+func newRecord(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactText func(string) string) (record, error) {
+	x := newExemplar(r, v, redacted, redactText)
 	body, err := json.Marshal(x)
 	if err != nil {
 		return record{}, fmt.Errorf("encode request %s: %w", r.Event.RequestID, err)
 	}
 	return record{
-		id: signature(v, redacted), requestID: indexed(string(r.Event.RequestID)), evaluator: indexed(v.Eval), version: indexed(r.Event.PromptVersion), in: indexed(r.Event.Feature),
-		kind: clean(string(v.Type)), reason: clean(v.Reason), label: clean(v.Label),
-		feature: clean(r.Event.Feature), promptName: clean(r.Event.PromptName), promptVersion: clean(r.Event.PromptVersion),
-		seen: x.OccurredAt.UnixMilli(), body: clean(string(body)),
+		id: signature(v, redacted), requestID: indexKey(string(r.Event.RequestID)), evaluator: indexKey(v.Eval),
+		versionKey: indexKey(r.Event.PromptVersion), featureKey: indexKey(r.Event.Feature),
+		kind: storable(string(v.Type)), reason: storable(v.Reason), label: storable(v.Label),
+		feature: storable(r.Event.Feature), promptName: storable(r.Event.PromptName), promptVersion: storable(r.Event.PromptVersion),
+		seen: x.OccurredAt.UnixMilli(), body: storable(string(body)),
 	}, nil
 }
 
-// clean makes a text one that every database takes: UTF-8 without NUL. An event
+// storable returns a text as both databases accept it: UTF-8 without NUL. An event
 // must not wait for ever because of a byte.
-func clean(s string) string {
+func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
-// Bounds of a key. PostgreSQL refuses an entry of an index above some 2,700 bytes.
+// Bounds of a key in bytes. PostgreSQL refuses an entry of an index above some 2,700.
 const (
-	maxKey    = 256 // bytes
+	maxKey    = 256
 	keyPrefix = 200
 )
 
-// indexed gives a text as an index holds it: one that is long or not clean is
-// known by how it begins and by its hash. The exemplar has all of it.
-func indexed(s string) string {
-	key := clean(s)
+// indexKey returns a text as an index holds it. One that is long or not storable is
+// replaced by its beginning and its hash; the exemplar has all of it.
+func indexKey(s string) string {
+	key := storable(s)
 	if key == s && len(s) <= maxKey {
 		return s
 	}

@@ -16,26 +16,26 @@ import (
 // counted as one.
 const idDigits = 16
 
-// signature gives the case id of a failure: a hash over what makes two failures
-// the same. Without redacted content there is no input in it, and it differs
-// from that of an empty input.
+// signature returns the case id of a failure: a hash over what makes two failures
+// the same. Without redacted content it contains no input, and differs from the
+// signature of an empty input.
 func signature(v *eval.Verdict, redacted *event.Event) string {
 	h := sha256.New()
 	parts := []string{v.Eval, v.Reason, "withheld"}
 	if redacted != nil {
-		parts = []string{v.Eval, v.Reason, "content", normalise(question(redacted))}
+		parts = []string{v.Eval, v.Reason, "content", normalise(lastQuestion(redacted))}
 	}
 	for _, part := range parts {
 		h.Write([]byte(part))
-		h.Write([]byte{0xff}) // which no UTF-8 text has, so that parts cannot run into each other
+		h.Write([]byte{0xff}) // no UTF-8 text has this byte, so parts cannot run into each other
 	}
 	return hex.EncodeToString(h.Sum(nil))[:idDigits]
 }
 
-// question gives what the user said last: the last user turn of a chat that says
-// something, else the whole input, else a user's comment. All of it counts,
-// because many a prompt begins with the same long template.
-func question(e *event.Event) string {
+// lastQuestion returns what the user said last: the last user turn of a chat that is
+// not empty, else the whole input, else a user's comment. All of its text counts,
+// because many prompts begin with the same long template.
+func lastQuestion(e *event.Event) string {
 	if e.Input.IsZero() {
 		return e.Comment
 	}
@@ -48,8 +48,8 @@ func question(e *event.Event) string {
 	return e.Input.Text()
 }
 
-// normalise evens out what does not change a question: case, white space, and
-// the numbers of orders, dates and amounts.
+// normalise removes differences that do not make another question: upper case, white
+// space, and the digits of orders, dates and amounts.
 func normalise(s string) string {
 	var b strings.Builder
 	last := ' '

@@ -20,6 +20,7 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/store"
 )
 
 func newDatasetsCommand(g *globals) *cobra.Command {
@@ -39,15 +40,15 @@ with one signature: the evaluator, the reason, and the question that was asked.`
 	return cmd
 }
 
-// datasetsCommand is what the commands below datasets share.
+// datasetsCommand is what the subcommands of datasets share.
 type datasetsCommand struct {
 	g     *globals
 	store string
 }
 
-// read opens the store and gives it to fn.
-func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) error) (err error) {
-	cfg := datasets.DefaultConfig()
+// read opens the store and calls fn with its cases.
+func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Cases) error) (err error) {
+	cfg := store.DefaultConfig()
 	if d.store == "" {
 		all, err := d.g.load()
 		if err != nil {
@@ -58,18 +59,18 @@ func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Store) err
 	if cfg, err = storeAt(cfg, d.store); err != nil {
 		return err
 	}
-	s, err := datasets.OpenExisting(ctx, cfg)
+	s, err := store.OpenExisting(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return fn(s)
+	return fn(datasets.NewCases(s))
 }
 
-// storeAt gives cfg with the store that --store names, if it names one. A password
-// that cfg has stays behind: it is not for another server. The error is of type
-// fault.Faults.
-func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
+// storeAt returns cfg with the store that --store names, if it names one. The
+// password of cfg is removed, because it is not for another server. The error is of
+// type fault.List.
+func storeAt(cfg store.Config, url string) (store.Config, error) {
 	if url == "" {
 		return cfg, nil
 	}
@@ -81,15 +82,15 @@ func storeAt(cfg datasets.Config, url string) (datasets.Config, error) {
 	return cfg.Separated(), faults.Err()
 }
 
-// filterFlags are the options that choose cases.
+// filterFlags are the flags that choose cases.
 type filterFlags struct {
-	since, until, evaluator, version, feature, status string
-	limit                                             limit
+	period                              period
+	evaluator, version, feature, status string
+	limit                               limit
 }
 
 func (f *filterFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.since, "since", "", "seen at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
-	cmd.Flags().StringVar(&f.until, "until", "", "last seen before: a time or an age")
+	f.period.add(cmd, "seen", "last seen")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "failed this evaluator")
 	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
 	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
@@ -100,14 +101,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: datasets.Status(f.status), Limit: f.limit.most}
 	var faults fault.List
-	var err error
-	if out.Since, err = moment(f.since, now); err != nil {
-		faults.Add("--since", err.Error(), wantMoment)
-	}
-	if out.Until, err = moment(f.until, now); err != nil {
-		faults.Add("--until", err.Error(), wantMoment)
-	}
-	checkOrder(&faults, out.Since, out.Until)
+	out.Since, out.Until = f.period.parse(&faults, now)
 	if f.status != "" && !slices.Contains(datasets.Statuses(), out.Status) {
 		faults.Add("--status", fmt.Sprintf("unknown status %q", f.status), "want one of "+statuses())
 	}
@@ -115,29 +109,38 @@ func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	return out, faults.Err()
 }
 
-const wantMoment = "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h"
+// period is the value of --since and --until.
+type period struct{ since, until string }
 
-// moment reads a time, or an age before now.
-func moment(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if age, err := time.ParseDuration(s); err == nil && age >= 0 {
-		return now.Add(-age), nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is no time", s)
-	}
-	return t, nil
+// add adds the two flags. Their help begins with what happened in the period.
+func (p *period) add(cmd *cobra.Command, since, until string) {
+	cmd.Flags().StringVar(&p.since, "since", "", since+" at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
+	cmd.Flags().StringVar(&p.until, "until", "", until+" before: a time or an age")
 }
 
-// checkOrder finds a time from which nothing lies before the other one.
-func checkOrder(faults *fault.List, since, until time.Time) {
+// parse returns zero times for flags that are not set, or not valid.
+func (p *period) parse(faults *fault.List, now time.Time) (since, until time.Time) {
+	since, until = parseTime(faults, "--since", p.since, now), parseTime(faults, "--until", p.until, now)
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		faults.Add("--since", fmt.Sprintf("%s is not before --until, which is %s", since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)),
 			"want an earlier time, or a greater age")
 	}
+	return since, until
+}
+
+// parseTime reads a time, or an age before now.
+func parseTime(faults *fault.List, flag, s string, now time.Time) time.Time {
+	if s == "" {
+		return time.Time{}
+	}
+	if age, err := time.ParseDuration(s); err == nil && age >= 0 {
+		return now.Add(-age)
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		faults.Add(flag, fmt.Sprintf("%q is no time", s), "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
+	}
+	return t
 }
 
 func statuses() string {
@@ -162,15 +165,15 @@ func (d *datasetsCommand) list() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return d.read(cmd.Context(), func(s *datasets.Store) error {
-				cases, err := s.List(cmd.Context(), filter)
+			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
+				list, err := cases.List(cmd.Context(), filter)
 				if err != nil {
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(d.g.stdout).Encode(cases)
+					return json.NewEncoder(d.g.stdout).Encode(list)
 				}
-				return printCases(d.g.stdout, cases)
+				return printCases(d.g.stdout, list)
 			})
 		},
 	}
@@ -193,17 +196,13 @@ func printCases(w io.Writer, cases []datasets.Case) error {
 	return t.Flush()
 }
 
-// cell makes s fit into a column of a table.
+// cell returns s as one line of at most width characters, for a column of a table.
 func cell(s string, width int) string {
-	return cut(strings.Join(strings.Fields(printable(s)), " "), width)
-}
-
-// cut shortens s to n characters.
-func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
+	s = strings.Join(strings.Fields(printable(s)), " ")
+	if utf8.RuneCountInString(s) <= width {
 		return s
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	return string([]rune(s)[:width-1]) + "…"
 }
 
 func (d *datasetsCommand) show() *cobra.Command {
@@ -216,8 +215,8 @@ func (d *datasetsCommand) show() *cobra.Command {
   evalworker datasets show 3f9a21c0 --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return d.read(cmd.Context(), func(s *datasets.Store) error {
-				c, err := s.Case(cmd.Context(), args[0])
+			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
+				c, err := cases.Case(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
@@ -235,51 +234,50 @@ func (d *datasetsCommand) show() *cobra.Command {
 func printCase(w io.Writer, c datasets.Case) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "case %s (%s)\n", c.ID, c.Status)
-	line(&b, "failed", c.Evaluator, joined(" ", c.Reason, bracketed(c.Label)))
+	writeLine(&b, "failed", c.Evaluator, joinNonEmpty(" ", c.Reason, parenthesise(c.Label)))
 	fmt.Fprintf(&b, "seen: %s from %s to %s\n", plural(c.Count, "time"), c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
-	versions := []string{c.FirstVersion, c.LastVersion}
-	line(&b, "prompt", c.PromptName, joined(" to ", slices.Compact(versions)...))
-	line(&b, "feature", c.Feature)
+	writeLine(&b, "prompt", c.PromptName, joinNonEmpty(" to ", slices.Compact([]string{c.FirstVersion, c.LastVersion})...))
+	writeLine(&b, "feature", c.Feature)
 	for _, x := range c.Exemplars {
 		fmt.Fprintf(&b, "\n--- %s at %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339))
-		line(&b, "prompt", joined(" ", x.PromptName, x.PromptVersion), x.Environment)
-		line(&b, "feature", x.Feature)
-		line(&b, "model", x.Model, x.Provider)
-		line(&b, "trace", x.TraceID, x.SpanID)
+		writeLine(&b, "prompt", joinNonEmpty(" ", x.PromptName, x.PromptVersion), x.Environment)
+		writeLine(&b, "feature", x.Feature)
+		writeLine(&b, "model", x.Model, x.Provider)
+		writeLine(&b, "trace", x.TraceID, x.SpanID)
 		if x.ContentWithheld {
 			b.WriteString("content withheld: it could not be redacted\n")
 			continue
 		}
-		line(&b, "input", event.JSON(x.Input).Text())
-		line(&b, "output", event.JSON(x.Output).Text())
-		line(&b, "expected", event.JSON(x.Expected).Text())
-		line(&b, "comment", x.Comment)
-		line(&b, "explanation", x.Verdict.Explanation)
+		writeLine(&b, "input", event.JSON(x.Input).Text())
+		writeLine(&b, "output", event.JSON(x.Output).Text())
+		writeLine(&b, "expected", event.JSON(x.Expected).Text())
+		writeLine(&b, "comment", x.Comment)
+		writeLine(&b, "explanation", x.Verdict.Explanation)
 	}
-	// All of it is an application's words, names and ids too.
+	// Names and ids come from the application as well, so all of it is made printable.
 	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 
-// line writes what is known, and nothing where nothing is.
-func line(b *strings.Builder, name string, values ...string) {
-	if text := joined(", ", values...); text != "" {
+// writeLine writes the values that are not empty, or nothing when all are.
+func writeLine(b *strings.Builder, name string, values ...string) {
+	if text := joinNonEmpty(", ", values...); text != "" {
 		fmt.Fprintf(b, "%s: %s\n", name, text)
 	}
 }
 
-func joined(sep string, values ...string) string {
+func joinNonEmpty(sep string, values ...string) string {
 	return strings.Join(slices.DeleteFunc(values, func(v string) bool { return v == "" }), sep)
 }
 
-func bracketed(s string) string {
+func parenthesise(s string) string {
 	if s == "" {
 		return ""
 	}
 	return "(" + s + ")"
 }
 
-// printable keeps content from steering the terminal on which it is shown.
+// printable replaces control characters, so that content cannot control the terminal.
 func printable(s string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 {
@@ -291,12 +289,16 @@ func printable(s string) string {
 
 func (d *datasetsCommand) export() *cobra.Command {
 	var f filterFlags
-	var format, out string
+	var name, out string
+	var names, descriptions []string
+	for _, format := range datasets.Formats() {
+		names, descriptions = append(names, format.Name), append(descriptions, format.Description)
+	}
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write cases as a dataset, one exemplar a line",
-		Long: `Write cases as a dataset, one exemplar a line, as JSON lines or CSV. A file is
-written whole or not at all.`,
+		Long: fmt.Sprintf(`Write cases as a dataset, one exemplar a line, as %s. A file is
+written whole or not at all.`, alternatives(descriptions)),
 		Example: `  evalworker datasets export --out cases.jsonl
   evalworker datasets export --format csv --since 168h --out cases.csv`,
 		Args: cobra.NoArgs,
@@ -305,15 +307,17 @@ written whole or not at all.`,
 			if err != nil {
 				return err
 			}
-			if !slices.Contains(datasets.Formats(), datasets.Format(format)) {
-				return fault.List{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", format), Expected: "want jsonl or csv"}}
+			at := slices.Index(names, name)
+			if at < 0 {
+				return fault.List{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", name), Expected: "want " + alternatives(names)}}
 			}
-			return d.read(cmd.Context(), func(s *datasets.Store) error {
+			format := datasets.Formats()[at]
+			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				if out == "" || out == "-" {
-					_, err := s.Export(cmd.Context(), d.g.stdout, datasets.Format(format), filter)
+					_, err := cases.Export(cmd.Context(), d.g.stdout, format, filter)
 					return err
 				}
-				n, err := exportFile(cmd.Context(), s, out, datasets.Format(format), filter)
+				n, err := exportFile(cmd.Context(), cases, out, format, filter)
 				if err != nil {
 					return err
 				}
@@ -323,20 +327,26 @@ written whole or not at all.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&format, "format", "jsonl", "jsonl or csv")
+	cmd.Flags().StringVar(&name, "format", names[0], alternatives(names))
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file (default: standard output)")
 	return cmd
 }
 
-// exportFile writes to a file beside the wanted one, which it then replaces, so that
-// nobody reads half of an export. What is no regular file, such as /dev/stdout, is
-// written to as it is.
-func exportFile(ctx context.Context, s *datasets.Store, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
+// alternatives lists words as a person would: "a, b or c".
+func alternatives(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// exportFile writes to a temporary file beside the named one, which it then replaces,
+// so that a reader never sees half of an export. A file that is not regular, such as
+// /dev/stdout, is written to directly.
+func exportFile(ctx context.Context, cases *datasets.Cases, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return exportInto(ctx, s, path, format, f)
+		return exportInto(ctx, cases, path, format, f)
 	}
-	if path, err = behindLinks(path); err != nil {
+	if path, err = resolveLinks(path); err != nil {
 		return 0, fmt.Errorf("export: %w", err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".export-*")
@@ -348,25 +358,25 @@ func exportFile(ctx context.Context, s *datasets.Store, path string, format data
 			err = errors.Join(err, os.Remove(tmp.Name()))
 		}
 	}()
-	n, err = s.Export(ctx, tmp, format, f)
+	n, err = cases.Export(ctx, tmp, format, f)
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return n, err
 	}
 	return n, os.Rename(tmp.Name(), path)
 }
 
-func exportInto(ctx context.Context, s *datasets.Store, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
+func exportInto(ctx context.Context, cases *datasets.Cases, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
 	out, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return 0, fmt.Errorf("export: %w", err)
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	return s.Export(ctx, out, format, f)
+	return cases.Export(ctx, out, format, f)
 }
 
-// behindLinks gives the file that a path leads to, which need not exist. A link that
-// leads nowhere is an error, for it would be replaced.
-func behindLinks(path string) (string, error) {
+// resolveLinks returns the file to which a path leads, which need not exist. A link
+// that leads nowhere is an error, because the link itself would be replaced.
+func resolveLinks(path string) (string, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return path, nil
 	}

@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/store"
 )
 
-// TestStoreAtLeavesThePasswordBehind: a store that is named in the command line gets
-// the password of its own URL, and never the one of the configuration's server.
+// TestStoreAtLeavesThePasswordBehind: a store named on the command line has the
+// password of its own URL, and never the one of the configuration's server.
 func TestStoreAtLeavesThePasswordBehind(t *testing.T) {
 	t.Parallel()
-	cfg := datasets.DefaultConfig()
+	cfg := store.DefaultConfig()
 	cfg.URL, cfg.Password, cfg.PasswordFile = "postgres://evalworker@db.internal/evalworker", "of-the-configuration", "/run/secrets/db"
 	for url, want := range map[string]string{
 		"":                                     "of-the-configuration",
@@ -32,14 +33,14 @@ func TestStoreAtLeavesThePasswordBehind(t *testing.T) {
 	}
 }
 
-// TestExportFollowsLinks: a file is replaced where it is, and what names it stays.
+// TestExportFollowsLinks: a file is replaced where it is, and links to it stay.
 func TestExportFollowsLinks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := emptyStore(t)
+	cases := noCases(t)
 	export := func(path string) error {
 		t.Helper()
-		_, err := exportFile(t.Context(), s, path, datasets.CSV, datasets.Filter{})
+		_, err := exportFile(t.Context(), cases, path, datasets.CSV(), datasets.Filter{})
 		return err
 	}
 	link, target := filepath.Join(dir, "link"), filepath.Join(dir, "folder", "target")
@@ -68,7 +69,7 @@ func TestExportFollowsLinks(t *testing.T) {
 	}
 }
 
-// TestExportIntoAPipe: what is no regular file is written to and not replaced.
+// TestExportIntoAPipe: a pipe is written to and not replaced.
 func TestExportIntoAPipe(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
@@ -76,7 +77,7 @@ func TestExportIntoAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
-	if _, err := exportFile(t.Context(), emptyStore(t), fmt.Sprintf("/dev/fd/%d", w.Fd()), datasets.CSV, datasets.Filter{}); err != nil {
+	if _, err := exportFile(t.Context(), noCases(t), fmt.Sprintf("/dev/fd/%d", w.Fd()), datasets.CSV(), datasets.Filter{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -87,14 +88,14 @@ func TestExportIntoAPipe(t *testing.T) {
 	}
 }
 
-func emptyStore(t *testing.T) *datasets.Store {
+func noCases(t *testing.T) *datasets.Cases {
 	t.Helper()
-	cfg := datasets.DefaultConfig()
+	cfg := store.DefaultConfig()
 	cfg.URL = "sqlite::memory:"
-	s, err := datasets.Open(t.Context(), cfg)
+	s, err := store.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return s
+	return datasets.NewCases(s)
 }

@@ -36,15 +36,15 @@ An evaluation that failed is no dead letter: it is a verdict with the outcome er
 	}
 	for _, sub := range []*cobra.Command{newDLQListCommand(g), newDLQShowCommand(g), newDLQRedriveCommand(g)} {
 		work := sub.RunE
-		sub.RunE = func(cmd *cobra.Command, args []string) error { return unconfigured(g, work(cmd, args)) }
+		sub.RunE = func(cmd *cobra.Command, args []string) error { return explainUnreached(g, work(cmd, args)) }
 		cmd.AddCommand(sub)
 	}
 	return cmd
 }
 
-// unconfigured adds to the error of a broker that was not reached that nobody has
-// named one.
-func unconfigured(g *globals, err error) error {
+// explainUnreached adds to the error of a broker that was not reached that no
+// configuration names one.
+func explainUnreached(g *globals, err error) error {
 	_, unreached := errors.AsType[net.Error](err)
 	if !unreached || g.file() != "" {
 		return err
@@ -63,37 +63,36 @@ func openQueue(g *globals) (*deadletter.Queue, *config.Config, error) {
 		return nil, nil, err
 	}
 	kafka := cfg.Kafka
-	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when it is asked
+	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when Kafka needs one
 	q, err := deadletter.Open(kafka)
 	return q, cfg, err
 }
 
-// letterFlags are the options that choose dead letters.
+// letterFlags are the flags that choose dead letters.
 type letterFlags struct {
-	reason, evaluator, key, since, until string
-	limit                                limit
+	reason, evaluator, key string
+	period                 period
+	limit                  limit
 }
 
 func (f *letterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.reason, "reason", "", "died of this, such as malformed or panic")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "that this evaluator would have been run on, as far as headers tell; those without are left out")
 	cmd.Flags().StringVar(&f.key, "key", "", "of messages with this key: a trace id, or a request id where there is none; its beginning and an ellipsis (… or ...), as list prints it, will do")
-	cmd.Flags().StringVar(&f.since, "since", "", "died at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
-	cmd.Flags().StringVar(&f.until, "until", "", "died before: a time or an age")
+	f.period.add(cmd, "died", "died")
 	cmd.Flags().Var(&f.limit, "limit", "at most so many letters (default: all)")
 }
 
-// filter reads the options and the ids. The error is of type fault.Faults.
+// filter reads the flags and the ids. The error is of type fault.List.
 func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, error) {
 	out := deadletter.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit.most}
 	var faults fault.List
-	if prefix, short := shortened(f.key); short {
+	if prefix, ok := cutEllipsis(f.key); ok {
 		out.Prefix = prefix
 		if prefix == "" {
 			faults.Add("--key", fmt.Sprintf("%q is the beginning of every key", f.key), "want a key, or some of its first characters and an ellipsis")
 		}
 	}
-	var err error
 	for _, s := range ids {
 		id, err := deadletter.ParseID(s)
 		if err != nil {
@@ -102,13 +101,7 @@ func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, er
 		}
 		out.IDs = append(out.IDs, id)
 	}
-	if out.Since, err = moment(f.since, now); err != nil {
-		faults.Add("--since", err.Error(), wantMoment)
-	}
-	if out.Until, err = moment(f.until, now); err != nil {
-		faults.Add("--until", err.Error(), wantMoment)
-	}
-	checkOrder(&faults, out.Since, out.Until)
+	out.Since, out.Until = f.period.parse(&faults, now)
 	if f.reason != "" && !slices.Contains(eval.Reasons(), out.Reason) {
 		faults.Add("--reason", fmt.Sprintf("unknown reason %q", f.reason), wantReason(f.reason))
 	}
@@ -116,19 +109,20 @@ func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, er
 	return out, faults.Err()
 }
 
-// shortened gives what stands before an ellipsis at the end of a key.
-func shortened(key string) (prefix string, short bool) {
+// cutEllipsis returns the key without the ellipsis at its end, and reports whether it
+// had one.
+func cutEllipsis(key string) (prefix string, ok bool) {
 	for _, ellipsis := range []string{"…", "..."} {
-		if prefix, short = strings.CutSuffix(key, ellipsis); short {
+		if prefix, ok = strings.CutSuffix(key, ellipsis); ok {
 			return prefix, true
 		}
 	}
 	return "", false
 }
 
-// wanted adds to a filter what the configuration knows: which letters an
-// evaluator would have been run on. The error is of type fault.Faults.
-func (f *letterFlags) wanted(filter *deadletter.Filter, cfg *config.Config) error {
+// matchEvaluator makes a filter choose the letters on which --evaluator would have been
+// run, according to the configuration. The error is of type fault.List.
+func (f *letterFlags) matchEvaluator(filter *deadletter.Filter, cfg *config.Config) error {
 	if f.evaluator == "" {
 		return nil
 	}
@@ -158,7 +152,8 @@ func (f *letterFlags) wanted(filter *deadletter.Filter, cfg *config.Config) erro
 
 const wantLetter = "want PARTITION:OFFSET, as evalworker dlq list prints it"
 
-// wantReason names the reason that was meant, or those of which events die.
+// wantReason returns what was expected in place of s: the nearest reason, or those of
+// which events die.
 func wantReason(s string) string {
 	var names []string
 	for _, r := range eval.Reasons() {
@@ -171,13 +166,14 @@ func wantReason(s string) string {
 		" or " + string(eval.ReasonPanic)
 }
 
-// noneYet tells a person that nothing has died yet, which is no failure.
-func noneYet(g *globals, err error) error {
+// printEmpty prints the error of a topic without letters, which is not a failure.
+func printEmpty(g *globals, err error) error {
 	_, err = fmt.Fprintln(g.stderr, err)
 	return err
 }
 
-// letterProgress gives a bar that learns its total with the first step.
+// letterProgress returns a bar, and a function that sets its position and its total,
+// which is not known at first.
 func letterProgress(g *globals, what string) (bar *progressbar.ProgressBar, step func(done, total int64)) {
 	bar = newProgress(g.stderr, 1, what, false)
 	var known int64

@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
-// TestLettersOfAnEvaluator: the sampling policy says which letters an evaluator
-// would have been run on, and an evaluator that there is not is a fault.
+// TestLettersOfAnEvaluator: the sampling policy decides on which letters an evaluator
+// would have been run, and an unknown evaluator is a fault.
 func TestLettersOfAnEvaluator(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
@@ -27,7 +27,7 @@ func TestLettersOfAnEvaluator(t *testing.T) {
 		billing, search bool
 	}{{"refusal", true, true}, {"billing_only", true, false}} {
 		var filter deadletter.Filter
-		if err := (&letterFlags{evaluator: c.evaluator}).wanted(&filter, &cfg); err != nil {
+		if err := (&letterFlags{evaluator: c.evaluator}).matchEvaluator(&filter, &cfg); err != nil {
 			t.Fatal(err)
 		}
 		if got := filter.Match(letter("billing")); got != c.billing {
@@ -40,7 +40,7 @@ func TestLettersOfAnEvaluator(t *testing.T) {
 			t.Errorf("%s takes a letter without headers, of which nothing is known", c.evaluator)
 		}
 	}
-	err := (&letterFlags{evaluator: "refusl"}).wanted(&deadletter.Filter{}, &cfg)
+	err := (&letterFlags{evaluator: "refusl"}).matchEvaluator(&deadletter.Filter{}, &cfg)
 	if want := `--evaluator: unknown evaluator "refusl"; did you mean "refusal"?`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// TestDLQKilled: a redrive that is killed at its work loses no letter, and the
+// TestDLQKilled: a redrive that is killed while it works loses no letter, and the
 // next one publishes at most one batch of them again.
 func TestDLQKilled(t *testing.T) {
 	t.Parallel()
-	// Reports of so many letters do not fit into a pipe that nobody reads, so the
-	// process is at work when it is killed.
+	// The output for so many letters does not fit into a pipe that is not read, so
+	// the process is still working when it is killed.
 	const letters, batch, read = 6000, 100, 250
 	w := newDeadWorld(t)
 	const topic = "llm.requests.completed"

@@ -40,7 +40,7 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 				return err
 			}
 			defer q.Close()
-			if err := f.wanted(&filter, cfg); err != nil {
+			if err := f.matchEvaluator(&filter, cfg); err != nil {
 				return err
 			}
 			bar, step := letterProgress(g, "offsets")
@@ -55,18 +55,18 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 			_ = bar.Finish()
 			if errors.Is(err, deadletter.ErrEmpty) {
 				if count && asJSON {
-					if err := json.NewEncoder(g.stdout).Encode(summaryLine(sum)); err != nil {
+					if err := json.NewEncoder(g.stdout).Encode(newSummaryJSON(sum)); err != nil {
 						return err
 					}
 				}
-				return noneYet(g, err)
+				return printEmpty(g, err)
 			}
 			if err != nil {
 				return err
 			}
 			switch {
 			case count && asJSON:
-				return json.NewEncoder(g.stdout).Encode(summaryLine(sum))
+				return json.NewEncoder(g.stdout).Encode(newSummaryJSON(sum))
 			case count:
 				return printCounts(g.stdout, sum)
 			case asJSON:
@@ -82,14 +82,14 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 	return cmd
 }
 
-// letterLine is a letter as JSON. It has no content.
-type letterLine struct {
+// letterJSON is a letter as JSON. It has no content.
+type letterJSON struct {
 	ID        string      `json:"id"`
 	Time      time.Time   `json:"time"`
 	Reason    eval.Reason `json:"reason"`
 	Error     string      `json:"error"`
 	Key       string      `json:"key"`
-	Origin    *originLine `json:"origin"` // null when the letter names none
+	Origin    *originJSON `json:"origin"` // null when the letter names none
 	Attempts  int         `json:"attempts"`
 	Redrives  int         `json:"redrives"`
 	Redriven  bool        `json:"redriven"`
@@ -97,40 +97,40 @@ type letterLine struct {
 	Bytes     int         `json:"bytes"`
 }
 
-type originLine struct {
+type originJSON struct {
 	Topic     string `json:"topic"`
 	Partition int    `json:"partition"`
 	Offset    int64  `json:"offset"`
 }
 
-func lineOf(l *deadletter.Letter) letterLine {
-	out := letterLine{
+func newLetterJSON(l *deadletter.Letter) letterJSON {
+	out := letterJSON{
 		ID: l.ID.String(), Time: l.Time.UTC(), Reason: l.Reason, Error: l.Error, Key: strings.ToValidUTF8(string(l.Key), "\ufffd"),
 		Attempts: l.Attempts, Redrives: l.Redrives, Redriven: l.Redriven, Truncated: l.Truncated, Bytes: l.Bytes(),
 	}
 	if l.Origin.Topic != "" {
-		out.Origin = &originLine{l.Origin.Topic, l.Origin.Partition, l.Origin.Offset}
+		out.Origin = &originJSON{l.Origin.Topic, l.Origin.Partition, l.Origin.Offset}
 	}
 	return out
 }
 
-type sumLine struct {
+type summaryJSON struct {
 	Letters  int         `json:"letters"`
 	Redriven int         `json:"redriven"`
-	Reasons  []countLine `json:"reasons"`
+	Reasons  []countJSON `json:"reasons"`
 }
 
-type countLine struct {
+type countJSON struct {
 	Reason  eval.Reason `json:"reason"`
 	Letters int         `json:"letters"`
 	Oldest  time.Time   `json:"oldest"`
 	Newest  time.Time   `json:"newest"`
 }
 
-func summaryLine(s deadletter.Summary) sumLine {
-	out := sumLine{Letters: s.Letters, Redriven: s.Redriven, Reasons: []countLine{}}
+func newSummaryJSON(s deadletter.Summary) summaryJSON {
+	out := summaryJSON{Letters: s.Letters, Redriven: s.Redriven, Reasons: []countJSON{}}
 	for _, c := range s.Reasons {
-		out.Reasons = append(out.Reasons, countLine{c.Reason, c.Letters, c.Oldest.UTC(), c.Newest.UTC()})
+		out.Reasons = append(out.Reasons, countJSON{c.Reason, c.Letters, c.Oldest.UTC(), c.Newest.UTC()})
 	}
 	return out
 }
@@ -155,7 +155,7 @@ func reasonCell(r eval.Reason, width int) string {
 	return cell(string(r), width)
 }
 
-// letterTable prints letters as they come, in columns of a fixed width: their
+// letterTable prints letters as they come, in columns of a fixed width, because their
 // number has no bound.
 type letterTable struct {
 	w     io.Writer
@@ -169,7 +169,7 @@ const tableWidth = 100
 func (t *letterTable) add(l *deadletter.Letter) error {
 	if t.json {
 		t.lines++
-		return json.NewEncoder(t.w).Encode(lineOf(l))
+		return json.NewEncoder(t.w).Encode(newLetterJSON(l))
 	}
 	if t.lines == 0 {
 		if err := t.row("letter", "died", "reason", "origin", "redrives", "key", "error"); err != nil {
@@ -185,7 +185,7 @@ func (t *letterTable) add(l *deadletter.Letter) error {
 	if l.Redriven {
 		redrives += " done"
 	}
-	// The reason has a column of its own.
+	// The error begins with the reason, which has a column of its own.
 	text := strings.TrimPrefix(l.Error, string(l.Reason)+": ")
 	return t.row(l.ID.String(), l.Time.UTC().Format("01-02 15:04"), reasonCell(l.Reason, 13), origin, redrives, cell(string(l.Key), 8), text)
 }
@@ -199,7 +199,7 @@ func (t *letterTable) row(letter, died, reason, origin, redrives, key, text stri
 	return err
 }
 
-// end says how many there are, and what was not shown.
+// end prints how many letters there are, and which were not shown.
 func (t *letterTable) end(s deadletter.Summary, redriven bool) error {
 	var b strings.Builder
 	if t.lines > 0 {

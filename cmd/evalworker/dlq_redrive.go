@@ -41,12 +41,12 @@ same letters twice.`,
 			filter, err := f.filter(args, time.Now())
 			faults, _ := errors.AsType[fault.List](err)
 			faults = append(faults, flagFaults(opts.Validate())...)
-			switch limited := filter; {
+			switch unlimited := filter; {
 			case all && len(filter.IDs) > 0:
 				faults.Add("--all", "and letters that are named", "want one or the other")
 			case !all && err == nil:
-				limited.Limit = 0 // a limit alone chooses nothing in particular
-				if limited.All() && f.evaluator == "" {
+				unlimited.Limit = 0 // a limit alone does not say which letters
+				if unlimited.All() && f.evaluator == "" {
 					faults.Add("", "nothing says which letters", "name some as PARTITION:OFFSET, or use --reason, --evaluator, --key, --since, --until or --all")
 				}
 			}
@@ -65,7 +65,7 @@ same letters twice.`,
 	return cmd
 }
 
-// flagFaults makes flags of the paths of faults.
+// flagFaults turns the paths of faults into flags.
 func flagFaults(faults fault.List) fault.List {
 	for i := range faults {
 		faults[i].Path = "--" + faults[i].Path
@@ -73,10 +73,10 @@ func flagFaults(faults fault.List) fault.List {
 	return faults
 }
 
-// refusals says how many letters were refused. They have been named.
-type refusals struct{ letters int }
+// refusedError says how many letters were refused. They have been printed.
+type refusedError struct{ letters int }
 
-func (r *refusals) Error() string {
+func (r *refusedError) Error() string {
 	return fmt.Sprintf("%s %s refused", plural(r.letters, "letter"), were(r.letters))
 }
 
@@ -86,7 +86,7 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadlette
 		return err
 	}
 	defer q.Close()
-	if err := f.wanted(&filter, cfg); err != nil {
+	if err := f.matchEvaluator(&filter, cfg); err != nil {
 		return err
 	}
 	bar, step := letterProgress(g, "offsets")
@@ -98,7 +98,7 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadlette
 	})
 	_ = bar.Finish()
 	if errors.Is(err, deadletter.ErrEmpty) {
-		return noneYet(g, err)
+		return printEmpty(g, err)
 	}
 	if !asJSON {
 		err = errors.Join(err, p.end(totals))
@@ -107,20 +107,20 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadlette
 		return err
 	}
 	if totals.Refused > 0 {
-		return &refusals{totals.Refused}
+		return &refusedError{totals.Refused}
 	}
 	return nil
 }
 
-// redrivePrinter tells what becomes of letters as it happens.
+// redrivePrinter prints the result for each letter as it comes.
 type redrivePrinter struct {
 	out       io.Writer
 	dry, json bool
 	refusals  map[deadletter.Refusal]int
 }
 
-// maxTold is how many letters are named for one refusal. --json names all.
-const maxTold = 20
+// maxNamed bounds the letters that are printed for one refusal. --json prints all.
+const maxNamed = 20
 
 func (p *redrivePrinter) add(r deadletter.Result) error {
 	if p.json {
@@ -136,10 +136,10 @@ func (p *redrivePrinter) add(r deadletter.Result) error {
 	case r.Action == deadletter.ActionRefused:
 		p.refusals[r.Refusal]++
 		switch n := p.refusals[r.Refusal]; {
-		case n <= maxTold:
+		case n <= maxNamed:
 			_, err := fmt.Fprintf(p.out, "%v refused: %s\n", r.Letter.ID, printable(r.Detail))
 			return err
-		case n == maxTold+1:
+		case n == maxNamed+1:
 			_, err := fmt.Fprintf(p.out, "more are refused alike (%s); --json names them\n", r.Refusal)
 			return err
 		}
@@ -150,7 +150,7 @@ func (p *redrivePrinter) add(r deadletter.Result) error {
 	return nil
 }
 
-// end says what was done.
+// end prints the totals.
 func (p *redrivePrinter) end(t deadletter.Totals) error {
 	verb := "redriven"
 	if p.dry {

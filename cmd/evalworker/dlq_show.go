@@ -76,15 +76,15 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 	return cmd
 }
 
-// letterView is a letter with what was found out about it.
+// letterView is a letter with what else is known about it.
 type letterView struct {
 	letter   *deadletter.Letter
 	trace    deadletter.Trace
-	fate     string           // of which it would die again
+	fate     string           // the error with which it would die again; "": it would not
 	redactor *redact.Redactor // nil: no content
 }
 
-// envelopeHeaders are those whose values are ids and dimensions.
+// envelopeHeaders returns the headers whose values are ids and dimensions.
 func envelopeHeaders() []string {
 	return []string{
 		event.HeaderEvent, event.HeaderRequestID, event.HeaderTraceID, event.HeaderTraceparent, event.HeaderDDTraceID, event.HeaderDDParentID,
@@ -93,7 +93,7 @@ func envelopeHeaders() []string {
 	}
 }
 
-// header gives a header's value as it may be shown.
+// header returns a header's value without content, or redacted.
 func (v *letterView) header(h event.Header) string {
 	switch {
 	case slices.Contains(envelopeHeaders(), h.Key) && utf8.Valid(h.Value):
@@ -106,24 +106,24 @@ func (v *letterView) header(h event.Header) string {
 	return "(" + plural(len(h.Value), "byte") + ")"
 }
 
-// value gives the redacted value.
+// value returns the redacted value.
 func (v *letterView) value() string {
 	return v.redactor.Text(strings.ToValidUTF8(string(v.letter.Value), "\ufffd"))
 }
 
-// json gives the letter as JSON has it.
+// json returns the letter in the form of --json.
 func (v *letterView) json() any {
 	type pair struct {
 		Key   string `json:"key"`
 		Value string `json:"value"`
 	}
 	out := struct {
-		letterLine
+		letterJSON
 		InOrigin deadletter.Trace `json:"in_origin"`
 		Hopeless string           `json:"would_die_of,omitempty"`
 		Headers  []pair           `json:"headers"`
 		Value    *string          `json:"value,omitempty"`
-	}{letterLine: lineOf(v.letter), InOrigin: v.trace, Hopeless: v.fate, Headers: []pair{}}
+	}{letterJSON: newLetterJSON(v.letter), InOrigin: v.trace, Hopeless: v.fate, Headers: []pair{}}
 	for _, h := range v.letter.Headers {
 		out.Headers = append(out.Headers, pair{h.Key, v.header(h)})
 	}
@@ -147,11 +147,11 @@ func (v *letterView) print(w io.Writer) error {
 		reason = "none given"
 	}
 	fmt.Fprintf(&b, "reason: %s\n", reason)
-	line(&b, "error", l.Error)
+	writeLine(&b, "error", l.Error)
 	fmt.Fprintf(&b, "died: %s, after %s\n", l.Time.UTC().Format(time.RFC3339), plural(l.Attempts, "attempt"))
 	fmt.Fprintf(&b, "origin: %v (%s)\n", l.Origin, traceText(v.trace))
 	fmt.Fprintf(&b, "redrives: %d before this death\n", l.Redrives)
-	line(&b, "key", strings.ToValidUTF8(string(l.Key), "\ufffd"))
+	writeLine(&b, "key", strings.ToValidUTF8(string(l.Key), "\ufffd"))
 	fmt.Fprintf(&b, "size: %s, of which the value has %s\n", plural(l.Bytes(), "byte"), valueSize(l))
 	if v.fate != "" {
 		fmt.Fprintf(&b, "a redrive would be refused: it would die again: %s\n", v.fate)

@@ -73,7 +73,8 @@ func (w *deadWorld) publish(values ...string) {
 	}
 }
 
-// work runs a worker until it has finished so many events, and gives its account.
+// work runs a worker until it has finished a number of events, and returns its
+// accounting.
 func (w *deadWorld) work(events int64) app.Accounting {
 	w.t.Helper()
 	ctx, terminate := context.WithCancel(w.t.Context())
@@ -91,7 +92,7 @@ func (w *deadWorld) work(events int64) app.Accounting {
 	return account
 }
 
-// dlq runs a command below dlq and wants its exit code.
+// dlq runs a subcommand of dlq and checks its exit code.
 func (w *deadWorld) dlq(code int, args ...string) (stdout, stderr string) {
 	w.t.Helper()
 	got, stdout, stderr := call(w.t, append(append([]string{"dlq"}, args...), "--config", w.config)...)
@@ -151,7 +152,7 @@ func TestDLQ(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines), &line); err != nil || line.Origin.Offset != 1 {
 		t.Fatalf("list --json: %v\n%s", err, lines)
 	}
-	// A key may be given as a table shows a long one.
+	// A key may be written as a table shows a long one.
 	for key, want := range map[string]int{"r1": 1, "r…": 2, "r1...": 1, "1…": 0, "r": 0} {
 		if lines, _ := w.dlq(exitOK, "list", "--json", "--key", key); strings.Count(lines, "\n") != want {
 			t.Errorf("list --key %s: %q, want %d letters", key, lines, want)
@@ -179,7 +180,7 @@ func TestDLQ(t *testing.T) {
 		t.Errorf("show 0:9: %q", errs)
 	}
 
-	// Before the mend nothing goes back.
+	// Before the limit is mended nothing is redriven.
 	dry, errs := w.dlq(exitFail, "redrive", "--all")
 	has(t, "redrive before the mend", dry, `(?m)^0 letters redriven, 2 refused$`)
 	has(t, "redrive before the mend", errs, `^evalworker: 2 letters were refused\n$`)
@@ -213,8 +214,8 @@ func TestDLQ(t *testing.T) {
 	}
 }
 
-// TestNobodyNamedABroker: without a configuration it is said that there is none;
-// with one, or where something else went wrong, it is not.
+// TestNobodyNamedABroker: without a configuration the error says that there is none;
+// with one, or where something else went wrong, it does not.
 func TestNobodyNamedABroker(t *testing.T) {
 	t.Parallel()
 	unreached := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
@@ -233,17 +234,17 @@ func TestNobodyNamedABroker(t *testing.T) {
 	} {
 		g := newGlobals(nil, nil, nil, tt.environ)
 		g.configPath = tt.config
-		if got := unconfigured(g, tt.err); got.Error() != tt.want {
+		if got := explainUnreached(g, tt.err); got.Error() != tt.want {
 			t.Errorf("%s: %v, want %s", tt.name, got, tt.want)
 		}
 	}
-	if err := unconfigured(newGlobals(nil, nil, nil, nil), nil); err != nil {
+	if err := explainUnreached(newGlobals(nil, nil, nil, nil), nil); err != nil {
 		t.Errorf("without a fault: %v", err)
 	}
 }
 
-// TestDLQHostile: what anybody may write to the topic neither steers the
-// terminal nor breaks a line.
+// TestDLQHostile: a hostile message in the topic neither controls the terminal nor
+// breaks a line.
 func TestDLQHostile(t *testing.T) {
 	t.Parallel()
 	w := newDeadWorld(t)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/store"
 )
 
 // TestPostgres: every command that writes or reads cases does so on a server, and
@@ -20,7 +21,7 @@ func TestPostgres(t *testing.T) {
 	if !ok {
 		t.Skip("needs a PostgreSQL")
 	}
-	separated := datasets.Config{URL: url}.Separated()
+	separated := store.Config{URL: url}.Separated()
 	password := separated.Password.Reveal()
 	dir := t.TempDir()
 	file := func(name, content string) string {

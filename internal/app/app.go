@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/store"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -43,7 +43,7 @@ type App struct {
 	stopping  atomic.Bool // Run's context has ended
 	counts    accounting
 	telemetry *telemetry.Telemetry
-	store     *datasets.Store
+	store     *store.Store
 	outage    outage
 	pipeline  *pipeline.Pipeline
 	consumer  *consumer.Consumer

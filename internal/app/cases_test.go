@@ -8,6 +8,7 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/store"
 )
 
 // cases gives all cases with their exemplars.
@@ -15,19 +16,20 @@ func (p *played) cases(t *testing.T) []datasets.Case { return p.world.cases(t) }
 
 func (w *world) cases(t *testing.T) []datasets.Case {
 	t.Helper()
-	cfg := datasets.DefaultConfig()
+	cfg := store.DefaultConfig()
 	cfg.URL, _ = w.storeURL()
-	store, err := datasets.OpenExisting(t.Context(), cfg)
+	db, err := store.OpenExisting(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
-	list, err := store.List(t.Context(), datasets.Filter{})
+	defer db.Close()
+	cases := datasets.NewCases(db)
+	list, err := cases.List(t.Context(), datasets.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range list {
-		if list[i], err = store.Case(t.Context(), list[i].ID); err != nil {
+		if list[i], err = cases.Case(t.Context(), list[i].ID); err != nil {
 			t.Fatal(err)
 		}
 	}

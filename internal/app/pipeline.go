@@ -10,12 +10,13 @@ import (
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/redact"
+	"github.com/evalworker/evalworker/store"
 )
 
 // newPipeline wires what happens to one event: the evaluators with the models
 // behind them, and the store where failing requests go.
 func newPipeline(
-	cfg *config.Config, builder *suites, store *datasets.Store, rec pipeline.Recorder, log *slog.Logger,
+	cfg *config.Config, builder *suites, db *store.Store, rec pipeline.Recorder, log *slog.Logger,
 ) (*pipeline.Pipeline, error) {
 	suite, err := builder.build(cfg)
 	if err != nil {
@@ -27,7 +28,7 @@ func newPipeline(
 	}
 	return pipeline.New(suite, pipeline.Deps{
 		Redactor: redactor,
-		Archive:  datasets.NewArchive(store, redactor, cfg.Store),
+		Archive:  datasets.NewKeeper(db, redactor, cfg.Store.MaxExemplars),
 		Recorder: rec,
 		Log:      log,
 	})
@@ -53,14 +54,14 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	store, err := datasets.Open(ctx, cfg.Store)
+	db, err := store.Open(ctx, cfg.Store)
 	if err != nil {
 		return nil, err
 	}
-	o.closers.add("store", bounded(store.Close))
+	o.closers.add("store", bounded(db.Close))
 	builder := &suites{log: component(deps.Log, "judges")}
 	o.closers.add("models", func(context.Context) error { builder.close(); return nil })
-	o.pipeline, err = newPipeline(cfg, builder, store, deps.Recorder, component(deps.Log, "pipeline"))
+	o.pipeline, err = newPipeline(cfg, builder, db, deps.Recorder, component(deps.Log, "pipeline"))
 	if err != nil {
 		return nil, err
 	}

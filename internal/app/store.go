@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/store"
 )
 
 // Pauses between attempts to reach a store that is down.
@@ -24,8 +24,8 @@ const sayEvery = time.Minute
 // openStore gives the store. One in a file is opened, and claimed, here and now:
 // what is wrong with it nobody mends by waiting. One on a server is reached in
 // Run, where probes are answered meanwhile.
-func openStore(ctx context.Context, cfg datasets.Config) (_ *datasets.Store, err error) {
-	s, err := datasets.OpenLater(cfg)
+func openStore(ctx context.Context, cfg store.Config) (_ *store.Store, err error) {
+	s, err := store.OpenLater(cfg)
 	if err != nil || cfg.Remote() {
 		return s, err
 	}
@@ -40,8 +40,8 @@ func openStore(ctx context.Context, cfg datasets.Config) (_ *datasets.Store, err
 
 // notAlone adds to the error of a port that is not free that another worker keeps
 // its cases in the store's file, if one does: another port would not help then.
-func notAlone(cfg datasets.Config, err error) error {
-	if claimed := datasets.Claimed(cfg); claimed != nil {
+func notAlone(cfg store.Config, err error) error {
+	if claimed := store.Claimed(cfg); claimed != nil {
 		return fmt.Errorf("%w; and %w", claimed, err)
 	}
 	return err
@@ -64,7 +64,7 @@ func (a *App) connect(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop before there was anything to do
 		}
-		if !errors.Is(err, datasets.ErrUnavailable) {
+		if !errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
 		since := a.outage.note(err)

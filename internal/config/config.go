@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/redact"
 	"github.com/evalworker/evalworker/sampler"
+	"github.com/evalworker/evalworker/store"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -26,7 +26,7 @@ type Config struct {
 	Evaluators []Evaluator                   `yaml:"evaluators"`
 	Sampling   sampler.Config                `yaml:"sampling"`
 	Redaction  redact.Config                 `yaml:"redaction"`
-	Store      datasets.Config               `yaml:"store"`
+	Store      store.Config                  `yaml:"store"`
 	Datadog    telemetry.Config              `yaml:"datadog"`
 	Health     serve.Config                  `yaml:"health"`
 	Shutdown   Shutdown                      `yaml:"shutdown"`
@@ -93,7 +93,7 @@ func Default() Config {
 		Models:    map[string]judges.ModelConfig{defaultModel: judges.DefaultModelConfig()},
 		Sampling:  sampler.DefaultConfig(),
 		Redaction: redact.Config{},
-		Store:     datasets.DefaultConfig(),
+		Store:     store.DefaultConfig(),
 		Datadog:   telemetry.DefaultConfig(),
 		Health:    serve.DefaultConfig(),
 		Shutdown:  Shutdown{Grace: 25 * time.Second, Close: 10 * time.Second},

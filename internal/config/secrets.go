@@ -3,9 +3,9 @@ package config
 import (
 	"path/filepath"
 
-	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/store"
 )
 
 // secrets fills in what models and the store leave to files and to the
@@ -47,7 +47,7 @@ func (c *Config) storePassword(env *environment) fault.List {
 	var faults fault.List
 	s := c.Store
 	s.Password = unprinted(s.Password)
-	bare := datasets.Config{URL: s.URL}.Separated()
+	bare := store.Config{URL: s.URL}.Separated()
 	s.URL = bare.URL
 	inURL := bare.Password
 	if env.sets("store.password") || env.sets("store.password_file") || env.sets("store.url") && inURL != "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/summary"
+	"github.com/evalworker/evalworker/store"
 )
 
 // Result is what a demo found.
@@ -130,20 +131,22 @@ func isClosed(c <-chan struct{}) bool {
 
 // export writes the cases as a dataset.
 func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
-	store, err := datasets.Open(ctx, d.workerCfg.Store)
+	db, err := store.Open(ctx, d.workerCfg.Store)
 	if err != nil {
 		return Dataset{}, err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	counts, err := store.Counts(ctx)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	cases := datasets.NewCases(db)
+	counts, err := cases.Counts(ctx)
 	if err != nil {
 		return Dataset{}, err
 	}
-	out := Dataset{Path: filepath.Join(d.addresses.Dir, "cases.jsonl"), Cases: counts.Cases, Occurrences: counts.Occurrences}
+	format := datasets.JSONL()
+	out := Dataset{Path: filepath.Join(d.addresses.Dir, "cases"+format.Ending), Cases: counts.Cases, Occurrences: counts.Occurrences}
 	f, err := os.OpenFile(out.Path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // what users said, if redacted
 	if err != nil {
 		return Dataset{}, err
 	}
-	_, err = store.Export(ctx, f, datasets.JSONL, datasets.Filter{})
+	_, err = cases.Export(ctx, f, format, datasets.Filter{})
 	return out, errors.Join(err, f.Close())
 }

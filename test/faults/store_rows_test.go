@@ -18,6 +18,7 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/store"
 )
 
 // storeRows are about a store that accepts nothing for a while. Every event in them
@@ -112,7 +113,7 @@ func (k *worker) root() string { return fmt.Sprintf("/proc/%d/root", k.cmd.Proce
 // its own.
 func (w *world) cases(a *worker) int {
 	w.t.Helper()
-	cfg := datasets.DefaultConfig()
+	cfg := store.DefaultConfig()
 	cfg.URL = w.storeURL(a)
 	if file, ok := strings.CutPrefix(cfg.URL, "sqlite:"); ok {
 		copied := filepath.Join(w.t.TempDir(), "cases.db")
@@ -123,9 +124,9 @@ func (w *world) cases(a *worker) int {
 		}
 		cfg.URL = "sqlite:" + copied
 	}
-	s, err := datasets.OpenExisting(w.t.Context(), cfg)
+	s, err := store.OpenExisting(w.t.Context(), cfg)
 	w.must(err)
-	n, err := s.Counts(w.t.Context())
+	n, err := datasets.NewCases(s).Counts(w.t.Context())
 	w.must(errors.Join(err, s.Close()))
 	return n.Occurrences
 }

@@ -1,4 +1,4 @@
-package storetest
+package datasets_test
 
 import (
 	"context"
@@ -9,43 +9,29 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/redact"
 )
 
-// fleet opens the store some more times, as other workers do, and gives an
-// archive for each. A store in memory cannot be shared.
-func (s suite) fleet(t *testing.T, n int) []*datasets.Archive {
+// fleet returns the keepers of n workers, each with a store of its own on the same
+// database. A store in memory cannot be shared.
+func (s suite) fleet(t *testing.T, n int) []*datasets.Keeper {
 	t.Helper()
 	if s.cfg.URL == "sqlite::memory:" {
-		t.Skip("is the process's own")
+		t.Skip("no other process sees it")
 	}
-	redactor, err := redact.New(redact.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := []*datasets.Archive{s.archive}
+	out := []*datasets.Keeper{s.keeper}
 	for range n - 1 {
-		store, err := datasets.Open(t.Context(), s.cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := store.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		out = append(out, datasets.NewArchive(store, redactor, s.cfg))
+		out = append(out, keeper(t, open(t, s.cfg), s.cfg))
 	}
 	return out
 }
 
-// offer insists, as the pipeline does: a store that is busy may refuse.
-func offer(ctx context.Context, t *testing.T, a *datasets.Archive, r *eval.Report) int {
+// offer tries again, as the pipeline does, because a busy store may refuse.
+func offer(ctx context.Context, t *testing.T, k *datasets.Keeper, r *eval.Report) int {
 	t.Helper()
 	var err error
 	for range 20 {
 		var n int
-		if n, err = a.Offer(ctx, r, r.Event); err == nil {
+		if n, err = k.Offer(ctx, r, r.Event); err == nil {
 			return n
 		}
 	}
@@ -53,15 +39,15 @@ func offer(ctx context.Context, t *testing.T, a *datasets.Archive, r *eval.Repor
 	return 0
 }
 
-// workers: some workers write at once what fails alike, each in an order of its
-// own, and race for the same requests. Every request counts once.
+// workers: several workers write the same cases at once, each in another order, and
+// race for the same requests. Every request counts once.
 func workers(t *testing.T, s suite) {
 	t.Helper()
 	const fleet, callers, requests, questions = 4, 8, 40, 7
 	var mu sync.Mutex
 	fresh := 0
 	var wg sync.WaitGroup
-	for w, a := range s.fleet(t, fleet) {
+	for w, k := range s.fleet(t, fleet) {
 		for c := range callers {
 			wg.Go(func() {
 				for i := range requests {
@@ -70,7 +56,7 @@ func workers(t *testing.T, s suite) {
 					// The same request may fail in another way elsewhere: another case.
 					r.Verdicts = append(r.Verdicts, r.Verdicts[0])
 					r.Verdicts[2].Eval, r.Verdicts[2].Reason = "judge", fmt.Sprintf("criterion %d", (n+w)%3)
-					got := offer(t.Context(), t, a, r)
+					got := offer(t.Context(), t, k, r)
 					mu.Lock()
 					fresh += got
 					mu.Unlock()
@@ -79,32 +65,32 @@ func workers(t *testing.T, s suite) {
 		}
 	}
 	wg.Wait()
-	counts, err := s.store.Counts(t.Context())
+	counts, err := s.cases.Counts(t.Context())
 	if err != nil || counts.Occurrences != 2*requests || fresh != 2*requests {
 		t.Errorf("%d occurrences, %d said to be new, %v; want %d", counts.Occurrences, fresh, err, 2*requests)
 	}
-	cases, err := s.store.List(t.Context(), datasets.Filter{})
+	cases, err := s.cases.List(t.Context(), datasets.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range cases {
-		c, err := s.store.Case(t.Context(), c.ID)
+		c, err := s.cases.Case(t.Context(), c.ID)
 		if err != nil || len(c.Exemplars) != min(c.Count, s.cfg.MaxExemplars) {
 			t.Errorf("case of %d requests with %d exemplars, %v", c.Count, len(c.Exemplars), err)
 		}
 	}
 }
 
-// hot: all workers fail with one signature, while what is old is pruned. The case
-// has its first request and its latest ones, whoever wrote them.
+// hot: all workers write one case while old rows are pruned. The case has its first
+// request and its latest ones, whichever worker wrote them.
 func hot(t *testing.T, s suite) {
 	t.Helper()
 	const fleet, each = 3, 60
 	var wg sync.WaitGroup
-	for w, a := range s.fleet(t, fleet) {
+	for w, k := range s.fleet(t, fleet) {
 		wg.Go(func() {
 			for i := range each {
-				offer(t.Context(), t, a, report(w+fleet*i, "q"))
+				offer(t.Context(), t, k, report(w+fleet*i, "q"))
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package datasets
+package store
 
 import (
 	"context"
@@ -13,31 +13,35 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // also the driver "sqlite"
+
+	"github.com/evalworker/evalworker/internal/backoff"
 )
 
 // sqliteFile is a database in a file, or in memory.
 type sqliteFile struct{ cfg Config }
+
+func (*sqliteFile) dialect() Dialect { return SQLite }
 
 func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) {
 	path := f.cfg.file()
 	switch _, err := os.Stat(path); {
 	case !create && errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: a worker, or evalworker eval, makes it; name another with --store or --config", ErrNoStore)
-	case path != memory:
+	case path != memoryFile:
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
 			return nil, fmt.Errorf("make its folder first: %w", err)
 		}
 	}
-	if err := private(path); err != nil {
+	if err := createPrivate(path); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("sqlite", dsn(path, f.cfg.Timeout))
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(4) // one writes, the others read beside it
-	if path == memory {
-		db.SetMaxOpenConns(1) // each connection would be a store of its own
+	db.SetMaxOpenConns(4) // one to write and three to read
+	if path == memoryFile {
+		db.SetMaxOpenConns(1) // each connection would have a database of its own
 	}
 	if err := f.migrate(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -45,34 +49,24 @@ func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) 
 	return db, nil
 }
 
-// migrateTries bounds how often a process tries that starts at the same moment
-// as another: SQLite has no lock that outlives a transaction.
+// migrateTries bounds how often a process tries to migrate that starts at the same
+// moment as another: SQLite has no lock that outlives a transaction.
 const migrateTries = 5
 
 func (f *sqliteFile) migrate(ctx context.Context, db *sql.DB) error {
+	pause := backoff.Backoff{Min: 50 * time.Millisecond, Max: 250 * time.Millisecond}
 	for try := 1; ; try++ {
-		err := migrate(ctx, db, goose.DialectSQLite3, "sqlite")
-		if err == nil || errors.Is(err, errNewer) || try == migrateTries || ctx.Err() != nil {
+		err := migrate(ctx, db, goose.DialectSQLite3, SQLite)
+		if err == nil || errors.Is(err, errNewer) || try == migrateTries || !pause.Wait(ctx, try) {
 			return err
 		}
-		pause(ctx, time.Duration(try)*50*time.Millisecond)
 	}
 }
 
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// dsn gives the driver's name of a file. Readers do not wait for writers (WAL),
-// a second writer waits its turn, a commit is on disk when it returns, and what
-// is deleted is overwritten where that costs nothing. Who waits in vain gives up a
-// little before his time is up, or he would not be told what he waited for.
+// dsn returns the driver's name for a file. Readers do not wait for writers (WAL),
+// a second writer waits for its turn, a commit is on disk when it returns, and deleted
+// content is overwritten where that costs nothing. busy_timeout is 90 % of the store
+// timeout, so that SQLite reports "busy" before our own deadline hides it.
 func dsn(path string, timeout time.Duration) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()*9/10), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(fast)",
@@ -80,10 +74,10 @@ func dsn(path string, timeout time.Duration) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-// private makes the file when it does not exist, for its owner alone: it holds
-// what users wrote, if redacted. SQLite gives its other files the same mode.
-func private(path string) error {
-	if path == memory {
+// createPrivate creates the file, if it does not exist, for its owner alone: it holds
+// what users wrote, if redacted. SQLite creates its other files with the same mode.
+func createPrivate(path string) error {
+	if path == memoryFile {
 		return nil
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the path is the operator's
@@ -107,8 +101,8 @@ const (
 	codeNotADB   = 26
 )
 
-// code gives the primary result code of an error of SQLite's, else 0.
-func code(err error) int {
+// resultCode returns the primary result code of an error of SQLite's, else 0.
+func resultCode(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() & 0xff
 	}
@@ -116,7 +110,7 @@ func code(err error) int {
 }
 
 func (f *sqliteFile) explain(err error) error {
-	switch code(err) {
+	switch resultCode(err) {
 	case codeBusy, codeLocked:
 		return fmt.Errorf("another process writes and did not end in time: wait for it, or raise store.timeout: %w", err)
 	case codeFull:
@@ -132,12 +126,13 @@ func (f *sqliteFile) explain(err error) error {
 }
 
 func (f *sqliteFile) general(err error) bool {
-	switch code(err) {
+	switch resultCode(err) {
 	case codeBusy, codeLocked, codeReadOnly, codeIOErr, codeFull, codeCantOpen, codeNotADB:
 		return true
 	}
 	return false
 }
 
-// again is never true: a transaction takes the one write lock before it begins.
-func (f *sqliteFile) again(error) bool { return false }
+// retryable is always false: a transaction takes the one write lock when it begins,
+// so no other one can interfere.
+func (f *sqliteFile) retryable(error) bool { return false }

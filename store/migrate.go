@@ -1,4 +1,4 @@
-package datasets
+package store
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// migrate brings tables up to date. Who calls it sees to it that nobody else
-// does at the same moment.
-func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder string) error {
-	dir, err := fs.Sub(migrations, "migrations/"+folder)
+// migrate brings tables up to date. The caller makes sure that no other process does
+// so at the same moment, or tries again.
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder Dialect) error {
+	dir, err := fs.Sub(migrations, "migrations/"+string(folder))
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder stri
 	case has > wants:
 		return errNewer
 	case has == wants:
-		return nil // nothing is written, so that reading beside a worker disturbs nobody
+		return nil // and nothing is written, so that a reader does not disturb the worker
 	}
 	_, err = p.Up(ctx)
 	return err

@@ -1,4 +1,4 @@
-package datasets
+package store
 
 import (
 	"errors"
@@ -12,17 +12,17 @@ import (
 	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
-// exampleURL shows how a store is named that workers share.
+// exampleURL is the form of the URL of a store that workers share.
 const exampleURL = "postgres://USER@HOST/DATABASE"
 
-// Remote reports whether the store is a server's, which workers can share.
+// Remote reports whether the store is on a server, where workers can share it.
 func (c Config) Remote() bool {
 	scheme, _, ok := strings.Cut(c.URL, "://")
 	return ok && (scheme == "postgres" || scheme == "postgresql")
 }
 
-// Separated gives c with the password of its URL in Password, so that the URL may
-// be shown to anybody.
+// Separated returns c with the password of its URL moved to Password, so that the URL
+// can be printed.
 func (c Config) Separated() Config {
 	if !c.Remote() {
 		return c
@@ -48,10 +48,10 @@ func (c Config) validateServer() fault.List {
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil:
-		fs.Add("url", shown(c.URL)+" cannot be read", "want "+exampleURL+", with what is no letter or digit written as %XX")
+		fs.Add("url", quoteURL(c.URL)+" cannot be read", "want "+exampleURL+", with what is no letter or digit written as %XX")
 		return fs
 	case strings.Trim(u.Path, "/") == "" && u.Query().Get("dbname") == "" && u.Query().Get("database") == "":
-		fs.Add("url", shown(c.URL)+" names no database", "want "+exampleURL)
+		fs.Add("url", quoteURL(c.URL)+" names no database", "want "+exampleURL)
 	}
 	for _, option := range []string{"password", "sslpassword"} {
 		if u.Query().Has(option) {
@@ -63,22 +63,22 @@ func (c Config) validateServer() fault.List {
 		return fs
 	}
 	if _, err := pgx.ParseConfig(c.Separated().URL); err != nil {
-		cause := err
+		reason := err
 		if inner := errors.Unwrap(err); inner != nil {
-			cause = inner
+			reason = inner // pgx quotes the URL around it
 		}
-		fs.Add("url", fmt.Sprintf("%s cannot be used: %v", shown(c.URL), cause), "want "+exampleURL)
+		fs.Add("url", fmt.Sprintf("%s cannot be used: %v", quoteURL(c.URL), reason), "want "+exampleURL)
 	}
 	return fs
 }
 
-// shown quotes a URL without its password. It takes out too much rather than too
-// little, because what is no URL may hold one too.
-func shown(raw string) string {
+// quoteURL quotes a URL without its password. It removes too much rather than too
+// little, because a text that is not a URL may hold one too.
+func quoteURL(raw string) string {
 	before, rest, ok := strings.Cut(raw, "://")
 	switch {
 	case strings.ContainsAny(before, "@=") || mentionsPassword(before):
-		return "the text" // a URL without its beginning, or in the form KEY=VALUE
+		return "the text" // a URL without its scheme, or a connection string of the form KEY=VALUE
 	case !ok:
 		return fmt.Sprintf("%q", raw)
 	}

@@ -1,6 +1,4 @@
-// Package storetest is what every store of cases has to pass: the promises of
-// package datasets, in terms of what can be seen from outside.
-package storetest
+package datasets_test
 
 import (
 	"errors"
@@ -13,12 +11,12 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/redact"
+	"github.com/evalworker/evalworker/store"
 )
 
-// Run holds a store to its promises. open gives an empty store, and the
-// configuration with which it can be opened again.
-func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config)) {
+// conform checks the promises of this package as they can be seen from outside. open
+// returns an empty store, and the configuration with which it can be opened again.
+func conform(t *testing.T, open func(t *testing.T) (*store.Store, store.Config)) {
 	t.Helper()
 	tests := map[string]func(*testing.T, suite){
 		"one case a signature":  oneCase,
@@ -43,25 +41,22 @@ func Run(t *testing.T, open func(t *testing.T) (*datasets.Store, datasets.Config
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store, cfg := open(t)
-			redactor, err := redact.New(redact.Config{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			test(t, suite{store, datasets.NewArchive(store, redactor, cfg), cfg})
+			s, cfg := open(t)
+			test(t, suite{s, datasets.NewCases(s), keeper(t, s, cfg), cfg})
 		})
 	}
 }
 
 type suite struct {
-	store   *datasets.Store
-	archive *datasets.Archive
-	cfg     datasets.Config
+	store  *store.Store
+	cases  *datasets.Cases
+	keeper *datasets.Keeper
+	cfg    store.Config
 }
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// report gives the n-th failing report with a question.
+// report returns the n-th failing report with a question.
 func report(n int, question string) *eval.Report {
 	return &eval.Report{
 		Event: &event.Event{
@@ -79,7 +74,7 @@ func report(n int, question string) *eval.Report {
 
 func (s suite) offer(t *testing.T, r *eval.Report) int {
 	t.Helper()
-	n, err := s.archive.Offer(t.Context(), r, r.Event)
+	n, err := s.keeper.Offer(t.Context(), r, r.Event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +83,11 @@ func (s suite) offer(t *testing.T, r *eval.Report) int {
 
 func (s suite) only(t *testing.T, f datasets.Filter) datasets.Case {
 	t.Helper()
-	cases, err := s.store.List(t.Context(), f)
+	cases, err := s.cases.List(t.Context(), f)
 	if err != nil || len(cases) != 1 {
 		t.Fatalf("cases: %+v, %v; want one", cases, err)
 	}
-	c, err := s.store.Case(t.Context(), cases[0].ID)
+	c, err := s.cases.Case(t.Context(), cases[0].ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +112,7 @@ func oneCase(t *testing.T, s suite) {
 		t.Errorf("exemplar: %+v", x)
 	}
 	s.offer(t, report(4, "how do I return it?"))
-	if counts, err := s.store.Counts(t.Context()); err != nil || counts != (datasets.Counts{Cases: 2, Occurrences: 4}) {
+	if counts, err := s.cases.Counts(t.Context()); err != nil || counts != (datasets.Counts{Cases: 2, Occurrences: 4}) {
 		t.Errorf("counts: %+v, %v", counts, err)
 	}
 }
@@ -168,7 +163,7 @@ func concurrent(t *testing.T, s suite) {
 			for i := range each {
 				r := report(c*each+i, fmt.Sprintf("question %c", 'a'+c%5))
 				for range 2 { // every report twice
-					if _, err := s.archive.Offer(t.Context(), r, r.Event); err != nil {
+					if _, err := s.keeper.Offer(t.Context(), r, r.Event); err != nil {
 						t.Error(err)
 					}
 				}
@@ -176,7 +171,7 @@ func concurrent(t *testing.T, s suite) {
 		})
 	}
 	wg.Wait()
-	if counts, err := s.store.Counts(t.Context()); err != nil || counts != (datasets.Counts{Cases: 5, Occurrences: callers * each}) {
+	if counts, err := s.cases.Counts(t.Context()); err != nil || counts != (datasets.Counts{Cases: 5, Occurrences: callers * each}) {
 		t.Errorf("counts: %+v, %v", counts, err)
 	}
 }
@@ -203,21 +198,21 @@ func filters(t *testing.T, s suite) {
 		"hostile":        {datasets.Filter{Feature: "x' OR '1'='1"}, 0},
 	}
 	for name, tt := range tests {
-		got, err := s.store.List(t.Context(), tt.f)
+		got, err := s.cases.List(t.Context(), tt.f)
 		if err != nil || len(got) != tt.want {
 			t.Errorf("%s: %d cases, %v; want %d", name, len(got), err, tt.want)
 		}
 		for _, format := range datasets.Formats() {
 			var b strings.Builder
-			if n, err := s.store.Export(t.Context(), &b, format, tt.f); err != nil || n != tt.want {
-				t.Errorf("%s: %s export of %d, %v; want %d", name, format, n, err, tt.want)
+			if n, err := s.cases.Export(t.Context(), &b, format, tt.f); err != nil || n != tt.want {
+				t.Errorf("%s: %s export of %d, %v; want %d", name, format.Name, n, err, tt.want)
 			}
 		}
 	}
 }
 
-// prompts: a case that spans prompts and features is found by each of them, also when
-// its exemplar has gone, and every exemplar says which ones were its own.
+// prompts: a case that spans prompts and features is found by each of them, even when
+// its exemplar is gone, and in every format each exemplar has its own.
 func prompts(t *testing.T, s suite) {
 	t.Helper()
 	const requests = 20
@@ -226,15 +221,15 @@ func prompts(t *testing.T, s suite) {
 		e := r.Event
 		e.Feature, e.PromptName, e.PromptVersion = fmt.Sprintf("f%d", n), fmt.Sprintf("p%d", n), fmt.Sprintf("v%d", n)
 		if n == requests-1 {
-			e.Feature, e.PromptName = "", "" // which is not to say those of the case
+			e.Feature, e.PromptName = "", "" // its own are empty, and not those of the case
 		}
 		s.offer(t, r)
 	}
 	for n := range requests - 1 {
 		s.only(t, datasets.Filter{Feature: fmt.Sprintf("f%d", n), PromptVersion: fmt.Sprintf("v%d", n)})
 	}
-	if cases, err := s.store.List(t.Context(), datasets.Filter{Feature: "f99"}); err != nil || len(cases) != 0 {
-		t.Errorf("cases of a feature that nobody used: %+v, %v", cases, err)
+	if cases, err := s.cases.List(t.Context(), datasets.Filter{Feature: "f99"}); err != nil || len(cases) != 0 {
+		t.Errorf("cases of a feature that was never used: %+v, %v", cases, err)
 	}
 	c := s.only(t, datasets.Filter{})
 	if c.Feature != "f0" || c.PromptName != "p0" {
@@ -242,16 +237,20 @@ func prompts(t *testing.T, s suite) {
 	}
 	for _, format := range datasets.Formats() {
 		var b strings.Builder
-		if _, err := s.store.Export(t.Context(), &b, format, datasets.Filter{}); err != nil {
+		if _, err := s.cases.Export(t.Context(), &b, format, datasets.Filter{}); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range map[datasets.Format][]string{
-			datasets.JSONL: {
+		wants := map[string][]string{
+			"jsonl": {
 				`"feature":"f0","prompt_name":"p0","prompt_version":"v0"`, `"feature":"f18","prompt_name":"p18","prompt_version":"v18"`,
 				`"feature":"","prompt_name":"","prompt_version":"v19"`,
 			},
-			datasets.CSV: {",20,f0,p0,v0,req_00000,", ",20,f18,p18,v18,req_00018,", ",20,,,v19,req_00019,"},
-		}[format] {
+			"csv": {",20,f0,p0,v0,req_00000,", ",20,f18,p18,v18,req_00018,", ",20,,,v19,req_00019,"},
+		}[format.Name]
+		if len(wants) == 0 {
+			t.Errorf("nothing is asserted of the format %s", format.Name)
+		}
+		for _, want := range wants {
 			if !strings.Contains(b.String(), want) {
 				t.Errorf("no %s in %s", want, b.String())
 			}
@@ -263,7 +262,7 @@ func withheld(t *testing.T, s suite) {
 	t.Helper()
 	r := report(1, "canary question")
 	r.Verdicts[0].Explanation = "canary explanation"
-	if _, err := s.archive.Offer(t.Context(), r, nil); err != nil {
+	if _, err := s.keeper.Offer(t.Context(), r, nil); err != nil {
 		t.Fatal(err)
 	}
 	c := s.only(t, datasets.Filter{})
@@ -277,11 +276,11 @@ func unknown(t *testing.T, s suite) {
 	t.Helper()
 	s.offer(t, report(1, "a"))
 	c := s.only(t, datasets.Filter{})
-	if got, err := s.store.Case(t.Context(), c.ID[:6]); err != nil || got.ID != c.ID {
+	if got, err := s.cases.Case(t.Context(), c.ID[:6]); err != nil || got.ID != c.ID {
 		t.Errorf("by the beginning of its id: %+v, %v", got, err)
 	}
 	for _, id := range []string{"", "zzz", c.ID + "0"} {
-		if _, err := s.store.Case(t.Context(), id); !errors.Is(err, datasets.ErrNoCase) {
+		if _, err := s.cases.Case(t.Context(), id); !errors.Is(err, datasets.ErrNoCase) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
@@ -292,8 +291,8 @@ func prune(t *testing.T, s suite) {
 	s.offer(t, report(1, "old"))
 	s.offer(t, report(100, "young"))
 	n, err := s.store.Prune(t.Context(), start.Add(50*time.Second))
-	if err != nil || n != 1 {
-		t.Errorf("pruned %d, %v", n, err)
+	if err != nil || n["cases"] != 1 {
+		t.Errorf("pruned %v, %v", n, err)
 	}
 	if c := s.only(t, datasets.Filter{}); c.Exemplars[0].RequestID != "req_00100" {
 		t.Errorf("left: %+v", c)
@@ -319,7 +318,7 @@ func signatures(t *testing.T, s suite) {
 	chat := func(last string) event.Content {
 		return event.JSON([]byte(`[{"role":"system","content":"` + template + `"},{"role":"User","content":"` + last + `"},{"role":"assistant","content":"hm"}]`))
 	}
-	afterTool := func(asked, got string) event.Content { // as a step after a tool call sees it
+	afterTool := func(asked, got string) event.Content { // the input of a step after a tool call
 		return event.JSON([]byte(`[{"role":"user","content":"` + asked + `"},{"role":"assistant","content":[{"type":"tool_use","name":"f","input":{}}]},` +
 			`{"role":"user","content":[{"type":"tool_result","content":"` + got + `"}]}]`))
 	}
@@ -342,7 +341,7 @@ func signatures(t *testing.T, s suite) {
 		{"g", event.Event{Input: afterTool("Where is my parcel?", "in Rome")}},
 		{"g", event.Event{Input: afterTool("Where is my parcel?", "on a ship")}},
 		{"h", event.Event{Input: afterTool("Cancel my contract.", "done")}},
-		{"pictures", event.Event{Input: picture("a")}}, // nobody said anything
+		{"pictures", event.Event{Input: picture("a")}}, // the user said nothing
 		{"pictures", event.Event{Input: picture("b")}},
 		{"none", event.Event{}},
 		{"none", event.Event{Input: event.Text("")}},
@@ -356,16 +355,16 @@ func signatures(t *testing.T, s suite) {
 		s.offer(t, r)
 	}
 	withheld := report(100, "")
-	if _, err := s.archive.Offer(t.Context(), withheld, nil); err != nil {
+	if _, err := s.keeper.Offer(t.Context(), withheld, nil); err != nil {
 		t.Fatal(err)
 	}
-	counts, err := s.store.Counts(t.Context())
+	counts, err := s.cases.Counts(t.Context())
 	if err != nil || counts.Cases != len(groups)+1 || counts.Occurrences != len(events)+1 {
 		t.Errorf("%+v, %v; want %d cases", counts, err, len(groups)+1)
 	}
 }
 
-// clocks: a time that cannot be is replaced by when the work began.
+// clocks: an impossible time is replaced by when the work began.
 func clocks(t *testing.T, s suite) {
 	t.Helper()
 	for i, at := range []time.Time{{}, time.Unix(-1, 0), start.Add(1000 * time.Hour)} {
@@ -378,14 +377,14 @@ func clocks(t *testing.T, s suite) {
 	}
 }
 
-// pruneKept: of a case that goes on, old content goes and the count stays.
+// pruneKept: of a case that goes on, old content is deleted and the count stays.
 func pruneKept(t *testing.T, s suite) {
 	t.Helper()
 	for n := range 10 {
 		s.offer(t, report(n, "q"))
 	}
-	if n, err := s.store.Prune(t.Context(), start.Add(9*time.Second)); err != nil || n != 0 {
-		t.Fatalf("pruned %d cases, %v; want none", n, err)
+	if n, err := s.store.Prune(t.Context(), start.Add(9*time.Second)); err != nil || n["cases"] != 0 {
+		t.Fatalf("pruned %v, %v; want no case", n, err)
 	}
 	if c := s.only(t, datasets.Filter{}); c.Count != 10 || len(c.Exemplars) != 1 || c.Exemplars[0].RequestID != "req_00009" {
 		t.Errorf("left: %+v", c)
@@ -395,7 +394,7 @@ func pruneKept(t *testing.T, s suite) {
 	}
 }
 
-// kept: an exemplar has what a test of the next prompt version needs.
+// kept: an exemplar holds all that a test of the next prompt version needs.
 func kept(t *testing.T, s suite) {
 	t.Helper()
 	r := report(1, "q")
@@ -409,7 +408,7 @@ func kept(t *testing.T, s suite) {
 	r.Verdicts[0].Criteria = []eval.Criterion{{ID: "polite", Outcome: eval.OutcomeFail, Evidence: "evidence", Reason: "because"}}
 	s.offer(t, r)
 	var b strings.Builder
-	if n, err := s.store.Export(t.Context(), &b, datasets.JSONL, datasets.Filter{}); err != nil || n != 1 {
+	if n, err := s.cases.Export(t.Context(), &b, datasets.JSONL(), datasets.Filter{}); err != nil || n != 1 {
 		t.Fatalf("%d, %v", n, err)
 	}
 	for _, want := range []string{

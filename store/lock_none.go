@@ -1,8 +1,8 @@
 //go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
 
-package datasets
+package store
 
 import "os"
 
-// lock does nothing where there is no lock that ends with its process.
+// lock does nothing on a system without locks that end with the process.
 func lock(*os.File) error { return nil }

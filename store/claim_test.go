@@ -1,4 +1,4 @@
-package datasets_test
+package store_test
 
 import (
 	"fmt"
@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/store"
 )
 
-// claimStore names the file that TestClaim's victim keeps until it is killed.
+// claimStore names the file that TestClaim's victim claims until it is killed.
 const claimStore = "EVALWORKER_TEST_CLAIM_STORE"
 
-// TestClaim: one worker has a file, whatever name it is given, for as long as it
-// lives and not longer. Others may read it, and write in between.
+// TestClaim: one worker has a file, by whatever name, for as long as it lives and not
+// longer. Other processes may read it, and write now and then.
 func TestClaim(t *testing.T) {
 	if path := os.Getenv(claimStore); path != "" {
 		if err := open(t, config(path)).Claim(); err != nil {
@@ -48,14 +48,13 @@ func TestClaim(t *testing.T) {
 		if err := open(t, config(name)).Claim(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a second worker on %s: %v, want %q", filepath.Base(name), err, want)
 		}
-		if err := datasets.Claimed(config(name)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := store.Claimed(config(name)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("who has %s: %v, want %q", filepath.Base(name), err, want)
 		}
 	}
 	cfg := config(path)
-	a, _ := archive(t, open(t, cfg), cfg)
-	if n, err := a.Offer(t.Context(), failing(1, "q", "a"), nil); err != nil || n != 1 {
-		t.Errorf("a command beside a worker: %d, %v", n, err)
+	if err := open(t, cfg).Write(t.Context(), insert("a")); err != nil {
+		t.Errorf("a command beside a worker: %v", err)
 	}
 
 	if err := victim.Process.Kill(); err != nil {
@@ -64,7 +63,7 @@ func TestClaim(t *testing.T) {
 	_ = victim.Wait()
 	next := open(t, cfg)
 	for range 2 {
-		if err := datasets.Claimed(cfg); err != nil {
+		if err := store.Claimed(cfg); err != nil {
 			t.Errorf("nobody has it: %v", err)
 		}
 	}
@@ -84,7 +83,7 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// TestClaimNothing: what workers share, and what nobody else sees, has no owner.
+// TestClaimNothing: a store that workers share, and one in memory, have no owner.
 func TestClaimNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("memory", func(t *testing.T) {
@@ -97,11 +96,11 @@ func TestClaimNothing(t *testing.T) {
 	})
 }
 
-// TestClaimedMakesNothing: to look who has a file leaves none behind.
+// TestClaimedMakesNothing: asking who has claimed a file creates none.
 func TestClaimedMakesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cases.db")
-	if err := datasets.Claimed(config(path)); err != nil {
+	if err := store.Claimed(config(path)); err != nil {
 		t.Error(err)
 	}
 	if made, _ := filepath.Glob(path + "*"); len(made) != 0 {
@@ -109,10 +108,10 @@ func TestClaimedMakesNothing(t *testing.T) {
 	}
 }
 
-func claimTwice(t *testing.T, cfg datasets.Config) {
+func claimTwice(t *testing.T, cfg store.Config) {
 	t.Helper()
 	defer func() {
-		if err := datasets.Claimed(cfg); err != nil {
+		if err := store.Claimed(cfg); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -1,4 +1,4 @@
-package datasets
+package store
 
 import (
 	"fmt"
@@ -9,28 +9,29 @@ import (
 	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
-// Config says where cases are kept.
+// Config says where the database is and how it is used.
 type Config struct {
-	// URL of the store: sqlite:FILE, sqlite::memory: for one that is gone with the
-	// process, or postgres://USER@HOST/DATABASE for one that workers share. What it
-	// leaves out is taken from PostgreSQL's own variables (PGPASSWORD, PGSSLMODE).
+	// URL of the store: sqlite:FILE, sqlite::memory: for one that ends with the
+	// process, or postgres://USER@HOST/DATABASE for one that workers share. What the
+	// last leaves out is taken from PostgreSQL's own variables (PGPASSWORD, PGSSLMODE).
 	URL string `yaml:"url"`
-	// Password for PostgreSQL; wins over one in the URL.
+	// Password for PostgreSQL; it takes precedence over one in the URL.
 	Password secret.String `yaml:"password"`
-	// PasswordFile holds the password; who loads the configuration reads it.
+	// PasswordFile holds the password. Whatever loads the configuration reads it into
+	// Password.
 	PasswordFile string `yaml:"password_file"`
 	// MaxConnections bounds the connections of one process to PostgreSQL, 1 to 1000.
 	MaxConnections int `yaml:"max_connections"`
 	// ConnectionLifetime bounds the life of a connection to PostgreSQL, so that
-	// workers find their way back after a failover.
+	// workers return to the primary after a failover.
 	ConnectionLifetime time.Duration `yaml:"connection_lifetime"`
-	// MaxExemplars bounds the requests that are kept of one case.
+	// MaxExemplars bounds the requests that package datasets keeps of one case, 1 to 1000.
 	MaxExemplars int `yaml:"max_exemplars"`
-	// Timeout bounds one write, a statement of it, and the attempt to connect.
+	// Timeout bounds one write, each statement of it, and an attempt to connect.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// DefaultConfig keeps five exemplars a case in a file in the working directory.
+// DefaultConfig returns the configuration of a file in the working directory.
 func DefaultConfig() Config {
 	return Config{
 		URL: sqliteScheme + "evalworker.db", MaxConnections: 4, ConnectionLifetime: 30 * time.Minute,
@@ -38,20 +39,18 @@ func DefaultConfig() Config {
 	}
 }
 
-// sqliteScheme begins the URL of a SQLite store; memory is the file of one that
-// lives and dies with its Store.
 const (
-	sqliteScheme = "sqlite:"
-	memory       = ":memory:"
+	sqliteScheme = "sqlite:"  // begins the URL of a SQLite store
+	memoryFile   = ":memory:" // of a store that ends with its Store
 )
 
-// Bounds of the configuration. All exemplars of a case are read at once.
+// Bounds of the configuration. The exemplars of a case are read all at once.
 const (
 	maxExemplars   = 1000
 	maxConnections = 1000
 )
 
-// Validate gives all faults of c. They quote no password.
+// Validate returns all faults of c. They quote no password.
 func (c Config) Validate() fault.List {
 	var fs fault.List
 	if c.Remote() {
@@ -79,12 +78,12 @@ func (c Config) validateFile() fault.List {
 	want := "want sqlite:FILE, such as " + DefaultConfig().URL
 	switch path, ok := strings.CutPrefix(c.URL, sqliteScheme); {
 	case !ok:
-		fs.Add("url", shown(c.URL)+" is no store", want+", or "+exampleURL)
+		fs.Add("url", quoteURL(c.URL)+" is no store", want+", or "+exampleURL)
 	case path == "" || strings.HasPrefix(path, "//") || strings.ContainsRune(path, 0):
-		fs.Add("url", shown(c.URL)+" names no file", want)
+		fs.Add("url", quoteURL(c.URL)+" names no file", want)
 	}
 	return fs
 }
 
-// file gives the path of the database file, or memory.
+// file returns the path of the database file, or memoryFile.
 func (c Config) file() string { return strings.TrimPrefix(c.URL, sqliteScheme) }

@@ -1,4 +1,4 @@
-package storetest
+package datasets_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// long gives a text that cannot be made smaller.
+// long returns a text that cannot be compressed.
 func long(n int) string {
 	r := rand.New(rand.NewPCG(uint64(n), 1))
 	var b strings.Builder
@@ -21,7 +21,7 @@ func long(n int) string {
 	return b.String()
 }
 
-// noNumber: a verdict whose score is none is kept without it, and waits for nothing.
+// noNumber: a verdict whose score is not a number is kept without it.
 func noNumber(t *testing.T, s suite) {
 	t.Helper()
 	for i, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
@@ -36,7 +36,7 @@ func noNumber(t *testing.T, s suite) {
 	}
 }
 
-// strange: whatever bytes an event has, it is kept, counts once and can be found.
+// strange: an event is kept, counted once and found, whatever bytes it has.
 func strange(t *testing.T, s suite) {
 	t.Helper()
 	for name, text := range map[string]string{
@@ -57,10 +57,10 @@ func strange(t *testing.T, s suite) {
 		if x := c.Exemplars[0]; len(x.RequestID) < len(text) || !strings.HasPrefix(string(x.RequestID), text[:1]) {
 			t.Errorf("%s: request id %.20q", name, x.RequestID)
 		}
-		if _, err := s.store.Case(t.Context(), text); !errors.Is(err, datasets.ErrNoCase) {
+		if _, err := s.cases.Case(t.Context(), text); !errors.Is(err, datasets.ErrNoCase) {
 			t.Errorf("%s as the id of a case: %v", name, err)
 		}
-		if got, err := s.store.List(t.Context(), datasets.Filter{Evaluator: text, Status: datasets.Status(text)}); err != nil || len(got) != 0 {
+		if got, err := s.cases.List(t.Context(), datasets.Filter{Evaluator: text, Status: datasets.Status(text)}); err != nil || len(got) != 0 {
 			t.Errorf("%s in a filter: %d cases, %v", name, len(got), err)
 		}
 	}

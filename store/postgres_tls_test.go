@@ -1,4 +1,4 @@
-package datasets_test
+package store_test
 
 import (
 	"errors"
@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/store"
 )
 
-// TestPostgresTLS: a server that takes nothing unencrypted, with a certificate
-// that is looked at, and what it says to whoever comes otherwise.
+// TestPostgresTLS: a server that accepts encrypted connections only, with a certificate
+// that is verified, and the errors of other connections.
 func TestPostgresTLS(t *testing.T) {
 	t.Parallel()
 	containers.NeedEngine(t)
@@ -51,16 +51,16 @@ func TestPostgresTLS(t *testing.T) {
 			if tt.host != "" {
 				u.Host = tt.host + ":" + u.Port()
 			}
-			cfg := datasets.DefaultConfig()
+			cfg := store.DefaultConfig()
 			cfg.URL = u.String()
-			s, err := datasets.Open(t.Context(), cfg)
+			s, err := store.Open(t.Context(), cfg)
 			if err == nil {
 				err = s.Close()
 			}
 			if (err == nil) != (tt.mention == "") || err != nil && !strings.Contains(err.Error(), tt.mention) {
 				t.Fatalf("error %v; want %q", err, tt.mention)
 			}
-			if err != nil && (errors.Is(err, datasets.ErrUnavailable) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), own)) {
+			if err != nil && (errors.Is(err, store.ErrUnavailable) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), own)) {
 				t.Errorf("waited for, more than one line, or with the password: %v", err)
 			}
 		})

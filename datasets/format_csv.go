@@ -1,0 +1,86 @@
+package datasets
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/event"
+)
+
+// CSV is one exemplar a row, below a header.
+func CSV() Format {
+	return Format{Name: "csv", Description: "CSV", Ending: ".csv", newWriter: func(w io.Writer) rowWriter {
+		return &csvWriter{csv: csv.NewWriter(w)}
+	}}
+}
+
+type csvWriter struct {
+	csv     *csv.Writer
+	started bool
+}
+
+func (w *csvWriter) write(r Row) error {
+	if err := w.start(); err != nil {
+		return err
+	}
+	return w.csv.Write(csvFields(r))
+}
+
+func (w *csvWriter) end() error {
+	if err := w.start(); err != nil {
+		return err
+	}
+	w.csv.Flush()
+	return w.csv.Error()
+}
+
+// start writes the header once.
+func (w *csvWriter) start() error {
+	if w.started {
+		return nil
+	}
+	w.started = true
+	return w.csv.Write([]string{
+		"case_id", "evaluator", "type", "reason", "status", "count", "feature", "prompt_name", "prompt_version", "request_id", "occurred_at",
+		"provider", "model", "trace_id", "span_id", "input", "output", "expected", "chunks", "tool_calls",
+		"label", "explanation", "score", "version", "probability", "content_withheld",
+	})
+}
+
+func csvFields(r Row) []string {
+	chunks := make([]string, len(r.Chunks))
+	for i, c := range r.Chunks {
+		chunks[i] = string(c.ID) + ": " + c.Text
+	}
+	calls := make([]string, len(r.ToolCalls))
+	for i, c := range r.ToolCalls {
+		calls[i] = c.Name + " " + c.Arguments.Text()
+	}
+	fields := []string{
+		r.CaseID, r.Evaluator, string(r.Type), r.Reason, string(r.Status), strconv.Itoa(r.Count), r.Feature, r.PromptName, r.PromptVersion,
+		string(r.RequestID), r.OccurredAt.Format(time.RFC3339), r.Provider, r.Model, r.TraceID, r.SpanID,
+		event.JSON(r.Input).Text(), event.JSON(r.Output).Text(), event.JSON(r.Expected).Text(),
+		strings.Join(chunks, "\n"), strings.Join(calls, "\n"),
+		r.Verdict.Label, r.Verdict.Explanation, strconv.FormatFloat(r.Verdict.Score, 'g', -1, 64), r.Verdict.Version,
+		strconv.FormatFloat(r.Verdict.Probability, 'g', -1, 64), strconv.FormatBool(r.ContentWithheld),
+	}
+	for i, f := range fields {
+		fields[i] = escapeFormula(f)
+	}
+	return fields
+}
+
+// escapeFormula prevents a spreadsheet from running a text as a formula, because
+// content is written by strangers. A number stays a number.
+func escapeFormula(s string) string {
+	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return s
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return s
+	}
+	return "'" + s
+}

@@ -1,0 +1,92 @@
+package datasets
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/redact"
+	"github.com/evalworker/evalworker/store"
+)
+
+// Keeper keeps failing reports as cases. It is safe for concurrent use.
+type Keeper struct {
+	batch        *store.Batch[*addition]
+	redactor     *redact.Redactor
+	maxExemplars int
+}
+
+// NewKeeper returns a keeper for a store. The redactor is for what judges say,
+// because content comes redacted. maxExemplars bounds the requests that are kept of one
+// case.
+func NewKeeper(s *store.Store, redactor *redact.Redactor, maxExemplars int) *Keeper {
+	k := &Keeper{redactor: redactor, maxExemplars: maxExemplars}
+	k.batch = store.NewBatch(s, (*addition).size, k.insert)
+	return k
+}
+
+// Offer records the failing verdicts of a report, and returns how many of them
+// were new. It returns once they are on disk, or when the store's timeout is over. A
+// nil redacted event means that the content is withheld. Every error means that the
+// store is down; Offer may be called again with the same report. When ctx ends
+// first, they may still be written.
+func (k *Keeper) Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error) {
+	a := &addition{}
+	for i := range r.Verdicts {
+		if v := &r.Verdicts[i]; v.Outcome == eval.OutcomeFail {
+			rec, err := newRecord(r, v, redacted, k.redactor.Text)
+			if err != nil {
+				return 0, err
+			}
+			a.records = append(a.records, rec)
+		}
+	}
+	if len(a.records) == 0 {
+		return 0, nil
+	}
+	if err := k.batch.Write(ctx, a); err != nil {
+		return 0, fmt.Errorf("store request %s: %w", r.Event.RequestID, err)
+	}
+	return a.added, nil
+}
+
+// addition is what one report adds to the store.
+type addition struct {
+	records []record
+	added   int // records that were new; set by the store's writer before Write returns nil
+}
+
+func (a *addition) size() int {
+	n := 0
+	for _, rec := range a.records {
+		n += len(rec.body)
+	}
+	return n
+}
+
+// insert writes the records of several reports in one transaction.
+func (k *Keeper) insert(ctx context.Context, tx *store.Tx, additions []*addition) error {
+	var records []record
+	for _, a := range additions {
+		records = append(records, a.records...)
+	}
+	insert := insertEach
+	if tx.Dialect() == store.PostgreSQL {
+		insert = insertTogether
+	}
+	isNew, err := insert(ctx, tx, records, k.maxExemplars)
+	if err != nil {
+		return fmt.Errorf("insert: %w", err)
+	}
+	for _, a := range additions {
+		a.added = 0
+		for range a.records {
+			if isNew[0] {
+				a.added++
+			}
+			isNew = isNew[1:]
+		}
+	}
+	return nil
+}

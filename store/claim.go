@@ -1,0 +1,92 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// errLocked says that another process, or another Store of this one, holds a lock.
+var errLocked = errors.New("taken")
+
+// Claim reserves the store for this worker until Close, or until the process ends in
+// whatever way. A second worker on one SQLite file is refused, because the two would
+// keep each other waiting. Other processes may still read, and write now and then, as
+// a command does. A PostgreSQL store takes any number of workers, and a store in memory
+// is visible to no other process, so both have nothing to claim.
+func (s *Store) Claim() error {
+	if !s.cfg.claimable() || s.claim != nil {
+		return nil
+	}
+	// The file stays when the worker ends, because removing it would be a race.
+	f, err := s.cfg.openLocked(os.O_CREATE | os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	s.claim = f
+	if err := f.Truncate(0); err == nil {
+		_, _ = fmt.Fprintln(f, os.Getpid()) // for people
+	}
+	return nil
+}
+
+// Claimed returns the error with which [Store.Claim] would fail because another
+// worker has claimed the file, else nil. It creates no file. It takes the lock for
+// a moment, so a concurrent Claim may fail: use it only to explain why a worker
+// does not start.
+func Claimed(cfg Config) error {
+	if !cfg.claimable() {
+		return nil
+	}
+	f, err := cfg.openLocked(os.O_RDWR)
+	if errors.Is(err, errLocked) {
+		return err
+	}
+	if err == nil {
+		_ = f.Close() // which unlocks it
+	}
+	return nil
+}
+
+// claimable reports whether the store is a file, which one worker can have.
+func (c Config) claimable() bool { return !c.Remote() && c.file() != memoryFile }
+
+// openLocked opens and locks the file that stands for a claim on the store's file.
+func (c Config) openLocked(flags int) (*os.File, error) {
+	path := c.file()
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // two names of one file are one file
+	}
+	// A file of its own: a lock on the database would get in the way of SQLite's locks.
+	f, err := os.OpenFile(path+".lock", flags, 0o600) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", c.URL, err)
+	}
+	if err := lock(f); err != nil {
+		content := make([]byte, 20)
+		n, _ := f.Read(content)
+		err = errors.Join(err, f.Close())
+		if errors.Is(err, errLocked) {
+			return nil, &claimError{url: c.URL, holder: strings.TrimSpace(string(content[:n]))}
+		}
+		return nil, fmt.Errorf("store %s: lock: %w", c.URL, err)
+	}
+	return f, nil
+}
+
+// claimError says which process has claimed a file, if its lock file says so.
+type claimError struct{ url, holder string }
+
+func (e *claimError) Error() string {
+	process := ""
+	if n, err := strconv.Atoi(e.holder); err == nil {
+		process = fmt.Sprintf(" (process %d)", n)
+	}
+	return fmt.Sprintf("store %s: another worker%s keeps its cases in this file: stop it or set store.url to another file; "+
+		"workers of a fleet share a postgres:// store", e.url, process)
+}
+
+func (e *claimError) Unwrap() error { return errLocked }

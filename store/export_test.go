@@ -1,0 +1,15 @@
+package store
+
+import "database/sql"
+
+// DB returns the pool of a store, for what SQLite sets per connection.
+func (s *Store) DB() *sql.DB { return s.db }
+
+// Retention returns for each table the columns of its key and of its age.
+func Retention() map[string][]string {
+	out := map[string][]string{}
+	for _, t := range retention() {
+		out[t.name] = []string{t.key, t.age}
+	}
+	return out
+}

@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// postgres is a database on a server, which workers share.
+type postgres struct{ cfg Config }
+
+// migrateTimeout bounds the wait for a worker that changes the tables, and the
+// change itself.
+const migrateTimeout = 5 * time.Minute
+
+// migrateLock is the number of the advisory lock under which tables are changed:
+// "evalwork" in ASCII. Each database has its own.
+const migrateLock = 0x6576616c776f726b
+
+func (*postgres) dialect() Dialect { return PostgreSQL }
+
+func (p *postgres) connect(ctx context.Context, create bool) (_ *sql.DB, err error) {
+	if err := p.migrate(ctx, create); err != nil {
+		if !final(err) && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return nil, err
+	}
+	db, err := p.openPool(p.cfg.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(p.cfg.MaxConnections)
+	db.SetMaxIdleConns(p.cfg.MaxConnections)
+	db.SetConnMaxLifetime(p.cfg.ConnectionLifetime)
+	db.SetConnMaxIdleTime(p.cfg.ConnectionLifetime)
+	return db, nil
+}
+
+// migrate brings the tables up to date, on connections of its own whose statements
+// may take longer than a write.
+func (p *postgres) migrate(ctx context.Context, create bool) (err error) {
+	db, err := p.openPool(migrateTimeout)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(2) // one holds the lock, the other works
+
+	connectCtx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
+	defer cancel()
+	conn, err := db.Conn(connectCtx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if !create {
+		var exists bool
+		if err := conn.QueryRowContext(connectCtx, `SELECT to_regclass('goose_db_version') IS NOT NULL AND to_regclass('cases') IS NOT NULL`).Scan(&exists); err != nil {
+			return err
+		}
+		if !exists {
+			return fmt.Errorf("%w: a worker, or evalworker eval, makes it; name another with --store or --config", ErrNoStore)
+		}
+	}
+	migrateCtx, cancel := context.WithTimeout(ctx, migrateTimeout)
+	defer cancel()
+	// This waits, where goose's own lock would ask again each second. The lock ends with
+	// the connection, whatever happens to this process.
+	if _, err := conn.ExecContext(migrateCtx, `SELECT pg_advisory_lock($1)`, int64(migrateLock)); err != nil {
+		return err
+	}
+	return migrate(migrateCtx, db, goose.DialectPostgres, PostgreSQL)
+}
+
+// openPool returns a pool of connections on which a statement may take up to timeout.
+// Rows that a hanging worker has locked are free again after that time.
+func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
+	cfg, err := pgx.ParseConfig(p.cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	if p.cfg.Password != "" {
+		cfg.Password = p.cfg.Password.Reveal()
+	}
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "evalworker"
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = p.cfg.Timeout
+	}
+	ms := strconv.FormatInt(max(timeout.Milliseconds(), 1), 10)
+	// A database may have a stricter isolation as its default. Workers that write the
+	// same rows would then end each other's transactions instead of waiting.
+	session := "SET statement_timeout = " + ms + "; SET idle_in_transaction_session_timeout = " + ms +
+		"; SET default_transaction_isolation = 'read committed'"
+	return stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // poolers refuse these as startup parameters
+		return err
+	})), nil
+}
+
+// Codes of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+// Two characters stand for a class of codes.
+const (
+	classData          = "22"
+	classIntegrity     = "23"
+	classAuthorization = "28"
+	classUnsupported   = "0A"
+	classLimit         = "54"
+	codeNoDatabase     = "3D000"
+	codeNoSchema       = "3F000"
+	codeForbidden      = "42501"
+	classSyntax        = "42"
+	codeOnlyReads      = "25006"
+	codeDiskFull       = "53100"
+	codeTooMany        = "53300"
+	codeCancelled      = "57014"
+	codeSerialization  = "40001"
+	codeDeadlock       = "40P01"
+)
+
+// sqlState returns the code of an error that the server sent, else "".
+func sqlState(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+func inClass(code string, classes ...string) bool {
+	for _, c := range classes {
+		if strings.HasPrefix(code, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// final reports whether trying again cannot help: the server has answered, and
+// a person has to change something.
+func final(err error) bool {
+	return errors.Is(err, ErrNoStore) || errors.Is(err, errNewer) || untrusted(err) ||
+		inClass(sqlState(err), classAuthorization, codeNoDatabase, codeNoSchema, classSyntax, classUnsupported, classData)
+}
+
+// untrusted reports whether the server's certificate could not be verified.
+func untrusted(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
+func (p *postgres) explain(err error) error {
+	switch code := sqlState(err); {
+	case err == nil:
+		return nil
+	case untrusted(err):
+		return fmt.Errorf("the server's certificate is not trusted: see sslrootcert and the host in store.url: %w", singleLineError{err})
+	case inClass(code, classAuthorization):
+		return fmt.Errorf("the server refuses the user or its password: see store.url and store.password_file: %w", singleLineError{err})
+	case code == codeNoDatabase:
+		return fmt.Errorf("the server has no such database: make it, or name another in store.url: %w", singleLineError{err})
+	case code == codeForbidden || code == codeNoSchema:
+		return fmt.Errorf("the user may not make or use tables there: let it own the database or its schema: %w", singleLineError{err})
+	case code == codeOnlyReads:
+		return fmt.Errorf("the server only reads: name the primary in store.url: %w", singleLineError{err})
+	case code == codeDiskFull:
+		return fmt.Errorf("the server has no space left: %w", singleLineError{err})
+	case code == codeTooMany:
+		return fmt.Errorf("the server has no connection left: raise its limit, or lower store.max_connections: %w", singleLineError{err})
+	case code == codeCancelled:
+		return fmt.Errorf("took longer than store.timeout: %w", singleLineError{err})
+	}
+	return singleLineError{err}
+}
+
+// general reports whether an error concerns the whole store: all do, except those
+// about values that the server does not accept.
+func (p *postgres) general(err error) bool {
+	return !inClass(sqlState(err), classData, classIntegrity, classLimit)
+}
+
+func (p *postgres) retryable(err error) bool {
+	return inClass(sqlState(err), codeSerialization, codeDeadlock)
+}
+
+// singleLineError is an error whose text fits on one line of a log or a probe.
+type singleLineError struct{ error }
+
+// Error returns the text with each run of white space replaced by one space.
+func (e singleLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+
+// Unwrap returns the error itself.
+func (e singleLineError) Unwrap() error { return e.error }

@@ -1,0 +1,105 @@
+package store_test
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/store"
+)
+
+// TestPostgresErrors: what a person has to mend is reported at once and on one line;
+// what passes by itself is ErrUnavailable. No error has the password.
+func TestPostgresErrors(t *testing.T) {
+	t.Parallel()
+	good := onPostgres(t)
+	closed, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	password := "canary" + "/" + "word"
+	for name, tt := range map[string]struct {
+		change  func(*url.URL)
+		passes  bool
+		mention string
+	}{
+		"wrong password":   {func(u *url.URL) { u.User = url.UserPassword("postgres", password) }, false, "refuses the user or its password"},
+		"unknown user":     {func(u *url.URL) { u.User = url.UserPassword("nobody", password) }, false, "refuses the user or its password"},
+		"unknown database": {func(u *url.URL) { u.Path = "/nowhere" }, false, "no such database"},
+		"unknown schema":   {func(u *url.URL) { u.RawQuery += "&search_path=nowhere" }, false, "let it own the database"},
+		"nobody there":     {func(u *url.URL) { u.Host = closed.Addr().String() }, true, "connection refused"},
+		"unknown host":     {func(u *url.URL) { u.Host = "nowhere.invalid" }, true, "nowhere.invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := good
+			u, err := url.Parse(good.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own, _ := u.User.Password()
+			tt.change(u)
+			cfg.URL = u.String()
+			_, err = store.Open(t.Context(), cfg)
+			if err == nil || errors.Is(err, store.ErrUnavailable) != tt.passes || !strings.Contains(err.Error(), tt.mention) {
+				t.Fatalf("error %v; want %q, to pass by itself: %v", err, tt.mention, tt.passes)
+			}
+			if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), own) {
+				t.Errorf("more than one line, or a password: %v", err)
+			}
+		})
+	}
+}
+
+// TestPostgresPassword: the password in the URL, and the same one beside it.
+func TestPostgresPassword(t *testing.T) {
+	t.Parallel()
+	inURL := onPostgres(t)
+	if err := open(t, inURL).Close(); err != nil {
+		t.Fatal(err)
+	}
+	beside := inURL.Separated()
+	if strings.Contains(beside.URL, ":"+beside.Password.Reveal()+"@") || beside.Password == "" {
+		t.Errorf("separated: %s", beside.URL)
+	}
+	open(t, beside)
+}
+
+// TestPostgresIsEmpty: reading creates nothing.
+func TestPostgresIsEmpty(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	if _, err := store.OpenExisting(t.Context(), cfg); !errors.Is(err, store.ErrNoStore) || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("an empty database: %v", err)
+	}
+	var tables int
+	if err := raw(t, "pgx", cfg.URL).QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'`).Scan(&tables); err != nil || tables != 0 {
+		t.Errorf("reading made %d tables, %v", tables, err)
+	}
+	open(t, cfg)
+	s, err := store.OpenExisting(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPostgresNewer: an older program does not touch a store.
+func TestPostgresNewer(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	open(t, cfg)
+	if _, err := raw(t, "pgx", cfg.URL).ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "newer evalworker") || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("opened: %v", err)
+	}
+}

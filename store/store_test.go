@@ -1,0 +1,267 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/store"
+)
+
+func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithPostgres)) }
+
+func config(path string) store.Config {
+	cfg := store.DefaultConfig()
+	cfg.URL = "sqlite:" + path
+	return cfg
+}
+
+func open(tb testing.TB, cfg store.Config) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// onPostgres returns the configuration of an empty database, or skips the test where
+// there is no server.
+func onPostgres(t testing.TB) store.Config {
+	t.Helper()
+	url, ok := containers.UsePostgres(t)
+	if !ok {
+		t.Skip("needs a PostgreSQL")
+	}
+	cfg := store.DefaultConfig()
+	cfg.URL = url
+	return cfg
+}
+
+// raw opens a database beside the Store.
+func raw(t *testing.T, driver, name string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func rawFile(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	return raw(t, "sqlite", path+"?_pragma=busy_timeout(10000)")
+}
+
+// insert is a change that adds a row with an id.
+func insert(id string) func(context.Context, *store.Tx) error {
+	return func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO cases (id, evaluator, type, reason, label, feature, prompt_name, first_version, last_version, status, first_seen, last_seen, count)
+			VALUES ($1, '', '', '', '', '', '', '', '', '', 0, 0, 1)`, id)
+		return err
+	}
+}
+
+// ids returns the ids of all rows in their order.
+func ids(t *testing.T, s *store.Store) string {
+	t.Helper()
+	scan := func(row store.Row) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	}
+	out, err := store.Query(t.Context(), s, scan, `SELECT id FROM cases ORDER BY id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(out, " ")
+}
+
+// TestOpenTogether: ten processes start on one new file, and ten workers on one
+// empty database.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]func(*testing.T) store.Config{
+		"SQLite":     func(t *testing.T) store.Config { return config(filepath.Join(t.TempDir(), "cases.db")) },
+		"PostgreSQL": func(t *testing.T) store.Config { return onPostgres(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := cfg(t)
+			var wg sync.WaitGroup
+			for range 10 {
+				wg.Go(func() {
+					s, err := store.Open(t.Context(), cfg)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if err := s.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := store.OpenExisting(t.Context(), config(filepath.Join(dir, "none.db"))); !errors.Is(err, store.ErrNoStore) {
+		t.Errorf("a store that does not exist: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "none.db")); err == nil {
+		t.Error("reading created the store")
+	}
+	if _, err := store.Open(t.Context(), config(filepath.Join(dir, "no", "such", "folder.db"))); err == nil || !strings.Contains(err.Error(), "make its folder first") {
+		t.Errorf("in a folder that does not exist: %v", err)
+	}
+	garbage := filepath.Join(dir, "garbage.db")
+	if err := os.WriteFile(garbage, bytes.Repeat([]byte("no database "), 500), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), config(garbage)); err == nil {
+		t.Error("a file that is no database is opened")
+	}
+	if fs := (store.Config{URL: "mysql://x"}).Validate(); len(fs) != 5 {
+		t.Errorf("faults: %v", fs)
+	}
+}
+
+// TestNewerStore: an older program does not touch a store.
+func TestNewerStore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cases.db")
+	if err := open(t, config(path)).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rawFile(t, path).ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), config(path)); err == nil || !strings.Contains(err.Error(), "newer evalworker") {
+		t.Errorf("opened: %v", err)
+	}
+	if _, err := store.OpenExisting(t.Context(), config(path+"x")); !errors.Is(err, store.ErrNoStore) {
+		t.Errorf("a store that does not exist: %v", err)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(":memory:"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), insert("a")); err == nil {
+		t.Error("a closed store takes a change")
+	}
+}
+
+// TestBeside: what another process may do to the file that a worker has open.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cases.db")
+	cfg := config(path)
+	s := open(t, cfg)
+	if err := s.Write(t.Context(), insert("a")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read the file: %v, %v", info.Mode(), err)
+	}
+
+	tx, err := rawFile(t, path).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), `UPDATE cases SET label = label`); err != nil { // takes the lock
+		t.Fatal(err)
+	}
+	quick := cfg
+	quick.Timeout = 50 * time.Millisecond
+	impatient, err := store.OpenExisting(t.Context(), quick)
+	if err != nil {
+		t.Fatalf("a store to which another process writes cannot be opened: %v", err)
+	}
+	if got := ids(t, impatient); got != "a" {
+		t.Errorf("read meanwhile: %q", got)
+	}
+	if err := impatient.Write(t.Context(), insert("b")); err == nil || eval.IsPermanent(err) {
+		t.Errorf("written while another writes: %v", err)
+	}
+	if err := impatient.Close(); err != nil {
+		t.Error(err)
+	}
+
+	done := make(chan error, 1)
+	go func() { done <- s.Write(t.Context(), insert("b")) }() // waits for its turn
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("did not get its turn: %v", err)
+	}
+}
+
+// limitConnections makes a store use one connection, on which a pragma then applies.
+func limitConnections(t *testing.T, s *store.Store) (pragma func(string)) {
+	t.Helper()
+	s.DB().SetMaxOpenConns(1)
+	return func(text string) {
+		t.Helper()
+		if _, err := s.DB().ExecContext(t.Context(), "PRAGMA "+text); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDiskFull: without space a change is refused, in words, and nothing of it is
+// there; with space again it is made.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(filepath.Join(t.TempDir(), "cases.db")))
+	pragma := limitConnections(t, s)
+	pragma("max_page_count = 1") // as many as there are
+	change := insert(strings.Repeat("long ", 100_000))
+	if err := s.Write(t.Context(), change); err == nil || !strings.Contains(err.Error(), "no space is left") || eval.IsPermanent(err) {
+		t.Errorf("on a full disk: %v", err)
+	}
+	if got := ids(t, s); got != "" {
+		t.Errorf("by half: %.20q", got)
+	}
+	pragma("max_page_count = 1048576")
+	if err := s.Write(t.Context(), change); err != nil {
+		t.Errorf("with space again: %v", err)
+	}
+}
+
+// TestReadOnly: the error of a file that may only be read says so.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(filepath.Join(t.TempDir(), "cases.db")))
+	limitConnections(t, s)("query_only = 1") // also for root
+	if _, err := s.Prune(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "may only be read") {
+		t.Errorf("error %v", err)
+	}
+}

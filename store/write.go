@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/backoff"
+)
+
+// Bounds of one transaction.
+const (
+	maxGroup      = 256     // changes
+	maxGroupBytes = 8 << 20 // of what they hold
+)
+
+var errClosed = errors.New("store is closed")
+
+// change is one change whose caller waits for the result.
+type change struct {
+	// apply makes the change and, if it has a batch, all changes of that batch in
+	// the transaction, whose values it receives.
+	apply  func(ctx context.Context, tx *Tx, values []any) error
+	batch  any // the *Batch; nil: none
+	value  any // of the batch's type
+	size   int
+	result chan<- error // of capacity one, so that the writer never waits for a caller
+}
+
+// Write makes a change in a transaction that it may share with other changes. It
+// returns once the change is on disk, or when the configured timeout is over, which
+// bounds first the wait for earlier changes and then the write. When ctx ends first,
+// the change may still be made.
+//
+// apply may be called several times, and must not call the store. It returns errors of
+// the database only, because any other may be taken for a failure of the store, with
+// which the whole transaction fails; what else it finds it keeps in a variable.
+func (s *Store) Write(ctx context.Context, apply func(ctx context.Context, tx *Tx) error) error {
+	return s.submit(ctx, change{apply: func(ctx context.Context, tx *Tx, _ []any) error { return apply(ctx, tx) }})
+}
+
+// Batch is a kind of change. All changes of one kind in a transaction are applied with
+// one call.
+type Batch[T any] struct {
+	store *Store
+	size  func(T) int
+	apply func(ctx context.Context, tx *Tx, changes []T) error
+}
+
+// NewBatch returns a batch. size returns about how many bytes a change holds in
+// memory. apply makes the given changes, in the order in which they came, and keeps to
+// the rules of [Store.Write]. Of several calls for one change the last one counts.
+func NewBatch[T any](s *Store, size func(T) int, apply func(ctx context.Context, tx *Tx, changes []T) error) *Batch[T] {
+	return &Batch[T]{store: s, size: size, apply: apply}
+}
+
+// Write makes a change as [Store.Write] does, together with the others of its batch.
+func (b *Batch[T]) Write(ctx context.Context, c T) error {
+	return b.store.submit(ctx, change{batch: b, value: c, size: b.size(c), apply: b.applyAll})
+}
+
+func (b *Batch[T]) applyAll(ctx context.Context, tx *Tx, values []any) error {
+	changes := make([]T, len(values))
+	for i, v := range values {
+		changes[i] = v.(T) // of this type, because Write put it there
+	}
+	return b.apply(ctx, tx, changes)
+}
+
+// submit passes a change to the writer, which starts on it at once, and waits for
+// the result.
+func (s *Store) submit(ctx context.Context, c change) error {
+	result := make(chan error, 1)
+	c.result = result
+	queued, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	select {
+	case s.changes <- c:
+	case <-s.done:
+		return errClosed
+	case <-queued.Done():
+		return s.explainTimeout(queued.Err())
+	}
+	// The writer bounds the write and reports the result. A caller that left at that
+	// very moment would take a change that was made for one that was not. Twice the
+	// timeout is for a disk that hangs, and the writer with it.
+	written, cancel := context.WithTimeout(ctx, 2*s.cfg.Timeout)
+	defer cancel()
+	select {
+	case err := <-result:
+		return s.explainTimeout(err)
+	case <-written.Done():
+		return s.explainTimeout(written.Err())
+	}
+}
+
+// explainTimeout adds to the error of a caller that ran out of time why the last
+// write failed, if it did.
+func (s *Store) explainTimeout(err error) error {
+	late := errors.Is(err, context.DeadlineExceeded)
+	if !late && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	if _, why := s.writing.Now(); why != nil {
+		err = fmt.Errorf("%w: the last write failed: %w", err, why)
+	}
+	if late {
+		err = fmt.Errorf("not written within store.timeout (%s): %w", s.cfg.Timeout, err)
+	}
+	return err
+}
+
+// writeLoop is the one goroutine that writes.
+func (s *Store) writeLoop() {
+	for {
+		select {
+		case <-s.done:
+			return
+		case c := <-s.changes:
+			s.write(s.collect(c))
+		}
+	}
+}
+
+// collect returns the first change with those that wait behind it.
+func (s *Store) collect(first change) []change {
+	group, size := []change{first}, first.size
+	for len(group) < maxGroup && size < maxGroupBytes {
+		select {
+		case c := <-s.changes:
+			group, size = append(group, c), size+c.size
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// write commits a group of changes and reports the results.
+func (s *Store) write(group []change) {
+	err := s.commit(group)
+	switch {
+	case err == nil:
+		s.writing.End()
+	case !errors.Is(err, context.DeadlineExceeded): // which knows no reason, and leaves the one that is known
+		s.writing.Fail(err)
+	}
+	// One change may be the cause: commit each alone, until the store itself fails.
+	alone := err != nil && len(group) > 1 && !s.down(err)
+	for _, c := range group {
+		if alone && !s.down(err) {
+			err = s.commit([]change{c})
+		}
+		c.result <- err
+	}
+}
+
+// down reports whether the next change would meet the same error.
+func (s *Store) down(err error) bool {
+	return err != nil && (s.engine.general(err) || errors.Is(err, context.DeadlineExceeded))
+}
+
+// commitTries bounds how often a transaction is tried that met another one.
+const commitTries = 5
+
+// commit applies changes in one transaction. It is bounded by the configured
+// timeout and not by the context of a caller, because a group has many.
+func (s *Store) commit(group []change) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
+	defer cancel()
+	pause := backoff.Backoff{Min: 20 * time.Millisecond, Max: 100 * time.Millisecond}
+	for try := 1; ; try++ {
+		err := s.transact(ctx, group)
+		if err == nil || !s.engine.retryable(err) || try == commitTries || !pause.Wait(ctx, try) {
+			return err
+		}
+	}
+}
+
+func (s *Store) transact(ctx context.Context, group []change) (err error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", s.engine.explain(err))
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // a timeout has ended it already
+			err = errors.Join(err, undo)
+		}
+	}()
+	if err := applyAll(ctx, newTx(tx, s.engine.dialect()), group); err != nil {
+		return s.engine.explain(err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", s.engine.explain(err))
+	}
+	return nil
+}
+
+// applyAll makes the changes of a group, those of one batch with the first of them.
+func applyAll(ctx context.Context, tx *Tx, group []change) error {
+	applied := map[any]bool{}
+	for i, c := range group {
+		var values []any
+		if c.batch != nil {
+			if applied[c.batch] {
+				continue
+			}
+			applied[c.batch] = true
+			for _, other := range group[i:] {
+				if other.batch == c.batch {
+					values = append(values, other.value)
+				}
+			}
+		}
+		if err := c.apply(ctx, tx, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
