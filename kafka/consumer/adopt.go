@@ -8,10 +8,10 @@ import (
 
 const (
 	// loadRetry is the pause between attempts to read the stored offsets.
-	loadRetry = 100 * time.Millisecond
+	loadPause = 100 * time.Millisecond
 	// settleHeartbeats: one to learn that others join, and two to spare on a busy
 	// machine. They are waited for after an outage only.
-	settleHeartbeats = 3
+	startDelayHeartbeats = 3
 )
 
 // adopt takes over the partitions that the generation assigned. One that was
@@ -19,7 +19,7 @@ const (
 // and nothing is fetched twice. Any other starts at its stored offset, less the
 // runs that its metadata tells to be finished. The handlers of partitions that
 // are here no more are cancelled, because others do their work now.
-func (s *session) adopt(gctx context.Context) {
+func (s *generation) takeOver(gctx context.Context) {
 	c := s.c
 	assigned := s.gen.Assignments[c.cfg.Topic]
 	ids := make([]int, len(assigned))
@@ -34,22 +34,22 @@ func (s *session) adopt(gctx context.Context) {
 			p.cancel(errPartitionLost)
 		}
 	}
-	known := s.load(gctx, ids)
+	known := s.loadOffsets(gctx, ids)
 
 	held := make(map[int]*partition, len(ids))
 	var kept, fresh []int
 	for _, a := range assigned {
 		from, ok := known[a.ID]
 		if !ok { // what the join has seen, without its metadata, which only costs repeated work
-			from = stored{offset: max(a.Offset, unplaced)}
+			from = groupOffset{offset: max(a.Offset, unknownOffset)}
 		}
 		p := c.partitions[a.ID]
-		if p != nil && s.goesOn(p, from.offset) {
+		if p != nil && s.canContinue(p, from.offset) {
 			kept = append(kept, a.ID)
-			p.settle = 0
+			p.startDelay = 0
 		} else {
 			p = newPartition(s.app, a.ID, from.offset)
-			p.settle = s.settleTime()
+			p.startDelay = s.startDelay()
 			fresh = append(fresh, a.ID)
 		}
 		runs, err := decodeRuns(from.offset, from.metadata)
@@ -66,21 +66,21 @@ func (s *session) adopt(gctx context.Context) {
 		}
 	}
 	if len(held) == 0 {
-		s.look(gctx) // a topic that is not there is told from the first moment on
+		s.countPartitions(gctx) // a topic that is not there is told from the first moment on
 	}
 	c.mu.Lock()
 	c.partitions, c.joined, c.generation = held, true, s.gen.ID
 	c.mu.Unlock()
 	c.member = s.gen.MemberID
-	c.refusals.over()
+	c.refusal.over()
 	c.outage.over()
 	slices.Sort(kept)
 	slices.Sort(fresh)
 	// What has work in it is claimed first, so that what has to be given up is
 	// what was just taken: after an outage, the partitions of a member that comes
 	// back a moment later, who alone knows what it has finished of them.
-	c.balancer.own(s.gen.ID, slices.Concat(kept, fresh))
-	c.gate.pass() // the outage, if there was one, was somebody else's or is over
+	c.assignor.setClaim(s.gen.ID, slices.Concat(kept, fresh))
+	c.breaker.reset() // the outage, if there was one, was somebody else's or is over
 	c.log.Info("partitions assigned", keyGeneration, s.gen.ID, keyMember, s.gen.MemberID, keyPartitions, ids, "kept", kept)
 }
 
@@ -92,17 +92,17 @@ func (s *session) adopt(gctx context.Context) {
 //
 // That there was an outage shows in a request of ours that was not answered, or
 // in our coming back under a new name.
-func (s *session) settleTime() time.Duration {
+func (s *generation) startDelay() time.Duration {
 	renamed := s.c.member != "" && s.c.member != s.gen.MemberID
 	if !renamed && !s.c.silence.within(s.c.cfg.SessionTimeout+requestTimeout) {
 		return 0
 	}
-	return settleHeartbeats * s.c.cfg.HeartbeatInterval
+	return startDelayHeartbeats * s.c.cfg.HeartbeatInterval
 }
 
 // goesOn says whether a partition that was here before goes on in place.
-func (s *session) goesOn(p *partition, offset int64) bool {
-	if s.c.sawTopicGone && offset == unplaced {
+func (s *generation) canContinue(p *partition, offset int64) bool {
+	if s.c.sawTopicGone && offset == unknownOffset {
 		return false // a new topic under the old name
 	}
 	return p.work.Err() == nil && p.tracker.resume(offset)
@@ -112,7 +112,7 @@ func (s *session) goesOn(p *partition, offset int64) bool {
 // because after a broker came back the first requests meet dead connections and
 // an old picture of the cluster. Without an answer only the metadata is missing,
 // which costs repeated work.
-func (s *session) load(gctx context.Context, ids []int) map[int]stored {
+func (s *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupOffset {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -126,8 +126,8 @@ func (s *session) load(gctx context.Context, ids []int) map[int]stored {
 			return known
 		}
 		s.c.silence.note(sent, err)
-		s.c.turnedAway(err)
-		if pause(ctx, loadRetry) != nil {
+		s.c.noteRefusal(err)
+		if pause(ctx, loadPause) != nil {
 			s.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, s.gen.ID, keyError, err)
 			return nil
 		}

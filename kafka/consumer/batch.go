@@ -32,7 +32,7 @@ var errPartitionGone = errors.New("the partition is gone")
 // behindFor is how long a broker may know less of a partition than others told
 // before it is not believed to be the leader: after a change of leader the end
 // may lag for a moment.
-const behindFor = 2 * time.Second
+const behindLimit = 2 * time.Second
 
 // errNoLeader says that a partition was read from a broker that does not lead it.
 // One that has lost sight of the others goes on answering that there is nothing
@@ -41,7 +41,7 @@ var errNoLeader = errors.New("the broker knows less of the partition than others
 
 // reading is a partition that is being read, by one goroutine.
 type reading struct {
-	s      *session
+	s      *generation
 	p      *partition
 	in     *intake
 	next   int64     // the offset that the next message has if none is missing
@@ -83,7 +83,7 @@ func (r *reading) batch(ctx context.Context, conn *fetch.Conn) error {
 	if err := r.compare(conn.High(), known); err != nil {
 		return err
 	}
-	r.p.sawHigh(conn.High())
+	r.p.raiseHigh(conn.High())
 	for {
 		switch err := conn.Next(&r.in.msg); {
 		case errors.Is(err, io.EOF):
@@ -107,7 +107,7 @@ func (r *reading) compare(high, known int64) error {
 		r.behind = time.Time{}
 	case r.behind.IsZero():
 		r.behind = time.Now()
-	case time.Since(r.behind) > behindFor:
+	case time.Since(r.behind) > behindLimit:
 		return fmt.Errorf("%w: it ends at %d, not at %d", errNoLeader, high, known)
 	}
 	return nil

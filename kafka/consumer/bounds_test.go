@@ -15,20 +15,20 @@ func TestPlaceIn(t *testing.T) {
 		name   string
 		next   int64
 		policy OutOfRange
-		want   place
+		want   startPoint
 	}{
-		{"nothing stored", unplaced, OutOfRangeLast, place{start: 10}},
-		{"inside", 15, OutOfRangeFirst, place{start: 15}},
-		{"at the first", 10, OutOfRangeFirst, place{start: 10}},
-		{"at the end", 20, OutOfRangeFirst, place{start: 20}},
-		{"deleted before it was read", 7, OutOfRangeFirst, place{start: 10, deleted: true}},
-		{"beyond the end, start over", 21, OutOfRangeFirst, place{start: 10, beyond: true}},
-		{"beyond the end, go to it", 21, OutOfRangeLast, place{start: 20, beyond: true}},
+		{"nothing stored", unknownOffset, OutOfRangeLast, startPoint{start: 10}},
+		{"inside", 15, OutOfRangeFirst, startPoint{start: 15}},
+		{"at the first", 10, OutOfRangeFirst, startPoint{start: 10}},
+		{"at the end", 20, OutOfRangeFirst, startPoint{start: 20}},
+		{"deleted before it was read", 7, OutOfRangeFirst, startPoint{start: 10, deleted: true}},
+		{"beyond the end, start over", 21, OutOfRangeFirst, startPoint{start: 10, beyond: true}},
+		{"beyond the end, go to it", 21, OutOfRangeLast, startPoint{start: 20, beyond: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := placeIn(tt.next, b, tt.policy); got != tt.want {
+			if got := findStart(tt.next, b, tt.policy); got != tt.want {
 				t.Errorf("placeIn(%d) = %+v, want %+v", tt.next, got, tt.want)
 			}
 		})
@@ -39,7 +39,7 @@ func TestCommitGate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 5 * time.Second
-		g := newCommitGate()
+		g := newCommitBreaker()
 		if err := g.wait(t.Context(), limit); err != nil {
 			t.Fatalf("a new gate is closed: %v", err)
 		}
@@ -56,7 +56,7 @@ func TestCommitGate(t *testing.T) {
 		if len(through) > 0 {
 			t.Error("open after its limit")
 		}
-		g.pass()
+		g.reset()
 		for range 2 {
 			if err := <-through; err != nil {
 				t.Errorf("wait: %v", err)

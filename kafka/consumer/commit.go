@@ -35,18 +35,18 @@ var (
 // What the broker does not accept is told again the next time. errStale and
 // errTopicGone say that there is no use in that.
 func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition) error {
-	marks := make(map[int]mark, len(parts))
+	marks := make(map[int]checkpoint, len(parts))
 	trackers := make(map[int]*tracker, len(parts))
 	commits := make([]kafka.OffsetCommit, 0, len(parts))
 	limit := int(c.metadataLimit.Load())
 	for _, p := range parts {
-		if m, ok := p.tracker.mark(); ok {
+		if m, ok := p.tracker.checkpoint(); ok {
 			marks[p.id], trackers[p.id] = m, p.tracker
-			commits = append(commits, m.commit(p.id, limit))
+			commits = append(commits, m.request(p.id, limit))
 		}
 	}
 	if len(commits) == 0 {
-		c.gate.pass() // all that is finished is known
+		c.breaker.reset() // all that is finished is known
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -80,7 +80,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 		}
 		commits = commits[:0]
 		for _, refused := range large {
-			commits = append(commits, marks[refused.Partition].commit(refused.Partition, limit))
+			commits = append(commits, marks[refused.Partition].request(refused.Partition, limit))
 		}
 	}
 	if limit < int(c.metadataLimit.Load()) {
@@ -92,7 +92,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 		c.lastCommit.Store(&now)
 	}
 	if failed == nil {
-		c.gate.pass()
+		c.breaker.reset()
 		c.outage.over()
 	}
 	return failed
@@ -139,7 +139,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 	})
 	if err != nil {
 		c.silence.note(sent, err)
-		c.lookAnew(err)
+		c.refreshMetadata(err)
 		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), conn.Bare(err))
 	}
 	answers := make(map[int]error, len(commits))

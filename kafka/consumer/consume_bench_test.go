@@ -21,7 +21,7 @@ import (
 // embedded broker that includes the broker's, so only KAFKA_BROKERS tells much.
 func BenchmarkConsume(b *testing.B) {
 	const events, partitions = 200_000, 8
-	be := newBench(b, partitions)
+	be := newTestbed(b, partitions)
 	value := make([]byte, 2000)
 	for id := range partitions {
 		batch := make([]kafka.Message, events/partitions)

@@ -29,12 +29,12 @@ const (
 	metadataTTL = requestTimeout
 	// lookAgain is the least time between two pictures that are made anew because
 	// a request failed.
-	lookAgain = time.Second
+	refreshInterval = time.Second
 	// requestTimeout bounds one request to the group's coordinator.
 	requestTimeout = 5 * time.Second
 	// commitMoment is how long a commit that is under way is waited for when there
 	// are to be no more. A broker that is well takes a tenth of it.
-	commitMoment = 500 * time.Millisecond
+	commitGrace = 500 * time.Millisecond
 	// lastCommitTimeout bounds the commit with which a member lets go.
 	lastCommitTimeout = 3 * time.Second
 	// leaveTimeout bounds the wait until the coordinator knows that we leave.
@@ -47,12 +47,12 @@ const (
 	endTimeout = lastCommitTimeout + leaveHungTimeout
 	// busyCheck is how often a member that stops between generations looks
 	// whether anything is still in flight.
-	busyCheck = 50 * time.Millisecond
+	busyInterval = 50 * time.Millisecond
 	// lastCommitRetry is the pause between attempts at the last commit.
 	lastCommitRetry = 50 * time.Millisecond
 	// abandonMoment is how long the last commit waits for handlers whose
 	// context has just ended.
-	abandonMoment = 200 * time.Millisecond
+	abandonGrace = 200 * time.Millisecond
 	// abandonTimeout bounds the wait for handlers whose context has ended.
 	abandonTimeout = 5 * time.Second
 )
@@ -71,18 +71,18 @@ type Consumer struct {
 	transport   *kafka.Transport
 	client      *kafka.Client
 	letters     *deadLetters
-	balancer    *stickyBalancer
+	assignor    *assignor
 
 	slots    chan struct{} // one token for each task that is begun
-	memory   *memory       // bytes of the messages that are begun, or wait for a slot
-	hands    chan struct{} // one token for each goroutine that does tasks
+	budget   *byteBudget   // bytes of the messages that are begun, or wait for a slot
+	workers  chan struct{} // one token for each goroutine that does tasks
 	tasks    chan task     // to one of them that is idle
-	released chan struct{} // closed when there will be no more tasks
+	finished chan struct{} // closed when there will be no more tasks
 	handlers sync.WaitGroup
-	gate     *commitGate
+	breaker  *commitBreaker
 	stalls   *stalls
 	silence  silence
-	refusals refusals
+	refusal  refusalState
 	outage   outage
 
 	// metadataLimit is what the broker has been found to accept.
@@ -100,11 +100,11 @@ type Consumer struct {
 	// lastCommit is when the broker last accepted a commit; nil: never.
 	lastCommit atomic.Pointer[time.Time]
 	// looked is when connections were last given up to look anew; nil: never.
-	looked atomic.Pointer[time.Time]
+	refreshed atomic.Pointer[time.Time]
 
 	// ends are those of the partitions when the group was last seen to be new; nil
 	// for one that never was. The goroutine of Run only.
-	ends map[int]logBounds
+	startEnds map[int]logBounds
 	// sawTopicGone: the last session ended because the topic was deleted.
 	// Sessions only, which follow one another.
 	sawTopicGone bool
@@ -112,14 +112,14 @@ type Consumer struct {
 	member string
 	// late commits for the last session, until the next begins. Sessions, and
 	// the goroutine of Run when there are no more.
-	late *lateCommits
+	trailing *trailingCommits
 
-	mu         sync.Mutex         // guards what Status reads
-	partitions map[int]*partition // written by the goroutine of the present generation alone
-	joined     bool
-	away       time.Time // since when this is no member; of no meaning while it is one
-	over       bool      // Run is about to return
-	generation int32
+	mu             sync.Mutex         // guards what Status reads
+	partitions     map[int]*partition // written by the goroutine of the present generation alone
+	joined         bool
+	notJoinedSince time.Time // since when this is no member; of no meaning while it is one
+	ended          bool      // Run is about to return
+	generation     int32
 }
 
 // New makes a Consumer. It connects to nothing yet. A fault in the
@@ -142,19 +142,19 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 			ClientID: cfg.ClientID, MaxWait: cfg.FetchMaxWait, MaxBytes: fetchMaxBytes, Timeout: requestTimeout,
 			MaxRecord: unreadFactor * max(cfg.MaxMessageBytes, fetchMaxBytes),
 		}, conn.NewBufferedDialer(cfg.Config, fetchReadAhead)),
-		transport:  conn.NewTransport(cfg.Config),
-		balancer:   &stickyBalancer{assigned: notLeader},
-		slots:      make(chan struct{}, cfg.MaxInFlight),
-		memory:     newMemory(cfg.MaxInFlightBytes),
-		hands:      make(chan struct{}, cfg.MaxInFlight),
-		tasks:      make(chan task),
-		released:   make(chan struct{}),
-		gate:       newCommitGate(),
-		partitions: make(map[int]*partition),
-		away:       time.Now(),
+		transport:      conn.NewTransport(cfg.Config),
+		assignor:       &assignor{assigned: notLeader},
+		slots:          make(chan struct{}, cfg.MaxInFlight),
+		budget:         newByteBudget(cfg.MaxInFlightBytes),
+		workers:        make(chan struct{}, cfg.MaxInFlight),
+		tasks:          make(chan task),
+		finished:       make(chan struct{}),
+		breaker:        newCommitBreaker(),
+		partitions:     make(map[int]*partition),
+		notJoinedSince: time.Now(),
 	}
 	if c.observe == nil {
-		c.observe = discard{}
+		c.observe = nopObserver{}
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -191,7 +191,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		Brokers:           c.cfg.Brokers,
 		Dialer:            c.dialer,
 		Topics:            []string{c.cfg.Topic},
-		GroupBalancers:    []kafka.GroupBalancer{c.balancer},
+		GroupBalancers:    []kafka.GroupBalancer{c.assignor},
 		HeartbeatInterval: c.cfg.HeartbeatInterval,
 		SessionTimeout:    c.cfg.SessionTimeout,
 		RebalanceTimeout:  c.cfg.RebalanceTimeout,
@@ -212,12 +212,12 @@ func (c *Consumer) Run(ctx context.Context) error {
 
 	told, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
 	var side sync.WaitGroup
-	side.Go(func() { c.sumUp(told) })
+	side.Go(func() { c.summarizeDeadLetters(told) })
 	defer side.Wait()
 	defer stopTelling()
 
 	committed := c.generations(ctx, grace, back, group)
-	return errors.Join(c.leave(group, committed), c.release())
+	return errors.Join(c.leave(group, committed), c.stopWorkers())
 }
 
 // generations serves one generation after the other until the consumer is to
@@ -226,7 +226,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 // that is to stop joins once more to finish what is in flight, as long as grace
 // lasts, and to commit what is finished, as long as back does.
 func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.ConsumerGroup) error {
-	defer func() { c.late.stop() }()
+	defer func() { c.trailing.stop() }()
 	wait := ctx
 	for {
 		asked := time.Now()
@@ -235,10 +235,10 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 		case err == nil:
 		case ctx.Err() == nil:
 			c.silence.note(asked, err)
-			if c.turnedAway(err) {
+			if c.noteRefusal(err) {
 				continue
 			}
-			c.refusals.over()
+			c.refusal.over()
 			err = c.cfg.Describe(c.cfg.Explain(err))
 			if isOutage(err) {
 				c.outage.note(err)
@@ -272,7 +272,7 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 		)
 		gen.Start(func(gctx context.Context) {
 			defer close(ended)
-			if stop, err := newSession(c, gen, ctx, grace, back).serve(gctx); stop {
+			if stop, err := newGeneration(c, gen, ctx, grace, back).serve(gctx); stop {
 				stopped <- err
 				<-gctx.Done() // returning before leave would join the group once more
 			}
@@ -292,7 +292,7 @@ func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop 
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		defer cancel()
-		tick := time.NewTicker(busyCheck)
+		tick := time.NewTicker(busyInterval)
 		defer tick.Stop()
 		for c.inFlight() > 0 {
 			select {
@@ -333,25 +333,25 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 
 // lookAnew is told of requests that failed: where brokers and leaders are may be
 // why, and kafka-go finds out only when its picture of the cluster is due again.
-func (c *Consumer) lookAnew(err error) {
+func (c *Consumer) refreshMetadata(err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
 	// Many partitions fail together, and connections are dear where there is a login.
 	now := time.Now()
-	last := c.looked.Load()
-	if last != nil && now.Sub(*last) < lookAgain || !c.looked.CompareAndSwap(last, &now) {
+	last := c.refreshed.Load()
+	if last != nil && now.Sub(*last) < refreshInterval || !c.refreshed.CompareAndSwap(last, &now) {
 		return
 	}
 	c.transport.CloseIdleConnections() // the next request begins with a new picture; those under way go on
 }
 
 // release ends what is still running and waits for it, bounded.
-func (c *Consumer) release() error {
-	c.leftSession()
+func (c *Consumer) stopWorkers() error {
+	c.noteLeft()
 	unfinished, uncommitted := c.inFlight(), c.uncommitted()
 	c.mu.Lock()
-	c.over = true
+	c.ended = true
 	for _, p := range c.partitions {
 		p.cancel(errStopped)
 	}
@@ -363,7 +363,7 @@ func (c *Consumer) release() error {
 	if uncommitted > 0 {
 		err = errors.Join(err, fmt.Errorf("what was finished last on %d partitions is not committed; it is done again", uncommitted))
 	}
-	close(c.released)
+	close(c.finished)
 	quiet := make(chan struct{})
 	go func() {
 		defer close(quiet)
@@ -398,7 +398,7 @@ func (c *Consumer) uncommitted() int {
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.partitions {
-		if !p.tracker.told() {
+		if !p.tracker.isCommitted() {
 			n++
 		}
 	}
@@ -406,11 +406,11 @@ func (c *Consumer) uncommitted() int {
 }
 
 // leftSession notes that this is no member of the group any more.
-func (c *Consumer) leftSession() {
+func (c *Consumer) noteLeft() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.joined {
-		c.away = time.Now()
+		c.notJoinedSince = time.Now()
 	}
 	c.joined, c.generation = false, 0
 }

@@ -10,7 +10,7 @@ import (
 
 func TestEveryMessageIsHandledOnceAndCommitted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.publish(0, values("a", 50)...)
 	b.publish(1, values("b", 50)...)
 	var notes notebook

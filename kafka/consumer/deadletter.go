@@ -46,7 +46,7 @@ const (
 	publishTimeout = 10 * time.Second
 	// letterPlaces bounds how many are written at once: enough to wait for the
 	// replicas of each without being slow, and few enough for a broker that is.
-	letterPlaces = 16
+	letterSlots = 16
 	// topicPause is the pause until a topic that was just made is tried again.
 	topicPause = 50 * time.Millisecond
 )
@@ -59,7 +59,7 @@ type deadLetters struct {
 	topic    string
 	client   *kafka.Client
 	balancer kafka.Hash
-	places   chan struct{} // one token for each letter that is being written
+	slots    chan struct{} // one token for each letter that is being written
 }
 
 func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
@@ -67,7 +67,7 @@ func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
 	// Half of it is what the broker is given to wait for its replicas, which is
 	// half a second when nothing is said.
 	client.Timeout = publishTimeout
-	return &deadLetters{topic: cfg.DeadLetters(), client: client, places: make(chan struct{}, letterPlaces)}
+	return &deadLetters{topic: cfg.DeadLetters(), client: client, slots: make(chan struct{}, letterSlots)}
 }
 
 // publish writes one dead letter and returns when the broker has accepted it, or
@@ -79,18 +79,18 @@ func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
 // more than once; its origin tells.
 func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	select {
-	case d.places <- struct{}{}:
-		defer func() { <-d.places }()
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	// Its time begins here: a letter that waits for others has not failed.
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	err := d.publishWhole(ctx, m, fault, attempts)
+	err := d.publishFitting(ctx, m, fault, attempts)
 	if errors.Is(err, kafka.UnknownTopicOrPartition) {
 		if err = d.create(ctx); err == nil {
-			err = d.publishSoon(ctx, m, fault, attempts)
+			err = d.publishToNew(ctx, m, fault, attempts)
 		}
 	}
 	if err != nil {
@@ -101,19 +101,19 @@ func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error
 
 // publishSoon publishes to a topic that was made just now. All brokers know it
 // in a moment.
-func (d *deadLetters) publishSoon(ctx context.Context, m *event.Message, fault error, attempts int) error {
+func (d *deadLetters) publishToNew(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	for {
 		if err := pause(ctx, topicPause); err != nil {
 			return err
 		}
-		if err := d.publishWhole(ctx, m, fault, attempts); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+		if err := d.publishFitting(ctx, m, fault, attempts); !errors.Is(err, kafka.UnknownTopicOrPartition) {
 			return err
 		}
 	}
 }
 
 // publishWhole publishes as much of a message as the broker takes.
-func (d *deadLetters) publishWhole(ctx context.Context, m *event.Message, fault error, attempts int) error {
+func (d *deadLetters) publishFitting(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	ours := letterHeaders(m, fault, attempts)
 	theirs := originHeaders(m.Headers)
 	nothing := kafka.Message{Headers: append(slices.Clone(ours), kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}

@@ -116,7 +116,7 @@ func TestExitWithDeadLettersThatHang(t *testing.T) {
 		stop()
 		stopped := time.Now()
 		all.Wait()
-		if err := c.release(); err != nil {
+		if err := c.stopWorkers(); err != nil {
 			t.Error(err)
 		}
 		if d := time.Since(stopped); d > time.Second {
@@ -168,10 +168,10 @@ func TestManyDeadLettersAtOnce(t *testing.T) {
 		if diff := cmp.Diff(map[int]int{0: letters}, broker.stored); diff != "" {
 			t.Errorf("stored (-want +got):\n%s", diff)
 		}
-		if broker.most != letterPlaces {
-			t.Errorf("%d written at once, want %d", broker.most, letterPlaces)
+		if broker.most != letterSlots {
+			t.Errorf("%d written at once, want %d", broker.most, letterSlots)
 		}
-		if d, want := time.Since(began), letters/letterPlaces*each; d != want {
+		if d, want := time.Since(began), letters/letterSlots*each; d != want {
 			t.Errorf("took %v, want %v", d, want)
 		}
 		if len(broker.bad) > 0 {

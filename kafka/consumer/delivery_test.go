@@ -69,7 +69,7 @@ func receive[T any](t testing.TB, c <-chan T) T {
 
 func TestCommitStopsAtAMessageInFlight(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 20)...)
 	g := newGatekeeper("m5")
 	w := b.start(Deps{Handle: g.Handle})
@@ -92,7 +92,7 @@ func TestCommitStopsAtAMessageInFlight(t *testing.T) {
 // above it; the next worker does the one message and no other.
 func TestTheNextWorkerDoesOnlyWhatIsOpen(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 30)...)
 	b.cfg.Grace = 0
 	g := newGatekeeper("m3", "m11")
@@ -133,7 +133,7 @@ func TestMetadataOfADeadWorkerIsUsed(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, 1)
+			b := newTestbed(t, 1)
 			b.publish(0, values("m", 10)...)
 			b.commitByHand(kafka.OffsetCommit{Partition: 0, Offset: 2, Metadata: tt.metadata})
 			var notes notebook
@@ -147,7 +147,7 @@ func TestMetadataOfADeadWorkerIsUsed(t *testing.T) {
 }
 
 // commitByHand stores offsets for a group without members, as an operator does.
-func (b *bench) commitByHand(commits ...kafka.OffsetCommit) {
+func (b *testbed) commitByHand(commits ...kafka.OffsetCommit) {
 	b.t.Helper()
 	c, err := New(b.cfg, Deps{Handle: func(context.Context, event.Message) error { return nil }})
 	if err != nil {
@@ -163,7 +163,7 @@ func (b *bench) commitByHand(commits ...kafka.OffsetCommit) {
 // on the one that moves it is cancelled, and the newcomer does it.
 func TestRebalanceKeepsWhatStays(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.cfg.RevokeDrain = 0
 	b.publish(0, "p0")
 	b.publish(1, "p1")
@@ -200,7 +200,7 @@ func TestRebalanceKeepsWhatStays(t *testing.T) {
 // moves, so nobody does them again.
 func TestRevokeDrainCommitsWhatFinishesInTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	b.cfg.SessionTimeout, b.cfg.RebalanceTimeout, b.cfg.RevokeDrain = time.Minute, time.Minute, 30*time.Second
 	b.publish(0, "p0")
 	b.publish(1, "p1")
@@ -232,7 +232,7 @@ func TestRevokeDrainCommitsWhatFinishesInTime(t *testing.T) {
 // without heartbeats, and commits it.
 func TestShutdownDrainsWhileHeartbeatsGoOn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.SessionTimeout, b.cfg.HeartbeatInterval, b.cfg.RevokeDrain = 600*time.Millisecond, 50*time.Millisecond, 100*time.Millisecond
 	b.publish(0, "held", "x", "y")
 	g := newGatekeeper("held")
@@ -277,7 +277,7 @@ func (l logLines) Write(line []byte) (int, error) {
 // when the broker has said where to go on: until then it could only be done twice.
 func TestMovedWorkEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	b.cfg.RevokeDrain = 0
 	b.publish(0, "p0")
 	b.publish(1, "p1")
@@ -310,7 +310,7 @@ func TestMovedWorkEndsAtOnce(t *testing.T) {
 // meanwhile.
 func TestShutdownGoesOnThroughARebalance(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.cfg.RevokeDrain = 0
 	b.publish(0, "p0")
 	b.publish(1, "p1")
@@ -339,7 +339,7 @@ func TestShutdownGoesOnThroughARebalance(t *testing.T) {
 
 func TestBoundsHold(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.cfg.MaxInFlight, b.cfg.Window = 3, 4
 	b.publish(0, values("a", 200)...)
 	b.publish(1, values("b", 200)...)
@@ -371,7 +371,7 @@ func TestBoundsHold(t *testing.T) {
 // Skip and Handle see the same message, and Skip's may be kept by nobody.
 func TestSkipSeesEachDeliveryOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 100)...)
 	var mu sync.Mutex
 	seen := make(map[string]int)

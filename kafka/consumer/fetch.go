@@ -27,8 +27,8 @@ const (
 )
 
 // fetch reads a partition until ctx ends, opening it anew after errors.
-func (s *session) fetch(ctx context.Context, p *partition) {
-	if p.settle > 0 && pause(ctx, p.settle) != nil {
+func (s *generation) fetch(ctx context.Context, p *partition) {
+	if p.startDelay > 0 && pause(ctx, p.startDelay) != nil {
 		return
 	}
 	missing, wait := 0, fetchRetryMin
@@ -45,11 +45,11 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 			missing = 0
 		}
 		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
-			signal(s.gone)
+			signal(s.topicGone)
 		}
 		err = s.c.cfg.Describe(err)
-		p.trouble.note(err)
-		if !s.c.turnedAway(err) {
+		p.outage.note(err)
+		if !s.c.noteRefusal(err) {
 			if n, ok := s.c.fetchLog.allow(); ok {
 				s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
 			}
@@ -63,7 +63,7 @@ func (s *session) fetch(ctx context.Context, p *partition) {
 
 // read opens a partition where its tracker stands and takes in its messages.
 // It returns with an error always.
-func (s *session) read(ctx context.Context, p *partition) error {
+func (s *generation) read(ctx context.Context, p *partition) error {
 	if err := s.position(ctx, p); err != nil {
 		return err
 	}
@@ -78,37 +78,37 @@ func (s *session) read(ctx context.Context, p *partition) error {
 		id: p.id, tracker: p.tracker, skip: s.c.deps.Skip, observe: s.c.observe, log: s.c.log, maxBytes: s.c.cfg.MaxMessageBytes,
 		msg: event.Message{Topic: s.c.cfg.Topic, Partition: p.id},
 	}}
-	p.reading.Store(true)
-	defer p.reading.Store(false)
+	p.open.Store(true)
+	defer p.open.Store(false)
 	for {
 		if err := r.batch(ctx, conn); err != nil {
 			return s.c.from(conn.RemoteAddr(), err)
 		}
-		p.trouble.over()
+		p.outage.over()
 	}
 }
 
 // begin hands the message that in holds to a handler, as soon as there is room
 // for it: in the partition's window, in memory, among the handlers in flight, and
 // while commits work.
-func (s *session) begin(ctx context.Context, p *partition, in *intake, fault error) error {
+func (s *generation) begin(ctx context.Context, p *partition, in *intake, fault error) error {
 	c := s.c
 	if err := p.tracker.waitRoom(ctx, c.cfg.Window); err != nil {
 		return err
 	}
-	size, err := c.memory.take(ctx, in.memory())
+	size, err := c.budget.acquire(ctx, in.memory())
 	if err != nil {
 		return err
 	}
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
-		c.memory.release(size)
+		c.budget.release(size)
 		return ctx.Err()
 	}
-	if err := c.gate.wait(ctx, c.cfg.MaxCommitOutage); err != nil {
+	if err := c.breaker.wait(ctx, c.cfg.MaxCommitOutage); err != nil {
 		<-c.slots
-		c.memory.release(size)
+		c.budget.release(size)
 		return err
 	}
 	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.own(), size: size, fault: fault})
@@ -117,8 +117,8 @@ func (s *session) begin(ctx context.Context, p *partition, in *intake, fault err
 
 // position puts the tracker where reading can go on, and tells what is lost
 // when that is not where it stood.
-func (s *session) position(ctx context.Context, p *partition) error {
-	var at place
+func (s *generation) position(ctx context.Context, p *partition) error {
+	var at startPoint
 	for check := range beyondChecks + 1 {
 		if check > 0 {
 			if err := pause(ctx, beyondPause); err != nil {
@@ -130,7 +130,7 @@ func (s *session) position(ctx context.Context, p *partition) error {
 			return err
 		}
 		p.high.Store(b.last)
-		if at = placeIn(p.tracker.progress().next, b, s.c.cfg.OutOfRange); !at.beyond {
+		if at = findStart(p.tracker.progress().next, b, s.c.cfg.OutOfRange); !at.beyond {
 			break
 		}
 	}
@@ -148,7 +148,7 @@ func (s *session) position(ctx context.Context, p *partition) error {
 
 // explainGap looks whether offsets are missing before a message because they
 // were deleted while we read; otherwise compaction has removed them.
-func (s *session) explainGap(ctx context.Context, p *partition, to int64) error {
+func (s *generation) explainGap(ctx context.Context, p *partition, to int64) error {
 	b, err := s.boundsOf(ctx, p)
 	if err != nil {
 		return err
@@ -159,14 +159,14 @@ func (s *session) explainGap(ctx context.Context, p *partition, to int64) error 
 	return nil
 }
 
-func (s *session) jump(p *partition, to int64) {
+func (s *generation) jump(p *partition, to int64) {
 	if lost := p.tracker.jump(to); lost > 0 {
 		s.c.observe.LostToRetention(p.id, lost)
 		s.c.log.Error("messages were deleted before they were read", keyPartition, p.id, keyOffset, to, keyCount, lost)
 	}
 }
 
-func (s *session) boundsOf(ctx context.Context, p *partition) (logBounds, error) {
+func (s *generation) boundsOf(ctx context.Context, p *partition) (logBounds, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	all, err := s.c.bounds(ctx, []int{p.id})

@@ -78,11 +78,11 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 		if ctx.Err() != nil {
 			return false
 		}
-		c.lookAnew(err)
+		c.refreshMetadata(err)
 		if try == 1 {
 			defer c.stalls.enter(stallDeadLetter)()
 		}
-		c.turnedAway(err)
+		c.noteRefusal(err)
 		c.stalls.failed(stallDeadLetter, m, try, err)
 		if pause(ctx, jitter(wait)) != nil {
 			return false

@@ -28,7 +28,7 @@ func (c *Consumer) start(t task) {
 	}
 	select {
 	case c.tasks <- t:
-	case c.hands <- struct{}{}:
+	case c.workers <- struct{}{}:
 		c.handlers.Go(func() { c.work(t) })
 	}
 }
@@ -39,7 +39,7 @@ func (c *Consumer) work(t task) {
 		c.do(t)
 		select {
 		case t = <-c.tasks:
-		case <-c.released:
+		case <-c.finished:
 			return
 		}
 	}
@@ -48,7 +48,7 @@ func (c *Consumer) work(t task) {
 func (c *Consumer) do(t task) {
 	defer func() {
 		<-c.slots
-		c.memory.release(t.size)
+		c.budget.release(t.size)
 	}()
 	if c.process(t.p.work, &t.msg, t.fault) {
 		t.p.tracker.finish(t.span)

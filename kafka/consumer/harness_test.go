@@ -28,7 +28,7 @@ const patience = 60 * time.Second
 
 // bench is a topic and a group of a test's own, on an embedded broker or on an
 // Apache Kafka.
-type bench struct {
+type testbed struct {
 	t      testing.TB
 	broker *broker.Broker // nil on a cluster
 	client *kafka.Client
@@ -36,7 +36,7 @@ type bench struct {
 }
 
 // newBench makes the topic. A test that needs the embedded broker says so.
-func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
+func newTestbed(t testing.TB, partitions int, embedded ...bool) *testbed {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a broker")
@@ -61,15 +61,15 @@ func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
 		cfg.Brokers = []string{broker.Addr()}
 		cfg.SessionTimeout = 2 * time.Second
 	}
-	b := benchOn(t, cfg, partitions)
+	b := testbedOn(t, cfg, partitions)
 	b.broker = embeddedBroker
 	return b
 }
 
 // benchOn makes the topic on the cluster that a configuration leads to.
-func benchOn(t testing.TB, cfg Config, partitions int) *bench {
+func testbedOn(t testing.TB, cfg Config, partitions int) *testbed {
 	t.Helper()
-	b := &bench{t: t}
+	b := &testbed{t: t}
 	id := strings.ToLower(rand.Text()[:10])
 	cfg.Topic, cfg.Group = "stream-"+id, "stream-"+id
 	cfg.HeartbeatInterval = 100 * time.Millisecond
@@ -86,7 +86,7 @@ func benchOn(t testing.TB, cfg Config, partitions int) *bench {
 	return b
 }
 
-func (b *bench) createTopic(name string, partitions int) {
+func (b *testbed) createTopic(name string, partitions int) {
 	b.t.Helper()
 	b.eventually("topic "+name+" made", func() bool {
 		res, err := b.client.CreateTopics(b.t.Context(), &kafka.CreateTopicsRequest{
@@ -101,7 +101,7 @@ func (b *bench) createTopic(name string, partitions int) {
 }
 
 // publish writes values to one partition, in order.
-func (b *bench) publish(partition int, values ...string) {
+func (b *testbed) publish(partition int, values ...string) {
 	b.t.Helper()
 	records := make([]kafka.Message, len(values))
 	for i, v := range values {
@@ -110,7 +110,7 @@ func (b *bench) publish(partition int, values ...string) {
 	b.publishMessages(partition, records...)
 }
 
-func (b *bench) publishMessages(partition int, messages ...kafka.Message) {
+func (b *testbed) publishMessages(partition int, messages ...kafka.Message) {
 	b.t.Helper()
 	w := &kafka.Writer{
 		Addr: b.client.Addr, Topic: b.cfg.Topic, Transport: b.client.Transport,
@@ -124,19 +124,19 @@ func (b *bench) publishMessages(partition int, messages ...kafka.Message) {
 }
 
 // stored gives what the group has committed; unplaced for nothing.
-func (b *bench) stored(partition int) int64 {
+func (b *testbed) stored(partition int) int64 {
 	b.t.Helper()
 	res, err := b.client.OffsetFetch(b.t.Context(), &kafka.OffsetFetchRequest{
 		GroupID: b.cfg.Group, Topics: map[string][]int{b.cfg.Topic: {partition}},
 	})
 	if err != nil || res.Error != nil || len(res.Topics[b.cfg.Topic]) == 0 {
-		return unplaced
+		return unknownOffset
 	}
 	return res.Topics[b.cfg.Topic][0].CommittedOffset
 }
 
 // eventually polls what only a foreign process can tell.
-func (b *bench) eventually(what string, cond func() bool) {
+func (b *testbed) eventually(what string, cond func() bool) {
 	b.t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -154,14 +154,14 @@ func (b *bench) eventually(what string, cond func() bool) {
 // worker is a consumer that runs.
 type worker struct {
 	*Consumer
-	b    *bench
+	b    *testbed
 	stop context.CancelFunc
 	end  chan error
 	seen *tally
 }
 
 // start runs a consumer with the bench's configuration until the test ends.
-func (b *bench) start(deps Deps) *worker {
+func (b *testbed) start(deps Deps) *worker {
 	b.t.Helper()
 	seen := &tally{counts: make(map[string]int)}
 	if deps.Observe == nil {

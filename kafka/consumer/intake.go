@@ -46,7 +46,7 @@ func (in *intake) inspect() (wanted bool, fault error) {
 		return false, nil
 	}
 	if in.control {
-		in.tracker.settle(m.Offset)
+		in.tracker.skip(m.Offset)
 		in.observe.ControlRecord()
 		return false, nil
 	}
@@ -64,7 +64,7 @@ func (in *intake) inspect() (wanted bool, fault error) {
 	if !skipped || fault != nil {
 		return true, fault
 	}
-	in.tracker.settle(m.Offset)
+	in.tracker.skip(m.Offset)
 	in.observe.Consumed(1)
 	return false, nil
 }

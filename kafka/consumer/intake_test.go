@@ -124,7 +124,7 @@ func TestPanicFaultKeepsContentOut(t *testing.T) {
 // BenchmarkSkip is what a message costs that nobody wants, after it is fetched.
 func BenchmarkSkip(b *testing.B) {
 	in := &intake{
-		tracker: newTracker(0), observe: discard{}, log: slog.New(slog.DiscardHandler), maxBytes: 1 << 20,
+		tracker: newTracker(0), observe: nopObserver{}, log: slog.New(slog.DiscardHandler), maxBytes: 1 << 20,
 		skip: func(m *event.Message) bool { return len(m.Headers) > 0 },
 	}
 	m := &in.msg

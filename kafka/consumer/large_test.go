@@ -25,7 +25,7 @@ func TestTheLargestMessage(t *testing.T) {
 	broker := securedBroker(t, broker.Config{MaxMessageBytes: 32 << 20})
 	cfg := DefaultConfig()
 	cfg.Brokers = []string{broker.Addr()}
-	b := benchOn(t, cfg, 1)
+	b := testbedOn(t, cfg, 1)
 	b.broker = broker
 	if b.cfg.MaxMessageBytes != 10<<20 {
 		t.Fatalf("the default bound is %d", b.cfg.MaxMessageBytes)
@@ -49,7 +49,7 @@ func TestTheLargestMessage(t *testing.T) {
 // what it held, and says so.
 func TestUnreadMessage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
 	b.publishMessages(0, kafka.Message{Key: []byte("k"), Value: []byte("many"), Headers: make([]kafka.Header, fetch.MaxHeaders+1)})

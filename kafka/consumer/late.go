@@ -9,7 +9,7 @@ import (
 // lateShare is the part of the commit interval after which late commits are made:
 // which of them is the last nobody knows before, and what finishes after it is
 // done again.
-const lateShare = 5
+const trailingShare = 5
 
 // lateCommits goes on committing for a generation that this member has let go
 // of, while the group waits for its other members to do the same. The broker
@@ -19,16 +19,16 @@ const lateShare = 5
 // It never meets the commits of another generation: the next session stops it
 // before it begins, and a commit that is under way then is refused by the
 // broker, because it names the old generation.
-type lateCommits struct {
+type trailingCommits struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-func (s *session) commitLate() *lateCommits {
+func (s *generation) startTrailing() *trailingCommits {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.app))
-	l := &lateCommits{cancel: cancel}
+	l := &trailingCommits{cancel: cancel}
 	l.done.Go(func() {
-		tick := time.NewTicker(s.c.cfg.CommitInterval / lateShare)
+		tick := time.NewTicker(s.c.cfg.CommitInterval / trailingShare)
 		defer tick.Stop()
 		for {
 			select {
@@ -47,7 +47,7 @@ func (s *session) commitLate() *lateCommits {
 }
 
 // stop ends it and waits for that. A nil one is none.
-func (l *lateCommits) stop() {
+func (l *trailingCommits) stop() {
 	if l == nil {
 		return
 	}

@@ -18,25 +18,25 @@ func TestTrackerTellsAgainAfterSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTracker(10)
-		tr.settle(10)
+		tr.skip(10)
 		tr.unanswered()
 		for sent := time.Now(); time.Since(sent) <= requestTimeout; {
-			m, ok := tr.mark()
+			m, ok := tr.checkpoint()
 			if !ok {
 				t.Fatalf("nothing to tell %v after the silence", time.Since(sent))
 			}
 			tr.accepted(m, time.Now())
-			if !tr.told() {
+			if !tr.isCommitted() {
 				t.Fatal("what was accepted counts as not committed")
 			}
 			<-time.After(time.Second)
 		}
-		m, ok := tr.mark()
+		m, ok := tr.checkpoint()
 		if !ok {
 			t.Fatal("nothing to tell before the last time")
 		}
 		tr.accepted(m, time.Now())
-		if _, ok := tr.mark(); ok {
+		if _, ok := tr.checkpoint(); ok {
 			t.Error("told again for ever")
 		}
 	})
@@ -45,13 +45,13 @@ func TestTrackerTellsAgainAfterSilence(t *testing.T) {
 // lateCommit lets one commit lie in a socket for longer than its sender waits, as
 // with a coordinator that stands still or a line that loses packets: what was
 // written to a connection is not taken back when it is closed.
-type lateCommit struct {
+type lateCommitTransport struct {
 	kafka.RoundTripper
 	lies atomic.Int64 // for how long the next one does; 0: none does
 	over chan struct{}
 }
 
-func (l *lateCommit) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
+func (l *lateCommitTransport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	_, commit := req.(*offsetcommit.Request)
 	d := time.Duration(0)
 	if commit {
@@ -73,13 +73,13 @@ func (l *lateCommit) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Req
 // ones. The next worker does nothing again.
 func TestCommitThatComesLate(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	var notes notebook
 	c, err := New(b.cfg, Deps{Handle: notes.Handle})
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := &lateCommit{RoundTripper: c.client.Transport, over: make(chan struct{})}
+	late := &lateCommitTransport{RoundTripper: c.client.Transport, over: make(chan struct{})}
 	c.client.Transport = late
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -19,7 +19,7 @@ func TestLeaderThatIsNone(t *testing.T) {
 	t.Cleanup(cluster.Close)
 	cfg := DefaultConfig()
 	cfg.Brokers, cfg.SessionTimeout, cfg.PartitionWatch = cluster.ListenAddrs(), 2*time.Second, 500*time.Millisecond
-	b := benchOn(t, cfg, 1)
+	b := testbedOn(t, cfg, 1)
 	var notes notebook
 	b.start(Deps{Handle: notes.Handle})
 	b.publish(0, "before")

@@ -7,7 +7,7 @@ import (
 )
 
 // mark is what a commit tells the broker about one partition.
-type mark struct {
+type checkpoint struct {
 	low  int64 // the offset to commit
 	runs []run // finished above low, ascending
 	// version and epoch are those of the tracker when the mark was taken.
@@ -16,13 +16,13 @@ type mark struct {
 
 // mark gives what is to be committed now; ok is false when the broker knows it
 // already and is sure to keep it, or when there is nothing to tell.
-func (t *tracker) mark() (m mark, ok bool) {
+func (t *tracker) checkpoint() (m checkpoint, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.version == t.saved && t.doubt.IsZero() || t.low < 0 || t.low < t.committed {
-		return mark{}, false
+	if t.version == t.saved && t.doubtUntil.IsZero() || t.low < 0 || t.low < t.committed {
+		return checkpoint{}, false
 	}
-	m = mark{low: t.low, version: t.version, epoch: t.epoch}
+	m = checkpoint{low: t.low, version: t.version, epoch: t.epoch}
 	for s := t.head; s != nil; s = s.after {
 		if !s.working {
 			m.runs = append(m.runs, s.run)
@@ -34,12 +34,12 @@ func (t *tracker) mark() (m mark, ok bool) {
 
 // commit says it to the broker, with the lowest runs where not all fit into limit
 // bytes of metadata.
-func (m mark) commit(partition, limit int) kafka.OffsetCommit {
+func (m checkpoint) request(partition, limit int) kafka.OffsetCommit {
 	return kafka.OffsetCommit{Partition: partition, Offset: m.low, Metadata: encodeRuns(m.low, m.runs, limit)}
 }
 
 // told says whether the broker knows all that there is to tell.
-func (t *tracker) told() bool {
+func (t *tracker) isCommitted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.version == t.saved || t.low < 0 || t.low < t.committed
@@ -48,15 +48,15 @@ func (t *tracker) told() bool {
 // accepted notes that the broker has stored a mark, which was sent at a time. Runs
 // that did not fit wait for the next change: until then another commit would say
 // the same.
-func (t *tracker) accepted(m mark, sent time.Time) {
+func (t *tracker) accepted(m checkpoint, sent time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if m.epoch != t.epoch {
 		return
 	}
 	t.committed, t.saved = max(t.committed, m.low), m.version
-	if sent.After(t.doubt) {
-		t.doubt = time.Time{}
+	if sent.After(t.doubtUntil) {
+		t.doubtUntil = time.Time{}
 	}
 }
 
@@ -66,7 +66,7 @@ func (t *tracker) accepted(m mark, sent time.Time) {
 func (t *tracker) unanswered() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.doubt = time.Now().Add(requestTimeout)
+	t.doubtUntil = time.Now().Add(requestTimeout)
 }
 
 // progress is where a tracker stands, for Status.

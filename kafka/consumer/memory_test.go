@@ -14,14 +14,14 @@ import (
 )
 
 // heldBytes is what handlers hold at once.
-type heldBytes struct {
+type byteGauge struct {
 	mu        sync.Mutex
 	now, most int  // guarded by mu
 	over      bool // guarded by mu; more than the bound was held, and not by one alone
 	bound     int
 }
 
-func (h *heldBytes) add(n int) {
+func (h *byteGauge) add(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now += n
@@ -43,7 +43,7 @@ func TestMemoryOfMessages(t *testing.T) {
 	broker := securedBroker(t, broker.Config{MaxMessageBytes: 32 << 20})
 	cfg := DefaultConfig()
 	cfg.Brokers, cfg.MaxInFlightBytes = []string{broker.Addr()}, bound
-	b := benchOn(t, cfg, partitions)
+	b := testbedOn(t, cfg, partitions)
 	b.broker = broker
 	for p := range partitions {
 		messages := make([]kafka.Message, each)
@@ -56,7 +56,7 @@ func TestMemoryOfMessages(t *testing.T) {
 		b.publishMessages(p, messages...)
 	}
 
-	held := &heldBytes{bound: bound}
+	held := &byteGauge{bound: bound}
 	begun, finish := make(chan struct{}), make(chan struct{})
 	b.start(Deps{Handle: func(ctx context.Context, m event.Message) error {
 		held.add(len(m.Value))
@@ -110,7 +110,7 @@ func TestMemoryOfMessages(t *testing.T) {
 // another waits for it. There is memory for small ones, and they have it.
 func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	b.cfg.MaxInFlightBytes = 1 << 20
 	large := kafka.Message{Value: bytes.Repeat([]byte("x"), 600<<10)}
 	hold := make(chan struct{})
@@ -128,7 +128,7 @@ func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	for range 2 { // each as large as a batch may be
 		b.publishMessages(0, large)
 	}
-	b.eventually("one is in work, and one waits", func() bool { return !w.memory.large.TryAcquire(0) })
+	b.eventually("one is in work, and one waits", func() bool { return !w.budget.large.TryAcquire(0) })
 	const small = 20
 	b.publish(1, values("small", small)...)
 	b.eventually("the small ones are committed", func() bool { return b.stored(1) == small })
@@ -137,17 +137,17 @@ func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	}
 	close(hold)
 	b.eventually("the large ones are committed", func() bool { return b.stored(0) == 2 })
-	b.eventually("all memory is free", func() bool { return allFree(w.memory) })
+	b.eventually("all memory is free", func() bool { return allFree(w.budget) })
 }
 
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory(1000)
+		m := newByteBudget(1000)
 		take := func(ctx context.Context, bytes int) <-chan int64 {
 			taken := make(chan int64, 1)
 			go func() {
-				if n, err := m.take(ctx, bytes); err == nil {
+				if n, err := m.acquire(ctx, bytes); err == nil {
 					taken <- n
 				}
 				close(taken)
@@ -209,7 +209,7 @@ func TestMemory(t *testing.T) {
 }
 
 // allFree reports whether nothing of a memory is taken or waited for.
-func allFree(m *memory) bool {
+func allFree(m *byteBudget) bool {
 	if !m.all.TryAcquire(m.whole) {
 		return false
 	}

@@ -60,11 +60,11 @@ func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
 	tr := newTracker(1 << 40)
 	for off := int64(1 << 40); tr.progress().spans < maxWindow; {
 		tr.begin(off)
-		tr.settle(off + 1)
-		tr.settle(off + 1<<21 - 1)
+		tr.skip(off + 1)
+		tr.skip(off + 1<<21 - 1)
 		off += 1 << 21
 	}
-	m, _ := tr.mark()
+	m, _ := tr.checkpoint()
 	if len(m.runs) != maxWindow/2 {
 		t.Fatalf("%d runs in a window of %d", len(m.runs), maxWindow)
 	}
@@ -88,11 +88,11 @@ func TestMetadataOfOthersReadsAsNone(t *testing.T) {
 	}{
 		"words":          {1000, "committed by hand"},
 		"base64":         {1000, "AAECAwQF"},
-		"only the mark":  {1000, metadataMark},
+		"only the mark":  {1000, metadataPrefix},
 		"cut short":      {1000, good[:len(good)-1]},
 		"changed":        {1000, strings.Replace(good, good[len(good)-2:], "zz", 1)},
 		"another offset": {999, good},
-		"no offset":      {unplaced, good},
+		"no offset":      {unknownOffset, good},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func FuzzMetadataPayload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, low int64, payload []byte) {
 		sum := checksum(low, payload)
 		b := append([]byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)}, payload...)
-		got, _ := decodeRuns(low, metadataMark+encoding.EncodeToString(b))
+		got, _ := decodeRuns(low, metadataPrefix+metadataEncoding.EncodeToString(b))
 		at := low
 		for _, r := range got {
 			if r.first < at || r.next <= r.first {

@@ -13,7 +13,7 @@ import (
 // the topic once it is made.
 func TestMissingTopic(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.Topic += "-later"
 	seen := make(chan string, 1)
 	w := b.start(Deps{Handle: func(_ context.Context, m event.Message) error { seen <- string(m.Value); return nil }})
@@ -38,12 +38,12 @@ func TestMissingTopic(t *testing.T) {
 // none because others have them all is well.
 func TestMissingTopicIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	there := *b
 	b.cfg.Topic += "-later"
 	for _, tt := range []struct {
 		name  string
-		b     *bench
+		b     *testbed
 		group string
 		want  bool
 	}{{"missing", b, "-missing", true}, {"there", &there, "-there", false}} {

@@ -59,10 +59,10 @@ type Deps struct {
 }
 
 // discard is the Observer of a Consumer that was given none.
-type discard struct{}
+type nopObserver struct{}
 
-func (discard) Consumed(int)                  {}
-func (discard) DeadLettered(eval.Reason)      {}
-func (discard) LostToRetention(int, int64)    {}
-func (discard) ControlRecord()                {}
-func (discard) OffsetReset(int, int64, int64) {}
+func (nopObserver) Consumed(int)                  {}
+func (nopObserver) DeadLettered(eval.Reason)      {}
+func (nopObserver) LostToRetention(int, int64)    {}
+func (nopObserver) ControlRecord()                {}
+func (nopObserver) OffsetReset(int, int64, int64) {}

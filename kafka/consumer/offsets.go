@@ -11,14 +11,14 @@ import (
 )
 
 // stored is what the group has committed for a partition.
-type stored struct {
+type groupOffset struct {
 	offset   int64 // unplaced for nothing
 	metadata string
 }
 
 // fetchOffsets asks the coordinator what the group has committed.
-func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]stored, err error) {
-	defer func() { c.lookAnew(err) }()
+func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]groupOffset, err error) {
+	defer func() { c.refreshMetadata(err) }()
 	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
 		GroupID: c.cfg.Group,
 		Topics:  map[string][]int{c.cfg.Topic: ids},
@@ -27,21 +27,21 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]store
 		err = res.Error
 	}
 	if errors.Is(err, kafka.GroupIdNotFound) { // some brokers say so of a group that is new
-		none := make(map[int]stored, len(ids))
+		none := make(map[int]groupOffset, len(ids))
 		for _, id := range ids {
-			none[id] = stored{offset: unplaced}
+			none[id] = groupOffset{offset: unknownOffset}
 		}
 		return none, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.cfg.Group, conn.Bare(err))
 	}
-	out := make(map[int]stored, len(ids))
+	out := make(map[int]groupOffset, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {
 		if p.Error != nil {
 			return nil, fmt.Errorf("fetch offset of partition %d: %w", p.Partition, p.Error)
 		}
-		out[p.Partition] = stored{offset: max(p.CommittedOffset, unplaced), metadata: p.Metadata}
+		out[p.Partition] = groupOffset{offset: max(p.CommittedOffset, unknownOffset), metadata: p.Metadata}
 	}
 	return out, nil
 }
@@ -51,7 +51,7 @@ type logBounds struct{ first, last int64 }
 
 // bounds asks the brokers how far partitions reach.
 func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
-	defer func() { c.lookAnew(err) }()
+	defer func() { c.refreshMetadata(err) }()
 	asked := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {
 		asked = append(asked, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))

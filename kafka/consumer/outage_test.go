@@ -35,14 +35,14 @@ func TestIsOutage(t *testing.T) {
 // forgotten all that.
 func TestBrokerGone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	dir := t.TempDir()
 	b.broker.Close()
 	embedded, err := broker.Start(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := &logged{}
+	out := &logBuffer{}
 	began := time.Now()
 	w := b.start(Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(out, nil))})
 	b.publish(0, "first")
@@ -91,7 +91,7 @@ func TestBrokerGone(t *testing.T) {
 // last one that it took stays.
 func TestCommitsFail(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.MaxCommitOutage = 200 * time.Millisecond
 	w := b.start(Deps{Handle: new(notebook).Handle})
 	w.owns(1)

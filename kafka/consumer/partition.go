@@ -18,22 +18,22 @@ type partition struct {
 	// high is the offset after the newest message; unplaced until it is known.
 	high atomic.Int64
 	// reading: a connection is open at an offset that lay within the partition.
-	reading atomic.Bool
+	open atomic.Bool
 	// trouble is what fetching it last failed with.
-	trouble outage
+	outage outage
 	// settle is how long its first fetch waits. Sessions only.
-	settle time.Duration
+	startDelay time.Duration
 }
 
 func newPartition(ctx context.Context, id int, stored int64) *partition {
 	p := &partition{id: id, tracker: newTracker(stored)}
 	p.work, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	p.high.Store(unplaced)
+	p.high.Store(unknownOffset)
 	return p
 }
 
 // sawHigh notes how far the partition reaches.
-func (p *partition) sawHigh(offset int64) {
+func (p *partition) raiseHigh(offset int64) {
 	for {
 		known := p.high.Load()
 		if offset <= known || p.high.CompareAndSwap(known, offset) {

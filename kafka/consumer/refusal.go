@@ -15,7 +15,7 @@ const refusalStays = 15 * time.Second
 // refusals remembers that the cluster turns this client away. It logs the first
 // time, a change of the reason at once, and then one line a minute. It is safe
 // for concurrent use.
-type refusals struct {
+type refusalState struct {
 	mu     sync.Mutex
 	why    *conn.Refusal // guarded by mu; nil: let in
 	since  time.Time     // guarded by mu; when it was first turned away for this reason
@@ -25,19 +25,19 @@ type refusals struct {
 }
 
 // turnedAway notes an error that is a refusal, and reports whether it is one.
-func (c *Consumer) turnedAway(err error) bool {
+func (c *Consumer) noteRefusal(err error) bool {
 	why := conn.Refused(c.cfg.Explain(err))
 	if why == nil {
 		return false
 	}
-	if n, ok := c.refusals.add(why, time.Now()); ok {
+	if n, ok := c.refusal.add(why, time.Now()); ok {
 		c.log.Error("Kafka does not let this worker in; trying again", keyError, why, keyCount, n)
 	}
 	return true
 }
 
 // add is told of each time, and reports whether to log it.
-func (r *refusals) add(why *conn.Refusal, now time.Time) (n int, tell bool) {
+func (r *refusalState) add(why *conn.Refusal, now time.Time) (n int, tell bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
@@ -55,14 +55,14 @@ func (r *refusals) add(why *conn.Refusal, now time.Time) (n int, tell bool) {
 }
 
 // over is told when this worker has been let in.
-func (r *refusals) over() {
+func (r *refusalState) over() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.why, r.count = nil, 0
 }
 
 // now gives why this worker is turned away, and since when; "" when it is not.
-func (r *refusals) now(joined bool) (why string, since time.Time) {
+func (r *refusalState) now(joined bool) (why string, since time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.why == nil || joined && time.Since(r.last) > refusalStays {

@@ -1,7 +1,7 @@
 package consumer
 
 // place says where to begin reading a partition.
-type place struct {
+type startPoint struct {
 	start int64
 	// beyond: the offset to go on at lies beyond the end. Start is then as the
 	// policy says, and may be lower.
@@ -15,16 +15,16 @@ type place struct {
 //
 // kafka-go would say nothing in either case: it jumps over what retention has
 // deleted, and waits for ever at an offset beyond the end.
-func placeIn(next int64, b logBounds, policy OutOfRange) place {
+func findStart(next int64, b logBounds, policy OutOfRange) startPoint {
 	switch {
-	case next == unplaced:
-		return place{start: b.first}
+	case next == unknownOffset:
+		return startPoint{start: b.first}
 	case next < b.first:
-		return place{start: b.first, deleted: true}
+		return startPoint{start: b.first, deleted: true}
 	case next > b.last && policy == OutOfRangeLast:
-		return place{start: b.last, beyond: true}
+		return startPoint{start: b.last, beyond: true}
 	case next > b.last:
-		return place{start: b.first, beyond: true}
+		return startPoint{start: b.first, beyond: true}
 	}
-	return place{start: next}
+	return startPoint{start: next}
 }

@@ -28,7 +28,7 @@ func checkSecured(t *testing.T, conn conn.Config, session time.Duration) {
 	cfg := DefaultConfig()
 	cfg.Config, cfg.SessionTimeout = conn, session
 	cfg.Start = StartLast // which looks partitions up by itself
-	b := benchOn(t, cfg, 2)
+	b := testbedOn(t, cfg, 2)
 	book := &notebook{}
 	w := b.start(Deps{Handle: func(ctx context.Context, m event.Message) error {
 		if string(m.Value) == "a3" {
@@ -94,7 +94,7 @@ func TestSecuredApacheKafka(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Config = nc
 	cfg.SASL.Password = "wrong"
-	b := &bench{t: t, cfg: cfg}
+	b := &testbed{t: t, cfg: cfg}
 	began := time.Now()
 	w := b.start(Deps{Handle: (&notebook{}).Handle})
 	b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
@@ -117,18 +117,18 @@ func securedBroker(t *testing.T, cfg broker.Config) *broker.Broker {
 }
 
 // logged keeps the log for a look at it.
-type logged struct {
+type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (l *logged) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *logged) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
@@ -154,8 +154,8 @@ func TestWrongPassword(t *testing.T) {
 			cfg.HeartbeatInterval = 100 * time.Millisecond
 			cfg.TLS = conn.TLS{Enabled: true, CAFile: ca.File}
 			cfg.SASL = conn.SASL{Mechanism: conn.ScramSHA512, Username: "worker", PasswordFile: password}
-			log := &logged{}
-			b := &bench{t: t, broker: broker, cfg: cfg}
+			log := &logBuffer{}
+			b := &testbed{t: t, broker: broker, cfg: cfg}
 			began := time.Now()
 			w := b.start(Deps{Handle: (&notebook{}).Handle, Log: slog.New(slog.NewTextHandler(log, nil))})
 			b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
@@ -171,8 +171,8 @@ func TestWrongPassword(t *testing.T) {
 			if told.Joined || told.RefusedSince.IsZero() {
 				t.Errorf("%+v", told)
 			}
-			tries := w.refusals.tries()
-			b.eventually("it tries again", func() bool { return w.refusals.tries() > tries })
+			tries := w.refusal.tries()
+			b.eventually("it tries again", func() bool { return w.refusal.tries() > tries })
 			writeFile(t, password, "right")
 			w.owns(1)
 			if st := w.Status(); st.Refused != "" {
@@ -209,7 +209,7 @@ func TestPasswordTakenBack(t *testing.T) {
 	cfg.SessionTimeout, cfg.HeartbeatInterval, cfg.PartitionWatch = 2*time.Second, 100*time.Millisecond, 100*time.Millisecond
 	cfg.TLS = conn.TLS{Enabled: true, CAFile: ca.File}
 	cfg.SASL = conn.SASL{Mechanism: conn.ScramSHA256, Username: "worker", PasswordFile: password}
-	b := &bench{t: t, broker: broker, cfg: cfg}
+	b := &testbed{t: t, broker: broker, cfg: cfg}
 	w := b.start(Deps{Handle: (&notebook{}).Handle})
 	w.owns(1)
 	broker.Close()
@@ -237,7 +237,7 @@ func freeAddr(t *testing.T) string {
 }
 
 // tries gives how often the worker was turned away since the last log line.
-func (r *refusals) tries() int {
+func (r *refusalState) tries() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.count
@@ -251,7 +251,7 @@ func TestRefusals(t *testing.T) {
 	why := func(problem, broker string) *conn.Refusal {
 		return &conn.Refusal{Problem: problem, Broker: broker, Err: os.ErrPermission}
 	}
-	r := &refusals{}
+	r := &refusalState{}
 	for i, step := range []struct {
 		why  *conn.Refusal
 		at   time.Time

@@ -11,50 +11,50 @@ import (
 
 // session is one generation of the group as this member serves it. Everything
 // in it belongs to the goroutine that calls serve.
-type session struct {
+type generation struct {
 	c          *Consumer
 	gen        *kafka.Generation
 	app, grace context.Context // end with the order to stop, and when its time is over
-	back       context.Context // ends when there is no time left after that to come back and commit
+	rejoin     context.Context // ends when there is no time left after that to come back and commit
 	parts      []*partition
 
-	gone  chan struct{} // capacity one: the topic was deleted
-	grown chan struct{} // capacity one: the topic has other partitions than were assigned
+	topicGone  chan struct{} // capacity one: the topic was deleted
+	topicGrown chan struct{} // capacity one: the topic has other partitions than were assigned
 }
 
 // ending is why a session ends.
-type ending int
+type endReason int
 
 const (
-	endRevoked  ending = iota // the group rebalances, or has lost sight of us
-	endStopping               // the consumer is to stop
-	endGrown                  // the group is to rebalance because partitions changed
-	endStale                  // our commits are refused: others own the partitions
-	endGone                   // the topic was deleted, or is not the one we read
+	endRevoked  endReason = iota // the group rebalances, or has lost sight of us
+	endStopping                  // the consumer is to stop
+	endGrown                     // the group is to rebalance because partitions changed
+	endStale                     // our commits are refused: others own the partitions
+	endGone                      // the topic was deleted, or is not the one we read
 )
 
 // gonePause keeps a topic that is gone from causing one rebalance after the
 // other, and gives the broker time to drop the offsets stored for it.
 const gonePause = time.Second
 
-func newSession(c *Consumer, gen *kafka.Generation, app, grace, back context.Context) *session {
-	return &session{
-		c: c, gen: gen, app: app, grace: grace, back: back,
-		gone:  make(chan struct{}, 1),
-		grown: make(chan struct{}, 1),
+func newGeneration(c *Consumer, gen *kafka.Generation, app, grace, back context.Context) *generation {
+	return &generation{
+		c: c, gen: gen, app: app, grace: grace, rejoin: back,
+		topicGone:  make(chan struct{}, 1),
+		topicGrown: make(chan struct{}, 1),
 	}
 }
 
 // serve consumes until the generation ends, then lets go of it. gctx is the
 // generation's. It reports stop when the consumer is to leave the group, with
 // the outcome of the last commit.
-func (s *session) serve(gctx context.Context) (stop bool, err error) {
-	s.c.late.stop()
+func (s *generation) serve(gctx context.Context) (stop bool, err error) {
+	s.c.trailing.stop()
 	if gctx.Err() != nil {
 		return false, nil // it ended before we began; the next one tells what is ours
 	}
-	s.adopt(gctx)
-	defer s.c.leftSession()
+	s.takeOver(gctx)
+	defer s.c.noteLeft()
 
 	began := time.Now()
 	end := s.consume(gctx)
@@ -80,17 +80,17 @@ func (s *session) serve(gctx context.Context) (stop bool, err error) {
 		defer cancel()
 		defer time.AfterFunc(s.c.cfg.RevokeDrain, cancel).Stop()
 		s.drain(limit)
-		s.letGo(min(lastCommitTimeout, s.c.cfg.SessionTimeout/3))
+		s.handOff(min(lastCommitTimeout, s.c.cfg.SessionTimeout/3))
 		return false, nil
 	}
 }
 
 // letGo makes the last commit of a generation that the member stays in the
 // group after, and leaves what still runs to late commits.
-func (s *session) letGo(limit time.Duration) {
+func (s *generation) handOff(limit time.Duration) {
 	switch err := s.lastCommit(limit); {
 	case err == nil:
-		s.c.late = s.commitLate()
+		s.c.trailing = s.startTrailing()
 	case errors.Is(err, errTopicGone):
 		s.c.sawTopicGone = true
 	}
@@ -100,21 +100,21 @@ func (s *session) letGo(limit time.Duration) {
 // rebalances meanwhile, it lets go to come back in the next generation. It comes
 // back too when the last commit was not taken, because the broker hangs or has
 // given this member up: what is finished here, others would do again.
-func (s *session) stop(gctx context.Context) (stop bool, err error) {
+func (s *generation) stop(gctx context.Context) (stop bool, err error) {
 	limit, cancel := context.WithCancel(s.grace)
 	defer cancel()
 	defer context.AfterFunc(gctx, cancel)()
 	s.drain(limit)
 	again := s.grace.Err() == nil && s.c.inFlight() > 0
 	if again {
-		s.letGo(lastCommitTimeout)
+		s.handOff(lastCommitTimeout)
 		return false, nil
 	}
 	if s.grace.Err() != nil {
 		s.abandon()
 	}
 	err = s.lastCommit(lastCommitTimeout)
-	if err != nil && !errors.Is(err, errTopicGone) && s.back.Err() == nil {
+	if err != nil && !errors.Is(err, errTopicGone) && s.rejoin.Err() == nil {
 		return false, nil
 	}
 	return true, err
@@ -122,11 +122,11 @@ func (s *session) stop(gctx context.Context) (stop bool, err error) {
 
 // abandon ends the contexts of all handlers and gives them a moment: one that
 // is just done should still be committed.
-func (s *session) abandon() {
+func (s *generation) abandon() {
 	for _, p := range s.parts {
 		p.cancel(errStopped)
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(s.app), abandonMoment)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(s.app), abandonGrace)
 	defer cancel()
 	for _, p := range s.parts {
 		if p.tracker.waitIdle(limit) != nil {
@@ -137,7 +137,7 @@ func (s *session) abandon() {
 
 // consume takes messages in and commits what is finished, until something ends
 // the session. When it returns, nothing more is taken in.
-func (s *session) consume(gctx context.Context) ending {
+func (s *generation) consume(gctx context.Context) endReason {
 	if s.app.Err() != nil {
 		return endStopping
 	}
@@ -148,7 +148,7 @@ func (s *session) consume(gctx context.Context) ending {
 	for _, p := range s.parts {
 		running.Go(func() { s.fetch(intake, p) })
 	}
-	running.Go(func() { s.watch(intake) })
+	running.Go(func() { s.watchTopic(intake) })
 
 	// A commit that a broker does not answer must not hold up a revoke or the
 	// end of the program. One that is only just under way is waited for: given up,
@@ -156,7 +156,7 @@ func (s *session) consume(gctx context.Context) ending {
 	ending, end := context.WithCancel(gctx)
 	defer end()
 	defer context.AfterFunc(s.app, end)()
-	commits, stopCommits := graceAfter(ending, commitMoment)
+	commits, stopCommits := graceAfter(ending, commitGrace)
 	defer stopCommits()
 
 	tick := time.NewTicker(s.c.cfg.CommitInterval)
@@ -167,9 +167,9 @@ func (s *session) consume(gctx context.Context) ending {
 			return endRevoked
 		case <-s.app.Done():
 			return endStopping
-		case <-s.grown:
+		case <-s.topicGrown:
 			return endGrown
-		case <-s.gone:
+		case <-s.topicGone:
 			return endGone
 		case <-tick.C:
 			switch err := s.commit(commits); {
@@ -184,7 +184,7 @@ func (s *session) consume(gctx context.Context) ending {
 
 // drain waits until nothing is in flight, at most until limit ends, and goes on
 // committing what finishes.
-func (s *session) drain(limit context.Context) {
+func (s *generation) drain(limit context.Context) {
 	idle := make(chan struct{})
 	waiting, stop := context.WithCancel(limit)
 	var running sync.WaitGroup
@@ -198,7 +198,7 @@ func (s *session) drain(limit context.Context) {
 			}
 		}
 	})
-	commits, stopCommits := graceAfter(limit, commitMoment)
+	commits, stopCommits := graceAfter(limit, commitGrace)
 	defer stopCommits()
 	tick := time.NewTicker(s.c.cfg.CommitInterval)
 	defer tick.Stop()
@@ -215,9 +215,9 @@ func (s *session) drain(limit context.Context) {
 }
 
 // commit makes one commit and logs a failure, at most once in a while.
-func (s *session) commit(ctx context.Context) error {
+func (s *generation) commit(ctx context.Context) error {
 	err := s.c.commit(ctx, s.membership(), s.parts)
-	if err != nil && ctx.Err() == nil && !s.c.turnedAway(err) {
+	if err != nil && ctx.Err() == nil && !s.c.noteRefusal(err) {
 		told := s.c.cfg.Describe(err)
 		if isOutage(err) {
 			s.c.outage.note(told)
@@ -231,7 +231,7 @@ func (s *session) commit(ctx context.Context) error {
 
 // lastCommit is what lets go of the partitions, with a time limit of its own.
 // The broker still takes it while the group is only preparing to rebalance.
-func (s *session) lastCommit(limit time.Duration) error {
+func (s *generation) lastCommit(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.app), limit)
 	defer cancel()
 	for {
@@ -245,19 +245,19 @@ func (s *session) lastCommit(limit time.Duration) error {
 	}
 }
 
-func (s *session) pauseGone(gctx context.Context) {
+func (s *generation) pauseGone(gctx context.Context) {
 	ctx, cancel := context.WithCancel(gctx)
 	defer cancel()
 	defer context.AfterFunc(s.app, cancel)()
 	_ = pause(ctx, gonePause) // ending early is what the context is for
 }
 
-func (s *session) membership() membership {
+func (s *generation) membership() membership {
 	return membership{generation: int(s.gen.ID), member: s.gen.MemberID}
 }
 
 // String names the ending in logs.
-func (e ending) String() string {
+func (e endReason) String() string {
 	switch e {
 	case endRevoked:
 		return "revoked"

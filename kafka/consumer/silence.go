@@ -12,7 +12,7 @@ import (
 
 // briefly is for how long a request may go unanswered and say nothing. A busy
 // broker takes a tenth of it.
-const briefly = 500 * time.Millisecond
+const silenceAfter = 500 * time.Millisecond
 
 // silence remembers when the cluster last left a request without an answer. The
 // zero value has seen none. It is safe for concurrent use.
@@ -33,7 +33,7 @@ func (s *silence) note(sent time.Time, err error) {
 		return
 	}
 	// The end of a context is the deadline of a connection, or its own error.
-	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() && now.Sub(sent) < briefly {
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() && now.Sub(sent) < silenceAfter {
 		return
 	}
 	s.last.Store(&now)

@@ -56,7 +56,7 @@ func TestSilence(t *testing.T) {
 // to take it for one made the survivors of a clean stop wait for nothing.
 func TestCommitCutShort(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	c, err := New(b.cfg, Deps{Handle: func(context.Context, event.Message) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestCommitCutShort(t *testing.T) {
 	}
 	p.tracker.finish(p.tracker.begin(1))
 	defer b.broker.IgnoreCommits()()
-	drain, cancel := context.WithTimeout(t.Context(), briefly/10)
+	drain, cancel := context.WithTimeout(t.Context(), silenceAfter/10)
 	defer cancel()
 	if err := c.commit(drain, memberless, []*partition{p}); err == nil {
 		t.Fatal("a commit that is not answered was accepted")

@@ -14,7 +14,7 @@ func TestFirstBrokerIsSilent(t *testing.T) {
 	for _, start := range []Start{StartFirst, StartLast} {
 		t.Run(string(start), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, 1, true)
+			b := newTestbed(t, 1, true)
 			ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // the kernel takes connections for it
 			if err != nil {
 				t.Fatal(err)

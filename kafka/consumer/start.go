@@ -32,7 +32,7 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		if !c.turnedAway(err) {
+		if !c.noteRefusal(err) {
 			told := c.cfg.Describe(c.cfg.Explain(err))
 			c.outage.note(told)
 			if n, ok := c.joinLog.allow(); ok {
@@ -60,14 +60,14 @@ func (c *Consumer) commitEnds(ctx context.Context) error {
 		return err
 	}
 	if isNew(stored) {
-		if c.ends, err = c.bounds(ctx, ids); err != nil {
+		if c.startEnds, err = c.bounds(ctx, ids); err != nil {
 			return err
 		}
 	}
 	commits := make([]kafka.OffsetCommit, 0, len(ids))
 	for _, id := range ids {
 		at, placed := stored[id]
-		if end, seen := c.ends[id]; seen && (!placed || at.offset == unplaced) {
+		if end, seen := c.startEnds[id]; seen && (!placed || at.offset == unknownOffset) {
 			commits = append(commits, kafka.OffsetCommit{Partition: id, Offset: end.last})
 		}
 	}
@@ -82,9 +82,9 @@ func (c *Consumer) commitEnds(ctx context.Context) error {
 }
 
 // isNew says of a group whether it has committed nothing.
-func isNew(offsets map[int]stored) bool {
+func isNew(offsets map[int]groupOffset) bool {
 	for _, s := range offsets {
-		if s.offset != unplaced {
+		if s.offset != unknownOffset {
 			return false
 		}
 	}

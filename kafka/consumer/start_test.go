@@ -12,13 +12,13 @@ import (
 )
 
 // refusesOnce takes the first commit for its first partition alone.
-type refusesOnce struct {
+type refuseOnceTransport struct {
 	kafka.RoundTripper
 	refused   atomic.Bool
 	meanwhile func() // happens before it answers
 }
 
-func (r *refusesOnce) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
+func (r *refuseOnceTransport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	commit, ok := req.(*commitAPI.Request)
 	if !ok || r.refused.Swap(true) {
 		return r.RoundTripper.RoundTrip(ctx, addr, req)
@@ -46,7 +46,7 @@ func (r *refusesOnce) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Re
 func TestStartLastInParts(t *testing.T) {
 	t.Parallel()
 	const partitions, old = 3, 10
-	b := newBench(t, partitions)
+	b := newTestbed(t, partitions)
 	for p := range partitions {
 		b.publish(p, values("old", old)...)
 	}
@@ -56,7 +56,7 @@ func TestStartLastInParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.transport.CloseIdleConnections)
-	broker := &refusesOnce{RoundTripper: c.client.Transport, meanwhile: func() {
+	broker := &refuseOnceTransport{RoundTripper: c.client.Transport, meanwhile: func() {
 		for p := range partitions {
 			b.publish(p, "new")
 		}

@@ -94,10 +94,10 @@ func (c *Consumer) Status() Status {
 		InFlight: len(c.slots), MaxInFlight: cap(c.slots),
 	}
 	if !c.joined {
-		st.NotJoinedSince = c.away
+		st.NotJoinedSince = c.notJoinedSince
 	}
 	for _, p := range c.partitions {
-		if !c.joined && !c.over {
+		if !c.joined && !c.ended {
 			break
 		}
 		at, high := p.tracker.progress(), p.high.Load()
@@ -105,7 +105,7 @@ func (c *Consumer) Status() Status {
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
 			InFlight: at.working, Tracked: at.spans,
 		}
-		ps.DownSince, ps.Error = p.trouble.now()
+		ps.DownSince, ps.Error = p.outage.now()
 		if high >= 0 && at.low >= 0 {
 			ps.Lag = max(high-at.low, 0)
 		}
@@ -114,12 +114,12 @@ func (c *Consumer) Status() Status {
 	c.mu.Unlock()
 	slices.SortFunc(st.Partitions, func(a, b PartitionStatus) int { return cmp.Compare(a.Partition, b.Partition) })
 
-	st.Refused, st.RefusedSince = c.refusals.now(st.Joined)
+	st.Refused, st.RefusedSince = c.refusal.now(st.Joined)
 	st.DownSince, st.Error = c.outage.now()
 	if last := c.lastCommit.Load(); last != nil {
 		st.LastCommit = *last
 	}
-	if outage, _ := c.gate.outage(); st.Joined && outage > c.cfg.MaxCommitOutage {
+	if outage, _ := c.breaker.failing(); st.Joined && outage > c.cfg.MaxCommitOutage {
 		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-outage)
 		if st.Error != "" {
 			st.Stalled += ": " + st.Error

@@ -11,7 +11,7 @@ import (
 
 // stickyProtocol names the way of assigning in the group protocol. All members
 // of a group must know it, which is one reason why the group id is ours alone.
-const stickyProtocol = "evalworker-sticky"
+const assignorProtocol = "evalworker-sticky"
 
 // claim is what a member says of itself when it joins: the partitions that it
 // had, those that it would keep before others first, and in which generation. It
@@ -29,7 +29,7 @@ type claim struct {
 // the same partition, the claim of the newer generation wins, because an older
 // one is that of a member that was away. What nobody keeps goes, in order, to
 // the member with the fewest.
-type stickyBalancer struct {
+type assignor struct {
 	mu       sync.Mutex
 	claim    claim
 	assigned int // partitions in the assignment that this member made; notLeader when another member did
@@ -38,7 +38,7 @@ type stickyBalancer struct {
 const notLeader = -1
 
 // own sets what this member will claim when it joins again.
-func (b *stickyBalancer) own(generation int32, partitions []int) {
+func (b *assignor) setClaim(generation int32, partitions []int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.claim = claim{Generation: generation, Partitions: slices.Clone(partitions)}
@@ -46,18 +46,18 @@ func (b *stickyBalancer) own(generation int32, partitions []int) {
 
 // seen gives the number of partitions that this member assigned as the leader
 // of the present generation; ok is false when it is not the leader.
-func (b *stickyBalancer) seen() (partitions int, ok bool) {
+func (b *assignor) leaderCount() (partitions int, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.assigned, b.assigned != notLeader
 }
 
 // ProtocolName is part of kafka.GroupBalancer.
-func (b *stickyBalancer) ProtocolName() string { return stickyProtocol }
+func (b *assignor) ProtocolName() string { return assignorProtocol }
 
 // UserData is part of kafka.GroupBalancer. It is asked at every join; if this
 // member leads the new generation, AssignGroups follows.
-func (b *stickyBalancer) UserData() ([]byte, error) {
+func (b *assignor) UserData() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.assigned = notLeader
@@ -65,7 +65,7 @@ func (b *stickyBalancer) UserData() ([]byte, error) {
 }
 
 // AssignGroups is part of kafka.GroupBalancer; the leader's is called.
-func (b *stickyBalancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+func (b *assignor) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
 	b.mu.Lock()
 	b.assigned = len(partitions)
 	b.mu.Unlock()

@@ -95,7 +95,7 @@ func TestStickyAssignment(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var b stickyBalancer
+			var b assignor
 			assigned := b.AssignGroups(tt.members, topicPartitions(tt.partitions))
 			got := make(map[string][]int)
 			for id, topics := range assigned {
@@ -104,7 +104,7 @@ func TestStickyAssignment(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("assignment (-want +got):\n%s", diff)
 			}
-			if n, leader := b.seen(); !leader || n != tt.partitions {
+			if n, leader := b.leaderCount(); !leader || n != tt.partitions {
 				t.Errorf("seen = %d, %v, want %d", n, leader, tt.partitions)
 			}
 		})
@@ -113,7 +113,7 @@ func TestStickyAssignment(t *testing.T) {
 
 func TestStickyMemberOfAnotherTopic(t *testing.T) {
 	t.Parallel()
-	var b stickyBalancer
+	var b assignor
 	stranger := kafka.GroupMember{ID: "x", Topics: []string{"other"}}
 	got := b.AssignGroups([]kafka.GroupMember{member("a", 0), stranger}, topicPartitions(2))
 	want := kafka.GroupMemberAssignments{"a": {testTopic: {0, 1}}, "x": {}}
@@ -124,9 +124,9 @@ func TestStickyMemberOfAnotherTopic(t *testing.T) {
 
 func TestStickyClaimTravels(t *testing.T) {
 	t.Parallel()
-	var b stickyBalancer
+	var b assignor
 	owned := []int{4, 7}
-	b.own(12, owned)
+	b.setClaim(12, owned)
 	owned[0] = 99 // the balancer has its own copy
 	data, err := b.UserData()
 	if err != nil {
@@ -139,7 +139,7 @@ func TestStickyClaimTravels(t *testing.T) {
 	if diff := cmp.Diff(claim{12, []int{4, 7}}, got); diff != "" {
 		t.Errorf("claim (-want +got):\n%s", diff)
 	}
-	if _, leader := b.seen(); leader {
+	if _, leader := b.leaderCount(); leader {
 		t.Error("a member that is joining leads already")
 	}
 }
@@ -162,7 +162,7 @@ func FuzzSticky(f *testing.F) {
 			}
 			members = append(members, member(string(rune('A'+i)), int32(part[0]), owned...))
 		}
-		var b stickyBalancer
+		var b assignor
 		assigned := b.AssignGroups(members, topicPartitions(int(partitions)))
 		var all []int
 		fewest, most := int(partitions), 0

@@ -46,12 +46,12 @@ func (t *throttle) due(end bool) (count int, ok bool) {
 }
 
 // dueEvery is how often is looked whether something is due to be told.
-const dueEvery = 5 * time.Second
+const summaryInterval = 5 * time.Second
 
 // sumUp logs how many dead letters there were that had no line of their own, until
 // ctx ends; then what is left.
-func (c *Consumer) sumUp(ctx context.Context) {
-	tick := time.NewTicker(dueEvery)
+func (c *Consumer) summarizeDeadLetters(ctx context.Context) {
+	tick := time.NewTicker(summaryInterval)
 	defer tick.Stop()
 	for ended := false; !ended; {
 		select {

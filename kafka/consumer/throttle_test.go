@@ -19,14 +19,14 @@ import (
 func TestBurstIsSummedUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out := &logged{}
+		out := &logBuffer{}
 		c, err := New(DefaultConfig(), Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(out, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); c.sumUp(ctx) }()
+		go func() { defer close(ended); c.summarizeDeadLetters(ctx) }()
 
 		const burst = 53
 		for range burst {
@@ -37,7 +37,7 @@ func TestBurstIsSummedUp(t *testing.T) {
 		if out.String() != "" {
 			t.Errorf("told before the minute was over: %s", out)
 		}
-		<-time.After(dueEvery + time.Second)
+		<-time.After(summaryInterval + time.Second)
 		synctest.Wait()
 		if want := fmt.Sprintf("count=%d\n", burst-1); strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) {
 			t.Errorf("log %q, want one line with %q", out, want)
@@ -62,9 +62,9 @@ func TestBurstIsSummedUp(t *testing.T) {
 func TestEveryDeadLetterIsToldOf(t *testing.T) {
 	t.Parallel()
 	const letters = 7
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.publish(0, values("bad", letters)...)
-	out := &logged{}
+	out := &logBuffer{}
 	w := b.start(Deps{Log: slog.New(slog.NewTextHandler(out, nil)), Handle: func(context.Context, event.Message) error {
 		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	}})

@@ -12,7 +12,7 @@ import (
 type run struct{ first, next int64 }
 
 // unplaced stands for an offset that is not known yet.
-const unplaced int64 = -1
+const unknownOffset int64 = -1
 
 // tracker knows, for one partition, which offsets are finished. Messages begin
 // in the order of their offsets and finish in any order.
@@ -30,19 +30,19 @@ type tracker struct {
 	// last one in flight was. Each has one waiter at most.
 	room, idle chan struct{}
 
-	mu        sync.Mutex // guards all below
-	low       int64      // every offset below is finished
-	next      int64      // the offset to fetch next; unplaced until it is known
-	committed int64      // the last offset that the broker accepted or held; unplaced for none
-	head      *span      // the oldest; always in flight, because finished ones at the head become low
-	tail      *span
-	spans     int
-	working   int
-	restored  []run     // finished at or above next, known from a commit's metadata; ascending
-	version   uint64    // changes with everything that a commit would tell
-	saved     uint64    // the version that the broker has accepted
-	doubt     time.Time // until when an older mark may be stored over it; zero: none is under way
-	epoch     uint64    // changes with reset, after which commits may go back
+	mu         sync.Mutex // guards all below
+	low        int64      // every offset below is finished
+	next       int64      // the offset to fetch next; unplaced until it is known
+	committed  int64      // the last offset that the broker accepted or held; unplaced for none
+	head       *span      // the oldest; always in flight, because finished ones at the head become low
+	tail       *span
+	spans      int
+	working    int
+	restored   []run     // finished at or above next, known from a commit's metadata; ascending
+	version    uint64    // changes with everything that a commit would tell
+	saved      uint64    // the version that the broker has accepted
+	doubtUntil time.Time // until when an older mark may be stored over it; zero: none is under way
+	epoch      uint64    // changes with reset, after which commits may go back
 }
 
 // span is part of a tracker; its mutex guards the fields.
@@ -77,14 +77,14 @@ func (t *tracker) admit(off int64) bool {
 		t.restored = t.restored[1:]
 	}
 	if len(t.restored) > 0 && t.restored[0].first <= off {
-		t.settleLocked(off)
+		t.skipLocked(off)
 		return false
 	}
 	return true
 }
 
 // passTo moves next on; restored runs stay above it.
-func (t *tracker) passTo(next int64) {
+func (t *tracker) advance(next int64) {
 	t.next = next
 	for len(t.restored) > 0 && t.restored[0].first < next {
 		if t.restored[0].next > next {
@@ -96,14 +96,14 @@ func (t *tracker) passTo(next int64) {
 }
 
 // settle takes the message at off as finished without any work.
-func (t *tracker) settle(off int64) {
+func (t *tracker) skip(off int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.settleLocked(off)
+	t.skipLocked(off)
 }
 
-func (t *tracker) settleLocked(off int64) {
-	t.passTo(off + 1)
+func (t *tracker) skipLocked(off int64) {
+	t.advance(off + 1)
 	t.version++
 	switch {
 	case t.tail == nil:
@@ -122,7 +122,7 @@ func (t *tracker) begin(off int64) *span {
 	if t.head == nil { // what lay between does not exist in the partition
 		t.low = off
 	}
-	t.passTo(off + 1)
+	t.advance(off + 1)
 	s := &span{run: run{off, t.next}, working: true}
 	t.push(s)
 	t.working++
@@ -168,7 +168,7 @@ func (t *tracker) jump(to int64) (lost int64) {
 	if to <= t.next {
 		return 0
 	}
-	if t.next != unplaced {
+	if t.next != unknownOffset {
 		lost = to - t.next
 	}
 	for _, r := range t.restored {
@@ -176,7 +176,7 @@ func (t *tracker) jump(to int64) (lost int64) {
 			lost -= min(r.next, to) - r.first
 		}
 	}
-	t.passTo(to)
+	t.advance(to)
 	t.version++
 	if t.head == nil {
 		t.low = to
@@ -194,7 +194,7 @@ func (t *tracker) reset(to int64) {
 		s.detached = true
 	}
 	t.head, t.tail, t.spans, t.working, t.restored = nil, nil, 0, 0, nil
-	t.low, t.next, t.committed = to, to, unplaced
+	t.low, t.next, t.committed = to, to, unknownOffset
 	t.version++
 	t.epoch++
 	signal(t.room)

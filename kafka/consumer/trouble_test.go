@@ -22,7 +22,7 @@ import (
 // after a crash; when they work again, all goes on.
 func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.MaxCommitOutage = 200 * time.Millisecond
 	b.cfg.PartitionWatch = time.Hour // the fetcher alone tells how far the partition reaches
 	var notes notebook
@@ -48,7 +48,7 @@ func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 // A partition that cannot be read holds up none of the others, and shows.
 func TestOnePartitionCannotBeRead(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	restore := b.broker.RefuseFetches(b.cfg.Topic, 1)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
@@ -71,7 +71,7 @@ func TestOnePartitionCannotBeRead(t *testing.T) {
 // A broker that hangs does not hold up the end of the program.
 func TestShutdownWithABrokerThatHangs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.Grace = endTimeout + time.Second
 	b.publish(0, "a")
 	g := newGatekeeper("a")
@@ -89,7 +89,7 @@ func TestShutdownWithABrokerThatHangs(t *testing.T) {
 // A broker that answers again while there is still time learns what is finished.
 func TestShutdownWaitsForTheBrokerToCommit(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.publish(0, "a")
 	g := newGatekeeper("a")
 	w := b.start(Deps{Handle: g.Handle})
@@ -147,7 +147,7 @@ func TestRunWithoutABroker(t *testing.T) {
 // on in place; nothing is lost and nothing is done twice.
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	dir := t.TempDir()
 	b.broker.Close()
 	embedded, err := broker.Start(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 2}})
@@ -182,7 +182,7 @@ func TestBrokerRestart(t *testing.T) {
 // cannot set an offset back.
 func TestAStaleGenerationIsRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 20)...)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
@@ -194,7 +194,7 @@ func TestAStaleGenerationIsRefused(t *testing.T) {
 	member := res.Groups[0].Members[0].MemberID
 	generation := int(w.Status().Generation)
 	back := newPartition(t.Context(), 0, 0)
-	back.tracker.settle(0)
+	back.tracker.skip(0)
 	for name, as := range map[string]membership{
 		"an old generation":  {generation - 1, member},
 		"a forgotten member": {generation, "somebody"},
@@ -210,7 +210,7 @@ func TestAStaleGenerationIsRefused(t *testing.T) {
 
 func TestCommitRefusesWhatIsNoOffset(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	w := b.start(Deps{Handle: new(notebook).Handle})
 	if err := w.sendCommits(t.Context(), memberless, []kafka.OffsetCommit{{Partition: 0, Offset: -5}}); err == nil {
 		t.Error("an offset of -5 was sent")
@@ -221,7 +221,7 @@ func TestCommitRefusesWhatIsNoOffset(t *testing.T) {
 // that began at the end of the topic.
 func TestNewPartitionsAreReadFromTheirFirstMessage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("before", 3)...)
 	b.cfg.Start = StartLast
 	var notes notebook
@@ -251,7 +251,7 @@ func TestNewPartitionsAreReadFromTheirFirstMessage(t *testing.T) {
 // A group that is known goes on where it was, whatever Start says.
 func TestStartLastIsForNewGroupsOnly(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.publish(0, values("a", 5)...)
 	b.publish(1, values("b", 5)...)
 	b.commitByHand(kafka.OffsetCommit{Partition: 0, Offset: 3})
@@ -268,7 +268,7 @@ func TestStartLastIsForNewGroupsOnly(t *testing.T) {
 // mean nothing in it.
 func TestATopicMadeAgainIsReadFromItsFirstMessage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.publish(0, values("old", 10)...)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
@@ -294,7 +294,7 @@ func TestOffsetBeyondTheEnd(t *testing.T) {
 	} {
 		t.Run(string(policy), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, 1)
+			b := newTestbed(t, 1)
 			b.cfg.OutOfRange = policy
 			b.publish(0, values("m", 5)...)
 			b.commitByHand(kafka.OffsetCommit{Partition: 0, Offset: 99})
@@ -314,7 +314,7 @@ func TestOffsetBeyondTheEnd(t *testing.T) {
 // away or is too slow.
 func TestDeletedMessagesAreCounted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.publish(0, values("m", 10)...)
 	b.commitByHand(kafka.OffsetCommit{Partition: 0, Offset: 2, Metadata: encodeRuns(2, []run{{3, 5}}, maxMetadata)})
 	if err := b.broker.DeleteRecords(b.cfg.Topic, 0, 7); err != nil {
@@ -333,7 +333,7 @@ func TestDeletedMessagesAreCounted(t *testing.T) {
 
 func TestMarkersOfTransactionsAreNoMessages(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, "before")
 	for _, commit := range []bool{true, false} {
 		b.transaction(0, commit)
@@ -351,7 +351,7 @@ func TestMarkersOfTransactionsAreNoMessages(t *testing.T) {
 }
 
 // transaction ends an empty transaction, which leaves a marker in the partition.
-func (b *bench) transaction(partition int, commit bool) {
+func (b *testbed) transaction(partition int, commit bool) {
 	b.t.Helper()
 	ctx, id := b.t.Context(), b.cfg.Group
 	var producer *kafka.ProducerSession
@@ -381,7 +381,7 @@ func (b *bench) transaction(partition int, commit bool) {
 // A dependency is down: the same message comes again, and Status tells.
 func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, "m")
 	var calls atomic.Int64
 	up := make(chan struct{})
@@ -417,7 +417,7 @@ func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			t.Parallel()
 			const messages = 241
-			b := newBench(t, 1, true)
+			b := newTestbed(t, 1, true)
 			b.broker.LimitMetadata(limit)
 			b.publish(0, values("m", messages)...)
 			hold, finish := make(chan struct{}), make(chan struct{})
@@ -451,12 +451,12 @@ func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 // partition that ends below what was read of it tells.
 func TestAPartitionThatEndsBelowWhatWasReadIsReadAnew(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 3)...)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
 	b.eventually("all committed", func() bool { return b.stored(0) == 3 })
-	b.eventually("a reader is open", func() bool { return w.partition(0).reading.Load() })
+	b.eventually("a reader is open", func() bool { return w.partition(0).open.Load() })
 	w.partition(0).tracker.jump(50) // as if more had been read of the one before
 	b.eventually("the offset is reset", func() bool { return w.seen.count("reset") >= 1 })
 	b.publish(0, "new")

@@ -9,7 +9,7 @@ import (
 // and, in the group's leader, whether the topic has other partitions than were
 // assigned. kafka-go has a watch of its own, which ends a hundred generations a
 // second while a topic is missing and then never notices that it is back.
-func (s *session) watch(ctx context.Context) {
+func (s *generation) watchTopic(ctx context.Context) {
 	tick := time.NewTicker(s.c.cfg.PartitionWatch)
 	defer tick.Stop()
 	beyond := 0
@@ -25,13 +25,13 @@ func (s *session) watch(ctx context.Context) {
 			beyond = 0
 		}
 		if beyond >= beyondChecks {
-			signal(s.gone)
+			signal(s.topicGone)
 		}
-		switch s.compare(ctx) {
+		switch s.compareTopic(ctx) {
 		case topicGrew:
-			signal(s.grown)
+			signal(s.topicGrown)
 		case topicReplaced:
-			signal(s.gone)
+			signal(s.topicGone)
 		}
 	}
 }
@@ -39,7 +39,7 @@ func (s *session) watch(ctx context.Context) {
 // refreshHigh notes the ends of the partitions, and reports whether one of them
 // ends before what was read of it. A failure is no news: the fetchers meet it
 // as well.
-func (s *session) refreshHigh(ctx context.Context) (beyond bool) {
+func (s *generation) refreshHigh(ctx context.Context) (beyond bool) {
 	if len(s.parts) == 0 {
 		return false
 	}
@@ -54,21 +54,21 @@ func (s *session) refreshHigh(ctx context.Context) (beyond bool) {
 	bounds, err := s.c.bounds(ctx, ids)
 	if err != nil {
 		s.c.silence.note(sent, err)
-		s.c.turnedAway(err)
+		s.c.noteRefusal(err)
 		return false
 	}
 	for _, p := range s.parts {
-		p.sawHigh(bounds[p.id].last)
-		beyond = beyond || p.reading.Load() && bounds[p.id].last < read[p.id]
+		p.raiseHigh(bounds[p.id].last)
+		beyond = beyond || p.open.Load() && bounds[p.id].last < read[p.id]
 	}
 	return beyond
 }
 
 // change is what has become of the topic's partitions since they were assigned.
-type change int
+type topicChange int
 
 const (
-	topicSame change = iota
+	topicSame topicChange = iota
 	topicGrew
 	topicReplaced // it has fewer: it was deleted, and perhaps made again
 )
@@ -76,12 +76,12 @@ const (
 // compare compares the topic with the assignment that this member made. Members
 // that did not make it leave that to the one that did; one that has nothing looks
 // only whether there is a topic.
-func (s *session) compare(ctx context.Context) change {
-	assigned, leader := s.c.balancer.seen()
+func (s *generation) compareTopic(ctx context.Context) topicChange {
+	assigned, leader := s.c.assignor.leaderCount()
 	if !leader && len(s.parts) > 0 {
 		return topicSame
 	}
-	n, known := s.look(ctx)
+	n, known := s.countPartitions(ctx)
 	switch {
 	case !known, !leader:
 		return topicSame
@@ -95,7 +95,7 @@ func (s *session) compare(ctx context.Context) change {
 
 // look counts the partitions of the topic, and notes when there are none. It
 // reports false when nobody could tell.
-func (s *session) look(ctx context.Context) (partitions int, known bool) {
+func (s *generation) countPartitions(ctx context.Context) (partitions int, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.app, cancel)()
