@@ -6,12 +6,11 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// memory is what the messages hold that are begun, or wait for a slot. Whoever
-// asks first is served first, so that a large message has its turn; while it waits
-// it holds up small ones behind it, however much is free. Large ones, of more than
-// a quarter of the whole, therefore wait for each other in a line of their own,
-// where three quarters are given out: the rest is for small ones. In the common
-// line a large one waits for nothing but what small ones hold.
+// byteBudget bounds the bytes of the messages in flight, and of those that wait for
+// a slot, in the order in which they ask. A large message would hold up the small
+// ones behind it, however much is free. So messages of more than a quarter of the
+// whole first queue separately for three quarters of it; in the common queue they
+// then wait only for what small ones hold.
 type byteBudget struct {
 	all, large   *semaphore.Weighted
 	whole, share int64 // of all, and of large
@@ -23,31 +22,31 @@ func newByteBudget(bytes int) *byteBudget {
 	return &byteBudget{all: semaphore.NewWeighted(whole), large: semaphore.NewWeighted(share), whole: whole, share: share}
 }
 
-// take waits for memory and gives what release is to be told. One that is larger
-// than the whole takes all of it.
-func (m *byteBudget) acquire(ctx context.Context, bytes int) (taken int64, err error) {
-	taken = min(int64(bytes), m.whole)
-	if large := m.largePart(taken); large > 0 { // even none of it would wait in line
-		if err := m.large.Acquire(ctx, large); err != nil {
+// acquire waits for a message's share, and returns what to release. A message that
+// is larger than the whole takes all of it.
+func (b *byteBudget) acquire(ctx context.Context, bytes int) (taken int64, err error) {
+	taken = min(int64(bytes), b.whole)
+	if large := b.largePart(taken); large > 0 { // even zero would wait in the queue
+		if err := b.large.Acquire(ctx, large); err != nil {
 			return 0, err
 		}
 	}
-	if err := m.all.Acquire(ctx, taken); err != nil {
-		m.large.Release(m.largePart(taken))
+	if err := b.all.Acquire(ctx, taken); err != nil {
+		b.large.Release(b.largePart(taken))
 		return 0, err
 	}
 	return taken, nil
 }
 
-func (m *byteBudget) release(taken int64) {
-	m.all.Release(taken)
-	m.large.Release(m.largePart(taken))
+func (b *byteBudget) release(taken int64) {
+	b.all.Release(taken)
+	b.large.Release(b.largePart(taken))
 }
 
-// ofLarge is what a message takes of the share of the large ones.
-func (m *byteBudget) largePart(taken int64) int64 {
-	if taken <= m.whole/4 {
+// largePart is what a message takes of the share of the large ones.
+func (b *byteBudget) largePart(taken int64) int64 {
+	if taken <= b.whole/4 {
 		return 0
 	}
-	return min(taken, m.share)
+	return min(taken, b.share)
 }

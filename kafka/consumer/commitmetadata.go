@@ -16,19 +16,17 @@ import (
 //	payload: for each run, ascending: uvarint gap after the one before
 //	         (the first: after the committed offset), uvarint length
 //
-// The checksum is there because a run that nobody has finished would be
-// skipped, and so lost: metadata of somebody else's, cut short or moved to
-// another offset must read as none.
+// A run that is not finished would be skipped, and so lost. The checksum makes
+// metadata of another program, cut short or moved to another offset read as none.
 const metadataPrefix = "ew1."
 
-// maxMetadata is the length of the metadata that we write. A broker accepts
-// 4096 bytes unless offset.metadata.max.bytes says otherwise; a longer one is
-// refused for its partition alone.
+// maxMetadata bounds the metadata that we write. A broker accepts 4096 bytes unless
+// offset.metadata.max.bytes says otherwise, and refuses more for its partition alone.
 const maxMetadata = 4000
 
-// maxWindow bounds Config.Window by what maxMetadata takes. At worst a window is
-// runs with one message in flight between each two: a byte for that gap, and three
-// for a run of up to two million offsets.
+// maxWindow bounds Config.Window by what fits into maxMetadata. At worst a window
+// is runs with one message in flight between each two: a byte for that gap, and
+// three for a run of up to two million offsets.
 const maxWindow = 1400
 
 var (
@@ -39,8 +37,8 @@ var (
 	errBrokenMetadata  = errors.New("metadata does not belong to its offset")
 )
 
-// encodeRuns gives the metadata for a commit of offset low: at most limit
-// bytes, with the lowest runs when not all fit. It is empty without runs.
+// encodeRuns returns the metadata for a commit of offset low: at most limit bytes,
+// with the lowest runs when not all fit. It is empty without runs.
 func encodeRuns(low int64, runs []run, limit int) string {
 	const sum = 4
 	payload := make([]byte, sum, sum+4*len(runs))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/kafka/conn"
 	"github.com/evalworker/evalworker/kafka/fetch"
 )
@@ -24,35 +25,22 @@ var (
 const (
 	// joinBackoff is the pause after the group could not be joined.
 	joinBackoff = 500 * time.Millisecond
-	// metadataTTL bounds how old the picture of the cluster is, and how long
-	// kafka-go waits for it.
-	metadataTTL = requestTimeout
-	// lookAgain is the least time between two pictures that are made anew because
-	// a request failed.
-	refreshInterval = time.Second
 	// requestTimeout bounds one request to the group's coordinator.
 	requestTimeout = 5 * time.Second
-	// commitMoment is how long a commit that is under way is waited for when there
-	// are to be no more. A broker that is well takes a tenth of it.
-	commitGrace = 500 * time.Millisecond
-	// lastCommitTimeout bounds the commit with which a member lets go.
-	lastCommitTimeout = 3 * time.Second
+	// metadataTTL bounds how old kafka-go's metadata of the cluster is, and how
+	// long kafka-go waits for it.
+	metadataTTL = requestTimeout
 	// leaveTimeout bounds the wait until the coordinator knows that we leave.
 	leaveTimeout = 5 * time.Second
-	// leaveHungTimeout is the same when the coordinator has just failed to
-	// answer the last commit: it is not worth the wait.
+	// leaveHungTimeout is the same when the coordinator has just failed to answer
+	// the last commit: it is not worth the wait.
 	leaveHungTimeout = time.Second
-	// endTimeout is the part of the grace that a member keeps for its end: a
-	// last commit and leaving, when nobody answers either.
+	// endTimeout is the part of the grace that a member keeps for a last commit and
+	// for leaving, when no broker answers either.
 	endTimeout = lastCommitTimeout + leaveHungTimeout
-	// busyCheck is how often a member that stops between generations looks
+	// busyInterval is how often a member that stops between generations looks
 	// whether anything is still in flight.
 	busyInterval = 50 * time.Millisecond
-	// lastCommitRetry is the pause between attempts at the last commit.
-	lastCommitRetry = 50 * time.Millisecond
-	// abandonMoment is how long the last commit waits for handlers whose
-	// context has just ended.
-	abandonGrace = 200 * time.Millisecond
 	// abandonTimeout bounds the wait for handlers whose context has ended.
 	abandonTimeout = 5 * time.Second
 )
@@ -61,10 +49,10 @@ const (
 // and used for one Run.
 type Consumer struct {
 	cfg     Config
-	handle  Handler
 	deps    Deps
 	observe Observer
 	log     *slog.Logger
+	started atomic.Bool
 
 	dialer      *kafka.Dialer
 	fetchDialer *fetch.Dialer
@@ -73,57 +61,52 @@ type Consumer struct {
 	letters     *deadLetters
 	assignor    *assignor
 
-	slots    chan struct{} // one token for each task that is begun
-	budget   *byteBudget   // bytes of the messages that are begun, or wait for a slot
-	workers  chan struct{} // one token for each goroutine that does tasks
-	tasks    chan task     // to one of them that is idle
+	slots    chan struct{} // one token for each task in flight
+	budget   *byteBudget   // bytes of the messages in flight, and of those that wait for a slot
+	workers  chan struct{} // one token for each worker
+	tasks    chan task     // to a worker that is idle
 	finished chan struct{} // closed when there will be no more tasks
 	handlers sync.WaitGroup
 	breaker  *commitBreaker
-	stalls   *stalls
-	silence  silence
-	refusal  refusalState
-	outage   outage
 
-	// metadataLimit is what the broker has been found to accept.
-	metadataLimit atomic.Int64
-	started       atomic.Bool
-	joinLog       throttle
-	commitLog     throttle
-	fetchLog      throttle
-	topicLog      throttle
-	letterLog     throttle
+	handlerRetries retries
+	letterRetries  retries
+	refusal        refusalState
+	outage         outage.Outage // of joining the group and of commits
+	joinLog        outage.Limiter
+	commitLog      outage.Limiter
+	fetchLog       outage.Limiter
+	topicLog       outage.Limiter
+	letterLog      outage.Limiter
 
-	// topicMissing is since when the topic has had no partitions, each time
-	// that this member looked; nil when it had some.
+	metadataLimit atomic.Int64              // bytes of commit metadata that the broker has been found to accept
+	lastCommit    atomic.Pointer[time.Time] // when the broker last accepted a commit; nil: never
+	refreshed     atomic.Pointer[time.Time] // when refreshMetadata last acted; nil: never
+	unanswered    atomic.Pointer[time.Time] // when the cluster last left a request without an answer; nil: never
+	// topicMissing is since when the topic has had no partitions, each time that
+	// this member looked; nil when it had some.
 	topicMissing atomic.Pointer[time.Time]
-	// lastCommit is when the broker last accepted a commit; nil: never.
-	lastCommit atomic.Pointer[time.Time]
-	// looked is when connections were last given up to look anew; nil: never.
-	refreshed atomic.Pointer[time.Time]
 
-	// ends are those of the partitions when the group was last seen to be new; nil
-	// for one that never was. The goroutine of Run only.
+	// Goroutine of Run only: the ends of the partitions when the group was last
+	// seen to be new; nil if it never was.
 	startEnds map[int]logBounds
-	// sawTopicGone: the last session ended because the topic was deleted.
-	// Sessions only, which follow one another.
-	sawTopicGone bool
-	// member is this member's id in the last session; sessions only.
-	member string
-	// late commits for the last session, until the next begins. Sessions, and
-	// the goroutine of Run when there are no more.
+
+	// Generations only, which follow one another.
+	sawTopicGone bool   // the last one ended because the topic was deleted
+	member       string // this member's id in the last one
+	// trailing commits for the last one until the next begins, or Run ends.
 	trailing *trailingCommits
 
 	mu             sync.Mutex         // guards what Status reads
 	partitions     map[int]*partition // written by the goroutine of the present generation alone
 	joined         bool
-	notJoinedSince time.Time // since when this is no member; of no meaning while it is one
+	notJoinedSince time.Time // without meaning while joined
 	ended          bool      // Run is about to return
 	generation     int32
 }
 
-// New makes a Consumer. It connects to nothing yet. A fault in the
-// configuration is an fault.Faults.
+// New makes a Consumer. It does not connect yet. Faults in the configuration are a
+// [fault.List].
 func New(cfg Config, deps Deps) (*Consumer, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err
@@ -133,7 +116,6 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	}
 	c := &Consumer{
 		cfg:     cfg,
-		handle:  deps.Handle,
 		deps:    deps,
 		observe: deps.Observe,
 		log:     deps.Log,
@@ -150,6 +132,8 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		tasks:          make(chan task),
 		finished:       make(chan struct{}),
 		breaker:        newCommitBreaker(),
+		handlerRetries: retries{cause: "handlers wait for a dependency"},
+		letterRetries:  retries{cause: "dead letters are not accepted"},
 		partitions:     make(map[int]*partition),
 		notJoinedSince: time.Now(),
 	}
@@ -164,7 +148,6 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = conn.NewClient(cfg.Config, c.transport)
 	c.letters = newDeadLetters(cfg, c.transport)
-	c.stalls = newStalls(c.log)
 	c.metadataLimit.Store(maxMetadata)
 	return c, nil
 }
@@ -173,10 +156,10 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 // Config.Grace for the messages in flight while the group still counts on this
 // member, commits, leaves the group and waits, bounded, until that is known.
 //
-// A broker that cannot be reached, a group that cannot be joined or a topic
-// that is not there are no reasons to return: Run keeps trying, and Status
-// tells. It returns nil when everything taken in is finished and committed, and
-// an error that says what others will have to repeat when it is not.
+// It does not return because a broker cannot be reached, a group cannot be joined
+// or a topic is not there: it keeps trying, and Status reports it. It returns nil
+// when everything taken in is finished and committed, and otherwise an error that
+// says what others will have to repeat.
 func (c *Consumer) Run(ctx context.Context) error {
 	if !c.started.CompareAndSwap(false, true) {
 		return errors.New("stream: Run was called before")
@@ -197,53 +180,52 @@ func (c *Consumer) Run(ctx context.Context) error {
 		RebalanceTimeout:  c.cfg.RebalanceTimeout,
 		JoinGroupBackoff:  joinBackoff,
 		Timeout:           requestTimeout,
-		// A partition that is new to the group has held nothing that the group
-		// could have wanted to pass over: see beginGroup for a group that is new.
+		// A partition that is new to a known group never held anything to skip; for
+		// a new group see beginGroup.
 		StartOffset: kafka.FirstOffset,
 	})
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", c.cfg.Group, err)
 	}
-	grace, stop := graceAfter(ctx, c.cfg.Grace)
-	defer stop()
+	grace, stopGrace := graceAfter(ctx, c.cfg.Grace)
+	defer stopGrace()
+	rejoin, stopRejoin := graceAfter(ctx, max(c.cfg.Grace-endTimeout, 0))
+	defer stopRejoin()
 
-	back, stopBack := graceAfter(ctx, max(c.cfg.Grace-endTimeout, 0))
-	defer stopBack()
-
-	told, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
+	logging, stopLogging := context.WithCancel(context.WithoutCancel(ctx))
 	var side sync.WaitGroup
-	side.Go(func() { c.summarizeDeadLetters(told) })
+	side.Go(func() { c.summarizeDeadLetters(logging) })
 	defer side.Wait()
-	defer stopTelling()
+	defer stopLogging()
 
-	committed := c.generations(ctx, grace, back, group)
+	committed := c.generations(ctx, grace, rejoin, group)
 	return errors.Join(c.leave(group, committed), c.stopWorkers())
 }
 
-// generations serves one generation after the other until the consumer is to
-// stop. It gives the error of the last commit; release finds out whether a
-// member that ends between generations has left anything uncommitted. A member
-// that is to stop joins once more to finish what is in flight, as long as grace
-// lasts, and to commit what is finished, as long as back does.
-func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.ConsumerGroup) error {
+// generations serves one generation after the other until the consumer is to stop,
+// and returns the error of the last commit; stopWorkers finds out whether a member
+// that ends between generations has left anything uncommitted. A member that is to
+// stop joins once more to finish what is in flight, until grace ends, and to
+// commit what is finished, until rejoin does.
+func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.ConsumerGroup) error {
 	defer func() { c.trailing.stop() }()
 	wait := ctx
 	for {
-		asked := time.Now()
+		sent := time.Now()
 		gen, err := group.Next(wait)
 		switch {
 		case err == nil:
 		case ctx.Err() == nil:
-			c.silence.note(asked, err)
+			c.noteUnanswered(sent, err)
 			if c.noteRefusal(err) {
 				continue
 			}
-			c.refusal.over()
+			c.refusal.end()
 			err = c.cfg.Describe(c.cfg.Explain(err))
 			if isOutage(err) {
-				c.outage.note(err)
+				c.outage.Fail(err)
 			}
-			if n, ok := c.joinLog.allow(); ok {
+			if n, ok := c.joinLog.Allow(); ok {
 				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
 			}
 			continue
@@ -254,17 +236,17 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 			defer stop() // once: wait is never ctx again
 			wait = busy  //nolint:fatcontext // replaced, not nested
 			continue
-		case wait != back && c.uncommitted() > 0 && back.Err() == nil:
-			wait = back
+		case wait != rejoin && c.uncommitted() > 0 && rejoin.Err() == nil:
+			wait = rejoin
 			continue
-		case wait == back:
+		case wait == rejoin:
 			return fmt.Errorf("group %s not joined again: %w", c.cfg.Group, context.DeadlineExceeded)
 		default:
 			return nil
 		}
 
-		// Exactly one function a generation, because the first that returns
-		// ends it; and on a generation that has ended already it runs beside
+		// Exactly one function a generation: the first that returns ends it. On a
+		// generation that has ended already the function would run beside that of
 		// the following one, which is why the next is not asked for before.
 		var (
 			ended   = make(chan struct{})
@@ -272,7 +254,7 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 		)
 		gen.Start(func(gctx context.Context) {
 			defer close(ended)
-			if stop, err := newGeneration(c, gen, ctx, grace, back).serve(gctx); stop {
+			if stop, err := newGeneration(c, gen, ctx, grace, rejoin).serve(gctx); stop {
 				stopped <- err
 				<-gctx.Done() // returning before leave would join the group once more
 			}
@@ -285,8 +267,8 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 	}
 }
 
-// whileBusy gives a context that ends with grace, and before that when nothing is
-// in flight any more.
+// whileBusy returns a context that ends with grace, or earlier when nothing is in
+// flight any more.
 func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop func()) {
 	busy, cancel := context.WithCancel(grace)
 	var watching sync.WaitGroup
@@ -308,9 +290,9 @@ func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop 
 	}
 }
 
-// leave leaves the group. ConsumerGroup.Next reports that the group is closed
-// before the coordinator knows that we leave; a process that ends in between
-// makes the others wait for the session timeout. So we wait for Close.
+// leave leaves the group. It waits for Close, because ConsumerGroup.Next reports
+// that the group is closed before the coordinator knows that we leave; a process
+// that ends in between makes the others wait for the session timeout.
 func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 	limit := leaveTimeout
 	if errors.Is(committed, context.DeadlineExceeded) {
@@ -321,32 +303,13 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 		defer close(left)
 		_ = group.Close() // its error is always nil
 	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-left:
-		return committed
-	case <-timer.C:
+	if !waitFor(left, limit) {
 		return errors.Join(committed, fmt.Errorf("leave group %s: no answer within %v; its partitions wait for the session timeout", c.cfg.Group, limit))
 	}
+	return committed
 }
 
-// lookAnew is told of requests that failed: where brokers and leaders are may be
-// why, and kafka-go finds out only when its picture of the cluster is due again.
-func (c *Consumer) refreshMetadata(err error) {
-	if err == nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	// Many partitions fail together, and connections are dear where there is a login.
-	now := time.Now()
-	last := c.refreshed.Load()
-	if last != nil && now.Sub(*last) < refreshInterval || !c.refreshed.CompareAndSwap(last, &now) {
-		return
-	}
-	c.transport.CloseIdleConnections() // the next request begins with a new picture; those under way go on
-}
-
-// release ends what is still running and waits for it, bounded.
+// stopWorkers ends the handlers that still run and waits for them, bounded.
 func (c *Consumer) stopWorkers() error {
 	c.noteLeft()
 	unfinished, uncommitted := c.inFlight(), c.uncommitted()
@@ -364,22 +327,30 @@ func (c *Consumer) stopWorkers() error {
 		err = errors.Join(err, fmt.Errorf("what was finished last on %d partitions is not committed; it is done again", uncommitted))
 	}
 	close(c.finished)
-	quiet := make(chan struct{})
+	idle := make(chan struct{})
 	go func() {
-		defer close(quiet)
+		defer close(idle)
 		c.handlers.Wait()
 	}()
-	timer := time.NewTimer(abandonTimeout)
-	defer timer.Stop()
-	select {
-	case <-quiet:
-	case <-timer.C:
+	if !waitFor(idle, abandonTimeout) {
 		err = errors.Join(err, fmt.Errorf("%d handlers still run %v after their context ended", len(c.slots), abandonTimeout))
 	}
 	return err
 }
 
-// inFlight gives the number of messages that are begun and not finished, on the
+// waitFor waits until done is closed, and reports false when limit is over first.
+func waitFor(done <-chan struct{}, limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// inFlight returns the number of messages that are begun and not finished, on the
 // partitions that this member holds.
 func (c *Consumer) inFlight() int {
 	c.mu.Lock()
@@ -391,21 +362,21 @@ func (c *Consumer) inFlight() int {
 	return n
 }
 
-// uncommitted gives the number of partitions on which the broker does not know
+// uncommitted returns the number of partitions on which the broker does not know
 // all that is finished.
 func (c *Consumer) uncommitted() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.partitions {
-		if !p.tracker.isCommitted() {
+		if !p.tracker.progress().saved {
 			n++
 		}
 	}
 	return n
 }
 
-// leftSession notes that this is no member of the group any more.
+// noteLeft notes that this is not a member of the group any more.
 func (c *Consumer) noteLeft() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -415,7 +386,7 @@ func (c *Consumer) noteLeft() {
 	c.joined, c.generation = false, 0
 }
 
-// graceAfter gives a context that ends the given time after ctx. stop frees it.
+// graceAfter returns a context that ends the given time after ctx. stop frees it.
 func graceAfter(ctx context.Context, d time.Duration) (grace context.Context, stop func()) {
 	grace, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() {

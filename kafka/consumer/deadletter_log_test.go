@@ -12,6 +12,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // TestBurstIsSummedUp: when a burst is over, one line says how many there were
@@ -30,9 +31,9 @@ func TestBurstIsSummedUp(t *testing.T) {
 
 		const burst = 53
 		for range burst {
-			c.letterLog.allow()
+			c.letterLog.Allow()
 		}
-		<-time.After(logInterval - time.Second)
+		<-time.After(outage.Interval - time.Second)
 		synctest.Wait()
 		if out.String() != "" {
 			t.Errorf("told before the minute was over: %s", out)
@@ -47,8 +48,8 @@ func TestBurstIsSummedUp(t *testing.T) {
 		if n := strings.Count(out.String(), "\n"); n != 1 {
 			t.Errorf("%d lines after an hour in which nothing happened", n)
 		}
-		c.letterLog.allow()
-		c.letterLog.allow()
+		c.letterLog.Allow()
+		c.letterLog.Allow()
 		stop()
 		<-ended
 		if !strings.HasSuffix(out.String(), "count=1\n") {

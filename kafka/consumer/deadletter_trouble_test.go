@@ -18,6 +18,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/backoff"
 )
 
 // slowBroker stands for the brokers of the dead letters' topic, whose writes take
@@ -50,10 +51,10 @@ func (b *slowBroker) produce(ctx context.Context, r *produceAPI.Request) (kafka.
 	if hangs < 0 {
 		hangs = time.Hour
 	}
-	err := pause(ctx, hangs)
-	b.end(r, err == nil)
-	if err != nil {
-		return nil, err
+	whole := backoff.Wait(ctx, hangs)
+	b.end(r, whole)
+	if !whole {
+		return nil, ctx.Err()
 	}
 	return &produceAPI.Response{Topics: []produceAPI.ResponseTopic{{
 		Topic: r.Topics[0].Topic, Partitions: make([]produceAPI.ResponsePartition, 1),

@@ -7,172 +7,144 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/backoff"
 )
 
-// session is one generation of the group as this member serves it. Everything
-// in it belongs to the goroutine that calls serve.
+const (
+	// gonePause keeps a topic that is gone from causing one rebalance after the
+	// other, and leaves the broker time to drop the offsets stored for it.
+	gonePause = time.Second
+	// commitGrace is how long a commit under way is waited for when there are to
+	// be no more. A healthy broker takes a tenth of it.
+	commitGrace = 500 * time.Millisecond
+	// lastCommitTimeout bounds the commit with which a member lets go.
+	lastCommitTimeout = 3 * time.Second
+	// lastCommitRetry is the pause between attempts at it.
+	lastCommitRetry = 50 * time.Millisecond
+	// abandonGrace is how long the last commit waits for handlers whose context
+	// has just ended.
+	abandonGrace = 200 * time.Millisecond
+)
+
+// generation is one generation of the group as this member serves it. It belongs
+// to the goroutine that calls serve.
 type generation struct {
 	c          *Consumer
 	gen        *kafka.Generation
 	app, grace context.Context // end with the order to stop, and when its time is over
-	rejoin     context.Context // ends when there is no time left after that to come back and commit
+	rejoin     context.Context // ends when there is no time left after that to join again and commit
 	parts      []*partition
 
 	topicGone  chan struct{} // capacity one: the topic was deleted
 	topicGrown chan struct{} // capacity one: the topic has other partitions than were assigned
 }
 
-// ending is why a session ends.
+// endReason is why a generation ends.
 type endReason int
 
 const (
-	endRevoked  endReason = iota // the group rebalances, or has lost sight of us
+	endRevoked  endReason = iota // the group rebalances, or counts us as gone
 	endStopping                  // the consumer is to stop
 	endGrown                     // the group is to rebalance because partitions changed
 	endStale                     // our commits are refused: others own the partitions
 	endGone                      // the topic was deleted, or is not the one we read
 )
 
-// gonePause keeps a topic that is gone from causing one rebalance after the
-// other, and gives the broker time to drop the offsets stored for it.
-const gonePause = time.Second
+// String names the reason in logs.
+func (e endReason) String() string {
+	return [...]string{"revoked", "stopping", "partitions changed", "replaced", "topic gone"}[e]
+}
 
-func newGeneration(c *Consumer, gen *kafka.Generation, app, grace, back context.Context) *generation {
+func newGeneration(c *Consumer, gen *kafka.Generation, app, grace, rejoin context.Context) *generation {
 	return &generation{
-		c: c, gen: gen, app: app, grace: grace, rejoin: back,
+		c: c, gen: gen, app: app, grace: grace, rejoin: rejoin,
 		topicGone:  make(chan struct{}, 1),
 		topicGrown: make(chan struct{}, 1),
 	}
 }
 
-// serve consumes until the generation ends, then lets go of it. gctx is the
-// generation's. It reports stop when the consumer is to leave the group, with
-// the outcome of the last commit.
-func (s *generation) serve(gctx context.Context) (stop bool, err error) {
-	s.c.trailing.stop()
+// serve consumes until the generation ends, whose context is gctx, and then lets
+// go of it. It reports stop when the consumer is to leave the group, with the
+// error of the last commit.
+func (g *generation) serve(gctx context.Context) (stop bool, err error) {
+	g.c.trailing.stop()
 	if gctx.Err() != nil {
-		return false, nil // it ended before we began; the next one tells what is ours
+		return false, nil // it ended before we began; the next one says what is ours
 	}
-	s.takeOver(gctx)
-	defer s.c.noteLeft()
+	g.takeOver(gctx)
+	defer g.c.noteLeft()
 
 	began := time.Now()
-	end := s.consume(gctx)
-	s.c.sawTopicGone = end == endGone
+	end := g.consume(gctx)
+	g.c.sawTopicGone = end == endGone
 	defer func() {
-		s.c.log.Info("generation ended", keyGeneration, s.gen.ID, keyReason, end.String(),
-			keyDuration, time.Since(began), "in_flight", s.c.inFlight())
+		g.c.log.Info("generation ended", keyGeneration, g.gen.ID, keyReason, end.String(),
+			keyDuration, time.Since(began), "in_flight", g.c.inFlight())
 	}()
 	switch end {
 	case endStale:
-		return false, nil // nothing that we could commit would be accepted
+		return false, nil // the broker would accept no commit of ours
 	case endGone:
-		// No commit either: it would give a topic that is made again under the
-		// same name the offsets of the old one.
-		s.pauseGone(gctx)
+		// No commit either: a topic that is made again under the same name would
+		// start with the offsets of the old one.
+		ctx, cancel := context.WithCancel(gctx)
+		defer cancel()
+		defer context.AfterFunc(g.app, cancel)()
+		backoff.Wait(ctx, gonePause) // ending early is what the context is for
 		return false, nil
 	case endStopping:
-		return s.stop(gctx)
+		return g.stop(gctx)
 	default:
-		// No deadline: kafka-go would set it on the connection, and with the commit
-		// under way end everything else that is asked on it.
-		limit, cancel := context.WithCancel(context.WithoutCancel(s.app))
+		// No deadline: kafka-go would set it on the connection, and end everything
+		// else that is asked on it together with the commit under way.
+		limit, cancel := context.WithCancel(context.WithoutCancel(g.app))
 		defer cancel()
-		defer time.AfterFunc(s.c.cfg.RevokeDrain, cancel).Stop()
-		s.drain(limit)
-		s.handOff(min(lastCommitTimeout, s.c.cfg.SessionTimeout/3))
+		defer time.AfterFunc(g.c.cfg.RevokeDrain, cancel).Stop()
+		g.drain(limit)
+		g.handOff(min(lastCommitTimeout, g.c.cfg.SessionTimeout/3))
 		return false, nil
 	}
 }
 
-// letGo makes the last commit of a generation that the member stays in the
-// group after, and leaves what still runs to late commits.
-func (s *generation) handOff(limit time.Duration) {
-	switch err := s.lastCommit(limit); {
-	case err == nil:
-		s.c.trailing = s.startTrailing()
-	case errors.Is(err, errTopicGone):
-		s.c.sawTopicGone = true
-	}
-}
-
-// stop waits for what is in flight as long as the grace lasts. When the group
-// rebalances meanwhile, it lets go to come back in the next generation. It comes
-// back too when the last commit was not taken, because the broker hangs or has
-// given this member up: what is finished here, others would do again.
-func (s *generation) stop(gctx context.Context) (stop bool, err error) {
-	limit, cancel := context.WithCancel(s.grace)
-	defer cancel()
-	defer context.AfterFunc(gctx, cancel)()
-	s.drain(limit)
-	again := s.grace.Err() == nil && s.c.inFlight() > 0
-	if again {
-		s.handOff(lastCommitTimeout)
-		return false, nil
-	}
-	if s.grace.Err() != nil {
-		s.abandon()
-	}
-	err = s.lastCommit(lastCommitTimeout)
-	if err != nil && !errors.Is(err, errTopicGone) && s.rejoin.Err() == nil {
-		return false, nil
-	}
-	return true, err
-}
-
-// abandon ends the contexts of all handlers and gives them a moment: one that
-// is just done should still be committed.
-func (s *generation) abandon() {
-	for _, p := range s.parts {
-		p.cancel(errStopped)
-	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(s.app), abandonGrace)
-	defer cancel()
-	for _, p := range s.parts {
-		if p.tracker.waitIdle(limit) != nil {
-			return
-		}
-	}
-}
-
-// consume takes messages in and commits what is finished, until something ends
-// the session. When it returns, nothing more is taken in.
-func (s *generation) consume(gctx context.Context) endReason {
-	if s.app.Err() != nil {
+// consume reads messages and commits what is finished until something ends the
+// generation. When it returns, nothing more is begun.
+func (g *generation) consume(gctx context.Context) endReason {
+	if g.app.Err() != nil {
 		return endStopping
 	}
 	intake, stopIntake := context.WithCancel(gctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stopIntake()
-	for _, p := range s.parts {
-		running.Go(func() { s.fetch(intake, p) })
+	for _, p := range g.parts {
+		running.Go(func() { g.readPartition(intake, p) })
 	}
-	running.Go(func() { s.watchTopic(intake) })
+	running.Go(func() { g.watchTopic(intake) })
 
-	// A commit that a broker does not answer must not hold up a revoke or the
-	// end of the program. One that is only just under way is waited for: given up,
-	// it could be stored over the last one, which goes by another connection.
+	// A commit that a broker does not answer must not hold up a revoke or the end
+	// of the program. One that is only just under way is waited for: given up, it
+	// could be stored over the last one, which goes by another connection.
 	ending, end := context.WithCancel(gctx)
 	defer end()
-	defer context.AfterFunc(s.app, end)()
+	defer context.AfterFunc(g.app, end)()
 	commits, stopCommits := graceAfter(ending, commitGrace)
 	defer stopCommits()
 
-	tick := time.NewTicker(s.c.cfg.CommitInterval)
+	tick := time.NewTicker(g.c.cfg.CommitInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-gctx.Done():
 			return endRevoked
-		case <-s.app.Done():
+		case <-g.app.Done():
 			return endStopping
-		case <-s.topicGrown:
+		case <-g.topicGrown:
 			return endGrown
-		case <-s.topicGone:
+		case <-g.topicGone:
 			return endGone
 		case <-tick.C:
-			switch err := s.commit(commits); {
+			switch err := g.commit(commits); {
 			case errors.Is(err, errTopicGone):
 				return endGone
 			case errors.Is(err, errStale):
@@ -182,9 +154,31 @@ func (s *generation) consume(gctx context.Context) endReason {
 	}
 }
 
+// stop waits for what is in flight as long as the grace lasts. When the group
+// rebalances meanwhile, it lets go to join the next generation. It joins again too
+// when the last commit was not accepted, because the broker hangs or counts this
+// member as gone: others would do again what is finished here.
+func (g *generation) stop(gctx context.Context) (stop bool, err error) {
+	limit, cancel := context.WithCancel(g.grace)
+	defer cancel()
+	defer context.AfterFunc(gctx, cancel)()
+	g.drain(limit)
+	if g.grace.Err() != nil {
+		g.abandon()
+	} else if g.c.inFlight() > 0 {
+		g.handOff(lastCommitTimeout)
+		return false, nil
+	}
+	err = g.lastCommit(lastCommitTimeout)
+	if err != nil && !errors.Is(err, errTopicGone) && g.rejoin.Err() == nil {
+		return false, nil
+	}
+	return true, err
+}
+
 // drain waits until nothing is in flight, at most until limit ends, and goes on
 // committing what finishes.
-func (s *generation) drain(limit context.Context) {
+func (g *generation) drain(limit context.Context) {
 	idle := make(chan struct{})
 	waiting, stop := context.WithCancel(limit)
 	var running sync.WaitGroup
@@ -192,83 +186,87 @@ func (s *generation) drain(limit context.Context) {
 	defer stop()
 	running.Go(func() {
 		defer close(idle)
-		for _, p := range s.parts {
-			if p.tracker.waitIdle(waiting) != nil {
-				return
-			}
-		}
+		_ = g.waitIdle(waiting) // either way there is nothing more to wait for
 	})
 	commits, stopCommits := graceAfter(limit, commitGrace)
 	defer stopCommits()
-	tick := time.NewTicker(s.c.cfg.CommitInterval)
+	tick := time.NewTicker(g.c.cfg.CommitInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-idle:
 			return
 		case <-tick.C:
-			if errors.Is(s.commit(commits), errStale) {
+			if errors.Is(g.commit(commits), errStale) {
 				return
 			}
 		}
 	}
 }
 
-// commit makes one commit and logs a failure, at most once in a while.
-func (s *generation) commit(ctx context.Context) error {
-	err := s.c.commit(ctx, s.membership(), s.parts)
-	if err != nil && ctx.Err() == nil && !s.c.noteRefusal(err) {
-		told := s.c.cfg.Describe(err)
-		if isOutage(err) {
-			s.c.outage.note(told)
-		}
-		if n, ok := s.c.commitLog.allow(); ok {
-			s.c.log.Warn("commit failed", keyGeneration, s.gen.ID, keyError, told, keyCount, n)
-		}
+// abandon ends the contexts of all handlers and waits a moment for them: one that
+// is just done should still be committed.
+func (g *generation) abandon() {
+	for _, p := range g.parts {
+		p.cancel(errStopped)
 	}
-	return err
+	limit, cancel := context.WithTimeout(context.WithoutCancel(g.app), abandonGrace)
+	defer cancel()
+	_ = g.waitIdle(limit) // the context says how long
 }
 
-// lastCommit is what lets go of the partitions, with a time limit of its own.
-// The broker still takes it while the group is only preparing to rebalance.
-func (s *generation) lastCommit(limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.app), limit)
+// waitIdle waits until no message of the generation is in flight.
+func (g *generation) waitIdle(ctx context.Context) error {
+	for _, p := range g.parts {
+		if err := p.tracker.waitIdle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handOff makes the last commit of a generation, after which this member stays in
+// the group, and leaves what still runs to trailing commits.
+func (g *generation) handOff(limit time.Duration) {
+	switch err := g.lastCommit(limit); {
+	case err == nil:
+		g.c.trailing = g.startTrailing()
+	case errors.Is(err, errTopicGone):
+		g.c.sawTopicGone = true
+	}
+}
+
+// lastCommit is the commit that lets go of the partitions, with a time limit of
+// its own. The broker still takes it while the group prepares to rebalance.
+func (g *generation) lastCommit(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.app), limit)
 	defer cancel()
 	for {
-		err := s.commit(ctx)
+		err := g.commit(ctx)
 		if err == nil || errors.Is(err, errStale) || errors.Is(err, errTopicGone) {
 			return err
 		}
-		if pause(ctx, lastCommitRetry) != nil {
+		if !backoff.Wait(ctx, lastCommitRetry) {
 			return errors.Join(err, ctx.Err())
 		}
 	}
 }
 
-func (s *generation) pauseGone(gctx context.Context) {
-	ctx, cancel := context.WithCancel(gctx)
-	defer cancel()
-	defer context.AfterFunc(s.app, cancel)()
-	_ = pause(ctx, gonePause) // ending early is what the context is for
-}
-
-func (s *generation) membership() membership {
-	return membership{generation: int(s.gen.ID), member: s.gen.MemberID}
-}
-
-// String names the ending in logs.
-func (e endReason) String() string {
-	switch e {
-	case endRevoked:
-		return "revoked"
-	case endStopping:
-		return "stopping"
-	case endGrown:
-		return "partitions changed"
-	case endStale:
-		return "replaced"
-	case endGone:
-		return "topic gone"
+// commit makes one commit and logs a failure, at most once a minute.
+func (g *generation) commit(ctx context.Context) error {
+	err := g.c.commit(ctx, g.membership(), g.parts)
+	if err != nil && ctx.Err() == nil && !g.c.noteRefusal(err) {
+		shown := g.c.cfg.Describe(err)
+		if isOutage(err) {
+			g.c.outage.Fail(shown)
+		}
+		if n, ok := g.c.commitLog.Allow(); ok {
+			g.c.log.Warn("commit failed", keyGeneration, g.gen.ID, keyError, shown, keyCount, n)
+		}
 	}
-	return "unknown"
+	return err
+}
+
+func (g *generation) membership() membership {
+	return membership{generation: int(g.gen.ID), member: g.gen.MemberID}
 }

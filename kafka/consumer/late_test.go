@@ -26,7 +26,7 @@ func TestTrackerTellsAgainAfterSilence(t *testing.T) {
 				t.Fatalf("nothing to tell %v after the silence", time.Since(sent))
 			}
 			tr.accepted(m, time.Now())
-			if !tr.isCommitted() {
+			if !tr.progress().saved {
 				t.Fatal("what was accepted counts as not committed")
 			}
 			<-time.After(time.Second)

@@ -7,12 +7,13 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// stored is what the group has committed for a partition.
+// groupOffset is what the group has committed for a partition.
 type groupOffset struct {
-	offset   int64 // unplaced for nothing
+	offset   int64 // unknownOffset for nothing
 	metadata string
 }
 
@@ -26,17 +27,16 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]group
 	if err == nil {
 		err = res.Error
 	}
-	if errors.Is(err, kafka.GroupIdNotFound) { // some brokers say so of a group that is new
-		none := make(map[int]groupOffset, len(ids))
+	out := make(map[int]groupOffset, len(ids))
+	if errors.Is(err, kafka.GroupIdNotFound) { // some brokers answer this for a new group
 		for _, id := range ids {
-			none[id] = groupOffset{offset: unknownOffset}
+			out[id] = groupOffset{offset: unknownOffset}
 		}
-		return none, nil
+		return out, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.cfg.Group, conn.Bare(err))
 	}
-	out := make(map[int]groupOffset, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {
 		if p.Error != nil {
 			return nil, fmt.Errorf("fetch offset of partition %d: %w", p.Partition, p.Error)
@@ -52,12 +52,12 @@ type logBounds struct{ first, last int64 }
 // bounds asks the brokers how far partitions reach.
 func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
 	defer func() { c.refreshMetadata(err) }()
-	asked := make([]kafka.OffsetRequest, 0, 2*len(ids))
+	requests := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {
-		asked = append(asked, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
+		requests = append(requests, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
 	}
 	res, err := c.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
-		Topics: map[string][]kafka.OffsetRequest{c.cfg.Topic: asked},
+		Topics: map[string][]kafka.OffsetRequest{c.cfg.Topic: requests},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.Bare(err))
@@ -75,4 +75,111 @@ func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, 
 		}
 	}
 	return out, nil
+}
+
+// partitionIDs returns the partitions of the topic as the brokers have them now;
+// none when there is no such topic.
+func (c *Consumer) partitionIDs(ctx context.Context) ([]int, error) {
+	var failed error
+	for _, broker := range c.cfg.Brokers {
+		partitions, err := conn.Partitions(ctx, c.dialer, broker, c.cfg.Topic, requestTimeout)
+		switch {
+		case errors.Is(err, kafka.UnknownTopicOrPartition):
+			return nil, nil
+		case err != nil:
+			failed = errors.Join(failed, err)
+			continue
+		}
+		ids := make([]int, len(partitions))
+		for i, p := range partitions {
+			ids[i] = p.ID
+		}
+		return ids, nil
+	}
+	return nil, fmt.Errorf("look up partitions of %s: %w", c.cfg.Topic, failed)
+}
+
+// beginGroup commits the current end offsets for a group that has never committed
+// anything for the topic, so that Start: last skips what is already there. It does
+// so before any member has joined.
+//
+// Leaving this to the start offset of the members would lose messages: a partition
+// that is added later has no committed offset either, and all that was published
+// to it before its first assignment would be skipped.
+//
+// It tries until it is done, and reports false when ctx ends first.
+func (c *Consumer) beginGroup(ctx context.Context) bool {
+	if c.cfg.Start != StartLast {
+		return true
+	}
+	for {
+		err := c.commitEnds(ctx)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if !c.noteRefusal(err) {
+			shown := c.cfg.Describe(c.cfg.Explain(err))
+			c.outage.Fail(shown)
+			if n, ok := c.joinLog.Allow(); ok {
+				c.log.Warn("beginning of the group not set; trying again", keyError, shown, keyCount, n)
+			}
+		}
+		if !backoff.Wait(ctx, joinBackoff) {
+			return false
+		}
+	}
+}
+
+// commitEnds makes one attempt. The broker may accept the commit for one partition
+// and not for another; the rest is left to the next attempt, which finds the group
+// not new any more and uses the ends from this one.
+func (c *Consumer) commitEnds(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	ids, err := c.partitionIDs(ctx)
+	if err != nil || len(ids) == 0 {
+		return err // a topic that is not there yet is read from its first message
+	}
+	offsets, err := c.fetchOffsets(ctx, ids)
+	if err != nil {
+		return err
+	}
+	isNew := true
+	for _, o := range offsets {
+		isNew = isNew && o.offset == unknownOffset
+	}
+	if isNew {
+		if c.startEnds, err = c.bounds(ctx, ids); err != nil {
+			return err
+		}
+	}
+	var commits []kafka.OffsetCommit
+	for _, id := range ids {
+		o, stored := offsets[id]
+		if end, ok := c.startEnds[id]; ok && (!stored || o.offset == unknownOffset) {
+			commits = append(commits, kafka.OffsetCommit{Partition: id, Offset: end.last})
+		}
+	}
+	if len(commits) == 0 {
+		return nil // the group is not new
+	}
+	err = c.sendCommits(ctx, memberless, commits)
+	if errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.IllegalGeneration) {
+		return nil // another worker has joined since, and began the group first
+	}
+	return err
+}
+
+// sendCommits makes one request and joins the errors of all partitions.
+func (c *Consumer) sendCommits(ctx context.Context, as membership, commits []kafka.OffsetCommit) error {
+	answers, err := c.offsetCommit(ctx, as, commits)
+	for id, answer := range answers {
+		if answer != nil {
+			err = errors.Join(err, fmt.Errorf("commit partition %d: %w", id, answer))
+		}
+	}
+	return err
 }

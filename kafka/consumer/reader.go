@@ -3,100 +3,264 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/kafka/fetch"
 )
 
 const (
-	fetchRetryMin = 200 * time.Millisecond
-	fetchRetryMax = 5 * time.Second
+	// fetchMaxBytes bounds one answer of a broker. It is read from the connection
+	// as it is used, and never held as a whole.
+	fetchMaxBytes = 10 << 20
+	// fetchReadAhead is how much a connection reads from its socket at once. More
+	// does not make it faster, and a worker may have a hundred partitions.
+	fetchReadAhead = 64 << 10
+	// unreadFactor times Config.MaxMessageBytes is the largest message that is
+	// still read, to be put aside with its value. There has to be an end: a few
+	// bytes can be decompressed to any number.
+	unreadFactor = 4
+	// headerMemory is what a header takes beside its key and value.
+	headerMemory = 40
 	// missingLimit is how often in a row a partition may be unknown to the
-	// brokers when it is opened before the topic counts as deleted: one that
-	// was just made is not known to all of them at once.
+	// brokers when it is opened before the topic counts as deleted: a new one is
+	// not known to all brokers at once.
 	missingLimit = 5
-	// beyondChecks and beyondPause: an offset beyond the end is believed only
-	// when it stays so. After a change of leader the end may lag for a moment.
-	beyondChecks = 2
-	beyondPause  = 500 * time.Millisecond
-	// gapInterval bounds how often a gap in the offsets asks the broker for its
-	// reason. Gaps within it of each other are put down to compaction.
+	// behindLimit is how long a broker may report a lower end of the partition
+	// than others did before it no longer counts as the leader: after a change of
+	// leader the end may lag for a moment.
+	behindLimit = 2 * time.Second
+	// gapInterval bounds how often the broker is asked why offsets are missing.
+	// Gaps within it of each other are put down to compaction.
 	gapInterval = time.Second
 )
 
-// fetch reads a partition until ctx ends, opening it anew after errors.
-func (s *generation) fetch(ctx context.Context, p *partition) {
-	if p.startDelay > 0 && pause(ctx, p.startDelay) != nil {
+var reopenBackoff = backoff.Backoff{Min: 200 * time.Millisecond, Max: 5 * time.Second}
+
+var (
+	errPartitionGone = errors.New("the partition is gone")
+	// errNoLeader: the partition was read from a broker that does not lead it. A
+	// broker cut off from the others goes on answering that there is nothing new.
+	errNoLeader = errors.New("the broker knows less of the partition than others do")
+	// errUnread: the message is so large that not even its value was read.
+	errUnread = errors.New("not read")
+)
+
+// reader reads one partition over one connection. It belongs to the goroutine that
+// reads the partition.
+type reader struct {
+	c *Consumer
+	g *generation
+	p *partition
+
+	next        int64     // the offset that the next message has if none is missing
+	gapChecked  time.Time // when the broker was last asked about a gap
+	behindSince time.Time // since when the broker has reported a lower end than others; zero: it does not
+
+	// The message that was read last. It lies in memory that the next one overwrites.
+	msg     event.Message
+	control bool  // it is the marker at the end of a transaction
+	unread  int64 // its size, if it was too large to be read
+	size    int   // bytes of its key, value and headers
+}
+
+// readPartition reads a partition until ctx ends, and opens it anew after errors.
+func (g *generation) readPartition(ctx context.Context, p *partition) {
+	if !backoff.Wait(ctx, p.startDelay) {
 		return
 	}
-	missing, wait := 0, fetchRetryMin
-	for {
+	missing := 0
+	for attempt := 1; ; attempt++ {
 		began := time.Now()
-		err := s.read(ctx, p)
+		err := g.readConnection(ctx, p)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > fetchRetryMax {
-			wait = fetchRetryMin
+		if time.Since(began) > reopenBackoff.Max {
+			attempt = 1
 		}
 		if missing++; !errors.Is(err, kafka.UnknownTopicOrPartition) {
 			missing = 0
 		}
 		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
-			signal(s.topicGone)
+			signal(g.topicGone)
 		}
-		err = s.c.cfg.Describe(err)
-		p.outage.note(err)
-		if !s.c.noteRefusal(err) {
-			if n, ok := s.c.fetchLog.allow(); ok {
-				s.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
+		err = g.c.cfg.Describe(err)
+		p.outage.Fail(err)
+		if !g.c.noteRefusal(err) {
+			if n, ok := g.c.fetchLog.Allow(); ok {
+				g.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
 			}
 		}
-		if pause(ctx, jitter(wait)) != nil {
+		if !reopenBackoff.Wait(ctx, attempt) {
 			return
 		}
-		wait = min(2*wait, fetchRetryMax)
 	}
 }
 
-// read opens a partition where its tracker stands and takes in its messages.
-// It returns with an error always.
-func (s *generation) read(ctx context.Context, p *partition) error {
-	if err := s.position(ctx, p); err != nil {
+// readConnection opens a partition where its tracker stands and reads it until
+// something fails. It always returns an error, which names the broker: the end of
+// a connection says nothing of its far side.
+func (g *generation) readConnection(ctx context.Context, p *partition) error {
+	if err := g.position(ctx, p); err != nil {
 		return err
 	}
-	conn, err := s.c.dialLeader(ctx, p.id)
+	conn, err := g.c.dialLeader(ctx, p.id)
 	if err != nil {
 		return err
 	}
 	// A read that waits for the broker ends with the connection.
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	defer func() { _ = conn.Close() }()
-	r := &reading{s: s, p: p, next: p.tracker.progress().next, in: &intake{
-		id: p.id, tracker: p.tracker, skip: s.c.deps.Skip, observe: s.c.observe, log: s.c.log, maxBytes: s.c.cfg.MaxMessageBytes,
-		msg: event.Message{Topic: s.c.cfg.Topic, Partition: p.id},
-	}}
+	r := &reader{
+		c: g.c, g: g, p: p, next: p.tracker.progress().next,
+		msg: event.Message{Topic: g.c.cfg.Topic, Partition: p.id},
+	}
 	p.open.Store(true)
 	defer p.open.Store(false)
 	for {
-		if err := r.batch(ctx, conn); err != nil {
-			return s.c.from(conn.RemoteAddr(), err)
+		if err := r.read(ctx, conn); err != nil {
+			from := g.c.cfg.Config
+			from.Brokers = []string{conn.RemoteAddr().String()}
+			return from.Describe(err)
 		}
-		p.outage.over()
+		p.outage.End()
 	}
 }
 
-// begin hands the message that in holds to a handler, as soon as there is room
-// for it: in the partition's window, in memory, among the handlers in flight, and
-// while commits work.
-func (s *generation) begin(ctx context.Context, p *partition, in *intake, fault error) error {
-	c := s.c
-	if err := p.tracker.waitRoom(ctx, c.cfg.Window); err != nil {
+// dialLeader connects to the leader of a partition. It asks the brokers for it in
+// random order: one that is wrong about the leader must not be asked each time.
+func (c *Consumer) dialLeader(ctx context.Context, id int) (*fetch.Conn, error) {
+	var failed error
+	for _, i := range rand.Perm(len(c.cfg.Brokers)) {
+		conn, err := c.fetchDialer.DialLeader(ctx, c.cfg.Brokers[i], c.cfg.Topic, id)
+		if err == nil {
+			return conn, nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, fmt.Errorf("connect to the leader of %s/%d: %w", c.cfg.Topic, id, failed)
+}
+
+// read makes one fetch and takes its messages one by one: each is finished here
+// when nobody wants it, or handed to a worker.
+func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
+	known := r.p.high.Load()
+	if err := conn.Fetch(r.next); err != nil {
+		if errors.Is(err, kafka.UnknownTopicOrPartition) {
+			return errors.Join(errPartitionGone, err)
+		}
 		return err
 	}
-	size, err := c.budget.acquire(ctx, in.memory())
+	if err := r.checkLeader(conn.High(), known); err != nil {
+		return err
+	}
+	r.p.raiseHigh(conn.High())
+	for {
+		switch err := conn.Next(&r.msg); {
+		case errors.Is(err, io.EOF):
+			r.next = conn.Offset()
+			return nil
+		case err != nil:
+			return err
+		}
+		offset := r.msg.Offset
+		if offset > r.next && time.Since(r.gapChecked) > gapInterval {
+			r.gapChecked = time.Now()
+			if err := r.g.explainGap(ctx, r.p, offset); err != nil {
+				return err
+			}
+		}
+		r.next, r.unread, r.control = offset+1, conn.Unread(), conn.Control()
+		wanted, fault := r.inspect()
+		if !wanted {
+			continue
+		}
+		if err := r.handOver(ctx, fault); err != nil {
+			return err
+		}
+	}
+}
+
+// checkLeader compares the end of the partition as this broker reports it with the
+// end that was known before the question.
+func (r *reader) checkLeader(high, known int64) error {
+	switch {
+	case high >= known:
+		r.behindSince = time.Time{}
+	case r.behindSince.IsZero():
+		r.behindSince = time.Now()
+	case time.Since(r.behindSince) > behindLimit:
+		return fmt.Errorf("%w: it ends at %d, not at %d", errNoLeader, high, known)
+	}
+	return nil
+}
+
+// inspect finishes a message that needs no work, and reports true for any other.
+// fault is set when it needs no handler either, because it is to become a dead
+// letter. It allocates nothing for a message that is skipped.
+func (r *reader) inspect() (wanted bool, fault error) {
+	m := &r.msg
+	if !r.p.tracker.admit(m.Offset) {
+		return false, nil
+	}
+	if r.control {
+		r.p.tracker.skip(m.Offset)
+		r.c.observe.ControlRecord()
+		return false, nil
+	}
+	r.size = messageBytes(m)
+	if r.unread > 0 {
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, or over %d headers", errUnread, r.unread, fetch.MaxHeaders))
+	}
+	if limit := r.c.cfg.MaxMessageBytes; r.size > limit {
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%d bytes, of which %d are allowed", r.size, limit))
+	}
+	if r.c.deps.Skip == nil {
+		return true, nil
+	}
+	skipped, fault := r.callSkip()
+	if !skipped || fault != nil {
+		return true, fault
+	}
+	r.p.tracker.skip(m.Offset)
+	r.c.observe.Consumed(1)
+	return false, nil
+}
+
+// callSkip calls Skip. A message that makes it panic would end the process at
+// every restart; it becomes a dead letter instead.
+func (r *reader) callSkip() (skipped bool, fault error) {
+	defer func() {
+		if v := recover(); v != nil {
+			fault = panicFault(v)
+			r.c.log.Error("the decision about a message panicked",
+				keyPartition, r.p.id, keyOffset, r.msg.Offset, keyError, fault, keyStack, string(debug.Stack()))
+		}
+	}()
+	return r.c.deps.Skip(&r.msg), nil
+}
+
+// handOver copies the message and passes it to a worker, as soon as there is room
+// for it: in the partition's window, in memory and among the handlers in flight,
+// and while commits work. A message that it returns an error for was not begun,
+// and is fetched again.
+func (r *reader) handOver(ctx context.Context, fault error) error {
+	c := r.c
+	if err := r.p.tracker.waitRoom(ctx, c.cfg.Window); err != nil {
+		return err
+	}
+	size, err := c.budget.acquire(ctx, r.size+len(r.msg.Headers)*headerMemory)
 	if err != nil {
 		return err
 	}
@@ -111,64 +275,56 @@ func (s *generation) begin(ctx context.Context, p *partition, in *intake, fault 
 		c.budget.release(size)
 		return err
 	}
-	c.start(task{p: p, span: p.tracker.begin(in.msg.Offset), msg: in.own(), size: size, fault: fault})
-	return nil
-}
-
-// position puts the tracker where reading can go on, and tells what is lost
-// when that is not where it stood.
-func (s *generation) position(ctx context.Context, p *partition) error {
-	var at startPoint
-	for check := range beyondChecks + 1 {
-		if check > 0 {
-			if err := pause(ctx, beyondPause); err != nil {
-				return err
-			}
-		}
-		b, err := s.boundsOf(ctx, p)
-		if err != nil {
-			return err
-		}
-		p.high.Store(b.last)
-		if at = findStart(p.tracker.progress().next, b, s.c.cfg.OutOfRange); !at.beyond {
-			break
-		}
-	}
-	if at.beyond {
-		from := p.tracker.progress().next
-		p.tracker.reset(at.start)
-		s.c.observe.OffsetReset(p.id, from, at.start)
-		s.c.log.Warn("the stored offset lies beyond the end of the partition", keyPartition, p.id,
-			keyOffset, from, "start", at.start, "policy", string(s.c.cfg.OutOfRange))
+	t := task{p: r.p, span: r.p.tracker.begin(r.msg.Offset), msg: r.copyMessage(), size: size, fault: fault}
+	select {
+	case c.tasks <- t:
 		return nil
+	default: // no worker is idle
 	}
-	s.jump(p, at.start)
-	return nil
-}
-
-// explainGap looks whether offsets are missing before a message because they
-// were deleted while we read; otherwise compaction has removed them.
-func (s *generation) explainGap(ctx context.Context, p *partition, to int64) error {
-	b, err := s.boundsOf(ctx, p)
-	if err != nil {
-		return err
-	}
-	if b.first > p.tracker.progress().next {
-		s.jump(p, min(b.first, to))
+	// This waits for a moment at most. The task has a slot, so when there are as
+	// many workers as slots, one of them is idle or about to be.
+	select {
+	case c.tasks <- t:
+	case c.workers <- struct{}{}:
+		first := t // so that only a new worker's task is moved to the heap
+		c.handlers.Go(func() { c.work(first) })
 	}
 	return nil
 }
 
-func (s *generation) jump(p *partition, to int64) {
-	if lost := p.tracker.jump(to); lost > 0 {
-		s.c.observe.LostToRetention(p.id, lost)
-		s.c.log.Error("messages were deleted before they were read", keyPartition, p.id, keyOffset, to, keyCount, lost)
+// copyMessage returns a copy of the message, in one piece of memory.
+func (r *reader) copyMessage() event.Message {
+	m := r.msg
+	memory := make([]byte, 0, r.size)
+	keep := func(b []byte) []byte {
+		if b == nil {
+			return nil
+		}
+		at := len(memory)
+		memory = append(memory, b...)
+		return memory[at:len(memory):len(memory)]
 	}
+	m.Key, m.Value = keep(m.Key), keep(m.Value)
+	m.Headers = slices.Clone(m.Headers)
+	for i := range m.Headers {
+		m.Headers[i].Value = keep(m.Headers[i].Value)
+	}
+	return m
 }
 
-func (s *generation) boundsOf(ctx context.Context, p *partition) (logBounds, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	all, err := s.c.bounds(ctx, []int{p.id})
-	return all[p.id], err
+// panicFault makes an error of the value of a panic. Its text may hold content, so
+// only the run-time's own errors are shown in full.
+func panicFault(v any) error {
+	if err, ok := v.(runtime.Error); ok {
+		return eval.Permanent(eval.ReasonPanic, errors.New(err.Error()))
+	}
+	return eval.Permanent(eval.ReasonPanic, fmt.Errorf("a panic with a %T", v))
+}
+
+func messageBytes(m *event.Message) int {
+	n := len(m.Key) + len(m.Value)
+	for i := range m.Headers {
+		n += len(m.Headers[i].Key) + len(m.Headers[i].Value)
+	}
+	return n
 }

@@ -10,12 +10,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/kafka/conn"
@@ -171,8 +173,11 @@ func TestWrongPassword(t *testing.T) {
 			if told.Joined || told.RefusedSince.IsZero() {
 				t.Errorf("%+v", told)
 			}
-			tries := w.refusal.tries()
-			b.eventually("it tries again", func() bool { return w.refusal.tries() > tries })
+			last, _ := w.refusal.outage.Last()
+			b.eventually("it tries again", func() bool {
+				again, _ := w.refusal.outage.Last()
+				return again.After(last)
+			})
 			writeFile(t, password, "right")
 			w.owns(1)
 			if st := w.Status(); st.Refused != "" {
@@ -236,50 +241,46 @@ func freeAddr(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// tries gives how often the worker was turned away since the last log line.
-func (r *refusalState) tries() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.count
-}
-
 // TestRefusals: what is told when, and how often.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	at := func(d time.Duration) time.Time { return now.Add(d) }
-	why := func(problem, broker string) *conn.Refusal {
-		return &conn.Refusal{Problem: problem, Broker: broker, Err: os.ErrPermission}
-	}
-	r := &refusalState{}
-	for i, step := range []struct {
-		why  *conn.Refusal
-		at   time.Time
-		n    int
-		tell bool
-	}{
-		{why("a", "1"), at(0), 1, true},
-		{why("a", "2"), at(time.Second), 0, false}, // another broker is no news
-		{why("b", "1"), at(2 * time.Second), 2, true},
-		{why("b", "1"), at(3 * time.Second), 0, false},
-		{why("b", "1"), at(2*time.Second + logInterval), 2, true},
-	} {
-		if n, tell := r.add(step.why, step.at); n != step.n || tell != step.tell {
-			t.Errorf("step %d: %d, %v", i, n, tell)
+	synctest.Test(t, func(t *testing.T) {
+		why := func(problem, broker string) *conn.Refusal {
+			return &conn.Refusal{Problem: problem, Broker: broker, Err: os.ErrPermission}
 		}
-	}
-	if text, since := r.now(false); !strings.Contains(text, "b") || !since.Equal(at(2*time.Second)) {
-		t.Errorf("now: %q since %v", text, since)
-	}
-	r.over()
-	if text, _ := r.now(false); text != "" {
-		t.Errorf("let in, and still %q", text)
-	}
-	r.add(why("old", ""), time.Now().Add(-2*refusalStays))
-	if text, _ := r.now(true); text != "" {
-		t.Errorf("a member tells of what is long over: %q", text)
-	}
-	if text, _ := r.now(false); text == "" {
-		t.Error("whoever is not in the group is turned away until let in")
-	}
+		var r refusalState
+		began := time.Now()
+		for i, step := range []struct {
+			why  *conn.Refusal
+			wait time.Duration
+			n    int
+			log  bool
+		}{
+			{why("a", "1"), 0, 1, true},
+			{why("a", "2"), time.Second, 0, false}, // another broker is no news
+			{why("b", "1"), time.Second, 2, true},
+			{why("b", "1"), time.Second, 0, false},
+			{why("b", "1"), outage.Interval - time.Second, 2, true},
+		} {
+			<-time.After(step.wait)
+			if n, log := r.add(step.why); n != step.n || log != step.log {
+				t.Errorf("step %d: %d, %v", i, n, log)
+			}
+		}
+		if text, since := r.current(false); !strings.Contains(text, "b") || since.Sub(began) != 2*time.Second {
+			t.Errorf("now: %q since %v", text, since)
+		}
+		r.end()
+		if text, _ := r.current(false); text != "" {
+			t.Errorf("let in, and still %q", text)
+		}
+		r.add(why("old", ""))
+		<-time.After(2 * refusalLasts)
+		if text, _ := r.current(true); text != "" {
+			t.Errorf("a member tells of what is long over: %q", text)
+		}
+		if text, _ := r.current(false); text == "" {
+			t.Error("whoever is not in the group is turned away until let in")
+		}
+	})
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// TestSilence: only a request that nobody answered speaks of an outage.
-func TestSilence(t *testing.T) {
+// TestUnanswered: only a request that nobody answered speaks of an outage.
+func TestUnanswered(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
+	for name, tt := range map[string]struct {
 		err   error
 		after time.Duration // since the request was sent
 		want  bool
@@ -35,16 +35,16 @@ func TestSilence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s silence
+				var c Consumer
 				sent := time.Now()
-				<-time.After(c.after)
-				s.note(sent, c.err)
+				<-time.After(tt.after)
+				c.noteUnanswered(sent, tt.err)
 				<-time.After(10 * time.Second)
-				if got := s.within(10 * time.Second); got != c.want {
-					t.Errorf("silence within 10 s: %v, want %v", got, c.want)
+				if got := c.unansweredWithin(10*time.Second); got != tt.want {
+					t.Errorf("silence within 10 s: %v, want %v", got, tt.want)
 				}
 				<-time.After(time.Second)
-				if s.within(10 * time.Second) {
+				if c.unansweredWithin(10*time.Second) {
 					t.Error("a silence 11 s ago counts as one within 10 s")
 				}
 			})
@@ -74,7 +74,7 @@ func TestCommitCutShort(t *testing.T) {
 	if err := c.commit(drain, memberless, []*partition{p}); err == nil {
 		t.Fatal("a commit that is not answered was accepted")
 	}
-	if c.silence.within(time.Hour) {
+	if c.unansweredWithin(time.Hour) {
 		t.Error("what we cut short ourselves counts as an outage")
 	}
 }

@@ -5,17 +5,19 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // Status is where a Consumer stands.
 type Status struct {
-	// Joined: this member is in the group and has been told its partitions,
-	// which may be none.
+	// Joined: this member is in the group and knows its partitions, which may be
+	// none.
 	Joined     bool  `json:"joined"`
 	Generation int32 `json:"generation"`
-	// Partitions are those of this member, in order of their ids: none while it
-	// is no member, since nobody knows then whose they are; after Run, those that
-	// it had last.
+	// Partitions are those of this member, in order of their ids: none while it is
+	// not a member, because others may have them then; after Run, those that it
+	// had last.
 	Partitions []PartitionStatus `json:"partitions"`
 	// NotJoinedSince is since when Joined is false: the last session's end, or
 	// the start.
@@ -25,12 +27,13 @@ type Status struct {
 	MaxInFlight int `json:"max_in_flight"` // their bound
 
 	// Refused says why Kafka does not let this worker in, and what to mend; empty
-	// when it does. The text names brokers, mechanism, user and files, no secret.
+	// when it does. The text names brokers, mechanism, user and files, never a
+	// secret.
 	Refused      string    `json:"refused,omitempty"`
 	RefusedSince time.Time `json:"refused_since,omitzero"`
 
-	// Error says why the group could last not be joined, or a commit last not be
-	// made, with the broker; empty once it could. DownSince is since when.
+	// Error says why joining the group or a commit failed last, with the broker;
+	// empty after a success. DownSince is since when.
 	Error     string    `json:"error,omitempty"`
 	DownSince time.Time `json:"down_since,omitzero"`
 
@@ -53,14 +56,14 @@ type PartitionStatus struct {
 	InFlight  int   `json:"in_flight"` // messages begun and not finished
 	Tracked   int   `json:"tracked"`   // entries of the window in use
 
-	// Error says why the partition could last not be read, with the broker; empty
-	// once it could. DownSince is since when.
+	// Error says why reading the partition failed last, with the broker; empty
+	// after a success. DownSince is since when.
 	Error     string    `json:"error,omitempty"`
 	DownSince time.Time `json:"down_since,omitzero"`
 }
 
-// Lag gives the messages that are not finished, on all partitions of this
-// member.
+// Lag returns the number of messages that are not finished, on all partitions of
+// this member.
 func (s Status) Lag() int64 {
 	var n int64
 	for _, p := range s.Partitions {
@@ -69,7 +72,7 @@ func (s Status) Lag() int64 {
 	return n
 }
 
-// PartitionsDown gives the number of this member's partitions that cannot be
+// PartitionsDown returns the number of this member's partitions that cannot be
 // read.
 func (s Status) PartitionsDown() int {
 	n := 0
@@ -85,7 +88,7 @@ func (s Status) PartitionsDown() int {
 // commits, or does not let this worker in.
 func (s Status) Down() bool { return !s.DownSince.IsZero() || s.Refused != "" }
 
-// Status tells where the consumer stands. It is cheap and safe to call at any
+// Status returns where the consumer stands. It is cheap and safe to call at any
 // time, before Run and after it too.
 func (c *Consumer) Status() Status {
 	c.mu.Lock()
@@ -105,7 +108,7 @@ func (c *Consumer) Status() Status {
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
 			InFlight: at.working, Tracked: at.spans,
 		}
-		ps.DownSince, ps.Error = p.outage.now()
+		ps.DownSince, ps.Error = current(&p.outage)
 		if high >= 0 && at.low >= 0 {
 			ps.Lag = max(high-at.low, 0)
 		}
@@ -114,13 +117,13 @@ func (c *Consumer) Status() Status {
 	c.mu.Unlock()
 	slices.SortFunc(st.Partitions, func(a, b PartitionStatus) int { return cmp.Compare(a.Partition, b.Partition) })
 
-	st.Refused, st.RefusedSince = c.refusal.now(st.Joined)
-	st.DownSince, st.Error = c.outage.now()
+	st.Refused, st.RefusedSince = c.refusal.current(st.Joined)
+	st.DownSince, st.Error = current(&c.outage)
 	if last := c.lastCommit.Load(); last != nil {
 		st.LastCommit = *last
 	}
-	if outage, _ := c.breaker.failing(); st.Joined && outage > c.cfg.MaxCommitOutage {
-		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-outage)
+	if failing, _ := c.breaker.failing(); st.Joined && failing > c.cfg.MaxCommitOutage {
+		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-failing)
 		if st.Error != "" {
 			st.Stalled += ": " + st.Error
 		}
@@ -128,10 +131,19 @@ func (c *Consumer) Status() Status {
 	if missing := c.topicMissing.Load(); st.Joined && len(st.Partitions) == 0 && missing != nil {
 		st.Stalled, st.StalledSince = "topic "+c.cfg.Topic+" does not exist", *missing
 	}
-	for kind := range stallKinds {
-		if n, since := c.stalls.now(kind); n > 0 && st.Stalled == "" {
-			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", kind, n, st.MaxInFlight), since
+	for _, r := range []*retries{&c.handlerRetries, &c.letterRetries} {
+		if n, since := r.current(); n > 0 && st.Stalled == "" {
+			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", r.cause, n, st.MaxInFlight), since
 		}
 	}
 	return st
+}
+
+// current returns since when something is down, and why.
+func current(o *outage.Outage) (since time.Time, reason string) {
+	since, err := o.Now()
+	if err == nil {
+		return time.Time{}, ""
+	}
+	return since, err.Error()
 }

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// watch looks, every now and then, how far the partitions reach, for the lag,
-// and, in the group's leader, whether the topic has other partitions than were
-// assigned. kafka-go has a watch of its own, which ends a hundred generations a
-// second while a topic is missing and then never notices that it is back.
-func (s *generation) watchTopic(ctx context.Context) {
-	tick := time.NewTicker(s.c.cfg.PartitionWatch)
+// watchTopic looks, every Config.PartitionWatch, how far the partitions reach, for
+// the lag, and, in the group's leader, whether the topic has other partitions than
+// were assigned. kafka-go has a watch of its own, which ends a hundred generations
+// a second while a topic is missing and then never notices that it is back.
+func (g *generation) watchTopic(ctx context.Context) {
+	tick := time.NewTicker(g.c.cfg.PartitionWatch)
 	defer tick.Stop()
-	beyond := 0
+	shorter := 0
 	for {
 		select {
 		case <-tick.C:
@@ -21,96 +21,79 @@ func (s *generation) watchTopic(ctx context.Context) {
 		}
 		// A partition that ends below what was read of it is not the one that was
 		// read. Once may be a change of leader, twice is not.
-		if beyond++; !s.refreshHigh(ctx) {
-			beyond = 0
+		if shorter++; !g.refreshHigh(ctx) {
+			shorter = 0
 		}
-		if beyond >= beyondChecks {
-			signal(s.topicGone)
+		if shorter >= beyondChecks {
+			signal(g.topicGone)
 		}
-		switch s.compareTopic(ctx) {
-		case topicGrew:
-			signal(s.topicGrown)
-		case topicReplaced:
-			signal(s.topicGone)
-		}
+		g.compareTopic(ctx)
 	}
 }
 
 // refreshHigh notes the ends of the partitions, and reports whether one of them
-// ends before what was read of it. A failure is no news: the fetchers meet it
-// as well.
-func (s *generation) refreshHigh(ctx context.Context) (beyond bool) {
-	if len(s.parts) == 0 {
+// ends before what was read of it. It ignores a failure: the readers meet it too.
+func (g *generation) refreshHigh(ctx context.Context) (shorter bool) {
+	if len(g.parts) == 0 {
 		return false
 	}
-	ids := make([]int, len(s.parts))
-	read := make(map[int]int64, len(s.parts)) // as it was before the question
-	for i, p := range s.parts {
+	ids := make([]int, len(g.parts))
+	read := make(map[int]int64, len(g.parts)) // as it was before the question
+	for i, p := range g.parts {
 		ids[i], read[p.id] = p.id, p.tracker.progress().next
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	sent := time.Now()
-	bounds, err := s.c.bounds(ctx, ids)
+	bounds, err := g.c.bounds(ctx, ids)
 	if err != nil {
-		s.c.silence.note(sent, err)
-		s.c.noteRefusal(err)
+		g.c.noteUnanswered(sent, err)
+		g.c.noteRefusal(err)
 		return false
 	}
-	for _, p := range s.parts {
+	for _, p := range g.parts {
 		p.raiseHigh(bounds[p.id].last)
-		beyond = beyond || p.open.Load() && bounds[p.id].last < read[p.id]
+		shorter = shorter || p.open.Load() && bounds[p.id].last < read[p.id]
 	}
-	return beyond
+	return shorter
 }
 
-// change is what has become of the topic's partitions since they were assigned.
-type topicChange int
-
-const (
-	topicSame topicChange = iota
-	topicGrew
-	topicReplaced // it has fewer: it was deleted, and perhaps made again
-)
-
-// compare compares the topic with the assignment that this member made. Members
-// that did not make it leave that to the one that did; one that has nothing looks
-// only whether there is a topic.
-func (s *generation) compareTopic(ctx context.Context) topicChange {
-	assigned, leader := s.c.assignor.leaderCount()
-	if !leader && len(s.parts) > 0 {
-		return topicSame
+// compareTopic compares the topic with the assignment that this member made as the
+// group's leader. Other members leave that to the leader; one without partitions
+// only looks whether there is a topic.
+func (g *generation) compareTopic(ctx context.Context) {
+	assigned, leader := g.c.assignor.leaderCount()
+	if !leader && len(g.parts) > 0 {
+		return
 	}
-	n, known := s.countPartitions(ctx)
+	n, known := g.countPartitions(ctx)
 	switch {
 	case !known, !leader:
-		return topicSame
 	case n > assigned:
-		return topicGrew
-	case n < assigned:
-		return topicReplaced
+		signal(g.topicGrown)
+	case n < assigned: // it was deleted, and perhaps made again
+		signal(g.topicGone)
 	}
-	return topicSame
 }
 
-// look counts the partitions of the topic, and notes when there are none. It
-// reports false when nobody could tell.
-func (s *generation) countPartitions(ctx context.Context) (partitions int, known bool) {
+// countPartitions returns the number of the topic's partitions, and notes when
+// there are none. known is false when no broker answered.
+func (g *generation) countPartitions(ctx context.Context) (partitions int, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	defer context.AfterFunc(s.app, cancel)()
-	ids, err := s.c.partitionIDs(ctx)
+	defer context.AfterFunc(g.app, cancel)()
+	ids, err := g.c.partitionIDs(ctx)
 	if err != nil {
 		return 0, false
 	}
 	if len(ids) > 0 {
-		s.c.topicMissing.Store(nil)
+		g.c.topicMissing.Store(nil)
 		return len(ids), true
 	}
 	now := time.Now()
-	s.c.topicMissing.CompareAndSwap(nil, &now)
-	if n, ok := s.c.topicLog.allow(); ok {
-		s.c.log.Warn("topic does not exist: nothing is consumed until it is made", keyCount, n)
+	g.c.topicMissing.CompareAndSwap(nil, &now)
+	if n, ok := g.c.topicLog.Allow(); ok {
+		g.c.log.Warn("topic does not exist: nothing is consumed until it is made", keyCount, n)
 	}
 	return 0, true
 }

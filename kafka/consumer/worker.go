@@ -2,31 +2,56 @@ package consumer
 
 import (
 	"context"
-	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
-// process brings a message to its end and reports true; it reports false when
-// ctx ended first.
-func (c *Consumer) process(ctx context.Context, m *event.Message, fault error) (done bool) {
-	attempts := 0
-	if fault == nil {
-		done, attempts, fault = c.retry(ctx, m)
-		if fault == nil {
-			return done
-		}
-	}
-	return c.putAside(ctx, m, fault, attempts)
+// task is a message in flight: its tracker knows of it, and it has a slot.
+type task struct {
+	p     *partition
+	span  *span
+	msg   event.Message
+	size  int64 // what it takes of Consumer.budget
+	fault error // set when the message is to become a dead letter without its handler
 }
 
-// retry calls the handler until it is done, has found the message to be
+// work handles one task after the other until there will be no more. A reader
+// starts a worker only when none is idle, so there are never more than
+// Config.MaxInFlight. Goroutines are used again because a new one has its stack to
+// grow, which is a fifth of what validating an event costs.
+func (c *Consumer) work(t task) {
+	for {
+		done, attempts, fault := false, 0, t.fault
+		if fault == nil {
+			done, attempts, fault = c.handle(t.p.work, &t.msg)
+		}
+		if fault != nil {
+			done = c.putAside(t.p.work, &t.msg, fault, attempts)
+		}
+		if done {
+			t.p.tracker.finish(t.span)
+			c.observe.Consumed(1)
+		}
+		<-c.slots
+		c.budget.release(t.size)
+		t = task{} // an idle worker must not keep a message alive
+		select {
+		case t = <-c.tasks:
+		case <-c.finished:
+			return
+		}
+	}
+}
+
+// handle calls the handler until the message is done, or has turned out to be
 // impossible (fault), or ctx has ended.
-func (c *Consumer) retry(ctx context.Context, m *event.Message) (done bool, attempts int, fault error) {
-	wait := c.cfg.RetryMin
+func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, attempts int, fault error) {
 	for attempts = 1; ; attempts++ {
 		err := c.call(ctx, m)
 		switch {
@@ -38,18 +63,16 @@ func (c *Consumer) retry(ctx context.Context, m *event.Message) (done bool, atte
 			return false, attempts, err
 		}
 		if attempts == 1 {
-			defer c.stalls.enter(stallHandler)()
+			defer c.handlerRetries.enter()()
 		}
-		c.stalls.failed(stallHandler, m, attempts, err)
-		if pause(ctx, jitter(wait)) != nil {
+		if !c.waitRetry(ctx, &c.handlerRetries, m, attempts, err) {
 			return false, attempts, nil
 		}
-		wait = min(2*wait, c.cfg.RetryMax)
 	}
 }
 
-// call calls the handler. Its panic is the message's fault: handing the same
-// message over again would only panic again.
+// call calls the handler. A panic is the message's fault: another attempt would
+// only panic again.
 func (c *Consumer) call(ctx context.Context, m *event.Message) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -58,18 +81,17 @@ func (c *Consumer) call(ctx context.Context, m *event.Message) (err error) {
 				keyError, err, keyStack, string(debug.Stack()))
 		}
 	}()
-	return c.handle(ctx, *m)
+	return c.deps.Handle(ctx, *m)
 }
 
-// putAside publishes a dead letter, for as long as it takes the broker to
-// accept it.
+// putAside publishes a dead letter, however long the broker takes to accept it. It
+// reports false when ctx ended first.
 func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, attempts int) bool {
-	wait := c.cfg.RetryMin
 	for try := 1; ; try++ {
 		err := c.letters.publish(ctx, m, fault, attempts)
 		if err == nil {
 			c.observe.DeadLettered(eval.ReasonOf(fault))
-			if n, ok := c.letterLog.allow(); ok {
+			if n, ok := c.letterLog.Allow(); ok {
 				c.log.Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
 					keyReason, string(eval.ReasonOf(fault)), keyError, fault, keyCount, n)
 			}
@@ -80,19 +102,75 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 		}
 		c.refreshMetadata(err)
 		if try == 1 {
-			defer c.stalls.enter(stallDeadLetter)()
+			defer c.letterRetries.enter()()
 		}
 		c.noteRefusal(err)
-		c.stalls.failed(stallDeadLetter, m, try, err)
-		if pause(ctx, jitter(wait)) != nil {
+		if !c.waitRetry(ctx, &c.letterRetries, m, try, err) {
 			return false
 		}
-		wait = min(2*wait, c.cfg.RetryMax)
 	}
 }
 
-// jitter gives a time between half of d and d, so that what failed together
-// does not come back together.
-func jitter(d time.Duration) time.Duration {
-	return d/2 + rand.N(d/2+1)
+// waitRetry logs a failed attempt, at most once a minute, and waits for the next.
+// It reports false when ctx ended first.
+func (c *Consumer) waitRetry(ctx context.Context, r *retries, m *event.Message, attempts int, err error) bool {
+	if n, ok := r.log.Allow(); ok {
+		//nolint:sloglint // one of two constants
+		c.log.Warn(r.cause, keyPartition, m.Partition, keyOffset, m.Offset, keyAttempts, attempts,
+			keyReason, string(eval.ReasonOf(err)), keyError, err, keyCount, n)
+	}
+	return backoff.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}.Wait(ctx, attempts)
+}
+
+// retries counts the messages in flight that something holds up.
+type retries struct {
+	cause string
+	log   outage.Limiter
+
+	mu    sync.Mutex
+	count int
+	since time.Time // when the first of those held up began to wait
+}
+
+// enter counts a message until leave is called.
+func (r *retries) enter() (leave func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count == 0 {
+		r.since = time.Now()
+	}
+	r.count++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.count--
+	}
+}
+
+// current returns the number of messages held up, and since when.
+func (r *retries) current() (count int, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count, r.since
+}
+
+// summaryInterval is how often it is looked whether a summary is due.
+const summaryInterval = 5 * time.Second
+
+// summarizeDeadLetters logs the number of dead letters without a line of their own
+// until ctx ends, and then what is left: the next one, which would count them, may
+// never come.
+func (c *Consumer) summarizeDeadLetters(ctx context.Context) {
+	tick := time.NewTicker(summaryInterval)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-ctx.Done():
+			ended = true
+		case <-tick.C:
+		}
+		if n, ok := c.letterLog.Flush(ended); ok {
+			c.log.Warn("more messages put aside as dead letters since the last line", keyCount, n)
+		}
+	}
 }
