@@ -40,11 +40,11 @@ func TestUnanswered(t *testing.T) {
 				<-time.After(tt.after)
 				c.noteUnanswered(sent, tt.err)
 				<-time.After(10 * time.Second)
-				if got := c.unansweredWithin(10*time.Second); got != tt.want {
+				if got := c.unansweredWithin(10 * time.Second); got != tt.want {
 					t.Errorf("silence within 10 s: %v, want %v", got, tt.want)
 				}
 				<-time.After(time.Second)
-				if c.unansweredWithin(10*time.Second) {
+				if c.unansweredWithin(10 * time.Second) {
 					t.Error("a silence 11 s ago counts as one within 10 s")
 				}
 			})

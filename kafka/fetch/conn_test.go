@@ -293,8 +293,8 @@ func TestThrottled(t *testing.T) {
 		if err != nil || (len(got) == 0) != (n == 2) || c.High() != 1234 {
 			t.Errorf("fetch %d: %v, %v, high %d", n, got, err, c.High())
 		}
-		if want := map[bool]time.Duration{true: 3 * time.Second}[n == 2]; c.muted != want {
-			t.Errorf("fetch %d: not listened to for %v, want %v", n, c.muted, want)
+		if want := map[bool]time.Duration{true: 3 * time.Second}[n == 2]; c.throttle != want {
+			t.Errorf("fetch %d: not listened to for %v, want %v", n, c.throttle, want)
 		}
 	}
 }
@@ -382,7 +382,7 @@ func TestNothingIsKept(t *testing.T) {
 				t.Errorf("%v: header %q still has a value", kind, h.Key)
 			}
 		}
-		if r := &shared.records; c.buf != nil || r.plain != nil || r.source.Size() > 0 || r.codec != nil {
+		if r := &shared.records; c.buf != nil || r.rest != nil || r.source.Size() > 0 || r.codec != nil {
 			t.Errorf("%v: the buffers still have the batch", kind)
 		}
 	}
