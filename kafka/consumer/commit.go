@@ -187,23 +187,18 @@ func (b *commitBreaker) wait(ctx context.Context, limit time.Duration) error {
 // done again.
 const trailingShare = 5
 
-// trailingCommits goes on committing for a generation that this member has let go
-// of, while the group waits for its other members to do the same. The broker takes
-// such commits until the next generation is made, so what finishes meanwhile on a
+// startTrailing goes on committing for a generation that this member has let go of,
+// while the group waits for its other members to do the same. The broker takes such
+// commits until the next generation is made, so what finishes meanwhile on a
 // partition that moves away is not done again.
 //
-// It never meets the commits of another generation: the next one stops it before
-// it begins, and the broker refuses a commit that is under way then, because it
-// names the old generation.
-type trailingCommits struct {
-	cancel context.CancelFunc
-	done   sync.WaitGroup
-}
-
-func (g *generation) startTrailing() *trailingCommits {
+// The commits never meet those of another generation: the next one calls stop, which
+// waits, before it begins, and the broker refuses a commit that is under way then,
+// because it names the old generation.
+func (g *generation) startTrailing() (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(g.app))
-	t := &trailingCommits{cancel: cancel}
-	t.done.Go(func() {
+	var running sync.WaitGroup
+	running.Go(func() {
 		tick := time.NewTicker(g.c.cfg.CommitInterval / trailingShare)
 		defer tick.Stop()
 		for {
@@ -219,14 +214,8 @@ func (g *generation) startTrailing() *trailingCommits {
 			}
 		}
 	})
-	return t
-}
-
-// stop ends the commits and waits for the one under way. A nil t has none.
-func (t *trailingCommits) stop() {
-	if t == nil {
-		return
+	return func() {
+		cancel()
+		running.Wait()
 	}
-	t.cancel()
-	t.done.Wait()
 }

@@ -128,7 +128,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// DeadLetters gives the topic of the dead letters, the default filled in.
+// DeadLetters returns the topic of the dead letters, the default filled in.
 func (c Config) DeadLetters() string {
 	if c.DeadLetterTopic != "" {
 		return c.DeadLetterTopic
@@ -136,7 +136,7 @@ func (c Config) DeadLetters() string {
 	return c.Topic + ".dead"
 }
 
-// Validate gives every fault of the configuration.
+// Validate returns every fault of the configuration.
 func (c Config) Validate() fault.List {
 	faults := c.Config.Validate()
 	checkTopic(&faults, "topic", c.Topic)
@@ -147,29 +147,40 @@ func (c Config) Validate() fault.List {
 	if c.Group == "" {
 		faults.Add("group", "empty", "the name of a consumer group that only evalworker uses")
 	}
-	checkOneOf(&faults, "start", c.Start, StartFirst, StartLast)
-	checkOneOf(&faults, "out_of_range", c.OutOfRange, OutOfRangeFirst, OutOfRangeLast)
-
-	checkCount(&faults, "max_in_flight", c.MaxInFlight, 1, 100_000)
-	checkCount(&faults, "max_in_flight_bytes", c.MaxInFlightBytes, 1<<20, 1<<40)
-	if c.Window < 1 || c.Window > maxWindow {
-		faults.Add("window", fmt.Sprintf("%d is out of range", c.Window), fmt.Sprintf(
-			"a number from 1 to %d: what is finished out of order has to fit into a commit's metadata, or a crash repeats it", maxWindow))
+	if c.Start != StartFirst && c.Start != StartLast {
+		faults.Add("start", fmt.Sprintf("%q is unknown", string(c.Start)), "first or last")
 	}
-	checkCount(&faults, "max_message_bytes", c.MaxMessageBytes, 1<<10, 1<<30)
+	if c.OutOfRange != OutOfRangeFirst && c.OutOfRange != OutOfRangeLast {
+		faults.Add("out_of_range", fmt.Sprintf("%q is unknown", string(c.OutOfRange)), "first or last")
+	}
 
-	checkDuration(&faults, "fetch_max_wait", c.FetchMaxWait, 10*time.Millisecond, 5*time.Second)
-	checkDuration(&faults, "commit_interval", c.CommitInterval, 10*time.Millisecond, time.Minute)
-	checkDuration(&faults, "max_commit_outage", c.MaxCommitOutage, 2*c.CommitInterval, time.Hour)
-	checkDuration(&faults, "session_timeout", c.SessionTimeout, 100*time.Millisecond, time.Hour)
-	checkShare(&faults, "heartbeat_interval", c.HeartbeatInterval, 10*time.Millisecond, c.SessionTimeout/3, "a third of session_timeout")
-	checkDuration(&faults, "rebalance_timeout", c.RebalanceTimeout, 100*time.Millisecond, time.Hour)
-	// Nobody sends heartbeats during the drain, and the commit comes after it.
-	checkShare(&faults, "revoke_drain", c.RevokeDrain, 0, min(c.SessionTimeout, c.RebalanceTimeout)/2, "half of session_timeout and of rebalance_timeout")
-	checkDuration(&faults, "partition_watch", c.PartitionWatch, 10*time.Millisecond, time.Hour)
-	checkDuration(&faults, "retry_min", c.RetryMin, time.Millisecond, time.Hour)
-	checkDuration(&faults, "retry_max", c.RetryMax, c.RetryMin, time.Hour)
-	checkDuration(&faults, "grace", c.Grace, 0, 24*time.Hour)
+	count := func(path string, got, least, most int, reason string) {
+		if got < least || got > most {
+			faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("a number from %d to %d%s", least, most, reason))
+		}
+	}
+	count("max_in_flight", c.MaxInFlight, 1, 100_000, "")
+	count("max_in_flight_bytes", c.MaxInFlightBytes, 1<<20, 1<<40, "")
+	count("window", c.Window, 1, maxWindow, ": what is finished out of order has to fit into a commit's metadata, or a crash repeats it")
+	count("max_message_bytes", c.MaxMessageBytes, 1<<10, 1<<30, "")
+
+	duration := func(path string, got, least, most time.Duration, reason string) {
+		if got < least || got > most {
+			faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v%s", least, most.Round(time.Millisecond), reason))
+		}
+	}
+	duration("fetch_max_wait", c.FetchMaxWait, 10*time.Millisecond, 5*time.Second, "")
+	duration("commit_interval", c.CommitInterval, 10*time.Millisecond, time.Minute, "")
+	duration("max_commit_outage", c.MaxCommitOutage, 2*c.CommitInterval, time.Hour, "")
+	duration("session_timeout", c.SessionTimeout, 100*time.Millisecond, time.Hour, "")
+	duration("heartbeat_interval", c.HeartbeatInterval, 10*time.Millisecond, c.SessionTimeout/3, ", a third of session_timeout")
+	duration("rebalance_timeout", c.RebalanceTimeout, 100*time.Millisecond, time.Hour, "")
+	// No heartbeats are sent during the drain, and the commit comes after it.
+	duration("revoke_drain", c.RevokeDrain, 0, min(c.SessionTimeout, c.RebalanceTimeout)/2, ", half of session_timeout and of rebalance_timeout")
+	duration("partition_watch", c.PartitionWatch, 10*time.Millisecond, time.Hour, "")
+	duration("retry_min", c.RetryMin, time.Millisecond, time.Hour, "")
+	duration("retry_max", c.RetryMax, c.RetryMin, time.Hour, "")
+	duration("grace", c.Grace, 0, 24*time.Hour, "")
 	return faults
 }
 
@@ -185,31 +196,5 @@ func checkTopic(faults *fault.List, path, name string) {
 	}
 	if !legal {
 		faults.Add(path, fmt.Sprintf("%q is not the name of a topic", name), "at most 249 letters, digits, dots, underscores and hyphens")
-	}
-}
-
-func checkOneOf[T ~string](faults *fault.List, path string, got, a, b T) {
-	if got != a && got != b {
-		faults.Add(path, fmt.Sprintf("%q is unknown", string(got)), fmt.Sprintf("%s or %s", a, b))
-	}
-}
-
-func checkCount(faults *fault.List, path string, got, least, most int) {
-	if got < least || got > most {
-		faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("a number from %d to %d", least, most))
-	}
-}
-
-// checkShare checks a time that has to fit into another one, which may be the one
-// to change.
-func checkShare(faults *fault.List, path string, got, least, most time.Duration, share string) {
-	if got < least || got > most {
-		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v, %s", least, most.Round(time.Millisecond), share))
-	}
-}
-
-func checkDuration(faults *fault.List, path string, got, least, most time.Duration) {
-	if got < least || got > most {
-		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v", least, most))
 	}
 }

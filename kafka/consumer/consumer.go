@@ -94,8 +94,9 @@ type Consumer struct {
 	// Generations only, which follow one another.
 	sawTopicGone bool   // the last one ended because the topic was deleted
 	member       string // this member's id in the last one
-	// trailing commits for the last one until the next begins, or Run ends.
-	trailing *trailingCommits
+	// stopTrailing ends the trailing commits of the last one: when the next begins,
+	// or Run ends.
+	stopTrailing func()
 
 	mu             sync.Mutex         // guards what Status reads
 	partitions     map[int]*partition // written by the goroutine of the present generation alone
@@ -136,6 +137,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		letterRetries:  retries{cause: "dead letters are not accepted"},
 		partitions:     make(map[int]*partition),
 		notJoinedSince: time.Now(),
+		stopTrailing:   func() {},
 	}
 	if c.observe == nil {
 		c.observe = nopObserver{}
@@ -208,7 +210,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 // stop joins once more to finish what is in flight, until grace ends, and to
 // commit what is finished, until rejoin does.
 func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.ConsumerGroup) error {
-	defer func() { c.trailing.stop() }()
+	defer func() { c.stopTrailing() }()
 	wait := ctx
 	for {
 		sent := time.Now()

@@ -68,7 +68,7 @@ func newGeneration(c *Consumer, gen *kafka.Generation, app, grace, rejoin contex
 // go of it. It reports stop when the consumer is to leave the group, with the
 // error of the last commit.
 func (g *generation) serve(gctx context.Context) (stop bool, err error) {
-	g.c.trailing.stop()
+	g.c.stopTrailing()
 	if gctx.Err() != nil {
 		return false, nil // it ended before we began; the next one says what is ours
 	}
@@ -230,7 +230,7 @@ func (g *generation) waitIdle(ctx context.Context) error {
 func (g *generation) handOff(limit time.Duration) {
 	switch err := g.lastCommit(limit); {
 	case err == nil:
-		g.c.trailing = g.startTrailing()
+		g.c.stopTrailing = g.startTrailing()
 	case errors.Is(err, errTopicGone):
 		g.c.sawTopicGone = true
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // Status is where a Consumer stands.
@@ -108,7 +106,9 @@ func (c *Consumer) Status() Status {
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
 			InFlight: at.working, Tracked: at.spans,
 		}
-		ps.DownSince, ps.Error = current(&p.outage)
+		if since, err := p.outage.Now(); err != nil {
+			ps.DownSince, ps.Error = since, err.Error()
+		}
 		if high >= 0 && at.low >= 0 {
 			ps.Lag = max(high-at.low, 0)
 		}
@@ -118,7 +118,9 @@ func (c *Consumer) Status() Status {
 	slices.SortFunc(st.Partitions, func(a, b PartitionStatus) int { return cmp.Compare(a.Partition, b.Partition) })
 
 	st.Refused, st.RefusedSince = c.refusal.current(st.Joined)
-	st.DownSince, st.Error = current(&c.outage)
+	if since, err := c.outage.Now(); err != nil {
+		st.DownSince, st.Error = since, err.Error()
+	}
 	if last := c.lastCommit.Load(); last != nil {
 		st.LastCommit = *last
 	}
@@ -137,13 +139,4 @@ func (c *Consumer) Status() Status {
 		}
 	}
 	return st
-}
-
-// current returns since when something is down, and why.
-func current(o *outage.Outage) (since time.Time, reason string) {
-	since, err := o.Now()
-	if err == nil {
-		return time.Time{}, ""
-	}
-	return since, err.Error()
 }

@@ -239,29 +239,25 @@ func (t *tracker) resume(stored int64) bool {
 
 // waitRoom waits until fewer than limit spans are tracked.
 func (t *tracker) waitRoom(ctx context.Context, limit int) error {
+	return t.wait(ctx, t.room, func() bool { return t.spans < limit })
+}
+
+// waitIdle waits until nothing is in flight.
+func (t *tracker) waitIdle(ctx context.Context) error {
+	return t.wait(ctx, t.idle, func() bool { return t.working == 0 })
+}
+
+// wait waits until ready, which is called with mu held, and again after each signal.
+func (t *tracker) wait(ctx context.Context, changed <-chan struct{}, ready func() bool) error {
 	for {
 		t.mu.Lock()
-		ok := t.spans < limit
+		ok := ready()
 		t.mu.Unlock()
 		if ok {
 			return ctx.Err()
 		}
 		select {
-		case <-t.room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// waitIdle waits until nothing is in flight.
-func (t *tracker) waitIdle(ctx context.Context) error {
-	for {
-		if t.inFlight() == 0 {
-			return nil
-		}
-		select {
-		case <-t.idle:
+		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

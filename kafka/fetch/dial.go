@@ -100,7 +100,7 @@ func (d *Dialer) version(ctx context.Context, nc *kafka.Conn) (int16, error) {
 			continue
 		}
 		if v.MinVersion > maxVersion || v.MaxVersion < minVersion {
-			return 0, fmt.Errorf("the broker knows versions %d to %d of the fetch request, and %d to %d are spoken here", v.MinVersion, v.MaxVersion, minVersion, maxVersion)
+			return 0, fmt.Errorf("the broker supports versions %d to %d of the fetch request, and this program %d to %d", v.MinVersion, v.MaxVersion, minVersion, maxVersion)
 		}
 		return min(v.MaxVersion, maxVersion), nil
 	}

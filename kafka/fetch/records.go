@@ -29,7 +29,7 @@ const (
 	keepHeaders = 256
 	// beginBytes is how much of a record is read that is too large.
 	beginBytes = 64
-	// growBytes is how much memory is taken at once for a record that does not fit.
+	// growBytes is how much memory is taken at first for a record that does not fit.
 	growBytes = 1 << 20
 )
 
@@ -52,8 +52,8 @@ type records struct {
 	codec  io.ReadCloser // nil when they are not compressed
 	source bytes.Reader
 	window *bufio.Reader
-	used   int    // bytes of the window that the last record takes
-	large  []byte // holds a record that does not fit into the window
+	used   int          // bytes of the window that the last record takes
+	large  bytes.Buffer // holds a record that does not fit into the window
 }
 
 // reset begins a batch. b must not change until close.
@@ -92,8 +92,8 @@ func (r *records) close() {
 	// Shared buffers must not keep the memory of a large batch alive.
 	r.source.Reset(nil)
 	r.rest, r.left = nil, 0
-	if cap(r.large) > keepBytes {
-		r.large = nil
+	if r.large.Cap() > keepBytes {
+		r.large = bytes.Buffer{}
 	}
 }
 
@@ -161,29 +161,20 @@ func (r *records) tooLarge(n int64) bool {
 
 // skipLarge reads to the end of a record and returns its beginning.
 func (r *records) skipLarge(n int64) ([]byte, error) {
-	r.large = slices.Grow(r.large[:0], beginBytes)[:min(n, beginBytes)]
-	if _, err := io.ReadFull(r.window, r.large); err != nil {
+	begin, err := r.readLarge(min(n, beginBytes))
+	if err != nil {
 		return nil, err
 	}
-	if _, err := io.CopyN(io.Discard, r.window, n-int64(len(r.large))); err != nil {
-		return nil, err
-	}
-	return r.large, nil
+	_, err = io.CopyN(io.Discard, r.window, n-int64(len(begin)))
+	return begin, err
 }
 
 // readLarge allocates as the bytes arrive: the announced length may be wrong.
 func (r *records) readLarge(n int64) ([]byte, error) {
-	r.large = r.large[:0]
-	for n > 0 {
-		step := int(min(n, growBytes))
-		at := len(r.large)
-		r.large = slices.Grow(r.large, step)[:at+step]
-		if _, err := io.ReadFull(r.window, r.large[at:]); err != nil {
-			return nil, err
-		}
-		n -= int64(step)
-	}
-	return r.large, nil
+	r.large.Reset()
+	r.large.Grow(int(min(n, growBytes)))
+	_, err := io.CopyN(&r.large, r.window, n)
+	return r.large.Bytes(), err
 }
 
 // parse reads a record.
