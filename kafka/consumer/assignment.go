@@ -116,7 +116,7 @@ func (g *generation) takeOver(gctx context.Context) {
 	// a moment later, and only that member knows what it has finished of them.
 	c.assignor.setClaim(g.gen.ID, slices.Concat(kept, fresh))
 	c.breaker.reset() // the outage of commits, if there was one, is over or was another member's
-	c.log.Info("partitions assigned", keyGeneration, g.gen.ID, keyMember, g.gen.MemberID, keyPartitions, ids, "kept", kept)
+	c.log.Info("partitions assigned", keyGeneration, g.gen.ID, "member", g.gen.MemberID, "partitions", ids, "kept", kept)
 }
 
 // startDelay is how long this generation waits before it reads partitions that

@@ -53,7 +53,6 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	var failed error
-	accepted := false
 	for len(commits) > 0 {
 		sent := time.Now()
 		answers, err := c.offsetCommit(ctx, as, commits)
@@ -70,7 +69,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 			case !answered:
 				failed = errors.Join(failed, fmt.Errorf("partition %d: no answer", commit.Partition))
 			case answer == nil:
-				accepted = true
+				c.lastCommit.Store(new(time.Now()))
 				trackers[commit.Partition].accepted(checkpoints[commit.Partition], sent)
 			case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
 				tooLarge = append(tooLarge, commit)
@@ -87,10 +86,6 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	if limit < int(c.metadataLimit.Load()) {
 		c.metadataLimit.Store(int64(limit))
 		c.log.Warn("the broker refused this much commit metadata; writing less", "bytes", limit)
-	}
-	if accepted {
-		now := time.Now()
-		c.lastCommit.Store(&now)
 	}
 	if failed == nil {
 		c.breaker.reset()

@@ -8,38 +8,36 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// Start says where a group begins that has never committed anything for the
-// topic. A partition that is new to a group that has is always read from its
-// first message.
+// Start is where a group begins that has never committed anything for the topic. A
+// partition that is new to any other group is always read from its first message.
 type Start string
 
-// The starts.
+// Where a new group begins.
 const (
 	StartFirst Start = "first" // with the oldest message that is still there
 	StartLast  Start = "last"  // with the messages that are published from then on
 )
 
-// OutOfRange says where to go on when the stored offset lies beyond the end of
-// the partition, which then is not the one that the offset was stored for.
+// OutOfRange is where to go on when the stored offset lies beyond the end of the
+// partition, which then is not the one that the offset was stored for.
 type OutOfRange string
 
-// The policies for an offset out of range.
+// Where to go on from an offset out of range.
 const (
 	OutOfRangeFirst OutOfRange = "first" // with the oldest message; some may be done twice
 	OutOfRangeLast  OutOfRange = "last"  // at the end; some may never be done
 )
 
-// Config says what is consumed and within which bounds.
+// Config is what is consumed and within which bounds.
 type Config struct {
 	conn.Config `yaml:",inline"`
 
 	// Topic that the events are published to.
 	Topic string `yaml:"topic"`
-	// Group is the consumer group. It must be this program's alone: see the
-	// package documentation.
+	// Group is the consumer group, which must be this program's alone.
 	Group string `yaml:"group"`
-	// DeadLetterTopic takes what can never be processed; empty stands for the
-	// topic with ".dead" appended.
+	// DeadLetterTopic takes messages that can never be processed; empty stands for
+	// the topic with ".dead" appended.
 	DeadLetterTopic string `yaml:"dead_letter_topic"`
 	// Start is where a new group begins: first or last.
 	Start Start `yaml:"start"`
@@ -47,62 +45,59 @@ type Config struct {
 	// first or last.
 	OutOfRange OutOfRange `yaml:"out_of_range"`
 
-	// MaxInFlight bounds the handlers that run at once in this process. When
-	// all are taken, fetching waits.
+	// MaxInFlight bounds the handlers that run at once in this process. At the
+	// bound, fetching waits.
 	MaxInFlight int `yaml:"max_in_flight"`
-	// MaxInFlightBytes bounds what those messages hold together: key, value and
-	// headers, in bytes as they were fetched; the work on them takes a few times
-	// as much. When all is taken, fetching waits; a message that is larger than
-	// the whole is worked on alone. Those of more than a quarter have three
-	// quarters together, so that they do not hold up the others.
+	// MaxInFlightBytes bounds keys, values and headers of those messages, in bytes
+	// as fetched; the work on them takes a few times as much. At the bound, fetching
+	// waits; a message that is larger than the whole is worked on alone. Messages of
+	// more than a quarter share three quarters, so that they do not hold up others.
 	MaxInFlightBytes int `yaml:"max_in_flight_bytes"`
-	// Window bounds what is tracked of one partition: messages in flight and the
-	// runs of finished ones between them, all of which a commit has to tell. When
-	// full, its fetching waits.
+	// Window bounds what is tracked of one partition: messages in flight and the runs
+	// of finished ones between them, all of which must fit into a commit. At the
+	// bound, its fetching waits.
 	Window int `yaml:"window"`
-	// MaxMessageBytes bounds key, value and headers of a message; a larger one
-	// becomes a dead letter without being looked at. Each partition may hold one
-	// of them that waits, beside those in flight.
+	// MaxMessageBytes bounds key, value and headers of a message; a larger one becomes
+	// a dead letter. Each partition may hold one that waits, beside those in flight.
 	MaxMessageBytes int `yaml:"max_message_bytes"`
 	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing.
 	// It delays no message.
 	FetchMaxWait time.Duration `yaml:"fetch_max_wait"`
 
-	// CommitInterval is how often finished work is made known to the broker. A
-	// crash repeats what was finished in one interval; a commit costs the
-	// broker some 6 ms.
+	// CommitInterval is how often finished work is committed. A crash repeats what
+	// was finished in one interval; a commit costs the broker some 6 ms.
 	CommitInterval time.Duration `yaml:"commit_interval"`
-	// MaxCommitOutage is how long commits may fail before no new work begins,
-	// because all that is done meanwhile would be repeated after a crash.
+	// MaxCommitOutage is how long commits may fail before no new work begins: a crash
+	// would repeat all that is done meanwhile.
 	MaxCommitOutage time.Duration `yaml:"max_commit_outage"`
 
-	// SessionTimeout is how long the group waits for a member that has gone
-	// silent before its partitions go to others.
+	// SessionTimeout is how long the group waits for a silent member before its
+	// partitions go to others.
 	SessionTimeout time.Duration `yaml:"session_timeout"`
-	// HeartbeatInterval is how often a member shows that it lives. It is also
-	// how soon it learns that the group rebalances.
+	// HeartbeatInterval is how often a member shows that it lives, and how soon it
+	// learns that the group rebalances.
 	HeartbeatInterval time.Duration `yaml:"heartbeat_interval"`
 	// RebalanceTimeout is how long a rebalance waits for its members.
 	RebalanceTimeout time.Duration `yaml:"rebalance_timeout"`
-	// RevokeDrain is how long a rebalance waits here for messages in flight. All
-	// partitions stand still meanwhile; a short one cancels more of the work on
-	// partitions that move away.
+	// RevokeDrain is how long a rebalance waits here for messages in flight, while all
+	// partitions stand still. A shorter one cancels more of the work on partitions
+	// that move away.
 	RevokeDrain time.Duration `yaml:"revoke_drain"`
-	// PartitionWatch is how often the group's leader looks for new partitions,
-	// and how often the lag is brought up to date.
+	// PartitionWatch is how often the group's leader looks for new partitions, and the
+	// lag is brought up to date.
 	PartitionWatch time.Duration `yaml:"partition_watch"`
 
-	// RetryMin and RetryMax bound the pause before a message whose handler
-	// reported a failed dependency is handed over again. It doubles each time.
+	// RetryMin and RetryMax bound the pause before the handler is called again after
+	// a dependency failed. It doubles each time.
 	RetryMin time.Duration `yaml:"retry_min"`
 	RetryMax time.Duration `yaml:"retry_max"`
 
-	// Grace is how long a shutdown waits for messages in flight. It is part of
-	// the program's shutdown settings, whose owner sets it.
+	// Grace is how long a shutdown waits for messages in flight. The program sets it
+	// from its shutdown settings.
 	Grace time.Duration `yaml:"-"`
 }
 
-// DefaultConfig reads the usual topic from a broker on this machine.
+// DefaultConfig returns a Config that reads the usual topic from a local broker.
 func DefaultConfig() Config {
 	return Config{
 		Config:            conn.DefaultConfig(),
@@ -184,7 +179,7 @@ func (c Config) Validate() fault.List {
 	return faults
 }
 
-// checkTopic holds Kafka's rule for the names of topics.
+// checkTopic checks Kafka's rule for the names of topics.
 func checkTopic(faults *fault.List, path, name string) {
 	legal := name != "" && name != "." && name != ".." && len(name) <= 249
 	for _, r := range name {

@@ -23,17 +23,14 @@ var (
 )
 
 const (
-	// joinBackoff is the pause after the group could not be joined.
-	joinBackoff = 500 * time.Millisecond
-	// requestTimeout bounds one request to the group's coordinator.
-	requestTimeout = 5 * time.Second
+	joinBackoff    = 500 * time.Millisecond // after the group could not be joined
+	requestTimeout = 5 * time.Second        // of one request to the group's coordinator
 	// metadataTTL bounds how old kafka-go's metadata of the cluster is, and how
 	// long kafka-go waits for it.
 	metadataTTL = requestTimeout
-	// leaveTimeout bounds the wait until the coordinator knows that we leave.
-	leaveTimeout = 5 * time.Second
-	// leaveHungTimeout is the same when the coordinator has just failed to answer
-	// the last commit: it is not worth the wait.
+	// leaveTimeout bounds the wait until the coordinator knows that we leave;
+	// leaveHungTimeout when it has just failed to answer the last commit.
+	leaveTimeout     = 5 * time.Second
 	leaveHungTimeout = time.Second
 	// endTimeout is the part of the grace that a member keeps for a last commit and
 	// for leaving, when no broker answers either.
@@ -94,9 +91,7 @@ type Consumer struct {
 	// Generations only, which follow one another.
 	sawTopicGone bool   // the last one ended because the topic was deleted
 	member       string // this member's id in the last one
-	// stopTrailing ends the trailing commits of the last one: when the next begins,
-	// or Run ends.
-	stopTrailing func()
+	stopTrailing func() // ends the trailing commits of the last one
 
 	mu             sync.Mutex         // guards what Status reads
 	partitions     map[int]*partition // written by the goroutine of the present generation alone
@@ -145,7 +140,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.log = c.log.With(keyComponent, "stream", keyTopic, cfg.Topic, keyGroup, cfg.Group)
+	c.log = c.log.With("component", "stream", "topic", cfg.Topic, "group", cfg.Group)
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = conn.NewClient(cfg.Config, c.transport)
@@ -256,7 +251,11 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 		)
 		gen.Start(func(gctx context.Context) {
 			defer close(ended)
-			if stop, err := newGeneration(c, gen, ctx, grace, rejoin).serve(gctx); stop {
+			g := &generation{
+				c: c, gen: gen, app: ctx, grace: grace, rejoin: rejoin,
+				topicGone: make(chan struct{}, 1), topicGrown: make(chan struct{}, 1),
+			}
+			if stop, err := g.serve(gctx); stop {
 				stopped <- err
 				<-gctx.Done() // returning before leave would join the group once more
 			}

@@ -66,20 +66,13 @@ func (nopObserver) LostToRetention(int, int64)    {}
 func (nopObserver) ControlRecord()                {}
 func (nopObserver) OffsetReset(int, int64, int64) {}
 
-// Keys of structured log lines.
+// Keys that several log lines share.
 const (
-	keyComponent  = "component"
-	keyTopic      = "topic"
-	keyGroup      = "group"
 	keyGeneration = "generation"
-	keyMember     = "member"
 	keyPartition  = "partition"
-	keyPartitions = "partitions"
 	keyOffset     = "offset"
 	keyCount      = "count"
 	keyReason     = "reason"
 	keyError      = "error"
-	keyAttempts   = "attempts"
-	keyDuration   = "duration"
 	keyStack      = "stack"
 )

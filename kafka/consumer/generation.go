@@ -27,13 +27,13 @@ const (
 	abandonGrace = 200 * time.Millisecond
 )
 
-// generation is one generation of the group as this member serves it. It belongs
-// to the goroutine that calls serve.
+// generation is one generation of the group as this member serves it, in the
+// goroutine that calls serve.
 type generation struct {
 	c          *Consumer
 	gen        *kafka.Generation
 	app, grace context.Context // end with the order to stop, and when its time is over
-	rejoin     context.Context // ends when there is no time left after that to join again and commit
+	rejoin     context.Context // ends when there is no time left to join again and commit
 	parts      []*partition
 
 	topicGone  chan struct{} // capacity one: the topic was deleted
@@ -41,28 +41,15 @@ type generation struct {
 }
 
 // endReason is why a generation ends.
-type endReason int
+type endReason string
 
 const (
-	endRevoked  endReason = iota // the group rebalances, or counts us as gone
-	endStopping                  // the consumer is to stop
-	endGrown                     // the group is to rebalance because partitions changed
-	endStale                     // our commits are refused: others own the partitions
-	endGone                      // the topic was deleted, or is not the one we read
+	endRevoked  endReason = "revoked"            // the group rebalances, or counts us as gone
+	endStopping endReason = "stopping"           // the consumer is to stop
+	endGrown    endReason = "partitions changed" // the group is to rebalance because of that
+	endStale    endReason = "replaced"           // our commits are refused: others own the partitions
+	endGone     endReason = "topic gone"         // it was deleted, or is not the one we read
 )
-
-// String names the reason in logs.
-func (e endReason) String() string {
-	return [...]string{"revoked", "stopping", "partitions changed", "replaced", "topic gone"}[e]
-}
-
-func newGeneration(c *Consumer, gen *kafka.Generation, app, grace, rejoin context.Context) *generation {
-	return &generation{
-		c: c, gen: gen, app: app, grace: grace, rejoin: rejoin,
-		topicGone:  make(chan struct{}, 1),
-		topicGrown: make(chan struct{}, 1),
-	}
-}
 
 // serve consumes until the generation ends, whose context is gctx, and then lets
 // go of it. It reports stop when the consumer is to leave the group, with the
@@ -79,8 +66,8 @@ func (g *generation) serve(gctx context.Context) (stop bool, err error) {
 	end := g.consume(gctx)
 	g.c.sawTopicGone = end == endGone
 	defer func() {
-		g.c.log.Info("generation ended", keyGeneration, g.gen.ID, keyReason, end.String(),
-			keyDuration, time.Since(began), "in_flight", g.c.inFlight())
+		g.c.log.Info("generation ended", keyGeneration, g.gen.ID, keyReason, string(end),
+			"duration", time.Since(began), "in_flight", g.c.inFlight())
 	}()
 	switch end {
 	case endStale:

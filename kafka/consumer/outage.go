@@ -14,15 +14,12 @@ import (
 )
 
 const (
-	// refreshInterval is the least time between two refreshes of kafka-go's
-	// metadata.
-	refreshInterval = time.Second
-	// silenceAfter: a request that we gave up sooner than this is no evidence of
-	// an outage. A busy broker takes a tenth of it.
+	refreshInterval = time.Second // the least time between two refreshes of metadata
+	// silenceAfter: a request given up sooner is no evidence of an outage. A busy
+	// broker takes a tenth of it.
 	silenceAfter = 500 * time.Millisecond
-	// refusalLasts is how long a member of the group reports a refusal after it
-	// last met one: open connections outlive a password that was taken back, and
-	// new ones fail one after the other.
+	// refusalLasts is how long a member of the group reports its last refusal: open
+	// connections outlive a password that was taken back, and new ones fail one by one.
 	refusalLasts = 15 * time.Second
 )
 

@@ -241,13 +241,7 @@ func (r *reader) inspect() (wanted bool, fault error) {
 // callSkip calls Skip. A message that makes it panic would end the process at
 // every restart; it becomes a dead letter instead.
 func (r *reader) callSkip() (skipped bool, fault error) {
-	defer func() {
-		if v := recover(); v != nil {
-			fault = panicFault(v)
-			r.c.log.Error("the decision about a message panicked",
-				keyPartition, r.p.id, keyOffset, r.msg.Offset, keyError, fault, keyStack, string(debug.Stack()))
-		}
-	}()
+	defer r.c.recoverPanic("the decision about a message panicked", &r.msg, &fault)
 	return r.c.deps.Skip(&r.msg), nil
 }
 
@@ -310,6 +304,15 @@ func (r *reader) copyMessage() event.Message {
 		m.Headers[i].Value = keep(m.Headers[i].Value)
 	}
 	return m
+}
+
+// recoverPanic, deferred, makes a fault of a panic and logs it.
+func (c *Consumer) recoverPanic(what string, m *event.Message, fault *error) {
+	if v := recover(); v != nil {
+		*fault = panicFault(v)
+		//nolint:sloglint // one of two constants
+		c.log.Error(what, keyPartition, m.Partition, keyOffset, m.Offset, keyError, *fault, keyStack, string(debug.Stack()))
+	}
 }
 
 // panicFault makes an error of the value of a panic. Its text may hold content, so

@@ -90,8 +90,7 @@ func (g *generation) countPartitions(ctx context.Context) (partitions int, known
 		g.c.topicMissing.Store(nil)
 		return len(ids), true
 	}
-	now := time.Now()
-	g.c.topicMissing.CompareAndSwap(nil, &now)
+	g.c.topicMissing.CompareAndSwap(nil, new(time.Now()))
 	if n, ok := g.c.topicLog.Allow(); ok {
 		g.c.log.Warn("topic does not exist: nothing is consumed until it is made", keyCount, n)
 	}

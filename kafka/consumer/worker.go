@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -74,13 +73,7 @@ func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, att
 // call calls the handler. A panic is the message's fault: another attempt would
 // only panic again.
 func (c *Consumer) call(ctx context.Context, m *event.Message) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = panicFault(v)
-			c.log.Error("a handler panicked", keyPartition, m.Partition, keyOffset, m.Offset,
-				keyError, err, keyStack, string(debug.Stack()))
-		}
-	}()
+	defer c.recoverPanic("a handler panicked", m, &err)
 	return c.deps.Handle(ctx, *m)
 }
 
@@ -116,7 +109,7 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 func (c *Consumer) waitRetry(ctx context.Context, r *retries, m *event.Message, attempts int, err error) bool {
 	if n, ok := r.log.Allow(); ok {
 		//nolint:sloglint // one of two constants
-		c.log.Warn(r.cause, keyPartition, m.Partition, keyOffset, m.Offset, keyAttempts, attempts,
+		c.log.Warn(r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
 			keyReason, string(eval.ReasonOf(err)), keyError, err, keyCount, n)
 	}
 	return backoff.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}.Wait(ctx, attempts)
