@@ -11,10 +11,9 @@ import (
 )
 
 const (
-	// loadPause is the pause between attempts to read the stored offsets.
-	loadPause = 100 * time.Millisecond
-	// startDelayHeartbeats: one to learn that others join, and two to spare on a
-	// busy machine. They are waited for after an outage only.
+	loadPause = 100 * time.Millisecond // between attempts to read the stored offsets
+	// startDelayHeartbeats: one to learn that others join, and two to spare on a busy
+	// machine.
 	startDelayHeartbeats = 3
 )
 

@@ -70,11 +70,8 @@ type Consumer struct {
 	letterRetries  retries
 	refusal        refusalState
 	outage         outage.Outage // of joining the group and of commits
-	joinLog        outage.Limiter
-	commitLog      outage.Limiter
-	fetchLog       outage.Limiter
-	topicLog       outage.Limiter
-	letterLog      outage.Limiter
+
+	joinLog, commitLog, fetchLog, topicLog, letterLog outage.Limiter
 
 	metadataLimit atomic.Int64              // bytes of commit metadata that the broker has been found to accept
 	lastCommit    atomic.Pointer[time.Time] // when the broker last accepted a commit; nil: never
@@ -149,14 +146,13 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	return c, nil
 }
 
-// Run consumes until ctx ends. It then takes in nothing more, waits up to
-// Config.Grace for the messages in flight while the group still counts on this
-// member, commits, leaves the group and waits, bounded, until that is known.
+// Run consumes until ctx ends. It then begins nothing more, waits up to Config.Grace
+// for the messages in flight as a member of the group, commits, leaves the group and
+// waits, bounded, until that is known.
 //
-// It does not return because a broker cannot be reached, a group cannot be joined
-// or a topic is not there: it keeps trying, and Status reports it. It returns nil
-// when everything taken in is finished and committed, and otherwise an error that
-// says what others will have to repeat.
+// It does not return because a broker cannot be reached, a group cannot be joined or
+// a topic is not there: it keeps trying, and Status reports it. It returns nil when
+// all that was begun is committed, and otherwise an error that says what is repeated.
 func (c *Consumer) Run(ctx context.Context) error {
 	if !c.started.CompareAndSwap(false, true) {
 		return errors.New("stream: Run was called before")
@@ -177,9 +173,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		RebalanceTimeout:  c.cfg.RebalanceTimeout,
 		JoinGroupBackoff:  joinBackoff,
 		Timeout:           requestTimeout,
-		// A partition that is new to a known group never held anything to skip; for
-		// a new group see beginGroup.
-		StartOffset: kafka.FirstOffset,
+		StartOffset:       kafka.FirstOffset, // for a new group see beginGroup
 	})
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", c.cfg.Group, err)
@@ -200,10 +194,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 }
 
 // generations serves one generation after the other until the consumer is to stop,
-// and returns the error of the last commit; stopWorkers finds out whether a member
-// that ends between generations has left anything uncommitted. A member that is to
-// stop joins once more to finish what is in flight, until grace ends, and to
-// commit what is finished, until rejoin does.
+// and returns the error of the last commit; stopWorkers reports what a member that
+// ends between generations leaves uncommitted. A member that is to stop joins once
+// more to finish what is in flight, until grace ends, and to commit, until rejoin does.
 func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.ConsumerGroup) error {
 	defer func() { c.stopTrailing() }()
 	wait := ctx
@@ -242,13 +235,9 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 			return nil
 		}
 
-		// Exactly one function a generation: the first that returns ends it. On a
-		// generation that has ended already the function would run beside that of
-		// the following one, which is why the next is not asked for before.
-		var (
-			ended   = make(chan struct{})
-			stopped = make(chan error, 1)
-		)
+		// Exactly one function a generation: the first that returns ends it. It is
+		// waited for, because it runs even when its generation has ended already.
+		ended, stopped := make(chan struct{}), make(chan error, 1)
 		gen.Start(func(gctx context.Context) {
 			defer close(ended)
 			g := &generation{
@@ -291,9 +280,8 @@ func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop 
 	}
 }
 
-// leave leaves the group. It waits for Close, because ConsumerGroup.Next reports
-// that the group is closed before the coordinator knows that we leave; a process
-// that ends in between makes the others wait for the session timeout.
+// leave leaves the group and waits until the coordinator knows it. A process that
+// ended earlier would make the others wait for the session timeout.
 func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 	limit := leaveTimeout
 	if errors.Is(committed, context.DeadlineExceeded) {
@@ -358,7 +346,7 @@ func (c *Consumer) inFlight() int {
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.partitions {
-		n += p.tracker.inFlight()
+		n += p.tracker.progress().working
 	}
 	return n
 }

@@ -38,12 +38,9 @@ const (
 	TruncatedAll   = "value,headers" // the key as well
 )
 
-// maxErrorBytes bounds HeaderError.
-const maxErrorBytes = 1000
-
 const (
-	// publishTimeout bounds one attempt to publish a dead letter.
-	publishTimeout = 10 * time.Second
+	maxErrorBytes  = 1000             // of HeaderError
+	publishTimeout = 10 * time.Second // of one attempt to publish a dead letter
 	// letterSlots bounds how many are written at once: enough to wait for the
 	// replicas of each without being slow, and few enough for a slow broker.
 	letterSlots = 16
@@ -53,9 +50,9 @@ const (
 )
 
 // deadLetters publishes messages that can never be processed. It does not use
-// kafka.Writer, which goes on queueing, without bound, what its callers have given
-// up: letters would time out behind each other, be stored once for each attempt,
-// and hold up the end of the program for as long as their broker hangs.
+// kafka.Writer, which queues without bound and keeps what its callers have given up:
+// letters would time out behind each other, be stored once for each attempt, and hold
+// up the end of the program while their broker hangs.
 type deadLetters struct {
 	topic    string
 	client   *kafka.Client

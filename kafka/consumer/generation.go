@@ -15,13 +15,13 @@ const (
 	// gonePause keeps a topic that is gone from causing one rebalance after the
 	// other, and leaves the broker time to drop the offsets stored for it.
 	gonePause = time.Second
-	// commitGrace is how long a commit under way is waited for when there are to
-	// be no more. A healthy broker takes a tenth of it.
+	// commitGrace is how long a commit under way is waited for when there are to be no
+	// more. A healthy broker takes a tenth of it.
 	commitGrace = 500 * time.Millisecond
-	// lastCommitTimeout bounds the commit with which a member lets go.
-	lastCommitTimeout = 3 * time.Second
+	// lastCommitTimeout bounds the commit with which a member lets go, and
 	// lastCommitRetry is the pause between attempts at it.
-	lastCommitRetry = 50 * time.Millisecond
+	lastCommitTimeout = 3 * time.Second
+	lastCommitRetry   = 50 * time.Millisecond
 	// abandonGrace is how long the last commit waits for handlers whose context
 	// has just ended.
 	abandonGrace = 200 * time.Millisecond

@@ -20,28 +20,24 @@ import (
 )
 
 const (
-	// fetchMaxBytes bounds one answer of a broker. It is read from the connection
-	// as it is used, and never held as a whole.
+	// fetchMaxBytes bounds one answer of a broker. It is read from the connection as
+	// it is used, and never held as a whole.
 	fetchMaxBytes = 10 << 20
-	// fetchReadAhead is how much a connection reads from its socket at once. More
-	// does not make it faster, and a worker may have a hundred partitions.
+	// fetchReadAhead is how much a connection reads from its socket at once. More is
+	// not faster, and a worker may have a hundred partitions.
 	fetchReadAhead = 64 << 10
-	// unreadFactor times Config.MaxMessageBytes is the largest message that is
-	// still read, to be put aside with its value. There has to be an end: a few
-	// bytes can be decompressed to any number.
+	// unreadFactor times Config.MaxMessageBytes is the largest message that is still
+	// read, to be put aside with its value: a few bytes can be decompressed to any number.
 	unreadFactor = 4
-	// headerMemory is what a header takes beside its key and value.
-	headerMemory = 40
-	// missingLimit is how often in a row a partition may be unknown to the
-	// brokers when it is opened before the topic counts as deleted: a new one is
-	// not known to all brokers at once.
+	headerMemory = 40 // what a header takes beside its key and value
+	// missingLimit is how often in a row a partition may be unknown when it is opened
+	// before the topic counts as deleted: not all brokers know a new one at once.
 	missingLimit = 5
-	// behindLimit is how long a broker may report a lower end of the partition
-	// than others did before it no longer counts as the leader: after a change of
-	// leader the end may lag for a moment.
+	// behindLimit is how long a broker may report a lower end of the partition than
+	// others did and still count as the leader: the end may lag after a change of leader.
 	behindLimit = 2 * time.Second
-	// gapInterval bounds how often the broker is asked why offsets are missing.
-	// Gaps within it of each other are put down to compaction.
+	// gapInterval bounds how often the broker is asked why offsets are missing. Gaps
+	// within it of each other are put down to compaction.
 	gapInterval = time.Second
 )
 

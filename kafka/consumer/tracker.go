@@ -19,14 +19,13 @@ const unknownOffset int64 = -1
 // tracker records which offsets of one partition are finished. Messages begin in
 // the order of their offsets and finish in any order.
 //
-// It is a list of spans in offset order: a span is one message in flight or a
-// whole run of finished ones, and two finished neighbours are always one span.
-// So a message that is skipped, or that finishes beside another, takes no memory
-// however long a slow one stands before it: there are never more than twice as
-// many spans as messages in flight, plus one.
+// It is a list of spans in offset order: a span is one message in flight or a whole
+// run of finished ones, and two finished neighbours are always one span. However
+// long a slow message stands at the head, there are never more than twice as many
+// spans as messages in flight, plus one.
 //
-// A tracker outlives the generation in which it was made: handlers that began in
-// one generation may finish in a later one.
+// A tracker lives through generations: handlers that began in one may finish in a
+// later one.
 type tracker struct {
 	// Signals of capacity one, each with one waiter at most: room after a span was
 	// finished, idle after the last one in flight was.
@@ -60,11 +59,8 @@ type span struct {
 // newTracker starts at a committed offset, or unknown.
 func newTracker(committed int64) *tracker {
 	return &tracker{
-		room:      make(chan struct{}, 1),
-		idle:      make(chan struct{}, 1),
-		low:       committed,
-		next:      committed,
-		committed: committed,
+		room: make(chan struct{}, 1), idle: make(chan struct{}, 1),
+		low: committed, next: committed, committed: committed,
 	}
 }
 
@@ -264,12 +260,6 @@ func (t *tracker) wait(ctx context.Context, changed <-chan struct{}, ready func(
 	}
 }
 
-func (t *tracker) inFlight() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.working
-}
-
 func (t *tracker) push(s *span) {
 	s.before = t.tail
 	if t.tail == nil {
@@ -334,9 +324,8 @@ func (cp checkpoint) request(partition, limit int) kafka.OffsetCommit {
 	return kafka.OffsetCommit{Partition: partition, Offset: cp.low, Metadata: encodeRuns(cp.low, cp.runs, limit)}
 }
 
-// accepted notes that the broker has stored a checkpoint, and when it was sent.
-// Runs that did not fit wait for the next change: until then another commit would
-// say the same.
+// accepted notes that the broker has stored a checkpoint, and when it was sent. Runs
+// that did not fit wait for the next change: another commit would say the same.
 func (t *tracker) accepted(cp checkpoint, sent time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
