@@ -44,9 +44,7 @@ const (
 	// letterSlots bounds how many are written at once: enough to wait for the
 	// replicas of each without being slow, and few enough for a slow broker.
 	letterSlots = 16
-	// topicPause is the pause until a topic that was just made is tried again. All
-	// brokers know it in a moment.
-	topicPause = 50 * time.Millisecond
+	topicPause  = 50 * time.Millisecond // until all brokers know a topic that was just made
 )
 
 // deadLetters publishes messages that can never be processed. It does not use
@@ -62,9 +60,7 @@ type deadLetters struct {
 
 func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
 	client := conn.NewClient(cfg.Config, transport)
-	// kafka-go grants the broker half of it to wait for its replicas, and half a
-	// second by default.
-	client.Timeout = publishTimeout
+	client.Timeout = publishTimeout // of which kafka-go grants the broker half to wait for its replicas
 	return &deadLetters{topic: cfg.DeadLetters(), client: client, slots: make(chan struct{}, letterSlots)}
 }
 

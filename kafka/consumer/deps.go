@@ -10,14 +10,13 @@ import (
 
 // Handler processes one message. nil means done. A permanent error
 // ([eval.IsPermanent]) makes the message a dead letter, and then it is done. Any
-// other error means that a dependency is down: the same message is handed over
-// again after a pause. It keeps its place in flight meanwhile, so that reading
-// comes to a stop when nothing can be done.
+// other error means that a dependency is down: the handler is called again after a
+// pause. The message stays in flight meanwhile, so that reading comes to a stop when
+// nothing can be done.
 //
-// ctx ends when the message is not ours any more, because its partition went to
-// another worker or the time to shut down is over. If the handler then returns
-// anything but nil, the message stays uncommitted and is done again; so what a
-// handler does must be idempotent.
+// ctx ends when the partition went to another worker or the time to shut down is
+// over. If the handler then returns an error, the message stays uncommitted and is
+// done again; so what a handler does must be idempotent.
 //
 // Handlers run concurrently and in no order. They must not change the message.
 type Handler func(ctx context.Context, m event.Message) error
@@ -45,11 +44,10 @@ type Observer interface {
 type Deps struct {
 	// Handle processes a message; required.
 	Handle Handler
-	// Skip reports that a message is not wanted. It is then finished at once,
-	// without a goroutine or a copy. Skip is called once a delivery, in the
-	// goroutine that reads the partition, so it must be quick; several partitions
-	// call it at once. The message and its headers are overwritten after it
-	// returns. nil skips nothing.
+	// Skip reports that a message is not wanted. It is then finished at once, without
+	// a goroutine or a copy. Skip is called once a delivery, by several partitions at
+	// once, and must be quick, because it holds up its partition. The message and its
+	// headers are overwritten after it returns. nil skips nothing.
 	Skip func(*event.Message) bool
 	// Observe counts what becomes of messages; nil discards it.
 	Observe Observer

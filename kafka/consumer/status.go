@@ -9,24 +9,21 @@ import (
 
 // Status is where a Consumer stands.
 type Status struct {
-	// Joined: this member is in the group and knows its partitions, which may be
-	// none.
+	// Joined: this member is in the group and knows its partitions, perhaps none.
 	Joined     bool  `json:"joined"`
 	Generation int32 `json:"generation"`
-	// Partitions are those of this member, in order of their ids: none while it is
-	// not a member, because others may have them then; after Run, those that it
-	// had last.
+	// Partitions are those of this member, by id: none while it is not a member,
+	// because others may have them then; after Run, those that it had last.
 	Partitions []PartitionStatus `json:"partitions"`
-	// NotJoinedSince is since when Joined is false: the last session's end, or
-	// the start.
+	// NotJoinedSince is since when Joined is false: the end of the last generation,
+	// or the start.
 	NotJoinedSince time.Time `json:"not_joined_since,omitzero"`
 
 	InFlight    int `json:"in_flight"`     // handlers that run, or wait to be called again
 	MaxInFlight int `json:"max_in_flight"` // their bound
 
-	// Refused says why Kafka does not let this worker in, and what to mend; empty
-	// when it does. The text names brokers, mechanism, user and files, never a
-	// secret.
+	// Refused says why Kafka does not let this worker in, and what to mend; empty when
+	// it does. The text names brokers, mechanism, user and files, never a secret.
 	Refused      string    `json:"refused,omitempty"`
 	RefusedSince time.Time `json:"refused_since,omitzero"`
 
@@ -42,8 +39,7 @@ type Status struct {
 	StalledSince time.Time `json:"stalled_since,omitzero"`
 }
 
-// PartitionStatus is where one partition stands. An offset that is not known
-// yet is -1.
+// PartitionStatus is where one partition stands. An unknown offset is -1.
 type PartitionStatus struct {
 	Partition int   `json:"partition"`
 	Low       int64 `json:"low"`       // everything below is finished
@@ -60,8 +56,7 @@ type PartitionStatus struct {
 	DownSince time.Time `json:"down_since,omitzero"`
 }
 
-// Lag returns the number of messages that are not finished, on all partitions of
-// this member.
+// Lag returns the number of messages not finished on this member's partitions.
 func (s Status) Lag() int64 {
 	var n int64
 	for _, p := range s.Partitions {
@@ -70,8 +65,7 @@ func (s Status) Lag() int64 {
 	return n
 }
 
-// PartitionsDown returns the number of this member's partitions that cannot be
-// read.
+// PartitionsDown returns the number of partitions that cannot be read.
 func (s Status) PartitionsDown() int {
 	n := 0
 	for _, p := range s.Partitions {
@@ -90,10 +84,7 @@ func (s Status) Down() bool { return !s.DownSince.IsZero() || s.Refused != "" }
 // time, before Run and after it too.
 func (c *Consumer) Status() Status {
 	c.mu.Lock()
-	st := Status{
-		Joined: c.joined, Generation: c.generation,
-		InFlight: len(c.slots), MaxInFlight: cap(c.slots),
-	}
+	st := Status{Joined: c.joined, Generation: c.generation, InFlight: len(c.slots), MaxInFlight: cap(c.slots)}
 	if !c.joined {
 		st.NotJoinedSince = c.notJoinedSince
 	}

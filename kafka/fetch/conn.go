@@ -19,16 +19,11 @@ import (
 )
 
 const (
-	// stepBytes is how much has to arrive within Config.Timeout.
-	stepBytes = 64 << 10
-	// maxThrottle bounds for how long a broker may say that it will not answer,
-	// because of a quota.
-	maxThrottle = time.Minute
-	// headBuffer is the size of the buffer for the small parts of an answer. Batches
-	// are not read through it.
-	headBuffer = 4 << 10
-	// maxBatch is more than any broker is configured to accept. It bounds what is
-	// allocated because a broker announces it.
+	stepBytes   = 64 << 10    // has to arrive within Config.Timeout
+	maxThrottle = time.Minute // bounds how long a quota may silence a broker
+	headBuffer  = 4 << 10     // of the small parts of an answer; batches are read past it
+	// maxBatch bounds what is allocated because a broker announces it. It is more than
+	// any broker is configured to accept.
 	maxBatch = 256 << 20
 )
 

@@ -2,10 +2,9 @@
 // connection of its own and returns messages in place, without copying them out of
 // the broker's answer.
 //
-// It exists because reading is most of what a worker does. An event has some
-// fourteen headers, and a worker that samples one in a hundred looks at them and
-// drops the rest. kafka-go copies each key, value and header of each message; here
-// only the messages that are evaluated are copied, by the caller.
+// Reading is most of what a worker does: an event has some fourteen headers, and a
+// worker that samples one in a hundred looks at them and drops the rest. kafka-go
+// copies each key, value and header; here the caller copies what it evaluates.
 // docs/adr/0007-fetching.md has the figures.
 //
 //	conn, err := dialer.DialLeader(ctx, "localhost:9092", "llm.requests.completed", 3)
@@ -32,10 +31,9 @@
 // # What it reads
 //
 // Fetch requests of versions 4 to 10, the newest that both sides know, and record
-// batches of format 2 (KIP-98), which brokers have written since Kafka 0.11. The
-// layout of both is in the Kafka protocol guide, https://kafka.apache.org/protocol,
-// and in the section "Message Format" of Kafka's documentation. Older formats are
-// an error that says so.
+// batches of format 2 (KIP-98), which brokers have written since Kafka 0.11; see
+// https://kafka.apache.org/protocol and "Message Format" in Kafka's documentation.
+// Older formats are an error that says so.
 //
 // A batch is checked against its CRC-32C before any of it is returned. A batch that
 // is damaged, or has other records than its header says, is an [ErrDamaged], and

@@ -23,14 +23,10 @@ const (
 	// windowBytes is how much of a compressed batch is decompressed at a time. A
 	// record that fits is read in place.
 	windowBytes = 64 << 10
-	// keepBytes bounds what a buffer keeps between batches.
-	keepBytes = 1 << 20
-	// keepHeaders bounds the headers that a message keeps.
-	keepHeaders = 256
-	// beginBytes is how much of a record is read that is too large.
-	beginBytes = 64
-	// growBytes is how much memory is taken at first for a record that does not fit.
-	growBytes = 1 << 20
+	growBytes   = 1 << 20 // taken at first for a record that does not fit
+	keepBytes   = 1 << 20 // bounds what a buffer keeps between batches
+	keepHeaders = 256     // bounds the headers that a message keeps
+	beginBytes  = 64      // read of a record that is too large
 )
 
 // Faults of a batch whose checksum is right.
@@ -172,7 +168,7 @@ func (r *records) skipLarge(n int64) ([]byte, error) {
 // readLarge allocates as the bytes arrive: the announced length may be wrong.
 func (r *records) readLarge(n int64) ([]byte, error) {
 	r.large.Reset()
-	r.large.Grow(int(min(n, growBytes)))
+	r.large.Grow(int(min(n+bytes.MinRead, growBytes)))
 	_, err := io.CopyN(&r.large, r.window, n)
 	return r.large.Bytes(), err
 }
