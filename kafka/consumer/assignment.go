@@ -50,11 +50,11 @@ func (p *partition) raiseHigh(offset int64) {
 	}
 }
 
-// takeOver takes over the partitions that the generation assigned. One that was
-// here before goes on in place where its offset was not moved: its handlers run
-// on and nothing is fetched twice. Any other starts at its stored offset, less the
-// runs that its metadata says are finished. The handlers of partitions that are no
-// longer here are cancelled, because others do their work now.
+// takeOver takes over the assigned partitions. One that was here before goes on in
+// place where its offset was not moved: its handlers run on and nothing is fetched
+// twice. Any other starts at its stored offset, less the runs that its metadata says
+// are finished. The handlers of other partitions are cancelled, because other members
+// do their work now.
 func (g *generation) takeOver(gctx context.Context) {
 	c := g.c
 	assigned := g.gen.Assignments[c.cfg.Topic]
@@ -63,8 +63,7 @@ func (g *generation) takeOver(gctx context.Context) {
 		ids[i] = a.ID
 	}
 	slices.Sort(ids)
-	// Before any request: what these handlers finish from here on cannot be
-	// committed, and would be done twice.
+	// Before any request: what they finish from here on cannot be committed.
 	for id, p := range c.partitions {
 		if !slices.Contains(ids, id) {
 			p.cancel(errPartitionLost)
@@ -110,22 +109,20 @@ func (g *generation) takeOver(gctx context.Context) {
 	c.outage.End()
 	slices.Sort(kept)
 	slices.Sort(fresh)
-	// Partitions with work in them are claimed first, so that those given up first
-	// were just taken: after an outage, they are those of a member that comes back
-	// a moment later, and only that member knows what it has finished of them.
+	// Partitions with work in them are claimed first, so that those just taken are given
+	// up first: after an outage they belong to a member that comes back a moment later,
+	// and only that member knows what it has finished of them.
 	c.assignor.setClaim(g.gen.ID, slices.Concat(kept, fresh))
 	c.breaker.reset() // the outage of commits, if there was one, is over or was another member's
 	c.log.Info("partitions assigned", keyGeneration, g.gen.ID, "member", g.gen.MemberID, "partitions", ids, "kept", kept)
 }
 
-// startDelay is how long this generation waits before it reads partitions that
-// this member did not have before. When the cluster did not answer for a while,
-// the coordinator has given some members up and others not, and the first to be
-// back is assigned everything. What the others have finished and could not commit
-// stays theirs only if it is left alone until they are back too.
-//
-// There was an outage when a request of ours was not answered, or when this member
-// comes back under a new name.
+// startDelay is how long this generation waits before it reads partitions that this
+// member did not have before. After an outage, which shows in a request that was not
+// answered or in this member's new name, the coordinator has given some members up
+// and others not, and the first to be back is assigned everything. What the others
+// have finished and could not commit stays theirs only if it is left alone until they
+// are back too.
 func (g *generation) startDelay() time.Duration {
 	renamed := g.c.member != "" && g.c.member != g.gen.MemberID
 	if !renamed && !g.c.unansweredWithin(g.c.cfg.SessionTimeout+requestTimeout) {
@@ -142,9 +139,8 @@ func (g *generation) canContinue(p *partition, offset int64) bool {
 	return p.work.Err() == nil && p.tracker.resume(offset)
 }
 
-// loadOffsets reads the stored offsets with their metadata. It tries again for a
-// while, because the first requests to a broker that came back meet dead
-// connections and outdated metadata of the cluster.
+// loadOffsets reads the stored offsets with their metadata. It tries again for a while:
+// the first requests to a broker that came back meet dead connections.
 func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupOffset {
 	if len(ids) == 0 {
 		return nil

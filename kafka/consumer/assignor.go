@@ -9,8 +9,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// assignorProtocol names the assignor in the group protocol. All members of a
-// group must know it, which is one reason why the group id is ours alone.
+// assignorProtocol is the name that all members of a group must know, which is one
+// reason why the group id is ours alone.
 const assignorProtocol = "evalworker-sticky"
 
 // claim is the user data of a member that joins: the partitions that it had, those
@@ -42,8 +42,8 @@ func (b *assignor) setClaim(generation int32, partitions []int) {
 	b.claim = claim{Generation: generation, Partitions: slices.Clone(partitions)}
 }
 
-// leaderCount returns the number of partitions that this member assigned as the
-// leader of the present generation; ok is false when it is not the leader.
+// leaderCount returns the number of partitions that this member assigned as the leader
+// of this generation; ok is false when it is not the leader.
 func (b *assignor) leaderCount() (partitions int, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -53,8 +53,8 @@ func (b *assignor) leaderCount() (partitions int, ok bool) {
 // ProtocolName returns the name that all members must agree on.
 func (b *assignor) ProtocolName() string { return assignorProtocol }
 
-// UserData returns this member's claim. It is called at every join; if this member
-// leads the new generation, AssignGroups follows.
+// UserData returns this member's claim, at every join. AssignGroups follows if this
+// member leads the new generation.
 func (b *assignor) UserData() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,8 +91,8 @@ type claimant struct {
 	claim
 }
 
-// claimants returns the members that read a topic, in the order in which their
-// claims count: the newest generation first, then the larger claim.
+// claimants returns the members that read a topic, in the order in which their claims
+// count: the newest generation first, then the larger claim.
 func claimants(members []kafka.GroupMember, topic string) []claimant {
 	var out []claimant
 	for _, m := range members {

@@ -22,8 +22,7 @@ func newByteBudget(bytes int) *byteBudget {
 	return &byteBudget{all: semaphore.NewWeighted(whole), large: semaphore.NewWeighted(share), whole: whole, share: share}
 }
 
-// acquire waits for a message's share, and returns what to release. A message that
-// is larger than the whole takes all of it.
+// acquire waits for room, and returns what to release. A larger message takes it all.
 func (b *byteBudget) acquire(ctx context.Context, bytes int) (taken int64, err error) {
 	taken = min(int64(bytes), b.whole)
 	if large := b.largePart(taken); large > 0 { // even zero would wait in the queue

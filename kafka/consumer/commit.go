@@ -12,9 +12,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// membership is the member that a commit is made for. The coordinator refuses a
-// member of an earlier generation; it would take any commit that names no member,
-// also from one that has lost the partition.
+// membership is the member that a commit is made for. The coordinator refuses one of
+// an earlier generation; it would accept any commit that names no member.
 type membership struct {
 	generation int
 	member     string
@@ -29,12 +28,10 @@ var (
 	errTopicGone = errors.New("the topic is gone")
 )
 
-// commit sends what has been finished since the last commit, in one request for
-// all partitions: a request costs the same for one as for many. It is called by
-// one goroutine at a time.
-//
-// What the broker does not accept is sent again with the next commit, unless the
-// error is errStale or errTopicGone.
+// commit sends what has been finished since the last commit, in one request for all
+// partitions: a request costs the same for one as for many. One goroutine at a time
+// calls it. What the broker does not accept is sent again with the next commit, which
+// is useless after errStale and errTopicGone.
 func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition) error {
 	checkpoints := make(map[int]checkpoint, len(parts))
 	trackers := make(map[int]*tracker, len(parts))
@@ -177,9 +174,8 @@ func (b *commitBreaker) wait(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// trailingShare is the part of the commit interval after which trailing commits
-// are made: nobody knows which of them is the last, and what finishes after it is
-// done again.
+// trailingShare is the part of the commit interval after which trailing commits are
+// made: what finishes after the last one, whichever it is, is done again.
 const trailingShare = 5
 
 // startTrailing goes on committing for a generation that this member has let go of,

@@ -16,8 +16,8 @@ import (
 //	payload: for each run, ascending: uvarint gap after the one before
 //	         (the first: after the committed offset), uvarint length
 //
-// A run that is not finished would be skipped, and so lost. The checksum makes
-// metadata of another program, cut short or moved to another offset read as none.
+// A run that is not finished would be skipped, and so lost. Because of the checksum,
+// metadata of another program, cut short or moved to another offset reads as none.
 const metadataPrefix = "ew1."
 
 // maxMetadata bounds the metadata that we write. A broker accepts 4096 bytes unless

@@ -41,8 +41,7 @@ type Config struct {
 	DeadLetterTopic string `yaml:"dead_letter_topic"`
 	// Start is where a new group begins: first or last.
 	Start Start `yaml:"start"`
-	// OutOfRange is where to go on when the stored offset lies beyond the end:
-	// first or last.
+	// OutOfRange is where to go on from an offset beyond the end: first or last.
 	OutOfRange OutOfRange `yaml:"out_of_range"`
 
 	// MaxInFlight bounds the handlers that run at once in this process. At the
@@ -60,8 +59,8 @@ type Config struct {
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one becomes
 	// a dead letter. Each partition may hold one that waits, beside those in flight.
 	MaxMessageBytes int `yaml:"max_message_bytes"`
-	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing.
-	// It delays no message.
+	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing. It
+	// delays no message.
 	FetchMaxWait time.Duration `yaml:"fetch_max_wait"`
 
 	// CommitInterval is how often finished work is committed. A crash repeats what
@@ -92,8 +91,7 @@ type Config struct {
 	RetryMin time.Duration `yaml:"retry_min"`
 	RetryMax time.Duration `yaml:"retry_max"`
 
-	// Grace is how long a shutdown waits for messages in flight. The program sets it
-	// from its shutdown settings.
+	// Grace is how long a shutdown waits for messages in flight. The program sets it.
 	Grace time.Duration `yaml:"-"`
 }
 

@@ -25,8 +25,7 @@ var (
 const (
 	joinBackoff    = 500 * time.Millisecond // after the group could not be joined
 	requestTimeout = 5 * time.Second        // of one request to the group's coordinator
-	// metadataTTL bounds how old kafka-go's metadata of the cluster is, and how
-	// long kafka-go waits for it.
+	// metadataTTL bounds the age of kafka-go's metadata, and the wait for it.
 	metadataTTL = requestTimeout
 	// leaveTimeout bounds the wait until the coordinator knows that we leave;
 	// leaveHungTimeout when it has just failed to answer the last commit.
@@ -35,15 +34,13 @@ const (
 	// endTimeout is the part of the grace that a member keeps for a last commit and
 	// for leaving, when no broker answers either.
 	endTimeout = lastCommitTimeout + leaveHungTimeout
-	// busyInterval is how often a member that stops between generations looks
-	// whether anything is still in flight.
-	busyInterval = 50 * time.Millisecond
-	// abandonTimeout bounds the wait for handlers whose context has ended.
-	abandonTimeout = 5 * time.Second
+	// busyInterval is how often a member that stops between generations looks whether
+	// anything is still in flight.
+	busyInterval   = 50 * time.Millisecond
+	abandonTimeout = 5 * time.Second // of the wait for handlers whose context has ended
 )
 
-// Consumer reads one topic as a member of a consumer group. It is made by New
-// and used for one Run.
+// Consumer reads one topic as a member of a consumer group, for one Run.
 type Consumer struct {
 	cfg     Config
 	deps    Deps
@@ -77,13 +74,9 @@ type Consumer struct {
 	lastCommit    atomic.Pointer[time.Time] // when the broker last accepted a commit; nil: never
 	refreshed     atomic.Pointer[time.Time] // when refreshMetadata last acted; nil: never
 	unanswered    atomic.Pointer[time.Time] // when the cluster last left a request without an answer; nil: never
-	// topicMissing is since when the topic has had no partitions, each time that
-	// this member looked; nil when it had some.
-	topicMissing atomic.Pointer[time.Time]
+	topicMissing  atomic.Pointer[time.Time] // since when the topic has had no partitions; nil: it has
 
-	// Goroutine of Run only: the ends of the partitions when the group was last
-	// seen to be new; nil if it never was.
-	startEnds map[int]logBounds
+	startEnds map[int]logBounds // beginGroup only: of the topic when the group was last seen to be new
 
 	// Generations only, which follow one another.
 	sawTopicGone bool   // the last one ended because the topic was deleted
@@ -98,8 +91,7 @@ type Consumer struct {
 	generation     int32
 }
 
-// New makes a Consumer. It does not connect yet. Faults in the configuration are a
-// [fault.List].
+// New returns a Consumer, without connecting. Faults in cfg are a [fault.List].
 func New(cfg Config, deps Deps) (*Consumer, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err
@@ -257,8 +249,7 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 	}
 }
 
-// whileBusy returns a context that ends with grace, or earlier when nothing is in
-// flight any more.
+// whileBusy returns a context that ends with grace, or when nothing is in flight any more.
 func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop func()) {
 	busy, cancel := context.WithCancel(grace)
 	var watching sync.WaitGroup
@@ -339,8 +330,7 @@ func waitFor(done <-chan struct{}, limit time.Duration) bool {
 	}
 }
 
-// inFlight returns the number of messages that are begun and not finished, on the
-// partitions that this member holds.
+// inFlight returns the number of messages in flight on this member's partitions.
 func (c *Consumer) inFlight() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -351,8 +341,7 @@ func (c *Consumer) inFlight() int {
 	return n
 }
 
-// uncommitted returns the number of partitions on which the broker does not know
-// all that is finished.
+// uncommitted returns the number of partitions with finished work not committed.
 func (c *Consumer) uncommitted() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

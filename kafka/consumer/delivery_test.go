@@ -155,7 +155,11 @@ func (b *testbed) commitByHand(commits ...kafka.OffsetCommit) {
 	}
 	defer c.transport.CloseIdleConnections()
 	b.eventually("offsets committed by hand", func() bool {
-		return c.sendCommits(b.t.Context(), memberless, commits) == nil
+		answers, err := c.offsetCommit(b.t.Context(), memberless, commits)
+		for _, answer := range answers {
+			err = errors.Join(err, answer)
+		}
+		return err == nil
 	})
 }
 

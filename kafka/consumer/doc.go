@@ -10,7 +10,7 @@
 //
 // # One event's way
 //
-//	              one goroutine a partition, which has a connection of its own
+//	              one goroutine and one connection a partition
 //	reader.go     read       the next message of a fetch, in place (kafka/fetch)
 //	                 |
 //	              inspect    not wanted, or finished by an earlier owner: done here,
@@ -45,9 +45,8 @@
 //	              handlers of a partition that stays run on, others are cancelled when
 //	              the new assignment is known.
 //	stop          readers stop; drain up to Grace while heartbeats and commits go on;
-//	              last commit; leave the group, so that others take over at once. A
-//	              broker that accepts no commit is waited for within the grace: the
-//	              member joins once more and commits then.
+//	              last commit; leave the group, so that others take over at once. When
+//	              the commit is not accepted, join once more within Grace and commit.
 //	lost          commits are refused as stale: no commit, on to the next generation.
 //	topic gone    no commit; the offsets of the old topic mean nothing in a new one.
 //
@@ -71,8 +70,7 @@
 //     no worker runs; it clears the metadata, so that everything from the new offset on
 //     is done again.
 //   - The first worker of an empty group waits for the broker's
-//     group.initial.rebalance.delay.ms (3 s by default), and again when a second one
-//     joins meanwhile. A group that lives does not wait.
+//     group.initial.rebalance.delay.ms (3 s), and again when a second one joins meanwhile.
 //   - Markers of transactions are dropped and counted. Transactions are read uncommitted.
 //   - A partition whose stored offset lies beyond its end is read according to
 //     Config.OutOfRange. A partition that is added to the topic, and a topic that is
@@ -81,10 +79,9 @@
 //   - A topic that is replaced by one of the same name and number of partitions, and
 //     that grows past the stored offsets within Config.PartitionWatch, cannot be told
 //     from the old one: the protocol that kafka-go speaks carries no topic ids.
-//   - After an outage of the coordinator all workers join anew, and the first to be back
-//     is assigned every partition. It leaves those that it did not have alone for three
-//     heartbeats, until the others are back: what they had finished and could not commit
-//     is then not done again.
+//   - After an outage of the coordinator the first worker to be back is assigned every
+//     partition. It leaves those that it did not have alone for three heartbeats, so that
+//     what the others had finished and could not commit is not done again.
 //   - A member that joins or leaves stops every partition for up to HeartbeatInterval +
 //     RevokeDrain.
 package consumer

@@ -73,8 +73,8 @@ func (g *generation) serve(gctx context.Context) (stop bool, err error) {
 	case endStale:
 		return false, nil // the broker would accept no commit of ours
 	case endGone:
-		// No commit either: a topic that is made again under the same name would
-		// start with the offsets of the old one.
+		// No commit either: a new topic of the same name would start with the offsets
+		// of the old one.
 		ctx, cancel := context.WithCancel(gctx)
 		defer cancel()
 		defer context.AfterFunc(g.app, cancel)()
@@ -83,8 +83,8 @@ func (g *generation) serve(gctx context.Context) (stop bool, err error) {
 	case endStopping:
 		return g.stop(gctx)
 	default:
-		// No deadline: kafka-go would set it on the connection, and end everything
-		// else that is asked on it together with the commit under way.
+		// No deadline: kafka-go would set it on the connection, and end every other
+		// request on it together with the commit.
 		limit, cancel := context.WithCancel(context.WithoutCancel(g.app))
 		defer cancel()
 		defer time.AfterFunc(g.c.cfg.RevokeDrain, cancel).Stop()
@@ -141,10 +141,10 @@ func (g *generation) consume(gctx context.Context) endReason {
 	}
 }
 
-// stop waits for what is in flight as long as the grace lasts. When the group
-// rebalances meanwhile, it lets go to join the next generation. It joins again too
-// when the last commit was not accepted, because the broker hangs or counts this
-// member as gone: others would do again what is finished here.
+// stop waits for what is in flight as long as the grace lasts. When the group rebalances
+// meanwhile, or the last commit was not accepted, because the broker hangs or counts
+// this member as gone, it returns false to join the next generation: others would do
+// again what is finished here.
 func (g *generation) stop(gctx context.Context) (stop bool, err error) {
 	limit, cancel := context.WithCancel(g.grace)
 	defer cancel()
@@ -223,8 +223,8 @@ func (g *generation) handOff(limit time.Duration) {
 	}
 }
 
-// lastCommit is the commit that lets go of the partitions, with a time limit of
-// its own. The broker still takes it while the group prepares to rebalance.
+// lastCommit makes the commit that lets go of the partitions. The broker still accepts
+// it while the group prepares to rebalance.
 func (g *generation) lastCommit(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.app), limit)
 	defer cancel()

@@ -141,9 +141,8 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 	}
 }
 
-// commitEnds makes one attempt. The broker may accept the commit for one partition
-// and not for another; the rest is left to the next attempt, which finds the group
-// not new any more and uses the ends from this one.
+// commitEnds makes one attempt. The broker may accept the commit for some partitions
+// only; the next attempt, to which the group is not new, uses the same ends.
 func (c *Consumer) commitEnds(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -174,20 +173,14 @@ func (c *Consumer) commitEnds(ctx context.Context) error {
 	if len(commits) == 0 {
 		return nil // the group is not new
 	}
-	err = c.sendCommits(ctx, memberless, commits)
-	if errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.IllegalGeneration) {
-		return nil // another worker has joined since, and began the group first
-	}
-	return err
-}
-
-// sendCommits makes one request and joins the errors of all partitions.
-func (c *Consumer) sendCommits(ctx context.Context, as membership, commits []kafka.OffsetCommit) error {
-	answers, err := c.offsetCommit(ctx, as, commits)
+	answers, err := c.offsetCommit(ctx, memberless, commits)
 	for id, answer := range answers {
 		if answer != nil {
 			err = errors.Join(err, fmt.Errorf("commit partition %d: %w", id, answer))
 		}
+	}
+	if errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.IllegalGeneration) {
+		return nil // another worker has joined since, and began the group first
 	}
 	return err
 }
@@ -195,16 +188,12 @@ func (c *Consumer) sendCommits(ctx context.Context, as membership, commits []kaf
 // startPoint is where to begin reading a partition.
 type startPoint struct {
 	offset int64
-	// beyond: the offset to go on at lies beyond the end. The start is then what
-	// the policy says, and may be lower.
-	beyond bool
+	beyond bool // the offset to go on at lies beyond the end; the start, by the policy, may be lower
 }
 
-// findStart finds where to go on in a partition with the given bounds, when next
-// is the offset to fetch next. What retention has deleted is jumped over.
-//
-// kafka-go would report neither case: it jumps silently, and waits for ever at an
-// offset beyond the end.
+// findStart finds where to go on in a partition with the given bounds, when next is the
+// offset to fetch next. kafka-go would jump silently over what retention has deleted,
+// and wait for ever at an offset beyond the end.
 func findStart(next int64, b logBounds, policy OutOfRange) startPoint {
 	switch {
 	case next < b.first: // unknown offsets too

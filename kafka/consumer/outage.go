@@ -23,9 +23,8 @@ const (
 	refusalLasts = 15 * time.Second
 )
 
-// isOutage reports whether Kafka is to blame for a group that was not joined, or a
-// commit that was not accepted. It is not when the topic is gone, nor when it
-// answers what belongs to any rebalance.
+// isOutage reports whether Kafka is to blame for a failed join or commit. It is not
+// when the topic is gone, nor for the answers that belong to any rebalance.
 func isOutage(err error) bool {
 	for _, is := range []error{
 		errStale, errTopicGone, kafka.RebalanceInProgress, kafka.UnknownMemberId, kafka.IllegalGeneration, kafka.MemberIDRequired,
@@ -38,8 +37,7 @@ func isOutage(err error) bool {
 }
 
 // refreshMetadata makes kafka-go ask anew where brokers and leaders are, after a
-// request that may have failed because they moved. By itself it would find out
-// only after metadataTTL.
+// request that may have failed because they moved: by itself it waits for metadataTTL.
 func (c *Consumer) refreshMetadata(err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
@@ -53,10 +51,9 @@ func (c *Consumer) refreshMetadata(err error) {
 	c.transport.CloseIdleConnections() // those in use go on
 }
 
-// noteUnanswered remembers when the cluster last left a request without an answer.
-// An error that a broker sent is an answer. A request that we gave up ourselves is
-// no evidence, unless it had been waited for: the commit under way when the time
-// to drain ends is cut short beside a healthy broker.
+// noteUnanswered remembers when the cluster last left a request without an answer. An
+// error from a broker is an answer. A request that we gave up ourselves is evidence
+// only after a wait: the end of a drain cuts a commit short beside a healthy broker.
 func (c *Consumer) noteUnanswered(sent time.Time, err error) {
 	now := time.Now()
 	_, answered := errors.AsType[kafka.Error](err)
@@ -72,8 +69,7 @@ func (c *Consumer) noteUnanswered(sent time.Time, err error) {
 	c.unanswered.Store(&now)
 }
 
-// unansweredWithin reports whether a request was left without an answer at most d
-// ago.
+// unansweredWithin reports whether a request was left unanswered at most d ago.
 func (c *Consumer) unansweredWithin(d time.Duration) bool {
 	last := c.unanswered.Load()
 	return last != nil && time.Since(*last) <= d
@@ -91,9 +87,8 @@ func (c *Consumer) noteRefusal(err error) bool {
 	return true
 }
 
-// refusalState remembers that the cluster does not let this client in. It has a
-// log line for the first refusal, for a change of the reason at once, and then one
-// a minute. The zero value is ready.
+// refusalState remembers that the cluster does not let this client in. The first
+// refusal and a changed reason are logged at once, the rest once a minute.
 type refusalState struct {
 	outage outage.Outage
 	log    outage.Limiter

@@ -104,9 +104,8 @@ func (g *generation) readPartition(ctx context.Context, p *partition) {
 	}
 }
 
-// readConnection opens a partition where its tracker stands and reads it until
-// something fails. It always returns an error, which names the broker: the end of
-// a connection says nothing of its far side.
+// readConnection opens a partition where its tracker stands and reads it until something
+// fails. The error names the broker, which the end of a connection does not.
 func (g *generation) readConnection(ctx context.Context, p *partition) error {
 	if err := g.position(ctx, p); err != nil {
 		return err
@@ -202,9 +201,8 @@ func (r *reader) checkLeader(high, known int64) error {
 	return nil
 }
 
-// inspect finishes a message that needs no work, and reports true for any other.
-// fault is set when it needs no handler either, because it is to become a dead
-// letter. It allocates nothing for a message that is skipped.
+// inspect finishes a message that needs no work, without an allocation, and reports
+// true for any other. fault is set when it is to become a dead letter at once.
 func (r *reader) inspect() (wanted bool, fault error) {
 	m := &r.msg
 	if !r.p.tracker.admit(m.Offset) {
@@ -241,10 +239,9 @@ func (r *reader) callSkip() (skipped bool, fault error) {
 	return r.c.deps.Skip(&r.msg), nil
 }
 
-// handOver copies the message and passes it to a worker, as soon as there is room
-// for it: in the partition's window, in memory and among the handlers in flight,
-// and while commits work. A message that it returns an error for was not begun,
-// and is fetched again.
+// handOver copies the message and passes it to a worker, as soon as there is room for
+// it in the partition's window, in memory and among the handlers in flight, and while
+// commits work. After an error the message was not begun, and is fetched again.
 func (r *reader) handOver(ctx context.Context, fault error) error {
 	c := r.c
 	if err := r.p.tracker.waitRoom(ctx, c.cfg.Window); err != nil {
@@ -271,8 +268,8 @@ func (r *reader) handOver(ctx context.Context, fault error) error {
 		return nil
 	default: // no worker is idle
 	}
-	// This waits for a moment at most. The task has a slot, so when there are as
-	// many workers as slots, one of them is idle or about to be.
+	// This waits a moment at most: the task has a slot, so one of at most as many
+	// workers is idle or about to be.
 	select {
 	case c.tasks <- t:
 	case c.workers <- struct{}{}:

@@ -27,9 +27,7 @@ const unknownOffset int64 = -1
 // A tracker lives through generations: handlers that began in one may finish in a
 // later one.
 type tracker struct {
-	// Signals of capacity one, each with one waiter at most: room after a span was
-	// finished, idle after the last one in flight was.
-	room, idle chan struct{}
+	room, idle chan struct{} // capacity one, one waiter: a span was finished, the last one was
 
 	mu        sync.Mutex // guards all below
 	low       int64      // every offset below is finished
@@ -184,9 +182,8 @@ func (t *tracker) jump(to int64) (lost int64) {
 	return lost
 }
 
-// reset starts anew at an offset, which may be below what was committed, because
-// this is not the partition that the committed offset was stored for. What is in
-// flight no longer counts.
+// reset starts anew at an offset, which may be below what was committed: this is not the
+// partition that it was committed for. What is in flight no longer counts.
 func (t *tracker) reset(to int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -338,9 +335,8 @@ func (t *tracker) accepted(cp checkpoint, sent time.Time) {
 	}
 }
 
-// unanswered notes that a checkpoint was sent and not answered. It may still lie
-// in a socket and be stored over newer ones, so these are sent again until it can
-// no longer be under way.
+// unanswered notes that a checkpoint was sent and not answered. It may still lie in a
+// socket and be stored over newer ones, so these are sent again until it cannot any more.
 func (t *tracker) unanswered() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

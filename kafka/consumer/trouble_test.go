@@ -212,7 +212,7 @@ func TestCommitRefusesWhatIsNoOffset(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
 	w := b.start(Deps{Handle: new(notebook).Handle})
-	if err := w.sendCommits(t.Context(), memberless, []kafka.OffsetCommit{{Partition: 0, Offset: -5}}); err == nil {
+	if _, err := w.offsetCommit(t.Context(), memberless, []kafka.OffsetCommit{{Partition: 0, Offset: -5}}); err == nil {
 		t.Error("an offset of -5 was sent")
 	}
 }

@@ -20,10 +20,9 @@ type task struct {
 	fault error // set when the message is to become a dead letter without its handler
 }
 
-// work handles one task after the other until there will be no more. A reader
-// starts a worker only when none is idle, so there are never more than
-// Config.MaxInFlight. Goroutines are used again because a new one has its stack to
-// grow, which is a fifth of what validating an event costs.
+// work handles one task after the other until there will be no more. A reader starts a
+// worker only when none is idle, and at most Config.MaxInFlight. Workers live on
+// because growing a fresh stack costs a fifth of validating an event.
 func (c *Consumer) work(t task) {
 	for {
 		done, attempts, fault := false, 0, t.fault
@@ -147,12 +146,10 @@ func (r *retries) current() (count int, since time.Time) {
 	return r.count, r.since
 }
 
-// summaryInterval is how often it is looked whether a summary is due.
-const summaryInterval = 5 * time.Second
+const summaryInterval = 5 * time.Second // between checks whether a summary is due
 
-// summarizeDeadLetters logs the number of dead letters without a line of their own
-// until ctx ends, and then what is left: the next one, which would count them, may
-// never come.
+// summarizeDeadLetters logs the number of dead letters without a line of their own until
+// ctx ends, and then the rest: the next one, which would count them, may never come.
 func (c *Consumer) summarizeDeadLetters(ctx context.Context) {
 	tick := time.NewTicker(summaryInterval)
 	defer tick.Stop()

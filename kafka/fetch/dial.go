@@ -29,8 +29,8 @@ type Config struct {
 	MaxWait time.Duration
 	// MaxBytes bounds one answer, unless its first batch is larger.
 	MaxBytes int
-	// Timeout bounds how long a broker may take beyond MaxWait to begin its answer,
-	// and then for each piece of 64 KiB. Above zero.
+	// Timeout, above zero, bounds how long a broker may take beyond MaxWait to begin
+	// its answer, and then for each piece of 64 KiB.
 	Timeout time.Duration
 	// MaxRecord bounds the stored size of a message without compression. Only the
 	// offset and time of a larger one are read. Zero: no bound.
@@ -77,13 +77,13 @@ func (d *Dialer) leader(ctx context.Context, broker, topic string, partition int
 		return "", err
 	}
 	for _, p := range all {
-		switch {
-		case p.ID != partition:
-		case p.Leader.Host == "":
-			return "", kafka.LeaderNotAvailable
-		default:
-			return net.JoinHostPort(p.Leader.Host, strconv.Itoa(p.Leader.Port)), nil
+		if p.ID != partition {
+			continue
 		}
+		if p.Leader.Host == "" {
+			return "", kafka.LeaderNotAvailable
+		}
+		return net.JoinHostPort(p.Leader.Host, strconv.Itoa(p.Leader.Port)), nil
 	}
 	return "", kafka.UnknownTopicOrPartition
 }
