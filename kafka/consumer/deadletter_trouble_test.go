@@ -80,7 +80,7 @@ func (b *slowBroker) end(r *produceAPI.Request, stored bool) {
 	}
 }
 
-// lettersOn gives a consumer whose dead letters go to a broker of so many
+// lettersOn returns a consumer whose dead letters go to a broker of so many
 // partitions.
 func lettersOn(t *testing.T, partitions int) (*Consumer, *slowBroker, *tally) {
 	t.Helper()

@@ -123,7 +123,7 @@ func (b *testbed) publishMessages(partition int, messages ...kafka.Message) {
 	}
 }
 
-// stored gives what the group has committed; unplaced for nothing.
+// stored returns what the group has committed; unplaced for nothing.
 func (b *testbed) stored(partition int) int64 {
 	b.t.Helper()
 	res, err := b.client.OffsetFetch(b.t.Context(), &kafka.OffsetFetchRequest{
@@ -181,7 +181,7 @@ func (b *testbed) start(deps Deps) *worker {
 	return w
 }
 
-// halt stops the worker and gives what Run returned; nil after the first time.
+// halt stops the worker and returns what Run returned; nil after the first time.
 func (w *worker) halt() error {
 	w.stop()
 	select {
@@ -265,7 +265,7 @@ func (n *notebook) get() map[string]int {
 	return out
 }
 
-// values gives prefix0, prefix1 and so on.
+// values returns prefix0, prefix1 and so on.
 func values(prefix string, n int) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -274,7 +274,7 @@ func values(prefix string, n int) []string {
 	return out
 }
 
-// once gives each value the count of one.
+// once returns the values, each with a count of one.
 func once(groups ...[]string) map[string]int {
 	out := make(map[string]int)
 	for _, g := range groups {

@@ -71,7 +71,7 @@ func tell(events int, records []record, killed, stopped time.Time, stake time.Du
 	return f
 }
 
-// count gives the events that were never evaluated, and the evaluations that
+// count returns the number of events that were never evaluated, and the evaluations that
 // were not the first of their event.
 func count(events int, records []record) (lost, repeated int) {
 	seen := make(map[int]bool, events)

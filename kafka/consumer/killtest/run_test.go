@@ -136,7 +136,7 @@ func (r *run) worker(name string) *process {
 	return p
 }
 
-// startAndHear starts a process and gives the first line that it prints.
+// startAndHear starts a process and returns the first line that it prints.
 func (r *run) startAndHear(role, name string, env ...string) (*process, string) {
 	r.t.Helper()
 	out, in, err := os.Pipe()
