@@ -27,7 +27,7 @@ func topicPartitions(n int) []kafka.Partition {
 	return out
 }
 
-func TestStickyAssignment(t *testing.T) {
+func TestAssignor(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name       string
@@ -111,7 +111,7 @@ func TestStickyAssignment(t *testing.T) {
 	}
 }
 
-func TestStickyMemberOfAnotherTopic(t *testing.T) {
+func TestAssignorMemberOfAnotherTopic(t *testing.T) {
 	t.Parallel()
 	var b assignor
 	stranger := kafka.GroupMember{ID: "x", Topics: []string{"other"}}
@@ -122,7 +122,7 @@ func TestStickyMemberOfAnotherTopic(t *testing.T) {
 	}
 }
 
-func TestStickyClaimTravels(t *testing.T) {
+func TestAssignorClaimTravels(t *testing.T) {
 	t.Parallel()
 	var b assignor
 	owned := []int{4, 7}
@@ -144,9 +144,9 @@ func TestStickyClaimTravels(t *testing.T) {
 	}
 }
 
-// FuzzSticky holds what makes an assignment one: each partition has exactly one
-// owner, and nobody has two more than anybody else.
-func FuzzSticky(f *testing.F) {
+// FuzzAssignor: each partition has exactly one owner, and no member has two more
+// than another.
+func FuzzAssignor(f *testing.F) {
 	f.Add(uint8(8), []byte{3, 0, 1, 2, 0xff, 5, 2, 3, 0xff})
 	f.Add(uint8(3), []byte{0xff, 0xff, 0xff, 0xff})
 	f.Add(uint8(16), []byte{})

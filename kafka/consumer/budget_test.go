@@ -13,7 +13,7 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// heldBytes is what handlers hold at once.
+// byteGauge measures the bytes that handlers hold at once.
 type byteGauge struct {
 	mu        sync.Mutex
 	now, most int  // guarded by mu
@@ -32,9 +32,9 @@ func (h *byteGauge) add(n int) {
 	h.most = max(h.most, h.now)
 }
 
-// TestMemoryOfMessages has places in flight for many more messages than may be
-// held. One that is larger than the whole has its turn too, alone.
-func TestMemoryOfMessages(t *testing.T) {
+// TestMaxInFlightBytes allows many more messages in flight than bytes. A message that
+// is larger than the whole has its turn too, alone.
+func TestMaxInFlightBytes(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs a broker")
@@ -72,7 +72,7 @@ func TestMemoryOfMessages(t *testing.T) {
 		}
 		return ctx.Err()
 	}})
-	// All begin that may before one ends, or at least more than one would.
+	// As many begin as may before one ends; at least two.
 	for range 2 {
 		receive(t, begun)
 	}
@@ -106,8 +106,8 @@ func TestMemoryOfMessages(t *testing.T) {
 	}
 }
 
-// TestLargeMessagesDoNotHoldUpSmallOnes: one is worked on and does not end, and
-// another waits for it. There is memory for small ones, and they have it.
+// TestLargeMessagesDoNotHoldUpSmallOnes: one large message is being handled and
+// another waits for it, while small ones use the rest of the bytes.
 func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -140,7 +140,7 @@ func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	b.eventually("all memory is free", func() bool { return allFree(w.budget) })
 }
 
-func TestMemory(t *testing.T) {
+func TestByteBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newByteBudget(1000)
@@ -208,7 +208,7 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// allFree reports whether nothing of a memory is taken or waited for.
+// allFree reports whether nothing of a budget is taken or waited for.
 func allFree(m *byteBudget) bool {
 	if !m.all.TryAcquire(m.whole) {
 		return false

@@ -53,8 +53,8 @@ func TestMetadataKeepsTheLowestRuns(t *testing.T) {
 	}
 }
 
-// A window that is full of finished runs, each as long as skipped messages make
-// it, is told whole: what is left out is done again after a crash.
+// A window full of finished runs, as long as skipped messages make them, fits into
+// the metadata: what is left out is done again after a crash.
 func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(1 << 40)
@@ -77,8 +77,8 @@ func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
 	}
 }
 
-// Metadata that is not what we wrote for that very offset must read as none: a
-// run that nobody finished would be lost.
+// Metadata that we did not write for that very offset must read as none: a run that
+// is not finished would be lost.
 func TestMetadataOfOthersReadsAsNone(t *testing.T) {
 	t.Parallel()
 	good := encodeRuns(1000, []run{{1001, 1010}}, maxMetadata)
@@ -128,7 +128,7 @@ func FuzzMetadata(f *testing.F) {
 	})
 }
 
-// FuzzMetadataPayload gets past the checksum, to what reads the payload.
+// FuzzMetadataPayload fuzzes the payload behind a valid checksum.
 func FuzzMetadataPayload(f *testing.F) {
 	f.Add(int64(10), []byte{1, 1, 2, 3})
 	f.Add(int64(10), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1})

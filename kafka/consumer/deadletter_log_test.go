@@ -15,8 +15,8 @@ import (
 	"github.com/evalworker/evalworker/internal/outage"
 )
 
-// TestBurstIsSummedUp: when a burst is over, one line says how many there were
-// beside the one that was told; and nothing is said where nothing was held back.
+// TestBurstIsSummedUp: when a burst is over, one line counts those without a line of
+// their own; there is no line about none.
 func TestBurstIsSummedUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -58,9 +58,9 @@ func TestBurstIsSummedUp(t *testing.T) {
 	})
 }
 
-// TestEveryDeadLetterIsToldOf: the counts of a worker's log add up to its dead
+// TestLogCountsEveryDeadLetter: the counts of a worker's log add up to its dead
 // letters, also when it ends within the minute.
-func TestEveryDeadLetterIsToldOf(t *testing.T) {
+func TestLogCountsEveryDeadLetter(t *testing.T) {
 	t.Parallel()
 	const letters = 7
 	b := newTestbed(t, 1, true)

@@ -18,7 +18,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// deadLettersOf reads n dead letters: value to headers.
+// deadLetters reads n dead letters: value to headers.
 func (b *testbed) deadLetters(n int) map[string]map[string]string {
 	b.t.Helper()
 	out := make(map[string]map[string]string)
@@ -120,8 +120,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// A dead letter that is not accepted is tried again; the message is not done
-// before it is.
+// A dead letter that is not accepted is tried again; only then the message is done.
 func TestDeadLettersWaitForTheBroker(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)

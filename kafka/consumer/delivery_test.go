@@ -16,7 +16,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// gatekeeper is a handler that holds some messages until it is told to go on.
+// gatekeeper is a handler that holds some messages until the test lets them go.
 type gatekeeper struct {
 	notebook
 	held    map[string]chan struct{} // value to the channel that lets it go
@@ -88,8 +88,8 @@ func TestCommitStopsAtAMessageInFlight(t *testing.T) {
 	}
 }
 
-// A worker that has to give up on a message leaves behind what it finished
-// above it; the next worker does the one message and no other.
+// A worker that has to give up a message commits what it finished above it; the next
+// worker does only the one message.
 func TestTheNextWorkerDoesOnlyWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
@@ -119,7 +119,7 @@ func TestTheNextWorkerDoesOnlyWhatIsOpen(t *testing.T) {
 	}
 }
 
-// After a crash nothing but the metadata of the last commit is there.
+// After a crash only the metadata of the last commit is left.
 func TestMetadataOfADeadWorkerIsUsed(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -163,8 +163,8 @@ func (b *testbed) commitByHand(commits ...kafka.OffsetCommit) {
 	})
 }
 
-// A worker joins. What is in flight on the partition that stays goes on in place;
-// on the one that moves it is cancelled, and the newcomer does it.
+// A worker joins. Handlers of the partition that stays go on in place; those of the
+// one that moves are cancelled, and the newcomer does their work.
 func TestRebalanceKeepsWhatStays(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2)
@@ -200,8 +200,8 @@ func TestRebalanceKeepsWhatStays(t *testing.T) {
 	}
 }
 
-// Messages that finish within RevokeDrain are committed before the partition
-// moves, so nobody does them again.
+// Messages that finish within RevokeDrain are committed before the partition moves,
+// and not done again.
 func TestRevokeDrainCommitsWhatFinishesInTime(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -266,7 +266,7 @@ func TestShutdownDrainsWhileHeartbeatsGoOn(t *testing.T) {
 	}
 }
 
-// logLines takes lines of a log until it is full.
+// logLines keeps lines of a log until it is full.
 type logLines chan string
 
 func (l logLines) Write(line []byte) (int, error) {
@@ -277,8 +277,8 @@ func (l logLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Work on a partition that moves ends as soon as its new owner is known, and not
-// when the broker has said where to go on: until then it could only be done twice.
+// Work on a partition that moves ends as soon as its new owner is known, not only
+// when the stored offsets are: in between it could only be done twice.
 func TestMovedWorkEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -310,8 +310,7 @@ func TestMovedWorkEndsAtOnce(t *testing.T) {
 	b.eventually("both committed", func() bool { return b.stored(0) == 1 && b.stored(1) == 1 })
 }
 
-// A worker that was told to stop keeps its work through a rebalance that comes
-// meanwhile.
+// A worker that is stopping keeps its work through a rebalance.
 func TestShutdownGoesOnThroughARebalance(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2)
@@ -372,7 +371,7 @@ func TestBoundsHold(t *testing.T) {
 	}
 }
 
-// Skip and Handle see the same message, and Skip's may be kept by nobody.
+// Skip sees each delivery once, and Handle sees the same message.
 func TestSkipSeesEachDeliveryOnce(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)

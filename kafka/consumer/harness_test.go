@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithKafka)) 
 // patience bounds what a test waits for; it only ends tests that fail.
 const patience = 60 * time.Second
 
-// bench is a topic and a group of a test's own, on an embedded broker or on an
+// testbed is a topic and a group of a test's own, on an embedded broker or on an
 // Apache Kafka.
 type testbed struct {
 	t      testing.TB
@@ -35,7 +35,7 @@ type testbed struct {
 	cfg    Config
 }
 
-// newBench makes the topic. A test that needs the embedded broker says so.
+// newTestbed makes the topic. A test that needs the embedded broker passes true.
 func newTestbed(t testing.TB, partitions int, embedded ...bool) *testbed {
 	t.Helper()
 	if testing.Short() {
@@ -66,7 +66,7 @@ func newTestbed(t testing.TB, partitions int, embedded ...bool) *testbed {
 	return b
 }
 
-// benchOn makes the topic on the cluster that a configuration leads to.
+// testbedOn makes the topic on the cluster of a configuration.
 func testbedOn(t testing.TB, cfg Config, partitions int) *testbed {
 	t.Helper()
 	b := &testbed{t: t}
@@ -123,7 +123,7 @@ func (b *testbed) publishMessages(partition int, messages ...kafka.Message) {
 	}
 }
 
-// stored returns what the group has committed; unplaced for nothing.
+// stored returns the offset that the group has committed; unknownOffset for none.
 func (b *testbed) stored(partition int) int64 {
 	b.t.Helper()
 	res, err := b.client.OffsetFetch(b.t.Context(), &kafka.OffsetFetchRequest{
@@ -135,7 +135,7 @@ func (b *testbed) stored(partition int) int64 {
 	return res.Topics[b.cfg.Topic][0].CommittedOffset
 }
 
-// eventually polls what only a foreign process can tell.
+// eventually polls what only another process knows.
 func (b *testbed) eventually(what string, cond func() bool) {
 	b.t.Helper()
 	deadline := time.NewTimer(patience)
@@ -160,7 +160,7 @@ type worker struct {
 	seen *tally
 }
 
-// start runs a consumer with the bench's configuration until the test ends.
+// start runs a consumer with the testbed's configuration until the test ends.
 func (b *testbed) start(deps Deps) *worker {
 	b.t.Helper()
 	seen := &tally{counts: make(map[string]int)}

@@ -15,8 +15,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/fetch"
 )
 
-// TestTheLargestMessage: the default bound is the one that holds, to the byte,
-// on the whole way through fetching; what is larger waits among the dead letters.
+// TestTheLargestMessage: fetching handles messages up to exactly the default bound; a
+// larger one becomes a dead letter.
 func TestTheLargestMessage(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -45,8 +45,8 @@ func TestTheLargestMessage(t *testing.T) {
 	}
 }
 
-// TestUnreadMessage: what is not even read waits among the dead letters without
-// what it held, and says so.
+// TestUnreadMessage: a message that is too large to be read becomes a dead letter
+// without its content, which says so.
 func TestUnreadMessage(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)

@@ -12,9 +12,9 @@ import (
 	"github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
-// A mark that nobody answered may be stored over newer ones, so these are told
+// A commit that was not answered may be stored over newer ones, so these are sent
 // again until it cannot be under way any more.
-func TestTrackerTellsAgainAfterSilence(t *testing.T) {
+func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTracker(10)
@@ -42,9 +42,9 @@ func TestTrackerTellsAgainAfterSilence(t *testing.T) {
 	})
 }
 
-// lateCommit lets one commit lie in a socket for longer than its sender waits, as
-// with a coordinator that stands still or a line that loses packets: what was
-// written to a connection is not taken back when it is closed.
+// lateCommitTransport delays one commit for longer than its sender waits, like a
+// coordinator that hangs or a line that loses packets: closing a connection does not
+// take back what was written to it.
 type lateCommitTransport struct {
 	kafka.RoundTripper
 	lies atomic.Int64 // for how long the next one does; 0: none does
@@ -69,8 +69,8 @@ func (l *lateCommitTransport) RoundTrip(ctx context.Context, addr net.Addr, req 
 	return nil, ctx.Err()
 }
 
-// TestCommitThatComesLate: a commit that nobody answered is stored after newer
-// ones. The next worker does nothing again.
+// TestCommitThatComesLate: a commit that was not answered is stored after newer ones.
+// The next worker repeats nothing.
 func TestCommitThatComesLate(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)

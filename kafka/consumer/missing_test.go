@@ -33,10 +33,10 @@ func TestMissingTopic(t *testing.T) {
 	}
 }
 
-// TestMissingTopicIsToldAtOnce: no worker counts as well before it is known that
-// there is a topic, also one that others assign the partitions to. One that has
-// none because others have them all is well.
-func TestMissingTopicIsToldAtOnce(t *testing.T) {
+// TestMissingTopicShowsAtOnce: a worker, also one that does not lead the group, is not
+// well before it is known that there is a topic. A worker without partitions because
+// others have them all is well.
+func TestMissingTopicShowsAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
 	there := *b

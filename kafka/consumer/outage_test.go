@@ -13,7 +13,7 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// TestIsOutage: what belongs to a rebalance is no outage.
+// TestIsOutage: errors of a rebalance are not an outage.
 func TestIsOutage(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]bool{
@@ -30,9 +30,9 @@ func TestIsOutage(t *testing.T) {
 	}
 }
 
-// TestBrokerGone: a worker whose broker goes says since when it is no member and
-// why, names the broker, and claims no partitions; when the broker is back it has
-// forgotten all that.
+// TestBrokerGone: the status of a worker whose broker is gone says since when it is
+// not a member and why, names the broker, and has no partitions; when the broker is
+// back all that is cleared.
 func TestBrokerGone(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -87,8 +87,8 @@ func TestBrokerGone(t *testing.T) {
 	}
 }
 
-// TestCommitsFail: what the broker says of a commit is told, and the time of the
-// last one that it took stays.
+// TestCommitsFail: the status has the broker's error of a commit, and the time of the
+// last commit that it accepted stays.
 func TestCommitsFail(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)

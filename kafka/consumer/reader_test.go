@@ -80,8 +80,8 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// TestCopyMessage: a message that is kept does not change when the next one is read over
-// it, and null stays another thing than empty.
+// TestCopyMessage: a copy does not change when the next message is read over the
+// original, and null stays different from empty.
 func TestCopyMessage(t *testing.T) {
 	t.Parallel()
 	read := func() event.Message {
@@ -125,7 +125,7 @@ func TestPanicFaultKeepsContentOut(t *testing.T) {
 	}()
 }
 
-// BenchmarkSkip is what a message costs that nobody wants, after it is fetched.
+// BenchmarkSkip measures an unwanted message, after it is fetched.
 func BenchmarkSkip(b *testing.B) {
 	r, _ := newReader(b, func(m *event.Message) bool { return len(m.Headers) > 0 })
 	r.c.cfg.MaxMessageBytes, r.c.observe = 1<<20, nopObserver{}

@@ -23,8 +23,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// checkSecured consumes from a cluster that lets only this configuration in:
-// messages, a dead letter, commits.
+// checkSecured uses a cluster that accepts only this configuration: for messages, a
+// dead letter and commits.
 func checkSecured(t *testing.T, conn conn.Config, session time.Duration) {
 	t.Helper()
 	cfg := DefaultConfig()
@@ -50,7 +50,7 @@ func checkSecured(t *testing.T, conn conn.Config, session time.Duration) {
 	}
 }
 
-// TestSecured: the whole consumer over TLS, by each login.
+// TestSecured runs the whole consumer over TLS, with each kind of login.
 func TestSecured(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
@@ -70,8 +70,7 @@ func TestSecured(t *testing.T) {
 	}
 }
 
-// TestSecuredApacheKafka: the same on a cluster of Apache Kafka, and a wrong
-// password there.
+// TestSecuredApacheKafka does the same on an Apache Kafka, and tries a wrong password.
 func TestSecuredApacheKafka(t *testing.T) {
 	t.Parallel()
 	containers.NeedEngine(t)
@@ -118,7 +117,7 @@ func securedBroker(t *testing.T, cfg broker.Config) *broker.Broker {
 	return b
 }
 
-// logged keeps the log for a look at it.
+// logBuffer keeps the log.
 type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -136,8 +135,8 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-// TestWrongPassword: it is told once, in words that a person can act on, soon;
-// the worker goes on trying, and is let in when the file is mended.
+// TestWrongPassword: it is logged once, soon, with what to mend; the worker goes on
+// trying, and is let in when the file is mended.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	for _, begin := range []Start{StartFirst, StartLast} {
@@ -194,8 +193,8 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-// TestPasswordTakenBack: a worker at work whose password is changed on the
-// brokers says so, and goes on when its file follows.
+// TestPasswordTakenBack: a running worker whose password is changed on the brokers
+// shows it in its status, and goes on when its file is changed too.
 func TestPasswordTakenBack(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
@@ -241,7 +240,8 @@ func freeAddr(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// TestRefusals: what is told when, and how often.
+// TestRefusals: a refusal is logged at once, a changed reason too, the rest once a
+// minute.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

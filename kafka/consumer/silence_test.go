@@ -15,7 +15,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// TestUnanswered: only a request that nobody answered speaks of an outage.
+// TestUnanswered: only a request that was not answered is evidence of an outage.
 func TestUnanswered(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -52,8 +52,8 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
-// TestCommitCutShort: a commit that the end of a drain cuts short is no outage;
-// to take it for one made the survivors of a clean stop wait for nothing.
+// TestCommitCutShort: a commit that the end of a drain cuts short is no evidence of an
+// outage; otherwise the survivors of a clean stop would wait in vain.
 func TestCommitCutShort(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// TestFirstBrokerIsSilent: the first broker of the list takes connections and
-// says nothing, as one does that was frozen. The others are well, and so is the
-// worker.
+// TestFirstBrokerIsSilent: the first broker of the list accepts connections and does
+// not answer, as if frozen. The others are healthy, and the worker uses them.
 func TestFirstBrokerIsSilent(t *testing.T) {
 	t.Parallel()
 	for _, start := range []Start{StartFirst, StartLast} {

@@ -11,7 +11,7 @@ import (
 	commitAPI "github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
-// refusesOnce takes the first commit for its first partition alone.
+// refuseOnceTransport accepts the first commit for its first partition only.
 type refuseOnceTransport struct {
 	kafka.RoundTripper
 	refused   atomic.Bool
@@ -40,9 +40,9 @@ func (r *refuseOnceTransport) RoundTrip(ctx context.Context, addr net.Addr, req 
 	return res, nil
 }
 
-// TestStartLastInParts: the broker takes the beginning of a new group for one
-// partition, and not for the others at first. They begin where they ended then,
-// and not with all that they hold.
+// TestStartLastInParts: the broker accepts the first commit of a new group for one
+// partition, and refuses the others once. These still begin at the end that they had
+// at first, and not at their first message.
 func TestStartLastInParts(t *testing.T) {
 	t.Parallel()
 	const partitions, old = 3, 10

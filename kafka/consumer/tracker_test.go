@@ -43,7 +43,7 @@ func TestTrackerCommitsTheUnbrokenPrefix(t *testing.T) {
 	}
 }
 
-func TestTrackerTellsNothingTwice(t *testing.T) {
+func TestTrackerCommitsNothingTwice(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(0)
 	if _, ok := tr.checkpoint(); ok {
@@ -239,9 +239,9 @@ func TestTrackerWaits(t *testing.T) {
 	})
 }
 
-// FuzzTracker holds the law of delivery: whatever happens in whatever order, a
-// commit never passes an offset that is still in flight or was never taken, never
-// goes back, and in the end everything taken is committed.
+// FuzzTracker checks the law of delivery: in any order of events, a commit never passes
+// an offset that is in flight or was never taken, never goes back, and in the end
+// everything taken is committed.
 func FuzzTracker(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 2, 0x83, 0x80, 0x81})
 	f.Add([]byte{0, 1, 0, 1, 0, 1, 0x80, 0x82, 3, 0x81, 0, 0x80})

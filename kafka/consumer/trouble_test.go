@@ -18,8 +18,8 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// While commits fail nothing new begins, because all of it would be done again
-// after a crash; when they work again, all goes on.
+// While commits fail nothing new begins, because a crash would repeat all of it; when
+// they work again, all goes on.
 func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -45,7 +45,7 @@ func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	}
 }
 
-// A partition that cannot be read holds up none of the others, and shows.
+// A partition that cannot be read does not hold up others, and shows in the status.
 func TestOnePartitionCannotBeRead(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -86,7 +86,7 @@ func TestShutdownWithABrokerThatHangs(t *testing.T) {
 	}
 }
 
-// A broker that answers again while there is still time learns what is finished.
+// When a broker answers again within the grace, what is finished is committed.
 func TestShutdownWaitsForTheBrokerToCommit(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -143,8 +143,8 @@ func TestRunWithoutABroker(t *testing.T) {
 	}
 }
 
-// The broker goes away and comes back with what it had. What was in flight goes
-// on in place; nothing is lost and nothing is done twice.
+// The broker goes away and comes back with its data. What was in flight goes on in
+// place; nothing is lost and nothing is done twice.
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -178,8 +178,7 @@ func TestBrokerRestart(t *testing.T) {
 	}
 }
 
-// A commit names generation and member, so one of a generation that is over
-// cannot set an offset back.
+// A commit names generation and member, so a past generation cannot set an offset back.
 func TestAStaleGenerationIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
@@ -248,7 +247,7 @@ func TestNewPartitionsAreReadFromTheirFirstMessage(t *testing.T) {
 	}
 }
 
-// A group that is known goes on where it was, whatever Start says.
+// A group that has committed goes on there, whatever Start says.
 func TestStartLastIsForNewGroupsOnly(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2)
@@ -378,7 +377,7 @@ func (b *testbed) transaction(partition int, commit bool) {
 	}
 }
 
-// A dependency is down: the same message comes again, and Status tells.
+// While a dependency is down the same message is handled again, and Status shows it.
 func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
@@ -409,8 +408,8 @@ func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	}
 }
 
-// A broker that takes less metadata than we write gets as much as it takes, at
-// once: nothing else may change for as long as the slow messages take.
+// A broker that accepts less metadata than we write gets as much as it accepts, at
+// once: there may be no other change to commit for as long as the slow messages take.
 func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 	t.Parallel()
 	for limit, least := range map[int]int{200: 34, 40: 4, 8: 0} {
@@ -447,8 +446,8 @@ func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 	}
 }
 
-// The topic was made again so fast that no Reader has met its absence: a
-// partition that ends below what was read of it tells.
+// A topic that was made again so fast that no reader noticed is recognised by a
+// partition that ends below what was read of it.
 func TestAPartitionThatEndsBelowWhatWasReadIsReadAnew(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)

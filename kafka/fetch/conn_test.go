@@ -165,8 +165,8 @@ func TestAnotherEncoder(t *testing.T) {
 	}
 }
 
-// TestWhatCompactionLeaves: a batch keeps its range when its last records, or all
-// of them, are gone. Reading must go on behind it, or it would read it for ever.
+// TestWhatCompactionLeaves: a batch keeps its range when its last records, or all of
+// them, are gone. Reading must go on behind it, or it would be read for ever.
 func TestWhatCompactionLeaves(t *testing.T) {
 	t.Parallel()
 	short := encode(t, 0, samples()[:2]...)
@@ -280,8 +280,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-// TestThrottled: over its quota a client is answered at once, with nothing at all
-// and the time for which it is then not listened to.
+// TestThrottled: a client over its quota is answered at once, with no messages and the
+// time for which it is then ignored.
 func TestThrottled(t *testing.T) {
 	t.Parallel()
 	batch := encode(t, 0, samples()...)
@@ -330,8 +330,8 @@ func TestBatchThatEndsEarly(t *testing.T) {
 	}
 }
 
-// TestUnreadMessages: of what is too large no more is read than where it is, and
-// what comes after it is read again.
+// TestUnreadMessages: only the place of a message that is too large is read; the next
+// ones are read as usual.
 func TestUnreadMessages(t *testing.T) {
 	t.Parallel()
 	headers := make([]event.Header, MaxHeaders+1)
@@ -398,7 +398,7 @@ func TestNothingIsKept(t *testing.T) {
 	}
 }
 
-// TestSlowButSteady: a broker that sends all the time is given all the time.
+// TestSlowButSteady: a broker that sends without a pause may take any time.
 func TestSlowButSteady(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -436,7 +436,8 @@ func TestSlowButSteady(t *testing.T) {
 	})
 }
 
-// TestUnread: what is left of an answer would be taken for the next one.
+// TestUnread: Fetch refuses while an answer is not read to its end, because the rest
+// would be taken for the next answer.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	c := broker(t, 4, func(n int, _ *fetchapi.Request) []byte { return answerOf(4, n, 0, encode(t, 0, samples()...)) })

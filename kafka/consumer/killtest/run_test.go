@@ -57,7 +57,7 @@ func newRun(t *testing.T, events int) *run {
 	return r
 }
 
-// process is one that this test started. Only it is ever signalled.
+// process is a process that this test started. Only these are ever signalled.
 type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
@@ -81,7 +81,7 @@ func (p *process) wait() error {
 	}
 }
 
-// start runs this program once more, as something else.
+// start runs this program once more, in another role.
 func (r *run) start(role, name string, stdout io.Writer, env ...string) *process {
 	r.t.Helper()
 	self, err := os.Executable()
@@ -123,7 +123,7 @@ func (r *run) broker() string {
 	return addr
 }
 
-// worker starts a worker and waits until it knows what SIGTERM means.
+// worker starts a worker and waits until it handles SIGTERM.
 func (r *run) worker(name string) *process {
 	r.t.Helper()
 	j := r.job
