@@ -36,7 +36,7 @@ func TestBurstIsSummedUp(t *testing.T) {
 		<-time.After(outage.Interval - time.Second)
 		synctest.Wait()
 		if out.String() != "" {
-			t.Errorf("told before the minute was over: %s", out)
+			t.Errorf("logged before the minute was over: %s", out)
 		}
 		<-time.After(summaryInterval + time.Second)
 		synctest.Wait()
@@ -84,6 +84,6 @@ func TestLogCountsEveryDeadLetter(t *testing.T) {
 		}
 	}
 	if told != letters {
-		t.Errorf("the log tells of %d dead letters, want %d:\n%s", told, letters, out)
+		t.Errorf("the log counts %d dead letters, want %d:\n%s", told, letters, out)
 	}
 }

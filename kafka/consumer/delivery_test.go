@@ -126,9 +126,9 @@ func TestMetadataOfADeadWorkerIsUsed(t *testing.T) {
 		metadata string
 		want     []string
 	}{
-		"finished runs":     {encodeRuns(2, []run{{3, 6}, {8, 9}}, maxMetadata), []string{"m2", "m6", "m7", "m9"}},
-		"somebody's else's": {"committed by hand", values("m", 10)[2:]},
-		"none":              {"", values("m", 10)[2:]},
+		"finished runs":   {encodeRuns(2, []run{{3, 6}, {8, 9}}, maxMetadata), []string{"m2", "m6", "m7", "m9"}},
+		"another program": {"committed by hand", values("m", 10)[2:]},
+		"none":            {"", values("m", 10)[2:]},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 		}
 		tr.accepted(m, time.Now())
 		if _, ok := tr.checkpoint(); ok {
-			t.Error("told again for ever")
+			t.Error("sent again for ever")
 		}
 	})
 }

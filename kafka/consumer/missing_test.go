@@ -48,7 +48,7 @@ func TestMissingTopicShowsAtOnce(t *testing.T) {
 		want  bool
 	}{{"missing", b, "-missing", true}, {"there", &there, "-there", false}} {
 		tt.b.cfg.Group += tt.group
-		tt.b.cfg.PartitionWatch = time.Hour // nobody looks again
+		tt.b.cfg.PartitionWatch = time.Hour // no second look
 		workers := []*worker{tt.b.start(Deps{Handle: new(notebook).Handle}), tt.b.start(Deps{Handle: new(notebook).Handle})}
 		tt.b.eventually("both joined one generation", func() bool {
 			one, two := workers[0].Status(), workers[1].Status()

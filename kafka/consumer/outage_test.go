@@ -52,8 +52,8 @@ func TestBrokerGone(t *testing.T) {
 	}
 
 	embedded.Close()
-	b.eventually("the outage is told", func() bool { return !w.Status().Joined && w.Status().Down() })
-	b.eventually("the attempt to connect is told", func() bool { return strings.Contains(w.Status().Error, "cannot be reached") })
+	b.eventually("the outage shows", func() bool { return !w.Status().Joined && w.Status().Down() })
+	b.eventually("the attempt to connect shows", func() bool { return strings.Contains(w.Status().Error, "cannot be reached") })
 	st := w.Status()
 	if want := "broker " + embedded.Addr() + " cannot be reached: connect: connection refused"; st.Error != want {
 		t.Errorf("error %q, want %q", st.Error, want)
@@ -103,7 +103,7 @@ func TestCommitsFail(t *testing.T) {
 	last := w.Status().LastCommit
 	restore := b.broker.RefuseCommits()
 	b.publish(0, "second")
-	b.eventually("the stall is told", func() bool { return strings.HasPrefix(w.Status().Stalled, "commits fail: broker "+b.broker.Addr()) })
+	b.eventually("the stall shows", func() bool { return strings.HasPrefix(w.Status().Stalled, "commits fail: broker "+b.broker.Addr()) })
 	if st := w.Status(); !st.Down() || !st.LastCommit.Equal(last) || !strings.Contains(st.Error, "commit partition 0") {
 		t.Errorf("status while commits fail: down %v, last commit %v (was %v), error %q", st.Down(), st.LastCommit, last, st.Error)
 	}

@@ -111,7 +111,7 @@ func TestPanicFaultKeepsContentOut(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{"secret words", fmt.Errorf("of secret words"), struct{ s string }{"secret words"}} {
 		if text := panicFault(v).Error(); strings.Contains(text, "secret") {
-			t.Errorf("%T: %q tells what the panic was called with", v, text)
+			t.Errorf("%T: %q shows the value of the panic", v, text)
 		}
 	}
 	func() {

@@ -98,9 +98,9 @@ func TestSecuredApacheKafka(t *testing.T) {
 	b := &testbed{t: t, cfg: cfg}
 	began := time.Now()
 	w := b.start(Deps{Handle: (&notebook{}).Handle})
-	b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
+	b.eventually("the refusal shows", func() bool { return w.Status().Refused != "" })
 	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("told after %v", took)
+		t.Errorf("shown after %v", took)
 	}
 	if got := w.Status().Refused; !strings.Contains(got, `refuses the login by SCRAM-SHA-512 as user "worker"`) {
 		t.Errorf("refused: %q", got)
@@ -159,18 +159,18 @@ func TestWrongPassword(t *testing.T) {
 			b := &testbed{t: t, broker: broker, cfg: cfg}
 			began := time.Now()
 			w := b.start(Deps{Handle: (&notebook{}).Handle, Log: slog.New(slog.NewTextHandler(log, nil))})
-			b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
+			b.eventually("the refusal shows", func() bool { return w.Status().Refused != "" })
 			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("told after %v", took)
+				t.Errorf("shown after %v", took)
 			}
-			told := w.Status()
+			st := w.Status()
 			for _, want := range []string{`refuses the login by SCRAM-SHA-512 as user "worker"`, password, "sasl.username"} {
-				if !strings.Contains(told.Refused, want) {
-					t.Errorf("%q does not say %q", told.Refused, want)
+				if !strings.Contains(st.Refused, want) {
+					t.Errorf("%q does not say %q", st.Refused, want)
 				}
 			}
-			if told.Joined || told.RefusedSince.IsZero() {
-				t.Errorf("%+v", told)
+			if st.Joined || st.RefusedSince.IsZero() {
+				t.Errorf("%+v", st)
 			}
 			last, _ := w.refusal.outage.Last()
 			b.eventually("it tries again", func() bool {
@@ -186,7 +186,7 @@ func TestWrongPassword(t *testing.T) {
 			if n := strings.Count(text, "level=ERROR"); n != 1 || !strings.Contains(text, "does not let this worker in") {
 				t.Errorf("%d errors in the log, want one:\n%s", n, text)
 			}
-			if strings.Contains(text+told.Refused, wrong) {
+			if strings.Contains(text+st.Refused, wrong) {
 				t.Errorf("the password is shown:\n%s", text)
 			}
 		})
@@ -218,7 +218,7 @@ func TestPasswordTakenBack(t *testing.T) {
 	w.owns(1)
 	broker.Close()
 	serve("two")
-	b.eventually("the refusal is told", func() bool { return strings.Contains(w.Status().Refused, "SCRAM-SHA-256") })
+	b.eventually("the refusal shows", func() bool { return strings.Contains(w.Status().Refused, "SCRAM-SHA-256") })
 	writeFile(t, password, "two")
 	b.eventually("let in again", func() bool { st := w.Status(); return st.Joined && st.Refused == "" })
 }
@@ -257,7 +257,7 @@ func TestRefusals(t *testing.T) {
 			log  bool
 		}{
 			{why("a", "1"), 0, 1, true},
-			{why("a", "2"), time.Second, 0, false}, // another broker is no news
+			{why("a", "2"), time.Second, 0, false}, // another broker changes nothing
 			{why("b", "1"), time.Second, 2, true},
 			{why("b", "1"), time.Second, 0, false},
 			{why("b", "1"), outage.Interval - time.Second, 2, true},
@@ -277,10 +277,10 @@ func TestRefusals(t *testing.T) {
 		r.add(why("old", ""))
 		<-time.After(2 * refusalLasts)
 		if text, _ := r.current(true); text != "" {
-			t.Errorf("a member tells of what is long over: %q", text)
+			t.Errorf("a member shows a refusal that is long over: %q", text)
 		}
 		if text, _ := r.current(false); text == "" {
-			t.Error("whoever is not in the group is turned away until let in")
+			t.Error("a worker that is not in the group is refused until it is let in")
 		}
 	})
 }

@@ -52,14 +52,14 @@ func TestTrackerCommitsNothingTwice(t *testing.T) {
 	tr.skip(0)
 	m, ok := tr.checkpoint()
 	if !ok || m.low != 1 {
-		t.Fatalf("mark = %+v, %v", m, ok)
+		t.Fatalf("checkpoint = %+v, %v", m, ok)
 	}
 	if _, ok := tr.checkpoint(); !ok {
-		t.Error("a mark that the broker has not accepted is forgotten")
+		t.Error("a checkpoint that the broker has not accepted is forgotten")
 	}
 	tr.accepted(m, time.Now())
 	if _, ok := tr.checkpoint(); ok {
-		t.Error("a mark that the broker has accepted is told again")
+		t.Error("a checkpoint that the broker has accepted is sent again")
 	}
 	s := tr.begin(1)
 	if _, ok := tr.checkpoint(); ok {
@@ -67,7 +67,7 @@ func TestTrackerCommitsNothingTwice(t *testing.T) {
 	}
 	tr.finish(s)
 	if m, ok := tr.checkpoint(); !ok || m.low != 2 {
-		t.Errorf("mark = %+v, %v, want low 2", m, ok)
+		t.Errorf("checkpoint = %+v, %v, want low 2", m, ok)
 	}
 }
 
@@ -192,7 +192,7 @@ func TestTrackerResetForgetsWhatIsInFlight(t *testing.T) {
 		t.Errorf("after the reset %+v, want all at 3", p)
 	}
 	if m, ok := tr.checkpoint(); !ok || m.low != 3 {
-		t.Errorf("mark = %+v, %v: the new start is not committed", m, ok)
+		t.Errorf("checkpoint = %+v, %v: the new start is not committed", m, ok)
 	}
 }
 

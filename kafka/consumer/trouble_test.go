@@ -24,7 +24,7 @@ func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
 	b.cfg.MaxCommitOutage = 200 * time.Millisecond
-	b.cfg.PartitionWatch = time.Hour // the fetcher alone tells how far the partition reaches
+	b.cfg.PartitionWatch = time.Hour // only the reader notes how far the partition reaches
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
 	b.publish(0, "first")
@@ -116,7 +116,7 @@ func TestRunWithoutABroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil { // nobody listens there now
+	if err := ln.Close(); err != nil { // nothing listens there now
 		t.Fatal(err)
 	}
 	for _, start := range []Start{StartFirst, StartLast} {
@@ -435,10 +435,10 @@ func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 			b.eventually("all in flight", func() bool { return w.Status().InFlight == messages })
 			close(finish)
 			b.eventually("half of them consumed", func() bool { return w.seen.count("consumed") == (messages+1)/2 })
-			b.eventually("as many as fit are told", func() bool {
+			b.eventually("as many as fit are committed", func() bool {
 				low, metadata, _ := b.broker.CommittedOffset(b.cfg.Group, b.cfg.Topic, 0)
-				told, err := decodeRuns(low, metadata)
-				return err == nil && low == 1 && len(told) >= least && w.metadataLimit.Load() < maxMetadata
+				runs, err := decodeRuns(low, metadata)
+				return err == nil && low == 1 && len(runs) >= least && w.metadataLimit.Load() < maxMetadata
 			})
 			close(hold)
 			b.eventually("all committed", func() bool { return b.stored(0) == messages })

@@ -36,7 +36,7 @@ type run struct {
 	events int
 	job    job
 	log    string   // folder of what the processes say
-	server *process // the broker; nil when it is somebody else's
+	server *process // nil when the broker is not started here
 }
 
 // newRun starts a broker, if there is none, and publishes the events.
@@ -95,7 +95,7 @@ func (r *run) start(role, name string, stdout io.Writer, env ...string) *process
 	cmd := exec.CommandContext(context.WithoutCancel(r.t.Context()), self)
 	cmd.Env = append(append(os.Environ(), envRole+"="+role), env...)
 	cmd.Stdout, cmd.Stderr = stdout, said
-	stdin, err := cmd.StdinPipe() // its end tells them that we are gone
+	stdin, err := cmd.StdinPipe() // its end means that the test is gone
 	if err != nil {
 		r.t.Fatal(err)
 	}
