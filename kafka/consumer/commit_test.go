@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -98,4 +99,40 @@ func TestCommitThatComesLate(t *testing.T) {
 	if err := <-end; err != nil || b.stored(0) != 102 {
 		t.Errorf("stored offset %d of 102, err = %v", b.stored(0), err)
 	}
+}
+
+func TestCommitBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 5 * time.Second
+		cb := newCommitBreaker()
+		if err := cb.wait(t.Context(), limit); err != nil {
+			t.Fatalf("a new breaker holds work back: %v", err)
+		}
+		<-time.After(limit)
+		if err := cb.wait(t.Context(), limit); err != nil {
+			t.Errorf("closed at its limit: %v", err)
+		}
+		<-time.After(time.Millisecond)
+		through := make(chan error, 2)
+		for range 2 {
+			go func() { through <- cb.wait(t.Context(), limit) }()
+		}
+		synctest.Wait()
+		if len(through) > 0 {
+			t.Error("open after its limit")
+		}
+		cb.reset()
+		for range 2 {
+			if err := <-through; err != nil {
+				t.Errorf("wait: %v", err)
+			}
+		}
+		<-time.After(2 * limit)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := cb.wait(ctx, limit); !errors.Is(err, context.Canceled) {
+			t.Errorf("wait: %v, want %v", err, context.Canceled)
+		}
+	})
 }

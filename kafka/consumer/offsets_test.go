@@ -73,3 +73,30 @@ func TestStartLastInParts(t *testing.T) {
 		t.Errorf("where the group begins (-want +got):\n%s", diff)
 	}
 }
+
+func TestFindStart(t *testing.T) {
+	t.Parallel()
+	b := logBounds{first: 10, last: 20}
+	tests := []struct {
+		name   string
+		next   int64
+		policy OutOfRange
+		want   startPoint
+	}{
+		{"nothing stored", unknownOffset, OutOfRangeLast, startPoint{offset: 10}},
+		{"inside", 15, OutOfRangeFirst, startPoint{offset: 15}},
+		{"at the first", 10, OutOfRangeFirst, startPoint{offset: 10}},
+		{"at the end", 20, OutOfRangeFirst, startPoint{offset: 20}},
+		{"deleted before it was read", 7, OutOfRangeFirst, startPoint{offset: 10}},
+		{"beyond the end, start over", 21, OutOfRangeFirst, startPoint{offset: 10, beyond: true}},
+		{"beyond the end, go to it", 21, OutOfRangeLast, startPoint{offset: 20, beyond: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := findStart(tt.next, b, tt.policy); got != tt.want {
+				t.Errorf("findStart(%d) = %+v, want %+v", tt.next, got, tt.want)
+			}
+		})
+	}
+}
