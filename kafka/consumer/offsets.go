@@ -91,14 +91,11 @@ func (c *Consumer) partitionIDs(ctx context.Context) ([]int, error) {
 	var failed error
 	for _, broker := range c.cfg.Brokers {
 		partitions, err := conn.Partitions(ctx, c.dialer, broker, c.cfg.Topic, requestTimeout)
-		switch {
-		case errors.Is(err, kafka.UnknownTopicOrPartition):
-			return nil, nil
-		case err != nil:
+		if err != nil && !errors.Is(err, kafka.UnknownTopicOrPartition) {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		ids := make([]int, len(partitions))
+		ids := make([]int, len(partitions)) // none on an error
 		for i, p := range partitions {
 			ids[i] = p.ID
 		}

@@ -235,7 +235,11 @@ func (r *reader) inspect() (wanted bool, fault error) {
 // callSkip calls Skip. A message that makes it panic would end the process at
 // every restart; it becomes a dead letter instead.
 func (r *reader) callSkip() (skipped bool, fault error) {
-	defer r.c.recoverPanic("the decision about a message panicked", &r.msg, &fault)
+	defer func() {
+		if v := recover(); v != nil {
+			fault = r.c.panicFault("the decision about a message panicked", &r.msg, v)
+		}
+	}()
 	return r.c.deps.Skip(&r.msg), nil
 }
 
@@ -299,22 +303,17 @@ func (r *reader) copyMessage() event.Message {
 	return m
 }
 
-// recoverPanic, deferred, makes a fault of a panic and logs it.
-func (c *Consumer) recoverPanic(what string, m *event.Message, fault *error) {
-	if v := recover(); v != nil {
-		*fault = panicFault(v)
-		//nolint:sloglint // one of two constants
-		c.log.Error(what, keyPartition, m.Partition, keyOffset, m.Offset, keyError, *fault, keyStack, string(debug.Stack()))
-	}
-}
-
-// panicFault makes an error of the value of a panic. Its text may hold content, so
-// only the run-time's own errors are shown in full.
-func panicFault(v any) error {
+// panicFault logs the value of a panic, and makes it the message's fault. Its text may
+// hold content, so only the run-time's own errors are shown in full.
+func (c *Consumer) panicFault(what string, m *event.Message, v any) error {
+	text := fmt.Sprintf("a panic with a %T", v)
 	if err, ok := v.(runtime.Error); ok {
-		return eval.Permanent(eval.ReasonPanic, errors.New(err.Error()))
+		text = err.Error()
 	}
-	return eval.Permanent(eval.ReasonPanic, fmt.Errorf("a panic with a %T", v))
+	fault := eval.Permanent(eval.ReasonPanic, errors.New(text))
+	//nolint:sloglint // one of two constants
+	c.log.Error(what, keyPartition, m.Partition, keyOffset, m.Offset, keyError, fault, keyStack, string(debug.Stack()))
+	return fault
 }
 
 func messageBytes(m *event.Message) int {

@@ -109,14 +109,15 @@ func TestCopyMessage(t *testing.T) {
 
 func TestPanicFaultKeepsContentOut(t *testing.T) {
 	t.Parallel()
+	r, _ := newReader(t, nil)
 	for _, v := range []any{"secret words", fmt.Errorf("of secret words"), struct{ s string }{"secret words"}} {
-		if text := panicFault(v).Error(); strings.Contains(text, "secret") {
+		if text := r.c.panicFault("panicked", &r.msg, v).Error(); strings.Contains(text, "secret") {
 			t.Errorf("%T: %q shows the value of the panic", v, text)
 		}
 	}
 	func() {
 		defer func() {
-			if text := panicFault(recover()).Error(); !strings.Contains(text, "index out of range") {
+			if text := r.c.panicFault("panicked", &r.msg, recover()).Error(); !strings.Contains(text, "index out of range") {
 				t.Errorf("%q: the run-time's own words are missing", text)
 			}
 		}()

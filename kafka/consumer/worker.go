@@ -72,7 +72,11 @@ func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, att
 // call calls the handler. A panic is the message's fault: another attempt would
 // only panic again.
 func (c *Consumer) call(ctx context.Context, m *event.Message) (err error) {
-	defer c.recoverPanic("a handler panicked", m, &err)
+	defer func() {
+		if v := recover(); v != nil {
+			err = c.panicFault("a handler panicked", m, v)
+		}
+	}()
 	return c.deps.Handle(ctx, *m)
 }
 
