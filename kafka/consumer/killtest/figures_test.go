@@ -23,7 +23,7 @@ type figures struct {
 
 func (f figures) repeated() int { return f.byKill + f.byRebalance + f.byStop }
 
-func tell(events int, records []record, killed, stopped time.Time, stake time.Duration) figures {
+func computeFigures(events int, records []record, killed, stopped time.Time, stake time.Duration) figures {
 	var f figures
 	byID := make(map[int][]record, events)
 	var lastOfA time.Time

@@ -88,13 +88,13 @@ func (r *run) start(role, name string, stdout io.Writer, env ...string) *process
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	said, err := os.Create(filepath.Join(r.log, name+".log"))
+	output, err := os.Create(filepath.Join(r.log, name+".log"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(r.t.Context()), self)
 	cmd.Env = append(append(os.Environ(), envRole+"="+role), env...)
-	cmd.Stdout, cmd.Stderr = stdout, said
+	cmd.Stdout, cmd.Stderr = stdout, output
 	stdin, err := cmd.StdinPipe() // its end means that the test is gone
 	if err != nil {
 		r.t.Fatal(err)
@@ -108,9 +108,9 @@ func (r *run) start(role, name string, stdout io.Writer, env ...string) *process
 		stdin.Close()
 		_ = p.cmd.Process.Kill() // it may have ended
 		_ = p.wait()
-		said.Close()
-		if text, err := os.ReadFile(said.Name()); err == nil && (r.t.Failed() || testing.Verbose()) {
-			r.t.Logf("%s said:\n%s", name, text)
+		output.Close()
+		if text, err := os.ReadFile(output.Name()); err == nil && (r.t.Failed() || testing.Verbose()) {
+			r.t.Logf("%s wrote:\n%s", name, text)
 		}
 	})
 	return p
