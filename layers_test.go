@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	// Kafka.
 	"kafka/conn":       {"internal/config/fault", "internal/config/secret"},
 	"kafka/fetch":      {"event", "kafka/conn"},
-	"kafka/consumer":   {"eval", "event", "internal/config/fault", "kafka/conn", "kafka/fetch"},
+	"kafka/consumer":   {"eval", "event", "internal/backoff", "internal/config/fault", "internal/outage", "kafka/conn", "kafka/fetch"},
 	"kafka/deadletter": {"eval", "event", "internal/config/fault", "kafka/conn", "kafka/consumer"},
 
 	// The parts.

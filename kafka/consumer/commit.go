@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -11,9 +12,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// membership is on whose behalf a commit is made. The coordinator refuses that
-// of a member of an earlier generation; it would take any commit that names no
-// member, also from one that has lost the partition.
+// membership is the member that a commit is made for. The coordinator refuses one of
+// an earlier generation; it would accept any commit that names no member.
 type membership struct {
 	generation int
 	member     string
@@ -28,31 +28,28 @@ var (
 	errTopicGone = errors.New("the topic is gone")
 )
 
-// commit tells the broker what has been finished since the last commit, in one
-// request for all partitions: a request costs the same for one as for many. It
-// is called by one goroutine at a time.
-//
-// What the broker does not accept is told again the next time. errStale and
-// errTopicGone say that there is no use in that.
+// commit sends what has been finished since the last commit, in one request for all
+// partitions: a request costs the same for one as for many. One goroutine at a time
+// calls it. What the broker does not accept is sent again with the next commit, which
+// is useless after errStale and errTopicGone.
 func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition) error {
-	marks := make(map[int]mark, len(parts))
+	checkpoints := make(map[int]checkpoint, len(parts))
 	trackers := make(map[int]*tracker, len(parts))
 	commits := make([]kafka.OffsetCommit, 0, len(parts))
 	limit := int(c.metadataLimit.Load())
 	for _, p := range parts {
-		if m, ok := p.tracker.mark(); ok {
-			marks[p.id], trackers[p.id] = m, p.tracker
-			commits = append(commits, m.commit(p.id, limit))
+		if cp, ok := p.tracker.checkpoint(); ok {
+			checkpoints[p.id], trackers[p.id] = cp, p.tracker
+			commits = append(commits, cp.request(p.id, limit))
 		}
 	}
 	if len(commits) == 0 {
-		c.gate.pass() // all that is finished is known
+		c.breaker.reset() // the broker knows all that is finished
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	var failed error
-	accepted := false
 	for len(commits) > 0 {
 		sent := time.Now()
 		answers, err := c.offsetCommit(ctx, as, commits)
@@ -63,42 +60,38 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 			failed = errors.Join(failed, err)
 			break
 		}
-		var large []kafka.OffsetCommit
+		var tooLarge []kafka.OffsetCommit
 		for _, commit := range commits {
 			switch answer, answered := answers[commit.Partition]; {
 			case !answered:
 				failed = errors.Join(failed, fmt.Errorf("partition %d: no answer", commit.Partition))
 			case answer == nil:
-				accepted = true
-				trackers[commit.Partition].accepted(marks[commit.Partition], sent)
+				c.lastCommit.Store(new(time.Now()))
+				trackers[commit.Partition].accepted(checkpoints[commit.Partition], sent)
 			case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
-				large = append(large, commit)
+				tooLarge = append(tooLarge, commit)
 				limit = min(limit, len(commit.Metadata)/2)
 			default:
 				failed = errors.Join(failed, classifyCommit(commit.Partition, answer))
 			}
 		}
 		commits = commits[:0]
-		for _, refused := range large {
-			commits = append(commits, marks[refused.Partition].commit(refused.Partition, limit))
+		for _, commit := range tooLarge {
+			commits = append(commits, checkpoints[commit.Partition].request(commit.Partition, limit))
 		}
 	}
 	if limit < int(c.metadataLimit.Load()) {
 		c.metadataLimit.Store(int64(limit))
 		c.log.Warn("the broker refused this much commit metadata; writing less", "bytes", limit)
 	}
-	if accepted {
-		now := time.Now()
-		c.lastCommit.Store(&now)
-	}
 	if failed == nil {
-		c.gate.pass()
-		c.outage.over()
+		c.breaker.reset()
+		c.outage.End()
 	}
 	return failed
 }
 
-// classifyCommit says what an answer means for the generation. Any other error
+// classifyCommit adds what an answer means for the generation. Any other error
 // passes: a coordinator that has moved, or that is not there for a moment.
 func classifyCommit(partition int, answer error) error {
 	err := fmt.Errorf("commit partition %d: %w", partition, answer)
@@ -111,19 +104,8 @@ func classifyCommit(partition int, answer error) error {
 	return err
 }
 
-// sendCommits makes one request and joins the errors of all partitions.
-func (c *Consumer) sendCommits(ctx context.Context, as membership, commits []kafka.OffsetCommit) error {
-	answers, err := c.offsetCommit(ctx, as, commits)
-	for id, answer := range answers {
-		if answer != nil {
-			err = errors.Join(err, fmt.Errorf("commit partition %d: %w", id, answer))
-		}
-	}
-	return err
-}
-
-// offsetCommit makes one request and gives the answer for each partition. The
-// coordinator takes any number for an offset, so what is sent is checked here.
+// offsetCommit makes one request and returns the answer for each partition. The
+// coordinator takes any number for an offset, so offsets are checked here.
 func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []kafka.OffsetCommit) (map[int]error, error) {
 	for _, commit := range commits {
 		if commit.Offset < 0 {
@@ -138,8 +120,8 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 		Topics:       map[string][]kafka.OffsetCommit{c.cfg.Topic: commits},
 	})
 	if err != nil {
-		c.silence.note(sent, err)
-		c.lookAnew(err)
+		c.noteUnanswered(sent, err)
+		c.refreshMetadata(err)
 		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), conn.Bare(err))
 	}
 	answers := make(map[int]error, len(commits))
@@ -147,4 +129,84 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 		answers[p.Partition] = p.Error
 	}
 	return answers, nil
+}
+
+// commitBreaker holds back new work while commits fail: a crash would repeat all
+// that is finished meanwhile.
+type commitBreaker struct {
+	mu       sync.Mutex
+	lastGood time.Time     // when the broker last knew all that was finished
+	changed  chan struct{} // closed, and replaced, at each reset
+}
+
+func newCommitBreaker() *commitBreaker {
+	return &commitBreaker{lastGood: time.Now(), changed: make(chan struct{})}
+}
+
+// reset notes that commits work.
+func (b *commitBreaker) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lastGood = time.Now()
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// failing returns how long commits have failed, and what the next reset closes.
+func (b *commitBreaker) failing() (time.Duration, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Since(b.lastGood), b.changed
+}
+
+// wait waits until commits have failed for no longer than limit.
+func (b *commitBreaker) wait(ctx context.Context, limit time.Duration) error {
+	for {
+		failing, changed := b.failing()
+		if failing <= limit {
+			return ctx.Err()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// trailingShare is the part of the commit interval after which trailing commits are
+// made: what finishes after the last one, whichever it is, is done again.
+const trailingShare = 5
+
+// startTrailing goes on committing for a generation that this member has let go of,
+// while the group waits for its other members to do the same. The broker takes such
+// commits until the next generation is made, so what finishes meanwhile on a
+// partition that moves away is not done again.
+//
+// The commits never meet those of another generation: the next one calls stop, which
+// waits, before it begins, and the broker refuses a commit that is under way then,
+// because it names the old generation.
+func (g *generation) startTrailing() (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(g.app))
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(g.c.cfg.CommitInterval / trailingShare)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			// The first error means that the next generation is there, or that
+			// no broker takes a commit.
+			if g.c.commit(ctx, g.membership(), g.parts) != nil {
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }

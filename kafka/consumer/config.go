@@ -8,101 +8,94 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// Start says where a group begins that has never committed anything for the
-// topic. A partition that is new to a group that has is always read from its
-// first message.
+// Start is where a group begins that has never committed anything for the topic. A
+// partition that is new to any other group is always read from its first message.
 type Start string
 
-// The starts.
+// Where a new group begins.
 const (
 	StartFirst Start = "first" // with the oldest message that is still there
 	StartLast  Start = "last"  // with the messages that are published from then on
 )
 
-// OutOfRange says where to go on when the stored offset lies beyond the end of
-// the partition, which then is not the one that the offset was stored for.
+// OutOfRange is where to go on when the stored offset lies beyond the end of the
+// partition, which then is not the one that the offset was stored for.
 type OutOfRange string
 
-// The policies for an offset out of range.
+// Where to go on from an offset out of range.
 const (
 	OutOfRangeFirst OutOfRange = "first" // with the oldest message; some may be done twice
 	OutOfRangeLast  OutOfRange = "last"  // at the end; some may never be done
 )
 
-// Config says what is consumed and within which bounds.
+// Config is what is consumed and within which bounds.
 type Config struct {
 	conn.Config `yaml:",inline"`
 
 	// Topic that the events are published to.
 	Topic string `yaml:"topic"`
-	// Group is the consumer group. It must be this program's alone: see the
-	// package documentation.
+	// Group is the consumer group, which must be this program's alone.
 	Group string `yaml:"group"`
-	// DeadLetterTopic takes what can never be processed; empty stands for the
-	// topic with ".dead" appended.
+	// DeadLetterTopic takes messages that can never be processed; empty stands for
+	// the topic with ".dead" appended.
 	DeadLetterTopic string `yaml:"dead_letter_topic"`
 	// Start is where a new group begins: first or last.
 	Start Start `yaml:"start"`
-	// OutOfRange is where to go on when the stored offset lies beyond the end:
-	// first or last.
+	// OutOfRange is where to go on from an offset beyond the end: first or last.
 	OutOfRange OutOfRange `yaml:"out_of_range"`
 
-	// MaxInFlight bounds the handlers that run at once in this process. When
-	// all are taken, fetching waits.
+	// MaxInFlight bounds the handlers that run at once in this process. At the
+	// bound, fetching waits.
 	MaxInFlight int `yaml:"max_in_flight"`
-	// MaxInFlightBytes bounds what those messages hold together: key, value and
-	// headers, in bytes as they were fetched; the work on them takes a few times
-	// as much. When all is taken, fetching waits; a message that is larger than
-	// the whole is worked on alone. Those of more than a quarter have three
-	// quarters together, so that they do not hold up the others.
+	// MaxInFlightBytes bounds keys, values and headers of those messages, in bytes
+	// as fetched; the work on them takes a few times as much. At the bound, fetching
+	// waits; a message that is larger than the whole is worked on alone. Messages of
+	// more than a quarter share three quarters, so that they do not hold up others.
 	MaxInFlightBytes int `yaml:"max_in_flight_bytes"`
-	// Window bounds what is tracked of one partition: messages in flight and the
-	// runs of finished ones between them, all of which a commit has to tell. When
-	// full, its fetching waits.
+	// Window bounds what is tracked of one partition: messages in flight and the runs
+	// of finished ones between them, all of which must fit into a commit. At the
+	// bound, its fetching waits.
 	Window int `yaml:"window"`
-	// MaxMessageBytes bounds key, value and headers of a message; a larger one
-	// becomes a dead letter without being looked at. Each partition may hold one
-	// of them that waits, beside those in flight.
+	// MaxMessageBytes bounds key, value and headers of a message; a larger one becomes
+	// a dead letter. Each partition may hold one that waits, beside those in flight.
 	MaxMessageBytes int `yaml:"max_message_bytes"`
-	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing.
-	// It delays no message.
+	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing. It
+	// delays no message.
 	FetchMaxWait time.Duration `yaml:"fetch_max_wait"`
 
-	// CommitInterval is how often finished work is made known to the broker. A
-	// crash repeats what was finished in one interval; a commit costs the
-	// broker some 6 ms.
+	// CommitInterval is how often finished work is committed. A crash repeats what
+	// was finished in one interval; a commit costs the broker some 6 ms.
 	CommitInterval time.Duration `yaml:"commit_interval"`
-	// MaxCommitOutage is how long commits may fail before no new work begins,
-	// because all that is done meanwhile would be repeated after a crash.
+	// MaxCommitOutage is how long commits may fail before no new work begins: a crash
+	// would repeat all that is done meanwhile.
 	MaxCommitOutage time.Duration `yaml:"max_commit_outage"`
 
-	// SessionTimeout is how long the group waits for a member that has gone
-	// silent before its partitions go to others.
+	// SessionTimeout is how long the group waits for a silent member before its
+	// partitions go to others.
 	SessionTimeout time.Duration `yaml:"session_timeout"`
-	// HeartbeatInterval is how often a member shows that it lives. It is also
-	// how soon it learns that the group rebalances.
+	// HeartbeatInterval is how often a member shows that it lives, and how soon it
+	// learns that the group rebalances.
 	HeartbeatInterval time.Duration `yaml:"heartbeat_interval"`
 	// RebalanceTimeout is how long a rebalance waits for its members.
 	RebalanceTimeout time.Duration `yaml:"rebalance_timeout"`
-	// RevokeDrain is how long a rebalance waits here for messages in flight. All
-	// partitions stand still meanwhile; a short one cancels more of the work on
-	// partitions that move away.
+	// RevokeDrain is how long a rebalance waits here for messages in flight, while all
+	// partitions stand still. A shorter one cancels more of the work on partitions
+	// that move away.
 	RevokeDrain time.Duration `yaml:"revoke_drain"`
-	// PartitionWatch is how often the group's leader looks for new partitions,
-	// and how often the lag is brought up to date.
+	// PartitionWatch is how often the group's leader looks for new partitions, and the
+	// lag is brought up to date.
 	PartitionWatch time.Duration `yaml:"partition_watch"`
 
-	// RetryMin and RetryMax bound the pause before a message whose handler
-	// reported a failed dependency is handed over again. It doubles each time.
+	// RetryMin and RetryMax bound the pause before the handler is called again after
+	// a dependency failed. It doubles each time.
 	RetryMin time.Duration `yaml:"retry_min"`
 	RetryMax time.Duration `yaml:"retry_max"`
 
-	// Grace is how long a shutdown waits for messages in flight. It is part of
-	// the program's shutdown settings, whose owner sets it.
+	// Grace is how long a shutdown waits for messages in flight. The program sets it.
 	Grace time.Duration `yaml:"-"`
 }
 
-// DefaultConfig reads the usual topic from a broker on this machine.
+// DefaultConfig returns a Config that reads the usual topic from a local broker.
 func DefaultConfig() Config {
 	return Config{
 		Config:            conn.DefaultConfig(),
@@ -128,7 +121,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// DeadLetters gives the topic of the dead letters, the default filled in.
+// DeadLetters returns the topic of the dead letters, the default filled in.
 func (c Config) DeadLetters() string {
 	if c.DeadLetterTopic != "" {
 		return c.DeadLetterTopic
@@ -136,7 +129,7 @@ func (c Config) DeadLetters() string {
 	return c.Topic + ".dead"
 }
 
-// Validate gives every fault of the configuration.
+// Validate returns every fault of the configuration.
 func (c Config) Validate() fault.List {
 	faults := c.Config.Validate()
 	checkTopic(&faults, "topic", c.Topic)
@@ -147,33 +140,44 @@ func (c Config) Validate() fault.List {
 	if c.Group == "" {
 		faults.Add("group", "empty", "the name of a consumer group that only evalworker uses")
 	}
-	checkOneOf(&faults, "start", c.Start, StartFirst, StartLast)
-	checkOneOf(&faults, "out_of_range", c.OutOfRange, OutOfRangeFirst, OutOfRangeLast)
-
-	checkCount(&faults, "max_in_flight", c.MaxInFlight, 1, 100_000)
-	checkCount(&faults, "max_in_flight_bytes", c.MaxInFlightBytes, 1<<20, 1<<40)
-	if c.Window < 1 || c.Window > maxWindow {
-		faults.Add("window", fmt.Sprintf("%d is out of range", c.Window), fmt.Sprintf(
-			"a number from 1 to %d: what is finished out of order has to fit into a commit's metadata, or a crash repeats it", maxWindow))
+	if c.Start != StartFirst && c.Start != StartLast {
+		faults.Add("start", fmt.Sprintf("%q is unknown", string(c.Start)), "first or last")
 	}
-	checkCount(&faults, "max_message_bytes", c.MaxMessageBytes, 1<<10, 1<<30)
+	if c.OutOfRange != OutOfRangeFirst && c.OutOfRange != OutOfRangeLast {
+		faults.Add("out_of_range", fmt.Sprintf("%q is unknown", string(c.OutOfRange)), "first or last")
+	}
 
-	checkDuration(&faults, "fetch_max_wait", c.FetchMaxWait, 10*time.Millisecond, 5*time.Second)
-	checkDuration(&faults, "commit_interval", c.CommitInterval, 10*time.Millisecond, time.Minute)
-	checkDuration(&faults, "max_commit_outage", c.MaxCommitOutage, 2*c.CommitInterval, time.Hour)
-	checkDuration(&faults, "session_timeout", c.SessionTimeout, 100*time.Millisecond, time.Hour)
-	checkShare(&faults, "heartbeat_interval", c.HeartbeatInterval, 10*time.Millisecond, c.SessionTimeout/3, "a third of session_timeout")
-	checkDuration(&faults, "rebalance_timeout", c.RebalanceTimeout, 100*time.Millisecond, time.Hour)
-	// Nobody sends heartbeats during the drain, and the commit comes after it.
-	checkShare(&faults, "revoke_drain", c.RevokeDrain, 0, min(c.SessionTimeout, c.RebalanceTimeout)/2, "half of session_timeout and of rebalance_timeout")
-	checkDuration(&faults, "partition_watch", c.PartitionWatch, 10*time.Millisecond, time.Hour)
-	checkDuration(&faults, "retry_min", c.RetryMin, time.Millisecond, time.Hour)
-	checkDuration(&faults, "retry_max", c.RetryMax, c.RetryMin, time.Hour)
-	checkDuration(&faults, "grace", c.Grace, 0, 24*time.Hour)
+	count := func(path string, got, least, most int, reason string) {
+		if got < least || got > most {
+			faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("a number from %d to %d%s", least, most, reason))
+		}
+	}
+	count("max_in_flight", c.MaxInFlight, 1, 100_000, "")
+	count("max_in_flight_bytes", c.MaxInFlightBytes, 1<<20, 1<<40, "")
+	count("window", c.Window, 1, maxWindow, ": what is finished out of order has to fit into a commit's metadata, or a crash repeats it")
+	count("max_message_bytes", c.MaxMessageBytes, 1<<10, 1<<30, "")
+
+	duration := func(path string, got, least, most time.Duration, reason string) {
+		if got < least || got > most {
+			faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v%s", least, most.Round(time.Millisecond), reason))
+		}
+	}
+	duration("fetch_max_wait", c.FetchMaxWait, 10*time.Millisecond, 5*time.Second, "")
+	duration("commit_interval", c.CommitInterval, 10*time.Millisecond, time.Minute, "")
+	duration("max_commit_outage", c.MaxCommitOutage, 2*c.CommitInterval, time.Hour, "")
+	duration("session_timeout", c.SessionTimeout, 100*time.Millisecond, time.Hour, "")
+	duration("heartbeat_interval", c.HeartbeatInterval, 10*time.Millisecond, c.SessionTimeout/3, ", a third of session_timeout")
+	duration("rebalance_timeout", c.RebalanceTimeout, 100*time.Millisecond, time.Hour, "")
+	// No heartbeats are sent during the drain, and the commit comes after it.
+	duration("revoke_drain", c.RevokeDrain, 0, min(c.SessionTimeout, c.RebalanceTimeout)/2, ", half of session_timeout and of rebalance_timeout")
+	duration("partition_watch", c.PartitionWatch, 10*time.Millisecond, time.Hour, "")
+	duration("retry_min", c.RetryMin, time.Millisecond, time.Hour, "")
+	duration("retry_max", c.RetryMax, c.RetryMin, time.Hour, "")
+	duration("grace", c.Grace, 0, 24*time.Hour, "")
 	return faults
 }
 
-// checkTopic holds Kafka's rule for the names of topics.
+// checkTopic checks Kafka's rule for the names of topics.
 func checkTopic(faults *fault.List, path, name string) {
 	legal := name != "" && name != "." && name != ".." && len(name) <= 249
 	for _, r := range name {
@@ -185,31 +189,5 @@ func checkTopic(faults *fault.List, path, name string) {
 	}
 	if !legal {
 		faults.Add(path, fmt.Sprintf("%q is not the name of a topic", name), "at most 249 letters, digits, dots, underscores and hyphens")
-	}
-}
-
-func checkOneOf[T ~string](faults *fault.List, path string, got, a, b T) {
-	if got != a && got != b {
-		faults.Add(path, fmt.Sprintf("%q is unknown", string(got)), fmt.Sprintf("%s or %s", a, b))
-	}
-}
-
-func checkCount(faults *fault.List, path string, got, least, most int) {
-	if got < least || got > most {
-		faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("a number from %d to %d", least, most))
-	}
-}
-
-// checkShare checks a time that has to fit into another one, which may be the one
-// to change.
-func checkShare(faults *fault.List, path string, got, least, most time.Duration, share string) {
-	if got < least || got > most {
-		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v, %s", least, most.Round(time.Millisecond), share))
-	}
-}
-
-func checkDuration(faults *fault.List, path string, got, least, most time.Duration) {
-	if got < least || got > most {
-		faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v", least, most))
 	}
 }

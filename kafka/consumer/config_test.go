@@ -64,7 +64,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	}
 }
 
-// The file's keys are a promise to those who wrote one.
+// The keys of the file must not change: users have written them.
 func TestConfigKeys(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()

@@ -15,13 +15,13 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// BenchmarkConsume reads 2 KB events of 8 partitions, of which one in a hundred
-// is wanted, with a Consumer and with nothing but kafka-go's group Reader, both
-// tuned alike. It reports the process's own CPU time for an event. On the
-// embedded broker that includes the broker's, so only KAFKA_BROKERS tells much.
+// BenchmarkConsume reads 2 KB events of 8 partitions, of which one in a hundred is
+// wanted, with a Consumer and with kafka-go's bare group Reader, both tuned alike. It
+// reports the CPU time of this process for an event. On the embedded broker that
+// includes the broker's, so only a run with KAFKA_BROKERS is meaningful.
 func BenchmarkConsume(b *testing.B) {
 	const events, partitions = 200_000, 8
-	be := newBench(b, partitions)
+	be := newTestbed(b, partitions)
 	value := make([]byte, 2000)
 	for id := range partitions {
 		batch := make([]kafka.Message, events/partitions)
@@ -98,7 +98,7 @@ func BenchmarkConsume(b *testing.B) {
 	}
 }
 
-// cpuTime is what this process has used.
+// cpuTime returns the CPU time that this process has used.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/kafka/conn"
 	"github.com/evalworker/evalworker/kafka/fetch"
 )
@@ -22,108 +23,75 @@ var (
 )
 
 const (
-	// joinBackoff is the pause after the group could not be joined.
-	joinBackoff = 500 * time.Millisecond
-	// metadataTTL bounds how old the picture of the cluster is, and how long
-	// kafka-go waits for it.
+	joinBackoff    = 500 * time.Millisecond // after the group could not be joined
+	requestTimeout = 5 * time.Second        // of one request to the group's coordinator
+	// metadataTTL bounds the age of kafka-go's metadata, and the wait for it.
 	metadataTTL = requestTimeout
-	// lookAgain is the least time between two pictures that are made anew because
-	// a request failed.
-	lookAgain = time.Second
-	// requestTimeout bounds one request to the group's coordinator.
-	requestTimeout = 5 * time.Second
-	// commitMoment is how long a commit that is under way is waited for when there
-	// are to be no more. A broker that is well takes a tenth of it.
-	commitMoment = 500 * time.Millisecond
-	// lastCommitTimeout bounds the commit with which a member lets go.
-	lastCommitTimeout = 3 * time.Second
-	// leaveTimeout bounds the wait until the coordinator knows that we leave.
-	leaveTimeout = 5 * time.Second
-	// leaveHungTimeout is the same when the coordinator has just failed to
-	// answer the last commit: it is not worth the wait.
+	// leaveTimeout bounds the wait until the coordinator knows that we leave;
+	// leaveHungTimeout when it has just failed to answer the last commit.
+	leaveTimeout     = 5 * time.Second
 	leaveHungTimeout = time.Second
-	// endTimeout is the part of the grace that a member keeps for its end: a
-	// last commit and leaving, when nobody answers either.
+	// endTimeout is the part of the grace that a member keeps for a last commit and
+	// for leaving, when no broker answers either.
 	endTimeout = lastCommitTimeout + leaveHungTimeout
-	// busyCheck is how often a member that stops between generations looks
-	// whether anything is still in flight.
-	busyCheck = 50 * time.Millisecond
-	// lastCommitRetry is the pause between attempts at the last commit.
-	lastCommitRetry = 50 * time.Millisecond
-	// abandonMoment is how long the last commit waits for handlers whose
-	// context has just ended.
-	abandonMoment = 200 * time.Millisecond
-	// abandonTimeout bounds the wait for handlers whose context has ended.
-	abandonTimeout = 5 * time.Second
+	// busyInterval is how often a member that stops between generations looks whether
+	// anything is still in flight.
+	busyInterval   = 50 * time.Millisecond
+	abandonTimeout = 5 * time.Second // of the wait for handlers whose context has ended
 )
 
-// Consumer reads one topic as a member of a consumer group. It is made by New
-// and used for one Run.
+// Consumer reads one topic as a member of a consumer group, for one Run.
 type Consumer struct {
 	cfg     Config
-	handle  Handler
 	deps    Deps
 	observe Observer
 	log     *slog.Logger
+	started atomic.Bool
 
 	dialer      *kafka.Dialer
 	fetchDialer *fetch.Dialer
 	transport   *kafka.Transport
 	client      *kafka.Client
 	letters     *deadLetters
-	balancer    *stickyBalancer
+	assignor    *assignor
 
-	slots    chan struct{} // one token for each task that is begun
-	memory   *memory       // bytes of the messages that are begun, or wait for a slot
-	hands    chan struct{} // one token for each goroutine that does tasks
-	tasks    chan task     // to one of them that is idle
-	released chan struct{} // closed when there will be no more tasks
+	slots    chan struct{} // one token for each task in flight
+	budget   *byteBudget   // bytes of the messages in flight, and of those that wait for a slot
+	workers  chan struct{} // one token for each worker
+	tasks    chan task     // to a worker that is idle
+	finished chan struct{} // closed when there will be no more tasks
 	handlers sync.WaitGroup
-	gate     *commitGate
-	stalls   *stalls
-	silence  silence
-	refusals refusals
-	outage   outage
+	breaker  *commitBreaker
 
-	// metadataLimit is what the broker has been found to accept.
-	metadataLimit atomic.Int64
-	started       atomic.Bool
-	joinLog       throttle
-	commitLog     throttle
-	fetchLog      throttle
-	topicLog      throttle
-	letterLog     throttle
+	handlerRetries retries
+	letterRetries  retries
+	refusal        refusalState
+	outage         outage.Outage // of joining the group and of commits
 
-	// topicMissing is since when the topic has had no partitions, each time
-	// that this member looked; nil when it had some.
-	topicMissing atomic.Pointer[time.Time]
-	// lastCommit is when the broker last accepted a commit; nil: never.
-	lastCommit atomic.Pointer[time.Time]
-	// looked is when connections were last given up to look anew; nil: never.
-	looked atomic.Pointer[time.Time]
+	joinLog, commitLog, fetchLog, topicLog, letterLog outage.Limiter
 
-	// ends are those of the partitions when the group was last seen to be new; nil
-	// for one that never was. The goroutine of Run only.
-	ends map[int]logBounds
-	// sawTopicGone: the last session ended because the topic was deleted.
-	// Sessions only, which follow one another.
-	sawTopicGone bool
-	// member is this member's id in the last session; sessions only.
-	member string
-	// late commits for the last session, until the next begins. Sessions, and
-	// the goroutine of Run when there are no more.
-	late *lateCommits
+	metadataLimit atomic.Int64              // bytes of commit metadata that the broker has been found to accept
+	lastCommit    atomic.Pointer[time.Time] // when the broker last accepted a commit; nil: never
+	refreshed     atomic.Pointer[time.Time] // when refreshMetadata last acted; nil: never
+	unanswered    atomic.Pointer[time.Time] // when the cluster last left a request without an answer; nil: never
+	topicMissing  atomic.Pointer[time.Time] // since when the topic has had no partitions; nil: it has
 
-	mu         sync.Mutex         // guards what Status reads
-	partitions map[int]*partition // written by the goroutine of the present generation alone
-	joined     bool
-	away       time.Time // since when this is no member; of no meaning while it is one
-	over       bool      // Run is about to return
-	generation int32
+	startEnds map[int]logBounds // beginGroup only: of the topic when the group was last seen to be new
+
+	// Generations only, which follow one another.
+	sawTopicGone bool   // the last one ended because the topic was deleted
+	member       string // this member's id in the last one
+	stopTrailing func() // ends the trailing commits of the last one
+
+	mu             sync.Mutex         // guards what Status reads
+	partitions     map[int]*partition // written by the goroutine of the present generation alone
+	joined         bool
+	notJoinedSince time.Time // without meaning while joined
+	ended          bool      // Run is about to return
+	generation     int32
 }
 
-// New makes a Consumer. It connects to nothing yet. A fault in the
-// configuration is an fault.Faults.
+// New returns a Consumer, without connecting. Faults in cfg are a [fault.List].
 func New(cfg Config, deps Deps) (*Consumer, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err
@@ -133,7 +101,6 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	}
 	c := &Consumer{
 		cfg:     cfg,
-		handle:  deps.Handle,
 		deps:    deps,
 		observe: deps.Observe,
 		log:     deps.Log,
@@ -142,41 +109,42 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 			ClientID: cfg.ClientID, MaxWait: cfg.FetchMaxWait, MaxBytes: fetchMaxBytes, Timeout: requestTimeout,
 			MaxRecord: unreadFactor * max(cfg.MaxMessageBytes, fetchMaxBytes),
 		}, conn.NewBufferedDialer(cfg.Config, fetchReadAhead)),
-		transport:  conn.NewTransport(cfg.Config),
-		balancer:   &stickyBalancer{assigned: notLeader},
-		slots:      make(chan struct{}, cfg.MaxInFlight),
-		memory:     newMemory(cfg.MaxInFlightBytes),
-		hands:      make(chan struct{}, cfg.MaxInFlight),
-		tasks:      make(chan task),
-		released:   make(chan struct{}),
-		gate:       newCommitGate(),
-		partitions: make(map[int]*partition),
-		away:       time.Now(),
+		transport:      conn.NewTransport(cfg.Config),
+		assignor:       &assignor{assigned: notLeader},
+		slots:          make(chan struct{}, cfg.MaxInFlight),
+		budget:         newByteBudget(cfg.MaxInFlightBytes),
+		workers:        make(chan struct{}, cfg.MaxInFlight),
+		tasks:          make(chan task),
+		finished:       make(chan struct{}),
+		breaker:        newCommitBreaker(),
+		handlerRetries: retries{cause: "handlers wait for a dependency"},
+		letterRetries:  retries{cause: "dead letters are not accepted"},
+		partitions:     make(map[int]*partition),
+		notJoinedSince: time.Now(),
+		stopTrailing:   func() {},
 	}
 	if c.observe == nil {
-		c.observe = discard{}
+		c.observe = nopObserver{}
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.log = c.log.With(keyComponent, "stream", keyTopic, cfg.Topic, keyGroup, cfg.Group)
+	c.log = c.log.With("component", "stream", "topic", cfg.Topic, "group", cfg.Group)
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = conn.NewClient(cfg.Config, c.transport)
 	c.letters = newDeadLetters(cfg, c.transport)
-	c.stalls = newStalls(c.log)
 	c.metadataLimit.Store(maxMetadata)
 	return c, nil
 }
 
-// Run consumes until ctx ends. It then takes in nothing more, waits up to
-// Config.Grace for the messages in flight while the group still counts on this
-// member, commits, leaves the group and waits, bounded, until that is known.
+// Run consumes until ctx ends. It then begins nothing more, waits up to Config.Grace
+// for the messages in flight as a member of the group, commits, leaves the group and
+// waits, bounded, until that is known.
 //
-// A broker that cannot be reached, a group that cannot be joined or a topic
-// that is not there are no reasons to return: Run keeps trying, and Status
-// tells. It returns nil when everything taken in is finished and committed, and
-// an error that says what others will have to repeat when it is not.
+// It does not return because a broker cannot be reached, a group cannot be joined or
+// a topic is not there: it keeps trying, and Status reports it. It returns nil when
+// all that was begun is committed, and otherwise an error that says what is repeated.
 func (c *Consumer) Run(ctx context.Context) error {
 	if !c.started.CompareAndSwap(false, true) {
 		return errors.New("stream: Run was called before")
@@ -191,59 +159,55 @@ func (c *Consumer) Run(ctx context.Context) error {
 		Brokers:           c.cfg.Brokers,
 		Dialer:            c.dialer,
 		Topics:            []string{c.cfg.Topic},
-		GroupBalancers:    []kafka.GroupBalancer{c.balancer},
+		GroupBalancers:    []kafka.GroupBalancer{c.assignor},
 		HeartbeatInterval: c.cfg.HeartbeatInterval,
 		SessionTimeout:    c.cfg.SessionTimeout,
 		RebalanceTimeout:  c.cfg.RebalanceTimeout,
 		JoinGroupBackoff:  joinBackoff,
 		Timeout:           requestTimeout,
-		// A partition that is new to the group has held nothing that the group
-		// could have wanted to pass over: see beginGroup for a group that is new.
-		StartOffset: kafka.FirstOffset,
+		StartOffset:       kafka.FirstOffset, // for a new group see beginGroup
 	})
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", c.cfg.Group, err)
 	}
-	grace, stop := graceAfter(ctx, c.cfg.Grace)
-	defer stop()
+	grace, stopGrace := graceAfter(ctx, c.cfg.Grace)
+	defer stopGrace()
+	rejoin, stopRejoin := graceAfter(ctx, max(c.cfg.Grace-endTimeout, 0))
+	defer stopRejoin()
 
-	back, stopBack := graceAfter(ctx, max(c.cfg.Grace-endTimeout, 0))
-	defer stopBack()
-
-	told, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
+	logging, stopLogging := context.WithCancel(context.WithoutCancel(ctx))
 	var side sync.WaitGroup
-	side.Go(func() { c.sumUp(told) })
+	side.Go(func() { c.summarizeDeadLetters(logging) })
 	defer side.Wait()
-	defer stopTelling()
+	defer stopLogging()
 
-	committed := c.generations(ctx, grace, back, group)
-	return errors.Join(c.leave(group, committed), c.release())
+	committed := c.generations(ctx, grace, rejoin, group)
+	return errors.Join(c.leave(group, committed), c.stopWorkers())
 }
 
-// generations serves one generation after the other until the consumer is to
-// stop. It gives the error of the last commit; release finds out whether a
-// member that ends between generations has left anything uncommitted. A member
-// that is to stop joins once more to finish what is in flight, as long as grace
-// lasts, and to commit what is finished, as long as back does.
-func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.ConsumerGroup) error {
-	defer func() { c.late.stop() }()
+// generations serves one generation after the other until the consumer is to stop,
+// and returns the error of the last commit; stopWorkers reports what a member that
+// ends between generations leaves uncommitted. A member that is to stop joins once
+// more to finish what is in flight, until grace ends, and to commit, until rejoin does.
+func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.ConsumerGroup) error {
+	defer func() { c.stopTrailing() }()
 	wait := ctx
 	for {
-		asked := time.Now()
+		sent := time.Now()
 		gen, err := group.Next(wait)
 		switch {
 		case err == nil:
 		case ctx.Err() == nil:
-			c.silence.note(asked, err)
-			if c.turnedAway(err) {
+			c.noteUnanswered(sent, err)
+			if c.noteRefusal(err) {
 				continue
 			}
-			c.refusals.over()
+			c.refusal.end()
 			err = c.cfg.Describe(c.cfg.Explain(err))
 			if isOutage(err) {
-				c.outage.note(err)
+				c.outage.Fail(err)
 			}
-			if n, ok := c.joinLog.allow(); ok {
+			if n, ok := c.joinLog.Allow(); ok {
 				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
 			}
 			continue
@@ -254,25 +218,25 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 			defer stop() // once: wait is never ctx again
 			wait = busy  //nolint:fatcontext // replaced, not nested
 			continue
-		case wait != back && c.uncommitted() > 0 && back.Err() == nil:
-			wait = back
+		case wait != rejoin && c.uncommitted() > 0 && rejoin.Err() == nil:
+			wait = rejoin
 			continue
-		case wait == back:
+		case wait == rejoin:
 			return fmt.Errorf("group %s not joined again: %w", c.cfg.Group, context.DeadlineExceeded)
 		default:
 			return nil
 		}
 
-		// Exactly one function a generation, because the first that returns
-		// ends it; and on a generation that has ended already it runs beside
-		// the following one, which is why the next is not asked for before.
-		var (
-			ended   = make(chan struct{})
-			stopped = make(chan error, 1)
-		)
+		// Exactly one function a generation: the first that returns ends it. It is
+		// waited for, because it runs even when its generation has ended already.
+		ended, stopped := make(chan struct{}), make(chan error, 1)
 		gen.Start(func(gctx context.Context) {
 			defer close(ended)
-			if stop, err := newSession(c, gen, ctx, grace, back).serve(gctx); stop {
+			g := &generation{
+				c: c, gen: gen, app: ctx, grace: grace, rejoin: rejoin,
+				topicGone: make(chan struct{}, 1), topicGrown: make(chan struct{}, 1),
+			}
+			if stop, err := g.serve(gctx); stop {
 				stopped <- err
 				<-gctx.Done() // returning before leave would join the group once more
 			}
@@ -285,14 +249,13 @@ func (c *Consumer) generations(ctx, grace, back context.Context, group *kafka.Co
 	}
 }
 
-// whileBusy gives a context that ends with grace, and before that when nothing is
-// in flight any more.
+// whileBusy returns a context that ends with grace, or when nothing is in flight any more.
 func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop func()) {
 	busy, cancel := context.WithCancel(grace)
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		defer cancel()
-		tick := time.NewTicker(busyCheck)
+		tick := time.NewTicker(busyInterval)
 		defer tick.Stop()
 		for c.inFlight() > 0 {
 			select {
@@ -308,9 +271,8 @@ func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop 
 	}
 }
 
-// leave leaves the group. ConsumerGroup.Next reports that the group is closed
-// before the coordinator knows that we leave; a process that ends in between
-// makes the others wait for the session timeout. So we wait for Close.
+// leave leaves the group and waits until the coordinator knows it. A process that
+// ended earlier would make the others wait for the session timeout.
 func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 	limit := leaveTimeout
 	if errors.Is(committed, context.DeadlineExceeded) {
@@ -321,37 +283,18 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 		defer close(left)
 		_ = group.Close() // its error is always nil
 	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-left:
-		return committed
-	case <-timer.C:
+	if !waitFor(left, limit) {
 		return errors.Join(committed, fmt.Errorf("leave group %s: no answer within %v; its partitions wait for the session timeout", c.cfg.Group, limit))
 	}
+	return committed
 }
 
-// lookAnew is told of requests that failed: where brokers and leaders are may be
-// why, and kafka-go finds out only when its picture of the cluster is due again.
-func (c *Consumer) lookAnew(err error) {
-	if err == nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	// Many partitions fail together, and connections are dear where there is a login.
-	now := time.Now()
-	last := c.looked.Load()
-	if last != nil && now.Sub(*last) < lookAgain || !c.looked.CompareAndSwap(last, &now) {
-		return
-	}
-	c.transport.CloseIdleConnections() // the next request begins with a new picture; those under way go on
-}
-
-// release ends what is still running and waits for it, bounded.
-func (c *Consumer) release() error {
-	c.leftSession()
+// stopWorkers ends the handlers that still run and waits for them, bounded.
+func (c *Consumer) stopWorkers() error {
+	c.noteLeft()
 	unfinished, uncommitted := c.inFlight(), c.uncommitted()
 	c.mu.Lock()
-	c.over = true
+	c.ended = true
 	for _, p := range c.partitions {
 		p.cancel(errStopped)
 	}
@@ -363,59 +306,65 @@ func (c *Consumer) release() error {
 	if uncommitted > 0 {
 		err = errors.Join(err, fmt.Errorf("what was finished last on %d partitions is not committed; it is done again", uncommitted))
 	}
-	close(c.released)
-	quiet := make(chan struct{})
+	close(c.finished)
+	idle := make(chan struct{})
 	go func() {
-		defer close(quiet)
+		defer close(idle)
 		c.handlers.Wait()
 	}()
-	timer := time.NewTimer(abandonTimeout)
-	defer timer.Stop()
-	select {
-	case <-quiet:
-	case <-timer.C:
+	if !waitFor(idle, abandonTimeout) {
 		err = errors.Join(err, fmt.Errorf("%d handlers still run %v after their context ended", len(c.slots), abandonTimeout))
 	}
 	return err
 }
 
-// inFlight gives the number of messages that are begun and not finished, on the
-// partitions that this member holds.
+// waitFor waits until done is closed, and reports false when limit is over first.
+func waitFor(done <-chan struct{}, limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// inFlight returns the number of messages in flight on this member's partitions.
 func (c *Consumer) inFlight() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.partitions {
-		n += p.tracker.inFlight()
+		n += p.tracker.progress().working
 	}
 	return n
 }
 
-// uncommitted gives the number of partitions on which the broker does not know
-// all that is finished.
+// uncommitted returns the number of partitions with finished work not committed.
 func (c *Consumer) uncommitted() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.partitions {
-		if !p.tracker.told() {
+		if !p.tracker.progress().saved {
 			n++
 		}
 	}
 	return n
 }
 
-// leftSession notes that this is no member of the group any more.
-func (c *Consumer) leftSession() {
+// noteLeft notes that this is not a member of the group any more.
+func (c *Consumer) noteLeft() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.joined {
-		c.away = time.Now()
+		c.notJoinedSince = time.Now()
 	}
 	c.joined, c.generation = false, 0
 }
 
-// graceAfter gives a context that ends the given time after ctx. stop frees it.
+// graceAfter returns a context that ends the given time after ctx. stop frees it.
 func graceAfter(ctx context.Context, d time.Duration) (grace context.Context, stop func()) {
 	grace, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() {

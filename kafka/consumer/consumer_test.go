@@ -1,7 +1,11 @@
 package consumer
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -10,7 +14,7 @@ import (
 
 func TestEveryMessageIsHandledOnceAndCommitted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.publish(0, values("a", 50)...)
 	b.publish(1, values("b", 50)...)
 	var notes notebook
@@ -29,4 +33,28 @@ func TestEveryMessageIsHandledOnceAndCommitted(t *testing.T) {
 			t.Errorf("partition %d: committed %d, want 50", id, got)
 		}
 	}
+}
+
+func TestGraceBeginsWithTheOrderToStop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		app, order := context.WithCancel(t.Context())
+		grace, stop := graceAfter(app, time.Minute)
+		defer stop()
+		<-time.After(time.Hour)
+		order()
+		synctest.Wait()
+		if grace.Err() != nil {
+			t.Error("over before it began")
+		}
+		<-time.After(time.Minute - time.Second)
+		if grace.Err() != nil {
+			t.Error("over too soon")
+		}
+		<-time.After(time.Second)
+		synctest.Wait()
+		if !errors.Is(context.Cause(grace), errStopped) {
+			t.Errorf("cause %v, want %v", context.Cause(grace), errStopped)
+		}
+	})
 }

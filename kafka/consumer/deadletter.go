@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,10 +12,11 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// The headers that a dead letter has beside those of its message.
+// The headers of a dead letter beside those of its message.
 const (
 	HeaderPrefix          = "evalworker-"
 	HeaderReason          = HeaderPrefix + "reason"           // an eval.Reason
@@ -27,8 +27,8 @@ const (
 	HeaderAttempts        = HeaderPrefix + "attempts"         // how often the handler was called, decimal
 	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers", when the whole was more than the broker takes or a worker reads
 	// HeaderRedrives is how often the message was published anew from the dead
-	// letters, decimal. It is the one header of ours that a redriven message
-	// brings along, and it survives the next death: what counts loops must.
+	// letters, decimal. It is the one header of ours that a redriven message keeps,
+	// and it passes on to the next dead letter: it has to count loops.
 	HeaderRedrives = HeaderPrefix + "redrives"
 )
 
@@ -38,59 +38,53 @@ const (
 	TruncatedAll   = "value,headers" // the key as well
 )
 
-// maxErrorBytes bounds HeaderError.
-const maxErrorBytes = 1000
-
 const (
-	// publishTimeout bounds one attempt to publish a dead letter.
-	publishTimeout = 10 * time.Second
-	// letterPlaces bounds how many are written at once: enough to wait for the
-	// replicas of each without being slow, and few enough for a broker that is.
-	letterPlaces = 16
-	// topicPause is the pause until a topic that was just made is tried again.
-	topicPause = 50 * time.Millisecond
+	maxErrorBytes  = 1000             // of HeaderError
+	publishTimeout = 10 * time.Second // of one attempt to publish a dead letter
+	// letterSlots bounds how many are written at once: enough to wait for the
+	// replicas of each without being slow, and few enough for a slow broker.
+	letterSlots = 16
+	topicPause  = 50 * time.Millisecond // until all brokers know a topic that was just made
 )
 
-// deadLetters publishes messages that can never be processed. It works below
-// kafka.Writer, which queues without bound what nobody waits for any more: letters
-// would time out behind each other, be stored once for each attempt, and hold up
-// the end of the program for as long as their broker hangs.
+// deadLetters publishes messages that can never be processed. It does not use
+// kafka.Writer, which queues without bound and keeps what its callers have given up:
+// letters would time out behind each other, be stored once for each attempt, and hold
+// up the end of the program while their broker hangs.
 type deadLetters struct {
 	topic    string
 	client   *kafka.Client
 	balancer kafka.Hash
-	places   chan struct{} // one token for each letter that is being written
+	slots    chan struct{} // one token for each letter that is being written
 }
 
 func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
 	client := conn.NewClient(cfg.Config, transport)
-	// Half of it is what the broker is given to wait for its replicas, which is
-	// half a second when nothing is said.
-	client.Timeout = publishTimeout
-	return &deadLetters{topic: cfg.DeadLetters(), client: client, places: make(chan struct{}, letterPlaces)}
+	client.Timeout = publishTimeout // of which kafka-go grants the broker half to wait for its replicas
+	return &deadLetters{topic: cfg.DeadLetters(), client: client, slots: make(chan struct{}, letterSlots)}
 }
 
 // publish writes one dead letter and returns when the broker has accepted it, or
-// when ctx ends. What is too large for the dead letter topic goes without its
-// value, and if need be without its headers: the origin still tells where the
-// whole is.
+// when ctx ends. A message that is too large for the dead letter topic goes without
+// its value, and if need be without its headers: the headers of its origin say
+// where the whole is.
 //
-// A write that got no answer may have been accepted, so a letter can be there
-// more than once; its origin tells.
+// A write that was not answered may have been accepted, so a letter can be there
+// more than once, with the same origin.
 func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	select {
-	case d.places <- struct{}{}:
-		defer func() { <-d.places }()
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	// Its time begins here: a letter that waits for others has not failed.
+	// The time begins here: a letter that waits for others has not failed.
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	err := d.publishWhole(ctx, m, fault, attempts)
+	err := d.publishFitting(ctx, m, fault, attempts)
 	if errors.Is(err, kafka.UnknownTopicOrPartition) {
 		if err = d.create(ctx); err == nil {
-			err = d.publishSoon(ctx, m, fault, attempts)
+			err = d.publishToNew(ctx, m, fault, attempts)
 		}
 	}
 	if err != nil {
@@ -99,40 +93,37 @@ func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error
 	return nil
 }
 
-// publishSoon publishes to a topic that was made just now. All brokers know it
-// in a moment.
-func (d *deadLetters) publishSoon(ctx context.Context, m *event.Message, fault error, attempts int) error {
-	for {
-		if err := pause(ctx, topicPause); err != nil {
-			return err
-		}
-		if err := d.publishWhole(ctx, m, fault, attempts); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+// publishToNew publishes to a topic that was made just now.
+func (d *deadLetters) publishToNew(ctx context.Context, m *event.Message, fault error, attempts int) error {
+	for backoff.Wait(ctx, topicPause) {
+		if err := d.publishFitting(ctx, m, fault, attempts); !errors.Is(err, kafka.UnknownTopicOrPartition) {
 			return err
 		}
 	}
+	return ctx.Err()
 }
 
-// publishWhole publishes as much of a message as the broker takes.
-func (d *deadLetters) publishWhole(ctx context.Context, m *event.Message, fault error, attempts int) error {
+// publishFitting publishes as much of a message as the broker accepts.
+func (d *deadLetters) publishFitting(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	ours := letterHeaders(m, fault, attempts)
-	theirs := originHeaders(m.Headers)
-	nothing := kafka.Message{Headers: append(slices.Clone(ours), kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}
+	all := append(originHeaders(m.Headers), ours...)
+	empty := kafka.Message{Headers: append(ours, kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}
 	if errors.Is(fault, errUnread) {
-		return d.write(ctx, nothing)
+		return d.write(ctx, empty)
 	}
-	err := d.write(ctx, kafka.Message{Key: m.Key, Value: m.Value, Headers: append(theirs, ours...)})
+	err := d.write(ctx, kafka.Message{Key: m.Key, Value: m.Value, Headers: all})
 	if errors.Is(err, kafka.MessageSizeTooLarge) {
-		cut := kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedValue)}
-		err = d.write(ctx, kafka.Message{Key: m.Key, Headers: append(append(theirs, ours...), cut)})
+		all = append(all, kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedValue)})
+		err = d.write(ctx, kafka.Message{Key: m.Key, Headers: all})
 	}
 	if errors.Is(err, kafka.MessageSizeTooLarge) {
-		err = d.write(ctx, nothing)
+		err = d.write(ctx, empty)
 	}
 	return err
 }
 
-// write makes one attempt, with one letter a request: one that the broker refuses
-// must not take others with it, and there is nothing to wait for.
+// write makes one attempt, with one letter a request: a letter that the broker
+// refuses must not take others with it.
 func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
 	partition, err := d.partition(ctx, m)
 	if err != nil {
@@ -140,8 +131,8 @@ func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
 	}
 	res, err := d.client.Produce(ctx, &kafka.ProduceRequest{
 		Topic: d.topic, Partition: partition,
-		// Nothing less than all: a message that a leader alone has taken, or that
-		// is too large, would be gone without an error.
+		// With less, a message that only the leader has, or that is too large, would
+		// be gone without an error.
 		RequiredAcks: kafka.RequireAll,
 		Records:      kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers}),
 	})
@@ -151,8 +142,8 @@ func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
 	return conn.Bare(err)
 }
 
-// partition gives the partition that the key of a letter belongs to; without a
-// key, the next one. The client answers from its picture of the cluster.
+// partition returns the partition that the key of a letter belongs to; without a
+// key, the next one. The client answers from its metadata of the cluster.
 func (d *deadLetters) partition(ctx context.Context, m kafka.Message) (int, error) {
 	res, err := d.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{d.topic}})
 	if err != nil {
@@ -205,8 +196,8 @@ func letterHeaders(m *event.Message, fault error, attempts int) []kafka.Header {
 	return out
 }
 
-// redrives gives how often a message was published anew from the dead letters;
-// what is no number counts as never.
+// redrives returns how often a message was published anew from the dead letters;
+// anything but a number counts as never.
 func redrives(hs []event.Header) int {
 	most := 0
 	for _, h := range hs {
@@ -219,9 +210,9 @@ func redrives(hs []event.Header) int {
 	return most
 }
 
-// originHeaders gives the headers of the message itself. One that was a dead
-// letter before and was published anew may bring ours along; they go, and the
-// count of its redrives comes back with those of the new letter.
+// originHeaders returns the headers of the message itself, with room for ours. A
+// message that was a dead letter before and was published anew may have ours; they
+// are left out, and the count of redrives comes back with those of the new letter.
 func originHeaders(hs []event.Header) []kafka.Header {
 	out := make([]kafka.Header, 0, len(hs)+8)
 	for _, h := range hs {

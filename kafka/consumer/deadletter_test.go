@@ -18,8 +18,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// deadLettersOf reads n dead letters: value to headers.
-func (b *bench) deadLetters(n int) map[string]map[string]string {
+// deadLetters reads n dead letters: value to headers.
+func (b *testbed) deadLetters(n int) map[string]map[string]string {
 	b.t.Helper()
 	out := make(map[string]map[string]string)
 	dialer := conn.NewDialer(b.cfg.Config)
@@ -61,7 +61,7 @@ func (b *bench) deadLetters(n int) map[string]map[string]string {
 
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.cfg.MaxMessageBytes = 2000
 	big := strings.Repeat("x", 3000)
 	b.publish(0, "fine", "impossible", "panics", "skip panics")
@@ -120,11 +120,10 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// A dead letter that is not accepted is tried again; the message is not done
-// before it is.
+// A dead letter that is not accepted is tried again; only then the message is done.
 func TestDeadLettersWaitForTheBroker(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.createTopic(b.cfg.DeadLetters(), 1)
 	b.publish(0, "impossible")
 	restore := b.broker.RefuseWrites(b.cfg.DeadLetters())
@@ -147,7 +146,7 @@ func TestDeadLettersWaitForTheBroker(t *testing.T) {
 // of a dead letter. The letter goes without the value, and the partition on.
 func TestADeadLetterThatIsTooLargeIsCut(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.broker.Close()
 	broker, err := broker.Start(broker.Config{Addr: b.broker.Addr(), MaxMessageBytes: 2000, Topics: map[string]int32{b.cfg.Topic: 1}})
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/backoff"
 )
 
-// slowBroker stands for the brokers of the dead letters' topic, whose writes take
-// their time.
+// slowBroker stands for the brokers of the dead letter topic, with slow writes.
 type slowBroker struct {
 	partitions int
 	takes      atomic.Int64 // nanoseconds; below zero: no answer at all
@@ -50,10 +50,10 @@ func (b *slowBroker) produce(ctx context.Context, r *produceAPI.Request) (kafka.
 	if hangs < 0 {
 		hangs = time.Hour
 	}
-	err := pause(ctx, hangs)
-	b.end(r, err == nil)
-	if err != nil {
-		return nil, err
+	whole := backoff.Wait(ctx, hangs)
+	b.end(r, whole)
+	if !whole {
+		return nil, ctx.Err()
 	}
 	return &produceAPI.Response{Topics: []produceAPI.ResponseTopic{{
 		Topic: r.Topics[0].Topic, Partitions: make([]produceAPI.ResponsePartition, 1),
@@ -79,8 +79,7 @@ func (b *slowBroker) end(r *produceAPI.Request, stored bool) {
 	}
 }
 
-// lettersOn gives a consumer whose dead letters go to a broker of so many
-// partitions.
+// lettersOn returns a consumer whose dead letters go to a slowBroker.
 func lettersOn(t *testing.T, partitions int) (*Consumer, *slowBroker, *tally) {
 	t.Helper()
 	seen := &tally{counts: make(map[string]int)}
@@ -93,7 +92,7 @@ func lettersOn(t *testing.T, partitions int) (*Consumer, *slowBroker, *tally) {
 	return c, b, seen
 }
 
-// putAsideAll makes n messages dead letters at once.
+// putAsideAll puts n messages aside at once.
 func putAsideAll(ctx context.Context, c *Consumer, n int) *sync.WaitGroup {
 	fault := eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	var all sync.WaitGroup
@@ -103,8 +102,8 @@ func putAsideAll(ctx context.Context, c *Consumer, n int) *sync.WaitGroup {
 	return &all
 }
 
-// TestExitWithDeadLettersThatHang: what hangs ends with the time to shut down,
-// and nothing of it is still to be written.
+// TestExitWithDeadLettersThatHang: writes that hang end with the time to shut down,
+// and none of them is made later.
 func TestExitWithDeadLettersThatHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -116,7 +115,7 @@ func TestExitWithDeadLettersThatHang(t *testing.T) {
 		stop()
 		stopped := time.Now()
 		all.Wait()
-		if err := c.release(); err != nil {
+		if err := c.stopWorkers(); err != nil {
 			t.Error(err)
 		}
 		if d := time.Since(stopped); d > time.Second {
@@ -130,8 +129,8 @@ func TestExitWithDeadLettersThatHang(t *testing.T) {
 	})
 }
 
-// TestDeadLettersAfterAHang: a letter whose write was given up is not written by
-// anybody but who tries again.
+// TestDeadLettersAfterAHang: a letter whose write was given up is written once, by
+// the next attempt.
 func TestDeadLettersAfterAHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -155,8 +154,8 @@ func TestDeadLettersAfterAHang(t *testing.T) {
 	})
 }
 
-// TestManyDeadLettersAtOnce: those that wait for others have not failed, however
-// long it takes, and are written once.
+// TestManyDeadLettersAtOnce: letters that wait for others do not time out, and are
+// written once.
 func TestManyDeadLettersAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -168,10 +167,10 @@ func TestManyDeadLettersAtOnce(t *testing.T) {
 		if diff := cmp.Diff(map[int]int{0: letters}, broker.stored); diff != "" {
 			t.Errorf("stored (-want +got):\n%s", diff)
 		}
-		if broker.most != letterPlaces {
-			t.Errorf("%d written at once, want %d", broker.most, letterPlaces)
+		if broker.most != letterSlots {
+			t.Errorf("%d written at once, want %d", broker.most, letterSlots)
 		}
-		if d, want := time.Since(began), letters/letterPlaces*each; d != want {
+		if d, want := time.Since(began), letters/letterSlots*each; d != want {
 			t.Errorf("took %v, want %v", d, want)
 		}
 		if len(broker.bad) > 0 {
@@ -180,8 +179,8 @@ func TestManyDeadLettersAtOnce(t *testing.T) {
 	})
 }
 
-// TestDeadLettersOfAKeyShareAPartition: the one that kafka-go's writers choose, so
-// that an update of the program does not part them; without a key they go round.
+// TestDeadLettersOfAKeyShareAPartition: it is the one that kafka-go's writers choose,
+// so that an update of the program changes nothing; without a key they go round.
 func TestDeadLettersOfAKeyShareAPartition(t *testing.T) {
 	t.Parallel()
 	const partitions = 3

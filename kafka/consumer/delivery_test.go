@@ -16,7 +16,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// gatekeeper is a handler that holds some messages until it is told to go on.
+// gatekeeper is a handler that holds some messages until the test lets them go.
 type gatekeeper struct {
 	notebook
 	held    map[string]chan struct{} // value to the channel that lets it go
@@ -69,7 +69,7 @@ func receive[T any](t testing.TB, c <-chan T) T {
 
 func TestCommitStopsAtAMessageInFlight(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 20)...)
 	g := newGatekeeper("m5")
 	w := b.start(Deps{Handle: g.Handle})
@@ -88,11 +88,11 @@ func TestCommitStopsAtAMessageInFlight(t *testing.T) {
 	}
 }
 
-// A worker that has to give up on a message leaves behind what it finished
-// above it; the next worker does the one message and no other.
+// A worker that has to give up a message commits what it finished above it; the next
+// worker does only the one message.
 func TestTheNextWorkerDoesOnlyWhatIsOpen(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 30)...)
 	b.cfg.Grace = 0
 	g := newGatekeeper("m3", "m11")
@@ -119,21 +119,21 @@ func TestTheNextWorkerDoesOnlyWhatIsOpen(t *testing.T) {
 	}
 }
 
-// After a crash nothing but the metadata of the last commit is there.
+// After a crash only the metadata of the last commit is left.
 func TestMetadataOfADeadWorkerIsUsed(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		metadata string
 		want     []string
 	}{
-		"finished runs":     {encodeRuns(2, []run{{3, 6}, {8, 9}}, maxMetadata), []string{"m2", "m6", "m7", "m9"}},
-		"somebody's else's": {"committed by hand", values("m", 10)[2:]},
-		"none":              {"", values("m", 10)[2:]},
+		"finished runs":   {encodeRuns(2, []run{{3, 6}, {8, 9}}, maxMetadata), []string{"m2", "m6", "m7", "m9"}},
+		"another program": {"committed by hand", values("m", 10)[2:]},
+		"none":            {"", values("m", 10)[2:]},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, 1)
+			b := newTestbed(t, 1)
 			b.publish(0, values("m", 10)...)
 			b.commitByHand(kafka.OffsetCommit{Partition: 0, Offset: 2, Metadata: tt.metadata})
 			var notes notebook
@@ -147,7 +147,7 @@ func TestMetadataOfADeadWorkerIsUsed(t *testing.T) {
 }
 
 // commitByHand stores offsets for a group without members, as an operator does.
-func (b *bench) commitByHand(commits ...kafka.OffsetCommit) {
+func (b *testbed) commitByHand(commits ...kafka.OffsetCommit) {
 	b.t.Helper()
 	c, err := New(b.cfg, Deps{Handle: func(context.Context, event.Message) error { return nil }})
 	if err != nil {
@@ -155,15 +155,19 @@ func (b *bench) commitByHand(commits ...kafka.OffsetCommit) {
 	}
 	defer c.transport.CloseIdleConnections()
 	b.eventually("offsets committed by hand", func() bool {
-		return c.sendCommits(b.t.Context(), memberless, commits) == nil
+		answers, err := c.offsetCommit(b.t.Context(), memberless, commits)
+		for _, answer := range answers {
+			err = errors.Join(err, answer)
+		}
+		return err == nil
 	})
 }
 
-// A worker joins. What is in flight on the partition that stays goes on in place;
-// on the one that moves it is cancelled, and the newcomer does it.
+// A worker joins. Handlers of the partition that stays go on in place; those of the
+// one that moves are cancelled, and the newcomer does their work.
 func TestRebalanceKeepsWhatStays(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.cfg.RevokeDrain = 0
 	b.publish(0, "p0")
 	b.publish(1, "p1")
@@ -196,11 +200,11 @@ func TestRebalanceKeepsWhatStays(t *testing.T) {
 	}
 }
 
-// Messages that finish within RevokeDrain are committed before the partition
-// moves, so nobody does them again.
+// Messages that finish within RevokeDrain are committed before the partition moves,
+// and not done again.
 func TestRevokeDrainCommitsWhatFinishesInTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	b.cfg.SessionTimeout, b.cfg.RebalanceTimeout, b.cfg.RevokeDrain = time.Minute, time.Minute, 30*time.Second
 	b.publish(0, "p0")
 	b.publish(1, "p1")
@@ -232,7 +236,7 @@ func TestRevokeDrainCommitsWhatFinishesInTime(t *testing.T) {
 // without heartbeats, and commits it.
 func TestShutdownDrainsWhileHeartbeatsGoOn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.SessionTimeout, b.cfg.HeartbeatInterval, b.cfg.RevokeDrain = 600*time.Millisecond, 50*time.Millisecond, 100*time.Millisecond
 	b.publish(0, "held", "x", "y")
 	g := newGatekeeper("held")
@@ -262,7 +266,7 @@ func TestShutdownDrainsWhileHeartbeatsGoOn(t *testing.T) {
 	}
 }
 
-// logLines takes lines of a log until it is full.
+// logLines keeps lines of a log until it is full.
 type logLines chan string
 
 func (l logLines) Write(line []byte) (int, error) {
@@ -273,11 +277,11 @@ func (l logLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Work on a partition that moves ends as soon as its new owner is known, and not
-// when the broker has said where to go on: until then it could only be done twice.
+// Work on a partition that moves ends as soon as its new owner is known, not only
+// when the stored offsets are: in between it could only be done twice.
 func TestMovedWorkEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	b.cfg.RevokeDrain = 0
 	b.publish(0, "p0")
 	b.publish(1, "p1")
@@ -306,11 +310,10 @@ func TestMovedWorkEndsAtOnce(t *testing.T) {
 	b.eventually("both committed", func() bool { return b.stored(0) == 1 && b.stored(1) == 1 })
 }
 
-// A worker that was told to stop keeps its work through a rebalance that comes
-// meanwhile.
+// A worker that is stopping keeps its work through a rebalance.
 func TestShutdownGoesOnThroughARebalance(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.cfg.RevokeDrain = 0
 	b.publish(0, "p0")
 	b.publish(1, "p1")
@@ -339,7 +342,7 @@ func TestShutdownGoesOnThroughARebalance(t *testing.T) {
 
 func TestBoundsHold(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.cfg.MaxInFlight, b.cfg.Window = 3, 4
 	b.publish(0, values("a", 200)...)
 	b.publish(1, values("b", 200)...)
@@ -368,10 +371,10 @@ func TestBoundsHold(t *testing.T) {
 	}
 }
 
-// Skip and Handle see the same message, and Skip's may be kept by nobody.
+// Skip sees each delivery once, and Handle sees the same message.
 func TestSkipSeesEachDeliveryOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 100)...)
 	var mu sync.Mutex
 	seen := make(map[string]int)

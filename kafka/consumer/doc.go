@@ -1,79 +1,87 @@
-// Package stream takes events out of Kafka, hands them to a function and commits
-// what is finished. Its border with the rest of the program is two function
-// types: [Handler] and Deps.Skip. It knows nothing of what an event means.
+// Package consumer takes events out of Kafka, hands them to a function and commits
+// what is finished. Two function types separate it from the rest of the program,
+// [Handler] and Deps.Skip; it does not know what an event means.
 //
-//	consumer, err := consumer.New(cfg, consumer.Deps{Handle: pipeline.Handle, Skip: pipeline.Skip, Log: log})
+//	c, err := consumer.New(cfg, consumer.Deps{Handle: pipeline.Handle, Skip: pipeline.Skip, Log: log})
 //	if err != nil {
 //		return err
 //	}
-//	return consumer.Run(ctx) // until ctx ends; drains, commits and leaves the group
+//	return c.Run(ctx) // until ctx ends; drains, commits and leaves the group
+//
+// # One event's way
+//
+//	              one goroutine and one connection a partition
+//	reader.go     read       the next message of a fetch, in place (kafka/fetch)
+//	                 |
+//	              inspect    not wanted, or finished by an earlier owner: done here,
+//	                 |       with no copy, no goroutine and no allocation
+//	                 |
+//	              handOver   waits for room, then copies the message: Window entries of
+//	                 |       the tracker, MaxInFlightBytes, MaxInFlight slots, and
+//	                 |       commits that fail for no longer than MaxCommitOutage
+//	                 v
+//	              up to MaxInFlight goroutines
+//	worker.go     work       one task after the other
+//	                 |
+//	              handle     again after RetryMin to RetryMax while the error is not
+//	                 |       permanent; after a permanent one putAside, which writes a
+//	                 |       dead letter for as long as the broker takes to accept it
+//	                 |
+//	              call       Handler; a panic is a permanent error
+//	                 v
+//	tracker.go    finish     the offset below which everything is done moves up, or a
+//	                 |       finished run grows above it
+//	                 v
+//	              one goroutine a generation
+//	commit.go     commit     every CommitInterval, one request for all partitions, with
+//	                         generation and member: offset, and runs as its metadata
+//
+// Run (consumer.go) joins the group and serves one generation after the other
+// (generation.go). A generation takes over its partitions (assignment.go), starts
+// their readers and commits until it ends:
+//
+//	rebalance     readers stop; drain up to RevokeDrain; last commit; trailing commits
+//	              until the next generation. Assignment is sticky (assignor.go): the
+//	              handlers of a partition that stays run on, others are cancelled when
+//	              the new assignment is known.
+//	stop          readers stop; drain up to Grace while heartbeats and commits go on;
+//	              last commit; leave the group, so that others take over at once. When
+//	              the commit is not accepted, join once more within Grace and commit.
+//	lost          commits are refused as stale: no commit, on to the next generation.
+//	topic gone    no commit; the offsets of the old topic mean nothing in a new one.
 //
 // # Guarantees
 //
-// At least once: no message is lost by a crash, a rebalance, a deploy or an
-// outage of the broker, as long as the broker keeps it; what retention deletes
-// before it is read is counted. A crash repeats at most what its victim had
-// finished within one commit interval; a clean stop repeats nothing.
+// At least once: no message is lost by a crash, a rebalance, a deploy or an outage of
+// the broker, as long as the broker keeps it; what retention deletes before it is read
+// is counted. A crash repeats at most what was finished within one commit interval; a
+// clean stop repeats nothing. A member that has lost its partitions cannot set offsets
+// back. Everything is bounded; when a bound is reached, reading waits and the lag grows.
 //
-// Everything is bounded: handlers in flight (Config.MaxInFlight) and what their
-// messages hold (MaxInFlightBytes), what is tracked of a partition (Window), and
-// what an outage of the broker could make repeat (MaxCommitOutage). When a bound
-// is reached, fetching waits, and the lag shows it.
-//
-// # How
-//
-// Each partition is read from a connection of its own, with kafka/fetch. A
-// message that Deps.Skip wants to be passed over is looked at where it was read,
-// and only one that is handled is copied.
-//
-// Each partition has a tracker, which knows the offset below which everything
-// is finished and the finished runs above it. One goroutine commits for all
-// partitions, with the generation and the member's id, so that a member that
-// has lost its partitions cannot set offsets back. The runs travel in the
-// commit's metadata and are skipped by whoever takes the partition over.
-//
-// A rebalance stops all partitions of all members, as kafka-go's groups do. The
-// assignment is sticky; a partition that stays goes on in place, its handlers
-// running through. Config.RevokeDrain decides how much of the work on
-// partitions that move is waited for before it is cancelled.
-//
-// On shutdown fetching stops, messages in flight are waited for while heartbeats
-// and commits go on, and the group is left before Run returns; others take over
-// at once instead of after the session timeout. A broker that takes no commit is
-// waited for, within the grace: the member joins once more and commits then.
+// It does not process messages in order, does not decode them, and does not make
+// handling idempotent: that is the handler's part.
 //
 // # What to know in operation
 //
-//   - The group id must be evalworker's alone. Members only understand the
-//     assignment of this package; a Java consumer in the same group may crash on
-//     kafka-go's subscription, and a group of the newer consumer protocol
-//     (KIP-848) refuses it.
-//   - kafka-consumer-groups --describe works at any time. --reset-offsets works
-//     while no worker runs; it clears the metadata, so that everything from the
-//     new offset on is done again.
+//   - The group id must be evalworker's alone. Members understand only the assignment
+//     of this package; a Java consumer in the same group may crash on kafka-go's
+//     subscription, and a group of the newer consumer protocol (KIP-848) refuses it.
+//   - kafka-consumer-groups --describe works at any time. --reset-offsets works while
+//     no worker runs; it clears the metadata, so that everything from the new offset on
+//     is done again.
 //   - The first worker of an empty group waits for the broker's
-//     group.initial.rebalance.delay.ms (3 s by default), and again when a second
-//     one joins meanwhile. A group that lives does not wait.
-//   - Markers of transactions are dropped and counted. Transactions are read
-//     uncommitted.
+//     group.initial.rebalance.delay.ms (3 s), and again when a second one joins meanwhile.
+//   - Markers of transactions are dropped and counted. Transactions are read uncommitted.
 //   - A partition whose stored offset lies beyond its end is read according to
-//     Config.OutOfRange. A topic that is deleted and made again is read from its
-//     first message.
-//   - A topic that is replaced by one of the same name and number of partitions,
-//     and that grows past the stored offsets before the next look at it
-//     (Config.PartitionWatch), cannot be told from the old one: the protocol that
-//     kafka-go speaks carries no topic ids.
-//   - After an outage of the coordinator all workers join anew, and the first to
-//     be back is given every partition. It leaves those that it did not have
-//     alone for two heartbeats, until the others are back: what they had
-//     finished and could not commit is then not done again.
-//   - A partition that is added to the topic is read from its first message,
-//     also when Config.Start is "last".
-//   - A member that joins or leaves asks every partition to stand still for up
-//     to HeartbeatInterval + RevokeDrain.
-//
-// # What it is not
-//
-// It does not process messages in order, does not decode them, and does not
-// make handling idempotent: that is the handler's part.
+//     Config.OutOfRange. A partition that is added to the topic, and a topic that is
+//     deleted and made again, are read from the first message, also when Config.Start
+//     is "last".
+//   - A topic that is replaced by one of the same name and number of partitions, and
+//     that grows past the stored offsets within Config.PartitionWatch, cannot be told
+//     from the old one: the protocol that kafka-go speaks carries no topic ids.
+//   - After an outage of the coordinator the first worker to be back is assigned every
+//     partition. It leaves those that it did not have alone for three heartbeats, so that
+//     what the others had finished and could not commit is not done again.
+//   - A member that joins or leaves stops every partition for up to HeartbeatInterval +
+//     RevokeDrain.
 package consumer

@@ -26,17 +26,17 @@ func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithKafka)) 
 // patience bounds what a test waits for; it only ends tests that fail.
 const patience = 60 * time.Second
 
-// bench is a topic and a group of a test's own, on an embedded broker or on an
+// testbed is a topic and a group of a test's own, on an embedded broker or on an
 // Apache Kafka.
-type bench struct {
+type testbed struct {
 	t      testing.TB
 	broker *broker.Broker // nil on a cluster
 	client *kafka.Client
 	cfg    Config
 }
 
-// newBench makes the topic. A test that needs the embedded broker says so.
-func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
+// newTestbed makes the topic. A test that needs the embedded broker passes true.
+func newTestbed(t testing.TB, partitions int, embedded ...bool) *testbed {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a broker")
@@ -61,15 +61,15 @@ func newBench(t testing.TB, partitions int, embedded ...bool) *bench {
 		cfg.Brokers = []string{broker.Addr()}
 		cfg.SessionTimeout = 2 * time.Second
 	}
-	b := benchOn(t, cfg, partitions)
+	b := testbedOn(t, cfg, partitions)
 	b.broker = embeddedBroker
 	return b
 }
 
-// benchOn makes the topic on the cluster that a configuration leads to.
-func benchOn(t testing.TB, cfg Config, partitions int) *bench {
+// testbedOn makes the topic on the cluster of a configuration.
+func testbedOn(t testing.TB, cfg Config, partitions int) *testbed {
 	t.Helper()
-	b := &bench{t: t}
+	b := &testbed{t: t}
 	id := strings.ToLower(rand.Text()[:10])
 	cfg.Topic, cfg.Group = "stream-"+id, "stream-"+id
 	cfg.HeartbeatInterval = 100 * time.Millisecond
@@ -86,7 +86,7 @@ func benchOn(t testing.TB, cfg Config, partitions int) *bench {
 	return b
 }
 
-func (b *bench) createTopic(name string, partitions int) {
+func (b *testbed) createTopic(name string, partitions int) {
 	b.t.Helper()
 	b.eventually("topic "+name+" made", func() bool {
 		res, err := b.client.CreateTopics(b.t.Context(), &kafka.CreateTopicsRequest{
@@ -101,7 +101,7 @@ func (b *bench) createTopic(name string, partitions int) {
 }
 
 // publish writes values to one partition, in order.
-func (b *bench) publish(partition int, values ...string) {
+func (b *testbed) publish(partition int, values ...string) {
 	b.t.Helper()
 	records := make([]kafka.Message, len(values))
 	for i, v := range values {
@@ -110,7 +110,7 @@ func (b *bench) publish(partition int, values ...string) {
 	b.publishMessages(partition, records...)
 }
 
-func (b *bench) publishMessages(partition int, messages ...kafka.Message) {
+func (b *testbed) publishMessages(partition int, messages ...kafka.Message) {
 	b.t.Helper()
 	w := &kafka.Writer{
 		Addr: b.client.Addr, Topic: b.cfg.Topic, Transport: b.client.Transport,
@@ -123,20 +123,20 @@ func (b *bench) publishMessages(partition int, messages ...kafka.Message) {
 	}
 }
 
-// stored gives what the group has committed; unplaced for nothing.
-func (b *bench) stored(partition int) int64 {
+// stored returns the offset that the group has committed; unknownOffset for none.
+func (b *testbed) stored(partition int) int64 {
 	b.t.Helper()
 	res, err := b.client.OffsetFetch(b.t.Context(), &kafka.OffsetFetchRequest{
 		GroupID: b.cfg.Group, Topics: map[string][]int{b.cfg.Topic: {partition}},
 	})
 	if err != nil || res.Error != nil || len(res.Topics[b.cfg.Topic]) == 0 {
-		return unplaced
+		return unknownOffset
 	}
 	return res.Topics[b.cfg.Topic][0].CommittedOffset
 }
 
-// eventually polls what only a foreign process can tell.
-func (b *bench) eventually(what string, cond func() bool) {
+// eventually polls what only another process knows.
+func (b *testbed) eventually(what string, cond func() bool) {
 	b.t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -154,14 +154,14 @@ func (b *bench) eventually(what string, cond func() bool) {
 // worker is a consumer that runs.
 type worker struct {
 	*Consumer
-	b    *bench
+	b    *testbed
 	stop context.CancelFunc
 	end  chan error
 	seen *tally
 }
 
-// start runs a consumer with the bench's configuration until the test ends.
-func (b *bench) start(deps Deps) *worker {
+// start runs a consumer with the testbed's configuration until the test ends.
+func (b *testbed) start(deps Deps) *worker {
 	b.t.Helper()
 	seen := &tally{counts: make(map[string]int)}
 	if deps.Observe == nil {
@@ -181,7 +181,7 @@ func (b *bench) start(deps Deps) *worker {
 	return w
 }
 
-// halt stops the worker and gives what Run returned; nil after the first time.
+// halt stops the worker and returns what Run returned; nil after the first time.
 func (w *worker) halt() error {
 	w.stop()
 	select {
@@ -265,7 +265,7 @@ func (n *notebook) get() map[string]int {
 	return out
 }
 
-// values gives prefix0, prefix1 and so on.
+// values returns prefix0, prefix1 and so on.
 func values(prefix string, n int) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -274,7 +274,7 @@ func values(prefix string, n int) []string {
 	return out
 }
 
-// once gives each value the count of one.
+// once returns the values, each with a count of one.
 func once(groups ...[]string) map[string]int {
 	out := make(map[string]int)
 	for _, g := range groups {

@@ -15,8 +15,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/fetch"
 )
 
-// TestTheLargestMessage: the default bound is the one that holds, to the byte,
-// on the whole way through fetching; what is larger waits among the dead letters.
+// TestTheLargestMessage: fetching handles messages up to exactly the default bound; a
+// larger one becomes a dead letter.
 func TestTheLargestMessage(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -25,7 +25,7 @@ func TestTheLargestMessage(t *testing.T) {
 	broker := securedBroker(t, broker.Config{MaxMessageBytes: 32 << 20})
 	cfg := DefaultConfig()
 	cfg.Brokers = []string{broker.Addr()}
-	b := benchOn(t, cfg, 1)
+	b := testbedOn(t, cfg, 1)
 	b.broker = broker
 	if b.cfg.MaxMessageBytes != 10<<20 {
 		t.Fatalf("the default bound is %d", b.cfg.MaxMessageBytes)
@@ -45,11 +45,11 @@ func TestTheLargestMessage(t *testing.T) {
 	}
 }
 
-// TestUnreadMessage: what is not even read waits among the dead letters without
-// what it held, and says so.
+// TestUnreadMessage: a message that is too large to be read becomes a dead letter
+// without its content, which says so.
 func TestUnreadMessage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
 	b.publishMessages(0, kafka.Message{Key: []byte("k"), Value: []byte("many"), Headers: make([]kafka.Header, fetch.MaxHeaders+1)})

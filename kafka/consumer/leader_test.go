@@ -8,9 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestLeaderThatIsNone: a broker that has lost sight of the others goes on
-// answering that there is nothing new in a partition that is led elsewhere.
-func TestLeaderThatIsNone(t *testing.T) {
+// TestFormerLeader: a broker that is cut off from the others goes on answering that
+// there is nothing new in a partition that another broker leads now.
+func TestFormerLeader(t *testing.T) {
 	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.GroupMinSessionTimeout(100*time.Millisecond))
 	if err != nil {
@@ -19,7 +19,7 @@ func TestLeaderThatIsNone(t *testing.T) {
 	t.Cleanup(cluster.Close)
 	cfg := DefaultConfig()
 	cfg.Brokers, cfg.SessionTimeout, cfg.PartitionWatch = cluster.ListenAddrs(), 2*time.Second, 500*time.Millisecond
-	b := benchOn(t, cfg, 1)
+	b := testbedOn(t, cfg, 1)
 	var notes notebook
 	b.start(Deps{Handle: notes.Handle})
 	b.publish(0, "before")

@@ -13,7 +13,7 @@ import (
 // the topic once it is made.
 func TestMissingTopic(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.Topic += "-later"
 	seen := make(chan string, 1)
 	w := b.start(Deps{Handle: func(_ context.Context, m event.Message) error { seen <- string(m.Value); return nil }})
@@ -33,22 +33,22 @@ func TestMissingTopic(t *testing.T) {
 	}
 }
 
-// TestMissingTopicIsToldAtOnce: no worker counts as well before it is known that
-// there is a topic, also one that others assign the partitions to. One that has
-// none because others have them all is well.
-func TestMissingTopicIsToldAtOnce(t *testing.T) {
+// TestMissingTopicShowsAtOnce: a worker, also one that does not lead the group, is not
+// well before it is known that there is a topic. A worker without partitions because
+// others have them all is well.
+func TestMissingTopicShowsAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	there := *b
 	b.cfg.Topic += "-later"
 	for _, tt := range []struct {
 		name  string
-		b     *bench
+		b     *testbed
 		group string
 		want  bool
 	}{{"missing", b, "-missing", true}, {"there", &there, "-there", false}} {
 		tt.b.cfg.Group += tt.group
-		tt.b.cfg.PartitionWatch = time.Hour // nobody looks again
+		tt.b.cfg.PartitionWatch = time.Hour // no second look
 		workers := []*worker{tt.b.start(Deps{Handle: new(notebook).Handle}), tt.b.start(Deps{Handle: new(notebook).Handle})}
 		tt.b.eventually("both joined one generation", func() bool {
 			one, two := workers[0].Status(), workers[1].Status()

@@ -4,21 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// stored is what the group has committed for a partition.
-type stored struct {
-	offset   int64 // unplaced for nothing
+// An offset beyond the end is believed only when it stays so in beyondChecks more
+// looks, beyondPause apart: after a change of leader the end may lag for a moment.
+const (
+	beyondChecks = 2
+	beyondPause  = 500 * time.Millisecond
+)
+
+// groupOffset is what the group has committed for a partition.
+type groupOffset struct {
+	offset   int64 // unknownOffset for nothing
 	metadata string
 }
 
 // fetchOffsets asks the coordinator what the group has committed.
-func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]stored, err error) {
-	defer func() { c.lookAnew(err) }()
+func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]groupOffset, err error) {
+	defer func() { c.refreshMetadata(err) }()
 	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
 		GroupID: c.cfg.Group,
 		Topics:  map[string][]int{c.cfg.Topic: ids},
@@ -26,22 +35,21 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]store
 	if err == nil {
 		err = res.Error
 	}
-	if errors.Is(err, kafka.GroupIdNotFound) { // some brokers say so of a group that is new
-		none := make(map[int]stored, len(ids))
+	out := make(map[int]groupOffset, len(ids))
+	if errors.Is(err, kafka.GroupIdNotFound) { // some brokers answer this for a new group
 		for _, id := range ids {
-			none[id] = stored{offset: unplaced}
+			out[id] = groupOffset{offset: unknownOffset}
 		}
-		return none, nil
+		return out, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.cfg.Group, conn.Bare(err))
 	}
-	out := make(map[int]stored, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {
 		if p.Error != nil {
 			return nil, fmt.Errorf("fetch offset of partition %d: %w", p.Partition, p.Error)
 		}
-		out[p.Partition] = stored{offset: max(p.CommittedOffset, unplaced), metadata: p.Metadata}
+		out[p.Partition] = groupOffset{offset: max(p.CommittedOffset, unknownOffset), metadata: p.Metadata}
 	}
 	return out, nil
 }
@@ -51,13 +59,13 @@ type logBounds struct{ first, last int64 }
 
 // bounds asks the brokers how far partitions reach.
 func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
-	defer func() { c.lookAnew(err) }()
-	asked := make([]kafka.OffsetRequest, 0, 2*len(ids))
+	defer func() { c.refreshMetadata(err) }()
+	requests := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {
-		asked = append(asked, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
+		requests = append(requests, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
 	}
 	res, err := c.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
-		Topics: map[string][]kafka.OffsetRequest{c.cfg.Topic: asked},
+		Topics: map[string][]kafka.OffsetRequest{c.cfg.Topic: requests},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.Bare(err))
@@ -75,4 +83,176 @@ func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, 
 		}
 	}
 	return out, nil
+}
+
+// partitionIDs returns the partitions of the topic as the brokers have them now;
+// none when there is no such topic.
+func (c *Consumer) partitionIDs(ctx context.Context) ([]int, error) {
+	var failed error
+	for _, broker := range c.cfg.Brokers {
+		partitions, err := conn.Partitions(ctx, c.dialer, broker, c.cfg.Topic, requestTimeout)
+		if err != nil && !errors.Is(err, kafka.UnknownTopicOrPartition) {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		ids := make([]int, len(partitions)) // none on an error
+		for i, p := range partitions {
+			ids[i] = p.ID
+		}
+		return ids, nil
+	}
+	return nil, fmt.Errorf("look up partitions of %s: %w", c.cfg.Topic, failed)
+}
+
+// beginGroup commits the current end offsets for a group that has never committed
+// anything for the topic, so that Start: last skips what is already there. It does
+// so before any member has joined.
+//
+// Leaving this to the start offset of the members would lose messages: a partition
+// that is added later has no committed offset either, and all that was published
+// to it before its first assignment would be skipped.
+//
+// It tries until it is done, and reports false when ctx ends first.
+func (c *Consumer) beginGroup(ctx context.Context) bool {
+	if c.cfg.Start != StartLast {
+		return true
+	}
+	for {
+		err := c.commitEnds(ctx)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if !c.noteRefusal(err) {
+			shown := c.cfg.Describe(c.cfg.Explain(err))
+			c.outage.Fail(shown)
+			if n, ok := c.joinLog.Allow(); ok {
+				c.log.Warn("beginning of the group not set; trying again", keyError, shown, keyCount, n)
+			}
+		}
+		if !backoff.Wait(ctx, joinBackoff) {
+			return false
+		}
+	}
+}
+
+// commitEnds makes one attempt. The broker may accept the commit for some partitions
+// only; the next attempt, to which the group is not new, uses the same ends.
+func (c *Consumer) commitEnds(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	ids, err := c.partitionIDs(ctx)
+	if err != nil || len(ids) == 0 {
+		return err // a topic that is not there yet is read from its first message
+	}
+	offsets, err := c.fetchOffsets(ctx, ids)
+	if err != nil {
+		return err
+	}
+	isNew := true
+	for _, o := range offsets {
+		isNew = isNew && o.offset == unknownOffset
+	}
+	if isNew {
+		if c.startEnds, err = c.bounds(ctx, ids); err != nil {
+			return err
+		}
+	}
+	var commits []kafka.OffsetCommit
+	for _, id := range ids {
+		o, stored := offsets[id]
+		if end, ok := c.startEnds[id]; ok && (!stored || o.offset == unknownOffset) {
+			commits = append(commits, kafka.OffsetCommit{Partition: id, Offset: end.last})
+		}
+	}
+	if len(commits) == 0 {
+		return nil // the group is not new
+	}
+	answers, err := c.offsetCommit(ctx, memberless, commits)
+	for id, answer := range answers {
+		if answer != nil {
+			err = errors.Join(err, fmt.Errorf("commit partition %d: %w", id, answer))
+		}
+	}
+	if errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.IllegalGeneration) {
+		return nil // another worker has joined since, and began the group first
+	}
+	return err
+}
+
+// startPoint is where to begin reading a partition.
+type startPoint struct {
+	offset int64
+	beyond bool // the offset to go on at lies beyond the end; the start, by the policy, may be lower
+}
+
+// findStart finds where to go on in a partition with the given bounds, when next is the
+// offset to fetch next. kafka-go would jump silently over what retention has deleted,
+// and wait for ever at an offset beyond the end.
+func findStart(next int64, b logBounds, policy OutOfRange) startPoint {
+	switch {
+	case next < b.first: // unknown offsets too
+		return startPoint{offset: b.first}
+	case next > b.last && policy == OutOfRangeLast:
+		return startPoint{offset: b.last, beyond: true}
+	case next > b.last:
+		return startPoint{offset: b.first, beyond: true}
+	}
+	return startPoint{offset: next}
+}
+
+// position puts the tracker where reading can go on, and reports what is lost when
+// that is not where it stood.
+func (g *generation) position(ctx context.Context, p *partition) error {
+	var start startPoint
+	for check := range beyondChecks + 1 {
+		if check > 0 && !backoff.Wait(ctx, beyondPause) {
+			return ctx.Err()
+		}
+		b, err := g.boundsOf(ctx, p)
+		if err != nil {
+			return err
+		}
+		p.high.Store(b.last)
+		if start = findStart(p.tracker.progress().next, b, g.c.cfg.OutOfRange); !start.beyond {
+			g.jump(p, start.offset)
+			return nil
+		}
+	}
+	from := p.tracker.progress().next
+	p.tracker.reset(start.offset)
+	g.c.observe.OffsetReset(p.id, from, start.offset)
+	g.c.log.Warn("the stored offset lies beyond the end of the partition", keyPartition, p.id,
+		keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange))
+	return nil
+}
+
+// explainGap looks whether offsets before a message are missing because they were
+// deleted while we read; otherwise compaction has removed them.
+func (g *generation) explainGap(ctx context.Context, p *partition, to int64) error {
+	b, err := g.boundsOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	if b.first > p.tracker.progress().next {
+		g.jump(p, min(b.first, to))
+	}
+	return nil
+}
+
+// jump moves on to an offset, and reports what lies between as lost.
+func (g *generation) jump(p *partition, to int64) {
+	if lost := p.tracker.jump(to); lost > 0 {
+		g.c.observe.LostToRetention(p.id, lost)
+		g.c.log.Error("messages were deleted before they were read", keyPartition, p.id, keyOffset, to, keyCount, lost)
+	}
+}
+
+func (g *generation) boundsOf(ctx context.Context, p *partition) (logBounds, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	all, err := g.c.bounds(ctx, []int{p.id})
+	return all[p.id], err
 }

@@ -1,19 +1,25 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// TestIsOutage: what belongs to a rebalance is no outage.
+// TestIsOutage: errors of a rebalance are not an outage.
 func TestIsOutage(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]bool{
@@ -30,19 +36,19 @@ func TestIsOutage(t *testing.T) {
 	}
 }
 
-// TestBrokerGone: a worker whose broker goes says since when it is no member and
-// why, names the broker, and claims no partitions; when the broker is back it has
-// forgotten all that.
+// TestBrokerGone: the status of a worker whose broker is gone says since when it is
+// not a member and why, names the broker, and has no partitions; when the broker is
+// back all that is cleared.
 func TestBrokerGone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	dir := t.TempDir()
 	b.broker.Close()
 	embedded, err := broker.Start(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := &logged{}
+	out := &logBuffer{}
 	began := time.Now()
 	w := b.start(Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(out, nil))})
 	b.publish(0, "first")
@@ -52,8 +58,8 @@ func TestBrokerGone(t *testing.T) {
 	}
 
 	embedded.Close()
-	b.eventually("the outage is told", func() bool { return !w.Status().Joined && w.Status().Down() })
-	b.eventually("the attempt to connect is told", func() bool { return strings.Contains(w.Status().Error, "cannot be reached") })
+	b.eventually("the outage shows", func() bool { return !w.Status().Joined && w.Status().Down() })
+	b.eventually("the attempt to connect shows", func() bool { return strings.Contains(w.Status().Error, "cannot be reached") })
 	st := w.Status()
 	if want := "broker " + embedded.Addr() + " cannot be reached: connect: connection refused"; st.Error != want {
 		t.Errorf("error %q, want %q", st.Error, want)
@@ -87,11 +93,11 @@ func TestBrokerGone(t *testing.T) {
 	}
 }
 
-// TestCommitsFail: what the broker says of a commit is told, and the time of the
-// last one that it took stays.
+// TestCommitsFail: the status has the broker's error of a commit, and the time of the
+// last commit that it accepted stays.
 func TestCommitsFail(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.MaxCommitOutage = 200 * time.Millisecond
 	w := b.start(Deps{Handle: new(notebook).Handle})
 	w.owns(1)
@@ -103,10 +109,98 @@ func TestCommitsFail(t *testing.T) {
 	last := w.Status().LastCommit
 	restore := b.broker.RefuseCommits()
 	b.publish(0, "second")
-	b.eventually("the stall is told", func() bool { return strings.HasPrefix(w.Status().Stalled, "commits fail: broker "+b.broker.Addr()) })
+	b.eventually("the stall shows", func() bool { return strings.HasPrefix(w.Status().Stalled, "commits fail: broker "+b.broker.Addr()) })
 	if st := w.Status(); !st.Down() || !st.LastCommit.Equal(last) || !strings.Contains(st.Error, "commit partition 0") {
 		t.Errorf("status while commits fail: down %v, last commit %v (was %v), error %q", st.Down(), st.LastCommit, last, st.Error)
 	}
 	restore()
 	b.eventually("all is well", func() bool { return !w.Status().Down() && w.Status().LastCommit.After(last) })
+}
+
+// TestUnanswered: only a request that was not answered is evidence of an outage.
+func TestUnanswered(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err   error
+		after time.Duration // since the request was sent
+		want  bool
+	}{
+		"no error":         {nil, 0, false},
+		"a broker's error": {fmt.Errorf("commit: %w", kafka.NotCoordinatorForGroup), time.Second, false},
+		"given up by us":   {fmt.Errorf("commit: %w", context.Canceled), time.Second, false},
+		"generation ended": {fmt.Errorf("commit: %w", kafka.ErrGenerationEnded), time.Second, false},
+		"cut short by us":  {fmt.Errorf("commit: %w", context.DeadlineExceeded), 100 * time.Millisecond, false},
+		"deadline set":     {fmt.Errorf("commit: %w", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}), 100 * time.Millisecond, false},
+		"no answer":        {fmt.Errorf("commit: %w", context.DeadlineExceeded), time.Second, true},
+		"connection lost":  {fmt.Errorf("commit: %w", io.ErrUnexpectedEOF), 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var c Consumer
+				sent := time.Now()
+				<-time.After(tt.after)
+				c.noteUnanswered(sent, tt.err)
+				<-time.After(10 * time.Second)
+				if got := c.unansweredWithin(10 * time.Second); got != tt.want {
+					t.Errorf("silence within 10 s: %v, want %v", got, tt.want)
+				}
+				<-time.After(time.Second)
+				if c.unansweredWithin(10 * time.Second) {
+					t.Error("a silence 11 s ago counts as one within 10 s")
+				}
+			})
+		})
+	}
+}
+
+// TestCommitCutShort: a commit that the end of a drain cuts short is no evidence of an
+// outage; otherwise the survivors of a clean stop would wait in vain.
+func TestCommitCutShort(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t, 1, true)
+	c, err := New(b.cfg, Deps{Handle: func(context.Context, event.Message) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.transport.CloseIdleConnections()
+	p := newPartition(t.Context(), 0, 0)
+	p.tracker.finish(p.tracker.begin(0))
+	if err := c.commit(t.Context(), memberless, []*partition{p}); err != nil {
+		t.Fatal(err) // that the connection is there is not what is looked at
+	}
+	p.tracker.finish(p.tracker.begin(1))
+	defer b.broker.IgnoreCommits()()
+	drain, cancel := context.WithTimeout(t.Context(), silenceAfter/10)
+	defer cancel()
+	if err := c.commit(drain, memberless, []*partition{p}); err == nil {
+		t.Fatal("a commit that is not answered was accepted")
+	}
+	if c.unansweredWithin(time.Hour) {
+		t.Error("what we cut short ourselves counts as an outage")
+	}
+}
+
+// TestFirstBrokerIsSilent: the first broker of the list accepts connections and does
+// not answer, as if frozen. The others are healthy, and the worker uses them.
+func TestFirstBrokerIsSilent(t *testing.T) {
+	t.Parallel()
+	for _, start := range []Start{StartFirst, StartLast} {
+		t.Run(string(start), func(t *testing.T) {
+			t.Parallel()
+			b := newTestbed(t, 1, true)
+			ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // the kernel takes connections for it
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = ln.Close() })
+			b.cfg.Start, b.cfg.DialTimeout = start, time.Second
+			b.cfg.Brokers = []string{ln.Addr().String(), b.broker.Addr()}
+			var notes notebook
+			w := b.start(Deps{Handle: notes.Handle})
+			w.owns(1)
+			b.publish(0, "read and committed")
+			b.eventually("committed", func() bool { return b.stored(0) == 1 })
+		})
+	}
 }

@@ -10,25 +10,27 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// checkSecured consumes from a cluster that lets only this configuration in:
-// messages, a dead letter, commits.
+// checkSecured uses a cluster that accepts only this configuration: for messages, a
+// dead letter and commits.
 func checkSecured(t *testing.T, conn conn.Config, session time.Duration) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Config, cfg.SessionTimeout = conn, session
 	cfg.Start = StartLast // which looks partitions up by itself
-	b := benchOn(t, cfg, 2)
+	b := testbedOn(t, cfg, 2)
 	book := &notebook{}
 	w := b.start(Deps{Handle: func(ctx context.Context, m event.Message) error {
 		if string(m.Value) == "a3" {
@@ -48,7 +50,7 @@ func checkSecured(t *testing.T, conn conn.Config, session time.Duration) {
 	}
 }
 
-// TestSecured: the whole consumer over TLS, by each login.
+// TestSecured runs the whole consumer over TLS, with each kind of login.
 func TestSecured(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
@@ -68,8 +70,7 @@ func TestSecured(t *testing.T) {
 	}
 }
 
-// TestSecuredApacheKafka: the same on a cluster of Apache Kafka, and a wrong
-// password there.
+// TestSecuredApacheKafka does the same on an Apache Kafka, and tries a wrong password.
 func TestSecuredApacheKafka(t *testing.T) {
 	t.Parallel()
 	containers.NeedEngine(t)
@@ -94,12 +95,12 @@ func TestSecuredApacheKafka(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Config = nc
 	cfg.SASL.Password = "wrong"
-	b := &bench{t: t, cfg: cfg}
+	b := &testbed{t: t, cfg: cfg}
 	began := time.Now()
 	w := b.start(Deps{Handle: (&notebook{}).Handle})
-	b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
+	b.eventually("the refusal shows", func() bool { return w.Status().Refused != "" })
 	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("told after %v", took)
+		t.Errorf("shown after %v", took)
 	}
 	if got := w.Status().Refused; !strings.Contains(got, `refuses the login by SCRAM-SHA-512 as user "worker"`) {
 		t.Errorf("refused: %q", got)
@@ -116,26 +117,26 @@ func securedBroker(t *testing.T, cfg broker.Config) *broker.Broker {
 	return b
 }
 
-// logged keeps the log for a look at it.
-type logged struct {
+// logBuffer keeps the log.
+type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (l *logged) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *logged) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// TestWrongPassword: it is told once, in words that a person can act on, soon;
-// the worker goes on trying, and is let in when the file is mended.
+// TestWrongPassword: it is logged once, soon, with what to mend; the worker goes on
+// trying, and is let in when the file is mended.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	for _, begin := range []Start{StartFirst, StartLast} {
@@ -154,25 +155,28 @@ func TestWrongPassword(t *testing.T) {
 			cfg.HeartbeatInterval = 100 * time.Millisecond
 			cfg.TLS = conn.TLS{Enabled: true, CAFile: ca.File}
 			cfg.SASL = conn.SASL{Mechanism: conn.ScramSHA512, Username: "worker", PasswordFile: password}
-			log := &logged{}
-			b := &bench{t: t, broker: broker, cfg: cfg}
+			log := &logBuffer{}
+			b := &testbed{t: t, broker: broker, cfg: cfg}
 			began := time.Now()
 			w := b.start(Deps{Handle: (&notebook{}).Handle, Log: slog.New(slog.NewTextHandler(log, nil))})
-			b.eventually("the refusal is told", func() bool { return w.Status().Refused != "" })
+			b.eventually("the refusal shows", func() bool { return w.Status().Refused != "" })
 			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("told after %v", took)
+				t.Errorf("shown after %v", took)
 			}
-			told := w.Status()
+			st := w.Status()
 			for _, want := range []string{`refuses the login by SCRAM-SHA-512 as user "worker"`, password, "sasl.username"} {
-				if !strings.Contains(told.Refused, want) {
-					t.Errorf("%q does not say %q", told.Refused, want)
+				if !strings.Contains(st.Refused, want) {
+					t.Errorf("%q does not say %q", st.Refused, want)
 				}
 			}
-			if told.Joined || told.RefusedSince.IsZero() {
-				t.Errorf("%+v", told)
+			if st.Joined || st.RefusedSince.IsZero() {
+				t.Errorf("%+v", st)
 			}
-			tries := w.refusals.tries()
-			b.eventually("it tries again", func() bool { return w.refusals.tries() > tries })
+			last, _ := w.refusal.outage.Last()
+			b.eventually("it tries again", func() bool {
+				again, _ := w.refusal.outage.Last()
+				return again.After(last)
+			})
 			writeFile(t, password, "right")
 			w.owns(1)
 			if st := w.Status(); st.Refused != "" {
@@ -182,15 +186,15 @@ func TestWrongPassword(t *testing.T) {
 			if n := strings.Count(text, "level=ERROR"); n != 1 || !strings.Contains(text, "does not let this worker in") {
 				t.Errorf("%d errors in the log, want one:\n%s", n, text)
 			}
-			if strings.Contains(text+told.Refused, wrong) {
+			if strings.Contains(text+st.Refused, wrong) {
 				t.Errorf("the password is shown:\n%s", text)
 			}
 		})
 	}
 }
 
-// TestPasswordTakenBack: a worker at work whose password is changed on the
-// brokers says so, and goes on when its file follows.
+// TestPasswordTakenBack: a running worker whose password is changed on the brokers
+// shows it in its status, and goes on when its file is changed too.
 func TestPasswordTakenBack(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
@@ -209,12 +213,12 @@ func TestPasswordTakenBack(t *testing.T) {
 	cfg.SessionTimeout, cfg.HeartbeatInterval, cfg.PartitionWatch = 2*time.Second, 100*time.Millisecond, 100*time.Millisecond
 	cfg.TLS = conn.TLS{Enabled: true, CAFile: ca.File}
 	cfg.SASL = conn.SASL{Mechanism: conn.ScramSHA256, Username: "worker", PasswordFile: password}
-	b := &bench{t: t, broker: broker, cfg: cfg}
+	b := &testbed{t: t, broker: broker, cfg: cfg}
 	w := b.start(Deps{Handle: (&notebook{}).Handle})
 	w.owns(1)
 	broker.Close()
 	serve("two")
-	b.eventually("the refusal is told", func() bool { return strings.Contains(w.Status().Refused, "SCRAM-SHA-256") })
+	b.eventually("the refusal shows", func() bool { return strings.Contains(w.Status().Refused, "SCRAM-SHA-256") })
 	writeFile(t, password, "two")
 	b.eventually("let in again", func() bool { st := w.Status(); return st.Joined && st.Refused == "" })
 }
@@ -236,50 +240,47 @@ func freeAddr(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// tries gives how often the worker was turned away since the last log line.
-func (r *refusals) tries() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.count
-}
-
-// TestRefusals: what is told when, and how often.
+// TestRefusals: a refusal is logged at once, a changed reason too, the rest once a
+// minute.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	at := func(d time.Duration) time.Time { return now.Add(d) }
-	why := func(problem, broker string) *conn.Refusal {
-		return &conn.Refusal{Problem: problem, Broker: broker, Err: os.ErrPermission}
-	}
-	r := &refusals{}
-	for i, step := range []struct {
-		why  *conn.Refusal
-		at   time.Time
-		n    int
-		tell bool
-	}{
-		{why("a", "1"), at(0), 1, true},
-		{why("a", "2"), at(time.Second), 0, false}, // another broker is no news
-		{why("b", "1"), at(2 * time.Second), 2, true},
-		{why("b", "1"), at(3 * time.Second), 0, false},
-		{why("b", "1"), at(2*time.Second + logInterval), 2, true},
-	} {
-		if n, tell := r.add(step.why, step.at); n != step.n || tell != step.tell {
-			t.Errorf("step %d: %d, %v", i, n, tell)
+	synctest.Test(t, func(t *testing.T) {
+		why := func(problem, broker string) *conn.Refusal {
+			return &conn.Refusal{Problem: problem, Broker: broker, Err: os.ErrPermission}
 		}
-	}
-	if text, since := r.now(false); !strings.Contains(text, "b") || !since.Equal(at(2*time.Second)) {
-		t.Errorf("now: %q since %v", text, since)
-	}
-	r.over()
-	if text, _ := r.now(false); text != "" {
-		t.Errorf("let in, and still %q", text)
-	}
-	r.add(why("old", ""), time.Now().Add(-2*refusalStays))
-	if text, _ := r.now(true); text != "" {
-		t.Errorf("a member tells of what is long over: %q", text)
-	}
-	if text, _ := r.now(false); text == "" {
-		t.Error("whoever is not in the group is turned away until let in")
-	}
+		var r refusalState
+		began := time.Now()
+		for i, step := range []struct {
+			why  *conn.Refusal
+			wait time.Duration
+			n    int
+			log  bool
+		}{
+			{why("a", "1"), 0, 1, true},
+			{why("a", "2"), time.Second, 0, false}, // another broker changes nothing
+			{why("b", "1"), time.Second, 2, true},
+			{why("b", "1"), time.Second, 0, false},
+			{why("b", "1"), outage.Interval - time.Second, 2, true},
+		} {
+			<-time.After(step.wait)
+			if n, log := r.add(step.why); n != step.n || log != step.log {
+				t.Errorf("step %d: %d, %v", i, n, log)
+			}
+		}
+		if text, since := r.current(false); !strings.Contains(text, "b") || since.Sub(began) != 2*time.Second {
+			t.Errorf("now: %q since %v", text, since)
+		}
+		r.end()
+		if text, _ := r.current(false); text != "" {
+			t.Errorf("let in, and still %q", text)
+		}
+		r.add(why("old", ""))
+		<-time.After(2 * refusalLasts)
+		if text, _ := r.current(true); text != "" {
+			t.Errorf("a member shows a refusal that is long over: %q", text)
+		}
+		if text, _ := r.current(false); text == "" {
+			t.Error("a worker that is not in the group is refused until it is let in")
+		}
+	})
 }

@@ -9,28 +9,26 @@ import (
 
 // Status is where a Consumer stands.
 type Status struct {
-	// Joined: this member is in the group and has been told its partitions,
-	// which may be none.
+	// Joined: this member is in the group and knows its partitions, perhaps none.
 	Joined     bool  `json:"joined"`
 	Generation int32 `json:"generation"`
-	// Partitions are those of this member, in order of their ids: none while it
-	// is no member, since nobody knows then whose they are; after Run, those that
-	// it had last.
+	// Partitions are those of this member, by id: none while it is not a member,
+	// because others may have them then; after Run, those that it had last.
 	Partitions []PartitionStatus `json:"partitions"`
-	// NotJoinedSince is since when Joined is false: the last session's end, or
-	// the start.
+	// NotJoinedSince is since when Joined is false: the end of the last generation,
+	// or the start.
 	NotJoinedSince time.Time `json:"not_joined_since,omitzero"`
 
 	InFlight    int `json:"in_flight"`     // handlers that run, or wait to be called again
 	MaxInFlight int `json:"max_in_flight"` // their bound
 
-	// Refused says why Kafka does not let this worker in, and what to mend; empty
-	// when it does. The text names brokers, mechanism, user and files, no secret.
+	// Refused says why Kafka does not let this worker in, and what to mend; empty when
+	// it does. The text names brokers, mechanism, user and files, never a secret.
 	Refused      string    `json:"refused,omitempty"`
 	RefusedSince time.Time `json:"refused_since,omitzero"`
 
-	// Error says why the group could last not be joined, or a commit last not be
-	// made, with the broker; empty once it could. DownSince is since when.
+	// Error says why joining the group or a commit failed last, with the broker;
+	// empty after a success. DownSince is since when.
 	Error     string    `json:"error,omitempty"`
 	DownSince time.Time `json:"down_since,omitzero"`
 
@@ -41,8 +39,7 @@ type Status struct {
 	StalledSince time.Time `json:"stalled_since,omitzero"`
 }
 
-// PartitionStatus is where one partition stands. An offset that is not known
-// yet is -1.
+// PartitionStatus is where one partition stands. An unknown offset is -1.
 type PartitionStatus struct {
 	Partition int   `json:"partition"`
 	Low       int64 `json:"low"`       // everything below is finished
@@ -53,14 +50,13 @@ type PartitionStatus struct {
 	InFlight  int   `json:"in_flight"` // messages begun and not finished
 	Tracked   int   `json:"tracked"`   // entries of the window in use
 
-	// Error says why the partition could last not be read, with the broker; empty
-	// once it could. DownSince is since when.
+	// Error says why reading the partition failed last, with the broker; empty
+	// after a success. DownSince is since when.
 	Error     string    `json:"error,omitempty"`
 	DownSince time.Time `json:"down_since,omitzero"`
 }
 
-// Lag gives the messages that are not finished, on all partitions of this
-// member.
+// Lag returns the number of messages not finished on this member's partitions.
 func (s Status) Lag() int64 {
 	var n int64
 	for _, p := range s.Partitions {
@@ -69,8 +65,7 @@ func (s Status) Lag() int64 {
 	return n
 }
 
-// PartitionsDown gives the number of this member's partitions that cannot be
-// read.
+// PartitionsDown returns the number of partitions that cannot be read.
 func (s Status) PartitionsDown() int {
 	n := 0
 	for _, p := range s.Partitions {
@@ -85,19 +80,16 @@ func (s Status) PartitionsDown() int {
 // commits, or does not let this worker in.
 func (s Status) Down() bool { return !s.DownSince.IsZero() || s.Refused != "" }
 
-// Status tells where the consumer stands. It is cheap and safe to call at any
+// Status returns where the consumer stands. It is cheap and safe to call at any
 // time, before Run and after it too.
 func (c *Consumer) Status() Status {
 	c.mu.Lock()
-	st := Status{
-		Joined: c.joined, Generation: c.generation,
-		InFlight: len(c.slots), MaxInFlight: cap(c.slots),
-	}
+	st := Status{Joined: c.joined, Generation: c.generation, InFlight: len(c.slots), MaxInFlight: cap(c.slots)}
 	if !c.joined {
-		st.NotJoinedSince = c.away
+		st.NotJoinedSince = c.notJoinedSince
 	}
 	for _, p := range c.partitions {
-		if !c.joined && !c.over {
+		if !c.joined && !c.ended {
 			break
 		}
 		at, high := p.tracker.progress(), p.high.Load()
@@ -105,7 +97,9 @@ func (c *Consumer) Status() Status {
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
 			InFlight: at.working, Tracked: at.spans,
 		}
-		ps.DownSince, ps.Error = p.trouble.now()
+		if since, err := p.outage.Now(); err != nil {
+			ps.DownSince, ps.Error = since, err.Error()
+		}
 		if high >= 0 && at.low >= 0 {
 			ps.Lag = max(high-at.low, 0)
 		}
@@ -114,13 +108,15 @@ func (c *Consumer) Status() Status {
 	c.mu.Unlock()
 	slices.SortFunc(st.Partitions, func(a, b PartitionStatus) int { return cmp.Compare(a.Partition, b.Partition) })
 
-	st.Refused, st.RefusedSince = c.refusals.now(st.Joined)
-	st.DownSince, st.Error = c.outage.now()
+	st.Refused, st.RefusedSince = c.refusal.current(st.Joined)
+	if since, err := c.outage.Now(); err != nil {
+		st.DownSince, st.Error = since, err.Error()
+	}
 	if last := c.lastCommit.Load(); last != nil {
 		st.LastCommit = *last
 	}
-	if outage, _ := c.gate.outage(); st.Joined && outage > c.cfg.MaxCommitOutage {
-		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-outage)
+	if failing, _ := c.breaker.failing(); st.Joined && failing > c.cfg.MaxCommitOutage {
+		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-failing)
 		if st.Error != "" {
 			st.Stalled += ": " + st.Error
 		}
@@ -128,9 +124,9 @@ func (c *Consumer) Status() Status {
 	if missing := c.topicMissing.Load(); st.Joined && len(st.Partitions) == 0 && missing != nil {
 		st.Stalled, st.StalledSince = "topic "+c.cfg.Topic+" does not exist", *missing
 	}
-	for kind := range stallKinds {
-		if n, since := c.stalls.now(kind); n > 0 && st.Stalled == "" {
-			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", kind, n, st.MaxInFlight), since
+	for _, r := range []*retries{&c.handlerRetries, &c.letterRetries} {
+		if n, since := r.current(); n > 0 && st.Stalled == "" {
+			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", r.cause, n, st.MaxInFlight), since
 		}
 	}
 	return st

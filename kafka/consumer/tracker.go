@@ -6,43 +6,44 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/segmentio/kafka-go"
 )
 
 // run is a range of offsets: first is in it, next is the offset after it.
 type run struct{ first, next int64 }
 
-// unplaced stands for an offset that is not known yet.
-const unplaced int64 = -1
+// unknownOffset stands for an offset that is not known yet.
+const unknownOffset int64 = -1
 
-// tracker knows, for one partition, which offsets are finished. Messages begin
-// in the order of their offsets and finish in any order.
+// tracker records which offsets of one partition are finished. Messages begin in
+// the order of their offsets and finish in any order.
 //
-// It is a list of spans in offset order: a span is one message in flight or a
-// whole run of finished ones, and two finished neighbours are always one span.
-// So a message that is passed over, or that finishes beside another, takes no
-// memory however long a slow one stands before it: there are never more than
-// twice as many spans as messages in flight, plus one.
+// It is a list of spans in offset order: a span is one message in flight or a whole
+// run of finished ones, and two finished neighbours are always one span. However
+// long a slow message stands at the head, there are never more than twice as many
+// spans as messages in flight, plus one.
 //
-// A tracker outlives the generation in which it was made: the handlers that
-// began in one generation finish in it or in a later one.
+// A tracker lives through generations: handlers that began in one may finish in a
+// later one.
 type tracker struct {
-	// signals of capacity one: room after a span was finished, idle when the
-	// last one in flight was. Each has one waiter at most.
-	room, idle chan struct{}
+	room, idle chan struct{} // capacity one, one waiter: a span was finished, the last one was
 
 	mu        sync.Mutex // guards all below
 	low       int64      // every offset below is finished
-	next      int64      // the offset to fetch next; unplaced until it is known
-	committed int64      // the last offset that the broker accepted or held; unplaced for none
+	next      int64      // the offset to fetch next; unknown until it is known
+	committed int64      // the last offset that the broker accepted or held; unknown for none
 	head      *span      // the oldest; always in flight, because finished ones at the head become low
 	tail      *span
 	spans     int
 	working   int
-	restored  []run     // finished at or above next, known from a commit's metadata; ascending
-	version   uint64    // changes with everything that a commit would tell
-	saved     uint64    // the version that the broker has accepted
-	doubt     time.Time // until when an older mark may be stored over it; zero: none is under way
-	epoch     uint64    // changes with reset, after which commits may go back
+	restored  []run  // finished at or above next, known from a commit's metadata; ascending
+	version   uint64 // changes with everything that a commit would say
+	saved     uint64 // the version that the broker has accepted
+	// doubtUntil is until when an older checkpoint may be stored over a newer one;
+	// zero: none is under way.
+	doubtUntil time.Time
+	epoch      uint64 // changes with reset, after which commits may go back
 }
 
 // span is part of a tracker; its mutex guards the fields.
@@ -53,20 +54,17 @@ type span struct {
 	before, after *span
 }
 
-// newTracker starts at a committed offset, or unplaced.
+// newTracker starts at a committed offset, or unknown.
 func newTracker(committed int64) *tracker {
 	return &tracker{
-		room:      make(chan struct{}, 1),
-		idle:      make(chan struct{}, 1),
-		low:       committed,
-		next:      committed,
-		committed: committed,
+		room: make(chan struct{}, 1), idle: make(chan struct{}, 1),
+		low: committed, next: committed, committed: committed,
 	}
 }
 
-// admit says whether the message at off is still to be dealt with. It is not
-// when it was taken before, and not when an earlier owner of the partition has
-// finished it; the latter counts as finished from here on.
+// admit reports whether the message at off is still to be done. It is not when it
+// was taken before, and not when an earlier owner of the partition has finished
+// it; the latter counts as finished from here on.
 func (t *tracker) admit(off int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -77,14 +75,14 @@ func (t *tracker) admit(off int64) bool {
 		t.restored = t.restored[1:]
 	}
 	if len(t.restored) > 0 && t.restored[0].first <= off {
-		t.settleLocked(off)
+		t.skipLocked(off)
 		return false
 	}
 	return true
 }
 
-// passTo moves next on; restored runs stay above it.
-func (t *tracker) passTo(next int64) {
+// advance moves next on; restored runs stay above it.
+func (t *tracker) advance(next int64) {
 	t.next = next
 	for len(t.restored) > 0 && t.restored[0].first < next {
 		if t.restored[0].next > next {
@@ -95,15 +93,15 @@ func (t *tracker) passTo(next int64) {
 	}
 }
 
-// settle takes the message at off as finished without any work.
-func (t *tracker) settle(off int64) {
+// skip takes the message at off as finished without any work.
+func (t *tracker) skip(off int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.settleLocked(off)
+	t.skipLocked(off)
 }
 
-func (t *tracker) settleLocked(off int64) {
-	t.passTo(off + 1)
+func (t *tracker) skipLocked(off int64) {
+	t.advance(off + 1)
 	t.version++
 	switch {
 	case t.tail == nil:
@@ -122,14 +120,14 @@ func (t *tracker) begin(off int64) *span {
 	if t.head == nil { // what lay between does not exist in the partition
 		t.low = off
 	}
-	t.passTo(off + 1)
+	t.advance(off + 1)
 	s := &span{run: run{off, t.next}, working: true}
 	t.push(s)
 	t.working++
 	return s
 }
 
-// finish ends the work on a span that begin gave. It is called once a span.
+// finish ends the work on a span that begin returned. It is called once a span.
 func (t *tracker) finish(s *span) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -159,16 +157,16 @@ func (t *tracker) finish(s *span) {
 	}
 }
 
-// jump moves on to an offset above next, because what lies between is not in
-// the partition any more. It gives the number of offsets that were passed over
-// and that nobody is known to have finished.
+// jump moves on to an offset above next, because what lies between is not in the
+// partition any more. It returns the number of offsets between that are not known
+// to be finished.
 func (t *tracker) jump(to int64) (lost int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if to <= t.next {
 		return 0
 	}
-	if t.next != unplaced {
+	if t.next != unknownOffset {
 		lost = to - t.next
 	}
 	for _, r := range t.restored {
@@ -176,7 +174,7 @@ func (t *tracker) jump(to int64) (lost int64) {
 			lost -= min(r.next, to) - r.first
 		}
 	}
-	t.passTo(to)
+	t.advance(to)
 	t.version++
 	if t.head == nil {
 		t.low = to
@@ -184,9 +182,8 @@ func (t *tracker) jump(to int64) (lost int64) {
 	return lost
 }
 
-// reset starts anew at an offset, which may be below what was committed: the
-// partition is not the one that the committed offset was about. What is in flight
-// no longer counts.
+// reset starts anew at an offset, which may be below what was committed: this is not the
+// partition that it was committed for. What is in flight no longer counts.
 func (t *tracker) reset(to int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -194,14 +191,14 @@ func (t *tracker) reset(to int64) {
 		s.detached = true
 	}
 	t.head, t.tail, t.spans, t.working, t.restored = nil, nil, 0, 0, nil
-	t.low, t.next, t.committed = to, to, unplaced
+	t.low, t.next, t.committed = to, to, unknownOffset
 	t.version++
 	t.epoch++
 	signal(t.room)
 	signal(t.idle)
 }
 
-// restore adds what the metadata of a commit tells to be finished.
+// restore adds runs that are finished according to the metadata of a commit.
 func (t *tracker) restore(runs []run) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -218,12 +215,11 @@ func (t *tracker) restore(runs []run) {
 	}
 }
 
-// resume says whether the tracker can go on from the offset that the group has
-// stored, and if so takes it as committed. It can when the offset lies between
-// the last commit that the broker is known to have accepted (a commit that
-// timed out may have been stored later) and low: below low everything is done
-// here, whoever stored the offset. An offset that is lower was set back by
-// somebody, one that is higher was put there by somebody who went on.
+// resume reports whether the tracker can go on from the offset that the group has
+// stored, and if so takes it as committed. It can from the last commit that the
+// broker is known to have accepted (a commit that timed out may have been stored
+// later) up to low, below which everything is done here. A lower offset was set
+// back by somebody, and a higher one comes from a member that went on.
 func (t *tracker) resume(stored int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -236,39 +232,29 @@ func (t *tracker) resume(stored int64) bool {
 
 // waitRoom waits until fewer than limit spans are tracked.
 func (t *tracker) waitRoom(ctx context.Context, limit int) error {
+	return t.wait(ctx, t.room, func() bool { return t.spans < limit })
+}
+
+// waitIdle waits until nothing is in flight.
+func (t *tracker) waitIdle(ctx context.Context) error {
+	return t.wait(ctx, t.idle, func() bool { return t.working == 0 })
+}
+
+// wait waits until ready, which is called with mu held, and again after each signal.
+func (t *tracker) wait(ctx context.Context, changed <-chan struct{}, ready func() bool) error {
 	for {
 		t.mu.Lock()
-		ok := t.spans < limit
+		ok := ready()
 		t.mu.Unlock()
 		if ok {
 			return ctx.Err()
 		}
 		select {
-		case <-t.room:
+		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-}
-
-// waitIdle waits until nothing is in flight.
-func (t *tracker) waitIdle(ctx context.Context) error {
-	for {
-		if t.inFlight() == 0 {
-			return nil
-		}
-		select {
-		case <-t.idle:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (t *tracker) inFlight() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.working
 }
 
 func (t *tracker) push(s *span) {
@@ -300,5 +286,75 @@ func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default: // the waiter has not seen the last one yet
+	}
+}
+
+// checkpoint is what a commit says about one partition.
+type checkpoint struct {
+	low  int64 // the offset to commit
+	runs []run // finished above low, ascending
+	// version and epoch are those of the tracker when the checkpoint was taken.
+	version, epoch uint64
+}
+
+// checkpoint returns what is to be committed now; ok is false when there is
+// nothing, or when the broker has it already and is sure to keep it.
+func (t *tracker) checkpoint() (cp checkpoint, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.version == t.saved && t.doubtUntil.IsZero() || t.low < 0 || t.low < t.committed {
+		return checkpoint{}, false
+	}
+	cp = checkpoint{low: t.low, version: t.version, epoch: t.epoch}
+	for s := t.head; s != nil; s = s.after {
+		if !s.working {
+			cp.runs = append(cp.runs, s.run)
+		}
+	}
+	cp.runs = append(cp.runs, t.restored...)
+	return cp, true
+}
+
+// request returns the commit, with the lowest runs where not all fit into limit
+// bytes of metadata.
+func (cp checkpoint) request(partition, limit int) kafka.OffsetCommit {
+	return kafka.OffsetCommit{Partition: partition, Offset: cp.low, Metadata: encodeRuns(cp.low, cp.runs, limit)}
+}
+
+// accepted notes that the broker has stored a checkpoint, and when it was sent. Runs
+// that did not fit wait for the next change: another commit would say the same.
+func (t *tracker) accepted(cp checkpoint, sent time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if cp.epoch != t.epoch {
+		return
+	}
+	t.committed, t.saved = max(t.committed, cp.low), cp.version
+	if sent.After(t.doubtUntil) {
+		t.doubtUntil = time.Time{}
+	}
+}
+
+// unanswered notes that a checkpoint was sent and not answered. It may still lie in a
+// socket and be stored over newer ones, so these are sent again until it cannot any more.
+func (t *tracker) unanswered() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.doubtUntil = time.Now().Add(requestTimeout)
+}
+
+// progress is where a tracker stands, for Status.
+type progress struct {
+	low, next, committed int64
+	working, spans       int
+	saved                bool // the broker knows all that is finished
+}
+
+func (t *tracker) progress() progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return progress{
+		low: t.low, next: t.next, committed: t.committed, working: t.working, spans: t.spans,
+		saved: t.version == t.saved || t.low < 0 || t.low < t.committed,
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var runs = cmp.AllowUnexported(run{}, mark{})
+var runs = cmp.AllowUnexported(run{}, checkpoint{})
 
 func TestTrackerCommitsTheUnbrokenPrefix(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(10)
 	a, b := tr.begin(10), tr.begin(11)
-	tr.settle(12)
-	tr.settle(13)
+	tr.skip(12)
+	tr.skip(13)
 	c := tr.begin(14)
 
 	steps := []struct {
@@ -33,41 +33,41 @@ func TestTrackerCommitsTheUnbrokenPrefix(t *testing.T) {
 	}
 	for _, s := range steps {
 		s.do()
-		m, ok := tr.mark()
+		m, ok := tr.checkpoint()
 		if !ok {
 			t.Fatalf("%s: nothing to commit", s.name)
 		}
-		if diff := cmp.Diff(mark{low: s.low, runs: s.runs, version: m.version}, m, runs); diff != "" {
+		if diff := cmp.Diff(checkpoint{low: s.low, runs: s.runs, version: m.version}, m, runs); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", s.name, diff)
 		}
 	}
 }
 
-func TestTrackerTellsNothingTwice(t *testing.T) {
+func TestTrackerCommitsNothingTwice(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(0)
-	if _, ok := tr.mark(); ok {
+	if _, ok := tr.checkpoint(); ok {
 		t.Error("a new tracker has something to commit")
 	}
-	tr.settle(0)
-	m, ok := tr.mark()
+	tr.skip(0)
+	m, ok := tr.checkpoint()
 	if !ok || m.low != 1 {
-		t.Fatalf("mark = %+v, %v", m, ok)
+		t.Fatalf("checkpoint = %+v, %v", m, ok)
 	}
-	if _, ok := tr.mark(); !ok {
-		t.Error("a mark that the broker has not accepted is forgotten")
+	if _, ok := tr.checkpoint(); !ok {
+		t.Error("a checkpoint that the broker has not accepted is forgotten")
 	}
 	tr.accepted(m, time.Now())
-	if _, ok := tr.mark(); ok {
-		t.Error("a mark that the broker has accepted is told again")
+	if _, ok := tr.checkpoint(); ok {
+		t.Error("a checkpoint that the broker has accepted is sent again")
 	}
 	s := tr.begin(1)
-	if _, ok := tr.mark(); ok {
+	if _, ok := tr.checkpoint(); ok {
 		t.Error("a message that begins is nothing to commit")
 	}
 	tr.finish(s)
-	if m, ok := tr.mark(); !ok || m.low != 2 {
-		t.Errorf("mark = %+v, %v, want low 2", m, ok)
+	if m, ok := tr.checkpoint(); !ok || m.low != 2 {
+		t.Errorf("checkpoint = %+v, %v, want low 2", m, ok)
 	}
 }
 
@@ -108,8 +108,8 @@ func TestTrackerSkipsWhatIsRestored(t *testing.T) {
 	if tr.admit(104) {
 		t.Error("an offset that was taken is admitted again")
 	}
-	m, _ := tr.mark()
-	if diff := cmp.Diff(mark{low: 107, runs: []run{{110, 120}}, version: m.version}, m, runs); diff != "" {
+	m, _ := tr.checkpoint()
+	if diff := cmp.Diff(checkpoint{low: 107, runs: []run{{110, 120}}, version: m.version}, m, runs); diff != "" {
 		t.Errorf("what is restored and not fetched yet must stay in the commit (-want +got):\n%s", diff)
 	}
 }
@@ -140,7 +140,7 @@ func TestTrackerJumpCountsWhatNobodyFinished(t *testing.T) {
 			}
 		})
 	}
-	if lost := newTracker(unplaced).jump(7); lost != 0 {
+	if lost := newTracker(unknownOffset).jump(7); lost != 0 {
 		t.Errorf("a partition without a stored offset lost %d", lost)
 	}
 }
@@ -164,9 +164,9 @@ func TestTrackerResume(t *testing.T) {
 		{"all that is done", at(50, 70), 70, true},
 		{"set back by somebody", at(50, 70), 40, false},
 		{"somebody went on", at(50, 70), 71, false},
-		{"the group lost its offsets", at(50, 70), unplaced, false},
-		{"nothing was ever committed", at(unplaced, 70), unplaced, true},
-		{"nothing was ever fetched", newTracker(unplaced), unplaced, true},
+		{"the group lost its offsets", at(50, 70), unknownOffset, false},
+		{"nothing was ever committed", at(unknownOffset, 70), unknownOffset, true},
+		{"nothing was ever fetched", newTracker(unknownOffset), unknownOffset, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,15 +184,15 @@ func TestTrackerResetForgetsWhatIsInFlight(t *testing.T) {
 	a := tr.begin(1000)
 	b := tr.begin(1001)
 	tr.finish(b)
-	stale, _ := tr.mark()
+	stale, _ := tr.checkpoint()
 	tr.reset(3)
 	tr.finish(a)
 	tr.accepted(stale, time.Now())
-	if p := tr.progress(); p.low != 3 || p.next != 3 || p.working != 0 || p.committed != unplaced {
+	if p := tr.progress(); p.low != 3 || p.next != 3 || p.working != 0 || p.committed != unknownOffset {
 		t.Errorf("after the reset %+v, want all at 3", p)
 	}
-	if m, ok := tr.mark(); !ok || m.low != 3 {
-		t.Errorf("mark = %+v, %v: the new start is not committed", m, ok)
+	if m, ok := tr.checkpoint(); !ok || m.low != 3 {
+		t.Errorf("checkpoint = %+v, %v: the new start is not committed", m, ok)
 	}
 }
 
@@ -239,9 +239,9 @@ func TestTrackerWaits(t *testing.T) {
 	})
 }
 
-// FuzzTracker holds the law of delivery: whatever happens in whatever order, a
-// commit never passes an offset that is still in flight or was never taken, never
-// goes back, and in the end everything taken is committed.
+// FuzzTracker checks the law of delivery: in any order of events, a commit never passes
+// an offset that is in flight or was never taken, never goes back, and in the end
+// everything taken is committed.
 func FuzzTracker(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 2, 0x83, 0x80, 0x81})
 	f.Add([]byte{0, 1, 0, 1, 0, 1, 0x80, 0x82, 3, 0x81, 0, 0x80})
@@ -253,7 +253,7 @@ func FuzzTracker(f *testing.F) {
 		var open []*span
 		next, low := int64(start), int64(start)
 		check := func() {
-			m, ok := tr.mark()
+			m, ok := tr.checkpoint()
 			p := tr.progress()
 			if p.spans > 2*p.working+1 {
 				t.Fatalf("%d spans for %d in flight", p.spans, p.working)
@@ -306,7 +306,7 @@ func FuzzTracker(f *testing.F) {
 				next++
 			case op == 1: // one to pass over
 				if tr.admit(next) {
-					tr.settle(next)
+					tr.skip(next)
 				}
 				done[next] = true
 				next++
@@ -338,7 +338,7 @@ func BenchmarkTracker(b *testing.B) {
 		tr := newTracker(0)
 		for off := int64(0); b.Loop(); off++ {
 			if tr.admit(off) {
-				tr.settle(off)
+				tr.skip(off)
 			}
 		}
 	})
@@ -348,7 +348,7 @@ func BenchmarkTracker(b *testing.B) {
 		tr.begin(0)
 		for off := int64(1); b.Loop(); off++ {
 			if tr.admit(off) {
-				tr.settle(off)
+				tr.skip(off)
 			}
 		}
 	})

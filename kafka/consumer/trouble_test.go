@@ -18,13 +18,13 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// While commits fail nothing new begins, because all of it would be done again
-// after a crash; when they work again, all goes on.
+// While commits fail nothing new begins, because a crash would repeat all of it; when
+// they work again, all goes on.
 func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.MaxCommitOutage = 200 * time.Millisecond
-	b.cfg.PartitionWatch = time.Hour // the fetcher alone tells how far the partition reaches
+	b.cfg.PartitionWatch = time.Hour // only the reader notes how far the partition reaches
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
 	b.publish(0, "first")
@@ -45,10 +45,10 @@ func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	}
 }
 
-// A partition that cannot be read holds up none of the others, and shows.
+// A partition that cannot be read does not hold up others, and shows in the status.
 func TestOnePartitionCannotBeRead(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	restore := b.broker.RefuseFetches(b.cfg.Topic, 1)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
@@ -71,7 +71,7 @@ func TestOnePartitionCannotBeRead(t *testing.T) {
 // A broker that hangs does not hold up the end of the program.
 func TestShutdownWithABrokerThatHangs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.cfg.Grace = endTimeout + time.Second
 	b.publish(0, "a")
 	g := newGatekeeper("a")
@@ -86,10 +86,10 @@ func TestShutdownWithABrokerThatHangs(t *testing.T) {
 	}
 }
 
-// A broker that answers again while there is still time learns what is finished.
+// When a broker answers again within the grace, what is finished is committed.
 func TestShutdownWaitsForTheBrokerToCommit(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.publish(0, "a")
 	g := newGatekeeper("a")
 	w := b.start(Deps{Handle: g.Handle})
@@ -116,7 +116,7 @@ func TestRunWithoutABroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil { // nobody listens there now
+	if err := ln.Close(); err != nil { // nothing listens there now
 		t.Fatal(err)
 	}
 	for _, start := range []Start{StartFirst, StartLast} {
@@ -143,11 +143,11 @@ func TestRunWithoutABroker(t *testing.T) {
 	}
 }
 
-// The broker goes away and comes back with what it had. What was in flight goes
-// on in place; nothing is lost and nothing is done twice.
+// The broker goes away and comes back with its data. What was in flight goes on in
+// place; nothing is lost and nothing is done twice.
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	dir := t.TempDir()
 	b.broker.Close()
 	embedded, err := broker.Start(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 2}})
@@ -178,11 +178,10 @@ func TestBrokerRestart(t *testing.T) {
 	}
 }
 
-// A commit names generation and member, so one of a generation that is over
-// cannot set an offset back.
+// A commit names generation and member, so a past generation cannot set an offset back.
 func TestAStaleGenerationIsRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 20)...)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
@@ -194,7 +193,7 @@ func TestAStaleGenerationIsRefused(t *testing.T) {
 	member := res.Groups[0].Members[0].MemberID
 	generation := int(w.Status().Generation)
 	back := newPartition(t.Context(), 0, 0)
-	back.tracker.settle(0)
+	back.tracker.skip(0)
 	for name, as := range map[string]membership{
 		"an old generation":  {generation - 1, member},
 		"a forgotten member": {generation, "somebody"},
@@ -210,9 +209,9 @@ func TestAStaleGenerationIsRefused(t *testing.T) {
 
 func TestCommitRefusesWhatIsNoOffset(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	w := b.start(Deps{Handle: new(notebook).Handle})
-	if err := w.sendCommits(t.Context(), memberless, []kafka.OffsetCommit{{Partition: 0, Offset: -5}}); err == nil {
+	if _, err := w.offsetCommit(t.Context(), memberless, []kafka.OffsetCommit{{Partition: 0, Offset: -5}}); err == nil {
 		t.Error("an offset of -5 was sent")
 	}
 }
@@ -221,7 +220,7 @@ func TestCommitRefusesWhatIsNoOffset(t *testing.T) {
 // that began at the end of the topic.
 func TestNewPartitionsAreReadFromTheirFirstMessage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("before", 3)...)
 	b.cfg.Start = StartLast
 	var notes notebook
@@ -248,10 +247,10 @@ func TestNewPartitionsAreReadFromTheirFirstMessage(t *testing.T) {
 	}
 }
 
-// A group that is known goes on where it was, whatever Start says.
+// A group that has committed goes on there, whatever Start says.
 func TestStartLastIsForNewGroupsOnly(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.publish(0, values("a", 5)...)
 	b.publish(1, values("b", 5)...)
 	b.commitByHand(kafka.OffsetCommit{Partition: 0, Offset: 3})
@@ -268,7 +267,7 @@ func TestStartLastIsForNewGroupsOnly(t *testing.T) {
 // mean nothing in it.
 func TestATopicMadeAgainIsReadFromItsFirstMessage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2)
+	b := newTestbed(t, 2)
 	b.publish(0, values("old", 10)...)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
@@ -294,7 +293,7 @@ func TestOffsetBeyondTheEnd(t *testing.T) {
 	} {
 		t.Run(string(policy), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, 1)
+			b := newTestbed(t, 1)
 			b.cfg.OutOfRange = policy
 			b.publish(0, values("m", 5)...)
 			b.commitByHand(kafka.OffsetCommit{Partition: 0, Offset: 99})
@@ -314,7 +313,7 @@ func TestOffsetBeyondTheEnd(t *testing.T) {
 // away or is too slow.
 func TestDeletedMessagesAreCounted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.publish(0, values("m", 10)...)
 	b.commitByHand(kafka.OffsetCommit{Partition: 0, Offset: 2, Metadata: encodeRuns(2, []run{{3, 5}}, maxMetadata)})
 	if err := b.broker.DeleteRecords(b.cfg.Topic, 0, 7); err != nil {
@@ -333,7 +332,7 @@ func TestDeletedMessagesAreCounted(t *testing.T) {
 
 func TestMarkersOfTransactionsAreNoMessages(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, "before")
 	for _, commit := range []bool{true, false} {
 		b.transaction(0, commit)
@@ -351,7 +350,7 @@ func TestMarkersOfTransactionsAreNoMessages(t *testing.T) {
 }
 
 // transaction ends an empty transaction, which leaves a marker in the partition.
-func (b *bench) transaction(partition int, commit bool) {
+func (b *testbed) transaction(partition int, commit bool) {
 	b.t.Helper()
 	ctx, id := b.t.Context(), b.cfg.Group
 	var producer *kafka.ProducerSession
@@ -378,10 +377,10 @@ func (b *bench) transaction(partition int, commit bool) {
 	}
 }
 
-// A dependency is down: the same message comes again, and Status tells.
+// While a dependency is down the same message is handled again, and Status shows it.
 func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, "m")
 	var calls atomic.Int64
 	up := make(chan struct{})
@@ -409,15 +408,15 @@ func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	}
 }
 
-// A broker that takes less metadata than we write gets as much as it takes, at
-// once: nothing else may change for as long as the slow messages take.
+// A broker that accepts less metadata than we write gets as much as it accepts, at
+// once: there may be no other change to commit for as long as the slow messages take.
 func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 	t.Parallel()
 	for limit, least := range map[int]int{200: 34, 40: 4, 8: 0} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			t.Parallel()
 			const messages = 241
-			b := newBench(t, 1, true)
+			b := newTestbed(t, 1, true)
 			b.broker.LimitMetadata(limit)
 			b.publish(0, values("m", messages)...)
 			hold, finish := make(chan struct{}), make(chan struct{})
@@ -436,10 +435,10 @@ func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 			b.eventually("all in flight", func() bool { return w.Status().InFlight == messages })
 			close(finish)
 			b.eventually("half of them consumed", func() bool { return w.seen.count("consumed") == (messages+1)/2 })
-			b.eventually("as many as fit are told", func() bool {
+			b.eventually("as many as fit are committed", func() bool {
 				low, metadata, _ := b.broker.CommittedOffset(b.cfg.Group, b.cfg.Topic, 0)
-				told, err := decodeRuns(low, metadata)
-				return err == nil && low == 1 && len(told) >= least && w.metadataLimit.Load() < maxMetadata
+				runs, err := decodeRuns(low, metadata)
+				return err == nil && low == 1 && len(runs) >= least && w.metadataLimit.Load() < maxMetadata
 			})
 			close(hold)
 			b.eventually("all committed", func() bool { return b.stored(0) == messages })
@@ -447,16 +446,16 @@ func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 	}
 }
 
-// The topic was made again so fast that no Reader has met its absence: a
-// partition that ends below what was read of it tells.
+// A topic that was made again so fast that no reader noticed is recognised by a
+// partition that ends below what was read of it.
 func TestAPartitionThatEndsBelowWhatWasReadIsReadAnew(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1)
+	b := newTestbed(t, 1)
 	b.publish(0, values("m", 3)...)
 	var notes notebook
 	w := b.start(Deps{Handle: notes.Handle})
 	b.eventually("all committed", func() bool { return b.stored(0) == 3 })
-	b.eventually("a reader is open", func() bool { return w.partition(0).reading.Load() })
+	b.eventually("a reader is open", func() bool { return w.partition(0).open.Load() })
 	w.partition(0).tracker.jump(50) // as if more had been read of the one before
 	b.eventually("the offset is reset", func() bool { return w.seen.count("reset") >= 1 })
 	b.publish(0, "new")

@@ -7,15 +7,14 @@ import (
 	"hash/crc32"
 )
 
-// ErrDamaged says that what a broker sent cannot be read: its checksum or its
-// layout is wrong. Asking again helps when it was the line, or another replica.
+// ErrDamaged means that a batch cannot be read: its checksum or its layout is wrong.
+// Another attempt helps when the network damaged it, or when another replica leads.
 var ErrDamaged = errors.New("damaged record batch")
 
-// errOldFormat is the format of before Kafka 0.11, which has no headers.
 var errOldFormat = errors.New("record batch of a format before 2, which Kafka wrote before 0.11 and with an old log.message.format.version; it is not read")
 
-// Places in the header of a record batch of format 2. Base offset, length and
-// magic byte lie where they do in the older formats.
+// Places in the header of a record batch of format 2. Base offset, length and magic
+// byte are where older formats have them.
 const (
 	baseAt       = 0
 	lengthAt     = 8 // of all that follows it
@@ -70,15 +69,15 @@ func parseBatch(b []byte) (batch, error) {
 		maxTime:    int64(binary.BigEndian.Uint64(b[maxTimeAt:])),
 		count:      int32(binary.BigEndian.Uint32(b[countAt:])),
 	}
-	// A batch of which compaction has taken all records has none and keeps its range.
+	// When compaction has removed all records, the batch stays with its range.
 	if h.base < 0 || h.lastDelta < 0 || h.count < 0 {
 		return batch{}, fmt.Errorf("%w: base offset %d, last offset %d after it, %d records", ErrDamaged, h.base, h.lastDelta, h.count)
 	}
 	return h, nil
 }
 
-// last is the offset of the last record that the batch was written with.
+// last returns the offset of the last record that the batch was written with.
 func (h batch) last() int64 { return h.base + int64(h.lastDelta) }
 
-// control says that the records are markers of transactions.
+// control reports whether the records are markers of transactions.
 func (h batch) control() bool { return h.attributes&controlBatch != 0 }

@@ -13,9 +13,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// BenchmarkRecords reads a batch of 500 events of 2 KB with 14 headers each, as
-// the emitter publishes them, with this package and with kafka-go. The time is
-// that of a record.
+// BenchmarkRecords reads a batch of 500 events of 2 KB with 14 headers each, as the
+// emitter publishes them, with this package and with kafka-go. The time is per record.
 func BenchmarkRecords(b *testing.B) {
 	const n = 500
 	messages := make([]event.Message, n)

@@ -3,56 +3,56 @@ package fetch
 import (
 	"bufio"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	fetchapi "github.com/segmentio/kafka-go/protocol/fetch"
+
+	"github.com/evalworker/evalworker/event"
 )
 
 const (
-	// stepBytes is how much has to arrive within Config.Timeout.
-	stepBytes = 64 << 10
-	// maxMuted bounds how long a broker is believed to be busy with a quota.
-	maxMuted = time.Minute
-	// headBuffer is what the small parts of an answer are read through. Batches
-	// are read past it.
-	headBuffer = 4 << 10
-	// maxBatch is more than any broker is set to take, and bounds what is
-	// allocated at its word.
+	stepBytes   = 64 << 10    // has to arrive within Config.Timeout
+	maxThrottle = time.Minute // bounds how long a quota may silence a broker
+	headBuffer  = 4 << 10     // of the small parts of an answer; batches are read past it
+	// maxBatch bounds what is allocated because a broker announces it. It is more than
+	// any broker is configured to accept.
 	maxBatch = 256 << 20
 )
 
-// errAnswer says that an answer is none to what was asked.
 var errAnswer = errors.New("the broker's answer to a fetch makes no sense")
 
-// buffers are what an answer is read with.
+// buffers are what reading an answer needs.
 type buffers struct {
 	raw     []byte
 	records records
 }
 
-// Conn fetches one partition. Apart from Close it is for one goroutine.
+// Conn fetches one partition. All methods but Close are for one goroutine.
 type Conn struct {
 	d         *Dialer
 	net       net.Conn
 	in        *bufio.Reader
 	version   int16
 	request   fetchapi.Request
-	sent      int32 // requests, which number themselves
+	sent      int32 // number of requests so far, and of the last one
 	topic     string
 	partition int32
 
-	offset  int64 // everything below has been given out or does not exist
-	high    int64
-	muted   time.Duration // for how long the broker does not answer, because of a quota
-	left    int           // bytes of the answer that are not read yet
-	batches int           // of the answer that were read
-	buf     *buffers
-	within  bool // a batch is begun
+	offset   int64 // everything below has been read or does not exist
+	high     int64
+	throttle time.Duration // how long the broker will not answer, because of a quota
+	left     int           // bytes of the answer still to be read
+	batches  int           // read so far from the answer
+	buf      *buffers
+	inBatch  bool // a batch is being read
 }
 
 func newConn(d *Dialer, conn net.Conn, version int16, topic string, partition int) *Conn {
@@ -60,7 +60,7 @@ func newConn(d *Dialer, conn net.Conn, version int16, topic string, partition in
 		d: d, net: conn, in: bufio.NewReaderSize(conn, headBuffer), version: version, topic: topic, partition: int32(partition),
 		request: fetchapi.Request{
 			ReplicaID: -1, MaxWaitTime: int32(d.cfg.MaxWait.Milliseconds()), MinBytes: 1, MaxBytes: int32(d.cfg.MaxBytes),
-			SessionEpoch: -1, // none: each request is whole
+			SessionEpoch: -1, // no session: each request is complete
 			Topics: []fetchapi.RequestTopic{{Topic: topic, Partitions: []fetchapi.RequestPartition{{
 				Partition: int32(partition), CurrentLeaderEpoch: -1, LogStartOffset: -1, PartitionMaxBytes: int32(d.cfg.MaxBytes),
 			}}}},
@@ -68,27 +68,27 @@ func newConn(d *Dialer, conn net.Conn, version int16, topic string, partition in
 	}
 }
 
-// Close ends the connection, and with an error what another goroutine does on it.
+// Close ends the connection; what another goroutine does on it fails.
 func (c *Conn) Close() error { return c.net.Close() }
 
-// RemoteAddr gives the broker's address.
+// RemoteAddr returns the broker's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.net.RemoteAddr() }
 
-// High gives the offset after the newest message, as of the last answer.
+// High returns the offset after the newest message, as of the last answer.
 func (c *Conn) High() int64 { return c.high }
 
-// Offset gives where reading goes on: everything below has been given out, or is
-// known not to exist.
+// Offset returns where reading goes on: everything below has been read, or is known
+// not to exist.
 func (c *Conn) Offset() int64 { return c.offset }
 
-// Fetch asks for the messages from an offset on and waits for the beginning of
-// the answer, which is to be read to its end with Next. An error that the broker
-// answers with is a kafka.Error.
+// Fetch asks for the messages from an offset on and waits for the beginning of the
+// answer, which is then read to its end with Next. An error from the broker is a
+// kafka.Error.
 func (c *Conn) Fetch(offset int64) error {
-	if c.left > 0 || c.within {
+	if c.left > 0 || c.inBatch {
 		return errors.New("fetch: the answer before is not read to its end")
 	}
-	if err := c.net.SetDeadline(time.Now().Add(c.d.cfg.MaxWait + c.d.cfg.Timeout + c.muted)); err != nil {
+	if err := c.net.SetDeadline(time.Now().Add(c.d.cfg.MaxWait + c.d.cfg.Timeout + c.throttle)); err != nil {
 		return err
 	}
 	c.sent++
@@ -97,15 +97,15 @@ func (c *Conn) Fetch(offset int64) error {
 	if err := protocol.WriteRequest(c.net, c.version, c.sent, c.d.cfg.ClientID, &c.request); err != nil {
 		return err
 	}
-	return c.head()
+	return c.readHead()
 }
 
-// head reads an answer up to its batches.
-func (c *Conn) head() error {
-	a := answer{in: c.in, left: 4}
+// readHead reads an answer up to its batches.
+func (c *Conn) readHead() error {
+	a := fieldReader{in: c.in, left: 4}
 	a.left = int(a.int32())
 	number := a.int32()
-	c.muted = min(time.Duration(a.int32())*time.Millisecond, maxMuted)
+	c.throttle = min(time.Duration(a.int32())*time.Millisecond, maxThrottle)
 	code := int16(0)
 	if c.version >= 7 {
 		code = a.int16()
@@ -113,8 +113,8 @@ func (c *Conn) head() error {
 	}
 	topics := a.int32()
 	if topics == 0 && a.err == nil {
-		// Nothing but an error, or nothing at all: over its quota a client is
-		// answered at once, and then not listened to for a while (KIP-219).
+		// Only an error, or nothing at all: a client over its quota is answered at
+		// once and then ignored for a while (KIP-219).
 		if code != 0 {
 			return errors.Join(kafka.Error(code), a.end())
 		}
@@ -140,4 +140,211 @@ func (c *Conn) head() error {
 	}
 	c.left = size
 	return nil
+}
+
+// Control reports whether the message from Next is the marker at the end of a
+// transaction, which no application published.
+func (c *Conn) Control() bool { return c.buf.records.control() }
+
+// Unread returns the size of the message from Next if it was too large to be read,
+// and 0 for any other.
+func (c *Conn) Unread() int64 { return c.buf.records.unread }
+
+// Next reads a message into m, except for topic and partition. Key, value and
+// headers lie in memory that is used again, and are valid until the next call. At
+// the end of the answer it returns io.EOF, and m is empty.
+func (c *Conn) Next(m *event.Message) error {
+	for {
+		if !c.inBatch {
+			if err := c.nextBatch(); err != nil {
+				clearMessage(m)
+				return err
+			}
+		}
+		err := c.buf.records.next(m)
+		switch {
+		case errors.Is(err, io.EOF):
+			c.inBatch = false
+			c.offset = max(c.offset, c.buf.records.last()+1)
+			c.buf.records.close()
+			continue
+		case err != nil:
+			return err
+		case m.Offset < c.offset: // the first batch may begin before it
+			continue
+		}
+		c.offset = m.Offset + 1
+		return nil
+	}
+}
+
+// nextBatch begins the next batch of the answer. At the end of the answer it
+// returns the buffers, and io.EOF.
+func (c *Conn) nextBatch() error {
+	if c.left == 0 {
+		c.releaseBuffers()
+		return io.EOF
+	}
+	if c.buf == nil {
+		c.buf = c.d.buffers.Get().(*buffers)
+		c.buf.records.max = int64(c.d.cfg.MaxRecord)
+	}
+	raw, err := c.readBatch()
+	if err != nil {
+		return err
+	}
+	if raw == nil { // the rest of the answer is part of a batch
+		c.releaseBuffers()
+		return io.EOF
+	}
+	if err := c.buf.records.reset(raw); err != nil {
+		return err
+	}
+	c.batches++
+	c.inBatch = true
+	return nil
+}
+
+// releaseBuffers returns the buffers to the pool.
+func (c *Conn) releaseBuffers() {
+	if c.buf == nil {
+		return
+	}
+	if cap(c.buf.raw) > keepBytes {
+		c.buf.raw = nil
+	}
+	c.d.buffers.Put(c.buf)
+	c.buf = nil
+}
+
+// clearMessage drops from a message what lies in shared memory. The strings of
+// header keys stay, for the next message.
+func clearMessage(m *event.Message) {
+	m.Key, m.Value = nil, nil
+	if cap(m.Headers) > keepHeaders {
+		m.Headers = nil
+	}
+	m.Headers = m.Headers[:cap(m.Headers)]
+	for i := range m.Headers {
+		m.Headers[i].Value = nil
+	}
+	m.Headers = m.Headers[:0]
+}
+
+// readBatch reads a whole batch. It returns nil when there is only the beginning of
+// one: brokers may fill an answer up to the requested size.
+func (c *Conn) readBatch() ([]byte, error) {
+	size, err := c.batchSize()
+	if err != nil {
+		return nil, err
+	}
+	whole := size <= c.left
+	if !whole && c.batches == 0 {
+		return nil, fmt.Errorf("%w: it ends within its first batch", errAnswer)
+	}
+	size = min(size, c.left)
+	c.buf.raw = slices.Grow(c.buf.raw[:0], size)[:size]
+	for rest := c.buf.raw; len(rest) > 0; {
+		step := rest[:min(len(rest), stepBytes)]
+		if err := c.extendDeadline(); err != nil {
+			return nil, err
+		}
+		if _, err := io.ReadFull(c.in, step); err != nil {
+			return nil, noEOF(err)
+		}
+		rest = rest[len(step):]
+	}
+	c.left -= size
+	if !whole {
+		return nil, nil
+	}
+	return c.buf.raw, nil
+}
+
+// batchSize returns the size of the next batch, which may be more than is left of
+// the answer.
+func (c *Conn) batchSize() (int, error) {
+	if c.left <= magicAt {
+		return headerBytes, nil
+	}
+	if err := c.extendDeadline(); err != nil {
+		return 0, err
+	}
+	head, err := c.in.Peek(magicAt + 1)
+	if err != nil {
+		return 0, noEOF(err)
+	}
+	base := int64(binary.BigEndian.Uint64(head))
+	length := int32(binary.BigEndian.Uint32(head[lengthAt:]))
+	switch {
+	case head[magicAt] < format:
+		return 0, fmt.Errorf("at offset %d: %w", base, errOldFormat)
+	case length < headerBytes-lengthEnd || length > maxBatch:
+		return 0, fmt.Errorf("%w: %d bytes at offset %d", ErrDamaged, length, base)
+	}
+	return lengthEnd + int(length), nil
+}
+
+// extendDeadline starts the broker's time for the next piece.
+func (c *Conn) extendDeadline() error { return c.net.SetReadDeadline(time.Now().Add(c.d.cfg.Timeout)) }
+
+// noEOF keeps the end of a connection from being taken for the end of an answer.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// fieldReader reads the fields at the beginning of an answer. After the first error
+// it returns zeros.
+type fieldReader struct {
+	in      *bufio.Reader
+	left    int // bytes of the answer still to be read
+	err     error
+	scratch [8]byte
+}
+
+// fits takes n bytes from what is left, and reports whether they can be read.
+func (a *fieldReader) fits(n int) bool {
+	if a.err == nil && (n < 0 || n > a.left) {
+		a.err = errAnswer
+	}
+	if a.err != nil {
+		return false
+	}
+	a.left -= n
+	return true
+}
+
+func (a *fieldReader) read(b []byte) []byte {
+	if a.fits(len(b)) {
+		_, err := io.ReadFull(a.in, b)
+		a.err = noEOF(err)
+	}
+	if a.err != nil {
+		clear(b)
+	}
+	return b
+}
+
+func (a *fieldReader) skip(n int) {
+	if a.fits(n) {
+		_, err := a.in.Discard(n)
+		a.err = noEOF(err)
+	}
+}
+
+func (a *fieldReader) int16() int16 { return int16(binary.BigEndian.Uint16(a.read(a.scratch[:2]))) }
+func (a *fieldReader) int32() int32 { return int32(binary.BigEndian.Uint32(a.read(a.scratch[:4]))) }
+func (a *fieldReader) int64() int64 { return int64(binary.BigEndian.Uint64(a.read(a.scratch[:8]))) }
+
+func (a *fieldReader) string() string {
+	return string(a.read(make([]byte, max(a.int16(), 0))))
+}
+
+// end skips what is left.
+func (a *fieldReader) end() error {
+	a.skip(a.left)
+	return a.err
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// broker answers one request after the other, each with what answer gives.
+// broker answers one request after the other, each with what answer returns.
 func broker(t *testing.T, version int16, answer func(n int, asked *fetchapi.Request) []byte) *Conn {
 	t.Helper()
 	near, far := net.Pipe()
@@ -165,8 +165,8 @@ func TestAnotherEncoder(t *testing.T) {
 	}
 }
 
-// TestWhatCompactionLeaves: a batch keeps its range when its last records, or all
-// of them, are gone. Reading must go on behind it, or it would read it for ever.
+// TestWhatCompactionLeaves: a batch keeps its range when its last records, or all of
+// them, are gone. Reading must go on behind it, or it would be read for ever.
 func TestWhatCompactionLeaves(t *testing.T) {
 	t.Parallel()
 	short := encode(t, 0, samples()[:2]...)
@@ -209,6 +209,16 @@ func TestPartsOfBatches(t *testing.T) {
 			t.Errorf("nothing but %d bytes: %v", n, err)
 		}
 	}
+}
+
+// likeTCP takes deadlines after the far end has closed, which a pipe refuses.
+type likeTCP struct{ net.Conn }
+
+func (c likeTCP) SetReadDeadline(t time.Time) error {
+	if err := c.Conn.SetReadDeadline(t); !errors.Is(err, io.ErrClosedPipe) {
+		return err
+	}
+	return nil
 }
 
 func TestAnswersThatAreNone(t *testing.T) {
@@ -258,7 +268,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 				}
 			})
 			d := NewDialer(Config{MaxBytes: 1 << 20, Timeout: 10 * time.Second}, nil)
-			c := newConn(d, near, 4, "events", 3)
+			c := newConn(d, likeTCP{near}, 4, "events", 3)
 			err := c.Fetch(0)
 			if err == nil {
 				_, err = drain(c)
@@ -270,8 +280,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-// TestThrottled: over its quota a client is answered at once, with nothing at all
-// and the time for which it is then not listened to.
+// TestThrottled: a client over its quota is answered at once, with no messages and the
+// time for which it is then ignored.
 func TestThrottled(t *testing.T) {
 	t.Parallel()
 	batch := encode(t, 0, samples()...)
@@ -293,8 +303,8 @@ func TestThrottled(t *testing.T) {
 		if err != nil || (len(got) == 0) != (n == 2) || c.High() != 1234 {
 			t.Errorf("fetch %d: %v, %v, high %d", n, got, err, c.High())
 		}
-		if want := map[bool]time.Duration{true: 3 * time.Second}[n == 2]; c.muted != want {
-			t.Errorf("fetch %d: not listened to for %v, want %v", n, c.muted, want)
+		if want := map[bool]time.Duration{true: 3 * time.Second}[n == 2]; c.throttle != want {
+			t.Errorf("fetch %d: not listened to for %v, want %v", n, c.throttle, want)
 		}
 	}
 }
@@ -320,8 +330,8 @@ func TestBatchThatEndsEarly(t *testing.T) {
 	}
 }
 
-// TestUnreadMessages: of what is too large no more is read than where it is, and
-// what comes after it is read again.
+// TestUnreadMessages: only the place of a message that is too large is read; the next
+// ones are read as usual.
 func TestUnreadMessages(t *testing.T) {
 	t.Parallel()
 	headers := make([]event.Header, MaxHeaders+1)
@@ -382,13 +392,13 @@ func TestNothingIsKept(t *testing.T) {
 				t.Errorf("%v: header %q still has a value", kind, h.Key)
 			}
 		}
-		if r := &shared.records; c.buf != nil || r.plain != nil || r.source.Size() > 0 || r.codec != nil {
+		if r := &shared.records; c.buf != nil || r.rest != nil || r.source.Size() > 0 || r.codec != nil {
 			t.Errorf("%v: the buffers still have the batch", kind)
 		}
 	}
 }
 
-// TestSlowButSteady: a broker that sends all the time is given all the time.
+// TestSlowButSteady: a broker that sends without a pause may take any time.
 func TestSlowButSteady(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -426,7 +436,8 @@ func TestSlowButSteady(t *testing.T) {
 	})
 }
 
-// TestUnread: what is left of an answer would be taken for the next one.
+// TestUnread: Fetch refuses while an answer is not read to its end, because the rest
+// would be taken for the next answer.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	c := broker(t, 4, func(n int, _ *fetchapi.Request) []byte { return answerOf(4, n, 0, encode(t, 0, samples()...)) })

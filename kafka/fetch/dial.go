@@ -15,8 +15,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// Versions of the fetch request that are spoken: 4 brought record batches of
-// format 2, and 10 zstd. With 11 a broker may send a reader elsewhere.
+// Supported versions of the fetch request: 4 brought record batches of format 2, and
+// 10 zstd. From 11 on a broker may send a reader to another replica.
 const (
 	minVersion = 4
 	maxVersion = 10
@@ -29,11 +29,11 @@ type Config struct {
 	MaxWait time.Duration
 	// MaxBytes bounds one answer, unless its first batch is larger.
 	MaxBytes int
-	// Timeout bounds how long a broker may be silent that is to send something at
-	// once: between two pieces of 64 KiB of an answer too. Above zero.
+	// Timeout, above zero, bounds how long a broker may take beyond MaxWait to begin
+	// its answer, and then for each piece of 64 KiB.
 	Timeout time.Duration
-	// MaxRecord bounds a message, as it is stored and without compression. Of a
-	// larger one no more than its offset and time are given. Zero: no bound.
+	// MaxRecord bounds the stored size of a message without compression. Only the
+	// offset and time of a larger one are read. Zero: no bound.
 	MaxRecord int
 }
 
@@ -44,52 +44,51 @@ type Dialer struct {
 	buffers sync.Pool // *buffers
 }
 
-// NewDialer makes a Dialer of a kafka-go one with a DialFunc.
+// NewDialer returns a Dialer that connects with dialer, which must have a DialFunc.
 func NewDialer(cfg Config, dialer *kafka.Dialer) *Dialer {
 	return &Dialer{cfg: cfg, dialer: dialer, buffers: sync.Pool{New: func() any { return new(buffers) }}}
 }
 
-// DialLeader connects to the broker that has the partition, which it asks the
-// given one for. It asks once: an error that the broker answers with is a
-// kafka.Error. It gives up with ctx.
+// DialLeader connects to the leader of the partition, for which it asks the given
+// broker once. An error from the broker is a kafka.Error.
 func (d *Dialer) DialLeader(ctx context.Context, broker, topic string, partition int) (*Conn, error) {
 	leader, err := d.leader(ctx, broker, topic, partition)
 	if err != nil {
 		return nil, err
 	}
-	// kafka-go's connection logs in and asks for versions. From then on the one
-	// below it is used, on which nothing is under way.
+	// kafka-go's connection logs in and asks for versions. After that only the
+	// network connection below it is used, on which nothing is under way.
 	above, below, err := conn.Dial(ctx, d.dialer, leader)
 	if err != nil {
 		return nil, err
 	}
 	version, err := d.version(ctx, above)
 	if err != nil {
-		_ = above.Close() // it may be closed already, which says nothing
+		_ = above.Close() // it may be closed already
 		return nil, err
 	}
 	return newConn(d, below, version, topic, partition), nil
 }
 
-// leader finds the address of the broker that has a partition.
+// leader returns the address of the leader of a partition.
 func (d *Dialer) leader(ctx context.Context, broker, topic string, partition int) (string, error) {
 	all, err := conn.Partitions(ctx, d.dialer, broker, topic, d.cfg.Timeout)
 	if err != nil {
 		return "", err
 	}
 	for _, p := range all {
-		switch {
-		case p.ID != partition:
-		case p.Leader.Host == "":
-			return "", kafka.LeaderNotAvailable
-		default:
-			return net.JoinHostPort(p.Leader.Host, strconv.Itoa(p.Leader.Port)), nil
+		if p.ID != partition {
+			continue
 		}
+		if p.Leader.Host == "" {
+			return "", kafka.LeaderNotAvailable
+		}
+		return net.JoinHostPort(p.Leader.Host, strconv.Itoa(p.Leader.Port)), nil
 	}
 	return "", kafka.UnknownTopicOrPartition
 }
 
-// version finds the newest version of the fetch request that both sides know.
+// version returns the newest version of the fetch request that both sides know.
 func (d *Dialer) version(ctx context.Context, nc *kafka.Conn) (int16, error) {
 	defer conn.Limit(ctx, nc, d.cfg.Timeout)()
 	versions, err := nc.ApiVersions()
@@ -101,7 +100,7 @@ func (d *Dialer) version(ctx context.Context, nc *kafka.Conn) (int16, error) {
 			continue
 		}
 		if v.MinVersion > maxVersion || v.MaxVersion < minVersion {
-			return 0, fmt.Errorf("the broker knows versions %d to %d of the fetch request, and %d to %d are spoken here", v.MinVersion, v.MaxVersion, minVersion, maxVersion)
+			return 0, fmt.Errorf("the broker supports versions %d to %d of the fetch request, and this program %d to %d", v.MinVersion, v.MaxVersion, minVersion, maxVersion)
 		}
 		return min(v.MaxVersion, maxVersion), nil
 	}

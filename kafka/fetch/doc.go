@@ -1,12 +1,11 @@
-// Package fetch reads one partition of a Kafka topic: it sends fetch requests on
-// a connection of its own, and hands out messages that lie where the broker's
-// answer was read to.
+// Package fetch reads one partition of a Kafka topic: it sends fetch requests on a
+// connection of its own and returns messages in place, without copying them out of
+// the broker's answer.
 //
-// It is there because reading is most of what a worker does. An event has some
-// fourteen headers, and a worker that samples one in a hundred looks at them and
-// drops the rest. kafka-go copies each key, value and header of each message; the
-// records of this package are read in place, and only what is to be evaluated is
-// copied. docs/adr/0007-fetching.md has the figures.
+// Reading is most of what a worker does: an event has some fourteen headers, and a
+// worker that samples one in a hundred looks at them and drops the rest. kafka-go
+// copies each key, value and header; here the caller copies what it evaluates.
+// docs/adr/0007-fetching.md has the figures.
 //
 //	conn, err := dialer.DialLeader(ctx, "localhost:9092", "llm.requests.completed", 3)
 //	if err != nil {
@@ -26,28 +25,27 @@
 //		}
 //	}
 //
-// Dialing, TLS, logging in, the encoding of requests and the codecs of
-// compression are kafka-go's.
+// kafka-go does the rest: dialing, TLS, logging in, the encoding of requests and the
+// codecs of compression.
 //
 // # What it reads
 //
 // Fetch requests of versions 4 to 10, the newest that both sides know, and record
-// batches of format 2 (KIP-98), which brokers have written since Kafka 0.11. The
-// layout of both is in the Kafka protocol guide,
-// https://kafka.apache.org/protocol, and in the section "Message Format" of
-// Kafka's documentation. Data of an older format is an error that says so.
+// batches of format 2 (KIP-98), which brokers have written since Kafka 0.11; see
+// https://kafka.apache.org/protocol and "Message Format" in Kafka's documentation.
+// Older formats are an error that says so.
 //
-// A batch is checked against its CRC-32C before anything of it is given out. One
-// that is damaged, or has other records than its header says, is an [ErrDamaged],
-// and reading does not go on behind it.
+// A batch is checked against its CRC-32C before any of it is returned. A batch that
+// is damaged, or has other records than its header says, is an [ErrDamaged], and
+// reading does not go on behind it.
 //
 // # What it holds
 //
-// One batch as the broker has stored it, and a window of 64 KiB on what is
-// decompressed from it, with what the codec needs: of Snappy that is one block,
-// which most clients make of 32 KiB, but some of a whole batch. Buffers are shared
-// among connections and belong to one only while it has an answer to read.
+// One batch as the broker has stored it, a window of 64 KiB on what is decompressed
+// from it, and what the codec needs: for Snappy that is one block, mostly of 32 KiB,
+// but some clients make a block of a whole batch. Buffers are shared among
+// connections and belong to one only while it has an answer to read.
 //
-// A few bytes can be decompressed to very many, so Config.MaxRecord bounds a
-// message, and [MaxHeaders] its headers. Of one that has more [Conn.Unread] tells.
+// A few bytes can be decompressed to very many, so Config.MaxRecord bounds a message,
+// and [MaxHeaders] its headers. For a larger message only [Conn.Unread] is set.
 package fetch

@@ -53,7 +53,7 @@ func seal(batch []byte) []byte {
 	return batch
 }
 
-// readAll gives copies of all records of a batch.
+// readAll returns copies of all records of a batch.
 func readAll(batch []byte) (out []event.Message, err error) {
 	var r records
 	if err := r.reset(batch); err != nil {

@@ -15,56 +15,52 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// MaxHeaders bounds the headers of a message. Each takes two bytes in a batch at
-// the least, and forty here.
+// MaxHeaders bounds the headers of a message. A header takes at least two bytes in
+// a batch, and forty here.
 const MaxHeaders = 10_000
 
 const (
 	// windowBytes is how much of a compressed batch is decompressed at a time. A
-	// record that is no larger is read where it lies.
+	// record that fits is read in place.
 	windowBytes = 64 << 10
-	// keepBytes bounds what a buffer holds between batches.
-	keepBytes = 1 << 20
-	// keepHeaders bounds the same for the headers of a message.
-	keepHeaders = 256
-	// beginBytes is how much of a record that is too large is looked at.
-	beginBytes = 64
-	// growBytes is how far a record that does not fit is believed to reach at a time.
-	growBytes = 1 << 20
+	growBytes   = 1 << 20 // taken at first for a record that does not fit
+	keepBytes   = 1 << 20 // bounds what a buffer keeps between batches
+	keepHeaders = 256     // bounds the headers that a message keeps
+	beginBytes  = 64      // read of a record that is too large
 )
 
-// What is wrong with a batch whose checksum is right.
+// Faults of a batch whose checksum is right.
 var (
 	errLayout   = errors.New("its layout is wrong")
 	errNegative = errors.New("a negative length")
 )
 
-// records gives the records of a batch, one after the other.
+// records reads the records of a batch one by one.
 type records struct {
 	batch
-	max    int64 // bytes of a record that is read; zero: any
-	left   int32 // how many are still to come
-	before int64 // offset of the last one
-	unread int64 // its bytes, if they were too many to read it
+	max        int64 // bytes of a record that is read; zero: any
+	left       int32 // records still to come
+	lastOffset int64 // of the last record
+	unread     int64 // size of the last record, if it was too large to be read
 
-	plain []byte // the rest of the records, when they are not compressed
+	rest []byte // of the records, when they are not compressed
 
-	codec  io.ReadCloser // nil when they are not
+	codec  io.ReadCloser // nil when they are not compressed
 	source bytes.Reader
 	window *bufio.Reader
-	given  int    // bytes of the window that the last record lies in
-	large  []byte // holds a record that the window does not
+	used   int          // bytes of the window that the last record takes
+	large  bytes.Buffer // holds a record that does not fit into the window
 }
 
-// reset begins a batch, which stays as it is until the next one.
+// reset begins a batch. b must not change until close.
 func (r *records) reset(b []byte) error {
 	h, err := parseBatch(b)
 	if err != nil {
 		return err
 	}
-	r.batch, r.left, r.given = h, h.count, 0
-	r.before = h.base - 1
-	r.plain, r.codec = b[headerBytes:], nil
+	r.batch, r.left, r.used = h, h.count, 0
+	r.lastOffset = h.base - 1
+	r.rest, r.codec = b[headerBytes:], nil
 	kind := compress.Compression(h.attributes & codecBits)
 	if kind == compress.None {
 		return nil
@@ -73,7 +69,7 @@ func (r *records) reset(b []byte) error {
 	if codec == nil {
 		return fmt.Errorf("%w: unknown compression %d at offset %d", ErrDamaged, kind, h.base)
 	}
-	r.source.Reset(r.plain)
+	r.source.Reset(r.rest)
 	r.codec = codec.NewReader(&r.source)
 	if r.window == nil {
 		r.window = bufio.NewReaderSize(nil, windowBytes)
@@ -82,24 +78,23 @@ func (r *records) reset(b []byte) error {
 	return nil
 }
 
-// close lets go of the batch.
+// close drops the batch.
 func (r *records) close() {
 	if r.codec != nil {
-		_ = r.codec.Close() // it only puts itself away
+		_ = r.codec.Close() // it only returns itself to a pool
 		r.codec = nil
 		r.window.Reset(nil)
 	}
-	// Whoever shares the buffers must not keep those of a large batch alive.
+	// Shared buffers must not keep the memory of a large batch alive.
 	r.source.Reset(nil)
-	r.plain, r.left = nil, 0
-	if cap(r.large) > keepBytes {
-		r.large = nil
+	r.rest, r.left = nil, 0
+	if r.large.Cap() > keepBytes {
+		r.large = bytes.Buffer{}
 	}
 }
 
-// next reads a record into m, whose topic and partition it leaves. Key, value and
-// headers are valid until the next call; the strings of header keys stay. It
-// gives io.EOF at the end of the batch.
+// next reads a record into m, except for topic and partition. Key, value and headers
+// are valid until the next call. At the end of the batch it returns io.EOF.
 func (r *records) next(m *event.Message) error {
 	if r.left == 0 {
 		return io.EOF
@@ -108,35 +103,36 @@ func (r *records) next(m *event.Message) error {
 	r.unread = 0
 	b, err := r.record()
 	if err == nil && r.unread > 0 {
-		err = r.parseBegin(b, m)
+		clearMessage(m)
+		err = r.parsePlace(&recordParser{b: b}, m)
 	} else if err == nil {
 		err = r.parse(b, m)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %d records before the end of the batch at offset %d: %w", ErrDamaged, r.left+1, r.base, unexpected(err))
+		return fmt.Errorf("%w: %d records before the end of the batch at offset %d: %w", ErrDamaged, r.left+1, r.base, noEOF(err))
 	}
 	return nil
 }
 
-// record gives the bytes of the next record, without its length, or the first of
-// one that is too large.
+// record returns the bytes of the next record without its length; only the first
+// ones of a record that is too large.
 func (r *records) record() ([]byte, error) {
 	if r.codec == nil {
-		n, used := binary.Varint(r.plain)
-		if used <= 0 || n < 0 || n > int64(len(r.plain)-used) {
+		n, used := binary.Varint(r.rest)
+		if used <= 0 || n < 0 || n > int64(len(r.rest)-used) {
 			return nil, io.ErrUnexpectedEOF
 		}
-		b := r.plain[used:][:n]
-		r.plain = r.plain[used:][n:]
+		b := r.rest[used:][:n]
+		r.rest = r.rest[used:][n:]
 		if r.tooLarge(n) {
 			return b[:min(n, beginBytes)], nil
 		}
 		return b, nil
 	}
-	if _, err := r.window.Discard(r.given); err != nil {
+	if _, err := r.window.Discard(r.used); err != nil {
 		return nil, err
 	}
-	r.given = 0
+	r.used = 0
 	n, err := binary.ReadVarint(r.window)
 	switch {
 	case err != nil:
@@ -144,12 +140,12 @@ func (r *records) record() ([]byte, error) {
 	case n < 0:
 		return nil, errNegative
 	case r.tooLarge(n):
-		return r.passOver(n)
+		return r.skipLarge(n)
 	case n > windowBytes:
 		return r.readLarge(n)
 	}
-	r.given = int(n)
-	return r.window.Peek(r.given)
+	r.used = int(n)
+	return r.window.Peek(r.used)
 }
 
 func (r *records) tooLarge(n int64) bool {
@@ -159,48 +155,39 @@ func (r *records) tooLarge(n int64) bool {
 	return r.unread > 0
 }
 
-// passOver reads to the end of a record and gives its beginning.
-func (r *records) passOver(n int64) ([]byte, error) {
-	r.large = slices.Grow(r.large[:0], beginBytes)[:min(n, beginBytes)]
-	if _, err := io.ReadFull(r.window, r.large); err != nil {
+// skipLarge reads to the end of a record and returns its beginning.
+func (r *records) skipLarge(n int64) ([]byte, error) {
+	begin, err := r.readLarge(min(n, beginBytes))
+	if err != nil {
 		return nil, err
 	}
-	if _, err := io.CopyN(io.Discard, r.window, n-int64(len(r.large))); err != nil {
-		return nil, err
-	}
-	return r.large, nil
+	_, err = io.CopyN(io.Discard, r.window, n-int64(len(begin)))
+	return begin, err
 }
 
-// readLarge takes memory as the bytes arrive: a length says nothing yet.
+// readLarge allocates as the bytes arrive: the announced length may be wrong.
 func (r *records) readLarge(n int64) ([]byte, error) {
-	r.large = r.large[:0]
-	for n > 0 {
-		step := int(min(n, growBytes))
-		at := len(r.large)
-		r.large = slices.Grow(r.large, step)[:at+step]
-		if _, err := io.ReadFull(r.window, r.large[at:]); err != nil {
-			return nil, err
-		}
-		n -= int64(step)
-	}
-	return r.large, nil
+	r.large.Reset()
+	r.large.Grow(int(min(n+bytes.MinRead, growBytes)))
+	_, err := io.CopyN(&r.large, r.window, n)
+	return r.large.Bytes(), err
 }
 
 // parse reads a record.
 func (r *records) parse(b []byte, m *event.Message) error {
-	p := parser{b: b}
-	if err := r.place(&p, m); err != nil {
+	p := recordParser{b: b}
+	if err := r.parsePlace(&p, m); err != nil {
 		return err
 	}
 	m.Key = p.bytes()
 	m.Value = p.bytes()
 	n := p.varint()
 	switch {
-	case p.bad || n < 0 || n > int64(len(p.b)/2): // a header takes two bytes at the least
+	case p.bad || n < 0 || n > int64(len(p.b)/2): // a header takes at least two bytes
 		return errLayout
 	case n > MaxHeaders:
 		r.unread = int64(len(b))
-		forget(m)
+		clearMessage(m)
 		return nil
 	}
 	if cap(m.Headers) > keepHeaders {
@@ -209,8 +196,8 @@ func (r *records) parse(b []byte, m *event.Message) error {
 	m.Headers = slices.Grow(m.Headers[:0], int(n))[:n]
 	for i := range m.Headers {
 		h := &m.Headers[i]
-		// What was here is the header of the record before, which most often has
-		// the same ones in the same order.
+		// Here is still the key of the record before, which mostly had the same
+		// headers in the same order.
 		if key := p.take(p.varint()); h.Key != string(key) {
 			h.Key = string(key)
 		}
@@ -222,30 +209,65 @@ func (r *records) parse(b []byte, m *event.Message) error {
 	return nil
 }
 
-// parseBegin reads no more of a record than where and when it is.
-func (r *records) parseBegin(b []byte, m *event.Message) error {
-	forget(m)
-	return r.place(&parser{b: b}, m)
-}
-
-// place reads a record's time and offset.
-func (r *records) place(p *parser, m *event.Message) error {
-	p.skip(1) // attributes, of which there are none yet
-	m.Time = r.time(p.varint())
+// parsePlace reads the time and offset of a record. The time is when it was
+// published, or when the broker stored it if the topic is set to that.
+func (r *records) parsePlace(p *recordParser, m *event.Message) error {
+	p.skip(1) // attributes: none are defined
+	m.Time = time.UnixMilli(r.firstTime + p.varint())
+	if r.attributes&logAppendTime != 0 {
+		m.Time = time.UnixMilli(r.maxTime)
+	}
 	m.Offset = r.base + p.varint()
-	// An offset out of order would make others pass as read.
-	if p.bad || m.Offset <= r.before || m.Offset > r.last() {
+	// An offset out of order would make other records count as read.
+	if p.bad || m.Offset <= r.lastOffset || m.Offset > r.last() {
 		return errLayout
 	}
-	r.before = m.Offset
+	r.lastOffset = m.Offset
 	return nil
 }
 
-// time gives when a record was published, or when the broker took it where the
-// topic is set to that.
-func (r *records) time(delta int64) time.Time {
-	if r.attributes&logAppendTime != 0 {
-		return time.UnixMilli(r.maxTime)
+// recordParser reads the fields of a record. After the first that is missing, bad
+// is set and all others are zero.
+type recordParser struct {
+	b   []byte
+	bad bool
+}
+
+func (p *recordParser) skip(n int) { p.take(int64(n)) }
+
+// take returns the next n bytes, without room to append.
+func (p *recordParser) take(n int64) []byte {
+	if n < 0 || n > int64(len(p.b)) {
+		p.b, p.bad = nil, true
+		return nil
 	}
-	return time.UnixMilli(r.firstTime + delta)
+	out := p.b[:n:n]
+	p.b = p.b[n:]
+	return out
+}
+
+// varint returns an integer in Kafka's encoding, which is that of encoding/binary
+// and of Protocol Buffers (zigzag).
+func (p *recordParser) varint() int64 {
+	if len(p.b) > 0 && p.b[0] < 0x80 { // most are lengths below 64
+		u := p.b[0]
+		p.b = p.b[1:]
+		return int64(u>>1) ^ -int64(u&1)
+	}
+	v, n := binary.Varint(p.b)
+	if n <= 0 {
+		p.b, p.bad = nil, true
+		return 0
+	}
+	p.b = p.b[n:]
+	return v
+}
+
+// bytes returns a field that follows its length; nil for a length of -1.
+func (p *recordParser) bytes() []byte {
+	n := p.varint()
+	if n == -1 {
+		return nil
+	}
+	return p.take(n)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// same takes no headers and an empty list of them for one thing, and nothing else.
+// same treats no headers and an empty list of headers as equal, and nothing else.
 var same = cmpopts.AcyclicTransformer("headers", func(hs []event.Header) []event.Header {
 	if len(hs) == 0 {
 		return nil
@@ -24,7 +24,7 @@ var same = cmpopts.AcyclicTransformer("headers", func(hs []event.Header) []event
 	return hs
 })
 
-// TestRecords: everything that kafka-go writes comes out again, under each codec.
+// TestRecords: everything that kafka-go writes is read again, under each codec.
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	for kind := compress.None; kind <= compress.Zstd; kind++ {
@@ -45,8 +45,8 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestRecordsAreReadInPlace: the next record goes where the one before was, and
-// an event like the one before takes no memory.
+// TestRecordsAreReadInPlace: a record overwrites the one before, and an event like the
+// one before allocates nothing.
 func TestRecordsAreReadInPlace(t *testing.T) { //nolint:paralleltest // counts allocations
 	var all []event.Message
 	for range 200 {
@@ -96,8 +96,8 @@ func TestBatchAttributes(t *testing.T) {
 	}
 }
 
-// TestDamaged: no byte of a batch can change and be read as something else, apart
-// from the few that the checksum does not cover.
+// TestDamaged: a batch with a changed byte is not read, apart from the few bytes that
+// the checksum does not cover.
 func TestDamaged(t *testing.T) {
 	t.Parallel()
 	whole := encode(t, protocol.Snappy, samples()[:3]...)
@@ -125,7 +125,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestDamagedRecords: what has a right checksum can still be nonsense.
+// TestDamagedRecords: a batch with a right checksum can still be nonsense.
 func TestDamagedRecords(t *testing.T) {
 	t.Parallel()
 	record := func(fields ...int64) []byte {
@@ -190,8 +190,8 @@ func TestDamagedRecords(t *testing.T) {
 	}
 }
 
-// FuzzRecords reads what a publisher may have put into a batch whose checksum is
-// right, compressed in any way.
+// FuzzRecords reads any bytes that a publisher may have put into a batch whose checksum
+// is right, with each compression.
 func FuzzRecords(f *testing.F) {
 	for kind := compress.None; kind <= compress.Zstd; kind++ {
 		f.Add(encode(f, protocol.Attributes(kind), samples()[:3]...)[attributesAt:])

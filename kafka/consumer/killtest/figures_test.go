@@ -13,7 +13,7 @@ type record struct {
 	at        time.Time
 }
 
-// figures are what a run comes to.
+// figures are the results of a run.
 type figures struct {
 	lost                        int
 	byKill, byRebalance, byStop int // events evaluated more than once, by what caused it
@@ -23,7 +23,7 @@ type figures struct {
 
 func (f figures) repeated() int { return f.byKill + f.byRebalance + f.byStop }
 
-func tell(events int, records []record, killed, stopped time.Time, stake time.Duration) figures {
+func computeFigures(events int, records []record, killed, stopped time.Time, stake time.Duration) figures {
 	var f figures
 	byID := make(map[int][]record, events)
 	var lastOfA time.Time
@@ -71,8 +71,8 @@ func tell(events int, records []record, killed, stopped time.Time, stake time.Du
 	return f
 }
 
-// count gives the events that were never evaluated, and the evaluations that
-// were not the first of their event.
+// count returns the numbers of events that were never evaluated, and of evaluations
+// that were not the first of their event.
 func count(events int, records []record) (lost, repeated int) {
 	seen := make(map[int]bool, events)
 	for _, rec := range records {

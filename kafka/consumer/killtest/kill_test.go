@@ -39,7 +39,7 @@ func TestKill(t *testing.T) {
 		t.Errorf("C after SIGTERM: %v", err)
 	}
 
-	f := tell(events, r.records(), killed, stopped, 2*configOf(job{}).CommitInterval)
+	f := computeFigures(events, r.records(), killed, stopped, 2*configOf(job{}).CommitInterval)
 	t.Logf("figures: %d events, %d lost, %d repeated (%.3f %%): %d by the kill (of %d at stake), %d by rebalances, %d by SIGTERM; takeover %.1f s, stop %.1f s, all in %.1f s",
 		events, f.lost, f.repeated(), 100*float64(f.repeated())/events, f.byKill, f.atStake, f.byRebalance, f.byStop,
 		f.takeover.Seconds(), stopTime.Seconds(), took.Seconds())

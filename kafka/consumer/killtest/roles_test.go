@@ -21,14 +21,13 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// envRole names what a process that the test started is to be; envJob is what a
-// worker is told.
+// envRole is the role of a process that the test starts, and envJob the job of a worker.
 const (
 	envRole = "EVALWORKER_KILLTEST_ROLE"
 	envJob  = "EVALWORKER_KILLTEST_JOB"
 )
 
-// job is what a worker is told.
+// job is what a worker has to do.
 type job struct {
 	Name    string
 	Brokers []string
@@ -123,7 +122,7 @@ func configOf(j job) consumer.Config {
 	return cfg
 }
 
-// latency is the same for an event whoever evaluates it.
+// latency is the same for an event in every worker.
 func latency(id []byte) time.Duration {
 	h := fnv.New64a()
 	h.Write(id)

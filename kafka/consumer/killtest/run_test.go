@@ -36,7 +36,7 @@ type run struct {
 	events int
 	job    job
 	log    string   // folder of what the processes say
-	server *process // the broker; nil when it is somebody else's
+	server *process // nil when the broker is not started here
 }
 
 // newRun starts a broker, if there is none, and publishes the events.
@@ -57,7 +57,7 @@ func newRun(t *testing.T, events int) *run {
 	return r
 }
 
-// process is one that this test started. Only it is ever signalled.
+// process is a process that this test started. Only these are ever signalled.
 type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
@@ -81,21 +81,21 @@ func (p *process) wait() error {
 	}
 }
 
-// start runs this program once more, as something else.
+// start runs this program once more, in another role.
 func (r *run) start(role, name string, stdout io.Writer, env ...string) *process {
 	r.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	said, err := os.Create(filepath.Join(r.log, name+".log"))
+	output, err := os.Create(filepath.Join(r.log, name+".log"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(r.t.Context()), self)
 	cmd.Env = append(append(os.Environ(), envRole+"="+role), env...)
-	cmd.Stdout, cmd.Stderr = stdout, said
-	stdin, err := cmd.StdinPipe() // its end tells them that we are gone
+	cmd.Stdout, cmd.Stderr = stdout, output
+	stdin, err := cmd.StdinPipe() // its end means that the test is gone
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -108,9 +108,9 @@ func (r *run) start(role, name string, stdout io.Writer, env ...string) *process
 		stdin.Close()
 		_ = p.cmd.Process.Kill() // it may have ended
 		_ = p.wait()
-		said.Close()
-		if text, err := os.ReadFile(said.Name()); err == nil && (r.t.Failed() || testing.Verbose()) {
-			r.t.Logf("%s said:\n%s", name, text)
+		output.Close()
+		if text, err := os.ReadFile(output.Name()); err == nil && (r.t.Failed() || testing.Verbose()) {
+			r.t.Logf("%s wrote:\n%s", name, text)
 		}
 	})
 	return p
@@ -123,7 +123,7 @@ func (r *run) broker() string {
 	return addr
 }
 
-// worker starts a worker and waits until it knows what SIGTERM means.
+// worker starts a worker and waits until it handles SIGTERM.
 func (r *run) worker(name string) *process {
 	r.t.Helper()
 	j := r.job
@@ -136,7 +136,7 @@ func (r *run) worker(name string) *process {
 	return p
 }
 
-// startAndHear starts a process and gives the first line that it prints.
+// startAndHear starts a process and returns the first line that it prints.
 func (r *run) startAndHear(role, name string, env ...string) (*process, string) {
 	r.t.Helper()
 	out, in, err := os.Pipe()

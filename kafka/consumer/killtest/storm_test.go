@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestStorm lets workers come and go all the time, each in good order, beside
-// one that stays. Nothing may be lost, and next to nothing done twice: what is
-// in flight on a partition that moves is cancelled, and not finished for nothing.
+// TestStorm lets workers come and go all the time, each in good order, beside one that
+// stays. Nothing may be lost, and next to nothing done twice: what is in flight on a
+// partition that moves is cancelled.
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	const events, visits = 20_000, 6

@@ -53,18 +53,18 @@ func TestMetadataKeepsTheLowestRuns(t *testing.T) {
 	}
 }
 
-// A window that is full of finished runs, each as long as skipped messages make
-// it, is told whole: what is left out is done again after a crash.
+// A window full of finished runs, as long as skipped messages make them, fits into
+// the metadata: what is left out is done again after a crash.
 func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(1 << 40)
 	for off := int64(1 << 40); tr.progress().spans < maxWindow; {
 		tr.begin(off)
-		tr.settle(off + 1)
-		tr.settle(off + 1<<21 - 1)
+		tr.skip(off + 1)
+		tr.skip(off + 1<<21 - 1)
 		off += 1 << 21
 	}
-	m, _ := tr.mark()
+	m, _ := tr.checkpoint()
 	if len(m.runs) != maxWindow/2 {
 		t.Fatalf("%d runs in a window of %d", len(m.runs), maxWindow)
 	}
@@ -77,8 +77,8 @@ func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
 	}
 }
 
-// Metadata that is not what we wrote for that very offset must read as none: a
-// run that nobody finished would be lost.
+// Metadata that we did not write for that very offset must read as none: a run that
+// is not finished would be lost.
 func TestMetadataOfOthersReadsAsNone(t *testing.T) {
 	t.Parallel()
 	good := encodeRuns(1000, []run{{1001, 1010}}, maxMetadata)
@@ -88,11 +88,11 @@ func TestMetadataOfOthersReadsAsNone(t *testing.T) {
 	}{
 		"words":          {1000, "committed by hand"},
 		"base64":         {1000, "AAECAwQF"},
-		"only the mark":  {1000, metadataMark},
+		"only the mark":  {1000, metadataPrefix},
 		"cut short":      {1000, good[:len(good)-1]},
 		"changed":        {1000, strings.Replace(good, good[len(good)-2:], "zz", 1)},
 		"another offset": {999, good},
-		"no offset":      {unplaced, good},
+		"no offset":      {unknownOffset, good},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func FuzzMetadata(f *testing.F) {
 	})
 }
 
-// FuzzMetadataPayload gets past the checksum, to what reads the payload.
+// FuzzMetadataPayload fuzzes the payload behind a valid checksum.
 func FuzzMetadataPayload(f *testing.F) {
 	f.Add(int64(10), []byte{1, 1, 2, 3})
 	f.Add(int64(10), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1})
@@ -136,7 +136,7 @@ func FuzzMetadataPayload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, low int64, payload []byte) {
 		sum := checksum(low, payload)
 		b := append([]byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)}, payload...)
-		got, _ := decodeRuns(low, metadataMark+encoding.EncodeToString(b))
+		got, _ := decodeRuns(low, metadataPrefix+metadataEncoding.EncodeToString(b))
 		at := low
 		for _, r := range got {
 			if r.first < at || r.next <= r.first {

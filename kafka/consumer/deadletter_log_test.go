@@ -12,32 +12,33 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
-// TestBurstIsSummedUp: when a burst is over, one line says how many there were
-// beside the one that was told; and nothing is said where nothing was held back.
+// TestBurstIsSummedUp: when a burst is over, one line counts those without a line of
+// their own; there is no line about none.
 func TestBurstIsSummedUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out := &logged{}
+		out := &logBuffer{}
 		c, err := New(DefaultConfig(), Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(out, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); c.sumUp(ctx) }()
+		go func() { defer close(ended); c.summarizeDeadLetters(ctx) }()
 
 		const burst = 53
 		for range burst {
-			c.letterLog.allow()
+			c.letterLog.Allow()
 		}
-		<-time.After(logInterval - time.Second)
+		<-time.After(outage.Interval - time.Second)
 		synctest.Wait()
 		if out.String() != "" {
-			t.Errorf("told before the minute was over: %s", out)
+			t.Errorf("logged before the minute was over: %s", out)
 		}
-		<-time.After(dueEvery + time.Second)
+		<-time.After(summaryInterval + time.Second)
 		synctest.Wait()
 		if want := fmt.Sprintf("count=%d\n", burst-1); strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) {
 			t.Errorf("log %q, want one line with %q", out, want)
@@ -47,8 +48,8 @@ func TestBurstIsSummedUp(t *testing.T) {
 		if n := strings.Count(out.String(), "\n"); n != 1 {
 			t.Errorf("%d lines after an hour in which nothing happened", n)
 		}
-		c.letterLog.allow()
-		c.letterLog.allow()
+		c.letterLog.Allow()
+		c.letterLog.Allow()
 		stop()
 		<-ended
 		if !strings.HasSuffix(out.String(), "count=1\n") {
@@ -57,14 +58,14 @@ func TestBurstIsSummedUp(t *testing.T) {
 	})
 }
 
-// TestEveryDeadLetterIsToldOf: the counts of a worker's log add up to its dead
+// TestLogCountsEveryDeadLetter: the counts of a worker's log add up to its dead
 // letters, also when it ends within the minute.
-func TestEveryDeadLetterIsToldOf(t *testing.T) {
+func TestLogCountsEveryDeadLetter(t *testing.T) {
 	t.Parallel()
 	const letters = 7
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	b.publish(0, values("bad", letters)...)
-	out := &logged{}
+	out := &logBuffer{}
 	w := b.start(Deps{Log: slog.New(slog.NewTextHandler(out, nil)), Handle: func(context.Context, event.Message) error {
 		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	}})
@@ -83,6 +84,6 @@ func TestEveryDeadLetterIsToldOf(t *testing.T) {
 		}
 	}
 	if told != letters {
-		t.Errorf("the log tells of %d dead letters, want %d:\n%s", told, letters, out)
+		t.Errorf("the log counts %d dead letters, want %d:\n%s", told, letters, out)
 	}
 }

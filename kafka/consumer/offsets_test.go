@@ -11,14 +11,14 @@ import (
 	commitAPI "github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
-// refusesOnce takes the first commit for its first partition alone.
-type refusesOnce struct {
+// refuseOnceTransport accepts the first commit for its first partition only.
+type refuseOnceTransport struct {
 	kafka.RoundTripper
 	refused   atomic.Bool
 	meanwhile func() // happens before it answers
 }
 
-func (r *refusesOnce) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
+func (r *refuseOnceTransport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	commit, ok := req.(*commitAPI.Request)
 	if !ok || r.refused.Swap(true) {
 		return r.RoundTripper.RoundTrip(ctx, addr, req)
@@ -40,13 +40,13 @@ func (r *refusesOnce) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Re
 	return res, nil
 }
 
-// TestStartLastInParts: the broker takes the beginning of a new group for one
-// partition, and not for the others at first. They begin where they ended then,
-// and not with all that they hold.
+// TestStartLastInParts: the broker accepts the first commit of a new group for one
+// partition, and refuses the others once. These still begin at the end that they had
+// at first, and not at their first message.
 func TestStartLastInParts(t *testing.T) {
 	t.Parallel()
 	const partitions, old = 3, 10
-	b := newBench(t, partitions)
+	b := newTestbed(t, partitions)
 	for p := range partitions {
 		b.publish(p, values("old", old)...)
 	}
@@ -56,7 +56,7 @@ func TestStartLastInParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.transport.CloseIdleConnections)
-	broker := &refusesOnce{RoundTripper: c.client.Transport, meanwhile: func() {
+	broker := &refuseOnceTransport{RoundTripper: c.client.Transport, meanwhile: func() {
 		for p := range partitions {
 			b.publish(p, "new")
 		}
@@ -71,5 +71,32 @@ func TestStartLastInParts(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[int]int64{0: old, 1: old, 2: old}, got); diff != "" {
 		t.Errorf("where the group begins (-want +got):\n%s", diff)
+	}
+}
+
+func TestFindStart(t *testing.T) {
+	t.Parallel()
+	b := logBounds{first: 10, last: 20}
+	tests := []struct {
+		name   string
+		next   int64
+		policy OutOfRange
+		want   startPoint
+	}{
+		{"nothing stored", unknownOffset, OutOfRangeLast, startPoint{offset: 10}},
+		{"inside", 15, OutOfRangeFirst, startPoint{offset: 15}},
+		{"at the first", 10, OutOfRangeFirst, startPoint{offset: 10}},
+		{"at the end", 20, OutOfRangeFirst, startPoint{offset: 20}},
+		{"deleted before it was read", 7, OutOfRangeFirst, startPoint{offset: 10}},
+		{"beyond the end, start over", 21, OutOfRangeFirst, startPoint{offset: 10, beyond: true}},
+		{"beyond the end, go to it", 21, OutOfRangeLast, startPoint{offset: 20, beyond: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := findStart(tt.next, b, tt.policy); got != tt.want {
+				t.Errorf("findStart(%d) = %+v, want %+v", tt.next, got, tt.want)
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -12,46 +13,46 @@ import (
 	"github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
-// A mark that nobody answered may be stored over newer ones, so these are told
+// A commit that was not answered may be stored over newer ones, so these are sent
 // again until it cannot be under way any more.
-func TestTrackerTellsAgainAfterSilence(t *testing.T) {
+func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTracker(10)
-		tr.settle(10)
+		tr.skip(10)
 		tr.unanswered()
 		for sent := time.Now(); time.Since(sent) <= requestTimeout; {
-			m, ok := tr.mark()
+			m, ok := tr.checkpoint()
 			if !ok {
 				t.Fatalf("nothing to tell %v after the silence", time.Since(sent))
 			}
 			tr.accepted(m, time.Now())
-			if !tr.told() {
+			if !tr.progress().saved {
 				t.Fatal("what was accepted counts as not committed")
 			}
 			<-time.After(time.Second)
 		}
-		m, ok := tr.mark()
+		m, ok := tr.checkpoint()
 		if !ok {
 			t.Fatal("nothing to tell before the last time")
 		}
 		tr.accepted(m, time.Now())
-		if _, ok := tr.mark(); ok {
-			t.Error("told again for ever")
+		if _, ok := tr.checkpoint(); ok {
+			t.Error("sent again for ever")
 		}
 	})
 }
 
-// lateCommit lets one commit lie in a socket for longer than its sender waits, as
-// with a coordinator that stands still or a line that loses packets: what was
-// written to a connection is not taken back when it is closed.
-type lateCommit struct {
+// lateCommitTransport delays one commit for longer than its sender waits, like a
+// coordinator that hangs or a line that loses packets: closing a connection does not
+// take back what was written to it.
+type lateCommitTransport struct {
 	kafka.RoundTripper
 	lies atomic.Int64 // for how long the next one does; 0: none does
 	over chan struct{}
 }
 
-func (l *lateCommit) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
+func (l *lateCommitTransport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	_, commit := req.(*offsetcommit.Request)
 	d := time.Duration(0)
 	if commit {
@@ -69,17 +70,17 @@ func (l *lateCommit) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Req
 	return nil, ctx.Err()
 }
 
-// TestCommitThatComesLate: a commit that nobody answered is stored after newer
-// ones. The next worker does nothing again.
+// TestCommitThatComesLate: a commit that was not answered is stored after newer ones.
+// The next worker repeats nothing.
 func TestCommitThatComesLate(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, true)
+	b := newTestbed(t, 1, true)
 	var notes notebook
 	c, err := New(b.cfg, Deps{Handle: notes.Handle})
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := &lateCommit{RoundTripper: c.client.Transport, over: make(chan struct{})}
+	late := &lateCommitTransport{RoundTripper: c.client.Transport, over: make(chan struct{})}
 	c.client.Transport = late
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -98,4 +99,40 @@ func TestCommitThatComesLate(t *testing.T) {
 	if err := <-end; err != nil || b.stored(0) != 102 {
 		t.Errorf("stored offset %d of 102, err = %v", b.stored(0), err)
 	}
+}
+
+func TestCommitBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 5 * time.Second
+		cb := newCommitBreaker()
+		if err := cb.wait(t.Context(), limit); err != nil {
+			t.Fatalf("a new breaker holds work back: %v", err)
+		}
+		<-time.After(limit)
+		if err := cb.wait(t.Context(), limit); err != nil {
+			t.Errorf("closed at its limit: %v", err)
+		}
+		<-time.After(time.Millisecond)
+		through := make(chan error, 2)
+		for range 2 {
+			go func() { through <- cb.wait(t.Context(), limit) }()
+		}
+		synctest.Wait()
+		if len(through) > 0 {
+			t.Error("open after its limit")
+		}
+		cb.reset()
+		for range 2 {
+			if err := <-through; err != nil {
+				t.Errorf("wait: %v", err)
+			}
+		}
+		<-time.After(2 * limit)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := cb.wait(ctx, limit); !errors.Is(err, context.Canceled) {
+			t.Errorf("wait: %v, want %v", err, context.Canceled)
+		}
+	})
 }

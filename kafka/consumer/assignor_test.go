@@ -27,7 +27,7 @@ func topicPartitions(n int) []kafka.Partition {
 	return out
 }
 
-func TestStickyAssignment(t *testing.T) {
+func TestAssignor(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name       string
@@ -95,7 +95,7 @@ func TestStickyAssignment(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var b stickyBalancer
+			var b assignor
 			assigned := b.AssignGroups(tt.members, topicPartitions(tt.partitions))
 			got := make(map[string][]int)
 			for id, topics := range assigned {
@@ -104,16 +104,16 @@ func TestStickyAssignment(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("assignment (-want +got):\n%s", diff)
 			}
-			if n, leader := b.seen(); !leader || n != tt.partitions {
+			if n, leader := b.leaderCount(); !leader || n != tt.partitions {
 				t.Errorf("seen = %d, %v, want %d", n, leader, tt.partitions)
 			}
 		})
 	}
 }
 
-func TestStickyMemberOfAnotherTopic(t *testing.T) {
+func TestAssignorMemberOfAnotherTopic(t *testing.T) {
 	t.Parallel()
-	var b stickyBalancer
+	var b assignor
 	stranger := kafka.GroupMember{ID: "x", Topics: []string{"other"}}
 	got := b.AssignGroups([]kafka.GroupMember{member("a", 0), stranger}, topicPartitions(2))
 	want := kafka.GroupMemberAssignments{"a": {testTopic: {0, 1}}, "x": {}}
@@ -122,11 +122,11 @@ func TestStickyMemberOfAnotherTopic(t *testing.T) {
 	}
 }
 
-func TestStickyClaimTravels(t *testing.T) {
+func TestAssignorClaimTravels(t *testing.T) {
 	t.Parallel()
-	var b stickyBalancer
+	var b assignor
 	owned := []int{4, 7}
-	b.own(12, owned)
+	b.setClaim(12, owned)
 	owned[0] = 99 // the balancer has its own copy
 	data, err := b.UserData()
 	if err != nil {
@@ -139,14 +139,14 @@ func TestStickyClaimTravels(t *testing.T) {
 	if diff := cmp.Diff(claim{12, []int{4, 7}}, got); diff != "" {
 		t.Errorf("claim (-want +got):\n%s", diff)
 	}
-	if _, leader := b.seen(); leader {
+	if _, leader := b.leaderCount(); leader {
 		t.Error("a member that is joining leads already")
 	}
 }
 
-// FuzzSticky holds what makes an assignment one: each partition has exactly one
-// owner, and nobody has two more than anybody else.
-func FuzzSticky(f *testing.F) {
+// FuzzAssignor: each partition has exactly one owner, and no member has two more
+// than another.
+func FuzzAssignor(f *testing.F) {
 	f.Add(uint8(8), []byte{3, 0, 1, 2, 0xff, 5, 2, 3, 0xff})
 	f.Add(uint8(3), []byte{0xff, 0xff, 0xff, 0xff})
 	f.Add(uint8(16), []byte{})
@@ -162,7 +162,7 @@ func FuzzSticky(f *testing.F) {
 			}
 			members = append(members, member(string(rune('A'+i)), int32(part[0]), owned...))
 		}
-		var b stickyBalancer
+		var b assignor
 		assigned := b.AssignGroups(members, topicPartitions(int(partitions)))
 		var all []int
 		fewest, most := int(partitions), 0

@@ -16,31 +16,29 @@ import (
 //	payload: for each run, ascending: uvarint gap after the one before
 //	         (the first: after the committed offset), uvarint length
 //
-// The checksum is there because a run that nobody has finished would be
-// skipped, and so lost: metadata of somebody else's, cut short or moved to
-// another offset must read as none.
-const metadataMark = "ew1."
+// A run that is not finished would be skipped, and so lost. Because of the checksum,
+// metadata of another program, cut short or moved to another offset reads as none.
+const metadataPrefix = "ew1."
 
-// maxMetadata is the length of the metadata that we write. A broker accepts
-// 4096 bytes unless offset.metadata.max.bytes says otherwise; a longer one is
-// refused for its partition alone.
+// maxMetadata bounds the metadata that we write. A broker accepts 4096 bytes unless
+// offset.metadata.max.bytes says otherwise, and refuses more for its partition alone.
 const maxMetadata = 4000
 
-// maxWindow bounds Config.Window by what maxMetadata takes. At worst a window is
-// runs with one message in flight between each two: a byte for that gap, and three
-// for a run of up to two million offsets.
+// maxWindow bounds Config.Window by what fits into maxMetadata. At worst a window
+// is runs with one message in flight between each two: a byte for that gap, and
+// three for a run of up to two million offsets.
 const maxWindow = 1400
 
 var (
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-	encoding   = base64.RawStdEncoding
+	castagnoli       = crc32.MakeTable(crc32.Castagnoli)
+	metadataEncoding = base64.RawStdEncoding
 
 	errForeignMetadata = errors.New("metadata of another program")
 	errBrokenMetadata  = errors.New("metadata does not belong to its offset")
 )
 
-// encodeRuns gives the metadata for a commit of offset low: at most limit
-// bytes, with the lowest runs when not all fit. It is empty without runs.
+// encodeRuns returns the metadata for a commit of offset low: at most limit bytes,
+// with the lowest runs when not all fit. It is empty without runs.
 func encodeRuns(low int64, runs []run, limit int) string {
 	const sum = 4
 	payload := make([]byte, sum, sum+4*len(runs))
@@ -48,7 +46,7 @@ func encodeRuns(low int64, runs []run, limit int) string {
 	for _, r := range runs {
 		longer := binary.AppendUvarint(payload, uint64(r.first-at))
 		longer = binary.AppendUvarint(longer, uint64(r.next-r.first))
-		if len(metadataMark)+encoding.EncodedLen(len(longer)) > limit {
+		if len(metadataPrefix)+metadataEncoding.EncodedLen(len(longer)) > limit {
 			break
 		}
 		payload, at = longer, r.next
@@ -57,9 +55,9 @@ func encodeRuns(low int64, runs []run, limit int) string {
 		return ""
 	}
 	binary.LittleEndian.PutUint32(payload, checksum(low, payload[sum:]))
-	out := make([]byte, 0, len(metadataMark)+encoding.EncodedLen(len(payload)))
-	out = append(out, metadataMark...)
-	return string(encoding.AppendEncode(out, payload))
+	out := make([]byte, 0, len(metadataPrefix)+metadataEncoding.EncodedLen(len(payload)))
+	out = append(out, metadataPrefix...)
+	return string(metadataEncoding.AppendEncode(out, payload))
 }
 
 // decodeRuns reads the metadata of a commit of offset low. The runs are
@@ -68,11 +66,11 @@ func decodeRuns(low int64, metadata string) ([]run, error) {
 	if metadata == "" {
 		return nil, nil
 	}
-	text, ours := strings.CutPrefix(metadata, metadataMark)
+	text, ours := strings.CutPrefix(metadata, metadataPrefix)
 	if !ours {
 		return nil, errForeignMetadata
 	}
-	payload, err := encoding.DecodeString(text)
+	payload, err := metadataEncoding.DecodeString(text)
 	if err != nil || len(payload) < 4 || low < 0 {
 		return nil, errBrokenMetadata
 	}

@@ -9,27 +9,25 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// stickyProtocol names the way of assigning in the group protocol. All members
-// of a group must know it, which is one reason why the group id is ours alone.
-const stickyProtocol = "evalworker-sticky"
+// assignorProtocol is the name that all members of a group must know, which is one
+// reason why the group id is ours alone.
+const assignorProtocol = "evalworker-sticky"
 
-// claim is what a member says of itself when it joins: the partitions that it
-// had, those that it would keep before others first, and in which generation. It
-// travels as the member's user data.
+// claim is the user data of a member that joins: the partitions that it had, those
+// that it would rather keep first, and in which generation.
 type claim struct {
 	Generation int32 `json:"generation"`
 	Partitions []int `json:"partitions"`
 }
 
-// stickyBalancer assigns partitions so that members keep those they had: work
-// in progress goes on in place, and only what must move is repeated.
+// assignor is a sticky kafka.GroupBalancer: members keep the partitions they had,
+// so that work in progress goes on in place and only what must move is repeated.
 //
-// A member gets lo or lo+1 partitions, lo being the number of partitions
-// divided by the members. It keeps what it claims up to that; when two claim
-// the same partition, the claim of the newer generation wins, because an older
-// one is that of a member that was away. What nobody keeps goes, in order, to
-// the member with the fewest.
-type stickyBalancer struct {
+// A member gets lo or lo+1 partitions, lo being the number of partitions divided
+// by the members. It keeps what it claims up to that; when two claim the same
+// partition, the newer generation wins, because the older claim comes from a
+// member that was away. The rest goes, in order, to the member with the fewest.
+type assignor struct {
 	mu       sync.Mutex
 	claim    claim
 	assigned int // partitions in the assignment that this member made; notLeader when another member did
@@ -37,35 +35,35 @@ type stickyBalancer struct {
 
 const notLeader = -1
 
-// own sets what this member will claim when it joins again.
-func (b *stickyBalancer) own(generation int32, partitions []int) {
+// setClaim sets what this member will claim when it joins again.
+func (b *assignor) setClaim(generation int32, partitions []int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.claim = claim{Generation: generation, Partitions: slices.Clone(partitions)}
 }
 
-// seen gives the number of partitions that this member assigned as the leader
-// of the present generation; ok is false when it is not the leader.
-func (b *stickyBalancer) seen() (partitions int, ok bool) {
+// leaderCount returns the number of partitions that this member assigned as the leader
+// of this generation; ok is false when it is not the leader.
+func (b *assignor) leaderCount() (partitions int, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.assigned, b.assigned != notLeader
 }
 
-// ProtocolName is part of kafka.GroupBalancer.
-func (b *stickyBalancer) ProtocolName() string { return stickyProtocol }
+// ProtocolName returns the name that all members must agree on.
+func (b *assignor) ProtocolName() string { return assignorProtocol }
 
-// UserData is part of kafka.GroupBalancer. It is asked at every join; if this
-// member leads the new generation, AssignGroups follows.
-func (b *stickyBalancer) UserData() ([]byte, error) {
+// UserData returns this member's claim, at every join. AssignGroups follows if this
+// member leads the new generation.
+func (b *assignor) UserData() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.assigned = notLeader
 	return json.Marshal(b.claim)
 }
 
-// AssignGroups is part of kafka.GroupBalancer; the leader's is called.
-func (b *stickyBalancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+// AssignGroups assigns the partitions; only the leader's is called.
+func (b *assignor) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
 	b.mu.Lock()
 	b.assigned = len(partitions)
 	b.mu.Unlock()
@@ -93,8 +91,8 @@ type claimant struct {
 	claim
 }
 
-// claimants gives the members that read a topic, in the order in which their
-// claims are heard: the newest generation first, then the larger claim.
+// claimants returns the members that read a topic, in the order in which their claims
+// count: the newest generation first, then the larger claim.
 func claimants(members []kafka.GroupMember, topic string) []claimant {
 	var out []claimant
 	for _, m := range members {
@@ -103,7 +101,7 @@ func claimants(members []kafka.GroupMember, topic string) []claimant {
 		}
 		c := claimant{member: m.ID}
 		if json.Unmarshal(m.UserData, &c.claim) != nil {
-			c.claim = claim{} // a member that claims nothing readable claims nothing
+			c.claim = claim{} // an unreadable claim counts as none
 		}
 		out = append(out, c)
 	}
@@ -117,7 +115,7 @@ func claimants(members []kafka.GroupMember, topic string) []claimant {
 	return out
 }
 
-// assign gives each member its partitions.
+// assign returns the partitions of each member.
 func assign(members []claimant, partitions []int) map[string][]int {
 	if len(members) == 0 {
 		return nil
@@ -133,7 +131,7 @@ func assign(members []claimant, partitions []int) map[string][]int {
 		for _, id := range m.Partitions {
 			if free[id] {
 				keep = append(keep, id)
-				delete(free, id) // also against a claim that names one twice
+				delete(free, id) // a claim may name one twice
 			}
 		}
 		quota := lo

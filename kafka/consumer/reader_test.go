@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -12,14 +11,19 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-func newIntake(skip func(*event.Message) bool) (*intake, *tally) {
+func newReader(t testing.TB, skip func(*event.Message) bool) (*reader, *tally) {
+	t.Helper()
 	seen := &tally{counts: make(map[string]int)}
-	return &intake{
-		tracker: newTracker(0), skip: skip, observe: seen, log: slog.New(slog.DiscardHandler), maxBytes: 1000,
-	}, seen
+	cfg := DefaultConfig()
+	cfg.MaxMessageBytes = 1 << 10
+	c, err := New(cfg, Deps{Handle: new(notebook).Handle, Skip: skip, Observe: seen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &reader{c: c, p: newPartition(t.Context(), 0, 0)}, seen
 }
 
-func TestIntake(t *testing.T) {
+func TestInspect(t *testing.T) {
 	t.Parallel()
 	skip := func(m *event.Message) bool {
 		if string(m.Value) == "bad" {
@@ -43,23 +47,23 @@ func TestIntake(t *testing.T) {
 		{"a marker", value("marker"), nil, false, "", map[string]int{"control": 1}, 6},
 		{"a marker of an earlier owner", value("marker"), []run{{5, 6}}, false, "", map[string]int{}, 6},
 		{"too large to be read", value("unread"), nil, true, eval.ReasonTooLarge, map[string]int{}, 5},
-		{"too large", value(strings.Repeat("y", 1001)), nil, true, eval.ReasonTooLarge, map[string]int{}, 5},
-		{"the largest", value(strings.Repeat("y", 1000)), nil, true, "", map[string]int{}, 5},
+		{"too large", value(strings.Repeat("y", 1<<10+1)), nil, true, eval.ReasonTooLarge, map[string]int{}, 5},
+		{"the largest", value(strings.Repeat("y", 1<<10)), nil, true, "", map[string]int{}, 5},
 		{"Skip panics", value("bad"), nil, true, eval.ReasonPanic, map[string]int{}, 5},
 		{"taken before", event.Message{Offset: 4, Value: []byte("x")}, nil, false, "", map[string]int{}, 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in, seen := newIntake(skip)
-			in.tracker.jump(5)
-			in.tracker.restore(tt.restored)
-			in.msg = tt.message
-			in.control = string(tt.message.Value) == "marker"
+			r, seen := newReader(t, skip)
+			r.p.tracker.jump(5)
+			r.p.tracker.restore(tt.restored)
+			r.msg = tt.message
+			r.control = string(tt.message.Value) == "marker"
 			if string(tt.message.Value) == "unread" {
-				in.msg.Value, in.unread = nil, 1<<40
+				r.msg.Value, r.unread = nil, 1<<40
 			}
-			wanted, fault := in.inspect()
+			wanted, fault := r.inspect()
 			if wanted != tt.wanted || eval.ReasonOf(fault) != tt.fault {
 				t.Errorf("inspect = %v, %v, want %v, %s", wanted, fault, tt.wanted, tt.fault)
 			}
@@ -69,16 +73,16 @@ func TestIntake(t *testing.T) {
 			if diff := cmp.Diff(tt.counts, seen.counts); diff != "" {
 				t.Errorf("counts (-want +got):\n%s", diff)
 			}
-			if got := in.tracker.progress().next; got != tt.next {
+			if got := r.p.tracker.progress().next; got != tt.next {
 				t.Errorf("next = %d, want %d", got, tt.next)
 			}
 		})
 	}
 }
 
-// TestOwn: a message that is kept does not change when the next one is read over
-// it, and null stays another thing than empty.
-func TestOwn(t *testing.T) {
+// TestCopyMessage: a copy does not change when the next message is read over the
+// original, and null stays different from empty.
+func TestCopyMessage(t *testing.T) {
 	t.Parallel()
 	read := func() event.Message {
 		return event.Message{
@@ -86,14 +90,14 @@ func TestOwn(t *testing.T) {
 			Headers: []event.Header{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte{}}, {Key: "c"}},
 		}
 	}
-	in, _ := newIntake(nil)
-	in.msg = read()
-	in.size = messageBytes(&in.msg)
-	kept := in.own()
-	clear(in.msg.Key)
-	clear(in.msg.Value)
-	clear(in.msg.Headers[0].Value)
-	clear(in.msg.Headers)
+	r, _ := newReader(t, nil)
+	r.msg = read()
+	r.size = messageBytes(&r.msg)
+	kept := r.copyMessage()
+	clear(r.msg.Key)
+	clear(r.msg.Value)
+	clear(r.msg.Headers[0].Value)
+	clear(r.msg.Headers)
 	if diff := cmp.Diff(read(), kept); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
@@ -105,14 +109,15 @@ func TestOwn(t *testing.T) {
 
 func TestPanicFaultKeepsContentOut(t *testing.T) {
 	t.Parallel()
+	r, _ := newReader(t, nil)
 	for _, v := range []any{"secret words", fmt.Errorf("of secret words"), struct{ s string }{"secret words"}} {
-		if text := panicFault(v).Error(); strings.Contains(text, "secret") {
-			t.Errorf("%T: %q tells what the panic was called with", v, text)
+		if text := r.c.panicFault("panicked", &r.msg, v).Error(); strings.Contains(text, "secret") {
+			t.Errorf("%T: %q shows the value of the panic", v, text)
 		}
 	}
 	func() {
 		defer func() {
-			if text := panicFault(recover()).Error(); !strings.Contains(text, "index out of range") {
+			if text := r.c.panicFault("panicked", &r.msg, recover()).Error(); !strings.Contains(text, "index out of range") {
 				t.Errorf("%q: the run-time's own words are missing", text)
 			}
 		}()
@@ -121,20 +126,18 @@ func TestPanicFaultKeepsContentOut(t *testing.T) {
 	}()
 }
 
-// BenchmarkSkip is what a message costs that nobody wants, after it is fetched.
+// BenchmarkSkip measures an unwanted message, after it is fetched.
 func BenchmarkSkip(b *testing.B) {
-	in := &intake{
-		tracker: newTracker(0), observe: discard{}, log: slog.New(slog.DiscardHandler), maxBytes: 1 << 20,
-		skip: func(m *event.Message) bool { return len(m.Headers) > 0 },
-	}
-	m := &in.msg
+	r, _ := newReader(b, func(m *event.Message) bool { return len(m.Headers) > 0 })
+	r.c.cfg.MaxMessageBytes, r.c.observe = 1<<20, nopObserver{}
+	m := &r.msg
 	*m = event.Message{Topic: testTopic, Key: []byte("key"), Value: make([]byte, 2000)}
 	for i := range 14 {
 		m.Headers = append(m.Headers, event.Header{Key: fmt.Sprint("header", i), Value: []byte("value")})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if wanted, _ := in.inspect(); wanted {
+		if wanted, _ := r.inspect(); wanted {
 			b.Fatal("not skipped")
 		}
 		m.Offset++

@@ -13,15 +13,15 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// heldBytes is what handlers hold at once.
-type heldBytes struct {
+// byteGauge measures the bytes that handlers hold at once.
+type byteGauge struct {
 	mu        sync.Mutex
 	now, most int  // guarded by mu
 	over      bool // guarded by mu; more than the bound was held, and not by one alone
 	bound     int
 }
 
-func (h *heldBytes) add(n int) {
+func (h *byteGauge) add(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now += n
@@ -32,9 +32,9 @@ func (h *heldBytes) add(n int) {
 	h.most = max(h.most, h.now)
 }
 
-// TestMemoryOfMessages has places in flight for many more messages than may be
-// held. One that is larger than the whole has its turn too, alone.
-func TestMemoryOfMessages(t *testing.T) {
+// TestMaxInFlightBytes allows many more messages in flight than bytes. A message that
+// is larger than the whole has its turn too, alone.
+func TestMaxInFlightBytes(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs a broker")
@@ -43,7 +43,7 @@ func TestMemoryOfMessages(t *testing.T) {
 	broker := securedBroker(t, broker.Config{MaxMessageBytes: 32 << 20})
 	cfg := DefaultConfig()
 	cfg.Brokers, cfg.MaxInFlightBytes = []string{broker.Addr()}, bound
-	b := benchOn(t, cfg, partitions)
+	b := testbedOn(t, cfg, partitions)
 	b.broker = broker
 	for p := range partitions {
 		messages := make([]kafka.Message, each)
@@ -56,7 +56,7 @@ func TestMemoryOfMessages(t *testing.T) {
 		b.publishMessages(p, messages...)
 	}
 
-	held := &heldBytes{bound: bound}
+	held := &byteGauge{bound: bound}
 	begun, finish := make(chan struct{}), make(chan struct{})
 	b.start(Deps{Handle: func(ctx context.Context, m event.Message) error {
 		held.add(len(m.Value))
@@ -72,7 +72,7 @@ func TestMemoryOfMessages(t *testing.T) {
 		}
 		return ctx.Err()
 	}})
-	// All begin that may before one ends, or at least more than one would.
+	// As many begin as may before one ends; at least two.
 	for range 2 {
 		receive(t, begun)
 	}
@@ -106,11 +106,11 @@ func TestMemoryOfMessages(t *testing.T) {
 	}
 }
 
-// TestLargeMessagesDoNotHoldUpSmallOnes: one is worked on and does not end, and
-// another waits for it. There is memory for small ones, and they have it.
+// TestLargeMessagesDoNotHoldUpSmallOnes: one large message is being handled and
+// another waits for it, while small ones use the rest of the bytes.
 func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 2, true)
+	b := newTestbed(t, 2, true)
 	b.cfg.MaxInFlightBytes = 1 << 20
 	large := kafka.Message{Value: bytes.Repeat([]byte("x"), 600<<10)}
 	hold := make(chan struct{})
@@ -128,7 +128,7 @@ func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	for range 2 { // each as large as a batch may be
 		b.publishMessages(0, large)
 	}
-	b.eventually("one is in work, and one waits", func() bool { return !w.memory.large.TryAcquire(0) })
+	b.eventually("one is in work, and one waits", func() bool { return !w.budget.large.TryAcquire(0) })
 	const small = 20
 	b.publish(1, values("small", small)...)
 	b.eventually("the small ones are committed", func() bool { return b.stored(1) == small })
@@ -137,17 +137,17 @@ func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 	}
 	close(hold)
 	b.eventually("the large ones are committed", func() bool { return b.stored(0) == 2 })
-	b.eventually("all memory is free", func() bool { return allFree(w.memory) })
+	b.eventually("all memory is free", func() bool { return allFree(w.budget) })
 }
 
-func TestMemory(t *testing.T) {
+func TestByteBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory(1000)
+		m := newByteBudget(1000)
 		take := func(ctx context.Context, bytes int) <-chan int64 {
 			taken := make(chan int64, 1)
 			go func() {
-				if n, err := m.take(ctx, bytes); err == nil {
+				if n, err := m.acquire(ctx, bytes); err == nil {
 					taken <- n
 				}
 				close(taken)
@@ -208,8 +208,8 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// allFree reports whether nothing of a memory is taken or waited for.
-func allFree(m *memory) bool {
+// allFree reports whether nothing of a budget is taken or waited for.
+func allFree(m *byteBudget) bool {
 	if !m.all.TryAcquire(m.whole) {
 		return false
 	}

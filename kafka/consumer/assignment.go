@@ -1,0 +1,164 @@
+package consumer
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/outage"
+)
+
+const (
+	loadPause = 100 * time.Millisecond // between attempts to read the stored offsets
+	// startDelayHeartbeats: one to learn that others join, and two to spare on a busy
+	// machine.
+	startDelayHeartbeats = 3
+)
+
+// partition is a partition that this member holds. It lives through generations as
+// long as it stays here.
+type partition struct {
+	id      int
+	tracker *tracker
+	// work is the context of its handlers; it ends when the partition is lost or
+	// the consumer stops.
+	work   context.Context
+	cancel context.CancelCauseFunc
+	high   atomic.Int64  // the offset after the newest message; unknownOffset until one is seen
+	open   atomic.Bool   // a connection reads it, from an offset within the partition
+	outage outage.Outage // of reading it
+	// startDelay is how long its first fetch waits. Generations only.
+	startDelay time.Duration
+}
+
+func newPartition(ctx context.Context, id int, stored int64) *partition {
+	p := &partition{id: id, tracker: newTracker(stored)}
+	p.work, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	p.high.Store(unknownOffset)
+	return p
+}
+
+// raiseHigh notes how far the partition reaches.
+func (p *partition) raiseHigh(offset int64) {
+	for {
+		known := p.high.Load()
+		if offset <= known || p.high.CompareAndSwap(known, offset) {
+			return
+		}
+	}
+}
+
+// takeOver takes over the assigned partitions. One that was here before goes on in
+// place where its offset was not moved: its handlers run on and nothing is fetched
+// twice. Any other starts at its stored offset, less the runs that its metadata says
+// are finished. The handlers of other partitions are cancelled, because other members
+// do their work now.
+func (g *generation) takeOver(gctx context.Context) {
+	c := g.c
+	assigned := g.gen.Assignments[c.cfg.Topic]
+	ids := make([]int, len(assigned))
+	for i, a := range assigned {
+		ids[i] = a.ID
+	}
+	slices.Sort(ids)
+	// Before any request: what they finish from here on cannot be committed.
+	for id, p := range c.partitions {
+		if !slices.Contains(ids, id) {
+			p.cancel(errPartitionLost)
+		}
+	}
+	offsets := g.loadOffsets(gctx, ids)
+
+	taken := make(map[int]*partition, len(ids))
+	var kept, fresh []int
+	for _, a := range assigned {
+		from, ok := offsets[a.ID]
+		if !ok { // the offset from the join; missing its metadata only costs repeated work
+			from = groupOffset{offset: max(a.Offset, unknownOffset)}
+		}
+		p := c.partitions[a.ID]
+		if p != nil && g.canContinue(p, from.offset) {
+			kept = append(kept, a.ID)
+			p.startDelay = 0
+		} else {
+			if p != nil {
+				p.cancel(errPartitionLost)
+			}
+			p = newPartition(g.app, a.ID, from.offset)
+			p.startDelay = g.startDelay()
+			fresh = append(fresh, a.ID)
+		}
+		runs, err := decodeRuns(from.offset, from.metadata)
+		if err != nil {
+			c.log.Warn("commit metadata not used; some work may be repeated", keyPartition, a.ID, keyError, err)
+		}
+		p.tracker.restore(runs)
+		taken[a.ID] = p
+		g.parts = append(g.parts, p)
+	}
+	if len(taken) == 0 {
+		g.countPartitions(gctx) // a missing topic shows in Status from the first moment on
+	}
+	c.mu.Lock()
+	c.partitions, c.joined, c.generation = taken, true, g.gen.ID
+	c.mu.Unlock()
+	c.member = g.gen.MemberID
+	c.refusal.end()
+	c.outage.End()
+	slices.Sort(kept)
+	slices.Sort(fresh)
+	// Partitions with work in them are claimed first, so that those just taken are given
+	// up first: after an outage they belong to a member that comes back a moment later,
+	// and only that member knows what it has finished of them.
+	c.assignor.setClaim(g.gen.ID, slices.Concat(kept, fresh))
+	c.breaker.reset() // the outage of commits, if there was one, is over or was another member's
+	c.log.Info("partitions assigned", keyGeneration, g.gen.ID, "member", g.gen.MemberID, "partitions", ids, "kept", kept)
+}
+
+// startDelay is how long this generation waits before it reads partitions that this
+// member did not have before. After an outage, which shows in a request that was not
+// answered or in this member's new name, the coordinator has given some members up
+// and others not, and the first to be back is assigned everything. What the others
+// have finished and could not commit stays theirs only if it is left alone until they
+// are back too.
+func (g *generation) startDelay() time.Duration {
+	renamed := g.c.member != "" && g.c.member != g.gen.MemberID
+	if !renamed && !g.c.unansweredWithin(g.c.cfg.SessionTimeout+requestTimeout) {
+		return 0
+	}
+	return startDelayHeartbeats * g.c.cfg.HeartbeatInterval
+}
+
+// canContinue reports whether a partition that was here before goes on in place.
+func (g *generation) canContinue(p *partition, offset int64) bool {
+	if g.c.sawTopicGone && offset == unknownOffset {
+		return false // a new topic under the old name
+	}
+	return p.work.Err() == nil && p.tracker.resume(offset)
+}
+
+// loadOffsets reads the stored offsets with their metadata. It tries again for a while:
+// the first requests to a broker that came back meet dead connections.
+func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupOffset {
+	if len(ids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(gctx, requestTimeout)
+	defer cancel()
+	defer context.AfterFunc(g.app, cancel)()
+	for {
+		sent := time.Now()
+		offsets, err := g.c.fetchOffsets(ctx, ids)
+		if err == nil {
+			return offsets
+		}
+		g.c.noteUnanswered(sent, err)
+		g.c.noteRefusal(err)
+		if !backoff.Wait(ctx, loadPause) {
+			g.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, err)
+			return nil
+		}
+	}
+}

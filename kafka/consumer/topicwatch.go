@@ -1,0 +1,98 @@
+package consumer
+
+import (
+	"context"
+	"time"
+)
+
+// watchTopic looks, every Config.PartitionWatch, how far the partitions reach, for
+// the lag, and, in the group's leader, whether the topic has other partitions than
+// were assigned. kafka-go has a watch of its own, which ends a hundred generations
+// a second while a topic is missing and then never notices that it is back.
+func (g *generation) watchTopic(ctx context.Context) {
+	tick := time.NewTicker(g.c.cfg.PartitionWatch)
+	defer tick.Stop()
+	shorter := 0
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		// A partition that ends below what was read of it is not the one that was
+		// read. Once may be a change of leader, twice is not.
+		if shorter++; !g.refreshHigh(ctx) {
+			shorter = 0
+		}
+		if shorter >= beyondChecks {
+			signal(g.topicGone)
+		}
+		g.compareTopic(ctx)
+	}
+}
+
+// refreshHigh notes the ends of the partitions, and reports whether one of them
+// ends before what was read of it. It ignores a failure: the readers meet it too.
+func (g *generation) refreshHigh(ctx context.Context) (shorter bool) {
+	if len(g.parts) == 0 {
+		return false
+	}
+	ids := make([]int, len(g.parts))
+	read := make(map[int]int64, len(g.parts)) // as it was before the question
+	for i, p := range g.parts {
+		ids[i], read[p.id] = p.id, p.tracker.progress().next
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	sent := time.Now()
+	bounds, err := g.c.bounds(ctx, ids)
+	if err != nil {
+		g.c.noteUnanswered(sent, err)
+		g.c.noteRefusal(err)
+		return false
+	}
+	for _, p := range g.parts {
+		p.raiseHigh(bounds[p.id].last)
+		shorter = shorter || p.open.Load() && bounds[p.id].last < read[p.id]
+	}
+	return shorter
+}
+
+// compareTopic compares the topic with the assignment that this member made as the
+// group's leader. Other members leave that to the leader; one without partitions
+// only looks whether there is a topic.
+func (g *generation) compareTopic(ctx context.Context) {
+	assigned, leader := g.c.assignor.leaderCount()
+	if !leader && len(g.parts) > 0 {
+		return
+	}
+	n, known := g.countPartitions(ctx)
+	switch {
+	case !known, !leader:
+	case n > assigned:
+		signal(g.topicGrown)
+	case n < assigned: // it was deleted, and perhaps made again
+		signal(g.topicGone)
+	}
+}
+
+// countPartitions returns the number of the topic's partitions, and notes when
+// there are none. known is false when no broker answered.
+func (g *generation) countPartitions(ctx context.Context) (partitions int, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	defer context.AfterFunc(g.app, cancel)()
+	ids, err := g.c.partitionIDs(ctx)
+	if err != nil {
+		return 0, false
+	}
+	if len(ids) > 0 {
+		g.c.topicMissing.Store(nil)
+		return len(ids), true
+	}
+	g.c.topicMissing.CompareAndSwap(nil, new(time.Now()))
+	if n, ok := g.c.topicLog.Allow(); ok {
+		g.c.log.Warn("topic does not exist: nothing is consumed until it is made", keyCount, n)
+	}
+	return 0, true
+}

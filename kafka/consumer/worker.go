@@ -1,0 +1,170 @@
+package consumer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/outage"
+)
+
+// task is a message in flight: its tracker knows of it, and it has a slot.
+type task struct {
+	p     *partition
+	span  *span
+	msg   event.Message
+	size  int64 // what it takes of Consumer.budget
+	fault error // set when the message is to become a dead letter without its handler
+}
+
+// work handles one task after the other until there will be no more. A reader starts a
+// worker only when none is idle, and at most Config.MaxInFlight. Workers live on
+// because growing a fresh stack costs a fifth of validating an event.
+func (c *Consumer) work(t task) {
+	for {
+		done, attempts, fault := false, 0, t.fault
+		if fault == nil {
+			done, attempts, fault = c.handle(t.p.work, &t.msg)
+		}
+		if fault != nil {
+			done = c.putAside(t.p.work, &t.msg, fault, attempts)
+		}
+		if done {
+			t.p.tracker.finish(t.span)
+			c.observe.Consumed(1)
+		}
+		<-c.slots
+		c.budget.release(t.size)
+		t = task{} // an idle worker must not keep a message alive
+		select {
+		case t = <-c.tasks:
+		case <-c.finished:
+			return
+		}
+	}
+}
+
+// handle calls the handler until the message is done, or has turned out to be
+// impossible (fault), or ctx has ended.
+func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, attempts int, fault error) {
+	for attempts = 1; ; attempts++ {
+		err := c.call(ctx, m)
+		switch {
+		case err == nil:
+			return true, attempts, nil
+		case ctx.Err() != nil:
+			return false, attempts, nil
+		case eval.IsPermanent(err):
+			return false, attempts, err
+		}
+		if attempts == 1 {
+			defer c.handlerRetries.enter()()
+		}
+		if !c.waitRetry(ctx, &c.handlerRetries, m, attempts, err) {
+			return false, attempts, nil
+		}
+	}
+}
+
+// call calls the handler. A panic is the message's fault: another attempt would
+// only panic again.
+func (c *Consumer) call(ctx context.Context, m *event.Message) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = c.panicFault("a handler panicked", m, v)
+		}
+	}()
+	return c.deps.Handle(ctx, *m)
+}
+
+// putAside publishes a dead letter, however long the broker takes to accept it. It
+// reports false when ctx ended first.
+func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, attempts int) bool {
+	for try := 1; ; try++ {
+		err := c.letters.publish(ctx, m, fault, attempts)
+		if err == nil {
+			c.observe.DeadLettered(eval.ReasonOf(fault))
+			if n, ok := c.letterLog.Allow(); ok {
+				c.log.Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
+					keyReason, string(eval.ReasonOf(fault)), keyError, fault, keyCount, n)
+			}
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		c.refreshMetadata(err)
+		if try == 1 {
+			defer c.letterRetries.enter()()
+		}
+		c.noteRefusal(err)
+		if !c.waitRetry(ctx, &c.letterRetries, m, try, err) {
+			return false
+		}
+	}
+}
+
+// waitRetry logs a failed attempt, at most once a minute, and waits for the next.
+// It reports false when ctx ended first.
+func (c *Consumer) waitRetry(ctx context.Context, r *retries, m *event.Message, attempts int, err error) bool {
+	if n, ok := r.log.Allow(); ok {
+		//nolint:sloglint // one of two constants
+		c.log.Warn(r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
+			keyReason, string(eval.ReasonOf(err)), keyError, err, keyCount, n)
+	}
+	return backoff.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}.Wait(ctx, attempts)
+}
+
+// retries counts the messages in flight that something holds up.
+type retries struct {
+	cause string
+	log   outage.Limiter
+
+	mu    sync.Mutex
+	count int
+	since time.Time // when the first of those held up began to wait
+}
+
+// enter counts a message until leave is called.
+func (r *retries) enter() (leave func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count == 0 {
+		r.since = time.Now()
+	}
+	r.count++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.count--
+	}
+}
+
+// current returns the number of messages held up, and since when.
+func (r *retries) current() (count int, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count, r.since
+}
+
+const summaryInterval = 5 * time.Second // between checks whether a summary is due
+
+// summarizeDeadLetters logs the number of dead letters without a line of their own until
+// ctx ends, and then the rest: the next one, which would count them, may never come.
+func (c *Consumer) summarizeDeadLetters(ctx context.Context) {
+	tick := time.NewTicker(summaryInterval)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-ctx.Done():
+			ended = true
+		case <-tick.C:
+		}
+		if n, ok := c.letterLog.Flush(ended); ok {
+			c.log.Warn("more messages put aside as dead letters since the last line", keyCount, n)
+		}
+	}
+}
