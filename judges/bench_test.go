@@ -31,7 +31,7 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		if _, err := parse(text, formatSchema, criteria); err != nil {
+		if _, err := parse(text, FormatSchema, criteria); err != nil {
 			b.Fatal(err)
 		}
 	}

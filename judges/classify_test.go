@@ -130,7 +130,7 @@ func TestClassification(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := endpoint(t, tt.handler, func(c *ModelConfig, _ *ModelDeps) {
-				c.Format = formatFenced // the last rung: errors come through as they are
+				c.Format = FormatFenced // the last rung: errors come through as they are
 				if tt.timeout > 0 {
 					c.Timeout = tt.timeout
 				}

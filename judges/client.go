@@ -10,13 +10,6 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Rungs of the answer format, the strictest first.
-const (
-	formatSchema = "json_schema"
-	formatObject = "json_object"
-	formatFenced = "fenced_json"
-)
-
 // client calls one endpoint once. It neither waits nor tries again.
 type client struct {
 	api    *openai.Client
@@ -101,14 +94,14 @@ func (c *client) request(r Request) openai.ChatCompletionRequest {
 // answers before it reasons.
 func responseFormat(r Request) *openai.ChatCompletionResponseFormat {
 	switch r.Format {
-	case formatSchema:
+	case FormatSchema:
 		return &openai.ChatCompletionResponseFormat{
 			Type: openai.ChatCompletionResponseFormatTypeJSONSchema,
 			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{
 				Name: "verdicts", Schema: json.RawMessage(r.Schema), Strict: true,
 			},
 		}
-	case formatObject:
+	case FormatObject:
 		return &openai.ChatCompletionResponseFormat{Type: openai.ChatCompletionResponseFormatTypeJSONObject}
 	}
 	return nil

@@ -18,7 +18,7 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			parrot := ModelFunc(func(ctx context.Context, q Request) (Answer, error) {
 				if ctx.Err() != nil {
-					return Answer{}, unmade(ctx.Err())
+					return Answer{}, eval.WithReason(eval.ReasonCanceled, ctx.Err())
 				}
 				usage := eval.Usage{Model: "parrot", Calls: 1}
 				if len(q.User)%3 == 0 {

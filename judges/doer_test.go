@@ -29,7 +29,7 @@ func (c *capture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.path, c.body, c.head = r.URL.String(), string(b), r.Header.Clone()
-	_, _ = io.WriteString(w, said(answer("accurate", "", "", "pass")))
+	_, _ = io.WriteString(w, said(onePass))
 }
 
 func TestWire(t *testing.T) {
@@ -73,12 +73,12 @@ func TestWire(t *testing.T) {
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"json_object": {
-			change: func(c *ModelConfig) { c.Format = formatObject },
+			change: func(c *ModelConfig) { c.Format = FormatObject },
 			has:    []string{`"response_format":{"type":"json_object"}`, `The object must satisfy this JSON Schema:`},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"fenced_json": {
-			change: func(c *ModelConfig) { c.Format = formatFenced },
+			change: func(c *ModelConfig) { c.Format = FormatFenced },
 			has:    []string{"The object must satisfy this JSON Schema:", "fenced code block"},
 			lacks:  []string{`"response_format"`},
 			path:   "/v1/chat/completions", header: "Authorization",
@@ -150,7 +150,7 @@ func TestSchemaKeepsItsOrder(t *testing.T) {
 // each other.
 func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
-	small := said(answer("accurate", "", "", "pass"))
+	small := said(onePass)
 	tests := map[string]http.HandlerFunc{
 		"with a length": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, small) },
 		"large and chunked": func(w http.ResponseWriter, _ *http.Request) {
@@ -178,7 +178,7 @@ func TestConnectionsAreReused(t *testing.T) {
 			srv.Start()
 			defer srv.Close()
 			m := endpoint(t, http.NotFoundHandler(), func(c *ModelConfig, _ *ModelDeps) {
-				c.BaseURL, c.Format = srv.URL, formatFenced
+				c.BaseURL, c.Format = srv.URL, FormatFenced
 			})
 			for range 20 {
 				_, _ = m.Complete(t.Context(), ask())
@@ -202,7 +202,7 @@ func TestConnectionsOfParallelCalls(t *testing.T) {
 			close(together)
 		}
 		<-together // the first calls wait for each other, so that all connections are open
-		_, _ = io.WriteString(w, said(answer("accurate", "", "", "pass")))
+		_, _ = io.WriteString(w, said(onePass))
 	}))
 	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
@@ -267,7 +267,7 @@ func TestUsageAndCost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tt.want.Model, tt.want.Calls, tt.want.Format = tt.model, 1, formatSchema
+			tt.want.Model, tt.want.Calls, tt.want.Format = tt.model, 1, FormatSchema
 			if a.Usage != tt.want {
 				t.Errorf("usage = %+v\nwant    %+v", a.Usage, tt.want)
 			}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ type Endpoint struct {
 	description Description
 }
 
-var _ Described = (*Endpoint)(nil)
+var _ Describer = (*Endpoint)(nil)
 
 // NewModel makes the model of one entry. It connects to nobody. A key that is
 // missing or cannot be read is an error of type [fault.Faults].
@@ -134,7 +135,7 @@ func (c ModelConfig) fingerprint() string {
 		temperature = fmt.Sprint(*c.Temperature)
 	}
 	if c.Seed != nil {
-		seed = itoa(*c.Seed)
+		seed = strconv.Itoa(*c.Seed)
 	}
 	return fmt.Sprintf("api=%s model=%s temperature=%s max_tokens=%d seed=%s format=%s",
 		c.API, c.Model, temperature, c.MaxTokens, seed, c.Format)

@@ -37,13 +37,13 @@ func TestJudgeOverHTTP(t *testing.T) {
 				switch {
 				case r.Correction == "":
 					reply.Content = `{"criteria":[]}` // not accepted: asked again
-				case format == formatFenced:
+				case format == FormatFenced:
 					reply.Content = "Here you are:\n```json\n" + reply.Content + "\n```"
 				}
 				return reply
 			}), func(c *ModelConfig, _ *ModelDeps) { c.Format = format })
-			j := newJudge(t, rubric(t, twoCriteria), m)
-			v, err := j.Evaluate(t.Context(), newEvent())
+			j := supportJudge(t, m)
+			v, err := j.Evaluate(t.Context(), supportEvent(inDays))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,15 +65,15 @@ func TestJudgeFindsTheRung(t *testing.T) {
 	calls := 0
 	m := endpoint(t, modelserver.New(func(r modelserver.Request) modelserver.Reply {
 		calls++
-		if r.Format != formatFenced {
+		if r.Format != FormatFenced {
 			return modelserver.Reply{Status: 400, Content: "response_format is not supported"}
 		}
-		return modelserver.Reply{Content: "```json\n" + bothPass + "\n```"}
+		return modelserver.Reply{Content: "```json\n" + bothPassed + "\n```"}
 	}), nil)
-	j := newJudge(t, rubric(t, twoCriteria), m)
+	j := supportJudge(t, m)
 	for i, want := range []int{3, 4, 5} {
-		v, err := j.Evaluate(t.Context(), newEvent())
-		if err != nil || v.Outcome != eval.OutcomePass || v.Usage.Format != formatFenced {
+		v, err := j.Evaluate(t.Context(), supportEvent(inDays))
+		if err != nil || v.Outcome != eval.OutcomePass || v.Usage.Format != FormatFenced {
 			t.Fatalf("verdict = %+v, err = %v", v, err)
 		}
 		if calls != want {
@@ -141,8 +141,8 @@ func TestKeyDoesNotLeak(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest) // a server that repeats what it was sent
 		_, _ = fmt.Fprintf(w, `{"error":{"message":%q,"code":%q,"type":%[1]q,"param":"response_format"}}`, r.Header.Get("Authorization"), "sk- "+testKey())
 	}), func(_ *ModelConfig, d *ModelDeps) { d.Log = logger })
-	j := newJudge(t, rubric(t, twoCriteria), m)
-	_, err := j.Evaluate(t.Context(), newEvent())
+	j := supportJudge(t, m)
+	_, err := j.Evaluate(t.Context(), supportEvent(inDays))
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -30,7 +30,7 @@ func (f *failure) Error() string {
 		parts = append(parts, f.what)
 	}
 	if f.status != 0 {
-		parts = append(parts, "status "+itoa(f.status))
+		parts = append(parts, "status "+strconv.Itoa(f.status))
 	}
 	if f.code != "" {
 		parts = append(parts, "code "+f.code)
@@ -73,5 +73,3 @@ func token(s string) string {
 	}
 	return s
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -58,8 +59,8 @@ func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 	if err := faults.Err(); err != nil {
 		return nil, fmt.Errorf("judge %s: %w", cfg.Name, err)
 	}
-	description := Description{MaxInputChars: DefaultModelConfig().MaxInputChars}
-	if d, ok := model.(Described); ok {
+	description := Description{MaxInputChars: DefaultMaxInputChars}
+	if d, ok := model.(Describer); ok {
 		description = d.Describe()
 	}
 	j := &Judge{
@@ -84,7 +85,7 @@ func (j *Judge) Version() string { return j.version }
 func (j *Judge) fingerprint(d Description) string {
 	h := sha256.New()
 	rubric, _ := json.Marshal(j.rubric) // plain data always marshals
-	for _, part := range []string{promptVersion, j.system, string(rubric), string(j.schema), j.policy, d.Fingerprint, itoa(d.MaxInputChars)} {
+	for _, part := range []string{promptVersion, j.system, string(rubric), string(j.schema), j.policy, d.Fingerprint, strconv.Itoa(d.MaxInputChars)} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
@@ -180,7 +181,7 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, er
 			return nil, usage, eval.WithReason(eval.ReasonInternal, fmt.Errorf("render prompt: %w", err))
 		}
 		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema, Again: correction != ""})
-		usage = plus(usage, a.Usage)
+		usage = AddUsage(usage, a.Usage)
 		if err != nil {
 			return nil, usage, err
 		}

@@ -193,7 +193,7 @@ func TestSecondQuestion(t *testing.T) {
 func TestErrorsOfTheModel(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t, rubric(t, twoCriteria), ModelFunc(func(context.Context, Request) (Answer, error) {
-		return Answer{Text: bothPass, Usage: eval.Usage{Calls: 3, InputTokens: 70}}, fail(eval.ReasonTruncated, failure{what: "cut off"})
+		return Answer{Text: bothPass, Usage: eval.Usage{Calls: 3, InputTokens: 70}}, eval.WithReason(eval.ReasonTruncated, errors.New("cut off"))
 	}))
 	v, err := j.Evaluate(t.Context(), newEvent())
 	if eval.ReasonOf(err) != eval.ReasonTruncated || eval.IsPermanent(err) {

@@ -12,7 +12,7 @@ import (
 )
 
 // rungs are the answer formats, the strictest first.
-func rungs() []string { return []string{formatSchema, formatObject, formatFenced} }
+func rungs() []string { return []string{FormatSchema, FormatObject, FormatFenced} }
 
 // How many questions in a row have to fail on a rung for it to count as not
 // supported: some servers accept a response_format and do nothing. A rung that
@@ -51,7 +51,7 @@ func (l *ladder) Complete(ctx context.Context, r Request) (Answer, error) {
 		r.Format = rungs()[rung]
 		r.System = system + formatNote(r.Format, r.Schema)
 		a, err := l.next.Complete(ctx, r)
-		usage = plus(usage, a.Usage)
+		usage = AddUsage(usage, a.Usage)
 		a.Usage = usage
 		a.Usage.Format = r.Format
 		switch {
@@ -111,4 +111,17 @@ func (l *ladder) leave(ctx context.Context, rung, enough int, why string) bool {
 // isObject reports whether the text is one JSON object.
 func isObject(text string) bool {
 	return strings.HasPrefix(strings.TrimSpace(text), "{") && json.Valid([]byte(text))
+}
+
+// formatNote is what the system message says more on the lower rungs, where the
+// server does not enforce the schema.
+func formatNote(format string, schema json.RawMessage) string {
+	switch format {
+	case FormatObject:
+		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) + "\n"
+	case FormatFenced:
+		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) +
+			"\nPut the object into one fenced code block that begins with ```json and ends with ```.\n"
+	}
+	return ""
 }

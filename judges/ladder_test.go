@@ -44,12 +44,12 @@ func TestLadder(t *testing.T) {
 		calls       int
 		want        []string
 	}{
-		"supported":             {formatSchema, formatSchema, true, 2, []string{formatSchema, formatSchema}},
-		"rejected once for all": {formatSchema, formatObject, true, 2, []string{formatSchema, formatObject, formatObject}},
-		"down to the last":      {formatSchema, formatFenced, true, 2, []string{formatSchema, formatObject, formatFenced, formatFenced}},
-		"begins where told":     {formatObject, formatObject, true, 1, []string{formatObject}},
-		"one answer in prose":   {formatSchema, formatObject, false, 1, []string{formatSchema}},
-		"prose twice":           {formatSchema, formatObject, false, 2, []string{formatSchema, formatSchema, formatObject}},
+		"supported":             {FormatSchema, FormatSchema, true, 2, []string{FormatSchema, FormatSchema}},
+		"rejected once for all": {FormatSchema, FormatObject, true, 2, []string{FormatSchema, FormatObject, FormatObject}},
+		"down to the last":      {FormatSchema, FormatFenced, true, 2, []string{FormatSchema, FormatObject, FormatFenced, FormatFenced}},
+		"begins where told":     {FormatObject, FormatObject, true, 1, []string{FormatObject}},
+		"one answer in prose":   {FormatSchema, FormatObject, false, 1, []string{FormatSchema}},
+		"prose twice":           {FormatSchema, FormatObject, false, 2, []string{FormatSchema, FormatSchema, FormatObject}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestLadder(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				usage = plus(usage, a.Usage)
+				usage = AddUsage(usage, a.Usage)
 			}
 			if diff := cmp.Diff(tt.want, asked); diff != "" {
 				t.Errorf("asked (-want +got):\n%s", diff)
@@ -80,7 +80,7 @@ func TestLadderForgetsProseAfterAnAnswer(t *testing.T) {
 	t.Parallel()
 	texts := []string{"prose", "{}", "prose", "{}", "prose"}
 	l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
-		if r.Format != formatSchema {
+		if r.Format != FormatSchema {
 			t.Errorf("asked for %s", r.Format)
 		}
 		text := texts[0]
@@ -117,8 +117,8 @@ func TestLadderForgetsProseWhileCallsOverlap(t *testing.T) {
 	_, _ = l.Complete(t.Context(), Request{Eval: "bad"})
 	close(gate)
 	good.Wait()
-	if a, _ := l.Complete(t.Context(), Request{Eval: "bad"}); a.Usage.Format != formatSchema {
-		t.Errorf("asked for %s; want %s", a.Usage.Format, formatSchema)
+	if a, _ := l.Complete(t.Context(), Request{Eval: "bad"}); a.Usage.Format != FormatSchema {
+		t.Errorf("asked for %s; want %s", a.Usage.Format, FormatSchema)
 	}
 }
 
@@ -130,15 +130,14 @@ func TestOneEventTakesNoRung(t *testing.T) {
 		if strings.Contains(r.User, "ODD") {
 			return Answer{Text: "I would rather talk about it."}, nil
 		}
-		return Answer{Text: bothPass}, nil
+		return Answer{Text: bothPassed}, nil
 	}), config(), quiet())
-	j := newJudge(t, rubric(t, twoCriteria), m)
-	odd := newEvent()
-	odd.Output = event.Text("ODD")
-	for _, e := range []*event.Event{odd, newEvent(), odd, odd, newEvent()} {
+	j := supportJudge(t, m)
+	odd := supportEvent("ODD")
+	for _, e := range []*event.Event{odd, supportEvent(inDays), odd, odd, supportEvent(inDays)} {
 		v, err := j.Evaluate(t.Context(), e)
-		if (err != nil) != (e == odd) || v.Usage != nil && v.Usage.Format != formatSchema {
-			t.Fatalf("verdict = %+v, err = %v; want all asked by %s", v, err, formatSchema)
+		if (err != nil) != (e == odd) || v.Usage != nil && v.Usage.Format != FormatSchema {
+			t.Fatalf("verdict = %+v, err = %v; want all asked by %s", v, err, FormatSchema)
 		}
 	}
 }
@@ -152,15 +151,15 @@ func TestLadderLeavesARungThatWorksNoMore(t *testing.T) {
 			t.Parallel()
 			calls := 0
 			l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
-				if calls++; calls == 1 || r.Format != formatSchema {
+				if calls++; calls == 1 || r.Format != FormatSchema {
 					return Answer{Text: "{}"}, nil
 				}
 				return Answer{Text: "prose"}, err
 			}), config(), quiet())
 			for n := range maxRelapse + 1 {
-				want := formatSchema
+				want := FormatSchema
 				if n == maxRelapse {
-					want = formatObject
+					want = FormatObject
 				}
 				if a, _ := l.Complete(t.Context(), ask()); a.Usage.Format != want {
 					t.Fatalf("question %d was asked for %s; want %s", n+1, a.Usage.Format, want)
@@ -184,7 +183,7 @@ func TestLadderDescendsOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
-		if r.Format == formatSchema {
+		if r.Format == FormatSchema {
 			return Answer{}, rejected()
 		}
 		return Answer{Text: "{}"}, nil
@@ -193,7 +192,7 @@ func TestLadderDescendsOnce(t *testing.T) {
 	for range 32 {
 		wg.Go(func() {
 			a, err := l.Complete(context.Background(), ask())
-			if err != nil || a.Usage.Format != formatObject {
+			if err != nil || a.Usage.Format != FormatObject {
 				t.Errorf("format = %s, err = %v", a.Usage.Format, err)
 			}
 		})
@@ -213,12 +212,12 @@ func TestRejectedFormats(t *testing.T) {
 	}{
 		"named in param": {
 			modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"m","type":"invalid_request_error","param":"response_format.type","code":null}}`)},
-			formatObject,
+			FormatObject,
 		},
-		"named in words": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":"Extra inputs: response_format"}`)}, formatObject},
+		"named in words": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":"Extra inputs: response_format"}`)}, FormatObject},
 		"named by FastAPI, which repeats the request": {
 			modelserver.Reply{Status: 422, Raw: []byte(`{"detail":[{"type":"extra_forbidden","loc":["body","response_format"],"msg":"Extra inputs are not permitted","input":{"type":"json_schema"}}]}`)},
-			formatObject,
+			FormatObject,
 		},
 		"request repeated by FastAPI": {
 			modelserver.Reply{Status: 422, Raw: []byte(`{"body":{"response_format":{}},"detail":[{"input":{"response_format":{"type":"json_schema"}},"loc":["body","messages"],"msg":"too long"}]}`)}, "",
@@ -237,7 +236,7 @@ func TestRejectedFormats(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := endpoint(t, modelserver.New(func(r modelserver.Request) modelserver.Reply {
-				if r.Format == formatSchema {
+				if r.Format == FormatSchema {
 					return tt.reply
 				}
 				return modelserver.Answer(nil)
@@ -247,5 +246,21 @@ func TestRejectedFormats(t *testing.T) {
 				t.Errorf("format = %q, err = %v; want %q", a.Usage.Format, err, tt.want)
 			}
 		})
+	}
+}
+
+// The server enforces the schema on the first rung alone; below it the prompt
+// has to say what is asked for.
+func TestFormatNote(t *testing.T) {
+	t.Parallel()
+	const schema = "\nThe object must satisfy this JSON Schema:\n{\"type\":\"object\"}\n"
+	for format, want := range map[string]string{
+		FormatSchema: "",
+		FormatObject: schema,
+		FormatFenced: schema + "\nPut the object into one fenced code block that begins with ```json and ends with ```.\n",
+	} {
+		if got := formatNote(format, ask().Schema); got != want {
+			t.Errorf("%s: got %q; want %q", format, got, want)
+		}
 	}
 }

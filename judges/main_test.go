@@ -4,20 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -100,46 +95,3 @@ func answer(fields ...string) string {
 }
 
 var bothPass = answer("accurate", "", "fits", "pass", "complete", "", "all there", "pass")
-
-// testKey is built when the tests run, so that no file holds what looks like a key.
-func testKey() string { return "sk-" + strings.Repeat("q7", 20) }
-
-// endpoint makes an endpoint of a test server: one attempt, no rate limit.
-func endpoint(t *testing.T, h http.Handler, change func(*ModelConfig, *ModelDeps)) *Endpoint {
-	t.Helper()
-	srv := httptest.NewServer(h)
-	t.Cleanup(srv.Close)
-	cfg := DefaultModelConfig()
-	cfg.BaseURL, cfg.APIKey = srv.URL+"/v1", secret.String(testKey())
-	cfg.RequestsPerMinute, cfg.MaxAttempts, cfg.Timeout = 0, 1, 30*time.Second
-	deps := ModelDeps{Getenv: func(string) string { return "" }}
-	if change != nil {
-		change(&cfg, &deps)
-	}
-	m, err := NewModel(cfg, deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.Close)
-	return m
-}
-
-// ask is a request as a judge makes it.
-func ask() Request {
-	criteria := []Criterion{{ID: "accurate"}}
-	return Request{Eval: "test", System: "You judge.", User: `{"data":{}}`, Schema: answerSchema(criteria)}
-}
-
-// completion is the body of a reply with this message.
-func completion(message string) string {
-	return `{"id":"1","object":"chat.completion","model":"m","choices":[{"index":0,"finish_reason":"stop","message":` + message +
-		`}],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}`
-}
-
-func said(text string) string {
-	b, err := json.Marshal(map[string]string{"role": "assistant", "content": text})
-	if err != nil {
-		panic(err)
-	}
-	return completion(string(b))
-}

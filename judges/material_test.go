@@ -24,7 +24,7 @@ func TestPrompts(t *testing.T) {
 	}
 }
 
-func TestLowerRungs(t *testing.T) {
+func TestAnswerSchema(t *testing.T) {
 	t.Parallel()
 	r := rubric(t, twoCriteria)
 	schema := answerSchema(r.Criteria)
@@ -32,11 +32,6 @@ func TestLowerRungs(t *testing.T) {
 		t.Fatalf("schema is no JSON: %s", schema)
 	}
 	golden(t, "schema.json", string(schema)+"\n")
-	golden(t, "json_object.txt", formatNote(formatObject, schema))
-	golden(t, "fenced_json.txt", formatNote(formatFenced, schema))
-	if s := formatNote(formatSchema, schema); s != "" {
-		t.Errorf("the first rung says more: %s", s)
-	}
 }
 
 // full is an event with everything a rubric can name, and things that have no

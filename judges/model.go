@@ -7,6 +7,13 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
+// Formats of an answer, the strictest first.
+const (
+	FormatSchema = "json_schema"
+	FormatObject = "json_object"
+	FormatFenced = "fenced_json"
+)
+
 // Request is one question to a model.
 type Request struct {
 	Eval string // name of the judge that asks, for metrics
@@ -45,13 +52,17 @@ type ModelFunc func(ctx context.Context, r Request) (Answer, error)
 // Complete calls f.
 func (f ModelFunc) Complete(ctx context.Context, r Request) (Answer, error) { return f(ctx, r) }
 
-// Described is a model that knows what it is, as that of [NewModel] does. A
+// Describer is a model that knows what it is, as that of [NewModel] does. A
 // judge's version covers the fingerprint: a decorator that hides it makes two
 // models look the same.
-type Described interface {
+type Describer interface {
 	Model
 	Describe() Description
 }
+
+// DefaultMaxInputChars is how much of each field a model is shown that does not
+// describe itself.
+const DefaultMaxInputChars = 40_000
 
 // Description is what a judge has to know of its model.
 type Description struct {
@@ -59,8 +70,9 @@ type Description struct {
 	MaxInputChars int    // longest field of content that the model is shown
 }
 
-// plus adds what another call used. The newer call names model and format.
-func plus(a, b eval.Usage) eval.Usage {
+// AddUsage returns what two calls used together. The newer call, b, names model
+// and format.
+func AddUsage(a, b eval.Usage) eval.Usage {
 	if a.Calls == 0 {
 		return b
 	}

@@ -27,7 +27,7 @@ func (v violation) Error() string { return string(v) }
 // It repairs nothing: an answer that breaks its contract is no answer.
 func parse(text, format string, criteria []Criterion) ([]finding, error) {
 	body := strings.TrimSpace(text)
-	if format == formatFenced {
+	if format == FormatFenced {
 		var err error
 		if body, err = unfence(body); err != nil {
 			return nil, err

@@ -82,19 +82,6 @@ func demand(b *strings.Builder, verdict, source string) {
 // oneLine folds white space: a line of YAML may go on in the next.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// formatNote is what the system message says more on the lower rungs, where the
-// server does not enforce the schema.
-func formatNote(format string, schema json.RawMessage) string {
-	switch format {
-	case formatObject:
-		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) + "\n"
-	case formatFenced:
-		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) +
-			"\nPut the object into one fenced code block that begins with ```json and ends with ```.\n"
-	}
-	return ""
-}
-
 // answerSchema gives the schema of an answer. It is written by hand because the
 // order of keys is the order in which a model thinks: evidence, reason, verdict.
 func answerSchema(criteria []Criterion) json.RawMessage {

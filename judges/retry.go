@@ -34,7 +34,7 @@ func (m *retry) Complete(ctx context.Context, r Request) (Answer, error) {
 	var usage eval.Usage
 	for attempt := 1; ; attempt++ {
 		a, err := m.next.Complete(ctx, r)
-		usage = plus(usage, a.Usage)
+		usage = AddUsage(usage, a.Usage)
 		a.Usage = usage
 		if err == nil || attempt >= m.attempts {
 			return a, err

@@ -2,6 +2,7 @@ package judges
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
@@ -151,7 +152,7 @@ func (r *Rubric) Validate() fault.List {
 			part.Add("id", "stands twice", "another id")
 		}
 		seen[c.ID] = true
-		fs.Under("criteria["+itoa(i)+"]", part)
+		fs.Under("criteria["+strconv.Itoa(i)+"]", part)
 	}
 	return fs
 }
@@ -163,7 +164,7 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 		names []string
 	}{{"needs", r.Needs}, {"needs_one_of", r.NeedsOneOf}, {"optional", r.Optional}} {
 		for i, name := range list.names {
-			path := list.path + "[" + itoa(i) + "]"
+			path := list.path + "[" + strconv.Itoa(i) + "]"
 			switch {
 			case !slices.Contains(inputs(), name):
 				fs.Add(path, "unknown input", oneOf(name, inputs()...))
@@ -201,7 +202,7 @@ func (c Criterion) validate(shown []string) fault.List {
 		}
 		for i, s := range list.texts {
 			if strings.TrimSpace(s) == "" || len(s) > maxText {
-				fs.Add(list.path+"["+itoa(i)+"]", "empty or too long", "1 to 4000 bytes")
+				fs.Add(list.path+"["+strconv.Itoa(i)+"]", "empty or too long", "1 to 4000 bytes")
 			}
 		}
 	}
