@@ -40,7 +40,8 @@ var layers = map[string][]string{
 	// The parts.
 	"sampler":         {"eval", "event", "internal/config/fault"},
 	"validators":      {"eval", "event", "internal/config/fault", "redact"},
-	"judges":          {"eval", "event", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
+	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml"},
+	"judges/model":    {"eval", "judges", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
 	"datasets":        {"eval", "event", "internal/config/fault", "internal/config/secret", "redact"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},
 	"emitter":         {"event", "internal/config/fault", "internal/config/secret", "kafka/conn"},
@@ -55,11 +56,11 @@ var layers = map[string][]string{
 	// How this process runs.
 	"internal/serve": {"internal/config/fault", "internal/config/secret"},
 	"internal/config": {
-		"eval", "datasets", "judges", "kafka/consumer", "redact", "sampler", "telemetry", "validators",
+		"eval", "datasets", "judges", "judges/model", "kafka/consumer", "redact", "sampler", "telemetry", "validators",
 		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/serve",
 	},
 	"internal/app": {
-		"eval", "datasets", "emitter/mskiam", "judges", "kafka/consumer", "pipeline", "redact", "sampler", "telemetry", "validators",
+		"eval", "datasets", "emitter/mskiam", "judges", "judges/model", "kafka/consumer", "pipeline", "redact", "sampler", "telemetry", "validators",
 		"internal/config", "internal/config/fault", "internal/serve",
 	},
 	"internal/summary": {"eval", "stats"},
@@ -105,7 +106,7 @@ var rooms = map[string][]string{
 	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
-	"github.com/sashabaranov/go-openai":     {"judges"},
+	"github.com/sashabaranov/go-openai":     {"judges/model"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"datasets"},
 	"github.com/pressly/goose":              {"datasets"},

@@ -6,7 +6,7 @@
 // overall result, and never repairs, completes or guesses a verdict.
 //
 //	rubric := judges.BuiltIn()["faithfulness"]
-//	model, err := judges.NewModel(judges.DefaultModelConfig(), judges.ModelDeps{Log: log})
+//	model, err := model.New(model.DefaultConfig(), model.Deps{Log: log})
 //	...
 //	judge, err := judges.New(judges.Config{Name: "faithfulness"}, rubric, model)
 //	...

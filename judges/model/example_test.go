@@ -1,18 +1,18 @@
-package judges_test
+package model_test
 
 import (
 	"fmt"
 
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
 )
 
 // The settings of a model that is served in house: no key, and a price of one's
 // own in place of the table.
-func ExampleNewModel() {
-	cfg := judges.DefaultModelConfig()
+func ExampleNew() {
+	cfg := model.DefaultConfig()
 	cfg.Model, cfg.BaseURL = "house-judge", "http://localhost:8000/v1"
-	cfg.Price = &judges.Price{Input: 0.05, Output: 0.1}
-	model, err := judges.NewModel(cfg, judges.ModelDeps{Getenv: func(string) string { return "" }})
+	cfg.Price = &model.Price{Input: 0.05, Output: 0.1}
+	model, err := model.New(cfg, model.Deps{Getenv: func(string) string { return "" }})
 	if err != nil {
 		fmt.Println(err)
 		return

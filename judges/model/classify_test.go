@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // TestClassification is the table of what servers answer and what it means to
@@ -80,7 +81,7 @@ func TestClassification(t *testing.T) {
 		"success without a choice":          {handler: reply(200, `{"choices":[]}`), reason: eval.ReasonUnavailable, again: true},
 		"success, garbage":                  {handler: reply(200, leak), reason: eval.ReasonUnavailable, again: true},
 		"success, empty":                    {handler: reply(200, ""), reason: eval.ReasonUnavailable, again: true},
-		"success above the bound":           {handler: reply(200, `{"x":"`+strings.Repeat("x", int(replyLimit(DefaultModelConfig())))+`"}`), reason: eval.ReasonUnparsable},
+		"success above the bound":           {handler: reply(200, `{"x":"`+strings.Repeat("x", int(replyLimit(DefaultConfig())))+`"}`), reason: eval.ReasonUnparsable},
 		"refusal":                           {handler: reply(200, completion(`{"role":"assistant","content":"","refusal":"`+leak+`"}`)), reason: eval.ReasonRefused},
 		"answer cut off":                    {handler: reply(200, strings.Replace(said("{"), `"stop"`, `"length"`, 1)), reason: eval.ReasonTruncated},
 		"answer filtered":                   {handler: reply(200, strings.Replace(said(""), `"stop"`, `"content_filter"`, 1)), reason: eval.ReasonContentFilter},
@@ -129,8 +130,8 @@ func TestClassification(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := endpoint(t, tt.handler, func(c *ModelConfig, _ *ModelDeps) {
-				c.Format = FormatFenced // the last rung: errors come through as they are
+			m := endpoint(t, tt.handler, func(c *Config, _ *Deps) {
+				c.Format = judges.FormatFenced // the last rung: errors come through as they are
 				if tt.timeout > 0 {
 					c.Timeout = tt.timeout
 				}
@@ -163,7 +164,7 @@ func TestNobodyListens(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	m := endpoint(t, http.NotFoundHandler(), func(c *ModelConfig, _ *ModelDeps) { c.BaseURL = "http://" + addr })
+	m := endpoint(t, http.NotFoundHandler(), func(c *Config, _ *Deps) { c.BaseURL = "http://" + addr })
 	a, err := m.Complete(t.Context(), ask())
 	if f := asFailure(err); eval.ReasonOf(err) != eval.ReasonUnavailable || !f.again || !f.free {
 		t.Errorf("err = %v (again %v, free %v); want unavailable, again and free", err, f.again, f.free)

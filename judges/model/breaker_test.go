@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 func TestBreaker(t *testing.T) {
@@ -21,14 +22,14 @@ func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var err error
 		calls := 0
-		m := newBreaker(ModelFunc(func(context.Context, Request) (Answer, error) {
+		m := newBreaker(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			calls++
-			return Answer{}, err
+			return judges.Answer{}, err
 		}), config(), slog.New(slog.DiscardHandler))
 		do := func(n int) error {
 			var last error
 			for range n {
-				_, last = m.Complete(t.Context(), Request{})
+				_, last = m.Complete(t.Context(), judges.Request{})
 			}
 			return last
 		}
@@ -79,14 +80,14 @@ func TestBreakerNeedsHalfToFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		m := newBreaker(ModelFunc(func(context.Context, Request) (Answer, error) {
+		m := newBreaker(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			if n++; n%3 == 0 {
-				return Answer{}, down()
+				return judges.Answer{}, down()
 			}
-			return Answer{}, nil
+			return judges.Answer{}, nil
 		}), config(), slog.New(slog.DiscardHandler))
 		for range 300 {
-			if _, err := m.Complete(t.Context(), Request{}); eval.ReasonOf(err) == eval.ReasonBreakerOpen {
+			if _, err := m.Complete(t.Context(), judges.Request{}); eval.ReasonOf(err) == eval.ReasonBreakerOpen {
 				t.Fatal("opened at a third of failures")
 			}
 		}
@@ -112,12 +113,12 @@ func TestTimeoutsOpenTheBreaker(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				hangs := time.Now().Add(time.Minute)
-				hang := ModelFunc(func(ctx context.Context, _ Request) (Answer, error) {
+				hang := judges.ModelFunc(func(ctx context.Context, _ judges.Request) (judges.Answer, error) {
 					if time.Now().Before(hangs) {
-						return Answer{}, sleep(ctx, 500*time.Millisecond)
+						return judges.Answer{}, sleep(ctx, 500*time.Millisecond)
 					}
 					<-ctx.Done()
-					return Answer{}, classify(ctx, ctx.Err(), &exchange{})
+					return judges.Answer{}, classify(ctx, ctx.Err(), &exchange{})
 				})
 				m := newBreaker(&watch{next: hang, timeout: tt.timeout, usual: new(usual)}, config(), slog.New(slog.DiscardHandler))
 				var calls sync.WaitGroup
@@ -145,11 +146,11 @@ func TestBreakerWaitsForSlowAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		m := newBreaker(ModelFunc(func(ctx context.Context, _ Request) (Answer, error) {
+		m := newBreaker(judges.ModelFunc(func(ctx context.Context, _ judges.Request) (judges.Answer, error) {
 			if n.Add(1)%4 == 0 {
-				return Answer{}, down()
+				return judges.Answer{}, down()
 			}
-			return Answer{}, sleep(ctx, 5*time.Second)
+			return judges.Answer{}, sleep(ctx, 5*time.Second)
 		}), config(), slog.New(slog.DiscardHandler))
 		var calls sync.WaitGroup
 		for range 256 {
@@ -171,19 +172,19 @@ func TestBreakerWaitsForSlowAnswers(t *testing.T) {
 func TestBreakerWaitsForAllThatAreOpen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newBreaker(ModelFunc(func(ctx context.Context, r Request) (Answer, error) {
+		m := newBreaker(judges.ModelFunc(func(ctx context.Context, r judges.Request) (judges.Answer, error) {
 			switch r.Eval {
 			case "first":
 				_ = sleep(ctx, time.Second)
-				return Answer{}, down()
+				return judges.Answer{}, down()
 			case "slow":
-				return Answer{}, sleep(ctx, 5*time.Second)
+				return judges.Answer{}, sleep(ctx, 5*time.Second)
 			}
-			return Answer{}, down()
+			return judges.Answer{}, down()
 		}), config(), quiet())
 		var calls sync.WaitGroup
 		begin := func(eval string) {
-			calls.Go(func() { _, _ = m.Complete(t.Context(), Request{Eval: eval}) })
+			calls.Go(func() { _, _ = m.Complete(t.Context(), judges.Request{Eval: eval}) })
 			synctest.Wait()
 		}
 		begin("first")
@@ -206,19 +207,19 @@ func TestBreakerForgetsCallsOfBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := true
 		late := make(chan struct{})
-		m := newBreaker(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+		m := newBreaker(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 			if r.Eval == "late" {
 				<-late
-				return Answer{}, down()
+				return judges.Answer{}, down()
 			}
 			if failing {
-				return Answer{}, down()
+				return judges.Answer{}, down()
 			}
-			return Answer{}, nil
+			return judges.Answer{}, nil
 		}), config(), slog.New(slog.DiscardHandler))
 		var old sync.WaitGroup
 		for range 3 * breakerCalls {
-			old.Go(func() { _, _ = m.Complete(t.Context(), Request{Eval: "late"}) })
+			old.Go(func() { _, _ = m.Complete(t.Context(), judges.Request{Eval: "late"}) })
 		}
 		synctest.Wait()
 		for !errors.Is(calling(t, m), errOpen) { // after as many as are still open
@@ -243,11 +244,11 @@ func TestBreakerTriesAgainAfterACanceledTrial(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		err := down()
-		m := newBreaker(ModelFunc(func(context.Context, Request) (Answer, error) {
+		m := newBreaker(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			if err == nil {
 				panic("a fault of ours")
 			}
-			return Answer{}, err
+			return judges.Answer{}, err
 		}), config(), slog.New(slog.DiscardHandler))
 		for range breakerCalls {
 			_ = calling(t, m)
@@ -270,8 +271,8 @@ func TestBreakerTriesAgainAfterACanceledTrial(t *testing.T) {
 	})
 }
 
-func calling(t *testing.T, m Model) error {
+func calling(t *testing.T, m judges.Model) error {
 	t.Helper()
-	_, err := m.Complete(t.Context(), Request{})
+	_, err := m.Complete(t.Context(), judges.Request{})
 	return err
 }

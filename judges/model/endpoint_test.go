@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // A judge over HTTP, on every rung of the answer format, end to end.
@@ -37,11 +38,11 @@ func TestJudgeOverHTTP(t *testing.T) {
 				switch {
 				case r.Correction == "":
 					reply.Content = `{"criteria":[]}` // not accepted: asked again
-				case format == FormatFenced:
+				case format == judges.FormatFenced:
 					reply.Content = "Here you are:\n```json\n" + reply.Content + "\n```"
 				}
 				return reply
-			}), func(c *ModelConfig, _ *ModelDeps) { c.Format = format })
+			}), func(c *Config, _ *Deps) { c.Format = format })
 			j := supportJudge(t, m)
 			v, err := j.Evaluate(t.Context(), supportEvent(inDays))
 			if err != nil {
@@ -65,7 +66,7 @@ func TestJudgeFindsTheRung(t *testing.T) {
 	calls := 0
 	m := endpoint(t, modelserver.New(func(r modelserver.Request) modelserver.Reply {
 		calls++
-		if r.Format != FormatFenced {
+		if r.Format != judges.FormatFenced {
 			return modelserver.Reply{Status: 400, Content: "response_format is not supported"}
 		}
 		return modelserver.Reply{Content: "```json\n" + bothPassed + "\n```"}
@@ -73,7 +74,7 @@ func TestJudgeFindsTheRung(t *testing.T) {
 	j := supportJudge(t, m)
 	for i, want := range []int{3, 4, 5} {
 		v, err := j.Evaluate(t.Context(), supportEvent(inDays))
-		if err != nil || v.Outcome != eval.OutcomePass || v.Usage.Format != FormatFenced {
+		if err != nil || v.Outcome != eval.OutcomePass || v.Usage.Format != judges.FormatFenced {
 			t.Fatalf("verdict = %+v, err = %v", v, err)
 		}
 		if calls != want {
@@ -88,26 +89,26 @@ func TestKeys(t *testing.T) {
 	if err := os.WriteFile(file, []byte("from-file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	local := func(c *ModelConfig) { c.BaseURL = "http://localhost:1/v1" }
+	local := func(c *Config) { c.BaseURL = "http://localhost:1/v1" }
 	tests := map[string]struct {
-		change func(*ModelConfig)
+		change func(*Config)
 		env    map[string]string
 		want   string
 		fails  bool
 	}{
-		"file wins":                {func(c *ModelConfig) { c.KeyFile, c.APIKey = file, "from-config" }, map[string]string{envAPIKey: "from-env"}, "from-file", false},
-		"configuration":            {func(c *ModelConfig) { c.APIKey = "from-config" }, map[string]string{envAPIKey: "from-env"}, "from-config", false},
-		"environment":              {func(*ModelConfig) {}, map[string]string{envAPIKey: " from-env "}, "from-env", false},
-		"none for OpenAI":          {func(*ModelConfig) {}, nil, "", true},
+		"file wins":                {func(c *Config) { c.KeyFile, c.APIKey = file, "from-config" }, map[string]string{envAPIKey: "from-env"}, "from-file", false},
+		"configuration":            {func(c *Config) { c.APIKey = "from-config" }, map[string]string{envAPIKey: "from-env"}, "from-config", false},
+		"environment":              {func(*Config) {}, map[string]string{envAPIKey: " from-env "}, "from-env", false},
+		"none for OpenAI":          {func(*Config) {}, nil, "", true},
 		"none for a local server":  {local, nil, "", false},
-		"none for Azure":           {func(c *ModelConfig) { local(c); c.API = apiAzure }, nil, "", true},
-		"file that does not exist": {func(c *ModelConfig) { c.KeyFile = file + "x" }, nil, "", true},
-		"key of two lines":         {func(c *ModelConfig) { c.APIKey = "a\nb" }, nil, "", true},
+		"none for Azure":           {func(c *Config) { local(c); c.API = apiAzure }, nil, "", true},
+		"file that does not exist": {func(c *Config) { c.KeyFile = file + "x" }, nil, "", true},
+		"key of two lines":         {func(c *Config) { c.APIKey = "a\nb" }, nil, "", true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := DefaultModelConfig()
+			cfg := DefaultConfig()
 			tt.change(&cfg)
 			got, err := keyOf(cfg, func(k string) string { return tt.env[k] })
 			if (err != nil) != tt.fails || got != tt.want {
@@ -120,7 +121,7 @@ func TestKeys(t *testing.T) {
 func TestBaseURLFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	var c capture
-	m := endpoint(t, &c, func(cfg *ModelConfig, deps *ModelDeps) {
+	m := endpoint(t, &c, func(cfg *Config, deps *Deps) {
 		url := cfg.BaseURL
 		cfg.BaseURL = ""
 		deps.Getenv = func(k string) string { return map[string]string{envBaseURL: url}[k] }
@@ -135,12 +136,12 @@ func TestKeyDoesNotLeak(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	cfg := DefaultModelConfig()
+	cfg := DefaultConfig()
 	cfg.APIKey = secret.String(testKey())
 	m := endpoint(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest) // a server that repeats what it was sent
 		_, _ = fmt.Fprintf(w, `{"error":{"message":%q,"code":%q,"type":%[1]q,"param":"response_format"}}`, r.Header.Get("Authorization"), "sk- "+testKey())
-	}), func(_ *ModelConfig, d *ModelDeps) { d.Log = logger })
+	}), func(_ *Config, d *Deps) { d.Log = logger })
 	j := supportJudge(t, m)
 	_, err := j.Evaluate(t.Context(), supportEvent(inDays))
 	if err == nil {
@@ -233,22 +234,22 @@ func TestOldPricesAreWarnedAbout(t *testing.T) {
 	fresh.AsOf = time.Now()
 	tests := map[string]struct {
 		prices Prices
-		change func(*ModelConfig)
+		change func(*Config)
 		warned bool
 	}{
-		"old":                       {old, func(*ModelConfig) {}, true},
-		"fresh":                     {fresh, func(*ModelConfig) {}, false},
-		"old, model is not in it":   {old, func(c *ModelConfig) { c.Model = "house-judge" }, false},
-		"old, price is configured":  {old, func(c *ModelConfig) { c.Price = &Price{Input: 1, Output: 2} }, false},
-		"built-in, model is not in": {Prices{}, func(c *ModelConfig) { c.Model = "house-judge" }, false},
+		"old":                       {old, func(*Config) {}, true},
+		"fresh":                     {fresh, func(*Config) {}, false},
+		"old, model is not in it":   {old, func(c *Config) { c.Model = "house-judge" }, false},
+		"old, price is configured":  {old, func(c *Config) { c.Price = &Price{Input: 1, Output: 2} }, false},
+		"built-in, model is not in": {Prices{}, func(c *Config) { c.Model = "house-judge" }, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			cfg := DefaultModelConfig()
+			cfg := DefaultConfig()
 			tt.change(&cfg)
-			if _, err := pricesOf(cfg, ModelDeps{Log: slog.New(slog.NewTextHandler(&log, nil)), Prices: tt.prices}); err != nil {
+			if _, err := pricesOf(cfg, Deps{Log: slog.New(slog.NewTextHandler(&log, nil)), Prices: tt.prices}); err != nil {
 				t.Fatal(err)
 			}
 			if warned := strings.Contains(log.String(), "price table is old"); warned != tt.warned {

@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -9,10 +9,11 @@ import (
 	"sync"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // rungs are the answer formats, the strictest first.
-func rungs() []string { return []string{FormatSchema, FormatObject, FormatFenced} }
+func rungs() []string { return []string{judges.FormatSchema, judges.FormatObject, judges.FormatFenced} }
 
 // How many questions in a row have to fail on a rung for it to count as not
 // supported: some servers accept a response_format and do nothing. A rung that
@@ -27,7 +28,7 @@ const (
 // rung when the server rejects the format, or when answers in a row ignore it,
 // and stays there until the process ends: all judges of the model begin there.
 type ladder struct {
-	next  Model
+	next  judges.Model
 	log   *slog.Logger
 	model string
 
@@ -37,13 +38,13 @@ type ladder struct {
 	failed int  // questions in a row that got none
 }
 
-func newLadder(next Model, cfg ModelConfig, log *slog.Logger) *ladder {
+func newLadder(next judges.Model, cfg Config, log *slog.Logger) *ladder {
 	return &ladder{next: next, log: log, model: cfg.Model, rung: max(slices.Index(rungs(), cfg.Format), 0)}
 }
 
 // Complete asks on the present rung, and again on the next when that one turns
 // out not to be there. What a discarded answer cost stays in the usage.
-func (l *ladder) Complete(ctx context.Context, r Request) (Answer, error) {
+func (l *ladder) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	var usage eval.Usage
 	system := r.System
 	for {
@@ -51,7 +52,7 @@ func (l *ladder) Complete(ctx context.Context, r Request) (Answer, error) {
 		r.Format = rungs()[rung]
 		r.System = system + formatNote(r.Format, r.Schema)
 		a, err := l.next.Complete(ctx, r)
-		usage = AddUsage(usage, a.Usage)
+		usage = judges.AddUsage(usage, a.Usage)
 		a.Usage = usage
 		a.Usage.Format = r.Format
 		switch {
@@ -117,9 +118,9 @@ func isObject(text string) bool {
 // server does not enforce the schema.
 func formatNote(format string, schema json.RawMessage) string {
 	switch format {
-	case FormatObject:
+	case judges.FormatObject:
 		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) + "\n"
-	case FormatFenced:
+	case judges.FormatFenced:
 		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) +
 			"\nPut the object into one fenced code block that begins with ```json and ends with ```.\n"
 	}

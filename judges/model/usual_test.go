@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // answersIn is a healthy model, which counts its calls and its answers.
@@ -19,17 +20,17 @@ type answersIn struct {
 	calls, answers atomic.Int64
 }
 
-func (m *answersIn) Complete(ctx context.Context, _ Request) (Answer, error) {
+func (m *answersIn) Complete(ctx context.Context, _ judges.Request) (judges.Answer, error) {
 	m.calls.Add(1)
 	if err := sleep(ctx, m.took()); err != nil {
-		return Answer{}, classify(ctx, err, &exchange{})
+		return judges.Answer{}, classify(ctx, err, &exchange{})
 	}
 	m.answers.Add(1)
-	return Answer{Text: "{}"}, nil
+	return judges.Answer{Text: "{}"}, nil
 }
 
 // limitsOf puts the layers that share what is usual above a model.
-func limitsOf(m Model, cfg ModelConfig) Model {
+func limitsOf(m judges.Model, cfg Config) judges.Model {
 	u := new(usual)
 	m = &watch{next: m, timeout: cfg.Timeout, usual: u}
 	return newSlots(newBreaker(newPace(m, cfg, u), cfg, quiet()), cfg, u)
@@ -45,7 +46,7 @@ func TestDemandAboveTheLimits(t *testing.T) {
 	slots.Concurrency = 2
 	even := func(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 	tests := map[string]struct {
-		cfg     ModelConfig
+		cfg     Config
 		every   time.Duration // comes a question, which has ten seconds
 		took    func() time.Duration
 		answers int64   // in ten minutes, at least
@@ -70,7 +71,7 @@ func TestDemandAboveTheLimits(t *testing.T) {
 					wg.Go(func() {
 						ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 						defer cancel()
-						if _, err := m.Complete(ctx, Request{}); errors.Is(err, errOpen) {
+						if _, err := m.Complete(ctx, judges.Request{}); errors.Is(err, errOpen) {
 							opened.Add(1)
 						}
 					})
@@ -107,12 +108,12 @@ func TestHastyJudgeDoesNotOpenTheBreaker(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				defer cancel()
-				if _, err := m.Complete(ctx, Request{}); eval.ReasonOf(err) != eval.ReasonTimeout {
+				if _, err := m.Complete(ctx, judges.Request{}); eval.ReasonOf(err) != eval.ReasonTimeout {
 					refused.Add(1)
 				}
 			})
 			wg.Go(func() {
-				if _, err := m.Complete(t.Context(), Request{}); err != nil {
+				if _, err := m.Complete(t.Context(), judges.Request{}); err != nil {
 					refused.Add(1)
 				}
 			})
@@ -144,7 +145,7 @@ func TestHungModelOpensTheBreakerUnderDeadlines(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
-				switch _, err := m.Complete(ctx, Request{}); {
+				switch _, err := m.Complete(ctx, judges.Request{}); {
 				case errors.Is(err, errOpen) && at < 2*time.Minute:
 					opened.Add(1)
 				case err != nil && at > 6*time.Minute:

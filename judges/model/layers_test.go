@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // sequence gives one error after another, then answers. It counts its calls.
@@ -20,17 +21,17 @@ type sequence struct {
 	at    []time.Time
 }
 
-func (s *sequence) Complete(context.Context, Request) (Answer, error) {
+func (s *sequence) Complete(context.Context, judges.Request) (judges.Answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
 	s.at = append(s.at, time.Now())
 	if len(s.errs) == 0 {
-		return Answer{Text: "{}", Usage: eval.Usage{Calls: 1}}, nil
+		return judges.Answer{Text: "{}", Usage: eval.Usage{Calls: 1}}, nil
 	}
 	err := s.errs[0]
 	s.errs = s.errs[1:]
-	return Answer{Usage: eval.Usage{Calls: 1}}, err
+	return judges.Answer{Usage: eval.Usage{Calls: 1}}, err
 }
 
 func down() error { return fail(eval.ReasonUnavailable, failure{status: 503, again: true}) }
@@ -39,8 +40,8 @@ func limited(wait time.Duration) error {
 	return fail(eval.ReasonRateLimited, failure{status: 429, again: true, wait: wait})
 }
 
-func config() ModelConfig {
-	c := DefaultModelConfig()
+func config() Config {
+	c := DefaultConfig()
 	c.RequestsPerMinute = 0
 	return c
 }
@@ -79,7 +80,7 @@ func TestRetry(t *testing.T) {
 					defer cancel()
 				}
 				started := time.Now()
-				a, err := m.Complete(ctx, Request{})
+				a, err := m.Complete(ctx, judges.Request{})
 				if got := eval.ReasonOf(err); got != tt.reason {
 					t.Errorf("reason = %q; want %q", got, tt.reason)
 				}
@@ -102,7 +103,7 @@ func TestRetryStopsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := m.Complete(ctx, Request{}); eval.ReasonOf(err) != eval.ReasonRateLimited {
+			if _, err := m.Complete(ctx, judges.Request{}); eval.ReasonOf(err) != eval.ReasonRateLimited {
 				t.Errorf("err = %v; want the last one", err)
 			}
 		})
@@ -124,13 +125,13 @@ func TestRetryBudgetBoundsTheLoad(t *testing.T) {
 		var made atomic.Int64
 		cfg := config()
 		cfg.MaxAttempts, cfg.RetryBudget = 10, 0.1
-		m := newRetry(ModelFunc(func(context.Context, Request) (Answer, error) {
+		m := newRetry(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			made.Add(1)
-			return Answer{}, down()
+			return judges.Answer{}, down()
 		}), cfg)
 		var wg sync.WaitGroup
 		for range calls {
-			wg.Go(func() { _, _ = m.Complete(t.Context(), Request{}) })
+			wg.Go(func() { _, _ = m.Complete(t.Context(), judges.Request{}) })
 		}
 		wg.Wait()
 		if n := made.Load(); n <= calls || n > calls+calls/10+maxSaved {
@@ -162,7 +163,7 @@ func TestSlotsBoundCallsInFlight(t *testing.T) {
 		cfg := config()
 		cfg.Concurrency = 4
 		var now, most atomic.Int64
-		m := newSlots(ModelFunc(func(context.Context, Request) (Answer, error) {
+		m := newSlots(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			n := now.Add(1)
 			for {
 				old := most.Load()
@@ -172,12 +173,12 @@ func TestSlotsBoundCallsInFlight(t *testing.T) {
 			}
 			_ = sleep(t.Context(), time.Second) // in the bubble's time
 			now.Add(-1)
-			return Answer{}, nil
+			return judges.Answer{}, nil
 		}), cfg, new(usual))
 		started := time.Now()
 		var wg sync.WaitGroup
 		for range 20 {
-			wg.Go(func() { _, _ = m.Complete(t.Context(), Request{}) })
+			wg.Go(func() { _, _ = m.Complete(t.Context(), judges.Request{}) })
 		}
 		wg.Wait()
 		if most.Load() != 4 || time.Since(started) != 5*time.Second {
@@ -192,21 +193,21 @@ func TestSlotsGiveUpWithTheContext(t *testing.T) {
 		cfg := config()
 		cfg.Concurrency = 1
 		release := make(chan struct{})
-		m := newSlots(ModelFunc(func(context.Context, Request) (Answer, error) {
+		m := newSlots(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			<-release
-			return Answer{}, nil
+			return judges.Answer{}, nil
 		}), cfg, new(usual))
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = m.Complete(t.Context(), Request{}) })
+		wg.Go(func() { _, _ = m.Complete(t.Context(), judges.Request{}) })
 		synctest.Wait()
 		late, cancelLate := context.WithTimeout(t.Context(), time.Second)
 		defer cancelLate()
-		if _, err := m.Complete(late, Request{}); eval.ReasonOf(err) != eval.ReasonTimeout || !errors.Is(err, errNoTurn) {
+		if _, err := m.Complete(late, judges.Request{}); eval.ReasonOf(err) != eval.ReasonTimeout || !errors.Is(err, errNoTurn) {
 			t.Errorf("err = %v; want a timeout without a turn", err)
 		}
 		gone, cancelGone := context.WithCancel(t.Context())
 		cancelGone()
-		if _, err := m.Complete(gone, Request{}); eval.ReasonOf(err) != eval.ReasonCanceled {
+		if _, err := m.Complete(gone, judges.Request{}); eval.ReasonOf(err) != eval.ReasonCanceled {
 			t.Errorf("err = %v; want canceled", err)
 		}
 		close(release)
@@ -224,7 +225,7 @@ func TestPaceSpreadsCalls(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 110 {
 			wg.Go(func() {
-				if _, err := m.Complete(t.Context(), Request{}); err != nil {
+				if _, err := m.Complete(t.Context(), judges.Request{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -245,18 +246,18 @@ func TestPaceTurnsAwayWhoWouldComeTooLate(t *testing.T) {
 		cfg.RequestsPerMinute = 1
 		s := &sequence{}
 		m := newPace(s, cfg, new(usual))
-		if _, err := m.Complete(t.Context(), Request{}); err != nil {
+		if _, err := m.Complete(t.Context(), judges.Request{}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		started := time.Now()
-		_, err := m.Complete(ctx, Request{})
+		_, err := m.Complete(ctx, judges.Request{})
 		if eval.ReasonOf(err) != eval.ReasonRateLimited || time.Since(started) != 0 || s.calls != 1 {
 			t.Errorf("err = %v after %v and %d calls; want rate_limited at once", err, time.Since(started), s.calls)
 		}
 		// It took no turn: the next one waits a minute, not two.
-		if _, err := m.Complete(t.Context(), Request{}); err != nil || time.Since(started) > 61*time.Second {
+		if _, err := m.Complete(t.Context(), judges.Request{}); err != nil || time.Since(started) > 61*time.Second {
 			t.Errorf("err = %v after %v", err, time.Since(started))
 		}
 	})
@@ -269,17 +270,17 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 		s := &sequence{errs: []error{limited(30 * time.Second), limited(10 * time.Second)}}
 		m := newPace(s, config(), new(usual))
 		started := time.Now()
-		_, _ = m.Complete(t.Context(), Request{})
+		_, _ = m.Complete(t.Context(), judges.Request{})
 		m.pause(5 * time.Second) // a shorter one does not end the longer one
 
 		short, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		if _, err := m.Complete(short, Request{}); eval.ReasonOf(err) != eval.ReasonRateLimited || time.Since(started) != 0 {
+		if _, err := m.Complete(short, judges.Request{}); eval.ReasonOf(err) != eval.ReasonRateLimited || time.Since(started) != 0 {
 			t.Errorf("err = %v after %v; want rate_limited at once", err, time.Since(started))
 		}
 		var wg sync.WaitGroup
 		for range 5 {
-			wg.Go(func() { _, _ = m.Complete(t.Context(), Request{}) })
+			wg.Go(func() { _, _ = m.Complete(t.Context(), judges.Request{}) })
 		}
 		wg.Wait()
 		for _, at := range s.at[1:] {
@@ -290,7 +291,7 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 		stopped, stop := context.WithCancel(t.Context())
 		m.pause(time.Minute)
 		wg.Go(func() {
-			if _, err := m.Complete(stopped, Request{}); eval.ReasonOf(err) != eval.ReasonCanceled {
+			if _, err := m.Complete(stopped, judges.Request{}); eval.ReasonOf(err) != eval.ReasonCanceled {
 				t.Errorf("err = %v; want canceled", err)
 			}
 		})
@@ -305,21 +306,21 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 func TestPauseHoldsForWhoWaitsForATurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		cfg := DefaultModelConfig()
+		cfg := DefaultConfig()
 		ends := time.Now().Add(20 * time.Second)
 		var early, lost atomic.Int64
-		m := newRetry(newSlots(newPace(ModelFunc(func(ctx context.Context, _ Request) (Answer, error) {
+		m := newRetry(newSlots(newPace(judges.ModelFunc(func(ctx context.Context, _ judges.Request) (judges.Answer, error) {
 			_ = sleep(ctx, 200*time.Millisecond) // the way there and back
 			if left := time.Until(ends); left > 0 {
 				early.Add(1)
-				return Answer{}, limited(left)
+				return judges.Answer{}, limited(left)
 			}
-			return Answer{}, nil
+			return judges.Answer{}, nil
 		}), cfg, new(usual)), cfg, new(usual)), cfg)
 		var wg sync.WaitGroup
 		for range 64 {
 			wg.Go(func() {
-				if _, err := m.Complete(t.Context(), Request{}); err != nil {
+				if _, err := m.Complete(t.Context(), judges.Request{}); err != nil {
 					lost.Add(1)
 				}
 			})

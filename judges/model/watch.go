@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // Call is one call of a model as it was seen from here. It holds no content.
@@ -24,7 +25,7 @@ var errCutShort = errors.New("cut short by the caller's deadline")
 
 // watch bounds each call in time and tells what came of it.
 type watch struct {
-	next    Model
+	next    judges.Model
 	model   string
 	timeout time.Duration
 	usual   *usual
@@ -32,7 +33,7 @@ type watch struct {
 }
 
 // Complete makes the call.
-func (m *watch) Complete(caller context.Context, r Request) (Answer, error) {
+func (m *watch) Complete(caller context.Context, r judges.Request) (judges.Answer, error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(caller, m.timeout)
 	defer cancel()

@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"io"
@@ -16,8 +16,8 @@ import (
 // explain must not be held, however long it is and whether its length is told.
 func TestReplyLimit(t *testing.T) {
 	t.Parallel()
-	limit := replyLimit(DefaultModelConfig())
-	longest := said(strings.Repeat(`☃☃☃☃`, DefaultModelConfig().MaxTokens))
+	limit := replyLimit(DefaultConfig())
+	longest := said(strings.Repeat(`☃☃☃☃`, DefaultConfig().MaxTokens))
 	tests := map[string]struct {
 		size   int64 // of white space before the reply
 		length bool
@@ -73,7 +73,7 @@ func TestReplyLimit(t *testing.T) {
 // TestReplyLimitOfThinking gives a model that thinks the room to do so.
 func TestReplyLimitOfThinking(t *testing.T) {
 	t.Parallel()
-	plain, thinks := DefaultModelConfig(), DefaultModelConfig()
+	plain, thinks := DefaultConfig(), DefaultConfig()
 	thinks.Model = "o4-mini"
 	if a, b := replyLimit(plain), replyLimit(thinks); b-a != thinking*tokenBytes {
 		t.Errorf("limits %d and %d", a, b)

@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 const (
@@ -19,22 +20,22 @@ const (
 // asks for. It gives up when the attempts or the budget are used up, or when the
 // wait would last longer than the caller has time.
 type retry struct {
-	next     Model
+	next     judges.Model
 	attempts int
 	budget   *budget
 }
 
-func newRetry(next Model, cfg ModelConfig) *retry {
+func newRetry(next judges.Model, cfg Config) *retry {
 	return &retry{next: next, attempts: cfg.MaxAttempts, budget: newBudget(cfg.RetryBudget)}
 }
 
 // Complete gives the first answer, or the last error.
-func (m *retry) Complete(ctx context.Context, r Request) (Answer, error) {
+func (m *retry) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	m.budget.earn()
 	var usage eval.Usage
 	for attempt := 1; ; attempt++ {
 		a, err := m.next.Complete(ctx, r)
-		usage = AddUsage(usage, a.Usage)
+		usage = judges.AddUsage(usage, a.Usage)
 		a.Usage = usage
 		if err == nil || attempt >= m.attempts {
 			return a, err

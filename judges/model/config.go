@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"net/url"
@@ -7,10 +7,11 @@ import (
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // ModelConfig is one model behind an OpenAI-compatible endpoint.
-type ModelConfig struct {
+type Config struct {
 	Model   string        `yaml:"model"`    // model (or Azure deployment) name
 	BaseURL string        `yaml:"base_url"` // defaults to OPENAI_BASE_URL, else OpenAI's
 	APIKey  secret.String `yaml:"api_key"`  // defaults to OPENAI_API_KEY
@@ -45,25 +46,25 @@ const (
 )
 
 // DefaultModelConfig gives a small model of OpenAI's, asked carefully.
-func DefaultModelConfig() ModelConfig {
-	return ModelConfig{
+func DefaultConfig() Config {
+	return Config{
 		Model:             "gpt-4o-mini",
 		API:               apiOpenAI,
 		APIVersion:        "2024-10-21", // the first stable one that knows json_schema
 		Temperature:       new(float32(0)),
 		MaxTokens:         2048,
-		Format:            FormatSchema,
+		Format:            judges.FormatSchema,
 		Concurrency:       64,
 		RequestsPerMinute: 500,
 		Timeout:           30 * time.Second,
 		MaxAttempts:       3,
 		RetryBudget:       0.1,
-		MaxInputChars:     DefaultMaxInputChars,
+		MaxInputChars:     judges.DefaultMaxInputChars,
 	}
 }
 
 // Validate gives all faults of c.
-func (c ModelConfig) Validate() fault.List {
+func (c Config) Validate() fault.List {
 	var fs fault.List
 	if c.Model == "" {
 		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
@@ -88,7 +89,7 @@ func (c ModelConfig) Validate() fault.List {
 	}
 	within(&fs, "max_tokens", c.MaxTokens, 64, 128<<10)
 	switch c.Format {
-	case FormatSchema, FormatObject, FormatFenced:
+	case judges.FormatSchema, judges.FormatObject, judges.FormatFenced:
 	default:
 		fs.Add("format", "unknown", "json_schema, json_object or fenced_json")
 	}

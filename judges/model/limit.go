@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // errNoTurn is how a call ends that was never made: its context ended, or would
@@ -18,19 +19,19 @@ var errNoTurn = errors.New("no turn before the deadline")
 // slots bounds the calls in flight. Who finds no slot waits until his context
 // ends. One won with too little time left for an answer goes to the next.
 type slots struct {
-	next  Model
+	next  judges.Model
 	usual *usual
 	free  chan struct{}
 }
 
-func newSlots(next Model, cfg ModelConfig, u *usual) *slots {
+func newSlots(next judges.Model, cfg Config, u *usual) *slots {
 	return &slots{next: next, usual: u, free: make(chan struct{}, cfg.Concurrency)}
 }
 
 // Complete makes the call in a slot.
-func (m *slots) Complete(ctx context.Context, r Request) (Answer, error) {
+func (m *slots) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	if err := ctx.Err(); err != nil {
-		return Answer{}, unmade(err)
+		return judges.Answer{}, unmade(err)
 	}
 	waited := false
 	select {
@@ -40,12 +41,12 @@ func (m *slots) Complete(ctx context.Context, r Request) (Answer, error) {
 		select {
 		case m.free <- struct{}{}:
 		case <-ctx.Done():
-			return Answer{}, unmade(ctx.Err())
+			return judges.Answer{}, unmade(ctx.Err())
 		}
 	}
 	defer func() { <-m.free }()
 	if waited && late(ctx, m.usual.most()) {
-		return Answer{}, unmade(context.DeadlineExceeded)
+		return judges.Answer{}, unmade(context.DeadlineExceeded)
 	}
 	return m.next.Complete(ctx, r)
 }
@@ -62,7 +63,7 @@ func unmade(err error) error {
 // asks for a pause: the limit is the endpoint's, not that of one call. A call
 // whose turn would come too late for an answer before its deadline fails at once.
 type pace struct {
-	next  Model
+	next  judges.Model
 	usual *usual
 	rate  *rate.Limiter // nil: no limit
 
@@ -70,7 +71,7 @@ type pace struct {
 	until time.Time // guarded by mu; no calls before
 }
 
-func newPace(next Model, cfg ModelConfig, u *usual) *pace {
+func newPace(next judges.Model, cfg Config, u *usual) *pace {
 	p := &pace{next: next, usual: u}
 	if cfg.RequestsPerMinute > 0 {
 		// A second's worth at once smooths over bursts and stays far below a minute's.
@@ -81,9 +82,9 @@ func newPace(next Model, cfg ModelConfig, u *usual) *pace {
 }
 
 // Complete makes the call when it is its turn.
-func (m *pace) Complete(ctx context.Context, r Request) (Answer, error) {
+func (m *pace) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	if err := m.wait(ctx); err != nil {
-		return Answer{}, err
+		return judges.Answer{}, err
 	}
 	a, err := m.next.Complete(ctx, r)
 	if f := asFailure(err); f.wait > 0 {

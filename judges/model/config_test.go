@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"testing"
@@ -20,10 +20,10 @@ func TestModelConfigFaults(t *testing.T) {
 		}
 		return out
 	}
-	if err := DefaultModelConfig().Validate().Err(); err != nil {
+	if err := DefaultConfig().Validate().Err(); err != nil {
 		t.Error(err)
 	}
-	bad := ModelConfig{
+	bad := Config{
 		BaseURL: "localhost:8080", API: "azur", Temperature: new(float32(3)), Format: "xml", RequestsPerMinute: -1,
 		RetryBudget: 2, Price: &Price{Input: -1},
 	}
@@ -34,7 +34,7 @@ func TestModelConfigFaults(t *testing.T) {
 	if diff := cmp.Diff(want, paths(bad.Validate())); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
-	azure := DefaultModelConfig()
+	azure := DefaultConfig()
 	azure.API, azure.APIVersion = apiAzure, ""
 	if diff := cmp.Diff([]string{"base_url", "api_version"}, paths(azure.Validate())); diff != "" {
 		t.Errorf("faults of Azure (-want +got):\n%s", diff)

@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // capture answers every call and keeps the last request.
@@ -35,56 +36,56 @@ func (c *capture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestWire(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		change       func(*ModelConfig)
+		change       func(*Config)
 		has, lacks   []string
 		path, header string
 	}{
 		"defaults": {
-			change: func(*ModelConfig) {},
+			change: func(*Config) {},
 			has:    []string{`"temperature":0,`, `"max_tokens":2048`, `"model":"gpt-4o-mini"`, `"strict":true`, `"type":"json_schema"`},
 			lacks:  []string{"max_completion_tokens", "seed"},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"temperature and seed": {
-			change: func(c *ModelConfig) { c.Temperature, c.Seed = new(float32(0.7)), new(0) },
+			change: func(c *Config) { c.Temperature, c.Seed = new(float32(0.7)), new(0) },
 			has:    []string{`"temperature":0.7,`, `"seed":0`},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"no temperature": {
-			change: func(c *ModelConfig) { c.Temperature = nil },
+			change: func(c *Config) { c.Temperature = nil },
 			lacks:  []string{"temperature"},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"reasoning model": {
-			change: func(c *ModelConfig) { c.Model, c.Temperature = "o4-mini", new(float32(0.7)) },
+			change: func(c *Config) { c.Model, c.Temperature = "o4-mini", new(float32(0.7)) },
 			has:    []string{`"max_completion_tokens":10240`},
 			lacks:  []string{"temperature", `"max_tokens"`},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"reasoning model of a router": {
-			change: func(c *ModelConfig) { c.Model = "openai/gpt-5-mini" },
+			change: func(c *Config) { c.Model = "openai/gpt-5-mini" },
 			has:    []string{`"max_completion_tokens":10240`},
 			lacks:  []string{"temperature", `"max_tokens"`},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"chat model that is named like a reasoning model": {
-			change: func(c *ModelConfig) { c.Model = "gpt-5-chat-latest" },
+			change: func(c *Config) { c.Model = "gpt-5-chat-latest" },
 			has:    []string{`"temperature":0,`, `"max_completion_tokens":2048`},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"json_object": {
-			change: func(c *ModelConfig) { c.Format = FormatObject },
+			change: func(c *Config) { c.Format = judges.FormatObject },
 			has:    []string{`"response_format":{"type":"json_object"}`, `The object must satisfy this JSON Schema:`},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"fenced_json": {
-			change: func(c *ModelConfig) { c.Format = FormatFenced },
+			change: func(c *Config) { c.Format = judges.FormatFenced },
 			has:    []string{"The object must satisfy this JSON Schema:", "fenced code block"},
 			lacks:  []string{`"response_format"`},
 			path:   "/v1/chat/completions", header: "Authorization",
 		},
 		"Azure": {
-			change: func(c *ModelConfig) {
+			change: func(c *Config) {
 				c.API, c.Model = apiAzure, "judge:small.v3.5"
 				c.BaseURL = strings.TrimSuffix(c.BaseURL, "/v1")
 			},
@@ -92,7 +93,7 @@ func TestWire(t *testing.T) {
 			path: "/openai/deployments/judge:small.v3.5/chat/completions?api-version=2024-10-21", header: "Api-Key",
 		},
 		"Azure with an Entra token": {
-			change: func(c *ModelConfig) { c.API, c.BaseURL = apiAzureAD, strings.TrimSuffix(c.BaseURL, "/v1")+"/" },
+			change: func(c *Config) { c.API, c.BaseURL = apiAzureAD, strings.TrimSuffix(c.BaseURL, "/v1")+"/" },
 			path:   "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21", header: "Authorization",
 		},
 	}
@@ -100,7 +101,7 @@ func TestWire(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var c capture
-			m := endpoint(t, &c, func(cfg *ModelConfig, _ *ModelDeps) { tt.change(cfg) })
+			m := endpoint(t, &c, func(cfg *Config, _ *Deps) { tt.change(cfg) })
 			if _, err := m.Complete(t.Context(), ask()); err != nil {
 				t.Fatal(err)
 			}
@@ -177,8 +178,8 @@ func TestConnectionsAreReused(t *testing.T) {
 			}
 			srv.Start()
 			defer srv.Close()
-			m := endpoint(t, http.NotFoundHandler(), func(c *ModelConfig, _ *ModelDeps) {
-				c.BaseURL, c.Format = srv.URL, FormatFenced
+			m := endpoint(t, http.NotFoundHandler(), func(c *Config, _ *Deps) {
+				c.BaseURL, c.Format = srv.URL, judges.FormatFenced
 			})
 			for range 20 {
 				_, _ = m.Complete(t.Context(), ask())
@@ -211,7 +212,7 @@ func TestConnectionsOfParallelCalls(t *testing.T) {
 	}
 	srv.Start()
 	defer srv.Close()
-	m := endpoint(t, http.NotFoundHandler(), func(c *ModelConfig, _ *ModelDeps) { c.BaseURL, c.Concurrency = srv.URL, parallel })
+	m := endpoint(t, http.NotFoundHandler(), func(c *Config, _ *Deps) { c.BaseURL, c.Concurrency = srv.URL, parallel })
 	var wg sync.WaitGroup
 	for range parallel {
 		wg.Go(func() {
@@ -262,12 +263,12 @@ func TestUsageAndCost(t *testing.T) {
 			h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = io.WriteString(w, `{"choices":[{"message":{"role":"assistant","content":"{}"}}],`+tt.reply+`}`)
 			})
-			m := endpoint(t, h, func(c *ModelConfig, _ *ModelDeps) { c.Model, c.Price = tt.model, tt.price })
+			m := endpoint(t, h, func(c *Config, _ *Deps) { c.Model, c.Price = tt.model, tt.price })
 			a, err := m.Complete(t.Context(), ask())
 			if err != nil {
 				t.Fatal(err)
 			}
-			tt.want.Model, tt.want.Calls, tt.want.Format = tt.model, 1, FormatSchema
+			tt.want.Model, tt.want.Calls, tt.want.Format = tt.model, 1, judges.FormatSchema
 			if a.Usage != tt.want {
 				t.Errorf("usage = %+v\nwant    %+v", a.Usage, tt.want)
 			}
@@ -281,7 +282,7 @@ func TestWatchSeesEachCall(t *testing.T) {
 	var seen []Call
 	m := endpoint(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
-	}), func(c *ModelConfig, d *ModelDeps) {
+	}), func(c *Config, d *Deps) {
 		c.APIKey = secret.String(testKey())
 		d.Observe = func(c Call) {
 			mu.Lock()

@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ var errReplyTooLarge = errors.New("reply far above max_tokens")
 // for, because as many replies as there are calls in flight are held at once: a
 // bound for the longest answer there is would be gigabytes with a server that
 // has gone mad.
-func replyLimit(cfg ModelConfig) int64 {
+func replyLimit(cfg Config) int64 {
 	tokens := cfg.MaxTokens
 	if capabilityOf(cfg.Model).reasons() {
 		tokens += thinking
@@ -62,7 +62,7 @@ type doer struct {
 
 // newDoer makes a doer. A transport of its own keeps a connection for every
 // call in flight; the standard one keeps two a host.
-func newDoer(cfg ModelConfig, transport http.RoundTripper) *doer {
+func newDoer(cfg Config, transport http.RoundTripper) *doer {
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.MaxIdleConns = 0 // bounded by the host's

@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // Keys of log attributes.
@@ -34,7 +35,7 @@ const (
 const maxKeyFile = 16 << 10
 
 // ModelDeps are what a model works with. The zero value works.
-type ModelDeps struct {
+type Deps struct {
 	Log    *slog.Logger // nil: nothing is logged
 	Prices Prices       // zero: the built-in table
 
@@ -49,13 +50,13 @@ type ModelDeps struct {
 // Endpoint is one entry of models: a model behind a server, with the limits
 // that all judges share who use it. It is safe for concurrent use.
 type Endpoint struct {
-	model       Model
+	model       judges.Model
 	http        *http.Client
 	breaker     *breaker
-	description Description
+	description judges.Description
 }
 
-var _ Describer = (*Endpoint)(nil)
+var _ judges.Describer = (*Endpoint)(nil)
 
 // NewModel makes the model of one entry. It connects to nobody. A key that is
 // missing or cannot be read is an error of type [fault.Faults].
@@ -70,7 +71,7 @@ var _ Describer = (*Endpoint)(nil)
 //	pace     calls a minute, and the pause of all when the server asks for one
 //	watch    the timeout of one call, which the queues above do not use up
 //	client   one call
-func NewModel(cfg ModelConfig, deps ModelDeps) (*Endpoint, error) {
+func New(cfg Config, deps Deps) (*Endpoint, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("model %s: %w", cfg.Model, err)
 	}
@@ -92,7 +93,7 @@ func NewModel(cfg ModelConfig, deps ModelDeps) (*Endpoint, error) {
 		return nil, fmt.Errorf("model %s: %w", cfg.Model, err)
 	}
 	d := newDoer(cfg, deps.Transport)
-	var m Model = newClient(cfg, key, d, prices)
+	var m judges.Model = newClient(cfg, key, d, prices)
 	u := new(usual)
 	m = &watch{next: m, model: cfg.Model, timeout: cfg.Timeout, usual: u, observe: deps.Observe}
 	m = newPace(m, cfg, u)
@@ -102,17 +103,17 @@ func NewModel(cfg ModelConfig, deps ModelDeps) (*Endpoint, error) {
 	m = newLadder(m, cfg, deps.Log)
 	return &Endpoint{
 		model: m, http: &d.http, breaker: b,
-		description: Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
+		description: judges.Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
 	}, nil
 }
 
 // Complete answers one request.
-func (e *Endpoint) Complete(ctx context.Context, r Request) (Answer, error) {
+func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	return e.model.Complete(ctx, r)
 }
 
 // Describe says which model it is and how much it is shown.
-func (e *Endpoint) Describe() Description { return e.description }
+func (e *Endpoint) Describe() judges.Description { return e.description }
 
 // Condition says how the model fares.
 func (e *Endpoint) Condition() Condition { return e.breaker.condition() }
@@ -129,7 +130,7 @@ func (e *Endpoint) GoString() string { return e.String() }
 
 // fingerprint names what an answer depends on. Limits and addresses are not
 // among it: the same model behind a gateway is the same model.
-func (c ModelConfig) fingerprint() string {
+func (c Config) fingerprint() string {
 	temperature, seed := "none", "none"
 	if c.Temperature != nil && capabilityOf(c.Model).temperature {
 		temperature = fmt.Sprint(*c.Temperature)
@@ -144,7 +145,7 @@ func (c ModelConfig) fingerprint() string {
 // keyOf gives the key: from its file, from the configuration, or from the
 // environment. A server of one's own may need none; those that certainly do are
 // not called without.
-func keyOf(cfg ModelConfig, getenv func(string) string) (string, error) {
+func keyOf(cfg Config, getenv func(string) string) (string, error) {
 	key := cfg.APIKey.Reveal()
 	switch {
 	case cfg.KeyFile != "":
@@ -177,7 +178,7 @@ func badKey(path, problem string) error {
 
 // pricesOf gives the look-up of prices, and warns when the built-in table that
 // the model's price comes from is out of date.
-func pricesOf(cfg ModelConfig, deps ModelDeps) (func(string) (Price, bool), error) {
+func pricesOf(cfg Config, deps Deps) (func(string) (Price, bool), error) {
 	if cfg.Price != nil {
 		return func(string) (Price, bool) { return *cfg.Price, true }, nil
 	}

@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"encoding/json"
@@ -8,10 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/judges"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // onePass is an answer that passes one criterion, bothPassed one that passes
 // those of supportJudge.
@@ -21,12 +26,12 @@ const (
 )
 
 // supportJudge is a judge of two criteria over a model.
-func supportJudge(t *testing.T, m Model) *Judge {
+func supportJudge(t *testing.T, m judges.Model) *judges.Judge {
 	t.Helper()
-	j, err := New(Config{Name: "test"}, &Rubric{
+	j, err := judges.New(judges.Config{Name: "test"}, &judges.Rubric{
 		Name: "test", Needs: []string{"input", "output"}, Aggregation: "all", NoSubstance: eval.OutcomeFail.String(),
-		Criteria: []Criterion{
-			{ID: "accurate", Question: "Is it accurate?", Evidence: Evidence{Fail: "output"}},
+		Criteria: []judges.Criterion{
+			{ID: "accurate", Question: "Is it accurate?", Evidence: judges.Evidence{Fail: "output"}},
 			{ID: "complete", Question: "Is it complete?"},
 		},
 	}, m)
@@ -51,18 +56,18 @@ const inDays = "Delivery takes two to four days."
 func testKey() string { return "sk-" + strings.Repeat("q7", 20) }
 
 // endpoint makes an endpoint of a test server: one attempt, no rate limit.
-func endpoint(t *testing.T, h http.Handler, change func(*ModelConfig, *ModelDeps)) *Endpoint {
+func endpoint(t *testing.T, h http.Handler, change func(*Config, *Deps)) *Endpoint {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	cfg := DefaultModelConfig()
+	cfg := DefaultConfig()
 	cfg.BaseURL, cfg.APIKey = srv.URL+"/v1", secret.String(testKey())
 	cfg.RequestsPerMinute, cfg.MaxAttempts, cfg.Timeout = 0, 1, 30*time.Second
-	deps := ModelDeps{Getenv: func(string) string { return "" }}
+	deps := Deps{Getenv: func(string) string { return "" }}
 	if change != nil {
 		change(&cfg, &deps)
 	}
-	m, err := NewModel(cfg, deps)
+	m, err := New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,9 +75,12 @@ func endpoint(t *testing.T, h http.Handler, change func(*ModelConfig, *ModelDeps
 	return m
 }
 
+// schema has its keys in an order that is not that of the alphabet.
+const schema = `{"type":"object","properties":{"id":{"type":"string"},"evidence":{"type":"string"},"reason":{"type":"string"},"verdict":{"type":"string"}}}`
+
 // ask is a request as a judge makes it.
-func ask() Request {
-	return Request{Eval: "test", System: "You judge.", User: `{"data":{}}`, Schema: json.RawMessage(`{"type":"object"}`)}
+func ask() judges.Request {
+	return judges.Request{Eval: "test", System: "You judge.", User: `{"data":{}}`, Schema: json.RawMessage(schema)}
 }
 
 // completion is the body of a reply with this message.

@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
+	"github.com/evalworker/evalworker/judges"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -25,17 +26,17 @@ func TestLadder(t *testing.T) {
 	t.Parallel()
 	// supports is a model that answers JSON from this rung on, and before it
 	// rejects the format or answers in prose.
-	supports := func(from string, reject bool, asked *[]string) ModelFunc {
-		return func(_ context.Context, r Request) (Answer, error) {
+	supports := func(from string, reject bool, asked *[]string) judges.ModelFunc {
+		return func(_ context.Context, r judges.Request) (judges.Answer, error) {
 			*asked = append(*asked, r.Format)
 			usage := eval.Usage{Calls: 1, InputTokens: 10}
 			switch {
 			case r.Format == from:
-				return Answer{Text: "{}", Usage: usage}, nil
+				return judges.Answer{Text: "{}", Usage: usage}, nil
 			case reject:
-				return Answer{Usage: eval.Usage{Calls: 1}}, rejected()
+				return judges.Answer{Usage: eval.Usage{Calls: 1}}, rejected()
 			}
-			return Answer{Text: "I would say it passes.", Usage: usage}, nil
+			return judges.Answer{Text: "I would say it passes.", Usage: usage}, nil
 		}
 	}
 	tests := map[string]struct {
@@ -44,12 +45,12 @@ func TestLadder(t *testing.T) {
 		calls       int
 		want        []string
 	}{
-		"supported":             {FormatSchema, FormatSchema, true, 2, []string{FormatSchema, FormatSchema}},
-		"rejected once for all": {FormatSchema, FormatObject, true, 2, []string{FormatSchema, FormatObject, FormatObject}},
-		"down to the last":      {FormatSchema, FormatFenced, true, 2, []string{FormatSchema, FormatObject, FormatFenced, FormatFenced}},
-		"begins where told":     {FormatObject, FormatObject, true, 1, []string{FormatObject}},
-		"one answer in prose":   {FormatSchema, FormatObject, false, 1, []string{FormatSchema}},
-		"prose twice":           {FormatSchema, FormatObject, false, 2, []string{FormatSchema, FormatSchema, FormatObject}},
+		"supported":             {judges.FormatSchema, judges.FormatSchema, true, 2, []string{judges.FormatSchema, judges.FormatSchema}},
+		"rejected once for all": {judges.FormatSchema, judges.FormatObject, true, 2, []string{judges.FormatSchema, judges.FormatObject, judges.FormatObject}},
+		"down to the last":      {judges.FormatSchema, judges.FormatFenced, true, 2, []string{judges.FormatSchema, judges.FormatObject, judges.FormatFenced, judges.FormatFenced}},
+		"begins where told":     {judges.FormatObject, judges.FormatObject, true, 1, []string{judges.FormatObject}},
+		"one answer in prose":   {judges.FormatSchema, judges.FormatObject, false, 1, []string{judges.FormatSchema}},
+		"prose twice":           {judges.FormatSchema, judges.FormatObject, false, 2, []string{judges.FormatSchema, judges.FormatSchema, judges.FormatObject}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +65,7 @@ func TestLadder(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				usage = AddUsage(usage, a.Usage)
+				usage = judges.AddUsage(usage, a.Usage)
 			}
 			if diff := cmp.Diff(tt.want, asked); diff != "" {
 				t.Errorf("asked (-want +got):\n%s", diff)
@@ -79,13 +80,13 @@ func TestLadder(t *testing.T) {
 func TestLadderForgetsProseAfterAnAnswer(t *testing.T) {
 	t.Parallel()
 	texts := []string{"prose", "{}", "prose", "{}", "prose"}
-	l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
-		if r.Format != FormatSchema {
+	l := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+		if r.Format != judges.FormatSchema {
 			t.Errorf("asked for %s", r.Format)
 		}
 		text := texts[0]
 		texts = texts[1:]
-		return Answer{Text: text}, nil
+		return judges.Answer{Text: text}, nil
 	}), config(), quiet())
 	for len(texts) > 0 {
 		if _, err := l.Complete(t.Context(), ask()); err != nil {
@@ -100,25 +101,25 @@ func TestLadderForgetsProseWhileCallsOverlap(t *testing.T) {
 	t.Parallel()
 	var asked sync.WaitGroup
 	gate := make(chan struct{})
-	l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+	l := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 		if r.Eval == "good" {
 			asked.Done()
 			<-gate
-			return Answer{Text: "{}"}, nil
+			return judges.Answer{Text: "{}"}, nil
 		}
-		return Answer{}, nil
+		return judges.Answer{}, nil
 	}), config(), quiet())
 	var good sync.WaitGroup
 	asked.Add(50)
 	for range 50 {
-		good.Go(func() { _, _ = l.Complete(t.Context(), Request{Eval: "good"}) })
+		good.Go(func() { _, _ = l.Complete(t.Context(), judges.Request{Eval: "good"}) })
 	}
 	asked.Wait()
-	_, _ = l.Complete(t.Context(), Request{Eval: "bad"})
+	_, _ = l.Complete(t.Context(), judges.Request{Eval: "bad"})
 	close(gate)
 	good.Wait()
-	if a, _ := l.Complete(t.Context(), Request{Eval: "bad"}); a.Usage.Format != FormatSchema {
-		t.Errorf("asked for %s; want %s", a.Usage.Format, FormatSchema)
+	if a, _ := l.Complete(t.Context(), judges.Request{Eval: "bad"}); a.Usage.Format != judges.FormatSchema {
+		t.Errorf("asked for %s; want %s", a.Usage.Format, judges.FormatSchema)
 	}
 }
 
@@ -126,18 +127,18 @@ func TestLadderForgetsProseWhileCallsOverlap(t *testing.T) {
 // the first, and is asked about twice.
 func TestOneEventTakesNoRung(t *testing.T) {
 	t.Parallel()
-	m := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
+	m := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 		if strings.Contains(r.User, "ODD") {
-			return Answer{Text: "I would rather talk about it."}, nil
+			return judges.Answer{Text: "I would rather talk about it."}, nil
 		}
-		return Answer{Text: bothPassed}, nil
+		return judges.Answer{Text: bothPassed}, nil
 	}), config(), quiet())
 	j := supportJudge(t, m)
 	odd := supportEvent("ODD")
 	for _, e := range []*event.Event{odd, supportEvent(inDays), odd, odd, supportEvent(inDays)} {
 		v, err := j.Evaluate(t.Context(), e)
-		if (err != nil) != (e == odd) || v.Usage != nil && v.Usage.Format != FormatSchema {
-			t.Fatalf("verdict = %+v, err = %v; want all asked by %s", v, err, FormatSchema)
+		if (err != nil) != (e == odd) || v.Usage != nil && v.Usage.Format != judges.FormatSchema {
+			t.Fatalf("verdict = %+v, err = %v; want all asked by %s", v, err, judges.FormatSchema)
 		}
 	}
 }
@@ -150,16 +151,16 @@ func TestLadderLeavesARungThatWorksNoMore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			calls := 0
-			l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
-				if calls++; calls == 1 || r.Format != FormatSchema {
-					return Answer{Text: "{}"}, nil
+			l := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+				if calls++; calls == 1 || r.Format != judges.FormatSchema {
+					return judges.Answer{Text: "{}"}, nil
 				}
-				return Answer{Text: "prose"}, err
+				return judges.Answer{Text: "prose"}, err
 			}), config(), quiet())
 			for n := range maxRelapse + 1 {
-				want := FormatSchema
+				want := judges.FormatSchema
 				if n == maxRelapse {
-					want = FormatObject
+					want = judges.FormatObject
 				}
 				if a, _ := l.Complete(t.Context(), ask()); a.Usage.Format != want {
 					t.Fatalf("question %d was asked for %s; want %s", n+1, a.Usage.Format, want)
@@ -182,17 +183,17 @@ func TestLadderLeavesOtherErrorsAlone(t *testing.T) {
 func TestLadderDescendsOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	l := newLadder(ModelFunc(func(_ context.Context, r Request) (Answer, error) {
-		if r.Format == FormatSchema {
-			return Answer{}, rejected()
+	l := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+		if r.Format == judges.FormatSchema {
+			return judges.Answer{}, rejected()
 		}
-		return Answer{Text: "{}"}, nil
+		return judges.Answer{Text: "{}"}, nil
 	}), config(), slog.New(slog.NewTextHandler(&log, nil)))
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
 			a, err := l.Complete(context.Background(), ask())
-			if err != nil || a.Usage.Format != FormatObject {
+			if err != nil || a.Usage.Format != judges.FormatObject {
 				t.Errorf("format = %s, err = %v", a.Usage.Format, err)
 			}
 		})
@@ -212,12 +213,12 @@ func TestRejectedFormats(t *testing.T) {
 	}{
 		"named in param": {
 			modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"m","type":"invalid_request_error","param":"response_format.type","code":null}}`)},
-			FormatObject,
+			judges.FormatObject,
 		},
-		"named in words": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":"Extra inputs: response_format"}`)}, FormatObject},
+		"named in words": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":"Extra inputs: response_format"}`)}, judges.FormatObject},
 		"named by FastAPI, which repeats the request": {
 			modelserver.Reply{Status: 422, Raw: []byte(`{"detail":[{"type":"extra_forbidden","loc":["body","response_format"],"msg":"Extra inputs are not permitted","input":{"type":"json_schema"}}]}`)},
-			FormatObject,
+			judges.FormatObject,
 		},
 		"request repeated by FastAPI": {
 			modelserver.Reply{Status: 422, Raw: []byte(`{"body":{"response_format":{}},"detail":[{"input":{"response_format":{"type":"json_schema"}},"loc":["body","messages"],"msg":"too long"}]}`)}, "",
@@ -236,7 +237,7 @@ func TestRejectedFormats(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := endpoint(t, modelserver.New(func(r modelserver.Request) modelserver.Reply {
-				if r.Format == FormatSchema {
+				if r.Format == judges.FormatSchema {
 					return tt.reply
 				}
 				return modelserver.Answer(nil)
@@ -253,11 +254,11 @@ func TestRejectedFormats(t *testing.T) {
 // has to say what is asked for.
 func TestFormatNote(t *testing.T) {
 	t.Parallel()
-	const schema = "\nThe object must satisfy this JSON Schema:\n{\"type\":\"object\"}\n"
+	const note = "\nThe object must satisfy this JSON Schema:\n" + schema + "\n"
 	for format, want := range map[string]string{
-		FormatSchema: "",
-		FormatObject: schema,
-		FormatFenced: schema + "\nPut the object into one fenced code block that begins with ```json and ends with ```.\n",
+		judges.FormatSchema: "",
+		judges.FormatObject: note,
+		judges.FormatFenced: note + "Put the object into one fenced code block that begins with ```json and ends with ```.\n",
 	} {
 		if got := formatNote(format, ask().Schema); got != want {
 			t.Errorf("%s: got %q; want %q", format, got, want)

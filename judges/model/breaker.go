@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // The breaker opens when at least breakerCalls ended over breakerWindow and
@@ -52,7 +53,7 @@ var errOpen = errors.New("circuit breaker is open")
 // would open it. And calls are counted when they end: counted by when they
 // began, those that hang for the whole of a window would never be.
 type breaker struct {
-	next  Model
+	next  judges.Model
 	model string
 	log   *slog.Logger
 
@@ -69,15 +70,15 @@ type breaker struct {
 	fare   Condition   // but for its Breaker
 }
 
-func newBreaker(next Model, cfg ModelConfig, log *slog.Logger) *breaker {
+func newBreaker(next judges.Model, cfg Config, log *slog.Logger) *breaker {
 	return &breaker{next: next, model: cfg.Model, log: log, state: stateClosed, begun: map[uint64]struct{}{}, ended: newRecent()}
 }
 
 // Complete makes the call unless the breaker is open.
-func (m *breaker) Complete(ctx context.Context, r Request) (a Answer, err error) {
+func (m *breaker) Complete(ctx context.Context, r judges.Request) (a judges.Answer, err error) {
 	call, ok := m.begin()
 	if !ok {
-		return Answer{}, eval.WithReason(eval.ReasonBreakerOpen, errOpen)
+		return judges.Answer{}, eval.WithReason(eval.ReasonBreakerOpen, errOpen)
 	}
 	err = errNoTurn // one that panics says nothing of the endpoint
 	defer func() { m.end(call, err) }()

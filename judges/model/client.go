@@ -1,4 +1,4 @@
-package judges
+package model
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	openai "github.com/sashabaranov/go-openai"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 )
 
 // client calls one endpoint once. It neither waits nor tries again.
@@ -21,7 +22,7 @@ type client struct {
 }
 
 // newClient makes a client that calls through the doer.
-func newClient(cfg ModelConfig, key string, d *doer, price func(string) (Price, bool)) *client {
+func newClient(cfg Config, key string, d *doer, price func(string) (Price, bool)) *client {
 	oc := openai.DefaultConfig(key)
 	if cfg.API != apiOpenAI {
 		oc = openai.DefaultAzureConfig(key, cfg.BaseURL)
@@ -42,10 +43,10 @@ func newClient(cfg ModelConfig, key string, d *doer, price func(string) (Price, 
 }
 
 // Complete makes one call.
-func (c *client) Complete(ctx context.Context, r Request) (Answer, error) {
+func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	ctx, seen := withExchange(ctx)
 	resp, err := c.api.CreateChatCompletion(ctx, c.request(r))
-	a := Answer{Usage: eval.Usage{Model: c.model, Calls: 1, Format: r.Format}}
+	a := judges.Answer{Usage: eval.Usage{Model: c.model, Calls: 1, Format: r.Format}}
 	if err != nil || len(resp.Choices) == 0 {
 		err = classify(ctx, err, seen)
 		a.Usage.CostKnown = asFailure(err).free
@@ -67,7 +68,7 @@ func (c *client) Complete(ctx context.Context, r Request) (Answer, error) {
 
 // request gives the call's parameters. The temperature is not among them: the
 // library leaves out a zero, so the doer writes it.
-func (c *client) request(r Request) openai.ChatCompletionRequest {
+func (c *client) request(r judges.Request) openai.ChatCompletionRequest {
 	req := openai.ChatCompletionRequest{
 		Model: c.model,
 		Messages: []openai.ChatCompletionMessage{
@@ -92,16 +93,16 @@ func (c *client) request(r Request) openai.ChatCompletionRequest {
 // responseFormat gives the parameter of the rung. The schema goes out as it is,
 // because the library's own schema type sorts the keys, and then a model
 // answers before it reasons.
-func responseFormat(r Request) *openai.ChatCompletionResponseFormat {
+func responseFormat(r judges.Request) *openai.ChatCompletionResponseFormat {
 	switch r.Format {
-	case FormatSchema:
+	case judges.FormatSchema:
 		return &openai.ChatCompletionResponseFormat{
 			Type: openai.ChatCompletionResponseFormatTypeJSONSchema,
 			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{
 				Name: "verdicts", Schema: json.RawMessage(r.Schema), Strict: true,
 			},
 		}
-	case FormatObject:
+	case judges.FormatObject:
 		return &openai.ChatCompletionResponseFormat{Type: openai.ChatCompletionResponseFormatTypeJSONObject}
 	}
 	return nil
