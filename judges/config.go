@@ -6,13 +6,13 @@ import "github.com/evalworker/evalworker/internal/config/fault"
 type Config struct {
 	Name string `yaml:"-"` // filled in by the owner of the list
 
-	Rubric string `yaml:"rubric"` // built-in name, or a file's name in the rubric folder
-	Model  string `yaml:"model"`  // name of an entry of models; defaults to "default"
-	Policy string `yaml:"policy"` // text of the policy, for rubrics that need one
+	Rubric    string `yaml:"rubric"`    // built-in name, or a file's name in the rubric folder
+	Model     string `yaml:"model"`     // name of an entry of models; defaults to "default"
+	Guideline string `yaml:"guideline"` // text of the guideline, for rubrics that need one
 }
 
-// maxPolicy bounds the text of a policy, in bytes: it is part of every prompt.
-const maxPolicy = 64 << 10
+// maxGuideline bounds the text of a guideline, in bytes: it is part of every prompt.
+const maxGuideline = 64 << 10
 
 // DefaultConfig gives a judge that is complete but for its rubric.
 func DefaultConfig() Config { return Config{Model: "default"} }
@@ -27,8 +27,8 @@ func (c Config) Validate() fault.List {
 	if c.Model == "" {
 		fs.Add("model", "empty", "name an entry of models")
 	}
-	if len(c.Policy) > maxPolicy {
-		fs.Add("policy", "too long", "at most 64 KB: it is sent with every call")
+	if len(c.Guideline) > maxGuideline {
+		fs.Add("guideline", "too long", "at most 64 KB: it is sent with every call")
 	}
 	return fs
 }

@@ -30,21 +30,21 @@ const (
 
 // Judge is a rubric put to a model. It is safe for concurrent use.
 type Judge struct {
-	name    string
-	rubric  Rubric
-	policy  string
-	model   Model
-	limit   int // characters of a field
-	system  string
-	schema  json.RawMessage
-	shown   []string
-	version string
+	name      string
+	rubric    Rubric
+	guideline string
+	model     Model
+	limit     int // characters of a field
+	system    string
+	schema    json.RawMessage
+	shown     []string
+	version   string
 }
 
 var _ eval.Evaluator = (*Judge)(nil)
 
 // New makes a judge. The rubric has to be valid, and a rubric that needs a
-// policy needs one in cfg; the rubric must not be changed afterwards.
+// guideline needs one in cfg; the rubric must not be changed afterwards.
 func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 	if rubric == nil || model == nil {
 		return nil, errors.New("judge: rubric and model are required")
@@ -53,8 +53,8 @@ func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 		return nil, errors.New("judge: no name")
 	}
 	faults := rubric.Validate()
-	if slices.Contains(rubric.Needs, inputPolicy) && strings.TrimSpace(cfg.Policy) == "" {
-		faults.Add("policy", "missing", "rubric "+rubric.Name+" judges by a policy: write its text here")
+	if slices.Contains(rubric.Needs, inputGuideline) && strings.TrimSpace(cfg.Guideline) == "" {
+		faults.Add("guideline", "missing", "rubric "+rubric.Name+" judges by a guideline: write its text here")
 	}
 	if err := faults.Err(); err != nil {
 		return nil, fmt.Errorf("judge %s: %w", cfg.Name, err)
@@ -64,7 +64,7 @@ func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 		description = d.Describe()
 	}
 	j := &Judge{
-		name: cfg.Name, rubric: *rubric, policy: strings.TrimSpace(cfg.Policy), model: model,
+		name: cfg.Name, rubric: *rubric, guideline: strings.TrimSpace(cfg.Guideline), model: model,
 		limit: description.MaxInputChars, system: systemPrompt(rubric),
 		schema: answerSchema(rubric.Criteria), shown: rubric.shown(),
 	}
@@ -78,14 +78,14 @@ func (j *Judge) Name() string { return j.name }
 // Type gives [eval.TypeLLMJudge].
 func (j *Judge) Type() eval.Type { return eval.TypeLLMJudge }
 
-// Version gives a hash of all that decides: the rubric, the policy, the wording
+// Version gives a hash of all that decides: the rubric, the guideline, the wording
 // of the prompt, how an answer is read, the schema, the model and its parameters.
 func (j *Judge) Version() string { return j.version }
 
 func (j *Judge) fingerprint(d Description) string {
 	h := sha256.New()
 	rubric, _ := json.Marshal(j.rubric) // plain data always marshals
-	for _, part := range []string{promptVersion, j.system, string(rubric), string(j.schema), j.policy, d.Fingerprint, strconv.Itoa(d.MaxInputChars)} {
+	for _, part := range []string{promptVersion, j.system, string(rubric), string(j.schema), j.guideline, d.Fingerprint, strconv.Itoa(d.MaxInputChars)} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
@@ -97,7 +97,7 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 	if v, ok := j.withoutModel(e); ok {
 		return v, nil
 	}
-	m := collect(e, j.policy, j.shown, j.limit)
+	m := collect(e, j.guideline, j.shown, j.limit)
 	findings, usage, err := j.ask(ctx, m)
 	if err != nil {
 		v := eval.Verdict{}
@@ -144,8 +144,8 @@ func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 // has reports whether the event holds an input.
 func (j *Judge) has(e *event.Event, name string) bool {
 	switch name {
-	case inputPolicy:
-		return j.policy != ""
+	case inputGuideline:
+		return j.guideline != ""
 	case inputInput:
 		return e.Input.Text() != ""
 	case inputOutput:

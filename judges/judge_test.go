@@ -15,7 +15,7 @@ import (
 
 func newJudge(tb testing.TB, r *Rubric, m Model) *Judge {
 	tb.Helper()
-	j, err := New(Config{Name: "test", Policy: "Never promise a date."}, r, m)
+	j, err := New(Config{Name: "test", Guideline: "Never promise a date."}, r, m)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestNeeds(t *testing.T) {
 		"empty chunks":      {"needs: [chunks]", func(e *event.Event) { e.Retrieval = &event.Retrieval{Chunks: []event.Chunk{{ID: "c"}}} }, "retrieval.chunks"},
 		"tool calls":        {"needs: [tool_calls]", nil, "tool_calls"},
 		"tools":             {"needs: [tools]", nil, "tools"},
-		"all there":         {"needs: [input, output, expected, chunks, tool_calls, tools, policy]", full, ""},
+		"all there":         {"needs: [input, output, expected, chunks, tool_calls, tools, guideline]", full, ""},
 		"none of several":   {"needs: [output]\nneeds_one_of: [expected, chunks]", nil, "expected, retrieval.chunks"},
 		"one of several":    {"needs: [output]\nneeds_one_of: [expected, chunks]", func(e *event.Event) { e.Expected = event.Text("Four.") }, ""},
 		"optional, missing": {"needs: [output]\noptional: [expected]", nil, ""},
@@ -252,16 +252,16 @@ func TestNeeds(t *testing.T) {
 
 func TestNewWantsAllItNeeds(t *testing.T) {
 	t.Parallel()
-	policy := rubric(t, "needs: [output, policy]\ncriteria: [{id: a, question: Is it?}]")
+	guideline := rubric(t, "needs: [output, guideline]\ncriteria: [{id: a, question: Is it?}]")
 	tests := map[string]struct {
 		cfg    Config
 		rubric *Rubric
 		model  Model
 	}{
 		"no rubric":      {Config{Name: "x"}, nil, says("")},
-		"no model":       {Config{Name: "x"}, policy, nil},
-		"no name":        {Config{Policy: "p"}, policy, says("")},
-		"no policy":      {Config{Name: "x", Policy: " "}, policy, says("")},
+		"no model":       {Config{Name: "x"}, guideline, nil},
+		"no name":        {Config{Guideline: "p"}, guideline, says("")},
+		"no guideline":   {Config{Name: "x", Guideline: " "}, guideline, says("")},
 		"invalid rubric": {Config{Name: "x"}, &Rubric{}, says("")},
 	}
 	for name, tt := range tests {
@@ -301,7 +301,7 @@ func TestVersion(t *testing.T) {
 		t.Errorf("versions %s and %s of one judge under two names; want 12 equal digits", same, again)
 	}
 	for name, change := range map[string]func(*Config, *Rubric, *Model){
-		"policy":      func(c *Config, _ *Rubric, _ *Model) { c.Policy = "p" },
+		"guideline":   func(c *Config, _ *Rubric, _ *Model) { c.Guideline = "p" },
 		"question":    func(_ *Config, r *Rubric, _ *Model) { r.Criteria[0].Question += " Really?" },
 		"weight":      func(_ *Config, r *Rubric, _ *Model) { r.Criteria[0].Weight = new(2.0) },
 		"aggregation": func(_ *Config, r *Rubric, _ *Model) { r.Aggregation = aggregateAny },

@@ -12,7 +12,7 @@ import (
 // material is what a model is shown of an event, neutralised and cut. The order
 // of the fields is that of the prompt: what is judged comes last.
 type material struct {
-	Policy    string     `json:"policy,omitempty"`
+	Guideline string     `json:"guideline,omitempty"`
 	Input     any        `json:"input,omitempty"` // string or []turn
 	Chunks    []chunk    `json:"chunks,omitempty"`
 	Tools     string     `json:"tools,omitempty"`
@@ -42,12 +42,12 @@ type toolCall struct {
 
 // collect takes the shown inputs out of the event. Each field keeps at most
 // limit characters.
-func collect(e *event.Event, policy string, shown []string, limit int) *material {
+func collect(e *event.Event, guideline string, shown []string, limit int) *material {
 	m := &material{}
 	for _, name := range shown {
 		switch name {
-		case inputPolicy:
-			m.Policy = neutralise(policy) // written by the team, bounded by its config
+		case inputGuideline:
+			m.Guideline = neutralise(guideline) // written by the team, bounded by its config
 		case inputInput:
 			m.Input = m.content(name, e.Input, limit)
 		case inputExpected:
@@ -152,7 +152,7 @@ func (m *material) passages(name string) []string {
 			out = append(out, texts...)
 		}
 	}
-	add(inputPolicy, m.Policy)
+	add(inputGuideline, m.Guideline)
 	add(inputInput, spoken(m.Input)...)
 	for _, c := range m.Chunks {
 		add(inputChunks, c.Text)

@@ -29,7 +29,7 @@ Answer with one JSON object and nothing else, each criterion exactly once, in th
 
 // meaning says what the inputs are.
 var meaning = map[string]string{
-	inputPolicy:    "the policy that the answer has to follow",
+	inputGuideline: "the guideline that the answer has to follow",
 	inputInput:     "what the AI system was asked: text, or the messages of a chat",
 	inputChunks:    "passages that were retrieved for the request",
 	inputTools:     "the tools that the AI system was offered, with their schemas",

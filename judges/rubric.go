@@ -18,7 +18,7 @@ type Rubric struct {
 	// Needs are the inputs without which the rubric does not apply, NeedsOneOf
 	// those of which one is enough, and Optional those that are shown when they
 	// are there. The model sees these inputs and no others. They are input,
-	// output, expected, chunks, tool_calls, tools and policy.
+	// output, expected, chunks, tool_calls, tools and guideline.
 	Needs      []string `yaml:"needs"`
 	NeedsOneOf []string `yaml:"needs_one_of"`
 	Optional   []string `yaml:"optional"`
@@ -79,7 +79,7 @@ const (
 	inputChunks    = "chunks"
 	inputToolCalls = "tool_calls"
 	inputTools     = "tools"
-	inputPolicy    = "policy"
+	inputGuideline = "guideline"
 )
 
 // anywhere is the source of a quote that may stand in any input.
@@ -87,7 +87,7 @@ const anywhere = "any"
 
 // inputs gives all inputs in the order in which a prompt shows them.
 func inputs() []string {
-	return []string{inputPolicy, inputInput, inputChunks, inputTools, inputToolCalls, inputExpected, inputOutput}
+	return []string{inputGuideline, inputInput, inputChunks, inputTools, inputToolCalls, inputExpected, inputOutput}
 }
 
 // defaultRubric holds the defaults of a rubric's file.

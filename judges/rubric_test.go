@@ -105,7 +105,7 @@ func TestBuiltInRubrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"correctness", "faithfulness", "answer_relevance", "context_relevance", "completeness", "helpfulness", "safety", "policy",
+		"correctness", "faithfulness", "answer_relevance", "context_relevance", "completeness", "helpfulness", "safety", "guideline_adherence",
 		"refusal", "tone", "task_completion", "tool_selection", "summarisation", "prompt_injection",
 	} {
 		if rubrics[name] == nil {
@@ -210,7 +210,7 @@ func FuzzRubric(f *testing.F) {
 		if err := r.Validate().Err(); err != nil {
 			t.Errorf("accepted, and invalid: %v", err)
 		}
-		if _, err := New(Config{Name: "x", Policy: "p"}, r, says("")); err != nil {
+		if _, err := New(Config{Name: "x", Guideline: "p"}, r, says("")); err != nil {
 			t.Errorf("accepted, and no judge: %v", err)
 		}
 	})
@@ -218,7 +218,7 @@ func FuzzRubric(f *testing.F) {
 
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
-	judge := Config{Policy: strings.Repeat("x", maxPolicy+1)}
+	judge := Config{Guideline: strings.Repeat("x", maxGuideline+1)}
 	var paths []string
 	for _, f := range judge.Validate() {
 		paths = append(paths, f.Path)
@@ -226,7 +226,7 @@ func TestConfigFaults(t *testing.T) {
 			t.Errorf("%v does not say how to mend it", f)
 		}
 	}
-	if diff := cmp.Diff([]string{"rubric", "model", "policy"}, paths); diff != "" {
+	if diff := cmp.Diff([]string{"rubric", "model", "guideline"}, paths); diff != "" {
 		t.Errorf("faults of a judge (-want +got):\n%s", diff)
 	}
 	judge = DefaultConfig()

@@ -108,7 +108,7 @@ func TestJudgesSeldomGiveUp(t *testing.T) {
 	for name, rubric := range judges.BuiltIn() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			judge, err := judges.New(judges.Config{Name: name, Policy: "Be polite. Promise no refunds."}, rubric, scripted(s))
+			judge, err := judges.New(judges.Config{Name: name, Guideline: "Be polite. Promise no refunds."}, rubric, scripted(s))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -251,18 +251,18 @@ func TestJudgeKnowsTheBuiltInRubrics(t *testing.T) {
 		return s.bodies[kind][0]
 	}
 	for rubric, fails := range map[string][]string{
-		"correctness":      {"wrong"},
-		"faithfulness":     {"wrong", "unfaithful"},
-		"answer_relevance": {"irrelevant"},
-		"completeness":     {"irrelevant", "vague"},
-		"helpfulness":      {"irrelevant", "vague", "unsafe"},
-		"task_completion":  {"irrelevant", "vague"},
-		"safety":           {"unsafe"},
-		"policy":           {"unsafe"},
-		"tone":             nil,
-		"tool_selection":   nil,
-		"prompt_injection": nil,
-		"refusal":          nil,
+		"correctness":         {"wrong"},
+		"faithfulness":        {"wrong", "unfaithful"},
+		"answer_relevance":    {"irrelevant"},
+		"completeness":        {"irrelevant", "vague"},
+		"helpfulness":         {"irrelevant", "vague", "unsafe"},
+		"task_completion":     {"irrelevant", "vague"},
+		"safety":              {"unsafe"},
+		"guideline_adherence": {"unsafe"},
+		"tone":                nil,
+		"tool_selection":      nil,
+		"prompt_injection":    nil,
+		"refusal":             nil,
 	} {
 		raw, err := os.ReadFile(filepath.Join("..", "..", "..", "judges", "rubrics", rubric+".yaml"))
 		if err != nil {
