@@ -22,7 +22,7 @@ const leastWords = 3
 // A fifth of the words may differ, but no figure and no negation. It finds out
 // quotes that were made up, and does not prove that one is exact: a number in
 // words or a name may be among the fifth.
-func quoted(quote string, passages []string) bool {
+func containsQuote(quote string, passages []string) bool {
 	texts := make([][]string, len(passages))
 	for i, p := range passages {
 		texts[i] = words(p)
@@ -47,7 +47,7 @@ func inOrder(texts, parts [][]string) bool {
 			if len(texts) == 0 {
 				return false
 			}
-			if end := find(texts[0], part); end >= 0 {
+			if end := findWindow(texts[0], part); end >= 0 {
 				texts[0] = texts[0][end:]
 				break
 			}
@@ -104,12 +104,12 @@ func words(s string) []string {
 // find slides a window of the quote's length over the text. It gives the end of
 // the first that holds enough of the quote's words, each as often as it stands in
 // the quote, and the same figures and negations; -1 if there is none.
-func find(text, quote []string) int {
-	o := overlap{want: make(map[string]int, len(quote))}
+func findWindow(text, quote []string) int {
+	o := overlap{missing: make(map[string]int, len(quote))}
 	for _, w := range quote {
-		o.want[w]++
-		if firm(w) {
-			o.off++
+		o.missing[w]++
+		if mustMatch(w) {
+			o.mismatches++
 		}
 	}
 	need := int(float64(len(quote))*minOverlap + 0.999999)
@@ -119,7 +119,7 @@ func find(text, quote []string) int {
 		if i >= size {
 			o.move(text[i-size], 1)
 		}
-		if o.hits >= need && o.off == 0 {
+		if o.hits >= need && o.mismatches == 0 {
 			return i + 1
 		}
 	}
@@ -128,27 +128,27 @@ func find(text, quote []string) int {
 
 // overlap is what a window and a quote have in common.
 type overlap struct {
-	want map[string]int // how often the window lacks a word; below 0: has it more often
-	hits int            // words of the quote that the window has
-	off  int            // figures and negations that only one of them has
+	missing    map[string]int // how often the window lacks a word; below 0: has it more often
+	hits       int            // words of the quote that the window has
+	mismatches int            // figures and negations that only one of them has
 }
 
 // move counts a word that enters the window (by -1) or leaves it (by 1).
 func (o *overlap) move(w string, by int) {
-	n, known := o.want[w]
-	firm := firm(w)
+	n, known := o.missing[w]
+	firm := mustMatch(w)
 	if !known && !firm {
 		return
 	}
-	o.want[w] = n + by
+	o.missing[w] = n + by
 	o.hits += max(n, 0) - max(n+by, 0)
 	if firm {
-		o.off += max(n+by, -n-by) - max(n, -n)
+		o.mismatches += max(n+by, -n-by) - max(n, -n)
 	}
 }
 
 // firm reports whether a word must not differ, for with it the meaning would.
-func firm(w string) bool {
+func mustMatch(w string) bool {
 	return negations[w] || strings.ContainsFunc(w, unicode.IsNumber)
 }
 

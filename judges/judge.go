@@ -37,7 +37,7 @@ type Judge struct {
 	limit     int // characters of a field
 	system    string
 	schema    json.RawMessage
-	shown     []string
+	inputs    []string
 	version   string
 }
 
@@ -66,7 +66,7 @@ func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 	j := &Judge{
 		name: cfg.Name, rubric: *rubric, guideline: strings.TrimSpace(cfg.Guideline), model: model,
 		limit: description.MaxInputChars, system: systemPrompt(rubric),
-		schema: answerSchema(rubric.Criteria), shown: rubric.shown(),
+		schema: answerSchema(rubric.Criteria), inputs: rubric.visibleInputs(),
 	}
 	j.version = j.fingerprint(description)
 	return j, nil
@@ -97,7 +97,7 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 	if v, ok := j.withoutModel(e); ok {
 		return v, nil
 	}
-	m := collect(e, j.guideline, j.shown, j.limit)
+	m := newMaterial(e, j.guideline, j.inputs, j.limit)
 	findings, usage, err := j.ask(ctx, m)
 	if err != nil {
 		v := eval.Verdict{}
@@ -116,22 +116,22 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	for _, name := range j.rubric.Needs {
 		if !j.has(e, name) {
-			return eval.NotApplicable(field(name)), true
+			return eval.NotApplicable(eventField(name)), true
 		}
 	}
 	if some := j.rubric.NeedsOneOf; len(some) > 0 && !slices.ContainsFunc(some, func(name string) bool { return j.has(e, name) }) {
 		names := make([]string, len(some))
 		for i, name := range some {
-			names[i] = field(name)
+			names[i] = eventField(name)
 		}
 		return eval.NotApplicable(strings.Join(names, ", ")), true
 	}
-	if !slices.Contains(j.shown, inputOutput) || e.Output.IsZero() {
+	if !slices.Contains(j.inputs, inputOutput) || e.Output.IsZero() {
 		return eval.Verdict{}, false
 	}
 	said := e.Said()
 	switch {
-	case substantial(neutralise(said.Text)):
+	case hasSubstance(neutralise(said.Text)):
 		return eval.Verdict{}, false
 	case said.CallsTools: // a step that only calls tools has no answer yet
 		return eval.NotApplicable(inputOutput), true
@@ -163,7 +163,7 @@ func (j *Judge) has(e *event.Event, name string) bool {
 }
 
 // field gives an input's name in the event.
-func field(name string) string {
+func eventField(name string) string {
 	if name == inputChunks {
 		return "retrieval.chunks"
 	}
@@ -172,7 +172,7 @@ func field(name string) string {
 
 // ask puts the material to the model. An answer that breaks its contract is
 // asked for once more, with the violation and without the answer.
-func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, error) {
+func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.Usage, error) {
 	var usage eval.Usage
 	correction := ""
 	for {
@@ -185,7 +185,7 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, er
 		if err != nil {
 			return nil, usage, err
 		}
-		findings, err := parse(a.Text, a.Usage.Format, j.rubric.Criteria)
+		findings, err := parseAnswer(a.Text, a.Usage.Format, j.rubric.Criteria)
 		switch {
 		case err == nil:
 			return findings, usage, nil
@@ -197,16 +197,16 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, er
 }
 
 // verdict combines the findings.
-func (j *Judge) verdict(findings []finding, m *material) eval.Verdict {
+func (j *Judge) verdict(findings []criterionVerdict, m *material) eval.Verdict {
 	outcomes := make([]eval.Outcome, len(findings))
 	v := eval.Verdict{Criteria: make([]eval.Criterion, len(findings))}
 	var words []string
 	for i, c := range j.rubric.Criteria {
 		f := findings[i]
-		outcomes[i] = c.check(f, m)
-		v.Criteria[i] = eval.Criterion{ID: c.ID, Outcome: outcomes[i], Evidence: short(f.evidence), Reason: short(f.reason)}
+		outcomes[i] = c.checkEvidence(f, m)
+		v.Criteria[i] = eval.Criterion{ID: c.ID, Outcome: outcomes[i], Evidence: boundReason(f.evidence), Reason: boundReason(f.reason)}
 		if f.reason != "" {
-			words = append(words, c.ID+": "+short(f.reason))
+			words = append(words, c.ID+": "+boundReason(f.reason))
 		}
 	}
 	v.Outcome, v.Score, v.Reason = j.rubric.combine(outcomes)
@@ -220,7 +220,7 @@ func (j *Judge) verdict(findings []finding, m *material) eval.Verdict {
 // check gives the criterion's outcome once its quote has been looked up. A
 // verdict whose quote the model made up is worth nothing, and no reason to
 // believe the opposite.
-func (c Criterion) check(f finding, m *material) eval.Outcome {
+func (c Criterion) checkEvidence(f criterionVerdict, m *material) eval.Outcome {
 	source := ""
 	switch f.outcome {
 	case eval.OutcomePass:
@@ -228,16 +228,16 @@ func (c Criterion) check(f finding, m *material) eval.Outcome {
 	case eval.OutcomeFail:
 		source = c.Evidence.Fail
 	}
-	if source != "" && !quoted(f.evidence, m.passages(source)) {
+	if source != "" && !containsQuote(f.evidence, m.passages(source)) {
 		return eval.OutcomeCannotJudge
 	}
 	return f.outcome
 }
 
 // short bounds a model's words.
-func short(s string) string {
+func boundReason(s string) string {
 	if utf8.RuneCountInString(s) <= maxReason {
 		return s
 	}
-	return s[:offset(s, maxReason)] + "..."
+	return s[:runeOffset(s, maxReason)] + "..."
 }

@@ -305,7 +305,7 @@ func TestVersion(t *testing.T) {
 		"question":    func(_ *Config, r *Rubric, _ *Model) { r.Criteria[0].Question += " Really?" },
 		"weight":      func(_ *Config, r *Rubric, _ *Model) { r.Criteria[0].Weight = new(2.0) },
 		"aggregation": func(_ *Config, r *Rubric, _ *Model) { r.Aggregation = aggregateAny },
-		"evidence":    func(_ *Config, r *Rubric, _ *Model) { r.Criteria[1].Evidence.Pass = anywhere },
+		"evidence":    func(_ *Config, r *Rubric, _ *Model) { r.Criteria[1].Evidence.Pass = sourceAny },
 		"model":       func(_ *Config, _ *Rubric, m *Model) { *m = described{Description: Description{"other", 1000}} },
 		"cut":         func(_ *Config, _ *Rubric, m *Model) { *m = described{Description: Description{"gpt", 2000}} },
 	} {

@@ -44,7 +44,7 @@ func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, fault.List) {
 	entries, err := fs.ReadDir(fsys, folder)
 	if err != nil {
-		return nil, fault.List{{File: shown, Problem: "cannot be read as a folder of rubrics", Expected: cause(err)}}
+		return nil, fault.List{{File: shown, Problem: "cannot be read as a folder of rubrics", Expected: withoutPath(err)}}
 	}
 	out := map[string]*Rubric{}
 	var faults fault.List
@@ -60,7 +60,7 @@ func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, fault.List
 		}
 		data, err := readBounded(fsys, folder+"/"+entry.Name())
 		if err != nil {
-			faults = append(faults, fault.Fault{File: file, Problem: "cannot be read", Expected: cause(err)})
+			faults = append(faults, fault.Fault{File: file, Problem: "cannot be read", Expected: withoutPath(err)})
 			continue
 		}
 		r, part := parseRubric(file, name, data)
@@ -104,7 +104,7 @@ func readBounded(fsys fs.FS, path string) ([]byte, error) {
 }
 
 // cause gives the part of an error that a person has not seen yet.
-func cause(err error) string {
+func withoutPath(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}

@@ -42,7 +42,7 @@ type toolCall struct {
 
 // collect takes the shown inputs out of the event. Each field keeps at most
 // limit characters.
-func collect(e *event.Event, guideline string, shown []string, limit int) *material {
+func newMaterial(e *event.Event, guideline string, shown []string, limit int) *material {
 	m := &material{}
 	for _, name := range shown {
 		switch name {
@@ -55,7 +55,7 @@ func collect(e *event.Event, guideline string, shown []string, limit int) *mater
 		case inputOutput:
 			m.Output = m.content(name, e.Output, limit)
 		case inputTools:
-			m.Tools = m.text(name, e.Tools.Text(), limit)
+			m.Tools = m.truncatedField(name, e.Tools.Text(), limit)
 		case inputChunks:
 			m.chunks(e, limit)
 		case inputToolCalls:
@@ -70,26 +70,26 @@ func collect(e *event.Event, guideline string, shown []string, limit int) *mater
 func (m *material) content(name string, c event.Content, limit int) any {
 	turns, ok := c.Turns()
 	if !ok {
-		if s := m.text(name, c.Text(), limit); s != "" {
+		if s := m.truncatedField(name, c.Text(), limit); s != "" {
 			return s
 		}
 		return nil
 	}
-	turns, less := ends(turns)
+	turns, less := headAndTail(turns)
 	out := make([]turn, len(turns))
 	texts := make([]*string, 0, len(turns))
 	for i, t := range turns {
-		role, _ := cut(neutralise(t.Role), 64)
+		role, _ := truncate(neutralise(t.Role), 64)
 		out[i] = turn{role, neutralise(t.Content)}
 		texts = append(texts, &out[i].Content)
 	}
-	m.note(name, cutAll(texts, limit) || less)
+	m.markTruncated(name, truncateAll(texts, limit) || less)
 	return out
 }
 
-func (m *material) text(name, s string, limit int) string {
-	s, did := cut(neutralise(s), limit)
-	m.note(name, did)
+func (m *material) truncatedField(name, s string, limit int) string {
+	s, did := truncate(neutralise(s), limit)
+	m.markTruncated(name, did)
 	return s
 }
 
@@ -97,32 +97,32 @@ func (m *material) chunks(e *event.Event, limit int) {
 	if e.Retrieval == nil {
 		return
 	}
-	list, less := ends(e.Retrieval.Chunks)
+	list, less := headAndTail(e.Retrieval.Chunks)
 	texts := make([]*string, 0, len(list))
 	m.Chunks = make([]chunk, len(list))
 	for i, c := range list {
-		id, _ := cut(neutralise(string(c.ID)), 128)
+		id, _ := truncate(neutralise(string(c.ID)), 128)
 		m.Chunks[i] = chunk{id, neutralise(c.Text)}
 		texts = append(texts, &m.Chunks[i].Text)
 	}
-	m.note(inputChunks, cutAll(texts, limit) || less)
+	m.markTruncated(inputChunks, truncateAll(texts, limit) || less)
 }
 
 func (m *material) toolCalls(e *event.Event, limit int) {
-	list, less := ends(e.ToolCalls)
+	list, less := headAndTail(e.ToolCalls)
 	texts := make([]*string, 0, 2*len(list))
 	m.ToolCalls = make([]toolCall, len(list))
 	for i, c := range list {
-		name, _ := cut(neutralise(c.Name), 128)
-		status, _ := cut(neutralise(c.Status), 64)
+		name, _ := truncate(neutralise(c.Name), 128)
+		status, _ := truncate(neutralise(c.Status), 64)
 		m.ToolCalls[i] = toolCall{name, neutralise(c.Arguments.Text()), status, neutralise(c.Result.Text())}
 		texts = append(texts, &m.ToolCalls[i].Arguments, &m.ToolCalls[i].Result)
 	}
-	m.note(inputToolCalls, cutAll(texts, limit) || less)
+	m.markTruncated(inputToolCalls, truncateAll(texts, limit) || less)
 }
 
 // note remembers that a field was cut.
-func (m *material) note(name string, did bool) {
+func (m *material) markTruncated(name string, did bool) {
 	if did && !slices.Contains(m.truncated, name) {
 		m.truncated = append(m.truncated, name)
 	}
@@ -148,12 +148,12 @@ func (m *material) message(nonce, correction string) (string, error) {
 func (m *material) passages(name string) []string {
 	var out []string
 	add := func(field string, texts ...string) {
-		if name == anywhere || name == field {
+		if name == sourceAny || name == field {
 			out = append(out, texts...)
 		}
 	}
 	add(inputGuideline, m.Guideline)
-	add(inputInput, spoken(m.Input)...)
+	add(inputInput, contentTexts(m.Input)...)
 	for _, c := range m.Chunks {
 		add(inputChunks, c.Text)
 	}
@@ -161,12 +161,12 @@ func (m *material) passages(name string) []string {
 	for _, c := range m.ToolCalls {
 		add(inputToolCalls, c.Name+" "+c.Arguments+" "+c.Status, c.Result)
 	}
-	add(inputExpected, spoken(m.Expected)...)
-	add(inputOutput, spoken(m.Output)...)
+	add(inputExpected, contentTexts(m.Expected)...)
+	add(inputOutput, contentTexts(m.Output)...)
 	return out
 }
 
-func spoken(v any) []string {
+func contentTexts(v any) []string {
 	switch v := v.(type) {
 	case string:
 		return []string{v}

@@ -55,7 +55,7 @@ func TestToolResultsAreShown(t *testing.T) {
 	e.Input = event.JSON([]byte(`[{"role":"user","content":"Where is it?"},
 		{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"track","input":{}}]},
 		{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"in Évreux"}]}]`))
-	m := collect(e, "", []string{inputInput}, 1000)
+	m := newMaterial(e, "", []string{inputInput}, 1000)
 	want := []turn{{"user", "Where is it?"}, {"assistant", ""}, {"tool", "in Évreux"}}
 	if d := cmp.Diff(want, m.Input); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -71,9 +71,9 @@ func TestEscapesAreNoText(t *testing.T) {
 	} {
 		e := newEvent()
 		e.Output = event.JSON([]byte(output))
-		m := collect(e, "", []string{inputOutput}, 1000)
+		m := newMaterial(e, "", []string{inputOutput}, 1000)
 		for _, quote := range []string{"retardée à Évreux", "R&D"} {
-			if !quoted(quote, m.passages(inputOutput)) {
+			if !containsQuote(quote, m.passages(inputOutput)) {
 				t.Errorf("%q is not found in %v", quote, m.Output)
 			}
 		}
@@ -94,7 +94,7 @@ func TestMessage(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := collect(full(), "Never promise a date.", tt.shown, tt.limit).message("NONCE", tt.correction)
+			s, err := newMaterial(full(), "Never promise a date.", tt.shown, tt.limit).message("NONCE", tt.correction)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +118,7 @@ func FuzzMessage(f *testing.F) {
 			Input: event.Text(input), Output: event.Text(output),
 			Retrieval: &event.Retrieval{Chunks: []event.Chunk{{ID: event.ID(id), Text: text}}},
 		}
-		m := collect(e, "", []string{inputInput, inputChunks, inputOutput}, 1<<20)
+		m := newMaterial(e, "", []string{inputInput, inputChunks, inputOutput}, 1<<20)
 		s, err := m.message("n", "")
 		if err != nil {
 			t.Fatal(err)
@@ -140,7 +140,7 @@ func FuzzMessage(f *testing.F) {
 		if got.Nonce != "n" || got.Correction != nil || got.Truncated != nil {
 			t.Errorf("content reached beyond data: %s", s)
 		}
-		shortID, _ := cut(neutralise(id), 128)
+		shortID, _ := truncate(neutralise(id), 128)
 		want := []string{neutralise(e.Input.Text()), neutralise(e.Output.Text()), shortID, neutralise(text)}
 		have := []string{got.Data.Input, got.Data.Output, got.Data.Chunks[0].ID, got.Data.Chunks[0].Text}
 		if diff := cmp.Diff(want, have); diff != "" {
@@ -195,16 +195,16 @@ func FuzzNeutralise(f *testing.F) {
 		if !utf8.ValidString(got) {
 			t.Errorf("%q is no UTF-8", got)
 		}
-		if m := markers.FindString(got); m != "" {
+		if m := roleMarkers.FindString(got); m != "" {
 			t.Errorf("marker %q is left", m)
 		}
-		if i := strings.IndexFunc(got, func(r rune) bool { return visible(r) < 0 }); i >= 0 {
+		if i := strings.IndexFunc(got, func(r rune) bool { return dropInvisible(r) < 0 }); i >= 0 {
 			t.Errorf("an invisible character is left at %d", i)
 		}
 		if again := neutralise(got); again != got {
 			t.Errorf("done twice: %q; once: %q", again, got)
 		}
-		clean := utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return visible(r) < 0 }) && !markers.MatchString(s)
+		clean := utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return dropInvisible(r) < 0 }) && !roleMarkers.MatchString(s)
 		if clean && got != s {
 			t.Errorf("%q became %q", s, got)
 		}
@@ -228,7 +228,7 @@ func TestCut(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got, did := cut(tt.in, tt.limit); got != tt.want || did != (got != tt.in) {
+			if got, did := truncate(tt.in, tt.limit); got != tt.want || did != (got != tt.in) {
 				t.Errorf("got %q, %v; want %q", got, did, tt.want)
 			}
 		})
@@ -254,7 +254,7 @@ func TestFairShares(t *testing.T) {
 		for i, n := range tt.lengths {
 			texts[i] = new(strings.Repeat("x", n))
 		}
-		did := cutAll(texts, tt.limit)
+		did := truncateAll(texts, tt.limit)
 		cutAny := false
 		for i, s := range texts {
 			kept := strings.Count(strings.ReplaceAll(*s, "characters left out", ""), "x")
@@ -275,7 +275,7 @@ func TestLongListsKeepTheirEnds(t *testing.T) {
 	for i := range 1000 {
 		e.Retrieval.Chunks = append(e.Retrieval.Chunks, event.Chunk{ID: event.ID(fmt.Sprint(i)), Text: "x"})
 	}
-	m := collect(e, "", []string{inputChunks}, 1000)
+	m := newMaterial(e, "", []string{inputChunks}, 1000)
 	if n := len(m.Chunks); n != maxItems || m.Chunks[0].ID != "0" || m.Chunks[n-1].ID != "999" {
 		t.Errorf("kept %d chunks", n)
 	}

@@ -8,7 +8,7 @@ import (
 
 // markers are the tokens by which chat templates tell roles apart. A server
 // that does not escape them lets content pose as another message.
-var markers = regexp.MustCompile(`(?i)<[|｜][^<>|｜\s]{1,64}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>`)
+var roleMarkers = regexp.MustCompile(`(?i)<[|｜][^<>|｜\s]{1,64}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>`)
 
 // neutralise makes text harmless as part of a prompt: it drops characters that
 // a person does not see and a model does, and breaks role markers by a space
@@ -17,8 +17,8 @@ func neutralise(s string) string {
 	if !strings.ContainsFunc(s, suspicious) { // plain text costs one pass
 		return s
 	}
-	s = strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD"))
-	return markers.ReplaceAllStringFunc(s, func(m string) string {
+	s = strings.Map(dropInvisible, strings.ToValidUTF8(s, "\uFFFD"))
+	return roleMarkers.ReplaceAllStringFunc(s, func(m string) string {
 		_, n := utf8.DecodeRuneInString(m)
 		return m[:n] + " " + m[n:]
 	})
@@ -27,11 +27,11 @@ func neutralise(s string) string {
 // suspicious reports whether a character is invisible, broken, or may begin a
 // marker.
 func suspicious(r rune) bool {
-	return r == '<' || r == '[' || r == utf8.RuneError || visible(r) < 0
+	return r == '<' || r == '[' || r == utf8.RuneError || dropInvisible(r) < 0
 }
 
 // visible drops a character that hides text or reorders it.
-func visible(r rune) rune {
+func dropInvisible(r rune) rune {
 	switch {
 	case r >= ' ' && r < 0x7f, r == '\t', r == '\n', r == '\r':
 		return r

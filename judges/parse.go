@@ -12,7 +12,7 @@ import (
 )
 
 // finding is a model's answer on one criterion.
-type finding struct {
+type criterionVerdict struct {
 	evidence, reason string
 	outcome          eval.Outcome
 }
@@ -25,7 +25,7 @@ func (v violation) Error() string { return string(v) }
 
 // parse reads an answer strictly and gives the findings in the rubric's order.
 // It repairs nothing: an answer that breaks its contract is no answer.
-func parse(text, format string, criteria []Criterion) ([]finding, error) {
+func parseAnswer(text, format string, criteria []Criterion) ([]criterionVerdict, error) {
 	body := strings.TrimSpace(text)
 	if format == FormatFenced {
 		var err error
@@ -37,7 +37,7 @@ func parse(text, format string, criteria []Criterion) ([]finding, error) {
 		return nil, violation("the answer is not one JSON object")
 	}
 	dec := json.NewDecoder(strings.NewReader(body))
-	top, err := object(dec, []string{"criteria"})
+	top, err := strictObject(dec, []string{"criteria"})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func parse(text, format string, criteria []Criterion) ([]finding, error) {
 	if list := top[0]; !bytes.HasPrefix(list, []byte("[")) || json.Unmarshal(list, &items) != nil {
 		return nil, violation(`"criteria" is not a list`)
 	}
-	out := make([]finding, len(criteria))
+	out := make([]criterionVerdict, len(criteria))
 	answered := make([]bool, len(criteria))
 	for _, item := range items {
 		i, f, err := parseItem(item, criteria)
@@ -67,22 +67,22 @@ func parse(text, format string, criteria []Criterion) ([]finding, error) {
 }
 
 // parseItem reads the answer on one criterion and gives the criterion's index.
-func parseItem(item json.RawMessage, criteria []Criterion) (int, finding, error) {
-	values, err := object(json.NewDecoder(bytes.NewReader(item)), []string{"id", "evidence", "reason", "verdict"})
+func parseItem(item json.RawMessage, criteria []Criterion) (int, criterionVerdict, error) {
+	values, err := strictObject(json.NewDecoder(bytes.NewReader(item)), []string{"id", "evidence", "reason", "verdict"})
 	if err != nil {
-		return 0, finding{}, err
+		return 0, criterionVerdict{}, err
 	}
 	var texts [4]string
 	for i, v := range values {
 		if !bytes.HasPrefix(v, []byte(`"`)) || json.Unmarshal(v, &texts[i]) != nil {
-			return 0, finding{}, violation(`"id", "evidence", "reason" and "verdict" have to be strings`)
+			return 0, criterionVerdict{}, violation(`"id", "evidence", "reason" and "verdict" have to be strings`)
 		}
 	}
 	i := slices.IndexFunc(criteria, func(c Criterion) bool { return c.ID == texts[0] })
 	if i < 0 {
-		return 0, finding{}, violation(`an "id" is none of the criteria`)
+		return 0, criterionVerdict{}, violation(`an "id" is none of the criteria`)
 	}
-	f := finding{evidence: texts[1], reason: texts[2]}
+	f := criterionVerdict{evidence: texts[1], reason: texts[2]}
 	switch texts[3] {
 	case "pass":
 		f.outcome = eval.OutcomePass
@@ -93,7 +93,7 @@ func parseItem(item json.RawMessage, criteria []Criterion) (int, finding, error)
 	case "cannot_judge":
 		f.outcome = eval.OutcomeCannotJudge
 	default:
-		return 0, finding{}, violation(`the "verdict" of ` + criteria[i].ID + ` is none of pass, fail, not_applicable, cannot_judge`)
+		return 0, criterionVerdict{}, violation(`the "verdict" of ` + criteria[i].ID + ` is none of pass, fail, not_applicable, cannot_judge`)
 	}
 	return i, f, nil
 }
@@ -101,7 +101,7 @@ func parseItem(item json.RawMessage, criteria []Criterion) (int, finding, error)
 // object reads one JSON object that has exactly these keys, each once. The
 // standard decoder would take the last of two equal keys, and keys in another
 // case: two readings of one answer.
-func object(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
+func strictObject(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return nil, violation("an object is expected where there is none")
 	}

@@ -13,7 +13,7 @@ import (
 func TestParse(t *testing.T) {
 	t.Parallel()
 	good := answer("complete", "", "r2", "fail", "accurate", "e1", "r1", "pass")
-	want := []finding{{"e1", "r1", eval.OutcomePass}, {"", "r2", eval.OutcomeFail}}
+	want := []criterionVerdict{{"e1", "r1", eval.OutcomePass}, {"", "r2", eval.OutcomeFail}}
 	item := func(fields string) string {
 		return `{"criteria":[{"id":"complete","evidence":"","reason":"","verdict":"pass"},{` + fields + `}]}`
 	}
@@ -60,9 +60,9 @@ func TestParse(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := parse(tt.text, tt.format, rubric(t, twoCriteria).Criteria)
+			got, err := parseAnswer(tt.text, tt.format, rubric(t, twoCriteria).Criteria)
 			if tt.violation == "" {
-				if diff := cmp.Diff(want, got, cmp.AllowUnexported(finding{})); err != nil || diff != "" {
+				if diff := cmp.Diff(want, got, cmp.AllowUnexported(criterionVerdict{})); err != nil || diff != "" {
 					t.Errorf("err = %v, findings (-want +got):\n%s", err, diff)
 				}
 				return
@@ -83,7 +83,7 @@ func TestParseFenceInAQuote(t *testing.T) {
 		"indented": "- ```json\n  " + body + "\n  ```",
 		"one line": "```json " + body + "```",
 	} {
-		if _, err := parse(text, FormatFenced, []Criterion{{ID: "accurate"}}); err != nil {
+		if _, err := parseAnswer(text, FormatFenced, []Criterion{{ID: "accurate"}}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -103,7 +103,7 @@ func FuzzParse(f *testing.F) {
 		if fenced {
 			format = FormatFenced
 		}
-		got, err := parse(text, format, criteria)
+		got, err := parseAnswer(text, format, criteria)
 		if err != nil {
 			if strings.Contains(err.Error(), "zzqqzz") || len(err.Error()) > 200 {
 				t.Errorf("the error repeats the answer: %v", err)
@@ -173,7 +173,7 @@ func TestQuoted(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := quoted(tt.quote, passages); got != tt.want {
+			if got := containsQuote(tt.quote, passages); got != tt.want {
 				t.Errorf("got %v; want %v", got, tt.want)
 			}
 		})
@@ -193,7 +193,7 @@ func FuzzQuoted(f *testing.F) {
 		}
 		start := int(from % uint(len(w)))
 		end := start + 1 + int(n%uint(len(w)-start))
-		if find(w, w[start:end]) < 0 {
+		if findWindow(w, w[start:end]) < 0 {
 			t.Errorf("%q is not found in %q", w[start:end], w)
 		}
 	})
@@ -221,7 +221,7 @@ func TestSubstantial(t *testing.T) {
 		`{"ok":true}`:                            true,
 		"Thought process: first I looked at the bill.": true,
 	} {
-		if got := substantial(output); got != want {
+		if got := hasSubstance(output); got != want {
 			t.Errorf("substantial(%q) = %v; want %v", output, got, want)
 		}
 	}

@@ -28,7 +28,7 @@ Answer with one JSON object and nothing else, each criterion exactly once, in th
 `
 
 // meaning says what the inputs are.
-var meaning = map[string]string{
+var inputMeanings = map[string]string{
 	inputGuideline: "the guideline that the answer has to follow",
 	inputInput:     "what the AI system was asked: text, or the messages of a chat",
 	inputChunks:    "passages that were retrieved for the request",
@@ -44,8 +44,8 @@ func systemPrompt(r *Rubric) string {
 	var b strings.Builder
 	b.WriteString(rules)
 	b.WriteString("\nMembers of \"data\"; one that is absent is not known:\n")
-	for _, name := range r.shown() {
-		b.WriteString("- " + name + ": " + meaning[name] + "\n")
+	for _, name := range r.visibleInputs() {
+		b.WriteString("- " + name + ": " + inputMeanings[name] + "\n")
 	}
 	b.WriteString("\nRubric: " + r.Name + "\n")
 	if d := oneLine(r.Description); d != "" {
@@ -54,25 +54,25 @@ func systemPrompt(r *Rubric) string {
 	b.WriteString("\nCriteria:\n")
 	for _, c := range r.Criteria {
 		b.WriteString("- id: " + c.ID + "\n  question: " + oneLine(c.Question) + "\n")
-		examples(&b, "passes", c.Pass)
-		examples(&b, "fails", c.Fail)
-		demand(&b, "pass", c.Evidence.Pass)
-		demand(&b, "fail", c.Evidence.Fail)
+		writeExamples(&b, "passes", c.Pass)
+		writeExamples(&b, "fails", c.Fail)
+		writeEvidenceRule(&b, "pass", c.Evidence.Pass)
+		writeEvidenceRule(&b, "fail", c.Evidence.Fail)
 	}
 	b.WriteString(contract)
 	return b.String()
 }
 
-func examples(b *strings.Builder, label string, texts []string) {
+func writeExamples(b *strings.Builder, label string, texts []string) {
 	for _, s := range texts {
 		b.WriteString("  " + label + ", for example: " + oneLine(s) + "\n")
 	}
 }
 
-func demand(b *strings.Builder, verdict, source string) {
+func writeEvidenceRule(b *strings.Builder, verdict, source string) {
 	switch source {
 	case "":
-	case anywhere:
+	case sourceAny:
 		b.WriteString("  a " + verdict + " needs evidence\n")
 	default:
 		b.WriteString("  a " + verdict + " needs evidence copied from " + source + "\n")

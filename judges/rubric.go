@@ -83,7 +83,7 @@ const (
 )
 
 // anywhere is the source of a quote that may stand in any input.
-const anywhere = "any"
+const sourceAny = "any"
 
 // inputs gives all inputs in the order in which a prompt shows them.
 func inputs() []string {
@@ -96,7 +96,7 @@ func defaultRubric() *Rubric {
 }
 
 // shown gives the inputs that the model sees, in the order of inputs.
-func (r *Rubric) shown() []string {
+func (r *Rubric) visibleInputs() []string {
 	var out []string
 	for _, name := range inputs() {
 		if slices.Contains(r.Needs, name) || slices.Contains(r.NeedsOneOf, name) || slices.Contains(r.Optional, name) {
@@ -117,7 +117,7 @@ func (c Criterion) weight() float64 {
 // Validate gives all faults of r.
 func (r *Rubric) Validate() fault.List {
 	var fs fault.List
-	if !identifier(r.Name) {
+	if !isIdentifier(r.Name) {
 		fs.Add("name", "is no name", "1 to 32 lower-case letters, digits and _")
 	}
 	if len(r.Description) > maxText {
@@ -134,10 +134,10 @@ func (r *Rubric) Validate() fault.List {
 			fs.Add("threshold", "out of range", "above 0, at most 1: the share of weight that has to pass")
 		}
 	default:
-		fs.Add("aggregation", "unknown", oneOf(r.Aggregation, aggregateAll, aggregateWeighted, aggregateAny))
+		fs.Add("aggregation", "unknown", suggestion(r.Aggregation, aggregateAll, aggregateWeighted, aggregateAny))
 	}
 	if r.NoSubstance != eval.OutcomeFail.String() && r.NoSubstance != eval.OutcomeNotApplicable.String() {
-		fs.Add("no_substance", "unknown", oneOf(r.NoSubstance, eval.OutcomeFail.String(), eval.OutcomeNotApplicable.String()))
+		fs.Add("no_substance", "unknown", suggestion(r.NoSubstance, eval.OutcomeFail.String(), eval.OutcomeNotApplicable.String()))
 	}
 	switch n := len(r.Criteria); {
 	case n == 0:
@@ -147,7 +147,7 @@ func (r *Rubric) Validate() fault.List {
 	}
 	seen := map[string]bool{}
 	for i, c := range r.Criteria {
-		part := c.validate(r.shown())
+		part := c.validate(r.visibleInputs())
 		if seen[c.ID] {
 			part.Add("id", "stands twice", "another id")
 		}
@@ -167,7 +167,7 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 			path := list.path + "[" + strconv.Itoa(i) + "]"
 			switch {
 			case !slices.Contains(inputs(), name):
-				fs.Add(path, "unknown input", oneOf(name, inputs()...))
+				fs.Add(path, "unknown input", suggestion(name, inputs()...))
 			case seen[name]:
 				fs.Add(path, "stands twice", "each input once")
 			}
@@ -184,7 +184,7 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 
 func (c Criterion) validate(shown []string) fault.List {
 	var fs fault.List
-	if !identifier(c.ID) {
+	if !isIdentifier(c.ID) {
 		fs.Add("id", "is no id", "1 to 32 lower-case letters, digits and _")
 	}
 	switch q := strings.TrimSpace(c.Question); {
@@ -210,8 +210,8 @@ func (c Criterion) validate(shown []string) fault.List {
 		fs.Add("weight", "out of range", "above 0, at most 100")
 	}
 	for _, e := range []struct{ path, source string }{{"evidence.pass", c.Evidence.Pass}, {"evidence.fail", c.Evidence.Fail}} {
-		if e.source != "" && e.source != anywhere && !slices.Contains(shown, e.source) {
-			fs.Add(e.path, "is no input of this rubric", oneOf(e.source, append([]string{anywhere}, shown...)...))
+		if e.source != "" && e.source != sourceAny && !slices.Contains(shown, e.source) {
+			fs.Add(e.path, "is no input of this rubric", suggestion(e.source, append([]string{sourceAny}, shown...)...))
 		}
 	}
 	return fs
@@ -219,7 +219,7 @@ func (c Criterion) validate(shown []string) fault.List {
 
 // identifier reports whether s may be the name of a rubric or a criterion: it
 // becomes part of reasons and reports.
-func identifier(s string) bool {
+func isIdentifier(s string) bool {
 	if s == "" || len(s) > maxID {
 		return false
 	}
@@ -232,7 +232,7 @@ func identifier(s string) bool {
 }
 
 // oneOf says what was expected, and what was probably meant.
-func oneOf(word string, names ...string) string {
+func suggestion(word string, names ...string) string {
 	if near := fault.Nearest(word, names); near != "" {
 		return `did you mean "` + near + `"?`
 	}

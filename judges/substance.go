@@ -18,7 +18,7 @@ var (
 
 // substantial reports whether an output says anything: it holds a letter or a
 // digit, and more than the announcement of an answer.
-func substantial(output string) bool {
+func hasSubstance(output string) bool {
 	if !strings.ContainsFunc(output, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
 		return false
 	}

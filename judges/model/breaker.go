@@ -28,7 +28,7 @@ const (
 )
 
 // inWords says what a state of the breaker means for judging.
-func inWords(state string) string {
+func stateMessage(state string) string {
 	switch state {
 	case stateOpen:
 		return "model is down: judges answer with errors without calling it"
@@ -57,21 +57,21 @@ type breaker struct {
 	model string
 	log   *slog.Logger
 
-	mu     sync.Mutex // guards all below
-	state  string
-	turned time.Time           // when the state was entered
-	last   uint64              // number of the last call
-	floor  uint64              // calls up to this one began in another state, and say nothing about this one
-	begun  map[uint64]struct{} // calls that have not ended; the layers above bound them
-	ended  recent
-	failed uint64      // of the calls that counted as down, the one that began last
-	trial  uint64      // the one call while half-open; 0: none
-	why    eval.Reason // of the last call that counted as down
-	fare   Condition   // but for its Breaker
+	mu             sync.Mutex // guards all below
+	state          string
+	enteredAt      time.Time           // when the state was entered
+	lastCall       uint64              // number of the last call
+	lastOfOldState uint64              // calls up to this one began in another state, and say nothing about this one
+	inFlight       map[uint64]struct{} // calls that have not ended; the layers above bound them
+	window         failureWindow
+	newestFailed   uint64      // of the calls that counted as down, the one that began last
+	probe          uint64      // the one call while half-open; 0: none
+	lastReason     eval.Reason // of the last call that counted as down
+	fare           Condition   // but for its Breaker
 }
 
 func newBreaker(next judges.Model, cfg Config, log *slog.Logger) *breaker {
-	return &breaker{next: next, model: cfg.Model, log: log, state: stateClosed, begun: map[uint64]struct{}{}, ended: newRecent()}
+	return &breaker{next: next, model: cfg.Model, log: log, state: stateClosed, inFlight: map[uint64]struct{}{}, window: newFailureWindow()}
 }
 
 // Complete makes the call unless the breaker is open.
@@ -89,55 +89,55 @@ func (m *breaker) Complete(ctx context.Context, r judges.Request) (a judges.Answ
 func (m *breaker) begin() (call uint64, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.state == stateOpen && time.Since(m.turned) > breakerPause {
-		m.turn(stateHalfOpen)
+	if m.state == stateOpen && time.Since(m.enteredAt) > breakerPause {
+		m.enter(stateHalfOpen)
 	}
-	if m.state == stateOpen || m.trial != 0 {
+	if m.state == stateOpen || m.probe != 0 {
 		return 0, false
 	}
-	m.last++
-	m.begun[m.last] = struct{}{}
+	m.lastCall++
+	m.inFlight[m.lastCall] = struct{}{}
 	if m.state == stateHalfOpen {
-		m.trial = m.last
+		m.probe = m.lastCall
 	}
-	return m.last, true
+	return m.lastCall, true
 }
 
 // end notes what came of a call.
 func (m *breaker) end(call uint64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.begun, call)
-	if call == m.trial {
-		m.trial = 0
+	delete(m.inFlight, call)
+	if call == m.probe {
+		m.probe = 0
 	}
 	reason := eval.ReasonOf(err)
-	if errors.Is(err, errNoTurn) || errors.Is(err, errCutShort) || reason == eval.ReasonCanceled {
+	if errors.Is(err, errNoTurn) || errors.Is(err, errCallerDeadline) || reason == eval.ReasonCanceled {
 		return
 	}
 	m.fare.called(reason)
 	down := reason == eval.ReasonUnavailable || reason == eval.ReasonTimeout
 	if down {
-		m.why, m.failed = reason, max(m.failed, call)
+		m.lastReason, m.newestFailed = reason, max(m.newestFailed, call)
 	}
 	switch {
-	case call <= m.floor || m.state == stateOpen:
+	case call <= m.lastOfOldState || m.state == stateOpen:
 	case m.state == stateHalfOpen && down:
-		m.turn(stateOpen)
+		m.enter(stateOpen)
 	case m.state == stateHalfOpen:
-		m.turn(stateClosed)
+		m.enter(stateClosed)
 	default:
-		m.ended.add(down)
-		if made, failed := m.ended.sum(); down && made >= breakerCalls && 2*failed >= made+m.older() {
-			m.turn(stateOpen)
+		m.window.add(down)
+		if made, failed := m.window.counts(); down && made >= breakerCalls && 2*failed >= made+m.olderInFlight() {
+			m.enter(stateOpen)
 		}
 	}
 }
 
 // older counts the calls that began before one that failed and have not ended.
-func (m *breaker) older() (n int) {
-	for c := range m.begun {
-		if c > m.floor && c < m.failed {
+func (m *breaker) olderInFlight() (n int) {
+	for c := range m.inFlight {
+		if c > m.lastOfOldState && c < m.newestFailed {
 			n++
 		}
 	}
@@ -145,12 +145,12 @@ func (m *breaker) older() (n int) {
 }
 
 // turn enters a state.
-func (m *breaker) turn(to string) {
+func (m *breaker) enter(to string) {
 	from := m.state
-	m.state, m.turned, m.floor, m.ended = to, time.Now(), m.last, newRecent()
+	m.state, m.enteredAt, m.lastOfOldState, m.window = to, time.Now(), m.lastCall, newFailureWindow()
 	//nolint:sloglint // one of three constants
-	m.log.LogAttrs(context.Background(), slog.LevelWarn, inWords(to),
-		slog.String(keyModel, m.model), slog.String(keyFrom, from), slog.String(keyNext, to), slog.Any(keyReason, m.why))
+	m.log.LogAttrs(context.Background(), slog.LevelWarn, stateMessage(to),
+		slog.String(keyModel, m.model), slog.String(keyFrom, from), slog.String(keyNext, to), slog.Any(keyReason, m.lastReason))
 }
 
 // condition says how the endpoint fares.

@@ -36,7 +36,7 @@ func TestBreaker(t *testing.T) {
 		// An endpoint that limits, refuses or rejects is alive; a call never made says nothing.
 		for _, err = range []error{
 			limited(0), fail(eval.ReasonAuth, failure{}), fail(eval.ReasonBadRequest, failure{}),
-			unmade(context.DeadlineExceeded), eval.WithReason(eval.ReasonCanceled, context.Canceled),
+			noTurn(context.DeadlineExceeded), eval.WithReason(eval.ReasonCanceled, context.Canceled),
 		} {
 			if got := do(30); eval.ReasonOf(got) == eval.ReasonBreakerOpen {
 				t.Fatalf("opened by %v", err)
@@ -120,7 +120,7 @@ func TestTimeoutsOpenTheBreaker(t *testing.T) {
 					<-ctx.Done()
 					return judges.Answer{}, classify(ctx, ctx.Err(), &exchange{})
 				})
-				m := newBreaker(&watch{next: hang, timeout: tt.timeout, usual: new(usual)}, config(), slog.New(slog.DiscardHandler))
+				m := newBreaker(&callObserver{next: hang, timeout: tt.timeout, latency: new(latencyEstimate)}, config(), slog.New(slog.DiscardHandler))
 				var calls sync.WaitGroup
 				var once sync.Once
 				for range tt.slots {

@@ -3,7 +3,7 @@ package model
 import "strings"
 
 // thinking is what a reasoning model may use beside its answer, in tokens.
-const thinking = 8192
+const thinkingTokens = 8192
 
 // capability is what a family of models takes.
 type capability struct {

@@ -24,7 +24,7 @@ func classify(ctx context.Context, err error, seen *exchange) error {
 	if cause := ctx.Err(); cause != nil {
 		// A reply that came in half when the time was up is a timeout, not a broken server.
 		if errors.Is(cause, context.DeadlineExceeded) {
-			return fail(eval.ReasonTimeout, failure{what: "no answer in time", cause: cause, again: true})
+			return fail(eval.ReasonTimeout, failure{what: "no answer in time", cause: cause, retryable: true})
 		}
 		return fail(eval.ReasonCanceled, failure{what: "call stopped", cause: cause})
 	}
@@ -32,22 +32,22 @@ func classify(ctx context.Context, err error, seen *exchange) error {
 	case errors.Is(err, errReplyTooLarge):
 		return fail(eval.ReasonUnparsable, failure{what: errReplyTooLarge.Error()})
 	case seen.status == 0:
-		return transport(err)
+		return classifyTransport(err)
 	case seen.status >= 200 && seen.status <= 299:
-		return hollow(err, seen)
+		return classifySuccess(err, seen)
 	}
-	code, kind, param := details(err, seen.body)
-	return byStatus(seen.status, seen, code, kind, param)
+	code, kind, param := errorDetails(err, seen.body)
+	return classifyStatus(seen.status, seen, code, kind, param)
 }
 
 // transport classes an error without an answer: no connection, a connection
 // that was reset, or a request that the library refused to send.
-func transport(err error) error {
+func classifyTransport(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		op, dialled := errors.AsType[*net.OpError](err)
 		return fail(eval.ReasonUnavailable, failure{
-			what: "no answer", cause: u.Err, again: true,
-			free: dialled && op.Op == "dial", // nobody was asked
+			what: "no answer", cause: u.Err, retryable: true,
+			uncharged: dialled && op.Op == "dial", // nobody was asked
 		})
 	}
 	return fail(eval.ReasonBadRequest, failure{what: "call refused by the client library"})
@@ -56,28 +56,28 @@ func transport(err error) error {
 // hollow classes a success that holds no completion. Some proxies answer 200
 // with an error inside, which counts as what it says; the rest is a server that
 // breaks, and it may be whole the next time.
-func hollow(err error, seen *exchange) error {
-	code, kind, param := details(nil, seen.body)
+func classifySuccess(err error, seen *exchange) error {
+	code, kind, param := errorDetails(nil, seen.body)
 	if code == "" && kind == "" {
 		what := "reply without a choice"
 		if err != nil {
 			what = "reply is no completion" // the library's error quotes the reply
 		}
-		return fail(eval.ReasonUnavailable, failure{what: what, status: seen.status, again: true})
+		return fail(eval.ReasonUnavailable, failure{what: what, status: seen.status, retryable: true})
 	}
 	status := http.StatusBadGateway
 	if n, err := strconv.Atoi(code); err == nil && n >= 400 && n <= 599 {
 		status = n
-	} else if s, ok := statusOf[code]; ok {
+	} else if s, ok := statusByCode[code]; ok {
 		status = s
-	} else if s, ok := statusOf[kind]; ok {
+	} else if s, ok := statusByCode[kind]; ok {
 		status = s
 	}
-	return byStatus(status, seen, code, kind, param)
+	return classifyStatus(status, seen, code, kind, param)
 }
 
 // statusOf gives the status that belongs to an error's code or type.
-var statusOf = map[string]int{
+var statusByCode = map[string]int{
 	"rate_limit_exceeded":   http.StatusTooManyRequests,
 	"rate_limit_error":      http.StatusTooManyRequests,
 	"invalid_api_key":       http.StatusUnauthorized,
@@ -90,26 +90,26 @@ var statusOf = map[string]int{
 }
 
 // byStatus classes an error that a server reported under this status.
-func byStatus(status int, seen *exchange, code, kind, param string) error {
-	f := failure{status: seen.status, code: code, kind: kind, free: true}
+func classifyStatus(status int, seen *exchange, code, kind, param string) error {
+	f := failure{status: seen.status, code: code, kind: kind, uncharged: true}
 	switch {
 	case status == http.StatusPaymentRequired || code == codeQuota || kind == codeQuota || code == codeBilling:
 		return fail(eval.ReasonQuota, f)
 	case code == codeFilter || code == codePolicy:
 		return fail(eval.ReasonContentFilter, f)
 	case status == http.StatusTooManyRequests:
-		f.again, f.wait = true, pauseOf(seen.header, time.Now())
+		f.retryable, f.pause = true, retryAfter(seen.header, time.Now())
 		return fail(eval.ReasonRateLimited, f)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return fail(eval.ReasonAuth, f)
 	case status == http.StatusRequestTimeout || status == http.StatusGatewayTimeout:
-		f.again, f.free = true, false
+		f.retryable, f.uncharged = true, false
 		return fail(eval.ReasonTimeout, f)
 	case status == http.StatusConflict || status == http.StatusTooEarly || status >= 500 && status != http.StatusNotImplemented:
-		f.again, f.wait = true, pauseOf(seen.header, time.Now())
+		f.retryable, f.pause = true, retryAfter(seen.header, time.Now())
 		return fail(eval.ReasonUnavailable, f)
 	}
-	f.format = namesFormat(status, seen.body, param)
+	f.formatRejected = rejectsFormat(status, seen.body, param)
 	return fail(eval.ReasonBadRequest, f)
 }
 
@@ -126,7 +126,7 @@ const (
 // for it and name the parameter somewhere in the body, so the name is looked
 // for there: it is a word of the protocol, and no error in words says it. An
 // error that repeats the request says it too, which is not the same.
-func namesFormat(status int, body []byte, param string) bool {
+func rejectsFormat(status int, body []byte, param string) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotImplemented:
 	default:
@@ -139,13 +139,13 @@ func namesFormat(status int, body []byte, param string) bool {
 	if json.Unmarshal(body, &v) != nil {
 		v = string(body)
 	}
-	return saysFormat(v)
+	return mentionsFormat(v)
 }
 
 // saysFormat looks for the name in a decoded value, but for what repeats the
 // request: members named as FastAPI and pydantic do, and what stands behind such
 // a name in a text, as when a gateway puts their error into its own.
-func saysFormat(v any) bool {
+func mentionsFormat(v any) bool {
 	switch v := v.(type) {
 	case string:
 		for _, echo := range []string{`"input":`, `'input':`, "input_value=", `"body":`} {
@@ -153,10 +153,10 @@ func saysFormat(v any) bool {
 		}
 		return strings.Contains(v, "response_format") || strings.Contains(v, "json_schema")
 	case []any:
-		return slices.ContainsFunc(v, saysFormat)
+		return slices.ContainsFunc(v, mentionsFormat)
 	case map[string]any:
 		for name, member := range v {
-			if name != "input" && name != "body" && (saysFormat(name) || saysFormat(member)) {
+			if name != "input" && name != "body" && (mentionsFormat(name) || mentionsFormat(member)) {
 				return true
 			}
 		}
@@ -167,7 +167,7 @@ func saysFormat(v any) bool {
 // details reads an error's code, type and parameter. The library's RequestError
 // is tested first: around an error that it could not read it also holds an
 // APIError, and that one is empty.
-func details(err error, body []byte) (code, kind, param string) {
+func errorDetails(err error, body []byte) (code, kind, param string) {
 	if _, ok := errors.AsType[*openai.RequestError](err); !ok {
 		if api, ok := errors.AsType[*openai.APIError](err); ok {
 			switch c := api.Code.(type) {
@@ -182,15 +182,15 @@ func details(err error, body []byte) (code, kind, param string) {
 			if api.Param != nil {
 				param = *api.Param
 			}
-			return token(code), token(api.Type), token(param)
+			return safeCode(code), safeCode(api.Type), safeCode(param)
 		}
 	}
-	return flat(body)
+	return looseDetails(body)
 }
 
 // flat reads the shapes of an error that the library does not: {"error": {..}}
 // under a success, [{"error": {..}}], and an object that is the error itself.
-func flat(body []byte) (code, kind, param string) {
+func looseDetails(body []byte) (code, kind, param string) {
 	body = bytes.TrimSpace(body)
 	if bytes.HasPrefix(body, []byte("[")) {
 		var list []json.RawMessage
@@ -229,5 +229,5 @@ func flat(body []byte) (code, kind, param string) {
 	if f.Status != "" && f.Type == "error" {
 		f.Type = f.Status
 	}
-	return token(strings.Trim(string(f.Code), `"`)), token(f.Type), token(f.Param)
+	return safeCode(strings.Trim(string(f.Code), `"`)), safeCode(f.Type), safeCode(f.Param)
 }

@@ -141,11 +141,11 @@ func TestClassification(t *testing.T) {
 				t.Fatalf("reason = %q (%v); want %q", got, err, tt.reason)
 			}
 			f := asFailure(err)
-			if f.again != tt.again {
-				t.Errorf("again = %v; want %v", f.again, tt.again)
+			if f.retryable != tt.again {
+				t.Errorf("again = %v; want %v", f.retryable, tt.again)
 			}
-			if f.wait != tt.wait {
-				t.Errorf("wait = %v; want %v", f.wait, tt.wait)
+			if f.pause != tt.wait {
+				t.Errorf("wait = %v; want %v", f.pause, tt.wait)
 			}
 			if strings.Contains(err.Error(), leak) || len(err.Error()) > 300 {
 				t.Errorf("the error repeats what the server wrote: %.400s", err)
@@ -166,8 +166,8 @@ func TestNobodyListens(t *testing.T) {
 	}
 	m := endpoint(t, http.NotFoundHandler(), func(c *Config, _ *Deps) { c.BaseURL = "http://" + addr })
 	a, err := m.Complete(t.Context(), ask())
-	if f := asFailure(err); eval.ReasonOf(err) != eval.ReasonUnavailable || !f.again || !f.free {
-		t.Errorf("err = %v (again %v, free %v); want unavailable, again and free", err, f.again, f.free)
+	if f := asFailure(err); eval.ReasonOf(err) != eval.ReasonUnavailable || !f.retryable || !f.uncharged {
+		t.Errorf("err = %v (again %v, free %v); want unavailable, again and free", err, f.retryable, f.uncharged)
 	}
 	if !a.Usage.CostKnown || a.Usage.CostNanoUSD != 0 {
 		t.Errorf("usage = %+v; want a known cost of zero", a.Usage)
@@ -224,7 +224,7 @@ func TestPauseOf(t *testing.T) {
 			for k, v := range tt.header {
 				h.Set(k, v)
 			}
-			if got := pauseOf(h, now); got != tt.want {
+			if got := retryAfter(h, now); got != tt.want {
 				t.Errorf("got %v; want %v", got, tt.want)
 			}
 		})
@@ -239,9 +239,9 @@ func FuzzDetails(f *testing.F) {
 	f.Add([]byte(`{"error":"no such model"}`))
 	f.Add([]byte(`[[`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		code, kind, param := flat(body)
+		code, kind, param := looseDetails(body)
 		for _, s := range []string{code, kind, param} {
-			if s != token(s) || len(s) > 64 {
+			if s != safeCode(s) || len(s) > 64 {
 				t.Errorf("%q is no code", s)
 			}
 		}

@@ -49,7 +49,7 @@ func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer,
 	a := judges.Answer{Usage: eval.Usage{Model: c.model, Calls: 1, Format: r.Format}}
 	if err != nil || len(resp.Choices) == 0 {
 		err = classify(ctx, err, seen)
-		a.Usage.CostKnown = asFailure(err).free
+		a.Usage.CostKnown = asFailure(err).uncharged
 		return a, err
 	}
 	c.count(&a.Usage, resp)
@@ -80,7 +80,7 @@ func (c *client) request(r judges.Request) openai.ChatCompletionRequest {
 	}
 	switch {
 	case c.can.reasons():
-		req.MaxCompletionTokens = c.tokens + thinking
+		req.MaxCompletionTokens = c.tokens + thinkingTokens
 	case c.can.completionTokens:
 		req.MaxCompletionTokens = c.tokens
 	default:

@@ -69,7 +69,7 @@ func (c Config) Validate() fault.List {
 	if c.Model == "" {
 		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
 	}
-	if c.BaseURL != "" && !httpURL(c.BaseURL) {
+	if c.BaseURL != "" && !isHTTPURL(c.BaseURL) {
 		fs.Add("base_url", "is no URL of a server", "for example https://api.openai.com/v1")
 	}
 	switch c.API {
@@ -87,37 +87,37 @@ func (c Config) Validate() fault.List {
 	if t := c.Temperature; t != nil && !(*t >= 0 && *t <= 2) {
 		fs.Add("temperature", "out of range", "0 to 2, or null to send none")
 	}
-	within(&fs, "max_tokens", c.MaxTokens, 64, 128<<10)
+	checkRange(&fs, "max_tokens", c.MaxTokens, 64, 128<<10)
 	switch c.Format {
 	case judges.FormatSchema, judges.FormatObject, judges.FormatFenced:
 	default:
 		fs.Add("format", "unknown", "json_schema, json_object or fenced_json")
 	}
-	within(&fs, "concurrency", c.Concurrency, 1, 10_000)
+	checkRange(&fs, "concurrency", c.Concurrency, 1, 10_000)
 	if !(c.RequestsPerMinute >= 0 && c.RequestsPerMinute <= 1e7) {
 		fs.Add("requests_per_minute", "out of range", "0 (no limit) to 10000000")
 	}
 	if c.Timeout < 100*time.Millisecond || c.Timeout > 30*time.Minute {
 		fs.Add("timeout", "out of range", "100ms to 30m, for one call")
 	}
-	within(&fs, "max_attempts", c.MaxAttempts, 1, 20)
+	checkRange(&fs, "max_attempts", c.MaxAttempts, 1, 20)
 	if !(c.RetryBudget >= 0 && c.RetryBudget <= 1) {
 		fs.Add("retry_budget", "out of range", "a share of calls, 0 (no retries) to 1")
 	}
-	within(&fs, "max_input_chars", c.MaxInputChars, 1000, 4<<20)
+	checkRange(&fs, "max_input_chars", c.MaxInputChars, 1000, 4<<20)
 	if c.Price != nil {
 		fs.Under("price", c.Price.Validate())
 	}
 	return fs
 }
 
-func within(fs *fault.List, path string, n, low, high int) {
+func checkRange(fs *fault.List, path string, n, low, high int) {
 	if n < low || n > high {
 		fs.Add(path, "out of range", strconv.Itoa(low)+" to "+strconv.Itoa(high))
 	}
 }
 
-func httpURL(s string) bool {
+func isHTTPURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }

@@ -84,23 +84,23 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = deps.Getenv(envBaseURL)
 	}
-	key, err := keyOf(cfg, deps.Getenv)
+	key, err := apiKey(cfg, deps.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	prices, err := pricesOf(cfg, deps)
+	prices, err := priceLookup(cfg, deps)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", cfg.Model, err)
 	}
 	d := newDoer(cfg, deps.Transport)
 	var m judges.Model = newClient(cfg, key, d, prices)
-	u := new(usual)
-	m = &watch{next: m, model: cfg.Model, timeout: cfg.Timeout, usual: u, observe: deps.Observe}
-	m = newPace(m, cfg, u)
+	u := new(latencyEstimate)
+	m = &callObserver{next: m, model: cfg.Model, timeout: cfg.Timeout, latency: u, observe: deps.Observe}
+	m = newRateLimit(m, cfg, u)
 	b := newBreaker(m, cfg, deps.Log)
-	m = newSlots(b, cfg, u)
-	m = newRetry(m, cfg)
-	m = newLadder(m, cfg, deps.Log)
+	m = newConcurrencyLimit(b, cfg, u)
+	m = newRetrier(m, cfg)
+	m = newFormatLadder(m, cfg, deps.Log)
 	return &Endpoint{
 		model: m, http: &d.http, breaker: b,
 		description: judges.Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
@@ -145,18 +145,18 @@ func (c Config) fingerprint() string {
 // keyOf gives the key: from its file, from the configuration, or from the
 // environment. A server of one's own may need none; those that certainly do are
 // not called without.
-func keyOf(cfg Config, getenv func(string) string) (string, error) {
+func apiKey(cfg Config, getenv func(string) string) (string, error) {
 	key := cfg.APIKey.Reveal()
 	switch {
 	case cfg.KeyFile != "":
 		f, err := os.Open(cfg.KeyFile)
 		if err != nil {
-			return "", badKey("key_file", err.Error())
+			return "", keyFault("key_file", err.Error())
 		}
 		defer func() { _ = f.Close() }()
 		b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 		if err != nil {
-			return "", badKey("key_file", err.Error())
+			return "", keyFault("key_file", err.Error())
 		}
 		key = string(b)
 	case key == "":
@@ -164,21 +164,21 @@ func keyOf(cfg Config, getenv func(string) string) (string, error) {
 	}
 	key = strings.TrimSpace(key)
 	if key == "" && (cfg.BaseURL == "" || cfg.API != apiOpenAI) {
-		return "", badKey("api_key", "missing")
+		return "", keyFault("api_key", "missing")
 	}
 	if strings.ContainsAny(key, "\r\n\x00") {
-		return "", badKey("api_key", "holds a line break")
+		return "", keyFault("api_key", "holds a line break")
 	}
 	return key, nil
 }
 
-func badKey(path, problem string) error {
+func keyFault(path, problem string) error {
 	return fault.List{{Path: path, Problem: problem, Expected: "set key_file, api_key or " + envAPIKey}}
 }
 
 // pricesOf gives the look-up of prices, and warns when the built-in table that
 // the model's price comes from is out of date.
-func pricesOf(cfg Config, deps Deps) (func(string) (Price, bool), error) {
+func priceLookup(cfg Config, deps Deps) (func(string) (Price, bool), error) {
 	if cfg.Price != nil {
 		return func(string) (Price, bool) { return *cfg.Price, true }, nil
 	}

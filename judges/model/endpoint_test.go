@@ -110,7 +110,7 @@ func TestKeys(t *testing.T) {
 			t.Parallel()
 			cfg := DefaultConfig()
 			tt.change(&cfg)
-			got, err := keyOf(cfg, func(k string) string { return tt.env[k] })
+			got, err := apiKey(cfg, func(k string) string { return tt.env[k] })
 			if (err != nil) != tt.fails || got != tt.want {
 				t.Errorf("got %q, %v; want %q", got, err, tt.want)
 			}
@@ -249,7 +249,7 @@ func TestOldPricesAreWarnedAbout(t *testing.T) {
 			var log bytes.Buffer
 			cfg := DefaultConfig()
 			tt.change(&cfg)
-			if _, err := pricesOf(cfg, Deps{Log: slog.New(slog.NewTextHandler(&log, nil)), Prices: tt.prices}); err != nil {
+			if _, err := priceLookup(cfg, Deps{Log: slog.New(slog.NewTextHandler(&log, nil)), Prices: tt.prices}); err != nil {
 				t.Fatal(err)
 			}
 			if warned := strings.Contains(log.String(), "price table is old"); warned != tt.warned {

@@ -18,10 +18,10 @@ type failure struct {
 	kind   string
 	cause  error // of the transport; nil when the server answered
 
-	again  bool          // the same call may succeed later
-	free   bool          // the server refused, so nothing was charged
-	format bool          // the server does not take the response_format
-	wait   time.Duration // how long the server asks everybody to wait
+	retryable      bool          // the same call may succeed later
+	uncharged      bool          // the server refused, so nothing was charged
+	formatRejected bool          // the server does not take the response_format
+	pause          time.Duration // how long the server asks everybody to wait
 }
 
 func (f *failure) Error() string {
@@ -60,7 +60,7 @@ func asFailure(err error) failure {
 
 // token gives s back when it looks like a code and not like prose: what a
 // server writes into an error may quote the request.
-func token(s string) string {
+func safeCode(s string) string {
 	if len(s) > 64 {
 		return ""
 	}

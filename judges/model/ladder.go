@@ -20,35 +20,35 @@ func rungs() []string { return []string{judges.FormatSchema, judges.FormatObject
 // has worked is given up only when the server must have changed, for one odd
 // event is no reason to ask all others in another way.
 const (
-	maxProse   = 2
-	maxRelapse = 10
+	maxFailures       = 2
+	maxFailuresProven = 10
 )
 
 // ladder asks on the strictest rung that the server supports. It goes down one
 // rung when the server rejects the format, or when answers in a row ignore it,
 // and stays there until the process ends: all judges of the model begin there.
-type ladder struct {
+type formatLadder struct {
 	next  judges.Model
 	log   *slog.Logger
 	model string
 
-	mu     sync.Mutex // guards all below
-	rung   int
-	worked bool // the rung has given an answer in its format
-	failed int  // questions in a row that got none
+	mu       sync.Mutex // guards all below
+	rung     int
+	proven   bool // the rung has given an answer in its format
+	failures int  // questions in a row that got none
 }
 
-func newLadder(next judges.Model, cfg Config, log *slog.Logger) *ladder {
-	return &ladder{next: next, log: log, model: cfg.Model, rung: max(slices.Index(rungs(), cfg.Format), 0)}
+func newFormatLadder(next judges.Model, cfg Config, log *slog.Logger) *formatLadder {
+	return &formatLadder{next: next, log: log, model: cfg.Model, rung: max(slices.Index(rungs(), cfg.Format), 0)}
 }
 
 // Complete asks on the present rung, and again on the next when that one turns
 // out not to be there. What a discarded answer cost stays in the usage.
-func (l *ladder) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
+func (l *formatLadder) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	var usage eval.Usage
 	system := r.System
 	for {
-		rung := l.present()
+		rung := l.current()
 		r.Format = rungs()[rung]
 		r.System = system + formatNote(r.Format, r.Schema)
 		a, err := l.next.Complete(ctx, r)
@@ -58,51 +58,51 @@ func (l *ladder) Complete(ctx context.Context, r judges.Request) (judges.Answer,
 		switch {
 		case rung == len(rungs())-1:
 			return a, err
-		case err != nil && asFailure(err).format:
-			if l.leave(ctx, rung, 1, "rejected by the server") {
+		case err != nil && asFailure(err).formatRejected:
+			if l.descend(ctx, rung, 1, "rejected by the server") {
 				continue
 			}
 		case err != nil:
 		case isObject(a.Text):
-			l.works(rung)
-		case !r.Again && l.leave(ctx, rung, maxProse, "ignored by the model"):
+			l.succeeded(rung)
+		case !r.Again && l.descend(ctx, rung, maxFailures, "ignored by the model"):
 			continue
 		}
 		return a, err
 	}
 }
 
-func (l *ladder) present() int {
+func (l *formatLadder) current() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.rung
 }
 
 // works notes an answer in the rung's format.
-func (l *ladder) works(rung int) {
+func (l *formatLadder) succeeded(rung int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.rung == rung {
-		l.worked, l.failed = true, 0
+		l.proven, l.failures = true, 0
 	}
 }
 
 // leave counts a question that the rung failed, and reports whether the rung has
 // been left, be it by somebody else. So many failures in a row are enough for
 // one that has never worked.
-func (l *ladder) leave(ctx context.Context, rung, enough int, why string) bool {
+func (l *formatLadder) descend(ctx context.Context, rung, enough int, why string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.rung != rung {
 		return true
 	}
-	if l.worked {
-		enough = maxRelapse
+	if l.proven {
+		enough = maxFailuresProven
 	}
-	if l.failed++; l.failed < enough {
+	if l.failures++; l.failures < enough {
 		return false
 	}
-	l.rung, l.worked, l.failed = rung+1, false, 0
+	l.rung, l.proven, l.failures = rung+1, false, 0
 	l.log.LogAttrs(ctx, slog.LevelWarn, "answer format not supported",
 		slog.String(keyModel, l.model), slog.String(keyFormat, rungs()[rung]),
 		slog.String(keyNext, rungs()[rung+1]), slog.String(keyReason, why))

@@ -19,7 +19,7 @@ import (
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func rejected() error {
-	return fail(eval.ReasonBadRequest, failure{status: 400, format: true, free: true})
+	return fail(eval.ReasonBadRequest, failure{status: 400, formatRejected: true, uncharged: true})
 }
 
 func TestLadder(t *testing.T) {
@@ -58,7 +58,7 @@ func TestLadder(t *testing.T) {
 			var asked []string
 			cfg := config()
 			cfg.Format = tt.first
-			l := newLadder(supports(tt.from, tt.reject, &asked), cfg, quiet())
+			l := newFormatLadder(supports(tt.from, tt.reject, &asked), cfg, quiet())
 			var usage eval.Usage
 			for range tt.calls {
 				a, err := l.Complete(t.Context(), ask())
@@ -80,7 +80,7 @@ func TestLadder(t *testing.T) {
 func TestLadderForgetsProseAfterAnAnswer(t *testing.T) {
 	t.Parallel()
 	texts := []string{"prose", "{}", "prose", "{}", "prose"}
-	l := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+	l := newFormatLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 		if r.Format != judges.FormatSchema {
 			t.Errorf("asked for %s", r.Format)
 		}
@@ -101,7 +101,7 @@ func TestLadderForgetsProseWhileCallsOverlap(t *testing.T) {
 	t.Parallel()
 	var asked sync.WaitGroup
 	gate := make(chan struct{})
-	l := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+	l := newFormatLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 		if r.Eval == "good" {
 			asked.Done()
 			<-gate
@@ -127,7 +127,7 @@ func TestLadderForgetsProseWhileCallsOverlap(t *testing.T) {
 // the first, and is asked about twice.
 func TestOneEventTakesNoRung(t *testing.T) {
 	t.Parallel()
-	m := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+	m := newFormatLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 		if strings.Contains(r.User, "ODD") {
 			return judges.Answer{Text: "I would rather talk about it."}, nil
 		}
@@ -151,15 +151,15 @@ func TestLadderLeavesARungThatWorksNoMore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			calls := 0
-			l := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+			l := newFormatLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 				if calls++; calls == 1 || r.Format != judges.FormatSchema {
 					return judges.Answer{Text: "{}"}, nil
 				}
 				return judges.Answer{Text: "prose"}, err
 			}), config(), quiet())
-			for n := range maxRelapse + 1 {
+			for n := range maxFailuresProven + 1 {
 				want := judges.FormatSchema
-				if n == maxRelapse {
+				if n == maxFailuresProven {
 					want = judges.FormatObject
 				}
 				if a, _ := l.Complete(t.Context(), ask()); a.Usage.Format != want {
@@ -173,7 +173,7 @@ func TestLadderLeavesARungThatWorksNoMore(t *testing.T) {
 func TestLadderLeavesOtherErrorsAlone(t *testing.T) {
 	t.Parallel()
 	s := &sequence{errs: []error{fail(eval.ReasonBadRequest, failure{status: 400})}}
-	l := newLadder(s, config(), quiet())
+	l := newFormatLadder(s, config(), quiet())
 	if _, err := l.Complete(t.Context(), ask()); eval.ReasonOf(err) != eval.ReasonBadRequest || s.calls != 1 {
 		t.Errorf("err = %v after %d calls; want bad_request after one", err, s.calls)
 	}
@@ -183,7 +183,7 @@ func TestLadderLeavesOtherErrorsAlone(t *testing.T) {
 func TestLadderDescendsOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	l := newLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+	l := newFormatLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 		if r.Format == judges.FormatSchema {
 			return judges.Answer{}, rejected()
 		}

@@ -34,10 +34,10 @@ func (s *sequence) Complete(context.Context, judges.Request) (judges.Answer, err
 	return judges.Answer{Usage: eval.Usage{Calls: 1}}, err
 }
 
-func down() error { return fail(eval.ReasonUnavailable, failure{status: 503, again: true}) }
+func down() error { return fail(eval.ReasonUnavailable, failure{status: 503, retryable: true}) }
 
 func limited(wait time.Duration) error {
-	return fail(eval.ReasonRateLimited, failure{status: 429, again: true, wait: wait})
+	return fail(eval.ReasonRateLimited, failure{status: 429, retryable: true, pause: wait})
 }
 
 func config() Config {
@@ -72,7 +72,7 @@ func TestRetry(t *testing.T) {
 				s := &sequence{errs: tt.errs}
 				cfg := config()
 				cfg.RetryBudget = tt.budget
-				m := newRetry(s, cfg)
+				m := newRetrier(s, cfg)
 				ctx := t.Context()
 				if tt.time > 0 {
 					var cancel context.CancelFunc
@@ -99,7 +99,7 @@ func TestRetryStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sequence{errs: []error{limited(time.Minute)}}
-		m := newRetry(s, config())
+		m := newRetrier(s, config())
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -125,7 +125,7 @@ func TestRetryBudgetBoundsTheLoad(t *testing.T) {
 		var made atomic.Int64
 		cfg := config()
 		cfg.MaxAttempts, cfg.RetryBudget = 10, 0.1
-		m := newRetry(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
+		m := newRetrier(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			made.Add(1)
 			return judges.Answer{}, down()
 		}), cfg)
@@ -134,8 +134,8 @@ func TestRetryBudgetBoundsTheLoad(t *testing.T) {
 			wg.Go(func() { _, _ = m.Complete(t.Context(), judges.Request{}) })
 		}
 		wg.Wait()
-		if n := made.Load(); n <= calls || n > calls+calls/10+maxSaved {
-			t.Errorf("%d calls were made for %d questions; want at most a tenth more, and %d", n, calls, maxSaved)
+		if n := made.Load(); n <= calls || n > calls+calls/10+maxSavedRetries {
+			t.Errorf("%d calls were made for %d questions; want at most a tenth more, and %d", n, calls, maxSavedRetries)
 		}
 	})
 }
@@ -163,7 +163,7 @@ func TestSlotsBoundCallsInFlight(t *testing.T) {
 		cfg := config()
 		cfg.Concurrency = 4
 		var now, most atomic.Int64
-		m := newSlots(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
+		m := newConcurrencyLimit(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			n := now.Add(1)
 			for {
 				old := most.Load()
@@ -174,7 +174,7 @@ func TestSlotsBoundCallsInFlight(t *testing.T) {
 			_ = sleep(t.Context(), time.Second) // in the bubble's time
 			now.Add(-1)
 			return judges.Answer{}, nil
-		}), cfg, new(usual))
+		}), cfg, new(latencyEstimate))
 		started := time.Now()
 		var wg sync.WaitGroup
 		for range 20 {
@@ -193,10 +193,10 @@ func TestSlotsGiveUpWithTheContext(t *testing.T) {
 		cfg := config()
 		cfg.Concurrency = 1
 		release := make(chan struct{})
-		m := newSlots(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
+		m := newConcurrencyLimit(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 			<-release
 			return judges.Answer{}, nil
-		}), cfg, new(usual))
+		}), cfg, new(latencyEstimate))
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _ = m.Complete(t.Context(), judges.Request{}) })
 		synctest.Wait()
@@ -221,7 +221,7 @@ func TestPaceSpreadsCalls(t *testing.T) {
 		cfg := config()
 		cfg.RequestsPerMinute = 600
 		s := &sequence{}
-		m := newPace(s, cfg, new(usual))
+		m := newRateLimit(s, cfg, new(latencyEstimate))
 		var wg sync.WaitGroup
 		for range 110 {
 			wg.Go(func() {
@@ -245,7 +245,7 @@ func TestPaceTurnsAwayWhoWouldComeTooLate(t *testing.T) {
 		cfg := config()
 		cfg.RequestsPerMinute = 1
 		s := &sequence{}
-		m := newPace(s, cfg, new(usual))
+		m := newRateLimit(s, cfg, new(latencyEstimate))
 		if _, err := m.Complete(t.Context(), judges.Request{}); err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sequence{errs: []error{limited(30 * time.Second), limited(10 * time.Second)}}
-		m := newPace(s, config(), new(usual))
+		m := newRateLimit(s, config(), new(latencyEstimate))
 		started := time.Now()
 		_, _ = m.Complete(t.Context(), judges.Request{})
 		m.pause(5 * time.Second) // a shorter one does not end the longer one
@@ -309,14 +309,14 @@ func TestPauseHoldsForWhoWaitsForATurn(t *testing.T) {
 		cfg := DefaultConfig()
 		ends := time.Now().Add(20 * time.Second)
 		var early, lost atomic.Int64
-		m := newRetry(newSlots(newPace(judges.ModelFunc(func(ctx context.Context, _ judges.Request) (judges.Answer, error) {
+		m := newRetrier(newConcurrencyLimit(newRateLimit(judges.ModelFunc(func(ctx context.Context, _ judges.Request) (judges.Answer, error) {
 			_ = sleep(ctx, 200*time.Millisecond) // the way there and back
 			if left := time.Until(ends); left > 0 {
 				early.Add(1)
 				return judges.Answer{}, limited(left)
 			}
 			return judges.Answer{}, nil
-		}), cfg, new(usual)), cfg, new(usual)), cfg)
+		}), cfg, new(latencyEstimate)), cfg, new(latencyEstimate)), cfg)
 		var wg sync.WaitGroup
 		for range 64 {
 			wg.Go(func() {

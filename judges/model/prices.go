@@ -46,11 +46,11 @@ func (p Price) cost(u eval.Usage) int64 {
 	if cached == 0 {
 		cached = p.Input
 	}
-	return (u.InputTokens-u.CachedTokens)*nano(p.Input) + u.CachedTokens*nano(cached) + u.OutputTokens*nano(p.Output)
+	return (u.InputTokens-u.CachedTokens)*nanoUSD(p.Input) + u.CachedTokens*nanoUSD(cached) + u.OutputTokens*nanoUSD(p.Output)
 }
 
 // nano gives a price of a million tokens as billionths of a dollar for one.
-func nano(usdPerMillion float64) int64 { return int64(math.Round(usdPerMillion * 1000)) }
+func nanoUSD(usdPerMillion float64) int64 { return int64(math.Round(usdPerMillion * 1000)) }
 
 // Prices are list prices at a date.
 type Prices struct {
@@ -89,7 +89,7 @@ func ParsePrices(file string, data []byte) (Prices, error) {
 }
 
 // dated is what may follow a model's name without making it another model.
-var dated = regexp.MustCompile(`^-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$`)
+var releaseSuffix = regexp.MustCompile(`^-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$`)
 
 // Of gives the price of a model: that of its name, or of its name without the
 // date of a release. A model that is merely named alike has no price here.
@@ -98,7 +98,7 @@ func (p Prices) Of(model string) (Price, bool) {
 		return price, true
 	}
 	for name, price := range p.Models {
-		if len(model) > len(name) && model[:len(name)] == name && dated.MatchString(model[len(name):]) {
+		if len(model) > len(name) && model[:len(name)] == name && releaseSuffix.MatchString(model[len(name):]) {
 			return price, true
 		}
 	}

@@ -19,18 +19,18 @@ const (
 // between zero and an end that doubles (full jitter), on top of what the server
 // asks for. It gives up when the attempts or the budget are used up, or when the
 // wait would last longer than the caller has time.
-type retry struct {
+type retrier struct {
 	next     judges.Model
 	attempts int
-	budget   *budget
+	budget   *retryBudget
 }
 
-func newRetry(next judges.Model, cfg Config) *retry {
-	return &retry{next: next, attempts: cfg.MaxAttempts, budget: newBudget(cfg.RetryBudget)}
+func newRetrier(next judges.Model, cfg Config) *retrier {
+	return &retrier{next: next, attempts: cfg.MaxAttempts, budget: newRetryBudget(cfg.RetryBudget)}
 }
 
 // Complete gives the first answer, or the last error.
-func (m *retry) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
+func (m *retrier) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	m.budget.earn()
 	var usage eval.Usage
 	for attempt := 1; ; attempt++ {
@@ -41,11 +41,11 @@ func (m *retry) Complete(ctx context.Context, r judges.Request) (judges.Answer, 
 			return a, err
 		}
 		f := asFailure(err)
-		if !f.again || ctx.Err() != nil {
+		if !f.retryable || ctx.Err() != nil {
 			return a, err
 		}
-		wait := f.wait + jitter(attempt)
-		if late(ctx, wait) || !m.budget.spend() {
+		wait := f.pause + jitter(attempt)
+		if missesDeadline(ctx, wait) || !m.budget.spend() {
 			return a, err
 		}
 		if sleep(ctx, wait) != nil {
@@ -64,7 +64,7 @@ func jitter(attempt int) time.Duration {
 }
 
 // late reports whether the context's deadline comes before the wait is over.
-func late(ctx context.Context, wait time.Duration) bool {
+func missesDeadline(ctx context.Context, wait time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && time.Until(deadline) <= wait
 }
@@ -86,33 +86,33 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // maxSaved bounds the retries that quiet times save up, and is what a process
 // begins with, so that the first failure after a start can be retried.
-const maxSaved = 10
+const maxSavedRetries = 10
 
 // budget bounds retries to a share of calls, so that an endpoint in trouble is
 // not given a multiple of its load: each call earns the share of a retry, each
 // retry spends one. Over any time there are at most maxSaved + share * calls.
-type budget struct {
+type retryBudget struct {
 	share float64
 
 	mu    sync.Mutex
 	saved float64 // guarded by mu; in [0, maxSaved]
 }
 
-func newBudget(share float64) *budget {
-	b := &budget{share: share}
+func newRetryBudget(share float64) *retryBudget {
+	b := &retryBudget{share: share}
 	if share > 0 {
-		b.saved = maxSaved
+		b.saved = maxSavedRetries
 	}
 	return b
 }
 
-func (b *budget) earn() {
+func (b *retryBudget) earn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.saved = min(maxSaved, b.saved+b.share)
+	b.saved = min(maxSavedRetries, b.saved+b.share)
 }
 
-func (b *budget) spend() bool {
+func (b *retryBudget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.saved < 1 {

@@ -21,19 +21,19 @@ type Call struct {
 
 // errCutShort marks a call that ended with its caller's deadline before an
 // answer was due, which says nothing of the endpoint.
-var errCutShort = errors.New("cut short by the caller's deadline")
+var errCallerDeadline = errors.New("cut short by the caller's deadline")
 
 // watch bounds each call in time and tells what came of it.
-type watch struct {
+type callObserver struct {
 	next    judges.Model
 	model   string
 	timeout time.Duration
-	usual   *usual
+	latency *latencyEstimate
 	observe func(Call)
 }
 
 // Complete makes the call.
-func (m *watch) Complete(caller context.Context, r judges.Request) (judges.Answer, error) {
+func (m *callObserver) Complete(caller context.Context, r judges.Request) (judges.Answer, error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(caller, m.timeout)
 	defer cancel()
@@ -44,9 +44,9 @@ func (m *watch) Complete(caller context.Context, r judges.Request) (judges.Answe
 	}
 	switch {
 	case err == nil:
-		m.usual.answered(took)
-	case errors.Is(caller.Err(), context.DeadlineExceeded) && !m.usual.cutOff(took):
-		err = fmt.Errorf("%w: %w", errCutShort, err)
+		m.latency.answered(took)
+	case errors.Is(caller.Err(), context.DeadlineExceeded) && !m.latency.abandoned(took):
+		err = fmt.Errorf("%w: %w", errCallerDeadline, err)
 	}
 	return a, err
 }

@@ -75,7 +75,7 @@ func TestReplyLimitOfThinking(t *testing.T) {
 	t.Parallel()
 	plain, thinks := DefaultConfig(), DefaultConfig()
 	thinks.Model = "o4-mini"
-	if a, b := replyLimit(plain), replyLimit(thinks); b-a != thinking*tokenBytes {
+	if a, b := replyLimit(plain), replyLimit(thinks); b-a != thinkingTokens*tokenBytes {
 		t.Errorf("limits %d and %d", a, b)
 	}
 }

@@ -28,7 +28,7 @@ var errReplyTooLarge = errors.New("reply far above max_tokens")
 func replyLimit(cfg Config) int64 {
 	tokens := cfg.MaxTokens
 	if capabilityOf(cfg.Model).reasons() {
-		tokens += thinking
+		tokens += thinkingTokens
 	}
 	return replyFrame + tokenBytes*int64(tokens)
 }

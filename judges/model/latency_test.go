@@ -31,9 +31,9 @@ func (m *answersIn) Complete(ctx context.Context, _ judges.Request) (judges.Answ
 
 // limitsOf puts the layers that share what is usual above a model.
 func limitsOf(m judges.Model, cfg Config) judges.Model {
-	u := new(usual)
-	m = &watch{next: m, timeout: cfg.Timeout, usual: u}
-	return newSlots(newBreaker(newPace(m, cfg, u), cfg, quiet()), cfg, u)
+	u := new(latencyEstimate)
+	m = &callObserver{next: m, timeout: cfg.Timeout, latency: u}
+	return newConcurrencyLimit(newBreaker(newRateLimit(m, cfg, u), cfg, quiet()), cfg, u)
 }
 
 // Under more demand than there is room for, queues hand out turns at the last

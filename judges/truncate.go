@@ -11,7 +11,7 @@ const maxItems = 256
 
 // cut shortens s to about limit characters, keeping its head and its tail, and
 // says in the middle how much is left out.
-func cut(s string, limit int) (string, bool) {
+func truncate(s string, limit int) (string, bool) {
 	if len(s) <= limit {
 		return s, false
 	}
@@ -19,12 +19,12 @@ func cut(s string, limit int) (string, bool) {
 	if n <= limit {
 		return s, false
 	}
-	head, tail := offset(s, limit/2), offset(s, n-(limit-limit/2))
+	head, tail := runeOffset(s, limit/2), runeOffset(s, n-(limit-limit/2))
 	return fmt.Sprintf("%s [... %d characters left out ...] %s", s[:head], n-limit, s[tail:]), true
 }
 
 // offset gives the byte at which character n begins.
-func offset(s string, n int) int {
+func runeOffset(s string, n int) int {
 	for i := range s {
 		if n == 0 {
 			return i
@@ -37,7 +37,7 @@ func offset(s string, n int) int {
 // fair gives the largest length that each text may keep so that together they
 // are at most limit characters long: short ones stay whole, long ones share
 // what is left.
-func fair(texts []*string, limit int) int {
+func fairShare(texts []*string, limit int) int {
 	lengths := make([]int, len(texts))
 	for i, s := range texts {
 		lengths[i] = utf8.RuneCountInString(*s)
@@ -53,10 +53,10 @@ func fair(texts []*string, limit int) int {
 }
 
 // cutAll shortens the texts of one field to limit characters together.
-func cutAll(texts []*string, limit int) bool {
-	share, done := fair(texts, limit), false
+func truncateAll(texts []*string, limit int) bool {
+	share, done := fairShare(texts, limit), false
 	for _, s := range texts {
-		short, did := cut(*s, share)
+		short, did := truncate(*s, share)
 		if did {
 			*s, done = short, true
 		}
@@ -65,7 +65,7 @@ func cutAll(texts []*string, limit int) bool {
 }
 
 // ends keeps the first and the last of a list that is too long.
-func ends[T any](list []T) ([]T, bool) {
+func headAndTail[T any](list []T) ([]T, bool) {
 	if len(list) <= maxItems {
 		return slices.Clone(list), false
 	}
