@@ -41,7 +41,7 @@ var layers = map[string][]string{
 	"sampler":         {"eval", "event", "internal/config/fault"},
 	"validators":      {"eval", "event", "internal/config/fault", "redact"},
 	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml"},
-	"judges/model":    {"eval", "judges", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
+	"judges/model":    {"eval", "judges", "internal/backoff", "internal/outage", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
 	"datasets":        {"eval", "event", "internal/config/fault", "internal/config/secret", "redact"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},
 	"emitter":         {"event", "internal/config/fault", "internal/config/secret", "kafka/conn"},

@@ -18,11 +18,11 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// classify says why a call came to nothing: the library gave an error, or none
-// and no choice either.
+// classify returns why a call failed: the library returned an error, or a reply
+// without a choice.
 func classify(ctx context.Context, err error, seen *exchange) error {
 	if cause := ctx.Err(); cause != nil {
-		// A reply that came in half when the time was up is a timeout, not a broken server.
+		// Half a reply at the deadline is a timeout, not a broken server.
 		if errors.Is(cause, context.DeadlineExceeded) {
 			return fail(eval.ReasonTimeout, failure{what: "no answer in time", cause: cause, retryable: true})
 		}
@@ -40,22 +40,22 @@ func classify(ctx context.Context, err error, seen *exchange) error {
 	return classifyStatus(seen.status, seen, code, kind, param)
 }
 
-// transport classes an error without an answer: no connection, a connection
-// that was reset, or a request that the library refused to send.
+// classifyTransport classifies an error without an answer: no connection, a
+// connection that was reset, or a request that the library refused to send.
 func classifyTransport(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		op, dialled := errors.AsType[*net.OpError](err)
 		return fail(eval.ReasonUnavailable, failure{
 			what: "no answer", cause: u.Err, retryable: true,
-			uncharged: dialled && op.Op == "dial", // nobody was asked
+			uncharged: dialled && op.Op == "dial", // no server was reached
 		})
 	}
 	return fail(eval.ReasonBadRequest, failure{what: "call refused by the client library"})
 }
 
-// hollow classes a success that holds no completion. Some proxies answer 200
-// with an error inside, which counts as what it says; the rest is a server that
-// breaks, and it may be whole the next time.
+// classifySuccess classifies a success without a completion. Some proxies answer
+// 200 with an error inside, which counts as that error; anything else is a broken
+// server, which may work the next time.
 func classifySuccess(err error, seen *exchange) error {
 	code, kind, param := errorDetails(nil, seen.body)
 	if code == "" && kind == "" {
@@ -76,7 +76,7 @@ func classifySuccess(err error, seen *exchange) error {
 	return classifyStatus(status, seen, code, kind, param)
 }
 
-// statusOf gives the status that belongs to an error's code or type.
+// statusByCode maps an error's code or type to its HTTP status.
 var statusByCode = map[string]int{
 	"rate_limit_exceeded":   http.StatusTooManyRequests,
 	"rate_limit_error":      http.StatusTooManyRequests,
@@ -89,7 +89,7 @@ var statusByCode = map[string]int{
 	"server_error":          http.StatusInternalServerError,
 }
 
-// byStatus classes an error that a server reported under this status.
+// classifyStatus classifies an error that a server reported under this status.
 func classifyStatus(status int, seen *exchange, code, kind, param string) error {
 	f := failure{status: seen.status, code: code, kind: kind, uncharged: true}
 	switch {
@@ -113,7 +113,7 @@ func classifyStatus(status int, seen *exchange, code, kind, param string) error 
 	return fail(eval.ReasonBadRequest, f)
 }
 
-// Codes of errors that their status does not tell apart.
+// Codes of errors that their status does not distinguish.
 const (
 	codeQuota   = "insufficient_quota" // under 429, and no wait helps
 	codeBilling = "billing_hard_limit_reached"
@@ -121,11 +121,10 @@ const (
 	codePolicy  = "content_policy_violation"
 )
 
-// namesFormat reports whether the server refused the request because of its
-// response_format. OpenAI's errors say so in param. Other servers have no field
-// for it and name the parameter somewhere in the body, so the name is looked
-// for there: it is a word of the protocol, and no error in words says it. An
-// error that repeats the request says it too, which is not the same.
+// rejectsFormat reports whether the server rejected the request because of its
+// response_format. OpenAI's errors name it in param. Other servers have no such
+// field and name the parameter somewhere in the body. An error that only repeats
+// the request names it too and does not count.
 func rejectsFormat(status int, body []byte, param string) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotImplemented:
@@ -142,9 +141,9 @@ func rejectsFormat(status int, body []byte, param string) bool {
 	return mentionsFormat(v)
 }
 
-// saysFormat looks for the name in a decoded value, but for what repeats the
-// request: members named as FastAPI and pydantic do, and what stands behind such
-// a name in a text, as when a gateway puts their error into its own.
+// mentionsFormat reports whether a decoded value names the parameter. It skips
+// what repeats the request: the members that FastAPI and pydantic use for it, and
+// in a string all that follows such a name, as when a gateway quotes their error.
 func mentionsFormat(v any) bool {
 	switch v := v.(type) {
 	case string:
@@ -164,9 +163,9 @@ func mentionsFormat(v any) bool {
 	return false
 }
 
-// details reads an error's code, type and parameter. The library's RequestError
-// is tested first: around an error that it could not read it also holds an
-// APIError, and that one is empty.
+// errorDetails returns an error's code, type and parameter. It tests for the
+// library's RequestError first, because around an error that the library could not
+// read it holds an APIError too, which is empty.
 func errorDetails(err error, body []byte) (code, kind, param string) {
 	if _, ok := errors.AsType[*openai.RequestError](err); !ok {
 		if api, ok := errors.AsType[*openai.APIError](err); ok {
@@ -188,8 +187,9 @@ func errorDetails(err error, body []byte) (code, kind, param string) {
 	return looseDetails(body)
 }
 
-// flat reads the shapes of an error that the library does not: {"error": {..}}
-// under a success, [{"error": {..}}], and an object that is the error itself.
+// looseDetails parses the shapes of an error that the library does not know:
+// {"error": {..}} under a success, [{"error": {..}}], and an object that is the
+// error itself.
 func looseDetails(body []byte) (code, kind, param string) {
 	body = bytes.TrimSpace(body)
 	if bytes.HasPrefix(body, []byte("[")) {

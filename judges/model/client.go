@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	openai "github.com/sashabaranov/go-openai"
@@ -11,7 +10,7 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// client calls one endpoint once. It neither waits nor tries again.
+// client calls one endpoint once. It neither waits nor retries.
 type client struct {
 	api    *openai.Client
 	model  string
@@ -21,7 +20,7 @@ type client struct {
 	price  func(model string) (Price, bool)
 }
 
-// newClient makes a client that calls through the doer.
+// newClient returns a client that calls through the doer.
 func newClient(cfg Config, key string, d *doer, price func(string) (Price, bool)) *client {
 	oc := openai.DefaultConfig(key)
 	if cfg.API != apiOpenAI {
@@ -66,8 +65,8 @@ func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer,
 	return a, nil
 }
 
-// request gives the call's parameters. The temperature is not among them: the
-// library leaves out a zero, so the doer writes it.
+// request returns the call's parameters, but for the temperature: the library
+// leaves out a zero, so the doer writes it.
 func (c *client) request(r judges.Request) openai.ChatCompletionRequest {
 	req := openai.ChatCompletionRequest{
 		Model: c.model,
@@ -90,16 +89,16 @@ func (c *client) request(r judges.Request) openai.ChatCompletionRequest {
 	return req
 }
 
-// responseFormat gives the parameter of the rung. The schema goes out as it is,
-// because the library's own schema type sorts the keys, and then a model
-// answers before it reasons.
+// responseFormat returns the parameter of the answer format. The schema goes out
+// as it is: the library's own schema type sorts the keys, and then a model answers
+// before it reasons.
 func responseFormat(r judges.Request) *openai.ChatCompletionResponseFormat {
 	switch r.Format {
 	case judges.FormatSchema:
 		return &openai.ChatCompletionResponseFormat{
 			Type: openai.ChatCompletionResponseFormatTypeJSONSchema,
 			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{
-				Name: "verdicts", Schema: json.RawMessage(r.Schema), Strict: true,
+				Name: "verdicts", Schema: r.Schema, Strict: true,
 			},
 		}
 	case judges.FormatObject:
@@ -108,8 +107,8 @@ func responseFormat(r judges.Request) *openai.ChatCompletionResponseFormat {
 	return nil
 }
 
-// count reads what the call used. A server that says nothing leaves the cost
-// unknown.
+// count adds what the call used. The cost stays unknown when the server does not
+// report tokens.
 func (c *client) count(u *eval.Usage, resp openai.ChatCompletionResponse) {
 	u.InputTokens = int64(max(resp.Usage.PromptTokens, 0))
 	u.OutputTokens = int64(max(resp.Usage.CompletionTokens, 0))
@@ -121,9 +120,49 @@ func (c *client) count(u *eval.Usage, resp openai.ChatCompletionResponse) {
 	}
 	p, ok := c.price(c.model)
 	if !ok {
-		p, ok = c.price(resp.Model) // an Azure deployment has a name of its owner's
+		p, ok = c.price(resp.Model) // the name of an Azure deployment is its owner's choice
 	}
 	if ok {
 		u.CostNanoUSD, u.CostKnown = p.cost(*u), true
 	}
 }
+
+// thinkingTokens are what a reasoning model may use beside its answer.
+const thinkingTokens = 8192
+
+// capability is what a family of models accepts.
+type capability struct {
+	temperature      bool // accepts a temperature
+	completionTokens bool // bounds its answer by max_completion_tokens
+}
+
+// families are matched by prefix, the first one wins. The client library rejects
+// max_tokens for the same names without a call.
+var families = []struct {
+	prefix string
+	capability
+}{
+	{"gpt-5-chat", capability{temperature: true, completionTokens: true}},
+	{"gpt-5", capability{completionTokens: true}},
+	{"gpt-6", capability{completionTokens: true}},
+	{"o1", capability{completionTokens: true}},
+	{"o3", capability{completionTokens: true}},
+	{"o4", capability{completionTokens: true}},
+}
+
+// capabilityOf returns what a model accepts. A vendor's prefix, such as openai/ or
+// ft:, does not belong to the family's name.
+func capabilityOf(model string) capability {
+	name := model[strings.LastIndexByte(model, '/')+1:]
+	name = strings.TrimPrefix(name, "ft:")
+	for _, f := range families {
+		if strings.HasPrefix(name, f.prefix) {
+			return f.capability
+		}
+	}
+	return capability{temperature: true}
+}
+
+// reasons reports whether the model thinks before it answers, within the bound of
+// its answer.
+func (c capability) reasons() bool { return c.completionTokens && !c.temperature }

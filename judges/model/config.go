@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"time"
@@ -10,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// ModelConfig is one model behind an OpenAI-compatible endpoint.
+// Config is one model behind an OpenAI-compatible endpoint.
 type Config struct {
 	Model   string        `yaml:"model"`    // model (or Azure deployment) name
 	BaseURL string        `yaml:"base_url"` // defaults to OPENAI_BASE_URL, else OpenAI's
@@ -25,7 +26,7 @@ type Config struct {
 	// MaxTokens bounds one answer. A reasoning model gets 8192 more to think with.
 	MaxTokens int    `yaml:"max_tokens"`
 	Seed      *int   `yaml:"seed"`
-	Format    string `yaml:"format"` // first rung: json_schema (default), json_object, fenced_json
+	Format    string `yaml:"format"` // first answer format: json_schema (default), json_object, fenced_json
 
 	Concurrency       int           `yaml:"concurrency"`         // calls in flight
 	RequestsPerMinute float64       `yaml:"requests_per_minute"` // 0: no limit
@@ -45,7 +46,7 @@ const (
 	apiAzureAD = "azure_ad"
 )
 
-// DefaultModelConfig gives a small model of OpenAI's, asked carefully.
+// DefaultConfig returns a small model of OpenAI's with careful limits.
 func DefaultConfig() Config {
 	return Config{
 		Model:             "gpt-4o-mini",
@@ -63,9 +64,14 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate gives all faults of c.
+// Validate returns all faults of c.
 func (c Config) Validate() fault.List {
 	var fs fault.List
+	checkRange := func(path string, n, low, high int) {
+		if n < low || n > high {
+			fs.Add(path, "out of range", strconv.Itoa(low)+" to "+strconv.Itoa(high))
+		}
+	}
 	if c.Model == "" {
 		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
 	}
@@ -87,37 +93,45 @@ func (c Config) Validate() fault.List {
 	if t := c.Temperature; t != nil && !(*t >= 0 && *t <= 2) {
 		fs.Add("temperature", "out of range", "0 to 2, or null to send none")
 	}
-	checkRange(&fs, "max_tokens", c.MaxTokens, 64, 128<<10)
+	checkRange("max_tokens", c.MaxTokens, 64, 128<<10)
 	switch c.Format {
 	case judges.FormatSchema, judges.FormatObject, judges.FormatFenced:
 	default:
 		fs.Add("format", "unknown", "json_schema, json_object or fenced_json")
 	}
-	checkRange(&fs, "concurrency", c.Concurrency, 1, 10_000)
+	checkRange("concurrency", c.Concurrency, 1, 10_000)
 	if !(c.RequestsPerMinute >= 0 && c.RequestsPerMinute <= 1e7) {
 		fs.Add("requests_per_minute", "out of range", "0 (no limit) to 10000000")
 	}
 	if c.Timeout < 100*time.Millisecond || c.Timeout > 30*time.Minute {
 		fs.Add("timeout", "out of range", "100ms to 30m, for one call")
 	}
-	checkRange(&fs, "max_attempts", c.MaxAttempts, 1, 20)
+	checkRange("max_attempts", c.MaxAttempts, 1, 20)
 	if !(c.RetryBudget >= 0 && c.RetryBudget <= 1) {
 		fs.Add("retry_budget", "out of range", "a share of calls, 0 (no retries) to 1")
 	}
-	checkRange(&fs, "max_input_chars", c.MaxInputChars, 1000, 4<<20)
+	checkRange("max_input_chars", c.MaxInputChars, 1000, 4<<20)
 	if c.Price != nil {
 		fs.Under("price", c.Price.Validate())
 	}
 	return fs
 }
 
-func checkRange(fs *fault.List, path string, n, low, high int) {
-	if n < low || n > high {
-		fs.Add(path, "out of range", strconv.Itoa(low)+" to "+strconv.Itoa(high))
-	}
-}
-
 func isHTTPURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// fingerprint names what an answer depends on. Limits and addresses are left
+// out: the same model behind a gateway is the same model.
+func (c Config) fingerprint() string {
+	temperature, seed := "none", "none"
+	if c.Temperature != nil && capabilityOf(c.Model).temperature {
+		temperature = fmt.Sprint(*c.Temperature)
+	}
+	if c.Seed != nil {
+		seed = strconv.Itoa(*c.Seed)
+	}
+	return fmt.Sprintf("api=%s model=%s temperature=%s max_tokens=%d seed=%s format=%s",
+		c.API, c.Model, temperature, c.MaxTokens, seed, c.Format)
 }

@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/judges"
@@ -34,12 +32,12 @@ const (
 // maxKeyFile bounds a key's file, in bytes.
 const maxKeyFile = 16 << 10
 
-// ModelDeps are what a model works with. The zero value works.
+// Deps are what an endpoint works with. The zero value works.
 type Deps struct {
 	Log    *slog.Logger // nil: nothing is logged
 	Prices Prices       // zero: the built-in table
 
-	// Observe is told of each call; it must not block. nil: nobody.
+	// Observe is called after each call of the model; it must not block. May be nil.
 	Observe func(Call)
 	// Getenv reads OPENAI_BASE_URL and OPENAI_API_KEY. nil: [os.Getenv].
 	Getenv func(string) string
@@ -47,8 +45,8 @@ type Deps struct {
 	Transport http.RoundTripper
 }
 
-// Endpoint is one entry of models: a model behind a server, with the limits
-// that all judges share who use it. It is safe for concurrent use.
+// Endpoint is one entry of models: a model behind a server, with the limits that
+// all its judges share. It is safe for concurrent use.
 type Endpoint struct {
 	model       judges.Model
 	http        *http.Client
@@ -58,19 +56,19 @@ type Endpoint struct {
 
 var _ judges.Describer = (*Endpoint)(nil)
 
-// NewModel makes the model of one entry. It connects to nobody. A key that is
+// New returns the model of one entry. It makes no connection. A key that is
 // missing or cannot be read is an error of type [fault.Faults].
 //
-// The layers, the outermost first, and why they stand where they stand:
+// The layers, the outermost first, and why they are in this order:
 //
-//	ladder   one question, asked again on a lower rung
-//	retry    waits outside of the slot, so that a slot is never idle
-//	slots    calls in flight; before the breaker, so that what queued up while
-//	         the endpoint went down is turned away as it comes to its turn
-//	breaker  before the pace, so that a call turned away uses up no turn
-//	pace     calls a minute, and the pause of all when the server asks for one
-//	watch    the timeout of one call, which the queues above do not use up
-//	client   one call
+//	formatLadder      one question, asked again in a looser answer format
+//	retrier           waits outside of the concurrency limit, so that no slot is idle
+//	concurrencyLimit  calls in flight; before the breaker, so that calls that queued
+//	                  up while the endpoint went down are turned away at their turn
+//	breaker           before the rate limit, so that a call turned away uses no turn
+//	rateLimit         calls a minute, and the pause of all that the server asks for
+//	callObserver      the timeout of one call, which the queues above do not use up
+//	client            one call
 func New(cfg Config, deps Deps) (*Endpoint, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("model %s: %w", cfg.Model, err)
@@ -88,17 +86,17 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	prices, err := priceLookup(cfg, deps)
+	price, err := priceLookup(cfg, deps)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", cfg.Model, err)
 	}
 	d := newDoer(cfg, deps.Transport)
-	var m judges.Model = newClient(cfg, key, d, prices)
-	u := new(latencyEstimate)
-	m = &callObserver{next: m, model: cfg.Model, timeout: cfg.Timeout, latency: u, observe: deps.Observe}
-	m = newRateLimit(m, cfg, u)
+	latency := new(latencyEstimate)
+	var m judges.Model = newClient(cfg, key, d, price)
+	m = &callObserver{next: m, model: cfg.Model, timeout: cfg.Timeout, latency: latency, observe: deps.Observe}
+	m = newRateLimit(m, cfg, latency)
 	b := newBreaker(m, cfg, deps.Log)
-	m = newConcurrencyLimit(b, cfg, u)
+	m = newConcurrencyLimit(b, cfg, latency)
 	m = newRetrier(m, cfg)
 	m = newFormatLadder(m, cfg, deps.Log)
 	return &Endpoint{
@@ -112,14 +110,14 @@ func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answe
 	return e.model.Complete(ctx, r)
 }
 
-// Describe says which model it is and how much it is shown.
+// Describe returns what a judge has to know of the model.
 func (e *Endpoint) Describe() judges.Description { return e.description }
 
-// Condition says how the model fares.
+// Condition returns the health of the model.
 func (e *Endpoint) Condition() Condition { return e.breaker.condition() }
 
-// Close lets go of connections that are not in use. The endpoint can still be
-// called; it then opens new ones.
+// Close closes idle connections. The endpoint can still be called; it then opens
+// new ones.
 func (e *Endpoint) Close() { e.http.CloseIdleConnections() }
 
 // String names the model, so that no print of an endpoint reaches its key.
@@ -128,23 +126,9 @@ func (e *Endpoint) String() string { return "endpoint " + e.description.Fingerpr
 // GoString is String.
 func (e *Endpoint) GoString() string { return e.String() }
 
-// fingerprint names what an answer depends on. Limits and addresses are not
-// among it: the same model behind a gateway is the same model.
-func (c Config) fingerprint() string {
-	temperature, seed := "none", "none"
-	if c.Temperature != nil && capabilityOf(c.Model).temperature {
-		temperature = fmt.Sprint(*c.Temperature)
-	}
-	if c.Seed != nil {
-		seed = strconv.Itoa(*c.Seed)
-	}
-	return fmt.Sprintf("api=%s model=%s temperature=%s max_tokens=%d seed=%s format=%s",
-		c.API, c.Model, temperature, c.MaxTokens, seed, c.Format)
-}
-
-// keyOf gives the key: from its file, from the configuration, or from the
-// environment. A server of one's own may need none; those that certainly do are
-// not called without.
+// apiKey returns the key from its file, from the configuration, or from the
+// environment. A self-hosted server may need none; without a key, an error for
+// those that always need one.
 func apiKey(cfg Config, getenv func(string) string) (string, error) {
 	key := cfg.APIKey.Reveal()
 	switch {
@@ -174,24 +158,4 @@ func apiKey(cfg Config, getenv func(string) string) (string, error) {
 
 func keyFault(path, problem string) error {
 	return fault.List{{Path: path, Problem: problem, Expected: "set key_file, api_key or " + envAPIKey}}
-}
-
-// pricesOf gives the look-up of prices, and warns when the built-in table that
-// the model's price comes from is out of date.
-func priceLookup(cfg Config, deps Deps) (func(string) (Price, bool), error) {
-	if cfg.Price != nil {
-		return func(string) (Price, bool) { return *cfg.Price, true }, nil
-	}
-	prices := deps.Prices
-	if prices.AsOf.IsZero() {
-		var err error
-		if prices, err = BuiltInPrices(); err != nil {
-			return nil, err
-		}
-	}
-	if _, known := prices.Of(cfg.Model); known && prices.Stale(time.Now()) {
-		deps.Log.LogAttrs(context.Background(), slog.LevelWarn, "price table is old: set models.NAME.price, or read costs with care",
-			slog.String(keyModel, cfg.Model), slog.Int(keyAge, int(time.Since(prices.AsOf).Hours()/24)))
-	}
-	return prices.Of, nil
 }

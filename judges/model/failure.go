@@ -9,8 +9,8 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// failure is a model call that came to nothing. It never holds what the server
-// wrote but for a code and a type, and those only when they look like codes.
+// failure is a model call that failed. Of what the server wrote it holds only a
+// code and a type, and only when they look like codes.
 type failure struct {
 	what   string // in our own words; empty when the status says it all
 	status int    // 0: there was no answer
@@ -20,8 +20,8 @@ type failure struct {
 
 	retryable      bool          // the same call may succeed later
 	uncharged      bool          // the server refused, so nothing was charged
-	formatRejected bool          // the server does not take the response_format
-	pause          time.Duration // how long the server asks everybody to wait
+	formatRejected bool          // the server does not support the response_format
+	pause          time.Duration // that the server asks of all calls
 }
 
 func (f *failure) Error() string {
@@ -47,10 +47,10 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.cause }
 
-// fail gives f its reason.
+// fail returns f as an error with a reason.
 func fail(reason eval.Reason, f failure) error { return eval.WithReason(reason, &f) }
 
-// asFailure finds the failure in err; the zero failure when there is none.
+// asFailure returns the failure in err; the zero failure when there is none.
 func asFailure(err error) failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return *f
@@ -58,18 +58,14 @@ func asFailure(err error) failure {
 	return failure{}
 }
 
-// token gives s back when it looks like a code and not like prose: what a
+// safeCode returns s if it looks like a code and not like prose, else "": what a
 // server writes into an error may quote the request.
 func safeCode(s string) string {
-	if len(s) > 64 {
-		return ""
+	prose := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.'
 	}
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.':
-		default:
-			return ""
-		}
+	if len(s) > 64 || strings.ContainsFunc(s, prose) {
+		return ""
 	}
 	return s
 }

@@ -12,21 +12,24 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// rungs are the answer formats, the strictest first.
-func rungs() []string { return []string{judges.FormatSchema, judges.FormatObject, judges.FormatFenced} }
+// rungs returns the answer formats, the strictest first.
+func rungs() []string {
+	return []string{judges.FormatSchema, judges.FormatObject, judges.FormatFenced}
+}
 
-// How many questions in a row have to fail on a rung for it to count as not
-// supported: some servers accept a response_format and do nothing. A rung that
-// has worked is given up only when the server must have changed, for one odd
-// event is no reason to ask all others in another way.
+// A format counts as not supported after maxFailures questions in a row without an
+// answer in it: some servers accept a response_format and ignore it. A format that
+// has worked is given up only after maxFailuresProven, when the server must have
+// changed: one odd event must not change how all others are asked.
 const (
 	maxFailures       = 2
 	maxFailuresProven = 10
 )
 
-// ladder asks on the strictest rung that the server supports. It goes down one
-// rung when the server rejects the format, or when answers in a row ignore it,
-// and stays there until the process ends: all judges of the model begin there.
+// formatLadder asks in the strictest answer format that the server supports. It
+// goes down one rung when the server rejects the format, or when several answers
+// in a row ignore it, and stays there until the process ends: all judges of the
+// model share the rung.
 type formatLadder struct {
 	next  judges.Model
 	log   *slog.Logger
@@ -34,16 +37,16 @@ type formatLadder struct {
 
 	mu       sync.Mutex // guards all below
 	rung     int
-	proven   bool // the rung has given an answer in its format
-	failures int  // questions in a row that got none
+	proven   bool // the rung has produced an answer in its format
+	failures int  // questions in a row without one
 }
 
 func newFormatLadder(next judges.Model, cfg Config, log *slog.Logger) *formatLadder {
 	return &formatLadder{next: next, log: log, model: cfg.Model, rung: max(slices.Index(rungs(), cfg.Format), 0)}
 }
 
-// Complete asks on the present rung, and again on the next when that one turns
-// out not to be there. What a discarded answer cost stays in the usage.
+// Complete asks on the current rung, and again on the next one when the current
+// one turns out not to be supported. The usage includes discarded answers.
 func (l *formatLadder) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	var usage eval.Usage
 	system := r.System
@@ -78,7 +81,7 @@ func (l *formatLadder) current() int {
 	return l.rung
 }
 
-// works notes an answer in the rung's format.
+// succeeded records an answer in the rung's format.
 func (l *formatLadder) succeeded(rung int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,19 +90,19 @@ func (l *formatLadder) succeeded(rung int) {
 	}
 }
 
-// leave counts a question that the rung failed, and reports whether the rung has
-// been left, be it by somebody else. So many failures in a row are enough for
-// one that has never worked.
-func (l *formatLadder) descend(ctx context.Context, rung, enough int, why string) bool {
+// descend counts a question that failed on the rung, and reports whether the
+// ladder has left that rung, now or before. limit is the number of failures in a
+// row that a rung is given up after that has never worked.
+func (l *formatLadder) descend(ctx context.Context, rung, limit int, why string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.rung != rung {
 		return true
 	}
 	if l.proven {
-		enough = maxFailuresProven
+		limit = maxFailuresProven
 	}
-	if l.failures++; l.failures < enough {
+	if l.failures++; l.failures < limit {
 		return false
 	}
 	l.rung, l.proven, l.failures = rung+1, false, 0
@@ -114,15 +117,15 @@ func isObject(text string) bool {
 	return strings.HasPrefix(strings.TrimSpace(text), "{") && json.Valid([]byte(text))
 }
 
-// formatNote is what the system message says more on the lower rungs, where the
-// server does not enforce the schema.
+// formatNote returns what the system message adds for a format in which the server
+// does not enforce the schema.
 func formatNote(format string, schema json.RawMessage) string {
-	switch format {
-	case judges.FormatObject:
-		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) + "\n"
-	case judges.FormatFenced:
-		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) +
-			"\nPut the object into one fenced code block that begins with ```json and ends with ```.\n"
+	if format == judges.FormatSchema {
+		return ""
 	}
-	return ""
+	note := "\nThe object must satisfy this JSON Schema:\n" + string(schema) + "\n"
+	if format == judges.FormatFenced {
+		note += "Put the object into one fenced code block that begins with ```json and ends with ```.\n"
+	}
+	return note
 }

@@ -6,56 +6,63 @@ import (
 	"time"
 )
 
-// usual learns how long a model takes to answer. Under more demand than there is
-// room for, queues hand out every turn at the last moment: without it each call
-// would be made with next to no time left, paid for and cut off. It reckons as
-// TCP does with round trips (RFC 6298). The zero value knows nothing yet, and
-// stands in nobody's way.
+// latencyEstimate estimates how long the model takes to answer, as TCP estimates
+// round trips (RFC 6298). When demand exceeds the limits, queues hand out every
+// turn at the last moment: without the estimate each call would be made with next
+// to no time left, paid for and cut off. The zero value knows nothing yet and
+// holds up no call.
 type latencyEstimate struct {
 	mu   sync.Mutex
 	mean time.Duration // guarded by mu; of answers
-	dev  time.Duration // guarded by mu; how far calls are off the mean
+	dev  time.Duration // guarded by mu; mean deviation of calls
 }
 
-// answered learns from an answer.
-func (u *latencyEstimate) answered(took time.Duration) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.mean == 0 {
-		u.mean = took
+// answered adds the duration of an answered call.
+func (l *latencyEstimate) answered(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mean == 0 {
+		l.mean = took
 	}
-	u.dev += ((took - u.mean).Abs() - u.dev) / 4
-	u.mean += (took - u.mean) / 8
+	l.dev += ((took - l.mean).Abs() - l.dev) / 4
+	l.mean += (took - l.mean) / 8
 }
 
-// cutOff learns from a call that its caller did not wait for, and reports whether
-// an answer was due. It counts as a deviation: if only answers were to count,
-// those that come late would be cut off and forgotten, and ever more of them.
-func (u *latencyEstimate) abandoned(took time.Duration) (due bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if took < u.mean {
+// abandoned adds a call that its caller stopped waiting for, and reports whether
+// an answer was due. It counts as a deviation: were only answers counted, slow
+// ones would be cut off and forgotten, and ever more of them.
+func (l *latencyEstimate) abandoned(took time.Duration) (due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if took < l.mean {
 		return false
 	}
-	if u.mean > 0 {
-		u.dev += (took - u.mean - u.dev) / 4
+	if l.mean > 0 {
+		l.dev += (took - l.mean - l.dev) / 4
 	}
 	return true
 }
 
-// most is the time in which all but few answers come.
-func (u *latencyEstimate) mostly() time.Duration {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.mean + 2*u.dev
+// mostly returns the time within which most answers come.
+func (l *latencyEstimate) mostly() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mean + 2*l.dev
 }
 
-// late reports whether a call that waits so long could not expect its answer in
-// time. One that need not wait is made whatever time it has: its caller may know
-// better, and it is from calls that this learns.
-func (u *latencyEstimate) tooLate(ctx context.Context, wait time.Duration) bool {
+// tooLate reports whether a call that first waits this long could not expect its
+// answer before its deadline. A call that need not wait is made however little
+// time it has: the estimate learns from calls, and its caller may know better.
+func (l *latencyEstimate) tooLate(ctx context.Context, wait time.Duration) bool {
 	if wait > 0 {
-		wait += u.mostly()
+		wait += l.mostly()
 	}
 	return missesDeadline(ctx, wait)
+}
+
+// missesDeadline reports whether the context's deadline comes before the wait is
+// over.
+func missesDeadline(ctx context.Context, wait time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) <= wait
 }

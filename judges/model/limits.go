@@ -9,23 +9,24 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/judges"
 )
 
-// errNoTurn is how a call ends that was never made: its context ended, or would
-// have ended, before it was its turn or an answer could be expected.
+// errNoTurn marks a call that was not made: its context ended, or would have
+// ended, before its turn or before an answer could be expected.
 var errNoTurn = errors.New("no turn before the deadline")
 
-// slots bounds the calls in flight. Who finds no slot waits until his context
-// ends. One won with too little time left for an answer goes to the next.
+// concurrencyLimit bounds the calls in flight. A call waits for a slot until its
+// context ends. A slot won too late for a usual answer is given back at once.
 type concurrencyLimit struct {
 	next    judges.Model
 	latency *latencyEstimate
 	slots   chan struct{}
 }
 
-func newConcurrencyLimit(next judges.Model, cfg Config, u *latencyEstimate) *concurrencyLimit {
-	return &concurrencyLimit{next: next, latency: u, slots: make(chan struct{}, cfg.Concurrency)}
+func newConcurrencyLimit(next judges.Model, cfg Config, l *latencyEstimate) *concurrencyLimit {
+	return &concurrencyLimit{next: next, latency: l, slots: make(chan struct{}, cfg.Concurrency)}
 }
 
 // Complete makes the call in a slot.
@@ -51,16 +52,17 @@ func (m *concurrencyLimit) Complete(ctx context.Context, r judges.Request) (judg
 	return m.next.Complete(ctx, r)
 }
 
-// unmade is the error of a call that its context did not wait for.
+// noTurn returns the error of a call whose context ended before its turn.
 func noTurn(err error) error {
+	reason := eval.ReasonCanceled
 	if errors.Is(err, context.DeadlineExceeded) {
-		return eval.WithReason(eval.ReasonTimeout, errors.Join(errNoTurn, err))
+		reason = eval.ReasonTimeout
 	}
-	return eval.WithReason(eval.ReasonCanceled, errors.Join(errNoTurn, err))
+	return eval.WithReason(reason, errors.Join(errNoTurn, err))
 }
 
-// pace spreads calls over the minute, and silences all of them when the server
-// asks for a pause: the limit is the endpoint's, not that of one call. A call
+// rateLimit spreads calls over the minute, and holds all of them back when the
+// server asks one for a pause: the limit is the endpoint's, not the call's. A call
 // whose turn would come too late for an answer before its deadline fails at once.
 type rateLimit struct {
 	next    judges.Model
@@ -71,41 +73,41 @@ type rateLimit struct {
 	pausedUntil time.Time // guarded by mu; no calls before
 }
 
-func newRateLimit(next judges.Model, cfg Config, u *latencyEstimate) *rateLimit {
-	p := &rateLimit{next: next, latency: u}
+func newRateLimit(next judges.Model, cfg Config, l *latencyEstimate) *rateLimit {
+	m := &rateLimit{next: next, latency: l}
 	if cfg.RequestsPerMinute > 0 {
 		// A second's worth at once smooths over bursts and stays far below a minute's.
 		burst := max(1, int(cfg.RequestsPerMinute/60))
-		p.limiter = rate.NewLimiter(rate.Limit(cfg.RequestsPerMinute/60), burst)
+		m.limiter = rate.NewLimiter(rate.Limit(cfg.RequestsPerMinute/60), burst)
 	}
-	return p
+	return m
 }
 
-// Complete makes the call when it is its turn.
+// Complete makes the call at its turn.
 func (m *rateLimit) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	if err := m.awaitTurn(ctx); err != nil {
 		return judges.Answer{}, err
 	}
 	a, err := m.next.Complete(ctx, r)
-	if f := asFailure(err); f.pause > 0 {
-		m.pause(f.pause)
+	if d := asFailure(err).pause; d > 0 {
+		m.pause(d)
 	}
 	return a, err
 }
 
-// wait returns when it is this call's turn. A pause that began while the call
-// waited for its turn holds for it too: it waits for the end and takes another
-// turn, or all that were waiting would go out into the pause.
+// awaitTurn returns at the call's turn. After a pause that began while the call
+// waited for its turn, the call takes another turn: otherwise all that were
+// waiting would go out together, into the pause.
 func (m *rateLimit) awaitTurn(ctx context.Context) error {
 	for {
 		if d := time.Until(m.pauseEnd()); d > 0 {
 			if m.latency.tooLate(ctx, d) {
 				return eval.WithReason(eval.ReasonRateLimited, errNoTurn)
 			}
-			if err := sleep(ctx, d); err != nil {
-				return noTurn(err)
+			if !backoff.Wait(ctx, d) {
+				return noTurn(ctx.Err())
 			}
-			continue // it may have been prolonged
+			continue // the pause may have been prolonged
 		}
 		if m.limiter == nil {
 			return nil
@@ -119,9 +121,9 @@ func (m *rateLimit) awaitTurn(ctx context.Context) error {
 		if d == 0 {
 			return nil
 		}
-		if err := sleep(ctx, d); err != nil {
+		if !backoff.Wait(ctx, d) {
 			turn.Cancel()
-			return noTurn(err)
+			return noTurn(ctx.Err())
 		}
 		if time.Until(m.pauseEnd()) <= 0 {
 			return nil
@@ -135,6 +137,7 @@ func (m *rateLimit) pauseEnd() time.Time {
 	return m.pausedUntil
 }
 
+// pause holds back all calls for d. It never shortens a pause.
 func (m *rateLimit) pause(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,26 +10,26 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// Call is one call of a model as it was seen from here. It holds no content.
+// Call is one call of a model, as measured here. It holds no content.
 type Call struct {
 	Eval     string        // judge that asked
 	Model    string        // as configured
-	Duration time.Duration // without the wait for a slot or a turn
+	Duration time.Duration // without the wait for the limits
 	Usage    eval.Usage
 	Reason   eval.Reason // why it failed; empty when there was an answer
 }
 
-// errCutShort marks a call that ended with its caller's deadline before an
-// answer was due, which says nothing of the endpoint.
+// errCallerDeadline marks a call that ended with its caller's deadline before an
+// answer was due, which is no evidence against the endpoint.
 var errCallerDeadline = errors.New("cut short by the caller's deadline")
 
-// watch bounds each call in time and tells what came of it.
+// callObserver bounds each call in time and reports it.
 type callObserver struct {
 	next    judges.Model
 	model   string
 	timeout time.Duration
 	latency *latencyEstimate
-	observe func(Call)
+	observe func(Call) // may be nil
 }
 
 // Complete makes the call.

@@ -1,8 +1,10 @@
 package model
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
+	"log/slog"
 	"math"
 	"regexp"
 	"time"
@@ -15,7 +17,7 @@ import (
 //go:embed prices.yaml
 var priceTable []byte
 
-// staleAfter is the age from which a price table is not to be trusted.
+// staleAfter is the age after which a price table is out of date.
 const staleAfter = 90 * 24 * time.Hour
 
 // Price is what a model costs, in US dollars for a million tokens.
@@ -25,7 +27,7 @@ type Price struct {
 	Output float64 `yaml:"output"` // thinking included
 }
 
-// Validate gives all faults of p.
+// Validate returns all faults of p.
 func (p Price) Validate() fault.List {
 	var fs fault.List
 	for _, f := range []struct {
@@ -39,18 +41,16 @@ func (p Price) Validate() fault.List {
 	return fs
 }
 
-// cost gives the cost of a call in billionths of a US dollar:
+// cost returns the cost of a call in billionths of a US dollar:
 // (input - cached) * p.Input + cached * p.Cached + output * p.Output.
 func (p Price) cost(u eval.Usage) int64 {
 	cached := p.Cached
 	if cached == 0 {
 		cached = p.Input
 	}
-	return (u.InputTokens-u.CachedTokens)*nanoUSD(p.Input) + u.CachedTokens*nanoUSD(cached) + u.OutputTokens*nanoUSD(p.Output)
+	perToken := func(usdPerMillion float64) int64 { return int64(math.Round(usdPerMillion * 1000)) }
+	return (u.InputTokens-u.CachedTokens)*perToken(p.Input) + u.CachedTokens*perToken(cached) + u.OutputTokens*perToken(p.Output)
 }
-
-// nano gives a price of a million tokens as billionths of a dollar for one.
-func nanoUSD(usdPerMillion float64) int64 { return int64(math.Round(usdPerMillion * 1000)) }
 
 // Prices are list prices at a date.
 type Prices struct {
@@ -59,7 +59,7 @@ type Prices struct {
 	Models map[string]Price
 }
 
-// BuiltInPrices gives the table that comes with this version.
+// BuiltInPrices returns the table that comes with this version.
 func BuiltInPrices() (Prices, error) { return ParsePrices("prices.yaml", priceTable) }
 
 // ParsePrices reads a table of prices: as_of (a date), source, and models, each
@@ -88,11 +88,11 @@ func ParsePrices(file string, data []byte) (Prices, error) {
 	return Prices{AsOf: asOf, Source: t.Source, Models: t.Models}, nil
 }
 
-// dated is what may follow a model's name without making it another model.
+// releaseSuffix may follow a model's name without making it another model.
 var releaseSuffix = regexp.MustCompile(`^-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$`)
 
-// Of gives the price of a model: that of its name, or of its name without the
-// date of a release. A model that is merely named alike has no price here.
+// Of returns the price of a model, by its name or by its name without the date of
+// a release. A model with a merely similar name has no price.
 func (p Prices) Of(model string) (Price, bool) {
 	if price, ok := p.Models[model]; ok {
 		return price, true
@@ -107,3 +107,23 @@ func (p Prices) Of(model string) (Price, bool) {
 
 // Stale reports whether the prices are more than 90 days old.
 func (p Prices) Stale(now time.Time) bool { return now.Sub(p.AsOf) > staleAfter }
+
+// priceLookup returns how to look up prices. It warns when the price comes from a
+// table that is out of date.
+func priceLookup(cfg Config, deps Deps) (func(model string) (Price, bool), error) {
+	if cfg.Price != nil {
+		return func(string) (Price, bool) { return *cfg.Price, true }, nil
+	}
+	prices := deps.Prices
+	if prices.AsOf.IsZero() {
+		var err error
+		if prices, err = BuiltInPrices(); err != nil {
+			return nil, err
+		}
+	}
+	if _, known := prices.Of(cfg.Model); known && prices.Stale(time.Now()) {
+		deps.Log.LogAttrs(context.Background(), slog.LevelWarn, "price table is old: set models.NAME.price, or read costs with care",
+			slog.String(keyModel, cfg.Model), slog.Int(keyAge, int(time.Since(prices.AsOf).Hours()/24)))
+	}
+	return prices.Of, nil
+}

@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/judges"
 )
 
 const (
-	backoffBase = 500 * time.Millisecond // upper end of the first wait
-	backoffMax  = 20 * time.Second       // upper end of every wait
+	backoffBase = 500 * time.Millisecond // longest first wait
+	backoffMax  = 20 * time.Second       // longest wait
 )
 
-// retry makes another attempt when a call may succeed later. The wait is drawn
-// between zero and an end that doubles (full jitter), on top of what the server
-// asks for. It gives up when the attempts or the budget are used up, or when the
-// wait would last longer than the caller has time.
+// retrier calls again when a call may succeed later. It waits as long as the
+// server asks for, plus a random time between zero and a limit that doubles (full
+// jitter). It gives up when the attempts or the budget are used up, or when the
+// wait would last beyond the caller's deadline.
 type retrier struct {
 	next     judges.Model
 	attempts int
@@ -29,7 +30,7 @@ func newRetrier(next judges.Model, cfg Config) *retrier {
 	return &retrier{next: next, attempts: cfg.MaxAttempts, budget: newRetryBudget(cfg.RetryBudget)}
 }
 
-// Complete gives the first answer, or the last error.
+// Complete returns the first answer, or the last error.
 func (m *retrier) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	m.budget.earn()
 	var usage eval.Usage
@@ -37,65 +38,38 @@ func (m *retrier) Complete(ctx context.Context, r judges.Request) (judges.Answer
 		a, err := m.next.Complete(ctx, r)
 		usage = judges.AddUsage(usage, a.Usage)
 		a.Usage = usage
-		if err == nil || attempt >= m.attempts {
-			return a, err
-		}
 		f := asFailure(err)
-		if !f.retryable || ctx.Err() != nil {
+		if err == nil || attempt >= m.attempts || !f.retryable || ctx.Err() != nil {
 			return a, err
 		}
 		wait := f.pause + jitter(attempt)
-		if missesDeadline(ctx, wait) || !m.budget.spend() {
-			return a, err
-		}
-		if sleep(ctx, wait) != nil {
+		if missesDeadline(ctx, wait) || !m.budget.spend() || !backoff.Wait(ctx, wait) {
 			return a, err
 		}
 	}
 }
 
-// jitter draws the wait before the attempt after this one.
+// jitter returns a random wait after the given attempt, counted from 1.
 func jitter(attempt int) time.Duration {
-	end := backoffMax
+	limit := backoffMax
 	if n := attempt - 1; n < 10 {
-		end = min(end, backoffBase<<n)
+		limit = min(limit, backoffBase<<n)
 	}
-	return rand.N(end)
+	return rand.N(limit)
 }
 
-// late reports whether the context's deadline comes before the wait is over.
-func missesDeadline(ctx context.Context, wait time.Duration) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) <= wait
-}
-
-// sleep waits, or gives the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// maxSaved bounds the retries that quiet times save up, and is what a process
-// begins with, so that the first failure after a start can be retried.
+// maxSavedRetries bounds the retries that quiet times save up. A process starts
+// with as many, so that the first failure after a start can be retried.
 const maxSavedRetries = 10
 
-// budget bounds retries to a share of calls, so that an endpoint in trouble is
-// not given a multiple of its load: each call earns the share of a retry, each
-// retry spends one. Over any time there are at most maxSaved + share * calls.
+// retryBudget bounds retries to a share of calls, so that an endpoint in trouble
+// does not get a multiple of its load: each call earns the share of a retry, each
+// retry spends one. There are at most maxSavedRetries + share * calls.
 type retryBudget struct {
 	share float64
 
 	mu    sync.Mutex
-	saved float64 // guarded by mu; in [0, maxSaved]
+	saved float64 // guarded by mu; in [0, maxSavedRetries]
 }
 
 func newRetryBudget(share float64) *retryBudget {

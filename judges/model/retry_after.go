@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// maxPause bounds how long one reply can silence an endpoint. A server that
-// wants more is asked again after that time, and can say so again.
+// maxPause bounds how long one reply can hold back an endpoint's calls. A server
+// that needs longer can ask again after that time.
 const maxPause = 2 * time.Minute
 
-// pauseOf gives how long the server asks to be left alone: by retry-after-ms,
-// by Retry-After in seconds or as a date, else by the reset of whichever rate
-// limit is used up. 0: it does not say.
+// retryAfter returns the pause that the server asks for: by retry-after-ms, by
+// Retry-After in seconds or as a date, else by the reset of a rate limit that is
+// used up. 0: it asks for none.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil {
 		return boundedPause(ms / 1000)
@@ -36,25 +36,19 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return wait
 }
 
-// reset reads a time to a limit's reset: 6m0s, 20ms, or plain seconds.
+// resetDelay parses the time to a limit's reset: 6m0s, 20ms, or plain seconds.
 func resetDelay(v string) time.Duration {
 	if s, err := strconv.ParseFloat(v, 64); err == nil {
 		return boundedPause(s)
 	}
-	d, err := time.ParseDuration(v)
-	if err != nil {
-		return 0
-	}
+	d, _ := time.ParseDuration(v) // 0 on an error
 	return boundedPause(d.Seconds())
 }
 
-// pause gives seconds as a duration between 0 and maxPause.
+// boundedPause returns seconds as a duration between 0 and maxPause.
 func boundedPause(seconds float64) time.Duration {
 	if math.IsNaN(seconds) || seconds <= 0 {
 		return 0
 	}
-	if seconds >= maxPause.Seconds() {
-		return maxPause
-	}
-	return time.Duration(seconds * float64(time.Second))
+	return time.Duration(min(seconds, maxPause.Seconds()) * float64(time.Second))
 }

@@ -13,18 +13,16 @@ import (
 const (
 	replyFrame = 256 << 10 // what a reply may hold beside the answer, in bytes
 	tokenBytes = 64        // what a token may take up in JSON; 4 to 6 are usual
-	maxError   = 64 << 10  // of an error, in bytes; the rest is not read
+	maxError   = 64 << 10  // read of an error's body, in bytes
 	maxDrain   = 64 << 10  // read of an unwanted rest to save the connection, in bytes
 )
 
-// errReplyTooLarge is what a reply ends in that no answer within max_tokens
-// explains.
+// errReplyTooLarge ends a reply that is longer than max_tokens explains.
 var errReplyTooLarge = errors.New("reply far above max_tokens")
 
-// replyLimit bounds a successful reply, in bytes. It follows from what was asked
-// for, because as many replies as there are calls in flight are held at once: a
-// bound for the longest answer there is would be gigabytes with a server that
-// has gone mad.
+// replyLimit returns the bound of a successful reply, in bytes. It follows from
+// max_tokens because one reply per call in flight is held in memory: with a bound
+// for the longest possible answer, a broken server could fill gigabytes.
 func replyLimit(cfg Config) int64 {
 	tokens := cfg.MaxTokens
 	if capabilityOf(cfg.Model).reasons() {
@@ -33,8 +31,7 @@ func replyLimit(cfg Config) int64 {
 	return replyFrame + tokenBytes*int64(tokens)
 }
 
-// exchange is what one HTTP exchange looked like below the library, which
-// forgets most of it.
+// exchange is one HTTP exchange as seen below the library, which drops most of it.
 type exchange struct {
 	status int // 0: no answer
 	header http.Header
@@ -43,25 +40,24 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// withExchange gives a context under which the doer notes what it sees. A
-// context serves one call.
+// withExchange returns a context with which the doer records one exchange.
 func withExchange(ctx context.Context) (context.Context, *exchange) {
 	e := new(exchange)
 	return context.WithValue(ctx, exchangeKey{}, e), e
 }
 
-// doer stands between the library and the network. It reads each reply whole
-// and bounded, so that the connection is used again (the library stops reading
-// at the end of the JSON value, which costs a connection a call when replies
-// are chunked) and so that a reply that is no completion can be told from one.
+// doer is the HTTP client below the library. It reads each reply whole, within a
+// bound, for two reasons: the connection is used again (the library stops reading
+// at the end of the JSON value, which costs a connection per call when replies are
+// chunked), and a reply that is not a completion can be recognised.
 type doer struct {
 	http   http.Client
 	params []byte // JSON members that go before those of the library
 	limit  int64  // of a successful reply, in bytes
 }
 
-// newDoer makes a doer. A transport of its own keeps a connection for every
-// call in flight; the standard one keeps two a host.
+// newDoer returns a doer. Its own transport keeps a connection for every call in
+// flight; the standard one keeps two per host.
 func newDoer(cfg Config, transport http.RoundTripper) *doer {
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
@@ -82,17 +78,16 @@ func newDoer(cfg Config, transport http.RoundTripper) *doer {
 	return d
 }
 
-// Do sends the request and gives a response whose body is in memory.
+// Do sends the request and returns a response whose body is in memory.
 func (d *doer) Do(req *http.Request) (*http.Response, error) {
-	if err := d.patch(req); err != nil {
+	if err := d.addParams(req); err != nil {
 		return nil, err
 	}
 	resp, err := d.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	body := resp.Body
-	defer func() { _ = body.Close() }() // read as far as it will be
+	defer func(body io.Closer) { _ = body.Close() }(resp.Body)
 	e, ok := req.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
 		e = new(exchange)
@@ -105,8 +100,8 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// read reads a body within its bound. What could not be read of an error is not
-// missed: its status says enough.
+// read reads a body within its bound. It ignores errors in the body of an error:
+// the status says enough.
 func (d *doer) read(resp *http.Response) ([]byte, error) {
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	limit := int64(maxError)
@@ -130,9 +125,9 @@ func (d *doer) read(resp *http.Response) ([]byte, error) {
 	return nil, err
 }
 
-// patch writes parameters into the body that the library cannot send: it leaves
-// out a temperature of zero, and then the server's default of 1 applies.
-func (d *doer) patch(req *http.Request) error {
+// addParams writes parameters into the body that the library cannot send: it
+// leaves out a temperature of zero, and then the server's default of 1 applies.
+func (d *doer) addParams(req *http.Request) error {
 	if len(d.params) == 0 || req.Body == nil {
 		return nil
 	}
