@@ -42,7 +42,7 @@ func BenchmarkQuoted(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(passage[0])))
 	for b.Loop() {
-		if containsQuote("refunds are paid within the hour to gold members", passage) {
+		if containsQuote(passage, "refunds are paid within the hour to gold members") {
 			b.Fatal("found")
 		}
 	}

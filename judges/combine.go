@@ -6,16 +6,15 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// combine makes one outcome of the criteria's, with a score and a reason.
+// combine returns one outcome for those of the criteria, with a score and a reason.
 //
-// Criteria that do not apply count for nothing; if none applies, neither does
-// the rubric. A criterion that could not be judged leaves the whole open only
-// where it matters: the whole passes, or fails, when it would do so whichever
-// way the open criteria went, and is cannot_judge otherwise. A veto that failed
-// fails the whole; one that is open keeps it from passing.
+// Criteria that do not apply are ignored; if none applies, neither does the rubric.
+// The whole passes, or fails, if it would do so however the undecided criteria
+// turned out, and is cannot_judge otherwise. A veto that failed fails the whole; one
+// that is undecided keeps it from passing.
 //
 // The score is the share of weight that passed among the decided criteria. The
-// reason names the criteria that failed, or those that are open.
+// reason names the criteria that failed, or those that are undecided.
 func (r *Rubric) combine(outcomes []eval.Outcome) (eval.Outcome, float64, string) {
 	var passed, failed, open float64
 	var vetoed, blocked bool
@@ -52,11 +51,11 @@ func (r *Rubric) combine(outcomes []eval.Outcome) (eval.Outcome, float64, string
 	return eval.OutcomePass, score, ""
 }
 
-// meets reports whether these weights pass.
+// meets reports whether these weights make a pass.
 func (r *Rubric) meets(passed, failed float64) bool {
 	switch r.Aggregation {
 	case aggregateWeighted:
-		const rounding = 1e-9 // 0.1+0.2 of 0.3 is a pass
+		const rounding = 1e-9 // 0.1+0.2 reaches 0.3
 		return passed/(passed+failed) >= r.Threshold-rounding
 	case aggregateAny:
 		return passed > 0

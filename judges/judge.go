@@ -15,6 +15,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Labels of a judge's verdicts.
@@ -25,10 +26,39 @@ const (
 
 const (
 	reasonNoSubstance = "no substance"
-	maxReason         = 1000 // of a model's reason or quote for one criterion, in characters
+	maxReason         = 1000     // of a model's reason or quote for one criterion, in characters
+	maxGuideline      = 64 << 10 // in bytes; it is part of every prompt
 )
 
-// Judge is a rubric put to a model. It is safe for concurrent use.
+// Config is the configuration of one judge.
+type Config struct {
+	Name string `yaml:"-"` // set by the owner of the list
+
+	Rubric    string `yaml:"rubric"`    // built-in name, or a file's name in the rubric folder
+	Model     string `yaml:"model"`     // name of an entry of models; defaults to "default"
+	Guideline string `yaml:"guideline"` // text of the guideline, for rubrics that need one
+}
+
+// DefaultConfig returns a judge that lacks only its rubric.
+func DefaultConfig() Config { return Config{Model: "default"} }
+
+// Validate returns all faults of c, but for whether the rubric and the model exist,
+// which the owner of the lists knows.
+func (c Config) Validate() fault.List {
+	var fs fault.List
+	if c.Rubric == "" {
+		fs.Add("rubric", "missing", "name a built-in rubric, such as correctness, or a file in the rubric folder")
+	}
+	if c.Model == "" {
+		fs.Add("model", "empty", "name an entry of models")
+	}
+	if len(c.Guideline) > maxGuideline {
+		fs.Add("guideline", "too long", "at most 64 KB: it is sent with every call")
+	}
+	return fs
+}
+
+// Judge puts a rubric to a model. It is safe for concurrent use.
 type Judge struct {
 	name      string
 	rubric    Rubric
@@ -37,14 +67,14 @@ type Judge struct {
 	limit     int // characters of a field
 	system    string
 	schema    json.RawMessage
-	inputs    []string
+	inputs    []string // that the model sees
 	version   string
 }
 
 var _ eval.Evaluator = (*Judge)(nil)
 
-// New makes a judge. The rubric has to be valid, and a rubric that needs a
-// guideline needs one in cfg; the rubric must not be changed afterwards.
+// New returns a judge. The rubric has to be valid and must not be changed
+// afterwards. A rubric that needs a guideline needs one in cfg.
 func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 	if rubric == nil || model == nil {
 		return nil, errors.New("judge: rubric and model are required")
@@ -72,13 +102,13 @@ func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 	return j, nil
 }
 
-// Name gives the judge's name.
+// Name returns the judge's name.
 func (j *Judge) Name() string { return j.name }
 
-// Type gives [eval.TypeLLMJudge].
+// Type returns [eval.TypeLLMJudge].
 func (j *Judge) Type() eval.Type { return eval.TypeLLMJudge }
 
-// Version gives a hash of all that decides: the rubric, the guideline, the wording
+// Version returns a hash of all that decides: the rubric, the guideline, the wording
 // of the prompt, how an answer is read, the schema, the model and its parameters.
 func (j *Judge) Version() string { return j.version }
 
@@ -91,14 +121,14 @@ func (j *Judge) fingerprint(d Description) string {
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
-// Evaluate judges one event. The verdict beside an error holds nothing but what
-// the calls have cost.
+// Evaluate judges one event. The verdict beside an error holds only what the calls
+// have cost.
 func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	if v, ok := j.withoutModel(e); ok {
 		return v, nil
 	}
 	m := newMaterial(e, j.guideline, j.inputs, j.limit)
-	findings, usage, err := j.ask(ctx, m)
+	answers, usage, err := j.ask(ctx, m)
 	if err != nil {
 		v := eval.Verdict{}
 		if usage.Calls > 0 {
@@ -106,7 +136,7 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 		}
 		return v, fmt.Errorf("judge %s: %w", j.name, err)
 	}
-	v := j.verdict(findings, m)
+	v := j.verdict(answers, m)
 	v.Usage = &usage
 	return v, nil
 }
@@ -162,7 +192,7 @@ func (j *Judge) has(e *event.Event, name string) bool {
 	return false
 }
 
-// field gives an input's name in the event.
+// eventField returns an input's name in the event.
 func eventField(name string) string {
 	if name == inputChunks {
 		return "retrieval.chunks"
@@ -170,8 +200,8 @@ func eventField(name string) string {
 	return name
 }
 
-// ask puts the material to the model. An answer that breaks its contract is
-// asked for once more, with the violation and without the answer.
+// ask puts the material to the model. After an answer that breaks its contract it
+// asks once more, with the violation and without the answer.
 func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.Usage, error) {
 	var usage eval.Usage
 	correction := ""
@@ -185,10 +215,10 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.
 		if err != nil {
 			return nil, usage, err
 		}
-		findings, err := parseAnswer(a.Text, a.Usage.Format, j.rubric.Criteria)
+		answers, err := parseAnswer(a.Text, a.Usage.Format, j.rubric.Criteria)
 		switch {
 		case err == nil:
-			return findings, usage, nil
+			return answers, usage, nil
 		case correction != "":
 			return nil, usage, eval.WithReason(eval.ReasonUnparsable, fmt.Errorf("second answer: %w", err))
 		}
@@ -196,45 +226,45 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.
 	}
 }
 
-// verdict combines the findings.
-func (j *Judge) verdict(findings []criterionVerdict, m *material) eval.Verdict {
-	outcomes := make([]eval.Outcome, len(findings))
-	v := eval.Verdict{Criteria: make([]eval.Criterion, len(findings))}
-	var words []string
+// verdict combines the answers on the criteria.
+func (j *Judge) verdict(answers []criterionVerdict, m *material) eval.Verdict {
+	outcomes := make([]eval.Outcome, len(answers))
+	v := eval.Verdict{Criteria: make([]eval.Criterion, len(answers))}
+	var explanation []string
 	for i, c := range j.rubric.Criteria {
-		f := findings[i]
-		outcomes[i] = c.checkEvidence(f, m)
-		v.Criteria[i] = eval.Criterion{ID: c.ID, Outcome: outcomes[i], Evidence: boundReason(f.evidence), Reason: boundReason(f.reason)}
-		if f.reason != "" {
-			words = append(words, c.ID+": "+boundReason(f.reason))
+		a := answers[i]
+		outcomes[i] = c.checkEvidence(a, m)
+		v.Criteria[i] = eval.Criterion{ID: c.ID, Outcome: outcomes[i], Evidence: boundReason(a.evidence), Reason: boundReason(a.reason)}
+		if a.reason != "" {
+			explanation = append(explanation, c.ID+": "+v.Criteria[i].Reason)
 		}
 	}
 	v.Outcome, v.Score, v.Reason = j.rubric.combine(outcomes)
-	v.Explanation = strings.Join(words, "\n")
+	v.Explanation = strings.Join(explanation, "\n")
 	if len(m.truncated) > 0 {
 		v.Label = LabelTruncated
 	}
 	return v
 }
 
-// check gives the criterion's outcome once its quote has been looked up. A
-// verdict whose quote the model made up is worth nothing, and no reason to
-// believe the opposite.
-func (c Criterion) checkEvidence(f criterionVerdict, m *material) eval.Outcome {
+// checkEvidence returns the criterion's outcome after its quote has been looked up.
+// A verdict with an invented quote is worth nothing, but does not prove the
+// opposite either.
+func (c Criterion) checkEvidence(a criterionVerdict, m *material) eval.Outcome {
 	source := ""
-	switch f.outcome {
+	switch a.outcome {
 	case eval.OutcomePass:
 		source = c.Evidence.Pass
 	case eval.OutcomeFail:
 		source = c.Evidence.Fail
 	}
-	if source != "" && !containsQuote(f.evidence, m.passages(source)) {
+	if source != "" && !containsQuote(m.passages(source), a.evidence) {
 		return eval.OutcomeCannotJudge
 	}
-	return f.outcome
+	return a.outcome
 }
 
-// short bounds a model's words.
+// boundReason cuts a model's reason or quote to maxReason characters.
 func boundReason(s string) string {
 	if utf8.RuneCountInString(s) <= maxReason {
 		return s

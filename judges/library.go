@@ -20,15 +20,14 @@ var builtIn embed.FS
 // maxRubricFile bounds a rubric's file, in bytes.
 const maxRubricFile = 1 << 20
 
-// BuiltIn gives the built-in rubrics by name. The map and the rubrics are the
-// caller's.
+// BuiltIn returns the built-in rubrics by name, as a copy of the caller's own.
 func BuiltIn() map[string]*Rubric {
-	rubrics, _ := rubricsIn(builtIn, "rubrics", "rubrics") // a test holds that there are no faults
+	rubrics, _ := rubricsIn(builtIn, "rubrics", "rubrics") // without faults, as a test ensures
 	return rubrics
 }
 
-// LoadRubrics gives the built-in rubrics and those of the files NAME.yaml in
-// dir; a file replaces the built-in rubric of its name. An empty dir means the
+// LoadRubrics returns the built-in rubrics and those of the files NAME.yaml in dir;
+// a file replaces the built-in rubric of its name. With an empty dir it returns the
 // built-in ones alone. The faults are those of all files.
 func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 	rubrics := BuiltIn()
@@ -40,16 +39,17 @@ func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 	return rubrics, faults
 }
 
-// rubricsIn reads the rubrics in a folder of fsys that a person knows as shown.
-func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, fault.List) {
+// rubricsIn reads the rubrics in a folder of fsys. Faults call the folder by its
+// displayName.
+func rubricsIn(fsys fs.FS, folder, displayName string) (map[string]*Rubric, fault.List) {
 	entries, err := fs.ReadDir(fsys, folder)
 	if err != nil {
-		return nil, fault.List{{File: shown, Problem: "cannot be read as a folder of rubrics", Expected: withoutPath(err)}}
+		return nil, fault.List{{File: displayName, Problem: "cannot be read as a folder of rubrics", Expected: withoutPath(err)}}
 	}
 	out := map[string]*Rubric{}
 	var faults fault.List
 	for _, entry := range entries {
-		file := filepath.Join(shown, entry.Name())
+		file := filepath.Join(displayName, entry.Name())
 		name, isYAML := strings.CutSuffix(entry.Name(), ".yaml")
 		switch {
 		case strings.HasSuffix(entry.Name(), ".yml"):
@@ -72,7 +72,7 @@ func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, fault.List
 	return out, faults
 }
 
-// parseRubric reads one rubric. Its name is that of its file.
+// parseRubric parses one rubric, which has the name of its file.
 func parseRubric(file, name string, data []byte) (*Rubric, fault.List) {
 	r := defaultRubric()
 	r.Name = name
@@ -103,7 +103,7 @@ func readBounded(fsys fs.FS, path string) ([]byte, error) {
 	return data, err
 }
 
-// cause gives the part of an error that a person has not seen yet.
+// withoutPath returns the error's message without the path, which the fault names.
 func withoutPath(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()

@@ -9,8 +9,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// material is what a model is shown of an event, neutralised and cut. The order
-// of the fields is that of the prompt: what is judged comes last.
+// material is what a model sees of an event, neutralised and truncated, in the order
+// of the prompt: what is judged comes last.
 type material struct {
 	Guideline string     `json:"guideline,omitempty"`
 	Input     any        `json:"input,omitempty"` // string or []turn
@@ -20,7 +20,7 @@ type material struct {
 	Expected  any        `json:"expected,omitempty"`
 	Output    any        `json:"output,omitempty"`
 
-	truncated []string // names of the fields that were cut
+	truncated []string // names of truncated fields
 }
 
 type turn struct {
@@ -40,11 +40,11 @@ type toolCall struct {
 	Result    string `json:"result,omitempty"`
 }
 
-// collect takes the shown inputs out of the event. Each field keeps at most
-// limit characters.
-func newMaterial(e *event.Event, guideline string, shown []string, limit int) *material {
+// newMaterial takes the named inputs from the event. Each field keeps at most limit
+// characters.
+func newMaterial(e *event.Event, guideline string, inputs []string, limit int) *material {
 	m := &material{}
-	for _, name := range shown {
+	for _, name := range inputs {
 		switch name {
 		case inputGuideline:
 			m.Guideline = neutralise(guideline) // written by the team, bounded by its config
@@ -65,7 +65,7 @@ func newMaterial(e *event.Event, guideline string, shown []string, limit int) *m
 	return m
 }
 
-// content gives chat messages as a list, so that none can pose as another, and
+// content returns chat messages as a list, so that none can pose as another, and
 // everything else as text.
 func (m *material) content(name string, c event.Content, limit int) any {
 	turns, ok := c.Turns()
@@ -75,7 +75,7 @@ func (m *material) content(name string, c event.Content, limit int) any {
 		}
 		return nil
 	}
-	turns, less := headAndTail(turns)
+	turns, dropped := headAndTail(turns)
 	out := make([]turn, len(turns))
 	texts := make([]*string, 0, len(turns))
 	for i, t := range turns {
@@ -83,13 +83,13 @@ func (m *material) content(name string, c event.Content, limit int) any {
 		out[i] = turn{role, neutralise(t.Content)}
 		texts = append(texts, &out[i].Content)
 	}
-	m.markTruncated(name, truncateAll(texts, limit) || less)
+	m.markTruncated(name, truncateAll(texts, limit) || dropped)
 	return out
 }
 
 func (m *material) truncatedField(name, s string, limit int) string {
-	s, did := truncate(neutralise(s), limit)
-	m.markTruncated(name, did)
+	s, truncated := truncate(neutralise(s), limit)
+	m.markTruncated(name, truncated)
 	return s
 }
 
@@ -97,7 +97,7 @@ func (m *material) chunks(e *event.Event, limit int) {
 	if e.Retrieval == nil {
 		return
 	}
-	list, less := headAndTail(e.Retrieval.Chunks)
+	list, dropped := headAndTail(e.Retrieval.Chunks)
 	texts := make([]*string, 0, len(list))
 	m.Chunks = make([]chunk, len(list))
 	for i, c := range list {
@@ -105,11 +105,11 @@ func (m *material) chunks(e *event.Event, limit int) {
 		m.Chunks[i] = chunk{id, neutralise(c.Text)}
 		texts = append(texts, &m.Chunks[i].Text)
 	}
-	m.markTruncated(inputChunks, truncateAll(texts, limit) || less)
+	m.markTruncated(inputChunks, truncateAll(texts, limit) || dropped)
 }
 
 func (m *material) toolCalls(e *event.Event, limit int) {
-	list, less := headAndTail(e.ToolCalls)
+	list, dropped := headAndTail(e.ToolCalls)
 	texts := make([]*string, 0, 2*len(list))
 	m.ToolCalls = make([]toolCall, len(list))
 	for i, c := range list {
@@ -118,19 +118,18 @@ func (m *material) toolCalls(e *event.Event, limit int) {
 		m.ToolCalls[i] = toolCall{name, neutralise(c.Arguments.Text()), status, neutralise(c.Result.Text())}
 		texts = append(texts, &m.ToolCalls[i].Arguments, &m.ToolCalls[i].Result)
 	}
-	m.markTruncated(inputToolCalls, truncateAll(texts, limit) || less)
+	m.markTruncated(inputToolCalls, truncateAll(texts, limit) || dropped)
 }
 
-// note remembers that a field was cut.
-func (m *material) markTruncated(name string, did bool) {
-	if did && !slices.Contains(m.truncated, name) {
+func (m *material) markTruncated(name string, truncated bool) {
+	if truncated && !slices.Contains(m.truncated, name) {
 		m.truncated = append(m.truncated, name)
 	}
 }
 
-// message gives the user message. The nonce differs from call to call, so that
-// content written beforehand cannot know it. A correction says what was wrong
-// with the answer before.
+// message returns the user message. The nonce differs from call to call, so that
+// content written beforehand cannot know it. The correction says what was wrong with
+// the previous answer.
 func (m *material) message(nonce, correction string) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -144,7 +143,7 @@ func (m *material) message(nonce, correction string) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
-// passages gives the texts in which a quote from the named input may stand.
+// passages returns the texts that a quote from the named input may come from.
 func (m *material) passages(name string) []string {
 	var out []string
 	add := func(field string, texts ...string) {
@@ -166,6 +165,7 @@ func (m *material) passages(name string) []string {
 	return out
 }
 
+// contentTexts returns the texts of a value that content returned.
 func contentTexts(v any) []string {
 	switch v := v.(type) {
 	case string:

@@ -73,7 +73,7 @@ func TestEscapesAreNoText(t *testing.T) {
 		e.Output = event.JSON([]byte(output))
 		m := newMaterial(e, "", []string{inputOutput}, 1000)
 		for _, quote := range []string{"retardée à Évreux", "R&D"} {
-			if !containsQuote(quote, m.passages(inputOutput)) {
+			if !containsQuote(m.passages(inputOutput), quote) {
 				t.Errorf("%q is not found in %v", quote, m.Output)
 			}
 		}

@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// markers are the tokens by which chat templates tell roles apart. A server
-// that does not escape them lets content pose as another message.
+// roleMarkers are the tokens with which chat templates separate roles. On a server
+// that does not escape them, content could pose as another message.
 var roleMarkers = regexp.MustCompile(`(?i)<[|｜][^<>|｜\s]{1,64}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>`)
 
-// neutralise makes text harmless as part of a prompt: it drops characters that
-// a person does not see and a model does, and breaks role markers by a space
-// after their first character. Everything else stays as it is.
+// neutralise makes text harmless as part of a prompt: it drops characters that are
+// invisible to a person but not to a model, and breaks role markers with a space
+// after their first character.
 func neutralise(s string) string {
 	if !strings.ContainsFunc(s, suspicious) { // plain text costs one pass
 		return s
@@ -24,13 +24,14 @@ func neutralise(s string) string {
 	})
 }
 
-// suspicious reports whether a character is invisible, broken, or may begin a
+// suspicious reports whether a character is invisible, broken, or could begin a role
 // marker.
 func suspicious(r rune) bool {
 	return r == '<' || r == '[' || r == utf8.RuneError || dropInvisible(r) < 0
 }
 
-// visible drops a character that hides text or reorders it.
+// dropInvisible returns -1, which strings.Map drops, for a character that hides or
+// reorders text, and the character itself otherwise.
 func dropInvisible(r rune) rune {
 	switch {
 	case r >= ' ' && r < 0x7f, r == '\t', r == '\n', r == '\r':

@@ -11,20 +11,20 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// finding is a model's answer on one criterion.
+// criterionVerdict is a model's answer on one criterion.
 type criterionVerdict struct {
 	evidence, reason string
 	outcome          eval.Outcome
 }
 
-// violation says how an answer breaks its contract, in words that hold nothing
-// of the answer.
+// violation is how an answer breaks its contract, in words that repeat nothing of
+// the answer.
 type violation string
 
 func (v violation) Error() string { return string(v) }
 
-// parse reads an answer strictly and gives the findings in the rubric's order.
-// It repairs nothing: an answer that breaks its contract is no answer.
+// parseAnswer parses an answer strictly and returns the verdicts in the rubric's
+// order. It repairs nothing: an answer that breaks its contract is an error.
 func parseAnswer(text, format string, criteria []Criterion) ([]criterionVerdict, error) {
 	body := strings.TrimSpace(text)
 	if format == FormatFenced {
@@ -66,7 +66,7 @@ func parseAnswer(text, format string, criteria []Criterion) ([]criterionVerdict,
 	return out, nil
 }
 
-// parseItem reads the answer on one criterion and gives the criterion's index.
+// parseItem parses the answer on one criterion and returns the criterion's index.
 func parseItem(item json.RawMessage, criteria []Criterion) (int, criterionVerdict, error) {
 	values, err := strictObject(json.NewDecoder(bytes.NewReader(item)), []string{"id", "evidence", "reason", "verdict"})
 	if err != nil {
@@ -82,25 +82,17 @@ func parseItem(item json.RawMessage, criteria []Criterion) (int, criterionVerdic
 	if i < 0 {
 		return 0, criterionVerdict{}, violation(`an "id" is none of the criteria`)
 	}
-	f := criterionVerdict{evidence: texts[1], reason: texts[2]}
-	switch texts[3] {
-	case "pass":
-		f.outcome = eval.OutcomePass
-	case "fail":
-		f.outcome = eval.OutcomeFail
-	case "not_applicable":
-		f.outcome = eval.OutcomeNotApplicable
-	case "cannot_judge":
-		f.outcome = eval.OutcomeCannotJudge
-	default:
+	outcomes := []eval.Outcome{eval.OutcomePass, eval.OutcomeFail, eval.OutcomeNotApplicable, eval.OutcomeCannotJudge}
+	n := slices.IndexFunc(outcomes, func(o eval.Outcome) bool { return o.String() == texts[3] })
+	if n < 0 {
 		return 0, criterionVerdict{}, violation(`the "verdict" of ` + criteria[i].ID + ` is none of pass, fail, not_applicable, cannot_judge`)
 	}
-	return i, f, nil
+	return i, criterionVerdict{evidence: texts[1], reason: texts[2], outcome: outcomes[n]}, nil
 }
 
-// object reads one JSON object that has exactly these keys, each once. The
-// standard decoder would take the last of two equal keys, and keys in another
-// case: two readings of one answer.
+// strictObject decodes one JSON object with exactly these keys, each once, and
+// returns their values. Decoding into a struct would accept repeated keys and keys
+// in another case, and so leave two readings of one answer.
 func strictObject(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return nil, violation("an object is expected where there is none")
@@ -134,11 +126,10 @@ func strictObject(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
 	return values, nil
 }
 
-// unfence gives what stands in the one code fence of an answer; an answer that
-// is a bare JSON object needs none. With more than one fence there is more than
-// one answer. A fence that closes stands at the beginning of a line, where no
-// quoted one does, for JSON writes no line breaks into texts; it may be missing
-// there when all is one line.
+// unfence returns the content of an answer's only code fence; a bare JSON object
+// needs none. Two fences would be two answers. A closing fence begins a line, which
+// a quoted one cannot, since JSON strings have no raw line breaks; only when all is
+// on one line the closing fence may be anywhere.
 func unfence(s string) (string, error) {
 	if strings.HasPrefix(s, "{") {
 		return s, nil

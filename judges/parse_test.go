@@ -173,7 +173,7 @@ func TestQuoted(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := containsQuote(tt.quote, passages); got != tt.want {
+			if got := containsQuote(passages, tt.quote); got != tt.want {
 				t.Errorf("got %v; want %v", got, tt.want)
 			}
 		})

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// promptVersion changes with the wording of the prompt, with what is shown of an
-// event and with what is made of an answer, so that a judge's version does.
+// promptVersion is part of a judge's version. Change it with the wording of the
+// prompt, with what a prompt shows of an event, and with how an answer is read.
 const promptVersion = "2"
 
 const rules = `You are a strict and impartial evaluator. You judge what an AI system answered, one criterion at a time.
@@ -27,7 +27,7 @@ Answer with one JSON object and nothing else, each criterion exactly once, in th
 {"criteria":[{"id":"...","evidence":"...","reason":"...","verdict":"..."}]}
 `
 
-// meaning says what the inputs are.
+// inputMeanings describe the inputs to the model.
 var inputMeanings = map[string]string{
 	inputGuideline: "the guideline that the answer has to follow",
 	inputInput:     "what the AI system was asked: text, or the messages of a chat",
@@ -38,8 +38,8 @@ var inputMeanings = map[string]string{
 	inputOutput:    "what the AI system answered: this is what you judge",
 }
 
-// systemPrompt gives the system message. It depends on the rubric alone, so
-// that a server can cache it.
+// systemPrompt returns the system message. It depends on the rubric alone, so that
+// a server can cache it.
 func systemPrompt(r *Rubric) string {
 	var b strings.Builder
 	b.WriteString(rules)
@@ -79,10 +79,10 @@ func writeEvidenceRule(b *strings.Builder, verdict, source string) {
 	}
 }
 
-// oneLine folds white space: a line of YAML may go on in the next.
+// oneLine folds white space: texts in YAML may span lines.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// answerSchema gives the schema of an answer. It is written by hand because the
+// answerSchema returns the schema of an answer. It is written as text because the
 // order of keys is the order in which a model thinks: evidence, reason, verdict.
 func answerSchema(criteria []Criterion) json.RawMessage {
 	ids := make([]string, len(criteria))

@@ -9,15 +9,15 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Rubric is what a judge judges by: which inputs it sees, the criteria, and how
-// their verdicts become one.
+// Rubric says which inputs a judge sees, by which criteria it judges, and how their
+// verdicts become one.
 type Rubric struct {
 	Name        string `yaml:"name"`        // of lower-case letters, digits and _; a file's is its file name
 	Description string `yaml:"description"` // what is judged, in a sentence or two; part of the prompt
 
-	// Needs are the inputs without which the rubric does not apply, NeedsOneOf
-	// those of which one is enough, and Optional those that are shown when they
-	// are there. The model sees these inputs and no others. They are input,
+	// Needs are the inputs without which the rubric does not apply. Of NeedsOneOf
+	// one is enough. Optional inputs are shown when the event has them. The model
+	// sees these inputs and no others. They are input,
 	// output, expected, chunks, tool_calls, tools and guideline.
 	Needs      []string `yaml:"needs"`
 	NeedsOneOf []string `yaml:"needs_one_of"`
@@ -48,9 +48,9 @@ type Criterion struct {
 	Evidence Evidence `yaml:"evidence"`
 }
 
-// Evidence says for which verdicts a quote must be found in the data: the input
-// that it must stand in, or "any". A verdict whose quote is missing or made up
-// becomes cannot_judge. Empty: no quote is demanded.
+// Evidence says for which verdicts the model must quote the data, and from which
+// input, or "any". A verdict whose quote is not found there becomes cannot_judge.
+// Empty: no quote is demanded.
 type Evidence struct {
 	Pass string `yaml:"pass"`
 	Fail string `yaml:"fail"`
@@ -82,31 +82,26 @@ const (
 	inputGuideline = "guideline"
 )
 
-// anywhere is the source of a quote that may stand in any input.
+// sourceAny is the source of a quote that may come from any input.
 const sourceAny = "any"
 
-// inputs gives all inputs in the order in which a prompt shows them.
+// inputs returns all inputs in the order of a prompt.
 func inputs() []string {
 	return []string{inputGuideline, inputInput, inputChunks, inputTools, inputToolCalls, inputExpected, inputOutput}
 }
 
-// defaultRubric holds the defaults of a rubric's file.
+// defaultRubric returns the defaults of a rubric's file.
 func defaultRubric() *Rubric {
 	return &Rubric{Aggregation: aggregateAll, NoSubstance: eval.OutcomeFail.String()}
 }
 
-// shown gives the inputs that the model sees, in the order of inputs.
+// visibleInputs returns the inputs that the model sees, in the order of inputs.
 func (r *Rubric) visibleInputs() []string {
-	var out []string
-	for _, name := range inputs() {
-		if slices.Contains(r.Needs, name) || slices.Contains(r.NeedsOneOf, name) || slices.Contains(r.Optional, name) {
-			out = append(out, name)
-		}
-	}
-	return out
+	return slices.DeleteFunc(inputs(), func(name string) bool {
+		return !slices.Contains(r.Needs, name) && !slices.Contains(r.NeedsOneOf, name) && !slices.Contains(r.Optional, name)
+	})
 }
 
-// weight gives the criterion's weight.
 func (c Criterion) weight() float64 {
 	if c.Weight == nil {
 		return 1
@@ -114,7 +109,7 @@ func (c Criterion) weight() float64 {
 	return *c.Weight
 }
 
-// Validate gives all faults of r.
+// Validate returns all faults of r.
 func (r *Rubric) Validate() fault.List {
 	var fs fault.List
 	if !isIdentifier(r.Name) {
@@ -182,7 +177,7 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 	}
 }
 
-func (c Criterion) validate(shown []string) fault.List {
+func (c Criterion) validate(visible []string) fault.List {
 	var fs fault.List
 	if !isIdentifier(c.ID) {
 		fs.Add("id", "is no id", "1 to 32 lower-case letters, digits and _")
@@ -210,28 +205,21 @@ func (c Criterion) validate(shown []string) fault.List {
 		fs.Add("weight", "out of range", "above 0, at most 100")
 	}
 	for _, e := range []struct{ path, source string }{{"evidence.pass", c.Evidence.Pass}, {"evidence.fail", c.Evidence.Fail}} {
-		if e.source != "" && e.source != sourceAny && !slices.Contains(shown, e.source) {
-			fs.Add(e.path, "is no input of this rubric", suggestion(e.source, append([]string{sourceAny}, shown...)...))
+		if e.source != "" && e.source != sourceAny && !slices.Contains(visible, e.source) {
+			fs.Add(e.path, "is no input of this rubric", suggestion(e.source, append([]string{sourceAny}, visible...)...))
 		}
 	}
 	return fs
 }
 
-// identifier reports whether s may be the name of a rubric or a criterion: it
+// isIdentifier reports whether s can be the name of a rubric or a criterion, which
 // becomes part of reasons and reports.
 func isIdentifier(s string) bool {
-	if s == "" || len(s) > maxID {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
-			return false
-		}
-	}
-	return true
+	other := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' }
+	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, other)
 }
 
-// oneOf says what was expected, and what was probably meant.
+// suggestion returns the name that was probably meant, or all names.
 func suggestion(word string, names ...string) string {
 	if near := fault.Nearest(word, names); near != "" {
 		return `did you mean "` + near + `"?`

@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// openers are the beginnings of answers that say nothing by themselves. Models
-// have been seen to pass them. One that could itself be an answer, such as the
-// name of a class, is an opener only before a colon.
+// openers are beginnings of answers that say nothing by themselves, and that models
+// have been seen to pass. A word that could itself be an answer is an opener only
+// before a colon.
 var (
 	openers = []string{
 		"thought process", "lets solve this problem step by step", "let us solve this problem step by step",
@@ -16,8 +16,8 @@ var (
 	openersBeforeColon = []string{"solution", "answer", "explanation"}
 )
 
-// substantial reports whether an output says anything: it holds a letter or a
-// digit, and more than the announcement of an answer.
+// hasSubstance reports whether an output says anything: it has a letter or a digit,
+// and more than the announcement of an answer.
 func hasSubstance(output string) bool {
 	if !strings.ContainsFunc(output, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
 		return false

@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxItems bounds the messages, chunks or calls that a prompt shows.
+// maxItems bounds the messages, chunks or calls in a prompt.
 const maxItems = 256
 
-// cut shortens s to about limit characters, keeping its head and its tail, and
-// says in the middle how much is left out.
+// truncate shortens s to about limit characters. It keeps the head and the tail,
+// and says in the middle how much is left out.
 func truncate(s string, limit int) (string, bool) {
 	if len(s) <= limit {
 		return s, false
@@ -23,7 +23,7 @@ func truncate(s string, limit int) (string, bool) {
 	return fmt.Sprintf("%s [... %d characters left out ...] %s", s[:head], n-limit, s[tail:]), true
 }
 
-// offset gives the byte at which character n begins.
+// runeOffset returns the byte at which character n begins.
 func runeOffset(s string, n int) int {
 	for i := range s {
 		if n == 0 {
@@ -34,9 +34,20 @@ func runeOffset(s string, n int) int {
 	return len(s)
 }
 
-// fair gives the largest length that each text may keep so that together they
-// are at most limit characters long: short ones stay whole, long ones share
-// what is left.
+// truncateAll shortens the texts of one field to limit characters together: short
+// texts stay whole, long ones share what is left.
+func truncateAll(texts []*string, limit int) bool {
+	share, truncated := fairShare(texts, limit), false
+	for _, s := range texts {
+		if short, ok := truncate(*s, share); ok {
+			*s, truncated = short, true
+		}
+	}
+	return truncated
+}
+
+// fairShare returns the largest length that each text may keep so that together
+// they have at most limit characters.
 func fairShare(texts []*string, limit int) int {
 	lengths := make([]int, len(texts))
 	for i, s := range texts {
@@ -52,19 +63,7 @@ func fairShare(texts []*string, limit int) int {
 	return limit
 }
 
-// cutAll shortens the texts of one field to limit characters together.
-func truncateAll(texts []*string, limit int) bool {
-	share, done := fairShare(texts, limit), false
-	for _, s := range texts {
-		short, did := truncate(*s, share)
-		if did {
-			*s, done = short, true
-		}
-	}
-	return done
-}
-
-// ends keeps the first and the last of a list that is too long.
+// headAndTail keeps the first and the last of a list that is too long.
 func headAndTail[T any](list []T) ([]T, bool) {
 	if len(list) <= maxItems {
 		return slices.Clone(list), false
