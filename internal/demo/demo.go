@@ -88,11 +88,11 @@ type Demo struct {
 	reported  atomic.Int64 // reports that summary has
 	addresses Addresses
 
-	stop   context.CancelFunc // stops the worker; nil while there is none
-	worked sync.WaitGroup     // the worker's goroutine
-	ended  chan struct{}      // closed when the worker has ended
-	err    error              // of the worker; read after ended
-	once   sync.Once
+	stop    context.CancelFunc // stops the worker; nil while there is none
+	running sync.WaitGroup     // the worker's goroutine
+	ended   chan struct{}      // closed when the worker has ended
+	err     error              // of the worker; read after ended
+	once    sync.Once
 }
 
 const partitions = 8
@@ -115,7 +115,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	if d.scenario, err = scenario.Load(cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if d.addresses.Dir, err = folder(cfg.Dir); err != nil {
+	if d.addresses.Dir, err = makeFolder(cfg.Dir); err != nil {
 		return nil, err
 	}
 	if d.broker, err = broker.Start(broker.Config{
@@ -143,7 +143,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	d.addresses.Broker, d.addresses.Health, d.addresses.Judge = d.broker.Addr(), d.worker.HealthAddr(), d.judge.url
 	run, stop := context.WithCancel(context.WithoutCancel(ctx)) // Close decides when, so that the last events are drained
 	d.stop = stop
-	d.worked.Go(func() {
+	d.running.Go(func() {
 		defer close(d.ended)
 		d.err = d.worker.Run(run)
 	})
@@ -160,12 +160,12 @@ func (d *Demo) Stay(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-d.ended:
-		return fmt.Errorf("the worker stopped: %w", d.stopped())
+		return fmt.Errorf("the worker stopped: %w", d.stopReason())
 	}
 }
 
 // stopped says why the worker ended. Only after ended is closed.
-func (d *Demo) stopped() error {
+func (d *Demo) stopReason() error {
 	if d.err != nil {
 		return d.err
 	}
@@ -180,7 +180,7 @@ func (d *Demo) Close() error {
 		if d.stop != nil {
 			d.stop()
 		}
-		d.worked.Wait()
+		d.running.Wait()
 		err = errors.Join(d.err, d.judge.close())
 		if d.broker != nil {
 			d.broker.Close()
@@ -202,7 +202,7 @@ func (d *Demo) SampledOut(int) {}
 func (d *Demo) Cases(*eval.Report, int) {}
 
 // folder makes the folder of a demo.
-func folder(dir string) (string, error) {
+func makeFolder(dir string) (string, error) {
 	if dir == "" {
 		return os.MkdirTemp("", "evalworker-demo-")
 	}

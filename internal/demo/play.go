@@ -39,7 +39,7 @@ type Dataset struct {
 // compares what was found with what the scenario knows. It may be called once.
 func (d *Demo) Play(ctx context.Context) (*Result, error) {
 	started := time.Now()
-	dead, err := d.traffic(ctx)
+	dead, err := d.publishAndWait(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (d *Demo) Play(ctx context.Context) (*Result, error) {
 }
 
 // traffic publishes all messages while it waits for the worker to finish them.
-func (d *Demo) traffic(ctx context.Context) ([]DeadLetters, error) {
+func (d *Demo) publishAndWait(ctx context.Context) ([]DeadLetters, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	dead := []DeadLetters{}
@@ -74,7 +74,7 @@ func (d *Demo) traffic(ctx context.Context) ([]DeadLetters, error) {
 		dead = append(dead, letters...)
 		close(published)
 	})
-	err := d.settle(ctx, published)
+	err := d.awaitSettled(ctx, published)
 	if err != nil {
 		cancel(err)
 	}
@@ -87,10 +87,10 @@ func (d *Demo) traffic(ctx context.Context) ([]DeadLetters, error) {
 
 // patience is how long nothing may happen, once all is published, before a demo
 // gives up.
-const patience = time.Minute
+const settleTimeout = time.Minute
 
 // settle waits until every published message has its disposition.
-func (d *Demo) settle(ctx context.Context, published <-chan struct{}) error {
+func (d *Demo) awaitSettled(ctx context.Context, published <-chan struct{}) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	var last int64
@@ -106,14 +106,14 @@ func (d *Demo) settle(ctx context.Context, published <-chan struct{}) error {
 			return nil
 		case events.Consumed != last:
 			last, moved = events.Consumed, time.Now()
-		case time.Since(moved) > patience && isClosed(published):
-			return fmt.Errorf("nothing has happened for %s: %d of %d events have ended", patience, events.Consumed, d.cfg.Events)
+		case time.Since(moved) > settleTimeout && isClosed(published):
+			return fmt.Errorf("nothing has happened for %s: %d of %d events have ended", settleTimeout, events.Consumed, d.cfg.Events)
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-d.ended:
-			return fmt.Errorf("the worker stopped after %d of %d events: %w", events.Consumed, d.cfg.Events, d.stopped())
+			return fmt.Errorf("the worker stopped after %d of %d events: %w", events.Consumed, d.cfg.Events, d.stopReason())
 		case <-tick.C:
 		}
 	}

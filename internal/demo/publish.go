@@ -42,7 +42,7 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 	}
 	// What is published has happened, the feedback on the last answer too.
 	past := time.Duration(d.cfg.Events)*d.scenario.Interval() + feedbackTime - d.cfg.Duration
-	for m, err := range traffic(d.scenario, d.cfg.Seed, d.cfg.Events, time.Now().Add(-max(past, time.Minute))) {
+	for m, err := range messages(d.scenario, d.cfg.Seed, d.cfg.Events, time.Now().Add(-max(past, time.Minute))) {
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +56,7 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 		if m.body == nil {
 			err = em.Emit(ctx, m.event)
 		} else {
-			dead = note(dead, m.body)
+			dead = countUnreadable(dead, m.body)
 			err = em.Forward(ctx, &m.event, m.body)
 		}
 		if err != nil {
@@ -67,7 +67,7 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 }
 
 // note counts a body that no worker can read, by what a worker says of it.
-func note(dead []DeadLetters, body []byte) []DeadLetters {
+func countUnreadable(dead []DeadLetters, body []byte) []DeadLetters {
 	_, err := event.Decode(body)
 	if err == nil {
 		return dead

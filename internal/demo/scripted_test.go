@@ -113,7 +113,7 @@ func TestJudgesSeldomGiveUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			outcomes := map[eval.Outcome]int{}
-			for m, err := range traffic(s, 5, events, start()) {
+			for m, err := range messages(s, 5, events, start()) {
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -23,7 +23,7 @@ func TestFindsTheBrokenVersion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, name)
-			if diff := cmp.Diff(want, w.scenario.Broken()); diff != "" {
+			if diff := cmp.Diff(want, w.scenario.BrokenVersions()); diff != "" {
 				t.Fatalf("what the scenario says is broken (-want +got):\n%s", diff)
 			}
 			var mu sync.Mutex

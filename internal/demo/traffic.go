@@ -28,7 +28,7 @@ const oldClientStream = 0x6f6c64
 
 // traffic gives the first n messages of a scenario. The same scenario, seed and
 // start give the same messages.
-func traffic(s *scenario.Scenario, seed uint64, n int, start time.Time) iter.Seq2[message, error] {
+func messages(s *scenario.Scenario, seed uint64, n int, start time.Time) iter.Seq2[message, error] {
 	return func(yield func(message, error) bool) {
 		if n <= 0 {
 			return

@@ -21,7 +21,7 @@ func TestOldClient(t *testing.T) {
 	}
 	for seed := range uint64(6) {
 		n, dead := 0, []DeadLetters(nil)
-		for m, err := range traffic(s, seed, 2000, start()) {
+		for m, err := range messages(s, seed, 2000, start()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -34,7 +34,7 @@ func TestOldClient(t *testing.T) {
 			if !strings.Contains(string(m.body), string(m.event.RequestID)) {
 				t.Errorf("seed %d: body and headers are of different requests", seed)
 			}
-			dead = note(dead, m.body)
+			dead = countUnreadable(dead, m.body)
 		}
 		if n != 2000 || len(dead) != 1 || dead[0].Reason != eval.ReasonMalformed || dead[0].Count < 4 || dead[0].Count > 5 {
 			t.Errorf("seed %d: %d messages, dead letters %+v", seed, n, dead)
@@ -56,7 +56,7 @@ func TestOldClientChangesNoOther(t *testing.T) {
 			break
 		}
 	}
-	for m, err := range traffic(s, 9, 900, start()) {
+	for m, err := range messages(s, 9, 900, start()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,14 +73,14 @@ func TestNoTraffic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range traffic(s, 1, 0, start()) { //nolint:errcheck // a sequence, not an error
+	for range messages(s, 1, 0, start()) { //nolint:errcheck // a sequence, not an error
 		t.Fatal("a message where none is wanted")
 	}
 }
 
 func TestNoteIgnoresWhatCanBeRead(t *testing.T) {
 	t.Parallel()
-	if dead := note(nil, []byte(`{"event":"llm_request_completed","request_id":"r1"}`)); dead != nil {
+	if dead := countUnreadable(nil, []byte(`{"event":"llm_request_completed","request_id":"r1"}`)); dead != nil {
 		t.Errorf("dead letters: %+v", dead)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // enough is the number of events from which on a broken version must be found.
-const enough = 1000
+const minEvents = 1000
 
 // verify notes what does not hold.
 func (d *Demo) verify(r *Result) {
@@ -28,11 +28,11 @@ func (d *Demo) verify(r *Result) {
 	if r.Events.DeadLettered != int64(dead) {
 		problem("dead letters: %d, but %d messages cannot be read", r.Events.DeadLettered, dead)
 	}
-	if err := parses(r.Dataset.Path); err != nil {
+	if err := checkJSONL(r.Dataset.Path); err != nil {
 		problem("dataset: %v", err)
 	}
 	if d.judge.scripted() { // what a real model thinks of the scenario's answers is its own affair
-		compare(r.Regressions, d.scenario.Broken(), d.cfg.Events, problem)
+		compare(r.Regressions, d.scenario.BrokenVersions(), d.cfg.Events, problem)
 	}
 }
 
@@ -46,7 +46,7 @@ func compare(found []summary.Regression, broken []string, events int, problem fu
 		}
 	}
 	for _, v := range broken {
-		if events >= enough && !slices.ContainsFunc(found, func(f summary.Regression) bool { return f.PromptVersion == v }) {
+		if events >= minEvents && !slices.ContainsFunc(found, func(f summary.Regression) bool { return f.PromptVersion == v }) {
 			problem("missed: prompt version %s is worse in this scenario", v)
 		}
 	}
@@ -54,7 +54,7 @@ func compare(found []summary.Regression, broken []string, events int, problem fu
 
 // parses reports what is wrong with a dataset that should be one JSON object a
 // line.
-func parses(path string) (err error) {
+func checkJSONL(path string) (err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

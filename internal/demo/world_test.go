@@ -85,7 +85,7 @@ func start() time.Time { return time.Date(2026, time.June, 1, 9, 0, 0, 0, time.U
 // read.
 func (w *world) play(t *testing.T, seed uint64, events int, each func(*eval.Report)) {
 	t.Helper()
-	for m, err := range traffic(w.scenario, seed, events, start()) {
+	for m, err := range messages(w.scenario, seed, events, start()) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,12 +1,13 @@
 package modelserver
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"time"
 )
 
-// Reply is what the server sends back.
+// Reply is a scripted response.
 type Reply struct {
 	Status int         // 0: 200
 	Header http.Header // added to the server's own
@@ -17,13 +18,13 @@ type Reply struct {
 	Content string
 	Raw     []byte
 
-	// Token counts; 0: a fourth of the characters, so that usage is never absent.
+	// Token counts; 0: a quarter of the characters, so that usage is never absent.
 	PromptTokens, CompletionTokens int
 
 	FinishReason string // "": stop
 	Refusal      string
 
-	// Delay before the first byte; it ends early when the client goes away.
+	// Delay before the first byte; it ends early when the client disconnects.
 	Delay time.Duration
 }
 
@@ -35,8 +36,8 @@ type Verdict struct {
 	Verdict  string `json:"verdict"` // pass, fail, not_applicable or cannot_judge
 }
 
-// Answer is the reply of a model that gives these verdicts in the form that
-// judges ask for.
+// Answer returns the reply of a model with these verdicts, in the form that judges ask
+// for.
 func Answer(verdicts []Verdict) Reply {
 	if verdicts == nil {
 		verdicts = []Verdict{}
@@ -50,14 +51,13 @@ func Answer(verdicts []Verdict) Reply {
 	return Reply{Content: string(b)}
 }
 
-// body gives the reply's body.
 func (r Reply) body(req Request) []byte {
 	if r.Raw != nil {
 		return r.Raw
 	}
 	var v any
-	if r.status() >= http.StatusBadRequest {
-		v = failure(r.status(), r.Content)
+	if r.Status >= http.StatusBadRequest {
+		v = errorBody(r.Status, r.Content)
 	} else {
 		v = r.completion(req)
 	}
@@ -68,38 +68,28 @@ func (r Reply) body(req Request) []byte {
 	return append(b, '\n')
 }
 
-func (r Reply) status() int {
-	if r.Status == 0 {
-		return http.StatusOK
-	}
-	return r.Status
-}
-
 func (r Reply) completion(req Request) any {
 	message := map[string]any{"role": "assistant", "content": r.Content}
 	if r.Refusal != "" {
 		message["refusal"] = r.Refusal
 	}
-	finish := r.FinishReason
-	if finish == "" {
-		finish = "stop"
-	}
-	prompt, completion := orEstimate(r.PromptTokens, len(req.Body)), orEstimate(r.CompletionTokens, len(r.Content))
+	prompt := cmp.Or(r.PromptTokens, (len(req.Body)+3)/4)
+	completion := cmp.Or(r.CompletionTokens, (len(r.Content)+3)/4)
 	return map[string]any{
 		"id":                 "chatcmpl-scripted",
 		"object":             "chat.completion",
 		"created":            0,
 		"model":              req.Model,
 		"system_fingerprint": "scripted",
-		"choices":            []any{map[string]any{"index": 0, "message": message, "finish_reason": finish}},
+		"choices":            []any{map[string]any{"index": 0, "message": message, "finish_reason": cmp.Or(r.FinishReason, "stop")}},
 		"usage": map[string]any{
 			"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
 		},
 	}
 }
 
-// failure is an error in OpenAI's format.
-func failure(status int, message string) any {
+// errorBody is an error in OpenAI's format.
+func errorBody(status int, message string) any {
 	kind := "invalid_request_error"
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -108,11 +98,4 @@ func failure(status int, message string) any {
 		kind = "server_error"
 	}
 	return map[string]any{"error": map[string]any{"message": message, "type": kind, "param": nil, "code": nil}}
-}
-
-func orEstimate(tokens, chars int) int {
-	if tokens > 0 {
-		return tokens
-	}
-	return (chars + 3) / 4
 }

@@ -1,6 +1,7 @@
 package modelserver
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"maps"
@@ -15,7 +16,7 @@ const maxBody = 16 << 20
 // Script answers one request. It is called from many goroutines at once.
 type Script func(Request) Reply
 
-// New makes a server that answers by the script.
+// New returns a handler that answers with the script.
 func New(script Script) http.Handler {
 	chat := func(w http.ResponseWriter, r *http.Request) { serve(w, r, script) }
 	mux := http.NewServeMux()
@@ -37,7 +38,7 @@ func serve(w http.ResponseWriter, r *http.Request, script Script) {
 		write(w, Reply{Status: status, Content: "the body cannot be read"}, Request{})
 		return
 	}
-	req, err := parse(body)
+	req, err := parseRequest(body)
 	if err != nil {
 		write(w, Reply{Status: http.StatusBadRequest, Content: err.Error()}, Request{})
 		return
@@ -64,6 +65,6 @@ func write(w http.ResponseWriter, reply Reply, req Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	maps.Copy(w.Header(), reply.Header)
-	w.WriteHeader(reply.status())
-	_, _ = w.Write(b) // the client may have gone away
+	w.WriteHeader(cmp.Or(reply.Status, http.StatusOK))
+	_, _ = w.Write(b) // the client may have disconnected
 }

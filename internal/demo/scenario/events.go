@@ -8,23 +8,22 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Options say how a scenario is played. The zero value plays it from the
-// morning of its last prompt release, without feedback events.
+// Options of a sequence of events. The zero value starts on the morning of the last
+// prompt release, without feedback events.
 type Options struct {
-	// Start is when the first request finished; zero stands for 1 June 2026, 9:00
-	// UTC. A later event is never earlier than one before it, feedback apart.
+	// Start is when the first request finished; zero is 1 June 2026, 9:00 UTC. The
+	// times of events never decrease, feedback apart.
 	Start time.Time
-	// Interval is the mean time between two requests; zero stands for the
-	// scenario's own. The times themselves are drawn (a Poisson process).
+	// Interval is the mean time between two requests (a Poisson process); zero is
+	// the scenario's own.
 	Interval time.Duration
-	// Feedback adds, after some of the requests, an event with the user's
-	// feedback on them. It has the request's id and trace, and is a few minutes
-	// younger.
+	// Feedback adds after some requests an event with the user's feedback, with the
+	// request's id and trace and a time a few minutes later.
 	Feedback bool
 }
 
-// Events gives the scenario's events, without end. The same seed and options
-// give the same events.
+// Events returns the scenario's events, without end. The same seed and options yield
+// the same events.
 func (s *Scenario) Events(seed uint64, o Options) iter.Seq[event.Event] {
 	if o.Start.IsZero() {
 		o.Start = time.Date(2026, time.June, 1, 9, 0, 0, 0, time.UTC)
@@ -34,10 +33,10 @@ func (s *Scenario) Events(seed uint64, o Options) iter.Seq[event.Event] {
 	}
 	return func(yield func(event.Event) bool) {
 		g := &generator{
-			s:    s,
-			r:    rand.New(rand.NewPCG(seed, stream)),
-			now:  o.Start,
-			open: make([]*session, 0, maxOpenSessions),
+			s:        s,
+			r:        rand.New(rand.NewPCG(seed, seedStream)),
+			now:      o.Start,
+			sessions: make([]*session, 0, maxSessions),
 		}
 		for {
 			e, good := g.request()
@@ -54,19 +53,19 @@ func (s *Scenario) Events(seed uint64, o Options) iter.Seq[event.Event] {
 	}
 }
 
-// stream is the second word of the generator's seed. It has no meaning but that
-// of setting this sequence apart from others that start at the same seed.
-const stream = 0x6576616c
+// seedStream is the second word of the generator's seed. It only separates this
+// sequence from others with the same seed.
+const seedStream = 0x6576616c
 
 // generator is the state of one range over events; one goroutine uses it.
 type generator struct {
-	s    *Scenario
-	r    *rand.Rand
-	now  time.Time
-	open []*session
+	s        *Scenario
+	r        *rand.Rand
+	now      time.Time
+	sessions []*session
 }
 
-// request draws one finished request, and tells whether its answer was good.
+// request draws one finished request and whether its answer was good.
 func (g *generator) request() (event.Event, bool) {
 	w, r := &g.s.world, g.r
 	ses := g.session()
@@ -105,12 +104,12 @@ func (g *generator) request() (event.Event, bool) {
 	rep := g.reply(t, kind, fill)
 	text := rep.json()
 	if chance(r, v.InvalidJSON) {
-		text, e.FinishReason = rep.broken(r, v.defects.draw(r))
+		text, e.FinishReason = rep.withDefect(r, v.defects.draw(r))
 	}
 	e.Output = event.Text(text)
 	g.measure(&e, m, text)
 	good := kind == "good" && e.FinishReason == "stop"
-	g.opinion(&e, good)
+	g.addRating(&e, good)
 	ses.answer(rep.Answer)
 	if ses.left == 0 {
 		g.end(ses)
@@ -118,8 +117,8 @@ func (g *generator) request() (event.Event, bool) {
 	return e, good
 }
 
-// opinion adds what the user thought of the answer, where it was said.
-func (g *generator) opinion(e *event.Event, good bool) {
+// addRating adds the user's rating of the answer, if the user gave one.
+func (g *generator) addRating(e *event.Event, good bool) {
 	rates := &g.s.world.Rates
 	if chance(g.r, rates.Rated) {
 		e.UserRating = g.rating(good)
@@ -140,7 +139,7 @@ func (g *generator) rating(good bool) event.Rating {
 	return event.RatingUp
 }
 
-// feedback is the event by which a user rates the request e later on.
+// feedback is the event with which a user rates the request e later.
 func (g *generator) feedback(e *event.Event, good bool) event.Event {
 	f := event.Event{
 		Kind: event.KindUserFeedback, RequestID: e.RequestID, TraceContext: e.TraceContext,

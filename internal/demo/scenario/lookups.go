@@ -9,14 +9,14 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// offered is the tool as a model is offered it.
-func (t *tool) offered() any {
+// definition is the tool as a request offers it to the model.
+func (t *tool) definition() any {
 	return map[string]any{"type": "function", "function": map[string]any{
 		"name": t.Name, "description": t.Description, "parameters": t.Parameters,
 	}}
 }
 
-// call draws one call of a tool. A few have arguments that miss the tool's
+// call draws one call of a tool. A few have arguments that violate the tool's
 // schema, and a few fail.
 func (g *generator) call(t *tool, fill *strings.Replacer) event.ToolCall {
 	r, rates := g.r, &g.s.world.Rates
@@ -37,8 +37,8 @@ func (g *generator) call(t *tool, fill *strings.Replacer) event.ToolCall {
 	return c
 }
 
-// retrieve draws what was found for a question: the ticket's own passages,
-// well above one or two of other tickets. A ticket without passages finds none.
+// retrieve draws the passages for a question: the ticket's own, and with much lower
+// scores one or two of other tickets. A ticket without passages has none.
 func (g *generator) retrieve(t *ticket, question string) *event.Retrieval {
 	r := g.r
 	got := &event.Retrieval{
@@ -71,8 +71,8 @@ func (g *generator) retrieve(t *ticket, question string) *event.Retrieval {
 	return got
 }
 
-// measure adds tokens, times and cost. A token is taken to be four characters;
-// prices are the scenario's own.
+// measure adds tokens, times and cost. A token counts as four characters; prices are
+// the scenario's own.
 func (g *generator) measure(e *event.Event, m *model, output string) {
 	r, w := g.r, &g.s.world
 	chars := len(e.Input.Raw())
@@ -89,7 +89,7 @@ func (g *generator) measure(e *event.Event, m *model, output string) {
 		total = first + 5
 	case e.Status != "success":
 		e.LatencyMS = new(tenth(3 * first))
-		return // the provider counted nothing
+		return // without token counts
 	}
 	e.InputTokens, e.OutputTokens, e.TotalTokens = &in, &out, new(in+out)
 	e.EstimatedCostUSD = new(math.Round(cost*1e6) / 1e6)

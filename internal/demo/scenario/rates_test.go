@@ -245,7 +245,7 @@ func TestJudgeKnowsTheBuiltInRubrics(t *testing.T) {
 	s.world.Judge.Noise, s.world.Judge.CannotJudge = 0, 0
 	script := s.Judge()
 	body := func(kind string) string {
-		if own := s.tickets[0].own(kind); own != "" {
+		if own := s.tickets[0].answer(kind); own != "" {
 			return own
 		}
 		return s.bodies[kind][0]

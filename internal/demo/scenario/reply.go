@@ -8,10 +8,7 @@ import (
 	"strings"
 )
 
-// defects are the ways in which a reply can miss its schema.
-var defects = []string{"truncated", "wrapped", "wrong_field", "wrong_type"}
-
-// reply is the agent's answer before it is written down.
+// reply is the agent's answer before it is encoded.
 type reply struct {
 	Answer     string   `json:"answer"`
 	Category   string   `json:"category"`
@@ -19,13 +16,13 @@ type reply struct {
 	Citations  []string `json:"citations"`
 	NeedsHuman bool     `json:"needs_human"`
 
-	body string // the part of Answer by which the judge knows it
+	body string // the part of Answer by which the judge recognises it
 }
 
 // reply draws an answer of a kind to a ticket.
 func (g *generator) reply(t *ticket, kind string, fill *strings.Replacer) reply {
 	r, w := g.r, &g.s.world
-	body := t.own(kind)
+	body := t.answer(kind)
 	if body == "" {
 		body = oneOf(r, g.s.bodies[kind])
 	}
@@ -46,7 +43,7 @@ func (g *generator) reply(t *ticket, kind string, fill *strings.Replacer) reply 
 	return p
 }
 
-// json writes the reply as its schema wants it.
+// json encodes the reply as its schema demands.
 func (p reply) json() string {
 	b, err := json.Marshal(p)
 	if err != nil { // strings and a finite number always marshal
@@ -55,14 +52,12 @@ func (p reply) json() string {
 	return string(b)
 }
 
-// broken writes the reply with a defect and gives the reason for which the
-// model stopped.
-func (p reply) broken(r *rand.Rand, defect string) (text, finish string) {
+// withDefect encodes the reply with a defect and returns the finish reason.
+func (p reply) withDefect(r *rand.Rand, defect string) (text, finish string) {
 	text = p.json()
 	switch defect {
 	case "truncated":
-		// The cut falls behind the answer's body, so that it can be told what the
-		// answer was worth.
+		// The cut is after the answer's body, by which the judge knows its worth.
 		from := strings.Index(text, p.body) + len(p.body)
 		return text[:from+r.IntN(len(text)-from)], "length"
 	case "wrapped":

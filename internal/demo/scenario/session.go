@@ -9,9 +9,9 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// maxOpenSessions bounds the sessions that may go on; when there are as many,
-// the oldest ends without a further request.
-const maxOpenSessions = 32
+// maxSessions bounds the open sessions; beyond it the oldest ends without a further
+// request.
+const maxSessions = 32
 
 // session is a customer's conversation with the agent.
 type session struct {
@@ -21,11 +21,11 @@ type session struct {
 	left           int // requests that may still come
 }
 
-// session gives one that goes on, or a new one.
+// session returns an open session, or a new one.
 func (g *generator) session() *session {
 	r := g.r
-	if len(g.open) > 0 && chance(r, g.s.world.Rates.ContinuedSession) {
-		ses := oneOf(r, g.open)
+	if len(g.sessions) > 0 && chance(r, g.s.world.Rates.ContinuedSession) {
+		ses := oneOf(r, g.sessions)
 		ses.left--
 		return ses
 	}
@@ -35,17 +35,16 @@ func (g *generator) session() *session {
 		left: r.IntN(3),
 	}
 	if ses.left > 0 {
-		if len(g.open) == maxOpenSessions {
-			g.open = slices.Delete(g.open, 0, 1)
+		if len(g.sessions) == maxSessions {
+			g.sessions = slices.Delete(g.sessions, 0, 1)
 		}
-		g.open = append(g.open, ses)
+		g.sessions = append(g.sessions, ses)
 	}
 	return ses
 }
 
-// end closes a session.
 func (g *generator) end(ses *session) {
-	g.open = slices.DeleteFunc(g.open, func(o *session) bool { return o == ses })
+	g.sessions = slices.DeleteFunc(g.sessions, func(o *session) bool { return o == ses })
 }
 
 func (s *session) ask(question string) {
@@ -56,7 +55,7 @@ func (s *session) answer(answer string) {
 	s.turns = append(s.turns, event.Turn{Role: "assistant", Content: answer})
 }
 
-// input is the conversation so far as the model got it.
+// input is the conversation so far, as sent to the model.
 func (s *session) input() event.Content {
 	b, err := json.Marshal(s.turns)
 	if err != nil { // plain strings always marshal
@@ -65,7 +64,7 @@ func (s *session) input() event.Content {
 	return event.JSON(b)
 }
 
-// slots draws what questions, greetings and tool calls are filled in with.
+// slots draws the values for the slots in questions, greetings and tool calls.
 func (g *generator) slots(ses *session) *strings.Replacer {
 	r := g.r
 	day := g.now.AddDate(0, 0, -1-r.IntN(20))

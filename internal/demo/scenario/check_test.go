@@ -10,7 +10,11 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// check gives every fault of the data that would make events or verdicts wrong.
+// defects are the ways in which a reply can miss its schema.
+var defects = []string{"truncated", "wrapped", "wrong_field", "wrong_type"}
+
+// check returns every fault of the data that would make events or verdicts wrong. The
+// data are part of the program, so a test checks them and Load does not.
 func check(file scenarioFile, w world, tickets []ticket) fault.List {
 	var faults fault.List
 	shares := make([]float64, 0, len(file.Versions))
@@ -82,7 +86,7 @@ func checkTickets(faults *fault.List, w world, tickets []ticket) {
 			faults.Add("tickets."+t.ID+".tool", fmt.Sprintf("unknown tool %q", t.Tool), "the name of one of tools")
 		}
 		for _, kind := range slices.Sorted(maps.Keys(w.Answers)) {
-			if t.own(kind) == "" && len(w.Answers[kind].Texts) == 0 {
+			if t.answer(kind) == "" && len(w.Answers[kind].Texts) == 0 {
 				faults.Add("tickets."+t.ID+"."+kind, "no answer of this kind", "a text, here or for all tickets")
 			}
 		}
