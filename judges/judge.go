@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/eval"
@@ -146,15 +147,11 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	for _, name := range j.rubric.Needs {
 		if !j.has(e, name) {
-			return eval.NotApplicable(eventField(name)), true
+			return eval.NotApplicable(eventFields(name)), true
 		}
 	}
 	if some := j.rubric.NeedsOneOf; len(some) > 0 && !slices.ContainsFunc(some, func(name string) bool { return j.has(e, name) }) {
-		names := make([]string, len(some))
-		for i, name := range some {
-			names[i] = eventField(name)
-		}
-		return eval.NotApplicable(strings.Join(names, ", ")), true
+		return eval.NotApplicable(eventFields(some...)), true
 	}
 	if !slices.Contains(j.inputs, inputOutput) || e.Output.IsZero() {
 		return eval.Verdict{}, false
@@ -169,6 +166,32 @@ func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 		return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: LabelNoSubstance, Reason: reasonNoSubstance}, true
 	}
 	return eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: reasonNoSubstance}, true
+}
+
+// openers are beginnings of answers that say nothing by themselves, and that models
+// have been seen to pass. A word that could itself be an answer is an opener only
+// before a colon.
+var (
+	openers = []string{
+		"thought process", "lets solve this problem step by step", "let us solve this problem step by step",
+	}
+	openersBeforeColon = []string{"solution", "answer", "explanation"}
+)
+
+// hasSubstance reports whether an output says anything: it has a letter or a digit,
+// and more than the announcement of an answer.
+func hasSubstance(output string) bool {
+	if !strings.ContainsFunc(output, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
+		return false
+	}
+	if len(output) > 128 {
+		return true
+	}
+	said := strings.Join(words(strings.ReplaceAll(strings.ReplaceAll(output, "'", ""), "’", "")), " ")
+	if slices.Contains(openersBeforeColon, said) {
+		return !strings.HasSuffix(strings.TrimRight(output, "*_#` \n"), ":")
+	}
+	return !slices.Contains(openers, said)
 }
 
 // has reports whether the event holds an input.
@@ -192,12 +215,9 @@ func (j *Judge) has(e *event.Event, name string) bool {
 	return false
 }
 
-// eventField returns an input's name in the event.
-func eventField(name string) string {
-	if name == inputChunks {
-		return "retrieval.chunks"
-	}
-	return name
+// eventFields returns the names of inputs as fields of the event.
+func eventFields(inputs ...string) string {
+	return strings.ReplaceAll(strings.Join(inputs, ", "), inputChunks, "retrieval.chunks")
 }
 
 // ask puts the material to the model. After an answer that breaks its contract it
@@ -251,13 +271,7 @@ func (j *Judge) verdict(answers []criterionVerdict, m *material) eval.Verdict {
 // A verdict with an invented quote is worth nothing, but does not prove the
 // opposite either.
 func (c Criterion) checkEvidence(a criterionVerdict, m *material) eval.Outcome {
-	source := ""
-	switch a.outcome {
-	case eval.OutcomePass:
-		source = c.Evidence.Pass
-	case eval.OutcomeFail:
-		source = c.Evidence.Fail
-	}
+	source := map[eval.Outcome]string{eval.OutcomePass: c.Evidence.Pass, eval.OutcomeFail: c.Evidence.Fail}[a.outcome]
 	if source != "" && !containsQuote(m.passages(source), a.evidence) {
 		return eval.OutcomeCannotJudge
 	}

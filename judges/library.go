@@ -22,7 +22,8 @@ const maxRubricFile = 1 << 20
 
 // BuiltIn returns the built-in rubrics by name, as a copy of the caller's own.
 func BuiltIn() map[string]*Rubric {
-	rubrics, _ := rubricsIn(builtIn, "rubrics", "rubrics") // without faults, as a test ensures
+	folder, _ := fs.Sub(builtIn, "rubrics")
+	rubrics, _ := rubricsIn(folder, "rubrics") // without faults, as a test ensures
 	return rubrics
 }
 
@@ -34,31 +35,29 @@ func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 	if dir == "" {
 		return rubrics, nil
 	}
-	own, faults := rubricsIn(os.DirFS(dir), ".", dir)
-	maps.Copy(rubrics, own)
+	fromDir, faults := rubricsIn(os.DirFS(dir), dir)
+	maps.Copy(rubrics, fromDir)
 	return rubrics, faults
 }
 
-// rubricsIn reads the rubrics in a folder of fsys. Faults call the folder by its
-// displayName.
-func rubricsIn(fsys fs.FS, folder, displayName string) (map[string]*Rubric, fault.List) {
-	entries, err := fs.ReadDir(fsys, folder)
+// rubricsIn reads the rubrics in a folder. Faults call the folder by its path.
+func rubricsIn(folder fs.FS, path string) (map[string]*Rubric, fault.List) {
+	entries, err := fs.ReadDir(folder, ".")
 	if err != nil {
-		return nil, fault.List{{File: displayName, Problem: "cannot be read as a folder of rubrics", Expected: withoutPath(err)}}
+		return nil, fault.List{{File: path, Problem: "cannot be read as a folder of rubrics", Expected: withoutPath(err)}}
 	}
 	out := map[string]*Rubric{}
 	var faults fault.List
 	for _, entry := range entries {
-		file := filepath.Join(displayName, entry.Name())
+		file := filepath.Join(path, entry.Name())
 		name, isYAML := strings.CutSuffix(entry.Name(), ".yaml")
-		switch {
-		case strings.HasSuffix(entry.Name(), ".yml"):
+		if strings.HasSuffix(entry.Name(), ".yml") {
 			faults = append(faults, fault.Fault{File: file, Problem: "is not read", Expected: "rename it to .yaml"})
-			continue
-		case entry.IsDir() || !isYAML || strings.HasPrefix(name, "."):
+		}
+		if entry.IsDir() || !isYAML || strings.HasPrefix(name, ".") {
 			continue
 		}
-		data, err := readBounded(fsys, folder+"/"+entry.Name())
+		data, err := readBounded(folder, entry.Name())
 		if err != nil {
 			faults = append(faults, fault.Fault{File: file, Problem: "cannot be read", Expected: withoutPath(err)})
 			continue
@@ -77,12 +76,12 @@ func parseRubric(file, name string, data []byte) (*Rubric, fault.List) {
 	r := defaultRubric()
 	r.Name = name
 	doc, faults := strictyaml.Decode(file, data, r)
-	var later fault.List
+	var more fault.List
 	if r.Name != name && !doc.Broken("name") {
-		later.Add("name", "differs from the file's", "leave it out, or rename the file to the rubric's name")
+		more.Add("name", "differs from the file's", "leave it out, or rename the file to the rubric's name")
 	}
-	later = append(later, r.Validate()...)
-	for _, f := range doc.Locate(later) {
+	more = append(more, r.Validate()...)
+	for _, f := range doc.Locate(more) {
 		if !doc.Broken(f.Path) {
 			faults = append(faults, f)
 		}
@@ -90,8 +89,8 @@ func parseRubric(file, name string, data []byte) (*Rubric, fault.List) {
 	return r, faults
 }
 
-func readBounded(fsys fs.FS, path string) ([]byte, error) {
-	f, err := fsys.Open(strings.TrimPrefix(path, "./"))
+func readBounded(folder fs.FS, name string) ([]byte, error) {
+	f, err := folder.Open(name)
 	if err != nil {
 		return nil, err
 	}

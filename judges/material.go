@@ -3,7 +3,6 @@ package judges
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/event"
@@ -122,7 +121,7 @@ func (m *material) toolCalls(e *event.Event, limit int) {
 }
 
 func (m *material) markTruncated(name string, truncated bool) {
-	if truncated && !slices.Contains(m.truncated, name) {
+	if truncated {
 		m.truncated = append(m.truncated, name)
 	}
 }

@@ -17,14 +17,9 @@ type criterionVerdict struct {
 	outcome          eval.Outcome
 }
 
-// violation is how an answer breaks its contract, in words that repeat nothing of
-// the answer.
-type violation string
-
-func (v violation) Error() string { return string(v) }
-
 // parseAnswer parses an answer strictly and returns the verdicts in the rubric's
-// order. It repairs nothing: an answer that breaks its contract is an error.
+// order. It repairs nothing: an answer that breaks its contract is an error, which
+// repeats nothing of the answer.
 func parseAnswer(text, format string, criteria []Criterion) ([]criterionVerdict, error) {
 	body := strings.TrimSpace(text)
 	if format == FormatFenced {
@@ -34,7 +29,7 @@ func parseAnswer(text, format string, criteria []Criterion) ([]criterionVerdict,
 		}
 	}
 	if !strings.HasPrefix(body, "{") {
-		return nil, violation("the answer is not one JSON object")
+		return nil, errors.New("the answer is not one JSON object")
 	}
 	dec := json.NewDecoder(strings.NewReader(body))
 	top, err := strictObject(dec, []string{"criteria"})
@@ -42,11 +37,11 @@ func parseAnswer(text, format string, criteria []Criterion) ([]criterionVerdict,
 		return nil, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, violation("there is text after the JSON object")
+		return nil, errors.New("there is text after the JSON object")
 	}
 	var items []json.RawMessage
 	if list := top[0]; !bytes.HasPrefix(list, []byte("[")) || json.Unmarshal(list, &items) != nil {
-		return nil, violation(`"criteria" is not a list`)
+		return nil, errors.New(`"criteria" is not a list`)
 	}
 	out := make([]criterionVerdict, len(criteria))
 	answered := make([]bool, len(criteria))
@@ -56,12 +51,12 @@ func parseAnswer(text, format string, criteria []Criterion) ([]criterionVerdict,
 			return nil, err
 		}
 		if answered[i] {
-			return nil, violation("criterion " + criteria[i].ID + " is answered twice")
+			return nil, errors.New("criterion " + criteria[i].ID + " is answered twice")
 		}
 		answered[i], out[i] = true, f
 	}
 	if i := slices.Index(answered, false); i >= 0 {
-		return nil, violation("criterion " + criteria[i].ID + " is not answered")
+		return nil, errors.New("criterion " + criteria[i].ID + " is not answered")
 	}
 	return out, nil
 }
@@ -75,17 +70,17 @@ func parseItem(item json.RawMessage, criteria []Criterion) (int, criterionVerdic
 	var texts [4]string
 	for i, v := range values {
 		if !bytes.HasPrefix(v, []byte(`"`)) || json.Unmarshal(v, &texts[i]) != nil {
-			return 0, criterionVerdict{}, violation(`"id", "evidence", "reason" and "verdict" have to be strings`)
+			return 0, criterionVerdict{}, errors.New(`"id", "evidence", "reason" and "verdict" have to be strings`)
 		}
 	}
 	i := slices.IndexFunc(criteria, func(c Criterion) bool { return c.ID == texts[0] })
 	if i < 0 {
-		return 0, criterionVerdict{}, violation(`an "id" is none of the criteria`)
+		return 0, criterionVerdict{}, errors.New(`an "id" is none of the criteria`)
 	}
 	outcomes := []eval.Outcome{eval.OutcomePass, eval.OutcomeFail, eval.OutcomeNotApplicable, eval.OutcomeCannotJudge}
 	n := slices.IndexFunc(outcomes, func(o eval.Outcome) bool { return o.String() == texts[3] })
 	if n < 0 {
-		return 0, criterionVerdict{}, violation(`the "verdict" of ` + criteria[i].ID + ` is none of pass, fail, not_applicable, cannot_judge`)
+		return 0, criterionVerdict{}, errors.New(`the "verdict" of ` + criteria[i].ID + ` is none of pass, fail, not_applicable, cannot_judge`)
 	}
 	return i, criterionVerdict{evidence: texts[1], reason: texts[2], outcome: outcomes[n]}, nil
 }
@@ -95,32 +90,32 @@ func parseItem(item json.RawMessage, criteria []Criterion) (int, criterionVerdic
 // in another case, and so leave two readings of one answer.
 func strictObject(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, violation("an object is expected where there is none")
+		return nil, errors.New("an object is expected where there is none")
 	}
 	values := make([]json.RawMessage, len(keys))
 	for dec.More() {
 		t, err := dec.Token()
 		if err != nil {
-			return nil, violation("the JSON is broken or cut off")
+			return nil, errors.New("the JSON is broken or cut off")
 		}
 		name, _ := t.(string)
 		i := slices.Index(keys, name)
 		switch {
 		case i < 0:
-			return nil, violation("an object has a key that the schema does not know")
+			return nil, errors.New("an object has a key that the schema does not know")
 		case values[i] != nil:
-			return nil, violation(`the key "` + keys[i] + `" stands twice`)
+			return nil, errors.New(`the key "` + keys[i] + `" stands twice`)
 		}
 		if err := dec.Decode(&values[i]); err != nil {
-			return nil, violation("the JSON is broken or cut off")
+			return nil, errors.New("the JSON is broken or cut off")
 		}
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, violation("the JSON is broken or cut off")
+		return nil, errors.New("the JSON is broken or cut off")
 	}
 	for i, v := range values {
 		if v == nil {
-			return nil, violation(`the key "` + keys[i] + `" is missing`)
+			return nil, errors.New(`the key "` + keys[i] + `" is missing`)
 		}
 	}
 	return values, nil
@@ -136,18 +131,18 @@ func unfence(s string) (string, error) {
 	}
 	_, rest, ok := strings.Cut(s, "```")
 	if !ok {
-		return "", violation("there is no fenced code block")
+		return "", errors.New("there is no fenced code block")
 	}
 	body, after, ok := strings.Cut(rest, "\n```")
 	if !ok {
 		end := strings.LastIndex(rest, "```")
 		if end < 0 {
-			return "", violation("the fenced code block does not end")
+			return "", errors.New("the fenced code block does not end")
 		}
 		body = rest[:end]
 	}
 	if strings.Contains(after, "\n```") {
-		return "", violation("there is more than one fenced code block")
+		return "", errors.New("there is more than one fenced code block")
 	}
 	return strings.TrimSpace(strings.TrimPrefix(body, "json")), nil
 }

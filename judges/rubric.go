@@ -154,21 +154,20 @@ func (r *Rubric) Validate() fault.List {
 
 func (r *Rubric) validateInputs(fs *fault.List) {
 	seen := map[string]bool{}
-	for _, list := range []struct {
-		path  string
-		names []string
-	}{{"needs", r.Needs}, {"needs_one_of", r.NeedsOneOf}, {"optional", r.Optional}} {
-		for i, name := range list.names {
-			path := list.path + "[" + strconv.Itoa(i) + "]"
+	check := func(path string, names []string) {
+		for i, name := range names {
 			switch {
 			case !slices.Contains(inputs(), name):
-				fs.Add(path, "unknown input", suggestion(name, inputs()...))
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "unknown input", suggestion(name, inputs()...))
 			case seen[name]:
-				fs.Add(path, "stands twice", "each input once")
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "stands twice", "each input once")
 			}
 			seen[name] = true
 		}
 	}
+	check("needs", r.Needs)
+	check("needs_one_of", r.NeedsOneOf)
+	check("optional", r.Optional)
 	if len(r.Needs) == 0 && len(r.NeedsOneOf) == 0 {
 		fs.Add("needs", "missing", "what the rubric judges, for example [input, output]")
 	}
@@ -188,19 +187,18 @@ func (c Criterion) validate(visible []string) fault.List {
 	case len(q) > maxText:
 		fs.Add("question", "too long", "at most 4000 bytes")
 	}
-	for _, list := range []struct {
-		path  string
-		texts []string
-	}{{"pass", c.Pass}, {"fail", c.Fail}} {
-		if len(list.texts) > maxExamples {
-			fs.Add(list.path, "too many examples", "at most 10")
+	checkExamples := func(path string, texts []string) {
+		if len(texts) > maxExamples {
+			fs.Add(path, "too many examples", "at most 10")
 		}
-		for i, s := range list.texts {
+		for i, s := range texts {
 			if strings.TrimSpace(s) == "" || len(s) > maxText {
-				fs.Add(list.path+"["+strconv.Itoa(i)+"]", "empty or too long", "1 to 4000 bytes")
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "empty or too long", "1 to 4000 bytes")
 			}
 		}
 	}
+	checkExamples("pass", c.Pass)
+	checkExamples("fail", c.Fail)
 	if w := c.weight(); !(w > 0 && w <= 100) {
 		fs.Add("weight", "out of range", "above 0, at most 100")
 	}
@@ -225,4 +223,61 @@ func suggestion(word string, names ...string) string {
 		return `did you mean "` + near + `"?`
 	}
 	return "one of " + strings.Join(names, ", ")
+}
+
+// combine returns one outcome for those of the criteria, with a score and a reason.
+//
+// Criteria that do not apply are ignored; if none applies, neither does the rubric.
+// The whole passes, or fails, if it would do so however the undecided criteria
+// turned out, and is cannot_judge otherwise. A veto that failed fails the whole; one
+// that is undecided keeps it from passing.
+//
+// The score is the share of weight that passed among the decided criteria. The
+// reason names the criteria that failed, or those that are undecided.
+func (r *Rubric) combine(outcomes []eval.Outcome) (eval.Outcome, float64, string) {
+	var passed, failed, open float64
+	var vetoed, blocked bool
+	var failing, undecided []string
+	for i, c := range r.Criteria {
+		switch outcomes[i] {
+		case eval.OutcomePass:
+			passed += c.weight()
+		case eval.OutcomeFail:
+			failed += c.weight()
+			failing = append(failing, c.ID)
+			vetoed = vetoed || c.Veto
+		case eval.OutcomeNotApplicable:
+		default:
+			open += c.weight()
+			undecided = append(undecided, c.ID)
+			blocked = blocked || c.Veto
+		}
+	}
+	if passed+failed+open == 0 {
+		return eval.OutcomeNotApplicable, 0, "no criterion applies"
+	}
+	low, high := r.meets(passed, failed+open), r.meets(passed+open, failed)
+	score := 0.0
+	if passed > 0 {
+		score = passed / (passed + failed)
+	}
+	switch {
+	case vetoed || !high:
+		return eval.OutcomeFail, score, "not met: " + strings.Join(failing, ", ")
+	case blocked || !low:
+		return eval.OutcomeCannotJudge, 0, "undecided: " + strings.Join(undecided, ", ")
+	}
+	return eval.OutcomePass, score, ""
+}
+
+// meets reports whether these weights make a pass.
+func (r *Rubric) meets(passed, failed float64) bool {
+	switch r.Aggregation {
+	case aggregateWeighted:
+		const rounding = 1e-9 // 0.1+0.2 reaches 0.3
+		return passed/(passed+failed) >= r.Threshold-rounding
+	case aggregateAny:
+		return passed > 0
+	}
+	return failed == 0
 }

@@ -1,6 +1,7 @@
 package judges
 
 import (
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -100,7 +101,11 @@ func TestOpenCriteriaNeverDecide(t *testing.T) {
 
 func TestBuiltInRubrics(t *testing.T) {
 	t.Parallel()
-	rubrics, faults := rubricsIn(builtIn, "rubrics", "rubrics")
+	folder, err := fs.Sub(builtIn, "rubrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rubrics, faults := rubricsIn(folder, "rubrics")
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestOldClient(t *testing.T) {
 			if n++; m.body == nil {
 				continue
 			}
-			if m.event.Status != statusSuccess {
+			if m.event.Status != "success" {
 				t.Errorf("seed %d: the old client logs a request with the status %s", seed, m.event.Status)
 			}
 			if !strings.Contains(string(m.body), string(m.event.RequestID)) {

@@ -28,16 +28,11 @@ const (
 	stateHalfOpen = "half-open"
 )
 
-// stateMessage returns what a state of the breaker means for judging.
-func stateMessage(state string) string {
-	switch state {
-	case stateOpen:
-		return "model is down: judges answer with errors without calling it"
-	case stateHalfOpen:
-		return "model is tried again with one call"
-	default:
-		return "model is back"
-	}
+// stateMessages say what a state of the breaker means for judging.
+var stateMessages = map[string]string{
+	stateClosed:   "model is back",
+	stateOpen:     "model is down: judges answer with errors without calling it",
+	stateHalfOpen: "model is tried again with one call",
 }
 
 // Condition is the health of a model, for a status page.
@@ -166,7 +161,7 @@ func (m *breaker) enter(state string) {
 	from := m.state
 	m.state, m.enteredAt, m.lastOfOldState, m.window = state, time.Now(), m.lastCall, newFailureWindow()
 	//nolint:sloglint // one of three constants
-	m.log.LogAttrs(context.Background(), slog.LevelWarn, stateMessage(state),
+	m.log.LogAttrs(context.Background(), slog.LevelWarn, stateMessages[state],
 		slog.String(keyModel, m.model), slog.String(keyFrom, from), slog.String(keyNext, state), slog.Any(keyReason, m.lastReason))
 }
 

@@ -75,7 +75,7 @@ func (c Config) Validate() fault.List {
 	if c.Model == "" {
 		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
 	}
-	if c.BaseURL != "" && !isHTTPURL(c.BaseURL) {
+	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		fs.Add("base_url", "is no URL of a server", "for example https://api.openai.com/v1")
 	}
 	switch c.API {
@@ -115,11 +115,6 @@ func (c Config) Validate() fault.List {
 		fs.Under("price", c.Price.Validate())
 	}
 	return fs
-}
-
-func isHTTPURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // fingerprint names what an answer depends on. Limits and addresses are left

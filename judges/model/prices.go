@@ -72,17 +72,17 @@ func ParsePrices(file string, data []byte) (Prices, error) {
 	}
 	doc, faults := strictyaml.Decode(file, data, &t)
 	asOf, err := time.Parse(time.DateOnly, t.AsOf)
-	var later fault.List
+	var more fault.List
 	if err != nil {
-		later.Add("as_of", "is no date", "the day on which the prices were right, for example 2026-01-31")
+		more.Add("as_of", "is no date", "the day on which the prices were right, for example 2026-01-31")
 	}
 	if t.Source == "" {
-		later.Add("source", "missing", "where the prices come from")
+		more.Add("source", "missing", "where the prices come from")
 	}
 	for name, p := range t.Models {
-		later.Under("models."+name, p.Validate())
+		more.Under("models."+name, p.Validate())
 	}
-	if err := append(faults, doc.Locate(later)...).Err(); err != nil {
+	if err := append(faults, doc.Locate(more)...).Err(); err != nil {
 		return Prices{}, fmt.Errorf("price table: %w", err)
 	}
 	return Prices{AsOf: asOf, Source: t.Source, Models: t.Models}, nil

@@ -88,10 +88,7 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer func(body io.Closer) { _ = body.Close() }(resp.Body)
-	e, ok := req.Context().Value(exchangeKey{}).(*exchange)
-	if !ok {
-		e = new(exchange)
-	}
+	e := req.Context().Value(exchangeKey{}).(*exchange) // of the client, always
 	e.status, e.header = resp.StatusCode, resp.Header
 	if e.body, err = d.read(resp); err != nil {
 		return nil, err

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -49,12 +49,11 @@ type User struct {
 // Validate returns every fault of the configuration.
 func (c Config) Validate() fault.List {
 	var faults fault.List
-	for name, n := range c.Topics {
-		if name == "" || n < 1 {
+	for _, name := range slices.Sorted(maps.Keys(c.Topics)) {
+		if n := c.Topics[name]; name == "" || n < 1 {
 			faults.Add("topics", fmt.Sprintf("topic %q with %d partitions", name, n), "a name and at least one partition")
 		}
 	}
-	slices.SortFunc(faults, func(a, b fault.Fault) int { return strings.Compare(a.Problem, b.Problem) })
 	if _, _, err := c.hostPort(); err != nil {
 		faults.Add("addr", fmt.Sprintf("%q is not host:port", c.Addr), "for example 127.0.0.1:9092")
 	}

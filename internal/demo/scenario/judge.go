@@ -165,16 +165,10 @@ func (x answerIndex) find(output string) (labelledAnswer, bool) {
 
 // dataText returns a value of the request's data as text.
 func dataText(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
+	if s, ok := v.(string); ok || v == nil {
+		return s
 	}
-	b, err := json.Marshal(v)
-	if err != nil { // it came out of JSON
-		return ""
-	}
+	b, _ := json.Marshal(v) // it was decoded from JSON
 	return string(b)
 }
 

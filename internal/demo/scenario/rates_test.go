@@ -248,7 +248,7 @@ func TestJudgeKnowsTheBuiltInRubrics(t *testing.T) {
 		if own := s.tickets[0].answer(kind); own != "" {
 			return own
 		}
-		return s.bodies[kind][0]
+		return s.world.Answers[kind].Texts[0]
 	}
 	for rubric, fails := range map[string][]string{
 		"correctness":         {"wrong"},

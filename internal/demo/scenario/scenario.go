@@ -3,6 +3,7 @@ package scenario
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -25,7 +26,6 @@ type Scenario struct {
 	tickets  []ticket
 	schema   []byte
 	interval time.Duration
-	bodies   map[string][]string // texts of an answer kind for any ticket
 
 	versions chooser[*version]
 	models   chooser[*model]
@@ -34,10 +34,7 @@ type Scenario struct {
 
 // Names returns the scenarios that can be loaded, in alphabetical order.
 func Names() []string {
-	entries, err := fs.ReadDir(files, scenarioDir)
-	if err != nil { // the folder is part of the program
-		return nil
-	}
+	entries, _ := fs.ReadDir(files, scenarioDir) // the folder is part of the program
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
@@ -53,13 +50,8 @@ func Load(name string) (*Scenario, error) {
 	}
 	s := &Scenario{Name: name}
 	var file scenarioFile
-	if err := readFile(path.Join(scenarioDir, name+".json"), &file); err != nil {
-		return nil, err
-	}
-	if err := readFile("data/world.json", &s.world); err != nil {
-		return nil, err
-	}
 	tickets, err := readTickets()
+	err = errors.Join(err, readFile(path.Join(scenarioDir, name+".json"), &file), readFile("data/world.json", &s.world))
 	if err != nil {
 		return nil, err
 	}
@@ -109,10 +101,6 @@ func (s *Scenario) prepare(file scenarioFile) error {
 	var err error
 	if s.interval, err = time.ParseDuration(s.world.Interval); err != nil {
 		return fmt.Errorf("interval: %w", err)
-	}
-	s.bodies = make(map[string][]string, len(s.world.Answers))
-	for kind, a := range s.world.Answers {
-		s.bodies[kind] = a.Texts
 	}
 	s.versions = choose(file.Versions, func(v *version) float64 { return v.Share })
 	s.models = choose(s.world.Models, func(m *model) float64 { return m.Share })
