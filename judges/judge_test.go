@@ -112,7 +112,7 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// A step that only calls tools has no answer yet, and a refusal is one.
+// A step that only calls tools has no answer yet; a refusal is an answer.
 func TestStepsOfAgents(t *testing.T) {
 	t.Parallel()
 	noAnswer, none := eval.NotApplicable("output"), eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: reasonNoSubstance}
@@ -151,8 +151,8 @@ func TestStepsOfAgents(t *testing.T) {
 	}
 }
 
-// The second question says what was wrong, has another nonce, and repeats
-// nothing of the answer.
+// TestSecondQuestion: the second question says what was wrong, has another nonce, and
+// repeats nothing of the answer.
 func TestSecondQuestion(t *testing.T) {
 	t.Parallel()
 	var asked []Request

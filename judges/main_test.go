@@ -40,7 +40,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// rubric reads a rubric out of a test.
+// rubric parses a rubric.
 func rubric(tb testing.TB, yaml string) *Rubric {
 	tb.Helper()
 	r, faults := parseRubric("test.yaml", "test", []byte(yaml))
@@ -57,7 +57,7 @@ criteria:
   - {id: complete, question: Is it complete?}
 `
 
-// event is an event of a small support chat.
+// newEvent returns an event of a small support chat.
 func newEvent() *event.Event {
 	return &event.Event{
 		Kind: event.KindRequestCompleted, RequestID: "req-1",
@@ -66,14 +66,14 @@ func newEvent() *event.Event {
 	}
 }
 
-// says is a model that always gives the same answer.
+// says returns a model that always answers the same.
 func says(text string) ModelFunc {
 	return func(context.Context, Request) (Answer, error) {
 		return Answer{Text: text, Usage: eval.Usage{Model: "scripted", Calls: 1, InputTokens: 100, OutputTokens: 10, CostKnown: true}}, nil
 	}
 }
 
-// answer renders an answer: id, evidence, reason and verdict, four by four.
+// answer encodes an answer from id, evidence, reason and verdict of each criterion.
 func answer(fields ...string) string {
 	type item struct {
 		ID       string `json:"id"`

@@ -88,8 +88,7 @@ func TestParseFenceInAQuote(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that an answer is either complete or none, and that no error
-// repeats it.
+// FuzzParse: an answer is complete or an error, and no error repeats it.
 func FuzzParse(f *testing.F) {
 	f.Add(bothPass, false)
 	f.Add("```json\n"+bothPass+"\n```", true)
@@ -179,8 +178,7 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
-// FuzzQuoted holds that what was cut out of a passage, at the ends of words, is
-// always found in it.
+// FuzzQuoted: a piece of a passage that begins and ends with a word is found in it.
 func FuzzQuoted(f *testing.F) {
 	f.Add("Delivery takes two to four working days.", uint(1), uint(3))
 	f.Add("a a b a a b", uint(2), uint(2))

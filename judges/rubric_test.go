@@ -62,8 +62,8 @@ func TestCombine(t *testing.T) {
 	}
 }
 
-// An open criterion leaves the whole open exactly when it matters: a decided
-// whole stays what it is whichever way the open criteria go.
+// An undecided criterion leaves the whole undecided only when it matters: a decided
+// whole stays the same however the undecided criteria turn out.
 func TestOpenCriteriaNeverDecide(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -201,7 +201,7 @@ func TestNoFolder(t *testing.T) {
 	}
 }
 
-// FuzzRubric holds that whatever a file says, it is a valid rubric or has faults.
+// FuzzRubric: every file is a valid rubric or has faults.
 func FuzzRubric(f *testing.F) {
 	f.Add(twoCriteria)
 	f.Add("criteria: [{id: a, question: q, weight: .nan}]\nneeds: [output]")

@@ -11,8 +11,8 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
-// TestOldClient: for every seed there are a few bodies among 2,000 that cannot
-// be read, all behind headers that ask for an evaluation.
+// TestOldClient: for every seed a few bodies among 2,000 cannot be read, all with
+// headers that ask for an evaluation.
 func TestOldClient(t *testing.T) {
 	t.Parallel()
 	s, err := scenario.Load("regressed")

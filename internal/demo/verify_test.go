@@ -23,7 +23,7 @@ func TestVerify(t *testing.T) {
 		}
 		return Dataset{Path: path}
 	}
-	// What a good run of the scenario "regressed" gives.
+	// The result of a good run of the scenario "regressed".
 	good := func() Result {
 		return Result{
 			Events:      app.Accounting{Consumed: 1000, SampledOut: 100, Evaluated: 897, DeadLettered: 3},

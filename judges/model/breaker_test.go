@@ -94,8 +94,8 @@ func TestBreakerNeedsHalfToFail(t *testing.T) {
 	})
 }
 
-// An endpoint that hangs is a dead endpoint, however long a call may take, however
-// few can be open at once, and however well it did until then.
+// An endpoint that hangs counts as down, whatever the timeout, the concurrency and its
+// earlier answers.
 func TestTimeoutsOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -140,8 +140,8 @@ func TestTimeoutsOpenTheBreaker(t *testing.T) {
 	}
 }
 
-// Refusals come at once and answers take their time: what has ended first says
-// little about all that began.
+// Refusals end at once and answers take time: the first calls to end are not
+// representative.
 func TestBreakerWaitsForSlowAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -167,8 +167,8 @@ func TestBreakerWaitsForSlowAnswers(t *testing.T) {
 	})
 }
 
-// Which call fails last says nothing: one that began before all others and fails
-// after many were refused finds as many still open as the refused ones did.
+// The order of failures does not matter: when the oldest call fails after many
+// refusals, as many calls are still in flight as before.
 func TestBreakerWaitsForAllThatAreOpen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestBreakerWaitsForAllThatAreOpen(t *testing.T) {
 	})
 }
 
-// A call that began before an outage and ends after it says nothing of now.
+// A call that began before an outage and ends after it does not count.
 func TestBreakerForgetsCallsOfBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -239,7 +239,7 @@ func TestBreakerForgetsCallsOfBefore(t *testing.T) {
 	})
 }
 
-// A call that tells nothing leaves the trial to the next.
+// A probe without a result leaves the probe to the next call.
 func TestBreakerTriesAgainAfterACanceledTrial(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// TestClassification is the table of what servers answer and what it means to
-// the caller. Every row is a real exchange with a server in this process.
+// TestClassification maps what servers answer to reasons. Every row is a real exchange
+// with a server in this process.
 func TestClassification(t *testing.T) {
 	t.Parallel()
 	const leak = "the customer's words" // stands in every error body and must not come through
@@ -231,7 +231,7 @@ func TestPauseOf(t *testing.T) {
 	}
 }
 
-// FuzzDetails holds that an error's code and type are codes, whatever the body.
+// FuzzDetails: code and type of an error look like codes, whatever the body.
 func FuzzDetails(f *testing.F) {
 	f.Add([]byte(`{"error":{"code":"rate_limit_exceeded","type":"requests","param":"response_format.type"}}`))
 	f.Add([]byte(`[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}]`))

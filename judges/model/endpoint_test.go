@@ -19,7 +19,7 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// A judge over HTTP, on every rung of the answer format, end to end.
+// TestJudgeOverHTTP runs a judge over HTTP in every answer format.
 func TestJudgeOverHTTP(t *testing.T) {
 	t.Parallel()
 	for _, format := range rungs() {
@@ -59,8 +59,8 @@ func TestJudgeOverHTTP(t *testing.T) {
 	}
 }
 
-// A server that rejects formats in turn still judges, and later calls begin
-// where it stands.
+// TestJudgeFindsTheRung: a judge descends to the format that the server supports, and
+// later calls begin there.
 func TestJudgeFindsTheRung(t *testing.T) {
 	t.Parallel()
 	calls := 0
@@ -131,7 +131,7 @@ func TestBaseURLFromTheEnvironment(t *testing.T) {
 	}
 }
 
-// The key must not come out of anything that is printed, logged or returned.
+// TestKeyDoesNotLeak: nothing that is printed, logged or returned contains the key.
 func TestKeyDoesNotLeak(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -226,7 +226,7 @@ func TestParsePricesFaults(t *testing.T) {
 	}
 }
 
-// The table is warned about once, when it is old and a cost comes from it.
+// TestOldPricesAreWarnedAbout: one warning when a cost comes from an old table.
 func TestOldPricesAreWarnedAbout(t *testing.T) {
 	t.Parallel()
 	old := Prices{AsOf: time.Now().AddDate(-1, 0, 0), Models: map[string]Price{"gpt-4o-mini": {Input: 1, Output: 1}}}

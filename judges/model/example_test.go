@@ -6,8 +6,7 @@ import (
 	"github.com/evalworker/evalworker/judges/model"
 )
 
-// The settings of a model that is served in house: no key, and a price of one's
-// own in place of the table.
+// A self-hosted model: no key, and a price of its own instead of the table's.
 func ExampleNew() {
 	cfg := model.DefaultConfig()
 	cfg.Model, cfg.BaseURL = "house-judge", "http://localhost:8000/v1"

@@ -95,8 +95,8 @@ func TestLadderForgetsProseAfterAnAnswer(t *testing.T) {
 	}
 }
 
-// Good answers that were asked for before a bad one, and came after it, part it
-// from the next bad one all the same.
+// A good answer between two bad ones resets the count, even if it was asked for before
+// both.
 func TestLadderForgetsProseWhileCallsOverlap(t *testing.T) {
 	t.Parallel()
 	var asked sync.WaitGroup
@@ -123,8 +123,8 @@ func TestLadderForgetsProseWhileCallsOverlap(t *testing.T) {
 	}
 }
 
-// An odd event is no reason to ask all others in another way, even when it is
-// the first, and is asked about twice.
+// One odd event does not change the format for all others, even if it is the first and
+// is asked about twice.
 func TestOneEventTakesNoRung(t *testing.T) {
 	t.Parallel()
 	m := newFormatLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
@@ -143,8 +143,7 @@ func TestOneEventTakesNoRung(t *testing.T) {
 	}
 }
 
-// A rung that has worked is left when it works no more, be it that the server
-// rejects the format all of a sudden, or that it ignores it.
+// A proven rung is left when the server later rejects or ignores its format.
 func TestLadderLeavesARungThatWorksNoMore(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{"rejects": rejected(), "ignores": nil} {
@@ -179,7 +178,7 @@ func TestLadderLeavesOtherErrorsAlone(t *testing.T) {
 	}
 }
 
-// Many callers find out at once and go down one rung, not one each.
+// Many callers that fail at once descend one rung together, not one each.
 func TestLadderDescendsOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -204,7 +203,7 @@ func TestLadderDescendsOnce(t *testing.T) {
 	}
 }
 
-// TestRejectedFormats holds which errors of servers mean "no such format".
+// TestRejectedFormats lists which errors of servers mean "no such format".
 func TestRejectedFormats(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -250,8 +249,8 @@ func TestRejectedFormats(t *testing.T) {
 	}
 }
 
-// The server enforces the schema on the first rung alone; below it the prompt
-// has to say what is asked for.
+// TestFormatNote: the server enforces the schema only on the first rung; below it the
+// prompt contains the schema.
 func TestFormatNote(t *testing.T) {
 	t.Parallel()
 	const note = "\nThe object must satisfy this JSON Schema:\n" + schema + "\n"

@@ -14,7 +14,7 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// answersIn is a healthy model, which counts its calls and its answers.
+// answersIn is a healthy model that counts its calls and answers.
 type answersIn struct {
 	took           func() time.Duration
 	calls, answers atomic.Int64
@@ -29,16 +29,15 @@ func (m *answersIn) Complete(ctx context.Context, _ judges.Request) (judges.Answ
 	return judges.Answer{Text: "{}"}, nil
 }
 
-// limitsOf puts the layers that share what is usual above a model.
+// limitsOf returns a model below the layers that share a latency estimate.
 func limitsOf(m judges.Model, cfg Config) judges.Model {
 	u := new(latencyEstimate)
 	m = &callObserver{next: m, timeout: cfg.Timeout, latency: u}
 	return newConcurrencyLimit(newBreaker(newRateLimit(m, cfg, u), cfg, quiet()), cfg, u)
 }
 
-// Under more demand than there is room for, queues hand out turns at the last
-// moment. The model has to be put to use all the same, and its calls in vain to
-// stay few.
+// When demand exceeds the limits, queues hand out turns at the last moment. The model
+// must still be used, and few calls may be wasted.
 func TestDemandAboveTheLimits(t *testing.T) {
 	t.Parallel()
 	rate, slots := config(), config()
@@ -86,7 +85,7 @@ func TestDemandAboveTheLimits(t *testing.T) {
 	}
 }
 
-// uneven gives durations of two seconds on average, many short and some long.
+// uneven returns durations with a mean of two seconds, many short and some long.
 func uneven() func() time.Duration {
 	var mu sync.Mutex
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -126,8 +125,8 @@ func TestHastyJudgeDoesNotOpenTheBreaker(t *testing.T) {
 	})
 }
 
-// A deadline that leaves time for an answer says as much as the call's own
-// timeout, and what was learned while the model hung is soon forgotten.
+// A deadline that leaves time for an answer counts like the call's own timeout, and the
+// estimate recovers soon after the model hung.
 func TestHungModelOpensTheBreakerUnderDeadlines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

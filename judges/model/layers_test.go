@@ -13,7 +13,7 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// sequence gives one error after another, then answers. It counts its calls.
+// sequence returns one error after another, then answers. It counts its calls.
 type sequence struct {
 	mu    sync.Mutex
 	errs  []error
@@ -117,7 +117,7 @@ func TestRetryStopsWithItsContext(t *testing.T) {
 	})
 }
 
-// A dead endpoint gets its calls and a bounded share more.
+// The retries to an endpoint that is down are a bounded share of the calls.
 func TestRetryBudgetBoundsTheLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestJitterStaysInItsBounds(t *testing.T) {
 	}
 }
 
-func TestSlotsBoundCallsInFlight(t *testing.T) {
+func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config()
@@ -187,7 +187,7 @@ func TestSlotsBoundCallsInFlight(t *testing.T) {
 	})
 }
 
-func TestSlotsGiveUpWithTheContext(t *testing.T) {
+func TestConcurrencyLimitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config()
@@ -215,7 +215,7 @@ func TestSlotsGiveUpWithTheContext(t *testing.T) {
 	})
 }
 
-func TestPaceSpreadsCalls(t *testing.T) {
+func TestRateLimitSpreadsCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config()
@@ -239,7 +239,7 @@ func TestPaceSpreadsCalls(t *testing.T) {
 	})
 }
 
-func TestPaceTurnsAwayWhoWouldComeTooLate(t *testing.T) {
+func TestRateLimitFailsCallsThatWouldBeTooLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config()
@@ -263,8 +263,8 @@ func TestPaceTurnsAwayWhoWouldComeTooLate(t *testing.T) {
 	})
 }
 
-// What the server asks of one call holds for all calls.
-func TestPauseHoldsForEverybody(t *testing.T) {
+// A pause that the server asks one call for holds back all calls.
+func TestPauseHoldsForAllCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sequence{errs: []error{limited(30 * time.Second), limited(10 * time.Second)}}
@@ -301,9 +301,9 @@ func TestPauseHoldsForEverybody(t *testing.T) {
 	})
 }
 
-// With 500 calls a minute and 64 slots most calls sleep until their turn when
-// the server asks for a pause.
-func TestPauseHoldsForWhoWaitsForATurn(t *testing.T) {
+// With 500 calls a minute and 64 slots most calls are waiting for their turn when the
+// server asks for a pause.
+func TestPauseHoldsForWaitingCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()

@@ -56,7 +56,7 @@ const inDays = "Delivery takes two to four days."
 // testKey is built when the tests run, so that no file holds what looks like a key.
 func testKey() string { return "sk-" + strings.Repeat("q7", 20) }
 
-// endpoint makes an endpoint of a test server: one attempt, no rate limit.
+// endpoint returns an endpoint of a test server: one attempt, no rate limit.
 func endpoint(t *testing.T, h http.Handler, change func(*Config, *Deps)) *Endpoint {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -76,7 +76,7 @@ func endpoint(t *testing.T, h http.Handler, change func(*Config, *Deps)) *Endpoi
 	return m
 }
 
-// schema has its keys in an order that is not that of the alphabet.
+// schema has its keys in an order that is not alphabetical.
 const schema = `{"type":"object","properties":{"id":{"type":"string"},"evidence":{"type":"string"},"reason":{"type":"string"},"verdict":{"type":"string"}}}`
 
 // ask is a request as a judge makes it.

@@ -11,9 +11,9 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// TestReplyLimit sends replies of all sizes: the longest answer that max_tokens
-// allow has to come through, in the dearest characters, and one that they do not
-// explain must not be held, however long it is and whether its length is told.
+// TestReplyLimit sends replies of all sizes: the longest answer within max_tokens must
+// arrive, even in the longest characters; a longer one must not be kept in memory,
+// whatever its length and with or without a Content-Length.
 func TestReplyLimit(t *testing.T) {
 	t.Parallel()
 	limit := replyLimit(DefaultConfig())
@@ -70,7 +70,7 @@ func TestReplyLimit(t *testing.T) {
 	}
 }
 
-// TestReplyLimitOfThinking gives a model that thinks the room to do so.
+// TestReplyLimitOfThinking: the limit of a reasoning model includes its thinking.
 func TestReplyLimitOfThinking(t *testing.T) {
 	t.Parallel()
 	plain, thinks := DefaultConfig(), DefaultConfig()

@@ -128,8 +128,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// The order of the keys is the order in which the model writes, so reasons have
-// to come before verdicts on the wire too.
+// A model writes in the order of the keys, so reasons have to come before verdicts in
+// the request too.
 func TestSchemaKeepsItsOrder(t *testing.T) {
 	t.Parallel()
 	var c capture
@@ -147,8 +147,7 @@ func TestSchemaKeepsItsOrder(t *testing.T) {
 	}
 }
 
-// Whatever the form of the reply, one connection serves all calls that follow
-// each other.
+// Whatever the form of the reply, consecutive calls share one connection.
 func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
 	small := said(onePass)
@@ -191,7 +190,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
-// As many connections are kept as calls are in flight.
+// A connection is kept for every call in flight.
 func TestConnectionsOfParallelCalls(t *testing.T) {
 	t.Parallel()
 	const parallel = 16
