@@ -69,7 +69,7 @@ var layers = map[string][]string{
 	// What the demo and the tests add.
 	"internal/demo/broker":         {"internal/config/fault"},
 	"internal/demo/modelserver":    {},
-	"internal/demo/scenario":       {"event", "internal/config/fault", "internal/demo/modelserver"},
+	"internal/demo/scenario":       {"event", "internal/demo/modelserver"},
 	"internal/testkit/certs":       {},
 	"internal/testkit/conformance": {"eval", "event"},
 	"internal/testkit/containers":  {},

@@ -113,7 +113,7 @@ func (c Criterion) weight() float64 {
 func (r *Rubric) Validate() fault.List {
 	var fs fault.List
 	if !isIdentifier(r.Name) {
-		fs.Add("name", "is no name", "1 to 32 lower-case letters, digits and _")
+		fs.Add("name", "is not a name", "1 to 32 lower-case letters, digits and _")
 	}
 	if len(r.Description) > maxText {
 		fs.Add("description", "too long", "at most 4000 bytes")
@@ -144,7 +144,7 @@ func (r *Rubric) Validate() fault.List {
 	for i, c := range r.Criteria {
 		part := c.validate(r.visibleInputs())
 		if seen[c.ID] {
-			part.Add("id", "stands twice", "another id")
+			part.Add("id", "appears twice", "another id")
 		}
 		seen[c.ID] = true
 		fs.Under("criteria["+strconv.Itoa(i)+"]", part)
@@ -160,7 +160,7 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 			case !slices.Contains(inputs(), name):
 				fs.Add(path+"["+strconv.Itoa(i)+"]", "unknown input", suggestion(name, inputs()...))
 			case seen[name]:
-				fs.Add(path+"["+strconv.Itoa(i)+"]", "stands twice", "each input once")
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "appears twice", "each input once")
 			}
 			seen[name] = true
 		}
@@ -179,7 +179,7 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 func (c Criterion) validate(visible []string) fault.List {
 	var fs fault.List
 	if !isIdentifier(c.ID) {
-		fs.Add("id", "is no id", "1 to 32 lower-case letters, digits and _")
+		fs.Add("id", "is not an id", "1 to 32 lower-case letters, digits and _")
 	}
 	switch q := strings.TrimSpace(c.Question); {
 	case q == "":
@@ -204,7 +204,7 @@ func (c Criterion) validate(visible []string) fault.List {
 	}
 	for _, e := range []struct{ path, source string }{{"evidence.pass", c.Evidence.Pass}, {"evidence.fail", c.Evidence.Fail}} {
 		if e.source != "" && e.source != sourceAny && !slices.Contains(visible, e.source) {
-			fs.Add(e.path, "is no input of this rubric", suggestion(e.source, append([]string{sourceAny}, visible...)...))
+			fs.Add(e.path, "is not an input of this rubric", suggestion(e.source, append([]string{sourceAny}, visible...)...))
 		}
 	}
 	return fs

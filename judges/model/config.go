@@ -76,7 +76,7 @@ func (c Config) Validate() fault.List {
 		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
 	}
 	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		fs.Add("base_url", "is no URL of a server", "for example https://api.openai.com/v1")
+		fs.Add("base_url", "is not the URL of a server", "for example https://api.openai.com/v1")
 	}
 	switch c.API {
 	case apiOpenAI:

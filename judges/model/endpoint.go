@@ -151,7 +151,7 @@ func apiKey(cfg Config, getenv func(string) string) (string, error) {
 		return "", keyFault("api_key", "missing")
 	}
 	if strings.ContainsAny(key, "\r\n\x00") {
-		return "", keyFault("api_key", "holds a line break")
+		return "", keyFault("api_key", "contains a line break")
 	}
 	return key, nil
 }

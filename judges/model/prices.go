@@ -74,7 +74,7 @@ func ParsePrices(file string, data []byte) (Prices, error) {
 	asOf, err := time.Parse(time.DateOnly, t.AsOf)
 	var more fault.List
 	if err != nil {
-		more.Add("as_of", "is no date", "the day on which the prices were right, for example 2026-01-31")
+		more.Add("as_of", "is not a date", "the day on which the prices were right, for example 2026-01-31")
 	}
 	if t.Source == "" {
 		more.Add("source", "missing", "where the prices come from")
