@@ -274,18 +274,18 @@ func TestNewWantsAllItNeeds(t *testing.T) {
 	}
 }
 
-// described is a model of which only its description matters.
-type described struct {
+// describedModel is a model of which only its description matters.
+type describedModel struct {
 	ModelFunc
 	Description
 }
 
-func (d described) Describe() Description { return d.Description }
+func (d describedModel) Describe() Description { return d.Description }
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	base := func() (Config, *Rubric, Model) {
-		return Config{Name: "a"}, rubric(t, twoCriteria), described{Description: Description{"gpt", 1000}}
+		return Config{Name: "a"}, rubric(t, twoCriteria), describedModel{Description: Description{"gpt", 1000}}
 	}
 	version := func(change func(*Config, *Rubric, *Model)) string {
 		cfg, r, m := base()
@@ -306,8 +306,8 @@ func TestVersion(t *testing.T) {
 		"weight":      func(_ *Config, r *Rubric, _ *Model) { r.Criteria[0].Weight = new(2.0) },
 		"aggregation": func(_ *Config, r *Rubric, _ *Model) { r.Aggregation = aggregateAny },
 		"evidence":    func(_ *Config, r *Rubric, _ *Model) { r.Criteria[1].Evidence.Pass = sourceAny },
-		"model":       func(_ *Config, _ *Rubric, m *Model) { *m = described{Description: Description{"other", 1000}} },
-		"cut":         func(_ *Config, _ *Rubric, m *Model) { *m = described{Description: Description{"gpt", 2000}} },
+		"model":       func(_ *Config, _ *Rubric, m *Model) { *m = describedModel{Description: Description{"other", 1000}} },
+		"cut":         func(_ *Config, _ *Rubric, m *Model) { *m = describedModel{Description: Description{"gpt", 2000}} },
 	} {
 		if version(change) == same {
 			t.Errorf("another %s has the same version", name)

@@ -14,13 +14,13 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// answersIn is a healthy model that counts its calls and answers.
-type answersIn struct {
+// healthyModel is a healthy model that counts its calls and answers.
+type healthyModel struct {
 	took           func() time.Duration
 	calls, answers atomic.Int64
 }
 
-func (m *answersIn) Complete(ctx context.Context, _ judges.Request) (judges.Answer, error) {
+func (m *healthyModel) Complete(ctx context.Context, _ judges.Request) (judges.Answer, error) {
 	m.calls.Add(1)
 	if err := sleep(ctx, m.took()); err != nil {
 		return judges.Answer{}, classify(ctx, err, &exchange{})
@@ -62,7 +62,7 @@ func TestDemandAboveTheLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				model := &answersIn{took: tt.took}
+				model := &healthyModel{took: tt.took}
 				m := limitsOf(model, tt.cfg)
 				var opened atomic.Int64
 				var wg sync.WaitGroup
@@ -100,7 +100,7 @@ func uneven() func() time.Duration {
 func TestHastyJudgeDoesNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := limitsOf(&answersIn{took: func() time.Duration { return 3 * time.Second }}, config())
+		m := limitsOf(&healthyModel{took: func() time.Duration { return 3 * time.Second }}, config())
 		var refused atomic.Int64
 		var wg sync.WaitGroup
 		for range 300 {
@@ -131,7 +131,7 @@ func TestHungModelOpensTheBreakerUnderDeadlines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		m := limitsOf(&answersIn{took: func() time.Duration {
+		m := limitsOf(&healthyModel{took: func() time.Duration {
 			if at := time.Since(began); at > time.Minute && at < 5*time.Minute {
 				return time.Hour
 			}
