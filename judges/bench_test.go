@@ -16,7 +16,7 @@ func BenchmarkRender(b *testing.B) {
 				b.ReportAllocs()
 				b.SetBytes(int64(size))
 				for b.Loop() {
-					if _, err := collect(e, "", []string{inputInput, inputOutput}, 1<<20).message("n", ""); err != nil {
+					if _, err := newMaterial(e, "", []string{inputInput, inputOutput}, 1<<20).message("n", ""); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -31,7 +31,7 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		if _, err := parse(text, formatSchema, criteria); err != nil {
+		if _, err := parseAnswer(text, FormatSchema, criteria); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -42,7 +42,7 @@ func BenchmarkQuoted(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(passage[0])))
 	for b.Loop() {
-		if quoted("refunds are paid within the hour to gold members", passage) {
+		if containsQuote(passage, "refunds are paid within the hour to gold members") {
 			b.Fatal("found")
 		}
 	}

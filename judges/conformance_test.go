@@ -9,8 +9,8 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/conformance"
 )
 
-// Every built-in rubric keeps to the contract of evaluators, with a model that
-// repeats what it was shown, fails every criterion and gives up every third time.
+// TestConformance: every built-in rubric fulfils the contract of evaluators, with a
+// model that quotes its prompt, fails every criterion and breaks every third answer.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for name, r := range BuiltIn() {
@@ -18,11 +18,11 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			parrot := ModelFunc(func(ctx context.Context, q Request) (Answer, error) {
 				if ctx.Err() != nil {
-					return Answer{}, unmade(ctx.Err())
+					return Answer{}, eval.WithReason(eval.ReasonCanceled, ctx.Err())
 				}
 				usage := eval.Usage{Model: "parrot", Calls: 1}
 				if len(q.User)%3 == 0 {
-					return Answer{Text: q.User, Usage: usage}, nil // no answer to what was asked
+					return Answer{Text: q.User, Usage: usage}, nil // not an answer to the question
 				}
 				var fields []string
 				for _, c := range r.Criteria {

@@ -1,6 +1,7 @@
 package judges
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -8,21 +9,21 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// minOverlap is the share of a quote's words that a passage has to hold, close
+// minOverlap is the share of a quote's words that a passage has to contain, close
 // together, for the quote to count as taken from it.
 const minOverlap = 0.8
 
-// leastWords is how many words each part of a quote with words left out has to
-// have: out of single words anything can be put together.
-const leastWords = 3
+// minFragment is the least number of words between two ellipses of a quote: with
+// shorter fragments any sentence could be put together.
+const minFragment = 3
 
-// quoted reports whether the quote stands in one of the passages. Case, white
-// space and punctuation do not matter, nor does how a character is encoded. Words
-// left out are marked by "...": the parts have to be found one after the other.
-// A fifth of the words may differ, but no figure and no negation. It finds out
-// quotes that were made up, and does not prove that one is exact: a number in
-// words or a name may be among the fifth.
-func quoted(quote string, passages []string) bool {
+// containsQuote reports whether one of the passages contains the quote. Case, white
+// space, punctuation and the encoding of characters do not matter. The quote may
+// leave out words with "...": the fragments must follow one another. A fifth of the
+// words may differ, but no number and no negation. This catches invented quotes; it
+// does not prove that a quote is exact: a spelled-out number or a name may be among
+// the fifth.
+func containsQuote(passages []string, quote string) bool {
 	texts := make([][]string, len(passages))
 	for i, p := range passages {
 		texts[i] = words(p)
@@ -31,15 +32,15 @@ func quoted(quote string, passages []string) bool {
 	if len(whole) == 0 {
 		return false
 	}
-	if inOrder(texts, [][]string{whole}) { // be there dots in the passage itself
+	if inOrder(texts, [][]string{whole}) { // the passage itself may contain "..."
 		return true
 	}
 	parts := fragments(quote)
-	short := func(part []string) bool { return len(part) < leastWords }
-	return len(parts) > 1 && !slices.ContainsFunc(parts, short) && inOrder(texts, parts)
+	tooShort := func(part []string) bool { return len(part) < minFragment }
+	return len(parts) > 1 && !slices.ContainsFunc(parts, tooShort) && inOrder(texts, parts)
 }
 
-// inOrder reports whether the texts hold all parts, one after the other.
+// inOrder reports whether the texts contain all parts, one after the other.
 func inOrder(texts, parts [][]string) bool {
 	texts = slices.Clone(texts)
 	for _, part := range parts {
@@ -47,7 +48,7 @@ func inOrder(texts, parts [][]string) bool {
 			if len(texts) == 0 {
 				return false
 			}
-			if end := find(texts[0], part); end >= 0 {
+			if end := findWindow(texts[0], part); end >= 0 {
 				texts[0] = texts[0][end:]
 				break
 			}
@@ -68,11 +69,11 @@ func fragments(quote string) [][]string {
 	return out
 }
 
-// words gives the letters and digits of s, in lower case, word by word, and in one
-// encoding of the several that a character may have: a PDF gives é as an e and an
-// accent, and a model writes one character. In scripts that write no spaces each
-// character is a word. A line break that JSON has escaped, as in an output that is
-// JSON in a text, is a line break: its letter is no part of the word behind it.
+// words splits s into lower-case words of letters and digits. Characters are
+// normalised (NFKC): a PDF writes é as an e and an accent, a model as one
+// character. In scripts without spaces each character is a word. An escaped line
+// break, as in an output that is JSON in a string, separates words: its letter does
+// not belong to the next word.
 func words(s string) []string {
 	var out []string
 	start := -1
@@ -101,54 +102,54 @@ func words(s string) []string {
 	return out
 }
 
-// find slides a window of the quote's length over the text. It gives the end of
-// the first that holds enough of the quote's words, each as often as it stands in
-// the quote, and the same figures and negations; -1 if there is none.
-func find(text, quote []string) int {
-	o := overlap{want: make(map[string]int, len(quote))}
+// findWindow slides a window of the quote's length over the text. It returns the end
+// of the first window that contains enough of the quote's words, each as often as
+// the quote does, and the same numbers and negations; -1 if there is none.
+func findWindow(text, quote []string) int {
+	o := overlap{missing: make(map[string]int, len(quote))}
 	for _, w := range quote {
-		o.want[w]++
-		if firm(w) {
-			o.off++
+		o.missing[w]++
+		if mustMatch(w) {
+			o.mismatches++
 		}
 	}
-	need := int(float64(len(quote))*minOverlap + 0.999999)
+	need := int(math.Ceil(float64(len(quote))*minOverlap - 1e-6)) // but for rounding
 	size := min(len(quote), len(text))
 	for i, w := range text {
 		o.move(w, -1)
 		if i >= size {
 			o.move(text[i-size], 1)
 		}
-		if o.hits >= need && o.off == 0 {
+		if o.hits >= need && o.mismatches == 0 {
 			return i + 1
 		}
 	}
 	return -1
 }
 
-// overlap is what a window and a quote have in common.
+// overlap counts what a window and a quote have in common.
 type overlap struct {
-	want map[string]int // how often the window lacks a word; below 0: has it more often
-	hits int            // words of the quote that the window has
-	off  int            // figures and negations that only one of them has
+	missing    map[string]int // how often the window lacks a word; negative: has it more often
+	hits       int            // words of the quote that the window has
+	mismatches int            // numbers and negations that only one of them has
 }
 
 // move counts a word that enters the window (by -1) or leaves it (by 1).
 func (o *overlap) move(w string, by int) {
-	n, known := o.want[w]
-	firm := firm(w)
-	if !known && !firm {
+	n, known := o.missing[w]
+	strict := mustMatch(w)
+	if !known && !strict {
 		return
 	}
-	o.want[w] = n + by
+	o.missing[w] = n + by
 	o.hits += max(n, 0) - max(n+by, 0)
-	if firm {
-		o.off += max(n+by, -n-by) - max(n, -n)
+	if strict {
+		o.mismatches += max(n+by, -n-by) - max(n, -n)
 	}
 }
 
-// firm reports whether a word must not differ, for with it the meaning would.
-func firm(w string) bool {
+// mustMatch reports whether a word must not differ, because the meaning would.
+func mustMatch(w string) bool {
 	return negations[w] || strings.ContainsFunc(w, unicode.IsNumber)
 }
 

@@ -44,22 +44,6 @@ func ExampleJudge_Evaluate() {
 	// Output: not_applicable missing retrieval.chunks <nil>
 }
 
-// The settings of a model that is served in house: no key, and a price of one's
-// own in place of the table.
-func ExampleNewModel() {
-	cfg := judges.DefaultModelConfig()
-	cfg.Model, cfg.BaseURL = "house-judge", "http://localhost:8000/v1"
-	cfg.Price = &judges.Price{Input: 0.05, Output: 0.1}
-	model, err := judges.NewModel(cfg, judges.ModelDeps{Getenv: func(string) string { return "" }})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer model.Close()
-	fmt.Println(model)
-	// Output: endpoint api=openai model=house-judge temperature=0 max_tokens=2048 seed=none format=json_schema
-}
-
 // A folder of rubrics adds to the built-in ones; the faults of all its files
 // come at once.
 func ExampleLoadRubrics() {

@@ -9,11 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Labels of a judge's verdicts.
@@ -24,26 +27,55 @@ const (
 
 const (
 	reasonNoSubstance = "no substance"
-	maxReason         = 1000 // of a model's reason or quote for one criterion, in characters
+	maxReason         = 1000     // of a model's reason or quote for one criterion, in characters
+	maxGuideline      = 64 << 10 // in bytes; it is part of every prompt
 )
 
-// Judge is a rubric put to a model. It is safe for concurrent use.
+// Config is the configuration of one judge.
+type Config struct {
+	Name string `yaml:"-"` // set by the owner of the list
+
+	Rubric    string `yaml:"rubric"`    // built-in name, or a file's name in the rubric folder
+	Model     string `yaml:"model"`     // name of an entry of models; defaults to "default"
+	Guideline string `yaml:"guideline"` // text of the guideline, for rubrics that need one
+}
+
+// DefaultConfig returns a judge that lacks only its rubric.
+func DefaultConfig() Config { return Config{Model: "default"} }
+
+// Validate returns all faults of c, but for whether the rubric and the model exist,
+// which the owner of the lists knows.
+func (c Config) Validate() fault.List {
+	var fs fault.List
+	if c.Rubric == "" {
+		fs.Add("rubric", "missing", "name a built-in rubric, such as correctness, or a file in the rubric folder")
+	}
+	if c.Model == "" {
+		fs.Add("model", "empty", "name an entry of models")
+	}
+	if len(c.Guideline) > maxGuideline {
+		fs.Add("guideline", "too long", "at most 64 KB: it is sent with every call")
+	}
+	return fs
+}
+
+// Judge puts a rubric to a model. It is safe for concurrent use.
 type Judge struct {
-	name    string
-	rubric  Rubric
-	policy  string
-	model   Model
-	limit   int // characters of a field
-	system  string
-	schema  json.RawMessage
-	shown   []string
-	version string
+	name      string
+	rubric    Rubric
+	guideline string
+	model     Model
+	limit     int // characters of a field
+	system    string
+	schema    json.RawMessage
+	inputs    []string // that the model sees
+	version   string
 }
 
 var _ eval.Evaluator = (*Judge)(nil)
 
-// New makes a judge. The rubric has to be valid, and a rubric that needs a
-// policy needs one in cfg; the rubric must not be changed afterwards.
+// New returns a judge. The rubric has to be valid and must not be changed
+// afterwards. A rubric that needs a guideline needs one in cfg.
 func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 	if rubric == nil || model == nil {
 		return nil, errors.New("judge: rubric and model are required")
@@ -52,52 +84,52 @@ func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 		return nil, errors.New("judge: no name")
 	}
 	faults := rubric.Validate()
-	if slices.Contains(rubric.Needs, inputPolicy) && strings.TrimSpace(cfg.Policy) == "" {
-		faults.Add("policy", "missing", "rubric "+rubric.Name+" judges by a policy: write its text here")
+	if slices.Contains(rubric.Needs, inputGuideline) && strings.TrimSpace(cfg.Guideline) == "" {
+		faults.Add("guideline", "missing", "rubric "+rubric.Name+" judges by a guideline: write its text here")
 	}
 	if err := faults.Err(); err != nil {
 		return nil, fmt.Errorf("judge %s: %w", cfg.Name, err)
 	}
-	description := Description{MaxInputChars: DefaultModelConfig().MaxInputChars}
-	if d, ok := model.(Described); ok {
+	description := Description{MaxInputChars: DefaultMaxInputChars}
+	if d, ok := model.(Describer); ok {
 		description = d.Describe()
 	}
 	j := &Judge{
-		name: cfg.Name, rubric: *rubric, policy: strings.TrimSpace(cfg.Policy), model: model,
+		name: cfg.Name, rubric: *rubric, guideline: strings.TrimSpace(cfg.Guideline), model: model,
 		limit: description.MaxInputChars, system: systemPrompt(rubric),
-		schema: answerSchema(rubric.Criteria), shown: rubric.shown(),
+		schema: answerSchema(rubric.Criteria), inputs: rubric.visibleInputs(),
 	}
 	j.version = j.fingerprint(description)
 	return j, nil
 }
 
-// Name gives the judge's name.
+// Name returns the judge's name.
 func (j *Judge) Name() string { return j.name }
 
-// Type gives [eval.TypeLLMJudge].
+// Type returns [eval.TypeLLMJudge].
 func (j *Judge) Type() eval.Type { return eval.TypeLLMJudge }
 
-// Version gives a hash of all that decides: the rubric, the policy, the wording
+// Version returns a hash of all that decides: the rubric, the guideline, the wording
 // of the prompt, how an answer is read, the schema, the model and its parameters.
 func (j *Judge) Version() string { return j.version }
 
 func (j *Judge) fingerprint(d Description) string {
 	h := sha256.New()
 	rubric, _ := json.Marshal(j.rubric) // plain data always marshals
-	for _, part := range []string{promptVersion, j.system, string(rubric), string(j.schema), j.policy, d.Fingerprint, itoa(d.MaxInputChars)} {
+	for _, part := range []string{promptVersion, j.system, string(rubric), string(j.schema), j.guideline, d.Fingerprint, strconv.Itoa(d.MaxInputChars)} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
-// Evaluate judges one event. The verdict beside an error holds nothing but what
-// the calls have cost.
+// Evaluate judges one event. The verdict beside an error holds only what the calls
+// have cost.
 func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	if v, ok := j.withoutModel(e); ok {
 		return v, nil
 	}
-	m := collect(e, j.policy, j.shown, j.limit)
-	findings, usage, err := j.ask(ctx, m)
+	m := newMaterial(e, j.guideline, j.inputs, j.limit)
+	answers, usage, err := j.ask(ctx, m)
 	if err != nil {
 		v := eval.Verdict{}
 		if usage.Calls > 0 {
@@ -105,7 +137,7 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 		}
 		return v, fmt.Errorf("judge %s: %w", j.name, err)
 	}
-	v := j.verdict(findings, m)
+	v := j.verdict(answers, m)
 	v.Usage = &usage
 	return v, nil
 }
@@ -115,22 +147,18 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	for _, name := range j.rubric.Needs {
 		if !j.has(e, name) {
-			return eval.NotApplicable(field(name)), true
+			return eval.NotApplicable(eventFields(name)), true
 		}
 	}
 	if some := j.rubric.NeedsOneOf; len(some) > 0 && !slices.ContainsFunc(some, func(name string) bool { return j.has(e, name) }) {
-		names := make([]string, len(some))
-		for i, name := range some {
-			names[i] = field(name)
-		}
-		return eval.NotApplicable(strings.Join(names, ", ")), true
+		return eval.NotApplicable(eventFields(some...)), true
 	}
-	if !slices.Contains(j.shown, inputOutput) || e.Output.IsZero() {
+	if !slices.Contains(j.inputs, inputOutput) || e.Output.IsZero() {
 		return eval.Verdict{}, false
 	}
 	said := e.Said()
 	switch {
-	case substantial(neutralise(said.Text)):
+	case hasSubstance(neutralise(said.Text)):
 		return eval.Verdict{}, false
 	case said.CallsTools: // a step that only calls tools has no answer yet
 		return eval.NotApplicable(inputOutput), true
@@ -140,11 +168,37 @@ func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	return eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: reasonNoSubstance}, true
 }
 
+// openers are beginnings of answers that say nothing by themselves, and that models
+// have been seen to pass. A word that could itself be an answer is an opener only
+// before a colon.
+var (
+	openers = []string{
+		"thought process", "lets solve this problem step by step", "let us solve this problem step by step",
+	}
+	openersBeforeColon = []string{"solution", "answer", "explanation"}
+)
+
+// hasSubstance reports whether an output says anything: it has a letter or a digit,
+// and more than the announcement of an answer.
+func hasSubstance(output string) bool {
+	if !strings.ContainsFunc(output, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
+		return false
+	}
+	if len(output) > 128 {
+		return true
+	}
+	said := strings.Join(words(strings.ReplaceAll(strings.ReplaceAll(output, "'", ""), "’", "")), " ")
+	if slices.Contains(openersBeforeColon, said) {
+		return !strings.HasSuffix(strings.TrimRight(output, "*_#` \n"), ":")
+	}
+	return !slices.Contains(openers, said)
+}
+
 // has reports whether the event holds an input.
 func (j *Judge) has(e *event.Event, name string) bool {
 	switch name {
-	case inputPolicy:
-		return j.policy != ""
+	case inputGuideline:
+		return j.guideline != ""
 	case inputInput:
 		return e.Input.Text() != ""
 	case inputOutput:
@@ -161,17 +215,14 @@ func (j *Judge) has(e *event.Event, name string) bool {
 	return false
 }
 
-// field gives an input's name in the event.
-func field(name string) string {
-	if name == inputChunks {
-		return "retrieval.chunks"
-	}
-	return name
+// eventFields returns the names of inputs as fields of the event.
+func eventFields(inputs ...string) string {
+	return strings.ReplaceAll(strings.Join(inputs, ", "), inputChunks, "retrieval.chunks")
 }
 
-// ask puts the material to the model. An answer that breaks its contract is
-// asked for once more, with the violation and without the answer.
-func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, error) {
+// ask puts the material to the model. After an answer that breaks its contract it
+// asks once more, with the violation and without the answer.
+func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.Usage, error) {
 	var usage eval.Usage
 	correction := ""
 	for {
@@ -180,14 +231,14 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, er
 			return nil, usage, eval.WithReason(eval.ReasonInternal, fmt.Errorf("render prompt: %w", err))
 		}
 		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema, Again: correction != ""})
-		usage = plus(usage, a.Usage)
+		usage = AddUsage(usage, a.Usage)
 		if err != nil {
 			return nil, usage, err
 		}
-		findings, err := parse(a.Text, a.Usage.Format, j.rubric.Criteria)
+		answers, err := parseAnswer(a.Text, a.Usage.Format, j.rubric.Criteria)
 		switch {
 		case err == nil:
-			return findings, usage, nil
+			return answers, usage, nil
 		case correction != "":
 			return nil, usage, eval.WithReason(eval.ReasonUnparsable, fmt.Errorf("second answer: %w", err))
 		}
@@ -195,48 +246,42 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]finding, eval.Usage, er
 	}
 }
 
-// verdict combines the findings.
-func (j *Judge) verdict(findings []finding, m *material) eval.Verdict {
-	outcomes := make([]eval.Outcome, len(findings))
-	v := eval.Verdict{Criteria: make([]eval.Criterion, len(findings))}
-	var words []string
+// verdict combines the answers on the criteria.
+func (j *Judge) verdict(answers []criterionVerdict, m *material) eval.Verdict {
+	outcomes := make([]eval.Outcome, len(answers))
+	v := eval.Verdict{Criteria: make([]eval.Criterion, len(answers))}
+	var explanation []string
 	for i, c := range j.rubric.Criteria {
-		f := findings[i]
-		outcomes[i] = c.check(f, m)
-		v.Criteria[i] = eval.Criterion{ID: c.ID, Outcome: outcomes[i], Evidence: short(f.evidence), Reason: short(f.reason)}
-		if f.reason != "" {
-			words = append(words, c.ID+": "+short(f.reason))
+		a := answers[i]
+		outcomes[i] = c.checkEvidence(a, m)
+		v.Criteria[i] = eval.Criterion{ID: c.ID, Outcome: outcomes[i], Evidence: boundReason(a.evidence), Reason: boundReason(a.reason)}
+		if a.reason != "" {
+			explanation = append(explanation, c.ID+": "+v.Criteria[i].Reason)
 		}
 	}
 	v.Outcome, v.Score, v.Reason = j.rubric.combine(outcomes)
-	v.Explanation = strings.Join(words, "\n")
+	v.Explanation = strings.Join(explanation, "\n")
 	if len(m.truncated) > 0 {
 		v.Label = LabelTruncated
 	}
 	return v
 }
 
-// check gives the criterion's outcome once its quote has been looked up. A
-// verdict whose quote the model made up is worth nothing, and no reason to
-// believe the opposite.
-func (c Criterion) check(f finding, m *material) eval.Outcome {
-	source := ""
-	switch f.outcome {
-	case eval.OutcomePass:
-		source = c.Evidence.Pass
-	case eval.OutcomeFail:
-		source = c.Evidence.Fail
-	}
-	if source != "" && !quoted(f.evidence, m.passages(source)) {
+// checkEvidence returns the criterion's outcome after its quote has been looked up.
+// A verdict with an invented quote is worth nothing, but does not prove the
+// opposite either.
+func (c Criterion) checkEvidence(a criterionVerdict, m *material) eval.Outcome {
+	source := map[eval.Outcome]string{eval.OutcomePass: c.Evidence.Pass, eval.OutcomeFail: c.Evidence.Fail}[a.outcome]
+	if source != "" && !containsQuote(m.passages(source), a.evidence) {
 		return eval.OutcomeCannotJudge
 	}
-	return f.outcome
+	return a.outcome
 }
 
-// short bounds a model's words.
-func short(s string) string {
+// boundReason cuts a model's reason or quote to maxReason characters.
+func boundReason(s string) string {
 	if utf8.RuneCountInString(s) <= maxReason {
 		return s
 	}
-	return s[:offset(s, maxReason)] + "..."
+	return s[:runeOffset(s, maxReason)] + "..."
 }

@@ -15,7 +15,7 @@ import (
 
 func newJudge(tb testing.TB, r *Rubric, m Model) *Judge {
 	tb.Helper()
-	j, err := New(Config{Name: "test", Policy: "Never promise a date."}, r, m)
+	j, err := New(Config{Name: "test", Guideline: "Never promise a date."}, r, m)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// A step that only calls tools has no answer yet, and a refusal is one.
+// A step that only calls tools has no answer yet; a refusal is an answer.
 func TestStepsOfAgents(t *testing.T) {
 	t.Parallel()
 	noAnswer, none := eval.NotApplicable("output"), eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: reasonNoSubstance}
@@ -151,8 +151,8 @@ func TestStepsOfAgents(t *testing.T) {
 	}
 }
 
-// The second question says what was wrong, has another nonce, and repeats
-// nothing of the answer.
+// TestSecondQuestion: the second question says what was wrong, has another nonce, and
+// repeats nothing of the answer.
 func TestSecondQuestion(t *testing.T) {
 	t.Parallel()
 	var asked []Request
@@ -193,7 +193,7 @@ func TestSecondQuestion(t *testing.T) {
 func TestErrorsOfTheModel(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t, rubric(t, twoCriteria), ModelFunc(func(context.Context, Request) (Answer, error) {
-		return Answer{Text: bothPass, Usage: eval.Usage{Calls: 3, InputTokens: 70}}, fail(eval.ReasonTruncated, failure{what: "cut off"})
+		return Answer{Text: bothPass, Usage: eval.Usage{Calls: 3, InputTokens: 70}}, eval.WithReason(eval.ReasonTruncated, errors.New("cut off"))
 	}))
 	v, err := j.Evaluate(t.Context(), newEvent())
 	if eval.ReasonOf(err) != eval.ReasonTruncated || eval.IsPermanent(err) {
@@ -223,7 +223,7 @@ func TestNeeds(t *testing.T) {
 		"empty chunks":      {"needs: [chunks]", func(e *event.Event) { e.Retrieval = &event.Retrieval{Chunks: []event.Chunk{{ID: "c"}}} }, "retrieval.chunks"},
 		"tool calls":        {"needs: [tool_calls]", nil, "tool_calls"},
 		"tools":             {"needs: [tools]", nil, "tools"},
-		"all there":         {"needs: [input, output, expected, chunks, tool_calls, tools, policy]", full, ""},
+		"all there":         {"needs: [input, output, expected, chunks, tool_calls, tools, guideline]", full, ""},
 		"none of several":   {"needs: [output]\nneeds_one_of: [expected, chunks]", nil, "expected, retrieval.chunks"},
 		"one of several":    {"needs: [output]\nneeds_one_of: [expected, chunks]", func(e *event.Event) { e.Expected = event.Text("Four.") }, ""},
 		"optional, missing": {"needs: [output]\noptional: [expected]", nil, ""},
@@ -252,16 +252,16 @@ func TestNeeds(t *testing.T) {
 
 func TestNewWantsAllItNeeds(t *testing.T) {
 	t.Parallel()
-	policy := rubric(t, "needs: [output, policy]\ncriteria: [{id: a, question: Is it?}]")
+	guideline := rubric(t, "needs: [output, guideline]\ncriteria: [{id: a, question: Is it?}]")
 	tests := map[string]struct {
 		cfg    Config
 		rubric *Rubric
 		model  Model
 	}{
 		"no rubric":      {Config{Name: "x"}, nil, says("")},
-		"no model":       {Config{Name: "x"}, policy, nil},
-		"no name":        {Config{Policy: "p"}, policy, says("")},
-		"no policy":      {Config{Name: "x", Policy: " "}, policy, says("")},
+		"no model":       {Config{Name: "x"}, guideline, nil},
+		"no name":        {Config{Guideline: "p"}, guideline, says("")},
+		"no guideline":   {Config{Name: "x", Guideline: " "}, guideline, says("")},
 		"invalid rubric": {Config{Name: "x"}, &Rubric{}, says("")},
 	}
 	for name, tt := range tests {
@@ -274,18 +274,18 @@ func TestNewWantsAllItNeeds(t *testing.T) {
 	}
 }
 
-// described is a model of which only its description matters.
-type described struct {
+// describedModel is a model of which only its description matters.
+type describedModel struct {
 	ModelFunc
 	Description
 }
 
-func (d described) Describe() Description { return d.Description }
+func (d describedModel) Describe() Description { return d.Description }
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	base := func() (Config, *Rubric, Model) {
-		return Config{Name: "a"}, rubric(t, twoCriteria), described{Description: Description{"gpt", 1000}}
+		return Config{Name: "a"}, rubric(t, twoCriteria), describedModel{Description: Description{"gpt", 1000}}
 	}
 	version := func(change func(*Config, *Rubric, *Model)) string {
 		cfg, r, m := base()
@@ -301,13 +301,13 @@ func TestVersion(t *testing.T) {
 		t.Errorf("versions %s and %s of one judge under two names; want 12 equal digits", same, again)
 	}
 	for name, change := range map[string]func(*Config, *Rubric, *Model){
-		"policy":      func(c *Config, _ *Rubric, _ *Model) { c.Policy = "p" },
+		"guideline":   func(c *Config, _ *Rubric, _ *Model) { c.Guideline = "p" },
 		"question":    func(_ *Config, r *Rubric, _ *Model) { r.Criteria[0].Question += " Really?" },
 		"weight":      func(_ *Config, r *Rubric, _ *Model) { r.Criteria[0].Weight = new(2.0) },
 		"aggregation": func(_ *Config, r *Rubric, _ *Model) { r.Aggregation = aggregateAny },
-		"evidence":    func(_ *Config, r *Rubric, _ *Model) { r.Criteria[1].Evidence.Pass = anywhere },
-		"model":       func(_ *Config, _ *Rubric, m *Model) { *m = described{Description: Description{"other", 1000}} },
-		"cut":         func(_ *Config, _ *Rubric, m *Model) { *m = described{Description: Description{"gpt", 2000}} },
+		"evidence":    func(_ *Config, r *Rubric, _ *Model) { r.Criteria[1].Evidence.Pass = sourceAny },
+		"model":       func(_ *Config, _ *Rubric, m *Model) { *m = describedModel{Description: Description{"other", 1000}} },
+		"cut":         func(_ *Config, _ *Rubric, m *Model) { *m = describedModel{Description: Description{"gpt", 2000}} },
 	} {
 		if version(change) == same {
 			t.Errorf("another %s has the same version", name)

@@ -20,47 +20,46 @@ var builtIn embed.FS
 // maxRubricFile bounds a rubric's file, in bytes.
 const maxRubricFile = 1 << 20
 
-// BuiltIn gives the built-in rubrics by name. The map and the rubrics are the
-// caller's.
+// BuiltIn returns the built-in rubrics by name, as a copy of the caller's own.
 func BuiltIn() map[string]*Rubric {
-	rubrics, _ := rubricsIn(builtIn, "rubrics", "rubrics") // a test holds that there are no faults
+	folder, _ := fs.Sub(builtIn, "rubrics")
+	rubrics, _ := rubricsIn(folder, "rubrics") // without faults, as a test ensures
 	return rubrics
 }
 
-// LoadRubrics gives the built-in rubrics and those of the files NAME.yaml in
-// dir; a file replaces the built-in rubric of its name. An empty dir means the
+// LoadRubrics returns the built-in rubrics and those of the files NAME.yaml in dir;
+// a file replaces the built-in rubric of its name. With an empty dir it returns the
 // built-in ones alone. The faults are those of all files.
 func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 	rubrics := BuiltIn()
 	if dir == "" {
 		return rubrics, nil
 	}
-	own, faults := rubricsIn(os.DirFS(dir), ".", dir)
-	maps.Copy(rubrics, own)
+	fromDir, faults := rubricsIn(os.DirFS(dir), dir)
+	maps.Copy(rubrics, fromDir)
 	return rubrics, faults
 }
 
-// rubricsIn reads the rubrics in a folder of fsys that a person knows as shown.
-func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, fault.List) {
-	entries, err := fs.ReadDir(fsys, folder)
+// rubricsIn reads the rubrics in a folder. Faults call the folder by its path.
+func rubricsIn(folder fs.FS, path string) (map[string]*Rubric, fault.List) {
+	entries, err := fs.ReadDir(folder, ".")
 	if err != nil {
-		return nil, fault.List{{File: shown, Problem: "cannot be read as a folder of rubrics", Expected: cause(err)}}
+		return nil, fault.List{{File: path, Problem: "cannot be read as a folder of rubrics", Expected: withoutPath(err)}}
 	}
 	out := map[string]*Rubric{}
 	var faults fault.List
 	for _, entry := range entries {
-		file := filepath.Join(shown, entry.Name())
+		file := filepath.Join(path, entry.Name())
 		name, isYAML := strings.CutSuffix(entry.Name(), ".yaml")
-		switch {
-		case strings.HasSuffix(entry.Name(), ".yml"):
+		if strings.HasSuffix(entry.Name(), ".yml") {
 			faults = append(faults, fault.Fault{File: file, Problem: "is not read", Expected: "rename it to .yaml"})
-			continue
-		case entry.IsDir() || !isYAML || strings.HasPrefix(name, "."):
+		}
+		if entry.IsDir() || !isYAML || strings.HasPrefix(name, ".") {
 			continue
 		}
-		data, err := readBounded(fsys, folder+"/"+entry.Name())
+		data, err := readBounded(folder, entry.Name())
 		if err != nil {
-			faults = append(faults, fault.Fault{File: file, Problem: "cannot be read", Expected: cause(err)})
+			faults = append(faults, fault.Fault{File: file, Problem: "cannot be read", Expected: withoutPath(err)})
 			continue
 		}
 		r, part := parseRubric(file, name, data)
@@ -72,17 +71,17 @@ func rubricsIn(fsys fs.FS, folder, shown string) (map[string]*Rubric, fault.List
 	return out, faults
 }
 
-// parseRubric reads one rubric. Its name is that of its file.
+// parseRubric parses one rubric, which has the name of its file.
 func parseRubric(file, name string, data []byte) (*Rubric, fault.List) {
 	r := defaultRubric()
 	r.Name = name
 	doc, faults := strictyaml.Decode(file, data, r)
-	var later fault.List
+	var more fault.List
 	if r.Name != name && !doc.Broken("name") {
-		later.Add("name", "differs from the file's", "leave it out, or rename the file to the rubric's name")
+		more.Add("name", "differs from the file's", "leave it out, or rename the file to the rubric's name")
 	}
-	later = append(later, r.Validate()...)
-	for _, f := range doc.Locate(later) {
+	more = append(more, r.Validate()...)
+	for _, f := range doc.Locate(more) {
 		if !doc.Broken(f.Path) {
 			faults = append(faults, f)
 		}
@@ -90,8 +89,8 @@ func parseRubric(file, name string, data []byte) (*Rubric, fault.List) {
 	return r, faults
 }
 
-func readBounded(fsys fs.FS, path string) ([]byte, error) {
-	f, err := fsys.Open(strings.TrimPrefix(path, "./"))
+func readBounded(folder fs.FS, name string) ([]byte, error) {
+	f, err := folder.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +102,8 @@ func readBounded(fsys fs.FS, path string) ([]byte, error) {
 	return data, err
 }
 
-// cause gives the part of an error that a person has not seen yet.
-func cause(err error) string {
+// withoutPath returns the error's message without the path, which the fault names.
+func withoutPath(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}

@@ -4,20 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,7 +40,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// rubric reads a rubric out of a test.
+// rubric parses a rubric.
 func rubric(tb testing.TB, yaml string) *Rubric {
 	tb.Helper()
 	r, faults := parseRubric("test.yaml", "test", []byte(yaml))
@@ -62,7 +57,7 @@ criteria:
   - {id: complete, question: Is it complete?}
 `
 
-// event is an event of a small support chat.
+// newEvent returns an event of a small support chat.
 func newEvent() *event.Event {
 	return &event.Event{
 		Kind: event.KindRequestCompleted, RequestID: "req-1",
@@ -71,14 +66,14 @@ func newEvent() *event.Event {
 	}
 }
 
-// says is a model that always gives the same answer.
+// says returns a model that always answers the same.
 func says(text string) ModelFunc {
 	return func(context.Context, Request) (Answer, error) {
 		return Answer{Text: text, Usage: eval.Usage{Model: "scripted", Calls: 1, InputTokens: 100, OutputTokens: 10, CostKnown: true}}, nil
 	}
 }
 
-// answer renders an answer: id, evidence, reason and verdict, four by four.
+// answer encodes an answer from id, evidence, reason and verdict of each criterion.
 func answer(fields ...string) string {
 	type item struct {
 		ID       string `json:"id"`
@@ -100,46 +95,3 @@ func answer(fields ...string) string {
 }
 
 var bothPass = answer("accurate", "", "fits", "pass", "complete", "", "all there", "pass")
-
-// testKey is built when the tests run, so that no file holds what looks like a key.
-func testKey() string { return "sk-" + strings.Repeat("q7", 20) }
-
-// endpoint makes an endpoint of a test server: one attempt, no rate limit.
-func endpoint(t *testing.T, h http.Handler, change func(*ModelConfig, *ModelDeps)) *Endpoint {
-	t.Helper()
-	srv := httptest.NewServer(h)
-	t.Cleanup(srv.Close)
-	cfg := DefaultModelConfig()
-	cfg.BaseURL, cfg.APIKey = srv.URL+"/v1", secret.String(testKey())
-	cfg.RequestsPerMinute, cfg.MaxAttempts, cfg.Timeout = 0, 1, 30*time.Second
-	deps := ModelDeps{Getenv: func(string) string { return "" }}
-	if change != nil {
-		change(&cfg, &deps)
-	}
-	m, err := NewModel(cfg, deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.Close)
-	return m
-}
-
-// ask is a request as a judge makes it.
-func ask() Request {
-	criteria := []Criterion{{ID: "accurate"}}
-	return Request{Eval: "test", System: "You judge.", User: `{"data":{}}`, Schema: answerSchema(criteria)}
-}
-
-// completion is the body of a reply with this message.
-func completion(message string) string {
-	return `{"id":"1","object":"chat.completion","model":"m","choices":[{"index":0,"finish_reason":"stop","message":` + message +
-		`}],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}`
-}
-
-func said(text string) string {
-	b, err := json.Marshal(map[string]string{"role": "assistant", "content": text})
-	if err != nil {
-		panic(err)
-	}
-	return completion(string(b))
-}

@@ -3,16 +3,15 @@ package judges
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/event"
 )
 
-// material is what a model is shown of an event, neutralised and cut. The order
-// of the fields is that of the prompt: what is judged comes last.
+// material is what a model sees of an event, neutralised and truncated, in the order
+// of the prompt: what is judged comes last.
 type material struct {
-	Policy    string     `json:"policy,omitempty"`
+	Guideline string     `json:"guideline,omitempty"`
 	Input     any        `json:"input,omitempty"` // string or []turn
 	Chunks    []chunk    `json:"chunks,omitempty"`
 	Tools     string     `json:"tools,omitempty"`
@@ -20,7 +19,7 @@ type material struct {
 	Expected  any        `json:"expected,omitempty"`
 	Output    any        `json:"output,omitempty"`
 
-	truncated []string // names of the fields that were cut
+	truncated []string // names of truncated fields
 }
 
 type turn struct {
@@ -40,14 +39,14 @@ type toolCall struct {
 	Result    string `json:"result,omitempty"`
 }
 
-// collect takes the shown inputs out of the event. Each field keeps at most
-// limit characters.
-func collect(e *event.Event, policy string, shown []string, limit int) *material {
+// newMaterial takes the named inputs from the event. Each field keeps at most limit
+// characters.
+func newMaterial(e *event.Event, guideline string, inputs []string, limit int) *material {
 	m := &material{}
-	for _, name := range shown {
+	for _, name := range inputs {
 		switch name {
-		case inputPolicy:
-			m.Policy = neutralise(policy) // written by the team, bounded by its config
+		case inputGuideline:
+			m.Guideline = neutralise(guideline) // written by the team, bounded by its config
 		case inputInput:
 			m.Input = m.content(name, e.Input, limit)
 		case inputExpected:
@@ -55,7 +54,7 @@ func collect(e *event.Event, policy string, shown []string, limit int) *material
 		case inputOutput:
 			m.Output = m.content(name, e.Output, limit)
 		case inputTools:
-			m.Tools = m.text(name, e.Tools.Text(), limit)
+			m.Tools = m.truncatedField(name, e.Tools.Text(), limit)
 		case inputChunks:
 			m.chunks(e, limit)
 		case inputToolCalls:
@@ -65,31 +64,31 @@ func collect(e *event.Event, policy string, shown []string, limit int) *material
 	return m
 }
 
-// content gives chat messages as a list, so that none can pose as another, and
+// content returns chat messages as a list, so that none can pose as another, and
 // everything else as text.
 func (m *material) content(name string, c event.Content, limit int) any {
 	turns, ok := c.Turns()
 	if !ok {
-		if s := m.text(name, c.Text(), limit); s != "" {
+		if s := m.truncatedField(name, c.Text(), limit); s != "" {
 			return s
 		}
 		return nil
 	}
-	turns, less := ends(turns)
+	turns, dropped := headAndTail(turns)
 	out := make([]turn, len(turns))
 	texts := make([]*string, 0, len(turns))
 	for i, t := range turns {
-		role, _ := cut(neutralise(t.Role), 64)
+		role, _ := truncate(neutralise(t.Role), 64)
 		out[i] = turn{role, neutralise(t.Content)}
 		texts = append(texts, &out[i].Content)
 	}
-	m.note(name, cutAll(texts, limit) || less)
+	m.markTruncated(name, truncateAll(texts, limit) || dropped)
 	return out
 }
 
-func (m *material) text(name, s string, limit int) string {
-	s, did := cut(neutralise(s), limit)
-	m.note(name, did)
+func (m *material) truncatedField(name, s string, limit int) string {
+	s, truncated := truncate(neutralise(s), limit)
+	m.markTruncated(name, truncated)
 	return s
 }
 
@@ -97,40 +96,39 @@ func (m *material) chunks(e *event.Event, limit int) {
 	if e.Retrieval == nil {
 		return
 	}
-	list, less := ends(e.Retrieval.Chunks)
+	list, dropped := headAndTail(e.Retrieval.Chunks)
 	texts := make([]*string, 0, len(list))
 	m.Chunks = make([]chunk, len(list))
 	for i, c := range list {
-		id, _ := cut(neutralise(string(c.ID)), 128)
+		id, _ := truncate(neutralise(string(c.ID)), 128)
 		m.Chunks[i] = chunk{id, neutralise(c.Text)}
 		texts = append(texts, &m.Chunks[i].Text)
 	}
-	m.note(inputChunks, cutAll(texts, limit) || less)
+	m.markTruncated(inputChunks, truncateAll(texts, limit) || dropped)
 }
 
 func (m *material) toolCalls(e *event.Event, limit int) {
-	list, less := ends(e.ToolCalls)
+	list, dropped := headAndTail(e.ToolCalls)
 	texts := make([]*string, 0, 2*len(list))
 	m.ToolCalls = make([]toolCall, len(list))
 	for i, c := range list {
-		name, _ := cut(neutralise(c.Name), 128)
-		status, _ := cut(neutralise(c.Status), 64)
+		name, _ := truncate(neutralise(c.Name), 128)
+		status, _ := truncate(neutralise(c.Status), 64)
 		m.ToolCalls[i] = toolCall{name, neutralise(c.Arguments.Text()), status, neutralise(c.Result.Text())}
 		texts = append(texts, &m.ToolCalls[i].Arguments, &m.ToolCalls[i].Result)
 	}
-	m.note(inputToolCalls, cutAll(texts, limit) || less)
+	m.markTruncated(inputToolCalls, truncateAll(texts, limit) || dropped)
 }
 
-// note remembers that a field was cut.
-func (m *material) note(name string, did bool) {
-	if did && !slices.Contains(m.truncated, name) {
+func (m *material) markTruncated(name string, truncated bool) {
+	if truncated {
 		m.truncated = append(m.truncated, name)
 	}
 }
 
-// message gives the user message. The nonce differs from call to call, so that
-// content written beforehand cannot know it. A correction says what was wrong
-// with the answer before.
+// message returns the user message. The nonce differs from call to call, so that
+// content written beforehand cannot know it. The correction says what was wrong with
+// the previous answer.
 func (m *material) message(nonce, correction string) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -144,16 +142,16 @@ func (m *material) message(nonce, correction string) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
-// passages gives the texts in which a quote from the named input may stand.
+// passages returns the texts that a quote from the named input may come from.
 func (m *material) passages(name string) []string {
 	var out []string
 	add := func(field string, texts ...string) {
-		if name == anywhere || name == field {
+		if name == sourceAny || name == field {
 			out = append(out, texts...)
 		}
 	}
-	add(inputPolicy, m.Policy)
-	add(inputInput, spoken(m.Input)...)
+	add(inputGuideline, m.Guideline)
+	add(inputInput, contentTexts(m.Input)...)
 	for _, c := range m.Chunks {
 		add(inputChunks, c.Text)
 	}
@@ -161,12 +159,13 @@ func (m *material) passages(name string) []string {
 	for _, c := range m.ToolCalls {
 		add(inputToolCalls, c.Name+" "+c.Arguments+" "+c.Status, c.Result)
 	}
-	add(inputExpected, spoken(m.Expected)...)
-	add(inputOutput, spoken(m.Output)...)
+	add(inputExpected, contentTexts(m.Expected)...)
+	add(inputOutput, contentTexts(m.Output)...)
 	return out
 }
 
-func spoken(v any) []string {
+// contentTexts returns the texts of a value that content returned.
+func contentTexts(v any) []string {
 	switch v := v.(type) {
 	case string:
 		return []string{v}

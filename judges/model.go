@@ -7,6 +7,13 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
+// Formats of an answer, the strictest first.
+const (
+	FormatSchema = "json_schema"
+	FormatObject = "json_object"
+	FormatFenced = "fenced_json"
+)
+
 // Request is one question to a model.
 type Request struct {
 	Eval string // name of the judge that asks, for metrics
@@ -15,8 +22,7 @@ type Request struct {
 	User   string          // one JSON object that holds the data
 	Schema json.RawMessage // JSON Schema of the answer
 
-	// Format is the rung of the answer format: json_schema, json_object or
-	// fenced_json. Empty: the model's own choice.
+	// Format is one of the formats above. Empty: the model's choice.
 	Format string
 
 	// Again marks the second question about the same data, after an answer that
@@ -24,12 +30,11 @@ type Request struct {
 	Again bool
 }
 
-// Answer is what a model said.
+// Answer is a model's answer.
 type Answer struct {
-	Text string // the assistant's message: content
+	Text string // content of the assistant's message
 	// Usage is what the calls behind the answer used. It counts beside an error
-	// too: an answer that was cut off has been paid for. Format is the rung on
-	// which Text was given.
+	// too: an answer that was cut off has been paid for. Its Format is that of Text.
 	Usage eval.Usage
 }
 
@@ -45,10 +50,9 @@ type ModelFunc func(ctx context.Context, r Request) (Answer, error)
 // Complete calls f.
 func (f ModelFunc) Complete(ctx context.Context, r Request) (Answer, error) { return f(ctx, r) }
 
-// Described is a model that knows what it is, as that of [NewModel] does. A
-// judge's version covers the fingerprint: a decorator that hides it makes two
-// models look the same.
-type Described interface {
+// Describer is a model that describes itself. A judge's version covers the
+// fingerprint: with a decorator that hides it, two models look the same.
+type Describer interface {
 	Model
 	Describe() Description
 }
@@ -56,11 +60,15 @@ type Described interface {
 // Description is what a judge has to know of its model.
 type Description struct {
 	Fingerprint   string // changes when the same question could get another answer
-	MaxInputChars int    // longest field of content that the model is shown
+	MaxInputChars int    // bound of each field of content in a prompt
 }
 
-// plus adds what another call used. The newer call names model and format.
-func plus(a, b eval.Usage) eval.Usage {
+// DefaultMaxInputChars is the bound for a model that does not describe itself.
+const DefaultMaxInputChars = 40_000
+
+// AddUsage returns what two calls used together. The newer call, b, names model
+// and format.
+func AddUsage(a, b eval.Usage) eval.Usage {
 	if a.Calls == 0 {
 		return b
 	}

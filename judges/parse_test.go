@@ -1,7 +1,6 @@
 package judges
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -13,7 +12,7 @@ import (
 func TestParse(t *testing.T) {
 	t.Parallel()
 	good := answer("complete", "", "r2", "fail", "accurate", "e1", "r1", "pass")
-	want := []finding{{"e1", "r1", eval.OutcomePass}, {"", "r2", eval.OutcomeFail}}
+	want := []criterionVerdict{{"e1", "r1", eval.OutcomePass}, {"", "r2", eval.OutcomeFail}}
 	item := func(fields string) string {
 		return `{"criteria":[{"id":"complete","evidence":"","reason":"","verdict":"pass"},{` + fields + `}]}`
 	}
@@ -21,53 +20,53 @@ func TestParse(t *testing.T) {
 		text, format string
 		violation    string // empty: accepted
 	}{
-		"any order":           {good, formatSchema, ""},
-		"white space":         {"\n " + good + "\n", formatObject, ""},
-		"fenced":              {"Here you are:\n```json\n" + good + "\n```\nDone.", formatFenced, ""},
-		"fence on one line":   {"Here: ```json " + good + " ```", formatFenced, ""},
-		"fence without json":  {"```\n" + good + "\n```", formatFenced, ""},
-		"bare on last rung":   {good, formatFenced, ""},
-		"empty":               {"", formatSchema, "not one JSON object"},
-		"prose":               {"Everything passes.", formatSchema, "not one JSON object"},
-		"fence where none is": {"```json\n" + good + "\n```", formatSchema, "not one JSON object"},
-		"prose on last rung":  {"Everything passes.", formatFenced, "no fenced code block"},
-		"two fences":          {"```json\n" + good + "\n```\n```json\n" + good + "\n```", formatFenced, "more than one"},
-		"open fence":          {"```json\n" + good, formatFenced, "does not end"},
-		"list":                {"[" + good + "]", formatSchema, "not one JSON object"},
-		"text after":          {good + " Done.", formatSchema, "text after"},
-		"two objects":         {good + good, formatSchema, "text after"},
-		"cut off":             {good[:len(good)-20], formatSchema, "broken or cut off"},
-		"not criteria":        {`{"verdicts":[]}`, formatSchema, "does not know"},
-		"another key":         {`{"criteria":[],"overall":"pass"}`, formatSchema, "does not know"},
-		"criteria twice":      {`{"criteria":[],"criteria":[]}`, formatSchema, "stands twice"},
-		"criteria no list":    {`{"criteria":{}}`, formatSchema, "not a list"},
-		"criteria null":       {`{"criteria":null}`, formatSchema, "not a list"},
-		"nothing answered":    {`{"criteria":[]}`, formatSchema, "accurate is not answered"},
-		"one missing":         {answer("accurate", "", "", "pass"), formatSchema, "complete is not answered"},
-		"one twice":           {answer("accurate", "", "", "pass", "accurate", "", "", "fail", "complete", "", "", "pass"), formatSchema, "accurate is answered twice"},
-		"unknown criterion":   {answer("accurate", "", "", "pass", "bonus", "", "", "pass"), formatSchema, "none of the criteria"},
-		"unknown verdict":     {answer("accurate", "", "", "Pass", "complete", "", "", "pass"), formatSchema, `the "verdict" of accurate is none of`},
-		"nested like a bomb":  {`{"criteria":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}", formatSchema, "broken or cut off"},
-		"a bomb in an item":   {item(`"id":"accurate","evidence":"","verdict":"pass","reason":` + strings.Repeat(`{"a":`, 100_000)), formatSchema, "broken or cut off"},
-		"item no object":      {`{"criteria":["accurate"]}`, formatSchema, "an object is expected"},
-		"key missing":         {item(`"id":"accurate","evidence":"","verdict":"pass"`), formatSchema, `"reason" is missing`},
-		"key too many":        {item(`"id":"accurate","evidence":"","reason":"","verdict":"pass","score":1`), formatSchema, "does not know"},
-		"key in another case": {item(`"id":"accurate","evidence":"","reason":"","Verdict":"pass"`), formatSchema, "does not know"},
-		"verdict twice":       {item(`"id":"accurate","evidence":"","reason":"","verdict":"fail","verdict":"pass"`), formatSchema, `"verdict" stands twice`},
-		"verdict a boolean":   {item(`"id":"accurate","evidence":"","reason":"","verdict":true`), formatSchema, "have to be strings"},
-		"verdict null":        {item(`"id":"accurate","evidence":"","reason":"","verdict":null`), formatSchema, "have to be strings"},
+		"any order":           {good, FormatSchema, ""},
+		"white space":         {"\n " + good + "\n", FormatObject, ""},
+		"fenced":              {"Here you are:\n```json\n" + good + "\n```\nDone.", FormatFenced, ""},
+		"fence on one line":   {"Here: ```json " + good + " ```", FormatFenced, ""},
+		"fence without json":  {"```\n" + good + "\n```", FormatFenced, ""},
+		"bare on last rung":   {good, FormatFenced, ""},
+		"empty":               {"", FormatSchema, "not one JSON object"},
+		"prose":               {"Everything passes.", FormatSchema, "not one JSON object"},
+		"fence where none is": {"```json\n" + good + "\n```", FormatSchema, "not one JSON object"},
+		"prose on last rung":  {"Everything passes.", FormatFenced, "no fenced code block"},
+		"two fences":          {"```json\n" + good + "\n```\n```json\n" + good + "\n```", FormatFenced, "more than one"},
+		"open fence":          {"```json\n" + good, FormatFenced, "does not end"},
+		"list":                {"[" + good + "]", FormatSchema, "not one JSON object"},
+		"text after":          {good + " Done.", FormatSchema, "text after"},
+		"two objects":         {good + good, FormatSchema, "text after"},
+		"cut off":             {good[:len(good)-20], FormatSchema, "broken or cut off"},
+		"not criteria":        {`{"verdicts":[]}`, FormatSchema, "does not know"},
+		"another key":         {`{"criteria":[],"overall":"pass"}`, FormatSchema, "does not know"},
+		"criteria twice":      {`{"criteria":[],"criteria":[]}`, FormatSchema, "stands twice"},
+		"criteria no list":    {`{"criteria":{}}`, FormatSchema, "not a list"},
+		"criteria null":       {`{"criteria":null}`, FormatSchema, "not a list"},
+		"nothing answered":    {`{"criteria":[]}`, FormatSchema, "accurate is not answered"},
+		"one missing":         {answer("accurate", "", "", "pass"), FormatSchema, "complete is not answered"},
+		"one twice":           {answer("accurate", "", "", "pass", "accurate", "", "", "fail", "complete", "", "", "pass"), FormatSchema, "accurate is answered twice"},
+		"unknown criterion":   {answer("accurate", "", "", "pass", "bonus", "", "", "pass"), FormatSchema, "none of the criteria"},
+		"unknown verdict":     {answer("accurate", "", "", "Pass", "complete", "", "", "pass"), FormatSchema, `the "verdict" of accurate is none of`},
+		"nested like a bomb":  {`{"criteria":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}", FormatSchema, "broken or cut off"},
+		"a bomb in an item":   {item(`"id":"accurate","evidence":"","verdict":"pass","reason":` + strings.Repeat(`{"a":`, 100_000)), FormatSchema, "broken or cut off"},
+		"item no object":      {`{"criteria":["accurate"]}`, FormatSchema, "an object is expected"},
+		"key missing":         {item(`"id":"accurate","evidence":"","verdict":"pass"`), FormatSchema, `"reason" is missing`},
+		"key too many":        {item(`"id":"accurate","evidence":"","reason":"","verdict":"pass","score":1`), FormatSchema, "does not know"},
+		"key in another case": {item(`"id":"accurate","evidence":"","reason":"","Verdict":"pass"`), FormatSchema, "does not know"},
+		"verdict twice":       {item(`"id":"accurate","evidence":"","reason":"","verdict":"fail","verdict":"pass"`), FormatSchema, `"verdict" stands twice`},
+		"verdict a boolean":   {item(`"id":"accurate","evidence":"","reason":"","verdict":true`), FormatSchema, "have to be strings"},
+		"verdict null":        {item(`"id":"accurate","evidence":"","reason":"","verdict":null`), FormatSchema, "have to be strings"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := parse(tt.text, tt.format, rubric(t, twoCriteria).Criteria)
+			got, err := parseAnswer(tt.text, tt.format, rubric(t, twoCriteria).Criteria)
 			if tt.violation == "" {
-				if diff := cmp.Diff(want, got, cmp.AllowUnexported(finding{})); err != nil || diff != "" {
+				if diff := cmp.Diff(want, got, cmp.AllowUnexported(criterionVerdict{})); err != nil || diff != "" {
 					t.Errorf("err = %v, findings (-want +got):\n%s", err, diff)
 				}
 				return
 			}
-			if _, ok := errors.AsType[violation](err); !ok || !strings.Contains(err.Error(), tt.violation) {
+			if err == nil || !strings.Contains(err.Error(), tt.violation) {
 				t.Errorf("err = %v; want a violation about %q", err, tt.violation)
 			}
 		})
@@ -83,14 +82,13 @@ func TestParseFenceInAQuote(t *testing.T) {
 		"indented": "- ```json\n  " + body + "\n  ```",
 		"one line": "```json " + body + "```",
 	} {
-		if _, err := parse(text, formatFenced, []Criterion{{ID: "accurate"}}); err != nil {
+		if _, err := parseAnswer(text, FormatFenced, []Criterion{{ID: "accurate"}}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// FuzzParse holds that an answer is either complete or none, and that no error
-// repeats it.
+// FuzzParse: an answer is complete or an error, and no error repeats it.
 func FuzzParse(f *testing.F) {
 	f.Add(bothPass, false)
 	f.Add("```json\n"+bothPass+"\n```", true)
@@ -99,11 +97,11 @@ func FuzzParse(f *testing.F) {
 	f.Add("{", true)
 	criteria := rubric(f, twoCriteria).Criteria
 	f.Fuzz(func(t *testing.T, text string, fenced bool) {
-		format := formatSchema
+		format := FormatSchema
 		if fenced {
-			format = formatFenced
+			format = FormatFenced
 		}
-		got, err := parse(text, format, criteria)
+		got, err := parseAnswer(text, format, criteria)
 		if err != nil {
 			if strings.Contains(err.Error(), "zzqqzz") || len(err.Error()) > 200 {
 				t.Errorf("the error repeats the answer: %v", err)
@@ -173,15 +171,14 @@ func TestQuoted(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := quoted(tt.quote, passages); got != tt.want {
+			if got := containsQuote(passages, tt.quote); got != tt.want {
 				t.Errorf("got %v; want %v", got, tt.want)
 			}
 		})
 	}
 }
 
-// FuzzQuoted holds that what was cut out of a passage, at the ends of words, is
-// always found in it.
+// FuzzQuoted: a piece of a passage that begins and ends with a word is found in it.
 func FuzzQuoted(f *testing.F) {
 	f.Add("Delivery takes two to four working days.", uint(1), uint(3))
 	f.Add("a a b a a b", uint(2), uint(2))
@@ -193,7 +190,7 @@ func FuzzQuoted(f *testing.F) {
 		}
 		start := int(from % uint(len(w)))
 		end := start + 1 + int(n%uint(len(w)-start))
-		if find(w, w[start:end]) < 0 {
+		if findWindow(w, w[start:end]) < 0 {
 			t.Errorf("%q is not found in %q", w[start:end], w)
 		}
 	})
@@ -221,7 +218,7 @@ func TestSubstantial(t *testing.T) {
 		`{"ok":true}`:                            true,
 		"Thought process: first I looked at the bill.": true,
 	} {
-		if got := substantial(output); got != want {
+		if got := hasSubstance(output); got != want {
 			t.Errorf("substantial(%q) = %v; want %v", output, got, want)
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// promptVersion changes with the wording of the prompt, with what is shown of an
-// event and with what is made of an answer, so that a judge's version does.
+// promptVersion is part of a judge's version. Change it with the wording of the
+// prompt, with what a prompt shows of an event, and with how an answer is read.
 const promptVersion = "2"
 
 const rules = `You are a strict and impartial evaluator. You judge what an AI system answered, one criterion at a time.
@@ -27,9 +27,9 @@ Answer with one JSON object and nothing else, each criterion exactly once, in th
 {"criteria":[{"id":"...","evidence":"...","reason":"...","verdict":"..."}]}
 `
 
-// meaning says what the inputs are.
-var meaning = map[string]string{
-	inputPolicy:    "the policy that the answer has to follow",
+// inputMeanings describe the inputs to the model.
+var inputMeanings = map[string]string{
+	inputGuideline: "the guideline that the answer has to follow",
 	inputInput:     "what the AI system was asked: text, or the messages of a chat",
 	inputChunks:    "passages that were retrieved for the request",
 	inputTools:     "the tools that the AI system was offered, with their schemas",
@@ -38,14 +38,14 @@ var meaning = map[string]string{
 	inputOutput:    "what the AI system answered: this is what you judge",
 }
 
-// systemPrompt gives the system message. It depends on the rubric alone, so
-// that a server can cache it.
+// systemPrompt returns the system message. It depends on the rubric alone, so that
+// a server can cache it.
 func systemPrompt(r *Rubric) string {
 	var b strings.Builder
 	b.WriteString(rules)
 	b.WriteString("\nMembers of \"data\"; one that is absent is not known:\n")
-	for _, name := range r.shown() {
-		b.WriteString("- " + name + ": " + meaning[name] + "\n")
+	for _, name := range r.visibleInputs() {
+		b.WriteString("- " + name + ": " + inputMeanings[name] + "\n")
 	}
 	b.WriteString("\nRubric: " + r.Name + "\n")
 	if d := oneLine(r.Description); d != "" {
@@ -54,48 +54,35 @@ func systemPrompt(r *Rubric) string {
 	b.WriteString("\nCriteria:\n")
 	for _, c := range r.Criteria {
 		b.WriteString("- id: " + c.ID + "\n  question: " + oneLine(c.Question) + "\n")
-		examples(&b, "passes", c.Pass)
-		examples(&b, "fails", c.Fail)
-		demand(&b, "pass", c.Evidence.Pass)
-		demand(&b, "fail", c.Evidence.Fail)
+		writeExamples(&b, "passes", c.Pass)
+		writeExamples(&b, "fails", c.Fail)
+		writeEvidenceRule(&b, "pass", c.Evidence.Pass)
+		writeEvidenceRule(&b, "fail", c.Evidence.Fail)
 	}
 	b.WriteString(contract)
 	return b.String()
 }
 
-func examples(b *strings.Builder, label string, texts []string) {
+func writeExamples(b *strings.Builder, label string, texts []string) {
 	for _, s := range texts {
 		b.WriteString("  " + label + ", for example: " + oneLine(s) + "\n")
 	}
 }
 
-func demand(b *strings.Builder, verdict, source string) {
+func writeEvidenceRule(b *strings.Builder, verdict, source string) {
 	switch source {
 	case "":
-	case anywhere:
+	case sourceAny:
 		b.WriteString("  a " + verdict + " needs evidence\n")
 	default:
 		b.WriteString("  a " + verdict + " needs evidence copied from " + source + "\n")
 	}
 }
 
-// oneLine folds white space: a line of YAML may go on in the next.
+// oneLine folds white space: texts in YAML may span lines.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// formatNote is what the system message says more on the lower rungs, where the
-// server does not enforce the schema.
-func formatNote(format string, schema json.RawMessage) string {
-	switch format {
-	case formatObject:
-		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) + "\n"
-	case formatFenced:
-		return "\nThe object must satisfy this JSON Schema:\n" + string(schema) +
-			"\nPut the object into one fenced code block that begins with ```json and ends with ```.\n"
-	}
-	return ""
-}
-
-// answerSchema gives the schema of an answer. It is written by hand because the
+// answerSchema returns the schema of an answer. It is written as text because the
 // order of keys is the order in which a model thinks: evidence, reason, verdict.
 func answerSchema(criteria []Criterion) json.RawMessage {
 	ids := make([]string, len(criteria))

@@ -2,22 +2,23 @@ package judges
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Rubric is what a judge judges by: which inputs it sees, the criteria, and how
-// their verdicts become one.
+// Rubric says which inputs a judge sees, by which criteria it judges, and how their
+// verdicts become one.
 type Rubric struct {
 	Name        string `yaml:"name"`        // of lower-case letters, digits and _; a file's is its file name
 	Description string `yaml:"description"` // what is judged, in a sentence or two; part of the prompt
 
-	// Needs are the inputs without which the rubric does not apply, NeedsOneOf
-	// those of which one is enough, and Optional those that are shown when they
-	// are there. The model sees these inputs and no others. They are input,
-	// output, expected, chunks, tool_calls, tools and policy.
+	// Needs are the inputs without which the rubric does not apply. Of NeedsOneOf
+	// one is enough. Optional inputs are shown when the event has them. The model
+	// sees these inputs and no others. They are input,
+	// output, expected, chunks, tool_calls, tools and guideline.
 	Needs      []string `yaml:"needs"`
 	NeedsOneOf []string `yaml:"needs_one_of"`
 	Optional   []string `yaml:"optional"`
@@ -47,9 +48,9 @@ type Criterion struct {
 	Evidence Evidence `yaml:"evidence"`
 }
 
-// Evidence says for which verdicts a quote must be found in the data: the input
-// that it must stand in, or "any". A verdict whose quote is missing or made up
-// becomes cannot_judge. Empty: no quote is demanded.
+// Evidence says for which verdicts the model must quote the data, and from which
+// input, or "any". A verdict whose quote is not found there becomes cannot_judge.
+// Empty: no quote is demanded.
 type Evidence struct {
 	Pass string `yaml:"pass"`
 	Fail string `yaml:"fail"`
@@ -78,34 +79,29 @@ const (
 	inputChunks    = "chunks"
 	inputToolCalls = "tool_calls"
 	inputTools     = "tools"
-	inputPolicy    = "policy"
+	inputGuideline = "guideline"
 )
 
-// anywhere is the source of a quote that may stand in any input.
-const anywhere = "any"
+// sourceAny is the source of a quote that may come from any input.
+const sourceAny = "any"
 
-// inputs gives all inputs in the order in which a prompt shows them.
+// inputs returns all inputs in the order of a prompt.
 func inputs() []string {
-	return []string{inputPolicy, inputInput, inputChunks, inputTools, inputToolCalls, inputExpected, inputOutput}
+	return []string{inputGuideline, inputInput, inputChunks, inputTools, inputToolCalls, inputExpected, inputOutput}
 }
 
-// defaultRubric holds the defaults of a rubric's file.
+// defaultRubric returns the defaults of a rubric's file.
 func defaultRubric() *Rubric {
 	return &Rubric{Aggregation: aggregateAll, NoSubstance: eval.OutcomeFail.String()}
 }
 
-// shown gives the inputs that the model sees, in the order of inputs.
-func (r *Rubric) shown() []string {
-	var out []string
-	for _, name := range inputs() {
-		if slices.Contains(r.Needs, name) || slices.Contains(r.NeedsOneOf, name) || slices.Contains(r.Optional, name) {
-			out = append(out, name)
-		}
-	}
-	return out
+// visibleInputs returns the inputs that the model sees, in the order of inputs.
+func (r *Rubric) visibleInputs() []string {
+	return slices.DeleteFunc(inputs(), func(name string) bool {
+		return !slices.Contains(r.Needs, name) && !slices.Contains(r.NeedsOneOf, name) && !slices.Contains(r.Optional, name)
+	})
 }
 
-// weight gives the criterion's weight.
 func (c Criterion) weight() float64 {
 	if c.Weight == nil {
 		return 1
@@ -113,11 +109,11 @@ func (c Criterion) weight() float64 {
 	return *c.Weight
 }
 
-// Validate gives all faults of r.
+// Validate returns all faults of r.
 func (r *Rubric) Validate() fault.List {
 	var fs fault.List
-	if !identifier(r.Name) {
-		fs.Add("name", "is no name", "1 to 32 lower-case letters, digits and _")
+	if !isIdentifier(r.Name) {
+		fs.Add("name", "is not a name", "1 to 32 lower-case letters, digits and _")
 	}
 	if len(r.Description) > maxText {
 		fs.Add("description", "too long", "at most 4000 bytes")
@@ -133,10 +129,10 @@ func (r *Rubric) Validate() fault.List {
 			fs.Add("threshold", "out of range", "above 0, at most 1: the share of weight that has to pass")
 		}
 	default:
-		fs.Add("aggregation", "unknown", oneOf(r.Aggregation, aggregateAll, aggregateWeighted, aggregateAny))
+		fs.Add("aggregation", "unknown", suggestion(r.Aggregation, aggregateAll, aggregateWeighted, aggregateAny))
 	}
 	if r.NoSubstance != eval.OutcomeFail.String() && r.NoSubstance != eval.OutcomeNotApplicable.String() {
-		fs.Add("no_substance", "unknown", oneOf(r.NoSubstance, eval.OutcomeFail.String(), eval.OutcomeNotApplicable.String()))
+		fs.Add("no_substance", "unknown", suggestion(r.NoSubstance, eval.OutcomeFail.String(), eval.OutcomeNotApplicable.String()))
 	}
 	switch n := len(r.Criteria); {
 	case n == 0:
@@ -146,33 +142,32 @@ func (r *Rubric) Validate() fault.List {
 	}
 	seen := map[string]bool{}
 	for i, c := range r.Criteria {
-		part := c.validate(r.shown())
+		part := c.validate(r.visibleInputs())
 		if seen[c.ID] {
-			part.Add("id", "stands twice", "another id")
+			part.Add("id", "appears twice", "another id")
 		}
 		seen[c.ID] = true
-		fs.Under("criteria["+itoa(i)+"]", part)
+		fs.Under("criteria["+strconv.Itoa(i)+"]", part)
 	}
 	return fs
 }
 
 func (r *Rubric) validateInputs(fs *fault.List) {
 	seen := map[string]bool{}
-	for _, list := range []struct {
-		path  string
-		names []string
-	}{{"needs", r.Needs}, {"needs_one_of", r.NeedsOneOf}, {"optional", r.Optional}} {
-		for i, name := range list.names {
-			path := list.path + "[" + itoa(i) + "]"
+	check := func(path string, names []string) {
+		for i, name := range names {
 			switch {
 			case !slices.Contains(inputs(), name):
-				fs.Add(path, "unknown input", oneOf(name, inputs()...))
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "unknown input", suggestion(name, inputs()...))
 			case seen[name]:
-				fs.Add(path, "stands twice", "each input once")
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "appears twice", "each input once")
 			}
 			seen[name] = true
 		}
 	}
+	check("needs", r.Needs)
+	check("needs_one_of", r.NeedsOneOf)
+	check("optional", r.Optional)
 	if len(r.Needs) == 0 && len(r.NeedsOneOf) == 0 {
 		fs.Add("needs", "missing", "what the rubric judges, for example [input, output]")
 	}
@@ -181,10 +176,10 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 	}
 }
 
-func (c Criterion) validate(shown []string) fault.List {
+func (c Criterion) validate(visible []string) fault.List {
 	var fs fault.List
-	if !identifier(c.ID) {
-		fs.Add("id", "is no id", "1 to 32 lower-case letters, digits and _")
+	if !isIdentifier(c.ID) {
+		fs.Add("id", "is not an id", "1 to 32 lower-case letters, digits and _")
 	}
 	switch q := strings.TrimSpace(c.Question); {
 	case q == "":
@@ -192,48 +187,97 @@ func (c Criterion) validate(shown []string) fault.List {
 	case len(q) > maxText:
 		fs.Add("question", "too long", "at most 4000 bytes")
 	}
-	for _, list := range []struct {
-		path  string
-		texts []string
-	}{{"pass", c.Pass}, {"fail", c.Fail}} {
-		if len(list.texts) > maxExamples {
-			fs.Add(list.path, "too many examples", "at most 10")
+	checkExamples := func(path string, texts []string) {
+		if len(texts) > maxExamples {
+			fs.Add(path, "too many examples", "at most 10")
 		}
-		for i, s := range list.texts {
+		for i, s := range texts {
 			if strings.TrimSpace(s) == "" || len(s) > maxText {
-				fs.Add(list.path+"["+itoa(i)+"]", "empty or too long", "1 to 4000 bytes")
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "empty or too long", "1 to 4000 bytes")
 			}
 		}
 	}
+	checkExamples("pass", c.Pass)
+	checkExamples("fail", c.Fail)
 	if w := c.weight(); !(w > 0 && w <= 100) {
 		fs.Add("weight", "out of range", "above 0, at most 100")
 	}
 	for _, e := range []struct{ path, source string }{{"evidence.pass", c.Evidence.Pass}, {"evidence.fail", c.Evidence.Fail}} {
-		if e.source != "" && e.source != anywhere && !slices.Contains(shown, e.source) {
-			fs.Add(e.path, "is no input of this rubric", oneOf(e.source, append([]string{anywhere}, shown...)...))
+		if e.source != "" && e.source != sourceAny && !slices.Contains(visible, e.source) {
+			fs.Add(e.path, "is not an input of this rubric", suggestion(e.source, append([]string{sourceAny}, visible...)...))
 		}
 	}
 	return fs
 }
 
-// identifier reports whether s may be the name of a rubric or a criterion: it
+// isIdentifier reports whether s can be the name of a rubric or a criterion, which
 // becomes part of reasons and reports.
-func identifier(s string) bool {
-	if s == "" || len(s) > maxID {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
-			return false
-		}
-	}
-	return true
+func isIdentifier(s string) bool {
+	other := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' }
+	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, other)
 }
 
-// oneOf says what was expected, and what was probably meant.
-func oneOf(word string, names ...string) string {
+// suggestion returns the name that was probably meant, or all names.
+func suggestion(word string, names ...string) string {
 	if near := fault.Nearest(word, names); near != "" {
 		return `did you mean "` + near + `"?`
 	}
 	return "one of " + strings.Join(names, ", ")
+}
+
+// combine returns one outcome for those of the criteria, with a score and a reason.
+//
+// Criteria that do not apply are ignored; if none applies, neither does the rubric.
+// The whole passes, or fails, if it would do so however the undecided criteria
+// turned out, and is cannot_judge otherwise. A veto that failed fails the whole; one
+// that is undecided keeps it from passing.
+//
+// The score is the share of weight that passed among the decided criteria. The
+// reason names the criteria that failed, or those that are undecided.
+func (r *Rubric) combine(outcomes []eval.Outcome) (eval.Outcome, float64, string) {
+	var passed, failed, open float64
+	var vetoed, blocked bool
+	var failing, undecided []string
+	for i, c := range r.Criteria {
+		switch outcomes[i] {
+		case eval.OutcomePass:
+			passed += c.weight()
+		case eval.OutcomeFail:
+			failed += c.weight()
+			failing = append(failing, c.ID)
+			vetoed = vetoed || c.Veto
+		case eval.OutcomeNotApplicable:
+		default:
+			open += c.weight()
+			undecided = append(undecided, c.ID)
+			blocked = blocked || c.Veto
+		}
+	}
+	if passed+failed+open == 0 {
+		return eval.OutcomeNotApplicable, 0, "no criterion applies"
+	}
+	low, high := r.meets(passed, failed+open), r.meets(passed+open, failed)
+	score := 0.0
+	if passed > 0 {
+		score = passed / (passed + failed)
+	}
+	switch {
+	case vetoed || !high:
+		return eval.OutcomeFail, score, "not met: " + strings.Join(failing, ", ")
+	case blocked || !low:
+		return eval.OutcomeCannotJudge, 0, "undecided: " + strings.Join(undecided, ", ")
+	}
+	return eval.OutcomePass, score, ""
+}
+
+// meets reports whether these weights make a pass.
+func (r *Rubric) meets(passed, failed float64) bool {
+	switch r.Aggregation {
+	case aggregateWeighted:
+		const rounding = 1e-9 // 0.1+0.2 reaches 0.3
+		return passed/(passed+failed) >= r.Threshold-rounding
+	case aggregateAny:
+		return passed > 0
+	}
+	return failed == 0
 }

@@ -1,6 +1,7 @@
 package judges
 
 import (
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -10,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func TestCombine(t *testing.T) {
@@ -62,8 +62,8 @@ func TestCombine(t *testing.T) {
 	}
 }
 
-// An open criterion leaves the whole open exactly when it matters: a decided
-// whole stays what it is whichever way the open criteria go.
+// An undecided criterion leaves the whole undecided only when it matters: a decided
+// whole stays the same however the undecided criteria turn out.
 func TestOpenCriteriaNeverDecide(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -101,12 +101,16 @@ func TestOpenCriteriaNeverDecide(t *testing.T) {
 
 func TestBuiltInRubrics(t *testing.T) {
 	t.Parallel()
-	rubrics, faults := rubricsIn(builtIn, "rubrics", "rubrics")
+	folder, err := fs.Sub(builtIn, "rubrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rubrics, faults := rubricsIn(folder, "rubrics")
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"correctness", "faithfulness", "answer_relevance", "context_relevance", "completeness", "helpfulness", "safety", "policy",
+		"correctness", "faithfulness", "answer_relevance", "context_relevance", "completeness", "helpfulness", "safety", "guideline_adherence",
 		"refusal", "tone", "task_completion", "tool_selection", "summarisation", "prompt_injection",
 	} {
 		if rubrics[name] == nil {
@@ -197,7 +201,7 @@ func TestNoFolder(t *testing.T) {
 	}
 }
 
-// FuzzRubric holds that whatever a file says, it is a valid rubric or has faults.
+// FuzzRubric: every file is a valid rubric or has faults.
 func FuzzRubric(f *testing.F) {
 	f.Add(twoCriteria)
 	f.Add("criteria: [{id: a, question: q, weight: .nan}]\nneeds: [output]")
@@ -211,7 +215,7 @@ func FuzzRubric(f *testing.F) {
 		if err := r.Validate().Err(); err != nil {
 			t.Errorf("accepted, and invalid: %v", err)
 		}
-		if _, err := New(Config{Name: "x", Policy: "p"}, r, says("")); err != nil {
+		if _, err := New(Config{Name: "x", Guideline: "p"}, r, says("")); err != nil {
 			t.Errorf("accepted, and no judge: %v", err)
 		}
 	})
@@ -219,37 +223,15 @@ func FuzzRubric(f *testing.F) {
 
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
-	paths := func(fs fault.List) []string {
-		var out []string
-		for _, f := range fs {
-			out = append(out, f.Path)
-			if f.Problem == "" || f.Expected == "" {
-				t.Errorf("%v does not say how to mend it", f)
-			}
+	judge := Config{Guideline: strings.Repeat("x", maxGuideline+1)}
+	var paths []string
+	for _, f := range judge.Validate() {
+		paths = append(paths, f.Path)
+		if f.Problem == "" || f.Expected == "" {
+			t.Errorf("%v does not say how to mend it", f)
 		}
-		return out
 	}
-	if err := DefaultModelConfig().Validate().Err(); err != nil {
-		t.Error(err)
-	}
-	bad := ModelConfig{
-		BaseURL: "localhost:8080", API: "azur", Temperature: new(float32(3)), Format: "xml", RequestsPerMinute: -1,
-		RetryBudget: 2, Price: &Price{Input: -1},
-	}
-	want := []string{
-		"model", "base_url", "api", "temperature", "max_tokens", "format", "concurrency", "requests_per_minute",
-		"timeout", "max_attempts", "retry_budget", "max_input_chars", "price.input",
-	}
-	if diff := cmp.Diff(want, paths(bad.Validate())); diff != "" {
-		t.Errorf("faults (-want +got):\n%s", diff)
-	}
-	azure := DefaultModelConfig()
-	azure.API, azure.APIVersion = apiAzure, ""
-	if diff := cmp.Diff([]string{"base_url", "api_version"}, paths(azure.Validate())); diff != "" {
-		t.Errorf("faults of Azure (-want +got):\n%s", diff)
-	}
-	judge := Config{Policy: strings.Repeat("x", maxPolicy+1)}
-	if diff := cmp.Diff([]string{"rubric", "model", "policy"}, paths(judge.Validate())); diff != "" {
+	if diff := cmp.Diff([]string{"rubric", "model", "guideline"}, paths); diff != "" {
 		t.Errorf("faults of a judge (-want +got):\n%s", diff)
 	}
 	judge = DefaultConfig()

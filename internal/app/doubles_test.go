@@ -12,16 +12,16 @@ import (
 )
 
 // model is a fake model server that remembers what it was asked.
-type model struct {
+type scriptedModel struct {
 	url string
 
 	mu     sync.Mutex
 	bodies []string // guarded by mu
 }
 
-func newModel(t *testing.T, script modelserver.Script) *model {
+func newModel(t *testing.T, script modelserver.Script) *scriptedModel {
 	t.Helper()
-	m := &model{}
+	m := &scriptedModel{}
 	srv := httptest.NewServer(modelserver.New(func(r modelserver.Request) modelserver.Reply {
 		m.note(r)
 		return script(r)
@@ -31,14 +31,14 @@ func newModel(t *testing.T, script modelserver.Script) *model {
 	return m
 }
 
-func (m *model) note(r modelserver.Request) {
+func (m *scriptedModel) note(r modelserver.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.bodies = append(m.bodies, string(r.Body))
 }
 
 // asked gives the bodies of all requests so far.
-func (m *model) asked() []string {
+func (m *scriptedModel) asked() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]string(nil), m.bodies...)

@@ -4,7 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -45,7 +45,7 @@ func (o observer) OffsetReset(partition int, from, to int64) {
 }
 
 // judgeCall records one call of a model.
-func (a *App) judgeCall(c judges.Call) {
+func (a *App) judgeCall(c model.Call) {
 	a.telemetry.JudgeCall(telemetry.JudgeCall{
 		Eval: c.Eval, Model: c.Model, Latency: c.Duration, InputTokens: c.Usage.InputTokens, OutputTokens: c.Usage.OutputTokens,
 		CostNanoUSD: c.Usage.CostNanoUSD, CostKnown: c.Usage.CostKnown, Reason: c.Reason,

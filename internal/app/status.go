@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/internal/serve"
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/telemetry"
 )
@@ -41,7 +41,7 @@ type Store struct {
 type Model struct {
 	Name  string `json:"name"`  // in the configuration
 	Model string `json:"model"` // as its server calls it
-	judges.Condition
+	model.Condition
 }
 
 // Status gives the worker's state.

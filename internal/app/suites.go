@@ -12,6 +12,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/validators"
@@ -21,15 +22,15 @@ import (
 // settings did not change lives on over revisions, because its limits, its
 // breaker and what it has learned about its server are worth keeping.
 type suites struct {
-	observe func(judges.Call)
+	observe func(model.Call)
 	log     *slog.Logger
 	mu      sync.Mutex
 	models  map[string]builtModel // the builder's; guarded by mu where others look
 }
 
 type builtModel struct {
-	cfg   judges.ModelConfig
-	model *judges.Endpoint
+	cfg   model.Config
+	model *model.Endpoint
 }
 
 // build is called by one goroutine at a time: New, then the watcher's.
@@ -49,7 +50,7 @@ func (s *suites) build(cfg *config.Config) (*pipeline.Suite, error) {
 		var err error
 		if e.Judge() {
 			jc := e.JudgeConfig()
-			var model *judges.Endpoint
+			var model *model.Endpoint
 			if model, err = s.model(jc.Model, cfg, models); err == nil {
 				entry.Evaluator, err = judges.New(jc, rubrics[jc.Rubric], model)
 			}
@@ -97,7 +98,7 @@ func (s *suites) close() {
 
 // model gives the model of that name: from this revision's models so far, else
 // the last revision's when its settings are the same, else a new one.
-func (s *suites) model(name string, cfg *config.Config, models map[string]builtModel) (*judges.Endpoint, error) {
+func (s *suites) model(name string, cfg *config.Config, models map[string]builtModel) (*model.Endpoint, error) {
 	if m, ok := models[name]; ok {
 		return m.model, nil
 	}
@@ -106,7 +107,7 @@ func (s *suites) model(name string, cfg *config.Config, models map[string]builtM
 		models[name] = old
 		return old.model, nil
 	}
-	model, err := judges.NewModel(mc, judges.ModelDeps{Log: s.log, Observe: s.observe})
+	model, err := model.New(mc, model.Deps{Log: s.log, Observe: s.observe})
 	if faults, ok := errors.AsType[fault.List](err); ok {
 		var named fault.List
 		named.Under("models."+name, faults)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
 )
 
 // TestModelsLiveOn: a model whose settings did not change is the same one in the
@@ -15,9 +15,9 @@ func TestModelsLiveOn(t *testing.T) {
 	t.Parallel()
 	revision := func(large string) *config.Config {
 		cfg := config.Default()
-		for name, model := range map[string]string{"small": "judge-small", "large": large} {
-			mc := judges.DefaultModelConfig()
-			mc.Model, mc.APIKey = model, "none"
+		for name, deployment := range map[string]string{"small": "judge-small", "large": large} {
+			mc := model.DefaultConfig()
+			mc.Model, mc.APIKey = deployment, "none"
 			cfg.Models[name] = mc
 		}
 		for _, e := range [][2]string{{"safety", "small"}, {"helpfulness", "small"}, {"completeness", "large"}} {
@@ -28,7 +28,7 @@ func TestModelsLiveOn(t *testing.T) {
 		return &cfg
 	}
 	s := suites{log: slog.New(slog.DiscardHandler)}
-	build := func(cfg *config.Config) map[string]*judges.Endpoint {
+	build := func(cfg *config.Config) map[string]*model.Endpoint {
 		t.Helper()
 		suite, err := s.build(cfg)
 		if err != nil {
@@ -37,7 +37,7 @@ func TestModelsLiveOn(t *testing.T) {
 		if len(suite.Evaluators) != 3 {
 			t.Fatalf("%d evaluators, want 3", len(suite.Evaluators))
 		}
-		out := map[string]*judges.Endpoint{}
+		out := map[string]*model.Endpoint{}
 		for name, m := range s.models {
 			out[name] = m.model
 		}

@@ -38,7 +38,7 @@ const (
 type world struct {
 	t      *testing.T
 	broker *broker.Broker
-	model  *model
+	model  *scriptedModel
 	agent  *datadog.AgentSink  // nil: telemetry is off
 	statsd *datadog.StatsDSink // nil: telemetry is off
 	dir    string

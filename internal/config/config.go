@@ -9,7 +9,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/serve"
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/redact"
 	"github.com/evalworker/evalworker/sampler"
@@ -19,18 +19,18 @@ import (
 
 // Config is the whole configuration.
 type Config struct {
-	Kafka      consumer.Config               `yaml:"kafka"`
-	Schemas    string                        `yaml:"schemas"` // folder, relative to the file; see SchemaDir
-	Rubrics    string                        `yaml:"rubrics"` // folder, relative to the file; see RubricDir
-	Models     map[string]judges.ModelConfig `yaml:"models"`
-	Evaluators []Evaluator                   `yaml:"evaluators"`
-	Sampling   sampler.Config                `yaml:"sampling"`
-	Redaction  redact.Config                 `yaml:"redaction"`
-	Store      store.Config                  `yaml:"store"`
-	Datadog    telemetry.Config              `yaml:"datadog"`
-	Health     serve.Config                  `yaml:"health"`
-	Shutdown   Shutdown                      `yaml:"shutdown"`
-	Log        Log                           `yaml:"log"`
+	Kafka      consumer.Config         `yaml:"kafka"`
+	Schemas    string                  `yaml:"schemas"` // folder, relative to the file; see SchemaDir
+	Rubrics    string                  `yaml:"rubrics"` // folder, relative to the file; see RubricDir
+	Models     map[string]model.Config `yaml:"models"`
+	Evaluators []Evaluator             `yaml:"evaluators"`
+	Sampling   sampler.Config          `yaml:"sampling"`
+	Redaction  redact.Config           `yaml:"redaction"`
+	Store      store.Config            `yaml:"store"`
+	Datadog    telemetry.Config        `yaml:"datadog"`
+	Health     serve.Config            `yaml:"health"`
+	Shutdown   Shutdown                `yaml:"shutdown"`
+	Log        Log                     `yaml:"log"`
 
 	// folder is that of the file, for what the file names relative to itself;
 	// empty stands for the working directory.
@@ -90,7 +90,7 @@ func Default() Config {
 		Kafka:     consumer.DefaultConfig(),
 		Schemas:   defaultSchemas,
 		Rubrics:   defaultRubrics,
-		Models:    map[string]judges.ModelConfig{defaultModel: judges.DefaultModelConfig()},
+		Models:    map[string]model.Config{defaultModel: model.DefaultConfig()},
 		Sampling:  sampler.DefaultConfig(),
 		Redaction: redact.Config{},
 		Store:     store.DefaultConfig(),

@@ -68,7 +68,7 @@ const maxName = 64
 type named struct {
 	types   []string
 	rubrics []string
-	policed []string // the rubrics that judge by a policy
+	guided  []string // the rubrics that judge by a guideline
 	schemas []string
 	models  []string
 }
@@ -81,8 +81,8 @@ func (c *Config) validateEvaluators() fault.List {
 	// A rubric with a fault exists: that it is not known would be an echo.
 	n.rubrics = append(sortedKeys(rubrics), stems(bad)...)
 	for _, name := range sortedKeys(rubrics) {
-		if slices.Contains(rubrics[name].Needs, "policy") {
-			n.policed = append(n.policed, name)
+		if slices.Contains(rubrics[name].Needs, "guideline") {
+			n.guided = append(n.guided, name)
 		}
 	}
 	n.schemas, bad = loadSchemas(c.SchemaDir())
@@ -136,8 +136,8 @@ func (e Evaluator) validateJudge(n named) fault.List {
 	if c.Rubric != "" && !slices.Contains(n.rubrics, c.Rubric) {
 		fs.Add("rubric", fmt.Sprintf("unknown rubric %q", c.Rubric), meant(c.Rubric, n.rubrics, "there is none"))
 	}
-	if slices.Contains(n.policed, c.Rubric) && strings.TrimSpace(c.Policy) == "" {
-		fs.Add("policy", "missing", "want the text of the policy that rubric "+c.Rubric+" judges by")
+	if slices.Contains(n.guided, c.Rubric) && strings.TrimSpace(c.Guideline) == "" {
+		fs.Add("guideline", "missing", "want the text of the guideline that rubric "+c.Rubric+" judges by")
 	}
 	if !slices.Contains(n.models, c.Model) {
 		fs.Add("model", fmt.Sprintf("unknown model %q", c.Model), meant(c.Model, n.models, "models has no entry"))

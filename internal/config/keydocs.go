@@ -99,7 +99,7 @@ func docs() map[string]string {
 		"evaluators[].format":                     "citations: expression in RE2 syntax with one group around the cited id.",
 		"evaluators[].rubric":                     "llm_judge: name of a built-in rubric or of one in the folder.",
 		"evaluators[].model":                      "llm_judge: entry of models to ask; without one, default.",
-		"evaluators[].policy":                     "llm_judge: text of the policy, for rubrics that need one.",
+		"evaluators[].guideline":                  "llm_judge: text of the guideline, for rubrics that need one.",
 
 		"sampling":                    "Which events are evaluated.",
 		"sampling.default_rate":       "Probability for a judge that neither a rule nor a rate of its own covers.",

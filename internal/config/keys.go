@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
 )
 
 // Key is one key of the file.
@@ -69,8 +69,8 @@ func (w *keyWalker) value(v reflect.Value, path string) {
 		w.walk(reflect.Zero(t.Elem()), path)
 	case reflect.Map:
 		elem := reflect.Zero(t.Elem())
-		if t.Elem() == reflect.TypeFor[judges.ModelConfig]() {
-			elem = reflect.ValueOf(judges.DefaultModelConfig())
+		if t.Elem() == reflect.TypeFor[model.Config]() {
+			elem = reflect.ValueOf(model.DefaultConfig())
 		}
 		w.walk(elem, path+".NAME")
 	case reflect.Slice:

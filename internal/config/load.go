@@ -12,7 +12,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
 )
 
 // Load reads the configuration file and puts it over the defaults, and the
@@ -74,7 +74,7 @@ func decode(path string, data []byte, c *Config) (*strictyaml.Document, fault.Li
 	}
 	_, _ = strictyaml.Decode(path, data, &names) // the faults come again
 	for name := range names.Models {
-		c.Models[name] = judges.DefaultModelConfig()
+		c.Models[name] = model.DefaultConfig()
 	}
 	return strictyaml.Decode(path, data, c)
 }

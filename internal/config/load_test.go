@@ -113,7 +113,7 @@ func TestEnvironmentFaults(t *testing.T) {
 			`EVALWORKER_SAMPLING_DEFAULT_RATE: 7 is out of range; want 0, or a probability from 1e-9 to 1, such as 0.05 for 5 %`,
 		}},
 		{"item of a list", []string{"KAFKA_BROKERS=a:1,b"}, []string{`KAFKA_BROKERS[1]: "b" is not host:port; host:port, for example localhost:9092`}},
-		{"bad address of a model's server", []string{"OPENAI_BASE_URL=nowhere"}, []string{`OPENAI_BASE_URL: is no URL of a server; for example https://api.openai.com/v1`}},
+		{"bad address of a model's server", []string{"OPENAI_BASE_URL=nowhere"}, []string{`OPENAI_BASE_URL: is not the URL of a server; for example https://api.openai.com/v1`}},
 		{"file that is not there", []string{"OPENAI_API_KEY_FILE=" + dir + "/nothing"}, []string{
 			`OPENAI_API_KEY_FILE: nothing cannot be read: no such file or directory; want a file that holds the value`,
 		}},

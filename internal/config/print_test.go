@@ -22,7 +22,7 @@ models:
   gpt-4.1: {model: gpt-4.1, api: azure, base_url: "https://x.openai.azure.com", api_version: "2024-10-21"}
 evaluators:
   - {name: words, type: contains, none: ["as an AI", "yes: no", "# x", "'q'"], case_sensitive: true, rate: 0, when: 'feature in ["a", "b"]'}
-  - {name: judge, type: llm_judge, rubric: own, model: gpt-4.1, timeout: 90s, policy: "line one\nline two: x\n"}
+  - {name: judge, type: llm_judge, rubric: own, model: gpt-4.1, timeout: 90s, guideline: "line one\nline two: x\n"}
   - {name: form, type: regex, pattern: '^\d+$', negate: true}
 sampling:
   salt: "0123"

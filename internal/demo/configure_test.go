@@ -10,8 +10,8 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
-// TestConfigure: the file is free of faults, and a model that costs money is
-// asked less than one that does not.
+// TestConfigure: the file has no faults, and a model that costs money is called less
+// than a scripted one.
 func TestConfigure(t *testing.T) {
 	t.Parallel()
 	s, err := scenario.Load("healthy")

@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"text/template"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
@@ -24,13 +27,13 @@ import (
 	"github.com/evalworker/evalworker/internal/summary"
 )
 
-// Config says what to play.
+// Config is what to play.
 type Config struct {
 	Events   int           // how many to publish
-	Seed     uint64        // the same seed gives the same events and counts
-	Duration time.Duration // over which they are spread; 0: as fast as it goes
+	Seed     uint64        // the same seed yields the same events and counts
+	Duration time.Duration // over which they are spread; 0: as fast as possible
 	Scenario string        // regressed or healthy
-	Dir      string        // for configuration, store and dataset, and empty itself; "": a new temporary one
+	Dir      string        // an empty folder for configuration, store and dataset; "": a new temporary one
 	Port     int           // of the embedded broker on loopback; 0: a free one
 }
 
@@ -40,7 +43,7 @@ func DefaultConfig() Config { return Config{Events: 2000, Seed: 7, Scenario: "re
 // maxEvents bounds a demo: its broker keeps all of them in memory.
 const maxEvents = 1_000_000
 
-// Validate reports every fault.
+// Validate returns every fault.
 func (c Config) Validate() fault.List {
 	var fs fault.List
 	if c.Events < 1 || c.Events > maxEvents {
@@ -58,7 +61,7 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
-// Deps are what the surroundings give a demo.
+// Deps are what a demo works with.
 type Deps struct {
 	Log      *slog.Logger // required
 	Version  string
@@ -71,7 +74,7 @@ type Addresses struct {
 	Broker string // Kafka
 	Health string // HTTP: /readyz, /statusz
 	Judge  string // base URL of the scripted judge; empty when a real model judges
-	Config string // file with which the worker runs
+	Config string // the worker's configuration file
 	Dir    string
 }
 
@@ -85,20 +88,20 @@ type Demo struct {
 	worker    *app.App
 	workerCfg *config.Config
 	summary   *summary.Summary
-	reported  atomic.Int64 // reports that summary has
+	reported  atomic.Int64 // reports that summary has counted
 	addresses Addresses
 
-	stop   context.CancelFunc // stops the worker; nil while there is none
-	worked sync.WaitGroup     // the worker's goroutine
-	ended  chan struct{}      // closed when the worker has ended
-	err    error              // of the worker; read after ended
-	once   sync.Once
+	stop    context.CancelFunc // stops the worker; nil while there is none
+	running sync.WaitGroup     // the worker's goroutine
+	ended   chan struct{}      // closed when the worker has ended
+	err     error              // of the worker; read after ended
+	once    sync.Once
 }
 
 const partitions = 8
 
-// Start brings the parts up and the worker to work. The caller must Close it.
-// Faults of cfg are an error of type [fault.Faults].
+// Start starts all parts. The caller must Close the demo. Faults of cfg are an error
+// of type [fault.Faults].
 func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err
@@ -115,7 +118,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	if d.scenario, err = scenario.Load(cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if d.addresses.Dir, err = folder(cfg.Dir); err != nil {
+	if d.addresses.Dir, err = makeFolder(cfg.Dir); err != nil {
 		return nil, err
 	}
 	if d.broker, err = broker.Start(broker.Config{
@@ -129,7 +132,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	}
 	d.addresses.Config, d.workerCfg, err = configure(d.addresses.Dir, d.scenario.Schemas(), settings{
 		Broker: d.broker.Addr(), Model: d.judge.model, BaseURL: d.judge.url,
-		// The store is this run's: the same seed then gives the same counts.
+		// A store for this run alone: the same seed then yields the same counts.
 		Store:   filepath.Join(d.addresses.Dir, fmt.Sprintf("demo-%d.db", os.Getpid())),
 		Datadog: deps.Getenv("DD_AGENT_HOST") != "" || deps.Getenv("DD_TRACE_AGENT_URL") != "",
 	}, modelEnvironment(deps.Getenv))
@@ -141,46 +144,46 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 		return nil, err
 	}
 	d.addresses.Broker, d.addresses.Health, d.addresses.Judge = d.broker.Addr(), d.worker.HealthAddr(), d.judge.url
-	run, stop := context.WithCancel(context.WithoutCancel(ctx)) // Close decides when, so that the last events are drained
+	run, stop := context.WithCancel(context.WithoutCancel(ctx)) // only Close stops it, so that the last events are drained
 	d.stop = stop
-	d.worked.Go(func() {
+	d.running.Go(func() {
 		defer close(d.ended)
 		d.err = d.worker.Run(run)
 	})
 	return d, nil
 }
 
-// Addresses tells where the parts are.
+// Addresses returns where the parts can be reached.
 func (d *Demo) Addresses() Addresses { return d.addresses }
 
-// Stay waits until ctx ends, which is no error, or until the worker stops by
-// itself, which is one.
+// Stay waits until ctx ends and returns nil, or until the worker stops by itself and
+// returns an error.
 func (d *Demo) Stay(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-d.ended:
-		return fmt.Errorf("the worker stopped: %w", d.stopped())
+		return fmt.Errorf("the worker stopped: %w", d.stopReason())
 	}
 }
 
-// stopped says why the worker ended. Only after ended is closed.
-func (d *Demo) stopped() error {
+// stopReason returns why the worker ended. Call it only after ended is closed.
+func (d *Demo) stopReason() error {
 	if d.err != nil {
 		return d.err
 	}
 	return errors.New("the demo was closed")
 }
 
-// Close drains and stops the worker, then takes the world down. It may be
-// called more than once; the first call has the error.
+// Close drains and stops the worker, then the other parts. It may be called more than
+// once; the first call returns the error.
 func (d *Demo) Close() error {
 	var err error
 	d.once.Do(func() {
 		if d.stop != nil {
 			d.stop()
 		}
-		d.worked.Wait()
+		d.running.Wait()
 		err = errors.Join(d.err, d.judge.close())
 		if d.broker != nil {
 			d.broker.Close()
@@ -189,20 +192,20 @@ func (d *Demo) Close() error {
 	return err
 }
 
-// Report counts a report; the worker calls it.
+// Report counts a report of the worker.
 func (d *Demo) Report(r *eval.Report) {
 	d.summary.Report(r)
 	d.reported.Add(1)
 }
 
-// SampledOut is told of events that no evaluator wanted; the accounting has them.
+// SampledOut does nothing: the worker's accounting has these events.
 func (d *Demo) SampledOut(int) {}
 
-// Cases is told of new cases; the store has them.
+// Cases does nothing: the store has the cases.
 func (d *Demo) Cases(*eval.Report, int) {}
 
-// folder makes the folder of a demo.
-func folder(dir string) (string, error) {
+// makeFolder creates the folder of a demo.
+func makeFolder(dir string) (string, error) {
 	if dir == "" {
 		return os.MkdirTemp("", "evalworker-demo-")
 	}
@@ -213,8 +216,62 @@ func folder(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("demo folder: %w", err)
 	}
-	if len(entries) > 0 { // a demo that is still up may have its configuration there
+	if len(entries) > 0 { // a running demo may have its configuration there
 		return "", fmt.Errorf("demo folder: %s holds files already; name an empty folder, or one that is not there yet", dir)
 	}
 	return filepath.Abs(dir)
+}
+
+//go:embed demo.yaml.tmpl
+var configTemplate string
+
+const topic = "llm.requests.completed"
+
+// settings fill in the configuration template.
+type settings struct {
+	Broker  string
+	Model   string
+	BaseURL string // of the scripted judge; empty for a real model
+	Store   string // file
+	Datadog bool   // there is an agent
+}
+
+// configure writes the worker's configuration and schemas into a folder, as a person
+// would, and loads them. It also returns the configuration's file.
+func configure(dir string, schemas map[string][]byte, s settings, environ []string) (string, *config.Config, error) {
+	t, err := template.New("demo").Parse(configTemplate)
+	if err != nil {
+		return "", nil, fmt.Errorf("demo configuration: %w", err)
+	}
+	var text bytes.Buffer
+	if err := t.Execute(&text, s); err != nil {
+		return "", nil, fmt.Errorf("demo configuration: %w", err)
+	}
+	file := filepath.Join(dir, config.FileName)
+	files := map[string][]byte{file: text.Bytes()}
+	for name, body := range schemas {
+		files[filepath.Join(dir, "schemas", name+".json")] = body
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "schemas"), 0o750); err != nil {
+		return "", nil, fmt.Errorf("demo folder: %w", err)
+	}
+	for path, body := range files {
+		if err := os.WriteFile(path, body, 0o600); err != nil {
+			return "", nil, fmt.Errorf("demo folder: %w", err)
+		}
+	}
+	cfg, err := config.Load(file, environ)
+	return file, cfg, err
+}
+
+// modelEnvironment returns the model's key and address. Nothing else of the
+// environment counts: the demo's file is complete.
+func modelEnvironment(getenv func(string) string) []string {
+	var environ []string
+	for _, name := range []string{"OPENAI_API_KEY", "OPENAI_BASE_URL"} {
+		if v := getenv(name); v != "" {
+			environ = append(environ, name+"="+v)
+		}
+	}
+	return environ
 }

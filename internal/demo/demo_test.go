@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// few is enough to see every part at work, and too few to have to find anything.
+// few events are enough for every part to work, and too few to detect a regression.
 const few = 400
 
 func config400(t *testing.T, name string) Config {
@@ -114,7 +114,7 @@ func datasetLines(t *testing.T, path string) int {
 	return strings.Count(string(b), "\n")
 }
 
-// TestPlayAgain: the same seed gives the same result to the byte, but for paths.
+// TestPlayAgain: the same seed yields the same result, byte for byte, but for paths.
 func TestPlayAgain(t *testing.T) {
 	t.Parallel()
 	var got [2]string
@@ -135,7 +135,7 @@ func TestPlayAgain(t *testing.T) {
 	}
 }
 
-// TestStatusz: what the demo reports is what the worker tells everybody.
+// TestStatusz: the demo reports the same numbers as the worker's /statusz.
 func TestStatusz(t *testing.T) {
 	t.Parallel()
 	d := begin(t, config400(t, "healthy"), deps())
@@ -166,7 +166,7 @@ func TestStatusz(t *testing.T) {
 	}
 }
 
-// TestModelOfTheEnvironment: with a model at hand no script answers.
+// TestModelOfTheEnvironment: if the environment names a model, no script answers.
 func TestModelOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	s, err := scenario.Load("healthy")
@@ -229,7 +229,7 @@ func TestStay(t *testing.T) {
 	}
 }
 
-// TestCancel: a demo that is stopped midway ends, long before its time.
+// TestCancel: a demo that is cancelled ends early.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

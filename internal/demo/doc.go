@@ -1,14 +1,14 @@
-// Package demo is the whole loop in one process, on nothing but embedded parts:
-// a broker, simulated traffic, a model server, a worker and its store.
+// Package demo runs the whole loop in one process, on embedded parts only: a broker,
+// simulated traffic, a model server, a worker and its store.
 //
-// All of it is real: events are published by the emitter over TCP, the worker is
-// the one that runs in production, judges make HTTP calls, cases go to SQLite.
-// Only the world is made up (package scenario), and, unless a model is at hand,
-// the judge's opinions, which a script answers from the scenario's own knowledge.
+// All parts are real: the emitter publishes events over TCP, the worker is that of
+// production, judges make HTTP calls, cases go to SQLite. Only the world is made up
+// (package scenario), and so are the judge's opinions unless the environment names a
+// model: a script answers from the scenario's own knowledge.
 //
-// One message in four hundred is that of an old client, which no worker can read:
-// it ends as a dead letter, so that a demo shows every end that an event can have.
+// One message in four hundred comes from an old client and cannot be read. It ends as
+// a dead letter, so that a demo shows every end that an event can have.
 //
-// Nothing here knows which prompt version is broken. [Demo.Play] compares what
-// the statistics found with what the scenario then admits.
+// Nothing here knows which prompt version is broken. [Demo.Play] compares what the
+// statistics found with what the scenario then reveals.
 package demo

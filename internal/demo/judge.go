@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,8 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
-// judge is who judges: a real model when the environment has one, else a local
-// server that answers from the scenario. The zero value is nobody, and closes.
+// judge is a real model if the environment names one, else a local server that
+// answers from the scenario. The zero value can be closed.
 type judge struct {
 	model string
 	url   string // of the scripted server; empty for a real model
@@ -24,21 +25,19 @@ type judge struct {
 	err     error // of http; read after serving
 }
 
-// The judge that stands in for a model, and the default for a real one.
+// The scripted judge, and the default of a real model.
 const (
 	scriptedModel = "scripted-judge"
 	realModel     = "gpt-4o-mini"
 )
 
-// scripted reports whether no model is behind the judge.
+// scripted reports whether a script judges instead of a model.
 func (j *judge) scripted() bool { return j.url != "" }
 
-// start finds the model, or serves the script until close.
+// start chooses the model, or serves the script until close.
 func (j *judge) start(ctx context.Context, s *scenario.Scenario, getenv func(string) string) error {
 	if getenv("OPENAI_API_KEY") != "" || getenv("OPENAI_BASE_URL") != "" {
-		if j.model = getenv("OPENAI_MODEL"); j.model == "" {
-			j.model = realModel
-		}
+		j.model = cmp.Or(getenv("OPENAI_MODEL"), realModel)
 		return nil
 	}
 	var lc net.ListenConfig

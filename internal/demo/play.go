@@ -1,11 +1,14 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,9 +27,9 @@ type Result struct {
 	DeadLetters []DeadLetters  `json:"dead_letters"`
 	summary.Tables
 	Dataset Dataset `json:"dataset"`
-	// Problems are what did not hold, empty when all did.
+	// Problems are the checks that failed.
 	Problems []string      `json:"problems"`
-	Took     time.Duration `json:"-"` // from the first event published to the last one finished
+	Took     time.Duration `json:"-"` // from the first event published to the last one evaluated
 }
 
 // Dataset is the export of the cases that the run kept.
@@ -36,11 +39,11 @@ type Dataset struct {
 	Occurrences int    `json:"occurrences"` // failures that the cases stand for
 }
 
-// Play publishes the events, waits until each has ended, exports the cases and
-// compares what was found with what the scenario knows. It may be called once.
+// Play publishes the events, waits until each has ended, exports the cases and compares
+// what was found with what the scenario knows. It may be called once.
 func (d *Demo) Play(ctx context.Context) (*Result, error) {
 	started := time.Now()
-	dead, err := d.traffic(ctx)
+	dead, err := d.publishAndWait(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +62,8 @@ func (d *Demo) Play(ctx context.Context) (*Result, error) {
 	return r, nil
 }
 
-// traffic publishes all messages while it waits for the worker to finish them.
-func (d *Demo) traffic(ctx context.Context) ([]DeadLetters, error) {
+// publishAndWait publishes all messages and waits for the worker to finish them.
+func (d *Demo) publishAndWait(ctx context.Context) ([]DeadLetters, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	dead := []DeadLetters{}
@@ -75,57 +78,49 @@ func (d *Demo) traffic(ctx context.Context) ([]DeadLetters, error) {
 		dead = append(dead, letters...)
 		close(published)
 	})
-	err := d.settle(ctx, published)
+	err := d.awaitSettled(ctx, published)
 	if err != nil {
 		cancel(err)
 	}
 	publishing.Wait()
 	if err == nil {
-		err = context.Cause(ctx) // all has been finished, but the emitter did not close well
+		err = context.Cause(ctx) // all is finished, but the emitter failed to close
 	}
 	return dead, err
 }
 
-// patience is how long nothing may happen, once all is published, before a demo
-// gives up.
-const patience = time.Minute
+// settleTimeout is how long a demo waits for progress after all is published.
+const settleTimeout = time.Minute
 
-// settle waits until every published message has its disposition.
-func (d *Demo) settle(ctx context.Context, published <-chan struct{}) error {
+// awaitSettled waits until every message has ended.
+func (d *Demo) awaitSettled(ctx context.Context, published <-chan struct{}) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	var last int64
-	moved := time.Now()
+	moved, allPublished := time.Now(), false
 	for {
 		events := d.worker.Status().Events
 		if d.deps.Progress != nil {
 			d.deps.Progress(int(events.Consumed))
 		}
 		switch {
-		// The worker counts a report before it hands it on.
+		// The worker counts a report before it passes it on.
 		case events.Consumed >= int64(d.cfg.Events) && events.Settled() && d.reported.Load() == events.Evaluated:
 			return nil
 		case events.Consumed != last:
 			last, moved = events.Consumed, time.Now()
-		case time.Since(moved) > patience && isClosed(published):
-			return fmt.Errorf("nothing has happened for %s: %d of %d events have ended", patience, events.Consumed, d.cfg.Events)
+		case time.Since(moved) > settleTimeout && allPublished:
+			return fmt.Errorf("nothing has happened for %s: %d of %d events have ended", settleTimeout, events.Consumed, d.cfg.Events)
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-d.ended:
-			return fmt.Errorf("the worker stopped after %d of %d events: %w", events.Consumed, d.cfg.Events, d.stopped())
+			return fmt.Errorf("the worker stopped after %d of %d events: %w", events.Consumed, d.cfg.Events, d.stopReason())
+		case <-published:
+			published, allPublished = nil, true
 		case <-tick.C:
 		}
-	}
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
 	}
 }
 
@@ -149,4 +144,61 @@ func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
 	}
 	_, err = cases.Export(ctx, f, format, datasets.Filter{})
 	return out, errors.Join(err, f.Close())
+}
+
+// minEvents is the number of events from which a broken version must be found.
+const minEvents = 1000
+
+// verify adds a problem for each check that fails.
+func (d *Demo) verify(r *Result) {
+	problem := func(format string, args ...any) { r.Problems = append(r.Problems, fmt.Sprintf(format, args...)) }
+	if !r.Events.Settled() || r.Events.Consumed != int64(d.cfg.Events) {
+		problem("accounting: %+v does not add up to %d events", r.Events, d.cfg.Events)
+	}
+	dead := 0
+	for _, l := range r.DeadLetters {
+		dead += l.Count
+	}
+	if r.Events.DeadLettered != int64(dead) {
+		problem("dead letters: %d, but %d messages cannot be read", r.Events.DeadLettered, dead)
+	}
+	if err := checkJSONL(r.Dataset.Path); err != nil {
+		problem("dataset: %v", err)
+	}
+	if d.judge.scripted() { // a real model may judge differently
+		compare(r.Regressions, d.scenario.BrokenVersions(), d.cfg.Events, problem)
+	}
+}
+
+// compare compares the regressions found with the broken versions.
+func compare(found []summary.Regression, broken []string, events int, problem func(string, ...any)) {
+	var reported []string
+	for _, f := range found {
+		if !slices.Contains(broken, f.PromptVersion) && !slices.Contains(reported, f.PromptVersion) {
+			reported = append(reported, f.PromptVersion)
+			problem("false alarm: prompt version %s is not worse in this scenario", f.PromptVersion)
+		}
+	}
+	for _, v := range broken {
+		if events >= minEvents && !slices.ContainsFunc(found, func(f summary.Regression) bool { return f.PromptVersion == v }) {
+			problem("missed: prompt version %s is worse in this scenario", v)
+		}
+	}
+}
+
+// checkJSONL returns an error if a file is not one JSON object a line.
+func checkJSONL(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		var object map[string]any
+		if err := json.Unmarshal(line, &object); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return nil
 }

@@ -2,30 +2,33 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
-// DeadLetters are the messages that can never be evaluated, by what is wrong
-// with them.
+// DeadLetters counts the messages that cannot be read, by error.
 type DeadLetters struct {
 	Reason eval.Reason `json:"reason"`
 	Error  string      `json:"error"`
 	Count  int         `json:"count"`
 }
 
-// feedbackTime is more than what passes between an answer and what its user says
-// of it, and than what chance adds to the time between answers.
+// feedbackTime is longer than a user's feedback takes, and than chance adds to the time
+// between answers.
 const feedbackTime = 10 * time.Minute
 
-// publish sends the messages through the emitter, as applications would. It
-// gives those that a worker has to put aside.
+// publish sends the messages through the emitter, as applications would. It returns
+// those that no worker can read.
 func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 	cfg := emitter.DefaultConfig()
 	cfg.Brokers, cfg.Topic, cfg.Block = []string{d.broker.Addr()}, topic, true
@@ -40,9 +43,9 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 		defer tick.Stop()
 		pace = tick.C
 	}
-	// What is published has happened, the feedback on the last answer too.
+	// All events lie in the past, the feedback on the last answer too.
 	past := time.Duration(d.cfg.Events)*d.scenario.Interval() + feedbackTime - d.cfg.Duration
-	for m, err := range traffic(d.scenario, d.cfg.Seed, d.cfg.Events, time.Now().Add(-max(past, time.Minute))) {
+	for m, err := range messages(d.scenario, d.cfg.Seed, d.cfg.Events, time.Now().Add(-max(past, time.Minute))) {
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +59,7 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 		if m.body == nil {
 			err = em.Emit(ctx, m.event)
 		} else {
-			dead = note(dead, m.body)
+			dead = countUnreadable(dead, m.body)
 			err = em.Forward(ctx, &m.event, m.body)
 		}
 		if err != nil {
@@ -66,8 +69,8 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 	return dead, nil
 }
 
-// note counts a body that no worker can read, by what a worker says of it.
-func note(dead []DeadLetters, body []byte) []DeadLetters {
+// countUnreadable counts a body that no worker can read, by the worker's error.
+func countUnreadable(dead []DeadLetters, body []byte) []DeadLetters {
 	_, err := event.Decode(body)
 	if err == nil {
 		return dead
@@ -79,4 +82,64 @@ func note(dead []DeadLetters, body []byte) []DeadLetters {
 	}
 	dead[i].Count++
 	return dead
+}
+
+// message is one message as an application publishes it.
+type message struct {
+	event event.Event
+	// body is that of an old client, or nil. It cannot be read as an event; its
+	// headers, which are made from event, are valid.
+	body []byte
+}
+
+// oldClientEvery is the number of messages for one of an old client.
+const oldClientEvery = 400
+
+// oldClientStream separates the choice of these messages from other draws with the same
+// seed.
+const oldClientStream = 0x6f6c64
+
+// messages returns the first n messages of a scenario. The same scenario, seed and
+// start yield the same messages.
+func messages(s *scenario.Scenario, seed uint64, n int, start time.Time) iter.Seq2[message, error] {
+	return func(yield func(message, error) bool) {
+		if n <= 0 {
+			return
+		}
+		r := rand.New(rand.NewPCG(seed, oldClientStream))
+		i, at, due := 0, 0, 0
+		for e := range s.Events(seed, scenario.Options{Start: start}) {
+			if i%oldClientEvery == 0 {
+				at = i + r.IntN(oldClientEvery)
+			}
+			if i == at {
+				due++
+			}
+			m, err := message{event: e}, error(nil)
+			// The old client logs answers only, so after a failed request the next
+			// message is its.
+			if due > 0 && e.Status == "success" {
+				due--
+				m.body, err = oldClientBody(&e)
+			}
+			if i++; !yield(m, err) || i == n {
+				return
+			}
+		}
+	}
+}
+
+// oldClientBody encodes an event as a client does that logs the latency with its unit,
+// as a string instead of a number.
+func oldClientBody(e *event.Event) ([]byte, error) {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return nil, err
+	}
+	fields["llm_latency_ms"] = json.RawMessage(fmt.Sprintf(`"%.0fms"`, *e.LatencyMS))
+	return json.Marshal(fields)
 }

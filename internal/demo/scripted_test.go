@@ -47,9 +47,9 @@ func scripted(s *scenario.Scenario) judges.Model {
 	})
 }
 
-// shortcut is a judge without its prompt and its checks: the script's verdicts,
-// combined. It takes a tenth of a judge's time, and for the demo's rubrics it
-// says the same (TestShortcutsSayWhatJudgesSay).
+// shortcut is a judge without prompt and checks: it combines the script's verdicts. It
+// takes a tenth of a judge's time and agrees with it on the demo's rubrics
+// (TestShortcutsSayWhatJudgesSay).
 type shortcut struct {
 	rubric   *judges.Rubric
 	verdicts func(modelserver.Request) []modelserver.Verdict
@@ -96,8 +96,8 @@ func TestShortcutsSayWhatJudgesSay(t *testing.T) {
 	}
 }
 
-// TestJudgesSeldomGiveUp: a script that quotes from the wrong place would leave
-// most verdicts open, because a judge does not believe it.
+// TestJudgesSeldomGiveUp: if the script quoted the wrong input, most verdicts would be
+// cannot_judge.
 func TestJudgesSeldomGiveUp(t *testing.T) {
 	t.Parallel()
 	s, err := scenario.Load("regressed")
@@ -108,12 +108,12 @@ func TestJudgesSeldomGiveUp(t *testing.T) {
 	for name, rubric := range judges.BuiltIn() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			judge, err := judges.New(judges.Config{Name: name, Policy: "Be polite. Promise no refunds."}, rubric, scripted(s))
+			judge, err := judges.New(judges.Config{Name: name, Guideline: "Be polite. Promise no refunds."}, rubric, scripted(s))
 			if err != nil {
 				t.Fatal(err)
 			}
 			outcomes := map[eval.Outcome]int{}
-			for m, err := range traffic(s, 5, events, start()) {
+			for m, err := range messages(s, 5, events, start()) {
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -9,10 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestFindsTheBrokenVersion: whatever the seed, the statistics find the version
-// that is broken and no other, and nothing where all are alike. 2 % of the runs
-// may be wrong: a false alarm is allowed in 1 % of them (stats.DefaultAlpha), and
-// chance may hide a regression.
+// TestFindsTheBrokenVersion: for all seeds the statistics find the broken version and no
+// other, and nothing if all versions are alike. 2 % of the runs may be wrong: 1 % for
+// false alarms (stats.DefaultAlpha), and the rest for regressions hidden by chance.
 func TestFindsTheBrokenVersion(t *testing.T) {
 	t.Parallel()
 	seeds := 100
@@ -23,7 +22,7 @@ func TestFindsTheBrokenVersion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, name)
-			if diff := cmp.Diff(want, w.scenario.Broken()); diff != "" {
+			if diff := cmp.Diff(want, w.scenario.BrokenVersions()); diff != "" {
 				t.Fatalf("what the scenario says is broken (-want +got):\n%s", diff)
 			}
 			var mu sync.Mutex

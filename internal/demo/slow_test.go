@@ -2,6 +2,5 @@
 
 package demo
 
-// slow: under the race detector, which knows nothing of statistics, everything
-// takes ten times as long.
+// slow is set under the race detector, where everything takes ten times as long.
 const slow = true

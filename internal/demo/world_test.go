@@ -81,11 +81,10 @@ func (w *world) build(t *testing.T, cfg *config.Config) {
 // start is when the first request of a test finished.
 func start() time.Time { return time.Date(2026, time.June, 1, 9, 0, 0, 0, time.UTC) }
 
-// play evaluates the messages of a demo and gives the report of each that can be
-// read.
+// play evaluates the messages of a demo and returns the report of each readable one.
 func (w *world) play(t *testing.T, seed uint64, events int, each func(*eval.Report)) {
 	t.Helper()
-	for m, err := range traffic(w.scenario, seed, events, start()) {
+	for m, err := range messages(w.scenario, seed, events, start()) {
 		if err != nil {
 			t.Fatal(err)
 		}

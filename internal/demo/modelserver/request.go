@@ -14,26 +14,25 @@ type Request struct {
 	System string // first system message
 	User   string // first user message: the data to be judged
 
-	// Format is the rung of the answer format: json_schema, json_object, or
-	// fenced_json when the request has no response_format.
+	// Format is the answer format: json_schema, json_object, or fenced_json when the
+	// request has no response_format.
 	Format string
-	// Criteria are the ids that have to be answered, in the order of the schema.
-	// The schema is the one of response_format; a request that carries none there
-	// has it on a line of its own in the system message. They are the enum of
-	// properties.criteria.items.properties.id.
+	// Criteria are the ids that have to be answered: the enum of
+	// properties.criteria.items.properties.id in the schema. The schema is that of
+	// response_format, or on a line of its own in the system message.
 	Criteria []string
 	// Data is the member "data" of the user message; nil when there is none.
 	Data map[string]any
-	// Correction says what was wrong with the answer before; empty when the
-	// question is asked for the first time. It is the user message's "correction".
+	// Correction is the member "correction" of the user message: what was wrong with
+	// the previous answer; empty in a first question.
 	Correction string
 
-	Body   []byte // as it was sent
+	Body   []byte // as sent
 	Header http.Header
 }
 
-// wire is what is read of a chat completion request.
-type wire struct {
+// chatRequest is the part of a chat completion request that is used.
+type chatRequest struct {
 	Model    string `json:"model"`
 	Stream   bool   `json:"stream"`
 	Messages []struct {
@@ -48,8 +47,8 @@ type wire struct {
 	} `json:"response_format"`
 }
 
-// schema is the part of an answer schema that names the criteria.
-type schema struct {
+// answerSchema is the part of an answer schema that names the criteria.
+type answerSchema struct {
 	Properties struct {
 		Criteria struct {
 			Items struct {
@@ -63,9 +62,8 @@ type schema struct {
 	} `json:"properties"`
 }
 
-// parse reads a request body.
-func parse(body []byte) (Request, error) {
-	var w wire
+func parseRequest(body []byte) (Request, error) {
+	var w chatRequest
 	if err := json.Unmarshal(body, &w); err != nil {
 		return Request{}, errors.New("the body is no chat completion request")
 	}
@@ -91,11 +89,11 @@ func parse(body []byte) (Request, error) {
 	if f := w.ResponseFormat; f != nil {
 		r.Format = f.Type
 		if f.JSONSchema != nil {
-			r.Criteria = criteria(f.JSONSchema.Schema)
+			r.Criteria = schemaCriteria(f.JSONSchema.Schema)
 		}
 	}
 	if r.Criteria == nil {
-		r.Criteria = contract(r.System)
+		r.Criteria = promptCriteria(r.System)
 	}
 	var user struct {
 		Data       map[string]any `json:"data"`
@@ -107,22 +105,18 @@ func parse(body []byte) (Request, error) {
 	return r, nil
 }
 
-// contract finds the schema that stands on a line of its own in the prompt.
-func contract(system string) []string {
+// promptCriteria returns the criteria of a schema that is a line of the prompt.
+func promptCriteria(system string) []string {
 	for line := range strings.Lines(system) {
-		line = strings.TrimSpace(line)
-		if !strings.HasPrefix(line, "{") {
-			continue
-		}
-		if ids := criteria([]byte(line)); len(ids) > 0 {
+		if ids := schemaCriteria([]byte(line)); len(ids) > 0 {
 			return ids
 		}
 	}
 	return nil
 }
 
-func criteria(raw []byte) []string {
-	var s schema
+func schemaCriteria(raw []byte) []string {
+	var s answerSchema
 	if json.Unmarshal(raw, &s) != nil {
 		return nil
 	}

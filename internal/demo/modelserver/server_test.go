@@ -173,8 +173,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// A server under test is closed when the test ends, so a delay must not outlive
-// the client that waits for it.
+// A delay ends with its client, or the server could not be closed at the end of a test.
 func TestDelayEndsWithTheClient(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{})

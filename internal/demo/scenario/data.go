@@ -15,8 +15,8 @@ type scenarioFile struct {
 	Versions    []*version `json:"versions"`
 }
 
-// version is what one prompt version does. All rates are in [0,1]; the rates of
-// one table add up to one.
+// version is one prompt version. All rates are in [0,1]; those of one table add up
+// to one.
 type version struct {
 	Version     string             `json:"version"`
 	Share       float64            `json:"share"`        // of the requests
@@ -64,7 +64,7 @@ type tenant struct {
 	Share float64 `json:"share"`
 }
 
-// rates are shares of requests unless it says otherwise.
+// rates are shares of requests unless stated otherwise.
 type rates struct {
 	ProviderError    float64 `json:"provider_error"`
 	ToolCallError    float64 `json:"tool_call_error"`         // of tool calls
@@ -75,8 +75,8 @@ type rates struct {
 	Rated            float64 `json:"rated"`
 	TaskReported     float64 `json:"task_reported"`
 	GoodRatedDown    float64 `json:"good_rated_down"` // of the rated good answers
-	BadRatedDown     float64 `json:"bad_rated_down"`  // of the rated other answers
-	Feedback         float64 `json:"feedback"`        // requests that a feedback event follows, where asked for
+	BadRatedDown     float64 `json:"bad_rated_down"`  // of the other rated answers
+	Feedback         float64 `json:"feedback"`        // requests followed by a feedback event, if enabled
 }
 
 type tool struct {
@@ -86,22 +86,22 @@ type tool struct {
 	Arguments   json.RawMessage `json:"arguments"` // with slots
 	Result      json.RawMessage `json:"result"`    // with slots
 
-	offer json.RawMessage // the list of tools that a request with this tool offers
+	offer json.RawMessage // the list of tools in a request with this tool
 }
 
-// answer is a kind of answer: the aspects that it fails, and why.
+// answer is a kind of answer, with the aspects that it fails and the reason.
 type answer struct {
 	Fails  []string `json:"fails"`
 	Reason string   `json:"reason"`
-	// InventedCitation is the share that cites a passage which nobody retrieved.
+	// InventedCitation is the share that cites a passage that was not retrieved.
 	InventedCitation float64  `json:"invented_citation"`
-	Texts            []string `json:"texts"` // texts that stand for any ticket; none: the tickets have their own
+	Texts            []string `json:"texts"` // for any ticket; none: the tickets have their own
 }
 
-// judge says how the scripted judge errs and which aspect a criterion is about.
+// judge says how often the scripted judge errs and which aspect a criterion is about.
 type judge struct {
-	Noise       float64             `json:"noise"`        // share of verdicts that are turned round
-	CannotJudge float64             `json:"cannot_judge"` // share that gives up
+	Noise       float64             `json:"noise"`        // share of inverted verdicts
+	CannotJudge float64             `json:"cannot_judge"` // share of cannot_judge
 	Aspects     map[string][]string `json:"aspects"`      // aspect to the parts of a criterion's id that name it
 }
 
@@ -124,21 +124,13 @@ type chunk struct {
 	Text string `json:"text"`
 }
 
-// own gives the ticket's own answer of a kind, or "".
-func (t *ticket) own(kind string) string {
-	switch kind {
-	case "good":
-		return t.Good
-	case "wrong":
-		return t.Wrong
-	case "unfaithful":
-		return t.Unfaithful
-	}
-	return ""
+// answer returns the ticket's own answer of a kind, or "".
+func (t *ticket) answer(kind string) string {
+	return map[string]string{"good": t.Good, "wrong": t.Wrong, "unfaithful": t.Unfaithful}[kind]
 }
 
-// read decodes one file; a field that no type has is an error.
-func read(name string, into any) error {
+// readFile decodes one file; unknown fields are an error.
+func readFile(name string, into any) error {
 	b, err := files.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("read scenario: %w", err)
@@ -153,14 +145,11 @@ func read(name string, into any) error {
 
 func readTickets() ([]ticket, error) {
 	const dir = "data/tickets"
-	entries, err := fs.ReadDir(files, dir)
-	if err != nil {
-		return nil, fmt.Errorf("read scenario: %w", err)
-	}
+	entries, _ := fs.ReadDir(files, dir) // the folder is part of the program
 	var all []ticket
 	for _, e := range entries {
 		var some []ticket
-		if err := read(path.Join(dir, e.Name()), &some); err != nil {
+		if err := readFile(path.Join(dir, e.Name()), &some); err != nil {
 			return nil, err
 		}
 		for i := range some {

@@ -1,12 +1,11 @@
-// Package scenario is a simulated world: customers who ask a support agent,
-// an agent whose prompt exists in several versions, and a judge who knows what
-// every answer is worth. The demo, the command "emitter simulate" and tests of
-// statistics run on it.
+// Package scenario simulates a world: customers who ask a support agent, an agent
+// whose prompt exists in several versions, and a judge who knows what every answer
+// is worth. The demo, the command "emitter simulate" and tests of statistics use it.
 //
-// A world is data: the tickets with their labelled answers, the tenants and
-// models, and one file a scenario with the rates of each prompt version lie in
-// the folder data. No code knows which version is broken; [Load] reads it, and
-// [Scenario.Events] draws by it.
+// A world is data in the folder data: the tickets with their labelled answers, the
+// tenants and models, and one file per scenario with the rates of each prompt
+// version. No code knows which version is broken; [Load] reads the data, and
+// [Scenario.Events] draws from it.
 //
 //	s, err := scenario.Load("regressed")
 //	if err != nil {
@@ -18,14 +17,14 @@
 //
 // # Guarantees
 //
-// The same scenario, seed and options give the same events, byte for byte, in
-// every process. Every event is one that a strict reader accepts. Events does no
-// I/O, starts no goroutine and may be used from several goroutines at once, each
-// range with a generator of its own.
+// The same scenario, seed and options yield the same events, byte for byte, in every
+// process. A strict reader accepts every event. Events does no I/O, starts no
+// goroutine and can be used from several goroutines at once: each range has a
+// generator of its own.
 //
 // # What it is not
 //
-// It is no benchmark of judges: [Scenario.Judge] looks its verdict up and adds a
-// little noise, and understands nothing. Names, numbers and addresses of people
-// are made up as they are drawn; none of them stands in a file.
+// It is not a benchmark of judges: [Scenario.Judge] looks its verdicts up, adds a
+// little noise, and understands nothing. Names, numbers and addresses of people are
+// made up as they are drawn; no file contains them.
 package scenario

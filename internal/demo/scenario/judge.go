@@ -11,36 +11,35 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
-// known is an answer as the scripted judge recognises it.
-type known struct {
+// labelledAnswer is an answer that the scripted judge recognises.
+type labelledAnswer struct {
 	quote  string // the first sentence of its body
 	answer answer
 }
 
-// Judge gives a script by which a model server judges the scenario's answers.
-// It recognises an answer by its body, wherever in the reply that stands and
-// whatever greeting or redaction surrounds it, and answers each criterion by
-// the answer's label. A few verdicts are turned round or given up, chosen by a
-// hash of the reply and the criterion: the same request always gets the same
-// verdicts, as from a model at temperature zero, and pass rates look like those
-// of a judge that errs. What speaks for an answer it quotes from the passages,
-// where there are some, and what speaks against it from the answer.
+// Judge returns a script with which a model server judges the scenario's answers. It
+// recognises an answer by its body, wherever in the reply it is, and decides each
+// criterion by the answer's label. A few verdicts are inverted or cannot_judge, chosen
+// by a hash of the reply and the criterion: the same request always gets the same
+// verdicts, as from a model at temperature zero, and pass rates look like those of a
+// judge that errs. It quotes the passages, if any, for an answer, and the answer
+// against it.
 //
-// A criterion that is about no aspect of the scenario passes. Of an answer that
-// is not the scenario's, every criterion is cannot_judge. A request without an
-// answer, as a judge of retrieval alone makes it, passes.
+// A criterion that is about no aspect of the scenario passes. For a foreign answer,
+// every criterion is cannot_judge. A request without an answer, as from a judge of
+// retrieval alone, passes.
 func (s *Scenario) Judge() modelserver.Script {
 	verdicts := s.Verdicts()
 	return func(r modelserver.Request) modelserver.Reply { return modelserver.Answer(verdicts(r)) }
 }
 
-// Verdicts gives what [Scenario.Judge] answers, before it is written down.
+// Verdicts returns the verdicts of [Scenario.Judge] before they are encoded.
 func (s *Scenario) Verdicts() func(modelserver.Request) []modelserver.Verdict {
 	index, topics := s.index(), s.world.Judge.topics()
 	return func(r modelserver.Request) []modelserver.Verdict {
-		output := text(r.Data["output"])
+		output := dataText(r.Data["output"])
 		k, found := index.find(output)
-		support := passage(r.Data["chunks"])
+		support := firstPassage(r.Data["chunks"])
 		if support == "" {
 			support = k.quote
 		}
@@ -60,10 +59,10 @@ func (s *Scenario) Verdicts() func(modelserver.Request) []modelserver.Verdict {
 	}
 }
 
-// decide fills in the verdict on one aspect of a known answer.
-func (j *judge) decide(v *modelserver.Verdict, output string, k known, aspect string) {
+// decide sets the verdict on one aspect of a labelled answer.
+func (j *judge) decide(v *modelserver.Verdict, output string, k labelledAnswer, aspect string) {
 	fails := slices.Contains(k.answer.Fails, aspect)
-	switch u := uniform(output, v.ID); {
+	switch u := hashUniform(output, v.ID); {
 	case u < j.CannotJudge:
 		v.Reason, v.Verdict = "The answer can be read in two ways.", "cannot_judge"
 		return
@@ -78,7 +77,7 @@ func (j *judge) decide(v *modelserver.Verdict, output string, k known, aspect st
 	}
 }
 
-// topic is a part of a criterion's id by which its aspect is known.
+// topic is a part of a criterion's id that tells its aspect.
 type topic struct{ part, aspect string }
 
 // topics lists all topics, the longest part first.
@@ -93,8 +92,8 @@ func (j *judge) topics() []topic {
 	return all
 }
 
-// aspectOf gives the aspect that a criterion is about: the one with the longest
-// name inside the criterion's id, or "".
+// aspectOf returns the aspect that a criterion is about: that of the longest topic in
+// the criterion's id, or "".
 func aspectOf(id string, topics []topic) string {
 	for _, t := range topics {
 		if strings.Contains(id, t.part) {
@@ -104,14 +103,14 @@ func aspectOf(id string, topics []topic) string {
 	return ""
 }
 
-// index finds known answers by their bodies.
-type index map[string]known
+// answerIndex finds labelled answers by their bodies.
+type answerIndex map[string]labelledAnswer
 
-// index lists every answer that a reply can hold.
-func (s *Scenario) index() index {
-	all := index{}
+// index lists every answer that a reply can contain.
+func (s *Scenario) index() answerIndex {
+	all := answerIndex{}
 	add := func(body string, a answer) {
-		all[body] = known{sentence(body), a}
+		all[body] = labelledAnswer{firstSentence(body), a}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(s.world.Answers)) {
 		a := s.world.Answers[kind]
@@ -119,7 +118,7 @@ func (s *Scenario) index() index {
 			add(body, a)
 		}
 		for i := range s.tickets {
-			if body := s.tickets[i].own(kind); body != "" {
+			if body := s.tickets[i].answer(kind); body != "" {
 				add(body, a)
 			}
 		}
@@ -127,29 +126,28 @@ func (s *Scenario) index() index {
 	return all
 }
 
-// sentence gives the first sentence of a text.
-func sentence(s string) string {
+func firstSentence(s string) string {
 	first, _, _ := strings.Cut(s, ". ")
 	return strings.TrimSuffix(first, ".")
 }
 
-// passage gives the first sentence of the passages that a judge was shown, or
-// "". They are in the order of retrieval: the first is about the question.
-func passage(chunks any) string {
+// firstPassage returns the first sentence of the passages in a judge's data, or "".
+// They are in the order of retrieval: the first is about the question.
+func firstPassage(chunks any) string {
 	list, _ := chunks.([]any)
 	for _, c := range list {
 		fields, _ := c.(map[string]any)
 		if s, _ := fields["text"].(string); s != "" {
-			return sentence(s)
+			return firstSentence(s)
 		}
 	}
 	return ""
 }
 
-// find looks for the paragraph that is a body, as it stands in a plain text or
-// in JSON; failing that, for a body anywhere in the text. Bodies are told apart
-// wherever they stand, so the order of the map does not matter.
-func (x index) find(output string) (known, bool) {
+// find looks for a paragraph that is a body, in plain text or in JSON, and then for a
+// body anywhere in the text. No body contains another, so the order of the map does
+// not matter.
+func (x answerIndex) find(output string) (labelledAnswer, bool) {
 	for _, sep := range [...]string{`\n\n`, "\n\n"} {
 		for paragraph := range strings.SplitSeq(output, sep) {
 			if k, ok := x[paragraph]; ok {
@@ -162,30 +160,22 @@ func (x index) find(output string) (known, bool) {
 			return k, true
 		}
 	}
-	return known{}, false
+	return labelledAnswer{}, false
 }
 
-// text gives a value of the request's data as it was said.
-func text(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
+// dataText returns a value of the request's data as text.
+func dataText(v any) string {
+	if s, ok := v.(string); ok || v == nil {
+		return s
 	}
-	b, err := json.Marshal(v)
-	if err != nil { // it came out of JSON
-		return ""
-	}
+	b, _ := json.Marshal(v) // it was decoded from JSON
 	return string(b)
 }
 
-// uniform gives a number in [0,1) that depends on the two texts alone.
-func uniform(output, criterion string) float64 {
+// hashUniform returns a number in [0,1) that depends on the two texts alone.
+func hashUniform(output, criterion string) float64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(output))
-	_, _ = h.Write([]byte{0})
-	_, _ = h.Write([]byte(criterion))
+	_, _ = h.Write([]byte(output + "\x00" + criterion))
 	// The last bytes of the input barely reach the upper bits of this hash; one
 	// round of mixing spreads them (the finaliser of MurmurHash3).
 	x := h.Sum64()

@@ -27,7 +27,7 @@ func within(k, n int, p float64) bool {
 	return b.CDF(float64(k)) > alpha/2 && 1-b.CDF(float64(k)-1) > alpha/2
 }
 
-// tally counts what a sample of events holds, by prompt version.
+// tally counts a sample of events by prompt version.
 type tally struct {
 	requests, answered, invalid int
 	kinds                       map[string]int
@@ -90,7 +90,7 @@ func TestRatesAreThoseOfTheFile(t *testing.T) {
 	}
 }
 
-// The figures that the demo tells its story with.
+// The figures that the demo relies on.
 func TestTheRegressionIsAsAnnounced(t *testing.T) {
 	t.Parallel()
 	want := map[string]map[string]float64{
@@ -116,7 +116,7 @@ func TestHealthyVersionsAreAlike(t *testing.T) {
 	}
 }
 
-// ask lets the judge answer one reply on some criteria.
+// ask returns the judge's verdicts on one reply.
 func ask(t *testing.T, script modelserver.Script, data map[string]any, criteria ...string) map[string]string {
 	t.Helper()
 	reply := script(modelserver.Request{Criteria: criteria, Data: data})
@@ -205,7 +205,7 @@ func TestJudgeRecognisesAnswers(t *testing.T) {
 	}
 }
 
-// A body that held another, or that JSON wrote differently, would be looked up wrongly.
+// A body that contains another, or that JSON escapes, would not be recognised.
 func TestAnswersCanBeToldApart(t *testing.T) {
 	t.Parallel()
 	s := load(t, "healthy")
@@ -237,32 +237,32 @@ func TestAnswersCanBeToldApart(t *testing.T) {
 
 var criterion = regexp.MustCompile(`(?m)^\s*- id: (\w+)$`)
 
-// Each kind of bad answer has to fail some criterion of the built-in rubrics
-// that it is there for, and none of another.
+// Each kind of bad answer fails a criterion of the built-in rubrics that it is meant
+// for, and of no other.
 func TestJudgeKnowsTheBuiltInRubrics(t *testing.T) {
 	t.Parallel()
 	s := load(t, "healthy")
 	s.world.Judge.Noise, s.world.Judge.CannotJudge = 0, 0
 	script := s.Judge()
 	body := func(kind string) string {
-		if own := s.tickets[0].own(kind); own != "" {
+		if own := s.tickets[0].answer(kind); own != "" {
 			return own
 		}
-		return s.bodies[kind][0]
+		return s.world.Answers[kind].Texts[0]
 	}
 	for rubric, fails := range map[string][]string{
-		"correctness":      {"wrong"},
-		"faithfulness":     {"wrong", "unfaithful"},
-		"answer_relevance": {"irrelevant"},
-		"completeness":     {"irrelevant", "vague"},
-		"helpfulness":      {"irrelevant", "vague", "unsafe"},
-		"task_completion":  {"irrelevant", "vague"},
-		"safety":           {"unsafe"},
-		"policy":           {"unsafe"},
-		"tone":             nil,
-		"tool_selection":   nil,
-		"prompt_injection": nil,
-		"refusal":          nil,
+		"correctness":         {"wrong"},
+		"faithfulness":        {"wrong", "unfaithful"},
+		"answer_relevance":    {"irrelevant"},
+		"completeness":        {"irrelevant", "vague"},
+		"helpfulness":         {"irrelevant", "vague", "unsafe"},
+		"task_completion":     {"irrelevant", "vague"},
+		"safety":              {"unsafe"},
+		"guideline_adherence": {"unsafe"},
+		"tone":                nil,
+		"tool_selection":      nil,
+		"prompt_injection":    nil,
+		"refusal":             nil,
 	} {
 		raw, err := os.ReadFile(filepath.Join("..", "..", "..", "judges", "rubrics", rubric+".yaml"))
 		if err != nil {

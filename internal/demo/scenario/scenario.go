@@ -3,6 +3,7 @@ package scenario
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -16,29 +17,24 @@ var files embed.FS
 
 const scenarioDir = "data/scenarios"
 
-// Scenario is a world together with the rates of its prompt versions. It never
-// changes after [Load] and is safe for concurrent use.
+// Scenario is a world with the rates of its prompt versions. It does not change after
+// [Load] and is safe for concurrent use.
 type Scenario struct {
-	// Name and Description say which scenario it is.
 	Name, Description string
 
 	world    world
 	tickets  []ticket
 	schema   []byte
 	interval time.Duration
-	bodies   map[string][]string // texts of an answer kind that no ticket has of its own
 
 	versions chooser[*version]
 	models   chooser[*model]
 	tenants  chooser[*tenant]
 }
 
-// Names gives the scenarios that can be loaded, in alphabetical order.
+// Names returns the scenarios that can be loaded, in alphabetical order.
 func Names() []string {
-	entries, err := fs.ReadDir(files, scenarioDir)
-	if err != nil { // the folder is part of the program
-		return nil
-	}
+	entries, _ := fs.ReadDir(files, scenarioDir) // the folder is part of the program
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
@@ -46,21 +42,16 @@ func Names() []string {
 	return names
 }
 
-// Load reads the scenario of that name. An unknown name is an error that lists
-// the known ones.
+// Load returns the scenario of that name. The error about an unknown name lists the
+// known ones.
 func Load(name string) (*Scenario, error) {
 	if !slices.Contains(Names(), name) {
 		return nil, fmt.Errorf("unknown scenario %q: one of %s", name, strings.Join(Names(), ", "))
 	}
 	s := &Scenario{Name: name}
 	var file scenarioFile
-	if err := read(path.Join(scenarioDir, name+".json"), &file); err != nil {
-		return nil, err
-	}
-	if err := read("data/world.json", &s.world); err != nil {
-		return nil, err
-	}
 	tickets, err := readTickets()
+	err = errors.Join(err, readFile(path.Join(scenarioDir, name+".json"), &file), readFile("data/world.json", &s.world))
 	if err != nil {
 		return nil, err
 	}
@@ -74,15 +65,15 @@ func Load(name string) (*Scenario, error) {
 	return s, nil
 }
 
-// Schemas gives the JSON Schemas that events name in output_schema, by name.
+// Schemas returns the JSON Schemas that events name in output_schema, by name.
 func (s *Scenario) Schemas() map[string][]byte {
 	return map[string][]byte{s.world.Schema: slices.Clone(s.schema)}
 }
 
-// Interval gives the mean time between two requests.
+// Interval returns the mean time between two requests.
 func (s *Scenario) Interval() time.Duration { return s.interval }
 
-// Versions gives the prompt versions in the order of their release.
+// Versions returns the prompt versions in the order of their release.
 func (s *Scenario) Versions() []string {
 	names := make([]string, len(s.versions.items))
 	for i, v := range s.versions.items {
@@ -91,18 +82,25 @@ func (s *Scenario) Versions() []string {
 	return names
 }
 
-// prepare checks what was read and makes the tables to draw from.
-func (s *Scenario) prepare(file scenarioFile) error {
-	if faults := check(file, s.world, s.tickets); len(faults) > 0 {
-		return faults
+// BrokenVersions returns the prompt versions that are worse than the first one: more
+// invalid JSON, or fewer good answers. Findings can be compared with this truth; it
+// must not be used to find them.
+func (s *Scenario) BrokenVersions() []string {
+	var out []string
+	first := s.versions.items[0]
+	for _, v := range s.versions.items[1:] {
+		if v.InvalidJSON > first.InvalidJSON || v.Answers["good"] < first.Answers["good"] {
+			out = append(out, v.Version)
+		}
 	}
+	return out
+}
+
+// prepare makes the tables to draw from.
+func (s *Scenario) prepare(file scenarioFile) error {
 	var err error
 	if s.interval, err = time.ParseDuration(s.world.Interval); err != nil {
 		return fmt.Errorf("interval: %w", err)
-	}
-	s.bodies = make(map[string][]string, len(s.world.Answers))
-	for kind, a := range s.world.Answers {
-		s.bodies[kind] = a.Texts
 	}
 	s.versions = choose(file.Versions, func(v *version) float64 { return v.Share })
 	s.models = choose(s.world.Models, func(m *model) float64 { return m.Share })
@@ -112,7 +110,7 @@ func (s *Scenario) prepare(file scenarioFile) error {
 	}
 	tools := make(map[string]*tool, len(s.world.Tools))
 	for _, t := range s.world.Tools {
-		if t.offer, err = json.Marshal([]any{t.offered()}); err != nil {
+		if t.offer, err = json.Marshal([]any{t.definition()}); err != nil {
 			return fmt.Errorf("tool %s: %w", t.Name, err)
 		}
 		tools[t.Name] = t

@@ -56,6 +56,13 @@ func TestNamesCanBeLoaded(t *testing.T) {
 		if diff := cmp.Diff([]string{"2026-06-01.1", "2026-06-01.2", "2026-06-01.3"}, s.Versions()); diff != "" {
 			t.Errorf("Versions (-want +got):\n%s", diff)
 		}
+		var file scenarioFile
+		if err := readFile("data/scenarios/"+name+".json", &file); err != nil {
+			t.Error(err)
+		}
+		if err := check(file, s.world, s.tickets).Err(); err != nil {
+			t.Errorf("scenario %s: %v", name, err)
+		}
 		if len(s.tickets) < 40 {
 			t.Errorf("scenario %s: %d tickets, want at least 40", name, len(s.tickets))
 		}
@@ -162,7 +169,7 @@ func TestSchemaKnowsTheDefects(t *testing.T) {
 			t.Fatalf("a whole reply is invalid: %v", err)
 		}
 		for _, d := range defects {
-			text, finish := p.broken(g.r, d)
+			text, finish := p.withDefect(g.r, d)
 			if validate(schema, text) == nil {
 				t.Errorf("a reply with the defect %s is valid", d)
 			}
@@ -204,7 +211,7 @@ func TestPersonalDataIsFormedAsTheRealThing(t *testing.T) {
 	}
 }
 
-func TestFaultyDataIsRefused(t *testing.T) {
+func TestCheckFindsFaultyData(t *testing.T) {
 	t.Parallel()
 	s := load(t, "healthy")
 	good := func() scenarioFile {

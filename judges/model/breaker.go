@@ -1,0 +1,230 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/outage"
+	"github.com/evalworker/evalworker/judges"
+)
+
+// The breaker opens when at least breakerCalls ended within breakerWindow and half
+// of them found the endpoint down, or when as many in a row did. It lets one call
+// through after breakerPause, and closes when that call gets an answer.
+const (
+	breakerWindow = 30 * time.Second
+	breakerCalls  = 10
+	breakerPause  = 15 * time.Second
+)
+
+// States of a breaker.
+const (
+	stateClosed   = "closed"
+	stateOpen     = "open"
+	stateHalfOpen = "half-open"
+)
+
+// stateMessages say what a state of the breaker means for judging.
+var stateMessages = map[string]string{
+	stateClosed:   "model is back",
+	stateOpen:     "model is down: judges answer with errors without calling it",
+	stateHalfOpen: "model is tried again with one call",
+}
+
+// Condition is the health of a model, for a status page.
+type Condition struct {
+	// Breaker is closed while the model is called, open while judges answer with
+	// errors without calling it, and half-open while one call tries it again. An
+	// open one changes with the first call after its pause.
+	Breaker string `json:"breaker"`
+	// Reason is why the last call failed; empty when it got an answer.
+	Reason eval.Reason `json:"reason,omitempty"`
+	// FailingSince is the first failure since the last answer.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+}
+
+var errOpen = errors.New("circuit breaker is open")
+
+// breaker stops calls to an endpoint that is down. Only an endpoint that cannot
+// be reached or does not answer in time counts as down: one that limits, refuses
+// or rejects is alive. A call that was not made, or that its caller left before an
+// answer was due, does not count.
+//
+// It differs in two points from common breakers, which are made for calls of
+// milliseconds. A refusal comes at once and an answer after seconds, so after a
+// quiet time refusals end first: calls in flight that began before a failed one
+// count as answers, or one refusal in twenty would open the breaker. And calls are
+// counted when they end: counted when they begin, calls that hang longer than the
+// window would never be counted.
+type breaker struct {
+	next  judges.Model
+	model string
+	log   *slog.Logger
+
+	mu             sync.Mutex // guards all below
+	state          string
+	enteredAt      time.Time           // when the state was entered
+	lastCall       uint64              // number of the last call
+	lastOfOldState uint64              // calls up to this one began in another state and are ignored
+	inFlight       map[uint64]struct{} // bounded by the layers above
+	window         failureWindow
+	newestFailed   uint64      // the newest call that found the endpoint down
+	probe          uint64      // the one call while half-open; 0: none
+	lastReason     eval.Reason // of the last call that found the endpoint down
+	failures       outage.Outage
+}
+
+func newBreaker(next judges.Model, cfg Config, log *slog.Logger) *breaker {
+	return &breaker{next: next, model: cfg.Model, log: log, state: stateClosed, inFlight: map[uint64]struct{}{}, window: newFailureWindow()}
+}
+
+// Complete makes the call unless the breaker is open.
+func (m *breaker) Complete(ctx context.Context, r judges.Request) (a judges.Answer, err error) {
+	call, ok := m.begin()
+	if !ok {
+		return judges.Answer{}, eval.WithReason(eval.ReasonBreakerOpen, errOpen)
+	}
+	err = errNoTurn // a call that panics does not count
+	defer func() { m.end(call, err) }()
+	return m.next.Complete(ctx, r)
+}
+
+// begin returns a number for the call if it may be made.
+func (m *breaker) begin() (call uint64, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state == stateOpen && time.Since(m.enteredAt) > breakerPause {
+		m.enter(stateHalfOpen)
+	}
+	if m.state == stateOpen || m.probe != 0 {
+		return 0, false
+	}
+	m.lastCall++
+	m.inFlight[m.lastCall] = struct{}{}
+	if m.state == stateHalfOpen {
+		m.probe = m.lastCall
+	}
+	return m.lastCall, true
+}
+
+// end counts the result of a call.
+func (m *breaker) end(call uint64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.inFlight, call)
+	if call == m.probe {
+		m.probe = 0
+	}
+	reason := eval.ReasonOf(err)
+	if errors.Is(err, errNoTurn) || errors.Is(err, errCallerDeadline) || reason == eval.ReasonCanceled {
+		return
+	}
+	if err == nil {
+		m.failures.End()
+	} else {
+		m.failures.Fail(err)
+	}
+	down := reason == eval.ReasonUnavailable || reason == eval.ReasonTimeout
+	if down {
+		m.lastReason, m.newestFailed = reason, max(m.newestFailed, call)
+	}
+	switch {
+	case call <= m.lastOfOldState || m.state == stateOpen:
+	case m.state == stateHalfOpen && down:
+		m.enter(stateOpen)
+	case m.state == stateHalfOpen:
+		m.enter(stateClosed)
+	default:
+		m.window.add(down)
+		if calls, failed := m.window.counts(); down && calls >= breakerCalls && 2*failed >= calls+m.olderInFlight() {
+			m.enter(stateOpen)
+		}
+	}
+}
+
+// olderInFlight returns the number of calls in flight that began before the newest
+// failed one.
+func (m *breaker) olderInFlight() (n int) {
+	for c := range m.inFlight {
+		if c > m.lastOfOldState && c < m.newestFailed {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *breaker) enter(state string) {
+	from := m.state
+	m.state, m.enteredAt, m.lastOfOldState, m.window = state, time.Now(), m.lastCall, newFailureWindow()
+	//nolint:sloglint // one of three constants
+	m.log.LogAttrs(context.Background(), slog.LevelWarn, stateMessages[state],
+		slog.String(keyModel, m.model), slog.String(keyFrom, from), slog.String(keyNext, state), slog.Any(keyReason, m.lastReason))
+}
+
+// condition returns the health of the endpoint.
+func (m *breaker) condition() Condition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	since, err := m.failures.Now()
+	return Condition{Breaker: m.state, Reason: eval.ReasonOf(err), FailingSince: since}
+}
+
+// windowBuckets is the number of buckets of a failureWindow.
+const windowBuckets = 10
+
+// failureWindow counts the calls that ended within the last breakerWindow, and the
+// failures in a row, whatever time they took.
+type failureWindow struct {
+	since   time.Time
+	buckets [windowBuckets]bucket // a ring
+	streak  int
+}
+
+// bucket counts the calls of a tenth of the window.
+type bucket struct {
+	number        int64 // counted from the beginning
+	calls, failed int
+}
+
+func newFailureWindow() failureWindow { return failureWindow{since: time.Now()} }
+
+// bucketNumber returns the number of the present bucket.
+func (w *failureWindow) bucketNumber() int64 {
+	return int64(time.Since(w.since) / (breakerWindow / windowBuckets))
+}
+
+// add counts a call that ended now.
+func (w *failureWindow) add(failed bool) {
+	n := w.bucketNumber()
+	b := &w.buckets[n%windowBuckets]
+	if b.number != n {
+		*b = bucket{number: n}
+	}
+	b.calls++
+	w.streak++
+	if failed {
+		b.failed++
+	} else {
+		w.streak = 0
+	}
+}
+
+// counts returns the calls of the window and those that failed, or the failures in
+// a row if they are more: where a call lasts as long as the window and few may be
+// in flight, few end within it.
+func (w *failureWindow) counts() (calls, failed int) {
+	oldest := w.bucketNumber() - windowBuckets
+	for _, b := range w.buckets {
+		if b.number > oldest {
+			calls, failed = calls+b.calls, failed+b.failed
+		}
+	}
+	if w.streak > calls {
+		return w.streak, w.streak
+	}
+	return calls, failed
+}

@@ -1,0 +1,132 @@
+package model
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/judges"
+)
+
+// Config is one model behind an OpenAI-compatible endpoint.
+type Config struct {
+	Model   string        `yaml:"model"`    // model (or Azure deployment) name
+	BaseURL string        `yaml:"base_url"` // defaults to OPENAI_BASE_URL, else OpenAI's
+	APIKey  secret.String `yaml:"api_key"`  // defaults to OPENAI_API_KEY
+	KeyFile string        `yaml:"key_file"` // file that holds the key; wins over APIKey
+	API     string        `yaml:"api"`      // openai (default), azure, azure_ad
+	// APIVersion is Azure's api-version.
+	APIVersion string `yaml:"api_version"`
+
+	// Temperature defaults to 0; null sends none. A reasoning model gets none.
+	Temperature *float32 `yaml:"temperature"`
+	// MaxTokens bounds one answer. A reasoning model gets 8192 more to think with.
+	MaxTokens int    `yaml:"max_tokens"`
+	Seed      *int   `yaml:"seed"`
+	Format    string `yaml:"format"` // first answer format: json_schema (default), json_object, fenced_json
+
+	Concurrency       int           `yaml:"concurrency"`         // calls in flight
+	RequestsPerMinute float64       `yaml:"requests_per_minute"` // 0: no limit
+	Timeout           time.Duration `yaml:"timeout"`             // of one call
+	MaxAttempts       int           `yaml:"max_attempts"`        // calls for one answer, the first included
+	RetryBudget       float64       `yaml:"retry_budget"`        // retries as a share of calls, in [0,1]
+	MaxInputChars     int           `yaml:"max_input_chars"`     // of each field of content; longer is cut and marked
+
+	// Price wins over the price table; null: the table's price, if it has one.
+	Price *Price `yaml:"price"`
+}
+
+// Kinds of API.
+const (
+	apiOpenAI  = "openai"
+	apiAzure   = "azure"
+	apiAzureAD = "azure_ad"
+)
+
+// DefaultConfig returns a small model of OpenAI's with careful limits.
+func DefaultConfig() Config {
+	return Config{
+		Model:             "gpt-4o-mini",
+		API:               apiOpenAI,
+		APIVersion:        "2024-10-21", // the first stable one that knows json_schema
+		Temperature:       new(float32(0)),
+		MaxTokens:         2048,
+		Format:            judges.FormatSchema,
+		Concurrency:       64,
+		RequestsPerMinute: 500,
+		Timeout:           30 * time.Second,
+		MaxAttempts:       3,
+		RetryBudget:       0.1,
+		MaxInputChars:     judges.DefaultMaxInputChars,
+	}
+}
+
+// Validate returns all faults of c.
+func (c Config) Validate() fault.List {
+	var fs fault.List
+	checkRange := func(path string, n, low, high int) {
+		if n < low || n > high {
+			fs.Add(path, "out of range", strconv.Itoa(low)+" to "+strconv.Itoa(high))
+		}
+	}
+	if c.Model == "" {
+		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
+	}
+	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		fs.Add("base_url", "is not the URL of a server", "for example https://api.openai.com/v1")
+	}
+	switch c.API {
+	case apiOpenAI:
+	case apiAzure, apiAzureAD:
+		if c.BaseURL == "" {
+			fs.Add("base_url", "missing", "an Azure resource has its own, such as https://NAME.openai.azure.com")
+		}
+		if c.APIVersion == "" {
+			fs.Add("api_version", "missing", "Azure demands one, such as 2024-10-21")
+		}
+	default:
+		fs.Add("api", "unknown", "openai, azure or azure_ad")
+	}
+	if t := c.Temperature; t != nil && !(*t >= 0 && *t <= 2) {
+		fs.Add("temperature", "out of range", "0 to 2, or null to send none")
+	}
+	checkRange("max_tokens", c.MaxTokens, 64, 128<<10)
+	switch c.Format {
+	case judges.FormatSchema, judges.FormatObject, judges.FormatFenced:
+	default:
+		fs.Add("format", "unknown", "json_schema, json_object or fenced_json")
+	}
+	checkRange("concurrency", c.Concurrency, 1, 10_000)
+	if !(c.RequestsPerMinute >= 0 && c.RequestsPerMinute <= 1e7) {
+		fs.Add("requests_per_minute", "out of range", "0 (no limit) to 10000000")
+	}
+	if c.Timeout < 100*time.Millisecond || c.Timeout > 30*time.Minute {
+		fs.Add("timeout", "out of range", "100ms to 30m, for one call")
+	}
+	checkRange("max_attempts", c.MaxAttempts, 1, 20)
+	if !(c.RetryBudget >= 0 && c.RetryBudget <= 1) {
+		fs.Add("retry_budget", "out of range", "a share of calls, 0 (no retries) to 1")
+	}
+	checkRange("max_input_chars", c.MaxInputChars, 1000, 4<<20)
+	if c.Price != nil {
+		fs.Under("price", c.Price.Validate())
+	}
+	return fs
+}
+
+// fingerprint names what an answer depends on. Limits and addresses are left
+// out: the same model behind a gateway is the same model.
+func (c Config) fingerprint() string {
+	temperature, seed := "none", "none"
+	if c.Temperature != nil && capabilityOf(c.Model).temperature {
+		temperature = fmt.Sprint(*c.Temperature)
+	}
+	if c.Seed != nil {
+		seed = strconv.Itoa(*c.Seed)
+	}
+	return fmt.Sprintf("api=%s model=%s temperature=%s max_tokens=%d seed=%s format=%s",
+		c.API, c.Model, temperature, c.MaxTokens, seed, c.Format)
+}

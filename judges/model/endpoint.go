@@ -1,0 +1,161 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/judges"
+)
+
+// Keys of log attributes.
+const (
+	keyModel  = "model"
+	keyFormat = "format"
+	keyFrom   = "from"
+	keyNext   = "next"
+	keyReason = "reason"
+	keyAge    = "age_days"
+)
+
+// Environment variables that fill in what a model's configuration leaves out.
+const (
+	envBaseURL = "OPENAI_BASE_URL"
+	envAPIKey  = "OPENAI_API_KEY"
+)
+
+// maxKeyFile bounds a key's file, in bytes.
+const maxKeyFile = 16 << 10
+
+// Deps are what an endpoint works with. The zero value works.
+type Deps struct {
+	Log    *slog.Logger // nil: nothing is logged
+	Prices Prices       // zero: the built-in table
+
+	// Observe is called after each call of the model; it must not block. May be nil.
+	Observe func(Call)
+	// Getenv reads OPENAI_BASE_URL and OPENAI_API_KEY. nil: [os.Getenv].
+	Getenv func(string) string
+	// Transport carries the calls. nil: one of the endpoint's own.
+	Transport http.RoundTripper
+}
+
+// Endpoint is one entry of models: a model behind a server, with the limits that
+// all its judges share. It is safe for concurrent use.
+type Endpoint struct {
+	model       judges.Model
+	http        *http.Client
+	breaker     *breaker
+	description judges.Description
+}
+
+var _ judges.Describer = (*Endpoint)(nil)
+
+// New returns the model of one entry. It makes no connection. A key that is
+// missing or cannot be read is an error of type [fault.Faults].
+//
+// The layers, the outermost first, and why they are in this order:
+//
+//	formatLadder      one question, asked again in a looser answer format
+//	retrier           waits outside of the concurrency limit, so that no slot is idle
+//	concurrencyLimit  calls in flight; before the breaker, so that calls that queued
+//	                  up while the endpoint went down are turned away at their turn
+//	breaker           before the rate limit, so that a call turned away uses no turn
+//	rateLimit         calls a minute, and the pause of all that the server asks for
+//	callObserver      the timeout of one call, which the queues above do not use up
+//	client            one call
+func New(cfg Config, deps Deps) (*Endpoint, error) {
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, fmt.Errorf("model %s: %w", cfg.Model, err)
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Getenv == nil {
+		deps.Getenv = os.Getenv
+	}
+	if cfg.BaseURL == "" {
+		cfg.BaseURL = deps.Getenv(envBaseURL)
+	}
+	key, err := apiKey(cfg, deps.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	price, err := priceLookup(cfg, deps)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", cfg.Model, err)
+	}
+	d := newDoer(cfg, deps.Transport)
+	latency := new(latencyEstimate)
+	var m judges.Model = newClient(cfg, key, d, price)
+	m = &callObserver{next: m, model: cfg.Model, timeout: cfg.Timeout, latency: latency, observe: deps.Observe}
+	m = newRateLimit(m, cfg, latency)
+	b := newBreaker(m, cfg, deps.Log)
+	m = newConcurrencyLimit(b, cfg, latency)
+	m = newRetrier(m, cfg)
+	m = newFormatLadder(m, cfg, deps.Log)
+	return &Endpoint{
+		model: m, http: &d.http, breaker: b,
+		description: judges.Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
+	}, nil
+}
+
+// Complete answers one request.
+func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
+	return e.model.Complete(ctx, r)
+}
+
+// Describe returns what a judge has to know of the model.
+func (e *Endpoint) Describe() judges.Description { return e.description }
+
+// Condition returns the health of the model.
+func (e *Endpoint) Condition() Condition { return e.breaker.condition() }
+
+// Close closes idle connections. The endpoint can still be called; it then opens
+// new ones.
+func (e *Endpoint) Close() { e.http.CloseIdleConnections() }
+
+// String names the model, so that no print of an endpoint reaches its key.
+func (e *Endpoint) String() string { return "endpoint " + e.description.Fingerprint }
+
+// GoString is String.
+func (e *Endpoint) GoString() string { return e.String() }
+
+// apiKey returns the key from its file, from the configuration, or from the
+// environment. A self-hosted server may need none; without a key, an error for
+// those that always need one.
+func apiKey(cfg Config, getenv func(string) string) (string, error) {
+	key := cfg.APIKey.Reveal()
+	switch {
+	case cfg.KeyFile != "":
+		f, err := os.Open(cfg.KeyFile)
+		if err != nil {
+			return "", keyFault("key_file", err.Error())
+		}
+		defer func() { _ = f.Close() }()
+		b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+		if err != nil {
+			return "", keyFault("key_file", err.Error())
+		}
+		key = string(b)
+	case key == "":
+		key = getenv(envAPIKey)
+	}
+	key = strings.TrimSpace(key)
+	if key == "" && (cfg.BaseURL == "" || cfg.API != apiOpenAI) {
+		return "", keyFault("api_key", "missing")
+	}
+	if strings.ContainsAny(key, "\r\n\x00") {
+		return "", keyFault("api_key", "contains a line break")
+	}
+	return key, nil
+}
+
+func keyFault(path, problem string) error {
+	return fault.List{{Path: path, Problem: problem, Expected: "set key_file, api_key or " + envAPIKey}}
+}
