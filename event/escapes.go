@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"encoding/hex"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -40,8 +41,7 @@ func unescape(s []byte) (r rune, n int) {
 	case len(s) < 6 || s[1] != 'u':
 		return 0, 0
 	}
-	code, ok := parseHex(s[2:6])
-	r = rune(code) // of four digits
+	r, ok := fourDigits(s[2:6])
 	switch {
 	case !ok || r < ' ' || r == '"' || r == '\\':
 		return 0, 0
@@ -50,9 +50,16 @@ func unescape(s []byte) (r rune, n int) {
 	case len(s) < 12 || s[6] != '\\' || s[7] != 'u':
 		return 0, 0
 	}
-	code, ok = parseHex(s[8:12])
-	if r = utf16.DecodeRune(r, rune(code)); !ok || r == utf8.RuneError {
+	low, ok := fourDigits(s[8:12])
+	if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
 		return 0, 0
 	}
 	return r, 12
+}
+
+// fourDigits reads four hexadecimal digits.
+func fourDigits(s []byte) (rune, bool) {
+	var b [2]byte
+	_, err := hex.Decode(b[:], s)
+	return rune(b[0])<<8 | rune(b[1]), err == nil
 }

@@ -66,7 +66,7 @@ func TestRatingOfEveryPublisher(t *testing.T) {
 		env, ok := event.EnvelopeFromHeaders([]event.Header{
 			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
 			{Key: event.HeaderRequestID, Value: []byte("r")},
-			{Key: event.HeaderUserRating, Value: []byte(written)},
+			{Key: "user_rating", Value: []byte(written)},
 		})
 		inMemory := (&event.Event{UserRating: event.Rating(written)}).Envelope()
 		body, err := json.Marshal(map[string]string{"event": string(event.KindRequestCompleted), "request_id": "r", "user_rating": written})
@@ -77,7 +77,7 @@ func TestRatingOfEveryPublisher(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for from, got := range map[string]string{"headers": env.Dims.UserRating, "body": string(e.UserRating), "memory": inMemory.Dims.UserRating} {
+		for from, got := range map[string]string{"headers": env.Dims.Get("user_rating"), "body": string(e.UserRating), "memory": inMemory.Dims.Get("user_rating")} {
 			if !ok || got != want {
 				t.Errorf("%q is %q in %s, want %q", written, got, from, want)
 			}

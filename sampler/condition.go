@@ -20,11 +20,36 @@ const (
 	maxConditionNodes = 512
 )
 
+// dimSet has bit d set for each dimension d in it.
+type dimSet uint64
+
+func (s dimSet) has(d event.Dim) bool { return s>>d&1 == 1 }
+
 // condition is a compiled expression. It is immutable.
 type condition struct {
 	program *vm.Program
-	reads   fieldSet
+	reads   dimSet
 }
+
+// machine evaluates conditions on one event at a time.
+type machine struct {
+	vm     vm.VM
+	fields map[string]any // texts, by the names that conditions use
+}
+
+func newMachine() *machine {
+	return &machine{fields: make(map[string]any, event.NumDims)}
+}
+
+// load sets the fields of the event that match is about.
+func (m *machine) load(d *event.Dims) {
+	for i, name := range dimNames {
+		m.fields[name] = d[i]
+	}
+}
+
+// dimNames is [event.DimNames], made once.
+var dimNames = event.DimNames()
 
 // compileCondition compiles a condition, or gives nil for an empty one, which
 // is true of every event. Faults have no path; line and column are counted from
@@ -47,7 +72,9 @@ func compileCondition(text string) (*condition, fault.List) {
 	if len(g.faults) > 0 {
 		return nil, g.faults
 	}
-	options := []expr.Option{expr.Env(event.Dims{}), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins()}
+	env := newMachine()
+	env.load(new(event.Dims))
+	options := []expr.Option{expr.Env(env.fields), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins()}
 	for _, name := range functions {
 		options = append(options, expr.EnableBuiltin(name))
 	}
@@ -61,11 +88,11 @@ func compileCondition(text string) (*condition, fault.List) {
 // match evaluates the condition. The grammar admits only expressions that are
 // defined for all strings, so there is no error; should the vm know better, the
 // error is handed on for the caller to decide.
-func (c *condition) match(m *vm.VM, d *event.Dims) (bool, error) {
+func (c *condition) match(m *machine) (bool, error) {
 	if c == nil {
 		return true, nil
 	}
-	v, err := m.Run(c.program, d)
+	v, err := m.vm.Run(c.program, m.fields)
 	if err != nil {
 		return false, err
 	}
@@ -77,7 +104,7 @@ func (c *condition) match(m *vm.VM, d *event.Dims) (bool, error) {
 }
 
 // fields gives the fields that the condition reads.
-func (c *condition) fields() fieldSet {
+func (c *condition) fields() dimSet {
 	if c == nil {
 		return 0
 	}

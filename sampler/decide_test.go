@@ -23,13 +23,13 @@ var conditions = []struct {
 	mean func(d *event.Dims) bool
 }{
 	{"", func(*event.Dims) bool { return true }},
-	{`user_rating == "down" || status == "error"`, func(d *event.Dims) bool { return d.UserRating == "down" || d.Status == "error" }},
-	{`feature in ["search", "support agent"]`, func(d *event.Dims) bool { return d.Feature == "search" || d.Feature == "support agent" }},
-	{`len(model) > 8 and provider != ""`, func(d *event.Dims) bool { return len([]rune(d.Model)) > 8 && d.Provider != "" }},
-	{`lower(prompt_name) startsWith "tri"`, func(d *event.Dims) bool { return strings.HasPrefix(strings.ToLower(d.PromptName), "tri") }},
-	{`prompt_version matches "[.]3$"`, func(d *event.Dims) bool { return strings.HasSuffix(d.PromptVersion, ".3") }},
-	{`!(environment == "prod") && tenant_tier != "free"`, func(d *event.Dims) bool { return d.Environment != "prod" && d.TenantTier != "free" }},
-	{`finish_reason == "length" || output_schema == ""`, func(d *event.Dims) bool { return d.FinishReason == "length" || d.OutputSchema == "" }},
+	{`user_rating == "down" || status == "error"`, func(d *event.Dims) bool { return d.Get("user_rating") == "down" || d.Get("status") == "error" }},
+	{`feature in ["search", "support agent"]`, func(d *event.Dims) bool { return d.Get("feature") == "search" || d.Get("feature") == "support agent" }},
+	{`len(model) > 8 and provider != ""`, func(d *event.Dims) bool { return len([]rune(d.Get("model"))) > 8 && d.Get("provider") != "" }},
+	{`lower(prompt_name) startsWith "tri"`, func(d *event.Dims) bool { return strings.HasPrefix(strings.ToLower(d.Get("prompt_name")), "tri") }},
+	{`prompt_version matches "[.]3$"`, func(d *event.Dims) bool { return strings.HasSuffix(d.Get("prompt_version"), ".3") }},
+	{`!(environment == "prod") && tenant_tier != "free"`, func(d *event.Dims) bool { return d.Get("environment") != "prod" && d.Get("tenant_tier") != "free" }},
+	{`finish_reason == "length" || output_schema == ""`, func(d *event.Dims) bool { return d.Get("finish_reason") == "length" || d.Get("output_schema") == "" }},
 }
 
 // randomEvent gives events in every form of id, with fields absent, usual, odd
@@ -210,7 +210,7 @@ func TestUnhappyUsersHeader(t *testing.T) {
 		plan, ok := s.DecideHeaders([]event.Header{
 			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
 			{Key: event.HeaderRequestID, Value: []byte("r")},
-			{Key: event.HeaderUserRating, Value: []byte(rating)},
+			{Key: "user_rating", Value: []byte(rating)},
 		})
 		if !ok || len(plan.Picks) != 1 {
 			t.Errorf("%q: %t, %+v; want the event taken", rating, ok, plan.Picks)

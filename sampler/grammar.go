@@ -25,7 +25,7 @@ var (
 // finds what conditions may not contain.
 type grammar struct {
 	text   string
-	reads  fieldSet
+	reads  dimSet
 	faults fault.List
 }
 
@@ -74,14 +74,15 @@ func (g *grammar) check(n ast.Node) {
 }
 
 func (g *grammar) checkField(n *ast.IdentifierNode) {
-	if f, ok := fieldNamed(n.Value); ok {
-		g.reads |= 1 << f
+	if d, ok := event.DimNamed(n.Value); ok {
+		g.reads |= 1 << d
 		return
 	}
-	expected := "want one of " + strings.Join(fieldNames[:], ", ")
-	if alias, ok := fieldNamed(event.Aliases()[n.Value]); ok {
-		expected = fmt.Sprintf("did you mean %q?", fieldNames[alias])
-	} else if near := fault.Nearest(n.Value, fieldNames[:]); near != "" {
+	names := event.DimNames()
+	expected := "want one of " + strings.Join(names, ", ")
+	if alias := event.Aliases()[n.Value]; slices.Contains(names, alias) {
+		expected = fmt.Sprintf("did you mean %q?", alias)
+	} else if near := fault.Nearest(n.Value, names); near != "" {
 		expected = fmt.Sprintf("did you mean %q?", near)
 	}
 	g.fault(n, fmt.Sprintf("unknown field %q", n.Value), expected)

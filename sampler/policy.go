@@ -3,8 +3,6 @@ package sampler
 import (
 	"sync"
 
-	"github.com/expr-lang/expr/vm"
-
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -30,8 +28,8 @@ type wanted struct {
 type policy struct {
 	rules      []rule
 	evaluators []evaluator
-	reads      fieldSet // what the conditions read, all taken together
-	vms        sync.Pool
+	reads      dimSet // what the conditions read, all taken together
+	machines   sync.Pool
 }
 
 type rule struct {
@@ -50,15 +48,16 @@ type evaluator struct {
 
 // resolve evaluates all conditions on an envelope.
 func (p *policy) resolve(d *event.Dims) *rates {
-	m, _ := p.vms.Get().(*vm.VM)
+	m, _ := p.machines.Get().(*machine)
 	if m == nil {
-		m = new(vm.VM)
+		m = newMachine()
 	}
-	defer p.vms.Put(m)
+	defer p.machines.Put(m)
+	m.load(d)
 	// A condition cannot fail. If one did, the event would be evaluated: too much
 	// is seen on the bill, too little by nobody.
 	matches := func(c *condition) bool {
-		ok, err := c.match(m, d)
+		ok, err := c.match(m)
 		return ok || err != nil
 	}
 	matched := make([]bool, len(p.rules))

@@ -23,6 +23,15 @@ func newHasher(salt string) hasher {
 	return hasher{trace: xxhash.Sum64String(salt + "t"), request: xxhash.Sum64String(salt + "r")}
 }
 
+// number returns R of an event: by the lower half of its trace id, or by its
+// request id when the trace is not known.
+func number[T ~string | ~[]byte](h *hasher, trace uint64, request T) uint64 {
+	if trace != 0 {
+		return h.ofTrace(trace)
+	}
+	return ofRequest(h, request)
+}
+
 func (h *hasher) ofTrace(lo uint64) uint64 {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], h.trace)

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/evalworker/evalworker/event"
 )
 
 // TestGolden holds R for good: replicas of different builds must agree. The
@@ -175,40 +173,4 @@ func FuzzUpstream(f *testing.F) {
 			t.Errorf("upstream(%q, %#x) = %g", s, trace, p)
 		}
 	})
-}
-
-// FuzzLowTrace: the fast reader and the vocabulary's own agree on everything.
-func FuzzLowTrace(f *testing.F) {
-	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	f.Add([]byte(parent), []byte("123"), []byte("456"))
-	f.Add([]byte(strings.ToUpper(parent)), []byte(""), []byte("0af7651916cd43dd8448eb211c80319c"))
-	f.Add([]byte("00-00000000000000000000000000000000-b7ad6b7169203331-01"), []byte("0"), []byte("18446744073709551615"))
-	f.Add([]byte("00-0af7651916cd43dd0000000000000000-b7ad6b7169203331-01"), []byte("9999999999999999999"), []byte("8448eb211c80319c"))
-	f.Add([]byte("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"), []byte("18446744073709551616"), []byte("0000000000000000g"))
-	f.Add([]byte("0"), []byte("0"), []byte("000000X0000000000000000000000001"))
-	f.Fuzz(func(t *testing.T, parent, dd, trace []byte) {
-		if got, want := lowTrace(parent, dd, trace), event.HeaderTrace(parent, dd, trace).Lo; got != want {
-			t.Errorf("lowTrace(%q, %q, %q) = %#x, want %#x", parent, dd, trace, got, want)
-		}
-	})
-}
-
-// TestLowTraceByteByByte puts every byte in every place of the usual forms.
-func TestLowTraceByteByByte(t *testing.T) {
-	t.Parallel()
-	parent := []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	for _, form := range [][]byte{parent, parent[3:35], parent[3:19], []byte("1234567890123456789"), []byte("12345678901234567890")} {
-		for i := range form {
-			for c := range 256 {
-				s := append([]byte(nil), form...)
-				s[i] = byte(c) // below 256
-				if got, want := lowTrace(s, nil, nil), event.HeaderTrace(s, nil, nil).Lo; got != want {
-					t.Fatalf("as traceparent: lowTrace(%q) = %#x, want %#x", s, got, want)
-				}
-				if got, want := lowTrace(nil, s, nil), event.HeaderTrace(nil, s, nil).Lo; got != want {
-					t.Fatalf("as an id: lowTrace(%q) = %#x, want %#x", s, got, want)
-				}
-			}
-		}
-	}
 }

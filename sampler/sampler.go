@@ -32,12 +32,7 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 	if r.ceiling == 0 {
 		return eval.Plan{Revision: s.revision}
 	}
-	var n uint64
-	if env.Trace.Lo != 0 {
-		n = s.hash.ofTrace(env.Trace.Lo)
-	} else {
-		n = ofRequest(&s.hash, env.RequestID)
-	}
+	n := number(&s.hash, env.Trace.Lo, env.RequestID)
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}
 	}
@@ -70,9 +65,9 @@ func (s *Sampler) feedback(upstream float64) eval.Plan {
 func (s *Sampler) ratesOf(d *event.Dims) *rates {
 	var buf [maxKey]byte
 	key, ok := buf[:0], true
-	for f, v := range dimsOf(d) {
-		if s.policy.reads.has(field(f)) && ok { // below numFields
-			key, ok = appendKey(key, *v)
+	for i := range d {
+		if ok && s.policy.reads.has(event.Dim(i)) {
+			key, ok = appendKey(key, d[i])
 		}
 	}
 	if !ok {

@@ -25,6 +25,20 @@ const (
 	waysPerSet = 4
 )
 
+// maxKey bounds the key of an entry, and so the memory of the table.
+const maxKey = 256
+
+// appendKey appends one value to a key. Lengths go before values, so that two
+// different lists of values never have the same key. It reports false when the
+// value or the key would be too long to be kept.
+func appendKey[T string | []byte](key []byte, v T) ([]byte, bool) {
+	if len(v) > 255 || len(key)+1+len(v) > maxKey {
+		return key, false
+	}
+	key = append(key, byte(len(v)))
+	return append(key, v...), true
+}
+
 // entry is immutable once it stands in a slot.
 type entry struct {
 	key   string

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"log/slog"
 	"math"
 	"slices"
@@ -36,8 +37,9 @@ type meter struct {
 	dims map[dims][]string // guarded by mu; tags, by the values as they came
 }
 
-// dims are an event's dimensions, in the order of [Dims].
-type dims [len(dimKeys)]string
+// dims are an event's values of the dimensions that metrics carry, in the order
+// of the table.
+type dims [len(dimensions)]string
 
 // long reports whether a value is none that a dimension has, such as a prompt in
 // the wrong field. To remember it would cost memory and keep content.
@@ -68,24 +70,31 @@ func newMeter(out statsdClient, t target, maxValues int, d *drops, log *slog.Log
 // dimsOf gives the tags of an event's dimensions. The caller must not change
 // them, only append to a copy.
 func (m *meter) dimsOf(e *event.Event) []string {
-	key := dims{e.Environment, e.Feature, e.PromptName, e.PromptVersion, e.Model, e.Provider, e.TenantTier}
+	var key dims
+	for i, d := range dimensions {
+		if d.metric != "" {
+			key[i] = e.Dim(d.name)
+		}
+	}
 	m.mu.RLock()
 	tags, ok := m.dims[key]
 	m.mu.RUnlock()
 	if ok {
 		return tags
 	}
-	tags = make([]string, 0, len(key))
+	tags = make([]string, 0, len(dimKeys))
 	for i, value := range key {
-		if dimKeys[i] == "env" {
+		tag := dimensions[i].metric
+		if tag == "" {
+			continue
+		}
+		if tag == "env" {
 			if m.envTag {
 				continue
 			}
-			if value == "" {
-				value = m.env
-			}
+			value = cmp.Or(value, m.env)
 		}
-		if tag := m.guards[dimKeys[i]].tag(value); tag != "" {
+		if tag := m.guards[tag].tag(value); tag != "" {
 			tags = append(tags, tag)
 		}
 	}
@@ -139,7 +148,7 @@ func (m *meter) score(evaluator string, v float64, dims []string) {
 }
 
 // tagRoom is enough for the longest list of tags.
-const tagRoom = len(dimKeys) + 4
+const tagRoom = len(dimensions) + 4
 
 // buffer lends room for a list of tags. The client copies what it keeps, as it
 // aggregates every type that is sent here.

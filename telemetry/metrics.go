@@ -31,12 +31,34 @@ const ScoreMetric = scorePrefix + "<name>"
 
 const scorePrefix = "llm.eval."
 
-// Dims gives the keys of the dimensions, in the order in which they are sent.
-func Dims() []string { return slices.Clone(dimKeys[:]) }
+// dimensions is the table of what becomes of an event's dimensions ([event.DimNames]),
+// in the order in which they are sent: the tag of a metric and the tag of a span.
+// An empty one is not sent.
+var dimensions = [...]struct{ name, metric, span string }{
+	{"environment", "env", ""},
+	{"feature", "feature", "llm.feature"},
+	{"prompt_name", "prompt_name", "llm.prompt_name"},
+	{"prompt_version", "prompt_version", "llm.prompt_version"},
+	{"model", "model", "llm.model"},
+	{"provider", "provider", "llm.provider"},
+	{"tenant_tier", "tenant_tier", ""},
+	{"status", "", ""},
+	{"finish_reason", "", ""},
+	{"user_rating", "", ""},
+	{"output_schema", "", ""},
+}
 
-var dimKeys = [...]string{"env", "feature", "prompt_name", "prompt_version", "model", "provider", "tenant_tier"}
+// dimKeys are the keys of the dimensions that metrics carry.
+var dimKeys = func() (keys []string) {
+	for _, d := range dimensions {
+		if d.metric != "" {
+			keys = append(keys, d.metric)
+		}
+	}
+	return keys
+}()
 
-func dimsAnd(keys ...string) []string { return append(slices.Clone(dimKeys[:]), keys...) }
+func dimsAnd(keys ...string) []string { return slices.Concat(dimKeys, keys) }
 
 // A metric can only be sent by one of these constants, and each table below is
 // indexed by them: what is not in a table cannot be sent, nor sent as another

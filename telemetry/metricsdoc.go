@@ -16,7 +16,7 @@ func MetricsDoc() []byte {
 
 Generated from the table in the package telemetry. Do not edit.
 
-**dims** stands for the tags ` + codeList(dimKeys[:]) + `. A tag whose value is not known is
+**dims** stands for the tags ` + codeList(dimKeys) + `. A tag whose value is not known is
 left out. Every metric also carries ` + "`service` and `version`" + `. Where DD_ENV is set, it is the ` + "`env`" + ` of every metric;
 otherwise ` + "`env`" + ` is the event's environment.
 
@@ -37,7 +37,7 @@ Distributions send every value, so sums are exact. Enable percentiles in Datadog
 }
 
 func tagsDoc(keys []string) string {
-	if len(keys) >= len(dimKeys) && slices.Equal(keys[:len(dimKeys)], dimKeys[:]) {
+	if len(keys) >= len(dimKeys) && slices.Equal(keys[:len(dimKeys)], dimKeys) {
 		if own := keys[len(dimKeys):]; len(own) > 0 {
 			return "dims, " + codeList(own)
 		}

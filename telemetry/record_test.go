@@ -231,7 +231,7 @@ func TestTable(t *testing.T) {
 	}
 	m := Metrics()
 	m[0].Tags[0] = "changed"
-	if Metrics()[0].Tags[0] == "changed" || Dims()[0] != "env" {
+	if Metrics()[0].Tags[0] == "changed" || dimKeys[0] != "env" {
 		t.Error("the table can be changed from outside")
 	}
 }

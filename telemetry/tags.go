@@ -30,13 +30,11 @@ type textTag struct{ key, value string }
 
 // eventTags are the tags that say which request a span is about.
 func eventTags(e *event.Event, o *origin) tagList {
-	tags := tagList{
-		{"request_id", string(e.RequestID)},
-		{"llm.model", e.Model},
-		{"llm.provider", e.Provider},
-		{"llm.prompt_name", e.PromptName},
-		{"llm.prompt_version", e.PromptVersion},
-		{"llm.feature", e.Feature},
+	tags := tagList{{"request_id", string(e.RequestID)}}
+	for _, d := range dimensions {
+		if d.span != "" {
+			tags = append(tags, textTag{d.span, e.Dim(d.name)})
+		}
 	}
 	if o.known() {
 		tags = append(tags, textTag{tagTraceID, o.trace.String()}, textTag{tagSpanID, o.span.String()})
