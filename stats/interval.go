@@ -3,14 +3,14 @@ package stats
 import (
 	"math"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"gonum.org/v1/gonum/mathext"
 )
 
 // confidence of all intervals, two-sided.
 const confidence = 0.95
 
 // z is the normal quantile that belongs to confidence: 1.95996.
-func z() float64 { return distuv.UnitNormal.Quantile(1 - (1-confidence)/2) }
+func z() float64 { return mathext.NormalQuantile(1 - (1-confidence)/2) }
 
 // wilson gives the score interval of a rate seen in n trials; n need not be whole.
 func wilson(rate, n float64) (low, high float64) {
