@@ -52,7 +52,7 @@ func Aliases() map[string]string {
 // and [UnknownEvent] for a kind of event that this version does not know.
 // The error names fields and types, never values.
 func Decode(data []byte) (*Event, error) {
-	if err := bounded(data); err != nil {
+	if err := checkBounds(data); err != nil {
 		return nil, invalid(Malformed, err)
 	}
 	var w wire
@@ -66,7 +66,7 @@ func Decode(data []byte) (*Event, error) {
 // DecodeStrict is Decode for tools in which a misspelt field should
 // be seen: a field that the event does not define is an error too.
 func DecodeStrict(data []byte) (*Event, error) {
-	if err := bounded(data); err != nil {
+	if err := checkBounds(data); err != nil {
 		return nil, invalid(Malformed, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -80,17 +80,6 @@ func DecodeStrict(data []byte) (*Event, error) {
 	}
 	w.merge()
 	return w.checked()
-}
-
-// bounded holds data, JSON or not, against what an event may be at most.
-func bounded(data []byte) error {
-	if at, deep := tooDeep(data); deep {
-		return errTooDeep(at)
-	}
-	if path, long := tooLong(data); long {
-		return errTooLong(path)
-	}
-	return nil
 }
 
 func (w *wire) merge() {
