@@ -47,10 +47,8 @@ func (s *Sampler) ratesOfView(view *event.HeaderView) *rates {
 			key, ok = appendKey(key, view.Dim(d))
 		}
 	}
-	var hash uint64
 	if ok {
-		var r *rates
-		if r, hash = s.table.find(key); r != nil {
+		if r := s.table.find(key); r != nil {
 			return r
 		}
 	}
@@ -58,9 +56,5 @@ func (s *Sampler) ratesOfView(view *event.HeaderView) *rates {
 	for d := range dims {
 		dims[d] = string(view.Dim(event.Dim(d)))
 	}
-	r := s.policy.resolve(&dims)
-	if ok {
-		s.table.put(key, hash, r)
-	}
-	return r
+	return s.resolve(&dims, key, ok)
 }

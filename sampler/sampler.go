@@ -70,13 +70,20 @@ func (s *Sampler) ratesOf(d *event.Dims) *rates {
 			key, ok = appendKey(key, d[i])
 		}
 	}
-	if !ok {
-		return s.policy.resolve(d)
+	if ok {
+		if r := s.table.find(key); r != nil {
+			return r
+		}
 	}
-	r, h := s.table.find(key)
-	if r == nil {
-		r = s.policy.resolve(d)
-		s.table.put(key, h, r)
+	return s.resolve(d, key, ok)
+}
+
+// resolve evaluates the conditions, and remembers the result under the key if
+// that is short enough.
+func (s *Sampler) resolve(d *event.Dims, key []byte, remember bool) *rates {
+	r := s.policy.resolve(d)
+	if remember {
+		s.table.put(key, r)
 	}
 	return r
 }

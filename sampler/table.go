@@ -1,32 +1,26 @@
 package sampler
 
-import (
-	"sync/atomic"
+import "sync"
 
-	"github.com/cespare/xxhash/v2"
-)
-
-// table remembers what the conditions say about an envelope. It is a cache of
-// fixed size, set-associative as a processor's: the hash of a key gives a set of
-// a few slots, and the whole key is compared. Readers take no lock and write
-// nothing. When a set is full the next entry takes the place of another; both
-// would give the same answer again, so nothing but time is at stake. The memory
-// is bounded by numSets * waysPerSet entries with keys of at most maxKey bytes.
+// table remembers what the conditions say about an envelope. When it is full it is
+// emptied: every entry can be computed again, so nothing but time is at stake.
+// The memory is bounded by maxEntries keys of at most maxKey bytes.
 //
-// Envelopes come from applications and are few-valued unless somebody puts an
-// id into a field. Then most look-ups miss, and each miss costs one evaluation
-// of the conditions and one allocation.
+// Envelopes come from applications and are few-valued unless one puts an id into
+// a field. Then most look-ups miss, and each miss costs one evaluation of the
+// conditions and one allocation.
+//
+// A set-associative table without a lock was no faster: 200 ns a decision on ten
+// fields beside 194, and 235 beside 233 on two processors at once.
 type table struct {
-	slots [numSets * waysPerSet]atomic.Pointer[entry]
+	mu      sync.RWMutex
+	entries map[string]*rates // guarded by mu
 }
 
 const (
-	numSets    = 1024
-	waysPerSet = 4
+	maxEntries = 4096
+	maxKey     = 256
 )
-
-// maxKey bounds the key of an entry, and so the memory of the table.
-const maxKey = 256
 
 // appendKey appends one value to a key. Lengths go before values, so that two
 // different lists of values never have the same key. It reports false when the
@@ -39,33 +33,19 @@ func appendKey[T string | []byte](key []byte, v T) ([]byte, bool) {
 	return append(key, v...), true
 }
 
-// entry is immutable once it stands in a slot.
-type entry struct {
-	key   string
-	rates *rates
+// find returns the rates for a key, nil when they are not there.
+func (t *table) find(key []byte) *rates {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.entries[string(key)]
 }
 
-// find gives the rates for a key and the key's hash, which put wants.
-func (t *table) find(key []byte) (*rates, uint64) {
-	h := xxhash.Sum64(key)
-	set := int(h%numSets) * waysPerSet
-	for i := range waysPerSet {
-		if e := t.slots[set+i].Load(); e != nil && e.key == string(key) {
-			return e.rates, h
-		}
+// put remembers the rates for a key.
+func (t *table) put(key []byte, r *rates) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.entries == nil || len(t.entries) >= maxEntries {
+		t.entries = map[string]*rates{}
 	}
-	return nil, h
-}
-
-// put remembers the rates for a key. Two goroutines that put the same key at the
-// same time may fill two slots with equal entries.
-func (t *table) put(key []byte, h uint64, r *rates) {
-	e := &entry{string(key), r}
-	set := int(h%numSets) * waysPerSet
-	for i := range waysPerSet {
-		if t.slots[set+i].CompareAndSwap(nil, e) {
-			return
-		}
-	}
-	t.slots[set+int(h>>32%waysPerSet)].Store(e)
+	t.entries[string(key)] = r
 }

@@ -140,8 +140,8 @@ func TestKeysAreUnambiguous(t *testing.T) {
 	}
 }
 
-// TestTableIsBounded: keys that share a set drive each other out and nothing
-// else, and every look-up is verified by the whole key.
+// TestTableIsBounded: a table that is full is emptied, and what it holds is
+// found by the whole key.
 func TestTableIsBounded(t *testing.T) {
 	t.Parallel()
 	var tab table
@@ -150,21 +150,20 @@ func TestTableIsBounded(t *testing.T) {
 		key := fmt.Sprint("key ", i)
 		r := &rates{ceiling: uint64(i)}
 		all[key] = r
-		_, h := tab.find([]byte(key))
-		tab.put([]byte(key), h, r)
-		if got, _ := tab.find([]byte(key)); got != r {
+		tab.put([]byte(key), r)
+		if tab.find([]byte(key)) != r {
 			t.Fatalf("%s is not found right after it was put", key)
 		}
 	}
 	kept := 0
 	for key, r := range all {
-		if got, _ := tab.find([]byte(key)); got == r {
+		if got := tab.find([]byte(key)); got == r {
 			kept++
 		} else if got != nil {
-			t.Errorf("%s gives another key's rates", key)
+			t.Errorf("%s has another key's rates", key)
 		}
 	}
-	if kept != numSets*waysPerSet {
-		t.Errorf("%d of 20000 are kept, want the table full: %d", kept, numSets*waysPerSet)
+	if kept == 0 || kept > maxEntries {
+		t.Errorf("%d of 20000 are kept, want at most %d", kept, maxEntries)
 	}
 }
