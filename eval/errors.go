@@ -43,19 +43,19 @@ func Reasons() []Reason {
 }
 
 // classed is an error with a reason and perhaps the mark that it is permanent.
-type classed struct {
+type classError struct {
 	reason    Reason
 	permanent bool
 	err       error
 }
 
-func (c *classed) Error() string { return string(c.reason) + ": " + c.err.Error() }
-func (c *classed) Unwrap() error { return c.err }
+func (c *classError) Error() string { return string(c.reason) + ": " + c.err.Error() }
+func (c *classError) Unwrap() error { return c.err }
 
 // Permanent marks err as one that the same input will always cause. A message
 // whose handling ends in a permanent error becomes a dead letter.
 func Permanent(reason Reason, err error) error {
-	return &classed{reason: reason, permanent: true, err: err}
+	return &classError{reason: reason, permanent: true, err: err}
 }
 
 // IsPermanent reports whether err, or an error that it wraps, is permanent. An
@@ -64,7 +64,7 @@ func IsPermanent(err error) bool {
 	if _, ok := errors.AsType[*event.Error](err); ok {
 		return true
 	}
-	var c *classed
+	var c *classError
 	for errors.As(err, &c) {
 		if c.permanent {
 			return true
@@ -77,14 +77,14 @@ func IsPermanent(err error) bool {
 // WithReason gives err a reason and leaves its class alone: whoever handles it
 // may try again.
 func WithReason(reason Reason, err error) error {
-	return &classed{reason: reason, err: err}
+	return &classError{reason: reason, err: err}
 }
 
 // ReasonOf gives the outermost reason in err's chain. Without one it is
 // ReasonTimeout or ReasonCanceled for a context's error, else ReasonInternal;
 // it is empty for nil.
 func ReasonOf(err error) Reason {
-	var c *classed
+	var c *classError
 	var invalid *event.Error
 	switch {
 	case err == nil:

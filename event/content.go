@@ -72,7 +72,7 @@ func (c Content) Text() string {
 	case "nothing":
 		return ""
 	case "string":
-		return speech(c.raw)
+		return stringText(c.raw)
 	case "object":
 		if m, ok := c.message(); ok {
 			return m.Text
@@ -127,34 +127,34 @@ func (c Content) Turns() ([]Turn, bool) {
 }
 
 // chat gives chat messages: a list of nothing else.
-func (c Content) chat() ([]spoken, bool) {
-	ms, ok := list[message](c.raw)
+func (c Content) chat() ([]chatTurn, bool) {
+	ms, ok := decodeList[message](c.raw)
 	if !ok || len(ms) == 0 || slices.ContainsFunc(ms, func(m message) bool { return !m.isMessage() }) {
 		return nil, false
 	}
-	out := make([]spoken, len(ms))
+	out := make([]chatTurn, len(ms))
 	for i := range ms {
-		out[i] = ms[i].read()
+		out[i] = ms[i].turn()
 	}
 	return out, true
 }
 
 // message gives a single chat message. One that is not the assistant's has to
 // say something: else it is a value that has members of these names by chance.
-func (c Content) message() (spoken, bool) {
+func (c Content) message() (chatTurn, bool) {
 	var m message
 	if jsonKind(c.raw) != "object" || json.Unmarshal(c.raw, &m) != nil {
-		return spoken{}, false
+		return chatTurn{}, false
 	}
-	if !m.isMessage() && !c.choice(&m) {
-		return spoken{}, false
+	if !m.isMessage() && !c.readChoice(&m) {
+		return chatTurn{}, false
 	}
-	s := m.read()
+	s := m.turn()
 	return s, s.Text != "" || strings.EqualFold(s.role, roleAssistant)
 }
 
 // choice reads the message of a whole response of OpenAI's.
-func (c Content) choice(m *message) bool {
+func (c Content) readChoice(m *message) bool {
 	var response struct {
 		Choices []struct {
 			Message message `json:"message"`
@@ -168,13 +168,13 @@ func (c Content) choice(m *message) bool {
 }
 
 // parts gives the message that a list of parts is the content of.
-func (c Content) parts() (spoken, bool) {
-	ps, ok := list[part](c.raw)
+func (c Content) parts() (chatTurn, bool) {
+	ps, ok := decodeList[part](c.raw)
 	if !ok || len(ps) == 0 || slices.ContainsFunc(ps, func(p part) bool { return !p.isPart() }) {
-		return spoken{}, false
+		return chatTurn{}, false
 	}
 	m := message{Role: roleAssistant, Content: c.raw}
-	return m.read(), true
+	return m.turn(), true
 }
 
 // Roles that decide how a message is read.

@@ -16,16 +16,16 @@ import (
 // Where both are present the canonical name wins.
 type wire struct {
 	Event
-	OccurredAt       moment   `json:"occurred_at"` // read in more forms than it is written
-	LatencyAlias     *float64 `json:"latency_ms"`
-	TimestampAlias   moment   `json:"timestamp"`
-	EnvAlias         string   `json:"env"`
-	PromptTokens     *int64   `json:"prompt_tokens"`
-	CompletionTokens *int64   `json:"completion_tokens"`
-	CostAlias        *float64 `json:"cost_usd"`
-	MessagesAlias    Content  `json:"messages"`
-	ResponseAlias    Content  `json:"response"`
-	CompletionAlias  Content  `json:"completion"`
+	OccurredAt       timestamp `json:"occurred_at"` // read in more forms than it is written
+	LatencyAlias     *float64  `json:"latency_ms"`
+	TimestampAlias   timestamp `json:"timestamp"`
+	EnvAlias         string    `json:"env"`
+	PromptTokens     *int64    `json:"prompt_tokens"`
+	CompletionTokens *int64    `json:"completion_tokens"`
+	CostAlias        *float64  `json:"cost_usd"`
+	MessagesAlias    Content   `json:"messages"`
+	ResponseAlias    Content   `json:"response"`
+	CompletionAlias  Content   `json:"completion"`
 }
 
 // Aliases gives the accepted other names of fields, alias to canonical name.
@@ -53,41 +53,41 @@ func Aliases() map[string]string {
 // The error names fields and types, never values.
 func Decode(data []byte) (*Event, error) {
 	if err := checkBounds(data); err != nil {
-		return nil, invalid(Malformed, err)
+		return nil, newError(Malformed, err)
 	}
 	var w wire
 	if err := json.Unmarshal(data, &w); err != nil {
-		return nil, invalid(Malformed, describe(data, err))
+		return nil, newError(Malformed, describeError(data, err))
 	}
-	w.merge()
-	return w.checked()
+	w.mergeAliases()
+	return w.validate()
 }
 
 // DecodeStrict is Decode for tools in which a misspelt field should
 // be seen: a field that the event does not define is an error too.
 func DecodeStrict(data []byte) (*Event, error) {
 	if err := checkBounds(data); err != nil {
-		return nil, invalid(Malformed, err)
+		return nil, newError(Malformed, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	var w wire
 	if err := dec.Decode(&w); err != nil {
-		return nil, invalid(Malformed, describe(data, err))
+		return nil, newError(Malformed, describeError(data, err))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, invalid(Malformed, errors.New("more than one JSON value"))
+		return nil, newError(Malformed, errors.New("more than one JSON value"))
 	}
-	w.merge()
-	return w.checked()
+	w.mergeAliases()
+	return w.validate()
 }
 
-func (w *wire) merge() {
+func (w *wire) mergeAliases() {
 	e := &w.Event
-	e.LatencyMS = or(e.LatencyMS, w.LatencyAlias)
-	e.InputTokens = or(e.InputTokens, w.PromptTokens)
-	e.OutputTokens = or(e.OutputTokens, w.CompletionTokens)
-	e.EstimatedCostUSD = or(e.EstimatedCostUSD, w.CostAlias)
+	e.LatencyMS = firstNonNil(e.LatencyMS, w.LatencyAlias)
+	e.InputTokens = firstNonNil(e.InputTokens, w.PromptTokens)
+	e.OutputTokens = firstNonNil(e.OutputTokens, w.CompletionTokens)
+	e.EstimatedCostUSD = firstNonNil(e.EstimatedCostUSD, w.CostAlias)
 	e.OccurredAt = time.Time(w.OccurredAt)
 	if e.OccurredAt.IsZero() {
 		e.OccurredAt = time.Time(w.TimestampAlias)
@@ -105,7 +105,7 @@ func (w *wire) merge() {
 	}
 }
 
-func (w *wire) checked() (*Event, error) {
+func (w *wire) validate() (*Event, error) {
 	e := w.Event
 	var missing []string
 	if e.Kind == "" {
@@ -115,17 +115,17 @@ func (w *wire) checked() (*Event, error) {
 		missing = append(missing, "request_id")
 	}
 	if len(missing) > 0 {
-		return nil, invalid(Malformed, fmt.Errorf("missing %s", strings.Join(missing, " and ")))
+		return nil, newError(Malformed, fmt.Errorf("missing %s", strings.Join(missing, " and ")))
 	}
 	if !slices.Contains([]Kind{KindRequestCompleted, KindUserFeedback}, e.Kind) {
-		return nil, invalid(UnknownEvent, fmt.Errorf("event: not one of %s, %s", KindRequestCompleted, KindUserFeedback))
+		return nil, newError(UnknownEvent, fmt.Errorf("event: not one of %s, %s", KindRequestCompleted, KindUserFeedback))
 	}
 	return &e, nil
 }
 
 // describe replaces the decoder's error by one that names the place and holds
 // nothing of the content.
-func describe(data []byte, err error) error {
+func describeError(data []byte, err error) error {
 	var typ *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {
@@ -135,10 +135,10 @@ func describe(data []byte, err error) error {
 		if field == "" {
 			return fmt.Errorf("a JSON %s, want an object", value)
 		}
-		if typ.Type == reflect.TypeFor[moment]() {
+		if typ.Type == reflect.TypeFor[timestamp]() {
 			return fmt.Errorf("%s: want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or a number: seconds or milliseconds since 1970", field)
 		}
-		return fmt.Errorf("%s: a JSON %s, want %s", field, value, wanted(typ.Type.Kind().String()))
+		return fmt.Errorf("%s: a JSON %s, want %s", field, value, describeType(typ.Type.Kind().String()))
 	case errors.As(err, &syntax):
 		if len(bytes.TrimSpace(data)) == 0 {
 			return errors.New("empty message")
@@ -153,7 +153,7 @@ func describe(data []byte, err error) error {
 	return errors.New("invalid JSON")
 }
 
-func wanted(kind string) string {
+func describeType(kind string) string {
 	switch kind {
 	case "struct", "map":
 		return "an object"
@@ -169,7 +169,7 @@ func wanted(kind string) string {
 	return "a " + kind
 }
 
-func or[T any](a, b *T) *T {
+func firstNonNil[T any](a, b *T) *T {
 	if a != nil {
 		return a
 	}

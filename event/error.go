@@ -24,4 +24,4 @@ func (e *Error) Error() string { return string(e.Reason) + ": " + e.Err.Error() 
 func (e *Error) Unwrap() error { return e.Err }
 
 // invalid returns an Error.
-func invalid(reason Reason, err error) error { return &Error{Reason: reason, Err: err} }
+func newError(reason Reason, err error) error { return &Error{Reason: reason, Err: err} }

@@ -12,7 +12,7 @@ import (
 // The same answer is the same text then, whoever published it. All else stays:
 // the order of members, the digits of numbers, and the escapes without which it
 // would be no JSON.
-func written(value []byte) []byte {
+func expandEscapes(value []byte) []byte {
 	i := bytes.IndexByte(value, '\\') // which JSON has in strings alone
 	if i < 0 {
 		return value

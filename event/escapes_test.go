@@ -21,7 +21,7 @@ func TestWritten(t *testing.T) {
 		`"\\u00e9 \\\u00e9"`:                       `"\\u00e9 \\é"`,
 		`{"b": 1.50, "a": 12345678901234567890e0}`: `{"b": 1.50, "a": 12345678901234567890e0}`,
 	} {
-		if got := string(written([]byte(in))); got != want {
+		if got := string(expandEscapes([]byte(in))); got != want {
 			t.Errorf("%s is written %s, want %s", in, got, want)
 		}
 	}
@@ -33,7 +33,7 @@ func FuzzWritten(f *testing.F) {
 	f.Add([]byte(`"\\u00e9\/\u001f\u007f\ufffd"`))
 	f.Add([]byte(`\u00`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got := written(data)
+		got := expandEscapes(data)
 		if json.Valid(data) && tokens(t, data) != tokens(t, got) {
 			t.Errorf("%q is written %q", data, got)
 		}
@@ -66,7 +66,7 @@ func BenchmarkWritten(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				_ = written([]byte(data))
+				_ = expandEscapes([]byte(data))
 			}
 		})
 	}

@@ -30,21 +30,21 @@ const (
 )
 
 // spoken is a message as it is read.
-type spoken struct {
+type chatTurn struct {
 	role string
 	Said
 }
 
 // isMessage tells a message from a value that has a member "role" by chance.
 func (m *message) isMessage() bool {
-	return m.Role != "" && (m.Content != nil || given(m.ToolCalls) || given(m.FunctionCall) || given(m.Refusal))
+	return m.Role != "" && (m.Content != nil || hasValue(m.ToolCalls) || hasValue(m.FunctionCall) || hasValue(m.Refusal))
 }
 
 // read gives what the message says. A refusal counts where nothing else is said.
-func (m *message) read() spoken {
-	s := spoken{m.Role, Said{CallsTools: given(m.ToolCalls) || given(m.FunctionCall)}}
+func (m *message) turn() chatTurn {
+	s := chatTurn{m.Role, Said{CallsTools: hasValue(m.ToolCalls) || hasValue(m.FunctionCall)}}
 	refusal := stringOf(m.Refusal)
-	if parts, ok := list[part](m.Content); ok {
+	if parts, ok := decodeList[part](m.Content); ok {
 		var texts, refusals []string
 		results := 0
 		for _, p := range parts {
@@ -61,9 +61,9 @@ func (m *message) read() spoken {
 		s.Text = strings.Join(texts, "\n")
 		refusal = strings.Join(appendText(refusals, refusal), "\n")
 	} else {
-		s.Text, s.JSON = textOf(m.Content)
+		s.Text, s.JSON = contentText(m.Content)
 	}
-	if refusal != "" && blank(s.Text) {
+	if refusal != "" && isBlank(s.Text) {
 		s.Text, s.Refusal = refusal, true
 	}
 	return s
@@ -73,11 +73,11 @@ func (m *message) read() spoken {
 // as often as somebody likes.
 func (p *part) text() string {
 	if p.Type != partToolResult {
-		return speech(p.Text)
+		return stringText(p.Text)
 	}
-	results, ok := list[part](p.Content)
+	results, ok := decodeList[part](p.Content)
 	if !ok {
-		text, _ := textOf(p.Content)
+		text, _ := contentText(p.Content)
 		return text
 	}
 	var texts []string
@@ -89,19 +89,19 @@ func (p *part) text() string {
 
 // textOf gives the text of a content that is no list of parts, and whether that
 // is a JSON value.
-func textOf(content []byte) (text string, value bool) {
+func contentText(content []byte) (text string, value bool) {
 	switch jsonKind(content) {
 	case "nothing", "null":
 		return "", false
 	case "string":
-		return speech(content), false
+		return stringText(content), false
 	}
 	return compact(content), true
 }
 
 // list decodes a JSON array of objects. One that is longer than MaxItems is left
 // as it is, for what it would take.
-func list[T any](array []byte) ([]T, bool) {
+func decodeList[T any](array []byte) ([]T, bool) {
 	if jsonKind(array) != "array" || lengthOf(array) > MaxItems {
 		return nil, false
 	}
@@ -111,7 +111,7 @@ func list[T any](array []byte) ([]T, bool) {
 
 // given reports whether a member holds something: it is there, and is not null
 // and not empty, as software writes members that were not used.
-func given(raw json.RawMessage) bool {
+func hasValue(raw json.RawMessage) bool {
 	switch jsonKind(raw) {
 	case "object", "array":
 		return len(bytes.TrimSpace(raw[1:len(raw)-1])) > 0
@@ -133,12 +133,12 @@ func (p *part) isPart() bool {
 // speech gives the text of a JSON string. One that is a JSON document itself, as
 // answers that follow a schema are published, is read like any other: with its
 // escapes written out.
-func speech(raw []byte) string {
+func stringText(raw []byte) string {
 	s := stringOf(raw)
 	if !strings.Contains(s, `\`) || !json.Valid([]byte(s)) {
 		return s
 	}
-	return string(written([]byte(s)))
+	return string(expandEscapes([]byte(s)))
 }
 
 // stringOf gives the text of a JSON string, and nothing of any other value.
@@ -156,7 +156,7 @@ func compact(raw []byte) string {
 	if json.Compact(&b, raw) != nil {
 		return string(raw)
 	}
-	return string(written(b.Bytes()))
+	return string(expandEscapes(b.Bytes()))
 }
 
 func appendText(texts []string, text string) []string {
@@ -166,4 +166,4 @@ func appendText(texts []string, text string) []string {
 	return append(texts, text)
 }
 
-func blank(s string) bool { return strings.TrimSpace(s) == "" }
+func isBlank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -10,19 +10,19 @@ import (
 
 // moment is a time as events carry it: RFC 3339, or a number since 1970, as logs
 // often have it.
-type moment time.Time
+type timestamp time.Time
 
 // UnmarshalJSON takes a number for seconds below 10^11, which is in the year
 // 5138, and from there for milliseconds, which begin in 1973. Zero is no time, as
 // software writes one that was not set.
-func (m *moment) UnmarshalJSON(b []byte) error {
+func (m *timestamp) UnmarshalJSON(b []byte) error {
 	switch jsonKind(b) {
 	case "null":
 		return nil
 	case "string":
 		var t time.Time
 		if json.Unmarshal(b, &t) == nil {
-			*m = moment(t)
+			*m = timestamp(t)
 			return nil
 		}
 	case "number":
@@ -35,9 +35,9 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 			return nil
 		}
 		if err == nil && n > 0 && n < milliseconds {
-			*m = moment(time.UnixMicro(int64(math.Round(n * 1e6))).UTC())
+			*m = timestamp(time.UnixMicro(int64(math.Round(n * 1e6))).UTC())
 			return nil
 		}
 	}
-	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[moment]()}
+	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[timestamp]()}
 }

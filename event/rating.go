@@ -45,7 +45,7 @@ func (r *Rating) UnmarshalJSON(b []byte) error {
 // "4.0" is "4"). What is in that form already, as words in lower case and stars
 // are, is given back as it is.
 func PlainRating[T ~string | ~[]byte](s T) T {
-	if isPlain(s) {
+	if isPlainRating(s) {
 		return s
 	}
 	text := strings.ToLower(strings.TrimSpace(string(s)))
@@ -59,7 +59,7 @@ func PlainRating[T ~string | ~[]byte](s T) T {
 
 // isPlain reports whether s holds nothing that PlainRating could change. It runs
 // for every message.
-func isPlain[T ~string | ~[]byte](s T) bool {
+func isPlainRating[T ~string | ~[]byte](s T) bool {
 	if len(s) == 1 && '0' <= s[0] && s[0] <= '9' {
 		return true
 	}

@@ -20,22 +20,22 @@ type Said struct {
 
 // OnlyCallsTools reports whether this is a step on the way to an answer: the model
 // called tools and said nothing yet. It is no answer, so it is no empty one.
-func (s Said) OnlyCallsTools() bool { return s.CallsTools && blank(s.Text) }
+func (s Said) OnlyCallsTools() bool { return s.CallsTools && isBlank(s.Text) }
 
 // Said reads the output as the model's turn. A JSON object is an assistant
 // message when its role says so, else a value.
 func (e *Event) Said() Said {
-	s := e.Output.said()
+	s := e.Output.answer()
 	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
 	return s
 }
 
-func (c Content) said() Said {
+func (c Content) answer() Said {
 	switch jsonKind(c.raw) {
 	case "nothing":
 		return Said{}
 	case "string":
-		return Said{Text: speech(c.raw)}
+		return Said{Text: stringText(c.raw)}
 	case "object":
 		if m, ok := c.message(); ok && strings.EqualFold(m.role, roleAssistant) {
 			return m.Said
@@ -48,5 +48,5 @@ func (c Content) said() Said {
 			return m.Said
 		}
 	}
-	return Said{Text: string(written(c.raw)), JSON: true}
+	return Said{Text: string(expandEscapes(c.raw)), JSON: true}
 }

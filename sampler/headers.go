@@ -12,7 +12,7 @@ import (
 // headers, and allocates nothing when no evaluator runs.
 func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	var view event.HeaderView
-	view.Read(hs, s.always == nil)
+	view.Read(hs, s.constant == nil)
 	if len(view.RequestID) == 0 {
 		return eval.Plan{}, false
 	}
@@ -23,7 +23,7 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	default:
 		return eval.Plan{}, false
 	}
-	r := s.always
+	r := s.constant
 	if r == nil {
 		r = s.ratesOfView(&view)
 	}

@@ -44,8 +44,8 @@ func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 		p.evaluators = append(p.evaluators, compiled)
 	}
 	for i, r := range cfg.Rules {
-		about := aboutWhom(&faults, fmt.Sprintf("rules[%d].evaluators", i), r.Evaluators, names)
-		p.rules = append(p.rules, rule{name: r.Name, when: conditions[i], rate: r.Rate, about: about})
+		about := coverage(&faults, fmt.Sprintf("rules[%d].evaluators", i), r.Evaluators, names)
+		p.rules = append(p.rules, rule{name: r.Name, when: conditions[i], rate: r.Rate, covers: about})
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 		p.reads |= p.evaluators[i].when.fields()
 	}
 	if p.reads == 0 {
-		s.always = p.resolve(new(event.Dims))
+		s.constant = p.resolve(new(event.Dims))
 	} else {
 		s.table = new(table)
 	}
@@ -78,7 +78,7 @@ func checkEvaluatorName(faults *fault.List, path, name string, before []string) 
 }
 
 // aboutWhom gives, by evaluator, whether a rule is about it.
-func aboutWhom(faults *fault.List, path string, about, names []string) []bool {
+func coverage(faults *fault.List, path string, about, names []string) []bool {
 	out := make([]bool, len(names))
 	for i := range out {
 		out[i] = len(about) == 0

@@ -11,12 +11,12 @@ import (
 type rates struct {
 	// ceiling is the largest threshold: an event with R at or above it is wanted
 	// by nobody.
-	ceiling uint64
-	wanted  []wanted // evaluators with a rate above zero, in their order
+	ceiling    uint64
+	candidates []candidate // evaluators with a rate above zero, in their order
 }
 
 // wanted is an evaluator that may run.
-type wanted struct {
+type candidate struct {
 	evaluator int
 	name      string
 	threshold uint64
@@ -33,10 +33,10 @@ type policy struct {
 }
 
 type rule struct {
-	name  string
-	when  *condition
-	rate  float64
-	about []bool // by evaluator
+	name   string
+	when   *condition
+	rate   float64
+	covers []bool // by evaluator
 }
 
 type evaluator struct {
@@ -74,8 +74,8 @@ func (p *policy) resolve(d *event.Dims) *rates {
 		if rate <= 0 || !matches(e.when) {
 			continue
 		}
-		w := wanted{evaluator: i, name: e.name, threshold: threshold(rate), rate: rate, rule: name}
-		out.wanted = append(out.wanted, w)
+		w := candidate{evaluator: i, name: e.name, threshold: threshold(rate), rate: rate, rule: name}
+		out.candidates = append(out.candidates, w)
 		out.ceiling = max(out.ceiling, w.threshold)
 	}
 	return out
@@ -87,7 +87,7 @@ func (p *policy) best(evaluator int, matched []bool) *rule {
 	var best *rule
 	for i := range p.rules {
 		r := &p.rules[i]
-		if matched[i] && r.about[evaluator] && (best == nil || r.rate > best.rate) {
+		if matched[i] && r.covers[evaluator] && (best == nil || r.rate > best.rate) {
 			best = r
 		}
 	}

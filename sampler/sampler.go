@@ -12,8 +12,8 @@ type Sampler struct {
 	hash     hasher
 	revision string
 	// always holds the rates when no condition reads a field; else nil.
-	always *rates
-	table  *table // nil when always is set
+	constant *rates
+	table    *table // nil when always is set
 }
 
 // Decide gives the plan for an event whose body was decoded. It never changes
@@ -25,7 +25,7 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 	if env.Kind == event.KindUserFeedback {
 		return s.feedback(upstream(env.Tracestate, env.Trace.Lo))
 	}
-	r := s.always
+	r := s.constant
 	if r == nil {
 		r = s.ratesOf(&env.Dims)
 	}
@@ -46,9 +46,9 @@ func (s *Sampler) Revision() string { return s.revision }
 
 // plan picks the evaluators whose threshold is above n.
 func (s *Sampler) plan(r *rates, n uint64, upstream float64) eval.Plan {
-	picks := make([]eval.Pick, 0, len(r.wanted))
-	for i := range r.wanted {
-		if w := &r.wanted[i]; n < w.threshold {
+	picks := make([]eval.Pick, 0, len(r.candidates))
+	for i := range r.candidates {
+		if w := &r.candidates[i]; n < w.threshold {
 			picks = append(picks, eval.Pick{Evaluator: w.evaluator, Name: w.name, Probability: w.rate * upstream, Rule: w.rule})
 		}
 	}

@@ -25,13 +25,13 @@ func upstream[T ~string | ~[]byte](tracestate T, trace uint64) float64 {
 		if !ok {
 			continue
 		}
-		rejected, ok := digits(subKey(value, "th:"))
+		rejected, ok := parseThreshold(subValue(value, "th:"))
 		if !ok {
 			return 1
 		}
 		random, known := trace%scale, trace != 0
-		if rv := subKey(value, "rv:"); len(rv) == maxDigits {
-			if r, ok := digits(rv); ok {
+		if rv := subValue(value, "rv:"); len(rv) == maxDigits {
+			if r, ok := parseThreshold(rv); ok {
 				random, known = r, true
 			}
 		}
@@ -46,7 +46,7 @@ func upstream[T ~string | ~[]byte](tracestate T, trace uint64) float64 {
 
 // subKey gives what stands behind the first occurrence of a key in the member's
 // value.
-func subKey(value, key string) string {
+func subValue(value, key string) string {
 	for sub := range strings.SplitSeq(value, ";") {
 		if digits, ok := strings.CutPrefix(sub, key); ok {
 			return digits
@@ -59,7 +59,7 @@ func subKey(value, key string) string {
 const maxDigits = 14
 
 // digits reads a number of 56 bits whose trailing zeros may be left out.
-func digits(s string) (n uint64, ok bool) {
+func parseThreshold(s string) (n uint64, ok bool) {
 	if len(s) == 0 || len(s) > maxDigits {
 		return 0, false
 	}

@@ -26,8 +26,8 @@ func Worse(a, b Cell) (p float64, ok bool) {
 	common := commonInflation(a, b)
 	failsA, sizeA := a.effective(common)
 	failsB, sizeB := b.effective(common)
-	fa, na := down(failsA), up(sizeA)
-	fb, nb := up(failsB), down(sizeB)
+	fa, na := roundDown(failsA), roundUp(sizeA)
+	fb, nb := roundUp(failsB), roundDown(sizeB)
 	return hypergeometricTail(fa, na, min(fb, nb), nb), true
 }
 
@@ -57,8 +57,8 @@ func (c Cell) effective(common float64) (fails, size float64) {
 // slack is what rounding may have done to a count that is a whole number.
 const slack = 1e-6
 
-func down(x float64) float64 { return math.Floor(x + slack) }
-func up(x float64) float64   { return math.Ceil(x - slack) }
+func roundDown(x float64) float64 { return math.Floor(x + slack) }
+func roundUp(x float64) float64   { return math.Ceil(x - slack) }
 
 // hypergeometricTail is the probability that, of fa+fb failures among na+nb
 // verdicts, at least fa fall on the first na when all are dealt out at random.

@@ -15,7 +15,7 @@ import (
 // others lost. An agent that hangs costs each its share of the time; after it,
 // requests to the trace agent are cut off.
 func (t *Telemetry) Close(ctx context.Context) error {
-	if t.discards() || !t.shut() {
+	if t.discarding() || !t.refuseReports() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
@@ -23,14 +23,14 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	close(t.closing)
 
 	var errs []error
-	if !within(ctx, share(ctx, 0.4), closed(t.ended.Wait)) {
+	if !closesWithin(ctx, partOf(ctx, 0.4), inBackground(t.running.Wait)) {
 		errs = append(errs, fmt.Errorf("telemetry: %d queued reports abandoned", len(t.queue)))
 	}
 	before := t.Stats().Dropped(SinkTraces)
-	stopped := t.tracing()
-	if !within(ctx, share(ctx, 0.6), stopped) {
+	stopped := t.stopTracer()
+	if !closesWithin(ctx, partOf(ctx, 0.6), stopped) {
 		t.agent.cutOff()
-		if !within(ctx, share(ctx, 0.5), stopped) {
+		if !closesWithin(ctx, partOf(ctx, 0.5), stopped) {
 			errs = append(errs, errors.New("telemetry: tracer abandoned: the trace agent does not answer"))
 		}
 	}
@@ -40,14 +40,14 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}
-	if !within(ctx, share(ctx, 1), closed(func() { _ = t.meter.out.Close() })) {
+	if !closesWithin(ctx, partOf(ctx, 1), inBackground(func() { _ = t.meter.out.Close() })) {
 		errs = append(errs, errors.New("telemetry: metrics abandoned: DogStatsD does not take them"))
 	}
 	return errors.Join(errs...)
 }
 
 // shut refuses further reports. It reports false when that was done before.
-func (t *Telemetry) shut() bool {
+func (t *Telemetry) refuseReports() bool {
 	t.intake.Lock()
 	defer t.intake.Unlock()
 	if t.closed {
@@ -60,7 +60,7 @@ func (t *Telemetry) shut() bool {
 // closed runs f and gives a channel that closes when it is done. What it waits
 // for is bounded by the vendor's clients, not by us: a write to a socket that
 // nobody reads, say. So the goroutine may outlive Close.
-func closed(f func()) <-chan struct{} {
+func inBackground(f func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -70,13 +70,13 @@ func closed(f func()) <-chan struct{} {
 }
 
 // share gives a part of the time that ctx has left.
-func share(ctx context.Context, part float64) time.Duration {
+func partOf(ctx context.Context, part float64) time.Duration {
 	deadline, _ := ctx.Deadline()
 	return time.Duration(part * float64(time.Until(deadline)))
 }
 
 // within reports whether done closes in time.
-func within(ctx context.Context, d time.Duration, done <-chan struct{}) bool {
+func closesWithin(ctx context.Context, d time.Duration, done <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -51,14 +51,14 @@ func (c Config) Validate() fault.List {
 		case err != nil:
 			fs.Add("agent_url", "not a URL", "write http://host:8126 or unix:///path/to/apm.socket")
 		case u.Scheme == "unix" && u.Path == "", (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
-			fs.Add("agent_url", "no host or path in "+quoted(c.AgentURL), "write http://host:8126 or unix:///path/to/apm.socket")
+			fs.Add("agent_url", "no host or path in "+quote(c.AgentURL), "write http://host:8126 or unix:///path/to/apm.socket")
 		case u.Scheme != "unix" && u.Scheme != "http" && u.Scheme != "https":
-			fs.Add("agent_url", "scheme of "+quoted(c.AgentURL)+" is not known", "write http://host:8126 or unix:///path/to/apm.socket")
+			fs.Add("agent_url", "scheme of "+quote(c.AgentURL)+" is not known", "write http://host:8126 or unix:///path/to/apm.socket")
 		}
 	}
 	if c.DogStatsDURL != "" {
 		if _, ok := statsdAddress(c.DogStatsDURL); !ok {
-			fs.Add("dogstatsd_url", "no address in "+quoted(c.DogStatsDURL), "write host:8125 or unix:///path/to/dsd.socket")
+			fs.Add("dogstatsd_url", "no address in "+quote(c.DogStatsDURL), "write host:8125 or unix:///path/to/dsd.socket")
 		}
 	}
 	if c.MaxChildAge < 0 {
@@ -101,4 +101,4 @@ func statsdAddress(s string) (string, bool) {
 	return net.JoinHostPort(s, defaultStatsdPort), !strings.Contains(s, ":")
 }
 
-func quoted(s string) string { return `"` + s + `"` }
+func quote(s string) string { return `"` + s + `"` }

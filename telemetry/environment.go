@@ -16,7 +16,7 @@ const (
 )
 
 // surroundings is what New reads of the process's surroundings.
-type surroundings struct {
+type machine struct {
 	getenv func(string) string
 	exists func(path string) bool
 }
@@ -40,7 +40,7 @@ type target struct {
 
 // resolve puts the environment before the file, and the file before what is
 // found on the machine.
-func resolve(cfg Config, version string, s surroundings) target {
+func resolve(cfg Config, version string, s machine) target {
 	t := target{
 		agent:            agentURL(cfg, s),
 		statsd:           statsdURL(cfg, s),
@@ -53,7 +53,7 @@ func resolve(cfg Config, version string, s surroundings) target {
 		timeout:          agentTimeout,
 		ownStartupLogs:   s.getenv("DD_TRACE_STARTUP_LOGS") != "",
 		ownSpanRules:     s.getenv("DD_SPAN_SAMPLING_RULES") != "" || s.getenv("DD_SPAN_SAMPLING_RULES_FILE") != "",
-		libraryTelemetry: truth(s.getenv("DD_INSTRUMENTATION_TELEMETRY_ENABLED")),
+		libraryTelemetry: isTrue(s.getenv("DD_INSTRUMENTATION_TELEMETRY_ENABLED")),
 	}
 	if n, err := strconv.Atoi(s.getenv("DD_TRACE_AGENT_TIMEOUT")); err == nil && n > 0 {
 		t.timeout = time.Duration(n) * time.Second
@@ -61,7 +61,7 @@ func resolve(cfg Config, version string, s surroundings) target {
 	return t
 }
 
-func agentURL(cfg Config, s surroundings) *url.URL {
+func agentURL(cfg Config, s machine) *url.URL {
 	for _, raw := range []string{s.getenv("DD_TRACE_AGENT_URL"), hostURL(s), cfg.AgentURL} {
 		if u, err := url.Parse(raw); err == nil && (u.Scheme == "unix" && u.Path != "" || (u.Scheme == "http" || u.Scheme == "https") && u.Host != "") {
 			return u
@@ -75,7 +75,7 @@ func agentURL(cfg Config, s surroundings) *url.URL {
 
 // hostURL gives the agent that DD_AGENT_HOST and DD_TRACE_AGENT_PORT name; empty
 // when neither is set.
-func hostURL(s surroundings) string {
+func hostURL(s machine) string {
 	host, port := s.getenv("DD_AGENT_HOST"), s.getenv("DD_TRACE_AGENT_PORT")
 	if host == "" && port == "" {
 		return ""
@@ -83,7 +83,7 @@ func hostURL(s surroundings) string {
 	return "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), cmp.Or(port, defaultTracePort))
 }
 
-func statsdURL(cfg Config, s surroundings) string {
+func statsdURL(cfg Config, s machine) string {
 	if addr, ok := statsdAddress(s.getenv("DD_DOGSTATSD_URL")); ok {
 		return addr
 	}
@@ -99,4 +99,4 @@ func statsdURL(cfg Config, s surroundings) string {
 	return net.JoinHostPort("localhost", defaultStatsdPort)
 }
 
-func truth(s string) bool { return s == "1" || s == "t" || s == "true" || s == "TRUE" || s == "True" }
+func isTrue(s string) bool { return s == "1" || s == "t" || s == "true" || s == "TRUE" || s == "True" }

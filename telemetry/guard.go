@@ -20,24 +20,24 @@ const (
 //
 // The first limit values of a key keep their names until the process ends; a later
 // one becomes "other". Safe for concurrent use.
-type guard struct {
+type tagSet struct {
 	key      string
 	limit    int
 	overflow func(key string) // called once, at the first overflow
-	clean    func(string) string
+	sanitize func(string) string
 
-	mu       sync.RWMutex
-	tags     map[string]string   // guarded by mu; value as it came -> tag
-	values   map[string]struct{} // guarded by mu; values as they are sent
-	overflew atomic.Int64        // values that became other
+	mu        sync.RWMutex
+	tags      map[string]string   // guarded by mu; value as it came -> tag
+	values    map[string]struct{} // guarded by mu; values as they are sent
+	overflows atomic.Int64        // values that became other
 }
 
-func newGuard(key string, limit int, clean func(string) string, overflow func(string)) *guard {
-	return &guard{key: key, limit: limit, clean: clean, overflow: overflow, tags: map[string]string{}, values: map[string]struct{}{}}
+func newTagSet(key string, limit int, clean func(string) string, overflow func(string)) *tagSet {
+	return &tagSet{key: key, limit: limit, sanitize: clean, overflow: overflow, tags: map[string]string{}, values: map[string]struct{}{}}
 }
 
 // tag gives "key:value" for a value; empty for an empty value.
-func (g *guard) tag(value string) string {
+func (g *tagSet) tag(value string) string {
 	if value == "" {
 		return ""
 	}
@@ -51,7 +51,7 @@ func (g *guard) tag(value string) string {
 }
 
 // value is tag without the key.
-func (g *guard) value(value string) string {
+func (g *tagSet) value(value string) string {
 	tag := g.tag(value)
 	if tag == "" {
 		return ""
@@ -59,13 +59,13 @@ func (g *guard) value(value string) string {
 	return tag[len(g.key)+1:]
 }
 
-func (g *guard) admit(value string) string {
-	clean := g.clean(value)
+func (g *tagSet) admit(value string) string {
+	clean := g.sanitize(value)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if _, known := g.values[clean]; !known {
 		if len(g.values) >= g.limit {
-			if g.overflew.Add(1) == 1 {
+			if g.overflows.Add(1) == 1 {
 				g.overflow(g.key)
 			}
 			return g.key + ":" + overflowValue
@@ -82,15 +82,15 @@ func (g *guard) admit(value string) string {
 
 // cleanValue makes a tag value of any text: lower case, at most 200 bytes, and
 // of letters, digits and _ . / - : only. Datadog takes letters of any script.
-func cleanValue(s string) string {
-	return clean(s, maxValueLength, func(r rune) bool {
+func sanitizeValue(s string) string {
+	return sanitize(s, maxValueLength, func(r rune) bool {
 		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./-:", r)
 	})
 }
 
 // cleanName makes a part of a metric's name of any text. Names are ASCII.
-func cleanName(s string) string {
-	name := clean(s, maxNameLength, func(r rune) bool {
+func sanitizeName(s string) string {
+	name := sanitize(s, maxNameLength, func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.'
 	})
 	switch name {
@@ -102,7 +102,7 @@ func cleanName(s string) string {
 
 // clean writes a text in lower case, cuts it between characters, and writes _ for
 // what is not allowed.
-func clean(s string, limit int, allowed func(rune) bool) string {
+func sanitize(s string, limit int, allowed func(rune) bool) string {
 	b := make([]byte, 0, min(len(s), limit))
 	for _, r := range s {
 		if r = unicode.ToLower(r); !allowed(r) {

@@ -24,14 +24,14 @@ func TestClean(t *testing.T) {
 		strings.Repeat("x", 300):             strings.Repeat("x", 200),
 		strings.Repeat("x", 199) + "ü" + "y": strings.Repeat("x", 199),
 	} {
-		if got := cleanValue(in); got != want {
+		if got := sanitizeValue(in); got != want {
 			t.Errorf("cleanValue(%q) = %q, want %q", in, got, want)
 		}
 	}
 	for in, want := range map[string]string{
 		"correctness": "correctness", "Tool Selection-2": "tool_selection_2", "a.b": "a.b", "count": "count_score", "Weighted": "weighted_score", "x:y/z": "x_y_z", "größe": "gr__e",
 	} {
-		if got := cleanName(in); got != want {
+		if got := sanitizeName(in); got != want {
 			t.Errorf("cleanName(%q) = %q, want %q", in, got, want)
 		}
 	}
@@ -50,7 +50,7 @@ func TestCapped(t *testing.T) {
 		{"invalid", "\xff", 3},
 		{"invalid and grown", strings.Repeat("\xffa", maxTagBytes), maxTagBytes},
 	} {
-		if got := capped(tt.in); len(got) != tt.want || !utf8.ValidString(got) {
+		if got := truncateTag(tt.in); len(got) != tt.want || !utf8.ValidString(got) {
 			t.Errorf("%s: %d bytes, valid %t; want %d", tt.name, len(got), utf8.ValidString(got), tt.want)
 		}
 	}
@@ -64,14 +64,14 @@ func FuzzClean(f *testing.F) {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_./-:", r)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		v := cleanValue(s)
+		v := sanitizeValue(s)
 		if len(v) > 200 || (v == "") != (s == "") || strings.ContainsFunc(v, odd) {
 			t.Errorf("cleanValue(%q) = %q", s, v)
 		}
-		if again := cleanValue(v); again != v {
+		if again := sanitizeValue(v); again != v {
 			t.Errorf("cleanValue is not stable: %q, %q", v, again)
 		}
-		if tag := capped(s); len(tag) > maxTagBytes || !utf8.ValidString(tag) {
+		if tag := truncateTag(s); len(tag) > maxTagBytes || !utf8.ValidString(tag) {
 			t.Errorf("capped(%q) = %q", s, tag)
 		}
 	})
@@ -82,7 +82,7 @@ func FuzzClean(f *testing.F) {
 func TestGuardBounds(t *testing.T) {
 	t.Parallel()
 	logged := 0
-	g := newGuard("feature", 3, cleanValue, func(key string) {
+	g := newTagSet("feature", 3, sanitizeValue, func(key string) {
 		logged++
 		if key != "feature" {
 			t.Errorf("overflow of %q", key)
@@ -95,8 +95,8 @@ func TestGuardBounds(t *testing.T) {
 	if len(distinct) != 4 || !distinct["feature:other"] || !distinct["feature:f2"] {
 		t.Errorf("tags = %v, want three names and other", distinct)
 	}
-	if logged != 1 || g.overflew.Load() != 997 {
-		t.Errorf("logged %d times, counted %d; want 1 and 997", logged, g.overflew.Load())
+	if logged != 1 || g.overflows.Load() != 997 {
+		t.Errorf("logged %d times, counted %d; want 1 and 997", logged, g.overflows.Load())
 	}
 	if got := g.tag("F1"); got != "feature:f1" {
 		t.Errorf("another spelling of a known value = %q", got)
@@ -113,7 +113,7 @@ func TestGuardBounds(t *testing.T) {
 // memory.
 func TestGuardSpellings(t *testing.T) {
 	t.Parallel()
-	g := newGuard("tool", 2, cleanValue, func(string) { t.Error("overflow") })
+	g := newTagSet("tool", 2, sanitizeValue, func(string) { t.Error("overflow") })
 	for i := range 100 {
 		if got := g.tag("a" + string(rune(0x2600+i))); got != "tool:a_" {
 			t.Fatalf("tag = %q", got)
@@ -126,7 +126,7 @@ func TestGuardSpellings(t *testing.T) {
 
 func TestGuardConcurrent(t *testing.T) {
 	t.Parallel()
-	g := newGuard("k", 5, cleanValue, func(string) {})
+	g := newTagSet("k", 5, sanitizeValue, func(string) {})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	distinct := map[string]bool{}

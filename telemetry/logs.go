@@ -34,7 +34,7 @@ const tracerLines = 6
 func newTracerLog(log *slog.Logger) *tracerLog { return &tracerLog{out: log} }
 
 // stop silences the tracer, which keeps its logger after it has stopped.
-func (l *tracerLog) stop() { l.stopped.Store(true) }
+func (l *tracerLog) silence() { l.stopped.Store(true) }
 
 // The tracer's levels, from debug to error, are the numbers 0 to 3.
 var tracerLevels = [...]slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelWarn}
@@ -50,11 +50,11 @@ func (l *tracerLog) log(level tracer.LogLevel, msg string, _ ...any) {
 	if l.stopped.Load() || !l.out.Enabled(ctx, to) {
 		return
 	}
-	suppressed, ok := l.admit(time.Now())
+	suppressed, ok := l.allow(time.Now())
 	if !ok {
 		return
 	}
-	attrs := []slog.Attr{slog.String("message", capped(msg))}
+	attrs := []slog.Attr{slog.String("message", truncateTag(msg))}
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
@@ -63,7 +63,7 @@ func (l *tracerLog) log(level tracer.LogLevel, msg string, _ ...any) {
 
 // admit takes one line of the minute's budget, and tells how many were refused
 // since the last one.
-func (l *tracerLog) admit(now time.Time) (suppressed int, ok bool) {
+func (l *tracerLog) allow(now time.Time) (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Sub(l.since) >= time.Minute {

@@ -29,7 +29,7 @@ func TestTracerLogIsLimited(t *testing.T) {
 		if !strings.Contains(out.String(), "message=again suppressed=94") {
 			t.Errorf("the log does not say what it left out:\n%s", out.String())
 		}
-		l.stop()
+		l.silence()
 		l.log(3, "after the end")
 		if strings.Contains(out.String(), "after the end") {
 			t.Error("a stopped log writes")

@@ -27,9 +27,9 @@ type meter struct {
 	drops *drops
 	// envTag says that the client adds env by itself; then the dimension is left
 	// out, or a metric would carry two.
-	envTag bool
-	guards map[string]*guard // by tag key; never changed
-	names  *guard            // score metrics, by evaluator
+	envTag  bool
+	tagSets map[string]*tagSet // by tag key; never changed
+	names   *tagSet            // score metrics, by evaluator
 
 	buffers sync.Pool // of *[tagRoom]string
 
@@ -43,7 +43,7 @@ type dims [len(dimensions)]string
 
 // long reports whether a value is none that a dimension has, such as a prompt in
 // the wrong field. To remember it would cost memory and keep content.
-func (d *dims) long() bool {
+func (d *dims) hasLongValue() bool {
 	return slices.ContainsFunc(d[:], func(value string) bool { return len(value) > maxValueLength })
 }
 
@@ -52,18 +52,18 @@ func (d *dims) long() bool {
 const maxDims = 4096
 
 func newMeter(out statsdClient, t target, maxValues int, d *drops, log *slog.Logger) *meter {
-	m := &meter{out: out, env: t.env, envTag: t.envTag, drops: d, guards: map[string]*guard{}, dims: map[dims][]string{}}
+	m := &meter{out: out, env: t.env, envTag: t.envTag, drops: d, tagSets: map[string]*tagSet{}, dims: map[dims][]string{}}
 	overflow := func(key string) {
 		log.Warn("metric tag has too many values: more become other", slog.String("tag", key), slog.Int("max", maxValues))
 	}
 	for _, metric := range Metrics() {
 		for _, key := range metric.Tags {
-			if m.guards[key] == nil {
-				m.guards[key] = newGuard(key, maxValues, cleanValue, overflow)
+			if m.tagSets[key] == nil {
+				m.tagSets[key] = newTagSet(key, maxValues, sanitizeValue, overflow)
 			}
 		}
 	}
-	m.names = newGuard("metric", maxValues, cleanName, overflow)
+	m.names = newTagSet("metric", maxValues, sanitizeName, overflow)
 	return m
 }
 
@@ -94,12 +94,12 @@ func (m *meter) dimsOf(e *event.Event) []string {
 			}
 			value = cmp.Or(value, m.env)
 		}
-		if tag := m.guards[tag].tag(value); tag != "" {
+		if tag := m.tagSets[tag].tag(value); tag != "" {
 			tags = append(tags, tag)
 		}
 	}
 	tags = slices.Clip(tags)
-	if key.long() {
+	if key.hasLongValue() {
 		return tags
 	}
 	m.mu.Lock()
@@ -168,7 +168,7 @@ func (m *meter) tags(buf []string, metric *Metric, dims, values []string) []stri
 		keys = keys[len(dimKeys):]
 	}
 	for i, key := range keys[:min(len(keys), len(values))] {
-		if tag := m.guards[key].tag(values[i]); tag != "" {
+		if tag := m.tagSets[key].tag(values[i]); tag != "" {
 			buf = append(buf, tag)
 		}
 	}
@@ -187,12 +187,12 @@ func (m *meter) finite(v float64) bool {
 // overflows gives the number of values that became "other", by tag key.
 func (m *meter) overflows() map[string]int64 {
 	out := map[string]int64{}
-	for key, g := range m.guards {
-		if n := g.overflew.Load(); n > 0 {
+	for key, g := range m.tagSets {
+		if n := g.overflows.Load(); n > 0 {
 			out[key] = n
 		}
 	}
-	if n := m.names.overflew.Load(); n > 0 {
+	if n := m.names.overflows.Load(); n > 0 {
 		out[m.names.key] = n
 	}
 	return out

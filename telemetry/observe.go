@@ -9,13 +9,13 @@ import (
 )
 
 // discards reports whether there is nowhere to send anything.
-func (t *Telemetry) discards() bool { return t == nil || t.queue == nil }
+func (t *Telemetry) discarding() bool { return t == nil || t.queue == nil }
 
 // Report counts an evaluated event and hands its report over to be sent. When
 // the queue is full, or Telemetry is closed, the report is dropped and counted;
 // the event is counted all the same. Nobody may change r afterwards.
 func (t *Telemetry) Report(r *eval.Report) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	t.events.evaluated.add(1)
@@ -35,7 +35,7 @@ func (t *Telemetry) Report(r *eval.Report) {
 // SampledOut counts events that no evaluator wanted. It costs one atomic
 // addition.
 func (t *Telemetry) SampledOut(n int) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	t.events.sampledOut.add(n)
@@ -43,7 +43,7 @@ func (t *Telemetry) SampledOut(n int) {
 
 // DeadLettered counts an event that was put aside.
 func (t *Telemetry) DeadLettered(reason eval.Reason) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	t.events.deadLettered.add(1)
@@ -54,7 +54,7 @@ func (t *Telemetry) DeadLettered(reason eval.Reason) {
 // the evaluator's name when it is known which they were: the only failure, or
 // all of them.
 func (t *Telemetry) Cases(r *eval.Report, n int) {
-	if t.discards() || n <= 0 {
+	if t.discarding() || n <= 0 {
 		return
 	}
 	var failures []string
@@ -77,37 +77,37 @@ func (t *Telemetry) Cases(r *eval.Report, n int) {
 
 // Lag sets how many messages of a partition wait behind the committed offset.
 func (t *Telemetry) Lag(partition int, lag int64) {
-	if !t.discards() {
+	if !t.discarding() {
 		t.meter.gauge(gaugeLag, float64(lag), strconv.Itoa(partition))
 	}
 }
 
 // Inflight sets how many events are in flight.
 func (t *Telemetry) Inflight(n int) {
-	if !t.discards() {
+	if !t.discarding() {
 		t.inflight.Store(int64(n))
 	}
 }
 
 // StoreDown sets whether failing events wait for a store that is down.
 func (t *Telemetry) StoreDown(down bool) {
-	t.down(gaugeStoreDown, down)
+	t.setDown(gaugeStoreDown, down)
 }
 
 // KafkaDown sets whether Kafka cannot be used.
 func (t *Telemetry) KafkaDown(down bool) {
-	t.down(gaugeKafkaDown, down)
+	t.setDown(gaugeKafkaDown, down)
 }
 
 // PartitionsDown sets how many of the worker's partitions cannot be read.
 func (t *Telemetry) PartitionsDown(n int) {
-	if !t.discards() {
+	if !t.discarding() {
 		t.meter.gauge(gaugePartitionsDown, float64(n))
 	}
 }
 
-func (t *Telemetry) down(g gaugeID, down bool) {
-	if t.discards() {
+func (t *Telemetry) setDown(g gaugeID, down bool) {
+	if t.discarding() {
 		return
 	}
 	v := 0.0
@@ -129,7 +129,7 @@ func (t *Telemetry) Dropped(sink, reason string, n int) {
 // Reload counts a reload of the configuration, and whether the new one was
 // taken.
 func (t *Telemetry) Reload(applied bool) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	outcome := "applied"
@@ -154,7 +154,7 @@ type JudgeCall struct {
 // JudgeCall records one call of a model. Reports are not counted again: a
 // verdict's usage is the sum of such calls.
 func (t *Telemetry) JudgeCall(c JudgeCall) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	t.meter.distribution(distributionJudgeLatency, float64(c.Latency)/float64(time.Millisecond), nil, c.Eval, c.Model)
@@ -173,7 +173,7 @@ func (t *Telemetry) Stats() Stats {
 	switch {
 	case t == nil || t.drops == nil:
 		return Stats{}
-	case t.discards():
+	case t.discarding():
 		return Stats{Drops: t.drops.snapshot()}
 	}
 	return Stats{

@@ -23,7 +23,7 @@ func (c *recorder) report(r *eval.Report) {
 		c.verdict(r, &r.Verdicts[i], dims)
 	}
 	if !r.Event.OccurredAt.IsZero() {
-		c.meter.distribution(distributionEventAge, max(0, age(r).Seconds()), nil)
+		c.meter.distribution(distributionEventAge, max(0, eventAge(r).Seconds()), nil)
 	}
 	if r.Event.Kind != event.KindRequestCompleted {
 		return // feedback repeats what the request's own event has told

@@ -73,7 +73,7 @@ func (s *spans) report(r *eval.Report) {
 		run.SetTag(ext.ManualKeep, true) // before the root ends, or it is too late
 	}
 	run.Finish(tracer.FinishTime(r.Started.Add(r.Duration)))
-	s.logged(run, r, &o, mode)
+	s.logRun(run, r, &o, mode)
 }
 
 // mode chooses between child and link. A child of a trace that was dropped
@@ -88,14 +88,14 @@ func (s *spans) mode(o *origin, r *eval.Report) string {
 		return modeLink
 	case r.Event.Kind == event.KindUserFeedback:
 		return modeLink
-	case age(r) > s.maxChildAge:
+	case eventAge(r) > s.maxChildAge:
 		return modeLink
 	}
 	return modeChild
 }
 
 // age is the time from the end of the request to the end of its evaluation.
-func age(r *eval.Report) time.Duration {
+func eventAge(r *eval.Report) time.Duration {
 	return r.Started.Add(r.Duration).Sub(r.Event.OccurredAt)
 }
 
@@ -115,14 +115,14 @@ func (s *spans) verdict(run *tracer.Span, r *eval.Report, v *eval.Verdict, event
 	end := tracer.FinishTime(start.Add(v.Duration))
 	parent := run
 	if v.Type == eval.TypeJSONSchema {
-		parent = run.StartChild(spanValidation, tracer.StartTime(start), tracer.ResourceName(capped(v.Eval)), tracer.Measured())
+		parent = run.StartChild(spanValidation, tracer.StartTime(start), tracer.ResourceName(truncateTag(v.Eval)), tracer.Measured())
 		setText(parent, "schema_name", schemaOf(r.Event, v))
 		if valid, known := jsonValid(v); known {
 			parent.SetTag("json_valid", valid)
 		}
 		defer parent.Finish(end)
 	}
-	score := parent.StartChild(spanScore, tracer.StartTime(start), tracer.ResourceName(capped(v.Eval)), tracer.Measured())
+	score := parent.StartChild(spanScore, tracer.StartTime(start), tracer.ResourceName(truncateTag(v.Eval)), tracer.Measured())
 	event.set(score)
 	setVerdict(score, v)
 	score.Finish(end, tracer.NoDebugStack())
@@ -130,7 +130,7 @@ func (s *spans) verdict(run *tracer.Span, r *eval.Report, v *eval.Verdict, event
 
 // logged writes one line an event at debug level, tied to the run's span and to
 // the original one.
-func (s *spans) logged(run *tracer.Span, r *eval.Report, o *origin, mode string) {
+func (s *spans) logRun(run *tracer.Span, r *eval.Report, o *origin, mode string) {
 	ctx := tracer.ContextWithSpan(context.Background(), run)
 	if !s.log.Enabled(ctx, slog.LevelDebug) {
 		return

@@ -80,7 +80,7 @@ func setVerdict(s *tracer.Span, v *eval.Verdict) {
 // setText sets a text tag, bounded; an empty value sets none.
 func setText(s *tracer.Span, key, value string) {
 	if value != "" {
-		s.SetTag(key, capped(value))
+		s.SetTag(key, truncateTag(value))
 	}
 }
 
@@ -92,12 +92,12 @@ func setNumber(s *tracer.Span, key string, value float64) {
 }
 
 // capped cuts a value at 2 KiB, between characters, and mends invalid UTF-8.
-func capped(s string) string {
+func truncateTag(s string) string {
 	// Mending can lengthen, hence the second cut; the first one bounds its work.
-	return cut(strings.ToValidUTF8(cut(s), "\uFFFD"))
+	return truncate(strings.ToValidUTF8(truncate(s), "\uFFFD"))
 }
 
-func cut(s string) string {
+func truncate(s string) string {
 	if len(s) <= maxTagBytes {
 		return s
 	}

@@ -33,20 +33,20 @@ type Telemetry struct {
 	log     *slog.Logger
 	timeout time.Duration // bound of Close
 
-	queue  chan *eval.Report // nil: discard
-	ended  sync.WaitGroup    // the goroutine that owns spans and recorder
-	spans  *spans            // queue goroutine only
-	record *recorder         // queue goroutine only
+	queue   chan *eval.Report // nil: discard
+	running sync.WaitGroup    // the goroutine that owns spans and recorder
+	spans   *spans            // queue goroutine only
+	record  *recorder         // queue goroutine only
 
-	meter    *meter
-	agent    *agentTransport
-	tracing  func() <-chan struct{} // stops the tracer; the channel closes when that is done
-	drops    *drops
-	events   tally
-	closing  chan struct{} // closed by Close
-	intake   sync.RWMutex  // guards closed against a Report at work
-	closed   bool          // guarded by intake
-	inflight atomic.Int64
+	meter      *meter
+	agent      *agentTransport
+	stopTracer func() <-chan struct{} // stops the tracer; the channel closes when that is done
+	drops      *drops
+	events     tally
+	closing    chan struct{} // closed by Close
+	intake     sync.RWMutex  // guards closed against a Report at work
+	closed     bool          // guarded by intake
+	inflight   atomic.Int64
 }
 
 // flushEvery is how often counts that are kept here go to the client. The
@@ -84,7 +84,7 @@ func New(cfg Config, deps Deps) (*Telemetry, error) {
 }
 
 func start(cfg Config, deps Deps) (*Telemetry, error) {
-	to := resolve(cfg, deps.Version, surroundings{os.Getenv, exists})
+	to := resolve(cfg, deps.Version, machine{os.Getenv, fileExists})
 	t := &Telemetry{
 		log:     deps.Log,
 		timeout: cfg.CloseTimeout,
@@ -98,13 +98,13 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	}
 	t.meter = newMeter(client, to, cfg.MaxTagValues, t.drops, deps.Log)
 	t.agent = newAgentTransport(to)
-	if t.tracing, err = startTracer(cfg, to, t.agent, t.drops, deps.Log); err != nil {
+	if t.stopTracer, err = startTracer(cfg, to, t.agent, t.drops, deps.Log); err != nil {
 		return nil, errors.Join(fmt.Errorf("telemetry: start tracer: %w", err), client.Close())
 	}
 	t.spans = &spans{
 		propagator: newPropagator(), maxChildAge: cfg.MaxChildAge, meter: t.meter, log: deps.Log,
 		keep:     rate.NewLimiter(rate.Limit(cfg.KeepFailures), burst(cfg.KeepFailures)),
-		resource: t.meter.guards["feature"].value,
+		resource: t.meter.tagSets["feature"].value,
 	}
 	seed := deps.Seed
 	if seed == 0 {
@@ -112,7 +112,7 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	}
 	//nolint:gosec // rounding needs no strong randomness
 	t.record = &recorder{meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics}
-	t.ended.Go(t.run)
+	t.running.Go(t.run)
 	return t, nil
 }
 
@@ -125,10 +125,10 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 func statsdOptions(to target, d *drops) []statsd.Option {
 	var tags []string
 	if !to.serviceTag {
-		tags = append(tags, "service:"+cleanValue(to.service))
+		tags = append(tags, "service:"+sanitizeValue(to.service))
 	}
 	if !to.versionTag && to.version != "" {
-		tags = append(tags, "version:"+cleanValue(to.version))
+		tags = append(tags, "version:"+sanitizeValue(to.version))
 	}
 	return []statsd.Option{
 		statsd.WithExtendedClientSideAggregation(),
@@ -153,7 +153,7 @@ func burst(perSecond float64) int {
 	return max(1, int(min(perSecond, 1e6)))
 }
 
-func exists(path string) bool {
+func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }

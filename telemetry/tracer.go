@@ -42,9 +42,9 @@ func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *sl
 		return nil, err
 	}
 	return func() <-chan struct{} {
-		return closed(func() {
+		return inBackground(func() {
 			tracer.Stop()
-			lines.stop()
+			lines.silence()
 			agent.CloseIdleConnections()
 			started.Store(false) // only now may another one start
 		})

@@ -71,7 +71,7 @@ func (a *agentTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		release()
 		return nil, err
 	}
-	resp.Body = &releasing{resp.Body, release}
+	resp.Body = &responseBody{resp.Body, release}
 	return resp, nil
 }
 
@@ -83,12 +83,12 @@ func libraryReport(req *http.Request) bool {
 }
 
 // releasing frees a request's context once its answer has been read.
-type releasing struct {
+type responseBody struct {
 	io.ReadCloser
 	release func()
 }
 
-func (r *releasing) Close() error {
+func (r *responseBody) Close() error {
 	defer r.release()
 	return r.ReadCloser.Close()
 }
