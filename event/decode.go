@@ -6,11 +6,38 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
+
+// Reason says in one word why bytes are not an event; it becomes a metric tag.
+type Reason string
+
+// The reasons.
+const (
+	Malformed    Reason = "malformed"     // invalid JSON, a wrong type, or a required field missing
+	UnknownEvent Reason = "unknown_event" // a kind of event that this version does not know
+	TooLarge     Reason = "too_large"     // above the configured size
+)
+
+// Error reports that bytes are not an event. The same bytes always cause it, so
+// trying again is useless: a worker dead-letters the message.
+type Error struct {
+	Reason Reason
+	Err    error
+}
+
+// Error returns the reason and the cause.
+func (e *Error) Error() string { return string(e.Reason) + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func newError(reason Reason, err error) error { return &Error{Reason: reason, Err: err} }
 
 // wire adds to an Event the names under which some teams log the same facts.
 // Where both are present the canonical name wins.
@@ -28,7 +55,8 @@ type wire struct {
 	CompletionAlias  Content   `json:"completion"`
 }
 
-// Aliases gives the accepted other names of fields, alias to canonical name.
+// Aliases returns the other names that are accepted for fields: alias to
+// canonical name.
 func Aliases() map[string]string {
 	return map[string]string{
 		"latency_ms":        "llm_latency_ms",
@@ -46,10 +74,10 @@ func Aliases() map[string]string {
 // Decode reads one event. It is a tolerant reader: fields that it does not
 // know are ignored, and known aliases are accepted ([Aliases]).
 //
-// Every error is an [*Error]. Its reason is [Malformed] for what is no JSON
-// object, is nested deeper than [MaxDepth], has a list longer than [MaxItems], has
-// a field of the wrong type (the error names the field) or lacks a required field,
-// and [UnknownEvent] for a kind of event that this version does not know.
+// Every error is an [*Error]. Its reason is [UnknownEvent] for a kind of event that
+// this version does not know, and [Malformed] for data that is not a JSON object,
+// is nested deeper than [MaxDepth], has a list longer than [MaxItems], has a field
+// of the wrong type (the error names the field) or lacks a required field.
 // The error names fields and types, never values.
 func Decode(data []byte) (*Event, error) {
 	if err := checkBounds(data); err != nil {
@@ -63,8 +91,8 @@ func Decode(data []byte) (*Event, error) {
 	return w.validate()
 }
 
-// DecodeStrict is Decode for tools in which a misspelt field should
-// be seen: a field that the event does not define is an error too.
+// DecodeStrict is Decode for tools that report misspelt fields: a field that the
+// event does not define is an error too.
 func DecodeStrict(data []byte) (*Event, error) {
 	if err := checkBounds(data); err != nil {
 		return nil, newError(Malformed, err)
@@ -123,8 +151,8 @@ func (w *wire) validate() (*Event, error) {
 	return &e, nil
 }
 
-// describe replaces the decoder's error by one that names the place and holds
-// nothing of the content.
+// describeError replaces the decoder's error by one that names the place and
+// holds no content.
 func describeError(data []byte, err error) error {
 	var typ *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
@@ -145,7 +173,7 @@ func describeError(data []byte, err error) error {
 		}
 		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		// encoding/json has no type for this one. The name of a field is no content.
+		// encoding/json has no type for this one. A field's name is not content.
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return errors.New("invalid JSON: it ends too early")
@@ -174,4 +202,38 @@ func firstNonNil[T any](a, b *T) *T {
 		return a
 	}
 	return b
+}
+
+// timestamp is a time as events carry it: RFC 3339, or a number since 1970, which
+// is common in logs.
+type timestamp time.Time
+
+// UnmarshalJSON reads numbers below 10^11 as seconds (10^11 is in the year 5138)
+// and larger ones as milliseconds (10^11 is in 1973). Zero is an absent time: some
+// software writes times that are not set so.
+func (m *timestamp) UnmarshalJSON(b []byte) error {
+	switch jsonKind(b) {
+	case "null":
+		return nil
+	case "string":
+		var t time.Time
+		if json.Unmarshal(b, &t) == nil {
+			*m = timestamp(t)
+			return nil
+		}
+	case "number":
+		const milliseconds = 1e11
+		n, err := strconv.ParseFloat(string(b), 64)
+		if n >= milliseconds {
+			n /= 1000
+		}
+		if n == 0 && err == nil {
+			return nil
+		}
+		if err == nil && n > 0 && n < milliseconds {
+			*m = timestamp(time.UnixMicro(int64(math.Round(n * 1e6))).UTC())
+			return nil
+		}
+	}
+	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[timestamp]()}
 }

@@ -3,12 +3,24 @@ package event
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Header is one message header.
 type Header struct {
 	Key   string
 	Value []byte
+}
+
+// Message is one record of a topic as the worker sees it.
+type Message struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Key       []byte
+	Value     []byte
+	Headers   []Header
+	Time      time.Time // when it was published
 }
 
 // Names of the headers that carry the envelope's ids. The propagation headers
@@ -103,7 +115,7 @@ var dimsByName = func() (table [64]struct {
 // most names.
 func dimSlot(name string) uint { return uint(len(name))*8 + uint(name[0]) }
 
-// ratingDim is the one dimension that is read in a normal form ([PlainRating]).
+// ratingDim is the one dimension that is read in a normal form ([NormalRating]).
 var ratingDim, _ = DimNamed("user_rating")
 
 // Dims are the fields that a sampling condition can read, in the order of

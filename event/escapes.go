@@ -7,13 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// written gives a JSON value with its \u escapes written out in UTF-8, wherever
-// JSON allows that: é for \u00e9, as Python writes it, & for \u0026, as Go does.
-// The same answer is the same text then, whoever published it. All else stays:
-// the order of members, the digits of numbers, and the escapes without which it
-// would be no JSON.
+// expandEscapes returns a JSON value with its \u escapes replaced by UTF-8 wherever
+// JSON allows that: é for Python's \u00e9, & for Go's \u0026. The same answer is
+// then the same text whatever library published it. The order of members, the
+// digits of numbers and the escapes that JSON requires stay.
 func expandEscapes(value []byte) []byte {
-	i := bytes.IndexByte(value, '\\') // which JSON has in strings alone
+	i := bytes.IndexByte(value, '\\') // in JSON, only strings have it
 	if i < 0 {
 		return value
 	}
@@ -32,8 +31,8 @@ func expandEscapes(value []byte) []byte {
 	return append(out, value...)
 }
 
-// unescape reads the escape at the beginning of s: the rune and the length of
-// its escape, which is 0 for one that has to stay.
+// unescape reads the escape at the beginning of s: its rune and its length, which
+// is 0 for an escape that has to stay.
 func unescape(s []byte) (r rune, n int) {
 	switch {
 	case len(s) >= 2 && s[1] == '/':

@@ -6,13 +6,12 @@ import (
 	"strconv"
 )
 
-// RequestID names one request to a model. It is the idempotency key of
-// everything that evalworker writes, and it is unique per request, never per
-// session or user.
+// RequestID identifies one request to a model, not a session or a user. It is the
+// idempotency key of everything that evalworker writes.
 type RequestID string
 
-// UnmarshalJSON accepts a string or a number, because log pipelines often
-// write numeric ids bare.
+// UnmarshalJSON accepts a string or an integer: log pipelines often write numeric
+// ids bare.
 func (r *RequestID) UnmarshalJSON(b []byte) error {
 	s, err := unmarshalID(b)
 	*r = RequestID(s)
@@ -39,20 +38,20 @@ func unmarshalID(b []byte) (string, error) {
 		err := json.Unmarshal(b, &s)
 		return s, err
 	}
-	// A float or an exponent would lose digits of the id on its way.
+	// A publisher that writes a fraction or an exponent has lost digits of the id.
 	if isInteger(b) {
 		return string(b), nil
 	}
 	return "", &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[string]()}
 }
 
-// TraceID is a 128-bit trace id. The zero value is no trace.
+// TraceID is a 128-bit trace id; zero when there is none.
 type TraceID struct{ Hi, Lo uint64 }
 
 // IsZero reports whether the id is absent.
 func (t TraceID) IsZero() bool { return t == TraceID{} }
 
-// String gives 32 lower-case hexadecimal digits, zero padded.
+// String returns 32 lower-case hexadecimal digits, zero padded.
 func (t TraceID) String() string {
 	var b [32]byte
 	putHex(b[:16], t.Hi)
@@ -60,10 +59,10 @@ func (t TraceID) String() string {
 	return string(b[:])
 }
 
-// SpanID is a 64-bit span id. The zero value is no span.
+// SpanID is a 64-bit span id; zero when there is none.
 type SpanID uint64
 
-// String gives the decimal form, which Datadog uses.
+// String returns the decimal form, which Datadog uses.
 func (s SpanID) String() string { return strconv.FormatUint(uint64(s), 10) }
 
 // ParseTraceID reads a trace id: 32 hexadecimal digits, or a decimal 64-bit

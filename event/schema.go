@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Schema gives the JSON Schema (draft 2020-12) of an event. It is made from the
+// Schema returns the JSON Schema (draft 2020-12) of an event. It is made from the
 // Go types, so it cannot drift from what [Decode] accepts; the published
 // copy is event.schema.json in this folder.
 func Schema() []byte {
