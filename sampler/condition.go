@@ -51,9 +51,9 @@ func (m *machine) load(d *event.Dims) {
 // dimNames is [event.DimNames], made once.
 var dimNames = event.DimNames()
 
-// compileCondition compiles a condition, or gives nil for an empty one, which
-// is true of every event. Faults have no path; line and column are counted from
-// 1 within text, columns in characters.
+// compileCondition compiles a condition; nil for an empty one, which is true of
+// every event. Faults have no path; line and column are counted from 1 within
+// text, columns in characters.
 func compileCondition(text string) (*condition, fault.List) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -85,9 +85,9 @@ func compileCondition(text string) (*condition, fault.List) {
 	return &condition{program: program, reads: g.reads}, nil
 }
 
-// match evaluates the condition. The grammar admits only expressions that are
-// defined for all strings, so there is no error; should the vm know better, the
-// error is handed on for the caller to decide.
+// match evaluates the condition on what m has loaded. The grammar admits only
+// expressions that are defined for all strings, so errors are not expected; the
+// caller decides what an unexpected one means.
 func (c *condition) match(m *machine) (bool, error) {
 	if c == nil {
 		return true, nil
@@ -103,7 +103,7 @@ func (c *condition) match(m *machine) (bool, error) {
 	return ok, nil
 }
 
-// fields gives the fields that the condition reads.
+// fields returns the fields that the condition reads.
 func (c *condition) fields() dimSet {
 	if c == nil {
 		return 0
@@ -111,8 +111,7 @@ func (c *condition) fields() dimSet {
 	return c.reads
 }
 
-// faultOf makes a fault of an error of the parser, the type checker or the
-// compiler.
+// faultOf returns an error of the parser, type checker or compiler as a fault.
 func faultOf(err error) fault.Fault {
 	const hint = `want a condition such as status == "error" or feature in ["search", "chat"]`
 	var at *file.Error
@@ -122,7 +121,7 @@ func faultOf(err error) fault.Fault {
 	return fault.Fault{Line: max(at.Line, 1), Column: at.Column + 1, Problem: at.Message, Expected: hint}
 }
 
-// position gives line and column, both from 1, of the character at offset.
+// position returns line and column, both from 1, of the character at offset.
 func position(text string, offset int) (line, column int) {
 	line, column = 1, 1
 	for i, r := range []rune(text) {

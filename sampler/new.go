@@ -13,14 +13,14 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// New makes a sampler for a policy and the evaluators in the order in which they
-// are configured; a pick names its evaluator by the index in evs.
+// New returns a sampler for a policy and the evaluators in the order of the
+// configuration; a pick names its evaluator by the index in evs.
 //
 // An error is of type [fault.Faults] and holds all faults at once. Paths are
 // relative to the policy ("rules[2].when") or begin with "evaluators"
 // ("evaluators[1].rate"). A fault in a condition has Line and Column relative to
-// the text of the condition, both counted from 1 and columns in characters;
-// whoever knows where the text stands in a file adds that position.
+// the text of the condition, both counted from 1 and columns in characters; the
+// caller adds the position of that text in a file.
 func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 	conditions, faults := cfg.compile()
 	s := &Sampler{hash: newHasher(cfg.Salt)}
@@ -77,7 +77,7 @@ func checkEvaluatorName(faults *fault.List, path, name string, before []string) 
 	}
 }
 
-// aboutWhom gives, by evaluator, whether a rule is about it.
+// coverage returns, by evaluator, whether a rule covers it.
 func coverage(faults *fault.List, path string, about, names []string) []bool {
 	out := make([]bool, len(names))
 	for i := range out {
@@ -99,9 +99,9 @@ func coverage(faults *fault.List, path string, about, names []string) []bool {
 	return out
 }
 
-// revision hashes a canonical form of the policy. Whatever could change a plan
-// is in it, the version of the decision procedure included; what cannot (spaces
-// around a condition, the order of a rule's evaluators) is not.
+// revision hashes a canonical form of the policy. Everything that could change a
+// plan is in it, the version of the decision procedure included; spaces around a
+// condition and the order of a rule's evaluators are not.
 func revision(cfg Config, evs []Evaluator) (string, error) {
 	canonical := struct {
 		Procedure  int

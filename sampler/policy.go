@@ -6,16 +6,16 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// rates are what the policy says about all events with the same envelope. They
-// are immutable.
+// rates is what the policy says about all events with the same envelope. It is
+// immutable.
 type rates struct {
-	// ceiling is the largest threshold: an event with R at or above it is wanted
-	// by nobody.
+	// ceiling is the largest threshold: no evaluator runs for an event with R at or
+	// above it.
 	ceiling    uint64
 	candidates []candidate // evaluators with a rate above zero, in their order
 }
 
-// wanted is an evaluator that may run.
+// candidate is an evaluator that may run.
 type candidate struct {
 	evaluator int
 	name      string
@@ -54,8 +54,8 @@ func (p *policy) resolve(d *event.Dims) *rates {
 	}
 	defer p.machines.Put(m)
 	m.load(d)
-	// A condition cannot fail. If one did, the event would be evaluated: too much
-	// is seen on the bill, too little by nobody.
+	// A condition cannot fail. If one did, the event would be evaluated: too many
+	// evaluations show on the bill, missing ones do not show at all.
 	matches := func(c *condition) bool {
 		ok, err := c.match(m)
 		return ok || err != nil
@@ -81,8 +81,8 @@ func (p *policy) resolve(d *event.Dims) *rates {
 	return out
 }
 
-// best gives the rule with the largest rate among those that matched and are
-// about the evaluator, the first of equals; nil when there is none.
+// best returns the rule with the largest rate among those that matched and cover
+// the evaluator, the first of equals; nil when there is none.
 func (p *policy) best(evaluator int, matched []bool) *rule {
 	var best *rule
 	for i := range p.rules {
