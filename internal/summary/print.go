@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/stats"
 )
 
-// Widths of the two columns of names; with the others a line has at most 100.
+// Widths of the two columns of names. A line has at most 100 columns.
 const (
 	maxVersionWidth = 14
 	maxEvalWidth    = 20
@@ -104,8 +104,8 @@ func (t Tables) comparable() bool {
 	return false
 }
 
-// errors says why evaluations failed: a wrong key fails them all, and a table
-// full of dashes does not tell.
+// errors prints why evaluations failed: a wrong API key fails them all, which a
+// table full of dashes does not show.
 func (t Tables) errors(b *strings.Builder) {
 	for _, evaluator := range slices.Sorted(maps.Keys(t.Errors)) {
 		var parts []string
@@ -130,7 +130,7 @@ func versionName(version string) string {
 	return version
 }
 
-// fit cuts a name to a width, in characters.
+// truncate shortens a name to a width, in characters.
 func truncate(s string, width int) string {
 	if utf8.RuneCountInString(s) <= width {
 		return s
@@ -138,7 +138,7 @@ func truncate(s string, width int) string {
 	return string([]rune(s)[:width-1]) + "…"
 }
 
-// count writes large numbers short, so that columns hold.
+// shortCount abbreviates large numbers, so that they fit their columns.
 func shortCount(n int64) string {
 	switch {
 	case n >= 10_000_000:

@@ -24,7 +24,7 @@ type Summary struct {
 
 type jsonCount struct{ checked, invalid int64 }
 
-// New gives an empty summary.
+// New returns an empty summary.
 func New() *Summary {
 	return &Summary{json: map[string]jsonCount{}, errors: map[string]map[string]int64{}}
 }
@@ -76,17 +76,17 @@ type Tables struct {
 // others.
 type Regression = stats.Regression
 
-// Version is what the evaluators said of one prompt version.
+// Version holds the verdicts on one prompt version.
 type Version struct {
 	PromptVersion string `json:"prompt_version"`
-	// JSONChecked counts outputs that a schema was held to, JSONInvalid those that
-	// did not satisfy it.
+	// JSONChecked counts outputs that were checked against a schema, JSONInvalid
+	// those that did not satisfy it.
 	JSONChecked int64           `json:"json_checked"`
 	JSONInvalid int64           `json:"json_invalid"`
 	Evals       map[string]Eval `json:"evals"`
 }
 
-// Eval is one evaluator's verdicts on one prompt version. PassRate is an
+// Eval counts one evaluator's verdicts on one prompt version. PassRate is an
 // estimate over all events of the version, weighted by sampling probability,
 // with a 95 % interval from Low to High; all three are nil when nothing was
 // decided.
@@ -101,8 +101,8 @@ type Eval struct {
 	High          *float64 `json:"high"`
 }
 
-// Tables gives the tables as they are now, versions in order. Several prompts
-// with versions of one name are shown together, and compared apart.
+// Tables returns the tables as they are now, versions in order. Versions of the
+// same name of several prompts are shown together, and compared apart.
 func (s *Summary) Tables() Tables {
 	cells := map[string]map[string]stats.Cell{}
 	for key, cell := range s.table.All() {
