@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Close sends what waits and stops. It ends within the close timeout, and when
-// ctx ends, whatever the agent does; what had to be given up is in the error.
+// Close sends what is queued and stops. It returns within the close timeout, and
+// when ctx ends, even if the agent hangs; the error says what was abandoned.
 // Calls after the first return nil.
 //
-// Reports are sent first, then traces, then metrics, which tell of what the
-// others lost. An agent that hangs costs each its share of the time; after it,
-// requests to the trace agent are cut off.
+// Reports are sent first, then traces, then metrics, which count what the others
+// lost. Each has a share of the time, so that a hanging agent cannot take it all;
+// after its share, requests to the trace agent are cancelled.
 func (t *Telemetry) Close(ctx context.Context) error {
 	if t.discarding() || !t.refuseReports() {
 		return nil
@@ -46,7 +46,8 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// shut refuses further reports. It reports false when that was done before.
+// refuseReports makes Report drop further reports. It reports whether this is the
+// first call.
 func (t *Telemetry) refuseReports() bool {
 	t.intake.Lock()
 	defer t.intake.Unlock()
@@ -57,9 +58,9 @@ func (t *Telemetry) refuseReports() bool {
 	return true
 }
 
-// closed runs f and gives a channel that closes when it is done. What it waits
-// for is bounded by the vendor's clients, not by us: a write to a socket that
-// nobody reads, say. So the goroutine may outlive Close.
+// inBackground runs f and returns a channel that is closed when f is done. f may
+// hang in a vendor's client, such as in a write to a socket that is not read, so
+// the goroutine may outlive Close.
 func inBackground(f func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
@@ -69,13 +70,13 @@ func inBackground(f func()) <-chan struct{} {
 	return done
 }
 
-// share gives a part of the time that ctx has left.
+// partOf returns a part of the time that ctx has left.
 func partOf(ctx context.Context, part float64) time.Duration {
 	deadline, _ := ctx.Deadline()
 	return time.Duration(part * float64(time.Until(deadline)))
 }
 
-// within reports whether done closes in time.
+// closesWithin reports whether done is closed in time.
 func closesWithin(ctx context.Context, d time.Duration, done <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

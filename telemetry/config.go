@@ -10,8 +10,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Config says where telemetry goes. The DD_* environment variables rule over
-// it, as everywhere else in Datadog's libraries.
+// Config says where telemetry goes. The DD_* environment variables override it, as
+// in Datadog's libraries.
 type Config struct {
 	Enabled        bool          `yaml:"enabled"`         // false discards spans and metrics
 	AgentURL       string        `yaml:"agent_url"`       // trace agent: http://host:8126 or unix:///path
@@ -23,13 +23,13 @@ type Config struct {
 	KeepFailures   float64       `yaml:"keep_failures"`   // failing traces kept a second, at most
 	RequestMetrics bool          `yaml:"request_metrics"` // also llm.requests, llm.latency_ms and so on
 	MaxTagValues   int           `yaml:"max_tag_values"`  // distinct values of one tag key; more become "other"
-	Queue          int           `yaml:"queue"`           // reports that wait; more are dropped and counted
+	Queue          int           `yaml:"queue"`           // reports in the queue; more are dropped and counted
 	CloseTimeout   time.Duration `yaml:"close_timeout"`   // bound of Close
 }
 
-// DefaultConfig gives the defaults: on, with the addresses that the DD_*
-// variables or a local agent give. MaxChildAge stays below the 15 minutes for
-// which Datadog searches live traces.
+// DefaultConfig returns the defaults: enabled, with the addresses of the DD_*
+// variables or of a local agent. MaxChildAge stays below the 15 minutes for which
+// Datadog searches live traces.
 func DefaultConfig() Config {
 	return Config{
 		Enabled:      true,
@@ -42,7 +42,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate gives all faults of the configuration. Paths are relative to it.
+// Validate returns all faults of the configuration. Paths are relative to it.
 func (c Config) Validate() fault.List {
 	var fs fault.List
 	if c.AgentURL != "" {
@@ -79,8 +79,8 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
-// statsdAddress gives an address in the form that the DogStatsD client takes.
-// Beside its own forms it takes udp://host:port and a host without a port.
+// statsdAddress returns an address in the form that the DogStatsD client takes. It
+// also accepts udp://host:port and a host without a port.
 func statsdAddress(s string) (string, bool) {
 	for _, scheme := range []string{"unix://", "unixgram://", "unixstream://"} {
 		if path, ok := strings.CutPrefix(s, scheme); ok {

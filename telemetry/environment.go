@@ -15,31 +15,31 @@ const (
 	statsdSocket      = "/var/run/datadog/dsd.socket"
 )
 
-// surroundings is what New reads of the process's surroundings.
+// machine is what New reads of the environment and the file system.
 type machine struct {
 	getenv func(string) string
 	exists func(path string) bool
 }
 
-// target is where telemetry goes and under which names, once environment, file
-// and defaults have been put together.
+// target is where telemetry goes and under which names, resolved from environment,
+// file and defaults.
 type target struct {
 	agent   *url.URL // trace agent
 	statsd  string   // in the form that the DogStatsD client takes
 	service string
 	env     string
 	version string
-	// envTag, serviceTag and versionTag say that the DogStatsD client puts the
-	// tag on every metric by itself, because the environment sets it.
+	// envTag, serviceTag and versionTag say that the environment sets the tag, so
+	// that the DogStatsD client adds it to every metric by itself.
 	envTag, serviceTag, versionTag bool
-	// ownStartupLogs, ownSpanRules and libraryTelemetry say that the
-	// environment decides about the tracer's own setting of that name.
+	// ownStartupLogs, ownSpanRules and libraryTelemetry say that the environment
+	// sets the tracer's option of that name.
 	ownStartupLogs, ownSpanRules, libraryTelemetry bool
 	timeout                                        time.Duration // of one request to the trace agent
 }
 
-// resolve puts the environment before the file, and the file before what is
-// found on the machine.
+// resolve prefers the environment to the file, and the file to the sockets that
+// exist on the machine.
 func resolve(cfg Config, version string, s machine) target {
 	t := target{
 		agent:            agentURL(cfg, s),
@@ -73,8 +73,8 @@ func agentURL(cfg Config, s machine) *url.URL {
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", defaultTracePort)}
 }
 
-// hostURL gives the agent that DD_AGENT_HOST and DD_TRACE_AGENT_PORT name; empty
-// when neither is set.
+// hostURL returns the agent of DD_AGENT_HOST and DD_TRACE_AGENT_PORT; empty when
+// neither is set.
 func hostURL(s machine) string {
 	host, port := s.getenv("DD_AGENT_HOST"), s.getenv("DD_TRACE_AGENT_PORT")
 	if host == "" && port == "" {

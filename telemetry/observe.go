@@ -8,12 +8,12 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// discards reports whether there is nowhere to send anything.
+// discarding reports whether there is nowhere to send anything.
 func (t *Telemetry) discarding() bool { return t == nil || t.queue == nil }
 
-// Report counts an evaluated event and hands its report over to be sent. When
-// the queue is full, or Telemetry is closed, the report is dropped and counted;
-// the event is counted all the same. Nobody may change r afterwards.
+// Report counts an evaluated event and queues its report. When the queue is full, or
+// Telemetry is closed, the report is dropped and counted; the event is counted
+// anyway. The caller must not change r afterwards.
 func (t *Telemetry) Report(r *eval.Report) {
 	if t.discarding() {
 		return
@@ -32,8 +32,7 @@ func (t *Telemetry) Report(r *eval.Report) {
 	}
 }
 
-// SampledOut counts events that no evaluator wanted. It costs one atomic
-// addition.
+// SampledOut counts events for which no evaluator ran. It costs one atomic addition.
 func (t *Telemetry) SampledOut(n int) {
 	if t.discarding() {
 		return
@@ -41,7 +40,7 @@ func (t *Telemetry) SampledOut(n int) {
 	t.events.sampledOut.add(n)
 }
 
-// DeadLettered counts an event that was put aside.
+// DeadLettered counts an event that became a dead letter.
 func (t *Telemetry) DeadLettered(reason eval.Reason) {
 	if t.discarding() {
 		return
@@ -50,9 +49,8 @@ func (t *Telemetry) DeadLettered(reason eval.Reason) {
 	t.meter.count(countEvents, 1, nil, string(eval.DispositionDeadLettered), string(reason))
 }
 
-// Cases counts new failures of a report that were recorded as cases. They carry
-// the evaluator's name when it is known which they were: the only failure, or
-// all of them.
+// Cases counts n new cases from the failures of a report. They carry the evaluator's
+// name when that is certain: for a single failure, or when all failures were new.
 func (t *Telemetry) Cases(r *eval.Report, n int) {
 	if t.discarding() || n <= 0 {
 		return
@@ -75,14 +73,14 @@ func (t *Telemetry) Cases(r *eval.Report, n int) {
 	}
 }
 
-// Lag sets how many messages of a partition wait behind the committed offset.
+// Lag sets the number of messages of a partition after the committed offset.
 func (t *Telemetry) Lag(partition int, lag int64) {
 	if !t.discarding() {
 		t.meter.gauge(gaugeLag, float64(lag), strconv.Itoa(partition))
 	}
 }
 
-// Inflight sets how many events are in flight.
+// Inflight sets the number of events in flight.
 func (t *Telemetry) Inflight(n int) {
 	if !t.discarding() {
 		t.inflight.Store(int64(n))
@@ -99,7 +97,7 @@ func (t *Telemetry) KafkaDown(down bool) {
 	t.setDown(gaugeKafkaDown, down)
 }
 
-// PartitionsDown sets how many of the worker's partitions cannot be read.
+// PartitionsDown sets the number of the worker's partitions that cannot be read.
 func (t *Telemetry) PartitionsDown(n int) {
 	if !t.discarding() {
 		t.meter.gauge(gaugePartitionsDown, float64(n))
@@ -117,17 +115,15 @@ func (t *Telemetry) setDown(g gaugeID, down bool) {
 	t.meter.gauge(g, v)
 }
 
-// Dropped counts what a part could not deliver: a sink and a reason out of a
-// small set. It counts for Stats also where there is nowhere to send the count:
-// what was lost must be seen without Datadog too.
+// Dropped counts what another part could not deliver, by sink and reason, both from
+// small sets. A disabled Telemetry counts too: losses must show without Datadog.
 func (t *Telemetry) Dropped(sink, reason string, n int) {
 	if t != nil && t.drops != nil {
 		t.drops.add(sink, reason, int64(n))
 	}
 }
 
-// Reload counts a reload of the configuration, and whether the new one was
-// taken.
+// Reload counts a reload of the configuration, applied or refused.
 func (t *Telemetry) Reload(applied bool) {
 	if t.discarding() {
 		return
@@ -151,8 +147,8 @@ type JudgeCall struct {
 	Reason       eval.Reason // empty for a call that succeeded
 }
 
-// JudgeCall records one call of a model. Reports are not counted again: a
-// verdict's usage is the sum of such calls.
+// JudgeCall records one call of a model. A verdict's usage is the sum of such calls,
+// so reports do not count it again.
 func (t *Telemetry) JudgeCall(c JudgeCall) {
 	if t.discarding() {
 		return
@@ -168,7 +164,7 @@ func (t *Telemetry) JudgeCall(c JudgeCall) {
 	}
 }
 
-// Stats says how telemetry itself fares, and what was dropped anywhere.
+// Stats returns the state of telemetry itself, and what any part dropped.
 func (t *Telemetry) Stats() Stats {
 	switch {
 	case t == nil || t.drops == nil:
@@ -182,10 +178,10 @@ func (t *Telemetry) Stats() Stats {
 	}
 }
 
-// tally counts events by what became of them.
+// tally counts events by disposition.
 type tally struct{ evaluated, sampledOut, deadLettered counter }
 
-// counter has a total, and the part of it that has been sent.
+// counter is a total, of which a part has been sent.
 type counter struct {
 	total atomic.Int64
 	sent  int64 // queue goroutine only
@@ -200,7 +196,7 @@ func (c *counter) unsent() int64 {
 	return n
 }
 
-// unsent gives what was counted since the last call. Dead letters are missing:
+// unsent returns what was counted since the last call. Dead letters are missing:
 // they are rare and are sent at once, with their reason.
 func (t *tally) unsent() map[eval.Disposition]int64 {
 	return map[eval.Disposition]int64{

@@ -14,12 +14,12 @@ const (
 	maxNameLength  = 180 // of an evaluator's name; a metric's name may have 200
 )
 
-// guard makes tags out of values that come from outside, and bounds how many
-// distinct values a key may take: DogStatsD has no escaping and no bound of its
-// own, and each new combination of tags is a new time series that is paid for.
+// tagSet makes the tags of one key from values that come from outside, and bounds
+// how many distinct values there are: DogStatsD neither escapes nor bounds them,
+// and each new combination of tags is a time series that costs money.
 //
-// The first limit values of a key keep their names until the process ends; a later
-// one becomes "other". Safe for concurrent use.
+// The first limit values keep their names until the process ends; later ones
+// become "other". It is safe for concurrent use.
 type tagSet struct {
 	key      string
 	limit    int
@@ -27,8 +27,8 @@ type tagSet struct {
 	sanitize func(string) string
 
 	mu        sync.RWMutex
-	tags      map[string]string   // guarded by mu; value as it came -> tag
-	values    map[string]struct{} // guarded by mu; values as they are sent
+	tags      map[string]string   // guarded by mu; original value -> tag
+	values    map[string]struct{} // guarded by mu; sanitised values
 	overflows atomic.Int64        // values that became other
 }
 
@@ -36,7 +36,7 @@ func newTagSet(key string, limit int, clean func(string) string, overflow func(s
 	return &tagSet{key: key, limit: limit, sanitize: clean, overflow: overflow, tags: map[string]string{}, values: map[string]struct{}{}}
 }
 
-// tag gives "key:value" for a value; empty for an empty value.
+// tag returns "key:value" for a value; empty for an empty value.
 func (g *tagSet) tag(value string) string {
 	if value == "" {
 		return ""
@@ -50,7 +50,7 @@ func (g *tagSet) tag(value string) string {
 	return g.admit(value)
 }
 
-// value is tag without the key.
+// value returns tag without the key.
 func (g *tagSet) value(value string) string {
 	tag := g.tag(value)
 	if tag == "" {
@@ -73,22 +73,22 @@ func (g *tagSet) admit(value string) string {
 		g.values[clean] = struct{}{}
 	}
 	tag := g.key + ":" + clean
-	// Many spellings may share one clean value; remembering them is bounded too.
+	// Many spellings may share one sanitised value; their number is bounded too.
 	if len(g.tags) < 4*g.limit && len(value) <= maxValueLength {
 		g.tags[value] = tag
 	}
 	return tag
 }
 
-// cleanValue makes a tag value of any text: lower case, at most 200 bytes, and
-// of letters, digits and _ . / - : only. Datadog takes letters of any script.
+// sanitizeValue returns any text as a tag value: lower case, at most 200 bytes, of
+// letters of any script, digits and _ . / - : only.
 func sanitizeValue(s string) string {
 	return sanitize(s, maxValueLength, func(r rune) bool {
 		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./-:", r)
 	})
 }
 
-// cleanName makes a part of a metric's name of any text. Names are ASCII.
+// sanitizeName returns any text as a part of a metric's name. Names are ASCII.
 func sanitizeName(s string) string {
 	name := sanitize(s, maxNameLength, func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.'
@@ -100,8 +100,8 @@ func sanitizeName(s string) string {
 	return name
 }
 
-// clean writes a text in lower case, cuts it between characters, and writes _ for
-// what is not allowed.
+// sanitize returns a text in lower case, truncated between characters, with _ for
+// characters that are not allowed.
 func sanitize(s string, limit int, allowed func(rune) bool) string {
 	b := make([]byte, 0, min(len(s), limit))
 	for _, r := range s {

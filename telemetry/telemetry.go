@@ -12,23 +12,24 @@ import (
 	"time"
 
 	"github.com/DataDog/datadog-go/v5/statsd"
+	slogtrace "github.com/DataDog/dd-trace-go/contrib/log/slog/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Deps are what a Telemetry works with.
+// Deps are the dependencies of a Telemetry.
 type Deps struct {
 	Log     *slog.Logger // required
-	Version string       // of the program; used when neither DD_VERSION nor the file says one
+	Version string       // of the program; used without DD_VERSION and a version in the file
 	// Seed of the random rounding of weights; 0 takes a random one. With the same
-	// seed the same reports in the same order give the same counts.
+	// seed the same reports in the same order lead to the same counts.
 	Seed uint64
 }
 
-// Telemetry sends spans and metrics. A nil Telemetry, a zero one and one that is
-// not enabled discard everything; the last still counts drops. All methods are safe for concurrent use and
-// none blocks, but for Close.
+// Telemetry sends spans and metrics. A nil, zero or disabled Telemetry discards
+// everything (disabled still counts drops). All methods are safe for concurrent use.
+// Only Close blocks.
 type Telemetry struct {
 	log     *slog.Logger
 	timeout time.Duration // bound of Close
@@ -40,28 +41,28 @@ type Telemetry struct {
 
 	meter      *meter
 	agent      *agentTransport
-	stopTracer func() <-chan struct{} // stops the tracer; the channel closes when that is done
+	stopTracer func() <-chan struct{} // stops the tracer; the channel is closed when that is done
 	drops      *drops
 	events     tally
 	closing    chan struct{} // closed by Close
-	intake     sync.RWMutex  // guards closed against a Report at work
+	intake     sync.RWMutex  // held while a Report is queued
 	closed     bool          // guarded by intake
 	inflight   atomic.Int64
 }
 
-// flushEvery is how often counts that are kept here go to the client. The
-// client itself sends every two seconds.
+// flushEvery is how often counts that are kept here go to the client, which itself
+// sends every two seconds.
 const flushEvery = time.Second
 
-// started guards the process-wide tracer: two at a time would replace each
-// other in silence.
+// started says that the process-wide tracer is in use: a second one would silently
+// replace the first.
 var started atomic.Bool
 
 // ErrStarted is returned by [New] while another Telemetry of the process is open.
 var ErrStarted = errors.New("telemetry: already started in this process: the tracer is a process-wide singleton")
 
-// New starts the tracer and the DogStatsD client. An agent that cannot be
-// reached is no error: what it misses is dropped and counted, until it is there.
+// New starts the tracer and the DogStatsD client. An agent that cannot be reached is
+// not an error: what it misses is dropped and counted.
 func New(cfg Config, deps Deps) (*Telemetry, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
@@ -116,12 +117,12 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	return t, nil
 }
 
-// statsdOptions make the client aggregate distributions too: it sends every
-// value, many in a line. Its option to keep only a sample of them stays unused:
-// in datadog-go 5.9.1 a value may replace one that is being written at that
-// moment (a data race), and sums of money would be estimates. What waits between
-// two flushes is bounded by what the one goroutine that makes it can do: some
-// 20,000 events a second.
+// statsdOptions returns options that make the client aggregate distributions too: it
+// sends every value, many in a line. Its option to keep only a sample of them is not
+// used: in datadog-go 5.9.1 a value may replace one that is being written (a data
+// race), and sums of money would be estimates. What accumulates between two flushes
+// is bounded by the speed of the one goroutine that records: some 20,000 events a
+// second.
 func statsdOptions(to target, d *drops) []statsd.Option {
 	var tags []string
 	if !to.serviceTag {
@@ -145,7 +146,7 @@ func statsdOptions(to target, d *drops) []statsd.Option {
 	}
 }
 
-// burst lets a whole second's worth through at once, and at least one.
+// burst returns the number that may pass at once: a second's worth, at least one.
 func burst(perSecond float64) int {
 	if perSecond <= 0 {
 		return 0
@@ -158,7 +159,12 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
-// run owns spans and recorder until the queue is closed and empty.
+// LogHandler returns a handler that adds dd.trace_id and dd.span_id to a record whose
+// context carries a span, at the top level even inside groups. On a nil Telemetry no
+// context carries a span.
+func (t *Telemetry) LogHandler(h slog.Handler) slog.Handler { return slogtrace.WrapHandler(h) }
+
+// run owns spans and recorder until Close, and then empties the queue.
 func (t *Telemetry) run() {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
@@ -187,7 +193,7 @@ func (t *Telemetry) drain() {
 	}
 }
 
-// handle sends one report. A panic costs that report and not the worker.
+// handle sends one report. A panic drops that report and does not stop the worker.
 func (t *Telemetry) handle(r *eval.Report) {
 	defer func() {
 		if p := recover(); p != nil {
