@@ -68,26 +68,20 @@ type Turn struct {
 // other JSON value compact JSON, with \u00e9 written as é. It is empty when the
 // content is absent.
 func (c Content) Text() string {
-	switch jsonKind(c.raw) {
-	case "nothing":
+	ms, chat := c.messages()
+	switch {
+	case c.IsZero():
 		return ""
-	case "string":
+	case jsonKind(c.raw) == "string":
 		return stringText(c.raw)
-	case "object":
-		if m, ok := c.message(); ok {
-			return m.Text
+	case chat:
+		lines := make([]string, len(ms))
+		for i, m := range ms {
+			lines[i] = m.role + ": " + m.Text
 		}
-	case "array":
-		if ms, ok := c.chat(); ok {
-			lines := make([]string, len(ms))
-			for i, m := range ms {
-				lines[i] = m.role + ": " + m.Text
-			}
-			return strings.Join(lines, "\n")
-		}
-		if m, ok := c.parts(); ok {
-			return m.Text
-		}
+		return strings.Join(lines, "\n")
+	case len(ms) > 0:
+		return ms[0].Text
 	}
 	return compact(c.raw)
 }
@@ -95,18 +89,27 @@ func (c Content) Text() string {
 // IsText reports whether the content is prose: a string, an assistant message or
 // chat messages, as opposed to a bare JSON value.
 func (c Content) IsText() bool {
+	ms, _ := c.messages()
+	return len(ms) > 0 || jsonKind(c.raw) == "string"
+}
+
+// messages returns the messages that the content consists of: those of a chat, or
+// else a single one, which may be written as the list of its parts.
+func (c Content) messages() (ms []chatTurn, chat bool) {
 	switch jsonKind(c.raw) {
-	case "string":
-		return true
 	case "object":
-		_, ok := c.message()
-		return ok
+		if m, ok := c.message(); ok {
+			return []chatTurn{m}, false
+		}
 	case "array":
-		_, chat := c.chat()
-		_, parts := c.parts()
-		return chat || parts
+		if ms, ok := c.chat(); ok {
+			return ms, true
+		}
+		if m, ok := c.parts(); ok {
+			return []chatTurn{m}, false
+		}
 	}
-	return false
+	return nil, false
 }
 
 // Turns returns the chat messages, or false when the content is something else. Of

@@ -1,7 +1,9 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strconv"
 )
@@ -52,12 +54,7 @@ type TraceID struct{ Hi, Lo uint64 }
 func (t TraceID) IsZero() bool { return t == TraceID{} }
 
 // String returns 32 lower-case hexadecimal digits, zero padded.
-func (t TraceID) String() string {
-	var b [32]byte
-	putHex(b[:16], t.Hi)
-	putHex(b[16:], t.Lo)
-	return string(b[:])
-}
+func (t TraceID) String() string { return fmt.Sprintf("%016x%016x", t.Hi, t.Lo) }
 
 // SpanID is a 64-bit span id; zero when there is none.
 type SpanID uint64
@@ -177,24 +174,9 @@ func unhex(x uint64) uint64 {
 	return (n | n>>16) & 0xffffffff
 }
 
-func putHex(b []byte, n uint64) {
-	const digits = "0123456789abcdef"
-	for i := len(b) - 1; i >= 0; i-- {
-		b[i] = digits[n&15]
-		n >>= 4
-	}
-}
-
 func isInteger(b []byte) bool {
-	if len(b) > 0 && b[0] == '-' {
-		b = b[1:]
-	}
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(b) > 0
+	digits := bytes.TrimPrefix(b, []byte{'-'})
+	return len(digits) > 0 && len(bytes.Trim(digits, "0123456789")) == 0
 }
 
 // jsonKind names the JSON type of a value in the words of the specification.

@@ -39,17 +39,10 @@ func (c Content) answer() Said {
 		return Said{}
 	case "string":
 		return Said{Text: stringText(c.raw)}
-	case "object":
-		if m, ok := c.message(); ok && strings.EqualFold(m.role, roleAssistant) {
-			return m.Said
-		}
-	case "array":
-		if ms, ok := c.chat(); ok {
-			return ms[len(ms)-1].Said
-		}
-		if m, ok := c.parts(); ok {
-			return m.Said
-		}
+	}
+	ms, chat := c.messages()
+	if n := len(ms); n > 0 && (chat || strings.EqualFold(ms[0].role, roleAssistant)) {
+		return ms[n-1].Said
 	}
 	return Said{Text: string(expandEscapes(c.raw)), JSON: true}
 }

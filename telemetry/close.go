@@ -20,7 +20,6 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	close(t.closing)
 
 	var errs []error
 	if !closesWithin(ctx, partOf(ctx, 0.4), inBackground(t.running.Wait)) {
@@ -55,6 +54,7 @@ func (t *Telemetry) refuseReports() bool {
 		return false
 	}
 	t.closed = true
+	close(t.queue)
 	return true
 }
 
@@ -78,12 +78,11 @@ func partOf(ctx context.Context, part float64) time.Duration {
 
 // closesWithin reports whether done is closed in time.
 func closesWithin(ctx context.Context, d time.Duration, done <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
 	select {
 	case <-done:
 		return true
-	case <-timer.C:
 	case <-ctx.Done():
 	}
 	select {

@@ -34,7 +34,7 @@ type Telemetry struct {
 	log     *slog.Logger
 	timeout time.Duration // bound of Close
 
-	queue   chan *eval.Report // nil: discard
+	queue   chan *eval.Report // nil: discard; closed by Close
 	running sync.WaitGroup    // the goroutine that owns spans and recorder
 	spans   *spans            // queue goroutine only
 	record  *recorder         // queue goroutine only
@@ -44,9 +44,8 @@ type Telemetry struct {
 	stopTracer func() <-chan struct{} // stops the tracer; the channel is closed when that is done
 	drops      *drops
 	events     tally
-	closing    chan struct{} // closed by Close
-	intake     sync.RWMutex  // held while a Report is queued
-	closed     bool          // guarded by intake
+	intake     sync.RWMutex // held while a Report is queued
+	closed     bool         // guarded by intake
 	inflight   atomic.Int64
 }
 
@@ -90,7 +89,6 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 		log:     deps.Log,
 		timeout: cfg.CloseTimeout,
 		queue:   make(chan *eval.Report, cfg.Queue),
-		closing: make(chan struct{}),
 		drops:   &drops{},
 	}
 	client, err := statsd.New(to.statsd, statsdOptions(to, t.drops)...)
@@ -164,31 +162,20 @@ func fileExists(path string) bool {
 // context carries a span.
 func (t *Telemetry) LogHandler(h slog.Handler) slog.Handler { return slogtrace.WrapHandler(h) }
 
-// run owns spans and recorder until Close, and then empties the queue.
+// run owns spans and recorder until the queue is closed and empty.
 func (t *Telemetry) run() {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case r := <-t.queue:
+		case r, open := <-t.queue:
+			if !open {
+				t.flush()
+				return
+			}
 			t.handle(r)
 		case <-tick.C:
 			t.flush()
-		case <-t.closing:
-			t.drain()
-			t.flush()
-			return
-		}
-	}
-}
-
-func (t *Telemetry) drain() {
-	for {
-		select {
-		case r := <-t.queue:
-			t.handle(r)
-		default:
-			return
 		}
 	}
 }

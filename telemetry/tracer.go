@@ -23,7 +23,7 @@ const agentTimeout = 2 * time.Second
 // startTracer starts the process's tracer. The function that it returns stops the
 // tracer; its channel is closed when the tracer has stopped.
 func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *slog.Logger) (func() <-chan struct{}, error) {
-	lines := newTracerLog(log)
+	lines := &tracerLog{out: log}
 	opts := []tracer.StartOption{
 		tracer.WithService(to.service),
 		tracer.WithAgentURL(to.agent.String()),
@@ -113,21 +113,19 @@ type tracerLog struct {
 // tracerLines is the number of lines that the tracer may write a minute.
 const tracerLines = 6
 
-func newTracerLog(log *slog.Logger) *tracerLog { return &tracerLog{out: log} }
-
 // silence discards further messages: the tracer keeps its logger after it has stopped.
 func (l *tracerLog) silence() { l.stopped.Store(true) }
-
-// The tracer's levels, from debug to error, are the numbers 0 to 3.
-var tracerLevels = [...]slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelWarn}
 
 // log is the tracer's logger. The tracer's errors are warnings here: the worker does
 // not depend on it, and losses are counted.
 func (l *tracerLog) log(level tracer.LogLevel, msg string, _ ...any) {
 	ctx := context.Background()
 	to := slog.LevelWarn
-	if int(level) >= 0 && int(level) < len(tracerLevels) {
-		to = tracerLevels[level]
+	switch level { // its constants are not exported
+	case 0:
+		to = slog.LevelDebug
+	case 1:
+		to = slog.LevelInfo
 	}
 	if l.stopped.Load() || !l.out.Enabled(ctx, to) {
 		return

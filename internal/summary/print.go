@@ -91,14 +91,12 @@ func (t Tables) comparable() bool {
 	enough := map[string]int{}
 	for _, v := range t.PromptVersions {
 		for name, e := range v.Evals {
-			if e.Pass+e.Fail >= stats.MinDecided {
-				enough[name]++
+			if e.Pass+e.Fail < stats.MinDecided {
+				continue
 			}
-		}
-	}
-	for _, versions := range enough {
-		if versions > 1 {
-			return true
+			if enough[name]++; enough[name] > 1 {
+				return true
+			}
 		}
 	}
 	return false

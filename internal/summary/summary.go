@@ -35,33 +35,28 @@ func (s *Summary) Report(r *eval.Report) {
 		v := &r.Verdicts[i]
 		key := stats.Key{PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion, Eval: v.Eval}
 		s.table.Add(key, stats.Outcome(v.Outcome), v.Probability)
-		if v.Type == eval.TypeJSONSchema && v.Outcome.Decided() {
-			s.countJSON(r.Event.PromptVersion, v.Outcome == eval.OutcomeFail)
-		}
-		if v.Outcome == eval.OutcomeError {
-			s.countError(v.Eval, v.Reason)
-		}
+		s.count(r.Event.PromptVersion, v)
 	}
 }
 
-func (s *Summary) countError(evaluator, reason string) {
+// count counts what the table does not: valid JSON and the reasons of errors.
+func (s *Summary) count(version string, v *eval.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.errors[evaluator] == nil {
-		s.errors[evaluator] = map[string]int64{}
+	if v.Type == eval.TypeJSONSchema && v.Outcome.Decided() {
+		c := s.json[version]
+		c.checked++
+		if v.Outcome == eval.OutcomeFail {
+			c.invalid++
+		}
+		s.json[version] = c
 	}
-	s.errors[evaluator][reason]++
-}
-
-func (s *Summary) countJSON(version string, invalid bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.json[version]
-	c.checked++
-	if invalid {
-		c.invalid++
+	if v.Outcome == eval.OutcomeError {
+		if s.errors[v.Eval] == nil {
+			s.errors[v.Eval] = map[string]int64{}
+		}
+		s.errors[v.Eval][v.Reason]++
 	}
-	s.json[version] = c
 }
 
 // Tables are what a summary shows.
