@@ -1,9 +1,6 @@
 package eval
 
-import (
-	"encoding"
-	"fmt"
-)
+import "fmt"
 
 // Outcome says how one evaluation ended. The zero value is OutcomeError, so that
 // a verdict that was never filled in cannot count as a pass.
@@ -55,8 +52,3 @@ func (o *Outcome) UnmarshalText(b []byte) error {
 // Decided reports whether the outcome is a pass or a fail: the only outcomes
 // that have a score and that enter a pass rate.
 func (o Outcome) Decided() bool { return o == OutcomePass || o == OutcomeFail }
-
-var (
-	_ encoding.TextMarshaler   = Outcome(0)
-	_ encoding.TextUnmarshaler = (*Outcome)(nil)
-)

@@ -122,14 +122,6 @@ var ratingDim, _ = DimNamed("user_rating")
 // [DimNames]. An absent field is the empty string.
 type Dims [NumDims]string
 
-// Get returns the dimension of that name, empty for one that does not exist.
-func (d *Dims) Get(name string) string {
-	if i, ok := DimNamed(name); ok {
-		return d[i]
-	}
-	return ""
-}
-
 // Envelope is the part of an event that sampling needs. Dims are few-valued, so
 // that what a rule says about them can be remembered; the other fields differ
 // from event to event.

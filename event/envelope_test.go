@@ -27,7 +27,7 @@ func TestDimensions(t *testing.T) {
 		want[i] = "x"
 		hs := e.Headers()
 		env, _ := event.EnvelopeFromHeaders(hs)
-		if e.Envelope().Dims != want || env.Dims != want || want.Get(name) != "x" {
+		if e.Envelope().Dims != want || env.Dims != want || e.Dim(name) != "x" {
 			t.Errorf("%s: the body has %q, headers have %q; want %q", name, e.Envelope().Dims, env.Dims, want)
 		}
 		if last := hs[len(hs)-1]; last.Key != name || string(last.Value) != "x" {

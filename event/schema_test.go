@@ -77,7 +77,8 @@ func TestRatingOfEveryPublisher(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for from, got := range map[string]string{"headers": env.Dims.Get("user_rating"), "body": string(e.UserRating), "memory": inMemory.Dims.Get("user_rating")} {
+		rating, _ := event.DimNamed("user_rating")
+		for from, got := range map[string]string{"headers": env.Dims[rating], "body": string(e.UserRating), "memory": inMemory.Dims[rating]} {
 			if !ok || got != want {
 				t.Errorf("%q is %q in %s, want %q", written, got, from, want)
 			}

@@ -17,19 +17,25 @@ import (
 	"github.com/evalworker/evalworker/sampler"
 )
 
+// get returns the dimension of that name.
+func get(d *event.Dims, name string) string {
+	dim, _ := event.DimNamed(name)
+	return d[dim]
+}
+
 // conditions are paired with what they mean in Go.
 var conditions = []struct {
 	text string
 	mean func(d *event.Dims) bool
 }{
 	{"", func(*event.Dims) bool { return true }},
-	{`user_rating == "down" || status == "error"`, func(d *event.Dims) bool { return d.Get("user_rating") == "down" || d.Get("status") == "error" }},
-	{`feature in ["search", "support agent"]`, func(d *event.Dims) bool { return d.Get("feature") == "search" || d.Get("feature") == "support agent" }},
-	{`len(model) > 8 and provider != ""`, func(d *event.Dims) bool { return len([]rune(d.Get("model"))) > 8 && d.Get("provider") != "" }},
-	{`lower(prompt_name) startsWith "tri"`, func(d *event.Dims) bool { return strings.HasPrefix(strings.ToLower(d.Get("prompt_name")), "tri") }},
-	{`prompt_version matches "[.]3$"`, func(d *event.Dims) bool { return strings.HasSuffix(d.Get("prompt_version"), ".3") }},
-	{`!(environment == "prod") && tenant_tier != "free"`, func(d *event.Dims) bool { return d.Get("environment") != "prod" && d.Get("tenant_tier") != "free" }},
-	{`finish_reason == "length" || output_schema == ""`, func(d *event.Dims) bool { return d.Get("finish_reason") == "length" || d.Get("output_schema") == "" }},
+	{`user_rating == "down" || status == "error"`, func(d *event.Dims) bool { return get(d, "user_rating") == "down" || get(d, "status") == "error" }},
+	{`feature in ["search", "support agent"]`, func(d *event.Dims) bool { return get(d, "feature") == "search" || get(d, "feature") == "support agent" }},
+	{`len(model) > 8 and provider != ""`, func(d *event.Dims) bool { return len([]rune(get(d, "model"))) > 8 && get(d, "provider") != "" }},
+	{`lower(prompt_name) startsWith "tri"`, func(d *event.Dims) bool { return strings.HasPrefix(strings.ToLower(get(d, "prompt_name")), "tri") }},
+	{`prompt_version matches "[.]3$"`, func(d *event.Dims) bool { return strings.HasSuffix(get(d, "prompt_version"), ".3") }},
+	{`!(environment == "prod") && tenant_tier != "free"`, func(d *event.Dims) bool { return get(d, "environment") != "prod" && get(d, "tenant_tier") != "free" }},
+	{`finish_reason == "length" || output_schema == ""`, func(d *event.Dims) bool { return get(d, "finish_reason") == "length" || get(d, "output_schema") == "" }},
 }
 
 // randomEvent gives events in every form of id, with fields absent, usual, odd

@@ -174,7 +174,12 @@ func (t *Telemetry) Stats() Stats {
 	}
 	return Stats{
 		Enabled: true, Queued: len(t.queue), QueueCapacity: cap(t.queue),
-		Events: t.events.totals(), Drops: t.drops.snapshot(), TagOverflow: t.meter.overflows(),
+		Events: map[eval.Disposition]int64{
+			eval.DispositionEvaluated:    t.events.evaluated.total.Load(),
+			eval.DispositionSampledOut:   t.events.sampledOut.total.Load(),
+			eval.DispositionDeadLettered: t.events.deadLettered.total.Load(),
+		},
+		Drops: t.drops.snapshot(), TagOverflow: t.meter.overflows(),
 	}
 }
 
@@ -189,26 +194,10 @@ type counter struct {
 
 func (c *counter) add(n int) { c.total.Add(int64(n)) }
 
+// unsent returns what was counted since the last call.
 func (c *counter) unsent() int64 {
 	total := c.total.Load()
 	n := total - c.sent
 	c.sent = total
 	return n
-}
-
-// unsent returns what was counted since the last call. Dead letters are missing:
-// they are rare and are sent at once, with their reason.
-func (t *tally) unsent() map[eval.Disposition]int64 {
-	return map[eval.Disposition]int64{
-		eval.DispositionEvaluated:  t.evaluated.unsent(),
-		eval.DispositionSampledOut: t.sampledOut.unsent(),
-	}
-}
-
-func (t *tally) totals() map[eval.Disposition]int64 {
-	return map[eval.Disposition]int64{
-		eval.DispositionEvaluated:    t.evaluated.total.Load(),
-		eval.DispositionSampledOut:   t.sampledOut.total.Load(),
-		eval.DispositionDeadLettered: t.deadLettered.total.Load(),
-	}
 }

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,7 +110,7 @@ func carrierOf(t event.TraceContext) tracer.TextMapCarrier {
 		return c
 	}
 	c[event.HeaderDDTraceID], c[event.HeaderDDParentID] = trace, parent
-	if p := t.Get(headerPriority); knownPriority(p) {
+	if p := t.Get(headerPriority); slices.Contains([]string{"-1", "0", "1", "2"}, p) {
 		c[headerPriority] = p
 	}
 	if tags := ownTags(t.Get(headerTags)); tags != "" {
@@ -121,14 +122,6 @@ func carrierOf(t event.TraceContext) tracer.TextMapCarrier {
 func decimalID(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 64)
 	return err == nil && n != 0
-}
-
-func knownPriority(s string) bool {
-	switch s {
-	case "-1", "0", "1", "2":
-		return true
-	}
-	return false
 }
 
 // ownTags returns the tags for the upper half of the trace id and the sampling

@@ -84,7 +84,7 @@ func New(cfg Config, deps Deps) (*Telemetry, error) {
 }
 
 func start(cfg Config, deps Deps) (*Telemetry, error) {
-	to := resolve(cfg, deps.Version, machine{os.Getenv, fileExists})
+	to := resolve(cfg, deps.Version, machine{os.Getenv, func(path string) bool { _, err := os.Stat(path); return err == nil }})
 	t := &Telemetry{
 		log:     deps.Log,
 		timeout: cfg.CloseTimeout,
@@ -152,11 +152,6 @@ func burst(perSecond float64) int {
 	return max(1, int(min(perSecond, 1e6)))
 }
 
-func fileExists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 // LogHandler returns a handler that adds dd.trace_id and dd.span_id to a record whose
 // context carries a span, at the top level even inside groups. On a nil Telemetry no
 // context carries a span.
@@ -193,11 +188,11 @@ func (t *Telemetry) handle(r *eval.Report) {
 	t.spans.report(r)
 }
 
-// flush hands the counts that are kept here to the client.
+// flush hands the counts that are kept here to the client. Dead letters are rare and
+// are sent at once, with their reason.
 func (t *Telemetry) flush() {
-	for disposition, n := range t.events.unsent() {
-		t.meter.count(countEvents, n, nil, string(disposition))
-	}
+	t.meter.count(countEvents, t.events.evaluated.unsent(), nil, string(eval.DispositionEvaluated))
+	t.meter.count(countEvents, t.events.sampledOut.unsent(), nil, string(eval.DispositionSampledOut))
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}
