@@ -41,7 +41,7 @@ func TestParseTraceID(t *testing.T) {
 			}
 			if ok && len(tt.in) == 32 {
 				if again, _ := event.ParseTraceID([]byte(got.String())); again != got {
-					t.Errorf("String gives %q, which reads as %v", got, again)
+					t.Errorf("String returns %q, which is read as %v", got, again)
 				}
 			}
 		})
@@ -106,7 +106,7 @@ func TestOriginPreference(t *testing.T) {
 	}
 }
 
-// plainID reads an id with the standard library, in the words of ParseTraceID.
+// plainID is ParseTraceID by way of the standard library.
 func plainID(s []byte) (id event.TraceID) {
 	if n, err := strconv.ParseUint(string(s), 10, 64); err == nil && len(s) <= 20 {
 		return event.TraceID{Lo: n}
@@ -151,7 +151,7 @@ func TestIDsByteByByte(t *testing.T) {
 	}
 }
 
-// FuzzIDs holds the fast reader to the plain one.
+// FuzzIDs compares ParseTraceID with plainID.
 func FuzzIDs(f *testing.F) {
 	for _, s := range []string{"18446744073709551615", "8448eb211c80319c", "0000000000000000g", "000000X0000000000000000000000001", "0AF7651916cd43dd8448eb211c80319c"} {
 		f.Add([]byte(s))

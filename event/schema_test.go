@@ -54,8 +54,8 @@ func TestSchemaNamesEveryField(t *testing.T) {
 	walk("event", root)
 }
 
-// TestRatingOfEveryPublisher: one that copies its own words into headers and body
-// means the same by both.
+// TestRatingOfEveryPublisher: a rating is the same in headers and body, however the
+// publisher spells it.
 func TestRatingOfEveryPublisher(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{

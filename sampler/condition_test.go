@@ -8,8 +8,8 @@ import (
 )
 
 // FuzzCondition: whatever compiles cannot fail, is deterministic, and depends on
-// nothing but the fields that it is said to read. Whatever does not compile has
-// a fault that says where and how to mend it.
+// the fields in its set only. Whatever does not compile has a fault that says where
+// and how to mend it.
 func FuzzCondition(f *testing.F) {
 	for _, text := range []string{
 		`user_rating == "down" || status == "error"`,

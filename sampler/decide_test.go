@@ -38,8 +38,8 @@ var conditions = []struct {
 	{`finish_reason == "length" || output_schema == ""`, func(d *event.Dims) bool { return get(d, "finish_reason") == "length" || get(d, "output_schema") == "" }},
 }
 
-// randomEvent gives events in every form of id, with fields absent, usual, odd
-// and too long for a table.
+// randomEvent returns an event with any form of id, and with fields absent, usual,
+// odd or too long for the table.
 func randomEvent(r *rand.Rand) *event.Event {
 	one := func(values ...string) string { return values[r.IntN(len(values))] }
 	odd := one("", "ü", "a\x00b", strings.Repeat("long", 80))
@@ -78,8 +78,8 @@ func randomEvent(r *rand.Rand) *event.Event {
 	return e
 }
 
-// model gives an evaluator's rate by the words of the package comment, with none
-// of its code.
+// model computes an evaluator's rate as the package comment describes it, with none
+// of the package's code.
 type model struct {
 	cfg  sampler.Config
 	evs  []sampler.Evaluator
@@ -108,8 +108,8 @@ func (m *model) rate(i int, d *event.Dims) (float64, string) {
 	return 1, "default"
 }
 
-// TestDecideAgrees: headers, body, a replica and the plain meaning of a random
-// policy give the same plan for random events, from several goroutines at once.
+// TestDecideAgrees: headers, body, a replica and the model of a random policy agree
+// on the plan of random events, from several goroutines at once.
 func TestDecideAgrees(t *testing.T) {
 	t.Parallel()
 	when := map[string]func(*event.Dims) bool{}
@@ -176,7 +176,7 @@ func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *event.Ev
 	for _, p := range plan.Picks {
 		picked[p.Evaluator] = p
 	}
-	largestOut, smallestIn := 0.0, math.Inf(1) // nested: who is left out never has the larger rate
+	largestOut, smallestIn := 0.0, math.Inf(1) // nested: an evaluator that is left out never has the larger rate
 	for i := range m.evs {
 		rate, rule := m.rate(i, &env.Dims)
 		p, in := picked[i]
@@ -201,8 +201,8 @@ func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *event.Ev
 	}
 }
 
-// TestUnhappyUsersHeader: a publisher copies what its users said into header and
-// body in its own spelling.
+// TestUnhappyUsersHeader: a rating in a header matches, however the publisher spells
+// it.
 func TestUnhappyUsersHeader(t *testing.T) {
 	t.Parallel()
 	cfg := sampler.DefaultConfig()
@@ -260,7 +260,7 @@ func FuzzDecideHeaders(f *testing.F) {
 	})
 }
 
-// TestUnwantedAllocatesNothing holds what the benchmarks show. It cannot run in
+// TestUnwantedAllocatesNothing asserts what the benchmarks show. It cannot run in
 // parallel: it counts the process's allocations.
 func TestUnwantedAllocatesNothing(t *testing.T) {
 	hs := typical().Headers()

@@ -18,7 +18,7 @@ func TestDefaultConfigIsValid(t *testing.T) {
 	}
 }
 
-// TestAllFaultsAtOnce: one look at the list must be enough to mend the policy.
+// TestAllFaultsAtOnce: one list of faults is enough to mend the policy.
 func TestAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	cfg := sampler.Config{DefaultRate: 1.5, Rules: []sampler.Rule{

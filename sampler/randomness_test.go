@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestGolden holds R for good: replicas of different builds must agree. The
+// TestGolden: R never changes, because replicas of different builds must agree. The
 // values were computed with a separate implementation of xxHash64.
 func TestGolden(t *testing.T) {
 	t.Parallel()
@@ -98,7 +98,7 @@ func TestUpstream(t *testing.T) {
 		"ot=th:c":                          0.25,
 		"ot=th:fd70a4":                     float64(scale-0xfd70a400000000) / scale,
 		"ot=th:ffffef39085f4a":             float64(scale-0xffffef39085f4a) / scale, // one in a million
-		"ot=th:ffffef39085f4b":             1,                                       // less is not believed
+		"ot=th:ffffef39085f4b":             1,                                       // less is implausible
 		"ot=th:ffffffffffffff":             1,
 		"ot=rv:8e6d1a75832a2f;th:8":        0.5,
 		"ot=th:8;rv:80000000000000":        0.5,
@@ -132,8 +132,8 @@ func TestUpstream(t *testing.T) {
 	}
 }
 
-// TestUpstreamOfTraces: of the traces that a tracer sampled by their ids, the
-// kept ones count for all; one that it cannot have kept counts for itself.
+// TestUpstreamOfTraces: of the traces that a tracer sampled by their ids, the kept
+// ones count for all; one that it cannot have kept counts as one.
 func TestUpstreamOfTraces(t *testing.T) {
 	t.Parallel()
 	const (

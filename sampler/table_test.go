@@ -66,7 +66,7 @@ func mixed(t *testing.T) *Sampler {
 	return s
 }
 
-// TestTableAgrees: a look-up gives what evaluation in place gives, while many
+// TestTableAgrees: a look-up returns what evaluation in place returns, while many
 // goroutines fill the table far beyond its size.
 func TestTableAgrees(t *testing.T) {
 	t.Parallel()

@@ -11,8 +11,8 @@ import (
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 )
 
-// TestTracerLogIsLimited: an agent that is down makes the tracer talk; the log
-// stays readable, and says how much it leaves out.
+// TestTracerLogIsLimited: while an agent is down the tracer complains; the log stays
+// readable, and says how many lines were suppressed.
 func TestTracerLogIsLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

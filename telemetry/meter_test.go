@@ -25,8 +25,8 @@ func TestDimensionsFollowEnvelope(t *testing.T) {
 	}
 }
 
-// TestLongDimensionsAreForgotten: an application that writes a prompt where its
-// version should be gets a tag, and nothing keeps the prompt.
+// TestLongDimensionsAreForgotten: a prompt in the place of a version becomes a tag,
+// and nothing keeps the prompt.
 func TestLongDimensionsAreForgotten(t *testing.T) {
 	t.Parallel()
 	m := newMeter(nil, target{}, 200, &drops{}, slog.New(slog.DiscardHandler))

@@ -18,7 +18,7 @@ import (
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // everything makes telemetry send each metric that there is.
-func everything(s started, text func(string) string) {
+func everything(s harness, text func(string) string) {
 	r := report(func(r *eval.Report) {
 		e := r.Event
 		e.RequestID = event.RequestID(text("request"))
@@ -167,8 +167,8 @@ func TestRequestMetricsAreOff(t *testing.T) {
 	}
 }
 
-// TestHostileTags: whatever an application writes, the strict parser of the sink
-// reads each line as it was meant, and no span is refused.
+// TestHostileTags: whatever an application writes, the sink's strict parser reads each
+// line as intended, and no span is refused.
 func TestHostileTags(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) {
 		c.RequestMetrics = true

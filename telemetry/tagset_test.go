@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestClean(t *testing.T) {
+func TestSanitize(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"plain":                              "plain",
@@ -37,7 +37,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-func TestCapped(t *testing.T) {
+func TestTruncateTag(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, in string
@@ -77,9 +77,9 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
-// TestGuardBounds: the first values keep their names, later ones share one, and
-// the log hears of it once.
-func TestGuardBounds(t *testing.T) {
+// TestTagSetBounds: the first values keep their names, later ones share one, and the
+// log says so once.
+func TestTagSetBounds(t *testing.T) {
 	t.Parallel()
 	logged := 0
 	g := newTagSet("feature", 3, sanitizeValue, func(key string) {
@@ -109,9 +109,9 @@ func TestGuardBounds(t *testing.T) {
 	}
 }
 
-// TestGuardSpellings: spellings of one value are one value, and cannot fill the
+// TestTagSetSpellings: spellings of one value are one value, and cannot fill the
 // memory.
-func TestGuardSpellings(t *testing.T) {
+func TestTagSetSpellings(t *testing.T) {
 	t.Parallel()
 	g := newTagSet("tool", 2, sanitizeValue, func(string) { t.Error("overflow") })
 	for i := range 100 {
@@ -124,7 +124,7 @@ func TestGuardSpellings(t *testing.T) {
 	}
 }
 
-func TestGuardConcurrent(t *testing.T) {
+func TestTagSetConcurrent(t *testing.T) {
 	t.Parallel()
 	g := newTagSet("k", 5, sanitizeValue, func(string) {})
 	var wg sync.WaitGroup
