@@ -84,7 +84,7 @@ func DimNamed(name string) (Dim, bool) {
 	if name == "" {
 		return 0, false
 	}
-	for slot := dimSlot(name); ; slot++ {
+	for slot := dimSlot(name); ; slot++ { // ends: the table is never full
 		switch e := &dimsByName[slot%uint(len(dimsByName))]; e.name {
 		case name:
 			return e.dim, true

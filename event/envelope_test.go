@@ -13,6 +13,9 @@ import (
 // headers and look-up by name know the same dimension.
 func TestDimensions(t *testing.T) {
 	t.Parallel()
+	if event.NumDims > 32 {
+		t.Fatal("the table of 64 names is to be half empty")
+	}
 	for i, name := range event.DimNames() {
 		if d, ok := event.DimNamed(name); !ok || int(d) != i {
 			t.Errorf("DimNamed(%q) = %d, %t; want %d", name, d, ok, i)

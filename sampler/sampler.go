@@ -69,7 +69,7 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}, true
 	}
-	return s.plan(r, n, upstream(view.Tracestate, view.Trace().Lo)), true
+	return s.plan(r, n, upstream(view.Tracestate, trace)), true
 }
 
 // Revision identifies the policy, evaluators included: equal configurations have
