@@ -1,7 +1,7 @@
-// Package eval is the vocabulary of evaluation: what an evaluator answers, what
-// a report holds, and how an error tells its caller what to do next. It imports
-// the standard library and package event only, so that a third party can write
-// an evaluator without taking on Kafka, Datadog or a model client.
+// Package eval is the vocabulary of evaluation: what an evaluator returns, what a
+// report holds, and how an error tells its caller what to do next. It imports the
+// standard library and package event only, so that a third party can write an
+// evaluator without taking on Kafka, Datadog or a model client.
 //
 // # From event to report
 //

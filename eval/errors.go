@@ -3,15 +3,16 @@ package eval
 import (
 	"context"
 	"errors"
+
 	"github.com/evalworker/evalworker/event"
 )
 
-// Reason is a cause of failure out of a closed set; it becomes a metric tag.
+// Reason is a cause of failure, one of a closed set; it becomes a metric tag.
 type Reason string
 
 // The reasons. The first group is about events, the second about evaluations.
 const (
-	ReasonMalformed           = Reason(event.Malformed)    // no event: invalid JSON, a wrong type, a required field missing
+	ReasonMalformed           = Reason(event.Malformed)    // not an event: invalid JSON, a wrong type, a required field missing
 	ReasonUnknownEvent        = Reason(event.UnknownEvent) // a kind of event that this version does not know
 	ReasonTooLarge            = Reason(event.TooLarge)     // above the configured size
 	ReasonPanic        Reason = "panic"                    // our own code panicked on it
@@ -32,7 +33,7 @@ const (
 	ReasonInternal      Reason = "internal"       // anything else
 )
 
-// Reasons gives the closed set, in the order above.
+// Reasons returns the closed set, in the order above.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonMalformed, ReasonUnknownEvent, ReasonTooLarge, ReasonPanic,
@@ -42,29 +43,29 @@ func Reasons() []Reason {
 	}
 }
 
-// classed is an error with a reason and perhaps the mark that it is permanent.
-type classed struct {
+// classError is an error with a reason, permanent or not.
+type classError struct {
 	reason    Reason
 	permanent bool
 	err       error
 }
 
-func (c *classed) Error() string { return string(c.reason) + ": " + c.err.Error() }
-func (c *classed) Unwrap() error { return c.err }
+func (c *classError) Error() string { return string(c.reason) + ": " + c.err.Error() }
+func (c *classError) Unwrap() error { return c.err }
 
 // Permanent marks err as one that the same input will always cause. A message
 // whose handling ends in a permanent error becomes a dead letter.
 func Permanent(reason Reason, err error) error {
-	return &classed{reason: reason, permanent: true, err: err}
+	return &classError{reason: reason, permanent: true, err: err}
 }
 
 // IsPermanent reports whether err, or an error that it wraps, is permanent. An
-// [Error] of an event is.
+// [event.Error] is.
 func IsPermanent(err error) bool {
 	if _, ok := errors.AsType[*event.Error](err); ok {
 		return true
 	}
-	var c *classed
+	var c *classError
 	for errors.As(err, &c) {
 		if c.permanent {
 			return true
@@ -74,17 +75,16 @@ func IsPermanent(err error) bool {
 	return false
 }
 
-// WithReason gives err a reason and leaves its class alone: whoever handles it
-// may try again.
+// WithReason adds a reason to err. It does not change whether err is permanent.
 func WithReason(reason Reason, err error) error {
-	return &classed{reason: reason, err: err}
+	return &classError{reason: reason, err: err}
 }
 
-// ReasonOf gives the outermost reason in err's chain. Without one it is
+// ReasonOf returns the outermost reason in err's chain. Without one it returns
 // ReasonTimeout or ReasonCanceled for a context's error, else ReasonInternal;
-// it is empty for nil.
+// for nil the empty reason.
 func ReasonOf(err error) Reason {
-	var c *classed
+	var c *classError
 	var invalid *event.Error
 	switch {
 	case err == nil:

@@ -9,14 +9,14 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// shouting is an evaluator of one's own.
-type shouting struct{}
+// capitals is a custom evaluator.
+type capitals struct{}
 
-func (shouting) Name() string    { return "shouting" }
-func (shouting) Type() eval.Type { return eval.TypeRule }
-func (shouting) Version() string { return "1" }
+func (capitals) Name() string    { return "capitals" }
+func (capitals) Type() eval.Type { return eval.TypeRule }
+func (capitals) Version() string { return "1" }
 
-func (shouting) Evaluate(_ context.Context, e *event.Event) (eval.Verdict, error) {
+func (capitals) Evaluate(_ context.Context, e *event.Event) (eval.Verdict, error) {
 	if e.Output.IsZero() {
 		return eval.NotApplicable("output"), nil
 	}
@@ -27,7 +27,7 @@ func (shouting) Evaluate(_ context.Context, e *event.Event) (eval.Verdict, error
 }
 
 func ExampleEvaluator() {
-	var ev eval.Evaluator = shouting{}
+	var ev eval.Evaluator = capitals{}
 	for _, e := range []event.Event{{Output: event.Text("CALL US")}, {Output: event.Text("Call us.")}, {}} {
 		v, err := ev.Evaluate(context.Background(), &e)
 		fmt.Println(v.Outcome, v.Reason, err)

@@ -1,12 +1,9 @@
 package eval
 
-import (
-	"encoding"
-	"fmt"
-)
+import "fmt"
 
-// Outcome says how one evaluation ended. The zero value is OutcomeError, so
-// that a verdict somebody forgot to fill in can never count as a pass.
+// Outcome says how one evaluation ended. The zero value is OutcomeError, so that
+// a verdict that was never filled in cannot count as a pass.
 type Outcome uint8
 
 // The five outcomes.
@@ -25,12 +22,12 @@ const (
 
 var outcomeNames = [...]string{"error", "pass", "fail", "not_applicable", "cannot_judge"}
 
-// Outcomes gives all outcomes in order of their numbers.
+// Outcomes returns all outcomes in the order of their numbers.
 func Outcomes() []Outcome {
 	return []Outcome{OutcomeError, OutcomePass, OutcomeFail, OutcomeNotApplicable, OutcomeCannotJudge}
 }
 
-// String gives the outcome's name as metrics, spans and reports write it.
+// String returns the outcome's name as metrics, spans and reports write it.
 func (o Outcome) String() string {
 	if int(o) < len(outcomeNames) {
 		return outcomeNames[o]
@@ -38,7 +35,7 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("outcome(%d)", uint8(o))
 }
 
-// MarshalText gives the outcome's name.
+// MarshalText returns the outcome's name.
 func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
 // UnmarshalText reads an outcome's name.
@@ -55,8 +52,3 @@ func (o *Outcome) UnmarshalText(b []byte) error {
 // Decided reports whether the outcome is a pass or a fail: the only outcomes
 // that have a score and that enter a pass rate.
 func (o Outcome) Decided() bool { return o == OutcomePass || o == OutcomeFail }
-
-var (
-	_ encoding.TextMarshaler   = Outcome(0)
-	_ encoding.TextUnmarshaler = (*Outcome)(nil)
-)

@@ -2,9 +2,33 @@ package eval
 
 import (
 	"encoding/json"
-	"github.com/evalworker/evalworker/event"
 	"time"
+
+	"github.com/evalworker/evalworker/event"
 )
+
+// Plan is the sampler's answer for one event.
+type Plan struct {
+	// Revision identifies the policy that decided.
+	Revision string
+	// Picks are the evaluators that run, in the order in which they are
+	// configured. None: the event is sampled out.
+	Picks []Pick
+}
+
+// Pick is one evaluator that a plan chose.
+type Pick struct {
+	// Evaluator is the index of the evaluator in the list that the sampler was
+	// made with; Name is its name.
+	Evaluator int
+	Name      string
+	// Probability with which this evaluator was chosen for an event like this
+	// one, in (0,1], upstream sampling included. Its inverse is the event's weight.
+	Probability float64
+	// Rule names what set the probability: a rule of the policy, or "evaluator"
+	// or "default" for the evaluator's own rate and the default rate.
+	Rule string
+}
 
 // Disposition says what became of an event. Every event ends in exactly one, so
 // consumed = sampled out + evaluated + dead-lettered.
@@ -36,8 +60,8 @@ func (r *Report) Failed() bool {
 	return false
 }
 
-// Line is the form in which a report is printed, one line an event. A line of
-// input that is no event has Line, its number, instead of a request id.
+// Line is a report as it is printed, one line an event. A line of input that is
+// not an event has its number, Line, instead of a request id.
 type Line struct {
 	Line        int
 	RequestID   event.RequestID

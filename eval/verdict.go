@@ -2,7 +2,7 @@ package eval
 
 import "time"
 
-// Type says what kind of evaluator gave a verdict.
+// Type is a kind of evaluator.
 type Type string
 
 // The types of evaluator.
@@ -27,23 +27,23 @@ type Verdict struct {
 	// Label is a short class out of a small set that the evaluator fixes, such as
 	// "invalid_json" or "wrapped". It may become a tag.
 	Label string `json:"label,omitempty"`
-	// Reason says why, in bounded words without content: for a fail the place or
-	// criterion that failed, for not_applicable the field that is missing, for an
-	// error one of the [Reason] constants.
+	// Reason says why, bounded and without content: for a fail the place or criterion
+	// that failed, for not_applicable the missing field, for an error one of the
+	// [Reason] constants.
 	Reason string `json:"reason,omitempty"`
 	// Schema names the JSON Schema that the output was checked with; empty for
 	// evaluators that check none.
 	Schema string `json:"-"`
-	// Explanation is a judge's own prose. It may repeat content, so it goes to the
-	// case after redaction and nowhere else.
+	// Explanation is a judge's own prose. It may repeat content, so it goes only to
+	// the case, after redaction.
 	Explanation string `json:"-"`
 	// Criteria holds a judge's answers one by one, in the rubric's order.
 	Criteria []Criterion `json:"criteria,omitempty"`
-	// Confidence is in [0,1], or 0 when the evaluator has none to give.
+	// Confidence is in [0,1]; 0 when the evaluator does not say.
 	Confidence float64 `json:"confidence,omitempty"`
 
-	// Measures are numbers that the evaluator found out along the way and that
-	// have a metric of their own, by the names in [Measure].
+	// Measures are numbers that the evaluator found along the way, by the names of
+	// the Measure constants.
 	Measures map[string]float64 `json:"-"`
 	// Usage is what a model call cost; nil for an evaluator without a model.
 	Usage *Usage `json:"usage,omitempty"`

@@ -12,8 +12,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// TestZeroOutcome: a verdict that somebody forgot to fill in is an error, never
-// a pass.
+// TestZeroOutcome: a verdict that was never filled in is an error, not a pass.
 func TestZeroOutcome(t *testing.T) {
 	t.Parallel()
 	var v eval.Verdict

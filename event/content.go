@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Content is what was said, by a user or by a model: a JSON value that is kept
-// as it was published and read in the form that an evaluator needs. The zero
-// value is absent content. Content never reaches a log, a span tag or a metric,
-// which is why it has no String method.
+// Content is the words of a user or a model: a JSON value that is kept as it was
+// published and read in the form that an evaluator needs. The zero value is absent
+// content. Content has no String method, so that it does not reach a log, a span
+// tag or a metric by mistake.
 type Content struct{ raw json.RawMessage }
 
-// Text makes content of plain text.
+// Text returns content that is plain text.
 func Text(s string) Content {
 	b, err := json.Marshal(s)
 	if err != nil { // a string always marshals
@@ -22,8 +22,8 @@ func Text(s string) Content {
 	return Content{b}
 }
 
-// JSON makes content of a JSON value. The caller must not change b afterwards.
-// Invalid JSON and null make absent content.
+// JSON returns content that is a JSON value; absent content for null and invalid
+// JSON. The caller must not change b afterwards.
 func JSON(b json.RawMessage) Content {
 	b = bytes.TrimSpace(b)
 	if !json.Valid(b) || string(b) == "null" {
@@ -35,11 +35,11 @@ func JSON(b json.RawMessage) Content {
 // IsZero reports whether the content is absent.
 func (c Content) IsZero() bool { return len(c.raw) == 0 }
 
-// Raw gives the JSON value as it was published; nil when absent. The caller
+// Raw returns the JSON value as it was published; nil when absent. The caller
 // must not change it.
 func (c Content) Raw() json.RawMessage { return c.raw }
 
-// MarshalJSON gives the value back unchanged.
+// MarshalJSON returns the value unchanged.
 func (c Content) MarshalJSON() ([]byte, error) {
 	if c.IsZero() {
 		return []byte("null"), nil
@@ -63,57 +63,60 @@ type Turn struct {
 	Content string `json:"content"`
 }
 
-// Text gives the content as a reader would see it: a string, an assistant message
-// or the parts of one as its text, chat messages as "role: text" lines, and any
-// other JSON value as compact JSON. JSON has é for \u00e9, in a string too. It is
-// empty when the content is absent.
+// Text returns the content as a reader would see it: of a string, an assistant
+// message or its parts the text, of chat messages "role: text" lines, and of any
+// other JSON value compact JSON, with \u00e9 written as é. It is empty when the
+// content is absent.
 func (c Content) Text() string {
-	switch jsonKind(c.raw) {
-	case "nothing":
+	ms, chat := c.messages()
+	switch {
+	case c.IsZero():
 		return ""
-	case "string":
-		return speech(c.raw)
-	case "object":
-		if m, ok := c.message(); ok {
-			return m.Text
+	case jsonKind(c.raw) == "string":
+		return stringText(c.raw)
+	case chat:
+		lines := make([]string, len(ms))
+		for i, m := range ms {
+			lines[i] = m.role + ": " + m.Text
 		}
-	case "array":
-		if ms, ok := c.chat(); ok {
-			lines := make([]string, len(ms))
-			for i, m := range ms {
-				lines[i] = m.role + ": " + m.Text
-			}
-			return strings.Join(lines, "\n")
-		}
-		if m, ok := c.parts(); ok {
-			return m.Text
-		}
+		return strings.Join(lines, "\n")
+	case len(ms) > 0:
+		return ms[0].Text
 	}
 	return compact(c.raw)
 }
 
-// IsText reports whether the content is prose of somebody's: a string, an
-// assistant message or chat messages, as opposed to a bare JSON value.
+// IsText reports whether the content is prose: a string, an assistant message or
+// chat messages, as opposed to a bare JSON value.
 func (c Content) IsText() bool {
-	switch jsonKind(c.raw) {
-	case "string":
-		return true
-	case "object":
-		_, ok := c.message()
-		return ok
-	case "array":
-		_, chat := c.chat()
-		_, parts := c.parts()
-		return chat || parts
-	}
-	return false
+	ms, _ := c.messages()
+	return len(ms) > 0 || jsonKind(c.raw) == "string"
 }
 
-// Turns gives chat messages, or false when the content is something else. A
-// message's content may be a string or a list of parts, of which the texts are
-// joined, those in results of tools included; that of a refusal is its words. A
-// user's message that only hands back results of tools has the role tool: some
-// providers write it so, and with others there is no such role.
+// messages returns the messages that the content consists of: those of a chat, or
+// else a single one, which may be written as the list of its parts.
+func (c Content) messages() (ms []chatTurn, chat bool) {
+	switch jsonKind(c.raw) {
+	case "object":
+		if m, ok := c.message(); ok {
+			return []chatTurn{m}, false
+		}
+	case "array":
+		if ms, ok := c.chat(); ok {
+			return ms, true
+		}
+		if m, ok := c.parts(); ok {
+			return []chatTurn{m}, false
+		}
+	}
+	return nil, false
+}
+
+// Turns returns the chat messages, or false when the content is something else. Of
+// a message whose content is a list of parts the texts are joined, those in tool
+// results included; of a refusal the text is its words. A user's message that
+// holds tool results only gets the role tool, because some providers have that
+// role and others do not.
 func (c Content) Turns() ([]Turn, bool) {
 	ms, ok := c.chat()
 	if !ok {
@@ -126,35 +129,35 @@ func (c Content) Turns() ([]Turn, bool) {
 	return turns, true
 }
 
-// chat gives chat messages: a list of nothing else.
-func (c Content) chat() ([]spoken, bool) {
-	ms, ok := list[message](c.raw)
+// chat returns the chat messages of a list that holds nothing else.
+func (c Content) chat() ([]chatTurn, bool) {
+	ms, ok := decodeList[message](c.raw)
 	if !ok || len(ms) == 0 || slices.ContainsFunc(ms, func(m message) bool { return !m.isMessage() }) {
 		return nil, false
 	}
-	out := make([]spoken, len(ms))
+	out := make([]chatTurn, len(ms))
 	for i := range ms {
-		out[i] = ms[i].read()
+		out[i] = ms[i].turn()
 	}
 	return out, true
 }
 
-// message gives a single chat message. One that is not the assistant's has to
-// say something: else it is a value that has members of these names by chance.
-func (c Content) message() (spoken, bool) {
+// message returns a single chat message. One that is not the assistant's needs a
+// text; without it the content is a value with members of these names by chance.
+func (c Content) message() (chatTurn, bool) {
 	var m message
 	if jsonKind(c.raw) != "object" || json.Unmarshal(c.raw, &m) != nil {
-		return spoken{}, false
+		return chatTurn{}, false
 	}
-	if !m.isMessage() && !c.choice(&m) {
-		return spoken{}, false
+	if !m.isMessage() && !c.readChoice(&m) {
+		return chatTurn{}, false
 	}
-	s := m.read()
+	s := m.turn()
 	return s, s.Text != "" || strings.EqualFold(s.role, roleAssistant)
 }
 
-// choice reads the message of a whole response of OpenAI's.
-func (c Content) choice(m *message) bool {
+// readChoice reads the message of a whole OpenAI response into m.
+func (c Content) readChoice(m *message) bool {
 	var response struct {
 		Choices []struct {
 			Message message `json:"message"`
@@ -167,14 +170,14 @@ func (c Content) choice(m *message) bool {
 	return m.isMessage()
 }
 
-// parts gives the message that a list of parts is the content of.
-func (c Content) parts() (spoken, bool) {
-	ps, ok := list[part](c.raw)
+// parts returns the assistant message whose content is this list of parts.
+func (c Content) parts() (chatTurn, bool) {
+	ps, ok := decodeList[part](c.raw)
 	if !ok || len(ps) == 0 || slices.ContainsFunc(ps, func(p part) bool { return !p.isPart() }) {
-		return spoken{}, false
+		return chatTurn{}, false
 	}
 	m := message{Role: roleAssistant, Content: c.raw}
-	return m.read(), true
+	return m.turn(), true
 }
 
 // Roles that decide how a message is read.

@@ -6,29 +6,57 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
+
+// Reason says in one word why bytes are not an event; it becomes a metric tag.
+type Reason string
+
+// The reasons.
+const (
+	Malformed    Reason = "malformed"     // invalid JSON, a wrong type, or a required field missing
+	UnknownEvent Reason = "unknown_event" // a kind of event that this version does not know
+	TooLarge     Reason = "too_large"     // above the configured size
+)
+
+// Error reports that bytes are not an event. The same bytes always cause it, so
+// trying again is useless: a worker dead-letters the message.
+type Error struct {
+	Reason Reason
+	Err    error
+}
+
+// Error returns the reason and the cause.
+func (e *Error) Error() string { return string(e.Reason) + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func newError(reason Reason, err error) error { return &Error{Reason: reason, Err: err} }
 
 // wire adds to an Event the names under which some teams log the same facts.
 // Where both are present the canonical name wins.
 type wire struct {
 	Event
-	OccurredAt       moment   `json:"occurred_at"` // read in more forms than it is written
-	LatencyAlias     *float64 `json:"latency_ms"`
-	TimestampAlias   moment   `json:"timestamp"`
-	EnvAlias         string   `json:"env"`
-	PromptTokens     *int64   `json:"prompt_tokens"`
-	CompletionTokens *int64   `json:"completion_tokens"`
-	CostAlias        *float64 `json:"cost_usd"`
-	MessagesAlias    Content  `json:"messages"`
-	ResponseAlias    Content  `json:"response"`
-	CompletionAlias  Content  `json:"completion"`
+	OccurredAt       timestamp `json:"occurred_at"` // read in more forms than it is written
+	LatencyAlias     *float64  `json:"latency_ms"`
+	TimestampAlias   timestamp `json:"timestamp"`
+	EnvAlias         string    `json:"env"`
+	PromptTokens     *int64    `json:"prompt_tokens"`
+	CompletionTokens *int64    `json:"completion_tokens"`
+	CostAlias        *float64  `json:"cost_usd"`
+	MessagesAlias    Content   `json:"messages"`
+	ResponseAlias    Content   `json:"response"`
+	CompletionAlias  Content   `json:"completion"`
 }
 
-// Aliases gives the accepted other names of fields, alias to canonical name.
+// Aliases returns the other names that are accepted for fields: alias to
+// canonical name.
 func Aliases() map[string]string {
 	return map[string]string{
 		"latency_ms":        "llm_latency_ms",
@@ -46,59 +74,48 @@ func Aliases() map[string]string {
 // Decode reads one event. It is a tolerant reader: fields that it does not
 // know are ignored, and known aliases are accepted ([Aliases]).
 //
-// Every error is an [*Error]. Its reason is [Malformed] for what is no JSON
-// object, is nested deeper than [MaxDepth], has a list longer than [MaxItems], has
-// a field of the wrong type (the error names the field) or lacks a required field,
-// and [UnknownEvent] for a kind of event that this version does not know.
+// Every error is an [*Error]. Its reason is [UnknownEvent] for a kind of event that
+// this version does not know, and [Malformed] for data that is not a JSON object,
+// is nested deeper than [MaxDepth], has a list longer than [MaxItems], has a field
+// of the wrong type (the error names the field) or lacks a required field.
 // The error names fields and types, never values.
 func Decode(data []byte) (*Event, error) {
-	if err := bounded(data); err != nil {
-		return nil, invalid(Malformed, err)
+	if err := checkBounds(data); err != nil {
+		return nil, newError(Malformed, err)
 	}
 	var w wire
 	if err := json.Unmarshal(data, &w); err != nil {
-		return nil, invalid(Malformed, describe(data, err))
+		return nil, newError(Malformed, describeError(data, err))
 	}
-	w.merge()
-	return w.checked()
+	w.mergeAliases()
+	return w.validate()
 }
 
-// DecodeStrict is Decode for tools in which a misspelt field should
-// be seen: a field that the event does not define is an error too.
+// DecodeStrict is Decode for tools that report misspelt fields: a field that the
+// event does not define is an error too.
 func DecodeStrict(data []byte) (*Event, error) {
-	if err := bounded(data); err != nil {
-		return nil, invalid(Malformed, err)
+	if err := checkBounds(data); err != nil {
+		return nil, newError(Malformed, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	var w wire
 	if err := dec.Decode(&w); err != nil {
-		return nil, invalid(Malformed, describe(data, err))
+		return nil, newError(Malformed, describeError(data, err))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, invalid(Malformed, errors.New("more than one JSON value"))
+		return nil, newError(Malformed, errors.New("more than one JSON value"))
 	}
-	w.merge()
-	return w.checked()
+	w.mergeAliases()
+	return w.validate()
 }
 
-// bounded holds data, JSON or not, against what an event may be at most.
-func bounded(data []byte) error {
-	if at, deep := tooDeep(data); deep {
-		return errTooDeep(at)
-	}
-	if path, long := tooLong(data); long {
-		return errTooLong(path)
-	}
-	return nil
-}
-
-func (w *wire) merge() {
+func (w *wire) mergeAliases() {
 	e := &w.Event
-	e.LatencyMS = or(e.LatencyMS, w.LatencyAlias)
-	e.InputTokens = or(e.InputTokens, w.PromptTokens)
-	e.OutputTokens = or(e.OutputTokens, w.CompletionTokens)
-	e.EstimatedCostUSD = or(e.EstimatedCostUSD, w.CostAlias)
+	e.LatencyMS = firstNonNil(e.LatencyMS, w.LatencyAlias)
+	e.InputTokens = firstNonNil(e.InputTokens, w.PromptTokens)
+	e.OutputTokens = firstNonNil(e.OutputTokens, w.CompletionTokens)
+	e.EstimatedCostUSD = firstNonNil(e.EstimatedCostUSD, w.CostAlias)
 	e.OccurredAt = time.Time(w.OccurredAt)
 	if e.OccurredAt.IsZero() {
 		e.OccurredAt = time.Time(w.TimestampAlias)
@@ -116,7 +133,7 @@ func (w *wire) merge() {
 	}
 }
 
-func (w *wire) checked() (*Event, error) {
+func (w *wire) validate() (*Event, error) {
 	e := w.Event
 	var missing []string
 	if e.Kind == "" {
@@ -126,17 +143,17 @@ func (w *wire) checked() (*Event, error) {
 		missing = append(missing, "request_id")
 	}
 	if len(missing) > 0 {
-		return nil, invalid(Malformed, fmt.Errorf("missing %s", strings.Join(missing, " and ")))
+		return nil, newError(Malformed, fmt.Errorf("missing %s", strings.Join(missing, " and ")))
 	}
 	if !slices.Contains([]Kind{KindRequestCompleted, KindUserFeedback}, e.Kind) {
-		return nil, invalid(UnknownEvent, fmt.Errorf("event: not one of %s, %s", KindRequestCompleted, KindUserFeedback))
+		return nil, newError(UnknownEvent, fmt.Errorf("event: not one of %s, %s", KindRequestCompleted, KindUserFeedback))
 	}
 	return &e, nil
 }
 
-// describe replaces the decoder's error by one that names the place and holds
-// nothing of the content.
-func describe(data []byte, err error) error {
+// describeError replaces the decoder's error by one that names the place and
+// holds no content.
+func describeError(data []byte, err error) error {
 	var typ *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {
@@ -146,17 +163,17 @@ func describe(data []byte, err error) error {
 		if field == "" {
 			return fmt.Errorf("a JSON %s, want an object", value)
 		}
-		if typ.Type == reflect.TypeFor[moment]() {
+		if typ.Type == reflect.TypeFor[timestamp]() {
 			return fmt.Errorf("%s: want a time in RFC 3339, for example 2026-01-31T12:00:00Z, or a number: seconds or milliseconds since 1970", field)
 		}
-		return fmt.Errorf("%s: a JSON %s, want %s", field, value, wanted(typ.Type.Kind().String()))
+		return fmt.Errorf("%s: a JSON %s, want %s", field, value, describeType(typ.Type.Kind().String()))
 	case errors.As(err, &syntax):
 		if len(bytes.TrimSpace(data)) == 0 {
 			return errors.New("empty message")
 		}
 		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		// encoding/json has no type for this one. The name of a field is no content.
+		// encoding/json has no type for this one. A field's name is not content.
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return errors.New("invalid JSON: it ends too early")
@@ -164,7 +181,7 @@ func describe(data []byte, err error) error {
 	return errors.New("invalid JSON")
 }
 
-func wanted(kind string) string {
+func describeType(kind string) string {
 	switch kind {
 	case "struct", "map":
 		return "an object"
@@ -180,9 +197,43 @@ func wanted(kind string) string {
 	return "a " + kind
 }
 
-func or[T any](a, b *T) *T {
+func firstNonNil[T any](a, b *T) *T {
 	if a != nil {
 		return a
 	}
 	return b
+}
+
+// timestamp is a time as events carry it: RFC 3339, or a number since 1970, which
+// is common in logs.
+type timestamp time.Time
+
+// UnmarshalJSON reads numbers below 10^11 as seconds (10^11 is in the year 5138)
+// and larger ones as milliseconds (10^11 is in 1973). Zero is an absent time: some
+// software writes times that are not set so.
+func (m *timestamp) UnmarshalJSON(b []byte) error {
+	switch jsonKind(b) {
+	case "null":
+		return nil
+	case "string":
+		var t time.Time
+		if json.Unmarshal(b, &t) == nil {
+			*m = timestamp(t)
+			return nil
+		}
+	case "number":
+		const milliseconds = 1e11
+		n, err := strconv.ParseFloat(string(b), 64)
+		if n >= milliseconds {
+			n /= 1000
+		}
+		if n == 0 && err == nil {
+			return nil
+		}
+		if err == nil && n > 0 && n < milliseconds {
+			*m = timestamp(time.UnixMicro(int64(math.Round(n * 1e6))).UTC())
+			return nil
+		}
+	}
+	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[timestamp]()}
 }

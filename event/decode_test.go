@@ -187,9 +187,8 @@ func TestMarshalRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzDecode holds that no input panics, that every error is permanent,
-// that no output says what its text does not show, and that headers and body give
-// one envelope.
+// FuzzDecode: no input panics, every error is permanent, an answer is part of the
+// output's text, and headers and body have the same envelope.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(logLine))
 	f.Add([]byte(`{"event":"llm_user_feedback","request_id":1,"user_rating":"up","trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","x-datadog-trace-id":"12"},"trace_id":"77"}`))

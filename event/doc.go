@@ -1,26 +1,29 @@
-// Package event is what an application publishes: the request-completed event,
-// its envelope in message headers, and what providers write in its content. It
-// imports the standard library only, so that an application can publish events
-// without taking on Kafka, Datadog or a model client.
+// Package event defines what an application publishes: the request-completed
+// event, its envelope in message headers, and the forms in which providers write
+// its content. It depends on the standard library only (and on a scanner of JSON
+// that does, too), so that an application can publish events without taking on
+// Kafka, Datadog or a model client.
 //
 // # Reading an event
 //
 // [Decode] reads a message's value. It is a tolerant reader: unknown fields are
 // ignored, other names that teams use for the same facts are accepted
 // ([Aliases]), and only broken JSON, a wrong type or a missing request id is an
-// [Error]. Depth and lengths are bounded ([MaxDepth], [MaxItems]), because a
-// message may come from anybody.
+// [Error]. Depth and lengths are bounded ([MaxDepth], [MaxItems]), because
+// publishers are not trusted.
 //
 // # The envelope
 //
 // The [Envelope] holds the few-valued fields of an event and its origin trace.
-// Publishers copy it into headers ([Event.Headers]); a worker reads it back with
-// [EnvelopeFromHeaders] and can decide about an event without decoding its body.
+// Publishers copy it into headers ([Event.Headers]); a worker reads it with
+// [EnvelopeFromHeaders], or without a copy by way of [HeaderView], and decides about
+// an event without decoding its body. A new dimension of the envelope is a field of
+// [Event], a row of the table in envelope.go, and a row in package telemetry.
 //
 // # Content
 //
 // Input and output are [Content]: a string, a JSON value, chat messages or a
-// provider's response. [Content.Text], [Content.Turns] and [Event.Said] read
+// provider's response. [Content.Text], [Content.Turns] and [Event.Answer] read
 // them alike for every evaluator.
 //
 // # What this package does not do

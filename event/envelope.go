@@ -1,6 +1,10 @@
 package event
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Header is one message header.
 type Header struct {
@@ -8,29 +12,115 @@ type Header struct {
 	Value []byte
 }
 
-// Names of the headers that carry the envelope. The propagation headers travel
-// under their own lower-case names.
+// Message is one record of a topic as the worker sees it.
+type Message struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Key       []byte
+	Value     []byte
+	Headers   []Header
+	Time      time.Time // when it was published
+}
+
+// Names of the headers that carry the envelope's ids. The propagation headers
+// travel under their own lower-case names, the dimensions under those of [DimNames].
 const (
-	HeaderEvent        = "event"
-	HeaderRequestID    = "request_id"
-	HeaderTraceID      = "trace_id"
-	HeaderTraceparent  = "traceparent"
-	HeaderTracestate   = "tracestate"
-	HeaderDDTraceID    = "x-datadog-trace-id"
-	HeaderDDParentID   = "x-datadog-parent-id"
-	HeaderDDTags       = "x-datadog-tags"
-	HeaderEnvironment  = "environment"
-	HeaderFeature      = "feature"
-	HeaderPromptName   = "prompt_name"
-	HeaderPromptVer    = "prompt_version"
-	HeaderProvider     = "provider"
-	HeaderModel        = "model"
-	HeaderStatus       = "status"
-	HeaderFinishReason = "finish_reason"
-	HeaderTenantTier   = "tenant_tier"
-	HeaderUserRating   = "user_rating"
-	HeaderOutputSchema = "output_schema"
+	HeaderEvent       = "event"
+	HeaderRequestID   = "request_id"
+	HeaderTraceID     = "trace_id"
+	HeaderTraceparent = "traceparent"
+	HeaderTracestate  = "tracestate"
+	HeaderDDTraceID   = "x-datadog-trace-id"
+	HeaderDDParentID  = "x-datadog-parent-id"
+	HeaderDDTags      = "x-datadog-tags"
 )
+
+// propagationHeaders are the headers of a trace context that travel.
+var propagationHeaders = [...]string{
+	HeaderTraceparent, HeaderTracestate, "baggage",
+	HeaderDDTraceID, HeaderDDParentID, "x-datadog-sampling-priority", "x-datadog-origin", HeaderDDTags,
+}
+
+// dimensions is the table of the envelope: one row a dimension, in the order in
+// which headers are written. A row names the dimension as the event's JSON, its
+// header and a sampling condition do, and says where an Event has its value.
+// Everything else about dimensions follows from here; telemetry says beside its
+// metrics which of them become tags.
+var dimensions = [...]struct {
+	name  string
+	value func(e *Event) string
+}{
+	{"environment", func(e *Event) string { return e.Environment }},
+	{"feature", func(e *Event) string { return e.Feature }},
+	{"prompt_name", func(e *Event) string { return e.PromptName }},
+	{"prompt_version", func(e *Event) string { return e.PromptVersion }},
+	{"provider", func(e *Event) string { return e.Provider }},
+	{"model", func(e *Event) string { return e.Model }},
+	{"status", func(e *Event) string { return e.Status }},
+	{"finish_reason", func(e *Event) string { return e.FinishReason }},
+	{"tenant_tier", func(e *Event) string { return e.TenantTier }},
+	{"user_rating", func(e *Event) string { return string(e.UserRating) }},
+	{"output_schema", func(e *Event) string { return e.OutputSchema }},
+}
+
+// NumDims is the number of dimensions.
+const NumDims = len(dimensions)
+
+// Dim is a dimension: its place in [Dims], below [NumDims].
+type Dim uint8
+
+// DimNames returns the names of all dimensions, in order.
+func DimNames() []string {
+	names := make([]string, NumDims)
+	for i := range dimensions {
+		names[i] = dimensions[i].name
+	}
+	return names
+}
+
+// DimNamed returns the dimension of a name, which is also the key of a header.
+func DimNamed(name string) (Dim, bool) {
+	if name == "" {
+		return 0, false
+	}
+	for slot := dimSlot(name); ; slot++ { // ends: the table is never full
+		switch e := &dimsByName[slot%uint(len(dimsByName))]; e.name {
+		case name:
+			return e.dim, true
+		case "":
+			return 0, false
+		}
+	}
+}
+
+// dimsByName is a hash table with linear probing. A name is looked up for every
+// header of every message, and a map takes several times as long.
+var dimsByName = func() (table [64]struct {
+	name string
+	dim  Dim
+}) {
+	for i := range dimensions {
+		slot := dimSlot(dimensions[i].name)
+		for table[slot%uint(len(table))].name != "" {
+			slot++
+		}
+		e := &table[slot%uint(len(table))]
+		e.name, e.dim = dimensions[i].name, Dim(i)
+	}
+	return table
+}()
+
+// dimSlot hashes a name by its length and its first letter, which differ for
+// most names.
+func dimSlot(name string) uint { return uint(len(name))*8 + uint(name[0]) }
+
+// ratingDim is the one dimension that is read in a normal form ([NormalRating]).
+var ratingDim, _ = DimNamed("user_rating")
+
+// Dims are the fields that a sampling condition can read, in the order of
+// [DimNames]. An absent field is the empty string.
+type Dims [NumDims]string
 
 // Envelope is the part of an event that sampling needs. Dims are few-valued, so
 // that what a rule says about them can be remembered; the other fields differ
@@ -43,24 +133,7 @@ type Envelope struct {
 	Dims       Dims
 }
 
-// Dims are the fields that a sampling condition can read, under these names
-// in snake case: environment, feature, prompt_name and so on. An absent field
-// is the empty string.
-type Dims struct {
-	Environment   string `expr:"environment"`
-	Feature       string `expr:"feature"`
-	PromptName    string `expr:"prompt_name"`
-	PromptVersion string `expr:"prompt_version"`
-	Provider      string `expr:"provider"`
-	Model         string `expr:"model"`
-	Status        string `expr:"status"`
-	FinishReason  string `expr:"finish_reason"`
-	TenantTier    string `expr:"tenant_tier"`
-	UserRating    string `expr:"user_rating"`
-	OutputSchema  string `expr:"output_schema"`
-}
-
-// Envelope gives the event's envelope.
+// Envelope returns the event's envelope.
 func (e *Event) Envelope() Envelope {
 	trace, _ := e.Origin()
 	return Envelope{
@@ -68,56 +141,30 @@ func (e *Event) Envelope() Envelope {
 		RequestID:  e.RequestID,
 		Trace:      trace,
 		Tracestate: e.TraceContext.Get(HeaderTracestate),
-		Dims: Dims{
-			Environment:   e.Environment,
-			Feature:       e.Feature,
-			PromptName:    e.PromptName,
-			PromptVersion: e.PromptVersion,
-			Provider:      e.Provider,
-			Model:         e.Model,
-			Status:        e.Status,
-			FinishReason:  e.FinishReason,
-			TenantTier:    e.TenantTier,
-			UserRating:    string(PlainRating(e.UserRating)),
-			OutputSchema:  e.OutputSchema,
-		},
+		Dims:       e.dims(),
 	}
 }
 
-// Origin gives the span that the event is about. The traceparent header is
-// preferred, then the Datadog headers, then the fields trace_id and span_id. An
-// id is zero when it is absent or cannot be read.
-func (e *Event) Origin() (TraceID, SpanID) {
-	if trace, span, ok := ParseTraceparent(e.TraceContext.Get(HeaderTraceparent)); ok {
-		return trace, span
+// Dim returns the event's value of the dimension of that name.
+func (e *Event) Dim(name string) string {
+	d, ok := DimNamed(name)
+	if !ok {
+		return ""
 	}
-	if trace, ok := ParseTraceID(e.TraceContext.Get(HeaderDDTraceID)); ok {
-		trace = completed(trace, e.TraceContext.Get(HeaderDDTags))
-		span, _ := ParseSpanID(e.TraceContext.Get(HeaderDDParentID))
-		return trace, span
-	}
-	trace, _ := ParseTraceID(e.TraceID)
-	span, _ := ParseSpanID(e.SpanID)
-	return trace, span
+	return dimensions[d].value(e)
 }
 
-// Get gives the header of that lower-case name, whatever the case of the key.
-func (t TraceContext) Get(name string) string {
-	if v, ok := t[name]; ok {
-		return v
+func (e *Event) dims() (out Dims) {
+	for i := range dimensions {
+		out[i] = dimensions[i].value(e)
 	}
-	for k, v := range t {
-		if strings.EqualFold(k, name) {
-			return v
-		}
-	}
-	return ""
+	out[ratingDim] = PlainRating(out[ratingDim])
+	return out
 }
 
-// Headers gives the message headers that carry the event's envelope, in a fixed
+// Headers returns the message headers that carry the event's envelope, in a fixed
 // order. Empty fields are left out.
 func (e *Event) Headers() []Header {
-	env := e.Envelope()
 	hs := make([]Header, 0, 20)
 	add := func(key, value string) {
 		if value != "" {
@@ -130,25 +177,83 @@ func (e *Event) Headers() []Header {
 	for _, name := range propagationHeaders {
 		add(name, e.TraceContext.Get(name))
 	}
-	d := env.Dims
-	add(HeaderEnvironment, d.Environment)
-	add(HeaderFeature, d.Feature)
-	add(HeaderPromptName, d.PromptName)
-	add(HeaderPromptVer, d.PromptVersion)
-	add(HeaderProvider, d.Provider)
-	add(HeaderModel, d.Model)
-	add(HeaderStatus, d.Status)
-	add(HeaderFinishReason, d.FinishReason)
-	add(HeaderTenantTier, d.TenantTier)
-	add(HeaderUserRating, d.UserRating)
-	add(HeaderOutputSchema, d.OutputSchema)
+	for i, value := range e.dims() {
+		add(dimensions[i].name, value)
+	}
 	return hs
 }
 
-// propagationHeaders are the headers of a trace context that travel.
-var propagationHeaders = []string{
-	HeaderTraceparent, HeaderTracestate, "baggage",
-	HeaderDDTraceID, HeaderDDParentID, "x-datadog-sampling-priority", "x-datadog-origin", HeaderDDTags,
+// HeaderView is the envelope as it lies in the headers of a message. Reading it
+// copies and allocates nothing. Of several headers with one key the last counts.
+type HeaderView struct {
+	Kind, RequestID                             []byte
+	Traceparent, Tracestate, DDTraceID, TraceID []byte
+
+	rating  []byte // in its normal form
+	headers []Header
+	dims    [NumDims]int32 // places in headers, counted from 1
+}
+
+// Read finds the envelope in headers; dims says whether the dimensions are wanted
+// too, which are half of the work.
+func (v *HeaderView) Read(headers []Header, dims bool) {
+	v.headers = headers
+	for i := range headers {
+		h := &headers[i]
+		switch h.Key {
+		case HeaderEvent:
+			v.Kind = h.Value
+		case HeaderRequestID:
+			v.RequestID = h.Value
+		case HeaderTraceparent:
+			v.Traceparent = h.Value
+		case HeaderDDTraceID:
+			v.DDTraceID = h.Value
+		case HeaderTraceID:
+			v.TraceID = h.Value
+		case HeaderTracestate:
+			v.Tracestate = h.Value
+		default:
+			if !dims {
+				continue
+			}
+			if d, ok := DimNamed(h.Key); ok {
+				v.dims[d] = int32(i) + 1 //nolint:gosec // no message has 2^31 headers
+			}
+		}
+	}
+	if at := v.dims[ratingDim]; at > 0 {
+		v.rating = PlainRating(headers[at-1].Value)
+	}
+}
+
+// Dim returns the value of a dimension, nil for one that no header carries.
+func (v *HeaderView) Dim(d Dim) []byte {
+	switch at := v.dims[d]; {
+	case at == 0:
+		return nil
+	case d == ratingDim:
+		return v.rating
+	default:
+		return v.headers[at-1].Value
+	}
+}
+
+// Trace returns the original trace, zero when the headers name none.
+func (v *HeaderView) Trace() TraceID {
+	if id, _, ok := ParseTraceparent(v.Traceparent); ok {
+		return id
+	}
+	if id, ok := ParseTraceID(v.DDTraceID); ok {
+		for _, h := range slices.Backward(v.headers) {
+			if h.Key == HeaderDDTags {
+				return withUpperHalf(id, h.Value)
+			}
+		}
+		return id
+	}
+	id, _ := ParseTraceID(v.TraceID)
+	return id
 }
 
 // EnvelopeFromHeaders reads an envelope from message headers. It reports false
@@ -156,64 +261,51 @@ var propagationHeaders = []string{
 // has to be decoded. For a message that an emitter wrote, or another publisher
 // that copies fields into headers, the result equals the envelope of the decoded body.
 func EnvelopeFromHeaders(hs []Header) (Envelope, bool) {
-	var (
-		env                            Envelope
-		parent, ddTrace, ddTags, plain []byte
-	)
-	for i := range hs {
-		v := hs[i].Value
-		switch hs[i].Key {
-		case HeaderEvent:
-			env.Kind = Kind(v)
-		case HeaderRequestID:
-			env.RequestID = RequestID(v)
-		case HeaderTraceparent:
-			parent = v
-		case HeaderDDTraceID:
-			ddTrace = v
-		case HeaderDDTags:
-			ddTags = v
-		case HeaderTraceID:
-			plain = v
-		case HeaderTracestate:
-			env.Tracestate = string(v)
-		default:
-			if f := env.Dims.field(hs[i].Key); f != nil {
-				*f = string(v)
-			}
-		}
-	}
-	if env.Kind == "" || env.RequestID == "" {
+	var v HeaderView
+	v.Read(hs, true)
+	if len(v.Kind) == 0 || len(v.RequestID) == 0 {
 		return Envelope{}, false
 	}
-	env.Dims.UserRating = PlainRating(env.Dims.UserRating)
-	env.Trace = headerTrace(parent, ddTrace, ddTags, plain)
+	env := Envelope{Kind: Kind(v.Kind), RequestID: RequestID(v.RequestID), Trace: v.Trace(), Tracestate: string(v.Tracestate)}
+	for i := range env.Dims {
+		env.Dims[i] = string(v.Dim(Dim(i)))
+	}
 	return env, true
 }
 
-// HeaderTrace gives the trace that the values of the headers traceparent,
-// x-datadog-trace-id and trace_id name, in that order of preference. Of a trace
-// that Datadog's headers name it is the lower half: the upper one travels in
-// x-datadog-tags, which a decision does not need.
-func HeaderTrace(traceparent, ddTraceID, traceID []byte) TraceID {
-	return headerTrace(traceparent, ddTraceID, nil, traceID)
+// Origin returns the span that the event is about. The traceparent header is
+// preferred, then the Datadog headers, then the fields trace_id and span_id. An
+// id is zero when it is absent or cannot be read.
+func (e *Event) Origin() (TraceID, SpanID) {
+	if trace, span, ok := ParseTraceparent(e.TraceContext.Get(HeaderTraceparent)); ok {
+		return trace, span
+	}
+	if trace, ok := ParseTraceID(e.TraceContext.Get(HeaderDDTraceID)); ok {
+		span, _ := ParseSpanID(e.TraceContext.Get(HeaderDDParentID))
+		return withUpperHalf(trace, e.TraceContext.Get(HeaderDDTags)), span
+	}
+	trace, _ := ParseTraceID(e.TraceID)
+	span, _ := ParseSpanID(e.SpanID)
+	return trace, span
 }
 
-func headerTrace(traceparent, ddTraceID, ddTags, traceID []byte) TraceID {
-	if id, _, ok := ParseTraceparent(traceparent); ok {
-		return id
+// Get returns the header of that lower-case name, whatever the case of the key.
+func (t TraceContext) Get(name string) string {
+	if v, ok := t[name]; ok {
+		return v
 	}
-	if id, ok := ParseTraceID(ddTraceID); ok {
-		return completed(id, ddTags)
+	for k, v := range t {
+		if strings.EqualFold(k, name) {
+			return v
+		}
 	}
-	id, _ := ParseTraceID(traceID)
-	return id
+	return ""
 }
 
-// completed adds the upper half to a trace id that Datadog's headers carry: the
+// withUpperHalf adds the upper half to a trace id from Datadog's headers: the
 // lower half is a header of its own, the upper one the tag _dd.p.tid, 16
-// hexadecimal digits, in a list of key=value that commas separate.
-func completed[T ~string | ~[]byte](id TraceID, tags T) TraceID {
+// hexadecimal digits, in a comma-separated list of key=value.
+func withUpperHalf[T ~string | ~[]byte](id TraceID, tags T) TraceID {
 	const key = "_dd.p.tid="
 	for rest := tags; id.Hi == 0 && len(rest) >= len(key)+16; {
 		end := 0
@@ -226,32 +318,4 @@ func completed[T ~string | ~[]byte](id TraceID, tags T) TraceID {
 		rest = rest[min(end+1, len(rest)):]
 	}
 	return id
-}
-
-func (d *Dims) field(header string) *string {
-	switch header {
-	case HeaderEnvironment:
-		return &d.Environment
-	case HeaderFeature:
-		return &d.Feature
-	case HeaderPromptName:
-		return &d.PromptName
-	case HeaderPromptVer:
-		return &d.PromptVersion
-	case HeaderProvider:
-		return &d.Provider
-	case HeaderModel:
-		return &d.Model
-	case HeaderStatus:
-		return &d.Status
-	case HeaderFinishReason:
-		return &d.FinishReason
-	case HeaderTenantTier:
-		return &d.TenantTier
-	case HeaderUserRating:
-		return &d.UserRating
-	case HeaderOutputSchema:
-		return &d.OutputSchema
-	}
-	return nil
 }

@@ -2,17 +2,17 @@ package event
 
 import (
 	"bytes"
+	"encoding/hex"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// written gives a JSON value with its \u escapes written out in UTF-8, wherever
-// JSON allows that: é for \u00e9, as Python writes it, & for \u0026, as Go does.
-// The same answer is the same text then, whoever published it. All else stays:
-// the order of members, the digits of numbers, and the escapes without which it
-// would be no JSON.
-func written(value []byte) []byte {
-	i := bytes.IndexByte(value, '\\') // which JSON has in strings alone
+// expandEscapes returns a JSON value with its \u escapes replaced by UTF-8 wherever
+// JSON allows that: é for Python's \u00e9, & for Go's \u0026. The same answer is
+// then the same text whatever library published it. The order of members, the
+// digits of numbers and the escapes that JSON requires stay.
+func expandEscapes(value []byte) []byte {
+	i := bytes.IndexByte(value, '\\') // in JSON, only strings have it
 	if i < 0 {
 		return value
 	}
@@ -31,8 +31,8 @@ func written(value []byte) []byte {
 	return append(out, value...)
 }
 
-// unescape reads the escape at the beginning of s: the rune and the length of
-// its escape, which is 0 for one that has to stay.
+// unescape reads the escape at the beginning of s: its rune and its length, which
+// is 0 for an escape that has to stay.
 func unescape(s []byte) (r rune, n int) {
 	switch {
 	case len(s) >= 2 && s[1] == '/':
@@ -40,8 +40,7 @@ func unescape(s []byte) (r rune, n int) {
 	case len(s) < 6 || s[1] != 'u':
 		return 0, 0
 	}
-	code, ok := parseHex(s[2:6])
-	r = rune(code) // of four digits
+	r, ok := fourDigits(s[2:6])
 	switch {
 	case !ok || r < ' ' || r == '"' || r == '\\':
 		return 0, 0
@@ -50,9 +49,16 @@ func unescape(s []byte) (r rune, n int) {
 	case len(s) < 12 || s[6] != '\\' || s[7] != 'u':
 		return 0, 0
 	}
-	code, ok = parseHex(s[8:12])
-	if r = utf16.DecodeRune(r, rune(code)); !ok || r == utf8.RuneError {
+	low, ok := fourDigits(s[8:12])
+	if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
 		return 0, 0
 	}
 	return r, 12
+}
+
+// fourDigits reads four hexadecimal digits.
+func fourDigits(s []byte) (rune, bool) {
+	var b [2]byte
+	_, err := hex.Decode(b[:], s)
+	return rune(b[0])<<8 | rune(b[1]), err == nil
 }

@@ -18,7 +18,7 @@ const (
 // Event is one finished request to a model, or a user's feedback on one. Its
 // JSON form is flat and uses the field names that teams already log; only
 // "event" and "request_id" are required. A field that is absent is never an
-// error: an evaluator that lacks it answers [OutcomeNotApplicable].
+// error: an evaluator that lacks it answers "not applicable".
 //
 // A measure is a pointer because zero and unknown are different facts.
 type Event struct {
@@ -110,8 +110,8 @@ type ToolCall struct {
 	Result     Content  `json:"result,omitzero" doc:"what the tool returned"`
 }
 
-// Failed reports whether the call's status says that it failed: any status but
-// the usual words for success, and for calls whose end is not known yet.
+// Failed reports whether the call's status says that it failed: any status other
+// than the usual words for success and for calls that have not ended.
 func (c *ToolCall) Failed() bool {
 	switch strings.ToLower(strings.TrimSpace(c.Status)) {
 	case "", "success", "succeeded", "ok", "completed", "pending", "in_progress":
@@ -120,8 +120,7 @@ func (c *ToolCall) Failed() bool {
 	return true
 }
 
-// TraceContext holds propagation headers by name. Names are compared without
-// regard to case.
+// TraceContext holds propagation headers by name, in any case.
 type TraceContext map[string]string
 
 // UnmarshalJSON accepts numbers and booleans beside strings: a sampling

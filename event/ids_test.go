@@ -1,6 +1,10 @@
 package event_test
 
 import (
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/evalworker/evalworker/event"
@@ -37,7 +41,7 @@ func TestParseTraceID(t *testing.T) {
 			}
 			if ok && len(tt.in) == 32 {
 				if again, _ := event.ParseTraceID([]byte(got.String())); again != got {
-					t.Errorf("String gives %q, which reads as %v", got, again)
+					t.Errorf("String returns %q, which is read as %v", got, again)
 				}
 			}
 		})
@@ -100,4 +104,62 @@ func TestOriginPreference(t *testing.T) {
 	if trace, span := e.Origin(); trace.Lo != 7 || span != 8 {
 		t.Errorf("origin = %v %v, want that of the fields", trace, span)
 	}
+}
+
+// plainID is ParseTraceID by way of the standard library.
+func plainID(s []byte) (id event.TraceID) {
+	if n, err := strconv.ParseUint(string(s), 10, 64); err == nil && len(s) <= 20 {
+		return event.TraceID{Lo: n}
+	}
+	switch b, err := hex.DecodeString(string(s)); {
+	case err == nil && len(b) == 16:
+		return event.TraceID{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
+	case err == nil && len(b) == 8:
+		return event.TraceID{Lo: binary.BigEndian.Uint64(b)}
+	}
+	return event.TraceID{}
+}
+
+// TestIDsByteByByte puts every byte in every place of the usual forms.
+func TestIDsByteByByte(t *testing.T) {
+	t.Parallel()
+	parent := []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	for _, form := range [][]byte{parent, parent[3:35], parent[3:19], []byte("1234567890123456789"), []byte("12345678901234567890")} {
+		for i := range form {
+			for c := range 256 {
+				s := slices.Clone(form)
+				s[i] = byte(c) // below 256
+				if len(form) != len(parent) {
+					if got, _ := event.ParseTraceID(s); got != plainID(s) {
+						t.Fatalf("ParseTraceID(%q) = %v, want %v", s, got, plainID(s))
+					}
+					continue
+				}
+				var want event.TraceID
+				span := plainID(slices.Concat([]byte("0000000000000000"), s[36:52]))
+				if s[2] == '-' && s[35] == '-' && s[52] == '-' && span.Lo != 0 {
+					want = plainID(s[3:35])
+				}
+				if want.IsZero() {
+					span = want
+				}
+				if trace, id, _ := event.ParseTraceparent(s); trace != want || uint64(id) != span.Lo {
+					t.Fatalf("ParseTraceparent(%q) = %v, %v; want %v, %d", s, trace, id, want, span.Lo)
+				}
+			}
+		}
+	}
+}
+
+// FuzzIDs compares ParseTraceID with plainID.
+func FuzzIDs(f *testing.F) {
+	for _, s := range []string{"18446744073709551615", "8448eb211c80319c", "0000000000000000g", "000000X0000000000000000000000001", "0AF7651916cd43dd8448eb211c80319c"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, s []byte) {
+		got, ok := event.ParseTraceID(s)
+		if again, _ := event.ParseTraceID(string(s)); got != plainID(s) || again != got || ok == got.IsZero() {
+			t.Errorf("ParseTraceID(%q) = %v, %t; want %v", s, got, ok, plainID(s))
+		}
+	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// items gives n times an item, as the inside of a list.
+// items returns n times an item, as the inside of a list.
 func items(item string, n int) string {
 	return strings.TrimSuffix(strings.Repeat(item+",", n), ",")
 }
@@ -19,18 +19,18 @@ func TestLongLists(t *testing.T) {
 	t.Parallel()
 	const most = event.MaxItems
 	for name, tt := range map[string]struct{ fields, want string }{
-		"as many calls as allowed":     {`"tool_calls":[` + items(`{"name":"a,b"}`, most) + `]`, ""},
-		"one call more":                {`"tool_calls":[` + items(`{}`, most+1) + `]`, "tool_calls"},
-		"name in capitals, escaped":    {`"TOOL\u005fCALLS":[` + items(`{}`, most+1) + `]`, "tool_calls"},
-		"name that stands twice":       {`"tool_calls":[` + items(`null`, most+1) + `],"tool_calls":[]`, "tool_calls"},
-		"as many chunks as allowed":    {`"retrieval":{"chunks":[` + items(`{"text":"a","score":1}`, most) + `]}`, ""},
-		"one chunk more":               {`"retrieval":{"chunks":[` + items(`{"text":"a"}`, most+1) + `]}`, "retrieval.chunks"},
-		"one trace header more":        {`"trace_context":{` + items(`"a":1`, most+1) + `}`, "trace_context"},
-		"an output that is a list":     {`"output":[` + items(`{"tool_calls":1}`, 3*most) + `]`, ""},
-		"arguments that are a list":    {`"tool_calls":[{"arguments":[` + items(`1`, 3*most) + `]}]`, ""},
-		"a field that is not known":    {`"chunks":[` + items(`1`, 3*most) + `]`, ""},
-		"commas in a text":             {`"output":"` + strings.Repeat(`a, \"b\", `, most) + `"`, ""},
-		"a list cut off, and no event": {`"tool_calls":[` + items(`{}`, most+1), "invalid"},
+		"as many calls as allowed":           {`"tool_calls":[` + items(`{"name":"a,b"}`, most) + `]`, ""},
+		"one call more":                      {`"tool_calls":[` + items(`{}`, most+1) + `]`, "tool_calls"},
+		"name in capitals, escaped":          {`"TOOL\u005fCALLS":[` + items(`{}`, most+1) + `]`, "tool_calls"},
+		"name that stands twice":             {`"tool_calls":[` + items(`null`, most+1) + `],"tool_calls":[]`, "tool_calls"},
+		"as many chunks as allowed":          {`"retrieval":{"chunks":[` + items(`{"text":"a","score":1}`, most) + `]}`, ""},
+		"one chunk more":                     {`"retrieval":{"chunks":[` + items(`{"text":"a"}`, most+1) + `]}`, "retrieval.chunks"},
+		"one trace header more":              {`"trace_context":{` + items(`"a":1`, most+1) + `}`, "trace_context"},
+		"an output that is a list":           {`"output":[` + items(`{"tool_calls":1}`, 3*most) + `]`, ""},
+		"arguments that are a list":          {`"tool_calls":[{"arguments":[` + items(`1`, 3*most) + `]}]`, ""},
+		"a field that is not known":          {`"chunks":[` + items(`1`, 3*most) + `]`, ""},
+		"commas in a text":                   {`"output":"` + strings.Repeat(`a, \"b\", `, most) + `"`, ""},
+		"a truncated list, and not an event": {`"tool_calls":[` + items(`{}`, most+1), "invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,8 +49,8 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
-// TestDecodeTakesLittleMore holds what an event can cost beyond its own bytes. It
-// cannot run in parallel: it counts the process's memory.
+// TestDecodeTakesLittleMore bounds the memory that an event takes beyond its own
+// bytes. It cannot run in parallel: it counts the process's memory.
 func TestDecodeTakesLittleMore(t *testing.T) {
 	const size = 2 << 20
 	for name, parts := range map[string][3]string{

@@ -6,16 +6,57 @@ import (
 	"strings"
 )
 
-// message is one message of a chat, in the forms in which providers write it.
+// Answer is what the model said in the output of an event.
+type Said struct {
+	// Text is a string, the text of an assistant message, of the first choice of a
+	// response, of the last of several messages or of the parts of one, or any other
+	// JSON value as it was published, with \u00e9 written as é.
+	Text string
+	// JSON says that Text is a JSON value that was not published as a string.
+	JSON bool
+	// Refusal says that the provider marked Text as a refusal.
+	Refusal bool
+	// CallsTools says that the model called tools: by the message, or by the event's
+	// list of calls.
+	CallsTools bool
+}
+
+// OnlyCallsTools reports whether the model called tools and said nothing yet. That
+// is a step on the way to an answer, not an empty answer.
+func (s Said) OnlyCallsTools() bool { return s.CallsTools && isBlank(s.Text) }
+
+// Answer reads the output as the model's turn. A JSON object is an assistant
+// message when its role says so, else a value.
+func (e *Event) Said() Said {
+	s := e.Output.answer()
+	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
+	return s
+}
+
+func (c Content) answer() Said {
+	switch jsonKind(c.raw) {
+	case "nothing":
+		return Said{}
+	case "string":
+		return Said{Text: stringText(c.raw)}
+	}
+	ms, chat := c.messages()
+	if n := len(ms); n > 0 && (chat || strings.EqualFold(ms[0].role, roleAssistant)) {
+		return ms[n-1].Said
+	}
+	return Said{Text: string(expandEscapes(c.raw)), JSON: true}
+}
+
+// message is one chat message, in the forms that providers write.
 type message struct {
 	Role         string          `json:"role"`
 	Content      json.RawMessage `json:"content"`
 	Refusal      json.RawMessage `json:"refusal"`
 	ToolCalls    json.RawMessage `json:"tool_calls"`
-	FunctionCall json.RawMessage `json:"function_call"` // before there were tool_calls
+	FunctionCall json.RawMessage `json:"function_call"` // the predecessor of tool_calls
 }
 
-// part is one entry of a content that is a list.
+// part is one item of a message's content.
 type part struct {
 	Type    string          `json:"type"`
 	Text    json.RawMessage `json:"text"`
@@ -23,28 +64,29 @@ type part struct {
 	Content json.RawMessage `json:"content"` // of a tool's result
 }
 
-// Types of parts that are no words of the speaker's.
+// Types of parts that are not words of the speaker.
 const (
 	partToolUse    = "tool_use"
 	partToolResult = "tool_result"
 )
 
-// spoken is a message as it is read.
-type spoken struct {
+// chatTurn is what a message says, and the role of its speaker.
+type chatTurn struct {
 	role string
 	Said
 }
 
-// isMessage tells a message from a value that has a member "role" by chance.
+// isMessage reports whether m is a message, not a value with a member "role" by
+// chance.
 func (m *message) isMessage() bool {
-	return m.Role != "" && (m.Content != nil || given(m.ToolCalls) || given(m.FunctionCall) || given(m.Refusal))
+	return m.Role != "" && (m.Content != nil || hasValue(m.ToolCalls) || hasValue(m.FunctionCall) || hasValue(m.Refusal))
 }
 
-// read gives what the message says. A refusal counts where nothing else is said.
-func (m *message) read() spoken {
-	s := spoken{m.Role, Said{CallsTools: given(m.ToolCalls) || given(m.FunctionCall)}}
+// turn returns what the message says. A refusal counts when there is no other text.
+func (m *message) turn() chatTurn {
+	s := chatTurn{m.Role, Said{CallsTools: hasValue(m.ToolCalls) || hasValue(m.FunctionCall)}}
 	refusal := stringOf(m.Refusal)
-	if parts, ok := list[part](m.Content); ok {
+	if parts, ok := decodeList[part](m.Content); ok {
 		var texts, refusals []string
 		results := 0
 		for _, p := range parts {
@@ -61,23 +103,23 @@ func (m *message) read() spoken {
 		s.Text = strings.Join(texts, "\n")
 		refusal = strings.Join(appendText(refusals, refusal), "\n")
 	} else {
-		s.Text, s.JSON = textOf(m.Content)
+		s.Text, s.JSON = contentText(m.Content)
 	}
-	if refusal != "" && blank(s.Text) {
+	if refusal != "" && isBlank(s.Text) {
 		s.Text, s.Refusal = refusal, true
 	}
 	return s
 }
 
-// text gives what is to be read of a part. Results lie in each other once, not
-// as often as somebody likes.
+// text returns the text of a part. Tool results are read one level deep, however
+// deep they are nested.
 func (p *part) text() string {
 	if p.Type != partToolResult {
-		return speech(p.Text)
+		return stringText(p.Text)
 	}
-	results, ok := list[part](p.Content)
+	results, ok := decodeList[part](p.Content)
 	if !ok {
-		text, _ := textOf(p.Content)
+		text, _ := contentText(p.Content)
 		return text
 	}
 	var texts []string
@@ -87,21 +129,21 @@ func (p *part) text() string {
 	return strings.Join(texts, "\n")
 }
 
-// textOf gives the text of a content that is no list of parts, and whether that
-// is a JSON value.
-func textOf(content []byte) (text string, value bool) {
+// contentText returns the text of a content that is not a list of parts, and
+// whether it is a JSON value.
+func contentText(content []byte) (text string, value bool) {
 	switch jsonKind(content) {
 	case "nothing", "null":
 		return "", false
 	case "string":
-		return speech(content), false
+		return stringText(content), false
 	}
 	return compact(content), true
 }
 
-// list decodes a JSON array of objects. One that is longer than MaxItems is left
-// as it is, for what it would take.
-func list[T any](array []byte) ([]T, bool) {
+// decodeList decodes a JSON array of objects. It refuses one that is longer than
+// MaxItems, because of the memory that it would take.
+func decodeList[T any](array []byte) ([]T, bool) {
 	if jsonKind(array) != "array" || lengthOf(array) > MaxItems {
 		return nil, false
 	}
@@ -109,9 +151,9 @@ func list[T any](array []byte) ([]T, bool) {
 	return out, json.Unmarshal(array, &out) == nil
 }
 
-// given reports whether a member holds something: it is there, and is not null
-// and not empty, as software writes members that were not used.
-func given(raw json.RawMessage) bool {
+// hasValue reports whether a member is present and neither null nor empty, which
+// is how some software writes members that are not used.
+func hasValue(raw json.RawMessage) bool {
 	switch jsonKind(raw) {
 	case "object", "array":
 		return len(bytes.TrimSpace(raw[1:len(raw)-1])) > 0
@@ -121,7 +163,8 @@ func given(raw json.RawMessage) bool {
 	return false
 }
 
-// isPart tells the parts of a content from the items of an answer that is a list.
+// isPart reports whether p is a part of a content, not an item of an answer that is
+// a list.
 func (p *part) isPart() bool {
 	switch p.Type {
 	case "text", "refusal", "thinking", "redacted_thinking", partToolUse:
@@ -130,18 +173,18 @@ func (p *part) isPart() bool {
 	return false
 }
 
-// speech gives the text of a JSON string. One that is a JSON document itself, as
-// answers that follow a schema are published, is read like any other: with its
-// escapes written out.
-func speech(raw []byte) string {
+// stringText returns the text of a JSON string. A string that holds a JSON document,
+// which is how answers that follow a schema are published, has the escapes of the
+// document expanded too, as a document published bare has.
+func stringText(raw []byte) string {
 	s := stringOf(raw)
 	if !strings.Contains(s, `\`) || !json.Valid([]byte(s)) {
 		return s
 	}
-	return string(written([]byte(s)))
+	return string(expandEscapes([]byte(s)))
 }
 
-// stringOf gives the text of a JSON string, and nothing of any other value.
+// stringOf returns the text of a JSON string, empty for any other value.
 func stringOf(raw []byte) string {
 	var s string
 	if jsonKind(raw) != "string" || json.Unmarshal(raw, &s) != nil {
@@ -150,13 +193,13 @@ func stringOf(raw []byte) string {
 	return s
 }
 
-// compact gives a JSON value as text, without the white space between its tokens.
+// compact returns a JSON value without the white space between its tokens.
 func compact(raw []byte) string {
 	var b bytes.Buffer
 	if json.Compact(&b, raw) != nil {
 		return string(raw)
 	}
-	return string(written(b.Bytes()))
+	return string(expandEscapes(b.Bytes()))
 }
 
 func appendText(texts []string, text string) []string {
@@ -166,4 +209,4 @@ func appendText(texts []string, text string) []string {
 	return append(texts, text)
 }
 
-func blank(s string) bool { return strings.TrimSpace(s) == "" }
+func isBlank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -39,17 +39,16 @@ func (r *Rating) UnmarshalJSON(b []byte) error {
 	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[Rating]()}
 }
 
-// PlainRating gives a rating in the one form that conditions are held against,
-// whoever wrote it and whether it travels in a header or in the body: in lower
-// case, without white space around it, a number in decimal ("Down" is "down",
-// "4.0" is "4"). What is in that form already, as words in lower case and stars
-// are, is given back as it is.
+// NormalRating returns a rating in the form that conditions compare with, so that
+// spelling does not matter, in a header or in the body: lower case, no white space
+// around it, numbers in decimal ("Down" is "down", "4.0" is "4"). A rating that is
+// in that form already is returned without a copy.
 func PlainRating[T ~string | ~[]byte](s T) T {
-	if isPlain(s) {
+	if isPlainRating(s) {
 		return s
 	}
 	text := strings.ToLower(strings.TrimSpace(string(s)))
-	if strings.Trim(text, "0123456789+-.e") == "" { // no "inf", and no digits of Go's own
+	if strings.Trim(text, "0123456789+-.e") == "" { // ParseFloat also reads "inf" and "0x1p4"
 		if f, err := strconv.ParseFloat(text, 64); err == nil {
 			text = strconv.FormatFloat(f, 'f', -1, 64)
 		}
@@ -57,9 +56,9 @@ func PlainRating[T ~string | ~[]byte](s T) T {
 	return T(text)
 }
 
-// isPlain reports whether s holds nothing that PlainRating could change. It runs
-// for every message.
-func isPlain[T ~string | ~[]byte](s T) bool {
+// isPlainRating reports whether NormalRating would change nothing. It runs for every
+// message, so it only knows the usual forms.
+func isPlainRating[T ~string | ~[]byte](s T) bool {
 	if len(s) == 1 && '0' <= s[0] && s[0] <= '9' {
 		return true
 	}

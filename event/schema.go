@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Schema gives the JSON Schema (draft 2020-12) of an event. It is made from the
+// Schema returns the JSON Schema (draft 2020-12) of an event. It is made from the
 // Go types, so it cannot drift from what [Decode] accepts; the published
 // copy is event.schema.json in this folder.
 func Schema() []byte {
-	root := object(reflect.TypeFor[Event]())
+	root := objectSchema(reflect.TypeFor[Event]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "evalworker event"
 	root["description"] = "One finished request to a model, or a user's feedback on one. Unknown fields are kept and ignored."
@@ -33,18 +33,18 @@ func Schema() []byte {
 	return append(b, '\n')
 }
 
-func object(t reflect.Type) map[string]any {
+func objectSchema(t reflect.Type) map[string]any {
 	props := map[string]any{}
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		p := property(f.Type)
+		p := propertySchema(f.Type)
 		p["description"] = f.Tag.Get("doc")
 		props[name] = p
 	}
 	return map[string]any{"type": "object", "properties": props}
 }
 
-func property(t reflect.Type) map[string]any {
+func propertySchema(t reflect.Type) map[string]any {
 	switch t {
 	case reflect.TypeFor[time.Time]():
 		return map[string]any{"type": []string{"string", "number"}, "format": "date-time"}
@@ -61,11 +61,11 @@ func property(t reflect.Type) map[string]any {
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return property(t.Elem())
+		return propertySchema(t.Elem())
 	case reflect.Struct:
-		return object(t)
+		return objectSchema(t)
 	case reflect.Slice:
-		return map[string]any{"type": "array", "maxItems": MaxItems, "items": property(t.Elem())}
+		return map[string]any{"type": "array", "maxItems": MaxItems, "items": propertySchema(t.Elem())}
 	case reflect.Int64:
 		return map[string]any{"type": "integer"}
 	case reflect.Float64:

@@ -54,8 +54,8 @@ func TestSchemaNamesEveryField(t *testing.T) {
 	walk("event", root)
 }
 
-// TestRatingOfEveryPublisher: one that copies its own words into headers and body
-// means the same by both.
+// TestRatingOfEveryPublisher: a rating is the same in headers and body, however the
+// publisher spells it.
 func TestRatingOfEveryPublisher(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
@@ -66,7 +66,7 @@ func TestRatingOfEveryPublisher(t *testing.T) {
 		env, ok := event.EnvelopeFromHeaders([]event.Header{
 			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
 			{Key: event.HeaderRequestID, Value: []byte("r")},
-			{Key: event.HeaderUserRating, Value: []byte(written)},
+			{Key: "user_rating", Value: []byte(written)},
 		})
 		inMemory := (&event.Event{UserRating: event.Rating(written)}).Envelope()
 		body, err := json.Marshal(map[string]string{"event": string(event.KindRequestCompleted), "request_id": "r", "user_rating": written})
@@ -77,7 +77,8 @@ func TestRatingOfEveryPublisher(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for from, got := range map[string]string{"headers": env.Dims.UserRating, "body": string(e.UserRating), "memory": inMemory.Dims.UserRating} {
+		rating, _ := event.DimNamed("user_rating")
+		for from, got := range map[string]string{"headers": env.Dims[rating], "body": string(e.UserRating), "memory": inMemory.Dims[rating]} {
 			if !ok || got != want {
 				t.Errorf("%q is %q in %s, want %q", written, got, from, want)
 			}

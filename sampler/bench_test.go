@@ -28,7 +28,7 @@ func noConditions() (sampler.Config, []sampler.Evaluator) {
 }
 
 // tenConditions is a policy of eight rules and two conditional evaluators that
-// reads ten fields and wants next to nothing.
+// reads ten fields and picks next to nothing.
 func tenConditions() (sampler.Config, []sampler.Evaluator) {
 	cfg, evs := noConditions()
 	for i, when := range []string{
@@ -69,7 +69,7 @@ func unwanted(tb testing.TB) map[string]*sampler.Sampler {
 func first[A, B any](a A, _ B) A  { return a }
 func second[A, B any](_ A, b B) B { return b }
 
-// BenchmarkHeaders is the common decision: on headers, and nobody wants it.
+// BenchmarkHeaders is the common decision: on headers, and no evaluator runs.
 func BenchmarkHeaders(b *testing.B) {
 	hs := typical().Headers()
 	for _, name := range []string{"no_conditions", "ten_conditions"} {
@@ -85,7 +85,7 @@ func BenchmarkHeaders(b *testing.B) {
 	}
 }
 
-// BenchmarkMiss is a decision on an envelope that no table can remember.
+// BenchmarkMiss is a decision on an envelope that is too long for the table.
 func BenchmarkMiss(b *testing.B) {
 	s := newSampler(b, first(tenConditions()), second(tenConditions()))
 	e := typical()
@@ -99,7 +99,7 @@ func BenchmarkMiss(b *testing.B) {
 	}
 }
 
-// BenchmarkWanted is a decision that three evaluators take up.
+// BenchmarkWanted is a decision for which three evaluators run.
 func BenchmarkWanted(b *testing.B) {
 	cfg, evs := noConditions()
 	cfg.DefaultRate = 1

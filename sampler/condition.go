@@ -20,15 +20,40 @@ const (
 	maxConditionNodes = 512
 )
 
+// dimSet has bit d set for each dimension d in it.
+type dimSet uint64
+
+func (s dimSet) has(d event.Dim) bool { return s>>d&1 == 1 }
+
 // condition is a compiled expression. It is immutable.
 type condition struct {
 	program *vm.Program
-	reads   fieldSet
+	reads   dimSet
 }
 
-// compileCondition compiles a condition, or gives nil for an empty one, which
-// is true of every event. Faults have no path; line and column are counted from
-// 1 within text, columns in characters.
+// machine evaluates conditions on one event at a time.
+type machine struct {
+	vm     vm.VM
+	fields map[string]any // texts, by the names that conditions use
+}
+
+func newMachine() *machine {
+	return &machine{fields: make(map[string]any, event.NumDims)}
+}
+
+// load sets the fields of the event that match is about.
+func (m *machine) load(d *event.Dims) {
+	for i, name := range dimNames {
+		m.fields[name] = d[i]
+	}
+}
+
+// dimNames is [event.DimNames], made once.
+var dimNames = event.DimNames()
+
+// compileCondition compiles a condition; nil for an empty one, which is true of
+// every event. Faults have no path; line and column are counted from 1 within
+// text, columns in characters.
 func compileCondition(text string) (*condition, fault.List) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -47,7 +72,9 @@ func compileCondition(text string) (*condition, fault.List) {
 	if len(g.faults) > 0 {
 		return nil, g.faults
 	}
-	options := []expr.Option{expr.Env(event.Dims{}), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins()}
+	env := newMachine()
+	env.load(new(event.Dims))
+	options := []expr.Option{expr.Env(env.fields), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins()}
 	for _, name := range functions {
 		options = append(options, expr.EnableBuiltin(name))
 	}
@@ -58,14 +85,14 @@ func compileCondition(text string) (*condition, fault.List) {
 	return &condition{program: program, reads: g.reads}, nil
 }
 
-// match evaluates the condition. The grammar admits only expressions that are
-// defined for all strings, so there is no error; should the vm know better, the
-// error is handed on for the caller to decide.
-func (c *condition) match(m *vm.VM, d *event.Dims) (bool, error) {
+// match evaluates the condition on what m has loaded. The grammar admits only
+// expressions that are defined for all strings, so errors are not expected; the
+// caller decides what an unexpected one means.
+func (c *condition) match(m *machine) (bool, error) {
 	if c == nil {
 		return true, nil
 	}
-	v, err := m.Run(c.program, d)
+	v, err := m.vm.Run(c.program, m.fields)
 	if err != nil {
 		return false, err
 	}
@@ -76,16 +103,15 @@ func (c *condition) match(m *vm.VM, d *event.Dims) (bool, error) {
 	return ok, nil
 }
 
-// fields gives the fields that the condition reads.
-func (c *condition) fields() fieldSet {
+// fields returns the fields that the condition reads.
+func (c *condition) fields() dimSet {
 	if c == nil {
 		return 0
 	}
 	return c.reads
 }
 
-// faultOf makes a fault of an error of the parser, the type checker or the
-// compiler.
+// faultOf returns an error of the parser, type checker or compiler as a fault.
 func faultOf(err error) fault.Fault {
 	const hint = `want a condition such as status == "error" or feature in ["search", "chat"]`
 	var at *file.Error
@@ -95,7 +121,7 @@ func faultOf(err error) fault.Fault {
 	return fault.Fault{Line: max(at.Line, 1), Column: at.Column + 1, Problem: at.Message, Expected: hint}
 }
 
-// position gives line and column, both from 1, of the character at offset.
+// position returns line and column, both from 1, of the character at offset.
 func position(text string, offset int) (line, column int) {
 	line, column = 1, 1
 	for i, r := range []rune(text) {

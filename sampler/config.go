@@ -22,8 +22,7 @@ type Config struct {
 }
 
 // Rule sets the probability of evaluators for events that match a condition. Of
-// several rules that match, the one with the largest rate counts, and of equal
-// ones the first.
+// several matching rules the one with the largest rate counts, the first of equals.
 type Rule struct {
 	// Name appears on every score that the rule chose. Required and unique.
 	Name string `yaml:"name"`
@@ -32,11 +31,11 @@ type Rule struct {
 	When string `yaml:"when"`
 	// Rate is the probability: 0, or from 1e-9 to 1.
 	Rate float64 `yaml:"rate"`
-	// Evaluators names those that the rule is about. Empty means all.
+	// Evaluators names the evaluators that the rule covers. Empty means all.
 	Evaluators []string `yaml:"evaluators"`
 }
 
-// Evaluator is what the sampler has to know of an evaluator.
+// Evaluator is what the sampler needs to know about an evaluator.
 type Evaluator struct {
 	Name string
 	// Judge says that the default rate applies; a validator's default is 1.
@@ -47,8 +46,8 @@ type Evaluator struct {
 	When string
 }
 
-// What Pick.Rule says where no rule of the policy set the probability. A rule
-// cannot have one of these names.
+// Values of Pick.Rule when no rule of the policy set the probability. A rule cannot
+// have one of these names.
 const (
 	ruleEvaluator = "evaluator"
 	ruleDefault   = "default"
@@ -57,28 +56,26 @@ const (
 
 const (
 	// minRate is the smallest rate above zero. One event in a billion already
-	// weighs more than all the others of a window together, and a much smaller
-	// rate could not be told from zero in 56 bits.
+	// outweighs all others of a window, and a much smaller rate is zero in 56 bits.
 	minRate = 1e-9
 	// maxRuleName bounds a rule's name, which becomes the tag of a span.
 	maxRuleName = 64
 )
 
-// DefaultConfig gives a policy without rules: validators always, judges on 5 %.
+// DefaultConfig returns a policy without rules: validators always, judges on 5 %.
 func DefaultConfig() Config {
 	return Config{DefaultRate: 0.05, Salt: "evalworker"}
 }
 
-// Validate gives the faults that can be found without knowing the evaluators:
-// rates, names and conditions. See [New] for the position of a condition's
-// fault.
+// Validate returns the faults that can be found without knowing the evaluators:
+// in rates, names and conditions. See [New] for the position of a condition's fault.
 func (c Config) Validate() fault.List {
 	_, faults := c.compile()
 	return faults
 }
 
-// compile checks the policy and compiles its conditions. The conditions are
-// complete only when there is no fault.
+// compile checks the policy and compiles its conditions, which are complete only
+// when no fault is found.
 func (c Config) compile() ([]*condition, fault.List) {
 	var faults fault.List
 	checkRate(&faults, "default_rate", c.DefaultRate)

@@ -17,23 +17,29 @@ import (
 	"github.com/evalworker/evalworker/sampler"
 )
 
+// get returns the dimension of that name.
+func get(d *event.Dims, name string) string {
+	dim, _ := event.DimNamed(name)
+	return d[dim]
+}
+
 // conditions are paired with what they mean in Go.
 var conditions = []struct {
 	text string
 	mean func(d *event.Dims) bool
 }{
 	{"", func(*event.Dims) bool { return true }},
-	{`user_rating == "down" || status == "error"`, func(d *event.Dims) bool { return d.UserRating == "down" || d.Status == "error" }},
-	{`feature in ["search", "support agent"]`, func(d *event.Dims) bool { return d.Feature == "search" || d.Feature == "support agent" }},
-	{`len(model) > 8 and provider != ""`, func(d *event.Dims) bool { return len([]rune(d.Model)) > 8 && d.Provider != "" }},
-	{`lower(prompt_name) startsWith "tri"`, func(d *event.Dims) bool { return strings.HasPrefix(strings.ToLower(d.PromptName), "tri") }},
-	{`prompt_version matches "[.]3$"`, func(d *event.Dims) bool { return strings.HasSuffix(d.PromptVersion, ".3") }},
-	{`!(environment == "prod") && tenant_tier != "free"`, func(d *event.Dims) bool { return d.Environment != "prod" && d.TenantTier != "free" }},
-	{`finish_reason == "length" || output_schema == ""`, func(d *event.Dims) bool { return d.FinishReason == "length" || d.OutputSchema == "" }},
+	{`user_rating == "down" || status == "error"`, func(d *event.Dims) bool { return get(d, "user_rating") == "down" || get(d, "status") == "error" }},
+	{`feature in ["search", "support agent"]`, func(d *event.Dims) bool { return get(d, "feature") == "search" || get(d, "feature") == "support agent" }},
+	{`len(model) > 8 and provider != ""`, func(d *event.Dims) bool { return len([]rune(get(d, "model"))) > 8 && get(d, "provider") != "" }},
+	{`lower(prompt_name) startsWith "tri"`, func(d *event.Dims) bool { return strings.HasPrefix(strings.ToLower(get(d, "prompt_name")), "tri") }},
+	{`prompt_version matches "[.]3$"`, func(d *event.Dims) bool { return strings.HasSuffix(get(d, "prompt_version"), ".3") }},
+	{`!(environment == "prod") && tenant_tier != "free"`, func(d *event.Dims) bool { return get(d, "environment") != "prod" && get(d, "tenant_tier") != "free" }},
+	{`finish_reason == "length" || output_schema == ""`, func(d *event.Dims) bool { return get(d, "finish_reason") == "length" || get(d, "output_schema") == "" }},
 }
 
-// randomEvent gives events in every form of id, with fields absent, usual, odd
-// and too long for a table.
+// randomEvent returns an event with any form of id, and with fields absent, usual,
+// odd or too long for the table.
 func randomEvent(r *rand.Rand) *event.Event {
 	one := func(values ...string) string { return values[r.IntN(len(values))] }
 	odd := one("", "ü", "a\x00b", strings.Repeat("long", 80))
@@ -72,8 +78,8 @@ func randomEvent(r *rand.Rand) *event.Event {
 	return e
 }
 
-// model gives an evaluator's rate by the words of the package comment, with none
-// of its code.
+// model computes an evaluator's rate as the package comment describes it, with none
+// of the package's code.
 type model struct {
 	cfg  sampler.Config
 	evs  []sampler.Evaluator
@@ -102,8 +108,8 @@ func (m *model) rate(i int, d *event.Dims) (float64, string) {
 	return 1, "default"
 }
 
-// TestDecideAgrees: headers, body, a replica and the plain meaning of a random
-// policy give the same plan for random events, from several goroutines at once.
+// TestDecideAgrees: headers, body, a replica and the model of a random policy agree
+// on the plan of random events, from several goroutines at once.
 func TestDecideAgrees(t *testing.T) {
 	t.Parallel()
 	when := map[string]func(*event.Dims) bool{}
@@ -170,7 +176,7 @@ func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *event.Ev
 	for _, p := range plan.Picks {
 		picked[p.Evaluator] = p
 	}
-	largestOut, smallestIn := 0.0, math.Inf(1) // nested: who is left out never has the larger rate
+	largestOut, smallestIn := 0.0, math.Inf(1) // nested: an evaluator that is left out never has the larger rate
 	for i := range m.evs {
 		rate, rule := m.rate(i, &env.Dims)
 		p, in := picked[i]
@@ -195,8 +201,8 @@ func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *event.Ev
 	}
 }
 
-// TestUnhappyUsersHeader: a publisher copies what its users said into header and
-// body in its own spelling.
+// TestUnhappyUsersHeader: a rating in a header matches, however the publisher spells
+// it.
 func TestUnhappyUsersHeader(t *testing.T) {
 	t.Parallel()
 	cfg := sampler.DefaultConfig()
@@ -210,7 +216,7 @@ func TestUnhappyUsersHeader(t *testing.T) {
 		plan, ok := s.DecideHeaders([]event.Header{
 			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
 			{Key: event.HeaderRequestID, Value: []byte("r")},
-			{Key: event.HeaderUserRating, Value: []byte(rating)},
+			{Key: "user_rating", Value: []byte(rating)},
 		})
 		if !ok || len(plan.Picks) != 1 {
 			t.Errorf("%q: %t, %+v; want the event taken", rating, ok, plan.Picks)
@@ -254,7 +260,7 @@ func FuzzDecideHeaders(f *testing.F) {
 	})
 }
 
-// TestUnwantedAllocatesNothing holds what the benchmarks show. It cannot run in
+// TestUnwantedAllocatesNothing asserts what the benchmarks show. It cannot run in
 // parallel: it counts the process's allocations.
 func TestUnwantedAllocatesNothing(t *testing.T) {
 	hs := typical().Headers()

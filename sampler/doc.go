@@ -1,16 +1,16 @@
 // Package sampler decides which evaluators run for an event, and with which
 // probability each of them was chosen. It is pure: no goroutine, no I/O, no
-// clock and no random source. The same policy and the same event always give
+// clock and no random source. The same policy and the same event always lead to
 // the same [eval.Plan], on every replica and in every replay.
 //
 // # The rule
 //
 // For each evaluator the probability is the largest rate among the rules that
 // match the event, else the evaluator's own rate, else the default: 1 for a
-// validator, [Config].DefaultRate for a judge. A rule that matches therefore
-// takes the place of the evaluator's own rate, and may lower it: rate 0 switches
-// an evaluator off for the events that match, unless another rule matches too.
-// An evaluator whose own condition is false never runs for that event.
+// validator, [Config].DefaultRate for a judge. A matching rule therefore replaces the
+// evaluator's own rate, and may lower it: rate 0 switches an evaluator off for the
+// events that match, unless another rule matches too. An evaluator whose own
+// condition is false never runs for that event.
 //
 // # The number
 //
@@ -18,17 +18,16 @@
 // xxHash64 over its identity: the lower 64 bits of the original trace id, which
 // are the same whether the id was logged with 64 or with 128 bits, or else the
 // request id. An evaluator runs when R < rate * 2^56; rates 0 and 1 are exact.
-// One R serves all evaluators, so a sample of 1 % lies inside one of 10 %, and
-// events that a dear judge saw have been seen by the cheap ones as well.
+// One R serves all evaluators, so a sample of 1 % lies inside one of 10 %, and the
+// events that an expensive judge sees are seen by the cheap ones as well.
 //
 // Tracers that sample by trace id do it on the bits of the id itself or on a
 // hash without our salt. R is independent of that, so the probability that an
 // event reaches us and is then chosen is the product of the two. Where
 // tracestate carries the tracer's threshold (OpenTelemetry, "ot=th:"), the
-// product stands in [eval.Pick].Probability; where it does not, the probability
-// holds for the events that were received. A threshold that leaves less than one
-// trace in a million, or that the trace itself is below, was set by no tracer that
-// kept it, and is passed over.
+// product is in [eval.Pick].Probability; where it does not, the probability holds
+// for the events that were received. A threshold that keeps less than one trace in
+// a million, or that would have dropped this trace, is implausible and ignored.
 //
 // # Conditions
 //
@@ -47,11 +46,11 @@
 //
 // # Speed
 //
-// [Sampler.DecideHeaders] decides on message headers alone. While nobody wants
-// the event it allocates nothing. What the conditions say about an envelope is
-// kept in a bounded table, keyed by those fields that the conditions read, so
-// that the common decision is a look-up and one comparison. The table has room
-// for 4,096 combinations; when more are in use, or values are longer than a
-// few-valued field has any reason to be, conditions are evaluated in place. That
-// costs about 0.3 microseconds a condition and changes no decision.
+// [Sampler.DecideHeaders] decides on message headers alone, and allocates nothing
+// when no evaluator runs. What the conditions say about an envelope is kept in a
+// bounded table, keyed by the fields that the conditions read, so that the common
+// decision is a look-up and one comparison. The table has room for 4,096
+// combinations; when more are in use, or values are longer than those of a
+// few-valued field, conditions are evaluated again. That costs about 0.3
+// microseconds a condition and changes no decision.
 package sampler

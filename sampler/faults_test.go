@@ -18,7 +18,7 @@ func TestDefaultConfigIsValid(t *testing.T) {
 	}
 }
 
-// TestAllFaultsAtOnce: one look at the list must be enough to mend the policy.
+// TestAllFaultsAtOnce: one list of faults is enough to mend the policy.
 func TestAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	cfg := sampler.Config{DefaultRate: 1.5, Rules: []sampler.Rule{
@@ -137,7 +137,8 @@ func TestConditionFaults(t *testing.T) {
 
 func TestConditions(t *testing.T) {
 	t.Parallel()
-	d := event.Dims{Environment: "prod", Feature: "support_agent", Model: "Claude-Sonnet", UserRating: "2", TenantTier: " gold "}
+	d := dims("environment", "prod", "feature", "support_agent", "model", "Claude-Sonnet", "user_rating", "2", "tenant_tier", " gold ")
+	original := d
 	tests := map[string]bool{
 		"":                                      true,
 		"  \n":                                  true,
@@ -174,7 +175,7 @@ func TestConditions(t *testing.T) {
 			t.Errorf("%s is %t, want %t", when, got, want)
 		}
 	}
-	if diff := cmp.Diff(d, event.Dims{Environment: "prod", Feature: "support_agent", Model: "Claude-Sonnet", UserRating: "2", TenantTier: " gold "}); diff != "" {
+	if diff := cmp.Diff(original, d); diff != "" {
 		t.Error("a decision changed the envelope")
 	}
 }

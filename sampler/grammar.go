@@ -12,8 +12,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// functions and operators are what a condition may use. All of them are defined
-// for every string and take time linear in it.
+// functions and operators are what a condition may use. All are defined for every
+// string and take time linear in it.
 var (
 	functions = []string{"lower", "upper", "trim", "len", "hasPrefix", "hasSuffix"}
 	operators = []string{
@@ -21,11 +21,11 @@ var (
 	}
 )
 
-// grammar walks a parsed condition, collects the fields that it reads, and
-// finds what conditions may not contain.
+// grammar walks a parsed condition, collects the fields that it reads, and finds
+// what conditions may not contain.
 type grammar struct {
 	text   string
-	reads  fieldSet
+	reads  dimSet
 	faults fault.List
 }
 
@@ -74,14 +74,15 @@ func (g *grammar) check(n ast.Node) {
 }
 
 func (g *grammar) checkField(n *ast.IdentifierNode) {
-	if f, ok := fieldNamed(n.Value); ok {
-		g.reads |= 1 << f
+	if d, ok := event.DimNamed(n.Value); ok {
+		g.reads |= 1 << d
 		return
 	}
-	expected := "want one of " + strings.Join(fieldNames[:], ", ")
-	if alias, ok := fieldNamed(event.Aliases()[n.Value]); ok {
-		expected = fmt.Sprintf("did you mean %q?", fieldNames[alias])
-	} else if near := fault.Nearest(n.Value, fieldNames[:]); near != "" {
+	names := event.DimNames()
+	expected := "want one of " + strings.Join(names, ", ")
+	if alias := event.Aliases()[n.Value]; slices.Contains(names, alias) {
+		expected = fmt.Sprintf("did you mean %q?", alias)
+	} else if near := fault.Nearest(n.Value, names); near != "" {
 		expected = fmt.Sprintf("did you mean %q?", near)
 	}
 	g.fault(n, fmt.Sprintf("unknown field %q", n.Value), expected)
@@ -103,7 +104,7 @@ func (g *grammar) checkBinary(n *ast.BinaryNode) {
 	}
 }
 
-// checkList wants the list of an in to be texts: then it is a constant.
+// checkList checks that the list of an in holds texts only, so that it is constant.
 func (g *grammar) checkList(n *ast.BinaryNode) {
 	const expected = `want a list of texts: feature in ["search", "chat"]`
 	list, ok := n.Right.(*ast.ArrayNode)
@@ -118,7 +119,7 @@ func (g *grammar) checkList(n *ast.BinaryNode) {
 	}
 }
 
-// checkPattern wants a constant pattern, so that it is compiled once, and here.
+// checkPattern checks that the pattern is a constant, so that it is compiled once.
 func (g *grammar) checkPattern(n *ast.BinaryNode) {
 	const expected = "want a regular expression in RE2 syntax, in quotes"
 	pattern, ok := n.Right.(*ast.StringNode)

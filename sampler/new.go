@@ -13,14 +13,14 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// New makes a sampler for a policy and the evaluators in the order in which they
-// are configured; a pick names its evaluator by the index in evs.
+// New returns a sampler for a policy and the evaluators in the order of the
+// configuration; a pick names its evaluator by the index in evs.
 //
 // An error is of type [fault.Faults] and holds all faults at once. Paths are
 // relative to the policy ("rules[2].when") or begin with "evaluators"
 // ("evaluators[1].rate"). A fault in a condition has Line and Column relative to
-// the text of the condition, both counted from 1 and columns in characters;
-// whoever knows where the text stands in a file adds that position.
+// the text of the condition, both counted from 1 and columns in characters; the
+// caller adds the position of that text in a file.
 func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 	conditions, faults := cfg.compile()
 	s := &Sampler{hash: newHasher(cfg.Salt)}
@@ -44,8 +44,8 @@ func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 		p.evaluators = append(p.evaluators, compiled)
 	}
 	for i, r := range cfg.Rules {
-		about := aboutWhom(&faults, fmt.Sprintf("rules[%d].evaluators", i), r.Evaluators, names)
-		p.rules = append(p.rules, rule{name: r.Name, when: conditions[i], rate: r.Rate, about: about})
+		about := coverage(&faults, fmt.Sprintf("rules[%d].evaluators", i), r.Evaluators, names)
+		p.rules = append(p.rules, rule{name: r.Name, when: conditions[i], rate: r.Rate, covers: about})
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 		p.reads |= p.evaluators[i].when.fields()
 	}
 	if p.reads == 0 {
-		s.always = p.resolve(new(event.Dims))
+		s.constant = p.resolve(new(event.Dims))
 	} else {
 		s.table = new(table)
 	}
@@ -77,8 +77,8 @@ func checkEvaluatorName(faults *fault.List, path, name string, before []string) 
 	}
 }
 
-// aboutWhom gives, by evaluator, whether a rule is about it.
-func aboutWhom(faults *fault.List, path string, about, names []string) []bool {
+// coverage returns, by evaluator, whether a rule covers it.
+func coverage(faults *fault.List, path string, about, names []string) []bool {
 	out := make([]bool, len(names))
 	for i := range out {
 		out[i] = len(about) == 0
@@ -99,9 +99,9 @@ func aboutWhom(faults *fault.List, path string, about, names []string) []bool {
 	return out
 }
 
-// revision hashes a canonical form of the policy. Whatever could change a plan
-// is in it, the version of the decision procedure included; what cannot (spaces
-// around a condition, the order of a rule's evaluators) is not.
+// revision hashes a canonical form of the policy. Everything that could change a
+// plan is in it, the version of the decision procedure included; spaces around a
+// condition and the order of a rule's evaluators are not.
 func revision(cfg Config, evs []Evaluator) (string, error) {
 	canonical := struct {
 		Procedure  int

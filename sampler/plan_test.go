@@ -12,7 +12,16 @@ import (
 	"github.com/evalworker/evalworker/sampler"
 )
 
-// picks gives the plan's picks as "name by rule" to probability.
+// dims returns dimensions of names and values in turn.
+func dims(pairs ...string) (d event.Dims) {
+	for i := 0; i < len(pairs); i += 2 {
+		dim, _ := event.DimNamed(pairs[i])
+		d[dim] = pairs[i+1]
+	}
+	return d
+}
+
+// picks returns the plan's picks as "name by rule" to probability.
 func picks(p eval.Plan) map[string]float64 {
 	out := map[string]float64{}
 	for _, pick := range p.Picks {
@@ -42,12 +51,12 @@ func TestPlan(t *testing.T) {
 	}{
 		{
 			name: "defaults and own rates",
-			dims: event.Dims{Environment: "prod"},
+			dims: dims("environment", "prod"),
 			want: map[string]float64{"format by default": 1, "length by evaluator": 0.5, "correctness by default": 0.05, "safety by evaluator": 0.2},
 		},
 		{
 			name: "an evaluator's own condition",
-			dims: event.Dims{Environment: "dev"},
+			dims: dims("environment", "dev"),
 			want: map[string]float64{"format by default": 1, "length by evaluator": 0.5, "correctness by default": 0.05},
 		},
 		{
@@ -63,7 +72,7 @@ func TestPlan(t *testing.T) {
 				{Name: "c", Rate: 0.3, When: `feature != ""`},
 				{Name: "d", Rate: 0.9, When: `feature == "y"`},
 			},
-			dims: event.Dims{Feature: "x"},
+			dims: dims("feature", "x"),
 			want: map[string]float64{"format by b": 0.3, "length by b": 0.3, "correctness by b": 0.3},
 		},
 		{

@@ -3,22 +3,20 @@ package sampler
 import (
 	"sync"
 
-	"github.com/expr-lang/expr/vm"
-
 	"github.com/evalworker/evalworker/event"
 )
 
-// rates are what the policy says about all events with the same envelope. They
-// are immutable.
+// rates is what the policy says about all events with the same envelope. It is
+// immutable.
 type rates struct {
-	// ceiling is the largest threshold: an event with R at or above it is wanted
-	// by nobody.
-	ceiling uint64
-	wanted  []wanted // evaluators with a rate above zero, in their order
+	// ceiling is the largest threshold: no evaluator runs for an event with R at or
+	// above it.
+	ceiling    uint64
+	candidates []candidate // evaluators with a rate above zero, in their order
 }
 
-// wanted is an evaluator that may run.
-type wanted struct {
+// candidate is an evaluator that may run.
+type candidate struct {
 	evaluator int
 	name      string
 	threshold uint64
@@ -30,15 +28,15 @@ type wanted struct {
 type policy struct {
 	rules      []rule
 	evaluators []evaluator
-	reads      fieldSet // what the conditions read, all taken together
-	vms        sync.Pool
+	reads      dimSet // what the conditions read, all taken together
+	machines   sync.Pool
 }
 
 type rule struct {
-	name  string
-	when  *condition
-	rate  float64
-	about []bool // by evaluator
+	name   string
+	when   *condition
+	rate   float64
+	covers []bool // by evaluator
 }
 
 type evaluator struct {
@@ -50,15 +48,16 @@ type evaluator struct {
 
 // resolve evaluates all conditions on an envelope.
 func (p *policy) resolve(d *event.Dims) *rates {
-	m, _ := p.vms.Get().(*vm.VM)
+	m, _ := p.machines.Get().(*machine)
 	if m == nil {
-		m = new(vm.VM)
+		m = newMachine()
 	}
-	defer p.vms.Put(m)
-	// A condition cannot fail. If one did, the event would be evaluated: too much
-	// is seen on the bill, too little by nobody.
+	defer p.machines.Put(m)
+	m.load(d)
+	// A condition cannot fail. If one did, the event would be evaluated: too many
+	// evaluations show on the bill, missing ones do not show at all.
 	matches := func(c *condition) bool {
-		ok, err := c.match(m, d)
+		ok, err := c.match(m)
 		return ok || err != nil
 	}
 	matched := make([]bool, len(p.rules))
@@ -75,22 +74,70 @@ func (p *policy) resolve(d *event.Dims) *rates {
 		if rate <= 0 || !matches(e.when) {
 			continue
 		}
-		w := wanted{evaluator: i, name: e.name, threshold: threshold(rate), rate: rate, rule: name}
-		out.wanted = append(out.wanted, w)
+		w := candidate{evaluator: i, name: e.name, threshold: threshold(rate), rate: rate, rule: name}
+		out.candidates = append(out.candidates, w)
 		out.ceiling = max(out.ceiling, w.threshold)
 	}
 	return out
 }
 
-// best gives the rule with the largest rate among those that matched and are
-// about the evaluator, the first of equals; nil when there is none.
+// best returns the rule with the largest rate among those that matched and cover
+// the evaluator, the first of equals; nil when there is none.
 func (p *policy) best(evaluator int, matched []bool) *rule {
 	var best *rule
 	for i := range p.rules {
 		r := &p.rules[i]
-		if matched[i] && r.about[evaluator] && (best == nil || r.rate > best.rate) {
+		if matched[i] && r.covers[evaluator] && (best == nil || r.rate > best.rate) {
 			best = r
 		}
 	}
 	return best
+}
+
+// table remembers what the conditions say about an envelope. When it is full it is
+// emptied: every entry can be computed again, so nothing but time is at stake.
+// The memory is bounded by maxEntries keys of at most maxKey bytes.
+//
+// Envelopes come from applications and are few-valued unless one puts an id into
+// a field. Then most look-ups miss, and each miss costs one evaluation of the
+// conditions and one allocation.
+//
+// A set-associative table without a lock was no faster: 200 ns a decision on ten
+// fields beside 194, and 235 beside 233 on two processors at once.
+type table struct {
+	mu      sync.RWMutex
+	entries map[string]*rates // guarded by mu
+}
+
+const (
+	maxEntries = 4096
+	maxKey     = 256
+)
+
+// appendKey appends one value to a key. Lengths go before values, so that two
+// different lists of values never have the same key. It reports false when the
+// value or the key would be too long to be kept.
+func appendKey[T string | []byte](key []byte, v T) ([]byte, bool) {
+	if len(v) > 255 || len(key)+1+len(v) > maxKey {
+		return key, false
+	}
+	key = append(key, byte(len(v)))
+	return append(key, v...), true
+}
+
+// find returns the rates for a key, nil when they are not there.
+func (t *table) find(key []byte) *rates {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.entries[string(key)]
+}
+
+// put remembers the rates for a key.
+func (t *table) put(key []byte, r *rates) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.entries == nil || len(t.entries) >= maxEntries {
+		t.entries = map[string]*rates{}
+	}
+	t.entries[string(key)] = r
 }

@@ -5,18 +5,18 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Sampler decides for events under one policy. It is immutable but for a cache,
+// Sampler decides about events under one policy. It is immutable except for a cache,
 // and safe for concurrent use. A changed policy is a new Sampler.
 type Sampler struct {
 	policy   policy
 	hash     hasher
 	revision string
-	// always holds the rates when no condition reads a field; else nil.
-	always *rates
-	table  *table // nil when always is set
+	// constant holds the rates when no condition reads a field; else nil.
+	constant *rates
+	table    *table // nil when constant is set
 }
 
-// Decide gives the plan for an event whose body was decoded. It never changes
+// Decide returns the plan for an event whose body was decoded. It never changes
 // env and keeps no part of it.
 //
 // A feedback event needs no evaluator: its plan is one pick with the name
@@ -25,35 +25,63 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 	if env.Kind == event.KindUserFeedback {
 		return s.feedback(upstream(env.Tracestate, env.Trace.Lo))
 	}
-	r := s.always
+	r := s.constant
 	if r == nil {
 		r = s.ratesOf(&env.Dims)
 	}
 	if r.ceiling == 0 {
 		return eval.Plan{Revision: s.revision}
 	}
-	var n uint64
-	if env.Trace.Lo != 0 {
-		n = s.hash.ofTrace(env.Trace.Lo)
-	} else {
-		n = ofRequest(&s.hash, env.RequestID)
-	}
+	n := number(&s.hash, env.Trace.Lo, env.RequestID)
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}
 	}
 	return s.plan(r, n, upstream(env.Tracestate, env.Trace.Lo))
 }
 
-// Revision identifies the policy, evaluators included: equal configurations
-// have equal revisions, and a change of anything that could change a plan gives
-// another one. It is twelve hexadecimal digits.
+// DecideHeaders returns the plan for a message from its headers alone, as
+// [event.Event.Headers] writes them; it equals the plan that Decide returns for
+// the decoded body. It reports false when the body has to be decoded: the headers
+// carry no envelope, or an event of an unknown kind. It keeps no part of the
+// headers, and allocates nothing when no evaluator runs.
+func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
+	var view event.HeaderView
+	view.Read(hs, s.constant == nil)
+	if len(view.RequestID) == 0 {
+		return eval.Plan{}, false
+	}
+	switch event.Kind(view.Kind) {
+	case event.KindRequestCompleted:
+	case event.KindUserFeedback:
+		return s.feedback(upstream(view.Tracestate, view.Trace().Lo)), true
+	default:
+		return eval.Plan{}, false
+	}
+	r := s.constant
+	if r == nil {
+		r = s.ratesOfView(&view)
+	}
+	if r.ceiling == 0 {
+		return eval.Plan{Revision: s.revision}, true
+	}
+	trace := view.Trace().Lo
+	n := number(&s.hash, trace, view.RequestID)
+	if n >= r.ceiling {
+		return eval.Plan{Revision: s.revision}, true
+	}
+	return s.plan(r, n, upstream(view.Tracestate, trace)), true
+}
+
+// Revision identifies the policy, evaluators included: equal configurations have
+// equal revisions, and any change that could change a plan changes it. It is
+// twelve hexadecimal digits.
 func (s *Sampler) Revision() string { return s.revision }
 
 // plan picks the evaluators whose threshold is above n.
 func (s *Sampler) plan(r *rates, n uint64, upstream float64) eval.Plan {
-	picks := make([]eval.Pick, 0, len(r.wanted))
-	for i := range r.wanted {
-		if w := &r.wanted[i]; n < w.threshold {
+	picks := make([]eval.Pick, 0, len(r.candidates))
+	for i := range r.candidates {
+		if w := &r.candidates[i]; n < w.threshold {
 			picks = append(picks, eval.Pick{Evaluator: w.evaluator, Name: w.name, Probability: w.rate * upstream, Rule: w.rule})
 		}
 	}
@@ -70,18 +98,46 @@ func (s *Sampler) feedback(upstream float64) eval.Plan {
 func (s *Sampler) ratesOf(d *event.Dims) *rates {
 	var buf [maxKey]byte
 	key, ok := buf[:0], true
-	for f, v := range dimsOf(d) {
-		if s.policy.reads.has(field(f)) && ok { // below numFields
-			key, ok = appendKey(key, *v)
+	for i := range d {
+		if ok && s.policy.reads.has(event.Dim(i)) {
+			key, ok = appendKey(key, d[i])
 		}
 	}
-	if !ok {
-		return s.policy.resolve(d)
+	if ok {
+		if r := s.table.find(key); r != nil {
+			return r
+		}
 	}
-	r, h := s.table.find(key)
-	if r == nil {
-		r = s.policy.resolve(d)
-		s.table.put(key, h, r)
+	return s.resolve(d, key, ok)
+}
+
+// ratesOfView is ratesOf for headers.
+func (s *Sampler) ratesOfView(view *event.HeaderView) *rates {
+	var buf [maxKey]byte
+	key, ok := buf[:0], true
+	for d := range event.Dim(event.NumDims) {
+		if ok && s.policy.reads.has(d) {
+			key, ok = appendKey(key, view.Dim(d))
+		}
+	}
+	if ok {
+		if r := s.table.find(key); r != nil {
+			return r
+		}
+	}
+	var dims event.Dims
+	for d := range dims {
+		dims[d] = string(view.Dim(event.Dim(d)))
+	}
+	return s.resolve(&dims, key, ok)
+}
+
+// resolve evaluates the conditions, and remembers the result under the key if
+// that is short enough.
+func (s *Sampler) resolve(d *event.Dims, key []byte, remember bool) *rates {
+	r := s.policy.resolve(d)
+	if remember {
+		s.table.put(key, r)
 	}
 	return r
 }

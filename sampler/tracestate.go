@@ -2,20 +2,20 @@ package sampler
 
 import "strings"
 
-// minUpstream is the smallest probability that a tracer is believed. A tracestate
-// can come from a browser, and one event must not outweigh all others.
+// minUpstream is the smallest probability that is taken from a tracestate: that can
+// come from a browser, and one event must not outweigh all others.
 const minUpstream = 1e-6
 
-// upstream gives the probability with which a tracer kept the trace, from the
+// upstream returns the probability with which a tracer kept the trace, from the
 // threshold in its tracestate: list member "ot", sub-key "th", one to fourteen
 // lower-case hexadecimal digits of which trailing zeros are left out. The
 // threshold T is one of rejection, so the probability is (2^56 - T) / 2^56
-// (OpenTelemetry specification, TraceState: Probability Sampling). It is 1 when
-// there is no threshold, or none that can be read or believed.
+// (OpenTelemetry specification, TraceState: Probability Sampling). It is 1 without
+// a threshold, and for one that is malformed or implausible.
 //
-// The tracer held T against fourteen digits of randomness, the sub-key "rv" or
-// else the end of the trace id; trace is its lower half, and 0 when it is not known.
-// Had they been below T, the trace would not have been kept.
+// The tracer compared T with fourteen digits of randomness, the sub-key "rv" or
+// else the end of the trace id; trace is its lower half, 0 when it is not known. A
+// trace with digits below T was not kept, so such a threshold is implausible.
 func upstream[T ~string | ~[]byte](tracestate T, trace uint64) float64 {
 	if len(tracestate) == 0 {
 		return 1
@@ -25,13 +25,13 @@ func upstream[T ~string | ~[]byte](tracestate T, trace uint64) float64 {
 		if !ok {
 			continue
 		}
-		rejected, ok := digits(subKey(value, "th:"))
+		rejected, ok := parseThreshold(subValue(value, "th:"))
 		if !ok {
 			return 1
 		}
 		random, known := trace%scale, trace != 0
-		if rv := subKey(value, "rv:"); len(rv) == maxDigits {
-			if r, ok := digits(rv); ok {
+		if rv := subValue(value, "rv:"); len(rv) == maxDigits {
+			if r, ok := parseThreshold(rv); ok {
 				random, known = r, true
 			}
 		}
@@ -44,9 +44,8 @@ func upstream[T ~string | ~[]byte](tracestate T, trace uint64) float64 {
 	return 1
 }
 
-// subKey gives what stands behind the first occurrence of a key in the member's
-// value.
-func subKey(value, key string) string {
+// subValue returns what follows the first occurrence of a key in the member's value.
+func subValue(value, key string) string {
 	for sub := range strings.SplitSeq(value, ";") {
 		if digits, ok := strings.CutPrefix(sub, key); ok {
 			return digits
@@ -55,11 +54,11 @@ func subKey(value, key string) string {
 	return ""
 }
 
-// maxDigits are the hexadecimal digits of 56 bits.
+// maxDigits is the number of hexadecimal digits of 56 bits.
 const maxDigits = 14
 
-// digits reads a number of 56 bits whose trailing zeros may be left out.
-func digits(s string) (n uint64, ok bool) {
+// parseThreshold reads a number of 56 bits whose trailing zeros may be left out.
+func parseThreshold(s string) (n uint64, ok bool) {
 	if len(s) == 0 || len(s) > maxDigits {
 		return 0, false
 	}

@@ -1,9 +1,26 @@
 package stats
 
-import "math"
+import (
+	"math"
 
-// Cell holds the sufficient statistics of a series of verdicts. The zero value
-// is an empty series. A cell has no lock: its owner guards it, as [Table] does.
+	"gonum.org/v1/gonum/mathext"
+)
+
+// Outcome is how one evaluation ended. The numbers are those of the outcomes in
+// package eval, which this package does not import: a conversion translates.
+type Outcome uint8
+
+// The five outcomes. Only Pass and Fail are decided and enter a rate.
+const (
+	Error Outcome = iota
+	Pass
+	Fail
+	NotApplicable
+	CannotJudge
+)
+
+// Cell holds the sufficient statistics of a series of verdicts. The zero value is
+// an empty series. A cell has no lock: its owner guards it, as [Table] does.
 type Cell struct {
 	// Counts of verdicts by outcome, unweighted.
 	Errors        int64 `json:"errors"`
@@ -11,11 +28,11 @@ type Cell struct {
 	Fails         int64 `json:"fails"`
 	NotApplicable int64 `json:"not_applicable"`
 	CannotJudge   int64 `json:"cannot_judge"`
-	// Unweighted counts the decided verdicts among them that came without a usable
-	// probability. They are in Passes and Fails, and in no sum and no rate.
+	// Unweighted counts the decided verdicts that came without a usable probability.
+	// They are in Passes and Fails, but not in the sums and the rate.
 	Unweighted int64 `json:"unweighted"`
 
-	// Sums over the decided verdicts, w being 1/p: of w, of w*w, and of both over
+	// Sums over the decided verdicts, with w = 1/p: of w, of w*w, and of both over
 	// the passes alone.
 	Weight            float64 `json:"weight"`
 	WeightSquared     float64 `json:"weight_squared"`
@@ -23,13 +40,13 @@ type Cell struct {
 	PassWeightSquared float64 `json:"pass_weight_squared"`
 }
 
-// minProbability keeps the sums finite. A smaller probability is no sampling
-// rate but a mistake.
+// minProbability keeps the sums finite. A smaller probability is a mistake, not a
+// sampling rate.
 const minProbability = 1e-100
 
 // Add counts one verdict that was sampled with probability p, in (0,1]. A
-// decided verdict with any other p is counted in Unweighted. An outcome that is
-// none of the five counts as an error, for it is nobody's pass.
+// decided verdict with any other p is counted in Unweighted. An unknown outcome
+// counts as an error, so that it cannot count as a pass.
 func (c *Cell) Add(o Outcome, p float64) {
 	switch o {
 	case Pass:
@@ -73,16 +90,16 @@ func (c *Cell) Merge(d Cell) {
 	c.PassWeightSquared += d.PassWeightSquared
 }
 
-// Count is the number of verdicts of all outcomes.
+// Count returns the number of verdicts of all outcomes.
 func (c Cell) Count() int64 {
 	return c.Errors + c.Passes + c.Fails + c.NotApplicable + c.CannotJudge
 }
 
-// Decided is the number of verdicts that enter the rate.
+// Decided returns the number of verdicts that enter the rate.
 func (c Cell) Decided() int64 { return c.Passes + c.Fails - c.Unweighted }
 
 // PassRate estimates the share of passes among all events that could be decided,
-// with a 95 % interval. It reports false when there is no verdict to go by.
+// with a 95 % interval. It reports false without a weighted verdict.
 //
 // The rate is the Hajek estimate. The interval is Wilson's score interval
 // (E. B. Wilson, 1927), which holds for rates near 0 and 1, where failures are
@@ -98,7 +115,7 @@ func (c Cell) PassRate() (rate, low, high float64, ok bool) {
 	return rate, low, high, true
 }
 
-// EffectiveSize is the number of equally weighted verdicts that would tell as
+// EffectiveSize returns the number of equally weighted verdicts that would tell as
 // much about the pass rate as these do; 0 when there are none.
 //
 // It begins with sum(w)^2 / sum(w*w) (L. Kish, Survey Sampling, 1965), which
@@ -122,16 +139,15 @@ func (c Cell) rate() float64 { return min(max(c.PassWeight/c.Weight, 0), 1) }
 
 func (c Cell) kish() float64 { return c.Weight * c.Weight / c.WeightSquared }
 
-// variances gives V and what V would be if weights and outcomes were independent,
-// both times sum(w)^2.
+// variances returns V, and what V would be if weights and outcomes were
+// independent, both times sum(w)^2.
 func (c Cell) variances() (actual, independent float64) {
 	r := c.rate()
 	fails := max(c.WeightSquared-c.PassWeightSquared, 0)
 	return c.PassWeightSquared*(1-r)*(1-r) + fails*r*r, r * (1 - r) * c.WeightSquared
 }
 
-// inflation is the factor between the two variances; 1 when there is nothing to
-// estimate it from.
+// inflation returns the ratio of the two variances; 1 when it cannot be estimated.
 func (c Cell) inflation() float64 {
 	actual, independent := c.variances()
 	if independent <= 0 {
@@ -160,4 +176,32 @@ func (c Cell) valid() bool {
 	mean := c.Weight / decided
 	return mean*slack >= 1 && mean <= c.WeightSquared/c.Weight*slack && // Cauchy and Schwarz
 		c.PassWeight <= c.Weight*slack && c.PassWeightSquared <= c.WeightSquared*slack
+}
+
+// confidence of all intervals, two-sided.
+const confidence = 0.95
+
+// z returns the normal quantile of confidence: 1.95996.
+func z() float64 { return mathext.NormalQuantile(1 - (1-confidence)/2) }
+
+// wilson returns the score interval of a rate seen in n trials; n need not be whole.
+func wilson(rate, n float64) (low, high float64) {
+	z2 := z() * z()
+	center := (rate + z2/(2*n)) / (1 + z2/n)
+	half := math.Sqrt(z2) / (1 + z2/n) * math.Sqrt(rate*(1-rate)/n+z2/(4*n*n))
+	// At the edges the formula yields 0 and 1, except for rounding.
+	return min(max(center-half, 0), rate), max(min(center+half, 1), rate)
+}
+
+// Difference estimates by how much the pass rate of a exceeds that of b, negative
+// when a is worse, with a 95 % interval made of both Wilson intervals
+// (R. G. Newcombe, 1998, method 10). It reports false when either is unknown.
+func Difference(a, b Cell) (difference, low, high float64, ok bool) {
+	ra, lowA, highA, okA := a.PassRate()
+	rb, lowB, highB, okB := b.PassRate()
+	if !okA || !okB {
+		return 0, 0, 0, false
+	}
+	difference = ra - rb
+	return difference, difference - math.Hypot(ra-lowA, highB-rb), difference + math.Hypot(highA-ra, rb-lowB), true
 }

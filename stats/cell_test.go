@@ -14,7 +14,7 @@ import (
 
 func near(got, want, tolerance float64) bool { return math.Abs(got-want) <= tolerance }
 
-// cellOf gives a cell of equally weighted verdicts.
+// cellOf returns a cell of equally weighted verdicts.
 func cellOf(passes, fails int, p float64) stats.Cell {
 	var c stats.Cell
 	for range passes {
@@ -73,8 +73,8 @@ func TestCellCounts(t *testing.T) {
 	}
 }
 
-// TestPassRateGolden: equal weights give the values that are printed for
-// Wilson's interval (prop.test without correction in R gives the same).
+// TestPassRateGolden: equal weights lead to the published values of Wilson's interval
+// (the same as prop.test without correction in R).
 func TestPassRateGolden(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// DefaultAlpha is the probability with which [Regressions] reports anything at
-// all on a table without a regression.
+// DefaultAlpha is the probability with which [Regressions] reports anything on a
+// table without a regression.
 const DefaultAlpha = 0.01
 
-// Regression says that a version passes less often than the other versions of
-// its prompt do.
+// Regression is a version that passes less often than the other versions of its
+// prompt.
 type Regression struct {
 	PromptName    string `json:"prompt_name"`
 	PromptVersion string `json:"prompt_version"` // may be empty: events that named none
@@ -30,24 +30,23 @@ type Regression struct {
 	BaselineDecided int64 `json:"baseline_decided"`
 }
 
-// Regressions finds the versions that fail more often than the other versions
-// of the same prompt in the eyes of the same evaluator, the surest first. The
-// probability that it reports one where there is none is at most alpha, over the
-// whole table; an alpha outside of (0,1) means [DefaultAlpha]. It leaves out
-// comparisons in which a side has fewer than [MinDecided] decided verdicts.
+// Regressions returns the versions that the same evaluator fails more often than
+// the other versions of the same prompt, the surest first. The probability of any
+// false report on the whole table is at most alpha; an alpha outside of (0,1) means
+// [DefaultAlpha]. Comparisons in which a side has fewer than [MinDecided] decided
+// verdicts are left out.
 //
 // A version is reported when it is worse by [Worse] than all others pooled, and
-// worse than more than half of those others that have enough verdicts to be
-// compared with one by one. The second question is there for the case of one
-// version much better than the rest: it lifts the pool, and every ordinary
-// version would look like a regression beside it. (A version that is much worse
-// lowers the pool, and makes nobody suspect.) With two versions both questions
-// are one: which of the two is the normal one, a table cannot know.
+// worse than more than half of the others that have enough verdicts for a
+// comparison of their own. The second test is for one version that is much better
+// than the rest: it lifts the pool, and every ordinary version would look like a
+// regression. (A much worse version lowers the pool, which accuses no other.) With
+// two versions both tests are the same.
 //
-// "Worse than at least u of k others" has the p-value (k-u+1) * p(u), p(u) being
-// the u-th smallest (Y. Benjamini and R. Heller, 2008); the larger of both
-// questions' p-values counts. These are adjusted over all versions, prompts and
-// evaluators by S. Holm's method (1979), which holds under any dependence.
+// "Worse than at least u of k others" has the p-value (k-u+1) * p(u), where p(u) is
+// the u-th smallest (Y. Benjamini and R. Heller, 2008). The larger p-value of the
+// two tests counts. P-values are adjusted over all versions, prompts and evaluators
+// by S. Holm's method (1979), which holds under any dependence.
 func Regressions(t *Table, alpha float64) []Regression {
 	if !(alpha > 0 && alpha < 1) {
 		alpha = DefaultAlpha
@@ -65,8 +64,8 @@ func Regressions(t *Table, alpha float64) []Regression {
 	return found[:end:end]
 }
 
-// groups gives the rows that are compared with each other: one prompt, one
-// evaluator.
+// groups returns the rows that are compared with each other: those of one prompt
+// and one evaluator.
 func groups(t *Table) [][]row {
 	var out [][]row
 	for k, c := range t.All() {
@@ -83,11 +82,11 @@ func groups(t *Table) [][]row {
 	return out
 }
 
-// compareGroup compares each version of a group with the others. P-values are
-// not adjusted yet, and those above alpha are those of the first question alone:
-// the second could only raise them.
+// compareGroup compares each version of a group with the others. P-values are not
+// adjusted yet, and those above alpha are of the first test alone: the second
+// could only raise them.
 func compareGroup(group []row, alpha float64) []Regression {
-	// after[i] pools all versions behind i; those before i are pooled on the way.
+	// after[i] pools the versions from i on; before pools those in front of i.
 	after := make([]Cell, len(group)+1)
 	for i := len(group) - 1; i >= 0; i-- {
 		after[i] = after[i+1]
@@ -116,7 +115,7 @@ func compareGroup(group []row, alpha float64) []Regression {
 	return out
 }
 
-// worseOneByOne gives the p-values of version i against each of the others that
+// worseOneByOne returns the p-values of version i against each of the others that
 // has enough verdicts.
 func worseOneByOne(group []row, i int) []float64 {
 	var ps []float64
@@ -128,8 +127,8 @@ func worseOneByOne(group []row, i int) []float64 {
 	return ps
 }
 
-// worseThanMost combines the p-values of single comparisons into that of being
-// worse than more than half. Without any there is nothing to add.
+// worseThanMost combines the p-values of single comparisons into one for "worse
+// than more than half"; 0 when there are none.
 func worseThanMost(ps []float64) float64 {
 	k := len(ps)
 	if k == 0 {
@@ -140,7 +139,7 @@ func worseThanMost(ps []float64) float64 {
 	return min(1, float64(k-u+1)*ps[u-1])
 }
 
-// holm adjusts p-values, which are sorted upwards.
+// holm adjusts p-values, which are in ascending order.
 func holm(rs []Regression) {
 	var least float64
 	for i := range rs {

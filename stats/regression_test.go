@@ -18,7 +18,7 @@ func fill(r *rand.Rand, t *stats.Table, version, eval string, n int, strata ...s
 
 func plain(fails float64) stratum { return stratum{1, fails, 1} }
 
-// versions gives the versions of regressions, as "version eval".
+// versions returns the versions of regressions, as "version eval".
 func versions(rs []stats.Regression) []string {
 	out := []string{}
 	for _, r := range rs {
@@ -186,7 +186,7 @@ func TestWhoIsReported(t *testing.T) {
 	}
 }
 
-// TestRegressionNumbers holds the figures of one report.
+// TestRegressionNumbers checks the figures of one report.
 func TestRegressionNumbers(t *testing.T) {
 	t.Parallel()
 	var table stats.Table

@@ -22,17 +22,17 @@ func (k Key) compare(o Key) int {
 	return cmp.Or(cmp.Compare(k.PromptName, o.PromptName), cmp.Compare(k.Eval, o.Eval), cmp.Compare(k.PromptVersion, o.PromptVersion))
 }
 
-// Other stands for the prompt and the version of verdicts that found a table
-// full. It is left out of comparisons.
+// Other is the prompt and the version of verdicts that were added to a full table.
+// It is left out of comparisons.
 const Other = "(other)"
 
-// maxKeys bounds a table, at about 200 bytes a key. It is far above what any
-// comparison could use; only an id in the place of a version gets there.
+// maxKeys bounds a table, at about 200 bytes a key. Only an id in the place of a
+// version makes so many keys.
 const maxKeys = 10_000
 
-// Table holds cells by key. The zero value is empty and ready. It is safe for
-// concurrent use. A table that holds 10,000 keys counts verdicts of further ones
-// under the key {Other, Other, Eval}, so that totals stay right.
+// Table holds cells by key. The zero value is empty. It is safe for concurrent use.
+// A table of 10,000 keys counts verdicts of further ones under the key
+// {Other, Other, Eval}, so that totals stay right.
 type Table struct {
 	mu    sync.Mutex
 	cells map[Key]*Cell // guarded by mu
@@ -59,7 +59,7 @@ func (t *Table) Merge(o *Table) {
 	}
 }
 
-// cell gives the cell to count into. The caller holds mu.
+// cell returns the cell to count into. The caller holds mu.
 func (t *Table) cell(k Key) *Cell {
 	c, ok := t.cells[k]
 	if !ok && len(t.cells) >= maxKeys {
@@ -76,7 +76,7 @@ func (t *Table) cell(k Key) *Cell {
 	return c
 }
 
-// Cell gives a copy of the cell under a key; the empty cell when there is none.
+// Cell returns a copy of the cell under a key; the empty cell when there is none.
 func (t *Table) Cell(k Key) Cell {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,14 +86,14 @@ func (t *Table) Cell(k Key) Cell {
 	return Cell{}
 }
 
-// Len is the number of keys.
+// Len returns the number of keys.
 func (t *Table) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.cells)
 }
 
-// All gives the cells as they are now, ordered by prompt, evaluator and version.
+// All returns the cells as they are now, ordered by prompt, evaluator and version.
 func (t *Table) All() iter.Seq2[Key, Cell] {
 	t.mu.Lock()
 	copied := make(map[Key]Cell, len(t.cells))
@@ -117,7 +117,7 @@ type row struct {
 	Cell
 }
 
-// MarshalJSON gives a list of rows, a key's fields beside its cell's, in the
+// MarshalJSON returns a list of rows, a key's fields beside its cell's, in the
 // order of All.
 func (t *Table) MarshalJSON() ([]byte, error) {
 	rows := []row{}
@@ -128,7 +128,7 @@ func (t *Table) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON replaces the table by a list of rows. Rows of one key are merged.
-// Numbers that no series of verdicts could have given are an error.
+// Numbers that no series of verdicts could have produced are an error.
 func (t *Table) UnmarshalJSON(b []byte) error {
 	var rows []row
 	if err := json.Unmarshal(b, &rows); err != nil {

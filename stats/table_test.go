@@ -105,8 +105,8 @@ func TestTableJSON(t *testing.T) {
 	}
 }
 
-// TestTableIsBounded: what finds the table full is counted all the same, and
-// stays out of comparisons.
+// TestTableIsBounded: a full table counts further verdicts too, and leaves them out of
+// comparisons.
 func TestTableIsBounded(t *testing.T) {
 	t.Parallel()
 	var table stats.Table

@@ -2,23 +2,23 @@ package stats
 
 import "math"
 
-// MinDecided is the number of decided verdicts that either side of a comparison
-// needs. The test would be valid with fewer, but it could show little, and every
+// MinDecided is the number of decided verdicts that each side of a comparison
+// needs. The test would be valid with fewer, but could show little, and every
 // comparison costs the others some power.
 const MinDecided = 30
 
-// Worse gives the one-sided p-value of the hypothesis that a passes at least as
-// often as b: small when a fails more often than chance explains. It reports
-// false when a side has fewer than [MinDecided] decided verdicts.
+// Worse returns the one-sided p-value of the hypothesis that a passes at least as
+// often as b: small when a fails more often than chance explains. It reports false
+// when a side has fewer than [MinDecided] decided verdicts.
 //
 // It is Fisher's exact test, which holds however rare failures are, on effective
 // counts: each side enters with its effective size and its weighted rate, as in
 // the correction of J. N. K. Rao and A. J. Scott (1992) for clustered counts.
 // With equal weights on each side the counts are the real ones and the test is
-// exact. With unequal weights they are rounded in favour of a, and how much more
-// the rate varies than Kish's size says is taken from each side or from both
+// exact. With unequal weights they are rounded in favour of a. The factor by which
+// the rate varies more than Kish's size says is taken from each side or from both
 // together, whichever is more: a side that happened to see no failure of large
-// weight does not know its own variance.
+// weight underestimates its own variance.
 func Worse(a, b Cell) (p float64, ok bool) {
 	if a.Decided() < MinDecided || b.Decided() < MinDecided {
 		return 1, false
@@ -26,14 +26,13 @@ func Worse(a, b Cell) (p float64, ok bool) {
 	common := commonInflation(a, b)
 	failsA, sizeA := a.effective(common)
 	failsB, sizeB := b.effective(common)
-	fa, na := down(failsA), up(sizeA)
-	fb, nb := up(failsB), down(sizeB)
+	fa, na := roundDown(failsA), roundUp(sizeA)
+	fb, nb := roundUp(failsB), roundDown(sizeB)
 	return hypergeometricTail(fa, na, min(fb, nb), nb), true
 }
 
-// commonInflation is Cell.inflation for two cells together, each measured in
-// units of its own mean weight so that the more thinly sampled one does not drown
-// the other.
+// commonInflation returns Cell.inflation for two cells together, each in units of
+// its own mean weight so that the more thinly sampled one does not drown the other.
 func commonInflation(cells ...Cell) float64 {
 	var actual, independent float64
 	for _, c := range cells {
@@ -48,29 +47,28 @@ func commonInflation(cells ...Cell) float64 {
 	return actual / independent
 }
 
-// effective gives the cell's failures and verdicts in equally weighted ones.
+// effective returns the cell's failures and verdicts in equally weighted ones.
 func (c Cell) effective(common float64) (fails, size float64) {
 	size = c.kish() / max(1, c.inflation(), common)
 	return (1 - c.rate()) * size, size
 }
 
-// slack is what rounding may have done to a count that is a whole number.
+// slack is the rounding error of a count that is a whole number.
 const slack = 1e-6
 
-func down(x float64) float64 { return math.Floor(x + slack) }
-func up(x float64) float64   { return math.Ceil(x - slack) }
+func roundDown(x float64) float64 { return math.Floor(x + slack) }
+func roundUp(x float64) float64   { return math.Ceil(x - slack) }
 
-// hypergeometricTail is the probability that, of fa+fb failures among na+nb
-// verdicts, at least fa fall on the first na when all are dealt out at random.
+// hypergeometricTail returns the probability that, of fa+fb failures among na+nb
+// verdicts, at least fa are among the first na when all are dealt out at random.
 func hypergeometricTail(fa, na, fb, nb float64) float64 {
 	fails, all := fa+fb, na+nb
 	least := max(0, fails-nb)
 	if fa <= least {
 		return 1
 	}
-	// The terms from fa upwards follow from the first by their ratios. Below the
-	// mode they rise at first; beyond it they fall faster and faster, so the sum
-	// ends when a term no longer counts.
+	// Each term follows from the previous one by a ratio. Beyond the mode terms fall
+	// faster and faster, so the sum ends when a term no longer counts.
 	most := min(fails, na)
 	mode := math.Floor((fails + 1) * (na + 1) / (all + 2))
 	log := logChoose(fails, fa) + logChoose(all-fails, na-fa) - logChoose(all, na)
@@ -81,12 +79,12 @@ func hypergeometricTail(fa, na, fb, nb float64) float64 {
 	return min(1, sumFrom(fa, log, most, 1, fails, na, all))
 }
 
-// ratio is the probability of k+1 over that of k.
+// ratio returns the probability of k+1 over that of k.
 func ratio(k, fails, na, all float64) float64 {
 	return (fails - k) * (na - k) / ((k + 1) * (all - fails - na + k + 1))
 }
 
-// sumFrom adds probabilities from k on, whose logarithm is log, in steps of +1
+// sumFrom adds probabilities from that of k, whose logarithm is log, in steps of +1
 // or -1 up to end.
 func sumFrom(k, log, end, step, fails, na, all float64) float64 {
 	term := math.Exp(log)

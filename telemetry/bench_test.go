@@ -15,7 +15,7 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
-// benched is a Telemetry with loopback agents that share the machine.
+// loopback is a Telemetry with loopback agents that share the machine.
 func benched(b *testing.B) *Telemetry {
 	b.Helper()
 	cfg := DefaultConfig()
@@ -100,7 +100,7 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
-// BenchmarkSampledOut is what an event costs that nobody wants.
+// BenchmarkSampledOut is the cost of an event that is sampled out.
 func BenchmarkSampledOut(b *testing.B) {
 	t := benched(b)
 	b.ReportAllocs()

@@ -7,30 +7,29 @@ import (
 	"time"
 )
 
-// Close sends what waits and stops. It ends within the close timeout, and when
-// ctx ends, whatever the agent does; what had to be given up is in the error.
+// Close sends what is queued and stops. It returns within the close timeout, and
+// when ctx ends, even if the agent hangs; the error says what was abandoned.
 // Calls after the first return nil.
 //
-// Reports are sent first, then traces, then metrics, which tell of what the
-// others lost. An agent that hangs costs each its share of the time; after it,
-// requests to the trace agent are cut off.
+// Reports are sent first, then traces, then metrics, which count what the others
+// lost. Each has a share of the time, so that a hanging agent cannot take it all;
+// after its share, requests to the trace agent are cancelled.
 func (t *Telemetry) Close(ctx context.Context) error {
-	if t.discards() || !t.shut() {
+	if t.discarding() || !t.refuseReports() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	close(t.closing)
 
 	var errs []error
-	if !within(ctx, share(ctx, 0.4), closed(t.ended.Wait)) {
+	if !closesWithin(ctx, partOf(ctx, 0.4), inBackground(t.running.Wait)) {
 		errs = append(errs, fmt.Errorf("telemetry: %d queued reports abandoned", len(t.queue)))
 	}
 	before := t.Stats().Dropped(SinkTraces)
-	stopped := t.tracing()
-	if !within(ctx, share(ctx, 0.6), stopped) {
+	stopped := t.stopTracer()
+	if !closesWithin(ctx, partOf(ctx, 0.6), stopped) {
 		t.agent.cutOff()
-		if !within(ctx, share(ctx, 0.5), stopped) {
+		if !closesWithin(ctx, partOf(ctx, 0.5), stopped) {
 			errs = append(errs, errors.New("telemetry: tracer abandoned: the trace agent does not answer"))
 		}
 	}
@@ -40,27 +39,29 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}
-	if !within(ctx, share(ctx, 1), closed(func() { _ = t.meter.out.Close() })) {
+	if !closesWithin(ctx, partOf(ctx, 1), inBackground(func() { _ = t.meter.out.Close() })) {
 		errs = append(errs, errors.New("telemetry: metrics abandoned: DogStatsD does not take them"))
 	}
 	return errors.Join(errs...)
 }
 
-// shut refuses further reports. It reports false when that was done before.
-func (t *Telemetry) shut() bool {
+// refuseReports makes Report drop further reports. It reports whether this is the
+// first call.
+func (t *Telemetry) refuseReports() bool {
 	t.intake.Lock()
 	defer t.intake.Unlock()
 	if t.closed {
 		return false
 	}
 	t.closed = true
+	close(t.queue)
 	return true
 }
 
-// closed runs f and gives a channel that closes when it is done. What it waits
-// for is bounded by the vendor's clients, not by us: a write to a socket that
-// nobody reads, say. So the goroutine may outlive Close.
-func closed(f func()) <-chan struct{} {
+// inBackground runs f and returns a channel that is closed when f is done. f may
+// hang in a vendor's client, such as in a write to a socket that is not read, so
+// the goroutine may outlive Close.
+func inBackground(f func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -69,20 +70,19 @@ func closed(f func()) <-chan struct{} {
 	return done
 }
 
-// share gives a part of the time that ctx has left.
-func share(ctx context.Context, part float64) time.Duration {
+// partOf returns a part of the time that ctx has left.
+func partOf(ctx context.Context, part float64) time.Duration {
 	deadline, _ := ctx.Deadline()
 	return time.Duration(part * float64(time.Until(deadline)))
 }
 
-// within reports whether done closes in time.
-func within(ctx context.Context, d time.Duration, done <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// closesWithin reports whether done is closed in time.
+func closesWithin(ctx context.Context, d time.Duration, done <-chan struct{}) bool {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
 	select {
 	case <-done:
 		return true
-	case <-timer.C:
 	case <-ctx.Done():
 	}
 	select {

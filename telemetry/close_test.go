@@ -20,20 +20,20 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// gate is a log that holds the goroutine that writes into it.
-type gate struct {
+// blockingLog is a log that blocks the goroutine that writes into it.
+type blockingLog struct {
 	slog.Handler
 	entered chan struct{}
 	open    chan struct{}
 }
 
-func newGate() gate {
-	return gate{slog.DiscardHandler, make(chan struct{}, 100), make(chan struct{})}
+func newBlockingLog() blockingLog {
+	return blockingLog{slog.DiscardHandler, make(chan struct{}, 100), make(chan struct{})}
 }
 
-func (gate) Enabled(context.Context, slog.Level) bool { return true }
+func (blockingLog) Enabled(context.Context, slog.Level) bool { return true }
 
-func (g gate) Handle(_ context.Context, r slog.Record) error {
+func (g blockingLog) Handle(_ context.Context, r slog.Record) error {
 	if r.Message == "event evaluated" {
 		g.entered <- struct{}{}
 		<-g.open
@@ -42,13 +42,13 @@ func (g gate) Handle(_ context.Context, r slog.Record) error {
 }
 
 // TestQueueFull: reports beyond the queue are dropped and counted, the caller
-// goes on, and events are counted all the same.
+// goes on, and events are counted anyway.
 func TestQueueFull(t *testing.T) {
 	clearEnv(t)
-	g := newGate()
+	g := newBlockingLog()
 	s := startWith(t, slog.New(g), func(c *telemetry.Config) { c.Queue = 2 })
 	s.Report(report(nil))
-	<-g.entered // the owner is held; the queue is empty
+	<-g.entered // the queue's goroutine is blocked; the queue is empty
 	for range 5 {
 		s.Report(report(nil))
 	}
@@ -84,7 +84,7 @@ func TestQueueFull(t *testing.T) {
 // reports that it leaves behind.
 func TestCloseAbandonsReports(t *testing.T) {
 	clearEnv(t)
-	g := newGate()
+	g := newBlockingLog()
 	s := startWith(t, slog.New(g), nil)
 	for range 4 {
 		s.Report(report(nil))
@@ -145,7 +145,7 @@ func hungAgent(t *testing.T) string {
 	return srv.URL
 }
 
-// hungSocket is a DogStatsD socket that nobody reads, until release.
+// hungSocket is a DogStatsD socket that is not read until release.
 func hungSocket(t *testing.T) (address string, release func()) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "dsd")
@@ -204,7 +204,7 @@ func TestCloseIsBounded(t *testing.T) {
 		t.Error("close does not end")
 	}
 	release()
-	start(t, nil).end(t) // the tracer has ended: it was cut off, not left behind
+	start(t, nil).end(t) // the tracer has ended: it was cancelled, not left behind
 }
 
 // TestRefusingAgent: lost traces are counted by reason and lose no metric.
@@ -230,7 +230,7 @@ func TestRefusingAgent(t *testing.T) {
 	}
 }
 
-// TestPanic: a report that breaks us costs itself and nothing else.
+// TestPanic: a report that causes a panic is dropped, and only that one.
 func TestPanic(t *testing.T) {
 	s := start(t, nil)
 	s.Report(&eval.Report{}) // no event
@@ -260,7 +260,7 @@ func TestTracingOff(t *testing.T) {
 	}
 }
 
-// TestUnreachableStatsD: a missing socket is no error, and its losses are counted.
+// TestUnreachableStatsD: a missing socket is not an error, and its losses are counted.
 func TestUnreachableStatsD(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.DogStatsDURL = "unix:///nowhere/dsd.socket" })
 	s.Report(report(nil))

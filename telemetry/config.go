@@ -1,17 +1,19 @@
 package telemetry
 
 import (
+	"cmp"
 	"math"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Config says where telemetry goes. The DD_* environment variables rule over
-// it, as everywhere else in Datadog's libraries.
+// Config says where telemetry goes. The DD_* environment variables override it, as
+// in Datadog's libraries.
 type Config struct {
 	Enabled        bool          `yaml:"enabled"`         // false discards spans and metrics
 	AgentURL       string        `yaml:"agent_url"`       // trace agent: http://host:8126 or unix:///path
@@ -23,13 +25,13 @@ type Config struct {
 	KeepFailures   float64       `yaml:"keep_failures"`   // failing traces kept a second, at most
 	RequestMetrics bool          `yaml:"request_metrics"` // also llm.requests, llm.latency_ms and so on
 	MaxTagValues   int           `yaml:"max_tag_values"`  // distinct values of one tag key; more become "other"
-	Queue          int           `yaml:"queue"`           // reports that wait; more are dropped and counted
+	Queue          int           `yaml:"queue"`           // reports in the queue; more are dropped and counted
 	CloseTimeout   time.Duration `yaml:"close_timeout"`   // bound of Close
 }
 
-// DefaultConfig gives the defaults: on, with the addresses that the DD_*
-// variables or a local agent give. MaxChildAge stays below the 15 minutes for
-// which Datadog searches live traces.
+// DefaultConfig returns the defaults: enabled, with the addresses of the DD_*
+// variables or of a local agent. MaxChildAge stays below the 15 minutes for which
+// Datadog searches live traces.
 func DefaultConfig() Config {
 	return Config{
 		Enabled:      true,
@@ -42,7 +44,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate gives all faults of the configuration. Paths are relative to it.
+// Validate returns all faults of the configuration. Paths are relative to it.
 func (c Config) Validate() fault.List {
 	var fs fault.List
 	if c.AgentURL != "" {
@@ -51,14 +53,14 @@ func (c Config) Validate() fault.List {
 		case err != nil:
 			fs.Add("agent_url", "not a URL", "write http://host:8126 or unix:///path/to/apm.socket")
 		case u.Scheme == "unix" && u.Path == "", (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
-			fs.Add("agent_url", "no host or path in "+quoted(c.AgentURL), "write http://host:8126 or unix:///path/to/apm.socket")
+			fs.Add("agent_url", "no host or path in "+quote(c.AgentURL), "write http://host:8126 or unix:///path/to/apm.socket")
 		case u.Scheme != "unix" && u.Scheme != "http" && u.Scheme != "https":
-			fs.Add("agent_url", "scheme of "+quoted(c.AgentURL)+" is not known", "write http://host:8126 or unix:///path/to/apm.socket")
+			fs.Add("agent_url", "scheme of "+quote(c.AgentURL)+" is not known", "write http://host:8126 or unix:///path/to/apm.socket")
 		}
 	}
 	if c.DogStatsDURL != "" {
 		if _, ok := statsdAddress(c.DogStatsDURL); !ok {
-			fs.Add("dogstatsd_url", "no address in "+quoted(c.DogStatsDURL), "write host:8125 or unix:///path/to/dsd.socket")
+			fs.Add("dogstatsd_url", "no address in "+quote(c.DogStatsDURL), "write host:8125 or unix:///path/to/dsd.socket")
 		}
 	}
 	if c.MaxChildAge < 0 {
@@ -79,8 +81,8 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
-// statsdAddress gives an address in the form that the DogStatsD client takes.
-// Beside its own forms it takes udp://host:port and a host without a port.
+// statsdAddress returns an address in the form that the DogStatsD client takes. It
+// also accepts udp://host:port and a host without a port.
 func statsdAddress(s string) (string, bool) {
 	for _, scheme := range []string{"unix://", "unixgram://", "unixstream://"} {
 		if path, ok := strings.CutPrefix(s, scheme); ok {
@@ -101,4 +103,97 @@ func statsdAddress(s string) (string, bool) {
 	return net.JoinHostPort(s, defaultStatsdPort), !strings.Contains(s, ":")
 }
 
-func quoted(s string) string { return `"` + s + `"` }
+func quote(s string) string { return `"` + s + `"` }
+
+const (
+	defaultTracePort  = "8126"
+	defaultStatsdPort = "8125"
+	traceSocket       = "/var/run/datadog/apm.socket"
+	statsdSocket      = "/var/run/datadog/dsd.socket"
+)
+
+// machine is what New reads of the environment and the file system.
+type machine struct {
+	getenv func(string) string
+	exists func(path string) bool
+}
+
+// target is where telemetry goes and under which names, resolved from environment,
+// file and defaults.
+type target struct {
+	agent   *url.URL // trace agent
+	statsd  string   // in the form that the DogStatsD client takes
+	service string
+	env     string
+	version string
+	// envTag, serviceTag and versionTag say that the environment sets the tag, so
+	// that the DogStatsD client adds it to every metric by itself.
+	envTag, serviceTag, versionTag bool
+	// ownStartupLogs, ownSpanRules and libraryTelemetry say that the environment
+	// sets the tracer's option of that name.
+	ownStartupLogs, ownSpanRules, libraryTelemetry bool
+	timeout                                        time.Duration // of one request to the trace agent
+}
+
+// resolve prefers the environment to the file, and the file to the sockets that
+// exist on the machine.
+func resolve(cfg Config, version string, s machine) target {
+	t := target{
+		agent:            agentURL(cfg, s),
+		statsd:           statsdURL(cfg, s),
+		service:          cmp.Or(s.getenv("DD_SERVICE"), cfg.Service, "evalworker"),
+		env:              cmp.Or(s.getenv("DD_ENV"), cfg.Env),
+		version:          cmp.Or(s.getenv("DD_VERSION"), cfg.Version, version),
+		envTag:           s.getenv("DD_ENV") != "",
+		serviceTag:       s.getenv("DD_SERVICE") != "",
+		versionTag:       s.getenv("DD_VERSION") != "",
+		timeout:          agentTimeout,
+		ownStartupLogs:   s.getenv("DD_TRACE_STARTUP_LOGS") != "",
+		ownSpanRules:     s.getenv("DD_SPAN_SAMPLING_RULES") != "" || s.getenv("DD_SPAN_SAMPLING_RULES_FILE") != "",
+		libraryTelemetry: isTrue(s.getenv("DD_INSTRUMENTATION_TELEMETRY_ENABLED")),
+	}
+	if n, err := strconv.Atoi(s.getenv("DD_TRACE_AGENT_TIMEOUT")); err == nil && n > 0 {
+		t.timeout = time.Duration(n) * time.Second
+	}
+	return t
+}
+
+func agentURL(cfg Config, s machine) *url.URL {
+	for _, raw := range []string{s.getenv("DD_TRACE_AGENT_URL"), hostURL(s), cfg.AgentURL} {
+		if u, err := url.Parse(raw); err == nil && (u.Scheme == "unix" && u.Path != "" || (u.Scheme == "http" || u.Scheme == "https") && u.Host != "") {
+			return u
+		}
+	}
+	if s.exists(traceSocket) {
+		return &url.URL{Scheme: "unix", Path: traceSocket}
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", defaultTracePort)}
+}
+
+// hostURL returns the agent of DD_AGENT_HOST and DD_TRACE_AGENT_PORT; empty when
+// neither is set.
+func hostURL(s machine) string {
+	host, port := s.getenv("DD_AGENT_HOST"), s.getenv("DD_TRACE_AGENT_PORT")
+	if host == "" && port == "" {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), cmp.Or(port, defaultTracePort))
+}
+
+func statsdURL(cfg Config, s machine) string {
+	if addr, ok := statsdAddress(s.getenv("DD_DOGSTATSD_URL")); ok {
+		return addr
+	}
+	if host, port := s.getenv("DD_AGENT_HOST"), s.getenv("DD_DOGSTATSD_PORT"); host != "" || port != "" {
+		return net.JoinHostPort(cmp.Or(host, "localhost"), cmp.Or(port, defaultStatsdPort))
+	}
+	if addr, ok := statsdAddress(cfg.DogStatsDURL); ok {
+		return addr
+	}
+	if s.exists(statsdSocket) {
+		return "unix://" + statsdSocket
+	}
+	return net.JoinHostPort("localhost", defaultStatsdPort)
+}
+
+func isTrue(s string) bool { return s == "1" || s == "t" || s == "true" || s == "TRUE" || s == "True" }

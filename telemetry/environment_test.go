@@ -40,7 +40,7 @@ func TestResolve(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			to := resolve(tt.cfg, "program", surroundings{
+			to := resolve(tt.cfg, "program", machine{
 				getenv: func(name string) string { return tt.env[name] },
 				exists: func(path string) bool { return slices.Contains(tt.sockets, path) },
 			})
@@ -59,7 +59,7 @@ func TestResolve(t *testing.T) {
 func TestResolveTracerSettings(t *testing.T) {
 	t.Parallel()
 	resolveWith := func(env map[string]string) target {
-		return resolve(Config{}, "", surroundings{getenv: func(n string) string { return env[n] }, exists: func(string) bool { return false }})
+		return resolve(Config{}, "", machine{getenv: func(n string) string { return env[n] }, exists: func(string) bool { return false }})
 	}
 	to := resolveWith(nil)
 	if to.timeout != 2*time.Second || to.ownStartupLogs || to.ownSpanRules || to.libraryTelemetry {

@@ -11,13 +11,13 @@ import (
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 )
 
-// TestTracerLogIsLimited: an agent that is down makes the tracer talk; the log
-// stays readable, and says how much it leaves out.
+// TestTracerLogIsLimited: while an agent is down the tracer complains; the log stays
+// readable, and says how many lines were suppressed.
 func TestTracerLogIsLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		l := newTracerLog(slog.New(slog.NewTextHandler(&out, nil)))
+		l := &tracerLog{out: slog.New(slog.NewTextHandler(&out, nil))}
 		for range 100 {
 			l.log(3, "lost 1 traces")
 		}
@@ -29,7 +29,7 @@ func TestTracerLogIsLimited(t *testing.T) {
 		if !strings.Contains(out.String(), "message=again suppressed=94") {
 			t.Errorf("the log does not say what it left out:\n%s", out.String())
 		}
-		l.stop()
+		l.silence()
 		l.log(3, "after the end")
 		if strings.Contains(out.String(), "after the end") {
 			t.Error("a stopped log writes")
@@ -41,7 +41,8 @@ func TestTracerLogLevels(t *testing.T) {
 	t.Parallel()
 	for level, want := range map[tracer.LogLevel]string{0: "DEBUG", 1: "INFO", 2: "WARN", 3: "WARN", 99: "WARN", -1: "WARN"} {
 		var out bytes.Buffer
-		newTracerLog(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))).log(level, "m")
+		l := tracerLog{out: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		l.log(level, "m")
 		if !strings.Contains(out.String(), "level="+want) {
 			t.Errorf("level %d: %q, want %s", level, out.String(), want)
 		}

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"log/slog"
 	"math"
 	"slices"
@@ -17,80 +18,88 @@ type statsdClient interface {
 	Close() error
 }
 
-// meter sends the metrics of the table and nothing else. Its methods take the
-// values of a metric's own tags in the order of the table. They are safe for
-// concurrent use and do not block: the client aggregates and sends by itself.
+// meter sends the metrics of the table and no others. Its methods take the values
+// of a metric's own tags in the order of the table. They are safe for concurrent
+// use and do not block: the client aggregates and sends in the background.
 type meter struct {
 	out   statsdClient
-	env   string // for events that name no environment
+	env   string // for events without an environment
 	drops *drops
-	// envTag says that the client adds env by itself; then the dimension is left
-	// out, or a metric would carry two.
-	envTag bool
-	guards map[string]*guard // by tag key; never changed
-	names  *guard            // score metrics, by evaluator
+	// envTag says that the client adds env by itself, so that the dimension is left
+	// out: a metric must not carry two.
+	envTag  bool
+	tagSets map[string]*tagSet // by tag key; never changed
+	names   *tagSet            // score metrics, by evaluator
 
 	buffers sync.Pool // of *[tagRoom]string
 
 	mu   sync.RWMutex
-	dims map[dims][]string // guarded by mu; tags, by the values as they came
+	dims map[dims][]string // guarded by mu; tags, by the original values
 }
 
-// dims are an event's dimensions, in the order of [Dims].
-type dims [len(dimKeys)]string
+// dims are an event's values of the dimensions that metrics carry, in the order
+// of the table.
+type dims [len(dimensions)]string
 
-// long reports whether a value is none that a dimension has, such as a prompt in
-// the wrong field. To remember it would cost memory and keep content.
-func (d *dims) long() bool {
+// hasLongValue reports whether a value is too long for a dimension, such as a prompt
+// in the wrong field. Remembering it would cost memory and keep content.
+func (d *dims) hasLongValue() bool {
 	return slices.ContainsFunc(d[:], func(value string) bool { return len(value) > maxValueLength })
 }
 
-// maxDims bounds the remembered combinations of dimensions; when it is reached
-// they are forgotten, which costs time and nothing else.
+// maxDims bounds the remembered combinations of dimensions. When it is reached they
+// are all forgotten, which only costs time.
 const maxDims = 4096
 
 func newMeter(out statsdClient, t target, maxValues int, d *drops, log *slog.Logger) *meter {
-	m := &meter{out: out, env: t.env, envTag: t.envTag, drops: d, guards: map[string]*guard{}, dims: map[dims][]string{}}
+	m := &meter{out: out, env: t.env, envTag: t.envTag, drops: d, tagSets: map[string]*tagSet{}, dims: map[dims][]string{}}
 	overflow := func(key string) {
 		log.Warn("metric tag has too many values: more become other", slog.String("tag", key), slog.Int("max", maxValues))
 	}
 	for _, metric := range Metrics() {
 		for _, key := range metric.Tags {
-			if m.guards[key] == nil {
-				m.guards[key] = newGuard(key, maxValues, cleanValue, overflow)
+			if m.tagSets[key] == nil {
+				m.tagSets[key] = newTagSet(key, maxValues, sanitizeValue, overflow)
 			}
 		}
 	}
-	m.names = newGuard("metric", maxValues, cleanName, overflow)
+	m.names = newTagSet("metric", maxValues, sanitizeName, overflow)
 	return m
 }
 
-// dimsOf gives the tags of an event's dimensions. The caller must not change
-// them, only append to a copy.
+// dimsOf returns the tags of an event's dimensions. The caller must not change
+// them.
 func (m *meter) dimsOf(e *event.Event) []string {
-	key := dims{e.Environment, e.Feature, e.PromptName, e.PromptVersion, e.Model, e.Provider, e.TenantTier}
+	var key dims
+	for i, d := range dimensions {
+		if d.metric != "" {
+			key[i] = e.Dim(d.name)
+		}
+	}
 	m.mu.RLock()
 	tags, ok := m.dims[key]
 	m.mu.RUnlock()
 	if ok {
 		return tags
 	}
-	tags = make([]string, 0, len(key))
+	tags = make([]string, 0, len(dimKeys))
 	for i, value := range key {
-		if dimKeys[i] == "env" {
+		tag := dimensions[i].metric
+		if tag == "" {
+			continue
+		}
+		if tag == "env" {
 			if m.envTag {
 				continue
 			}
-			if value == "" {
-				value = m.env
-			}
+			value = cmp.Or(value, m.env)
 		}
-		if tag := m.guards[dimKeys[i]].tag(value); tag != "" {
+		if tag := m.tagSets[tag].tag(value); tag != "" {
 			tags = append(tags, tag)
 		}
 	}
 	tags = slices.Clip(tags)
-	if key.long() {
+	if key.hasLongValue() {
 		return tags
 	}
 	m.mu.Lock()
@@ -108,7 +117,7 @@ func (m *meter) count(id countID, n int64, dims []string, values ...string) {
 	}
 	buf := m.buffer()
 	defer m.buffers.Put(buf)
-	// Errors are those of a closed client, and of one that is not there.
+	// The only errors are those of a closed or missing client.
 	_ = m.out.Count(counts[id].Name, n, m.tags(buf[:0], &counts[id], dims, values), 1)
 }
 
@@ -130,7 +139,7 @@ func (m *meter) distribution(id distributionID, v float64, dims []string, values
 	_ = m.out.Distribution(distributions[id].Name, v, m.tags(buf[:0], &distributions[id], dims, values), 1)
 }
 
-// score sends a score under the name of its evaluator.
+// score sends a score in the metric of its evaluator.
 func (m *meter) score(evaluator string, v float64, dims []string) {
 	if evaluator == "" || !m.finite(v) {
 		return
@@ -139,10 +148,10 @@ func (m *meter) score(evaluator string, v float64, dims []string) {
 }
 
 // tagRoom is enough for the longest list of tags.
-const tagRoom = len(dimKeys) + 4
+const tagRoom = len(dimensions) + 4
 
-// buffer lends room for a list of tags. The client copies what it keeps, as it
-// aggregates every type that is sent here.
+// buffer returns room for a list of tags. It can be reused after sending: the client
+// aggregates every type that is sent here, and copies what it keeps.
 func (m *meter) buffer() *[tagRoom]string {
 	if buf, ok := m.buffers.Get().(*[tagRoom]string); ok {
 		return buf
@@ -150,8 +159,8 @@ func (m *meter) buffer() *[tagRoom]string {
 	return new([tagRoom]string)
 }
 
-// tags appends the dimensions and the metric's own tags, in the order of the
-// table: the order is part of what DogStatsD takes for a time series.
+// tags appends the dimensions and the metric's own tags, in the order of the table:
+// DogStatsD identifies a time series by its tags in order.
 func (m *meter) tags(buf []string, metric *Metric, dims, values []string) []string {
 	keys := metric.Tags
 	if dims != nil {
@@ -159,14 +168,15 @@ func (m *meter) tags(buf []string, metric *Metric, dims, values []string) []stri
 		keys = keys[len(dimKeys):]
 	}
 	for i, key := range keys[:min(len(keys), len(values))] {
-		if tag := m.guards[key].tag(values[i]); tag != "" {
+		if tag := m.tagSets[key].tag(values[i]); tag != "" {
 			buf = append(buf, tag)
 		}
 	}
 	return buf
 }
 
-// finite refuses what no metric can mean. The agent would take it.
+// finite reports whether v is a finite number, and counts it as dropped if not. The
+// agent would accept it.
 func (m *meter) finite(v float64) bool {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		m.drops.add(SinkValues, "not_finite", 1)
@@ -175,15 +185,15 @@ func (m *meter) finite(v float64) bool {
 	return true
 }
 
-// overflows gives the number of values that became "other", by tag key.
+// overflows returns the number of values that became "other", by tag key.
 func (m *meter) overflows() map[string]int64 {
 	out := map[string]int64{}
-	for key, g := range m.guards {
-		if n := g.overflew.Load(); n > 0 {
+	for key, g := range m.tagSets {
+		if n := g.overflows.Load(); n > 0 {
 			out[key] = n
 		}
 	}
-	if n := m.names.overflew.Load(); n > 0 {
+	if n := m.names.overflows.Load(); n > 0 {
 		out[m.names.key] = n
 	}
 	return out

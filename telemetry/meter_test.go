@@ -9,8 +9,24 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// TestLongDimensionsAreForgotten: an application that writes a prompt where its
-// version should be gets a tag, and nothing keeps the prompt.
+// TestDimensionsFollowEnvelope: each dimension of the envelope has its row, so that
+// a new one is a decision about metrics and spans, and the other way round.
+func TestDimensionsFollowEnvelope(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, d := range dimensions {
+		names = append(names, d.name)
+	}
+	slices.Sort(names)
+	want := event.DimNames()
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		t.Errorf("the table has the dimensions %q, the envelope %q", names, want)
+	}
+}
+
+// TestLongDimensionsAreForgotten: a prompt in the place of a version becomes a tag,
+// and nothing keeps the prompt.
 func TestLongDimensionsAreForgotten(t *testing.T) {
 	t.Parallel()
 	m := newMeter(nil, target{}, 200, &drops{}, slog.New(slog.DiscardHandler))

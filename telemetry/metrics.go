@@ -1,6 +1,12 @@
 package telemetry
 
-import "slices"
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // MetricType is how Datadog aggregates a metric.
 type MetricType string
@@ -19,28 +25,49 @@ type Metric struct {
 	Type MetricType
 	Unit string // as Datadog names units; empty for a bare number
 	// Tags are the keys that the metric may carry, in the order in which they are
-	// sent. A tag whose value is not known is left out. Every metric also carries
-	// service and version, and env where DD_ENV is set.
+	// sent. A tag without a value is left out. Every metric also carries service and
+	// version, and env where DD_ENV is set.
 	Tags []string
 	Help string
 }
 
-// ScoreMetric is the name under which the table lists the scores of an
-// evaluator.
+// ScoreMetric is the name of the scores of all evaluators in the table.
 const ScoreMetric = scorePrefix + "<name>"
 
 const scorePrefix = "llm.eval."
 
-// Dims gives the keys of the dimensions, in the order in which they are sent.
-func Dims() []string { return slices.Clone(dimKeys[:]) }
+// dimensions says which tags of metrics and of spans an event's dimensions
+// ([event.DimNames]) become, in the order in which they are sent. An empty one is
+// not sent.
+var dimensions = [...]struct{ name, metric, span string }{
+	{"environment", "env", ""},
+	{"feature", "feature", "llm.feature"},
+	{"prompt_name", "prompt_name", "llm.prompt_name"},
+	{"prompt_version", "prompt_version", "llm.prompt_version"},
+	{"model", "model", "llm.model"},
+	{"provider", "provider", "llm.provider"},
+	{"tenant_tier", "tenant_tier", ""},
+	{"status", "", ""},
+	{"finish_reason", "", ""},
+	{"user_rating", "", ""},
+	{"output_schema", "", ""},
+}
 
-var dimKeys = [...]string{"env", "feature", "prompt_name", "prompt_version", "model", "provider", "tenant_tier"}
+// dimKeys are the keys of the dimensions that metrics carry.
+var dimKeys = func() (keys []string) {
+	for _, d := range dimensions {
+		if d.metric != "" {
+			keys = append(keys, d.metric)
+		}
+	}
+	return keys
+}()
 
-func dimsAnd(keys ...string) []string { return append(slices.Clone(dimKeys[:]), keys...) }
+func dimsAnd(keys ...string) []string { return slices.Concat(dimKeys, keys) }
 
-// A metric can only be sent by one of these constants, and each table below is
-// indexed by them: what is not in a table cannot be sent, nor sent as another
-// type.
+// A metric can only be sent by one of these constants, which index the tables below:
+// what is not in a table cannot be sent, nor with another type. A new metric is a
+// constant and a row here, and the place that records it.
 type (
 	countID        int
 	gaugeID        int
@@ -147,11 +174,56 @@ var distributions = [...]Metric{
 	distributionJudgeCost:    {"evalworker.judge.cost_usd", TypeDistribution, "dollar", []string{"eval", "model"}, "Cost of one model call of a judge, when known; its sum is the spend."},
 }
 
-// Metrics gives the table of every metric that the program sends.
+// Metrics returns the table of all metrics that the program sends.
 func Metrics() []Metric {
 	all := slices.Concat(distributions[:], counts[:], gauges[:])
 	for i := range all {
 		all[i].Tags = slices.Clone(all[i].Tags)
 	}
 	return all
+}
+
+// MetricsDoc returns the reference of all metrics, in Markdown.
+func MetricsDoc() []byte {
+	var b bytes.Buffer
+	b.WriteString(`# Metrics
+
+Generated from the table in the package telemetry. Do not edit.
+
+**dims** stands for the tags ` + codeList(dimKeys) + `. A tag whose value is not known is
+left out. Every metric also carries ` + "`service` and `version`" + `. Where DD_ENV is set, it is the ` + "`env`" + ` of every metric;
+otherwise ` + "`env`" + ` is the event's environment.
+
+Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `. The first
+` + "`max_tag_values`" + ` values of a key keep their names; later ones become ` + "`other`" + `, and the log says so once a key.
+
+Distributions send every value, so sums are exact. Enable percentiles in Datadog for those that need them.
+
+| metric | type | unit | tags | meaning |
+|---|---|---|---|---|
+`)
+	metrics := Metrics()
+	slices.SortStableFunc(metrics, func(a, b Metric) int { return cmp.Compare(a.Name, b.Name) })
+	for _, m := range metrics {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", m.Name, m.Type, cmp.Or(m.Unit, "-"), tagsDoc(m.Tags), strings.ReplaceAll(m.Help, "|", "\\|"))
+	}
+	return b.Bytes()
+}
+
+func tagsDoc(keys []string) string {
+	if len(keys) >= len(dimKeys) && slices.Equal(keys[:len(dimKeys)], dimKeys) {
+		if own := keys[len(dimKeys):]; len(own) > 0 {
+			return "dims, " + codeList(own)
+		}
+		return "dims"
+	}
+	return cmp.Or(codeList(keys), "-")
+}
+
+func codeList(keys []string) string {
+	quoted := make([]string, len(keys))
+	for i, k := range keys {
+		quoted[i] = "`" + k + "`"
+	}
+	return strings.Join(quoted, ", ")
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// discards reports whether there is nowhere to send anything.
-func (t *Telemetry) discards() bool { return t == nil || t.queue == nil }
+// discarding reports whether there is nowhere to send anything.
+func (t *Telemetry) discarding() bool { return t == nil || t.queue == nil }
 
-// Report counts an evaluated event and hands its report over to be sent. When
-// the queue is full, or Telemetry is closed, the report is dropped and counted;
-// the event is counted all the same. Nobody may change r afterwards.
+// Report counts an evaluated event and queues its report. When the queue is full, or
+// Telemetry is closed, the report is dropped and counted; the event is counted
+// anyway. The caller must not change r afterwards.
 func (t *Telemetry) Report(r *eval.Report) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	t.events.evaluated.add(1)
@@ -32,29 +32,27 @@ func (t *Telemetry) Report(r *eval.Report) {
 	}
 }
 
-// SampledOut counts events that no evaluator wanted. It costs one atomic
-// addition.
+// SampledOut counts events for which no evaluator ran. It costs one atomic addition.
 func (t *Telemetry) SampledOut(n int) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	t.events.sampledOut.add(n)
 }
 
-// DeadLettered counts an event that was put aside.
+// DeadLettered counts an event that became a dead letter.
 func (t *Telemetry) DeadLettered(reason eval.Reason) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	t.events.deadLettered.add(1)
 	t.meter.count(countEvents, 1, nil, string(eval.DispositionDeadLettered), string(reason))
 }
 
-// Cases counts new failures of a report that were recorded as cases. They carry
-// the evaluator's name when it is known which they were: the only failure, or
-// all of them.
+// Cases counts n new cases from the failures of a report. They carry the evaluator's
+// name when that is certain: for a single failure, or when all failures were new.
 func (t *Telemetry) Cases(r *eval.Report, n int) {
-	if t.discards() || n <= 0 {
+	if t.discarding() || n <= 0 {
 		return
 	}
 	var failures []string
@@ -75,39 +73,39 @@ func (t *Telemetry) Cases(r *eval.Report, n int) {
 	}
 }
 
-// Lag sets how many messages of a partition wait behind the committed offset.
+// Lag sets the number of messages of a partition after the committed offset.
 func (t *Telemetry) Lag(partition int, lag int64) {
-	if !t.discards() {
+	if !t.discarding() {
 		t.meter.gauge(gaugeLag, float64(lag), strconv.Itoa(partition))
 	}
 }
 
-// Inflight sets how many events are in flight.
+// Inflight sets the number of events in flight.
 func (t *Telemetry) Inflight(n int) {
-	if !t.discards() {
+	if !t.discarding() {
 		t.inflight.Store(int64(n))
 	}
 }
 
 // StoreDown sets whether failing events wait for a store that is down.
 func (t *Telemetry) StoreDown(down bool) {
-	t.down(gaugeStoreDown, down)
+	t.setDown(gaugeStoreDown, down)
 }
 
 // KafkaDown sets whether Kafka cannot be used.
 func (t *Telemetry) KafkaDown(down bool) {
-	t.down(gaugeKafkaDown, down)
+	t.setDown(gaugeKafkaDown, down)
 }
 
-// PartitionsDown sets how many of the worker's partitions cannot be read.
+// PartitionsDown sets the number of the worker's partitions that cannot be read.
 func (t *Telemetry) PartitionsDown(n int) {
-	if !t.discards() {
+	if !t.discarding() {
 		t.meter.gauge(gaugePartitionsDown, float64(n))
 	}
 }
 
-func (t *Telemetry) down(g gaugeID, down bool) {
-	if t.discards() {
+func (t *Telemetry) setDown(g gaugeID, down bool) {
+	if t.discarding() {
 		return
 	}
 	v := 0.0
@@ -117,19 +115,17 @@ func (t *Telemetry) down(g gaugeID, down bool) {
 	t.meter.gauge(g, v)
 }
 
-// Dropped counts what a part could not deliver: a sink and a reason out of a
-// small set. It counts for Stats also where there is nowhere to send the count:
-// what was lost must be seen without Datadog too.
+// Dropped counts what another part could not deliver, by sink and reason, both from
+// small sets. A disabled Telemetry counts too: losses must show without Datadog.
 func (t *Telemetry) Dropped(sink, reason string, n int) {
 	if t != nil && t.drops != nil {
 		t.drops.add(sink, reason, int64(n))
 	}
 }
 
-// Reload counts a reload of the configuration, and whether the new one was
-// taken.
+// Reload counts a reload of the configuration, applied or refused.
 func (t *Telemetry) Reload(applied bool) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	outcome := "applied"
@@ -151,10 +147,10 @@ type JudgeCall struct {
 	Reason       eval.Reason // empty for a call that succeeded
 }
 
-// JudgeCall records one call of a model. Reports are not counted again: a
-// verdict's usage is the sum of such calls.
+// JudgeCall records one call of a model. A verdict's usage is the sum of such calls,
+// so reports do not count it again.
 func (t *Telemetry) JudgeCall(c JudgeCall) {
-	if t.discards() {
+	if t.discarding() {
 		return
 	}
 	t.meter.distribution(distributionJudgeLatency, float64(c.Latency)/float64(time.Millisecond), nil, c.Eval, c.Model)
@@ -168,24 +164,29 @@ func (t *Telemetry) JudgeCall(c JudgeCall) {
 	}
 }
 
-// Stats says how telemetry itself fares, and what was dropped anywhere.
+// Stats returns the state of telemetry itself, and what any part dropped.
 func (t *Telemetry) Stats() Stats {
 	switch {
 	case t == nil || t.drops == nil:
 		return Stats{}
-	case t.discards():
+	case t.discarding():
 		return Stats{Drops: t.drops.snapshot()}
 	}
 	return Stats{
 		Enabled: true, Queued: len(t.queue), QueueCapacity: cap(t.queue),
-		Events: t.events.totals(), Drops: t.drops.snapshot(), TagOverflow: t.meter.overflows(),
+		Events: map[eval.Disposition]int64{
+			eval.DispositionEvaluated:    t.events.evaluated.total.Load(),
+			eval.DispositionSampledOut:   t.events.sampledOut.total.Load(),
+			eval.DispositionDeadLettered: t.events.deadLettered.total.Load(),
+		},
+		Drops: t.drops.snapshot(), TagOverflow: t.meter.overflows(),
 	}
 }
 
-// tally counts events by what became of them.
+// tally counts events by disposition.
 type tally struct{ evaluated, sampledOut, deadLettered counter }
 
-// counter has a total, and the part of it that has been sent.
+// counter is a total, of which a part has been sent.
 type counter struct {
 	total atomic.Int64
 	sent  int64 // queue goroutine only
@@ -193,26 +194,10 @@ type counter struct {
 
 func (c *counter) add(n int) { c.total.Add(int64(n)) }
 
+// unsent returns what was counted since the last call.
 func (c *counter) unsent() int64 {
 	total := c.total.Load()
 	n := total - c.sent
 	c.sent = total
 	return n
-}
-
-// unsent gives what was counted since the last call. Dead letters are missing:
-// they are rare and are sent at once, with their reason.
-func (t *tally) unsent() map[eval.Disposition]int64 {
-	return map[eval.Disposition]int64{
-		eval.DispositionEvaluated:  t.evaluated.unsent(),
-		eval.DispositionSampledOut: t.sampledOut.unsent(),
-	}
-}
-
-func (t *tally) totals() map[eval.Disposition]int64 {
-	return map[eval.Disposition]int64{
-		eval.DispositionEvaluated:    t.evaluated.total.Load(),
-		eval.DispositionSampledOut:   t.sampledOut.total.Load(),
-		eval.DispositionDeadLettered: t.deadLettered.total.Load(),
-	}
 }

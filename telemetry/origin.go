@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,19 +10,19 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Where the ids of an original span came from.
+// Sources of the ids of an original span.
 const (
 	sourceHeaders = "headers"
 	sourceFields  = "fields"
 	sourceNone    = "none"
 )
 
-// origin is the span that an event is about.
+// origin is the span of the original request.
 type origin struct {
 	trace  event.TraceID
 	span   event.SpanID
 	source string
-	// parent is the span as a parent; nil when only its ids are known.
+	// parent is the span's context; nil when only its ids are known.
 	parent   *tracer.SpanContext
 	priority int // sampling priority; 0 when unknown
 }
@@ -35,10 +36,10 @@ func (o *origin) link() tracer.SpanLink {
 	}
 }
 
-// newPropagator reads W3C headers before Datadog's: the latter alone lose the
-// upper half of a 128-bit id when x-datadog-tags is missing. It continues the
-// trace whatever the environment says, since telemetry decides on its own
-// whether a span becomes a child.
+// newPropagator returns a propagator that prefers W3C headers to Datadog's: the latter
+// lose the upper half of a 128-bit id when x-datadog-tags is missing. It continues
+// the trace whatever the environment says, because this package decides whether a
+// span becomes a child.
 func newPropagator() tracer.Propagator {
 	return tracer.NewPropagator(&tracer.PropagatorConfig{
 		MaxTagsHeaderLen: 512,
@@ -49,9 +50,9 @@ func newPropagator() tracer.Propagator {
 	})
 }
 
-// originOf finds the span that an event is about: from its propagation headers,
-// or else from its fields trace_id and span_id. Headers that contradict
-// themselves fall back to the W3C ones, and at last to bare ids.
+// originOf returns the span of the original request, from the propagation headers or
+// else from the fields trace_id and span_id. If headers contradict each other the
+// W3C ones count, and if those fail too, the bare ids.
 func originOf(p tracer.Propagator, e *event.Event) origin {
 	if len(e.TraceContext) > 0 {
 		carrier := carrierOf(e.TraceContext)
@@ -90,11 +91,10 @@ const (
 	headerTags     = "x-datadog-tags"
 )
 
-// carrierOf gives the headers that say which span it was and how it was
-// sampled, and nothing else of what an application put into them. Baggage, the
-// origin and other propagated tags would become tags of our spans, and they may
-// hold anything. Ids that the tracer would misread are left out: it takes a
-// negative number for an id.
+// carrierOf returns the headers that identify the span and its sampling, and no
+// others: baggage, the origin and other propagated tags would become tags of our
+// spans, and may hold anything. Ids that the tracer would misread are left out: it
+// accepts a negative number as an id.
 func carrierOf(t event.TraceContext) tracer.TextMapCarrier {
 	c := tracer.TextMapCarrier{}
 	if v := strings.TrimSpace(t.Get(event.HeaderTraceparent)); v != "" {
@@ -110,7 +110,7 @@ func carrierOf(t event.TraceContext) tracer.TextMapCarrier {
 		return c
 	}
 	c[event.HeaderDDTraceID], c[event.HeaderDDParentID] = trace, parent
-	if p := t.Get(headerPriority); knownPriority(p) {
+	if p := t.Get(headerPriority); slices.Contains([]string{"-1", "0", "1", "2"}, p) {
 		c[headerPriority] = p
 	}
 	if tags := ownTags(t.Get(headerTags)); tags != "" {
@@ -124,15 +124,8 @@ func decimalID(s string) bool {
 	return err == nil && n != 0
 }
 
-func knownPriority(s string) bool {
-	switch s {
-	case "-1", "0", "1", "2":
-		return true
-	}
-	return false
-}
-
-// ownTags keeps the upper half of the trace id and the sampling mechanism.
+// ownTags returns the tags for the upper half of the trace id and the sampling
+// mechanism.
 func ownTags(s string) string {
 	var keep []string
 	for part := range strings.SplitSeq(s, ",") {
@@ -144,8 +137,8 @@ func ownTags(s string) string {
 	return strings.Join(keep, ",")
 }
 
-// ownState keeps of a tracestate Datadog's member, and of that the sampling
-// priority, the last Datadog span and the sampling mechanism.
+// ownState returns Datadog's member of a tracestate, with the sampling priority, the
+// last Datadog span and the sampling mechanism only.
 func ownState(s string) string {
 	for member := range strings.SplitSeq(s, ",") {
 		fields, ok := strings.CutPrefix(strings.TrimSpace(member), "dd=")

@@ -9,7 +9,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// recorder turns reports into metrics. It belongs to the queue's goroutine.
+// recorder turns reports into metrics. Only the queue's goroutine uses it.
 type recorder struct {
 	meter    *meter
 	drops    *drops
@@ -23,10 +23,10 @@ func (c *recorder) report(r *eval.Report) {
 		c.verdict(r, &r.Verdicts[i], dims)
 	}
 	if !r.Event.OccurredAt.IsZero() {
-		c.meter.distribution(distributionEventAge, max(0, age(r).Seconds()), nil)
+		c.meter.distribution(distributionEventAge, max(0, eventAge(r).Seconds()), nil)
 	}
 	if r.Event.Kind != event.KindRequestCompleted {
-		return // feedback repeats what the request's own event has told
+		return // feedback repeats fields of the request's own event
 	}
 	c.tools(r.Event, dims)
 	c.retrieval(r.Event, dims)
@@ -57,9 +57,9 @@ func (c *recorder) verdict(r *eval.Report, v *eval.Verdict, dims []string) {
 	}
 }
 
-// weight gives 1/p rounded down or up such that its mean over a uniform u in
-// [0,1) is exactly 1/p (the Horvitz-Thompson weight of one sampled event). It
-// reports false when p is no probability above zero.
+// weight returns 1/p rounded down or up such that its mean over a uniform u in [0,1)
+// is exactly 1/p (the Horvitz-Thompson weight of one sampled event). It reports
+// false when p is not in (0,1].
 func weight(p, u float64) (int64, bool) {
 	if !(p > 0 && p <= 1) {
 		return 0, false

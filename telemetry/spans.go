@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"math"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/ext"
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
@@ -22,24 +25,24 @@ const (
 	spanScore      = "eval.score"
 )
 
-// How a run is tied to the original span.
+// Relations of a run to the original span.
 const (
 	modeChild = "child"
 	modeLink  = "link"
 	modeNone  = "none"
 )
 
-// spans makes the spans of reports. It belongs to the queue's goroutine.
+// spans makes the spans of reports. Only the queue's goroutine uses it.
 type spans struct {
 	propagator  tracer.Propagator
 	maxChildAge time.Duration
-	keep        *rate.Limiter // failing traces kept a second
+	keep        *rate.Limiter // of failing traces
 	resource    func(feature string) string
 	meter       *meter
 	log         *slog.Logger
 }
 
-// report makes the spans of one report: they start and end when the work did.
+// report makes the spans of one report, with the times of the work.
 func (s *spans) report(r *eval.Report) {
 	o := originOf(s.propagator, r.Event)
 	mode := s.mode(&o, r)
@@ -73,13 +76,13 @@ func (s *spans) report(r *eval.Report) {
 		run.SetTag(ext.ManualKeep, true) // before the root ends, or it is too late
 	}
 	run.Finish(tracer.FinishTime(r.Started.Add(r.Duration)))
-	s.logged(run, r, &o, mode)
+	s.logRun(run, r, &o, mode)
 }
 
-// mode chooses between child and link. A child of a trace that was dropped
-// would be an orphan, and one of an old trace may not be shown with it. An event
-// without a time has no known age, and feedback has its own: its trace may be of
-// yesterday.
+// mode chooses between child and link. A child of a dropped trace would be an
+// orphan, and a child of an old trace may not be shown with it. The age of a trace
+// is unknown for an event without a time, and for feedback, which may come a day
+// later.
 func (s *spans) mode(o *origin, r *eval.Report) string {
 	switch {
 	case !o.known():
@@ -88,18 +91,20 @@ func (s *spans) mode(o *origin, r *eval.Report) string {
 		return modeLink
 	case r.Event.Kind == event.KindUserFeedback:
 		return modeLink
-	case age(r) > s.maxChildAge:
+	case eventAge(r) > s.maxChildAge:
 		return modeLink
 	}
 	return modeChild
 }
 
-// age is the time from the end of the request to the end of its evaluation.
-func age(r *eval.Report) time.Duration {
+// eventAge returns the time from the end of the request to the end of its
+// evaluation.
+func eventAge(r *eval.Report) time.Duration {
 	return r.Started.Add(r.Duration).Sub(r.Event.OccurredAt)
 }
 
-// resourceOf groups runs by feature: few-valued, as resources must be.
+// resourceOf returns the feature as the run's resource, because resources must be
+// few-valued.
 func (s *spans) resourceOf(e *event.Event) string {
 	if feature := s.resource(e.Feature); feature != "" {
 		return feature
@@ -115,22 +120,22 @@ func (s *spans) verdict(run *tracer.Span, r *eval.Report, v *eval.Verdict, event
 	end := tracer.FinishTime(start.Add(v.Duration))
 	parent := run
 	if v.Type == eval.TypeJSONSchema {
-		parent = run.StartChild(spanValidation, tracer.StartTime(start), tracer.ResourceName(capped(v.Eval)), tracer.Measured())
+		parent = run.StartChild(spanValidation, tracer.StartTime(start), tracer.ResourceName(truncateTag(v.Eval)), tracer.Measured())
 		setText(parent, "schema_name", schemaOf(r.Event, v))
 		if valid, known := jsonValid(v); known {
 			parent.SetTag("json_valid", valid)
 		}
 		defer parent.Finish(end)
 	}
-	score := parent.StartChild(spanScore, tracer.StartTime(start), tracer.ResourceName(capped(v.Eval)), tracer.Measured())
+	score := parent.StartChild(spanScore, tracer.StartTime(start), tracer.ResourceName(truncateTag(v.Eval)), tracer.Measured())
 	event.set(score)
 	setVerdict(score, v)
 	score.Finish(end, tracer.NoDebugStack())
 }
 
-// logged writes one line an event at debug level, tied to the run's span and to
+// logRun logs one line an event at debug level, with the ids of the run's span and
 // the original one.
-func (s *spans) logged(run *tracer.Span, r *eval.Report, o *origin, mode string) {
+func (s *spans) logRun(run *tracer.Span, r *eval.Report, o *origin, mode string) {
 	ctx := tracer.ContextWithSpan(context.Background(), run)
 	if !s.log.Enabled(ctx, slog.LevelDebug) {
 		return
@@ -142,14 +147,14 @@ func (s *spans) logged(run *tracer.Span, r *eval.Report, o *origin, mode string)
 	s.log.LogAttrs(ctx, slog.LevelDebug, "event evaluated", attrs...)
 }
 
-// schemaOf names the schema that a verdict is about. Where none was checked with,
-// it is the one that the event names, or else the evaluator stands for it.
+// schemaOf returns the name of the schema that the output was checked with, else of
+// the one in the event, else the evaluator's name.
 func schemaOf(e *event.Event, v *eval.Verdict) string {
 	return cmp.Or(v.Schema, e.OutputSchema, v.Eval)
 }
 
-// jsonValid says whether the output was valid JSON as it stood, and whether that
-// is known: by the evaluator's measure, or else by a decided outcome.
+// jsonValid reports whether the output was valid JSON as it stood, and whether that
+// is known: from the evaluator's measure, or else from a decided outcome.
 func jsonValid(v *eval.Verdict) (valid, known bool) {
 	if measure, ok := v.Measures[eval.MeasureJSONValid]; ok {
 		return measure == 1, true
@@ -157,10 +162,107 @@ func jsonValid(v *eval.Verdict) (valid, known bool) {
 	return v.Outcome == eval.OutcomePass, v.Outcome.Decided()
 }
 
-// errorReason keeps error.type a closed set.
+// errorReason returns the verdict's reason for the tag error.type, a closed set.
 func errorReason(v *eval.Verdict) string {
 	if slices.Contains(eval.Reasons(), eval.Reason(v.Reason)) {
 		return v.Reason
 	}
 	return string(eval.ReasonInternal)
+}
+
+// Span tags that are used in several places.
+const (
+	tagTraceID = "llm.trace_id"
+	tagSpanID  = "llm.span_id"
+	tagPass    = "eval.pass"
+)
+
+// maxTagBytes bounds the value of a span tag. Agents truncate at 25 kB, and refuse a
+// whole payload because of one tag that is much too long.
+const maxTagBytes = 2048
+
+// tagList is a list of text tags that several spans share.
+type tagList []textTag
+
+type textTag struct{ key, value string }
+
+// eventTags returns the tags that identify the request.
+func eventTags(e *event.Event, o *origin) tagList {
+	tags := tagList{{"request_id", string(e.RequestID)}}
+	for _, d := range dimensions {
+		if d.span != "" {
+			tags = append(tags, textTag{d.span, e.Dim(d.name)})
+		}
+	}
+	if o.known() {
+		tags = append(tags, textTag{tagTraceID, o.trace.String()}, textTag{tagSpanID, o.span.String()})
+	}
+	return tags
+}
+
+func (l tagList) set(s *tracer.Span) {
+	for _, t := range l {
+		setText(s, t.key, t.value)
+	}
+}
+
+// setVerdict sets a verdict's tags. The outcome fail is a result; only the outcome
+// error marks the span as an error.
+func setVerdict(s *tracer.Span, v *eval.Verdict) {
+	setText(s, "eval.name", v.Eval)
+	setText(s, "eval.type", string(v.Type))
+	setText(s, "eval.version", v.Version)
+	setText(s, "eval.outcome", v.Outcome.String())
+	setText(s, "eval.rule", v.Rule)
+	setNumber(s, "eval.sample_rate", v.Probability)
+	if v.Confidence > 0 {
+		setNumber(s, "eval.confidence", v.Confidence)
+	}
+	setText(s, "gen_ai.evaluation.name", v.Eval)
+	label := v.Label
+	if v.Outcome.Decided() {
+		setNumber(s, "eval.score", v.Score)
+		s.SetTag(tagPass, v.Outcome == eval.OutcomePass)
+		setNumber(s, "gen_ai.evaluation.score.value", v.Score)
+		if label == "" {
+			label = v.Outcome.String()
+		}
+	}
+	setText(s, "gen_ai.evaluation.score.label", label)
+	if v.Outcome == eval.OutcomeError {
+		s.SetTag(ext.Error, true)
+		setText(s, ext.ErrorType, errorReason(v))
+	}
+}
+
+// setText sets a text tag, bounded; an empty value sets none.
+func setText(s *tracer.Span, key, value string) {
+	if value != "" {
+		s.SetTag(key, truncateTag(value))
+	}
+}
+
+// setNumber sets a number if it is finite.
+func setNumber(s *tracer.Span, key string, value float64) {
+	if !math.IsNaN(value) && !math.IsInf(value, 0) {
+		s.SetTag(key, value)
+	}
+}
+
+// truncateTag truncates a value to 2 KiB, between characters, and replaces invalid
+// UTF-8.
+func truncateTag(s string) string {
+	// Replacing can lengthen the value, hence the second time; the first bounds the work.
+	return truncate(strings.ToValidUTF8(truncate(s), "\uFFFD"))
+}
+
+func truncate(s string) string {
+	if len(s) <= maxTagBytes {
+		return s
+	}
+	end := maxTagBytes
+	for end > maxTagBytes-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
 }

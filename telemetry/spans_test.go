@@ -34,8 +34,8 @@ func headers(priority string) event.TraceContext {
 
 func failing(r *eval.Report) { r.Verdicts[0].Outcome, r.Verdicts[0].Score = eval.OutcomeFail, 0.25 }
 
-// TestModes is the matrix of how a run is tied to the original span, and whether
-// it outlives sampling.
+// TestModes: how a run is related to the original span, and whether it survives
+// sampling.
 func TestModes(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -119,7 +119,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// spansOf gives the spans of a request.
+// spansOf returns the spans of a request.
 func spansOf(t *testing.T, a *datadog.AgentSink, request string) (run datadog.Span, scores []datadog.Span) {
 	t.Helper()
 	runs := 0
@@ -141,7 +141,7 @@ func spansOf(t *testing.T, a *datadog.AgentSink, request string) (run datadog.Sp
 	return run, scores
 }
 
-// TestScoreTags holds every tag of eval.score and its place in the tree.
+// TestScoreTags checks every tag of eval.score and its place in the tree.
 func TestScoreTags(t *testing.T) {
 	s := start(t, nil)
 	valid := verdict("reply_format", eval.TypeJSONSchema, eval.OutcomeFail, 0)
@@ -268,8 +268,8 @@ func TestKeepNone(t *testing.T) {
 	}
 }
 
-// TestFailingSpansSurvive: when traces are dropped and the bucket is empty, the
-// span rule still keeps failing scores, and nothing else.
+// TestFailingSpansSurvive: when traces are dropped and the bucket is empty, the span
+// rule still keeps failing scores, and only those.
 func TestFailingSpansSurvive(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("DD_TRACE_SAMPLING_RULES", `[{"service":"evalworker","sample_rate":0}]`)

@@ -8,16 +8,16 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Sinks of what this package drops. Other parts name their own.
+// Sinks of what this package drops. Other parts have their own.
 const (
 	SinkReports   = "reports"   // reports that found the queue full, or came after Close
 	SinkTraces    = "traces"    // traces that the agent did not take
 	SinkDogStatsD = "dogstatsd" // metrics and payloads that the agent did not take
-	SinkValues    = "values"    // measures that are no finite number, or no probability
+	SinkValues    = "values"    // numbers that are not finite, or not a probability
 )
 
-// Stats says how telemetry itself fares, for a status page. Counts are since
-// the start.
+// Stats is the state of telemetry itself, for a status page. Counts are since the
+// start.
 type Stats struct {
 	Enabled       bool                       `json:"enabled"`
 	Queued        int                        `json:"queued"`
@@ -35,7 +35,7 @@ type Drop struct {
 	Count  int64  `json:"count"`
 }
 
-// Dropped gives the number of losses of a sink, for all reasons.
+// Dropped returns the number of losses of a sink, for all reasons.
 func (s Stats) Dropped(sink string) int64 {
 	var n int64
 	for _, d := range s.Drops {
@@ -46,8 +46,8 @@ func (s Stats) Dropped(sink string) int64 {
 	return n
 }
 
-// drops counts losses. They are counted here first and sent from time to time,
-// because the sink that loses may be the one that would send the count.
+// drops counts losses. Counts are kept here and sent from time to time, because the
+// sink that loses may be the one that would send the count.
 type drops struct {
 	mu  sync.Mutex
 	all map[dropKey]*dropCount // guarded by mu
@@ -57,7 +57,7 @@ type dropKey struct{ sink, reason string }
 
 type dropCount struct{ total, sent int64 }
 
-// maxDropKeys bounds the counters; more share one.
+// maxDropKeys bounds the counters; further keys share one.
 const maxDropKeys = 256
 
 func (d *drops) add(sink, reason string, n int64) {
@@ -83,7 +83,7 @@ func (d *drops) add(sink, reason string, n int64) {
 	c.total += n
 }
 
-// unsent gives what was lost since the last call.
+// unsent returns what was lost since the last call.
 func (d *drops) unsent() []Drop {
 	d.mu.Lock()
 	defer d.mu.Unlock()

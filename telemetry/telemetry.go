@@ -12,56 +12,56 @@ import (
 	"time"
 
 	"github.com/DataDog/datadog-go/v5/statsd"
+	slogtrace "github.com/DataDog/dd-trace-go/contrib/log/slog/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Deps are what a Telemetry works with.
+// Deps are the dependencies of a Telemetry.
 type Deps struct {
 	Log     *slog.Logger // required
-	Version string       // of the program; used when neither DD_VERSION nor the file says one
+	Version string       // of the program; used without DD_VERSION and a version in the file
 	// Seed of the random rounding of weights; 0 takes a random one. With the same
-	// seed the same reports in the same order give the same counts.
+	// seed the same reports in the same order lead to the same counts.
 	Seed uint64
 }
 
-// Telemetry sends spans and metrics. A nil Telemetry, a zero one and one that is
-// not enabled discard everything; the last still counts drops. All methods are safe for concurrent use and
-// none blocks, but for Close.
+// Telemetry sends spans and metrics. A nil, zero or disabled Telemetry discards
+// everything (disabled still counts drops). All methods are safe for concurrent use.
+// Only Close blocks.
 type Telemetry struct {
 	log     *slog.Logger
 	timeout time.Duration // bound of Close
 
-	queue  chan *eval.Report // nil: discard
-	ended  sync.WaitGroup    // the goroutine that owns spans and recorder
-	spans  *spans            // queue goroutine only
-	record *recorder         // queue goroutine only
+	queue   chan *eval.Report // nil: discard; closed by Close
+	running sync.WaitGroup    // the goroutine that owns spans and recorder
+	spans   *spans            // queue goroutine only
+	record  *recorder         // queue goroutine only
 
-	meter    *meter
-	agent    *agentTransport
-	tracing  func() <-chan struct{} // stops the tracer; the channel closes when that is done
-	drops    *drops
-	events   tally
-	closing  chan struct{} // closed by Close
-	intake   sync.RWMutex  // guards closed against a Report at work
-	closed   bool          // guarded by intake
-	inflight atomic.Int64
+	meter      *meter
+	agent      *agentTransport
+	stopTracer func() <-chan struct{} // stops the tracer; the channel is closed when that is done
+	drops      *drops
+	events     tally
+	intake     sync.RWMutex // held while a Report is queued
+	closed     bool         // guarded by intake
+	inflight   atomic.Int64
 }
 
-// flushEvery is how often counts that are kept here go to the client. The
-// client itself sends every two seconds.
+// flushEvery is how often counts that are kept here go to the client, which itself
+// sends every two seconds.
 const flushEvery = time.Second
 
-// started guards the process-wide tracer: two at a time would replace each
-// other in silence.
+// started says that the process-wide tracer is in use: a second one would silently
+// replace the first.
 var started atomic.Bool
 
 // ErrStarted is returned by [New] while another Telemetry of the process is open.
 var ErrStarted = errors.New("telemetry: already started in this process: the tracer is a process-wide singleton")
 
-// New starts the tracer and the DogStatsD client. An agent that cannot be
-// reached is no error: what it misses is dropped and counted, until it is there.
+// New starts the tracer and the DogStatsD client. An agent that cannot be reached is
+// not an error: what it misses is dropped and counted.
 func New(cfg Config, deps Deps) (*Telemetry, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
@@ -84,12 +84,11 @@ func New(cfg Config, deps Deps) (*Telemetry, error) {
 }
 
 func start(cfg Config, deps Deps) (*Telemetry, error) {
-	to := resolve(cfg, deps.Version, surroundings{os.Getenv, exists})
+	to := resolve(cfg, deps.Version, machine{os.Getenv, func(path string) bool { _, err := os.Stat(path); return err == nil }})
 	t := &Telemetry{
 		log:     deps.Log,
 		timeout: cfg.CloseTimeout,
 		queue:   make(chan *eval.Report, cfg.Queue),
-		closing: make(chan struct{}),
 		drops:   &drops{},
 	}
 	client, err := statsd.New(to.statsd, statsdOptions(to, t.drops)...)
@@ -98,13 +97,13 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	}
 	t.meter = newMeter(client, to, cfg.MaxTagValues, t.drops, deps.Log)
 	t.agent = newAgentTransport(to)
-	if t.tracing, err = startTracer(cfg, to, t.agent, t.drops, deps.Log); err != nil {
+	if t.stopTracer, err = startTracer(cfg, to, t.agent, t.drops, deps.Log); err != nil {
 		return nil, errors.Join(fmt.Errorf("telemetry: start tracer: %w", err), client.Close())
 	}
 	t.spans = &spans{
 		propagator: newPropagator(), maxChildAge: cfg.MaxChildAge, meter: t.meter, log: deps.Log,
 		keep:     rate.NewLimiter(rate.Limit(cfg.KeepFailures), burst(cfg.KeepFailures)),
-		resource: t.meter.guards["feature"].value,
+		resource: t.meter.tagSets["feature"].value,
 	}
 	seed := deps.Seed
 	if seed == 0 {
@@ -112,23 +111,23 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	}
 	//nolint:gosec // rounding needs no strong randomness
 	t.record = &recorder{meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics}
-	t.ended.Go(t.run)
+	t.running.Go(t.run)
 	return t, nil
 }
 
-// statsdOptions make the client aggregate distributions too: it sends every
-// value, many in a line. Its option to keep only a sample of them stays unused:
-// in datadog-go 5.9.1 a value may replace one that is being written at that
-// moment (a data race), and sums of money would be estimates. What waits between
-// two flushes is bounded by what the one goroutine that makes it can do: some
-// 20,000 events a second.
+// statsdOptions returns options that make the client aggregate distributions too: it
+// sends every value, many in a line. Its option to keep only a sample of them is not
+// used: in datadog-go 5.9.1 a value may replace one that is being written (a data
+// race), and sums of money would be estimates. What accumulates between two flushes
+// is bounded by the speed of the one goroutine that records: some 20,000 events a
+// second.
 func statsdOptions(to target, d *drops) []statsd.Option {
 	var tags []string
 	if !to.serviceTag {
-		tags = append(tags, "service:"+cleanValue(to.service))
+		tags = append(tags, "service:"+sanitizeValue(to.service))
 	}
 	if !to.versionTag && to.version != "" {
-		tags = append(tags, "version:"+cleanValue(to.version))
+		tags = append(tags, "version:"+sanitizeValue(to.version))
 	}
 	return []statsd.Option{
 		statsd.WithExtendedClientSideAggregation(),
@@ -145,7 +144,7 @@ func statsdOptions(to target, d *drops) []statsd.Option {
 	}
 }
 
-// burst lets a whole second's worth through at once, and at least one.
+// burst returns the number that may pass at once: a second's worth, at least one.
 func burst(perSecond float64) int {
 	if perSecond <= 0 {
 		return 0
@@ -153,10 +152,10 @@ func burst(perSecond float64) int {
 	return max(1, int(min(perSecond, 1e6)))
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
+// LogHandler returns a handler that adds dd.trace_id and dd.span_id to a record whose
+// context carries a span, at the top level even inside groups. On a nil Telemetry no
+// context carries a span.
+func (t *Telemetry) LogHandler(h slog.Handler) slog.Handler { return slogtrace.WrapHandler(h) }
 
 // run owns spans and recorder until the queue is closed and empty.
 func (t *Telemetry) run() {
@@ -164,30 +163,19 @@ func (t *Telemetry) run() {
 	defer tick.Stop()
 	for {
 		select {
-		case r := <-t.queue:
+		case r, open := <-t.queue:
+			if !open {
+				t.flush()
+				return
+			}
 			t.handle(r)
 		case <-tick.C:
 			t.flush()
-		case <-t.closing:
-			t.drain()
-			t.flush()
-			return
 		}
 	}
 }
 
-func (t *Telemetry) drain() {
-	for {
-		select {
-		case r := <-t.queue:
-			t.handle(r)
-		default:
-			return
-		}
-	}
-}
-
-// handle sends one report. A panic costs that report and not the worker.
+// handle sends one report. A panic drops that report and does not stop the worker.
 func (t *Telemetry) handle(r *eval.Report) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -200,11 +188,11 @@ func (t *Telemetry) handle(r *eval.Report) {
 	t.spans.report(r)
 }
 
-// flush hands the counts that are kept here to the client.
+// flush hands the counts that are kept here to the client. Dead letters are rare and
+// are sent at once, with their reason.
 func (t *Telemetry) flush() {
-	for disposition, n := range t.events.unsent() {
-		t.meter.count(countEvents, n, nil, string(disposition))
-	}
+	t.meter.count(countEvents, t.events.evaluated.unsent(), nil, string(eval.DispositionEvaluated))
+	t.meter.count(countEvents, t.events.sampledOut.unsent(), nil, string(eval.DispositionSampledOut))
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}

@@ -24,24 +24,24 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// started is a Telemetry with its two sinks. The tracer is one a process, so
+// harness is a Telemetry with its two sinks. There is one tracer per process, so
 // tests that start one do not run in parallel.
-type started struct {
+type harness struct {
 	*telemetry.Telemetry
 	agent  *datadog.AgentSink
 	statsd *datadog.StatsDSink
 }
 
-func start(t *testing.T, change func(*telemetry.Config)) started {
+func start(t *testing.T, change func(*telemetry.Config)) harness {
 	t.Helper()
 	clearEnv(t)
 	return startWith(t, slog.New(slog.DiscardHandler), change)
 }
 
 // startWith leaves the environment to the test.
-func startWith(t *testing.T, log *slog.Logger, change func(*telemetry.Config)) started {
+func startWith(t *testing.T, log *slog.Logger, change func(*telemetry.Config)) harness {
 	t.Helper()
-	s := started{agent: datadog.Agent(t), statsd: datadog.StatsD(t)}
+	s := harness{agent: datadog.Agent(t), statsd: datadog.StatsD(t)}
 	cfg := telemetry.DefaultConfig()
 	cfg.AgentURL, cfg.DogStatsDURL = s.agent.URL, s.statsd.Address
 	cfg.CloseTimeout = 20 * time.Second
@@ -58,7 +58,7 @@ func startWith(t *testing.T, log *slog.Logger, change func(*telemetry.Config)) s
 }
 
 // end closes, and waits for the metrics to have arrived.
-func (s started) end(t *testing.T) {
+func (s harness) end(t *testing.T) {
 	t.Helper()
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatalf("close: %v", err)
@@ -70,7 +70,7 @@ func (s started) end(t *testing.T) {
 	}
 }
 
-// clearEnv removes what the surroundings of a test may have set.
+// clearEnv removes what the environment of a test may have set.
 func clearEnv(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{
@@ -127,7 +127,7 @@ func TestReportReachesBothSinks(t *testing.T) {
 	}
 }
 
-// TestSingleton: the tracer is one a process, so a second Telemetry is refused
+// TestSingleton: there is one tracer per process, so a second Telemetry is refused
 // until the first has ended.
 func TestSingleton(t *testing.T) {
 	s := start(t, nil)
@@ -160,8 +160,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestDiscards: nil, zero and switched off are all quiet. Only the last counts
-// what is dropped.
+// TestDiscards: a nil, zero or disabled Telemetry is quiet. Only a disabled one counts
+// drops.
 func TestDiscards(t *testing.T) {
 	t.Parallel()
 	cfg := telemetry.DefaultConfig()
@@ -205,7 +205,7 @@ func TestDiscards(t *testing.T) {
 	}
 }
 
-// TestEnvironmentRules: DD_* variables win over the file.
+// TestEnvironmentRules: DD_* variables override the file.
 func TestEnvironmentRules(t *testing.T) {
 	clearEnv(t)
 	agent, sink := datadog.Agent(t), datadog.StatsD(t)

@@ -1,22 +1,29 @@
 package telemetry
 
 import (
+	"context"
+	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/DataDog/datadog-go/v5/statsd"
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 )
 
-// agentTimeout bounds one request to the trace agent. It also bounds memory: a
-// hung agent makes payloads pile up for that long.
+// agentTimeout bounds one request to the trace agent. It also bounds memory: while
+// an agent hangs, payloads accumulate for that long.
 const agentTimeout = 2 * time.Second
 
-// startTracer starts the process's tracer. The function that it gives stops the
-// tracer again, and gives a channel that closes once it has stopped.
+// startTracer starts the process's tracer. The function that it returns stops the
+// tracer; its channel is closed when the tracer has stopped.
 func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *slog.Logger) (func() <-chan struct{}, error) {
-	lines := newTracerLog(log)
+	lines := &tracerLog{out: log}
 	opts := []tracer.StartOption{
 		tracer.WithService(to.service),
 		tracer.WithAgentURL(to.agent.String()),
@@ -42,17 +49,17 @@ func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *sl
 		return nil, err
 	}
 	return func() <-chan struct{} {
-		return closed(func() {
+		return inBackground(func() {
 			tracer.Stop()
-			lines.stop()
+			lines.silence()
 			agent.CloseIdleConnections()
-			started.Store(false) // only now may another one start
+			started.Store(false) // only now can another one start
 		})
 	}, nil
 }
 
-// failureRules keep failing eval.score spans of traces that are dropped, so many
-// a second.
+// failureRules returns rules that keep failing eval.score spans of dropped traces, up
+// to perSecond.
 func failureRules(service string, perSecond float64) []tracer.SamplingRule {
 	return tracer.SpanSamplingRules(tracer.Rule{
 		ServiceGlob: service, NameGlob: spanScore, Tags: map[string]string{tagPass: "false"},
@@ -60,7 +67,7 @@ func failureRules(service string, perSecond float64) []tracer.SamplingRule {
 	})
 }
 
-// tracerHealth takes the tracer's own metrics. It keeps the drops, which become
+// tracerHealth receives the tracer's own metrics. It counts the drops, which become
 // evalworker.dropped, and discards the others: they are not in the table.
 type tracerHealth struct {
 	statsd.NoOpClientDirect
@@ -69,7 +76,7 @@ type tracerHealth struct {
 
 const tracesDropped = "datadog.tracer.traces_dropped"
 
-// Count takes a count.
+// Count receives a count.
 func (h *tracerHealth) Count(name string, value int64, tags []string, _ float64) error {
 	if name == tracesDropped {
 		h.drops.add(SinkTraces, reasonOf(tags), value)
@@ -77,17 +84,158 @@ func (h *tracerHealth) Count(name string, value int64, tags []string, _ float64)
 	return nil
 }
 
-// Incr takes a count of one.
+// Incr receives a count of one.
 func (h *tracerHealth) Incr(name string, tags []string, rate float64) error {
 	return h.Count(name, 1, tags, rate)
 }
 
 func reasonOf(tags []string) string {
-	const prefix = "reason:"
 	for _, tag := range tags {
-		if len(tag) > len(prefix) && tag[:len(prefix)] == prefix {
-			return tag[len(prefix):]
+		if reason, ok := strings.CutPrefix(tag, "reason:"); ok && reason != "" {
+			return reason
 		}
 	}
 	return "unknown"
+}
+
+// tracerLog writes the tracer's messages into the program's log, a few lines a
+// minute: while an agent is down the tracer complains at every flush.
+type tracerLog struct {
+	out     *slog.Logger
+	stopped atomic.Bool
+
+	mu         sync.Mutex
+	since      time.Time // guarded by mu; start of the current minute
+	lines      int       // guarded by mu; written in it
+	suppressed int       // guarded by mu; since the last line
+}
+
+// tracerLines is the number of lines that the tracer may write a minute.
+const tracerLines = 6
+
+// silence discards further messages: the tracer keeps its logger after it has stopped.
+func (l *tracerLog) silence() { l.stopped.Store(true) }
+
+// log is the tracer's logger. The tracer's errors are warnings here: the worker does
+// not depend on it, and losses are counted.
+func (l *tracerLog) log(level tracer.LogLevel, msg string, _ ...any) {
+	ctx := context.Background()
+	to := slog.LevelWarn
+	switch level { // its constants are not exported
+	case 0:
+		to = slog.LevelDebug
+	case 1:
+		to = slog.LevelInfo
+	}
+	if l.stopped.Load() || !l.out.Enabled(ctx, to) {
+		return
+	}
+	suppressed, ok := l.allow(time.Now())
+	if !ok {
+		return
+	}
+	attrs := []slog.Attr{slog.String("message", truncateTag(msg))}
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Int("suppressed", suppressed))
+	}
+	l.out.LogAttrs(ctx, to, "tracer", attrs...)
+}
+
+// allow takes one line of the minute's budget, and returns the number of lines that
+// were suppressed since the last one.
+func (l *tracerLog) allow(now time.Time) (suppressed int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.since) >= time.Minute {
+		l.since, l.lines = now, 0
+	}
+	if l.lines >= tracerLines {
+		l.suppressed++
+		return 0, false
+	}
+	l.lines++
+	suppressed, l.suppressed = l.suppressed, 0
+	return suppressed, true
+}
+
+// agentTransport sends the tracer's requests to the agent. It does two things for
+// which the tracer has no option: it can cancel the requests to an agent that hangs,
+// so that stopping ends in time, and it swallows the library's reports about its own
+// use, which only an environment variable set before main can switch off.
+type agentTransport struct {
+	next    *http.Transport
+	library bool            // the library's reports may pass
+	ctx     context.Context //nolint:containedctx // ends all requests at once
+	cancel  context.CancelCauseFunc
+}
+
+var errCutOff = errors.New("telemetry is closing")
+
+func newAgentTransport(to target) *agentTransport {
+	dialer := &net.Dialer{Timeout: agentTimeout, KeepAlive: 30 * time.Second}
+	next := &http.Transport{
+		DialContext: dialer.DialContext, MaxIdleConns: 100, MaxIdleConnsPerHost: 100, IdleConnTimeout: 90 * time.Second,
+		TLSHandshakeTimeout: agentTimeout,
+	}
+	if to.agent.Scheme == "unix" {
+		// The tracer invents a host name for a socket; only the path counts.
+		next.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", to.agent.Path)
+		}
+	} else {
+		next.Proxy = http.ProxyFromEnvironment
+	}
+	a := &agentTransport{next: next, library: to.libraryTelemetry}
+	a.ctx, a.cancel = context.WithCancelCause(context.Background())
+	return a
+}
+
+// cutOff cancels all requests, and further ones.
+func (a *agentTransport) cutOff() { a.cancel(errCutOff) }
+
+// CloseIdleConnections is called by [http.Client.CloseIdleConnections].
+func (a *agentTransport) CloseIdleConnections() { a.next.CloseIdleConnections() }
+
+// RoundTrip implements [http.RoundTripper].
+func (a *agentTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !a.library && libraryReport(req) {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return &http.Response{
+			Status: "202 Accepted", StatusCode: http.StatusAccepted, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{}, Body: http.NoBody, Request: req,
+		}, nil
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	stop := context.AfterFunc(a.ctx, func() { cancel(errCutOff) })
+	release := func() {
+		stop()
+		cancel(nil)
+	}
+	resp, err := a.next.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		release()
+		return nil, err
+	}
+	resp.Body = &responseBody{resp.Body, release}
+	return resp, nil
+}
+
+// libraryReport reports whether a request is a report of the tracing library about
+// itself, sent through the agent or directly.
+func libraryReport(req *http.Request) bool {
+	return strings.HasPrefix(req.URL.Path, "/telemetry/proxy/") ||
+		strings.HasPrefix(req.URL.Hostname(), "instrumentation-telemetry-intake.")
+}
+
+// responseBody releases the request's context when it is closed.
+type responseBody struct {
+	io.ReadCloser
+	release func()
+}
+
+func (r *responseBody) Close() error {
+	defer r.release()
+	return r.ReadCloser.Close()
 }

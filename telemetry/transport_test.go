@@ -72,7 +72,7 @@ func TestLibraryReports(t *testing.T) {
 	}
 }
 
-// TestCutOff ends a request in flight and refuses the next.
+// TestCutOff cancels a request in flight and the next.
 func TestCutOff(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{})

@@ -86,11 +86,8 @@ type letterView struct {
 
 // envelopeHeaders returns the headers whose values are ids and dimensions.
 func envelopeHeaders() []string {
-	return []string{
-		event.HeaderEvent, event.HeaderRequestID, event.HeaderTraceID, event.HeaderTraceparent, event.HeaderDDTraceID, event.HeaderDDParentID,
-		event.HeaderEnvironment, event.HeaderFeature, event.HeaderPromptName, event.HeaderPromptVer, event.HeaderProvider, event.HeaderModel,
-		event.HeaderStatus, event.HeaderFinishReason, event.HeaderTenantTier, event.HeaderUserRating, event.HeaderOutputSchema,
-	}
+	return append(event.DimNames(), event.HeaderEvent, event.HeaderRequestID,
+		event.HeaderTraceID, event.HeaderTraceparent, event.HeaderDDTraceID, event.HeaderDDParentID)
 }
 
 // header returns a header's value without content, or redacted.

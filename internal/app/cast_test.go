@@ -241,7 +241,7 @@ func plainLines(t *testing.T) []scene {
 		{id: "unwanted-line", message: line("unwanted-line", func(e *event.Event) { e.Feature = "batch_export" })},
 		{id: "broken", dead: eval.ReasonMalformed, message: broken("broken", `{"event":"llm_request_completed","output":"`+word("broken"),
 			kafka.Header{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)}, kafka.Header{Key: event.HeaderRequestID, Value: []byte("broken")},
-			kafka.Header{Key: event.HeaderFeature, Value: []byte("support_agent")}, kafka.Header{Key: event.HeaderStatus, Value: []byte("success")})},
+			kafka.Header{Key: "feature", Value: []byte("support_agent")}, kafka.Header{Key: "status", Value: []byte("success")})},
 		{id: "unknown-kind", dead: eval.ReasonUnknownEvent, message: broken("unknown-kind", `{"event":"llm_`+word("kind")+`","request_id":"k"}`)},
 		{id: "wrong-type", dead: eval.ReasonMalformed, message: broken("wrong-type",
 			`{"event":"llm_request_completed","request_id":"t","feature":"support_agent","input_tokens":"`+word("type")+`"}`)},

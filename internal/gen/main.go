@@ -1,6 +1,6 @@
-// Gen writes the documents that are made from code: the event's JSON Schema,
-// and the pages on metrics and configuration. CI runs it and fails when
-// anything changes.
+// Gen writes the documents that are generated from code: the event's JSON Schema,
+// and the pages on metrics and configuration. CI runs it and fails when anything
+// changes.
 package main
 
 import (

@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/stats"
 )
 
-// Widths of the two columns of names; with the others a line has at most 100.
+// Widths of the two columns of names. A line has at most 100 columns.
 const (
 	maxVersionWidth = 14
 	maxEvalWidth    = 20
@@ -48,7 +48,7 @@ func (t Tables) rows(b *strings.Builder) {
 	}
 	line("prompt version", "evaluator", "decided", "pass", "95 % interval", "fail", "error", "n/a", "unsure", "")
 	for _, v := range t.PromptVersions {
-		name := fit(orNone(v.PromptVersion), maxVersionWidth)
+		name := truncate(versionName(v.PromptVersion), maxVersionWidth)
 		for _, evaluator := range slices.Sorted(maps.Keys(v.Evals)) {
 			e := v.Evals[evaluator]
 			rate, interval := "-", "-"
@@ -60,7 +60,7 @@ func (t Tables) rows(b *strings.Builder) {
 			if t.regressed(v.PromptVersion, evaluator) {
 				mark = "<"
 			}
-			line(name, fit(evaluator, maxEvalWidth), count(e.Pass+e.Fail), rate, interval, count(e.Fail), count(e.Error), count(e.NotApplicable), count(e.CannotJudge), mark)
+			line(name, truncate(evaluator, maxEvalWidth), shortCount(e.Pass+e.Fail), rate, interval, shortCount(e.Fail), shortCount(e.Error), shortCount(e.NotApplicable), shortCount(e.CannotJudge), mark)
 			name = ""
 		}
 	}
@@ -82,7 +82,7 @@ func (t Tables) findings(b *strings.Builder) {
 	b.WriteString("worse than the other versions of their prompt, beyond chance (<):\n")
 	for _, r := range t.Regressions {
 		fmt.Fprintf(b, "  %s  %-*s  %.1f %% pass, others %.1f %%  (%+.1f points, p %s)\n",
-			fit(orNone(r.PromptVersion), maxVersionWidth), maxEvalWidth, fit(r.Eval, maxEvalWidth), 100*r.Rate, 100*r.Baseline, 100*r.Difference, pValue(r.PValue))
+			truncate(versionName(r.PromptVersion), maxVersionWidth), maxEvalWidth, truncate(r.Eval, maxEvalWidth), 100*r.Rate, 100*r.Baseline, 100*r.Difference, pValue(r.PValue))
 	}
 }
 
@@ -91,28 +91,26 @@ func (t Tables) comparable() bool {
 	enough := map[string]int{}
 	for _, v := range t.PromptVersions {
 		for name, e := range v.Evals {
-			if e.Pass+e.Fail >= stats.MinDecided {
-				enough[name]++
+			if e.Pass+e.Fail < stats.MinDecided {
+				continue
 			}
-		}
-	}
-	for _, versions := range enough {
-		if versions > 1 {
-			return true
+			if enough[name]++; enough[name] > 1 {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// errors says why evaluations failed: a wrong key fails them all, and a table
-// full of dashes does not tell.
+// errors prints why evaluations failed: a wrong API key fails them all, which a
+// table full of dashes does not show.
 func (t Tables) errors(b *strings.Builder) {
 	for _, evaluator := range slices.Sorted(maps.Keys(t.Errors)) {
 		var parts []string
 		for _, reason := range slices.Sorted(maps.Keys(t.Errors[evaluator])) {
-			parts = append(parts, fmt.Sprintf("%s %s", count(t.Errors[evaluator][reason]), reason))
+			parts = append(parts, fmt.Sprintf("%s %s", shortCount(t.Errors[evaluator][reason]), reason))
 		}
-		fmt.Fprintf(b, "errors of %s: %s\n", fit(evaluator, maxEvalWidth), strings.Join(parts, ", "))
+		fmt.Fprintf(b, "errors of %s: %s\n", truncate(evaluator, maxEvalWidth), strings.Join(parts, ", "))
 	}
 }
 
@@ -123,23 +121,23 @@ func pValue(p float64) string {
 	return fmt.Sprintf("= %.4f", p)
 }
 
-func orNone(version string) string {
+func versionName(version string) string {
 	if version == "" {
 		return "(none)"
 	}
 	return version
 }
 
-// fit cuts a name to a width, in characters.
-func fit(s string, width int) string {
+// truncate shortens a name to a width, in characters.
+func truncate(s string, width int) string {
 	if utf8.RuneCountInString(s) <= width {
 		return s
 	}
 	return string([]rune(s)[:width-1]) + "…"
 }
 
-// count writes large numbers short, so that columns hold.
-func count(n int64) string {
+// shortCount abbreviates large numbers, so that they fit their columns.
+func shortCount(n int64) string {
 	switch {
 	case n >= 10_000_000:
 		return fmt.Sprintf("%dM", n/1_000_000)

@@ -24,7 +24,7 @@ type Summary struct {
 
 type jsonCount struct{ checked, invalid int64 }
 
-// New gives an empty summary.
+// New returns an empty summary.
 func New() *Summary {
 	return &Summary{json: map[string]jsonCount{}, errors: map[string]map[string]int64{}}
 }
@@ -35,33 +35,28 @@ func (s *Summary) Report(r *eval.Report) {
 		v := &r.Verdicts[i]
 		key := stats.Key{PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion, Eval: v.Eval}
 		s.table.Add(key, stats.Outcome(v.Outcome), v.Probability)
-		if v.Type == eval.TypeJSONSchema && v.Outcome.Decided() {
-			s.countJSON(r.Event.PromptVersion, v.Outcome == eval.OutcomeFail)
-		}
-		if v.Outcome == eval.OutcomeError {
-			s.countError(v.Eval, v.Reason)
-		}
+		s.count(r.Event.PromptVersion, v)
 	}
 }
 
-func (s *Summary) countError(evaluator, reason string) {
+// count counts what the table does not: valid JSON and the reasons of errors.
+func (s *Summary) count(version string, v *eval.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.errors[evaluator] == nil {
-		s.errors[evaluator] = map[string]int64{}
+	if v.Type == eval.TypeJSONSchema && v.Outcome.Decided() {
+		c := s.json[version]
+		c.checked++
+		if v.Outcome == eval.OutcomeFail {
+			c.invalid++
+		}
+		s.json[version] = c
 	}
-	s.errors[evaluator][reason]++
-}
-
-func (s *Summary) countJSON(version string, invalid bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.json[version]
-	c.checked++
-	if invalid {
-		c.invalid++
+	if v.Outcome == eval.OutcomeError {
+		if s.errors[v.Eval] == nil {
+			s.errors[v.Eval] = map[string]int64{}
+		}
+		s.errors[v.Eval][v.Reason]++
 	}
-	s.json[version] = c
 }
 
 // Tables are what a summary shows.
@@ -76,17 +71,17 @@ type Tables struct {
 // others.
 type Regression = stats.Regression
 
-// Version is what the evaluators said of one prompt version.
+// Version holds the verdicts on one prompt version.
 type Version struct {
 	PromptVersion string `json:"prompt_version"`
-	// JSONChecked counts outputs that a schema was held to, JSONInvalid those that
-	// did not satisfy it.
+	// JSONChecked counts outputs that were checked against a schema, JSONInvalid
+	// those that did not satisfy it.
 	JSONChecked int64           `json:"json_checked"`
 	JSONInvalid int64           `json:"json_invalid"`
 	Evals       map[string]Eval `json:"evals"`
 }
 
-// Eval is one evaluator's verdicts on one prompt version. PassRate is an
+// Eval counts one evaluator's verdicts on one prompt version. PassRate is an
 // estimate over all events of the version, weighted by sampling probability,
 // with a 95 % interval from Low to High; all three are nil when nothing was
 // decided.
@@ -101,8 +96,8 @@ type Eval struct {
 	High          *float64 `json:"high"`
 }
 
-// Tables gives the tables as they are now, versions in order. Several prompts
-// with versions of one name are shown together, and compared apart.
+// Tables returns the tables as they are now, versions in order. Versions of the
+// same name of several prompts are shown together, and compared apart.
 func (s *Summary) Tables() Tables {
 	cells := map[string]map[string]stats.Cell{}
 	for key, cell := range s.table.All() {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"gonum.org/v1/gonum/mathext"
 
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
@@ -23,8 +23,18 @@ const alpha = 1e-4
 
 // within reports whether k of n is between the exact binomial quantiles of p.
 func within(k, n int, p float64) bool {
-	b := distuv.Binomial{N: float64(n), P: p}
-	return b.CDF(float64(k)) > alpha/2 && 1-b.CDF(float64(k)-1) > alpha/2
+	return binomialCDF(k, n, p) > alpha/2 && 1-binomialCDF(k-1, n, p) > alpha/2
+}
+
+// binomialCDF returns the probability of at most k successes in n trials.
+func binomialCDF(k, n int, p float64) float64 {
+	switch {
+	case k < 0:
+		return 0
+	case k >= n:
+		return 1
+	}
+	return mathext.RegIncBeta(float64(n-k), float64(k+1), 1-p)
 }
 
 // tally counts a sample of events by prompt version.

@@ -8,9 +8,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// TestSaid holds what an output says, in the forms in which providers and their
-// libraries write it.
-func TestSaid(t *testing.T) {
+// TestAnswer reads outputs in the forms that providers and their libraries write.
+func TestAnswer(t *testing.T) {
 	t.Parallel()
 	const call = `[{"id":"c1","type":"function","function":{"name":"lookup","arguments":"{}"}}]`
 	onlyCalls := event.Said{CallsTools: true}

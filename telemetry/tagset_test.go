@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestClean(t *testing.T) {
+func TestSanitize(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"plain":                              "plain",
@@ -24,20 +24,20 @@ func TestClean(t *testing.T) {
 		strings.Repeat("x", 300):             strings.Repeat("x", 200),
 		strings.Repeat("x", 199) + "ü" + "y": strings.Repeat("x", 199),
 	} {
-		if got := cleanValue(in); got != want {
+		if got := sanitizeValue(in); got != want {
 			t.Errorf("cleanValue(%q) = %q, want %q", in, got, want)
 		}
 	}
 	for in, want := range map[string]string{
 		"correctness": "correctness", "Tool Selection-2": "tool_selection_2", "a.b": "a.b", "count": "count_score", "Weighted": "weighted_score", "x:y/z": "x_y_z", "größe": "gr__e",
 	} {
-		if got := cleanName(in); got != want {
+		if got := sanitizeName(in); got != want {
 			t.Errorf("cleanName(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
 
-func TestCapped(t *testing.T) {
+func TestTruncateTag(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, in string
@@ -50,7 +50,7 @@ func TestCapped(t *testing.T) {
 		{"invalid", "\xff", 3},
 		{"invalid and grown", strings.Repeat("\xffa", maxTagBytes), maxTagBytes},
 	} {
-		if got := capped(tt.in); len(got) != tt.want || !utf8.ValidString(got) {
+		if got := truncateTag(tt.in); len(got) != tt.want || !utf8.ValidString(got) {
 			t.Errorf("%s: %d bytes, valid %t; want %d", tt.name, len(got), utf8.ValidString(got), tt.want)
 		}
 	}
@@ -64,25 +64,25 @@ func FuzzClean(f *testing.F) {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_./-:", r)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		v := cleanValue(s)
+		v := sanitizeValue(s)
 		if len(v) > 200 || (v == "") != (s == "") || strings.ContainsFunc(v, odd) {
 			t.Errorf("cleanValue(%q) = %q", s, v)
 		}
-		if again := cleanValue(v); again != v {
+		if again := sanitizeValue(v); again != v {
 			t.Errorf("cleanValue is not stable: %q, %q", v, again)
 		}
-		if tag := capped(s); len(tag) > maxTagBytes || !utf8.ValidString(tag) {
+		if tag := truncateTag(s); len(tag) > maxTagBytes || !utf8.ValidString(tag) {
 			t.Errorf("capped(%q) = %q", s, tag)
 		}
 	})
 }
 
-// TestGuardBounds: the first values keep their names, later ones share one, and
-// the log hears of it once.
-func TestGuardBounds(t *testing.T) {
+// TestTagSetBounds: the first values keep their names, later ones share one, and the
+// log says so once.
+func TestTagSetBounds(t *testing.T) {
 	t.Parallel()
 	logged := 0
-	g := newGuard("feature", 3, cleanValue, func(key string) {
+	g := newTagSet("feature", 3, sanitizeValue, func(key string) {
 		logged++
 		if key != "feature" {
 			t.Errorf("overflow of %q", key)
@@ -95,8 +95,8 @@ func TestGuardBounds(t *testing.T) {
 	if len(distinct) != 4 || !distinct["feature:other"] || !distinct["feature:f2"] {
 		t.Errorf("tags = %v, want three names and other", distinct)
 	}
-	if logged != 1 || g.overflew.Load() != 997 {
-		t.Errorf("logged %d times, counted %d; want 1 and 997", logged, g.overflew.Load())
+	if logged != 1 || g.overflows.Load() != 997 {
+		t.Errorf("logged %d times, counted %d; want 1 and 997", logged, g.overflows.Load())
 	}
 	if got := g.tag("F1"); got != "feature:f1" {
 		t.Errorf("another spelling of a known value = %q", got)
@@ -109,11 +109,11 @@ func TestGuardBounds(t *testing.T) {
 	}
 }
 
-// TestGuardSpellings: spellings of one value are one value, and cannot fill the
+// TestTagSetSpellings: spellings of one value are one value, and cannot fill the
 // memory.
-func TestGuardSpellings(t *testing.T) {
+func TestTagSetSpellings(t *testing.T) {
 	t.Parallel()
-	g := newGuard("tool", 2, cleanValue, func(string) { t.Error("overflow") })
+	g := newTagSet("tool", 2, sanitizeValue, func(string) { t.Error("overflow") })
 	for i := range 100 {
 		if got := g.tag("a" + string(rune(0x2600+i))); got != "tool:a_" {
 			t.Fatalf("tag = %q", got)
@@ -124,9 +124,9 @@ func TestGuardSpellings(t *testing.T) {
 	}
 }
 
-func TestGuardConcurrent(t *testing.T) {
+func TestTagSetConcurrent(t *testing.T) {
 	t.Parallel()
-	g := newGuard("k", 5, cleanValue, func(string) {})
+	g := newTagSet("k", 5, sanitizeValue, func(string) {})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	distinct := map[string]bool{}

@@ -1,0 +1,81 @@
+package event_test
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/evalworker/evalworker/event"
+)
+
+// TestDimensions holds each row of the table to the field of that name: body,
+// headers and look-up by name know the same dimension.
+func TestDimensions(t *testing.T) {
+	t.Parallel()
+	if event.NumDims > 32 {
+		t.Fatal("the table of 64 names is to be half empty")
+	}
+	for i, name := range event.DimNames() {
+		if d, ok := event.DimNamed(name); !ok || int(d) != i {
+			t.Errorf("DimNamed(%q) = %d, %t; want %d", name, d, ok, i)
+		}
+		e := event.Event{Kind: event.KindRequestCompleted, RequestID: "r"}
+		for at := range reflect.TypeFor[event.Event]().NumField() {
+			if tag := reflect.TypeFor[event.Event]().Field(at).Tag.Get("json"); tag == name+",omitempty" {
+				reflect.ValueOf(&e).Elem().Field(at).SetString("x")
+			}
+		}
+		var want event.Dims
+		want[i] = "x"
+		hs := e.Headers()
+		env, _ := event.EnvelopeFromHeaders(hs)
+		if e.Envelope().Dims != want || env.Dims != want || e.Dim(name) != "x" {
+			t.Errorf("%s: the body has %q, headers have %q; want %q", name, e.Envelope().Dims, env.Dims, want)
+		}
+		if last := hs[len(hs)-1]; last.Key != name || string(last.Value) != "x" {
+			t.Errorf("%s travels as %q: %q", name, last.Key, last.Value)
+		}
+	}
+	for _, name := range []string{"", "x", "feature_", "request_id", "user_ratinG"} {
+		if d, ok := event.DimNamed(name); ok {
+			t.Errorf("DimNamed(%q) = %d", name, d)
+		}
+	}
+}
+
+// TestHeaderViewAllocatesNothing: it is read for every message.
+func TestHeaderViewAllocatesNothing(t *testing.T) {
+	e := event.Event{Kind: event.KindRequestCompleted, RequestID: "r", Feature: "search", UserRating: "down", TraceContext: event.TraceContext{
+		"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+	}}
+	hs := slices.Concat(e.Headers(), []event.Header{{Key: "feature", Value: []byte("chat")}})
+	if n := testing.AllocsPerRun(100, func() {
+		var v event.HeaderView
+		v.Read(hs, true)
+		feature, _ := event.DimNamed("feature")
+		if v.Trace().IsZero() || string(v.Dim(feature)) != "chat" {
+			t.Error("the last of two headers does not count, or the trace is not read")
+		}
+	}); n > 0 {
+		t.Errorf("%g allocations", n)
+	}
+}
+
+// BenchmarkEnvelope reads the envelope of a message.
+func BenchmarkEnvelope(b *testing.B) {
+	fields := map[string]string{"event": string(event.KindRequestCompleted), "request_id": "r", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+	for _, name := range []string{"environment", "feature", "prompt_name", "prompt_version", "provider", "model", "status", "finish_reason"} {
+		fields[name] = "some value"
+	}
+	var hs []event.Header
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		hs = append(hs, event.Header{Key: key, Value: []byte(fields[key])})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := event.EnvelopeFromHeaders(hs); !ok {
+			b.Fatal("no envelope")
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package telemetry
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	overflowValue  = "other"
+	maxValueLength = 200 // of a tag, as Datadog cuts it
+	maxNameLength  = 180 // of an evaluator's name; a metric's name may have 200
+)
+
+// tagSet makes the tags of one key from values that come from outside, and bounds
+// how many distinct values there are: DogStatsD neither escapes nor bounds them,
+// and each new combination of tags is a time series that costs money.
+//
+// The first limit values keep their names until the process ends; later ones
+// become "other". It is safe for concurrent use.
+type tagSet struct {
+	key      string
+	limit    int
+	overflow func(key string) // called once, at the first overflow
+	sanitize func(string) string
+
+	mu        sync.RWMutex
+	tags      map[string]string   // guarded by mu; original value -> tag
+	values    map[string]struct{} // guarded by mu; sanitised values
+	overflows atomic.Int64        // values that became other
+}
+
+func newTagSet(key string, limit int, clean func(string) string, overflow func(string)) *tagSet {
+	return &tagSet{key: key, limit: limit, sanitize: clean, overflow: overflow, tags: map[string]string{}, values: map[string]struct{}{}}
+}
+
+// tag returns "key:value" for a value; empty for an empty value.
+func (g *tagSet) tag(value string) string {
+	if value == "" {
+		return ""
+	}
+	g.mu.RLock()
+	tag, ok := g.tags[value]
+	g.mu.RUnlock()
+	if ok {
+		return tag
+	}
+	return g.admit(value)
+}
+
+// value returns tag without the key.
+func (g *tagSet) value(value string) string {
+	tag := g.tag(value)
+	if tag == "" {
+		return ""
+	}
+	return tag[len(g.key)+1:]
+}
+
+func (g *tagSet) admit(value string) string {
+	clean := g.sanitize(value)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, known := g.values[clean]; !known {
+		if len(g.values) >= g.limit {
+			if g.overflows.Add(1) == 1 {
+				g.overflow(g.key)
+			}
+			return g.key + ":" + overflowValue
+		}
+		g.values[clean] = struct{}{}
+	}
+	tag := g.key + ":" + clean
+	// Many spellings may share one sanitised value; their number is bounded too.
+	if len(g.tags) < 4*g.limit && len(value) <= maxValueLength {
+		g.tags[value] = tag
+	}
+	return tag
+}
+
+// sanitizeValue returns any text as a tag value: lower case, at most 200 bytes, of
+// letters of any script, digits and _ . / - : only.
+func sanitizeValue(s string) string {
+	return sanitize(s, maxValueLength, func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./-:", r)
+	})
+}
+
+// sanitizeName returns any text as a part of a metric's name. Names are ASCII.
+func sanitizeName(s string) string {
+	name := sanitize(s, maxNameLength, func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.'
+	})
+	switch name {
+	case "count", "weighted": // the names of counts; one name must not have two types
+		return name + "_score"
+	}
+	return name
+}
+
+// sanitize returns a text in lower case, truncated between characters, with _ for
+// characters that are not allowed.
+func sanitize(s string, limit int, allowed func(rune) bool) string {
+	b := make([]byte, 0, min(len(s), limit))
+	for _, r := range s {
+		if r = unicode.ToLower(r); !allowed(r) {
+			r = '_'
+		}
+		if len(b)+utf8.RuneLen(r) > limit {
+			break
+		}
+		b = utf8.AppendRune(b, r)
+	}
+	return string(b)
+}
