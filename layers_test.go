@@ -50,17 +50,20 @@ var layers = map[string][]string{
 	"sidecar/spool":   {"internal/config/fault"},
 
 	// What happens to one event.
-	"pipeline": {"eval", "event", "sampler"},
+	"policy": {
+		"eval", "judges", "sampler", "validators", "internal/config/fault", "internal/config/strictyaml",
+	},
+	"pipeline": {"eval", "event", "policy", "internal/backoff", "internal/outage"},
 
 	// How this process runs.
 	"internal/serve": {"internal/config/fault", "internal/config/secret"},
 	"internal/config": {
-		"eval", "datasets", "judges", "kafka/consumer", "redact", "sampler", "telemetry", "validators",
+		"datasets", "kafka/consumer", "policy", "redact", "telemetry", "validators",
 		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/serve",
 	},
 	"internal/app": {
-		"eval", "datasets", "emitter/mskiam", "judges", "kafka/consumer", "pipeline", "redact", "sampler", "telemetry", "validators",
-		"internal/config", "internal/config/fault", "internal/serve",
+		"eval", "datasets", "emitter/mskiam", "judges", "kafka/consumer", "pipeline", "policy", "redact", "telemetry",
+		"internal/backoff", "internal/config", "internal/outage", "internal/serve",
 	},
 	"internal/summary": {"eval", "stats"},
 	"internal/replay":  {"eval", "pipeline"},
@@ -89,7 +92,7 @@ var layers = map[string][]string{
 		"internal/config/fault", "internal/config/secret", "internal/demo/scenario",
 	},
 	"cmd/evalworker": {
-		"eval", "event", "datasets", "emitter/mskiam", "kafka/deadletter", "redact", "sampler",
+		"eval", "event", "datasets", "emitter/mskiam", "kafka/deadletter", "policy", "redact",
 		"internal/app", "internal/config", "internal/config/fault", "internal/demo", "internal/replay", "internal/summary",
 	},
 	"internal/gen":     {"event", "internal/config", "telemetry"},

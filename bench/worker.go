@@ -27,7 +27,6 @@ func beWorker(ctx context.Context, j job) error {
 	if err != nil {
 		return err
 	}
-	defer app.SteadyHeap()() // as the command does
 	var running sync.WaitGroup
 	var ran error
 	running.Go(func() { ran = a.Run(ctx) })

@@ -17,6 +17,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -102,12 +103,12 @@ func newPipeline(t *testing.T, w *world, cfg sampler.Config, evs ...evaluator) *
 	return p
 }
 
-func newSuite(t *testing.T, cfg sampler.Config, evs ...evaluator) *pipeline.Suite {
+func newSuite(t *testing.T, cfg sampler.Config, evs ...evaluator) *policy.Policy {
 	t.Helper()
-	s := &pipeline.Suite{}
+	s := &policy.Policy{}
 	var list []sampler.Evaluator
 	for _, e := range evs {
-		s.Evaluators = append(s.Evaluators, pipeline.Entry{Evaluator: e, Timeout: time.Second})
+		s.Evaluators = append(s.Evaluators, policy.Evaluator{Evaluator: e, Timeout: time.Second})
 		list = append(list, sampler.Evaluator{Name: e.name, Judge: e.typ == eval.TypeLLMJudge})
 	}
 	var err error

@@ -1,4 +1,4 @@
-package app
+package policy
 
 import (
 	"cmp"
@@ -8,113 +8,152 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
-	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/judges"
-	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/validators"
 )
 
-// suites builds a suite from each revision of the configuration. A model whose
-// settings did not change lives on over revisions, because its limits, its
-// breaker and what it has learned about its server are worth keeping.
-type suites struct {
-	observe func(judges.Call)
-	log     *slog.Logger
-	mu      sync.Mutex
-	models  map[string]builtModel // the builder's; guarded by mu where others look
+// Policy is one revision. It is immutable and safe for concurrent use.
+type Policy struct {
+	Sampler *sampler.Sampler
+	// Evaluators have the indexes that the sampler's plans name.
+	Evaluators []Evaluator
 }
 
-type builtModel struct {
-	cfg   judges.ModelConfig
-	model *judges.Endpoint
+// Revision identifies what the sampler decides by.
+func (p *Policy) Revision() string { return p.Sampler.Revision() }
+
+// Evaluator is an evaluator as it is run.
+type Evaluator struct {
+	eval.Evaluator
+	// Timeout bounds one evaluation, retries included. 0: no bound but the event's.
+	Timeout time.Duration
 }
 
-// build is called by one goroutine at a time: New, then the watcher's.
-func (s *suites) build(cfg *config.Config) (*pipeline.Suite, error) {
-	schemas, faults := validators.LoadSchemas(cfg.SchemaDir())
+// Judge reports whether the evaluator calls a model.
+func (e Evaluator) Judge() bool { return e.Type() == eval.TypeLLMJudge }
+
+// Deps are what a builder works with.
+type Deps struct {
+	Log     *slog.Logger      // of the models
+	Observe func(judges.Call) // is called after each call of a model; may be nil
+}
+
+// Builder builds the policy of each revision and owns the models behind it.
+type Builder struct {
+	deps   Deps
+	mu     sync.Mutex
+	models map[string]model // of the last revision; written by Build alone, under mu
+}
+
+type model struct {
+	cfg      judges.ModelConfig
+	endpoint *judges.Endpoint
+}
+
+// NewBuilder returns a builder without models. The caller must Close it.
+func NewBuilder(deps Deps) *Builder { return &Builder{deps: deps} }
+
+// Build builds the policy of a configuration. When it fails, the models of the
+// last revision stay as they are. It must not be called concurrently.
+func (b *Builder) Build(c *Config) (*Policy, error) {
+	if err := c.Missing().Err(); err != nil {
+		return nil, err
+	}
+	schemas, faults := validators.LoadSchemas(c.SchemaDir())
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	rubrics, faults := judges.LoadRubrics(cfg.RubricDir())
+	rubrics, faults := judges.LoadRubrics(c.RubricDir())
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	models := map[string]builtModel{}
-	suite := &pipeline.Suite{}
-	for _, e := range cfg.Evaluators {
-		entry := pipeline.Entry{Timeout: e.Timeout}
+	models := map[string]model{}
+	p := &Policy{}
+	for _, e := range c.Evaluators {
+		built := Evaluator{Timeout: e.Timeout}
 		var err error
 		if e.Judge() {
 			jc := e.JudgeConfig()
-			var model *judges.Endpoint
-			if model, err = s.model(jc.Model, cfg, models); err == nil {
-				entry.Evaluator, err = judges.New(jc, rubrics[jc.Rubric], model)
+			var m model
+			if m, err = b.model(jc.Model, c, models); err == nil {
+				built.Evaluator, err = judges.New(jc, rubrics[jc.Rubric], m.endpoint)
 			}
 		} else {
-			entry.Evaluator, err = validators.New(e.ValidatorConfig(), schemas)
+			built.Evaluator, err = validators.New(e.ValidatorConfig(), schemas)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("evaluator %s: %w", e.Name, err)
 		}
-		suite.Evaluators = append(suite.Evaluators, entry)
+		p.Evaluators = append(p.Evaluators, built)
 	}
 	var err error
-	if suite.Sampler, err = sampler.New(cfg.Sampling, cfg.Sampled()); err != nil {
+	if p.Sampler, err = c.Sampler(); err != nil {
 		return nil, err
 	}
-	for name, old := range s.models {
-		if models[name].model != old.model {
-			old.model.Close() // events in flight may still use it: this only lets go of idle connections
+	for name, old := range b.models {
+		if models[name].endpoint != old.endpoint {
+			old.endpoint.Close() // drops idle connections only: events in flight may still use it
 		}
 	}
-	s.mu.Lock()
-	s.models = models
-	s.mu.Unlock()
-	return suite, nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.models = models
+	return p, nil
 }
 
-// conditions say how the models of the present revision fare, by name.
-func (s *suites) conditions() []Model {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]Model, 0, len(s.models))
-	for name, m := range s.models {
-		out = append(out, Model{Name: name, Model: m.cfg.Model, Condition: m.model.Condition()})
+// model returns the model of that name: the one that this revision has built
+// already, else the last revision's when its settings are the same, else a new one.
+func (b *Builder) model(name string, c *Config, models map[string]model) (model, error) {
+	if m, ok := models[name]; ok {
+		return m, nil
 	}
-	slices.SortFunc(out, func(a, b Model) int { return cmp.Compare(a.Name, b.Name) })
+	m := model{cfg: c.Models[name]}
+	if old, ok := b.models[name]; ok && reflect.DeepEqual(old.cfg, m.cfg) {
+		m = old
+	} else {
+		var err error
+		m.endpoint, err = judges.NewModel(m.cfg, judges.ModelDeps{Log: b.deps.Log, Observe: b.deps.Observe})
+		if faults, ok := errors.AsType[fault.List](err); ok {
+			var under fault.List
+			under.Under("models."+name, faults)
+			return m, under
+		}
+		if err != nil {
+			return m, fmt.Errorf("model %s: %w", name, err)
+		}
+	}
+	models[name] = m
+	return m, nil
+}
+
+// ModelStatus is the state of a model of the present revision.
+type ModelStatus struct {
+	Name  string `json:"name"`  // in the configuration
+	Model string `json:"model"` // as its server calls it
+	judges.Condition
+}
+
+// Models returns the state of the present revision's models, by name. It may be
+// called while a policy is built.
+func (b *Builder) Models() []ModelStatus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]ModelStatus, 0, len(b.models))
+	for name, m := range b.models {
+		out = append(out, ModelStatus{Name: name, Model: m.cfg.Model, Condition: m.endpoint.Condition()})
+	}
+	slices.SortFunc(out, func(a, b ModelStatus) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 
-// close lets go of the models' connections.
-func (s *suites) close() {
-	for _, m := range s.models {
-		m.model.Close()
+// Close drops the models' connections.
+func (b *Builder) Close() {
+	for _, m := range b.models {
+		m.endpoint.Close()
 	}
-}
-
-// model gives the model of that name: from this revision's models so far, else
-// the last revision's when its settings are the same, else a new one.
-func (s *suites) model(name string, cfg *config.Config, models map[string]builtModel) (*judges.Endpoint, error) {
-	if m, ok := models[name]; ok {
-		return m.model, nil
-	}
-	mc := cfg.Models[name]
-	if old, ok := s.models[name]; ok && reflect.DeepEqual(old.cfg, mc) {
-		models[name] = old
-		return old.model, nil
-	}
-	model, err := judges.NewModel(mc, judges.ModelDeps{Log: s.log, Observe: s.observe})
-	if faults, ok := errors.AsType[fault.List](err); ok {
-		var named fault.List
-		named.Under("models."+name, faults)
-		return nil, named
-	}
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
-	}
-	models[name] = builtModel{mc, model}
-	return model, nil
 }

@@ -1,4 +1,4 @@
-package config
+package policy
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/judges"
-	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/validators"
 )
 
@@ -23,40 +23,52 @@ type (
 	JudgeOptions = judges.Config
 )
 
-// Evaluator is one entry of evaluators: what all have, and the options of its
-// type. Those of other types stay zero.
-type Evaluator struct {
-	Name    string        `yaml:"name"`
-	Type    string        `yaml:"type"` // a kind of validator, or llm_judge
-	Rate    *float64      `yaml:"rate"`
-	When    string        `yaml:"when"`
-	Timeout time.Duration `yaml:"timeout"` // of one evaluation, retries included; 0: none of its own
+// EvaluatorConfig is one entry of evaluators: what all have, and the options of
+// its type. Those of other types stay zero.
+type EvaluatorConfig struct {
+	Name    string        `yaml:"name" doc:"Name on scores and in metrics; lower-case letters, digits and _."`
+	Type    string        `yaml:"type" doc:"Kind of validator, or llm_judge."`
+	Rate    *float64      `yaml:"rate" doc:"Probability with which an event is evaluated, 0 to 1; without one a validator always runs and a judge runs at sampling.default_rate."`
+	When    string        `yaml:"when" doc:"Condition on the event; without one every event qualifies."`
+	Timeout time.Duration `yaml:"timeout" doc:"Time for one evaluation, retries included; 0: no bound but those of the model's calls."`
 
 	ValidatorOptions `yaml:",inline"`
 	JudgeOptions     `yaml:",inline"`
 }
 
-// typeJudge is the type of an evaluator that asks a model.
-const typeJudge = string(eval.TypeLLMJudge)
+// TypeJudge is the type of an evaluator that asks a model.
+const TypeJudge = string(eval.TypeLLMJudge)
 
 // Judge reports whether the evaluator asks a model.
-func (e Evaluator) Judge() bool { return e.Type == typeJudge }
+func (e EvaluatorConfig) Judge() bool { return e.Type == TypeJudge }
 
-// JudgeConfig gives the configuration of a judge.
-func (e Evaluator) JudgeConfig() judges.Config {
+// JudgeConfig returns the configuration of a judge.
+func (e EvaluatorConfig) JudgeConfig() judges.Config {
 	c := e.JudgeOptions
 	c.Name = e.Name
 	if c.Model == "" {
-		c.Model = defaultModel
+		c.Model = DefaultModel
 	}
 	return c
 }
 
-// ValidatorConfig gives the configuration of a validator.
-func (e Evaluator) ValidatorConfig() validators.Config {
+// ValidatorConfig returns the configuration of a validator.
+func (e EvaluatorConfig) ValidatorConfig() validators.Config {
 	c := e.ValidatorOptions
 	c.Name, c.Type = e.Name, e.Type
 	return c
+}
+
+// Deterministic returns evaluators for events of which nothing is known: those
+// that need no model and no settings, and that fail only what is wrong
+// everywhere. Each is named after its type and answers not_applicable where an
+// event lacks what it looks at.
+func Deterministic() []EvaluatorConfig {
+	var out []EvaluatorConfig
+	for _, kind := range []string{"json_schema", "tool_calls", "substance", "refusal", "pii", "secrets", "citations"} {
+		out = append(out, EvaluatorConfig{Name: kind, Type: kind})
+	}
+	return out
 }
 
 var evaluatorName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -64,39 +76,19 @@ var evaluatorName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // maxName bounds an evaluator's name, which becomes part of a metric's name.
 const maxName = 64
 
-// named is what evaluators may name.
-type named struct {
+// known lists what evaluators may name.
+type known struct {
 	types   []string
 	rubrics []string
-	policed []string // the rubrics that judge by a policy
+	guided  []string // the rubrics that judge by a text of the configuration
 	schemas []string
 	models  []string
 }
 
-func (c *Config) validateEvaluators() fault.List {
-	var fs fault.List
-	n := named{types: allTypes(), models: sortedKeys(c.Models)}
-	rubrics, bad := judges.LoadRubrics(c.RubricDir())
-	fs = append(fs, bad...)
-	// A rubric with a fault exists: that it is not known would be an echo.
-	n.rubrics = append(sortedKeys(rubrics), stems(bad)...)
-	for _, name := range sortedKeys(rubrics) {
-		if slices.Contains(rubrics[name].Needs, "policy") {
-			n.policed = append(n.policed, name)
-		}
-	}
-	n.schemas, bad = loadSchemas(c.SchemaDir())
-	fs = append(fs, bad...)
-	for i, e := range c.Evaluators {
-		fs.Under(fmt.Sprintf("evaluators[%d]", i), e.validate(n))
-	}
-	return fs
-}
-
-func (e Evaluator) validate(n named) fault.List {
+func (e EvaluatorConfig) validate(k known) fault.List {
 	var fs fault.List
 	switch {
-	case e.Name == "": // the sampler says so, as it does of a name that occurs twice
+	case e.Name == "": // the sampler reports it, as it does a name that occurs twice
 	case len(e.Name) > maxName:
 		fs.Add("name", fmt.Sprintf("%d bytes long", len(e.Name)), fmt.Sprintf("want at most %d", maxName))
 	case !evaluatorName.MatchString(e.Name):
@@ -107,40 +99,40 @@ func (e Evaluator) validate(n named) fault.List {
 	}
 	switch {
 	case e.Type == "":
-		fs.Add("type", "missing", "want one of "+strings.Join(n.types, ", "))
+		fs.Add("type", "missing", "want one of "+strings.Join(k.types, ", "))
 		return fs
-	case !slices.Contains(n.types, e.Type):
-		fs.Add("type", fmt.Sprintf("unknown type %q", e.Type), meant(e.Type, n.types, "no type is known"))
+	case !slices.Contains(k.types, e.Type):
+		fs.Add("type", fmt.Sprintf("unknown type %q", e.Type), suggest(e.Type, k.types, "no type is known"))
 		return fs
 	}
-	allowed := options(e.Type)
+	allowed := Options(e.Type)
 	for _, o := range optionFields() {
-		if v := reflect.ValueOf(&e).Elem().FieldByIndex(o.index); !slices.Contains(allowed, o.key) && !v.IsZero() {
-			fs = append(fs, notAnOption(o.key, e.Type, allowed))
-			v.SetZero() // said once; e is a copy
+		if v := reflect.ValueOf(&e).Elem().FieldByIndex(o.Index); !slices.Contains(allowed, o.Key) && !v.IsZero() {
+			fs = append(fs, notAnOption(o.Key, e.Type, allowed))
+			v.SetZero() // reported once; e is a copy
 		}
 	}
 	if e.Judge() {
-		return append(fs, e.validateJudge(n)...)
+		return append(fs, e.validateJudge(k)...)
 	}
 	fs = append(fs, e.ValidatorConfig().Validate()...)
-	if e.Schema != "" && slices.Contains(allowed, "schema") && !slices.Contains(n.schemas, e.Schema) {
-		fs.Add("schema", fmt.Sprintf("unknown schema %q", e.Schema), meant(e.Schema, n.schemas, "there is no file in the folder of schemas"))
+	if e.Schema != "" && slices.Contains(allowed, "schema") && !slices.Contains(k.schemas, e.Schema) {
+		fs.Add("schema", fmt.Sprintf("unknown schema %q", e.Schema), suggest(e.Schema, k.schemas, "there is no file in the folder of schemas"))
 	}
 	return fs
 }
 
-func (e Evaluator) validateJudge(n named) fault.List {
+func (e EvaluatorConfig) validateJudge(k known) fault.List {
 	c := e.JudgeConfig()
 	fs := c.Validate()
-	if c.Rubric != "" && !slices.Contains(n.rubrics, c.Rubric) {
-		fs.Add("rubric", fmt.Sprintf("unknown rubric %q", c.Rubric), meant(c.Rubric, n.rubrics, "there is none"))
+	if c.Rubric != "" && !slices.Contains(k.rubrics, c.Rubric) {
+		fs.Add("rubric", fmt.Sprintf("unknown rubric %q", c.Rubric), suggest(c.Rubric, k.rubrics, "there is none"))
 	}
-	if slices.Contains(n.policed, c.Rubric) && strings.TrimSpace(c.Policy) == "" {
+	if slices.Contains(k.guided, c.Rubric) && strings.TrimSpace(c.Policy) == "" {
 		fs.Add("policy", "missing", "want the text of the policy that rubric "+c.Rubric+" judges by")
 	}
-	if !slices.Contains(n.models, c.Model) {
-		fs.Add("model", fmt.Sprintf("unknown model %q", c.Model), meant(c.Model, n.models, "models has no entry"))
+	if !slices.Contains(k.models, c.Model) {
+		fs.Add("model", fmt.Sprintf("unknown model %q", c.Model), suggest(c.Model, k.models, "models has no entry"))
 	}
 	return fs
 }
@@ -153,8 +145,8 @@ func notAnOption(key, kind string, allowed []string) fault.Fault {
 	return fault.Fault{Path: key, Problem: "not an option of type " + kind, Expected: expected}
 }
 
-// meant says which name was meant, else which there are.
-func meant(word string, among []string, none string) string {
+// suggest returns the name that was probably meant, else lists all of them.
+func suggest(word string, among []string, none string) string {
 	switch near := fault.Nearest(word, among); {
 	case near != "":
 		return fmt.Sprintf("did you mean %q?", near)
@@ -164,35 +156,30 @@ func meant(word string, among []string, none string) string {
 	return "want one of " + strings.Join(among, ", ")
 }
 
-// options gives the keys that a type of evaluator takes beside those that all
+// Types returns every type of evaluator, validators first.
+func Types() []string {
+	var names []string
+	for _, k := range validators.Kinds() {
+		names = append(names, k.Name)
+	}
+	return append(names, TypeJudge)
+}
+
+// Options returns the keys that a type of evaluator takes beside those that all
 // take.
-func options(kind string) []string {
-	if kind == typeJudge {
-		var keys []string
-		for _, f := range fieldsOf(reflect.TypeFor[judges.Config](), nil) {
-			keys = append(keys, f.key)
-		}
-		return keys
+func Options(kind string) []string {
+	if kind != TypeJudge {
+		return validators.Options(kind)
 	}
-	return validators.Options(kind)
+	var keys []string
+	for _, f := range strictyaml.Fields(reflect.TypeFor[judges.Config]()) {
+		keys = append(keys, f.Key)
+	}
+	return keys
 }
 
-// optionFields gives the options of all types, as they stand in an Evaluator.
-func optionFields() []keyField {
-	var out []keyField
-	for _, f := range fieldsOf(reflect.TypeFor[Evaluator](), nil) {
-		if len(f.index) > 1 {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// Sampled gives the evaluators as the sampler knows them, in their order.
-func (c *Config) Sampled() []sampler.Evaluator {
-	out := make([]sampler.Evaluator, len(c.Evaluators))
-	for i, e := range c.Evaluators {
-		out[i] = sampler.Evaluator{Name: e.Name, Judge: e.Judge(), Rate: e.Rate, When: e.When}
-	}
-	return out
+// optionFields returns the options of all types, as they stand in an
+// EvaluatorConfig.
+func optionFields() []strictyaml.Field {
+	return slices.DeleteFunc(strictyaml.Fields(reflect.TypeFor[EvaluatorConfig]()), func(f strictyaml.Field) bool { return len(f.Index) == 1 })
 }

@@ -54,7 +54,7 @@ func warn(g *globals, cfg *config.Config) {
 	if g.file() == "" {
 		fmt.Fprintf(g.stderr, "warning: there is no %s here: these are the defaults\n", config.FileName)
 	}
-	if len(cfg.Evaluators) == 0 {
+	if len(cfg.Missing()) > 0 {
 		fmt.Fprintln(g.stderr, "warning: there are no evaluators: evalworker run will refuse to start")
 	}
 	if w := cfg.Kafka.Warning(); w != "" {

@@ -15,10 +15,10 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
-	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/internal/summary"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // evalFlags are the options of the command eval.
@@ -66,8 +66,8 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	if err != nil {
 		return err
 	}
-	if len(cfg.Evaluators) == 0 {
-		cfg.Evaluators = config.Deterministic()
+	if len(cfg.Missing()) > 0 {
+		cfg.Evaluators = policy.Deterministic()
 	}
 	if cfg.Store, err = storeAt(cfg.Store, f.store); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 
 // Accounting counts finished events since the worker started. At rest,
 // Consumed = SampledOut + Evaluated + DeadLettered: the left side is counted
-// where messages come in, the right side where each kind of end is.
+// where messages come in, the right side where they end.
 type Accounting struct {
 	Consumed     int64 `json:"consumed"`
 	SampledOut   int64 `json:"sampled_out"`
@@ -22,7 +22,7 @@ func (a Accounting) Settled() bool {
 	return a.Consumed == a.SampledOut+a.Evaluated+a.DeadLettered
 }
 
-// accounting is an Accounting that many goroutines count on.
+// accounting counts for an Accounting in many goroutines.
 type accounting struct {
 	consumed, sampledOut, evaluated, deadLettered atomic.Int64
 }
@@ -33,8 +33,8 @@ func (a *accounting) snapshot() Accounting {
 	return s
 }
 
-// recorder tells everybody who counts: the accounting, telemetry, and whoever
-// else embeds the worker.
+// recorder passes what became of events on to the accounting, telemetry and the
+// program that embeds the worker.
 type recorder struct {
 	counts *accounting
 	all    []pipeline.Recorder

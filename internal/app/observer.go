@@ -8,7 +8,7 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// observer turns what the stream sees into accounting, metrics and log lines.
+// observer turns what the consumer sees into accounting, metrics and log lines.
 type observer struct {
 	counts    *accounting
 	telemetry *telemetry.Telemetry
@@ -22,7 +22,7 @@ func (o observer) DeadLettered(reason eval.Reason) {
 	o.telemetry.DeadLettered(reason)
 }
 
-// Sink and reasons of what the stream passed over, as a metric's tags.
+// Tags of the metric that counts what the consumer passed over.
 const (
 	sinkStream             = "stream"
 	reasonLostToRetention  = "lost_to_retention"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/validators"
 )
 
@@ -46,9 +47,9 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 	}
 	b.WriteString("\n## Types of evaluator\n\nBeside name, type, rate, when and timeout they take:\n\n| type | what passes | options |\n|---|---|---|\n")
 	for _, k := range validators.Kinds() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Name, cell(k.Description), codes(options(k.Name)))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Name, cell(k.Description), codes(policy.Options(k.Name)))
 	}
-	fmt.Fprintf(&b, "| `%s` | A model finds that the rubric is met. | %s |\n", typeJudge, codes(options(typeJudge)))
+	fmt.Fprintf(&b, "| `%s` | A model finds that the rubric is met. | %s |\n", policy.TypeJudge, codes(policy.Options(policy.TypeJudge)))
 	return []byte(b.String())
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -74,17 +75,13 @@ func settings() map[string]setting {
 	out := map[string]setting{}
 	var walk func(t reflect.Type, path string, index []int)
 	walk = func(t reflect.Type, path string, index []int) {
-		for _, f := range fieldsOf(t, nil) {
-			where := f.key
-			if path != "" {
-				where = path + "." + f.key
-			}
-			at := slices.Concat(index, f.index)
+		for _, f := range strictyaml.Fields(t) {
+			where, at := join(path, f.Key), slices.Concat(index, f.Index)
 			switch {
-			case isLeaf(f.typ):
+			case isLeaf(f.Type):
 				out[variable(where)] = setting{where, at}
-			case f.typ.Kind() == reflect.Struct:
-				walk(f.typ, where, at)
+			case f.Type.Kind() == reflect.Struct:
+				walk(f.Type, where, at)
 			}
 		}
 	}
@@ -102,14 +99,14 @@ func (e *environment) apply(c *Config) fault.List {
 			faults.Add(name, f.Problem, f.Expected)
 		}
 	}
-	for _, key := range sortedKeys(known) {
+	for _, key := range slices.Sorted(maps.Keys(known)) {
 		s := known[key]
 		name, ok := shared(s.path)
 		if text := e.vars[name]; ok && text != "" {
 			set(name, text, s)
 		}
 	}
-	for _, name := range sortedKeys(e.vars) {
+	for _, name := range slices.Sorted(maps.Keys(e.vars)) {
 		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTests) || name == EnvConfig || serviceLink.MatchString(name) {
 			continue
 		}
@@ -136,7 +133,7 @@ func (e *environment) apply(c *Config) fault.List {
 // nothing about that.
 func meantVariable(name string, known map[string]setting) string {
 	rest := []string{strings.TrimPrefix(EnvConfig, envPrefix)}
-	for _, k := range sortedKeys(known) {
+	for _, k := range slices.Sorted(maps.Keys(known)) {
 		rest = append(rest, strings.TrimPrefix(k, envPrefix))
 	}
 	if near := fault.Nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {

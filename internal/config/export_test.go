@@ -7,9 +7,6 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Lines gives the table of docs to tests.
-func Lines() map[string]string { return docs() }
-
 // IsServiceLink tells variables of Kubernetes from settings.
 func IsServiceLink(name string) bool { return serviceLink.MatchString(name) }
 

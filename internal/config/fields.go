@@ -5,40 +5,11 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/config/secret"
 )
-
-// keyField is one key of a struct.
-type keyField struct {
-	key   string
-	index []int
-	typ   reflect.Type
-}
-
-// of gives the key's value in a struct.
-func (f keyField) of(v any) reflect.Value { return reflect.ValueOf(v).FieldByIndex(f.index) }
-
-// fieldsOf gives the keys of a struct in the order of its fields, inlined ones
-// included. under is the index of the struct in an outer one.
-func fieldsOf(t reflect.Type, under []int) []keyField {
-	var out []keyField
-	for i := range t.NumField() {
-		f := t.Field(i)
-		index := append(slices.Clone(under), i)
-		switch key, options, _ := strings.Cut(f.Tag.Get("yaml"), ","); {
-		case key == "-", key == "" && options == "":
-		case options == "inline":
-			out = append(out, fieldsOf(f.Type, index)...)
-		default:
-			out = append(out, keyField{key, index, f.Type})
-		}
-	}
-	return out
-}
 
 var (
 	typeDuration = reflect.TypeFor[time.Duration]()

@@ -4,7 +4,8 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // Key is one key of the file.
@@ -28,56 +29,49 @@ func (k Key) Section() bool { return k.Type == "section" }
 // Name gives the last part of the path.
 func (k Key) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.')+1:] }
 
-// Keys gives every key of the file, in the order of the types: a section stands
-// before the keys that it holds.
+// Keys returns every key of the file, in the order of the types: a section stands
+// before the keys that it holds. What a key is for stands in the doc tag of its
+// field.
 func Keys() []Key {
-	w := keyWalker{docs: docs()}
-	w.walk(reflect.ValueOf(Default()), "")
+	var keys []Key
+	walkKeys(reflect.ValueOf(Default()), "", &keys)
 	env := settings()
-	for i := range w.keys {
-		if name := variable(w.keys[i].Path); env[name].path == w.keys[i].Path {
-			w.keys[i].Env = name
+	for i := range keys {
+		if name := variable(keys[i].Path); env[name].path == keys[i].Path {
+			keys[i].Env = name
 		}
 	}
-	return w.keys
+	return keys
 }
 
-type keyWalker struct {
-	docs map[string]string
-	keys []Key
-}
-
-func (w *keyWalker) walk(v reflect.Value, path string) {
-	for _, f := range fieldsOf(v.Type(), nil) {
-		where := f.key
-		if path != "" {
-			where = path + "." + f.key
+func walkKeys(v reflect.Value, under string, keys *[]Key) {
+	for _, f := range strictyaml.Fields(v.Type()) {
+		path, value := join(under, f.Key), v.FieldByIndex(f.Index)
+		k := Key{Path: path, Type: "section", Doc: f.Tag.Get("doc")}
+		if isLeaf(f.Type) {
+			k.Type, k.Default = typeName(f.Type), byDefault(path, value)
+			*keys = append(*keys, k)
+			continue
 		}
-		w.value(v.FieldByIndex(f.index), where)
+		*keys = append(*keys, k)
+		switch f.Type.Kind() {
+		case reflect.Pointer:
+			value = reflect.Zero(f.Type.Elem())
+		case reflect.Map: // the defaults are those of the entry that exists by default
+			value, path = value.MapIndex(reflect.ValueOf(policy.DefaultModel)), path+".NAME"
+		case reflect.Slice:
+			value, path = reflect.Zero(f.Type.Elem()), path+"[]"
+		}
+		walkKeys(value, path, keys)
 	}
 }
 
-func (w *keyWalker) value(v reflect.Value, path string) {
-	t := v.Type()
-	if isLeaf(t) {
-		w.keys = append(w.keys, Key{Path: path, Type: typeName(t), Default: byDefault(path, v), Doc: w.docs[path]})
-		return
+// join returns the path of a key below another one.
+func join(path, key string) string {
+	if path == "" {
+		return key
 	}
-	w.keys = append(w.keys, Key{Path: path, Type: "section", Doc: w.docs[path]})
-	switch t.Kind() {
-	case reflect.Pointer:
-		w.walk(reflect.Zero(t.Elem()), path)
-	case reflect.Map:
-		elem := reflect.Zero(t.Elem())
-		if t.Elem() == reflect.TypeFor[judges.ModelConfig]() {
-			elem = reflect.ValueOf(judges.DefaultModelConfig())
-		}
-		w.walk(elem, path+".NAME")
-	case reflect.Slice:
-		w.walk(reflect.Zero(t.Elem()), path+"[]")
-	default:
-		w.walk(v, path)
-	}
+	return path + "." + key
 }
 
 // byDefault gives a leaf's default as YAML. An item of a list has none: what is

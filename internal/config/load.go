@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
-	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // Load reads the configuration file and puts it over the defaults, and the
@@ -32,7 +31,7 @@ func Load(path string, environ []string) (*Config, error) {
 		if err != nil {
 			return nil, fault.List{{File: path, Problem: "cannot be read", Expected: reason(err)}}
 		}
-		c.folder = filepath.Dir(path)
+		c.Folder = filepath.Dir(path)
 		doc, faults = decode(path, data, &c)
 	}
 	if doc != nil && doc.Broken("") {
@@ -45,7 +44,7 @@ func Load(path string, environ []string) (*Config, error) {
 	later := c.secrets(env, key)
 	later = append(later, c.Validate()...)
 	if doc != nil {
-		later = append(later, c.presence(doc)...)
+		later = append(later, c.ValidateKeys(doc.Has)...)
 	}
 	for _, f := range later {
 		switch name, fromEnv := env.variableOf(f.Path); {
@@ -74,33 +73,9 @@ func decode(path string, data []byte, c *Config) (*strictyaml.Document, fault.Li
 	}
 	_, _ = strictyaml.Decode(path, data, &names) // the faults come again
 	for name := range names.Models {
-		c.Models[name] = judges.DefaultModelConfig()
+		c.Models[name] = policy.DefaultConfig().Models[policy.DefaultModel]
 	}
 	return strictyaml.Decode(path, data, c)
-}
-
-// presence finds what only the file can tell: a rule without a rate, which looks
-// like a rate of zero, and options of another type that are set to nothing.
-func (c *Config) presence(doc *strictyaml.Document) fault.List {
-	var fs fault.List
-	for i := range c.Sampling.Rules {
-		if path := fmt.Sprintf("sampling.rules[%d].rate", i); !doc.Has(path) {
-			fs.Add(path, "missing", "want the probability for events that match, from 0 to 1")
-		}
-	}
-	for i, e := range c.Evaluators {
-		if !slices.Contains(allTypes(), e.Type) {
-			continue
-		}
-		allowed := options(e.Type)
-		for _, o := range optionFields() {
-			path := fmt.Sprintf("evaluators[%d]", i)
-			if !slices.Contains(allowed, o.key) && o.of(e).IsZero() && doc.Has(path+"."+o.key) {
-				fs.Under(path, fault.List{notAnOption(o.key, e.Type, allowed)})
-			}
-		}
-	}
-	return fs
 }
 
 // sortFaults puts the environment first, then the configuration file, then the

@@ -8,6 +8,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // Print writes the effective configuration as YAML: every key with its value,
@@ -25,8 +28,8 @@ func (c *Config) Print(w io.Writer) error {
 
 // tree turns a value into what emit writes.
 func tree(v reflect.Value) any {
-	if v.Type() == reflect.TypeFor[Evaluator]() {
-		return evaluatorTree(v.Interface().(Evaluator))
+	if v.Type() == reflect.TypeFor[policy.EvaluatorConfig]() {
+		return evaluatorTree(v.Interface().(policy.EvaluatorConfig))
 	}
 	if isLeaf(v.Type()) {
 		return plain(v)
@@ -57,22 +60,22 @@ func tree(v reflect.Value) any {
 
 func fieldsTree(v reflect.Value) section {
 	out := section{}
-	for _, f := range fieldsOf(v.Type(), nil) {
-		out = append(out, entry{f.key, tree(v.FieldByIndex(f.index))})
+	for _, f := range strictyaml.Fields(v.Type()) {
+		out = append(out, entry{f.Key, tree(v.FieldByIndex(f.Index))})
 	}
 	return out
 }
 
 // evaluatorTree leaves out what is not set: an evaluator has few of many
 // options, and most of these have no default to show.
-func evaluatorTree(e Evaluator) section {
+func evaluatorTree(e policy.EvaluatorConfig) section {
 	if e.Judge() {
 		e.JudgeOptions = e.JudgeConfig()
 	}
 	out := section{}
-	for _, f := range fieldsOf(reflect.TypeFor[Evaluator](), nil) {
-		if v := f.of(e); !v.IsZero() {
-			out = append(out, entry{f.key, tree(v)})
+	for _, f := range strictyaml.Fields(reflect.TypeFor[policy.EvaluatorConfig]()) {
+		if v := f.Of(e); !v.IsZero() {
+			out = append(out, entry{f.Key, tree(v)})
 		}
 	}
 	return out

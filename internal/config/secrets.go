@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/config/fault"
@@ -15,13 +17,13 @@ import (
 func (c *Config) secrets(env *environment, fallback string) fault.List {
 	var faults fault.List
 	c.files()
-	for _, name := range sortedKeys(c.Models) {
+	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		m := c.Models[name]
 		path := "models." + name
 		m.APIKey = unprinted(m.APIKey)
 		switch {
 		case m.KeyFile != "":
-			file := c.resolve(m.KeyFile)
+			file := c.Resolve(m.KeyFile)
 			key, problem := oneValue(file)
 			if problem != "" {
 				faults.Add(path+".key_file", problem, "want a file that holds the key alone")
@@ -67,7 +69,7 @@ func (c *Config) storePassword(env *environment) fault.List {
 	case s.PasswordFile != "" && inURL != "":
 		faults.Add("store.password_file", "store.url holds a password too", "want one of the two")
 	case s.PasswordFile != "":
-		file := c.resolve(s.PasswordFile)
+		file := c.Resolve(s.PasswordFile)
 		password, problem := oneValue(file)
 		if problem != "" {
 			faults.Add("store.password_file", problem, "want a file that holds the password alone")
@@ -87,7 +89,7 @@ func (c *Config) files() {
 		&c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile, &c.Health.TokenFile,
 	} {
 		if *path != "" {
-			*path = absolute(c.resolve(*path))
+			*path = absolute(c.Resolve(*path))
 		}
 	}
 	c.Kafka.SASL.Password = unprinted(c.Kafka.SASL.Password)

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/evalworker/evalworker/policy"
 )
 
 //go:embed starter
@@ -101,7 +103,7 @@ func (w starterWriter) key(k Key, width int) {
 		}
 		switch k.Path {
 		case "models":
-			fmt.Fprintf(w.b, "  %s:\n", defaultModel)
+			fmt.Fprintf(w.b, "  %s:\n", policy.DefaultModel)
 		case "evaluators":
 			w.options()
 		}
@@ -124,9 +126,9 @@ func slashed(k Key) string { return strings.ReplaceAll(k.Path, ".", "/") }
 // options lists the types of evaluator.
 func (w starterWriter) options() {
 	w.b.WriteString("  # Every type takes name, type, rate, when and timeout. Types and their options:\n")
-	for _, kind := range allTypes() {
+	for _, kind := range policy.Types() {
 		line := "none"
-		if keys := options(kind); len(keys) > 0 {
+		if keys := policy.Options(kind); len(keys) > 0 {
 			line = strings.Join(keys, ", ")
 		}
 		fmt.Fprintf(w.b, "  #   %-13s %s\n", kind, line)

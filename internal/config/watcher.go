@@ -8,11 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // Pauses of the watcher. An editor or a deployment changes several files in a
@@ -149,7 +153,7 @@ func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 		folders = append(folders, filepath.Dir(w.target))
 	}
 	if folders[1] != "" {
-		_, below := schemaTree(folders[1])
+		_, below := policy.SchemaFiles(folders[1])
 		folders = append(folders, below...)
 	}
 	for _, dir := range folders {
@@ -212,7 +216,7 @@ func (w *Watcher) relevant(name string) bool {
 	}
 	// A folder that comes or goes.
 	for _, f := range []string{w.current.Schemas, w.current.Rubrics} {
-		if f != "" && w.current.resolve(f) == filepath.Clean(name) {
+		if f != "" && w.current.Resolve(f) == filepath.Clean(name) {
 			return true
 		}
 	}
@@ -234,7 +238,7 @@ func (w *Watcher) fingerprint() string {
 	}
 	folders := w.folders()
 	if folders[1] != "" {
-		files, _ := schemaTree(folders[1])
+		files, _ := policy.SchemaFiles(folders[1])
 		for _, name := range files {
 			add(name)
 		}
@@ -248,4 +252,30 @@ func (w *Watcher) fingerprint() string {
 		}
 	}
 	return string(h.Sum(nil))
+}
+
+// keep puts back what may not change while the worker runs, which is everything
+// but the policy, and returns the paths of the keys that it put back.
+func (c *Config) keep(running *Config) []string {
+	kept := *running
+	kept.Policy = c.Policy
+	keys := differing(reflect.ValueOf(*c), reflect.ValueOf(kept), "")
+	*c = kept
+	return keys
+}
+
+// differing returns the paths of the keys that differ between two values of a
+// type. A list of sections is one key.
+func differing(a, b reflect.Value, path string) []string {
+	if a.Kind() != reflect.Struct || isLeaf(a.Type()) {
+		if reflect.DeepEqual(a.Interface(), b.Interface()) {
+			return nil
+		}
+		return []string{path}
+	}
+	var keys []string
+	for _, f := range strictyaml.Fields(a.Type()) {
+		keys = append(keys, differing(a.FieldByIndex(f.Index), b.FieldByIndex(f.Index), join(path, f.Key))...)
+	}
+	return keys
 }

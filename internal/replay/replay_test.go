@@ -20,6 +20,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -54,7 +55,7 @@ func newPipeline(tb testing.TB, f evaluator) *pipeline.Pipeline {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	suite := &pipeline.Suite{Sampler: s, Evaluators: []pipeline.Entry{{Evaluator: f}}}
+	suite := &policy.Policy{Sampler: s, Evaluators: []policy.Evaluator{{Evaluator: f}}}
 	p, err := pipeline.New(suite, pipeline.Deps{Redactor: nobody{}, Archive: nobody{}, Recorder: nobody{}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
