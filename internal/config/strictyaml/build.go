@@ -5,8 +5,6 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
-
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // node turns one syntax node into a value.
@@ -25,12 +23,8 @@ func (b *builder) node(n ast.Node, path string, depth int) *node {
 		out.kind, out.text = kindBool, v.Token.Value
 	case *ast.IntegerNode:
 		out.kind, out.text = kindInt, v.Token.Value
-	case *ast.FloatNode:
-		out.kind, out.text = kindFloat, v.Token.Value
-	case *ast.InfinityNode:
-		out.kind, out.text = kindFloat, v.Token.Value
-	case *ast.NanNode:
-		out.kind, out.text = kindFloat, v.Token.Value
+	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		out.kind, out.text = kindFloat, v.GetToken().Value
 	case *ast.StringNode:
 		out.kind, out.text = kindString, v.Value
 		switch v.Token.Type {
@@ -70,9 +64,9 @@ func (b *builder) node(n ast.Node, path string, depth int) *node {
 	return out
 }
 
-// unsplit mends an item of a list in brackets. Inside of braces the parser takes
-// [localhost:9092] for a list of mappings, as if a blank stood after the colon;
-// by the rules of YAML it is a list of texts.
+// unsplit mends an item of a list in brackets. Inside braces the parser reads
+// [localhost:9092] as a list of mappings, as if a blank followed the colon; by the
+// rules of YAML it is a list of texts.
 func unsplit(item ast.Node) ast.Node {
 	m, ok := item.(*ast.MappingNode)
 	if !ok || m.IsFlowStyle || len(m.Values) != 1 {
@@ -129,12 +123,12 @@ func (b *builder) mapping(out *node, values []*ast.MappingValueNode, path string
 		seen[p.key] = p.pos
 		p.value = b.node(v.Value, where, depth+1)
 		if null, ok := v.Value.(*ast.NullNode); ok && null.Token.Type == token.ImplicitNullType {
-			p.value.pos = p.pos // nothing stands nowhere
+			p.value.pos = p.pos // an absent value has no place of its own
 		}
 		out.pairs = append(out.pairs, p)
 		out.size += p.value.size
 	}
-	// A key of the mapping's own wins over a merged one, wherever it stands.
+	// The mapping's own keys win over merged ones, wherever they stand.
 	for _, m := range merges {
 		b.merge(out, m, path)
 	}
@@ -209,7 +203,7 @@ func (b *builder) tagged(v *ast.TagNode, path string, depth int) *node {
 	case "!!str":
 		n := b.node(v.Value, path, depth+1)
 		if n.kind != kindList && n.kind != kindMap {
-			text := *n // an alias shares n, and is no string for that
+			text := *n // an alias that shares n stays what it was
 			text.kind = kindString
 			return &text
 		}
@@ -217,9 +211,6 @@ func (b *builder) tagged(v *ast.TagNode, path string, depth int) *node {
 	case "!!int", "!!float", "!!bool", "!!null", "!!seq", "!!map":
 		return b.node(v.Value, path, depth+1)
 	}
-	*b.faults = append(*b.faults, fault.Fault{
-		Line: at(v).line, Column: at(v).column, Path: path,
-		Problem: "tag " + tag + " means nothing here", Expected: "want the value without a tag",
-	})
+	b.fault(at(v), path, "tag "+tag+" means nothing here", "want the value without a tag")
 	return b.node(v.Value, path, depth+1)
 }

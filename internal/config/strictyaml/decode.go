@@ -9,7 +9,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Document is a file that was read, for as long as faults in it may be found.
+// Document is a file that was read; it finds the places of faults in it.
 type Document struct {
 	file   string
 	lines  [][]rune
@@ -18,22 +18,22 @@ type Document struct {
 }
 
 // Decode reads one YAML document into v, a pointer to a struct whose defaults
-// are set: what the document does not say stays as it is. Keys are the names in
-// the yaml tags, else the lower-case field names. An entry that a map in v holds
-// already is the default of the entry with that key; a list replaces its
-// default whole.
+// are set: what the document does not set stays as it is. Keys are the names in
+// the yaml tags, else the lower-case field names. An entry that a map in v
+// already holds is the default of the entry with that key; a list replaces its
+// default as a whole.
 //
-// The faults are all that there are, in the order of the file, each with its
-// place; a value with a fault keeps its default. The document is never nil.
+// It returns all faults with their places, in the order of the file; a value
+// with a fault keeps its default. The document is never nil.
 func Decode(file string, data []byte, v any) (*Document, fault.List) {
 	var faults fault.List
 	d := &Document{file: file, broken: map[string]bool{}}
-	text := clean(data)
+	text := normalize(data)
 	d.root = parse(text, &faults)
 	for line := range strings.SplitSeq(text, "\n") {
 		d.lines = append(d.lines, []rune(line))
 	}
-	dec := decoder{doc: d, faults: &faults}
+	dec := decoder{doc: d, reporter: reporter{&faults}}
 	unreadable := d.root == nil && len(faults) > 0
 	if d.root != nil && d.root.kind != kindNull {
 		before := len(faults)
@@ -45,13 +45,10 @@ func Decode(file string, data []byte, v any) (*Document, fault.List) {
 		d.broken[faults[i].Path] = true
 	}
 	d.broken[""] = unreadable
-	slices.SortStableFunc(faults, byPlace)
+	slices.SortStableFunc(faults, func(a, b fault.Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	return d, faults
-}
-
-// byPlace orders the faults of one file as they stand in it.
-func byPlace(a, b fault.Fault) int {
-	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
 // Has reports whether the document sets the value at path, such as

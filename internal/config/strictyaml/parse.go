@@ -25,13 +25,13 @@ const wantYAML = "want valid YAML"
 
 // builder turns the syntax tree into nodes. A fault does not stop it.
 type builder struct {
-	faults  *fault.List
+	reporter
 	anchors map[string]*node
 	open    map[string]bool // anchors whose value is being read
 	budget  int             // values that may still be made, aliases followed
 }
 
-// parse gives the document's root, or nil when it is empty or unreadable.
+// parse returns the document's root, or nil when it is empty or unreadable.
 func parse(text string, faults *fault.List) (root *node) {
 	if len(text) > MaxBytes {
 		faults.Add("", fmt.Sprintf("%d bytes are too many", len(text)), fmt.Sprintf("want at most %d", MaxBytes))
@@ -41,7 +41,7 @@ func parse(text string, faults *fault.List) (root *node) {
 	if file == nil {
 		return nil
 	}
-	b := &builder{faults: faults, anchors: map[string]*node{}, open: map[string]bool{}, budget: MaxValues}
+	b := &builder{reporter: reporter{faults}, anchors: map[string]*node{}, open: map[string]bool{}, budget: MaxValues}
 	for _, doc := range file.Docs {
 		if doc.Body == nil || doc.Body.Type() == ast.DirectiveType {
 			continue
@@ -53,34 +53,32 @@ func parse(text string, faults *fault.List) (root *node) {
 		root = b.node(doc.Body, "", 0)
 	}
 	if b.budget < 0 {
-		return nil // the fault says so; a part of the document would only mislead
+		return nil // a part of the document would only mislead
 	}
 	return root
 }
 
-// clean makes text of a file: without a byte order mark, with one kind of line
-// break, and with a mark for bytes that are no characters, because lines and
-// columns count characters.
-func clean(data []byte) string {
+// normalize returns a file as text: without a byte order mark, with one kind of
+// line break, and with a mark in place of invalid bytes, because lines and columns
+// count characters.
+func normalize(data []byte) string {
 	text := strings.TrimPrefix(strings.ToValidUTF8(string(data), "\uFFFD"), "\uFEFF")
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 }
 
-// syntax parses the text. The parser is a library for whole YAML; should it
-// panic on some input, that input is a fault and not the end of the program.
+// syntax parses the text. Should the parser, a library for all of YAML, panic on
+// some input, that is a fault of the input and not the end of the program.
 func syntax(text string, faults *fault.List) (file *ast.File) {
-	fault := func(line, column int, problem, expected string) {
-		*faults = append(*faults, fault.Fault{Line: line, Column: column, Problem: problem, Expected: expected})
-	}
+	r := reporter{faults}
 	defer func() {
-		if r := recover(); r != nil {
+		if recover() != nil {
 			file = nil
-			fault(0, 0, "the YAML parser cannot read this", wantYAML)
+			r.fault(position{}, "", "the YAML parser cannot read this", wantYAML)
 		}
 	}()
 	tokens := lexer.Tokenize(text)
 	if pos, deep := tooDeep(tokens); deep {
-		fault(pos.line, pos.column, fmt.Sprintf("nested more than %d deep", MaxDepth), "want a flatter document")
+		r.fault(pos, "", fmt.Sprintf("nested more than %d deep", MaxDepth), "want a flatter document")
 		return nil
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -89,15 +87,15 @@ func syntax(text string, faults *fault.List) (file *ast.File) {
 	}
 	var bad *yaml.SyntaxError
 	if !errors.As(err, &bad) || bad.Token == nil || bad.Token.Position == nil {
-		fault(0, 0, "no YAML", wantYAML)
+		r.fault(position{}, "", "no YAML", wantYAML)
 		return nil
 	}
 	p := bad.Token.Position
-	fault(p.Line, max(p.Column, 1), strings.ReplaceAll(bad.Message, "\t", `\t`), mend(text, p.Line))
+	r.fault(position{p.Line, max(p.Column, 1)}, "", strings.ReplaceAll(bad.Message, "\t", `\t`), mend(text, p.Line))
 	return nil
 }
 
-// mend guesses from the text what a person meant.
+// mend guesses from the line what has to be changed.
 func mend(text string, line int) string {
 	lines := strings.Split(text, "\n")
 	if line < 1 || line > len(lines) {
@@ -114,9 +112,9 @@ func mend(text string, line int) string {
 	return wantYAML
 }
 
-// tooDeep finds nesting that would make the recursive parser grow its stack. A
-// block mapping needs a longer indentation for each level, so the size of the
-// document bounds it; brackets and the marks -, ? and ! nest at a byte or two.
+// tooDeep finds nesting that would grow the stack of the recursive parser. A block
+// mapping is indented further for each level, so the size of the document bounds
+// it; brackets and the marks -, ? and ! nest at a byte or two.
 func tooDeep(tokens token.Tokens) (position, bool) {
 	brackets, marks, line := 0, 0, 0
 	for _, t := range tokens {
@@ -141,11 +139,7 @@ func tooDeep(tokens token.Tokens) (position, bool) {
 	return position{}, false
 }
 
-func (b *builder) fault(p position, path, problem, expected string) {
-	*b.faults = append(*b.faults, fault.Fault{Line: p.line, Column: p.column, Path: path, Problem: problem, Expected: expected})
-}
-
-// at gives the place where a person sees the value begin.
+// at returns the place where a person sees the value begin.
 func at(n ast.Node) position {
 	switch v := n.(type) {
 	case *ast.MappingNode:

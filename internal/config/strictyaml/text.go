@@ -15,7 +15,7 @@ import (
 // have no file and the empty path.
 func Text(text string, v any) fault.List {
 	var faults fault.List
-	dec := decoder{doc: &Document{broken: map[string]bool{}}, faults: &faults}
+	dec := decoder{doc: &Document{broken: map[string]bool{}}, reporter: reporter{&faults}}
 	target := reflect.ValueOf(v).Elem()
 	n := scalarFor(target, text)
 	if target.Kind() == reflect.Slice {
@@ -31,8 +31,8 @@ func Text(text string, v any) fault.List {
 	return faults
 }
 
-// scalarFor makes a value of plain text. What is meant to be text is text,
-// however much it looks like a number.
+// scalarFor returns a text as the kind of value that v takes: where v takes text,
+// digits are text too.
 func scalarFor(v reflect.Value, text string) *node {
 	n := &node{kind: kindString, text: text}
 	if v.Kind() == reflect.Pointer {
