@@ -8,7 +8,7 @@ import (
 	"github.com/evalworker/evalworker/validators"
 )
 
-// Doc gives docs/configuration.md.
+// Doc returns docs/configuration.md.
 func Doc() []byte {
 	var b strings.Builder
 	b.WriteString(`# Configuration
@@ -53,7 +53,7 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 	return []byte(b.String())
 }
 
-// heading names a section; the keys outside of sections share one.
+// heading names a section; the keys outside sections share one.
 func heading(k Key) string {
 	if k.Section() {
 		return k.Path

@@ -17,7 +17,7 @@ var (
 	typeText     = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// isLeaf reports whether a value is written as one scalar or a list of scalars.
+// isLeaf reports whether a type is written as one scalar or a list of scalars.
 func isLeaf(t reflect.Type) bool {
 	switch {
 	case t.Implements(typeText):
@@ -30,7 +30,7 @@ func isLeaf(t reflect.Type) bool {
 	return t.Kind() != reflect.Struct && t.Kind() != reflect.Map
 }
 
-// typeName says what a person writes.
+// typeName names a type for people who write the file.
 func typeName(t reflect.Type) string {
 	switch {
 	case t == typeDuration:
@@ -57,14 +57,14 @@ func typeName(t reflect.Type) string {
 	return t.Kind().String()
 }
 
-// plain gives a leaf as YAML writes it, in Go types that the encoder knows.
-func plain(v reflect.Value) any {
+// leafValue returns a leaf as YAML writes it, in Go types that emit knows.
+func leafValue(v reflect.Value) any {
 	switch {
 	case v.Kind() == reflect.Pointer:
 		if v.IsNil() {
 			return nil
 		}
-		return plain(v.Elem())
+		return leafValue(v.Elem())
 	case v.Type() == typeDuration:
 		return shortDuration(time.Duration(v.Int()))
 	case v.Type() == typeSecret:
@@ -80,7 +80,7 @@ func plain(v reflect.Value) any {
 	case reflect.Slice:
 		out := make([]any, v.Len())
 		for i := range out {
-			out[i] = plain(v.Index(i))
+			out[i] = leafValue(v.Index(i))
 		}
 		return out
 	case reflect.String:
@@ -97,7 +97,7 @@ func plain(v reflect.Value) any {
 
 // number writes 5 and not 5.0, as a person would.
 func number(v reflect.Value) any {
-	const exact = 1 << 53 // integers up to here have a float of their own
+	const exact = 1 << 53 // up to here a float holds every integer
 	switch f := v.Float(); {
 	case f == math.Trunc(f) && math.Abs(f) < exact:
 		return int64(f)

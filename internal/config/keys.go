@@ -26,7 +26,7 @@ type Key struct {
 // Section reports whether the key holds keys of its own.
 func (k Key) Section() bool { return k.Type == "section" }
 
-// Name gives the last part of the path.
+// Name returns the last part of the path.
 func (k Key) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.')+1:] }
 
 // Keys returns every key of the file, in the order of the types: a section stands
@@ -74,13 +74,13 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// byDefault gives a leaf's default as YAML. An item of a list has none: what is
+// byDefault returns a leaf's default as YAML. An item of a list has none: what is
 // not written is not set.
 func byDefault(path string, v reflect.Value) string {
 	if v.IsZero() && (strings.Contains(path, "[]") || strings.Contains(path, "NAME.price.")) {
 		return ""
 	}
-	switch p := plain(v).(type) {
+	switch p := leafValue(v).(type) {
 	case nil:
 		return "null"
 	case []any:

@@ -18,9 +18,9 @@ import (
 // environment, in the form of [os.Environ], over both. An empty path stands for
 // defaults and environment alone.
 //
-// The error is of type [fault.Faults] and holds everything that is wrong: first
-// with the environment, then with the file in its order, then with the files of
-// rubrics and schemas. A fault that follows from another one is left out.
+// The error is of type [fault.List] and holds everything that is wrong: first with
+// the environment, then with the file in its order, then with the files of rubrics
+// and schemas. A fault that follows from another one is left out.
 func Load(path string, environ []string) (*Config, error) {
 	c := Default()
 	env := newEnvironment(environ)
@@ -35,7 +35,7 @@ func Load(path string, environ []string) (*Config, error) {
 		doc, faults = decode(path, data, &c)
 	}
 	if doc != nil && doc.Broken("") {
-		return nil, faults // nothing else is known, so nothing else can be judged
+		return nil, faults // nothing was read, so nothing can be checked
 	}
 	faults = append(faults, env.apply(&c)...)
 	c.Kafka.Grace = c.Shutdown.Grace
@@ -96,7 +96,7 @@ func sortFaults(faults fault.List, config string) {
 	})
 }
 
-// read gives a file's content, at most limit bytes of it.
+// read returns a file's content, at most limit bytes of it.
 func read(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -106,7 +106,7 @@ func read(path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// reason gives the part of an error that does not repeat the path.
+// reason returns the part of an error that does not repeat the path.
 func reason(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()

@@ -14,9 +14,9 @@ import (
 )
 
 // Print writes the effective configuration as YAML: every key with its value,
-// whether it came from the file, the environment or a default. Of an evaluator
-// only the options of its type are written. Secrets are [REDACTED], and so are
-// passwords in URLs; loaded again, a key that is [REDACTED] counts as absent.
+// whether it came from the file, the environment or a default. Of an evaluator it
+// writes what is set. Secrets and passwords in URLs are [REDACTED]; loaded again, a
+// key that is [REDACTED] counts as absent.
 func (c *Config) Print(w io.Writer) error {
 	var b strings.Builder
 	emit(&b, fieldsTree(reflect.ValueOf(*c)), "")
@@ -32,7 +32,7 @@ func tree(v reflect.Value) any {
 		return evaluatorTree(v.Interface().(policy.EvaluatorConfig))
 	}
 	if isLeaf(v.Type()) {
-		return plain(v)
+		return leafValue(v)
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -66,8 +66,8 @@ func fieldsTree(v reflect.Value) section {
 	return out
 }
 
-// evaluatorTree leaves out what is not set: an evaluator has few of many
-// options, and most of these have no default to show.
+// evaluatorTree leaves out what is not set: an evaluator has few of the many
+// options, and most have no default to show.
 func evaluatorTree(e policy.EvaluatorConfig) section {
 	if e.Judge() {
 		e.JudgeOptions = e.JudgeConfig()

@@ -22,9 +22,9 @@ type File struct {
 	Content []byte
 }
 
-// Starter gives the files with which a team begins: the configuration with every
-// key, its default and its line of explanation, one schema and one rubric. They
-// are free of faults and need no key and no broker to be checked.
+// Starter returns the files with which a team begins: the configuration with every
+// key, its default and what it is for, one schema and one rubric. They have no
+// faults, and checking them needs no key and no broker.
 func Starter() ([]File, error) {
 	files := []File{{FileName, starterConfig()}}
 	err := fs.WalkDir(starter, "starter", func(name string, d fs.DirEntry, err error) error {
@@ -44,9 +44,9 @@ func Starter() ([]File, error) {
 	return files, nil
 }
 
-// written says which keys the starter sets; the others stand beside them as
+// starterKeys are the keys that the starter sets; the others stand beside them as
 // comments. For lists and models it holds the text itself.
-func written() map[string]string {
+func starterKeys() map[string]string {
 	return map[string]string{
 		"kafka.brokers": "", "kafka.topic": "", "kafka.group": "",
 		"schemas": "", "rubrics": "", "sampling.default_rate": "", "store.url": "",
@@ -69,7 +69,7 @@ func starterConfig() []byte {
 	var b strings.Builder
 	b.WriteString("# What evalworker consumes, evaluates and reports.\n" +
 		"#\n# Keys that are commented out show their defaults. See what is in effect, and what\n# is wrong, with: evalworker check\n")
-	w := starterWriter{b: &b, set: written()}
+	w := starterWriter{b: &b, set: starterKeys()}
 	keys := Keys()
 	widths := map[string]int{} // of the column of keys, by section
 	for _, k := range keys {
@@ -79,7 +79,7 @@ func starterConfig() []byte {
 	}
 	for _, k := range keys {
 		if strings.Contains(k.Path, "[]") || strings.Contains(k.Path, ".price") {
-			continue // the examples of lists speak for themselves
+			continue // lists have examples instead
 		}
 		w.key(k, widths[path.Dir(slashed(k))])
 	}
