@@ -48,8 +48,8 @@ error.`,
 	return cmd
 }
 
-// warn tells, on standard error, what is no fault of the configuration and will
-// yet keep a worker from running with it here, or is hardly meant.
+// warn prints, on standard error, what is not a fault of the configuration but
+// will keep a worker from running with it here, or is hardly meant.
 func warn(g *globals, cfg *config.Config) {
 	if g.file() == "" {
 		fmt.Fprintf(g.stderr, "warning: there is no %s here: these are the defaults\n", config.FileName)
@@ -86,5 +86,5 @@ func printFaults(out *json.Encoder, faults fault.List) error {
 			return err
 		}
 	}
-	return errTold
+	return errPrinted
 }

@@ -279,8 +279,8 @@ func TestBuiltToRun(t *testing.T) {
 		"/tmp/go-build1/b001/exe/evalworker": true, "/home/u/.cache/go-build/ab/abcd-d/evalworker": true,
 		"/cache/ab/abcd-d/evalworker": true, "/usr/local/bin/evalworker": false,
 	} {
-		if got := builtToRun(path); got != want {
-			t.Errorf("builtToRun(%s) = %t", path, got)
+		if got := runByGo(path); got != want {
+			t.Errorf("runByGo(%s) = %t", path, got)
 		}
 	}
 }

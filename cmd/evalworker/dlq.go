@@ -41,8 +41,8 @@ An evaluation that failed is no dead letter: it is a verdict with the outcome er
 	return cmd
 }
 
-// unconfigured adds to the error of a broker that was not reached that nobody has
-// named one.
+// unconfigured adds to the error of a broker that was not reached that it is the
+// default one, when no broker is configured.
 func unconfigured(g *globals, err error) error {
 	_, unreached := errors.AsType[net.Error](err)
 	if !unreached || g.file() != "" {
@@ -82,7 +82,7 @@ func (f *letterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Var(&f.limit, "limit", "at most so many letters (default: all)")
 }
 
-// filter reads the options and the ids. The error is of type fault.Faults.
+// filter reads the options and the ids. The error is of type fault.List.
 func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, error) {
 	out := deadletter.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit.most}
 	var faults fault.List
@@ -115,7 +115,7 @@ func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, er
 	return out, faults.Err()
 }
 
-// shortened gives what stands before an ellipsis at the end of a key.
+// shortened returns what stands before an ellipsis at the end of a key.
 func shortened(key string) (prefix string, short bool) {
 	for _, ellipsis := range []string{"…", "..."} {
 		if prefix, short = strings.CutSuffix(key, ellipsis); short {
@@ -125,8 +125,8 @@ func shortened(key string) (prefix string, short bool) {
 	return "", false
 }
 
-// wanted adds to a filter what the configuration knows: which letters an
-// evaluator would have been run on. The error is of type fault.Faults.
+// wanted adds to a filter which letters an evaluator would have been run on, as far
+// as the configuration decides. The error is of type fault.List.
 func (f *letterFlags) wanted(filter *deadletter.Filter, cfg *config.Config) error {
 	if f.evaluator == "" {
 		return nil
@@ -157,7 +157,7 @@ func (f *letterFlags) wanted(filter *deadletter.Filter, cfg *config.Config) erro
 
 const wantLetter = "want PARTITION:OFFSET, as evalworker dlq list prints it"
 
-// wantReason names the reason that was meant, or those of which events die.
+// wantReason names the reason that was probably meant, or those of dead letters.
 func wantReason(s string) string {
 	var names []string
 	for _, r := range eval.Reasons() {
@@ -170,13 +170,13 @@ func wantReason(s string) string {
 		" or " + string(eval.ReasonPanic)
 }
 
-// noneYet tells a person that nothing has died yet, which is no failure.
+// noneYet prints that there are no dead letters yet, which is not a failure.
 func noneYet(g *globals, err error) error {
 	_, err = fmt.Fprintln(g.stderr, err)
 	return err
 }
 
-// letterProgress gives a bar that learns its total with the first step.
+// letterProgress returns a bar that learns its total with the first step.
 func letterProgress(g *globals, what string) (bar *progressbar.ProgressBar, step func(done, total int64)) {
 	bar = newProgress(g.stderr, 1, what, false)
 	var known int64

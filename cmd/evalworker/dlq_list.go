@@ -82,7 +82,7 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 	return cmd
 }
 
-// letterLine is a letter as JSON. It has no content.
+// letterLine is a letter as JSON, without content.
 type letterLine struct {
 	ID        string      `json:"id"`
 	Time      time.Time   `json:"time"`
@@ -155,7 +155,7 @@ func reasonCell(r eval.Reason, width int) string {
 	return cell(string(r), width)
 }
 
-// letterTable prints letters as they come, in columns of a fixed width: their
+// letterTable prints letters as they are read, in columns of a fixed width: their
 // number has no bound.
 type letterTable struct {
 	w     io.Writer
@@ -199,7 +199,7 @@ func (t *letterTable) row(letter, died, reason, origin, redrives, key, text stri
 	return err
 }
 
-// end says how many there are, and what was not shown.
+// end prints how many there are, and what was not shown.
 func (t *letterTable) end(s deadletter.Summary, redriven bool) error {
 	var b strings.Builder
 	if t.lines > 0 {

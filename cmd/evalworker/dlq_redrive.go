@@ -65,7 +65,7 @@ same letters twice.`,
 	return cmd
 }
 
-// flagFaults makes flags of the paths of faults.
+// flagFaults turns the paths of faults into flags.
 func flagFaults(faults fault.List) fault.List {
 	for i := range faults {
 		faults[i].Path = "--" + faults[i].Path
@@ -73,7 +73,7 @@ func flagFaults(faults fault.List) fault.List {
 	return faults
 }
 
-// refusals says how many letters were refused. They have been named.
+// refusals is the error of a run that refused letters. They have been named.
 type refusals struct{ letters int }
 
 func (r *refusals) Error() string {
@@ -112,15 +112,15 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadlette
 	return nil
 }
 
-// redrivePrinter tells what becomes of letters as it happens.
+// redrivePrinter prints what becomes of letters as it happens.
 type redrivePrinter struct {
 	out       io.Writer
 	dry, json bool
 	refusals  map[deadletter.Refusal]int
 }
 
-// maxTold is how many letters are named for one refusal. --json names all.
-const maxTold = 20
+// maxNamed is how many letters are named for one refusal. --json names all.
+const maxNamed = 20
 
 func (p *redrivePrinter) add(r deadletter.Result) error {
 	if p.json {
@@ -136,10 +136,10 @@ func (p *redrivePrinter) add(r deadletter.Result) error {
 	case r.Action == deadletter.ActionRefused:
 		p.refusals[r.Refusal]++
 		switch n := p.refusals[r.Refusal]; {
-		case n <= maxTold:
+		case n <= maxNamed:
 			_, err := fmt.Fprintf(p.out, "%v refused: %s\n", r.Letter.ID, printable(r.Detail))
 			return err
-		case n == maxTold+1:
+		case n == maxNamed+1:
 			_, err := fmt.Fprintf(p.out, "more are refused alike (%s); --json names them\n", r.Refusal)
 			return err
 		}
@@ -150,7 +150,7 @@ func (p *redrivePrinter) add(r deadletter.Result) error {
 	return nil
 }
 
-// end says what was done.
+// end prints what was done.
 func (p *redrivePrinter) end(t deadletter.Totals) error {
 	verb := "redriven"
 	if p.dry {

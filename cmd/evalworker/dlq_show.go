@@ -80,11 +80,11 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 type letterView struct {
 	letter   *deadletter.Letter
 	trace    deadletter.Trace
-	fate     string           // of which it would die again
-	redactor *redact.Redactor // nil: no content
+	fate     string           // what it would die of again; empty: it would not
+	redactor *redact.Redactor // nil: content is not shown
 }
 
-// envelopeHeaders are those whose values are ids and dimensions.
+// envelopeHeaders are the headers whose values are ids and dimensions.
 func envelopeHeaders() []string {
 	return []string{
 		event.HeaderEvent, event.HeaderRequestID, event.HeaderTraceID, event.HeaderTraceparent, event.HeaderDDTraceID, event.HeaderDDParentID,
@@ -93,7 +93,7 @@ func envelopeHeaders() []string {
 	}
 }
 
-// header gives a header's value as it may be shown.
+// header returns a header's value as it may be shown.
 func (v *letterView) header(h event.Header) string {
 	switch {
 	case slices.Contains(envelopeHeaders(), h.Key) && utf8.Valid(h.Value):
@@ -106,12 +106,12 @@ func (v *letterView) header(h event.Header) string {
 	return "(" + plural(len(h.Value), "byte") + ")"
 }
 
-// value gives the redacted value.
+// value returns the redacted value.
 func (v *letterView) value() string {
 	return v.redactor.Text(strings.ToValidUTF8(string(v.letter.Value), "\ufffd"))
 }
 
-// json gives the letter as JSON has it.
+// json returns the letter for JSON.
 func (v *letterView) json() any {
 	type pair struct {
 		Key   string `json:"key"`

@@ -134,7 +134,7 @@ func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, sampledOut in
 	if t.Blank > 0 {
 		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
 	}
-	fmt.Fprintf(&b, "\nfailing requests are kept in %s; see them with: %s datasets list --store %s\n", store, again("evalworker"), quote(store))
+	fmt.Fprintf(&b, "\nfailing requests are kept in %s; see them with: %s datasets list --store %s\n", store, shellCommand("evalworker"), quote(store))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
