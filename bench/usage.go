@@ -22,8 +22,8 @@ func newMeter(events int64) (meter, error) {
 	return meter{events: events, cpu: cpu, at: time.Now()}, err
 }
 
-// tell prints the figures since the meter was made, as one line.
-func (m meter) tell(events int64) error {
+// print prints the figures since the meter was made, as one line.
+func (m meter) print(events int64) error {
 	end, err := newMeter(events)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (m meter) tell(events int64) error {
 	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
-// cpuTime is what this process has used.
+// cpuTime returns the user and system time of this process so far.
 func cpuTime() (time.Duration, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -44,7 +44,7 @@ func cpuTime() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
-// resident gives the resident memory of this process, now and at its peak, in
+// resident returns the resident memory of this process, now and at its peak, in
 // bytes; see proc_pid_status(5).
 func resident() (now, peak int64, err error) {
 	text, err := os.ReadFile("/proc/self/status")
