@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/tinylib/msgp/msgp"
@@ -40,24 +39,20 @@ type SpanLink struct {
 	Attributes map[string]string `json:"attributes"`
 }
 
-// Priority gives the sampling priority that a chunk's first span carries.
+// Priority returns the sampling priority that a chunk's first span carries.
 func (s Span) Priority() (int, bool) {
 	p, ok := s.Metrics["_sampling_priority_v1"]
 	return int(p), ok
 }
 
-// AgentSink is a trace agent that keeps what it is sent. It speaks the v0.4
+// AgentSink is a trace agent that keeps what it receives. It speaks the v0.4
 // protocol over plain HTTP, so it works with an unchanged tracer in the same
 // process or in another.
 type AgentSink struct {
 	URL string
 
 	report func(error)
-	mu     sync.Mutex
-	spans  []Span             // guarded by mu
-	rates  map[string]float64 // guarded by mu
-	other  []string           // guarded by mu; paths that were asked for and are not served
-	news   chan struct{}      // guarded by mu; closed and replaced when spans grows
+	arrivals[Span]
 }
 
 // Agent starts a trace agent. It stops with the test.
@@ -70,10 +65,10 @@ func Agent(t testing.TB) *AgentSink {
 	return a
 }
 
-// NewAgent gives a trace agent and its handler, for a program that is no test.
-// What it cannot read or answer goes to report.
+// NewAgent returns a trace agent and its handler, for programs that are not tests.
+// It reports what it cannot read or answer.
 func NewAgent(report func(error)) (*AgentSink, http.Handler) {
-	a := &AgentSink{report: report, news: make(chan struct{}), rates: map[string]float64{}}
+	a := &AgentSink{report: report}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/info", func(w http.ResponseWriter, _ *http.Request) {
 		a.reply(w, map[string]any{
@@ -85,63 +80,25 @@ func NewAgent(report func(error)) (*AgentSink, http.Handler) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.WriteHeader(http.StatusOK)
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.mu.Lock()
-		a.other = append(a.other, r.URL.Path)
-		a.mu.Unlock()
-		w.WriteHeader(http.StatusNotFound)
-	})
 	return a, mux
 }
 
-// SetRate sets the share of traces of a service that the tracer is told to keep.
-// The tracer learns of it with the answer to its next payload.
-func (a *AgentSink) SetRate(service, env string, rate float64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.rates[fmt.Sprintf("service:%s,env:%s", service, env)] = rate
-}
+// Spans returns the spans that have arrived so far.
+func (a *AgentSink) Spans() []Span { return a.all() }
 
-// Spans gives the spans that have arrived so far.
-func (a *AgentSink) Spans() []Span {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.spans)
-}
-
-// Named gives the spans of an operation.
+// Named returns the spans of an operation.
 func (a *AgentSink) Named(operation string) []Span {
 	return slices.DeleteFunc(a.Spans(), func(s Span) bool { return s.Name != operation })
 }
 
-// Unserved gives the paths of requests that were neither traces nor statistics.
-func (a *AgentSink) Unserved() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.other)
-}
-
-// Wait returns once ok is satisfied with what has arrived, and reports false
-// when ctx ends first.
+// Wait returns once ok accepts what has arrived, and false when ctx ends first.
 func (a *AgentSink) Wait(ctx context.Context, ok func(*AgentSink) bool) bool {
-	for {
-		a.mu.Lock()
-		news := a.news
-		a.mu.Unlock()
-		if ok(a) {
-			return true
-		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-			return ok(a)
-		}
-	}
+	return a.wait(ctx, func() bool { return ok(a) })
 }
 
 func (a *AgentSink) traces(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	if err != nil { // the tracer was cut off; what it sent is lost, and that is for the test to see
+	if err != nil { // the tracer was cut off; the test sees that its spans are missing
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -151,12 +108,8 @@ func (a *AgentSink) traces(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.spans = append(a.spans, spans...)
-	close(a.news)
-	a.news = make(chan struct{})
-	a.reply(w, map[string]any{"rate_by_service": a.rates})
+	a.add(spans...)
+	a.reply(w, map[string]any{"rate_by_service": map[string]float64{}})
 }
 
 func (a *AgentSink) reply(w http.ResponseWriter, v any) {

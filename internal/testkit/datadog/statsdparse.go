@@ -20,7 +20,7 @@ type StatsDMetric struct {
 	Tags   []string  // in the order of the wire
 }
 
-// Tag gives the value of a tag; empty when there is none of that key.
+// Tag returns the value of a tag; empty when the key is absent.
 func (m StatsDMetric) Tag(key string) string {
 	for _, tag := range m.Tags {
 		if v, ok := strings.CutPrefix(tag, key+":"); ok {
@@ -118,8 +118,8 @@ func (m *StatsDMetric) field(field string, seen map[byte]bool) error {
 	return nil
 }
 
-// checkTags wants key:value with lower-case keys and values out of the characters
-// that Datadog keeps as they are, and each key once.
+// checkTags accepts tags of the form key:value, with lower-case keys and values of
+// characters that Datadog keeps as they are, and each key once.
 func checkTags(tags []string) error {
 	keys := map[string]bool{}
 	for _, tag := range tags {
