@@ -50,8 +50,8 @@ func New(t testing.TB) *Authority {
 	return &Authority{File: write(t, "ca.pem", "CERTIFICATE", der), cert: cert, key: key}
 }
 
-// Issue signs a certificate for hosts, names or addresses, that a server and a
-// client can use for the given time from now on; below zero it has expired.
+// Issue signs a certificate for hosts, names or addresses, that servers and clients
+// can use for the given time from now; below zero it has expired.
 func (a *Authority) Issue(t testing.TB, valid time.Duration, hosts ...string) Pair {
 	t.Helper()
 	key := newKey(t)
@@ -83,8 +83,8 @@ func (a *Authority) Issue(t testing.TB, valid time.Duration, hosts ...string) Pa
 	return p
 }
 
-// Server gives the configuration of a server at 127.0.0.1 and localhost. With
-// clients it takes only those that have a certificate of that authority.
+// Server returns the configuration of a server at 127.0.0.1 and localhost. With
+// clients it accepts only clients with a certificate of that authority.
 func (a *Authority) Server(t testing.TB, clients *Authority) *tls.Config {
 	t.Helper()
 	cfg := &tls.Config{
@@ -116,7 +116,7 @@ func serial(t testing.TB) *big.Int {
 	return n
 }
 
-// write puts one block into a file of a folder of its own.
+// write writes one block to a file in a folder of its own.
 func write(t testing.TB, name, block string, der []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

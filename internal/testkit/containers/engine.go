@@ -12,8 +12,8 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// EnvRequired names the variable that, set to "required", makes it a failure that
-// there is no engine, and, set to "off", lets none be looked for.
+// EnvRequired names the variable that makes a missing engine a failure when it is
+// "required", and that forbids containers when it is "off".
 const EnvRequired = "EVALWORKER_TEST_REAL"
 
 const (
@@ -21,10 +21,10 @@ const (
 	off      = "off"
 )
 
-// engineTimeout bounds the question whether an engine answers.
+// engineTimeout bounds the ping of an engine.
 const engineTimeout = 5 * time.Second
 
-// Engine gives nil when a Docker engine answers, else why it does not.
+// Engine returns nil when a Docker engine answers, else why it does not.
 func Engine(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
@@ -39,14 +39,14 @@ func Engine(ctx context.Context) error {
 	return nil
 }
 
-// noEngine says so in one line; what the library says takes more.
+// noEngine shortens the library's error to one line.
 func noEngine(err error) error {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return errors.New("no Docker engine: " + line)
 }
 
-// NeedEngine skips a test that is about containers themselves where there is no
-// engine, and fails it there when one is required.
+// NeedEngine skips a test of containers themselves when there is no engine, and
+// fails it when one is required.
 func NeedEngine(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -58,8 +58,8 @@ func NeedEngine(t *testing.T) {
 	Need(t, Engine(t.Context()))
 }
 
-// Need skips a test whose component did not start, which is so where images can
-// not be had, and fails it when components are required.
+// Need skips a test whose component did not start, as where images cannot be
+// pulled, and fails it when components are required.
 func Need(t *testing.T, err error) {
 	t.Helper()
 	switch {

@@ -17,12 +17,11 @@ const (
 )
 
 // envUsed names the file in which tests note the components that they would use.
-// A file and not a variable of this package, because what a test starts as a
-// process of its own shares it.
+// It is a file because processes that a test starts share it.
 const envUsed = "EVALWORKER_TEST_USED"
 
-// UseKafka gives the brokers of an Apache Kafka, if there is one in this run. The
-// test is run once more on one when [Main] can start it.
+// UseKafka returns the brokers of an Apache Kafka, if there is one in this run.
+// Otherwise the test is run once more when [Main] can start one.
 func UseKafka(t testing.TB) (addrs []string, ok bool) {
 	t.Helper()
 	v, ok := use(t, EnvKafka)
@@ -32,9 +31,9 @@ func UseKafka(t testing.TB) (addrs []string, ok bool) {
 	return strings.Split(v, ","), true
 }
 
-// UsePostgres gives the URL of an empty database of the test's own, if there is
-// a PostgreSQL in this run. The test is run once more on one when [Main] can
-// start it.
+// UsePostgres returns the URL of an empty database for the test, if there is a
+// PostgreSQL in this run. Otherwise the test is run once more when [Main] can start
+// one.
 func UsePostgres(t testing.TB) (url string, ok bool) {
 	t.Helper()
 	server, ok := use(t, EnvPostgres)
@@ -55,7 +54,7 @@ func UsePostgres(t testing.TB) (url string, ok bool) {
 	return url, true
 }
 
-// use gives the value of a variable, or notes that the test would have used it.
+// use returns the value of a variable, or notes that the test would have used it.
 func use(t testing.TB, env string) (string, bool) {
 	t.Helper()
 	if v := os.Getenv(env); v != "" {
@@ -73,7 +72,7 @@ func use(t testing.TB, env string) (string, bool) {
 func note(path, env, test string) (err error) {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // Main made it
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a process that lives longer than the run
+		return nil // this process has outlived the run
 	}
 	if err != nil {
 		return err
@@ -83,7 +82,7 @@ func note(path, env, test string) (err error) {
 	return err
 }
 
-// used gives the top-level tests that would have used a variable, by variable.
+// used returns the top-level tests that would have used a variable, by variable.
 func used(path string) (map[string]map[string]bool, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // Main made it
 	if err != nil {
