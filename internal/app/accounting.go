@@ -1,10 +1,13 @@
 package app
 
 import (
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/telemetry"
 )
 
 // Accounting counts finished events since the worker started. At rest,
@@ -58,4 +61,48 @@ func (r recorder) Cases(rep *eval.Report, n int) {
 	for _, next := range r.all {
 		next.Cases(rep, n)
 	}
+}
+
+// observer turns what the consumer sees into accounting, metrics and log lines.
+type observer struct {
+	counts    *accounting
+	telemetry *telemetry.Telemetry
+	log       *slog.Logger
+}
+
+func (o observer) Consumed(n int) { o.counts.consumed.Add(int64(n)) }
+
+func (o observer) DeadLettered(reason eval.Reason) {
+	o.counts.deadLettered.Add(1)
+	o.telemetry.DeadLettered(reason)
+}
+
+// Tags of the metric that counts what the consumer passed over.
+const (
+	sinkStream             = "stream"
+	reasonLostToRetention  = "lost_to_retention"
+	reasonControlRecord    = "control_record"
+	reasonOffsetOutOfRange = "offset_out_of_range"
+)
+
+func (o observer) LostToRetention(partition int, n int64) {
+	o.telemetry.Dropped(sinkStream, reasonLostToRetention, int(n))
+	o.log.Warn("events were deleted before they were read: raise the topic's retention or add workers",
+		slog.Int("partition", partition), slog.Int64("events", n))
+}
+
+func (o observer) ControlRecord() { o.telemetry.Dropped(sinkStream, reasonControlRecord, 1) }
+
+func (o observer) OffsetReset(partition int, from, to int64) {
+	o.telemetry.Dropped(sinkStream, reasonOffsetOutOfRange, 1)
+	o.log.Warn("committed offset lies beyond the partition's end: the topic was made anew or truncated",
+		slog.Int("partition", partition), slog.Int64("from", from), slog.Int64("to", to))
+}
+
+// judgeCall records one call of a model.
+func (a *App) judgeCall(c judges.Call) {
+	a.telemetry.JudgeCall(telemetry.JudgeCall{
+		Eval: c.Eval, Model: c.Model, Latency: c.Duration, InputTokens: c.Usage.InputTokens, OutputTokens: c.Usage.OutputTokens,
+		CostNanoUSD: c.Usage.CostNanoUSD, CostKnown: c.Usage.CostKnown, Reason: c.Reason,
+	})
 }

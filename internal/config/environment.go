@@ -62,59 +62,37 @@ func shared(path string) (name string, ok bool) {
 	return envKafka + strings.ToUpper(strings.ReplaceAll(key, ".", "_")), true
 }
 
-// setting is a key that a variable can set.
-type setting struct {
-	path  string
-	index []int
-}
-
-// settings returns the keys that variables can set, by variable: those with one
-// value or a list of plain values, outside lists and maps.
-func settings() map[string]setting {
-	out := map[string]setting{}
-	var walk func(t reflect.Type, path string, index []int)
-	walk = func(t reflect.Type, path string, index []int) {
-		for _, f := range strictyaml.Fields(t) {
-			where, at := join(path, f.Key), slices.Concat(index, f.Index)
-			switch {
-			case isLeaf(f.Type):
-				out[variable(where)] = setting{where, at}
-			case f.Type.Kind() == reflect.Struct:
-				walk(f.Type, where, at)
-			}
-		}
-	}
-	walk(reflect.TypeFor[Config](), "", nil)
-	return out
-}
-
 // apply sets the keys that the environment holds.
 func (e *environment) apply(c *Config) fault.List {
 	var faults fault.List
-	known := settings()
-	set := func(name, text string, s setting) {
-		e.origin[s.path] = name
-		for _, f := range strictyaml.Text(text, reflect.ValueOf(c).Elem().FieldByIndex(s.index).Addr().Interface()) {
+	known := map[string]Key{}
+	for _, k := range Keys() {
+		if k.Env != "" {
+			known[k.Env] = k
+		}
+	}
+	set := func(name, text string, k Key) {
+		e.origin[k.Path] = name
+		for _, f := range strictyaml.Text(text, reflect.ValueOf(c).Elem().FieldByIndex(k.index).Addr().Interface()) {
 			faults.Add(name, f.Problem, f.Expected)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(known)) {
-		s := known[key]
-		name, ok := shared(s.path)
+		name, ok := shared(known[key].Path)
 		if text := e.vars[name]; ok && text != "" {
-			set(name, text, s)
+			set(name, text, known[key])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.vars)) {
 		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTests) || name == EnvConfig || serviceLink.MatchString(name) {
 			continue
 		}
-		if s, ok := known[name]; ok {
-			set(name, e.vars[name], s)
+		if k, ok := known[name]; ok {
+			set(name, e.vars[name], k)
 			continue
 		}
 		base := strings.TrimSuffix(name, envFile)
-		s, ok := known[base]
+		k, ok := known[base]
 		if !ok || base == name {
 			faults.Add(name, "unknown variable", suggestVariable(name, known))
 			continue
@@ -122,7 +100,7 @@ func (e *environment) apply(c *Config) fault.List {
 		text, bad := e.fromFile(base)
 		faults = append(faults, bad...)
 		if len(bad) == 0 {
-			set(name, text, s)
+			set(name, text, k)
 		}
 	}
 	return faults
@@ -130,7 +108,7 @@ func (e *environment) apply(c *Config) fault.List {
 
 // suggestVariable returns the variable that was probably meant. The common prefix
 // is left out of the comparison, because it makes all of them look alike.
-func suggestVariable(name string, known map[string]setting) string {
+func suggestVariable(name string, known map[string]Key) string {
 	rest := []string{strings.TrimPrefix(EnvConfig, envPrefix)}
 	for _, k := range slices.Sorted(maps.Keys(known)) {
 		rest = append(rest, strings.TrimPrefix(k, envPrefix))

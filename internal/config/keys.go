@@ -1,9 +1,13 @@
 package config
 
 import (
+	"encoding"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/policy"
 )
@@ -21,6 +25,8 @@ type Key struct {
 	Doc string
 	// Env is the environment variable that sets the key, if one does.
 	Env string
+
+	index []int // of the field in a Config; nil inside lists and maps
 }
 
 // Section reports whether the key holds keys of its own.
@@ -34,35 +40,36 @@ func (k Key) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.')+1:
 // field.
 func Keys() []Key {
 	var keys []Key
-	walkKeys(reflect.ValueOf(Default()), "", &keys)
-	env := settings()
-	for i := range keys {
-		if name := variable(keys[i].Path); env[name].path == keys[i].Path {
-			keys[i].Env = name
-		}
-	}
+	walkKeys(reflect.ValueOf(Default()), "", []int{}, &keys)
 	return keys
 }
 
-func walkKeys(v reflect.Value, under string, keys *[]Key) {
+func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 	for _, f := range strictyaml.Fields(v.Type()) {
-		path, value := join(under, f.Key), v.FieldByIndex(f.Index)
-		k := Key{Path: path, Type: "section", Doc: f.Tag.Get("doc")}
+		k := Key{Path: join(under, f.Key), Type: "section", Doc: f.Tag.Get("doc")}
+		if index != nil {
+			k.index = slices.Concat(index, f.Index)
+		}
+		value := v.FieldByIndex(f.Index)
 		if isLeaf(f.Type) {
-			k.Type, k.Default = typeName(f.Type), byDefault(path, value)
+			k.Type, k.Default = typeName(f.Type), byDefault(k.Path, value)
+			if k.index != nil {
+				k.Env = variable(k.Path)
+			}
 			*keys = append(*keys, k)
 			continue
 		}
 		*keys = append(*keys, k)
 		switch f.Type.Kind() {
 		case reflect.Pointer:
-			value = reflect.Zero(f.Type.Elem())
+			walkKeys(reflect.Zero(f.Type.Elem()), k.Path, nil, keys)
 		case reflect.Map: // the defaults are those of the entry that exists by default
-			value, path = value.MapIndex(reflect.ValueOf(policy.DefaultModel)), path+".NAME"
+			walkKeys(value.MapIndex(reflect.ValueOf(policy.DefaultModel)), k.Path+".NAME", nil, keys)
 		case reflect.Slice:
-			value, path = reflect.Zero(f.Type.Elem()), path+"[]"
+			walkKeys(reflect.Zero(f.Type.Elem()), k.Path+"[]", nil, keys)
+		default:
+			walkKeys(value, k.Path, k.index, keys)
 		}
-		walkKeys(value, path, keys)
 	}
 }
 
@@ -92,4 +99,50 @@ func byDefault(path string, v reflect.Value) string {
 	default:
 		return scalar(p)
 	}
+}
+
+var (
+	typeDuration = reflect.TypeFor[time.Duration]()
+	typeSecret   = reflect.TypeFor[secret.String]()
+	typeText     = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+// isLeaf reports whether a type is written as one scalar or a list of scalars.
+func isLeaf(t reflect.Type) bool {
+	switch {
+	case t.Implements(typeText):
+		return true
+	case t.Kind() == reflect.Pointer:
+		return isLeaf(t.Elem())
+	case t.Kind() == reflect.Slice:
+		return isLeaf(t.Elem())
+	}
+	return t.Kind() != reflect.Struct && t.Kind() != reflect.Map
+}
+
+// typeName names a type for people who write the file.
+func typeName(t reflect.Type) string {
+	switch {
+	case t == typeDuration:
+		return "duration"
+	case t == typeSecret:
+		return "secret"
+	case t.Implements(typeText):
+		return "string"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return typeName(t.Elem())
+	case reflect.Slice:
+		return "list of " + typeName(t.Elem()) + "s"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "string"
+	case reflect.Float32, reflect.Float64:
+		return "number"
+	case reflect.Int, reflect.Int64:
+		return "integer"
+	}
+	return t.Kind().String()
 }

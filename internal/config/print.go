@@ -2,13 +2,17 @@ package config
 
 import (
 	"cmp"
+	"encoding"
 	"fmt"
 	"io"
+	"math"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/policy"
 )
@@ -91,4 +95,67 @@ func withoutPassword(s string) string {
 		return s
 	}
 	return u.Redacted()
+}
+
+// leafValue returns a leaf as YAML writes it, in Go types that emit knows.
+func leafValue(v reflect.Value) any {
+	switch {
+	case v.Kind() == reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return leafValue(v.Elem())
+	case v.Type() == typeDuration:
+		return shortDuration(time.Duration(v.Int()))
+	case v.Type() == typeSecret:
+		return v.Interface().(secret.String).String()
+	case v.Type().Implements(typeText):
+		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
+		if err != nil {
+			return nil
+		}
+		return string(text)
+	}
+	switch v.Kind() {
+	case reflect.Slice:
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = leafValue(v.Index(i))
+		}
+		return out
+	case reflect.String:
+		return withoutPassword(v.String())
+	case reflect.Bool:
+		return v.Bool()
+	case reflect.Float32, reflect.Float64:
+		return number(v)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return v.Int()
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// number writes 5 and not 5.0, as a person would.
+func number(v reflect.Value) any {
+	const exact = 1 << 53 // up to here a float holds every integer
+	switch f := v.Float(); {
+	case f == math.Trunc(f) && math.Abs(f) < exact:
+		return int64(f)
+	case v.Kind() == reflect.Float32:
+		return float32(f)
+	default:
+		return f
+	}
+}
+
+// shortDuration writes 1m0s as 1m, as a person would.
+func shortDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
