@@ -16,19 +16,19 @@ import (
 
 // Span is one span as it reached the agent.
 type Span struct {
-	TraceID  uint64 // lower half
-	SpanID   uint64
-	ParentID uint64
-	Service  string
-	Name     string // operation
-	Resource string
-	Type     string
-	Start    int64 // nanoseconds since 1970
-	Duration int64 // nanoseconds
-	Error    bool
-	Meta     map[string]string
-	Metrics  map[string]float64
-	Links    []SpanLink
+	TraceID  uint64             `json:"trace_id"` // lower half
+	SpanID   uint64             `json:"span_id"`
+	ParentID uint64             `json:"parent_id"`
+	Service  string             `json:"service"`
+	Name     string             `json:"name"` // operation
+	Resource string             `json:"resource"`
+	Type     string             `json:"type"`
+	Start    int64              `json:"start"`    // nanoseconds since 1970
+	Duration int64              `json:"duration"` // nanoseconds
+	Error    bool               `json:"-"`
+	Meta     map[string]string  `json:"meta"`
+	Metrics  map[string]float64 `json:"metrics"`
+	Links    []SpanLink         `json:"-"` // of Meta
 }
 
 // SpanLink ties a span to one of another trace, or of another process.
@@ -119,101 +119,30 @@ func (a *AgentSink) reply(w http.ResponseWriter, v any) {
 	}
 }
 
-// decodeTraces reads an array of traces, each an array of spans, in MessagePack.
+// decodeTraces reads an array of traces, each an array of spans, in MessagePack. It
+// goes through JSON, so that a field of another type is an error.
 func decodeTraces(r io.Reader) ([]Span, error) {
-	in := msgp.NewReader(r)
-	traces, err := in.ReadArrayHeader()
-	if err != nil {
+	var text bytes.Buffer
+	if _, err := msgp.CopyToJSON(&text, r); err != nil {
+		return nil, fmt.Errorf("payload: %w", err)
+	}
+	var traces [][]struct {
+		Span
+		Error int `json:"error"`
+	}
+	if err := json.Unmarshal(text.Bytes(), &traces); err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
 	var out []Span
-	for range traces {
-		spans, err := in.ReadArrayHeader()
-		if err != nil {
-			return nil, fmt.Errorf("trace: %w", err)
-		}
-		for range spans {
-			fields := map[string]any{}
-			if err := in.ReadMapStrIntf(fields); err != nil {
-				return nil, fmt.Errorf("span: %w", err)
+	for _, got := range slices.Concat(traces...) {
+		s := got.Span
+		s.Error = got.Error != 0
+		if links := s.Meta["_dd.span_links"]; links != "" {
+			if err := json.Unmarshal([]byte(links), &s.Links); err != nil {
+				return nil, fmt.Errorf("span %s: links: %w", s.Name, err)
 			}
-			s, err := spanOf(fields)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, s)
 		}
+		out = append(out, s)
 	}
 	return out, nil
-}
-
-func spanOf(fields map[string]any) (Span, error) {
-	d := fieldReader{fields: fields}
-	s := Span{
-		TraceID: d.id("trace_id"), SpanID: d.id("span_id"), ParentID: d.id("parent_id"),
-		Service: d.text("service"), Name: d.text("name"), Resource: d.text("resource"), Type: d.text("type"),
-		Start: int64(d.id("start")), Duration: int64(d.id("duration")), Error: d.id("error") != 0, //nolint:gosec // nanoseconds fit
-		Meta: map[string]string{}, Metrics: map[string]float64{},
-	}
-	for k, v := range d.object("meta") {
-		text, ok := v.(string)
-		if !ok {
-			return Span{}, fmt.Errorf("span %s: meta %q is no text", s.Name, k)
-		}
-		s.Meta[k] = text
-	}
-	for k, v := range d.object("metrics") {
-		number, ok := v.(float64)
-		if !ok {
-			return Span{}, fmt.Errorf("span %s: metric %q is no number", s.Name, k)
-		}
-		s.Metrics[k] = number
-	}
-	if links := s.Meta["_dd.span_links"]; links != "" {
-		if err := json.Unmarshal([]byte(links), &s.Links); err != nil {
-			return Span{}, fmt.Errorf("span %s: links: %w", s.Name, err)
-		}
-	}
-	return s, d.err
-}
-
-// fieldReader reads typed fields of a span and keeps the first fault.
-type fieldReader struct {
-	fields map[string]any
-	err    error
-}
-
-func (d *fieldReader) fault(name, want string) {
-	if d.err == nil {
-		d.err = fmt.Errorf("span: field %q is no %s", name, want)
-	}
-}
-
-func (d *fieldReader) id(name string) uint64 {
-	switch v := d.fields[name].(type) {
-	case nil:
-		return 0
-	case uint64:
-		return v
-	case int64:
-		return uint64(v) //nolint:gosec // the encoder picks the sign by size alone
-	}
-	d.fault(name, "integer")
-	return 0
-}
-
-func (d *fieldReader) text(name string) string {
-	v, ok := d.fields[name].(string)
-	if !ok && d.fields[name] != nil {
-		d.fault(name, "text")
-	}
-	return v
-}
-
-func (d *fieldReader) object(name string) map[string]any {
-	v, ok := d.fields[name].(map[string]any)
-	if !ok && d.fields[name] != nil {
-		d.fault(name, "map")
-	}
-	return v
 }
