@@ -13,7 +13,7 @@
 //
 // Judges cost money. So while the archive is down, an event keeps its verdicts
 // and is offered again until the archive is back or the context ends: it keeps
-// its slot, intake stalls, and its judges are not paid twice. [Pipeline.Status]
+// its slot, intake stalls, and its judges are not paid twice. [Pipeline.StoreDown]
 // shows such a stall.
 //
 // An evaluator that fails or panics makes a verdict with outcome error, and the

@@ -82,14 +82,5 @@ func (s *stall) left() {
 	}
 }
 
-// Status is the state of the archive.
-type Status struct {
-	StoreDownSince time.Time
-	StoreError     error
-}
-
-// Status returns since when and why the archive is down; zero while it is up.
-func (p *Pipeline) Status() Status {
-	since, err := p.stall.Now()
-	return Status{StoreDownSince: since, StoreError: err}
-}
+// StoreDown returns since when and why the archive is down; zero while it is up.
+func (p *Pipeline) StoreDown() (since time.Time, err error) { return p.stall.Now() }

@@ -283,7 +283,7 @@ func TestArchiveDown(t *testing.T) {
 		if n := strings.Count(log.String(), "store is down"); n != 1 || !strings.Contains(log.String(), "store is back") {
 			t.Errorf("log says down %d times:\n%s", n, log.String())
 		}
-		if s := p.Status(); !s.StoreDownSince.IsZero() {
+		if s, _ := p.StoreDown(); !s.IsZero() {
 			t.Errorf("status after recovery: %+v", s)
 		}
 
@@ -293,13 +293,13 @@ func TestArchiveDown(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- p.Handle(ctx, message(body)) }()
 		synctest.Wait()
-		if s := p.Status(); s.StoreDownSince.IsZero() || s.StoreError == nil {
+		if s, err := p.StoreDown(); s.IsZero() || err == nil {
 			t.Errorf("status while down: %+v", s)
 		}
 		if err := <-done; !errors.Is(err, context.DeadlineExceeded) || eval.IsPermanent(err) || len(w.reports) != 1 {
 			t.Errorf("when the context ends: %v, reports %d", err, len(w.reports))
 		}
-		if s := p.Status(); !s.StoreDownSince.IsZero() {
+		if s, _ := p.StoreDown(); !s.IsZero() {
 			t.Errorf("status when nobody waits any more: %+v; nobody would notice that the archive is back", s)
 		}
 	})

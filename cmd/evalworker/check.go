@@ -72,17 +72,9 @@ func warn(g *globals, cfg *config.Config) {
 
 // printFaults writes faults for other programs to read.
 func printFaults(out *json.Encoder, faults fault.List) error {
-	type fault struct {
-		File     string `json:"file,omitempty"`
-		Line     int    `json:"line,omitempty"`
-		Column   int    `json:"column,omitempty"`
-		Path     string `json:"path,omitempty"`
-		Problem  string `json:"problem"`
-		Expected string `json:"expected,omitempty"`
-	}
 	out.SetEscapeHTML(false)
 	for _, f := range faults {
-		if err := out.Encode(fault(f)); err != nil {
+		if err := out.Encode(f); err != nil {
 			return err
 		}
 	}

@@ -71,6 +71,5 @@ func (a *App) storeDown() (time.Time, error) {
 	if since, err := a.starting.Now(); err != nil {
 		return since, err
 	}
-	s := a.pipeline.Status()
-	return s.StoreDownSince, s.StoreError
+	return a.pipeline.StoreDown()
 }

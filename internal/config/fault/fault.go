@@ -7,11 +7,12 @@ import (
 
 // Fault is one mistake.
 type Fault struct {
-	File         string // path as the person gave it; may be empty
-	Line, Column int    // counted from 1; 0 when unknown
-	Path         string // place inside the document, for example evaluators[2].rate
-	Problem      string // what is wrong
-	Expected     string // what was expected, or how to mend it
+	File     string `json:"file,omitempty"`   // path as the person gave it; may be empty
+	Line     int    `json:"line,omitempty"`   // counted from 1; 0 when unknown
+	Column   int    `json:"column,omitempty"` // counted from 1; 0 when unknown
+	Path     string `json:"path,omitempty"`   // place inside the document, for example evaluators[2].rate
+	Problem  string `json:"problem"`
+	Expected string `json:"expected,omitempty"` // what was expected, or how to mend it
 }
 
 // String returns FILE:LINE:COLUMN: path: problem; expected.
