@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"log/slog"
-	"sync"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
@@ -21,29 +20,11 @@ const (
 	keyCount   = "count"
 )
 
-// failureLog limits the log of failed evaluations to a line a minute for each
-// kind: during a model's outage there are thousands. Its keys are evaluators and
-// the closed set of reasons, so it is bounded.
-type failureLog struct {
-	mu    sync.Mutex
-	kinds map[failureKind]*outage.Limiter // guarded by mu
-}
-
+// failureKind is what failed evaluations are logged by: during a model's outage
+// there are thousands. There are few kinds, because the set of reasons is closed.
 type failureKind struct {
 	eval   string
 	reason eval.Reason
-}
-
-func (l *failureLog) of(k failureKind) *outage.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.kinds == nil {
-		l.kinds = map[failureKind]*outage.Limiter{}
-	}
-	if l.kinds[k] == nil {
-		l.kinds[k] = &outage.Limiter{}
-	}
-	return l.kinds[k]
 }
 
 // logFailure logs a failed evaluation: the first of its kind as a warning, further
@@ -56,7 +37,8 @@ func (p *Pipeline) logFailure(ctx context.Context, e *event.Event, ev policy.Eva
 	if reason == eval.ReasonCanceled {
 		return
 	}
-	n, due := p.failures.of(failureKind{ev.Name(), reason}).Allow()
+	limiter, _ := p.failures.LoadOrStore(failureKind{ev.Name(), reason}, &outage.Limiter{})
+	n, due := limiter.(*outage.Limiter).Allow()
 	if !due {
 		return
 	}

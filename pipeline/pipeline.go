@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,7 +52,7 @@ type Pipeline struct {
 	recorder Recorder
 	log      *slog.Logger
 	stall    stall
-	failures failureLog
+	failures sync.Map // failureKind -> *outage.Limiter
 }
 
 // New returns a pipeline. All dependencies are required.

@@ -133,10 +133,10 @@ func (c *Config) missingFolders() fault.List {
 }
 
 func (c *Config) validateEvaluators() fault.List {
-	k := known{types: Types(), models: sortedKeys(c.Models)}
+	k := known{models: sortedKeys(c.Models)}
 	rubrics, fs := judges.LoadRubrics(c.RubricDir())
-	// A rubric whose file has a fault exists: to report it as unknown as well would
-	// be an echo.
+	// A rubric or schema whose file has a fault exists: to report it as unknown as
+	// well would be an echo.
 	k.rubrics = append(sortedKeys(rubrics), stems(fs)...)
 	for _, name := range sortedKeys(rubrics) {
 		if slices.Contains(rubrics[name].Needs, "policy") {
@@ -146,7 +146,10 @@ func (c *Config) validateEvaluators() fault.List {
 	if dir := c.SchemaDir(); dir != "" {
 		_, bad := validators.LoadSchemas(dir)
 		fs = append(fs, bad...)
-		k.schemas = schemaNames(dir)
+		files, _ := SchemaFiles(dir)
+		for _, name := range files {
+			k.schemas = append(k.schemas, strings.TrimSuffix(name, ".json"))
+		}
 	}
 	for i, e := range c.Evaluators {
 		fs.Under(fmt.Sprintf("evaluators[%d]", i), e.validate(k))
@@ -201,28 +204,12 @@ func (c *Config) ValidateKeys(has func(path string) bool) fault.List {
 	return fs
 }
 
-// schemaNames returns the names of the schemas below dir, also of those whose
-// file has a fault: to report them as unknown as well would be an echo.
-func schemaNames(dir string) []string {
-	files, _ := SchemaFiles(dir)
-	names := make([]string, len(files))
-	for i, file := range files {
-		rel, err := filepath.Rel(dir, file)
-		if err != nil {
-			rel = file
-		}
-		names[i] = strings.TrimSuffix(filepath.ToSlash(rel), ".json")
-	}
-	return names
-}
-
 // SchemaFiles returns the schema files below dir and the folders that may hold
-// some, dir included. What cannot be read is left out. As for the validators, dir
-// itself may be a link, which Kubernetes makes of a mounted folder; links inside
-// are not followed.
+// some, dir included, relative to dir and with slashes. What cannot be read is left
+// out. As for the validators, dir itself may be a link, which Kubernetes makes of a
+// mounted folder; links inside are not followed.
 func SchemaFiles(dir string) (files, folders []string) {
 	_ = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
-		full := filepath.Join(dir, filepath.FromSlash(name))
 		switch {
 		case err != nil:
 			return nil
@@ -231,9 +218,9 @@ func SchemaFiles(dir string) (files, folders []string) {
 				return fs.SkipDir
 			}
 		case d.IsDir():
-			folders = append(folders, full)
+			folders = append(folders, name)
 		case path.Ext(name) == ".json":
-			files = append(files, full)
+			files = append(files, name)
 		}
 		return nil
 	})

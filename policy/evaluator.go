@@ -78,7 +78,6 @@ const maxName = 64
 
 // known lists what evaluators may name.
 type known struct {
-	types   []string
 	rubrics []string
 	guided  []string // the rubrics that judge by a text of the configuration
 	schemas []string
@@ -99,10 +98,10 @@ func (e EvaluatorConfig) validate(k known) fault.List {
 	}
 	switch {
 	case e.Type == "":
-		fs.Add("type", "missing", "want one of "+strings.Join(k.types, ", "))
+		fs.Add("type", "missing", "want one of "+strings.Join(Types(), ", "))
 		return fs
-	case !slices.Contains(k.types, e.Type):
-		fs.Add("type", fmt.Sprintf("unknown type %q", e.Type), suggest(e.Type, k.types, "no type is known"))
+	case !slices.Contains(Types(), e.Type):
+		fs.Add("type", fmt.Sprintf("unknown type %q", e.Type), suggest(e.Type, Types(), ""))
 		return fs
 	}
 	allowed := Options(e.Type)

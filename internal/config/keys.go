@@ -35,6 +35,9 @@ func (k Key) Section() bool { return k.Type == "section" }
 // Name returns the last part of the path.
 func (k Key) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.')+1:] }
 
+// section returns the path up to the name.
+func (k Key) section() string { return strings.TrimSuffix(k.Path, k.Name()) }
+
 // Keys returns every key of the file, in the order of the types: a section stands
 // before the keys that it holds. What a key is for stands in the doc tag of its
 // field.

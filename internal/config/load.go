@@ -81,17 +81,14 @@ func decode(path string, data []byte, c *Config) (*strictyaml.Document, fault.Li
 // sortFaults puts the environment first, then the configuration file, then the
 // other files by name, each in its own order.
 func sortFaults(faults fault.List, config string) {
-	rank := func(file string) int {
-		switch file {
-		case "":
+	rank := func(f fault.Fault) int {
+		if f.File == "" || f.File == config {
 			return 0
-		case config:
-			return 1
 		}
-		return 2
+		return 1
 	}
 	slices.SortStableFunc(faults, func(a, b fault.Fault) int {
-		return cmp.Or(cmp.Compare(rank(a.File), rank(b.File)), cmp.Compare(a.File, b.File),
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.File, b.File),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"github.com/evalworker/evalworker/policy"
@@ -74,14 +73,14 @@ func starterConfig() []byte {
 	widths := map[string]int{} // of the column of keys, by section
 	for _, k := range keys {
 		if !k.Section() {
-			widths[path.Dir(slashed(k))] = max(widths[path.Dir(slashed(k))], len("# "+k.Name()+": "+k.Default))
+			widths[k.section()] = max(widths[k.section()], len("# "+k.Name()+": "+k.Default))
 		}
 	}
 	for _, k := range keys {
 		if strings.Contains(k.Path, "[]") || strings.Contains(k.Path, ".price") {
 			continue // lists have examples instead
 		}
-		w.key(k, widths[path.Dir(slashed(k))])
+		w.key(k, widths[k.section()])
 	}
 	return []byte(b.String())
 }
@@ -120,8 +119,6 @@ func (w starterWriter) key(k Key, width int) {
 	}
 	fmt.Fprintf(w.b, "%s%-*s  # %s\n", indent, width, line, k.Doc)
 }
-
-func slashed(k Key) string { return strings.ReplaceAll(k.Path, ".", "/") }
 
 // options lists the types of evaluator.
 func (w starterWriter) options() {

@@ -154,7 +154,9 @@ func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 	}
 	if folders[1] != "" {
 		_, below := policy.SchemaFiles(folders[1])
-		folders = append(folders, below...)
+		for _, name := range below {
+			folders = append(folders, filepath.Join(folders[1], filepath.FromSlash(name)))
+		}
 	}
 	for _, dir := range folders {
 		if dir == "" || slices.Contains(watcher.WatchList(), dir) {
@@ -240,7 +242,7 @@ func (w *Watcher) fingerprint() string {
 	if folders[1] != "" {
 		files, _ := policy.SchemaFiles(folders[1])
 		for _, name := range files {
-			add(name)
+			add(filepath.Join(folders[1], filepath.FromSlash(name)))
 		}
 	}
 	if folders[2] != "" {

@@ -144,10 +144,6 @@ func (d *decoder) table(n *node, v reflect.Value, path string) {
 		d.wrong(n, path, "a mapping of names")
 		return
 	}
-	if t.Key().Kind() != reflect.String {
-		d.fault(n.pos, path, "this program cannot read a map with such keys", "")
-		return
-	}
 	out := reflect.MakeMapWithSize(t, len(n.pairs))
 	for _, p := range n.pairs {
 		key := reflect.ValueOf(p.key).Convert(t.Key())
