@@ -96,14 +96,14 @@ func (w *world) Event(e *event.Event) (*event.Event, error) {
 
 func newPipeline(t *testing.T, w *world, cfg sampler.Config, evs ...evaluator) *pipeline.Pipeline {
 	t.Helper()
-	p, err := pipeline.New(newSuite(t, cfg, evs...), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.DiscardHandler)})
+	p, err := pipeline.New(newPolicy(t, cfg, evs...), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func newSuite(t *testing.T, cfg sampler.Config, evs ...evaluator) *policy.Policy {
+func newPolicy(t *testing.T, cfg sampler.Config, evs ...evaluator) *policy.Policy {
 	t.Helper()
 	s := &policy.Policy{}
 	var list []sampler.Evaluator
@@ -194,9 +194,9 @@ func TestDispositions(t *testing.T) {
 	if p.Skip(&event.Message{}) {
 		t.Error("a message without headers is skipped unread")
 	}
-	p.Replace(newSuite(t, all(), rule("format", pass)))
+	p.Replace(newPolicy(t, all(), rule("format", pass)))
 	if p.Skip(&event.Message{Headers: e.Headers()}) {
-		t.Error("the replaced suite is not asked")
+		t.Error("the new policy is not used")
 	}
 	if err := p.Handle(t.Context(), message(body)); err != nil || len(w.reports) != 1 {
 		t.Errorf("after the change: %v, reports %d", err, len(w.reports))
@@ -238,7 +238,7 @@ func TestNothingShownUnredacted(t *testing.T) {
 				return pass, nil
 			}
 			var log strings.Builder
-			p, err := pipeline.New(newSuite(t, all(), rule("format", fail), judge("correctness", blind), judge("tone", blind)),
+			p, err := pipeline.New(newPolicy(t, all(), rule("format", fail), judge("correctness", blind), judge("tone", blind)),
 				pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 			if err != nil {
 				t.Fatal(err)
@@ -269,7 +269,7 @@ func TestArchiveDown(t *testing.T) {
 		w := &world{down: 7}
 		calls := 0
 		var log strings.Builder
-		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { calls++; return fail, nil })),
+		p, err := pipeline.New(newPolicy(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { calls++; return fail, nil })),
 			pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
@@ -300,13 +300,13 @@ func TestArchiveDown(t *testing.T) {
 			t.Errorf("when the context ends: %v, reports %d", err, len(w.reports))
 		}
 		if s, _ := p.StoreDown(); !s.IsZero() {
-			t.Errorf("status when nobody waits any more: %+v; nobody would notice that the archive is back", s)
+			t.Errorf("down since %v although no event waits: nothing would notice that the archive is back", s)
 		}
 	})
 }
 
-// TestStoppedWorker: the verdicts of a worker that lost its partition are
-// nobody's; the message stays uncommitted.
+// TestStoppedWorker: the verdicts of a worker that lost its partition are dropped;
+// the message stays uncommitted.
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
 	w := &world{}
@@ -328,7 +328,7 @@ func TestComplaints(t *testing.T) {
 		w := &world{}
 		var log strings.Builder
 		reason := eval.ReasonAuth
-		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) {
+		p, err := pipeline.New(newPolicy(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) {
 			return eval.Verdict{}, eval.WithReason(reason, errors.New("401"))
 		})), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {

@@ -133,7 +133,7 @@ func (c *Config) missingFolders() fault.List {
 }
 
 func (c *Config) validateEvaluators() fault.List {
-	k := known{models: sortedKeys(c.Models)}
+	k := names{models: sortedKeys(c.Models)}
 	rubrics, fs := judges.LoadRubrics(c.RubricDir())
 	// A rubric or schema whose file has a fault exists: to report it as unknown as
 	// well would be an echo.

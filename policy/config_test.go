@@ -21,7 +21,7 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestMissing: without evaluators there is no policy, whoever asks for one.
+// TestMissing: a policy without evaluators is never built.
 func TestMissing(t *testing.T) {
 	t.Parallel()
 	c := policy.DefaultConfig()

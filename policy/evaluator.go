@@ -76,15 +76,15 @@ var evaluatorName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // maxName bounds an evaluator's name, which becomes part of a metric's name.
 const maxName = 64
 
-// known lists what evaluators may name.
-type known struct {
+// names lists what evaluators may refer to.
+type names struct {
 	rubrics []string
 	guided  []string // the rubrics that judge by a text of the configuration
 	schemas []string
 	models  []string
 }
 
-func (e EvaluatorConfig) validate(k known) fault.List {
+func (e EvaluatorConfig) validate(k names) fault.List {
 	var fs fault.List
 	switch {
 	case e.Name == "": // the sampler reports it, as it does a name that occurs twice
@@ -121,7 +121,7 @@ func (e EvaluatorConfig) validate(k known) fault.List {
 	return fs
 }
 
-func (e EvaluatorConfig) validateJudge(k known) fault.List {
+func (e EvaluatorConfig) validateJudge(k names) fault.List {
 	c := e.JudgeConfig()
 	fs := c.Validate()
 	if c.Rubric != "" && !slices.Contains(k.rubrics, c.Rubric) {

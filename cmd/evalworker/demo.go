@@ -62,11 +62,8 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	if verbose {
 		log = slog.New(slog.NewTextHandler(g.stderr, nil))
 	}
-	if faults := cfg.Validate(); len(faults) > 0 {
-		for i := range faults {
-			faults[i].Path = "--" + faults[i].Path
-		}
-		return faults
+	if err := flagFaults(cfg.Validate()).Err(); err != nil {
+		return err
 	}
 	bar := newProgress(g.stderr, int64(cfg.Events), "events", false)
 	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: version(), Getenv: g.getenv, Progress: func(done int) { _ = bar.Set(done) }})

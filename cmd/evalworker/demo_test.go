@@ -152,7 +152,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
-// await waits for a text that matches and gives its submatches.
+// await waits for a text that matches and returns its submatches.
 func (s *screen) await(t *testing.T, re *regexp.Regexp, ended <-chan int) []string {
 	t.Helper()
 	for {

@@ -73,7 +73,7 @@ func (w *deadWorld) publish(values ...string) {
 	}
 }
 
-// work runs a worker until it has finished so many events, and gives its account.
+// work runs a worker until it has finished so many events, and returns its accounting.
 func (w *deadWorld) work(events int64) app.Accounting {
 	w.t.Helper()
 	ctx, terminate := context.WithCancel(w.t.Context())

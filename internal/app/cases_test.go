@@ -10,7 +10,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// cases gives all cases with their exemplars.
+// cases returns all cases with their exemplars.
 func (p *played) cases(t *testing.T) []datasets.Case { return p.world.cases(t) }
 
 func (w *world) cases(t *testing.T) []datasets.Case {

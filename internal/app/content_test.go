@@ -130,7 +130,7 @@ func (p *played) testLog(t *testing.T) {
 	}
 }
 
-// logged reports whether a line is about a request and gives a reason.
+// logged reports whether a line is about a request and names a reason.
 func (p *played) logged(msg, id, reason string) bool {
 	for line := range strings.Lines(p.log.text()) {
 		var fields struct {

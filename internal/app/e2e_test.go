@@ -190,8 +190,8 @@ func (p *played) testOffsets(t *testing.T, published int) {
 	}
 }
 
-// testDeadLetters: what is no event stands in the topic of dead letters, whole,
-// with the reason and its origin.
+// testDeadLetters: a message that is not an event stands in the topic of dead
+// letters, whole, with the reason and its origin.
 func (p *played) testDeadLetters(t *testing.T) {
 	want := map[string]scene{}
 	for _, s := range p.scenes {
@@ -261,7 +261,7 @@ func (p *played) testOrigin(t *testing.T, key []byte, headers map[string]string)
 	}
 }
 
-// failures gives the failing verdicts of the cast, by evaluator.
+// failures returns the failing verdicts of the cast, by evaluator.
 func (p *played) failures() map[string]int { return p.outcomes("fail") }
 
 // outcomes counts the answers of one outcome, by evaluator.
@@ -277,7 +277,7 @@ func (p *played) outcomes(outcome string) map[string]int {
 	return out
 }
 
-// scenesWanted gives the scenes that are evaluated.
+// scenesWanted returns the scenes that are evaluated.
 func (p *played) scenesWanted() []scene {
 	return slices.DeleteFunc(slices.Clone(p.scenes), func(s scene) bool { return s.want == nil })
 }

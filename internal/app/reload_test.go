@@ -16,9 +16,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config"
 )
 
-// TestReload: a changed file changes the suite while events flow and none is
-// lost; a file that is no good is refused and the old suite stays. Both are
-// counted.
+// TestReload: a changed file changes the policy while events flow and none is
+// lost; a file with a fault is refused and the old policy stays. Both are counted.
 func TestReload(t *testing.T) {
 	w := newWorld(t, passing).withTelemetry()
 	path := w.configure(rulePolicy)
@@ -108,7 +107,7 @@ func (w *world) traffic() traffic {
 	return tr
 }
 
-// end ends the trickle and gives all of it.
+// end ends the trickle and returns all of it.
 func (tr traffic) end() []event.Event {
 	close(tr.stop)
 	return <-tr.sent
@@ -196,5 +195,5 @@ func TestStopDuringReload(t *testing.T) {
 	}
 }
 
-// discard is a log for what nobody reads.
+// discard drops its log.
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -19,7 +19,7 @@ const (
 	spanScore      = "eval.score"
 )
 
-// runOf gives the eval.run span of a request.
+// runOf returns the eval.run span of a request.
 func (p *played) runOf(t *testing.T, id event.RequestID) datadog.Span {
 	t.Helper()
 	spans := p.of(spanRun, id)
@@ -29,7 +29,7 @@ func (p *played) runOf(t *testing.T, id event.RequestID) datadog.Span {
 	return spans[0]
 }
 
-// of gives the spans of an operation that are about a request.
+// of returns the spans of an operation that are about a request.
 func (p *played) of(operation string, id event.RequestID) []datadog.Span {
 	var out []datadog.Span
 	for _, s := range p.agent.Named(operation) {
@@ -40,7 +40,7 @@ func (p *played) of(operation string, id event.RequestID) []datadog.Span {
 	return out
 }
 
-// ancestors gives the ids of a span's parents, the nearest first. The last one
+// ancestors returns the ids of a span's parents, the nearest first. The last one
 // may be a span that was never sent here.
 func (p *played) ancestors(s datadog.Span) []uint64 {
 	byID := map[uint64]datadog.Span{}
@@ -170,8 +170,7 @@ func (p *played) testLiveSpan(t *testing.T) {
 	}
 }
 
-// testScoreTags holds every tag of every eval.score span against the verdict that
-// it tells of.
+// testScoreTags compares every tag of every eval.score span with its verdict.
 func (p *played) testScoreTags(t *testing.T) {
 	for _, s := range p.scenesWanted() {
 		r := p.seen.report(t, s.id)
@@ -205,7 +204,7 @@ func (p *played) testScoreTags(t *testing.T) {
 	}
 }
 
-// tagsOf gives the tags of a verdict's span; an empty text stands for no tag.
+// tagsOf returns the tags of a verdict's span; an empty text stands for no tag.
 func tagsOf(r *eval.Report, v *eval.Verdict) (meta map[string]string, metrics map[string]float64) {
 	e := r.Event
 	trace, span := e.Origin()

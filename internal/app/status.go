@@ -60,15 +60,6 @@ func (a *App) Status() Status {
 	return s
 }
 
-// notJoined returns since when and why the worker is not a member of its group.
-func notJoined(s consumer.Status) error {
-	since := s.NotJoinedSince.Format(time.RFC3339)
-	if s.Error == "" {
-		return fmt.Errorf("not a member of the consumer group since %s", since)
-	}
-	return fmt.Errorf("not a member of the consumer group since %s: %s", since, s.Error)
-}
-
 // checks are the conditions of readiness.
 func (a *App) checks() []serve.Check {
 	return []serve.Check{
@@ -82,8 +73,10 @@ func (a *App) checks() []serve.Check {
 			switch s := a.consumer.Status(); {
 			case s.Refused != "":
 				return fmt.Errorf("not let in since %s: %s", s.RefusedSince.Format(time.RFC3339), s.Refused)
+			case !s.Joined && s.Error == "":
+				return fmt.Errorf("not a member of the consumer group since %s", s.NotJoinedSince.Format(time.RFC3339))
 			case !s.Joined:
-				return notJoined(s)
+				return fmt.Errorf("not a member of the consumer group since %s: %s", s.NotJoinedSince.Format(time.RFC3339), s.Error)
 			case s.Stalled != "":
 				return fmt.Errorf("stalled since %s: %s", s.StalledSince.Format(time.RFC3339), s.Stalled)
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// TestDefaultIsValid: a worker that nobody configured starts.
+// TestDefaultIsValid: the defaults have no faults.
 func TestDefaultIsValid(t *testing.T) {
 	t.Chdir(t.TempDir()) // where no folder of rubrics stands by chance
 	c := config.Default()

@@ -33,7 +33,11 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 	for _, k := range Keys() {
 		top := !strings.Contains(k.Path, ".")
 		if top && (k.Section() || !open) {
-			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| key | type | default | variable | meaning |\n|---|---|---|---|---|\n", heading(k), sentence(k))
+			heading, intro := "Folders", "What else the file names." // of the keys outside sections
+			if k.Section() {
+				heading, intro = k.Path, cell(k.Doc)
+			}
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| key | type | default | variable | meaning |\n|---|---|---|---|---|\n", heading, intro)
 			open = !k.Section()
 		}
 		if !k.Section() {
@@ -51,21 +55,6 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 	}
 	fmt.Fprintf(&b, "| `%s` | A model finds that the rubric is met. | %s |\n", policy.TypeJudge, codes(policy.Options(policy.TypeJudge)))
 	return []byte(b.String())
-}
-
-// heading names a section; the keys outside sections share one.
-func heading(k Key) string {
-	if k.Section() {
-		return k.Path
-	}
-	return "Folders"
-}
-
-func sentence(k Key) string {
-	if k.Section() {
-		return cell(k.Doc)
-	}
-	return "What else the file names."
 }
 
 func code(s string) string {

@@ -119,8 +119,8 @@ func TestWatcherSeesFiles(t *testing.T) {
 	}
 }
 
-// TestWatcherSeesWhatChangedBefore: between the first load and the start of the
-// watch a program opens its store, and nobody listens.
+// TestWatcherSeesWhatChangedBefore: a program opens its store between the first
+// load and Run, and changes in between are not lost.
 func TestWatcherSeesWhatChangedBefore(t *testing.T) {
 	t.Parallel()
 	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
@@ -166,8 +166,8 @@ func TestWatcherFollowsLink(t *testing.T) {
 	}
 }
 
-// TestWatcherSettles: many changes in a row are one, and what is no part of the
-// configuration is none.
+// TestWatcherSettles: many changes in a row are one, and files that are not part of
+// the configuration do not count.
 func TestWatcherSettles(t *testing.T) {
 	t.Parallel()
 	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})

@@ -184,13 +184,13 @@ var errNotThere = errors.New("not there")
 // runOn starts components and runs tests on them.
 func runOn(ctx context.Context, cs []Component, tests []string, spent time.Duration) (code int, err error) {
 	if err := Engine(ctx); err != nil {
-		return 0, absent{err}
+		return 0, componentError{err}
 	}
 	env := append(os.Environ(), envChild+"=1")
 	for _, c := range cs {
 		s, failed := c.start(ctx)
 		if failed != nil {
-			return 0, absent{failed}
+			return 0, componentError{failed}
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
 		env = append(env, c.env+"="+s.value)
@@ -200,12 +200,12 @@ func runOn(ctx context.Context, cs []Component, tests []string, spent time.Durat
 	return run(ctx, env, flags(tests, spent))
 }
 
-// absent marks an error as errNotThere.
-type absent struct{ error }
+// componentError marks an error as errNotThere.
+type componentError struct{ error }
 
-func (absent) Is(target error) bool { return target == errNotThere }
+func (componentError) Is(target error) bool { return target == errNotThere }
 
-func (a absent) Unwrap() error { return a.error }
+func (a componentError) Unwrap() error { return a.error }
 
 // flags returns the flags of this process for one that runs only some tests, in
 // the time that is left, and that overwrites none of this one's files.

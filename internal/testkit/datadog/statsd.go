@@ -170,12 +170,7 @@ func (m StatsDMetric) Tag(key string) string {
 
 // Has reports whether the metric carries all tags, each as key:value.
 func (m StatsDMetric) Has(tags ...string) bool {
-	for _, tag := range tags {
-		if !slices.Contains(m.Tags, tag) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(tags, func(tag string) bool { return !slices.Contains(m.Tags, tag) })
 }
 
 // ParseStatsD reads one DogStatsD message: name:value[:value...]|type[|field...].
