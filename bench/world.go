@@ -91,7 +91,8 @@ func (w *world) close() error {
 // topic makes a topic for one measurement.
 func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 	name := "bench-" + strings.ToLower(rand.Text()[:10])
-	cfg := w.connection()
+	cfg := conn.DefaultConfig()
+	cfg.Brokers = w.brokers
 	transport := conn.NewTransport(cfg)
 	defer transport.CloseIdleConnections()
 	res, err := conn.NewClient(cfg, transport).CreateTopics(ctx, &kafka.CreateTopicsRequest{
@@ -116,12 +117,6 @@ func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 			return "", ctx.Err()
 		}
 	}
-}
-
-func (w *world) connection() conn.Config {
-	cfg := conn.DefaultConfig()
-	cfg.Brokers = w.brokers
-	return cfg
 }
 
 // configureJudged writes the configuration of a worker that validates every event

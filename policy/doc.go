@@ -16,10 +16,10 @@
 // that a worker needs at least one evaluator, and [Builder.Build] refuses what
 // has either. Start, reload, "evalworker check" and the tools therefore agree.
 //
-// A [Policy] is immutable. Its revision is a digest of the sampling rules and the
-// evaluators' names, and the version of each evaluator is a digest of all that
-// its verdicts depend on: its options, its rubric or schema, its model. A report
-// carries both, so a verdict can be traced to what produced it.
+// A [Policy] is immutable. Its revision is a digest of everything that can change
+// the sampler's plans, and the version of each evaluator is a digest of what its
+// verdicts depend on: options, rubric or schema, model. A report carries both, so a
+// verdict can be traced to what produced it.
 //
 // A model whose settings did not change lives on over revisions, because its
 // limits, its breaker and what it has learned about its server are worth keeping.

@@ -43,6 +43,11 @@ func TestReload(t *testing.T) {
 	if p := k.Status().Policy; p.Revision != got.Revision || !strings.Contains(p.Reloads.Error, "nonne") || p.Reloads.Applied != 1 || p.Reloads.Last.IsZero() {
 		t.Errorf("policy after a bad file: %+v, want %+v and what is wrong", p, got)
 	}
+	w.configure("evaluators: []\n")
+	eventually(t, "a policy without evaluators refused", func() bool { return k.Status().Policy.Reloads.Refused == 2 })
+	if p := k.Status().Policy; p.Revision != got.Revision || !strings.Contains(p.Reloads.Error, "at least one") {
+		t.Errorf("policy after a file without evaluators: %+v, want %+v", p, got)
+	}
 	k.consumed(int(k.Status().Events.Consumed) + 20)
 	events := traffic.end()
 	k.consumed(len(events))
@@ -69,13 +74,13 @@ func TestReload(t *testing.T) {
 	if !w.statsd.Drain(ctx) {
 		t.Fatal("metrics did not arrive")
 	}
-	for outcome, want := range map[string]float64{"applied": 2, "refused": 1} {
+	for outcome, want := range map[string]float64{"applied": 2, "refused": 2} {
 		if n := w.statsd.Sum("evalworker.reloads", "outcome:"+outcome); n != want {
 			t.Errorf("evalworker.reloads{outcome:%s} = %v, want %v", outcome, n, want)
 		}
 	}
-	if log := w.log.text(); strings.Count(log, "new configuration in place") != 2 || strings.Count(log, "new configuration refused") != 1 {
-		t.Errorf("the log does not tell of two reloads and a refusal")
+	if log := w.log.text(); strings.Count(log, "new configuration in place") != 2 || strings.Count(log, "new configuration refused") != 2 {
+		t.Errorf("the log lacks two reloads and two refusals")
 	}
 }
 

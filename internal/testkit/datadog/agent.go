@@ -76,9 +76,8 @@ func NewAgent(report func(error)) (*AgentSink, http.Handler) {
 		})
 	})
 	mux.HandleFunc("/v0.4/traces", a.traces)
-	mux.HandleFunc("/v0.6/stats", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/v0.6/stats", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		w.WriteHeader(http.StatusOK)
 	})
 	return a, mux
 }
