@@ -17,7 +17,7 @@ func consume(ctx context.Context, w *world, opts options) error {
 	if err != nil {
 		return err
 	}
-	if err := w.publish(ctx, topic, opts.events, nil); err != nil {
+	if err := w.publish(ctx, topic, opts.events, 0, nil); err != nil {
 		return err
 	}
 	const rate = "evaluators: [{name: reply_format, type: json_schema, schema: support_reply, rate: %s}]"
@@ -31,12 +31,12 @@ func consume(ctx context.Context, w *world, opts options) error {
 			}
 			if k.rate != "" {
 				role = roleWorker
-				// A group of its own each time, so that it begins at the beginning.
+				// A new group each time, so that it reads from the beginning.
 				if j.Config, err = w.configure(fmt.Sprintf("consume-%d-%d", i, pair), topic, "", fmt.Sprintf(rate, k.rate)); err != nil {
 					return err
 				}
 			}
-			f, err := read(ctx, role, j)
+			f, err := runProcess(ctx, role, j)
 			if err != nil {
 				return fmt.Errorf("%s: %w", k.name, err)
 			}
@@ -54,7 +54,7 @@ func consume(ctx context.Context, w *world, opts options) error {
 	return nil
 }
 
-// median gives the middle of what is measured of runs; of an even number the
+// median returns the middle value of a figure over runs; of an even number the
 // lower of the two.
 func median[T int64 | float64 | time.Duration](runs []figures, of func(figures) T) T {
 	values := make([]T, len(runs))

@@ -6,11 +6,11 @@
 //	go run ./bench -only soak       # resident memory after ten minutes of load
 //
 // The broker is the one that KAFKA_BROKERS names, else Apache Kafka in a
-// container. Each reader runs in a process of its own, this program once more,
-// whose CPU time is read from its first event to its last: starting up is not
-// part of it, the broker and the publisher are other processes. The worker is the
-// whole one, as internal/app wires it, with telemetry to an agent on loopback.
+// container. Each reader is this program once more, in a process of its own whose
+// CPU time is read from its first event to its last: neither its start nor the
+// broker and the publisher are part of it. The worker is the whole one, as
+// internal/app wires it, with telemetry to an agent on loopback.
 //
-// It measures and judges nothing: bounds and what limits each figure stand in
+// Bench asserts nothing: bounds, and what limits each figure, stand in
 // docs/performance.md.
 package main

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
@@ -19,7 +20,7 @@ const schema = `{
   }
 }`
 
-// event gives the n-th event: 2 KB as JSON, with an output of 350 bytes that
+// newEvent returns the n-th event: 2 KB as JSON, with an output of 350 bytes that
 // the schema accepts.
 func newEvent(n int) event.Event {
 	answer := strings.Repeat("Your parcel left the depot this morning. ", 5)
@@ -35,16 +36,31 @@ func newEvent(n int) event.Event {
 	}
 }
 
-// publish emits n events, through the client that applications use.
-func (w *world) publish(ctx context.Context, topic string, n int, change func(int, *event.Event)) error {
+// publish emits n events through the client that applications use, as fast as it
+// goes or one every so often. each, which may be nil, sees an event just before it
+// is emitted and may change it.
+func (w *world) publish(ctx context.Context, topic string, n int, every time.Duration, each func(int, *event.Event)) error {
 	em, err := emitter.New(emitter.Config{Brokers: w.brokers, Topic: topic, Block: true})
 	if err != nil {
 		return err
 	}
+	var tick <-chan time.Time
+	if every > 0 {
+		t := time.NewTicker(every)
+		defer t.Stop()
+		tick = t.C
+	}
 	for i := range n {
+		if tick != nil {
+			select {
+			case <-tick:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 		e := newEvent(i)
-		if change != nil {
-			change(i, &e)
+		if each != nil {
+			each(i, &e)
 		}
 		if err := em.Emit(ctx, e); err != nil {
 			return fmt.Errorf("publish event %d: %w", i, err)

@@ -13,24 +13,24 @@ const (
 	judgeSlots   = 256
 	judgeLatency = 500 * time.Millisecond
 	judgeSeconds = 20
-	// judgeWarm is left out at the start: slots fill while events are fetched.
+	// judgeWarm is not counted: slots fill while the first events are fetched.
 	judgeWarm = 3 * time.Second
 )
 
-// judging keeps all slots of a model busy: what it completes a second, beside
-// what that many slots could at the model's latency.
+// judging keeps all slots of a model busy and measures what they complete a
+// second, as a share of what that many slots could at the model's latency.
 func judging(ctx context.Context, w *world, _ options) error {
 	topic, err := w.topic(ctx, partitions)
 	if err != nil {
 		return err
 	}
 	n := judgeSlots * int(time.Second/judgeLatency) * judgeSeconds
-	if err := w.publish(ctx, topic, n, nil); err != nil {
+	if err := w.publish(ctx, topic, n, 0, nil); err != nil {
 		return err
 	}
 	calls := &calls{}
 	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply {
-		calls.came()
+		calls.add()
 		return passing(req, judgeLatency)
 	}))
 	if err != nil {
@@ -42,7 +42,7 @@ func judging(ctx context.Context, w *world, _ options) error {
 	if err != nil {
 		return err
 	}
-	f, err := read(ctx, roleWorker, job{Config: path, Topic: topic, Events: int64(n)})
+	f, err := runProcess(ctx, roleWorker, job{Config: path, Topic: topic, Events: int64(n)})
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func judging(ctx context.Context, w *world, _ options) error {
 	return nil
 }
 
-// passing answers a judge that all is well, after a while.
+// passing returns a judge's answer that all criteria pass, after a delay.
 func passing(req modelserver.Request, after time.Duration) modelserver.Reply {
 	verdicts := make([]modelserver.Verdict, len(req.Criteria))
 	for i, c := range req.Criteria {
@@ -64,20 +64,20 @@ func passing(req modelserver.Request, after time.Duration) modelserver.Reply {
 	return r
 }
 
-// calls are when calls came to the model.
+// calls are the times of calls of the model.
 type calls struct {
 	mu sync.Mutex
 	at []time.Time
 }
 
-func (c *calls) came() {
+func (c *calls) add() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = append(c.at, time.Now())
 }
 
-// busy gives the share of the slots that had a call in them, from warm after the
-// first call on. It ends with the last that began, behind which slots are empty.
+// busy returns the share of the slots that held a call, between warm after the
+// first call and the begin of the last, after which slots empty.
 func (c *calls) busy(warm, each time.Duration, slots int) float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,9 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
 
@@ -19,22 +17,15 @@ const (
 	latencyModel  = 50 * time.Millisecond
 )
 
-// latency is the time from Emit to the end of the event's span, beside what the
-// model took. The tracer sends its spans on every two seconds, which is not in
-// it: the span carries its own end.
+// latency measures the time from Emit to the end of the event's span, without what
+// the model took. That the tracer sends spans every two seconds does not matter:
+// a span carries its own end.
 func latency(ctx context.Context, w *world, _ options) error {
 	topic, err := w.topic(ctx, partitions)
 	if err != nil {
 		return err
 	}
-	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply { return passing(req, latencyModel) }))
-	if err != nil {
-		return err
-	}
-	path, err := w.configure("latency", topic, "", fmt.Sprintf(
-		"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, requests_per_minute: 0}}\n"+
-			"evaluators:\n  - {name: reply_format, type: json_schema, schema: support_reply}\n"+
-			"  - {name: correctness, type: llm_judge, rubric: answer_relevance, rate: 1}", url))
+	path, err := w.configureJudged(ctx, "latency", topic, latencyModel, 1)
 	if err != nil {
 		return err
 	}
@@ -43,8 +34,10 @@ func latency(ctx context.Context, w *world, _ options) error {
 		return err
 	}
 	// Ids of their own, because spans of other measurements are still arriving.
-	emitted, err := w.pace(ctx, topic, latencyEvents, latencyPace, func(n int, e *event.Event) {
+	emitted := make(map[string]time.Time, latencyEvents)
+	err = w.publish(ctx, topic, latencyEvents, latencyPace, func(n int, e *event.Event) {
 		e.RequestID = event.RequestID(fmt.Sprintf("latency_%d", n))
+		emitted[string(e.RequestID)] = time.Now()
 	})
 	if err != nil {
 		return err
@@ -78,31 +71,4 @@ func latency(ctx context.Context, w *world, _ options) error {
 	fmt.Fprintf(w.out, "from Emit to the end of the span, less the model's time: p50 %v, p90 %v, p99 %v, most %v (%d spans)\n",
 		at(0.5), at(0.9), at(0.99), at(1), len(took))
 	return nil
-}
-
-// pace emits events evenly and gives when each was emitted.
-func (w *world) pace(ctx context.Context, topic string, n int, every time.Duration, change func(int, *event.Event)) (map[string]time.Time, error) {
-	em, err := emitter.New(emitter.Config{Brokers: w.brokers, Topic: topic, Block: true})
-	if err != nil {
-		return nil, err
-	}
-	emitted := make(map[string]time.Time, n)
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for i := range n {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		e := newEvent(i)
-		if change != nil {
-			change(i, &e)
-		}
-		emitted[string(e.RequestID)] = time.Now()
-		if err := em.Emit(ctx, e); err != nil {
-			return nil, fmt.Errorf("publish event %d: %w", i, err)
-		}
-	}
-	return emitted, em.Close(ctx)
 }

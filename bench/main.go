@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// options are what can be asked for.
+// options are the flags.
 type options struct {
 	only   string
 	events int
@@ -35,7 +35,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	if role := os.Getenv(envRole); role != "" {
-		return play(ctx, role)
+		return beRole(ctx, role)
 	}
 	var opts options
 	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, soak")
@@ -52,7 +52,7 @@ func run(ctx context.Context) error {
 	return errors.Join(measure(ctx, w, opts), w.close())
 }
 
-// measure makes the measurements that were asked for, in order.
+// measure makes the measurements of -only, in order.
 func measure(ctx context.Context, w *world, opts options) error {
 	type measurement struct {
 		name string

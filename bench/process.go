@@ -10,11 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"runtime/pprof"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 )
 
-// envRole names what a process that this program started is to be; envJob is
-// what it is told.
+// A process that this program started finds its role and its job in the
+// environment.
 const (
 	envRole = "EVALWORKER_BENCH_ROLE"
 	envJob  = "EVALWORKER_BENCH_JOB"
@@ -26,16 +29,16 @@ const (
 	roleWorker = "worker" // the whole worker
 )
 
-// job is what a process is told.
+// job is what a process has to do.
 type job struct {
 	Config  string   // of a worker
 	Brokers []string // of a reader
 	Topic   string
 	Profile string // file that takes a CPU profile; empty for none
-	Events  int64  // to read before the figures are told; 0: until stdin ends
+	Events  int64  // to read before the figures are printed; 0: until stdin ends
 }
 
-// figures are what a process tells of itself.
+// figures are what a process prints about itself.
 type figures struct {
 	Events  int64         // from the first that was seen to the last
 	CPU     time.Duration // user and system time between the two
@@ -55,7 +58,7 @@ type process struct {
 	out   *bufio.Reader
 }
 
-// start runs this program once more, as something else.
+// start runs this program once more, in a role.
 func start(ctx context.Context, role string, j job) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -82,10 +85,10 @@ func start(ctx context.Context, role string, j job) (*process, error) {
 	return &process{cmd: cmd, stdin: stdin, out: bufio.NewReader(stdout)}, nil
 }
 
-// stop lets the process end and waits for that.
+// stop tells the process to end and waits for it.
 func (p *process) stop() error { return errors.Join(p.stdin.Close(), p.cmd.Wait()) }
 
-// figures waits for what the process tells.
+// figures waits for the figures of the process.
 func (p *process) figures() (figures, error) {
 	var f figures
 	line, err := p.out.ReadBytes('\n')
@@ -95,8 +98,8 @@ func (p *process) figures() (figures, error) {
 	return f, json.Unmarshal(line, &f)
 }
 
-// read runs a process to its figures and its end.
-func read(ctx context.Context, role string, j job) (figures, error) {
+// runProcess runs a process until it has printed its figures and ended.
+func runProcess(ctx context.Context, role string, j job) (figures, error) {
 	p, err := start(ctx, role, j)
 	if err != nil {
 		return figures{}, err
@@ -105,27 +108,24 @@ func read(ctx context.Context, role string, j job) (figures, error) {
 	return f, errors.Join(err, p.stop())
 }
 
-// play is what such a process does.
-func play(ctx context.Context, role string) error {
+// beRole does the work of a process in a role.
+func beRole(ctx context.Context, role string) error {
 	var j job
 	if err := json.Unmarshal([]byte(os.Getenv(envJob)), &j); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	go func() { // ends with the process: the reading end of its own stdin
+	go func() { // ends with the process: it reads stdin to its end
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	var err error
 	switch role {
 	case roleReader:
-		err = profiled(j.Profile, func() error { return beReader(ctx, j) })
+		return profiled(j.Profile, func() error { return beReader(ctx, j) })
 	case roleWorker:
-		err = profiled(j.Profile, func() error { return beWorker(ctx, j) })
-	default:
-		err = fmt.Errorf("no role %q", role)
+		return profiled(j.Profile, func() error { return beWorker(ctx, j) })
 	}
-	return err
+	return fmt.Errorf("no role %q", role)
 }
 
 // profiled runs fn and writes its CPU profile.
@@ -143,4 +143,63 @@ func profiled(path string, fn func() error) error {
 	err = fn()
 	pprof.StopCPUProfile()
 	return errors.Join(err, f.Close())
+}
+
+// meter measures this process between two moments.
+type meter struct {
+	events int64
+	cpu    time.Duration
+	at     time.Time
+}
+
+func newMeter(events int64) (meter, error) {
+	cpu, err := cpuTime()
+	return meter{events: events, cpu: cpu, at: time.Now()}, err
+}
+
+// print prints the figures since the meter was made, as one line.
+func (m meter) print(events int64) error {
+	end, err := newMeter(events)
+	if err != nil {
+		return err
+	}
+	f := figures{Events: end.events - m.events, CPU: end.cpu - m.cpu, Wall: end.at.Sub(m.at)}
+	if f.RSS, f.PeakRSS, err = resident(); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(f)
+}
+
+// cpuTime returns the user and system time of this process so far.
+func cpuTime() (time.Duration, error) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0, err
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
+}
+
+// resident returns the resident memory of this process, now and at its peak, in
+// bytes; see proc_pid_status(5).
+func resident() (now, peak int64, err error) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		name, rest, _ := strings.Cut(line, ":")
+		if name != "VmRSS" && name != "VmHWM" {
+			continue
+		}
+		kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("/proc/self/status: %s: %w", name, err)
+		}
+		if name == "VmRSS" {
+			now = kib << 10
+		} else {
+			peak = kib << 10
+		}
+	}
+	return now, peak, nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 	"github.com/evalworker/evalworker/kafka/conn"
@@ -28,7 +29,7 @@ type world struct {
 	brokers []string
 	dir     string
 	agent   *datadog.AgentSink
-	kafka   *containers.Kafka // nil when the broker is somebody else's
+	kafka   *containers.Kafka // nil when KAFKA_BROKERS names the broker
 
 	servers []*http.Server
 	serving sync.WaitGroup
@@ -62,7 +63,7 @@ func newWorld(ctx context.Context) (_ *world, err error) {
 	return w, nil
 }
 
-// serve runs a server until the world is closed, and gives its URL.
+// serve runs a server until the world is closed, and returns its URL.
 func (w *world) serve(ctx context.Context, h http.Handler) (string, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -87,10 +88,11 @@ func (w *world) close() error {
 	return errors.Join(err, os.RemoveAll(w.dir))
 }
 
-// topic makes a topic of a measurement's own.
+// topic makes a topic for one measurement.
 func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 	name := "bench-" + strings.ToLower(rand.Text()[:10])
-	cfg := w.connection()
+	cfg := conn.DefaultConfig()
+	cfg.Brokers = w.brokers
 	transport := conn.NewTransport(cfg)
 	defer transport.CloseIdleConnections()
 	res, err := conn.NewClient(cfg, transport).CreateTopics(ctx, &kafka.CreateTopicsRequest{
@@ -104,7 +106,7 @@ func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for { // known to the broker as a whole a moment later
+	for { // until the broker knows all partitions
 		found, err := conn.NewDialer(cfg).LookupPartitions(ctx, "tcp", w.brokers[0], name)
 		if err == nil && len(found) == partitions {
 			return name, nil
@@ -117,14 +119,21 @@ func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 	}
 }
 
-func (w *world) connection() conn.Config {
-	cfg := conn.DefaultConfig()
-	cfg.Brokers = w.brokers
-	return cfg
+// configureJudged writes the configuration of a worker that validates every event
+// and has a share judged by a model that takes some time.
+func (w *world) configureJudged(ctx context.Context, name, topic string, latency time.Duration, rate float64) (string, error) {
+	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply { return passing(req, latency) }))
+	if err != nil {
+		return "", err
+	}
+	return w.configure(name, topic, "", fmt.Sprintf(
+		"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, requests_per_minute: 0}}\n"+
+			"evaluators:\n  - {name: reply_format, type: json_schema, schema: support_reply}\n"+
+			"  - {name: correctness, type: llm_judge, rubric: answer_relevance, rate: %g}", url, rate))
 }
 
-// configure writes a worker's configuration. The policy is everything but its
-// surroundings; kafka holds more keys of that section.
+// configure writes a worker's configuration: its surroundings, more keys of the
+// section kafka, and the policy.
 func (w *world) configure(name, topic, kafkaKeys, policy string) (string, error) {
 	dir := filepath.Join(w.dir, name)
 	if err := os.MkdirAll(filepath.Join(dir, "schemas"), 0o700); err != nil {

@@ -35,9 +35,9 @@ const (
 type Config struct {
 	Name string `yaml:"-"` // set by the owner of the list
 
-	Rubric    string `yaml:"rubric"`    // built-in name, or a file's name in the rubric folder
-	Model     string `yaml:"model"`     // name of an entry of models; defaults to "default"
-	Guideline string `yaml:"guideline"` // text of the guideline, for rubrics that need one
+	Rubric    string `yaml:"rubric" doc:"llm_judge: name of a built-in rubric or of one in the folder."`
+	Model     string `yaml:"model" doc:"llm_judge: entry of models to ask; without one, default."`
+	Guideline string `yaml:"guideline" doc:"llm_judge: text of the guideline, for rubrics that need one."`
 }
 
 // DefaultConfig returns a judge that lacks only its rubric.

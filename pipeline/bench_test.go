@@ -11,6 +11,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -38,7 +39,7 @@ func BenchmarkPipeline(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			p, err := pipeline.New(&pipeline.Suite{Sampler: s, Evaluators: []pipeline.Entry{{
+			p, err := pipeline.New(&policy.Policy{Sampler: s, Evaluators: []policy.Evaluator{{
 				Evaluator: judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { return pass, nil }),
 			}}}, pipeline.Deps{Redactor: discard{}, Archive: discard{}, Recorder: discard{}, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {

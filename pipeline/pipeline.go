@@ -4,33 +4,35 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/policy"
 )
 
-// Redactor gives a copy of the event without secrets and personal data. An
-// error means that the content must not be shown to anybody.
+// Redactor returns a copy of the event without secrets and personal data. An
+// error means that the content must not be shown at all.
 type Redactor interface {
 	Event(e *event.Event) (*event.Event, error)
 }
 
-// Archive keeps failing reports. Offer returns once the report is durable, is
-// safe to repeat, and gives the number of failures that it newly recorded. A
-// nil redacted event means that the content has to be withheld. Every error
-// means that the archive is down.
+// Archive keeps failing reports. Offer returns once the report is durable, with
+// the number of failures that are new, and may be repeated. A nil redacted event
+// means that the content has to be withheld. Every error means that the archive
+// is down.
 type Archive interface {
 	Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error)
 }
 
-// Recorder is told what became of events. Its methods neither block nor fail.
-// A report must not be changed by anybody once it has been recorded.
+// Recorder records what became of events. Its methods neither block nor fail.
+// A report must not be changed once it has been recorded.
 type Recorder interface {
 	Report(r *eval.Report)
 	SampledOut(n int)
-	// Cases says how many new failures of a report the archive has taken.
+	// Cases records how many new failures of a report the archive has taken.
 	Cases(r *eval.Report, n int)
 }
 
@@ -44,40 +46,39 @@ type Deps struct {
 
 // Pipeline evaluates events. It is safe for concurrent use.
 type Pipeline struct {
-	suite    atomic.Pointer[Suite]
+	policy   atomic.Pointer[policy.Policy]
 	redactor Redactor
 	archive  Archive
 	recorder Recorder
 	log      *slog.Logger
 	stall    stall
-
-	complaints complaints
+	failures sync.Map // failureKind -> *outage.Limiter
 }
 
-// New makes a pipeline. All dependencies are required.
-func New(suite *Suite, deps Deps) (*Pipeline, error) {
-	if suite == nil || suite.Sampler == nil {
-		return nil, errors.New("pipeline: no suite")
+// New returns a pipeline. All dependencies are required.
+func New(p *policy.Policy, deps Deps) (*Pipeline, error) {
+	if p == nil || p.Sampler == nil {
+		return nil, errors.New("pipeline: no policy")
 	}
 	if deps.Redactor == nil || deps.Archive == nil || deps.Recorder == nil || deps.Log == nil {
 		return nil, errors.New("pipeline: redactor, archive, recorder and log are required")
 	}
-	p := &Pipeline{redactor: deps.Redactor, archive: deps.Archive, recorder: deps.Recorder, log: deps.Log}
-	p.suite.Store(suite)
-	return p, nil
+	pl := &Pipeline{redactor: deps.Redactor, archive: deps.Archive, recorder: deps.Recorder, log: deps.Log}
+	pl.policy.Store(p)
+	return pl, nil
 }
 
-// Suite gives the suite in use.
-func (p *Pipeline) Suite() *Suite { return p.suite.Load() }
+// Policy returns the policy in use.
+func (p *Pipeline) Policy() *policy.Policy { return p.policy.Load() }
 
-// Replace puts another suite in place. Events that are in flight finish under the
-// suite with which they began.
-func (p *Pipeline) Replace(s *Suite) { p.suite.Store(s) }
+// Replace puts another policy in place. Events in flight finish under the policy
+// with which they began.
+func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
 
 // Skip reports whether the headers alone show that no evaluator wants the
 // message, and counts it as sampled out if so. It allocates nothing.
 func (p *Pipeline) Skip(m *event.Message) bool {
-	plan, ok := p.suite.Load().Sampler.DecideHeaders(m.Headers)
+	plan, ok := p.policy.Load().Sampler.DecideHeaders(m.Headers)
 	if !ok || len(plan.Picks) > 0 {
 		return false
 	}
@@ -86,32 +87,32 @@ func (p *Pipeline) Skip(m *event.Message) bool {
 }
 
 // Handle evaluates one message. A permanent error asks for a dead letter. Any
-// other error is that of ctx: the message has to be handed over again.
+// other error is the context's: the message has to be handed over again.
 func (p *Pipeline) Handle(ctx context.Context, m event.Message) error {
 	_, err := p.Evaluate(ctx, m.Value)
 	return err
 }
 
-// Evaluate is Handle for a caller that wants to see the report. The report of
-// an event that nobody wants has no picks.
+// Evaluate is Handle for a caller that wants to see the report. It has no picks
+// when the event was sampled out.
 func (p *Pipeline) Evaluate(ctx context.Context, value []byte) (*eval.Report, error) {
 	started := time.Now()
 	e, err := event.Decode(value)
 	if err != nil {
 		return nil, err
 	}
-	suite := p.suite.Load()
+	pol := p.policy.Load()
 	env := e.Envelope()
-	r := &eval.Report{Event: e, Plan: suite.Sampler.Decide(&env), Started: started}
+	r := &eval.Report{Event: e, Plan: pol.Sampler.Decide(&env), Started: started}
 	if len(r.Plan.Picks) == 0 {
 		p.recorder.SampledOut(1)
 		return r, nil
 	}
 	red := redaction{redactor: p.redactor, event: e}
-	r.Verdicts = p.verdicts(ctx, suite, r, &red)
+	r.Verdicts = p.verdicts(ctx, pol, r, &red)
 	r.Duration = time.Since(started)
 	if err := ctx.Err(); err != nil {
-		return nil, err // the verdicts may be those of a stopped worker: somebody else evaluates the event
+		return nil, err // the verdicts may be cut short by the stop: another worker evaluates the event
 	}
 	if r.Failed() {
 		n, err := p.keep(ctx, r, &red)

@@ -17,6 +17,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -95,19 +96,19 @@ func (w *world) Event(e *event.Event) (*event.Event, error) {
 
 func newPipeline(t *testing.T, w *world, cfg sampler.Config, evs ...evaluator) *pipeline.Pipeline {
 	t.Helper()
-	p, err := pipeline.New(newSuite(t, cfg, evs...), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.DiscardHandler)})
+	p, err := pipeline.New(newPolicy(t, cfg, evs...), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func newSuite(t *testing.T, cfg sampler.Config, evs ...evaluator) *pipeline.Suite {
+func newPolicy(t *testing.T, cfg sampler.Config, evs ...evaluator) *policy.Policy {
 	t.Helper()
-	s := &pipeline.Suite{}
+	s := &policy.Policy{}
 	var list []sampler.Evaluator
 	for _, e := range evs {
-		s.Evaluators = append(s.Evaluators, pipeline.Entry{Evaluator: e, Timeout: time.Second})
+		s.Evaluators = append(s.Evaluators, policy.Evaluator{Evaluator: e, Timeout: time.Second})
 		list = append(list, sampler.Evaluator{Name: e.name, Judge: e.typ == eval.TypeLLMJudge})
 	}
 	var err error
@@ -193,9 +194,9 @@ func TestDispositions(t *testing.T) {
 	if p.Skip(&event.Message{}) {
 		t.Error("a message without headers is skipped unread")
 	}
-	p.Replace(newSuite(t, all(), rule("format", pass)))
+	p.Replace(newPolicy(t, all(), rule("format", pass)))
 	if p.Skip(&event.Message{Headers: e.Headers()}) {
-		t.Error("the replaced suite is not asked")
+		t.Error("the new policy is not used")
 	}
 	if err := p.Handle(t.Context(), message(body)); err != nil || len(w.reports) != 1 {
 		t.Errorf("after the change: %v, reports %d", err, len(w.reports))
@@ -237,7 +238,7 @@ func TestNothingShownUnredacted(t *testing.T) {
 				return pass, nil
 			}
 			var log strings.Builder
-			p, err := pipeline.New(newSuite(t, all(), rule("format", fail), judge("correctness", blind), judge("tone", blind)),
+			p, err := pipeline.New(newPolicy(t, all(), rule("format", fail), judge("correctness", blind), judge("tone", blind)),
 				pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 			if err != nil {
 				t.Fatal(err)
@@ -268,7 +269,7 @@ func TestArchiveDown(t *testing.T) {
 		w := &world{down: 7}
 		calls := 0
 		var log strings.Builder
-		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { calls++; return fail, nil })),
+		p, err := pipeline.New(newPolicy(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { calls++; return fail, nil })),
 			pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
@@ -282,7 +283,7 @@ func TestArchiveDown(t *testing.T) {
 		if n := strings.Count(log.String(), "store is down"); n != 1 || !strings.Contains(log.String(), "store is back") {
 			t.Errorf("log says down %d times:\n%s", n, log.String())
 		}
-		if s := p.Status(); !s.StoreDownSince.IsZero() {
+		if s, _ := p.StoreDown(); !s.IsZero() {
 			t.Errorf("status after recovery: %+v", s)
 		}
 
@@ -292,20 +293,20 @@ func TestArchiveDown(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- p.Handle(ctx, message(body)) }()
 		synctest.Wait()
-		if s := p.Status(); s.StoreDownSince.IsZero() || s.StoreError == nil {
+		if s, err := p.StoreDown(); s.IsZero() || err == nil {
 			t.Errorf("status while down: %+v", s)
 		}
 		if err := <-done; !errors.Is(err, context.DeadlineExceeded) || eval.IsPermanent(err) || len(w.reports) != 1 {
 			t.Errorf("when the context ends: %v, reports %d", err, len(w.reports))
 		}
-		if s := p.Status(); !s.StoreDownSince.IsZero() {
-			t.Errorf("status when nobody waits any more: %+v; nobody would notice that the archive is back", s)
+		if s, _ := p.StoreDown(); !s.IsZero() {
+			t.Errorf("down since %v although no event waits: nothing would notice that the archive is back", s)
 		}
 	})
 }
 
-// TestStoppedWorker: the verdicts of a worker that lost its partition are
-// nobody's; the message stays uncommitted.
+// TestStoppedWorker: the verdicts of a worker that lost its partition are dropped;
+// the message stays uncommitted.
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
 	w := &world{}
@@ -327,7 +328,7 @@ func TestComplaints(t *testing.T) {
 		w := &world{}
 		var log strings.Builder
 		reason := eval.ReasonAuth
-		p, err := pipeline.New(newSuite(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) {
+		p, err := pipeline.New(newPolicy(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) {
 			return eval.Verdict{}, eval.WithReason(reason, errors.New("401"))
 		})), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {

@@ -10,26 +10,27 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // verdicts runs the evaluators that the plan picked: those without a network
 // first, in order, then the judges side by side.
-func (p *Pipeline) verdicts(ctx context.Context, suite *Suite, r *eval.Report, red *redaction) []eval.Verdict {
+func (p *Pipeline) verdicts(ctx context.Context, pol *policy.Policy, r *eval.Report, red *redaction) []eval.Verdict {
 	out := make([]eval.Verdict, len(r.Plan.Picks))
 	var judges []int
 	for i, pick := range r.Plan.Picks {
 		switch {
 		case pick.Evaluator < 0:
 			out[i] = feedback(r.Event, r.Started)
-		case suite.Evaluators[pick.Evaluator].judge():
+		case pol.Evaluators[pick.Evaluator].Judge():
 			judges = append(judges, i)
 		default:
-			out[i] = p.verdict(ctx, suite.Evaluators[pick.Evaluator], r.Event)
+			out[i] = p.verdict(ctx, pol.Evaluators[pick.Evaluator], r.Event)
 		}
 	}
 	var calls sync.WaitGroup
 	for _, i := range judges {
-		calls.Go(func() { out[i] = p.judge(ctx, suite.Evaluators[r.Plan.Picks[i].Evaluator], red) })
+		calls.Go(func() { out[i] = p.judge(ctx, pol.Evaluators[r.Plan.Picks[i].Evaluator], red) })
 	}
 	calls.Wait()
 	for i, pick := range r.Plan.Picks {
@@ -38,64 +39,63 @@ func (p *Pipeline) verdicts(ctx context.Context, suite *Suite, r *eval.Report, r
 	return out
 }
 
-// judge gives a judge's verdict on redacted content. What cannot be redacted is
-// not shown.
-func (p *Pipeline) judge(ctx context.Context, entry Entry, red *redaction) eval.Verdict {
+// judge returns a judge's verdict on redacted content. Content that cannot be
+// redacted is not shown to it.
+func (p *Pipeline) judge(ctx context.Context, ev policy.Evaluator, red *redaction) eval.Verdict {
 	e, err := red.redacted()
 	if err != nil {
-		p.complain(ctx, red.event, entry, err)
-		return failed(entry, time.Now(), err)
+		p.logFailure(ctx, red.event, ev, err)
+		return failed(ev, time.Now(), err)
 	}
-	return p.verdict(ctx, entry, e)
+	return p.verdict(ctx, ev, e)
 }
 
 // verdict runs one evaluator and turns what went wrong into a verdict.
-func (p *Pipeline) verdict(ctx context.Context, entry Entry, e *event.Event) eval.Verdict {
-	if entry.Timeout > 0 {
+func (p *Pipeline) verdict(ctx context.Context, ev policy.Evaluator, e *event.Event) eval.Verdict {
+	if ev.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, entry.Timeout)
+		ctx, cancel = context.WithTimeout(ctx, ev.Timeout)
 		defer cancel()
 	}
 	started := time.Now()
-	v, err := guarded(ctx, entry, e)
+	v, err := guarded(ctx, ev, e)
 	if err == nil && v.Outcome == eval.OutcomeError {
 		err = eval.WithReason(eval.ReasonInternal, errors.New("no outcome"))
 	}
 	if err != nil {
-		p.complain(ctx, e, entry, err)
-		f := failed(entry, started, err)
+		p.logFailure(ctx, e, ev, err)
+		f := failed(ev, started, err)
 		f.Usage = v.Usage // what was paid stays on the books
 		return f
 	}
-	v.Eval, v.Type, v.Version = entry.Name(), entry.Type(), entry.Version()
+	v.Eval, v.Type, v.Version = ev.Name(), ev.Type(), ev.Version()
 	v.Started, v.Duration = started, time.Since(started)
 	return v
 }
 
 // guarded keeps a panic inside one evaluation: one bad rule must not stop the
-// worker, nor make every replica that takes the partition over fall in turn.
-func guarded(ctx context.Context, entry Entry, e *event.Event) (v eval.Verdict, err error) {
+// worker, nor in turn each replica that takes the partition over.
+func guarded(ctx context.Context, ev policy.Evaluator, e *event.Event) (v eval.Verdict, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			v, err = eval.Verdict{}, eval.WithReason(eval.ReasonPanic, panicked(r))
 		}
 	}()
-	return entry.Evaluate(ctx, e)
+	return ev.Evaluate(ctx, e)
 }
 
-// panicked tells of a panic. Its value may hold content; its type and the stack
-// do not.
+// panicked describes a panic by its type and stack: its value may hold content.
 func panicked(value any) error { return fmt.Errorf("panic of type %T\n%s", value, debug.Stack()) }
 
-func failed(entry Entry, started time.Time, err error) eval.Verdict {
+func failed(ev policy.Evaluator, started time.Time, err error) eval.Verdict {
 	return eval.Verdict{
-		Eval: entry.Name(), Type: entry.Type(), Version: entry.Version(),
+		Eval: ev.Name(), Type: ev.Type(), Version: ev.Version(),
 		Outcome: eval.OutcomeError, Reason: string(eval.ReasonOf(err)),
 		Started: started, Duration: time.Since(started),
 	}
 }
 
-// feedback is the verdict that a user gave.
+// feedback returns the verdict of the user who rated the answer.
 func feedback(e *event.Event, now time.Time) eval.Verdict {
 	v := eval.Verdict{Eval: eval.FeedbackEvaluator, Type: eval.TypeUserFeedback, Version: "1", Started: now, Duration: time.Since(now)}
 	if e.UserRating == "" {
@@ -108,4 +108,34 @@ func feedback(e *event.Event, now time.Time) eval.Verdict {
 		v.Reason = "user_rating"
 	}
 	return v
+}
+
+// redaction redacts one event, at most once and only when it is needed: most
+// events pass every validator and are shown to no judge.
+type redaction struct {
+	redactor Redactor
+	event    *event.Event
+
+	once sync.Once
+	out  *event.Event
+	err  error
+}
+
+func (r *redaction) redacted() (*event.Event, error) {
+	r.once.Do(func() { r.out, r.err = r.redact() })
+	return r.out, r.err
+}
+
+// redact turns a panic into an error: judges redact from goroutines of their own,
+// where it would end the process.
+func (r *redaction) redact() (out *event.Event, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(v)
+		}
+		if err != nil {
+			out, err = nil, eval.WithReason(eval.ReasonRedaction, err)
+		}
+	}()
+	return r.redactor.Event(r.event)
 }

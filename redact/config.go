@@ -12,19 +12,19 @@ import (
 // before a case is written. The zero value takes out every known kind.
 type Config struct {
 	// Disabled leaves content as it is; for synthetic data only.
-	Disabled bool `yaml:"disabled"`
+	Disabled bool `yaml:"disabled" doc:"Redact nothing; for synthetic data only."`
 	// Kinds to take out; empty: all kinds of secrets and personal data.
-	Kinds []string `yaml:"kinds"`
+	Kinds []string `yaml:"kinds" doc:"Kinds to take out; without any, all secrets and personal data."`
 	// Keep names kinds to leave alone.
-	Keep []string `yaml:"keep"`
+	Keep []string `yaml:"keep" doc:"Kinds to leave alone."`
 	// Patterns are kinds of your own.
-	Patterns []Pattern `yaml:"patterns"`
+	Patterns []Pattern `yaml:"patterns" doc:"More kinds, of your own."`
 }
 
 // Pattern is a kind of sensitive text of one's own.
 type Pattern struct {
-	Name    string `yaml:"name"`    // shown in place of the text, as [NAME]
-	Pattern string `yaml:"pattern"` // RE2; its first group, if any, is what is taken out
+	Name    string `yaml:"name" doc:"Name that stands in place of the text."`
+	Pattern string `yaml:"pattern" doc:"Expression in RE2 syntax that finds the text."`
 }
 
 // Validate gives all faults of c.

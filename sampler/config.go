@@ -13,26 +13,26 @@ import (
 type Config struct {
 	// DefaultRate is the probability for a judge that no rule and no rate of its
 	// own covers, in [0,1]. Validators without a rate always run. Defaults to 0.05.
-	DefaultRate float64 `yaml:"default_rate"`
+	DefaultRate float64 `yaml:"default_rate" doc:"Probability for a judge that neither a rule nor a rate of its own covers."`
 	// Salt makes decisions independent of other samplers that hash the same trace
 	// ids. All workers of a group must share it. Defaults to "evalworker".
-	Salt string `yaml:"salt"`
+	Salt string `yaml:"salt" doc:"Makes decisions independent of other samplers; all workers of a group must share it."`
 	// Rules set the probability for events that match.
-	Rules []Rule `yaml:"rules"`
+	Rules []Rule `yaml:"rules" doc:"Conditions that set the probability; of those that match, the largest rate counts."`
 }
 
 // Rule sets the probability of evaluators for events that match a condition. Of
 // several matching rules the one with the largest rate counts, the first of equals.
 type Rule struct {
 	// Name appears on every score that the rule chose. Required and unique.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" doc:"Name on every score that the rule chose."`
 	// When is an expression over the envelope's fields, such as
 	// user_rating == "down" || status == "error". Empty matches every event.
-	When string `yaml:"when"`
+	When string `yaml:"when" doc:"Condition on the event, such as status == \"error\"; without one every event matches."`
 	// Rate is the probability: 0, or from 1e-9 to 1.
-	Rate float64 `yaml:"rate"`
+	Rate float64 `yaml:"rate" doc:"Probability for events that match, 0 to 1."`
 	// Evaluators names the evaluators that the rule covers. Empty means all.
-	Evaluators []string `yaml:"evaluators"`
+	Evaluators []string `yaml:"evaluators" doc:"Evaluators that the rule is about; without any, all."`
 }
 
 // Evaluator is what the sampler needs to know about an evaluator.

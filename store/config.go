@@ -14,21 +14,21 @@ type Config struct {
 	// URL of the store: sqlite:FILE, sqlite::memory: for one that ends with the
 	// process, or postgres://USER@HOST/DATABASE for one that workers share. What the
 	// last leaves out is taken from PostgreSQL's own variables (PGPASSWORD, PGSSLMODE).
-	URL string `yaml:"url"`
+	URL string `yaml:"url" doc:"Database: sqlite:FILE for one worker, postgres://USER@HOST/DATABASE for a fleet."`
 	// Password for PostgreSQL; it takes precedence over one in the URL.
-	Password secret.String `yaml:"password"`
+	Password secret.String `yaml:"password" doc:"Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass."`
 	// PasswordFile holds the password. Whatever loads the configuration reads it into
 	// Password.
-	PasswordFile string `yaml:"password_file"`
+	PasswordFile string `yaml:"password_file" doc:"File that holds the password, relative to this file, which then may hold none itself."`
 	// MaxConnections bounds the connections of one process to PostgreSQL, 1 to 1000.
-	MaxConnections int `yaml:"max_connections"`
+	MaxConnections int `yaml:"max_connections" doc:"Connections of one worker to PostgreSQL."`
 	// ConnectionLifetime bounds the life of a connection to PostgreSQL, so that
 	// workers return to the primary after a failover.
-	ConnectionLifetime time.Duration `yaml:"connection_lifetime"`
+	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is made anew, as after a failover."`
 	// MaxExemplars bounds the requests that package datasets keeps of one case, 1 to 1000.
-	MaxExemplars int `yaml:"max_exemplars"`
+	MaxExemplars int `yaml:"max_exemplars" doc:"Requests kept of failures that are alike."`
 	// Timeout bounds one write, each statement of it, and an attempt to connect.
-	Timeout time.Duration `yaml:"timeout"`
+	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for one attempt to connect."`
 }
 
 // DefaultConfig returns the configuration of a file in the working directory.

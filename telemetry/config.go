@@ -15,18 +15,18 @@ import (
 // Config says where telemetry goes. The DD_* environment variables override it, as
 // in Datadog's libraries.
 type Config struct {
-	Enabled        bool          `yaml:"enabled"`         // false discards spans and metrics
-	AgentURL       string        `yaml:"agent_url"`       // trace agent: http://host:8126 or unix:///path
-	DogStatsDURL   string        `yaml:"dogstatsd_url"`   // host:8125, or unix:///path
-	Service        string        `yaml:"service"`         // defaults to evalworker
-	Env            string        `yaml:"env"`             // defaults to DD_ENV
-	Version        string        `yaml:"version"`         // defaults to the program's version
-	MaxChildAge    time.Duration `yaml:"max_child_age"`   // an older event's span is linked, not a child
-	KeepFailures   float64       `yaml:"keep_failures"`   // failing traces kept a second, at most
-	RequestMetrics bool          `yaml:"request_metrics"` // also llm.requests, llm.latency_ms and so on
-	MaxTagValues   int           `yaml:"max_tag_values"`  // distinct values of one tag key; more become "other"
-	Queue          int           `yaml:"queue"`           // reports in the queue; more are dropped and counted
-	CloseTimeout   time.Duration `yaml:"close_timeout"`   // bound of Close
+	Enabled        bool          `yaml:"enabled" doc:"Send spans and metrics."`
+	AgentURL       string        `yaml:"agent_url" doc:"Trace agent, http://host:8126 or unix:///path; empty: found by itself."`
+	DogStatsDURL   string        `yaml:"dogstatsd_url" doc:"DogStatsD, host:8125 or unix:///path; empty: found by itself."`
+	Service        string        `yaml:"service" doc:"Service name; DD_SERVICE wins."`
+	Env            string        `yaml:"env" doc:"Environment; DD_ENV wins."`
+	Version        string        `yaml:"version" doc:"Version; DD_VERSION wins; empty: this program's."`
+	MaxChildAge    time.Duration `yaml:"max_child_age" doc:"Age up to which an event's score joins the original trace; older ones are linked to it."`
+	KeepFailures   float64       `yaml:"keep_failures" doc:"Failing traces kept a second, whatever the trace sampling says."`
+	RequestMetrics bool          `yaml:"request_metrics" doc:"Also send llm.requests, llm.latency_ms and the like, for apps that do not."`
+	MaxTagValues   int           `yaml:"max_tag_values" doc:"Distinct values of one tag; more become other."`
+	Queue          int           `yaml:"queue" doc:"Reports that wait to be sent; more are dropped and counted."`
+	CloseTimeout   time.Duration `yaml:"close_timeout" doc:"Time for the last reports to leave at the end."`
 }
 
 // DefaultConfig returns the defaults: enabled, with the addresses of the DD_*

@@ -48,13 +48,13 @@ error.`,
 	return cmd
 }
 
-// warn tells, on standard error, what is no fault of the configuration and will
-// yet keep a worker from running with it here, or is hardly meant.
+// warn prints, on standard error, what is not a fault of the configuration but
+// will keep a worker from running with it here, or is hardly meant.
 func warn(g *globals, cfg *config.Config) {
 	if g.file() == "" {
 		fmt.Fprintf(g.stderr, "warning: there is no %s here: these are the defaults\n", config.FileName)
 	}
-	if len(cfg.Evaluators) == 0 {
+	if len(cfg.Missing()) > 0 {
 		fmt.Fprintln(g.stderr, "warning: there are no evaluators: evalworker run will refuse to start")
 	}
 	if w := cfg.Kafka.Warning(); w != "" {
@@ -72,19 +72,11 @@ func warn(g *globals, cfg *config.Config) {
 
 // printFaults writes faults for other programs to read.
 func printFaults(out *json.Encoder, faults fault.List) error {
-	type fault struct {
-		File     string `json:"file,omitempty"`
-		Line     int    `json:"line,omitempty"`
-		Column   int    `json:"column,omitempty"`
-		Path     string `json:"path,omitempty"`
-		Problem  string `json:"problem"`
-		Expected string `json:"expected,omitempty"`
-	}
 	out.SetEscapeHTML(false)
 	for _, f := range faults {
-		if err := out.Encode(fault(f)); err != nil {
+		if err := out.Encode(f); err != nil {
 			return err
 		}
 	}
-	return errTold
+	return errPrinted
 }

@@ -53,8 +53,8 @@ That a broken version is found is expected of 1000 events and more.`,
 	return cmd
 }
 
-// errDemo says that something which the demo promises did not hold. What it
-// was has been printed.
+// errDemo is the error of a demo that did not hold what it promises. What it was
+// has been printed.
 var errDemo = errors.New("the demo did not hold what it promises")
 
 func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, verbose bool) (err error) {
@@ -62,11 +62,8 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	if verbose {
 		log = slog.New(slog.NewTextHandler(g.stderr, nil))
 	}
-	if faults := cfg.Validate(); len(faults) > 0 {
-		for i := range faults {
-			faults[i].Path = "--" + faults[i].Path
-		}
-		return faults
+	if err := flagFaults(cfg.Validate()).Err(); err != nil {
+		return err
 	}
 	bar := newProgress(g.stderr, int64(cfg.Events), "events", false)
 	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: version(), Getenv: g.getenv, Progress: func(done int) { _ = bar.Set(done) }})
@@ -112,7 +109,7 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	return nil
 }
 
-// printDemo says what happened, what was found and what to do next.
+// printDemo prints what happened, what was found and what to do next.
 func printDemo(w io.Writer, r *demo.Result, config string) error {
 	judged := "judge: " + r.Judge
 	if r.Judge == "scripted" {
@@ -137,14 +134,14 @@ func printDemo(w io.Writer, r *demo.Result, config string) error {
 	for _, p := range r.Problems {
 		fmt.Fprintf(&b, "PROBLEM: %s\n", p)
 	}
-	fmt.Fprintf(&b, "next: %s datasets list --config %s\n", again("evalworker"), quote(config))
+	fmt.Fprintf(&b, "next: %s datasets list --config %s\n", shellCommand("evalworker"), quote(config))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// invitation tells how to reach a demo that stays up.
+// invitation explains how to reach a demo that stays up.
 func invitation(a demo.Addresses) string {
-	tool := again("evalworker")
+	tool := shellCommand("evalworker")
 	where := ""
 	if strings.HasPrefix(tool, "go run ./") {
 		if dir, err := os.Getwd(); err == nil {
@@ -161,5 +158,5 @@ Try from another terminal%s:
   %s datasets list --config %s
 
 Ctrl-C ends it.
-`, a.Broker, a.Health, a.Dir, where, again("emitter"), a.Broker, a.Health, tool, quote(a.Config), tool, quote(a.Config))
+`, a.Broker, a.Health, a.Dir, where, shellCommand("emitter"), a.Broker, a.Health, tool, quote(a.Config), tool, quote(a.Config))
 }

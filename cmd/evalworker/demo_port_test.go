@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestDemoPortTaken: it is told once which port is taken, and by which flag
-// another is chosen.
+// TestDemoPortTaken: the error names once the port that is taken, and the flag that
+// chooses another.
 func TestDemoPortTaken(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -152,7 +152,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
-// await waits for a text that matches and gives its submatches.
+// await waits for a text that matches and returns its submatches.
 func (s *screen) await(t *testing.T, re *regexp.Regexp, ended <-chan int) []string {
 	t.Helper()
 	for {
@@ -279,8 +279,8 @@ func TestBuiltToRun(t *testing.T) {
 		"/tmp/go-build1/b001/exe/evalworker": true, "/home/u/.cache/go-build/ab/abcd-d/evalworker": true,
 		"/cache/ab/abcd-d/evalworker": true, "/usr/local/bin/evalworker": false,
 	} {
-		if got := builtToRun(path); got != want {
-			t.Errorf("builtToRun(%s) = %t", path, got)
+		if got := runByGo(path); got != want {
+			t.Errorf("runByGo(%s) = %t", path, got)
 		}
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/deadletter"
-	"github.com/evalworker/evalworker/sampler"
 )
 
 func newDLQCommand(g *globals) *cobra.Command {
@@ -139,7 +138,7 @@ func (f *letterFlags) matchEvaluator(filter *deadletter.Filter, cfg *config.Conf
 		}
 		return fault.List{{Path: "--evaluator", Problem: fmt.Sprintf("unknown evaluator %q", f.evaluator), Expected: want}}
 	}
-	s, err := sampler.New(cfg.Sampling, cfg.Sampled())
+	s, err := cfg.Sampler()
 	if err != nil {
 		return err
 	}

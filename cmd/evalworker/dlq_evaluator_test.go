@@ -6,6 +6,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/kafka/deadletter"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // TestLettersOfAnEvaluator: the sampling policy decides on which letters an evaluator
@@ -13,7 +14,7 @@ import (
 func TestLettersOfAnEvaluator(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
-	cfg.Evaluators = []config.Evaluator{
+	cfg.Evaluators = []policy.EvaluatorConfig{
 		{Name: "refusal", Type: "refusal"},
 		{Name: "billing_only", Type: "refusal", When: `feature == "billing"`},
 	}

@@ -232,13 +232,13 @@ func TestNobodyNamedABroker(t *testing.T) {
 		{"a variable", unreached, []string{"KAFKA_BROKERS=kafka:9092"}, "", unreached.Error()},
 		{"a file", unreached, nil, "some.yaml", unreached.Error()},
 	} {
-		g := newGlobals(nil, nil, nil, tt.environ)
+		g := &globals{environ: tt.environ}
 		g.configPath = tt.config
 		if got := explainUnreached(g, tt.err); got.Error() != tt.want {
 			t.Errorf("%s: %v, want %s", tt.name, got, tt.want)
 		}
 	}
-	if err := explainUnreached(newGlobals(nil, nil, nil, nil), nil); err != nil {
+	if err := explainUnreached(&globals{}, nil); err != nil {
 		t.Errorf("without a fault: %v", err)
 	}
 }

@@ -15,10 +15,10 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
-	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/internal/summary"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // evalFlags are the options of the command eval.
@@ -66,8 +66,8 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	if err != nil {
 		return err
 	}
-	if len(cfg.Evaluators) == 0 {
-		cfg.Evaluators = config.Deterministic()
+	if len(cfg.Missing()) > 0 {
+		cfg.Evaluators = policy.Deterministic()
 	}
 	if cfg.Store, err = storeAt(cfg.Store, f.store); err != nil {
 		return err
@@ -134,7 +134,7 @@ func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, sampledOut in
 	if t.Blank > 0 {
 		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
 	}
-	fmt.Fprintf(&b, "\nfailing requests are kept in %s; see them with: %s datasets list --store %s\n", store, again("evalworker"), quote(store))
+	fmt.Fprintf(&b, "\nfailing requests are kept in %s; see them with: %s datasets list --store %s\n", store, shellCommand("evalworker"), quote(store))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

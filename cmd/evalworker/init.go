@@ -46,7 +46,7 @@ func runInit(g *globals, dir string, force bool) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	// Inside of a root, a link that happens to lie there leads nowhere else.
+	// Inside a root, a link that happens to lie there cannot lead elsewhere.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func runInit(g *globals, dir string, force bool) (err error) {
 	return err
 }
 
-// existing gives the files that are there already.
+// existing returns the files that are there already.
 func existing(root *os.Root, files []config.File) []string {
 	var there []string
 	for _, f := range files {

@@ -8,14 +8,14 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// limit is the value of --limit. Without the option it stands for all, which
-// nobody may mean by typing 0.
+// limit is the value of --limit. Without the option it stands for all; a typed 0
+// is a fault.
 type limit struct {
 	most  int
 	given bool
 }
 
-// Set reads what was typed.
+// Set parses the value.
 func (l *limit) Set(s string) (err error) {
 	if l.most, err = strconv.Atoi(s); err != nil {
 		return errors.New("want a number from 1")
@@ -24,7 +24,7 @@ func (l *limit) Set(s string) (err error) {
 	return nil
 }
 
-// String gives what help shows for the default: nothing.
+// String returns what help shows as the default: nothing.
 func (l *limit) String() string {
 	if !l.given {
 		return ""
@@ -32,7 +32,7 @@ func (l *limit) String() string {
 	return strconv.Itoa(l.most)
 }
 
-// Type is what help calls the value.
+// Type names the value in the help.
 func (*limit) Type() string { return "int" }
 
 func (l *limit) check(faults *fault.List) {

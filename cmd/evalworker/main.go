@@ -1,6 +1,7 @@
 // Command evalworker watches the quality of what models answer in production. It
 // consumes events of finished requests, checks and judges a sample of them, and
-// keeps the failing ones as cases. See evalworker --help.
+// keeps the failing ones as cases. See evalworker --help. Each subcommand has a
+// file of its name, and root.go holds what they share.
 package main
 
 import (
@@ -11,16 +12,16 @@ import (
 )
 
 func main() {
-	// The first signal ends the work in good order; a second one ends the process.
+	// The first signal stops the work in order; a second one ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 }
 
-// hangups gives the SIGHUPs that arrive until ctx ends. Later ones are ignored:
+// hangups returns the SIGHUPs that arrive until ctx ends. Later ones are ignored:
 // by default they would end the process, with its events in flight.
 func hangups(ctx context.Context) <-chan os.Signal {
-	c := make(chan os.Signal, 1) // one that waits stands for any number
+	c := make(chan os.Signal, 1) // a pending one stands for any number
 	signal.Notify(c, syscall.SIGHUP)
 	context.AfterFunc(ctx, func() { signal.Ignore(syscall.SIGHUP) })
 	return c

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
@@ -19,20 +21,20 @@ const (
 	exitUsage = 2 // wrong use, or a configuration with faults: nothing was done
 )
 
-// errTold ends a command with exitUsage whose faults have been printed.
-var errTold = errors.New("the faults have been printed")
+// errPrinted ends a command with exitUsage; the faults are already on stderr.
+var errPrinted = errors.New("the faults have been printed")
 
-// run runs one command line and gives its exit code.
+// run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
-	g := newGlobals(stdin, stdout, stderr, environ)
+	g := &globals{stdin: stdin, stdout: stdout, stderr: stderr, environ: environ}
 	root := newRoot(g)
-	begun := watchStart(root)
+	begun := markStart(root)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, errTold) {
+	if errors.Is(err, errPrinted) {
 		return exitUsage
 	}
 	if faults, ok := errors.AsType[fault.List](err); ok {
@@ -48,8 +50,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // printMistakes prints one fault a line. Those of a document begin with its place,
-// as editors and compilers have it; those of the command line are told as every
-// other wrong use.
+// as editors expect it; those of the command line look like every other wrong use.
 func printMistakes(stderr io.Writer, faults fault.List, command string) {
 	misused := false
 	for _, f := range faults {
@@ -64,9 +65,9 @@ func printMistakes(stderr io.Writer, faults fault.List, command string) {
 	}
 }
 
-// watchStart gives a mark that is set once a command's own work begins. An error
-// before it is one of flags or arguments.
-func watchStart(root *cobra.Command) *bool {
+// markStart returns a mark that is set once a command's own work begins. An error
+// before that is one of flags or arguments.
+func markStart(root *cobra.Command) *bool {
 	begun := new(bool)
 	var wrap func(*cobra.Command)
 	wrap = func(cmd *cobra.Command) {
@@ -135,3 +136,41 @@ tests.`,
 	root.SetHelpCommandGroupID(groupOther)
 	return root
 }
+
+// globals are what all commands share: the streams, the environment and the
+// flags of the root.
+type globals struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string // in the form of os.Environ
+	configPath     string   // --config; empty when it is not given
+}
+
+// getenv returns a variable of the environment, or "" when it is not set. As for
+// the system, the first of several entries counts.
+func (g *globals) getenv(name string) string {
+	for _, kv := range g.environ {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// file returns the path of the configuration file, or "" when there is none and
+// the defaults apply.
+func (g *globals) file() string {
+	if g.configPath != "" {
+		return g.configPath
+	}
+	if path := g.getenv(config.EnvConfig); path != "" {
+		return path
+	}
+	if _, err := os.Stat(config.FileName); err == nil {
+		return config.FileName
+	}
+	return ""
+}
+
+// load reads the configuration. The error is of type fault.List.
+func (g *globals) load() (*config.Config, error) { return config.Load(g.file(), g.environ) }

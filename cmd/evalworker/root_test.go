@@ -10,7 +10,7 @@ import (
 // TestHelp: every command says what it does and shows how it is used.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	root := newRoot(newGlobals(nil, nil, nil, nil))
+	root := newRoot(&globals{})
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		name := cmd.CommandPath()
@@ -33,7 +33,7 @@ func TestHelp(t *testing.T) {
 // TestExamplesParse: what the help shows has flags and arguments that exist.
 func TestExamplesParse(t *testing.T) {
 	t.Parallel()
-	root := newRoot(newGlobals(nil, nil, nil, nil))
+	root := newRoot(&globals{})
 	examples := 0
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
@@ -46,7 +46,7 @@ func TestExamplesParse(t *testing.T) {
 			line, _, _ = strings.Cut(line, " | ")
 			line, _, _ = strings.Cut(line, " > ")
 			examples++
-			target, rest, err := newRoot(newGlobals(nil, nil, nil, nil)).Find(strings.Fields(line))
+			target, rest, err := newRoot(&globals{}).Find(strings.Fields(line))
 			if err == nil {
 				err = target.ParseFlags(rest)
 			}
@@ -67,15 +67,12 @@ func TestExamplesParse(t *testing.T) {
 	}
 }
 
-func TestLookupEnv(t *testing.T) {
+func TestGetenv(t *testing.T) {
 	t.Parallel()
-	g := newGlobals(nil, nil, nil, []string{"A=1", "EMPTY=", "AB=2"})
-	for name, want := range map[string]struct {
-		value string
-		set   bool
-	}{"A": {"1", true}, "EMPTY": {"", true}, "AB": {"2", true}, "B": {"", false}} {
-		if value, set := g.lookupEnv(name); value != want.value || set != want.set {
-			t.Errorf("lookupEnv(%s) = %q, %t", name, value, set)
+	g := &globals{environ: []string{"A=1", "EMPTY=", "AB=2", "A=3"}}
+	for name, want := range map[string]string{"A": "1", "EMPTY": "", "AB": "2", "B": ""} {
+		if value := g.getenv(name); value != want {
+			t.Errorf("getenv(%s) = %q, want %q", name, value, want)
 		}
 	}
 }

@@ -29,8 +29,8 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			if err != nil {
 				return err
 			}
-			if len(cfg.Evaluators) == 0 {
-				return noEvaluators(g.file())
+			if missing := cfg.Missing(); len(missing) > 0 {
+				return locate(missing, g.file())
 			}
 			log := newLog(g, cfg)
 			deps := app.Deps{Log: log, Version: version()}
@@ -45,22 +45,25 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			if err != nil {
 				return fmt.Errorf("start worker: %w", err)
 			}
-			defer app.SteadyHeap()()
 			return a.Run(cmd.Context())
 		},
 	}
 }
 
-// noEvaluators is the fault of a worker that has nothing to evaluate with. It
-// would join the group, take its events and evaluate none of them.
-func noEvaluators(file string) error {
-	if file == "" {
-		return fault.List{{Path: "evaluators", Problem: "there are none, because there is no " + config.FileName + " here", Expected: "name a configuration with --config, or make one with evalworker init"}}
+// locate names the file in the faults of an incomplete configuration. Without a
+// file the fault is that there is none.
+func locate(faults fault.List, file string) fault.List {
+	for i := range faults {
+		faults[i].File = file
+		if file == "" {
+			faults[i].Problem += ", because there is no " + config.FileName + " here"
+			faults[i].Expected = "name a configuration with --config, or make one with evalworker init"
+		}
 	}
-	return fault.List{{File: file, Path: "evaluators", Problem: "there are none", Expected: "want at least one: a worker without evaluators takes events and evaluates none"}}
+	return faults
 }
 
-// newLog gives the log that the configuration asks for, on standard error.
+// newLog returns the configured log, on standard error.
 func newLog(g *globals, cfg *config.Config) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: cfg.Log.Level, ReplaceAttr: readable}
 	if cfg.Log.Format == config.LogText {

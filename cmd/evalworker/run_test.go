@@ -17,8 +17,8 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// TestRun: the worker starts, says that it is ready, consumes what is published,
-// puts aside what cannot be read, and ends well when it is told to.
+// TestRun: the worker starts, becomes ready, consumes what is published, puts aside
+// what cannot be read, and stops with exit code 0.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	const topic = "llm.requests.completed"

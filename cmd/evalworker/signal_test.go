@@ -10,8 +10,8 @@ import (
 )
 
 // TestHangupEndsNoDrain: the worker drains after ctx has ended, and a SIGHUP that
-// comes then, as from a script that renews a key, must not cut it off. It is no
-// parallel test: what a signal does belongs to the process.
+// comes then, as from a script that renews a key, must not cut it off. It does not
+// run in parallel, because signals belong to the process.
 func TestHangupEndsNoDrain(t *testing.T) {
 	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
 	ctx, cancel := context.WithCancel(t.Context())

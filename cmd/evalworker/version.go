@@ -38,7 +38,7 @@ func buildInfo() build {
 	return b
 }
 
-// String gives the version, the revision where it is known, Go and the platform.
+// String returns the version, the revision where it is known, Go and the platform.
 func (b build) String() string {
 	revision := ""
 	if b.Revision != "" {
@@ -47,7 +47,7 @@ func (b build) String() string {
 	return fmt.Sprintf("%s%s %s %s", b.Version, revision, b.Go, b.Platform)
 }
 
-// version gives the version of the program.
+// version returns the version of the program.
 func version() string { return buildInfo().Version }
 
 func newVersionCommand(g *globals) *cobra.Command {

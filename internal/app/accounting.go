@@ -1,15 +1,18 @@
 package app
 
 import (
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/telemetry"
 )
 
 // Accounting counts finished events since the worker started. At rest,
 // Consumed = SampledOut + Evaluated + DeadLettered: the left side is counted
-// where messages come in, the right side where each kind of end is.
+// where messages come in, the right side where they end.
 type Accounting struct {
 	Consumed     int64 `json:"consumed"`
 	SampledOut   int64 `json:"sampled_out"`
@@ -22,7 +25,7 @@ func (a Accounting) Settled() bool {
 	return a.Consumed == a.SampledOut+a.Evaluated+a.DeadLettered
 }
 
-// accounting is an Accounting that many goroutines count on.
+// accounting counts for an Accounting in many goroutines.
 type accounting struct {
 	consumed, sampledOut, evaluated, deadLettered atomic.Int64
 }
@@ -33,8 +36,8 @@ func (a *accounting) snapshot() Accounting {
 	return s
 }
 
-// recorder tells everybody who counts: the accounting, telemetry, and whoever
-// else embeds the worker.
+// recorder passes what became of events on to the accounting, telemetry and the
+// program that embeds the worker.
 type recorder struct {
 	counts *accounting
 	all    []pipeline.Recorder
@@ -58,4 +61,48 @@ func (r recorder) Cases(rep *eval.Report, n int) {
 	for _, next := range r.all {
 		next.Cases(rep, n)
 	}
+}
+
+// observer turns what the consumer sees into accounting, metrics and log lines.
+type observer struct {
+	counts    *accounting
+	telemetry *telemetry.Telemetry
+	log       *slog.Logger
+}
+
+func (o observer) Consumed(n int) { o.counts.consumed.Add(int64(n)) }
+
+func (o observer) DeadLettered(reason eval.Reason) {
+	o.counts.deadLettered.Add(1)
+	o.telemetry.DeadLettered(reason)
+}
+
+// Tags of the metric that counts what the consumer passed over.
+const (
+	sinkStream             = "stream"
+	reasonLostToRetention  = "lost_to_retention"
+	reasonControlRecord    = "control_record"
+	reasonOffsetOutOfRange = "offset_out_of_range"
+)
+
+func (o observer) LostToRetention(partition int, n int64) {
+	o.telemetry.Dropped(sinkStream, reasonLostToRetention, int(n))
+	o.log.Warn("events were deleted before they were read: raise the topic's retention or add workers",
+		slog.Int("partition", partition), slog.Int64("events", n))
+}
+
+func (o observer) ControlRecord() { o.telemetry.Dropped(sinkStream, reasonControlRecord, 1) }
+
+func (o observer) OffsetReset(partition int, from, to int64) {
+	o.telemetry.Dropped(sinkStream, reasonOffsetOutOfRange, 1)
+	o.log.Warn("committed offset lies beyond the partition's end: the topic was made anew or truncated",
+		slog.Int("partition", partition), slog.Int64("from", from), slog.Int64("to", to))
+}
+
+// judgeCall records one call of a model.
+func (a *App) judgeCall(c model.Call) {
+	a.telemetry.JudgeCall(telemetry.JudgeCall{
+		Eval: c.Eval, Model: c.Model, Latency: c.Duration, InputTokens: c.Usage.InputTokens, OutputTokens: c.Usage.OutputTokens,
+		CostNanoUSD: c.Usage.CostNanoUSD, CostKnown: c.Usage.CostKnown, Reason: c.Reason,
+	})
 }

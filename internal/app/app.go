@@ -4,36 +4,39 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/store"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// Deps are what the surroundings give a worker.
+// Deps are what a worker needs from its surroundings.
 type Deps struct {
 	Log     *slog.Logger // required
 	Version string       // of the program
-	// Recorder is told what became of events, beside telemetry; may be nil.
+	// Recorder records what became of events, beside telemetry; may be nil.
 	Recorder pipeline.Recorder
-	// Watcher brings new revisions of the configuration; nil: none come.
+	// Watcher reports new revisions of the configuration; nil: there are none.
 	Watcher Watcher
 }
 
-// Watcher calls back with each new revision of the configuration, or with what
-// is wrong with it, until ctx ends.
+// Watcher calls changed with each new revision of the configuration, or with
+// what is wrong with it, until ctx ends.
 type Watcher interface {
 	Run(ctx context.Context, changed func(*config.Config, error)) error
 }
 
-// App is a worker, made by New and run once.
+// App is a worker. It runs once.
 type App struct {
 	cfg       *config.Config
 	log       *slog.Logger
@@ -44,22 +47,22 @@ type App struct {
 	counts    accounting
 	telemetry *telemetry.Telemetry
 	store     *store.Store
-	outage    outage
+	starting  outage.Outage // of the store, until Run has reached it
 	pipeline  *pipeline.Pipeline
 	consumer  *consumer.Consumer
 	health    *serve.Server // nil when none is configured
 	watcher   Watcher
-	suites    *suites
+	builder   *policy.Builder
 	reloads   reloads
 	closers   closers
 }
 
 // New wires a worker. It binds the health server's port, opens the store and
-// starts telemetry; it touches neither Kafka nor a store on a server before Run. Whatever it opened is
-// closed again when it fails. A worker that is not to run after all is closed by
-// a Run whose context has ended.
+// starts telemetry; Kafka and a store on a server are left to Run. When New fails
+// it closes what it opened. To close a worker that is not to run after all, call
+// Run with a context that has ended.
 //
-// What is opened first is closed last: so the port comes before all that its
+// What is opened first is closed last: the port comes before everything that its
 // probes report on, and the store before telemetry, which has reports to send.
 func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error) {
 	if deps.Log == nil {
@@ -78,7 +81,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	if cfg.Health.Listen != "" {
 		a.health, err = serve.Listen(ctx, cfg.Health, serve.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
 		if err != nil {
-			return nil, notAlone(cfg.Store, err)
+			return nil, explainPort(cfg.Store, err)
 		}
 		a.closers.add("health server", a.health.Close)
 	}
@@ -98,14 +101,14 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	if deps.Recorder != nil {
 		all = append(all, deps.Recorder)
 	}
-	a.suites = &suites{observe: a.judgeCall, log: component(a.log, "judges")}
-	a.closers.add("models", func(context.Context) error { a.suites.close(); return nil })
-	a.pipeline, err = newPipeline(cfg, a.suites, a.store, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"))
+	a.builder = policy.NewBuilder(policy.Deps{Log: component(a.log, "judges"), Observe: a.judgeCall})
+	a.closers.add("models", func(context.Context) error { a.builder.Close(); return nil })
+	a.pipeline, err = newPipeline(cfg, a.builder, a.store, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"))
 	if err != nil {
 		return nil, err
 	}
 
-	// Where events come from. The stream names itself in its log.
+	// Where events come from. The consumer names itself in its log.
 	kafka := cfg.Kafka
 	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when it is asked
 	a.consumer, err = consumer.New(kafka, consumer.Deps{
@@ -120,12 +123,12 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	return a, nil
 }
 
-// component names the part that logs.
+// component returns the log of one part.
 func component(log *slog.Logger, name string) *slog.Logger {
 	return log.With(slog.String(keyComponent, name))
 }
 
-// HealthAddr gives the address of the health server, or "" without one.
+// HealthAddr returns the address of the health server, or "" without one.
 func (a *App) HealthAddr() string {
 	if a.health == nil {
 		return ""
@@ -134,15 +137,15 @@ func (a *App) HealthAddr() string {
 }
 
 // Run waits for the store, consumes until ctx ends, then drains, leaves the group
-// and closes all that New opened. It may be called once. It gives nil after a
-// clean stop.
+// and closes everything that New opened. It may be called once. It returns nil
+// after a clean stop.
 func (a *App) Run(ctx context.Context) error {
 	if !a.ran.CompareAndSwap(false, true) {
 		return errors.New("app: Run was called before")
 	}
 	a.log.Info("worker starts", slog.String("version", a.version), slog.String("topic", a.cfg.Kafka.Topic),
-		slog.String("group", a.cfg.Kafka.Group), slog.String("policy", a.pipeline.Suite().Sampler.Revision()),
-		slog.Int("evaluators", len(a.pipeline.Suite().Evaluators)), slog.String("health", a.HealthAddr()))
+		slog.String("group", a.cfg.Kafka.Group), slog.String("policy", a.pipeline.Policy().Revision()),
+		slog.Int("evaluators", len(a.pipeline.Policy().Evaluators)), slog.String("health", a.HealthAddr()))
 	if w := a.cfg.Kafka.Warning(); w != "" {
 		a.log.Warn("a login without TLS", slog.String("problem", w))
 	}
@@ -151,9 +154,11 @@ func (a *App) Run(ctx context.Context) error {
 		a.log.Info("worker stops: no more events are fetched, those in flight may finish", slog.Int("in_flight", a.consumer.Status().InFlight),
 			slog.String("grace", a.cfg.Shutdown.Grace.String()))
 	})()
+	floor := make([]byte, heapFloor)
+	defer runtime.KeepAlive(floor)
 	var probes, side sync.WaitGroup
 	if a.health != nil {
-		// Ends with its Close, which is the last: probes are answered meanwhile.
+		// It ends with its Close, which comes last, so probes are answered until then.
 		probes.Go(func() {
 			if err := a.health.Serve(); err != nil {
 				a.log.Error("health server", slog.Any(keyError, err))
@@ -170,8 +175,8 @@ func (a *App) Run(ctx context.Context) error {
 		err = a.consumer.Run(ctx)
 	}
 	stop()
-	side.Wait() // a reload at work must not build on what is being closed
-	a.gauge()   // a gauge keeps its last value: it should be the one after the drain
+	side.Wait() // a reload must not build on what is being closed
+	a.gauge()   // gauges keep their last value, which should be the one after the drain
 	err = errors.Join(err, a.close())
 	probes.Wait()
 	s := a.counts.snapshot()
@@ -183,7 +188,16 @@ func (a *App) Run(ctx context.Context) error {
 // close undoes New.
 func (a *App) close() error { return a.closers.close(a.cfg.Shutdown.Close) }
 
-// gaugeEvery is how often lag and load are brought up to date.
+// heapFloor is memory that is allocated and never touched. The collector counts it
+// as live, so it waits until that much garbage and more has piled up; resident it
+// never becomes. A worker's live heap is some 7 MB and each evaluated event leaves
+// several KB of garbage: collecting at 14 MB would cost validation a tenth more
+// CPU. A higher GOGC saves as much, but it multiplies a heap that has grown with
+// large events in flight, and a memory limit can only make collections more
+// frequent. Go has no other lower bound for the heap.
+const heapFloor = 24 << 20
+
+// gaugeEvery is how often lag and load are reported.
 const gaugeEvery = 5 * time.Second
 
 // gauges reports lag and load until ctx ends.
@@ -200,7 +214,7 @@ func (a *App) gauges(ctx context.Context) {
 	}
 }
 
-// gauge reports lag and load as they are now.
+// gauge reports lag and load once.
 func (a *App) gauge() {
 	s := a.consumer.Status()
 	a.telemetry.Inflight(s.InFlight)

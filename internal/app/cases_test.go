@@ -11,8 +11,8 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// cases gives all cases with their exemplars.
-func (p *played) cases(t *testing.T) []datasets.Case { return p.world.cases(t) }
+// cases returns all cases with their exemplars.
+func (p *performance) cases(t *testing.T) []datasets.Case { return p.world.cases(t) }
 
 func (w *world) cases(t *testing.T) []datasets.Case {
 	t.Helper()
@@ -37,7 +37,7 @@ func (w *world) cases(t *testing.T) []datasets.Case {
 }
 
 // testCases: one case a failing signature, with the requests that fail alike.
-func (p *played) testCases(t *testing.T) {
+func (p *performance) testCases(t *testing.T) {
 	// What the user asked makes two failures different, but for case and digits.
 	want := map[string]int{}
 	for _, s := range p.scenesWanted() {
@@ -76,7 +76,7 @@ func (p *played) testCases(t *testing.T) {
 }
 
 // testExemplar: an exemplar says why it failed and leads back to its trace.
-func (p *played) testExemplar(t *testing.T, c datasets.Case, x datasets.Exemplar) {
+func (p *performance) testExemplar(t *testing.T, c datasets.Case, x datasets.Exemplar) {
 	t.Helper()
 	r := p.seen.report(t, x.RequestID)
 	for _, v := range r.Verdicts {

@@ -15,7 +15,7 @@ import (
 )
 
 // castPolicy is the policy that the cast is played under. Every evaluator is
-// limited to a feature, so that a feature exists that nobody wants.
+// limited to a feature, so that a feature exists without evaluators.
 const castPolicy = `
 models:
   default: {model: judge-small, base_url: MODEL_URL, api_key: none, requests_per_minute: 0, max_attempts: 2, price: {input: 1, output: 2}}
@@ -56,7 +56,7 @@ type scene struct {
 	priority int
 }
 
-// word gives a canary for one place of content.
+// word returns a canary for one place of content.
 func word(place string) string { return conformance.Canary + place }
 
 // planted are secrets and personal data. They are put together here, so that no
@@ -70,7 +70,7 @@ func planted() map[string]string {
 	}
 }
 
-// secretive gives a text that holds everything planted.
+// secretive returns a text that holds everything planted.
 func secretive(place string) string {
 	p := planted()
 	return fmt.Sprintf("%s: reach me at %s, key %s, token %s, card %s.", word(place), p["e-mail"], p["aws key"], p["token"], p["card"])
@@ -122,13 +122,13 @@ func request(id event.RequestID, change func(*event.Event)) event.Event {
 	return e
 }
 
-// object gives a JSON object of one member.
+// object returns a JSON object of one member.
 func object(key, value string) string {
 	b, _ := json.Marshal(map[string]string{key: value}) // strings always marshal
 	return string(b)
 }
 
-// bare gives an event as a message without headers.
+// bare returns an event as a message without headers.
 func bare(t *testing.T, e event.Event) *kafka.Message {
 	t.Helper()
 	b, err := json.Marshal(e)

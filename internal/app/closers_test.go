@@ -45,8 +45,8 @@ func TestClosers(t *testing.T) {
 	}
 }
 
-// TestClosersShareTheTime: a step that hangs takes the time of all, but not the
-// moment that the others need.
+// TestClosersShareTheTime: a step that hangs uses up the limit, but not closeMin of
+// the others.
 func TestClosersShareTheTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 // testContentStaysIn: no word of content occurs in a span, a metric or a log
 // line. That it does occur where content may go shows that it was planted.
-func (p *played) testContentStaysIn(t *testing.T) {
+func (p *performance) testContentStaysIn(t *testing.T) {
 	contains := func(text string) bool { return strings.Contains(strings.ToLower(text), conformance.Canary) }
 	for _, s := range p.agent.Spans() {
 		if text := fmt.Sprintf("%+v", s); contains(text) {
@@ -53,7 +53,7 @@ func (p *played) testContentStaysIn(t *testing.T) {
 
 // testSecretsStayIn: secrets and personal data reach no judge and no byte of the
 // store, neither while the worker runs nor after.
-func (p *played) testSecretsStayIn(t *testing.T) {
+func (p *performance) testSecretsStayIn(t *testing.T) {
 	asked := strings.Join(p.model.asked(), "\n")
 	places := map[string]string{"a judge's request": asked, "the store": p.database, "the log": p.log.text()}
 	for _, s := range p.agent.Spans() {
@@ -75,7 +75,7 @@ func (p *played) testSecretsStayIn(t *testing.T) {
 
 // testLog: each line is one JSON object without a key twice, and what is written
 // about an evaluated event carries the ids of its span.
-func (p *played) testLog(t *testing.T) {
+func (p *performance) testLog(t *testing.T) {
 	lines, tied := 0, 0
 	runs := map[string]datadog.Span{}
 	for _, s := range p.agent.Named(spanRun) {
@@ -130,8 +130,8 @@ func (p *played) testLog(t *testing.T) {
 	}
 }
 
-// logged reports whether a line is about a request and gives a reason.
-func (p *played) logged(msg, id, reason string) bool {
+// logged reports whether a line is about a request and names a reason.
+func (p *performance) logged(msg, id, reason string) bool {
 	for line := range strings.Lines(p.log.text()) {
 		var fields struct {
 			Msg       string          `json:"msg"`

@@ -37,7 +37,7 @@ func (m *scriptedModel) note(r modelserver.Request) {
 	m.bodies = append(m.bodies, string(r.Body))
 }
 
-// asked gives the bodies of all requests so far.
+// asked returns the bodies of all requests so far.
 func (m *scriptedModel) asked() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,7 +79,7 @@ func (l *ledger) newCases() int {
 	return l.cases
 }
 
-// evaluated gives how often each request was reported.
+// evaluated returns how often each request was reported.
 func (l *ledger) evaluated() map[event.RequestID]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,7 +90,7 @@ func (l *ledger) evaluated() map[event.RequestID]int {
 	return out
 }
 
-// report gives the one report of a request.
+// report returns the one report of a request.
 func (l *ledger) report(t *testing.T, id event.RequestID) *eval.Report {
 	t.Helper()
 	l.mu.Lock()

@@ -22,8 +22,8 @@ import (
 // liveID is the request that is published under a span of a running tracer.
 const liveID = "live"
 
-// played is what a worker did with the cast, after it has stopped.
-type played struct {
+// performance is what a worker did with the cast, after it has stopped.
+type performance struct {
 	*world
 	scenes   []scene
 	status   app.Status
@@ -73,11 +73,11 @@ func TestEndToEnd(t *testing.T) {
 }
 
 // play runs a worker on the scenes until all have ended, and stops it.
-func play(t *testing.T, w *world, scenes []scene) *played {
+func play(t *testing.T, w *world, scenes []scene) *performance {
 	t.Helper()
 	w.withTelemetry()
 	w.log, w.seen, w.model.bodies = &book{}, &ledger{}, nil
-	p := &played{world: w, scenes: scenes}
+	p := &performance{world: w, scenes: scenes}
 	k := w.start(w.load(w.configure(castPolicy)))
 	for _, s := range scenes {
 		switch {
@@ -110,7 +110,7 @@ func play(t *testing.T, w *world, scenes []scene) *played {
 }
 
 // testAccounting: consumed = sampled out + evaluated + dead-lettered = published.
-func (p *played) testAccounting(t *testing.T) {
+func (p *performance) testAccounting(t *testing.T) {
 	want := app.Accounting{Consumed: int64(len(p.scenes))}
 	for _, s := range p.scenes {
 		switch {
@@ -145,7 +145,7 @@ func (p *played) testAccounting(t *testing.T) {
 }
 
 // testVerdicts holds each evaluator's answer on each event against the cast.
-func (p *played) testVerdicts(t *testing.T) {
+func (p *performance) testVerdicts(t *testing.T) {
 	for _, s := range p.scenes {
 		if s.want == nil {
 			continue
@@ -164,7 +164,7 @@ func (p *played) testVerdicts(t *testing.T) {
 }
 
 // testOffsets: after the stop the group's offsets lie at the ends.
-func (p *played) testOffsets(t *testing.T, published int) {
+func (p *performance) testOffsets(t *testing.T, published int) {
 	total := int64(0)
 	for id := range int32(partitions) {
 		conn, err := kafka.DialLeader(t.Context(), "tcp", p.broker.Addr(), topic, int(id))
@@ -190,9 +190,9 @@ func (p *played) testOffsets(t *testing.T, published int) {
 	}
 }
 
-// testDeadLetters: what is no event stands in the topic of dead letters, whole,
-// with the reason and its origin.
-func (p *played) testDeadLetters(t *testing.T) {
+// testDeadLetters: a message that is not an event stands in the topic of dead
+// letters, whole, with the reason and its origin.
+func (p *performance) testDeadLetters(t *testing.T) {
 	want := map[string]scene{}
 	for _, s := range p.scenes {
 		if s.dead != "" {
@@ -241,7 +241,7 @@ func (p *played) testDeadLetters(t *testing.T) {
 }
 
 // testOrigin reads the message that a dead letter says it came from.
-func (p *played) testOrigin(t *testing.T, key []byte, headers map[string]string) {
+func (p *performance) testOrigin(t *testing.T, key []byte, headers map[string]string) {
 	var partition int
 	var offset int64
 	at := headers[consumer.HeaderOriginPartition] + " " + headers[consumer.HeaderOriginOffset]
@@ -261,11 +261,11 @@ func (p *played) testOrigin(t *testing.T, key []byte, headers map[string]string)
 	}
 }
 
-// failures gives the failing verdicts of the cast, by evaluator.
-func (p *played) failures() map[string]int { return p.outcomes("fail") }
+// failures returns the failing verdicts of the cast, by evaluator.
+func (p *performance) failures() map[string]int { return p.outcomes("fail") }
 
 // outcomes counts the answers of one outcome, by evaluator.
-func (p *played) outcomes(outcome string) map[string]int {
+func (p *performance) outcomes(outcome string) map[string]int {
 	out := map[string]int{}
 	for _, s := range p.scenes {
 		for name, answer := range s.want {
@@ -277,7 +277,7 @@ func (p *played) outcomes(outcome string) map[string]int {
 	return out
 }
 
-// scenesWanted gives the scenes that are evaluated.
-func (p *played) scenesWanted() []scene {
+// scenesWanted returns the scenes that are evaluated.
+func (p *performance) scenesWanted() []scene {
 	return slices.DeleteFunc(slices.Clone(p.scenes), func(s scene) bool { return s.want == nil })
 }

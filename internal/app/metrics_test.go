@@ -14,7 +14,7 @@ import (
 
 // testMetricsTable: whatever was sent stands in the table, with that type and no
 // other tags.
-func (p *played) testMetricsTable(t *testing.T) {
+func (p *performance) testMetricsTable(t *testing.T) {
 	table := map[string]telemetry.Metric{}
 	for _, m := range telemetry.Metrics() {
 		table[m.Name] = m
@@ -60,7 +60,7 @@ func (p *played) testMetricsTable(t *testing.T) {
 var dims = []string{"env:prod", "prompt_name:support_triage", "prompt_version:2026-06-01.3", "model:large-2", "provider:acme", "tenant_tier:enterprise"}
 
 // testVerdictMetrics holds counts, weights and scores against the cast.
-func (p *played) testVerdictMetrics(t *testing.T) {
+func (p *performance) testVerdictMetrics(t *testing.T) {
 	for _, o := range eval.Outcomes() {
 		want, weights := p.outcomes(o.String()), map[string]float64{}
 		for _, s := range p.scenesWanted() {
@@ -108,7 +108,7 @@ func (p *played) testVerdictMetrics(t *testing.T) {
 }
 
 // testRequestMetrics: what an event says about JSON, tools and retrieval.
-func (p *played) testRequestMetrics(t *testing.T) {
+func (p *performance) testRequestMetrics(t *testing.T) {
 	var tracks, hits []float64
 	for _, s := range p.scenesWanted() {
 		e := p.seen.report(t, s.id).Event
@@ -150,7 +150,7 @@ func (p *played) testRequestMetrics(t *testing.T) {
 }
 
 // testWorkerMetrics: events, judges, cases, ties and load.
-func (p *played) testWorkerMetrics(t *testing.T) {
+func (p *performance) testWorkerMetrics(t *testing.T) {
 	reasons := map[eval.Reason]int{}
 	modes := map[string]int{}
 	for _, s := range p.scenes {
@@ -195,7 +195,7 @@ func (p *played) testWorkerMetrics(t *testing.T) {
 }
 
 // testJudgeMetrics: each call of a model is counted, also one that came to nothing.
-func (p *played) testJudgeMetrics(t *testing.T) {
+func (p *performance) testJudgeMetrics(t *testing.T) {
 	correct := p.outcomes("pass")["correctness"] + p.outcomes("fail")["correctness"] + p.outcomes("cannot_judge")["correctness"]
 	small := []string{"eval:correctness", "model:judge-small"}
 	if got := p.statsd.Values("evalworker.judge.latency_ms", small...); len(got) != correct || slices.Min(got) <= 0 {

@@ -15,7 +15,7 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// refused gives the error of a worker that cannot be made.
+// refused returns the error of a worker that cannot be made.
 func (w *world) refused(cfg *config.Config) error {
 	w.t.Helper()
 	a, err := app.New(w.t.Context(), cfg, app.Deps{Log: w.logger()})
@@ -89,8 +89,8 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-// TestSecondWorkerInAFolder: it is told in one line of all that is in its way, the
-// store first: another port alone would not help.
+// TestSecondWorkerInAFolder: one line names everything that is in its way, the
+// store first, because another port alone would not help.
 func TestSecondWorkerInAFolder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
@@ -106,7 +106,7 @@ func TestSecondWorkerInAFolder(t *testing.T) {
 	k.halt()
 }
 
-// TestSecondTelemetry: the tracer is one a process, and a second worker is told.
+// TestSecondTelemetry: a process has one tracer, and a second worker is an error.
 func TestSecondTelemetry(t *testing.T) {
 	w := newWorld(t, passing).withTelemetry()
 	cfg := w.load(w.configure(rulePolicy))
@@ -159,7 +159,7 @@ func TestNoLog(t *testing.T) {
 	}
 }
 
-// freePort gives an address of the loopback interface that nobody listens on.
+// freePort returns an address of the loopback interface that nobody listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

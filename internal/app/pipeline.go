@@ -9,16 +9,17 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/redact"
 	"github.com/evalworker/evalworker/store"
 )
 
-// newPipeline wires what happens to one event: the evaluators with the models
-// behind them, and the store where failing requests go.
+// newPipeline wires what happens to one event: the first policy, and the store
+// where failing requests go.
 func newPipeline(
-	cfg *config.Config, builder *suites, db *store.Store, rec pipeline.Recorder, log *slog.Logger,
+	cfg *config.Config, builder *policy.Builder, db *store.Store, rec pipeline.Recorder, log *slog.Logger,
 ) (*pipeline.Pipeline, error) {
-	suite, err := builder.build(cfg)
+	p, err := builder.Build(&cfg.Policy)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +27,7 @@ func newPipeline(
 	if err != nil {
 		return nil, fmt.Errorf("redaction: %w", err)
 	}
-	return pipeline.New(suite, pipeline.Deps{
+	return pipeline.New(p, pipeline.Deps{
 		Redactor: redactor,
 		Archive:  datasets.NewKeeper(db, redactor, cfg.Store.MaxExemplars),
 		Recorder: rec,
@@ -34,8 +35,8 @@ func newPipeline(
 	})
 }
 
-// Offline is the worker's pipeline without Kafka and without telemetry, for
-// events that come from a file.
+// Offline is the worker's pipeline without Kafka and telemetry, for events from a
+// file.
 type Offline struct {
 	pipeline *pipeline.Pipeline
 	closers  closers
@@ -59,8 +60,8 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 		return nil, err
 	}
 	o.closers.add("store", bounded(db.Close))
-	builder := &suites{log: component(deps.Log, "judges")}
-	o.closers.add("models", func(context.Context) error { builder.close(); return nil })
+	builder := policy.NewBuilder(policy.Deps{Log: component(deps.Log, "judges")})
+	o.closers.add("models", func(context.Context) error { builder.Close(); return nil })
 	o.pipeline, err = newPipeline(cfg, builder, db, deps.Recorder, component(deps.Log, "pipeline"))
 	if err != nil {
 		return nil, err
@@ -68,8 +69,8 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 	return o, nil
 }
 
-// Pipeline gives the pipeline.
+// Pipeline returns the pipeline.
 func (o *Offline) Pipeline() *pipeline.Pipeline { return o.pipeline }
 
-// Close closes the store and lets go of the models' connections.
+// Close closes the store and drops the models' connections.
 func (o *Offline) Close() error { return o.closers.close(o.cfg.Shutdown.Close) }

@@ -26,7 +26,7 @@ func strict(r modelserver.Request) modelserver.Reply {
 	return modelserver.Answer(out)
 }
 
-// onPostgres gives a world whose store is a database of its own on a server that
+// onPostgres returns a world whose store is a database of its own on a server that
 // the test may stop.
 func onPostgres(t *testing.T, script modelserver.Script) (*world, *containers.Postgres) {
 	t.Helper()
@@ -224,8 +224,8 @@ func TestFleetOnPostgres(t *testing.T) {
 	}
 }
 
-// TestSecondWorkerOnFile: a file is one worker's, and a second one is told so with
-// the way out, at start. Who only reads is in nobody's way.
+// TestSecondWorkerOnFile: a file belongs to one worker, and a second one fails at
+// start with the way out. Readers disturb neither.
 func TestSecondWorkerOnFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)

@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/policy"
 )
 
-// Reloads counts revisions of the configuration that came while running.
+// Reloads counts the revisions of the configuration since the start.
 type Reloads struct {
 	Applied int       `json:"applied"`
 	Refused int       `json:"refused"`
 	Last    time.Time `json:"last,omitzero"`
-	// Error is what was wrong with the last one; empty when it was applied.
+	// Error is what was wrong with the last revision; empty when it was applied.
 	Error string `json:"error,omitempty"`
 }
 
-// reloads is a Reloads that the watcher writes and /statusz reads.
+// reloads counts for /statusz what the watcher reports.
 type reloads struct {
 	mu sync.Mutex
 	r  Reloads // guarded by mu
@@ -50,14 +51,14 @@ func (a *App) watch(ctx context.Context) {
 	}
 }
 
-// reload puts a new revision in place. Events in flight finish under the old
-// one. A revision that is no good is refused, and the old one stays.
+// reload puts a new revision in place. Events in flight finish under the old one,
+// which also stays when the new one has a fault.
 func (a *App) reload(cfg *config.Config, err error) {
-	old := a.pipeline.Suite().Sampler.Revision()
+	old := a.pipeline.Policy().Revision()
 	if err == nil {
-		suite, buildErr := a.suites.build(cfg)
-		if err = buildErr; err == nil {
-			a.pipeline.Replace(suite)
+		var next *policy.Policy
+		if next, err = a.builder.Build(&cfg.Policy); err == nil {
+			a.pipeline.Replace(next)
 		}
 	}
 	a.reloads.note(err)
@@ -67,5 +68,5 @@ func (a *App) reload(cfg *config.Config, err error) {
 		return
 	}
 	a.telemetry.Reload(true)
-	a.log.Info("new configuration in place", slog.String("policy", a.pipeline.Suite().Sampler.Revision()), slog.String("before", old))
+	a.log.Info("new configuration in place", slog.String("policy", a.pipeline.Policy().Revision()), slog.String("before", old))
 }

@@ -16,9 +16,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config"
 )
 
-// TestReload: a changed file changes the suite while events flow and none is
-// lost; a file that is no good is refused and the old suite stays. Both are
-// counted.
+// TestReload: a changed file changes the policy while events flow and none is
+// lost; a file with a fault is refused and the old policy stays. Both are counted.
 func TestReload(t *testing.T) {
 	w := newWorld(t, passing).withTelemetry()
 	path := w.configure(rulePolicy)
@@ -43,6 +42,11 @@ func TestReload(t *testing.T) {
 	eventually(t, "bad policy refused", func() bool { return k.Status().Policy.Reloads.Refused == 1 })
 	if p := k.Status().Policy; p.Revision != got.Revision || !strings.Contains(p.Reloads.Error, "nonne") || p.Reloads.Applied != 1 || p.Reloads.Last.IsZero() {
 		t.Errorf("policy after a bad file: %+v, want %+v and what is wrong", p, got)
+	}
+	w.configure("evaluators: []\n")
+	eventually(t, "a policy without evaluators refused", func() bool { return k.Status().Policy.Reloads.Refused == 2 })
+	if p := k.Status().Policy; p.Revision != got.Revision || !strings.Contains(p.Reloads.Error, "at least one") {
+		t.Errorf("policy after a file without evaluators: %+v, want %+v", p, got)
 	}
 	k.consumed(int(k.Status().Events.Consumed) + 20)
 	events := traffic.end()
@@ -70,13 +74,13 @@ func TestReload(t *testing.T) {
 	if !w.statsd.Drain(ctx) {
 		t.Fatal("metrics did not arrive")
 	}
-	for outcome, want := range map[string]float64{"applied": 2, "refused": 1} {
+	for outcome, want := range map[string]float64{"applied": 2, "refused": 2} {
 		if n := w.statsd.Sum("evalworker.reloads", "outcome:"+outcome); n != want {
 			t.Errorf("evalworker.reloads{outcome:%s} = %v, want %v", outcome, n, want)
 		}
 	}
-	if log := w.log.text(); strings.Count(log, "new configuration in place") != 2 || strings.Count(log, "new configuration refused") != 1 {
-		t.Errorf("the log does not tell of two reloads and a refusal")
+	if log := w.log.text(); strings.Count(log, "new configuration in place") != 2 || strings.Count(log, "new configuration refused") != 2 {
+		t.Errorf("the log lacks two reloads and two refusals")
 	}
 }
 
@@ -108,7 +112,7 @@ func (w *world) traffic() traffic {
 	return tr
 }
 
-// end ends the trickle and gives all of it.
+// end ends the trickle and returns all of it.
 func (tr traffic) end() []event.Event {
 	close(tr.stop)
 	return <-tr.sent
@@ -196,5 +200,5 @@ func TestStopDuringReload(t *testing.T) {
 	}
 }
 
-// discard is a log for what nobody reads.
+// discard drops its log.
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -42,7 +42,7 @@ func castScript(r modelserver.Request) modelserver.Reply {
 	return reply
 }
 
-// broken is a reply that is no answer.
+// broken is a reply without an answer.
 func broken(trouble string) modelserver.Reply {
 	words := secretive("reply")
 	switch trouble {

@@ -12,9 +12,9 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
-// TestSecured: a worker and an application on a cluster that lets nobody else
-// in, configured by file. A wrong password is on /readyz, without being there
-// itself, and mending the file mends the worker.
+// TestSecured: a worker and an application, configured by file, on a cluster that
+// requires a login. /readyz reports a wrong password, without showing it, and
+// mending the file mends the worker.
 func TestSecured(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)

@@ -19,8 +19,8 @@ const (
 	spanScore      = "eval.score"
 )
 
-// runOf gives the eval.run span of a request.
-func (p *played) runOf(t *testing.T, id event.RequestID) datadog.Span {
+// runOf returns the eval.run span of a request.
+func (p *performance) runOf(t *testing.T, id event.RequestID) datadog.Span {
 	t.Helper()
 	spans := p.of(spanRun, id)
 	if len(spans) != 1 {
@@ -29,8 +29,8 @@ func (p *played) runOf(t *testing.T, id event.RequestID) datadog.Span {
 	return spans[0]
 }
 
-// of gives the spans of an operation that are about a request.
-func (p *played) of(operation string, id event.RequestID) []datadog.Span {
+// of returns the spans of an operation that are about a request.
+func (p *performance) of(operation string, id event.RequestID) []datadog.Span {
 	var out []datadog.Span
 	for _, s := range p.agent.Named(operation) {
 		if s.Meta["request_id"] == string(id) {
@@ -40,9 +40,9 @@ func (p *played) of(operation string, id event.RequestID) []datadog.Span {
 	return out
 }
 
-// ancestors gives the ids of a span's parents, the nearest first. The last one
+// ancestors returns the ids of a span's parents, the nearest first. The last one
 // may be a span that was never sent here.
-func (p *played) ancestors(s datadog.Span) []uint64 {
+func (p *performance) ancestors(s datadog.Span) []uint64 {
 	byID := map[uint64]datadog.Span{}
 	for _, other := range p.agent.Spans() {
 		byID[other.SpanID] = other
@@ -56,7 +56,7 @@ func (p *played) ancestors(s datadog.Span) []uint64 {
 
 // testSpans: one eval.run an event, one eval.score a verdict below it, and an
 // output.validation between them where JSON was checked.
-func (p *played) testSpans(t *testing.T) {
+func (p *performance) testSpans(t *testing.T) {
 	evaluated := 0
 	for _, s := range p.scenesWanted() {
 		evaluated++
@@ -91,7 +91,7 @@ func (p *played) testSpans(t *testing.T) {
 	}
 }
 
-func (p *played) testValidation(t *testing.T, s scene, id uint64) {
+func (p *performance) testValidation(t *testing.T, s scene, id uint64) {
 	for _, v := range p.agent.Named(spanValidation) {
 		if v.SpanID != id {
 			continue
@@ -108,7 +108,7 @@ func (p *played) testValidation(t *testing.T, s scene, id uint64) {
 // testOriginalSpans: where the original trace was kept and is young, scores stand
 // in it below the original span; else eval.run is a root of its own with a link,
 // and is kept by hand when the answer failed.
-func (p *played) testOriginalSpans(t *testing.T) {
+func (p *performance) testOriginalSpans(t *testing.T) {
 	for _, s := range p.scenesWanted() {
 		if s.id == liveID {
 			continue
@@ -150,7 +150,7 @@ func (p *played) testOriginalSpans(t *testing.T) {
 
 // testLiveSpan: an application's own span, through the emitter's adapter, is
 // found again above the scores.
-func (p *played) testLiveSpan(t *testing.T) {
+func (p *performance) testLiveSpan(t *testing.T) {
 	original := p.agent.Named("llm.request")
 	if len(original) != 1 {
 		t.Fatalf("%d original spans, want 1", len(original))
@@ -170,9 +170,8 @@ func (p *played) testLiveSpan(t *testing.T) {
 	}
 }
 
-// testScoreTags holds every tag of every eval.score span against the verdict that
-// it tells of.
-func (p *played) testScoreTags(t *testing.T) {
+// testScoreTags compares every tag of every eval.score span with its verdict.
+func (p *performance) testScoreTags(t *testing.T) {
 	for _, s := range p.scenesWanted() {
 		r := p.seen.report(t, s.id)
 		scores := map[string]datadog.Span{}
@@ -205,7 +204,7 @@ func (p *played) testScoreTags(t *testing.T) {
 	}
 }
 
-// tagsOf gives the tags of a verdict's span; an empty text stands for no tag.
+// tagsOf returns the tags of a verdict's span; an empty text stands for no tag.
 func tagsOf(r *eval.Report, v *eval.Verdict) (meta map[string]string, metrics map[string]float64) {
 	e := r.Event
 	trace, span := e.Origin()

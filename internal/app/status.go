@@ -6,74 +6,58 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/internal/serve"
-	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/kafka/consumer"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
 // Status is the worker's state, as /statusz prints it.
 type Status struct {
-	Version   string          `json:"version"`
-	Started   time.Time       `json:"started"`
-	Events    Accounting      `json:"events"`
-	Policy    Policy          `json:"policy"`
-	Stream    consumer.Status `json:"stream"`
-	Store     Store           `json:"store"`
-	Models    []Model         `json:"models"` // of the present revision's judges, by name
-	Telemetry telemetry.Stats `json:"telemetry"`
+	Version   string               `json:"version"`
+	Started   time.Time            `json:"started"`
+	Events    Accounting           `json:"events"`
+	Policy    Policy               `json:"policy"`
+	Stream    consumer.Status      `json:"stream"`
+	Store     Store                `json:"store"`
+	Models    []policy.ModelStatus `json:"models"` // of the present revision's judges, by name
+	Telemetry telemetry.Stats      `json:"telemetry"`
 }
 
-// Policy says which revision decides.
+// Policy is the revision in use.
 type Policy struct {
 	Revision   string   `json:"revision"`
 	Evaluators []string `json:"evaluators"`
 	Reloads    Reloads  `json:"reloads"`
 }
 
-// Store says whether failing requests can be kept.
+// Store is whether failing requests can be kept.
 type Store struct {
 	URL       string    `json:"url"`
 	DownSince time.Time `json:"down_since,omitzero"`
 	Error     string    `json:"error,omitempty"`
 }
 
-// Model says how a model of judges fares.
-type Model struct {
-	Name  string `json:"name"`  // in the configuration
-	Model string `json:"model"` // as its server calls it
-	model.Condition
-}
-
-// Status gives the worker's state.
+// Status returns the worker's state.
 func (a *App) Status() Status {
-	suite := a.pipeline.Suite()
+	p := a.pipeline.Policy()
 	downSince, downErr := a.storeDown()
 	s := Status{
 		Version:   a.version,
 		Started:   a.started,
 		Events:    a.counts.snapshot(),
-		Policy:    Policy{Revision: suite.Sampler.Revision(), Reloads: a.reloads.snapshot()},
+		Policy:    Policy{Revision: p.Revision(), Reloads: a.reloads.snapshot()},
 		Stream:    a.consumer.Status(),
 		Store:     Store{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
-		Models:    a.suites.conditions(),
+		Models:    a.builder.Models(),
 		Telemetry: a.telemetry.Stats(),
 	}
 	if downErr != nil {
 		s.Store.Error = downErr.Error()
 	}
-	for _, e := range suite.Evaluators {
+	for _, e := range p.Evaluators {
 		s.Policy.Evaluators = append(s.Policy.Evaluators, e.Name())
 	}
 	return s
-}
-
-// notJoined says since when the worker is no member of its group, and why.
-func notJoined(s consumer.Status) error {
-	since := s.NotJoinedSince.Format(time.RFC3339)
-	if s.Error == "" {
-		return fmt.Errorf("not a member of the consumer group since %s", since)
-	}
-	return fmt.Errorf("not a member of the consumer group since %s: %s", since, s.Error)
 }
 
 // checks are the conditions of readiness.
@@ -89,8 +73,10 @@ func (a *App) checks() []serve.Check {
 			switch s := a.consumer.Status(); {
 			case s.Refused != "":
 				return fmt.Errorf("not let in since %s: %s", s.RefusedSince.Format(time.RFC3339), s.Refused)
+			case !s.Joined && s.Error == "":
+				return fmt.Errorf("not a member of the consumer group since %s", s.NotJoinedSince.Format(time.RFC3339))
 			case !s.Joined:
-				return notJoined(s)
+				return fmt.Errorf("not a member of the consumer group since %s: %s", s.NotJoinedSince.Format(time.RFC3339), s.Error)
 			case s.Stalled != "":
 				return fmt.Errorf("stalled since %s: %s", s.StalledSince.Format(time.RFC3339), s.Stalled)
 			}

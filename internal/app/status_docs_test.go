@@ -11,8 +11,7 @@ import (
 	"github.com/evalworker/evalworker/internal/app"
 )
 
-// TestStatusIsDocumented: whoever looks at the page at night finds each field
-// explained.
+// TestStatusIsDocumented: the docs explain each field of the page.
 func TestStatusIsDocumented(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../docs/status.md")

@@ -17,6 +17,7 @@ import (
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/judges/model"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // TestHealth: the endpoints over a worker's life, before it is in the group, at
@@ -105,7 +106,7 @@ func TestModelsAreToldOf(t *testing.T) {
 		return passing(r)
 	})
 	k := w.start(w.load(w.configure(judgePolicy)))
-	want := []app.Model{{Name: "default", Model: "judge-small", Condition: model.Condition{Breaker: "closed"}}}
+	want := []policy.ModelStatus{{Name: "default", Model: "judge-small", Condition: model.Condition{Breaker: "closed"}}}
 	if d := cmp.Diff(want, k.Status().Models); d != "" {
 		t.Errorf("before the first call (-want +got):\n%s", d)
 	}

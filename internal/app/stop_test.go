@@ -62,7 +62,7 @@ func (g *gate) script(r modelserver.Request) modelserver.Reply {
 	return passing(r)
 }
 
-// numbered gives so many events with ids of a prefix.
+// numbered returns so many events with ids of a prefix.
 func numbered(prefix string, n int, output string) []event.Event {
 	out := make([]event.Event, n)
 	for i := range out {

@@ -169,7 +169,7 @@ func (w *world) start(cfg *config.Config, change ...func(*app.Deps)) *worker {
 	return out
 }
 
-// end stops the worker and gives what Run returned.
+// end stops the worker and returns what Run returned.
 func (k *worker) end() error {
 	k.t.Helper()
 	k.stop()
@@ -196,7 +196,7 @@ func (k *worker) consumed(n int) {
 	eventually(k.t, fmt.Sprintf("%d events consumed", n), func() bool { return k.Status().Events.Consumed >= int64(n) })
 }
 
-// eventually polls what nobody tells.
+// eventually polls what is not announced.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/validators"
 )
 
-// Doc gives docs/configuration.md.
+// Doc returns docs/configuration.md.
 func Doc() []byte {
 	var b strings.Builder
 	b.WriteString(`# Configuration
@@ -32,7 +33,11 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 	for _, k := range Keys() {
 		top := !strings.Contains(k.Path, ".")
 		if top && (k.Section() || !open) {
-			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| key | type | default | variable | meaning |\n|---|---|---|---|---|\n", heading(k), sentence(k))
+			heading, intro := "Folders", "What else the file names." // of the keys outside sections
+			if k.Section() {
+				heading, intro = k.Path, cell(k.Doc)
+			}
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| key | type | default | variable | meaning |\n|---|---|---|---|---|\n", heading, intro)
 			open = !k.Section()
 		}
 		if !k.Section() {
@@ -46,25 +51,10 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 	}
 	b.WriteString("\n## Types of evaluator\n\nBeside name, type, rate, when and timeout they take:\n\n| type | what passes | options |\n|---|---|---|\n")
 	for _, k := range validators.Kinds() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Name, cell(k.Description), codes(options(k.Name)))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Name, cell(k.Description), codes(policy.Options(k.Name)))
 	}
-	fmt.Fprintf(&b, "| `%s` | A model finds that the rubric is met. | %s |\n", typeJudge, codes(options(typeJudge)))
+	fmt.Fprintf(&b, "| `%s` | A model finds that the rubric is met. | %s |\n", policy.TypeJudge, codes(policy.Options(policy.TypeJudge)))
 	return []byte(b.String())
-}
-
-// heading names a section; the keys outside of sections share one.
-func heading(k Key) string {
-	if k.Section() {
-		return k.Path
-	}
-	return "Folders"
-}
-
-func sentence(k Key) string {
-	if k.Section() {
-		return cell(k.Doc)
-	}
-	return "What else the file names."
 }
 
 func code(s string) string {

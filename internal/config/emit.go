@@ -16,8 +16,8 @@ type entry struct {
 	value any // section, []any, or a scalar: nil, string, bool, int64, float32, float64
 }
 
-// emit writes a section as YAML in block style. It knows what configurations
-// are made of and no more; in return every text that it writes reads as itself.
+// emit writes a section as YAML in block style. It covers only what configurations
+// consist of, and every text that it writes reads back as itself.
 func emit(b *strings.Builder, s section, indent string) {
 	for _, e := range s {
 		b.WriteString(indent + scalar(e.key) + ":")
@@ -62,7 +62,7 @@ func scalar(value any) string {
 	case nil:
 		return "null"
 	case string:
-		return text(v)
+		return quoteText(v)
 	case float32:
 		return strconv.FormatFloat(float64(v), 'g', -1, 32)
 	case float64:
@@ -71,13 +71,12 @@ func scalar(value any) string {
 	return fmt.Sprint(value)
 }
 
-// plainText matches texts that need no quotes in any place: words, durations and
-// addresses.
+// plainText matches texts that need quotes nowhere: words, durations and addresses.
 var plainText = regexp.MustCompile(`^([A-Za-z_/][A-Za-z0-9_./+-]*([ :][A-Za-z0-9_./+-]+)*|([0-9.]+(µs|ms|s|m|h))+|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+:[0-9]+)$`)
 
-// text writes a text: plain where that is safe, in single quotes where every
+// quoteText writes a text: plain where that is safe, in single quotes where every
 // character can be seen, else with escapes.
-func text(s string) string {
+func quoteText(s string) string {
 	switch strings.ToLower(s) {
 	case "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity":
 		return "'" + s + "'"

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -12,28 +13,27 @@ import (
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
-// Names of environment variables. Those of Datadog's libraries (DD_...) are
-// read by telemetry.
+// Names of environment variables. Telemetry reads those of Datadog's libraries
+// (DD_...).
 const (
 	EnvConfig  = "EVALWORKER_CONFIG" // path of the file
-	envTests   = "EVALWORKER_TEST_"  // begins what only tests of this project read
+	envTests   = "EVALWORKER_TEST_"  // prefix of what only this project's tests read
 	envPrefix  = "EVALWORKER_"
-	envKafka   = "KAFKA_" // of addresses, TLS and login, which the command emitter reads too
-	envFile    = "_FILE"  // of a variable: its value stands in the file of that name
+	envKafka   = "KAFKA_" // prefix of addresses, TLS and login, which the command emitter reads too
+	envFile    = "_FILE"  // suffix of a variable that names a file with the value
 	envAPIKey  = "OPENAI_API_KEY"
 	envBaseURL = "OPENAI_BASE_URL"
 )
 
-// serviceLink matches what Kubernetes puts into every pod about a service whose
-// name begins with evalworker, such as EVALWORKER_PORT_8787_TCP_ADDR. These are
-// no settings, and no setting has such a name.
+// serviceLink matches the variables that Kubernetes sets in every pod for a service
+// whose name begins with evalworker, such as EVALWORKER_PORT_8787_TCP_ADDR. No
+// setting has such a name.
 var serviceLink = regexp.MustCompile(`^EVALWORKER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$`)
 
-// environment is the environment and what it decided.
+// environment is the environment and what it has set.
 type environment struct {
-	vars map[string]string // without those that are empty, which count as unset
-	// origin is the variable that set the value at a path.
-	origin map[string]string
+	vars   map[string]string // without empty ones, which count as unset
+	origin map[string]string // by path: the variable that set the value
 }
 
 func newEnvironment(environ []string) *environment {
@@ -46,13 +46,13 @@ func newEnvironment(environ []string) *environment {
 	return e
 }
 
-// variable gives the name of the variable that sets the key at path.
+// variable returns the name of the variable that sets the key at path.
 func variable(path string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 }
 
-// shared gives the variable by which this program and the command emitter are
-// told the same: where the brokers are and how to be let in. The longer
+// shared returns the variable that this program has in common with the command
+// emitter, for what both need: addresses, TLS and login of the brokers. The longer
 // EVALWORKER_KAFKA_... wins.
 func shared(path string) (name string, ok bool) {
 	key, ok := strings.CutPrefix(path, "kafka.")
@@ -62,81 +62,55 @@ func shared(path string) (name string, ok bool) {
 	return envKafka + strings.ToUpper(strings.ReplaceAll(key, ".", "_")), true
 }
 
-// setting is a key that a variable can set.
-type setting struct {
-	path  string
-	index []int
-}
-
-// settings gives the keys that variables can set, by variable: those that are
-// one value or a list of plain values, outside of lists and maps.
-func settings() map[string]setting {
-	out := map[string]setting{}
-	var walk func(t reflect.Type, path string, index []int)
-	walk = func(t reflect.Type, path string, index []int) {
-		for _, f := range fieldsOf(t, nil) {
-			where := f.key
-			if path != "" {
-				where = path + "." + f.key
-			}
-			at := slices.Concat(index, f.index)
-			switch {
-			case isLeaf(f.typ):
-				out[variable(where)] = setting{where, at}
-			case f.typ.Kind() == reflect.Struct:
-				walk(f.typ, where, at)
-			}
-		}
-	}
-	walk(reflect.TypeFor[Config](), "", nil)
-	return out
-}
-
-// apply sets what the environment says.
+// apply sets the keys that the environment holds.
 func (e *environment) apply(c *Config) fault.List {
 	var faults fault.List
-	known := settings()
-	set := func(name, text string, s setting) {
-		e.origin[s.path] = name
-		for _, f := range strictyaml.Text(text, reflect.ValueOf(c).Elem().FieldByIndex(s.index).Addr().Interface()) {
+	known := map[string]Key{}
+	for _, k := range Keys() {
+		if k.Env != "" {
+			known[k.Env] = k
+		}
+	}
+	set := func(name, text string, k Key) {
+		e.origin[k.Path] = name
+		for _, f := range strictyaml.Text(text, reflect.ValueOf(c).Elem().FieldByIndex(k.index).Addr().Interface()) {
 			faults.Add(name, f.Problem, f.Expected)
 		}
 	}
-	for _, key := range sortedKeys(known) {
-		s := known[key]
-		name, ok := shared(s.path)
+	for _, key := range slices.Sorted(maps.Keys(known)) {
+		name, ok := shared(known[key].Path)
 		if text := e.vars[name]; ok && text != "" {
-			set(name, text, s)
+			set(name, text, known[key])
 		}
 	}
-	for _, name := range sortedKeys(e.vars) {
+	for _, name := range slices.Sorted(maps.Keys(e.vars)) {
 		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTests) || name == EnvConfig || serviceLink.MatchString(name) {
 			continue
 		}
-		if s, ok := known[name]; ok {
-			set(name, e.vars[name], s)
+		if k, ok := known[name]; ok {
+			set(name, e.vars[name], k)
 			continue
 		}
 		base := strings.TrimSuffix(name, envFile)
-		s, ok := known[base]
+		k, ok := known[base]
 		if !ok || base == name {
-			faults.Add(name, "unknown variable", meantVariable(name, known))
+			faults.Add(name, "unknown variable", suggestVariable(name, known))
 			continue
 		}
 		text, bad := e.fromFile(base)
 		faults = append(faults, bad...)
 		if len(bad) == 0 {
-			set(name, text, s)
+			set(name, text, k)
 		}
 	}
 	return faults
 }
 
-// meantVariable says which variable was meant. What all have in common says
-// nothing about that.
-func meantVariable(name string, known map[string]setting) string {
+// suggestVariable returns the variable that was probably meant. The common prefix
+// is left out of the comparison, because it makes all of them look alike.
+func suggestVariable(name string, known map[string]Key) string {
 	rest := []string{strings.TrimPrefix(EnvConfig, envPrefix)}
-	for _, k := range sortedKeys(known) {
+	for _, k := range slices.Sorted(maps.Keys(known)) {
 		rest = append(rest, strings.TrimPrefix(k, envPrefix))
 	}
 	if near := fault.Nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {
@@ -145,8 +119,8 @@ func meantVariable(name string, known map[string]setting) string {
 	return "want " + envPrefix + " and the path of a key, such as " + variable("kafka.topic")
 }
 
-// variableOf gives the variable that set the value at path, with the index of an
-// item of a list.
+// variableOf returns the variable that set the value at path, with the index of a
+// list item.
 func (e *environment) variableOf(path string) (string, bool) {
 	key, item, _ := strings.Cut(path, "[")
 	if name, ok := e.origin[path]; ok {
@@ -162,7 +136,7 @@ func (e *environment) sets(path string) bool {
 	return ok
 }
 
-// get gives a variable, or what the file holds that its _FILE sibling names.
+// get returns a variable, or the content of the file that its _FILE sibling names.
 func (e *environment) get(name string) (string, fault.List) {
 	if _, ok := e.vars[name+envFile]; ok {
 		return e.fromFile(name)
@@ -177,18 +151,9 @@ func (e *environment) fromFile(name string) (string, fault.List) {
 		faults.Add(name+envFile, name+" is set too", "want one of the two")
 		return "", faults
 	}
-	text, problem := oneValue(e.vars[name+envFile])
-	if problem != "" {
-		faults.Add(name+envFile, problem, "want a file that holds the value")
-	}
-	return text, faults
-}
-
-// oneValue reads a file that holds one value and perhaps a line break.
-func oneValue(path string) (text, problem string) {
-	value, err := secret.FromFile(path)
+	value, err := secret.FromFile(e.vars[name+envFile])
 	if err != nil {
-		return "", err.Error()
+		faults.Add(name+envFile, err.Error(), "want a file that holds the value")
 	}
-	return value.Reveal(), ""
+	return value.Reveal(), faults
 }

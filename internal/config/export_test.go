@@ -7,9 +7,6 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Lines gives the table of docs to tests.
-func Lines() map[string]string { return docs() }
-
 // IsServiceLink tells variables of Kubernetes from settings.
 func IsServiceLink(name string) bool { return serviceLink.MatchString(name) }
 
@@ -22,7 +19,7 @@ func (w *Watcher) Loop(ctx context.Context, events <-chan fsnotify.Event, reload
 	return w.loop(ctx, sources{events: events, follow: func() {}}, changed)
 }
 
-// Fingerprint gives the fingerprint of the files.
+// Fingerprint returns the fingerprint of the files.
 func (w *Watcher) Fingerprint() string { return w.fingerprint() }
 
 // Follow watches the folders.

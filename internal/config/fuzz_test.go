@@ -12,6 +12,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // FuzzPrint: whatever text a configuration holds, what is printed of it reads
@@ -31,7 +32,7 @@ func FuzzPrint(f *testing.F) {
 		}
 		c := config.Default()
 		c.Sampling.Salt = s
-		c.Evaluators = []config.Evaluator{{Name: "a", Type: "contains"}}
+		c.Evaluators = []policy.EvaluatorConfig{{Name: "a", Type: "contains"}}
 		c.Evaluators[0].Any = []string{s + "x"}
 		path := filepath.Join(dir, "printed.yaml")
 		text := printed(t, &c)

@@ -1,10 +1,15 @@
 package config
 
 import (
+	"encoding"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
-	"github.com/evalworker/evalworker/judges/model"
+	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // Key is one key of the file.
@@ -20,73 +25,72 @@ type Key struct {
 	Doc string
 	// Env is the environment variable that sets the key, if one does.
 	Env string
+
+	index []int // of the field in a Config; nil inside lists and maps
 }
 
 // Section reports whether the key holds keys of its own.
 func (k Key) Section() bool { return k.Type == "section" }
 
-// Name gives the last part of the path.
+// Name returns the last part of the path.
 func (k Key) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.')+1:] }
 
-// Keys gives every key of the file, in the order of the types: a section stands
-// before the keys that it holds.
+// section returns the path up to the name.
+func (k Key) section() string { return strings.TrimSuffix(k.Path, k.Name()) }
+
+// Keys returns every key of the file, in the order of the types: a section stands
+// before the keys that it holds. What a key is for stands in the doc tag of its
+// field.
 func Keys() []Key {
-	w := keyWalker{docs: docs()}
-	w.walk(reflect.ValueOf(Default()), "")
-	env := settings()
-	for i := range w.keys {
-		if name := variable(w.keys[i].Path); env[name].path == w.keys[i].Path {
-			w.keys[i].Env = name
+	var keys []Key
+	walkKeys(reflect.ValueOf(Default()), "", []int{}, &keys)
+	return keys
+}
+
+func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
+	for _, f := range strictyaml.Fields(v.Type()) {
+		k := Key{Path: join(under, f.Key), Type: "section", Doc: f.Tag.Get("doc")}
+		if index != nil {
+			k.index = slices.Concat(index, f.Index)
+		}
+		value := v.FieldByIndex(f.Index)
+		if isLeaf(f.Type) {
+			k.Type, k.Default = typeName(f.Type), byDefault(k.Path, value)
+			if k.index != nil {
+				k.Env = variable(k.Path)
+			}
+			*keys = append(*keys, k)
+			continue
+		}
+		*keys = append(*keys, k)
+		switch f.Type.Kind() {
+		case reflect.Pointer:
+			walkKeys(reflect.Zero(f.Type.Elem()), k.Path, nil, keys)
+		case reflect.Map: // the defaults are those of the entry that exists by default
+			walkKeys(value.MapIndex(reflect.ValueOf(policy.DefaultModel)), k.Path+".NAME", nil, keys)
+		case reflect.Slice:
+			walkKeys(reflect.Zero(f.Type.Elem()), k.Path+"[]", nil, keys)
+		default:
+			walkKeys(value, k.Path, k.index, keys)
 		}
 	}
-	return w.keys
 }
 
-type keyWalker struct {
-	docs map[string]string
-	keys []Key
-}
-
-func (w *keyWalker) walk(v reflect.Value, path string) {
-	for _, f := range fieldsOf(v.Type(), nil) {
-		where := f.key
-		if path != "" {
-			where = path + "." + f.key
-		}
-		w.value(v.FieldByIndex(f.index), where)
+// join returns the path of a key below another one.
+func join(path, key string) string {
+	if path == "" {
+		return key
 	}
+	return path + "." + key
 }
 
-func (w *keyWalker) value(v reflect.Value, path string) {
-	t := v.Type()
-	if isLeaf(t) {
-		w.keys = append(w.keys, Key{Path: path, Type: typeName(t), Default: byDefault(path, v), Doc: w.docs[path]})
-		return
-	}
-	w.keys = append(w.keys, Key{Path: path, Type: "section", Doc: w.docs[path]})
-	switch t.Kind() {
-	case reflect.Pointer:
-		w.walk(reflect.Zero(t.Elem()), path)
-	case reflect.Map:
-		elem := reflect.Zero(t.Elem())
-		if t.Elem() == reflect.TypeFor[model.Config]() {
-			elem = reflect.ValueOf(model.DefaultConfig())
-		}
-		w.walk(elem, path+".NAME")
-	case reflect.Slice:
-		w.walk(reflect.Zero(t.Elem()), path+"[]")
-	default:
-		w.walk(v, path)
-	}
-}
-
-// byDefault gives a leaf's default as YAML. An item of a list has none: what is
+// byDefault returns a leaf's default as YAML. An item of a list has none: what is
 // not written is not set.
 func byDefault(path string, v reflect.Value) string {
 	if v.IsZero() && (strings.Contains(path, "[]") || strings.Contains(path, "NAME.price.")) {
 		return ""
 	}
-	switch p := plain(v).(type) {
+	switch p := leafValue(v).(type) {
 	case nil:
 		return "null"
 	case []any:
@@ -98,4 +102,50 @@ func byDefault(path string, v reflect.Value) string {
 	default:
 		return scalar(p)
 	}
+}
+
+var (
+	typeDuration = reflect.TypeFor[time.Duration]()
+	typeSecret   = reflect.TypeFor[secret.String]()
+	typeText     = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+// isLeaf reports whether a type is written as one scalar or a list of scalars.
+func isLeaf(t reflect.Type) bool {
+	switch {
+	case t.Implements(typeText):
+		return true
+	case t.Kind() == reflect.Pointer:
+		return isLeaf(t.Elem())
+	case t.Kind() == reflect.Slice:
+		return isLeaf(t.Elem())
+	}
+	return t.Kind() != reflect.Struct && t.Kind() != reflect.Map
+}
+
+// typeName names a type for people who write the file.
+func typeName(t reflect.Type) string {
+	switch {
+	case t == typeDuration:
+		return "duration"
+	case t == typeSecret:
+		return "secret"
+	case t.Implements(typeText):
+		return "string"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return typeName(t.Elem())
+	case reflect.Slice:
+		return "list of " + typeName(t.Elem()) + "s"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "string"
+	case reflect.Float32, reflect.Float64:
+		return "number"
+	case reflect.Int, reflect.Int64:
+		return "integer"
+	}
+	return t.Kind().String()
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -12,16 +11,16 @@ import (
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
-	"github.com/evalworker/evalworker/judges/model"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // Load reads the configuration file and puts it over the defaults, and the
 // environment, in the form of [os.Environ], over both. An empty path stands for
 // defaults and environment alone.
 //
-// The error is of type [fault.Faults] and holds everything that is wrong: first
-// with the environment, then with the file in its order, then with the files of
-// rubrics and schemas. A fault that follows from another one is left out.
+// The error is of type [fault.List] and holds everything that is wrong: first with
+// the environment, then with the file in its order, then with the files of rubrics
+// and schemas. A fault that follows from another one is left out.
 func Load(path string, environ []string) (*Config, error) {
 	c := Default()
 	env := newEnvironment(environ)
@@ -32,11 +31,11 @@ func Load(path string, environ []string) (*Config, error) {
 		if err != nil {
 			return nil, fault.List{{File: path, Problem: "cannot be read", Expected: reason(err)}}
 		}
-		c.folder = filepath.Dir(path)
+		c.Folder = filepath.Dir(path)
 		doc, faults = decode(path, data, &c)
 	}
 	if doc != nil && doc.Broken("") {
-		return nil, faults // nothing else is known, so nothing else can be judged
+		return nil, faults // nothing was read, so nothing can be checked
 	}
 	faults = append(faults, env.apply(&c)...)
 	c.Kafka.Grace = c.Shutdown.Grace
@@ -45,7 +44,7 @@ func Load(path string, environ []string) (*Config, error) {
 	later := c.secrets(env, key)
 	later = append(later, c.Validate()...)
 	if doc != nil {
-		later = append(later, c.presence(doc)...)
+		later = append(later, c.ValidateKeys(doc.Has)...)
 	}
 	for _, f := range later {
 		switch name, fromEnv := env.variableOf(f.Path); {
@@ -74,54 +73,27 @@ func decode(path string, data []byte, c *Config) (*strictyaml.Document, fault.Li
 	}
 	_, _ = strictyaml.Decode(path, data, &names) // the faults come again
 	for name := range names.Models {
-		c.Models[name] = model.DefaultConfig()
+		c.Models[name] = policy.DefaultConfig().Models[policy.DefaultModel]
 	}
 	return strictyaml.Decode(path, data, c)
-}
-
-// presence finds what only the file can tell: a rule without a rate, which looks
-// like a rate of zero, and options of another type that are set to nothing.
-func (c *Config) presence(doc *strictyaml.Document) fault.List {
-	var fs fault.List
-	for i := range c.Sampling.Rules {
-		if path := fmt.Sprintf("sampling.rules[%d].rate", i); !doc.Has(path) {
-			fs.Add(path, "missing", "want the probability for events that match, from 0 to 1")
-		}
-	}
-	for i, e := range c.Evaluators {
-		if !slices.Contains(allTypes(), e.Type) {
-			continue
-		}
-		allowed := options(e.Type)
-		for _, o := range optionFields() {
-			path := fmt.Sprintf("evaluators[%d]", i)
-			if !slices.Contains(allowed, o.key) && o.of(e).IsZero() && doc.Has(path+"."+o.key) {
-				fs.Under(path, fault.List{notAnOption(o.key, e.Type, allowed)})
-			}
-		}
-	}
-	return fs
 }
 
 // sortFaults puts the environment first, then the configuration file, then the
 // other files by name, each in its own order.
 func sortFaults(faults fault.List, config string) {
-	rank := func(file string) int {
-		switch file {
-		case "":
+	rank := func(f fault.Fault) int {
+		if f.File == "" || f.File == config {
 			return 0
-		case config:
-			return 1
 		}
-		return 2
+		return 1
 	}
 	slices.SortStableFunc(faults, func(a, b fault.Fault) int {
-		return cmp.Or(cmp.Compare(rank(a.File), rank(b.File)), cmp.Compare(a.File, b.File),
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.File, b.File),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }
 
-// read gives a file's content, at most limit bytes of it.
+// read returns a file's content, at most limit bytes of it.
 func read(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -131,7 +103,7 @@ func read(path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// reason gives the part of an error that does not repeat the path.
+// reason returns the part of an error that does not repeat the path.
 func reason(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()

@@ -16,7 +16,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// folder writes files and gives the path of the configuration among them.
+// folder writes files and returns the path of the configuration among them.
 func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,7 +32,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return filepath.Join(dir, config.FileName)
 }
 
-// faultsOf loads and gives the faults with paths relative to the folder.
+// faultsOf loads and returns the faults with paths relative to the folder.
 func faultsOf(t *testing.T, path string, environ []string) []string {
 	t.Helper()
 	_, err := config.Load(path, environ)

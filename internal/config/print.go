@@ -2,18 +2,25 @@ package config
 
 import (
 	"cmp"
+	"encoding"
 	"fmt"
 	"io"
+	"math"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // Print writes the effective configuration as YAML: every key with its value,
-// whether it came from the file, the environment or a default. Of an evaluator
-// only the options of its type are written. Secrets are [REDACTED], and so are
-// passwords in URLs; loaded again, a key that is [REDACTED] counts as absent.
+// whether it came from the file, the environment or a default. Of an evaluator it
+// writes what is set. Secrets and passwords in URLs are [REDACTED]; loaded again, a
+// key that is [REDACTED] counts as absent.
 func (c *Config) Print(w io.Writer) error {
 	var b strings.Builder
 	emit(&b, fieldsTree(reflect.ValueOf(*c)), "")
@@ -25,11 +32,11 @@ func (c *Config) Print(w io.Writer) error {
 
 // tree turns a value into what emit writes.
 func tree(v reflect.Value) any {
-	if v.Type() == reflect.TypeFor[Evaluator]() {
-		return evaluatorTree(v.Interface().(Evaluator))
+	if v.Type() == reflect.TypeFor[policy.EvaluatorConfig]() {
+		return evaluatorTree(v.Interface().(policy.EvaluatorConfig))
 	}
 	if isLeaf(v.Type()) {
-		return plain(v)
+		return leafValue(v)
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -57,22 +64,22 @@ func tree(v reflect.Value) any {
 
 func fieldsTree(v reflect.Value) section {
 	out := section{}
-	for _, f := range fieldsOf(v.Type(), nil) {
-		out = append(out, entry{f.key, tree(v.FieldByIndex(f.index))})
+	for _, f := range strictyaml.Fields(v.Type()) {
+		out = append(out, entry{f.Key, tree(v.FieldByIndex(f.Index))})
 	}
 	return out
 }
 
-// evaluatorTree leaves out what is not set: an evaluator has few of many
-// options, and most of these have no default to show.
-func evaluatorTree(e Evaluator) section {
+// evaluatorTree leaves out what is not set: an evaluator has few of the many
+// options, and most have no default to show.
+func evaluatorTree(e policy.EvaluatorConfig) section {
 	if e.Judge() {
 		e.JudgeOptions = e.JudgeConfig()
 	}
 	out := section{}
-	for _, f := range fieldsOf(reflect.TypeFor[Evaluator](), nil) {
-		if v := f.of(e); !v.IsZero() {
-			out = append(out, entry{f.key, tree(v)})
+	for _, f := range strictyaml.Fields(reflect.TypeFor[policy.EvaluatorConfig]()) {
+		if v := f.Of(e); !v.IsZero() {
+			out = append(out, entry{f.Key, tree(v)})
 		}
 	}
 	return out
@@ -88,4 +95,67 @@ func withoutPassword(s string) string {
 		return s
 	}
 	return u.Redacted()
+}
+
+// leafValue returns a leaf as YAML writes it, in Go types that emit knows.
+func leafValue(v reflect.Value) any {
+	switch {
+	case v.Kind() == reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return leafValue(v.Elem())
+	case v.Type() == typeDuration:
+		return shortDuration(time.Duration(v.Int()))
+	case v.Type() == typeSecret:
+		return v.Interface().(secret.String).String()
+	case v.Type().Implements(typeText):
+		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
+		if err != nil {
+			return nil
+		}
+		return string(text)
+	}
+	switch v.Kind() {
+	case reflect.Slice:
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = leafValue(v.Index(i))
+		}
+		return out
+	case reflect.String:
+		return withoutPassword(v.String())
+	case reflect.Bool:
+		return v.Bool()
+	case reflect.Float32, reflect.Float64:
+		return number(v)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return v.Int()
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// number writes 5 and not 5.0, as a person would.
+func number(v reflect.Value) any {
+	const exact = 1 << 53 // up to here a float holds every integer
+	switch f := v.Float(); {
+	case f == math.Trunc(f) && math.Abs(f) < exact:
+		return int64(f)
+	case v.Kind() == reflect.Float32:
+		return float32(f)
+	default:
+		return f
+	}
+}
+
+// shortDuration writes 1m0s as 1m, as a person would.
+func shortDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }

@@ -124,7 +124,7 @@ func TestSecretsStayIn(t *testing.T) {
 	}
 }
 
-// TestPrintedKeyIsNoKey: [REDACTED] must not be sent to anybody.
+// TestPrintedKeyIsNoKey: [REDACTED] must not be sent as a key.
 func TestPrintedKeyIsNoKey(t *testing.T) {
 	t.Parallel()
 	path := folder(t, map[string]string{config.FileName: "models: {default: {api_key: '[REDACTED]'}}\nstore: {password: '[REDACTED]'}\n"})

@@ -1,32 +1,34 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/store"
 )
 
-// secrets fills in what models and the store leave to files and to the
-// environment: keys, with one to fall back on, the address of the model's server,
-// and the password of the store's. What a file holds of these is read with every
-// load, so that a new key makes a new configuration.
+// secrets fills in what models and the store take from files and the environment:
+// keys, with a fallback, the address of the models' server, and the store's
+// password. Files are read with every load, so that a new key makes a new
+// configuration.
 func (c *Config) secrets(env *environment, fallback string) fault.List {
 	var faults fault.List
 	c.files()
-	for _, name := range sortedKeys(c.Models) {
+	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		m := c.Models[name]
 		path := "models." + name
 		m.APIKey = unprinted(m.APIKey)
 		switch {
 		case m.KeyFile != "":
-			file := c.resolve(m.KeyFile)
-			key, problem := oneValue(file)
-			if problem != "" {
-				faults.Add(path+".key_file", problem, "want a file that holds the key alone")
+			file := c.Resolve(m.KeyFile)
+			key, err := secret.FromFile(file)
+			if err != nil {
+				faults.Add(path+".key_file", err.Error(), "want a file that holds the key alone")
 			}
-			m.APIKey, m.KeyFile = secret.String(key), absolute(file)
+			m.APIKey, m.KeyFile = key, absolute(file)
 		case m.APIKey == "":
 			m.APIKey = secret.String(fallback)
 		}
@@ -36,13 +38,12 @@ func (c *Config) secrets(env *environment, fallback string) fault.List {
 		}
 		c.Models[name] = m
 	}
-	faults = append(faults, c.storePassword(env)...)
-	return faults
+	return append(faults, c.storePassword(env)...)
 }
 
 // storePassword fills in the password of the store, from a file or from its URL,
-// which then may be shown to anybody. One in the environment, in whatever form,
-// stands over all of those in the configuration file.
+// and removes it from the URL, which can then be shown. A password in the
+// environment, in whatever form, wins over all of those in the file.
 func (c *Config) storePassword(env *environment) fault.List {
 	var faults fault.List
 	s := c.Store
@@ -67,12 +68,12 @@ func (c *Config) storePassword(env *environment) fault.List {
 	case s.PasswordFile != "" && inURL != "":
 		faults.Add("store.password_file", "store.url holds a password too", "want one of the two")
 	case s.PasswordFile != "":
-		file := c.resolve(s.PasswordFile)
-		password, problem := oneValue(file)
-		if problem != "" {
-			faults.Add("store.password_file", problem, "want a file that holds the password alone")
+		file := c.Resolve(s.PasswordFile)
+		password, err := secret.FromFile(file)
+		if err != nil {
+			faults.Add("store.password_file", err.Error(), "want a file that holds the password alone")
 		}
-		s.Password, s.PasswordFile = secret.String(password), absolute(file)
+		s.Password, s.PasswordFile = password, absolute(file)
 	case s.Password == "":
 		s.Password = inURL
 	}
@@ -80,22 +81,21 @@ func (c *Config) storePassword(env *environment) fault.List {
 	return faults
 }
 
-// files makes the paths of certificates and secrets absolute, which are read by
-// their users whenever they are needed, so that a rotated one needs no reload.
+// files makes the paths of certificates and secrets absolute. The parts read these
+// files whenever they need them, so that a rotated one needs no reload.
 func (c *Config) files() {
 	for _, path := range []*string{
 		&c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile, &c.Health.TokenFile,
 	} {
 		if *path != "" {
-			*path = absolute(c.resolve(*path))
+			*path = absolute(c.Resolve(*path))
 		}
 	}
 	c.Kafka.SASL.Password = unprinted(c.Kafka.SASL.Password)
 	c.Health.Token = unprinted(c.Health.Token)
 }
 
-// unprinted makes nothing of what a printed configuration has in place of a
-// secret.
+// unprinted drops the mark that a printed configuration has in place of a secret.
 func unprinted(s secret.String) secret.String {
 	if s.Reveal() == secret.String("x").String() {
 		return ""

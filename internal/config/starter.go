@@ -4,8 +4,9 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
+
+	"github.com/evalworker/evalworker/policy"
 )
 
 //go:embed starter
@@ -20,9 +21,9 @@ type File struct {
 	Content []byte
 }
 
-// Starter gives the files with which a team begins: the configuration with every
-// key, its default and its line of explanation, one schema and one rubric. They
-// are free of faults and need no key and no broker to be checked.
+// Starter returns the files with which a team begins: the configuration with every
+// key, its default and what it is for, one schema and one rubric. They have no
+// faults, and checking them needs no key and no broker.
 func Starter() ([]File, error) {
 	files := []File{{FileName, starterConfig()}}
 	err := fs.WalkDir(starter, "starter", func(name string, d fs.DirEntry, err error) error {
@@ -42,9 +43,9 @@ func Starter() ([]File, error) {
 	return files, nil
 }
 
-// written says which keys the starter sets; the others stand beside them as
+// starterKeys are the keys that the starter sets; the others stand beside them as
 // comments. For lists and models it holds the text itself.
-func written() map[string]string {
+func starterKeys() map[string]string {
 	return map[string]string{
 		"kafka.brokers": "", "kafka.topic": "", "kafka.group": "",
 		"schemas": "", "rubrics": "", "sampling.default_rate": "", "store.url": "",
@@ -67,19 +68,19 @@ func starterConfig() []byte {
 	var b strings.Builder
 	b.WriteString("# What evalworker consumes, evaluates and reports.\n" +
 		"#\n# Keys that are commented out show their defaults. See what is in effect, and what\n# is wrong, with: evalworker check\n")
-	w := starterWriter{b: &b, set: written()}
+	w := starterWriter{b: &b, set: starterKeys()}
 	keys := Keys()
 	widths := map[string]int{} // of the column of keys, by section
 	for _, k := range keys {
 		if !k.Section() {
-			widths[path.Dir(slashed(k))] = max(widths[path.Dir(slashed(k))], len("# "+k.Name()+": "+k.Default))
+			widths[k.section()] = max(widths[k.section()], len("# "+k.Name()+": "+k.Default))
 		}
 	}
 	for _, k := range keys {
 		if strings.Contains(k.Path, "[]") || strings.Contains(k.Path, ".price") {
-			continue // the examples of lists speak for themselves
+			continue // lists have examples instead
 		}
-		w.key(k, widths[path.Dir(slashed(k))])
+		w.key(k, widths[k.section()])
 	}
 	return []byte(b.String())
 }
@@ -101,7 +102,7 @@ func (w starterWriter) key(k Key, width int) {
 		}
 		switch k.Path {
 		case "models":
-			fmt.Fprintf(w.b, "  %s:\n", defaultModel)
+			fmt.Fprintf(w.b, "  %s:\n", policy.DefaultModel)
 		case "evaluators":
 			w.options()
 		}
@@ -119,14 +120,12 @@ func (w starterWriter) key(k Key, width int) {
 	fmt.Fprintf(w.b, "%s%-*s  # %s\n", indent, width, line, k.Doc)
 }
 
-func slashed(k Key) string { return strings.ReplaceAll(k.Path, ".", "/") }
-
 // options lists the types of evaluator.
 func (w starterWriter) options() {
 	w.b.WriteString("  # Every type takes name, type, rate, when and timeout. Types and their options:\n")
-	for _, kind := range allTypes() {
+	for _, kind := range policy.Types() {
 		line := "none"
-		if keys := options(kind); len(keys) > 0 {
+		if keys := policy.Options(kind); len(keys) > 0 {
 			line = strings.Join(keys, ", ")
 		}
 		fmt.Fprintf(w.b, "  #   %-13s %s\n", kind, line)

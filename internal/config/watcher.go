@@ -8,27 +8,31 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/policy"
 )
 
 // Pauses of the watcher. An editor or a deployment changes several files in a
 // row, so that the first change alone would be half a configuration.
 const (
-	settle     = 300 * time.Millisecond // quiet that has to pass after a change
-	settleMost = 3 * time.Second        // changes that never end are looked at anyway
+	settle     = 300 * time.Millisecond // quiet time after a change
+	settleMost = 3 * time.Second        // changes that go on are loaded after this
 )
 
-// maxWatched bounds what is read of one file to see whether it changed; no part
-// takes a larger one.
+// maxWatched bounds what is read of one file to see whether it changed; every part
+// refuses larger ones.
 const maxWatched = 4 << 20
 
 // Watcher loads the configuration again when its file, a rubric or a schema
-// changes, or when it is told to. It watches folders, not files, because editors
-// replace files and Kubernetes replaces the folder behind a link.
+// changes, and on a signal. It watches folders, not files, because editors replace
+// files and Kubernetes replaces the folder behind a link.
 type Watcher struct {
 	path    string
 	environ []string
@@ -38,20 +42,21 @@ type Watcher struct {
 	// Run's goroutine only.
 	current *Config
 	print   string // of the files as they were loaded
-	target  string // the file that path is a link to, when it is one
+	target  string // what path links to; empty when it is no link
 }
 
-// NewWatcher makes a watcher of the file at path; path and environment are those
-// of [Load]. The error is that of a first load: changes are told against it.
-// Every receive from reload (SIGHUP, in a program) loads the file even when it
-// did not change, such as for a key that was renewed; a nil channel never does.
+// NewWatcher returns a watcher of the file at path; path and environment are those
+// of [Load]. It loads the file once, with which later loads are compared. Every
+// receive from reload (SIGHUP, in a program) loads the file even when it did not
+// change, such as for a renewed key; reload may be nil.
 func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slog.Logger) (*Watcher, error) {
 	current, err := Load(path, environ)
 	if err != nil {
 		return nil, err
 	}
 	w := &Watcher{path: path, environ: environ, reload: reload, log: log, current: current}
-	// The first load names the folders; a change during the second is one more.
+	// The first load names the folders; a change during the second load is noticed
+	// later.
 	w.print = w.fingerprint()
 	if w.current, err = Load(path, environ); err != nil {
 		return nil, err
@@ -60,11 +65,10 @@ func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slo
 }
 
 // Run calls changed with each new configuration, or with what is wrong with it,
-// from its own goroutine, one at a time, until ctx ends; then it gives nil. A
-// configuration that it hands over differs from the one before in evaluators,
-// sampling, rubrics, schemas or models only. What else the file changes stays as
-// it was; the log names the keys that need a restart. What changed since
-// [NewWatcher] is the first of them.
+// from its own goroutine, one at a time, until ctx ends; then it returns nil. The
+// configurations differ in their policy only: other keys stay as they were, and
+// the log names those that need a restart. A change since [NewWatcher] is reported
+// first.
 //
 // Where folders cannot be watched, the log says so, and reload still works.
 func (w *Watcher) Run(ctx context.Context, changed func(*Config, error)) error {
@@ -84,7 +88,7 @@ const (
 	keyKeys   = "keys"
 )
 
-// sources are what tells of changes.
+// sources are where changes are reported.
 type sources struct {
 	events <-chan fsnotify.Event
 	errs   <-chan error
@@ -93,10 +97,10 @@ type sources struct {
 
 func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, error)) error {
 	src.follow()
-	// It begins as after a change, because nothing has told of those until now.
+	// It begins as after a change, because earlier ones were not reported.
 	quiet := time.NewTimer(settle)
 	defer quiet.Stop()
-	began := time.Now() // of the changes that are settling; zero when there are none
+	began := time.Now() // of the changes that are settling; zero: there are none
 	for {
 		select {
 		case <-ctx.Done():
@@ -116,7 +120,7 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 			quiet.Reset(max(0, min(settle, settleMost-time.Since(began))))
 		case <-quiet.C:
 			began = time.Time{}
-			src.follow() // before the look, so that what comes after it is seen
+			src.follow() // before the fingerprint, so that later changes are seen
 			if w.fingerprint() != w.print {
 				w.load(changed)
 				src.follow()
@@ -125,9 +129,9 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 	}
 }
 
-// load hands over the files as they are now.
+// load reports the files as they are now.
 func (w *Watcher) load(changed func(*Config, error)) {
-	w.print = w.fingerprint() // before the load: a change during it is one more
+	w.print = w.fingerprint() // before the load, so that a change during it is noticed
 	next, err := Load(w.path, w.environ)
 	if err != nil {
 		changed(nil, err)
@@ -149,8 +153,10 @@ func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 		folders = append(folders, filepath.Dir(w.target))
 	}
 	if folders[1] != "" {
-		_, below := schemaTree(folders[1])
-		folders = append(folders, below...)
+		_, below := policy.SchemaFiles(folders[1])
+		for _, name := range below {
+			folders = append(folders, filepath.Join(folders[1], filepath.FromSlash(name)))
+		}
 	}
 	for _, dir := range folders {
 		if dir == "" || slices.Contains(watcher.WatchList(), dir) {
@@ -162,8 +168,8 @@ func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 	}
 }
 
-// folders gives the folders of the file, the schemas and the rubrics; empty for
-// one that is not there.
+// folders returns the folders of the file, the schemas and the rubrics; empty for
+// one that does not exist.
 func (w *Watcher) folders() []string {
 	home := ""
 	if w.path != "" {
@@ -172,8 +178,8 @@ func (w *Watcher) folders() []string {
 	return []string{home, w.current.SchemaDir(), w.current.RubricDir()}
 }
 
-// linked gives the file that path is a link to; empty when it is none. While
-// that file is replaced and cannot be found, it is the one before.
+// linked returns the file that path links to; empty when it is no link. While that
+// file is being replaced and cannot be found, it returns before.
 func linked(path, before string) string {
 	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return ""
@@ -182,7 +188,7 @@ func linked(path, before string) string {
 	if err != nil {
 		return before
 	}
-	// A folder that is watched under two names tells of changes under one of them.
+	// A folder that is watched under two names reports changes under one of them.
 	home := filepath.Dir(path)
 	if real, err := filepath.EvalSymlinks(home); err == nil && real == filepath.Dir(target) {
 		return filepath.Join(home, filepath.Base(target))
@@ -191,7 +197,7 @@ func linked(path, before string) string {
 }
 
 // swapped is the link that Kubernetes moves when the content of a mounted folder
-// changes; the files in it are links through this one.
+// changes; the files in the folder are links through it.
 const swapped = "..data"
 
 // relevant reports whether a change of the file could be a change of the
@@ -212,20 +218,20 @@ func (w *Watcher) relevant(name string) bool {
 	}
 	// A folder that comes or goes.
 	for _, f := range []string{w.current.Schemas, w.current.Rubrics} {
-		if f != "" && w.current.resolve(f) == filepath.Clean(name) {
+		if f != "" && w.current.Resolve(f) == filepath.Clean(name) {
 			return true
 		}
 	}
 	return false
 }
 
-// fingerprint hashes the file and those in the folders, so that a change which
-// changes nothing is none.
+// fingerprint hashes the file and those in the folders, so that a write without a
+// change does not load anything.
 func (w *Watcher) fingerprint() string {
 	h := sha256.New()
 	add := func(name string) {
 		data, err := read(name, maxWatched)
-		// Errors belong to it: a file that comes or goes is a change.
+		// Errors are part of it: a file that comes or goes is a change.
 		_, _ = fmt.Fprintf(h, "%q %t %d\n", name, err == nil, len(data))
 		_, _ = h.Write(data)
 	}
@@ -234,13 +240,13 @@ func (w *Watcher) fingerprint() string {
 	}
 	folders := w.folders()
 	if folders[1] != "" {
-		files, _ := schemaTree(folders[1])
+		files, _ := policy.SchemaFiles(folders[1])
 		for _, name := range files {
-			add(name)
+			add(filepath.Join(folders[1], filepath.FromSlash(name)))
 		}
 	}
 	if folders[2] != "" {
-		entries, _ := os.ReadDir(folders[2]) // a folder that cannot be read is one without files
+		entries, _ := os.ReadDir(folders[2]) // a folder that cannot be read counts as empty
 		for _, e := range entries {
 			if name := filepath.Join(folders[2], e.Name()); e.Name() != swapped && w.relevant(name) {
 				add(name)
@@ -248,4 +254,30 @@ func (w *Watcher) fingerprint() string {
 		}
 	}
 	return string(h.Sum(nil))
+}
+
+// keep puts back what may not change while the worker runs, which is everything
+// but the policy, and returns the paths of the keys that it put back.
+func (c *Config) keep(running *Config) []string {
+	kept := *running
+	kept.Policy = c.Policy
+	keys := differing(reflect.ValueOf(*c), reflect.ValueOf(kept), "")
+	*c = kept
+	return keys
+}
+
+// differing returns the paths of the keys that differ between two values of a
+// type. A list of sections is one key.
+func differing(a, b reflect.Value, path string) []string {
+	if a.Kind() != reflect.Struct || isLeaf(a.Type()) {
+		if reflect.DeepEqual(a.Interface(), b.Interface()) {
+			return nil
+		}
+		return []string{path}
+	}
+	var keys []string
+	for _, f := range strictyaml.Fields(a.Type()) {
+		keys = append(keys, differing(a.FieldByIndex(f.Index), b.FieldByIndex(f.Index), join(path, f.Key))...)
+	}
+	return keys
 }

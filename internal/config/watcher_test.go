@@ -29,8 +29,8 @@ type change struct {
 	err error
 }
 
-// watched is a watcher at work in a folder.
-type watched struct {
+// harness runs a watcher in a folder.
+type harness struct {
 	path    string
 	reload  chan os.Signal
 	changes chan change
@@ -55,14 +55,14 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func newWatched(t *testing.T, files map[string]string) (*watched, *config.Watcher) {
+func newHarness(t *testing.T, files map[string]string) (*harness, *config.Watcher) {
 	t.Helper()
 	return watch(t, folder(t, files))
 }
 
-func watch(t *testing.T, path string) (*watched, *config.Watcher) {
+func watch(t *testing.T, path string) (*harness, *config.Watcher) {
 	t.Helper()
-	w := &watched{path: path, reload: make(chan os.Signal), changes: make(chan change, 100), log: &lockedBuffer{}}
+	w := &harness{path: path, reload: make(chan os.Signal), changes: make(chan change, 100), log: &lockedBuffer{}}
 	watcher, err := config.NewWatcher(w.path, nil, w.reload, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -70,10 +70,10 @@ func watch(t *testing.T, path string) (*watched, *config.Watcher) {
 	return w, watcher
 }
 
-func (w *watched) changed(c *config.Config, err error) { w.changes <- change{c, err} }
+func (w *harness) changed(c *config.Config, err error) { w.changes <- change{c, err} }
 
 // write replaces a file as an editor does: a new one is put in its place.
-func (w *watched) write(t *testing.T, name, content string) {
+func (w *harness) write(t *testing.T, name, content string) {
 	t.Helper()
 	path := filepath.Join(filepath.Dir(w.path), filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -94,7 +94,7 @@ func withRate(rate string) string { return strings.ReplaceAll(rates, "%", rate) 
 // TestWatcherSeesFiles watches real files, through the file system's own events.
 func TestWatcherSeesFiles(t *testing.T) {
 	t.Parallel()
-	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
+	w, watcher := newHarness(t, map[string]string{config.FileName: withRate("0.1")})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = watcher.Run(ctx, w.changed) })
@@ -119,11 +119,11 @@ func TestWatcherSeesFiles(t *testing.T) {
 	}
 }
 
-// TestWatcherSeesWhatChangedBefore: between the first load and the start of the
-// watch a program opens its store, and nobody listens.
+// TestWatcherSeesWhatChangedBefore: a program opens its store between the first
+// load and Run, and changes in between are not lost.
 func TestWatcherSeesWhatChangedBefore(t *testing.T) {
 	t.Parallel()
-	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
+	w, watcher := newHarness(t, map[string]string{config.FileName: withRate("0.1")})
 	w.write(t, config.FileName, withRate("0.2"))
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -154,7 +154,7 @@ func TestWatcherFollowsLink(t *testing.T) {
 		if c := <-w.changes; c.err != nil {
 			t.Error(c.err)
 		}
-		at := &watched{path: elsewhere}
+		at := &harness{path: elsewhere}
 		for _, rate := range []string{"0.2", "0.3"} {
 			at.write(t, config.FileName, withRate(rate))
 			if c := <-w.changes; c.err != nil || strconv.FormatFloat(c.cfg.Sampling.DefaultRate, 'g', -1, 64) != rate {
@@ -166,11 +166,11 @@ func TestWatcherFollowsLink(t *testing.T) {
 	}
 }
 
-// TestWatcherSettles: many changes in a row are one, and what is no part of the
-// configuration is none.
+// TestWatcherSettles: many changes in a row are one, and files that are not part of
+// the configuration do not count.
 func TestWatcherSettles(t *testing.T) {
 	t.Parallel()
-	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
+	w, watcher := newHarness(t, map[string]string{config.FileName: withRate("0.1")})
 	dir := filepath.Dir(w.path)
 	synctest.Test(t, func(t *testing.T) {
 		events := make(chan fsnotify.Event)
@@ -228,7 +228,7 @@ func TestWatcherSettles(t *testing.T) {
 // TestWatcherKeepsWhatNeedsARestart: the rest of the file takes effect.
 func TestWatcherKeepsWhatNeedsARestart(t *testing.T) {
 	t.Parallel()
-	w, watcher := newWatched(t, map[string]string{config.FileName: withRate("0.1")})
+	w, watcher := newHarness(t, map[string]string{config.FileName: withRate("0.1")})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = watcher.Loop(ctx, nil, w.reload, w.changed) })
@@ -255,7 +255,7 @@ func TestWatcherKeepsWhatNeedsARestart(t *testing.T) {
 // TestWatcherLoadsWhenTold: also when no file changed, for a key that did.
 func TestWatcherLoadsWhenTold(t *testing.T) {
 	t.Parallel()
-	w, watcher := newWatched(t, map[string]string{config.FileName: "models: {default: {key_file: key}}\n", "key": "old"})
+	w, watcher := newHarness(t, map[string]string{config.FileName: "models: {default: {key_file: key}}\n", "key": "old"})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = watcher.Loop(ctx, nil, w.reload, w.changed) })
@@ -277,7 +277,7 @@ func TestWatcherLoadsWhenTold(t *testing.T) {
 // TestWatcherFollowsSchemaFolders: schemas may stand in folders of their own.
 func TestWatcherFollowsSchemaFolders(t *testing.T) {
 	t.Parallel()
-	w, watcher := newWatched(t, map[string]string{config.FileName: "log: {}\n", "schemas/team/a.json": `{"type": "object"}`})
+	w, watcher := newHarness(t, map[string]string{config.FileName: "log: {}\n", "schemas/team/a.json": `{"type": "object"}`})
 	before := watcher.Fingerprint()
 	w.write(t, "schemas/team/a.json", `{"type": "array"}`)
 	if watcher.Fingerprint() == before {

@@ -2,13 +2,13 @@
 // pipeline that the worker runs, without Kafka.
 //
 // Lines are evaluated side by side and reported in their order. No line is
-// skipped in silence: one that is no event is reported with its number and what
-// is wrong, and the rest goes on. Blank lines are counted. A line above the size
-// limit is a bad line, not the end. What stops a replay is its context, an
-// input that cannot be read, or a caller that cannot take a report.
+// skipped in silence: one that is not an event is reported with its number and what
+// is wrong, as is one above the size limit, and the rest goes on. Blank lines are
+// counted. A replay stops early for its context, an input that cannot be read, or
+// a caller that cannot take a report.
 //
-// Memory is bounded by the lines in flight: as many as may be evaluated at once,
-// and one that is being read, each up to the size limit.
+// Memory is bounded by the lines in flight, one that is being read included, each
+// up to the size limit.
 package replay
 
 import (
@@ -24,10 +24,10 @@ import (
 	"github.com/evalworker/evalworker/pipeline"
 )
 
-// Config bounds a replay. What is not above zero stands for its default.
+// Config bounds a replay. Values that are not above zero stand for the defaults.
 type Config struct {
 	Concurrency  int // events in flight at once
-	MaxLineBytes int // a longer line, its end not counted, is a bad line
+	MaxLineBytes int // a longer line, without its end, is a bad line
 }
 
 // DefaultConfig keeps 64 events in flight, of at most 10 MB each.
@@ -44,7 +44,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Result is one line's report. Report is nil when the line is no event.
+// Result is one line's report. Report is nil when the line is not an event.
 type Result struct {
 	Line   eval.Line
 	Number int   // line of the input, from 1
@@ -55,19 +55,19 @@ type Result struct {
 // Totals count the lines of a replay.
 type Totals struct {
 	Events int // lines that were not blank
-	Bad    int // of these, lines that were no events
+	Bad    int // of these, lines that are not events
 	Blank  int
 }
 
-// Run evaluates every line of in and calls each with the results, in order and
-// never twice at once. The error is that of each, of in, or the context's cause;
-// the totals count up to there. A Read of in that blocks is waited for.
+// Run evaluates every line of in and calls each with the results, in order and one
+// at a time. The error is that of each, of in, or the context's cause; the totals
+// count up to there. Run waits for a Read of in that blocks.
 func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, each func(Result) error) (Totals, error) {
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// One channel a line, in the order of lines: what the queue holds is in flight,
-	// and so is the line whose result is waited for.
+	// One channel a line, in the order of lines. The lines in flight are those in
+	// the queue and the one whose result is waited for.
 	queue := make(chan chan Result, cfg.Concurrency-1)
 	var totals Totals
 	var readErr error
@@ -88,7 +88,7 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 	for done := range queue {
 		res := <-done
 		if ctx.Err() != nil {
-			continue // stopped: what is left only has to end
+			continue // stopped: the rest only has to end
 		}
 		if res.Report == nil {
 			totals.Bad++
@@ -122,11 +122,11 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, l
 	return res
 }
 
-// byteOrderMark may stand at the beginning of a file in UTF-8.
+// byteOrderMark may begin a file in UTF-8.
 const byteOrderMark = "\ufeff"
 
-// read calls line for every line that is not blank. Only the reading goroutine
-// touches totals.Events and totals.Blank, and Run reads them after it has ended.
+// read calls line for every line that is not blank. It alone writes totals.Events
+// and totals.Blank, and Run reads them after it has ended.
 func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line func(number int, at int64, b []byte, err error) error) error {
 	r := bufio.NewReaderSize(in, 64<<10)
 	var at int64
@@ -155,8 +155,8 @@ func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line fun
 				return err
 			}
 		}
-		if err != nil { // the end of the input
-			return nil
+		if err != nil {
+			return nil // the end of the input
 		}
 	}
 	return ctx.Err()
@@ -164,10 +164,10 @@ func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line fun
 
 var errTooLong = errors.New("line too long")
 
-// readLine reads one line in a slice of its own, without its end, and gives the
-// number of bytes that it took from r. Of a line above the limit nothing is kept,
-// and the error is errTooLong, at the end of the input too. Else the error is that
-// of r; with io.EOF, the line is what stood behind the last line's end.
+// readLine returns one line in a slice of its own, without its end, and the number
+// of bytes that it read. A line above the limit is dropped and makes errTooLong,
+// also at the end of the input. Else the error is that of r; with io.EOF, the line
+// is what follows the last line's end.
 func readLine(r *bufio.Reader, limit int) ([]byte, int64, error) {
 	var line []byte
 	var n int64

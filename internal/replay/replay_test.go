@@ -20,6 +20,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/pipeline"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/sampler"
 )
 
@@ -36,14 +37,14 @@ func (f evaluator) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, 
 	return f(ctx, e)
 }
 
-// nobody is a recorder, a redactor and an archive that do nothing.
-type nobody struct{}
+// noop is a recorder, a redactor and an archive that do nothing.
+type noop struct{}
 
-func (nobody) Report(*eval.Report)                        {}
-func (nobody) SampledOut(int)                             {}
-func (nobody) Cases(*eval.Report, int)                    {}
-func (nobody) Event(e *event.Event) (*event.Event, error) { return e, nil }
-func (nobody) Offer(context.Context, *eval.Report, *event.Event) (int, error) {
+func (noop) Report(*eval.Report)                        {}
+func (noop) SampledOut(int)                             {}
+func (noop) Cases(*eval.Report, int)                    {}
+func (noop) Event(e *event.Event) (*event.Event, error) { return e, nil }
+func (noop) Offer(context.Context, *eval.Report, *event.Event) (int, error) {
 	return 1, nil
 }
 
@@ -54,8 +55,8 @@ func newPipeline(tb testing.TB, f evaluator) *pipeline.Pipeline {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	suite := &pipeline.Suite{Sampler: s, Evaluators: []pipeline.Entry{{Evaluator: f}}}
-	p, err := pipeline.New(suite, pipeline.Deps{Redactor: nobody{}, Archive: nobody{}, Recorder: nobody{}, Log: slog.New(slog.DiscardHandler)})
+	pol := &policy.Policy{Sampler: s, Evaluators: []policy.Evaluator{{Evaluator: f}}}
+	p, err := pipeline.New(pol, pipeline.Deps{Redactor: noop{}, Archive: noop{}, Recorder: noop{}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestLines(t *testing.T) {
 		"too long, and the rest":      {exact + " \n" + newEvent(1), []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", limit+2), good(2, limit+2+one)}, replay.Totals{Events: 2, Bad: 1}},
 		"too long at the end":         {strings.Repeat("a", 200_000), []outcome{bad(1, "too_large: a line of 200000 bytes, want at most 110", 200_000)}, replay.Totals{Events: 1, Bad: 1}},
 		"too long, of blanks":         {strings.Repeat(" ", 111) + "\n", []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", 112)}, replay.Totals{Events: 1, Bad: 1}},
-		"what nobody wants":           {`{"event":"llm_request_completed","request_id":"r1","feature":"quiet"}`, []outcome{{Number: 1, ID: "r1", Disposition: eval.DispositionSampledOut, Bytes: 69}}, replay.Totals{Events: 1}},
+		"what noop wants":             {`{"event":"llm_request_completed","request_id":"r1","feature":"quiet"}`, []outcome{{Number: 1, ID: "r1", Disposition: eval.DispositionSampledOut, Bytes: 69}}, replay.Totals{Events: 1}},
 		"two values are not one line": {newEvent(1) + newEvent(1), []outcome{bad(1, fmt.Sprintf("malformed: invalid JSON at byte %d", one+1), 2*one)}, replay.Totals{Events: 1, Bad: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,7 +249,7 @@ func TestBounded(t *testing.T) {
 	})
 }
 
-// endless gives one event a Read, for ever.
+// endless returns one event a Read, for ever.
 type endless struct{ given atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -259,7 +260,7 @@ var errBroken = errors.New("broken")
 
 func TestReaderError(t *testing.T) {
 	t.Parallel()
-	// Half a line is no line: it is not evaluated.
+	// Half a line is not evaluated.
 	in := io.MultiReader(strings.NewReader(newEvent(1)+"\n"+newEvent(2)[:20]), iotest.ErrReader(errBroken))
 	var got []outcome
 	totals, err := replay.Run(t.Context(), newPipeline(t, pass), in, replay.Config{}, collect(&got))

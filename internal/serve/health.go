@@ -18,14 +18,14 @@ import (
 // Config says where the health server listens and who may see what.
 type Config struct {
 	// Listen is host:port; empty: no server; port 0: any free port.
-	Listen string `yaml:"listen"`
+	Listen string `yaml:"listen" doc:"Address to listen on; empty: no server."`
 	// Token is the bearer token for everything but whether the worker is well, of
 	// at least 16 characters. TokenFile holds it instead, alone. One of the two is
 	// needed to listen beyond loopback.
-	Token     secret.String `yaml:"token"`
-	TokenFile string        `yaml:"token_file"`
+	Token     secret.String `yaml:"token" doc:"Bearer token for /statusz, profiles and the reasons of /readyz, 16 characters at least; needed to listen beyond loopback."`
+	TokenFile string        `yaml:"token_file" doc:"File that holds the token alone, relative to this file; it is read anew for each request."`
 	// Pprof serves /debug/pprof/.
-	Pprof bool `yaml:"pprof"`
+	Pprof bool `yaml:"pprof" doc:"Serve profiles under /debug/pprof/."`
 }
 
 // DefaultConfig listens on loopback, port 8787, without profiles.

@@ -13,30 +13,30 @@ import (
 
 // Config is one model behind an OpenAI-compatible endpoint.
 type Config struct {
-	Model   string        `yaml:"model"`    // model (or Azure deployment) name
-	BaseURL string        `yaml:"base_url"` // defaults to OPENAI_BASE_URL, else OpenAI's
-	APIKey  secret.String `yaml:"api_key"`  // defaults to OPENAI_API_KEY
-	KeyFile string        `yaml:"key_file"` // file that holds the key; wins over APIKey
-	API     string        `yaml:"api"`      // openai (default), azure, azure_ad
+	Model   string        `yaml:"model" doc:"Name of the model, or of the Azure deployment."`
+	BaseURL string        `yaml:"base_url" doc:"Address of the server; empty: OPENAI_BASE_URL, else OpenAI's."`
+	APIKey  secret.String `yaml:"api_key" doc:"Key; empty: OPENAI_API_KEY. A file (key_file) is the better place."`
+	KeyFile string        `yaml:"key_file" doc:"File that holds the key, relative to this file; wins over api_key."`
+	API     string        `yaml:"api" doc:"Kind of server: openai, azure or azure_ad."`
 	// APIVersion is Azure's api-version.
-	APIVersion string `yaml:"api_version"`
+	APIVersion string `yaml:"api_version" doc:"Azure's api-version."`
 
 	// Temperature defaults to 0; null sends none. A reasoning model gets none.
-	Temperature *float32 `yaml:"temperature"`
+	Temperature *float32 `yaml:"temperature" doc:"Temperature, 0 to 2; null sends none."`
 	// MaxTokens bounds one answer. A reasoning model gets 8192 more to think with.
-	MaxTokens int    `yaml:"max_tokens"`
-	Seed      *int   `yaml:"seed"`
-	Format    string `yaml:"format"` // first answer format: json_schema (default), json_object, fenced_json
+	MaxTokens int    `yaml:"max_tokens" doc:"Tokens of one answer, at most."`
+	Seed      *int   `yaml:"seed" doc:"Seed that is sent with each call; null sends none."`
+	Format    string `yaml:"format" doc:"Strictest form of answer to ask for: json_schema, json_object or fenced_json."`
 
-	Concurrency       int           `yaml:"concurrency"`         // calls in flight
-	RequestsPerMinute float64       `yaml:"requests_per_minute"` // 0: no limit
-	Timeout           time.Duration `yaml:"timeout"`             // of one call
-	MaxAttempts       int           `yaml:"max_attempts"`        // calls for one answer, the first included
-	RetryBudget       float64       `yaml:"retry_budget"`        // retries as a share of calls, in [0,1]
-	MaxInputChars     int           `yaml:"max_input_chars"`     // of each field of content; longer is cut and marked
+	Concurrency       int           `yaml:"concurrency" doc:"Calls in flight at once."`
+	RequestsPerMinute float64       `yaml:"requests_per_minute" doc:"Calls begun in a minute, at most; 0: no limit."`
+	Timeout           time.Duration `yaml:"timeout" doc:"Time for one call."`
+	MaxAttempts       int           `yaml:"max_attempts" doc:"Calls for one answer, the first included."`
+	RetryBudget       float64       `yaml:"retry_budget" doc:"Retries as a share of calls, 0 to 1."`
+	MaxInputChars     int           `yaml:"max_input_chars" doc:"Characters of each field of content that the model is shown; longer is cut and marked."`
 
 	// Price wins over the price table; null: the table's price, if it has one.
-	Price *Price `yaml:"price"`
+	Price *Price `yaml:"price" doc:"What the model costs, in US dollars for a million tokens; empty: the built-in price list."`
 }
 
 // Kinds of API.

@@ -13,14 +13,14 @@ import (
 type Config struct {
 	// Brokers are host:port addresses of any brokers of the cluster; the rest
 	// of it is found through them. At least one.
-	Brokers []string `yaml:"brokers"`
+	Brokers []string `yaml:"brokers" doc:"Addresses (host:port) of any brokers of the cluster; KAFKA_BROKERS sets them too."`
 	// ClientID names this program in the brokers' logs and quotas.
-	ClientID string `yaml:"client_id"`
+	ClientID string `yaml:"client_id" doc:"Name of this program in the brokers' logs and quotas."`
 	// DialTimeout bounds one attempt to open a connection, handshakes included.
-	DialTimeout time.Duration `yaml:"dial_timeout"`
+	DialTimeout time.Duration `yaml:"dial_timeout" doc:"Time for one attempt to connect."`
 	// TLS encrypts connections; SASL logs in on them. By default neither does.
-	TLS  TLS  `yaml:"tls"`
-	SASL SASL `yaml:"sasl"`
+	TLS  TLS  `yaml:"tls" doc:"Encryption; files are read anew for each connection, so a rotated one needs no restart. KAFKA_TLS_... variables set these too."`
+	SASL SASL `yaml:"sasl" doc:"Login; KAFKA_SASL_... variables set these too."`
 }
 
 // DefaultConfig reaches a broker on this machine.

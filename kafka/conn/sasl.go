@@ -30,15 +30,15 @@ type Sign func(ctx context.Context, region, host string) ([]byte, error)
 type SASL struct {
 	// Mechanism is PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or AWS_MSK_IAM; empty: no
 	// login.
-	Mechanism string `yaml:"mechanism"`
+	Mechanism string `yaml:"mechanism" doc:"PLAIN (only with TLS, or to this machine), SCRAM-SHA-256, SCRAM-SHA-512 or AWS_MSK_IAM; empty: no login."`
 	// Username and Password are for PLAIN and SCRAM. PasswordFile holds the
 	// password instead, alone.
-	Username     string        `yaml:"username"`
-	Password     secret.String `yaml:"password"`
-	PasswordFile string        `yaml:"password_file"`
+	Username     string        `yaml:"username" doc:"User to log in as, for PLAIN and SCRAM."`
+	Password     secret.String `yaml:"password" doc:"Password. A file (password_file) is the better place."`
+	PasswordFile string        `yaml:"password_file" doc:"File that holds the password alone, relative to this file; it is read anew for each login."`
 	// Region is that of an MSK cluster, for AWS_MSK_IAM; empty: AWS_REGION, or
 	// what AWS' own files say.
-	Region string `yaml:"region"`
+	Region string `yaml:"region" doc:"AWS region of the cluster, for AWS_MSK_IAM; empty: AWS_REGION or AWS' own files."`
 	// Sign signs for AWS_MSK_IAM. It is the program's to set, so that those who
 	// need none of it do not carry the AWS SDK.
 	Sign Sign `yaml:"-"`

@@ -26,17 +26,17 @@ const maxPEM = 1 << 20
 // ServerName.
 type TLS struct {
 	// Enabled encrypts every connection; nothing older than TLS 1.2 is spoken.
-	Enabled bool `yaml:"enabled"`
+	Enabled bool `yaml:"enabled" doc:"Encrypt every connection with TLS 1.2 or later; the brokers' certificates are always verified."`
 	// CAFile holds the authorities (PEM) that the broker's certificate may be
 	// signed by; empty stands for those of the system.
-	CAFile string `yaml:"ca_file"`
+	CAFile string `yaml:"ca_file" doc:"PEM file of the authorities that sign the brokers' certificates, relative to this file; empty: those of the system."`
 	// CertFile and KeyFile hold this client's certificate with what leads to
 	// its authority, and its private key (PEM), for brokers that ask for one.
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
+	CertFile string `yaml:"cert_file" doc:"PEM file of this worker's certificate, for brokers that ask for one."`
+	KeyFile  string `yaml:"key_file" doc:"PEM file of its private key, without a passphrase."`
 	// ServerName is what the broker's certificate has to be for; empty stands
 	// for the host of the broker's address.
-	ServerName string `yaml:"server_name"`
+	ServerName string `yaml:"server_name" doc:"Name that the brokers' certificates have to be for; empty: the host of each address."`
 }
 
 func (t TLS) validate() fault.List {

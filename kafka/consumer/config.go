@@ -33,63 +33,63 @@ type Config struct {
 	conn.Config `yaml:",inline"`
 
 	// Topic that the events are published to.
-	Topic string `yaml:"topic"`
+	Topic string `yaml:"topic" doc:"Topic that the events are published to."`
 	// Group is the consumer group, which must be this program's alone.
-	Group string `yaml:"group"`
+	Group string `yaml:"group" doc:"Consumer group; it must be evalworker's alone."`
 	// DeadLetterTopic takes messages that can never be processed; empty stands for
 	// the topic with ".dead" appended.
-	DeadLetterTopic string `yaml:"dead_letter_topic"`
+	DeadLetterTopic string `yaml:"dead_letter_topic" doc:"Topic for what can never be processed; empty: the topic's name with .dead added."`
 	// Start is where a new group begins: first or last.
-	Start Start `yaml:"start"`
+	Start Start `yaml:"start" doc:"Where a new group begins: first (the oldest message) or last (messages from now on)."`
 	// OutOfRange is where to go on from an offset beyond the end: first or last.
-	OutOfRange OutOfRange `yaml:"out_of_range"`
+	OutOfRange OutOfRange `yaml:"out_of_range" doc:"Where to go on when the stored offset lies beyond the end: first or last."`
 
 	// MaxInFlight bounds the handlers that run at once in this process. At the
 	// bound, fetching waits.
-	MaxInFlight int `yaml:"max_in_flight"`
+	MaxInFlight int `yaml:"max_in_flight" doc:"Events in flight at once; when all places are taken, fetching waits."`
 	// MaxInFlightBytes bounds keys, values and headers of those messages, in bytes
 	// as fetched; the work on them takes a few times as much. At the bound, fetching
 	// waits; a message that is larger than the whole is worked on alone. Messages of
 	// more than a quarter share three quarters, so that they do not hold up others.
-	MaxInFlightBytes int `yaml:"max_in_flight_bytes"`
+	MaxInFlightBytes int `yaml:"max_in_flight_bytes" doc:"What they hold together, in bytes as fetched; when all is taken, fetching waits."`
 	// Window bounds what is tracked of one partition: messages in flight and the runs
 	// of finished ones between them, all of which must fit into a commit. At the
 	// bound, its fetching waits.
-	Window int `yaml:"window"`
+	Window int `yaml:"window" doc:"Messages tracked of one partition, at most 1400; when full, its fetching waits."`
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one becomes
 	// a dead letter. Each partition may hold one that waits, beside those in flight.
-	MaxMessageBytes int `yaml:"max_message_bytes"`
+	MaxMessageBytes int `yaml:"max_message_bytes" doc:"A larger message becomes a dead letter; one of over 40 MiB, or four times this, without its content."`
 	// FetchMaxWait bounds how long a broker holds a fetch that finds nothing. It
 	// delays no message.
-	FetchMaxWait time.Duration `yaml:"fetch_max_wait"`
+	FetchMaxWait time.Duration `yaml:"fetch_max_wait" doc:"Time that a broker holds a fetch that finds nothing."`
 
 	// CommitInterval is how often finished work is committed. A crash repeats what
 	// was finished in one interval; a commit costs the broker some 6 ms.
-	CommitInterval time.Duration `yaml:"commit_interval"`
+	CommitInterval time.Duration `yaml:"commit_interval" doc:"Time between commits; a crash repeats what was finished in one interval and the commit itself."`
 	// MaxCommitOutage is how long commits may fail before no new work begins: a crash
 	// would repeat all that is done meanwhile.
-	MaxCommitOutage time.Duration `yaml:"max_commit_outage"`
+	MaxCommitOutage time.Duration `yaml:"max_commit_outage" doc:"Time for which commits may fail before no new work begins."`
 
 	// SessionTimeout is how long the group waits for a silent member before its
 	// partitions go to others.
-	SessionTimeout time.Duration `yaml:"session_timeout"`
+	SessionTimeout time.Duration `yaml:"session_timeout" doc:"Silence after which the group gives a worker's partitions to others."`
 	// HeartbeatInterval is how often a member shows that it lives, and how soon it
 	// learns that the group rebalances.
-	HeartbeatInterval time.Duration `yaml:"heartbeat_interval"`
+	HeartbeatInterval time.Duration `yaml:"heartbeat_interval" doc:"Time between signs of life; also how soon a rebalance is noticed."`
 	// RebalanceTimeout is how long a rebalance waits for its members.
-	RebalanceTimeout time.Duration `yaml:"rebalance_timeout"`
+	RebalanceTimeout time.Duration `yaml:"rebalance_timeout" doc:"Time that a rebalance waits for its members."`
 	// RevokeDrain is how long a rebalance waits here for messages in flight, while all
 	// partitions stand still. A shorter one cancels more of the work on partitions
 	// that move away.
-	RevokeDrain time.Duration `yaml:"revoke_drain"`
+	RevokeDrain time.Duration `yaml:"revoke_drain" doc:"Time that a rebalance waits for events in flight here."`
 	// PartitionWatch is how often the group's leader looks for new partitions, and the
 	// lag is brought up to date.
-	PartitionWatch time.Duration `yaml:"partition_watch"`
+	PartitionWatch time.Duration `yaml:"partition_watch" doc:"Time between looks for new partitions, and between updates of the lag."`
 
 	// RetryMin and RetryMax bound the pause before the handler is called again after
 	// a dependency failed. It doubles each time.
-	RetryMin time.Duration `yaml:"retry_min"`
-	RetryMax time.Duration `yaml:"retry_max"`
+	RetryMin time.Duration `yaml:"retry_min" doc:"First pause when a dependency is down; it doubles with each attempt."`
+	RetryMax time.Duration `yaml:"retry_max" doc:"Longest pause when a dependency is down."`
 
 	// Grace is how long a shutdown waits for messages in flight. The program sets it.
 	Grace time.Duration `yaml:"-"`

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Fault is one mistake in something that a person wrote: a configuration, a
-// rubric, a schema, a condition.
+// Fault is one mistake.
 type Fault struct {
-	File         string // path as the person gave it; may be empty
-	Line, Column int    // counted from 1; 0 when unknown
-	Path         string // place inside the document, for example evaluators[2].rate
-	Problem      string // what is wrong
-	Expected     string // what was expected, or how to mend it
+	File     string `json:"file,omitempty"`   // path as the person gave it; may be empty
+	Line     int    `json:"line,omitempty"`   // counted from 1; 0 when unknown
+	Column   int    `json:"column,omitempty"` // counted from 1; 0 when unknown
+	Path     string `json:"path,omitempty"`   // place inside the document, for example evaluators[2].rate
+	Problem  string `json:"problem"`
+	Expected string `json:"expected,omitempty"` // what was expected, or how to mend it
 }
 
-// String gives FILE:LINE:COLUMN: path: problem; expected.
+// String returns FILE:LINE:COLUMN: path: problem; expected.
 func (f Fault) String() string {
 	var b strings.Builder
 	if f.File != "" {
@@ -40,11 +40,11 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// Faults are all the mistakes of one document, so that a person can mend them
-// in one go. As an error it is one line a fault.
+// List holds all the mistakes of one document, so that a person can mend them in
+// one go.
 type List []Fault
 
-// Error gives one line a fault.
+// Error returns one line a fault.
 func (fs List) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {
@@ -74,7 +74,7 @@ func (fs *List) Under(prefix string, part List) {
 	}
 }
 
-// Err gives the faults as an error, or nil when there are none.
+// Err returns the faults as an error, or nil when there are none.
 func (fs List) Err() error {
 	if len(fs) == 0 {
 		return nil

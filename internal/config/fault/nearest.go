@@ -2,13 +2,13 @@ package fault
 
 import "strings"
 
-// Nearest gives the name out of among that a person most likely meant by word;
-// empty when none is near. Near is: the same but for case and for - instead of _,
-// or the start of the name, or few letters dropped, added, changed or swapped (one
-// in three of the word). Of names that are equally near it gives the first in
+// Nearest returns the name out of among that a person most likely meant by word;
+// empty when none is near. Near means: the same but for case and for - instead of
+// _, or the start of the name, or few letters dropped, added, changed or swapped
+// (one in three of the word). Of equally near names it returns the first in
 // alphabetical order.
 func Nearest(word string, among []string) string {
-	const longest = 64 // nobody mistypes more, and the distance is quadratic
+	const longest = 64 // the distance is quadratic
 	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	w := []rune(fold(word))
 	if len(w) == 0 || len(w) > longest {

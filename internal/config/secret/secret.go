@@ -2,24 +2,29 @@
 //
 // A [String] prints as [REDACTED] under the verbs of fmt, in JSON, in YAML and in
 // structured logs, so that a configuration that holds one can be printed whole.
-// Only [String.Reveal] gives the value, and a search for that name finds every
+// Only [String.Reveal] returns the value, and a search for that name finds every
 // place where a secret leaves the program.
 //
-// Two ways lead past it, because fmt asks no method there: an unexported field,
-// so a struct that keeps one there must not be printed, and %p, which vet refuses.
+// Two ways lead past it, because fmt calls no method there: an unexported field,
+// so a struct with one must not be printed, and %p, which vet refuses.
 package secret
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"strings"
 )
 
 const redacted = "[REDACTED]"
 
-// String is a secret. The zero value is no secret and prints as nothing.
+// String is a secret. The empty one prints as nothing.
 type String string
 
-// Reveal gives the secret itself.
+// Reveal returns the secret itself.
 func (s String) Reveal() string { return string(s) }
 
 // String hides the secret.
@@ -30,8 +35,8 @@ func (s String) String() string {
 	return redacted
 }
 
-// Format hides the secret under every verb, also one that is for no text: fmt
-// would print what it cannot format.
+// Format hides the secret under every verb, also those that are not for text, with
+// which fmt would print the value.
 func (s String) Format(f fmt.State, verb rune) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), s.String())
 }
@@ -44,3 +49,38 @@ func (s String) MarshalYAML() (any, error) { return s.String(), nil }
 
 // LogValue hides the secret in structured logs.
 func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MaxFile bounds a file that holds one secret, in bytes.
+const MaxFile = 16 << 10
+
+// FromFile reads a secret from a file that holds nothing else but white space
+// around it. It reads the file each time, so a replaced file counts from the next
+// use on. The error names the file and repeats none of its content.
+func FromFile(path string) (String, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w", path, bare(err))
+	}
+	defer func() { _ = f.Close() }() // opened for reading only
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	text := strings.TrimSpace(string(data))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%s cannot be read: %w", path, bare(err))
+	case len(data) > MaxFile:
+		return "", fmt.Errorf("%s is longer than %d bytes", path, MaxFile)
+	case text == "":
+		return "", fmt.Errorf("%s is empty", path)
+	case strings.ContainsAny(text, "\r\n\x00"):
+		return "", fmt.Errorf("%s holds more than one line", path)
+	}
+	return String(text), nil
+}
+
+// bare returns the part of an error that does not repeat the path.
+func bare(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

@@ -2,14 +2,16 @@ package strictyaml
 
 import (
 	"cmp"
+	"encoding"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Document is a file that was read, for as long as faults in it may be found.
+// Document is a file that was read; it finds the places of faults in it.
 type Document struct {
 	file   string
 	lines  [][]rune
@@ -18,22 +20,22 @@ type Document struct {
 }
 
 // Decode reads one YAML document into v, a pointer to a struct whose defaults
-// are set: what the document does not say stays as it is. Keys are the names in
-// the yaml tags, else the lower-case field names. An entry that a map in v holds
-// already is the default of the entry with that key; a list replaces its
-// default whole.
+// are set: what the document does not set stays as it is. Keys are the names in
+// the yaml tags, else the lower-case field names. An entry that a map in v
+// already holds is the default of the entry with that key; a list replaces its
+// default as a whole.
 //
-// The faults are all that there are, in the order of the file, each with its
-// place; a value with a fault keeps its default. The document is never nil.
+// It returns all faults with their places, in the order of the file; a value
+// with a fault keeps its default. The document is never nil.
 func Decode(file string, data []byte, v any) (*Document, fault.List) {
 	var faults fault.List
 	d := &Document{file: file, broken: map[string]bool{}}
-	text := clean(data)
+	text := normalize(data)
 	d.root = parse(text, &faults)
 	for line := range strings.SplitSeq(text, "\n") {
 		d.lines = append(d.lines, []rune(line))
 	}
-	dec := decoder{doc: d, faults: &faults}
+	dec := decoder{doc: d, reporter: reporter{&faults}}
 	unreadable := d.root == nil && len(faults) > 0
 	if d.root != nil && d.root.kind != kindNull {
 		before := len(faults)
@@ -45,13 +47,10 @@ func Decode(file string, data []byte, v any) (*Document, fault.List) {
 		d.broken[faults[i].Path] = true
 	}
 	d.broken[""] = unreadable
-	slices.SortStableFunc(faults, byPlace)
+	slices.SortStableFunc(faults, func(a, b fault.Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	return d, faults
-}
-
-// byPlace orders the faults of one file as they stand in it.
-func byPlace(a, b fault.Fault) int {
-	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
 // Has reports whether the document sets the value at path, such as
@@ -78,4 +77,48 @@ func (d *Document) Broken(path string) bool {
 		}
 		p = p[:i]
 	}
+}
+
+// Text sets what v points to from the text of one value, as an environment
+// variable or a flag holds it, under the rules of [Decode]: a string, a number,
+// true or false, a duration, or for a list its items between commas. The faults
+// have no file and the empty path.
+func Text(text string, v any) fault.List {
+	var faults fault.List
+	dec := decoder{doc: &Document{broken: map[string]bool{}}, reporter: reporter{&faults}}
+	target := reflect.ValueOf(v).Elem()
+	n := scalarFor(target, text)
+	if target.Kind() == reflect.Slice {
+		n = &node{kind: kindList}
+		for item := range strings.SplitSeq(text, ",") {
+			n.items = append(n.items, scalarFor(reflect.New(target.Type().Elem()).Elem(), strings.TrimSpace(item)))
+		}
+	}
+	dec.value(n, target, "")
+	for i := range faults {
+		faults[i].Line, faults[i].Column = 0, 0
+	}
+	return faults
+}
+
+// scalarFor returns a text as the kind of value that v takes: where v takes text,
+// digits are text too.
+func scalarFor(v reflect.Value, text string) *node {
+	n := &node{kind: kindString, text: text}
+	if v.Kind() == reflect.Pointer {
+		v = reflect.New(v.Type().Elem()).Elem()
+	}
+	_, ownText := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
+	if v.Kind() == reflect.String || v.Type() == durationType || ownText {
+		return n
+	}
+	digits, base := literal(text)
+	if _, err := strconv.ParseInt(digits, base, 64); err == nil {
+		n.kind = kindInt
+	} else if _, err := strconv.ParseFloat(text, 64); err == nil && startsNumber(text) {
+		n.kind = kindFloat
+	} else if text == "true" || text == "false" {
+		n.kind = kindBool
+	}
+	return n
 }

@@ -1,20 +1,19 @@
 // Package strictyaml reads YAML that a person wrote and says everything that is
 // wrong with it in one go.
 //
-// [Decode] fills a struct whose defaults are already set. It knows no "maybe": an
+// [Decode] fills a struct whose defaults are already set. It guesses nothing: an
 // unknown key, a key set twice, a value of the wrong type, a duration without a
 // unit and a number out of range are faults, each with file, line, column, path
 // and how to mend it. Only a syntax error stands alone, because nothing after it
-// can be read. The [Document] that it returns gives a place in the file to the
-// faults that the reader finds later, when it checks what the values mean.
+// can be read. The [Document] that it returns finds the place in the file of
+// faults that are found later, when the values are checked.
 //
-//	var doc *strictyaml.Document
 //	cfg := DefaultConfig()
 //	doc, faults := strictyaml.Decode("judge.yaml", data, &cfg)
 //	faults = append(faults, doc.Locate(cfg.Validate())...)
 //
 // The input is bounded: one document of at most [MaxBytes], nested at most
 // [MaxDepth] deep, holding at most [MaxValues] values after aliases are followed.
-// A fault never repeats a value, only keys and types, except for a duration that
-// cannot be read; so a key that stands in the wrong place does not leak.
+// A fault repeats keys and types but no value, except for a duration that cannot
+// be read, so a secret in the wrong place does not leak.
 package strictyaml

@@ -1,43 +1,55 @@
 package strictyaml
 
 import (
+	"cmp"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// field is one key that a struct takes.
-type field struct {
-	key   string
-	index []int
+// Field is one key that a struct takes.
+type Field struct {
+	Key   string
+	Index []int // for [reflect.Value.FieldByIndex]
+	Type  reflect.Type
+	Tag   reflect.StructTag
 }
 
-// fieldsOf gives the keys of a struct, those of inlined structs included. Where
-// a key occurs twice the outer and then the earlier one has it, as in Go.
-func fieldsOf(t reflect.Type) []field {
-	var own, inlined []field
+// Of returns the field's value in a struct.
+func (f Field) Of(v any) reflect.Value { return reflect.ValueOf(v).FieldByIndex(f.Index) }
+
+// Fields returns the keys of a struct in the order of its fields, those of
+// inlined structs in their place. Of a key that occurs twice the outermost field
+// counts, else the first, as in Go.
+func Fields(t reflect.Type) []Field {
+	var all []Field
+	best := map[string]int{} // key -> place in all
+	add := func(f Field) {
+		if i, ok := best[f.Key]; !ok || len(f.Index) < len(all[i].Index) {
+			best[f.Key] = len(all)
+		}
+		all = append(all, f)
+	}
 	for i := range t.NumField() {
 		f := t.Field(i)
-		tag, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		key, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		inline := options == "inline" && f.Type.Kind() == reflect.Struct
 		switch {
-		case tag == "-", !f.IsExported() && (!inline || !f.Anonymous):
+		case key == "-", !f.IsExported() && (!inline || !f.Anonymous):
 		case inline:
-			for _, g := range fieldsOf(f.Type) {
-				inlined = append(inlined, field{g.key, append([]int{i}, g.index...)})
+			for _, inner := range Fields(f.Type) {
+				inner.Index = append([]int{i}, inner.Index...)
+				add(inner)
 			}
-		case tag == "":
-			own = append(own, field{strings.ToLower(f.Name), []int{i}})
 		default:
-			own = append(own, field{tag, []int{i}})
+			add(Field{cmp.Or(key, strings.ToLower(f.Name)), []int{i}, f.Type, f.Tag})
 		}
 	}
-	seen := map[string]bool{}
-	out := own[:0:0]
-	for _, f := range append(own, inlined...) {
-		if !seen[f.key] {
-			seen[f.key] = true
+	var out []Field
+	for i, f := range all {
+		if best[f.Key] == i {
 			out = append(out, f)
 		}
 	}
@@ -52,12 +64,14 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 		d.wrong(n, path, "a mapping of keys")
 		return
 	}
-	fields := fieldsOf(v.Type())
-	known := make(map[string][]int, len(fields))
-	names := make([]string, 0, len(fields))
-	for _, f := range fields {
-		known[f.key] = f.index
-		names = append(names, f.key)
+	known := map[string][]int{}
+	var names []string
+	fields := Fields(v.Type())
+	// A struct's own keys are listed before those of a base that it begins with.
+	own := max(0, slices.IndexFunc(fields, func(f Field) bool { return len(f.Index) == 1 }))
+	for _, f := range slices.Concat(fields[own:], fields[:own]) {
+		known[f.Key] = f.Index
+		names = append(names, f.Key)
 	}
 	for _, p := range n.pairs {
 		where := join(path, p.key)

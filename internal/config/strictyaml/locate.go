@@ -4,15 +4,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Locate gives each fault its place in the file, found by its path; where the
-// path does not exist, such as that of a key that is missing, it is the place of
+// Locate returns the faults with their places in the file, found by their paths. A
+// path that does not exist, such as that of a missing key, stands for the place of
 // what should hold it. A fault that has a line and a column but no file counts
-// them inside the text of the scalar at its path, as a condition does; they
-// become those of the file. A fault that names a file is left alone.
+// them inside the text at its path, as a condition does; they become those of the
+// file. A fault that names a file is left alone.
 func (d *Document) Locate(fs fault.List) fault.List {
 	out := slices.Clone(fs)
 	for i := range out {
@@ -46,7 +47,7 @@ type place struct {
 	key  position // zero for the root and the items of a list
 }
 
-// find gives the value at path, or the nearest one above it and false.
+// find returns the value at path, or the nearest one above it and false.
 func (d *Document) find(path string) (place, bool) {
 	here := place{node: d.root}
 	if d.root == nil {
@@ -62,8 +63,8 @@ func (d *Document) find(path string) (place, bool) {
 	return here, true
 }
 
-// step follows one key or index. A key may hold dots and brackets itself (the
-// name of a model does), so the longest key that fits is taken.
+// step follows one key or index. A key may itself hold dots and brackets (the name
+// of a model does), so it takes the longest key that fits.
 func step(n *node, path string) (place, string, bool) {
 	if rest, ok := strings.CutPrefix(path, "["); ok && n.kind == kindList {
 		digits, after, closed := strings.Cut(rest, "]")
@@ -84,4 +85,159 @@ func step(n *node, path string) (place, string, bool) {
 		return place{}, "", false
 	}
 	return place{best.value, best.pos}, path[len(best.key):], true
+}
+
+// inside returns the place in the file of a place in the text of a scalar.
+func (d *Document) inside(n *node, want position) position {
+	target, line, column := -1, 1, 1
+	runes := []rune(n.text)
+	for i, r := range runes {
+		if line == want.line && column == want.column {
+			target = i
+			break
+		}
+		if r == '\n' {
+			if line == want.line { // past the end of its line
+				target = i
+				break
+			}
+			line, column = line+1, 1
+			continue
+		}
+		column++
+	}
+	w := walker{lines: d.lines, style: n.style, line: n.pos.line - 1, column: n.pos.column - 1}
+	w.enter()
+	at := position{w.line + 1, w.column + 1}
+	if target < 0 {
+		target = len(runes)
+	}
+	for i := range target {
+		next := rune(0)
+		if i+1 < len(runes) {
+			next = runes[i+1]
+		}
+		if !w.read(runes[i], next) {
+			return n.pos // the text does not match the file: the start is better than a guess
+		}
+		at = position{w.line + 1, w.column + 1}
+	}
+	if target < len(runes) {
+		w.skipTo(runes[target])
+		at = position{w.line + 1, w.column + 1}
+	}
+	return at
+}
+
+// walker follows the text of a scalar through the lines of the file, in which
+// quotes are doubled, escapes are longer than what they mean, and line breaks
+// are folded.
+type walker struct {
+	lines        [][]rune
+	style        style
+	line, column int // counted from 0
+	indent       int // of a block scalar
+}
+
+// enter goes from where the scalar begins to its first character.
+func (w *walker) enter() {
+	switch w.style {
+	case stylePlain: // after an anchor the parser's place includes the blank
+		for !w.atEnd() && w.lines[w.line][w.column] == ' ' {
+			w.column++
+		}
+	case styleSingle, styleDouble:
+		w.column++
+	case styleBlock:
+		first := w.line + 1
+		for first < len(w.lines) && blank(w.lines[first]) {
+			first++
+		}
+		if first < len(w.lines) {
+			w.indent = spaces(w.lines[first])
+		}
+		w.line++
+		w.column = w.indent
+	}
+}
+
+func blank(l []rune) bool { return strings.TrimSpace(string(l)) == "" }
+
+func spaces(l []rune) int {
+	n := 0
+	for n < len(l) && l[n] == ' ' {
+		n++
+	}
+	return n
+}
+
+func (w *walker) atEnd() bool { return w.line >= len(w.lines) || w.column >= len(w.lines[w.line]) }
+
+// newline goes to the first character of the next line that belongs to the text.
+func (w *walker) newline() {
+	w.line++
+	w.column = w.indent
+	if w.style != styleBlock && w.line < len(w.lines) {
+		w.column = len(w.lines[w.line]) - len([]rune(strings.TrimLeftFunc(string(w.lines[w.line]), unicode.IsSpace)))
+	}
+}
+
+// skipTo passes a line break before r that was folded away, with the space before
+// it.
+func (w *walker) skipTo(r rune) {
+	for w.line < len(w.lines) && w.atEnd() && r != ' ' && r != '\n' {
+		w.newline()
+	}
+}
+
+// read passes one character of the text.
+func (w *walker) read(r, next rune) bool {
+	w.skipTo(r)
+	if w.line >= len(w.lines) {
+		return false
+	}
+	if w.atEnd() {
+		w.newline()
+		if next != '\n' { // the blank lines that made this break
+			for w.line < len(w.lines) && blank(w.lines[w.line]) {
+				w.newline()
+			}
+		}
+		return true
+	}
+	l := w.lines[w.line]
+	switch c := l[w.column]; {
+	case w.style == styleSingle && c == '\'':
+		w.column += 2
+	case w.style == styleDouble && c == '\\':
+		return w.escape(r, next)
+	case c == r:
+		w.column++
+	case r == ' ' || r == '\n': // blanks at the end of a line that was folded
+		w.column = len(l)
+		return w.read(r, next)
+	default:
+		return false
+	}
+	return true
+}
+
+// escape passes an escape sequence of a double-quoted scalar.
+func (w *walker) escape(r, next rune) bool {
+	l := w.lines[w.line]
+	if w.column+1 >= len(l) { // an escaped line break, which is not part of the text
+		w.newline()
+		return w.read(r, next)
+	}
+	switch l[w.column+1] {
+	case 'x':
+		w.column += 4
+	case 'u':
+		w.column += 6
+	case 'U':
+		w.column += 10
+	default:
+		w.column += 2
+	}
+	return true
 }

@@ -104,7 +104,7 @@ func TestLocateInScalar(t *testing.T) {
 	}
 }
 
-// where gives line and column of the letter Z, from 1.
+// where returns line and column of the letter Z, from 1.
 func where(t *testing.T, s string) (line, column int) {
 	t.Helper()
 	before, _, ok := strings.Cut(s, "Z")

@@ -2,7 +2,7 @@ package strictyaml
 
 import "fmt"
 
-// kind is what a value is before anybody wants a Go type of it.
+// kind is what a value is in YAML, before it becomes one of a Go type.
 type kind int
 
 const (
@@ -34,8 +34,8 @@ func (k kind) String() string {
 	}
 }
 
-// style is how a scalar is written, which decides where in the file a character
-// of its text stands.
+// style is how a scalar is written, which decides where the characters of its
+// text stand in the file.
 type style int
 
 const (
@@ -48,7 +48,7 @@ const (
 // position counts characters, not bytes, from 1.
 type position struct{ line, column int }
 
-// node is one value. Aliases share the node that they name.
+// node is one value. An alias shares the node that it names.
 type node struct {
 	kind  kind
 	style style
@@ -66,7 +66,7 @@ type pair struct {
 	value *node
 }
 
-// get gives the value of a key.
+// get returns the pair of a key.
 func (n *node) get(key string) (pair, bool) {
 	for _, p := range n.pairs {
 		if p.key == key {

@@ -25,13 +25,13 @@ const wantYAML = "want valid YAML"
 
 // builder turns the syntax tree into nodes. A fault does not stop it.
 type builder struct {
-	faults  *fault.List
+	reporter
 	anchors map[string]*node
 	open    map[string]bool // anchors whose value is being read
 	budget  int             // values that may still be made, aliases followed
 }
 
-// parse gives the document's root, or nil when it is empty or unreadable.
+// parse returns the document's root, or nil when it is empty or unreadable.
 func parse(text string, faults *fault.List) (root *node) {
 	if len(text) > MaxBytes {
 		faults.Add("", fmt.Sprintf("%d bytes are too many", len(text)), fmt.Sprintf("want at most %d", MaxBytes))
@@ -41,7 +41,7 @@ func parse(text string, faults *fault.List) (root *node) {
 	if file == nil {
 		return nil
 	}
-	b := &builder{faults: faults, anchors: map[string]*node{}, open: map[string]bool{}, budget: MaxValues}
+	b := &builder{reporter: reporter{faults}, anchors: map[string]*node{}, open: map[string]bool{}, budget: MaxValues}
 	for _, doc := range file.Docs {
 		if doc.Body == nil || doc.Body.Type() == ast.DirectiveType {
 			continue
@@ -53,34 +53,32 @@ func parse(text string, faults *fault.List) (root *node) {
 		root = b.node(doc.Body, "", 0)
 	}
 	if b.budget < 0 {
-		return nil // the fault says so; a part of the document would only mislead
+		return nil // a part of the document would only mislead
 	}
 	return root
 }
 
-// clean makes text of a file: without a byte order mark, with one kind of line
-// break, and with a mark for bytes that are no characters, because lines and
-// columns count characters.
-func clean(data []byte) string {
+// normalize returns a file as text: without a byte order mark, with one kind of
+// line break, and with a mark in place of invalid bytes, because lines and columns
+// count characters.
+func normalize(data []byte) string {
 	text := strings.TrimPrefix(strings.ToValidUTF8(string(data), "\uFFFD"), "\uFEFF")
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 }
 
-// syntax parses the text. The parser is a library for whole YAML; should it
-// panic on some input, that input is a fault and not the end of the program.
+// syntax parses the text. Should the parser, a library for all of YAML, panic on
+// some input, that is a fault of the input and not the end of the program.
 func syntax(text string, faults *fault.List) (file *ast.File) {
-	fault := func(line, column int, problem, expected string) {
-		*faults = append(*faults, fault.Fault{Line: line, Column: column, Problem: problem, Expected: expected})
-	}
+	r := reporter{faults}
 	defer func() {
-		if r := recover(); r != nil {
+		if recover() != nil {
 			file = nil
-			fault(0, 0, "the YAML parser cannot read this", wantYAML)
+			r.fault(position{}, "", "the YAML parser cannot read this", wantYAML)
 		}
 	}()
 	tokens := lexer.Tokenize(text)
 	if pos, deep := tooDeep(tokens); deep {
-		fault(pos.line, pos.column, fmt.Sprintf("nested more than %d deep", MaxDepth), "want a flatter document")
+		r.fault(pos, "", fmt.Sprintf("nested more than %d deep", MaxDepth), "want a flatter document")
 		return nil
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -89,15 +87,15 @@ func syntax(text string, faults *fault.List) (file *ast.File) {
 	}
 	var bad *yaml.SyntaxError
 	if !errors.As(err, &bad) || bad.Token == nil || bad.Token.Position == nil {
-		fault(0, 0, "no YAML", wantYAML)
+		r.fault(position{}, "", "no YAML", wantYAML)
 		return nil
 	}
 	p := bad.Token.Position
-	fault(p.Line, max(p.Column, 1), strings.ReplaceAll(bad.Message, "\t", `\t`), mend(text, p.Line))
+	r.fault(position{p.Line, max(p.Column, 1)}, "", strings.ReplaceAll(bad.Message, "\t", `\t`), mend(text, p.Line))
 	return nil
 }
 
-// mend guesses from the text what a person meant.
+// mend guesses from the line what has to be changed.
 func mend(text string, line int) string {
 	lines := strings.Split(text, "\n")
 	if line < 1 || line > len(lines) {
@@ -114,9 +112,9 @@ func mend(text string, line int) string {
 	return wantYAML
 }
 
-// tooDeep finds nesting that would make the recursive parser grow its stack. A
-// block mapping needs a longer indentation for each level, so the size of the
-// document bounds it; brackets and the marks -, ? and ! nest at a byte or two.
+// tooDeep finds nesting that would grow the stack of the recursive parser. A block
+// mapping is indented further for each level, so the size of the document bounds
+// it; brackets and the marks -, ? and ! nest at a byte or two.
 func tooDeep(tokens token.Tokens) (position, bool) {
 	brackets, marks, line := 0, 0, 0
 	for _, t := range tokens {
@@ -141,11 +139,7 @@ func tooDeep(tokens token.Tokens) (position, bool) {
 	return position{}, false
 }
 
-func (b *builder) fault(p position, path, problem, expected string) {
-	*b.faults = append(*b.faults, fault.Fault{Line: p.line, Column: p.column, Path: path, Problem: problem, Expected: expected})
-}
-
-// at gives the place where a person sees the value begin.
+// at returns the place where a person sees the value begin.
 func at(n ast.Node) position {
 	switch v := n.(type) {
 	case *ast.MappingNode:
@@ -163,4 +157,212 @@ func at(n ast.Node) position {
 		return position{t.Position.Line, max(t.Position.Column, 1)}
 	}
 	return position{1, 1}
+}
+
+// node turns one syntax node into a value.
+func (b *builder) node(n ast.Node, path string, depth int) *node {
+	out := &node{pos: at(n), size: 1}
+	if !b.spend(1, out.pos, path) {
+		return out
+	}
+	if depth > MaxDepth {
+		b.fault(out.pos, path, fmt.Sprintf("nested more than %d deep", MaxDepth), "want a flatter document")
+		return out
+	}
+	switch v := n.(type) {
+	case *ast.NullNode:
+	case *ast.BoolNode:
+		out.kind, out.text = kindBool, v.Token.Value
+	case *ast.IntegerNode:
+		out.kind, out.text = kindInt, v.Token.Value
+	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		out.kind, out.text = kindFloat, v.GetToken().Value
+	case *ast.StringNode:
+		out.kind, out.text = kindString, v.Value
+		switch v.Token.Type {
+		case token.SingleQuoteType:
+			out.style = styleSingle
+		case token.DoubleQuoteType:
+			out.style = styleDouble
+		}
+	case *ast.LiteralNode:
+		out.kind, out.style = kindString, styleBlock
+		if v.Value != nil {
+			out.text = v.Value.Value
+		}
+	case *ast.TagNode:
+		return b.tagged(v, path, depth)
+	case *ast.AnchorNode:
+		return b.anchor(v, path, depth)
+	case *ast.AliasNode:
+		return b.alias(v, path)
+	case *ast.SequenceNode:
+		out.kind = kindList
+		for i, item := range v.Values {
+			if v.IsFlowStyle {
+				item = unsplit(item)
+			}
+			child := b.node(item, index(path, i), depth+1)
+			out.items = append(out.items, child)
+			out.size += child.size
+		}
+	case *ast.MappingNode:
+		b.mapping(out, v.Values, path, depth)
+	case *ast.MappingValueNode:
+		b.mapping(out, []*ast.MappingValueNode{v}, path, depth)
+	default:
+		b.fault(out.pos, path, "a value of a kind that is not known here", wantYAML)
+	}
+	return out
+}
+
+// unsplit mends an item of a list in brackets. Inside braces the parser reads
+// [localhost:9092] as a list of mappings, as if a blank followed the colon; by the
+// rules of YAML it is a list of texts.
+func unsplit(item ast.Node) ast.Node {
+	m, ok := item.(*ast.MappingNode)
+	if !ok || m.IsFlowStyle || len(m.Values) != 1 {
+		return item
+	}
+	pair := m.Values[0]
+	key, value, colon := pair.Key.GetToken(), pair.Value.GetToken(), pair.Start
+	_, scalar := pair.Value.(ast.ScalarNode)
+	for _, t := range []*token.Token{key, value} {
+		quoted := t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
+		scalar = scalar && !quoted && t.Position != nil && t.Position.Line == colon.Position.Line
+	}
+	if !scalar || value.Type == token.ImplicitNullType || value.Position.Column != colon.Position.Column+1 {
+		return item
+	}
+	whole := *key
+	whole.Type, whole.Value = token.StringType, key.Value+":"+value.Value
+	return ast.String(&whole)
+}
+
+// spend takes n values out of the budget. The first one too many is a fault.
+func (b *builder) spend(n int, p position, path string) bool {
+	if b.budget < 0 {
+		return false
+	}
+	if b.budget -= n; b.budget < 0 {
+		b.fault(p, path, fmt.Sprintf("more than %d values, aliases followed", MaxValues), "want a smaller document")
+		return false
+	}
+	return true
+}
+
+func (b *builder) mapping(out *node, values []*ast.MappingValueNode, path string, depth int) {
+	out.kind = kindMap
+	seen := map[string]position{}
+	var merges []pair
+	for _, v := range values {
+		p := pair{pos: at(v.Key)}
+		if v.Key.IsMergeKey() {
+			p.value = b.node(v.Value, join(path, "<<"), depth+1)
+			merges = append(merges, p)
+			continue
+		}
+		var ok bool
+		if p.key, ok = b.key(v.Key); !ok {
+			b.fault(p.pos, path, "a key that is no text", "want a plain word as key")
+			continue
+		}
+		where := join(path, p.key)
+		if first, twice := seen[p.key]; twice {
+			b.fault(p.pos, where, "key set twice", fmt.Sprintf("it stands on line %d already: remove one", first.line))
+			continue
+		}
+		seen[p.key] = p.pos
+		p.value = b.node(v.Value, where, depth+1)
+		if null, ok := v.Value.(*ast.NullNode); ok && null.Token.Type == token.ImplicitNullType {
+			p.value.pos = p.pos // an absent value has no place of its own
+		}
+		out.pairs = append(out.pairs, p)
+		out.size += p.value.size
+	}
+	// The mapping's own keys win over merged ones, wherever they stand.
+	for _, m := range merges {
+		b.merge(out, m, path)
+	}
+}
+
+func (b *builder) key(k ast.MapKeyNode) (string, bool) {
+	var n ast.Node = k
+	if q, ok := k.(*ast.MappingKeyNode); ok {
+		n = q.Value
+	}
+	switch v := n.(type) {
+	case *ast.StringNode:
+		return v.Value, true
+	case *ast.IntegerNode, *ast.BoolNode, *ast.FloatNode:
+		return v.GetToken().Value, true
+	}
+	return "", false
+}
+
+func (b *builder) merge(out *node, m pair, path string) {
+	sources := []*node{m.value}
+	if m.value.kind == kindList {
+		sources = m.value.items
+	}
+	for _, src := range sources {
+		if src.kind != kindMap {
+			b.fault(m.pos, join(path, "<<"), "merges "+src.kind.String(), "want the alias of a mapping")
+			continue
+		}
+		for _, p := range src.pairs {
+			if _, own := out.get(p.key); !own && b.spend(p.value.size, m.pos, path) {
+				out.pairs = append(out.pairs, p)
+				out.size += p.value.size
+			}
+		}
+	}
+}
+
+func (b *builder) anchor(v *ast.AnchorNode, path string, depth int) *node {
+	name := v.Name.GetToken().Value
+	if v.Value == nil {
+		return &node{pos: at(v), size: 1}
+	}
+	b.open[name] = true
+	n := b.node(v.Value, path, depth+1)
+	delete(b.open, name)
+	b.anchors[name] = n
+	return n
+}
+
+func (b *builder) alias(v *ast.AliasNode, path string) *node {
+	here := at(v)
+	name := v.Value.GetToken().Value
+	n, ok := b.anchors[name]
+	switch {
+	case b.open[name]:
+		b.fault(here, path, fmt.Sprintf("alias *%s stands inside its own anchor", name), "want a value that does not hold itself")
+	case !ok:
+		b.fault(here, path, fmt.Sprintf("alias *%s has no anchor before it", name), fmt.Sprintf("want &%s on an earlier value", name))
+	case b.spend(n.size, here, path):
+		return n
+	}
+	return &node{pos: here, size: 1}
+}
+
+func (b *builder) tagged(v *ast.TagNode, path string, depth int) *node {
+	tag := v.Start.Value
+	if v.Value == nil {
+		return &node{pos: at(v), size: 1}
+	}
+	switch tag {
+	case "!!str":
+		n := b.node(v.Value, path, depth+1)
+		if n.kind != kindList && n.kind != kindMap {
+			text := *n // an alias that shares n stays what it was
+			text.kind = kindString
+			return &text
+		}
+		return n
+	case "!!int", "!!float", "!!bool", "!!null", "!!seq", "!!map":
+		return b.node(v.Value, path, depth+1)
+	}
+	b.fault(at(v), path, "tag "+tag+" means nothing here", "want the value without a tag")
+	return b.node(v.Value, path, depth+1)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -13,12 +14,15 @@ import (
 )
 
 type decoder struct {
-	doc    *Document
-	faults *fault.List
+	reporter
+	doc *Document
 }
 
-func (d *decoder) fault(p position, path, problem, expected string) {
-	*d.faults = append(*d.faults, fault.Fault{Line: p.line, Column: p.column, Path: path, Problem: problem, Expected: expected})
+// reporter collects faults with their places.
+type reporter struct{ faults *fault.List }
+
+func (r reporter) fault(p position, path, problem, expected string) {
+	*r.faults = append(*r.faults, fault.Fault{Line: p.line, Column: p.column, Path: path, Problem: problem, Expected: expected})
 }
 
 func (d *decoder) wrong(n *node, path, want string) {
@@ -53,10 +57,9 @@ func (d *decoder) value(n *node, v reflect.Value, path string) {
 		d.str(n, v, path)
 	case reflect.Bool:
 		d.boolean(n, v, path)
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		d.integer(n, v, path)
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		d.unsigned(n, v, path)
 	case reflect.Float32, reflect.Float64:
 		d.number(n, v, path)
 	case reflect.Interface:
@@ -101,14 +104,14 @@ func (d *decoder) duration(n *node, v reflect.Value, path string) {
 	}
 	t, err := time.ParseDuration(n.text)
 	if err != nil {
-		d.fault(n.pos, path, fmt.Sprintf("%q is no duration", short(n.text)), want)
+		d.fault(n.pos, path, fmt.Sprintf("%q is no duration", abbreviate(n.text)), want)
 		return
 	}
 	v.SetInt(int64(t))
 }
 
-// short keeps a misplaced text from filling the terminal.
-func short(s string) string {
+// abbreviate keeps a misplaced text from filling the terminal.
+func abbreviate(s string) string {
 	const most = 20
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "..."
@@ -139,10 +142,6 @@ func (d *decoder) table(n *node, v reflect.Value, path string) {
 	}
 	if n.kind != kindMap {
 		d.wrong(n, path, "a mapping of names")
-		return
-	}
-	if t.Key().Kind() != reflect.String {
-		d.fault(n.pos, path, "this program cannot read a map with such keys", "")
 		return
 	}
 	out := reflect.MakeMapWithSize(t, len(n.pairs))
@@ -197,7 +196,7 @@ func (d *decoder) boolean(n *node, v reflect.Value, path string) {
 	v.SetBool(strings.EqualFold(n.text, "true"))
 }
 
-// plainValue gives a value where no type is wanted.
+// plainValue returns a value for a field of type any.
 func plainValue(n *node) any {
 	switch n.kind {
 	case kindBool:
@@ -228,4 +227,87 @@ func plainValue(n *node) any {
 		return out
 	}
 	return nil
+}
+
+func (d *decoder) integer(n *node, v reflect.Value, path string) {
+	if n.kind != kindInt && !n.isHuge() {
+		d.wrong(n, path, "an integer")
+		return
+	}
+	digits, base := literal(n.text)
+	bits := v.Type().Bits()
+	most := uint64(math.MaxUint64) >> (64 - bits)
+	if v.CanUint() {
+		i, err := strconv.ParseUint(digits, base, bits)
+		if err != nil {
+			d.fault(n.pos, path, "the integer cannot be held", fmt.Sprintf("want one from 0 to %d", most))
+			return
+		}
+		v.SetUint(i)
+		return
+	}
+	i, err := strconv.ParseInt(digits, base, bits)
+	if err != nil {
+		d.fault(n.pos, path, "the integer cannot be held", fmt.Sprintf("want one from -%d to %d", most/2+1, most/2))
+		return
+	}
+	v.SetInt(i)
+}
+
+// isHuge reports whether the node is an integer that the parser takes for text,
+// because it does not fit in 64 bits.
+func (n *node) isHuge() bool {
+	digits := strings.TrimLeft(n.text, "+-")
+	return n.kind == kindString && n.style == stylePlain && digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
+// literal splits an integer of YAML into digits and base.
+func literal(s string) (digits string, base int) {
+	s = strings.ReplaceAll(s, "_", "")
+	sign := ""
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		sign, s = s[:1], s[1:]
+	}
+	if len(s) > 2 && s[0] == '0' {
+		switch s[1] {
+		case 'x', 'X':
+			return sign + s[2:], 16
+		case 'o', 'O':
+			return sign + s[2:], 8
+		case 'b', 'B':
+			return sign + s[2:], 2
+		}
+	}
+	return sign + s, 10
+}
+
+func (d *decoder) number(n *node, v reflect.Value, path string) {
+	switch {
+	case n.kind == kindInt, n.kind == kindFloat, n.kind == kindString && n.style == stylePlain:
+	default:
+		d.wrong(n, path, "a number")
+		return
+	}
+	text, base := literal(n.text)
+	f, err := strconv.ParseFloat(text, 64)
+	if base != 10 {
+		var i int64
+		i, err = strconv.ParseInt(text, base, 64)
+		f = float64(i)
+	}
+	switch {
+	case n.kind == kindString && (err != nil || !startsNumber(text)):
+		d.wrong(n, path, "a number")
+	case err != nil, math.IsInf(f, 0), math.IsNaN(f), v.OverflowFloat(f):
+		d.fault(n.pos, path, "no finite number", "want a number such as 0.5")
+	default:
+		v.SetFloat(f)
+	}
+}
+
+// startsNumber reports whether s begins as a number: strconv also takes the words
+// inf and nan for numbers.
+func startsNumber(s string) bool {
+	s = strings.TrimLeft(s, "+-")
+	return s != "" && (s[0] >= '0' && s[0] <= '9' || s[0] == '.')
 }

@@ -33,31 +33,26 @@ type Pair struct {
 // New makes an authority for one test.
 func New(t testing.TB) *Authority {
 	t.Helper()
-	key := newKey(t)
 	template := &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: "test authority"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		Subject: pkix.Name{CommonName: "test authority"}, NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
+	a := &Authority{cert: template, key: newKey(t)}
+	der := a.sign(t, template, a.key)
+	var err error
+	if a.cert, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Authority{File: write(t, "ca.pem", "CERTIFICATE", der), cert: cert, key: key}
+	a.File = write(t, "ca.pem", "CERTIFICATE", der)
+	return a
 }
 
-// Issue signs a certificate for hosts, names or addresses, that a server and a
-// client can use for the given time from now on; below zero it has expired.
+// Issue signs a certificate for hosts, names or addresses, that servers and clients
+// can use for the given time from now; below zero it has expired.
 func (a *Authority) Issue(t testing.TB, valid time.Duration, hosts ...string) Pair {
 	t.Helper()
-	key := newKey(t)
 	template := &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(valid),
+		Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(valid),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
@@ -68,23 +63,36 @@ func (a *Authority) Issue(t testing.TB, valid time.Duration, hosts ...string) Pa
 			template.DNSNames = append(template.DNSNames, host)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := newKey(t)
+	cert := a.sign(t, template, key)
 	encoded, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := Pair{CertFile: write(t, "cert.pem", "CERTIFICATE", der), KeyFile: write(t, "key.pem", "PRIVATE KEY", encoded)}
+	p := Pair{CertFile: write(t, "cert.pem", "CERTIFICATE", cert), KeyFile: write(t, "key.pem", "PRIVATE KEY", encoded)}
 	if p.TLS, err = tls.LoadX509KeyPair(p.CertFile, p.KeyFile); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// Server gives the configuration of a server at 127.0.0.1 and localhost. With
-// clients it takes only those that have a certificate of that authority.
+// sign completes a template and returns the certificate of a key.
+func (a *Authority) sign(t testing.TB, template *x509.Certificate, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	var err error
+	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)); err != nil {
+		t.Fatal(err)
+	}
+	template.NotBefore = time.Now().Add(-48 * time.Hour)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// Server returns the configuration of a server at 127.0.0.1 and localhost. With
+// clients it accepts only clients with a certificate of that authority.
 func (a *Authority) Server(t testing.TB, clients *Authority) *tls.Config {
 	t.Helper()
 	cfg := &tls.Config{
@@ -107,16 +115,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-func serial(t testing.TB) *big.Int {
-	t.Helper()
-	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// write puts one block into a file of a folder of its own.
+// write writes one block to a file in a folder of its own.
 func write(t testing.TB, name, block string, der []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

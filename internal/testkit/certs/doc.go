@@ -1,4 +1,9 @@
-// Package certtest makes certificates for tests: an authority, and what it has
-// signed, in files below the test's own folder. Nothing of it is ever stored in
-// the repository.
+// Package certs makes certificates for tests: an authority, and what it signs, as
+// files below the test's own folder. No key is ever stored in the repository.
+//
+//	ca := certs.New(t)
+//	server := ca.Server(t, nil)            // a TLS configuration for 127.0.0.1
+//	pair := ca.Issue(t, time.Hour, "host") // or files, also expired ones
+//
+// Only tests import it.
 package certs

@@ -18,8 +18,8 @@ import (
 )
 
 // Canary is a word that stands for content. No evaluator may repeat it where
-// content must not go. A sample may hold it in its input, output, chunks and tool
-// arguments; [Evaluator] also plants it there itself.
+// content must not go. Samples may hold it in their input, output, chunks and tool
+// arguments; [Evaluator] plants it there too.
 const Canary = "zqcanaryzq"
 
 // Bounds of the short texts of a verdict.
@@ -28,10 +28,9 @@ const (
 	maxLabel  = 64  // bytes
 )
 
-// Evaluator holds an evaluator to the contract of [eval.Evaluator]. build makes
-// one, always of the same configuration; samples are events that it should have
-// something to say about. Run it with -race: it evaluates in many goroutines at
-// once.
+// Evaluator holds an evaluator to the contract of [eval.Evaluator]. build returns a
+// new one, always of the same configuration; samples are events that it decides
+// on. Run it with -race: it evaluates in many goroutines at once.
 func Evaluator(t *testing.T, build func(t *testing.T) eval.Evaluator, samples []event.Event) {
 	t.Helper()
 	if len(samples) == 0 {
@@ -45,7 +44,7 @@ func Evaluator(t *testing.T, build func(t *testing.T) eval.Evaluator, samples []
 	t.Run("context", func(t *testing.T) { contexts(t, build(t), samples) })
 }
 
-// variants gives the samples, an event that has nothing but an id, and each
+// variants returns the samples, an event that has nothing but an id, and each
 // sample with the canary at every place that holds content.
 func variants(t *testing.T, samples []event.Event) []event.Event {
 	t.Helper()
@@ -79,7 +78,7 @@ func variants(t *testing.T, samples []event.Event) []event.Event {
 	return events
 }
 
-// planted gives a deep copy with the canary in what the output does not hold.
+// planted returns a deep copy with the canary everywhere but in the output.
 func planted(t *testing.T, e *event.Event) event.Event {
 	t.Helper()
 	out := clone(t, e)
@@ -147,7 +146,7 @@ func verdicts(t *testing.T, ev eval.Evaluator, events []event.Event) {
 			t.Errorf("event %d: %s", i, fault)
 		}
 		if ev.Type() == eval.TypeLLMJudge || err != nil {
-			continue // a model may answer otherwise
+			continue // a model may answer differently
 		}
 		again, err := ev.Evaluate(t.Context(), &events[i])
 		if err != nil || again.Outcome != v.Outcome || again.Score != v.Score || again.Label != v.Label || again.Reason != v.Reason {
@@ -159,7 +158,7 @@ func verdicts(t *testing.T, ev eval.Evaluator, events []event.Event) {
 
 var label = regexp.MustCompile(`^[a-z0-9_]*$`)
 
-// faults says in which ways an answer breaks the contract.
+// faults returns the ways in which an answer breaks the contract.
 func faults(ev eval.Evaluator, v *eval.Verdict, err error) []string {
 	var out []string
 	wrong := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
@@ -201,7 +200,7 @@ func faults(ev eval.Evaluator, v *eval.Verdict, err error) []string {
 			wrong("measure %s is %v", name, m)
 		}
 	}
-	// What may leave the process, and so may not hold content.
+	// These leave the process, so they may not hold content.
 	shown := []string{v.Eval, string(v.Type), v.Version, v.Label, v.Reason}
 	for _, c := range v.Criteria {
 		shown = append(shown, c.ID)
@@ -235,7 +234,7 @@ func concurrent(t *testing.T, ev eval.Evaluator, events []event.Event) {
 	for w := range workers {
 		wg.Go(func() {
 			for i := range events {
-				// All share the events, and each begins elsewhere.
+				// All goroutines share the events, and each begins at another one.
 				e := &events[(i+w*len(events)/workers)%len(events)]
 				v, err := ev.Evaluate(t.Context(), e)
 				for _, fault := range faults(ev, &v, err) {
@@ -247,8 +246,8 @@ func concurrent(t *testing.T, ev eval.Evaluator, events []event.Event) {
 	wg.Wait()
 }
 
-// contexts evaluates under a context that is done. The evaluator may still answer
-// when the answer costs nothing, or it fails with the context's error.
+// contexts evaluates under a context that has ended. The evaluator may still answer
+// when that costs nothing, or it fails with the context's error.
 func contexts(t *testing.T, ev eval.Evaluator, samples []event.Event) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

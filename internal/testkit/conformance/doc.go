@@ -1,24 +1,14 @@
-// Package evaltest is what tests of several packages share: the contract of
-// evaluators, and the receiving ends of Datadog.
+// Package conformance holds every evaluator to the contract of [eval.Evaluator].
 //
-//	conformance.Evaluator(t, build, samples) // holds an evaluator to eval.Evaluator
+//	conformance.Evaluator(t, build, samples)
 //
-//	agent, statsd := datadog.Agent(t), datadog.StatsD(t)
-//	cfg.AgentURL, cfg.DogStatsDURL = agent.URL, statsd.Address
-//	...
-//	run := agent.Named("eval.run")[0]
-//	n := statsd.Sum("llm.eval.count", "eval:correctness", "outcome:fail")
+// It checks that name, type and version are stable, that verdicts and errors stay
+// within their bounds, that the event is not changed, that many goroutines may
+// evaluate at once, and that a context that has ended is respected.
 //
-// The sinks speak the wire: [AgentSink] takes what an unchanged tracer sends, and
-// [StatsDSink] believes nothing: a line that an agent would drop, or read
-// otherwise than it was meant, fails the test. Both run on the loopback interface
-// and end with the test that started them. What a worker has sent is there after
-// it was closed and [StatsDSink.Drain] has returned; to see it earlier, Wait.
+// [Canary] is a word that stands for content. The suite plants it where content is
+// and looks for it where content must not go: labels, reasons, errors.
 //
-// [Canary] is a word that stands for content. Tests plant it where content is and
-// look for it where content must not go.
-//
-// It is for tests alone: everything takes a testing.TB, and a fault of what is
-// tested fails the test instead of coming back as an error. A fake model server is
-// in internal/demo/modelserver, a broker in internal/demo/broker.
+// Only tests import it. It cannot tell whether a verdict is right: that is for the
+// tests of the evaluator.
 package conformance

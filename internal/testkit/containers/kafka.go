@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"strconv"
 	"strings"
 
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
+	"github.com/testcontainers/testcontainers-go/network"
 	"github.com/testcontainers/testcontainers-go/wait"
 )
 
@@ -23,22 +25,21 @@ const (
 	brokerPort     = 9094 // between the brokers of a cluster
 )
 
-// KafkaConfig says how a broker is made. The zero value is a broker of its own
-// that talks plain text and knows no users.
+// KafkaConfig configures a broker. The zero value is a single broker that speaks
+// plain text and has no users.
 type KafkaConfig struct {
-	// Env is laid over the environment of the image, KAFKA_* being settings of
-	// the broker.
+	// Env adds to the environment of the image, where KAFKA_* are settings of the
+	// broker.
 	Env map[string]string
-	// Files are put into the container before it starts.
+	// Files are copied into the container before it starts.
 	Files []testcontainers.ContainerFile
-	// Protocol that clients speak: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
-	// Empty: PLAINTEXT.
+	// Protocol of clients: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; empty:
+	// PLAINTEXT.
 	Protocol string
 }
 
-// startScript starts a broker, also for the second time: the image's own script
-// writes the configuration and formats the log, and refuses a log that is
-// formatted already.
+// startScript starts a broker, also a second time: the image's own script writes
+// the configuration and formats the log, but refuses a log that is formatted.
 const startScript = `if [ -e /tmp/formatted ]; then exec /opt/kafka/bin/kafka-server-start.sh /opt/kafka/config/server.properties; fi
 touch /tmp/formatted
 exec /etc/kafka/docker/run`
@@ -47,8 +48,7 @@ exec /etc/kafka/docker/run`
 // started again.
 type Kafka struct{ machine }
 
-// StartKafka starts a broker and waits until it serves. The caller ends it with
-// Close.
+// StartKafka starts a broker and waits until it serves. The caller must Close it.
 func StartKafka(ctx context.Context, cfg KafkaConfig) (*Kafka, error) {
 	k, err := newBroker(ctx, cfg, member{id: 1, host: "localhost", voters: "1@localhost:" + strconv.Itoa(controllerPort)})
 	if err != nil {
@@ -69,7 +69,7 @@ type member struct {
 	replicas int    // of internal topics; 0: 1
 }
 
-// newBroker starts a container. The address to advertise is known before that.
+// newBroker starts a container.
 func newBroker(ctx context.Context, cfg KafkaConfig, m member) (*Kafka, error) {
 	answers := serves
 	if strings.HasSuffix(cfg.Protocol, "SSL") {
@@ -103,7 +103,7 @@ func newBroker(ctx context.Context, cfg KafkaConfig, m member) (*Kafka, error) {
 	return k, nil
 }
 
-// brokerEnv gives the settings of a broker that is a controller too.
+// brokerEnv returns the settings of a broker that is a controller too.
 func brokerEnv(cfg KafkaConfig, m member, port int) map[string]string {
 	protocol := cfg.Protocol
 	if protocol == "" {
@@ -131,4 +131,113 @@ func brokerEnv(cfg KafkaConfig, m member, port int) map[string]string {
 	}
 	maps.Copy(env, cfg.Env)
 	return env
+}
+
+// Cluster is a set of brokers that replicate each other's topics.
+type Cluster struct {
+	Brokers []*Kafka
+	network *testcontainers.DockerNetwork
+}
+
+// StartCluster starts n brokers on a network of their own and waits until all
+// serve. The caller must Close it.
+func StartCluster(ctx context.Context, n int, cfg KafkaConfig) (_ *Cluster, err error) {
+	c := &Cluster{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if c.network, err = network.New(ctx); err != nil {
+		return nil, fmt.Errorf("make a network for brokers: %w", err)
+	}
+	voters := make([]string, n)
+	for i := range n {
+		voters[i] = fmt.Sprintf("%d@%s:%d", i+1, hostOf(i), controllerPort)
+	}
+	for i := range n {
+		k, err := newBroker(ctx, cfg, member{
+			id: i + 1, host: hostOf(i), voters: strings.Join(voters, ","), network: c.network.Name, replicas: n,
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.Brokers = append(c.Brokers, k)
+	}
+	for _, k := range c.Brokers {
+		if err := k.await(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func hostOf(i int) string { return fmt.Sprintf("broker-%d", i+1) }
+
+// Addrs returns the addresses of all brokers.
+func (c *Cluster) Addrs() []string {
+	out := make([]string, len(c.Brokers))
+	for i, k := range c.Brokers {
+		out[i] = k.Addr()
+	}
+	return out
+}
+
+// Close removes the brokers and their network.
+func (c *Cluster) Close() error {
+	var err error
+	for _, k := range c.Brokers {
+		err = errors.Join(err, k.Close())
+	}
+	if c.network != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
+		defer cancel()
+		err = errors.Join(err, c.network.Remove(ctx))
+	}
+	return err
+}
+
+// brokerPEM is where a secured broker finds its key and certificate.
+const brokerPEM = "/etc/kafka/secrets/broker.pem"
+
+// SecuredKafka is the certificate of a broker and its only user, who logs in by
+// SCRAM-SHA-512.
+type SecuredKafka struct {
+	CertFile, KeyFile  string // PEM, the key as PKCS #8; for 127.0.0.1
+	Username, Password string
+}
+
+// StartSecuredKafka starts a broker that requires TLS and a login.
+func StartSecuredKafka(ctx context.Context, s SecuredKafka, cfg KafkaConfig) (*Kafka, error) {
+	key, err := os.ReadFile(s.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := os.ReadFile(s.CertFile)
+	if err != nil {
+		return nil, err
+	}
+	const prefix = "KAFKA_LISTENER_NAME_CLIENT_"
+	env := map[string]string{
+		prefix + "SSL_KEYSTORE_TYPE":       "PEM",
+		prefix + "SSL_KEYSTORE_LOCATION":   brokerPEM,
+		prefix + "SASL_ENABLED_MECHANISMS": "SCRAM-SHA-512",
+		// Three underscores stand for a hyphen.
+		prefix + "SCRAM___SHA___512_SASL_JAAS_CONFIG": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+	}
+	maps.Copy(env, cfg.Env)
+	cfg.Env, cfg.Protocol = env, "SASL_SSL"
+	cfg.Files = append(cfg.Files, testcontainers.ContainerFile{
+		Reader: strings.NewReader(string(key) + string(cert)), ContainerFilePath: brokerPEM, FileMode: 0o644,
+	})
+	k, err := StartKafka(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	_, err = k.Exec(ctx, "/opt/kafka/bin/kafka-configs.sh", "--bootstrap-server", fmt.Sprintf("localhost:%d", brokerPort),
+		"--alter", "--entity-type", "users", "--entity-name", s.Username, "--add-config", "SCRAM-SHA-512=[password="+s.Password+"]")
+	if err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	return k, nil
 }

@@ -2,6 +2,8 @@ package containers
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,8 +25,8 @@ const startTimeout = 2 * time.Minute
 // removeTimeout bounds the end of a container.
 const removeTimeout = 30 * time.Second
 
-// machine is a server in a container. Its port is chosen here and not by the
-// engine, which would give another one when the server is started again.
+// machine is a server in a container. Its port is chosen here, because the engine
+// would choose another one when the server is started again.
 type machine struct {
 	kind      string // of server, for errors
 	addr      string
@@ -33,7 +35,7 @@ type machine struct {
 	container testcontainers.Container // nil until it has been made
 }
 
-// newMachine gives a machine without a container, and its port.
+// newMachine returns a machine without a container, and its port.
 func newMachine(ctx context.Context, kind string, serves func(context.Context, string) error) (machine, int, error) {
 	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
@@ -46,7 +48,7 @@ func newMachine(ctx context.Context, kind string, serves func(context.Context, s
 	return machine{kind: kind, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), serves: serves, docker: docker}, port, nil
 }
 
-// freePort gives a port of the loopback interface that nobody listens on now.
+// freePort returns a free port of the loopback interface.
 func freePort(ctx context.Context) (int, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -56,7 +58,7 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// bind makes a port of a container one of this machine.
+// bind publishes a port of a container on the loopback interface.
 func bind(inside, outside int) func(*container.HostConfig) {
 	return func(host *container.HostConfig) {
 		port := network.MustParsePort(strconv.Itoa(inside) + "/tcp")
@@ -67,8 +69,7 @@ func bind(inside, outside int) func(*container.HostConfig) {
 // Addr is the server's host:port.
 func (m *machine) Addr() string { return m.addr }
 
-// Pause freezes the server's processes: connections stay open and nothing
-// answers.
+// Pause freezes the server's processes: connections stay open, without answers.
 func (m *machine) Pause(ctx context.Context) error {
 	_, err := m.docker.ContainerPause(ctx, m.container.GetContainerID(), client.ContainerPauseOptions{})
 	return m.wrap("pause", err)
@@ -98,7 +99,7 @@ func (m *machine) Start(ctx context.Context) error {
 }
 
 // Exec runs a command in the container, such as one of Kafka's own tools in
-// /opt/kafka/bin, and gives what it printed.
+// /opt/kafka/bin, and returns what it printed.
 func (m *machine) Exec(ctx context.Context, command ...string) (string, error) {
 	code, out, err := m.container.Exec(ctx, command)
 	if err != nil {
@@ -118,14 +119,14 @@ func (m *machine) Close() error {
 	defer cancel()
 	var err error
 	if m.container != nil {
-		_ = m.Unpause(ctx) // one that is not paused says so; a paused one cannot be removed
+		_ = m.Unpause(ctx) // a paused container cannot be removed; the others refuse
 		err = m.container.Terminate(ctx, testcontainers.StopTimeout(0))
 	}
 	return errors.Join(m.wrap("remove", err), m.docker.Close())
 }
 
-// await waits until the server answers on its port: that its log says so is not
-// enough after a restart, whose log is behind that of the first start.
+// await waits until the server answers on its port. Its log is not enough after a
+// restart: the line of the first start is still in it.
 func (m *machine) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -149,4 +150,49 @@ func (m *machine) wrap(what string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s %s %s: %w", what, m.kind, m.addr, err)
+}
+
+// answerTimeout bounds one attempt to see whether a server answers.
+const answerTimeout = 2 * time.Second
+
+// serves asks a broker for the versions of its API, which it answers before
+// authentication. A connection alone proves nothing, because the engine's own proxy
+// accepts it for a broker that has not started yet.
+func serves(ctx context.Context, addr string) error {
+	return ask(ctx, addr, func(_ context.Context, conn net.Conn) error {
+		// ApiVersions (key 18) version 0, correlation id 1, client id null; see
+		// https://kafka.apache.org/protocol#protocol_messages.
+		request := binary.BigEndian.AppendUint32(nil, 10)
+		request = append(request, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff)
+		if _, err := conn.Write(request); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(conn, make([]byte, 1))
+		return err
+	})
+}
+
+// servesTLS is serves for a listener that speaks TLS. It does not verify the
+// certificate, which is for the tests that use the broker.
+func servesTLS(ctx context.Context, addr string) error {
+	return ask(ctx, addr, func(ctx context.Context, conn net.Conn) error {
+		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}).HandshakeContext(ctx)
+	})
+}
+
+// ask asks a question over a connection of its own.
+func ask(ctx context.Context, addr string, question func(context.Context, net.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	return question(ctx, conn)
 }

@@ -6,10 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -22,20 +24,20 @@ import (
 
 // Component is a kind of server that tests can use.
 type Component struct {
-	name  string // as people call it
+	name  string
 	image string
-	env   string // that tells tests where it is
+	env   string // variable that points tests at a server
 	start func(context.Context) (server, error)
 }
 
-// server is one that runs.
+// server is a running component.
 type server struct {
 	value string // of the variable
 	addr  string
 	close func() error
 }
 
-// WithKafka makes an Apache Kafka for tests that call [UseKafka].
+// WithKafka is Apache Kafka, for tests that call [UseKafka].
 func WithKafka() Component {
 	return Component{"Kafka", KafkaImage, EnvKafka, func(ctx context.Context) (server, error) {
 		k, err := StartKafka(ctx, KafkaConfig{})
@@ -46,7 +48,7 @@ func WithKafka() Component {
 	}}
 }
 
-// WithPostgres makes a PostgreSQL for tests that call [UsePostgres].
+// WithPostgres is PostgreSQL, for tests that call [UsePostgres].
 func WithPostgres() Component {
 	return Component{"PostgreSQL", PostgresImage, EnvPostgres, func(ctx context.Context) (server, error) {
 		p, err := StartPostgres(ctx)
@@ -57,15 +59,14 @@ func WithPostgres() Component {
 	}}
 }
 
-// envChild tells a process that Main started it, and ends when its standard
-// input does.
+// envChild marks a process that Main started and that ends with its standard input.
 const envChild = "EVALWORKER_TEST_CHILD"
 
 // Main runs the tests of a package, looks for goroutines that they left behind,
-// and gives the exit code. When tests asked for a component that is not there, it
+// and returns the exit code. When tests asked for a component that does not run, it
 // starts one in a container and runs just these tests once more, in a process of
-// its own, whose code counts as well. Benchmarks, fuzzing, and go test -short are
-// left alone.
+// its own, whose code counts as well. Benchmarks, fuzzing and go test -short never
+// start containers.
 func Main(m interface{ Run() int }, with ...func() Component) int {
 	if !flag.Parsed() {
 		flag.Parse()
@@ -74,8 +75,8 @@ func Main(m interface{ Run() int }, with ...func() Component) int {
 	if os.Getenv(envChild) != "" {
 		return child(m)
 	}
-	if os.Getenv(envUsed) != "" || os.Getenv(EnvRequired) == off || !plain() {
-		return checked(m) // what a test started, or no run of tests
+	if os.Getenv(envUsed) != "" || os.Getenv(EnvRequired) == off || !mayStart() {
+		return runTests(m) // a process that a test started, or no run of tests
 	}
 	notes, err := os.CreateTemp("", "components-")
 	if err == nil {
@@ -87,20 +88,20 @@ func Main(m interface{ Run() int }, with ...func() Component) int {
 		return 1
 	}
 	began := time.Now()
-	code := checked(m)
-	if code != 0 && set("test.failfast") {
+	code := runTests(m)
+	if code != 0 && isSet("test.failfast") {
 		return code
 	}
-	return max(code, again(notes.Name(), with, time.Since(began)))
+	return max(code, repeat(notes.Name(), with, time.Since(began)))
 }
 
-// checked runs tests and, if they are good, looks for goroutines left behind.
-func checked(m interface{ Run() int }, but ...goleak.Option) int {
+// runTests runs the tests and, when they pass, looks for goroutines left behind.
+func runTests(m interface{ Run() int }, ignore ...goleak.Option) int {
 	code := m.Run()
 	if code != 0 {
 		return code
 	}
-	if err := goleak.Find(but...); err != nil {
+	if err := goleak.Find(ignore...); err != nil {
 		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
 		return 1
 	}
@@ -109,7 +110,7 @@ func checked(m interface{ Run() int }, but ...goleak.Option) int {
 
 // child runs tests for as long as the process that started it lives.
 func child(m interface{ Run() int }) int {
-	if err := os.Unsetenv(envChild); err != nil { // what tests start has another standard input
+	if err := os.Unsetenv(envChild); err != nil { // processes of tests have another standard input
 		say("components: %v", err)
 		return 1
 	}
@@ -117,29 +118,23 @@ func child(m interface{ Run() int }) int {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(3)
 	}()
-	return checked(m, goleak.IgnoreCurrent())
+	return runTests(m, goleak.IgnoreCurrent())
 }
 
-// plain reports whether this is a run of tests that may take its time.
-func plain() bool {
-	return !testing.Short() && !set("test.list") && !set("test.bench") && !set("test.fuzz") && value("test.count") != "0"
+// mayStart reports whether this is a run of tests that may take its time.
+func mayStart() bool {
+	count := flag.Lookup("test.count")
+	return !testing.Short() && !isSet("test.list") && !isSet("test.bench") && !isSet("test.fuzz") && (count == nil || count.Value.String() != "0")
 }
 
-// set reports whether a flag has a value other than its default.
-func set(name string) bool {
+// isSet reports whether a flag has a value other than its default.
+func isSet(name string) bool {
 	f := flag.Lookup(name)
 	return f != nil && f.Value.String() != f.DefValue
 }
 
-func value(name string) string {
-	if f := flag.Lookup(name); f != nil {
-		return f.Value.String()
-	}
-	return ""
-}
-
-// again runs the tests that would have used what was not there.
-func again(notes string, with []func() Component, spent time.Duration) int {
+// repeat runs the tests that asked for components once more, on containers.
+func repeat(notes string, with []func() Component, spent time.Duration) int {
 	asked, err := used(notes)
 	if err != nil {
 		say("components: %v", err)
@@ -156,23 +151,23 @@ func again(notes string, with []func() Component, spent time.Duration) int {
 	if len(wanted) == 0 {
 		return 0
 	}
-	// A container outlives a process that does not remove it.
+	// On a signal too: a container outlives a process that does not remove it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	code, err := on(ctx, wanted, slices.Sorted(maps.Keys(tests)), spent)
+	code, err := runOn(ctx, wanted, slices.Sorted(maps.Keys(tests)), spent)
 	switch {
 	case err == nil:
 		return code
 	case ctx.Err() == nil && os.Getenv(EnvRequired) != required && errors.Is(err, errNotThere):
 		say("%v: the %s tests of this package ran on embedded parts only, or not at all", err, names(wanted))
-		tellRun(fmt.Sprintf("%v: tests of Apache Kafka and PostgreSQL run on embedded parts only, or not at all", err))
+		printOnce(fmt.Sprintf("%v: tests of Apache Kafka and PostgreSQL run on embedded parts only, or not at all", err))
 		return 0
 	}
 	say("components: the %s tests of this package did not run on it: %v", names(wanted), err)
 	return 1
 }
 
-// say prints a line where go test shows it beside the tests.
+// say prints a line into the output of the tests.
 func say(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
 
 func names(cs []Component) string {
@@ -183,19 +178,19 @@ func names(cs []Component) string {
 	return strings.Join(out, " and ")
 }
 
-// errNotThere says that a component cannot be had here.
+// errNotThere marks components that cannot be started here.
 var errNotThere = errors.New("not there")
 
-// on starts components and runs tests on them.
-func on(ctx context.Context, cs []Component, tests []string, spent time.Duration) (code int, err error) {
+// runOn starts components and runs tests on them.
+func runOn(ctx context.Context, cs []Component, tests []string, spent time.Duration) (code int, err error) {
 	if err := Engine(ctx); err != nil {
-		return 0, absent{err}
+		return 0, componentError{err}
 	}
 	env := append(os.Environ(), envChild+"=1")
 	for _, c := range cs {
 		s, failed := c.start(ctx)
 		if failed != nil {
-			return 0, absent{failed}
+			return 0, componentError{failed}
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
 		env = append(env, c.env+"="+s.value)
@@ -205,15 +200,15 @@ func on(ctx context.Context, cs []Component, tests []string, spent time.Duration
 	return run(ctx, env, flags(tests, spent))
 }
 
-// absent marks an error as errNotThere.
-type absent struct{ error }
+// componentError marks an error as errNotThere.
+type componentError struct{ error }
 
-func (absent) Is(target error) bool { return target == errNotThere }
+func (componentError) Is(target error) bool { return target == errNotThere }
 
-func (a absent) Unwrap() error { return a.error }
+func (a componentError) Unwrap() error { return a.error }
 
-// flags gives the flags of this process for one that runs only some tests, in
-// the time that is left, and overwrites none of this one's files.
+// flags returns the flags of this process for one that runs only some tests, in
+// the time that is left, and that overwrites none of this one's files.
 func flags(tests []string, spent time.Duration) []string {
 	out := []string{"-test.run=^(" + strings.Join(tests, "|") + ")$"}
 	flag.Visit(func(f *flag.Flag) {
@@ -233,7 +228,7 @@ func flags(tests []string, spent time.Duration) []string {
 	return append(out, flag.Args()...)
 }
 
-// run runs this program as the child of this process, and gives its exit code.
+// run runs this program as a child of this process, and returns its exit code.
 func run(ctx context.Context, env, args []string) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -241,7 +236,7 @@ func run(ctx context.Context, env, args []string) (int, error) {
 	}
 	cmd := exec.CommandContext(ctx, self, args...) //nolint:gosec // this very program
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stdout, os.Stderr
-	stdin, err := cmd.StdinPipe() // its end tells the child that we are gone
+	stdin, err := cmd.StdinPipe() // it closes with this process, and then the child ends
 	if err != nil {
 		return 0, err
 	}
@@ -251,4 +246,35 @@ func run(ctx context.Context, env, args []string) (int, error) {
 		return max(exit.ExitCode(), 1), nil // a signal counts too
 	}
 	return 0, err
+}
+
+// printOnce prints a line to the terminal of go test, once a run. The output of a
+// test binary is shown only for a package that fails, or with -v, but that tests
+// were left out has to be seen when all pass.
+//
+// The folder that go test builds in belongs to one run, so it holds the mark that
+// the line was printed. Without such a folder, as for a binary that was built
+// before, it prints nothing, and the package's own output has to do.
+func printOnce(line string) {
+	run := filepath.Dir(filepath.Dir(os.Args[0]))
+	caller := fmt.Sprintf("/proc/%d", os.Getppid()) // Linux only
+	name, err := os.ReadFile(caller + "/comm")
+	if err != nil || !strings.HasPrefix(string(name), "go") || !strings.HasPrefix(filepath.Base(run), "go-build") {
+		return
+	}
+	mark, err := os.OpenFile(filepath.Join(run, "components-told"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return // another package was first
+	}
+	defer func() { _ = mark.Close() }()
+	out, err := os.OpenFile(caller+"/fd/2", os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = out.Close() }()
+	// In a file this would be overwritten by go test, which keeps its own position.
+	if st, err := out.Stat(); err != nil || st.Mode()&(fs.ModeCharDevice|fs.ModeNamedPipe) == 0 {
+		return
+	}
+	_, _ = fmt.Fprintln(out, line) // the package's output has it as well
 }

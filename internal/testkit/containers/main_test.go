@@ -47,7 +47,7 @@ func TestBystander(*testing.T) {
 	}
 }
 
-// program runs this program's Main in a process of its own, and gives what it
+// program runs this program's Main in a process of its own, and returns what it
 // printed and its exit code.
 func program(t *testing.T, env, args []string) (string, int) {
 	t.Helper()

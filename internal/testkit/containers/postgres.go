@@ -27,8 +27,7 @@ type Postgres struct {
 	encrypted bool
 }
 
-// StartPostgres starts a server and waits until it serves. The caller ends it
-// with Close.
+// StartPostgres starts a server and waits until it serves. The caller must Close it.
 func StartPostgres(ctx context.Context) (*Postgres, error) {
 	p := &Postgres{password: rand.Text()}
 	box, port, err := newMachine(ctx, "database", p.answers)
@@ -40,7 +39,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 		postgres.WithPassword(p.password),
 		testcontainers.WithLogger(log.NewNoopLogger()),
 		testcontainers.WithHostConfigModifier(bind(postgresPort, port)),
-		// Many tests at once; and it flushes, which the module would leave out.
+		// For many tests at once. Without this the module would also turn off fsync.
 		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
 	)
 	if c != nil {
@@ -55,8 +54,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 	return p, nil
 }
 
-// Encrypt makes the server speak TLS with a certificate and its key, both PEM,
-// and take no connection without it.
+// Encrypt makes the server speak TLS only, with a certificate and its key in PEM.
 func (p *Postgres) Encrypt(ctx context.Context, cert, key []byte) error {
 	for path, content := range map[string][]byte{"/tmp/server.crt": cert, "/tmp/server.key": key} {
 		if err := p.container.CopyToContainer(ctx, content, path, 0o600); err != nil {
@@ -72,22 +70,22 @@ func (p *Postgres) Encrypt(ctx context.Context, cert, key []byte) error {
 	return p.await(ctx)
 }
 
-// URL names the server's first database, with the password of a superuser.
+// URL returns the URL of the server's first database, with a superuser's password.
 func (p *Postgres) URL() string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword("postgres", p.password), Host: p.addr, Path: "/postgres", RawQuery: "sslmode=disable",
 	}
 	if p.encrypted {
-		u.RawQuery = "sslmode=require" // whose certificate it is does not matter here
+		u.RawQuery = "sslmode=require" // the certificate is not verified here
 	}
 	return u.String()
 }
 
-// Database makes an empty database and gives its URL.
+// Database makes an empty database and returns its URL.
 func (p *Postgres) Database(ctx context.Context) (string, error) { return newDatabase(ctx, p.URL()) }
 
-// answers asks the server for anything at all: while it starts or recovers it
-// takes connections and refuses to work.
+// answers runs a query: a server that starts or recovers takes connections and
+// refuses queries.
 func (p *Postgres) answers(ctx context.Context, _ string) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -108,7 +106,7 @@ func newDatabase(ctx context.Context, server string) (string, error) {
 	return u.String(), nil
 }
 
-// dropDatabase removes what newDatabase made, whoever is still connected.
+// dropDatabase removes what newDatabase made, whether or not it is still in use.
 func dropDatabase(ctx context.Context, server, database string) error {
 	u, err := url.Parse(database)
 	if err != nil {

@@ -8,6 +8,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
 )
 
 // Variables that name servers which run already.
@@ -17,12 +21,11 @@ const (
 )
 
 // envUsed names the file in which tests note the components that they would use.
-// A file and not a variable of this package, because what a test starts as a
-// process of its own shares it.
+// It is a file because processes that a test starts share it.
 const envUsed = "EVALWORKER_TEST_USED"
 
-// UseKafka gives the brokers of an Apache Kafka, if there is one in this run. The
-// test is run once more on one when [Main] can start it.
+// UseKafka returns the brokers of an Apache Kafka, if there is one in this run.
+// Otherwise the test is run once more when [Main] can start one.
 func UseKafka(t testing.TB) (addrs []string, ok bool) {
 	t.Helper()
 	v, ok := use(t, EnvKafka)
@@ -32,9 +35,9 @@ func UseKafka(t testing.TB) (addrs []string, ok bool) {
 	return strings.Split(v, ","), true
 }
 
-// UsePostgres gives the URL of an empty database of the test's own, if there is
-// a PostgreSQL in this run. The test is run once more on one when [Main] can
-// start it.
+// UsePostgres returns the URL of an empty database for the test, if there is a
+// PostgreSQL in this run. Otherwise the test is run once more when [Main] can start
+// one.
 func UsePostgres(t testing.TB) (url string, ok bool) {
 	t.Helper()
 	server, ok := use(t, EnvPostgres)
@@ -55,7 +58,7 @@ func UsePostgres(t testing.TB) (url string, ok bool) {
 	return url, true
 }
 
-// use gives the value of a variable, or notes that the test would have used it.
+// use returns the value of a variable, or notes that the test would have used it.
 func use(t testing.TB, env string) (string, bool) {
 	t.Helper()
 	if v := os.Getenv(env); v != "" {
@@ -73,7 +76,7 @@ func use(t testing.TB, env string) (string, bool) {
 func note(path, env, test string) (err error) {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // Main made it
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a process that lives longer than the run
+		return nil // this process has outlived the run
 	}
 	if err != nil {
 		return err
@@ -83,7 +86,7 @@ func note(path, env, test string) (err error) {
 	return err
 }
 
-// used gives the top-level tests that would have used a variable, by variable.
+// used returns the top-level tests that would have used a variable, by variable.
 func used(path string) (map[string]map[string]bool, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // Main made it
 	if err != nil {
@@ -99,4 +102,63 @@ func used(path string) (map[string]map[string]bool, error) {
 		out[env][test] = true
 	}
 	return out, nil
+}
+
+// EnvRequired names the variable that makes a missing engine a failure when it is
+// "required", and that forbids containers when it is "off".
+const EnvRequired = "EVALWORKER_TEST_REAL"
+
+const (
+	required = "required"
+	off      = "off"
+)
+
+// engineTimeout bounds the ping of an engine.
+const engineTimeout = 5 * time.Second
+
+// Engine returns nil when a Docker engine answers, else why it does not.
+func Engine(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return noEngine(err)
+	}
+	defer func() { _ = docker.Close() }()
+	if _, err := docker.Ping(ctx, client.PingOptions{}); err != nil {
+		return noEngine(err)
+	}
+	return nil
+}
+
+// noEngine shortens the library's error to one line.
+func noEngine(err error) error {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return errors.New("no Docker engine: " + line)
+}
+
+// NeedEngine skips a test of containers themselves when there is no engine, and
+// fails it when one is required.
+func NeedEngine(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts containers")
+	}
+	if os.Getenv(EnvRequired) == off {
+		t.Skip(EnvRequired + "=" + off)
+	}
+	Need(t, Engine(t.Context()))
+}
+
+// Need skips a test whose component did not start, as where images cannot be
+// pulled, and fails it when components are required.
+func Need(t *testing.T, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case os.Getenv(EnvRequired) == required:
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
 }

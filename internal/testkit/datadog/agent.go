@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/tinylib/msgp/msgp"
@@ -17,19 +16,19 @@ import (
 
 // Span is one span as it reached the agent.
 type Span struct {
-	TraceID  uint64 // lower half
-	SpanID   uint64
-	ParentID uint64
-	Service  string
-	Name     string // operation
-	Resource string
-	Type     string
-	Start    int64 // nanoseconds since 1970
-	Duration int64 // nanoseconds
-	Error    bool
-	Meta     map[string]string
-	Metrics  map[string]float64
-	Links    []SpanLink
+	TraceID  uint64             `json:"trace_id"` // lower half
+	SpanID   uint64             `json:"span_id"`
+	ParentID uint64             `json:"parent_id"`
+	Service  string             `json:"service"`
+	Name     string             `json:"name"` // operation
+	Resource string             `json:"resource"`
+	Type     string             `json:"type"`
+	Start    int64              `json:"start"`    // nanoseconds since 1970
+	Duration int64              `json:"duration"` // nanoseconds
+	Error    bool               `json:"-"`
+	Meta     map[string]string  `json:"meta"`
+	Metrics  map[string]float64 `json:"metrics"`
+	Links    []SpanLink         `json:"-"` // of Meta
 }
 
 // SpanLink ties a span to one of another trace, or of another process.
@@ -40,24 +39,20 @@ type SpanLink struct {
 	Attributes map[string]string `json:"attributes"`
 }
 
-// Priority gives the sampling priority that a chunk's first span carries.
+// Priority returns the sampling priority that a chunk's first span carries.
 func (s Span) Priority() (int, bool) {
 	p, ok := s.Metrics["_sampling_priority_v1"]
 	return int(p), ok
 }
 
-// AgentSink is a trace agent that keeps what it is sent. It speaks the v0.4
+// AgentSink is a trace agent that keeps what it receives. It speaks the v0.4
 // protocol over plain HTTP, so it works with an unchanged tracer in the same
 // process or in another.
 type AgentSink struct {
 	URL string
 
 	report func(error)
-	mu     sync.Mutex
-	spans  []Span             // guarded by mu
-	rates  map[string]float64 // guarded by mu
-	other  []string           // guarded by mu; paths that were asked for and are not served
-	news   chan struct{}      // guarded by mu; closed and replaced when spans grows
+	arrivals[Span]
 }
 
 // Agent starts a trace agent. It stops with the test.
@@ -70,10 +65,10 @@ func Agent(t testing.TB) *AgentSink {
 	return a
 }
 
-// NewAgent gives a trace agent and its handler, for a program that is no test.
-// What it cannot read or answer goes to report.
+// NewAgent returns a trace agent and its handler, for programs that are not tests.
+// It reports what it cannot read or answer.
 func NewAgent(report func(error)) (*AgentSink, http.Handler) {
-	a := &AgentSink{report: report, news: make(chan struct{}), rates: map[string]float64{}}
+	a := &AgentSink{report: report}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/info", func(w http.ResponseWriter, _ *http.Request) {
 		a.reply(w, map[string]any{
@@ -81,67 +76,28 @@ func NewAgent(report func(error)) (*AgentSink, http.Handler) {
 		})
 	})
 	mux.HandleFunc("/v0.4/traces", a.traces)
-	mux.HandleFunc("/v0.6/stats", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/v0.6/stats", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		w.WriteHeader(http.StatusOK)
-	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.mu.Lock()
-		a.other = append(a.other, r.URL.Path)
-		a.mu.Unlock()
-		w.WriteHeader(http.StatusNotFound)
 	})
 	return a, mux
 }
 
-// SetRate sets the share of traces of a service that the tracer is told to keep.
-// The tracer learns of it with the answer to its next payload.
-func (a *AgentSink) SetRate(service, env string, rate float64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.rates[fmt.Sprintf("service:%s,env:%s", service, env)] = rate
-}
+// Spans returns the spans that have arrived so far.
+func (a *AgentSink) Spans() []Span { return a.all() }
 
-// Spans gives the spans that have arrived so far.
-func (a *AgentSink) Spans() []Span {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.spans)
-}
-
-// Named gives the spans of an operation.
+// Named returns the spans of an operation.
 func (a *AgentSink) Named(operation string) []Span {
 	return slices.DeleteFunc(a.Spans(), func(s Span) bool { return s.Name != operation })
 }
 
-// Unserved gives the paths of requests that were neither traces nor statistics.
-func (a *AgentSink) Unserved() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.other)
-}
-
-// Wait returns once ok is satisfied with what has arrived, and reports false
-// when ctx ends first.
+// Wait returns once ok accepts what has arrived, and false when ctx ends first.
 func (a *AgentSink) Wait(ctx context.Context, ok func(*AgentSink) bool) bool {
-	for {
-		a.mu.Lock()
-		news := a.news
-		a.mu.Unlock()
-		if ok(a) {
-			return true
-		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-			return ok(a)
-		}
-	}
+	return a.wait(ctx, func() bool { return ok(a) })
 }
 
 func (a *AgentSink) traces(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	if err != nil { // the tracer was cut off; what it sent is lost, and that is for the test to see
+	if err != nil { // the tracer was cut off; the test sees that its spans are missing
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -151,12 +107,8 @@ func (a *AgentSink) traces(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.spans = append(a.spans, spans...)
-	close(a.news)
-	a.news = make(chan struct{})
-	a.reply(w, map[string]any{"rate_by_service": a.rates})
+	a.add(spans...)
+	a.reply(w, map[string]any{"rate_by_service": map[string]float64{}})
 }
 
 func (a *AgentSink) reply(w http.ResponseWriter, v any) {
@@ -166,101 +118,30 @@ func (a *AgentSink) reply(w http.ResponseWriter, v any) {
 	}
 }
 
-// decodeTraces reads an array of traces, each an array of spans, in MessagePack.
+// decodeTraces reads an array of traces, each an array of spans, in MessagePack. It
+// goes through JSON, so that a field of another type is an error.
 func decodeTraces(r io.Reader) ([]Span, error) {
-	in := msgp.NewReader(r)
-	traces, err := in.ReadArrayHeader()
-	if err != nil {
+	var text bytes.Buffer
+	if _, err := msgp.CopyToJSON(&text, r); err != nil {
+		return nil, fmt.Errorf("payload: %w", err)
+	}
+	var traces [][]struct {
+		Span
+		Error int `json:"error"`
+	}
+	if err := json.Unmarshal(text.Bytes(), &traces); err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
 	var out []Span
-	for range traces {
-		spans, err := in.ReadArrayHeader()
-		if err != nil {
-			return nil, fmt.Errorf("trace: %w", err)
-		}
-		for range spans {
-			fields := map[string]any{}
-			if err := in.ReadMapStrIntf(fields); err != nil {
-				return nil, fmt.Errorf("span: %w", err)
+	for _, got := range slices.Concat(traces...) {
+		s := got.Span
+		s.Error = got.Error != 0
+		if links := s.Meta["_dd.span_links"]; links != "" {
+			if err := json.Unmarshal([]byte(links), &s.Links); err != nil {
+				return nil, fmt.Errorf("span %s: links: %w", s.Name, err)
 			}
-			s, err := spanOf(fields)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, s)
 		}
+		out = append(out, s)
 	}
 	return out, nil
-}
-
-func spanOf(fields map[string]any) (Span, error) {
-	d := fieldReader{fields: fields}
-	s := Span{
-		TraceID: d.id("trace_id"), SpanID: d.id("span_id"), ParentID: d.id("parent_id"),
-		Service: d.text("service"), Name: d.text("name"), Resource: d.text("resource"), Type: d.text("type"),
-		Start: int64(d.id("start")), Duration: int64(d.id("duration")), Error: d.id("error") != 0, //nolint:gosec // nanoseconds fit
-		Meta: map[string]string{}, Metrics: map[string]float64{},
-	}
-	for k, v := range d.object("meta") {
-		text, ok := v.(string)
-		if !ok {
-			return Span{}, fmt.Errorf("span %s: meta %q is no text", s.Name, k)
-		}
-		s.Meta[k] = text
-	}
-	for k, v := range d.object("metrics") {
-		number, ok := v.(float64)
-		if !ok {
-			return Span{}, fmt.Errorf("span %s: metric %q is no number", s.Name, k)
-		}
-		s.Metrics[k] = number
-	}
-	if links := s.Meta["_dd.span_links"]; links != "" {
-		if err := json.Unmarshal([]byte(links), &s.Links); err != nil {
-			return Span{}, fmt.Errorf("span %s: links: %w", s.Name, err)
-		}
-	}
-	return s, d.err
-}
-
-// fieldReader reads typed fields of a span and keeps the first fault.
-type fieldReader struct {
-	fields map[string]any
-	err    error
-}
-
-func (d *fieldReader) fault(name, want string) {
-	if d.err == nil {
-		d.err = fmt.Errorf("span: field %q is no %s", name, want)
-	}
-}
-
-func (d *fieldReader) id(name string) uint64 {
-	switch v := d.fields[name].(type) {
-	case nil:
-		return 0
-	case uint64:
-		return v
-	case int64:
-		return uint64(v) //nolint:gosec // the encoder picks the sign by size alone
-	}
-	d.fault(name, "integer")
-	return 0
-}
-
-func (d *fieldReader) text(name string) string {
-	v, ok := d.fields[name].(string)
-	if !ok && d.fields[name] != nil {
-		d.fault(name, "text")
-	}
-	return v
-}
-
-func (d *fieldReader) object(name string) map[string]any {
-	v, ok := d.fields[name].(map[string]any)
-	if !ok && d.fields[name] != nil {
-		d.fault(name, "map")
-	}
-	return v
 }

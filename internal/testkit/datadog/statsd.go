@@ -3,16 +3,19 @@ package datadog
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"io"
+	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 // StatsDSink is a DogStatsD server that believes nothing: whatever is not
@@ -23,101 +26,33 @@ type StatsDSink struct {
 	Address string
 
 	t       testing.TB
-	network string // of Drain's marker; empty for a stream
-	mu      sync.Mutex
-	metrics []StatsDMetric // guarded by mu
-	markers int            // guarded by mu; of Drain, that have arrived
-	news    chan struct{}  // guarded by mu; closed and replaced when metrics or markers grow
+	network string
+	arrivals[StatsDMetric]
+	markers arrivals[struct{}] // of Drain
 }
 
 // StatsD starts a sink on a UDP port of the loopback interface. It stops with
 // the test.
 func StatsD(t testing.TB) *StatsDSink {
 	t.Helper()
-	var lc net.ListenConfig
-	conn, err := lc.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("listen for DogStatsD: %v", err)
-	}
-	s := newSink(t, conn.LocalAddr().String())
-	s.network = "udp"
-	s.receive(conn)
-	return s
+	return listen(t, "udp", "127.0.0.1:0", "")
 }
 
 // StatsDUnix is StatsD on a Unix datagram socket.
 func StatsDUnix(t testing.TB) *StatsDSink {
 	t.Helper()
-	path := socketPath(t)
+	return listen(t, "unixgram", socketPath(t), "unix://")
+}
+
+// listen starts a sink, which reads datagrams until the test ends.
+func listen(t testing.TB, network, address, scheme string) *StatsDSink {
+	t.Helper()
 	var lc net.ListenConfig
-	conn, err := lc.ListenPacket(t.Context(), "unixgram", path)
+	conn, err := lc.ListenPacket(t.Context(), network, address)
 	if err != nil {
 		t.Fatalf("listen for DogStatsD: %v", err)
 	}
-	s := newSink(t, "unix://"+path)
-	s.network = "unixgram"
-	s.receive(conn)
-	return s
-}
-
-// StatsDStream is StatsD on a Unix stream socket, where each payload follows its
-// length in four bytes, little end first.
-func StatsDStream(t testing.TB) *StatsDSink {
-	t.Helper()
-	path := socketPath(t)
-	var lc net.ListenConfig
-	ln, err := lc.Listen(t.Context(), "unix", path)
-	if err != nil {
-		t.Fatalf("listen for DogStatsD: %v", err)
-	}
-	s := newSink(t, "unixstream://"+path)
-	var (
-		readers sync.WaitGroup
-		mu      sync.Mutex
-		conns   []net.Conn // guarded by mu
-	)
-	readers.Go(func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			conns = append(conns, conn)
-			mu.Unlock()
-			readers.Go(func() { s.stream(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = ln.Close()
-		mu.Lock()
-		for _, c := range conns {
-			_ = c.Close()
-		}
-		mu.Unlock()
-		readers.Wait()
-	})
-	return s
-}
-
-// socketPath gives a path short enough for a socket: 108 bytes, which the
-// directory of a test with a long name exceeds.
-func socketPath(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "dsd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return filepath.Join(dir, "s")
-}
-
-func newSink(t testing.TB, address string) *StatsDSink {
-	return &StatsDSink{Address: address, t: t, news: make(chan struct{})}
-}
-
-// receive reads datagrams until the test ends.
-func (s *StatsDSink) receive(conn net.PacketConn) {
+	s := &StatsDSink{Address: scheme + conn.LocalAddr().String(), t: t, network: network}
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		buf := make([]byte, 1<<16)
@@ -129,39 +64,30 @@ func (s *StatsDSink) receive(conn net.PacketConn) {
 			s.payload(buf[:n])
 		}
 	})
-	s.t.Cleanup(func() {
+	t.Cleanup(func() {
 		_ = conn.Close()
 		reader.Wait()
 	})
+	return s
 }
 
-func (s *StatsDSink) stream(conn net.Conn) {
-	for {
-		var size uint32
-		if err := binary.Read(conn, binary.LittleEndian, &size); err != nil {
-			return
-		}
-		if size == 0 || size > 1<<16 {
-			s.t.Errorf("DogStatsD: a payload of %d bytes", size)
-			return
-		}
-		buf := make([]byte, size)
-		if _, err := io.ReadFull(conn, buf); err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				s.t.Errorf("DogStatsD: a payload ends too early: %v", err)
-			}
-			return
-		}
-		s.payload(buf)
+// socketPath returns a path that is short enough for a socket: at most 108 bytes,
+// which the folder of a test with a long name exceeds.
+func socketPath(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "dsd")
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, "s")
 }
 
 func (s *StatsDSink) payload(b []byte) {
 	var got []StatsDMetric
-	markers := 0
 	for line := range bytes.Lines(b) {
 		if string(line) == marker {
-			markers++
+			s.markers.add(struct{}{})
 			continue
 		}
 		m, err := ParseStatsD(strings.TrimSuffix(string(line), "\n"))
@@ -171,29 +97,18 @@ func (s *StatsDSink) payload(b []byte) {
 		}
 		got = append(got, m)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.metrics = append(s.metrics, got...)
-	s.markers += markers
-	close(s.news)
-	s.news = make(chan struct{})
+	s.add(got...)
 }
 
-// marker is no DogStatsD message.
-const marker = "evaltest drain"
+// marker is not a DogStatsD message.
+const marker = "drain marker"
 
-// Drain returns once everything that was sent before has arrived, and reports
-// false when ctx ends first. A datagram socket of this machine keeps the order,
-// so it sends a marker and waits for it. A stream has no such order: there Drain
-// fails the test.
+// Drain returns once everything that was sent before has arrived, and false when
+// ctx ends first. It sends a marker and waits for it: a datagram socket of this
+// machine keeps the order.
 func (s *StatsDSink) Drain(ctx context.Context) bool {
 	s.t.Helper()
-	if s.network == "" {
-		s.t.Fatal("DogStatsD: a stream cannot be drained")
-	}
-	s.mu.Lock()
-	want := s.markers + 1
-	s.mu.Unlock()
+	want := len(s.markers.all()) + 1
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, s.network, strings.TrimPrefix(s.Address, "unix://"))
 	if err != nil {
@@ -203,21 +118,13 @@ func (s *StatsDSink) Drain(ctx context.Context) bool {
 	if err := errors.Join(err, conn.Close()); err != nil {
 		s.t.Fatalf("DogStatsD: %v", err)
 	}
-	return s.Wait(ctx, func(s *StatsDSink) bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.markers >= want
-	})
+	return s.markers.wait(ctx, func() bool { return len(s.markers.all()) >= want })
 }
 
-// Metrics gives what has arrived so far, in order of arrival.
-func (s *StatsDSink) Metrics() []StatsDMetric {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.metrics)
-}
+// Metrics returns what has arrived so far, in order of arrival.
+func (s *StatsDSink) Metrics() []StatsDMetric { return s.all() }
 
-// Sum gives the sum of the values of a metric with all of these tags.
+// Sum returns the sum of the values of a metric with all of these tags.
 func (s *StatsDSink) Sum(name string, tags ...string) float64 {
 	var sum float64
 	for _, v := range s.Values(name, tags...) {
@@ -226,7 +133,7 @@ func (s *StatsDSink) Sum(name string, tags ...string) float64 {
 	return sum
 }
 
-// Values gives the values of a metric with all of these tags.
+// Values returns the values of a metric with all of these tags.
 func (s *StatsDSink) Values(name string, tags ...string) []float64 {
 	var values []float64
 	for _, m := range s.Metrics() {
@@ -237,20 +144,146 @@ func (s *StatsDSink) Values(name string, tags ...string) []float64 {
 	return values
 }
 
-// Wait returns once ok is satisfied with what has arrived, and reports false
-// when ctx ends first.
+// Wait returns once ok accepts what has arrived, and false when ctx ends first.
 func (s *StatsDSink) Wait(ctx context.Context, ok func(*StatsDSink) bool) bool {
-	for {
-		s.mu.Lock()
-		news := s.news
-		s.mu.Unlock()
-		if ok(s) {
-			return true
-		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-			return ok(s)
+	return s.wait(ctx, func() bool { return ok(s) })
+}
+
+// StatsDMetric is one DogStatsD message.
+type StatsDMetric struct {
+	Name   string
+	Type   string    // c, g, d, h, s or ms
+	Values []float64 // of a set: none
+	Rate   float64   // share of the values that was sent; 1 unless said
+	Tags   []string  // in the order of the wire
+}
+
+// Tag returns the value of a tag; empty when the key is absent.
+func (m StatsDMetric) Tag(key string) string {
+	for _, tag := range m.Tags {
+		if v, ok := strings.CutPrefix(tag, key+":"); ok {
+			return v
 		}
 	}
+	return ""
+}
+
+// Has reports whether the metric carries all tags, each as key:value.
+func (m StatsDMetric) Has(tags ...string) bool {
+	return !slices.ContainsFunc(tags, func(tag string) bool { return !slices.Contains(m.Tags, tag) })
+}
+
+// ParseStatsD reads one DogStatsD message: name:value[:value...]|type[|field...].
+// It is strict: what an agent would ignore, or read otherwise than it was meant,
+// is an error. Events and service checks are not metrics and are errors too.
+func ParseStatsD(line string) (StatsDMetric, error) {
+	parts := strings.Split(line, "|")
+	name, values, ok := strings.Cut(parts[0], ":")
+	switch {
+	case !ok || len(parts) < 2:
+		return StatsDMetric{}, errors.New("no value or no type")
+	case !metricName(name):
+		return StatsDMetric{}, fmt.Errorf("bad name %q", name)
+	}
+	m := StatsDMetric{Name: name, Type: parts[1], Rate: 1}
+	if !slices.Contains([]string{"c", "g", "d", "h", "s", "ms"}, m.Type) {
+		return StatsDMetric{}, fmt.Errorf("bad type %q", m.Type)
+	}
+	if m.Type != "s" {
+		for v := range strings.SplitSeq(values, ":") {
+			f, err := strconv.ParseFloat(v, 64)
+			if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+				return StatsDMetric{}, fmt.Errorf("bad value %q", v)
+			}
+			m.Values = append(m.Values, f)
+		}
+	} else if values == "" {
+		return StatsDMetric{}, errors.New("empty value")
+	}
+	seen := map[byte]bool{}
+	for _, field := range parts[2:] {
+		if err := m.field(field, seen); err != nil {
+			return StatsDMetric{}, err
+		}
+	}
+	return m, nil
+}
+
+func (m *StatsDMetric) field(field string, seen map[byte]bool) error {
+	if field == "" {
+		return errors.New("empty field")
+	}
+	kind, rest := field[0], field[1:]
+	card, isCard := strings.CutPrefix(field, "card:")
+	if isCard {
+		kind = 'C' // c is the container field
+	}
+	once := !seen[kind]
+	seen[kind] = true
+	var err error
+	switch {
+	case isCard:
+		if !slices.Contains([]string{"none", "low", "orchestrator", "high"}, card) {
+			err = errors.New("bad cardinality")
+		}
+	case kind == '#':
+		m.Tags = strings.Split(rest, ",")
+		err = checkTags(m.Tags)
+	case kind == '@':
+		if m.Rate, err = strconv.ParseFloat(rest, 64); err == nil && !(m.Rate > 0 && m.Rate <= 1) {
+			err = errors.New("bad rate")
+		}
+	case kind == 'T':
+		var n int64
+		if n, err = strconv.ParseInt(rest, 10, 64); err == nil && n <= 0 {
+			err = errors.New("bad time")
+		}
+	case (kind == 'c' || kind == 'e') && len(rest) > 1 && rest[0] == ':':
+	default:
+		err = errors.New("unknown field")
+	}
+	if err == nil && !once {
+		err = errors.New("field twice")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %q", err, field)
+	}
+	return nil
+}
+
+// checkTags accepts tags of the form key:value, with lower-case keys and values of
+// characters that Datadog keeps as they are, and each key once.
+func checkTags(tags []string) error {
+	keys := map[string]bool{}
+	for _, tag := range tags {
+		key, value, ok := strings.Cut(tag, ":")
+		if !ok || !tagText(key) || key[0] < 'a' || key[0] > 'z' || len(key) > utf8.RuneCountInString(key) || !tagText(value) || len(value) > 200 {
+			return fmt.Errorf("bad tag %q", tag)
+		}
+		if keys[key] {
+			return fmt.Errorf("tag key %q twice", key)
+		}
+		keys[key] = true
+	}
+	return nil
+}
+
+func tagText(s string) bool {
+	for _, c := range s {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("_./-:", c) || unicode.ToLower(c) != c {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func metricName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || ((c < '0' || c > '9') && c != '_' && c != '.')) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 200 && s[len(s)-1] != '.'
 }

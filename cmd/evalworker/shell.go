@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// again says how to call one of the project's programs from another terminal, so
-// that it can be pasted: by its bare name when the shell finds it, else by the
-// path beside this program, else through the go command.
-func again(name string) string {
+// shellCommand returns how to call one of the project's programs from another
+// terminal: by its bare name when the shell finds it, else by the path beside this
+// program, else through the go command. It can be pasted.
+func shellCommand(name string) string {
 	exe, err := os.Executable()
 	if err != nil {
 		return name
 	}
-	if builtToRun(exe) {
+	if runByGo(exe) {
 		return "go run ./cmd/" + name
 	}
 	beside := filepath.Join(filepath.Dir(exe), name)
@@ -31,9 +31,9 @@ func again(name string) string {
 	return "go run github.com/evalworker/evalworker/cmd/" + name + "@latest"
 }
 
-// builtToRun reports whether a program is one that "go run" has built, which
-// lies in the build cache.
-func builtToRun(exe string) bool {
+// runByGo reports whether "go run" has built a program, which then lies in the
+// build cache.
+func runByGo(exe string) bool {
 	return strings.Contains(exe, "go-build") || strings.HasSuffix(filepath.Dir(exe), "-d")
 }
 
@@ -48,7 +48,7 @@ func same(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(x, y)
 }
 
-// quote makes one word of s for a shell.
+// quote returns s as one word of a shell.
 func quote(s string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@=+,-"
 	if s != "" && strings.Trim(s, plain) == "" {

@@ -15,7 +15,7 @@ const (
 	soakModel   = 200 * time.Millisecond
 )
 
-// stuck is the memory behind one event that does not end, with a million
+// stuck measures the memory behind one event that does not end, with a million
 // skipped events of the same partition after it.
 func stuck(ctx context.Context, w *world, _ options) error {
 	topic, err := w.topic(ctx, 1)
@@ -34,7 +34,7 @@ func stuck(ctx context.Context, w *world, _ options) error {
 	if err != nil {
 		return err
 	}
-	err = w.publish(ctx, topic, stuckEvents+1, func(n int, e *event.Event) {
+	err = w.publish(ctx, topic, stuckEvents+1, 0, func(n int, e *event.Event) {
 		e.Input, e.Output = event.Text("?"), event.Text("!")
 		if n == 0 {
 			e.Feature = "stuck"
@@ -59,27 +59,20 @@ func stuck(ctx context.Context, w *world, _ options) error {
 	if err != nil {
 		return err
 	}
-	_ = p.stop() // it says that one event is not finished, which is the point
+	_ = p.stop() // its error is that one event is not finished, as intended
 	fmt.Fprintf(w.out, "\nstuck: one event in flight, %d skipped after it on its partition\n", stuckEvents)
 	fmt.Fprintf(w.out, "RSS %.0f MB, peak %.0f MB\n", float64(f.RSS)/1e6, float64(f.PeakRSS)/1e6)
 	return nil
 }
 
-// soak is the memory after a while of load: validation of every event, a judge
-// for one in twenty, one failure in fifty.
+// soak measures the memory after some time of load: validation of every event, a
+// judge for one in twenty, one failure in fifty.
 func soak(ctx context.Context, w *world, opts options) error {
 	topic, err := w.topic(ctx, partitions)
 	if err != nil {
 		return err
 	}
-	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply { return passing(req, soakModel) }))
-	if err != nil {
-		return err
-	}
-	path, err := w.configure("soak", topic, "", fmt.Sprintf(
-		"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, requests_per_minute: 0}}\n"+
-			"evaluators:\n  - {name: reply_format, type: json_schema, schema: support_reply}\n"+
-			"  - {name: correctness, type: llm_judge, rubric: answer_relevance, rate: 0.05}", url))
+	path, err := w.configureJudged(ctx, "soak", topic, soakModel, 0.05)
 	if err != nil {
 		return err
 	}
@@ -87,7 +80,7 @@ func soak(ctx context.Context, w *world, opts options) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.pace(ctx, topic, int(opts.soak/soakPace), soakPace, func(n int, e *event.Event) {
+	err = w.publish(ctx, topic, int(opts.soak/soakPace), soakPace, func(n int, e *event.Event) {
 		if n%50 == 0 {
 			e.Output = event.Text(fmt.Sprintf(`{"category":"unheard of %d"`, n))
 		}

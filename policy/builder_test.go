@@ -1,10 +1,9 @@
-package app
+package policy
 
 import (
 	"log/slog"
 	"testing"
 
-	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/judges/model"
 )
 
@@ -13,33 +12,34 @@ import (
 // that changed is another.
 func TestModelsLiveOn(t *testing.T) {
 	t.Parallel()
-	revision := func(large string) *config.Config {
-		cfg := config.Default()
+	revision := func(large string) *Config {
+		cfg := DefaultConfig()
 		for name, deployment := range map[string]string{"small": "judge-small", "large": large} {
 			mc := model.DefaultConfig()
 			mc.Model, mc.APIKey = deployment, "none"
 			cfg.Models[name] = mc
 		}
 		for _, e := range [][2]string{{"safety", "small"}, {"helpfulness", "small"}, {"completeness", "large"}} {
-			cfg.Evaluators = append(cfg.Evaluators, config.Evaluator{
-				Name: e[0], Type: "llm_judge", JudgeOptions: config.JudgeOptions{Rubric: e[0], Model: e[1]},
+			cfg.Evaluators = append(cfg.Evaluators, EvaluatorConfig{
+				Name: e[0], Type: "llm_judge", JudgeOptions: JudgeOptions{Rubric: e[0], Model: e[1]},
 			})
 		}
 		return &cfg
 	}
-	s := suites{log: slog.New(slog.DiscardHandler)}
-	build := func(cfg *config.Config) map[string]*model.Endpoint {
+	b := NewBuilder(Deps{Log: slog.New(slog.DiscardHandler)})
+	defer b.Close()
+	build := func(cfg *Config) map[string]*model.Endpoint {
 		t.Helper()
-		suite, err := s.build(cfg)
+		p, err := b.Build(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(suite.Evaluators) != 3 {
-			t.Fatalf("%d evaluators, want 3", len(suite.Evaluators))
+		if len(p.Evaluators) != 3 {
+			t.Fatalf("%d evaluators, want 3", len(p.Evaluators))
 		}
 		out := map[string]*model.Endpoint{}
-		for name, m := range s.models {
-			out[name] = m.model
+		for name, m := range b.models {
+			out[name] = m.endpoint
 		}
 		return out
 	}
@@ -58,11 +58,10 @@ func TestModelsLiveOn(t *testing.T) {
 
 	bad := revision("judge-largest")
 	bad.Evaluators[2].Rubric = "no such rubric"
-	if _, err := s.build(bad); err == nil {
+	if _, err := b.Build(bad); err == nil {
 		t.Error("a judge without a rubric was built")
 	}
-	if s.models["large"].model != third["large"] {
+	if b.models["large"].endpoint != third["large"] {
 		t.Error("a revision that was refused has taken the models away")
 	}
-	s.close()
 }

@@ -1,0 +1,160 @@
+package policy
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/judges/model"
+	"github.com/evalworker/evalworker/sampler"
+	"github.com/evalworker/evalworker/validators"
+)
+
+// Policy is one revision. It is immutable and safe for concurrent use.
+type Policy struct {
+	Sampler *sampler.Sampler
+	// Evaluators have the indexes that the sampler's plans name.
+	Evaluators []Evaluator
+}
+
+// Revision identifies what the sampler decides by.
+func (p *Policy) Revision() string { return p.Sampler.Revision() }
+
+// Evaluator is an evaluator as it is run.
+type Evaluator struct {
+	eval.Evaluator
+	// Timeout bounds one evaluation, retries included. 0: no bound but the event's.
+	Timeout time.Duration
+}
+
+// Judge reports whether the evaluator calls a model.
+func (e Evaluator) Judge() bool { return e.Type() == eval.TypeLLMJudge }
+
+// Deps are what a builder works with.
+type Deps struct {
+	Log     *slog.Logger     // of the models
+	Observe func(model.Call) // is called after each call of a model; may be nil
+}
+
+// Builder builds the policy of each revision and owns the models behind it.
+type Builder struct {
+	deps   Deps
+	mu     sync.Mutex
+	models map[string]builtModel // of the last revision; written by Build alone, under mu
+}
+
+type builtModel struct {
+	cfg      model.Config
+	endpoint *model.Endpoint
+}
+
+// NewBuilder returns a builder without models. The caller must Close it.
+func NewBuilder(deps Deps) *Builder { return &Builder{deps: deps} }
+
+// Build builds the policy of a configuration. When it fails, the models of the
+// last revision stay as they are. It must not be called concurrently.
+func (b *Builder) Build(c *Config) (*Policy, error) {
+	if err := c.Missing().Err(); err != nil {
+		return nil, err
+	}
+	schemas, faults := validators.LoadSchemas(c.SchemaDir())
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	rubrics, faults := judges.LoadRubrics(c.RubricDir())
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	models := map[string]builtModel{}
+	p := &Policy{}
+	for _, e := range c.Evaluators {
+		built := Evaluator{Timeout: e.Timeout}
+		var err error
+		if e.Judge() {
+			jc := e.JudgeConfig()
+			var m builtModel
+			if m, err = b.model(jc.Model, c, models); err == nil {
+				built.Evaluator, err = judges.New(jc, rubrics[jc.Rubric], m.endpoint)
+			}
+		} else {
+			built.Evaluator, err = validators.New(e.ValidatorConfig(), schemas)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("evaluator %s: %w", e.Name, err)
+		}
+		p.Evaluators = append(p.Evaluators, built)
+	}
+	var err error
+	if p.Sampler, err = c.Sampler(); err != nil {
+		return nil, err
+	}
+	for name, old := range b.models {
+		if models[name].endpoint != old.endpoint {
+			old.endpoint.Close() // drops idle connections only: events in flight may still use it
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.models = models
+	return p, nil
+}
+
+// model returns the model of that name: the one that this revision has built
+// already, else the last revision's when its settings are the same, else a new one.
+func (b *Builder) model(name string, c *Config, models map[string]builtModel) (builtModel, error) {
+	if m, ok := models[name]; ok {
+		return m, nil
+	}
+	m := builtModel{cfg: c.Models[name]}
+	if old, ok := b.models[name]; ok && reflect.DeepEqual(old.cfg, m.cfg) {
+		m = old
+	} else {
+		var err error
+		m.endpoint, err = model.New(m.cfg, model.Deps{Log: b.deps.Log, Observe: b.deps.Observe})
+		if faults, ok := errors.AsType[fault.List](err); ok {
+			var under fault.List
+			under.Under("models."+name, faults)
+			return m, under
+		}
+		if err != nil {
+			return m, fmt.Errorf("model %s: %w", name, err)
+		}
+	}
+	models[name] = m
+	return m, nil
+}
+
+// ModelStatus is the state of a model of the present revision.
+type ModelStatus struct {
+	Name  string `json:"name"`  // in the configuration
+	Model string `json:"model"` // as its server calls it
+	model.Condition
+}
+
+// Models returns the state of the present revision's models, by name. It may be
+// called while a policy is built.
+func (b *Builder) Models() []ModelStatus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]ModelStatus, 0, len(b.models))
+	for name, m := range b.models {
+		out = append(out, ModelStatus{Name: name, Model: m.cfg.Model, Condition: m.endpoint.Condition()})
+	}
+	slices.SortFunc(out, func(a, b ModelStatus) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Close drops the models' connections.
+func (b *Builder) Close() {
+	for _, m := range b.models {
+		m.endpoint.Close()
+	}
+}

@@ -1,0 +1,29 @@
+// Package policy is what decides which events are evaluated, and what evaluates
+// them: one revision of the sampler and the evaluators with their rubrics,
+// schemas and models.
+//
+//	builder := policy.NewBuilder(policy.Deps{Log: log})
+//	defer builder.Close()
+//	p, err := builder.Build(&cfg) // again for each revision of cfg
+//	plan := p.Sampler.Decide(&envelope)
+//	for _, pick := range plan.Picks {
+//		verdict, err := p.Evaluators[pick.Evaluator].Evaluate(ctx, event)
+//	}
+//
+// [Config] is the part of the configuration file that may change while a worker
+// runs. Whatever makes a revision valid is checked here and nowhere else:
+// [Config.Validate] reports every fault in what is written, [Config.Missing] adds
+// that a worker needs at least one evaluator, and [Builder.Build] refuses what
+// has either. Start, reload, "evalworker check" and the tools therefore agree.
+//
+// A [Policy] is immutable. Its revision is a digest of everything that can change
+// the sampler's plans, and the version of each evaluator is a digest of what its
+// verdicts depend on: options, rubric or schema, model. A report carries both, so a
+// verdict can be traced to what produced it.
+//
+// A model whose settings did not change lives on over revisions, because its
+// limits, its breaker and what it has learned about its server are worth keeping.
+//
+// The package reads rubric and schema files and opens no connection; models are
+// called when a judge is evaluated. It does not watch files: internal/config does.
+package policy

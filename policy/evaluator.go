@@ -1,0 +1,184 @@
+package policy
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/judges"
+	"github.com/evalworker/evalworker/validators"
+)
+
+// The options of the two families, under names that can stand side by side.
+type (
+	// ValidatorOptions are the options of validators.
+	ValidatorOptions = validators.Config
+	// JudgeOptions are the options of judges.
+	JudgeOptions = judges.Config
+)
+
+// EvaluatorConfig is one entry of evaluators: what all have, and the options of
+// its type. Those of other types stay zero.
+type EvaluatorConfig struct {
+	Name    string        `yaml:"name" doc:"Name on scores and in metrics; lower-case letters, digits and _."`
+	Type    string        `yaml:"type" doc:"Kind of validator, or llm_judge."`
+	Rate    *float64      `yaml:"rate" doc:"Probability with which an event is evaluated, 0 to 1; without one a validator always runs and a judge runs at sampling.default_rate."`
+	When    string        `yaml:"when" doc:"Condition on the event; without one every event qualifies."`
+	Timeout time.Duration `yaml:"timeout" doc:"Time for one evaluation, retries included; 0: no bound but those of the model's calls."`
+
+	ValidatorOptions `yaml:",inline"`
+	JudgeOptions     `yaml:",inline"`
+}
+
+// TypeJudge is the type of an evaluator that asks a model.
+const TypeJudge = string(eval.TypeLLMJudge)
+
+// Judge reports whether the evaluator asks a model.
+func (e EvaluatorConfig) Judge() bool { return e.Type == TypeJudge }
+
+// JudgeConfig returns the configuration of a judge.
+func (e EvaluatorConfig) JudgeConfig() judges.Config {
+	c := e.JudgeOptions
+	c.Name = e.Name
+	if c.Model == "" {
+		c.Model = DefaultModel
+	}
+	return c
+}
+
+// ValidatorConfig returns the configuration of a validator.
+func (e EvaluatorConfig) ValidatorConfig() validators.Config {
+	c := e.ValidatorOptions
+	c.Name, c.Type = e.Name, e.Type
+	return c
+}
+
+// Deterministic returns evaluators for events of which nothing is known: those
+// that need no model and no settings, and that fail only what is wrong
+// everywhere. Each is named after its type and answers not_applicable where an
+// event lacks what it looks at.
+func Deterministic() []EvaluatorConfig {
+	var out []EvaluatorConfig
+	for _, kind := range []string{"json_schema", "tool_calls", "substance", "refusal", "pii", "secrets", "citations"} {
+		out = append(out, EvaluatorConfig{Name: kind, Type: kind})
+	}
+	return out
+}
+
+var evaluatorName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// maxName bounds an evaluator's name, which becomes part of a metric's name.
+const maxName = 64
+
+// names lists what evaluators may refer to.
+type names struct {
+	rubrics []string
+	guided  []string // the rubrics that judge by a text of the configuration
+	schemas []string
+	models  []string
+}
+
+func (e EvaluatorConfig) validate(k names) fault.List {
+	var fs fault.List
+	switch {
+	case e.Name == "": // the sampler reports it, as it does a name that occurs twice
+	case len(e.Name) > maxName:
+		fs.Add("name", fmt.Sprintf("%d bytes long", len(e.Name)), fmt.Sprintf("want at most %d", maxName))
+	case !evaluatorName.MatchString(e.Name):
+		fs.Add("name", fmt.Sprintf("%q is no name of an evaluator", e.Name), "want lower-case letters, digits and _, a letter first: it becomes part of a metric's name")
+	}
+	if e.Timeout < 0 {
+		fs.Add("timeout", fmt.Sprintf("%v is below zero", e.Timeout), "want a duration such as 30s; 0 means no bound of its own")
+	}
+	switch {
+	case e.Type == "":
+		fs.Add("type", "missing", "want one of "+strings.Join(Types(), ", "))
+		return fs
+	case !slices.Contains(Types(), e.Type):
+		fs.Add("type", fmt.Sprintf("unknown type %q", e.Type), suggest(e.Type, Types(), ""))
+		return fs
+	}
+	allowed := Options(e.Type)
+	for _, o := range optionFields() {
+		if v := reflect.ValueOf(&e).Elem().FieldByIndex(o.Index); !slices.Contains(allowed, o.Key) && !v.IsZero() {
+			fs = append(fs, notAnOption(o.Key, e.Type, allowed))
+			v.SetZero() // reported once; e is a copy
+		}
+	}
+	if e.Judge() {
+		return append(fs, e.validateJudge(k)...)
+	}
+	fs = append(fs, e.ValidatorConfig().Validate()...)
+	if e.Schema != "" && slices.Contains(allowed, "schema") && !slices.Contains(k.schemas, e.Schema) {
+		fs.Add("schema", fmt.Sprintf("unknown schema %q", e.Schema), suggest(e.Schema, k.schemas, "there is no file in the folder of schemas"))
+	}
+	return fs
+}
+
+func (e EvaluatorConfig) validateJudge(k names) fault.List {
+	c := e.JudgeConfig()
+	fs := c.Validate()
+	if c.Rubric != "" && !slices.Contains(k.rubrics, c.Rubric) {
+		fs.Add("rubric", fmt.Sprintf("unknown rubric %q", c.Rubric), suggest(c.Rubric, k.rubrics, "there is none"))
+	}
+	if slices.Contains(k.guided, c.Rubric) && strings.TrimSpace(c.Guideline) == "" {
+		fs.Add("guideline", "missing", "want the text of the guideline that rubric "+c.Rubric+" judges by")
+	}
+	if !slices.Contains(k.models, c.Model) {
+		fs.Add("model", fmt.Sprintf("unknown model %q", c.Model), suggest(c.Model, k.models, "models has no entry"))
+	}
+	return fs
+}
+
+func notAnOption(key, kind string, allowed []string) fault.Fault {
+	expected := kind + " takes no options"
+	if len(allowed) > 0 {
+		expected = kind + " takes " + strings.Join(allowed, ", ")
+	}
+	return fault.Fault{Path: key, Problem: "not an option of type " + kind, Expected: expected}
+}
+
+// suggest returns the name that was probably meant, else lists all of them.
+func suggest(word string, among []string, none string) string {
+	switch near := fault.Nearest(word, among); {
+	case near != "":
+		return fmt.Sprintf("did you mean %q?", near)
+	case len(among) == 0:
+		return none
+	}
+	return "want one of " + strings.Join(among, ", ")
+}
+
+// Types returns every type of evaluator, validators first.
+func Types() []string {
+	var names []string
+	for _, k := range validators.Kinds() {
+		names = append(names, k.Name)
+	}
+	return append(names, TypeJudge)
+}
+
+// Options returns the keys that a type of evaluator takes beside those that all
+// take.
+func Options(kind string) []string {
+	if kind != TypeJudge {
+		return validators.Options(kind)
+	}
+	var keys []string
+	for _, f := range strictyaml.Fields(reflect.TypeFor[judges.Config]()) {
+		keys = append(keys, f.Key)
+	}
+	return keys
+}
+
+// optionFields returns the options of all types, as they stand in an
+// EvaluatorConfig.
+func optionFields() []strictyaml.Field {
+	return slices.DeleteFunc(strictyaml.Fields(reflect.TypeFor[EvaluatorConfig]()), func(f strictyaml.Field) bool { return len(f.Index) == 1 })
+}
