@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"internal/config/strictyaml": {"internal/config/fault"},
 	"internal/outage":            {},
 	"internal/backoff":           {},
+	"internal/cli":               {},
 	"stats":                      {},
 	"redact":                     {"eval", "event", "internal/config/fault"},
 
@@ -86,11 +87,11 @@ var layers = map[string][]string{
 	// The programs.
 	"cmd/emitter": {
 		"emitter", "emitter/mskiam", "event", "sidecar", "sidecar/spool",
-		"internal/config/fault", "internal/config/secret", "internal/demo/scenario",
+		"internal/cli", "internal/config/fault", "internal/config/secret", "internal/demo/scenario",
 	},
 	"cmd/evalworker": {
 		"eval", "event", "datasets", "emitter/mskiam", "kafka/deadletter", "redact", "sampler",
-		"internal/app", "internal/config", "internal/config/fault", "internal/demo", "internal/replay", "internal/summary",
+		"internal/app", "internal/cli", "internal/config", "internal/config/fault", "internal/demo", "internal/replay", "internal/summary",
 	},
 	"internal/gen":     {"event", "internal/config", "telemetry"},
 	"examples/publish": {"emitter", "event"},
@@ -118,7 +119,7 @@ var rooms = map[string][]string{
 	"github.com/spf13/cobra":                {"cmd/emitter", "cmd/evalworker"},
 	"gonum.org/":                            {"stats"},
 	"github.com/fsnotify/fsnotify":          {"internal/config"},
-	"github.com/schollz/progressbar":        {"cmd/emitter", "cmd/evalworker"},
+	"github.com/schollz/progressbar":        {"internal/cli"},
 	"github.com/cespare/xxhash":             {"sampler"},
 	"github.com/gofrs/flock":                {"sidecar/spool"},
 }

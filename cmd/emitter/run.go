@@ -7,13 +7,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-)
 
-// Exit codes.
-const (
-	exitOK    = 0
-	exitFail  = 1 // the work failed, or part of it
-	exitUsage = 2 // wrong use: nothing was done
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // failure is an error of the work itself. Every other error that a command
@@ -33,13 +28,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	cmd, err := root.ExecuteContextC(ctx)
 	switch failed, _ := errors.AsType[*failure](err); {
 	case err == nil:
-		return exitOK
+		return cli.ExitOK
 	case failed != nil:
 		fmt.Fprintln(stderr, "emitter:", failed)
-		return exitFail
+		return cli.ExitFailure
 	default:
 		fmt.Fprintf(stderr, "emitter: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
-		return exitUsage
+		return cli.ExitUsage
 	}
 }
 
@@ -64,7 +59,7 @@ trying things out.`,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version:       version(), // --version
+		Version:       cli.ReadBuild().String(), // --version
 	}
 	root.SetVersionTemplate("emitter {{.Version}}\n")
 	root.AddCommand(newSend(), newServe(), newSimulate(), newVersion())

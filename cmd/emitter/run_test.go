@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -60,8 +61,8 @@ func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if got := <-code; got != exitFail {
-		t.Errorf("exit code %d, want %d", got, exitFail)
+	if got := <-code; got != cli.ExitFailure {
+		t.Errorf("exit code %d, want %d", got, cli.ExitFailure)
 	}
 	if !strings.Contains(stdout.String(), "sent ") || !strings.Contains(stderr.String(), "interrupted after line ") {
 		t.Errorf("stdout %q, stderr %q, want how many were sent", &stdout, &stderr)
@@ -92,7 +93,7 @@ func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
 		in := &breakingOff{Reader: strings.NewReader(strings.Repeat(oneEvent, 1000)), cancel: cancel}
 		var stdout, stderr bytes.Buffer
 		code := run(ctx, []string{"send", "--brokers", addr, "-"}, in, &stdout, &stderr)
-		if code != exitFail || !strings.Contains(stderr.String(), "interrupted after line ") {
+		if code != cli.ExitFailure || !strings.Contains(stderr.String(), "interrupted after line ") {
 			t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 		}
 	}
@@ -118,9 +119,9 @@ func TestInterruptedSimulation(t *testing.T) {
 		args []string
 		want int
 	}{
-		"without a limit it has ended":  {[]string{"--events", "0"}, exitOK},
-		"with a limit something is due": {[]string{"--events", "1000000000"}, exitFail},
-		"while it waits for its pace":   {[]string{"--events", "0", "--rate", "0.0001"}, exitOK},
+		"without a limit it has ended":  {[]string{"--events", "0"}, cli.ExitOK},
+		"with a limit something is due": {[]string{"--events", "1000000000"}, cli.ExitFailure},
+		"while it waits for its pace":   {[]string{"--events", "0", "--rate", "0.0001"}, cli.ExitOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,7 +150,7 @@ func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
 	cancel()
 	var stdout bytes.Buffer
 	code := run(ctx, []string{"simulate", "--brokers", embedded(t), "--events", "0"}, strings.NewReader(""), &stdout, io.Discard)
-	if code != exitOK || !strings.HasPrefix(stdout.String(), "sent 0 events") {
+	if code != cli.ExitOK || !strings.HasPrefix(stdout.String(), "sent 0 events") {
 		t.Errorf("exit code %d, stdout %q", code, &stdout)
 	}
 }
@@ -162,7 +163,7 @@ func TestInterruptedSimulationOfWhichNothingWasSent(t *testing.T) {
 		defer cancel()
 		var stderr bytes.Buffer
 		code := run(ctx, []string{"simulate", "--brokers", "127.0.0.1:1", "--events", "0", "--rate", "20"}, strings.NewReader(""), io.Discard, &stderr)
-		if code != exitFail || !strings.Contains(stderr.String(), " events could not be sent") {
+		if code != cli.ExitFailure || !strings.Contains(stderr.String(), " events could not be sent") {
 			t.Errorf("exit code %d, stderr %q", code, &stderr)
 		}
 	})
@@ -173,7 +174,7 @@ func TestAnInputThatBreaksOffIsAFailure(t *testing.T) {
 	in := io.MultiReader(strings.NewReader(`{"event":"llm_request_completed","request_id":"a"}`+"\n"), iotest.ErrReader(errors.New("disk on fire")))
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"send", "--brokers", embedded(t), "-"}, in, &stdout, &stderr)
-	if code != exitFail || !strings.Contains(stderr.String(), "after line 1: disk on fire") || !strings.Contains(stdout.String(), "sent 1 of 1 line") {
+	if code != cli.ExitFailure || !strings.Contains(stderr.String(), "after line 1: disk on fire") || !strings.Contains(stdout.String(), "sent 1 of 1 line") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}
 }
@@ -186,8 +187,8 @@ func TestAnOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 		{"send", "-", "--brokers", embedded(t)},
 		{"version"},
 	} {
-		if code := run(t.Context(), args, strings.NewReader(""), brokenPipe{}, io.Discard); code != exitFail {
-			t.Errorf("%v: exit code %d, want %d", args, code, exitFail)
+		if code := run(t.Context(), args, strings.NewReader(""), brokenPipe{}, io.Discard); code != cli.ExitFailure {
+			t.Errorf("%v: exit code %d, want %d", args, code, cli.ExitFailure)
 		}
 	}
 }

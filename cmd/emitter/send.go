@@ -14,6 +14,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // sending is one run of the command send.
@@ -97,9 +98,9 @@ func (s *sending) run(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	bar := newProgress(cmd.ErrOrStderr(), size, "sending", true)
+	bar := cli.NewProgress(cmd.ErrOrStderr(), size, "sending", true)
 	readErr := s.read(cmd.Context(), em, in, bar, cmd.ErrOrStderr())
-	bar.clear()
+	bar.Clear()
 	s.sum.File = s.name
 	s.sum.Unsent = s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
 	s.sum.Sent = int(em.Stats().Sent)
@@ -110,7 +111,7 @@ func (s *sending) run(cmd *cobra.Command, file string) error {
 }
 
 // read hands every line over to the emitter.
-func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar progress, stderr io.Writer) error {
+func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar cli.Progress, stderr io.Writer) error {
 	each, failed := lines(ctx, in, s.target.maxEventBytes)
 	for {
 		select {
@@ -131,10 +132,10 @@ func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, b
 				s.stuck = true
 				return nil
 			case err != nil:
-				bar.clear()
+				bar.Clear()
 				s.bad(l.number, err, stderr)
 			}
-			bar.add(l.size)
+			bar.Add(l.size)
 		case <-ctx.Done():
 			s.sum.Interrupted = true
 			return nil
@@ -147,7 +148,7 @@ func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
 	s.sum.Lines++
 	switch {
 	case l.tooLong:
-		return fmt.Errorf("longer than %s", plural(s.target.maxEventBytes, "byte"))
+		return fmt.Errorf("longer than %s", cli.Plural(s.target.maxEventBytes, "byte"))
 	case len(bytes.TrimSpace(l.data)) == 0:
 		s.sum.Blank++
 		return nil
@@ -179,7 +180,7 @@ func (s *sending) print(stdout io.Writer) error {
 		return json.NewEncoder(stdout).Encode(s.sum)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "sent %d of %s to %s", s.sum.Sent, plural(s.sum.Lines-s.sum.Blank, "line"), s.target.topic)
+	fmt.Fprintf(&text, "sent %d of %s to %s", s.sum.Sent, cli.Plural(s.sum.Lines-s.sum.Blank, "line"), s.target.topic)
 	for _, n := range []struct {
 		count int
 		what  string
@@ -201,12 +202,12 @@ func (s *sending) verdict(readErr error) error {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
 	case s.stuck:
-		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, plural(s.sum.Sent, "event"), s.target.timeout)}
+		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, cli.Plural(s.sum.Sent, "event"), s.target.timeout)}
 	case s.sum.Interrupted:
-		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, plural(s.sum.Sent, "event"))}
+		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, cli.Plural(s.sum.Sent, "event"))}
 	}
 	if left := s.sum.Bad + s.sum.Unsent; left > 0 {
-		return &failure{fmt.Errorf("%d of %s %s not sent", left, plural(s.sum.Lines-s.sum.Blank, "line"), were(left))}
+		return &failure{fmt.Errorf("%d of %s %s not sent", left, cli.Plural(s.sum.Lines-s.sum.Blank, "line"), cli.Were(left))}
 	}
 	return nil
 }

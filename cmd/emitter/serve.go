@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/sidecar"
@@ -91,7 +92,7 @@ func (s *serving) run(cmd *cobra.Command) (err error) {
 	}
 	defer func() { err = errors.Join(err, asFailure(sp.Close())) }()
 	server, err := sidecar.New(cmd.Context(), s.sidecar, sidecar.Deps{
-		Spool: sp, Publisher: speaking{publisher, names}, Log: log, Topic: cfg.Topic, Version: moduleVersion(),
+		Spool: sp, Publisher: speaking{publisher, names}, Log: log, Topic: cfg.Topic, Version: cli.ReadBuild().Version,
 	})
 	if err != nil {
 		return ofUseOrWork(names.named(err))

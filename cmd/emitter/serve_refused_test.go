@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -41,7 +42,7 @@ func TestServeIsRefused(t *testing.T) {
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if code := s.stop(t); code != exitOK {
+	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -217,7 +218,7 @@ func TestKillSidecar(t *testing.T) {
 		restore()
 	}
 	s := serve(t, append(args, "--grace", "2m")...)
-	if code := s.stop(t); code != exitOK {
+	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	got := delivered(t, b.Addr(), partitions)
@@ -262,10 +263,10 @@ func TestServeStopsInGoodOrder(t *testing.T) {
 	}
 	// Somebody else's spool is a failure, not wrong use.
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--spool-dir", dir}, strings.NewReader(""), io.Discard, &stderr); code != exitFail || !strings.Contains(stderr.String(), fmt.Sprintf("in use by another process (process %d): %s; stop it, or set --spool-dir to another folder", s.cmd.Process.Pid, dir)) {
+	if code := run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--spool-dir", dir}, strings.NewReader(""), io.Discard, &stderr); code != cli.ExitFailure || !strings.Contains(stderr.String(), fmt.Sprintf("in use by another process (process %d): %s; stop it, or set --spool-dir to another folder", s.cmd.Process.Pid, dir)) {
 		t.Errorf("a second one in the same folder: exit code %d, %s", code, &stderr)
 	}
-	if code := s.stop(t); code != exitOK {
+	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	if got := delivered(t, addr, 2); !slices.Equal(got["7"], []string{"a"}) {
@@ -318,7 +319,7 @@ func TestServeThroughAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(again.Close)
-	if code := s.stop(t); code != exitOK { // sends what is spooled
+	if code := s.stop(t); code != cli.ExitOK { // sends what is spooled
 		t.Errorf("exit code %d", code)
 	}
 	if got := delivered(t, cfg.Addr, 1); !slices.Equal(slices.Compact(got["7"]), want) {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // TestServePortTaken: it is told once which address is taken, and by which flag
@@ -22,7 +24,7 @@ func TestServePortTaken(t *testing.T) {
 	var out, errs bytes.Buffer
 	code := run(t.Context(), []string{"serve", "--listen", l.Addr().String(), "--spool-dir", filepath.Join(t.TempDir(), "spool")}, strings.NewReader(""), &out, &errs)
 	want := fmt.Sprintf("emitter: sidecar: listen on %s: bind: address already in use; set --listen to another address\n", l.Addr())
-	if code != exitFail || errs.String() != want {
+	if code != cli.ExitFailure || errs.String() != want {
 		t.Errorf("exit code %d, stderr %q, want %q", code, &errs, want)
 	}
 }
@@ -42,7 +44,7 @@ func TestServeWithoutABroker(t *testing.T) {
 	if got, err := lastError(client, s.url); err != nil || got != want {
 		t.Errorf("%q, %v, want %q", got, err, want)
 	}
-	if code := s.stop(t); code != exitOK {
+	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
@@ -194,19 +195,19 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 	if s.events > 0 {
 		total = int64(s.events)
 	}
-	bar := newProgress(cmd.ErrOrStderr(), total, s.scenario, false)
+	bar := cli.NewProgress(cmd.ErrOrStderr(), total, s.scenario, false)
 	_, err = s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
-		defer bar.add(1)
+		defer bar.Add(1)
 		return s.emit(cmd.Context(), em, e)
 	})
-	bar.clear()
+	bar.Clear()
 	unsent := s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
-	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
+	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", cli.Plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
 		return &failure{printErr}
 	}
 	err = s.verdict(cmd.Context(), err)
 	if err == nil && unsent > 0 {
-		err = &failure{fmt.Errorf("%s could not be sent", plural(unsent, "event"))}
+		err = &failure{fmt.Errorf("%s could not be sent", cli.Plural(unsent, "event"))}
 	}
 	return err
 }

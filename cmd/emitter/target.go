@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // target is where a command publishes to, as its flags say.
@@ -147,7 +148,7 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 	if t.connect != nil && errors.Is(why, context.DeadlineExceeded) {
 		why = t.connect // that the time was over says less
 	}
-	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", plural(unsent.Count, "event"), why)
+	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", cli.Plural(unsent.Count, "event"), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
 		fmt.Fprintln(stderr, "  ", chunk)
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // silent listens and never says a word, as a hung broker does.
@@ -62,7 +64,7 @@ func TestTheTimeoutHolds(t *testing.T) {
 			code := run(t.Context(), append(c.args, "--brokers", addr, "--timeout", "400ms"), strings.NewReader(strings.Repeat(oneEvent, c.events)), &out, &errs)
 			// One attempt to connect took 5 seconds. To make up thousands of events
 			// takes a while too: there, what is said shows who ended it.
-			if took := time.Since(began); code != exitFail || took > 4*time.Second && !strings.HasPrefix(name, "more ") {
+			if took := time.Since(began); code != cli.ExitFailure || took > 4*time.Second && !strings.HasPrefix(name, "more ") {
 				t.Errorf("exit code %d after %v", code, took)
 			}
 			for _, want := range c.stderr {
@@ -82,7 +84,7 @@ func TestTheTimeoutIsUsed(t *testing.T) {
 			var out, errs bytes.Buffer
 			began := time.Now()
 			code := run(t.Context(), append(command, "--brokers", "127.0.0.1:1", "--timeout", "5m"), strings.NewReader(oneEvent), &out, &errs)
-			if took := time.Since(began); code != exitFail || took != 5*time.Minute {
+			if took := time.Since(began); code != cli.ExitFailure || took != 5*time.Minute {
 				t.Errorf("%v: exit code %d after %v", command, code, took)
 			}
 			if want := "1 event not sent: look up topic " + topic + ": broker 127.0.0.1:1 cannot be reached"; !strings.Contains(errs.String(), want) {

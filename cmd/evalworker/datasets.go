@@ -19,6 +19,7 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
@@ -236,7 +237,7 @@ func printCase(w io.Writer, c datasets.Case) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "case %s (%s)\n", c.ID, c.Status)
 	line(&b, "failed", c.Evaluator, joined(" ", c.Reason, bracketed(c.Label)))
-	fmt.Fprintf(&b, "seen: %s from %s to %s\n", plural(c.Count, "time"), c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
+	fmt.Fprintf(&b, "seen: %s from %s to %s\n", cli.Plural(c.Count, "time"), c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
 	versions := []string{c.FirstVersion, c.LastVersion}
 	line(&b, "prompt", c.PromptName, joined(" to ", slices.Compact(versions)...))
 	line(&b, "feature", c.Feature)
@@ -317,7 +318,7 @@ written whole or not at all.`,
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(d.g.stderr, "%s written to %s\n", plural(n, "exemplar"), out)
+				_, err = fmt.Fprintf(d.g.stderr, "%s written to %s\n", cli.Plural(n, "exemplar"), out)
 				return err
 			})
 		},
