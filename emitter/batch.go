@@ -30,7 +30,7 @@ func (e *Emitter) collect() {
 // awaitEvents waits until the queue holds something; false when life has ended.
 func (e *Emitter) awaitEvents() bool {
 	for e.life.Err() == nil {
-		if some, _ := e.look(); some {
+		if some, _ := e.queueState(); some {
 			return true
 		}
 		select {
@@ -46,7 +46,7 @@ func (e *Emitter) awaitEvents() bool {
 func (e *Emitter) awaitBatch(linger *time.Timer) {
 	linger.Reset(e.cfg.Linger)
 	for {
-		if _, ready := e.look(); ready {
+		if _, ready := e.queueState(); ready {
 			return
 		}
 		select {
@@ -61,7 +61,7 @@ func (e *Emitter) awaitBatch(linger *time.Timer) {
 
 // look reports whether there is something in the queue, and whether it should
 // be sent without further waiting.
-func (e *Emitter) look() (some, ready bool) {
+func (e *Emitter) queueState() (some, ready bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.queue) > 0, e.full() || len(e.flushes) > 0 || e.closed

@@ -29,7 +29,7 @@ type cluster struct {
 	away   atomic.Bool                // nobody can connect
 	hung   atomic.Int32               // the broker that gives no answers
 
-	cable   *cable
+	topic   *topicClient
 	serving sync.WaitGroup
 
 	mu       sync.Mutex
@@ -47,9 +47,9 @@ type record struct {
 func takes([]record) kafka.Error { return 0 }
 
 // under puts a cluster below a cable, for the time of a test.
-func (c *cluster) under(t *testing.T, cable *cable) {
+func (c *cluster) under(t *testing.T, cable *topicClient) {
 	t.Helper()
-	c.leader, c.cable = 1, cable
+	c.leader, c.topic = 1, cable
 	cable.transport.Dial = c.dial
 	t.Cleanup(c.serving.Wait)
 }
@@ -62,7 +62,7 @@ func emitterOn(t *testing.T, c *cluster, cfg Config) *Emitter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.under(t, e.cable)
+	c.under(t, e.topic)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // a test that cares closes by itself
@@ -79,7 +79,7 @@ func publisherOn(t *testing.T, c *cluster, cfg Config) *Publisher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.under(t, p.cable)
+	c.under(t, p.topic)
 	t.Cleanup(p.Close)
 	return p
 }
@@ -120,7 +120,7 @@ func (c *cluster) dial(_ context.Context, _, address string) (net.Conn, error) {
 			}
 		}
 	})
-	return c.cable.watch(client)
+	return c.topic.track(client)
 }
 
 // line is the far end of a connection that carries so many bytes a second.

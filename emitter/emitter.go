@@ -12,7 +12,7 @@ import (
 // Emitter publishes events. All methods are safe for concurrent use.
 type Emitter struct {
 	cfg   Config
-	cable *cable
+	topic *topicClient
 
 	// life ends when Close gives up or is done; everything that waits for the
 	// network watches it.
@@ -71,7 +71,7 @@ func New(cfg Config) (*Emitter, error) {
 	cfg = cfg.withDefaults()
 	life, end := context.WithCancelCause(context.Background())
 	e := &Emitter{
-		cfg: cfg, cable: newCable(cfg), life: life, end: end,
+		cfg: cfg, topic: newTopicClient(cfg), life: life, end: end,
 		slots: make(chan struct{}, cfg.InFlight),
 		wake:  make(chan struct{}, 1),
 		room:  make(chan struct{}),

@@ -17,7 +17,7 @@ var (
 	// ErrRefused: the cluster does not let this application in, or a certificate
 	// or password file cannot be used. The error's text says what to mend; events
 	// are tried again as after a fault of the network.
-	ErrRefused = errors.New("not let in by Kafka")
+	ErrNoAccess = errors.New("not let in by Kafka")
 	// ErrTooLarge: the event exceeds Config.MaxEventBytes. It is also permanent
 	// with [eval.ReasonTooLarge].
 	ErrTooLarge = errors.New("event is too large")

@@ -70,7 +70,7 @@ func (e *Emitter) stopFlush(f *flush) {
 // and return the same.
 func (e *Emitter) Close(ctx context.Context) error {
 	e.closing.Do(func() {
-		e.refuse()
+		e.stopAccepting()
 		cause := errClosing
 		if err := e.drain(ctx); err != nil {
 			cause = fmt.Errorf("%w: %w", errClosing, err)
@@ -78,7 +78,7 @@ func (e *Emitter) Close(ctx context.Context) error {
 		e.end(cause)
 		e.senders.Wait()
 		e.settle(e.take(0), cause) // what no batch has taken
-		e.cable.close()
+		e.topic.close()
 		e.result = e.report()
 		close(e.done)
 	})
@@ -87,7 +87,7 @@ func (e *Emitter) Close(ctx context.Context) error {
 }
 
 // refuse makes Emit answer ErrClosed, to those who wait for room as well.
-func (e *Emitter) refuse() {
+func (e *Emitter) stopAccepting() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed = true

@@ -8,18 +8,18 @@ import (
 // pace is how much a [Publisher] sends at a time. A line that does not carry a whole
 // batch within WriteTimeout would never carry any of it, because each attempt starts
 // over.
-type pace struct {
+type sendLimit struct {
 	mu    sync.Mutex
-	limit int // guarded by mu; bytes
+	bytes int // guarded by mu; bytes
 }
 
-func newPace() *pace { return &pace{limit: math.MaxInt} }
+func newSendLimit() *sendLimit { return &sendLimit{bytes: math.MaxInt} }
 
 // next gives how many of some messages to send now, and their size: at least one.
-func (p *pace) next(ms []message) (n, size int) {
+func (p *sendLimit) next(ms []message) (n, size int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for n < len(ms) && (n == 0 || size+ms[n].size <= p.limit) {
+	for n < len(ms) && (n == 0 || size+ms[n].size <= p.bytes) {
 		size += ms[n].size
 		n++
 	}
@@ -27,15 +27,15 @@ func (p *pace) next(ms []message) (n, size int) {
 }
 
 // slower is told of a size that was too much.
-func (p *pace) slower(size int) {
+func (p *sendLimit) halve(size int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.limit = size / 2
+	p.bytes = size / 2
 }
 
 // faster is told of a size of which twice as much may be sent.
-func (p *pace) faster(size int) {
+func (p *sendLimit) double(size int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.limit = max(p.limit, 2*size)
+	p.bytes = max(p.bytes, 2*size)
 }

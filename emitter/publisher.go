@@ -14,8 +14,8 @@ import (
 // outlives a call. An application that must not wait uses an [Emitter].
 type Publisher struct {
 	cfg     Config
-	cable   *cable
-	pace    *pace
+	topic   *topicClient
+	limit   *sendLimit
 	produce func(ctx context.Context, partition int, ms []message) error // the cable's
 }
 
@@ -50,8 +50,8 @@ func NewPublisher(cfg Config) (*Publisher, error) {
 		return nil, fmt.Errorf("configure publisher: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	c := newCable(cfg)
-	return &Publisher{cfg: cfg, cable: c, pace: newPace(), produce: c.produce}, nil
+	c := newTopicClient(cfg)
+	return &Publisher{cfg: cfg, topic: c, limit: newSendLimit(), produce: c.produce}, nil
 }
 
 // MaxEventBytes is the size beyond which Check refuses an event; a value that is
@@ -95,7 +95,7 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 	var left []message
 	var err error
 	for len(ms) > 0 && err == nil {
-		n, size := p.pace.next(ms)
+		n, size := p.limit.next(ms)
 		left, err = p.attempt(ctx, ms[:n], size, events, &out)
 		ms = ms[n:]
 	}
@@ -109,7 +109,7 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
-	parts, err := p.cable.partition(limited, ms)
+	parts, err := p.topic.partition(limited, ms)
 	if err != nil {
 		return ms, err
 	}
@@ -136,9 +136,9 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	wg.Wait()
 	switch {
 	case last == nil && time.Since(began) < p.cfg.WriteTimeout/3:
-		p.pace.faster(size) // twice as much will not take too long
+		p.limit.double(size) // twice as much will not take too long
 	case len(left) == len(ms) && limited.Err() != nil && ctx.Err() == nil:
-		p.pace.slower(size)
+		p.limit.halve(size)
 	}
 	return left, last
 }
@@ -157,7 +157,7 @@ func (out *Published) leave(events []Encoded, ms []message) {
 }
 
 // refusedMessage is a message that the broker will never take.
-type refusedMessage struct {
+type rejectedMessage struct {
 	seq uint64
 	err error
 }
@@ -165,7 +165,7 @@ type refusedMessage struct {
 // write writes one partition's messages in order. It gives how many from the
 // front are settled, and which of those were refused. A batch that the broker
 // refuses for what is in it is halved until the culprit is alone.
-func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, refused []refusedMessage, err error) {
+func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, refused []rejectedMessage, err error) {
 	// The cable's requests are batches of a bounded size, too.
 	for settled < len(ms) {
 		n, size := 0, 0
@@ -183,7 +183,7 @@ func (p *Publisher) write(ctx context.Context, partition int, ms []message) (set
 	return settled, refused, nil
 }
 
-func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message) (settled int, refused []refusedMessage, err error) {
+func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message) (settled int, refused []rejectedMessage, err error) {
 	err = p.produce(ctx, partition, ms)
 	switch {
 	case err == nil:
@@ -191,7 +191,7 @@ func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message)
 	case !aboutRecords(err):
 		return 0, nil, err
 	case len(ms) == 1:
-		return 1, []refusedMessage{{ms[0].seq, err}}, nil
+		return 1, []rejectedMessage{{ms[0].seq, err}}, nil
 	}
 	half := len(ms) / 2
 	settled, refused, err = p.writeBatch(ctx, partition, ms[:half])
@@ -203,4 +203,4 @@ func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message)
 }
 
 // Close lets go of all connections; a call of Publish in flight fails.
-func (p *Publisher) Close() { p.cable.close() }
+func (p *Publisher) Close() { p.topic.close() }

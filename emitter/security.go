@@ -67,7 +67,7 @@ func (c Config) explain(err error) error {
 		}
 	}
 	if r := conn.Refused(err); r != nil {
-		return refused{r}
+		return accessError{r}
 	}
 	return err
 }
@@ -75,7 +75,7 @@ func (c Config) explain(err error) error {
 // described gives an error of a request as an operator should read it: which
 // broker it is about and what is wrong with the connection. A broker's answer
 // stays as it is.
-func described(nc conn.Config, err error) error {
+func describe(nc conn.Config, err error) error {
 	if _, answered := errors.AsType[kafka.Error](err); answered {
 		return conn.Bare(err)
 	}
@@ -83,10 +83,10 @@ func described(nc conn.Config, err error) error {
 }
 
 // refused marks an error as ErrRefused, whose text would only repeat its own.
-type refused struct{ error }
+type accessError struct{ error }
 
-func (r refused) Is(target error) bool { return target == ErrRefused }
-func (r refused) Unwrap() error        { return r.error }
+func (r accessError) Is(target error) bool { return target == ErrNoAccess }
+func (r accessError) Unwrap() error        { return r.error }
 
 // Connect finds out whether the cluster can be reached and lets this
 // application in, which New leaves open. Nobody has to call it; a program that
@@ -95,7 +95,7 @@ func (r refused) Unwrap() error        { return r.error }
 // about until somebody mends something: a password, a certificate, a permission.
 // Any other error may pass.
 func (e *Emitter) Connect(ctx context.Context) error {
-	if err := e.cable.ping(ctx); err != nil {
+	if err := e.topic.ping(ctx); err != nil {
 		return fmt.Errorf("connect to Kafka: %w", e.cfg.explain(err))
 	}
 	return nil

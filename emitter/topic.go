@@ -38,7 +38,7 @@ func compression(name string) kafka.Compression {
 // cable is the connection to the cluster. It works below kafka.Writer, whose
 // retries nobody can cancel: closing such a writer takes as long as its broker
 // hangs.
-type cable struct {
+type topicClient struct {
 	topic       string
 	cluster     conn.Config
 	client      *kafka.Client
@@ -51,8 +51,8 @@ type cable struct {
 	closed bool                  // guarded by mu
 }
 
-func newCable(cfg Config) *cable {
-	c := &cable{
+func newTopicClient(cfg Config) *topicClient {
+	c := &topicClient{
 		topic:       cfg.Topic,
 		cluster:     cfg.conn(),
 		transport:   conn.NewTransport(cfg.conn()),
@@ -65,7 +65,7 @@ func newCable(cfg Config) *cable {
 		if err != nil {
 			return nil, err
 		}
-		return c.watch(conn)
+		return c.track(conn)
 	}
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic}
@@ -76,34 +76,34 @@ func newCable(cfg Config) *cable {
 }
 
 // ping asks for what is known of the topic.
-func (c *cable) ping(ctx context.Context) error {
+func (c *topicClient) ping(ctx context.Context) error {
 	_, err := c.lookUp(ctx)
 	return err
 }
 
 // lookUp gives what is known of the topic, or why nothing is.
-func (c *cable) lookUp(ctx context.Context) (*kafka.MetadataResponse, error) {
+func (c *topicClient) lookUp(ctx context.Context) (*kafka.MetadataResponse, error) {
 	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
 	// kafka-go would give the same error until it looks up by itself. A look-up that
 	// goes on behind the end of ctx serves the next call.
 	if err != nil && ctx.Err() == nil {
-		c.renew()
+		c.refresh()
 	}
-	return meta, described(c.cluster, err)
+	return meta, describe(c.cluster, err)
 }
 
 // partition sorts messages by the partition that their key belongs to.
-func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message, error) {
+func (c *topicClient) partition(ctx context.Context, ms []message) (map[int][]message, error) {
 	meta, err := c.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
 	}
 	if len(meta.Topics) == 0 || len(meta.Topics[0].Partitions) == 0 {
-		err := errNoTopic(c.topic)
+		err := noTopicError(c.topic)
 		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil && !errors.Is(meta.Topics[0].Error, kafka.UnknownTopicOrPartition) {
 			err = fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
 		}
-		c.renew()
+		c.refresh()
 		return nil, err
 	}
 	ids := make([]int, len(meta.Topics[0].Partitions))
@@ -121,7 +121,7 @@ func (c *cable) partition(ctx context.Context, ms []message) (map[int][]message,
 // produce writes messages to one partition and waits for all in-sync replicas. A
 // topic may bound how old a record is (message.timestamp.before.max.ms), which an
 // outage can outlast: records whose time it refuses are written as of now.
-func (c *cable) produce(ctx context.Context, partition int, ms []message) error {
+func (c *topicClient) produce(ctx context.Context, partition int, ms []message) error {
 	err := c.write(ctx, partition, ms)
 	if errors.Is(err, kafka.InvalidTimestamp) {
 		ms = slices.Clone(ms)
@@ -133,7 +133,7 @@ func (c *cable) produce(ctx context.Context, partition int, ms []message) error 
 	return err
 }
 
-func (c *cable) write(ctx context.Context, partition int, ms []message) error {
+func (c *topicClient) write(ctx context.Context, partition int, ms []message) error {
 	records := make([]kafka.Record, len(ms))
 	for i := range ms {
 		records[i] = kafka.Record{
@@ -148,24 +148,24 @@ func (c *cable) write(ctx context.Context, partition int, ms []message) error {
 		err = res.Error
 	}
 	if err != nil {
-		if outdated(err) {
-			c.renew()
+		if maybeStale(err) {
+			c.refresh()
 		}
 		noun := "events"
 		if len(ms) == 1 {
 			noun = "event"
 		}
-		return fmt.Errorf("write %d %s to %s/%d: %w", len(ms), noun, c.topic, partition, described(c.cluster, err))
+		return fmt.Errorf("write %d %s to %s/%d: %w", len(ms), noun, c.topic, partition, describe(c.cluster, err))
 	}
 	return nil
 }
 
 // renew makes the next call look up the cluster anew, on new connections.
-func (c *cable) renew() { c.transport.CloseIdleConnections() }
+func (c *topicClient) refresh() { c.transport.CloseIdleConnections() }
 
 // outdated reports whether an error of a write may come of an old picture of the
 // cluster.
-func outdated(err error) bool {
+func maybeStale(err error) bool {
 	code, answered := errors.AsType[kafka.Error](err)
 	if !answered {
 		return true // the network: whoever led may be gone
@@ -179,27 +179,27 @@ func outdated(err error) bool {
 }
 
 // watch remembers an open connection.
-func (c *cable) watch(conn net.Conn) (net.Conn, error) {
+func (c *topicClient) track(conn net.Conn) (net.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, errors.Join(net.ErrClosed, conn.Close())
 	}
-	w := &watched{Conn: conn, cable: c}
+	w := &trackedConn{Conn: conn, cable: c}
 	c.conns[w] = struct{}{}
 	return w, nil
 }
 
 // close ends every connection, those of requests without an answer too: a
 // broker that hangs would otherwise keep their goroutines.
-func (c *cable) close() {
+func (c *topicClient) close() {
 	c.transport.CloseIdleConnections()
 	for _, conn := range c.shut() {
 		_ = conn.Close() // nothing is lost that was not lost already
 	}
 }
 
-func (c *cable) shut() []net.Conn {
+func (c *topicClient) shut() []net.Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
@@ -211,17 +211,17 @@ func (c *cable) shut() []net.Conn {
 }
 
 // watched is a connection that its cable knows of until it is closed.
-type watched struct {
+type trackedConn struct {
 	net.Conn
-	cable *cable
+	cable *topicClient
 }
 
-func (w *watched) Close() error {
-	w.cable.forget(w)
+func (w *trackedConn) Close() error {
+	w.cable.untrack(w)
 	return w.Conn.Close()
 }
 
-func (c *cable) forget(conn net.Conn) {
+func (c *topicClient) untrack(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.conns, conn)

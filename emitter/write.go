@@ -16,7 +16,7 @@ import (
 func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
 	defer cancel()
-	parts, err := e.cable.partition(ctx, batch)
+	parts, err := e.topic.partition(ctx, batch)
 	if err != nil {
 		err = e.cfg.explain(err)
 		if permanent(err) {
@@ -49,7 +49,7 @@ func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, erro
 // is in it is halved until it fits, since the broker's limit may be lower than
 // ours, or until the culprit is alone.
 func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]message, error) {
-	err := e.cfg.explain(e.cable.produce(ctx, partition, ms))
+	err := e.cfg.explain(e.topic.produce(ctx, partition, ms))
 	switch {
 	case err == nil:
 		e.settle(ms, nil)
@@ -101,6 +101,6 @@ func permanent(err error) bool {
 
 // errNoTopic is what a cluster without the topic comes to. It is tried again,
 // because topics are often made while applications start.
-func errNoTopic(topic string) error {
+func noTopicError(topic string) error {
 	return fmt.Errorf("there is no topic %s: make it, or name another: %w", topic, kafka.UnknownTopicOrPartition)
 }

@@ -107,7 +107,7 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), min(connectTimeout, t.timeout))
 	defer cancel()
 	t.connect = t.names.named(em.Connect(ctx))
-	if errors.Is(t.connect, emitter.ErrRefused) {
+	if errors.Is(t.connect, emitter.ErrNoAccess) {
 		return nil, &failure{errors.Join(t.connect, em.Close(ctx))}
 	}
 	t.left = max(0, t.timeout-time.Since(began))
