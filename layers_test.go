@@ -44,7 +44,7 @@ var layers = map[string][]string{
 	"judges":          {"eval", "event", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
 	"datasets":        {"eval", "event", "internal/config/fault", "internal/config/secret", "redact"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},
-	"emitter":         {"event", "internal/config/fault", "internal/config/secret", "kafka/conn"},
+	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
 	"sidecar":         {"emitter", "eval", "event", "internal/config/fault", "internal/config/secret", "internal/serve", "sidecar/spool"},

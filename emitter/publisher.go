@@ -3,6 +3,7 @@ package emitter
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -16,19 +17,18 @@ type Publisher struct {
 	cfg     Config
 	topic   *topicClient
 	limit   *sendLimit
-	produce func(ctx context.Context, partition int, ms []message) error // the cable's
+	produce func(ctx context.Context, partition int, ms []message) error // of topic
 }
 
-// Encoded is an event in its encoded form, with the decoded one of which its
-// envelope is made.
+// Encoded is an event in its encoded form, with the decoded one for the envelope.
 type Encoded struct {
 	Event *event.Event
 	Value []byte    // published as it is
-	Time  time.Time // of the record; now where it is zero, or too old for the topic
+	Time  time.Time // of the record; now if it is zero, or too old for the topic
 }
 
-// Refusal is an event that can never be written: it has no key, is too large for
-// the topic, or the broker calls the record itself invalid.
+// RejectedEvent is an event that can never be written: it has no request id, is too
+// large for the topic, or the broker calls the record itself invalid.
 type Refusal struct {
 	Encoded
 	Err error
@@ -39,45 +39,44 @@ type Refusal struct {
 type Published struct {
 	Written int
 	Refused []Refusal
-	Left    []Encoded // in their order; to be handed over again before any newer one
+	Left    []Encoded // in their order; to be published again before any newer one
 }
 
-// NewPublisher makes a publisher. No connection is opened before the first call.
-// Of cfg it uses neither the buffer's bounds nor attempts and backoff: when to
-// try again is the caller's.
+// NewPublisher returns a publisher. No connection is opened before the first call.
+// It ignores the settings of the buffer, attempts and backoff in cfg: the caller
+// decides when to try again.
 func NewPublisher(cfg Config) (*Publisher, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("configure publisher: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	c := newTopicClient(cfg)
-	return &Publisher{cfg: cfg, topic: c, limit: newSendLimit(), produce: c.produce}, nil
+	topic := newTopicClient(cfg)
+	return &Publisher{cfg: cfg, topic: topic, limit: &sendLimit{bytes: math.MaxInt}, produce: topic.produce}, nil
 }
 
-// MaxEventBytes is the size beyond which Check refuses an event; a value that is
-// larger by itself need not be decoded.
+// MaxEventBytes is the largest size that Check allows. A value that is larger by
+// itself need not be decoded.
 func (p *Publisher) MaxEventBytes() int { return p.cfg.MaxEventBytes }
 
-// Check reports why an event could never be published: a permanent error, which
-// wraps [ErrTooLarge] when it exceeds Config.MaxEventBytes.
+// Check returns the error of an event that could never be published: an
+// [event.Error], which wraps [ErrTooLarge] if the event exceeds Config.MaxEventBytes.
 func (p *Publisher) Check(ev *event.Event, value []byte) error {
 	_, err := newMessage(ev, value, p.cfg.MaxEventBytes)
 	return err
 }
 
-// Publish tries once to write events, all partitions at the same time and one
-// request after another within each, so that events of one key stay in order as
-// long as whatever is left is handed over again before anything newer. A write
-// whose time ran out may have happened: then its events are repeated, but each
-// one's first occurrence is still in order.
+// Publish tries once to write events: all partitions at the same time, and one
+// request after another within each, so that events of one key stay in order if
+// the caller publishes what is left before anything newer. A write that timed out
+// may have happened; its events are then repeated, but the first occurrence of each
+// is still in order.
 //
-// On a slow line events are sent a part at a time, each with WriteTimeout to itself,
-// and no further ones after the first that fails.
+// On a slow line events are sent in parts, each with WriteTimeout to itself, and
+// none after the first part that fails.
 //
-// The error says why something is left, and is nil exactly when nothing is. An
-// error that is not about a single event, a missing permission for instance,
-// leaves the events: they are as good as they were. It is [ErrRefused] where
-// somebody has to mend something.
+// The error says why something is left, and is nil exactly if nothing is. An error
+// that is not about a single event, such as a missing permission, leaves the events
+// for another try. It is [ErrNoAccess] if someone has to mend something.
 func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, error) {
 	var out Published
 	ms := make([]message, 0, len(events))
@@ -103,8 +102,8 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 	return out, p.cfg.explain(err)
 }
 
-// attempt tries once to write messages, which have that size together, and notes in
-// out what became of them. It gives those that are left, and why.
+// attempt tries once to write messages of the given total size, and notes in out
+// what became of them. It returns those that are left, and why.
 func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events []Encoded, out *Published) ([]message, error) {
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
@@ -121,15 +120,15 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	)
 	for id, part := range parts {
 		wg.Go(func() {
-			wrote, refused, err := p.write(limited, id, part)
+			settled, rejected, err := p.write(limited, id, part)
 			mu.Lock()
 			defer mu.Unlock()
-			for _, r := range refused {
+			for _, r := range rejected {
 				out.Refused = append(out.Refused, Refusal{events[r.seq], r.err})
 			}
-			out.Written += wrote - len(refused)
+			out.Written += settled - len(rejected)
 			if err != nil {
-				left, last = append(left, part[wrote:]...), err
+				left, last = append(left, part[settled:]...), err
 			}
 		})
 	}
@@ -143,47 +142,47 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	return left, last
 }
 
-// leave puts messages back among what is left, in the order of the call.
+// leave puts messages back into Left, in the order of the call.
 func (out *Published) leave(events []Encoded, ms []message) {
-	is := make(map[uint64]bool, len(ms))
+	left := make(map[uint64]bool, len(ms))
 	for i := range ms {
-		is[ms[i].seq] = true
+		left[ms[i].seq] = true
 	}
 	for i := range events {
-		if is[uint64(i)] {
+		if left[uint64(i)] {
 			out.Left = append(out.Left, events[i])
 		}
 	}
 }
 
-// refusedMessage is a message that the broker will never take.
+// rejectedMessage is a message that the broker will never take.
 type rejectedMessage struct {
 	seq uint64
 	err error
 }
 
-// write writes one partition's messages in order. It gives how many from the
-// front are settled, and which of those were refused. A batch that the broker
-// refuses for what is in it is halved until the culprit is alone.
-func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, refused []rejectedMessage, err error) {
-	// The cable's requests are batches of a bounded size, too.
+// write writes one partition's messages in order. It returns how many of them, from
+// the front, are settled, and which of those were rejected.
+func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, rejected []rejectedMessage, err error) {
 	for settled < len(ms) {
 		n, size := 0, 0
 		for settled+n < len(ms) && n < p.cfg.BatchEvents && (n == 0 || size+ms[settled+n].size <= p.cfg.BatchBytes) {
 			size += ms[settled+n].size
 			n++
 		}
-		done, no, err := p.writeBatch(ctx, partition, ms[settled:settled+n])
+		done, poison, err := p.writeBatch(ctx, partition, ms[settled:settled+n])
 		settled += done
-		refused = append(refused, no...)
+		rejected = append(rejected, poison...)
 		if err != nil {
-			return settled, refused, err
+			return settled, rejected, err
 		}
 	}
-	return settled, refused, nil
+	return settled, rejected, nil
 }
 
-func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message) (settled int, refused []rejectedMessage, err error) {
+// writeBatch writes one batch. One that the broker rejects for its records is halved
+// until the culprit is alone.
+func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message) (settled int, rejected []rejectedMessage, err error) {
 	err = p.produce(ctx, partition, ms)
 	switch {
 	case err == nil:
@@ -194,13 +193,46 @@ func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message)
 		return 1, []rejectedMessage{{ms[0].seq, err}}, nil
 	}
 	half := len(ms) / 2
-	settled, refused, err = p.writeBatch(ctx, partition, ms[:half])
+	settled, rejected, err = p.writeBatch(ctx, partition, ms[:half])
 	if err != nil {
-		return settled, refused, err
+		return settled, rejected, err
 	}
 	more, also, err := p.writeBatch(ctx, partition, ms[half:])
-	return settled + more, append(refused, also...), err
+	return settled + more, append(rejected, also...), err
 }
 
-// Close lets go of all connections; a call of Publish in flight fails.
+// Close closes all connections; a call of Publish in flight fails.
 func (p *Publisher) Close() { p.topic.close() }
+
+// sendLimit adapts how much a [Publisher] sends at a time. A line too slow for a
+// whole batch within WriteTimeout would otherwise never carry any of it, because
+// each attempt starts from the beginning.
+type sendLimit struct {
+	mu    sync.Mutex
+	bytes int // guarded by mu
+}
+
+// next returns how many of the messages to send now, at least one, and their size.
+func (l *sendLimit) next(ms []message) (n, size int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for n < len(ms) && (n == 0 || size+ms[n].size <= l.bytes) {
+		size += ms[n].size
+		n++
+	}
+	return n, size
+}
+
+// halve makes the limit half of a size that was too much.
+func (l *sendLimit) halve(size int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytes = size / 2
+}
+
+// double makes the limit at least twice a size that was sent quickly.
+func (l *sendLimit) double(size int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytes = max(l.bytes, 2*size)
+}

@@ -57,9 +57,9 @@ func TestSecured(t *testing.T) {
 	}
 }
 
-// TestARefusalIsNoReasonToGiveUp: events wait for the password that was rotated,
-// as they wait for a broker that is away.
-func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
+// TestLackOfAccessIsRetried: events wait for a rotated password, as they wait for a
+// broker that is away.
+func TestLackOfAccessIsRetried(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
 	b := startBroker(t, broker.Config{
@@ -81,7 +81,7 @@ func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
 	began := time.Now()
 	err := e.Connect(t.Context())
 	if !errors.Is(err, emitter.ErrNoAccess) || !errors.Is(err, kafka.SASLAuthenticationFailed) || time.Since(began) > 10*time.Second {
-		t.Fatalf("Connect = %v after %v, want ErrRefused", err, time.Since(began))
+		t.Fatalf("Connect = %v after %v, want ErrNoAccess", err, time.Since(began))
 	}
 	for _, want := range []string{`SCRAM-SHA-512 as user "app"`, password} {
 		if !strings.Contains(err.Error(), want) {
@@ -103,8 +103,8 @@ func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
 	}
 }
 
-// TestARefusalIsTold when the attempts are used up.
-func TestARefusalIsTold(t *testing.T) {
+// TestLackOfAccessIsReported when the attempts are used up.
+func TestLackOfAccessIsReported(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, broker.Config{Users: []broker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
 	cfg := quick(b.Addr())
@@ -118,8 +118,8 @@ func TestARefusalIsTold(t *testing.T) {
 	}
 }
 
-// TestARefusalIsToldByAPublisher in the same words.
-func TestARefusalIsToldByAPublisher(t *testing.T) {
+// TestLackOfAccessIsReportedByAPublisher in the same words.
+func TestLackOfAccessIsReportedByAPublisher(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, broker.Config{Users: []broker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
 	cfg := quick(b.Addr())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -14,30 +15,17 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// metadataTTL is how old the picture of the cluster may get, and at the same time
-// kafka-go's time limit of each look-up: a slow one must have time enough. What has
-// changed is noticed sooner, by the first error that tells: see renew.
+// metadataTTL is how old the cluster's metadata may get. It is also kafka-go's time
+// limit for each look-up, so it must leave time for a slow one. A change is noticed
+// sooner, by the first error that it causes: see refresh.
 const metadataTTL = 10 * time.Second
 
+// compressionNames are in the order of Kafka's numbers for them.
 var compressionNames = []string{"none", "gzip", "snappy", "lz4", "zstd"}
 
-func compression(name string) kafka.Compression {
-	switch name {
-	case "gzip":
-		return kafka.Gzip
-	case "snappy":
-		return kafka.Snappy
-	case "lz4":
-		return kafka.Lz4
-	case "zstd":
-		return kafka.Zstd
-	}
-	return 0
-}
-
-// cable is the connection to the cluster. It works below kafka.Writer, whose
-// retries nobody can cancel: closing such a writer takes as long as its broker
-// hangs.
+// topicClient looks up the partitions of the topic and writes to them. It works
+// below kafka.Writer, whose retries cannot be cancelled: closing such a writer
+// takes as long as its broker hangs.
 type topicClient struct {
 	topic       string
 	cluster     conn.Config
@@ -56,7 +44,7 @@ func newTopicClient(cfg Config) *topicClient {
 		topic:       cfg.Topic,
 		cluster:     cfg.conn(),
 		transport:   conn.NewTransport(cfg.conn()),
-		compression: compression(cfg.Compression),
+		compression: kafka.Compression(slices.Index(compressionNames, cfg.Compression)), //nolint:gosec // there are five
 		conns:       map[net.Conn]struct{}{},
 	}
 	dial := c.transport.Dial
@@ -69,27 +57,21 @@ func newTopicClient(cfg Config) *topicClient {
 	}
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic}
-	// Half of the timeout is what brokers are told to wait for replicas; without
-	// one it is 500 ms, after which an event that is stored is sent again.
+	// Brokers are told to wait half of the timeout for replicas. Without one it is
+	// 500 ms, after which an event that is stored is sent again.
 	c.client = &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: c.transport, Timeout: cfg.WriteTimeout}
 	return c
 }
 
-// ping asks for what is known of the topic.
-func (c *topicClient) ping(ctx context.Context) error {
-	_, err := c.lookUp(ctx)
-	return err
-}
-
-// lookUp gives what is known of the topic, or why nothing is.
+// lookUp returns the metadata of the topic.
 func (c *topicClient) lookUp(ctx context.Context) (*kafka.MetadataResponse, error) {
 	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
-	// kafka-go would give the same error until it looks up by itself. A look-up that
-	// goes on behind the end of ctx serves the next call.
+	// kafka-go would return the same error until its next own look-up. A look-up that
+	// outlasts ctx is left alone, because it serves the next call.
 	if err != nil && ctx.Err() == nil {
 		c.refresh()
 	}
-	return meta, describe(c.cluster, err)
+	return meta, c.describe(err)
 }
 
 // partition sorts messages by the partition that their key belongs to.
@@ -99,12 +81,12 @@ func (c *topicClient) partition(ctx context.Context, ms []message) (map[int][]me
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
 	}
 	if len(meta.Topics) == 0 || len(meta.Topics[0].Partitions) == 0 {
-		err := noTopicError(c.topic)
-		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil && !errors.Is(meta.Topics[0].Error, kafka.UnknownTopicOrPartition) {
-			err = fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
-		}
 		c.refresh()
-		return nil, err
+		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil && !errors.Is(meta.Topics[0].Error, kafka.UnknownTopicOrPartition) {
+			return nil, fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
+		}
+		// Tried again, because topics are often made while applications start.
+		return nil, fmt.Errorf("there is no topic %s: make it, or name another: %w", c.topic, kafka.UnknownTopicOrPartition)
 	}
 	ids := make([]int, len(meta.Topics[0].Partitions))
 	for i := range ids {
@@ -119,8 +101,8 @@ func (c *topicClient) partition(ctx context.Context, ms []message) (map[int][]me
 }
 
 // produce writes messages to one partition and waits for all in-sync replicas. A
-// topic may bound how old a record is (message.timestamp.before.max.ms), which an
-// outage can outlast: records whose time it refuses are written as of now.
+// topic may bound the age of its records (message.timestamp.before.max.ms), and an
+// outage can last longer: records rejected for their time are written as of now.
 func (c *topicClient) produce(ctx context.Context, partition int, ms []message) error {
 	err := c.write(ctx, partition, ms)
 	if errors.Is(err, kafka.InvalidTimestamp) {
@@ -147,82 +129,65 @@ func (c *topicClient) write(ctx context.Context, partition int, ms []message) er
 	if err == nil {
 		err = res.Error
 	}
-	if err != nil {
-		if maybeStale(err) {
-			c.refresh()
-		}
-		noun := "events"
-		if len(ms) == 1 {
-			noun = "event"
-		}
-		return fmt.Errorf("write %d %s to %s/%d: %w", len(ms), noun, c.topic, partition, describe(c.cluster, err))
+	if err == nil {
+		return nil
 	}
-	return nil
+	if maybeStale(err) {
+		c.refresh()
+	}
+	noun := "events"
+	if len(ms) == 1 {
+		noun = "event"
+	}
+	return fmt.Errorf("write %d %s to %s/%d: %w", len(ms), noun, c.topic, partition, c.describe(err))
 }
 
-// renew makes the next call look up the cluster anew, on new connections.
+// refresh makes the next call look up the cluster again, on new connections.
 func (c *topicClient) refresh() { c.transport.CloseIdleConnections() }
 
-// outdated reports whether an error of a write may come of an old picture of the
-// cluster.
-func maybeStale(err error) bool {
-	code, answered := errors.AsType[kafka.Error](err)
-	if !answered {
-		return true // the network: whoever led may be gone
-	}
-	switch code {
-	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable,
-		kafka.ReplicaNotAvailable, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch, kafka.KafkaStorageError:
-		return true
-	}
-	return false
-}
-
-// watch remembers an open connection.
+// track remembers a connection until it is closed.
 func (c *topicClient) track(conn net.Conn) (net.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, errors.Join(net.ErrClosed, conn.Close())
 	}
-	w := &trackedConn{Conn: conn, cable: c}
-	c.conns[w] = struct{}{}
-	return w, nil
+	tracked := &trackedConn{Conn: conn, owner: c}
+	c.conns[tracked] = struct{}{}
+	return tracked, nil
 }
 
-// close ends every connection, those of requests without an answer too: a
-// broker that hangs would otherwise keep their goroutines.
-func (c *topicClient) close() {
-	c.transport.CloseIdleConnections()
-	for _, conn := range c.shut() {
-		_ = conn.Close() // nothing is lost that was not lost already
-	}
-}
-
-func (c *topicClient) shut() []net.Conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	open := make([]net.Conn, 0, len(c.conns))
-	for conn := range c.conns {
-		open = append(open, conn)
-	}
-	return open
-}
-
-// watched is a connection that its cable knows of until it is closed.
+// trackedConn is an open connection of a topicClient.
 type trackedConn struct {
 	net.Conn
-	cable *topicClient
+	owner *topicClient
 }
 
-func (w *trackedConn) Close() error {
-	w.cable.untrack(w)
-	return w.Conn.Close()
+// Close closes the connection.
+func (t *trackedConn) Close() error {
+	t.owner.untrack(t)
+	return t.Conn.Close()
 }
 
 func (c *topicClient) untrack(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.conns, conn)
+}
+
+// close closes every connection, also those of requests in flight: a broker that
+// hangs would otherwise keep their goroutines.
+func (c *topicClient) close() {
+	c.transport.CloseIdleConnections()
+	for _, conn := range c.open() {
+		_ = conn.Close() // nothing is lost that was not lost already
+	}
+}
+
+// open returns the open connections and allows no further ones.
+func (c *topicClient) open() []net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	return slices.Collect(maps.Keys(c.conns))
 }
