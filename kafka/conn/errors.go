@@ -8,21 +8,22 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/segmentio/kafka-go"
 )
 
-// Refusal is the error of a connection that does not come about until somebody
-// mends something: a password, a certificate, a permission. Trying again is
-// harmless, and finds what was mended meanwhile.
+// AccessError is the error of a connection or a request that fails until someone
+// mends something: a password, a certificate, a permission. Trying again is harmless,
+// and succeeds once that is done.
 type Refusal struct {
-	Broker  string // host:port; empty where it is not known
-	Problem string // who was refused what
+	Broker  string // host:port; empty if it is not known
+	Problem string // who is not allowed what
 	Mend    string // what to look at
-	Err     error  // what the broker or the library said; never nil
+	Err     error  // of the broker or the library; never nil
 }
 
-// Error is one line: broker, problem, cause, mend.
+// Error returns one line: broker, problem, cause, remedy.
 func (r *Refusal) Error() string {
 	at := ""
 	if r.Broker != "" {
@@ -31,28 +32,45 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%s%s: %v; %s", at, r.Problem, r.Err, r.Mend)
 }
 
-// Unwrap gives what the broker or the library said.
+// Unwrap returns the error of the broker or the library.
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// Refused finds the Refusal in an error's chain; nil when there is none.
+// AccessErrorIn returns the AccessError in an error's chain, or nil.
 func Refused(err error) *Refusal {
 	r, _ := errors.AsType[*Refusal](err)
 	return r
 }
 
-// Explain makes a [Refusal] of an error with which a broker turns this client
-// away, and gives any other error back as it is; one that has a Refusal in its
-// chain is reduced to that, since what the library puts around it says less.
+// codeError is a broker's code without the library's long description of it.
+type codeError struct{ code kafka.Error }
+
+func (c *codeError) Error() string {
+	return fmt.Sprintf("%s (Kafka error %d)", c.code.Title(), int(c.code))
+}
+func (c *codeError) Unwrap() error { return c.code }
+
+// brokerError is an error of the connection to a broker in words for an operator.
+type brokerError struct {
+	text string
+	err  error
+}
+
+func (b *brokerError) Error() string { return b.text }
+func (b *brokerError) Unwrap() error { return b.err }
+
+// Explain returns an [AccessError] for an error with which a broker turns this client
+// away. It unwraps an AccessError in the chain, because what the library adds around
+// it says less, and returns any other error as it is.
 func (c Config) Explain(err error) error {
 	if r := Refused(err); r != nil {
 		return r
 	}
 	if code, ok := errors.AsType[kafka.Error](err); ok {
-		problem, mend := c.refused(code)
+		problem, remedy := c.accessProblem(code)
 		if problem == "" {
 			return err
 		}
-		return &Refusal{Problem: problem, Mend: mend, Err: said(code)}
+		return &Refusal{Problem: problem, Mend: remedy, Err: &codeError{code}}
 	}
 	if !c.TLS.Enabled && c.SASL.Mechanism == "" && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		return fmt.Errorf("the broker closes the connection without an answer (it may want TLS or a login: tls.enabled, sasl.mechanism): %w", err)
@@ -60,10 +78,10 @@ func (c Config) Explain(err error) error {
 	return err
 }
 
-func (c Config) refused(code kafka.Error) (problem, mend string) {
+func (c Config) accessProblem(code kafka.Error) (problem, remedy string) {
 	switch code {
 	case kafka.SASLAuthenticationFailed:
-		return "Kafka refuses the login by " + c.SASL.who(), c.SASL.mend()
+		return "Kafka refuses the login by " + c.SASL.identity(), c.SASL.remedy()
 	case kafka.UnsupportedSASLMechanism:
 		return "Kafka does not offer the login by " + c.SASL.Mechanism, "set sasl.mechanism to one that the brokers offer"
 	case kafka.IllegalSASLState:
@@ -72,29 +90,18 @@ func (c Config) refused(code kafka.Error) (problem, mend string) {
 		}
 		return "Kafka wants no login at this address", "set brokers to their SASL listener, or leave sasl.mechanism out"
 	case kafka.TopicAuthorizationFailed:
-		return "Kafka does not let " + c.SASL.who() + " use the topic", "grant it READ and DESCRIBE on the topic, WRITE on the topic of dead letters; for publishing, WRITE"
+		return "Kafka does not let " + c.SASL.identity() + " use the topic", "grant it READ and DESCRIBE on the topic, WRITE on the topic of dead letters; for publishing, WRITE"
 	case kafka.GroupAuthorizationFailed:
-		return "Kafka does not let " + c.SASL.who() + " use the group", "grant it READ on the consumer group"
+		return "Kafka does not let " + c.SASL.identity() + " use the group", "grant it READ on the consumer group"
 	case kafka.ClusterAuthorizationFailed:
-		return "Kafka does not let " + c.SASL.who() + " do this", "grant it the operation on the cluster"
+		return "Kafka does not let " + c.SASL.identity() + " do this", "grant it the operation on the cluster"
 	}
 	return "", ""
 }
 
-// said keeps a broker's code in the chain and its long description out of the
-// text.
-func said(code kafka.Error) error { return &coded{code} }
-
-type coded struct{ code kafka.Error }
-
-func (c *coded) Error() string {
-	return fmt.Sprintf("%s (Kafka error %d)", c.code.Title(), int(c.code))
-}
-func (c *coded) Unwrap() error { return c.code }
-
-// handshakeFailed explains why a TLS handshake failed. What may be a passing
-// fault of the network is no Refusal.
-func (c Config) handshakeFailed(addr string, asked bool, err error) error {
+// handshakeError explains why a TLS handshake failed. The error is no AccessError if
+// it may be a passing fault of the network.
+func (c Config) handshakeError(addr string, certRequested bool, err error) error {
 	r := &Refusal{Broker: addr, Err: err}
 	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		r.Err = v.Err
@@ -115,23 +122,24 @@ func (c Config) handshakeFailed(addr string, asked bool, err error) error {
 	case noTLS:
 		r.Problem, r.Mend = "it does not speak TLS at this address", "set brokers to its TLS listener, or leave tls.enabled out"
 	case remoteAlert(err):
-		c.certificateRefused(r, asked)
+		c.explainCertificate(r, certRequested)
 	default:
-		said := err.Error()
+		text := err.Error()
 		if errors.Is(err, context.DeadlineExceeded) {
-			said = "no answer in time"
+			text = "no answer in time"
 		}
-		return &trouble{text: fmt.Sprintf("broker %s: TLS handshake: %s; is it a TLS listener?", addr, said), err: err}
+		return &brokerError{text: fmt.Sprintf("broker %s: TLS handshake: %s; is it a TLS listener?", addr, text), err: err}
 	}
 	return r
 }
 
-// certificateRefused says what the broker has against this client's certificate.
-func (c Config) certificateRefused(r *Refusal, asked bool) {
+// explainCertificate fills in why the broker does not accept this client's
+// certificate.
+func (c Config) explainCertificate(r *Refusal, certRequested bool) {
 	switch {
-	case asked && c.TLS.CertFile == "":
+	case certRequested && c.TLS.CertFile == "":
 		r.Problem, r.Mend = "it asks for a client certificate and there is none", "set tls.cert_file and tls.key_file"
-	case asked:
+	case certRequested:
 		r.Problem, r.Mend = "it refuses the client certificate of "+c.TLS.CertFile, "use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt"
 	default:
 		r.Problem, r.Mend = "it refuses the TLS connection", "check the versions and ciphers of its TLS listener"
@@ -142,4 +150,61 @@ func (c Config) certificateRefused(r *Refusal, asked bool) {
 func remoteAlert(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error"
+}
+
+// Describe rewrites an error for an operator: an [AccessError] if it is one, else
+// without the names of the library's functions and with the broker that it is about,
+// or the configured ones if that is not known. err stays in the chain.
+//
+// It does not explain why a connection was closed. For the first request on a
+// connection, call [Config.Explain] before it.
+func (c Config) Describe(err error) error {
+	if err == nil {
+		return nil
+	}
+	if r := Refused(c.Explain(err)); r != nil {
+		return r
+	}
+	if b, ok := errors.AsType[*brokerError](err); ok {
+		return b // described already, closer to the connection
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return &brokerError{text: networkProblem(op), err: err}
+	}
+	text := Bare(err).Error()
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		text = "no answer in time"
+	case errors.Is(err, io.ErrNoProgress): // kafka-go's error for an answer that it cannot parse
+		text = "what it answers is not Kafka; is the port right?"
+	}
+	noun := "broker "
+	if len(c.Brokers) > 1 {
+		noun = "brokers "
+	}
+	return &brokerError{text: noun + strings.Join(c.Brokers, ", ") + ": " + text, err: err}
+}
+
+// networkProblem says what failed between this machine and a broker.
+func networkProblem(op *net.OpError) string {
+	switch {
+	case op.Addr == nil: // a name without an address; the error names it
+		return fmt.Sprintf("broker cannot be reached: %v", op.Err)
+	case op.Op == "dial":
+		return fmt.Sprintf("broker %s cannot be reached: %v", op.Addr, op.Err)
+	}
+	return fmt.Sprintf("broker %s: %s: %v", op.Addr, op.Op, op.Err)
+}
+
+// TrimMethod returns an error of a kafka.Client without the method's name that the
+// library puts before it. It affects only what is printed.
+func Bare(err error) error {
+	for err != nil && strings.HasPrefix(err.Error(), "kafka.(*Client).") {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+	return err
 }
