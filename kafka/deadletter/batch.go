@@ -19,16 +19,16 @@ type batch struct {
 
 // item is a letter of a batch.
 type item struct {
-	letter  *Letter
-	of      identity // of its message
-	message *message // to publish; nil for a duplicate, which is marked only
-	refused bool     // by the broker, for its size
-	sent    bool     // the broker has accepted it
-	marked  bool     // or refused: nothing is left to do
+	letter   *Letter
+	identity identity // of its message
+	message  *message // to publish; nil for a duplicate, which is marked only
+	rejected bool     // by the broker, for its size
+	sent     bool     // the broker has accepted it
+	marked   bool     // or refused: nothing is left to do
 }
 
 func (b *batch) add(l *Letter, of identity, m *message) {
-	b.items = append(b.items, item{letter: l, of: of, message: m})
+	b.items = append(b.items, item{letter: l, identity: of, message: m})
 	if m != nil {
 		b.bytes += size(m.key, m.value, m.headers)
 	}
@@ -46,6 +46,6 @@ func (b *batch) messages() int {
 }
 
 // holds reports whether that message waits in the batch.
-func (b *batch) holds(of identity) bool {
-	return slices.ContainsFunc(b.items, func(i item) bool { return i.message != nil && i.of == of })
+func (b *batch) contains(of identity) bool {
+	return slices.ContainsFunc(b.items, func(i item) bool { return i.message != nil && i.identity == of })
 }

@@ -22,7 +22,7 @@ func (q *Queue) deliver(ctx context.Context, partitions []int, b *batch) error {
 			item.sent = true // its message is, by another letter
 			continue
 		}
-		to := target(item, partitions)
+		to := targetPartition(item, partitions)
 		groups[to] = append(groups[to], item)
 	}
 	var failed error
@@ -36,7 +36,7 @@ func (q *Queue) deliver(ctx context.Context, partitions []int, b *batch) error {
 
 // target gives the partition for a message: the one where it was, so that its
 // key stays where the publisher's partitioner has put it.
-func target(i *item, partitions []int) int {
+func targetPartition(i *item, partitions []int) int {
 	if p := i.letter.Origin.Partition; slices.Contains(partitions, p) {
 		return p
 	}
@@ -59,7 +59,7 @@ func (q *Queue) publish(ctx context.Context, partition int, items []*item) error
 	case !tooLarge(err):
 		return fmt.Errorf("publish to %s/%d: %w", q.cfg.Topic, partition, err)
 	case len(items) == 1:
-		items[0].refused = true
+		items[0].rejected = true
 	default:
 		for i := range items {
 			if err := q.publish(ctx, partition, items[i:i+1]); err != nil {
@@ -99,7 +99,7 @@ func (q *Queue) mark(ctx context.Context, b *batch) error {
 		}
 	}
 	for i := range b.items {
-		b.items[i].marked = b.items[i].sent || b.items[i].refused
+		b.items[i].marked = b.items[i].sent || b.items[i].rejected
 	}
 	return nil
 }

@@ -28,21 +28,21 @@ func identify(at Origin, m *message) identity {
 }
 
 // maxRecent bounds what a run remembers of the messages that it has sent.
-const maxRecent = 200_000
+const maxIdentities = 200_000
 
 // recent remembers the last messages, maxRecent at least half of it. A worker that
 // dies between the letter and its commit writes the letter again; the two stand
 // near each other.
-type recent struct{ young, old map[identity]struct{} }
+type identitySet struct{ young, old map[identity]struct{} }
 
-func (r *recent) add(of identity) {
-	if r.young == nil || len(r.young) >= maxRecent/2 {
+func (r *identitySet) add(of identity) {
+	if r.young == nil || len(r.young) >= maxIdentities/2 {
 		r.young, r.old = make(map[identity]struct{}), r.young
 	}
 	r.young[of] = struct{}{}
 }
 
-func (r *recent) has(of identity) bool {
+func (r *identitySet) has(of identity) bool {
 	_, young := r.young[of]
 	_, old := r.old[of]
 	return young || old

@@ -94,15 +94,15 @@ func TestIdentity(t *testing.T) {
 // TestRecentIsBounded: what is old is forgotten, and the last messages are not.
 func TestRecentIsBounded(t *testing.T) {
 	t.Parallel()
-	var r recent
+	var r identitySet
 	id := func(i int) identity { return identity{byte(i), byte(i >> 8), byte(i >> 16)} }
-	for i := range 2 * maxRecent {
+	for i := range 2 * maxIdentities {
 		r.add(id(i))
-		if i >= maxRecent/2 && !r.has(id(i-maxRecent/2)) {
-			t.Fatalf("%d is forgotten at %d", i-maxRecent/2, i)
+		if i >= maxIdentities/2 && !r.has(id(i-maxIdentities/2)) {
+			t.Fatalf("%d is forgotten at %d", i-maxIdentities/2, i)
 		}
 	}
-	if n := len(r.young) + len(r.old); n > maxRecent || r.has(id(0)) {
+	if n := len(r.young) + len(r.old); n > maxIdentities || r.has(id(0)) {
 		t.Errorf("%d remembered", n)
 	}
 }

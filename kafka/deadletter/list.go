@@ -40,8 +40,8 @@ func (q *Queue) List(ctx context.Context, f Filter, redriven bool, progress func
 	if err != nil {
 		return sum, err
 	}
-	if len(r.absent) > 0 {
-		return sum, q.absent(ctx, r.absent[0])
+	if len(r.missing) > 0 {
+		return sum, q.notFound(ctx, r.missing[0])
 	}
 	given := 0
 	counts := make(map[eval.Reason]*Count)
@@ -105,8 +105,8 @@ func (q *Queue) Letter(ctx context.Context, id ID) (*Letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(r.absent) > 0 {
-		return nil, q.absent(ctx, id)
+	if len(r.missing) > 0 {
+		return nil, q.notFound(ctx, id)
 	}
 	var out *Letter
 	if err := r.letters(ctx, &r.parts[0], func(l *Letter) error { out = l; return nil }); err != nil {
@@ -119,7 +119,7 @@ func (q *Queue) Letter(ctx context.Context, id ID) (*Letter, error) {
 }
 
 // absent says what there is instead of a letter.
-func (q *Queue) absent(ctx context.Context, id ID) error {
+func (q *Queue) notFound(ctx context.Context, id ID) error {
 	spans, err := q.spans(ctx)
 	if err != nil {
 		return err

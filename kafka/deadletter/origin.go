@@ -68,7 +68,7 @@ func (q *Queue) original(ctx context.Context, l *Letter) (*message, Trace, error
 	trace := TraceDeleted
 	var out *message
 	err = q.scan(ctx, at.Topic, span{at.Partition, at.Offset, at.Offset + 1}, func(r *kafka.Record) error {
-		m := &message{headers: theirs(r.Headers)}
+		m := &message{headers: publisherHeaders(r.Headers)}
 		var err error
 		if m.key, err = bytesOf(r.Key); err != nil {
 			return err
@@ -77,7 +77,7 @@ func (q *Queue) original(ctx context.Context, l *Letter) (*message, Trace, error
 			return err
 		}
 		trace = TraceReplaced
-		if !r.Time.After(l.Time.Add(clockSkew)) && l.isOf(m) {
+		if !r.Time.After(l.Time.Add(clockSkew)) && l.matches(m) {
 			out, trace = m, TraceThere
 		}
 		return nil
@@ -90,7 +90,7 @@ func (q *Queue) original(ctx context.Context, l *Letter) (*message, Trace, error
 
 // isOf reports whether a letter is that of a message, as far as what was left
 // out of it lets one see.
-func (l *Letter) isOf(m *message) bool {
+func (l *Letter) matches(m *message) bool {
 	if l.Truncated == consumer.TruncatedAll {
 		return true // nothing is left to compare
 	}
@@ -101,7 +101,7 @@ func (l *Letter) isOf(m *message) bool {
 }
 
 // theirs gives the headers that are not ours.
-func theirs(hs []kafka.Header) []event.Header {
+func publisherHeaders(hs []kafka.Header) []event.Header {
 	var out []event.Header
 	for _, h := range hs {
 		if !strings.HasPrefix(h.Key, consumer.HeaderPrefix) {

@@ -13,14 +13,14 @@ import (
 
 // whole gives the message that died, or says why it cannot be had or may not be
 // published.
-func (r *redrive) whole(ctx context.Context, l *Letter) (*message, Refusal, string, error) {
+func (r *redriveRun) prepare(ctx context.Context, l *Letter) (*message, Refusal, string, error) {
 	switch {
 	case l.Origin.Topic == "":
 		return nil, RefusedForeign, "it does not name its origin: no worker wrote it", nil
 	case l.Origin.Topic != r.q.cfg.Topic:
 		return nil, RefusedTopic, fmt.Sprintf("it died in topic %s, and kafka.topic is %s", l.Origin.Topic, r.q.cfg.Topic), nil
-	case l.Redrives >= r.o.MaxRedrives:
-		return nil, RefusedLimit, tooOften(l.Redrives, r.o.MaxRedrives), nil
+	case l.Redrives >= r.opts.MaxRedrives:
+		return nil, RefusedLimit, limitDetail(l.Redrives, r.opts.MaxRedrives), nil
 	}
 	if l.Truncated == "" {
 		return l.message(), "", "", nil
@@ -37,7 +37,7 @@ func (l *Letter) message() *message { return &message{key: l.Key, value: l.Value
 
 // redriven gives the message as it is published for the nth time: with a header
 // more, which counts towards its size.
-func (m *message) redriven(n int) *message {
+func (m *message) withRedrives(n int) *message {
 	return &message{key: m.key, value: m.value, headers: append(slices.Clip(m.headers),
 		event.Header{Key: consumer.HeaderRedrives, Value: strconv.AppendInt(nil, int64(n), 10)})}
 }
@@ -45,7 +45,7 @@ func (m *message) redriven(n int) *message {
 // hopeless gives the fault of which a message would die in a worker of this
 // version and configuration, if that is certain. It is that which would be
 // published, the header of a redrive included.
-func hopeless(m *message, maxBytes int) error {
+func certainFault(m *message, maxBytes int) error {
 	if n := size(m.key, m.value, m.headers); n > maxBytes {
 		return fmt.Errorf("%s: %d bytes, and kafka.max_message_bytes is %d", eval.ReasonTooLarge, n, maxBytes)
 	}
@@ -60,14 +60,14 @@ func (q *Queue) WouldDie(l *Letter) string {
 	if l.Truncated != "" {
 		return ""
 	}
-	if err := hopeless(l.message().redriven(l.Redrives+1), q.cfg.MaxMessageBytes); err != nil {
+	if err := certainFault(l.message().withRedrives(l.Redrives+1), q.cfg.MaxMessageBytes); err != nil {
 		return err.Error()
 	}
 	return ""
 }
 
 // tooOften says that a letter has had its redrives.
-func tooOften(redrives, most int) string {
+func limitDetail(redrives, most int) string {
 	if redrives == 1 {
 		return fmt.Sprintf("it was redriven once and died again; --max-redrives is %d", most)
 	}

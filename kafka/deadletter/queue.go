@@ -18,7 +18,7 @@ const (
 	// requestTimeout bounds one request to a broker.
 	requestTimeout = 10 * time.Second
 	// patience bounds the attempts at one request, pauses included.
-	patience = 30 * time.Second
+	retryLimit = 30 * time.Second
 	// pauseMin and pauseMax bound the pause between two attempts; it doubles.
 	pauseMin = 100 * time.Millisecond
 	pauseMax = 2 * time.Second
@@ -30,11 +30,11 @@ var ErrEmpty = errors.New("no dead letters")
 
 // Queue is the dead letters of one topic. It is safe for concurrent use.
 type Queue struct {
-	cfg       consumer.Config
-	transport *kafka.Transport
-	client    *kafka.Client
-	batch     int           // letters that are published before they are marked
-	patience  time.Duration // for the attempts at one request
+	cfg        consumer.Config
+	transport  *kafka.Transport
+	client     *kafka.Client
+	batch      int           // letters that are published before they are marked
+	retryLimit time.Duration // for the attempts at one request
 }
 
 // Open prepares to read the dead letters of the configured topic. It connects on
@@ -46,7 +46,7 @@ func Open(cfg consumer.Config) (*Queue, error) {
 	transport := conn.NewTransport(cfg.Config)
 	client := conn.NewClient(cfg.Config, transport)
 	client.Timeout = requestTimeout // half of it is for replicas, which have 500 ms when nothing is said
-	return &Queue{cfg: cfg, transport: transport, client: client, batch: batchLetters, patience: patience}, nil
+	return &Queue{cfg: cfg, transport: transport, client: client, batch: batchLetters, retryLimit: retryLimit}, nil
 }
 
 // Close lets go of the connections.
@@ -175,13 +175,13 @@ func (q *Queue) listOffsets(ctx context.Context, topic string, asked []kafka.Off
 // retry makes a request until it succeeds, fails for good, or patience ends. The
 // error is that of the last attempt.
 func (q *Queue) retry(ctx context.Context, request func(context.Context) error) error {
-	all, cancel := context.WithTimeout(ctx, q.patience)
+	all, cancel := context.WithTimeout(ctx, q.retryLimit)
 	defer cancel()
 	for wait := pauseMin; ; wait = min(2*wait, pauseMax) {
 		one, cancel := context.WithTimeout(all, requestTimeout)
 		err := request(one)
 		cancel()
-		if err == nil || !passes(err) {
+		if err == nil || !temporary(err) {
 			return q.cfg.Describe(err)
 		}
 		timer := time.NewTimer(wait)
@@ -199,7 +199,7 @@ func (q *Queue) retry(ctx context.Context, request func(context.Context) error) 
 
 // passes reports whether an error may be gone at the next attempt: a broker that
 // says so, or a connection that broke.
-func passes(err error) bool {
+func temporary(err error) bool {
 	if code, ok := errors.AsType[kafka.Error](err); ok {
 		return code.Temporary() || code == kafka.Unknown // which kafka-go says of a connection that broke
 	}

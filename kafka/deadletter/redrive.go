@@ -85,7 +85,7 @@ type Totals struct {
 // When ctx ends, the batch in flight is finished first. The error is ErrEmpty when
 // there is no topic yet; after any other error the totals count what was done.
 func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Result) error) (Totals, error) {
-	run := &redrive{q: q, o: o, filter: f, each: each}
+	run := &redriveRun{q: q, opts: o, filter: f, each: each}
 	if err := o.Validate().Err(); err != nil {
 		return run.totals, err
 	}
@@ -99,8 +99,8 @@ func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Resu
 	if len(run.partitions) == 0 {
 		return run.totals, fmt.Errorf("topic %s does not exist: make it, or name another with kafka.topic", q.cfg.Topic)
 	}
-	for _, id := range r.absent {
-		if err := run.refuse(&Letter{ID: id}, RefusedNotFound, "there is no such letter"); err != nil {
+	for _, id := range r.missing {
+		if err := run.skip(&Letter{ID: id}, RefusedNotFound, "there is no such letter"); err != nil {
 			return run.totals, err
 		}
 	}
@@ -117,19 +117,19 @@ func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Resu
 }
 
 // redrive is one run of Redrive.
-type redrive struct {
+type redriveRun struct {
 	q          *Queue
-	o          Options
+	opts       Options
 	filter     Filter
 	each       func(Result) error
 	partitions []int // of the origin topic
 	totals     Totals
-	sent       recent // by this run, and by earlier ones as far as their letters were passed
+	sent       identitySet // by this run, and by earlier ones as far as their letters were passed
 	batch      batch
 }
 
 // part redrives the letters of one partition.
-func (r *redrive) part(ctx context.Context, in *reading, p *part) error {
+func (r *redriveRun) part(ctx context.Context, in *reader, p *part) error {
 	r.batch = batch{partition: p.id}
 	err := in.letters(ctx, p, func(l *Letter) error { return r.letter(ctx, l) })
 	if err != nil && !errors.Is(err, errStop) {
@@ -142,7 +142,7 @@ func (r *redrive) part(ctx context.Context, in *reading, p *part) error {
 }
 
 // letter decides about one letter. It ends the run with errStop at the limit.
-func (r *redrive) letter(ctx context.Context, l *Letter) error {
+func (r *redriveRun) letter(ctx context.Context, l *Letter) error {
 	if l.Redriven && l.Truncated == "" { // of one that was cut the message is not known
 		r.sent.add(identify(l.Origin, l.message()))
 	}
@@ -151,23 +151,23 @@ func (r *redrive) letter(ctx context.Context, l *Letter) error {
 	}
 	if l.Redriven {
 		if len(r.filter.IDs) > 0 {
-			return r.refuse(l, RefusedBefore, "it was redriven before")
+			return r.skip(l, RefusedBefore, "it was redriven before")
 		}
 		r.totals.Before++
 		return nil
 	}
-	if err := r.limit(ctx); err != nil {
+	if err := r.checkLimit(ctx); err != nil {
 		return err
 	}
-	m, refusal, detail, err := r.whole(ctx, l)
+	m, refusal, detail, err := r.prepare(ctx, l)
 	if err != nil {
 		return err
 	}
 	if refusal != "" {
-		return r.refuse(l, refusal, detail)
+		return r.skip(l, refusal, detail)
 	}
 	of := identify(l.Origin, m)
-	if r.batch.holds(of) {
+	if r.batch.contains(of) {
 		// Whether the other one is accepted has to be known first.
 		if err := r.flush(ctx); err != nil {
 			return err
@@ -175,19 +175,19 @@ func (r *redrive) letter(ctx context.Context, l *Letter) error {
 	}
 	if r.sent.has(of) {
 		r.batch.add(l, of, nil)
-		return r.fill(ctx)
+		return r.flushIfFull(ctx)
 	}
-	m = m.redriven(l.Redrives + 1)
-	if fault := hopeless(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.o.Force {
-		return r.refuse(l, RefusedHopeless, "it would die again: "+fault.Error())
+	m = m.withRedrives(l.Redrives + 1)
+	if fault := certainFault(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.opts.Force {
+		return r.skip(l, RefusedHopeless, "it would die again: "+fault.Error())
 	}
 	r.batch.add(l, of, m)
-	return r.fill(ctx)
+	return r.flushIfFull(ctx)
 }
 
 // limit gives errStop when the limit is reached. Letters that are refused do not
 // count: they would be in the way of all later runs.
-func (r *redrive) limit(ctx context.Context) error {
+func (r *redriveRun) checkLimit(ctx context.Context) error {
 	if r.filter.Limit == 0 || r.totals.Redriven+r.batch.messages() < r.filter.Limit {
 		return nil
 	}
@@ -202,7 +202,7 @@ func (r *redrive) limit(ctx context.Context) error {
 }
 
 // fill flushes a batch that is full.
-func (r *redrive) fill(ctx context.Context) error {
+func (r *redriveRun) flushIfFull(ctx context.Context) error {
 	if len(r.batch.items) < r.q.batch && r.batch.bytes < batchBytes {
 		return nil
 	}
@@ -210,7 +210,7 @@ func (r *redrive) fill(ctx context.Context) error {
 }
 
 // flush publishes the batch, marks it, and reports it.
-func (r *redrive) flush(ctx context.Context) error {
+func (r *redriveRun) flush(ctx context.Context) error {
 	if len(r.batch.items) == 0 {
 		return nil
 	}
@@ -220,7 +220,7 @@ func (r *redrive) flush(ctx context.Context) error {
 	b := r.batch
 	r.batch = batch{partition: b.partition}
 	var err error
-	if !r.o.DryRun {
+	if !r.opts.DryRun {
 		// Not to be interrupted: what is published has to be marked. Both take
 		// patience at most.
 		err = r.q.deliver(context.WithoutCancel(ctx), r.partitions, &b)
@@ -230,7 +230,7 @@ func (r *redrive) flush(ctx context.Context) error {
 		if err != nil && !item.marked {
 			continue // nobody knows, or it is not done
 		}
-		if told := r.tell(item); told != nil {
+		if told := r.report(item); told != nil {
 			return errors.Join(err, told)
 		}
 	}
@@ -238,20 +238,20 @@ func (r *redrive) flush(ctx context.Context) error {
 }
 
 // tell counts and reports an item that is done.
-func (r *redrive) tell(item *item) error {
+func (r *redriveRun) report(item *item) error {
 	switch {
-	case item.refused:
-		return r.refuse(item.letter, RefusedTooLarge, fmt.Sprintf("the broker takes no message of %d bytes", item.letter.Bytes()))
+	case item.rejected:
+		return r.skip(item.letter, RefusedTooLarge, fmt.Sprintf("the broker takes no message of %d bytes", item.letter.Bytes()))
 	case item.message == nil:
 		r.totals.Duplicates++
 		return r.each(Result{Letter: item.letter, Action: ActionDuplicate})
 	}
-	r.sent.add(item.of)
+	r.sent.add(item.identity)
 	r.totals.Redriven++
 	return r.each(Result{Letter: item.letter, Action: ActionRedriven})
 }
 
-func (r *redrive) refuse(l *Letter, why Refusal, detail string) error {
+func (r *redriveRun) skip(l *Letter, why Refusal, detail string) error {
 	r.totals.Refused++
 	return r.each(Result{Letter: l, Action: ActionRefused, Refusal: why, Detail: detail})
 }

@@ -265,7 +265,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(fmt.Sprintf("k%d", i), eval.ReasonPanic, i))
 	}
 	q := b.open()
-	q.batch, q.patience = batch, 500*time.Millisecond
+	q.batch, q.retryLimit = batch, 500*time.Millisecond
 	var restore func()
 	var done []string
 	_, err := q.Redrive(t.Context(), Filter{}, DefaultOptions(), func(r Result) error {
@@ -422,7 +422,7 @@ func TestTooLargeForOneRequest(t *testing.T) {
 	whole := &Letter{ID: ID{0, 0}, Origin: Origin{b.cfg.Topic, 0, 0}}
 	it := item{letter: whole, message: &message{value: noise(4000)}}
 	batch := batch{partition: 0, items: []item{it}}
-	if err := q.deliver(t.Context(), []int{0}, &batch); err != nil || !batch.items[0].refused || batch.items[0].sent {
+	if err := q.deliver(t.Context(), []int{0}, &batch); err != nil || !batch.items[0].rejected || batch.items[0].sent {
 		t.Errorf("deliver: %v, %+v", err, batch.items[0])
 	}
 }

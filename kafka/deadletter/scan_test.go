@@ -141,7 +141,7 @@ func TestNobodyThere(t *testing.T) {
 	b := newBench(t, 1)
 	b.broker.Close()
 	q := b.open()
-	q.patience = 100 * time.Millisecond
+	q.retryLimit = 100 * time.Millisecond
 	want := "look up topic events.dead: broker " + b.broker.Addr() + " cannot be reached: connect: connection refused"
 	if _, err := q.List(t.Context(), Filter{}, false, nil, nil); err == nil || err.Error() != want {
 		t.Errorf("List without a broker: %v, want %s", err, want)

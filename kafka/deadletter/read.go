@@ -54,25 +54,25 @@ func (f Filter) wantsKey(key string) bool {
 
 // reading is one read of the dead letters: what is asked of each partition, and
 // which letters were redriven.
-type reading struct {
-	q      *Queue
-	parts  []part
-	step   func(done, total int64) // never nil
-	done   int64                   // offsets that were passed in finished spans
-	total  int64
-	absent []ID // asked for, and outside of what the topic holds
+type reader struct {
+	q       *Queue
+	parts   []part
+	step    func(done, total int64) // never nil
+	done    int64                   // offsets that were passed in finished spans
+	total   int64
+	missing []ID // asked for, and outside of what the topic holds
 }
 
 // part is what is read of one partition.
 type part struct {
-	id    int
-	marks marks
-	whole span   // where marks may be
-	wants []span // where the letters are
+	id     int
+	marks  marks
+	whole  span   // where marks may be
+	wanted []span // where the letters are
 }
 
 // open looks where the letters of a filter are, and reads the marks.
-func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total int64)) (*reading, error) {
+func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total int64)) (*reader, error) {
 	spans, err := q.spans(ctx)
 	if err != nil {
 		return nil, err
@@ -85,18 +85,18 @@ func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total in
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	r := &reading{q: q, step: progress}
-	r.choose(spans, f.IDs)
+	r := &reader{q: q, step: progress}
+	r.plan(spans, f.IDs)
 	for i := range r.parts {
 		p := &r.parts[i]
 		r.total += p.whole.to - p.whole.from
-		for _, w := range p.wants {
+		for _, w := range p.wanted {
 			r.total += w.to - w.from
 		}
 	}
 	for i := range r.parts {
 		p := &r.parts[i]
-		if err := r.scan(ctx, p.whole, p.mark); err != nil {
+		if err := r.scan(ctx, p.whole, p.addMark); err != nil {
 			return nil, err
 		}
 	}
@@ -104,10 +104,10 @@ func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total in
 }
 
 // choose makes the parts: the spans, or of them what holds the ids.
-func (r *reading) choose(spans []span, ids []ID) {
+func (r *reader) plan(spans []span, ids []ID) {
 	if len(ids) == 0 {
 		for _, s := range spans {
-			r.parts = append(r.parts, part{id: s.partition, whole: s, wants: []span{s}})
+			r.parts = append(r.parts, part{id: s.partition, whole: s, wanted: []span{s}})
 		}
 		return
 	}
@@ -118,23 +118,23 @@ func (r *reading) choose(spans []span, ids []ID) {
 	for _, id := range slices.Compact(ids) {
 		i := slices.IndexFunc(spans, func(s span) bool { return s.partition == id.Partition })
 		if i < 0 || id.Offset < spans[i].from || id.Offset >= spans[i].to {
-			r.absent = append(r.absent, id)
+			r.missing = append(r.missing, id)
 			continue
 		}
 		if n := len(r.parts); n == 0 || r.parts[n-1].id != id.Partition {
 			r.parts = append(r.parts, part{id: id.Partition, whole: span{id.Partition, id.Offset, spans[i].to}})
 		}
 		p := &r.parts[len(r.parts)-1]
-		if n := len(p.wants); n > 0 && p.wants[n-1].to == id.Offset {
-			p.wants[n-1].to++
+		if n := len(p.wanted); n > 0 && p.wanted[n-1].to == id.Offset {
+			p.wanted[n-1].to++
 			continue
 		}
-		p.wants = append(p.wants, span{id.Partition, id.Offset, id.Offset + 1})
+		p.wanted = append(p.wanted, span{id.Partition, id.Offset, id.Offset + 1})
 	}
 }
 
 // scan reads one span and tells how far the reading is.
-func (r *reading) scan(ctx context.Context, s span, fn func(*kafka.Record) error) error {
+func (r *reader) scan(ctx context.Context, s span, fn func(*kafka.Record) error) error {
 	defer func() {
 		r.done += s.to - s.from
 		r.step(r.done, r.total)
@@ -147,7 +147,7 @@ func (r *reading) scan(ctx context.Context, s span, fn func(*kafka.Record) error
 
 // mark notes a record that is a mark. One that cannot be read marks nothing:
 // the letters are then redriven once more, which is the better mistake.
-func (p *part) mark(rec *kafka.Record) error {
+func (p *part) addMark(rec *kafka.Record) error {
 	if _, ok := header(rec.Headers, HeaderRedriven); !ok {
 		return nil
 	}
@@ -162,8 +162,8 @@ func (p *part) mark(rec *kafka.Record) error {
 }
 
 // letters gives the letters of a part, marks left out. each ends it with errStop.
-func (r *reading) letters(ctx context.Context, p *part, each func(*Letter) error) error {
-	for _, s := range p.wants {
+func (r *reader) letters(ctx context.Context, p *part, each func(*Letter) error) error {
+	for _, s := range p.wanted {
 		stopped := false
 		err := r.scan(ctx, s, func(rec *kafka.Record) error {
 			if _, mark := header(rec.Headers, HeaderRedriven); mark {
