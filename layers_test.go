@@ -36,7 +36,7 @@ var layers = map[string][]string{
 	"kafka/conn":       {"internal/config/fault", "internal/config/secret"},
 	"kafka/fetch":      {"event", "kafka/conn"},
 	"kafka/consumer":   {"eval", "event", "internal/config/fault", "kafka/conn", "kafka/fetch"},
-	"kafka/deadletter": {"eval", "event", "internal/config/fault", "kafka/conn", "kafka/consumer"},
+	"kafka/deadletter": {"eval", "event", "internal/backoff", "internal/config/fault", "kafka/conn", "kafka/consumer"},
 
 	// The parts.
 	"sampler":         {"eval", "event", "internal/config/fault"},

@@ -32,7 +32,7 @@ func TestMarksStaySmall(t *testing.T) {
 	const letters = 100_000
 	for i := range int64(letters) {
 		m.add(run{i, i})
-		if len(m.runs) > 2*slack {
+		if len(m.runs) > 2*maxUnmerged {
 			t.Fatalf("%d runs after %d letters", len(m.runs), i)
 		}
 	}

@@ -13,22 +13,22 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Filter chooses letters. What is zero chooses all.
+// Filter chooses letters. A zero field chooses all.
 type Filter struct {
-	IDs    []ID        // these alone
-	Reason eval.Reason // that died of this
+	IDs    []ID        // these letters
+	Reason eval.Reason // that died for this reason
 	Key    string      // of messages with this key
-	Prefix string      // of messages whose key begins so
+	Prefix string      // of messages whose key begins with this
 	// Since and Until bound the time of death; Until itself is outside.
 	Since, Until time.Time
-	// Match chooses by what a letter is; nil: all.
+	// Match chooses letters by any other property; nil: all.
 	Match func(*Letter) bool
-	// Limit is how many letters are listed, or redriven, at most; 0: all. What a
-	// redrive refuses, or finds to be a duplicate, does not count.
+	// Limit is how many letters are listed, or redriven, at most; 0: all. Letters that
+	// a redrive skips, and duplicates, do not count.
 	Limit int
 }
 
-// All reports whether the filter leaves nothing out.
+// All reports whether the filter chooses every letter.
 func (f Filter) All() bool {
 	return len(f.IDs) == 0 && f.Match == nil && f.Reason == "" && f.Key == "" && f.Prefix == "" && f.Since.IsZero() && f.Until.IsZero() && f.Limit == 0
 }
@@ -41,7 +41,7 @@ func (f Filter) wants(l *Letter) bool {
 		(f.Match == nil || f.Match(l))
 }
 
-// wantsKey holds Key and Prefix against a key. A letter is chosen by either.
+// wantsKey reports whether a key is Key or begins with Prefix.
 func (f Filter) wantsKey(key string) bool {
 	switch {
 	case f.Key == "" && f.Prefix == "":
@@ -52,15 +52,15 @@ func (f Filter) wantsKey(key string) bool {
 	return f.Prefix != "" && strings.HasPrefix(key, f.Prefix)
 }
 
-// reading is one read of the dead letters: what is asked of each partition, and
-// which letters were redriven.
+// reader is one read of the dead letters: where the wanted letters are in each
+// partition, and which letters were redriven.
 type reader struct {
 	q       *Queue
 	parts   []part
 	step    func(done, total int64) // never nil
-	done    int64                   // offsets that were passed in finished spans
+	done    int64                   // offsets in the spans that were read
 	total   int64
-	missing []ID // asked for, and outside of what the topic holds
+	missing []ID // of the filter, and outside of what the topic holds
 }
 
 // part is what is read of one partition.
@@ -71,7 +71,7 @@ type part struct {
 	wanted []span // where the letters are
 }
 
-// open looks where the letters of a filter are, and reads the marks.
+// open finds out where the letters of a filter are, and reads the marks.
 func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total int64)) (*reader, error) {
 	spans, err := q.spans(ctx)
 	if err != nil {
@@ -103,7 +103,7 @@ func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total in
 	return r, nil
 }
 
-// choose makes the parts: the spans, or of them what holds the ids.
+// plan makes the parts: the whole spans, or those pieces of them that hold the ids.
 func (r *reader) plan(spans []span, ids []ID) {
 	if len(ids) == 0 {
 		for _, s := range spans {
@@ -133,7 +133,7 @@ func (r *reader) plan(spans []span, ids []ID) {
 	}
 }
 
-// scan reads one span and tells how far the reading is.
+// scan reads one span and reports the progress.
 func (r *reader) scan(ctx context.Context, s span, fn func(*kafka.Record) error) error {
 	defer func() {
 		r.done += s.to - s.from
@@ -145,10 +145,14 @@ func (r *reader) scan(ctx context.Context, s span, fn func(*kafka.Record) error)
 	})
 }
 
-// mark notes a record that is a mark. One that cannot be read marks nothing:
-// the letters are then redriven once more, which is the better mistake.
+func isMark(r *kafka.Record) bool {
+	return slices.ContainsFunc(r.Headers, func(h kafka.Header) bool { return h.Key == HeaderRedriven })
+}
+
+// addMark adds a record if it is a mark. A mark that cannot be parsed is ignored: to
+// redrive its letters again is better than never.
 func (p *part) addMark(rec *kafka.Record) error {
-	if _, ok := header(rec.Headers, HeaderRedriven); !ok {
+	if !isMark(rec) {
 		return nil
 	}
 	value, err := bytesOf(rec.Value)
@@ -161,12 +165,12 @@ func (p *part) addMark(rec *kafka.Record) error {
 	return nil
 }
 
-// letters gives the letters of a part, marks left out. each ends it with errStop.
+// letters calls each with the letters of a part. It returns errStop if each did.
 func (r *reader) letters(ctx context.Context, p *part, each func(*Letter) error) error {
 	for _, s := range p.wanted {
 		stopped := false
 		err := r.scan(ctx, s, func(rec *kafka.Record) error {
-			if _, mark := header(rec.Headers, HeaderRedriven); mark {
+			if isMark(rec) {
 				return nil
 			}
 			l, err := letterOf(p.id, rec)

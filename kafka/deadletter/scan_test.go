@@ -51,7 +51,7 @@ func TestWalk(t *testing.T) {
 				in = &protocol.RecordStream{Records: tt.batches}
 			}
 			var seen []int64
-			after, some, err := walk(in, 5, 10, func(r *kafka.Record) error { seen = append(seen, r.Offset); return nil })
+			after, some, err := eachRecord(in, 5, 10, func(r *kafka.Record) error { seen = append(seen, r.Offset); return nil })
 			if err != nil || after != tt.after || some != tt.some {
 				t.Errorf("walk = %d, %v, %v; want %d, %v", after, some, err, tt.after, tt.some)
 			}
