@@ -11,9 +11,9 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// TestTopicMadeAnew: the topic of events was deleted and made anew, so that its
-// offsets begin at 0 again while the letters of the first one are still there. Two
-// letters that name one place are then of two messages, and both go back.
+// TestTopicMadeAnew: the topic of events was deleted and made again, so its offsets
+// begin at 0 while the letters of the first one are still there. Two letters with the
+// same origin can then be of two messages, and both are redriven.
 func TestTopicMadeAnew(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -34,8 +34,8 @@ func TestTopicMadeAnew(t *testing.T) {
 	}
 }
 
-// TestTruncatedTwins: a letter that was cut is held against others by the message
-// that stands at its origin, and not by what the letter lacks.
+// TestTruncatedTwins: a truncated letter is compared with others by the message at its
+// origin, not by what the letter still has.
 func TestTruncatedTwins(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -91,8 +91,8 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestRecentIsBounded: what is old is forgotten, and the last messages are not.
-func TestRecentIsBounded(t *testing.T) {
+// TestIdentitySetIsBounded: old messages are forgotten, and the last ones are not.
+func TestIdentitySetIsBounded(t *testing.T) {
 	t.Parallel()
 	var r identitySet
 	id := func(i int) identity { return identity{byte(i), byte(i >> 8), byte(i >> 16)} }

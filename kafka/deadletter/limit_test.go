@@ -12,7 +12,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// TestLimit: so many letters, and the rest next time.
+// TestLimit: a run redrives that many letters, and the next one the rest.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)
@@ -27,9 +27,9 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestLimitPassesRefused: letters that are refused by each run, by this program or by
-// the broker, are not in the way of what stands behind them.
-func TestLimitPassesRefused(t *testing.T) {
+// TestLimitPassesSkipped: letters that every run skips, for the program's reasons or
+// the broker's, do not keep it from the ones behind them.
+func TestLimitPassesSkipped(t *testing.T) {
 	t.Parallel()
 	const most = 2000
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = most })
@@ -52,8 +52,8 @@ func TestLimitPassesRefused(t *testing.T) {
 	}
 }
 
-// TestDuplicatesOverRuns: of two letters of one message one is redriven, also when
-// the limit lies between them, and the other one does not count towards the next.
+// TestDuplicatesOverRuns: of two letters of one message one is redriven, even if the
+// limit is reached between them, and the other does not count in the next run.
 func TestDuplicatesOverRuns(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)

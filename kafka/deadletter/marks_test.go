@@ -25,7 +25,8 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestMarksStaySmall: a mark of each of many letters is as small as one run.
+// TestMarksStaySmall: one mark for each of many letters takes no more memory than one
+// run.
 func TestMarksStaySmall(t *testing.T) {
 	t.Parallel()
 	var m marks
@@ -41,7 +42,7 @@ func TestMarksStaySmall(t *testing.T) {
 	}
 }
 
-// TestMarksAgree holds the runs against a set.
+// TestMarksAgree compares the runs with a set.
 func TestMarksAgree(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same numbers each time

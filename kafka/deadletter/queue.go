@@ -173,11 +173,12 @@ func (q *Queue) listOffsets(ctx context.Context, topic string, asked []kafka.Off
 }
 
 // retry makes a request until it succeeds, fails for good, or retryLimit has passed.
-// The error is that of the last attempt.
+// The error is that of the last attempt that the limit did not cut short.
 func (q *Queue) retry(ctx context.Context, request func(context.Context) error) error {
 	all, cancel := context.WithTimeout(ctx, q.retryLimit)
 	defer cancel()
 	pause := backoff.Backoff{Min: pauseMin, Max: pauseMax}
+	var last error
 	for attempt := 1; ; attempt++ {
 		one, cancel := context.WithTimeout(all, requestTimeout)
 		err := request(one)
@@ -185,13 +186,16 @@ func (q *Queue) retry(ctx context.Context, request func(context.Context) error) 
 		if err == nil || !temporary(err) {
 			return q.cfg.Describe(err)
 		}
+		if last == nil || all.Err() == nil {
+			last = err
+		}
 		if pause.Wait(all, attempt) {
 			continue
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return q.cfg.Describe(err)
+		return q.cfg.Describe(last)
 	}
 }
 

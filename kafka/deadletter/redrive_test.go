@@ -18,8 +18,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// TestRedrive: what a worker put aside goes back as it was once the worker is
-// mended, is handled, and stays done.
+// TestRedrive: once the worker is fixed, letters are redriven unchanged, handled, and
+// not redriven again.
 func TestRedrive(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -75,11 +75,11 @@ func TestRedrive(t *testing.T) {
 			headers = append(headers, event.Header(h))
 		}
 		headers = append(headers, event.Header{Key: consumer.HeaderRedrives, Value: []byte("1")})
-		// kafka-go's Reader, with which workers read, gives empty as null.
+		// kafka-go's Reader, which workers use, returns null for empty.
 		if diff := cmp.Diff(headers, m.Headers, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("headers of %q (-want +got):\n%s", key, diff)
 		}
-		// What sampling decides on is the same, so the decision is.
+		// Sampling reads the same data, so it decides the same.
 		before, _ := event.EnvelopeFromHeaders(headers[:len(headers)-1])
 		after, ok := event.EnvelopeFromHeaders(m.Headers)
 		if before != after || ok != (key != "null") {
@@ -114,7 +114,7 @@ func sortedByOffset(lines []string) []string {
 }
 
 // TestLoopEnds: a message that dies each time is redriven three times, and then
-// refused.
+// skipped.
 func TestLoopEnds(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -141,8 +141,8 @@ func TestLoopEnds(t *testing.T) {
 	}
 }
 
-// TestRefusals: what cannot or must not go back is refused by name.
-func TestRefusals(t *testing.T) {
+// TestSkips: letters that cannot or must not be redriven are skipped with the reason.
+func TestSkips(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.cfg.MaxMessageBytes = 2000
@@ -171,7 +171,7 @@ func TestRefusals(t *testing.T) {
 	if totals != (Totals{Redriven: 1, Refused: 6}) {
 		t.Errorf("totals %+v", totals)
 	}
-	// What was refused is neither published nor marked.
+	// What was skipped is neither published nor marked.
 	if diff := cmp.Diff([]string{"odd count"}, keys(b.messages(b.cfg.Topic, 0))); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
 	}
@@ -187,8 +187,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestFateCountsTheRedrive: what a look at a letter says of its size is what a
-// redrive decides by, the header that it adds included.
+// TestFateCountsTheRedrive: WouldDie and a redrive judge the same size, with the header
+// that the redrive adds.
 func TestFateCountsTheRedrive(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -229,8 +229,8 @@ func TestDryRunChangesNothing(t *testing.T) {
 	}
 }
 
-// TestDuplicates: of two letters of one message one is redriven and both are
-// done, whether they stand in one batch or not.
+// TestDuplicates: of two letters of one message one is redriven and both are marked,
+// whether they are in one batch or not.
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 2, 100} {
@@ -255,8 +255,8 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// TestAMissingMarkRepeatsOneBatch: a run that ends between publishing and
-// marking has one batch published again by the next, and no more.
+// TestAMissingMarkRepeatsOneBatch: after a run that ends between publishing and
+// marking, the next publishes one batch again, and no more.
 func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 	t.Parallel()
 	const letters, batch = 10, 3
@@ -279,7 +279,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		t.Fatalf("Redrive: %v", err)
 	}
 	if diff := cmp.Diff([]string{"k0", "k1", "k2"}, done); diff != "" {
-		t.Errorf("told as done (-want +got):\n%s", diff)
+		t.Errorf("reported (-want +got):\n%s", diff)
 	}
 	restore()
 	if _, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: letters - batch, Before: batch}) {
@@ -291,8 +291,8 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 	}
 }
 
-// TestAnInterruptEndsBetweenBatches: what was published is marked, so that the
-// next run goes on exactly there.
+// TestAnInterruptEndsBetweenBatches: what was published is marked, so the next run goes
+// on exactly there.
 func TestAnInterruptEndsBetweenBatches(t *testing.T) {
 	t.Parallel()
 	const letters = 7
@@ -317,8 +317,8 @@ func TestAnInterruptEndsBetweenBatches(t *testing.T) {
 	}
 }
 
-// TestTruncated: what a letter lacks is fetched from where the message died, as
-// long as it is that message.
+// TestTruncated: what a letter lacks is fetched from its origin, if the message there
+// is still the same.
 func TestTruncated(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = 2000 })
@@ -374,8 +374,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestTruncatedAndGone: neither a message that retention has taken nor another
-// one in its place is the one that died.
+// TestTruncatedAndGone: a message that retention has deleted cannot be redriven, and
+// another one in its place is not mistaken for it.
 func TestTruncatedAndGone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -385,7 +385,7 @@ func TestTruncatedAndGone(t *testing.T) {
 	}
 	cut := kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)}
 	late := b.letter("early", eval.ReasonPanic, 2, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedAll)})
-	late.Time = time.Now().Add(-time.Hour) // dead before the message that stands there was published
+	late.Time = time.Now().Add(-time.Hour) // died before the message at that place was published
 	letters := []kafka.Record{
 		b.letter("deleted", eval.ReasonPanic, 0, cut), b.letter("replaced", eval.ReasonPanic, 1, cut),
 		b.letter("beyond", eval.ReasonPanic, 7, cut), late, b.letter("same", eval.ReasonPanic, 2, cut),
@@ -404,8 +404,8 @@ func TestTruncatedAndGone(t *testing.T) {
 	}
 }
 
-// TestTooLargeForOneRequest: letters that are too large together go one by one,
-// and the one that the broker never takes is refused.
+// TestTooLargeForOneRequest: letters that are too large together are published one by
+// one, and one that the broker never takes is skipped.
 func TestTooLargeForOneRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = 2000 })
@@ -427,7 +427,7 @@ func TestTooLargeForOneRequest(t *testing.T) {
 	}
 }
 
-// noise gives bytes that no compression makes fewer.
+// noise returns bytes that no compression shrinks.
 func noise(n int) []byte {
 	out, x := make([]byte, n), uint32(1)
 	for i := range out {
