@@ -3,7 +3,6 @@ package emitter
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/backoff"
@@ -22,7 +21,7 @@ func (e *Emitter) collect() {
 			return
 		}
 		e.awaitBatch(linger)
-		batch := e.take(e.cfg.BatchEvents)
+		batch := e.take(e.cfg.BatchEvents, e.cfg.BatchBytes)
 		e.senders.Go(func() {
 			defer func() { <-e.slots }()
 			e.deliver(e.life, batch)
@@ -71,21 +70,13 @@ func (e *Emitter) queueState() (some, ready bool) {
 	return len(e.queue) > 0, e.full() || len(e.flushes) > 0 || e.closed
 }
 
-// take takes up to n messages, and no more bytes than a batch may have, from the
-// front of the queue; n = 0 takes all of it.
-func (e *Emitter) take(n int) []message {
+// take takes a batch from the front of the queue: the messages within both bounds.
+func (e *Emitter) take(events, bytes int) []message {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	count, size := 0, 0
-	for count < len(e.queue) && (n == 0 || count < n) {
-		if n > 0 && count > 0 && size+e.queue[count].size > e.cfg.BatchBytes {
-			break
-		}
-		size += e.queue[count].size
-		count++
-	}
-	batch := e.queue[:count:count]
-	e.queue = e.queue[count:]
+	n, size := prefix(e.queue, events, bytes)
+	batch := e.queue[:n:n]
+	e.queue = e.queue[n:]
 	e.queued -= size
 	if len(e.queue) == 0 {
 		e.queue = nil // or the array would live as long as something is appended to it
@@ -117,44 +108,24 @@ func (e *Emitter) deliver(ctx context.Context, batch []message) {
 	}
 }
 
-// attempt writes the messages once, all partitions at the same time, and settles
-// those that are written or can never be. It returns the others, with the last
-// error.
+// attempt writes the messages once and settles those that are written or can never
+// be. It returns the others, with the last error.
 func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
 	defer cancel()
-	parts, err := e.topic.partition(ctx, batch)
-	if err != nil {
-		err = e.cfg.explain(err)
-		if permanent(err) {
-			e.settle(batch, err)
-			return nil, nil
-		}
-		return batch, err
+	failed, err := e.topic.writeParts(ctx, batch, e.write)
+	err = e.cfg.explain(err)
+	if permanent(err) {
+		e.settle(failed, err)
+		return nil, nil
 	}
-	var (
-		wg     sync.WaitGroup
-		mu     sync.Mutex
-		failed []message // guarded by mu
-		last   error     // guarded by mu
-	)
-	for id, part := range parts {
-		wg.Go(func() {
-			again, err := e.write(ctx, id, part)
-			mu.Lock()
-			defer mu.Unlock()
-			if len(again) > 0 {
-				failed, last = append(failed, again...), err
-			}
-		})
-	}
-	wg.Wait()
-	return failed, last
+	return failed, err
 }
 
-// write writes one partition's messages and returns those to try again. A batch that
-// the broker rejects for its records is halved until it fits, because the broker's
-// limit may be lower than ours, or until the culprit is alone.
+// write writes one partition's messages, settles those that are written or can never
+// be, and returns the others. A batch that the broker rejects for its records is
+// halved until it fits, because the broker's limit may be lower than ours, or until
+// the culprit is alone.
 func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]message, error) {
 	err := e.cfg.explain(e.topic.produce(ctx, partition, ms))
 	switch {

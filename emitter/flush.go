@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -77,7 +78,7 @@ func (e *Emitter) Close(ctx context.Context) error {
 		}
 		e.end(cause)
 		e.senders.Wait()
-		e.settle(e.take(0), cause) // what no batch has taken
+		e.settle(e.take(math.MaxInt, math.MaxInt), cause) // what no batch has taken
 		e.topic.close()
 		e.result = e.report()
 		close(e.done)

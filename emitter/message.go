@@ -25,6 +25,16 @@ type message struct {
 	time    time.Time
 }
 
+// prefix returns how many messages from the front, at least one, are within a number
+// of events and bytes, and their size.
+func prefix(ms []message, events, bytes int) (n, size int) {
+	for n < min(len(ms), events) && (n == 0 || size+ms[n].size <= bytes) {
+		size += ms[n].size
+		n++
+	}
+	return n, size
+}
+
 // Upper bounds of what Kafka's record format (version 2) adds: lengths and deltas as
 // variable-size integers.
 const (

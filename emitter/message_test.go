@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -82,7 +83,7 @@ func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
 	}
 	var got [][]int
 	for {
-		batch := e.take(e.cfg.BatchEvents)
+		batch := e.take(e.cfg.BatchEvents, e.cfg.BatchBytes)
 		if len(batch) == 0 {
 			break
 		}
@@ -115,7 +116,7 @@ func BenchmarkEmit(b *testing.B) {
 					b.Fatal(err)
 				}
 				if n++; n%1000 == 0 {
-					e.settle(e.take(0), nil)
+					e.settle(e.take(math.MaxInt, math.MaxInt), nil)
 				}
 			}
 		})

@@ -108,38 +108,24 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
-	parts, err := p.topic.partition(limited, ms)
-	if err != nil {
-		return ms, err
-	}
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex
-		left []message // guarded by mu
-		last error     // guarded by mu
-	)
-	for id, part := range parts {
-		wg.Go(func() {
-			settled, rejected, err := p.write(limited, id, part)
-			mu.Lock()
-			defer mu.Unlock()
-			for _, r := range rejected {
-				out.Refused = append(out.Refused, Refusal{events[r.seq], r.err})
-			}
-			out.Written += settled - len(rejected)
-			if err != nil {
-				left, last = append(left, part[settled:]...), err
-			}
-		})
-	}
-	wg.Wait()
+	var mu sync.Mutex // guards out
+	left, err := p.topic.writeParts(limited, ms, func(ctx context.Context, partition int, part []message) ([]message, error) {
+		settled, rejected, err := p.write(ctx, partition, part)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range rejected {
+			out.Refused = append(out.Refused, Refusal{events[r.seq], r.err})
+		}
+		out.Written += settled - len(rejected)
+		return part[settled:], err
+	})
 	switch {
-	case last == nil && time.Since(began) < p.cfg.WriteTimeout/3:
+	case err == nil && time.Since(began) < p.cfg.WriteTimeout/3:
 		p.limit.double(size) // twice as much will not take too long
 	case len(left) == len(ms) && limited.Err() != nil && ctx.Err() == nil:
 		p.limit.halve(size)
 	}
-	return left, last
+	return left, err
 }
 
 // leave puts messages back into Left, in the order of the call.
@@ -165,11 +151,7 @@ type rejectedMessage struct {
 // the front, are settled, and which of those were rejected.
 func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, rejected []rejectedMessage, err error) {
 	for settled < len(ms) {
-		n, size := 0, 0
-		for settled+n < len(ms) && n < p.cfg.BatchEvents && (n == 0 || size+ms[settled+n].size <= p.cfg.BatchBytes) {
-			size += ms[settled+n].size
-			n++
-		}
+		n, _ := prefix(ms[settled:], p.cfg.BatchEvents, p.cfg.BatchBytes)
 		done, poison, err := p.writeBatch(ctx, partition, ms[settled:settled+n])
 		settled += done
 		rejected = append(rejected, poison...)
@@ -216,11 +198,7 @@ type sendLimit struct {
 func (l *sendLimit) next(ms []message) (n, size int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for n < len(ms) && (n == 0 || size+ms[n].size <= l.bytes) {
-		size += ms[n].size
-		n++
-	}
-	return n, size
+	return prefix(ms, len(ms), l.bytes)
 }
 
 // halve makes the limit half of a size that was too much.

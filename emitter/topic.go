@@ -100,6 +100,33 @@ func (c *topicClient) partition(ctx context.Context, ms []message) (map[int][]me
 	return parts, nil
 }
 
+// writeParts calls write with the messages of each partition, all at the same time,
+// and returns those that write left, with the last error.
+func (c *topicClient) writeParts(ctx context.Context, ms []message, write func(ctx context.Context, partition int, ms []message) ([]message, error)) ([]message, error) {
+	parts, err := c.partition(ctx, ms)
+	if err != nil {
+		return ms, err
+	}
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		left []message // guarded by mu
+		last error     // guarded by mu
+	)
+	for id, part := range parts {
+		wg.Go(func() {
+			rest, err := write(ctx, id, part)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				left, last = append(left, rest...), err
+			}
+		})
+	}
+	wg.Wait()
+	return left, last
+}
+
 // produce writes messages to one partition and waits for all in-sync replicas. A
 // topic may bound the age of its records (message.timestamp.before.max.ms), and an
 // outage can last longer: records rejected for their time are written as of now.
