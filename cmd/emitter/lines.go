@@ -62,7 +62,7 @@ func readLines(r io.Reader, limit int, each func(line) error) error {
 // goroutine ends with its next line, or with the process. The error is there as
 // soon as the channel of lines is closed, and is ctx's when that ended before the
 // input did.
-func lines(ctx context.Context, r io.Reader, limit int) (<-chan line, *error) {
+func streamLines(ctx context.Context, r io.Reader, limit int) (<-chan line, *error) {
 	out, failed := make(chan line), new(error)
 	go func() {
 		defer close(out)

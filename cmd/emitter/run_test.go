@@ -103,7 +103,7 @@ func TestLinesEndWithTheirContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	each, failed := lines(ctx, strings.NewReader(strings.Repeat("\n", 1000)), 20)
+	each, failed := streamLines(ctx, strings.NewReader(strings.Repeat("\n", 1000)), 20)
 	n := 0
 	for range each {
 		n++

@@ -84,13 +84,13 @@ func (s *security) complete(cmd *cobra.Command) error {
 
 // names gives how its settings are given.
 func (s *security) names(cmd *cobra.Command) names {
-	on := given(cmd, flagTLS, env(keyTLS))
+	on := source(cmd, flagTLS, env(keyTLS))
 	out := names{{keyTLS, on}, {keyTLS + ": true", on}}
 	if on == env(keyTLS) {
 		out[1].name = on + "=true"
 	}
 	for _, o := range s.options() {
-		out = append(out, setting{o.key, given(cmd, o.flag, env(o.key))})
+		out = append(out, setting{o.key, source(cmd, o.flag, env(o.key))})
 	}
 	return out
 }

@@ -18,14 +18,14 @@ import (
 )
 
 // sending is one run of the command send.
-type sending struct {
+type sendCommand struct {
 	target target
 	strict bool
 	asJSON bool
 
-	name  string // of the file, as messages show it
-	sum   summary
-	stuck bool // the cluster has had its time
+	name       string // of the file, as messages show it
+	sum        summary
+	noProgress bool // the cluster has had its time
 }
 
 // summary is what became of a file's lines.
@@ -50,7 +50,7 @@ type lineFault struct {
 const maxFaults = 100
 
 func newSend() *cobra.Command {
-	s := &sending{}
+	s := &sendCommand{}
 	cmd := &cobra.Command{
 		Use:   "send FILE|-",
 		Short: "Publish the events of a file, one JSON object a line",
@@ -73,7 +73,7 @@ could not be sent.`,
 	return cmd
 }
 
-func (s *sending) run(cmd *cobra.Command, file string) error {
+func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	in, size := cmd.InOrStdin(), int64(-1)
 	s.name = "stdin"
 	if file != "-" {
@@ -107,12 +107,12 @@ func (s *sending) run(cmd *cobra.Command, file string) error {
 	if err := s.print(cmd.OutOrStdout()); err != nil {
 		return &failure{err}
 	}
-	return s.verdict(readErr)
+	return s.result(readErr)
 }
 
 // read hands every line over to the emitter.
-func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar cli.Progress, stderr io.Writer) error {
-	each, failed := lines(ctx, in, s.target.maxEventBytes)
+func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar cli.Progress, stderr io.Writer) error {
+	each, failed := streamLines(ctx, in, s.target.maxEventBytes)
 	for {
 		select {
 		case l, ok := <-each:
@@ -128,8 +128,8 @@ func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, b
 				return nil
 			case !ok:
 				return err
-			case errors.Is(err, errStuck):
-				s.stuck = true
+			case errors.Is(err, errNoProgress):
+				s.noProgress = true
 				return nil
 			case err != nil:
 				bar.Clear()
@@ -144,7 +144,7 @@ func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, b
 }
 
 // line hands one line over.
-func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
+func (s *sendCommand) line(ctx context.Context, em *emitter.Emitter, l line) error {
 	s.sum.Lines++
 	switch {
 	case l.tooLong:
@@ -161,10 +161,10 @@ func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
 	if err != nil {
 		return err
 	}
-	return s.target.hand(ctx, func(ctx context.Context) error { return em.Forward(ctx, e, l.data) })
+	return s.target.submit(ctx, func(ctx context.Context) error { return em.Forward(ctx, e, l.data) })
 }
 
-func (s *sending) bad(number int, err error, stderr io.Writer) {
+func (s *sendCommand) bad(number int, err error, stderr io.Writer) {
 	s.sum.Bad++
 	if len(s.sum.Faults) < maxFaults {
 		s.sum.Faults = append(s.sum.Faults, lineFault{number, err.Error()})
@@ -172,7 +172,7 @@ func (s *sending) bad(number int, err error, stderr io.Writer) {
 	fmt.Fprintf(stderr, "%s:%d: %v\n", s.name, number, err)
 }
 
-func (s *sending) print(stdout io.Writer) error {
+func (s *sendCommand) print(stdout io.Writer) error {
 	if s.asJSON {
 		if s.sum.Faults == nil {
 			s.sum.Faults = []lineFault{}
@@ -197,11 +197,11 @@ func (s *sending) print(stdout io.Writer) error {
 }
 
 // verdict is the error that the exit code is made of.
-func (s *sending) verdict(readErr error) error {
+func (s *sendCommand) result(readErr error) error {
 	switch {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
-	case s.stuck:
+	case s.noProgress:
 		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, cli.Plural(s.sum.Sent, "event"), s.target.timeout)}
 	case s.sum.Interrupted:
 		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, cli.Plural(s.sum.Sent, "event"))}

@@ -20,7 +20,7 @@ import (
 )
 
 // simulation is one run of the command simulate.
-type simulation struct {
+type simulateCommand struct {
 	target target
 
 	scenario string
@@ -35,7 +35,7 @@ type simulation struct {
 }
 
 func newSimulate() *cobra.Command {
-	s := &simulation{}
+	s := &simulateCommand{}
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Publish the events of a simulated support agent",
@@ -67,7 +67,7 @@ morning of 1 June 2026. Times between events are drawn; --rate is their mean.`,
 	return cmd
 }
 
-func (s *simulation) run(cmd *cobra.Command) error {
+func (s *simulateCommand) run(cmd *cobra.Command) error {
 	world, err := scenario.Load(s.scenario)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (s *simulation) run(cmd *cobra.Command) error {
 }
 
 // begin is the time of the first event.
-func (s *simulation) begin() (time.Time, error) {
+func (s *simulateCommand) begin() (time.Time, error) {
 	switch {
 	case s.start != "":
 		t, err := time.Parse(time.RFC3339, s.start)
@@ -115,7 +115,7 @@ func (s *simulation) begin() (time.Time, error) {
 	return time.Now().UTC().Truncate(time.Millisecond), nil
 }
 
-func (s *simulation) writeSchemas(world *scenario.Scenario) error {
+func (s *simulateCommand) writeSchemas(world *scenario.Scenario) error {
 	if s.schemas == "" {
 		return nil
 	}
@@ -132,7 +132,7 @@ func (s *simulation) writeSchemas(world *scenario.Scenario) error {
 
 // play hands the scenario's events to each, at their times when paced. It gives
 // the number that each accepted, and each's error or that of ctx.
-func (s *simulation) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(event.Event) error) (int, error) {
+func (s *simulateCommand) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(event.Event) error) (int, error) {
 	n, began := 0, time.Now()
 	for e := range world.Events(s.seed, opts) {
 		if s.events > 0 && n == s.events {
@@ -167,7 +167,7 @@ func sleepUntil(ctx context.Context, t time.Time) bool {
 }
 
 // print writes the events to the standard output.
-func (s *simulation) print(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
+func (s *simulateCommand) print(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	enc := json.NewEncoder(out)
 	_, err := s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
@@ -182,11 +182,11 @@ func (s *simulation) print(cmd *cobra.Command, world *scenario.Scenario, opts sc
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = fmt.Errorf("print events: %w", flushErr)
 	}
-	return s.verdict(cmd.Context(), err)
+	return s.result(cmd.Context(), err)
 }
 
 // publish writes the events to Kafka.
-func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
+func (s *simulateCommand) publish(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
 	em, err := s.target.open(cmd)
 	if err != nil {
 		return err
@@ -205,15 +205,15 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", cli.Plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
 		return &failure{printErr}
 	}
-	err = s.verdict(cmd.Context(), err)
+	err = s.result(cmd.Context(), err)
 	if err == nil && unsent > 0 {
 		err = &failure{fmt.Errorf("%s could not be sent", cli.Plural(unsent, "event"))}
 	}
 	return err
 }
 
-func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e event.Event) error {
-	if err := s.target.hand(ctx, func(ctx context.Context) error { return em.Emit(ctx, e) }); err != nil {
+func (s *simulateCommand) emit(ctx context.Context, em *emitter.Emitter, e event.Event) error {
+	if err := s.target.submit(ctx, func(ctx context.Context) error { return em.Emit(ctx, e) }); err != nil {
 		return fmt.Errorf("publish event %s: %w", e.RequestID, err)
 	}
 	return nil
@@ -221,7 +221,7 @@ func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e event.Even
 
 // verdict makes the exit code's error. To be interrupted is how a run without a
 // limit ends; with a limit, something is missing.
-func (s *simulation) verdict(ctx context.Context, err error) error {
+func (s *simulateCommand) result(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -27,8 +27,8 @@ type target struct {
 	security      security
 	names         names // known as soon as config has been called
 
-	left    time.Duration // of timeout, for the end
-	connect error         // why the cluster was not reached at the start
+	remaining  time.Duration // of timeout, for the end
+	connectErr error         // why the cluster was not reached at the start
 }
 
 // connectTimeout is how long a command waits at its start to hear whether it is
@@ -36,7 +36,7 @@ type target struct {
 const connectTimeout = 10 * time.Second
 
 // errStuck ends a wait for room in the buffer.
-var errStuck = errors.New("the cluster takes nothing")
+var errNoProgress = errors.New("the cluster takes nothing")
 
 // envBrokers stands in for --brokers, for a worker too.
 const envBrokers = "KAFKA_BROKERS"
@@ -64,7 +64,7 @@ func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, er
 	if err := t.security.complete(cmd); err != nil {
 		return emitter.Config{}, err
 	}
-	addresses := given(cmd, "brokers", envBrokers)
+	addresses := source(cmd, "brokers", envBrokers)
 	t.names = append(t.security.names(cmd),
 		setting{"brokers", addresses}, setting{"set brokers", "set " + addresses}, setting{"in brokers", "in " + addresses},
 		setting{"topic", "--topic"}, setting{"compression", "--compression"}, setting{"max_event_bytes", "--max-event-bytes"})
@@ -101,30 +101,30 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	cfg.DialTimeout = min(emitter.DefaultConfig().DialTimeout, t.timeout/2)
 	em, err := emitter.New(cfg)
 	if err != nil {
-		return nil, t.names.named(err)
+		return nil, t.names.translate(err)
 	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(cmd.Context(), min(connectTimeout, t.timeout))
 	defer cancel()
-	t.connect = t.names.named(em.Connect(ctx))
-	if errors.Is(t.connect, emitter.ErrNoAccess) {
-		return nil, &failure{errors.Join(t.connect, em.Close(ctx))}
+	t.connectErr = t.names.translate(em.Connect(ctx))
+	if errors.Is(t.connectErr, emitter.ErrNoAccess) {
+		return nil, &failure{errors.Join(t.connectErr, em.Close(ctx))}
 	}
-	t.left = max(0, t.timeout-time.Since(began))
-	if t.connect != nil && t.left > 0 && cmd.Context().Err() == nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "emitter: %v; trying again for up to %v (--timeout)\n", t.connect, t.timeout)
+	t.remaining = max(0, t.timeout-time.Since(began))
+	if t.connectErr != nil && t.remaining > 0 && cmd.Context().Err() == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "emitter: %v; trying again for up to %v (--timeout)\n", t.connectErr, t.timeout)
 	}
 	return em, nil
 }
 
 // hand hands over one event, which may have to wait for room. When that takes
 // as long as the timeout, the cluster has had its time.
-func (t *target) hand(ctx context.Context, over func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout, errStuck)
+func (t *target) submit(ctx context.Context, over func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout, errNoProgress)
 	defer cancel()
 	err := over(ctx)
-	if errors.Is(err, errStuck) {
-		t.left = 0
+	if errors.Is(err, errNoProgress) {
+		t.remaining = 0
 	}
 	return err
 }
@@ -133,7 +133,7 @@ func (t *target) hand(ctx context.Context, over func(context.Context) error) err
 // of the timeout, and says on stderr which events were not sent. It gives the
 // number of those.
 func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writer) int {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.left)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.remaining)
 	defer cancel()
 	err := em.Close(ctx)
 	if err == nil {
@@ -144,9 +144,9 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 		fmt.Fprintln(stderr, "emitter:", err)
 		return 0
 	}
-	why := t.names.named(unsent.Err)
-	if t.connect != nil && errors.Is(why, context.DeadlineExceeded) {
-		why = t.connect // that the time was over says less
+	why := t.names.translate(unsent.Err)
+	if t.connectErr != nil && errors.Is(why, context.DeadlineExceeded) {
+		why = t.connectErr // that the time was over says less
 	}
 	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", cli.Plural(unsent.Count, "event"), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {

@@ -20,11 +20,3 @@ func newVersion() *cobra.Command {
 		},
 	}
 }
-
-// asFailure marks an error as one of the work; nil stays nil.
-func asFailure(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &failure{err}
-}
