@@ -87,7 +87,7 @@ var layers = map[string][]string{
 	// The programs.
 	"cmd/emitter": {
 		"emitter", "emitter/mskiam", "event", "sidecar", "sidecar/spool",
-		"internal/cli", "internal/config/fault", "internal/config/secret", "internal/demo/scenario",
+		"internal/backoff", "internal/cli", "internal/config/fault", "internal/config/secret", "internal/demo/scenario",
 	},
 	"cmd/evalworker": {
 		"eval", "event", "datasets", "emitter/mskiam", "kafka/deadletter", "redact", "sampler",

@@ -17,18 +17,18 @@ import (
 	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// sending is one run of the command send.
+// sendCommand is one run of the command send.
 type sendCommand struct {
 	target target
 	strict bool
 	asJSON bool
 
-	name       string // of the file, as messages show it
+	name       string // of the file, in messages
 	sum        summary
-	noProgress bool // the cluster has had its time
+	noProgress bool // the cluster took nothing for the whole timeout
 }
 
-// summary is what became of a file's lines.
+// summary counts what became of a file's lines.
 type summary struct {
 	File        string `json:"file"`
 	Lines       int    `json:"lines"`
@@ -46,7 +46,7 @@ type lineFault struct {
 	Problem string `json:"problem"`
 }
 
-// maxFaults bounds the faults that a summary lists; stderr has all of them.
+// maxFaults bounds the faults in a summary; stderr lists all of them.
 const maxFaults = 100
 
 func newSend() *cobra.Command {
@@ -79,7 +79,7 @@ func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return err // the wrong file is wrong use
+			return err // a wrong file is wrong use
 		}
 		defer func() { _ = f.Close() }() // it was only read
 		info, err := f.Stat()
@@ -110,7 +110,7 @@ func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	return s.result(readErr)
 }
 
-// read hands every line over to the emitter.
+// read passes every line to the emitter.
 func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar cli.Progress, stderr io.Writer) error {
 	each, failed := streamLines(ctx, in, s.target.maxEventBytes)
 	for {
@@ -143,7 +143,7 @@ func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reade
 	}
 }
 
-// line hands one line over.
+// line passes one line to the emitter.
 func (s *sendCommand) line(ctx context.Context, em *emitter.Emitter, l line) error {
 	s.sum.Lines++
 	switch {
@@ -189,14 +189,14 @@ func (s *sendCommand) print(stdout io.Writer) error {
 			fmt.Fprintf(&text, ", %d %s", n.count, n.what)
 		}
 	}
-	if s.sum.Blank > 0 { // beside the total: there was nothing to send
+	if s.sum.Blank > 0 { // not in the total: there was nothing to send
 		fmt.Fprintf(&text, " (and %d blank)", s.sum.Blank)
 	}
 	_, err := fmt.Fprintln(stdout, &text)
 	return err
 }
 
-// verdict is the error that the exit code is made of.
+// result returns the error that decides the exit code.
 func (s *sendCommand) result(readErr error) error {
 	switch {
 	case readErr != nil:

@@ -19,7 +19,7 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// serving is one run of the command serve.
+// serveCommand is one run of the command serve.
 type serveCommand struct {
 	target    target
 	sidecar   sidecar.Config
@@ -27,7 +27,7 @@ type serveCommand struct {
 	tokenFile string
 }
 
-// lockWait is more than a process that was killed takes to be gone.
+// lockWait is longer than a killed process takes to disappear.
 const lockWait = 2 * time.Second
 
 func newServe() *cobra.Command {
@@ -100,7 +100,8 @@ func (s *serveCommand) run(cmd *cobra.Command) (err error) {
 	return asFailure(server.Run(cmd.Context()))
 }
 
-// names says how the settings of the sidecar and of its spool are given.
+// names returns the names of the settings of the sidecar and its spool on the command
+// line.
 func (s *serveCommand) names() names {
 	return names{
 		{"listen", "--listen"},
@@ -115,8 +116,7 @@ func (s *serveCommand) names() names {
 	}
 }
 
-// validate gives the faults of the sidecar and of its spool, also those that the
-// two have only together.
+// validate returns the faults of the sidecar and its spool, and of both together.
 func (s *serveCommand) validate() error {
 	faults := s.sidecar.Validate()
 	least := max(spool.MinBytes, s.sidecar.MinSpoolBytes())
@@ -127,7 +127,8 @@ func (s *serveCommand) validate() error {
 	return faults.Err()
 }
 
-// speaking is a publisher whose errors name settings as the command line does.
+// translatingPublisher is a publisher whose errors name settings as the command line
+// does.
 type translatingPublisher struct {
 	*emitter.Publisher
 	names names
@@ -138,8 +139,8 @@ func (p translatingPublisher) Publish(ctx context.Context, events []emitter.Enco
 	return out, p.names.translate(err)
 }
 
-// ofUseOrWork: a fault of the configuration is one of use; a port or a folder
-// that is taken, or a disk, is not.
+// ofUseOrWork marks an error as one of the work, unless it is a fault of the
+// configuration: a port or a folder that is taken, or a broken disk, is no wrong use.
 func ofUseOrWork(err error) error {
 	if _, ok := errors.AsType[fault.List](err); ok {
 		return err

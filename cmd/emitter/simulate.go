@@ -16,10 +16,11 @@ import (
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/cli"
+	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
-// simulation is one run of the command simulate.
+// simulateCommand is one run of the command simulate.
 type simulateCommand struct {
 	target target
 
@@ -100,7 +101,7 @@ func (s *simulateCommand) run(cmd *cobra.Command) error {
 	return s.publish(cmd, world, opts, paced)
 }
 
-// begin is the time of the first event.
+// begin returns the time of the first event.
 func (s *simulateCommand) begin() (time.Time, error) {
 	switch {
 	case s.start != "":
@@ -130,9 +131,9 @@ func (s *simulateCommand) writeSchemas(world *scenario.Scenario) error {
 	return nil
 }
 
-// play hands the scenario's events to each, at their times when paced. It gives
-// the number that each accepted, and each's error or that of ctx.
-func (s *simulateCommand) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(event.Event) error) (int, error) {
+// play calls each with the scenario's events, at their times if paced. It returns the
+// error of each or of ctx.
+func (s *simulateCommand) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(event.Event) error) error {
 	n, began := 0, time.Now()
 	for e := range world.Events(s.seed, opts) {
 		if s.events > 0 && n == s.events {
@@ -142,35 +143,23 @@ func (s *simulateCommand) play(ctx context.Context, world *scenario.Scenario, op
 		if s.duration > 0 && at > s.duration && e.Kind != event.KindUserFeedback {
 			break
 		}
-		// Feedback comes minutes after its request, in a run that is over by then.
-		if paced && e.Kind != event.KindUserFeedback && !sleepUntil(ctx, began.Add(at)) || ctx.Err() != nil {
-			return n, context.Cause(ctx)
+		// Feedback comes minutes after its request, when the run may be over.
+		if paced && e.Kind != event.KindUserFeedback && !backoff.Wait(ctx, time.Until(began.Add(at))) || ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if err := each(e); err != nil {
-			return n, err
+			return err
 		}
 		n++
 	}
-	return n, nil
+	return nil
 }
 
-// sleepUntil waits for a time; false when ctx ended first.
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// print writes the events to the standard output.
+// print writes the events to standard output.
 func (s *simulateCommand) print(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	enc := json.NewEncoder(out)
-	_, err := s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
+	err := s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
 		if err := enc.Encode(&e); err != nil {
 			return fmt.Errorf("print events: %w", err)
 		}
@@ -196,7 +185,7 @@ func (s *simulateCommand) publish(cmd *cobra.Command, world *scenario.Scenario, 
 		total = int64(s.events)
 	}
 	bar := cli.NewProgress(cmd.ErrOrStderr(), total, s.scenario, false)
-	_, err = s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
+	err = s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
 		defer bar.Add(1)
 		return s.emit(cmd.Context(), em, e)
 	})
@@ -219,8 +208,8 @@ func (s *simulateCommand) emit(ctx context.Context, em *emitter.Emitter, e event
 	return nil
 }
 
-// verdict makes the exit code's error. To be interrupted is how a run without a
-// limit ends; with a limit, something is missing.
+// result returns the error that decides the exit code. An interrupt is the normal end
+// of a run without a limit; with a limit, events are missing.
 func (s *simulateCommand) result(ctx context.Context, err error) error {
 	switch {
 	case err == nil:

@@ -17,7 +17,7 @@ import (
 	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// target is where a command publishes to, as its flags say.
+// target is where a command publishes to, from its flags.
 type target struct {
 	brokers       []string
 	topic         string
@@ -25,29 +25,29 @@ type target struct {
 	maxEventBytes int
 	timeout       time.Duration
 	security      security
-	names         names // known as soon as config has been called
+	names         names // set by config
 
-	remaining  time.Duration // of timeout, for the end
-	connectErr error         // why the cluster was not reached at the start
+	remaining  time.Duration // of timeout, for finish
+	connectErr error         // of the attempt to reach the cluster at the start
 }
 
-// connectTimeout is how long a command waits at its start to hear whether it is
-// let in. A broker that is away is no reason to stop: it may come.
+// connectTimeout is how long a command waits at its start to learn whether the cluster
+// lets it in. It goes on after that, because a broker that is away may come back.
 const connectTimeout = 10 * time.Second
 
-// errStuck ends a wait for room in the buffer.
+// errNoProgress ends a wait for room in the buffer.
 var errNoProgress = errors.New("the cluster takes nothing")
 
-// envBrokers stands in for --brokers, for a worker too.
+// envBrokers replaces --brokers, for a worker too.
 const envBrokers = "KAFKA_BROKERS"
 
-// flags adds the flags to a command.
+// flags adds all flags to a command.
 func (t *target) flags(cmd *cobra.Command) {
 	t.clusterFlags(cmd)
 	cmd.Flags().DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to wait for Kafka: to connect at the start and to write what is buffered at the end together, and in between for it to take anything")
 }
 
-// clusterFlags adds those that say where to.
+// clusterFlags adds the flags for everything but the timeout.
 func (t *target) clusterFlags(cmd *cobra.Command) {
 	d := emitter.DefaultConfig()
 	f := cmd.Flags()
@@ -58,8 +58,7 @@ func (t *target) clusterFlags(cmd *cobra.Command) {
 	t.security.flags(cmd)
 }
 
-// config gives what the flags and the environment say, for a client of that
-// name.
+// config returns the configuration from the flags and the environment.
 func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, error) {
 	if err := t.security.complete(cmd); err != nil {
 		return emitter.Config{}, err
@@ -85,8 +84,8 @@ func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, er
 	}, nil
 }
 
-// open makes the emitter. It waits for room instead of dropping events. Where
-// the cluster does not let it in, nothing is read and nothing is made up.
+// open returns an emitter that waits for room instead of dropping events. It fails if
+// the cluster does not let it in, before any event is read or made.
 func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	if t.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout %v: want a duration above zero", t.timeout)
@@ -97,7 +96,7 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	}
 	cfg.Block = true
 	cfg.MaxAttempts = math.MaxInt // the timeout is the bound
-	// So that what is wrong with a connection is known before the time is over.
+	// So that the fault of a connection is known before the time is over.
 	cfg.DialTimeout = min(emitter.DefaultConfig().DialTimeout, t.timeout/2)
 	em, err := emitter.New(cfg)
 	if err != nil {
@@ -117,21 +116,20 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	return em, nil
 }
 
-// hand hands over one event, which may have to wait for room. When that takes
-// as long as the timeout, the cluster has had its time.
-func (t *target) submit(ctx context.Context, over func(context.Context) error) error {
+// submit calls emit with one event, which may wait for room. If that takes as long as
+// the timeout, nothing of it remains for finish.
+func (t *target) submit(ctx context.Context, emit func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout, errNoProgress)
 	defer cancel()
-	err := over(ctx)
+	err := emit(ctx)
 	if errors.Is(err, errNoProgress) {
 		t.remaining = 0
 	}
 	return err
 }
 
-// finish writes what is buffered, even when ctx has ended, for as long as is left
-// of the timeout, and says on stderr which events were not sent. It gives the
-// number of those.
+// finish writes what is buffered, even if ctx has ended, within what remains of the
+// timeout, and lists on stderr the events that were not sent. It returns their number.
 func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.remaining)
 	defer cancel()
@@ -146,7 +144,7 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 	}
 	why := t.names.translate(unsent.Err)
 	if t.connectErr != nil && errors.Is(why, context.DeadlineExceeded) {
-		why = t.connectErr // that the time was over says less
+		why = t.connectErr // it says more than that the time was over
 	}
 	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", cli.Plural(unsent.Count, "event"), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
