@@ -14,7 +14,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// allNames are the names of every setting, as serve was given its flags.
+// allNames returns the names of every setting for serve with the given flags.
 func allNames(tb testing.TB, args ...string) names {
 	tb.Helper()
 	s, cmd := &serveCommand{}, &cobra.Command{Use: "serve"}
@@ -28,9 +28,9 @@ func allNames(tb testing.TB, args ...string) names {
 	return append(s.names(), s.target.names...)
 }
 
-// TestRefusalsAreNamed: what a cluster refuses hours later speaks of flags and
-// variables too, and the error stays what it was.
-func TestRefusalsAreNamed(t *testing.T) {
+// TestLateErrorsAreTranslated: the cluster's errors, which may come hours later, name
+// flags and variables too, and keep their chain.
+func TestLateErrorsAreTranslated(t *testing.T) {
 	t.Setenv("KAFKA_SASL_USERNAME", "app")
 	n := allNames(t, "--sasl-mechanism", "PLAIN")
 	plain := conn.Config{SASL: conn.SASL{Mechanism: conn.Plain, Username: "app", Password: "p"}}

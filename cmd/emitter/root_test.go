@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestExamplesParse: what the help shows has flags and arguments that exist.
+// TestExamplesParse: the examples in the help use flags and arguments that exist.
 func TestExamplesParse(t *testing.T) {
 	t.Parallel()
 	examples := 0

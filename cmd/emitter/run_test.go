@@ -17,7 +17,7 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// started tells, by closing its channel, that something was written.
+// started closes its channel when something is written.
 type started struct {
 	bytes.Buffer
 	first chan struct{}
@@ -40,7 +40,7 @@ func embedded(t *testing.T) string {
 	return b.Addr()
 }
 
-// A person who types events, or a pipe that stays open, is left at once.
+// An interrupt ends the command at once while a terminal or a pipe stays open.
 func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	t.Parallel()
 	addr := embedded(t)
@@ -56,7 +56,7 @@ func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What follows is read only when the third line has been taken.
+	// The following lines are read only after the third was taken.
 	if _, err := io.WriteString(typing, "{"); err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +69,7 @@ func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	}
 }
 
-// breakingOff ends a context while a reader is at work on its second block, each
-// of which is small.
+// breakingOff ends a context while its second block is read; the blocks are small.
 type breakingOff struct {
 	io.Reader
 	cancel context.CancelFunc
@@ -84,7 +83,7 @@ func (b *breakingOff) Read(into []byte) (int, error) {
 	return b.Reader.Read(into[:min(len(into), 1000)])
 }
 
-// In the middle of a file, whichever of reading and sending notices first.
+// An interrupt in the middle of a file, whether reading or sending notices it first.
 func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
 	t.Parallel()
 	addr := embedded(t)
@@ -155,7 +154,7 @@ func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
 	}
 }
 
-// An endless simulation may be interrupted, but what it has made up is to be sent.
+// An endless simulation may be interrupted, but sends the events that it has made.
 func TestInterruptedSimulationOfWhichNothingWasSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

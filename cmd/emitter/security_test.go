@@ -15,8 +15,7 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
-// configKey is a key of the configuration, of which faults and refusals speak
-// below the command line.
+// configKey is a key of the configuration, as errors below the command line name it.
 var configKey = regexp.MustCompile(`\b(tls|sasl)\.[a-z_]+|\b(max|dir|segment|backoff|buffer|batch)_[a-z_]+`)
 
 const oneEvent = `{"event":"llm_request_completed","request_id":"a"}` + "\n"

@@ -12,8 +12,8 @@ import (
 	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// TestServePortTaken: it is told once which address is taken, and by which flag
-// another is chosen.
+// TestServePortTaken: one message says which address is taken, and which flag chooses
+// another.
 func TestServePortTaken(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -29,8 +29,8 @@ func TestServePortTaken(t *testing.T) {
 	}
 }
 
-// TestServeWithoutABroker: /statusz says which broker cannot be reached, as a
-// worker would, and with no names of a library.
+// TestServeWithoutABroker: /statusz names the broker that cannot be reached, as a
+// worker's does, without the library's names.
 func TestServeWithoutABroker(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--brokers", "127.0.0.1:1", "--spool-dir", filepath.Join(t.TempDir(), "spool"), "--grace", "1ms")

@@ -12,9 +12,9 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// TestServeIsRefused: a sidecar that the cluster does not let in keeps events,
-// and says in the words of its command line what to mend.
-func TestServeIsRefused(t *testing.T) {
+// TestServeWithoutAccess: a sidecar that the cluster does not let in keeps events, and
+// says in the words of its command line what to mend.
+func TestServeWithoutAccess(t *testing.T) {
 	t.Parallel()
 	b, err := broker.Start(broker.Config{
 		Topics: map[string]int32{topic: 1}, Users: []broker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
@@ -47,7 +47,7 @@ func TestServeIsRefused(t *testing.T) {
 	}
 }
 
-// lastError gives what /statusz says of Kafka, as soon as an attempt has failed.
+// lastError returns the error of Kafka in /statusz, once an attempt has failed.
 func lastError(client *http.Client, url string) (string, error) {
 	for {
 		resp, err := client.Get(url + "/statusz") //nolint:noctx // on loopback
