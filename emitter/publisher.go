@@ -1,9 +1,11 @@
 package emitter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,7 +100,11 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 		left, err = p.attempt(ctx, ms[:n], size, events, &out)
 		ms = ms[n:]
 	}
-	out.leave(events, append(left, ms...))
+	left = append(left, ms...)
+	slices.SortFunc(left, func(a, b message) int { return cmp.Compare(a.seq, b.seq) })
+	for i := range left {
+		out.Left = append(out.Left, events[left[i].seq])
+	}
 	return out, p.cfg.explain(err)
 }
 
@@ -128,19 +134,6 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	return left, err
 }
 
-// leave puts messages back into Left, in the order of the call.
-func (out *Published) leave(events []Encoded, ms []message) {
-	left := make(map[uint64]bool, len(ms))
-	for i := range ms {
-		left[ms[i].seq] = true
-	}
-	for i := range events {
-		if left[uint64(i)] {
-			out.Left = append(out.Left, events[i])
-		}
-	}
-}
-
 // rejectedMessage is a message that the broker will never take.
 type rejectedMessage struct {
 	seq uint64
@@ -148,39 +141,27 @@ type rejectedMessage struct {
 }
 
 // write writes one partition's messages in order. It returns how many of them, from
-// the front, are settled, and which of those were rejected.
+// the front, are settled, and which of those were rejected. A batch that the broker
+// rejects for its records is halved until the culprit is alone.
 func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, rejected []rejectedMessage, err error) {
+	limit := p.cfg.BatchEvents
 	for settled < len(ms) {
-		n, _ := prefix(ms[settled:], p.cfg.BatchEvents, p.cfg.BatchBytes)
-		done, poison, err := p.writeBatch(ctx, partition, ms[settled:settled+n])
-		settled += done
-		rejected = append(rejected, poison...)
-		if err != nil {
+		n, _ := prefix(ms[settled:], limit, p.cfg.BatchBytes)
+		err := p.produce(ctx, partition, ms[settled:settled+n])
+		switch {
+		case err == nil:
+			settled += n
+		case !aboutRecords(err):
 			return settled, rejected, err
+		case n > 1:
+			limit = n / 2
+		default:
+			rejected = append(rejected, rejectedMessage{ms[settled].seq, err})
+			settled++
+			limit = p.cfg.BatchEvents
 		}
 	}
 	return settled, rejected, nil
-}
-
-// writeBatch writes one batch. One that the broker rejects for its records is halved
-// until the culprit is alone.
-func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message) (settled int, rejected []rejectedMessage, err error) {
-	err = p.produce(ctx, partition, ms)
-	switch {
-	case err == nil:
-		return len(ms), nil, nil
-	case !aboutRecords(err):
-		return 0, nil, err
-	case len(ms) == 1:
-		return 1, []rejectedMessage{{ms[0].seq, err}}, nil
-	}
-	half := len(ms) / 2
-	settled, rejected, err = p.writeBatch(ctx, partition, ms[:half])
-	if err != nil {
-		return settled, rejected, err
-	}
-	more, also, err := p.writeBatch(ctx, partition, ms[half:])
-	return settled + more, append(rejected, also...), err
 }
 
 // Close closes all connections; a call of Publish in flight fails.

@@ -36,11 +36,8 @@ func newBrokers(cfg Config) *brokers {
 	return &brokers{cfg: cfg, silent: make(map[string]time.Time, len(cfg.Brokers))}
 }
 
-// dialFunc opens a connection to host:port.
-type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
-
 // dial returns a function that opens connections to brokers that answer.
-func (b *brokers) dial(open openFunc) dialFunc {
+func (b *brokers) dial(open openFunc) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		began, timeout := time.Now(), b.timeout(address)
 		limited, cancel := context.WithTimeout(ctx, timeout)

@@ -42,7 +42,8 @@ func (c Config) opener(readAhead int) openFunc {
 		}
 		if c.TLS.Enabled {
 			if err := out.encrypt(ctx); err != nil {
-				return nil, errors.Join(err, ignoreClosed(socket.Close()))
+				_ = socket.Close() // err says more
+				return nil, err
 			}
 		}
 		return out, nil
@@ -140,10 +141,3 @@ type bufferedConn struct {
 }
 
 func (c *bufferedConn) Read(b []byte) (int, error) { return c.buf.Read(b) }
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}

@@ -109,12 +109,6 @@ func (s SASL) setKeys() []string {
 }
 
 func suggestMechanism(name string) string {
-	upper := strings.ToUpper(strings.ReplaceAll(name, "_", "-"))
-	for _, known := range mechanisms() {
-		if strings.ReplaceAll(known, "_", "-") == upper {
-			return fmt.Sprintf("did you mean %q?", known)
-		}
-	}
 	if near := fault.Nearest(strings.ToUpper(name), mechanisms()); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}

@@ -142,8 +142,8 @@ func (b *bench) messages(topic string, partition int) []message {
 	err := b.open().scan(b.t.Context(), topic, span{partition, 0, b.ends(topic)[partition]}, func(r *kafka.Record) error {
 		var m message
 		var err, errV error
-		m.key, err = bytesOf(r.Key)
-		m.value, errV = bytesOf(r.Value)
+		m.key, err = kafka.ReadAll(r.Key)
+		m.value, errV = kafka.ReadAll(r.Value)
 		for _, h := range r.Headers {
 			m.headers = append(m.headers, event.Header(h))
 		}

@@ -1,9 +1,7 @@
 package deadletter
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,10 +129,10 @@ type message struct {
 func messageOf(r *kafka.Record) (*message, error) {
 	m := &message{}
 	var err error
-	if m.key, err = bytesOf(r.Key); err != nil {
+	if m.key, err = kafka.ReadAll(r.Key); err != nil {
 		return nil, err
 	}
-	if m.value, err = bytesOf(r.Value); err != nil {
+	if m.value, err = kafka.ReadAll(r.Value); err != nil {
 		return nil, err
 	}
 	for _, h := range r.Headers {
@@ -159,16 +157,4 @@ func (m *message) size() int {
 func (m *message) withRedrives(n int) *message {
 	return &message{key: m.key, value: m.value, headers: append(slices.Clip(m.headers),
 		event.Header{Key: consumer.HeaderRedrives, Value: strconv.AppendInt(nil, int64(n), 10)})}
-}
-
-// bytesOf reads all of b; null stays nil, and empty stays empty.
-func bytesOf(b kafka.Bytes) ([]byte, error) {
-	if b == nil {
-		return nil, nil
-	}
-	out := make([]byte, b.Len())
-	if _, err := io.ReadFull(b, out); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return out, nil
 }

@@ -155,7 +155,7 @@ func (p *part) addMark(rec *kafka.Record) error {
 	if !isMark(rec) {
 		return nil
 	}
-	value, err := bytesOf(rec.Value)
+	value, err := kafka.ReadAll(rec.Value)
 	if err != nil {
 		return err
 	}
