@@ -128,7 +128,7 @@ func (c Config) Validate() fault.List {
 		faults.Add("sasl.sign", "missing: AWS_MSK_IAM signs its logins", "mskiam.New().Sign of the package emitter/mskiam")
 	}
 	if strings.ContainsAny(c.Topic, " /\\") || len(c.Topic) > 249 {
-		faults.Add("topic", fmt.Sprintf("%q is no name of a topic", c.Topic), "up to 249 letters, digits, dots, dashes and underscores")
+		faults.Add("topic", fmt.Sprintf("%q is not a topic name", c.Topic), "up to 249 letters, digits, dots, dashes and underscores")
 	}
 	for _, n := range []struct {
 		path  string

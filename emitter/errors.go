@@ -20,7 +20,7 @@ var (
 	// ErrNoAccess: the cluster does not let this application in, or a certificate
 	// or password file cannot be used. The error's text says what to mend. Events
 	// are tried again as after a fault of the network.
-	ErrNoAccess = errors.New("not let in by Kafka")
+	ErrNoAccess = conn.ErrNoAccess
 	// ErrTooLarge: the event exceeds Config.MaxEventBytes. The error is also an
 	// [event.Error] with [event.TooLarge].
 	ErrTooLarge = errors.New("event is too large")
@@ -71,31 +71,21 @@ func (u *UnsentError) report() error {
 	return out
 }
 
-// explain reduces an error to the [conn.AccessError] that it stands for, if any,
-// and marks that as ErrNoAccess. Such an error is tried again like a fault of the
-// network, because a rotated secret heals it.
+// explain reduces an error to the [conn.AccessError] that it stands for, if any. Such
+// an error is tried again like a fault of the network, because a rotated secret heals
+// it.
 func (c Config) explain(err error) error {
-	if code, ok := errors.AsType[kafka.Error](err); ok && conn.Refused(err) == nil {
+	if access := conn.Refused(err); access != nil {
+		return access
+	}
+	if code, ok := errors.AsType[kafka.Error](err); ok {
 		// The code alone: Explain would also interpret what is wrapped around it.
 		if access := conn.Refused(c.conn().Explain(code)); access != nil {
-			err = access
+			return access
 		}
-	}
-	if access := conn.Refused(err); access != nil {
-		return accessError{access}
 	}
 	return err
 }
-
-// accessError is ErrNoAccess without its text, which would only repeat the error's
-// own.
-type accessError struct{ error }
-
-// Is reports whether target is ErrNoAccess.
-func (a accessError) Is(target error) bool { return target == ErrNoAccess }
-
-// Unwrap returns the error that is marked.
-func (a accessError) Unwrap() error { return a.error }
 
 // describe rewrites an error of a request for an operator: which broker it is about
 // and what is wrong with the connection. A broker's answer stays as it is.

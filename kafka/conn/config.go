@@ -44,7 +44,7 @@ func (c Config) Validate() fault.List {
 		}
 	}
 	if c.DialTimeout <= 0 {
-		faults.Add("dial_timeout", fmt.Sprintf("%v is no time to connect in", c.DialTimeout), "a duration above zero, for example 5s")
+		faults.Add("dial_timeout", fmt.Sprintf("%v is not above zero", c.DialTimeout), "a duration above zero, for example 5s")
 	}
 	faults.Under("tls", c.TLS.validate())
 	faults.Under("sasl", c.SASL.validate(c.TLS.Enabled, c.Brokers))

@@ -124,7 +124,7 @@ func (c *conn) explain(err error) error {
 	}
 	switch {
 	case c.loginTimedOut.Load():
-		return fmt.Errorf("broker %s: no end of the login within %v: %w", c.addr, c.loginLimit, os.ErrDeadlineExceeded)
+		return fmt.Errorf("broker %s: the login did not end within %v: %w", c.addr, c.loginLimit, os.ErrDeadlineExceeded)
 	case !remoteAlert(err) && (c.answered.Load() || !c.certRequested || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
 		return err
 	}

@@ -13,6 +13,9 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
+// ErrNoAccess matches every [AccessError] with errors.Is.
+var ErrNoAccess = errors.New("not let in by Kafka")
+
 // AccessError is the error of a connection or a request that fails until someone
 // mends something: a password, a certificate, a permission. Trying again is harmless,
 // and succeeds once that is done.
@@ -34,6 +37,9 @@ func (r *Refusal) Error() string {
 
 // Unwrap returns the error of the broker or the library.
 func (r *Refusal) Unwrap() error { return r.Err }
+
+// Is reports whether target is ErrNoAccess.
+func (r *Refusal) Is(target error) bool { return target == ErrNoAccess }
 
 // AccessErrorIn returns the AccessError in an error's chain, or nil.
 func Refused(err error) *Refusal {

@@ -56,7 +56,7 @@ func (l *login) begin(ctx context.Context, host string) (sasl.StateMachine, []by
 	switch l.cfg.Mechanism {
 	case AWSMSKIAM:
 		if l.cfg.Sign == nil {
-			return nil, nil, errors.New("this program has nothing to sign with")
+			return nil, nil, errors.New("this program cannot sign logins")
 		}
 		signed, err := l.cfg.Sign(ctx, l.cfg.Region, host)
 		return singleStep{}, signed, err
@@ -65,15 +65,13 @@ func (l *login) begin(ctx context.Context, host string) (sasl.StateMachine, []by
 		if !l.encrypted && !loopback(host) {
 			return nil, nil, fmt.Errorf("PLAIN without TLS would send the password readable to %s", host)
 		}
-		password, err := l.password()
-		if err != nil {
-			return nil, nil, err
-		}
-		return plain.Mechanism{Username: l.cfg.Username, Password: password.Reveal()}.Start(ctx)
 	}
 	password, err := l.password()
 	if err != nil {
 		return nil, nil, err
+	}
+	if l.cfg.Mechanism == Plain {
+		return plain.Mechanism{Username: l.cfg.Username, Password: password.Reveal()}.Start(ctx)
 	}
 	algorithm := scram.SHA256
 	if l.cfg.Mechanism == ScramSHA512 {

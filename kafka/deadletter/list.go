@@ -112,7 +112,7 @@ func (q *Queue) Letter(ctx context.Context, id ID) (*Letter, error) {
 		return nil, err
 	}
 	if out == nil {
-		return nil, fmt.Errorf("%w %v: what stands there is a mark of a redrive, or nothing any more", ErrNotFound, id)
+		return nil, fmt.Errorf("%w %v: that offset holds a mark of a redrive, or nothing any more", ErrNotFound, id)
 	}
 	return out, nil
 }

@@ -56,7 +56,7 @@ func (q *Queue) scan(ctx context.Context, topic string, s span, fn func(*kafka.R
 			next, empty = next+1, 0
 		default:
 			if empty++; empty >= maxEmpty {
-				return fmt.Errorf("read %s/%d at %d: the broker gives nothing, and says that there is something up to %d", topic, s.partition, next, s.to)
+				return fmt.Errorf("read %s/%d at %d: the broker returns nothing, although it reports messages up to %d", topic, s.partition, next, s.to)
 			}
 		}
 	}
