@@ -15,7 +15,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// DefaultTopic is the topic that workers read unless they are told otherwise.
+// DefaultTopic is the topic that workers read by default.
 const DefaultTopic = "llm.requests.completed"
 
 // How connections are secured, as for the worker that reads the topic.

@@ -22,7 +22,7 @@ type Publisher struct {
 	produce func(ctx context.Context, partition int, ms []message) error // of topic
 }
 
-// Encoded is an event in its encoded form, with the decoded one for the envelope.
+// EncodedEvent is an event in its encoded form, with the decoded one for the envelope.
 type Encoded struct {
 	Event *event.Event
 	Value []byte    // published as it is
@@ -36,7 +36,7 @@ type Refusal struct {
 	Err error
 }
 
-// Published says what became of the events of one call, each of which is in one
+// PublishResult says what became of the events of one call, each of which is in one
 // of the three places.
 type Published struct {
 	Written int

@@ -176,7 +176,7 @@ func redriveWith(t *testing.T, q *Queue, f Filter, o Options) ([]string, Totals)
 	t.Helper()
 	var out []string
 	totals, err := q.Redrive(t.Context(), f, o, func(r Result) error {
-		out = append(out, told(r))
+		out = append(out, resultLine(r))
 		return nil
 	})
 	if err != nil {
@@ -185,7 +185,7 @@ func redriveWith(t *testing.T, q *Queue, f Filter, o Options) ([]string, Totals)
 	return out, totals
 }
 
-func told(r Result) string {
+func resultLine(r Result) string {
 	s := string(r.Letter.Key) + " " + string(r.Action)
 	if r.Refusal != "" {
 		s += " " + string(r.Refusal)

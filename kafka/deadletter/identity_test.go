@@ -40,13 +40,13 @@ func TestTruncatedTwins(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.write(b.cfg.Topic, 0, newEvent("a"))
-	cut := b.letter("a", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)})
-	cut.Value = nil
+	truncated := b.letter("a", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)})
+	truncated.Value = nil
 	old := b.letter("a", eval.ReasonPanic, 0) // whole, and of an older topic's offset 0
 	old.Value = eventValue("a", `,"output":"older"`)
-	again := cut
+	again := truncated
 	again.Key = kafka.NewBytes([]byte("a"))
-	b.write(b.cfg.DeadLetters(), 0, old, cut, again)
+	b.write(b.cfg.DeadLetters(), 0, old, truncated, again)
 	got, _ := b.redrive(Filter{}, DefaultOptions())
 	if diff := cmp.Diff([]string{"a redriven", "a redriven", "a duplicate"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

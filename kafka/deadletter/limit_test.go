@@ -36,10 +36,10 @@ func TestLimitPassesSkipped(t *testing.T) {
 	// With the header of a redrive it is more than the broker takes.
 	large := kafka.Record{Value: eventValue("r"), Headers: []kafka.Header{{Key: "noise", Value: noise(most - 150)}}}
 	b.write(b.cfg.Topic, 0, large)
-	cut := kafka.Record{Headers: b.letter("", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedAll)}).Headers[2:]}
+	truncated := kafka.Record{Headers: b.letter("", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedAll)}).Headers[2:]}
 	hopeless := b.letter("hopeless", eval.ReasonMalformed, 1)
 	hopeless.Value = nil
-	b.write(b.cfg.DeadLetters(), 0, cut, hopeless)
+	b.write(b.cfg.DeadLetters(), 0, truncated, hopeless)
 	for i := range 4 {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(fmt.Sprint(i), eval.ReasonPanic, 2+i))
 	}

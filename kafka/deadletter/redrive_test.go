@@ -338,16 +338,16 @@ func TestTruncated(t *testing.T) {
 	})
 	b.committed(3)
 	w.stop()
-	var cut []string
+	var truncated []string
 	if _, err := b.open().List(t.Context(), Filter{}, false, nil, func(l *Letter) error {
 		trace, err := b.open().Trace(t.Context(), l)
-		cut = append(cut, fmt.Sprintf("%d %s %s", l.Origin.Offset, l.Truncated, trace))
+		truncated = append(truncated, fmt.Sprintf("%d %s %s", l.Origin.Offset, l.Truncated, trace))
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if len(cut) != 2 || !strings.Contains(strings.Join(cut, ","), "1 value there") || !strings.Contains(strings.Join(cut, ","), "2 value,headers there") {
-		t.Fatalf("letters %v", cut)
+	if len(truncated) != 2 || !strings.Contains(strings.Join(truncated, ","), "1 value there") || !strings.Contains(strings.Join(truncated, ","), "2 value,headers there") {
+		t.Fatalf("letters %v", truncated)
 	}
 	if got, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: 2}) {
 		t.Fatalf("%v %+v", got, totals)
@@ -383,12 +383,12 @@ func TestTruncatedAndGone(t *testing.T) {
 	if err := b.broker.DeleteRecords(b.cfg.Topic, 0, 1); err != nil {
 		t.Fatal(err)
 	}
-	cut := kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)}
+	truncated := kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)}
 	late := b.letter("early", eval.ReasonPanic, 2, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedAll)})
 	late.Time = time.Now().Add(-time.Hour) // died before the message at that place was published
 	letters := []kafka.Record{
-		b.letter("deleted", eval.ReasonPanic, 0, cut), b.letter("replaced", eval.ReasonPanic, 1, cut),
-		b.letter("beyond", eval.ReasonPanic, 7, cut), late, b.letter("same", eval.ReasonPanic, 2, cut),
+		b.letter("deleted", eval.ReasonPanic, 0, truncated), b.letter("replaced", eval.ReasonPanic, 1, truncated),
+		b.letter("beyond", eval.ReasonPanic, 7, truncated), late, b.letter("same", eval.ReasonPanic, 2, truncated),
 	}
 	for i := range letters {
 		if letters[i].Time.IsZero() {
