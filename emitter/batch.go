@@ -2,13 +2,15 @@ package emitter
 
 import (
 	"context"
-	"math/rand/v2"
+	"slices"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/backoff"
 )
 
 // collect takes batches from the queue and has each delivered by a goroutine of
-// its own, as many at once as there are slots. With all slots taken the queue
-// grows up to the buffer's bounds.
+// its own, at most one for each slot. While all slots are taken the queue grows,
+// up to the buffer's bounds.
 func (e *Emitter) collect() {
 	linger := time.NewTimer(time.Hour)
 	defer linger.Stop()
@@ -19,7 +21,7 @@ func (e *Emitter) collect() {
 			return
 		}
 		e.awaitBatch(linger)
-		batch := e.take(e.cfg.BatchEvents)
+		batch := e.take(e.cfg.BatchEvents, e.cfg.BatchBytes)
 		e.senders.Go(func() {
 			defer func() { <-e.slots }()
 			e.deliver(e.life, batch)
@@ -27,10 +29,11 @@ func (e *Emitter) collect() {
 	}
 }
 
-// awaitEvents waits until the queue holds something; false when life has ended.
+// awaitEvents waits until the queue holds something, and reports false when life
+// has ended.
 func (e *Emitter) awaitEvents() bool {
 	for e.life.Err() == nil {
-		if some, _ := e.look(); some {
+		if some, _ := e.queueState(); some {
 			return true
 		}
 		select {
@@ -41,12 +44,12 @@ func (e *Emitter) awaitEvents() bool {
 	return false
 }
 
-// awaitBatch waits until the batch is full or somebody flushes, at most for the
+// awaitBatch waits until the batch is full or a flush is waiting, at most for the
 // time that a batch may linger.
 func (e *Emitter) awaitBatch(linger *time.Timer) {
 	linger.Reset(e.cfg.Linger)
 	for {
-		if _, ready := e.look(); ready {
+		if _, ready := e.queueState(); ready {
 			return
 		}
 		select {
@@ -59,40 +62,33 @@ func (e *Emitter) awaitBatch(linger *time.Timer) {
 	}
 }
 
-// look reports whether there is something in the queue, and whether it should
-// be sent without further waiting.
-func (e *Emitter) look() (some, ready bool) {
+// queueState reports whether the queue holds something, and whether that should be
+// sent without further waiting.
+func (e *Emitter) queueState() (some, ready bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.queue) > 0, e.full() || len(e.flushes) > 0 || e.closed
 }
 
-// take takes up to n messages, and no more bytes than a batch may have, from the
-// front of the queue; n = 0 takes all of it.
-func (e *Emitter) take(n int) []message {
+// take takes a batch from the front of the queue: the messages within both bounds.
+func (e *Emitter) take(events, bytes int) []message {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	count, size := 0, 0
-	for count < len(e.queue) && (n == 0 || count < n) {
-		if n > 0 && count > 0 && size+e.queue[count].size > e.cfg.BatchBytes {
-			break
-		}
-		size += e.queue[count].size
-		count++
-	}
-	batch := e.queue[:count:count]
-	e.queue = e.queue[count:]
+	n, size := prefix(e.queue, events, bytes)
+	batch := e.queue[:n:n]
+	e.queue = e.queue[n:]
 	e.queued -= size
 	if len(e.queue) == 0 {
-		e.queue = nil // or the array would live as long as something is put behind it
+		e.queue = nil // or the array would live as long as something is appended to it
 	}
 	return batch
 }
 
-// deliver writes a batch, trying again what may succeed later.
+// deliver writes a batch and retries what may succeed later.
 func (e *Emitter) deliver(ctx context.Context, batch []message) {
 	began := time.Now()
-	var why error // what was wrong with the last attempt that ctx left alone
+	pause := backoff.Backoff{Min: e.cfg.BackoffMin, Max: e.cfg.BackoffMax}
+	var why error // of the last attempt that ctx did not interrupt
 	for attempt := 1; ; attempt++ {
 		failed, err := e.attempt(ctx, batch)
 		if len(failed) == 0 {
@@ -104,7 +100,7 @@ func (e *Emitter) deliver(ctx context.Context, batch []message) {
 			why = context.Cause(ctx)
 		}
 		spent := attempt >= e.cfg.MaxAttempts || time.Since(began) >= e.cfg.RetryFor
-		if spent || !pause(ctx, e.backoff(attempt)) {
+		if spent || !pause.Wait(ctx, attempt) {
 			e.settle(failed, why)
 			return
 		}
@@ -112,23 +108,48 @@ func (e *Emitter) deliver(ctx context.Context, batch []message) {
 	}
 }
 
-// backoff is the pause after an attempt, counted from 1.
-func (e *Emitter) backoff(attempt int) time.Duration {
-	d := e.cfg.BackoffMax
-	if shift := attempt - 1; shift < 32 && e.cfg.BackoffMin<<shift < d && e.cfg.BackoffMin<<shift > 0 {
-		d = e.cfg.BackoffMin << shift
+// attempt writes the messages once and settles those that are written or can never
+// be. It returns the others, with the last error.
+func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
+	defer cancel()
+	failed, err := e.topic.writeParts(ctx, batch, e.write)
+	err = e.cfg.explain(err)
+	if permanent(err) {
+		e.settle(failed, err)
+		return nil, nil
 	}
-	return d - time.Duration(rand.Int64N(int64(d)/2+1))
+	return failed, err
 }
 
-// pause waits; false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
+// write writes one partition's messages, settles those that are written or can never
+// be, and returns the others. A batch that the broker rejects for its records is
+// halved until it fits, because the broker's limit may be lower than ours, or until
+// the culprit is alone.
+func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]message, error) {
+	err := e.cfg.explain(e.topic.produce(ctx, partition, ms))
+	switch {
+	case err == nil:
+		e.settle(ms, nil)
+		return nil, nil
+	case aboutRecords(err) && len(ms) > 1:
+		half := len(ms) / 2
+		first, err1 := e.write(ctx, partition, ms[:half])
+		second, err2 := e.write(ctx, partition, ms[half:])
+		if err2 == nil {
+			err2 = err1
+		}
+		return append(slices.Clip(first), second...), err2
+	case permanent(err):
+		e.settle(ms, err)
+		return nil, nil
 	}
+	e.countRetry()
+	return ms, err
+}
+
+func (e *Emitter) countRetry() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stats.Retries++
 }

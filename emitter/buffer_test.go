@@ -101,8 +101,8 @@ func TestCloseFreesThoseWhoWaitForRoom(t *testing.T) {
 	}
 }
 
-// A broker that takes connections and never answers holds neither Close nor a
-// goroutine (which goleak would see).
+// A broker that accepts connections and never answers delays neither Close nor the
+// end of a goroutine (which goleak would see).
 func TestCloseIsBoundedByItsContext(t *testing.T) {
 	t.Parallel()
 	for name, addr := range map[string]string{"hangs": silent(t), "is away": "127.0.0.1:1"} {
@@ -135,7 +135,7 @@ func TestCloseIsBoundedByItsContext(t *testing.T) {
 	}
 }
 
-// silent is the address of a broker that takes connections and says nothing.
+// silent returns the address of a broker that accepts connections and never answers.
 func silent(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

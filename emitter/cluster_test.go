@@ -19,17 +19,16 @@ import (
 	"github.com/segmentio/kafka-go/protocol/produce"
 )
 
-// cluster stands in for Kafka below a cable: two brokers, b1 and b2, and one
-// partition that one of them leads. All is in memory, so a test can give it a clock
-// of its own.
+// cluster is a fake Kafka below a topicClient: two brokers, b1 and b2, and one
+// partition that one of them leads. It works in memory, inside a synctest bubble.
 type cluster struct {
 	answer func([]record) kafka.Error // to a batch; zero takes it
 	late   time.Duration              // passes before each answer
 	rate   atomic.Int64               // bytes a second that the line carries; zero: any number
-	away   atomic.Bool                // nobody can connect
-	hung   atomic.Int32               // the broker that gives no answers
+	away   atomic.Bool                // no connection succeeds
+	hung   atomic.Int32               // the broker that does not answer
 
-	cable   *cable
+	topic   *topicClient
 	serving sync.WaitGroup
 
 	mu       sync.Mutex
@@ -43,18 +42,18 @@ type record struct {
 	time time.Time
 }
 
-// takes is the answer of a cluster that has no trouble.
+// takes is the answer of a healthy cluster.
 func takes([]record) kafka.Error { return 0 }
 
-// under puts a cluster below a cable, for the time of a test.
-func (c *cluster) under(t *testing.T, cable *cable) {
+// under puts the cluster below a topicClient for the duration of a test.
+func (c *cluster) under(t *testing.T, cable *topicClient) {
 	t.Helper()
-	c.leader, c.cable = 1, cable
+	c.leader, c.topic = 1, cable
 	cable.transport.Dial = c.dial
 	t.Cleanup(c.serving.Wait)
 }
 
-// emitterOn is an emitter on a cluster.
+// emitterOn returns an emitter on a cluster.
 func emitterOn(t *testing.T, c *cluster, cfg Config) *Emitter {
 	t.Helper()
 	cfg.Brokers = []string{"b1:9092"}
@@ -62,16 +61,16 @@ func emitterOn(t *testing.T, c *cluster, cfg Config) *Emitter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.under(t, e.cable)
+	c.under(t, e.topic)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // a test that cares closes by itself
+		cancel() // a test that checks the end calls Close itself
 		_ = e.Close(ctx)
 	})
 	return e
 }
 
-// publisherOn is a publisher on a cluster.
+// publisherOn returns a publisher on a cluster.
 func publisherOn(t *testing.T, c *cluster, cfg Config) *Publisher {
 	t.Helper()
 	cfg.Brokers = []string{"b1:9092"}
@@ -79,7 +78,7 @@ func publisherOn(t *testing.T, c *cluster, cfg Config) *Publisher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.under(t, p.cable)
+	c.under(t, p.topic)
 	t.Cleanup(p.Close)
 	return p
 }
@@ -120,7 +119,7 @@ func (c *cluster) dial(_ context.Context, _, address string) (net.Conn, error) {
 			}
 		}
 	})
-	return c.cable.watch(client)
+	return c.topic.track(client)
 }
 
 // line is the far end of a connection that carries so many bytes a second.
@@ -164,7 +163,7 @@ func (c *cluster) respond(node int32, req protocol.Message) (protocol.Message, e
 		}
 		return &produce.Response{Topics: []produce.ResponseTopic{{Topic: topic.Topic, Partitions: []produce.ResponsePartition{{ErrorCode: int16(code)}}}}}, nil
 	}
-	return nil, fmt.Errorf("a cable does not ask for %T", req)
+	return nil, fmt.Errorf("a topicClient does not send a %T", req)
 }
 
 func records(from protocol.RecordReader) ([]record, error) {

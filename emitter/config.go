@@ -11,14 +11,26 @@ import (
 
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// DefaultTopic is the topic that workers read unless they are told otherwise.
+// DefaultTopic is the topic that workers read by default.
 const DefaultTopic = "llm.requests.completed"
 
-// Config says where events go and what they may cost on the way. A field that
-// is zero stands for its default, so that Brokers alone make a whole Config.
+// How connections are secured, as for the worker that reads the topic.
+type (
+	// TLS says how connections are encrypted.
+	TLS = conn.TLS
+	// SASL says how the application logs in. With AWS_MSK_IAM, set Sign to the
+	// method of what [github.com/evalworker/evalworker/emitter/mskiam] makes.
+	SASL = conn.SASL
+	// Secret is a password. It prints as [REDACTED]; a string converts to it.
+	Secret = secret.String
+)
+
+// Config says where events go and what they may cost on the way. A field that is
+// zero stands for its default: Brokers alone are a complete Config.
 type Config struct {
 	// Brokers are host:port addresses of any brokers of the cluster. Required.
 	Brokers []string
@@ -33,8 +45,8 @@ type Config struct {
 	TLS  TLS
 	SASL SASL
 
-	// BufferEvents and BufferBytes bound what was accepted and is not yet
-	// written; default 10,000 events and 64 MiB.
+	// BufferEvents and BufferBytes bound the events that were accepted and are not
+	// yet written; default 10,000 events and 64 MiB.
 	BufferEvents int
 	BufferBytes  int
 	// Block makes Emit wait for room until its context is done. By default a full
@@ -46,7 +58,7 @@ type Config struct {
 	// up to 10 MiB (kafka.max_message_bytes), for a topic that does as well.
 	MaxEventBytes int
 	// BatchEvents and BatchBytes bound one batch; default 500 events and
-	// MaxEventBytes, so that no batch is refused where a single event is not.
+	// MaxEventBytes, so that a batch fits wherever a single event does.
 	BatchEvents int
 	BatchBytes  int
 	// Linger is how long a batch that is not full waits for more; default 10ms.
@@ -58,9 +70,9 @@ type Config struct {
 
 	// WriteTimeout bounds one attempt to write a batch; default 10s.
 	WriteTimeout time.Duration
-	// RetryFor is how long an event is tried, from its first attempt on: the first
-	// one that fails later gives it up. Default 2 minutes, or without end where
-	// MaxAttempts is set.
+	// RetryFor is how long an event is tried, counted from its first attempt: it is
+	// given up at the first failure after that time. Default 2 minutes, or no limit
+	// when MaxAttempts is set.
 	RetryFor time.Duration
 	// MaxAttempts bounds the attempts for one event, the first included; by default
 	// only RetryFor does.
@@ -70,17 +82,17 @@ type Config struct {
 	// 100ms and 5s.
 	BackoffMin, BackoffMax time.Duration
 
-	// TraceContext gives the propagation headers of the span in ctx, for events
-	// that carry no trace of their own. Nil adds none. The package ddtrace has
-	// one for Datadog, and [Traceparent] makes one for any W3C tracer.
+	// TraceContext returns the propagation headers of the span in ctx, for events
+	// that carry no trace of their own. Nil adds none. The package ddtrace has one
+	// for Datadog, and [Traceparent] builds the headers for any W3C tracer.
 	TraceContext func(ctx context.Context) map[string]string
-	// Unsent is told of events that were given up, when that happens, with the
-	// error of the last attempt. It is called from the goroutines that send, so it
-	// must be quick and safe for concurrent use. Nil: only Flush and Close tell.
+	// Unsent is called with events at the moment they are given up, and the error of
+	// their last attempt. It runs on the goroutines that send, so it must be quick
+	// and safe for concurrent use. If nil, only Flush and Close report them.
 	Unsent func(ids []event.RequestID, err error)
 }
 
-// DefaultConfig gives the defaults for a broker on this machine.
+// DefaultConfig returns the defaults for a broker on this machine.
 func DefaultConfig() Config {
 	return Config{Brokers: []string{"localhost:9092"}}.withDefaults()
 }
@@ -108,13 +120,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate gives every fault of the configuration, after defaults.
+// Validate returns every fault of the configuration with its defaults applied.
 func (c Config) Validate() fault.List {
 	c = c.withDefaults()
 	faults := c.conn().Validate()
-	c.validateSecurity(&faults)
+	if c.SASL.Mechanism == conn.AWSMSKIAM && c.SASL.Sign == nil {
+		faults.Add("sasl.sign", "missing: AWS_MSK_IAM signs its logins", "mskiam.New().Sign of the package emitter/mskiam")
+	}
 	if strings.ContainsAny(c.Topic, " /\\") || len(c.Topic) > 249 {
-		faults.Add("topic", fmt.Sprintf("%q is no name of a topic", c.Topic), "up to 249 letters, digits, dots, dashes and underscores")
+		faults.Add("topic", fmt.Sprintf("%q is not a topic name", c.Topic), "up to 249 letters, digits, dots, dashes and underscores")
 	}
 	for _, n := range []struct {
 		path  string
@@ -158,12 +172,5 @@ func (c Config) Validate() fault.List {
 }
 
 func (c Config) conn() conn.Config {
-	return conn.Config{
-		Brokers: c.Brokers, ClientID: c.ClientID, DialTimeout: c.DialTimeout,
-		TLS: conn.TLS(c.TLS),
-		SASL: conn.SASL{
-			Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password, PasswordFile: c.SASL.PasswordFile,
-			Region: c.SASL.Region, Sign: c.SASL.Sign,
-		},
-	}
+	return conn.Config{Brokers: c.Brokers, ClientID: c.ClientID, DialTimeout: c.DialTimeout, TLS: c.TLS, SASL: c.SASL}
 }

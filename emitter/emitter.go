@@ -12,42 +12,42 @@ import (
 // Emitter publishes events. All methods are safe for concurrent use.
 type Emitter struct {
 	cfg   Config
-	cable *cable
+	topic *topicClient
 
-	// life ends when Close gives up or is done; everything that waits for the
-	// network watches it.
+	// life ends when Close gives up or is done, and with it every wait for the
+	// network.
 	life    context.Context
 	end     context.CancelCauseFunc
 	slots   chan struct{}  // one token for each batch on its way
-	wake    chan struct{}  // tells the collector to look again; holds one
+	wake    chan struct{}  // makes the collector look again; holds one
 	senders sync.WaitGroup // the collector, and a goroutine for each batch
 
 	mu      sync.Mutex
-	queue   []message     // guarded by mu; accepted, not yet taken
+	queue   []message     // guarded by mu; accepted, in no batch yet
 	queued  int           // guarded by mu; bytes in queue
 	events  int           // guarded by mu; accepted and not yet settled
-	bytes   int           // guarded by mu; likewise
+	bytes   int           // guarded by mu; of those
 	seq     uint64        // guarded by mu; events accepted so far
 	closed  bool          // guarded by mu
 	blocked int           // guarded by mu; calls of Emit that wait for room
 	room    chan struct{} // guarded by mu; closed and replaced when there is room again
 	flushes []*flush      // guarded by mu
 	unsent  UnsentError   // guarded by mu; given up and not yet reported
-	stats   Stats         // guarded by mu; the counters of it
+	stats   Stats         // guarded by mu; its counters alone
 
 	closing sync.Once
 	done    chan struct{} // closed when Close is done
 	result  error         // written before done is closed
 }
 
-// Stats are the emitter's counters since it was made, and what it holds now.
-// Accepted = Sent + Unsent + BufferedEvents, always.
+// Stats are the emitter's counters since New, and what its buffer holds now. Always
+// Accepted = Sent + Unsent + BufferedEvents.
 type Stats struct {
 	Accepted uint64 // events that Emit took
 	Sent     uint64 // acknowledged by all in-sync replicas
 	Unsent   uint64 // given up
-	Full     uint64 // refused: no room
-	Refused  uint64 // refused: no event, or too large
+	Full     uint64 // dropped, because there was no room
+	Rejected uint64 // turned away, because they are invalid or too large
 	Retries  uint64 // attempts after the first, of one partition's part of a batch each
 
 	BufferedEvents int
@@ -56,14 +56,14 @@ type Stats struct {
 
 // flush is a call of Flush that waits.
 type flush struct {
-	upTo uint64 // the last event that it waits for
-	left int    // how many of them are not settled
+	upTo uint64 // sequence number of the last event that it waits for
+	left int    // events that are not settled yet
 	done chan struct{}
 }
 
-// New makes an emitter and starts the goroutine that collects its batches; Close
-// ends it. No connection is opened before the first event: a cluster that is
-// away at the start of an application costs it nothing.
+// New returns an emitter and starts the goroutine that collects its batches, which
+// Close ends. No connection is opened before the first event, so a cluster that is
+// away when an application starts costs it nothing.
 func New(cfg Config) (*Emitter, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("configure emitter: %w", err)
@@ -71,7 +71,7 @@ func New(cfg Config) (*Emitter, error) {
 	cfg = cfg.withDefaults()
 	life, end := context.WithCancelCause(context.Background())
 	e := &Emitter{
-		cfg: cfg, cable: newCable(cfg), life: life, end: end,
+		cfg: cfg, topic: newTopicClient(cfg), life: life, end: end,
 		slots: make(chan struct{}, cfg.InFlight),
 		wake:  make(chan struct{}, 1),
 		room:  make(chan struct{}),
@@ -81,13 +81,25 @@ func New(cfg Config) (*Emitter, error) {
 	return e, nil
 }
 
-// Emit hands over one event. It fills in Kind and OccurredAt where they are
-// zero, and the trace context where the event has none. The caller may change
-// what the event points to as soon as Emit has returned.
+// Connect finds out whether the cluster can be reached and lets this application
+// in, which New leaves open. It is optional, for programs that prefer to fail at
+// their start rather than count unsent events. The error is [ErrNoAccess] when the
+// connection cannot succeed until someone mends something: a password, a
+// certificate, a permission. Any other error may pass.
+func (e *Emitter) Connect(ctx context.Context) error {
+	if _, err := e.topic.lookUp(ctx); err != nil {
+		return fmt.Errorf("connect to Kafka: %w", e.cfg.explain(err))
+	}
+	return nil
+}
+
+// Emit puts one event into the buffer. It fills in Kind and OccurredAt if they are
+// zero, and the trace context if the event has none. The caller may change what
+// the event points to as soon as Emit has returned.
 //
-// The error is [ErrFull] or [ErrClosed], the context's own when it ended before
-// there was room (with Config.Block), or permanent: no request id, an unknown
-// kind, or larger than Config.MaxEventBytes ([ErrTooLarge]).
+// The error is [ErrFull] or [ErrClosed], the context's own if it ended before there
+// was room (with Config.Block), or an [event.Error], which is permanent: no request
+// id, an unknown kind, or larger than Config.MaxEventBytes ([ErrTooLarge]).
 func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
 	if err := e.admit(); err != nil {
 		return err
@@ -97,20 +109,20 @@ func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
 	return e.accept(ctx, m, err)
 }
 
-// Forward hands over an event that is already encoded. The value is published as
-// it is, fields that this version does not know included, and must not be
-// changed afterwards; ev is its decoded form, of which the envelope is made.
-// Nothing is filled in. The errors are those of Emit.
+// Forward puts an event into the buffer that is already encoded. The value is
+// published as it is, including fields that this version does not know, and must not
+// be changed afterwards. ev is its decoded form, for the envelope; nothing is filled
+// in. The errors are those of Emit.
 func (e *Emitter) Forward(ctx context.Context, ev *event.Event, value []byte) error {
 	if err := e.admit(); err != nil {
 		return err
 	}
-	m, err := e.message(ev, value)
+	m, err := newMessage(ev, value, e.cfg.MaxEventBytes)
 	return e.accept(ctx, m, err)
 }
 
-// admit turns away what would be refused anyway, before the work of encoding:
-// a cluster that is away must not cost an application more than one that is not.
+// admit returns the error of an event that has no place before it is encoded: a
+// cluster that is away must not cost an application more than one that is not.
 func (e *Emitter) admit() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -124,12 +136,12 @@ func (e *Emitter) admit() error {
 	return nil
 }
 
-// accept puts a message into the buffer, or counts why not.
+// accept puts a message into the buffer, or counts why it does not.
 func (e *Emitter) accept(ctx context.Context, m message, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil {
-		e.stats.Refused++
+		e.stats.Rejected++
 		return err
 	}
 	for {
@@ -150,8 +162,8 @@ func (e *Emitter) accept(ctx context.Context, m message, err error) error {
 	}
 }
 
-// waitForRoom lets go of the lock until something was settled. The channel is
-// read under the lock, so whatever makes room after this call closes it.
+// waitForRoom releases mu until something was settled. The channel is read under
+// the lock, so whatever makes room after this call closes it.
 func (e *Emitter) waitForRoom(ctx context.Context) error {
 	room := e.room
 	e.blocked++
@@ -168,7 +180,7 @@ func (e *Emitter) waitForRoom(ctx context.Context) error {
 	}
 }
 
-// put needs mu.
+// put is called with mu held.
 func (e *Emitter) put(m message) {
 	e.seq++
 	m.seq = e.seq
@@ -177,14 +189,13 @@ func (e *Emitter) put(m message) {
 	e.events++
 	e.bytes += m.size
 	e.stats.Accepted++
-	// The collector has to know of the first message, by which it starts to
-	// linger, and of the one that makes a batch full.
+	// The first message starts the collector's linger; one that fills a batch ends it.
 	if len(e.queue) == 1 || e.full() {
 		e.nudge()
 	}
 }
 
-// full reports whether the queue holds a whole batch. It needs mu.
+// full reports whether the queue holds a whole batch. It is called with mu held.
 func (e *Emitter) full() bool {
 	return len(e.queue) >= e.cfg.BatchEvents || e.queued >= e.cfg.BatchBytes
 }
@@ -196,7 +207,7 @@ func (e *Emitter) nudge() {
 	}
 }
 
-// settle counts messages as sent, or as given up when err is not nil.
+// settle counts messages as sent, or as given up if err is not nil.
 func (e *Emitter) settle(ms []message, err error) {
 	if len(ms) == 0 {
 		return
@@ -244,7 +255,7 @@ func (e *Emitter) release(ms []message, ids []event.RequestID, err error) {
 	}
 }
 
-// Stats gives a consistent picture of the counters.
+// Stats returns the counters, all as of one moment.
 func (e *Emitter) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -42,8 +42,7 @@ func startBroker(tb testing.TB, cfg broker.Config) *broker.Broker {
 // target is a topic of three partitions to write to.
 type target struct{ addr, topic string }
 
-// newTarget gives a topic of the test's own, on an embedded broker or on an Apache
-// Kafka.
+// newTarget returns a topic for one test, on an embedded broker or on Apache Kafka.
 func newTarget(t *testing.T) target {
 	t.Helper()
 	addrs, ok := containers.UseKafka(t)
@@ -74,8 +73,8 @@ func newTarget(t *testing.T) target {
 	return out
 }
 
-// leads reports whether a partition's leader knows that it is: a little later than
-// everybody else.
+// leads reports whether a partition's leader knows that it leads, which is a little
+// later than the others know.
 func (g target) leads(t *testing.T, partition int) bool {
 	t.Helper()
 	conn, err := kafka.DialLeader(t.Context(), "tcp", g.addr, g.topic, partition)
@@ -87,14 +86,14 @@ func (g target) leads(t *testing.T, partition int) bool {
 	return err == nil
 }
 
-// quick is a configuration for it that gives up soon.
+// quick returns a configuration for it that gives up soon.
 func (g target) quick() emitter.Config {
 	cfg := quick(g.addr)
 	cfg.Topic = g.topic
 	return cfg
 }
 
-// quick is a configuration that gives up soon.
+// quick returns a configuration that gives up soon.
 func quick(addr string) emitter.Config {
 	return emitter.Config{
 		Brokers: []string{addr}, Topic: topic, Linger: time.Millisecond,
@@ -110,13 +109,13 @@ func newEmitter(tb testing.TB, cfg emitter.Config) *emitter.Emitter {
 	}
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // a test that cares closes by itself
+		cancel() // a test that checks the end calls Close itself
 		_ = e.Close(ctx)
 	})
 	return e
 }
 
-// messages reads everything that is in the topic.
+// messages returns everything that is in the topic.
 func messages(t *testing.T, addr string) []kafka.Message {
 	t.Helper()
 	return target{addr, topic}.messages(t)
@@ -343,7 +342,7 @@ func TestEmitRefusesWhatIsNoEvent(t *testing.T) {
 			t.Errorf("%s: the error holds content", name)
 		}
 	}
-	if s := e.Stats(); s.Refused != 3 || s.Accepted != 0 {
+	if s := e.Stats(); s.Rejected != 3 || s.Accepted != 0 {
 		t.Errorf("Stats = %+v, want 3 refused", s)
 	}
 }

@@ -5,33 +5,36 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/segmentio/kafka-go"
+
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// Errors of Emit. Match them with errors.Is.
+// Errors of Emit, Connect and Publish. Match them with errors.Is.
 var (
-	// ErrFull: the buffer is full, the event was dropped and counted.
+	// ErrFull: the buffer is full; the event was dropped and counted.
 	ErrFull = errors.New("emitter's buffer is full")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("emitter is closed")
-	// ErrRefused: the cluster does not let this application in, or a certificate
-	// or password file cannot be used. The error's text says what to mend; events
+	// ErrNoAccess: the cluster does not let this application in, or a certificate
+	// or password file cannot be used. The error's text says what to mend. Events
 	// are tried again as after a fault of the network.
-	ErrRefused = errors.New("not let in by Kafka")
-	// ErrTooLarge: the event exceeds Config.MaxEventBytes. It is also permanent
-	// with [eval.ReasonTooLarge].
+	ErrNoAccess = conn.ErrNoAccess
+	// ErrTooLarge: the event exceeds Config.MaxEventBytes. The error is also an
+	// [event.Error] with [event.TooLarge].
 	ErrTooLarge = errors.New("event is too large")
 )
 
 // maxUnsentIDs bounds the ids that an UnsentError names.
 const maxUnsentIDs = 100
 
-// UnsentError says which accepted events were given up. One whose write ended
+// UnsentError says which accepted events were given up. An event whose write ended
 // without an answer may be in the topic nevertheless.
 type UnsentError struct {
 	Count      int               // events in all
 	RequestIDs []event.RequestID // the first 100 of them
-	Err        error             // what stopped the last of them that was tried
+	Err        error             // of the last one that was tried
 }
 
 // Error counts the events and names the first.
@@ -45,20 +48,20 @@ func (u *UnsentError) Error() string {
 	return fmt.Sprintf("%d events not sent, the first is %s: %v", u.Count, u.RequestIDs[0], u.Err)
 }
 
-// Unwrap gives Err.
+// Unwrap returns Err.
 func (u *UnsentError) Unwrap() error { return u.Err }
 
 // add counts events that were given up.
 func (u *UnsentError) add(ids []event.RequestID, err error) {
 	u.Count += len(ids)
 	u.RequestIDs = append(u.RequestIDs, ids[:min(len(ids), maxUnsentIDs-len(u.RequestIDs))]...)
-	// That the time was over says less than why it was not enough.
+	// What was wrong before says more than that the time was over.
 	if u.Err == nil || !errors.Is(err, errClosing) {
 		u.Err = err
 	}
 }
 
-// report gives what was counted, as an error, and starts again from nothing.
+// report returns what was counted as an error, and starts again from zero.
 func (u *UnsentError) report() error {
 	if u.Count == 0 {
 		return nil
@@ -66,4 +69,67 @@ func (u *UnsentError) report() error {
 	out := &UnsentError{u.Count, slices.Clone(u.RequestIDs), u.Err}
 	*u = UnsentError{}
 	return out
+}
+
+// explain reduces an error to the [conn.AccessError] that it stands for, if any. Such
+// an error is tried again like a fault of the network, because a rotated secret heals
+// it.
+func (c Config) explain(err error) error {
+	if access := conn.Refused(err); access != nil {
+		return access
+	}
+	if code, ok := errors.AsType[kafka.Error](err); ok {
+		// The code alone: Explain would also interpret what is wrapped around it.
+		if access := conn.Refused(c.conn().Explain(code)); access != nil {
+			return access
+		}
+	}
+	return err
+}
+
+// describe rewrites an error of a request for an operator: which broker it is about
+// and what is wrong with the connection. A broker's answer stays as it is.
+func (c *topicClient) describe(err error) error {
+	if _, answered := errors.AsType[kafka.Error](err); answered {
+		return conn.Bare(err)
+	}
+	return c.cluster.Describe(c.cluster.Explain(err))
+}
+
+// maybeStale reports whether an error of a write may come from outdated metadata.
+func maybeStale(err error) bool {
+	code, answered := errors.AsType[kafka.Error](err)
+	if !answered {
+		return true // the network: the leader may be gone
+	}
+	switch code {
+	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable,
+		kafka.ReplicaNotAvailable, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch, kafka.KafkaStorageError:
+		return true
+	}
+	return false
+}
+
+// aboutRecords reports whether the broker rejected a batch for its size or for the
+// records in it, and not for the state of the cluster or our permissions, which may
+// change.
+func aboutRecords(err error) bool {
+	for _, code := range []kafka.Error{kafka.MessageSizeTooLarge, kafka.RecordListTooLarge, kafka.InvalidRecord, kafka.InvalidTimestamp} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
+}
+
+// permanent reports whether another attempt cannot help, which only a few answers of
+// a broker mean. All others are about the state of the cluster, the network or our
+// permissions: they pass, or someone mends them.
+func permanent(err error) bool {
+	code, _ := errors.AsType[kafka.Error](err)
+	switch code {
+	case kafka.InvalidTopic, kafka.InvalidRequiredAcks, kafka.UnsupportedVersion, kafka.UnsupportedForMessageFormat, kafka.UnsupportedCompressionType:
+		return true
+	}
+	return aboutRecords(err)
 }

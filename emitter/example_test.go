@@ -43,7 +43,7 @@ func Example() {
 	// Output: sent: 1
 }
 
-// What could not be sent is named, so that it can be kept elsewhere.
+// Events that could not be sent are named, so that they can be kept elsewhere.
 func ExampleUnsentError() {
 	em, err := emitter.New(emitter.Config{Brokers: []string{"127.0.0.1:1"}, MaxAttempts: 1})
 	if err != nil {
@@ -60,7 +60,7 @@ func ExampleUnsentError() {
 	// Output: 1 [req_1]
 }
 
-// What is left goes first the next time; that keeps the order.
+// Events that are left are published first the next time, which keeps the order.
 func ExamplePublisher() {
 	p, err := emitter.NewPublisher(emitter.Config{Brokers: []string{"127.0.0.1:1"}})
 	if err != nil {

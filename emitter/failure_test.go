@@ -52,14 +52,14 @@ func TestUnsentIsToldOnce(t *testing.T) {
 	restore := b.RefuseWrites(topic)
 	cfg := quick(b.Addr())
 	var mu sync.Mutex
-	told := 0
+	reported := 0
 	cfg.Unsent = func(ids []event.RequestID, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {
 			t.Error("Unsent was called without an error")
 		}
-		told += len(ids)
+		reported += len(ids)
 	}
 	e := newEmitter(t, cfg)
 	for i := range 150 {
@@ -86,8 +86,8 @@ func TestUnsentIsToldOnce(t *testing.T) {
 	checkBalance(t, s)
 	mu.Lock()
 	defer mu.Unlock()
-	if told != 150 || s.Unsent != 150 || s.Sent != 1 || s.Retries == 0 {
-		t.Errorf("Unsent was told of %d; Stats = %+v", told, s)
+	if reported != 150 || s.Unsent != 150 || s.Sent != 1 || s.Retries == 0 {
+		t.Errorf("Unsent was called with %d; Stats = %+v", reported, s)
 	}
 }
 

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
-// errClosing is the cause that ends what was still on its way when the context
-// of Close was done.
+// errClosing is the cause with which Close ends writes that are in flight when its
+// context is done.
 var errClosing = errors.New("the emitter was closed before it was written")
 
 // Flush waits until every event that was accepted before the call is written or
-// given up. It returns an [*UnsentError] for what was given up since the last
-// Flush, or an error that wraps the context's when that ends first; the events
-// stay on their way then.
+// given up. It returns an [*UnsentError] for those given up since the last Flush.
+// If ctx ends first, it returns an error that wraps the context's, and the events
+// stay in flight.
 func (e *Emitter) Flush(ctx context.Context) error {
 	if err := e.drain(ctx); err != nil {
 		return fmt.Errorf("flush emitter: %w", err)
@@ -43,14 +44,14 @@ func (e *Emitter) drain(ctx context.Context) error {
 	}
 }
 
-// startFlush registers a flush, or gives nil when there is nothing to wait for.
+// startFlush registers a flush. It returns nil when there is nothing to wait for.
 func (e *Emitter) startFlush() *flush {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.events == 0 {
 		return nil
 	}
-	// Whatever is not settled was accepted before now.
+	// All events that are not settled were accepted before this flush.
 	f := &flush{upTo: e.seq, left: e.events, done: make(chan struct{})}
 	e.flushes = append(e.flushes, f)
 	e.nudge()
@@ -63,22 +64,22 @@ func (e *Emitter) stopFlush(f *flush) {
 	e.flushes = slices.DeleteFunc(e.flushes, func(o *flush) bool { return o == f })
 }
 
-// Close refuses further events, writes what is buffered and lets go of all
-// connections. When ctx ends first, what is left is given up. It returns an
-// [*UnsentError] for everything that was given up and not reported by a Flush,
-// and waits for every goroutine of the emitter. Further calls wait for the first
-// and return the same.
+// Close turns further events away, writes what is buffered and closes all
+// connections. If ctx ends first, what is left is given up. Close waits for every
+// goroutine of the emitter, and returns an [*UnsentError] for everything that was
+// given up and not reported by a Flush. Further calls wait for the first and return
+// the same.
 func (e *Emitter) Close(ctx context.Context) error {
 	e.closing.Do(func() {
-		e.refuse()
+		e.stopAccepting()
 		cause := errClosing
 		if err := e.drain(ctx); err != nil {
 			cause = fmt.Errorf("%w: %w", errClosing, err)
 		}
 		e.end(cause)
 		e.senders.Wait()
-		e.settle(e.take(0), cause) // what no batch has taken
-		e.cable.close()
+		e.settle(e.take(math.MaxInt, math.MaxInt), cause) // what no batch has taken
+		e.topic.close()
 		e.result = e.report()
 		close(e.done)
 	})
@@ -86,8 +87,8 @@ func (e *Emitter) Close(ctx context.Context) error {
 	return e.result
 }
 
-// refuse makes Emit answer ErrClosed, to those who wait for room as well.
-func (e *Emitter) refuse() {
+// stopAccepting makes Emit return ErrClosed, also from calls that wait for room.
+func (e *Emitter) stopAccepting() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed = true

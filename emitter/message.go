@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,7 +14,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// message is an encoded event on its way.
+// message is an encoded event with its key and headers.
 type message struct {
 	id      event.RequestID
 	key     []byte
@@ -24,14 +25,24 @@ type message struct {
 	time    time.Time
 }
 
-// Upper bounds of what the record format (version 2) adds: lengths and deltas
-// as variable-size integers.
+// prefix returns how many messages from the front, at least one, are within a number
+// of events and bytes, and their size.
+func prefix(ms []message, events, bytes int) (n, size int) {
+	for n < min(len(ms), events) && (n == 0 || size+ms[n].size <= bytes) {
+		size += ms[n].size
+		n++
+	}
+	return n, size
+}
+
+// Upper bounds of what Kafka's record format (version 2) adds: lengths and deltas as
+// variable-size integers.
 const (
 	recordOverhead = 36
 	headerOverhead = 10
 )
 
-// complete fills in what an application may leave out.
+// complete fills in the fields that an application may leave out.
 func (e *Emitter) complete(ctx context.Context, ev *event.Event) {
 	if ev.Kind == "" {
 		ev.Kind = event.KindRequestCompleted
@@ -39,59 +50,45 @@ func (e *Emitter) complete(ctx context.Context, ev *event.Event) {
 	if ev.OccurredAt.IsZero() {
 		ev.OccurredAt = time.Now()
 	}
-	// A reader sees a rating in lower case; the headers have to say the same.
+	// Readers decode a rating to lower case, and the headers have to agree.
 	ev.UserRating = event.Rating(strings.ToLower(strings.TrimSpace(string(ev.UserRating))))
 	if len(ev.TraceContext) == 0 && ev.TraceID == "" && e.cfg.TraceContext != nil {
 		ev.TraceContext = e.cfg.TraceContext(ctx)
 	}
 }
 
-// encode makes the message of an event.
 func (e *Emitter) encode(ev *event.Event) (message, error) {
 	value, err := encodeBody(*ev)
 	if err != nil {
 		return message{}, &event.Error{Reason: event.Malformed, Err: fmt.Errorf("encode event %s: %w", ev.RequestID, err)}
 	}
-	return e.message(ev, value)
+	return newMessage(ev, value, e.cfg.MaxEventBytes)
 }
 
-// encodeBody is json.Marshal, but for the four fields that hold most of an
-// event: they are JSON already and are copied, where encoding/json would read
-// every byte again: 30 instead of 720 microseconds for 32 KB of output.
+// encodeBody is json.Marshal, except that it copies the four fields that hold most
+// of an event. They are JSON already, and encoding/json would read every byte of
+// them again: 720 instead of 30 microseconds for 32 KB of output.
 func encodeBody(ev event.Event) ([]byte, error) {
-	type field struct {
-		prefix string
-		raw    json.RawMessage
-	}
-	var fields [4]field
-	size := 0
-	for i, c := range [...]struct {
-		prefix  string
+	parts := [][]byte{nil} // the first is the rest of the event
+	for _, c := range []struct {
+		member  string
 		content *event.Content
 	}{{`,"input":`, &ev.Input}, {`,"output":`, &ev.Output}, {`,"expected":`, &ev.Expected}, {`,"tools":`, &ev.Tools}} {
-		fields[i] = field{c.prefix, c.content.Raw()}
-		size += len(c.prefix) + len(fields[i].raw)
-		*c.content = event.Content{}
+		if raw := c.content.Raw(); len(raw) > 0 {
+			parts = append(parts, []byte(c.member), raw)
+			*c.content = event.Content{}
+		}
 	}
 	rest, err := json.Marshal(ev)
 	if err != nil {
 		return nil, err
 	}
-	// An event always has members, so what follows begins with a comma.
-	b := append(make([]byte, 0, len(rest)+size), rest[:len(rest)-1]...)
-	for _, f := range fields {
-		if len(f.raw) > 0 {
-			b = append(append(b, f.prefix...), f.raw...)
-		}
-	}
-	return append(b, '}'), nil
+	parts[0] = rest[:len(rest)-1] // never empty, so what follows may begin with a comma
+	return slices.Concat(append(parts, []byte("}"))...), nil
 }
 
-// message puts the envelope of an event around its encoded form.
-func (e *Emitter) message(ev *event.Event, value []byte) (message, error) {
-	return newMessage(ev, value, e.cfg.MaxEventBytes)
-}
-
+// newMessage returns the message of an event: its encoded form with the envelope in
+// the headers. limit bounds its size.
 func newMessage(ev *event.Event, value []byte, limit int) (message, error) {
 	switch {
 	case ev.RequestID == "":
@@ -103,11 +100,11 @@ func newMessage(ev *event.Event, value []byte, limit int) (message, error) {
 	if trace, _ := ev.Origin(); !trace.IsZero() {
 		m.key = []byte(trace.String())
 	} else {
-		m.key = valid([]byte(ev.RequestID))
+		m.key = validUTF8([]byte(ev.RequestID))
 	}
 	m.size = recordOverhead + len(m.key) + len(value)
 	for _, h := range ev.Headers() {
-		v := valid(h.Value)
+		v := validUTF8(h.Value)
 		m.headers = append(m.headers, kafka.Header{Key: h.Key, Value: v})
 		m.size += headerOverhead + len(h.Key) + len(v)
 	}
@@ -117,9 +114,9 @@ func newMessage(ev *event.Event, value []byte, limit int) (message, error) {
 	return m, nil
 }
 
-// valid replaces each byte that is no UTF-8 as encoding/json does in the body,
-// so that headers and body agree.
-func valid(b []byte) []byte {
+// validUTF8 replaces each invalid byte as encoding/json does in the body, so that
+// headers and body agree.
+func validUTF8(b []byte) []byte {
 	if utf8.Valid(b) {
 		return b
 	}

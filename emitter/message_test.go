@@ -4,18 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/event"
 )
 
-// FuzzHeadersAgreeWithTheBody holds what sampling on headers rests on: for
-// whatever an application puts into an event, the envelope in the headers is
-// that of the decoded body.
+// FuzzHeadersAgreeWithTheBody: sampling on headers is correct because, for any event
+// of an application, the envelope in the headers is that of the decoded body.
 func FuzzHeadersAgreeWithTheBody(f *testing.F) {
 	f.Add("req_1", "chat", "up", "00-0000000000000000000000000000002a-0000000000000007-01", "123")
 	f.Add("r", "\xff\xfe", " DOWN\t", "", "0000000000000000000000000000002a")
@@ -76,21 +75,6 @@ func TestTheBodyIsTheEventAsJSON(t *testing.T) {
 	}
 }
 
-func TestBackoffGrowsToItsBound(t *testing.T) {
-	t.Parallel()
-	e := &Emitter{cfg: Config{BackoffMin: 100 * time.Millisecond, BackoffMax: time.Second}}
-	for attempt, most := range map[int]time.Duration{
-		1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 4: 800 * time.Millisecond,
-		5: time.Second, 40: time.Second, 1 << 40: time.Second,
-	} {
-		for range 50 {
-			if d := e.backoff(attempt); d < most/2 || d > most {
-				t.Fatalf("backoff(%d) = %v, want between %v and %v", attempt, d, most/2, most)
-			}
-		}
-	}
-}
-
 func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
 	t.Parallel()
 	e := &Emitter{cfg: Config{BatchEvents: 3, BatchBytes: 100}, wake: make(chan struct{}, 1)}
@@ -99,7 +83,7 @@ func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
 	}
 	var got [][]int
 	for {
-		batch := e.take(e.cfg.BatchEvents)
+		batch := e.take(e.cfg.BatchEvents, e.cfg.BatchBytes)
 		if len(batch) == 0 {
 			break
 		}
@@ -109,7 +93,7 @@ func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
 		}
 		got = append(got, sizes)
 	}
-	// A message that alone is above the bound goes alone.
+	// A message that exceeds the bound by itself goes alone.
 	if diff := cmp.Diff([][]int{{60, 40}, {10}, {120}, {1, 1, 1}, {1}}, got); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
@@ -119,8 +103,8 @@ func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
 }
 
 func BenchmarkEmit(b *testing.B) {
-	// No broker: what Emit alone costs a request. What no batch has taken is
-	// dropped from time to time, so that the buffer does not fill.
+	// There is no broker: this is what Emit itself costs a request. The queue is
+	// emptied from time to time, so that the buffer does not fill.
 	for name, size := range map[string]int{"2KB": 1500, "32KB": 32000} {
 		b.Run(name, func(b *testing.B) {
 			e := idle(b, Config{BufferBytes: 1 << 30})
@@ -132,7 +116,7 @@ func BenchmarkEmit(b *testing.B) {
 					b.Fatal(err)
 				}
 				if n++; n%1000 == 0 {
-					e.settle(e.take(0), nil)
+					e.settle(e.take(math.MaxInt, math.MaxInt), nil)
 				}
 			}
 		})
@@ -152,7 +136,7 @@ func BenchmarkEmit(b *testing.B) {
 	})
 }
 
-// idle is an emitter whose cluster is away.
+// idle returns an emitter whose cluster is away.
 func idle(b *testing.B, cfg Config) *Emitter {
 	b.Helper()
 	cfg.Brokers, cfg.MaxAttempts = []string{"127.0.0.1:1"}, 1_000_000

@@ -14,7 +14,7 @@ import (
 )
 
 // Whatever a broker answers, a partition's messages are written in order and
-// without a gap, but for those that it will never take.
+// without a gap, except for those that it will never take.
 func TestAPartitionIsWrittenInOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
@@ -60,7 +60,7 @@ func TestAPartitionIsWrittenInOrder(t *testing.T) {
 	}
 }
 
-// An outage can be longer than what a topic allows a record to be old.
+// An outage can outlast the age that a topic allows its records.
 func TestWhatHasBecomeTooOldIsWrittenAsOfNow(t *testing.T) {
 	t.Parallel()
 	began := time.Now().Truncate(time.Millisecond)           // as records are

@@ -1,8 +1,11 @@
 package emitter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,70 +17,68 @@ import (
 // outlives a call. An application that must not wait uses an [Emitter].
 type Publisher struct {
 	cfg     Config
-	cable   *cable
-	pace    *pace
-	produce func(ctx context.Context, partition int, ms []message) error // the cable's
+	topic   *topicClient
+	limit   *sendLimit
+	produce func(ctx context.Context, partition int, ms []message) error // of topic
 }
 
-// Encoded is an event in its encoded form, with the decoded one of which its
-// envelope is made.
+// EncodedEvent is an event in its encoded form, with the decoded one for the envelope.
 type Encoded struct {
 	Event *event.Event
 	Value []byte    // published as it is
-	Time  time.Time // of the record; now where it is zero, or too old for the topic
+	Time  time.Time // of the record; now if it is zero, or too old for the topic
 }
 
-// Refusal is an event that can never be written: it has no key, is too large for
-// the topic, or the broker calls the record itself invalid.
+// RejectedEvent is an event that can never be written: it has no request id, is too
+// large for the topic, or the broker calls the record itself invalid.
 type Refusal struct {
 	Encoded
 	Err error
 }
 
-// Published says what became of the events of one call, each of which is in one
+// PublishResult says what became of the events of one call, each of which is in one
 // of the three places.
 type Published struct {
 	Written int
 	Refused []Refusal
-	Left    []Encoded // in their order; to be handed over again before any newer one
+	Left    []Encoded // in their order; to be published again before any newer one
 }
 
-// NewPublisher makes a publisher. No connection is opened before the first call.
-// Of cfg it uses neither the buffer's bounds nor attempts and backoff: when to
-// try again is the caller's.
+// NewPublisher returns a publisher. No connection is opened before the first call.
+// It ignores the settings of the buffer, attempts and backoff in cfg: the caller
+// decides when to try again.
 func NewPublisher(cfg Config) (*Publisher, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("configure publisher: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	c := newCable(cfg)
-	return &Publisher{cfg: cfg, cable: c, pace: newPace(), produce: c.produce}, nil
+	topic := newTopicClient(cfg)
+	return &Publisher{cfg: cfg, topic: topic, limit: &sendLimit{bytes: math.MaxInt}, produce: topic.produce}, nil
 }
 
-// MaxEventBytes is the size beyond which Check refuses an event; a value that is
-// larger by itself need not be decoded.
+// MaxEventBytes is the largest size that Check allows. A value that is larger by
+// itself need not be decoded.
 func (p *Publisher) MaxEventBytes() int { return p.cfg.MaxEventBytes }
 
-// Check reports why an event could never be published: a permanent error, which
-// wraps [ErrTooLarge] when it exceeds Config.MaxEventBytes.
+// Check returns the error of an event that could never be published: an
+// [event.Error], which wraps [ErrTooLarge] if the event exceeds Config.MaxEventBytes.
 func (p *Publisher) Check(ev *event.Event, value []byte) error {
 	_, err := newMessage(ev, value, p.cfg.MaxEventBytes)
 	return err
 }
 
-// Publish tries once to write events, all partitions at the same time and one
-// request after another within each, so that events of one key stay in order as
-// long as whatever is left is handed over again before anything newer. A write
-// whose time ran out may have happened: then its events are repeated, but each
-// one's first occurrence is still in order.
+// Publish tries once to write events: all partitions at the same time, and one
+// request after another within each, so that events of one key stay in order if
+// the caller publishes what is left before anything newer. A write that timed out
+// may have happened; its events are then repeated, but the first occurrence of each
+// is still in order.
 //
-// On a slow line events are sent a part at a time, each with WriteTimeout to itself,
-// and no further ones after the first that fails.
+// On a slow line events are sent in parts, each with WriteTimeout to itself, and
+// none after the first part that fails.
 //
-// The error says why something is left, and is nil exactly when nothing is. An
-// error that is not about a single event, a missing permission for instance,
-// leaves the events: they are as good as they were. It is [ErrRefused] where
-// somebody has to mend something.
+// The error says why something is left, and is nil exactly if nothing is. An error
+// that is not about a single event, such as a missing permission, leaves the events
+// for another try. It is [ErrNoAccess] if someone has to mend something.
 func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, error) {
 	var out Published
 	ms := make([]message, 0, len(events))
@@ -95,112 +96,102 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 	var left []message
 	var err error
 	for len(ms) > 0 && err == nil {
-		n, size := p.pace.next(ms)
+		n, size := p.limit.next(ms)
 		left, err = p.attempt(ctx, ms[:n], size, events, &out)
 		ms = ms[n:]
 	}
-	out.leave(events, append(left, ms...))
+	left = append(left, ms...)
+	slices.SortFunc(left, func(a, b message) int { return cmp.Compare(a.seq, b.seq) })
+	for i := range left {
+		out.Left = append(out.Left, events[left[i].seq])
+	}
 	return out, p.cfg.explain(err)
 }
 
-// attempt tries once to write messages, which have that size together, and notes in
-// out what became of them. It gives those that are left, and why.
+// attempt tries once to write messages of the given total size, and notes in out
+// what became of them. It returns those that are left, and why.
 func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events []Encoded, out *Published) ([]message, error) {
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
-	parts, err := p.cable.partition(limited, ms)
-	if err != nil {
-		return ms, err
-	}
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex
-		left []message // guarded by mu
-		last error     // guarded by mu
-	)
-	for id, part := range parts {
-		wg.Go(func() {
-			wrote, refused, err := p.write(limited, id, part)
-			mu.Lock()
-			defer mu.Unlock()
-			for _, r := range refused {
-				out.Refused = append(out.Refused, Refusal{events[r.seq], r.err})
-			}
-			out.Written += wrote - len(refused)
-			if err != nil {
-				left, last = append(left, part[wrote:]...), err
-			}
-		})
-	}
-	wg.Wait()
-	switch {
-	case last == nil && time.Since(began) < p.cfg.WriteTimeout/3:
-		p.pace.faster(size) // twice as much will not take too long
-	case len(left) == len(ms) && limited.Err() != nil && ctx.Err() == nil:
-		p.pace.slower(size)
-	}
-	return left, last
-}
-
-// leave puts messages back among what is left, in the order of the call.
-func (out *Published) leave(events []Encoded, ms []message) {
-	is := make(map[uint64]bool, len(ms))
-	for i := range ms {
-		is[ms[i].seq] = true
-	}
-	for i := range events {
-		if is[uint64(i)] {
-			out.Left = append(out.Left, events[i])
+	var mu sync.Mutex // guards out
+	left, err := p.topic.writeParts(limited, ms, func(ctx context.Context, partition int, part []message) ([]message, error) {
+		settled, rejected, err := p.write(ctx, partition, part)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range rejected {
+			out.Refused = append(out.Refused, Refusal{events[r.seq], r.err})
 		}
+		out.Written += settled - len(rejected)
+		return part[settled:], err
+	})
+	switch {
+	case err == nil && time.Since(began) < p.cfg.WriteTimeout/3:
+		p.limit.double(size) // twice as much will not take too long
+	case len(left) == len(ms) && limited.Err() != nil && ctx.Err() == nil:
+		p.limit.halve(size)
 	}
+	return left, err
 }
 
-// refusedMessage is a message that the broker will never take.
-type refusedMessage struct {
+// rejectedMessage is a message that the broker will never take.
+type rejectedMessage struct {
 	seq uint64
 	err error
 }
 
-// write writes one partition's messages in order. It gives how many from the
-// front are settled, and which of those were refused. A batch that the broker
-// refuses for what is in it is halved until the culprit is alone.
-func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, refused []refusedMessage, err error) {
-	// The cable's requests are batches of a bounded size, too.
+// write writes one partition's messages in order. It returns how many of them, from
+// the front, are settled, and which of those were rejected. A batch that the broker
+// rejects for its records is halved until the culprit is alone.
+func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, rejected []rejectedMessage, err error) {
+	limit := p.cfg.BatchEvents
 	for settled < len(ms) {
-		n, size := 0, 0
-		for settled+n < len(ms) && n < p.cfg.BatchEvents && (n == 0 || size+ms[settled+n].size <= p.cfg.BatchBytes) {
-			size += ms[settled+n].size
-			n++
-		}
-		done, no, err := p.writeBatch(ctx, partition, ms[settled:settled+n])
-		settled += done
-		refused = append(refused, no...)
-		if err != nil {
-			return settled, refused, err
+		n, _ := prefix(ms[settled:], limit, p.cfg.BatchBytes)
+		err := p.produce(ctx, partition, ms[settled:settled+n])
+		switch {
+		case err == nil:
+			settled += n
+		case !aboutRecords(err):
+			return settled, rejected, err
+		case n > 1:
+			limit = n / 2
+		default:
+			rejected = append(rejected, rejectedMessage{ms[settled].seq, err})
+			settled++
+			limit = p.cfg.BatchEvents
 		}
 	}
-	return settled, refused, nil
+	return settled, rejected, nil
 }
 
-func (p *Publisher) writeBatch(ctx context.Context, partition int, ms []message) (settled int, refused []refusedMessage, err error) {
-	err = p.produce(ctx, partition, ms)
-	switch {
-	case err == nil:
-		return len(ms), nil, nil
-	case !aboutRecords(err):
-		return 0, nil, err
-	case len(ms) == 1:
-		return 1, []refusedMessage{{ms[0].seq, err}}, nil
-	}
-	half := len(ms) / 2
-	settled, refused, err = p.writeBatch(ctx, partition, ms[:half])
-	if err != nil {
-		return settled, refused, err
-	}
-	more, also, err := p.writeBatch(ctx, partition, ms[half:])
-	return settled + more, append(refused, also...), err
+// Close closes all connections; a call of Publish in flight fails.
+func (p *Publisher) Close() { p.topic.close() }
+
+// sendLimit adapts how much a [Publisher] sends at a time. A line too slow for a
+// whole batch within WriteTimeout would otherwise never carry any of it, because
+// each attempt starts from the beginning.
+type sendLimit struct {
+	mu    sync.Mutex
+	bytes int // guarded by mu
 }
 
-// Close lets go of all connections; a call of Publish in flight fails.
-func (p *Publisher) Close() { p.cable.close() }
+// next returns how many of the messages to send now, at least one, and their size.
+func (l *sendLimit) next(ms []message) (n, size int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return prefix(ms, len(ms), l.bytes)
+}
+
+// halve makes the limit half of a size that was too much.
+func (l *sendLimit) halve(size int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytes = size / 2
+}
+
+// double makes the limit at least twice a size that was sent quickly.
+func (l *sendLimit) double(size int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytes = max(l.bytes, 2*size)
+}

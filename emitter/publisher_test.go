@@ -30,7 +30,7 @@ func newPublisher(tb testing.TB, cfg emitter.Config) *emitter.Publisher {
 	return p
 }
 
-// encoded is the i-th event, one of five traces, with an output of that size.
+// encoded returns the i-th event, of one of five traces, with an output of that size.
 func encoded(tb testing.TB, i, size int) emitter.Encoded {
 	tb.Helper()
 	ev := newEvent(i)
@@ -51,7 +51,7 @@ func requestIDs(es []emitter.Encoded) []string {
 	return out
 }
 
-// byKey gives the request ids of each key in the order of the topic.
+// byKey returns the request ids of each key in the order of the topic.
 func byKey(ms []kafka.Message) map[string][]string {
 	out := map[string][]string{}
 	for _, m := range ms {
@@ -125,7 +125,7 @@ func TestPublishLeavesWhatMayBeWrittenLater(t *testing.T) {
 
 func TestPublishWithoutABroker(t *testing.T) {
 	t.Parallel()
-	// Somebody who accepts connections and never answers.
+	// A listener that accepts connections and never answers.
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestPublisherCheck(t *testing.T) {
 	if err := p.Check(large.Event, large.Value); !errors.Is(err, emitter.ErrTooLarge) || !eval.IsPermanent(err) {
 		t.Errorf("Check of a large event = %v", err)
 	}
-	// What the limit has come to refuse needs no broker to be refused.
+	// An event above the limit is rejected without asking a broker.
 	got, err := p.Publish(t.Context(), []emitter.Encoded{large, {Event: &event.Event{}}})
 	if err != nil || len(got.Refused) != 2 {
 		t.Errorf("Publish = %+v, %v", got, err)

@@ -67,12 +67,12 @@ func TestWhenAnEventIsGivenUp(t *testing.T) {
 	}
 }
 
-// That Close ran out of time says less than why the cluster took nothing.
+// The error names why the cluster took nothing, not that Close ran out of time.
 func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := emitterOn(t, &cluster{answer: func([]record) kafka.Error { return kafka.NotEnoughReplicas }}, Config{BatchEvents: 10})
-		for range 100 { // more than is on its way at once
+		for range 100 { // more than are in flight at once
 			if err := e.Emit(t.Context(), event.Event{RequestID: "a"}); err != nil {
 				t.Fatal(err)
 			}

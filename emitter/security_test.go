@@ -57,9 +57,9 @@ func TestSecured(t *testing.T) {
 	}
 }
 
-// TestARefusalIsNoReasonToGiveUp: events wait for the password that was rotated,
-// as they wait for a broker that is away.
-func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
+// TestLackOfAccessIsRetried: events wait for a rotated password, as they wait for a
+// broker that is away.
+func TestLackOfAccessIsRetried(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
 	b := startBroker(t, broker.Config{
@@ -80,8 +80,8 @@ func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
 	e := newEmitter(t, cfg)
 	began := time.Now()
 	err := e.Connect(t.Context())
-	if !errors.Is(err, emitter.ErrRefused) || !errors.Is(err, kafka.SASLAuthenticationFailed) || time.Since(began) > 10*time.Second {
-		t.Fatalf("Connect = %v after %v, want ErrRefused", err, time.Since(began))
+	if !errors.Is(err, emitter.ErrNoAccess) || !errors.Is(err, kafka.SASLAuthenticationFailed) || time.Since(began) > 10*time.Second {
+		t.Fatalf("Connect = %v after %v, want ErrNoAccess", err, time.Since(began))
 	}
 	for _, want := range []string{`SCRAM-SHA-512 as user "app"`, password} {
 		if !strings.Contains(err.Error(), want) {
@@ -103,8 +103,8 @@ func TestARefusalIsNoReasonToGiveUp(t *testing.T) {
 	}
 }
 
-// TestARefusalIsTold when the attempts are used up.
-func TestARefusalIsTold(t *testing.T) {
+// TestLackOfAccessIsReported when the attempts are used up.
+func TestLackOfAccessIsReported(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, broker.Config{Users: []broker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
 	cfg := quick(b.Addr())
@@ -113,13 +113,13 @@ func TestARefusalIsTold(t *testing.T) {
 	if err := e.Emit(t.Context(), newEvent(1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Close(t.Context()); !errors.Is(err, emitter.ErrRefused) || !strings.Contains(err.Error(), `PLAIN as user "app"`) {
+	if err := e.Close(t.Context()); !errors.Is(err, emitter.ErrNoAccess) || !strings.Contains(err.Error(), `PLAIN as user "app"`) {
 		t.Errorf("Close = %v", err)
 	}
 }
 
-// TestARefusalIsToldByAPublisher in the same words.
-func TestARefusalIsToldByAPublisher(t *testing.T) {
+// TestLackOfAccessIsReportedByAPublisher in the same words.
+func TestLackOfAccessIsReportedByAPublisher(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, broker.Config{Users: []broker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
 	cfg := quick(b.Addr())
@@ -136,7 +136,7 @@ func TestARefusalIsToldByAPublisher(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := p.Publish(t.Context(), []emitter.Encoded{{Event: &ev, Value: value}})
-	if !errors.Is(err, emitter.ErrRefused) || !strings.HasPrefix(err.Error(), "broker "+b.Addr()+": Kafka refuses the login by PLAIN") || len(out.Left) != 1 {
+	if !errors.Is(err, emitter.ErrNoAccess) || !strings.HasPrefix(err.Error(), "broker "+b.Addr()+": Kafka refuses the login by PLAIN") || len(out.Left) != 1 {
 		t.Errorf("Publish = %+v, %v", out, err)
 	}
 }
@@ -145,7 +145,7 @@ func TestConnectWithoutABroker(t *testing.T) {
 	t.Parallel()
 	cfg := quick("127.0.0.1:1")
 	e := newEmitter(t, cfg)
-	if err := e.Connect(t.Context()); err == nil || errors.Is(err, emitter.ErrRefused) {
+	if err := e.Connect(t.Context()); err == nil || errors.Is(err, emitter.ErrNoAccess) {
 		t.Errorf("Connect = %v, want an error that may pass", err)
 	}
 	if err := e.Close(t.Context()); err != nil {

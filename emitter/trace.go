@@ -8,7 +8,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Traceparent gives the W3C propagation headers of a span, for Config.TraceContext
+// Traceparent returns the W3C propagation headers of a span, for Config.TraceContext
 // or an event's TraceContext. The ids are the arrays that OpenTelemetry uses:
 //
 //	func(ctx context.Context) map[string]string {
@@ -16,7 +16,7 @@ import (
 //		return emitter.Traceparent(sc.TraceID(), sc.SpanID(), sc.IsSampled(), sc.TraceState().String())
 //	}
 //
-// The tracestate may be empty. Nil when one of the ids is zero.
+// The tracestate may be empty. The result is nil if one of the ids is zero.
 func Traceparent(traceID [16]byte, spanID [8]byte, sampled bool, tracestate string) map[string]string {
 	if traceID == [16]byte{} || spanID == [8]byte{} {
 		return nil
@@ -34,9 +34,9 @@ func Traceparent(traceID [16]byte, spanID [8]byte, sampled bool, tracestate stri
 	return h
 }
 
-// FromHeader picks the propagation headers out of those of an HTTP request, for
-// an application that passes a trace on without having a tracer. Nil when there
-// are none. Baggage is left out: it is the application's own data.
+// FromHeader returns the propagation headers among those of an HTTP request, for an
+// application that passes a trace on and has no tracer; nil if there are none.
+// Baggage is left out: it is the application's own data.
 func FromHeader(h http.Header) map[string]string {
 	var out map[string]string
 	for name := range h {

@@ -11,19 +11,19 @@ import (
 // line is one line of a file.
 type line struct {
 	number  int    // counted from 1
-	size    int    // bytes read for it, its end included
-	data    []byte // without its end; nil when it is too long
+	size    int    // bytes read for it, with its end
+	data    []byte // without its end; nil if it is too long
 	tooLong bool
 }
 
-// byteOrderMark may stand at the beginning of a file in UTF-8, above all on Windows.
+// byteOrderMark begins some files in UTF-8, mostly from Windows.
 const byteOrderMark = "\ufeff"
 
-// readLines calls each for every line of r, with data that belongs to the
-// callee. Of a line longer than limit only the beginning is ever held. It ends
-// with the input, with an error of reading it, or with one of each.
+// readLines calls each for every line of r, with data that belongs to the callee. It
+// never holds more than the beginning of a line longer than limit. It ends with the
+// input, with an error of reading it, or with an error of each.
 func readLines(r io.Reader, limit int, each func(line) error) error {
-	// More bytes for the ends of a line.
+	// The buffer has room for a line of limit bytes and its ends.
 	br := bufio.NewReaderSize(r, len(byteOrderMark)+limit+len("\r\n"))
 	for n := 1; ; n++ {
 		l := line{number: n}
@@ -57,12 +57,11 @@ func readLines(r io.Reader, limit int, each func(line) error) error {
 	}
 }
 
-// lines reads r in a goroutine of its own, because a read of a terminal or a
+// streamLines reads r in a goroutine of its own, because a read of a terminal or a
 // pipe cannot be interrupted: when ctx ends, the caller goes on at once, and the
-// goroutine ends with its next line, or with the process. The error is there as
-// soon as the channel of lines is closed, and is ctx's when that ended before the
-// input did.
-func lines(ctx context.Context, r io.Reader, limit int) (<-chan line, *error) {
+// goroutine ends with its next line, or with the process. The error is set when the
+// channel of lines is closed; it is ctx's if that ended before the input.
+func streamLines(ctx context.Context, r io.Reader, limit int) (<-chan line, *error) {
 	out, failed := make(chan line), new(error)
 	go func() {
 		defer close(out)

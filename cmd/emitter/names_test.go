@@ -14,10 +14,10 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// allNames are the names of every setting, as serve was given its flags.
+// allNames returns the names of every setting for serve with the given flags.
 func allNames(tb testing.TB, args ...string) names {
 	tb.Helper()
-	s, cmd := &serving{}, &cobra.Command{Use: "serve"}
+	s, cmd := &serveCommand{}, &cobra.Command{Use: "serve"}
 	s.target.clusterFlags(cmd)
 	if err := cmd.ParseFlags(args); err != nil {
 		tb.Fatal(err)
@@ -28,9 +28,9 @@ func allNames(tb testing.TB, args ...string) names {
 	return append(s.names(), s.target.names...)
 }
 
-// TestRefusalsAreNamed: what a cluster refuses hours later speaks of flags and
-// variables too, and the error stays what it was.
-func TestRefusalsAreNamed(t *testing.T) {
+// TestLateErrorsAreTranslated: the cluster's errors, which may come hours later, name
+// flags and variables too, and keep their chain.
+func TestLateErrorsAreTranslated(t *testing.T) {
 	t.Setenv("KAFKA_SASL_USERNAME", "app")
 	n := allNames(t, "--sasl-mechanism", "PLAIN")
 	plain := conn.Config{SASL: conn.SASL{Mechanism: conn.Plain, Username: "app", Password: "p"}}
@@ -44,7 +44,7 @@ func TestRefusalsAreNamed(t *testing.T) {
 		"it refuses the client certificate of /etc/tls.cert_file: x; use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt":      &conn.Refusal{Problem: "it refuses the client certificate of /etc/tls.cert_file", Err: errors.New("x"), Mend: "use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt"},
 		`--brokers: "max_bytes.internal" is not host:port; host:port, for example localhost:9092` + "\n" + `--spool-max-bytes: 1 is too small; want at least four times --max-body-bytes.`: fault.List{{Path: "brokers[1]", Problem: `"max_bytes.internal" is not host:port`, Expected: "host:port, for example localhost:9092"}, {Path: "max_bytes", Problem: "1 is too small", Expected: "want at least four times max_body_bytes."}},
 	} {
-		got := n.named(err)
+		got := n.translate(err)
 		if diff := cmp.Diff(want, got.Error()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -52,7 +52,7 @@ func TestRefusalsAreNamed(t *testing.T) {
 			t.Errorf("%v: the error is another one", got)
 		}
 	}
-	if n.named(nil) != nil {
+	if n.translate(nil) != nil {
 		t.Error("no error has become one")
 	}
 }

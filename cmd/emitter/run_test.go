@@ -13,10 +13,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// started tells, by closing its channel, that something was written.
+// started closes its channel when something is written.
 type started struct {
 	bytes.Buffer
 	first chan struct{}
@@ -39,7 +40,7 @@ func embedded(t *testing.T) string {
 	return b.Addr()
 }
 
-// A person who types events, or a pipe that stays open, is left at once.
+// An interrupt ends the command at once while a terminal or a pipe stays open.
 func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	t.Parallel()
 	addr := embedded(t)
@@ -55,21 +56,20 @@ func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What follows is read only when the third line has been taken.
+	// The following lines are read only after the third was taken.
 	if _, err := io.WriteString(typing, "{"); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if got := <-code; got != exitFail {
-		t.Errorf("exit code %d, want %d", got, exitFail)
+	if got := <-code; got != cli.ExitFailure {
+		t.Errorf("exit code %d, want %d", got, cli.ExitFailure)
 	}
 	if !strings.Contains(stdout.String(), "sent ") || !strings.Contains(stderr.String(), "interrupted after line ") {
 		t.Errorf("stdout %q, stderr %q, want how many were sent", &stdout, &stderr)
 	}
 }
 
-// breakingOff ends a context while a reader is at work on its second block, each
-// of which is small.
+// breakingOff ends a context while its second block is read; the blocks are small.
 type breakingOff struct {
 	io.Reader
 	cancel context.CancelFunc
@@ -83,7 +83,7 @@ func (b *breakingOff) Read(into []byte) (int, error) {
 	return b.Reader.Read(into[:min(len(into), 1000)])
 }
 
-// In the middle of a file, whichever of reading and sending notices first.
+// An interrupt in the middle of a file, whether reading or sending notices it first.
 func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
 	t.Parallel()
 	addr := embedded(t)
@@ -92,7 +92,7 @@ func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
 		in := &breakingOff{Reader: strings.NewReader(strings.Repeat(oneEvent, 1000)), cancel: cancel}
 		var stdout, stderr bytes.Buffer
 		code := run(ctx, []string{"send", "--brokers", addr, "-"}, in, &stdout, &stderr)
-		if code != exitFail || !strings.Contains(stderr.String(), "interrupted after line ") {
+		if code != cli.ExitFailure || !strings.Contains(stderr.String(), "interrupted after line ") {
 			t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 		}
 	}
@@ -102,7 +102,7 @@ func TestLinesEndWithTheirContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	each, failed := lines(ctx, strings.NewReader(strings.Repeat("\n", 1000)), 20)
+	each, failed := streamLines(ctx, strings.NewReader(strings.Repeat("\n", 1000)), 20)
 	n := 0
 	for range each {
 		n++
@@ -118,9 +118,9 @@ func TestInterruptedSimulation(t *testing.T) {
 		args []string
 		want int
 	}{
-		"without a limit it has ended":  {[]string{"--events", "0"}, exitOK},
-		"with a limit something is due": {[]string{"--events", "1000000000"}, exitFail},
-		"while it waits for its pace":   {[]string{"--events", "0", "--rate", "0.0001"}, exitOK},
+		"without a limit it has ended":  {[]string{"--events", "0"}, cli.ExitOK},
+		"with a limit something is due": {[]string{"--events", "1000000000"}, cli.ExitFailure},
+		"while it waits for its pace":   {[]string{"--events", "0", "--rate", "0.0001"}, cli.ExitOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,12 +149,12 @@ func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
 	cancel()
 	var stdout bytes.Buffer
 	code := run(ctx, []string{"simulate", "--brokers", embedded(t), "--events", "0"}, strings.NewReader(""), &stdout, io.Discard)
-	if code != exitOK || !strings.HasPrefix(stdout.String(), "sent 0 events") {
+	if code != cli.ExitOK || !strings.HasPrefix(stdout.String(), "sent 0 events") {
 		t.Errorf("exit code %d, stdout %q", code, &stdout)
 	}
 }
 
-// An endless simulation may be interrupted, but what it has made up is to be sent.
+// An endless simulation may be interrupted, but sends the events that it has made.
 func TestInterruptedSimulationOfWhichNothingWasSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestInterruptedSimulationOfWhichNothingWasSent(t *testing.T) {
 		defer cancel()
 		var stderr bytes.Buffer
 		code := run(ctx, []string{"simulate", "--brokers", "127.0.0.1:1", "--events", "0", "--rate", "20"}, strings.NewReader(""), io.Discard, &stderr)
-		if code != exitFail || !strings.Contains(stderr.String(), " events could not be sent") {
+		if code != cli.ExitFailure || !strings.Contains(stderr.String(), " events could not be sent") {
 			t.Errorf("exit code %d, stderr %q", code, &stderr)
 		}
 	})
@@ -173,7 +173,7 @@ func TestAnInputThatBreaksOffIsAFailure(t *testing.T) {
 	in := io.MultiReader(strings.NewReader(`{"event":"llm_request_completed","request_id":"a"}`+"\n"), iotest.ErrReader(errors.New("disk on fire")))
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"send", "--brokers", embedded(t), "-"}, in, &stdout, &stderr)
-	if code != exitFail || !strings.Contains(stderr.String(), "after line 1: disk on fire") || !strings.Contains(stdout.String(), "sent 1 of 1 line") {
+	if code != cli.ExitFailure || !strings.Contains(stderr.String(), "after line 1: disk on fire") || !strings.Contains(stdout.String(), "sent 1 of 1 line") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}
 }
@@ -186,8 +186,8 @@ func TestAnOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 		{"send", "-", "--brokers", embedded(t)},
 		{"version"},
 	} {
-		if code := run(t.Context(), args, strings.NewReader(""), brokenPipe{}, io.Discard); code != exitFail {
-			t.Errorf("%v: exit code %d, want %d", args, code, exitFail)
+		if code := run(t.Context(), args, strings.NewReader(""), brokenPipe{}, io.Discard); code != cli.ExitFailure {
+			t.Errorf("%v: exit code %d, want %d", args, code, cli.ExitFailure)
 		}
 	}
 }

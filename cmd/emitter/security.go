@@ -12,17 +12,17 @@ import (
 	"github.com/evalworker/evalworker/emitter/mskiam"
 )
 
-// security is how a command is let in, as flags and environment say. The
-// variables are those that a worker reads as well.
+// security holds the TLS and SASL settings of a command, from flags and environment.
+// A worker reads the same variables.
 type security struct {
 	tls  emitter.TLS
 	sasl emitter.SASL
 }
 
-// option is one of its settings.
+// option is one of these settings.
 type option struct {
-	key   string // of the configuration, as faults name it
-	flag  string // empty: a secret, which does not belong on a command line
+	key   string // in the configuration, as faults name it
+	flag  string // empty for a secret, which does not belong on a command line
 	value *string
 	help  string
 }
@@ -46,7 +46,7 @@ const (
 	flagTLS = "tls"
 )
 
-// env gives the variable that stands for a key.
+// env returns the variable for a key.
 func env(key string) string { return "KAFKA_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) }
 
 func (s *security) flags(cmd *cobra.Command) {
@@ -59,7 +59,7 @@ func (s *security) flags(cmd *cobra.Command) {
 	}
 }
 
-// complete takes from the environment what no flag says.
+// complete takes from the environment what no flag sets.
 func (s *security) complete(cmd *cobra.Command) error {
 	for _, o := range s.options() {
 		if o.flag == "" || !cmd.Flags().Changed(o.flag) {
@@ -73,8 +73,7 @@ func (s *security) complete(cmd *cobra.Command) error {
 		}
 		s.tls.Enabled = on
 	}
-	// A password file on the command line stands in place of a password in the
-	// environment.
+	// A password file on the command line overrides a password in the environment.
 	if cmd.Flags().Changed("sasl-password-file") {
 		s.sasl.Password = ""
 	}
@@ -82,15 +81,15 @@ func (s *security) complete(cmd *cobra.Command) error {
 	return nil
 }
 
-// names gives how its settings are given.
+// names returns the names of the settings on the command line.
 func (s *security) names(cmd *cobra.Command) names {
-	on := given(cmd, flagTLS, env(keyTLS))
+	on := source(cmd, flagTLS, env(keyTLS))
 	out := names{{keyTLS, on}, {keyTLS + ": true", on}}
 	if on == env(keyTLS) {
 		out[1].name = on + "=true"
 	}
 	for _, o := range s.options() {
-		out = append(out, setting{o.key, given(cmd, o.flag, env(o.key))})
+		out = append(out, setting{o.key, source(cmd, o.flag, env(o.key))})
 	}
 	return out
 }

@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
-// configKey is a key of the configuration, of which faults and refusals speak
-// below the command line.
+// configKey is a key of the configuration, as errors below the command line name it.
 var configKey = regexp.MustCompile(`\b(tls|sasl)\.[a-z_]+|\b(max|dir|segment|backoff|buffer|batch)_[a-z_]+`)
 
 const oneEvent = `{"event":"llm_request_completed","request_id":"a"}` + "\n"
@@ -55,15 +55,15 @@ func TestSendSecured(t *testing.T) {
 		stdout string
 		stderr []string
 	}{
-		"let in":                 {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, "right")), exitOK, "sent 1 of 1 line ", nil},
-		"wrong password":         {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, wrong)), exitFail, "", []string{`refuses the login by SCRAM-SHA-512 as user "app"`, "check --sasl-username and what ", "(--sasl-password-file) holds"}},
-		"no certificate":         {append(append([]string{}, let[:5]...), "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, "right")), exitFail, "", []string{"asks for a client certificate", "set --tls-cert and --tls-key"}},
-		"untrusted":              {[]string{"--brokers", addr, "--tls"}, exitFail, "", []string{"this machine does not trust", "set --tls-ca to"}},
-		"another name":           {append(slices.Clip(let), "--tls-server-name", "kafka.internal", "--sasl-password-file", passwordFile(t, "right")), exitFail, "", []string{"is for another name", "set --tls-server-name to a name that it is for, or use such a name in --brokers"}},
-		"a key is missing":       {let[:7], exitUsage, "", []string{"--tls-cert: a certificate without its key; --tls-key too"}},
-		"no password":            {let, exitUsage, "", []string{"--sasl-password-file: missing"}},
-		"a mechanism misspelt":   {[]string{"--sasl-mechanism", "SCRAM-SHA512"}, exitUsage, "", []string{`--sasl-mechanism: "SCRAM-SHA512" is unknown; did you mean "SCRAM-SHA-512"?`}},
-		"a password in the open": {[]string{"--brokers", "kafka:9092", "--sasl-mechanism", "PLAIN", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, wrong)}, exitUsage, "", []string{"PLAIN without TLS would send the password readable to kafka:9092; --tls, or SCRAM-SHA-512"}},
+		"let in":                 {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, "right")), cli.ExitOK, "sent 1 of 1 line ", nil},
+		"wrong password":         {append(slices.Clip(let), "--sasl-password-file", passwordFile(t, wrong)), cli.ExitFailure, "", []string{`refuses the login by SCRAM-SHA-512 as user "app"`, "check --sasl-username and what ", "(--sasl-password-file) holds"}},
+		"no certificate":         {append(append([]string{}, let[:5]...), "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, "right")), cli.ExitFailure, "", []string{"asks for a client certificate", "set --tls-cert and --tls-key"}},
+		"untrusted":              {[]string{"--brokers", addr, "--tls"}, cli.ExitFailure, "", []string{"this machine does not trust", "set --tls-ca to"}},
+		"another name":           {append(slices.Clip(let), "--tls-server-name", "kafka.internal", "--sasl-password-file", passwordFile(t, "right")), cli.ExitFailure, "", []string{"is for another name", "set --tls-server-name to a name that it is for, or use such a name in --brokers"}},
+		"a key is missing":       {let[:7], cli.ExitUsage, "", []string{"--tls-cert: a certificate without its key; --tls-key too"}},
+		"no password":            {let, cli.ExitUsage, "", []string{"--sasl-password-file: missing"}},
+		"a mechanism misspelt":   {[]string{"--sasl-mechanism", "SCRAM-SHA512"}, cli.ExitUsage, "", []string{`--sasl-mechanism: "SCRAM-SHA512" is unknown; did you mean "SCRAM-SHA-512"?`}},
+		"a password in the open": {[]string{"--brokers", "kafka:9092", "--sasl-mechanism", "PLAIN", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, wrong)}, cli.ExitUsage, "", []string{"PLAIN without TLS would send the password readable to kafka:9092; --tls, or SCRAM-SHA-512"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,20 +111,20 @@ func TestSecuredByTheEnvironment(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"send", "-"}, strings.NewReader(oneEvent), &out, &errs); code != exitOK {
+	if code := run(t.Context(), []string{"send", "-"}, strings.NewReader(oneEvent), &out, &errs); code != cli.ExitOK {
 		t.Errorf("exit code %d: %s", code, &errs)
 	}
 	args := []string{"send", "-", "--sasl-password-file", passwordFile(t, "wrong")}
-	if code := run(t.Context(), args, strings.NewReader(oneEvent), &out, &errs); code != exitFail || !strings.Contains(errs.String(), "refuses the login") {
+	if code := run(t.Context(), args, strings.NewReader(oneEvent), &out, &errs); code != cli.ExitFailure || !strings.Contains(errs.String(), "refuses the login") {
 		t.Errorf("a flag does not win over the environment: exit code %d, %s", code, &errs)
 	}
 	t.Setenv("KAFKA_SASL_PASSWORD", "wrong")
 	errs.Reset()
-	if code := run(t.Context(), []string{"send", "-"}, strings.NewReader(oneEvent), &out, &errs); code != exitFail || !strings.Contains(errs.String(), "check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD") {
+	if code := run(t.Context(), []string{"send", "-"}, strings.NewReader(oneEvent), &out, &errs); code != cli.ExitFailure || !strings.Contains(errs.String(), "check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD") {
 		t.Errorf("a refusal does not name the variables: exit code %d, %s", code, &errs)
 	}
 	t.Setenv("KAFKA_TLS_ENABLED", "perhaps")
-	if code := run(t.Context(), []string{"send", "-"}, strings.NewReader(oneEvent), &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "KAFKA_TLS_ENABLED: want true or false") {
+	if code := run(t.Context(), []string{"send", "-"}, strings.NewReader(oneEvent), &out, &errs); code != cli.ExitUsage || !strings.Contains(errs.String(), "KAFKA_TLS_ENABLED: want true or false") {
 		t.Errorf("exit code %d, %s", code, &errs)
 	}
 }

@@ -14,20 +14,21 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// sending is one run of the command send.
-type sending struct {
+// sendCommand is one run of the command send.
+type sendCommand struct {
 	target target
 	strict bool
 	asJSON bool
 
-	name  string // of the file, as messages show it
-	sum   summary
-	stuck bool // the cluster has had its time
+	name       string // of the file, in messages
+	sum        summary
+	noProgress bool // the cluster took nothing for the whole timeout
 }
 
-// summary is what became of a file's lines.
+// summary counts what became of a file's lines.
 type summary struct {
 	File        string `json:"file"`
 	Lines       int    `json:"lines"`
@@ -45,11 +46,11 @@ type lineFault struct {
 	Problem string `json:"problem"`
 }
 
-// maxFaults bounds the faults that a summary lists; stderr has all of them.
+// maxFaults bounds the faults in a summary; stderr lists all of them.
 const maxFaults = 100
 
 func newSend() *cobra.Command {
-	s := &sending{}
+	s := &sendCommand{}
 	cmd := &cobra.Command{
 		Use:   "send FILE|-",
 		Short: "Publish the events of a file, one JSON object a line",
@@ -72,13 +73,13 @@ could not be sent.`,
 	return cmd
 }
 
-func (s *sending) run(cmd *cobra.Command, file string) error {
+func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	in, size := cmd.InOrStdin(), int64(-1)
 	s.name = "stdin"
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return err // the wrong file is wrong use
+			return err // a wrong file is wrong use
 		}
 		defer func() { _ = f.Close() }() // it was only read
 		info, err := f.Stat()
@@ -97,21 +98,21 @@ func (s *sending) run(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	bar := newProgress(cmd.ErrOrStderr(), size, "sending", true)
+	bar := cli.NewProgress(cmd.ErrOrStderr(), size, "sending", true)
 	readErr := s.read(cmd.Context(), em, in, bar, cmd.ErrOrStderr())
-	bar.clear()
+	bar.Clear()
 	s.sum.File = s.name
 	s.sum.Unsent = s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
 	s.sum.Sent = int(em.Stats().Sent)
 	if err := s.print(cmd.OutOrStdout()); err != nil {
 		return &failure{err}
 	}
-	return s.verdict(readErr)
+	return s.result(readErr)
 }
 
-// read hands every line over to the emitter.
-func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar progress, stderr io.Writer) error {
-	each, failed := lines(ctx, in, s.target.maxEventBytes)
+// read passes every line to the emitter.
+func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar cli.Progress, stderr io.Writer) error {
+	each, failed := streamLines(ctx, in, s.target.maxEventBytes)
 	for {
 		select {
 		case l, ok := <-each:
@@ -127,14 +128,14 @@ func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, b
 				return nil
 			case !ok:
 				return err
-			case errors.Is(err, errStuck):
-				s.stuck = true
+			case errors.Is(err, errNoProgress):
+				s.noProgress = true
 				return nil
 			case err != nil:
-				bar.clear()
+				bar.Clear()
 				s.bad(l.number, err, stderr)
 			}
-			bar.add(l.size)
+			bar.Add(l.size)
 		case <-ctx.Done():
 			s.sum.Interrupted = true
 			return nil
@@ -142,12 +143,12 @@ func (s *sending) read(ctx context.Context, em *emitter.Emitter, in io.Reader, b
 	}
 }
 
-// line hands one line over.
-func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
+// line passes one line to the emitter.
+func (s *sendCommand) line(ctx context.Context, em *emitter.Emitter, l line) error {
 	s.sum.Lines++
 	switch {
 	case l.tooLong:
-		return fmt.Errorf("longer than %s", plural(s.target.maxEventBytes, "byte"))
+		return fmt.Errorf("longer than %s", cli.Plural(s.target.maxEventBytes, "byte"))
 	case len(bytes.TrimSpace(l.data)) == 0:
 		s.sum.Blank++
 		return nil
@@ -160,10 +161,10 @@ func (s *sending) line(ctx context.Context, em *emitter.Emitter, l line) error {
 	if err != nil {
 		return err
 	}
-	return s.target.hand(ctx, func(ctx context.Context) error { return em.Forward(ctx, e, l.data) })
+	return s.target.submit(ctx, func(ctx context.Context) error { return em.Forward(ctx, e, l.data) })
 }
 
-func (s *sending) bad(number int, err error, stderr io.Writer) {
+func (s *sendCommand) bad(number int, err error, stderr io.Writer) {
 	s.sum.Bad++
 	if len(s.sum.Faults) < maxFaults {
 		s.sum.Faults = append(s.sum.Faults, lineFault{number, err.Error()})
@@ -171,7 +172,7 @@ func (s *sending) bad(number int, err error, stderr io.Writer) {
 	fmt.Fprintf(stderr, "%s:%d: %v\n", s.name, number, err)
 }
 
-func (s *sending) print(stdout io.Writer) error {
+func (s *sendCommand) print(stdout io.Writer) error {
 	if s.asJSON {
 		if s.sum.Faults == nil {
 			s.sum.Faults = []lineFault{}
@@ -179,7 +180,7 @@ func (s *sending) print(stdout io.Writer) error {
 		return json.NewEncoder(stdout).Encode(s.sum)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "sent %d of %s to %s", s.sum.Sent, plural(s.sum.Lines-s.sum.Blank, "line"), s.target.topic)
+	fmt.Fprintf(&text, "sent %d of %s to %s", s.sum.Sent, cli.Plural(s.sum.Lines-s.sum.Blank, "line"), s.target.topic)
 	for _, n := range []struct {
 		count int
 		what  string
@@ -188,25 +189,25 @@ func (s *sending) print(stdout io.Writer) error {
 			fmt.Fprintf(&text, ", %d %s", n.count, n.what)
 		}
 	}
-	if s.sum.Blank > 0 { // beside the total: there was nothing to send
+	if s.sum.Blank > 0 { // not in the total: there was nothing to send
 		fmt.Fprintf(&text, " (and %d blank)", s.sum.Blank)
 	}
 	_, err := fmt.Fprintln(stdout, &text)
 	return err
 }
 
-// verdict is the error that the exit code is made of.
-func (s *sending) verdict(readErr error) error {
+// result returns the error that decides the exit code.
+func (s *sendCommand) result(readErr error) error {
 	switch {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
-	case s.stuck:
-		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, plural(s.sum.Sent, "event"), s.target.timeout)}
+	case s.noProgress:
+		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, cli.Plural(s.sum.Sent, "event"), s.target.timeout)}
 	case s.sum.Interrupted:
-		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, plural(s.sum.Sent, "event"))}
+		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, cli.Plural(s.sum.Sent, "event"))}
 	}
 	if left := s.sum.Bad + s.sum.Unsent; left > 0 {
-		return &failure{fmt.Errorf("%d of %s %s not sent", left, plural(s.sum.Lines-s.sum.Blank, "line"), were(left))}
+		return &failure{fmt.Errorf("%d of %s %s not sent", left, cli.Plural(s.sum.Lines-s.sum.Blank, "line"), cli.Were(left))}
 	}
 	return nil
 }

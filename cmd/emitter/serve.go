@@ -12,25 +12,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/sidecar"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// serving is one run of the command serve.
-type serving struct {
+// serveCommand is one run of the command serve.
+type serveCommand struct {
 	target    target
 	sidecar   sidecar.Config
 	spool     spool.Config
 	tokenFile string
 }
 
-// lockWait is more than a process that was killed takes to be gone.
+// lockWait is longer than a killed process takes to disappear.
 const lockWait = 2 * time.Second
 
 func newServe() *cobra.Command {
-	s := &serving{sidecar: sidecar.DefaultConfig(), spool: spool.Config{Dir: "emitter-spool", MaxBytes: 1 << 30, LockWait: lockWait}}
+	s := &serveCommand{sidecar: sidecar.DefaultConfig(), spool: spool.Config{Dir: "emitter-spool", MaxBytes: 1 << 30, LockWait: lockWait}}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Take events over HTTP and send them to Kafka",
@@ -64,7 +65,7 @@ probes and /statusz, and turns new events away with 503.`,
 	return cmd
 }
 
-func (s *serving) run(cmd *cobra.Command) (err error) {
+func (s *serveCommand) run(cmd *cobra.Command) (err error) {
 	if s.sidecar.Token, err = readToken(s.tokenFile); err != nil {
 		return err
 	}
@@ -74,11 +75,11 @@ func (s *serving) run(cmd *cobra.Command) (err error) {
 	}
 	names := append(s.names(), s.target.names...)
 	if err := s.validate(); err != nil {
-		return names.named(err) // before a folder is made
+		return names.translate(err) // before a folder is made
 	}
 	publisher, err := emitter.NewPublisher(cfg)
 	if err != nil {
-		return names.named(err)
+		return names.translate(err)
 	}
 	defer publisher.Close()
 	log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
@@ -87,20 +88,21 @@ func (s *serving) run(cmd *cobra.Command) (err error) {
 		err = fmt.Errorf("%w; stop it, or set --spool-dir to another folder", err)
 	}
 	if err != nil {
-		return ofUseOrWork(names.named(err))
+		return ofUseOrWork(names.translate(err))
 	}
 	defer func() { err = errors.Join(err, asFailure(sp.Close())) }()
 	server, err := sidecar.New(cmd.Context(), s.sidecar, sidecar.Deps{
-		Spool: sp, Publisher: speaking{publisher, names}, Log: log, Topic: cfg.Topic, Version: moduleVersion(),
+		Spool: sp, Publisher: translatingPublisher{publisher, names}, Log: log, Topic: cfg.Topic, Version: cli.ReadBuild().Version,
 	})
 	if err != nil {
-		return ofUseOrWork(names.named(err))
+		return ofUseOrWork(names.translate(err))
 	}
 	return asFailure(server.Run(cmd.Context()))
 }
 
-// names says how the settings of the sidecar and of its spool are given.
-func (s *serving) names() names {
+// names returns the names of the settings of the sidecar and its spool on the command
+// line.
+func (s *serveCommand) names() names {
 	return names{
 		{"listen", "--listen"},
 		{"set listen", "set --listen"},
@@ -114,9 +116,8 @@ func (s *serving) names() names {
 	}
 }
 
-// validate gives the faults of the sidecar and of its spool, also those that the
-// two have only together.
-func (s *serving) validate() error {
+// validate returns the faults of the sidecar and its spool, and of both together.
+func (s *serveCommand) validate() error {
 	faults := s.sidecar.Validate()
 	least := max(spool.MinBytes, s.sidecar.MinSpoolBytes())
 	if s.spool.MaxBytes != 0 && s.spool.MaxBytes < least && len(faults) == 0 {
@@ -126,19 +127,20 @@ func (s *serving) validate() error {
 	return faults.Err()
 }
 
-// speaking is a publisher whose errors name settings as the command line does.
-type speaking struct {
+// translatingPublisher is a publisher whose errors name settings as the command line
+// does.
+type translatingPublisher struct {
 	*emitter.Publisher
 	names names
 }
 
-func (p speaking) Publish(ctx context.Context, events []emitter.Encoded) (emitter.Published, error) {
+func (p translatingPublisher) Publish(ctx context.Context, events []emitter.Encoded) (emitter.Published, error) {
 	out, err := p.Publisher.Publish(ctx, events)
-	return out, p.names.named(err)
+	return out, p.names.translate(err)
 }
 
-// ofUseOrWork: a fault of the configuration is one of use; a port or a folder
-// that is taken, or a disk, is not.
+// ofUseOrWork marks an error as one of the work, unless it is a fault of the
+// configuration: a port or a folder that is taken, or a broken disk, is no wrong use.
 func ofUseOrWork(err error) error {
 	if _, ok := errors.AsType[fault.List](err); ok {
 		return err

@@ -23,6 +23,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -41,7 +42,7 @@ func serve(t *testing.T, args ...string) *server {
 		t.Fatal(err)
 	}
 	s := &server{}
-	// The test's binary acts as the program whose name it is called by.
+	// The test's binary acts as the program by whose name it is called.
 	s.cmd = &exec.Cmd{Path: self, Args: append([]string{"emitter", "serve", "--listen", "127.0.0.1:0"}, args...)}
 	out, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -76,10 +77,10 @@ func serve(t *testing.T, args ...string) *server {
 func (s *server) kill() {
 	_ = s.cmd.Process.Kill() // it may have ended
 	s.logs.Wait()
-	_ = s.cmd.Wait() // that it was killed is no news
+	_ = s.cmd.Wait() // the error says that it was killed
 }
 
-// stop ends the process in good order and gives its exit code.
+// stop ends the process in good order and returns its exit code.
 func (s *server) stop(t *testing.T) int {
 	t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -107,7 +108,7 @@ func post(ctx context.Context, client *http.Client, url, body string) (int, erro
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// delivered gives the request ids of each trace as the topic has them.
+// delivered returns the request ids of each trace in the order of the topic.
 func delivered(t *testing.T, addr string, partitions int) map[string][]string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -142,15 +143,15 @@ func delivered(t *testing.T, addr string, partitions int) map[string][]string {
 	return out
 }
 
-// client is an application with a trace of its own: it posts one event after
-// another and remembers the ids of those that were answered with 202.
+// client is an application with its own trace: it posts one event after another and
+// remembers the ids of those that were accepted with 202.
 type client struct {
 	trace string
 	n     int
 	safe  []string
 }
 
-// run posts until the sidecar is gone, and tells of each event that is safe.
+// run posts until the sidecar is gone, and reports each event that is safe.
 func (c *client) run(ctx context.Context, url string, accepted func()) {
 	tr := &http.Transport{}
 	defer tr.CloseIdleConnections()
@@ -169,9 +170,9 @@ func (c *client) run(ctx context.Context, url string, accepted func()) {
 	}
 }
 
-// TestKillSidecar: whatever moment the sidecar is killed at, and whether or not
-// Kafka is away, every event that was answered with 202 is delivered, and those
-// of one trace in order.
+// TestKillSidecar: whenever the sidecar is killed, and whether or not Kafka is away,
+// every event that was accepted with 202 is delivered, and those of one trace in
+// order.
 func TestKillSidecar(t *testing.T) {
 	t.Parallel()
 	const partitions, rounds, perRound = 3, 8, 150
@@ -217,7 +218,7 @@ func TestKillSidecar(t *testing.T) {
 		restore()
 	}
 	s := serve(t, append(args, "--grace", "2m")...)
-	if code := s.stop(t); code != exitOK {
+	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	got := delivered(t, b.Addr(), partitions)
@@ -244,7 +245,7 @@ func TestKillSidecar(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills: %d answered with 202, all delivered, %d delivered again", rounds, safe, repeated)
-	// A kill repeats at most the batch that was out.
+	// A kill repeats at most the batch in flight.
 	if most := rounds * 500; repeated > most {
 		t.Errorf("%d events were delivered again, want at most %d", repeated, most)
 	}
@@ -260,12 +261,12 @@ func TestServeStopsInGoodOrder(t *testing.T) {
 	if status, err := post(t.Context(), &http.Client{Transport: tr}, s.url, `{"event":"llm_request_completed","request_id":"a","trace_id":"7"}`); err != nil || status != http.StatusAccepted {
 		t.Fatal(status, err)
 	}
-	// Somebody else's spool is a failure, not wrong use.
+	// A spool in use by another process is a failure, not wrong use.
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--spool-dir", dir}, strings.NewReader(""), io.Discard, &stderr); code != exitFail || !strings.Contains(stderr.String(), fmt.Sprintf("in use by another process (process %d): %s; stop it, or set --spool-dir to another folder", s.cmd.Process.Pid, dir)) {
+	if code := run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--spool-dir", dir}, strings.NewReader(""), io.Discard, &stderr); code != cli.ExitFailure || !strings.Contains(stderr.String(), fmt.Sprintf("in use by another process (process %d): %s; stop it, or set --spool-dir to another folder", s.cmd.Process.Pid, dir)) {
 		t.Errorf("a second one in the same folder: exit code %d, %s", code, &stderr)
 	}
-	if code := s.stop(t); code != exitOK {
+	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	if got := delivered(t, addr, 2); !slices.Equal(got["7"], []string{"a"}) {
@@ -318,7 +319,7 @@ func TestServeThroughAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(again.Close)
-	if code := s.stop(t); code != exitOK { // sends what is spooled
+	if code := s.stop(t); code != cli.ExitOK { // sends what is spooled
 		t.Errorf("exit code %d", code)
 	}
 	if got := delivered(t, cfg.Addr, 1); !slices.Equal(slices.Compact(got["7"]), want) {

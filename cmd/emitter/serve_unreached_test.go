@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// TestServePortTaken: it is told once which address is taken, and by which flag
-// another is chosen.
+// TestServePortTaken: one message says which address is taken, and which flag chooses
+// another.
 func TestServePortTaken(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -22,13 +24,13 @@ func TestServePortTaken(t *testing.T) {
 	var out, errs bytes.Buffer
 	code := run(t.Context(), []string{"serve", "--listen", l.Addr().String(), "--spool-dir", filepath.Join(t.TempDir(), "spool")}, strings.NewReader(""), &out, &errs)
 	want := fmt.Sprintf("emitter: sidecar: listen on %s: bind: address already in use; set --listen to another address\n", l.Addr())
-	if code != exitFail || errs.String() != want {
+	if code != cli.ExitFailure || errs.String() != want {
 		t.Errorf("exit code %d, stderr %q, want %q", code, &errs, want)
 	}
 }
 
-// TestServeWithoutABroker: /statusz says which broker cannot be reached, as a
-// worker would, and with no names of a library.
+// TestServeWithoutABroker: /statusz names the broker that cannot be reached, as a
+// worker's does, without the library's names.
 func TestServeWithoutABroker(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--brokers", "127.0.0.1:1", "--spool-dir", filepath.Join(t.TempDir(), "spool"), "--grace", "1ms")
@@ -42,7 +44,7 @@ func TestServeWithoutABroker(t *testing.T) {
 	if got, err := lastError(client, s.url); err != nil || got != want {
 		t.Errorf("%q, %v, want %q", got, err, want)
 	}
-	if code := s.stop(t); code != exitOK {
+	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -15,11 +15,13 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
 )
 
-// simulation is one run of the command simulate.
-type simulation struct {
+// simulateCommand is one run of the command simulate.
+type simulateCommand struct {
 	target target
 
 	scenario string
@@ -34,7 +36,7 @@ type simulation struct {
 }
 
 func newSimulate() *cobra.Command {
-	s := &simulation{}
+	s := &simulateCommand{}
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Publish the events of a simulated support agent",
@@ -66,7 +68,7 @@ morning of 1 June 2026. Times between events are drawn; --rate is their mean.`,
 	return cmd
 }
 
-func (s *simulation) run(cmd *cobra.Command) error {
+func (s *simulateCommand) run(cmd *cobra.Command) error {
 	world, err := scenario.Load(s.scenario)
 	if err != nil {
 		return err
@@ -99,8 +101,8 @@ func (s *simulation) run(cmd *cobra.Command) error {
 	return s.publish(cmd, world, opts, paced)
 }
 
-// begin is the time of the first event.
-func (s *simulation) begin() (time.Time, error) {
+// begin returns the time of the first event.
+func (s *simulateCommand) begin() (time.Time, error) {
 	switch {
 	case s.start != "":
 		t, err := time.Parse(time.RFC3339, s.start)
@@ -114,7 +116,7 @@ func (s *simulation) begin() (time.Time, error) {
 	return time.Now().UTC().Truncate(time.Millisecond), nil
 }
 
-func (s *simulation) writeSchemas(world *scenario.Scenario) error {
+func (s *simulateCommand) writeSchemas(world *scenario.Scenario) error {
 	if s.schemas == "" {
 		return nil
 	}
@@ -129,9 +131,9 @@ func (s *simulation) writeSchemas(world *scenario.Scenario) error {
 	return nil
 }
 
-// play hands the scenario's events to each, at their times when paced. It gives
-// the number that each accepted, and each's error or that of ctx.
-func (s *simulation) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(event.Event) error) (int, error) {
+// play calls each with the scenario's events, at their times if paced. It returns the
+// error of each or of ctx.
+func (s *simulateCommand) play(ctx context.Context, world *scenario.Scenario, opts scenario.Options, paced bool, each func(event.Event) error) error {
 	n, began := 0, time.Now()
 	for e := range world.Events(s.seed, opts) {
 		if s.events > 0 && n == s.events {
@@ -141,35 +143,23 @@ func (s *simulation) play(ctx context.Context, world *scenario.Scenario, opts sc
 		if s.duration > 0 && at > s.duration && e.Kind != event.KindUserFeedback {
 			break
 		}
-		// Feedback comes minutes after its request, in a run that is over by then.
-		if paced && e.Kind != event.KindUserFeedback && !sleepUntil(ctx, began.Add(at)) || ctx.Err() != nil {
-			return n, context.Cause(ctx)
+		// Feedback comes minutes after its request, when the run may be over.
+		if paced && e.Kind != event.KindUserFeedback && !backoff.Wait(ctx, time.Until(began.Add(at))) || ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if err := each(e); err != nil {
-			return n, err
+			return err
 		}
 		n++
 	}
-	return n, nil
+	return nil
 }
 
-// sleepUntil waits for a time; false when ctx ended first.
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// print writes the events to the standard output.
-func (s *simulation) print(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
+// print writes the events to standard output.
+func (s *simulateCommand) print(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	enc := json.NewEncoder(out)
-	_, err := s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
+	err := s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
 		if err := enc.Encode(&e); err != nil {
 			return fmt.Errorf("print events: %w", err)
 		}
@@ -181,11 +171,11 @@ func (s *simulation) print(cmd *cobra.Command, world *scenario.Scenario, opts sc
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = fmt.Errorf("print events: %w", flushErr)
 	}
-	return s.verdict(cmd.Context(), err)
+	return s.result(cmd.Context(), err)
 }
 
 // publish writes the events to Kafka.
-func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
+func (s *simulateCommand) publish(cmd *cobra.Command, world *scenario.Scenario, opts scenario.Options, paced bool) error {
 	em, err := s.target.open(cmd)
 	if err != nil {
 		return err
@@ -194,33 +184,33 @@ func (s *simulation) publish(cmd *cobra.Command, world *scenario.Scenario, opts 
 	if s.events > 0 {
 		total = int64(s.events)
 	}
-	bar := newProgress(cmd.ErrOrStderr(), total, s.scenario, false)
-	_, err = s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
-		defer bar.add(1)
+	bar := cli.NewProgress(cmd.ErrOrStderr(), total, s.scenario, false)
+	err = s.play(cmd.Context(), world, opts, paced, func(e event.Event) error {
+		defer bar.Add(1)
 		return s.emit(cmd.Context(), em, e)
 	})
-	bar.clear()
+	bar.Clear()
 	unsent := s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
-	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
+	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", cli.Plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
 		return &failure{printErr}
 	}
-	err = s.verdict(cmd.Context(), err)
+	err = s.result(cmd.Context(), err)
 	if err == nil && unsent > 0 {
-		err = &failure{fmt.Errorf("%s could not be sent", plural(unsent, "event"))}
+		err = &failure{fmt.Errorf("%s could not be sent", cli.Plural(unsent, "event"))}
 	}
 	return err
 }
 
-func (s *simulation) emit(ctx context.Context, em *emitter.Emitter, e event.Event) error {
-	if err := s.target.hand(ctx, func(ctx context.Context) error { return em.Emit(ctx, e) }); err != nil {
+func (s *simulateCommand) emit(ctx context.Context, em *emitter.Emitter, e event.Event) error {
+	if err := s.target.submit(ctx, func(ctx context.Context) error { return em.Emit(ctx, e) }); err != nil {
 		return fmt.Errorf("publish event %s: %w", e.RequestID, err)
 	}
 	return nil
 }
 
-// verdict makes the exit code's error. To be interrupted is how a run without a
-// limit ends; with a limit, something is missing.
-func (s *simulation) verdict(ctx context.Context, err error) error {
+// result returns the error that decides the exit code. An interrupt is the normal end
+// of a run without a limit; with a limit, events are missing.
+func (s *simulateCommand) result(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil

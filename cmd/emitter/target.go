@@ -14,9 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// target is where a command publishes to, as its flags say.
+// target is where a command publishes to, from its flags.
 type target struct {
 	brokers       []string
 	topic         string
@@ -24,29 +25,29 @@ type target struct {
 	maxEventBytes int
 	timeout       time.Duration
 	security      security
-	names         names // known as soon as config has been called
+	names         names // set by config
 
-	left    time.Duration // of timeout, for the end
-	connect error         // why the cluster was not reached at the start
+	remaining  time.Duration // of timeout, for finish
+	connectErr error         // of the attempt to reach the cluster at the start
 }
 
-// connectTimeout is how long a command waits at its start to hear whether it is
-// let in. A broker that is away is no reason to stop: it may come.
+// connectTimeout is how long a command waits at its start to learn whether the cluster
+// lets it in. It goes on after that, because a broker that is away may come back.
 const connectTimeout = 10 * time.Second
 
-// errStuck ends a wait for room in the buffer.
-var errStuck = errors.New("the cluster takes nothing")
+// errNoProgress ends a wait for room in the buffer.
+var errNoProgress = errors.New("the cluster takes nothing")
 
-// envBrokers stands in for --brokers, for a worker too.
+// envBrokers replaces --brokers, for a worker too.
 const envBrokers = "KAFKA_BROKERS"
 
-// flags adds the flags to a command.
+// flags adds all flags to a command.
 func (t *target) flags(cmd *cobra.Command) {
 	t.clusterFlags(cmd)
 	cmd.Flags().DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to wait for Kafka: to connect at the start and to write what is buffered at the end together, and in between for it to take anything")
 }
 
-// clusterFlags adds those that say where to.
+// clusterFlags adds the flags for everything but the timeout.
 func (t *target) clusterFlags(cmd *cobra.Command) {
 	d := emitter.DefaultConfig()
 	f := cmd.Flags()
@@ -57,13 +58,12 @@ func (t *target) clusterFlags(cmd *cobra.Command) {
 	t.security.flags(cmd)
 }
 
-// config gives what the flags and the environment say, for a client of that
-// name.
+// config returns the configuration from the flags and the environment.
 func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, error) {
 	if err := t.security.complete(cmd); err != nil {
 		return emitter.Config{}, err
 	}
-	addresses := given(cmd, "brokers", envBrokers)
+	addresses := source(cmd, "brokers", envBrokers)
 	t.names = append(t.security.names(cmd),
 		setting{"brokers", addresses}, setting{"set brokers", "set " + addresses}, setting{"in brokers", "in " + addresses},
 		setting{"topic", "--topic"}, setting{"compression", "--compression"}, setting{"max_event_bytes", "--max-event-bytes"})
@@ -84,8 +84,8 @@ func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, er
 	}, nil
 }
 
-// open makes the emitter. It waits for room instead of dropping events. Where
-// the cluster does not let it in, nothing is read and nothing is made up.
+// open returns an emitter that waits for room instead of dropping events. It fails if
+// the cluster does not let it in, before any event is read or made.
 func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	if t.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout %v: want a duration above zero", t.timeout)
@@ -96,43 +96,42 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	}
 	cfg.Block = true
 	cfg.MaxAttempts = math.MaxInt // the timeout is the bound
-	// So that what is wrong with a connection is known before the time is over.
+	// So that the fault of a connection is known before the time is over.
 	cfg.DialTimeout = min(emitter.DefaultConfig().DialTimeout, t.timeout/2)
 	em, err := emitter.New(cfg)
 	if err != nil {
-		return nil, t.names.named(err)
+		return nil, t.names.translate(err)
 	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(cmd.Context(), min(connectTimeout, t.timeout))
 	defer cancel()
-	t.connect = t.names.named(em.Connect(ctx))
-	if errors.Is(t.connect, emitter.ErrRefused) {
-		return nil, &failure{errors.Join(t.connect, em.Close(ctx))}
+	t.connectErr = t.names.translate(em.Connect(ctx))
+	if errors.Is(t.connectErr, emitter.ErrNoAccess) {
+		return nil, &failure{errors.Join(t.connectErr, em.Close(ctx))}
 	}
-	t.left = max(0, t.timeout-time.Since(began))
-	if t.connect != nil && t.left > 0 && cmd.Context().Err() == nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "emitter: %v; trying again for up to %v (--timeout)\n", t.connect, t.timeout)
+	t.remaining = max(0, t.timeout-time.Since(began))
+	if t.connectErr != nil && t.remaining > 0 && cmd.Context().Err() == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "emitter: %v; trying again for up to %v (--timeout)\n", t.connectErr, t.timeout)
 	}
 	return em, nil
 }
 
-// hand hands over one event, which may have to wait for room. When that takes
-// as long as the timeout, the cluster has had its time.
-func (t *target) hand(ctx context.Context, over func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout, errStuck)
+// submit calls emit with one event, which may wait for room. If that takes as long as
+// the timeout, nothing of it remains for finish.
+func (t *target) submit(ctx context.Context, emit func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout, errNoProgress)
 	defer cancel()
-	err := over(ctx)
-	if errors.Is(err, errStuck) {
-		t.left = 0
+	err := emit(ctx)
+	if errors.Is(err, errNoProgress) {
+		t.remaining = 0
 	}
 	return err
 }
 
-// finish writes what is buffered, even when ctx has ended, for as long as is left
-// of the timeout, and says on stderr which events were not sent. It gives the
-// number of those.
+// finish writes what is buffered, even if ctx has ended, within what remains of the
+// timeout, and lists on stderr the events that were not sent. It returns their number.
 func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writer) int {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.left)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.remaining)
 	defer cancel()
 	err := em.Close(ctx)
 	if err == nil {
@@ -143,11 +142,11 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 		fmt.Fprintln(stderr, "emitter:", err)
 		return 0
 	}
-	why := t.names.named(unsent.Err)
-	if t.connect != nil && errors.Is(why, context.DeadlineExceeded) {
-		why = t.connect // that the time was over says less
+	why := t.names.translate(unsent.Err)
+	if t.connectErr != nil && errors.Is(why, context.DeadlineExceeded) {
+		why = t.connectErr // it says more than that the time was over
 	}
-	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", plural(unsent.Count, "event"), why)
+	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", cli.Plural(unsent.Count, "event"), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
 		fmt.Fprintln(stderr, "  ", chunk)
 	}

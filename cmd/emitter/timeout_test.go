@@ -8,9 +8,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// silent listens and never says a word, as a hung broker does.
+// silent accepts connections and never answers, as a hung broker does.
 func silent(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -40,7 +42,7 @@ func silent(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestTheTimeoutHolds for the whole command, whatever the cluster does not do.
+// TestTheTimeoutHolds for the whole command, whatever the cluster fails to do.
 func TestTheTimeoutHolds(t *testing.T) {
 	t.Parallel()
 	addr := silent(t)
@@ -60,9 +62,9 @@ func TestTheTimeoutHolds(t *testing.T) {
 			var out, errs bytes.Buffer
 			began := time.Now()
 			code := run(t.Context(), append(c.args, "--brokers", addr, "--timeout", "400ms"), strings.NewReader(strings.Repeat(oneEvent, c.events)), &out, &errs)
-			// One attempt to connect took 5 seconds. To make up thousands of events
-			// takes a while too: there, what is said shows who ended it.
-			if took := time.Since(began); code != exitFail || took > 4*time.Second && !strings.HasPrefix(name, "more ") {
+			// One attempt to connect took 5 seconds. Making thousands of events takes a
+			// while too: there the message shows what ended the command.
+			if took := time.Since(began); code != cli.ExitFailure || took > 4*time.Second && !strings.HasPrefix(name, "more ") {
 				t.Errorf("exit code %d after %v", code, took)
 			}
 			for _, want := range c.stderr {
@@ -74,7 +76,7 @@ func TestTheTimeoutHolds(t *testing.T) {
 	}
 }
 
-// TestTheTimeoutIsUsed: a cluster that is away may come as long as it lasts.
+// TestTheTimeoutIsUsed: a cluster that is away may come back until the timeout.
 func TestTheTimeoutIsUsed(t *testing.T) {
 	t.Parallel()
 	for _, command := range [][]string{{"send", "-"}, {"simulate", "--events", "1", "--rate", "0"}} {
@@ -82,7 +84,7 @@ func TestTheTimeoutIsUsed(t *testing.T) {
 			var out, errs bytes.Buffer
 			began := time.Now()
 			code := run(t.Context(), append(command, "--brokers", "127.0.0.1:1", "--timeout", "5m"), strings.NewReader(oneEvent), &out, &errs)
-			if took := time.Since(began); code != exitFail || took != 5*time.Minute {
+			if took := time.Since(began); code != cli.ExitFailure || took != 5*time.Minute {
 				t.Errorf("%v: exit code %d after %v", command, code, took)
 			}
 			if want := "1 event not sent: look up topic " + topic + ": broker 127.0.0.1:1 cannot be reached"; !strings.Contains(errs.String(), want) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/store"
 )
@@ -235,7 +236,7 @@ func printCase(w io.Writer, c datasets.Case) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "case %s (%s)\n", c.ID, c.Status)
 	writeLine(&b, "failed", c.Evaluator, joinNonEmpty(" ", c.Reason, parenthesise(c.Label)))
-	fmt.Fprintf(&b, "seen: %s from %s to %s\n", plural(c.Count, "time"), c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
+	fmt.Fprintf(&b, "seen: %s from %s to %s\n", cli.Plural(c.Count, "time"), c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
 	writeLine(&b, "prompt", c.PromptName, joinNonEmpty(" to ", slices.Compact([]string{c.FirstVersion, c.LastVersion})...))
 	writeLine(&b, "feature", c.Feature)
 	for _, x := range c.Exemplars {
@@ -321,7 +322,7 @@ written whole or not at all.`, alternatives(descriptions)),
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(d.g.stderr, "%s written to %s\n", plural(n, "exemplar"), out)
+				_, err = fmt.Fprintf(d.g.stderr, "%s written to %s\n", cli.Plural(n, "exemplar"), out)
 				return err
 			})
 		},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo"
 )
 
@@ -65,8 +66,8 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	if err := flagFaults(cfg.Validate()).Err(); err != nil {
 		return err
 	}
-	bar := newProgress(g.stderr, int64(cfg.Events), "events", false)
-	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: version(), Getenv: g.getenv, Progress: func(done int) { _ = bar.Set(done) }})
+	bar := cli.NewProgress(g.stderr, int64(cfg.Events), "events", false)
+	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: cli.ReadBuild().Version, Getenv: g.getenv, Progress: func(done int) { bar.Set(int64(done)) }})
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" && cfg.Port != 0 {
 		return fmt.Errorf("%w; set --kafka-port to another port, or leave it out for a free one", err)
 	}
@@ -78,7 +79,7 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 		fmt.Fprintln(g.stderr, "OPENAI_API_KEY or OPENAI_BASE_URL is set: a model judges, which may cost money. Unset both for a scripted judge.")
 	}
 	r, err := d.Play(ctx)
-	_ = bar.Finish() // only decoration
+	bar.Finish()
 	if err != nil {
 		return err
 	}
@@ -118,11 +119,11 @@ func printDemo(w io.Writer, r *demo.Result, config string) error {
 	var b strings.Builder
 	e := r.Events
 	fmt.Fprintf(&b, "A support agent answered %s (scenario %s, seed %d). A worker read them from Kafka,\nchecked the answers and had a sample of them judged, in %s; %s.\n\n",
-		plural(int(e.Consumed), "request"), r.Scenario, r.Seed, r.Took.Round(100*time.Millisecond), judged)
+		cli.Plural(int(e.Consumed), "request"), r.Scenario, r.Seed, r.Took.Round(100*time.Millisecond), judged)
 	if err := r.Print(&b); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\ndataset: %s that %s for %s, in %s\n", plural(r.Dataset.Cases, "case"), choose(r.Dataset.Cases, "stands", "stand"), plural(r.Dataset.Occurrences, "failure"), r.Dataset.Path)
+	fmt.Fprintf(&b, "\ndataset: %s that %s for %s, in %s\n", cli.Plural(r.Dataset.Cases, "case"), cli.Choose(r.Dataset.Cases, "stands", "stand"), cli.Plural(r.Dataset.Occurrences, "failure"), r.Dataset.Path)
 	sign := "="
 	if !e.Settled() {
 		sign = "is not"

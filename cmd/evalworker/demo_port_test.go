@@ -5,6 +5,8 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // TestDemoPortTaken: the error names once the port that is taken, and the flag that
@@ -21,7 +23,7 @@ func TestDemoPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("evalworker: start embedded broker: listen tcp %s: bind: address already in use; set --kafka-port to another port, or leave it out for a free one\n", l.Addr())
-	if code, stdout, stderr := call(t, "demo", "--kafka-port", port, "--dir", filepath.Join(t.TempDir(), "world")); code != exitFail || stdout != "" || stderr != want {
+	if code, stdout, stderr := call(t, "demo", "--kafka-port", port, "--dir", filepath.Join(t.TempDir(), "world")); code != cli.ExitFailure || stdout != "" || stderr != want {
 		t.Errorf("exit code %d, stdout %q, stderr %q, want %q", code, stdout, stderr, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo"
 )
 
@@ -31,7 +32,7 @@ func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func TestDemoJSON(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := call(t, "demo", "--json", "--dir", t.TempDir())
-	if code != exitOK || stderr != "" {
+	if code != cli.ExitOK || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 	var got struct {
@@ -99,7 +100,7 @@ func TestDemoJSON(t *testing.T) {
 func TestDemoText(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := call(t, "demo", "--events", "400", "--scenario", "healthy", "--dir", t.TempDir())
-	if code != exitOK || stderr != "" {
+	if code != cli.ExitOK || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 	for _, want := range []string{
@@ -242,11 +243,11 @@ func TestDemoKeep(t *testing.T) {
 	if after := consumed(t, health, 90); before.Consumed != 60 || after.Consumed != 90 || after.Evaluated-before.Evaluated != 30 {
 		t.Errorf("accounting %+v before 30 events and %+v after them", before, after)
 	}
-	if code, stdout, stderr := call(t, "datasets", "list", "--config", config); code != exitOK || !strings.Contains(stdout, "reply_format") {
+	if code, stdout, stderr := call(t, "datasets", "list", "--config", config); code != cli.ExitOK || !strings.Contains(stdout, "reply_format") {
 		t.Errorf("datasets list: exit code %d, %s%s", code, stdout, stderr)
 	}
 	interrupt()
-	if code := <-ended; code != exitOK {
+	if code := <-ended; code != cli.ExitOK {
 		t.Errorf("exit code %d after an interrupt", code)
 	}
 }
@@ -257,7 +258,7 @@ func TestDemoInterrupted(t *testing.T) {
 	interrupt()
 	var out, errs bytes.Buffer
 	code := run(ctx, []string{"demo", "--duration", "1h", "--dir", t.TempDir()}, nil, &out, &errs, nil)
-	if code != exitFail || out.Len() > 0 || errs.Len() == 0 {
+	if code != cli.ExitFailure || out.Len() > 0 || errs.Len() == 0 {
 		t.Errorf("exit code %d, %q, %q", code, out.String(), errs.String())
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/deadletter"
@@ -173,14 +173,14 @@ func printEmpty(g *globals, err error) error {
 
 // letterProgress returns a bar, and a function that sets its position and its total,
 // which is not known at first.
-func letterProgress(g *globals, what string) (bar *progressbar.ProgressBar, step func(done, total int64)) {
-	bar = newProgress(g.stderr, 1, what, false)
+func letterProgress(g *globals, what string) (bar cli.Progress, step func(done, total int64)) {
+	bar = cli.NewProgress(g.stderr, 1, what, false)
 	var known int64
 	return bar, func(done, total int64) {
 		if total != known {
-			bar.ChangeMax64(total)
+			bar.SetTotal(total)
 			known = total
 		}
-		_ = bar.Set64(done) // only decoration
+		bar.Set(done)
 	}
 }

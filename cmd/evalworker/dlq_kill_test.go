@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // TestDLQKilled: a redrive that is killed while it works loses no letter, and the
@@ -71,7 +73,7 @@ func TestDLQKilled(t *testing.T) {
 		t.Fatalf("%d of %d letters were published when it was killed after %d reports", len(before), letters, read)
 	}
 
-	w.dlq(exitOK, "redrive", "--all")
+	w.dlq(cli.ExitOK, "redrive", "--all")
 	total := 0
 	after := published(t, client, topic)
 	for _, n := range after {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
@@ -49,10 +50,10 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 				if count {
 					return nil
 				}
-				_ = bar.Clear() // only decoration
+				bar.Clear()
 				return t.add(l)
 			})
-			_ = bar.Finish()
+			bar.Finish()
 			if errors.Is(err, deadletter.ErrEmpty) {
 				if count && asJSON {
 					if err := json.NewEncoder(g.stdout).Encode(newSummaryJSON(sum)); err != nil {
@@ -212,9 +213,9 @@ func (t *letterTable) end(s deadletter.Summary, redriven bool) error {
 	switch {
 	case s.Redriven == 0:
 	case redriven:
-		fmt.Fprintf(&b, "%d of them %s redriven\n", s.Redriven, were(s.Redriven))
+		fmt.Fprintf(&b, "%d of them %s redriven\n", s.Redriven, cli.Were(s.Redriven))
 	default:
-		fmt.Fprintf(&b, "%d more %s redriven; --redriven lists %s too\n", s.Redriven, were(s.Redriven), choose(s.Redriven, "it", "them"))
+		fmt.Fprintf(&b, "%d more %s redriven; --redriven lists %s too\n", s.Redriven, cli.Were(s.Redriven), cli.Choose(s.Redriven, "it", "them"))
 	}
 	_, err := io.WriteString(t.w, b.String())
 	return err
@@ -228,5 +229,5 @@ func headline(s deadletter.Summary) string {
 	for _, c := range s.Reasons {
 		parts = append(parts, fmt.Sprintf("%d %s", c.Letters, reasonCell(c.Reason, 40)))
 	}
-	return plural(s.Letters, "dead letter") + ": " + strings.Join(parts, ", ")
+	return cli.Plural(s.Letters, "dead letter") + ": " + strings.Join(parts, ", ")
 }

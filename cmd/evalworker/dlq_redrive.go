@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/deadletter"
 )
@@ -77,7 +78,7 @@ func flagFaults(faults fault.List) fault.List {
 type refusedError struct{ letters int }
 
 func (r *refusedError) Error() string {
-	return fmt.Sprintf("%s %s refused", plural(r.letters, "letter"), were(r.letters))
+	return fmt.Sprintf("%s %s refused", cli.Plural(r.letters, "letter"), cli.Were(r.letters))
 }
 
 func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadletter.Filter, opts deadletter.Options, asJSON bool) error {
@@ -93,10 +94,10 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadlette
 	opts.Progress = step
 	p := &redrivePrinter{out: g.stdout, dry: opts.DryRun, json: asJSON, refusals: make(map[deadletter.Refusal]int)}
 	totals, err := q.Redrive(cmd.Context(), filter, opts, func(r deadletter.Result) error {
-		_ = bar.Clear() // only decoration
+		bar.Clear()
 		return p.add(r)
 	})
-	_ = bar.Finish()
+	bar.Finish()
 	if errors.Is(err, deadletter.ErrEmpty) {
 		return printEmpty(g, err)
 	}
@@ -157,7 +158,7 @@ func (p *redrivePrinter) end(t deadletter.Totals) error {
 		verb = "would be redriven"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s, %d refused", plural(t.Redriven, "letter"), verb, t.Refused)
+	fmt.Fprintf(&b, "%s %s, %d refused", cli.Plural(t.Redriven, "letter"), verb, t.Refused)
 	if t.Duplicates > 0 {
 		fmt.Fprintf(&b, ", %d of the same messages left out", t.Duplicates)
 	}

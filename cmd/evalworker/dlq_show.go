@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/kafka/deadletter"
 	"github.com/evalworker/evalworker/redact"
@@ -100,7 +101,7 @@ func (v *letterView) header(h event.Header) string {
 	case v.redactor != nil:
 		return strconv.Quote(v.redactor.Text(string(h.Value)))
 	}
-	return "(" + plural(len(h.Value), "byte") + ")"
+	return "(" + cli.Plural(len(h.Value), "byte") + ")"
 }
 
 // value returns the redacted value.
@@ -145,11 +146,11 @@ func (v *letterView) print(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "reason: %s\n", reason)
 	writeLine(&b, "error", l.Error)
-	fmt.Fprintf(&b, "died: %s, after %s\n", l.Time.UTC().Format(time.RFC3339), plural(l.Attempts, "attempt"))
+	fmt.Fprintf(&b, "died: %s, after %s\n", l.Time.UTC().Format(time.RFC3339), cli.Plural(l.Attempts, "attempt"))
 	fmt.Fprintf(&b, "origin: %v (%s)\n", l.Origin, traceText(v.trace))
 	fmt.Fprintf(&b, "redrives: %d before this death\n", l.Redrives)
 	writeLine(&b, "key", strings.ToValidUTF8(string(l.Key), "\ufffd"))
-	fmt.Fprintf(&b, "size: %s, of which the value has %s\n", plural(l.Bytes(), "byte"), valueSize(l))
+	fmt.Fprintf(&b, "size: %s, of which the value has %s\n", cli.Plural(l.Bytes(), "byte"), valueSize(l))
 	if v.fate != "" {
 		fmt.Fprintf(&b, "a redrive would be refused: it would die again: %s\n", v.fate)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
@@ -86,7 +87,7 @@ func (w *deadWorld) work(events int64) app.Accounting {
 	account := consumed(w.t, health, events)
 	terminate()
 	program.Wait()
-	if code := <-ended; code != exitOK {
+	if code := <-ended; code != cli.ExitOK {
 		w.t.Errorf("the worker's exit code is %d", code)
 	}
 	return account
@@ -121,13 +122,13 @@ func has(t *testing.T, what, text string, patterns ...string) {
 func TestDLQ(t *testing.T) {
 	t.Parallel()
 	w := newDeadWorld(t)
-	if out, errs := w.dlq(exitOK, "list"); out != "" || errs != "no dead letters: topic llm.requests.completed.dead does not exist yet\n" {
+	if out, errs := w.dlq(cli.ExitOK, "list"); out != "" || errs != "no dead letters: topic llm.requests.completed.dead does not exist yet\n" {
 		t.Errorf("before the first death: %q, %q", out, errs)
 	}
-	if out, _ := w.dlq(exitOK, "list", "--count", "--json"); out != `{"letters":0,"redriven":0,"reasons":[]}`+"\n" {
+	if out, _ := w.dlq(cli.ExitOK, "list", "--count", "--json"); out != `{"letters":0,"redriven":0,"reasons":[]}`+"\n" {
 		t.Errorf("count before the first death: %q", out)
 	}
-	if out, errs := w.dlq(exitOK, "redrive", "--all"); out != "" || !strings.HasPrefix(errs, "no dead letters: ") {
+	if out, errs := w.dlq(cli.ExitOK, "redrive", "--all"); out != "" || !strings.HasPrefix(errs, "no dead letters: ") {
 		t.Errorf("redrive before the first death: %q, %q", out, errs)
 	}
 	w.configure(1 << 10)
@@ -141,10 +142,10 @@ func TestDLQ(t *testing.T) {
 		t.Fatalf("accounting: %+v", a)
 	}
 
-	out, _ := w.dlq(exitOK, "list")
+	out, _ := w.dlq(cli.ExitOK, "list")
 	has(t, "list", out, `(?m)^\d:\d  .* too_large +0:1 +0 +r1 +\d+ bytes, of which 1024 are`, `(?m)^\d:\d  .* malformed +0:2 +0 +r2 +missing request_id$`,
 		`(?m)^2 dead letters: 1 malformed, 1 too_large$`)
-	lines, _ := w.dlq(exitOK, "list", "--json", "--reason", "too_large")
+	lines, _ := w.dlq(cli.ExitOK, "list", "--json", "--reason", "too_large")
 	var line struct {
 		ID     string
 		Origin struct{ Offset int64 }
@@ -154,58 +155,58 @@ func TestDLQ(t *testing.T) {
 	}
 	// A key may be written as a table shows a long one.
 	for key, want := range map[string]int{"r1": 1, "r…": 2, "r1...": 1, "1…": 0, "r": 0} {
-		if lines, _ := w.dlq(exitOK, "list", "--json", "--key", key); strings.Count(lines, "\n") != want {
+		if lines, _ := w.dlq(cli.ExitOK, "list", "--json", "--key", key); strings.Count(lines, "\n") != want {
 			t.Errorf("list --key %s: %q, want %d letters", key, lines, want)
 		}
 	}
-	count, _ := w.dlq(exitOK, "list", "--count", "--json")
+	count, _ := w.dlq(cli.ExitOK, "list", "--count", "--json")
 	has(t, "count", count, `^\{"letters":2,"redriven":0,"reasons":\[\{"reason":"malformed","letters":1,`)
-	table, _ := w.dlq(exitOK, "list", "--count")
+	table, _ := w.dlq(cli.ExitOK, "list", "--count")
 	has(t, "count", table, `(?m)^reason +letters +oldest +newest\nmalformed +1 +20`)
 
-	show, _ := w.dlq(exitOK, "show", line.ID)
+	show, _ := w.dlq(cli.ExitOK, "show", line.ID)
 	has(t, "show", show, `(?m)^reason: too_large$`, `(?m)^origin: llm.requests.completed 0:1 \(still there\)$`, `(?m)^key: r1$`,
 		`(?m)^a redrive would be refused: it would die again: too_large: \d+ bytes, and kafka.max_message_bytes is 1024$`, `(?m)^  note: \(20 bytes\)$`)
-	object, _ := w.dlq(exitOK, "show", line.ID, "--json")
+	object, _ := w.dlq(cli.ExitOK, "show", line.ID, "--json")
 	has(t, "show --json", object, `"in_origin":"there","would_die_of":"too_large: `)
 	quiet := out + lines + count + table + show + object
-	content, _ := w.dlq(exitOK, "show", line.ID, "--content")
+	content, _ := w.dlq(cli.ExitOK, "show", line.ID, "--content")
 	has(t, "show --content", content, `(?m)^  note: mail \[EMAIL\]$`, `Write to \[EMAIL\]\. Long\.`)
-	redacted, _ := w.dlq(exitOK, "show", line.ID, "--content", "--json")
+	redacted, _ := w.dlq(cli.ExitOK, "show", line.ID, "--content", "--json")
 	has(t, "show --content --json", redacted, `"value":"\{.*Write to \[EMAIL\]`)
-	if raw, _ := w.dlq(exitOK, "show", line.ID, "--raw"); raw != string(value) {
+	if raw, _ := w.dlq(cli.ExitOK, "show", line.ID, "--raw"); raw != string(value) {
 		t.Errorf("show --raw: %d bytes, want %d", len(raw), len(value))
 	}
-	if _, errs := w.dlq(exitFail, "show", strings.Replace(line.ID, ":0", ":9", 1)); errs != "evalworker: no such letter 0:9: partition 0 of llm.requests.completed.dead holds the offsets 0 to 0\n" {
+	if _, errs := w.dlq(cli.ExitFailure, "show", strings.Replace(line.ID, ":0", ":9", 1)); errs != "evalworker: no such letter 0:9: partition 0 of llm.requests.completed.dead holds the offsets 0 to 0\n" {
 		t.Errorf("show 0:9: %q", errs)
 	}
 
 	// Before the limit is mended nothing is redriven.
-	dry, errs := w.dlq(exitFail, "redrive", "--all")
+	dry, errs := w.dlq(cli.ExitFailure, "redrive", "--all")
 	has(t, "redrive before the mend", dry, `(?m)^0 letters redriven, 2 refused$`)
 	has(t, "redrive before the mend", errs, `^evalworker: 2 letters were refused\n$`)
 
 	w.configure(1 << 20)
-	dry, _ = w.dlq(exitOK, "redrive", "--reason", "too_large", "--dry-run")
+	dry, _ = w.dlq(cli.ExitOK, "redrive", "--reason", "too_large", "--dry-run")
 	has(t, "dry run", dry, `^\d:\d would go to llm.requests.completed/0, redrive 1\n1 letter would be redriven, 0 refused\n$`)
-	done, _ := w.dlq(exitOK, "redrive", "--reason", "too_large", "--json")
+	done, _ := w.dlq(cli.ExitOK, "redrive", "--reason", "too_large", "--json")
 	has(t, "redrive", done, `^\{"id":"\d:\d","action":"redriven"\}\n$`)
-	again, _ := w.dlq(exitOK, "redrive", "--reason", "too_large")
+	again, _ := w.dlq(cli.ExitOK, "redrive", "--reason", "too_large")
 	has(t, "second redrive", again, `^0 letters redriven, 0 refused; 1 redriven before\n$`)
 	if a := w.work(1); a.Consumed != 1 || a.Evaluated != 1 {
 		t.Errorf("accounting after the redrive: %+v", a)
 	}
-	out, _ = w.dlq(exitOK, "list")
+	out, _ = w.dlq(cli.ExitOK, "list")
 	has(t, "list", out, `(?m)^1 dead letter: 1 malformed\n1 more was redriven; --redriven lists it too\n`)
-	shown, _ := w.dlq(exitOK, "list", "--redriven")
+	shown, _ := w.dlq(cli.ExitOK, "list", "--redriven")
 	has(t, "list --redriven", shown, `(?m)^\d:\d  .* too_large +0:1 +0 done +r1 `, `(?m)^2 dead letters: 1 malformed, 1 too_large\n1 of them was redriven\n`)
-	few, _ := w.dlq(exitOK, "list", "--redriven", "--limit", "1")
+	few, _ := w.dlq(cli.ExitOK, "list", "--redriven", "--limit", "1")
 	has(t, "list --redriven --limit", few, `(?m)^2 dead letters: 1 malformed, 1 too_large\n1 of them shown\n1 of them was redriven\n`)
-	count, _ = w.dlq(exitOK, "list", "--redriven", "--count", "--json")
+	count, _ = w.dlq(cli.ExitOK, "list", "--redriven", "--count", "--json")
 	has(t, "list --redriven --count", count, `^\{"letters":2,"redriven":1,"reasons":\[\{"reason":"malformed","letters":1,.*"reason":"too_large","letters":1,`)
-	table, _ = w.dlq(exitOK, "list", "--redriven", "--count")
+	table, _ = w.dlq(cli.ExitOK, "list", "--redriven", "--count")
 	has(t, "list --redriven --count", table, `(?m)^malformed +1 +20.*\ntoo_large +1 +20`)
-	count, _ = w.dlq(exitOK, "list", "--count", "--json")
+	count, _ = w.dlq(cli.ExitOK, "list", "--count", "--json")
 	has(t, "list --count", count, `^\{"letters":1,"redriven":1,"reasons":\[\{"reason":"malformed","letters":1,[^{]*\]\}\n$`)
 	for _, secret := range []string{"bob@", "cleo@", "ana@", "Long."} {
 		if strings.Contains(quiet+dry+done+again+out+shown, secret) {
@@ -266,11 +267,11 @@ func TestDLQHostile(t *testing.T) {
 	}
 	var all bytes.Buffer
 	for _, args := range [][]string{{"list"}, {"list", "--count"}, {"list", "--json"}, {"show", "0:0"}, {"show", "0:0", "--content"}, {"show", "0:0", "--json", "--content"}} {
-		text, _ := w.dlq(exitOK, args...)
+		text, _ := w.dlq(cli.ExitOK, args...)
 		has(t, strings.Join(args, " "), text)
 		all.WriteString(text)
 	}
-	refused, _ := w.dlq(exitFail, "redrive", "--all")
+	refused, _ := w.dlq(cli.ExitFailure, "redrive", "--all")
 	all.WriteString(refused)
 	if bytes.ContainsRune(all.Bytes(), 0x1b) {
 		t.Errorf("an escape sequence is printed: %q", all.String())

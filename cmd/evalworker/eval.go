@@ -15,6 +15,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/internal/summary"
@@ -83,20 +84,20 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 
 	sum := summary.New()
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	off, err := app.NewOffline(ctx, cfg, app.Deps{Log: log, Version: version(), Recorder: collector{sum}})
+	off, err := app.NewOffline(ctx, cfg, app.Deps{Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, off.Close()) }()
 
-	bar := newProgress(g.stderr, size, "bytes", true)
+	bar := cli.NewProgress(g.stderr, size, "bytes", true)
 	out := json.NewEncoder(g.stdout)
 	var sampledOut, last int
 	totals, err := replay.Run(ctx, off.Pipeline(), in, replay.Config{Concurrency: f.concurrency}, func(r replay.Result) error {
 		last = r.Number
-		_ = bar.Set64(r.Bytes) // only decoration
+		bar.Set(r.Bytes)
 		if r.Report == nil {
-			_ = bar.Clear()
+			bar.Clear()
 			fmt.Fprintf(g.stderr, "%s:%d: %s\n", file, r.Number, r.Line.Reason)
 		}
 		if r.Line.Disposition == eval.DispositionSampledOut {
@@ -107,7 +108,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		}
 		return nil
 	})
-	_ = bar.Finish()
+	bar.Finish()
 	if err != nil {
 		if !f.json {
 			err = errors.Join(err, sum.Tables().Print(g.stdout))
@@ -120,7 +121,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		}
 	}
 	if totals.Bad > 0 {
-		return fmt.Errorf("%d of %s %s", totals.Bad, plural(totals.Events, "line"), choose(totals.Bad, "is no event", "are no events"))
+		return fmt.Errorf("%d of %s %s", totals.Bad, cli.Plural(totals.Events, "line"), cli.Choose(totals.Bad, "is no event", "are no events"))
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, sampledOut in
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s: %d evaluated, %d sampled out, %d bad", plural(t.Events, "line"), t.Events-t.Bad-sampledOut, sampledOut, t.Bad)
+	fmt.Fprintf(&b, "\n%s: %d evaluated, %d sampled out, %d bad", cli.Plural(t.Events, "line"), t.Events-t.Bad-sampledOut, sampledOut, t.Bad)
 	if t.Blank > 0 {
 		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
 	}

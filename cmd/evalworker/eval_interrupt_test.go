@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // TestEvalInterrupted: who interrupts a long file learns how far it came and where
@@ -33,8 +35,8 @@ func TestEvalInterrupted(t *testing.T) {
 	interrupt()
 	_ = in.Close()
 	go func() { _, _ = io.Copy(io.Discard, out) }()
-	if code := <-ended; code != exitFail {
-		t.Errorf("exit code %d; want %d", code, exitFail)
+	if code := <-ended; code != cli.ExitFailure {
+		t.Errorf("exit code %d; want %d", code, cli.ExitFailure)
 	}
 	if want := "stopped after line 1, up to which failing requests are kept in sqlite:evalworker.db"; !strings.Contains(told.String(), want) {
 		t.Errorf("told %q; want %q", told.String(), want)

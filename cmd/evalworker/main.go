@@ -9,13 +9,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 func main() {
-	// The first signal stops the work in order; a second one ends the process.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
+	cli.Main(func(ctx context.Context) int {
+		return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())
+	})
 }
 
 // hangups returns the SIGHUPs that arrive until ctx ends. Later ones are ignored:

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/store"
 )
@@ -44,34 +45,34 @@ func TestPostgres(t *testing.T) {
 		return out.String() + log.String()
 	}
 
-	if got := command(exitFail, "datasets", "list", "--store", url); !strings.Contains(got, "no such store") {
+	if got := command(cli.ExitFailure, "datasets", "list", "--store", url); !strings.Contains(got, "no such store") {
 		t.Errorf("an empty database: %s", got)
 	}
 	var lines strings.Builder
 	for i := range 3 {
 		fmt.Fprintf(&lines, `{"event":"llm_request_completed","request_id":"r%d","input":"mail order %d to me","output":"sent to %s"}`+"\n", i, i, "ana@"+"example.com")
 	}
-	if got := command(exitOK, "eval", file("requests.ndjson", lines.String()), "--all", "--store", url); !strings.Contains(got, "kept in "+separated.URL+";") {
+	if got := command(cli.ExitOK, "eval", file("requests.ndjson", lines.String()), "--all", "--store", url); !strings.Contains(got, "kept in "+separated.URL+";") {
 		t.Errorf("eval does not say where: %s", got)
 	}
 	var cases []datasets.Case
-	if err := json.Unmarshal([]byte(command(exitOK, "datasets", "list", "--json", "--store", url)), &cases); err != nil || len(cases) != 1 || cases[0].Count != 3 {
+	if err := json.Unmarshal([]byte(command(cli.ExitOK, "datasets", "list", "--json", "--store", url)), &cases); err != nil || len(cases) != 1 || cases[0].Count != 3 {
 		t.Fatalf("cases %+v, %v", cases, err)
 	}
-	if got := command(exitOK, "datasets", "show", cases[0].ID[:6], "--store", url); strings.Count(got, "sent to [EMAIL]") != 3 {
+	if got := command(cli.ExitOK, "datasets", "show", cases[0].ID[:6], "--store", url); strings.Count(got, "sent to [EMAIL]") != 3 {
 		t.Errorf("show: %s", got)
 	}
-	if got := command(exitOK, "datasets", "export", "--format", "csv", "--store", url); strings.Count(got, cases[0].ID) != 3 {
+	if got := command(cli.ExitOK, "datasets", "export", "--format", "csv", "--store", url); strings.Count(got, cases[0].ID) != 3 {
 		t.Errorf("export: %s", got)
 	}
 	// The password from a file, the rest from the configuration.
 	config := file("evalworker.yaml", fmt.Sprintf("store: {url: %q, password_file: key}\n", separated.URL))
 	file("key", password+"\n")
-	if got := command(exitOK, "datasets", "list", "--config", config); !strings.Contains(got, cases[0].ID[:8]) {
+	if got := command(cli.ExitOK, "datasets", "list", "--config", config); !strings.Contains(got, cases[0].ID[:8]) {
 		t.Errorf("list with a configuration: %s", got)
 	}
 	file("key", "guess\n")
-	if got := command(exitFail, "datasets", "list", "--config", config); strings.Count(got, "\n") != 1 || !strings.Contains(got, "refuses the user or its password") {
+	if got := command(cli.ExitFailure, "datasets", "list", "--config", config); strings.Count(got, "\n") != 1 || !strings.Contains(got, "refuses the user or its password") {
 		t.Errorf("a wrong password: %s", got)
 	}
 }

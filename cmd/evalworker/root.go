@@ -10,18 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Exit codes.
-const (
-	exitOK    = 0
-	exitFail  = 1 // the work failed, or what it found is bad
-	exitUsage = 2 // wrong use, or a configuration with faults: nothing was done
-)
-
-// errPrinted ends a command with exitUsage; the faults are already on stderr.
+// errPrinted ends a command with cli.ExitUsage; the faults are already on stderr.
 var errPrinted = errors.New("the faults have been printed")
 
 // run runs one command line and returns its exit code.
@@ -32,21 +26,21 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return exitOK
+		return cli.ExitOK
 	}
 	if errors.Is(err, errPrinted) {
-		return exitUsage
+		return cli.ExitUsage
 	}
 	if faults, ok := errors.AsType[fault.List](err); ok {
 		printMistakes(stderr, faults, cmd.CommandPath())
-		return exitUsage
+		return cli.ExitUsage
 	}
 	if !*begun {
 		fmt.Fprintf(stderr, "evalworker: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
-		return exitUsage
+		return cli.ExitUsage
 	}
 	fmt.Fprintf(stderr, "evalworker: %v\n", err)
-	return exitFail
+	return cli.ExitFailure
 }
 
 // printMistakes prints one fault a line. Those of a document begin with its place,
@@ -109,7 +103,7 @@ tests.`,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version:       buildInfo().String(), // --version
+		Version:       cli.ReadBuild().String(), // --version
 	}
 	root.SetVersionTemplate("evalworker {{.Version}}\n")
 	root.SetIn(g.stdin)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
@@ -33,7 +34,7 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 				return locate(missing, g.file())
 			}
 			log := newLog(g, cfg)
-			deps := app.Deps{Log: log, Version: version()}
+			deps := app.Deps{Log: log, Version: cli.ReadBuild().Version}
 			if file := g.file(); file != "" {
 				watcher, err := config.NewWatcher(file, g.environ, hangups(cmd.Context()), log)
 				if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
@@ -58,7 +59,7 @@ health: {listen: 127.0.0.1:0}
 		t.Errorf("not ready after 20 events: %d", code)
 	}
 	terminate()
-	if code := <-ended; code != exitOK {
+	if code := <-ended; code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	log.await(t, regexp.MustCompile(`"msg":"worker stopped".*"consumed":20,.*"evaluated":20`), ended)
@@ -93,7 +94,7 @@ func TestRunWithFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := call(t, "run", "--config", config)
-	if code != exitUsage || stdout != "" || !strings.Contains(stderr, `did you mean "refusal"?`) || !strings.Contains(stderr, `did you mean "correctness"?`) {
+	if code != cli.ExitUsage || stdout != "" || !strings.Contains(stderr, `did you mean "refusal"?`) || !strings.Contains(stderr, `did you mean "correctness"?`) {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
 }
@@ -109,7 +110,7 @@ func TestRunCannotOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := call(t, "run", "--config", config)
-	if code != exitFail || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "evalworker: start worker: ") {
+	if code != cli.ExitFailure || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "evalworker: start worker: ") {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 }

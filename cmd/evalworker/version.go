@@ -3,52 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
-
-// build is what the program knows of how it was built.
-type build struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision,omitempty"` // of the sources
-	Modified bool   `json:"modified,omitempty"` // the sources differed from the revision
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
-
-func buildInfo() build {
-	b := build{Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		b.Version = v
-	}
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			b.Revision = s.Value
-		case "vcs.modified":
-			b.Modified = s.Value == "true"
-		}
-	}
-	return b
-}
-
-// String returns the version, the revision where it is known, Go and the platform.
-func (b build) String() string {
-	revision := ""
-	if b.Revision != "" {
-		revision = " " + b.Revision[:min(12, len(b.Revision))]
-	}
-	return fmt.Sprintf("%s%s %s %s", b.Version, revision, b.Go, b.Platform)
-}
-
-// version returns the version of the program.
-func version() string { return buildInfo().Version }
 
 func newVersionCommand(g *globals) *cobra.Command {
 	var asJSON bool
@@ -59,7 +18,7 @@ func newVersionCommand(g *globals) *cobra.Command {
   evalworker version --json`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b := buildInfo()
+			b := cli.ReadBuild()
 			if asJSON {
 				return json.NewEncoder(g.stdout).Encode(b)
 			}

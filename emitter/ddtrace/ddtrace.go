@@ -1,6 +1,6 @@
-// Package ddtrace lets an emitter link events to the Datadog span that is active
-// when they are emitted. It stands apart from the package emitter so that an
-// application without dd-trace-go does not take it on.
+// Package ddtrace links the events of an emitter to the Datadog span that is active
+// when they are emitted. It is separate from the package emitter so that only
+// applications that use dd-trace-go depend on it.
 //
 //	em, err := emitter.New(emitter.Config{Brokers: brokers, TraceContext: ddtrace.FromContext})
 package ddtrace
@@ -13,10 +13,10 @@ import (
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 )
 
-// FromContext gives the propagation headers of the span in ctx, in every style
+// FromContext returns the propagation headers of the span in ctx, in every style
 // that the tracer is set to (by default Datadog's and W3C's), without baggage,
-// which is the application's own data. Nil when there is no span, or when the
-// tracer cannot inject it. It starts and ends nothing.
+// which is the application's own data. It returns nil if there is no span, or the
+// tracer cannot inject it. It starts and ends no span.
 func FromContext(ctx context.Context) map[string]string {
 	span, ok := tracer.SpanFromContext(ctx)
 	if !ok {

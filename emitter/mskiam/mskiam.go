@@ -1,6 +1,6 @@
-// Package mskiam lets an application, or a worker, log in to Amazon MSK with its
-// AWS identity (AWS_MSK_IAM). It is a package of its own so that nobody else
-// carries the AWS SDK.
+// Package mskiam logs an application, or a worker, in to Amazon MSK with its AWS
+// identity (AWS_MSK_IAM). It is separate from the package emitter so that only
+// applications that use it depend on the AWS SDK.
 //
 //	em, err := emitter.New(emitter.Config{
 //		Brokers: brokers,
@@ -10,8 +10,8 @@
 //
 // The identity is that of AWS' default credential chain: environment variables,
 // shared files, a web identity token as Kubernetes mounts it, the container's or
-// the machine's role. Credentials that expire are renewed by the SDK in time;
-// static ones in shared files are read once.
+// the machine's role. The SDK renews credentials before they expire; static ones in
+// shared files are read once.
 package mskiam
 
 import (
@@ -34,12 +34,12 @@ type Signer struct {
 	cfg    aws.Config // guarded by mu
 }
 
-// New makes a Signer. It looks for no credentials before the first login.
+// New returns a Signer. It does not look for credentials before the first login.
 func New() *Signer { return &Signer{} }
 
-// Sign gives what the client of a broker at host proves its identity with, good
-// for five minutes. An empty region stands for that of the surroundings. The
-// error says what is missing: a region, or credentials.
+// Sign returns the signed request with which the client of a broker at host proves
+// its identity, valid for five minutes. An empty region stands for AWS_REGION or the
+// one of AWS' own files. The error says what is missing: a region, or credentials.
 func (s *Signer) Sign(ctx context.Context, region, host string) ([]byte, error) {
 	cfg, err := s.load(ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Signer) Sign(ctx context.Context, region, host string) ([]byte, error) 
 	return signed, nil
 }
 
-// load reads AWS' settings once they can be read.
+// load reads AWS' settings, again until it succeeds once.
 func (s *Signer) load(ctx context.Context) (aws.Config, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

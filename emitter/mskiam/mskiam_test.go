@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/emitter/mskiam"
 )
 
-// offline leaves nothing of the machine's own to AWS' credential chain.
+// offline hides the machine's own settings from AWS' credential chain.
 func offline(t *testing.T) {
 	t.Helper()
 	none := filepath.Join(t.TempDir(), "none")
@@ -79,7 +79,7 @@ func TestWithoutCredentials(t *testing.T) {
 	}
 }
 
-// TestItFits: an emitter takes it.
+// TestItFits: Sign fits the configuration of an emitter.
 func TestItFits(t *testing.T) {
 	offline(t)
 	e, err := emitter.New(emitter.Config{

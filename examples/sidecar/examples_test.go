@@ -23,7 +23,7 @@ const (
 	token = "a token for these tests only"
 )
 
-// Each example is run as it stands, where its language is installed, against a
+// TestExamples runs each example as it is, if its language is installed, against a
 // sidecar with a broker behind it. What it posts has to arrive.
 func TestExamples(t *testing.T) {
 	t.Parallel()
@@ -92,8 +92,8 @@ func run(t *testing.T, broker string) (url string, stop func()) {
 	}
 }
 
-// arrived gives the request ids that the topic holds, and checks that workers
-// can decide by the headers.
+// arrived returns the request ids in the topic, and checks that the headers carry the
+// envelope.
 func arrived(t *testing.T, broker string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

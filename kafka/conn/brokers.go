@@ -13,59 +13,56 @@ import (
 )
 
 const (
-	// silentFor is how long a broker that gave no answer is thought to be silent.
+	// silentFor is how long a broker that did not answer is considered silent.
 	silentFor = 30 * time.Second
-	// hastyTimeout is what such a one is given while there are others.
-	hastyTimeout = 500 * time.Millisecond
+	// silentTimeout is the timeout for a silent broker while there are others.
+	silentTimeout = 500 * time.Millisecond
 )
 
-// brokers knows which of the configured ones gave no answer lately.
+// brokers remembers which of the configured brokers did not answer lately.
 //
-// Whoever joins a group asks the brokers in the order of the list, goes on with
-// the first that takes a connection, and does so several times in a row. One
-// that hangs, or whose machine is gone, costs a timeout each time: together more
-// than a member may be away, so that a group would never come to rest.
+// A group member asks the brokers in the order of the list, uses the first that
+// accepts a connection, and does so several times in a row. Each time, a broker that
+// hangs or whose machine is gone costs a timeout: together more than a member may be
+// away, so that the group would never settle.
 type brokers struct {
 	cfg Config
 
 	mu     sync.Mutex
-	silent map[string]time.Time // when it was found so, of cfg.Brokers; guarded by mu
+	silent map[string]time.Time // since when; guarded by mu
 }
 
 func newBrokers(cfg Config) *brokers {
 	return &brokers{cfg: cfg, silent: make(map[string]time.Time, len(cfg.Brokers))}
 }
 
-// dialFunc opens a connection to host:port.
-type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
-
-// dial gives a function that opens connections to brokers that answer.
-func (b *brokers) dial(open openFunc) dialFunc {
+// dial returns a function that opens connections to brokers that answer.
+func (b *brokers) dial(open openFunc) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		began, patience := time.Now(), b.patience(address)
-		trying, cancel := context.WithTimeout(ctx, patience)
+		began, timeout := time.Now(), b.timeout(address)
+		limited, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		c, err := open(trying, network, address)
+		c, err := open(limited, network, address)
 		if err == nil && b.cfg.SASL.Mechanism != "" {
-			// The login is a question too, and a broker takes no other before it
-			// but the one that kafka-go asks.
-			c.limit(ctx, patience-time.Since(began), func(err error) { b.note(address, time.Since(began), err) })
+			// The login serves as the question: before it a broker answers no other
+			// than kafka-go's own.
+			c.limitLogin(ctx, timeout-time.Since(began), func(err error) { b.record(address, time.Since(began), err) })
 			return c, nil
 		}
 		if err == nil {
-			err = c.ask(trying)
+			err = c.ask(limited)
 		}
-		b.note(address, time.Since(began), err)
+		b.record(address, time.Since(began), err)
 		if err != nil {
 			return nil, err
 		}
-		c.ready.Store(true)
+		c.loginDone.Store(true)
 		return c, nil
 	}
 }
 
-// patience is how long to wait for a broker.
-func (b *brokers) patience(address string) time.Duration {
+// timeout returns how long to wait for a broker's answer.
+func (b *brokers) timeout(address string) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.isSilent(address) {
@@ -73,34 +70,36 @@ func (b *brokers) patience(address string) time.Duration {
 	}
 	for _, other := range b.cfg.Brokers {
 		if !b.isSilent(other) {
-			return min(hastyTimeout, b.cfg.DialTimeout)
+			return min(silentTimeout, b.cfg.DialTimeout)
 		}
 	}
 	return b.cfg.DialTimeout
 }
 
+// isSilent is called with mu held.
 func (b *brokers) isSilent(address string) bool {
 	at, found := b.silent[address]
 	return found && time.Since(at) < silentFor
 }
 
-// note remembers how an attempt ended that took so long. One that was cut short
-// by its caller tells nothing; a broker that refuses has said something.
-func (b *brokers) note(address string, took time.Duration, err error) {
-	timeout, ok := errors.AsType[net.Error](err)
-	ok = ok && timeout.Timeout()
+// record remembers how an attempt ended, and took is how long it lasted. An attempt
+// that its caller cut short proves nothing, and an error that is no timeout is an
+// answer.
+func (b *brokers) record(address string, took time.Duration, err error) {
+	netErr, ok := errors.AsType[net.Error](err)
+	timedOut := ok && netErr.Timeout()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case ok && took >= min(hastyTimeout, b.cfg.DialTimeout):
+	case timedOut && took >= min(silentTimeout, b.cfg.DialTimeout):
 		b.silent[address] = time.Now()
 	case err == nil:
 		delete(b.silent, address)
 	}
 }
 
-// ask asks the broker for the versions of requests that it knows, which every
-// broker answers. On an error the connection is closed.
+// ask sends ApiVersions, which every broker answers. On an error the connection is
+// closed.
 func (c *conn) ask(ctx context.Context) error {
 	unhook := context.AfterFunc(ctx, func() { _ = c.Close() })
 	k := kafka.NewConnWith(c, kafka.ConnConfig{ClientID: c.cfg.ClientID})
@@ -112,7 +111,7 @@ func (c *conn) ask(ctx context.Context) error {
 		return c.SetDeadline(time.Time{})
 	}
 	unhook()
-	_ = c.Close() // it may be closed already, which says nothing
+	_ = c.Close() // an error only means that it is closed already
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("broker %s takes connections and does not answer: %w", c.addr, os.ErrDeadlineExceeded)
 	}

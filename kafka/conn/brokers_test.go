@@ -14,11 +14,11 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// silent is a broker that takes connections and says nothing: one that was
-// frozen, or whose disk hangs.
+// silent returns the address of a broker that accepts connections and never answers,
+// as one that was frozen or whose disk hangs.
 func silent(t *testing.T) string {
 	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // the kernel takes connections for it
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // the kernel accepts connections for it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +26,8 @@ func silent(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// TestSilentBroker: a dialer does not give a connection to a broker that does
-// not answer, and hurries past it from then on as long as there is another.
+// TestSilentBroker: a dialer returns no connection to a broker that does not answer,
+// and gives it a short timeout from then on as long as there is another.
 func TestSilentBroker(t *testing.T) {
 	t.Parallel()
 	broker, err := broker.Start(broker.Config{})
@@ -44,21 +44,20 @@ func TestSilentBroker(t *testing.T) {
 	if _, err := dial(t.Context(), "tcp", cfg.Brokers[0]); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("err = %v; want a timeout", err)
 	}
-	if got := b.patience(cfg.Brokers[0]); got != hastyTimeout {
-		t.Errorf("it is given %v; want %v", got, hastyTimeout)
+	if got := b.timeout(cfg.Brokers[0]); got != silentTimeout {
+		t.Errorf("it is given %v; want %v", got, silentTimeout)
 	}
 	conn, err := dial(t.Context(), "tcp", cfg.Brokers[1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if got := b.patience(cfg.Brokers[1]); got != cfg.DialTimeout {
+	if got := b.timeout(cfg.Brokers[1]); got != cfg.DialTimeout {
 		t.Errorf("the one that answers is given %v; want %v", got, cfg.DialTimeout)
 	}
 }
 
-// TestSilentLogin: with a login nothing is asked before it, and a broker that does
-// not answer that is as silent.
+// TestSilentLogin: a broker that does not answer a login counts as silent too.
 func TestSilentLogin(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
@@ -68,47 +67,47 @@ func TestSilentLogin(t *testing.T) {
 	b := newBrokers(cfg)
 	d := NewDialer(cfg)
 	d.DialFunc = b.dial(cfg.opener(0))
-	for range 2 { // the second time in haste
+	for range 2 { // the second time with a short timeout
 		conn, err := d.DialContext(t.Context(), "tcp", cfg.Brokers[0])
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("conn = %v, err = %v; want a timeout", conn, err)
 		}
-		for b.patience(cfg.Brokers[0]) != hastyTimeout { // noted by another goroutine, about now
+		for b.timeout(cfg.Brokers[0]) != silentTimeout { // recorded by another goroutine, about now
 			runtime.Gosched()
 		}
 	}
 }
 
-// What is known of a broker ends with its next answer, and counts only while
-// there is another one to ask.
-func TestPatience(t *testing.T) {
+// A broker is silent until its next answer, and has a short timeout only while there
+// is another one to ask.
+func TestTimeout(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
 	cfg.Brokers = []string{"a:1", "b:1"}
 	b := newBrokers(cfg)
-	hasty := func(want ...string) {
+	short := func(want ...string) {
 		t.Helper()
 		for _, address := range cfg.Brokers {
 			limit := cfg.DialTimeout
 			for _, w := range want {
 				if w == address {
-					limit = hastyTimeout
+					limit = silentTimeout
 				}
 			}
-			if got := b.patience(address); got != limit {
+			if got := b.timeout(address); got != limit {
 				t.Errorf("%s is given %v; want %v", address, got, limit)
 			}
 		}
 	}
-	b.note("a:1", time.Millisecond, context.DeadlineExceeded) // its caller had no time left
-	b.note("a:1", time.Second, errors.New("refused"))
-	hasty()
-	b.note("a:1", cfg.DialTimeout, context.DeadlineExceeded)
-	hasty("a:1")
-	b.note("b:1", cfg.DialTimeout, context.DeadlineExceeded)
-	hasty() // nobody is better
-	b.note("b:1", time.Millisecond, nil)
-	hasty("a:1")
-	b.note("a:1", time.Millisecond, nil)
-	hasty()
+	b.record("a:1", time.Millisecond, context.DeadlineExceeded) // its caller had no time left
+	b.record("a:1", time.Second, errors.New("refused"))
+	short()
+	b.record("a:1", cfg.DialTimeout, context.DeadlineExceeded)
+	short("a:1")
+	b.record("b:1", cfg.DialTimeout, context.DeadlineExceeded)
+	short() // there is no better one
+	b.record("b:1", time.Millisecond, nil)
+	short("a:1")
+	b.record("a:1", time.Millisecond, nil)
+	short()
 }

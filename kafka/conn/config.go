@@ -11,19 +11,19 @@ import (
 
 // Config says how to reach the cluster.
 type Config struct {
-	// Brokers are host:port addresses of any brokers of the cluster; the rest
-	// of it is found through them. At least one.
+	// Brokers are host:port addresses of any brokers of the cluster, at least one; the
+	// others are found through them.
 	Brokers []string `yaml:"brokers" doc:"Addresses (host:port) of any brokers of the cluster; KAFKA_BROKERS sets them too."`
 	// ClientID names this program in the brokers' logs and quotas.
 	ClientID string `yaml:"client_id" doc:"Name of this program in the brokers' logs and quotas."`
 	// DialTimeout bounds one attempt to open a connection, handshakes included.
 	DialTimeout time.Duration `yaml:"dial_timeout" doc:"Time for one attempt to connect."`
-	// TLS encrypts connections; SASL logs in on them. By default neither does.
+	// TLS encrypts connections and SASL logs in on them; both are off by default.
 	TLS  TLS  `yaml:"tls" doc:"Encryption; files are read anew for each connection, so a rotated one needs no restart. KAFKA_TLS_... variables set these too."`
 	SASL SASL `yaml:"sasl" doc:"Login; KAFKA_SASL_... variables set these too."`
 }
 
-// DefaultConfig reaches a broker on this machine.
+// DefaultConfig returns the settings for a broker on this machine.
 func DefaultConfig() Config {
 	return Config{
 		Brokers:     []string{"localhost:9092"},
@@ -32,7 +32,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate gives every fault of the configuration.
+// Validate returns every fault of the configuration.
 func (c Config) Validate() fault.List {
 	var faults fault.List
 	if len(c.Brokers) == 0 {
@@ -44,17 +44,17 @@ func (c Config) Validate() fault.List {
 		}
 	}
 	if c.DialTimeout <= 0 {
-		faults.Add("dial_timeout", fmt.Sprintf("%v is no time to connect in", c.DialTimeout), "a duration above zero, for example 5s")
+		faults.Add("dial_timeout", fmt.Sprintf("%v is not above zero", c.DialTimeout), "a duration above zero, for example 5s")
 	}
 	faults.Under("tls", c.TLS.validate())
 	faults.Under("sasl", c.SASL.validate(c.TLS.Enabled, c.Brokers))
 	return faults
 }
 
-// Warning says what is allowed and most likely not meant: a login that protects
-// the password and nothing that is sent after it. It is empty otherwise.
+// Warning returns a warning about a login that protects the password but nothing
+// that is sent after it, which is allowed but hardly meant; else it is empty.
 func (c Config) Warning() string {
-	host := beyond(c.Brokers)
+	host := firstRemote(c.Brokers)
 	if c.SASL.Mechanism == "" || c.TLS.Enabled || host == "" {
 		return ""
 	}

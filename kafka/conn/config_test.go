@@ -72,7 +72,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 			for _, f := range cfg.Validate() {
 				paths = append(paths, f.Path)
 				if f.Expected == "" {
-					t.Errorf("%s: says nothing of how to mend it", f.Path)
+					t.Errorf("%s: does not say how to mend it", f.Path)
 				}
 			}
 			if diff := cmp.Diff(tt.paths, paths); diff != "" {
@@ -102,28 +102,28 @@ func TestWarning(t *testing.T) {
 	}
 }
 
-// TestMeantMechanism: a name as other clients write it.
-func TestMeantMechanism(t *testing.T) {
+// TestSuggestMechanism: a name as other clients write it is recognised.
+func TestSuggestMechanism(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"SCRAM-SHA512": ScramSHA512, "scram-sha-256": ScramSHA256, "SCRAM_SHA_512": ScramSHA512, "plain": Plain, "AWS-MSK-IAM": AWSMSKIAM,
 	} {
-		if got := meantMechanism(name); got != fmt.Sprintf("did you mean %q?", want) {
+		if got := suggestMechanism(name); got != fmt.Sprintf("did you mean %q?", want) {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
-	if got := meantMechanism("GSSAPI"); got != "one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, AWS_MSK_IAM" {
+	if got := suggestMechanism("GSSAPI"); got != "one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, AWS_MSK_IAM" {
 		t.Errorf("GSSAPI: %s", got)
 	}
 }
 
-// TestRoundsAreBounded: whoever answers in a broker's place must neither get a
-// proof that is easy to guess from nor keep this machine busy.
+// TestRoundsAreBounded: an impostor of a broker must neither get a proof from which
+// the password is easy to guess nor keep this machine busy.
 func TestRoundsAreBounded(t *testing.T) {
 	t.Parallel()
 	for rounds, allowed := range map[string]bool{"4096": true, "1000000": true, "1": false, "2000000000": false, "x": false, "99999999999999999999": false} {
 		asked := false
-		b := bounded{stateFunc(func() { asked = true })}
+		b := boundedScram{stateFunc(func() { asked = true })}
 		_, _, err := b.Next(t.Context(), []byte("r=abc,s=c2FsdA==,i="+rounds))
 		if asked != allowed || (err == nil) != allowed {
 			t.Errorf("%s rounds: hashed %v, error %v", rounds, asked, err)
@@ -135,8 +135,7 @@ type stateFunc func()
 
 func (f stateFunc) Next(context.Context, []byte) (bool, []byte, error) { f(); return true, nil, nil }
 
-// TestPlainToABrokerElsewhere: brokers name others, which the configuration has
-// not been checked for.
+// TestPlainToABrokerElsewhere: brokers name others, which Validate has not checked.
 func TestPlainToABrokerElsewhere(t *testing.T) {
 	t.Parallel()
 	l := &login{cfg: SASL{Mechanism: Plain, Username: "w", Password: "p"}}

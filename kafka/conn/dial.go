@@ -1,24 +1,21 @@
 package conn
 
 import (
+	"context"
+	"net"
+	"time"
+
 	"github.com/segmentio/kafka-go"
 )
 
-// NewDialer makes the dialer of connections that carry little: group
-// membership, look-ups. What it, or any of the following, connects to has answered
-// a question: who has a list of brokers and takes the first that can be dialled
-// must not be held up by one that takes connections and says nothing.
-func NewDialer(cfg Config) *kafka.Dialer { return newDialer(cfg, 0) }
+// NewDialer returns the dialer of connections that carry little: group membership
+// and look-ups. It returns a connection only after the broker has answered on it.
+func NewDialer(cfg Config) *kafka.Dialer { return NewBufferedDialer(cfg, 0) }
 
-// NewBufferedDialer makes the dialer of connections that fetch messages, each of
-// which reads up to so many bytes from its socket at once. Below TLS, which reads
-// a record of at most 16 KiB at a time, and below kafka-go's own readers, which
-// read 4 KiB, that saves most system calls.
+// NewBufferedDialer returns the dialer of connections that fetch messages. Each reads
+// up to readAhead bytes from its socket at once, which saves most system calls: TLS
+// reads at most 16 KiB at a time, and kafka-go's own readers 4 KiB.
 func NewBufferedDialer(cfg Config, readAhead int) *kafka.Dialer {
-	return newDialer(cfg, readAhead)
-}
-
-func newDialer(cfg Config, readAhead int) *kafka.Dialer {
 	return &kafka.Dialer{
 		ClientID:      cfg.ClientID,
 		Timeout:       cfg.DialTimeout,
@@ -27,8 +24,8 @@ func newDialer(cfg Config, readAhead int) *kafka.Dialer {
 	}
 }
 
-// NewTransport makes the connection pool of a kafka.Client or kafka.Writer.
-// Whoever made it ends it with CloseIdleConnections.
+// NewTransport returns the connection pool of a kafka.Client or kafka.Writer. The
+// caller ends it with CloseIdleConnections.
 func NewTransport(cfg Config) *kafka.Transport {
 	return &kafka.Transport{
 		Dial:        newBrokers(cfg).dial(cfg.opener(0)),
@@ -38,7 +35,59 @@ func NewTransport(cfg Config) *kafka.Transport {
 	}
 }
 
-// NewClient makes a client for single requests over the transport.
+// NewClient returns a client for single requests over the transport.
 func NewClient(cfg Config, transport *kafka.Transport) *kafka.Client {
 	return &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: transport}
+}
+
+// Dial connects to host:port and logs in. below is the connection under conn, with
+// TLS if that is configured.
+//
+// It returns as soon as ctx ends. The dialer's own DialContext would go on waiting
+// for the answer to a login: it looks at the end of ctx once, and cannot tell it from
+// the end of the login.
+func Dial(ctx context.Context, d *kafka.Dialer, address string) (conn *kafka.Conn, below net.Conn, err error) {
+	k := *d
+	unhook := func() bool { return true }
+	k.DialFunc = func(dialing context.Context, network, address string) (net.Conn, error) {
+		opened, err := d.DialFunc(dialing, network, address)
+		if err == nil {
+			below = opened
+			unhook = context.AfterFunc(ctx, func() { _ = opened.Close() })
+		}
+		return opened, err
+	}
+	conn, err = k.DialContext(ctx, "tcp", address)
+	inTime := unhook() // also after an error: many failed attempts must not leave hooks behind
+	switch {
+	case err == nil && inTime:
+		return conn, below, nil
+	case err == nil:
+		_ = conn.Close()
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return nil, nil, err
+}
+
+// Partitions asks a broker once for the partitions of a topic, with their leaders,
+// and waits at most limit for the answer. An error that the broker answers is a
+// kafka.Error.
+func Partitions(ctx context.Context, d *kafka.Dialer, broker, topic string, limit time.Duration) ([]kafka.Partition, error) {
+	conn, _, err := Dial(ctx, d, broker)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	defer Limit(ctx, conn, limit)()
+	return conn.ReadPartitions(topic)
+}
+
+// Limit bounds requests on a connection until stop is called: by a time, and by ctx,
+// whose end closes the connection.
+func Limit(ctx context.Context, conn *kafka.Conn, limit time.Duration) (stop func()) {
+	_ = conn.SetDeadline(time.Now().Add(limit)) // fails on a closed connection, as its use does
+	unhook := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	return func() { unhook() }
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
-// BenchmarkFetch reads as kafka-go does, 4 KiB at a time, what a broker sends as
+// BenchmarkFetch reads 4 KiB at a time, as kafka-go does, from a broker that sends as
 // fast as it can, with and without a buffer and TLS.
 func BenchmarkFetch(b *testing.B) {
 	ca := certs.New(b)

@@ -1,20 +1,23 @@
-// Package kafkaconn holds what the consumer and the emitter both need to reach
-// a Kafka cluster: the addresses, the client's name, TLS and the login, and the
-// kafka-go dialers and transport made of them, so that both ends of the topic
-// are secured by the same few lines.
+// Package conn connects to a Kafka cluster. The consumer and the emitter share its
+// settings (addresses, client name, TLS, login) and the kafka-go dialers and
+// transports made of them, so that both ends of the topic are secured alike.
 //
-// Certificates, keys and passwords that stand in files are read for each
-// connection and each login. A secret that was rotated counts from the next
-// connection on; connections that are open stay open, as the brokers allow.
+//	client := conn.NewClient(cfg, conn.NewTransport(cfg))
 //
-// A connection is given out when its broker has answered a question on it, for
-// whoever has a list of brokers takes the first that can be dialled. One that did
-// not answer is hurried past for a while, as long as there are others.
+// # Guarantees
 //
-// A connection that a broker, or this side, will not have until somebody mends
-// something ends in a [Refusal]: one line with the broker, the mechanism and the
-// user, and what to look at. [Config.Explain] makes one of Kafka's own errors.
+// Files of certificates, keys and passwords are read for each connection and each
+// login. A rotated secret counts from the next connection on; open connections stay
+// open as long as the brokers allow.
 //
-// It opens no connection by itself and starts no goroutine; what it returns
+// Dialers return a connection only after its broker answered a request on it:
+// kafka-go uses the first broker that accepts TCP, even one that hangs. A broker
+// that did not answer gets a short timeout for a while, as long as there are others.
+//
+// An error that stays until someone mends something, such as a wrong password, is an
+// [AccessError]: one line with the broker, the mechanism and the user, and what to
+// look at. [Config.Explain] also makes one of Kafka's own error codes.
+//
+// The package opens no connection by itself and starts no goroutine. What it returns
 // does so on first use and belongs to the caller.
 package conn

@@ -14,24 +14,24 @@ import (
 	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
-// The rounds of hashing that a broker may ask for in SCRAM. Fewer would make the
-// proof easy to guess the password from; more would let whoever answers in a
-// broker's place keep this machine busy.
+// The rounds of hashing that a broker may ask for in SCRAM. With fewer, the proof
+// would make the password easy to guess; with more, an impostor of a broker could
+// keep this machine busy.
 const (
 	minRounds = 4096
 	maxRounds = 1_000_000
 )
 
-// login is a mechanism that looks up its secret at each login.
+// login is a mechanism that reads its secret at each login.
 type login struct {
 	cfg       SASL
 	encrypted bool
 }
 
-// mechanism gives what kafka-go logs in with; nil for no login.
+// mechanism returns the mechanism for kafka-go; nil for no login.
 func (c Config) mechanism() sasl.Mechanism {
 	if c.SASL.Mechanism == "" {
-		return nil // of the interface's type, as kafka-go compares it
+		return nil // not a nil *login: kafka-go compares the interface with nil
 	}
 	return &login{cfg: c.SASL, encrypted: c.TLS.Enabled}
 }
@@ -39,7 +39,7 @@ func (c Config) mechanism() sasl.Mechanism {
 // Name is the mechanism's name on the wire.
 func (l *login) Name() string { return l.cfg.Mechanism }
 
-// Start begins one login.
+// Start begins a login.
 func (l *login) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
 	host := ""
 	if m := sasl.MetadataFromContext(ctx); m != nil {
@@ -47,7 +47,7 @@ func (l *login) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
 	}
 	session, first, err := l.begin(ctx, host)
 	if err != nil {
-		return nil, nil, l.refusal(err)
+		return nil, nil, l.accessError(err)
 	}
 	return &exchange{session, l}, first, nil
 }
@@ -56,25 +56,22 @@ func (l *login) begin(ctx context.Context, host string) (sasl.StateMachine, []by
 	switch l.cfg.Mechanism {
 	case AWSMSKIAM:
 		if l.cfg.Sign == nil {
-			return nil, nil, errors.New("this program has nothing to sign with")
+			return nil, nil, errors.New("this program cannot sign logins")
 		}
 		signed, err := l.cfg.Sign(ctx, l.cfg.Region, host)
-		return answered{}, signed, err
+		return singleStep{}, signed, err
 	case Plain:
-		// The configuration was checked for the brokers that it names; those that
-		// they name in turn may be elsewhere.
+		// Validate checked the configured brokers, but these may name others elsewhere.
 		if !l.encrypted && !loopback(host) {
 			return nil, nil, fmt.Errorf("PLAIN without TLS would send the password readable to %s", host)
 		}
-		password, err := l.password()
-		if err != nil {
-			return nil, nil, err
-		}
-		return plain.Mechanism{Username: l.cfg.Username, Password: password.Reveal()}.Start(ctx)
 	}
 	password, err := l.password()
 	if err != nil {
 		return nil, nil, err
+	}
+	if l.cfg.Mechanism == Plain {
+		return plain.Mechanism{Username: l.cfg.Username, Password: password.Reveal()}.Start(ctx)
 	}
 	algorithm := scram.SHA256
 	if l.cfg.Mechanism == ScramSHA512 {
@@ -85,7 +82,7 @@ func (l *login) begin(ctx context.Context, host string) (sasl.StateMachine, []by
 		return nil, nil, errors.New("user or password holds characters that SCRAM does not allow")
 	}
 	session, first, err := m.Start(ctx)
-	return bounded{session}, first, err
+	return boundedScram{session}, first, err
 }
 
 func (l *login) password() (secret.String, error) {
@@ -99,11 +96,11 @@ func (l *login) password() (secret.String, error) {
 	return p, nil
 }
 
-func (l *login) refusal(err error) error {
-	return &Refusal{Problem: "cannot log in by " + l.cfg.who(), Mend: l.cfg.mend(), Err: err}
+func (l *login) accessError(err error) error {
+	return &Refusal{Problem: "cannot log in by " + l.cfg.identity(), Mend: l.cfg.remedy(), Err: err}
 }
 
-// exchange says of whose login an error is.
+// exchange adds to an error whose login failed.
 type exchange struct {
 	sasl.StateMachine
 	login *login
@@ -112,21 +109,21 @@ type exchange struct {
 func (e *exchange) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
 	done, response, err := e.StateMachine.Next(ctx, challenge)
 	if err != nil {
-		err = e.login.refusal(err)
+		err = e.login.accessError(err)
 	}
 	return done, response, err
 }
 
-// answered is done with the broker's first answer: an identity that is not
-// accepted is an error of the broker's.
-type answered struct{}
+// singleStep is an exchange that ends with the broker's first answer. The broker
+// reports an identity that it does not accept as an error.
+type singleStep struct{}
 
-func (answered) Next(context.Context, []byte) (bool, []byte, error) { return true, nil, nil }
+func (singleStep) Next(context.Context, []byte) (bool, []byte, error) { return true, nil, nil }
 
-// bounded is a SCRAM exchange that does not hash as often as it is told to.
-type bounded struct{ sasl.StateMachine }
+// boundedScram is a SCRAM exchange that bounds the rounds of hashing.
+type boundedScram struct{ sasl.StateMachine }
 
-func (b bounded) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
+func (b boundedScram) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
 	for attribute := range strings.SplitSeq(string(challenge), ",") {
 		rounds, ok := strings.CutPrefix(attribute, "i=")
 		if !ok {

@@ -20,36 +20,33 @@ const (
 
 func mechanisms() []string { return []string{Plain, ScramSHA256, ScramSHA512, AWSMSKIAM} }
 
-// Sign makes what a client of Amazon MSK proves its identity with: the signed
-// request to connect to a broker's host. An empty region stands for that of the
-// surroundings.
-type Sign func(ctx context.Context, region, host string) ([]byte, error)
-
-// SASL says how this client logs in. The password file is read anew for each
-// login, so that a password that was replaced needs no restart.
+// SASL says how this client logs in. The password file is read for each login, so
+// that a new password needs no restart.
 type SASL struct {
 	// Mechanism is PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or AWS_MSK_IAM; empty: no
-	// login.
+	// login. PLAIN needs TLS, unless the brokers are on this machine.
 	Mechanism string `yaml:"mechanism" doc:"PLAIN (only with TLS, or to this machine), SCRAM-SHA-256, SCRAM-SHA-512 or AWS_MSK_IAM; empty: no login."`
-	// Username and Password are for PLAIN and SCRAM. PasswordFile holds the
-	// password instead, alone.
+	// Username and Password are for PLAIN and SCRAM. PasswordFile holds the password
+	// instead, and nothing else.
 	Username     string        `yaml:"username" doc:"User to log in as, for PLAIN and SCRAM."`
 	Password     secret.String `yaml:"password" doc:"Password. A file (password_file) is the better place."`
 	PasswordFile string        `yaml:"password_file" doc:"File that holds the password alone, relative to this file; it is read anew for each login."`
-	// Region is that of an MSK cluster, for AWS_MSK_IAM; empty: AWS_REGION, or
-	// what AWS' own files say.
+	// Region is that of an MSK cluster, for AWS_MSK_IAM; empty: AWS_REGION, or the
+	// one of AWS' own files.
 	Region string `yaml:"region" doc:"AWS region of the cluster, for AWS_MSK_IAM; empty: AWS_REGION or AWS' own files."`
-	// Sign signs for AWS_MSK_IAM. It is the program's to set, so that those who
-	// need none of it do not carry the AWS SDK.
-	Sign Sign `yaml:"-"`
+	// Sign returns the signed request with which AWS_MSK_IAM proves an identity to
+	// the broker at host. The program sets it to the method of emitter/mskiam, so that
+	// programs without it do not depend on the AWS SDK.
+	Sign func(ctx context.Context, region, host string) ([]byte, error) `yaml:"-"`
 }
 
-// validate needs to know whether connections are encrypted, and where they lead.
+// validate returns every fault. What is allowed depends on whether connections are
+// encrypted, and where the brokers are.
 func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 	var faults fault.List
 	switch s.Mechanism {
 	case "":
-		for _, f := range s.given() {
+		for _, f := range s.setKeys() {
 			faults.Add(f, "has no effect: there is no mechanism", "sasl.mechanism: one of "+strings.Join(mechanisms(), ", "))
 		}
 	case Plain, ScramSHA256, ScramSHA512:
@@ -57,12 +54,12 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 		if s.Region != "" {
 			faults.Add("region", "has no effect with "+s.Mechanism, "leave it out")
 		}
-		if host := beyond(brokers); s.Mechanism == Plain && !encrypted && host != "" {
+		if host := firstRemote(brokers); s.Mechanism == Plain && !encrypted && host != "" {
 			faults.Add("mechanism", fmt.Sprintf("PLAIN without TLS would send the password readable to %s", host),
 				"tls.enabled: true, or "+ScramSHA512)
 		}
 	case AWSMSKIAM:
-		for _, f := range s.given() {
+		for _, f := range s.setKeys() {
 			if f != "region" {
 				faults.Add(f, "has no effect with "+AWSMSKIAM, "leave it out: the identity is that of AWS' default credential chain")
 			}
@@ -71,7 +68,7 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 			faults.Add("mechanism", AWSMSKIAM+" needs TLS", "tls.enabled: true")
 		}
 	default:
-		faults.Add("mechanism", fmt.Sprintf("%q is unknown", s.Mechanism), meantMechanism(s.Mechanism))
+		faults.Add("mechanism", fmt.Sprintf("%q is unknown", s.Mechanism), suggestMechanism(s.Mechanism))
 	}
 	return faults
 }
@@ -92,8 +89,8 @@ func (s SASL) validatePassword(faults *fault.List) {
 	}
 }
 
-// given names the keys that are set beside the mechanism.
-func (s SASL) given() []string {
+// setKeys returns the keys that are set beside the mechanism.
+func (s SASL) setKeys() []string {
 	var out []string
 	for _, f := range []struct {
 		key string
@@ -111,21 +108,15 @@ func (s SASL) given() []string {
 	return out
 }
 
-func meantMechanism(name string) string {
-	upper := strings.ToUpper(strings.ReplaceAll(name, "_", "-"))
-	for _, known := range mechanisms() {
-		if strings.ReplaceAll(known, "_", "-") == upper {
-			return fmt.Sprintf("did you mean %q?", known)
-		}
-	}
+func suggestMechanism(name string) string {
 	if near := fault.Nearest(strings.ToUpper(name), mechanisms()); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "one of " + strings.Join(mechanisms(), ", ")
 }
 
-// beyond gives the first broker that is not on this machine, or "".
-func beyond(brokers []string) string {
+// firstRemote returns the first broker that is not on this machine, or "".
+func firstRemote(brokers []string) string {
 	for _, addr := range brokers {
 		if host, _, err := net.SplitHostPort(addr); err == nil && host != "" && !loopback(host) {
 			return addr
@@ -134,8 +125,8 @@ func beyond(brokers []string) string {
 	return ""
 }
 
-// loopback reports whether a host is this machine. A name is believed only when
-// it is the one that always means it.
+// loopback reports whether a host is this machine. The only name that counts is
+// localhost, which always means it.
 func loopback(host string) bool {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true
@@ -144,8 +135,8 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// who says, for a person, as whom this client logs in.
-func (s SASL) who() string {
+// identity describes for a person as whom this client logs in.
+func (s SASL) identity() string {
 	switch s.Mechanism {
 	case "":
 		return "a client without a login"
@@ -155,8 +146,8 @@ func (s SASL) who() string {
 	return fmt.Sprintf("%s as user %q", s.Mechanism, s.Username)
 }
 
-// mend says what to look at when a login is refused.
-func (s SASL) mend() string {
+// remedy says what to look at after a failed login.
+func (s SASL) remedy() string {
 	switch {
 	case s.Mechanism == AWSMSKIAM:
 		return "check the role that AWS' credential chain finds here, sasl.region, and that the role's policy allows kafka-cluster:Connect"

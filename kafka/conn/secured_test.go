@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// limit is how soon a person has to know that a password is wrong.
+// limit is how soon a wrong password must be reported.
 const limit = 10 * time.Second
 
 func start(t *testing.T, cfg broker.Config) conn.Config {
@@ -40,8 +40,8 @@ func start(t *testing.T, cfg broker.Config) conn.Config {
 	return conn
 }
 
-// ask makes one request over each kind of connection. All have to be let in, or
-// all to be turned away for the same reason.
+// ask makes one request over each kind of connection. All must succeed, or all fail
+// for the same reason.
 func ask(t *testing.T, cfg conn.Config) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -70,7 +70,7 @@ func file(t *testing.T, content string) string {
 	return path
 }
 
-// TestLetIn: every way of being known, over TLS.
+// TestLetIn covers every way to log in over TLS.
 func TestLetIn(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
@@ -126,8 +126,8 @@ func TestLetIn(t *testing.T) {
 	}
 }
 
-// TestTurnedAway: every way of not being let in is one line that says what to
-// look at, within the limit, and none holds the password.
+// TestTurnedAway: every failed login is reported within the limit as one line that
+// says what to look at and does not hold the password.
 func TestTurnedAway(t *testing.T) {
 	t.Parallel()
 	ca, other := certs.New(t), certs.New(t)
@@ -205,10 +205,10 @@ func TestTurnedAway(t *testing.T) {
 			began := time.Now()
 			err := ask(t, cfg)
 			if took := time.Since(began); took > limit {
-				t.Errorf("known after %v", took)
+				t.Errorf("reported after %v", took)
 			}
 			if conn.Refused(err) == nil {
-				t.Fatalf("%v is no Refusal", err)
+				t.Fatalf("%v is no AccessError", err)
 			}
 			for _, want := range tt.want {
 				if !strings.Contains(err.Error(), want) {
@@ -222,7 +222,7 @@ func TestTurnedAway(t *testing.T) {
 	}
 }
 
-// TestTLSWithAListenerThatHasNone, and the other way round, are explained.
+// TestTLSWithAListenerThatHasNone also covers the reverse; both are explained.
 func TestTLSWithAListenerThatHasNone(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
@@ -237,7 +237,7 @@ func TestTLSWithAListenerThatHasNone(t *testing.T) {
 	}
 }
 
-// TestRotation: what a file holds counts from the next connection on.
+// TestRotation: a changed file counts from the next connection on.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	ca, old := certs.New(t), certs.New(t)
@@ -285,7 +285,7 @@ func TestRotation(t *testing.T) {
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for { // the transport tries by itself; its error is that of its last attempt
+	for { // the transport retries by itself and returns the error of its last attempt
 		_, err := client.Metadata(ctx, &kafka.MetadataRequest{})
 		if err == nil {
 			return
@@ -307,8 +307,8 @@ func read(t *testing.T, path string) string {
 	return string(data)
 }
 
-// TestASilentLoginEnds: kafka-go would wait for ever for a broker that says
-// nothing once the connection is open.
+// TestASilentLoginEnds: kafka-go would wait forever for a broker that accepts the
+// connection and never answers.
 func TestASilentLoginEnds(t *testing.T) {
 	t.Parallel()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -328,13 +328,13 @@ func TestASilentLoginEnds(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a handshake without an answer: %v", err)
 	}
-	if told, want := cfg.Describe(err).Error(), "broker "+ln.Addr().String()+": TLS handshake: no answer in time; is it a TLS listener?"; told != want {
-		t.Errorf("told as %q, want %q", told, want)
+	if got, want := cfg.Describe(err).Error(), "broker "+ln.Addr().String()+": TLS handshake: no answer in time; is it a TLS listener?"; got != want {
+		t.Errorf("described as %q, want %q", got, want)
 	}
 }
 
-// TestALoginIsGivenUp: whoever stops waiting is not kept by a broker that says
-// nothing.
+// TestALoginIsGivenUp: a caller whose context ends does not wait for a broker that
+// never answers.
 func TestALoginIsGivenUp(t *testing.T) {
 	t.Parallel()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -366,7 +366,7 @@ func TestALoginIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestCauseIsKept: what the library found out is still in the chain.
+// TestCauseIsKept: the library's error stays in the chain.
 func TestCauseIsKept(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
@@ -380,6 +380,6 @@ func TestCauseIsKept(t *testing.T) {
 		t.Errorf("%v does not wrap Kafka's error", err)
 	}
 	if other := errors.New("other"); !errors.Is(cfg.Explain(other), other) || cfg.Explain(nil) != nil {
-		t.Error("an error that is no refusal is changed")
+		t.Error("an error that is no AccessError is changed")
 	}
 }

@@ -16,26 +16,24 @@ import (
 // maxPEM bounds a file of certificates or a key, in bytes.
 const maxPEM = 1 << 20
 
-// TLS says how connections are encrypted and how both ends prove who they are.
-// The files are read anew for each connection, so that a certificate that was
-// replaced needs no restart.
+// TLS says how connections are encrypted and how both ends prove who they are. The
+// files are read for each connection, so that a new certificate needs no restart.
 //
-// There is no way to skip the verification of the broker's certificate: whoever
-// could answer in its place would be handed prompts and outputs. A private
-// authority belongs into CAFile, an address that is not in the certificate into
-// ServerName.
+// The broker's certificate is always verified, because an impostor would receive
+// prompts and outputs. For a private authority set CAFile; for an address that is
+// not in the certificate set ServerName.
 type TLS struct {
-	// Enabled encrypts every connection; nothing older than TLS 1.2 is spoken.
+	// Enabled encrypts every connection with TLS 1.2 or later.
 	Enabled bool `yaml:"enabled" doc:"Encrypt every connection with TLS 1.2 or later; the brokers' certificates are always verified."`
-	// CAFile holds the authorities (PEM) that the broker's certificate may be
-	// signed by; empty stands for those of the system.
+	// CAFile holds the authorities (PEM) that may sign the brokers' certificates;
+	// empty: those of the system.
 	CAFile string `yaml:"ca_file" doc:"PEM file of the authorities that sign the brokers' certificates, relative to this file; empty: those of the system."`
-	// CertFile and KeyFile hold this client's certificate with what leads to
-	// its authority, and its private key (PEM), for brokers that ask for one.
+	// CertFile and KeyFile hold this client's certificate, with the intermediate ones
+	// up to its authority, and its private key (PEM), for brokers that ask for one.
 	CertFile string `yaml:"cert_file" doc:"PEM file of this worker's certificate, for brokers that ask for one."`
 	KeyFile  string `yaml:"key_file" doc:"PEM file of its private key, without a passphrase."`
-	// ServerName is what the broker's certificate has to be for; empty stands
-	// for the host of the broker's address.
+	// ServerName is the name in the brokers' certificates; empty: the host of each
+	// broker's address.
 	ServerName string `yaml:"server_name" doc:"Name that the brokers' certificates have to be for; empty: the host of each address."`
 }
 
@@ -70,7 +68,7 @@ func (t TLS) validate() fault.List {
 	return faults
 }
 
-// checkPair gives the key whose file is at fault.
+// checkPair returns the key of the setting whose file is at fault.
 func (t TLS) checkPair() (path string, err error) {
 	if _, err := readPEM(t.CertFile); err != nil {
 		return "cert_file", err
@@ -79,10 +77,9 @@ func (t TLS) checkPair() (path string, err error) {
 	return "key_file", err
 }
 
-// client gives the configuration of one connection, as the files are now. The
-// broker's wish for a certificate, which it tells during the handshake, is noted
-// in asked.
-func (t TLS) client(host string, asked *bool) (*tls.Config, error) {
+// client returns the configuration of one connection, from the files as they are now.
+// certRequested is set when the broker asks for a certificate during the handshake.
+func (t TLS) client(host string, certRequested *bool) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cmp.Or(t.ServerName, host)}
 	if t.CAFile != "" {
 		pool, err := t.authorities()
@@ -91,7 +88,7 @@ func (t TLS) client(host string, asked *bool) (*tls.Config, error) {
 		}
 		cfg.RootCAs = pool
 	}
-	var own tls.Certificate // an empty one says that there is none
+	var own tls.Certificate // stays empty to say that there is none
 	if t.CertFile != "" {
 		var err error
 		if own, err = t.pair(); err != nil {
@@ -99,7 +96,7 @@ func (t TLS) client(host string, asked *bool) (*tls.Config, error) {
 		}
 	}
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		*asked = true
+		*certRequested = true
 		return &own, nil
 	}
 	return cfg, nil
@@ -127,7 +124,7 @@ func (t TLS) pair() (tls.Certificate, error) {
 		return tls.Certificate{}, err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil { // the library's text names kinds of blocks, nothing of what they hold
+	if err != nil { // the library's text names kinds of PEM blocks, none of their content
 		return tls.Certificate{}, fmt.Errorf("%s and %s: %w", t.CertFile, t.KeyFile, err)
 	}
 	return pair, nil

@@ -12,17 +12,56 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// deliver publishes a batch and marks what the broker has accepted of it, also
-// when the rest fails. ctx should not end with the program's.
+const (
+	// batchLetters is how many letters are published before they are marked: as many
+	// as are published again after a run that was killed.
+	batchLetters = 100
+	// batchBytes closes a batch as well; the last letter may exceed it.
+	batchBytes = 512 << 10
+)
+
+// batch is letters of one partition that are published and marked together.
+type batch struct {
+	partition int // of the letters
+	items     []item
+	messages  int // to publish
+	bytes     int // of those
+}
+
+// item is a letter of a batch.
+type item struct {
+	letter   *Letter
+	identity identity // of its message
+	message  *message // to publish; nil for a duplicate, which is only marked
+	rejected bool     // by the broker, for its size
+	sent     bool     // the broker has accepted the message
+	done     bool     // marked, or rejected
+}
+
+func (b *batch) add(l *Letter, id identity, m *message) {
+	b.items = append(b.items, item{letter: l, identity: id, message: m})
+	if m != nil {
+		b.messages++
+		b.bytes += m.size()
+	}
+}
+
+// publishes reports whether the batch is to publish a message.
+func (b *batch) publishes(id identity) bool {
+	return slices.ContainsFunc(b.items, func(i item) bool { return i.message != nil && i.identity == id })
+}
+
+// deliver publishes a batch and marks what the broker has accepted of it, even if the
+// rest fails. ctx should outlast the program's.
 func (q *Queue) deliver(ctx context.Context, partitions []int, b *batch) error {
 	groups := make(map[int][]*item)
 	for i := range b.items {
 		item := &b.items[i]
 		if item.message == nil {
-			item.sent = true // its message is, by another letter
+			item.sent = true // by another letter
 			continue
 		}
-		to := target(item, partitions)
+		to := targetPartition(item, partitions)
 		groups[to] = append(groups[to], item)
 	}
 	var failed error
@@ -34,17 +73,17 @@ func (q *Queue) deliver(ctx context.Context, partitions []int, b *batch) error {
 	return errors.Join(failed, q.mark(ctx, b))
 }
 
-// target gives the partition for a message: the one where it was, so that its
-// key stays where the publisher's partitioner has put it.
-func target(i *item, partitions []int) int {
+// targetPartition returns the partition for a message: where it was, so that its key
+// stays where the publisher's partitioner has put it.
+func targetPartition(i *item, partitions []int) int {
 	if p := i.letter.Origin.Partition; slices.Contains(partitions, p) {
 		return p
 	}
 	return (&kafka.Hash{}).Balance(kafka.Message{Key: i.message.key}, partitions...)
 }
 
-// publish writes messages to a partition of the origin topic. Together they may
-// be too large for one request; then they go one by one.
+// publish writes messages to a partition of the origin topic, one by one if they are
+// too large for one request.
 func (q *Queue) publish(ctx context.Context, partition int, items []*item) error {
 	messages := make([]*message, len(items))
 	for i, it := range items {
@@ -59,7 +98,7 @@ func (q *Queue) publish(ctx context.Context, partition int, items []*item) error
 	case !tooLarge(err):
 		return fmt.Errorf("publish to %s/%d: %w", q.cfg.Topic, partition, err)
 	case len(items) == 1:
-		items[0].refused = true
+		items[0].rejected = true
 	default:
 		for i := range items {
 			if err := q.publish(ctx, partition, items[i:i+1]); err != nil {
@@ -84,8 +123,8 @@ func (q *Queue) mark(ctx context.Context, b *batch) error {
 	}
 	if len(offsets) > 0 {
 		err := q.produce(ctx, q.Topic(), b.partition, &message{
-			// A key of its own keeps a mark where a topic is compacted, which takes
-			// no messages without a key and keeps one of each.
+			// A unique key keeps a mark in a compacted topic, which takes no messages
+			// without a key and keeps one of each.
 			key:     []byte("mark-" + rand.Text()),
 			value:   encodeRuns(offsets),
 			headers: []event.Header{{Key: HeaderRedriven, Value: []byte("1")}},
@@ -99,16 +138,16 @@ func (q *Queue) mark(ctx context.Context, b *batch) error {
 		}
 	}
 	for i := range b.items {
-		b.items[i].marked = b.items[i].sent || b.items[i].refused
+		b.items[i].done = b.items[i].sent || b.items[i].rejected
 	}
 	return nil
 }
 
-// produce writes messages to a partition and waits for all replicas in sync. It
-// works below kafka.Writer, whose attempts nobody can bound.
+// produce writes messages to a partition and waits for all replicas in sync. It works
+// below kafka.Writer, whose attempts cannot be bounded.
 func (q *Queue) produce(ctx context.Context, topic string, partition int, messages ...*message) error {
 	return q.retry(ctx, func(ctx context.Context) error {
-		records := make([]kafka.Record, len(messages)) // anew each time: an attempt reads them up
+		records := make([]kafka.Record, len(messages)) // each attempt consumes them
 		for i, m := range messages {
 			records[i] = kafka.Record{Key: kafka.NewBytes(m.key), Value: kafka.NewBytes(m.value), Headers: make([]kafka.Header, len(m.headers))}
 			for j, h := range m.headers {

@@ -1,5 +1,5 @@
-// Package dlq reads the topic of dead letters and publishes letters back to
-// where they came from.
+// Package deadletter reads the topic of dead letters and redrives letters: it
+// publishes their messages again to the topic where they died.
 //
 //	q, err := deadletter.Open(cfg.Kafka)
 //	if err != nil {
@@ -10,45 +10,42 @@
 //
 // # Guarantees
 //
-// A letter that was redriven is not redriven by a later run: a mark says so. A
-// run that ends between publishing and marking has the letters of one batch (100
-// at most) published again by the next run, and a write that is interrupted may
-// be there twice: at least once, as everywhere here. Two runs at the same time
-// do not know of each other and redrive the same letters twice.
+// A letter that was redriven is not redriven by a later run, because it is marked.
+// Delivery is at least once: after a run that ends between publishing and marking,
+// the next run publishes the letters of one batch (at most 100) again, and an
+// interrupted write may be there twice. Two runs at the same time do not know of each
+// other and redrive the same letters twice.
 //
-// Two letters are of one message when place, key, value and headers are the same;
-// one is redriven and both are marked. A later run knows of it from the marked
-// letters that it passes before their twins, those that were cut left out.
+// Two letters are of the same message if place, key, value and headers are equal. One
+// is redriven and both are marked. A later run recognises a duplicate if it reads the
+// marked letter first and that letter was not truncated.
 //
-// A letter is refused, with the reason, when it has been redriven
-// Options.MaxRedrives times; when it would die again for sure, which is tried
-// with the decoder and the size limit of this program; when it was cut and the
-// whole is no longer in its origin topic; and when its origin is another topic
-// than the configured one, so that nobody who can write a letter chooses where
-// it is published.
+// A letter is skipped, with the reason, if it has been redriven Options.MaxRedrives
+// times; if it would certainly die again, which is tried with the decoder and the size
+// limit of this program; if it was truncated and the whole message is no longer in its
+// origin topic; and if its origin is another topic than the configured one, so that
+// writing a letter does not let anyone choose where it is published.
 //
-// A read ends at the ends that the partitions had when it began, whatever is
-// written meanwhile. Memory is bounded by one fetch (4 MiB as the broker keeps
-// it, or one batch of its writer when that is larger), one batch of letters, the
-// hashes of the last 200,000 messages that were sent or passed as redriven, and 16
-// bytes for each run of letters that were redriven.
+// A read ends at the ends that the partitions had when it began. Memory is bounded by
+// one fetch (4 MiB as the broker stores it, or one batch of its writer if that is
+// larger), one batch of letters, the hashes of the last 200,000 messages that were
+// sent or passed as redriven, and 16 bytes for each run of redriven letters.
 //
 // # Marks
 //
-// Kafka deletes no single message. What is done is therefore noted in the topic
-// of dead letters itself: a mark is a message with the header
-// evalworker-redriven, in the partition of the letters that it names by offset.
-// It is younger than they are, so retention takes them first, and whoever may
-// read letters may read marks. A consumer group's offsets would have been
-// another place: they are one number a partition where letters are chosen by
-// reason, their metadata holds 4 KB, and brokers forget them after a week in
-// which nobody was in the group, when the letters may still be there.
+// Kafka cannot delete a single message, so what is done is noted in the topic of dead
+// letters itself: a mark is a message with the header evalworker-redriven, in the
+// partition of the letters that it names by offset. It is younger than they are, so
+// retention deletes them first, and everyone who may read letters may read marks. The
+// offsets of a consumer group would not do: they are one number a partition while
+// letters are chosen by reason, their metadata holds 4 KB, and brokers forget them
+// after a week without members, when the letters may still be there.
 //
-// The price is that every question reads the partitions twice: first for the
-// marks, then for the letters.
+// The price is that every question reads the partitions twice: first for the marks,
+// then for the letters.
 //
-// # What it is not
+// # What it does not do
 //
-// It does not decide what becomes a dead letter: kafka/consumer does. It does
-// not print: content is in Letter.Value, and whoever shows it redacts it.
+// It does not decide what becomes a dead letter: kafka/consumer does. It does not
+// redact: Letter.Value is content, and a program that shows it must.
 package deadletter

@@ -34,7 +34,7 @@ type bench struct {
 	cfg    consumer.Config
 }
 
-// newBench makes both topics, with so many partitions each.
+// newBench makes both topics with the given number of partitions.
 func newBench(t *testing.T, partitions int, change ...func(*broker.Config)) *bench {
 	t.Helper()
 	if testing.Short() {
@@ -87,12 +87,12 @@ func (b *bench) write(topic string, partition int, records ...kafka.Record) {
 	}
 }
 
-// eventValue is the value of a message that can be evaluated, with more members.
+// eventValue returns the value of a valid event, with further members.
 func eventValue(id string, more ...string) kafka.Bytes {
 	return kafka.NewBytes([]byte(`{"event":"llm_request_completed","request_id":"` + id + `"` + strings.Join(more, "") + `}`))
 }
 
-// event is a message that can be evaluated.
+// event returns the message of a valid event.
 func newEvent(id string) kafka.Record {
 	return kafka.Record{
 		Key:     kafka.NewBytes([]byte(id)),
@@ -101,7 +101,7 @@ func newEvent(id string) kafka.Record {
 	}
 }
 
-// letter is a dead letter as a worker writes one.
+// letter returns a dead letter as a worker writes it.
 func (b *bench) letter(id string, reason eval.Reason, originOffset int, more ...kafka.Header) kafka.Record {
 	r := newEvent(id)
 	r.Headers = append(r.Headers,
@@ -116,7 +116,7 @@ func (b *bench) letter(id string, reason eval.Reason, originOffset int, more ...
 	return r
 }
 
-// ends gives the end of each partition of a topic.
+// ends returns the end of each partition of a topic.
 func (b *bench) ends(topic string) []int64 {
 	b.t.Helper()
 	q := b.open()
@@ -135,15 +135,15 @@ func (b *bench) ends(topic string) []int64 {
 	return out
 }
 
-// messages gives what a partition of a topic holds.
+// messages returns what a partition of a topic holds.
 func (b *bench) messages(topic string, partition int) []message {
 	b.t.Helper()
 	var out []message
 	err := b.open().scan(b.t.Context(), topic, span{partition, 0, b.ends(topic)[partition]}, func(r *kafka.Record) error {
 		var m message
 		var err, errV error
-		m.key, err = bytesOf(r.Key)
-		m.value, errV = bytesOf(r.Value)
+		m.key, err = kafka.ReadAll(r.Key)
+		m.value, errV = kafka.ReadAll(r.Value)
 		for _, h := range r.Headers {
 			m.headers = append(m.headers, event.Header(h))
 		}
@@ -156,7 +156,7 @@ func (b *bench) messages(topic string, partition int) []message {
 	return out
 }
 
-// keys gives the keys of messages, sorted.
+// keys returns the keys of messages, sorted.
 func keys(ms []message) []string {
 	out := make([]string, len(ms))
 	for i, m := range ms {
@@ -166,7 +166,7 @@ func keys(ms []message) []string {
 	return out
 }
 
-// redrive runs a redrive and gives "KEY ACTION REFUSAL" of each result.
+// redrive runs a redrive and returns "KEY ACTION REASON" of each result.
 func (b *bench) redrive(f Filter, o Options) ([]string, Totals) {
 	b.t.Helper()
 	return redriveWith(b.t, b.open(), f, o)
@@ -176,7 +176,7 @@ func redriveWith(t *testing.T, q *Queue, f Filter, o Options) ([]string, Totals)
 	t.Helper()
 	var out []string
 	totals, err := q.Redrive(t.Context(), f, o, func(r Result) error {
-		out = append(out, told(r))
+		out = append(out, resultLine(r))
 		return nil
 	})
 	if err != nil {
@@ -185,7 +185,7 @@ func redriveWith(t *testing.T, q *Queue, f Filter, o Options) ([]string, Totals)
 	return out, totals
 }
 
-func told(r Result) string {
+func resultLine(r Result) string {
 	s := string(r.Letter.Key) + " " + string(r.Action)
 	if r.Refusal != "" {
 		s += " " + string(r.Refusal)
@@ -193,7 +193,7 @@ func told(r Result) string {
 	return s
 }
 
-// list gives "ID KEY REASON" of the letters that wait.
+// list returns "ID KEY REASON" of the letters that were not redriven.
 func (b *bench) list(f Filter) ([]string, Summary) {
 	b.t.Helper()
 	var out []string
@@ -254,7 +254,7 @@ func (w *worker) messages() []event.Message {
 	return slices.Clone(w.seen)
 }
 
-// eventually polls what only the broker can tell.
+// eventually polls a condition that only the broker knows.
 func (b *bench) eventually(what string, cond func() bool) {
 	b.t.Helper()
 	deadline := time.NewTimer(wait)
@@ -270,7 +270,7 @@ func (b *bench) eventually(what string, cond func() bool) {
 	}
 }
 
-// committed waits until the group has finished so many messages of partition 0.
+// committed waits until the group has finished that many messages of partition 0.
 func (b *bench) committed(n int64) {
 	b.t.Helper()
 	b.eventually(fmt.Sprintf("%d messages finished", n), func() bool {

@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// identity is what two letters share that are of one message.
+// identity is equal for two letters of the same message.
 type identity [sha256.Size]byte
 
-// identify gives the identity of a message that died there. The place alone would
-// not do: in a topic that was made anew offsets begin at 0 again, while the letters
-// of the old one are still here.
+// identify returns the identity of a message that died at a place. The place alone is
+// not enough: a topic that was made again begins at offset 0, while the letters of the
+// old one are still here.
 func identify(at Origin, m *message) identity {
 	h := sha256.New()
 	fmt.Fprintln(h, at.Topic, at.Partition, at.Offset, len(m.headers))
 	add := func(b []byte) {
-		fmt.Fprintln(h, len(b)) // so that no two lists of fields read alike
+		fmt.Fprintln(h, len(b)) // so that different lists of fields cannot collide
 		h.Write(b)
 	}
 	add(m.key)
@@ -27,23 +27,23 @@ func identify(at Origin, m *message) identity {
 	return identity(h.Sum(nil))
 }
 
-// maxRecent bounds what a run remembers of the messages that it has sent.
-const maxRecent = 200_000
+// maxIdentities bounds what a run remembers of the messages that it has sent.
+const maxIdentities = 200_000
 
-// recent remembers the last messages, maxRecent at least half of it. A worker that
-// dies between the letter and its commit writes the letter again; the two stand
-// near each other.
-type recent struct{ young, old map[identity]struct{} }
+// identitySet holds the identities added last: at least maxIdentities/2. That is
+// enough because duplicates are close to each other: a worker that dies between the
+// letter and its commit writes the letter again.
+type identitySet struct{ young, old map[identity]struct{} }
 
-func (r *recent) add(of identity) {
-	if r.young == nil || len(r.young) >= maxRecent/2 {
-		r.young, r.old = make(map[identity]struct{}), r.young
+func (s *identitySet) add(id identity) {
+	if s.young == nil || len(s.young) >= maxIdentities/2 {
+		s.young, s.old = make(map[identity]struct{}), s.young
 	}
-	r.young[of] = struct{}{}
+	s.young[id] = struct{}{}
 }
 
-func (r *recent) has(of identity) bool {
-	_, young := r.young[of]
-	_, old := r.old[of]
+func (s *identitySet) has(id identity) bool {
+	_, young := s.young[id]
+	_, old := s.old[id]
 	return young || old
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// TestTopicMadeAnew: the topic of events was deleted and made anew, so that its
-// offsets begin at 0 again while the letters of the first one are still there. Two
-// letters that name one place are then of two messages, and both go back.
+// TestTopicMadeAnew: the topic of events was deleted and made again, so its offsets
+// begin at 0 while the letters of the first one are still there. Two letters with the
+// same origin can then be of two messages, and both are redriven.
 func TestTopicMadeAnew(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -34,19 +34,19 @@ func TestTopicMadeAnew(t *testing.T) {
 	}
 }
 
-// TestTruncatedTwins: a letter that was cut is held against others by the message
-// that stands at its origin, and not by what the letter lacks.
+// TestTruncatedTwins: a truncated letter is compared with others by the message at its
+// origin, not by what the letter still has.
 func TestTruncatedTwins(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.write(b.cfg.Topic, 0, newEvent("a"))
-	cut := b.letter("a", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)})
-	cut.Value = nil
+	truncated := b.letter("a", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)})
+	truncated.Value = nil
 	old := b.letter("a", eval.ReasonPanic, 0) // whole, and of an older topic's offset 0
 	old.Value = eventValue("a", `,"output":"older"`)
-	again := cut
+	again := truncated
 	again.Key = kafka.NewBytes([]byte("a"))
-	b.write(b.cfg.DeadLetters(), 0, old, cut, again)
+	b.write(b.cfg.DeadLetters(), 0, old, truncated, again)
 	got, _ := b.redrive(Filter{}, DefaultOptions())
 	if diff := cmp.Diff([]string{"a redriven", "a redriven", "a duplicate"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -91,18 +91,18 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestRecentIsBounded: what is old is forgotten, and the last messages are not.
-func TestRecentIsBounded(t *testing.T) {
+// TestIdentitySetIsBounded: old messages are forgotten, and the last ones are not.
+func TestIdentitySetIsBounded(t *testing.T) {
 	t.Parallel()
-	var r recent
+	var r identitySet
 	id := func(i int) identity { return identity{byte(i), byte(i >> 8), byte(i >> 16)} }
-	for i := range 2 * maxRecent {
+	for i := range 2 * maxIdentities {
 		r.add(id(i))
-		if i >= maxRecent/2 && !r.has(id(i-maxRecent/2)) {
-			t.Fatalf("%d is forgotten at %d", i-maxRecent/2, i)
+		if i >= maxIdentities/2 && !r.has(id(i-maxIdentities/2)) {
+			t.Fatalf("%d is forgotten at %d", i-maxIdentities/2, i)
 		}
 	}
-	if n := len(r.young) + len(r.old); n > maxRecent || r.has(id(0)) {
+	if n := len(r.young) + len(r.old); n > maxIdentities || r.has(id(0)) {
 		t.Errorf("%d remembered", n)
 	}
 }

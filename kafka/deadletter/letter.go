@@ -1,9 +1,7 @@
 package deadletter
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +20,7 @@ type ID struct {
 	Offset    int64
 }
 
-// String gives PARTITION:OFFSET.
+// String returns PARTITION:OFFSET.
 func (id ID) String() string {
 	return strconv.Itoa(id.Partition) + ":" + strconv.FormatInt(id.Offset, 10)
 }
@@ -35,7 +33,7 @@ func ParseID(s string) (ID, error) {
 	if !ok || errP != nil || errO != nil {
 		return ID{}, fmt.Errorf("%q is no letter", s)
 	}
-	return ID{Partition: int(p), Offset: int64(o)}, nil //nolint:gosec // both were bounded when they were read
+	return ID{Partition: int(p), Offset: int64(o)}, nil //nolint:gosec // ParseUint bounded both
 }
 
 // Origin is the place of the message that died.
@@ -45,7 +43,7 @@ type Origin struct {
 	Offset    int64
 }
 
-// String gives TOPIC PARTITION:OFFSET, and "unknown" for the zero value.
+// String returns TOPIC PARTITION:OFFSET, and "unknown" for the zero value.
 func (o Origin) String() string {
 	if o.Topic == "" {
 		return "unknown"
@@ -58,42 +56,33 @@ func (o Origin) String() string {
 type Letter struct {
 	ID        ID
 	Time      time.Time   // of its death
-	Reason    eval.Reason // empty when it names none
+	Reason    eval.Reason // empty if the letter names none
 	Error     string      // the error's text; ids and names, no content
-	Origin    Origin      // zero when it names none: somebody else wrote it
+	Origin    Origin      // zero if the letter names none: no worker wrote it
 	Attempts  int         // calls of the handler
-	Redrives  int         // times it was published anew before this death
+	Redrives  int         // how often the message was redriven before this death
 	Truncated string      // "", "value" or "value,headers": what the letter lacks of the message
-	Redriven  bool        // a mark says that this letter was redriven
+	Redriven  bool        // a mark names this letter
 
 	Key, Value []byte
 	Headers    []event.Header
 }
 
-// Bytes is the size of key, value and headers, as far as the letter has them.
-func (l *Letter) Bytes() int { return size(l.Key, l.Value, l.Headers) }
+// Bytes returns the size of key, value and headers, as far as the letter has them.
+func (l *Letter) Bytes() int { return l.message().size() }
 
-func size(key, value []byte, headers []event.Header) int {
-	n := len(key) + len(value)
-	for _, h := range headers {
-		n += len(h.Key) + len(h.Value)
-	}
-	return n
-}
+// message returns the message that died, as far as the letter has it.
+func (l *Letter) message() *message { return &message{key: l.Key, value: l.Value, headers: l.Headers} }
 
-// letterOf reads a letter from a record of a partition. What cannot be read of
-// our headers is left zero.
+// letterOf reads a letter from a record of a partition. Headers of ours that cannot be
+// parsed leave their fields zero.
 func letterOf(partition int, r *kafka.Record) (*Letter, error) {
-	l := &Letter{ID: ID{partition, r.Offset}, Time: r.Time}
-	var err error
-	if l.Key, err = bytesOf(r.Key); err != nil {
+	m, err := messageOf(r)
+	if err != nil {
 		return nil, err
 	}
-	if l.Value, err = bytesOf(r.Value); err != nil {
-		return nil, err
-	}
-	var at Origin
-	var place [2]bool // partition and offset could be read
+	l := &Letter{ID: ID{partition, r.Offset}, Time: r.Time, Key: m.key, Value: m.value, Headers: m.headers}
+	var topic, place, offset string // of the origin
 	for _, h := range r.Headers {
 		text := string(h.Value)
 		switch h.Key {
@@ -102,33 +91,27 @@ func letterOf(partition int, r *kafka.Record) (*Letter, error) {
 		case consumer.HeaderError:
 			l.Error = text
 		case consumer.HeaderOriginTopic:
-			at.Topic = text
+			topic = text
 		case consumer.HeaderOriginPartition:
-			n, err := strconv.ParseUint(text, 10, 31)
-			at.Partition, place[0] = int(n), err == nil //nolint:gosec // 31 bits
+			place = text
 		case consumer.HeaderOriginOffset:
-			n, err := strconv.ParseUint(text, 10, 63)
-			at.Offset, place[1] = int64(n), err == nil //nolint:gosec // 63 bits
+			offset = text
 		case consumer.HeaderAttempts:
-			l.Attempts = count(text)
+			l.Attempts = parseCount(text)
 		case consumer.HeaderRedrives:
-			l.Redrives = max(l.Redrives, count(text))
+			l.Redrives = max(l.Redrives, parseCount(text))
 		case consumer.HeaderTruncated:
 			l.Truncated = text
-		default:
-			if !strings.HasPrefix(h.Key, consumer.HeaderPrefix) {
-				l.Headers = append(l.Headers, event.Header{Key: h.Key, Value: slices.Clone(h.Value)})
-			}
 		}
 	}
-	if at.Topic != "" && place[0] && place[1] {
-		l.Origin = at
+	if id, err := ParseID(place + ":" + offset); err == nil && topic != "" {
+		l.Origin = Origin{topic, id.Partition, id.Offset}
 	}
 	return l, nil
 }
 
-// count reads a number of times; what is none counts as never.
-func count(s string) int {
+// parseCount reads a number of times; anything else counts as zero.
+func parseCount(s string) int {
 	n, err := strconv.ParseUint(s, 10, 31)
 	if err != nil {
 		return 0
@@ -136,23 +119,42 @@ func count(s string) int {
 	return int(n) //nolint:gosec // 31 bits
 }
 
-// bytesOf reads all of b; null stays nil, and empty stays empty.
-func bytesOf(b kafka.Bytes) ([]byte, error) {
-	if b == nil {
-		return nil, nil
-	}
-	out := make([]byte, b.Len())
-	if _, err := io.ReadFull(b, out); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return out, nil
+// message is what is published to a topic.
+type message struct {
+	key, value []byte
+	headers    []event.Header
 }
 
-func header(hs []kafka.Header, key string) ([]byte, bool) {
-	for _, h := range hs {
-		if h.Key == key {
-			return h.Value, true
+// messageOf copies a record, without the headers that a worker has added.
+func messageOf(r *kafka.Record) (*message, error) {
+	m := &message{}
+	var err error
+	if m.key, err = kafka.ReadAll(r.Key); err != nil {
+		return nil, err
+	}
+	if m.value, err = kafka.ReadAll(r.Value); err != nil {
+		return nil, err
+	}
+	for _, h := range r.Headers {
+		if !strings.HasPrefix(h.Key, consumer.HeaderPrefix) {
+			m.headers = append(m.headers, event.Header{Key: h.Key, Value: slices.Clone(h.Value)})
 		}
 	}
-	return nil, false
+	return m, nil
+}
+
+// size returns the bytes of key, value and headers.
+func (m *message) size() int {
+	n := len(m.key) + len(m.value)
+	for _, h := range m.headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
+}
+
+// withRedrives returns the message as it is published for the nth time, with a header
+// that says so and counts towards the size.
+func (m *message) withRedrives(n int) *message {
+	return &message{key: m.key, value: m.value, headers: append(slices.Clip(m.headers),
+		event.Header{Key: consumer.HeaderRedrives, Value: strconv.AppendInt(nil, int64(n), 10)})}
 }

@@ -94,7 +94,7 @@ func TestLetterOf(t *testing.T) {
 	}
 }
 
-// FuzzLetterOf: whoever can write to the topic can write anything there.
+// FuzzLetterOf: every client with access can write anything to the topic.
 func FuzzLetterOf(f *testing.F) {
 	f.Add(consumer.HeaderOriginOffset, []byte("17"), consumer.HeaderOriginPartition, []byte("0"))
 	f.Add(consumer.HeaderRedrives, []byte("99999999999999999999"), "traceparent", []byte{0, 0xff})

@@ -12,7 +12,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// TestLimit: so many letters, and the rest next time.
+// TestLimit: a run redrives that many letters, and the next one the rest.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)
@@ -27,19 +27,19 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestLimitPassesRefused: letters that are refused by each run, by this program or by
-// the broker, are not in the way of what stands behind them.
-func TestLimitPassesRefused(t *testing.T) {
+// TestLimitPassesSkipped: letters that every run skips, for the program's reasons or
+// the broker's, do not keep it from the ones behind them.
+func TestLimitPassesSkipped(t *testing.T) {
 	t.Parallel()
 	const most = 2000
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = most })
 	// With the header of a redrive it is more than the broker takes.
 	large := kafka.Record{Value: eventValue("r"), Headers: []kafka.Header{{Key: "noise", Value: noise(most - 150)}}}
 	b.write(b.cfg.Topic, 0, large)
-	cut := kafka.Record{Headers: b.letter("", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedAll)}).Headers[2:]}
+	truncated := kafka.Record{Headers: b.letter("", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedAll)}).Headers[2:]}
 	hopeless := b.letter("hopeless", eval.ReasonMalformed, 1)
 	hopeless.Value = nil
-	b.write(b.cfg.DeadLetters(), 0, cut, hopeless)
+	b.write(b.cfg.DeadLetters(), 0, truncated, hopeless)
 	for i := range 4 {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(fmt.Sprint(i), eval.ReasonPanic, 2+i))
 	}
@@ -52,8 +52,8 @@ func TestLimitPassesRefused(t *testing.T) {
 	}
 }
 
-// TestDuplicatesOverRuns: of two letters of one message one is redriven, also when
-// the limit lies between them, and the other one does not count towards the next.
+// TestDuplicatesOverRuns: of two letters of one message one is redriven, even if the
+// limit is reached between them, and the other does not count in the next run.
 func TestDuplicatesOverRuns(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)

@@ -12,10 +12,10 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Summary counts the letters that a filter chooses, Filter.Limit aside.
+// Summary counts the letters that a filter chooses, regardless of Filter.Limit.
 type Summary struct {
-	Letters  int     // that List is asked for: those that were redriven only when it is
-	Redriven int     // that were redriven, among Letters or beside them
+	Letters  int     // without the redriven ones, unless List includes these
+	Redriven int     // whether List includes them or not
 	Reasons  []Count // of Letters, the most frequent first
 }
 
@@ -26,24 +26,23 @@ type Count struct {
 	Oldest, Newest time.Time // of their deaths
 }
 
-// maxReasons bounds the reasons that are told apart. There are about 20, but a
-// letter may say anything.
+// maxReasons bounds the reasons that are counted apart. Workers write about 20, but
+// any text may stand in a letter.
 const maxReasons = 100
 
-// List gives the chosen letters to each, in the order of partition and offset,
-// at most f.Limit of them; those that were redriven only when redriven is set.
-// The summary counts beyond that limit. The error is ErrEmpty when there is no
-// topic yet.
+// List calls each with the chosen letters, in the order of partition and offset, at
+// most f.Limit of them; those that were redriven only if redriven is set. The summary
+// counts beyond that limit. The error is ErrEmpty if there is no topic yet.
 func (q *Queue) List(ctx context.Context, f Filter, redriven bool, progress func(done, total int64), each func(*Letter) error) (Summary, error) {
 	var sum Summary
 	r, err := q.open(ctx, f, progress)
 	if err != nil {
 		return sum, err
 	}
-	if len(r.absent) > 0 {
-		return sum, q.absent(ctx, r.absent[0])
+	if len(r.missing) > 0 {
+		return sum, q.notFound(ctx, r.missing[0])
 	}
-	given := 0
+	listed := 0
 	counts := make(map[eval.Reason]*Count)
 	for i := range r.parts {
 		err := r.letters(ctx, &r.parts[i], func(l *Letter) error {
@@ -58,10 +57,10 @@ func (q *Queue) List(ctx context.Context, f Filter, redriven bool, progress func
 			}
 			sum.Letters++
 			tally(counts, l)
-			if f.Limit > 0 && given == f.Limit {
+			if f.Limit > 0 && listed == f.Limit {
 				return nil
 			}
-			given++
+			listed++
 			return each(l)
 		})
 		if err != nil && !errors.Is(err, errStop) {
@@ -96,30 +95,30 @@ func tally(counts map[eval.Reason]*Count, l *Letter) {
 	}
 }
 
-// ErrNotFound says that there is no letter of an id.
+// ErrNotFound says that no letter has an id.
 var ErrNotFound = errors.New("no such letter")
 
-// Letter gives one letter, content included.
+// Letter returns one letter, including its content.
 func (q *Queue) Letter(ctx context.Context, id ID) (*Letter, error) {
 	r, err := q.open(ctx, Filter{IDs: []ID{id}}, nil)
 	if err != nil {
 		return nil, err
 	}
-	if len(r.absent) > 0 {
-		return nil, q.absent(ctx, id)
+	if len(r.missing) > 0 {
+		return nil, q.notFound(ctx, id)
 	}
 	var out *Letter
 	if err := r.letters(ctx, &r.parts[0], func(l *Letter) error { out = l; return nil }); err != nil {
 		return nil, err
 	}
 	if out == nil {
-		return nil, fmt.Errorf("%w %v: what stands there is a mark of a redrive, or nothing any more", ErrNotFound, id)
+		return nil, fmt.Errorf("%w %v: that offset holds a mark of a redrive, or nothing any more", ErrNotFound, id)
 	}
 	return out, nil
 }
 
-// absent says what there is instead of a letter.
-func (q *Queue) absent(ctx context.Context, id ID) error {
+// notFound returns the error for a missing letter, with the ids that exist.
+func (q *Queue) notFound(ctx context.Context, id ID) error {
 	spans, err := q.spans(ctx)
 	if err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// filled is a bench with six letters in two partitions, dead one hour apart, of
-// which 0:1 was redriven.
+// filled returns a bench with six letters in two partitions that died one hour apart;
+// 0:1 was redriven.
 func filled(t *testing.T) (b *bench, first time.Time) {
 	t.Helper()
 	b = newBench(t, 2)
@@ -141,7 +141,7 @@ func TestLetter(t *testing.T) {
 	}
 }
 
-// TestNoTopic: that nothing has died yet differs from a name that is wrong.
+// TestNoTopic: "nothing has died yet" differs from a wrong name.
 func TestNoTopic(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, func(c *broker.Config) { delete(c.Topics, "events.dead") })

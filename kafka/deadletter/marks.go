@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -9,9 +10,9 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// HeaderRedriven makes a message of the topic of dead letters a mark. Its value
-// holds the offsets, of the same partition, of letters that were redriven: a
-// JSON array of runs, each [FIRST, LAST].
+// HeaderRedriven makes a message of the topic of dead letters a mark. Its value holds
+// the offsets, in the same partition, of letters that were redriven: a JSON array of
+// runs, each [FIRST, LAST].
 const HeaderRedriven = consumer.HeaderPrefix + "redriven"
 
 // run is the offsets from first to last, both included.
@@ -19,31 +20,23 @@ type run struct{ first, last int64 }
 
 // marks are the letters of one partition that were redriven.
 type marks struct {
-	runs   []run // the first tidy ones are ascending and apart
-	tidied int
+	runs   []run
+	merged int // the first runs, which are ascending and do not touch
 }
 
-// slack is how many runs are added before they are sorted and merged.
-const slack = 4096
+// maxUnmerged is how many runs are added before they are sorted and merged.
+const maxUnmerged = 4096
 
 func (m *marks) add(runs ...run) {
 	m.runs = append(m.runs, runs...)
-	if len(m.runs) >= 2*m.tidied+slack {
-		m.tidy()
+	if len(m.runs) >= 2*m.merged+maxUnmerged {
+		m.merge()
 	}
 }
 
-// tidy sorts the runs and merges those that touch.
-func (m *marks) tidy() {
-	slices.SortFunc(m.runs, func(a, b run) int {
-		switch {
-		case a.first < b.first:
-			return -1
-		case a.first > b.first:
-			return 1
-		}
-		return 0
-	})
+// merge sorts the runs and joins those that touch.
+func (m *marks) merge() {
+	slices.SortFunc(m.runs, func(a, b run) int { return cmp.Compare(a.first, b.first) })
 	out := m.runs[:0]
 	for _, r := range m.runs {
 		if n := len(out); n > 0 && r.first <= out[n-1].last+1 {
@@ -52,25 +45,25 @@ func (m *marks) tidy() {
 		}
 		out = append(out, r)
 	}
-	m.runs, m.tidied = out, len(out)
+	m.runs, m.merged = out, len(out)
 }
 
 // has reports whether a letter was redriven.
 func (m *marks) has(offset int64) bool {
-	if m.tidied != len(m.runs) {
-		m.tidy()
+	if m.merged != len(m.runs) {
+		m.merge()
 	}
 	i := sort.Search(len(m.runs), func(i int) bool { return m.runs[i].last >= offset })
 	return i < len(m.runs) && m.runs[i].first <= offset
 }
 
-// encodeRuns gives the value of a mark for ascending offsets.
+// encodeRuns returns the value of a mark for ascending offsets.
 func encodeRuns(offsets []int64) []byte {
 	var m marks
 	for _, o := range offsets {
 		m.runs = append(m.runs, run{o, o})
 	}
-	m.tidy()
+	m.merge()
 	pairs := make([][2]int64, len(m.runs))
 	for i, r := range m.runs {
 		pairs[i] = [2]int64{r.first, r.last}
@@ -84,8 +77,8 @@ func encodeRuns(offsets []int64) []byte {
 
 var errNoRuns = errors.New("no list of runs of offsets")
 
-// decodeRuns reads the value of a mark that stands at an offset. A mark speaks
-// of what is before it; anything else was not written by this package.
+// decodeRuns reads the value of a mark at an offset. A mark only names offsets before
+// its own; anything else was not written by this package.
 func decodeRuns(value []byte, at int64) ([]run, error) {
 	var pairs [][]int64
 	if err := json.Unmarshal(value, &pairs); err != nil {

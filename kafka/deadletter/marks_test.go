@@ -25,14 +25,15 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestMarksStaySmall: a mark of each of many letters is as small as one run.
+// TestMarksStaySmall: one mark for each of many letters takes no more memory than one
+// run.
 func TestMarksStaySmall(t *testing.T) {
 	t.Parallel()
 	var m marks
 	const letters = 100_000
 	for i := range int64(letters) {
 		m.add(run{i, i})
-		if len(m.runs) > 2*slack {
+		if len(m.runs) > 2*maxUnmerged {
 			t.Fatalf("%d runs after %d letters", len(m.runs), i)
 		}
 	}
@@ -41,7 +42,7 @@ func TestMarksStaySmall(t *testing.T) {
 	}
 }
 
-// TestMarksAgree holds the runs against a set.
+// TestMarksAgree compares the runs with a set.
 func TestMarksAgree(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same numbers each time

@@ -10,6 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/kafka/conn"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
@@ -17,46 +18,45 @@ import (
 const (
 	// requestTimeout bounds one request to a broker.
 	requestTimeout = 10 * time.Second
-	// patience bounds the attempts at one request, pauses included.
-	patience = 30 * time.Second
-	// pauseMin and pauseMax bound the pause between two attempts; it doubles.
+	// retryLimit bounds the attempts at one request, pauses included.
+	retryLimit = 30 * time.Second
+	// pauseMin and pauseMax bound the pause between two attempts.
 	pauseMin = 100 * time.Millisecond
 	pauseMax = 2 * time.Second
 )
 
-// ErrEmpty says that the topic of dead letters does not exist while the topic of
-// events does: nothing has died yet.
+// ErrEmpty says that the topic of events exists and that of dead letters does not:
+// nothing has died yet.
 var ErrEmpty = errors.New("no dead letters")
 
 // Queue is the dead letters of one topic. It is safe for concurrent use.
 type Queue struct {
-	cfg       consumer.Config
-	transport *kafka.Transport
-	client    *kafka.Client
-	batch     int           // letters that are published before they are marked
-	patience  time.Duration // for the attempts at one request
+	cfg        consumer.Config
+	transport  *kafka.Transport
+	client     *kafka.Client
+	batch      int           // letters that are published before they are marked
+	retryLimit time.Duration // for the attempts at one request
 }
 
-// Open prepares to read the dead letters of the configured topic. It connects on
-// first use. The error is of type fault.Faults. The caller must Close the queue.
+// Open returns the dead letters of the configured topic. It connects on first use.
+// The error is of type fault.List. The caller must Close the queue.
 func Open(cfg consumer.Config) (*Queue, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, err
 	}
 	transport := conn.NewTransport(cfg.Config)
 	client := conn.NewClient(cfg.Config, transport)
-	client.Timeout = requestTimeout // half of it is for replicas, which have 500 ms when nothing is said
-	return &Queue{cfg: cfg, transport: transport, client: client, batch: batchLetters, patience: patience}, nil
+	client.Timeout = requestTimeout // half of it is for replicas, which would have 500 ms without it
+	return &Queue{cfg: cfg, transport: transport, client: client, batch: batchLetters, retryLimit: retryLimit}, nil
 }
 
-// Close lets go of the connections.
+// Close closes the connections.
 func (q *Queue) Close() { q.transport.CloseIdleConnections() }
 
-// Topic is the topic of the dead letters.
+// Topic returns the topic of the dead letters.
 func (q *Queue) Topic() string { return q.cfg.DeadLetters() }
 
-// partitions gives the partitions of a topic, ascending; none when it does not
-// exist.
+// partitions returns the partitions of a topic, ascending; none if it does not exist.
 func (q *Queue) partitions(ctx context.Context, topic string) ([]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -80,13 +80,13 @@ func (q *Queue) partitions(ctx context.Context, topic string) ([]int, error) {
 	return out, nil
 }
 
-// span is the offsets of a partition from from on and below to.
+// span is a range of offsets of a partition: from is inside, to is not.
 type span struct {
 	partition int
 	from, to  int64
 }
 
-// spans gives what the partitions of the dead letters hold now.
+// spans returns what the partitions of the dead letters hold now.
 func (q *Queue) spans(ctx context.Context) ([]span, error) {
 	ids, err := q.partitions(ctx, q.Topic())
 	if err != nil {
@@ -106,7 +106,7 @@ func (q *Queue) spans(ctx context.Context) ([]span, error) {
 	return q.bounds(ctx, q.Topic(), ids)
 }
 
-// bounds asks how far partitions reach.
+// bounds returns what partitions hold now.
 func (q *Queue) bounds(ctx context.Context, topic string, ids []int) ([]span, error) {
 	asked := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {
@@ -135,7 +135,7 @@ func (q *Queue) since(ctx context.Context, spans []span, t time.Time) error {
 	}
 	for i := range spans {
 		s := &spans[i]
-		first := s.to // a broker that knows none answers -1
+		first := s.to // a broker without such a message answers -1
 		for o := range found[s.partition].Offsets {
 			if o >= 0 {
 				first = o
@@ -172,36 +172,38 @@ func (q *Queue) listOffsets(ctx context.Context, topic string, asked []kafka.Off
 	return out, nil
 }
 
-// retry makes a request until it succeeds, fails for good, or patience ends. The
-// error is that of the last attempt.
+// retry makes a request until it succeeds, fails for good, or retryLimit has passed.
+// The error is that of the last attempt that the limit did not cut short.
 func (q *Queue) retry(ctx context.Context, request func(context.Context) error) error {
-	all, cancel := context.WithTimeout(ctx, q.patience)
+	all, cancel := context.WithTimeout(ctx, q.retryLimit)
 	defer cancel()
-	for wait := pauseMin; ; wait = min(2*wait, pauseMax) {
+	pause := backoff.Backoff{Min: pauseMin, Max: pauseMax}
+	var last error
+	for attempt := 1; ; attempt++ {
 		one, cancel := context.WithTimeout(all, requestTimeout)
 		err := request(one)
 		cancel()
-		if err == nil || !passes(err) {
+		if err == nil || !temporary(err) {
 			return q.cfg.Describe(err)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-all.Done():
-			timer.Stop()
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return q.cfg.Describe(err)
+		if last == nil || all.Err() == nil {
+			last = err
 		}
+		if pause.Wait(all, attempt) {
+			continue
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return q.cfg.Describe(last)
 	}
 }
 
-// passes reports whether an error may be gone at the next attempt: a broker that
-// says so, or a connection that broke.
-func passes(err error) bool {
+// temporary reports whether the next attempt may succeed: the broker says so, or the
+// connection broke.
+func temporary(err error) bool {
 	if code, ok := errors.AsType[kafka.Error](err); ok {
-		return code.Temporary() || code == kafka.Unknown // which kafka-go says of a connection that broke
+		return code.Temporary() || code == kafka.Unknown // kafka-go's code for a connection that broke
 	}
 	return true
 }

@@ -5,31 +5,33 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Action is what was done with a letter, or in a dry run would be.
+// Action is what was done with a letter, or would be done without DryRun.
 type Action string
 
 // The actions.
 const (
 	ActionRedriven  Action = "redriven"
 	ActionRefused   Action = "refused"
-	ActionDuplicate Action = "duplicate" // another letter of the same message was redriven; this one is marked only
+	ActionDuplicate Action = "duplicate" // another letter of the same message was redriven; this one is only marked
 )
 
-// Refusal says why a letter was not redriven; one of a closed set.
+// SkipReason says why a letter was not redriven.
 type Refusal string
 
-// The refusals.
+// The reasons.
 const (
-	RefusedNotFound  Refusal = "not_found"      // there is no letter of that id
-	RefusedBefore    Refusal = "redriven"       // it was asked for by id, and was redriven before
+	RefusedNotFound  Refusal = "not_found"      // no letter has the id
+	RefusedBefore    Refusal = "redriven"       // it was chosen by id, and redriven by an earlier run
 	RefusedForeign   Refusal = "foreign"        // it names no origin: no worker wrote it
 	RefusedTopic     Refusal = "other_topic"    // its origin is not the configured topic
 	RefusedLimit     Refusal = "redrives"       // it was redriven too often
-	RefusedHopeless  Refusal = "hopeless"       // it would die again for sure
-	RefusedTruncated Refusal = "truncated"      // it was cut, and the whole is gone
+	RefusedHopeless  Refusal = "hopeless"       // it would certainly die again
+	RefusedTruncated Refusal = "truncated"      // it was truncated, and the whole message is gone
 	RefusedTooLarge  Refusal = "broker_refuses" // the broker takes no message as large
 )
 
@@ -37,19 +39,20 @@ const (
 type Options struct {
 	// MaxRedrives is how often a message may be redriven in all; 1 or more.
 	MaxRedrives int
-	// Force redrives what would die again for sure, for a worker that is newer
-	// than this program, or is configured otherwise.
+	// Force redrives what would certainly die again, for a worker that is newer than
+	// this program or configured otherwise.
 	Force bool
 	// DryRun publishes nothing and marks nothing.
 	DryRun bool
-	// Progress is told how many offsets of how many have been passed; may be nil.
+	// Progress is called with how many offsets of how many have been passed; may be
+	// nil.
 	Progress func(done, total int64)
 }
 
 // DefaultOptions redrives a message three times at most.
 func DefaultOptions() Options { return Options{MaxRedrives: 3} }
 
-// Validate gives every fault of the options.
+// Validate returns every fault of the options.
 func (o Options) Validate() fault.List {
 	var faults fault.List
 	if o.MaxRedrives < 1 {
@@ -60,32 +63,33 @@ func (o Options) Validate() fault.List {
 
 // Result is what became of one letter.
 type Result struct {
-	Letter  *Letter // of an id that is no letter, ID alone
+	Letter  *Letter // only its ID is set if there is no such letter
 	Action  Action
-	Refusal Refusal // of a letter that was refused
-	Detail  string  // says the refusal to a person; ids and names, no content
+	Refusal Refusal // of a letter that was skipped
+	Detail  string  // the reason in words; ids and names, no content
 }
 
 // Totals count the results of a redrive.
 type Totals struct {
 	Redriven, Refused, Duplicates int
-	// Before are letters that the filter chose and an earlier run redrove. They
-	// are left alone, and no results.
+	// Before counts letters that the filter chose and an earlier run redrove. They are
+	// left alone and have no Result.
 	Before int
 }
 
-// Redrive publishes the chosen letters to the configured topic and marks them,
-// batch by batch, and calls each with the results. A letter that it names is
-// published and marked already when each is told so.
+// Redrive publishes the chosen letters to the configured topic and marks them, batch
+// by batch, and calls each with the results. A letter is published and marked before
+// its result says so.
 //
 // The message is the one that died: its key, value and headers, in the partition
-// where it was, with one header more, evalworker-redrives. All replicas in sync
-// have it when it counts as published.
+// where it was, with the additional header evalworker-redrives. It counts as
+// published when all replicas in sync have it.
 //
-// When ctx ends, the batch in flight is finished first. The error is ErrEmpty when
-// there is no topic yet; after any other error the totals count what was done.
+// When ctx ends, the batch in flight is finished first. The error is ErrEmpty if there
+// is no topic of dead letters yet; after any other error the totals count what was
+// done.
 func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Result) error) (Totals, error) {
-	run := &redrive{q: q, o: o, filter: f, each: each}
+	run := &redriveRun{q: q, opts: o, filter: f, each: each}
 	if err := o.Validate().Err(); err != nil {
 		return run.totals, err
 	}
@@ -99,8 +103,8 @@ func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Resu
 	if len(run.partitions) == 0 {
 		return run.totals, fmt.Errorf("topic %s does not exist: make it, or name another with kafka.topic", q.cfg.Topic)
 	}
-	for _, id := range r.absent {
-		if err := run.refuse(&Letter{ID: id}, RefusedNotFound, "there is no such letter"); err != nil {
+	for _, id := range r.missing {
+		if err := run.skip(&Letter{ID: id}, RefusedNotFound, "there is no such letter"); err != nil {
 			return run.totals, err
 		}
 	}
@@ -116,20 +120,20 @@ func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Resu
 	return run.totals, nil
 }
 
-// redrive is one run of Redrive.
-type redrive struct {
+// redriveRun is one call of Redrive.
+type redriveRun struct {
 	q          *Queue
-	o          Options
+	opts       Options
 	filter     Filter
 	each       func(Result) error
 	partitions []int // of the origin topic
 	totals     Totals
-	sent       recent // by this run, and by earlier ones as far as their letters were passed
+	sent       identitySet // by this run, and by earlier ones whose marked letters were read
 	batch      batch
 }
 
 // part redrives the letters of one partition.
-func (r *redrive) part(ctx context.Context, in *reading, p *part) error {
+func (r *redriveRun) part(ctx context.Context, in *reader, p *part) error {
 	r.batch = batch{partition: p.id}
 	err := in.letters(ctx, p, func(l *Letter) error { return r.letter(ctx, l) })
 	if err != nil && !errors.Is(err, errStop) {
@@ -141,9 +145,9 @@ func (r *redrive) part(ctx context.Context, in *reading, p *part) error {
 	return err
 }
 
-// letter decides about one letter. It ends the run with errStop at the limit.
-func (r *redrive) letter(ctx context.Context, l *Letter) error {
-	if l.Redriven && l.Truncated == "" { // of one that was cut the message is not known
+// letter decides about one letter. It returns errStop at the filter's limit.
+func (r *redriveRun) letter(ctx context.Context, l *Letter) error {
+	if l.Redriven && l.Truncated == "" { // of a truncated letter the message is not known
 		r.sent.add(identify(l.Origin, l.message()))
 	}
 	if !r.filter.wants(l) {
@@ -151,47 +155,47 @@ func (r *redrive) letter(ctx context.Context, l *Letter) error {
 	}
 	if l.Redriven {
 		if len(r.filter.IDs) > 0 {
-			return r.refuse(l, RefusedBefore, "it was redriven before")
+			return r.skip(l, RefusedBefore, "it was redriven before")
 		}
 		r.totals.Before++
 		return nil
 	}
-	if err := r.limit(ctx); err != nil {
+	if err := r.checkLimit(ctx); err != nil {
 		return err
 	}
-	m, refusal, detail, err := r.whole(ctx, l)
+	m, reason, detail, err := r.prepare(ctx, l)
 	if err != nil {
 		return err
 	}
-	if refusal != "" {
-		return r.refuse(l, refusal, detail)
+	if reason != "" {
+		return r.skip(l, reason, detail)
 	}
-	of := identify(l.Origin, m)
-	if r.batch.holds(of) {
-		// Whether the other one is accepted has to be known first.
+	id := identify(l.Origin, m)
+	if r.batch.publishes(id) {
+		// Whether the broker accepts the other letter has to be known first.
 		if err := r.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if r.sent.has(of) {
-		r.batch.add(l, of, nil)
-		return r.fill(ctx)
+	if r.sent.has(id) {
+		r.batch.add(l, id, nil)
+		return r.flushIfFull(ctx)
 	}
-	m = m.redriven(l.Redrives + 1)
-	if fault := hopeless(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.o.Force {
-		return r.refuse(l, RefusedHopeless, "it would die again: "+fault.Error())
+	m = m.withRedrives(l.Redrives + 1)
+	if fault := certainFault(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.opts.Force {
+		return r.skip(l, RefusedHopeless, "it would die again: "+fault.Error())
 	}
-	r.batch.add(l, of, m)
-	return r.fill(ctx)
+	r.batch.add(l, id, m)
+	return r.flushIfFull(ctx)
 }
 
-// limit gives errStop when the limit is reached. Letters that are refused do not
-// count: they would be in the way of all later runs.
-func (r *redrive) limit(ctx context.Context) error {
-	if r.filter.Limit == 0 || r.totals.Redriven+r.batch.messages() < r.filter.Limit {
+// checkLimit returns errStop when the limit is reached. Letters that are skipped do
+// not count, because all later runs would meet them again.
+func (r *redriveRun) checkLimit(ctx context.Context) error {
+	if r.filter.Limit == 0 || r.totals.Redriven+r.batch.messages < r.filter.Limit {
 		return nil
 	}
-	// The broker may refuse some of the batch.
+	// The broker may reject some of the batch.
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
@@ -201,8 +205,54 @@ func (r *redrive) limit(ctx context.Context) error {
 	return errStop
 }
 
-// fill flushes a batch that is full.
-func (r *redrive) fill(ctx context.Context) error {
+// prepare returns the message that died, or why it is not available or may not be
+// published.
+func (r *redriveRun) prepare(ctx context.Context, l *Letter) (*message, Refusal, string, error) {
+	switch {
+	case l.Origin.Topic == "":
+		return nil, RefusedForeign, "it does not name its origin: no worker wrote it", nil
+	case l.Origin.Topic != r.q.cfg.Topic:
+		return nil, RefusedTopic, fmt.Sprintf("it died in topic %s, and kafka.topic is %s", l.Origin.Topic, r.q.cfg.Topic), nil
+	case l.Redrives >= r.opts.MaxRedrives && l.Redrives == 1:
+		return nil, RefusedLimit, fmt.Sprintf("it was redriven once and died again; --max-redrives is %d", r.opts.MaxRedrives), nil
+	case l.Redrives >= r.opts.MaxRedrives:
+		return nil, RefusedLimit, fmt.Sprintf("it was redriven %d times and died each time; --max-redrives is %d", l.Redrives, r.opts.MaxRedrives), nil
+	}
+	if l.Truncated == "" {
+		return l.message(), "", "", nil
+	}
+	m, state, err := r.q.original(ctx, l)
+	if err == nil && state != TraceThere {
+		return nil, RefusedTruncated, fmt.Sprintf("it lacks its %s, and the whole is no longer at %v (%s)", l.Truncated, l.Origin, state), nil
+	}
+	return m, "", "", err
+}
+
+// certainFault returns the fault for which a message would die in a worker of this
+// version and configuration, if that is certain. m is the message as it would be
+// published, with the header of a redrive.
+func certainFault(m *message, maxBytes int) error {
+	if n := m.size(); n > maxBytes {
+		return fmt.Errorf("%s: %d bytes, and kafka.max_message_bytes is %d", eval.ReasonTooLarge, n, maxBytes)
+	}
+	_, err := event.Decode(m.value)
+	return err
+}
+
+// WouldDie returns the fault for which a letter would certainly die again, in a worker
+// of this version and configuration; "" if that is not known, as for a truncated
+// letter.
+func (q *Queue) WouldDie(l *Letter) string {
+	if l.Truncated != "" {
+		return ""
+	}
+	if err := certainFault(l.message().withRedrives(l.Redrives+1), q.cfg.MaxMessageBytes); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func (r *redriveRun) flushIfFull(ctx context.Context) error {
 	if len(r.batch.items) < r.q.batch && r.batch.bytes < batchBytes {
 		return nil
 	}
@@ -210,7 +260,7 @@ func (r *redrive) fill(ctx context.Context) error {
 }
 
 // flush publishes the batch, marks it, and reports it.
-func (r *redrive) flush(ctx context.Context) error {
+func (r *redriveRun) flush(ctx context.Context) error {
 	if len(r.batch.items) == 0 {
 		return nil
 	}
@@ -220,38 +270,37 @@ func (r *redrive) flush(ctx context.Context) error {
 	b := r.batch
 	r.batch = batch{partition: b.partition}
 	var err error
-	if !r.o.DryRun {
-		// Not to be interrupted: what is published has to be marked. Both take
-		// patience at most.
+	if !r.opts.DryRun {
+		// Not interrupted, because what is published has to be marked. Each request ends
+		// after retryLimit at the latest.
 		err = r.q.deliver(context.WithoutCancel(ctx), r.partitions, &b)
 	}
 	for i := range b.items {
-		item := &b.items[i]
-		if err != nil && !item.marked {
-			continue // nobody knows, or it is not done
+		if err != nil && !b.items[i].done {
+			continue // it is not done, or that is not known
 		}
-		if told := r.tell(item); told != nil {
-			return errors.Join(err, told)
+		if reported := r.report(&b.items[i]); reported != nil {
+			return errors.Join(err, reported)
 		}
 	}
 	return err
 }
 
-// tell counts and reports an item that is done.
-func (r *redrive) tell(item *item) error {
+// report counts an item that is done and passes its result on.
+func (r *redriveRun) report(item *item) error {
 	switch {
-	case item.refused:
-		return r.refuse(item.letter, RefusedTooLarge, fmt.Sprintf("the broker takes no message of %d bytes", item.letter.Bytes()))
+	case item.rejected:
+		return r.skip(item.letter, RefusedTooLarge, fmt.Sprintf("the broker takes no message of %d bytes", item.letter.Bytes()))
 	case item.message == nil:
 		r.totals.Duplicates++
 		return r.each(Result{Letter: item.letter, Action: ActionDuplicate})
 	}
-	r.sent.add(item.of)
+	r.sent.add(item.identity)
 	r.totals.Redriven++
 	return r.each(Result{Letter: item.letter, Action: ActionRedriven})
 }
 
-func (r *redrive) refuse(l *Letter, why Refusal, detail string) error {
+func (r *redriveRun) skip(l *Letter, reason Refusal, detail string) error {
 	r.totals.Refused++
-	return r.each(Result{Letter: l, Action: ActionRefused, Refusal: why, Detail: detail})
+	return r.each(Result{Letter: l, Action: ActionRefused, Refusal: reason, Detail: detail})
 }

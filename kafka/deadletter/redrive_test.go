@@ -18,8 +18,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// TestRedrive: what a worker put aside goes back as it was once the worker is
-// mended, is handled, and stays done.
+// TestRedrive: once the worker is fixed, letters are redriven unchanged, handled, and
+// not redriven again.
 func TestRedrive(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -75,11 +75,11 @@ func TestRedrive(t *testing.T) {
 			headers = append(headers, event.Header(h))
 		}
 		headers = append(headers, event.Header{Key: consumer.HeaderRedrives, Value: []byte("1")})
-		// kafka-go's Reader, with which workers read, gives empty as null.
+		// kafka-go's Reader, which workers use, returns null for empty.
 		if diff := cmp.Diff(headers, m.Headers, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("headers of %q (-want +got):\n%s", key, diff)
 		}
-		// What sampling decides on is the same, so the decision is.
+		// Sampling reads the same data, so it decides the same.
 		before, _ := event.EnvelopeFromHeaders(headers[:len(headers)-1])
 		after, ok := event.EnvelopeFromHeaders(m.Headers)
 		if before != after || ok != (key != "null") {
@@ -114,7 +114,7 @@ func sortedByOffset(lines []string) []string {
 }
 
 // TestLoopEnds: a message that dies each time is redriven three times, and then
-// refused.
+// skipped.
 func TestLoopEnds(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -141,8 +141,8 @@ func TestLoopEnds(t *testing.T) {
 	}
 }
 
-// TestRefusals: what cannot or must not go back is refused by name.
-func TestRefusals(t *testing.T) {
+// TestSkips: letters that cannot or must not be redriven are skipped with the reason.
+func TestSkips(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.cfg.MaxMessageBytes = 2000
@@ -171,7 +171,7 @@ func TestRefusals(t *testing.T) {
 	if totals != (Totals{Redriven: 1, Refused: 6}) {
 		t.Errorf("totals %+v", totals)
 	}
-	// What was refused is neither published nor marked.
+	// What was skipped is neither published nor marked.
 	if diff := cmp.Diff([]string{"odd count"}, keys(b.messages(b.cfg.Topic, 0))); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
 	}
@@ -187,8 +187,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestFateCountsTheRedrive: what a look at a letter says of its size is what a
-// redrive decides by, the header that it adds included.
+// TestFateCountsTheRedrive: WouldDie and a redrive judge the same size, with the header
+// that the redrive adds.
 func TestFateCountsTheRedrive(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -229,8 +229,8 @@ func TestDryRunChangesNothing(t *testing.T) {
 	}
 }
 
-// TestDuplicates: of two letters of one message one is redriven and both are
-// done, whether they stand in one batch or not.
+// TestDuplicates: of two letters of one message one is redriven and both are marked,
+// whether they are in one batch or not.
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 2, 100} {
@@ -255,8 +255,8 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// TestAMissingMarkRepeatsOneBatch: a run that ends between publishing and
-// marking has one batch published again by the next, and no more.
+// TestAMissingMarkRepeatsOneBatch: after a run that ends between publishing and
+// marking, the next publishes one batch again, and no more.
 func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 	t.Parallel()
 	const letters, batch = 10, 3
@@ -265,7 +265,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(fmt.Sprintf("k%d", i), eval.ReasonPanic, i))
 	}
 	q := b.open()
-	q.batch, q.patience = batch, 500*time.Millisecond
+	q.batch, q.retryLimit = batch, 500*time.Millisecond
 	var restore func()
 	var done []string
 	_, err := q.Redrive(t.Context(), Filter{}, DefaultOptions(), func(r Result) error {
@@ -279,7 +279,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		t.Fatalf("Redrive: %v", err)
 	}
 	if diff := cmp.Diff([]string{"k0", "k1", "k2"}, done); diff != "" {
-		t.Errorf("told as done (-want +got):\n%s", diff)
+		t.Errorf("reported (-want +got):\n%s", diff)
 	}
 	restore()
 	if _, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: letters - batch, Before: batch}) {
@@ -291,8 +291,8 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 	}
 }
 
-// TestAnInterruptEndsBetweenBatches: what was published is marked, so that the
-// next run goes on exactly there.
+// TestAnInterruptEndsBetweenBatches: what was published is marked, so the next run goes
+// on exactly there.
 func TestAnInterruptEndsBetweenBatches(t *testing.T) {
 	t.Parallel()
 	const letters = 7
@@ -317,8 +317,8 @@ func TestAnInterruptEndsBetweenBatches(t *testing.T) {
 	}
 }
 
-// TestTruncated: what a letter lacks is fetched from where the message died, as
-// long as it is that message.
+// TestTruncated: what a letter lacks is fetched from its origin, if the message there
+// is still the same.
 func TestTruncated(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = 2000 })
@@ -338,16 +338,16 @@ func TestTruncated(t *testing.T) {
 	})
 	b.committed(3)
 	w.stop()
-	var cut []string
+	var truncated []string
 	if _, err := b.open().List(t.Context(), Filter{}, false, nil, func(l *Letter) error {
 		trace, err := b.open().Trace(t.Context(), l)
-		cut = append(cut, fmt.Sprintf("%d %s %s", l.Origin.Offset, l.Truncated, trace))
+		truncated = append(truncated, fmt.Sprintf("%d %s %s", l.Origin.Offset, l.Truncated, trace))
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if len(cut) != 2 || !strings.Contains(strings.Join(cut, ","), "1 value there") || !strings.Contains(strings.Join(cut, ","), "2 value,headers there") {
-		t.Fatalf("letters %v", cut)
+	if len(truncated) != 2 || !strings.Contains(strings.Join(truncated, ","), "1 value there") || !strings.Contains(strings.Join(truncated, ","), "2 value,headers there") {
+		t.Fatalf("letters %v", truncated)
 	}
 	if got, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: 2}) {
 		t.Fatalf("%v %+v", got, totals)
@@ -374,8 +374,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestTruncatedAndGone: neither a message that retention has taken nor another
-// one in its place is the one that died.
+// TestTruncatedAndGone: a message that retention has deleted cannot be redriven, and
+// another one in its place is not mistaken for it.
 func TestTruncatedAndGone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -383,12 +383,12 @@ func TestTruncatedAndGone(t *testing.T) {
 	if err := b.broker.DeleteRecords(b.cfg.Topic, 0, 1); err != nil {
 		t.Fatal(err)
 	}
-	cut := kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)}
+	truncated := kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedValue)}
 	late := b.letter("early", eval.ReasonPanic, 2, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedAll)})
-	late.Time = time.Now().Add(-time.Hour) // dead before the message that stands there was published
+	late.Time = time.Now().Add(-time.Hour) // died before the message at that place was published
 	letters := []kafka.Record{
-		b.letter("deleted", eval.ReasonPanic, 0, cut), b.letter("replaced", eval.ReasonPanic, 1, cut),
-		b.letter("beyond", eval.ReasonPanic, 7, cut), late, b.letter("same", eval.ReasonPanic, 2, cut),
+		b.letter("deleted", eval.ReasonPanic, 0, truncated), b.letter("replaced", eval.ReasonPanic, 1, truncated),
+		b.letter("beyond", eval.ReasonPanic, 7, truncated), late, b.letter("same", eval.ReasonPanic, 2, truncated),
 	}
 	for i := range letters {
 		if letters[i].Time.IsZero() {
@@ -404,8 +404,8 @@ func TestTruncatedAndGone(t *testing.T) {
 	}
 }
 
-// TestTooLargeForOneRequest: letters that are too large together go one by one,
-// and the one that the broker never takes is refused.
+// TestTooLargeForOneRequest: letters that are too large together are published one by
+// one, and one that the broker never takes is skipped.
 func TestTooLargeForOneRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = 2000 })
@@ -422,12 +422,12 @@ func TestTooLargeForOneRequest(t *testing.T) {
 	whole := &Letter{ID: ID{0, 0}, Origin: Origin{b.cfg.Topic, 0, 0}}
 	it := item{letter: whole, message: &message{value: noise(4000)}}
 	batch := batch{partition: 0, items: []item{it}}
-	if err := q.deliver(t.Context(), []int{0}, &batch); err != nil || !batch.items[0].refused || batch.items[0].sent {
+	if err := q.deliver(t.Context(), []int{0}, &batch); err != nil || !batch.items[0].rejected || batch.items[0].sent {
 		t.Errorf("deliver: %v, %+v", err, batch.items[0])
 	}
 }
 
-// noise gives bytes that no compression makes fewer.
+// noise returns bytes that no compression shrinks.
 func noise(n int) []byte {
 	out, x := make([]byte, n), uint32(1)
 	for i := range out {

@@ -11,26 +11,24 @@ import (
 )
 
 const (
-	// fetchBytes is how much one fetch asks for. A message that is larger comes
-	// alone.
+	// fetchBytes is how much one fetch asks for. A larger message comes alone.
 	fetchBytes = 4 << 20
-	// maxIdle is how many fetches in a row may bring nothing where there should
-	// be something.
-	maxIdle = 20
+	// maxEmpty is how many fetches in a row may return nothing before the end.
+	maxEmpty = 20
 )
 
-// errStop ends a scan early and well.
+// errStop ends a scan early without a failure.
 var errStop = errors.New("enough")
 
-// scan gives the messages of a span to fn, in order. The record and its bytes
-// are valid until fn returns. It ends at the end of the span, whatever was
-// deleted or compacted away there; fn ends it early with errStop.
+// scan calls fn with the messages of a span, in order. The record and its bytes are
+// valid until fn returns. The scan ends at the end of the span, also if the last
+// messages were deleted or compacted away; fn ends it early with errStop.
 func (q *Queue) scan(ctx context.Context, topic string, s span, fn func(*kafka.Record) error) error {
-	next, idle := s.from, 0
+	next, empty := s.from, 0
 	for next < s.to {
 		res, err := q.fetch(ctx, topic, s.partition, next)
 		if errors.Is(err, kafka.OffsetOutOfRange) {
-			// Retention was faster than we, or the topic is another one now.
+			// Retention has overtaken the scan, or the topic was made again.
 			after, err := q.bounds(ctx, topic, []int{s.partition})
 			if err != nil {
 				return err
@@ -44,21 +42,21 @@ func (q *Queue) scan(ctx context.Context, topic string, s span, fn func(*kafka.R
 		if err != nil {
 			return fmt.Errorf("read %s/%d at %d: %w", topic, s.partition, next, err)
 		}
-		after, some, err := walk(res.Records, next, s.to, fn)
+		after, some, err := eachRecord(res.Records, next, s.to, fn)
 		switch {
 		case errors.Is(err, errStop):
 			return nil
 		case err != nil:
 			return err
 		case after > next:
-			next, idle = after, 0
+			next, empty = after, 0
 		case some:
-			// Only what lies before: the rest of that batch was compacted away, and
-			// kafka-go does not tell where it ends.
-			next, idle = next+1, 0
+			// All records are before next: the rest of the batch was compacted away, and
+			// kafka-go does not say where it ends.
+			next, empty = next+1, 0
 		default:
-			if idle++; idle >= maxIdle {
-				return fmt.Errorf("read %s/%d at %d: the broker gives nothing, and says that there is something up to %d", topic, s.partition, next, s.to)
+			if empty++; empty >= maxEmpty {
+				return fmt.Errorf("read %s/%d at %d: the broker returns nothing, although it reports messages up to %d", topic, s.partition, next, s.to)
 			}
 		}
 	}
@@ -79,17 +77,17 @@ func (q *Queue) fetch(ctx context.Context, topic string, partition int, offset i
 	return res, err
 }
 
-// walk gives the records from next on and below to to fn. It returns the offset
-// to go on at, and whether there were any records or batches at all.
-func walk(records kafka.RecordReader, next, to int64, fn func(*kafka.Record) error) (after int64, some bool, err error) {
+// eachRecord calls fn with the records from next on and before to. It returns the
+// offset to go on at, and whether there were any batches at all.
+func eachRecord(records kafka.RecordReader, next, to int64, fn func(*kafka.Record) error) (after int64, some bool, err error) {
 	set, ok := records.(*protocol.RecordStream)
 	if !ok {
 		return next, false, nil // empty
 	}
 	for _, batch := range set.Records {
 		some = true
-		// Markers of transactions are no messages. RecordStream would step over
-		// them as well, and over their offsets.
+		// Control batches hold markers of transactions, not messages. RecordStream would
+		// skip their offsets as well.
 		_, control := batch.(*protocol.ControlBatch)
 		for {
 			r, err := batch.ReadRecord()
@@ -115,7 +113,7 @@ func walk(records kafka.RecordReader, next, to int64, fn func(*kafka.Record) err
 func release(r *kafka.Record) {
 	for _, b := range []kafka.Bytes{r.Key, r.Value} {
 		if b != nil {
-			_ = b.Close() // pages of memory: nothing can go wrong
+			_ = b.Close() // memory: it cannot fail
 		}
 	}
 }

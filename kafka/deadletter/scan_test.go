@@ -15,8 +15,8 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// TestWalk: what a fetch may bring besides the messages that were asked for.
-func TestWalk(t *testing.T) {
+// TestEachRecord covers what a fetch may return besides the messages asked for.
+func TestEachRecord(t *testing.T) {
 	t.Parallel()
 	batch := func(offsets ...int64) protocol.RecordReader {
 		var rs []protocol.Record
@@ -51,7 +51,7 @@ func TestWalk(t *testing.T) {
 				in = &protocol.RecordStream{Records: tt.batches}
 			}
 			var seen []int64
-			after, some, err := walk(in, 5, 10, func(r *kafka.Record) error { seen = append(seen, r.Offset); return nil })
+			after, some, err := eachRecord(in, 5, 10, func(r *kafka.Record) error { seen = append(seen, r.Offset); return nil })
 			if err != nil || after != tt.after || some != tt.some {
 				t.Errorf("walk = %d, %v, %v; want %d, %v", after, some, err, tt.after, tt.some)
 			}
@@ -62,8 +62,8 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// TestScanTransactions: markers that end transactions are no letters, also where
-// one is the last message of a partition.
+// TestScanTransactions: markers of transactions are not letters, even if one is the
+// last record of a partition.
 func TestScanTransactions(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -92,7 +92,7 @@ func TestScanTransactions(t *testing.T) {
 	}
 }
 
-// TestScanWhileRetentionDeletes: what is deleted while it is read is skipped.
+// TestScanWhileRetentionDeletes: messages deleted during the scan are passed over.
 func TestScanWhileRetentionDeletes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -115,7 +115,7 @@ func TestScanWhileRetentionDeletes(t *testing.T) {
 	}
 }
 
-// TestScanEnds: what is written while it is read is not read.
+// TestScanEnds: messages written during the scan are not read.
 func TestScanEnds(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -135,13 +135,13 @@ func TestScanEnds(t *testing.T) {
 	}
 }
 
-// TestNobodyThere: a broker that cannot be reached is an error that names it.
-func TestNobodyThere(t *testing.T) {
+// TestBrokerAway: the error of a broker that cannot be reached names it.
+func TestBrokerAway(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.broker.Close()
 	q := b.open()
-	q.patience = 100 * time.Millisecond
+	q.retryLimit = 100 * time.Millisecond
 	want := "look up topic events.dead: broker " + b.broker.Addr() + " cannot be reached: connect: connection refused"
 	if _, err := q.List(t.Context(), Filter{}, false, nil, nil); err == nil || err.Error() != want {
 		t.Errorf("List without a broker: %v, want %s", err, want)

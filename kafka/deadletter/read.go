@@ -13,22 +13,22 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Filter chooses letters. What is zero chooses all.
+// Filter chooses letters. A zero field chooses all.
 type Filter struct {
-	IDs    []ID        // these alone
-	Reason eval.Reason // that died of this
+	IDs    []ID        // these letters
+	Reason eval.Reason // that died for this reason
 	Key    string      // of messages with this key
-	Prefix string      // of messages whose key begins so
+	Prefix string      // of messages whose key begins with this
 	// Since and Until bound the time of death; Until itself is outside.
 	Since, Until time.Time
-	// Match chooses by what a letter is; nil: all.
+	// Match chooses letters by any other property; nil: all.
 	Match func(*Letter) bool
-	// Limit is how many letters are listed, or redriven, at most; 0: all. What a
-	// redrive refuses, or finds to be a duplicate, does not count.
+	// Limit is how many letters are listed, or redriven, at most; 0: all. Letters that
+	// a redrive skips, and duplicates, do not count.
 	Limit int
 }
 
-// All reports whether the filter leaves nothing out.
+// All reports whether the filter chooses every letter.
 func (f Filter) All() bool {
 	return len(f.IDs) == 0 && f.Match == nil && f.Reason == "" && f.Key == "" && f.Prefix == "" && f.Since.IsZero() && f.Until.IsZero() && f.Limit == 0
 }
@@ -41,7 +41,7 @@ func (f Filter) wants(l *Letter) bool {
 		(f.Match == nil || f.Match(l))
 }
 
-// wantsKey holds Key and Prefix against a key. A letter is chosen by either.
+// wantsKey reports whether a key is Key or begins with Prefix.
 func (f Filter) wantsKey(key string) bool {
 	switch {
 	case f.Key == "" && f.Prefix == "":
@@ -52,27 +52,27 @@ func (f Filter) wantsKey(key string) bool {
 	return f.Prefix != "" && strings.HasPrefix(key, f.Prefix)
 }
 
-// reading is one read of the dead letters: what is asked of each partition, and
-// which letters were redriven.
-type reading struct {
-	q      *Queue
-	parts  []part
-	step   func(done, total int64) // never nil
-	done   int64                   // offsets that were passed in finished spans
-	total  int64
-	absent []ID // asked for, and outside of what the topic holds
+// reader is one read of the dead letters: where the wanted letters are in each
+// partition, and which letters were redriven.
+type reader struct {
+	q       *Queue
+	parts   []part
+	step    func(done, total int64) // never nil
+	done    int64                   // offsets in the spans that were read
+	total   int64
+	missing []ID // of the filter, and outside of what the topic holds
 }
 
 // part is what is read of one partition.
 type part struct {
-	id    int
-	marks marks
-	whole span   // where marks may be
-	wants []span // where the letters are
+	id     int
+	marks  marks
+	whole  span   // where marks may be
+	wanted []span // where the letters are
 }
 
-// open looks where the letters of a filter are, and reads the marks.
-func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total int64)) (*reading, error) {
+// open finds out where the letters of a filter are, and reads the marks.
+func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total int64)) (*reader, error) {
 	spans, err := q.spans(ctx)
 	if err != nil {
 		return nil, err
@@ -85,29 +85,29 @@ func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total in
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	r := &reading{q: q, step: progress}
-	r.choose(spans, f.IDs)
+	r := &reader{q: q, step: progress}
+	r.plan(spans, f.IDs)
 	for i := range r.parts {
 		p := &r.parts[i]
 		r.total += p.whole.to - p.whole.from
-		for _, w := range p.wants {
+		for _, w := range p.wanted {
 			r.total += w.to - w.from
 		}
 	}
 	for i := range r.parts {
 		p := &r.parts[i]
-		if err := r.scan(ctx, p.whole, p.mark); err != nil {
+		if err := r.scan(ctx, p.whole, p.addMark); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// choose makes the parts: the spans, or of them what holds the ids.
-func (r *reading) choose(spans []span, ids []ID) {
+// plan makes the parts: the whole spans, or those pieces of them that hold the ids.
+func (r *reader) plan(spans []span, ids []ID) {
 	if len(ids) == 0 {
 		for _, s := range spans {
-			r.parts = append(r.parts, part{id: s.partition, whole: s, wants: []span{s}})
+			r.parts = append(r.parts, part{id: s.partition, whole: s, wanted: []span{s}})
 		}
 		return
 	}
@@ -118,23 +118,23 @@ func (r *reading) choose(spans []span, ids []ID) {
 	for _, id := range slices.Compact(ids) {
 		i := slices.IndexFunc(spans, func(s span) bool { return s.partition == id.Partition })
 		if i < 0 || id.Offset < spans[i].from || id.Offset >= spans[i].to {
-			r.absent = append(r.absent, id)
+			r.missing = append(r.missing, id)
 			continue
 		}
 		if n := len(r.parts); n == 0 || r.parts[n-1].id != id.Partition {
 			r.parts = append(r.parts, part{id: id.Partition, whole: span{id.Partition, id.Offset, spans[i].to}})
 		}
 		p := &r.parts[len(r.parts)-1]
-		if n := len(p.wants); n > 0 && p.wants[n-1].to == id.Offset {
-			p.wants[n-1].to++
+		if n := len(p.wanted); n > 0 && p.wanted[n-1].to == id.Offset {
+			p.wanted[n-1].to++
 			continue
 		}
-		p.wants = append(p.wants, span{id.Partition, id.Offset, id.Offset + 1})
+		p.wanted = append(p.wanted, span{id.Partition, id.Offset, id.Offset + 1})
 	}
 }
 
-// scan reads one span and tells how far the reading is.
-func (r *reading) scan(ctx context.Context, s span, fn func(*kafka.Record) error) error {
+// scan reads one span and reports the progress.
+func (r *reader) scan(ctx context.Context, s span, fn func(*kafka.Record) error) error {
 	defer func() {
 		r.done += s.to - s.from
 		r.step(r.done, r.total)
@@ -145,13 +145,17 @@ func (r *reading) scan(ctx context.Context, s span, fn func(*kafka.Record) error
 	})
 }
 
-// mark notes a record that is a mark. One that cannot be read marks nothing:
-// the letters are then redriven once more, which is the better mistake.
-func (p *part) mark(rec *kafka.Record) error {
-	if _, ok := header(rec.Headers, HeaderRedriven); !ok {
+func isMark(r *kafka.Record) bool {
+	return slices.ContainsFunc(r.Headers, func(h kafka.Header) bool { return h.Key == HeaderRedriven })
+}
+
+// addMark adds a record if it is a mark. A mark that cannot be parsed is ignored: to
+// redrive its letters again is better than never.
+func (p *part) addMark(rec *kafka.Record) error {
+	if !isMark(rec) {
 		return nil
 	}
-	value, err := bytesOf(rec.Value)
+	value, err := kafka.ReadAll(rec.Value)
 	if err != nil {
 		return err
 	}
@@ -161,12 +165,12 @@ func (p *part) mark(rec *kafka.Record) error {
 	return nil
 }
 
-// letters gives the letters of a part, marks left out. each ends it with errStop.
-func (r *reading) letters(ctx context.Context, p *part, each func(*Letter) error) error {
-	for _, s := range p.wants {
+// letters calls each with the letters of a part. It returns errStop if each did.
+func (r *reader) letters(ctx context.Context, p *part, each func(*Letter) error) error {
+	for _, s := range p.wanted {
 		stopped := false
 		err := r.scan(ctx, s, func(rec *kafka.Record) error {
-			if _, mark := header(rec.Headers, HeaderRedriven); mark {
+			if isMark(rec) {
 				return nil
 			}
 			l, err := letterOf(p.id, rec)

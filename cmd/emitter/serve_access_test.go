@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// TestServeIsRefused: a sidecar that the cluster does not let in keeps events,
-// and says in the words of its command line what to mend.
-func TestServeIsRefused(t *testing.T) {
+// TestServeWithoutAccess: a sidecar that the cluster does not let in keeps events, and
+// says in the words of its command line what to mend.
+func TestServeWithoutAccess(t *testing.T) {
 	t.Parallel()
 	b, err := broker.Start(broker.Config{
 		Topics: map[string]int32{topic: 1}, Users: []broker.User{{Mechanism: "SCRAM-SHA-512", Name: "app", Password: "right"}},
@@ -41,12 +42,12 @@ func TestServeIsRefused(t *testing.T) {
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if code := s.stop(t); code != exitOK {
+	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 }
 
-// lastError gives what /statusz says of Kafka, as soon as an attempt has failed.
+// lastError returns the error of Kafka in /statusz, once an attempt has failed.
 func lastError(client *http.Client, url string) (string, error) {
 	for {
 		resp, err := client.Get(url + "/statusz") //nolint:noctx // on loopback

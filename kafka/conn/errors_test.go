@@ -12,8 +12,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// TestDescribe: an error names a broker, says what failed, and shows nothing of
-// the library; what it stands for can still be asked.
+// TestDescribe: an error names a broker, says what failed, hides the library's names,
+// and keeps its cause in the chain.
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 	one := Config{Brokers: []string{"kafka:9092"}}
@@ -48,15 +48,16 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("described twice: %v", again)
 	}
 	if got := one.Describe(kafka.TopicAuthorizationFailed); Refused(got) == nil {
-		t.Errorf("a refusal: %v", got)
+		t.Errorf("an answer about access: %v", got)
 	}
 	if got := one.Describe(nil); got != nil {
 		t.Errorf("Describe(nil) = %v", got)
 	}
 }
 
-// TestBare: the method's name goes, however often it is there, and nothing else.
-func TestBare(t *testing.T) {
+// TestTrimMethod: the method's name is removed, however often it is there, and nothing
+// else.
+func TestTrimMethod(t *testing.T) {
 	t.Parallel()
 	inner := errors.New("inner")
 	twice := fmt.Errorf("kafka.(*Client).Fetch: %w", fmt.Errorf("kafka.(*Client).Metadata: %w", inner))

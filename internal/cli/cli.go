@@ -1,0 +1,46 @@
+// Package cli holds what the programs emitter and evalworker share on the command
+// line: exit codes, signals, a progress bar, what a build knows of itself, and
+// counts in words.
+//
+//	func main() { cli.Main(func(ctx context.Context) int { return run(ctx, os.Args[1:]) }) }
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	ExitOK      = 0
+	ExitFailure = 1 // the work failed in whole or in part, or what it found is bad
+	ExitUsage   = 2 // wrong use, or a configuration with faults: nothing was done
+)
+
+// Main calls run and exits with the code that it returns. The first SIGINT or
+// SIGTERM ends ctx, so that the work can end in good order; a second one ends the
+// process.
+func Main(run func(ctx context.Context) int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx))
+}
+
+// Plural returns n with its noun, such as "1 line" or "2 lines".
+func Plural(n int, noun string) string {
+	return fmt.Sprintf("%d %s", n, Choose(n, noun, noun+"s"))
+}
+
+// Were returns the verb for n things: "was" or "were".
+func Were(n int) string { return Choose(n, "was", "were") }
+
+// Choose returns the words for one thing, or those for none or several.
+func Choose(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
+}

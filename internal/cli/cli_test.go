@@ -1,0 +1,53 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/internal/cli"
+)
+
+// TestCounts: one thing has the singular, none and several have the plural.
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0 lines were", 1: "1 line was", 2: "2 lines were"} {
+		if got := cli.Plural(n, "line") + " " + cli.Were(n); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestProgressElsewhere: what is no terminal stays empty.
+func TestProgressElsewhere(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	for _, total := range []int64{-1, 0, 3} {
+		p := cli.NewProgress(&out, total, "lines", true)
+		p.Add(1)
+		p.SetTotal(5)
+		p.Set(4)
+		p.Clear()
+		p.Finish()
+	}
+	if out.Len() > 0 {
+		t.Errorf("printed %q", &out)
+	}
+}
+
+func TestBuild(t *testing.T) {
+	t.Parallel()
+	b := cli.ReadBuild()
+	if b.Version == "" || b.Go != runtime.Version() || !strings.HasPrefix(b.String(), b.Version) || !strings.HasSuffix(b.String(), b.Platform) {
+		t.Errorf("%+v prints as %q", b, b)
+	}
+	long := cli.Build{Version: "v1.2.3", Revision: "0123456789abcdef", Go: "go1.26", Platform: "linux/amd64"}
+	if got, want := long.String(), "v1.2.3 0123456789ab go1.26 linux/amd64"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if text, err := json.Marshal(long); err != nil || strings.Contains(string(text), "modified") {
+		t.Errorf("%s, %v", text, err)
+	}
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// Progress is a bar on a terminal. The zero value shows nothing. An error of
+// drawing the bar is ignored: it must not stop the work.
+type Progress struct{ bar *progressbar.ProgressBar }
+
+// NewProgress returns a bar of total steps, or one without an end for a total of
+// -1. It shows nothing when w is no terminal.
+func NewProgress(w io.Writer, total int64, description string, bytes bool) Progress {
+	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits
+		return Progress{} // even a silent bar without an end has a goroutine
+	}
+	return Progress{progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription(description),
+		progressbar.OptionSetWidth(30),
+		progressbar.OptionShowBytes(bytes),
+		progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)}
+}
+
+// Add moves the bar on by n steps.
+func (p Progress) Add(n int) {
+	if p.bar != nil {
+		_ = p.bar.Add(n)
+	}
+}
+
+// Set moves the bar to done steps.
+func (p Progress) Set(done int64) {
+	if p.bar != nil {
+		_ = p.bar.Set64(done)
+	}
+}
+
+// SetTotal changes the number of steps.
+func (p Progress) SetTotal(total int64) {
+	if p.bar != nil {
+		p.bar.ChangeMax64(total)
+	}
+}
+
+// Clear takes the bar away, so that a line can be written in its place. The next
+// step draws it again.
+func (p Progress) Clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+}
+
+// Finish takes the bar away for good.
+func (p Progress) Finish() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
