@@ -28,8 +28,9 @@ var layers = map[string][]string{
 	"internal/config/strictyaml": {"internal/config/fault"},
 	"internal/outage":            {},
 	"internal/backoff":           {},
+	"internal/jsonscan":          {},
 	"stats":                      {},
-	"redact":                     {"eval", "event", "internal/config/fault"},
+	"redact":                     {"eval", "event", "internal/config/fault", "internal/jsonscan"},
 
 	// Kafka.
 	"kafka/conn":       {"internal/config/fault", "internal/config/secret"},
@@ -39,7 +40,7 @@ var layers = map[string][]string{
 
 	// The parts.
 	"sampler":         {"eval", "event", "internal/config/fault"},
-	"validators":      {"eval", "event", "internal/config/fault", "redact"},
+	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "redact"},
 	"judges":          {"eval", "event", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
 	"datasets":        {"eval", "event", "internal/config/fault", "internal/config/secret", "redact"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
 // maxDepth bounds the JSON values inside each other that are redacted; deeper
@@ -23,32 +24,28 @@ var (
 // whatever its name: a payment card's has twelve digits at least.
 const longNumber = 12
 
-// redactJSON gives a JSON value with its strings, object keys and numbers
-// redacted, and everything else byte for byte. It gives nil when there is
+// redactJSON returns a JSON value with its strings, object keys and numbers
+// redacted, and everything else byte for byte. It returns nil when there is
 // nothing to redact.
 func redactJSON(d *Detector, raw []byte) ([]byte, error) {
-	if !json.Valid(raw) {
-		return nil, errInvalid
-	}
-	w := jsonWalk{find: d, raw: raw}
+	w := jsonWalk{find: d, raw: string(raw)}
 	return w.redact()
 }
 
-// jsonWalk goes over a valid JSON value token by token.
+// jsonWalk goes over a JSON value token by token.
 type jsonWalk struct {
 	find  *Detector
-	raw   []byte
-	pos   int    // of the next token
+	raw   string
 	out   []byte // redacted copy of raw[:kept]
 	kept  int    // 0: nothing has been redacted
 	stack []frame
 	above int // values around the string that holds raw; 0: no string does
 }
 
-// frame is one open object or array.
+// frame is one open object or array. The first frame of a walk stands for what is
+// outside of the value: it has no name.
 type frame struct {
 	object  bool
-	wantKey bool           // of an object: the next string is a key
 	under   string         // the key under which it stands
 	key     string         // the last key; of an array, that under which it stands
 	secret  string         // the name of a secret that stands here or further out; empty: none
@@ -57,53 +54,48 @@ type frame struct {
 }
 
 func (w *jsonWalk) redact() ([]byte, error) {
-	for w.pos < len(w.raw) {
-		if err := w.token(); err != nil {
+	w.stack = append(w.stack, frame{})
+	s := jsonscan.New(w.raw, 0)
+	for t, ok := s.Next(); ok; t, ok = s.Next() {
+		if err := w.token(t); err != nil {
 			return nil, err
 		}
 	}
-	if w.kept == 0 {
+	switch {
+	case !s.Whole():
+		return nil, errInvalid
+	case w.kept == 0:
 		return nil, nil
 	}
 	return append(w.out, w.raw[w.kept:]...), nil
 }
 
-func (w *jsonWalk) token() error {
-	switch c := w.raw[w.pos]; c {
-	case '{', '[':
-		if w.above+len(w.stack) == maxDepth {
+func (w *jsonWalk) token(t jsonscan.Token) error {
+	switch t.Kind {
+	case jsonscan.Object, jsonscan.Array:
+		if w.depth() == maxDepth {
 			return errTooDeep
 		}
-		w.open(c == '{')
-		w.pos++
-	case '}', ']':
+		w.open(t.Kind == jsonscan.Object)
+	case jsonscan.Close:
 		w.stack = w.stack[:len(w.stack)-1]
-		w.pos++
-	case ',':
-		top := w.top()
-		top.wantKey = top.object
-		w.pos++
-	case '"':
-		return w.text()
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		w.number()
-	default: // space, colon, true, false, null
-		w.pos++
+	case jsonscan.Key, jsonscan.String:
+		return w.text(t)
+	case jsonscan.Number:
+		w.number(t)
 	}
 	return nil
 }
 
-// top gives the innermost open value; outside of all, one without a name.
-func (w *jsonWalk) top() *frame {
-	if len(w.stack) == 0 {
-		return &frame{}
-	}
-	return &w.stack[len(w.stack)-1]
-}
+// depth returns the number of values around the next one, with those around the
+// string that holds them.
+func (w *jsonWalk) depth() int { return w.above + len(w.stack) - 1 }
+
+func (w *jsonWalk) top() *frame { return &w.stack[len(w.stack)-1] }
 
 func (w *jsonWalk) open(object bool) {
 	top := w.top()
-	f := frame{object: object, wantKey: object, under: top.key}
+	f := frame{object: object, under: top.key}
 	if name := top.name(); w.find.NamesSecret(name) {
 		f.secret = name
 	}
@@ -115,7 +107,7 @@ func (w *jsonWalk) open(object bool) {
 	w.stack = append(w.stack, f)
 }
 
-// name gives the name that tells what the next value is.
+// name returns the name that tells what the next value is.
 func (f *frame) name() string {
 	if f.secret == "" || f.schema && describes(f.key) {
 		return f.key
@@ -141,19 +133,16 @@ func describes(keyword string) bool {
 	return false
 }
 
-// text redacts the string that begins at pos.
-func (w *jsonWalk) text() error {
-	start := w.pos
-	token := w.raw[start:stringEnd(w.raw, start)]
-	w.pos += len(token)
-	s, err := unquote(token)
+// text redacts a string or a key.
+func (w *jsonWalk) text(t jsonscan.Token) error {
+	s, err := jsonscan.Unquote(w.raw[t.Start:t.End])
 	if err != nil {
-		return err
+		return errInvalid
 	}
-	if top := w.top(); top.wantKey {
-		top.wantKey, top.key = false, s
+	if t.Kind == jsonscan.Key {
+		w.top().key = s
 		if found := w.find.Find(s); len(found) > 0 {
-			return w.put(start, top.unique(replace(s, found)))
+			return w.put(t, w.top().unique(replace(s, found)))
 		}
 		return nil
 	}
@@ -161,39 +150,37 @@ func (w *jsonWalk) text() error {
 	if err != nil || redacted == s {
 		return err
 	}
-	return w.put(start, redacted)
+	return w.put(t, redacted)
 }
 
 // value redacts what a string says. Arguments of tools are written as JSON in a
 // string, where a password is known by its name, too.
 func (w *jsonWalk) value(s string) (string, error) {
 	name := w.top().name()
-	if raw := strings.TrimSpace(s); holdsJSON(raw) && !w.find.NamesSecret(name) {
-		in := jsonWalk{find: w.find, raw: []byte(raw), above: w.above + len(w.stack) + 1}
+	if raw := strings.TrimSpace(s); inBrackets(raw) && !w.find.NamesSecret(name) {
+		in := jsonWalk{find: w.find, raw: raw, above: w.depth() + 1}
 		redacted, err := in.redact()
-		if err != nil {
+		isJSON := err == nil || json.Valid([]byte(raw))
+		switch {
+		case isJSON && err != nil:
 			return "", err
-		}
-		if redacted != nil {
+		case redacted != nil:
 			s = strings.Replace(s, raw, string(redacted), 1)
 		}
-		if w.above > 0 {
+		if isJSON && w.above > 0 {
 			return s, nil // looked at as text with the string around it, once for all levels
 		}
 	}
 	return replace(s, w.find.FindField(name, s)), nil
 }
 
-// holdsJSON reports whether a text is an object or an array.
-func holdsJSON(s string) bool {
-	if len(s) < 2 || s[0] != '{' && s[0] != '[' || s[len(s)-1] != s[0]+2 { // "}" and "]" follow on "{" and "[" in ASCII
-		return false
-	}
-	return json.Valid([]byte(s))
+// inBrackets reports whether a text may be an object or an array.
+func inBrackets(s string) bool {
+	return len(s) >= 2 && (s[0] == '{' || s[0] == '[') && s[len(s)-1] == s[0]+2 // in ASCII, '}' is '{'+2 and ']' is '['+2
 }
 
-// unique gives a redacted key, with a number when the object has one like it, so
-// that no member hides another.
+// unique returns a redacted key, with a number when the object has one like it,
+// so that no member hides another.
 func (f *frame) unique(key string) string {
 	if f.markers == nil {
 		f.markers = map[string]int{}
@@ -205,61 +192,30 @@ func (f *frame) unique(key string) string {
 	return key
 }
 
-// number redacts the number that begins at pos.
-func (w *jsonWalk) number() {
-	start := w.pos
-	for w.pos < len(w.raw) && bytes.IndexByte([]byte("+-.0123456789Ee"), w.raw[w.pos]) >= 0 {
-		w.pos++
-	}
+func (w *jsonWalk) number(t jsonscan.Token) {
 	name := w.top().name()
-	if w.pos-start < longNumber && !w.find.NamesSecret(name) {
+	if t.End-t.Start < longNumber && !w.find.NamesSecret(name) {
 		return
 	}
-	if found := w.find.FindField(name, string(w.raw[start:w.pos])); len(found) > 0 {
-		w.splice(start, []byte(strconv.Quote(marker(found[0].Kind))))
+	if found := w.find.FindField(name, w.raw[t.Start:t.End]); len(found) > 0 {
+		w.splice(t, []byte(strconv.Quote(marker(found[0].Kind))))
 	}
 }
 
-// put replaces the token from start to pos by a JSON string.
-func (w *jsonWalk) put(start int, s string) error {
+// put replaces a token by a JSON string.
+func (w *jsonWalk) put(t jsonscan.Token, s string) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(s); err != nil {
 		return err
 	}
-	w.splice(start, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	w.splice(t, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 	return nil
 }
 
-func (w *jsonWalk) splice(start int, token []byte) {
-	w.out = append(w.out, w.raw[w.kept:start]...)
-	w.out = append(w.out, token...)
-	w.kept = w.pos
-}
-
-// stringEnd gives the index behind the closing quote of the string at start.
-func stringEnd(raw []byte, start int) int {
-	for i := start + 1; i < len(raw); i++ {
-		switch raw[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(raw) // not reached in valid JSON
-}
-
-// unquote reads a JSON string.
-func unquote(token []byte) (string, error) {
-	inner := token[1 : len(token)-1]
-	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
-		return string(inner), nil
-	}
-	var s string
-	if err := json.Unmarshal(token, &s); err != nil {
-		return "", errInvalid
-	}
-	return s, nil
+func (w *jsonWalk) splice(t jsonscan.Token, replacement []byte) {
+	w.out = append(w.out, w.raw[w.kept:t.Start]...)
+	w.out = append(w.out, replacement...)
+	w.kept = t.End
 }

@@ -27,7 +27,7 @@ const (
 // failure, empty when the text is valid. An error means that the question could
 // not be decided: the document has too many values or too long keys, or the schema
 // asks for too many steps.
-func (s *schema) check(ctx context.Context, text string, found scanned) (string, error) {
+func (s *schema) check(ctx context.Context, text string, found span) (string, error) {
 	switch {
 	case found.depth > maxDepth:
 		return "nested too deep", nil
@@ -59,10 +59,10 @@ func (s *schema) check(ctx context.Context, text string, found scanned) (string,
 
 // path bounds the bytes of the path to one value: every level adds a key of the
 // document, and the keywords that lead to it.
-func (s scanned) path(location int) int { return s.depth * (s.longest + location) }
+func (s span) path(location int) int { return s.depth * (s.longest + location) }
 
 // paths bounds the bytes of the paths to all values.
-func (s scanned) paths(location int) int { return s.values * s.path(location) }
+func (s span) paths(location int) int { return s.values * s.path(location) }
 
 // validate runs the library within the bounds of the meter. Each step is charged
 // place times.

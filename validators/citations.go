@@ -235,7 +235,7 @@ func isHash(id string) bool {
 		case c == '-':
 		case c >= '0' && c <= '9':
 			numerals++
-		case isHex(c):
+		case c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
 			letters++
 		default:
 			return false

@@ -62,7 +62,7 @@ func sameDocument(a, b string) bool {
 // document decodes a JSON object or array. What has a key twice is read in more
 // than one way, and so equals nothing but its own text.
 func document(text string) (any, bool) {
-	found, ok := whole(text)
+	found, ok := scanWhole(text)
 	text = trimJSON(text)
 	if !ok || found.wide || found.depth == 0 || found.depth > maxDepth {
 		return nil, false

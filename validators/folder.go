@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
 // folder is a schema folder while it is compiled.
@@ -82,14 +83,14 @@ func (f *folder) path(in *file) string {
 
 // parse reads the JSON of one file.
 func (f *folder) parse(in *file) {
-	s := scan(in.text, 0)
+	s := scanValue(in.text, 0)
 	rest := s.end + len(in.text[s.end:]) - len(strings.TrimLeft(in.text[s.end:], " \t\r\n"))
 	switch {
 	case trimJSON(in.text) == "":
 		f.fault(in, 0, "", "empty file", "want a JSON Schema")
 	case strings.HasPrefix(in.text, "\ufeff"):
 		f.fault(in, 0, "", "invalid JSON: byte order mark", "save the file as UTF-8 without one")
-	case s.flaw != flawNone:
+	case s.flaw != jsonscan.FlawNone:
 		f.fault(in, s.end, "", "invalid JSON: "+s.flaw.String(), "want a JSON Schema")
 	case rest < len(in.text):
 		f.fault(in, rest, "", "text after the JSON value", "want one JSON Schema")

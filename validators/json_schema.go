@@ -7,6 +7,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
 // Labels of json_schema.
@@ -69,7 +70,7 @@ func judgeOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, 
 	if missing != "" {
 		return eval.NotApplicable(missing), nil
 	}
-	found, ok := whole(out.text)
+	found, ok := scanWhole(out.text)
 	if !ok {
 		return checkProse(ctx, s, out.text)
 	}
@@ -105,9 +106,9 @@ func checkProse(ctx context.Context, s *schema, text string) (eval.Verdict, erro
 			reason += "; " + best.reason
 		}
 		return invalid(labelWrapped, reason, 1)
-	case attempt.flaw == flawTruncated:
+	case attempt.flaw == jsonscan.FlawTruncated:
 		return invalid(labelTruncated, "ends too early", 0)
-	case attempt.flaw != flawNone:
+	case attempt.flaw != jsonscan.FlawNone:
 		return invalid(labelInvalidJSON, attempt.flaw.String(), 0)
 	}
 	return invalid(labelInvalidJSON, "no JSON", 0)
@@ -125,15 +126,15 @@ const maxCandidates = 64
 // best finds the JSON in prose that was meant as the answer: the first value that
 // satisfies the schema, else the first that is an object or stands in a code
 // fence. An array that satisfies nothing is a citation or a list, not an answer.
-func (s *schema) best(ctx context.Context, text string) (found wrapped, attempt finding, err error) {
+func (s *schema) best(ctx context.Context, text string) (found wrapped, attempt candidate, err error) {
 	candidates := 0
-	attempt = embedded(text, func(f finding) bool {
+	attempt = findJSON(text, func(f candidate) bool {
 		where := "prose"
 		if f.fenced {
 			where = "a code fence"
 		}
 		value := text[f.start:f.end]
-		again := f.scanned
+		again := f.span
 		again.start, again.end = 0, len(value)
 		var reason string
 		if reason, err = s.check(ctx, value, again); err != nil {

@@ -1,10 +1,11 @@
 package validators
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
 // position gives the line and column, counted from 1, of a byte of data. The
@@ -15,60 +16,45 @@ func position(data string, offset int) (line, column int) {
 	return line, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
 }
 
-// locate gives the offset of the value that a JSON pointer (RFC 6901) names in
+// locate returns the offset of the value that a JSON pointer (RFC 6901) names in
 // valid JSON; of a member that is its name. Where the pointer leads nowhere it
-// gives the last place on the way.
+// returns the last place on the way.
 func locate(data, pointer string) int {
-	dec := json.NewDecoder(strings.NewReader(data))
-	at := leading(data, 0)
+	s := jsonscan.New(data, 0)
+	value, _ := s.Next()
+	at := value.Start
 	for _, token := range pointerTokens(pointer) {
-		next, ok := descend(dec, data, token)
-		if !ok {
+		place, ok := at, false
+		if place, value, ok = descend(&s, data, value, token); !ok {
 			return at
 		}
-		at = next
+		at = place
 	}
 	return at
 }
 
-// descend moves dec to the value below the next one that token names.
-func descend(dec *json.Decoder, data, token string) (int, bool) {
-	opening, err := dec.Token()
-	if err != nil {
-		return 0, false
+// descend moves s into the array or object that it has just opened, to the value
+// that token names. It returns that value and its place.
+func descend(s *jsonscan.Scanner[string], data string, opened jsonscan.Token, token string) (at int, value jsonscan.Token, ok bool) {
+	if opened.Kind != jsonscan.Object && opened.Kind != jsonscan.Array {
+		return 0, value, false
 	}
-	bracket, ok := opening.(json.Delim)
-	if !ok {
-		return 0, false
-	}
-	for i := 0; dec.More(); i++ {
-		at := leading(data, int(dec.InputOffset()))
+	for i := 0; ; i++ {
+		value, ok = s.Next()
+		at = value.Start
 		name := strconv.Itoa(i)
-		if bracket == '{' {
-			key, err := dec.Token()
-			if err != nil {
-				return 0, false
-			}
-			name, _ = key.(string)
+		if value.Kind == jsonscan.Key {
+			name, _ = jsonscan.Unquote(data[value.Start:value.End])
+			value, ok = s.Next()
 		}
-		if name == token {
-			return at, true
+		switch {
+		case !ok || value.Kind == jsonscan.Close:
+			return 0, value, false
+		case name == token:
+			return at, value, true
 		}
-		var skipped json.RawMessage
-		if dec.Decode(&skipped) != nil {
-			return 0, false
-		}
+		s.Skip(value)
 	}
-	return 0, false
-}
-
-// leading gives the place of the first byte at or after offset that begins a
-// value or a name.
-func leading(data string, offset int) int {
-	for offset < len(data) && (isSpace(data[offset]) || data[offset] == ',' || data[offset] == ':') {
-		offset++
-	}
-	return offset
 }
 
 // pointerTokens splits a JSON pointer and undoes its escapes.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
 // keptToolsets bounds how many different lists of tools are kept compiled. An
@@ -117,11 +118,11 @@ func (t tool) arguments(ctx context.Context, given event.Content) (label, reason
 			text = event.JSON(raw).Text()
 		}
 	}
-	found, ok := whole(text)
+	found, ok := scanWhole(text)
 	switch text = trimJSON(text); {
 	case text == "":
 		return labelInvalidJSON, "arguments empty", nil
-	case found.flaw == flawTruncated:
+	case found.flaw == jsonscan.FlawTruncated:
 		return labelTruncated, "arguments end too early", nil
 	case !ok:
 		return labelInvalidJSON, "arguments are no JSON", nil

@@ -51,7 +51,7 @@ type offered struct {
 // [...]}, a list of names, {tools: [...]} around such a list, one tool without a
 // list, or an object of schemas by name.
 func newToolset(raw json.RawMessage) *toolset {
-	found := scan(string(raw), 0)
+	found := scanValue(string(raw), 0)
 	switch {
 	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth,
 		found.values > maxValues || found.paths(0) > maxPaths || found.wide: // they are held against a meta-schema

@@ -1,0 +1,311 @@
+package jsonscan
+
+// Kind is the kind of a token.
+type Kind uint8
+
+// The kinds of tokens. A member of an object is a Key and then its value; its
+// colon, and the commas between members and items, are not tokens.
+const (
+	None    Kind = iota
+	Object       // {
+	Array        // [
+	Close        // } or ], of the innermost open value
+	Key          // the name of a member, with its quotes
+	String       // with its quotes
+	Number       // as it is written
+	Literal      // true, false or null
+)
+
+// Token is one token of a text: text[Start:End].
+type Token struct {
+	Kind       Kind
+	Start, End int
+}
+
+// Text is what can be scanned.
+type Text interface{ string | []byte }
+
+// Scanner reads one JSON value.
+type Scanner[T Text] struct {
+	text  T
+	pos   int
+	due   due
+	flaw  Flaw
+	depth int
+	near  [64]byte // the opening brackets that have not been closed
+	far   []byte   // those beyond near
+}
+
+// due is what may follow at the scanner's position.
+type due uint8
+
+const (
+	dueValue due = iota
+	dueFirst     // the first member or item, or a closing bracket
+	dueNext      // a comma or a closing bracket; outside of all brackets: nothing
+)
+
+// New returns a scanner for the value that begins at text[at], behind white space
+// at most.
+func New[T Text](text T, at int) Scanner[T] { return Scanner[T]{text: text, pos: at} }
+
+// Pos returns the offset behind what has been read, or of the flaw.
+func (s *Scanner[T]) Pos() int { return s.pos }
+
+// Depth returns the number of arrays and objects that are open. It includes one
+// whose opening bracket was the last token, and not one whose closing bracket was.
+func (s *Scanner[T]) Depth() int { return s.depth }
+
+// Flaw returns why the text is not JSON, as far as it has been read.
+func (s *Scanner[T]) Flaw() Flaw { return s.flaw }
+
+// Whole reports whether the value has ended and nothing but white space follows.
+func (s *Scanner[T]) Whole() bool {
+	i := s.pos
+	for i < len(s.text) && IsSpace(s.text[i]) {
+		i++
+	}
+	return i == len(s.text) && s.flaw == FlawNone && s.due == dueNext && s.depth == 0
+}
+
+// Next returns the next token. ok is false when the value has ended and when the
+// text is not JSON from here on. In the second case the kind of the token is that
+// of the scalar that is broken; None when something else is.
+func (s *Scanner[T]) Next() (t Token, ok bool) {
+	if s.flaw != FlawNone || s.due == dueNext && s.depth == 0 {
+		return Token{}, false
+	}
+	s.space()
+	if s.pos < len(s.text) && s.due != dueValue {
+		if s.text[s.pos] == s.closing() {
+			s.depth--
+			s.due, s.pos = dueNext, s.pos+1
+			return Token{Close, s.pos - 1, s.pos}, true
+		}
+		if s.due == dueNext && !s.comma() {
+			return Token{}, false
+		}
+		if s.closing() == '}' {
+			return s.key()
+		}
+	}
+	if s.pos >= len(s.text) {
+		return s.fail(None, s.pos, FlawTruncated)
+	}
+	return s.value()
+}
+
+// Skip reads on to the end of the array or object that t has just opened; any
+// other token has nothing to skip.
+func (s *Scanner[T]) Skip(t Token) {
+	if t.Kind != Object && t.Kind != Array {
+		return
+	}
+	for outside, ok := s.depth-1, true; ok && s.depth > outside; {
+		_, ok = s.Next()
+	}
+}
+
+// closing returns the bracket that closes the innermost open value.
+func (s *Scanner[T]) closing() byte {
+	opening := byte(0)
+	if i := s.depth - 1; i < len(s.near) {
+		opening = s.near[i]
+	} else {
+		opening = s.far[i-len(s.near)]
+	}
+	return opening + 2 // in ASCII, '}' is '{'+2 and ']' is '['+2
+}
+
+func (s *Scanner[T]) push(opening byte) {
+	if s.depth < len(s.near) {
+		s.near[s.depth] = opening
+	} else {
+		s.far = append(s.far[:s.depth-len(s.near)], opening)
+	}
+	s.depth++
+}
+
+// comma reads the comma before a member or an item.
+func (s *Scanner[T]) comma() bool {
+	if s.text[s.pos] != ',' {
+		s.fail(None, s.pos, s.nameFlaw(s.pos, FlawSyntax))
+		return false
+	}
+	comma := s.pos
+	s.pos++
+	s.space()
+	if s.pos < len(s.text) && s.text[s.pos] == s.closing() {
+		s.fail(None, comma, FlawTrailingComma)
+		return false
+	}
+	return true
+}
+
+// key reads the name of a member and its colon.
+func (s *Scanner[T]) key() (t Token, ok bool) {
+	if s.pos >= len(s.text) {
+		return s.fail(None, s.pos, FlawTruncated)
+	}
+	if s.text[s.pos] != '"' {
+		return s.fail(None, s.pos, s.nameFlaw(s.pos, FlawSyntax))
+	}
+	end, flaw := s.quoted(s.pos)
+	if flaw != FlawNone {
+		return s.fail(None, end, flaw)
+	}
+	t = Token{Key, s.pos, end}
+	s.pos = end
+	s.space()
+	if s.pos >= len(s.text) {
+		return s.fail(None, s.pos, FlawTruncated)
+	}
+	if s.text[s.pos] != ':' {
+		return s.fail(None, s.pos, s.nameFlaw(s.pos, FlawSyntax))
+	}
+	s.due, s.pos = dueValue, s.pos+1
+	return t, true
+}
+
+// value reads a scalar or an opening bracket.
+func (s *Scanner[T]) value() (t Token, ok bool) {
+	t = Token{Start: s.pos, End: s.pos + 1}
+	s.due = dueNext
+	var flaw Flaw
+	switch c := s.text[s.pos]; {
+	case c == '{':
+		t.Kind, s.due = Object, dueFirst
+		s.push(c)
+	case c == '[':
+		t.Kind, s.due = Array, dueFirst
+		s.push(c)
+	case c == '"':
+		t.Kind = String
+		t.End, flaw = s.quoted(s.pos)
+	case c == '-' || isDigit(c):
+		t.Kind = Number
+		t.End, flaw = s.number(s.pos)
+	default:
+		t.Kind = Literal
+		t.End, flaw = s.literal(s.pos)
+	}
+	if flaw != FlawNone {
+		return s.fail(t.Kind, t.End, flaw)
+	}
+	s.pos = t.End
+	return t, true
+}
+
+func (s *Scanner[T]) fail(kind Kind, at int, flaw Flaw) (Token, bool) {
+	s.pos, s.flaw = at, flaw
+	return Token{Kind: kind}, false
+}
+
+// quoted returns the end of the string or key at i, or the place of its flaw; so
+// do number and literal.
+func (s *Scanner[T]) quoted(i int) (int, Flaw) {
+	for i++; i < len(s.text); i++ {
+		switch c := s.text[i]; {
+		case c == '"':
+			return i + 1, FlawNone
+		case c < ' ':
+			return i, FlawControl
+		case c != '\\':
+			continue
+		}
+		if i++; i >= len(s.text) {
+			return i, FlawTruncated
+		}
+		switch s.text[i] {
+		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		case 'u':
+			for range 4 {
+				if i++; i >= len(s.text) {
+					return i, FlawTruncated
+				}
+				if !isHex(s.text[i]) {
+					return i, FlawEscape
+				}
+			}
+		default:
+			return i, FlawEscape
+		}
+	}
+	return i, FlawTruncated
+}
+
+func (s *Scanner[T]) number(i int) (int, Flaw) {
+	if s.text[i] == '-' {
+		i++
+	}
+	whole := i
+	i = s.digits(i)
+	switch {
+	case i == whole && i < len(s.text):
+		return i, s.nameFlaw(i, FlawNumber)
+	case i == whole:
+		return i, FlawTruncated
+	case s.text[whole] == '0' && i > whole+1:
+		return whole, FlawNumber
+	}
+	if i < len(s.text) && s.text[i] == '.' {
+		fraction := i + 1
+		if i = s.digits(fraction); i == fraction {
+			return i, s.lackingDigits(i)
+		}
+	}
+	if i < len(s.text) && s.text[i]|0x20 == 'e' {
+		i++
+		if i < len(s.text) && (s.text[i] == '+' || s.text[i] == '-') {
+			i++
+		}
+		exponent := i
+		if i = s.digits(exponent); i == exponent {
+			return i, s.lackingDigits(i)
+		}
+	}
+	return i, FlawNone
+}
+
+func (s *Scanner[T]) lackingDigits(i int) Flaw {
+	if i >= len(s.text) {
+		return FlawTruncated
+	}
+	return FlawNumber
+}
+
+func (s *Scanner[T]) literal(i int) (int, Flaw) {
+	for _, word := range [...]string{"true", "false", "null"} {
+		n := 0
+		for n < len(word) && i+n < len(s.text) && s.text[i+n] == word[n] {
+			n++
+		}
+		switch {
+		case n == len(word):
+			return i + n, FlawNone
+		case i+n == len(s.text):
+			return i + n, FlawTruncated
+		}
+	}
+	return i, s.nameFlaw(i, FlawSyntax)
+}
+
+func (s *Scanner[T]) digits(i int) int {
+	for i < len(s.text) && isDigit(s.text[i]) {
+		i++
+	}
+	return i
+}
+
+func (s *Scanner[T]) space() {
+	for s.pos < len(s.text) && IsSpace(s.text[s.pos]) {
+		s.pos++
+	}
+}
+
+// IsSpace reports whether c is white space between tokens.
+func IsSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
