@@ -2,12 +2,12 @@ package redact
 
 import "regexp"
 
-// start begins a token: at the border of a word, or behind the letter of an
-// escape, because JSON that stands inside a text has line breaks as \n.
-const start = `(?:\b|\\(?:[nrtbf]|u[0-9A-Fa-f]{4}))`
+// tokenStart is where a token begins: at the border of a word, or behind the letter
+// of an escape, because JSON inside a text has line breaks as \n.
+const tokenStart = `(?:\b|\\(?:[nrtbf]|u[0-9A-Fa-f]{4}))`
 
-// token gives an expression whose first group is a token.
-func token(expr string) *regexp.Regexp { return regexp.MustCompile(start + `(` + expr + `)`) }
+// token returns an expression whose first group is a token.
+func token(expr string) *regexp.Regexp { return regexp.MustCompile(tokenStart + `(` + expr + `)`) }
 
 // Parts of the expressions for assignments. A quote may be escaped, in JSON
 // inside a text.
@@ -21,11 +21,11 @@ const (
 	capitals    = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// builtIn gives the table of kinds, the more specific before the more general.
+// builtIn returns the table of kinds, the more specific before the more general.
 // It is built anew for each detector, of which a process has a handful.
-func builtIn() []pattern {
+func builtIn() []finder {
 	kind := func(name string, class Class, description string) Kind { return Kind{name, class, description} }
-	return []pattern{
+	return []finder{
 		{
 			Kind:    kind("private_key", ClassSecret, "private key in PEM form"),
 			anchors: []string{"-----BEGIN "},
@@ -40,7 +40,7 @@ func builtIn() []pattern {
 			Kind:    kind("aws_secret_key", ClassSecret, "AWS secret access key, by the word before it"),
 			anchors: []string{"aws", "secret"}, fold: true,
 			re:    regexp.MustCompile(`(?i)(?:aws|secret)[a-z_ -]{0,30}` + quoteMark + `?\s{0,4}(?::|=|\bis\b)\s{0,4}` + quoteMark + `?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)`),
-			group: true, reach: 128, valid: mixed,
+			group: true, reach: 128, valid: looksRandom,
 		},
 		{
 			Kind:    kind("google_api_key", ClassSecret, "Google API key"),
@@ -71,7 +71,7 @@ func builtIn() []pattern {
 			Kind:    kind("openai_key", ClassSecret, "OpenAI API key, and keys of the same form"),
 			anchors: []string{"sk-"},
 			re:      token(`sk-(?:proj-|svcacct-|admin-|or-)?[A-Za-z0-9_-]{20,}`), group: true, reach: 64,
-			valid: mixed,
+			valid: looksRandom,
 		},
 		{
 			Kind:    kind("stripe_key", ClassSecret, "Stripe secret or restricted key"),
@@ -86,8 +86,8 @@ func builtIn() []pattern {
 		{
 			Kind:    kind("authorization", ClassSecret, "credentials of an Authorization header"),
 			anchors: []string{"bearer", "basic"}, fold: true,
-			re:    regexp.MustCompile(`(?i)` + start + `(?:bearer|basic)\s{1,4}([A-Za-z0-9+/._~-]{8,}=*)`),
-			group: true, reach: 32, valid: credentials,
+			re:    regexp.MustCompile(`(?i)` + tokenStart + `(?:bearer|basic)\s{1,4}([A-Za-z0-9+/._~-]{8,}=*)`),
+			group: true, reach: 32, valid: isCredentials,
 		},
 		{
 			Kind:    kind("url_password", ClassSecret, "password in a URL"),
@@ -100,7 +100,7 @@ func builtIn() []pattern {
 			anchors: []string{"key", "secret", "passw", "pwd", "token", "credential"}, fold: true,
 			re: regexp.MustCompile(`(?i)(?:api[_-]?key|access[_-]?key|secret|passwo?r?d|passwd|pwd|token|credential)[a-z0-9_-]{0,20}` +
 				assign + quoteMark + `?([^\s"'\\,;<>(){}\[\]]{8,})`),
-			group: true, reach: 64, valid: mixed,
+			group: true, reach: 64, valid: looksRandom,
 		},
 		{
 			// A password may be a word. In quotes or right behind "=" it is hardly prose.
@@ -108,7 +108,7 @@ func builtIn() []pattern {
 			anchors: []string{"passw", "passphrase", "pwd"}, fold: true,
 			re: regexp.MustCompile(`(?i)(?:passwo?r?d|passwd|passphrase|pwd)(?:` + assign + quoteMark + `([^\s"'\\]{4,})` + quoteMark +
 				`|=([^\s"'\\,;&<>(){}\[\]$%]{6,})(?:$|[\s"'\\,;&]))`),
-			group: true, reach: 300, valid: password,
+			group: true, reach: 300, valid: isPassword,
 		},
 		{
 			Kind:    kind("email", ClassPII, "e-mail address"),
@@ -120,20 +120,20 @@ func builtIn() []pattern {
 		{
 			Kind:   kind("iban", ClassPII, "international bank account number"),
 			digits: 10, between: " " + capitals, marks: capitals, least: 2,
-			re:    regexp.MustCompile(start + `([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b`),
-			group: true, length: iban,
+			re:    regexp.MustCompile(tokenStart + `([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b`),
+			group: true, length: ibanLength,
 		},
 		{
 			Kind:   kind("credit_card", ClassPII, "payment card number"),
 			digits: 12, between: " -",
-			re:    regexp.MustCompile(start + `([2-6][0-9]{3}(?:[0-9]{9,15}|(?:[ -][0-9]{4}){2}[ -][0-9]{1,7}|[ -][0-9]{6}[ -][0-9]{5}))\b`),
-			group: true, valid: card,
+			re:    regexp.MustCompile(tokenStart + `([2-6][0-9]{3}(?:[0-9]{9,15}|(?:[ -][0-9]{4}){2}[ -][0-9]{1,7}|[ -][0-9]{6}[ -][0-9]{5}))\b`),
+			group: true, valid: isCard,
 		},
 		{
 			Kind:   kind("us_ssn", ClassPII, "US social security number"),
 			digits: 9, between: "-", marks: "-", least: 2,
-			re:    regexp.MustCompile(start + `([0-9]{3}-[0-9]{2}-[0-9]{4})\b`),
-			group: true, valid: ssn,
+			re:    regexp.MustCompile(tokenStart + `([0-9]{3}-[0-9]{2}-[0-9]{4})\b`),
+			group: true, valid: isSSN,
 		},
 		{
 			Kind:   kind("phone", ClassPII, "telephone number"),
@@ -142,7 +142,7 @@ func builtIn() []pattern {
 			// aloud: bare digits are more often an order than a telephone.
 			re: regexp.MustCompile(apartBefore + `(\+[1-9](?:[ .()/-]{0,3}[0-9]){6,14}|(?:1[ .-])?\([0-9]{2,5}\) ?[0-9]{3,4}[ .-]?[0-9]{3,4}|` +
 				`(?:1[ .-])?[2-9][0-9]{2}[ .-][0-9]{3}[ .-][0-9]{4}|0[0-9]{1,4}[ /-][0-9]{3,4}[ -]?[0-9]{3,5})` + apartAfter),
-			group: true, valid: phone,
+			group: true, valid: isPhone,
 		},
 		{
 			// Pairs of digits, as in France, are a number only where no more of them
@@ -151,14 +151,14 @@ func builtIn() []pattern {
 			digits: 10, between: " .", marks: " .", least: 4,
 			re: regexp.MustCompile(`(?:^|[^\w.+ -]|[^0-9] |\\[nrtbf])(0[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4}))` +
 				`(?:$|[^\w .-]|[ .](?:$|[^0-9]))`),
-			group: true, valid: pairs,
+			group: true, valid: isPairedPhone,
 		},
 		{
 			Kind:   kind("ip_address", ClassPII, "IPv4 or IPv6 address"),
 			digits: 2, between: ".:ABCDEFabcdef", marks: ".:", least: 2,
 			re: regexp.MustCompile(`(?:^|[^\w.:]|\\[nrtbf])(?:((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?::[0-9]{1,5})?|((?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}))` +
 				`(?:$|[^\w.:]|[.:](?:$|\s))`),
-			group: true, valid: address,
+			group: true, valid: isAddress,
 		},
 	}
 }

@@ -13,16 +13,22 @@ import (
 // concurrent use.
 type Redactor struct{ detector *Detector } // nil: nothing is taken out
 
-// New makes a redactor. The error is of type [fault.List].
+// New returns a redactor. The error is of type [fault.List].
 func New(cfg Config) (*Redactor, error) {
-	d, err := cfg.detector()
+	if cfg.Disabled {
+		return &Redactor{}, nil
+	}
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, err
+	}
+	d, err := NewDetector(cfg.kinds(), cfg.Patterns...)
 	if err != nil {
 		return nil, err
 	}
 	return &Redactor{d}, nil
 }
 
-// Text gives s with each sensitive place replaced by the name of its kind, such
+// Text returns s with each sensitive place replaced by the name of its kind, such
 // as [EMAIL].
 func (r *Redactor) Text(s string) string {
 	if r.detector == nil {
@@ -49,7 +55,7 @@ func replace(s string, found []Match) string {
 
 func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 
-// Event gives a copy of e in which all content is redacted: input, output,
+// Event returns a copy of e in which all content is redacted: input, output,
 // expected, query and passages, arguments and results of tools, comment. The
 // same text always becomes the same marker. Ids and dimensions stay.
 //
@@ -61,14 +67,13 @@ func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 // an array is redacted as JSON first, as tools' arguments want it, then as text.
 //
 // An error, of [eval.ReasonRedaction], means that some content could not be read
-// or is beyond bounds (128 values inside each other, 16 MiB an event), so that
-// nothing of the event may be shown to anybody. It names the field, never what
-// is in it.
+// or is beyond bounds (128 levels of nesting, 16 MiB an event), so that nothing of
+// the event may be shown or stored. It names the field, never what is in it.
 func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	if r.detector == nil {
 		return e, nil
 	}
-	if size(e) > maxContent {
+	if contentSize(e) > maxContent {
 		return nil, eval.WithReason(eval.ReasonRedaction, errTooLarge)
 	}
 	out := *e
@@ -109,15 +114,15 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	return &out, nil
 }
 
-// maxContent bounds the content of one event, in bytes: at the worst rate, of
-// text that is nothing but near matches, it takes ten seconds; as JSON in a string,
-// which is looked at twice, twenty.
+// maxContent bounds the content of one event, in bytes. Text that is nothing but
+// near matches takes ten seconds at this size; as JSON in a string, which is
+// searched twice, twenty.
 const maxContent = 16 << 20
 
 var errTooLarge = fmt.Errorf("more than %d MiB of content", maxContent>>20)
 
-// size gives the bytes of an event's content.
-func size(e *event.Event) int {
+// contentSize returns the bytes of an event's content.
+func contentSize(e *event.Event) int {
 	n := len(e.Input.Raw()) + len(e.Output.Raw()) + len(e.Expected.Raw()) + len(e.Tools.Raw()) + len(e.Comment)
 	if e.Retrieval != nil {
 		n += len(e.Retrieval.Query)
@@ -144,7 +149,7 @@ func (r *Redactor) content(c event.Content) (event.Content, error) {
 	}
 	out := event.JSON(raw)
 	if out.IsZero() {
-		return event.Content{}, errInvalid // a fault of ours: withheld rather than lost
+		return event.Content{}, errInvalid // a fault in our own output: withhold the event rather than lose the field
 	}
 	return out, nil
 }

@@ -191,7 +191,7 @@ func FuzzRedact(f *testing.F) {
 	})
 }
 
-// shape gives the tokens of a JSON value without what they say. Numbers and
+// shape returns the tokens of a JSON value without what they say. Numbers and
 // strings look alike, because a sensitive number becomes a string.
 func shape(t *testing.T, raw []byte) string {
 	t.Helper()

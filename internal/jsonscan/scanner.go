@@ -62,7 +62,7 @@ func (s *Scanner[T]) Flaw() Flaw { return s.flaw }
 // Whole reports whether the value has ended and nothing but white space follows.
 func (s *Scanner[T]) Whole() bool {
 	i := s.pos
-	for i < len(s.text) && IsSpace(s.text[i]) {
+	for i < len(s.text) && isSpace(s.text[i]) {
 		i++
 	}
 	return i == len(s.text) && s.flaw == FlawNone && s.due == dueNext && s.depth == 0
@@ -298,13 +298,13 @@ func (s *Scanner[T]) digits(i int) int {
 }
 
 func (s *Scanner[T]) space() {
-	for s.pos < len(s.text) && IsSpace(s.text[s.pos]) {
+	for s.pos < len(s.text) && isSpace(s.text[s.pos]) {
 		s.pos++
 	}
 }
 
-// IsSpace reports whether c is white space between tokens.
-func IsSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+// isSpace reports whether c is white space between tokens.
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
