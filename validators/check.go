@@ -23,7 +23,7 @@ const (
 	maxPaths = 32 << 20
 )
 
-// check holds a scanned JSON text against the schema. It gives the reason of the
+// check holds a scanned JSON text against the schema. It returns the reason of the
 // failure, empty when the text is valid. An error means that the question could
 // not be decided: the document has too many values or too long keys, or the schema
 // asks for too many steps.
@@ -35,7 +35,7 @@ func (s *schema) check(ctx context.Context, text string, found span) (string, er
 		return "number out of range", nil
 	case found.values > maxValues:
 		return "", eval.WithReason(eval.ReasonTooLarge, fmt.Errorf("validate: more than %d values", maxValues))
-	case found.paths(s.location) > maxPaths:
+	case found.allPaths(s.location) > maxPaths:
 		return "", eval.WithReason(eval.ReasonTooLarge, fmt.Errorf("validate: paths of more than %d bytes", maxPaths))
 	}
 	document := decode(text)
@@ -46,51 +46,35 @@ func (s *schema) check(ctx context.Context, text string, found span) (string, er
 	if s.meter != nil && s.meter.patterns {
 		steps += len(text) // which patterns are charged by
 	}
-	err := s.validate(ctx, document, steps, 1+found.path(s.location)/stepBytes)
-	var invalid *jsonschema.ValidationError
-	switch {
-	case err == nil:
-		return "", nil
-	case errors.As(err, &invalid):
+	err := s.validate(ctx, document, steps, 1+found.onePath(s.location)/stepBytes)
+	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		return s.reason(invalid, document), nil
 	}
 	return "", err
 }
 
-// path bounds the bytes of the path to one value: every level adds a key of the
-// document, and the keywords that lead to it.
-func (s span) path(location int) int { return s.depth * (s.longest + location) }
-
-// paths bounds the bytes of the paths to all values.
-func (s span) paths(location int) int { return s.values * s.path(location) }
+// onePath bounds the bytes of the path to one value: every level adds a key of the
+// document, and the keywords that lead to it. allPaths bounds those to all values.
+func (v span) onePath(location int) int  { return v.depth * (v.longest + location) }
+func (v span) allPaths(location int) int { return v.values * v.onePath(location) }
 
 // validate runs the library within the bounds of the meter. Each step is charged
-// place times.
+// place times. Every error but a [jsonschema.ValidationError] has a reason.
 func (s *schema) validate(ctx context.Context, document any, steps, place int) error {
-	if s.meter == nil {
-		return undecided(s.compiled.Validate(document))
+	if m := s.meter; m != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.ctx, m.left, m.place, m.spent = ctx, steps, place, false
+		defer func() { m.ctx = nil }()
 	}
-	m := s.meter
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.ctx, m.left, m.place, m.spent = ctx, steps, place, false
-	defer func() { m.ctx = nil }()
 	err := s.compiled.Validate(document)
-	if m.spent {
-		if ctx.Err() != nil {
-			return fmt.Errorf("validate: %w", ctx.Err())
-		}
+	switch _, invalid := errors.AsType[*jsonschema.ValidationError](err); {
+	case s.meter != nil && s.meter.spent && ctx.Err() != nil:
+		return fmt.Errorf("validate: %w", ctx.Err())
+	case s.meter != nil && s.meter.spent:
 		return eval.WithReason(eval.ReasonTimeout, errors.New("validate: the schema asks for too many steps"))
-	}
-	return undecided(err)
-}
-
-// undecided gives the library's errors that are no verdict a reason. Their text
-// names places of the schema.
-func undecided(err error) error {
-	var invalid *jsonschema.ValidationError
-	if err == nil || errors.As(err, &invalid) {
+	case err == nil || invalid:
 		return err
 	}
-	return eval.WithReason(eval.ReasonInternal, fmt.Errorf("validate: %w", err))
+	return eval.WithReason(eval.ReasonInternal, fmt.Errorf("validate: %w", err)) // its text names places of the schema
 }

@@ -2,6 +2,7 @@ package validators
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func listOf(n int, item func(i int) string) string {
 // same is an item that does not depend on its place.
 func same(item string) func(int) string { return func(int) string { return item } }
 
-func numbered(i int) string { return itoa(10_000 + i) }
+func numbered(i int) string { return strconv.Itoa(10_000 + i) }
 
 func named(i int) string { return fmt.Sprintf(`"field_%05d"`, i) }
 
@@ -93,7 +94,7 @@ func TestLargeAnswersAreDecided(t *testing.T) {
 		node = `{"text":"a","kids":[` + node + `,` + node + `]}`
 	}
 	events := listOf(10, func(i int) string {
-		return `{"type":"object","properties":{"kind":{"const":"k` + itoa(i) + `"},"at":{"type":"string","format":"date"},"by":{"type":"string"}},"required":["kind","at"],"additionalProperties":false}`
+		return `{"type":"object","properties":{"kind":{"const":"k` + strconv.Itoa(i) + `"},"at":{"type":"string","format":"date"},"by":{"type":"string"}},"required":["kind","at"],"additionalProperties":false}`
 	})
 	for name, tt := range map[string]struct{ schema, good, bad, reason string }{
 		"orders with enums of hundreds": {
@@ -129,6 +130,6 @@ func TestLargeAnswersAreDecided(t *testing.T) {
 // addresses gives an object of n members whose keys are long.
 func addresses(n int, value string) string {
 	return "{" + strings.Trim(listOf(n, func(i int) string {
-		return `"https://example.com/` + strings.Repeat("a", 150) + itoa(i) + `":` + value
+		return `"https://example.com/` + strings.Repeat("a", 150) + strconv.Itoa(i) + `":` + value
 	}), "[]") + "}"
 }

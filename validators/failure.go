@@ -14,14 +14,14 @@ const (
 	maxTokenBytes = 40
 )
 
-// leaves gives the failures at the ends of a tree of failures, without those that
+// leaves returns the failures at the ends of a tree of failures, without those that
 // only say that something below them failed. Of the branches of an anyOf or oneOf
 // it follows the one that came nearest to fitting.
 func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	if len(ve.Causes) == 0 {
 		return []*jsonschema.ValidationError{ve}
 	}
-	if choice(ve) {
+	if isChoice(ve) {
 		if branch := nearestBranch(ve); branch != nil {
 			return branch
 		}
@@ -34,10 +34,10 @@ func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
-// choice reports whether a failure is that of a keyword of which one branch would
-// have been enough. The library wraps several failures of one schema in a failure
-// without a message, whose location may end in anything.
-func choice(ve *jsonschema.ValidationError) bool {
+// isChoice reports whether the keyword that failed would have been satisfied by one
+// branch. The library wraps several failures of one schema in a failure without a
+// message, whose location may end in anything.
+func isChoice(ve *jsonschema.ValidationError) bool {
 	if ve.Message == "" {
 		return false
 	}
@@ -48,7 +48,7 @@ func choice(ve *jsonschema.ValidationError) bool {
 	return false
 }
 
-// nearestBranch gives the failures of the branch that fails deepest inside the
+// nearestBranch returns the failures of the branch that fails deepest inside the
 // value, then in fewest places, then stands first. It is nil when every branch
 // fails at the value itself: then the choice as a whole is what failed.
 func nearestBranch(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
@@ -64,7 +64,7 @@ func nearestBranch(ve *jsonschema.ValidationError) []*jsonschema.ValidationError
 	return best
 }
 
-// shallowest gives the failure that is nearest to the root of the value, then
+// shallowest returns the failure that is nearest to the root of the value, then
 // first by location and keyword. The library reports the members of an object in
 // random order; this order is always the same.
 func shallowest(all []*jsonschema.ValidationError) *jsonschema.ValidationError {
@@ -91,28 +91,28 @@ func (s *schema) reason(invalid *jsonschema.ValidationError, document any) strin
 	ve := shallowest(leaves(invalid))
 	keyword, at := s.keyword(ve)
 	tokens := pointerTokens(unescapeLocation(ve.InstanceLocation))
-	value, found := resolve(document, tokens)
-	shown := s.shown(tokens, document)
+	value, found := resolvePointer(document, tokens)
+	path := s.maskPath(tokens, document)
 	switch object, isObject := value.(map[string]any); {
 	case !found || !isObject || at == nil:
 	case keyword == "required":
 		for _, name := range at.Required {
 			if _, ok := object[name]; !ok {
-				shown = append(shown, plainToken(name))
+				path = append(path, maskName(name))
 				break
 			}
 		}
 	case keyword == "additionalProperties":
-		shown = append(shown, "*")
+		path = append(path, "*")
 	}
-	path := "/" + strings.Join(shown[:min(len(shown), maxPathTokens)], "/")
-	if len(shown) > maxPathTokens {
-		path += "/..."
+	where := "/" + strings.Join(path[:min(len(path), maxPathTokens)], "/")
+	if len(path) > maxPathTokens {
+		where += "/..."
 	}
-	return keyword + " at " + path
+	return keyword + " at " + where
 }
 
-// keyword gives the keyword that failed and the schema that it belongs to. A
+// keyword returns the keyword that failed and the schema that it belongs to. A
 // schema that is just false has no keyword: it is "not allowed".
 func (s *schema) keyword(ve *jsonschema.ValidationError) (string, *jsonschema.Schema) {
 	location := ve.AbsoluteKeywordLocation
@@ -133,13 +133,13 @@ func (s *schema) keyword(ve *jsonschema.ValidationError) (string, *jsonschema.Sc
 	}
 }
 
-// shown gives the tokens of a path as a reason may show them.
-func (s *schema) shown(tokens []string, document any) []string {
+// maskPath returns the tokens of a path as a reason may show them.
+func (s *schema) maskPath(tokens []string, document any) []string {
 	out := make([]string, 0, len(tokens)+1)
 	for i, t := range tokens {
-		parent, _ := resolve(document, tokens[:i])
+		parent, _ := resolvePointer(document, tokens[:i])
 		if _, object := parent.(map[string]any); object && s.names[t] {
-			out = append(out, plainToken(t))
+			out = append(out, maskName(t))
 			continue
 		}
 		out = append(out, "*")
@@ -147,8 +147,8 @@ func (s *schema) shown(tokens []string, document any) []string {
 	return out
 }
 
-// plainToken gives a name of the schema when it is short and plain, else *.
-func plainToken(name string) string {
+// maskName returns a name of the schema when it is short and plain, else *.
+func maskName(name string) string {
 	if !isPlain(name, maxTokenBytes) {
 		return "*"
 	}
@@ -156,22 +156,14 @@ func plainToken(name string) string {
 }
 
 // isPlain reports whether a name is made of letters, digits and a few marks, and
-// is no longer than most names are.
+// has at most so many bytes.
 func isPlain(name string, most int) bool {
-	if name == "" || len(name) > most {
-		return false
-	}
-	for _, c := range name {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.ContainsRune("_-.$@:", c):
-		default:
-			return false
-		}
-	}
-	return true
+	return name != "" && len(name) <= most && !strings.ContainsFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("_-.$@:", c)
+	})
 }
 
-// unescapeLocation gives a location of the library, which escapes names for use
+// unescapeLocation returns a location of the library, which escapes names for use
 // in a URI as well, as a plain JSON pointer.
 func unescapeLocation(location string) string {
 	tokens := strings.Split(location, "/")

@@ -34,7 +34,7 @@ type file struct {
 	broken bool // a fault of this file has been reported
 }
 
-// compileAll compiles every file, or says all that is wrong with them.
+// compileAll compiles every file, or reports all that is wrong with them.
 func compileAll(files map[string][]byte, dir string) (*Schemas, fault.List) {
 	f := &folder{dir: dir, files: make(map[string]*file, len(files)), ids: map[string]*file{}}
 	for name, data := range files {
@@ -70,15 +70,8 @@ func (f *folder) fault(in *file, offset int, pointer, problem, expected string) 
 	in.broken = true
 	line, column := position(in.text, offset)
 	f.faults = append(f.faults, fault.Fault{
-		File: f.path(in), Line: line, Column: column, Path: pointer, Problem: problem, Expected: expected,
+		File: path.Join(f.dir, in.name), Line: line, Column: column, Path: pointer, Problem: problem, Expected: expected,
 	})
-}
-
-func (f *folder) path(in *file) string {
-	if f.dir == "" {
-		return in.name
-	}
-	return path.Join(f.dir, in.name)
 }
 
 // parse reads the JSON of one file.
@@ -103,8 +96,15 @@ func (f *folder) parse(in *file) {
 		if m := countMembers(in.doc); m != s.members {
 			f.fault(in, 0, "", "an object has the same key twice", "want each key once")
 		}
-		if n := countSchemas(in.doc); n > maxSubschemas {
-			f.fault(in, 0, "", fmt.Sprintf("%d objects and booleans are too many", n),
+		subschemas := 0
+		walk(in.doc, func(v any) {
+			switch v.(type) {
+			case bool, map[string]any:
+				subschemas++
+			}
+		})
+		if subschemas > maxSubschemas {
+			f.fault(in, 0, "", fmt.Sprintf("%d objects and booleans are too many", subschemas),
 				fmt.Sprintf("want at most %d: compiling takes time by the square of them", maxSubschemas))
 		}
 		if id := rootID(in.doc); id != "" {
@@ -113,19 +113,29 @@ func (f *folder) parse(in *file) {
 	}
 }
 
-// rootID gives the absolute $id of a schema without its fragment.
+// rootID returns the absolute $id of a schema without its fragment.
 func rootID(doc any) string {
-	m, _ := doc.(map[string]any)
-	id, ok := m["$id"].(string)
-	if !ok {
-		id, _ = m["id"].(string)
-	}
+	object, _ := doc.(map[string]any)
+	id, _ := idOf(object)
 	u, err := url.Parse(id)
 	if err != nil || !u.IsAbs() {
 		return ""
 	}
-	u.Fragment = ""
-	return strings.TrimSuffix(u.String(), "#")
+	return withoutFragment(u)
+}
+
+// idOf returns the $id of a schema, which draft 4 calls id.
+func idOf(schema map[string]any) (id string, ok bool) {
+	if id, ok = schema["$id"].(string); !ok {
+		id, ok = schema["id"].(string)
+	}
+	return id, ok
+}
+
+func withoutFragment(u *url.URL) string {
+	document := *u
+	document.Fragment = ""
+	return strings.TrimSuffix(document.String(), "#")
 }
 
 // checkMeta holds a file against the meta-schema of its draft.
@@ -134,20 +144,18 @@ func (f *folder) checkMeta(in *file) {
 		return
 	}
 	draft := draft202012
-	if m, ok := in.doc.(map[string]any); ok {
-		if v, ok := m["$schema"]; ok {
-			declared, _ := v.(string)
-			draft = strings.TrimSuffix(declared, "#")
-			if !isDraft(draft) {
-				if _, own := f.ids[draft]; own {
-					return // a meta-schema of the folder's own; the compiler checks it
-				}
-				f.fault(in, locate(in.text, "/$schema"), "/$schema", "unsupported draft", "want one of "+strings.Join(drafts(), ", "))
-				return
-			}
-		}
+	object, _ := in.doc.(map[string]any)
+	if v, ok := object["$schema"]; ok {
+		declared, _ := v.(string)
+		draft = strings.TrimSuffix(declared, "#")
 	}
-	meta, err := newCompiler(nil).Compile(draft)
+	if !slices.Contains(drafts(), draft) {
+		if _, own := f.ids[draft]; !own { // a meta-schema of the folder's own is checked by the compiler
+			f.fault(in, locate(in.text, "/$schema"), "/$schema", "unsupported draft", "want one of "+strings.Join(drafts(), ", "))
+		}
+		return
+	}
+	meta, err := newCompiler(loadNothing).Compile(draft)
 	if err != nil {
 		f.fault(in, 0, "", "meta-schema: "+err.Error(), "")
 		return
@@ -165,8 +173,8 @@ func (f *folder) checkMeta(in *file) {
 	}
 }
 
-// complaint words a failure of a schema against its meta-schema. Of a choice it
-// gives what each branch wants.
+// complaint words a failure of a schema against its meta-schema. For a choice it
+// names what each branch wants.
 func complaint(ve *jsonschema.ValidationError) string {
 	if len(ve.Causes) == 0 {
 		return ve.Message
@@ -178,41 +186,119 @@ func complaint(ve *jsonschema.ValidationError) string {
 	return strings.Join(wants, "; or ")
 }
 
-// checkReferences says which references of a file lead nowhere, or where they
+// checkReferences reports the references of a file that lead nowhere, or where they
 // must not.
 func (f *folder) checkReferences(in *file) {
 	if in.broken {
 		return
 	}
-	for _, r := range references(in.doc) {
+	for _, r := range findReferences(in.doc, "", false, false) {
 		wrong := func(problem, expected string) {
 			f.fault(in, locate(in.text, r.pointer), r.pointer, "$ref "+strconv.Quote(r.target)+" "+problem, expected)
 		}
-		to, fragment, refusal := r.within(in.name)
+		to, fragment, problem := r.resolve(in.name)
 		switch target := f.files[to]; {
-		case refusal != "":
-			wrong(refusal, "want a file of the schema folder, such as \"address.json\"")
+		case problem != "":
+			wrong(problem, "want a file of the schema folder, such as \"address.json\"")
 		case to == "" && f.foreign(r.target):
 			wrong("is not in the schema folder and nothing is fetched", "put a schema with this $id into the folder, or name a file of it")
 		case to == "":
 		case target == nil:
-			wrong("is no file of the schema folder", meant(to, slices.Sorted(maps.Keys(f.files))))
+			wrong("is no file of the schema folder", nearestOr(to, slices.Sorted(maps.Keys(f.files))))
 		case target.doc != nil && strings.HasPrefix(fragment, "/"):
-			if _, ok := resolve(target.doc, pointerTokens(fragment)); !ok {
+			if _, ok := resolvePointer(target.doc, pointerTokens(fragment)); !ok {
 				wrong("leads to nothing in "+to, "")
 			}
 		}
 	}
 }
 
-// foreign reports whether an absolute reference leads to no document of ours.
+// foreign reports whether an absolute reference leads to a document that is neither
+// in the folder nor a meta-schema.
 func (f *folder) foreign(target string) bool {
 	u, err := url.Parse(target)
-	if err != nil || !u.IsAbs() {
+	if err != nil || !u.IsAbs() || u.Scheme == "urn" {
 		return false
 	}
-	u.Fragment = ""
-	document := strings.TrimSuffix(u.String(), "#")
+	document := withoutFragment(u)
 	_, ours := f.ids[document]
-	return !ours && !isDraft(document) && u.Scheme != "urn"
+	return !ours && !slices.Contains(drafts(), document)
+}
+
+// reference is one $ref of a schema file.
+type reference struct {
+	pointer string // of the keyword
+	target  string // as it was written
+	based   bool   // an $id above it changes what it is relative to
+}
+
+// findReferences returns every $ref of a schema document. Values that are data and
+// not schemas (enum, const, default, examples) are left alone, and so are
+// properties that happen to have the name "$ref". names says that the members of v
+// are schemas by name.
+func findReferences(v any, pointer string, names, based bool) []reference {
+	var found []reference
+	switch v := v.(type) {
+	case []any:
+		for i, item := range v {
+			found = append(found, findReferences(item, pointer+"/"+strconv.Itoa(i), false, based)...)
+		}
+	case map[string]any:
+		id, ok := idOf(v)
+		based = based || !names && ok && !strings.HasPrefix(id, "#")
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			child := pointer + "/" + escapeToken(key)
+			switch {
+			case names:
+				found = append(found, findReferences(v[key], child, false, based)...)
+			case key == "$ref":
+				if target, ok := v[key].(string); ok {
+					found = append(found, reference{child, target, based})
+				}
+			case key == "enum", key == "const", key == "default", key == "examples", key == "example":
+			default:
+				found = append(found, findReferences(v[key], child, namesSchemas(key), based)...)
+			}
+		}
+	}
+	return found
+}
+
+// namesSchemas reports whether the members of a keyword's value are schemas by
+// names that its author chose.
+func namesSchemas(keyword string) bool {
+	switch keyword {
+	case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies":
+		return true
+	}
+	return false
+}
+
+// resolve returns the file of the folder and the fragment that a reference leads
+// to, or why it may not be followed. For a reference into the referring file that
+// is the file itself. It is empty for a reference whose meaning depends on an $id,
+// which the compiler resolves.
+func (r reference) resolve(from string) (to, fragment, problem string) {
+	u, err := url.Parse(r.target)
+	switch {
+	case err != nil:
+		return "", "", "is no URI reference"
+	case u.Scheme == "file":
+		return "", "", "is an absolute file"
+	case u.Scheme != "" || u.Host != "":
+		return "", "", "" // an $id of the folder or a meta-schema, or else refused by the loader
+	case strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, `\`) || strings.Contains(u.Path, `:\`):
+		return "", "", "is an absolute path"
+	}
+	to = from
+	if u.Path != "" {
+		to = path.Join(path.Dir(from), u.Path)
+	}
+	switch {
+	case to == ".." || strings.HasPrefix(to, "../"):
+		return "", "", "leads out of the schema folder"
+	case r.based:
+		return "", "", ""
+	}
+	return to, u.Fragment, ""
 }

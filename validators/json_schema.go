@@ -1,12 +1,12 @@
 package validators
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
@@ -20,7 +20,7 @@ const (
 	labelUnknownSchema = "unknown_schema"
 )
 
-// buildJSONSchema makes a validator of JSON output.
+// buildJSONSchema builds a validator of JSON output.
 //
 // The schema is the configured one, or else the one that the event names. An
 // event that names a schema which the worker does not have is not applicable,
@@ -30,49 +30,40 @@ const (
 //
 // The output as it stands has to be one JSON value. JSON inside prose or a code
 // fence fails as "wrapped", because a strict consumer breaks on it.
-func buildJSONSchema(c Config, schemas *Schemas) (made, error) {
-	if c.Schema == "" {
-		digest := ""
-		if schemas != nil {
-			digest = schemas.digest
+func buildJSONSchema(b *builder) answer {
+	name, schemas := b.Schema, b.schemas
+	switch configured, ok := schemas.lookup(name); {
+	case name == "" && schemas != nil:
+		b.digest = schemas.digest
+	case ok:
+		b.digest = configured.digest
+	case name != "" && !b.checkOnly:
+		b.faults.Add("schema", "unknown schema "+strconv.Quote(name), nearestOr(name, schemas.Names()))
+	}
+	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
+		wanted := cmp.Or(name, e.OutputSchema)
+		if wanted == "" {
+			return eval.NotApplicable("output_schema"), nil
 		}
-		return made{func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
-			if e.OutputSchema == "" {
-				return eval.NotApplicable("output_schema"), nil
-			}
-			s, ok := schemas.lookup(e.OutputSchema)
-			if !ok {
-				return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: labelUnknownSchema, Reason: "unknown schema"}, nil
-			}
-			return checkOutput(ctx, s, e)
-		}, digest}, nil
+		s, ok := schemas.lookup(wanted)
+		if !ok {
+			return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: labelUnknownSchema, Reason: "unknown schema"}, nil
+		}
+		v, err := s.judge(ctx, e)
+		v.Schema = s.name
+		return v, err
 	}
-	s, ok := schemas.lookup(c.Schema)
-	if !ok {
-		var faults fault.List
-		faults.Add("schema", "unknown schema "+strconv.Quote(c.Schema), meant(c.Schema, schemas.Names()))
-		return made{}, faults
-	}
-	return made{func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
-		return checkOutput(ctx, s, e)
-	}, s.digest}, nil
 }
 
-// checkOutput holds the output of an event against a schema, and says which.
-func checkOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, error) {
-	v, err := judgeOutput(ctx, s, e)
-	v.Schema = s.name
-	return v, err
-}
-
-func judgeOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, error) {
+// judge returns the verdict on the output of an event.
+func (s *schema) judge(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	out, missing := outputOf(e)
 	if missing != "" {
 		return eval.NotApplicable(missing), nil
 	}
 	found, ok := scanWhole(out.text)
 	if !ok {
-		return checkProse(ctx, s, out.text)
+		return s.judgeProse(ctx, out.text)
 	}
 	reason, err := s.check(ctx, trimJSON(out.text), found)
 	if err != nil {
@@ -86,8 +77,8 @@ func judgeOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, 
 	return v, nil
 }
 
-// checkProse gives the verdict on an output that is not JSON as it stands.
-func checkProse(ctx context.Context, s *schema, text string) (eval.Verdict, error) {
+// judgeProse returns the verdict on an output that is not JSON as it stands.
+func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, error) {
 	invalid := func(label, reason string, wrapped float64) (eval.Verdict, error) {
 		v := fail(label, reason)
 		v.Measures = map[string]float64{eval.MeasureJSONValid: 0, eval.MeasureJSONWrapped: wrapped}
@@ -96,7 +87,7 @@ func checkProse(ctx context.Context, s *schema, text string) (eval.Verdict, erro
 	if trimJSON(text) == "" {
 		return invalid(labelInvalidJSON, "empty output", 0)
 	}
-	best, attempt, err := s.best(ctx, text)
+	best, attempt, err := s.findAnswer(ctx, text)
 	switch {
 	case err != nil:
 		return eval.Verdict{}, err
@@ -114,8 +105,8 @@ func checkProse(ctx context.Context, s *schema, text string) (eval.Verdict, erro
 	return invalid(labelInvalidJSON, "no JSON", 0)
 }
 
-// wrapped is JSON that was found inside something else.
-type wrapped struct {
+// embedding is JSON that was found inside something else.
+type embedding struct {
 	where  string // "a code fence" or "prose"; empty: none was found
 	reason string // why it does not satisfy the schema; empty: it does
 }
@@ -123,10 +114,10 @@ type wrapped struct {
 // maxCandidates bounds how many values of one text are held against the schema.
 const maxCandidates = 64
 
-// best finds the JSON in prose that was meant as the answer: the first value that
-// satisfies the schema, else the first that is an object or stands in a code
+// findAnswer finds the JSON in prose that was meant as the answer: the first value
+// that satisfies the schema, else the first that is an object or stands in a code
 // fence. An array that satisfies nothing is a citation or a list, not an answer.
-func (s *schema) best(ctx context.Context, text string) (found wrapped, attempt candidate, err error) {
+func (s *schema) findAnswer(ctx context.Context, text string) (found embedding, attempt candidate, err error) {
 	candidates := 0
 	attempt = findJSON(text, func(f candidate) bool {
 		where := "prose"
@@ -143,10 +134,10 @@ func (s *schema) best(ctx context.Context, text string) (found wrapped, attempt 
 		candidates++
 		switch {
 		case reason == "":
-			found = wrapped{where: where}
+			found = embedding{where: where}
 			return false
 		case found.where == "" && (f.fenced || value[0] == '{'):
-			found = wrapped{where, reason}
+			found = embedding{where, reason}
 		}
 		return candidates < maxCandidates
 	})

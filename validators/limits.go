@@ -6,9 +6,9 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// limits collects which bounds were kept. A bound whose fact the event does not
-// give is left out, whatever the others say: were it counted as missing only when
-// the others are kept, an event could fail but not pass.
+// limits collects which bounds were kept. A bound whose fact the event lacks is
+// left out, whatever the others say: were it counted as missing only when the
+// others are kept, an event could fail but not pass.
 type limits struct {
 	known   int
 	broken  []string // options
@@ -22,20 +22,23 @@ func (l *limits) add(option string, kept bool) {
 	}
 }
 
-func (l *limits) atLeast(option, field string, fact *float64, bound float64) {
-	if fact == nil {
-		l.missing = append(l.missing, field)
-		return
-	}
-	l.add(option, *fact >= bound)
+func (l *limits) atLeast(option, field string, fact, bound *float64) {
+	l.compare(option, field, fact, bound, func(fact, bound float64) bool { return fact >= bound })
 }
 
-func (l *limits) atMost(option, field string, fact *float64, bound float64) {
-	if fact == nil {
+func (l *limits) atMost(option, field string, fact, bound *float64) {
+	l.compare(option, field, fact, bound, func(fact, bound float64) bool { return fact <= bound })
+}
+
+// compare adds a bound, if it is set.
+func (l *limits) compare(option, field string, fact, bound *float64, keeps func(fact, bound float64) bool) {
+	switch {
+	case bound == nil:
+	case fact == nil:
 		l.missing = append(l.missing, field)
-		return
+	default:
+		l.add(option, keeps(*fact, *bound))
 	}
-	l.add(option, *fact <= bound)
 }
 
 // verdict passes when every known bound is kept. The score is the share of known

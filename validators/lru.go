@@ -1,53 +1,57 @@
 package validators
 
-import (
-	"container/list"
-	"sync"
-)
+import "sync"
 
-// lru keeps the values that were used last, up to its size. When it is full, the
-// one that has not been used for longest goes. It is safe for concurrent use.
+// lru keeps the values that were used last. When it is full, the one that has not
+// been used for longest goes. It is safe for concurrent use.
 type lru[K comparable, V any] struct {
-	size int
+	size int // small: all are looked at to find the oldest
 
-	mu    sync.Mutex
-	order *list.List          // guarded by mu; of entry[K, V], most recent first
-	byKey map[K]*list.Element // guarded by mu
+	mu      sync.Mutex
+	uses    int             // guarded by mu
+	entries map[K]*entry[V] // guarded by mu
 }
 
-type entry[K comparable, V any] struct {
-	key   K
-	value V
+type entry[V any] struct {
+	value V   // never changes
+	used  int // what uses was when the entry was last used
 }
 
 func newLRU[K comparable, V any](size int) *lru[K, V] {
-	return &lru[K, V]{size: size, order: list.New(), byKey: make(map[K]*list.Element, size)}
+	return &lru[K, V]{size: size, entries: make(map[K]*entry[V], size)}
 }
 
-// of gives the value of a key, made by build unless it is known. Two callers that
-// ask for the same unknown key at the same moment both build it; one is kept.
-func (l *lru[K, V]) of(key K, build func() V) V {
+// get returns the value of a key, made by build unless it is known. Callers that
+// ask for the same unknown key at the same moment all build it; one is kept.
+func (l *lru[K, V]) get(key K, build func() V) V {
 	l.mu.Lock()
-	if at, ok := l.byKey[key]; ok {
-		l.order.MoveToFront(at)
-		value := at.Value.(entry[K, V]).value
-		l.mu.Unlock()
-		return value
+	l.uses++
+	e, ok := l.entries[key]
+	if ok {
+		e.used = l.uses
 	}
 	l.mu.Unlock()
+	if ok {
+		return e.value
+	}
 
 	value := build()
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if at, ok := l.byKey[key]; ok {
-		return at.Value.(entry[K, V]).value
+	if e, ok := l.entries[key]; ok {
+		return e.value
 	}
-	l.byKey[key] = l.order.PushFront(entry[K, V]{key, value})
-	if l.order.Len() > l.size {
-		oldest := l.order.Back()
-		l.order.Remove(oldest)
-		delete(l.byKey, oldest.Value.(entry[K, V]).key)
+	if len(l.entries) == l.size {
+		var oldest K
+		least := l.uses + 1
+		for k, e := range l.entries {
+			if e.used < least {
+				oldest, least = k, e.used
+			}
+		}
+		delete(l.entries, oldest)
 	}
+	l.entries[key] = &entry[V]{value, l.uses}
 	return value
 }

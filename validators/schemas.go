@@ -32,8 +32,9 @@ const (
 )
 
 // LoadSchemas reads and compiles every file NAME.json below dir; without a dir
-// there are none. A schema in a folder of its own is named FOLDER/NAME. Files and folders whose names begin
-// with a dot are passed over, and so is everything that is not *.json.
+// there are none. A schema in a folder of its own is named FOLDER/NAME. Files and
+// folders whose names begin with a dot are passed over, and so is everything that
+// is not *.json.
 //
 // Drafts 4, 6, 7, 2019-09 and 2020-12 are understood; a schema without $schema
 // is read as 2020-12. The keyword format is asserted. Patterns are RE2. A $ref
@@ -49,15 +50,18 @@ func LoadSchemas(dir string) (*Schemas, fault.List) {
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fault.List{{File: dir, Problem: "schema folder: " + cause(err), Expected: "want a folder of NAME.json files"}}
+		return nil, fault.List{{File: dir, Problem: "schema folder: " + withoutPath(err), Expected: "want a folder of NAME.json files"}}
 	}
 	defer func() { _ = root.Close() }() // opened for reading only
 	var faults fault.List
+	report := func(name, problem, expected string) {
+		faults = append(faults, fault.Fault{File: path.Join(dir, name), Problem: problem, Expected: expected})
+	}
 	files := make(map[string][]byte)
 	walk := func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			faults = append(faults, fault.Fault{File: path.Join(dir, name), Problem: cause(err)})
+			report(name, withoutPath(err), "")
 			return nil
 		case name != "." && strings.HasPrefix(path.Base(name), "."):
 			if d.IsDir() {
@@ -72,14 +76,14 @@ func LoadSchemas(dir string) (*Schemas, fault.List) {
 		}
 		data, err := readBounded(root, name)
 		if err != nil {
-			faults = append(faults, fault.Fault{File: path.Join(dir, name), Problem: cause(err), Expected: "want a readable file inside the schema folder"})
+			report(name, withoutPath(err), "want a readable file inside the schema folder")
 			return nil
 		}
 		files[name] = data
 		return nil
 	}
 	if err := fs.WalkDir(root.FS(), ".", walk); err != nil {
-		faults = append(faults, fault.Fault{File: dir, Problem: cause(err)})
+		faults = append(faults, fault.Fault{File: dir, Problem: withoutPath(err)})
 	}
 	schemas, more := compileAll(files, dir)
 	faults = append(faults, more...)
@@ -103,7 +107,7 @@ func NewSchemas(files map[string][]byte) (*Schemas, fault.List) {
 	return schemas, nil
 }
 
-// Names gives the names of the schemas in alphabetical order.
+// Names returns the names of the schemas in alphabetical order.
 func (s *Schemas) Names() []string {
 	if s == nil {
 		return nil
@@ -121,8 +125,8 @@ func (s *Schemas) lookup(name string) (*schema, bool) {
 	if s == nil {
 		return nil, false
 	}
-	found, ok := s.byName[name]
-	return found, ok
+	known, ok := s.byName[name]
+	return known, ok
 }
 
 func readBounded(root *os.Root, name string) ([]byte, error) {
@@ -146,8 +150,8 @@ func readBounded(root *os.Root, name string) ([]byte, error) {
 	return data, nil
 }
 
-// cause gives an error without the path that the fault names already.
-func cause(err error) string {
+// withoutPath returns the text of an error without the path, which the fault names.
+func withoutPath(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}

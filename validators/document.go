@@ -1,6 +1,7 @@
 package validators
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -8,7 +9,46 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// position gives the line and column, counted from 1, of a byte of data. The
+// decode returns a JSON text that has been scanned, with numbers as they are
+// written.
+func decode(text string) any {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil { // the scan has accepted it
+		return nil
+	}
+	return v
+}
+
+// walk calls visit for a decoded value and all values inside it.
+func walk(v any, visit func(any)) {
+	visit(v)
+	switch v := v.(type) {
+	case map[string]any:
+		for _, child := range v {
+			walk(child, visit)
+		}
+	case []any:
+		for _, child := range v {
+			walk(child, visit)
+		}
+	}
+}
+
+// countMembers counts the members of all objects. The scan counts them too: a
+// smaller number here shows that a key stands twice in one object, of which the
+// decoder keeps the last, and others may keep the first.
+func countMembers(v any) int {
+	n := 0
+	walk(v, func(v any) {
+		object, _ := v.(map[string]any)
+		n += len(object)
+	})
+	return n
+}
+
+// position returns the line and column, counted from 1, of a byte of data. The
 // column counts characters.
 func position(data string, offset int) (line, column int) {
 	before := data[:min(offset, len(data))]
@@ -70,8 +110,8 @@ func pointerTokens(pointer string) []string {
 	return tokens
 }
 
-// resolve gives the value that tokens lead to inside a decoded document.
-func resolve(doc any, tokens []string) (any, bool) {
+// resolvePointer returns the value that tokens lead to inside a decoded document.
+func resolvePointer(doc any, tokens []string) (any, bool) {
 	for _, t := range tokens {
 		switch d := doc.(type) {
 		case map[string]any:
@@ -93,7 +133,7 @@ func resolve(doc any, tokens []string) (any, bool) {
 	return doc, true
 }
 
-// escapeToken makes a name fit for a JSON pointer.
+// escapeToken returns a name as a token of a JSON pointer.
 func escapeToken(name string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
