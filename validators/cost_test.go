@@ -9,7 +9,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// listOf gives n items of a JSON list, made by item.
+// listOf returns n items of a JSON list, made by item.
 func listOf(n int, item func(i int) string) string {
 	items := make([]string, n)
 	for i := range items {
@@ -25,7 +25,7 @@ func numbered(i int) string { return strconv.Itoa(10_000 + i) }
 
 func named(i int) string { return fmt.Sprintf(`"field_%05d"`, i) }
 
-// members gives an object with n members of one value.
+// members returns an object with n members of one value.
 func members(n int, value string) string {
 	return "{" + strings.Trim(listOf(n, func(i int) string { return named(i) + ":" + value }), "[]") + "}"
 }
@@ -127,7 +127,7 @@ func TestLargeAnswersAreDecided(t *testing.T) {
 	}
 }
 
-// addresses gives an object of n members whose keys are long.
+// addresses returns an object of n members whose keys are long.
 func addresses(n int, value string) string {
 	return "{" + strings.Trim(listOf(n, func(i int) string {
 		return `"https://example.com/` + strings.Repeat("a", 150) + strconv.Itoa(i) + `":` + value
