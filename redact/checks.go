@@ -156,11 +156,10 @@ func isAddress(s string) bool {
 }
 
 func digitsOf(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c >= '0' && c <= '9' {
-			b.WriteByte(c)
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
 		}
-	}
-	return b.String()
+		return -1
+	}, s)
 }

@@ -23,14 +23,6 @@ var (
 // that of a payment card has at least twelve digits.
 const longNumber = 12
 
-// redactJSON returns a JSON value with its strings, object keys and numbers
-// redacted, and everything else byte for byte. It returns nil when there is
-// nothing to redact.
-func redactJSON(d *Detector, raw []byte) ([]byte, error) {
-	w := jsonWalk{find: d, raw: string(raw)}
-	return w.redact()
-}
-
 // jsonWalk goes over a JSON value token by token.
 type jsonWalk struct {
 	find  *Detector
@@ -52,6 +44,8 @@ type frame struct {
 	markers map[string]int // redacted keys of this object, by how often
 }
 
+// redact returns the value with its strings, object keys and numbers redacted, and
+// everything else byte for byte. It returns nil when there is nothing to redact.
 func (w *jsonWalk) redact() ([]byte, error) {
 	w.stack = append(w.stack, frame{})
 	s := jsonscan.New(w.raw, 0)

@@ -140,14 +140,15 @@ func (r *Redactor) content(c event.Content) (event.Content, error) {
 	if c.IsZero() {
 		return c, nil
 	}
-	raw, err := redactJSON(r.detector, c.Raw())
-	if err != nil {
+	w := jsonWalk{find: r.detector, raw: string(c.Raw())}
+	redacted, err := w.redact()
+	switch {
+	case err != nil:
 		return event.Content{}, err
-	}
-	if raw == nil {
+	case redacted == nil:
 		return c, nil // nothing to take out: as it is, byte for byte
 	}
-	out := event.JSON(raw)
+	out := event.JSON(redacted)
 	if out.IsZero() {
 		return event.Content{}, errInvalid // a fault in our own output: withhold the event rather than lose the field
 	}

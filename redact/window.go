@@ -7,10 +7,13 @@ import (
 	"unicode/utf8"
 )
 
+// wordSpace parts words.
+const wordSpace = " \n\t\r"
+
 // window is a part of a text in which an expression is tried.
 type window struct{ start, end int }
 
-// haystack returns windows of one text, and remembers what several finders ask for.
+// haystack is one text, with what several finders ask about it.
 type haystack struct {
 	text  string
 	seen  [256]bool // bytes of the text, capital letters as small ones too
@@ -23,11 +26,11 @@ type haystack struct {
 // windows returns the parts of the text in which the finder may match, in order and
 // without overlap. They hold until the next call.
 func (h *haystack) windows(f *finder) []window {
+	h.look()
 	h.out = h.out[:0]
-	switch {
-	case len(f.anchors) > 0:
+	if len(f.anchors) > 0 {
 		h.aroundAnchors(f)
-	case f.digits > 0:
+	} else {
 		h.amongDigits(f)
 	}
 	h.out = joinWindows(h.out)
@@ -55,7 +58,6 @@ func (h *haystack) look() {
 // aroundAnchors appends the words that hold an anchor, each with as much behind it
 // as the finder may need, up to the end of the word there.
 func (h *haystack) aroundAnchors(f *finder) {
-	h.look()
 	text := h.text
 	if f.fold {
 		text = h.folded()
@@ -70,9 +72,11 @@ func (h *haystack) aroundAnchors(f *finder) {
 				break
 			}
 			i += at
-			w := window{wordStart(h.text, i), len(h.text)}
-			if f.reach > 0 {
-				w.end = wordEnd(h.text, i+len(a)+f.reach)
+			w := window{strings.LastIndexAny(text[:i], wordSpace) + 1, len(text)}
+			if needed := i + len(a) + f.reach; f.reach > 0 && needed < len(text) {
+				if n := strings.IndexAny(text[needed:], wordSpace); n >= 0 {
+					w.end = needed + n
+				}
 			}
 			h.out = append(h.out, w)
 			if w.end == len(text) {
@@ -115,7 +119,7 @@ func joinWindows(ws []window) []window {
 // have enough digits; with a little before and behind them, so that the expression
 // sees what they stand beside.
 func (h *haystack) amongDigits(f *finder) {
-	if h.look(); h.count < f.digits {
+	if h.count < f.digits {
 		return
 	}
 	const digit, between, mark = 1, 2, 4
@@ -146,9 +150,17 @@ func (h *haystack) amongDigits(f *finder) {
 				digits++
 			}
 		}
-		if digits >= f.digits && marks >= f.least {
-			h.out = append(h.out, window{runeStart(h.text, start-2), runeEnd(h.text, end+1)})
+		if digits < f.digits || marks < f.least {
+			continue
 		}
+		start, end = max(start-2, 0), min(end+1, len(h.text))
+		for start > 0 && !utf8.RuneStart(h.text[start]) {
+			start--
+		}
+		for end < len(h.text) && !utf8.RuneStart(h.text[end]) {
+			end++
+		}
+		h.out = append(h.out, window{start, end})
 	}
 }
 
@@ -165,41 +177,6 @@ func (h *haystack) folded() string {
 	}
 	h.lower = string(b)
 	return h.lower
-}
-
-// wordStart returns the start of the word around i, wordEnd its end. Words are
-// parted by white space.
-func wordStart(text string, i int) int {
-	for i > 0 && !isSpace(text[i-1]) {
-		i--
-	}
-	return i
-}
-
-func wordEnd(text string, i int) int {
-	for i < len(text) && !isSpace(text[i]) {
-		i++
-	}
-	return min(i, len(text))
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
-
-// runeStart moves i back, runeEnd forward, to the border of a character.
-func runeStart(text string, i int) int {
-	i = max(i, 0)
-	for i > 0 && !utf8.RuneStart(text[i]) {
-		i--
-	}
-	return i
-}
-
-func runeEnd(text string, i int) int {
-	i = min(i, len(text))
-	for i < len(text) && !utf8.RuneStart(text[i]) {
-		i++
-	}
-	return i
 }
 
 // typeset reports whether the text may hold what [inASCII] replaces: it has a
