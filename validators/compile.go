@@ -14,18 +14,18 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// The supported drafts, by the URI that $schema has without its empty fragment.
-const (
-	draft4      = "http://json-schema.org/draft-04/schema"
-	draft6      = "http://json-schema.org/draft-06/schema"
-	draft7      = "http://json-schema.org/draft-07/schema"
-	draft201909 = "https://json-schema.org/draft/2019-09/schema"
-	draft202012 = "https://json-schema.org/draft/2020-12/schema"
-)
+const draft202012 = "https://json-schema.org/draft/2020-12/schema"
 
-func drafts() []string { return []string{draft4, draft6, draft7, draft201909, draft202012} }
+// drafts returns the supported drafts, by the URI that $schema has without its empty
+// fragment.
+func drafts() []string {
+	return []string{
+		"http://json-schema.org/draft-04/schema", "http://json-schema.org/draft-06/schema", "http://json-schema.org/draft-07/schema",
+		"https://json-schema.org/draft/2019-09/schema", draft202012,
+	}
+}
 
-// base is the URI of the schema folder. Its scheme exists nowhere, so that no
+// base is the URI of the schema folder. Its scheme exists nowhere else, so that no
 // reference can be mistaken for a file or a page.
 const base = "schemas://folder/"
 

@@ -111,26 +111,28 @@ func pointerTokens(pointer string) []string {
 }
 
 // resolvePointer returns the value that tokens lead to inside a decoded document.
-func resolvePointer(doc any, tokens []string) (any, bool) {
+func resolvePointer(doc any, tokens []string) (v any, ok bool) {
+	v, ok = doc, true
 	for _, t := range tokens {
-		switch d := doc.(type) {
-		case map[string]any:
-			v, ok := d[t]
-			if !ok {
-				return nil, false
-			}
-			doc = v
-		case []any:
-			i, err := strconv.Atoi(t)
-			if err != nil || i < 0 || i >= len(d) {
-				return nil, false
-			}
-			doc = d[i]
-		default:
-			return nil, false
+		if v, ok = child(v, t); !ok {
+			break
 		}
 	}
-	return doc, true
+	return v, ok
+}
+
+// child returns the member or item of a decoded value that a token names.
+func child(v any, token string) (any, bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		member, ok := v[token]
+		return member, ok
+	case []any:
+		if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(v) {
+			return v[i], true
+		}
+	}
+	return nil, false
 }
 
 // escapeToken returns a name as a token of a JSON pointer.

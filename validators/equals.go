@@ -3,7 +3,9 @@ package validators
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
@@ -66,27 +68,10 @@ func sameValue(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for name, v := range a {
-			w, ok := b[name]
-			if !ok || !sameValue(v, w) {
-				return false
-			}
-		}
-		return true
+		return ok && maps.EqualFunc(a, b, sameValue)
 	case []any:
 		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if !sameValue(a[i], b[i]) {
-				return false
-			}
-		}
-		return true
+		return ok && slices.EqualFunc(a, b, sameValue)
 	case json.Number:
 		b, ok := b.(json.Number)
 		return ok && sameNumber(string(a), string(b))

@@ -3,6 +3,7 @@ package validators
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
@@ -22,10 +23,7 @@ func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 		return []*jsonschema.ValidationError{ve}
 	}
 	if isChoice(ve) {
-		if branch := nearestBranch(ve); branch != nil {
-			return branch
-		}
-		return []*jsonschema.ValidationError{ve}
+		return nearestBranch(ve)
 	}
 	var all []*jsonschema.ValidationError
 	for _, c := range ve.Causes {
@@ -49,15 +47,15 @@ func isChoice(ve *jsonschema.ValidationError) bool {
 }
 
 // nearestBranch returns the failures of the branch that fails deepest inside the
-// value, then in fewest places, then stands first. It is nil when every branch
-// fails at the value itself: then the choice as a whole is what failed.
+// value, then in fewest places, then stands first. When every branch fails at the
+// value itself it is the choice as a whole that failed.
 func nearestBranch(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
-	var best []*jsonschema.ValidationError
+	best := []*jsonschema.ValidationError{ve}
 	deepest := strings.Count(ve.InstanceLocation, "/")
 	for _, c := range ve.Causes {
 		branch := leaves(c)
 		depth := strings.Count(shallowest(branch).InstanceLocation, "/")
-		if depth > deepest || best != nil && depth == deepest && len(branch) < len(best) {
+		if depth > deepest || depth == deepest && len(branch) < len(best) {
 			best, deepest = branch, depth
 		}
 	}
@@ -68,21 +66,13 @@ func nearestBranch(ve *jsonschema.ValidationError) []*jsonschema.ValidationError
 // first by location and keyword. The library reports the members of an object in
 // random order; this order is always the same.
 func shallowest(all []*jsonschema.ValidationError) *jsonschema.ValidationError {
-	first := all[0]
-	for _, ve := range all[1:] {
-		if compareFailures(ve, first) < 0 {
-			first = ve
-		}
-	}
-	return first
-}
-
-func compareFailures(a, b *jsonschema.ValidationError) int {
-	return cmp.Or(
-		cmp.Compare(strings.Count(a.InstanceLocation, "/"), strings.Count(b.InstanceLocation, "/")),
-		cmp.Compare(a.InstanceLocation, b.InstanceLocation),
-		cmp.Compare(a.AbsoluteKeywordLocation, b.AbsoluteKeywordLocation),
-	)
+	return slices.MinFunc(all, func(a, b *jsonschema.ValidationError) int {
+		return cmp.Or(
+			cmp.Compare(strings.Count(a.InstanceLocation, "/"), strings.Count(b.InstanceLocation, "/")),
+			cmp.Compare(a.InstanceLocation, b.InstanceLocation),
+			cmp.Compare(a.AbsoluteKeywordLocation, b.AbsoluteKeywordLocation),
+		)
+	})
 }
 
 // reason words a failure as "keyword at /path", with nothing of the document in
@@ -90,11 +80,18 @@ func compareFailures(a, b *jsonschema.ValidationError) int {
 func (s *schema) reason(invalid *jsonschema.ValidationError, document any) string {
 	ve := shallowest(leaves(invalid))
 	keyword, at := s.keyword(ve)
-	tokens := pointerTokens(unescapeLocation(ve.InstanceLocation))
-	value, found := resolvePointer(document, tokens)
-	path := s.maskPath(tokens, document)
+	value := document
+	var path []string
+	for _, t := range pointerTokens(unescapeLocation(ve.InstanceLocation)) {
+		shown := "*"
+		if _, isObject := value.(map[string]any); isObject && s.names[t] {
+			shown = maskName(t)
+		}
+		path = append(path, shown)
+		value, _ = child(value, t)
+	}
 	switch object, isObject := value.(map[string]any); {
-	case !found || !isObject || at == nil:
+	case !isObject || at == nil:
 	case keyword == "required":
 		for _, name := range at.Required {
 			if _, ok := object[name]; !ok {
@@ -133,20 +130,6 @@ func (s *schema) keyword(ve *jsonschema.ValidationError) (string, *jsonschema.Sc
 	}
 }
 
-// maskPath returns the tokens of a path as a reason may show them.
-func (s *schema) maskPath(tokens []string, document any) []string {
-	out := make([]string, 0, len(tokens)+1)
-	for i, t := range tokens {
-		parent, _ := resolvePointer(document, tokens[:i])
-		if _, object := parent.(map[string]any); object && s.names[t] {
-			out = append(out, maskName(t))
-			continue
-		}
-		out = append(out, "*")
-	}
-	return out
-}
-
 // maskName returns a name of the schema when it is short and plain, else *.
 func maskName(name string) string {
 	if !isPlain(name, maxTokenBytes) {
@@ -166,11 +149,8 @@ func isPlain(name string, most int) bool {
 // unescapeLocation returns a location of the library, which escapes names for use
 // in a URI as well, as a plain JSON pointer.
 func unescapeLocation(location string) string {
-	tokens := strings.Split(location, "/")
-	for i, t := range tokens {
-		if plain, err := url.PathUnescape(t); err == nil {
-			tokens[i] = plain
-		}
+	if pointer, err := url.PathUnescape(location); err == nil {
+		return pointer
 	}
-	return strings.Join(tokens, "/")
+	return location
 }

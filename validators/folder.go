@@ -41,14 +41,12 @@ func compileAll(files map[string][]byte, dir string) (*Schemas, fault.List) {
 		f.files[name] = &file{name: name, text: string(data)}
 	}
 	order := slices.Sorted(maps.Keys(f.files))
-	for _, name := range order {
-		f.parse(f.files[name])
-	}
-	for _, name := range order {
-		f.checkMeta(f.files[name])
-	}
-	for _, name := range order {
-		f.checkReferences(f.files[name])
+	for _, step := range []func(*file){f.parse, f.checkMeta, f.checkReferences} {
+		for _, name := range order {
+			if in := f.files[name]; !in.broken {
+				step(in)
+			}
+		}
 	}
 	out := &Schemas{byName: make(map[string]*schema, len(order))}
 	all := sha256.New()
@@ -58,11 +56,14 @@ func compileAll(files map[string][]byte, dir string) (*Schemas, fault.List) {
 			all.Write([]byte(s.name + "\x00" + s.digest + "\x00"))
 		}
 	}
-	out.digest = hex.EncodeToString(all.Sum(nil))
+	if len(f.faults) == 0 {
+		out.digest = hex.EncodeToString(all.Sum(nil))
+		return out, nil
+	}
 	slices.SortStableFunc(f.faults, func(a, b fault.Fault) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return out, f.faults
+	return nil, f.faults
 }
 
 // fault reports a mistake at a byte of a file.
@@ -77,7 +78,7 @@ func (f *folder) fault(in *file, offset int, pointer, problem, expected string) 
 // parse reads the JSON of one file.
 func (f *folder) parse(in *file) {
 	s := scanValue(in.text, 0)
-	rest := s.end + len(in.text[s.end:]) - len(strings.TrimLeft(in.text[s.end:], " \t\r\n"))
+	rest := len(in.text) - len(strings.TrimLeft(in.text[s.end:], " \t\r\n"))
 	switch {
 	case trimJSON(in.text) == "":
 		f.fault(in, 0, "", "empty file", "want a JSON Schema")
@@ -138,11 +139,8 @@ func withoutFragment(u *url.URL) string {
 	return strings.TrimSuffix(document.String(), "#")
 }
 
-// checkMeta holds a file against the meta-schema of its draft.
+// checkMeta checks a file against the meta-schema of its draft.
 func (f *folder) checkMeta(in *file) {
-	if in.broken {
-		return
-	}
 	draft := draft202012
 	object, _ := in.doc.(map[string]any)
 	if v, ok := object["$schema"]; ok {
@@ -189,9 +187,6 @@ func complaint(ve *jsonschema.ValidationError) string {
 // checkReferences reports the references of a file that lead nowhere, or where they
 // must not.
 func (f *folder) checkReferences(in *file) {
-	if in.broken {
-		return
-	}
 	for _, r := range findReferences(in.doc, "", false, false) {
 		wrong := func(problem, expected string) {
 			f.fault(in, locate(in.text, r.pointer), r.pointer, "$ref "+strconv.Quote(r.target)+" "+problem, expected)

@@ -2,6 +2,7 @@ package validators
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
@@ -38,9 +39,7 @@ func buildGroundedness(b *builder) answer {
 			return eval.NotApplicable("retrieval.chunks.text"), nil
 		}
 		open := map[string]bool{} // content words of the answer that have not been found
-		for w := range contentWords(out.text, ignored) {
-			open[w] = true
-		}
+		contentWords(out.text, ignored, func(w string) { open[w] = true })
 		total := len(open)
 		if total == 0 {
 			return cannotJudge("no content words"), nil
@@ -49,9 +48,7 @@ func buildGroundedness(b *builder) answer {
 			if err := ctx.Err(); err != nil {
 				return eval.Verdict{}, err
 			}
-			for w := range contentWords(e.Retrieval.Chunks[i].Text, ignored) {
-				delete(open, w)
-			}
+			contentWords(e.Retrieval.Chunks[i].Text, ignored, func(w string) { delete(open, w) })
 		}
 		share := float64(total-len(open)) / float64(total)
 		v := pass("grounded")
@@ -64,13 +61,5 @@ func buildGroundedness(b *builder) answer {
 }
 
 func hasText(r *event.Retrieval) bool {
-	if r == nil {
-		return false
-	}
-	for i := range r.Chunks {
-		if strings.TrimSpace(r.Chunks[i].Text) != "" {
-			return true
-		}
-	}
-	return false
+	return r != nil && slices.ContainsFunc(r.Chunks, func(c event.Chunk) bool { return strings.TrimSpace(c.Text) != "" })
 }

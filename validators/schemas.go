@@ -86,8 +86,7 @@ func LoadSchemas(dir string) (*Schemas, fault.List) {
 		faults = append(faults, fault.Fault{File: dir, Problem: withoutPath(err)})
 	}
 	schemas, more := compileAll(files, dir)
-	faults = append(faults, more...)
-	if len(faults) > 0 {
+	if faults = append(faults, more...); len(faults) > 0 {
 		return nil, faults
 	}
 	return schemas, nil
@@ -100,11 +99,7 @@ func NewSchemas(files map[string][]byte) (*Schemas, fault.List) {
 	for name, data := range files {
 		named[strings.TrimSuffix(path.Clean(name), ".json")+".json"] = data
 	}
-	schemas, faults := compileAll(named, "")
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return schemas, nil
+	return compileAll(named, "")
 }
 
 // Names returns the names of the schemas in alphabetical order.

@@ -1,6 +1,7 @@
 package validators
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp/syntax"
 	"slices"
@@ -72,36 +73,33 @@ func newToolset(raw json.RawMessage) *toolset {
 		found.values > maxValues || found.allPaths(0) > maxPaths || found.wide: // they are held against a meta-schema
 		t.bad = toolsTooLarge
 	case raw[0] == '[':
-		t.addList(raw)
+		t.bad = cmp.Or(t.addList(raw), t.bad)
 	case raw[0] == '{':
-		t.addObject(raw)
+		t.bad = cmp.Or(t.addObject(raw), t.bad)
 	default:
 		t.bad = toolsUnreadable
 	}
 	return t
 }
 
-// addObject adds the tools of an object. A schema is an object or a boolean: an
-// object with a member that is neither does not hold schemas by name.
-func (t *toolset) addObject(raw json.RawMessage) {
+// addObject adds the tools of an object, or says why it cannot. A schema is an
+// object or a boolean: an object with a member that is neither does not hold
+// schemas by name.
+func (t *toolset) addObject(raw json.RawMessage) (bad string) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil {
-		t.bad = toolsUnreadable
-		return
+		return toolsUnreadable
 	}
 	if list := members["tools"]; len(list) > 0 && list[0] == '[' {
-		t.addList(list)
-		return
+		return t.addList(list)
 	}
 	for _, member := range members {
 		if !strings.ContainsRune("{tfn", rune(member[0])) { // of null, any arguments
-			t.addList(slices.Concat(json.RawMessage("["), raw, json.RawMessage("]")))
-			return
+			return t.addList(slices.Concat(json.RawMessage("["), raw, json.RawMessage("]")))
 		}
 	}
 	if len(members) > maxTools {
-		t.bad = toolsTooLarge
-		return
+		return toolsTooLarge
 	}
 	for name, document := range members {
 		// A value may also be a tool as in a list, without its name.
@@ -111,17 +109,16 @@ func (t *toolset) addObject(raw json.RawMessage) {
 		}
 		t.tools[name] = newTool(document, false)
 	}
+	return ""
 }
 
-func (t *toolset) addList(raw json.RawMessage) {
+func (t *toolset) addList(raw json.RawMessage) (bad string) {
 	var items []json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
-		t.bad = toolsUnreadable
-		return
+		return toolsUnreadable
 	}
 	if len(items) > maxTools {
-		t.bad = toolsTooLarge
-		return
+		return toolsTooLarge
 	}
 	for _, item := range items {
 		var o toolOffer
@@ -130,10 +127,10 @@ func (t *toolset) addList(raw json.RawMessage) {
 			into = &o.Name
 		}
 		if json.Unmarshal(item, into) != nil || !t.add(o) {
-			t.bad = toolsUnreadable
-			return
+			return toolsUnreadable
 		}
 	}
+	return ""
 }
 
 // add adds one tool; the first of a name counts. It reports whether the offer
