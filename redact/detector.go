@@ -274,12 +274,7 @@ func bareName(bare []byte, name string) []byte {
 }
 
 func endsSecret(bare []byte) bool {
-	for _, n := range secretNames {
-		if len(bare) >= len(n) && string(bare[len(bare)-len(n):]) == n {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(secretNames[:], func(n string) bool { return bytes.HasSuffix(bare, []byte(n)) })
 }
 
 // secretNames are the ends of names whose values are secrets, as [bareName]

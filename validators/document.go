@@ -60,41 +60,30 @@ func position(data string, offset int) (line, column int) {
 // valid JSON; of a member that is its name. Where the pointer leads nowhere it
 // returns the last place on the way.
 func locate(data, pointer string) int {
+	tokens := pointerTokens(pointer)
 	s := jsonscan.New(data, 0)
-	value, _ := s.Next()
-	at := value.Start
-	for _, token := range pointerTokens(pointer) {
-		place, ok := at, false
-		if place, value, ok = descend(&s, data, value, token); !ok {
-			return at
-		}
-		at = place
-	}
-	return at
-}
-
-// descend moves s into the array or object that it has just opened, to the value
-// that token names. It returns that value and its place.
-func descend(s *jsonscan.Scanner[string], data string, opened jsonscan.Token, token string) (at int, value jsonscan.Token, ok bool) {
-	if opened.Kind != jsonscan.Object && opened.Kind != jsonscan.Array {
-		return 0, value, false
-	}
-	for i := 0; ; i++ {
-		value, ok = s.Next()
-		at = value.Start
-		name := strconv.Itoa(i)
+	root, _ := s.Next()
+	at := root.Start
+	for i := 0; len(tokens) > 0; i++ {
+		value, ok := s.Next()
+		place, name := value.Start, strconv.Itoa(i)
 		if value.Kind == jsonscan.Key {
 			name, _ = jsonscan.Unquote(data[value.Start:value.End])
 			value, ok = s.Next()
 		}
 		switch {
 		case !ok || value.Kind == jsonscan.Close:
-			return 0, value, false
-		case name == token:
-			return at, value, true
+			return at
+		case name != tokens[0]:
+			s.Skip(value)
+			continue
 		}
-		s.Skip(value)
+		at, tokens, i = place, tokens[1:], -1
+		if value.Kind != jsonscan.Object && value.Kind != jsonscan.Array {
+			break
+		}
 	}
+	return at
 }
 
 // pointerTokens splits a JSON pointer and undoes its escapes.

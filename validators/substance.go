@@ -2,7 +2,6 @@ package validators
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -35,25 +34,7 @@ func buildSubstance(*builder) answer {
 
 func isAlphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
-// openers announce an answer. One that could itself be an answer, such as "Sure",
-// is an opener only before a colon.
-func openers() (always, beforeColon []string) {
-	always = []string{
-		"thought process", "thinking process", "my thought process", "chain of thought", "reasoning", "let's think step by step",
-		"let us think step by step", "let's solve this problem step by step", "let's solve this step by step",
-		"let's work through this step by step", "let's break this down", "let's break it down", "step by step solution",
-		"here is the answer", "here's the answer", "here is my answer", "here's my answer", "here is your answer",
-		"here is the solution", "here's the solution", "here is the response", "here's the response",
-		"here you go", "the answer is", "the final answer is", "final answer",
-	}
-	beforeColon = []string{
-		"solution", "answer", "response", "output", "result", "explanation", "analysis", "assistant", "thoughts",
-		"sure", "certainly", "of course", "okay", "ok", "step 1", "here it is",
-	}
-	return always, beforeColon
-}
-
-// isOpener reports whether a text is an opener and nothing else.
+// isOpener reports whether a text announces an answer and says nothing else.
 func isOpener(text string) bool {
 	const longest = 80 // bytes; no opener is as long
 	text = strings.TrimSpace(text)
@@ -61,9 +42,20 @@ func isOpener(text string) bool {
 		return false
 	}
 	bare := strings.TrimFunc(normalText(text), func(r rune) bool { return !isAlphanumeric(r) })
-	colon := strings.HasSuffix(strings.TrimRight(text, "*_#` \n"), ":")
-	always, beforeColon := openers()
-	return slices.Contains(always, bare) || colon && slices.Contains(beforeColon, bare)
+	switch bare {
+	case "thought process", "thinking process", "my thought process", "chain of thought", "reasoning", "let's think step by step",
+		"let us think step by step", "let's solve this problem step by step", "let's solve this step by step",
+		"let's work through this step by step", "let's break this down", "let's break it down", "step by step solution",
+		"here is the answer", "here's the answer", "here is my answer", "here's my answer", "here is your answer",
+		"here is the solution", "here's the solution", "here is the response", "here's the response",
+		"here you go", "the answer is", "the final answer is", "final answer":
+		return true
+	case "solution", "answer", "response", "output", "result", "explanation", "analysis", "assistant", "thoughts",
+		"sure", "certainly", "of course", "okay", "ok", "step 1", "here it is":
+		// These could be answers themselves, except before a colon.
+		return strings.HasSuffix(strings.TrimRight(text, "*_#` \n"), ":")
+	}
+	return false
 }
 
 // isEcho reports whether the output repeats the input. A short input may be its

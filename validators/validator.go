@@ -37,13 +37,8 @@ func New(cfg Config, schemas *Schemas) (eval.Evaluator, error) {
 	return &validator{name: cfg.Name, typ: k.Type, version: version(k, cfg, b.digest), answer: answer}, nil
 }
 
-// Name returns the evaluator's name.
-func (v *validator) Name() string { return v.name }
-
-// Type returns json_schema or rule.
+func (v *validator) Name() string    { return v.name }
 func (v *validator) Type() eval.Type { return v.typ }
-
-// Version returns a hash of kind, options and schemas.
 func (v *validator) Version() string { return v.version }
 
 // Evaluate answers one event.

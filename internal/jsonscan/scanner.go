@@ -276,14 +276,12 @@ func (s *Scanner[T]) digits(i int) (int, Flaw) {
 
 func (s *Scanner[T]) literal(i int) (int, Flaw) {
 	for _, word := range [...]string{"true", "false", "null"} {
-		n := 0
-		for n < len(word) && i+n < len(s.text) && s.text[i+n] == word[n] {
-			n++
-		}
+		n := min(len(word), len(s.text)-i)
 		switch {
+		case string(s.text[i:i+n]) != word[:n]:
 		case n == len(word):
 			return i + n, FlawNone
-		case i+n == len(s.text):
+		default:
 			return i + n, FlawTruncated
 		}
 	}
