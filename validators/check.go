@@ -1,9 +1,13 @@
 package validators
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
@@ -77,4 +81,150 @@ func (s *schema) validate(ctx context.Context, document any, steps, place int) e
 		return err
 	}
 	return eval.WithReason(eval.ReasonInternal, fmt.Errorf("validate: %w", err)) // its text names places of the schema
+}
+
+// Bounds of a reason about a schema.
+const (
+	maxPathTokens = 8
+	maxTokenBytes = 40
+)
+
+// leaves returns the failures at the ends of a tree of failures, without those that
+// only say that something below them failed. Of the branches of an anyOf or oneOf
+// it follows the one that came nearest to fitting.
+func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
+	if len(ve.Causes) == 0 {
+		return []*jsonschema.ValidationError{ve}
+	}
+	if isChoice(ve) {
+		return nearestBranch(ve)
+	}
+	var all []*jsonschema.ValidationError
+	for _, c := range ve.Causes {
+		all = append(all, leaves(c)...)
+	}
+	return all
+}
+
+// isChoice reports whether the keyword that failed would have been satisfied by one
+// branch. The library wraps several failures of one schema in a failure without a
+// message, whose location may end in anything.
+func isChoice(ve *jsonschema.ValidationError) bool {
+	if ve.Message == "" {
+		return false
+	}
+	switch ve.KeywordLocation[strings.LastIndexByte(ve.KeywordLocation, '/')+1:] {
+	case "anyOf", "oneOf", "minContains":
+		return true
+	}
+	return false
+}
+
+// nearestBranch returns the failures of the branch that fails deepest inside the
+// value, then in fewest places, then stands first. When every branch fails at the
+// value itself it is the choice as a whole that failed.
+func nearestBranch(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
+	best := []*jsonschema.ValidationError{ve}
+	deepest := strings.Count(ve.InstanceLocation, "/")
+	for _, c := range ve.Causes {
+		branch := leaves(c)
+		depth := strings.Count(shallowest(branch).InstanceLocation, "/")
+		if depth > deepest || depth == deepest && len(branch) < len(best) {
+			best, deepest = branch, depth
+		}
+	}
+	return best
+}
+
+// shallowest returns the failure that is nearest to the root of the value, then
+// first by location and keyword. The library reports the members of an object in
+// random order; this order is always the same.
+func shallowest(all []*jsonschema.ValidationError) *jsonschema.ValidationError {
+	return slices.MinFunc(all, func(a, b *jsonschema.ValidationError) int {
+		return cmp.Or(
+			cmp.Compare(strings.Count(a.InstanceLocation, "/"), strings.Count(b.InstanceLocation, "/")),
+			cmp.Compare(a.InstanceLocation, b.InstanceLocation),
+			cmp.Compare(a.AbsoluteKeywordLocation, b.AbsoluteKeywordLocation),
+		)
+	})
+}
+
+// reason words a failure as "keyword at /path", with nothing of the document in
+// it: a name that the schema does not know is *, and so is every index.
+func (s *schema) reason(invalid *jsonschema.ValidationError, document any) string {
+	ve := shallowest(leaves(invalid))
+	keyword, at := s.keyword(ve)
+	value := document
+	var path []string
+	for _, t := range pointerTokens(unescapeLocation(ve.InstanceLocation)) {
+		shown := "*"
+		if _, isObject := value.(map[string]any); isObject && s.names[t] {
+			shown = maskName(t)
+		}
+		path = append(path, shown)
+		value, _ = child(value, t)
+	}
+	switch object, isObject := value.(map[string]any); {
+	case !isObject || at == nil:
+	case keyword == "required":
+		for _, name := range at.Required {
+			if _, ok := object[name]; !ok {
+				path = append(path, maskName(name))
+				break
+			}
+		}
+	case keyword == "additionalProperties":
+		path = append(path, "*")
+	}
+	where := "/" + strings.Join(path[:min(len(path), maxPathTokens)], "/")
+	if len(path) > maxPathTokens {
+		where += "/..."
+	}
+	return keyword + " at " + where
+}
+
+// keyword returns the keyword that failed and the schema that it belongs to. A
+// schema that is just false has no keyword: it is "not allowed".
+func (s *schema) keyword(ve *jsonschema.ValidationError) (string, *jsonschema.Schema) {
+	location := ve.AbsoluteKeywordLocation
+	for i := len(location); ; {
+		i = strings.LastIndexByte(location[:i], '/')
+		if i < 0 {
+			return "not allowed", nil
+		}
+		at, ok := s.places[location[:i]]
+		if !ok {
+			continue
+		}
+		keyword, _, _ := strings.Cut(location[i+1:], "/")
+		if namesSchemas(keyword) && keyword != "dependencies" || keyword == "prefixItems" {
+			keyword = "not allowed"
+		}
+		return keyword, at
+	}
+}
+
+// maskName returns a name of the schema when it is short and plain, else *.
+func maskName(name string) string {
+	if !isPlain(name, maxTokenBytes) {
+		return "*"
+	}
+	return name
+}
+
+// isPlain reports whether a name is made of letters, digits and a few marks, and
+// has at most so many bytes.
+func isPlain(name string, most int) bool {
+	return name != "" && len(name) <= most && !strings.ContainsFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("_-.$@:", c)
+	})
+}
+
+// unescapeLocation returns a location of the library, which escapes names for use
+// in a URI as well, as a plain JSON pointer.
+func unescapeLocation(location string) string {
+	if pointer, err := url.PathUnescape(location); err == nil {
+		return pointer
+	}
+	return location
 }

@@ -198,17 +198,7 @@ func idShape(id string) string {
 // isHash reports whether an id is eight or more hexadecimal digits, parted by
 // dashes or not, with a letter and a digit: it is neither a word nor a number.
 func isHash(id string) bool {
-	letters, numerals := 0, 0
-	for i := range len(id) {
-		switch c := id[i]; {
-		case c == '-':
-		case c >= '0' && c <= '9':
-			numerals++
-		case c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
-			letters++
-		default:
-			return false
-		}
-	}
-	return letters > 0 && numerals > 0 && letters+numerals >= 8
+	const numerals, letters = "0123456789", "abcdefABCDEF"
+	return strings.ContainsAny(id, numerals) && strings.ContainsAny(id, letters) &&
+		strings.Trim(id, "-"+numerals+letters) == "" && len(id)-strings.Count(id, "-") >= 8
 }

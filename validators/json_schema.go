@@ -87,16 +87,14 @@ func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, err
 	if trimJSON(text) == "" {
 		return invalid(labelInvalidJSON, "empty output", 0)
 	}
-	best, attempt, err := s.findAnswer(ctx, text)
+	where, reason, attempt, err := s.findAnswer(ctx, text)
 	switch {
 	case err != nil:
 		return eval.Verdict{}, err
-	case best.where != "":
-		reason := "wrapped in " + best.where
-		if best.reason != "" {
-			reason += "; " + best.reason
-		}
-		return invalid(labelWrapped, reason, 1)
+	case where != "" && reason != "":
+		return invalid(labelWrapped, "wrapped in "+where+"; "+reason, 1)
+	case where != "":
+		return invalid(labelWrapped, "wrapped in "+where, 1)
 	case attempt.flaw == jsonscan.FlawTruncated:
 		return invalid(labelTruncated, "ends too early", 0)
 	case attempt.flaw != jsonscan.FlawNone:
@@ -105,41 +103,30 @@ func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, err
 	return invalid(labelInvalidJSON, "no JSON", 0)
 }
 
-// embedding is JSON that was found inside something else.
-type embedding struct {
-	where  string // "a code fence" or "prose"; empty: none was found
-	reason string // why it does not satisfy the schema; empty: it does
-}
-
 // maxCandidates bounds how many values of one text are held against the schema.
 const maxCandidates = 64
 
 // findAnswer finds the JSON in prose that was meant as the answer: the first value
 // that satisfies the schema, else the first that is an object or stands in a code
 // fence. An array that satisfies nothing is a citation or a list, not an answer.
-func (s *schema) findAnswer(ctx context.Context, text string) (found embedding, attempt candidate, err error) {
+// where is empty when there is none; reason says why it does not satisfy.
+func (s *schema) findAnswer(ctx context.Context, text string) (where, reason string, attempt candidate, err error) {
 	candidates := 0
-	attempt = findJSON(text, func(f candidate) bool {
-		where := "prose"
-		if f.fenced {
-			where = "a code fence"
+	attempt = findJSON(text, func(c candidate) bool {
+		place := "prose"
+		if c.fenced {
+			place = "a code fence"
 		}
-		value := text[f.start:f.end]
-		again := f.span
-		again.start, again.end = 0, len(value)
-		var reason string
-		if reason, err = s.check(ctx, value, again); err != nil {
+		value := text[c.start:c.end]
+		var failure string
+		if failure, err = s.check(ctx, value, c.span); err != nil {
 			return false
 		}
 		candidates++
-		switch {
-		case reason == "":
-			found = embedding{where: where}
-			return false
-		case found.where == "" && (f.fenced || value[0] == '{'):
-			found = embedding{where, reason}
+		if failure == "" || where == "" && (c.fenced || value[0] == '{') {
+			where, reason = place, failure
 		}
-		return candidates < maxCandidates
+		return failure != "" && candidates < maxCandidates
 	})
-	return found, attempt, err
+	return where, reason, attempt, err
 }

@@ -23,22 +23,22 @@ func (l *limits) add(option string, kept bool) {
 }
 
 func (l *limits) atLeast(option, field string, fact, bound *float64) {
-	l.compare(option, field, fact, bound, func(fact, bound float64) bool { return fact >= bound })
+	if l.canCompare(field, fact, bound) {
+		l.add(option, *fact >= *bound)
+	}
 }
 
 func (l *limits) atMost(option, field string, fact, bound *float64) {
-	l.compare(option, field, fact, bound, func(fact, bound float64) bool { return fact <= bound })
+	if l.canCompare(field, fact, bound) {
+		l.add(option, *fact <= *bound)
+	}
 }
 
-// compare adds a bound, if it is set.
-func (l *limits) compare(option, field string, fact, bound *float64, keeps func(fact, bound float64) bool) {
-	switch {
-	case bound == nil:
-	case fact == nil:
+func (l *limits) canCompare(field string, fact, bound *float64) bool {
+	if bound != nil && fact == nil {
 		l.missing = append(l.missing, field)
-	default:
-		l.add(option, keeps(*fact, *bound))
 	}
+	return bound != nil && fact != nil
 }
 
 // verdict passes when every known bound is kept. The score is the share of known
