@@ -61,10 +61,10 @@ func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 //
 // JSON keeps its structure, and every byte that is not taken out. Keys are
 // redacted too; of several that become the same the later ones get a number. A
-// string or number under a key that says password or the like goes whole, also
-// further inside; what a JSON schema says of a password stays. A number that is
-// sensitive, such as a card's, becomes a string. A string that holds an object or
-// an array is redacted as JSON first, as tools' arguments want it, then as text.
+// string or number under a key such as password goes whole, also further inside,
+// but not what a JSON schema says about it. A number that is sensitive becomes a
+// string. A string that holds JSON, such as the arguments of a tool, is redacted
+// as JSON first, then as text.
 //
 // An error, of [eval.ReasonRedaction], means that some content could not be read
 // or is beyond bounds (128 levels of nesting, 16 MiB an event), so that nothing of

@@ -83,6 +83,12 @@ func chunkIDs(r *event.Retrieval) (ids map[string]bool, missing string) {
 // linear in the text.
 const maxCitation = 200
 
+// brackets are those in which citations stand.
+var brackets = [...]struct {
+	opening, closing string
+	certain          bool // what they hold is a citation, whatever its shape
+}{{"[", "]", false}, {"【", "】", true}, {"(source:", ")", true}, {"(sources:", ")", true}}
+
 // bracketedIDs returns the citations of a text without a configured format.
 func bracketedIDs(text string, known map[string]bool) []string {
 	shapes := make(map[string]bool, len(known))
@@ -101,23 +107,15 @@ func bracketedIDs(text string, known map[string]bool) []string {
 	}
 	text = withoutCode(text)
 	for i := range len(text) {
-		switch rest := text[i:]; {
-		case text[i] == '[':
-			if inside, after, ok := between(rest, "[", "]"); ok && !strings.HasPrefix(after, "(") {
-				add(inside, false)
+		for _, b := range brackets {
+			rest := text[i:]
+			if text[i] != b.opening[0] || len(rest) < len(b.opening) || !strings.EqualFold(rest[:len(b.opening)], b.opening) {
+				continue
 			}
-		case strings.HasPrefix(rest, "【"):
-			if inside, _, ok := between(rest, "【", "】"); ok {
-				add(inside, true)
-			}
-		case text[i] == '(':
-			for _, opening := range [...]string{"(source:", "(sources:"} {
-				if len(rest) < len(opening) || !strings.EqualFold(rest[:len(opening)], opening) {
-					continue
-				}
-				if inside, _, ok := between(rest, opening, ")"); ok {
-					add(inside, true)
-				}
+			inside, _, closed := strings.Cut(rest[len(b.opening):min(len(rest), maxCitation)], b.closing)
+			isLink := closed && b.opening == "[" && strings.HasPrefix(rest[len(inside)+len("[]"):], "(")
+			if closed && !isLink && !strings.ContainsAny(inside, "[\n") {
+				add(inside, b.certain)
 			}
 		}
 	}
@@ -134,15 +132,6 @@ func citedIDs(inside string) []string {
 		}
 	}
 	return parts
-}
-
-// between returns the text in the brackets that text begins with.
-func between(text, opening, closing string) (inside, after string, ok bool) {
-	inside, _, ok = strings.Cut(text[len(opening):min(len(text), maxCitation)], closing)
-	if !ok || strings.ContainsAny(inside, "[\n") {
-		return "", "", false
-	}
-	return inside, text[len(opening)+len(inside)+len(closing):], true
 }
 
 // withoutCode blanks code fences, and what stands between two backticks of one

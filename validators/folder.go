@@ -108,21 +108,12 @@ func (f *folder) parse(in *file) {
 			f.fault(in, 0, "", fmt.Sprintf("%d objects and booleans are too many", subschemas),
 				fmt.Sprintf("want at most %d: compiling takes time by the square of them", maxSubschemas))
 		}
-		if id := rootID(in.doc); id != "" {
-			f.ids[id] = in
+		object, _ := in.doc.(map[string]any)
+		id, _ := idOf(object)
+		if document := documentOf(id); document != "" {
+			f.ids[document] = in
 		}
 	}
-}
-
-// rootID returns the absolute $id of a schema without its fragment.
-func rootID(doc any) string {
-	object, _ := doc.(map[string]any)
-	id, _ := idOf(object)
-	u, err := url.Parse(id)
-	if err != nil || !u.IsAbs() {
-		return ""
-	}
-	return withoutFragment(u)
 }
 
 // idOf returns the $id of a schema, which draft 4 calls id.
@@ -133,10 +124,14 @@ func idOf(schema map[string]any) (id string, ok bool) {
 	return id, ok
 }
 
-func withoutFragment(u *url.URL) string {
-	document := *u
-	document.Fragment = ""
-	return strings.TrimSuffix(document.String(), "#")
+// documentOf returns an absolute URI without its fragment; empty for any other.
+func documentOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || !u.IsAbs() {
+		return ""
+	}
+	u.Fragment = ""
+	return strings.TrimSuffix(u.String(), "#")
 }
 
 // checkMeta checks a file against the meta-schema of its draft.
@@ -211,13 +206,9 @@ func (f *folder) checkReferences(in *file) {
 // foreign reports whether an absolute reference leads to a document that is neither
 // in the folder nor a meta-schema.
 func (f *folder) foreign(target string) bool {
-	u, err := url.Parse(target)
-	if err != nil || !u.IsAbs() || u.Scheme == "urn" {
-		return false
-	}
-	document := withoutFragment(u)
+	document := documentOf(target)
 	_, ours := f.ids[document]
-	return !ours && !slices.Contains(drafts(), document)
+	return document != "" && !ours && !slices.Contains(drafts(), document) && !strings.HasPrefix(document, "urn:")
 }
 
 // reference is one $ref of a schema file.

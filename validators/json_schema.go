@@ -3,6 +3,8 @@ package validators
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/evalworker/evalworker/eval"
@@ -38,7 +40,11 @@ func buildJSONSchema(b *builder) answer {
 	case ok:
 		b.digest = configured.digest
 	case name != "" && !b.checkOnly:
-		b.faults.Add("schema", "unknown schema "+strconv.Quote(name), nearestOr(name, schemas.Names()))
+		var names []string
+		if schemas != nil {
+			names = slices.Sorted(maps.Keys(schemas.byName))
+		}
+		b.faults.Add("schema", "unknown schema "+strconv.Quote(name), nearestOr(name, names))
 	}
 	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 		wanted := cmp.Or(name, e.OutputSchema)

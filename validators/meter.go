@@ -8,16 +8,15 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// meter bounds the work of one validation. A schema that applies several schemas
-// to the same value can ask for work that is exponential in its own size, and one
-// with a long list of names or values for work by the size of the list times that
-// of the document; the library has neither a limit nor a context. The meter is an
-// extension of the library that sees every visit of a schema, and counts steps. A
-// schema that is light needs none: its work is linear in the value.
+// meter bounds the work of one validation, for which the library has neither a
+// limit nor a context. A schema that applies several schemas to one value can ask
+// for work that is exponential in its own size, and one with a long list of names
+// or values for that list times the document. The meter is an extension of the
+// library that sees every visit of a schema, and counts steps. A light schema needs
+// none: its work is linear in the value.
 //
-// One compiled schema has one meter, so validations by a metered schema take
-// turns. That costs nothing that can be measured at the rates of an event stream:
-// a turn is some twenty microseconds.
+// One compiled schema has one meter, so its validations take turns. A turn is some
+// twenty microseconds, which costs nothing measurable at the rates of a stream.
 type meter struct {
 	used     bool // some schema is not light; fixed once compiled
 	patterns bool // patterns are charged too, by their size

@@ -14,11 +14,8 @@ import (
 // opening of the answer; "I cannot recommend it enough" is praise, and "As an AI
 // language model, ..." followed by an answer is an answer. A refusal in other
 // words, in another language, or far inside an answer passes unseen, unless the
-// provider marked it (refusal in the message). Whether a refusal was justified is
-// a question for a judge.
-//
-// With the option allowed a refusal passes and is only labelled, so that refusals
-// can be counted.
+// provider marked it. Whether a refusal was justified is a question for a judge.
+// With the option allowed a refusal passes and is only labelled, to be counted.
 func buildRefusal(b *builder) answer {
 	patterns, allowed := newRefusalPatterns(), b.Allowed
 	return onOutput(func(_ context.Context, _ *event.Event, out output) (eval.Verdict, error) {

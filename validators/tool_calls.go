@@ -18,10 +18,9 @@ const keptToolsets = 128
 // of gravity, a call fails that
 //
 //   - names a tool which was not offered,
-//   - has arguments that are not a JSON object (a string may hold one; absent
-//     arguments are {}),
+//   - has arguments that are not a JSON object, nor a string with one, nor absent,
 //   - has arguments that the tool's schema refuses,
-//   - has a status that says so: anything but success, ok and the like.
+//   - has a status other than success, ok and the like.
 //
 // The reason is about the first failing call; the score is the share of calls
 // without a failure. An event that does not say which tools it offered is held to
@@ -39,40 +38,36 @@ func buildToolCalls(*builder) answer {
 				return cannotJudge(tools.bad), nil
 			}
 		}
-		return judgeCalls(ctx, tools, e.ToolCalls)
-	}
-}
-
-func judgeCalls(ctx context.Context, tools *toolset, calls []event.ToolCall) (eval.Verdict, error) {
-	var first eval.Verdict
-	failed, undecided := 0, ""
-	for i := range calls {
-		if err := ctx.Err(); err != nil {
-			return eval.Verdict{}, err
-		}
-		label, reason, err := tools.judge(ctx, &calls[i])
-		switch {
-		case err != nil:
-			return eval.Verdict{}, err
-		case label == labelUndecided:
-			undecided = reason
-		case label != "":
-			if failed == 0 {
-				first = fail(label, reason)
+		var first eval.Verdict
+		failed, undecided := 0, ""
+		for i := range e.ToolCalls {
+			if err := ctx.Err(); err != nil {
+				return eval.Verdict{}, err
 			}
-			failed++
+			label, reason, err := tools.judge(ctx, &e.ToolCalls[i])
+			switch {
+			case err != nil:
+				return eval.Verdict{}, err
+			case label == labelUndecided:
+				undecided = reason
+			case label != "":
+				if failed == 0 {
+					first = fail(label, reason)
+				}
+				failed++
+			}
 		}
+		switch {
+		case failed > 0:
+			first.Score = 1 - float64(failed)/float64(len(e.ToolCalls))
+			return first, nil
+		case undecided != "":
+			return cannotJudge(undecided), nil
+		case tools == nil:
+			return pass("unchecked"), nil
+		}
+		return pass(labelValid), nil
 	}
-	switch {
-	case failed > 0:
-		first.Score = 1 - float64(failed)/float64(len(calls))
-		return first, nil
-	case undecided != "":
-		return cannotJudge(undecided), nil
-	case tools == nil:
-		return pass("unchecked"), nil
-	}
-	return pass(labelValid), nil
 }
 
 // Labels of tool_calls beside those of json_schema.

@@ -22,8 +22,9 @@ func TestTokens(t *testing.T) {
 	const text = ` {"a" : [1, -2.5e+3,[]],"b\"":{"c":null},"d":"x y"} rest`
 	s := jsonscan.New(text, 0)
 	const want = `{ "a" [ 1 -2.5e+3 [ ] ] "b\"" { "c" null } "d" "x y" }`
-	if got := readAll(&s, text); got != want || s.Flaw() != jsonscan.FlawNone || s.Whole() || text[s.Pos():] != " rest" {
-		t.Errorf("%s, flaw %q, then %q; want %s", got, s.Flaw(), text[s.Pos():], want)
+	got := readAll(&s, text)
+	if rest := text[s.Pos():]; got != want || s.Flaw() != jsonscan.FlawNone || rest != " rest" || s.Whole() {
+		t.Errorf("%s, flaw %q, then %q; want %s", got, s.Flaw(), rest, want)
 	}
 }
 

@@ -67,11 +67,10 @@ func (s *Scanner[T]) Flaw() Flaw { return s.flaw }
 
 // Whole reports whether the value has ended and nothing but white space follows.
 func (s *Scanner[T]) Whole() bool {
-	i := s.pos
-	for i < len(s.text) && isSpace(s.text[i]) {
-		i++
+	if s.flaw == FlawNone {
+		s.space()
 	}
-	return i == len(s.text) && s.flaw == FlawNone && s.due == dueNext && s.depth == 0
+	return s.pos == len(s.text) && s.flaw == FlawNone && s.due == dueNext && s.depth == 0
 }
 
 // Next returns the next token. ok is false when the value has ended and when the
@@ -295,13 +294,15 @@ func (s *Scanner[T]) literal(i int) (int, Flaw) {
 }
 
 func (s *Scanner[T]) space() {
-	for s.pos < len(s.text) && isSpace(s.text[s.pos]) {
-		s.pos++
+	for s.pos < len(s.text) {
+		switch s.text[s.pos] {
+		case ' ', '\n', '\r', '\t':
+			s.pos++
+		default:
+			return
+		}
 	}
 }
-
-// isSpace reports whether c is white space between tokens.
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
