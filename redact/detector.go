@@ -236,12 +236,10 @@ const assignedSecret = "assigned_secret"
 // follows, the whole value is one, however it looks.
 func (d *Detector) FindField(name, value string) []Match {
 	found := d.Find(value)
-	if value == "" || !d.assigned || len(found) == 1 && found[0].End-found[0].Start == len(value) {
+	if value == "" || len(found) == 1 && found[0].End-found[0].Start == len(value) {
 		return found
 	}
-	var buf [maxName]byte
-	bare := bareName(buf[:0], name)
-	if endsSecret(bare) || bytes.HasSuffix(bare, []byte("token")) && len(value) >= 8 && looksRandom(value) {
+	if secret, token := d.judgeName(name); secret || token && len(value) >= 8 && looksRandom(value) {
 		return []Match{{assignedSecret, ClassSecret, 0, len(value)}}
 	}
 	return found
@@ -249,19 +247,22 @@ func (d *Detector) FindField(name, value string) []Match {
 
 // NamesSecret reports whether any value under that name is a secret.
 func (d *Detector) NamesSecret(name string) bool {
-	var buf [maxName]byte
-	return d.assigned && endsSecret(bareName(buf[:0], name))
+	secret, _ := d.judgeName(name)
+	return secret
 }
 
 // maxName bounds the names that are looked at, in bytes.
 const maxName = 128
 
-// bareName appends a name in small letters, without separators and in the
-// singular; nothing for one that is too long.
-func bareName(bare []byte, name string) []byte {
-	if len(name) > maxName {
-		return bare
+// judgeName reports whether any value under a name is a secret, or one that looks
+// random. It reads the name in small letters, without separators and in the
+// singular.
+func (d *Detector) judgeName(name string) (secret, token bool) {
+	if !d.assigned || len(name) > maxName {
+		return false, false
 	}
+	var buf [maxName]byte
+	bare := buf[:0]
 	for i := range len(name) {
 		switch c := name[i]; {
 		case c >= 'A' && c <= 'Z':
@@ -270,15 +271,12 @@ func bareName(bare []byte, name string) []byte {
 			bare = append(bare, c)
 		}
 	}
-	return bytes.TrimSuffix(bare, []byte("s"))
+	bare = bytes.TrimSuffix(bare, []byte("s"))
+	secret = slices.ContainsFunc(secretNames[:], func(n string) bool { return bytes.HasSuffix(bare, []byte(n)) })
+	return secret, bytes.HasSuffix(bare, []byte("token"))
 }
 
-func endsSecret(bare []byte) bool {
-	return slices.ContainsFunc(secretNames[:], func(n string) bool { return bytes.HasSuffix(bare, []byte(n)) })
-}
-
-// secretNames are the ends of names whose values are secrets, as [bareName]
-// writes them. "key" and "token" alone are not among them: most keys are those of
+// secretNames are the ends of names whose values are secrets. "key" and "token" alone are not among them: most keys are those of
 // a table, and most tokens are words.
 var secretNames = [...]string{
 	"password", "passwd", "passphrase", "pwd", "secret", "credential", "authorization",

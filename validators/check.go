@@ -156,7 +156,7 @@ func (s *schema) reason(invalid *jsonschema.ValidationError, document any) strin
 	keyword, at := s.keyword(ve)
 	value := document
 	var path []string
-	for _, t := range pointerTokens(unescapeLocation(ve.InstanceLocation)) {
+	for _, t := range pointerTokens(pointerOf(ve)) {
 		shown := "*"
 		if _, isObject := value.(map[string]any); isObject && s.names[t] {
 			shown = maskName(t)
@@ -181,6 +181,13 @@ func (s *schema) reason(invalid *jsonschema.ValidationError, document any) strin
 		where += "/..."
 	}
 	return keyword + " at " + where
+}
+
+// pointerOf returns where a failure is as a JSON pointer: the library escapes names
+// for use in a URI as well.
+func pointerOf(ve *jsonschema.ValidationError) string {
+	pointer, _ := url.PathUnescape(ve.InstanceLocation) // which it has escaped
+	return pointer
 }
 
 // keyword returns the keyword that failed and the schema that it belongs to. A
@@ -218,13 +225,4 @@ func isPlain(name string, most int) bool {
 	return name != "" && len(name) <= most && !strings.ContainsFunc(name, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("_-.$@:", c)
 	})
-}
-
-// unescapeLocation returns a location of the library, which escapes names for use
-// in a URI as well, as a plain JSON pointer.
-func unescapeLocation(location string) string {
-	if pointer, err := url.PathUnescape(location); err == nil {
-		return pointer
-	}
-	return location
 }

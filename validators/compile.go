@@ -60,12 +60,8 @@ func loadNothing(string) (string, error) { return "", errForeign }
 var errForeign = errors.New("not in the schema folder, and nothing is fetched")
 
 // compile compiles one file of a folder, with what it refers to. It returns nil
-// when the file, or one that it refers to, has a fault; each fault is reported
-// once.
+// when one of them has a fault, which is reported once.
 func (f *folder) compile(in *file) *schema {
-	if in.broken {
-		return nil
-	}
 	uris := make(map[string]*file, len(f.files))
 	for name, of := range f.files {
 		uris[uriOf(name)] = of

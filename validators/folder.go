@@ -51,7 +51,11 @@ func compileAll(files map[string][]byte, dir string) (*Schemas, fault.List) {
 	out := &Schemas{byName: make(map[string]*schema, len(order))}
 	all := sha256.New()
 	for _, name := range order {
-		if s := f.compile(f.files[name]); s != nil {
+		in := f.files[name]
+		if in.broken {
+			continue
+		}
+		if s := f.compile(in); s != nil {
 			out.byName[s.name] = s
 			all.Write([]byte(s.name + "\x00" + s.digest + "\x00"))
 		}
@@ -85,7 +89,7 @@ func (f *folder) parse(in *file) {
 	case strings.HasPrefix(in.text, "\ufeff"):
 		f.fault(in, 0, "", "invalid JSON: byte order mark", "save the file as UTF-8 without one")
 	case s.flaw != jsonscan.FlawNone:
-		f.fault(in, s.end, "", "invalid JSON: "+s.flaw.String(), "want a JSON Schema")
+		f.fault(in, s.end, "", "invalid JSON: "+string(s.flaw), "want a JSON Schema")
 	case rest < len(in.text):
 		f.fault(in, rest, "", "text after the JSON value", "want one JSON Schema")
 	case s.depth > maxSchemaDepth:
@@ -157,7 +161,7 @@ func (f *folder) checkMeta(in *file) {
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		seen := map[string]bool{}
 		for _, leaf := range leaves(invalid) {
-			pointer := unescapeLocation(leaf.InstanceLocation)
+			pointer := pointerOf(leaf)
 			if !seen[pointer] {
 				seen[pointer] = true
 				f.fault(in, locate(in.text, pointer), pointer, complaint(leaf), "")

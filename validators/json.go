@@ -19,6 +19,7 @@ type span struct {
 	members    int           // members of objects in all
 	longest    int           // bytes of the longest key, as it is written
 	wide       bool          // a number is beyond what a double holds, or absurdly long
+	fenced     bool          // in prose: it stands at the start of a code fence
 }
 
 // scanValue reads the JSON value that starts at text[start], in one pass and
@@ -73,19 +74,13 @@ func scanWhole(text string) (v span, ok bool) {
 // trimJSON cuts the white space that JSON knows, and no other.
 func trimJSON(text string) string { return strings.Trim(text, " \t\r\n") }
 
-// candidate is a span that may be the answer.
-type candidate struct {
-	span
-	fenced bool // it stands at the start of a code fence
-}
-
 // serious reports whether text that is not JSON was meant to be: a key has been
 // read, or it opens a code fence or the text and is more than a mere [Note].
-func (c candidate) serious(text string) bool {
-	if c.fenced || c.members > 0 {
+func (v span) serious(text string) bool {
+	if v.fenced || v.members > 0 {
 		return true
 	}
-	return trimJSON(text[:c.start]) == "" && (text[c.start] == '{' || c.values > 2)
+	return trimJSON(text[:v.start]) == "" && (text[v.start] == '{' || v.values > 2)
 }
 
 // A search for JSON reads at most maxRescan times the text and scanSlack more, so
@@ -101,7 +96,7 @@ const (
 // the first serious attempt that is not JSON; its flaw is FlawNone when there is
 // none. After such an attempt only what stands in a code fence is yielded, since
 // anything else may be a part of the attempt.
-func findJSON(text string, yield func(candidate) bool) (attempt candidate) {
+func findJSON(text string, yield func(span) bool) (attempt span) {
 	work := maxRescan*len(text) + scanSlack
 	for i := 0; work > 0; {
 		n := strings.IndexAny(text[i:], "{[")
@@ -109,20 +104,21 @@ func findJSON(text string, yield func(candidate) bool) (attempt candidate) {
 			break
 		}
 		i += n
-		c := candidate{scanValue(text, i), opensFence(text[:i])}
-		work -= c.end - i + n + 1
+		v := scanValue(text, i)
+		v.fenced = opensFence(text[:i])
+		work -= v.end - i + n + 1
 		switch {
-		case c.flaw != jsonscan.FlawNone:
-			if attempt.flaw == jsonscan.FlawNone && c.serious(text) {
-				attempt = c
+		case v.flaw != jsonscan.FlawNone:
+			if attempt.flaw == jsonscan.FlawNone && v.serious(text) {
+				attempt = v
 			}
 			i++
 			continue
-		case attempt.flaw != jsonscan.FlawNone && !c.fenced:
-		case !yield(c):
+		case attempt.flaw != jsonscan.FlawNone && !v.fenced:
+		case !yield(v):
 			return attempt
 		}
-		i = c.end
+		i = v.end
 	}
 	return attempt
 }

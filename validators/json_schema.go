@@ -104,7 +104,7 @@ func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, err
 	case attempt.flaw == jsonscan.FlawTruncated:
 		return invalid(labelTruncated, "ends too early", 0)
 	case attempt.flaw != jsonscan.FlawNone:
-		return invalid(labelInvalidJSON, attempt.flaw.String(), 0)
+		return invalid(labelInvalidJSON, string(attempt.flaw), 0)
 	}
 	return invalid(labelInvalidJSON, "no JSON", 0)
 }
@@ -116,20 +116,20 @@ const maxCandidates = 64
 // that satisfies the schema, else the first that is an object or stands in a code
 // fence. An array that satisfies nothing is a citation or a list, not an answer.
 // where is empty when there is none; reason says why it does not satisfy.
-func (s *schema) findAnswer(ctx context.Context, text string) (where, reason string, attempt candidate, err error) {
+func (s *schema) findAnswer(ctx context.Context, text string) (where, reason string, attempt span, err error) {
 	candidates := 0
-	attempt = findJSON(text, func(c candidate) bool {
+	attempt = findJSON(text, func(v span) bool {
 		place := "prose"
-		if c.fenced {
+		if v.fenced {
 			place = "a code fence"
 		}
-		value := text[c.start:c.end]
+		value := text[v.start:v.end]
 		var failure string
-		if failure, err = s.check(ctx, value, c.span); err != nil {
+		if failure, err = s.check(ctx, value, v); err != nil {
 			return false
 		}
 		candidates++
-		if failure == "" || where == "" && (c.fenced || value[0] == '{') {
+		if failure == "" || where == "" && (v.fenced || value[0] == '{') {
 			where, reason = place, failure
 		}
 		return failure != "" && candidates < maxCandidates

@@ -58,7 +58,7 @@ func FuzzEmbedded(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		last := 0
-		findJSON(text, func(g candidate) bool {
+		findJSON(text, func(g span) bool {
 			if g.start < last || g.end <= g.start || !json.Valid([]byte(text[g.start:g.end])) && g.depth < 9000 {
 				t.Fatalf("found [%d:%d] after %d", g.start, g.end, last)
 			}
@@ -82,7 +82,7 @@ func TestEmbeddedIsLinear(t *testing.T) {
 	} {
 		// A quadratic search of a megabyte would not end in the time of a test.
 		found := 0
-		findJSON(text, func(candidate) bool { found++; return true })
+		findJSON(text, func(span) bool { found++; return true })
 		if found != 0 {
 			t.Errorf("%s: found %d", name, found)
 		}

@@ -308,39 +308,23 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
-// Flaw says why a text is not JSON. It is a small set of short texts that hold
-// nothing of the text.
-type Flaw uint8
+// Flaw says why a text is not JSON, in words that hold nothing of the text. There
+// are only these.
+type Flaw string
 
 // The flaws.
 const (
-	FlawNone Flaw = iota
-	FlawTruncated
-	FlawTrailingComma
-	FlawComment
-	FlawQuotes
-	FlawWord
-	FlawControl
-	FlawEscape
-	FlawNumber
-	FlawSyntax
+	FlawNone          Flaw = ""
+	FlawTruncated     Flaw = "ends too early"
+	FlawTrailingComma Flaw = "trailing comma"
+	FlawComment       Flaw = "comment"
+	FlawQuotes        Flaw = `quotes other than "`
+	FlawWord          Flaw = "bare word"
+	FlawControl       Flaw = "control character in a string"
+	FlawEscape        Flaw = "invalid escape in a string"
+	FlawNumber        Flaw = "invalid number"
+	FlawSyntax        Flaw = "comma, colon or bracket missing or misplaced"
 )
-
-// String returns the flaw in words.
-func (f Flaw) String() string {
-	return [...]string{
-		FlawNone:          "",
-		FlawTruncated:     "ends too early",
-		FlawTrailingComma: "trailing comma",
-		FlawComment:       "comment",
-		FlawQuotes:        "quotes other than \"",
-		FlawWord:          "bare word",
-		FlawControl:       "control character in a string",
-		FlawEscape:        "invalid escape in a string",
-		FlawNumber:        "invalid number",
-		FlawSyntax:        "comma, colon or bracket missing or misplaced",
-	}[f]
-}
 
 // nameFlaw names what stands at i where it must not; otherwise is the answer when
 // it is nothing that models and people often write.
