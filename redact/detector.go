@@ -123,10 +123,10 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 // takes time in proportion to the text.
 func (d *Detector) Find(text string) []Match {
 	var found, custom []Match
-	h := haystack{text: text}
+	h := newHaystack(text)
 	if h.typeset() {
 		if ascii := inASCII(text); len(ascii) < len(text) {
-			h = haystack{text: ascii}
+			h = newHaystack(ascii)
 		}
 	}
 	for i := range d.finders {

@@ -15,18 +15,31 @@ type window struct{ start, end int }
 
 // haystack is one text, with what several finders ask about it.
 type haystack struct {
-	text  string
-	seen  [256]bool // bytes of the text, capital letters as small ones too
-	count int       // of digits; seen and count hold once ready
-	ready bool
-	lower string // text with small letters in place of ASCII capitals; empty until asked for
-	out   []window
+	text   string
+	seen   [256]bool // bytes of the text, capital letters as small ones too
+	digits int       // digits of the text
+	lower  string    // text with small letters in place of ASCII capitals; empty until asked for
+	out    []window
+}
+
+func newHaystack(text string) haystack {
+	h := haystack{text: text}
+	for i := range len(text) {
+		c := text[i]
+		h.seen[c] = true
+		if isDigit(c) {
+			h.digits++
+		}
+	}
+	for c := 'A'; c <= 'Z'; c++ {
+		h.seen[c|0x20] = h.seen[c|0x20] || h.seen[c]
+	}
+	return h
 }
 
 // windows returns the parts of the text in which the finder may match, in order and
 // without overlap. They hold until the next call.
 func (h *haystack) windows(f *finder) []window {
-	h.look()
 	h.out = h.out[:0]
 	if len(f.anchors) > 0 {
 		h.aroundAnchors(f)
@@ -35,24 +48,6 @@ func (h *haystack) windows(f *finder) []window {
 	}
 	h.out = joinWindows(h.out)
 	return h.out
-}
-
-// look notes which bytes the text has.
-func (h *haystack) look() {
-	if h.ready {
-		return
-	}
-	h.ready = true
-	for i := range len(h.text) {
-		c := h.text[i]
-		h.seen[c] = true
-		if isDigit(c) {
-			h.count++
-		}
-	}
-	for c := 'A'; c <= 'Z'; c++ {
-		h.seen[c|0x20] = h.seen[c|0x20] || h.seen[c]
-	}
 }
 
 // aroundAnchors appends the words that hold an anchor, each with as much behind it
@@ -119,7 +114,7 @@ func joinWindows(ws []window) []window {
 // have enough digits; with a little before and behind them, so that the expression
 // sees what they stand beside.
 func (h *haystack) amongDigits(f *finder) {
-	if h.count < f.digits {
+	if h.digits < f.digits {
 		return
 	}
 	const digit, between, mark = 1, 2, 4
@@ -182,7 +177,6 @@ func (h *haystack) folded() string {
 // typeset reports whether the text may hold what [inASCII] replaces: it has a
 // byte with which such a character begins.
 func (h *haystack) typeset() bool {
-	h.look()
 	return h.seen[0xc2] || h.seen[0xe2] || h.seen[0xe3] || h.seen[0xef]
 }
 

@@ -137,9 +137,6 @@ func citedIDs(inside string) []string {
 // withoutCode blanks code fences, and what stands between two backticks of one
 // paragraph. A single backtick is a character like any other.
 func withoutCode(text string) string {
-	if !strings.Contains(text, "`") {
-		return text
-	}
 	var b strings.Builder
 	for i, part := range strings.Split(text, "```") {
 		if i%2 == 1 {

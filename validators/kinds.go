@@ -1,10 +1,6 @@
 package validators
 
-import (
-	"slices"
-
-	"github.com/evalworker/evalworker/eval"
-)
+import "github.com/evalworker/evalworker/eval"
 
 // Kind describes one kind of validator.
 type Kind struct {
@@ -49,10 +45,9 @@ func table() []kind {
 
 // Kinds returns all kinds of validator.
 func Kinds() []Kind {
-	rows := table()
-	out := make([]Kind, len(rows))
-	for i, k := range rows {
-		out[i] = k.Kind
+	var out []Kind
+	for _, k := range table() {
+		out = append(out, k.Kind)
 	}
 	return out
 }
@@ -65,9 +60,10 @@ func Options(kind string) []string {
 }
 
 func lookup(name string) (kind, bool) {
-	rows := table()
-	if i := slices.IndexFunc(rows, func(k kind) bool { return k.Name == name }); i >= 0 {
-		return rows[i], true
+	for _, k := range table() {
+		if k.Name == name {
+			return k, true
+		}
 	}
 	return kind{}, false
 }
