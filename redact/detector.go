@@ -124,7 +124,8 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 func (d *Detector) Find(text string) []Match {
 	var found, custom []Match
 	h := newHaystack(text)
-	if h.typeset() {
+	// The bytes with which a character begins that inASCII replaces.
+	if h.seen[0xc2] || h.seen[0xe2] || h.seen[0xe3] || h.seen[0xef] {
 		if ascii := inASCII(text); len(ascii) < len(text) {
 			h = newHaystack(ascii)
 		}

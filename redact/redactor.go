@@ -74,7 +74,7 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 		return e, nil
 	}
 	if contentSize(e) > maxContent {
-		return nil, eval.WithReason(eval.ReasonRedaction, errTooLarge)
+		return nil, eval.WithReason(eval.ReasonRedaction, fmt.Errorf("more than %d MiB of content", maxContent>>20))
 	}
 	out := *e
 	var errs []error
@@ -118,8 +118,6 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 // near matches takes ten seconds at this size; as JSON in a string, which is
 // searched twice, twenty.
 const maxContent = 16 << 20
-
-var errTooLarge = fmt.Errorf("more than %d MiB of content", maxContent>>20)
 
 // contentSize returns the bytes of an event's content.
 func contentSize(e *event.Event) int {

@@ -57,9 +57,12 @@ func (h *haystack) aroundAnchors(f *finder) {
 	if f.fold {
 		text = h.folded()
 	}
+anchors:
 	for _, a := range f.anchors {
-		if !h.mayHold(a) {
-			continue
+		for i := range len(a) {
+			if !h.seen[a[i]] {
+				continue anchors
+			}
 		}
 		for at := 0; ; {
 			i := strings.Index(text[at:], a)
@@ -81,16 +84,6 @@ func (h *haystack) aroundAnchors(f *finder) {
 			at = max(i+len(a), w.end-f.reach-len(a))
 		}
 	}
-}
-
-// mayHold reports whether the text has all the bytes of an anchor.
-func (h *haystack) mayHold(anchor string) bool {
-	for i := range len(anchor) {
-		if !h.seen[anchor[i]] {
-			return false
-		}
-	}
-	return true
 }
 
 // joinWindows sorts windows and joins those that touch.
@@ -172,12 +165,6 @@ func (h *haystack) folded() string {
 	}
 	h.lower = string(b)
 	return h.lower
-}
-
-// typeset reports whether the text may hold what [inASCII] replaces: it has a
-// byte with which such a character begins.
-func (h *haystack) typeset() bool {
-	return h.seen[0xc2] || h.seen[0xe2] || h.seen[0xe3] || h.seen[0xef]
 }
 
 // inASCII returns a text with one byte of ASCII for each space, dash and digit that

@@ -93,10 +93,10 @@ const (
 // only say that something below them failed. Of the branches of an anyOf or oneOf
 // it follows the one that came nearest to fitting.
 func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
-	if len(ve.Causes) == 0 {
+	switch {
+	case len(ve.Causes) == 0:
 		return []*jsonschema.ValidationError{ve}
-	}
-	if isChoice(ve) {
+	case isChoice(ve):
 		return nearestBranch(ve)
 	}
 	var all []*jsonschema.ValidationError
@@ -110,14 +110,8 @@ func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 // branch. The library wraps several failures of one schema in a failure without a
 // message, whose location may end in anything.
 func isChoice(ve *jsonschema.ValidationError) bool {
-	if ve.Message == "" {
-		return false
-	}
-	switch ve.KeywordLocation[strings.LastIndexByte(ve.KeywordLocation, '/')+1:] {
-	case "anyOf", "oneOf", "minContains":
-		return true
-	}
-	return false
+	keyword := ve.KeywordLocation[strings.LastIndexByte(ve.KeywordLocation, '/')+1:]
+	return ve.Message != "" && slices.Contains([]string{"anyOf", "oneOf", "minContains"}, keyword)
 }
 
 // nearestBranch returns the failures of the branch that fails deepest inside the

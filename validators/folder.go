@@ -257,11 +257,7 @@ func findReferences(v any, pointer string, names, based bool) []reference {
 // namesSchemas reports whether the members of a keyword's value are schemas by
 // names that its author chose.
 func namesSchemas(keyword string) bool {
-	switch keyword {
-	case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}, keyword)
 }
 
 // resolve returns the file of the folder and the fragment that a reference leads

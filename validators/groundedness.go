@@ -35,7 +35,8 @@ func buildGroundedness(b *builder) answer {
 	}
 	ignored := stopWords()
 	return onOutput(func(ctx context.Context, e *event.Event, out output) (eval.Verdict, error) {
-		if !hasText(e.Retrieval) {
+		hasText := func(c event.Chunk) bool { return strings.TrimSpace(c.Text) != "" }
+		if e.Retrieval == nil || !slices.ContainsFunc(e.Retrieval.Chunks, hasText) {
 			return eval.NotApplicable("retrieval.chunks.text"), nil
 		}
 		open := map[string]bool{} // content words of the answer that have not been found
@@ -58,8 +59,4 @@ func buildGroundedness(b *builder) answer {
 		v.Score = share
 		return v, nil
 	})
-}
-
-func hasText(r *event.Retrieval) bool {
-	return r != nil && slices.ContainsFunc(r.Chunks, func(c event.Chunk) bool { return strings.TrimSpace(c.Text) != "" })
 }

@@ -14,9 +14,6 @@ import (
 func buildPII(b *builder) answer     { return buildSensitive(b, redact.ClassPII) }
 func buildSecrets(b *builder) answer { return buildSensitive(b, redact.ClassSecret) }
 
-// maxShownKinds bounds the kinds that a reason names.
-const maxShownKinds = 6
-
 // buildSensitive builds a validator that fails when the output holds something of
 // a class. The reason names the kinds that were found, never what was found. With
 // allow_in_input, what stands in the input in the same words may be repeated.
@@ -51,6 +48,7 @@ func buildSensitive(b *builder, class redact.Class) answer {
 	if err != nil {
 		b.faults.Add("kinds", err.Error(), "")
 	}
+	const maxShown = 6 // kinds that a reason names
 	return onOutput(func(_ context.Context, e *event.Event, out output) (eval.Verdict, error) {
 		input := ""
 		if allowInInput {
@@ -67,6 +65,6 @@ func buildSensitive(b *builder, class redact.Class) answer {
 		}
 		slices.Sort(found)
 		found = slices.Compact(found)
-		return fail("found", strings.Join(found[:min(len(found), maxShownKinds)], ", ")), nil
+		return fail("found", strings.Join(found[:min(len(found), maxShown)], ", ")), nil
 	})
 }
