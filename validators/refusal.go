@@ -160,10 +160,10 @@ func (p refusalPatterns) answers(after string) bool {
 // cutSentence cuts the first sentence off. A short one in front of it, such as an
 // apology, stays with it.
 func cutSentence(text string) (first, rest string) {
-	const short = 60 // bytes
+	const least = 60 // bytes
 	for i := range len(text) {
 		end := text[i] == '.' || text[i] == '!' || text[i] == '?'
-		if end && i >= short && (i+1 == len(text) || text[i+1] == ' ') {
+		if end && i >= least && (i+1 == len(text) || text[i+1] == ' ') {
 			return text[:i+1], strings.TrimSpace(text[i+1:])
 		}
 	}

@@ -11,8 +11,7 @@ import (
 // buildRetrieval builds a validator of the search: at least min_hits hits, and the
 // best of them at least min_top_score. Without either bound it asks for one hit.
 // Where the event lacks the number of hits or the top score, they are taken from
-// the chunks. A bound whose fact is unknown is left out; when none is left the
-// event lacks the field.
+// the chunks.
 func buildRetrieval(b *builder) answer {
 	minHits, minScore := b.MinHits, b.MinTopScore
 	if minHits != nil && *minHits < 1 {
@@ -30,7 +29,10 @@ func buildRetrieval(b *builder) answer {
 			return eval.NotApplicable("retrieval"), nil
 		}
 		var l limits
-		hits := hitCount(r)
+		hits := r.HitCount
+		if hits == nil && r.Chunks != nil {
+			hits = new(int64(len(r.Chunks)))
+		}
 		l.atLeast("min_hits", "retrieval.hit_count", asFloat(hits), asFloat(minHits))
 		if minScore != nil && r.TopScore == nil && hits != nil && *hits == 0 {
 			l.add("min_top_score", false) // nothing was found, which is not good enough for any bound
@@ -39,13 +41,6 @@ func buildRetrieval(b *builder) answer {
 		}
 		return l.verdict("found", "insufficient"), nil
 	}
-}
-
-func hitCount(r *event.Retrieval) *int64 {
-	if r.HitCount == nil && r.Chunks != nil {
-		return new(int64(len(r.Chunks)))
-	}
-	return r.HitCount
 }
 
 func topScore(r *event.Retrieval) *float64 {
