@@ -268,7 +268,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// FuzzFind holds that places are in order, apart, inside the text and on the
+// FuzzFind: matches are in order, without overlap, inside the text and on the
 // borders of characters, and that what was found is not found again once it is
 // taken out.
 func FuzzFind(f *testing.F) {
@@ -294,7 +294,7 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-// FuzzPlanted holds that what is planted between two texts is found whatever
+// FuzzPlanted: what is planted between two texts is found, whatever
 // they are.
 func FuzzPlanted(f *testing.F) {
 	f.Add("", "")

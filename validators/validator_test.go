@@ -148,7 +148,7 @@ func TestConformance(t *testing.T) {
 }
 
 // TestNoPlaceIsForgotten fails for a new kind or option that one of its places
-// lacks. Every kind runs in the tests of all kinds, with every option of its; every
+// lacks. Every kind runs in the tests of all kinds, with each of its options; every
 // option is a field of Config, with a line for the documentation; every field is
 // an option of some kind.
 func TestNoPlaceIsForgotten(t *testing.T) {

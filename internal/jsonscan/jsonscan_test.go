@@ -135,7 +135,7 @@ func TestScanFlaws(t *testing.T) {
 	}
 }
 
-// FuzzScanner holds the scanner to the standard library's idea of JSON.
+// FuzzScanner compares the scanner with the standard library's idea of JSON.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,2.5e-3,"x\u00e9\n",true,false,null,{}]}`, `[]`, `{}`, ` 1 `, `"\\"`, `[1,]`, `{"a"}`, `-`, `0.0`, "\"\x01\"", `{"a":1}}`, `[[[[`, `tr`, `"` + "\xff" + `"`,
