@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// mixed reports whether a text looks drawn rather than written: it has letters
-// and digits, and no character makes up more than a third of it.
-func mixed(s string) bool {
+// looksRandom reports whether a text looks generated rather than written: it has
+// letters and digits, and no character makes up more than a third of it.
+func looksRandom(s string) bool {
 	var letters, digits int
 	var seen [256]int
 	for i := range len(s) {
 		c := s[i]
 		seen[c]++
 		switch {
-		case c >= '0' && c <= '9':
+		case isDigit(c):
 			digits++
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+		case isLetter(c):
 			letters++
 		}
 	}
@@ -32,11 +32,11 @@ func mixed(s string) bool {
 	return letters >= 2 && digits >= 1
 }
 
-// credentials reports whether what follows on "Bearer" or "Basic" is hardly a
-// word: it looks drawn, or is a user and a password in base64.
-func credentials(s string) bool {
+// isCredentials reports whether what follows "Bearer" or "Basic" is hardly a word:
+// it looks random, or is a user and a password in base64.
+func isCredentials(s string) bool {
 	bare := strings.TrimRight(s, "=")
-	if len(bare) >= 16 && mixed(s) {
+	if len(bare) >= 16 && looksRandom(s) {
 		return true
 	}
 	plain, err := base64.RawStdEncoding.DecodeString(bare)
@@ -44,12 +44,12 @@ func credentials(s string) bool {
 		bytes.IndexFunc(plain, unicode.IsControl) < 0
 }
 
-// password reports whether a quoted or assigned value may be somebody's password,
-// and is not what documentation puts in its place.
-func password(s string) bool {
+// isPassword reports whether a quoted or assigned value may be a real password, not
+// a placeholder of documentation.
+func isPassword(s string) bool {
 	lower := strings.ToLower(strings.TrimSpace(s))
-	for _, stand := range []string{"your", "example", "password", "placeholder", "redacted", "string", "changeme", "<", "{", "..."} {
-		if strings.Contains(lower, stand) {
+	for _, placeholder := range []string{"your", "example", "password", "placeholder", "redacted", "string", "changeme", "<", "{", "..."} {
+		if strings.Contains(lower, placeholder) {
 			return false
 		}
 	}
@@ -60,9 +60,9 @@ func password(s string) bool {
 	return strings.Trim(lower, lower[:1]) != "" // not "****"
 }
 
-// card reports whether digits are those of a payment card: the lengths and
+// isCard reports whether digits are those of a payment card: the lengths and
 // prefixes that issuers use (ISO/IEC 7812), and Luhn's check digit.
-func card(s string) bool {
+func isCard(s string) bool {
 	d := digitsOf(s)
 	issuer := false
 	switch n := len(d); {
@@ -77,10 +77,10 @@ func card(s string) bool {
 	case d[:4] == "6011" || d[:2] == "65" || d[:2] == "62" || d[:2] == "35" || d[:2] == "50" || d[:2] >= "56" && d[:2] <= "59":
 		issuer = n >= 16 && n <= 19
 	}
-	return issuer && luhn(d)
+	return issuer && luhnHolds(d)
 }
 
-func luhn(d string) bool {
+func luhnHolds(d string) bool {
 	sum := 0
 	for i := range len(d) {
 		n := int(d[len(d)-1-i] - '0')
@@ -94,20 +94,20 @@ func luhn(d string) bool {
 	return sum%10 == 0
 }
 
-// iban gives the length of the account number that a text begins with, 0 when
-// there is none. Words and numbers behind it look like more of its groups, so it
-// is the longest part, up to a space, whose check digits hold.
-func iban(s string) int {
+// ibanLength returns the length of the account number that a text begins with, 0
+// when there is none. Words and numbers behind it look like more of its groups, so
+// it is the longest part, up to a space, whose check digits hold.
+func ibanLength(s string) int {
 	for end := len(s); end > 0; end = strings.LastIndexByte(s[:end], ' ') {
-		if account(s[:end]) {
+		if ibanHolds(s[:end]) {
 			return end
 		}
 	}
 	return 0
 }
 
-// account reports whether an account number's check digits hold (ISO 13616).
-func account(s string) bool {
+// ibanHolds reports whether an account number's check digits hold (ISO 13616).
+func ibanHolds(s string) bool {
 	s = strings.ReplaceAll(s, " ", "")
 	if len(s) < 15 || len(s) > 34 {
 		return false
@@ -123,27 +123,27 @@ func account(s string) bool {
 	return rest == 1
 }
 
-// ssn leaves out the numbers that are never given out.
-func ssn(s string) bool {
+// isSSN reports false for numbers that are never issued.
+func isSSN(s string) bool {
 	return s[:3] != "000" && s[:3] != "666" && s[0] != '9' && s[4:6] != "00" && s[7:] != "0000"
 }
 
-// phone leaves out what has too few or too many digits, and dates.
-func phone(s string) bool {
+// isPhone reports false for too few or too many digits, such as those of a date.
+func isPhone(s string) bool {
 	n := len(digitsOf(s))
 	return n >= 7 && n <= 15
 }
 
-// pairs leaves out what counts, such as 01 02 03 04 05.
-func pairs(s string) bool {
+// isPairedPhone reports false for a sequence, such as 01 02 03 04 05.
+func isPairedPhone(s string) bool {
 	d := digitsOf(s)
 	step := func(i int) int { return 10*int(d[i+2]) + int(d[i+3]) - 10*int(d[i]) - int(d[i+1]) }
 	return step(0) != step(2) || step(2) != step(4) || step(4) != step(6)
 }
 
-// address leaves out what no address can be, what names no machine in particular,
+// isAddress leaves out what no address can be, what names no machine in particular,
 // and four small numbers, which are more often a version than a machine.
-func address(s string) bool {
+func isAddress(s string) bool {
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.IsUnspecified() || a.IsLoopback() {
 		return false
@@ -156,11 +156,10 @@ func address(s string) bool {
 }
 
 func digitsOf(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c >= '0' && c <= '9' {
-			b.WriteByte(c)
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
 		}
-	}
-	return b.String()
+		return -1
+	}, s)
 }

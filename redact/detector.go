@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type Kind struct {
 	Description string
 }
 
+// is reports whether name is that of the kind or of its class.
+func (k Kind) is(name string) bool { return name == k.Name || name == string(k.Class) }
+
 // Match is one place in a text, as byte offsets.
 type Match struct {
 	Kind       string
@@ -34,23 +38,17 @@ type Match struct {
 	Start, End int
 }
 
-// Custom is a kind of one's own: an RE2 expression. A group, when it has one,
-// is the sensitive part; else the whole match is.
-type Custom struct {
-	Name    string
-	Pattern string
-}
-
 // Detector finds some kinds of sensitive text. It never changes and is safe for
 // concurrent use.
 type Detector struct {
-	patterns []pattern
+	finders  []finder
 	assigned bool // assigned_secret is among them
 }
 
-// pattern is one way in which a kind is found. Where it has anchors, the
-// expression is tried around each of them; else among digits.
-type pattern struct {
+// finder is one way in which a kind is found. Where it has anchors, the
+// expression is tried around each of them; else among digits. The finder of a
+// [Pattern] has neither: its expression is tried on all of the text.
+type finder struct {
 	Kind
 	anchors []string // in lower case when fold is set
 	fold    bool     // anchors are found in any case
@@ -65,42 +63,38 @@ type pattern struct {
 	length  func(text string) int // in place of valid: so much of the text is sensitive, from its start on
 }
 
-// Kinds gives all built-in kinds, secrets first.
+// Kinds returns all built-in kinds, secrets first.
 func Kinds() []Kind {
 	out := make([]Kind, 0, 24)
-	for _, p := range builtIn() {
-		if !slices.ContainsFunc(out, func(k Kind) bool { return k.Name == p.Name }) {
-			out = append(out, p.Kind)
+	for _, f := range builtIn() {
+		if !slices.Contains(out, f.Kind) {
+			out = append(out, f.Kind)
 		}
 	}
 	return out
 }
 
-// New makes a detector of some built-in kinds, all of them when kinds is empty,
-// and of custom ones. A class name stands for its kinds. An unknown kind is an
+// NewDetector returns a detector of some built-in kinds, all of them when kinds is
+// empty, and of patterns. A class name stands for its kinds. An unknown kind is an
 // error that names the nearest known one.
-func NewDetector(kinds []string, custom ...Custom) (*Detector, error) {
-	all := builtIn()
+func NewDetector(kinds []string, patterns ...Pattern) (*Detector, error) {
 	d := &Detector{}
+	known := Kinds()
 	var errs []error
 	for _, name := range kinds {
-		if !slices.ContainsFunc(all, func(p pattern) bool { return p.is(name) }) {
-			errs = append(errs, unknown(name))
+		if problem, expected := checkKind(name, known); problem != "" {
+			errs = append(errs, errors.New(problem+": "+expected))
 		}
 	}
-	for _, p := range all {
-		if len(kinds) == 0 || slices.ContainsFunc(kinds, p.is) {
-			d.patterns = append(d.patterns, p)
-			d.assigned = d.assigned || p.Name == assignedSecret
+	for _, f := range builtIn() {
+		if len(kinds) == 0 || slices.ContainsFunc(kinds, f.is) {
+			d.finders = append(d.finders, f)
+			d.assigned = d.assigned || f.Name == assignedSecret
 		}
 	}
-	for _, c := range custom {
-		p, err := c.compile()
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		d.patterns = append(d.patterns, p)
+	for _, p := range patterns {
+		f, err := p.compile()
+		d.finders, errs = append(d.finders, f), append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -108,104 +102,102 @@ func NewDetector(kinds []string, custom ...Custom) (*Detector, error) {
 	return d, nil
 }
 
-func (p pattern) is(name string) bool { return name == p.Name || name == string(p.Class) }
-
-// maxPattern bounds an expression of somebody's own, in bytes: every text is
-// searched with it.
-const maxPattern = 4096
-
-func (c Custom) compile() (pattern, error) {
-	if c.Name == "" || strings.ContainsAny(c.Name, "[] \t\n") {
-		return pattern{}, fmt.Errorf("pattern name %q: want a word", c.Name)
+// checkKind says what is wrong with a name, if it is not that of a known kind or
+// class.
+func checkKind(name string, known []Kind) (problem, expected string) {
+	names := []string{string(ClassSecret), string(ClassPII)}
+	for _, k := range known {
+		names = append(names, k.Name)
 	}
-	if len(c.Pattern) > maxPattern {
-		return pattern{}, fmt.Errorf("pattern %s: %d bytes are more than %d", c.Name, len(c.Pattern), maxPattern)
+	if slices.Contains(names, name) {
+		return "", ""
 	}
-	re, err := regexp.Compile(c.Pattern)
-	if err != nil {
-		return pattern{}, fmt.Errorf("pattern %s: %w", c.Name, err)
+	problem = fmt.Sprintf("unknown kind %q", name)
+	if near := fault.Nearest(name, names); near != "" {
+		return problem, fmt.Sprintf("did you mean %q?", near)
 	}
-	if c.Pattern == "" || re.MatchString("") {
-		return pattern{}, fmt.Errorf("pattern %s: matches the empty text", c.Name)
-	}
-	return pattern{Kind: Kind{Name: c.Name, Class: ClassPII}, re: re, group: re.NumSubexp() > 0}, nil
+	return problem, "want one of " + strings.Join(names, ", ")
 }
 
-// Find gives the places of sensitive text, in order and without overlap. It
+// Find returns the places of sensitive text, in order and without overlap. It
 // takes time in proportion to the text.
 func (d *Detector) Find(text string) []Match {
-	var found, own []Match
-	sc := scan{text: text}
-	if sc.typeset() {
-		if plain := inASCII(text); len(plain) < len(text) {
-			sc = scan{text: plain}
+	var found, custom []Match
+	h := newHaystack(text)
+	// The bytes with which a character begins that inASCII replaces.
+	if h.seen[0xc2] || h.seen[0xe2] || h.seen[0xe3] || h.seen[0xef] {
+		if ascii := inASCII(text); len(ascii) < len(text) {
+			h = newHaystack(ascii)
 		}
 	}
-	for i := range d.patterns {
-		p := &d.patterns[i]
-		if len(p.anchors) == 0 && p.digits == 0 {
-			own = p.findAll(own, text)
+	for i := range d.finders {
+		f := &d.finders[i]
+		if len(f.anchors) == 0 && f.digits == 0 {
+			custom = f.findAll(custom, text)
 			continue
 		}
-		for _, w := range sc.windows(p) {
-			found = p.find(found, sc.text, w)
+		for _, w := range h.windows(f) {
+			found = f.find(found, h.text, w)
 		}
 	}
-	if len(sc.text) < len(text) {
-		found = back(text, apart(found))
+	if len(h.text) < len(text) {
+		found = toOriginal(text, joinMatches(found))
 	}
-	return apart(append(found, own...))
+	return joinMatches(append(found, custom...))
 }
 
 // find appends the matches inside a window.
-func (p *pattern) find(found []Match, text string, w window) []Match {
+func (f *finder) find(found []Match, text string, w window) []Match {
 	for at := w.start; at < w.end; {
-		loc := p.re.FindStringSubmatchIndex(text[at:w.end])
+		loc := f.re.FindStringSubmatchIndex(text[at:w.end])
 		if loc == nil {
 			break
 		}
-		start, end := p.part(loc)
+		start, end := f.part(loc)
 		start, end = start+at, end+at
-		if n := p.check(text[start:end]); n > 0 {
+		if n := f.check(text[start:end]); n > 0 {
 			at = start + n // what the expression saw behind it may begin the next one
-			found = append(found, Match{p.Name, p.Class, start, at})
+			found = append(found, Match{f.Name, f.Class, start, at})
 			continue
 		}
 		// Among digits a match may hide another: "2026 4111 ...". Elsewhere it is
 		// passed over whole, which keeps time in proportion.
-		if p.digits > 0 {
+		if f.digits > 0 {
 			end = start
 		}
-		at = max(skipWord(text, end), at+1)
+		for end < len(text) && (isDigit(text[end]) || isLetter(text[end]) || text[end] == '+') {
+			end++
+		}
+		at = max(end, at+1)
 	}
 	return found
 }
 
-// check gives how much of what the expression found is sensitive.
-func (p *pattern) check(text string) int {
+// check returns how much of what the expression found is sensitive.
+func (f *finder) check(text string) int {
 	switch {
-	case p.length != nil:
-		return p.length(text)
-	case p.valid != nil && text != "" && !p.valid(text):
+	case f.length != nil:
+		return f.length(text)
+	case f.valid != nil && text != "" && !f.valid(text):
 		return 0
 	}
 	return len(text)
 }
 
-// findAll appends the matches in all of a text, for an expression of which
-// nothing is known: it may ask where the text begins.
-func (p *pattern) findAll(found []Match, text string) []Match {
-	for _, loc := range p.re.FindAllStringSubmatchIndex(text, -1) {
-		if start, end := p.part(loc); start < end {
-			found = append(found, Match{p.Name, p.Class, start, end})
+// findAll appends the matches in all of a text: the expression of a pattern may
+// ask where the text begins.
+func (f *finder) findAll(found []Match, text string) []Match {
+	for _, loc := range f.re.FindAllStringSubmatchIndex(text, -1) {
+		if start, end := f.part(loc); start < end {
+			found = append(found, Match{f.Name, f.Class, start, end})
 		}
 	}
 	return found
 }
 
-// part gives the sensitive part of a match.
-func (p *pattern) part(loc []int) (start, end int) {
-	if p.group {
+// part returns the sensitive part of a match.
+func (f *finder) part(loc []int) (start, end int) {
+	if f.group {
 		for g := 2; g < len(loc); g += 2 {
 			if loc[g] >= 0 {
 				return loc[g], loc[g+1]
@@ -215,44 +207,80 @@ func (p *pattern) part(loc []int) (start, end int) {
 	return loc[0], loc[1]
 }
 
-// skipWord gives the end of the letters and digits at i.
-func skipWord(text string, i int) int {
-	for i < len(text) && (isDigit(text[i]) || isLetter(text[i]) || text[i] == '+') {
-		i++
-	}
-	return i
-}
-
 func isDigit(c byte) bool  { return c-'0' <= 9 }
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// apart sorts matches and joins those that overlap, because no part of either may
-// stay. The one that begins first names the place; where two begin together it
-// is the more specific, which comes first in found.
-func apart(found []Match) []Match {
+// joinMatches sorts matches and joins those that overlap, because no part of
+// either may stay. The one that begins first names the place; where two begin
+// together it is the more specific, which comes first in found.
+func joinMatches(found []Match) []Match {
 	if len(found) < 2 {
 		return found
 	}
 	slices.SortStableFunc(found, func(a, b Match) int { return cmp.Compare(a.Start, b.Start) })
 	out := found[:1]
 	for _, m := range found[1:] {
-		last := &out[len(out)-1]
-		if m.Start >= last.End {
-			out = append(out, m)
+		if last := &out[len(out)-1]; m.Start < last.End {
+			last.End = max(last.End, m.End)
 			continue
 		}
-		last.End = max(last.End, m.End)
+		out = append(out, m)
 	}
 	return out
 }
 
-func unknown(name string) error {
-	names := []string{string(ClassSecret), string(ClassPII)}
-	for _, k := range Kinds() {
-		names = append(names, k.Name)
+// assignedSecret is the kind of a value that only its name shows to be a secret.
+const assignedSecret = "assigned_secret"
+
+// FindField is [Detector.Find] for the value of a named field, such as a member
+// of a JSON object: where the name says that a password, a key or a token
+// follows, the whole value is one, however it looks.
+func (d *Detector) FindField(name, value string) []Match {
+	found := d.Find(value)
+	if value == "" || len(found) == 1 && found[0].End-found[0].Start == len(value) {
+		return found
 	}
-	if near := fault.Nearest(name, names); near != "" {
-		return fmt.Errorf("unknown kind %q: did you mean %q?", name, near)
+	if secret, token := d.judgeName(name); secret || token && len(value) >= 8 && looksRandom(value) {
+		return []Match{{assignedSecret, ClassSecret, 0, len(value)}}
 	}
-	return fmt.Errorf("unknown kind %q: want one of %s", name, strings.Join(names, ", "))
+	return found
+}
+
+// NamesSecret reports whether any value under that name is a secret.
+func (d *Detector) NamesSecret(name string) bool {
+	secret, _ := d.judgeName(name)
+	return secret
+}
+
+// maxName bounds the names that are looked at, in bytes.
+const maxName = 128
+
+// judgeName reports whether any value under a name is a secret, or one that looks
+// random. It reads the name in small letters, without separators and in the
+// singular.
+func (d *Detector) judgeName(name string) (secret, token bool) {
+	if !d.assigned || len(name) > maxName {
+		return false, false
+	}
+	var buf [maxName]byte
+	bare := buf[:0]
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'A' && c <= 'Z':
+			bare = append(bare, c|0x20)
+		case c != '_' && c != '-' && c != '.' && c != ' ':
+			bare = append(bare, c)
+		}
+	}
+	bare = bytes.TrimSuffix(bare, []byte("s"))
+	secret = slices.ContainsFunc(secretNames[:], func(n string) bool { return bytes.HasSuffix(bare, []byte(n)) })
+	return secret, bytes.HasSuffix(bare, []byte("token"))
+}
+
+// secretNames are the ends of names whose values are secrets. "key" and "token" alone are not among them: most keys are those of
+// a table, and most tokens are words.
+var secretNames = [...]string{
+	"password", "passwd", "passphrase", "pwd", "secret", "credential", "authorization",
+	"apikey", "accesskey", "secretkey", "privatekey", "signingkey", "encryptionkey",
+	"accesstoken", "refreshtoken", "authtoken", "sessiontoken", "idtoken", "bearertoken", "apitoken",
 }

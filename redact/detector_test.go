@@ -13,7 +13,7 @@ import (
 	"github.com/evalworker/evalworker/redact"
 )
 
-// alnum gives n characters that look drawn. Fixtures are built here, so that no
+// alnum returns n characters that look random. Fixtures are built here, so that no
 // scanner takes this file for a leak.
 func alnum(n int) string {
 	const letters = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xYz"
@@ -141,7 +141,7 @@ func TestFind(t *testing.T) {
 
 func TestOrderAndOverlap(t *testing.T) {
 	t.Parallel()
-	d, err := redact.NewDetector(nil, redact.Custom{Name: "ticket", Pattern: `TICKET-(\d+)`})
+	d, err := redact.NewDetector(nil, redact.Pattern{Name: "ticket", Pattern: `TICKET-(\d+)`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,15 +222,15 @@ func TestFindField(t *testing.T) {
 		}
 	}
 	if d, err = redact.NewDetector([]string{"email"}); err != nil || len(d.FindField("password", "x")) != 0 || d.NamesSecret("password") {
-		t.Errorf("a kind that nobody asked for is found (%v)", err)
+		t.Errorf("a kind that was not asked for is found (%v)", err)
 	}
 }
 
-// TestCustomFindsAll: of a custom expression nothing is known, so it sees the
+// TestPatternFindsAll: nothing is known of a configured expression, so it sees the
 // whole text at once.
-func TestCustomFindsAll(t *testing.T) {
+func TestPatternFindsAll(t *testing.T) {
 	t.Parallel()
-	d, err := redact.NewDetector([]string{"jwt"}, redact.Custom{Name: "start", Pattern: `^[a-z]+`}, redact.Custom{Name: "case", Pattern: `C-\d+`})
+	d, err := redact.NewDetector([]string{"jwt"}, redact.Pattern{Name: "start", Pattern: `^[a-z]+`}, redact.Pattern{Name: "case", Pattern: `C-\d+`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,14 +261,14 @@ func TestNew(t *testing.T) {
 			t.Errorf("%s: %v, want %q", in, err, want)
 		}
 	}
-	for _, c := range []redact.Custom{{"a b", "x"}, {"a", "("}, {"a", ""}, {"a", "x*"}, {"a", strings.Repeat("x", 4097)}} {
+	for _, c := range []redact.Pattern{{"a b", "x"}, {"a", "("}, {"a", ""}, {"a", "x*"}, {"a", strings.Repeat("x", 4097)}} {
 		if _, err := redact.NewDetector(nil, c); err == nil {
 			t.Errorf("pattern %+v is accepted", c)
 		}
 	}
 }
 
-// FuzzFind holds that places are in order, apart, inside the text and on the
+// FuzzFind: matches are in order, without overlap, inside the text and on the
 // borders of characters, and that what was found is not found again once it is
 // taken out.
 func FuzzFind(f *testing.F) {
@@ -294,7 +294,7 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-// FuzzPlanted holds that what is planted between two texts is found whatever
+// FuzzPlanted: what is planted between two texts is found, whatever
 // they are.
 func FuzzPlanted(f *testing.F) {
 	f.Add("", "")

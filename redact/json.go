@@ -11,8 +11,7 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// maxDepth bounds the JSON values inside each other that are redacted; deeper
-// ones are withheld.
+// maxDepth bounds the nesting of JSON that is redacted; what is deeper is an error.
 const maxDepth = 128
 
 var (
@@ -20,17 +19,9 @@ var (
 	errInvalid = errors.New("invalid JSON")
 )
 
-// longNumber is the number of bytes from which on a JSON number is looked at
-// whatever its name: a payment card's has twelve digits at least.
+// longNumber is the length from which a JSON number is searched whatever its name:
+// that of a payment card has at least twelve digits.
 const longNumber = 12
-
-// redactJSON returns a JSON value with its strings, object keys and numbers
-// redacted, and everything else byte for byte. It returns nil when there is
-// nothing to redact.
-func redactJSON(d *Detector, raw []byte) ([]byte, error) {
-	w := jsonWalk{find: d, raw: string(raw)}
-	return w.redact()
-}
 
 // jsonWalk goes over a JSON value token by token.
 type jsonWalk struct {
@@ -53,6 +44,8 @@ type frame struct {
 	markers map[string]int // redacted keys of this object, by how often
 }
 
+// redact returns the value with its strings, object keys and numbers redacted, and
+// everything else byte for byte. It returns nil when there is nothing to redact.
 func (w *jsonWalk) redact() ([]byte, error) {
 	w.stack = append(w.stack, frame{})
 	s := jsonscan.New(w.raw, 0)
@@ -102,12 +95,12 @@ func (w *jsonWalk) open(object bool) {
 	if object {
 		f.schema = top.object && holdsSchemas(top.under)
 	} else {
-		f.key = top.key // a list of passwords is called as one is
+		f.key = top.key // a list of passwords has the name of one
 	}
 	w.stack = append(w.stack, f)
 }
 
-// name returns the name that tells what the next value is.
+// name returns the name by which the next value is judged.
 func (f *frame) name() string {
 	if f.secret == "" || f.schema && describes(f.key) {
 		return f.key
@@ -115,8 +108,8 @@ func (f *frame) name() string {
 	return f.secret
 }
 
-// holdsSchemas reports whether the members of an object are schemas. Where they
-// are, "password" names no secret but what one looks like.
+// holdsSchemas reports whether the members of an object are schemas: there,
+// "password" names the description of a secret and not a secret.
 func holdsSchemas(key string) bool {
 	return key == "properties" || key == "$defs" || key == "definitions"
 }
@@ -153,8 +146,8 @@ func (w *jsonWalk) text(t jsonscan.Token) error {
 	return w.put(t, redacted)
 }
 
-// value redacts what a string says. Arguments of tools are written as JSON in a
-// string, where a password is known by its name, too.
+// value redacts the text of a string. JSON in a string, such as the arguments of a
+// tool, is redacted as JSON first, so that a password is known by its name.
 func (w *jsonWalk) value(s string) (string, error) {
 	name := w.top().name()
 	if raw := strings.TrimSpace(s); inBrackets(raw) && !w.find.NamesSecret(name) {
@@ -168,7 +161,7 @@ func (w *jsonWalk) value(s string) (string, error) {
 			s = strings.Replace(s, raw, string(redacted), 1)
 		}
 		if isJSON && w.above > 0 {
-			return s, nil // looked at as text with the string around it, once for all levels
+			return s, nil // the outermost string is searched as text, once for all levels
 		}
 	}
 	return replace(s, w.find.FindField(name, s)), nil
@@ -179,8 +172,8 @@ func inBrackets(s string) bool {
 	return len(s) >= 2 && (s[0] == '{' || s[0] == '[') && s[len(s)-1] == s[0]+2 // in ASCII, '}' is '{'+2 and ']' is '['+2
 }
 
-// unique returns a redacted key, with a number when the object has one like it,
-// so that no member hides another.
+// unique returns a redacted key, with a number when the object has one like it, so
+// that no member hides another.
 func (f *frame) unique(key string) string {
 	if f.markers == nil {
 		f.markers = map[string]int{}

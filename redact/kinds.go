@@ -2,12 +2,9 @@ package redact
 
 import "regexp"
 
-// start begins a token: at the border of a word, or behind the letter of an
-// escape, because JSON that stands inside a text has line breaks as \n.
-const start = `(?:\b|\\(?:[nrtbf]|u[0-9A-Fa-f]{4}))`
-
-// token gives an expression whose first group is a token.
-func token(expr string) *regexp.Regexp { return regexp.MustCompile(start + `(` + expr + `)`) }
+// tokenStart is where a token begins: at the border of a word, or behind the letter
+// of an escape, because JSON inside a text has line breaks as \n.
+const tokenStart = `(?:\b|\\(?:[nrtbf]|u[0-9A-Fa-f]{4}))`
 
 // Parts of the expressions for assignments. A quote may be escaped, in JSON
 // inside a text.
@@ -21,144 +18,122 @@ const (
 	capitals    = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// builtIn gives the table of kinds, the more specific before the more general.
+// builtIn returns the table of kinds, the more specific before the more general.
 // It is built anew for each detector, of which a process has a handful.
-func builtIn() []pattern {
-	kind := func(name string, class Class, description string) Kind { return Kind{name, class, description} }
-	return []pattern{
+func builtIn() []finder {
+	// key returns the finder of a key that its first letters show.
+	key := func(name, description string, reach int, valid func(string) bool, expr string, anchors ...string) finder {
+		return finder{
+			Kind: Kind{name, ClassSecret, description}, anchors: anchors, reach: reach, valid: valid,
+			re: regexp.MustCompile(tokenStart + `(` + expr + `)`), group: true,
+		}
+	}
+	return []finder{
 		{
-			Kind:    kind("private_key", ClassSecret, "private key in PEM form"),
+			Kind:    Kind{"private_key", ClassSecret, "private key in PEM form"},
 			anchors: []string{"-----BEGIN "},
 			re:      regexp.MustCompile(`-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\z)`),
 		},
+		key("aws_access_key", "AWS access key id", 64, nil,
+			`(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b`, "AKIA", "ASIA", "ABIA", "ACCA"),
 		{
-			Kind:    kind("aws_access_key", ClassSecret, "AWS access key id"),
-			anchors: []string{"AKIA", "ASIA", "ABIA", "ACCA"},
-			re:      token(`(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b`), group: true, reach: 64,
-		},
-		{
-			Kind:    kind("aws_secret_key", ClassSecret, "AWS secret access key, by the word before it"),
+			Kind:    Kind{"aws_secret_key", ClassSecret, "AWS secret access key, by the word before it"},
 			anchors: []string{"aws", "secret"}, fold: true,
 			re:    regexp.MustCompile(`(?i)(?:aws|secret)[a-z_ -]{0,30}` + quoteMark + `?\s{0,4}(?::|=|\bis\b)\s{0,4}` + quoteMark + `?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)`),
-			group: true, reach: 128, valid: mixed,
+			group: true, reach: 128, valid: looksRandom,
 		},
+		key("google_api_key", "Google API key", 64, nil,
+			`AIza[0-9A-Za-z_-]{35}`, "AIza"),
+		key("github_token", "GitHub token", 64, nil,
+			`(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})`, "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+		key("gitlab_token", "GitLab token", 64, nil,
+			`glpat-[A-Za-z0-9_-]{20,}`, "glpat-"),
+		key("slack_token", "Slack token", 64, nil,
+			`xox[abeoprs]-[A-Za-z0-9-]{10,}`, "xox"),
+		key("anthropic_key", "Anthropic API key", 64, nil,
+			`sk-ant-[A-Za-z0-9_-]{20,}`, "sk-ant-"),
+		key("openai_key", "OpenAI API key, and keys of the same form", 64, looksRandom,
+			`sk-(?:proj-|svcacct-|admin-|or-)?[A-Za-z0-9_-]{20,}`, "sk-"),
+		key("stripe_key", "Stripe secret or restricted key", 64, nil,
+			`[rs]k_(?:live|test)_[A-Za-z0-9]{16,}`, "k_live_", "k_test_"),
+		key("jwt", "JSON Web Token", 128, nil,
+			`eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`, "eyJ"),
 		{
-			Kind:    kind("google_api_key", ClassSecret, "Google API key"),
-			anchors: []string{"AIza"},
-			re:      token(`AIza[0-9A-Za-z_-]{35}`), group: true, reach: 64,
-		},
-		{
-			Kind:    kind("github_token", ClassSecret, "GitHub token"),
-			anchors: []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
-			re:      token(`(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})`), group: true, reach: 64,
-		},
-		{
-			Kind:    kind("gitlab_token", ClassSecret, "GitLab token"),
-			anchors: []string{"glpat-"},
-			re:      token(`glpat-[A-Za-z0-9_-]{20,}`), group: true, reach: 64,
-		},
-		{
-			Kind:    kind("slack_token", ClassSecret, "Slack token"),
-			anchors: []string{"xox"},
-			re:      token(`xox[abeoprs]-[A-Za-z0-9-]{10,}`), group: true, reach: 64,
-		},
-		{
-			Kind:    kind("anthropic_key", ClassSecret, "Anthropic API key"),
-			anchors: []string{"sk-ant-"},
-			re:      token(`sk-ant-[A-Za-z0-9_-]{20,}`), group: true, reach: 64,
-		},
-		{
-			Kind:    kind("openai_key", ClassSecret, "OpenAI API key, and keys of the same form"),
-			anchors: []string{"sk-"},
-			re:      token(`sk-(?:proj-|svcacct-|admin-|or-)?[A-Za-z0-9_-]{20,}`), group: true, reach: 64,
-			valid: mixed,
-		},
-		{
-			Kind:    kind("stripe_key", ClassSecret, "Stripe secret or restricted key"),
-			anchors: []string{"k_live_", "k_test_"},
-			re:      token(`[rs]k_(?:live|test)_[A-Za-z0-9]{16,}`), group: true, reach: 64,
-		},
-		{
-			Kind:    kind("jwt", ClassSecret, "JSON Web Token"),
-			anchors: []string{"eyJ"},
-			re:      token(`eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`), group: true, reach: 128,
-		},
-		{
-			Kind:    kind("authorization", ClassSecret, "credentials of an Authorization header"),
+			Kind:    Kind{"authorization", ClassSecret, "credentials of an Authorization header"},
 			anchors: []string{"bearer", "basic"}, fold: true,
-			re:    regexp.MustCompile(`(?i)` + start + `(?:bearer|basic)\s{1,4}([A-Za-z0-9+/._~-]{8,}=*)`),
-			group: true, reach: 32, valid: credentials,
+			re:    regexp.MustCompile(`(?i)` + tokenStart + `(?:bearer|basic)\s{1,4}([A-Za-z0-9+/._~-]{8,}=*)`),
+			group: true, reach: 32, valid: isCredentials,
 		},
 		{
-			Kind:    kind("url_password", ClassSecret, "password in a URL"),
+			Kind:    Kind{"url_password", ClassSecret, "password in a URL"},
 			anchors: []string{"://"},
 			re:      regexp.MustCompile(`\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@?#]{0,256}:([^\s/@?#]+)@`),
 			group:   true, reach: 16,
 		},
 		{
-			Kind:    kind(assignedSecret, ClassSecret, "value of a password, key or token that is assigned"),
+			Kind:    Kind{assignedSecret, ClassSecret, "value of a password, key or token that is assigned"},
 			anchors: []string{"key", "secret", "passw", "pwd", "token", "credential"}, fold: true,
 			re: regexp.MustCompile(`(?i)(?:api[_-]?key|access[_-]?key|secret|passwo?r?d|passwd|pwd|token|credential)[a-z0-9_-]{0,20}` +
 				assign + quoteMark + `?([^\s"'\\,;<>(){}\[\]]{8,})`),
-			group: true, reach: 64, valid: mixed,
+			group: true, reach: 64, valid: looksRandom,
 		},
 		{
 			// A password may be a word. In quotes or right behind "=" it is hardly prose.
-			Kind:    kind(assignedSecret, ClassSecret, "value of a password, key or token that is assigned"),
+			Kind:    Kind{assignedSecret, ClassSecret, "value of a password, key or token that is assigned"},
 			anchors: []string{"passw", "passphrase", "pwd"}, fold: true,
 			re: regexp.MustCompile(`(?i)(?:passwo?r?d|passwd|passphrase|pwd)(?:` + assign + quoteMark + `([^\s"'\\]{4,})` + quoteMark +
 				`|=([^\s"'\\,;&<>(){}\[\]$%]{6,})(?:$|[\s"'\\,;&]))`),
-			group: true, reach: 300, valid: password,
+			group: true, reach: 300, valid: isPassword,
 		},
 		{
-			Kind:    kind("email", ClassPII, "e-mail address"),
+			Kind:    Kind{"email", ClassPII, "e-mail address"},
 			anchors: []string{"@", "%40"}, // as it is written in a URL
 			reach:   1,
 			group:   true,
 			re:      regexp.MustCompile(`(?:\\[nrtbf])?([\p{L}0-9][\p{L}0-9._%+-]{0,63}(?:@|%40)(?:[\p{L}0-9-]{1,63}\.){1,8}\p{L}{2,24})`),
 		},
 		{
-			Kind:   kind("iban", ClassPII, "international bank account number"),
+			Kind:   Kind{"iban", ClassPII, "international bank account number"},
 			digits: 10, between: " " + capitals, marks: capitals, least: 2,
-			re:    regexp.MustCompile(start + `([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b`),
-			group: true, length: iban,
+			re:    regexp.MustCompile(tokenStart + `([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b`),
+			group: true, length: ibanLength,
 		},
 		{
-			Kind:   kind("credit_card", ClassPII, "payment card number"),
+			Kind:   Kind{"credit_card", ClassPII, "payment card number"},
 			digits: 12, between: " -",
-			re:    regexp.MustCompile(start + `([2-6][0-9]{3}(?:[0-9]{9,15}|(?:[ -][0-9]{4}){2}[ -][0-9]{1,7}|[ -][0-9]{6}[ -][0-9]{5}))\b`),
-			group: true, valid: card,
+			re:    regexp.MustCompile(tokenStart + `([2-6][0-9]{3}(?:[0-9]{9,15}|(?:[ -][0-9]{4}){2}[ -][0-9]{1,7}|[ -][0-9]{6}[ -][0-9]{5}))\b`),
+			group: true, valid: isCard,
 		},
 		{
-			Kind:   kind("us_ssn", ClassPII, "US social security number"),
+			Kind:   Kind{"us_ssn", ClassPII, "US social security number"},
 			digits: 9, between: "-", marks: "-", least: 2,
-			re:    regexp.MustCompile(start + `([0-9]{3}-[0-9]{2}-[0-9]{4})\b`),
-			group: true, valid: ssn,
+			re:    regexp.MustCompile(tokenStart + `([0-9]{3}-[0-9]{2}-[0-9]{4})\b`),
+			group: true, valid: isSSN,
 		},
 		{
-			Kind:   kind("phone", ClassPII, "telephone number"),
+			Kind:   Kind{"phone", ClassPII, "telephone number"},
 			digits: 7, between: " +.()/-", marks: " +.()/-", least: 1,
 			// An international prefix, or the punctuation of a number that is read
 			// aloud: bare digits are more often an order than a telephone.
 			re: regexp.MustCompile(apartBefore + `(\+[1-9](?:[ .()/-]{0,3}[0-9]){6,14}|(?:1[ .-])?\([0-9]{2,5}\) ?[0-9]{3,4}[ .-]?[0-9]{3,4}|` +
 				`(?:1[ .-])?[2-9][0-9]{2}[ .-][0-9]{3}[ .-][0-9]{4}|0[0-9]{1,4}[ /-][0-9]{3,4}[ -]?[0-9]{3,5})` + apartAfter),
-			group: true, valid: phone,
+			group: true, valid: isPhone,
 		},
 		{
 			// Pairs of digits, as in France, are a number only where no more of them
 			// stand around it.
-			Kind:   kind("phone", ClassPII, "telephone number"),
+			Kind:   Kind{"phone", ClassPII, "telephone number"},
 			digits: 10, between: " .", marks: " .", least: 4,
 			re: regexp.MustCompile(`(?:^|[^\w.+ -]|[^0-9] |\\[nrtbf])(0[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4}))` +
 				`(?:$|[^\w .-]|[ .](?:$|[^0-9]))`),
-			group: true, valid: pairs,
+			group: true, valid: isPairedPhone,
 		},
 		{
-			Kind:   kind("ip_address", ClassPII, "IPv4 or IPv6 address"),
+			Kind:   Kind{"ip_address", ClassPII, "IPv4 or IPv6 address"},
 			digits: 2, between: ".:ABCDEFabcdef", marks: ".:", least: 2,
 			re: regexp.MustCompile(`(?:^|[^\w.:]|\\[nrtbf])(?:((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?::[0-9]{1,5})?|((?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}))` +
 				`(?:$|[^\w.:]|[.:](?:$|\s))`),
-			group: true, valid: address,
+			group: true, valid: isAddress,
 		},
 	}
 }

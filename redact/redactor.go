@@ -13,16 +13,22 @@ import (
 // concurrent use.
 type Redactor struct{ detector *Detector } // nil: nothing is taken out
 
-// New makes a redactor. The error is of type [fault.List].
+// New returns a redactor. The error is of type [fault.List].
 func New(cfg Config) (*Redactor, error) {
-	d, err := cfg.detector()
+	if cfg.Disabled {
+		return &Redactor{}, nil
+	}
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, err
+	}
+	d, err := NewDetector(cfg.kinds(), cfg.Patterns...)
 	if err != nil {
 		return nil, err
 	}
 	return &Redactor{d}, nil
 }
 
-// Text gives s with each sensitive place replaced by the name of its kind, such
+// Text returns s with each sensitive place replaced by the name of its kind, such
 // as [EMAIL].
 func (r *Redactor) Text(s string) string {
 	if r.detector == nil {
@@ -49,27 +55,26 @@ func replace(s string, found []Match) string {
 
 func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 
-// Event gives a copy of e in which all content is redacted: input, output,
+// Event returns a copy of e in which all content is redacted: input, output,
 // expected, query and passages, arguments and results of tools, comment. The
 // same text always becomes the same marker. Ids and dimensions stay.
 //
 // JSON keeps its structure, and every byte that is not taken out. Keys are
 // redacted too; of several that become the same the later ones get a number. A
-// string or number under a key that says password or the like goes whole, also
-// further inside; what a JSON schema says of a password stays. A number that is
-// sensitive, such as a card's, becomes a string. A string that holds an object or
-// an array is redacted as JSON first, as tools' arguments want it, then as text.
+// string or number under a key such as password goes whole, also further inside,
+// but not what a JSON schema says about it. A number that is sensitive becomes a
+// string. A string that holds JSON, such as the arguments of a tool, is redacted
+// as JSON first, then as text.
 //
 // An error, of [eval.ReasonRedaction], means that some content could not be read
-// or is beyond bounds (128 values inside each other, 16 MiB an event), so that
-// nothing of the event may be shown to anybody. It names the field, never what
-// is in it.
+// or is beyond bounds (128 levels of nesting, 16 MiB an event), so that nothing of
+// the event may be shown or stored. It names the field, never what is in it.
 func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	if r.detector == nil {
 		return e, nil
 	}
-	if size(e) > maxContent {
-		return nil, eval.WithReason(eval.ReasonRedaction, errTooLarge)
+	if contentSize(e) > maxContent {
+		return nil, eval.WithReason(eval.ReasonRedaction, fmt.Errorf("more than %d MiB of content", maxContent>>20))
 	}
 	out := *e
 	var errs []error
@@ -109,15 +114,13 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	return &out, nil
 }
 
-// maxContent bounds the content of one event, in bytes: at the worst rate, of
-// text that is nothing but near matches, it takes ten seconds; as JSON in a string,
-// which is looked at twice, twenty.
+// maxContent bounds the content of one event, in bytes. Text that is nothing but
+// near matches takes ten seconds at this size; as JSON in a string, which is
+// searched twice, twenty.
 const maxContent = 16 << 20
 
-var errTooLarge = fmt.Errorf("more than %d MiB of content", maxContent>>20)
-
-// size gives the bytes of an event's content.
-func size(e *event.Event) int {
+// contentSize returns the bytes of an event's content.
+func contentSize(e *event.Event) int {
 	n := len(e.Input.Raw()) + len(e.Output.Raw()) + len(e.Expected.Raw()) + len(e.Tools.Raw()) + len(e.Comment)
 	if e.Retrieval != nil {
 		n += len(e.Retrieval.Query)
@@ -135,16 +138,17 @@ func (r *Redactor) content(c event.Content) (event.Content, error) {
 	if c.IsZero() {
 		return c, nil
 	}
-	raw, err := redactJSON(r.detector, c.Raw())
-	if err != nil {
+	w := jsonWalk{find: r.detector, raw: string(c.Raw())}
+	redacted, err := w.redact()
+	switch {
+	case err != nil:
 		return event.Content{}, err
-	}
-	if raw == nil {
+	case redacted == nil:
 		return c, nil // nothing to take out: as it is, byte for byte
 	}
-	out := event.JSON(raw)
+	out := event.JSON(redacted)
 	if out.IsZero() {
-		return event.Content{}, errInvalid // a fault of ours: withheld rather than lost
+		return event.Content{}, errInvalid // a fault in our own output: withhold the event rather than lose the field
 	}
 	return out, nil
 }

@@ -158,8 +158,8 @@ func TestRedactFails(t *testing.T) {
 	}
 }
 
-// FuzzRedact holds that a planted key never survives, that JSON stays JSON of
-// the same shape, and that redacting twice changes nothing more.
+// FuzzRedact: a planted key never survives, JSON stays JSON of
+// the same shape, and redacting twice changes nothing more.
 func FuzzRedact(f *testing.F) {
 	r := redactor(f, redact.Config{})
 	key := "sk-" + strings.Repeat("aB3dE5fG", 4)
@@ -191,7 +191,7 @@ func FuzzRedact(f *testing.F) {
 	})
 }
 
-// shape gives the tokens of a JSON value without what they say. Numbers and
+// shape returns the tokens of a JSON value without what they say. Numbers and
 // strings look alike, because a sensitive number becomes a string.
 func shape(t *testing.T, raw []byte) string {
 	t.Helper()

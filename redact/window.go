@@ -7,62 +7,62 @@ import (
 	"unicode/utf8"
 )
 
+// wordSpace parts words.
+const wordSpace = " \n\t\r"
+
 // window is a part of a text in which an expression is tried.
 type window struct{ start, end int }
 
-// scan gives windows of one text, and remembers what several patterns ask for.
-type scan struct {
-	text  string
-	seen  [256]bool // bytes of the text, capital letters as small ones too
-	count int       // of digits; seen and count hold once ready
-	ready bool
-	lower string // text with small letters in place of ASCII capitals; empty until asked for
-	out   []window
+// haystack is one text, with what several finders ask about it.
+type haystack struct {
+	text   string
+	seen   [256]bool // bytes of the text, capital letters as small ones too
+	digits int       // digits of the text
+	lower  string    // text with small letters in place of ASCII capitals; empty until asked for
+	out    []window
 }
 
-// windows gives the parts of the text in which the pattern may match, in order
-// and apart. They hold until the next call.
-func (s *scan) windows(p *pattern) []window {
-	s.out = s.out[:0]
-	switch {
-	case len(p.anchors) > 0:
-		s.aroundAnchors(p)
-	case p.digits > 0:
-		s.amongDigits(p)
-	}
-	s.out = joined(s.out)
-	return s.out
-}
-
-// look notes what bytes the text has.
-func (s *scan) look() {
-	if s.ready {
-		return
-	}
-	s.ready = true
-	for i := range len(s.text) {
-		c := s.text[i]
-		s.seen[c] = true
+func newHaystack(text string) haystack {
+	h := haystack{text: text}
+	for i := range len(text) {
+		c := text[i]
+		h.seen[c] = true
 		if isDigit(c) {
-			s.count++
+			h.digits++
 		}
 	}
 	for c := 'A'; c <= 'Z'; c++ {
-		s.seen[c|0x20] = s.seen[c|0x20] || s.seen[c]
+		h.seen[c|0x20] = h.seen[c|0x20] || h.seen[c]
 	}
+	return h
 }
 
-// aroundAnchors gives the words that hold an anchor, each with as much behind it
-// as the pattern may need, up to the end of the word there.
-func (s *scan) aroundAnchors(p *pattern) {
-	s.look()
-	text := s.text
-	if p.fold {
-		text = s.folded()
+// windows returns the parts of the text in which the finder may match, in order and
+// without overlap. They hold until the next call.
+func (h *haystack) windows(f *finder) []window {
+	h.out = h.out[:0]
+	if len(f.anchors) > 0 {
+		h.aroundAnchors(f)
+	} else {
+		h.amongDigits(f)
 	}
-	for _, a := range p.anchors {
-		if !s.mayHold(a) {
-			continue
+	h.out = joinWindows(h.out)
+	return h.out
+}
+
+// aroundAnchors appends the words that hold an anchor, each with as much behind it
+// as the finder may need, up to the end of the word there.
+func (h *haystack) aroundAnchors(f *finder) {
+	text := h.text
+	if f.fold {
+		text = h.folded()
+	}
+anchors:
+	for _, a := range f.anchors {
+		for i := range len(a) {
+			if !h.seen[a[i]] {
+				continue anchors
+			}
 		}
 		for at := 0; ; {
 			i := strings.Index(text[at:], a)
@@ -70,32 +70,24 @@ func (s *scan) aroundAnchors(p *pattern) {
 				break
 			}
 			i += at
-			w := window{wordStart(s.text, i), len(s.text)}
-			if p.reach > 0 {
-				w.end = wordEnd(s.text, i+len(a)+p.reach)
+			w := window{strings.LastIndexAny(text[:i], wordSpace) + 1, len(text)}
+			if needed := i + len(a) + f.reach; f.reach > 0 && needed < len(text) {
+				if n := strings.IndexAny(text[needed:], wordSpace); n >= 0 {
+					w.end = needed + n
+				}
 			}
-			s.out = append(s.out, w)
+			h.out = append(h.out, w)
 			if w.end == len(text) {
 				break
 			}
 			// Of the anchors inside the window, the last ones reach beyond it.
-			at = max(i+len(a), w.end-p.reach-len(a))
+			at = max(i+len(a), w.end-f.reach-len(a))
 		}
 	}
 }
 
-// mayHold reports whether the text has all the bytes of an anchor.
-func (s *scan) mayHold(anchor string) bool {
-	for i := range len(anchor) {
-		if !s.seen[anchor[i]] {
-			return false
-		}
-	}
-	return true
-}
-
-// joined sorts windows and joins those that touch.
-func joined(ws []window) []window {
+// joinWindows sorts windows and joins those that touch.
+func joinWindows(ws []window) []window {
 	if len(ws) < 2 {
 		return ws
 	}
@@ -111,11 +103,11 @@ func joined(ws []window) []window {
 	return out
 }
 
-// amongDigits gives the runs of digits, and of what may stand between them, that
-// have enough digits; with a little before and behind them, so that the
-// expression sees what they stand beside.
-func (s *scan) amongDigits(p *pattern) {
-	if s.look(); s.count < p.digits {
+// amongDigits appends the runs of digits, and of what may stand between them, that
+// have enough digits; with a little before and behind them, so that the expression
+// sees what they stand beside.
+func (h *haystack) amongDigits(f *finder) {
+	if h.digits < f.digits {
 		return
 	}
 	const digit, between, mark = 1, 2, 4
@@ -123,81 +115,130 @@ func (s *scan) amongDigits(p *pattern) {
 	for c := '0'; c <= '9'; c++ {
 		is[c] = digit
 	}
-	for i := range len(p.between) {
-		is[p.between[i]] |= between
+	for i := range len(f.between) {
+		is[f.between[i]] |= between
 	}
-	for i := range len(p.marks) {
-		is[p.marks[i]] |= mark
+	for i := range len(f.marks) {
+		is[f.marks[i]] |= mark
 	}
-	for i := 0; i < len(s.text); i++ {
-		if is[s.text[i]] == 0 || s.text[i] == ' ' {
+	for i := 0; i < len(h.text); i++ {
+		if is[h.text[i]] == 0 || h.text[i] == ' ' {
 			continue
 		}
 		start, end, digits, marks, pending := i, i, 0, 0, 0
-		for ; i < len(s.text) && is[s.text[i]] != 0; i++ {
-			kind := is[s.text[i]]
+		for ; i < len(h.text) && is[h.text[i]] != 0; i++ {
+			kind := is[h.text[i]]
 			if kind&mark != 0 {
 				pending++ // counts once something other than a space follows
 			}
-			if s.text[i] != ' ' {
+			if h.text[i] != ' ' {
 				marks, pending, end = marks+pending, 0, i+1
 			}
 			if kind&digit != 0 {
 				digits++
 			}
 		}
-		if digits >= p.digits && marks >= p.least {
-			s.out = append(s.out, window{runeStart(s.text, start-2), runeEnd(s.text, end+1)})
+		if digits < f.digits || marks < f.least {
+			continue
 		}
+		start, end = max(start-2, 0), min(end+1, len(h.text))
+		for start > 0 && !utf8.RuneStart(h.text[start]) {
+			start--
+		}
+		for end < len(h.text) && !utf8.RuneStart(h.text[end]) {
+			end++
+		}
+		h.out = append(h.out, window{start, end})
 	}
 }
 
-// folded gives the text with ASCII capitals as small letters, byte for byte.
-func (s *scan) folded() string {
-	if s.lower != "" || s.text == "" {
-		return s.lower
+// folded returns the text with ASCII capitals as small letters, byte for byte.
+func (h *haystack) folded() string {
+	if h.lower != "" || h.text == "" {
+		return h.lower
 	}
-	b := []byte(s.text)
+	b := []byte(h.text)
 	for i, c := range b {
 		if c >= 'A' && c <= 'Z' {
 			b[i] = c | 0x20
 		}
 	}
-	s.lower = string(b)
-	return s.lower
+	h.lower = string(b)
+	return h.lower
 }
 
-// wordStart gives the start of the word around i, wordEnd its end. What stands
-// between words is white space.
-func wordStart(text string, i int) int {
-	for i > 0 && !isSpace(text[i-1]) {
-		i--
+// inASCII returns a text with one byte of ASCII for each space, dash and digit that
+// models, word processors and East Asian keyboards write in its place: a card's
+// number is one with no-break spaces, too. A text that has none is returned as it
+// is; any other becomes shorter.
+func inASCII(text string) string {
+	var b strings.Builder
+	done := 0
+	for i := 0; i < len(text); {
+		if text[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		c, n := asciiFor(text, i)
+		if c != 0 {
+			b.WriteString(text[done:i])
+			b.WriteByte(c)
+			done = i + n
+		}
+		i += n
 	}
-	return i
-}
-
-func wordEnd(text string, i int) int {
-	for i < len(text) && !isSpace(text[i]) {
-		i++
+	if done == 0 {
+		return text
 	}
-	return min(i, len(text))
+	b.WriteString(text[done:])
+	return b.String()
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
-
-// runeStart moves i back, runeEnd forward, to the border of a character.
-func runeStart(text string, i int) int {
-	i = max(i, 0)
-	for i > 0 && !utf8.RuneStart(text[i]) {
-		i--
+// toOriginal moves matches in the result of [inASCII], which are in order and
+// without overlap, to where they are in its text.
+func toOriginal(text string, found []Match) []Match {
+	i, at := 0, 0 // one place in the text and in the result of inASCII
+	move := func(to int) int {
+		for at < to {
+			c, n := asciiFor(text, i)
+			i += n
+			if c != 0 {
+				n = 1
+			}
+			at += n
+		}
+		return i
 	}
-	return i
+	for k := range found {
+		found[k].Start = move(found[k].Start)
+		found[k].End = move(found[k].End)
+	}
+	return found
 }
 
-func runeEnd(text string, i int) int {
-	i = min(i, len(text))
-	for i < len(text) && !utf8.RuneStart(text[i]) {
-		i++
+// asciiFor returns the ASCII character for the one at i, 0 when that stays, and how
+// many bytes it has in the text.
+func asciiFor(text string, i int) (c byte, size int) {
+	if text[i] < utf8.RuneSelf {
+		return 0, 1
 	}
-	return i
+	r, size := utf8.DecodeRuneInString(text[i:])
+	switch {
+	case r == '\u00a0', r >= '\u2000' && r <= '\u200a', r == '\u202f', r == '\u3000':
+		return ' ', size
+	case r >= '\uff10' && r <= '\uff19':
+		return '0' + byte(r-'\uff10'), size
+	case r == '\uff20':
+		return '@', size
+	case r >= '\u2010' && r <= '\u2015', r == '\u2212', r == '\uff0d':
+		// Elsewhere a dash sets a number apart from words: "call ...—or write".
+		before, _ := utf8.DecodeLastRuneInString(text[:i])
+		after, _ := utf8.DecodeRuneInString(text[i+size:])
+		if anyDigit(before) && anyDigit(after) {
+			return '-', size
+		}
+	}
+	return 0, size
 }
+
+func anyDigit(r rune) bool { return r >= '0' && r <= '9' || r >= '\uff10' && r <= '\uff19' }

@@ -18,7 +18,7 @@ func TestWindowsHideNothing(t *testing.T) {
 		"bob" + "@example.com", "https://u:" + "p4ss@h/x", "hunter2" + "!x9", "sk-" + strings.Repeat("aB3dE5fG", 3), "AKIA" + strings.Repeat("ABCD", 4),
 	}
 	all := builtIn()
-	d := &Detector{patterns: all}
+	d := &Detector{finders: all}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 5_000 {
 		var b strings.Builder

@@ -1,7 +1,6 @@
 package validators
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,24 +14,22 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// The supported drafts, by the URI that $schema has without its empty fragment.
-const (
-	draft4      = "http://json-schema.org/draft-04/schema"
-	draft6      = "http://json-schema.org/draft-06/schema"
-	draft7      = "http://json-schema.org/draft-07/schema"
-	draft201909 = "https://json-schema.org/draft/2019-09/schema"
-	draft202012 = "https://json-schema.org/draft/2020-12/schema"
-)
+const draft202012 = "https://json-schema.org/draft/2020-12/schema"
 
-func drafts() []string { return []string{draft4, draft6, draft7, draft201909, draft202012} }
+// drafts returns the supported drafts, by the URI that $schema has without its empty
+// fragment.
+func drafts() []string {
+	return []string{
+		"http://json-schema.org/draft-04/schema", "http://json-schema.org/draft-06/schema", "http://json-schema.org/draft-07/schema",
+		"https://json-schema.org/draft/2019-09/schema", draft202012,
+	}
+}
 
-func isDraft(uri string) bool { return slices.Contains(drafts(), uri) }
-
-// base is the URI of the schema folder. Its scheme exists nowhere, so that no
+// base is the URI of the schema folder. Its scheme exists nowhere else, so that no
 // reference can be mistaken for a file or a page.
 const base = "schemas://folder/"
 
-// schema is one compiled schema with what its failures need to be told.
+// schema is one compiled schema with what the wording of its failures needs.
 type schema struct {
 	name     string
 	compiled *jsonschema.Schema
@@ -43,44 +40,45 @@ type schema struct {
 	digest   string                        // of the schema and all that it refers to
 }
 
-// newCompiler gives a compiler that asserts formats and reaches nothing but what
-// load hands it. load may be nil: then it reaches nothing.
-func newCompiler(load func(uri string) (io.ReadCloser, error)) *jsonschema.Compiler {
+// loader returns the text of a document that a schema refers to.
+type loader func(uri string) (string, error)
+
+// newCompiler returns a compiler that asserts formats and reaches nothing but what
+// load returns.
+func newCompiler(load loader) *jsonschema.Compiler {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat = true
-	c.LoadURL = load
-	if load == nil {
-		c.LoadURL = func(string) (io.ReadCloser, error) { return nil, errForeign }
+	c.LoadURL = func(uri string) (io.ReadCloser, error) {
+		text, err := load(uri)
+		return io.NopCloser(strings.NewReader(text)), err
 	}
 	return c
 }
 
+func loadNothing(string) (string, error) { return "", errForeign }
+
 var errForeign = errors.New("not in the schema folder, and nothing is fetched")
 
-// compile compiles one file of a folder, with what it refers to. It gives nil
-// when the file, or one that it refers to, has a fault; each fault is reported
-// once.
+// compile compiles one file of a folder, with what it refers to. It returns nil
+// when one of them has a fault, which is reported once.
 func (f *folder) compile(in *file) *schema {
-	if in.broken {
-		return nil
-	}
 	uris := make(map[string]*file, len(f.files))
 	for name, of := range f.files {
 		uris[uriOf(name)] = of
 	}
 	used := map[string]*file{}
 	broken := false
-	s, err := compile(&meter{}, uriOf(in.name), func(uri string) (io.ReadCloser, error) {
+	s, err := compile(&meter{}, uriOf(in.name), func(uri string) (string, error) {
 		of, ok := uris[uri]
 		if !ok {
 			of, ok = f.ids[uri]
 		}
 		if !ok {
-			return nil, fmt.Errorf("$ref to %q: %w", strings.TrimPrefix(uri, base), errForeign)
+			return "", fmt.Errorf("$ref to %q: %w", strings.TrimPrefix(uri, base), errForeign)
 		}
 		used[of.name] = of
 		broken = broken || of.broken
-		return io.NopCloser(strings.NewReader(of.text)), nil
+		return of.text, nil
 	})
 	if err != nil {
 		if !broken {
@@ -91,9 +89,7 @@ func (f *folder) compile(in *file) *schema {
 	s.name = strings.TrimSuffix(in.name, ".json")
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(used)) {
-		sum.Write([]byte(name + "\x00"))
-		sum.Write([]byte(used[name].text))
-		sum.Write([]byte{0})
+		sum.Write([]byte(name + "\x00" + used[name].text + "\x00"))
 	}
 	s.digest = hex.EncodeToString(sum.Sum(nil))
 	return s
@@ -104,7 +100,7 @@ func uriOf(name string) string {
 }
 
 // compile compiles the schema at uri. Its validations are bounded by the meter.
-func compile(m *meter, uri string, load func(uri string) (io.ReadCloser, error)) (s *schema, err error) {
+func compile(m *meter, uri string, load loader) (s *schema, err error) {
 	// The library panics on a few schemas that its meta-schemas let through, for
 	// example a $ref into the middle of an enum.
 	defer func() {
@@ -116,13 +112,13 @@ func compile(m *meter, uri string, load func(uri string) (io.ReadCloser, error))
 	c.RegisterExtension("meter", nil, m)
 	compiled, err := c.Compile(uri)
 	if err != nil {
-		if wrapped, ok := errors.AsType[*jsonschema.SchemaError](err); ok {
-			err = wrapped.Err
+		if outer, ok := errors.AsType[*jsonschema.SchemaError](err); ok {
+			err = outer.Err
 		}
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "jsonschema: "))
 	}
 	s = &schema{compiled: compiled, places: map[string]*jsonschema.Schema{}, names: map[string]bool{}}
-	s.visit(compiled)
+	s.add(compiled)
 	if m.used {
 		s.meter = m
 		return s, nil
@@ -139,69 +135,56 @@ func compile(m *meter, uri string, load func(uri string) (io.ReadCloser, error))
 // may refer to nothing but itself.
 func compileDocument(document []byte) (*schema, error) {
 	const uri = base + "document"
-	return compile(&meter{patterns: true}, uri, func(asked string) (io.ReadCloser, error) {
+	return compile(&meter{patterns: true}, uri, func(asked string) (string, error) {
 		if asked != uri {
-			return nil, errForeign
+			return "", errForeign
 		}
-		return io.NopCloser(bytes.NewReader(document)), nil
+		return string(document), nil
 	})
 }
 
-// visit notes a compiled schema and all below it.
-func (s *schema) visit(at *jsonschema.Schema) {
-	if at == nil {
-		return
-	}
-	if _, seen := s.places[at.Location]; seen {
+// add notes a compiled schema and all below it.
+func (s *schema) add(at *jsonschema.Schema) {
+	if at == nil || s.places[at.Location] != nil {
 		return
 	}
 	s.places[at.Location] = at
 	s.location = max(s.location, len(at.Location))
-	for name, child := range at.Properties {
-		s.names[name] = true
-		s.visit(child)
+	names := slices.AppendSeq(slices.Clone(at.Required), maps.Keys(at.Properties))
+	for _, more := range at.DependentRequired {
+		names = append(names, more...)
 	}
-	for _, name := range at.Required {
+	for _, name := range names {
 		s.names[name] = true
-	}
-	for _, names := range at.DependentRequired {
-		for _, name := range names {
-			s.names[name] = true
-		}
 	}
 	for _, child := range at.PatternProperties {
-		s.visit(child)
-	}
-	for _, child := range at.DependentSchemas {
-		s.visit(child)
+		s.add(child)
 	}
 	for _, dependency := range at.Dependencies {
-		s.visitAny(dependency)
+		s.addAll(dependency)
 	}
-	for _, list := range [][]*jsonschema.Schema{at.AllOf, at.AnyOf, at.OneOf, at.PrefixItems} {
-		for _, child := range list {
-			s.visit(child)
-		}
-	}
-	for _, child := range []*jsonschema.Schema{
+	for _, children := range []any{
+		at.Properties, at.DependentSchemas, at.AllOf, at.AnyOf, at.OneOf, at.PrefixItems,
 		at.Ref, at.RecursiveRef, at.DynamicRef, at.Not, at.If, at.Then, at.Else, at.PropertyNames,
 		at.UnevaluatedProperties, at.Items2020, at.Contains, at.UnevaluatedItems, at.ContentSchema,
+		at.AdditionalProperties, at.Items, at.AdditionalItems,
 	} {
-		s.visit(child)
-	}
-	for _, value := range []any{at.AdditionalProperties, at.Items, at.AdditionalItems} {
-		s.visitAny(value)
+		s.addAll(children)
 	}
 }
 
-// visitAny visits the schemas of a keyword whose value has several shapes.
-func (s *schema) visitAny(value any) {
-	switch v := value.(type) {
+// addAll adds the schemas of a keyword, whose value has several shapes.
+func (s *schema) addAll(children any) {
+	switch c := children.(type) {
 	case *jsonschema.Schema:
-		s.visit(v)
+		s.add(c)
 	case []*jsonschema.Schema:
-		for _, child := range v {
-			s.visit(child)
+		for _, child := range c {
+			s.add(child)
+		}
+	case map[string]*jsonschema.Schema:
+		for _, child := range c {
+			s.add(child)
 		}
 	}
 }

@@ -2,13 +2,14 @@ package validators
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
 )
 
-// listOf gives n items of a JSON list, made by item.
+// listOf returns n items of a JSON list, made by item.
 func listOf(n int, item func(i int) string) string {
 	items := make([]string, n)
 	for i := range items {
@@ -20,11 +21,11 @@ func listOf(n int, item func(i int) string) string {
 // same is an item that does not depend on its place.
 func same(item string) func(int) string { return func(int) string { return item } }
 
-func numbered(i int) string { return itoa(10_000 + i) }
+func numbered(i int) string { return strconv.Itoa(10_000 + i) }
 
 func named(i int) string { return fmt.Sprintf(`"field_%05d"`, i) }
 
-// members gives an object with n members of one value.
+// members returns an object with n members of one value.
 func members(n int, value string) string {
 	return "{" + strings.Trim(listOf(n, func(i int) string { return named(i) + ":" + value }), "[]") + "}"
 }
@@ -93,7 +94,7 @@ func TestLargeAnswersAreDecided(t *testing.T) {
 		node = `{"text":"a","kids":[` + node + `,` + node + `]}`
 	}
 	events := listOf(10, func(i int) string {
-		return `{"type":"object","properties":{"kind":{"const":"k` + itoa(i) + `"},"at":{"type":"string","format":"date"},"by":{"type":"string"}},"required":["kind","at"],"additionalProperties":false}`
+		return `{"type":"object","properties":{"kind":{"const":"k` + strconv.Itoa(i) + `"},"at":{"type":"string","format":"date"},"by":{"type":"string"}},"required":["kind","at"],"additionalProperties":false}`
 	})
 	for name, tt := range map[string]struct{ schema, good, bad, reason string }{
 		"orders with enums of hundreds": {
@@ -126,9 +127,9 @@ func TestLargeAnswersAreDecided(t *testing.T) {
 	}
 }
 
-// addresses gives an object of n members whose keys are long.
+// addresses returns an object of n members whose keys are long.
 func addresses(n int, value string) string {
 	return "{" + strings.Trim(listOf(n, func(i int) string {
-		return `"https://example.com/` + strings.Repeat("a", 150) + itoa(i) + `":` + value
+		return `"https://example.com/` + strings.Repeat("a", 150) + strconv.Itoa(i) + `":` + value
 	}), "[]") + "}"
 }

@@ -3,45 +3,38 @@ package validators
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
-// buildEquals makes a validator that compares the output with a configured text, or
-// else with the event's expected answer. White space at the ends and runs of it
+// buildEquals builds a validator that compares the output with a configured text,
+// or else with the event's expected answer. White space at the ends and runs of it
 // count as one space; case counts only when case_sensitive is set. When both
 // sides are JSON objects or arrays they are compared as JSON values, so that
 // neither the order of members nor the way a number is written counts.
-func buildEquals(c Config, _ *Schemas) (made, error) {
-	return made{answer: func(_ context.Context, e *event.Event) (eval.Verdict, error) {
-		out, missing := outputOf(e)
-		if missing != "" {
-			return eval.NotApplicable(missing), nil
+func buildEquals(b *builder) answer {
+	value, caseSensitive := b.Value, b.CaseSensitive
+	return onOutput(func(_ context.Context, e *event.Event, out output) (eval.Verdict, error) {
+		want := value
+		switch {
+		case want != "":
+		case e.Expected.IsZero():
+			return eval.NotApplicable("expected"), nil
+		case e.Expected.IsText():
+			want = e.Expected.Text()
+		default:
+			want = string(e.Expected.Raw())
 		}
-		want := c.Value
-		if want == "" {
-			if e.Expected.IsZero() {
-				return eval.NotApplicable("expected"), nil
-			}
-			want = expectedText(e.Expected)
-		}
-		if sameText(out.text, want, c.CaseSensitive) || sameDocument(out.text, want) {
+		if sameText(out.text, want, caseSensitive) || sameDocument(out.text, want) {
 			return pass("equal"), nil
 		}
 		return fail("different", "output differs"), nil
-	}}, nil
-}
-
-// expectedText gives a reference answer: text as it is, any other JSON value
-// verbatim.
-func expectedText(c event.Content) string {
-	if c.IsText() {
-		return c.Text()
-	}
-	return string(c.Raw())
+	})
 }
 
 func sameText(a, b string, caseSensitive bool) bool {
@@ -54,14 +47,14 @@ func sameText(a, b string, caseSensitive bool) bool {
 
 // sameDocument reports whether both texts are the same JSON object or array.
 func sameDocument(a, b string) bool {
-	x, xok := document(a)
-	y, yok := document(b)
+	x, xok := decodeDocument(a)
+	y, yok := decodeDocument(b)
 	return xok && yok && sameValue(x, y)
 }
 
-// document decodes a JSON object or array. What has a key twice is read in more
-// than one way, and so equals nothing but its own text.
-func document(text string) (any, bool) {
+// decodeDocument decodes a JSON object or array. One that has a key twice can be
+// read in more than one way, so it equals nothing but its own text.
+func decodeDocument(text string) (any, bool) {
 	found, ok := scanWhole(text)
 	text = trimJSON(text)
 	if !ok || found.wide || found.depth == 0 || found.depth > maxDepth {
@@ -75,27 +68,10 @@ func sameValue(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for name, v := range a {
-			w, ok := b[name]
-			if !ok || !sameValue(v, w) {
-				return false
-			}
-		}
-		return true
+		return ok && maps.EqualFunc(a, b, sameValue)
 	case []any:
 		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if !sameValue(a[i], b[i]) {
-				return false
-			}
-		}
-		return true
+		return ok && slices.EqualFunc(a, b, sameValue)
 	case json.Number:
 		b, ok := b.(json.Number)
 		return ok && sameNumber(string(a), string(b))

@@ -34,35 +34,40 @@ type file struct {
 	broken bool // a fault of this file has been reported
 }
 
-// compileAll compiles every file, or says all that is wrong with them.
+// compileAll compiles every file, or reports all that is wrong with them.
 func compileAll(files map[string][]byte, dir string) (*Schemas, fault.List) {
 	f := &folder{dir: dir, files: make(map[string]*file, len(files)), ids: map[string]*file{}}
 	for name, data := range files {
 		f.files[name] = &file{name: name, text: string(data)}
 	}
 	order := slices.Sorted(maps.Keys(f.files))
-	for _, name := range order {
-		f.parse(f.files[name])
-	}
-	for _, name := range order {
-		f.checkMeta(f.files[name])
-	}
-	for _, name := range order {
-		f.checkReferences(f.files[name])
+	for _, step := range []func(*file){f.parse, f.checkMeta, f.checkReferences} {
+		for _, name := range order {
+			if in := f.files[name]; !in.broken {
+				step(in)
+			}
+		}
 	}
 	out := &Schemas{byName: make(map[string]*schema, len(order))}
 	all := sha256.New()
 	for _, name := range order {
-		if s := f.compile(f.files[name]); s != nil {
+		in := f.files[name]
+		if in.broken {
+			continue
+		}
+		if s := f.compile(in); s != nil {
 			out.byName[s.name] = s
 			all.Write([]byte(s.name + "\x00" + s.digest + "\x00"))
 		}
 	}
-	out.digest = hex.EncodeToString(all.Sum(nil))
+	if len(f.faults) == 0 {
+		out.digest = hex.EncodeToString(all.Sum(nil))
+		return out, nil
+	}
 	slices.SortStableFunc(f.faults, func(a, b fault.Fault) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return out, f.faults
+	return nil, f.faults
 }
 
 // fault reports a mistake at a byte of a file.
@@ -70,28 +75,21 @@ func (f *folder) fault(in *file, offset int, pointer, problem, expected string) 
 	in.broken = true
 	line, column := position(in.text, offset)
 	f.faults = append(f.faults, fault.Fault{
-		File: f.path(in), Line: line, Column: column, Path: pointer, Problem: problem, Expected: expected,
+		File: path.Join(f.dir, in.name), Line: line, Column: column, Path: pointer, Problem: problem, Expected: expected,
 	})
-}
-
-func (f *folder) path(in *file) string {
-	if f.dir == "" {
-		return in.name
-	}
-	return path.Join(f.dir, in.name)
 }
 
 // parse reads the JSON of one file.
 func (f *folder) parse(in *file) {
 	s := scanValue(in.text, 0)
-	rest := s.end + len(in.text[s.end:]) - len(strings.TrimLeft(in.text[s.end:], " \t\r\n"))
+	rest := len(in.text) - len(strings.TrimLeft(in.text[s.end:], " \t\r\n"))
 	switch {
 	case trimJSON(in.text) == "":
 		f.fault(in, 0, "", "empty file", "want a JSON Schema")
 	case strings.HasPrefix(in.text, "\ufeff"):
 		f.fault(in, 0, "", "invalid JSON: byte order mark", "save the file as UTF-8 without one")
 	case s.flaw != jsonscan.FlawNone:
-		f.fault(in, s.end, "", "invalid JSON: "+s.flaw.String(), "want a JSON Schema")
+		f.fault(in, s.end, "", "invalid JSON: "+string(s.flaw), "want a JSON Schema")
 	case rest < len(in.text):
 		f.fault(in, rest, "", "text after the JSON value", "want one JSON Schema")
 	case s.depth > maxSchemaDepth:
@@ -103,24 +101,36 @@ func (f *folder) parse(in *file) {
 		if m := countMembers(in.doc); m != s.members {
 			f.fault(in, 0, "", "an object has the same key twice", "want each key once")
 		}
-		if n := countSchemas(in.doc); n > maxSubschemas {
-			f.fault(in, 0, "", fmt.Sprintf("%d objects and booleans are too many", n),
+		subschemas := 0
+		walk(in.doc, func(v any) {
+			switch v.(type) {
+			case bool, map[string]any:
+				subschemas++
+			}
+		})
+		if subschemas > maxSubschemas {
+			f.fault(in, 0, "", fmt.Sprintf("%d objects and booleans are too many", subschemas),
 				fmt.Sprintf("want at most %d: compiling takes time by the square of them", maxSubschemas))
 		}
-		if id := rootID(in.doc); id != "" {
-			f.ids[id] = in
+		object, _ := in.doc.(map[string]any)
+		id, _ := idOf(object)
+		if document := documentOf(id); document != "" {
+			f.ids[document] = in
 		}
 	}
 }
 
-// rootID gives the absolute $id of a schema without its fragment.
-func rootID(doc any) string {
-	m, _ := doc.(map[string]any)
-	id, ok := m["$id"].(string)
-	if !ok {
-		id, _ = m["id"].(string)
+// idOf returns the $id of a schema, which draft 4 calls id.
+func idOf(schema map[string]any) (id string, ok bool) {
+	if id, ok = schema["$id"].(string); !ok {
+		id, ok = schema["id"].(string)
 	}
-	u, err := url.Parse(id)
+	return id, ok
+}
+
+// documentOf returns an absolute URI without its fragment; empty for any other.
+func documentOf(uri string) string {
+	u, err := url.Parse(uri)
 	if err != nil || !u.IsAbs() {
 		return ""
 	}
@@ -128,26 +138,21 @@ func rootID(doc any) string {
 	return strings.TrimSuffix(u.String(), "#")
 }
 
-// checkMeta holds a file against the meta-schema of its draft.
+// checkMeta checks a file against the meta-schema of its draft.
 func (f *folder) checkMeta(in *file) {
-	if in.broken {
+	draft := draft202012
+	object, _ := in.doc.(map[string]any)
+	if v, ok := object["$schema"]; ok {
+		declared, _ := v.(string)
+		draft = strings.TrimSuffix(declared, "#")
+	}
+	if !slices.Contains(drafts(), draft) {
+		if _, own := f.ids[draft]; !own { // a meta-schema of the folder's own is checked by the compiler
+			f.fault(in, locate(in.text, "/$schema"), "/$schema", "unsupported draft", "want one of "+strings.Join(drafts(), ", "))
+		}
 		return
 	}
-	draft := draft202012
-	if m, ok := in.doc.(map[string]any); ok {
-		if v, ok := m["$schema"]; ok {
-			declared, _ := v.(string)
-			draft = strings.TrimSuffix(declared, "#")
-			if !isDraft(draft) {
-				if _, own := f.ids[draft]; own {
-					return // a meta-schema of the folder's own; the compiler checks it
-				}
-				f.fault(in, locate(in.text, "/$schema"), "/$schema", "unsupported draft", "want one of "+strings.Join(drafts(), ", "))
-				return
-			}
-		}
-	}
-	meta, err := newCompiler(nil).Compile(draft)
+	meta, err := newCompiler(loadNothing).Compile(draft)
 	if err != nil {
 		f.fault(in, 0, "", "meta-schema: "+err.Error(), "")
 		return
@@ -156,7 +161,7 @@ func (f *folder) checkMeta(in *file) {
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		seen := map[string]bool{}
 		for _, leaf := range leaves(invalid) {
-			pointer := unescapeLocation(leaf.InstanceLocation)
+			pointer := pointerOf(leaf)
 			if !seen[pointer] {
 				seen[pointer] = true
 				f.fault(in, locate(in.text, pointer), pointer, complaint(leaf), "")
@@ -165,8 +170,8 @@ func (f *folder) checkMeta(in *file) {
 	}
 }
 
-// complaint words a failure of a schema against its meta-schema. Of a choice it
-// gives what each branch wants.
+// complaint words a failure of a schema against its meta-schema. For a choice it
+// names what each branch wants.
 func complaint(ve *jsonschema.ValidationError) string {
 	if len(ve.Causes) == 0 {
 		return ve.Message
@@ -178,41 +183,108 @@ func complaint(ve *jsonschema.ValidationError) string {
 	return strings.Join(wants, "; or ")
 }
 
-// checkReferences says which references of a file lead nowhere, or where they
+// checkReferences reports the references of a file that lead nowhere, or where they
 // must not.
 func (f *folder) checkReferences(in *file) {
-	if in.broken {
-		return
-	}
-	for _, r := range references(in.doc) {
+	for _, r := range findReferences(in.doc, "", false, false) {
 		wrong := func(problem, expected string) {
 			f.fault(in, locate(in.text, r.pointer), r.pointer, "$ref "+strconv.Quote(r.target)+" "+problem, expected)
 		}
-		to, fragment, refusal := r.within(in.name)
+		to, fragment, problem := r.resolve(in.name)
 		switch target := f.files[to]; {
-		case refusal != "":
-			wrong(refusal, "want a file of the schema folder, such as \"address.json\"")
+		case problem != "":
+			wrong(problem, "want a file of the schema folder, such as \"address.json\"")
 		case to == "" && f.foreign(r.target):
 			wrong("is not in the schema folder and nothing is fetched", "put a schema with this $id into the folder, or name a file of it")
 		case to == "":
 		case target == nil:
-			wrong("is no file of the schema folder", meant(to, slices.Sorted(maps.Keys(f.files))))
+			wrong("is no file of the schema folder", nearestOr(to, slices.Sorted(maps.Keys(f.files))))
 		case target.doc != nil && strings.HasPrefix(fragment, "/"):
-			if _, ok := resolve(target.doc, pointerTokens(fragment)); !ok {
+			if _, ok := resolvePointer(target.doc, pointerTokens(fragment)); !ok {
 				wrong("leads to nothing in "+to, "")
 			}
 		}
 	}
 }
 
-// foreign reports whether an absolute reference leads to no document of ours.
+// foreign reports whether an absolute reference leads to a document that is neither
+// in the folder nor a meta-schema.
 func (f *folder) foreign(target string) bool {
-	u, err := url.Parse(target)
-	if err != nil || !u.IsAbs() {
-		return false
-	}
-	u.Fragment = ""
-	document := strings.TrimSuffix(u.String(), "#")
+	document := documentOf(target)
 	_, ours := f.ids[document]
-	return !ours && !isDraft(document) && u.Scheme != "urn"
+	return document != "" && !ours && !slices.Contains(drafts(), document) && !strings.HasPrefix(document, "urn:")
+}
+
+// reference is one $ref of a schema file.
+type reference struct {
+	pointer string // of the keyword
+	target  string // as it was written
+	based   bool   // an $id above it changes what it is relative to
+}
+
+// findReferences returns every $ref of a schema document. Values that are data and
+// not schemas (enum, const, default, examples) are left alone, and so are
+// properties that happen to have the name "$ref". names says that the members of v
+// are schemas by name.
+func findReferences(v any, pointer string, names, based bool) []reference {
+	var found []reference
+	switch v := v.(type) {
+	case []any:
+		for i, item := range v {
+			found = append(found, findReferences(item, pointer+"/"+strconv.Itoa(i), false, based)...)
+		}
+	case map[string]any:
+		id, ok := idOf(v)
+		based = based || !names && ok && !strings.HasPrefix(id, "#")
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			child := pointer + "/" + escapeToken(key)
+			switch {
+			case names:
+				found = append(found, findReferences(v[key], child, false, based)...)
+			case key == "$ref":
+				if target, ok := v[key].(string); ok {
+					found = append(found, reference{child, target, based})
+				}
+			case key == "enum", key == "const", key == "default", key == "examples", key == "example":
+			default:
+				found = append(found, findReferences(v[key], child, namesSchemas(key), based)...)
+			}
+		}
+	}
+	return found
+}
+
+// namesSchemas reports whether the members of a keyword's value are schemas by
+// names that its author chose.
+func namesSchemas(keyword string) bool {
+	return slices.Contains([]string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}, keyword)
+}
+
+// resolve returns the file of the folder and the fragment that a reference leads
+// to, or why it may not be followed. For a reference into the referring file that
+// is the file itself. It is empty for a reference whose meaning depends on an $id,
+// which the compiler resolves.
+func (r reference) resolve(from string) (to, fragment, problem string) {
+	u, err := url.Parse(r.target)
+	switch {
+	case err != nil:
+		return "", "", "is no URI reference"
+	case u.Scheme == "file":
+		return "", "", "is an absolute file"
+	case u.Scheme != "" || u.Host != "":
+		return "", "", "" // an $id of the folder or a meta-schema, or else refused by the loader
+	case strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, `\`) || strings.Contains(u.Path, `:\`):
+		return "", "", "is an absolute path"
+	}
+	to = from
+	if u.Path != "" {
+		to = path.Join(path.Dir(from), u.Path)
+	}
+	switch {
+	case to == ".." || strings.HasPrefix(to, "../"):
+		return "", "", "leads out of the schema folder"
+	case r.based:
+		return "", "", ""
+	}
+	return to, u.Fragment, ""
 }

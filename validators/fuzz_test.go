@@ -9,7 +9,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// FuzzRules: whatever a model says, every rule gives a verdict without a word of it.
+// FuzzRules: whatever a model says, every rule returns a verdict without a word of it.
 func FuzzRules(f *testing.F) {
 	const canary = "zqcanaryzq"
 	for _, seed := range []string{

@@ -2,11 +2,11 @@ package validators
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // defaultMinShare is the share of content words that has to be found when the
@@ -14,17 +14,7 @@ import (
 // its content words; one on another subject shares few.
 const defaultMinShare = 0.5
 
-func checkGroundedness(c Config) fault.List {
-	var faults fault.List
-	if c.MinShare != nil {
-		if inside := *c.MinShare > 0 && *c.MinShare <= 1; !inside { // NaN is not inside
-			faults.Add("min_share", "is not in (0,1]", "want a share such as 0.5")
-		}
-	}
-	return faults
-}
-
-// buildGroundedness makes a lexical check of an answer against the retrieved text.
+// buildGroundedness builds a lexical check of an answer against the retrieved text.
 // The score is
 //
 //	content words of the answer that occur in a chunk / content words of the answer
@@ -35,24 +25,22 @@ func checkGroundedness(c Config) fault.List {
 // It is a cheap alarm, not a judge. It knows words and not meaning: a paraphrase
 // scores low, and "the fee is not waived" is as grounded as "the fee is waived".
 // An answer without any content word cannot be judged.
-func buildGroundedness(c Config, _ *Schemas) (made, error) {
+func buildGroundedness(b *builder) answer {
 	least := defaultMinShare
-	if c.MinShare != nil {
-		least = *c.MinShare
+	if b.MinShare != nil {
+		least = *b.MinShare
+	}
+	if inside := least > 0 && least <= 1; !inside { // NaN is not inside
+		b.faults.Add("min_share", "is not in (0,1]", "want a share such as 0.5")
 	}
 	ignored := stopWords()
-	return made{answer: func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
-		out, missing := outputOf(e)
-		switch {
-		case missing != "":
-			return eval.NotApplicable(missing), nil
-		case !hasText(e.Retrieval):
+	return onOutput(func(ctx context.Context, e *event.Event, out output) (eval.Verdict, error) {
+		hasText := func(c event.Chunk) bool { return strings.TrimSpace(c.Text) != "" }
+		if e.Retrieval == nil || !slices.ContainsFunc(e.Retrieval.Chunks, hasText) {
 			return eval.NotApplicable("retrieval.chunks.text"), nil
 		}
 		open := map[string]bool{} // content words of the answer that have not been found
-		for w := range contentWords(out.text, ignored) {
-			open[w] = true
-		}
+		contentWords(out.text, ignored, func(w string) { open[w] = true })
 		total := len(open)
 		if total == 0 {
 			return cannotJudge("no content words"), nil
@@ -61,9 +49,7 @@ func buildGroundedness(c Config, _ *Schemas) (made, error) {
 			if err := ctx.Err(); err != nil {
 				return eval.Verdict{}, err
 			}
-			for w := range contentWords(e.Retrieval.Chunks[i].Text, ignored) {
-				delete(open, w)
-			}
+			contentWords(e.Retrieval.Chunks[i].Text, ignored, func(w string) { delete(open, w) })
 		}
 		share := float64(total-len(open)) / float64(total)
 		v := pass("grounded")
@@ -72,17 +58,5 @@ func buildGroundedness(c Config, _ *Schemas) (made, error) {
 		}
 		v.Score = share
 		return v, nil
-	}}, nil
-}
-
-func hasText(r *event.Retrieval) bool {
-	if r == nil {
-		return false
-	}
-	for i := range r.Chunks {
-		if strings.TrimSpace(r.Chunks[i].Text) != "" {
-			return true
-		}
-	}
-	return false
+	})
 }

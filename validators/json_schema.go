@@ -1,12 +1,14 @@
 package validators
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
@@ -20,7 +22,7 @@ const (
 	labelUnknownSchema = "unknown_schema"
 )
 
-// buildJSONSchema makes a validator of JSON output.
+// buildJSONSchema builds a validator of JSON output.
 //
 // The schema is the configured one, or else the one that the event names. An
 // event that names a schema which the worker does not have is not applicable,
@@ -30,49 +32,44 @@ const (
 //
 // The output as it stands has to be one JSON value. JSON inside prose or a code
 // fence fails as "wrapped", because a strict consumer breaks on it.
-func buildJSONSchema(c Config, schemas *Schemas) (made, error) {
-	if c.Schema == "" {
-		digest := ""
+func buildJSONSchema(b *builder) answer {
+	name, schemas := b.Schema, b.schemas
+	switch configured, ok := schemas.lookup(name); {
+	case name == "" && schemas != nil:
+		b.digest = schemas.digest
+	case ok:
+		b.digest = configured.digest
+	case name != "" && !b.checkOnly:
+		var names []string
 		if schemas != nil {
-			digest = schemas.digest
+			names = slices.Sorted(maps.Keys(schemas.byName))
 		}
-		return made{func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
-			if e.OutputSchema == "" {
-				return eval.NotApplicable("output_schema"), nil
-			}
-			s, ok := schemas.lookup(e.OutputSchema)
-			if !ok {
-				return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: labelUnknownSchema, Reason: "unknown schema"}, nil
-			}
-			return checkOutput(ctx, s, e)
-		}, digest}, nil
+		b.faults.Add("schema", "unknown schema "+strconv.Quote(name), nearestOr(name, names))
 	}
-	s, ok := schemas.lookup(c.Schema)
-	if !ok {
-		var faults fault.List
-		faults.Add("schema", "unknown schema "+strconv.Quote(c.Schema), meant(c.Schema, schemas.Names()))
-		return made{}, faults
+	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
+		wanted := cmp.Or(name, e.OutputSchema)
+		if wanted == "" {
+			return eval.NotApplicable("output_schema"), nil
+		}
+		s, ok := schemas.lookup(wanted)
+		if !ok {
+			return eval.Verdict{Outcome: eval.OutcomeNotApplicable, Label: labelUnknownSchema, Reason: "unknown schema"}, nil
+		}
+		v, err := s.judge(ctx, e)
+		v.Schema = s.name
+		return v, err
 	}
-	return made{func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
-		return checkOutput(ctx, s, e)
-	}, s.digest}, nil
 }
 
-// checkOutput holds the output of an event against a schema, and says which.
-func checkOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, error) {
-	v, err := judgeOutput(ctx, s, e)
-	v.Schema = s.name
-	return v, err
-}
-
-func judgeOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, error) {
+// judge returns the verdict on the output of an event.
+func (s *schema) judge(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	out, missing := outputOf(e)
 	if missing != "" {
 		return eval.NotApplicable(missing), nil
 	}
 	found, ok := scanWhole(out.text)
 	if !ok {
-		return checkProse(ctx, s, out.text)
+		return s.judgeProse(ctx, out.text)
 	}
 	reason, err := s.check(ctx, trimJSON(out.text), found)
 	if err != nil {
@@ -86,8 +83,8 @@ func judgeOutput(ctx context.Context, s *schema, e *event.Event) (eval.Verdict, 
 	return v, nil
 }
 
-// checkProse gives the verdict on an output that is not JSON as it stands.
-func checkProse(ctx context.Context, s *schema, text string) (eval.Verdict, error) {
+// judgeProse returns the verdict on an output that is not JSON as it stands.
+func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, error) {
 	invalid := func(label, reason string, wrapped float64) (eval.Verdict, error) {
 		v := fail(label, reason)
 		v.Measures = map[string]float64{eval.MeasureJSONValid: 0, eval.MeasureJSONWrapped: wrapped}
@@ -96,59 +93,46 @@ func checkProse(ctx context.Context, s *schema, text string) (eval.Verdict, erro
 	if trimJSON(text) == "" {
 		return invalid(labelInvalidJSON, "empty output", 0)
 	}
-	best, attempt, err := s.best(ctx, text)
+	where, reason, attempt, err := s.findAnswer(ctx, text)
 	switch {
 	case err != nil:
 		return eval.Verdict{}, err
-	case best.where != "":
-		reason := "wrapped in " + best.where
-		if best.reason != "" {
-			reason += "; " + best.reason
-		}
-		return invalid(labelWrapped, reason, 1)
+	case where != "" && reason != "":
+		return invalid(labelWrapped, "wrapped in "+where+"; "+reason, 1)
+	case where != "":
+		return invalid(labelWrapped, "wrapped in "+where, 1)
 	case attempt.flaw == jsonscan.FlawTruncated:
 		return invalid(labelTruncated, "ends too early", 0)
 	case attempt.flaw != jsonscan.FlawNone:
-		return invalid(labelInvalidJSON, attempt.flaw.String(), 0)
+		return invalid(labelInvalidJSON, string(attempt.flaw), 0)
 	}
 	return invalid(labelInvalidJSON, "no JSON", 0)
-}
-
-// wrapped is JSON that was found inside something else.
-type wrapped struct {
-	where  string // "a code fence" or "prose"; empty: none was found
-	reason string // why it does not satisfy the schema; empty: it does
 }
 
 // maxCandidates bounds how many values of one text are held against the schema.
 const maxCandidates = 64
 
-// best finds the JSON in prose that was meant as the answer: the first value that
-// satisfies the schema, else the first that is an object or stands in a code
+// findAnswer finds the JSON in prose that was meant as the answer: the first value
+// that satisfies the schema, else the first that is an object or stands in a code
 // fence. An array that satisfies nothing is a citation or a list, not an answer.
-func (s *schema) best(ctx context.Context, text string) (found wrapped, attempt candidate, err error) {
+// where is empty when there is none; reason says why it does not satisfy.
+func (s *schema) findAnswer(ctx context.Context, text string) (where, reason string, attempt span, err error) {
 	candidates := 0
-	attempt = findJSON(text, func(f candidate) bool {
-		where := "prose"
-		if f.fenced {
-			where = "a code fence"
+	attempt = findJSON(text, func(v span) bool {
+		place := "prose"
+		if v.fenced {
+			place = "a code fence"
 		}
-		value := text[f.start:f.end]
-		again := f.span
-		again.start, again.end = 0, len(value)
-		var reason string
-		if reason, err = s.check(ctx, value, again); err != nil {
+		value := text[v.start:v.end]
+		var failure string
+		if failure, err = s.check(ctx, value, v); err != nil {
 			return false
 		}
 		candidates++
-		switch {
-		case reason == "":
-			found = wrapped{where: where}
-			return false
-		case found.where == "" && (f.fenced || value[0] == '{'):
-			found = wrapped{where, reason}
+		if failure == "" || where == "" && (v.fenced || value[0] == '{') {
+			where, reason = place, failure
 		}
-		return candidates < maxCandidates
+		return failure != "" && candidates < maxCandidates
 	})
-	return found, attempt, err
+	return where, reason, attempt, err
 }

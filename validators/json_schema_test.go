@@ -2,6 +2,7 @@ package validators
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -180,8 +181,8 @@ func TestValidationIsBounded(t *testing.T) {
 	var chain strings.Builder
 	chain.WriteString(`{"$schema":"http://json-schema.org/draft-07/schema#","definitions":{"d0":{"type":"object"}`)
 	for i := 1; i <= 60; i++ {
-		ref := `{"$ref":"#/definitions/d` + itoa(i-1) + `"}`
-		chain.WriteString(`,"d` + itoa(i) + `":{"allOf":[` + ref + `,` + ref + `]}`)
+		ref := `{"$ref":"#/definitions/d` + strconv.Itoa(i-1) + `"}`
+		chain.WriteString(`,"d` + strconv.Itoa(i) + `":{"allOf":[` + ref + `,` + ref + `]}`)
 	}
 	chain.WriteString(`},"allOf":[{"$ref":"#/definitions/d60"}]}`)
 	deep := strings.Repeat(`{"ab":`, 60) + "1" + strings.Repeat("}", 60)

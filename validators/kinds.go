@@ -1,11 +1,6 @@
 package validators
 
-import (
-	"slices"
-
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/fault"
-)
+import "github.com/evalworker/evalworker/eval"
 
 // Kind describes one kind of validator.
 type Kind struct {
@@ -18,59 +13,46 @@ type Kind struct {
 // kind is a Kind with its code.
 type kind struct {
 	Kind
-	// revision is raised whenever the same event could get another verdict.
-	revision int
-	check    func(Config) fault.List
-	build    func(Config, *Schemas) (made, error)
+	revision int // raised whenever the same event could get another verdict
+	build    func(*builder) answer
 }
 
-// made is what a kind builds.
-type made struct {
-	answer answer
-	digest string // of what decides verdicts and is no option, such as schemas
-}
-
-// table is every kind there is, in the order in which documentation lists them.
+// table returns every kind there is, in the order of the documentation. A new kind
+// is a file with its build function, a row here, a field of [Config] for each new
+// option, and a line in the test's configs.
 func table() []kind {
-	rule := func(name, description string, revision int, check func(Config) fault.List, build func(Config, *Schemas) (made, error), options ...string) kind {
-		return kind{Kind{name, eval.TypeRule, description, options}, revision, check, build}
+	rule := func(name, description string, revision int, build func(*builder) answer, options ...string) kind {
+		return kind{Kind{name, eval.TypeRule, description, options}, revision, build}
 	}
 	return []kind{
-		{
-			Kind{
-				"json_schema", eval.TypeJSONSchema,
-				"The output is strict JSON and satisfies a JSON Schema.",
-				[]string{"schema"},
-			}, 2, noCheck, buildJSONSchema,
-		},
-		rule("tool_calls", "Every call in the event's tool_calls names an offered tool, has arguments that satisfy its schema, and succeeded.", 2, noCheck, buildToolCalls),
-		rule("contains", "The output contains, or does not contain, given phrases.", 2, checkContains, buildContains, "any", "all", "none", "case_sensitive"),
-		rule("regex", "The output matches, or does not match, a pattern (RE2).", 2, checkRegex, buildRegex, "pattern", "negate"),
-		rule("length", "The output is neither too short nor too long.", 2, checkLength, buildLength, "min_chars", "max_chars", "min_words", "max_words"),
-		rule("equals", "The output equals a given text, or the event's expected answer.", 2, noCheck, buildEquals, "value", "case_sensitive"),
-		rule("substance", "The output says something: it is not empty, not only punctuation, no bare opener and no echo of the input.", 2, noCheck, buildSubstance),
-		rule("refusal", "The output is no refusal (heuristic, English).", 3, noCheck, buildRefusal, "allowed"),
-		rule("pii", "The output holds no personal data.", 2, checkPII, buildPII, "kinds", "allow_in_input"),
-		rule("secrets", "The output holds no credentials.", 2, checkSecrets, buildSecrets, "kinds", "allow_in_input"),
-		rule("citations", "Every id that the output cites was retrieved.", 2, checkCitations, buildCitations, "required", "format"),
-		rule("retrieval", "The search found enough, and well enough.", 1, checkRetrieval, buildRetrieval, "min_hits", "min_top_score"),
-		rule("budget", "Latency, tokens and cost stay within bounds, and the model stopped for a good reason.", 1, checkBudget, buildBudget,
+		{Kind{"json_schema", eval.TypeJSONSchema, "The output is strict JSON and satisfies a JSON Schema.", []string{"schema"}}, 2, buildJSONSchema},
+		rule("tool_calls", "Every call in the event's tool_calls names an offered tool, has arguments that satisfy its schema, and succeeded.", 2, buildToolCalls),
+		rule("contains", "The output contains, or does not contain, given phrases.", 2, buildContains, "any", "all", "none", "case_sensitive"),
+		rule("regex", "The output matches, or does not match, a pattern (RE2).", 2, buildRegex, "pattern", "negate"),
+		rule("length", "The output is neither too short nor too long.", 2, buildLength, "min_chars", "max_chars", "min_words", "max_words"),
+		rule("equals", "The output equals a given text, or the event's expected answer.", 2, buildEquals, "value", "case_sensitive"),
+		rule("substance", "The output says something: it is not empty, not only punctuation, no bare opener and no echo of the input.", 2, buildSubstance),
+		rule("refusal", "The output is no refusal (heuristic, English).", 3, buildRefusal, "allowed"),
+		rule("pii", "The output holds no personal data.", 2, buildPII, "kinds", "allow_in_input"),
+		rule("secrets", "The output holds no credentials.", 2, buildSecrets, "kinds", "allow_in_input"),
+		rule("citations", "Every id that the output cites was retrieved.", 2, buildCitations, "required", "format"),
+		rule("retrieval", "The search found enough, and well enough.", 1, buildRetrieval, "min_hits", "min_top_score"),
+		rule("budget", "Latency, tokens and cost stay within bounds, and the model stopped for a good reason.", 1, buildBudget,
 			"max_latency_ms", "max_first_token_latency_ms", "max_input_tokens", "max_output_tokens", "max_cost_usd", "finish_reasons"),
-		rule("groundedness", "The words of the output occur in the retrieved text (lexical: it knows words, not meaning).", 2, checkGroundedness, buildGroundedness, "min_share"),
+		rule("groundedness", "The words of the output occur in the retrieved text (lexical: it knows words, not meaning).", 2, buildGroundedness, "min_share"),
 	}
 }
 
-// Kinds gives all kinds of validator.
+// Kinds returns all kinds of validator.
 func Kinds() []Kind {
-	rows := table()
-	out := make([]Kind, len(rows))
-	for i, k := range rows {
-		out[i] = k.Kind
+	var out []Kind
+	for _, k := range table() {
+		out = append(out, k.Kind)
 	}
 	return out
 }
 
-// Options gives the keys of the configuration that a kind takes; none for a kind
+// Options returns the keys of the configuration that a kind takes; none for a kind
 // that does not exist.
 func Options(kind string) []string {
 	k, _ := lookup(kind)
@@ -78,11 +60,10 @@ func Options(kind string) []string {
 }
 
 func lookup(name string) (kind, bool) {
-	rows := table()
-	if i := slices.IndexFunc(rows, func(k kind) bool { return k.Name == name }); i >= 0 {
-		return rows[i], true
+	for _, k := range table() {
+		if k.Name == name {
+			return k, true
+		}
 	}
 	return kind{}, false
 }
-
-func noCheck(Config) fault.List { return nil }

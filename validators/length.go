@@ -1,38 +1,34 @@
 package validators
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-func checkLength(c Config) fault.List {
-	var faults fault.List
+// buildLength builds a validator of the output's length in characters (Unicode
+// code points) and in words (runs of anything but white space).
+func buildLength(b *builder) answer {
+	c := b.Config
 	if c.MinChars == nil && c.MaxChars == nil && c.MinWords == nil && c.MaxWords == nil {
-		faults.Add("", "length has no bound", "set at least one of min_chars, max_chars, min_words, max_words")
+		b.faults.Add("", "length has no bound", "set at least one of min_chars, max_chars, min_words, max_words")
 	}
-	bounds := func(minPath string, least *int, maxPath string, most *int) {
+	check := func(minPath string, least *int, maxPath string, most *int) {
 		if least != nil && *least < 0 {
-			faults.Add(minPath, "is negative", "want 0 or more")
+			b.faults.Add(minPath, "is negative", "want 0 or more")
 		}
 		if most != nil && *most < 0 {
-			faults.Add(maxPath, "is negative", "want 0 or more")
+			b.faults.Add(maxPath, "is negative", "want 0 or more")
 		}
 		if least != nil && most != nil && *least > *most {
-			faults.Add(maxPath, "is below "+minPath, "want at least "+itoa(*least))
+			b.faults.Add(maxPath, "is below "+minPath, "want at least "+strconv.Itoa(*least))
 		}
 	}
-	bounds("min_chars", c.MinChars, "max_chars", c.MaxChars)
-	bounds("min_words", c.MinWords, "max_words", c.MaxWords)
-	return faults
-}
-
-// buildLength makes a validator of the output's length in characters (Unicode code
-// points) and in words (runs of anything but white space).
-func buildLength(c Config, _ *Schemas) (made, error) {
-	return made{answer: textual(func(text string) eval.Verdict {
+	check("min_chars", c.MinChars, "max_chars", c.MaxChars)
+	check("min_words", c.MinWords, "max_words", c.MaxWords)
+	return onText(func(text string) eval.Verdict {
 		chars := utf8.RuneCountInString(text)
 		words := 0
 		for range strings.FieldsSeq(text) {
@@ -49,5 +45,5 @@ func buildLength(c Config, _ *Schemas) (made, error) {
 			return fail("too_long", "above max_words")
 		}
 		return pass("within")
-	})}, nil
+	})
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// limits collects which bounds were kept. A bound whose fact the event does not
-// give is left out, whatever the others say: were it counted as missing only when
-// the others are kept, an event could fail but not pass.
+// limits collects which bounds were kept. A bound whose fact the event lacks is
+// left out, whatever the others say: were it counted as missing only when the
+// others are kept, an event could fail but not pass.
 type limits struct {
 	known   int
 	broken  []string // options
@@ -22,20 +22,23 @@ func (l *limits) add(option string, kept bool) {
 	}
 }
 
-func (l *limits) atLeast(option, field string, fact *float64, bound float64) {
-	if fact == nil {
-		l.missing = append(l.missing, field)
-		return
+func (l *limits) atLeast(option, field string, fact, bound *float64) {
+	if l.canCompare(field, fact, bound) {
+		l.add(option, *fact >= *bound)
 	}
-	l.add(option, *fact >= bound)
 }
 
-func (l *limits) atMost(option, field string, fact *float64, bound float64) {
-	if fact == nil {
-		l.missing = append(l.missing, field)
-		return
+func (l *limits) atMost(option, field string, fact, bound *float64) {
+	if l.canCompare(field, fact, bound) {
+		l.add(option, *fact <= *bound)
 	}
-	l.add(option, *fact <= bound)
+}
+
+func (l *limits) canCompare(field string, fact, bound *float64) bool {
+	if bound != nil && fact == nil {
+		l.missing = append(l.missing, field)
+	}
+	return bound != nil && fact != nil
 }
 
 // verdict passes when every known bound is kept. The score is the share of known

@@ -2,21 +2,21 @@ package validators
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// meter bounds the work of one validation. A schema that applies several schemas
-// to the same value can ask for work that is exponential in its own size, and one
-// with a long list of names or values for work by the size of the list times that
-// of the document; the library has neither a limit nor a context. The meter hears
-// of every visit of a schema, as an extension, and counts steps. A schema that is
-// light needs none: its work is linear in the value.
+// meter bounds the work of one validation, for which the library has neither a
+// limit nor a context. A schema that applies several schemas to one value can ask
+// for work that is exponential in its own size, and one with a long list of names
+// or values for that list times the document. The meter is an extension of the
+// library that sees every visit of a schema, and counts steps. A light schema needs
+// none: its work is linear in the value.
 //
-// One compiled schema has one meter, so validations by a metered schema take
-// turns. That costs nothing that can be measured at the rates of an event stream:
-// a turn is some twenty microseconds.
+// One compiled schema has one meter, so its validations take turns. A turn is some
+// twenty microseconds, which costs nothing measurable at the rates of a stream.
 type meter struct {
 	used     bool // some schema is not light; fixed once compiled
 	patterns bool // patterns are charged too, by their size
@@ -25,7 +25,7 @@ type meter struct {
 	left  int             // guarded by mu
 	place int             // guarded by mu; how many steps the paths of a failure make of one
 	spent bool            // guarded by mu; the limit, or the context, ended the validation
-	ctx   context.Context // guarded by mu; that of the validation that holds it
+	ctx   context.Context // guarded by mu; of the validation that holds it
 }
 
 // Work that a validation may do: a fixed part, and a part for every value in
@@ -37,42 +37,150 @@ const (
 	checkEvery = 256 // steps between two looks at the context
 )
 
-// errSpent ends a validation. The library recovers from a panic with this type
-// and no other of ours.
+// errSpent ends a validation. It has the only type of panic, of those that this
+// package can make, from which the library recovers.
 const errSpent = jsonschema.InfiniteLoopError("validation takes too many steps")
-
-// charge takes the steps of one visit, and ends the validation when none are left.
-func (m *meter) charge(steps int) {
-	before := m.left
-	m.left -= steps * m.place
-	if m.left <= 0 || m.left/checkEvery != before/checkEvery && m.ctx.Err() != nil {
-		m.spent = true
-		panic(errSpent)
-	}
-}
 
 // Compile attaches the meter to a schema.
 func (m *meter) Compile(_ jsonschema.CompilerContext, keywords map[string]any) (jsonschema.ExtSchema, error) {
-	g := weigh(keywords)
+	w := weigh(keywords)
 	if m.patterns {
 		text := patternSize(map[string]any{"pattern": keywords["pattern"]})
 		names := patternSize(map[string]any{"patternProperties": keywords["patternProperties"]})
-		g.text, g.names = g.text+text, g.names+names
+		w.text, w.names = w.text+text, w.names+names
 		m.used = m.used || text+names > 0
 	}
-	m.used = m.used || !g.light()
-	return charged{m, g}, nil
+	m.used = m.used || !w.light()
+	return meteredSchema{m, w}, nil
 }
 
-// charged is a schema whose visits a meter counts.
-type charged struct {
+// meteredSchema is a schema whose visits a meter counts.
+type meteredSchema struct {
 	*meter
 	weight
 }
 
-// Validate charges one visit. The library calls it last, so a visit is charged
-// when it is over: those of one value's members come before its own.
-func (c charged) Validate(_ jsonschema.ValidationContext, v any) error {
-	c.charge(c.of(v))
+// Validate charges one visit, and ends the validation when no steps are left. The
+// library calls it last, so a visit is charged when it is over: those of one
+// value's members come before its own.
+func (s meteredSchema) Validate(_ jsonschema.ValidationContext, v any) error {
+	before := s.left
+	s.left -= s.stepsOf(v) * s.place
+	if s.left <= 0 || s.left/checkEvery != before/checkEvery && s.ctx.Err() != nil {
+		s.spent = true
+		panic(errSpent)
+	}
 	return nil
+}
+
+// weight is what one visit of a schema costs. The meter does not see a visit by a
+// schema that refuses a value by its type, or by true and false: the schema that
+// applies them pays for it.
+type weight struct {
+	fixed    int  // steps, whatever the value is
+	numbers  int  // of enum and const; to compare with one takes a step
+	each     int  // schemas that are applied to each member or item
+	text     int  // instructions that run over a string
+	names    int  // instructions that run over each name of an object
+	multiply bool // it applies schemas to its own value, or several to a member
+}
+
+// What one step pays for, beside a visit.
+const (
+	stepBytes    = 512 // of a failure
+	stepLiterals = 32  // comparisons with anything but a number
+	stepText     = 256 // instructions, times bytes that they run over
+	repeated     = 2   // instructions that it takes to repeat a byte in a failure
+	missingBytes = 128 // what a missing name costs beside its own bytes
+	lightSteps   = 8   // of a schema that needs no meter
+)
+
+// weigh returns the weight of a schema with these keywords.
+func weigh(keywords map[string]any) weight {
+	w := weight{fixed: 1, each: 1}
+	failure := 0 // bytes that one may repeat
+	for keyword, value := range keywords {
+		list, _ := value.([]any)
+		named, _ := value.(map[string]any)
+		switch keyword {
+		case "$ref", "$dynamicRef", "$recursiveRef", "not", "if", "then", "else":
+			w.fixed, w.multiply = w.fixed+1, true
+		case "allOf", "anyOf", "oneOf":
+			w.fixed, w.multiply = w.fixed+len(list), true
+		case "contains":
+			w.each, w.multiply = w.each+1, true
+		case "patternProperties":
+			w.each, w.multiply = w.each+len(named), true
+		case "propertyNames":
+			w.each++
+		case "dependencies", "dependentSchemas", "dependentRequired":
+			w.multiply = true
+			for _, then := range named {
+				names, _ := then.([]any) // each of them fails by itself
+				w.fixed += 1 + len(names)
+			}
+		case "required":
+			failure += countLiterals(value).bytes + missingBytes*len(list)
+		case "enum":
+			n := countLiterals(value)
+			w.numbers, w.fixed = w.numbers+n.numbers, w.fixed+n.values/stepLiterals
+		case "const":
+			n := countLiterals(value)
+			w.numbers, failure = w.numbers+n.numbers, failure+n.bytes
+		case "pattern":
+			failure += countLiterals(value).bytes
+		case "format":
+			w.text += repeated
+		case "additionalProperties":
+			if value == false {
+				w.names += repeated
+			}
+		}
+	}
+	w.fixed += failure / stepBytes
+	return w
+}
+
+// light reports whether the work of a visit is in proportion to the value.
+func (w weight) light() bool { return !w.multiply && w.fixed+w.numbers <= lightSteps }
+
+// stepsOf returns the steps of a visit to a value.
+func (w weight) stepsOf(v any) int {
+	steps := w.fixed
+	switch v := v.(type) {
+	case string:
+		steps += len(v) * w.text / stepText
+	case json.Number:
+		steps += w.numbers
+	case []any:
+		steps += w.numbers + len(v)*w.each
+	case map[string]any:
+		steps += w.numbers + len(v)*w.each
+		if w.names > 0 {
+			for name := range v {
+				steps += len(name) * w.names / stepText
+			}
+		}
+	}
+	return steps
+}
+
+// literals counts what stands in the value of a keyword.
+type literals struct{ values, numbers, bytes int }
+
+func countLiterals(v any) (n literals) {
+	walk(v, func(v any) {
+		n.values++
+		switch v := v.(type) {
+		case json.Number:
+			n.numbers++
+		case string:
+			n.bytes += len(v)
+		case map[string]any:
+			for name := range v {
+				n.bytes += len(name)
+			}
+		}
+	})
+	return n
 }

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
@@ -32,39 +30,37 @@ const (
 )
 
 // LoadSchemas reads and compiles every file NAME.json below dir; without a dir
-// there are none. A schema in a folder of its own is named FOLDER/NAME. Files and folders whose names begin
-// with a dot are passed over, and so is everything that is not *.json.
+// there are none. A schema in a folder of its own is named FOLDER/NAME. Other files
+// are passed over, and so are files and folders whose names begin with a dot.
 //
 // Drafts 4, 6, 7, 2019-09 and 2020-12 are understood; a schema without $schema
 // is read as 2020-12. The keyword format is asserted. Patterns are RE2. A $ref
 // leads to a file of the folder, to the $id of one, or to a published
-// meta-schema; nothing is ever fetched, and symbolic links that leave the folder
-// are not followed.
+// meta-schema; nothing is fetched, and no symbolic link leads out of the folder.
 //
-// All faults of all files are reported together. Path is the JSON pointer of the
-// place inside the file.
+// All faults of all files are reported together, with the JSON pointer of the place.
 func LoadSchemas(dir string) (*Schemas, fault.List) {
 	if dir == "" {
 		return NewSchemas(nil)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fault.List{{File: dir, Problem: "schema folder: " + cause(err), Expected: "want a folder of NAME.json files"}}
+		return nil, fault.List{{File: dir, Problem: "schema folder: " + withoutPath(err), Expected: "want a folder of NAME.json files"}}
 	}
 	defer func() { _ = root.Close() }() // opened for reading only
 	var faults fault.List
+	report := func(name, problem, expected string) {
+		faults = append(faults, fault.Fault{File: path.Join(dir, name), Problem: problem, Expected: expected})
+	}
 	files := make(map[string][]byte)
 	walk := func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			faults = append(faults, fault.Fault{File: path.Join(dir, name), Problem: cause(err)})
+			report(name, withoutPath(err), "")
 			return nil
-		case name != "." && strings.HasPrefix(path.Base(name), "."):
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case d.IsDir() || path.Ext(name) != ".json":
+		case name != "." && strings.HasPrefix(path.Base(name), ".") && d.IsDir():
+			return fs.SkipDir
+		case d.IsDir() || path.Ext(name) != ".json" || strings.HasPrefix(path.Base(name), "."):
 			return nil
 		case len(files) == maxSchemaFiles:
 			faults = append(faults, fault.Fault{File: dir, Problem: fmt.Sprintf("more than %d schemas", maxSchemaFiles)})
@@ -72,18 +68,17 @@ func LoadSchemas(dir string) (*Schemas, fault.List) {
 		}
 		data, err := readBounded(root, name)
 		if err != nil {
-			faults = append(faults, fault.Fault{File: path.Join(dir, name), Problem: cause(err), Expected: "want a readable file inside the schema folder"})
+			report(name, withoutPath(err), "want a readable file inside the schema folder")
 			return nil
 		}
 		files[name] = data
 		return nil
 	}
 	if err := fs.WalkDir(root.FS(), ".", walk); err != nil {
-		faults = append(faults, fault.Fault{File: dir, Problem: cause(err)})
+		faults = append(faults, fault.Fault{File: dir, Problem: withoutPath(err)})
 	}
 	schemas, more := compileAll(files, dir)
-	faults = append(faults, more...)
-	if len(faults) > 0 {
+	if faults = append(faults, more...); len(faults) > 0 {
 		return nil, faults
 	}
 	return schemas, nil
@@ -96,33 +91,15 @@ func NewSchemas(files map[string][]byte) (*Schemas, fault.List) {
 	for name, data := range files {
 		named[strings.TrimSuffix(path.Clean(name), ".json")+".json"] = data
 	}
-	schemas, faults := compileAll(named, "")
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return schemas, nil
-}
-
-// Names gives the names of the schemas in alphabetical order.
-func (s *Schemas) Names() []string {
-	if s == nil {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(s.byName))
-}
-
-// Has reports whether there is a schema of that name.
-func (s *Schemas) Has(name string) bool {
-	_, ok := s.lookup(name)
-	return ok
+	return compileAll(named, "")
 }
 
 func (s *Schemas) lookup(name string) (*schema, bool) {
 	if s == nil {
 		return nil, false
 	}
-	found, ok := s.byName[name]
-	return found, ok
+	known, ok := s.byName[name]
+	return known, ok
 }
 
 func readBounded(root *os.Root, name string) ([]byte, error) {
@@ -131,23 +108,22 @@ func readBounded(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // opened for reading only
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, errors.New("no regular file")
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("no regular file")
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSchemaBytes+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxSchemaBytes {
-		return nil, fmt.Errorf("larger than %d bytes", maxSchemaBytes)
+	data, err := io.ReadAll(io.LimitReader(f, maxSchemaBytes+1))
+	if err == nil && len(data) > maxSchemaBytes {
+		err = fmt.Errorf("larger than %d bytes", maxSchemaBytes)
 	}
-	return data, nil
+	return data, err
 }
 
-// cause gives an error without the path that the fault names already.
-func cause(err error) string {
+// withoutPath returns the text of an error without the path, which the fault names.
+func withoutPath(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}

@@ -8,65 +8,50 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/redact"
 )
 
-func checkPII(c Config) fault.List     { return checkKindsOf(c, redact.ClassPII) }
-func checkSecrets(c Config) fault.List { return checkKindsOf(c, redact.ClassSecret) }
+func buildPII(b *builder) answer     { return buildSensitive(b, redact.ClassPII) }
+func buildSecrets(b *builder) answer { return buildSensitive(b, redact.ClassSecret) }
 
-// checkKindsOf reports kinds that do not exist in a class.
-func checkKindsOf(c Config, class redact.Class) fault.List {
-	var faults fault.List
-	names := kindsOf(class)
-	for i, k := range c.Kinds {
-		if slices.Contains(names, k) {
+// buildSensitive builds a validator that fails when the output holds something of
+// a class. The reason names the kinds that were found, never what was found. With
+// allow_in_input, what stands in the input in the same words may be repeated.
+func buildSensitive(b *builder, class redact.Class) answer {
+	var ofClass, others []string
+	for _, k := range redact.Kinds() {
+		if k.Class == class {
+			ofClass = append(ofClass, k.Name)
+		} else {
+			others = append(others, k.Name)
+		}
+	}
+	for i, k := range b.Kinds {
+		if slices.Contains(ofClass, k) {
 			continue
 		}
 		problem := "unknown kind " + strconv.Quote(k)
-		if all := redact.Kinds(); slices.ContainsFunc(all, func(o redact.Kind) bool { return o.Name == k }) {
-			problem = strconv.Quote(k) + " is a kind of the other validator, not of " + c.Type
+		if slices.Contains(others, k) {
+			problem = strconv.Quote(k) + " is a kind of the other validator, not of " + b.Type
 		}
-		faults.Add("kinds["+itoa(i)+"]", problem, meant(k, names))
+		b.faults.Add("kinds["+strconv.Itoa(i)+"]", problem, nearestOr(k, ofClass))
 	}
-	return faults
-}
-
-// kindsOf gives the names of the kinds of a class.
-func kindsOf(class redact.Class) []string {
-	var names []string
-	for _, k := range redact.Kinds() {
-		if k.Class == class {
-			names = append(names, k.Name)
-		}
+	if len(b.faults) > 0 {
+		return nil
 	}
-	return names
-}
-
-func buildPII(c Config, _ *Schemas) (made, error) { return buildSensitive(c, redact.ClassPII) }
-func buildSecrets(c Config, _ *Schemas) (made, error) {
-	return buildSensitive(c, redact.ClassSecret)
-}
-
-// buildSensitive makes a validator that fails when the output holds something of
-// a class. The reason names the kinds that were found, never what was found. With
-// allow_in_input, what stands in the input in the same words may be repeated.
-func buildSensitive(c Config, class redact.Class) (made, error) {
-	kinds := c.Kinds
+	kinds, allowInInput := b.Kinds, b.AllowInInput
 	if len(kinds) == 0 {
-		kinds = kindsOf(class)
+		kinds = ofClass
 	}
+	b.digest = strings.Join(kinds, ",")
 	detector, err := redact.NewDetector(kinds)
 	if err != nil {
-		return made{}, err
+		b.faults.Add("kinds", err.Error(), "")
 	}
-	return made{answer: func(_ context.Context, e *event.Event) (eval.Verdict, error) {
-		out, missing := outputOf(e)
-		if missing != "" {
-			return eval.NotApplicable(missing), nil
-		}
+	const maxShown = 6 // kinds that a reason names
+	return onOutput(func(_ context.Context, e *event.Event, out output) (eval.Verdict, error) {
 		input := ""
-		if c.AllowInInput {
+		if allowInInput {
 			input = e.Input.Text()
 		}
 		var found []string
@@ -80,9 +65,6 @@ func buildSensitive(c Config, class redact.Class) (made, error) {
 		}
 		slices.Sort(found)
 		found = slices.Compact(found)
-		return fail("found", strings.Join(found[:min(len(found), maxShownKinds)], ", ")), nil
-	}, digest: strings.Join(kinds, ",")}, nil
+		return fail("found", strings.Join(found[:min(len(found), maxShown)], ", ")), nil
+	})
 }
-
-// maxShownKinds bounds the kinds that a reason names.
-const maxShownKinds = 6

@@ -14,65 +14,60 @@ import (
 // application has a few; when more are in use, they are compiled again.
 const keptToolsets = 128
 
-// buildToolCalls makes a validator of the calls that a model made. In this order
+// buildToolCalls builds a validator of the calls that a model made. In this order
 // of gravity, a call fails that
 //
 //   - names a tool which was not offered,
-//   - has arguments that are no JSON object (a string may hold one; absent
-//     arguments are {}),
+//   - has arguments that are not a JSON object, nor a string with one, nor absent,
 //   - has arguments that the tool's schema refuses,
-//   - has a status that says so: anything but success, ok and the like.
+//   - has a status other than success, ok and the like.
 //
 // The reason is about the first failing call; the score is the share of calls
 // without a failure. An event that does not say which tools it offered is held to
 // arguments and status alone, with the label "unchecked" when it passes.
-func buildToolCalls(Config, *Schemas) (made, error) {
+func buildToolCalls(*builder) answer {
 	known := newLRU[[sha256.Size]byte, *toolset](keptToolsets)
-	return made{answer: func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
+	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 		if len(e.ToolCalls) == 0 {
 			return eval.NotApplicable("tool_calls"), nil
 		}
 		var tools *toolset
 		if raw := bytes.TrimSpace(e.Tools.Raw()); len(raw) > 0 {
-			tools = known.of(sha256.Sum256(raw), func() *toolset { return newToolset(raw) })
+			tools = known.get(sha256.Sum256(raw), func() *toolset { return newToolset(raw) })
 			if tools.bad != "" {
 				return cannotJudge(tools.bad), nil
 			}
 		}
-		return judgeCalls(ctx, tools, e.ToolCalls)
-	}}, nil
-}
-
-func judgeCalls(ctx context.Context, tools *toolset, calls []event.ToolCall) (eval.Verdict, error) {
-	var first eval.Verdict
-	failed, undecided := 0, ""
-	for i := range calls {
-		if err := ctx.Err(); err != nil {
-			return eval.Verdict{}, err
-		}
-		label, reason, err := tools.judge(ctx, &calls[i])
-		switch {
-		case err != nil:
-			return eval.Verdict{}, err
-		case label == labelUndecided:
-			undecided = reason
-		case label != "":
-			if failed == 0 {
-				first = fail(label, reason)
+		var first eval.Verdict
+		failed, undecided := 0, ""
+		for i := range e.ToolCalls {
+			if err := ctx.Err(); err != nil {
+				return eval.Verdict{}, err
 			}
-			failed++
+			label, reason, err := tools.judge(ctx, &e.ToolCalls[i])
+			switch {
+			case err != nil:
+				return eval.Verdict{}, err
+			case label == labelUndecided:
+				undecided = reason
+			case label != "":
+				if failed == 0 {
+					first = fail(label, reason)
+				}
+				failed++
+			}
 		}
+		switch {
+		case failed > 0:
+			first.Score = 1 - float64(failed)/float64(len(e.ToolCalls))
+			return first, nil
+		case undecided != "":
+			return cannotJudge(undecided), nil
+		case tools == nil:
+			return pass("unchecked"), nil
+		}
+		return pass(labelValid), nil
 	}
-	switch {
-	case failed > 0:
-		first.Score = 1 - float64(failed)/float64(len(calls))
-		return first, nil
-	case undecided != "":
-		return cannotJudge(undecided), nil
-	case tools == nil:
-		return pass("unchecked"), nil
-	}
-	return pass(labelValid), nil
 }
 
 // Labels of tool_calls beside those of json_schema.
@@ -84,35 +79,34 @@ const (
 )
 
 // judge says what is wrong with one call; an empty label means nothing. A nil
-// toolset knows no tools, and then none is unknown.
+// toolset does not know which tools were offered, so it refuses no name.
 func (t *toolset) judge(ctx context.Context, call *event.ToolCall) (label, reason string, err error) {
 	var called tool
+	name := "tool *" // a name that was not offered is the model's own words, and not shown
 	if t != nil {
 		var ok bool
 		if called, ok = t.tools[call.Name]; !ok {
 			return labelUnknownTool, "unknown tool", nil
 		}
-	}
-	shown := t.shownTool(call.Name)
-	if !called.free {
-		label, reason, err = called.arguments(ctx, call.Arguments)
-		if label != "" && label != labelUndecided || err != nil {
-			return label, shown + ": " + reason, err
+		if isPlain(call.Name, maxToolName) {
+			name = "tool " + call.Name
 		}
 	}
-	if call.Failed() {
-		return labelFailedTool, shown + " failed", nil
+	if !called.freeText {
+		label, reason, err = called.checkArguments(ctx, call.Arguments)
 	}
-	if label != "" {
-		reason = shown + ": " + reason
+	switch {
+	case err == nil && (label == "" || label == labelUndecided) && call.Failed():
+		return labelFailedTool, name + " failed", nil
+	case label == "" && err == nil:
+		return "", "", nil
 	}
-	return label, reason, nil
+	return label, name + ": " + reason, err
 }
 
-// arguments checks the arguments of a call.
-func (t tool) arguments(ctx context.Context, given event.Content) (label, reason string, err error) {
+func (t tool) checkArguments(ctx context.Context, arguments event.Content) (label, reason string, err error) {
 	text := "{}"
-	if raw := bytes.TrimSpace(given.Raw()); len(raw) > 0 {
+	if raw := bytes.TrimSpace(arguments.Raw()); len(raw) > 0 {
 		text = string(raw)
 		if raw[0] == '"' {
 			text = event.JSON(raw).Text()
@@ -132,7 +126,7 @@ func (t tool) arguments(ctx context.Context, given event.Content) (label, reason
 		return labelUndecided, "schema does not compile", nil
 	case t.schema == nil:
 		return "", "", nil
-	case t.dear && len(text) > maxToolText:
+	case t.patterned && len(text) > maxToolText:
 		return labelUndecided, "arguments too large", nil
 	}
 	if reason, err = t.schema.check(ctx, text, found); reason != "" {

@@ -1,6 +1,7 @@
 package validators
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -90,7 +91,7 @@ func TestToolsOfOtherShapes(t *testing.T) {
 		"number for a tool":         {`"tools":[1]` + call, undecided("tools unreadable")},
 		"text for a schema":         {`"tools":{"x":"looks up"}` + call, undecided("tools unreadable")},
 		"a schema for tools":        {`"tools":{"type":"object","properties":{}}` + call, undecided("tools unreadable")},
-		"too many declared":         {`"tools":{"functionDeclarations":` + listOf(maxTools+1, func(i int) string { return `{"name":"x` + itoa(i) + `"}` }) + `}` + call, undecided("tools too large")},
+		"too many declared":         {`"tools":{"functionDeclarations":` + listOf(maxTools+1, func(i int) string { return `{"name":"x` + strconv.Itoa(i) + `"}` }) + `}` + call, undecided("tools too large")},
 		"declaration with no name":  {`"tools":{"functionDeclarations":[{"name":"x"},{}]}` + call, undecided("tools unreadable")},
 		"schemas that are booleans": {`"tools":{"x":true,"tools":{"type":"object"},"name":null}` + call, want{eval.OutcomePass, "valid", ""}},
 		"tool without a name":       {`"tools":[{}]` + call, undecided("tools unreadable")},
@@ -120,7 +121,7 @@ func TestLRU(t *testing.T) {
 	t.Parallel()
 	built := 0
 	l := newLRU[string, int](2)
-	of := func(key string) int { return l.of(key, func() int { built++; return built }) }
+	of := func(key string) int { return l.get(key, func() int { built++; return built }) }
 	of("a")
 	of("b")
 	if of("a") != 1 || built != 2 {
@@ -130,7 +131,7 @@ func TestLRU(t *testing.T) {
 	if of("a") != 1 || of("b") != 4 {
 		t.Errorf("kept the wrong ones; built %d", built)
 	}
-	if n := l.order.Len(); n != 2 || len(l.byKey) != 2 {
+	if n := len(l.entries); n != 2 {
 		t.Errorf("%d entries, want 2", n)
 	}
 }
@@ -142,7 +143,7 @@ func TestLRUShared(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for i := range 100 {
-				if got := l.of(i%5, func() int { return i % 5 }); got != i%5 {
+				if got := l.get(i%5, func() int { return i % 5 }); got != i%5 {
 					t.Errorf("got %d, want %d", got, i%5)
 				}
 			}

@@ -1,21 +1,37 @@
 package validators
 
 import (
+	"cmp"
 	"encoding/json"
-	"maps"
+	"regexp/syntax"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// Bounds of the tools that one event may offer. They keep an event from buying
-// much work: compiling a schema takes time by the square of its subschemas. What
-// is beyond them cannot be judged.
+// Bounds of the tools that one event may offer: compiling a schema takes time by
+// the square of its subschemas. What is beyond them cannot be judged.
 const (
 	maxToolsBytes  = 256 << 10
 	maxTools       = 256
 	maxToolMembers = 2000 // members of all schemas together
 	maxToolDepth   = 48
 	maxToolName    = 64
+)
+
+// Bounds of the patterns in the schemas of those tools. A schema folder is its
+// operator's; tools come with the event, and its sender could have both a pattern
+// and a text made to keep a worker busy.
+const (
+	maxToolPattern      = 1000     // bytes of one pattern
+	maxToolInstructions = 1000     // of all patterns of one schema, compiled
+	maxToolText         = 64 << 10 // bytes of arguments that are held against a schema with patterns
+)
+
+// Why the tools of an event cannot be used.
+const (
+	toolsUnreadable = "tools unreadable"
+	toolsTooLarge   = "tools too large"
 )
 
 // toolset is what an event offered, ready to check calls. It is immutable.
@@ -25,24 +41,24 @@ type toolset struct {
 }
 
 type tool struct {
-	schema *schema // nil: any arguments
-	free   bool    // the arguments are free text and no JSON
-	bad    bool    // there is a schema and it does not compile
-	dear   bool    // the schema has patterns: it is held against shorter texts only
+	schema    *schema // nil: any arguments
+	freeText  bool    // the arguments are free text and not JSON
+	bad       bool    // there is a schema and it does not compile
+	patterned bool    // the schema has patterns: it is held against shorter texts only
 }
 
-// offered is one tool in any of the forms in which applications log them.
-type offered struct {
+// toolOffer is one tool in any of the forms in which applications log them.
+type toolOffer struct {
 	Name        string          `json:"name"`
 	Type        string          `json:"type"`
 	Parameters  json.RawMessage `json:"parameters"`
 	InputSchema json.RawMessage `json:"input_schema"`
 	InputCamel  json.RawMessage `json:"inputSchema"`
 	Schema      json.RawMessage `json:"schema"`
-	Function    *offered        `json:"function"`
-	Custom      *offered        `json:"custom"`
-	Spec        *offered        `json:"toolSpec"`             // Bedrock
-	Declared    []offered       `json:"functionDeclarations"` // Gemini
+	Function    *toolOffer      `json:"function"`
+	Custom      *toolOffer      `json:"custom"`
+	Spec        *toolOffer      `json:"toolSpec"`             // Bedrock
+	Declared    []toolOffer     `json:"functionDeclarations"` // Gemini
 }
 
 // newToolset reads the tools of an event: a list of {name, parameters}, where
@@ -52,63 +68,75 @@ type offered struct {
 // list, or an object of schemas by name.
 func newToolset(raw json.RawMessage) *toolset {
 	found := scanValue(string(raw), 0)
+	t := &toolset{tools: map[string]tool{}}
 	switch {
 	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth,
-		found.values > maxValues || found.paths(0) > maxPaths || found.wide: // they are held against a meta-schema
-		return &toolset{bad: "tools too large"}
+		found.values > maxValues || found.allPaths(0) > maxPaths || found.wide: // they are held against a meta-schema
+		t.bad = toolsTooLarge
 	case raw[0] == '[':
-		return listedTools(raw)
+		t.bad = cmp.Or(t.addList(raw), t.bad)
 	case raw[0] == '{':
-		return toolsIn(raw)
-	}
-	return &toolset{bad: "tools unreadable"}
-}
-
-// toolsIn reads an object. A schema is an object or a boolean: with a member that
-// is neither, it is not one of schemas by name.
-func toolsIn(raw json.RawMessage) *toolset {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(raw, &members) != nil {
-		return &toolset{bad: "tools unreadable"}
-	}
-	if list := members["tools"]; len(list) > 0 && list[0] == '[' {
-		return listedTools(list)
-	}
-	for _, member := range members {
-		if !strings.ContainsRune("{tfn", rune(member[0])) { // of null, any arguments
-			return listedTools(slices.Concat(json.RawMessage("["), raw, json.RawMessage("]")))
-		}
-	}
-	return namedTools(members)
-}
-
-func listedTools(raw json.RawMessage) *toolset {
-	var items []json.RawMessage
-	if json.Unmarshal(raw, &items) != nil {
-		return &toolset{bad: "tools unreadable"}
-	}
-	if len(items) > maxTools {
-		return &toolset{bad: "tools too large"}
-	}
-	t := &toolset{tools: make(map[string]tool, len(items))}
-	for _, item := range items {
-		var o offered
-		if item[0] == '"' {
-			if json.Unmarshal(item, &o.Name) != nil {
-				return &toolset{bad: "tools unreadable"}
-			}
-		} else if json.Unmarshal(item, &o) != nil {
-			return &toolset{bad: "tools unreadable"}
-		}
-		if !t.add(o) {
-			return &toolset{bad: "tools unreadable"}
-		}
+		t.bad = cmp.Or(t.addObject(raw), t.bad)
+	default:
+		t.bad = toolsUnreadable
 	}
 	return t
 }
 
-// add takes one offered tool in; the first of a name counts.
-func (t *toolset) add(o offered) bool {
+// addObject adds the tools of an object, or says why it cannot. A schema is an
+// object or a boolean: an object with a member that is neither does not hold
+// schemas by name.
+func (t *toolset) addObject(raw json.RawMessage) (bad string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return toolsUnreadable
+	}
+	if list := members["tools"]; len(list) > 0 && list[0] == '[' {
+		return t.addList(list)
+	}
+	for _, member := range members {
+		if !strings.ContainsRune("{tfn", rune(member[0])) { // of null, any arguments
+			return t.addList(slices.Concat(json.RawMessage("["), raw, json.RawMessage("]")))
+		}
+	}
+	if len(members) > maxTools {
+		return toolsTooLarge
+	}
+	for name, document := range members {
+		// A value may also be a tool as in a list, without its name.
+		var o toolOffer
+		if json.Unmarshal(document, &o) == nil && o.schema() != nil && o.Type != "object" {
+			document = o.schema()
+		}
+		t.tools[name] = newTool(document, false)
+	}
+	return ""
+}
+
+func (t *toolset) addList(raw json.RawMessage) (bad string) {
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		return toolsUnreadable
+	}
+	if len(items) > maxTools {
+		return toolsTooLarge
+	}
+	for _, item := range items {
+		var o toolOffer
+		into := any(&o)
+		if item[0] == '"' {
+			into = &o.Name
+		}
+		if json.Unmarshal(item, into) != nil || !t.add(o) {
+			return toolsUnreadable
+		}
+	}
+	return ""
+}
+
+// add adds one tool; the first of a name counts. It reports whether the offer
+// could be read.
+func (t *toolset) add(o toolOffer) bool {
 	switch {
 	case o.Function != nil:
 		return t.add(*o.Function)
@@ -116,10 +144,16 @@ func (t *toolset) add(o offered) bool {
 		o.Custom.Type = "custom"
 		return t.add(*o.Custom)
 	case o.Spec != nil:
-		o.Spec.InputCamel = unwrapped(o.Spec.InputCamel)
+		// A toolSpec holds its schema as {json: schema}.
+		var spec struct {
+			JSON json.RawMessage `json:"json"`
+		}
+		if json.Unmarshal(o.Spec.InputCamel, &spec) == nil && spec.JSON != nil {
+			o.Spec.InputCamel = spec.JSON
+		}
 		return t.add(*o.Spec)
 	case len(o.Declared) > 0:
-		return !slices.ContainsFunc(o.Declared, func(d offered) bool { return !t.add(d) })
+		return !slices.ContainsFunc(o.Declared, func(d toolOffer) bool { return !t.add(d) })
 	case o.Name == "" && o.Type != "" && o.Type != "function" && o.Type != "object":
 		o.Name = o.Type // a tool of the provider's own
 	}
@@ -130,14 +164,14 @@ func (t *toolset) add(o offered) bool {
 		return true
 	}
 	if len(t.tools) == maxTools {
-		t.bad = "tools too large"
+		t.bad = toolsTooLarge
 		return true
 	}
 	t.tools[o.Name] = newTool(o.schema(), o.Type == "custom")
 	return true
 }
 
-func (o offered) schema() json.RawMessage {
+func (o toolOffer) schema() json.RawMessage {
 	for _, s := range []json.RawMessage{o.Parameters, o.InputSchema, o.InputCamel, o.Schema} {
 		if len(s) > 0 && string(s) != "null" {
 			return s
@@ -146,54 +180,106 @@ func (o offered) schema() json.RawMessage {
 	return nil
 }
 
-// unwrapped gives the schema of {json: schema}, as a toolSpec holds it.
-func unwrapped(schema json.RawMessage) json.RawMessage {
-	var in struct {
-		JSON json.RawMessage `json:"json"`
-	}
-	if json.Unmarshal(schema, &in) != nil || in.JSON == nil {
-		return schema
-	}
-	return in.JSON
-}
-
-// namedTools reads schemas by name. A value may also be a tool as in a list,
-// without its name.
-func namedTools(byName map[string]json.RawMessage) *toolset {
-	if len(byName) > maxTools {
-		return &toolset{bad: "tools too large"}
-	}
-	t := &toolset{tools: make(map[string]tool, len(byName))}
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		document := byName[name]
-		var o offered
-		if json.Unmarshal(document, &o) == nil && o.schema() != nil && o.Type != "object" {
-			document = o.schema()
-		}
-		t.tools[name] = newTool(document, false)
-	}
-	return t
-}
-
-func newTool(document json.RawMessage, free bool) tool {
-	if free || len(document) == 0 || string(document) == "null" {
-		return tool{free: free}
+func newTool(document json.RawMessage, freeText bool) tool {
+	if freeText || len(document) == 0 || string(document) == "null" {
+		return tool{freeText: freeText}
 	}
 	size := patternSize(decode(string(document)))
 	if size > maxToolInstructions {
 		return tool{bad: true}
 	}
 	s, err := compileDocument(document)
-	return tool{schema: s, bad: err != nil, dear: size > 0}
+	return tool{schema: s, bad: err != nil, patterned: size > 0}
 }
 
-// shownTool gives a tool's name as a reason may show it. Only an offered name is
-// shown: any other is the model's own words.
-func (t *toolset) shownTool(name string) string {
-	if t != nil {
-		if _, ok := t.tools[name]; ok && isPlain(name, maxToolName) {
-			return "tool " + name
+// patternSize returns the instructions of all patterns of a schema document; more
+// than maxToolInstructions when they are too many. Values that are data count as
+// well: that is a mistake on the safe side. A pattern that does not compile is
+// the compiler's to report.
+func patternSize(doc any) int {
+	size := 0
+	add := func(pattern string) {
+		if size > maxToolInstructions {
+			return
+		}
+		if len(pattern) > maxToolPattern {
+			size = maxToolInstructions + 1
+			return
+		}
+		re, err := syntax.Parse(pattern, syntax.Perl)
+		if err != nil {
+			return
+		}
+		if prog, err := syntax.Compile(re.Simplify()); err == nil {
+			size += len(prog.Inst)
 		}
 	}
-	return "tool *"
+	walk(doc, func(v any) {
+		object, _ := v.(map[string]any)
+		if p, ok := object["pattern"].(string); ok {
+			add(p)
+		}
+		patterns, _ := object["patternProperties"].(map[string]any)
+		for p := range patterns {
+			add(p)
+		}
+		if object["format"] == "regex" { // compiles whatever the arguments hold
+			size = maxToolInstructions + 1
+		}
+	})
+	return size
+}
+
+// lru keeps the values that were used last. When it is full, the one that has not
+// been used for longest goes. It is safe for concurrent use.
+type lru[K comparable, V any] struct {
+	size int // small: all are looked at to find the oldest
+
+	mu      sync.Mutex
+	uses    int             // guarded by mu
+	entries map[K]*entry[V] // guarded by mu
+}
+
+type entry[V any] struct {
+	value V   // never changes
+	used  int // what uses was when the entry was last used
+}
+
+func newLRU[K comparable, V any](size int) *lru[K, V] {
+	return &lru[K, V]{size: size, entries: make(map[K]*entry[V], size)}
+}
+
+// get returns the value of a key, made by build unless it is known. Callers that
+// ask for the same unknown key at the same moment all build it; one is kept.
+func (l *lru[K, V]) get(key K, build func() V) V {
+	l.mu.Lock()
+	l.uses++
+	e, ok := l.entries[key]
+	if ok {
+		e.used = l.uses
+	}
+	l.mu.Unlock()
+	if ok {
+		return e.value
+	}
+
+	value := build()
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e, ok := l.entries[key]; ok {
+		return e.value
+	}
+	if len(l.entries) == l.size {
+		var oldest K
+		least := l.uses + 1
+		for k, e := range l.entries {
+			if e.used < least {
+				oldest, least = k, e.used
+			}
+		}
+		delete(l.entries, oldest)
+	}
+	l.entries[key] = &entry[V]{value, l.uses}
+	return value
 }

@@ -6,13 +6,15 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
 // answer is the part of a validator that differs from kind to kind: it looks at an
-// event and gives outcome, score, label, reason and measures.
+// event and returns outcome, score, label, reason and measures.
 type answer func(ctx context.Context, e *event.Event) (eval.Verdict, error)
 
 // validator is an answer with its identity. It is immutable.
@@ -23,36 +25,27 @@ type validator struct {
 	answer  answer
 }
 
-// New makes the validator that cfg describes. schemas are those that json_schema
-// checks with; other kinds need none. The error is an [fault.Faults] whose paths
-// are relative to the configuration of this validator.
+// New returns the validator that cfg describes. schemas are those that json_schema
+// checks with; other kinds need none. The error is a [fault.List] whose paths are
+// relative to the configuration of this validator.
 func New(cfg Config, schemas *Schemas) (eval.Evaluator, error) {
-	if faults := cfg.Validate(); len(faults) > 0 {
-		return nil, faults
-	}
-	k, _ := lookup(cfg.Type)
-	made, err := k.build(cfg, schemas)
-	if err != nil {
+	b := builder{Config: cfg, schemas: schemas}
+	k, answer := b.build()
+	if err := b.faults.Err(); err != nil {
 		return nil, err
 	}
-	return &validator{name: cfg.Name, typ: k.Type, version: version(k, cfg, made.digest), answer: made.answer}, nil
+	return &validator{name: cfg.Name, typ: k.Type, version: version(k, cfg, b.digest), answer: answer}, nil
 }
 
-// Name gives the evaluator's name.
-func (v *validator) Name() string { return v.name }
-
-// Type gives json_schema or rule.
+func (v *validator) Name() string    { return v.name }
 func (v *validator) Type() eval.Type { return v.typ }
-
-// Version gives a hash of kind, options and schemas.
 func (v *validator) Version() string { return v.version }
 
 // Evaluate answers one event.
-func (v *validator) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, error) {
-	if err := ctx.Err(); err != nil {
-		return eval.Verdict{}, fmt.Errorf("%s: %w", v.name, err)
+func (v *validator) Evaluate(ctx context.Context, e *event.Event) (verdict eval.Verdict, err error) {
+	if err = ctx.Err(); err == nil {
+		verdict, err = v.answer(ctx, e)
 	}
-	verdict, err := v.answer(ctx, e)
 	if err != nil {
 		return eval.Verdict{}, fmt.Errorf("%s: %w", v.name, err)
 	}
@@ -60,30 +53,81 @@ func (v *validator) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict,
 	return verdict, nil
 }
 
-// version is a hash of everything that decides a verdict: the kind, the revision
-// of its algorithm, the options, and what digest stands for. The name is not part
-// of it.
+// version returns a hash of everything that decides a verdict: the kind, the
+// revision of its algorithm, the options, and what digest stands for; not the name.
 func version(k kind, cfg Config, digest string) string {
 	cfg.Name = ""
-	options, err := json.Marshal(cfg)
-	if err != nil { // numbers have been checked to be finite
-		options = nil
-	}
+	options, _ := json.Marshal(cfg) // numbers have been checked to be finite
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%s\x00%s", k.Name, k.revision, options, digest))
 	return hex.EncodeToString(sum[:6])
 }
 
-// pass is a verdict with full score.
+// pass returns a verdict with full score.
 func pass(label string) eval.Verdict {
 	return eval.Verdict{Outcome: eval.OutcomePass, Score: 1, Label: label}
 }
 
-// fail is a verdict without a score.
+// fail returns a verdict without a score.
 func fail(label, reason string) eval.Verdict {
 	return eval.Verdict{Outcome: eval.OutcomeFail, Label: label, Reason: reason}
 }
 
-// cannotJudge is the verdict of a validator that looked and could not decide.
+// cannotJudge returns the verdict of a validator that looked and could not decide.
 func cannotJudge(reason string) eval.Verdict {
 	return eval.Verdict{Outcome: eval.OutcomeCannotJudge, Reason: reason}
+}
+
+// output is what the model said, in the form that validators read.
+type output struct {
+	text    string
+	json    bool // the output is a JSON value, and text is that value
+	refusal bool // the provider marked it as one
+}
+
+// outputOf returns what the model said. missing names the field that is absent; it
+// is empty when there is an output, even an empty one. A step that only calls
+// tools says nothing.
+func outputOf(e *event.Event) (out output, missing string) {
+	if e.Output.IsZero() {
+		return output{}, "output"
+	}
+	s := e.Said()
+	if !s.OnlyCallsTools() {
+		return output{s.Text, s.JSON, s.Refusal}, ""
+	}
+	if e.Output.Raw()[0] == '"' {
+		return output{}, "output"
+	}
+	return output{}, "output.content"
+}
+
+// lastInput returns the last thing that the user said: the text of the last turn
+// of a user, or the input as it is.
+func lastInput(e *event.Event) string {
+	turns, ok := e.Input.Turns()
+	if !ok {
+		return e.Input.Text()
+	}
+	for _, turn := range slices.Backward(turns) {
+		if strings.EqualFold(turn.Role, "user") {
+			return turn.Content
+		}
+	}
+	return ""
+}
+
+// onOutput returns an answer that is not applicable without an output.
+func onOutput(f func(ctx context.Context, e *event.Event, out output) (eval.Verdict, error)) answer {
+	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
+		out, missing := outputOf(e)
+		if missing != "" {
+			return eval.NotApplicable(missing), nil
+		}
+		return f(ctx, e, out)
+	}
+}
+
+// onText returns an answer that reads the text of the output alone.
+func onText(f func(text string) eval.Verdict) answer {
+	return onOutput(func(_ context.Context, _ *event.Event, out output) (eval.Verdict, error) { return f(out.text), nil })
 }

@@ -1,116 +1,94 @@
 package validators
 
 import (
-	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// contentWords gives the words of a text that carry content, in the form in which
-// they are compared. Scripts that are written without spaces give pairs of
-// neighbouring characters instead of words.
-func contentWords(text string, ignored map[string]bool) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for token := range tokens(text) {
-			switch first, _ := utf8.DecodeRuneInString(token); {
-			case unspaced(first):
-				if !pairs(token, yield) {
-					return
-				}
-			case unicode.IsDigit(first):
-				if !yield(number(token)) {
-					return
-				}
-			default:
-				word, _ := strings.CutSuffix(strings.ToLower(strings.ReplaceAll(token, "’", "'")), "'s")
-				if utf8.RuneCountInString(word) < 2 || ignored[word] {
-					continue
-				}
-				if !yield(stem(word)) {
-					return
-				}
+// contentWords calls visit for the words of a text that carry content, in the form
+// in which they are compared. In scripts that are written without spaces, pairs of
+// neighbouring characters stand for words.
+func contentWords(text string, ignored map[string]bool, visit func(string)) {
+	splitTokens(text, func(token string) {
+		switch first, size := utf8.DecodeRuneInString(token); {
+		case isUnspaced(first) && size == len(token):
+			visit(token)
+		case isUnspaced(first):
+			for last, i := 0, size; i < len(token); {
+				_, size = utf8.DecodeRuneInString(token[i:])
+				visit(token[last : i+size])
+				last, i = i, i+size
+			}
+		case unicode.IsDigit(first):
+			visit(normalNumber(token))
+		default:
+			word, _ := strings.CutSuffix(strings.ToLower(strings.ReplaceAll(token, "’", "'")), "'s")
+			if utf8.RuneCountInString(word) >= 2 && !ignored[word] {
+				visit(stem(word))
 			}
 		}
-	}
+	})
 }
 
-// tokens splits a text into words, numbers and runs of an unspaced script.
-func tokens(text string) iter.Seq[string] {
-	const (
-		none = iota
-		letters
-		digits
-		ideographs
-	)
-	class := func(r rune) int {
-		switch {
-		case unspaced(r):
-			return ideographs
-		case unicode.IsLetter(r) || unicode.IsMark(r):
-			return letters
-		case unicode.IsDigit(r):
-			return digits
-		}
-		return none
+// runeClass is the kind of token that a character belongs to.
+type runeClass int
+
+const (
+	otherRunes runeClass = iota
+	letters
+	digits
+	ideographs
+)
+
+func classOf(r rune) runeClass {
+	switch {
+	case isUnspaced(r):
+		return ideographs
+	case unicode.IsLetter(r) || unicode.IsMark(r):
+		return letters
+	case unicode.IsDigit(r):
+		return digits
 	}
-	return func(yield func(string) bool) {
-		start, current := 0, none
-		for i, r := range text {
-			c := class(r)
-			switch {
-			case c == current:
-				continue
-			case current == letters && (c == digits || (r == '\'' || r == '’') && classAfter(text, i, class) == letters):
-				continue // don't; B12
-			case current == digits && (r == '.' || r == ',') && classAfter(text, i, class) == digits:
-				continue // 1,000.50
-			}
-			if current != none && !yield(text[start:i]) {
-				return
-			}
-			start, current = i, c
-		}
-		if current != none {
-			yield(text[start:])
-		}
-	}
+	return otherRunes
 }
 
-// classAfter gives the class of the character after the one at i.
-func classAfter(text string, i int, class func(rune) int) int {
-	_, size := utf8.DecodeRuneInString(text[i:])
-	r, n := utf8.DecodeRuneInString(text[i+size:])
-	if n == 0 {
-		return 0
-	}
-	return class(r)
-}
-
-// unspaced reports a character of a script that is written without spaces.
-func unspaced(r rune) bool {
+// isUnspaced reports whether r belongs to a script that is written without spaces.
+func isUnspaced(r rune) bool {
 	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
-// pairs gives each two neighbouring characters of a run.
-func pairs(run string, yield func(string) bool) bool {
-	_, size := utf8.DecodeRuneInString(run)
-	if size == len(run) {
-		return yield(run)
-	}
-	for last, i := 0, size; i < len(run); {
-		_, size = utf8.DecodeRuneInString(run[i:])
-		if !yield(run[last : i+size]) {
-			return false
+// splitTokens calls visit for the words, numbers and runs of an unspaced script.
+func splitTokens(text string, visit func(string)) {
+	start, current := 0, otherRunes
+	for i, r := range text {
+		class := classOf(r)
+		next := otherRunes // class of the character after a mark
+		if class == otherRunes && (r == '\'' || r == '’' || r == '.' || r == ',') {
+			after, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
+			next = classOf(after)
 		}
-		last, i = i, i+size
+		switch {
+		case class == current:
+			continue
+		case current == letters && (class == digits || (r == '\'' || r == '’') && next == letters):
+			continue // don't; B12
+		case current == digits && (r == '.' || r == ',') && next == digits:
+			continue // 1,000.50
+		}
+		if current != otherRunes {
+			visit(text[start:i])
+		}
+		start, current = i, class
 	}
-	return true
+	if current != otherRunes {
+		visit(text[start:])
+	}
 }
 
-// number writes a number without marks between thousands and without zeros at the
-// end of a decimal fraction: 1,000.50 is 1000.5.
-func number(token string) string {
+// normalNumber returns a number without marks between thousands and without zeros at
+// the end of a decimal fraction: 1,000.50 is 1000.5.
+func normalNumber(token string) string {
 	token = strings.ReplaceAll(token, ",", "")
 	if strings.Count(token, ".") == 1 {
 		token = strings.TrimSuffix(strings.TrimRight(token, "0"), ".")
@@ -119,7 +97,7 @@ func number(token string) string {
 }
 
 // stem cuts the commonest English endings, so that refunds, refunded and refunding
-// are refund. It is light on purpose: a stem of fewer than three letters is not cut.
+// are refund. It is light on purpose: no stem is cut to fewer than least letters.
 func stem(word string) string {
 	if strings.HasSuffix(word, "ss") || strings.HasSuffix(word, "us") {
 		return word
@@ -128,30 +106,19 @@ func stem(word string) string {
 		suffix, instead string
 		least           int
 	}{
-		{"ations", "", 3},
-		{"ation", "", 3},
-		{"ingly", "", 3},
-		{"ings", "", 3},
-		{"ies", "i", 2},
-		{"ied", "i", 2},
-		{"ing", "", 3},
-		{"sses", "ss", 2},
-		{"edly", "", 3},
-		{"ed", "", 3},
-		{"ly", "", 4},
-		{"es", "", 3},
-		{"s", "", 3},
+		{"ations", "", 3}, {"ation", "", 3}, {"ingly", "", 3}, {"ings", "", 3}, {"ies", "i", 2}, {"ied", "i", 2}, {"ing", "", 3},
+		{"sses", "ss", 2}, {"edly", "", 3}, {"ed", "", 3}, {"ly", "", 4}, {"es", "", 3}, {"s", "", 3},
 	} {
 		if base, ok := strings.CutSuffix(word, rule.suffix); ok && utf8.RuneCountInString(base) >= rule.least {
-			return ending(base + rule.instead)
+			return undoEnding(base + rule.instead)
 		}
 	}
-	return ending(word)
+	return undoEnding(word)
 }
 
-// ending undoes what an ending does to the letters before it: a doubled consonant
+// undoEnding undoes what an ending does to the letters before it: a doubled consonant
 // (shipped), a dropped e (store, storing), a y that became i.
-func ending(base string) string {
+func undoEnding(base string) string {
 	n := len(base)
 	switch {
 	case n >= 4 && base[n-1] == base[n-2] && strings.IndexByte("bdgmnprt", base[n-1]) >= 0:

@@ -1,5 +1,11 @@
 package jsonscan
 
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
 // Kind is the kind of a token.
 type Kind uint8
 
@@ -61,11 +67,10 @@ func (s *Scanner[T]) Flaw() Flaw { return s.flaw }
 
 // Whole reports whether the value has ended and nothing but white space follows.
 func (s *Scanner[T]) Whole() bool {
-	i := s.pos
-	for i < len(s.text) && IsSpace(s.text[i]) {
-		i++
+	if s.flaw == FlawNone {
+		s.space()
 	}
-	return i == len(s.text) && s.flaw == FlawNone && s.due == dueNext && s.depth == 0
+	return s.pos == len(s.text) && s.flaw == FlawNone && s.due == dueNext && s.depth == 0
 }
 
 // Next returns the next token. ok is false when the value has ended and when the
@@ -106,15 +111,13 @@ func (s *Scanner[T]) Skip(t Token) {
 	}
 }
 
-// closing returns the bracket that closes the innermost open value.
+// closing returns the bracket that closes the innermost open value: in ASCII, '}' is
+// '{'+2 and ']' is '['+2.
 func (s *Scanner[T]) closing() byte {
-	opening := byte(0)
-	if i := s.depth - 1; i < len(s.near) {
-		opening = s.near[i]
-	} else {
-		opening = s.far[i-len(s.near)]
+	if s.depth <= len(s.near) {
+		return s.near[s.depth-1] + 2
 	}
-	return opening + 2 // in ASCII, '}' is '{'+2 and ']' is '['+2
+	return s.far[s.depth-1-len(s.near)] + 2
 }
 
 func (s *Scanner[T]) push(opening byte) {
@@ -128,12 +131,10 @@ func (s *Scanner[T]) push(opening byte) {
 
 // comma reads the comma before a member or an item.
 func (s *Scanner[T]) comma() bool {
-	if s.text[s.pos] != ',' {
-		s.fail(None, s.pos, s.nameFlaw(s.pos, FlawSyntax))
+	comma := s.pos
+	if !s.mark(',') {
 		return false
 	}
-	comma := s.pos
-	s.pos++
 	s.space()
 	if s.pos < len(s.text) && s.text[s.pos] == s.closing() {
 		s.fail(None, comma, FlawTrailingComma)
@@ -142,29 +143,34 @@ func (s *Scanner[T]) comma() bool {
 	return true
 }
 
+// mark reads a comma, a colon or a quote.
+func (s *Scanner[T]) mark(c byte) bool {
+	switch s.space(); {
+	case s.pos >= len(s.text):
+		s.fail(None, s.pos, FlawTruncated)
+	case s.text[s.pos] != c:
+		s.fail(None, s.pos, s.nameFlaw(s.pos, FlawSyntax))
+	default:
+		s.pos++
+	}
+	return s.flaw == FlawNone
+}
+
 // key reads the name of a member and its colon.
 func (s *Scanner[T]) key() (t Token, ok bool) {
-	if s.pos >= len(s.text) {
-		return s.fail(None, s.pos, FlawTruncated)
+	start := s.pos
+	if !s.mark('"') {
+		return Token{}, false
 	}
-	if s.text[s.pos] != '"' {
-		return s.fail(None, s.pos, s.nameFlaw(s.pos, FlawSyntax))
-	}
-	end, flaw := s.quoted(s.pos)
+	end, flaw := s.quoted(start)
 	if flaw != FlawNone {
 		return s.fail(None, end, flaw)
 	}
-	t = Token{Key, s.pos, end}
-	s.pos = end
-	s.space()
-	if s.pos >= len(s.text) {
-		return s.fail(None, s.pos, FlawTruncated)
+	s.pos, s.due = end, dueValue
+	if !s.mark(':') {
+		return Token{}, false
 	}
-	if s.text[s.pos] != ':' {
-		return s.fail(None, s.pos, s.nameFlaw(s.pos, FlawSyntax))
-	}
-	s.due, s.pos = dueValue, s.pos+1
-	return t, true
+	return Token{Key, start, end}, true
 }
 
 // value reads a scalar or an opening bracket.
@@ -239,73 +245,110 @@ func (s *Scanner[T]) number(i int) (int, Flaw) {
 		i++
 	}
 	whole := i
-	i = s.digits(i)
+	i, flaw := s.digits(i)
 	switch {
-	case i == whole && i < len(s.text):
-		return i, s.nameFlaw(i, FlawNumber)
-	case i == whole:
-		return i, FlawTruncated
-	case s.text[whole] == '0' && i > whole+1:
+	case flaw == FlawNumber:
+		return i, s.nameFlaw(i, flaw)
+	case flaw == FlawNone && s.text[whole] == '0' && i > whole+1:
 		return whole, FlawNumber
 	}
-	if i < len(s.text) && s.text[i] == '.' {
-		fraction := i + 1
-		if i = s.digits(fraction); i == fraction {
-			return i, s.lackingDigits(i)
-		}
+	if flaw == FlawNone && i < len(s.text) && s.text[i] == '.' {
+		i, flaw = s.digits(i + 1)
 	}
-	if i < len(s.text) && s.text[i]|0x20 == 'e' {
-		i++
-		if i < len(s.text) && (s.text[i] == '+' || s.text[i] == '-') {
+	if flaw == FlawNone && i < len(s.text) && s.text[i]|0x20 == 'e' {
+		if i++; i < len(s.text) && (s.text[i] == '+' || s.text[i] == '-') {
 			i++
 		}
-		exponent := i
-		if i = s.digits(exponent); i == exponent {
-			return i, s.lackingDigits(i)
-		}
+		i, flaw = s.digits(i)
 	}
-	return i, FlawNone
+	return i, flaw
 }
 
-func (s *Scanner[T]) lackingDigits(i int) Flaw {
-	if i >= len(s.text) {
-		return FlawTruncated
+// digits returns the end of the digits at i, of which there has to be one.
+func (s *Scanner[T]) digits(i int) (int, Flaw) {
+	first := i
+	for i < len(s.text) && isDigit(s.text[i]) {
+		i++
 	}
-	return FlawNumber
+	switch {
+	case i > first:
+		return i, FlawNone
+	case i == len(s.text):
+		return i, FlawTruncated
+	}
+	return i, FlawNumber
 }
 
 func (s *Scanner[T]) literal(i int) (int, Flaw) {
 	for _, word := range [...]string{"true", "false", "null"} {
-		n := 0
-		for n < len(word) && i+n < len(s.text) && s.text[i+n] == word[n] {
-			n++
-		}
+		n := min(len(word), len(s.text)-i)
 		switch {
+		case string(s.text[i:i+n]) != word[:n]:
 		case n == len(word):
 			return i + n, FlawNone
-		case i+n == len(s.text):
+		default:
 			return i + n, FlawTruncated
 		}
 	}
 	return i, s.nameFlaw(i, FlawSyntax)
 }
 
-func (s *Scanner[T]) digits(i int) int {
-	for i < len(s.text) && isDigit(s.text[i]) {
-		i++
-	}
-	return i
-}
-
 func (s *Scanner[T]) space() {
-	for s.pos < len(s.text) && IsSpace(s.text[s.pos]) {
-		s.pos++
+	for s.pos < len(s.text) {
+		switch s.text[s.pos] {
+		case ' ', '\n', '\r', '\t':
+			s.pos++
+		default:
+			return
+		}
 	}
 }
-
-// IsSpace reports whether c is white space between tokens.
-func IsSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
+
+// Flaw says why a text is not JSON, in words that hold nothing of the text. There
+// are only these.
+type Flaw string
+
+// The flaws.
+const (
+	FlawNone          Flaw = ""
+	FlawTruncated     Flaw = "ends too early"
+	FlawTrailingComma Flaw = "trailing comma"
+	FlawComment       Flaw = "comment"
+	FlawQuotes        Flaw = `quotes other than "`
+	FlawWord          Flaw = "bare word"
+	FlawControl       Flaw = "control character in a string"
+	FlawEscape        Flaw = "invalid escape in a string"
+	FlawNumber        Flaw = "invalid number"
+	FlawSyntax        Flaw = "comma, colon or bracket missing or misplaced"
+)
+
+// nameFlaw names what stands at i where it must not; otherwise is the answer when
+// it is nothing that models and people often write.
+func (s *Scanner[T]) nameFlaw(i int, otherwise Flaw) Flaw {
+	next := string(s.text[i:min(i+3, len(s.text))])
+	switch c := next[0]; {
+	case strings.HasPrefix(next, "//"), strings.HasPrefix(next, "/*"), c == '#':
+		return FlawComment
+	case c == '\'', c == '`', next == "“", next == "”":
+		return FlawQuotes
+	case c|0x20 >= 'a' && c|0x20 <= 'z', c == '_', c == '$':
+		return FlawWord
+	}
+	return otherwise
+}
+
+// Unquote decodes a String or a Key. Bytes that are not UTF-8 become U+FFFD, as
+// in encoding/json.
+func Unquote[T Text](token T) (string, error) {
+	inner := string(token[1 : len(token)-1])
+	if strings.IndexByte(inner, '\\') < 0 && utf8.ValidString(inner) {
+		return inner, nil
+	}
+	var s string
+	err := json.Unmarshal([]byte(token), &s)
+	return s, err
+}

@@ -24,7 +24,7 @@ func TestScanCounts(t *testing.T) {
 	}
 }
 
-// FuzzScan holds the scanner to the standard library's idea of JSON.
+// FuzzScan compares the scan with the standard library's idea of JSON.
 func FuzzScan(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,2.5e-3,"x\u00e9\n",true,false,null,{}]}`, `[]`, `{}`, ` 1 `, `"\\"`, `[1,]`, `{"a"}`, `-`, `0.0`, "\"\x01\"", `{"a":1}}`, `[[[[`, `tr`, `"` + "\xff" + `"`,
@@ -48,9 +48,9 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// FuzzEmbedded: whatever is found in prose is an object or array, in order,
+// FuzzFindJSON: whatever is found in prose is an object or array, in order,
 // and never overlaps.
-func FuzzEmbedded(f *testing.F) {
+func FuzzFindJSON(f *testing.F) {
 	for _, seed := range []string{
 		"Here: {\"a\":1}.", "```json\n[1]\n``` and {\"b\":2}", "see [1] and [2]", "{\"a\":", "{name} {{x}} {\"a\":{\"b\":[]}}", "[[[[[[", "~~~\n{}",
 	} {
@@ -58,7 +58,7 @@ func FuzzEmbedded(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		last := 0
-		findJSON(text, func(g candidate) bool {
+		findJSON(text, func(g span) bool {
 			if g.start < last || g.end <= g.start || !json.Valid([]byte(text[g.start:g.end])) && g.depth < 9000 {
 				t.Fatalf("found [%d:%d] after %d", g.start, g.end, last)
 			}
@@ -71,9 +71,9 @@ func FuzzEmbedded(f *testing.F) {
 	})
 }
 
-// TestEmbeddedIsLinear counts what the search reads, on texts that make a naive
+// TestFindJSONIsLinear counts what the search reads, on texts that make a naive
 // search quadratic.
-func TestEmbeddedIsLinear(t *testing.T) {
+func TestFindJSONIsLinear(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"only openings":      strings.Repeat("[", 1<<20),
@@ -82,7 +82,7 @@ func TestEmbeddedIsLinear(t *testing.T) {
 	} {
 		// A quadratic search of a megabyte would not end in the time of a test.
 		found := 0
-		findJSON(text, func(candidate) bool { found++; return true })
+		findJSON(text, func(span) bool { found++; return true })
 		if found != 0 {
 			t.Errorf("%s: found %d", name, found)
 		}
