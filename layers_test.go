@@ -16,96 +16,102 @@ const module = "github.com/evalworker/evalworker"
 
 // layers is the architecture: which packages of ours a package may import. A
 // package that is not listed may not exist, so that a new one is a decision.
-// Imports point down, parts never import each other, and event knows nobody.
+// Imports point down, parts never import each other, and event knows none of them.
 var layers = map[string][]string{
-	// What applications publish, and the vocabulary of verdicts.
-	"event": {},
+	// Small tools of several rooms; each imports nothing of ours.
+	"internal/backoff":      {},
+	"internal/jsonscan":     {},
+	"internal/outage":       {},
+	"internal/config/fault": {},
+
+	// What applications publish, and the vocabulary of evaluation.
+	"event": {"internal/jsonscan"},
 	"eval":  {"event"},
 
 	// The grounds: what several parts stand on.
-	"internal/config/fault":      {},
 	"internal/config/secret":     {},
 	"internal/config/strictyaml": {"internal/config/fault"},
-	"internal/outage":            {},
-	"internal/backoff":           {},
+	"redact":                     {"eval", "event", "internal/config/fault", "internal/jsonscan"},
 	"stats":                      {},
-	"redact":                     {"eval", "event", "internal/config/fault"},
 	"store":                      {"internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage"},
 
 	// Kafka.
 	"kafka/conn":       {"internal/config/fault", "internal/config/secret"},
 	"kafka/fetch":      {"event", "kafka/conn"},
 	"kafka/consumer":   {"eval", "event", "internal/backoff", "internal/config/fault", "internal/outage", "kafka/conn", "kafka/fetch"},
-	"kafka/deadletter": {"eval", "event", "internal/config/fault", "kafka/conn", "kafka/consumer"},
+	"kafka/deadletter": {"eval", "event", "internal/backoff", "internal/config/fault", "kafka/conn", "kafka/consumer"},
 
 	// The parts.
 	"sampler":         {"eval", "event", "internal/config/fault"},
-	"validators":      {"eval", "event", "internal/config/fault", "redact"},
-	"judges":          {"eval", "event", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml"},
+	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "redact"},
+	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml"},
+	"judges/model":    {"eval", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},
-	"emitter":         {"event", "internal/config/fault", "internal/config/secret", "kafka/conn"},
+	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
-	"sidecar":         {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/serve", "sidecar/spool"},
-	"sidecar/spool":   {"internal/config/fault"},
 
-	// What happens to one event.
-	"pipeline": {"eval", "event", "sampler"},
+	// One revision of what is evaluated, and what happens to one event.
+	"policy":   {"eval", "internal/config/fault", "internal/config/strictyaml", "judges", "judges/model", "sampler", "validators"},
+	"pipeline": {"eval", "event", "internal/backoff", "internal/outage", "policy"},
 
-	// How this process runs.
+	// How the processes run.
 	"internal/serve": {"internal/config/fault", "internal/config/secret"},
 	"internal/config": {
-		"eval", "judges", "kafka/consumer", "redact", "sampler", "store", "telemetry", "validators",
 		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/serve",
+		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",
 	},
 	"internal/app": {
-		"eval", "datasets", "emitter/mskiam", "judges", "kafka/consumer", "pipeline", "redact", "sampler", "store", "telemetry", "validators",
-		"internal/config", "internal/config/fault", "internal/serve",
+		"datasets", "emitter/mskiam", "eval", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
+		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "store", "telemetry",
 	},
-	"internal/summary": {"eval", "stats"},
 	"internal/replay":  {"eval", "pipeline"},
+	"internal/summary": {"eval", "stats"},
+	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/serve", "sidecar/spool"},
+	"sidecar/spool":    {"internal/config/fault"},
 
 	// What the demo and the tests add.
-	"internal/demo/broker":         {"internal/config/fault"},
-	"internal/demo/modelserver":    {},
-	"internal/demo/scenario":       {"event", "internal/config/fault", "internal/demo/modelserver"},
+	"internal/demo/broker":      {"internal/config/fault"},
+	"internal/demo/modelserver": {},
+	"internal/demo/scenario":    {"event", "internal/demo/modelserver"},
+	"internal/demo": {
+		"datasets", "emitter", "eval", "event", "internal/app", "internal/config", "internal/config/fault",
+		"internal/demo/broker", "internal/demo/modelserver", "internal/demo/scenario", "internal/summary", "store",
+	},
 	"internal/testkit/certs":       {},
 	"internal/testkit/conformance": {"eval", "event"},
 	"internal/testkit/containers":  {},
 	"internal/testkit/datadog":     {},
 	"kafka/consumer/killtest":      {},
-	"internal/demo": {
-		"eval", "event", "datasets", "emitter", "store", "internal/app", "internal/config", "internal/config/fault",
-		"internal/demo/broker", "internal/demo/modelserver", "internal/demo/scenario", "internal/summary",
-	},
 
 	// The program as a whole, from outside.
 	"test/faults": {},
 
 	// The programs.
+	"internal/cli": {},
 	"cmd/emitter": {
-		"emitter", "emitter/mskiam", "event", "sidecar", "sidecar/spool",
-		"internal/config/fault", "internal/config/secret", "internal/demo/scenario",
+		"emitter", "emitter/mskiam", "event", "internal/backoff", "internal/cli", "internal/config/fault", "internal/config/secret",
+		"internal/demo/scenario", "sidecar", "sidecar/spool",
 	},
 	"cmd/evalworker": {
-		"eval", "event", "datasets", "emitter/mskiam", "kafka/deadletter", "redact", "sampler", "store",
-		"internal/app", "internal/config", "internal/config/fault", "internal/demo", "internal/replay", "internal/summary",
+		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
+		"internal/demo", "internal/replay", "internal/summary", "kafka/deadletter", "policy", "redact", "store",
 	},
 	"internal/gen":     {"event", "internal/config", "telemetry"},
 	"examples/publish": {"emitter", "event"},
 	"bench": {
-		"emitter", "event", "kafka/conn", "internal/app", "internal/config",
-		"internal/demo/modelserver", "internal/testkit/containers", "internal/testkit/datadog",
+		"emitter", "event", "internal/app", "internal/config", "internal/demo/modelserver",
+		"internal/testkit/containers", "internal/testkit/datadog", "kafka/conn",
 	},
 }
 
-// rooms gives each vendor library its one room.
+// rooms names the one room of each vendor library.
 var rooms = map[string][]string{
 	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
-	"github.com/sashabaranov/go-openai":     {"judges"},
+	"github.com/sashabaranov/go-openai":     {"judges/model"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"store"},
 	"github.com/pressly/goose":              {"store"},
@@ -118,7 +124,7 @@ var rooms = map[string][]string{
 	"github.com/spf13/cobra":                {"cmd/emitter", "cmd/evalworker"},
 	"gonum.org/":                            {"stats"},
 	"github.com/fsnotify/fsnotify":          {"internal/config"},
-	"github.com/schollz/progressbar":        {"cmd/emitter", "cmd/evalworker"},
+	"github.com/schollz/progressbar":        {"internal/cli"},
 	"github.com/cespare/xxhash":             {"sampler"},
 	"github.com/gofrs/flock":                {"sidecar/spool"},
 }

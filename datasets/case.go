@@ -76,11 +76,11 @@ type Exemplar struct {
 	UserRating      event.Rating     `json:"user_rating,omitempty"`
 	Comment         string           `json:"comment,omitempty"`
 
-	Verdict Verdict `json:"verdict"`
+	Failure Failure `json:"verdict"`
 }
 
-// Verdict says why an exemplar failed.
-type Verdict struct {
+// Failure says why an exemplar failed.
+type Failure struct {
 	Outcome     eval.Outcome      `json:"outcome"`
 	Score       float64           `json:"score"`
 	Reason      string            `json:"reason"`
@@ -110,7 +110,7 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 		RequestID: r.Event.RequestID, OccurredAt: occurredAt(r), Environment: r.Event.Environment,
 		Feature: r.Event.Feature, PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion,
 		Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
-		Verdict: Verdict{
+		Failure: Failure{
 			Outcome: v.Outcome, Score: finite(v.Score), Reason: v.Reason, Label: v.Label, Version: v.Version,
 			Policy: r.Plan.Revision, Rule: v.Rule, Probability: finite(v.Probability),
 		},
@@ -122,7 +122,7 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 		x.SpanID = span.String()
 	}
 	for _, c := range v.Criteria {
-		x.Verdict.Criteria = append(x.Verdict.Criteria, CriterionResult{ID: c.ID, Outcome: c.Outcome})
+		x.Failure.Criteria = append(x.Failure.Criteria, CriterionResult{ID: c.ID, Outcome: c.Outcome})
 	}
 	if redacted == nil {
 		x.ContentWithheld = true
@@ -133,9 +133,9 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 	if redacted.Retrieval != nil {
 		x.Query, x.Chunks = redacted.Retrieval.Query, redacted.Retrieval.Chunks
 	}
-	x.Verdict.Explanation = redactText(v.Explanation)
+	x.Failure.Explanation = redactText(v.Explanation)
 	for i, c := range v.Criteria {
-		x.Verdict.Criteria[i].Evidence, x.Verdict.Criteria[i].Reason = redactText(c.Evidence), redactText(c.Reason)
+		x.Failure.Criteria[i].Evidence, x.Failure.Criteria[i].Reason = redactText(c.Evidence), redactText(c.Reason)
 	}
 	return x
 }

@@ -108,7 +108,7 @@ func oneCase(t *testing.T, s suite) {
 	if !c.FirstSeen.Equal(start.Add(time.Second)) || !c.LastSeen.Equal(start.Add(3*time.Second)) || len(c.Exemplars) != 3 {
 		t.Errorf("seen from %s to %s, %d exemplars", c.FirstSeen, c.LastSeen, len(c.Exemplars))
 	}
-	if x := c.Exemplars[0]; x.RequestID != "req_00001" || string(x.Output) != `"answer 1"` || x.Verdict.Probability != 0.5 || x.Verdict.Policy != "rev" {
+	if x := c.Exemplars[0]; x.RequestID != "req_00001" || string(x.Output) != `"answer 1"` || x.Failure.Probability != 0.5 || x.Failure.Policy != "rev" {
 		t.Errorf("exemplar: %+v", x)
 	}
 	s.offer(t, report(4, "how do I return it?"))
@@ -267,7 +267,7 @@ func withheld(t *testing.T, s suite) {
 	}
 	c := s.only(t, datasets.Filter{})
 	x := c.Exemplars[0]
-	if !x.ContentWithheld || x.Input != nil || x.Output != nil || x.Verdict.Explanation != "" {
+	if !x.ContentWithheld || x.Input != nil || x.Output != nil || x.Failure.Explanation != "" {
 		t.Errorf("exemplar: %+v", x)
 	}
 }

@@ -30,8 +30,8 @@ func noNumber(t *testing.T, s suite) {
 		s.offer(t, r)
 	}
 	for _, x := range s.only(t, datasets.Filter{}).Exemplars {
-		if x.Verdict.Score != 0 || x.Verdict.Probability != 0 {
-			t.Errorf("score %v, probability %v", x.Verdict.Score, x.Verdict.Probability)
+		if x.Failure.Score != 0 || x.Failure.Probability != 0 {
+			t.Errorf("score %v, probability %v", x.Failure.Score, x.Failure.Probability)
 		}
 	}
 }

@@ -64,8 +64,8 @@ func csvFields(r Row) []string {
 		string(r.RequestID), r.OccurredAt.Format(time.RFC3339), r.Provider, r.Model, r.TraceID, r.SpanID,
 		event.JSON(r.Input).Text(), event.JSON(r.Output).Text(), event.JSON(r.Expected).Text(),
 		strings.Join(chunks, "\n"), strings.Join(calls, "\n"),
-		r.Verdict.Label, r.Verdict.Explanation, strconv.FormatFloat(r.Verdict.Score, 'g', -1, 64), r.Verdict.Version,
-		strconv.FormatFloat(r.Verdict.Probability, 'g', -1, 64), strconv.FormatBool(r.ContentWithheld),
+		r.Failure.Label, r.Failure.Explanation, strconv.FormatFloat(r.Failure.Score, 'g', -1, 64), r.Failure.Version,
+		strconv.FormatFloat(r.Failure.Probability, 'g', -1, 64), strconv.FormatBool(r.ContentWithheld),
 	}
 	for i, f := range fields {
 		fields[i] = escapeFormula(f)

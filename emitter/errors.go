@@ -75,12 +75,12 @@ func (u *UnsentError) report() error {
 // an error is tried again like a fault of the network, because a rotated secret heals
 // it.
 func (c Config) explain(err error) error {
-	if access := conn.Refused(err); access != nil {
+	if access := conn.AccessErrorIn(err); access != nil {
 		return access
 	}
 	if code, ok := errors.AsType[kafka.Error](err); ok {
 		// The code alone: Explain would also interpret what is wrapped around it.
-		if access := conn.Refused(c.conn().Explain(code)); access != nil {
+		if access := conn.AccessErrorIn(c.conn().Explain(code)); access != nil {
 			return access
 		}
 	}
@@ -91,7 +91,7 @@ func (c Config) explain(err error) error {
 // and what is wrong with the connection. A broker's answer stays as it is.
 func (c *topicClient) describe(err error) error {
 	if _, answered := errors.AsType[kafka.Error](err); answered {
-		return conn.Bare(err)
+		return conn.TrimMethod(err)
 	}
 	return c.cluster.Describe(c.cluster.Explain(err))
 }

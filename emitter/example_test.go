@@ -74,8 +74,8 @@ func ExamplePublisher() {
 		fmt.Println(err)
 		return
 	}
-	out, err := p.Publish(context.Background(), []emitter.Encoded{{Event: ev, Value: value}})
-	fmt.Println(out.Written, "written,", len(out.Refused), "refused,", len(out.Left), "left:", err != nil)
+	out, err := p.Publish(context.Background(), []emitter.EncodedEvent{{Event: ev, Value: value}})
+	fmt.Println(out.Written, "written,", len(out.Rejected), "refused,", len(out.Left), "left:", err != nil)
 	// Output: 0 written, 0 refused, 1 left: true
 }
 

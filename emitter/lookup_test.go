@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-func encodedAs(id string) Encoded {
-	return Encoded{Event: &event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(id)}, Value: []byte("{}")}
+func encodedAs(id string) EncodedEvent {
+	return EncodedEvent{Event: &event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(id)}, Value: []byte("{}")}
 }
 
 // Each of the four answers that a write takes may come late, as long as all come
@@ -18,7 +18,7 @@ func TestASlowLookUpIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := publisherOn(t, &cluster{answer: takes, late: 2200 * time.Millisecond}, Config{})
-		if out, err := p.Publish(t.Context(), []Encoded{encodedAs("a")}); err != nil {
+		if out, err := p.Publish(t.Context(), []EncodedEvent{encodedAs("a")}); err != nil {
 			t.Errorf("Publish = %d written, %v", out.Written, err)
 		}
 	})
@@ -31,14 +31,14 @@ func TestALeaderThatMovedIsFoundAtOnce(t *testing.T) {
 			c := &cluster{answer: takes}
 			p := publisherOn(t, c, Config{})
 			for range 3 {
-				if _, err := p.Publish(t.Context(), []Encoded{encodedAs("a")}); err != nil {
+				if _, err := p.Publish(t.Context(), []EncodedEvent{encodedAs("a")}); err != nil {
 					t.Fatal(err)
 				}
 				c.moveLeader()
-				if _, err := p.Publish(t.Context(), []Encoded{encodedAs("b")}); err == nil {
+				if _, err := p.Publish(t.Context(), []EncodedEvent{encodedAs("b")}); err == nil {
 					t.Fatal("the broker that led takes events")
 				}
-				if _, err := p.Publish(t.Context(), []Encoded{encodedAs("b")}); err != nil {
+				if _, err := p.Publish(t.Context(), []EncodedEvent{encodedAs("b")}); err != nil {
 					t.Errorf("the next attempt: %v", err)
 				}
 			}
@@ -53,16 +53,16 @@ func TestALeaderThatHungIsGoneAtOnce(t *testing.T) {
 			c := &cluster{answer: takes}
 			p := publisherOn(t, c, Config{WriteTimeout: time.Second})
 			c.moveLeader() // away from the broker that is asked for the leader
-			if _, err := p.Publish(t.Context(), []Encoded{encodedAs("a")}); err != nil {
+			if _, err := p.Publish(t.Context(), []EncodedEvent{encodedAs("a")}); err != nil {
 				t.Fatal(err)
 			}
 			c.hung.Store(2)
 			c.moveLeader()
-			if _, err := p.Publish(t.Context(), []Encoded{encodedAs("b")}); err == nil {
+			if _, err := p.Publish(t.Context(), []EncodedEvent{encodedAs("b")}); err == nil {
 				c.hung.Store(0) // kafka-go looked up by itself
 				return
 			}
-			if _, err := p.Publish(t.Context(), []Encoded{encodedAs("b")}); err != nil {
+			if _, err := p.Publish(t.Context(), []EncodedEvent{encodedAs("b")}); err != nil {
 				t.Errorf("the next attempt: %v", err)
 			}
 		})

@@ -73,18 +73,18 @@ func TestWhatHasBecomeTooOldIsWrittenAsOfNow(t *testing.T) {
 		return 0
 	}}
 	p := publisherOn(t, c, Config{BatchEvents: 100})
-	var events []Encoded
+	var events []EncodedEvent
 	for i := range 300 {
 		at := began.Add(-2 * time.Hour)
 		if i >= 200 {
 			at = began.Add(-time.Minute)
 		}
 		ev := &event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(fmt.Sprint(i))}
-		events = append(events, Encoded{Event: ev, Value: []byte("{}"), Time: at})
+		events = append(events, EncodedEvent{Event: ev, Value: []byte("{}"), Time: at})
 	}
 	out, err := p.Publish(t.Context(), events)
-	if err != nil || out.Written != 300 || len(out.Refused) != 0 {
-		t.Fatalf("Publish = %d written, %d refused, %v", out.Written, len(out.Refused), err)
+	if err != nil || out.Written != 300 || len(out.Rejected) != 0 {
+		t.Fatalf("Publish = %d written, %d refused, %v", out.Written, len(out.Rejected), err)
 	}
 	for i, r := range c.took {
 		if r.key != fmt.Sprint(i) || i < 200 && r.time.Before(began) || i >= 200 && !r.time.Equal(events[i].Time) {

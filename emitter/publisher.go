@@ -23,7 +23,7 @@ type Publisher struct {
 }
 
 // EncodedEvent is an event in its encoded form, with the decoded one for the envelope.
-type Encoded struct {
+type EncodedEvent struct {
 	Event *event.Event
 	Value []byte    // published as it is
 	Time  time.Time // of the record; now if it is zero, or too old for the topic
@@ -31,17 +31,17 @@ type Encoded struct {
 
 // RejectedEvent is an event that can never be written: it has no request id, is too
 // large for the topic, or the broker calls the record itself invalid.
-type Refusal struct {
-	Encoded
+type RejectedEvent struct {
+	EncodedEvent
 	Err error
 }
 
 // PublishResult says what became of the events of one call, each of which is in one
 // of the three places.
-type Published struct {
-	Written int
-	Refused []Refusal
-	Left    []Encoded // in their order; to be published again before any newer one
+type PublishResult struct {
+	Written  int
+	Rejected []RejectedEvent
+	Left     []EncodedEvent // in their order; to be published again before any newer one
 }
 
 // NewPublisher returns a publisher. No connection is opened before the first call.
@@ -79,13 +79,13 @@ func (p *Publisher) Check(ev *event.Event, value []byte) error {
 // The error says why something is left, and is nil exactly if nothing is. An error
 // that is not about a single event, such as a missing permission, leaves the events
 // for another try. It is [ErrNoAccess] if someone has to mend something.
-func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, error) {
-	var out Published
+func (p *Publisher) Publish(ctx context.Context, events []EncodedEvent) (PublishResult, error) {
+	var out PublishResult
 	ms := make([]message, 0, len(events))
 	for i, ev := range events {
 		m, err := newMessage(ev.Event, ev.Value, p.cfg.MaxEventBytes)
 		if err != nil {
-			out.Refused = append(out.Refused, Refusal{ev, err})
+			out.Rejected = append(out.Rejected, RejectedEvent{ev, err})
 			continue
 		}
 		if m.seq = uint64(i); !ev.Time.IsZero() {
@@ -110,7 +110,7 @@ func (p *Publisher) Publish(ctx context.Context, events []Encoded) (Published, e
 
 // attempt tries once to write messages of the given total size, and notes in out
 // what became of them. It returns those that are left, and why.
-func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events []Encoded, out *Published) ([]message, error) {
+func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events []EncodedEvent, out *PublishResult) ([]message, error) {
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
@@ -120,7 +120,7 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 		mu.Lock()
 		defer mu.Unlock()
 		for _, r := range rejected {
-			out.Refused = append(out.Refused, Refusal{events[r.seq], r.err})
+			out.Rejected = append(out.Rejected, RejectedEvent{events[r.seq], r.err})
 		}
 		out.Written += settled - len(rejected)
 		return part[settled:], err

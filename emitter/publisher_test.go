@@ -31,7 +31,7 @@ func newPublisher(tb testing.TB, cfg emitter.Config) *emitter.Publisher {
 }
 
 // encoded returns the i-th event, of one of five traces, with an output of that size.
-func encoded(tb testing.TB, i, size int) emitter.Encoded {
+func encoded(tb testing.TB, i, size int) emitter.EncodedEvent {
 	tb.Helper()
 	ev := newEvent(i)
 	ev.Kind, ev.TraceID = event.KindRequestCompleted, event.ID(fmt.Sprint(1+i%5))
@@ -40,10 +40,10 @@ func encoded(tb testing.TB, i, size int) emitter.Encoded {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return emitter.Encoded{Event: &ev, Value: b, Time: time.UnixMilli(1_750_000_000_000 + int64(i))}
+	return emitter.EncodedEvent{Event: &ev, Value: b, Time: time.UnixMilli(1_750_000_000_000 + int64(i))}
 }
 
-func requestIDs(es []emitter.Encoded) []string {
+func requestIDs(es []emitter.EncodedEvent) []string {
 	out := []string{}
 	for _, e := range es {
 		out = append(out, string(e.Event.RequestID))
@@ -70,7 +70,7 @@ func TestPublishKeepsTheOrderOfAKey(t *testing.T) {
 	cfg := quick(b.Addr())
 	cfg.Compression, cfg.BatchEvents = "none", 20 // several requests a partition, and halves of them
 	p := newPublisher(t, cfg)
-	var all []emitter.Encoded
+	var all []emitter.EncodedEvent
 	for i := range 200 {
 		all = append(all, encoded(t, i, 200))
 	}
@@ -80,8 +80,8 @@ func TestPublishKeepsTheOrderOfAKey(t *testing.T) {
 	if err != nil || got.Written != 200 || len(got.Left) != 0 {
 		t.Fatalf("Publish = %d written, %d left, %v", got.Written, len(got.Left), err)
 	}
-	if len(got.Refused) != 1 || got.Refused[0].Event.RequestID != huge.Event.RequestID || !errors.Is(got.Refused[0].Err, kafka.MessageSizeTooLarge) {
-		t.Errorf("refused %+v, want the huge one for its size", got.Refused)
+	if len(got.Rejected) != 1 || got.Rejected[0].Event.RequestID != huge.Event.RequestID || !errors.Is(got.Rejected[0].Err, kafka.MessageSizeTooLarge) {
+		t.Errorf("refused %+v, want the huge one for its size", got.Rejected)
 	}
 	ms := messages(t, b.Addr())
 	want := map[string][]string{}
@@ -105,13 +105,13 @@ func TestPublishLeavesWhatMayBeWrittenLater(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, broker.Config{})
 	p := newPublisher(t, quick(b.Addr()))
-	var all []emitter.Encoded
+	var all []emitter.EncodedEvent
 	for i := range 20 {
 		all = append(all, encoded(t, i, 10))
 	}
 	restore := b.RefuseWrites(topic)
 	got, err := p.Publish(t.Context(), all)
-	if !errors.Is(err, kafka.NotEnoughReplicas) || got.Written != 0 || len(got.Refused) != 0 {
+	if !errors.Is(err, kafka.NotEnoughReplicas) || got.Written != 0 || len(got.Rejected) != 0 {
 		t.Errorf("Publish = %+v, %v", got, err)
 	}
 	if diff := cmp.Diff(requestIDs(all), requestIDs(got.Left)); diff != "" {
@@ -139,7 +139,7 @@ func TestPublishWithoutABroker(t *testing.T) {
 		cfg := quick(addr)
 		cfg.WriteTimeout = 50 * time.Millisecond
 		p := newPublisher(t, cfg)
-		got, err := p.Publish(t.Context(), []emitter.Encoded{encoded(t, 1, 10)})
+		got, err := p.Publish(t.Context(), []emitter.EncodedEvent{encoded(t, 1, 10)})
 		if err == nil || len(got.Left) != 1 {
 			t.Errorf("%s: Publish = %+v, %v", name, got, err)
 		}
@@ -172,8 +172,8 @@ func TestPublisherCheck(t *testing.T) {
 		t.Errorf("Check of a large event = %v", err)
 	}
 	// An event above the limit is rejected without asking a broker.
-	got, err := p.Publish(t.Context(), []emitter.Encoded{large, {Event: &event.Event{}}})
-	if err != nil || len(got.Refused) != 2 {
+	got, err := p.Publish(t.Context(), []emitter.EncodedEvent{large, {Event: &event.Event{}}})
+	if err != nil || len(got.Rejected) != 2 {
 		t.Errorf("Publish = %+v, %v", got, err)
 	}
 	if _, err := emitter.NewPublisher(emitter.Config{}); err == nil {

@@ -135,7 +135,7 @@ func TestLackOfAccessIsReportedByAPublisher(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := p.Publish(t.Context(), []emitter.Encoded{{Event: &ev, Value: value}})
+	out, err := p.Publish(t.Context(), []emitter.EncodedEvent{{Event: &ev, Value: value}})
 	if !errors.Is(err, emitter.ErrNoAccess) || !strings.HasPrefix(err.Error(), "broker "+b.Addr()+": Kafka refuses the login by PLAIN") || len(out.Left) != 1 {
 		t.Errorf("Publish = %+v, %v", out, err)
 	}

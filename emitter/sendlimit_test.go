@@ -16,7 +16,7 @@ func TestASlowLineCarriesABacklog(t *testing.T) {
 		c := &cluster{answer: takes}
 		c.rate.Store(50_000)
 		p := publisherOn(t, c, Config{Compression: "none"})
-		var events []Encoded
+		var events []EncodedEvent
 		for i := range 480 {
 			e := encodedAs(fmt.Sprint(i))
 			e.Value = bytes.Repeat([]byte("x"), 1900)

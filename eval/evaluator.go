@@ -40,7 +40,7 @@ const FeedbackEvaluator = "user_feedback"
 // is [OutcomeCannotJudge]; zero and negative numbers fail. Anything else, such
 // as a number on an unknown scale, is OutcomeCannotJudge.
 func Feedback(r event.Rating) (Outcome, float64) {
-	r = event.PlainRating(r)
+	r = event.NormalRating(r)
 	switch r {
 	case event.RatingUp:
 		return OutcomePass, 1

@@ -12,37 +12,37 @@ import (
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	const call = `[{"id":"c1","type":"function","function":{"name":"lookup","arguments":"{}"}}]`
-	onlyCalls := event.Said{CallsTools: true}
-	value := func(text string) event.Said { return event.Said{Text: text, JSON: true} }
+	onlyCalls := event.Answer{CallsTools: true}
+	value := func(text string) event.Answer { return event.Answer{Text: text, JSON: true} }
 	for name, tt := range map[string]struct {
 		fields string
-		want   event.Said
+		want   event.Answer
 	}{
-		"text":                             {`"output":"Hello."`, event.Said{Text: "Hello."}},
-		"message":                          {`"output":{"role":"assistant","content":"Hello.","refusal":null,"tool_calls":null,"function_call":null}`, event.Said{Text: "Hello."}},
-		"message, parts":                   {`"output":{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"thinking"},{"type":"text","text":"b"}]}`, event.Said{Text: "a\nb"}},
+		"text":                             {`"output":"Hello."`, event.Answer{Text: "Hello."}},
+		"message":                          {`"output":{"role":"assistant","content":"Hello.","refusal":null,"tool_calls":null,"function_call":null}`, event.Answer{Text: "Hello."}},
+		"message, parts":                   {`"output":{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"thinking"},{"type":"text","text":"b"}]}`, event.Answer{Text: "a\nb"}},
 		"message, a value":                 {`"output":{"role":"assistant","content":{"a": 1}}`, value(`{"a":1}`)},
 		"message, an empty value":          {`"output":{"role":"assistant","content":{}}`, value(`{}`)},
 		"message, a list of values":        {`"output":{"role":"assistant","content":[1, 2]}`, value(`[1,2]`)},
-		"chat":                             {`"output":[{"role":"user","content":"?"},{"role":"assistant","content":"Hello."}]`, event.Said{Text: "Hello."}},
+		"chat":                             {`"output":[{"role":"user","content":"?"},{"role":"assistant","content":"Hello."}]`, event.Answer{Text: "Hello."}},
 		"value":                            {`"output":{"a": 1}`, value(`{"a": 1}`)},
 		"value with a role":                {`"output":{"role":"admin","content":"x"}`, value(`{"role":"admin","content":"x"}`)},
 		"values with roles":                {`"output":[{"role":"CEO","name":"Ada"},{"role":"CTO","name":"Grace"}]`, value(`[{"role":"CEO","name":"Ada"},{"role":"CTO","name":"Grace"}]`)},
-		"document in a string":             {`"output":"{\"reply\":\"caf\\u00e9\"}"`, event.Said{Text: `{"reply":"café"}`}},
-		"backslashes in text":              {`"output":"C:\\users \\u00e9"`, event.Said{Text: `C:\users \u00e9`}},
-		"document in a message":            {`"output":{"role":"assistant","content":"{\"reply\":\"caf\\u00e9\"}"}`, event.Said{Text: `{"reply":"café"}`}},
-		"parts alone":                      {`"output":[{"type":"thinking"},{"type":"text","text":"Hello."}]`, event.Said{Text: "Hello."}},
+		"document in a string":             {`"output":"{\"reply\":\"caf\\u00e9\"}"`, event.Answer{Text: `{"reply":"café"}`}},
+		"backslashes in text":              {`"output":"C:\\users \\u00e9"`, event.Answer{Text: `C:\users \u00e9`}},
+		"document in a message":            {`"output":{"role":"assistant","content":"{\"reply\":\"caf\\u00e9\"}"}`, event.Answer{Text: `{"reply":"café"}`}},
+		"parts alone":                      {`"output":[{"type":"thinking"},{"type":"text","text":"Hello."}]`, event.Answer{Text: "Hello."}},
 		"parts alone, calls":               {`"output":[{"type":"tool_use","name":"lookup"}]`, onlyCalls},
 		"values with types":                {`"output":[{"type":"bug","text":"x"}]`, value(`[{"type":"bug","text":"x"}]`)},
-		"response":                         {`"output":{"id":"r","choices":[{"index":0,"message":{"role":"assistant","content":null,"refusal":"I can not help."}}]}`, event.Said{Text: "I can not help.", Refusal: true}},
+		"response":                         {`"output":{"id":"r","choices":[{"index":0,"message":{"role":"assistant","content":null,"refusal":"I can not help."}}]}`, event.Answer{Text: "I can not help.", Refusal: true}},
 		"response, calls":                  {`"output":{"choices":[{"message":{"role":"assistant","content":null,"tool_calls":` + call + `}}]}`, onlyCalls},
 		"value with choices":               {`"output":{"choices":["a","b"]}`, value(`{"choices":["a","b"]}`)},
-		"nothing":                          {`"input":"x"`, event.Said{}},
-		"empty text":                       {`"output":""`, event.Said{}},
-		"empty message":                    {`"output":{"role":"assistant","content":null}`, event.Said{}},
-		"empty message, null calls":        {`"output":{"role":"assistant","content":null,"refusal":null,"tool_calls":null}`, event.Said{}},
-		"empty message, no calls":          {`"output":{"role":"assistant","content":"","tool_calls":[]}`, event.Said{}},
-		"word tool_calls in an answer":     {`"output":{"role":"assistant","content":"","name":"\"tool_calls\""}`, event.Said{}},
+		"nothing":                          {`"input":"x"`, event.Answer{}},
+		"empty text":                       {`"output":""`, event.Answer{}},
+		"empty message":                    {`"output":{"role":"assistant","content":null}`, event.Answer{}},
+		"empty message, null calls":        {`"output":{"role":"assistant","content":null,"refusal":null,"tool_calls":null}`, event.Answer{}},
+		"empty message, no calls":          {`"output":{"role":"assistant","content":"","tool_calls":[]}`, event.Answer{}},
+		"word tool_calls in an answer":     {`"output":{"role":"assistant","content":"","name":"\"tool_calls\""}`, event.Answer{}},
 		"calls, content null":              {`"output":{"role":"assistant","content":null,"tool_calls":` + call + `}`, onlyCalls},
 		"calls, content empty":             {`"output":{"role":"assistant","content":"","tool_calls":` + call + `}`, onlyCalls},
 		"calls, no content":                {`"output":{"role":"assistant","tool_calls":` + call + `}`, onlyCalls},
@@ -51,18 +51,18 @@ func TestAnswer(t *testing.T) {
 		"calls at the end of a chat":       {`"output":[{"role":"user","content":"?"},{"role":"assistant","tool_calls":` + call + `}]`, onlyCalls},
 		"calls of the event, empty output": {`"output":"","tool_calls":[{"name":"lookup"}]`, onlyCalls},
 		"calls of the event, no output":    {`"output":null,"tool_calls":[{"name":"lookup"}]`, onlyCalls},
-		"calls and text":                   {`"output":{"role":"assistant","content":[{"type":"text","text":"Let me see."},{"type":"tool_use"}]}`, event.Said{Text: "Let me see.", CallsTools: true}},
-		"refusal":                          {`"output":{"role":"assistant","content":null,"refusal":"I can not help."}`, event.Said{Text: "I can not help.", Refusal: true}},
-		"refusal, parts":                   {`"output":{"role":"assistant","content":[{"type":"refusal","refusal":"I can not help."}]}`, event.Said{Text: "I can not help.", Refusal: true}},
-		"refusal beside text":              {`"output":{"role":"assistant","content":"Hello.","refusal":"I can not help."}`, event.Said{Text: "Hello."}},
+		"calls and text":                   {`"output":{"role":"assistant","content":[{"type":"text","text":"Let me see."},{"type":"tool_use"}]}`, event.Answer{Text: "Let me see.", CallsTools: true}},
+		"refusal":                          {`"output":{"role":"assistant","content":null,"refusal":"I can not help."}`, event.Answer{Text: "I can not help.", Refusal: true}},
+		"refusal, parts":                   {`"output":{"role":"assistant","content":[{"type":"refusal","refusal":"I can not help."}]}`, event.Answer{Text: "I can not help.", Refusal: true}},
+		"refusal beside text":              {`"output":{"role":"assistant","content":"Hello.","refusal":"I can not help."}`, event.Answer{Text: "Hello."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := decode(t, tt.fields)
-			if d := cmp.Diff(tt.want, e.Said()); d != "" {
+			if d := cmp.Diff(tt.want, e.Answer()); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
-			if only := e.Said().OnlyCallsTools(); only != (tt.want == onlyCalls) {
+			if only := e.Answer().OnlyCallsTools(); only != (tt.want == onlyCalls) {
 				t.Errorf("only calls tools: %t", only)
 			}
 		})

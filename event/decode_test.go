@@ -203,7 +203,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		_ = e.Input.Text()
-		if said := e.Said(); e.Output.Text() == "" && said.Text != "" {
+		if said := e.Answer(); e.Output.Text() == "" && said.Text != "" {
 			t.Errorf("%+v is said by an output without text", said)
 		}
 		env, ok := event.EnvelopeFromHeaders(e.Headers())

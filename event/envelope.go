@@ -158,7 +158,7 @@ func (e *Event) dims() (out Dims) {
 	for i := range dimensions {
 		out[i] = dimensions[i].value(e)
 	}
-	out[ratingDim] = PlainRating(out[ratingDim])
+	out[ratingDim] = NormalRating(out[ratingDim])
 	return out
 }
 
@@ -223,7 +223,7 @@ func (v *HeaderView) Read(headers []Header, dims bool) {
 		}
 	}
 	if at := v.dims[ratingDim]; at > 0 {
-		v.rating = PlainRating(headers[at-1].Value)
+		v.rating = NormalRating(headers[at-1].Value)
 	}
 }
 

@@ -65,7 +65,7 @@ func TestDecodeTakesLittleMore(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		e, err := event.Decode(body)
 		if err == nil {
-			_ = e.Said()
+			_ = e.Answer()
 		}
 		runtime.ReadMemStats(&after)
 		if took := after.TotalAlloc - before.TotalAlloc; took > 20*size {

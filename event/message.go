@@ -7,7 +7,7 @@ import (
 )
 
 // Answer is what the model said in the output of an event.
-type Said struct {
+type Answer struct {
 	// Text is a string, the text of an assistant message, of the first choice of a
 	// response, of the last of several messages or of the parts of one, or any other
 	// JSON value as it was published, with \u00e9 written as é.
@@ -23,28 +23,28 @@ type Said struct {
 
 // OnlyCallsTools reports whether the model called tools and said nothing yet. That
 // is a step on the way to an answer, not an empty answer.
-func (s Said) OnlyCallsTools() bool { return s.CallsTools && isBlank(s.Text) }
+func (s Answer) OnlyCallsTools() bool { return s.CallsTools && isBlank(s.Text) }
 
 // Answer reads the output as the model's turn. A JSON object is an assistant
 // message when its role says so, else a value.
-func (e *Event) Said() Said {
+func (e *Event) Answer() Answer {
 	s := e.Output.answer()
 	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
 	return s
 }
 
-func (c Content) answer() Said {
+func (c Content) answer() Answer {
 	switch jsonKind(c.raw) {
 	case "nothing":
-		return Said{}
+		return Answer{}
 	case "string":
-		return Said{Text: stringText(c.raw)}
+		return Answer{Text: stringText(c.raw)}
 	}
 	ms, chat := c.messages()
 	if n := len(ms); n > 0 && (chat || strings.EqualFold(ms[0].role, roleAssistant)) {
-		return ms[n-1].Said
+		return ms[n-1].Answer
 	}
-	return Said{Text: string(expandEscapes(c.raw)), JSON: true}
+	return Answer{Text: string(expandEscapes(c.raw)), JSON: true}
 }
 
 // message is one chat message, in the forms that providers write.
@@ -73,7 +73,7 @@ const (
 // chatTurn is what a message says, and the role of its speaker.
 type chatTurn struct {
 	role string
-	Said
+	Answer
 }
 
 // isMessage reports whether m is a message, not a value with a member "role" by
@@ -84,7 +84,7 @@ func (m *message) isMessage() bool {
 
 // turn returns what the message says. A refusal counts when there is no other text.
 func (m *message) turn() chatTurn {
-	s := chatTurn{m.Role, Said{CallsTools: hasValue(m.ToolCalls) || hasValue(m.FunctionCall)}}
+	s := chatTurn{m.Role, Answer{CallsTools: hasValue(m.ToolCalls) || hasValue(m.FunctionCall)}}
 	refusal := stringOf(m.Refusal)
 	if parts, ok := decodeList[part](m.Content); ok {
 		var texts, refusals []string

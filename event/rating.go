@@ -27,13 +27,13 @@ func (r *Rating) UnmarshalJSON(b []byte) error {
 		if err := json.Unmarshal(b, &s); err != nil {
 			return err
 		}
-		*r = Rating(PlainRating(s))
+		*r = Rating(NormalRating(s))
 		return nil
 	case "number":
 		if _, err := strconv.ParseFloat(string(b), 64); err != nil {
 			return &json.UnmarshalTypeError{Value: "number " + string(b), Type: reflect.TypeFor[float64]()}
 		}
-		*r = Rating(PlainRating(string(b)))
+		*r = Rating(NormalRating(string(b)))
 		return nil
 	}
 	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[Rating]()}
@@ -43,7 +43,7 @@ func (r *Rating) UnmarshalJSON(b []byte) error {
 // spelling does not matter, in a header or in the body: lower case, no white space
 // around it, numbers in decimal ("Down" is "down", "4.0" is "4"). A rating that is
 // in that form already is returned without a copy.
-func PlainRating[T ~string | ~[]byte](s T) T {
+func NormalRating[T ~string | ~[]byte](s T) T {
 	if isPlainRating(s) {
 		return s
 	}

@@ -156,7 +156,7 @@ func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	if !slices.Contains(j.inputs, inputOutput) || e.Output.IsZero() {
 		return eval.Verdict{}, false
 	}
-	said := e.Said()
+	said := e.Answer()
 	switch {
 	case hasSubstance(neutralise(said.Text)):
 		return eval.Verdict{}, false

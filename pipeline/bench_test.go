@@ -41,7 +41,7 @@ func BenchmarkPipeline(b *testing.B) {
 			}
 			p, err := pipeline.New(&policy.Policy{Sampler: s, Evaluators: []policy.Evaluator{{
 				Evaluator: judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { return pass, nil }),
-			}}}, pipeline.Deps{Redactor: discard{}, Archive: discard{}, Recorder: discard{}, Log: slog.New(slog.DiscardHandler)})
+			}}}, pipeline.Deps{Redactor: discard{}, Keeper: discard{}, Recorder: discard{}, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -4,15 +4,15 @@
 //	decide        no evaluator wants it: counted as sampled out, done
 //	validators    in order, in place: microseconds
 //	judges        in parallel, each under its own timeout, on redacted content
-//	archive       failing reports only; durable, idempotent, retried in place
+//	cases         failing reports only; durable, idempotent, retried in place
 //	record        spans and metrics; never blocks, never fails
 //
-// The order of the last two matters. The archive is the only step that can fail
+// The order of the last two matters. Storing the case is the only step that can fail
 // from here on, and recording comes after it, so an event that is handed over
 // again is not counted twice.
 //
-// Judges cost money. So while the archive is down, an event keeps its verdicts
-// and is offered again until the archive is back or the context ends: it keeps
+// Judges cost money. So while the store is down, an event keeps its verdicts
+// and is offered again until the store is back or the context ends: it keeps
 // its slot, intake stalls, and its judges are not paid twice. [Pipeline.StoreDown]
 // shows such a stall.
 //

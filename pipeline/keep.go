@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/internal/outage"
 )
 
-// keep offers a failing report to the archive until it is taken or ctx ends.
+// keep offers a failing report to the keeper until it is stored or ctx ends.
 func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (int, error) {
 	redacted, err := red.redacted()
 	if err != nil {
@@ -21,7 +21,7 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	for attempt := 1; ; attempt++ {
 		waited := attempt > 1
-		n, err := p.archive.Offer(ctx, r, redacted)
+		n, err := p.keeper.Offer(ctx, r, redacted)
 		if err == nil {
 			p.stall.taken(p.log, waited)
 			return n, nil
@@ -40,7 +40,7 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 	}
 }
 
-// stall remembers that the archive is down and how many events wait for it.
+// stall remembers that the store is down and how many events wait for it.
 type stall struct {
 	outage.Outage
 	mu      sync.Mutex
@@ -60,7 +60,7 @@ func (s *stall) refused(log *slog.Logger, err error, again bool) {
 	}
 }
 
-// taken notes that the archive took an event, which had been waiting or not.
+// taken notes that the store took an event, which had been waiting or not.
 func (s *stall) taken(log *slog.Logger, waited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *stall) taken(log *slog.Logger, waited bool) {
 }
 
 // left notes that a waiting event goes to another worker. Without one that waits
-// the stall is over, since nothing here would notice that the archive is back.
+// the stall is over, since nothing here would notice that the store is back.
 func (s *stall) left() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,5 +82,5 @@ func (s *stall) left() {
 	}
 }
 
-// StoreDown returns since when and why the archive is down; zero while it is up.
+// StoreDown returns since when and why the store is down; zero while it is up.
 func (p *Pipeline) StoreDown() (since time.Time, err error) { return p.stall.Now() }

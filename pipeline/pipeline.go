@@ -19,11 +19,11 @@ type Redactor interface {
 	Event(e *event.Event) (*event.Event, error)
 }
 
-// Archive keeps failing reports. Offer returns once the report is durable, with
+// CaseKeeper keeps failing reports. Offer returns once the report is durable, with
 // the number of failures that are new, and may be repeated. A nil redacted event
-// means that the content has to be withheld. Every error means that the archive
-// is down.
-type Archive interface {
+// means that the content has to be withheld. Every error means that the store is
+// down.
+type CaseKeeper interface {
 	Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error)
 }
 
@@ -32,14 +32,14 @@ type Archive interface {
 type Recorder interface {
 	Report(r *eval.Report)
 	SampledOut(n int)
-	// Cases records how many new failures of a report the archive has taken.
+	// Cases records how many new failures of a report were kept.
 	Cases(r *eval.Report, n int)
 }
 
 // Deps are what a pipeline works with.
 type Deps struct {
 	Redactor Redactor
-	Archive  Archive
+	Keeper   CaseKeeper
 	Recorder Recorder
 	Log      *slog.Logger
 }
@@ -48,7 +48,7 @@ type Deps struct {
 type Pipeline struct {
 	policy   atomic.Pointer[policy.Policy]
 	redactor Redactor
-	archive  Archive
+	keeper   CaseKeeper
 	recorder Recorder
 	log      *slog.Logger
 	stall    stall
@@ -60,10 +60,10 @@ func New(p *policy.Policy, deps Deps) (*Pipeline, error) {
 	if p == nil || p.Sampler == nil {
 		return nil, errors.New("pipeline: no policy")
 	}
-	if deps.Redactor == nil || deps.Archive == nil || deps.Recorder == nil || deps.Log == nil {
-		return nil, errors.New("pipeline: redactor, archive, recorder and log are required")
+	if deps.Redactor == nil || deps.Keeper == nil || deps.Recorder == nil || deps.Log == nil {
+		return nil, errors.New("pipeline: redactor, keeper, recorder and log are required")
 	}
-	pl := &Pipeline{redactor: deps.Redactor, archive: deps.Archive, recorder: deps.Recorder, log: deps.Log}
+	pl := &Pipeline{redactor: deps.Redactor, keeper: deps.Keeper, recorder: deps.Recorder, log: deps.Log}
 	pl.policy.Store(p)
 	return pl, nil
 }

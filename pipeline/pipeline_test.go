@@ -96,7 +96,7 @@ func (w *world) Event(e *event.Event) (*event.Event, error) {
 
 func newPipeline(t *testing.T, w *world, cfg sampler.Config, evs ...evaluator) *pipeline.Pipeline {
 	t.Helper()
-	p, err := pipeline.New(newPolicy(t, cfg, evs...), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.DiscardHandler)})
+	p, err := pipeline.New(newPolicy(t, cfg, evs...), pipeline.Deps{Redactor: w, Keeper: w, Recorder: w, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestNothingShownUnredacted(t *testing.T) {
 			}
 			var log strings.Builder
 			p, err := pipeline.New(newPolicy(t, all(), rule("format", fail), judge("correctness", blind), judge("tone", blind)),
-				pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
+				pipeline.Deps{Redactor: w, Keeper: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -252,7 +252,7 @@ func TestNothingShownUnredacted(t *testing.T) {
 				}
 			}
 			if len(w.offers) != 1 || w.offers[0] != nil {
-				t.Errorf("the archive got %v", w.offers)
+				t.Errorf("the keeper got %v", w.offers)
 			}
 			if strings.Contains(log.String(), "secret words") {
 				t.Errorf("the log holds content:\n%s", log.String())
@@ -261,16 +261,16 @@ func TestNothingShownUnredacted(t *testing.T) {
 	}
 }
 
-// TestArchiveDown: the event waits with its verdicts, no judge is asked twice,
+// TestStoreDown: the event waits with its verdicts, no judge is asked twice,
 // and the outage is logged once.
-func TestArchiveDown(t *testing.T) {
+func TestStoreDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{down: 7}
 		calls := 0
 		var log strings.Builder
 		p, err := pipeline.New(newPolicy(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { calls++; return fail, nil })),
-			pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			pipeline.Deps{Redactor: w, Keeper: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +300,7 @@ func TestArchiveDown(t *testing.T) {
 			t.Errorf("when the context ends: %v, reports %d", err, len(w.reports))
 		}
 		if s, _ := p.StoreDown(); !s.IsZero() {
-			t.Errorf("down since %v although no event waits: nothing would notice that the archive is back", s)
+			t.Errorf("down since %v although no event waits: nothing would notice that the store is back", s)
 		}
 	})
 }
@@ -330,7 +330,7 @@ func TestComplaints(t *testing.T) {
 		reason := eval.ReasonAuth
 		p, err := pipeline.New(newPolicy(t, all(), judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) {
 			return eval.Verdict{}, eval.WithReason(reason, errors.New("401"))
-		})), pipeline.Deps{Redactor: w, Archive: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		})), pipeline.Deps{Redactor: w, Keeper: w, Recorder: w, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,7 +62,7 @@ func (f *forwarder) deliver(ctx context.Context, batch *spool.Batch) bool {
 	for attempt := 1; len(events) > 0; attempt++ {
 		out, err := f.publisher.Publish(ctx, events)
 		f.counts.sent.Add(int64(out.Written))
-		rejected = append(rejected, out.Refused...)
+		rejected = append(rejected, out.Rejected...)
 		events = out.Left
 		if err == nil {
 			break
@@ -92,12 +92,12 @@ func (f *forwarder) logDown(err error) {
 
 // decode makes events of records. A record that cannot be decoded was accepted by
 // another version of this program; it is rejected.
-func decode(batch *spool.Batch) (events []emitter.Encoded, rejected []emitter.Refusal) {
+func decode(batch *spool.Batch) (events []emitter.EncodedEvent, rejected []emitter.RejectedEvent) {
 	for _, r := range batch.Records {
 		ev, err := event.Decode(r.Data)
-		e := emitter.Encoded{Event: ev, Value: r.Data, Time: r.Accepted}
+		e := emitter.EncodedEvent{Event: ev, Value: r.Data, Time: r.Accepted}
 		if err != nil {
-			rejected = append(rejected, emitter.Refusal{Encoded: e, Err: err})
+			rejected = append(rejected, emitter.RejectedEvent{EncodedEvent: e, Err: err})
 			continue
 		}
 		events = append(events, e)
@@ -107,7 +107,7 @@ func decode(batch *spool.Batch) (events []emitter.Encoded, rejected []emitter.Re
 
 // setAside keeps the rejected events, and tries until they are kept; it returns
 // false when ctx ended first.
-func (f *forwarder) setAside(ctx context.Context, rejected []emitter.Refusal) bool {
+func (f *forwarder) setAside(ctx context.Context, rejected []emitter.RejectedEvent) bool {
 	if len(rejected) == 0 {
 		return true
 	}
@@ -138,7 +138,7 @@ func (f *forwarder) setAside(ctx context.Context, rejected []emitter.Refusal) bo
 	}
 }
 
-func (f *forwarder) logEach(rejected []emitter.Refusal, msg string) {
+func (f *forwarder) logEach(rejected []emitter.RejectedEvent, msg string) {
 	for _, r := range rejected {
 		var id event.RequestID
 		if r.Event != nil {

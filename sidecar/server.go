@@ -43,7 +43,7 @@ func (s *Sidecar) handler() http.Handler {
 	guard := serve.Guard{Token: s.cfg.Token}
 	protect := func(next http.Handler) http.Handler { return guard.Protect(next, s.denyToken) }
 	// The reasons for not being ready need the token too, as in the worker.
-	probes := serve.HealthHandler(serve.Config{Token: s.cfg.Token}, serve.Deps{
+	probes := serve.HealthHandler(serve.HealthConfig{Token: s.cfg.Token}, serve.HealthDeps{
 		Checks: []serve.Check{{Name: "sidecar", Ready: s.running}, {Name: "spool", Ready: s.room}},
 		Status: func() any { return s.Status() },
 	})

@@ -25,7 +25,7 @@ type Publisher interface {
 	// Check reports why an event could never be published.
 	Check(ev *event.Event, value []byte) error
 	// Publish tries once to write events in order.
-	Publish(ctx context.Context, events []emitter.Encoded) (emitter.Published, error)
+	Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error)
 }
 
 // Deps are what the sidecar works with. All are required. The caller closes them

@@ -48,7 +48,7 @@ func (c *cluster) Check(ev *event.Event, value []byte) error {
 	return nil
 }
 
-func (c *cluster) Publish(ctx context.Context, events []emitter.Encoded) (emitter.Published, error) {
+func (c *cluster) Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error) {
 	if c.block != nil {
 		c.block(ctx)
 	}
@@ -59,12 +59,12 @@ func (c *cluster) Publish(ctx context.Context, events []emitter.Encoded) (emitte
 			close(c.tried)
 			c.tried = nil
 		}
-		return emitter.Published{Left: events}, c.err
+		return emitter.PublishResult{Left: events}, c.err
 	}
-	var out emitter.Published
+	var out emitter.PublishResult
 	for i, e := range events {
 		if strings.HasPrefix(string(e.Event.RequestID), "refuse") {
-			out.Refused = append(out.Refused, emitter.Refusal{Encoded: e, Err: errors.New("too large for the topic")})
+			out.Rejected = append(out.Rejected, emitter.RejectedEvent{EncodedEvent: e, Err: errors.New("too large for the topic")})
 			continue
 		}
 		c.got = append(c.got, string(e.Event.RequestID))

@@ -91,7 +91,7 @@ func outputOf(e *event.Event) (out output, missing string) {
 	if e.Output.IsZero() {
 		return output{}, "output"
 	}
-	s := e.Said()
+	s := e.Answer()
 	if !s.OnlyCallsTools() {
 		return output{s.Text, s.JSON, s.Refusal}, ""
 	}

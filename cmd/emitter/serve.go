@@ -134,7 +134,7 @@ type translatingPublisher struct {
 	names names
 }
 
-func (p translatingPublisher) Publish(ctx context.Context, events []emitter.Encoded) (emitter.Published, error) {
+func (p translatingPublisher) Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error) {
 	out, err := p.Publisher.Publish(ctx, events)
 	return out, p.names.translate(err)
 }

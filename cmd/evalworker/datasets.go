@@ -253,7 +253,7 @@ func printCase(w io.Writer, c datasets.Case) error {
 		writeLine(&b, "output", event.JSON(x.Output).Text())
 		writeLine(&b, "expected", event.JSON(x.Expected).Text())
 		writeLine(&b, "comment", x.Comment)
-		writeLine(&b, "explanation", x.Verdict.Explanation)
+		writeLine(&b, "explanation", x.Failure.Explanation)
 	}
 	// Names and ids come from the application as well, so all of it is made printable.
 	_, err := io.WriteString(w, printable(b.String()))

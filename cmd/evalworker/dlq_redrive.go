@@ -92,7 +92,7 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadlette
 	}
 	bar, step := letterProgress(g, "offsets")
 	opts.Progress = step
-	p := &redrivePrinter{out: g.stdout, dry: opts.DryRun, json: asJSON, refusals: make(map[deadletter.Refusal]int)}
+	p := &redrivePrinter{out: g.stdout, dry: opts.DryRun, json: asJSON, refusals: make(map[deadletter.SkipReason]int)}
 	totals, err := q.Redrive(cmd.Context(), filter, opts, func(r deadletter.Result) error {
 		bar.Clear()
 		return p.add(r)
@@ -107,8 +107,8 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadlette
 	if err != nil {
 		return err
 	}
-	if totals.Refused > 0 {
-		return &refusedError{totals.Refused}
+	if totals.Skipped > 0 {
+		return &refusedError{totals.Skipped}
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func runRedrive(cmd *cobra.Command, g *globals, f *letterFlags, filter deadlette
 type redrivePrinter struct {
 	out       io.Writer
 	dry, json bool
-	refusals  map[deadletter.Refusal]int
+	refusals  map[deadletter.SkipReason]int
 }
 
 // maxNamed bounds the letters that are printed for one refusal. --json prints all.
@@ -126,22 +126,22 @@ const maxNamed = 20
 func (p *redrivePrinter) add(r deadletter.Result) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(struct {
-			ID     string             `json:"id"`
-			Action deadletter.Action  `json:"action"`
-			DryRun bool               `json:"dry_run,omitempty"`
-			Why    deadletter.Refusal `json:"why,omitempty"`
-			Detail string             `json:"detail,omitempty"`
-		}{r.Letter.ID.String(), r.Action, p.dry, r.Refusal, r.Detail})
+			ID     string                `json:"id"`
+			Action deadletter.Action     `json:"action"`
+			DryRun bool                  `json:"dry_run,omitempty"`
+			Why    deadletter.SkipReason `json:"why,omitempty"`
+			Detail string                `json:"detail,omitempty"`
+		}{r.Letter.ID.String(), r.Action, p.dry, r.Skip, r.Detail})
 	}
 	switch {
-	case r.Action == deadletter.ActionRefused:
-		p.refusals[r.Refusal]++
-		switch n := p.refusals[r.Refusal]; {
+	case r.Action == deadletter.ActionSkipped:
+		p.refusals[r.Skip]++
+		switch n := p.refusals[r.Skip]; {
 		case n <= maxNamed:
 			_, err := fmt.Fprintf(p.out, "%v refused: %s\n", r.Letter.ID, printable(r.Detail))
 			return err
 		case n == maxNamed+1:
-			_, err := fmt.Fprintf(p.out, "more are refused alike (%s); --json names them\n", r.Refusal)
+			_, err := fmt.Fprintf(p.out, "more are refused alike (%s); --json names them\n", r.Skip)
 			return err
 		}
 	case p.dry && r.Action == deadletter.ActionRedriven:
@@ -158,12 +158,12 @@ func (p *redrivePrinter) end(t deadletter.Totals) error {
 		verb = "would be redriven"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s, %d refused", cli.Plural(t.Redriven, "letter"), verb, t.Refused)
+	fmt.Fprintf(&b, "%s %s, %d refused", cli.Plural(t.Redriven, "letter"), verb, t.Skipped)
 	if t.Duplicates > 0 {
 		fmt.Fprintf(&b, ", %d of the same messages left out", t.Duplicates)
 	}
-	if t.Before > 0 {
-		fmt.Fprintf(&b, "; %d redriven before", t.Before)
+	if t.AlreadyRedriven > 0 {
+		fmt.Fprintf(&b, "; %d redriven before", t.AlreadyRedriven)
 	}
 	_, err := fmt.Fprintln(p.out, b.String())
 	return err

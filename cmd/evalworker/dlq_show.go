@@ -55,7 +55,7 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 				_, err := g.stdout.Write(l.Value)
 				return err
 			}
-			trace, err := q.Trace(cmd.Context(), l)
+			trace, err := q.OriginState(cmd.Context(), l)
 			if err != nil {
 				return err
 			}
@@ -80,7 +80,7 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 // letterView is a letter with what else is known about it.
 type letterView struct {
 	letter   *deadletter.Letter
-	trace    deadletter.Trace
+	trace    deadletter.OriginState
 	fate     string           // the error with which it would die again; "": it would not
 	redactor *redact.Redactor // nil: no content
 }
@@ -117,10 +117,10 @@ func (v *letterView) json() any {
 	}
 	out := struct {
 		letterJSON
-		InOrigin deadletter.Trace `json:"in_origin"`
-		Hopeless string           `json:"would_die_of,omitempty"`
-		Headers  []pair           `json:"headers"`
-		Value    *string          `json:"value,omitempty"`
+		InOrigin deadletter.OriginState `json:"in_origin"`
+		Hopeless string                 `json:"would_die_of,omitempty"`
+		Headers  []pair                 `json:"headers"`
+		Value    *string                `json:"value,omitempty"`
 	}{letterJSON: newLetterJSON(v.letter), InOrigin: v.trace, Hopeless: v.fate, Headers: []pair{}}
 	for _, h := range v.letter.Headers {
 		out.Headers = append(out.Headers, pair{h.Key, v.header(h)})
@@ -177,15 +177,15 @@ func valueSize(l *deadletter.Letter) string {
 	return fmt.Sprint(len(l.Value))
 }
 
-func traceText(t deadletter.Trace) string {
+func traceText(t deadletter.OriginState) string {
 	switch t {
-	case deadletter.TraceThere:
+	case deadletter.OriginPresent:
 		return "still there"
-	case deadletter.TraceDeleted:
+	case deadletter.OriginDeleted:
 		return "no longer there"
-	case deadletter.TraceReplaced:
+	case deadletter.OriginReplaced:
 		return "another message is there now: the topic was made anew"
-	case deadletter.TraceNoTopic:
+	case deadletter.OriginNoTopic:
 		return "that topic or partition does not exist any more"
 	}
 	return "no worker wrote this letter"

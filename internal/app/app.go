@@ -79,7 +79,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}()
 
 	if cfg.Health.Listen != "" {
-		a.health, err = serve.Listen(ctx, cfg.Health, serve.Deps{Checks: a.checks(), Status: func() any { return a.Status() }})
+		a.health, err = serve.ListenHealth(ctx, cfg.Health, serve.HealthDeps{Checks: a.checks(), Status: func() any { return a.Status() }})
 		if err != nil {
 			return nil, explainPort(cfg.Store, err)
 		}

@@ -83,16 +83,16 @@ func (p *performance) testExemplar(t *testing.T, c datasets.Case, x datasets.Exe
 		if v.Eval != c.Evaluator {
 			continue
 		}
-		got := datasets.Verdict{
+		got := datasets.Failure{
 			Outcome: v.Outcome, Score: v.Score, Reason: v.Reason, Label: v.Label, Version: v.Version,
 			Policy: r.Plan.Revision, Rule: v.Rule, Probability: v.Probability,
-			Explanation: x.Verdict.Explanation, Criteria: x.Verdict.Criteria,
+			Explanation: x.Failure.Explanation, Criteria: x.Failure.Criteria,
 		}
-		if d := cmp.Diff(got, x.Verdict); d != "" || c.Type != v.Type || c.Reason != v.Reason {
+		if d := cmp.Diff(got, x.Failure); d != "" || c.Type != v.Type || c.Reason != v.Reason {
 			t.Errorf("%s: %s (-verdict +exemplar):\n%s", x.RequestID, c.Evaluator, d)
 		}
-		if judged := v.Type == eval.TypeLLMJudge; judged != strings.Contains(x.Verdict.Explanation, word("reason")) {
-			t.Errorf("%s: %s: explanation %q", x.RequestID, c.Evaluator, x.Verdict.Explanation)
+		if judged := v.Type == eval.TypeLLMJudge; judged != strings.Contains(x.Failure.Explanation, word("reason")) {
+			t.Errorf("%s: %s: explanation %q", x.RequestID, c.Evaluator, x.Failure.Explanation)
 		}
 	}
 	trace, span := r.Event.Origin()

@@ -29,7 +29,7 @@ func newPipeline(
 	}
 	return pipeline.New(p, pipeline.Deps{
 		Redactor: redactor,
-		Archive:  datasets.NewKeeper(db, redactor, cfg.Store.MaxExemplars),
+		Keeper:   datasets.NewKeeper(db, redactor, cfg.Store.MaxExemplars),
 		Recorder: rec,
 		Log:      log,
 	})

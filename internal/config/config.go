@@ -22,12 +22,12 @@ type Policy = policy.Config
 type Config struct {
 	Kafka     consumer.Config `yaml:"kafka" doc:"Where events come from."`
 	Policy    `yaml:",inline"`
-	Redaction redact.Config    `yaml:"redaction" doc:"What is taken out of content before a judge or the store sees it."`
-	Store     store.Config     `yaml:"store" doc:"Where failing requests are kept as cases."`
-	Datadog   telemetry.Config `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables rule over it."`
-	Health    serve.Config     `yaml:"health" doc:"HTTP server with /livez, /readyz and /statusz."`
-	Shutdown  Shutdown         `yaml:"shutdown" doc:"How the worker ends."`
-	Log       Log              `yaml:"log" doc:"How the worker logs; never content, only ids."`
+	Redaction redact.Config      `yaml:"redaction" doc:"What is taken out of content before a judge or the store sees it."`
+	Store     store.Config       `yaml:"store" doc:"Where failing requests are kept as cases."`
+	Datadog   telemetry.Config   `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables rule over it."`
+	Health    serve.HealthConfig `yaml:"health" doc:"HTTP server with /livez, /readyz and /statusz."`
+	Shutdown  Shutdown           `yaml:"shutdown" doc:"How the worker ends."`
+	Log       Log                `yaml:"log" doc:"How the worker logs; never content, only ids."`
 }
 
 // Shutdown bounds the end of the worker.
@@ -78,7 +78,7 @@ func Default() Config {
 		Policy:   policy.DefaultConfig(),
 		Store:    store.DefaultConfig(),
 		Datadog:  telemetry.DefaultConfig(),
-		Health:   serve.DefaultConfig(),
+		Health:   serve.DefaultHealthConfig(),
 		Shutdown: Shutdown{Grace: 25 * time.Second, Close: 10 * time.Second},
 		Log:      Log{Level: Level(slog.LevelInfo), Format: LogJSON},
 	}

@@ -56,7 +56,7 @@ func newPipeline(tb testing.TB, f evaluator) *pipeline.Pipeline {
 		tb.Fatal(err)
 	}
 	pol := &policy.Policy{Sampler: s, Evaluators: []policy.Evaluator{{Evaluator: f}}}
-	p, err := pipeline.New(pol, pipeline.Deps{Redactor: noop{}, Archive: noop{}, Recorder: noop{}, Log: slog.New(slog.DiscardHandler)})
+	p, err := pipeline.New(pol, pipeline.Deps{Redactor: noop{}, Keeper: noop{}, Recorder: noop{}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -3,7 +3,7 @@
 // by bearer token what a request may see, or without a token under which Host it may
 // come, and [Loopback], the rule for addresses that need no token.
 //
-// [HealthHandler] has the health endpoints, and [Listen] serves them alone:
+// [HealthHandler] has the health endpoints, and [ListenHealth] serves them alone:
 //
 //	/livez    200 as long as the process can answer at all
 //	/readyz   200 when every check passes, else 503 with one line per failing check

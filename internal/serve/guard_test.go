@@ -48,11 +48,11 @@ func tokenFile(t *testing.T, token string) string {
 func TestToken(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("canary", 4)
-	deps := serve.Deps{
+	deps := serve.HealthDeps{
 		Checks: []serve.Check{{Name: "kafka", Ready: func() error { return errors.New("broker kafka:9092 is away") }}},
 		Status: func() any { return map[string]string{"group": "evalworker"} },
 	}
-	for name, cfg := range map[string]serve.Config{
+	for name, cfg := range map[string]serve.HealthConfig{
 		"in the configuration": {Listen: ":0", Token: secret.String(token), Pprof: true},
 		"in a file":            {Listen: ":0", TokenFile: tokenFile(t, token+"\n"), Pprof: true},
 	} {
@@ -99,7 +99,7 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 	t.Parallel()
 	first, second := strings.Repeat("first", 4), strings.Repeat("second", 4)
 	path := tokenFile(t, first)
-	h := serve.HealthHandler(serve.Config{TokenFile: path}, serve.Deps{Status: func() any { return 1 }})
+	h := serve.HealthHandler(serve.HealthConfig{TokenFile: path}, serve.HealthDeps{Status: func() any { return 1 }})
 	check := func(token string, want int) {
 		t.Helper()
 		if rec := getAs(t, h, "/statusz", "Bearer "+token); rec.Code != want {
@@ -126,22 +126,22 @@ func TestValidateToken(t *testing.T) {
 	t.Parallel()
 	token := secret.String(strings.Repeat("canary", 4))
 	for name, tt := range map[string]struct {
-		cfg  serve.Config
+		cfg  serve.HealthConfig
 		path string
 	}{
-		"loopback":                    {serve.Config{Listen: "127.0.0.1:8787"}, ""},
-		"loopback by name":            {serve.Config{Listen: "localhost:8787"}, ""},
-		"loopback, IPv6":              {serve.Config{Listen: "[::1]:8787"}, ""},
-		"no server":                   {serve.Config{}, ""},
-		"all interfaces":              {serve.Config{Listen: ":8787"}, "listen"},
-		"all interfaces, IPv4":        {serve.Config{Listen: "0.0.0.0:8787"}, "listen"},
-		"one interface":               {serve.Config{Listen: "10.0.0.7:8787"}, "listen"},
-		"a name":                      {serve.Config{Listen: "worker.internal:8787"}, "listen"},
-		"all interfaces with a token": {serve.Config{Listen: ":8787", Token: token}, ""},
-		"a token that can be guessed": {serve.Config{Listen: ":8787", Token: "guess"}, "token"},
-		"two tokens":                  {serve.Config{Listen: ":8787", Token: token, TokenFile: "x"}, "token_file"},
-		"no file":                     {serve.Config{Listen: ":8787", TokenFile: "/nowhere"}, "token_file"},
-		"a file to guess":             {serve.Config{Listen: ":8787", TokenFile: tokenFile(t, "guess")}, "token_file"},
+		"loopback":                    {serve.HealthConfig{Listen: "127.0.0.1:8787"}, ""},
+		"loopback by name":            {serve.HealthConfig{Listen: "localhost:8787"}, ""},
+		"loopback, IPv6":              {serve.HealthConfig{Listen: "[::1]:8787"}, ""},
+		"no server":                   {serve.HealthConfig{}, ""},
+		"all interfaces":              {serve.HealthConfig{Listen: ":8787"}, "listen"},
+		"all interfaces, IPv4":        {serve.HealthConfig{Listen: "0.0.0.0:8787"}, "listen"},
+		"one interface":               {serve.HealthConfig{Listen: "10.0.0.7:8787"}, "listen"},
+		"a name":                      {serve.HealthConfig{Listen: "worker.internal:8787"}, "listen"},
+		"all interfaces with a token": {serve.HealthConfig{Listen: ":8787", Token: token}, ""},
+		"a token that can be guessed": {serve.HealthConfig{Listen: ":8787", Token: "guess"}, "token"},
+		"two tokens":                  {serve.HealthConfig{Listen: ":8787", Token: token, TokenFile: "x"}, "token_file"},
+		"no file":                     {serve.HealthConfig{Listen: ":8787", TokenFile: "/nowhere"}, "token_file"},
+		"a file to guess":             {serve.HealthConfig{Listen: ":8787", TokenFile: tokenFile(t, "guess")}, "token_file"},
 	} {
 		fs := tt.cfg.Validate()
 		switch {
@@ -152,7 +152,7 @@ func TestValidateToken(t *testing.T) {
 			t.Errorf("%s shows the token: %v", name, fs)
 		}
 	}
-	if s, err := serve.Listen(t.Context(), serve.Config{Listen: ":0"}, serve.Deps{}); err == nil {
+	if s, err := serve.ListenHealth(t.Context(), serve.HealthConfig{Listen: ":0"}, serve.HealthDeps{}); err == nil {
 		_ = s.Close(t.Context())
 		t.Error("a server beyond loopback without a token")
 	}
@@ -161,7 +161,7 @@ func TestValidateToken(t *testing.T) {
 func TestTheTokenIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	canary := strings.Repeat("canary", 4)
-	cfg := serve.Config{Token: secret.String(canary)}
+	cfg := serve.HealthConfig{Token: secret.String(canary)}
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("configured", "health", cfg)
 	if printed := fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg) + log.String(); strings.Contains(printed, canary) {
@@ -173,7 +173,7 @@ func TestTheTokenIsNotPrinted(t *testing.T) {
 // waits.
 func TestBounds(t *testing.T) {
 	t.Parallel()
-	s, err := serve.Listen(t.Context(), serve.Config{Listen: "127.0.0.1:0"}, serve.Deps{})
+	s, err := serve.ListenHealth(t.Context(), serve.HealthConfig{Listen: "127.0.0.1:0"}, serve.HealthDeps{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
-// Config says where the health server listens and who may see what.
-type Config struct {
+// HealthConfig says where the health server listens and who may see what.
+type HealthConfig struct {
 	// Listen is host:port; empty: no server; port 0: any free port.
 	Listen string `yaml:"listen" doc:"Address to listen on; empty: no server."`
 	// Token is the bearer token for everything but whether the worker is well, of
@@ -28,11 +28,11 @@ type Config struct {
 	Pprof bool `yaml:"pprof" doc:"Serve profiles under /debug/pprof/."`
 }
 
-// DefaultConfig listens on loopback, port 8787, without profiles.
-func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8787"} }
+// DefaultHealthConfig listens on loopback, port 8787, without profiles.
+func DefaultHealthConfig() HealthConfig { return HealthConfig{Listen: "127.0.0.1:8787"} }
 
 // Validate returns every fault.
-func (c Config) Validate() fault.List {
+func (c HealthConfig) Validate() fault.List {
 	var fs fault.List
 	if c.Listen == "" {
 		return nil
@@ -67,15 +67,15 @@ type Check struct {
 	Ready func() error // nil, or why not
 }
 
-// Deps are what the health endpoints report on.
-type Deps struct {
+// HealthDeps are what the health endpoints report on.
+type HealthDeps struct {
 	Checks []Check
 	Status func() any // the value that /statusz prints as JSON
 }
 
-// Listen binds the address of the health server; see [New]. The configuration
+// ListenHealth binds the address of the health server; see [New]. The configuration
 // must be valid: nothing is served beyond loopback without a token.
-func Listen(ctx context.Context, cfg Config, deps Deps) (*Server, error) {
+func ListenHealth(ctx context.Context, cfg HealthConfig, deps HealthDeps) (*Server, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("health server: %w", err)
 	}
@@ -98,7 +98,7 @@ const maxConns = 64
 const maxBody = 64 << 10
 
 // HealthHandler returns the health endpoints, also for a server that has others beside.
-func HealthHandler(cfg Config, deps Deps) http.Handler {
+func HealthHandler(cfg HealthConfig, deps HealthDeps) http.Handler {
 	guard := Guard{Token: cfg.Token, TokenFile: cfg.TokenFile}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, "ok") })

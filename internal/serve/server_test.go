@@ -22,14 +22,14 @@ func get(t *testing.T, h http.Handler, path string) (int, string) {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	var storeDown error
-	deps := serve.Deps{
+	deps := serve.HealthDeps{
 		Checks: []serve.Check{
 			{Name: "kafka", Ready: func() error { return nil }},
 			{Name: "store", Ready: func() error { return storeDown }},
 		},
 		Status: func() any { return map[string]int{"consumed": 3} },
 	}
-	h := serve.HealthHandler(serve.Config{}, deps)
+	h := serve.HealthHandler(serve.HealthConfig{}, deps)
 	if code, body := get(t, h, "/readyz"); code != http.StatusOK || body != "ok\n" {
 		t.Errorf("ready: %d %q", code, body)
 	}
@@ -46,14 +46,14 @@ func TestRoutes(t *testing.T) {
 	if code, _ := get(t, h, "/debug/pprof/"); code != http.StatusNotFound {
 		t.Errorf("profiles are served without being asked for: %d", code)
 	}
-	if code, _ := get(t, serve.HealthHandler(serve.Config{Pprof: true}, deps), "/debug/pprof/"); code != http.StatusOK {
+	if code, _ := get(t, serve.HealthHandler(serve.HealthConfig{Pprof: true}, deps), "/debug/pprof/"); code != http.StatusOK {
 		t.Errorf("profiles: %d", code)
 	}
 }
 
 func TestServeAndClose(t *testing.T) {
 	t.Parallel()
-	s, err := serve.Listen(t.Context(), serve.Config{Listen: "127.0.0.1:0"}, serve.Deps{})
+	s, err := serve.ListenHealth(t.Context(), serve.HealthConfig{Listen: "127.0.0.1:0"}, serve.HealthDeps{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestServeAndClose(t *testing.T) {
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
-	if _, err := serve.Listen(t.Context(), serve.Config{Listen: s.Addr()}, serve.Deps{}); err == nil {
+	if _, err := serve.ListenHealth(t.Context(), serve.HealthConfig{Listen: s.Addr()}, serve.HealthDeps{}); err == nil {
 		t.Error("a port that is taken is no error")
 	}
 	if err := s.Close(context.Background()); err != nil {
@@ -82,14 +82,14 @@ func TestServeAndClose(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	t.Parallel()
-	if fs := serve.DefaultConfig().Validate(); len(fs) != 0 {
+	if fs := serve.DefaultHealthConfig().Validate(); len(fs) != 0 {
 		t.Errorf("defaults: %v", fs)
 	}
-	if fs := (serve.Config{Listen: "8787"}).Validate(); len(fs) != 1 || fs[0].Path != "listen" {
+	if fs := (serve.HealthConfig{Listen: "8787"}).Validate(); len(fs) != 1 || fs[0].Path != "listen" {
 		t.Errorf("an address without a host: %v", fs)
 	}
 	for port, good := range map[string]bool{"0": true, "65535": true, "65536": false, "99999": false, "-1": false, "": false, "http": false} {
-		fs := serve.Config{Listen: "127.0.0.1:" + port}.Validate()
+		fs := serve.HealthConfig{Listen: "127.0.0.1:" + port}.Validate()
 		if good != (len(fs) == 0) || !good && (len(fs) != 1 || fs[0].Path != "listen") {
 			t.Errorf("port %q: %v", port, fs)
 		}

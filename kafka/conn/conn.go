@@ -70,7 +70,7 @@ func (c *conn) encrypt(ctx context.Context) error {
 	}
 	settings, err := c.cfg.TLS.client(host, &c.certRequested)
 	if err != nil {
-		return &Refusal{Broker: c.addr, Problem: "cannot connect with TLS", Err: err, Mend: "mend the file; it is read again at each attempt"}
+		return &AccessError{Broker: c.addr, Problem: "cannot connect with TLS", Err: err, Remedy: "mend the file; it is read again at each attempt"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.DialTimeout)
 	defer cancel()
@@ -120,7 +120,7 @@ func (c *conn) explain(err error) error {
 	if c.cfg.SASL.Mechanism != "" && !c.loginDone.Load() && c.answered.Load() && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		problem, remedy := c.cfg.accessProblem(kafka.SASLAuthenticationFailed)
 		// The chain leaves out EOF, which kafka-go would replace by an error of its own.
-		return &Refusal{Broker: c.addr, Problem: problem, Mend: remedy, Err: &codeError{kafka.SASLAuthenticationFailed}}
+		return &AccessError{Broker: c.addr, Problem: problem, Remedy: remedy, Err: &codeError{kafka.SASLAuthenticationFailed}}
 	}
 	switch {
 	case c.loginTimedOut.Load():
@@ -128,7 +128,7 @@ func (c *conn) explain(err error) error {
 	case !remoteAlert(err) && (c.answered.Load() || !c.certRequested || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
 		return err
 	}
-	access := &Refusal{Broker: c.addr, Err: err}
+	access := &AccessError{Broker: c.addr, Err: err}
 	c.cfg.explainCertificate(access, c.certRequested)
 	return access
 }

@@ -19,31 +19,31 @@ var ErrNoAccess = errors.New("not let in by Kafka")
 // AccessError is the error of a connection or a request that fails until someone
 // mends something: a password, a certificate, a permission. Trying again is harmless,
 // and succeeds once that is done.
-type Refusal struct {
+type AccessError struct {
 	Broker  string // host:port; empty if it is not known
 	Problem string // who is not allowed what
-	Mend    string // what to look at
+	Remedy  string // what to look at
 	Err     error  // of the broker or the library; never nil
 }
 
 // Error returns one line: broker, problem, cause, remedy.
-func (r *Refusal) Error() string {
+func (r *AccessError) Error() string {
 	at := ""
 	if r.Broker != "" {
 		at = "broker " + r.Broker + ": "
 	}
-	return fmt.Sprintf("%s%s: %v; %s", at, r.Problem, r.Err, r.Mend)
+	return fmt.Sprintf("%s%s: %v; %s", at, r.Problem, r.Err, r.Remedy)
 }
 
 // Unwrap returns the error of the broker or the library.
-func (r *Refusal) Unwrap() error { return r.Err }
+func (r *AccessError) Unwrap() error { return r.Err }
 
 // Is reports whether target is ErrNoAccess.
-func (r *Refusal) Is(target error) bool { return target == ErrNoAccess }
+func (r *AccessError) Is(target error) bool { return target == ErrNoAccess }
 
 // AccessErrorIn returns the AccessError in an error's chain, or nil.
-func Refused(err error) *Refusal {
-	r, _ := errors.AsType[*Refusal](err)
+func AccessErrorIn(err error) *AccessError {
+	r, _ := errors.AsType[*AccessError](err)
 	return r
 }
 
@@ -68,7 +68,7 @@ func (b *brokerError) Unwrap() error { return b.err }
 // away. It unwraps an AccessError in the chain, because what the library adds around
 // it says less, and returns any other error as it is.
 func (c Config) Explain(err error) error {
-	if r := Refused(err); r != nil {
+	if r := AccessErrorIn(err); r != nil {
 		return r
 	}
 	if code, ok := errors.AsType[kafka.Error](err); ok {
@@ -76,7 +76,7 @@ func (c Config) Explain(err error) error {
 		if problem == "" {
 			return err
 		}
-		return &Refusal{Problem: problem, Mend: remedy, Err: &codeError{code}}
+		return &AccessError{Problem: problem, Remedy: remedy, Err: &codeError{code}}
 	}
 	if !c.TLS.Enabled && c.SASL.Mechanism == "" && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		return fmt.Errorf("the broker closes the connection without an answer (it may want TLS or a login: tls.enabled, sasl.mechanism): %w", err)
@@ -108,7 +108,7 @@ func (c Config) accessProblem(code kafka.Error) (problem, remedy string) {
 // handshakeError explains why a TLS handshake failed. The error is no AccessError if
 // it may be a passing fault of the network.
 func (c Config) handshakeError(addr string, certRequested bool, err error) error {
-	r := &Refusal{Broker: addr, Err: err}
+	r := &AccessError{Broker: addr, Err: err}
 	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		r.Err = v.Err
 	}
@@ -118,15 +118,15 @@ func (c Config) handshakeError(addr string, certRequested bool, err error) error
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case foreign && c.TLS.CAFile == "":
-		r.Problem, r.Mend = "its certificate is signed by an authority that this machine does not trust", "set tls.ca_file to the authority's certificate"
+		r.Problem, r.Remedy = "its certificate is signed by an authority that this machine does not trust", "set tls.ca_file to the authority's certificate"
 	case foreign:
-		r.Problem, r.Mend = "its certificate is not signed by an authority of "+c.TLS.CAFile, "put the authority's certificate into tls.ca_file; it is read again at each attempt"
+		r.Problem, r.Remedy = "its certificate is not signed by an authority of "+c.TLS.CAFile, "put the authority's certificate into tls.ca_file; it is read again at each attempt"
 	case misnamed:
-		r.Problem, r.Mend = "its certificate is for another name", "set tls.server_name to a name that it is for, or use such a name in brokers"
+		r.Problem, r.Remedy = "its certificate is for another name", "set tls.server_name to a name that it is for, or use such a name in brokers"
 	case invalid:
-		r.Problem, r.Mend = "its certificate is not valid", "renew it, or mend this machine's clock"
+		r.Problem, r.Remedy = "its certificate is not valid", "renew it, or mend this machine's clock"
 	case noTLS:
-		r.Problem, r.Mend = "it does not speak TLS at this address", "set brokers to its TLS listener, or leave tls.enabled out"
+		r.Problem, r.Remedy = "it does not speak TLS at this address", "set brokers to its TLS listener, or leave tls.enabled out"
 	case remoteAlert(err):
 		c.explainCertificate(r, certRequested)
 	default:
@@ -141,14 +141,14 @@ func (c Config) handshakeError(addr string, certRequested bool, err error) error
 
 // explainCertificate fills in why the broker does not accept this client's
 // certificate.
-func (c Config) explainCertificate(r *Refusal, certRequested bool) {
+func (c Config) explainCertificate(r *AccessError, certRequested bool) {
 	switch {
 	case certRequested && c.TLS.CertFile == "":
-		r.Problem, r.Mend = "it asks for a client certificate and there is none", "set tls.cert_file and tls.key_file"
+		r.Problem, r.Remedy = "it asks for a client certificate and there is none", "set tls.cert_file and tls.key_file"
 	case certRequested:
-		r.Problem, r.Mend = "it refuses the client certificate of "+c.TLS.CertFile, "use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt"
+		r.Problem, r.Remedy = "it refuses the client certificate of "+c.TLS.CertFile, "use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt"
 	default:
-		r.Problem, r.Mend = "it refuses the TLS connection", "check the versions and ciphers of its TLS listener"
+		r.Problem, r.Remedy = "it refuses the TLS connection", "check the versions and ciphers of its TLS listener"
 	}
 }
 
@@ -168,7 +168,7 @@ func (c Config) Describe(err error) error {
 	if err == nil {
 		return nil
 	}
-	if r := Refused(c.Explain(err)); r != nil {
+	if r := AccessErrorIn(c.Explain(err)); r != nil {
 		return r
 	}
 	if b, ok := errors.AsType[*brokerError](err); ok {
@@ -177,7 +177,7 @@ func (c Config) Describe(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return &brokerError{text: networkProblem(op), err: err}
 	}
-	text := Bare(err).Error()
+	text := TrimMethod(err).Error()
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		text = "no answer in time"
@@ -204,7 +204,7 @@ func networkProblem(op *net.OpError) string {
 
 // TrimMethod returns an error of a kafka.Client without the method's name that the
 // library puts before it. It affects only what is printed.
-func Bare(err error) error {
+func TrimMethod(err error) error {
 	for err != nil && strings.HasPrefix(err.Error(), "kafka.(*Client).") {
 		inner := errors.Unwrap(err)
 		if inner == nil {

@@ -47,7 +47,7 @@ func TestDescribe(t *testing.T) {
 	if again := one.Describe(two.Describe(io.EOF)); again.Error() != "brokers a:9092, b:9092: EOF" {
 		t.Errorf("described twice: %v", again)
 	}
-	if got := one.Describe(kafka.TopicAuthorizationFailed); Refused(got) == nil {
+	if got := one.Describe(kafka.TopicAuthorizationFailed); AccessErrorIn(got) == nil {
 		t.Errorf("an answer about access: %v", got)
 	}
 	if got := one.Describe(nil); got != nil {
@@ -61,11 +61,11 @@ func TestTrimMethod(t *testing.T) {
 	t.Parallel()
 	inner := errors.New("inner")
 	twice := fmt.Errorf("kafka.(*Client).Fetch: %w", fmt.Errorf("kafka.(*Client).Metadata: %w", inner))
-	if got := Bare(twice); got != inner { //nolint:errorlint // it must be that very one
+	if got := TrimMethod(twice); got != inner { //nolint:errorlint // it must be that very one
 		t.Errorf("Bare = %v", got)
 	}
 	for _, err := range []error{nil, inner, errors.New("kafka.(*Client).Fetch: nothing inside")} {
-		if got := Bare(err); got != err { //nolint:errorlint // as above
+		if got := TrimMethod(err); got != err { //nolint:errorlint // as above
 			t.Errorf("Bare(%v) = %v", err, got)
 		}
 	}

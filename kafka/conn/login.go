@@ -97,7 +97,7 @@ func (l *login) password() (secret.String, error) {
 }
 
 func (l *login) accessError(err error) error {
-	return &Refusal{Problem: "cannot log in by " + l.cfg.identity(), Mend: l.cfg.remedy(), Err: err}
+	return &AccessError{Problem: "cannot log in by " + l.cfg.identity(), Remedy: l.cfg.remedy(), Err: err}
 }
 
 // exchange adds to an error whose login failed.

@@ -53,7 +53,7 @@ func ask(t *testing.T, cfg conn.Config) error {
 	defer transport.CloseIdleConnections()
 	_, third := conn.NewClient(cfg, transport).Metadata(ctx, &kafka.MetadataRequest{Topics: []string{"events"}})
 	for _, err := range []error{cfg.Explain(second), cfg.Explain(third)} {
-		one, other := conn.Refused(first), conn.Refused(err)
+		one, other := conn.AccessErrorIn(first), conn.AccessErrorIn(err)
 		if (first == nil) != (err == nil) || (one == nil) != (other == nil) || one != nil && one.Problem != other.Problem {
 			t.Errorf("one kind of connection: %v; another: %v", first, err)
 		}
@@ -207,7 +207,7 @@ func TestTurnedAway(t *testing.T) {
 			if took := time.Since(began); took > limit {
 				t.Errorf("reported after %v", took)
 			}
-			if conn.Refused(err) == nil {
+			if conn.AccessErrorIn(err) == nil {
 				t.Fatalf("%v is no AccessError", err)
 			}
 			for _, want := range tt.want {
@@ -266,7 +266,7 @@ func TestRotation(t *testing.T) {
 		{"client certificate", map[string]string{cert: read(t, fresh.CertFile), key: read(t, fresh.KeyFile)}},
 		{"login", map[string]string{password: "new"}},
 	} {
-		if err := try(); conn.Refused(err) == nil || !strings.Contains(err.Error(), step.refused) {
+		if err := try(); conn.AccessErrorIn(err) == nil || !strings.Contains(err.Error(), step.refused) {
 			t.Fatalf("before the %s is rotated: %v", step.refused, err)
 		}
 		if _, err := client.Metadata(t.Context(), &kafka.MetadataRequest{}); err == nil {

@@ -122,7 +122,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 	if err != nil {
 		c.noteUnanswered(sent, err)
 		c.refreshMetadata(err)
-		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), conn.Bare(err))
+		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), conn.TrimMethod(err))
 	}
 	answers := make(map[int]error, len(commits))
 	for _, p := range res.Topics[c.cfg.Topic] {

@@ -139,7 +139,7 @@ func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
 	if err == nil {
 		err = res.Error
 	}
-	return conn.Bare(err)
+	return conn.TrimMethod(err)
 }
 
 // partition returns the partition that the key of a letter belongs to; without a
@@ -147,7 +147,7 @@ func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
 func (d *deadLetters) partition(ctx context.Context, m kafka.Message) (int, error) {
 	res, err := d.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{d.topic}})
 	if err != nil {
-		return 0, conn.Bare(err)
+		return 0, conn.TrimMethod(err)
 	}
 	if len(res.Topics) == 0 || len(res.Topics[0].Partitions) == 0 && res.Topics[0].Error == nil {
 		return 0, kafka.UnknownTopicOrPartition

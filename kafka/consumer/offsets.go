@@ -43,7 +43,7 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]group
 		return out, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.cfg.Group, conn.Bare(err))
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.cfg.Group, conn.TrimMethod(err))
 	}
 	for _, p := range res.Topics[c.cfg.Topic] {
 		if p.Error != nil {
@@ -68,7 +68,7 @@ func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, 
 		Topics: map[string][]kafka.OffsetRequest{c.cfg.Topic: requests},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.Bare(err))
+		return nil, fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.TrimMethod(err))
 	}
 	out := make(map[int]logBounds, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {

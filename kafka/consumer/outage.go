@@ -77,7 +77,7 @@ func (c *Consumer) unansweredWithin(d time.Duration) bool {
 
 // noteRefusal notes an error that is a refusal, and reports whether it is one.
 func (c *Consumer) noteRefusal(err error) bool {
-	refusal := conn.Refused(c.cfg.Explain(err))
+	refusal := conn.AccessErrorIn(c.cfg.Explain(err))
 	if refusal == nil {
 		return false
 	}
@@ -96,12 +96,12 @@ type refusalState struct {
 }
 
 // add notes a refusal, and reports whether to log it.
-func (r *refusalState) add(refusal *conn.Refusal) (count int, log bool) {
+func (r *refusalState) add(refusal *conn.AccessError) (count int, log bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, err := r.outage.Now()
 	// Only the problem counts: the whole text may name another broker each time.
-	last := conn.Refused(err)
+	last := conn.AccessErrorIn(err)
 	changed := last == nil || last.Problem != refusal.Problem
 	if changed {
 		r.outage.End() // another reason has a beginning of its own

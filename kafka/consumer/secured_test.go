@@ -245,13 +245,13 @@ func freeAddr(t *testing.T) string {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		why := func(problem, broker string) *conn.Refusal {
-			return &conn.Refusal{Problem: problem, Broker: broker, Err: os.ErrPermission}
+		why := func(problem, broker string) *conn.AccessError {
+			return &conn.AccessError{Problem: problem, Broker: broker, Err: os.ErrPermission}
 		}
 		var r refusalState
 		began := time.Now()
 		for i, step := range []struct {
-			why  *conn.Refusal
+			why  *conn.AccessError
 			wait time.Duration
 			n    int
 			log  bool

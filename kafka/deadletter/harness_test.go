@@ -187,8 +187,8 @@ func redriveWith(t *testing.T, q *Queue, f Filter, o Options) ([]string, Totals)
 
 func resultLine(r Result) string {
 	s := string(r.Letter.Key) + " " + string(r.Action)
-	if r.Refusal != "" {
-		s += " " + string(r.Refusal)
+	if r.Skip != "" {
+		s += " " + string(r.Skip)
 	}
 	return s
 }

@@ -127,7 +127,7 @@ func TestLetter(t *testing.T) {
 	if string(l.Key) != "k2" || !l.Redriven || string(l.Value) != `{"event":"llm_request_completed","request_id":"k2"}` || q.WouldDie(l) != "" {
 		t.Errorf("letter %+v", l)
 	}
-	if trace, err := q.Trace(t.Context(), l); err != nil || trace != TraceReplaced {
+	if trace, err := q.OriginState(t.Context(), l); err != nil || trace != OriginReplaced {
 		t.Errorf("Trace = %s, %v", trace, err) // it never was there
 	}
 	for id, want := range map[ID]string{

@@ -14,15 +14,15 @@ import (
 )
 
 // OriginState says whether a message is still where it died.
-type Trace string
+type OriginState string
 
 // The states of an origin.
 const (
-	TraceThere    Trace = "there"    // still in its topic
-	TraceDeleted  Trace = "deleted"  // retention or compaction has removed it
-	TraceReplaced Trace = "replaced" // another message has its offset: the topic was made again
-	TraceNoTopic  Trace = "no_topic" // the topic, or its partition, is gone
-	TraceUnknown  Trace = "unknown"  // the letter does not name its origin
+	OriginPresent  OriginState = "there"    // still in its topic
+	OriginDeleted  OriginState = "deleted"  // retention or compaction has removed it
+	OriginReplaced OriginState = "replaced" // another message has its offset: the topic was made again
+	OriginNoTopic  OriginState = "no_topic" // the topic, or its partition, is gone
+	OriginUnknown  OriginState = "unknown"  // the letter does not name its origin
 )
 
 // clockSkew is how far the clock of a message's publisher may be ahead of the
@@ -30,23 +30,23 @@ const (
 const clockSkew = 5 * time.Minute
 
 // OriginState finds out whether the message of a letter is still in its origin topic.
-func (q *Queue) Trace(ctx context.Context, l *Letter) (Trace, error) {
+func (q *Queue) OriginState(ctx context.Context, l *Letter) (OriginState, error) {
 	_, state, err := q.original(ctx, l)
 	return state, err
 }
 
 // original fetches the message of a letter; nil unless it is still there.
-func (q *Queue) original(ctx context.Context, l *Letter) (*message, Trace, error) {
+func (q *Queue) original(ctx context.Context, l *Letter) (*message, OriginState, error) {
 	at := l.Origin
 	if at.Topic == "" {
-		return nil, TraceUnknown, nil
+		return nil, OriginUnknown, nil
 	}
 	ids, err := q.partitions(ctx, at.Topic)
 	if err != nil {
 		return nil, "", err
 	}
 	if !slices.Contains(ids, at.Partition) {
-		return nil, TraceNoTopic, nil
+		return nil, OriginNoTopic, nil
 	}
 	bounds, err := q.bounds(ctx, at.Topic, []int{at.Partition})
 	if err != nil {
@@ -54,20 +54,20 @@ func (q *Queue) original(ctx context.Context, l *Letter) (*message, Trace, error
 	}
 	switch b := bounds[0]; {
 	case at.Offset < b.from:
-		return nil, TraceDeleted, nil
+		return nil, OriginDeleted, nil
 	case at.Offset >= b.to:
-		return nil, TraceReplaced, nil
+		return nil, OriginReplaced, nil
 	}
-	state := TraceDeleted
+	state := OriginDeleted
 	var out *message
 	err = q.scan(ctx, at.Topic, span{at.Partition, at.Offset, at.Offset + 1}, func(r *kafka.Record) error {
 		m, err := messageOf(r)
 		if err != nil {
 			return err
 		}
-		state = TraceReplaced
+		state = OriginReplaced
 		if !r.Time.After(l.Time.Add(clockSkew)) && l.matches(m) {
-			out, state = m, TraceThere
+			out, state = m, OriginPresent
 		}
 		return nil
 	})

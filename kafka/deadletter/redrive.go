@@ -16,23 +16,23 @@ type Action string
 // The actions.
 const (
 	ActionRedriven  Action = "redriven"
-	ActionRefused   Action = "refused"
+	ActionSkipped   Action = "refused"
 	ActionDuplicate Action = "duplicate" // another letter of the same message was redriven; this one is only marked
 )
 
 // SkipReason says why a letter was not redriven.
-type Refusal string
+type SkipReason string
 
 // The reasons.
 const (
-	RefusedNotFound  Refusal = "not_found"      // no letter has the id
-	RefusedBefore    Refusal = "redriven"       // it was chosen by id, and redriven by an earlier run
-	RefusedForeign   Refusal = "foreign"        // it names no origin: no worker wrote it
-	RefusedTopic     Refusal = "other_topic"    // its origin is not the configured topic
-	RefusedLimit     Refusal = "redrives"       // it was redriven too often
-	RefusedHopeless  Refusal = "hopeless"       // it would certainly die again
-	RefusedTruncated Refusal = "truncated"      // it was truncated, and the whole message is gone
-	RefusedTooLarge  Refusal = "broker_refuses" // the broker takes no message as large
+	SkipNotFound  SkipReason = "not_found"      // no letter has the id
+	SkipRedriven  SkipReason = "redriven"       // it was chosen by id, and redriven by an earlier run
+	SkipForeign   SkipReason = "foreign"        // it names no origin: no worker wrote it
+	SkipTopic     SkipReason = "other_topic"    // its origin is not the configured topic
+	SkipLimit     SkipReason = "redrives"       // it was redriven too often
+	SkipHopeless  SkipReason = "hopeless"       // it would certainly die again
+	SkipTruncated SkipReason = "truncated"      // it was truncated, and the whole message is gone
+	SkipTooLarge  SkipReason = "broker_refuses" // the broker takes no message as large
 )
 
 // Options say how to redrive.
@@ -63,18 +63,18 @@ func (o Options) Validate() fault.List {
 
 // Result is what became of one letter.
 type Result struct {
-	Letter  *Letter // only its ID is set if there is no such letter
-	Action  Action
-	Refusal Refusal // of a letter that was skipped
-	Detail  string  // the reason in words; ids and names, no content
+	Letter *Letter // only its ID is set if there is no such letter
+	Action Action
+	Skip   SkipReason // of a letter that was skipped
+	Detail string     // the reason in words; ids and names, no content
 }
 
 // Totals count the results of a redrive.
 type Totals struct {
-	Redriven, Refused, Duplicates int
+	Redriven, Skipped, Duplicates int
 	// Before counts letters that the filter chose and an earlier run redrove. They are
 	// left alone and have no Result.
-	Before int
+	AlreadyRedriven int
 }
 
 // Redrive publishes the chosen letters to the configured topic and marks them, batch
@@ -104,7 +104,7 @@ func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Resu
 		return run.totals, fmt.Errorf("topic %s does not exist: make it, or name another with kafka.topic", q.cfg.Topic)
 	}
 	for _, id := range r.missing {
-		if err := run.skip(&Letter{ID: id}, RefusedNotFound, "there is no such letter"); err != nil {
+		if err := run.skip(&Letter{ID: id}, SkipNotFound, "there is no such letter"); err != nil {
 			return run.totals, err
 		}
 	}
@@ -155,9 +155,9 @@ func (r *redriveRun) letter(ctx context.Context, l *Letter) error {
 	}
 	if l.Redriven {
 		if len(r.filter.IDs) > 0 {
-			return r.skip(l, RefusedBefore, "it was redriven before")
+			return r.skip(l, SkipRedriven, "it was redriven before")
 		}
-		r.totals.Before++
+		r.totals.AlreadyRedriven++
 		return nil
 	}
 	if err := r.checkLimit(ctx); err != nil {
@@ -183,7 +183,7 @@ func (r *redriveRun) letter(ctx context.Context, l *Letter) error {
 	}
 	m = m.withRedrives(l.Redrives + 1)
 	if fault := certainFault(m, r.q.cfg.MaxMessageBytes); fault != nil && !r.opts.Force {
-		return r.skip(l, RefusedHopeless, "it would die again: "+fault.Error())
+		return r.skip(l, SkipHopeless, "it would die again: "+fault.Error())
 	}
 	r.batch.add(l, id, m)
 	return r.flushIfFull(ctx)
@@ -207,23 +207,23 @@ func (r *redriveRun) checkLimit(ctx context.Context) error {
 
 // prepare returns the message that died, or why it is not available or may not be
 // published.
-func (r *redriveRun) prepare(ctx context.Context, l *Letter) (*message, Refusal, string, error) {
+func (r *redriveRun) prepare(ctx context.Context, l *Letter) (*message, SkipReason, string, error) {
 	switch {
 	case l.Origin.Topic == "":
-		return nil, RefusedForeign, "it does not name its origin: no worker wrote it", nil
+		return nil, SkipForeign, "it does not name its origin: no worker wrote it", nil
 	case l.Origin.Topic != r.q.cfg.Topic:
-		return nil, RefusedTopic, fmt.Sprintf("it died in topic %s, and kafka.topic is %s", l.Origin.Topic, r.q.cfg.Topic), nil
+		return nil, SkipTopic, fmt.Sprintf("it died in topic %s, and kafka.topic is %s", l.Origin.Topic, r.q.cfg.Topic), nil
 	case l.Redrives >= r.opts.MaxRedrives && l.Redrives == 1:
-		return nil, RefusedLimit, fmt.Sprintf("it was redriven once and died again; --max-redrives is %d", r.opts.MaxRedrives), nil
+		return nil, SkipLimit, fmt.Sprintf("it was redriven once and died again; --max-redrives is %d", r.opts.MaxRedrives), nil
 	case l.Redrives >= r.opts.MaxRedrives:
-		return nil, RefusedLimit, fmt.Sprintf("it was redriven %d times and died each time; --max-redrives is %d", l.Redrives, r.opts.MaxRedrives), nil
+		return nil, SkipLimit, fmt.Sprintf("it was redriven %d times and died each time; --max-redrives is %d", l.Redrives, r.opts.MaxRedrives), nil
 	}
 	if l.Truncated == "" {
 		return l.message(), "", "", nil
 	}
 	m, state, err := r.q.original(ctx, l)
-	if err == nil && state != TraceThere {
-		return nil, RefusedTruncated, fmt.Sprintf("it lacks its %s, and the whole is no longer at %v (%s)", l.Truncated, l.Origin, state), nil
+	if err == nil && state != OriginPresent {
+		return nil, SkipTruncated, fmt.Sprintf("it lacks its %s, and the whole is no longer at %v (%s)", l.Truncated, l.Origin, state), nil
 	}
 	return m, "", "", err
 }
@@ -290,7 +290,7 @@ func (r *redriveRun) flush(ctx context.Context) error {
 func (r *redriveRun) report(item *item) error {
 	switch {
 	case item.rejected:
-		return r.skip(item.letter, RefusedTooLarge, fmt.Sprintf("the broker takes no message of %d bytes", item.letter.Bytes()))
+		return r.skip(item.letter, SkipTooLarge, fmt.Sprintf("the broker takes no message of %d bytes", item.letter.Bytes()))
 	case item.message == nil:
 		r.totals.Duplicates++
 		return r.each(Result{Letter: item.letter, Action: ActionDuplicate})
@@ -300,7 +300,7 @@ func (r *redriveRun) report(item *item) error {
 	return r.each(Result{Letter: item.letter, Action: ActionRedriven})
 }
 
-func (r *redriveRun) skip(l *Letter, reason Refusal, detail string) error {
-	r.totals.Refused++
-	return r.each(Result{Letter: l, Action: ActionRefused, Refusal: reason, Detail: detail})
+func (r *redriveRun) skip(l *Letter, reason SkipReason, detail string) error {
+	r.totals.Skipped++
+	return r.each(Result{Letter: l, Action: ActionSkipped, Skip: reason, Detail: detail})
 }

@@ -47,14 +47,14 @@ func TestRedrive(t *testing.T) {
 
 	// A null value is no event, so it takes force.
 	results, totals := b.redrive(Filter{Reason: eval.ReasonPanic}, DefaultOptions())
-	if diff := cmp.Diff(Totals{Redriven: 2, Refused: 1}, totals); diff != "" {
+	if diff := cmp.Diff(Totals{Redriven: 2, Skipped: 1}, totals); diff != "" {
 		t.Errorf("%v (-want +got):\n%s", results, diff)
 	}
 	results, totals = b.redrive(Filter{}, Options{MaxRedrives: 3, Force: true})
-	if diff := cmp.Diff(Totals{Redriven: 1, Before: 2}, totals); diff != "" {
+	if diff := cmp.Diff(Totals{Redriven: 1, AlreadyRedriven: 2}, totals); diff != "" {
 		t.Errorf("%v (-want +got):\n%s", results, diff)
 	}
-	if _, totals = b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Before: 3}) {
+	if _, totals = b.redrive(Filter{}, DefaultOptions()); totals != (Totals{AlreadyRedriven: 3}) {
 		t.Errorf("a second run: %+v", totals)
 	}
 
@@ -122,13 +122,13 @@ func TestLoopEnds(t *testing.T) {
 	w := b.work(func(event.Message) error { panic("always") })
 	for n := range 3 {
 		b.committed(int64(n) + 1)
-		if got, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: 1, Before: n}) {
+		if got, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: 1, AlreadyRedriven: n}) {
 			t.Fatalf("redrive %d: %v, %+v", n+1, got, totals)
 		}
 	}
 	b.committed(4)
 	got, totals := b.redrive(Filter{}, DefaultOptions())
-	if diff := cmp.Diff([]string{"poison refused redrives"}, got); diff != "" || totals != (Totals{Refused: 1, Before: 3}) {
+	if diff := cmp.Diff([]string{"poison refused redrives"}, got); diff != "" || totals != (Totals{Skipped: 1, AlreadyRedriven: 3}) {
 		t.Errorf("fourth: %+v (-want +got):\n%s", totals, diff)
 	}
 	if got, totals := b.redrive(Filter{}, Options{MaxRedrives: 4}); totals.Redriven != 1 {
@@ -168,7 +168,7 @@ func TestSkips(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if totals != (Totals{Redriven: 1, Refused: 6}) {
+	if totals != (Totals{Redriven: 1, Skipped: 6}) {
 		t.Errorf("totals %+v", totals)
 	}
 	// What was skipped is neither published nor marked.
@@ -182,7 +182,7 @@ func TestSkips(t *testing.T) {
 	if diff := cmp.Diff([]string{" refused not_found", " refused not_found", "odd count refused redriven", "broken redriven"}, got); diff != "" {
 		t.Errorf("by id, with force (-want +got):\n%s", diff)
 	}
-	if totals != (Totals{Redriven: 1, Refused: 3}) {
+	if totals != (Totals{Redriven: 1, Skipped: 3}) {
 		t.Errorf("totals %+v", totals)
 	}
 }
@@ -248,7 +248,7 @@ func TestDuplicates(t *testing.T) {
 			if diff := cmp.Diff([]string{"a", "b"}, keys(b.messages(b.cfg.Topic, 0))); diff != "" {
 				t.Errorf("published (-want +got):\n%s", diff)
 			}
-			if _, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Before: 4}) {
+			if _, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{AlreadyRedriven: 4}) {
 				t.Errorf("a second run: %+v", totals)
 			}
 		})
@@ -282,7 +282,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		t.Errorf("reported (-want +got):\n%s", diff)
 	}
 	restore()
-	if _, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: letters - batch, Before: batch}) {
+	if _, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: letters - batch, AlreadyRedriven: batch}) {
 		t.Errorf("the next run: %+v", totals)
 	}
 	want := []string{"k0", "k1", "k2", "k3", "k3", "k4", "k4", "k5", "k5", "k6", "k7", "k8", "k9"}
@@ -309,7 +309,7 @@ func TestAnInterruptEndsBetweenBatches(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || totals.Redriven != 2 {
 		t.Fatalf("Redrive: %v, %+v", err, totals)
 	}
-	if _, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: letters - 2, Before: 2}) {
+	if _, totals := b.redrive(Filter{}, DefaultOptions()); totals != (Totals{Redriven: letters - 2, AlreadyRedriven: 2}) {
 		t.Errorf("the next run: %+v", totals)
 	}
 	if diff := cmp.Diff(want, keys(b.messages(b.cfg.Topic, 0))); diff != "" {
@@ -340,7 +340,7 @@ func TestTruncated(t *testing.T) {
 	w.stop()
 	var truncated []string
 	if _, err := b.open().List(t.Context(), Filter{}, false, nil, func(l *Letter) error {
-		trace, err := b.open().Trace(t.Context(), l)
+		trace, err := b.open().OriginState(t.Context(), l)
 		truncated = append(truncated, fmt.Sprintf("%d %s %s", l.Origin.Offset, l.Truncated, trace))
 		return err
 	}); err != nil {
