@@ -272,8 +272,8 @@ func TestDropsWithoutDatadog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tel.Dropped("stream", "lost_to_retention", 3)
-	if got := tel.Stats(); got.Enabled || got.Dropped("stream") != 3 {
+	tel.Dropped("consumer", "lost_to_retention", 3)
+	if got := tel.Stats(); got.Enabled || got.Dropped("consumer") != 3 {
 		t.Errorf("stats %+v, want 3 dropped by stream", got)
 	}
 }

@@ -79,22 +79,22 @@ func (o observer) DeadLettered(reason eval.Reason) {
 
 // Tags of the metric that counts what the consumer passed over.
 const (
-	sinkStream             = "stream"
+	sinkConsumer           = "consumer"
 	reasonLostToRetention  = "lost_to_retention"
 	reasonControlRecord    = "control_record"
 	reasonOffsetOutOfRange = "offset_out_of_range"
 )
 
 func (o observer) LostToRetention(partition int, n int64) {
-	o.telemetry.Dropped(sinkStream, reasonLostToRetention, int(n))
+	o.telemetry.Dropped(sinkConsumer, reasonLostToRetention, int(n))
 	o.log.Warn("events were deleted before they were read: raise the topic's retention or add workers",
 		slog.Int("partition", partition), slog.Int64("events", n))
 }
 
-func (o observer) ControlRecord() { o.telemetry.Dropped(sinkStream, reasonControlRecord, 1) }
+func (o observer) ControlRecord() { o.telemetry.Dropped(sinkConsumer, reasonControlRecord, 1) }
 
 func (o observer) OffsetReset(partition int, from, to int64) {
-	o.telemetry.Dropped(sinkStream, reasonOffsetOutOfRange, 1)
+	o.telemetry.Dropped(sinkConsumer, reasonOffsetOutOfRange, 1)
 	o.log.Warn("committed offset lies beyond the partition's end: the topic was made anew or truncated",
 		slog.Int("partition", partition), slog.Int64("from", from), slog.Int64("to", to))
 }

@@ -114,7 +114,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	a.consumer, err = consumer.New(kafka, consumer.Deps{
 		Handle:  a.pipeline.Handle,
 		Skip:    a.pipeline.Skip,
-		Observe: observer{counts: &a.counts, telemetry: a.telemetry, log: component(a.log, "stream")},
+		Observe: observer{counts: &a.counts, telemetry: a.telemetry, log: component(a.log, "consumer")},
 		Log:     a.log,
 	})
 	if err != nil {

@@ -92,8 +92,8 @@ func TestPostgresStops(t *testing.T) {
 		k.ready(http.StatusServiceUnavailable, "store: down since")
 		emit(outage.name+"-good", 5, "this is right")
 		k.consumed(done + 5)
-		if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != int64(done)+5 || s.Stream.InFlight != 5 {
-			t.Errorf("%s: store %+v, events %+v, %d in flight", outage.name, s.Store, s.Events, s.Stream.InFlight)
+		if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != int64(done)+5 || s.Consumer.InFlight != 5 {
+			t.Errorf("%s: store %+v, events %+v, %d in flight", outage.name, s.Store, s.Events, s.Consumer.InFlight)
 		}
 		must(t, outage.over())
 		k.consumed(before())
@@ -135,8 +135,8 @@ func TestPostgresDownAtStart(t *testing.T) {
 	if status, _ := k.get("/livez"); status != http.StatusOK {
 		t.Errorf("/livez = %d: a restart would mend nothing", status)
 	}
-	if s := k.Status(); s.Stream.Joined || s.Store.Error == "" || strings.Contains(s.Store.URL, password(t, w.database)) {
-		t.Errorf("status: store %+v, joined %v", s.Store, s.Stream.Joined)
+	if s := k.Status(); s.Consumer.Joined || s.Store.Error == "" || strings.Contains(s.Store.URL, password(t, w.database)) {
+		t.Errorf("status: store %+v, joined %v", s.Store, s.Consumer.Joined)
 	}
 	must(t, server.Start(t.Context()))
 	k.consumed(len(bad))
@@ -198,7 +198,7 @@ func TestFleetOnPostgres(t *testing.T) {
 	}
 	eventually(t, "every worker has a partition", func() bool {
 		for _, k := range fleet {
-			if len(k.Status().Stream.Partitions) == 0 {
+			if len(k.Status().Consumer.Partitions) == 0 {
 				return false
 			}
 		}

@@ -17,7 +17,7 @@ type Status struct {
 	Started   time.Time            `json:"started"`
 	Events    Accounting           `json:"events"`
 	Policy    Policy               `json:"policy"`
-	Stream    consumer.Status      `json:"stream"`
+	Consumer  consumer.Status      `json:"consumer"`
 	Store     Store                `json:"store"`
 	Models    []policy.ModelStatus `json:"models"` // of the present revision's judges, by name
 	Telemetry telemetry.Stats      `json:"telemetry"`
@@ -46,7 +46,7 @@ func (a *App) Status() Status {
 		Started:   a.started,
 		Events:    a.counts.snapshot(),
 		Policy:    Policy{Revision: p.Revision(), Reloads: a.reloads.snapshot()},
-		Stream:    a.consumer.Status(),
+		Consumer:  a.consumer.Status(),
 		Store:     Store{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
 		Models:    a.builder.Models(),
 		Telemetry: a.telemetry.Stats(),

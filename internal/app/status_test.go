@@ -45,8 +45,8 @@ func TestHealth(t *testing.T) {
 		t.Fatalf("/statusz: %v in %s", err, body)
 	}
 	if got.Version != "1.2.3" || got.Started.IsZero() || got.Events.Evaluated != 3 || !got.Events.Settled() ||
-		len(got.Policy.Revision) != 12 || len(got.Policy.Evaluators) != 1 || len(got.Stream.Partitions) != partitions ||
-		!got.Stream.Joined || got.Store.URL != cfg.Store.URL || got.Telemetry.Enabled {
+		len(got.Policy.Revision) != 12 || len(got.Policy.Evaluators) != 1 || len(got.Consumer.Partitions) != partitions ||
+		!got.Consumer.Joined || got.Store.URL != cfg.Store.URL || got.Telemetry.Enabled {
 		t.Errorf("/statusz = %s", body)
 	}
 	if strings.Contains(body, "wrong is") || strings.Contains(body, "this is wrong") {
@@ -86,7 +86,7 @@ func TestKafkaDownIsAMetric(t *testing.T) {
 	for want, brokers := range [][]string{there, {freePort(t)}} {
 		cfg.Kafka.Brokers = brokers
 		k := w.start(cfg)
-		eventually(t, "it is joined, or down", func() bool { s := k.Status().Stream; return s.Joined || s.Down() })
+		eventually(t, "it is joined, or down", func() bool { s := k.Status().Consumer; return s.Joined || s.Down() })
 		k.halt()
 		eventually(t, fmt.Sprintf("evalworker.kafka_down is %d at %v", want, brokers), func() bool { // it comes by UDP
 			got := w.statsd.Values("evalworker.kafka_down")

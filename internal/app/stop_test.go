@@ -189,7 +189,7 @@ func TestTwoWorkers(t *testing.T) {
 	a := w.start(cfg)
 	b := w.start(&other)
 	eventually(t, "each has half of the partitions", func() bool {
-		return len(a.Status().Stream.Partitions) == partitions/2 && len(b.Status().Stream.Partitions) == partitions/2
+		return len(a.Status().Consumer.Partitions) == partitions/2 && len(b.Status().Consumer.Partitions) == partitions/2
 	})
 	events := numbered("event", 200, "an answer")
 	w.emit(t.Context(), events...)

@@ -24,8 +24,8 @@ func TestStoreDown(t *testing.T) {
 	k.ready(http.StatusServiceUnavailable, "store: down since")
 	w.emit(t.Context(), good...)
 	k.consumed(len(good))
-	if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != 5 || s.Stream.InFlight != 5 {
-		t.Errorf("status while the store is down: store %+v, events %+v, %d in flight", s.Store, s.Events, s.Stream.InFlight)
+	if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != 5 || s.Consumer.InFlight != 5 {
+		t.Errorf("status while the store is down: store %+v, events %+v, %d in flight", s.Store, s.Events, s.Consumer.InFlight)
 	}
 	if status, _ := k.get("/livez"); status != http.StatusOK {
 		t.Errorf("/livez = %d: a restart would mend nothing", status)

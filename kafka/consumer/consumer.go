@@ -97,7 +97,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 		return nil, err
 	}
 	if deps.Handle == nil {
-		return nil, errors.New("stream: no handler")
+		return nil, errors.New("consumer: no handler")
 	}
 	c := &Consumer{
 		cfg:     cfg,
@@ -129,7 +129,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.log = c.log.With("component", "stream", "topic", cfg.Topic, "group", cfg.Group)
+	c.log = c.log.With("component", "consumer", "topic", cfg.Topic, "group", cfg.Group)
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic, cfg.DeadLetters()}
 	c.client = conn.NewClient(cfg.Config, c.transport)
@@ -147,7 +147,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 // all that was begun is committed, and otherwise an error that says what is repeated.
 func (c *Consumer) Run(ctx context.Context) error {
 	if !c.started.CompareAndSwap(false, true) {
-		return errors.New("stream: Run was called before")
+		return errors.New("consumer: Run was called before")
 	}
 	defer c.transport.CloseIdleConnections()
 

@@ -66,9 +66,9 @@ func (w *world) outage(f storeFails) {
 	more := w.model.answers() - at
 	w.bound(more <= storeInFlight, "%d judged with nowhere to keep them, more than are in flight", more)
 	s, ok := a.status()
-	w.bound(ok && s.Stream.Lag() > 0 && s.Stream.InFlight == storeInFlight, "status while the store is down: lag %d, %d in flight", s.Stream.Lag(), s.Stream.InFlight)
+	w.bound(ok && s.Consumer.Lag() > 0 && s.Consumer.InFlight == storeInFlight, "status while the store is down: lag %d, %d in flight", s.Consumer.Lag(), s.Consumer.InFlight)
 	w.bound(ok && !s.Store.DownSince.IsZero() && s.Store.Error != "", "/statusz says nothing of the store")
-	lag := s.Stream.Lag()
+	lag := s.Consumer.Lag()
 
 	f.up()
 	back := time.Now()

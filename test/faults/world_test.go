@@ -138,10 +138,10 @@ func (w *world) joined(partitions int, names ...string) {
 		held := map[int]bool{}
 		for _, name := range names {
 			s, ok := w.workers[name].status()
-			if !ok || !s.Stream.Joined || len(s.Stream.Partitions) == 0 && partitions >= len(names) {
+			if !ok || !s.Consumer.Joined || len(s.Consumer.Partitions) == 0 && partitions >= len(names) {
 				return false
 			}
-			for _, p := range s.Stream.Partitions {
+			for _, p := range s.Consumer.Partitions {
 				held[p.Partition] = true
 			}
 		}
