@@ -15,8 +15,8 @@ import (
 )
 
 // The rounds of hashing that a broker may ask for in SCRAM. With fewer, the proof
-// would make the password easy to guess; with more, an impostor of a broker could
-// keep this machine busy.
+// would make the password easy to guess; with more, a broker's impostor could keep
+// this machine busy.
 const (
 	minRounds = 4096
 	maxRounds = 1_000_000
@@ -100,7 +100,7 @@ func (l *login) accessError(err error) error {
 	return &AccessError{Problem: "cannot log in by " + l.cfg.identity(), Remedy: l.cfg.remedy(), Err: err}
 }
 
-// exchange adds to an error whose login failed.
+// exchange turns the errors of a login into an AccessError.
 type exchange struct {
 	sasl.StateMachine
 	login *login

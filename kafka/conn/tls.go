@@ -68,7 +68,7 @@ func (t TLS) validate() fault.List {
 	return faults
 }
 
-// checkPair returns the key of the setting whose file is at fault.
+// checkPair reads certificate and key; path is the setting whose file is at fault.
 func (t TLS) checkPair() (path string, err error) {
 	if _, err := readPEM(t.CertFile); err != nil {
 		return "cert_file", err
@@ -77,7 +77,7 @@ func (t TLS) checkPair() (path string, err error) {
 	return "key_file", err
 }
 
-// client returns the configuration of one connection, from the files as they are now.
+// client reads the files and returns the configuration of one connection.
 // certRequested is set when the broker asks for a certificate during the handshake.
 func (t TLS) client(host string, certRequested *bool) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cmp.Or(t.ServerName, host)}

@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// Start is where a group begins that has never committed anything for the topic. A
-// partition that is new to any other group is always read from its first message.
+// Start is where a new group begins: one that has never committed anything for the
+// topic. Any other group reads a new partition from its first message.
 type Start string
 
 // Where a new group begins.
@@ -18,7 +18,7 @@ const (
 	StartLast  Start = "last"  // with the messages that are published from then on
 )
 
-// OutOfRange is where to go on when the stored offset lies beyond the end of the
+// OutOfRange is where to go on when the stored offset is beyond the end of the
 // partition, which then is not the one that the offset was stored for.
 type OutOfRange string
 
@@ -28,7 +28,7 @@ const (
 	OutOfRangeLast  OutOfRange = "last"  // at the end; some may never be done
 )
 
-// Config is what is consumed and within which bounds.
+// Config says what a Consumer reads, and within which bounds.
 type Config struct {
 	conn.Config `yaml:",inline"`
 
@@ -121,7 +121,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// DeadLetters returns the topic of the dead letters, the default filled in.
+// DeadLetters returns the topic of the dead letters, with the default applied.
 func (c Config) DeadLetters() string {
 	if c.DeadLetterTopic != "" {
 		return c.DeadLetterTopic

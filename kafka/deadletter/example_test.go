@@ -47,5 +47,5 @@ func ExampleParseID() {
 	fmt.Println(err)
 	// Output:
 	// 0 12 <nil>
-	// "12" is no letter
+	// "12" is not the id of a letter
 }

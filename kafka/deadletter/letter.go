@@ -31,7 +31,7 @@ func ParseID(s string) (ID, error) {
 	p, errP := strconv.ParseUint(partition, 10, 31)
 	o, errO := strconv.ParseUint(offset, 10, 63)
 	if !ok || errP != nil || errO != nil {
-		return ID{}, fmt.Errorf("%q is no letter", s)
+		return ID{}, fmt.Errorf("%q is not the id of a letter", s)
 	}
 	return ID{Partition: int(p), Offset: int64(o)}, nil //nolint:gosec // ParseUint bounded both
 }

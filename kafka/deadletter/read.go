@@ -60,7 +60,7 @@ type reader struct {
 	step    func(done, total int64) // never nil
 	done    int64                   // offsets in the spans that were read
 	total   int64
-	missing []ID // of the filter, and outside of what the topic holds
+	missing []ID // ids of the filter that the topic does not hold
 }
 
 // part is what is read of one partition.
@@ -78,7 +78,7 @@ func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total in
 		return nil, err
 	}
 	if !f.Since.IsZero() {
-		if err := q.since(ctx, spans, f.Since); err != nil {
+		if err := q.trimBefore(ctx, spans, f.Since); err != nil {
 			return nil, err
 		}
 	}
@@ -103,7 +103,7 @@ func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total in
 	return r, nil
 }
 
-// plan makes the parts: the whole spans, or those pieces of them that hold the ids.
+// plan sets the parts: the whole spans, or the pieces of them that hold the ids.
 func (r *reader) plan(spans []span, ids []ID) {
 	if len(ids) == 0 {
 		for _, s := range spans {

@@ -240,7 +240,7 @@ func TestDuplicates(t *testing.T) {
 			b.write(b.cfg.DeadLetters(), 0, b.letter("a", eval.ReasonPanic, 0), b.letter("a", eval.ReasonPanic, 0), b.letter("b", eval.ReasonPanic, 1))
 			b.write(b.cfg.DeadLetters(), 1, b.letter("b", eval.ReasonPanic, 1))
 			q := b.open()
-			q.batch = size
+			q.batchSize = size
 			got, _ := redriveWith(t, q, Filter{}, DefaultOptions())
 			if diff := cmp.Diff([]string{"a redriven", "a duplicate", "b redriven", "b duplicate"}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -265,7 +265,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(fmt.Sprintf("k%d", i), eval.ReasonPanic, i))
 	}
 	q := b.open()
-	q.batch, q.retryLimit = batch, 500*time.Millisecond
+	q.batchSize, q.retryLimit = batch, 500*time.Millisecond
 	var restore func()
 	var done []string
 	_, err := q.Redrive(t.Context(), Filter{}, DefaultOptions(), func(r Result) error {
@@ -303,7 +303,7 @@ func TestAnInterruptEndsBetweenBatches(t *testing.T) {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(want[i], eval.ReasonPanic, i))
 	}
 	q := b.open()
-	q.batch = 2
+	q.batchSize = 2
 	ctx, cancel := context.WithCancel(t.Context())
 	totals, err := q.Redrive(ctx, Filter{}, DefaultOptions(), func(Result) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) || totals.Redriven != 2 {

@@ -34,7 +34,7 @@ func (q *Queue) scan(ctx context.Context, topic string, s span, fn func(*kafka.R
 				return err
 			}
 			if after[0].from <= next {
-				return fmt.Errorf("read %s/%d: it ends before %d: the topic was made anew meanwhile", topic, s.partition, next)
+				return fmt.Errorf("read %s/%d: it ends before %d: the topic was recreated meanwhile", topic, s.partition, next)
 			}
 			next = after[0].from
 			continue
