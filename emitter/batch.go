@@ -70,7 +70,7 @@ func (e *Emitter) queueState() (some, ready bool) {
 	return len(e.queue) > 0, e.full() || len(e.flushes) > 0 || e.closed
 }
 
-// take takes a batch from the front of the queue: the messages within both bounds.
+// take removes a batch from the front of the queue: the messages within both bounds.
 func (e *Emitter) take(events, bytes int) []message {
 	e.mu.Lock()
 	defer e.mu.Unlock()

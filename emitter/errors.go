@@ -71,9 +71,8 @@ func (u *UnsentError) report() error {
 	return out
 }
 
-// explain reduces an error to the [conn.AccessError] that it stands for, if any. Such
-// an error is tried again like a fault of the network, because a rotated secret heals
-// it.
+// explain reduces an error about access to its [conn.AccessError]. Such an error is
+// tried again like a fault of the network, because a rotated secret ends it.
 func (c Config) explain(err error) error {
 	if access := conn.AccessErrorIn(err); access != nil {
 		return access
@@ -122,9 +121,9 @@ func aboutRecords(err error) bool {
 	return false
 }
 
-// permanent reports whether another attempt cannot help, which only a few answers of
-// a broker mean. All others are about the state of the cluster, the network or our
-// permissions: they pass, or someone mends them.
+// permanent reports whether another attempt cannot help. Only a few answers of a
+// broker mean that. All others are about the state of the cluster, the network or our
+// permissions: they are temporary, or someone mends them.
 func permanent(err error) bool {
 	code, _ := errors.AsType[kafka.Error](err)
 	switch code {

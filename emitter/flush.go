@@ -64,7 +64,7 @@ func (e *Emitter) stopFlush(f *flush) {
 	e.flushes = slices.DeleteFunc(e.flushes, func(o *flush) bool { return o == f })
 }
 
-// Close turns further events away, writes what is buffered and closes all
+// Close stops accepting events, writes what is buffered and closes all
 // connections. If ctx ends first, what is left is given up. Close waits for every
 // goroutine of the emitter, and returns an [*UnsentError] for everything that was
 // given up and not reported by a Flush. Further calls wait for the first and return

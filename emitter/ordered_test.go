@@ -14,7 +14,7 @@ import (
 )
 
 // Whatever a broker answers, a partition's messages are written in order and
-// without a gap, except for those that it will never take.
+// without a gap, except for those that it will never accept.
 func TestAPartitionIsWrittenInOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {

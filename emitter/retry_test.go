@@ -67,7 +67,7 @@ func TestWhenAnEventIsGivenUp(t *testing.T) {
 	}
 }
 
-// The error names why the cluster took nothing, not that Close ran out of time.
+// The error says why the cluster accepted nothing, not that Close ran out of time.
 func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

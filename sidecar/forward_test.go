@@ -183,7 +183,7 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// Events are still taken, but the status must show that none is sent.
+// Events are still accepted, but the status must show that none is sent.
 func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: time.Millisecond}, spool.Config{}, nil)
@@ -305,15 +305,15 @@ func TestAPortThatIsTaken(t *testing.T) {
 func TestLastingError(t *testing.T) {
 	t.Parallel()
 	var o outage.Outage
-	if got := lastingError(&o); got != "none" {
+	if got := currentError(&o); got != "none" {
 		t.Errorf("before: %q", got)
 	}
 	o.Fail(errors.New("away"))
-	if got := lastingError(&o); got != "away" {
+	if got := currentError(&o); got != "away" {
 		t.Errorf("while it lasts: %q", got)
 	}
 	o.End()
-	if got := lastingError(&o); got != "none" {
+	if got := currentError(&o); got != "none" {
 		t.Errorf("when it is over: %q", got)
 	}
 }

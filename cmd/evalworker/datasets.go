@@ -139,7 +139,7 @@ func parseTime(faults *fault.List, flag, s string, now time.Time) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		faults.Add(flag, fmt.Sprintf("%q is no time", s), "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
+		faults.Add(flag, fmt.Sprintf("%q is not a time", s), "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
 	}
 	return t
 }

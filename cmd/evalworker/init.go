@@ -46,7 +46,7 @@ func runInit(g *globals, dir string, force bool) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	// Inside a root, a link that happens to lie there cannot lead elsewhere.
+	// Within a root, a link that happens to be in the folder cannot lead out of it.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err

@@ -18,10 +18,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(real{m}, map[string]func(){"evalworker": main})
 }
 
-// real runs tests once more on a PostgreSQL, when there is an engine for it.
+// real runs tests once more on a PostgreSQL, when a container engine is there.
 type real struct{ *testing.M }
 
-// Run runs them.
+// Run runs the tests.
 func (r real) Run() int { return containers.Main(r.M, containers.WithPostgres) }
 
 // TestScripts runs the program as a person does. The scripts may use one more

@@ -93,7 +93,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestTokenFileIsReadAgain: a rotated token counts at once, and without a token
+// TestTokenFileIsReadAgain: a rotated token takes effect at once, and without a token
 // that can be read every request is turned away.
 func TestTokenFileIsReadAgain(t *testing.T) {
 	t.Parallel()
@@ -252,7 +252,7 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
-// TestHostAllowed: without a token, only names that no web page can take.
+// TestHostAllowed: without a token, only names that no web page can have.
 func TestHostAllowed(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{

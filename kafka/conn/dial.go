@@ -44,8 +44,8 @@ func NewClient(cfg Config, transport *kafka.Transport) *kafka.Client {
 // TLS if that is configured.
 //
 // It returns as soon as ctx ends. The dialer's own DialContext would go on waiting
-// for the answer to a login: it looks at the end of ctx once, and cannot tell it from
-// the end of the login.
+// for the answer to a login: it looks at the end of ctx once, and cannot distinguish it
+// from the end of the login.
 func Dial(ctx context.Context, d *kafka.Dialer, address string) (conn *kafka.Conn, below net.Conn, err error) {
 	k := *d
 	unhook := func() bool { return true }

@@ -21,7 +21,7 @@ var ErrNoAccess = errors.New("not let in by Kafka")
 // and succeeds once that is done.
 type AccessError struct {
 	Broker  string // host:port; empty if it is not known
-	Problem string // who is not allowed what
+	Problem string // what failed, or is not allowed
 	Remedy  string // what to look at
 	Err     error  // of the broker or the library; never nil
 }

@@ -36,8 +36,8 @@ type Config struct {
 	Topic string `yaml:"topic" doc:"Topic that the events are published to."`
 	// Group is the consumer group, which must be this program's alone.
 	Group string `yaml:"group" doc:"Consumer group; it must be evalworker's alone."`
-	// DeadLetterTopic takes messages that can never be processed; empty stands for
-	// the topic with ".dead" appended.
+	// DeadLetterTopic receives messages that can never be processed; empty means the
+	// topic with ".dead" appended.
 	DeadLetterTopic string `yaml:"dead_letter_topic" doc:"Topic for what can never be processed; empty: the topic's name with .dead added."`
 	// Start is where a new group begins: first or last.
 	Start Start `yaml:"start" doc:"Where a new group begins: first (the oldest message) or last (messages from now on)."`

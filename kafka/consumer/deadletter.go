@@ -16,7 +16,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// The headers of a dead letter beside those of its message.
+// The headers that a dead letter has in addition to those of its message.
 const (
 	HeaderPrefix          = "evalworker-"
 	HeaderReason          = HeaderPrefix + "reason"           // an eval.Reason

@@ -16,10 +16,10 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// gatekeeper is a handler that holds some messages until the test lets them go.
+// gatekeeper is a handler that holds some messages until the test releases them.
 type gatekeeper struct {
 	notebook
-	held    map[string]chan struct{} // value to the channel that lets it go
+	held    map[string]chan struct{} // value to the channel that releases it
 	entered chan string              // values held, as they come
 	ended   chan error               // causes of contexts that ended while held
 }

@@ -51,7 +51,7 @@ type Deps struct {
 	Skip func(*event.Message) bool
 	// Observe counts what becomes of messages; nil discards it.
 	Observe Observer
-	// Log takes lines for an operator, never content; nil discards them.
+	// Log receives lines for an operator, never content; nil discards them.
 	Log *slog.Logger
 }
 

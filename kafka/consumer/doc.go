@@ -1,4 +1,4 @@
-// Package consumer takes events out of Kafka, hands them to a function and commits
+// Package consumer reads events from Kafka, hands them to a function and commits
 // what is finished. Two function types separate it from the rest of the program,
 // [Handler] and Deps.Skip; it does not know what an event means.
 //

@@ -50,7 +50,7 @@ func newTestbed(t testing.TB, partitions int, embedded ...bool) *testbed {
 	}
 	if real {
 		cfg.Brokers = addrs
-		cfg.SessionTimeout = 6 * time.Second // the least that Apache Kafka takes
+		cfg.SessionTimeout = 6 * time.Second // the least that Apache Kafka accepts
 	} else {
 		broker, err := broker.Start(broker.Config{})
 		if err != nil {

@@ -53,7 +53,7 @@ func (c *Consumer) refreshMetadata(err error) {
 
 // noteUnanswered remembers when the cluster last left a request without an answer. An
 // error from a broker is an answer. A request that we gave up ourselves is evidence
-// only after a wait: the end of a drain cuts a commit short beside a healthy broker.
+// only after a wait: the end of a drain cuts a commit short even on a healthy broker.
 func (c *Consumer) noteUnanswered(sent time.Time, err error) {
 	now := time.Now()
 	_, answered := errors.AsType[kafka.Error](err)

@@ -13,7 +13,7 @@ import (
 // run is a range of offsets: first is in it, next is the offset after it.
 type run struct{ first, next int64 }
 
-// unknownOffset stands for an offset that is not known yet.
+// unknownOffset is an offset that is not known yet.
 const unknownOffset int64 = -1
 
 // tracker records which offsets of one partition are finished. Messages begin in
@@ -294,7 +294,7 @@ func signal(c chan struct{}) {
 type checkpoint struct {
 	low  int64 // the offset to commit
 	runs []run // finished above low, ascending
-	// version and epoch are those of the tracker when the checkpoint was taken.
+	// version and epoch are the tracker's when the checkpoint was taken.
 	version, epoch uint64
 }
 

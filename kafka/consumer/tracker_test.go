@@ -93,7 +93,7 @@ func TestTrackerSkipsWhatIsRestored(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(100)
 	tr.restore([]run{{102, 104}, {110, 120}})
-	tr.restore([]run{{90, 95}, {103, 105}, {112, 113}}) // overlaps are one, what lies below is dropped
+	tr.restore([]run{{90, 95}, {103, 105}, {112, 113}}) // overlaps are merged, offsets below next dropped
 
 	var admitted []int64
 	for off := int64(100); off < 107; off++ {

@@ -16,7 +16,7 @@ type task struct {
 	p     *partition
 	span  *span
 	msg   event.Message
-	size  int64 // what it takes of Consumer.budget
+	size  int64 // its part of Consumer.budget
 	fault error // set when the message is to become a dead letter without its handler
 }
 

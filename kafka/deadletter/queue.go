@@ -25,8 +25,8 @@ const (
 	pauseMax = 2 * time.Second
 )
 
-// ErrEmpty says that the topic of events exists and that of dead letters does not:
-// nothing has died yet.
+// ErrEmpty says that the topic of events exists but the topic of dead letters does
+// not: nothing has died yet.
 var ErrEmpty = errors.New("no dead letters")
 
 // Queue is the dead letters of one topic. It is safe for concurrent use.

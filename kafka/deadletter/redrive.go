@@ -145,8 +145,7 @@ func (r *redriveRun) redrivePart(ctx context.Context, in *reader, p *part) error
 	return err
 }
 
-// decide adds one letter to the batch or skips it. It returns errStop at the filter's
-// limit.
+// decide adds a letter to the batch or skips it; errStop: the limit is reached.
 func (r *redriveRun) decide(ctx context.Context, l *Letter) error {
 	if l.Redriven && l.Truncated == "" { // of a truncated letter the message is not known
 		r.sent.add(identify(l.Origin, l.message()))

@@ -45,7 +45,7 @@ func TestRedrive(t *testing.T) {
 		t.Errorf("summary %+v", sum)
 	}
 
-	// A null value is no event, so it takes force.
+	// A null value is not an event, so it needs Force.
 	results, totals := b.redrive(Filter{Reason: eval.ReasonPanic}, DefaultOptions())
 	if diff := cmp.Diff(Totals{Redriven: 2, Skipped: 1}, totals); diff != "" {
 		t.Errorf("%v (-want +got):\n%s", results, diff)
@@ -405,7 +405,7 @@ func TestTruncatedAndGone(t *testing.T) {
 }
 
 // TestTooLargeForOneRequest: letters that are too large together are published one by
-// one, and one that the broker never takes is skipped.
+// one, and one that the broker never accepts is skipped.
 func TestTooLargeForOneRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = 2000 })

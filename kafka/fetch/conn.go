@@ -288,7 +288,7 @@ func (c *Conn) batchSize() (int, error) {
 // extendDeadline starts the broker's time for the next piece.
 func (c *Conn) extendDeadline() error { return c.net.SetReadDeadline(time.Now().Add(c.d.cfg.Timeout)) }
 
-// noEOF keeps the end of a connection from being taken for the end of an answer.
+// noEOF keeps the end of a connection from being mistaken for the end of an answer.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

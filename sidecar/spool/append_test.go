@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A disk that hangs holds what it is writing, and nothing of the Appends that gave up
-// waiting: those come again.
+// While a disk hangs, the spool keeps what is being written, and nothing of the Appends
+// that gave up waiting: those are repeated.
 func TestAnAppendThatGivesUpTakesItsRecordsBack(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})

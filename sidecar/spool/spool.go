@@ -29,7 +29,7 @@ type Spool struct {
 	file   *os.File // writer goroutine only; of the last segment; nil: the next group begins one
 	buf    []byte   // writer goroutine only; the groups being written
 
-	current segment // writer goroutine only; that of file
+	current segment // writer goroutine only; the segment of file
 	nextID  uint64  // writer goroutine only, after Open; of the segment that begins next
 
 	mu       sync.Mutex
@@ -87,7 +87,7 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 		return nil, err
 	}
 	s.restock()
-	s.writer.Go(s.write)
+	s.writer.Go(s.runWriter)
 	return s, nil
 }
 
@@ -177,9 +177,9 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 	return nil
 }
 
-// cutTail truncates the torn end that a crash left of the last segment. The end may
-// also be a confirmed record that was damaged later: so it is kept, or else left to
-// the reader. It reports whether it did.
+// cutTail truncates the torn end that a crash left of the last segment, and reports
+// whether it did. The end may also be a confirmed record that was damaged later, so it
+// is moved aside first; if that fails, it is left to the reader.
 func (s *Spool) cutTail(at position, tail []byte) bool {
 	name, err := s.keepDamaged(at, tail)
 	if err == nil {
@@ -195,7 +195,7 @@ func (s *Spool) cutTail(at position, tail []byte) bool {
 }
 
 // Close writes the Appends that wait, makes further ones return [ErrClosed], and
-// releases the folder. Nothing that is not done is lost.
+// releases the folder. Records that are not done stay in it.
 func (s *Spool) Close() error {
 	if !s.markClosed() {
 		return nil
@@ -209,7 +209,7 @@ func (s *Spool) Close() error {
 	return nil
 }
 
-// markClosed reports whether the spool was open.
+// markClosed marks the spool closed, and reports whether it was open.
 func (s *Spool) markClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -229,7 +229,7 @@ func (s *Spool) wakeWriter() {
 	}
 }
 
-// announce wakes Next and Drained. It needs mu.
+// announce wakes Next and Drained. The caller holds mu.
 func (s *Spool) announce() {
 	close(s.changed)
 	s.changed = make(chan struct{})
