@@ -128,7 +128,8 @@ func TestFaultsAreBounded(t *testing.T) {
 	}
 }
 
-// A bad line costs little, but a body may have millions.
+// TestBadLinesBeyondABoundAreNotLookedAt: a bad line costs little, but a body may have
+// millions.
 func TestBadLinesBeyondABoundAreNotLookedAt(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{}, spool.Config{})
@@ -177,8 +178,8 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// A page whose name resolves to 127.0.0.1 has the same origin as the sidecar: only
-// the name shows it.
+// TestOtherNamesAreRejectedWithoutAToken: a page whose name resolves to 127.0.0.1 has
+// the same origin as the sidecar: only the name shows it.
 func TestOtherNamesAreRejectedWithoutAToken(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"

@@ -180,7 +180,7 @@ func TestDescription(t *testing.T) {
 	}
 }
 
-// What is not described is not there.
+// TestNothingElseIsServed: every path and method that is not described is rejected.
 func TestNothingElseIsServed(t *testing.T) {
 	t.Parallel()
 	d := describe(t)
@@ -198,7 +198,8 @@ func TestNothingElseIsServed(t *testing.T) {
 	}
 }
 
-// Every example of the description is accepted, and is valid by the event's schema.
+// TestExamplesOfTheDescription: every example of the description is accepted, and is
+// valid by the event's schema.
 func TestExamplesOfTheDescription(t *testing.T) {
 	t.Parallel()
 	d := describe(t)

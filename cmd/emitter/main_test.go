@@ -33,7 +33,7 @@ func (l leakChecked) Run() int {
 
 const topic = "llm.requests.completed"
 
-// Each script has a broker of its own, at $KAFKA_BROKERS. The command
+// TestScripts: each script has a broker of its own, at $KAFKA_BROKERS. The command
 // "records FILE" writes what the topic holds into a file, a record a line: key,
 // headers, value.
 func TestScripts(t *testing.T) {

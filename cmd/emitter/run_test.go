@@ -40,7 +40,8 @@ func embedded(t *testing.T) string {
 	return b.Addr()
 }
 
-// An interrupt ends the command at once while a terminal or a pipe stays open.
+// TestInterruptedSendSaysHowManyWereSent: an interrupt ends the command at once while a
+// terminal or a pipe stays open.
 func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	t.Parallel()
 	addr := embedded(t)
@@ -83,7 +84,8 @@ func (b *breakingOff) Read(into []byte) (int, error) {
 	return b.Reader.Read(into[:min(len(into), 1000)])
 }
 
-// An interrupt in the middle of a file, whether reading or sending notices it first.
+// TestAnInterruptedFileIsNoCompleteOne: an interrupt in the middle of a file, whether
+// reading or sending notices it first.
 func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
 	t.Parallel()
 	addr := embedded(t)
@@ -154,7 +156,8 @@ func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
 	}
 }
 
-// An endless simulation may be interrupted, but sends the events that it has made.
+// TestInterruptedSimulationOfWhichNothingWasSent: an endless simulation may be
+// interrupted, but sends the events that it has made.
 func TestInterruptedSimulationOfWhichNothingWasSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

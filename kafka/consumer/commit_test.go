@@ -13,8 +13,8 @@ import (
 	"github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
-// A commit that was not answered may be stored over newer ones, so these are sent
-// again until it cannot be under way any more.
+// TestTrackerCommitsAgainWithoutAnAnswer: a commit that was not answered may be stored
+// over newer ones, so these are sent again until it cannot be under way any more.
 func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

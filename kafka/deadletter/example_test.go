@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
-// Redrives the letters of a panic that has been fixed.
+// This redrives the letters of a panic that has been fixed.
 func ExampleQueue_Redrive() {
 	broker, err := broker.Start(broker.Config{Topics: map[string]int32{"llm.requests.completed": 1}})
 	if err != nil {
