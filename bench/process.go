@@ -29,7 +29,7 @@ const (
 	roleWorker = "worker" // the whole worker
 )
 
-// job is what a process has to do.
+// job is the task of a process.
 type job struct {
 	Config  string   // of a worker
 	Brokers []string // of a reader
@@ -38,7 +38,7 @@ type job struct {
 	Events  int64  // to read before the figures are printed; 0: until stdin ends
 }
 
-// figures are what a process prints about itself.
+// figures are a process's measurements of itself.
 type figures struct {
 	Events  int64         // from the first that was seen to the last
 	CPU     time.Duration // user and system time between the two

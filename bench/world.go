@@ -23,7 +23,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// world is what surrounds the readers: broker, trace agent, a folder.
+// world is the environment of the readers: broker, trace agent, a folder.
 type world struct {
 	out     io.Writer
 	brokers []string

@@ -84,7 +84,7 @@ func (e *Emitter) take(events, bytes int) []message {
 	return batch
 }
 
-// deliver writes a batch and retries what may succeed later.
+// deliver writes a batch and retries the messages that may succeed later.
 func (e *Emitter) deliver(ctx context.Context, batch []message) {
 	began := time.Now()
 	pause := backoff.Backoff{Min: e.cfg.BackoffMin, Max: e.cfg.BackoffMax}

@@ -61,7 +61,7 @@ func (u *UnsentError) add(ids []event.RequestID, err error) {
 	}
 }
 
-// report returns what was counted as an error, and starts again from zero.
+// report returns the counted events as an error, and starts again from zero.
 func (u *UnsentError) report() error {
 	if u.Count == 0 {
 		return nil
@@ -78,7 +78,7 @@ func (c Config) explain(err error) error {
 		return access
 	}
 	if code, ok := errors.AsType[kafka.Error](err); ok {
-		// The code alone: Explain would also interpret what is wrapped around it.
+		// Only the code: Explain would also interpret the errors around it.
 		if access := conn.AccessErrorIn(c.conn().Explain(code)); access != nil {
 			return access
 		}

@@ -108,8 +108,8 @@ func (p *Publisher) Publish(ctx context.Context, events []EncodedEvent) (Publish
 	return out, p.cfg.explain(err)
 }
 
-// attempt tries once to write messages of the given total size, and records in out
-// what became of them. It returns those that are left, and why.
+// attempt tries once to write messages of the given total size, and records their
+// outcome in out. It returns those that are left, and why.
 func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events []EncodedEvent, out *PublishResult) ([]message, error) {
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)

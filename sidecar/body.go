@@ -85,7 +85,7 @@ const maxFaults = 100
 // each costs microseconds, and a body may have millions.
 const maxRejected = 10_000
 
-// contents is what a body holds.
+// contents are the parsed contents of a body.
 type contents struct {
 	values   [][]byte // the good events, parts of the body
 	rejected int

@@ -35,8 +35,8 @@ type Config struct {
 	// finish and the spool is sent; default 20s.
 	Grace time.Duration
 
-	// BatchEvents and BatchBytes bound what is sent to Kafka at once; default 500
-	// and 1,000,000.
+	// BatchEvents and BatchBytes bound a batch that is sent to Kafka; default 500 and
+	// 1,000,000.
 	BatchEvents, BatchBytes int
 	// BackoffMin and BackoffMax bound the pause after a failed attempt to send, which
 	// doubles from one to the next; default 100ms and 5s.

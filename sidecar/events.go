@@ -96,7 +96,7 @@ func (d diskTimeout) Error() string {
 	return fmt.Sprint("the disk has not answered for ", time.Duration(d))
 }
 
-// publicReason returns what a client may know about a failure of the disk: no
+// publicReason returns a failure of the disk in a form that a client may see: without
 // paths.
 func publicReason(err error) string {
 	if timeout, ok := errors.AsType[diskTimeout](err); ok {

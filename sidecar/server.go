@@ -102,9 +102,9 @@ func (s *Sidecar) answer(w http.ResponseWriter, r *http.Request, a *answer) {
 	_ = json.NewEncoder(w).Encode(a) // fails only when the client is gone
 }
 
-// drain reads what is left of a request that is answered before its end: a client
-// that writes all of it before it reads would find a reset connection instead of
-// the answer. The read timeout bounds it too.
+// drain reads the rest of a request that is answered before its end: a client that
+// writes all of it before it reads would see a reset connection instead of the answer.
+// The read timeout bounds it too.
 func (s *Sidecar) drain(r *http.Request) {
 	if r.Header.Get("Expect") != "" {
 		return // the client waits to be asked for the body, and reading would ask

@@ -28,7 +28,7 @@ type Publisher interface {
 	Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error)
 }
 
-// Deps are what the sidecar works with. All are required. The caller closes them
+// Deps are the sidecar's dependencies. All are required. The caller closes them
 // after Run has returned.
 type Deps struct {
 	Spool     *spool.Spool

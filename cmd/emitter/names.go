@@ -20,7 +20,7 @@ type names []setting
 // setting is a key, or a phrase that contains it, and its name on the command line.
 type setting struct{ key, name string }
 
-// source returns what a setting was read from: the variable if it is set and the flag
+// source returns where a setting was read from: the variable if it is set and the flag
 // is not given, else the flag. Either may be empty if there is none.
 func source(cmd *cobra.Command, flag, variable string) string {
 	if flag == "" || variable != "" && !cmd.Flags().Changed(flag) && os.Getenv(variable) != "" {

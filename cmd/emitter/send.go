@@ -28,7 +28,7 @@ type sendCommand struct {
 	noProgress bool // the cluster accepted nothing for the whole timeout
 }
 
-// summary counts what became of a file's lines.
+// summary counts the lines of a file by their outcome.
 type summary struct {
 	File        string `json:"file"`
 	Lines       int    `json:"lines"`

@@ -128,7 +128,7 @@ func (t *target) submit(ctx context.Context, emit func(context.Context) error) e
 	return err
 }
 
-// finish writes what is buffered, even if ctx has ended, within what remains of the
+// finish writes the buffered events, even if ctx has ended, within the rest of the
 // timeout, and lists on stderr the events that were not sent. It returns their number.
 func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.remaining)

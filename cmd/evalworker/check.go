@@ -48,8 +48,8 @@ error.`,
 	return cmd
 }
 
-// printWarnings prints, on standard error, what is not a fault of the configuration
-// but will keep a worker from running with it here, or is probably a mistake.
+// printWarnings prints, on standard error, what the configuration allows but what will
+// keep a worker from running here, or is probably a mistake.
 func printWarnings(g *globals, cfg *config.Config) {
 	if g.file() == "" {
 		fmt.Fprintf(g.stderr, "warning: there is no %s here: these are the defaults\n", config.FileName)

@@ -24,7 +24,7 @@ func (l *limit) Set(s string) (err error) {
 	return nil
 }
 
-// String returns what help shows as the default: nothing.
+// String returns the value; empty before Set, so that the help shows no default.
 func (l *limit) String() string {
 	if !l.given {
 		return ""

@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// canary returns what looks like a key and may never be printed.
+// canary returns a text that looks like a key and may never be printed.
 func canary() string { return "sk-" + "canary" + strconv.Itoa(1<<20) + "canary" }
 
 // exits runs a program and compares its exit code.

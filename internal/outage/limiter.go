@@ -9,7 +9,7 @@ import (
 const Interval = time.Minute
 
 // Limiter lets one log line through at once and then one an [Interval], and
-// counts what happens in between. The zero value is ready.
+// counts the occurrences in between. The zero value is ready.
 type Limiter struct {
 	mu      sync.Mutex
 	last    time.Time // guarded by mu; of the last line

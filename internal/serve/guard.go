@@ -50,7 +50,7 @@ func (g Guard) Allows(r *http.Request) (bool, error) {
 
 func (g Guard) open() bool { return g.Token == "" && g.TokenFile == "" }
 
-// Protect serves what Allows allows; deny answers the rest, with the error.
+// Protect serves the requests that Allows allows; deny answers the others, with the error.
 func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ok, err := g.Allows(r); !ok {

@@ -44,7 +44,7 @@ func tokenFile(t *testing.T, token string) string {
 	return path
 }
 
-// TestToken: what is seen with the token and without.
+// TestToken: what a request sees with the token and without it.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("canary", 4)
@@ -239,7 +239,7 @@ func answered(conn net.Conn, d time.Duration) bool {
 	return n == 1 && err == nil
 }
 
-// TestLoopback: what needs no token.
+// TestLoopback: the addresses that need no token.
 func TestLoopback(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{

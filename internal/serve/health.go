@@ -67,7 +67,7 @@ type Check struct {
 	Ready func() error // nil, or why not
 }
 
-// HealthDeps are what the health endpoints report on.
+// HealthDeps are the checks and the status that the health endpoints show.
 type HealthDeps struct {
 	Checks []Check
 	Status func() any // the value that /statusz prints as JSON

@@ -61,7 +61,7 @@ func (l *login) begin(ctx context.Context, host string) (sasl.StateMachine, []by
 		signed, err := l.cfg.Sign(ctx, l.cfg.Region, host)
 		return singleStep{}, signed, err
 	case Plain:
-		// Validate checked the configured brokers, but these may name others elsewhere.
+		// Validate checked the configured brokers, but these may name remote ones.
 		if !l.encrypted && !loopback(host) {
 			return nil, nil, fmt.Errorf("PLAIN without TLS would send the password readable to %s", host)
 		}

@@ -120,8 +120,8 @@ func (g *generation) takeOver(gctx context.Context) {
 // startDelay returns how long this generation waits before it reads partitions that
 // this member did not have before. An outage shows as a request without an answer, or
 // as a new id of this member. After one the coordinator has expelled some members, and
-// assigns everything to the first that is back. Its partitions are left alone until
-// the others are back too: only they know what they finished and could not commit.
+// assigns everything to the first that is back. It waits until the others are back
+// too, because only they know what they finished and could not commit.
 func (g *generation) startDelay() time.Duration {
 	renamed := g.c.member != "" && g.c.member != g.gen.MemberID
 	if !renamed && !g.c.unansweredWithin(g.c.cfg.SessionTimeout+requestTimeout) {
@@ -139,7 +139,7 @@ func (g *generation) canContinue(p *partition, offset int64) bool {
 }
 
 // loadOffsets reads the stored offsets with their metadata. It tries again for a while:
-// the first requests to a broker that came back meet dead connections.
+// the first requests to a broker that came back run into dead connections.
 func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupOffset {
 	if len(ids) == 0 {
 		return nil

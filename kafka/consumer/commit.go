@@ -152,7 +152,7 @@ func (b *commitBreaker) reset() {
 	b.changed = make(chan struct{})
 }
 
-// failing returns how long commits have failed, and what the next reset closes.
+// failing returns how long commits have failed, and a channel that the next reset closes.
 func (b *commitBreaker) failing() (time.Duration, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -174,8 +174,8 @@ func (b *commitBreaker) wait(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// trailingPerInterval is the number of trailing commits in a commit interval: what finishes
-// after the last of them is done again.
+// trailingPerInterval is the number of trailing commits in a commit interval: what
+// finishes after the last of them is done again.
 const trailingPerInterval = 5
 
 // startTrailing goes on committing for a generation that this member has let go of,

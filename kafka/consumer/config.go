@@ -52,8 +52,8 @@ type Config struct {
 	// waits; a message that is larger than the whole is worked on alone. Messages of
 	// more than a quarter share three quarters, so that they do not hold up others.
 	MaxInFlightBytes int `yaml:"max_in_flight_bytes" doc:"What they hold together, in bytes as fetched; when all is taken, fetching waits."`
-	// Window bounds what is tracked of one partition: messages in flight and the runs
-	// of finished ones between them, all of which must fit into a commit. At the
+	// Window bounds the tracked entries of one partition: messages in flight and the
+	// runs of finished ones between them, all of which must fit into a commit. At the
 	// bound, its fetching waits.
 	Window int `yaml:"window" doc:"Messages tracked of one partition, at most 1400; when full, its fetching waits."`
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one becomes

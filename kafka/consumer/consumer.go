@@ -289,7 +289,7 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 	return committed
 }
 
-// stopWorkers ends the handlers that still run and waits for them, bounded.
+// stopWorkers ends the handlers that still run and waits for them, within a bound.
 func (c *Consumer) stopWorkers() error {
 	c.noteLeft()
 	unfinished, uncommitted := c.inFlight(), c.uncommitted()

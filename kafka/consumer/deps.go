@@ -16,7 +16,7 @@ import (
 //
 // ctx ends when another worker has taken the partition over, or the time to shut down
 // has passed. If the handler then returns an error, the message stays uncommitted and
-// is done again; so what a handler does must be idempotent.
+// is done again; so a handler must be idempotent.
 //
 // Handlers run concurrently and in no order. They must not change the message.
 type Handler func(ctx context.Context, m event.Message) error
@@ -40,7 +40,7 @@ type Observer interface {
 	OffsetReset(partition int, from, to int64)
 }
 
-// Deps are what a Consumer works with.
+// Deps are the dependencies of a Consumer.
 type Deps struct {
 	// Handle processes a message; required.
 	Handle Handler

@@ -141,7 +141,7 @@ func (g *generation) consume(gctx context.Context) endReason {
 	}
 }
 
-// stop waits for what is in flight as long as the grace lasts. When the group rebalances
+// stop waits for messages in flight as long as the grace lasts. When the group rebalances
 // meanwhile, or the last commit was not accepted, because the broker hangs or counts
 // this member as gone, it returns false to join the next generation: others would do
 // again what is finished here.

@@ -135,7 +135,7 @@ func (b *testbed) stored(partition int) int64 {
 	return res.Topics[b.cfg.Topic][0].CommittedOffset
 }
 
-// eventually polls what only another process knows.
+// eventually polls a condition that only another process knows.
 func (b *testbed) eventually(what string, cond func() bool) {
 	b.t.Helper()
 	deadline := time.NewTimer(patience)

@@ -19,7 +19,7 @@ const (
 	beyondPause  = 500 * time.Millisecond
 )
 
-// groupOffset is what the group has committed for a partition.
+// groupOffset is the offset that the group has committed for a partition.
 type groupOffset struct {
 	offset   int64 // unknownOffset for nothing
 	metadata string

@@ -183,7 +183,7 @@ func (t *tracker) jump(to int64) (lost int64) {
 }
 
 // reset starts over at an offset, which may be below what was committed: this is not
-// the partition that it was committed for. What is in flight no longer counts.
+// the partition that it was committed for. Messages in flight no longer count.
 func (t *tracker) reset(to int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -290,7 +290,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// checkpoint is what a commit says about one partition.
+// checkpoint is the part of a commit about one partition.
 type checkpoint struct {
 	low  int64 // the offset to commit
 	runs []run // finished above low, ascending

@@ -51,8 +51,8 @@ func (b *batch) publishes(id identity) bool {
 	return slices.ContainsFunc(b.items, func(i item) bool { return i.message != nil && i.identity == id })
 }
 
-// deliver publishes a batch and marks what the broker has accepted of it, even if the
-// rest fails. ctx should outlast the program's.
+// deliver publishes a batch and marks the letters that the broker has accepted, even if
+// the rest fails. ctx should outlast the program's.
 func (q *Queue) deliver(ctx context.Context, partitions []int, b *batch) error {
 	groups := make(map[int][]*item)
 	for i := range b.items {

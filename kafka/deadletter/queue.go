@@ -86,7 +86,7 @@ type span struct {
 	from, to  int64
 }
 
-// spans returns what the partitions of the dead letters hold now.
+// spans returns the offsets that the partitions of the dead letters hold now.
 func (q *Queue) spans(ctx context.Context) ([]span, error) {
 	ids, err := q.partitions(ctx, q.Topic())
 	if err != nil {
@@ -106,7 +106,7 @@ func (q *Queue) spans(ctx context.Context) ([]span, error) {
 	return q.bounds(ctx, q.Topic(), ids)
 }
 
-// bounds returns what partitions hold now.
+// bounds returns the offsets that partitions hold now.
 func (q *Queue) bounds(ctx context.Context, topic string, ids []int) ([]span, error) {
 	asked := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {

@@ -63,7 +63,7 @@ type reader struct {
 	missing []ID // ids of the filter that the topic does not hold
 }
 
-// part is what is read of one partition.
+// part is the part of a read that is about one partition.
 type part struct {
 	id     int
 	marks  marks

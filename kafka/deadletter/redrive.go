@@ -61,7 +61,7 @@ func (o Options) Validate() fault.List {
 	return faults
 }
 
-// Result is what became of one letter.
+// Result is the outcome for one letter.
 type Result struct {
 	Letter *Letter // only its ID is set if there is no such letter
 	Action Action
@@ -271,7 +271,7 @@ func (r *redriveRun) flush(ctx context.Context) error {
 	r.batch = batch{partition: b.partition}
 	var err error
 	if !r.opts.DryRun {
-		// Not interrupted, because what is published has to be marked. Each request ends
+		// Not interrupted, because published letters have to be marked. Each request ends
 		// after retryLimit at the latest.
 		err = r.q.deliver(context.WithoutCancel(ctx), r.partitions, &b)
 	}

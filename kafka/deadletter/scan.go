@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// fetchBytes is how much one fetch asks for. A larger message comes alone.
+	// fetchBytes is how much one fetch asks for. A larger message arrives by itself.
 	fetchBytes = 4 << 20
 	// maxEmpty is how many fetches in a row may return nothing before the end.
 	maxEmpty = 20

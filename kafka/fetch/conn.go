@@ -68,7 +68,7 @@ func newConn(d *Dialer, conn net.Conn, version int16, topic string, partition in
 	}
 }
 
-// Close ends the connection; what another goroutine does on it fails.
+// Close ends the connection; calls of other goroutines on it fail.
 func (c *Conn) Close() error { return c.net.Close() }
 
 // RemoteAddr returns the broker's address.

@@ -148,9 +148,9 @@ func (s *Spool) commit(groups []*group, size int64) {
 	s.announce()
 }
 
-// undo takes back groups that were not written. What the file holds of them is
-// truncated; failing that, it is not read before the next Open, which may repeat
-// it. A segment that holds nothing else is deleted, or a disk that fails would
+// undo takes back groups that were not written. It truncates their part of the file;
+// if that fails, the part is not read before the next Open, which may repeat it. A
+// segment that holds nothing else is deleted, because otherwise a failing disk would
 // leave one for each attempt.
 func (s *Spool) undo(size int64) {
 	begun := s.file != nil

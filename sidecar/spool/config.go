@@ -32,9 +32,9 @@ type Config struct {
 	// SegmentBytes is the size at which a new segment begins; default 8 MiB, or an
 	// eighth of MaxBytes when that is less.
 	SegmentBytes int64
-	// AsideBytes bounds each of the two places for what cannot be delivered, damaged
-	// parts of segments and records that were set aside; default 64 MiB. Beyond it
-	// they are only counted.
+	// AsideBytes bounds each of the two places for data that cannot be delivered, which
+	// are damaged parts of segments and records that were set aside; default 64 MiB.
+	// Beyond it they are only counted.
 	AsideBytes int64
 }
 

@@ -44,7 +44,7 @@ func createSegment(dir string, id uint64) (*os.File, error) {
 }
 
 // makeDir creates a folder with its parents and syncs each one's entry: without
-// that the folder might not survive, whatever is synced in it.
+// that the folder might not survive, even if its files are synced.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil

@@ -122,7 +122,7 @@ func (s *Spool) holder() string {
 	return fmt.Sprintf(" (process %d)", pid)
 }
 
-// load finds what earlier processes left.
+// load loads the segments and the position that earlier processes left.
 func (s *Spool) load() error {
 	all, err := listSegments(s.cfg.Dir)
 	if err != nil {
@@ -145,8 +145,8 @@ func (s *Spool) load() error {
 	return nil
 }
 
-// loadSegment counts what a segment holds that is not done, and deletes the
-// segment when there is nothing.
+// loadSegment counts the records of a segment that are not done, and deletes the
+// segment when there are none.
 func (s *Spool) loadSegment(seg segment, last bool) error {
 	if seg.id < s.done.segment {
 		return s.remove(seg.id)

@@ -256,7 +256,7 @@ func (d *faultyAgent) arrives(w *world) time.Duration {
 	return time.Since(mended)
 }
 
-// stop closes what is open.
+// stop closes the servers and the socket.
 func (d *faultyAgent) stop() {
 	d.server.CloseClientConnections() // ends the requests that hang
 	d.server.Close()

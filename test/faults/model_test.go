@@ -22,7 +22,7 @@ type call struct {
 	answered time.Time // zero: not answered, or not with a verdict
 }
 
-// question is what the model is asked.
+// question is a request to the model.
 type question struct {
 	worker string
 	id     string
