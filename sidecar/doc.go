@@ -22,8 +22,8 @@
 //
 // # How it is bounded
 //
-// Bounded are the requests in flight, a body before and after decompression, an
-// event, and the spool. One request too many gets 429 with Retry-After, as does one
+// There are bounds for the requests in flight, a body before and after decompression,
+// an event, and the spool. One request too many gets 429 with Retry-After, as does one
 // that finds the spool full. While Kafka is away the spool fills and everything else
 // works: readiness turns false only when the spool has no room.
 //

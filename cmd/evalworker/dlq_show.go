@@ -81,7 +81,7 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 type letterView struct {
 	letter   *deadletter.Letter
 	origin   deadletter.OriginState
-	fate     string           // the error with which it would die again; "": it would not
+	fate     string           // the error with which it would die again; "" if none is known
 	redactor *redact.Redactor // nil: no content
 }
 

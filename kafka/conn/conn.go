@@ -58,7 +58,7 @@ type conn struct {
 	certRequested bool          // by the broker
 	loginLimit    time.Duration // how long the login may take
 	loginDone     atomic.Bool
-	loginTimedOut atomic.Bool // which closed the connection
+	loginTimedOut atomic.Bool // the login took too long, so the connection was closed
 	answered      atomic.Bool // the broker has sent something after the handshake
 }
 

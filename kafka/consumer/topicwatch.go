@@ -71,7 +71,7 @@ func (g *generation) compareTopic(ctx context.Context) {
 	case !known, !leader:
 	case n > assigned:
 		signal(g.topicGrown)
-	case n < assigned: // it was deleted, and perhaps made again
+	case n < assigned: // it was deleted, and perhaps recreated
 		signal(g.topicGone)
 	}
 }

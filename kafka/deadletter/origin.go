@@ -20,7 +20,7 @@ type OriginState string
 const (
 	OriginPresent  OriginState = "there"    // still in its topic
 	OriginDeleted  OriginState = "deleted"  // retention or compaction has removed it
-	OriginReplaced OriginState = "replaced" // another message has its offset: the topic was made again
+	OriginReplaced OriginState = "replaced" // another message has its offset: the topic was recreated
 	OriginNoTopic  OriginState = "no_topic" // the topic, or its partition, is gone
 	OriginUnknown  OriginState = "unknown"  // the letter does not name its origin
 )
