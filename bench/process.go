@@ -121,15 +121,15 @@ func runRole(ctx context.Context, role string) error {
 	}()
 	switch role {
 	case roleReader:
-		return profiled(j.Profile, func() error { return runReader(ctx, j) })
+		return withProfile(j.Profile, func() error { return runReader(ctx, j) })
 	case roleWorker:
-		return profiled(j.Profile, func() error { return runWorker(ctx, j) })
+		return withProfile(j.Profile, func() error { return runWorker(ctx, j) })
 	}
 	return fmt.Errorf("no role %q", role)
 }
 
-// profiled runs fn and writes its CPU profile.
-func profiled(path string, fn func() error) error {
+// withProfile runs fn and writes its CPU profile.
+func withProfile(path string, fn func() error) error {
 	if path == "" {
 		return fn()
 	}

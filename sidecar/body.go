@@ -51,7 +51,7 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ans
 	case "gzip":
 		zr, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, brokenBody(err, tooLarge)
+			return nil, bodyError(err, tooLarge)
 		}
 		in, size = zr, 4*size // a first guess
 	default:
@@ -61,14 +61,14 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ans
 	n, err := buf.ReadFrom(io.LimitReader(in, limit+1))
 	switch {
 	case err != nil:
-		return nil, brokenBody(err, tooLarge)
+		return nil, bodyError(err, tooLarge)
 	case n > limit:
 		return nil, tooLarge
 	}
 	return buf.Bytes(), nil
 }
 
-func brokenBody(err error, tooLarge *answer) *answer {
+func bodyError(err error, tooLarge *answer) *answer {
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
 	case large:
 		return tooLarge

@@ -16,13 +16,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"emitter": main})
+	testscript.Main(leakCheck{m}, map[string]func(){"emitter": main})
 }
 
-// leakChecked fails a run of tests that leaves a goroutine behind.
-type leakChecked struct{ m *testing.M }
+// leakCheck fails a run of tests that leaves a goroutine behind.
+type leakCheck struct{ m *testing.M }
 
-func (l leakChecked) Run() int {
+func (l leakCheck) Run() int {
 	code := l.m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)

@@ -133,12 +133,12 @@ func (t TLS) pair() (tls.Certificate, error) {
 func readPEM(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, readError(path, err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, readError(path, err)
 	}
 	if len(data) > maxPEM {
 		return nil, fmt.Errorf("%s is longer than %d bytes", path, maxPEM)
@@ -146,7 +146,7 @@ func readPEM(path string) ([]byte, error) {
 	return data, nil
 }
 
-func unreadable(path string, err error) error {
+func readError(path string, err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}

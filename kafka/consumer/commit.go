@@ -55,7 +55,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 		answers, err := c.offsetCommit(ctx, as, commits)
 		if err != nil {
 			for _, commit := range commits {
-				trackers[commit.Partition].unanswered()
+				trackers[commit.Partition].commitUnanswered()
 			}
 			failed = errors.Join(failed, err)
 			break
@@ -67,7 +67,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 				failed = errors.Join(failed, fmt.Errorf("partition %d: no answer", commit.Partition))
 			case answer == nil:
 				c.lastCommit.Store(new(time.Now()))
-				trackers[commit.Partition].accepted(checkpoints[commit.Partition], sent)
+				trackers[commit.Partition].commitAccepted(checkpoints[commit.Partition], sent)
 			case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
 				tooLarge = append(tooLarge, commit)
 				limit = min(limit, len(commit.Metadata)/2)

@@ -20,13 +20,13 @@ func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTracker(10)
 		tr.skip(10)
-		tr.unanswered()
+		tr.commitUnanswered()
 		for sent := time.Now(); time.Since(sent) <= requestTimeout; {
 			m, ok := tr.checkpoint()
 			if !ok {
 				t.Fatalf("nothing to tell %v after the silence", time.Since(sent))
 			}
-			tr.accepted(m, time.Now())
+			tr.commitAccepted(m, time.Now())
 			if !tr.progress().saved {
 				t.Fatal("what was accepted counts as not committed")
 			}
@@ -36,7 +36,7 @@ func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 		if !ok {
 			t.Fatal("nothing to tell before the last time")
 		}
-		tr.accepted(m, time.Now())
+		tr.commitAccepted(m, time.Now())
 		if _, ok := tr.checkpoint(); ok {
 			t.Error("sent again for ever")
 		}

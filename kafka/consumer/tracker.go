@@ -322,9 +322,9 @@ func (cp checkpoint) request(partition, limit int) kafka.OffsetCommit {
 	return kafka.OffsetCommit{Partition: partition, Offset: cp.low, Metadata: encodeRuns(cp.low, cp.runs, limit)}
 }
 
-// accepted records that the broker has stored a checkpoint, sent at that time. Runs
-// that did not fit wait for the next change: another commit would say the same.
-func (t *tracker) accepted(cp checkpoint, sent time.Time) {
+// commitAccepted records that the broker has stored a checkpoint, sent at that time.
+// Runs that did not fit wait for the next change: another commit would say the same.
+func (t *tracker) commitAccepted(cp checkpoint, sent time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if cp.epoch != t.epoch {
@@ -336,9 +336,9 @@ func (t *tracker) accepted(cp checkpoint, sent time.Time) {
 	}
 }
 
-// unanswered records that a checkpoint was sent and not answered. It may still be on
-// its way and be stored over newer ones, so these are sent again until it cannot be.
-func (t *tracker) unanswered() {
+// commitUnanswered records that a checkpoint was sent and not answered. It may still be
+// stored over newer ones, so these are sent again until that is no longer possible.
+func (t *tracker) commitUnanswered() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.doubtUntil = time.Now().Add(requestTimeout)

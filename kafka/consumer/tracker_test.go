@@ -57,7 +57,7 @@ func TestTrackerCommitsNothingTwice(t *testing.T) {
 	if _, ok := tr.checkpoint(); !ok {
 		t.Error("a checkpoint that the broker has not accepted is forgotten")
 	}
-	tr.accepted(m, time.Now())
+	tr.commitAccepted(m, time.Now())
 	if _, ok := tr.checkpoint(); ok {
 		t.Error("a checkpoint that the broker has accepted is sent again")
 	}
@@ -187,7 +187,7 @@ func TestTrackerResetForgetsWhatIsInFlight(t *testing.T) {
 	stale, _ := tr.checkpoint()
 	tr.reset(3)
 	tr.finish(a)
-	tr.accepted(stale, time.Now())
+	tr.commitAccepted(stale, time.Now())
 	if p := tr.progress(); p.low != 3 || p.next != 3 || p.working != 0 || p.committed != unknownOffset {
 		t.Errorf("after the reset %+v, want all at 3", p)
 	}
@@ -285,7 +285,7 @@ func FuzzTracker(f *testing.F) {
 				}
 				at = r.next
 			}
-			tr.accepted(m, time.Now())
+			tr.commitAccepted(m, time.Now())
 		}
 		for _, op := range ops {
 			switch {

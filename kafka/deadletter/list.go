@@ -46,7 +46,7 @@ func (q *Queue) List(ctx context.Context, f Filter, redriven bool, progress func
 	counts := make(map[eval.Reason]*Count)
 	for i := range r.parts {
 		err := r.letters(ctx, &r.parts[i], func(l *Letter) error {
-			if !f.wants(l) {
+			if !f.matches(l) {
 				return nil
 			}
 			if l.Redriven {

@@ -33,16 +33,16 @@ func (f Filter) All() bool {
 	return len(f.IDs) == 0 && f.Match == nil && f.Reason == "" && f.Key == "" && f.Prefix == "" && f.Since.IsZero() && f.Until.IsZero() && f.Limit == 0
 }
 
-func (f Filter) wants(l *Letter) bool {
+func (f Filter) matches(l *Letter) bool {
 	return (f.Reason == "" || l.Reason == f.Reason) &&
-		f.wantsKey(string(l.Key)) &&
+		f.matchesKey(string(l.Key)) &&
 		(f.Since.IsZero() || !l.Time.Before(f.Since)) &&
 		(f.Until.IsZero() || l.Time.Before(f.Until)) &&
 		(f.Match == nil || f.Match(l))
 }
 
-// wantsKey reports whether a key is Key or begins with Prefix.
-func (f Filter) wantsKey(key string) bool {
+// matchesKey reports whether a key is Key or begins with Prefix.
+func (f Filter) matchesKey(key string) bool {
 	switch {
 	case f.Key == "" && f.Prefix == "":
 		return true

@@ -150,7 +150,7 @@ func (r *redriveRun) decide(ctx context.Context, l *Letter) error {
 	if l.Redriven && l.Truncated == "" { // of a truncated letter the message is not known
 		r.sent.add(identify(l.Origin, l.message()))
 	}
-	if !r.filter.wants(l) {
+	if !r.filter.matches(l) {
 		return nil
 	}
 	if l.Redriven {

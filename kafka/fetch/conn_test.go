@@ -211,10 +211,10 @@ func TestPartsOfBatches(t *testing.T) {
 	}
 }
 
-// likeTCP takes deadlines after the far end has closed, which a pipe refuses.
-type likeTCP struct{ net.Conn }
+// tcpPipe accepts deadlines after the far end has closed, which a pipe refuses.
+type tcpPipe struct{ net.Conn }
 
-func (c likeTCP) SetReadDeadline(t time.Time) error {
+func (c tcpPipe) SetReadDeadline(t time.Time) error {
 	if err := c.Conn.SetReadDeadline(t); !errors.Is(err, io.ErrClosedPipe) {
 		return err
 	}
@@ -268,7 +268,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 				}
 			})
 			d := NewDialer(Config{MaxBytes: 1 << 20, Timeout: 10 * time.Second}, nil)
-			c := newConn(d, likeTCP{near}, 4, "events", 3)
+			c := newConn(d, tcpPipe{near}, 4, "events", 3)
 			err := c.Fetch(0)
 			if err == nil {
 				_, err = drain(c)

@@ -34,7 +34,7 @@ type Batch struct {
 // away, and Next continues with the one behind it.
 func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 	for {
-		head, limit, changed, closed := s.readable()
+		head, limit, changed, closed := s.readableRange()
 		switch {
 		case closed:
 			return nil, ErrClosed
@@ -56,8 +56,8 @@ func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 	}
 }
 
-// readable returns where reading goes on, and up to where the segment is durable.
-func (s *Spool) readable() (head position, limit int64, changed <-chan struct{}, closed bool) {
+// readableRange returns where reading goes on, and up to where the segment is durable.
+func (s *Spool) readableRange() (head position, limit int64, changed <-chan struct{}, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.segments) > 0 {

@@ -238,7 +238,7 @@ func (s *Spool) announce() {
 // Drained waits until every record that is safe is done.
 func (s *Spool) Drained(ctx context.Context) error {
 	for {
-		left, changed := s.left()
+		left, changed := s.remaining()
 		if left == 0 {
 			return nil
 		}
@@ -250,7 +250,7 @@ func (s *Spool) Drained(ctx context.Context) error {
 	}
 }
 
-func (s *Spool) left() (int64, <-chan struct{}) {
+func (s *Spool) remaining() (int64, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stats.Events, s.changed
