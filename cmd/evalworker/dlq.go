@@ -41,8 +41,8 @@ An evaluation that failed is no dead letter: it is a verdict with the outcome er
 	return cmd
 }
 
-// explainUnreached says in the error of a broker that was not reached if no
-// configuration names one.
+// explainUnreached adds to the error of an unreached broker that there is no
+// configuration, if that is so.
 func explainUnreached(g *globals, err error) error {
 	_, unreached := errors.AsType[net.Error](err)
 	if !unreached || g.file() != "" {

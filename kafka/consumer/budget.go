@@ -22,7 +22,7 @@ func newByteBudget(bytes int) *byteBudget {
 	return &byteBudget{all: semaphore.NewWeighted(whole), large: semaphore.NewWeighted(share), whole: whole, share: share}
 }
 
-// acquire waits for room, and returns how much to release: at most the whole.
+// acquire waits for room, and returns how much to release. A larger message takes all.
 func (b *byteBudget) acquire(ctx context.Context, bytes int) (taken int64, err error) {
 	taken = min(int64(bytes), b.whole)
 	if large := b.largePart(taken); large > 0 { // even zero would wait in the queue

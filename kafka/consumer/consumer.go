@@ -213,7 +213,7 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 			continue
 		case wait.Err() == nil: // stopping, and joining failed
 			continue
-		case wait == ctx && c.inFlight() > 0: // stopping while the group rebalances: the next generation can finish what is in flight
+		case wait == ctx && c.inFlight() > 0: // stopping during a rebalance: the next generation can finish this
 			busy, stop := c.whileBusy(grace)
 			defer stop() // once: wait is never ctx again
 			wait = busy  //nolint:fatcontext // replaced, not nested

@@ -32,7 +32,7 @@ const (
 type generation struct {
 	c          *Consumer
 	gen        *kafka.Generation
-	app, grace context.Context // app ends with the order to stop, grace when the time for it is over
+	app, grace context.Context // app ends with the order to stop, grace when the time to stop is over
 	rejoin     context.Context // ends when there is no time left to join again and commit
 	parts      []*partition
 

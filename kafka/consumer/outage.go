@@ -15,8 +15,8 @@ import (
 
 const (
 	refreshInterval = time.Second // the least time between two refreshes of metadata
-	// silenceAfter is how long a request must wait for an answer in vain to be evidence
-	// of an outage. A busy broker needs a tenth of it.
+	// silenceAfter is how long a request must stay unanswered to be evidence of an
+	// outage. A busy broker needs a tenth of it.
 	silenceAfter = 500 * time.Millisecond
 	// refusalLasts is how long a member of the group reports its last refusal: open
 	// connections outlive a password that was taken back, and new ones fail one by one.
