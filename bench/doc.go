@@ -11,6 +11,5 @@
 // broker and the publisher are part of it. The worker is the whole one, as
 // internal/app wires it, with telemetry to an agent on loopback.
 //
-// Bench asserts nothing: bounds, and what limits each figure, stand in
-// docs/performance.md.
+// Bench asserts nothing: docs/performance.md has bounds, and what limits each figure.
 package main

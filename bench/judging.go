@@ -28,10 +28,10 @@ func judging(ctx context.Context, w *world, _ options) error {
 	if err := w.publish(ctx, topic, n, 0, nil); err != nil {
 		return err
 	}
-	calls := &calls{}
+	calls := &callTimes{}
 	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply {
 		calls.add()
-		return passing(req, judgeLatency)
+		return passAll(req, judgeLatency)
 	}))
 	if err != nil {
 		return err
@@ -53,8 +53,8 @@ func judging(ctx context.Context, w *world, _ options) error {
 	return nil
 }
 
-// passing returns a judge's answer that all criteria pass, after a delay.
-func passing(req modelserver.Request, after time.Duration) modelserver.Reply {
+// passAll returns a judge's answer that all criteria pass, after a delay.
+func passAll(req modelserver.Request, after time.Duration) modelserver.Reply {
 	verdicts := make([]modelserver.Verdict, len(req.Criteria))
 	for i, c := range req.Criteria {
 		verdicts[i] = modelserver.Verdict{ID: c, Evidence: "left the depot", Reason: "it says so", Verdict: "pass"}
@@ -64,21 +64,21 @@ func passing(req modelserver.Request, after time.Duration) modelserver.Reply {
 	return r
 }
 
-// calls are the times of calls of the model.
-type calls struct {
+// callTimes are the times at which the model was called.
+type callTimes struct {
 	mu sync.Mutex
 	at []time.Time
 }
 
-func (c *calls) add() {
+func (c *callTimes) add() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = append(c.at, time.Now())
 }
 
 // busy returns the share of the slots that held a call, between warm after the
-// first call and the begin of the last, after which slots empty.
-func (c *calls) busy(warm, each time.Duration, slots int) float64 {
+// first call and the beginning of the last, after which slots empty.
+func (c *callTimes) busy(warm, each time.Duration, slots int) float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.at) == 0 {

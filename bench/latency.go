@@ -17,9 +17,9 @@ const (
 	latencyModel  = 50 * time.Millisecond
 )
 
-// latency measures the time from Emit to the end of the event's span, without what
-// the model took. That the tracer sends spans every two seconds does not matter:
-// a span carries its own end.
+// latency measures the time from Emit to the end of the event's span, less the
+// model's time. That the tracer sends spans every two seconds does not matter: a span
+// carries its own end.
 func latency(ctx context.Context, w *world, _ options) error {
 	topic, err := w.topic(ctx, partitions)
 	if err != nil {
@@ -33,7 +33,7 @@ func latency(ctx context.Context, w *world, _ options) error {
 	if err != nil {
 		return err
 	}
-	// Ids of their own, because spans of other measurements are still arriving.
+	// The ids are unique, because spans of other measurements are still arriving.
 	emitted := make(map[string]time.Time, latencyEvents)
 	err = w.publish(ctx, topic, latencyEvents, latencyPace, func(n int, e *event.Event) {
 		e.RequestID = event.RequestID(fmt.Sprintf("latency_%d", n))

@@ -20,7 +20,7 @@ type options struct {
 	pairs  int
 	soak   time.Duration
 
-	profiles string // folder that takes a CPU profile of each kind of reader
+	profiles string // folder for a CPU profile of each kind of reader
 }
 
 func main() {
@@ -35,7 +35,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	if role := os.Getenv(envRole); role != "" {
-		return beRole(ctx, role)
+		return runRole(ctx, role)
 	}
 	var opts options
 	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, soak")

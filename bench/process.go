@@ -29,16 +29,16 @@ const (
 	roleWorker = "worker" // the whole worker
 )
 
-// job is what a process has to do.
+// job is the task of a process.
 type job struct {
 	Config  string   // of a worker
 	Brokers []string // of a reader
 	Topic   string
-	Profile string // file that takes a CPU profile; empty for none
+	Profile string // file for a CPU profile; empty for none
 	Events  int64  // to read before the figures are printed; 0: until stdin ends
 }
 
-// figures are what a process prints about itself.
+// figures are a process's measurements of itself.
 type figures struct {
 	Events  int64         // from the first that was seen to the last
 	CPU     time.Duration // user and system time between the two
@@ -51,7 +51,7 @@ func (f figures) cpuPerEvent() time.Duration { return f.CPU / time.Duration(max(
 
 func (f figures) perSecond() float64 { return float64(f.Events) / max(f.Wall.Seconds(), 1e-9) }
 
-// process is one that this program started.
+// process is a process that this program started.
 type process struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
@@ -108,8 +108,8 @@ func runProcess(ctx context.Context, role string, j job) (figures, error) {
 	return f, errors.Join(err, p.stop())
 }
 
-// beRole does the work of a process in a role.
-func beRole(ctx context.Context, role string) error {
+// runRole does the work of a process in a role.
+func runRole(ctx context.Context, role string) error {
 	var j job
 	if err := json.Unmarshal([]byte(os.Getenv(envJob)), &j); err != nil {
 		return err
@@ -121,15 +121,15 @@ func beRole(ctx context.Context, role string) error {
 	}()
 	switch role {
 	case roleReader:
-		return profiled(j.Profile, func() error { return beReader(ctx, j) })
+		return withProfile(j.Profile, func() error { return runReader(ctx, j) })
 	case roleWorker:
-		return profiled(j.Profile, func() error { return beWorker(ctx, j) })
+		return withProfile(j.Profile, func() error { return runWorker(ctx, j) })
 	}
 	return fmt.Errorf("no role %q", role)
 }
 
-// profiled runs fn and writes its CPU profile.
-func profiled(path string, fn func() error) error {
+// withProfile runs fn and writes its CPU profile.
+func withProfile(path string, fn func() error) error {
 	if path == "" {
 		return fn()
 	}

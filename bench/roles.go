@@ -20,9 +20,9 @@ import (
 // commit passes through a goroutine of the Reader, so fewer flatter it.
 const commitEvery = 100
 
-// beReader is the standard of comparison: kafka-go's group Reader, tuned for this,
-// which does nothing with what it reads.
-func beReader(ctx context.Context, j job) error {
+// runReader is the baseline: kafka-go's group Reader, tuned for this, which does
+// nothing with what it reads.
+func runReader(ctx context.Context, j job) error {
 	cfg := conn.DefaultConfig()
 	cfg.Brokers = j.Brokers
 	r := kafka.NewReader(kafka.ReaderConfig{
@@ -52,13 +52,13 @@ func beReader(ctx context.Context, j job) error {
 	return r.Close()
 }
 
-// pollEvery is how often a worker's counts are read. Events that go beyond those of
-// the job until then are counted, as is their CPU time.
+// pollEvery is how often a worker's counts are read. Events beyond those of the job
+// are counted until then, as is their CPU time.
 const pollEvery = 20 * time.Millisecond
 
-// beWorker runs the whole worker and prints its figures once it has consumed the
+// runWorker runs the whole worker and prints its figures once it has consumed the
 // events of the job, or when stdin ends.
-func beWorker(ctx context.Context, j job) error {
+func runWorker(ctx context.Context, j job) error {
 	cfg, err := config.Load(j.Config, nil)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// world is what surrounds the readers: broker, trace agent, a folder.
+// world is the environment of the readers: broker, trace agent, a folder.
 type world struct {
 	out     io.Writer
 	brokers []string
@@ -88,7 +88,7 @@ func (w *world) close() error {
 	return errors.Join(err, os.RemoveAll(w.dir))
 }
 
-// topic makes a topic for one measurement.
+// topic creates a topic for one measurement.
 func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 	name := "bench-" + strings.ToLower(rand.Text()[:10])
 	cfg := conn.DefaultConfig()
@@ -122,7 +122,7 @@ func (w *world) topic(ctx context.Context, partitions int) (string, error) {
 // configureJudged writes the configuration of a worker that validates every event
 // and has a share judged by a model that takes some time.
 func (w *world) configureJudged(ctx context.Context, name, topic string, latency time.Duration, rate float64) (string, error) {
-	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply { return passing(req, latency) }))
+	url, err := w.serve(ctx, modelserver.New(func(req modelserver.Request) modelserver.Reply { return passAll(req, latency) }))
 	if err != nil {
 		return "", err
 	}

@@ -70,7 +70,7 @@ func (e *Emitter) queueState() (some, ready bool) {
 	return len(e.queue) > 0, e.full() || len(e.flushes) > 0 || e.closed
 }
 
-// take takes a batch from the front of the queue: the messages within both bounds.
+// take removes a batch from the front of the queue: the messages within both bounds.
 func (e *Emitter) take(events, bytes int) []message {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -84,7 +84,7 @@ func (e *Emitter) take(events, bytes int) []message {
 	return batch
 }
 
-// deliver writes a batch and retries what may succeed later.
+// deliver writes a batch and retries the messages that may succeed later.
 func (e *Emitter) deliver(ctx context.Context, batch []message) {
 	began := time.Now()
 	pause := backoff.Backoff{Min: e.cfg.BackoffMin, Max: e.cfg.BackoffMax}

@@ -101,8 +101,8 @@ func TestCloseFreesThoseWhoWaitForRoom(t *testing.T) {
 	}
 }
 
-// A broker that accepts connections and never answers delays neither Close nor the
-// end of a goroutine (which goleak would see).
+// TestCloseIsBoundedByItsContext: a broker that accepts connections and never answers
+// delays neither Close nor the end of a goroutine (which goleak would see).
 func TestCloseIsBoundedByItsContext(t *testing.T) {
 	t.Parallel()
 	for name, addr := range map[string]string{"hangs": silent(t), "is away": "127.0.0.1:1"} {

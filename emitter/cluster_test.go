@@ -22,7 +22,7 @@ import (
 // cluster is a fake Kafka below a topicClient: two brokers, b1 and b2, and one
 // partition that one of them leads. It works in memory, inside a synctest bubble.
 type cluster struct {
-	answer func([]record) kafka.Error // to a batch; zero takes it
+	answer func([]record) kafka.Error // to a batch; zero accepts it
 	late   time.Duration              // passes before each answer
 	rate   atomic.Int64               // bytes a second that the line carries; zero: any number
 	away   atomic.Bool                // no connection succeeds

@@ -22,15 +22,15 @@ const DefaultTopic = "llm.requests.completed"
 type (
 	// TLS says how connections are encrypted.
 	TLS = conn.TLS
-	// SASL says how the application logs in. With AWS_MSK_IAM, set Sign to the
-	// method of what [github.com/evalworker/evalworker/emitter/mskiam] makes.
+	// SASL says how the application logs in. With AWS_MSK_IAM, set Sign to the method
+	// of a [github.com/evalworker/evalworker/emitter/mskiam.Signer].
 	SASL = conn.SASL
 	// Secret is a password. It prints as [REDACTED]; a string converts to it.
 	Secret = secret.String
 )
 
-// Config says where events go and what they may cost on the way. A field that is
-// zero stands for its default: Brokers alone are a complete Config.
+// Config says where events go and what they may cost on the way. A zero field means
+// its default: Brokers alone are a complete Config.
 type Config struct {
 	// Brokers are host:port addresses of any brokers of the cluster. Required.
 	Brokers []string
@@ -54,8 +54,8 @@ type Config struct {
 	Block bool
 
 	// MaxEventBytes bounds one event with its key and headers; default 1,000,000,
-	// which stays below the 1,048,588 of Kafka's message.max.bytes. Workers take
-	// up to 10 MiB (kafka.max_message_bytes), for a topic that does as well.
+	// which stays below the 1,048,588 of Kafka's message.max.bytes. Workers accept
+	// up to 10 MiB (kafka.max_message_bytes), if the topic does as well.
 	MaxEventBytes int
 	// BatchEvents and BatchBytes bound one batch; default 500 events and
 	// MaxEventBytes, so that a batch fits wherever a single event does.

@@ -43,11 +43,11 @@ type Emitter struct {
 // Stats are the emitter's counters since New, and what its buffer holds now. Always
 // Accepted = Sent + Unsent + BufferedEvents.
 type Stats struct {
-	Accepted uint64 // events that Emit took
+	Accepted uint64 // events that Emit has buffered
 	Sent     uint64 // acknowledged by all in-sync replicas
 	Unsent   uint64 // given up
 	Full     uint64 // dropped, because there was no room
-	Rejected uint64 // turned away, because they are invalid or too large
+	Rejected uint64 // not accepted, because they are invalid or too large
 	Retries  uint64 // attempts after the first, of one partition's part of a batch each
 
 	BufferedEvents int
@@ -82,10 +82,10 @@ func New(cfg Config) (*Emitter, error) {
 }
 
 // Connect finds out whether the cluster can be reached and lets this application
-// in, which New leaves open. It is optional, for programs that prefer to fail at
+// in, which New does not check. It is optional, for programs that prefer to fail at
 // their start rather than count unsent events. The error is [ErrNoAccess] when the
 // connection cannot succeed until someone mends something: a password, a
-// certificate, a permission. Any other error may pass.
+// certificate, a permission. Any other error may be temporary.
 func (e *Emitter) Connect(ctx context.Context) error {
 	if _, err := e.topic.lookUp(ctx); err != nil {
 		return fmt.Errorf("connect to Kafka: %w", e.cfg.explain(err))
@@ -121,8 +121,8 @@ func (e *Emitter) Forward(ctx context.Context, ev *event.Event, value []byte) er
 	return e.accept(ctx, m, err)
 }
 
-// admit returns the error of an event that has no place before it is encoded: a
-// cluster that is away must not cost an application more than one that is not.
+// admit rejects events while there is no room, before they are encoded: a cluster
+// that is away must not cost an application more than one that is not.
 func (e *Emitter) admit() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -136,7 +136,7 @@ func (e *Emitter) admit() error {
 	return nil
 }
 
-// accept puts a message into the buffer, or counts why it does not.
+// accept puts a message into the buffer, or counts the reason why not.
 func (e *Emitter) accept(ctx context.Context, m message, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -180,7 +180,7 @@ func (e *Emitter) waitForRoom(ctx context.Context) error {
 	}
 }
 
-// put is called with mu held.
+// put adds a message to the queue. The caller holds mu.
 func (e *Emitter) put(m message) {
 	e.seq++
 	m.seq = e.seq
@@ -195,7 +195,7 @@ func (e *Emitter) put(m message) {
 	}
 }
 
-// full reports whether the queue holds a whole batch. It is called with mu held.
+// full reports whether the queue holds a whole batch. The caller holds mu.
 func (e *Emitter) full() bool {
 	return len(e.queue) >= e.cfg.BatchEvents || e.queued >= e.cfg.BatchBytes
 }

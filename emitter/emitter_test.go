@@ -347,8 +347,8 @@ func TestEmitRefusesWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-// The limit holds exactly: an event at the limit is written to a broker with
-// Kafka's own limit for a batch.
+// TestAnEventAtTheLimitArrives: the limit is exact, so an event at the limit is
+// written to a broker with Kafka's own limit for a batch.
 func TestAnEventAtTheLimitArrives(t *testing.T) {
 	t.Parallel()
 	g := newTarget(t)

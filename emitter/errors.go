@@ -61,7 +61,7 @@ func (u *UnsentError) add(ids []event.RequestID, err error) {
 	}
 }
 
-// report returns what was counted as an error, and starts again from zero.
+// report returns the counted events as an error, and starts again from zero.
 func (u *UnsentError) report() error {
 	if u.Count == 0 {
 		return nil
@@ -71,15 +71,14 @@ func (u *UnsentError) report() error {
 	return out
 }
 
-// explain reduces an error to the [conn.AccessError] that it stands for, if any. Such
-// an error is tried again like a fault of the network, because a rotated secret heals
-// it.
+// explain reduces an error about access to its [conn.AccessError]. Such an error is
+// tried again like a fault of the network, because a rotated secret ends it.
 func (c Config) explain(err error) error {
 	if access := conn.AccessErrorIn(err); access != nil {
 		return access
 	}
 	if code, ok := errors.AsType[kafka.Error](err); ok {
-		// The code alone: Explain would also interpret what is wrapped around it.
+		// Only the code: Explain would also interpret the errors around it.
 		if access := conn.AccessErrorIn(c.conn().Explain(code)); access != nil {
 			return access
 		}
@@ -122,9 +121,9 @@ func aboutRecords(err error) bool {
 	return false
 }
 
-// permanent reports whether another attempt cannot help, which only a few answers of
-// a broker mean. All others are about the state of the cluster, the network or our
-// permissions: they pass, or someone mends them.
+// permanent reports whether another attempt cannot help. Only a few answers of a
+// broker mean that. All others are about the state of the cluster, the network or our
+// permissions: they are temporary, or someone mends them.
 func permanent(err error) bool {
 	code, _ := errors.AsType[kafka.Error](err)
 	switch code {

@@ -29,7 +29,7 @@ func (e *Emitter) report() error {
 	return e.unsent.report()
 }
 
-// drain waits for what was accepted so far.
+// drain waits until all events accepted so far are settled.
 func (e *Emitter) drain(ctx context.Context) error {
 	f := e.startFlush()
 	if f == nil {
@@ -64,7 +64,7 @@ func (e *Emitter) stopFlush(f *flush) {
 	e.flushes = slices.DeleteFunc(e.flushes, func(o *flush) bool { return o == f })
 }
 
-// Close turns further events away, writes what is buffered and closes all
+// Close stops accepting events, writes what is buffered and closes all
 // connections. If ctx ends first, what is left is given up. Close waits for every
 // goroutine of the emitter, and returns an [*UnsentError] for everything that was
 // given up and not reported by a Flush. Further calls wait for the first and return
@@ -78,7 +78,7 @@ func (e *Emitter) Close(ctx context.Context) error {
 		}
 		e.end(cause)
 		e.senders.Wait()
-		e.settle(e.take(math.MaxInt, math.MaxInt), cause) // what no batch has taken
+		e.settle(e.take(math.MaxInt, math.MaxInt), cause) // the rest is in no batch
 		e.topic.close()
 		e.result = e.report()
 		close(e.done)

@@ -12,8 +12,8 @@ func encodedAs(id string) EncodedEvent {
 	return EncodedEvent{Event: &event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(id)}, Value: []byte("{}")}
 }
 
-// Each of the four answers that a write takes may come late, as long as all come
-// within the time of one write.
+// TestASlowLookUpIsWaitedFor: each of the four answers that a write needs may come
+// late, as long as all come within the time of one write.
 func TestASlowLookUpIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -35,8 +35,8 @@ func prefix(ms []message, events, bytes int) (n, size int) {
 	return n, size
 }
 
-// Upper bounds of what Kafka's record format (version 2) adds: lengths and deltas as
-// variable-size integers.
+// Upper bounds of the bytes that Kafka's record format (version 2) adds: lengths and
+// deltas as variable-size integers.
 const (
 	recordOverhead = 36
 	headerOverhead = 10

@@ -14,7 +14,7 @@ import (
 )
 
 // FuzzHeadersAgreeWithTheBody: sampling on headers is correct because, for any event
-// of an application, the envelope in the headers is that of the decoded body.
+// of an application, the envelope in the headers equals the decoded body's.
 func FuzzHeadersAgreeWithTheBody(f *testing.F) {
 	f.Add("req_1", "chat", "up", "00-0000000000000000000000000000002a-0000000000000007-01", "123")
 	f.Add("r", "\xff\xfe", " DOWN\t", "", "0000000000000000000000000000002a")

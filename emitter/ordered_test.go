@@ -13,8 +13,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Whatever a broker answers, a partition's messages are written in order and
-// without a gap, except for those that it will never take.
+// TestAPartitionIsWrittenInOrder: whatever a broker answers, a partition's messages are
+// written in order and without a gap, except for those that it will never accept.
 func TestAPartitionIsWrittenInOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
@@ -60,7 +60,8 @@ func TestAPartitionIsWrittenInOrder(t *testing.T) {
 	}
 }
 
-// An outage can outlast the age that a topic allows its records.
+// TestWhatHasBecomeTooOldIsWrittenAsOfNow: an outage can outlast the age that a topic
+// allows its records.
 func TestWhatHasBecomeTooOldIsWrittenAsOfNow(t *testing.T) {
 	t.Parallel()
 	began := time.Now().Truncate(time.Millisecond)           // as records are

@@ -36,8 +36,8 @@ type RejectedEvent struct {
 	Err error
 }
 
-// PublishResult says what became of the events of one call, each of which is in one
-// of the three places.
+// PublishResult says what became of the events of one call. Each of them is in one
+// field.
 type PublishResult struct {
 	Written  int
 	Rejected []RejectedEvent
@@ -56,7 +56,7 @@ func NewPublisher(cfg Config) (*Publisher, error) {
 	return &Publisher{cfg: cfg, topic: topic, limit: &sendLimit{bytes: math.MaxInt}, produce: topic.produce}, nil
 }
 
-// MaxEventBytes is the largest size that Check allows. A value that is larger by
+// MaxEventBytes returns the largest size that Check allows. A value that is larger by
 // itself need not be decoded.
 func (p *Publisher) MaxEventBytes() int { return p.cfg.MaxEventBytes }
 
@@ -108,8 +108,8 @@ func (p *Publisher) Publish(ctx context.Context, events []EncodedEvent) (Publish
 	return out, p.cfg.explain(err)
 }
 
-// attempt tries once to write messages of the given total size, and notes in out
-// what became of them. It returns those that are left, and why.
+// attempt tries once to write messages of the given total size, and records their
+// outcome in out. It returns those that are left, and why.
 func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events []EncodedEvent, out *PublishResult) ([]message, error) {
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
@@ -134,7 +134,7 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	return left, err
 }
 
-// rejectedMessage is a message that the broker will never take.
+// rejectedMessage is a message that the broker will never accept.
 type rejectedMessage struct {
 	seq uint64
 	err error

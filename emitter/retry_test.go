@@ -67,8 +67,9 @@ func TestWhenAnEventIsGivenUp(t *testing.T) {
 	}
 }
 
-// The error names why the cluster took nothing, not that Close ran out of time.
-func TestWhatWasWrongIsToldWhenTimeIsOver(t *testing.T) {
+// TestTheFaultIsReportedWhenTimeIsOver: the error says why the cluster accepted
+// nothing, not that Close ran out of time.
+func TestTheFaultIsReportedWhenTimeIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := emitterOn(t, &cluster{answer: func([]record) kafka.Error { return kafka.NotEnoughReplicas }}, Config{BatchEvents: 10})

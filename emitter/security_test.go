@@ -103,7 +103,7 @@ func TestLackOfAccessIsRetried(t *testing.T) {
 	}
 }
 
-// TestLackOfAccessIsReported when the attempts are used up.
+// TestLackOfAccessIsReported: the error is known when the attempts are used up.
 func TestLackOfAccessIsReported(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, broker.Config{Users: []broker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
@@ -118,7 +118,7 @@ func TestLackOfAccessIsReported(t *testing.T) {
 	}
 }
 
-// TestLackOfAccessIsReportedByAPublisher in the same words.
+// TestLackOfAccessIsReportedByAPublisher: it uses the same words.
 func TestLackOfAccessIsReportedByAPublisher(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, broker.Config{Users: []broker.User{{Mechanism: "PLAIN", Name: "app", Password: "right"}}})
@@ -165,7 +165,7 @@ func TestSecurityFaults(t *testing.T) {
 	}
 }
 
-// TestThePasswordIsNotPrinted, whichever way a configuration is.
+// TestThePasswordIsNotPrinted: however a configuration is printed.
 func TestThePasswordIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	canary := strings.Repeat("canary", 3)

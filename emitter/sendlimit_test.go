@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A line that carries the usual traffic may be too slow for a whole batch of an
-// outage's backlog within WriteTimeout.
+// TestASlowLineCarriesABacklog: a line that carries the usual traffic may be too slow
+// for a whole batch of an outage's backlog within WriteTimeout.
 func TestASlowLineCarriesABacklog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

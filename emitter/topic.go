@@ -74,8 +74,8 @@ func (c *topicClient) lookUp(ctx context.Context) (*kafka.MetadataResponse, erro
 	return meta, c.describe(err)
 }
 
-// partition sorts messages by the partition that their key belongs to.
-func (c *topicClient) partition(ctx context.Context, ms []message) (map[int][]message, error) {
+// groupByPartition groups messages by the partition that their key belongs to.
+func (c *topicClient) groupByPartition(ctx context.Context, ms []message) (map[int][]message, error) {
 	meta, err := c.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
@@ -103,7 +103,7 @@ func (c *topicClient) partition(ctx context.Context, ms []message) (map[int][]me
 // writeParts calls write with the messages of each partition, all at the same time,
 // and returns those that write left, with the last error.
 func (c *topicClient) writeParts(ctx context.Context, ms []message, write func(ctx context.Context, partition int, ms []message) ([]message, error)) ([]message, error) {
-	parts, err := c.partition(ctx, ms)
+	parts, err := c.groupByPartition(ctx, ms)
 	if err != nil {
 		return ms, err
 	}

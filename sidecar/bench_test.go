@@ -10,8 +10,8 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// What a request costs from the handler to the disk, with 64 of them at once
-// that share syncs; one event each, and a hundred.
+// BenchmarkPost measures a request from the handler to the disk, with 64 at once
+// that share syncs; with one event each, and with a hundred.
 func BenchmarkPost(b *testing.B) {
 	one := `{"event":"llm_request_completed","request_id":"req_9f3a","trace_id":"123456789","feature":"support_agent","model":"claude-sonnet-4",` +
 		`"output":"` + strings.Repeat("an answer ", 150) + `"}`

@@ -16,8 +16,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// promisesLines reports whether the headers promise one event per line; if not, the
-// body itself shows its form.
+// promisesLines reports whether the headers promise one event per line; if not, parse
+// looks at the body.
 func promisesLines(r *http.Request) (bool, *answer) {
 	header := r.Header.Get("Content-Type")
 	if header == "" {
@@ -51,7 +51,7 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ans
 	case "gzip":
 		zr, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, brokenBody(err, tooLarge)
+			return nil, bodyError(err, tooLarge)
 		}
 		in, size = zr, 4*size // a first guess
 	default:
@@ -61,19 +61,19 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ans
 	n, err := buf.ReadFrom(io.LimitReader(in, limit+1))
 	switch {
 	case err != nil:
-		return nil, brokenBody(err, tooLarge)
+		return nil, bodyError(err, tooLarge)
 	case n > limit:
 		return nil, tooLarge
 	}
 	return buf.Bytes(), nil
 }
 
-func brokenBody(err error, tooLarge *answer) *answer {
+func bodyError(err error, tooLarge *answer) *answer {
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
 	case large:
 		return tooLarge
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
-		return reject(http.StatusBadRequest, "the body is no gzip")
+		return reject(http.StatusBadRequest, "the body is not gzip")
 	}
 	return reject(http.StatusBadRequest, "the body cannot be read to its end")
 }
@@ -81,11 +81,11 @@ func brokenBody(err error, tooLarge *answer) *answer {
 // maxFaults bounds the faults that an answer lists.
 const maxFaults = 100
 
-// maxRejected bounds the bad lines of a body that are looked at: each costs
-// microseconds, and a body may have millions.
+// maxRejected is the number of bad lines after which the rest of a body is not read:
+// each costs microseconds, and a body may have millions.
 const maxRejected = 10_000
 
-// contents is what a body holds.
+// contents are the parsed contents of a body.
 type contents struct {
 	values   [][]byte // the good events, parts of the body
 	rejected int
@@ -94,9 +94,9 @@ type contents struct {
 	unread   int  // the first line that was not looked at; zero: all were
 }
 
-// parse finds the events of a body: one per line when that is promised or looks so,
-// else a single one over however many lines. It drops a byte order mark, with which
-// some programs begin a file.
+// parse finds the events of a body: one per line if lines is set or the body looks
+// like it, else a single one, which may have several lines. It drops a byte order mark,
+// with which some programs begin a file.
 func (s *Sidecar) parse(body []byte, lines bool) *contents {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	c := &contents{}
@@ -127,7 +127,7 @@ func looksLikeLines(body []byte) bool {
 	return len(bytes.TrimSpace(rest)) > 0 && json.Valid(first) && !json.Valid(body)
 }
 
-// add adds one event, or what is wrong with it.
+// add checks an event, and adds it or its fault.
 func (s *Sidecar) add(c *contents, line int, value []byte) error {
 	err := s.check(value)
 	if err == nil {
@@ -136,13 +136,13 @@ func (s *Sidecar) add(c *contents, line int, value []byte) error {
 	}
 	c.rejected++
 	if len(c.faults) < maxFaults {
-		c.faults = append(c.faults, lineFault{line, problem(err)})
+		c.faults = append(c.faults, lineFault{line, faultText(err)})
 	}
 	return err
 }
 
 func (s *Sidecar) check(value []byte) error {
-	// Before decoding, which may take a hundred times the event's size in memory.
+	// This comes before decoding, which may need a hundred times the event's size.
 	if limit := s.deps.Publisher.MaxEventBytes(); len(value) > limit {
 		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
 	}
@@ -157,8 +157,8 @@ func (s *Sidecar) check(value []byte) error {
 	return s.deps.Publisher.Check(ev, value)
 }
 
-// problem returns an error's text, with the remedy for a common mistake.
-func problem(err error) string {
+// faultText returns an error's text, with the remedy for a common mistake.
+func faultText(err error) string {
 	text := err.Error()
 	if text == "malformed: a JSON array, want an object" {
 		return text + "; send several events one a line"

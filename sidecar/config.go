@@ -12,10 +12,10 @@ import (
 	"github.com/evalworker/evalworker/internal/serve"
 )
 
-// Config says where the sidecar listens and what it takes. Zero stands for a
-// field's default.
+// Config says where the sidecar listens and what it accepts. A zero field means its
+// default.
 type Config struct {
-	// Listen is host:port; default 127.0.0.1:8788. Port 0 takes any free one.
+	// Listen is host:port; default 127.0.0.1:8788. Port 0 means any free one.
 	Listen string
 	// Token is the bearer token of every request. It is required unless Listen is on
 	// loopback.
@@ -35,8 +35,8 @@ type Config struct {
 	// finish and the spool is sent; default 20s.
 	Grace time.Duration
 
-	// BatchEvents and BatchBytes bound what is sent to Kafka at once; default 500
-	// and 1,000,000.
+	// BatchEvents and BatchBytes bound a batch that is sent to Kafka; default 500 and
+	// 1,000,000.
 	BatchEvents, BatchBytes int
 	// BackoffMin and BackoffMax bound the pause after a failed attempt to send, which
 	// doubles from one to the next; default 100ms and 5s.
@@ -78,7 +78,7 @@ func (c Config) Validate() fault.List {
 	host, _, err := net.SplitHostPort(c.Listen)
 	switch {
 	case err != nil:
-		faults.Add("listen", fmt.Sprintf("%q is no address", c.Listen), "want host:port, such as 127.0.0.1:8788")
+		faults.Add("listen", fmt.Sprintf("%q is not an address", c.Listen), "want host:port, such as 127.0.0.1:8788")
 	case c.Token == "" && !serve.Loopback(host):
 		faults.Add("listen", fmt.Sprintf("%q is reachable from other machines, and there is no token", c.Listen), "want a loopback address, or a token")
 	}

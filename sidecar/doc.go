@@ -1,4 +1,4 @@
-// Package sidecar takes events over HTTP and sends them to Kafka, for
+// Package sidecar accepts events over HTTP and sends them to Kafka, for
 // applications in any language. It is the engine of the command emitter serve.
 //
 //	POST /v1/events             one event as JSON, or one per line
@@ -16,14 +16,14 @@
 //
 // 400 names each bad line. The good lines of the same request were accepted, and
 // the answer says how many: resend only the bad ones and, behind ten thousand bad
-// lines, what was not looked at. After every other status nothing was taken, with
+// lines, what was not looked at. With every other status nothing was accepted, with
 // one exception: after 503 because of the disk, the events may be in the spool, and
 // sending them again repeats them.
 //
 // # How it is bounded
 //
-// Bounded are the requests in flight, a body before and after decompression, an
-// event, and the spool. One request too many gets 429 with Retry-After, as does one
+// There are bounds for the requests in flight, a body before and after decompression,
+// an event, and the spool. One request too many gets 429 with Retry-After, as does one
 // that finds the spool full. While Kafka is away the spool fills and everything else
 // works: readiness turns false only when the spool has no room.
 //
@@ -34,14 +34,14 @@
 //
 // # What cannot be delivered
 //
-// A rejected event, which Kafka will never take because it is larger than the
+// A rejected event, which Kafka will never accept because it is larger than the
 // topic allows, is written to rejected.ndjson in the spool's folder, counted and
-// logged with its id, and those behind it go on. Everything else is retried
+// logged with its id, and the events behind it are sent. Everything else is retried
 // without end.
 //
 // # What it does not do
 //
 // It does not evaluate, sample or redact, and it speaks no TLS. It listens on
-// loopback unless it has a token, and answers no web page there. With a token,
-// only the documents and whether it is well are shown without it.
+// loopback unless it has a token, and answers no web page there. If it has one, a
+// request without the token sees only the documents and whether the sidecar is well.
 package sidecar

@@ -59,9 +59,9 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 // store appends events to the spool. It returns nil when they are safe, else the
 // answer.
 func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
-	// A disk that hangs must not hold a request, and its slot, for ever. The
-	// request's own context cannot end the wait: a client that has closed its half of
-	// the connection looks like one that is gone, but still waits for the answer.
+	// A disk that hangs must not hold a request, and its slot, forever. The request's
+	// own context cannot end the wait: a client that has closed its half of the
+	// connection looks like one that is gone, but still waits for the answer.
 	limit := s.cfg.RequestTimeout
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit, diskTimeout(limit))
 	defer cancel()
@@ -74,9 +74,9 @@ func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
 		if n, ok := s.spoolFull.Allow(); ok {
 			st := s.deps.Spool.Stats()
 			s.log.Error("spool is full: events are refused with 429", "requests", n, "spooled_events", st.Events,
-				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", lastingError(&s.forward.kafka))
+				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", currentError(&s.forward.kafka))
 		}
-		return reject(http.StatusTooManyRequests, "the spool is full: Kafka does not take events as fast as they come, or not at all")
+		return reject(http.StatusTooManyRequests, "the spool is full: Kafka does not accept events as fast as they come, or not at all")
 	case errors.Is(err, spool.ErrClosed):
 		return reject(http.StatusServiceUnavailable, "the sidecar is stopping")
 	}
@@ -89,14 +89,14 @@ func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
 	return reject(http.StatusServiceUnavailable, "the spool cannot be written: "+publicReason(err))
 }
 
-// diskTimeout is the error of a disk that has not answered for that long.
+// diskTimeout is the error of a disk that has not answered for this long.
 type diskTimeout time.Duration
 
 func (d diskTimeout) Error() string {
 	return fmt.Sprint("the disk has not answered for ", time.Duration(d))
 }
 
-// publicReason returns what a client may know about a failure of the disk: no
+// publicReason returns a failure of the disk in a form that a client may see: without
 // paths.
 func publicReason(err error) string {
 	if timeout, ok := errors.AsType[diskTimeout](err); ok {
@@ -108,8 +108,8 @@ func publicReason(err error) string {
 	return "the file system reports an error"
 }
 
-// lastingError returns the last error of an outage that lasts, or "none".
-func lastingError(o *outage.Outage) string {
+// currentError returns the last error of an outage that is not over, or "none".
+func currentError(o *outage.Outage) string {
 	if _, err := o.Now(); err != nil {
 		return err.Error()
 	}

@@ -68,7 +68,7 @@ func TestPostEvents(t *testing.T) {
 		}},
 		"nothing":     {"", asJSON, 400, answer{Error: "there is no event in the body"}},
 		"blank":       {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
-		"no gzip":     {newEvent("a"), gzipped, 400, answer{Error: "the body is no gzip"}},
+		"no gzip":     {newEvent("a"), gzipped, 400, answer{Error: "the body is not gzip"}},
 		"half a gzip": {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
 		"large event": {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []lineFault{{1, "too_large: event is too large: 2064 bytes, the limit is 2000"}}}},
 		// Its size is checked first: decoding may take a hundred times as much memory.
@@ -78,7 +78,7 @@ func TestPostEvents(t *testing.T) {
 		"form":           {newEvent("a"), map[string]string{"Content-Type": "text/plain"}, 415, answer{Error: `Content-Type "text/plain": want application/json or application/x-ndjson`}},
 		"no media type":  {newEvent("a"), map[string]string{"Content-Type": "a b/"}, 415, answer{Error: "the Content-Type cannot be read"}},
 		"other encoding": {newEvent("a"), map[string]string{"Content-Encoding": "br"}, 415, answer{Error: `Content-Encoding "br": want gzip, or none`}},
-		"web page":       {newEvent("a"), map[string]string{"Sec-Fetch-Site": "cross-site"}, 403, answer{Error: "requests of web pages are not taken"}},
+		"web page":       {newEvent("a"), map[string]string{"Sec-Fetch-Site": "cross-site"}, 403, answer{Error: "requests from web pages are not accepted"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,7 +128,8 @@ func TestFaultsAreBounded(t *testing.T) {
 	}
 }
 
-// A bad line costs little, but a body may have millions.
+// TestBadLinesBeyondABoundAreNotLookedAt: a bad line costs little, but a body may have
+// millions.
 func TestBadLinesBeyondABoundAreNotLookedAt(t *testing.T) {
 	t.Parallel()
 	w := build(t, Config{}, spool.Config{})
@@ -177,8 +178,8 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// A page whose name resolves to 127.0.0.1 has the same origin as the sidecar: only
-// the name shows it.
+// TestOtherNamesAreRejectedWithoutAToken: a page whose name resolves to 127.0.0.1 has
+// the same origin as the sidecar: only the name shows it.
 func TestOtherNamesAreRejectedWithoutAToken(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"

@@ -16,7 +16,7 @@ import (
 )
 
 // forwarder sends the spool to Kafka, one batch at a time: the next one begins
-// when all of the last one was taken or set aside, which keeps the order of each
+// when all of the last one was accepted or set aside, which keeps the order of each
 // key.
 type forwarder struct {
 	spool     *spool.Spool
@@ -55,7 +55,7 @@ func (f *forwarder) run(ctx context.Context) {
 	}
 }
 
-// deliver sends a batch until all of it is taken or set aside; it returns false
+// deliver sends a batch until all of it is accepted or set aside; it returns false
 // when ctx ended first.
 func (f *forwarder) deliver(ctx context.Context, batch *spool.Batch) bool {
 	events, rejected := decode(batch)
@@ -90,7 +90,7 @@ func (f *forwarder) logDown(err error) {
 		"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes)
 }
 
-// decode makes events of records. A record that cannot be decoded was accepted by
+// decode decodes the records of a batch. One that cannot be decoded was accepted by
 // another version of this program; it is rejected.
 func decode(batch *spool.Batch) (events []emitter.EncodedEvent, rejected []emitter.RejectedEvent) {
 	for _, r := range batch.Records {
@@ -123,9 +123,9 @@ func (f *forwarder) setAside(ctx context.Context, rejected []emitter.RejectedEve
 	for attempt := 1; ; attempt++ {
 		n, err := f.spool.SetAside(lines)
 		if err == nil || errors.Is(err, spool.ErrFull) {
-			f.logEach(rejected[:n], "event set aside in rejected.ndjson: kafka will never take it")
+			f.logEach(rejected[:n], "event set aside in rejected.ndjson: kafka will never accept it")
 			f.counts.setAside.Add(int64(n))
-			f.logEach(rejected[n:], "event discarded: kafka will never take it, and rejected.ndjson has its full size")
+			f.logEach(rejected[n:], "event discarded: kafka will never accept it, and rejected.ndjson has its full size")
 			f.counts.discarded.Add(int64(len(rejected) - n))
 			return true
 		}

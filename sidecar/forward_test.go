@@ -183,7 +183,8 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// Events are still taken, but the status must show that none is sent.
+// TestADiskThatHoldsUpTheForwarderIsSeen: events are still accepted, but the status
+// must show that none is sent.
 func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: time.Millisecond}, spool.Config{}, nil)
@@ -236,7 +237,8 @@ func TestRequestsAtWorkAreBounded(t *testing.T) {
 	}
 }
 
-// A stop without Kafka keeps what is spooled, and the next start sends it.
+// TestStopKeepsWhatCannotBeSent: a stop without Kafka keeps what is spooled, and the
+// next start sends it.
 func TestStopKeepsWhatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: 10 * time.Millisecond}, spool.Config{}, func(c *cluster) { c.err = errors.New("away") })
@@ -269,7 +271,7 @@ func TestStopKeepsWhatCannotBeSent(t *testing.T) {
 	}
 }
 
-// A stop cuts a write off that does not end.
+// TestStopDoesNotWaitForAHungCluster: a stop cuts a write off that does not end.
 func TestStopDoesNotWaitForAHungCluster(t *testing.T) {
 	t.Parallel()
 	entered := make(chan struct{}, 1)
@@ -305,15 +307,15 @@ func TestAPortThatIsTaken(t *testing.T) {
 func TestLastingError(t *testing.T) {
 	t.Parallel()
 	var o outage.Outage
-	if got := lastingError(&o); got != "none" {
+	if got := currentError(&o); got != "none" {
 		t.Errorf("before: %q", got)
 	}
 	o.Fail(errors.New("away"))
-	if got := lastingError(&o); got != "away" {
+	if got := currentError(&o); got != "away" {
 		t.Errorf("while it lasts: %q", got)
 	}
 	o.End()
-	if got := lastingError(&o); got != "none" {
+	if got := currentError(&o); got != "none" {
 		t.Errorf("when it is over: %q", got)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// FuzzIngest: whatever is posted, the answer is one of the documented, and what
-// it says of the lines is what becomes of them: every good one is in the spool.
+// FuzzIngest: whatever is posted, the answer is a documented one, and what it says
+// about the lines is true: every good one is in the spool.
 func FuzzIngest(f *testing.F) {
 	f.Add("application/json", "", []byte(newEvent("a")))
 	f.Add("application/x-ndjson", "", []byte(lines("a", "b")+"{\n\n[]"))

@@ -22,8 +22,8 @@ func newIntake(limit int) *intake {
 	return &intake{limit: int64(limit), slots: semaphore.NewWeighted(int64(limit))}
 }
 
-// enter admits a request, which must leave when it has ended, or returns the answer
-// that rejects it.
+// enter admits a request, whose handler must call leave when it ends, or returns the
+// answer that rejects it.
 func (i *intake) enter() *answer {
 	admitted := !i.closed.Load() && i.slots.TryAcquire(1)
 	switch {
@@ -43,8 +43,8 @@ func (i *intake) leave() {
 
 func (i *intake) close() { i.closed.Store(true) }
 
-// wait returns when no request is in flight. It is for once, after close: it takes
-// all slots for good.
+// wait returns when no request is in flight. It must be called once, after close,
+// because it keeps all slots.
 func (i *intake) wait(ctx context.Context) error {
 	if err := i.slots.Acquire(ctx, i.limit); err != nil {
 		return fmt.Errorf("%d still in flight: %w", i.inFlight.Load(), err)

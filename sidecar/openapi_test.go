@@ -125,7 +125,7 @@ func TestDescription(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := build(t, Config{MaxBodyBytes: 10_000}, spool.Config{MaxBytes: 1 << 16})
-	for full.room() == nil {
+	for full.checkRoom() == nil {
 		request{body: newEvent(strings.Repeat("x", 1900))}.do(t, full.handler())
 	}
 	get := func(path string) request { return request{method: http.MethodGet, path: path} }
@@ -180,7 +180,7 @@ func TestDescription(t *testing.T) {
 	}
 }
 
-// What is not described is not there.
+// TestNothingElseIsServed: every path and method that is not described is rejected.
 func TestNothingElseIsServed(t *testing.T) {
 	t.Parallel()
 	d := describe(t)
@@ -198,7 +198,8 @@ func TestNothingElseIsServed(t *testing.T) {
 	}
 }
 
-// Every example of the description is taken, and is valid by the event's schema.
+// TestExamplesOfTheDescription: every example of the description is accepted, and is
+// valid by the event's schema.
 func TestExamplesOfTheDescription(t *testing.T) {
 	t.Parallel()
 	d := describe(t)

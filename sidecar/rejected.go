@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/internal/outage"
 )
 
-// rejections are numbers of requests that were answered 4xx for what they are,
-// and would be again.
+// rejections counts requests by the 4xx status of their answers. Sent again, they
+// would be answered alike.
 type rejections struct {
 	Bad          int64 `json:"bad"`          // 400
 	Unauthorized int64 `json:"unauthorized"` // 401
@@ -48,8 +48,8 @@ func (s *Sidecar) logRejections(end bool) {
 		"forbidden", n.Forbidden, "too_large", n.TooLarge, "unsupported", n.Unsupported)
 }
 
-// logLateRejections logs, until ctx ends, the rejections that no later request
-// brings into the log.
+// logLateRejections logs, until ctx ends, the rejections after which no other
+// rejected request has come.
 func (s *Sidecar) logLateRejections(ctx context.Context) {
 	tick := time.NewTicker(outage.Interval)
 	defer tick.Stop()

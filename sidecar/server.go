@@ -15,7 +15,7 @@ import (
 //go:embed openapi.yaml
 var openapi []byte
 
-// answer is every answer about events, with its body.
+// answer is the answer to a request with events, and its body.
 type answer struct {
 	Status   int         `json:"-"`
 	Accepted int         `json:"accepted"`           // events that are safe
@@ -29,14 +29,14 @@ type lineFault struct {
 	Problem string `json:"problem"`
 }
 
-// reject returns an answer of one sentence.
+// reject returns an answer that is only an error.
 func reject(status int, text string) *answer { return &answer{Status: status, Error: text} }
 
-// retryAfter is how long a client is told to wait. A full spool is freed a segment
-// at a time, so a shorter wait would be in vain.
+// retryAfter is how long a client should wait. A full spool is freed a segment at a
+// time, so a shorter wait would not help.
 const retryAfter = 5 * time.Second
 
-// drainBodies bounds what drain reads, in bodies of full size.
+// drainBodies bounds how much drain reads, in bodies of full size.
 const drainBodies = 4
 
 func (s *Sidecar) handler() http.Handler {
@@ -44,7 +44,7 @@ func (s *Sidecar) handler() http.Handler {
 	protect := func(next http.Handler) http.Handler { return guard.Protect(next, s.denyToken) }
 	// The reasons for not being ready need the token too, as in the worker.
 	probes := serve.HealthHandler(serve.HealthConfig{Token: s.cfg.Token}, serve.HealthDeps{
-		Checks: []serve.Check{{Name: "sidecar", Ready: s.running}, {Name: "spool", Ready: s.room}},
+		Checks: []serve.Check{{Name: "sidecar", Ready: s.checkRunning}, {Name: "spool", Ready: s.checkRoom}},
 		Status: func() any { return s.Status() },
 	})
 	mux := http.NewServeMux()
@@ -57,12 +57,12 @@ func (s *Sidecar) handler() http.Handler {
 	// Without this, a page in a browser on this machine could post to loopback.
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.answer(w, r, reject(http.StatusForbidden, "requests of web pages are not taken"))
+		s.answer(w, r, reject(http.StatusForbidden, "requests from web pages are not accepted"))
 	}))
 	local := origin.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !guard.HostAllowed(r.Host) {
-			s.answer(w, r, reject(http.StatusForbidden, "want an IP address or localhost as the host; any name is taken with a token"))
+			s.answer(w, r, reject(http.StatusForbidden, "want an IP address or localhost as the host; with a token any name is accepted"))
 			return
 		}
 		local.ServeHTTP(w, r)
@@ -102,9 +102,9 @@ func (s *Sidecar) answer(w http.ResponseWriter, r *http.Request, a *answer) {
 	_ = json.NewEncoder(w).Encode(a) // fails only when the client is gone
 }
 
-// drain reads what is left of a request that is answered before its end: a client
-// that writes all of it before it reads would find a reset connection instead of
-// the answer. The read timeout bounds it too.
+// drain reads the rest of a request that is answered before its end: a client that
+// writes all of it before it reads would see a reset connection instead of the answer.
+// The read timeout bounds it too.
 func (s *Sidecar) drain(r *http.Request) {
 	if r.Header.Get("Expect") != "" {
 		return // the client waits to be asked for the body, and reading would ask

@@ -18,7 +18,7 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// Publisher writes events to Kafka; an [emitter.Publisher].
+// Publisher writes events to Kafka, as an [emitter.Publisher] does.
 type Publisher interface {
 	// MaxEventBytes is the size beyond which Check rejects every event.
 	MaxEventBytes() int
@@ -28,7 +28,7 @@ type Publisher interface {
 	Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error)
 }
 
-// Deps are what the sidecar works with. All are required. The caller closes them
+// Deps are the sidecar's dependencies. All are required. The caller closes them
 // after Run has returned.
 type Deps struct {
 	Spool     *spool.Spool
@@ -38,7 +38,7 @@ type Deps struct {
 	Version   string // for the status
 }
 
-// Sidecar is the server with its forwarder. New makes it, and it can run once.
+// Sidecar is the server with its forwarder. It can run once.
 type Sidecar struct {
 	cfg          Config
 	deps         Deps
@@ -94,7 +94,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 // Addr returns the address that is bound.
 func (s *Sidecar) Addr() string { return s.server.Addr() }
 
-// Run serves and sends until ctx ends. Then it takes no more events, lets requests
+// Run serves and sends until ctx ends. Then it accepts no more events, lets requests
 // finish and sends the spool, all within Config.Grace; what is left stays in the
 // spool for the next start, which is not an error. Meanwhile it answers probes and
 // status, so that the stop can be watched, and events with 503.

@@ -46,7 +46,7 @@ func status(t *testing.T, conn net.Conn) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
-// A request whose body does not end frees its slot.
+// TestASlowRequestIsCutOff: a request whose body does not end frees its slot.
 func TestASlowRequestIsCutOff(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{RequestTimeout: 200 * time.Millisecond, Concurrency: 1}, spool.Config{}, nil)
@@ -62,7 +62,7 @@ func TestASlowRequestIsCutOff(t *testing.T) {
 	}
 }
 
-// A stop lets a request finish, and sends its event.
+// TestStopLetsRequestsFinish: a stop lets a request finish, and sends its event.
 func TestStopLetsRequestsFinish(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{}, spool.Config{}, nil)
@@ -131,8 +131,9 @@ func answers(conn net.Conn, d time.Duration) bool {
 	return n == 1 && err == nil
 }
 
-// Clients that write all of a request before they read, as Python's urllib does,
-// see a connection that was reset when the answer comes before the end of the body.
+// TestARejectionWaitsForTheEndOfTheBody: clients that write all of a request before
+// they read, as Python's urllib does, see a connection that was reset when the answer
+// comes before the end of the body.
 func TestARejectionWaitsForTheEndOfTheBody(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Concurrency: 1, Grace: time.Millisecond}, spool.Config{}, nil)
@@ -169,7 +170,8 @@ func TestARejectionWaitsForTheEndOfTheBody(t *testing.T) {
 	}
 }
 
-// A client that asks first whether to send its body is answered at once.
+// TestARejectionDoesNotWaitForABodyThatIsNotSent: a client that asks first whether to
+// send its body is answered at once.
 func TestARejectionDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{RequestTimeout: time.Hour}, spool.Config{}, nil)
@@ -186,12 +188,12 @@ func TestARejectionDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
 	}
 }
 
-// A disk that is too slow to answer in time is like one that cannot be written: all
-// requests get 503, and the status must show why.
+// TestADiskThatHangsIsSeen: a disk that is too slow to answer in time is like one that
+// cannot be written: all requests get 503, and the status must show why.
 func TestADiskThatHangsIsSeen(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{}, spool.Config{}, nil)
-	w.cfg.RequestTimeout = -1 // measured by that, every disk hangs
+	w.cfg.RequestTimeout = -1 // every disk is too slow for that
 	for tries := 0; ; tries++ {
 		resp := request{body: newEvent("late")}.do(t, w.handler())
 		if resp.Code == http.StatusServiceUnavailable {
@@ -217,8 +219,8 @@ func TestADiskThatHangsIsSeen(t *testing.T) {
 	w.balance(t) // also with what was written after its answer
 }
 
-// A client that closes its half of the connection after its request, as nc -N does,
-// still gets its answer.
+// TestAClientMayCloseItsHalf: a client that closes its half of the connection after its
+// request, as nc -N does, still gets its answer.
 func TestAClientMayCloseItsHalf(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{}, spool.Config{}, nil)

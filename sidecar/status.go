@@ -114,7 +114,7 @@ func (s *Sidecar) state() string {
 		return "stopping"
 	case writeErr != nil || readErr != nil:
 		return "disk_trouble"
-	case s.room() != nil:
+	case s.checkRoom() != nil:
 		return "spool_full"
 	case kafkaErr != nil:
 		return "kafka_down"
@@ -122,28 +122,27 @@ func (s *Sidecar) state() string {
 	return "ok"
 }
 
-// running is the readiness check of the sidecar itself.
-func (s *Sidecar) running() error {
+// checkRunning is the readiness check of the sidecar itself.
+func (s *Sidecar) checkRunning() error {
 	if s.intake.closed.Load() {
 		return errors.New("stopping")
 	}
 	return nil
 }
 
-// diskMemory is how long after a failed write the sidecar is not ready: without
-// requests, which an orchestrator withholds then, nothing would show that the disk
-// works again.
+// diskMemory is how long the sidecar is not ready after a failed write. An orchestrator
+// withholds requests then, so nothing would ever show that the disk works again.
 const diskMemory = 10 * time.Second
 
-// room is the readiness check of the spool: whether it takes a body of full size.
-func (s *Sidecar) room() error {
+// checkRoom is the readiness check of the spool: it needs room for a body of full size.
+func (s *Sidecar) checkRoom() error {
 	if _, err := s.disk.Now(); err != nil {
 		if at, _ := s.disk.Last(); time.Since(at) < diskMemory {
 			return fmt.Errorf("cannot be written: %s", publicReason(err))
 		}
 	}
 	if sp := s.deps.Spool.Stats(); sp.DiskBytes+s.cfg.MaxBodyBytes > sp.MaxBytes {
-		return fmt.Errorf("full: %d of %d bytes; kafka error: %s", sp.DiskBytes, sp.MaxBytes, lastingError(&s.forward.kafka))
+		return fmt.Errorf("full: %d of %d bytes; kafka error: %s", sp.DiskBytes, sp.MaxBytes, currentError(&s.forward.kafka))
 	}
 	return nil
 }

@@ -77,7 +77,8 @@ func TestAStopCanBeWatched(t *testing.T) {
 	w.balance(t)
 }
 
-// A request that does not end holds a stop no longer than its grace.
+// TestAStopIsBoundedByItsGrace: a request that does not end holds a stop no longer than
+// its grace.
 func TestAStopIsBoundedByItsGrace(t *testing.T) {
 	t.Parallel()
 	w := start(t, Config{Grace: 50 * time.Millisecond, RequestTimeout: time.Hour}, spool.Config{}, nil)

@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// cluster stands in for Kafka: it takes events, rejects those whose id begins with
+// cluster stands in for Kafka: it accepts events, rejects those whose id begins with
 // refuse, and can be down. It checks sizes like a publisher with a limit of 2000
 // bytes.
 type cluster struct {
@@ -33,7 +33,7 @@ type cluster struct {
 	err   error                 // guarded by mu; why it is down
 	tried chan struct{}         // closed at the first try while it is down
 	got   []string              // guarded by mu; request ids in order
-	one   bool                  // take one event of each call only, and fail
+	one   bool                  // accept one event of each call only, and fail
 	block func(context.Context) // called before each write
 }
 

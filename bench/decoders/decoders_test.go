@@ -1,5 +1,5 @@
 // Package decoders compares JSON decoders on an event. It is a module of its
-// own, so that nobody inherits the libraries that were not chosen.
+// own, so that the libraries that were not chosen do not become dependencies.
 //
 //	cd bench/decoders && go test -bench .
 //	cd bench/decoders && GOEXPERIMENT=jsonv2 go test -bench encoding/json

@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-// newRoot returns the command emitter. A subcommand is a file and its name here.
+// newRoot returns the command emitter. Each subcommand has a file and is added here.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "emitter",
@@ -64,14 +64,14 @@ trying things out.`,
 	return root
 }
 
-// failure is an error of the work itself. Every other error of a command is one of
-// its use.
+// failure is an error of the work itself. Every other error of a command means that
+// it was used wrongly.
 type failure struct{ err error }
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// asFailure marks an error as one of the work; nil stays nil.
+// asFailure returns err as a failure; nil stays nil.
 func asFailure(err error) error {
 	if err == nil {
 		return nil

@@ -16,13 +16,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"emitter": main})
+	testscript.Main(leakCheck{m}, map[string]func(){"emitter": main})
 }
 
-// leakChecked fails a run of tests that leaves a goroutine behind.
-type leakChecked struct{ m *testing.M }
+// leakCheck fails a run of tests that leaves a goroutine behind.
+type leakCheck struct{ m *testing.M }
 
-func (l leakChecked) Run() int {
+func (l leakCheck) Run() int {
 	code := l.m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
@@ -33,7 +33,7 @@ func (l leakChecked) Run() int {
 
 const topic = "llm.requests.completed"
 
-// Each script has a broker of its own, at $KAFKA_BROKERS. The command
+// TestScripts: each script has a broker of its own, at $KAFKA_BROKERS. The command
 // "records FILE" writes what the topic holds into a file, a record a line: key,
 // headers, value.
 func TestScripts(t *testing.T) {

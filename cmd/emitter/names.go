@@ -17,10 +17,10 @@ import (
 // through it: faults of the configuration, and errors of a cluster hours later.
 type names []setting
 
-// setting is a key, or words in which it occurs, and its name on the command line.
+// setting is a key, or a phrase that contains it, and its name on the command line.
 type setting struct{ key, name string }
 
-// source returns what a setting was read from: the variable if it is set and the flag
+// source returns where a setting was read from: the variable if it is set and the flag
 // is not given, else the flag. Either may be empty if there is none.
 func source(cmd *cobra.Command, flag, variable string) string {
 	if flag == "" || variable != "" && !cmd.Flags().Changed(flag) && os.Getenv(variable) != "" {
@@ -43,15 +43,15 @@ func (n names) translate(err error) error {
 	}
 	out := make(fault.List, len(faults))
 	for i, f := range faults {
-		f.Path, f.Problem, f.Expected = n.of(f.Path), n.replace(f.Problem), n.replace(f.Expected)
+		f.Path, f.Problem, f.Expected = n.nameFor(f.Path), n.replace(f.Problem), n.replace(f.Expected)
 		out[i] = f
 	}
 	return out
 }
 
-// of returns the name for the key of a fault. An element of a list has the name of the
-// list, because the problem quotes the element.
-func (n names) of(key string) string {
+// nameFor returns the name for the key of a fault. An element of a list has the name
+// of the list, because the problem quotes the element.
+func (n names) nameFor(key string) string {
 	list, _, _ := strings.Cut(key, "[")
 	for _, s := range n {
 		if s.key == list {
@@ -91,7 +91,7 @@ func inWord(text string) bool {
 	return text != "" && strings.IndexByte(" \n,:;()\"'", text[0]) < 0
 }
 
-// translatedError is an error in other words.
+// translatedError is an error with the names of the command line.
 type translatedError struct {
 	text string
 	err  error

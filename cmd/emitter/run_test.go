@@ -17,13 +17,13 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// started closes its channel when something is written.
-type started struct {
+// startSignal closes its channel when something is written.
+type startSignal struct {
 	bytes.Buffer
 	first chan struct{}
 }
 
-func (s *started) Write(b []byte) (int, error) {
+func (s *startSignal) Write(b []byte) (int, error) {
 	if s.Len() == 0 {
 		close(s.first)
 	}
@@ -40,7 +40,8 @@ func embedded(t *testing.T) string {
 	return b.Addr()
 }
 
-// An interrupt ends the command at once while a terminal or a pipe stays open.
+// TestInterruptedSendSaysHowManyWereSent: an interrupt ends the command at once while a
+// terminal or a pipe stays open.
 func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	t.Parallel()
 	addr := embedded(t)
@@ -69,27 +70,28 @@ func TestInterruptedSendSaysHowManyWereSent(t *testing.T) {
 	}
 }
 
-// breakingOff ends a context while its second block is read; the blocks are small.
-type breakingOff struct {
+// cancelReader ends a context while its second block is read; the blocks are small.
+type cancelReader struct {
 	io.Reader
 	cancel context.CancelFunc
 	blocks int
 }
 
-func (b *breakingOff) Read(into []byte) (int, error) {
+func (b *cancelReader) Read(into []byte) (int, error) {
 	if b.blocks++; b.blocks == 2 {
 		b.cancel()
 	}
 	return b.Reader.Read(into[:min(len(into), 1000)])
 }
 
-// An interrupt in the middle of a file, whether reading or sending notices it first.
+// TestAnInterruptedFileIsNoCompleteOne: an interrupt in the middle of a file, whether
+// reading or sending notices it first.
 func TestAnInterruptedFileIsNoCompleteOne(t *testing.T) {
 	t.Parallel()
 	addr := embedded(t)
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
-		in := &breakingOff{Reader: strings.NewReader(strings.Repeat(oneEvent, 1000)), cancel: cancel}
+		in := &cancelReader{Reader: strings.NewReader(strings.Repeat(oneEvent, 1000)), cancel: cancel}
 		var stdout, stderr bytes.Buffer
 		code := run(ctx, []string{"send", "--brokers", addr, "-"}, in, &stdout, &stderr)
 		if code != cli.ExitFailure || !strings.Contains(stderr.String(), "interrupted after line ") {
@@ -126,7 +128,7 @@ func TestInterruptedSimulation(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			stdout := &started{first: make(chan struct{})}
+			stdout := &startSignal{first: make(chan struct{})}
 			code := make(chan int, 1)
 			go func() {
 				code <- run(ctx, append([]string{"simulate", "--stdout"}, c.args...), strings.NewReader(""), stdout, io.Discard)
@@ -154,7 +156,8 @@ func TestInterruptedSimulationToKafkaSaysHowManyWereSent(t *testing.T) {
 	}
 }
 
-// An endless simulation may be interrupted, but sends the events that it has made.
+// TestInterruptedSimulationOfWhichNothingWasSent: an endless simulation may be
+// interrupted, but sends the events that it has made.
 func TestInterruptedSimulationOfWhichNothingWasSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

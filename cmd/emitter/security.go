@@ -59,7 +59,7 @@ func (s *security) flags(cmd *cobra.Command) {
 	}
 }
 
-// complete takes from the environment what no flag sets.
+// complete reads the settings that no flag sets from the environment.
 func (s *security) complete(cmd *cobra.Command) error {
 	for _, o := range s.options() {
 		if o.flag == "" || !cmd.Flags().Changed(o.flag) {

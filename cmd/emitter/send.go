@@ -25,10 +25,10 @@ type sendCommand struct {
 
 	name       string // of the file, in messages
 	sum        summary
-	noProgress bool // the cluster took nothing for the whole timeout
+	noProgress bool // the cluster accepted nothing for the whole timeout
 }
 
-// summary counts what became of a file's lines.
+// summary counts the lines of a file by their outcome.
 type summary struct {
 	File        string `json:"file"`
 	Lines       int    `json:"lines"`
@@ -118,7 +118,7 @@ func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reade
 		case l, ok := <-each:
 			var err error
 			if ok {
-				err = s.line(ctx, em, l)
+				err = s.sendLine(ctx, em, l)
 			} else {
 				err = *failed
 			}
@@ -133,7 +133,7 @@ func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reade
 				return nil
 			case err != nil:
 				bar.Clear()
-				s.bad(l.number, err, stderr)
+				s.reportBad(l.number, err, stderr)
 			}
 			bar.Add(l.size)
 		case <-ctx.Done():
@@ -143,8 +143,8 @@ func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reade
 	}
 }
 
-// line passes one line to the emitter.
-func (s *sendCommand) line(ctx context.Context, em *emitter.Emitter, l line) error {
+// sendLine passes one line to the emitter.
+func (s *sendCommand) sendLine(ctx context.Context, em *emitter.Emitter, l line) error {
 	s.sum.Lines++
 	switch {
 	case l.tooLong:
@@ -164,7 +164,7 @@ func (s *sendCommand) line(ctx context.Context, em *emitter.Emitter, l line) err
 	return s.target.submit(ctx, func(ctx context.Context) error { return em.Forward(ctx, e, l.data) })
 }
 
-func (s *sendCommand) bad(number int, err error, stderr io.Writer) {
+func (s *sendCommand) reportBad(number int, err error, stderr io.Writer) {
 	s.sum.Bad++
 	if len(s.sum.Faults) < maxFaults {
 		s.sum.Faults = append(s.sum.Faults, lineFault{number, err.Error()})
@@ -202,7 +202,7 @@ func (s *sendCommand) result(readErr error) error {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
 	case s.noProgress:
-		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka took nothing for %v (--timeout)", s.sum.Lines, cli.Plural(s.sum.Sent, "event"), s.target.timeout)}
+		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka accepted nothing for %v (--timeout)", s.sum.Lines, cli.Plural(s.sum.Sent, "event"), s.target.timeout)}
 	case s.sum.Interrupted:
 		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, cli.Plural(s.sum.Sent, "event"))}
 	}

@@ -88,14 +88,14 @@ func (s *serveCommand) run(cmd *cobra.Command) (err error) {
 		err = fmt.Errorf("%w; stop it, or set --spool-dir to another folder", err)
 	}
 	if err != nil {
-		return ofUseOrWork(names.translate(err))
+		return failureUnlessFault(names.translate(err))
 	}
 	defer func() { err = errors.Join(err, asFailure(sp.Close())) }()
 	server, err := sidecar.New(cmd.Context(), s.sidecar, sidecar.Deps{
 		Spool: sp, Publisher: translatingPublisher{publisher, names}, Log: log, Topic: cfg.Topic, Version: cli.ReadBuild().Version,
 	})
 	if err != nil {
-		return ofUseOrWork(names.translate(err))
+		return failureUnlessFault(names.translate(err))
 	}
 	return asFailure(server.Run(cmd.Context()))
 }
@@ -139,9 +139,9 @@ func (p translatingPublisher) Publish(ctx context.Context, events []emitter.Enco
 	return out, p.names.translate(err)
 }
 
-// ofUseOrWork marks an error as one of the work, unless it is a fault of the
-// configuration: a port or a folder that is taken, or a broken disk, is no wrong use.
-func ofUseOrWork(err error) error {
+// failureUnlessFault returns err as a failure, unless it is faults of the configuration:
+// a port or a folder in use, or a broken disk, does not mean that the use is wrong.
+func failureUnlessFault(err error) error {
 	if _, ok := errors.AsType[fault.List](err); ok {
 		return err
 	}

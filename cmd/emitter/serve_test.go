@@ -274,7 +274,8 @@ func TestServeStopsInGoodOrder(t *testing.T) {
 	}
 }
 
-// An outage costs an application nothing, and an operator sees it.
+// TestServeThroughAnOutage: an outage costs an application nothing, and an operator
+// sees it.
 func TestServeThroughAnOutage(t *testing.T) {
 	t.Parallel()
 	cfg := broker.Config{Topics: map[string]int32{topic: 1}, Dir: t.TempDir()}

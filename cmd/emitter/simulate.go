@@ -89,7 +89,7 @@ func (s *simulateCommand) run(cmd *cobra.Command) error {
 	if s.rate > 0 {
 		opts.Interval = time.Duration(float64(time.Second) / s.rate)
 	}
-	if opts.Start, err = s.begin(); err != nil {
+	if opts.Start, err = s.startTime(); err != nil {
 		return err
 	}
 	if err := s.writeSchemas(world); err != nil {
@@ -101,8 +101,8 @@ func (s *simulateCommand) run(cmd *cobra.Command) error {
 	return s.publish(cmd, world, opts, paced)
 }
 
-// begin returns the time of the first event.
-func (s *simulateCommand) begin() (time.Time, error) {
+// startTime returns the time of the first event.
+func (s *simulateCommand) startTime() (time.Time, error) {
 	switch {
 	case s.start != "":
 		t, err := time.Parse(time.RFC3339, s.start)

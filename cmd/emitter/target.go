@@ -36,7 +36,7 @@ type target struct {
 const connectTimeout = 10 * time.Second
 
 // errNoProgress ends a wait for room in the buffer.
-var errNoProgress = errors.New("the cluster takes nothing")
+var errNoProgress = errors.New("the cluster accepts nothing")
 
 // envBrokers replaces --brokers, for a worker too.
 const envBrokers = "KAFKA_BROKERS"
@@ -96,7 +96,7 @@ func (t *target) open(cmd *cobra.Command) (*emitter.Emitter, error) {
 	}
 	cfg.Block = true
 	cfg.MaxAttempts = math.MaxInt // the timeout is the bound
-	// So that the fault of a connection is known before the time is over.
+	// Half of the timeout, so that the fault of a connection is known in time.
 	cfg.DialTimeout = min(emitter.DefaultConfig().DialTimeout, t.timeout/2)
 	em, err := emitter.New(cfg)
 	if err != nil {
@@ -128,7 +128,7 @@ func (t *target) submit(ctx context.Context, emit func(context.Context) error) e
 	return err
 }
 
-// finish writes what is buffered, even if ctx has ended, within what remains of the
+// finish writes the buffered events, even if ctx has ended, within the rest of the
 // timeout, and lists on stderr the events that were not sent. It returns their number.
 func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.remaining)

@@ -54,8 +54,8 @@ func TestTheTimeoutHolds(t *testing.T) {
 		"a handshake":           {[]string{"send", "-", "--tls"}, 1, []string{"1 event not sent: "}},
 		"a login":               {[]string{"send", "-"}, 1, []string{"1 event not sent: "}},
 		"simulated events":      {[]string{"simulate", "--events", "3", "--rate", "0", "--tls"}, 0, []string{"3 events not sent: ", "3 events could not be sent"}},
-		"more than the buffer":  {[]string{"send", "-", "--tls"}, 10_100, []string{"given up at line 10001, with 0 events sent: Kafka took nothing for 400ms (--timeout)"}},
-		"more simulated events": {[]string{"simulate", "--events", "10100", "--rate", "0"}, 0, []string{"10000 events not sent", "the cluster takes nothing"}},
+		"more than the buffer":  {[]string{"send", "-", "--tls"}, 10_100, []string{"given up at line 10001, with 0 events sent: Kafka accepted nothing for 400ms (--timeout)"}},
+		"more simulated events": {[]string{"simulate", "--events", "10100", "--rate", "0"}, 0, []string{"10000 events not sent", "the cluster accepts nothing"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

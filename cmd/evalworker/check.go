@@ -35,7 +35,7 @@ error.`,
 				return printFaults(json.NewEncoder(g.stdout), faults)
 			}
 			if err == nil && !asJSON {
-				warn(g, cfg)
+				printWarnings(g, cfg)
 			}
 			if err != nil || quiet || asJSON {
 				return err
@@ -48,9 +48,9 @@ error.`,
 	return cmd
 }
 
-// warn prints, on standard error, what is not a fault of the configuration but
-// will keep a worker from running with it here, or is hardly meant.
-func warn(g *globals, cfg *config.Config) {
+// printWarnings prints, on standard error, what the configuration allows but what will
+// keep a worker from running here, or is probably a mistake.
+func printWarnings(g *globals, cfg *config.Config) {
 	if g.file() == "" {
 		fmt.Fprintf(g.stderr, "warning: there is no %s here: these are the defaults\n", config.FileName)
 	}

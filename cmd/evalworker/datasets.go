@@ -41,7 +41,7 @@ with one signature: the evaluator, the reason, and the question that was asked.`
 	return cmd
 }
 
-// datasetsCommand is what the subcommands of datasets share.
+// datasetsCommand holds what the subcommands of datasets share.
 type datasetsCommand struct {
 	g     *globals
 	store string
@@ -113,7 +113,7 @@ func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 // period is the value of --since and --until.
 type period struct{ since, until string }
 
-// add adds the two flags. Their help begins with what happened in the period.
+// add adds the two flags. since and until begin their help.
 func (p *period) add(cmd *cobra.Command, since, until string) {
 	cmd.Flags().StringVar(&p.since, "since", "", since+" at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
 	cmd.Flags().StringVar(&p.until, "until", "", until+" before: a time or an age")
@@ -139,7 +139,7 @@ func parseTime(faults *fault.List, flag, s string, now time.Time) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		faults.Add(flag, fmt.Sprintf("%q is no time", s), "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
+		faults.Add(flag, fmt.Sprintf("%q is not a time", s), "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
 	}
 	return t
 }

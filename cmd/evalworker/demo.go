@@ -54,9 +54,8 @@ That a broken version is found is expected of 1000 events and more.`,
 	return cmd
 }
 
-// errDemo is the error of a demo that did not hold what it promises. What it was
-// has been printed.
-var errDemo = errors.New("the demo did not hold what it promises")
+// errDemo ends a demo with problems, which have been printed.
+var errDemo = errors.New("the demo did not do what it promises")
 
 func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, verbose bool) (err error) {
 	log := slog.New(slog.DiscardHandler)

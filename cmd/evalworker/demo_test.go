@@ -223,7 +223,7 @@ func publish(t *testing.T, broker string, events int) {
 	}
 }
 
-// TestDemoKeep: what the invitation names can be used from elsewhere.
+// TestDemoKeep: the addresses in the invitation can be used from elsewhere.
 func TestDemoKeep(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())

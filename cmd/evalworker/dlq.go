@@ -41,8 +41,8 @@ An evaluation that failed is no dead letter: it is a verdict with the outcome er
 	return cmd
 }
 
-// explainUnreached adds to the error of a broker that was not reached that no
-// configuration names one.
+// explainUnreached adds to the error of an unreached broker that there is no
+// configuration, if that is so.
 func explainUnreached(g *globals, err error) error {
 	_, unreached := errors.AsType[net.Error](err)
 	if !unreached || g.file() != "" {
@@ -151,8 +151,8 @@ func (f *letterFlags) matchEvaluator(filter *deadletter.Filter, cfg *config.Conf
 
 const wantLetter = "want PARTITION:OFFSET, as evalworker dlq list prints it"
 
-// wantReason returns what was expected in place of s: the nearest reason, or those of
-// which events die.
+// wantReason returns what was expected in place of s: the nearest reason, or the
+// reasons for which events die.
 func wantReason(s string) string {
 	var names []string
 	for _, r := range eval.Reasons() {

@@ -120,7 +120,7 @@ type redrivePrinter struct {
 	refusals  map[deadletter.SkipReason]int
 }
 
-// maxNamed bounds the letters that are printed for one refusal. --json prints all.
+// maxNamed bounds the letters that are printed for one reason. --json prints all.
 const maxNamed = 20
 
 func (p *redrivePrinter) add(r deadletter.Result) error {
@@ -141,7 +141,7 @@ func (p *redrivePrinter) add(r deadletter.Result) error {
 			_, err := fmt.Fprintf(p.out, "%v refused: %s\n", r.Letter.ID, printable(r.Detail))
 			return err
 		case n == maxNamed+1:
-			_, err := fmt.Fprintf(p.out, "more are refused alike (%s); --json names them\n", r.Skip)
+			_, err := fmt.Fprintf(p.out, "more are refused for the same reason (%s); --json names them\n", r.Skip)
 			return err
 		}
 	case p.dry && r.Action == deadletter.ActionRedriven:

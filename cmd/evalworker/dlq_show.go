@@ -59,7 +59,7 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 			if err != nil {
 				return err
 			}
-			v := letterView{letter: l, trace: trace, fate: q.WouldDie(l)}
+			v := letterView{letter: l, origin: trace, fate: q.WouldDie(l)}
 			if content {
 				if v.redactor, err = redact.New(cfg.Redaction); err != nil {
 					return err
@@ -77,11 +77,11 @@ alone, byte for byte and not redacted, to be kept away from logs and tickets.`,
 	return cmd
 }
 
-// letterView is a letter with what else is known about it.
+// letterView is a letter with what show prints about it.
 type letterView struct {
 	letter   *deadletter.Letter
-	trace    deadletter.OriginState
-	fate     string           // the error with which it would die again; "": it would not
+	origin   deadletter.OriginState
+	fate     string           // the error with which it would die again; "" if none is known
 	redactor *redact.Redactor // nil: no content
 }
 
@@ -91,7 +91,8 @@ func envelopeHeaders() []string {
 		event.HeaderTraceID, event.HeaderTraceparent, event.HeaderDDTraceID, event.HeaderDDParentID)
 }
 
-// header returns a header's value without content, or redacted.
+// header returns a header's value if it is part of the envelope; otherwise its redacted
+// value, or only its size without --content.
 func (v *letterView) header(h event.Header) string {
 	switch {
 	case slices.Contains(envelopeHeaders(), h.Key) && utf8.Valid(h.Value):
@@ -121,7 +122,7 @@ func (v *letterView) json() any {
 		Hopeless string                 `json:"would_die_of,omitempty"`
 		Headers  []pair                 `json:"headers"`
 		Value    *string                `json:"value,omitempty"`
-	}{letterJSON: newLetterJSON(v.letter), InOrigin: v.trace, Hopeless: v.fate, Headers: []pair{}}
+	}{letterJSON: newLetterJSON(v.letter), InOrigin: v.origin, Hopeless: v.fate, Headers: []pair{}}
 	for _, h := range v.letter.Headers {
 		out.Headers = append(out.Headers, pair{h.Key, v.header(h)})
 	}
@@ -147,7 +148,7 @@ func (v *letterView) print(w io.Writer) error {
 	fmt.Fprintf(&b, "reason: %s\n", reason)
 	writeLine(&b, "error", l.Error)
 	fmt.Fprintf(&b, "died: %s, after %s\n", l.Time.UTC().Format(time.RFC3339), cli.Plural(l.Attempts, "attempt"))
-	fmt.Fprintf(&b, "origin: %v (%s)\n", l.Origin, traceText(v.trace))
+	fmt.Fprintf(&b, "origin: %v (%s)\n", l.Origin, originText(v.origin))
 	fmt.Fprintf(&b, "redrives: %d before this death\n", l.Redrives)
 	writeLine(&b, "key", strings.ToValidUTF8(string(l.Key), "\ufffd"))
 	fmt.Fprintf(&b, "size: %s, of which the value has %s\n", cli.Plural(l.Bytes(), "byte"), valueSize(l))
@@ -177,14 +178,14 @@ func valueSize(l *deadletter.Letter) string {
 	return fmt.Sprint(len(l.Value))
 }
 
-func traceText(t deadletter.OriginState) string {
+func originText(t deadletter.OriginState) string {
 	switch t {
 	case deadletter.OriginPresent:
 		return "still there"
 	case deadletter.OriginDeleted:
 		return "no longer there"
 	case deadletter.OriginReplaced:
-		return "another message is there now: the topic was made anew"
+		return "another message is there now: the topic was recreated"
 	case deadletter.OriginNoTopic:
 		return "that topic or partition does not exist any more"
 	}

@@ -22,15 +22,15 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// deadWorld is a broker with one topic, and a configuration that a test changes.
-type deadWorld struct {
+// dlqWorld is a broker with one topic, and a configuration that a test changes.
+type dlqWorld struct {
 	t      *testing.T
 	broker *broker.Broker
 	config string
 	dir    string
 }
 
-func newDeadWorld(t *testing.T) *deadWorld {
+func newDeadWorld(t *testing.T) *dlqWorld {
 	t.Helper()
 	broker, err := broker.Start(broker.Config{Topics: map[string]int32{"llm.requests.completed": 1}})
 	if err != nil {
@@ -38,13 +38,13 @@ func newDeadWorld(t *testing.T) *deadWorld {
 	}
 	t.Cleanup(broker.Close)
 	dir := t.TempDir()
-	w := &deadWorld{t: t, broker: broker, dir: dir, config: filepath.Join(dir, "evalworker.yaml")}
+	w := &dlqWorld{t: t, broker: broker, dir: dir, config: filepath.Join(dir, "evalworker.yaml")}
 	w.configure(4 << 20)
 	return w
 }
 
 // configure says how large a message may be.
-func (w *deadWorld) configure(maxBytes int) {
+func (w *dlqWorld) configure(maxBytes int) {
 	w.t.Helper()
 	text := fmt.Sprintf(`kafka: {group: dead, brokers: [%q], max_message_bytes: %d, session_timeout: 5s}
 evaluators:
@@ -60,7 +60,7 @@ log: {level: debug}
 }
 
 // publish writes values with request ids r0, r1 and so on as keys.
-func (w *deadWorld) publish(values ...string) {
+func (w *dlqWorld) publish(values ...string) {
 	w.t.Helper()
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
@@ -76,7 +76,7 @@ func (w *deadWorld) publish(values ...string) {
 
 // work runs a worker until it has finished a number of events, and returns its
 // accounting.
-func (w *deadWorld) work(events int64) app.Accounting {
+func (w *dlqWorld) work(events int64) app.Accounting {
 	w.t.Helper()
 	ctx, terminate := context.WithCancel(w.t.Context())
 	defer terminate()
@@ -94,7 +94,7 @@ func (w *deadWorld) work(events int64) app.Accounting {
 }
 
 // dlq runs a subcommand of dlq and checks its exit code.
-func (w *deadWorld) dlq(code int, args ...string) (stdout, stderr string) {
+func (w *dlqWorld) dlq(code int, args ...string) (stdout, stderr string) {
 	w.t.Helper()
 	got, stdout, stderr := call(w.t, append(append([]string{"dlq"}, args...), "--config", w.config)...)
 	if got != code {

@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// TestEvalInterrupted: who interrupts a long file learns how far it came and where
+// TestEvalInterrupted: the error of an interrupt says how far it came and where
 // its cases are.
 func TestEvalInterrupted(t *testing.T) {
 	t.Chdir(t.TempDir())

@@ -46,14 +46,14 @@ func runInit(g *globals, dir string, force bool) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	// Inside a root, a link that happens to lie there cannot lead elsewhere.
+	// Within a root, a link that happens to be in the folder cannot lead out of it.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
 	if !force {
-		if there := existing(root, files); len(there) > 0 {
+		if there := existingFiles(root, files); len(there) > 0 {
 			return fmt.Errorf("%s would be overwritten: nothing was written; use --force, or another folder", strings.Join(there, ", "))
 		}
 	}
@@ -75,8 +75,8 @@ func runInit(g *globals, dir string, force bool) (err error) {
 	return err
 }
 
-// existing returns the files that are there already.
-func existing(root *os.Root, files []config.File) []string {
+// existingFiles returns the files that are there already.
+func existingFiles(root *os.Root, files []config.File) []string {
 	var there []string
 	for _, f := range files {
 		if _, err := root.Lstat(filepath.FromSlash(f.Name)); !errors.Is(err, fs.ErrNotExist) {

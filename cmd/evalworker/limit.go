@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// limit is the value of --limit. Without the option it stands for all; a typed 0
-// is a fault.
+// limit is the value of --limit. Without the flag it means all; an explicit 0 is a
+// fault.
 type limit struct {
 	most  int
 	given bool
@@ -24,7 +24,7 @@ func (l *limit) Set(s string) (err error) {
 	return nil
 }
 
-// String returns what help shows as the default: nothing.
+// String returns the value; empty before Set, so that the help shows no default.
 func (l *limit) String() string {
 	if !l.given {
 		return ""

@@ -15,14 +15,14 @@ import (
 var update = flag.Bool("update", false, "write what commands print into the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(real{m}, map[string]func(){"evalworker": main})
+	testscript.Main(testRunner{m}, map[string]func(){"evalworker": main})
 }
 
-// real runs tests once more on a PostgreSQL, when there is an engine for it.
-type real struct{ *testing.M }
+// testRunner runs tests once more on a PostgreSQL, when a container engine is there.
+type testRunner struct{ *testing.M }
 
-// Run runs them.
-func (r real) Run() int { return containers.Main(r.M, containers.WithPostgres) }
+// Run runs the tests.
+func (r testRunner) Run() int { return containers.Main(r.M, containers.WithPostgres) }
 
 // TestScripts runs the program as a person does. The scripts may use one more
 // command: "exits CODE PROGRAM ARGS" runs a program and wants that exit code.
@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// canary returns what looks like a key and may never be printed.
+// canary returns a text that looks like a key and may never be printed.
 func canary() string { return "sk-" + "canary" + strconv.Itoa(1<<20) + "canary" }
 
 // exits runs a program and compares its exit code.

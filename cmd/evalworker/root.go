@@ -111,7 +111,7 @@ tests.`,
 	root.SetErr(g.stderr)
 	root.PersistentFlags().StringVarP(&g.configPath, "config", "c", "",
 		"configuration `FILE` (default $EVALWORKER_CONFIG, else evalworker.yaml when it exists)")
-	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") // the flag exists: it stands one line above
+	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") // the flag exists: it is added one line above
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "To begin with:"},
 		&cobra.Group{ID: groupWork, Title: "To work with:"},

@@ -30,7 +30,7 @@ func TestHelp(t *testing.T) {
 	walk(root)
 }
 
-// TestExamplesParse: what the help shows has flags and arguments that exist.
+// TestExamplesParse: the examples in the help use flags and arguments that exist.
 func TestExamplesParse(t *testing.T) {
 	t.Parallel()
 	root := newRoot(&globals{})

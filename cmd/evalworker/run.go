@@ -66,15 +66,15 @@ func locate(faults fault.List, file string) fault.List {
 
 // newLog returns the configured log, on standard error.
 func newLog(g *globals, cfg *config.Config) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Log.Level, ReplaceAttr: readable}
+	opts := &slog.HandlerOptions{Level: cfg.Log.Level, ReplaceAttr: formatDuration}
 	if cfg.Log.Format == config.LogText {
 		return slog.New(slog.NewTextHandler(g.stderr, opts))
 	}
 	return slog.New(slog.NewJSONHandler(g.stderr, opts))
 }
 
-// readable writes durations with their unit, also in JSON.
-func readable(_ []string, a slog.Attr) slog.Attr {
+// formatDuration writes a duration with its unit, also in JSON.
+func formatDuration(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())
 	}

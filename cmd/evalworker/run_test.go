@@ -99,8 +99,7 @@ func TestRunWithFaults(t *testing.T) {
 	}
 }
 
-// TestRunCannotOpen: what is wrong with the surroundings is one line and exit
-// code 1.
+// TestRunCannotOpen: a fault of the environment ends in one line and exit code 1.
 func TestRunCannotOpen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

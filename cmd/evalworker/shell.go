@@ -21,9 +21,9 @@ func shellCommand(name string) string {
 	beside := filepath.Join(filepath.Dir(exe), name)
 	found, err := exec.LookPath(name)
 	switch {
-	case err == nil && (same(found, beside) || !exists(beside)):
+	case err == nil && (sameFile(found, beside) || !fileExists(beside)):
 		return name
-	case exists(beside):
+	case fileExists(beside):
 		return quote(beside)
 	case name == "evalworker": // under another name
 		return quote(exe)
@@ -31,18 +31,18 @@ func shellCommand(name string) string {
 	return "go run github.com/evalworker/evalworker/cmd/" + name + "@latest"
 }
 
-// runByGo reports whether "go run" has built a program, which then lies in the
-// build cache.
+// runByGo reports whether "go run" has built a program, which is then in the build
+// cache.
 func runByGo(exe string) bool {
 	return strings.Contains(exe, "go-build") || strings.HasSuffix(filepath.Dir(exe), "-d")
 }
 
-func exists(path string) bool {
+func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
 
-func same(a, b string) bool {
+func sameFile(a, b string) bool {
 	x, errA := os.Stat(a)
 	y, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(x, y)

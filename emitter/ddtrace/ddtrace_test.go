@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// The tracer is global to the process, so these tests take turns.
+// TestFromContext: the tracer is global to the process, so these tests take turns.
 func TestFromContext(t *testing.T) {
 	mt := mocktracer.Start()
 	defer mt.Stop()

@@ -8,7 +8,7 @@
 //		SASL:    emitter.SASL{Mechanism: "AWS_MSK_IAM", Sign: mskiam.New().Sign},
 //	})
 //
-// The identity is that of AWS' default credential chain: environment variables,
+// The identity comes from AWS' default credential chain: environment variables,
 // shared files, a web identity token as Kubernetes mounts it, the container's or
 // the machine's role. The SDK renews credentials before they expire; static ones in
 // shared files are read once.
@@ -38,8 +38,8 @@ type Signer struct {
 func New() *Signer { return &Signer{} }
 
 // Sign returns the signed request with which the client of a broker at host proves
-// its identity, valid for five minutes. An empty region stands for AWS_REGION or the
-// one of AWS' own files. The error says what is missing: a region, or credentials.
+// its identity, valid for five minutes. An empty region means AWS_REGION, or the one
+// in AWS' own files. The error says what is missing: a region, or credentials.
 func (s *Signer) Sign(ctx context.Context, region, host string) ([]byte, error) {
 	cfg, err := s.load(ctx)
 	if err != nil {

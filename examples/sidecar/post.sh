@@ -5,7 +5,7 @@
 #   sh post.sh
 #
 # 202 means that the events are safe. 429 and 503 mean to try again after
-# Retry-After, which --retry does. A sidecar with a token wants EMITTER_TOKEN.
+# Retry-After, which --retry does. A sidecar with a token needs EMITTER_TOKEN.
 set -eu
 url=${EMITTER_URL:-http://127.0.0.1:8788}
 work=$(mktemp -d)

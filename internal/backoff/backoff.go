@@ -14,8 +14,8 @@ type Backoff struct {
 }
 
 // Delay returns the pause after the given attempt, counted from 1: Min doubled
-// attempt-1 times, at most Max, of which up to a half is taken off at random so
-// that many callers do not knock together.
+// attempt-1 times, at most Max, less up to a half at random, so that many callers
+// do not try again at the same moment.
 func (b Backoff) Delay(attempt int) time.Duration {
 	d := b.Max
 	if shift := max(attempt-1, 0); shift < 62 && b.Min <= b.Max>>shift {
@@ -31,7 +31,7 @@ func (b Backoff) Wait(ctx context.Context, attempt int) bool {
 }
 
 // Wait pauses for d, and reports whether the pause was whole: false when ctx
-// ended first. A d of zero or less reports at once whether ctx still lasts.
+// ended first. With a d of zero or less it reports at once whether ctx still lasts.
 func Wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

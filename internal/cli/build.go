@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// Build is what a program knows of how it was built.
+// Build describes how a program was built.
 type Build struct {
 	Version  string `json:"version"`            // of the module; devel for a build of a working copy
 	Revision string `json:"revision,omitempty"` // of the sources

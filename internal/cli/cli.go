@@ -1,6 +1,6 @@
 // Package cli holds what the programs emitter and evalworker share on the command
-// line: exit codes, signals, a progress bar, what a build knows of itself, and
-// counts in words.
+// line: exit codes, signals, a progress bar, the version of the build, and counts in
+// words.
 //
 //	func main() { cli.Main(func(ctx context.Context) int { return run(ctx, os.Args[1:]) }) }
 package cli
@@ -37,7 +37,7 @@ func Plural(n int, noun string) string {
 // Were returns the verb for n things: "was" or "were".
 func Were(n int) string { return Choose(n, "was", "were") }
 
-// Choose returns the words for one thing, or those for none or several.
+// Choose returns one when n is 1, and several for any other n.
 func Choose(n int, one, several string) string {
 	if n == 1 {
 		return one

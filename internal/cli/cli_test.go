@@ -20,7 +20,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestProgressElsewhere: what is no terminal stays empty.
+// TestProgressElsewhere: only a terminal shows a bar.
 func TestProgressElsewhere(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -14,7 +14,7 @@ import (
 type Progress struct{ bar *progressbar.ProgressBar }
 
 // NewProgress returns a bar of total steps, or one without an end for a total of
-// -1. It shows nothing when w is no terminal.
+// -1. It shows nothing when w is not a terminal.
 func NewProgress(w io.Writer, total int64, description string, bytes bool) Progress {
 	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits
 		return Progress{} // even a silent bar without an end has a goroutine
@@ -51,15 +51,15 @@ func (p Progress) SetTotal(total int64) {
 	}
 }
 
-// Clear takes the bar away, so that a line can be written in its place. The next
-// step draws it again.
+// Clear removes the bar, so that a line can be written in its place. The next step
+// draws it again.
 func (p Progress) Clear() {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 	}
 }
 
-// Finish takes the bar away for good.
+// Finish removes the bar for good.
 func (p Progress) Finish() {
 	if p.bar != nil {
 		_ = p.bar.Finish()

@@ -4,10 +4,10 @@
 //	var kafka outage.Outage
 //	if err := send(); err != nil {
 //		if n, ok := kafka.Fail(err); ok {
-//			log.Warn("kafka takes no events", "error", err, "count", n)
+//			log.Warn("kafka accepts no events", "error", err, "count", n)
 //		}
 //	} else if since, was := kafka.End(); was {
-//		log.Info("kafka takes events again", "down_for", time.Since(since))
+//		log.Info("kafka accepts events again", "down_for", time.Since(since))
 //	}
 //
 // A [Limiter] alone is for trouble that has no end, such as refused requests. Both

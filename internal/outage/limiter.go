@@ -9,7 +9,7 @@ import (
 const Interval = time.Minute
 
 // Limiter lets one log line through at once and then one an [Interval], and
-// counts what happens in between. The zero value is ready.
+// counts the occurrences in between. The zero value is ready.
 type Limiter struct {
 	mu      sync.Mutex
 	last    time.Time // guarded by mu; of the last line
@@ -26,8 +26,8 @@ func (l *Limiter) Allow() (count int, ok bool) {
 }
 
 // Flush reports whether occurrences since the last line are due for a line of
-// their own: when the interval is over, or at once with end set. A burst is then
-// told of even when nothing follows it.
+// their own: when the interval is over, or at once with end set. So a burst is
+// logged even when nothing follows it.
 func (l *Limiter) Flush(end bool) (count int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,7 +44,7 @@ func (l *Limiter) Reset() {
 	l.last, l.pending = time.Time{}, 0
 }
 
-// take is called with mu held.
+// take returns the pending count if a line is due or now is set. The caller holds mu.
 func (l *Limiter) take(now bool) (count int, ok bool) {
 	if !now && time.Since(l.last) < Interval {
 		return 0, false

@@ -14,7 +14,7 @@ type Outage struct {
 	logged Limiter
 }
 
-// Fail notes a failure: the outage began with the first one. It reports whether
+// Fail records a failure: the outage began with the first one. It reports whether
 // to log it, at once and then once an [Interval], with the number of failures
 // since the last line.
 func (o *Outage) Fail(err error) (count int, log bool) {
@@ -28,7 +28,7 @@ func (o *Outage) Fail(err error) (count int, log bool) {
 	return o.logged.Allow()
 }
 
-// End notes a success. It reports whether there was an outage, and since when.
+// End records a success. It reports whether there was an outage, and since when.
 func (o *Outage) End() (since time.Time, was bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

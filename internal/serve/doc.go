@@ -1,7 +1,7 @@
-// Package serve has what the HTTP servers of this module share, which are the
-// worker's health server and the sidecar: a bounded [Server], a [Guard] that decides
-// by bearer token what a request may see, or without a token under which Host it may
-// come, and [Loopback], the rule for addresses that need no token.
+// Package serve holds what the worker's health server and the sidecar share: a bounded
+// [Server]; a [Guard], which decides by bearer token what a request may see, or without
+// a token which Host headers are allowed; and [Loopback], the rule for addresses that
+// need no token.
 //
 // [HealthHandler] has the health endpoints, and [ListenHealth] serves them alone:
 //
@@ -24,8 +24,8 @@
 //	/statusz    200              401
 //	/debug/...  200              401
 //
-// The probes of an orchestrator carry no secrets, and whether a worker is well is
-// no secret; why it is not may name brokers, users and files.
+// The probes of an orchestrator carry no secrets, and whether a worker is well need
+// not be secret; the reasons why it is not may name brokers, users and files.
 //
 // There is no TLS here: a proxy in front is the place for it.
 package serve

@@ -13,20 +13,20 @@ import (
 )
 
 // MinToken is the least number of characters of a token: a shorter one could be
-// guessed by trying.
+// guessed by trial.
 const MinToken = 16
 
 // Guard decides what a request may see by its bearer token. The zero value, or
 // one without a token, lets every request see everything, which is for servers on
-// loopback. TokenFile holds the token alone; with it Token is not looked at.
+// loopback. TokenFile names a file that holds only the token; it replaces Token.
 type Guard struct {
 	Token     secret.String
 	TokenFile string
 }
 
 // Allows reports whether a request may see everything. The error says why its
-// token cannot be checked. The token file is read for each request that bears a
-// token, so that a rotated token counts at once.
+// token cannot be checked. The token file is read for each request that carries a
+// token, so that a rotated token takes effect at once.
 func (g Guard) Allows(r *http.Request) (bool, error) {
 	if g.open() {
 		return true, nil
@@ -42,15 +42,15 @@ func (g Guard) Allows(r *http.Request) (bool, error) {
 			return false, errors.New("the token file is unreadable or too short")
 		}
 	}
-	// Hashes have one length, and comparing them takes the same time whatever they
-	// are, so the time of an answer says nothing about the token.
+	// Hashes have one length, and comparing them always takes the same time, so the
+	// time of an answer reveals nothing about the token.
 	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want.Reveal()))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1, nil
 }
 
 func (g Guard) open() bool { return g.Token == "" && g.TokenFile == "" }
 
-// Protect serves what Allows allows; deny answers the rest, with the error.
+// Protect serves the requests that Allows allows; deny answers the others, with the error.
 func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ok, err := g.Allows(r); !ok {
@@ -61,10 +61,10 @@ func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.R
 	})
 }
 
-// HostAllowed reports whether a request's Host header is acceptable: any is when
-// there is a token; else only an IP address, localhost, or nothing, which no
-// browser sends. A web page can have its own name resolve to this machine, and is
-// then of the same origin as the server, but it cannot do so with an address.
+// HostAllowed reports whether a request's Host header is acceptable. With a token any
+// is; without one only an IP address, localhost, or an empty one, which no browser
+// sends. A web page can make its own name resolve to this machine, and is then of the
+// same origin as the server, but it cannot do so with an address.
 func (g Guard) HostAllowed(host string) bool {
 	if !g.open() {
 		return true
@@ -77,8 +77,8 @@ func (g Guard) HostAllowed(host string) bool {
 	return err == nil || host == "" || strings.EqualFold(host, "localhost")
 }
 
-// Loopback reports whether a host is reached from this machine alone. The only
-// name that always is, is localhost; an empty host means all interfaces.
+// Loopback reports whether a host is reached from this machine alone. The only name
+// that counts is localhost; an empty host means all interfaces.
 func Loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback()

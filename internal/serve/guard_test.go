@@ -44,7 +44,7 @@ func tokenFile(t *testing.T, token string) string {
 	return path
 }
 
-// TestToken: what is seen with the token and without.
+// TestToken: what a request sees with the token and without it.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("canary", 4)
@@ -93,7 +93,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestTokenFileIsReadAgain: a rotated token counts at once, and without a token
+// TestTokenFileIsReadAgain: a rotated token takes effect at once, and without a token
 // that can be read every request is turned away.
 func TestTokenFileIsReadAgain(t *testing.T) {
 	t.Parallel()
@@ -239,7 +239,7 @@ func answered(conn net.Conn, d time.Duration) bool {
 	return n == 1 && err == nil
 }
 
-// TestLoopback: what needs no token.
+// TestLoopback: the addresses that need no token.
 func TestLoopback(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{
@@ -252,7 +252,7 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
-// TestHostAllowed: without a token, only names that no web page can take.
+// TestHostAllowed: without a token, only names that no web page can have.
 func TestHostAllowed(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{

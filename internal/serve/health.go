@@ -19,9 +19,9 @@ import (
 type HealthConfig struct {
 	// Listen is host:port; empty: no server; port 0: any free port.
 	Listen string `yaml:"listen" doc:"Address to listen on; empty: no server."`
-	// Token is the bearer token for everything but whether the worker is well, of
-	// at least 16 characters. TokenFile holds it instead, alone. One of the two is
-	// needed to listen beyond loopback.
+	// Token is the bearer token for everything except whether the worker is well, of
+	// at least 16 characters. TokenFile names a file that holds only the token. One of
+	// the two is needed to listen beyond loopback.
 	Token     secret.String `yaml:"token" doc:"Bearer token for /statusz, profiles and the reasons of /readyz, 16 characters at least; needed to listen beyond loopback."`
 	TokenFile string        `yaml:"token_file" doc:"File that holds the token alone, relative to this file; it is read anew for each request."`
 	// Pprof serves /debug/pprof/.
@@ -39,9 +39,9 @@ func (c HealthConfig) Validate() fault.List {
 	}
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		fs.Add("listen", fmt.Sprintf("%q is no address", c.Listen), "want host:port, such as 127.0.0.1:8787")
+		fs.Add("listen", fmt.Sprintf("%q is not an address", c.Listen), "want host:port, such as 127.0.0.1:8787")
 	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		fs.Add("listen", fmt.Sprintf("%q is no port", port), "want a number from 0 to 65535, as in 127.0.0.1:8787; 0 takes any that is free")
+		fs.Add("listen", fmt.Sprintf("%q is not a port", port), "want a number from 0 to 65535, as in 127.0.0.1:8787; 0 takes any that is free")
 	}
 	const enough = "want %d or more, such as openssl rand -hex 16 makes"
 	switch {
@@ -67,7 +67,7 @@ type Check struct {
 	Ready func() error // nil, or why not
 }
 
-// HealthDeps are what the health endpoints report on.
+// HealthDeps are the checks and the status that the health endpoints show.
 type HealthDeps struct {
 	Checks []Check
 	Status func() any // the value that /statusz prints as JSON
@@ -97,11 +97,11 @@ const maxConns = 64
 // maxBody bounds the body of a request; only the symbols of a profile have one.
 const maxBody = 64 << 10
 
-// HealthHandler returns the health endpoints, also for a server that has others beside.
+// HealthHandler returns the health endpoints, for a server that may have others too.
 func HealthHandler(cfg HealthConfig, deps HealthDeps) http.Handler {
 	guard := Guard{Token: cfg.Token, TokenFile: cfg.TokenFile}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		var reasons []string
 		for _, c := range deps.Checks {
@@ -110,22 +110,22 @@ func HealthHandler(cfg HealthConfig, deps HealthDeps) http.Handler {
 			}
 		}
 		if len(reasons) == 0 {
-			write(w, http.StatusOK, "ok")
+			writeText(w, http.StatusOK, "ok")
 		} else if ok, _ := guard.Allows(r); ok {
-			write(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n"))
+			writeText(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n"))
 		} else {
-			write(w, http.StatusServiceUnavailable, "not ready")
+			writeText(w, http.StatusServiceUnavailable, "not ready")
 		}
 	})
 	protect := func(next http.HandlerFunc) http.Handler { return guard.Protect(next, denyHealth) }
 	mux.Handle("GET /statusz", protect(func(w http.ResponseWriter, _ *http.Request) {
 		b, err := json.MarshalIndent(deps.Status(), "", "  ")
 		if err != nil {
-			write(w, http.StatusInternalServerError, err.Error())
+			writeText(w, http.StatusInternalServerError, err.Error())
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		write(w, http.StatusOK, string(b))
+		writeText(w, http.StatusOK, string(b))
 	}))
 	if cfg.Pprof {
 		for path, profile := range map[string]http.HandlerFunc{
@@ -139,14 +139,14 @@ func HealthHandler(cfg HealthConfig, deps HealthDeps) http.Handler {
 
 func denyHealth(w http.ResponseWriter, _ *http.Request, err error) {
 	if err != nil {
-		write(w, http.StatusServiceUnavailable, "the token cannot be checked: health.token_file is unreadable or too short")
+		writeText(w, http.StatusServiceUnavailable, "the token cannot be checked: health.token_file is unreadable or too short")
 		return
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="evalworker"`)
-	write(w, http.StatusUnauthorized, "a bearer token is needed: Authorization: Bearer TOKEN")
+	writeText(w, http.StatusUnauthorized, "a bearer token is needed: Authorization: Bearer TOKEN")
 }
 
-func write(w http.ResponseWriter, status int, body string) {
+func writeText(w http.ResponseWriter, status int, body string) {
 	h := w.Header()
 	if h.Get("Content-Type") == "" {
 		h.Set("Content-Type", "text/plain; charset=utf-8")

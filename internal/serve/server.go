@@ -22,10 +22,10 @@ type Server struct {
 // New binds an address, so that a port that is taken is known before any work
 // begins. The caller must call Serve or Close.
 //
-// hs has the handler and the time limits; New adds those for headers. maxConns
+// hs has the handler and the time limits; New adds the limits for headers. maxConns
 // bounds the connections that are open at once, idle ones included: one more waits
 // in the system's queue until another ends. The error is the listener's, without the
-// name, for the caller to say by which setting to mend it.
+// name, so that the caller can say which setting mends it.
 func New(ctx context.Context, name, addr string, maxConns int, hs *http.Server) (*Server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
@@ -50,7 +50,7 @@ func (s *Server) Serve() error {
 // Close stops the server and waits for requests in flight. When ctx ends first it
 // cuts their connections off and returns why.
 func (s *Server) Close(ctx context.Context) error {
-	// Shutdown does not know a listener that Serve never saw.
+	// Shutdown does not close a listener that was never passed to Serve.
 	defer func() { _ = s.listener.Close() }()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return fmt.Errorf("%s: %w", s.name, errors.Join(err, s.http.Close()))

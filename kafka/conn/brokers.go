@@ -44,8 +44,8 @@ func (b *brokers) dial(open openFunc) func(ctx context.Context, network, address
 		defer cancel()
 		c, err := open(limited, network, address)
 		if err == nil && b.cfg.SASL.Mechanism != "" {
-			// The login serves as the question: before it a broker answers no other
-			// than kafka-go's own.
+			// The login replaces ask: until it is done, a broker answers nothing but
+			// the requests that kafka-go makes for it.
 			c.limitLogin(ctx, timeout-time.Since(began), func(err error) { b.record(address, time.Since(began), err) })
 			return c, nil
 		}
@@ -76,15 +76,14 @@ func (b *brokers) timeout(address string) time.Duration {
 	return b.cfg.DialTimeout
 }
 
-// isSilent is called with mu held.
+// isSilent reports whether a broker is considered silent. The caller holds mu.
 func (b *brokers) isSilent(address string) bool {
 	at, found := b.silent[address]
 	return found && time.Since(at) < silentFor
 }
 
-// record remembers how an attempt ended, and took is how long it lasted. An attempt
-// that its caller cut short proves nothing, and an error that is no timeout is an
-// answer.
+// record remembers the outcome of an attempt that lasted for took. One that its
+// caller cut short proves nothing, and any error but a timeout is an answer.
 func (b *brokers) record(address string, took time.Duration, err error) {
 	netErr, ok := errors.AsType[net.Error](err)
 	timedOut := ok && netErr.Timeout()
@@ -98,8 +97,8 @@ func (b *brokers) record(address string, took time.Duration, err error) {
 	}
 }
 
-// ask sends ApiVersions, which every broker answers. On an error the connection is
-// closed.
+// ask sends ApiVersions, which every broker answers. On an error it closes the
+// connection.
 func (c *conn) ask(ctx context.Context) error {
 	unhook := context.AfterFunc(ctx, func() { _ = c.Close() })
 	k := kafka.NewConnWith(c, kafka.ConnConfig{ClientID: c.cfg.ClientID})
@@ -113,7 +112,7 @@ func (c *conn) ask(ctx context.Context) error {
 	unhook()
 	_ = c.Close() // an error only means that it is closed already
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("broker %s takes connections and does not answer: %w", c.addr, os.ErrDeadlineExceeded)
+		return fmt.Errorf("broker %s accepts connections but does not answer: %w", c.addr, os.ErrDeadlineExceeded)
 	}
 	if err == nil {
 		err = ctx.Err()

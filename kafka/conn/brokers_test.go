@@ -78,8 +78,8 @@ func TestSilentLogin(t *testing.T) {
 	}
 }
 
-// A broker is silent until its next answer, and has a short timeout only while there
-// is another one to ask.
+// TestTimeout: a broker is silent until its next answer, and has a short timeout only
+// while there is another one to ask.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()

@@ -52,7 +52,7 @@ func (c Config) Validate() fault.List {
 }
 
 // Warning returns a warning about a login that protects the password but nothing
-// that is sent after it, which is allowed but hardly meant; else it is empty.
+// that is sent after it: that is allowed, but probably a mistake. Otherwise it is "".
 func (c Config) Warning() string {
 	host := firstRemote(c.Brokers)
 	if c.SASL.Mechanism == "" || c.TLS.Enabled || host == "" {

@@ -58,7 +58,7 @@ type conn struct {
 	certRequested bool          // by the broker
 	loginLimit    time.Duration // how long the login may take
 	loginDone     atomic.Bool
-	loginTimedOut atomic.Bool // the connection was closed for it
+	loginTimedOut atomic.Bool // the login took too long, so the connection was closed
 	answered      atomic.Bool // the broker has sent something after the handshake
 }
 
@@ -82,9 +82,9 @@ func (c *conn) encrypt(ctx context.Context) error {
 	return nil
 }
 
-// limitLogin bounds the login and calls ended with how it ended: nil, or that it
-// took too long. kafka-go sets no deadline for a login, so a broker that goes silent
-// during one would block its caller forever. It does end ctx when the login is over.
+// limitLogin bounds the login and passes its outcome to ended: nil, or the timeout.
+// kafka-go sets no deadline for a login, so a broker that goes silent during one
+// would block its caller forever. kafka-go does end ctx when the login is over.
 func (c *conn) limitLogin(ctx context.Context, limit time.Duration, ended func(error)) {
 	c.loginLimit = limit
 	login, stop := context.WithTimeout(ctx, limit)
@@ -114,7 +114,7 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // explain replaces the error of a read by its reason, if that is known. In TLS 1.3 a
 // broker rejects a client's certificate only after the client has finished the
-// handshake, and some brokers just close the connection; so do some on a wrong
+// handshake. Some brokers then just close the connection, as some do after a wrong
 // password.
 func (c *conn) explain(err error) error {
 	if c.cfg.SASL.Mechanism != "" && !c.loginDone.Load() && c.answered.Load() && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {

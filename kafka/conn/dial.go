@@ -8,11 +8,11 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// NewDialer returns the dialer of connections that carry little: group membership
+// NewDialer returns a dialer for connections with little traffic: group membership
 // and look-ups. It returns a connection only after the broker has answered on it.
 func NewDialer(cfg Config) *kafka.Dialer { return NewBufferedDialer(cfg, 0) }
 
-// NewBufferedDialer returns the dialer of connections that fetch messages. Each reads
+// NewBufferedDialer returns a dialer for connections that fetch messages. Each reads
 // up to readAhead bytes from its socket at once, which saves most system calls: TLS
 // reads at most 16 KiB at a time, and kafka-go's own readers 4 KiB.
 func NewBufferedDialer(cfg Config, readAhead int) *kafka.Dialer {
@@ -44,8 +44,8 @@ func NewClient(cfg Config, transport *kafka.Transport) *kafka.Client {
 // TLS if that is configured.
 //
 // It returns as soon as ctx ends. The dialer's own DialContext would go on waiting
-// for the answer to a login: it looks at the end of ctx once, and cannot tell it from
-// the end of the login.
+// for the answer to a login: it looks at the end of ctx once, and cannot distinguish it
+// from the end of the login.
 func Dial(ctx context.Context, d *kafka.Dialer, address string) (conn *kafka.Conn, below net.Conn, err error) {
 	k := *d
 	unhook := func() bool { return true }
@@ -72,7 +72,7 @@ func Dial(ctx context.Context, d *kafka.Dialer, address string) (conn *kafka.Con
 }
 
 // Partitions asks a broker once for the partitions of a topic, with their leaders,
-// and waits at most limit for the answer. An error that the broker answers is a
+// and waits at most limit for the answer. An error in the broker's answer is a
 // kafka.Error.
 func Partitions(ctx context.Context, d *kafka.Dialer, broker, topic string, limit time.Duration) ([]kafka.Partition, error) {
 	conn, _, err := Dial(ctx, d, broker)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A deadline that passes while a fetch waits must not break the connection, which is
-// used again with the next fetch's deadline.
+// TestBufferedConnGoesOnAfterADeadline: a deadline that passes while a fetch waits must
+// not break the connection, which is used again with the next fetch's deadline.
 func TestBufferedConnGoesOnAfterADeadline(t *testing.T) {
 	t.Parallel()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -21,7 +21,7 @@ var ErrNoAccess = errors.New("not let in by Kafka")
 // and succeeds once that is done.
 type AccessError struct {
 	Broker  string // host:port; empty if it is not known
-	Problem string // who is not allowed what
+	Problem string // what failed, or is not allowed
 	Remedy  string // what to look at
 	Err     error  // of the broker or the library; never nil
 }
@@ -105,8 +105,8 @@ func (c Config) accessProblem(code kafka.Error) (problem, remedy string) {
 	return "", ""
 }
 
-// handshakeError explains why a TLS handshake failed. The error is no AccessError if
-// it may be a passing fault of the network.
+// handshakeError explains why a TLS handshake failed. It returns an AccessError,
+// unless the cause may be a passing fault of the network.
 func (c Config) handshakeError(addr string, certRequested bool, err error) error {
 	r := &AccessError{Broker: addr, Err: err}
 	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -194,7 +194,7 @@ func (c Config) Describe(err error) error {
 // networkProblem says what failed between this machine and a broker.
 func networkProblem(op *net.OpError) string {
 	switch {
-	case op.Addr == nil: // a name without an address; the error names it
+	case op.Addr == nil: // the name has no address; the error contains it
 		return fmt.Sprintf("broker cannot be reached: %v", op.Err)
 	case op.Op == "dial":
 		return fmt.Sprintf("broker %s cannot be reached: %v", op.Addr, op.Err)

@@ -15,8 +15,8 @@ import (
 )
 
 // The rounds of hashing that a broker may ask for in SCRAM. With fewer, the proof
-// would make the password easy to guess; with more, an impostor of a broker could
-// keep this machine busy.
+// would make the password easy to guess; with more, a broker's impostor could keep
+// this machine busy.
 const (
 	minRounds = 4096
 	maxRounds = 1_000_000
@@ -61,7 +61,7 @@ func (l *login) begin(ctx context.Context, host string) (sasl.StateMachine, []by
 		signed, err := l.cfg.Sign(ctx, l.cfg.Region, host)
 		return singleStep{}, signed, err
 	case Plain:
-		// Validate checked the configured brokers, but these may name others elsewhere.
+		// Validate checked the configured brokers, but these may name remote ones.
 		if !l.encrypted && !loopback(host) {
 			return nil, nil, fmt.Errorf("PLAIN without TLS would send the password readable to %s", host)
 		}
@@ -100,7 +100,7 @@ func (l *login) accessError(err error) error {
 	return &AccessError{Problem: "cannot log in by " + l.cfg.identity(), Remedy: l.cfg.remedy(), Err: err}
 }
 
-// exchange adds to an error whose login failed.
+// exchange turns the errors of a login into an AccessError.
 type exchange struct {
 	sasl.StateMachine
 	login *login

@@ -31,8 +31,8 @@ type SASL struct {
 	Username     string        `yaml:"username" doc:"User to log in as, for PLAIN and SCRAM."`
 	Password     secret.String `yaml:"password" doc:"Password. A file (password_file) is the better place."`
 	PasswordFile string        `yaml:"password_file" doc:"File that holds the password alone, relative to this file; it is read anew for each login."`
-	// Region is that of an MSK cluster, for AWS_MSK_IAM; empty: AWS_REGION, or the
-	// one of AWS' own files.
+	// Region is the AWS region of an MSK cluster, for AWS_MSK_IAM; empty: AWS_REGION,
+	// or the region in AWS' own files.
 	Region string `yaml:"region" doc:"AWS region of the cluster, for AWS_MSK_IAM; empty: AWS_REGION or AWS' own files."`
 	// Sign returns the signed request with which AWS_MSK_IAM proves an identity to
 	// the broker at host. The program sets it to the method of emitter/mskiam, so that
@@ -46,7 +46,7 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 	var faults fault.List
 	switch s.Mechanism {
 	case "":
-		for _, f := range s.setKeys() {
+		for _, f := range s.givenKeys() {
 			faults.Add(f, "has no effect: there is no mechanism", "sasl.mechanism: one of "+strings.Join(mechanisms(), ", "))
 		}
 	case Plain, ScramSHA256, ScramSHA512:
@@ -59,7 +59,7 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 				"tls.enabled: true, or "+ScramSHA512)
 		}
 	case AWSMSKIAM:
-		for _, f := range s.setKeys() {
+		for _, f := range s.givenKeys() {
 			if f != "region" {
 				faults.Add(f, "has no effect with "+AWSMSKIAM, "leave it out: the identity is that of AWS' default credential chain")
 			}
@@ -89,8 +89,8 @@ func (s SASL) validatePassword(faults *fault.List) {
 	}
 }
 
-// setKeys returns the keys that are set beside the mechanism.
-func (s SASL) setKeys() []string {
+// givenKeys returns the keys that are set, apart from the mechanism.
+func (s SASL) givenKeys() []string {
 	var out []string
 	for _, f := range []struct {
 		key string
@@ -135,7 +135,7 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// identity describes for a person as whom this client logs in.
+// identity describes the mechanism and the user of the login, for an operator.
 func (s SASL) identity() string {
 	switch s.Mechanism {
 	case "":

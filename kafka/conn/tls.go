@@ -68,7 +68,7 @@ func (t TLS) validate() fault.List {
 	return faults
 }
 
-// checkPair returns the key of the setting whose file is at fault.
+// checkPair reads certificate and key; path is the setting whose file is at fault.
 func (t TLS) checkPair() (path string, err error) {
 	if _, err := readPEM(t.CertFile); err != nil {
 		return "cert_file", err
@@ -77,7 +77,7 @@ func (t TLS) checkPair() (path string, err error) {
 	return "key_file", err
 }
 
-// client returns the configuration of one connection, from the files as they are now.
+// client reads the files and returns the configuration of one connection.
 // certRequested is set when the broker asks for a certificate during the handshake.
 func (t TLS) client(host string, certRequested *bool) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cmp.Or(t.ServerName, host)}
@@ -133,12 +133,12 @@ func (t TLS) pair() (tls.Certificate, error) {
 func readPEM(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, readError(path, err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, readError(path, err)
 	}
 	if len(data) > maxPEM {
 		return nil, fmt.Errorf("%s is longer than %d bytes", path, maxPEM)
@@ -146,7 +146,7 @@ func readPEM(path string) ([]byte, error) {
 	return data, nil
 }
 
-func unreadable(path string, err error) error {
+func readError(path string, err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}

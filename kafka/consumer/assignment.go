@@ -17,8 +17,8 @@ const (
 	startDelayHeartbeats = 3
 )
 
-// partition is a partition that this member holds. It lives through generations as
-// long as it stays here.
+// partition is a partition that this member holds. It lasts from one generation to
+// the next as long as this member keeps it.
 type partition struct {
 	id      int
 	tracker *tracker
@@ -29,7 +29,7 @@ type partition struct {
 	high   atomic.Int64  // the offset after the newest message; unknownOffset until one is seen
 	open   atomic.Bool   // a connection reads it, from an offset within the partition
 	outage outage.Outage // of reading it
-	// startDelay is how long its first fetch waits. Generations only.
+	// startDelay is how long its first fetch waits. Only generations use it.
 	startDelay time.Duration
 }
 
@@ -40,7 +40,7 @@ func newPartition(ctx context.Context, id int, stored int64) *partition {
 	return p
 }
 
-// raiseHigh notes how far the partition reaches.
+// raiseHigh records an end of the partition, unless a higher one is known.
 func (p *partition) raiseHigh(offset int64) {
 	for {
 		known := p.high.Load()
@@ -50,11 +50,11 @@ func (p *partition) raiseHigh(offset int64) {
 	}
 }
 
-// takeOver takes over the assigned partitions. One that was here before goes on in
-// place where its offset was not moved: its handlers run on and nothing is fetched
-// twice. Any other starts at its stored offset, less the runs that its metadata says
-// are finished. The handlers of other partitions are cancelled, because other members
-// do their work now.
+// takeOver takes over the assigned partitions. One that this member had before
+// continues in place, unless its offset was moved: its handlers run on and nothing is
+// fetched twice. Any other starts at its stored offset, and skips the runs that are
+// finished according to its metadata. The handlers of other partitions are cancelled,
+// because other members do their work now.
 func (g *generation) takeOver(gctx context.Context) {
 	c := g.c
 	assigned := g.gen.Assignments[c.cfg.Topic]
@@ -63,7 +63,7 @@ func (g *generation) takeOver(gctx context.Context) {
 		ids[i] = a.ID
 	}
 	slices.Sort(ids)
-	// Before any request: what they finish from here on cannot be committed.
+	// This precedes all requests: what they finish from here on cannot be committed.
 	for id, p := range c.partitions {
 		if !slices.Contains(ids, id) {
 			p.cancel(errPartitionLost)
@@ -117,12 +117,11 @@ func (g *generation) takeOver(gctx context.Context) {
 	c.log.Info("partitions assigned", keyGeneration, g.gen.ID, "member", g.gen.MemberID, "partitions", ids, "kept", kept)
 }
 
-// startDelay is how long this generation waits before it reads partitions that this
-// member did not have before. After an outage, which shows in a request that was not
-// answered or in this member's new name, the coordinator has given some members up
-// and others not, and the first to be back is assigned everything. What the others
-// have finished and could not commit stays theirs only if it is left alone until they
-// are back too.
+// startDelay returns how long this generation waits before it reads partitions that
+// this member did not have before. An outage shows as a request without an answer, or
+// as a new id of this member. After one the coordinator has expelled some members, and
+// assigns everything to the first that is back. It waits until the others are back
+// too, because only they know what they finished and could not commit.
 func (g *generation) startDelay() time.Duration {
 	renamed := g.c.member != "" && g.c.member != g.gen.MemberID
 	if !renamed && !g.c.unansweredWithin(g.c.cfg.SessionTimeout+requestTimeout) {
@@ -131,7 +130,7 @@ func (g *generation) startDelay() time.Duration {
 	return startDelayHeartbeats * g.c.cfg.HeartbeatInterval
 }
 
-// canContinue reports whether a partition that was here before goes on in place.
+// canContinue reports whether a partition that this member had continues in place.
 func (g *generation) canContinue(p *partition, offset int64) bool {
 	if g.c.sawTopicGone && offset == unknownOffset {
 		return false // a new topic under the old name
@@ -140,7 +139,7 @@ func (g *generation) canContinue(p *partition, offset int64) bool {
 }
 
 // loadOffsets reads the stored offsets with their metadata. It tries again for a while:
-// the first requests to a broker that came back meet dead connections.
+// the first requests to a broker that came back run into dead connections.
 func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupOffset {
 	if len(ids) == 0 {
 		return nil

@@ -9,12 +9,12 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// assignorProtocol is the name that all members of a group must know, which is one
-// reason why the group id is ours alone.
+// assignorProtocol is a name that all members of a group must know, which is one
+// reason why the group id must be evalworker's alone.
 const assignorProtocol = "evalworker-sticky"
 
-// claim is the user data of a member that joins: the partitions that it had, those
-// that it would rather keep first, and in which generation.
+// claim is the user data of a member that joins: the partitions that it had, in the
+// order in which it prefers to keep them, and in which generation it had them.
 type claim struct {
 	Generation int32 `json:"generation"`
 	Partitions []int `json:"partitions"`
@@ -53,8 +53,8 @@ func (b *assignor) leaderCount() (partitions int, ok bool) {
 // ProtocolName returns the name that all members must agree on.
 func (b *assignor) ProtocolName() string { return assignorProtocol }
 
-// UserData returns this member's claim, at every join. AssignGroups follows if this
-// member leads the new generation.
+// UserData returns this member's claim. kafka-go calls it at every join, and then
+// AssignGroups if this member leads the new generation.
 func (b *assignor) UserData() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -62,7 +62,7 @@ func (b *assignor) UserData() ([]byte, error) {
 	return json.Marshal(b.claim)
 }
 
-// AssignGroups assigns the partitions; only the leader's is called.
+// AssignGroups assigns the partitions. It is called in the leader only.
 func (b *assignor) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
 	b.mu.Lock()
 	b.assigned = len(partitions)
@@ -131,7 +131,7 @@ func assign(members []claimant, partitions []int) map[string][]int {
 		for _, id := range m.Partitions {
 			if free[id] {
 				keep = append(keep, id)
-				delete(free, id) // a claim may name one twice
+				delete(free, id) // a claim may name a partition twice
 			}
 		}
 		quota := lo

@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// byteBudget bounds the bytes of the messages in flight, and of those that wait for
-// a slot, in the order in which they ask. A large message would hold up the small
-// ones behind it, however much is free. So messages of more than a quarter of the
-// whole first queue separately for three quarters of it; in the common queue they
-// then wait only for what small ones hold.
+// byteBudget bounds the bytes of the messages in flight and of those that wait for a
+// slot. It serves them in the order in which they ask, so a large message would hold
+// up the small ones behind it. Messages above a quarter of the whole therefore queue
+// separately for three quarters of it first; in the common queue they then wait only
+// for what small ones hold.
 type byteBudget struct {
 	all, large   *semaphore.Weighted
 	whole, share int64 // of all, and of large
@@ -22,7 +22,7 @@ func newByteBudget(bytes int) *byteBudget {
 	return &byteBudget{all: semaphore.NewWeighted(whole), large: semaphore.NewWeighted(share), whole: whole, share: share}
 }
 
-// acquire waits for room, and returns what to release. A larger message takes it all.
+// acquire waits for room, and returns how much to release. A larger message takes all.
 func (b *byteBudget) acquire(ctx context.Context, bytes int) (taken int64, err error) {
 	taken = min(int64(bytes), b.whole)
 	if large := b.largePart(taken); large > 0 { // even zero would wait in the queue
@@ -42,7 +42,7 @@ func (b *byteBudget) release(taken int64) {
 	b.large.Release(b.largePart(taken))
 }
 
-// largePart is what a message takes of the share of the large ones.
+// largePart returns what a message takes of the share of the large ones.
 func (b *byteBudget) largePart(taken int64) int64 {
 	if taken <= b.whole/4 {
 		return 0

@@ -12,8 +12,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// membership is the member that a commit is made for. The coordinator refuses one of
-// an earlier generation; it would accept any commit that names no member.
+// membership names the member that commits. The coordinator refuses a member of an
+// earlier generation; it would accept any commit that names no member.
 type membership struct {
 	generation int
 	member     string
@@ -55,7 +55,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 		answers, err := c.offsetCommit(ctx, as, commits)
 		if err != nil {
 			for _, commit := range commits {
-				trackers[commit.Partition].unanswered()
+				trackers[commit.Partition].commitUnanswered()
 			}
 			failed = errors.Join(failed, err)
 			break
@@ -67,7 +67,7 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 				failed = errors.Join(failed, fmt.Errorf("partition %d: no answer", commit.Partition))
 			case answer == nil:
 				c.lastCommit.Store(new(time.Now()))
-				trackers[commit.Partition].accepted(checkpoints[commit.Partition], sent)
+				trackers[commit.Partition].commitAccepted(checkpoints[commit.Partition], sent)
 			case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
 				tooLarge = append(tooLarge, commit)
 				limit = min(limit, len(commit.Metadata)/2)
@@ -91,8 +91,8 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	return failed
 }
 
-// classifyCommit adds what an answer means for the generation. Any other error
-// passes: a coordinator that has moved, or that is not there for a moment.
+// classifyCommit adds errStale or errTopicGone to an answer that means it. Any other
+// error is transient: the coordinator has moved, or is away for a moment.
 func classifyCommit(partition int, answer error) error {
 	err := fmt.Errorf("commit partition %d: %w", partition, answer)
 	switch {
@@ -105,11 +105,11 @@ func classifyCommit(partition int, answer error) error {
 }
 
 // offsetCommit makes one request and returns the answer for each partition. The
-// coordinator takes any number for an offset, so offsets are checked here.
+// coordinator accepts any number as an offset, so offsets are checked here.
 func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []kafka.OffsetCommit) (map[int]error, error) {
 	for _, commit := range commits {
 		if commit.Offset < 0 {
-			return nil, fmt.Errorf("commit partition %d: offset %d is none", commit.Partition, commit.Offset)
+			return nil, fmt.Errorf("commit partition %d: offset %d is below zero", commit.Partition, commit.Offset)
 		}
 	}
 	sent := time.Now()
@@ -152,7 +152,7 @@ func (b *commitBreaker) reset() {
 	b.changed = make(chan struct{})
 }
 
-// failing returns how long commits have failed, and what the next reset closes.
+// failing returns how long commits have failed, and a channel that the next reset closes.
 func (b *commitBreaker) failing() (time.Duration, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -174,23 +174,23 @@ func (b *commitBreaker) wait(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// trailingShare is the part of the commit interval after which trailing commits are
-// made: what finishes after the last one, whichever it is, is done again.
-const trailingShare = 5
+// trailingPerInterval is the number of trailing commits in a commit interval: what
+// finishes after the last of them is done again.
+const trailingPerInterval = 5
 
 // startTrailing goes on committing for a generation that this member has let go of,
-// while the group waits for its other members to do the same. The broker takes such
-// commits until the next generation is made, so what finishes meanwhile on a
-// partition that moves away is not done again.
+// while the group waits for its other members to do the same. The broker accepts such
+// commits until the next generation exists, so what finishes meanwhile on a partition
+// that moves away is not done again.
 //
-// The commits never meet those of another generation: the next one calls stop, which
-// waits, before it begins, and the broker refuses a commit that is under way then,
+// The commits never mix with those of the next generation: before it begins, it calls
+// stop, which waits for them, and the broker refuses one that is still under way,
 // because it names the old generation.
 func (g *generation) startTrailing() (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(g.app))
 	var running sync.WaitGroup
 	running.Go(func() {
-		tick := time.NewTicker(g.c.cfg.CommitInterval / trailingShare)
+		tick := time.NewTicker(g.c.cfg.CommitInterval / trailingPerInterval)
 		defer tick.Stop()
 		for {
 			select {
@@ -198,8 +198,8 @@ func (g *generation) startTrailing() (stop func()) {
 				return
 			case <-tick.C:
 			}
-			// The first error means that the next generation is there, or that
-			// no broker takes a commit.
+			// The first error means that the next generation exists, or that no
+			// broker accepts a commit.
 			if g.c.commit(ctx, g.membership(), g.parts) != nil {
 				return
 			}

@@ -13,20 +13,20 @@ import (
 	"github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
-// A commit that was not answered may be stored over newer ones, so these are sent
-// again until it cannot be under way any more.
+// TestTrackerCommitsAgainWithoutAnAnswer: a commit that was not answered may be stored
+// over newer ones, so these are sent again until it cannot be under way any more.
 func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTracker(10)
 		tr.skip(10)
-		tr.unanswered()
+		tr.commitUnanswered()
 		for sent := time.Now(); time.Since(sent) <= requestTimeout; {
 			m, ok := tr.checkpoint()
 			if !ok {
 				t.Fatalf("nothing to tell %v after the silence", time.Since(sent))
 			}
-			tr.accepted(m, time.Now())
+			tr.commitAccepted(m, time.Now())
 			if !tr.progress().saved {
 				t.Fatal("what was accepted counts as not committed")
 			}
@@ -36,7 +36,7 @@ func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 		if !ok {
 			t.Fatal("nothing to tell before the last time")
 		}
-		tr.accepted(m, time.Now())
+		tr.commitAccepted(m, time.Now())
 		if _, ok := tr.checkpoint(); ok {
 			t.Error("sent again for ever")
 		}
@@ -48,15 +48,15 @@ func TestTrackerCommitsAgainWithoutAnAnswer(t *testing.T) {
 // take back what was written to it.
 type lateCommitTransport struct {
 	kafka.RoundTripper
-	lies atomic.Int64 // for how long the next one does; 0: none does
-	over chan struct{}
+	delay atomic.Int64 // how long the next one is delayed; 0: not at all
+	over  chan struct{}
 }
 
 func (l *lateCommitTransport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	_, commit := req.(*offsetcommit.Request)
 	d := time.Duration(0)
 	if commit {
-		d = time.Duration(l.lies.Swap(0))
+		d = time.Duration(l.delay.Swap(0))
 	}
 	if d == 0 {
 		return l.RoundTripper.RoundTrip(ctx, addr, req)
@@ -88,9 +88,9 @@ func TestCommitThatComesLate(t *testing.T) {
 	go func() { end <- c.Run(ctx) }()
 	b.publish(0, "first")
 	b.eventually("the first is committed", func() bool { return b.stored(0) == 1 })
-	late.lies.Store(int64(requestTimeout + time.Second))
+	late.delay.Store(int64(requestTimeout + time.Second))
 	b.publish(0, "second")
-	b.eventually("its commit is under way", func() bool { return late.lies.Load() == 0 })
+	b.eventually("its commit is under way", func() bool { return late.delay.Load() == 0 })
 	b.publish(0, values("more", 100)...)
 	b.eventually("all is committed", func() bool { return b.stored(0) == 102 })
 	<-late.over

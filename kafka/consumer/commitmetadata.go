@@ -16,8 +16,8 @@ import (
 //	payload: for each run, ascending: uvarint gap after the one before
 //	         (the first: after the committed offset), uvarint length
 //
-// A run that is not finished would be skipped, and so lost. Because of the checksum,
-// metadata of another program, cut short or moved to another offset reads as none.
+// A wrong run would lose messages, because they would be skipped. The checksum makes
+// metadata of another program, cut short or moved to another offset read as none.
 const metadataPrefix = "ew1."
 
 // maxMetadata bounds the metadata that we write. A broker accepts 4096 bytes unless
@@ -25,8 +25,8 @@ const metadataPrefix = "ew1."
 const maxMetadata = 4000
 
 // maxWindow bounds Config.Window by what fits into maxMetadata. At worst a window
-// is runs with one message in flight between each two: a byte for that gap, and
-// three for a run of up to two million offsets.
+// alternates between runs and single messages in flight: a byte for each such gap,
+// and three for a run of up to two million offsets.
 const maxWindow = 1400
 
 var (
@@ -61,7 +61,7 @@ func encodeRuns(low int64, runs []run, limit int) string {
 }
 
 // decodeRuns reads the metadata of a commit of offset low. The runs are
-// ascending, not empty and lie at or above low; there are none on an error.
+// ascending, not empty, and at or above low; there are none on an error.
 func decodeRuns(low int64, metadata string) ([]run, error) {
 	if metadata == "" {
 		return nil, nil

@@ -53,8 +53,9 @@ func TestMetadataKeepsTheLowestRuns(t *testing.T) {
 	}
 }
 
-// A window full of finished runs, as long as skipped messages make them, fits into
-// the metadata: what is left out is done again after a crash.
+// TestTheLargestWindowFitsIntoMetadata: a window full of finished runs, as long as
+// skipped messages make them, fits into the metadata: what is left out is done again
+// after a crash.
 func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(1 << 40)
@@ -77,8 +78,8 @@ func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
 	}
 }
 
-// Metadata that we did not write for that very offset must read as none: a run that
-// is not finished would be lost.
+// TestMetadataOfOthersReadsAsNone: metadata that we did not write for that very offset
+// must read as none: a run that is not finished would be lost.
 func TestMetadataOfOthersReadsAsNone(t *testing.T) {
 	t.Parallel()
 	good := encodeRuns(1000, []run{{1001, 1010}}, maxMetadata)

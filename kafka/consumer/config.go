@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// Start is where a group begins that has never committed anything for the topic. A
-// partition that is new to any other group is always read from its first message.
+// Start is where a new group begins: one that has never committed anything for the
+// topic. Any other group reads a new partition from its first message.
 type Start string
 
 // Where a new group begins.
@@ -18,7 +18,7 @@ const (
 	StartLast  Start = "last"  // with the messages that are published from then on
 )
 
-// OutOfRange is where to go on when the stored offset lies beyond the end of the
+// OutOfRange is where to go on when the stored offset is beyond the end of the
 // partition, which then is not the one that the offset was stored for.
 type OutOfRange string
 
@@ -28,7 +28,7 @@ const (
 	OutOfRangeLast  OutOfRange = "last"  // at the end; some may never be done
 )
 
-// Config is what is consumed and within which bounds.
+// Config says what a Consumer reads, and within which bounds.
 type Config struct {
 	conn.Config `yaml:",inline"`
 
@@ -36,8 +36,8 @@ type Config struct {
 	Topic string `yaml:"topic" doc:"Topic that the events are published to."`
 	// Group is the consumer group, which must be this program's alone.
 	Group string `yaml:"group" doc:"Consumer group; it must be evalworker's alone."`
-	// DeadLetterTopic takes messages that can never be processed; empty stands for
-	// the topic with ".dead" appended.
+	// DeadLetterTopic receives messages that can never be processed; empty means the
+	// topic with ".dead" appended.
 	DeadLetterTopic string `yaml:"dead_letter_topic" doc:"Topic for what can never be processed; empty: the topic's name with .dead added."`
 	// Start is where a new group begins: first or last.
 	Start Start `yaml:"start" doc:"Where a new group begins: first (the oldest message) or last (messages from now on)."`
@@ -52,8 +52,8 @@ type Config struct {
 	// waits; a message that is larger than the whole is worked on alone. Messages of
 	// more than a quarter share three quarters, so that they do not hold up others.
 	MaxInFlightBytes int `yaml:"max_in_flight_bytes" doc:"What they hold together, in bytes as fetched; when all is taken, fetching waits."`
-	// Window bounds what is tracked of one partition: messages in flight and the runs
-	// of finished ones between them, all of which must fit into a commit. At the
+	// Window bounds the tracked entries of one partition: messages in flight and the
+	// runs of finished ones between them, all of which must fit into a commit. At the
 	// bound, its fetching waits.
 	Window int `yaml:"window" doc:"Messages tracked of one partition, at most 1400; when full, its fetching waits."`
 	// MaxMessageBytes bounds key, value and headers of a message; a larger one becomes
@@ -121,7 +121,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// DeadLetters returns the topic of the dead letters, the default filled in.
+// DeadLetters returns the topic of the dead letters, with the default applied.
 func (c Config) DeadLetters() string {
 	if c.DeadLetterTopic != "" {
 		return c.DeadLetterTopic

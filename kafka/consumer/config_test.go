@@ -64,7 +64,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	}
 }
 
-// The keys of the file must not change: users have written them.
+// TestConfigKeys: the keys of the file must not change: users have written them.
 func TestConfigKeys(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()

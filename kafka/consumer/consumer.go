@@ -31,10 +31,10 @@ const (
 	// leaveHungTimeout when it has just failed to answer the last commit.
 	leaveTimeout     = 5 * time.Second
 	leaveHungTimeout = time.Second
-	// endTimeout is the part of the grace that a member keeps for a last commit and
-	// for leaving, when no broker answers either.
+	// endTimeout is the part of the grace that a member reserves for a last commit and
+	// for leaving, in case no broker answers either.
 	endTimeout = lastCommitTimeout + leaveHungTimeout
-	// busyInterval is how often a member that stops between generations looks whether
+	// busyInterval is how often a member that stops between generations checks whether
 	// anything is still in flight.
 	busyInterval   = 50 * time.Millisecond
 	abandonTimeout = 5 * time.Second // of the wait for handlers whose context has ended
@@ -76,9 +76,9 @@ type Consumer struct {
 	unanswered    atomic.Pointer[time.Time] // when the cluster last left a request without an answer; nil: never
 	topicMissing  atomic.Pointer[time.Time] // since when the topic has had no partitions; nil: it has
 
-	startEnds map[int]logBounds // beginGroup only: of the topic when the group was last seen to be new
+	startEnds map[int]logBounds // beginGroup only: the topic's bounds when the group was last seen to be new
 
-	// Generations only, which follow one another.
+	// Used by generations only, which follow one another.
 	sawTopicGone bool   // the last one ended because the topic was deleted
 	member       string // this member's id in the last one
 	stopTrailing func() // ends the trailing commits of the last one
@@ -86,7 +86,7 @@ type Consumer struct {
 	mu             sync.Mutex         // guards what Status reads
 	partitions     map[int]*partition // written by the goroutine of the present generation alone
 	joined         bool
-	notJoinedSince time.Time // without meaning while joined
+	notJoinedSince time.Time // meaningless while joined
 	ended          bool      // Run is about to return
 	generation     int32
 }
@@ -140,11 +140,11 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 
 // Run consumes until ctx ends. It then begins nothing more, waits up to Config.Grace
 // for the messages in flight as a member of the group, commits, leaves the group and
-// waits, bounded, until that is known.
+// waits, within a bound, until the coordinator confirms that.
 //
-// It does not return because a broker cannot be reached, a group cannot be joined or
-// a topic is not there: it keeps trying, and Status reports it. It returns nil when
-// all that was begun is committed, and otherwise an error that says what is repeated.
+// When a broker cannot be reached, a group cannot be joined or a topic does not exist,
+// it keeps trying, and Status reports it. It returns nil when everything that was
+// begun is committed, and otherwise an error that says what is repeated.
 func (c *Consumer) Run(ctx context.Context) error {
 	if !c.started.CompareAndSwap(false, true) {
 		return errors.New("consumer: Run was called before")
@@ -213,7 +213,7 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 			continue
 		case wait.Err() == nil: // stopping, and joining failed
 			continue
-		case wait == ctx && c.inFlight() > 0: // stopping while the group rebalances: its end is worth waiting for
+		case wait == ctx && c.inFlight() > 0: // stopping during a rebalance: the next generation can finish this
 			busy, stop := c.whileBusy(grace)
 			defer stop() // once: wait is never ctx again
 			wait = busy  //nolint:fatcontext // replaced, not nested
@@ -227,8 +227,8 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 			return nil
 		}
 
-		// Exactly one function a generation: the first that returns ends it. It is
-		// waited for, because it runs even when its generation has ended already.
+		// There is exactly one function per generation, because the first to return ends
+		// it. It is waited for, because it runs even if the generation has ended already.
 		ended, stopped := make(chan struct{}), make(chan error, 1)
 		gen.Start(func(gctx context.Context) {
 			defer close(ended)
@@ -271,7 +271,7 @@ func (c *Consumer) whileBusy(grace context.Context) (busy context.Context, stop 
 	}
 }
 
-// leave leaves the group and waits until the coordinator knows it. A process that
+// leave leaves the group and waits until the coordinator confirms it. A process that
 // ended earlier would make the others wait for the session timeout.
 func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 	limit := leaveTimeout
@@ -289,7 +289,7 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup, committed error) error {
 	return committed
 }
 
-// stopWorkers ends the handlers that still run and waits for them, bounded.
+// stopWorkers ends the handlers that still run and waits for them, within a bound.
 func (c *Consumer) stopWorkers() error {
 	c.noteLeft()
 	unfinished, uncommitted := c.inFlight(), c.uncommitted()
@@ -354,7 +354,7 @@ func (c *Consumer) uncommitted() int {
 	return n
 }
 
-// noteLeft notes that this is not a member of the group any more.
+// noteLeft records that this is not a member of the group any more.
 func (c *Consumer) noteLeft() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -364,7 +364,7 @@ func (c *Consumer) noteLeft() {
 	c.joined, c.generation = false, 0
 }
 
-// graceAfter returns a context that ends the given time after ctx. stop frees it.
+// graceAfter returns a context that ends the given time after ctx. stop releases it.
 func graceAfter(ctx context.Context, d time.Duration) (grace context.Context, stop func()) {
 	grace, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() {

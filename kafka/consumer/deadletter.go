@@ -16,7 +16,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// The headers of a dead letter beside those of its message.
+// The headers that a dead letter has in addition to those of its message.
 const (
 	HeaderPrefix          = "evalworker-"
 	HeaderReason          = HeaderPrefix + "reason"           // an eval.Reason
@@ -25,10 +25,10 @@ const (
 	HeaderOriginPartition = HeaderPrefix + "origin-partition" // decimal
 	HeaderOriginOffset    = HeaderPrefix + "origin-offset"    // decimal
 	HeaderAttempts        = HeaderPrefix + "attempts"         // how often the handler was called, decimal
-	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers", when the whole was more than the broker takes or a worker reads
-	// HeaderRedrives is how often the message was published anew from the dead
-	// letters, decimal. It is the one header of ours that a redriven message keeps,
-	// and it passes on to the next dead letter: it has to count loops.
+	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers", when the whole was more than the broker accepts or a worker reads
+	// HeaderRedrives is how often the message was redriven from the dead letters,
+	// decimal. Of these headers it is the only one that a redriven message keeps, and
+	// its next dead letter has it too, so that loops are counted.
 	HeaderRedrives = HeaderPrefix + "redrives"
 )
 
@@ -44,7 +44,7 @@ const (
 	// letterSlots bounds how many are written at once: enough to wait for the
 	// replicas of each without being slow, and few enough for a slow broker.
 	letterSlots = 16
-	topicPause  = 50 * time.Millisecond // until all brokers know a topic that was just made
+	topicPause  = 50 * time.Millisecond // between attempts while not all brokers know a new topic
 )
 
 // deadLetters publishes messages that can never be processed. It does not use
@@ -93,7 +93,7 @@ func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error
 	return nil
 }
 
-// publishToNew publishes to a topic that was made just now.
+// publishToNew publishes to a new topic, as soon as the brokers know it.
 func (d *deadLetters) publishToNew(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	for backoff.Wait(ctx, topicPause) {
 		if err := d.publishFitting(ctx, m, fault, attempts); !errors.Is(err, kafka.UnknownTopicOrPartition) {
@@ -125,7 +125,7 @@ func (d *deadLetters) publishFitting(ctx context.Context, m *event.Message, faul
 // write makes one attempt, with one letter a request: a letter that the broker
 // refuses must not take others with it.
 func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
-	partition, err := d.partition(ctx, m)
+	partition, err := d.choosePartition(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -142,9 +142,9 @@ func (d *deadLetters) write(ctx context.Context, m kafka.Message) error {
 	return conn.TrimMethod(err)
 }
 
-// partition returns the partition that the key of a letter belongs to; without a
-// key, the next one. The client answers from its metadata of the cluster.
-func (d *deadLetters) partition(ctx context.Context, m kafka.Message) (int, error) {
+// choosePartition returns the partition that the key of a letter belongs to; without
+// a key, the next one. The client answers from its metadata of the cluster.
+func (d *deadLetters) choosePartition(ctx context.Context, m kafka.Message) (int, error) {
 	res, err := d.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{d.topic}})
 	if err != nil {
 		return 0, conn.TrimMethod(err)
@@ -162,7 +162,7 @@ func (d *deadLetters) partition(ctx context.Context, m kafka.Message) (int, erro
 	return d.balancer.Balance(m, ids...), nil
 }
 
-// create makes the topic, with the broker's own defaults.
+// create creates the topic, with the broker's own defaults.
 func (d *deadLetters) create(ctx context.Context) error {
 	res, err := d.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{
 		Topics: []kafka.TopicConfig{{Topic: d.topic, NumPartitions: -1, ReplicationFactor: -1}},
@@ -196,8 +196,8 @@ func letterHeaders(m *event.Message, fault error, attempts int) []kafka.Header {
 	return out
 }
 
-// redrives returns how often a message was published anew from the dead letters;
-// anything but a number counts as never.
+// redrives returns how often a message was redriven from the dead letters; anything
+// but a number counts as never.
 func redrives(hs []event.Header) int {
 	most := 0
 	for _, h := range hs {
@@ -211,8 +211,8 @@ func redrives(hs []event.Header) int {
 }
 
 // originHeaders returns the headers of the message itself, with room for ours. A
-// message that was a dead letter before and was published anew may have ours; they
-// are left out, and the count of redrives comes back with those of the new letter.
+// message that was redriven before may have ours; they are left out, and
+// letterHeaders adds the count of redrives again.
 func originHeaders(hs []event.Header) []kafka.Header {
 	out := make([]kafka.Header, 0, len(hs)+8)
 	for _, h := range hs {

@@ -120,7 +120,8 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// A dead letter that is not accepted is tried again; only then the message is done.
+// TestDeadLettersWaitForTheBroker: a dead letter that is not accepted is tried again;
+// only then the message is done.
 func TestDeadLettersWaitForTheBroker(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -142,8 +143,9 @@ func TestDeadLettersWaitForTheBroker(t *testing.T) {
 	b.deadLetters(1)
 }
 
-// A message that is as large as the broker takes leaves no room for the headers
-// of a dead letter. The letter goes without the value, and the partition on.
+// TestADeadLetterThatIsTooLargeIsCut: a message that is as large as the broker accepts
+// leaves no room for the headers of a dead letter. The letter has no value then, and
+// the partition goes on.
 func TestADeadLetterThatIsTooLargeIsCut(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)

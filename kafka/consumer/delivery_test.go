@@ -16,10 +16,10 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// gatekeeper is a handler that holds some messages until the test lets them go.
+// gatekeeper is a handler that holds some messages until the test releases them.
 type gatekeeper struct {
 	notebook
-	held    map[string]chan struct{} // value to the channel that lets it go
+	held    map[string]chan struct{} // value to the channel that releases it
 	entered chan string              // values held, as they come
 	ended   chan error               // causes of contexts that ended while held
 }
@@ -88,8 +88,8 @@ func TestCommitStopsAtAMessageInFlight(t *testing.T) {
 	}
 }
 
-// A worker that has to give up a message commits what it finished above it; the next
-// worker does only the one message.
+// TestTheNextWorkerDoesOnlyWhatIsOpen: a worker that has to give up a message commits
+// what it finished above it; the next worker does only the one message.
 func TestTheNextWorkerDoesOnlyWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
@@ -119,7 +119,8 @@ func TestTheNextWorkerDoesOnlyWhatIsOpen(t *testing.T) {
 	}
 }
 
-// After a crash only the metadata of the last commit is left.
+// TestMetadataOfADeadWorkerIsUsed: after a crash only the metadata of the last commit
+// is left.
 func TestMetadataOfADeadWorkerIsUsed(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -163,8 +164,9 @@ func (b *testbed) commitByHand(commits ...kafka.OffsetCommit) {
 	})
 }
 
-// A worker joins. Handlers of the partition that stays go on in place; those of the
-// one that moves are cancelled, and the newcomer does their work.
+// TestRebalanceKeepsWhatStays: a worker joins. Handlers of the partition that stays go
+// on in place; those of the one that moves are cancelled, and the newcomer does their
+// work.
 func TestRebalanceKeepsWhatStays(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2)
@@ -200,8 +202,8 @@ func TestRebalanceKeepsWhatStays(t *testing.T) {
 	}
 }
 
-// Messages that finish within RevokeDrain are committed before the partition moves,
-// and not done again.
+// TestRevokeDrainCommitsWhatFinishesInTime: messages that finish within RevokeDrain are
+// committed before the partition moves, and not done again.
 func TestRevokeDrainCommitsWhatFinishesInTime(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -232,8 +234,8 @@ func TestRevokeDrainCommitsWhatFinishesInTime(t *testing.T) {
 	}
 }
 
-// A shutdown waits for what is in flight, far longer than the session lasts
-// without heartbeats, and commits it.
+// TestShutdownDrainsWhileHeartbeatsGoOn: a shutdown waits for what is in flight, far
+// longer than the session lasts without heartbeats, and commits it.
 func TestShutdownDrainsWhileHeartbeatsGoOn(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -277,8 +279,9 @@ func (l logLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Work on a partition that moves ends as soon as its new owner is known, not only
-// when the stored offsets are: in between it could only be done twice.
+// TestMovedWorkEndsAtOnce: work on a partition that moves ends as soon as its new owner
+// is known, not only when the stored offsets are: in between it could only be done
+// twice.
 func TestMovedWorkEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -310,7 +313,8 @@ func TestMovedWorkEndsAtOnce(t *testing.T) {
 	b.eventually("both committed", func() bool { return b.stored(0) == 1 && b.stored(1) == 1 })
 }
 
-// A worker that is stopping keeps its work through a rebalance.
+// TestShutdownGoesOnThroughARebalance: a worker that is stopping keeps its work through
+// a rebalance.
 func TestShutdownGoesOnThroughARebalance(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2)
@@ -371,7 +375,8 @@ func TestBoundsHold(t *testing.T) {
 	}
 }
 
-// Skip sees each delivery once, and Handle sees the same message.
+// TestSkipSeesEachDeliveryOnce: Skip sees each delivery once, and Handle sees the same
+// message.
 func TestSkipSeesEachDeliveryOnce(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)

@@ -11,12 +11,12 @@ import (
 // Handler processes one message. nil means done. A permanent error
 // ([eval.IsPermanent]) makes the message a dead letter, and then it is done. Any
 // other error means that a dependency is down: the handler is called again after a
-// pause. The message stays in flight meanwhile, so that reading comes to a stop when
-// nothing can be done.
+// pause. The message stays in flight meanwhile, so that reading stops when nothing
+// can be done.
 //
-// ctx ends when the partition went to another worker or the time to shut down is
-// over. If the handler then returns an error, the message stays uncommitted and is
-// done again; so what a handler does must be idempotent.
+// ctx ends when another worker has taken the partition over, or the time to shut down
+// has passed. If the handler then returns an error, the message stays uncommitted and
+// is done again; so a handler must be idempotent.
 //
 // Handlers run concurrently and in no order. They must not change the message.
 type Handler func(ctx context.Context, m event.Message) error
@@ -40,18 +40,18 @@ type Observer interface {
 	OffsetReset(partition int, from, to int64)
 }
 
-// Deps are what a Consumer works with.
+// Deps are the dependencies of a Consumer.
 type Deps struct {
 	// Handle processes a message; required.
 	Handle Handler
-	// Skip reports that a message is not wanted. It is then finished at once, without
-	// a goroutine or a copy. Skip is called once a delivery, by several partitions at
-	// once, and must be quick, because it holds up its partition. The message and its
-	// headers are overwritten after it returns. nil skips nothing.
+	// Skip reports whether a message needs no work. It is then finished at once, without
+	// a goroutine or a copy. Skip is called once per delivery, for several partitions at
+	// the same time, and must be quick, because it holds up its partition. The message
+	// and its headers are overwritten after it returns. nil skips nothing.
 	Skip func(*event.Message) bool
 	// Observe counts what becomes of messages; nil discards it.
 	Observe Observer
-	// Log takes lines for an operator, never content; nil discards them.
+	// Log receives lines for an operator, never content; nil discards them.
 	Log *slog.Logger
 }
 

@@ -1,4 +1,4 @@
-// Package consumer takes events out of Kafka, hands them to a function and commits
+// Package consumer reads events from Kafka, hands them to a function and commits
 // what is finished. Two function types separate it from the rest of the program,
 // [Handler] and Deps.Skip; it does not know what an event means.
 //
@@ -72,13 +72,13 @@
 //   - The first worker of an empty group waits for the broker's
 //     group.initial.rebalance.delay.ms (3 s), and again when a second one joins meanwhile.
 //   - Markers of transactions are dropped and counted. Transactions are read uncommitted.
-//   - A partition whose stored offset lies beyond its end is read according to
+//   - A partition whose stored offset is beyond its end is read according to
 //     Config.OutOfRange. A partition that is added to the topic, and a topic that is
 //     deleted and made again, are read from the first message, also when Config.Start
 //     is "last".
 //   - A topic that is replaced by one of the same name and number of partitions, and
-//     that grows past the stored offsets within Config.PartitionWatch, cannot be told
-//     from the old one: the protocol that kafka-go speaks carries no topic ids.
+//     that grows past the stored offsets within Config.PartitionWatch, looks like the
+//     old one: the protocol that kafka-go speaks carries no topic ids.
 //   - After an outage of the coordinator the first worker to be back is assigned every
 //     partition. It leaves those that it did not have alone for three heartbeats, so that
 //     what the others had finished and could not commit is not done again.

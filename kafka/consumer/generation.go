@@ -15,11 +15,11 @@ const (
 	// gonePause keeps a topic that is gone from causing one rebalance after the
 	// other, and leaves the broker time to drop the offsets stored for it.
 	gonePause = time.Second
-	// commitGrace is how long a commit under way is waited for when there are to be no
-	// more. A healthy broker takes a tenth of it.
+	// commitGrace bounds the wait for the commit under way when no more are to follow.
+	// A healthy broker needs a tenth of it.
 	commitGrace = 500 * time.Millisecond
-	// lastCommitTimeout bounds the commit with which a member lets go, and
-	// lastCommitRetry is the pause between attempts at it.
+	// lastCommitTimeout bounds the commit with which a member lets go of its
+	// partitions, and lastCommitRetry is the pause between attempts at it.
 	lastCommitTimeout = 3 * time.Second
 	lastCommitRetry   = 50 * time.Millisecond
 	// abandonGrace is how long the last commit waits for handlers whose context
@@ -32,7 +32,7 @@ const (
 type generation struct {
 	c          *Consumer
 	gen        *kafka.Generation
-	app, grace context.Context // end with the order to stop, and when its time is over
+	app, grace context.Context // app ends with the order to stop, grace when the time to stop is over
 	rejoin     context.Context // ends when there is no time left to join again and commit
 	parts      []*partition
 
@@ -51,8 +51,8 @@ const (
 	endGone     endReason = "topic gone"         // it was deleted, or is not the one we read
 )
 
-// serve consumes until the generation ends, whose context is gctx, and then lets
-// go of it. It reports stop when the consumer is to leave the group, with the
+// serve consumes until the generation ends, and gctx with it, and then lets go of
+// the partitions. stop is true when the consumer is to leave the group; err is the
 // error of the last commit.
 func (g *generation) serve(gctx context.Context) (stop bool, err error) {
 	g.c.stopTrailing()
@@ -78,7 +78,7 @@ func (g *generation) serve(gctx context.Context) (stop bool, err error) {
 		ctx, cancel := context.WithCancel(gctx)
 		defer cancel()
 		defer context.AfterFunc(g.app, cancel)()
-		backoff.Wait(ctx, gonePause) // ending early is what the context is for
+		backoff.Wait(ctx, gonePause) // the context may cut it short
 		return false, nil
 	case endStopping:
 		return g.stop(gctx)
@@ -110,8 +110,8 @@ func (g *generation) consume(gctx context.Context) endReason {
 	running.Go(func() { g.watchTopic(intake) })
 
 	// A commit that a broker does not answer must not hold up a revoke or the end
-	// of the program. One that is only just under way is waited for: given up, it
-	// could be stored over the last one, which goes by another connection.
+	// of the program. One that was only just sent is waited for: otherwise it could
+	// be stored over the last one, which uses another connection.
 	ending, end := context.WithCancel(gctx)
 	defer end()
 	defer context.AfterFunc(g.app, end)()
@@ -141,7 +141,7 @@ func (g *generation) consume(gctx context.Context) endReason {
 	}
 }
 
-// stop waits for what is in flight as long as the grace lasts. When the group rebalances
+// stop waits for messages in flight as long as the grace lasts. When the group rebalances
 // meanwhile, or the last commit was not accepted, because the broker hangs or counts
 // this member as gone, it returns false to join the next generation: others would do
 // again what is finished here.

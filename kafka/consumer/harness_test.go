@@ -50,7 +50,7 @@ func newTestbed(t testing.TB, partitions int, embedded ...bool) *testbed {
 	}
 	if real {
 		cfg.Brokers = addrs
-		cfg.SessionTimeout = 6 * time.Second // the least that Apache Kafka takes
+		cfg.SessionTimeout = 6 * time.Second // the least that Apache Kafka accepts
 	} else {
 		broker, err := broker.Start(broker.Config{})
 		if err != nil {
@@ -135,7 +135,7 @@ func (b *testbed) stored(partition int) int64 {
 	return res.Topics[b.cfg.Topic][0].CommittedOffset
 }
 
-// eventually polls what only another process knows.
+// eventually polls a condition that only another process knows.
 func (b *testbed) eventually(what string, cond func() bool) {
 	b.t.Helper()
 	deadline := time.NewTimer(patience)

@@ -12,20 +12,20 @@ import (
 	"github.com/evalworker/evalworker/kafka/conn"
 )
 
-// An offset beyond the end is believed only when it stays so in beyondChecks more
-// looks, beyondPause apart: after a change of leader the end may lag for a moment.
+// An offset counts as beyond the end only if beyondChecks more look-ups, beyondPause
+// apart, confirm it: after a change of leader the end may lag for a moment.
 const (
 	beyondChecks = 2
 	beyondPause  = 500 * time.Millisecond
 )
 
-// groupOffset is what the group has committed for a partition.
+// groupOffset is the offset that the group has committed for a partition.
 type groupOffset struct {
 	offset   int64 // unknownOffset for nothing
 	metadata string
 }
 
-// fetchOffsets asks the coordinator what the group has committed.
+// fetchOffsets asks the coordinator which offsets the group has committed.
 func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]groupOffset, err error) {
 	defer func() { c.refreshMetadata(err) }()
 	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
@@ -57,7 +57,7 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]group
 // logBounds are the first offset of a partition and the one after its last.
 type logBounds struct{ first, last int64 }
 
-// bounds asks the brokers how far partitions reach.
+// bounds asks the brokers for the bounds of partitions.
 func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
 	defer func() { c.refreshMetadata(err) }()
 	requests := make([]kafka.OffsetRequest, 0, 2*len(ids))
@@ -139,7 +139,7 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 }
 
 // commitEnds makes one attempt. The broker may accept the commit for some partitions
-// only; the next attempt, to which the group is not new, uses the same ends.
+// only; the next attempt finds a group that is not new, and uses the same ends.
 func (c *Consumer) commitEnds(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -185,12 +185,12 @@ func (c *Consumer) commitEnds(ctx context.Context) error {
 // startPoint is where to begin reading a partition.
 type startPoint struct {
 	offset int64
-	beyond bool // the offset to go on at lies beyond the end; the start, by the policy, may be lower
+	beyond bool // the offset to go on at is beyond the end, and the policy has chosen this one
 }
 
-// findStart finds where to go on in a partition with the given bounds, when next is the
-// offset to fetch next. kafka-go would jump silently over what retention has deleted,
-// and wait for ever at an offset beyond the end.
+// findStart returns where to go on in a partition with the given bounds, when next is
+// the offset to fetch next. kafka-go would jump silently over what retention has
+// deleted, and wait forever at an offset beyond the end.
 func findStart(next int64, b logBounds, policy OutOfRange) startPoint {
 	switch {
 	case next < b.first: // unknown offsets too
@@ -203,9 +203,9 @@ func findStart(next int64, b logBounds, policy OutOfRange) startPoint {
 	return startPoint{offset: next}
 }
 
-// position puts the tracker where reading can go on, and reports what is lost when
-// that is not where it stood.
-func (g *generation) position(ctx context.Context, p *partition) error {
+// seek moves the tracker to where reading can go on, and reports the messages that
+// it lost on the way.
+func (g *generation) seek(ctx context.Context, p *partition) error {
 	var start startPoint
 	for check := range beyondChecks + 1 {
 		if check > 0 && !backoff.Wait(ctx, beyondPause) {
@@ -229,8 +229,8 @@ func (g *generation) position(ctx context.Context, p *partition) error {
 	return nil
 }
 
-// explainGap looks whether offsets before a message are missing because they were
-// deleted while we read; otherwise compaction has removed them.
+// explainGap finds out whether offsets before a message are missing because they were
+// deleted while we read, and reports them; otherwise compaction has removed them.
 func (g *generation) explainGap(ctx context.Context, p *partition, to int64) error {
 	b, err := g.boundsOf(ctx, p)
 	if err != nil {
@@ -242,7 +242,7 @@ func (g *generation) explainGap(ctx context.Context, p *partition, to int64) err
 	return nil
 }
 
-// jump moves on to an offset, and reports what lies between as lost.
+// jump moves on to an offset, and reports what it passes over as lost.
 func (g *generation) jump(p *partition, to int64) {
 	if lost := p.tracker.jump(to); lost > 0 {
 		g.c.observe.LostToRetention(p.id, lost)

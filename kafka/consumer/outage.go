@@ -15,8 +15,8 @@ import (
 
 const (
 	refreshInterval = time.Second // the least time between two refreshes of metadata
-	// silenceAfter: a request given up sooner is no evidence of an outage. A busy
-	// broker takes a tenth of it.
+	// silenceAfter is how long a request must stay unanswered to be evidence of an
+	// outage. A busy broker needs a tenth of it.
 	silenceAfter = 500 * time.Millisecond
 	// refusalLasts is how long a member of the group reports its last refusal: open
 	// connections outlive a password that was taken back, and new ones fail one by one.
@@ -36,7 +36,7 @@ func isOutage(err error) bool {
 	return true
 }
 
-// refreshMetadata makes kafka-go ask anew where brokers and leaders are, after a
+// refreshMetadata makes kafka-go ask again where brokers and leaders are, after a
 // request that may have failed because they moved: by itself it waits for metadataTTL.
 func (c *Consumer) refreshMetadata(err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -53,7 +53,7 @@ func (c *Consumer) refreshMetadata(err error) {
 
 // noteUnanswered remembers when the cluster last left a request without an answer. An
 // error from a broker is an answer. A request that we gave up ourselves is evidence
-// only after a wait: the end of a drain cuts a commit short beside a healthy broker.
+// only after a wait: the end of a drain cuts a commit short even on a healthy broker.
 func (c *Consumer) noteUnanswered(sent time.Time, err error) {
 	now := time.Now()
 	_, answered := errors.AsType[kafka.Error](err)
@@ -75,7 +75,7 @@ func (c *Consumer) unansweredWithin(d time.Duration) bool {
 	return last != nil && time.Since(*last) <= d
 }
 
-// noteRefusal notes an error that is a refusal, and reports whether it is one.
+// noteRefusal records an error if it is a refusal, and reports whether it is one.
 func (c *Consumer) noteRefusal(err error) bool {
 	refusal := conn.AccessErrorIn(c.cfg.Explain(err))
 	if refusal == nil {
@@ -92,10 +92,10 @@ func (c *Consumer) noteRefusal(err error) bool {
 type refusalState struct {
 	outage outage.Outage
 	log    outage.Limiter
-	mu     sync.Mutex // makes noticing a change and noting it one step
+	mu     sync.Mutex // makes detecting a change and recording it one step
 }
 
-// add notes a refusal, and reports whether to log it.
+// add records a refusal, and reports whether to log it.
 func (r *refusalState) add(refusal *conn.AccessError) (count int, log bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,7 +104,7 @@ func (r *refusalState) add(refusal *conn.AccessError) (count int, log bool) {
 	last := conn.AccessErrorIn(err)
 	changed := last == nil || last.Problem != refusal.Problem
 	if changed {
-		r.outage.End() // another reason has a beginning of its own
+		r.outage.End() // another reason begins now
 	}
 	r.outage.Fail(refusal)
 	if count, log = r.log.Allow(); log || !changed {
@@ -113,7 +113,7 @@ func (r *refusalState) add(refusal *conn.AccessError) (count int, log bool) {
 	return r.log.Flush(true)
 }
 
-// end notes that this worker was let in.
+// end records that this worker was let in.
 func (r *refusalState) end() {
 	r.outage.End()
 	r.log.Reset()

@@ -154,7 +154,7 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
-// TestCommitCutShort: a commit that the end of a drain cuts short is no evidence of an
+// TestCommitCutShort: a commit that the end of a drain cuts short is not evidence of an
 // outage; otherwise the survivors of a clean stop would wait in vain.
 func TestCommitCutShort(t *testing.T) {
 	t.Parallel()
@@ -167,7 +167,7 @@ func TestCommitCutShort(t *testing.T) {
 	p := newPartition(t.Context(), 0, 0)
 	p.tracker.finish(p.tracker.begin(0))
 	if err := c.commit(t.Context(), memberless, []*partition{p}); err != nil {
-		t.Fatal(err) // that the connection is there is not what is looked at
+		t.Fatal(err) // the connection itself is not what is tested
 	}
 	p.tracker.finish(p.tracker.begin(1))
 	defer b.broker.IgnoreCommits()()
@@ -189,7 +189,7 @@ func TestFirstBrokerIsSilent(t *testing.T) {
 		t.Run(string(start), func(t *testing.T) {
 			t.Parallel()
 			b := newTestbed(t, 1, true)
-			ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // the kernel takes connections for it
+			ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // the kernel accepts connections for it
 			if err != nil {
 				t.Fatal(err)
 			}

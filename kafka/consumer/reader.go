@@ -63,14 +63,14 @@ type reader struct {
 	gapChecked  time.Time // when the broker was last asked about a gap
 	behindSince time.Time // since when the broker has reported a lower end than others; zero: it does not
 
-	// The message that was read last. It lies in memory that the next one overwrites.
+	// The message that was read last, in memory that the next one overwrites.
 	msg     event.Message
 	control bool  // it is the marker at the end of a transaction
 	unread  int64 // its size, if it was too large to be read
 	size    int   // bytes of its key, value and headers
 }
 
-// readPartition reads a partition until ctx ends, and opens it anew after errors.
+// readPartition reads a partition until ctx ends, and opens it again after errors.
 func (g *generation) readPartition(ctx context.Context, p *partition) {
 	if !backoff.Wait(ctx, p.startDelay) {
 		return
@@ -104,10 +104,10 @@ func (g *generation) readPartition(ctx context.Context, p *partition) {
 	}
 }
 
-// readConnection opens a partition where its tracker stands and reads it until something
-// fails. The error names the broker, which the end of a connection does not.
+// readConnection opens a partition at its tracker's next offset and reads it until
+// something fails. It adds the broker to the error, which may not name it.
 func (g *generation) readConnection(ctx context.Context, p *partition) error {
-	if err := g.position(ctx, p); err != nil {
+	if err := g.seek(ctx, p); err != nil {
 		return err
 	}
 	conn, err := g.c.dialLeader(ctx, p.id)
@@ -147,8 +147,8 @@ func (c *Consumer) dialLeader(ctx context.Context, id int) (*fetch.Conn, error) 
 	return nil, fmt.Errorf("connect to the leader of %s/%d: %w", c.cfg.Topic, id, failed)
 }
 
-// read makes one fetch and takes its messages one by one: each is finished here
-// when nobody wants it, or handed to a worker.
+// read makes one fetch. It finishes messages that need no work, and hands the others
+// to workers.
 func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
 	known := r.p.high.Load()
 	if err := conn.Fetch(r.next); err != nil {
@@ -187,8 +187,8 @@ func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
 	}
 }
 
-// checkLeader compares the end of the partition as this broker reports it with the
-// end that was known before the question.
+// checkLeader compares the end of the partition that this broker reports with the end
+// that was known before the fetch.
 func (r *reader) checkLeader(high, known int64) error {
 	switch {
 	case high >= known:
@@ -201,8 +201,8 @@ func (r *reader) checkLeader(high, known int64) error {
 	return nil
 }
 
-// inspect finishes a message that needs no work, without an allocation, and reports
-// true for any other. fault is set when it is to become a dead letter at once.
+// inspect finishes a message that needs no work, without an allocation. wanted is true
+// for any other; fault is set when it is to become a dead letter at once.
 func (r *reader) inspect() (wanted bool, fault error) {
 	m := &r.msg
 	if !r.p.tracker.admit(m.Offset) {
@@ -303,8 +303,8 @@ func (r *reader) copyMessage() event.Message {
 	return m
 }
 
-// panicFault logs the value of a panic, and makes it the message's fault. Its text may
-// hold content, so only the run-time's own errors are shown in full.
+// panicFault logs a panic and returns the message's fault. The text of a panic's value
+// may hold content, so only the run-time's own errors are shown in full.
 func (c *Consumer) panicFault(what string, m *event.Message, v any) error {
 	text := fmt.Sprintf("a panic with a %T", v)
 	if err, ok := v.(runtime.Error); ok {

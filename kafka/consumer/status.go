@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Status is where a Consumer stands.
+// Status is the present state of a Consumer.
 type Status struct {
 	// Joined: this member is in the group and knows its partitions, perhaps none.
 	Joined     bool  `json:"joined"`
 	Generation int32 `json:"generation"`
-	// Partitions are those of this member, by id: none while it is not a member,
-	// because others may have them then; after Run, those that it had last.
+	// Partitions are this member's, by id: none while it is not a member, because
+	// others may have them then; after Run, those that it had last.
 	Partitions []PartitionStatus `json:"partitions"`
-	// NotJoinedSince is since when Joined is false: the end of the last generation,
-	// or the start.
+	// NotJoinedSince is when Joined became false: at the end of the last generation,
+	// or at the start.
 	NotJoinedSince time.Time `json:"not_joined_since,omitzero"`
 
 	InFlight    int `json:"in_flight"`     // handlers that run, or wait to be called again
@@ -34,16 +34,16 @@ type Status struct {
 
 	// LastCommit is when the broker last accepted a commit; zero: not yet.
 	LastCommit time.Time `json:"last_commit,omitzero"`
-	// Stalled says why intake stands still or soon will; empty when it flows.
+	// Stalled says why reading has stopped or soon will; empty when it has not.
 	Stalled      string    `json:"stalled,omitempty"`
 	StalledSince time.Time `json:"stalled_since,omitzero"`
 }
 
-// PartitionStatus is where one partition stands. An unknown offset is -1.
+// PartitionStatus is the state of one partition. An unknown offset is -1.
 type PartitionStatus struct {
 	Partition int   `json:"partition"`
 	Low       int64 `json:"low"`       // everything below is finished
-	Next      int64 `json:"next"`      // the next offset to take in
+	Next      int64 `json:"next"`      // the next offset to read
 	Committed int64 `json:"committed"` // the broker knows that all below is finished
 	High      int64 `json:"high"`      // the end of the partition when last seen
 	Lag       int64 `json:"lag"`       // High - Low: messages not finished; 0 while unknown
@@ -76,12 +76,12 @@ func (s Status) PartitionsDown() int {
 	return n
 }
 
-// Down reports whether Kafka cannot be used: it cannot be reached, takes no
+// Down reports whether Kafka cannot be used: it cannot be reached, accepts no
 // commits, or does not let this worker in.
 func (s Status) Down() bool { return !s.DownSince.IsZero() || s.Refused != "" }
 
-// Status returns where the consumer stands. It is cheap and safe to call at any
-// time, before Run and after it too.
+// Status returns the present state. It is cheap and safe to call at any time, before
+// Run and after it too.
 func (c *Consumer) Status() Status {
 	c.mu.Lock()
 	st := Status{Joined: c.joined, Generation: c.generation, InFlight: len(c.slots), MaxInFlight: cap(c.slots)}

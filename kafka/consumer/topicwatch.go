@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// watchTopic looks, every Config.PartitionWatch, how far the partitions reach, for
-// the lag, and, in the group's leader, whether the topic has other partitions than
-// were assigned. kafka-go has a watch of its own, which ends a hundred generations
-// a second while a topic is missing and then never notices that it is back.
+// watchTopic looks up the ends of the partitions every Config.PartitionWatch, for the
+// lag. In the group's leader it also compares the topic's partitions with those that
+// were assigned: kafka-go's own watch ends a hundred generations a second while a
+// topic is missing, and then never notices that it is back.
 func (g *generation) watchTopic(ctx context.Context) {
 	tick := time.NewTicker(g.c.cfg.PartitionWatch)
 	defer tick.Stop()
@@ -31,14 +31,14 @@ func (g *generation) watchTopic(ctx context.Context) {
 	}
 }
 
-// refreshHigh notes the ends of the partitions, and reports whether one of them
-// ends before what was read of it. It ignores a failure: the readers meet it too.
+// refreshHigh records the ends of the partitions, and reports whether one of them ends
+// before what was read of it. It ignores a failure: the readers notice it too.
 func (g *generation) refreshHigh(ctx context.Context) (shorter bool) {
 	if len(g.parts) == 0 {
 		return false
 	}
 	ids := make([]int, len(g.parts))
-	read := make(map[int]int64, len(g.parts)) // as it was before the question
+	read := make(map[int]int64, len(g.parts)) // as it was before the request
 	for i, p := range g.parts {
 		ids[i], read[p.id] = p.id, p.tracker.progress().next
 	}
@@ -71,12 +71,12 @@ func (g *generation) compareTopic(ctx context.Context) {
 	case !known, !leader:
 	case n > assigned:
 		signal(g.topicGrown)
-	case n < assigned: // it was deleted, and perhaps made again
+	case n < assigned: // it was deleted, and perhaps recreated
 		signal(g.topicGone)
 	}
 }
 
-// countPartitions returns the number of the topic's partitions, and notes when
+// countPartitions returns the number of the topic's partitions, and records when
 // there are none. known is false when no broker answered.
 func (g *generation) countPartitions(ctx context.Context) (partitions int, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)

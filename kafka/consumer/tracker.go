@@ -13,7 +13,7 @@ import (
 // run is a range of offsets: first is in it, next is the offset after it.
 type run struct{ first, next int64 }
 
-// unknownOffset stands for an offset that is not known yet.
+// unknownOffset is an offset that is not known yet.
 const unknownOffset int64 = -1
 
 // tracker records which offsets of one partition are finished. Messages begin in
@@ -21,7 +21,7 @@ const unknownOffset int64 = -1
 //
 // It is a list of spans in offset order: a span is one message in flight or a whole
 // run of finished ones, and two finished neighbours are always one span. However
-// long a slow message stands at the head, there are never more than twice as many
+// long a slow message stays at the head, there are never more than twice as many
 // spans as messages in flight, plus one.
 //
 // A tracker lives through generations: handlers that began in one may finish in a
@@ -40,8 +40,8 @@ type tracker struct {
 	restored  []run  // finished at or above next, known from a commit's metadata; ascending
 	version   uint64 // changes with everything that a commit would say
 	saved     uint64 // the version that the broker has accepted
-	// doubtUntil is until when an older checkpoint may be stored over a newer one;
-	// zero: none is under way.
+	// doubtUntil is the time until which an older checkpoint may still be stored over a
+	// newer one; zero: none is under way.
 	doubtUntil time.Time
 	epoch      uint64 // changes with reset, after which commits may go back
 }
@@ -54,7 +54,7 @@ type span struct {
 	before, after *span
 }
 
-// newTracker starts at a committed offset, or unknown.
+// newTracker returns a tracker that starts at a committed offset, or unknownOffset.
 func newTracker(committed int64) *tracker {
 	return &tracker{
 		room: make(chan struct{}, 1), idle: make(chan struct{}, 1),
@@ -62,9 +62,9 @@ func newTracker(committed int64) *tracker {
 	}
 }
 
-// admit reports whether the message at off is still to be done. It is not when it
-// was taken before, and not when an earlier owner of the partition has finished
-// it; the latter counts as finished from here on.
+// admit reports whether the message at off is still to be done: it was not begun or
+// skipped before, and no earlier owner of the partition has finished it. One that an
+// earlier owner has finished counts as finished from here on.
 func (t *tracker) admit(off int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -93,7 +93,7 @@ func (t *tracker) advance(next int64) {
 	}
 }
 
-// skip takes the message at off as finished without any work.
+// skip records the message at off as finished without any work.
 func (t *tracker) skip(off int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,11 +113,11 @@ func (t *tracker) skipLocked(off int64) {
 	}
 }
 
-// begin takes the message at off into work.
+// begin records the message at off as in flight.
 func (t *tracker) begin(off int64) *span {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.head == nil { // what lay between does not exist in the partition
+	if t.head == nil { // the offsets between do not exist in the partition
 		t.low = off
 	}
 	t.advance(off + 1)
@@ -157,9 +157,9 @@ func (t *tracker) finish(s *span) {
 	}
 }
 
-// jump moves on to an offset above next, because what lies between is not in the
-// partition any more. It returns the number of offsets between that are not known
-// to be finished.
+// jump moves on to an offset above next, because the offsets between are not in the
+// partition any more. It returns the number of them that are not known to be
+// finished.
 func (t *tracker) jump(to int64) (lost int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -182,8 +182,8 @@ func (t *tracker) jump(to int64) (lost int64) {
 	return lost
 }
 
-// reset starts anew at an offset, which may be below what was committed: this is not the
-// partition that it was committed for. What is in flight no longer counts.
+// reset starts over at an offset, which may be below what was committed: this is not
+// the partition that it was committed for. Messages in flight no longer count.
 func (t *tracker) reset(to int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -216,10 +216,10 @@ func (t *tracker) restore(runs []run) {
 }
 
 // resume reports whether the tracker can go on from the offset that the group has
-// stored, and if so takes it as committed. It can from the last commit that the
-// broker is known to have accepted (a commit that timed out may have been stored
-// later) up to low, below which everything is done here. A lower offset was set
-// back by somebody, and a higher one comes from a member that went on.
+// stored, and if so records it as committed. The offset may be between the last commit
+// that the broker is known to have accepted (one that timed out may have been stored
+// later) and low, below which everything is done. A lower one was set back by an
+// operator, and a higher one comes from a member that went on.
 func (t *tracker) resume(stored int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -240,7 +240,8 @@ func (t *tracker) waitIdle(ctx context.Context) error {
 	return t.wait(ctx, t.idle, func() bool { return t.working == 0 })
 }
 
-// wait waits until ready, which is called with mu held, and again after each signal.
+// wait waits until ready, which it calls with mu held, is true. It checks again after
+// each signal.
 func (t *tracker) wait(ctx context.Context, changed <-chan struct{}, ready func() bool) error {
 	for {
 		t.mu.Lock()
@@ -289,11 +290,11 @@ func signal(c chan struct{}) {
 	}
 }
 
-// checkpoint is what a commit says about one partition.
+// checkpoint is the part of a commit about one partition.
 type checkpoint struct {
 	low  int64 // the offset to commit
 	runs []run // finished above low, ascending
-	// version and epoch are those of the tracker when the checkpoint was taken.
+	// version and epoch are the tracker's when the checkpoint was taken.
 	version, epoch uint64
 }
 
@@ -321,9 +322,9 @@ func (cp checkpoint) request(partition, limit int) kafka.OffsetCommit {
 	return kafka.OffsetCommit{Partition: partition, Offset: cp.low, Metadata: encodeRuns(cp.low, cp.runs, limit)}
 }
 
-// accepted notes that the broker has stored a checkpoint, and when it was sent. Runs
-// that did not fit wait for the next change: another commit would say the same.
-func (t *tracker) accepted(cp checkpoint, sent time.Time) {
+// commitAccepted records that the broker has stored a checkpoint, sent at that time.
+// Runs that did not fit wait for the next change: another commit would say the same.
+func (t *tracker) commitAccepted(cp checkpoint, sent time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if cp.epoch != t.epoch {
@@ -335,15 +336,15 @@ func (t *tracker) accepted(cp checkpoint, sent time.Time) {
 	}
 }
 
-// unanswered notes that a checkpoint was sent and not answered. It may still lie in a
-// socket and be stored over newer ones, so these are sent again until it cannot any more.
-func (t *tracker) unanswered() {
+// commitUnanswered records that a checkpoint was sent and not answered. It may still be
+// stored over newer ones, so these are sent again until that is no longer possible.
+func (t *tracker) commitUnanswered() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.doubtUntil = time.Now().Add(requestTimeout)
 }
 
-// progress is where a tracker stands, for Status.
+// progress is the state of a tracker, for Status.
 type progress struct {
 	low, next, committed int64
 	working, spans       int

@@ -57,7 +57,7 @@ func TestTrackerCommitsNothingTwice(t *testing.T) {
 	if _, ok := tr.checkpoint(); !ok {
 		t.Error("a checkpoint that the broker has not accepted is forgotten")
 	}
-	tr.accepted(m, time.Now())
+	tr.commitAccepted(m, time.Now())
 	if _, ok := tr.checkpoint(); ok {
 		t.Error("a checkpoint that the broker has accepted is sent again")
 	}
@@ -93,7 +93,7 @@ func TestTrackerSkipsWhatIsRestored(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(100)
 	tr.restore([]run{{102, 104}, {110, 120}})
-	tr.restore([]run{{90, 95}, {103, 105}, {112, 113}}) // overlaps are one, what lies below is dropped
+	tr.restore([]run{{90, 95}, {103, 105}, {112, 113}}) // overlaps are merged, offsets below next dropped
 
 	var admitted []int64
 	for off := int64(100); off < 107; off++ {
@@ -187,7 +187,7 @@ func TestTrackerResetForgetsWhatIsInFlight(t *testing.T) {
 	stale, _ := tr.checkpoint()
 	tr.reset(3)
 	tr.finish(a)
-	tr.accepted(stale, time.Now())
+	tr.commitAccepted(stale, time.Now())
 	if p := tr.progress(); p.low != 3 || p.next != 3 || p.working != 0 || p.committed != unknownOffset {
 		t.Errorf("after the reset %+v, want all at 3", p)
 	}
@@ -285,7 +285,7 @@ func FuzzTracker(f *testing.F) {
 				}
 				at = r.next
 			}
-			tr.accepted(m, time.Now())
+			tr.commitAccepted(m, time.Now())
 		}
 		for _, op := range ops {
 			switch {

@@ -18,8 +18,8 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
-// While commits fail nothing new begins, because a crash would repeat all of it; when
-// they work again, all goes on.
+// TestNothingBeginsWhileCommitsFail: while commits fail nothing new begins, because a
+// crash would repeat all of it; when they work again, all goes on.
 func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -45,7 +45,8 @@ func TestNothingBeginsWhileCommitsFail(t *testing.T) {
 	}
 }
 
-// A partition that cannot be read does not hold up others, and shows in the status.
+// TestOnePartitionCannotBeRead: a partition that cannot be read does not hold up
+// others, and shows in the status.
 func TestOnePartitionCannotBeRead(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -68,7 +69,8 @@ func TestOnePartitionCannotBeRead(t *testing.T) {
 	b.eventually("all is well", func() bool { return w.Status().PartitionsDown() == 0 })
 }
 
-// A broker that hangs does not hold up the end of the program.
+// TestShutdownWithABrokerThatHangs: a broker that hangs does not hold up the end of the
+// program.
 func TestShutdownWithABrokerThatHangs(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -86,7 +88,8 @@ func TestShutdownWithABrokerThatHangs(t *testing.T) {
 	}
 }
 
-// When a broker answers again within the grace, what is finished is committed.
+// TestShutdownWaitsForTheBrokerToCommit: when a broker answers again within the grace,
+// what is finished is committed.
 func TestShutdownWaitsForTheBrokerToCommit(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -143,8 +146,8 @@ func TestRunWithoutABroker(t *testing.T) {
 	}
 }
 
-// The broker goes away and comes back with its data. What was in flight goes on in
-// place; nothing is lost and nothing is done twice.
+// TestBrokerRestart: the broker goes away and comes back with its data. What was in
+// flight goes on in place; nothing is lost and nothing is done twice.
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2, true)
@@ -178,7 +181,8 @@ func TestBrokerRestart(t *testing.T) {
 	}
 }
 
-// A commit names generation and member, so a past generation cannot set an offset back.
+// TestAStaleGenerationIsRefused: a commit names generation and member, so a past
+// generation cannot set an offset back.
 func TestAStaleGenerationIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
@@ -216,8 +220,8 @@ func TestCommitRefusesWhatIsNoOffset(t *testing.T) {
 	}
 }
 
-// Partitions that are added are read from their first message, also by a group
-// that began at the end of the topic.
+// TestNewPartitionsAreReadFromTheirFirstMessage: partitions that are added are read
+// from their first message, also by a group that began at the end of the topic.
 func TestNewPartitionsAreReadFromTheirFirstMessage(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
@@ -247,7 +251,8 @@ func TestNewPartitionsAreReadFromTheirFirstMessage(t *testing.T) {
 	}
 }
 
-// A group that has committed goes on there, whatever Start says.
+// TestStartLastIsForNewGroupsOnly: a group that has committed goes on there, whatever
+// Start says.
 func TestStartLastIsForNewGroupsOnly(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2)
@@ -263,8 +268,8 @@ func TestStartLastIsForNewGroupsOnly(t *testing.T) {
 	}
 }
 
-// A topic that is deleted and made again is a new one: the offsets of the old
-// mean nothing in it.
+// TestATopicMadeAgainIsReadFromItsFirstMessage: a topic that is deleted and made again
+// is a new one: the offsets of the old mean nothing in it.
 func TestATopicMadeAgainIsReadFromItsFirstMessage(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 2)
@@ -309,8 +314,8 @@ func TestOffsetBeyondTheEnd(t *testing.T) {
 	}
 }
 
-// What retention deletes before it is read is counted, whether the worker was
-// away or is too slow.
+// TestDeletedMessagesAreCounted: what retention deletes before it is read is counted,
+// whether the worker was away or is too slow.
 func TestDeletedMessagesAreCounted(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
@@ -377,7 +382,8 @@ func (b *testbed) transaction(partition int, commit bool) {
 	}
 }
 
-// While a dependency is down the same message is handled again, and Status shows it.
+// TestTransientErrorsAreTriedAgain: while a dependency is down the same message is
+// handled again, and Status shows it.
 func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
@@ -408,8 +414,9 @@ func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	}
 }
 
-// A broker that accepts less metadata than we write gets as much as it accepts, at
-// once: there may be no other change to commit for as long as the slow messages take.
+// TestMetadataThatIsTooLargeIsCut: a broker that accepts less metadata than we write
+// gets as much as it accepts, at once: there may be no other change to commit for as
+// long as the slow messages take.
 func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 	t.Parallel()
 	for limit, least := range map[int]int{200: 34, 40: 4, 8: 0} {
@@ -446,9 +453,10 @@ func TestMetadataThatIsTooLargeIsCut(t *testing.T) {
 	}
 }
 
-// A topic that was made again so fast that no reader noticed is recognised by a
-// partition that ends below what was read of it.
-func TestAPartitionThatEndsBelowWhatWasReadIsReadAnew(t *testing.T) {
+// TestAPartitionThatEndsBelowWhatWasReadIsReadAgain: a topic that was made again so fast
+// that no reader noticed is recognised by a partition that ends below what was read of
+// it.
+func TestAPartitionThatEndsBelowWhatWasReadIsReadAgain(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
 	b.publish(0, values("m", 3)...)

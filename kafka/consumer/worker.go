@@ -16,11 +16,11 @@ type task struct {
 	p     *partition
 	span  *span
 	msg   event.Message
-	size  int64 // what it takes of Consumer.budget
+	size  int64 // its part of Consumer.budget
 	fault error // set when the message is to become a dead letter without its handler
 }
 
-// work handles one task after the other until there will be no more. A reader starts a
+// work handles one task after the other until there are no more. A reader starts a
 // worker only when none is idle, and at most Config.MaxInFlight. Workers live on
 // because growing a fresh stack costs a fifth of validating an event.
 func (c *Consumer) work(t task) {
@@ -47,8 +47,8 @@ func (c *Consumer) work(t task) {
 	}
 }
 
-// handle calls the handler until the message is done, or has turned out to be
-// impossible (fault), or ctx has ended.
+// handle calls the handler until the message is done, has failed permanently (fault),
+// or ctx has ended.
 func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, attempts int, fault error) {
 	for attempts = 1; ; attempts++ {
 		err := c.call(ctx, m)
@@ -118,7 +118,7 @@ func (c *Consumer) waitRetry(ctx context.Context, r *retries, m *event.Message, 
 	return backoff.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}.Wait(ctx, attempts)
 }
 
-// retries counts the messages in flight that something holds up.
+// retries counts the messages in flight that are held up by one cause.
 type retries struct {
 	cause string
 	log   outage.Limiter
@@ -152,8 +152,8 @@ func (r *retries) current() (count int, since time.Time) {
 
 const summaryInterval = 5 * time.Second // between checks whether a summary is due
 
-// summarizeDeadLetters logs the number of dead letters without a line of their own until
-// ctx ends, and then the rest: the next one, which would count them, may never come.
+// summarizeDeadLetters logs how many dead letters had no line of their own, until ctx
+// ends, and then the rest: the next one, whose line would count them, may never come.
 func (c *Consumer) summarizeDeadLetters(ctx context.Context) {
 	tick := time.NewTicker(summaryInterval)
 	defer tick.Stop()

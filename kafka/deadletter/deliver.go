@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// batchLetters is how many letters are published before they are marked: as many
-	// as are published again after a run that was killed.
+	// batchLetters is how many letters are published before they are marked: after a
+	// run that was killed, as many are published again.
 	batchLetters = 100
 	// batchBytes closes a batch as well; the last letter may exceed it.
 	batchBytes = 512 << 10
 )
 
-// batch is letters of one partition that are published and marked together.
+// batch is a group of letters of one partition, published and marked together.
 type batch struct {
 	partition int // of the letters
 	items     []item
@@ -51,14 +51,14 @@ func (b *batch) publishes(id identity) bool {
 	return slices.ContainsFunc(b.items, func(i item) bool { return i.message != nil && i.identity == id })
 }
 
-// deliver publishes a batch and marks what the broker has accepted of it, even if the
-// rest fails. ctx should outlast the program's.
+// deliver publishes a batch and marks the letters that the broker has accepted, even if
+// the rest fails. ctx should outlast the program's.
 func (q *Queue) deliver(ctx context.Context, partitions []int, b *batch) error {
 	groups := make(map[int][]*item)
 	for i := range b.items {
 		item := &b.items[i]
 		if item.message == nil {
-			item.sent = true // by another letter
+			item.sent = true // with another letter
 			continue
 		}
 		to := targetPartition(item, partitions)
@@ -113,7 +113,7 @@ func tooLarge(err error) bool {
 	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
 }
 
-// mark notes in the topic of dead letters what was sent of a batch.
+// mark writes a mark for the letters of a batch that were sent.
 func (q *Queue) mark(ctx context.Context, b *batch) error {
 	var offsets []int64
 	for i := range b.items {
@@ -123,8 +123,8 @@ func (q *Queue) mark(ctx context.Context, b *batch) error {
 	}
 	if len(offsets) > 0 {
 		err := q.produce(ctx, q.Topic(), b.partition, &message{
-			// A unique key keeps a mark in a compacted topic, which takes no messages
-			// without a key and keeps one of each.
+			// A compacted topic accepts only messages with a key and keeps one message
+			// per key, so each mark has a unique one.
 			key:     []byte("mark-" + rand.Text()),
 			value:   encodeRuns(offsets),
 			headers: []event.Header{{Key: HeaderRedriven, Value: []byte("1")}},

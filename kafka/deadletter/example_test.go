@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/kafka/deadletter"
 )
 
-// Redrives the letters of a panic that has been fixed.
+// This redrives the letters of a panic that has been fixed.
 func ExampleQueue_Redrive() {
 	broker, err := broker.Start(broker.Config{Topics: map[string]int32{"llm.requests.completed": 1}})
 	if err != nil {
@@ -47,5 +47,5 @@ func ExampleParseID() {
 	fmt.Println(err)
 	// Output:
 	// 0 12 <nil>
-	// "12" is no letter
+	// "12" is not the id of a letter
 }

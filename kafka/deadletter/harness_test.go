@@ -92,7 +92,7 @@ func eventValue(id string, more ...string) kafka.Bytes {
 	return kafka.NewBytes([]byte(`{"event":"llm_request_completed","request_id":"` + id + `"` + strings.Join(more, "") + `}`))
 }
 
-// event returns the message of a valid event.
+// newEvent returns the message of a valid event.
 func newEvent(id string) kafka.Record {
 	return kafka.Record{
 		Key:     kafka.NewBytes([]byte(id)),

@@ -27,7 +27,7 @@ func identify(at Origin, m *message) identity {
 	return identity(h.Sum(nil))
 }
 
-// maxIdentities bounds what a run remembers of the messages that it has sent.
+// maxIdentities bounds the sent messages that a run remembers.
 const maxIdentities = 200_000
 
 // identitySet holds the identities added last: at least maxIdentities/2. That is

@@ -11,10 +11,10 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-// TestTopicMadeAnew: the topic of events was deleted and made again, so its offsets
+// TestRecreatedTopic: the topic of events was deleted and made again, so its offsets
 // begin at 0 while the letters of the first one are still there. Two letters with the
 // same origin can then be of two messages, and both are redriven.
-func TestTopicMadeAnew(t *testing.T) {
+func TestRecreatedTopic(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	other := b.letter("a", eval.ReasonPanic, 5)

@@ -31,7 +31,7 @@ func ParseID(s string) (ID, error) {
 	p, errP := strconv.ParseUint(partition, 10, 31)
 	o, errO := strconv.ParseUint(offset, 10, 63)
 	if !ok || errP != nil || errO != nil {
-		return ID{}, fmt.Errorf("%q is no letter", s)
+		return ID{}, fmt.Errorf("%q is not the id of a letter", s)
 	}
 	return ID{Partition: int(p), Offset: int64(o)}, nil //nolint:gosec // ParseUint bounded both
 }
@@ -74,8 +74,8 @@ func (l *Letter) Bytes() int { return l.message().size() }
 // message returns the message that died, as far as the letter has it.
 func (l *Letter) message() *message { return &message{key: l.Key, value: l.Value, headers: l.Headers} }
 
-// letterOf reads a letter from a record of a partition. Headers of ours that cannot be
-// parsed leave their fields zero.
+// letterOf reads a letter from a record of a partition. A worker's header that cannot be
+// parsed leaves its field zero.
 func letterOf(partition int, r *kafka.Record) (*Letter, error) {
 	m, err := messageOf(r)
 	if err != nil {
@@ -119,7 +119,7 @@ func parseCount(s string) int {
 	return int(n) //nolint:gosec // 31 bits
 }
 
-// message is what is published to a topic.
+// message is a message as it is published to a topic.
 type message struct {
 	key, value []byte
 	headers    []event.Header

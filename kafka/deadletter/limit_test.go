@@ -33,7 +33,7 @@ func TestLimitPassesSkipped(t *testing.T) {
 	t.Parallel()
 	const most = 2000
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = most })
-	// With the header of a redrive it is more than the broker takes.
+	// With the header of a redrive it is more than the broker accepts.
 	large := kafka.Record{Value: eventValue("r"), Headers: []kafka.Header{{Key: "noise", Value: noise(most - 150)}}}
 	b.write(b.cfg.Topic, 0, large)
 	truncated := kafka.Record{Headers: b.letter("", eval.ReasonPanic, 0, kafka.Header{Key: consumer.HeaderTruncated, Value: []byte(consumer.TruncatedAll)}).Headers[2:]}

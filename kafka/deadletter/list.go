@@ -19,15 +19,15 @@ type Summary struct {
 	Reasons  []Count // of Letters, the most frequent first
 }
 
-// Count is the letters of one reason.
+// Count counts the letters of one reason.
 type Count struct {
 	Reason         eval.Reason
 	Letters        int
 	Oldest, Newest time.Time // of their deaths
 }
 
-// maxReasons bounds the reasons that are counted apart. Workers write about 20, but
-// any text may stand in a letter.
+// maxReasons bounds the reasons that are counted separately. Workers write about 20,
+// but a letter may hold any text.
 const maxReasons = 100
 
 // List calls each with the chosen letters, in the order of partition and offset, at
@@ -46,7 +46,7 @@ func (q *Queue) List(ctx context.Context, f Filter, redriven bool, progress func
 	counts := make(map[eval.Reason]*Count)
 	for i := range r.parts {
 		err := r.letters(ctx, &r.parts[i], func(l *Letter) error {
-			if !f.wants(l) {
+			if !f.matches(l) {
 				return nil
 			}
 			if l.Redriven {
@@ -95,7 +95,7 @@ func tally(counts map[eval.Reason]*Count, l *Letter) {
 	}
 }
 
-// ErrNotFound says that no letter has an id.
+// ErrNotFound says that no letter has the id.
 var ErrNotFound = errors.New("no such letter")
 
 // Letter returns one letter, including its content.

@@ -21,7 +21,7 @@ type run struct{ first, last int64 }
 // marks are the letters of one partition that were redriven.
 type marks struct {
 	runs   []run
-	merged int // the first runs, which are ascending and do not touch
+	merged int // number of runs at the front that are ascending and do not touch
 }
 
 // maxUnmerged is how many runs are added before they are sorted and merged.

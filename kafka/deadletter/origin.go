@@ -20,13 +20,13 @@ type OriginState string
 const (
 	OriginPresent  OriginState = "there"    // still in its topic
 	OriginDeleted  OriginState = "deleted"  // retention or compaction has removed it
-	OriginReplaced OriginState = "replaced" // another message has its offset: the topic was made again
+	OriginReplaced OriginState = "replaced" // another message has its offset: the topic was recreated
 	OriginNoTopic  OriginState = "no_topic" // the topic, or its partition, is gone
 	OriginUnknown  OriginState = "unknown"  // the letter does not name its origin
 )
 
 // clockSkew is how far the clock of a message's publisher may be ahead of the
-// worker's. A message that is younger than its letter is another one.
+// worker's. A message that is younger than the letter is not the letter's.
 const clockSkew = 5 * time.Minute
 
 // OriginState finds out whether the message of a letter is still in its origin topic.
@@ -77,7 +77,7 @@ func (q *Queue) original(ctx context.Context, l *Letter) (*message, OriginState,
 	return out, state, nil
 }
 
-// matches reports whether a letter can be that of a message, judging by what was not
+// matches reports whether a letter can be of this message, judging by what was not
 // truncated.
 func (l *Letter) matches(m *message) bool {
 	if l.Truncated == consumer.TruncatedAll {

@@ -25,8 +25,8 @@ const (
 	pauseMax = 2 * time.Second
 )
 
-// ErrEmpty says that the topic of events exists and that of dead letters does not:
-// nothing has died yet.
+// ErrEmpty says that the topic of events exists but the topic of dead letters does
+// not: nothing has died yet.
 var ErrEmpty = errors.New("no dead letters")
 
 // Queue is the dead letters of one topic. It is safe for concurrent use.
@@ -34,7 +34,7 @@ type Queue struct {
 	cfg        consumer.Config
 	transport  *kafka.Transport
 	client     *kafka.Client
-	batch      int           // letters that are published before they are marked
+	batchSize  int           // letters that are published before they are marked
 	retryLimit time.Duration // for the attempts at one request
 }
 
@@ -47,7 +47,7 @@ func Open(cfg consumer.Config) (*Queue, error) {
 	transport := conn.NewTransport(cfg.Config)
 	client := conn.NewClient(cfg.Config, transport)
 	client.Timeout = requestTimeout // half of it is for replicas, which would have 500 ms without it
-	return &Queue{cfg: cfg, transport: transport, client: client, batch: batchLetters, retryLimit: retryLimit}, nil
+	return &Queue{cfg: cfg, transport: transport, client: client, batchSize: batchLetters, retryLimit: retryLimit}, nil
 }
 
 // Close closes the connections.
@@ -86,7 +86,7 @@ type span struct {
 	from, to  int64
 }
 
-// spans returns what the partitions of the dead letters hold now.
+// spans returns the offsets that the partitions of the dead letters hold now.
 func (q *Queue) spans(ctx context.Context) ([]span, error) {
 	ids, err := q.partitions(ctx, q.Topic())
 	if err != nil {
@@ -106,7 +106,7 @@ func (q *Queue) spans(ctx context.Context) ([]span, error) {
 	return q.bounds(ctx, q.Topic(), ids)
 }
 
-// bounds returns what partitions hold now.
+// bounds returns the offsets that partitions hold now.
 func (q *Queue) bounds(ctx context.Context, topic string, ids []int) ([]span, error) {
 	asked := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {
@@ -123,8 +123,8 @@ func (q *Queue) bounds(ctx context.Context, topic string, ids []int) ([]span, er
 	return out, nil
 }
 
-// since moves the start of each span to the first message of that time or later.
-func (q *Queue) since(ctx context.Context, spans []span, t time.Time) error {
+// trimBefore moves the start of each span to the first message at that time or later.
+func (q *Queue) trimBefore(ctx context.Context, spans []span, t time.Time) error {
 	asked := make([]kafka.OffsetRequest, len(spans))
 	for i, s := range spans {
 		asked[i] = kafka.TimeOffsetOf(s.partition, t)
@@ -173,7 +173,7 @@ func (q *Queue) listOffsets(ctx context.Context, topic string, asked []kafka.Off
 }
 
 // retry makes a request until it succeeds, fails for good, or retryLimit has passed.
-// The error is that of the last attempt that the limit did not cut short.
+// It returns the error of the last attempt that the limit did not cut short.
 func (q *Queue) retry(ctx context.Context, request func(context.Context) error) error {
 	all, cancel := context.WithTimeout(ctx, q.retryLimit)
 	defer cancel()

@@ -33,16 +33,16 @@ func (f Filter) All() bool {
 	return len(f.IDs) == 0 && f.Match == nil && f.Reason == "" && f.Key == "" && f.Prefix == "" && f.Since.IsZero() && f.Until.IsZero() && f.Limit == 0
 }
 
-func (f Filter) wants(l *Letter) bool {
+func (f Filter) matches(l *Letter) bool {
 	return (f.Reason == "" || l.Reason == f.Reason) &&
-		f.wantsKey(string(l.Key)) &&
+		f.matchesKey(string(l.Key)) &&
 		(f.Since.IsZero() || !l.Time.Before(f.Since)) &&
 		(f.Until.IsZero() || l.Time.Before(f.Until)) &&
 		(f.Match == nil || f.Match(l))
 }
 
-// wantsKey reports whether a key is Key or begins with Prefix.
-func (f Filter) wantsKey(key string) bool {
+// matchesKey reports whether a key is Key or begins with Prefix.
+func (f Filter) matchesKey(key string) bool {
 	switch {
 	case f.Key == "" && f.Prefix == "":
 		return true
@@ -60,10 +60,10 @@ type reader struct {
 	step    func(done, total int64) // never nil
 	done    int64                   // offsets in the spans that were read
 	total   int64
-	missing []ID // of the filter, and outside of what the topic holds
+	missing []ID // ids of the filter that the topic does not hold
 }
 
-// part is what is read of one partition.
+// part is the part of a read that is about one partition.
 type part struct {
 	id     int
 	marks  marks
@@ -78,7 +78,7 @@ func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total in
 		return nil, err
 	}
 	if !f.Since.IsZero() {
-		if err := q.since(ctx, spans, f.Since); err != nil {
+		if err := q.trimBefore(ctx, spans, f.Since); err != nil {
 			return nil, err
 		}
 	}
@@ -103,7 +103,7 @@ func (q *Queue) open(ctx context.Context, f Filter, progress func(done, total in
 	return r, nil
 }
 
-// plan makes the parts: the whole spans, or those pieces of them that hold the ids.
+// plan sets the parts: the whole spans, or the pieces of them that hold the ids.
 func (r *reader) plan(spans []span, ids []ID) {
 	if len(ids) == 0 {
 		for _, s := range spans {

@@ -32,7 +32,7 @@ const (
 	SkipLimit     SkipReason = "redrives"       // it was redriven too often
 	SkipHopeless  SkipReason = "hopeless"       // it would certainly die again
 	SkipTruncated SkipReason = "truncated"      // it was truncated, and the whole message is gone
-	SkipTooLarge  SkipReason = "broker_refuses" // the broker takes no message as large
+	SkipTooLarge  SkipReason = "broker_refuses" // the broker accepts no message that large
 )
 
 // Options say how to redrive.
@@ -44,8 +44,8 @@ type Options struct {
 	Force bool
 	// DryRun publishes nothing and marks nothing.
 	DryRun bool
-	// Progress is called with how many offsets of how many have been passed; may be
-	// nil.
+	// Progress is called with the number of offsets that were read, and of all; nil:
+	// it is not.
 	Progress func(done, total int64)
 }
 
@@ -61,7 +61,7 @@ func (o Options) Validate() fault.List {
 	return faults
 }
 
-// Result is what became of one letter.
+// Result is the outcome for one letter.
 type Result struct {
 	Letter *Letter // only its ID is set if there is no such letter
 	Action Action
@@ -72,7 +72,7 @@ type Result struct {
 // Totals count the results of a redrive.
 type Totals struct {
 	Redriven, Skipped, Duplicates int
-	// Before counts letters that the filter chose and an earlier run redrove. They are
+	// AlreadyRedriven counts the chosen letters that an earlier run redrove. They are
 	// left alone and have no Result.
 	AlreadyRedriven int
 }
@@ -109,7 +109,7 @@ func (q *Queue) Redrive(ctx context.Context, f Filter, o Options, each func(Resu
 		}
 	}
 	for i := range r.parts {
-		err := run.part(ctx, r, &r.parts[i])
+		err := run.redrivePart(ctx, r, &r.parts[i])
 		if errors.Is(err, errStop) {
 			break
 		}
@@ -132,10 +132,10 @@ type redriveRun struct {
 	batch      batch
 }
 
-// part redrives the letters of one partition.
-func (r *redriveRun) part(ctx context.Context, in *reader, p *part) error {
+// redrivePart redrives the letters of one partition.
+func (r *redriveRun) redrivePart(ctx context.Context, in *reader, p *part) error {
 	r.batch = batch{partition: p.id}
-	err := in.letters(ctx, p, func(l *Letter) error { return r.letter(ctx, l) })
+	err := in.letters(ctx, p, func(l *Letter) error { return r.decide(ctx, l) })
 	if err != nil && !errors.Is(err, errStop) {
 		return err
 	}
@@ -145,12 +145,12 @@ func (r *redriveRun) part(ctx context.Context, in *reader, p *part) error {
 	return err
 }
 
-// letter decides about one letter. It returns errStop at the filter's limit.
-func (r *redriveRun) letter(ctx context.Context, l *Letter) error {
+// decide adds a letter to the batch or skips it; errStop: the limit is reached.
+func (r *redriveRun) decide(ctx context.Context, l *Letter) error {
 	if l.Redriven && l.Truncated == "" { // of a truncated letter the message is not known
 		r.sent.add(identify(l.Origin, l.message()))
 	}
-	if !r.filter.wants(l) {
+	if !r.filter.matches(l) {
 		return nil
 	}
 	if l.Redriven {
@@ -253,7 +253,7 @@ func (q *Queue) WouldDie(l *Letter) string {
 }
 
 func (r *redriveRun) flushIfFull(ctx context.Context) error {
-	if len(r.batch.items) < r.q.batch && r.batch.bytes < batchBytes {
+	if len(r.batch.items) < r.q.batchSize && r.batch.bytes < batchBytes {
 		return nil
 	}
 	return r.flush(ctx)
@@ -271,13 +271,13 @@ func (r *redriveRun) flush(ctx context.Context) error {
 	r.batch = batch{partition: b.partition}
 	var err error
 	if !r.opts.DryRun {
-		// Not interrupted, because what is published has to be marked. Each request ends
+		// Not interrupted, because published letters have to be marked. Each request ends
 		// after retryLimit at the latest.
 		err = r.q.deliver(context.WithoutCancel(ctx), r.partitions, &b)
 	}
 	for i := range b.items {
 		if err != nil && !b.items[i].done {
-			continue // it is not done, or that is not known
+			continue // not done, or not known to be
 		}
 		if reported := r.report(&b.items[i]); reported != nil {
 			return errors.Join(err, reported)
@@ -290,7 +290,7 @@ func (r *redriveRun) flush(ctx context.Context) error {
 func (r *redriveRun) report(item *item) error {
 	switch {
 	case item.rejected:
-		return r.skip(item.letter, SkipTooLarge, fmt.Sprintf("the broker takes no message of %d bytes", item.letter.Bytes()))
+		return r.skip(item.letter, SkipTooLarge, fmt.Sprintf("the broker accepts no message of %d bytes", item.letter.Bytes()))
 	case item.message == nil:
 		r.totals.Duplicates++
 		return r.each(Result{Letter: item.letter, Action: ActionDuplicate})

@@ -45,7 +45,7 @@ func TestRedrive(t *testing.T) {
 		t.Errorf("summary %+v", sum)
 	}
 
-	// A null value is no event, so it takes force.
+	// A null value is not an event, so it needs Force.
 	results, totals := b.redrive(Filter{Reason: eval.ReasonPanic}, DefaultOptions())
 	if diff := cmp.Diff(Totals{Redriven: 2, Skipped: 1}, totals); diff != "" {
 		t.Errorf("%v (-want +got):\n%s", results, diff)
@@ -240,7 +240,7 @@ func TestDuplicates(t *testing.T) {
 			b.write(b.cfg.DeadLetters(), 0, b.letter("a", eval.ReasonPanic, 0), b.letter("a", eval.ReasonPanic, 0), b.letter("b", eval.ReasonPanic, 1))
 			b.write(b.cfg.DeadLetters(), 1, b.letter("b", eval.ReasonPanic, 1))
 			q := b.open()
-			q.batch = size
+			q.batchSize = size
 			got, _ := redriveWith(t, q, Filter{}, DefaultOptions())
 			if diff := cmp.Diff([]string{"a redriven", "a duplicate", "b redriven", "b duplicate"}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -265,7 +265,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(fmt.Sprintf("k%d", i), eval.ReasonPanic, i))
 	}
 	q := b.open()
-	q.batch, q.retryLimit = batch, 500*time.Millisecond
+	q.batchSize, q.retryLimit = batch, 500*time.Millisecond
 	var restore func()
 	var done []string
 	_, err := q.Redrive(t.Context(), Filter{}, DefaultOptions(), func(r Result) error {
@@ -303,7 +303,7 @@ func TestAnInterruptEndsBetweenBatches(t *testing.T) {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(want[i], eval.ReasonPanic, i))
 	}
 	q := b.open()
-	q.batch = 2
+	q.batchSize = 2
 	ctx, cancel := context.WithCancel(t.Context())
 	totals, err := q.Redrive(ctx, Filter{}, DefaultOptions(), func(Result) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) || totals.Redriven != 2 {
@@ -405,7 +405,7 @@ func TestTruncatedAndGone(t *testing.T) {
 }
 
 // TestTooLargeForOneRequest: letters that are too large together are published one by
-// one, and one that the broker never takes is skipped.
+// one, and one that the broker never accepts is skipped.
 func TestTooLargeForOneRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, func(c *broker.Config) { c.MaxMessageBytes = 2000 })

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// fetchBytes is how much one fetch asks for. A larger message comes alone.
+	// fetchBytes is how much one fetch asks for. A larger message arrives by itself.
 	fetchBytes = 4 << 20
 	// maxEmpty is how many fetches in a row may return nothing before the end.
 	maxEmpty = 20
@@ -34,7 +34,7 @@ func (q *Queue) scan(ctx context.Context, topic string, s span, fn func(*kafka.R
 				return err
 			}
 			if after[0].from <= next {
-				return fmt.Errorf("read %s/%d: it ends before %d: the topic was made anew meanwhile", topic, s.partition, next)
+				return fmt.Errorf("read %s/%d: it ends before %d: the topic was recreated meanwhile", topic, s.partition, next)
 			}
 			next = after[0].from
 			continue

@@ -76,7 +76,7 @@ func parseBatch(b []byte) (batch, error) {
 	return h, nil
 }
 
-// last returns the offset of the last record that the batch was written with.
+// last returns the offset of the batch's last record, even if that was compacted away.
 func (h batch) last() int64 { return h.base + int64(h.lastDelta) }
 
 // control reports whether the records are markers of transactions.

@@ -19,17 +19,17 @@ import (
 )
 
 const (
-	stepBytes   = 64 << 10    // has to arrive within Config.Timeout
+	stepBytes   = 64 << 10    // of an answer that have to arrive within Config.Timeout
 	maxThrottle = time.Minute // bounds how long a quota may silence a broker
-	headBuffer  = 4 << 10     // of the small parts of an answer; batches are read past it
-	// maxBatch bounds what is allocated because a broker announces it. It is more than
-	// any broker is configured to accept.
+	headBuffer  = 4 << 10     // holds the small parts of an answer; batches bypass it
+	// maxBatch bounds the memory that is allocated for a size that a broker announces.
+	// No broker is configured to accept as much.
 	maxBatch = 256 << 20
 )
 
 var errAnswer = errors.New("the broker's answer to a fetch makes no sense")
 
-// buffers are what reading an answer needs.
+// buffers hold the answer that is being read; connections share them.
 type buffers struct {
 	raw     []byte
 	records records
@@ -42,7 +42,7 @@ type Conn struct {
 	in        *bufio.Reader
 	version   int16
 	request   fetchapi.Request
-	sent      int32 // number of requests so far, and of the last one
+	sent      int32 // requests so far, which is also the number of the last one
 	topic     string
 	partition int32
 
@@ -68,7 +68,7 @@ func newConn(d *Dialer, conn net.Conn, version int16, topic string, partition in
 	}
 }
 
-// Close ends the connection; what another goroutine does on it fails.
+// Close ends the connection; calls of other goroutines on it fail.
 func (c *Conn) Close() error { return c.net.Close() }
 
 // RemoteAddr returns the broker's address.
@@ -151,7 +151,7 @@ func (c *Conn) Control() bool { return c.buf.records.control() }
 func (c *Conn) Unread() int64 { return c.buf.records.unread }
 
 // Next reads a message into m, except for topic and partition. Key, value and
-// headers lie in memory that is used again, and are valid until the next call. At
+// headers point into memory that is reused, and are valid until the next call. At
 // the end of the answer it returns io.EOF, and m is empty.
 func (c *Conn) Next(m *event.Message) error {
 	for {
@@ -179,7 +179,7 @@ func (c *Conn) Next(m *event.Message) error {
 }
 
 // nextBatch begins the next batch of the answer. At the end of the answer it
-// returns the buffers, and io.EOF.
+// releases the buffers and returns io.EOF.
 func (c *Conn) nextBatch() error {
 	if c.left == 0 {
 		c.releaseBuffers()
@@ -217,8 +217,8 @@ func (c *Conn) releaseBuffers() {
 	c.buf = nil
 }
 
-// clearMessage drops from a message what lies in shared memory. The strings of
-// header keys stay, for the next message.
+// clearMessage drops the parts of a message that point into shared memory. The
+// strings of header keys stay, for the next message.
 func clearMessage(m *event.Message) {
 	m.Key, m.Value = nil, nil
 	if cap(m.Headers) > keepHeaders {
@@ -231,8 +231,8 @@ func clearMessage(m *event.Message) {
 	m.Headers = m.Headers[:0]
 }
 
-// readBatch reads a whole batch. It returns nil when there is only the beginning of
-// one: brokers may fill an answer up to the requested size.
+// readBatch reads a whole batch. It returns nil when the answer holds only the
+// beginning of one: brokers may cut the last batch off at the requested size.
 func (c *Conn) readBatch() ([]byte, error) {
 	size, err := c.batchSize()
 	if err != nil {
@@ -288,7 +288,7 @@ func (c *Conn) batchSize() (int, error) {
 // extendDeadline starts the broker's time for the next piece.
 func (c *Conn) extendDeadline() error { return c.net.SetReadDeadline(time.Now().Add(c.d.cfg.Timeout)) }
 
-// noEOF keeps the end of a connection from being taken for the end of an answer.
+// noEOF keeps the end of a connection from being mistaken for the end of an answer.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -305,8 +305,8 @@ type fieldReader struct {
 	scratch [8]byte
 }
 
-// fits takes n bytes from what is left, and reports whether they can be read.
-func (a *fieldReader) fits(n int) bool {
+// consume subtracts n bytes from what is left, and reports whether they can be read.
+func (a *fieldReader) consume(n int) bool {
 	if a.err == nil && (n < 0 || n > a.left) {
 		a.err = errAnswer
 	}
@@ -318,7 +318,7 @@ func (a *fieldReader) fits(n int) bool {
 }
 
 func (a *fieldReader) read(b []byte) []byte {
-	if a.fits(len(b)) {
+	if a.consume(len(b)) {
 		_, err := io.ReadFull(a.in, b)
 		a.err = noEOF(err)
 	}
@@ -329,7 +329,7 @@ func (a *fieldReader) read(b []byte) []byte {
 }
 
 func (a *fieldReader) skip(n int) {
-	if a.fits(n) {
+	if a.consume(n) {
 		_, err := a.in.Discard(n)
 		a.err = noEOF(err)
 	}
@@ -343,7 +343,7 @@ func (a *fieldReader) string() string {
 	return string(a.read(make([]byte, max(a.int16(), 0))))
 }
 
-// end skips what is left.
+// end skips the rest of the answer.
 func (a *fieldReader) end() error {
 	a.skip(a.left)
 	return a.err

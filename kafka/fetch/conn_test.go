@@ -166,7 +166,7 @@ func TestAnotherEncoder(t *testing.T) {
 }
 
 // TestWhatCompactionLeaves: a batch keeps its range when its last records, or all of
-// them, are gone. Reading must go on behind it, or it would be read for ever.
+// them, are gone. Reading must go on behind it, or it would be read forever.
 func TestWhatCompactionLeaves(t *testing.T) {
 	t.Parallel()
 	short := encode(t, 0, samples()[:2]...)
@@ -205,16 +205,16 @@ func TestPartsOfBatches(t *testing.T) {
 		if err := c.Fetch(3); err != nil {
 			t.Fatalf("the connection after %d bytes more: %v", n, err)
 		}
-		if _, err := drain(c); !errors.Is(err, errAnswer) { // and never the same request for ever
+		if _, err := drain(c); !errors.Is(err, errAnswer) { // and never the same request forever
 			t.Errorf("nothing but %d bytes: %v", n, err)
 		}
 	}
 }
 
-// likeTCP takes deadlines after the far end has closed, which a pipe refuses.
-type likeTCP struct{ net.Conn }
+// tcpPipe accepts deadlines after the far end has closed, which a pipe refuses.
+type tcpPipe struct{ net.Conn }
 
-func (c likeTCP) SetReadDeadline(t time.Time) error {
+func (c tcpPipe) SetReadDeadline(t time.Time) error {
 	if err := c.Conn.SetReadDeadline(t); !errors.Is(err, io.ErrClosedPipe) {
 		return err
 	}
@@ -268,7 +268,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 				}
 			})
 			d := NewDialer(Config{MaxBytes: 1 << 20, Timeout: 10 * time.Second}, nil)
-			c := newConn(d, likeTCP{near}, 4, "events", 3)
+			c := newConn(d, tcpPipe{near}, 4, "events", 3)
 			err := c.Fetch(0)
 			if err == nil {
 				_, err = drain(c)
@@ -437,7 +437,7 @@ func TestSlowButSteady(t *testing.T) {
 }
 
 // TestUnread: Fetch refuses while an answer is not read to its end, because the rest
-// would be taken for the next answer.
+// would be mistaken for the next answer.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	c := broker(t, 4, func(n int, _ *fetchapi.Request) []byte { return answerOf(4, n, 0, encode(t, 0, samples()...)) })

@@ -36,8 +36,8 @@
 // Older formats are an error that says so.
 //
 // A batch is checked against its CRC-32C before any of it is returned. A batch that
-// is damaged, or has other records than its header says, is an [ErrDamaged], and
-// reading does not go on behind it.
+// is damaged, or whose records do not match its header, is an [ErrDamaged], and
+// reading stops there.
 //
 // # What it holds
 //
@@ -46,6 +46,6 @@
 // but some clients make a block of a whole batch. Buffers are shared among
 // connections and belong to one only while it has an answer to read.
 //
-// A few bytes can be decompressed to very many, so Config.MaxRecord bounds a message,
+// A few bytes can decompress to very many, so Config.MaxRecord bounds a message,
 // and [MaxHeaders] its headers. For a larger message only [Conn.Unread] is set.
 package fetch

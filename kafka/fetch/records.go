@@ -23,10 +23,10 @@ const (
 	// windowBytes is how much of a compressed batch is decompressed at a time. A
 	// record that fits is read in place.
 	windowBytes = 64 << 10
-	growBytes   = 1 << 20 // taken at first for a record that does not fit
+	growBytes   = 1 << 20 // first allocation for a record that does not fit
 	keepBytes   = 1 << 20 // bounds what a buffer keeps between batches
 	keepHeaders = 256     // bounds the headers that a message keeps
-	beginBytes  = 64      // read of a record that is too large
+	beginBytes  = 64      // how much of a record is returned that is too large
 )
 
 // Faults of a batch whose checksum is right.
@@ -38,7 +38,7 @@ var (
 // records reads the records of a batch one by one.
 type records struct {
 	batch
-	max        int64 // bytes of a record that is read; zero: any
+	max        int64 // size of the largest record that is read; zero: no bound
 	left       int32 // records still to come
 	lastOffset int64 // of the last record
 	unread     int64 // size of the last record, if it was too large to be read
@@ -114,8 +114,8 @@ func (r *records) next(m *event.Message) error {
 	return nil
 }
 
-// record returns the bytes of the next record without its length; only the first
-// ones of a record that is too large.
+// record returns the bytes of the next record without its length. Of a record that
+// is too large it returns only the first ones.
 func (r *records) record() ([]byte, error) {
 	if r.codec == nil {
 		n, used := binary.Varint(r.rest)
@@ -196,7 +196,7 @@ func (r *records) parse(b []byte, m *event.Message) error {
 	m.Headers = slices.Grow(m.Headers[:0], int(n))[:n]
 	for i := range m.Headers {
 		h := &m.Headers[i]
-		// Here is still the key of the record before, which mostly had the same
+		// h still has the key of the previous record, which mostly had the same
 		// headers in the same order.
 		if key := p.take(p.varint()); h.Key != string(key) {
 			h.Key = string(key)
@@ -246,8 +246,8 @@ func (p *recordParser) take(n int64) []byte {
 	return out
 }
 
-// varint returns an integer in Kafka's encoding, which is that of encoding/binary
-// and of Protocol Buffers (zigzag).
+// varint returns an integer in Kafka's encoding: zigzag, as encoding/binary and
+// Protocol Buffers have it.
 func (p *recordParser) varint() int64 {
 	if len(p.b) > 0 && p.b[0] < 0x80 { // most are lengths below 64
 		u := p.b[0]

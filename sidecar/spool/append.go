@@ -71,9 +71,9 @@ func (s *Spool) withdraw(g *group) {
 	}
 }
 
-// write is the writer goroutine. It ends when the spool is closed and no group
+// runWriter is the writer goroutine. It ends when the spool is closed and no group
 // waits.
-func (s *Spool) write() {
+func (s *Spool) runWriter() {
 	for {
 		groups, size, closed := s.takeGroups()
 		if len(groups) == 0 {
@@ -91,7 +91,7 @@ func (s *Spool) write() {
 	}
 }
 
-// takeGroups takes the groups of the next sync.
+// takeGroups removes the groups of the next sync from the queue.
 func (s *Spool) takeGroups() (groups []*group, size int64, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,8 +119,8 @@ func (s *Spool) writeGroups(groups []*group, size int64) error {
 			}
 		}
 		if _, err = s.file.Write(s.buf); err == nil {
-			// A sync that failed must not be tried again: the kernel has forgotten by
-			// then what it could not write.
+			// A sync that failed must not be tried again: by then the kernel has
+			// dropped the data that it could not write.
 			err = s.file.Sync()
 		}
 		if cap(s.buf) > 2*groupBytes {
@@ -148,9 +148,9 @@ func (s *Spool) commit(groups []*group, size int64) {
 	s.announce()
 }
 
-// undo takes back groups that were not written. What the file holds of them is
-// truncated; failing that, it is not read before the next Open, which may repeat
-// it. A segment that holds nothing else is deleted, or a disk that fails would
+// undo takes back groups that were not written. It truncates their part of the file;
+// if that fails, the part is not read before the next Open, which may repeat it. A
+// segment that holds nothing else is deleted, because otherwise a failing disk would
 // leave one for each attempt.
 func (s *Spool) undo(size int64) {
 	begun := s.file != nil

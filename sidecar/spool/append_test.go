@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// A disk that hangs holds what it is writing, and nothing of the Appends that gave up
-// waiting: those come again.
+// TestAnAppendThatGivesUpTakesItsRecordsBack: while a disk hangs, the spool keeps what
+// is being written, and nothing of the Appends that gave up waiting: those are
+// repeated.
 func TestAnAppendThatGivesUpTakesItsRecordsBack(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})
@@ -49,7 +50,8 @@ func TestAnAppendThatGivesUpTakesItsRecordsBack(t *testing.T) {
 	}
 }
 
-// A disk that fails each write leaves no files while Kafka is away.
+// TestFailedWritesLeaveNothingBehind: a disk that fails each write leaves no files
+// while Kafka is away.
 func TestFailedWritesLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})

@@ -14,9 +14,9 @@ import (
 const (
 	damagedDir = "corrupt"
 	asideFile  = "rejected.ndjson"
-	// reserveFile is room that is kept for these two. Without it, a spool that has
-	// filled its disk could not go on: nothing is freed before the oldest records are
-	// done, and they cannot be done before they are written elsewhere.
+	// reserveFile reserves disk space for these two. Without it, a spool that has filled
+	// its disk could not go on: nothing is freed before the oldest records are done, and
+	// records that cannot be delivered are done only when they are written elsewhere.
 	reserveFile = "reserve"
 )
 
@@ -53,7 +53,7 @@ func writeFile(name string, b []byte) error {
 }
 
 // moveDamaged moves away a whole segment that cannot be read: the segments behind
-// it are worth more than another attempt. It takes no room.
+// it are worth more than another attempt. It needs no disk space.
 func (s *Spool) moveDamaged(seg segment, why error) error {
 	dir := filepath.Join(s.cfg.Dir, damagedDir)
 	if err := s.withReserve(func() error { return makeDir(dir) }); err != nil {
@@ -144,14 +144,14 @@ func endsMidLine(f *os.File, size int64) bool {
 	return err == nil && end[0] != '\n'
 }
 
-// withReserve calls write, and once more in the room of the reserve when the disk
-// is full. It is for the goroutine that reads, and for Open.
+// withReserve calls write. When the disk is full, it frees the reserve and calls write
+// once more. It is for the goroutine that reads, and for Open.
 func (s *Spool) withReserve(write func() error) error {
 	err := write()
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 		return err
 	}
-	s.disk.Lock() // no Append may take the room in between
+	s.disk.Lock() // no Append may use the space in between
 	defer s.disk.Unlock()
 	path := filepath.Join(s.cfg.Dir, reserveFile)
 	if info, statErr := os.Stat(path); statErr != nil || info.Size() == 0 {
@@ -164,7 +164,7 @@ func (s *Spool) withReserve(write func() error) error {
 	return write()
 }
 
-// restock fills the reserve, if there is room; if not, that may change when the
+// restock fills the reserve, if there is space for it. If not, there may be when the
 // next segment is freed.
 func (s *Spool) restock() {
 	path := filepath.Join(s.cfg.Dir, reserveFile)
@@ -176,8 +176,8 @@ func (s *Spool) restock() {
 	}
 }
 
-// writeReserve creates the file, of its full size or empty. It is random, because
-// some file systems store zeros without taking room.
+// writeReserve creates the file, of its full size or empty. Its content is random,
+// because some file systems use no space for zeros.
 func writeReserve(path string, size int64) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

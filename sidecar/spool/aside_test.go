@@ -36,8 +36,9 @@ func reserved(tb testing.TB, s *Spool) int64 {
 	return info.Size()
 }
 
-// A disk that the spool has filled must not prevent what cannot be sent from being
-// written elsewhere: everything else waits behind it.
+// TestTheReserveIsUsedOnAFullDiskAndFilledAgain: a disk that the spool has filled must
+// not prevent what cannot be sent from being written elsewhere: everything else waits
+// behind it.
 func TestTheReserveIsUsedOnAFullDiskAndFilledAgain(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir(), MaxBytes: MinBytes, SegmentBytes: 1})
@@ -69,7 +70,7 @@ func TestTheReserveIsUsedOnAFullDiskAndFilledAgain(t *testing.T) {
 	}
 }
 
-// /dev/full answers every write with ENOSPC.
+// TestWhatIsWrittenElsewhereUsesTheReserve: /dev/full answers every write with ENOSPC.
 func TestWhatIsWrittenElsewhereUsesTheReserve(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What an event costs with many requests at once, which share a sync.
+// BenchmarkAppend measures an event with many requests at once, which share a sync.
 func BenchmarkAppend(b *testing.B) {
 	record := []byte(strings.Repeat("x", 2000))
 	for _, writers := range []int{1, 16, 64} {

@@ -11,7 +11,7 @@ import (
 
 // Errors of the spool. Match them with errors.Is.
 var (
-	// ErrFull: the records would exceed Config.MaxBytes, and none was taken.
+	// ErrFull: the records would exceed Config.MaxBytes, and none was accepted.
 	ErrFull = errors.New("spool is full")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("spool is closed")
@@ -19,8 +19,8 @@ var (
 	ErrLocked = errors.New("spool folder is in use by another process")
 )
 
-// Config says where a spool lies and how large it may become. Zero stands for a
-// field's default.
+// Config says where a spool is and how large it may become. A zero field means its
+// default.
 type Config struct {
 	// Dir is the folder; Open creates it when it is missing. Required.
 	Dir string
@@ -32,16 +32,16 @@ type Config struct {
 	// SegmentBytes is the size at which a new segment begins; default 8 MiB, or an
 	// eighth of MaxBytes when that is less.
 	SegmentBytes int64
-	// AsideBytes bounds each of the two places for what cannot be delivered, damaged
-	// parts of segments and records that were set aside; default 64 MiB. Beyond it
-	// they are only counted.
+	// AsideBytes bounds each of the two places for data that cannot be delivered, which
+	// are damaged parts of segments and records that were set aside; default 64 MiB.
+	// Beyond it they are only counted.
 	AsideBytes int64
 }
 
 // MinBytes is the least that Config.MaxBytes may be.
 const MinBytes = 64 << 10
 
-// groupBytes is the most that one sync is for, unless a single Append has more.
+// groupBytes bounds the records that share a sync; a single Append may have more.
 const groupBytes = 4 << 20
 
 // reserve is the size of the reserve: enough for a batch that is rejected as a

@@ -33,8 +33,8 @@ func edit(tb testing.TB, file string, change func([]byte) []byte) {
 	}
 }
 
-// A crash may cut the last segment anywhere. What is whole stays, the rest goes,
-// and what is added later comes after it.
+// TestATornTailIsCutAway: a crash may cut the last segment anywhere. What is whole
+// stays, the rest goes, and what is added later comes after it.
 func TestATornTailIsCutAway(t *testing.T) {
 	t.Parallel()
 	want := numbered(0, 3)
@@ -69,8 +69,8 @@ func TestATornTailIsCutAway(t *testing.T) {
 	}
 }
 
-// Damage in the last record looks like a torn tail. The record may have been
-// confirmed, so it is kept.
+// TestATornTailIsKept: damage in the last record looks like a torn tail. The record may
+// have been confirmed, so it is kept.
 func TestATornTailIsKept(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir()})
@@ -160,7 +160,8 @@ func TestDamageInTheMiddleCostsOnlyWhatItHit(t *testing.T) {
 	}
 }
 
-// Damage that comes while the spool is open is met by the reader.
+// TestDamageUnderAnOpenSpool: damage that comes while the spool is open is met by the
+// reader.
 func TestDamageUnderAnOpenSpool(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir(), AsideBytes: 10})
@@ -202,8 +203,8 @@ func TestALostPositionRepeatsAndLosesNothing(t *testing.T) {
 	}
 }
 
-// Whatever is in a segment, reading ends, never panics, and returns only records that
-// were written to that segment.
+// FuzzSegment: whatever is in a segment, reading ends, never panics, and returns only
+// records that were written to that segment.
 func FuzzSegment(f *testing.F) {
 	now := time.UnixMilli(1_750_000_000_000)
 	good := appendFrame(appendFrame([]byte(segmentMagic+"\x00\x00\x00\x00\x00\x00\x00\x01"), 1, now, []byte("a")), 1, now, []byte("bb"))
@@ -244,7 +245,8 @@ func FuzzSegment(f *testing.F) {
 	})
 }
 
-// A frame that was written is read again, and never as one of another segment.
+// FuzzFrame: a frame that was written is read again, and never as one of another
+// segment.
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte("data"), uint64(1), int64(0))
 	f.Add([]byte(marker), uint64(1<<63), int64(-1))
@@ -265,7 +267,8 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
-// A segment that became shorter under the reader costs what it lost.
+// TestASegmentThatBecameShorter: a segment that became shorter under the reader costs
+// what it lost.
 func TestASegmentThatBecameShorter(t *testing.T) {
 	t.Parallel()
 	for name, keep := range map[string]func(size int) int{
@@ -299,8 +302,8 @@ func TestASegmentThatBecameShorter(t *testing.T) {
 	}
 }
 
-// One segment that the disk cannot read must not keep the others from being sent.
-// A folder stands for it: it can be opened, and not be read.
+// TestASegmentThatCannotBeRead: one segment that the disk cannot read must not keep the
+// others from being sent. A folder stands for it: it can be opened, and not be read.
 func TestASegmentThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{Dir: t.TempDir(), SegmentBytes: 1})

@@ -22,7 +22,7 @@
 //
 // A folder belongs to one process at a time, which holds a lock on it. Segments
 // are files of frames: marker, length, CRC-32C, time, data. The checksum covers
-// the number of the segment, so that no frame is taken for one of another file.
+// the number of the segment, so that no frame is mistaken for one of another file.
 // Only the process that made a segment appends to it: each Open begins a new one.
 // A segment is deleted when all of it is done.
 //
@@ -34,9 +34,9 @@
 //
 // All segments together stay below Config.MaxBytes: beyond it Append returns
 // [ErrFull]. On a disk that is full before that only Append fails: what did not fit
-// is undone, and the next call is tried anew. SetAside and damage have room of their
+// is undone, and the next call tries again. SetAside and damage have space of their
 // own, the file reserve, because a spool that cannot write these can free nothing.
-// It is filled again when a segment is freed.
+// The reserve is filled again when a segment is freed.
 //
 // # What it does not do
 //

@@ -9,11 +9,11 @@ import (
 
 // A frame is marker, length of the data, checksum, time in milliseconds, data;
 // numbers are big-endian. Reading resumes at a marker after damage: its first two
-// bytes never stand together in UTF-8, hence in no record of text.
+// bytes are never adjacent in UTF-8, and so in no record of text.
 const (
 	marker      = "\xe7\xe7fr"
 	frameHeader = len(marker) + 4 + 4 + 8
-	// maxData is more than any record has; a longer one is damage.
+	// maxData is more than any record has; a greater length is damage.
 	maxData = 1 << 28
 )
 

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A write of the position that a crash tore leaves the one before it.
+// TestAPositionThatIsTornLeavesTheOneBefore: a write of the position that a crash tore
+// leaves the one before it.
 func TestAPositionThatIsTornLeavesTheOneBefore(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), positionFile)

@@ -30,11 +30,11 @@ type Batch struct {
 
 // Next waits for records and returns the oldest that are not done, in order; the
 // same ones again until Done. The error is [ErrClosed], the context's, or the file
-// system's. After the last, an operator may move away a segment that cannot be
-// read, and Next goes on behind it.
+// system's. In the last case an operator may move the segment that cannot be read
+// away, and Next continues with the one behind it.
 func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 	for {
-		head, limit, changed, closed := s.readable()
+		head, limit, changed, closed := s.readableRange()
 		switch {
 		case closed:
 			return nil, ErrClosed
@@ -56,8 +56,8 @@ func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 	}
 }
 
-// readable returns where reading goes on, and up to where the segment is durable.
-func (s *Spool) readable() (head position, limit int64, changed <-chan struct{}, closed bool) {
+// readableRange returns where reading goes on, and up to where the segment is durable.
+func (s *Spool) readableRange() (head position, limit int64, changed <-chan struct{}, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.segments) > 0 {
@@ -155,7 +155,8 @@ func (s *Spool) Done(b *Batch) error {
 	return nil
 }
 
-// advance moves on to a position. freed: a segment was deleted since the last call.
+// advance moves on to a position, and reports whether a segment was deleted since the
+// last call.
 func (s *Spool) advance(to position, records, size int64) (freed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -44,7 +44,7 @@ func createSegment(dir string, id uint64) (*os.File, error) {
 }
 
 // makeDir creates a folder with its parents and syncs each one's entry: without
-// that the folder might not survive, whatever is synced in it.
+// that the folder might not survive, even if its files are synced.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -71,7 +71,7 @@ func syncDir(dir string) error {
 }
 
 // listSegments returns the segments of a folder with the sizes of their files, in
-// order: their names have one length, so the order of names is that of numbers.
+// order: their names have the same length, so names sort like numbers.
 func listSegments(dir string) ([]segment, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -117,8 +117,8 @@ func (s *Spool) remove(id uint64) error {
 	return err
 }
 
-// openSegment returns the segment to write to: the last one, or a new one when
-// there is none, or when the last has its size or its file has lost its name, since
+// openSegment returns the segment to write to. It begins a new one when there is none,
+// when the last one is full, or when the file of the last one is gone from the folder:
 // nothing that is written to such a file can be read again.
 func (s *Spool) openSegment() (uint64, error) {
 	if s.file != nil && s.current.size < s.cfg.SegmentBytes {
@@ -144,7 +144,7 @@ func (s *Spool) openSegment() (uint64, error) {
 	return next.id, nil
 }
 
-// seal ends the segment that is being written.
+// seal closes the segment that is being written.
 func (s *Spool) seal() {
 	if s.file == nil {
 		return
@@ -159,8 +159,8 @@ func (s *Spool) seal() {
 	s.dropFinished()
 }
 
-// dropFinished forgets and deletes the segments that are wholly done. It needs mu,
-// also while it deletes, which is rare and quick.
+// dropFinished forgets and deletes the segments that are wholly done. The caller holds
+// mu, also during the deletion, which is rare and quick.
 func (s *Spool) dropFinished() {
 	for len(s.segments) > 0 {
 		seg := s.segments[0]
@@ -176,7 +176,7 @@ func (s *Spool) dropFinished() {
 	s.stats.Events, s.stats.Bytes = 0, 0 // all is done, whatever damage took away
 }
 
-// discard deletes a segment's file and frees its bytes. It needs mu.
+// discard deletes a segment's file and frees its bytes. The caller holds mu.
 func (s *Spool) discard(seg segment) {
 	if err := s.remove(seg.id); err != nil {
 		s.log.Error("spool: a segment that is done cannot be deleted", "segment", seg.id, "error", err)
@@ -185,8 +185,8 @@ func (s *Spool) discard(seg segment) {
 	s.freed = true
 }
 
-// head returns where the first record that is not done begins. It needs mu, and a
-// segment.
+// head returns where the first record that is not done begins. There is a segment, and
+// the caller holds mu.
 func (s *Spool) head() position {
 	if first := s.segments[0].id; s.done.segment != first {
 		return position{first, int64(segmentHeader)}

@@ -29,7 +29,7 @@ type Spool struct {
 	file   *os.File // writer goroutine only; of the last segment; nil: the next group begins one
 	buf    []byte   // writer goroutine only; the groups being written
 
-	current segment // writer goroutine only; that of file
+	current segment // writer goroutine only; the segment of file
 	nextID  uint64  // writer goroutine only, after Open; of the segment that begins next
 
 	mu       sync.Mutex
@@ -87,7 +87,7 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 		return nil, err
 	}
 	s.restock()
-	s.writer.Go(s.write)
+	s.writer.Go(s.runWriter)
 	return s, nil
 }
 
@@ -122,7 +122,7 @@ func (s *Spool) holder() string {
 	return fmt.Sprintf(" (process %d)", pid)
 }
 
-// load finds what earlier processes left.
+// load loads the segments and the position that earlier processes left.
 func (s *Spool) load() error {
 	all, err := listSegments(s.cfg.Dir)
 	if err != nil {
@@ -145,8 +145,8 @@ func (s *Spool) load() error {
 	return nil
 }
 
-// loadSegment counts what a segment holds that is not done, and deletes the
-// segment when there is nothing.
+// loadSegment counts the records of a segment that are not done, and deletes the
+// segment when there are none.
 func (s *Spool) loadSegment(seg segment, last bool) error {
 	if seg.id < s.done.segment {
 		return s.remove(seg.id)
@@ -177,9 +177,9 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 	return nil
 }
 
-// cutTail truncates the torn end that a crash left of the last segment. The end may
-// also be a confirmed record that was damaged later: so it is kept, or else left to
-// the reader. It reports whether it did.
+// cutTail truncates the torn end that a crash left of the last segment, and reports
+// whether it did. The end may also be a confirmed record that was damaged later, so it
+// is moved aside first; if that fails, it is left to the reader.
 func (s *Spool) cutTail(at position, tail []byte) bool {
 	name, err := s.keepDamaged(at, tail)
 	if err == nil {
@@ -195,7 +195,7 @@ func (s *Spool) cutTail(at position, tail []byte) bool {
 }
 
 // Close writes the Appends that wait, makes further ones return [ErrClosed], and
-// releases the folder. Nothing that is not done is lost.
+// releases the folder. Records that are not done stay in it.
 func (s *Spool) Close() error {
 	if !s.markClosed() {
 		return nil
@@ -209,7 +209,7 @@ func (s *Spool) Close() error {
 	return nil
 }
 
-// markClosed reports whether the spool was open.
+// markClosed marks the spool closed, and reports whether it was open.
 func (s *Spool) markClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -229,7 +229,7 @@ func (s *Spool) wakeWriter() {
 	}
 }
 
-// announce wakes Next and Drained. It needs mu.
+// announce wakes Next and Drained. The caller holds mu.
 func (s *Spool) announce() {
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -238,7 +238,7 @@ func (s *Spool) announce() {
 // Drained waits until every record that is safe is done.
 func (s *Spool) Drained(ctx context.Context) error {
 	for {
-		left, changed := s.left()
+		left, changed := s.remaining()
 		if left == 0 {
 			return nil
 		}
@@ -250,7 +250,7 @@ func (s *Spool) Drained(ctx context.Context) error {
 	}
 }
 
-func (s *Spool) left() (int64, <-chan struct{}) {
+func (s *Spool) remaining() (int64, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stats.Events, s.changed

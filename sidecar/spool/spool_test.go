@@ -272,7 +272,7 @@ func TestNextAndDrainedWait(t *testing.T) {
 	}
 }
 
-// /dev/full answers every write with ENOSPC.
+// TestAFullDiskFailsAppendAndNothingElse: /dev/full answers every write with ENOSPC.
 func TestAFullDiskFailsAppendAndNothingElse(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {

@@ -122,8 +122,8 @@ func tooLarge(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusRequestEntityTooLarge)
 }
 
-// datadog is an agent that can fail and be repaired, at addresses that stay.
-type dd struct {
+// faultyAgent is an agent that can fail and be repaired, at addresses that stay.
+type faultyAgent struct {
 	f      datadogFault
 	w      *world
 	trace  string // host:port
@@ -139,9 +139,9 @@ type dd struct {
 	reader  sync.WaitGroup
 }
 
-func (f datadogFault) newDatadog(w *world) *dd {
+func (f datadogFault) newDatadog(w *world) *faultyAgent {
 	w.t.Helper()
-	d := &dd{f: f, w: w, failing: true}
+	d := &faultyAgent{f: f, w: w, failing: true}
 	d.spans, d.inner = datadog.NewAgent(func(err error) { w.t.Errorf("trace agent: %v", err) })
 	w.t.Cleanup(d.stop)
 	d.trace = d.listen("127.0.0.1:0")
@@ -164,7 +164,7 @@ func (f datadogFault) newDatadog(w *world) *dd {
 }
 
 // listen starts the trace agent and returns its address.
-func (d *dd) listen(address string) string {
+func (d *faultyAgent) listen(address string) string {
 	var lc net.ListenConfig
 	l, err := lc.Listen(d.w.t.Context(), "tcp", address)
 	d.w.must(err)
@@ -176,7 +176,7 @@ func (d *dd) listen(address string) string {
 }
 
 // bind opens DogStatsD's socket.
-func (d *dd) bind(network, address string) {
+func (d *faultyAgent) bind(network, address string) {
 	var lc net.ListenConfig
 	conn, err := lc.ListenPacket(d.w.t.Context(), network, address)
 	d.w.must(err)
@@ -184,7 +184,7 @@ func (d *dd) bind(network, address string) {
 }
 
 // ServeHTTP is the trace agent.
-func (d *dd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *faultyAgent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	failing := d.failing
 	d.mu.Unlock()
@@ -196,7 +196,7 @@ func (d *dd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // mend repairs the agent.
-func (d *dd) mend() {
+func (d *faultyAgent) mend() {
 	d.mu.Lock()
 	d.failing = false
 	d.mu.Unlock()
@@ -229,7 +229,7 @@ func (d *dd) mend() {
 }
 
 // fail makes the agent fail again.
-func (d *dd) fail() {
+func (d *faultyAgent) fail() {
 	d.mu.Lock()
 	d.failing = true
 	d.mu.Unlock()
@@ -243,7 +243,7 @@ func (d *dd) fail() {
 
 // arrives publishes a little, and returns how long it takes until both spans and
 // metrics arrive again.
-func (d *dd) arrives(w *world) time.Duration {
+func (d *faultyAgent) arrives(w *world) time.Duration {
 	w.t.Helper()
 	mended, before := time.Now(), len(d.spans.Spans())
 	w.eventually("telemetry arrives", func() bool {
@@ -256,8 +256,8 @@ func (d *dd) arrives(w *world) time.Duration {
 	return time.Since(mended)
 }
 
-// stop closes what is open.
-func (d *dd) stop() {
+// stop closes the servers and the socket.
+func (d *faultyAgent) stop() {
 	d.server.CloseClientConnections() // ends the requests that hang
 	d.server.Close()
 	if err := d.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {

@@ -74,7 +74,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.inner.ServeHTTP(w, r)
 }
 
-// note counts a question, and returns what is to spoil it; nil: nothing.
+// note counts a question, and returns the spoiler for it; nil: it passes.
 func (f *front) note(id string) spoiler {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -229,7 +229,7 @@ func wire(e event.Event) []byte {
 	return body
 }
 
-// allowLarge lets the topic take messages of 12 MB.
+// allowLarge lets the topic accept messages of 12 MB.
 func (w *world) allowLarge() {
 	w.topicConfig = append(w.topicConfig, kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: "12582912"})
 }

@@ -68,7 +68,7 @@ func clusterRow(w *world) {
 
 // clusterHangRow freezes the broker that all ask first, like one whose disk hangs: it
 // still accepts connections. Meanwhile a worker is replaced, which makes all of them
-// join anew.
+// join again.
 func clusterHangRow(w *world) {
 	ctx := w.t.Context()
 	cluster := w.cluster()

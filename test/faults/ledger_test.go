@@ -2,7 +2,7 @@ package faults
 
 import "github.com/segmentio/kafka-go"
 
-// ledger is what a world has published, and what of it Kafka holds.
+// ledger records what a world has published, and how much of that Kafka holds.
 type ledger struct {
 	published []string         // ids in the order of publishing
 	broken    map[string]bool  // of those, the broken events
@@ -31,7 +31,7 @@ func idOf(m *kafka.Message) string {
 	return ""
 }
 
-// readTopic notes what the topic holds that was not read before.
+// readTopic records the messages of the topic that it has not read before.
 func (w *world) readTopic() {
 	w.t.Helper()
 	w.read(w.topic, w.ledger.topicRead, func(m kafka.Message) {

@@ -22,7 +22,7 @@ type call struct {
 	answered time.Time // zero: not answered, or not with a verdict
 }
 
-// question is what the model is asked.
+// question is a request to the model.
 type question struct {
 	worker string
 	id     string
@@ -158,7 +158,7 @@ func tailLatency(id string) time.Duration {
 	return evenLatency(id)
 }
 
-// slowLatency is that of a reasoning judge: 0.5 to 4 s.
+// slowLatency is the latency of a reasoning judge: 0.5 to 4 s.
 func slowLatency(id string) time.Duration {
 	return time.Duration(500+chance(id).IntN(3501)) * time.Millisecond
 }

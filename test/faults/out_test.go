@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The marks in a document that a table goes between.
+// The marks between which a document has a table.
 const (
 	markBegin = "<!-- faults: written by make faults, not by hand -->\n"
 	markEnd   = "<!-- faults: end -->\n"

@@ -69,7 +69,7 @@ func newEvent(id string) event.Event {
 	}
 }
 
-// brokenEvent is what an old client sends: a measure that is a string.
+// brokenEvent is an event as an old client sends it, with a string as a measure.
 func brokenEvent(id string) kafka.Message {
 	return kafka.Message{
 		Key:     []byte(id),

@@ -40,15 +40,15 @@ const (
 	storeWait = 5 * time.Second
 )
 
-// storeFails is one way in which a store accepts nothing.
-type storeFails struct {
+// storeFault is one way in which a store accepts nothing.
+type storeFault struct {
 	down, up func()
 	lasts    time.Duration
 	why      string // what /readyz must say about the store
 }
 
 // outage lets the store fail under load, and counts the cost.
-func (w *world) outage(f storeFails) {
+func (w *world) outage(f storeFault) {
 	w.t.Helper()
 	w.model.script(failing)
 	w.kafkaConfig(storeInFlight)
@@ -207,7 +207,7 @@ func storeAbsentRow(w *world) {
 
 func storeKillRow(w *world) {
 	p := w.onPostgres()
-	w.outage(storeFails{
+	w.outage(storeFault{
 		down: func() { w.must(p.Kill(w.t.Context())) }, up: func() { w.must(p.Start(w.t.Context())) }, lasts: 10 * time.Second,
 		why: "refused",
 	})
@@ -215,7 +215,7 @@ func storeKillRow(w *world) {
 
 func storePauseRow(w *world) {
 	p := w.onPostgres()
-	w.outage(storeFails{
+	w.outage(storeFault{
 		down: func() { w.must(p.Pause(w.t.Context())) }, up: func() { w.must(p.Unpause(w.t.Context())) }, lasts: 30 * time.Second,
 		why: "deadline exceeded",
 	})
@@ -234,7 +234,7 @@ func storeFullRow(w *world) {
 	w.wrap = []string{"unshare", "--mount", "sh", "-c", `mkdir "$0" && mount -t tmpfs -o size=16m tmpfs "$0" && exec "$@"`, disk}
 	w.config["store"] = `{url: "sqlite:DIR/disk/cases.db", timeout: 2s}`
 	filler := func() string { return filepath.Join(w.workers["A"].root(), disk, "filler") }
-	w.outage(storeFails{
+	w.outage(storeFault{
 		down: func() {
 			f, err := os.Create(filler())
 			w.must(err)
@@ -263,7 +263,7 @@ func storeLockedRow(w *world) {
 			_ = db.Close()
 		}
 	})
-	w.outage(storeFails{
+	w.outage(storeFault{
 		down: func() {
 			path := filepath.Join(w.dir, "A", "cases.db")
 			q := url.Values{"_pragma": {"busy_timeout(20000)"}}

@@ -9,7 +9,7 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
-// suite is what the rows share. Only one row runs at a time.
+// suite holds what the rows share. Only one row runs at a time.
 type suite struct {
 	t      *testing.T
 	binary string

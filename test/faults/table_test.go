@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// none stands for a time that a row does not have.
+// none is a time that a row does not have.
 const none time.Duration = -1
 
 // row is the outcome of a scenario.

@@ -27,13 +27,13 @@ const (
 	envJob  = "EVALWORKER_KILLTEST_JOB"
 )
 
-// job is what a worker has to do.
+// job is the task of a worker.
 type job struct {
 	Name    string
 	Brokers []string
 	Topic   string
 	Group   string
-	Records string        // file that takes one line for each event that was evaluated
+	Records string        // file that gets a line for each event that was evaluated
 	Outage  time.Duration // the largest outage of commits; zero leaves the default
 }
 

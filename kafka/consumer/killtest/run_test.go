@@ -242,7 +242,7 @@ func (r *run) records() []record {
 	return out
 }
 
-// poll waits for what other processes do.
+// poll waits for a condition that other processes bring about.
 func (r *run) poll(what string, cond func() bool) {
 	r.t.Helper()
 	deadline := time.NewTimer(patience)
