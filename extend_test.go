@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -87,6 +88,20 @@ func TestNothingIsLeftOut(t *testing.T) {
 			if !used[name] {
 				t.Errorf("%s: %s is nowhere used", tt.files, name)
 			}
+		}
+	}
+}
+
+// TestEveryFormatHasATest: what is special about a format of exports is tested beside it.
+func TestEveryFormatHasATest(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob("datasets/format_*.go")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	for _, name := range names {
+		if base, ok := strings.CutSuffix(name, ".go"); ok && !strings.HasSuffix(base, "_test") && !slices.Contains(names, base+"_test.go") {
+			t.Errorf("%s has no test beside it", name)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestExamplesParse: the examples in the help use flags and arguments that exist.
+// TestExamplesParse: every command says what it does, and the examples in the help use flags and arguments that exist.
 func TestExamplesParse(t *testing.T) {
 	t.Parallel()
 	examples := 0
@@ -17,6 +17,9 @@ func TestExamplesParse(t *testing.T) {
 		}
 		if !strings.Contains(cmd.Example, cmd.CommandPath()) {
 			t.Errorf("%s: no example of it in %q", cmd.CommandPath(), cmd.Example)
+		}
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: Short is %q, want a phrase without a full stop", cmd.CommandPath(), cmd.Short)
 		}
 		for line := range strings.Lines(cmd.Example) {
 			line, _, _ = strings.Cut(line, " > ")
