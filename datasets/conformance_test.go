@@ -216,43 +216,49 @@ func filters(t *testing.T, s suite) {
 func prompts(t *testing.T, s suite) {
 	t.Helper()
 	const requests = 20
+	own := func(n int) []string { // the names of a request; none is part of another
+		return []string{fmt.Sprintf("feature%02d", n), fmt.Sprintf("prompt%02d", n), fmt.Sprintf("version%02d", n)}
+	}
 	for n := range requests {
 		r := report(n, "q")
 		e := r.Event
-		e.Feature, e.PromptName, e.PromptVersion = fmt.Sprintf("f%d", n), fmt.Sprintf("p%d", n), fmt.Sprintf("v%d", n)
+		e.Feature, e.PromptName, e.PromptVersion = own(n)[0], own(n)[1], own(n)[2]
 		if n == requests-1 {
 			e.Feature, e.PromptName = "", "" // its own are empty, and not those of the case
 		}
 		s.offer(t, r)
 	}
 	for n := range requests - 1 {
-		s.only(t, datasets.Filter{Feature: fmt.Sprintf("f%d", n), PromptVersion: fmt.Sprintf("v%d", n)})
+		s.only(t, datasets.Filter{Feature: own(n)[0], PromptVersion: own(n)[2]})
 	}
-	if cases, err := s.cases.List(t.Context(), datasets.Filter{Feature: "f99"}); err != nil || len(cases) != 0 {
+	if cases, err := s.cases.List(t.Context(), datasets.Filter{Feature: "feature99"}); err != nil || len(cases) != 0 {
 		t.Errorf("cases of a feature that was never used: %+v, %v", cases, err)
 	}
 	c := s.only(t, datasets.Filter{})
-	if c.Feature != "f0" || c.PromptName != "p0" {
+	if c.Feature != own(0)[0] || c.PromptName != own(0)[1] {
 		t.Errorf("case: %+v", c)
+	}
+	last := c.Exemplars[len(c.Exemplars)-1]
+	if x := c.Exemplars[0]; len(c.Exemplars) < 2 || x.Feature != own(0)[0] || x.PromptName != own(0)[1] || x.PromptVersion != own(0)[2] ||
+		last.Feature != "" || last.PromptName != "" || last.PromptVersion != own(requests - 1)[2] {
+		t.Errorf("exemplars: %+v", c.Exemplars)
 	}
 	for _, format := range datasets.Formats() {
 		var b strings.Builder
 		if _, err := s.cases.Export(t.Context(), &b, format, datasets.Filter{}); err != nil {
 			t.Fatal(err)
 		}
-		wants := map[string][]string{
-			"jsonl": {
-				`"feature":"f0","prompt_name":"p0","prompt_version":"v0"`, `"feature":"f18","prompt_name":"p18","prompt_version":"v18"`,
-				`"feature":"","prompt_name":"","prompt_version":"v19"`,
-			},
-			"csv": {",20,f0,p0,v0,req_00000,", ",20,f18,p18,v18,req_00018,", ",20,,,v19,req_00019,"},
-		}[format.Name]
-		if len(wants) == 0 {
-			t.Errorf("nothing is asserted of the format %s", format.Name)
-		}
-		for _, want := range wants {
-			if !strings.Contains(b.String(), want) {
-				t.Errorf("no %s in %s", want, b.String())
+		// The names of each exemplar stand once, behind those of the one before.
+		end := 0
+		for i, x := range c.Exemplars {
+			begin := end
+			for _, name := range []string{x.Feature, x.PromptName, x.PromptVersion} {
+				at := strings.Index(b.String(), name)
+				if name != "" && (at < begin || strings.Count(b.String(), name) != 1) {
+					t.Errorf("%s: %s of exemplar %d stands %d times, first at byte %d, want once after %d",
+						format.Name, name, i, strings.Count(b.String(), name), at, begin)
+				}
+				end = max(end, at)
 			}
 		}
 	}

@@ -23,8 +23,8 @@ type rowWriter interface {
 	end() error
 }
 
-// Formats returns all formats, the default one first. A new one is a file of its own,
-// a row here, and a row in the table of TestFormats.
+// Formats returns all formats, the default one first. A new one is a file of its own
+// with its test, and a row here.
 func Formats() []Format { return []Format{JSONL(), CSV()} }
 
 // Row is one exemplar with its case: one line of an export.

@@ -116,10 +116,6 @@ func TestBuiltInRubrics(t *testing.T) {
 		if rubrics[name] == nil {
 			t.Errorf("no rubric %s", name)
 		}
-		delete(rubrics, name)
-	}
-	for name := range rubrics {
-		t.Errorf("rubric %s is not in this test's list", name)
 	}
 	one := BuiltIn()
 	one["safety"].Name = "changed"

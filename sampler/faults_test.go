@@ -77,7 +77,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 func TestConditionFaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, when, want string }{
-		{"unknown field", `tier == "x"`, `1:1: rules[0].when: unknown field "tier"; want one of environment, feature`},
+		{"unknown field", `tier == "x"`, `1:1: rules[0].when: unknown field "tier"; want one of ` + strings.Join(event.DimNames(), ", ")},
 		{"alias of a field", `env == "prod"`, `unknown field "env"; did you mean "environment"?`},
 		{"a field outside the envelope", `status == "ok" && latency_ms > 3`, `1:19: rules[0].when: unknown field "latency_ms"; want one of`},
 		{"on the third line", "status == \"ok\" &&\n\n  \"é\" == fature", `3:10: rules[0].when: unknown field "fature"; did you mean "feature"?`},

@@ -67,7 +67,8 @@ func dimsAnd(keys ...string) []string { return slices.Concat(dimKeys, keys) }
 
 // A metric can only be sent by one of these constants, which index the tables below:
 // what is not in a table cannot be sent, nor with another type. A new metric is a
-// constant and a row here, and the place that records it.
+// constant and a row here, and the place that records it. The last constant of each
+// list is the number of the others, so that a row that is missing is an empty one.
 type (
 	countID        int
 	gaugeID        int
@@ -92,6 +93,7 @@ const (
 	countDropped
 	countCases
 	countReloads
+	numCounts
 )
 
 const (
@@ -101,6 +103,7 @@ const (
 	gaugeStoreDown
 	gaugeKafkaDown
 	gaugePartitionsDown
+	numGauges
 )
 
 const (
@@ -113,9 +116,10 @@ const (
 	distributionEventAge
 	distributionJudgeLatency
 	distributionJudgeCost
+	numDistributions
 )
 
-var counts = [...]Metric{
+var counts = [numCounts]Metric{
 	countEvaluations: {"llm.eval.count", TypeCount, "", dimsAnd("eval", "outcome"), "Verdicts, by evaluator and outcome, as they were sampled."},
 	countWeighted: {
 		"llm.eval.weighted", TypeCount, "", dimsAnd("eval", "outcome"),
@@ -150,7 +154,7 @@ var counts = [...]Metric{
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},
 }
 
-var gauges = [...]Metric{
+var gauges = [numGauges]Metric{
 	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition."},
 	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events in flight."},
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
@@ -159,7 +163,7 @@ var gauges = [...]Metric{
 	gaugePartitionsDown: {"evalworker.partitions_down", TypeGauge, "", nil, "The worker's partitions that cannot be read: without a leader, or damaged. Their lag grows, the others are read."},
 }
 
-var distributions = [...]Metric{
+var distributions = [numDistributions]Metric{
 	distributionScore: {
 		ScoreMetric, TypeDistribution, "fraction", dimsAnd(),
 		"Scores of an evaluator in [0,1], of decided verdicts only, as they were sampled. In <name>, what is no letter, digit, dot or underscore becomes an underscore; an evaluator named count or weighted gets the suffix _score.",

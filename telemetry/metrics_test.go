@@ -86,6 +86,9 @@ func TestTableIsComplete(t *testing.T) {
 	for _, m := range telemetry.Metrics() {
 		table[m.Name] = m
 	}
+	if _, missing := table[""]; missing {
+		t.Fatal("a constant has no row in its table")
+	}
 	wire := map[telemetry.MetricType]string{telemetry.TypeCount: "c", telemetry.TypeGauge: "g", telemetry.TypeDistribution: "d"}
 	doc := telemetry.MetricsDoc()
 	sent := map[string]bool{}

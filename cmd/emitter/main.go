@@ -1,15 +1,11 @@
 // Command emitter publishes events: from a file, simulated ones, or those that
-// applications post to it. See emitter --help.
+// applications post to it. See emitter --help. Each subcommand has a file of its name,
+// and root.go holds what they share.
 package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-
-	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/internal/cli"
 )
@@ -18,68 +14,4 @@ func main() {
 	cli.Main(func(ctx context.Context) int {
 		return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	})
-}
-
-// run runs one command line and returns its exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot()
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	cmd, err := root.ExecuteContextC(ctx)
-	switch failed, _ := errors.AsType[*failure](err); {
-	case err == nil:
-		return cli.ExitOK
-	case failed != nil:
-		fmt.Fprintln(stderr, "emitter:", failed)
-		return cli.ExitFailure
-	default:
-		fmt.Fprintf(stderr, "emitter: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
-		return cli.ExitUsage
-	}
-}
-
-// newRoot returns the command emitter. Each subcommand has a file and is added here.
-func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "emitter",
-		Short: "Publish events of model requests to Kafka",
-		Long: `emitter publishes finished model requests as events, which evalworker evaluates.
-
-An application in Go does this by itself with the package emitter. For applications in
-other languages, serve takes events over HTTP; the rest is for files of events and for
-trying things out.`,
-		Example: `  emitter simulate --stdout --events 3
-  emitter send events.ndjson
-  emitter serve --brokers kafka:9092`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version:       cli.ReadBuild().String(), // --version
-	}
-	root.SetVersionTemplate("emitter {{.Version}}\n")
-	root.AddCommand(newSend(), newServe(), newSimulate(), newVersion())
-	return root
-}
-
-// failure is an error of the work itself. Every other error of a command means that
-// it was used wrongly.
-type failure struct{ err error }
-
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
-
-// asFailure returns err as a failure; nil stays nil.
-func asFailure(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &failure{err}
-}
-
-// interrupted reports whether an error says that ctx has ended.
-func interrupted(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 }

@@ -4,12 +4,22 @@ import (
 	"errors"
 	"flag"
 	"os/exec"
+	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/validators"
 )
 
 var update = flag.Bool("update", false, "write what commands print into the scripts")
@@ -25,7 +35,9 @@ type testRunner struct{ *testing.M }
 func (r testRunner) Run() int { return containers.Main(r.M, containers.WithPostgres) }
 
 // TestScripts runs the program as a person does. The scripts may use one more
-// command: "exits CODE PROGRAM ARGS" runs a program and wants that exit code.
+// command: "exits CODE PROGRAM ARGS" runs a program and wants that exit code. What
+// lists all kinds, keys, dimensions or formats names the list ([lists]) and is
+// compared with cmpenv, which -update leaves alone.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -37,12 +49,45 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			// Keys are made here, so that the scripts hold none.
 			e.Setenv("CANARY", canary())
+			for name, words := range lists() {
+				e.Setenv(name, words)
+			}
 			return nil
 		},
 	})
 }
 
-// canary returns a text that looks like a key and may never be printed.
+// lists returns the variables of the scripts that hold whole lists, as messages write
+// them, so that one more kind, key, dimension or format changes no script.
+func lists() map[string]string {
+	var types, formats []string
+	out := map[string]string{"DIMENSIONS": strings.Join(event.DimNames(), ", ")}
+	for _, k := range validators.Kinds() {
+		types = append(types, k.Name)
+		out["OPTIONS_"+k.Name] = strings.Join(k.Options, ", ")
+	}
+	out["TYPES"] = strings.Join(append(types, string(eval.TypeLLMJudge)), ", ")
+	for _, f := range datasets.Formats() {
+		formats = append(formats, f.Name)
+	}
+	out["FORMATS"] = alternatives(formats)
+	for name, section := range map[string]string{"kafka": "kafka.", "model": "models.NAME.", "evaluator": "evaluators[].", "rule": "sampling.rules[]."} {
+		var keys []string
+		for _, k := range config.Keys() {
+			if key, ok := strings.CutPrefix(k.Path, section); ok && key == k.Name() {
+				keys = append(keys, key)
+			}
+		}
+		if name == "kafka" { // its own keys are listed before those of every connection
+			base := len(strictyaml.Fields(reflect.TypeFor[conn.Config]()))
+			keys = slices.Concat(keys[base:], keys[:base])
+		}
+		out["KEYS_"+name] = strings.Join(keys, ", ")
+	}
+	return out
+}
+
+// canary returns what looks like a key and may never be printed.
 func canary() string { return "sk-" + "canary" + strconv.Itoa(1<<20) + "canary" }
 
 // exits runs a program and compares its exit code.

@@ -1,11 +1,13 @@
 package config_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
 // TestDefaultIsValid: the defaults have no faults.
@@ -62,6 +64,28 @@ func TestKeysAreDocumented(t *testing.T) {
 		}
 		env[k.Env] = k.Path
 	}
+}
+
+// TestKeysAreWritten: the name of every key stands in the yaml tag of its field, and is
+// not made of the field's name.
+func TestKeysAreWritten(t *testing.T) {
+	t.Parallel()
+	var walk func(reflect.Type, string)
+	walk = func(typ reflect.Type, path string) {
+		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Map {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct {
+			return
+		}
+		for _, f := range strictyaml.Fields(typ) {
+			if f.Tag.Get("yaml") != f.Key {
+				t.Errorf("%s%s has no yaml tag", path, f.Key)
+			}
+			walk(f.Type, path+f.Key+".")
+		}
+	}
+	walk(reflect.TypeFor[config.Config](), "")
 }
 
 // TestRunAll: neither a rate nor a rule may leave an event out.

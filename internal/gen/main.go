@@ -25,13 +25,17 @@ func main() {
 	}
 }
 
-func run(root string) error {
-	documents := map[string][]byte{
+// documents returns the generated documents by their path in the repository.
+func documents() map[string][]byte {
+	return map[string][]byte{
 		"event/event.schema.json": event.Schema(),
 		"docs/metrics.md":         telemetry.MetricsDoc(),
 		"docs/configuration.md":   config.Doc(),
 	}
-	for name, body := range documents {
+}
+
+func run(root string) error {
+	for name, body := range documents() {
 		if err := os.WriteFile(filepath.Join(root, name), body, 0o644); err != nil { //nolint:gosec // published documents
 			return err
 		}

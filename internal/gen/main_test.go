@@ -1,0 +1,17 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestDocumentsAreCurrent: what is generated from code says what the code says.
+func TestDocumentsAreCurrent(t *testing.T) {
+	t.Parallel()
+	for name, want := range documents() {
+		if got, err := os.ReadFile(filepath.Join("../..", name)); err != nil || string(got) != string(want) {
+			t.Errorf("%s is stale (%v): run make generate", name, err)
+		}
+	}
+}
