@@ -55,8 +55,8 @@ trying things out.`,
 	return root
 }
 
-// failure is an error of the work itself. Every other error of a command is one of
-// its use.
+// failure is an error of the work itself. Every other error of a command means that
+// it was used wrongly.
 type failure struct{ err error }
 
 func (f *failure) Error() string { return f.err.Error() }
