@@ -12,7 +12,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// functions and operators are what a condition may use. All are defined for every
+// functions and operators list what a condition may use. All are defined for every
 // string and take time linear in it.
 var (
 	functions = []string{"lower", "upper", "trim", "len", "hasPrefix", "hasSuffix"}
@@ -21,8 +21,8 @@ var (
 	}
 )
 
-// grammar walks a parsed condition, collects the fields that it reads, and finds
-// what conditions may not contain.
+// grammar walks a parsed condition, collects the fields that it reads, and reports
+// whatever conditions may not contain.
 type grammar struct {
 	text   string
 	reads  dimSet
@@ -104,7 +104,8 @@ func (g *grammar) checkBinary(n *ast.BinaryNode) {
 	}
 }
 
-// checkList checks that the list of an in holds texts only, so that it is constant.
+// checkList checks that the list of an in operator holds only strings, so that it
+// is constant.
 func (g *grammar) checkList(n *ast.BinaryNode) {
 	const expected = `want a list of texts: feature in ["search", "chat"]`
 	list, ok := n.Right.(*ast.ArrayNode)

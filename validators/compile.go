@@ -16,7 +16,7 @@ import (
 
 const draft202012 = "https://json-schema.org/draft/2020-12/schema"
 
-// drafts returns the supported drafts, by the URI that $schema has without its empty
+// drafts returns the supported drafts, by the URI of $schema without its empty
 // fragment.
 func drafts() []string {
 	return []string{
@@ -25,11 +25,11 @@ func drafts() []string {
 	}
 }
 
-// base is the URI of the schema folder. Its scheme exists nowhere else, so that no
-// reference can be mistaken for a file or a page.
+// base is the URI of the schema folder. Its scheme is made up, so that no reference
+// can be mistaken for a file or a web page.
 const base = "schemas://folder/"
 
-// schema is one compiled schema with what the wording of its failures needs.
+// schema is one compiled schema with the data that describing its failures needs.
 type schema struct {
 	name     string
 	compiled *jsonschema.Schema
@@ -59,8 +59,8 @@ func loadNothing(string) (string, error) { return "", errForeign }
 
 var errForeign = errors.New("not in the schema folder, and nothing is fetched")
 
-// compile compiles one file of a folder, with what it refers to. It returns nil
-// when one of them has a fault, which is reported once.
+// compile compiles one file of a folder and the files that it refers to. It returns
+// nil when one of them has a fault, which is reported once.
 func (f *folder) compile(in *file) *schema {
 	uris := make(map[string]*file, len(f.files))
 	for name, of := range f.files {
@@ -143,7 +143,7 @@ func compileDocument(document []byte) (*schema, error) {
 	})
 }
 
-// add notes a compiled schema and all below it.
+// add records a compiled schema and all its subschemas.
 func (s *schema) add(at *jsonschema.Schema) {
 	if at == nil || s.places[at.Location] != nil {
 		return
@@ -173,7 +173,7 @@ func (s *schema) add(at *jsonschema.Schema) {
 	}
 }
 
-// addAll adds the schemas of a keyword, whose value has several shapes.
+// addAll adds the schemas in a keyword's value, which may have several shapes.
 func (s *schema) addAll(children any) {
 	switch c := children.(type) {
 	case *jsonschema.Schema:

@@ -1,7 +1,7 @@
 package validators
 
 // Config is one validator as a person writes it: the kind and the options of
-// that kind. Which options a kind takes is what [Options] answers.
+// that kind. [Options] lists the options that a kind accepts.
 type Config struct {
 	Name string `yaml:"-"` // filled in by the owner of the list
 	Type string `yaml:"-"`

@@ -19,9 +19,9 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// folder is a schema folder while it is compiled.
+// folder is a schema folder that is being compiled.
 type folder struct {
-	dir    string           // as the person gave it; for faults
+	dir    string           // as configured; for faults
 	files  map[string]*file // by slash-separated path inside the folder
 	ids    map[string]*file // by the $id of the root schema
 	faults fault.List
@@ -170,8 +170,8 @@ func (f *folder) checkMeta(in *file) {
 	}
 }
 
-// complaint words a failure of a schema against its meta-schema. For a choice it
-// names what each branch wants.
+// complaint describes how a schema violates its meta-schema. For a choice it names
+// what each branch wants.
 func complaint(ve *jsonschema.ValidationError) string {
 	if len(ve.Causes) == 0 {
 		return ve.Message
@@ -183,8 +183,8 @@ func complaint(ve *jsonschema.ValidationError) string {
 	return strings.Join(wants, "; or ")
 }
 
-// checkReferences reports the references of a file that lead nowhere, or where they
-// must not.
+// checkReferences reports the references of a file that lead nowhere or outside the
+// folder.
 func (f *folder) checkReferences(in *file) {
 	for _, r := range findReferences(in.doc, "", false, false) {
 		wrong := func(problem, expected string) {
@@ -222,10 +222,9 @@ type reference struct {
 	based   bool   // an $id above it changes what it is relative to
 }
 
-// findReferences returns every $ref of a schema document. Values that are data and
-// not schemas (enum, const, default, examples) are left alone, and so are
-// properties that happen to have the name "$ref". names says that the members of v
-// are schemas by name.
+// findReferences returns every $ref of a schema document. It skips values that are
+// data and not schemas (enum, const, default, examples) and properties that happen
+// to be named "$ref". names says that v maps names to schemas.
 func findReferences(v any, pointer string, names, based bool) []reference {
 	var found []reference
 	switch v := v.(type) {
@@ -254,16 +253,16 @@ func findReferences(v any, pointer string, names, based bool) []reference {
 	return found
 }
 
-// namesSchemas reports whether the members of a keyword's value are schemas by
-// names that its author chose.
+// namesSchemas reports whether a keyword's value maps names that its author chose
+// to schemas.
 func namesSchemas(keyword string) bool {
 	return slices.Contains([]string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}, keyword)
 }
 
-// resolve returns the file of the folder and the fragment that a reference leads
-// to, or why it may not be followed. For a reference into the referring file that
-// is the file itself. It is empty for a reference whose meaning depends on an $id,
-// which the compiler resolves.
+// resolve returns the file in the folder, which may be the referring file itself,
+// and the fragment that a reference leads to, or why it may not be followed. All
+// are empty for a reference whose meaning depends on an $id, which the compiler
+// resolves.
 func (r reference) resolve(from string) (to, fragment, problem string) {
 	u, err := url.Parse(r.target)
 	switch {
@@ -272,7 +271,7 @@ func (r reference) resolve(from string) (to, fragment, problem string) {
 	case u.Scheme == "file":
 		return "", "", "is an absolute file"
 	case u.Scheme != "" || u.Host != "":
-		return "", "", "" // an $id of the folder or a meta-schema, or else refused by the loader
+		return "", "", "" // an $id of the folder or a meta-schema; the loader rejects others
 	case strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, `\`) || strings.Contains(u.Path, `:\`):
 		return "", "", "is an absolute path"
 	}

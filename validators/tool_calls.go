@@ -23,8 +23,8 @@ const keptToolsets = 128
 //   - has a status other than success, ok and the like.
 //
 // The reason is about the first failing call; the score is the share of calls
-// without a failure. An event that does not say which tools it offered is held to
-// arguments and status alone, with the label "unchecked" when it passes.
+// without a failure. If an event does not say which tools it offered, only
+// arguments and status are checked, and a pass has the label "unchecked".
 func buildToolCalls(*builder) answer {
 	known := newLRU[[sha256.Size]byte, *toolset](keptToolsets)
 	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
@@ -78,11 +78,11 @@ const (
 	labelUndecided        = "undecided"
 )
 
-// judge says what is wrong with one call; an empty label means nothing. A nil
-// toolset does not know which tools were offered, so it refuses no name.
+// judge returns what is wrong with one call; the label is empty when nothing is. A
+// nil toolset does not know which tools were offered, so it accepts every name.
 func (t *toolset) judge(ctx context.Context, call *event.ToolCall) (label, reason string, err error) {
 	var called tool
-	name := "tool *" // a name that was not offered is the model's own words, and not shown
+	name := "tool *" // a name that was not offered is content
 	if t != nil {
 		var ok bool
 		if called, ok = t.tools[call.Name]; !ok {
