@@ -10,9 +10,9 @@ import (
 
 // Format is a format of exports.
 type Format struct {
-	Name        string // by which a person chooses it
-	Description string // as help calls it
-	Ending      string // of a file's name, with its dot
+	Name        string // for choosing the format
+	Description string // for help texts
+	Ending      string // file name extension, with its dot
 	newWriter   func(io.Writer) rowWriter
 }
 
@@ -23,8 +23,8 @@ type rowWriter interface {
 	end() error
 }
 
-// Formats returns all formats, the default one first. A new one is a file of its own,
-// a row here, and a row in the table of TestFormats.
+// Formats returns all formats, the default one first. A new format is a file of its
+// own, a row here, and a row in the table of TestFormats.
 func Formats() []Format { return []Format{JSONL(), CSV()} }
 
 // Row is one exemplar with its case: one line of an export.

@@ -7,7 +7,7 @@ import (
 )
 
 // insertEach writes one record after the other and reports which were new. In SQLite
-// a statement costs microseconds, and nothing else writes meanwhile.
+// a statement costs microseconds, and there is no concurrent writer.
 func insertEach(ctx context.Context, tx *store.Tx, records []record, maxExemplars int) ([]bool, error) {
 	isNew := make([]bool, len(records))
 	for i, rec := range records {
@@ -41,7 +41,7 @@ func insertOne(ctx context.Context, tx *store.Tx, rec record, maxExemplars int) 
 	if err != nil {
 		return false, err
 	}
-	// The first request shows how the case began, the latest ones what it is now.
+	// The first request shows how the case began, the latest ones its present form.
 	_, err = tx.Exec(ctx, `
 		DELETE FROM exemplars WHERE case_id = $1
 			AND request_id NOT IN (SELECT request_id FROM exemplars WHERE case_id = $1 ORDER BY seen, request_id LIMIT 1)
@@ -55,7 +55,7 @@ func scanInt(row store.Row) (n int, err error) {
 	return n, err
 }
 
-// onKnownCase adds to a case that exists already, in both databases.
+// onKnownCase updates a case that already exists, in both databases.
 const onKnownCase = `
 	ON CONFLICT (id) DO UPDATE SET
 		count = cases.count + excluded.count,

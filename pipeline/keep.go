@@ -40,14 +40,14 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 	}
 }
 
-// stall remembers that the store is down and how many events wait for it.
+// stall records that the store is down and how many events wait for it.
 type stall struct {
 	outage.Outage
 	mu      sync.Mutex
 	waiting int // guarded by mu; events that were refused and try again
 }
 
-// refused notes a failed attempt; again: the event was waiting already.
+// refused records a failed attempt; again says that the event was waiting already.
 func (s *stall) refused(log *slog.Logger, err error, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +60,8 @@ func (s *stall) refused(log *slog.Logger, err error, again bool) {
 	}
 }
 
-// taken notes that the store took an event, which had been waiting or not.
+// taken records that the store accepted an event; waited says that it had been
+// waiting.
 func (s *stall) taken(log *slog.Logger, waited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,8 +73,8 @@ func (s *stall) taken(log *slog.Logger, waited bool) {
 	}
 }
 
-// left notes that a waiting event goes to another worker. Without one that waits
-// the stall is over, since nothing here would notice that the store is back.
+// left records that a waiting event goes to another worker. Once none is waiting
+// the stall is over, because nothing here would notice that the store is back.
 func (s *stall) left() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -107,9 +107,10 @@ func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
-// isChoice reports whether one valid branch would have satisfied the keyword that
-// failed. It first excludes failures without a message, in which the library wraps
-// several failures of one schema: their location may end in anything.
+// isChoice reports whether one valid branch or item would have satisfied the
+// keyword that failed. A failure without a message does not count: in it the
+// library wraps several failures of one schema, and its location may end in
+// anything.
 func isChoice(ve *jsonschema.ValidationError) bool {
 	keyword := ve.KeywordLocation[strings.LastIndexByte(ve.KeywordLocation, '/')+1:]
 	return ve.Message != "" && slices.Contains([]string{"anyOf", "oneOf", "minContains"}, keyword)

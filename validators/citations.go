@@ -158,9 +158,9 @@ func withoutCode(text string) string {
 	return b.String()
 }
 
-// idShape returns an id with every run of letters as a and every run of digits as
-// 9. In hashes and UUIDs the runs differ from id to id; there every run of
-// hexadecimal digits is f.
+// idShape replaces every run of letters in an id by a and every run of digits by
+// 9. In hashes and UUIDs the runs differ from id to id, so there every run of
+// hexadecimal digits becomes f.
 func idShape(id string) string {
 	if isHash(id) {
 		return strings.Repeat("f-", strings.Count(id, "-")) + "f"

@@ -46,12 +46,12 @@ const (
 	apiAzureAD = "azure_ad"
 )
 
-// DefaultConfig returns a small model of OpenAI's with careful limits.
+// DefaultConfig returns a small OpenAI model with conservative limits.
 func DefaultConfig() Config {
 	return Config{
 		Model:             "gpt-4o-mini",
 		API:               apiOpenAI,
-		APIVersion:        "2024-10-21", // the first stable one that knows json_schema
+		APIVersion:        "2024-10-21", // the first stable version with json_schema
 		Temperature:       new(float32(0)),
 		MaxTokens:         2048,
 		Format:            judges.FormatSchema,
@@ -117,8 +117,8 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
-// fingerprint names what an answer depends on. Limits and addresses are left
-// out: the same model behind a gateway is the same model.
+// fingerprint names everything that an answer depends on. Limits and addresses are
+// left out: the same model behind a gateway is the same model.
 func (c Config) fingerprint() string {
 	temperature, seed := "none", "none"
 	if c.Temperature != nil && capabilityOf(c.Model).temperature {
