@@ -11,9 +11,9 @@ import (
 // when ctx ends, even if the agent hangs; the error says what was abandoned.
 // Calls after the first return nil.
 //
-// Reports are sent first, then traces, then metrics, which count what the others
-// lost. Each has a share of the time, so that a hanging agent cannot take it all;
-// after its share, requests to the trace agent are cancelled.
+// Reports are sent first, then traces, then metrics, which count the losses of the
+// others. Each has a share of the time, so that a hanging agent cannot use it up;
+// after their share, requests to the trace agent are cancelled.
 func (t *Telemetry) Close(ctx context.Context) error {
 	if t.discarding() || !t.refuseReports() {
 		return nil
@@ -59,7 +59,7 @@ func (t *Telemetry) refuseReports() bool {
 }
 
 // inBackground runs f and returns a channel that is closed when f is done. f may
-// hang in a vendor's client, such as in a write to a socket that is not read, so
+// hang in a vendor's client, such as in a write to a socket that nothing reads, so
 // the goroutine may outlive Close.
 func inBackground(f func()) <-chan struct{} {
 	done := make(chan struct{})
@@ -86,7 +86,7 @@ func closesWithin(ctx context.Context, d time.Duration, done <-chan struct{}) bo
 	case <-ctx.Done():
 	}
 	select {
-	case <-done: // both at once
+	case <-done: // both channels were ready
 		return true
 	default:
 		return false

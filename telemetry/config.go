@@ -81,8 +81,8 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
-// statsdAddress returns an address in the form that the DogStatsD client takes. It
-// also accepts udp://host:port and a host without a port.
+// statsdAddress returns an address in the form that the DogStatsD client accepts.
+// It also parses udp://host:port and a host without a port.
 func statsdAddress(s string) (string, bool) {
 	for _, scheme := range []string{"unix://", "unixgram://", "unixstream://"} {
 		if path, ok := strings.CutPrefix(s, scheme); ok {
@@ -112,17 +112,17 @@ const (
 	statsdSocket      = "/var/run/datadog/dsd.socket"
 )
 
-// machine is what New reads of the environment and the file system.
+// machine is the access of New to the environment and the file system.
 type machine struct {
 	getenv func(string) string
 	exists func(path string) bool
 }
 
-// target is where telemetry goes and under which names, resolved from environment,
+// target holds the addresses and names for telemetry, resolved from environment,
 // file and defaults.
 type target struct {
 	agent   *url.URL // trace agent
-	statsd  string   // in the form that the DogStatsD client takes
+	statsd  string   // in the form that the DogStatsD client accepts
 	service string
 	env     string
 	version string
@@ -170,8 +170,8 @@ func agentURL(cfg Config, s machine) *url.URL {
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", defaultTracePort)}
 }
 
-// hostURL returns the agent of DD_AGENT_HOST and DD_TRACE_AGENT_PORT; empty when
-// neither is set.
+// hostURL returns the agent's URL from DD_AGENT_HOST and DD_TRACE_AGENT_PORT; empty
+// when neither is set.
 func hostURL(s machine) string {
 	host, port := s.getenv("DD_AGENT_HOST"), s.getenv("DD_TRACE_AGENT_PORT")
 	if host == "" && port == "" {

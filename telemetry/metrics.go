@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// MetricType is how Datadog aggregates a metric.
+// MetricType says how Datadog aggregates a metric.
 type MetricType string
 
 // The types of metric.
@@ -36,8 +36,8 @@ const ScoreMetric = scorePrefix + "<name>"
 
 const scorePrefix = "llm.eval."
 
-// dimensions says which tags of metrics and of spans an event's dimensions
-// ([event.DimNames]) become, in the order in which they are sent. An empty one is
+// dimensions maps an event's dimensions ([event.DimNames]) to tags of metrics and
+// of spans, in the order in which they are sent. A dimension with an empty tag is
 // not sent.
 var dimensions = [...]struct{ name, metric, span string }{
 	{"environment", "env", ""},
@@ -65,9 +65,9 @@ var dimKeys = func() (keys []string) {
 
 func dimsAnd(keys ...string) []string { return slices.Concat(dimKeys, keys) }
 
-// A metric can only be sent by one of these constants, which index the tables below:
-// what is not in a table cannot be sent, nor with another type. A new metric is a
-// constant and a row here, and the place that records it.
+// These constants index the tables below and are the only way to send a metric, so
+// a metric that is not in a table, or of another type, cannot be sent. A new metric
+// is a constant and a row here, and the call that records it.
 type (
 	countID        int
 	gaugeID        int

@@ -11,9 +11,9 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// openStore returns the store. One in a file is opened and claimed at once: its
-// faults do not mend by waiting. One on a server is reached in Run, where probes
-// are answered meanwhile.
+// openStore returns the store. A store in a file is opened and claimed at once,
+// because waiting does not cure its faults. Run connects to a store on a server, so
+// that probes are answered meanwhile.
 func openStore(ctx context.Context, cfg store.Config) (_ *store.Store, err error) {
 	s, err := store.OpenLater(cfg)
 	if err != nil || cfg.Remote() {
@@ -38,8 +38,8 @@ func explainPort(cfg store.Config, err error) error {
 	return err
 }
 
-// connect waits until the store is there. A database that restarts is missed by
-// the whole fleet at once, and workers that ended would be restarted, ever more
+// connect waits until the store can be reached. When a database restarts, the whole
+// fleet loses it at once, and if workers ended they would be restarted ever more
 // slowly; so the worker stays, is not ready, and takes no events. connect also
 // returns nil when ctx ends first, and an error when waiting cannot help.
 func (a *App) connect(ctx context.Context) error {
@@ -53,7 +53,7 @@ func (a *App) connect(ctx context.Context) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped before there was anything to do
+			return nil //nolint:nilerr // stopped before the store could be reached
 		}
 		if !errors.Is(err, store.ErrUnavailable) {
 			return err
@@ -66,7 +66,7 @@ func (a *App) connect(ctx context.Context) error {
 	}
 }
 
-// storeDown returns since when and why no case can be kept, or a zero time.
+// storeDown returns since when and why cases cannot be kept, or a zero time.
 func (a *App) storeDown() (time.Time, error) {
 	if since, err := a.starting.Now(); err != nil {
 		return since, err

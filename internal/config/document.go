@@ -33,7 +33,7 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 	for _, k := range Keys() {
 		top := !strings.Contains(k.Path, ".")
 		if top && (k.Section() || !open) {
-			heading, intro := "Folders", "What else the file names." // of the keys outside sections
+			heading, intro := "Folders", "What else the file names." // for the keys outside sections
 			if k.Section() {
 				heading, intro = k.Path, cell(k.Doc)
 			}

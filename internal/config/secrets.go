@@ -10,10 +10,9 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// secrets fills in what models and the store take from files and the environment:
-// keys, with a fallback, the address of the models' server, and the store's
-// password. Files are read with every load, so that a new key makes a new
-// configuration.
+// secrets fills in values from files and the environment: the models' keys, with a
+// fallback, the address of their server, and the store's password. Files are read
+// with every load, so that a new key makes a new configuration.
 func (c *Config) secrets(env *environment, fallback string) fault.List {
 	var faults fault.List
 	c.files()
@@ -43,7 +42,7 @@ func (c *Config) secrets(env *environment, fallback string) fault.List {
 
 // storePassword fills in the password of the store, from a file or from its URL,
 // and removes it from the URL, which can then be shown. A password in the
-// environment, in whatever form, wins over all of those in the file.
+// environment, in either form, takes precedence over all in the file.
 func (c *Config) storePassword(env *environment) fault.List {
 	var faults fault.List
 	s := c.Store
@@ -95,7 +94,7 @@ func (c *Config) files() {
 	c.Health.Token = unprinted(c.Health.Token)
 }
 
-// unprinted drops the mark that a printed configuration has in place of a secret.
+// unprinted drops the mark that Print writes in place of a secret.
 func unprinted(s secret.String) secret.String {
 	if s.Reveal() == secret.String("x").String() {
 		return ""

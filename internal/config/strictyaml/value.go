@@ -110,7 +110,7 @@ func (d *decoder) duration(n *node, v reflect.Value, path string) {
 	v.SetInt(int64(t))
 }
 
-// abbreviate keeps a misplaced text from filling the terminal.
+// abbreviate shortens a text, so that a misplaced one does not fill the terminal.
 func abbreviate(s string) string {
 	const most = 20
 	if r := []rune(s); len(r) > most {
@@ -167,7 +167,7 @@ func (d *decoder) list(n *node, v reflect.Value, path string) {
 		return
 	}
 	if len(n.items) == 0 {
-		v.SetZero() // [] and nothing are the same list
+		v.SetZero() // an empty list is nil
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
@@ -305,8 +305,8 @@ func (d *decoder) number(n *node, v reflect.Value, path string) {
 	}
 }
 
-// startsNumber reports whether s begins as a number: strconv also takes the words
-// inf and nan for numbers.
+// startsNumber reports whether s begins like a number, because strconv also accepts
+// the words inf and nan.
 func startsNumber(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	return s != "" && (s[0] >= '0' && s[0] <= '9' || s[0] == '.')
