@@ -14,18 +14,18 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// Variables that name servers which run already.
+// Variables that name servers that already run.
 const (
 	EnvKafka    = "KAFKA_BROKERS"            // addresses, separated by commas
-	EnvPostgres = "EVALWORKER_TEST_POSTGRES" // URL of a database whose user may make others
+	EnvPostgres = "EVALWORKER_TEST_POSTGRES" // URL of a database whose user may create others
 )
 
-// envUsed names the file in which tests note the components that they would use.
-// It is a file because processes that a test starts share it.
+// envUsed names the file in which tests record the components that they would use.
+// It is a file so that processes that a test starts can share it.
 const envUsed = "EVALWORKER_TEST_USED"
 
-// UseKafka returns the brokers of an Apache Kafka, if there is one in this run.
-// Otherwise the test is run once more when [Main] can start one.
+// UseKafka returns the brokers of an Apache Kafka, if this run has one. Otherwise
+// the test is run once more if [Main] can start one.
 func UseKafka(t testing.TB) (addrs []string, ok bool) {
 	t.Helper()
 	v, ok := use(t, EnvKafka)
@@ -35,9 +35,8 @@ func UseKafka(t testing.TB) (addrs []string, ok bool) {
 	return strings.Split(v, ","), true
 }
 
-// UsePostgres returns the URL of an empty database for the test, if there is a
-// PostgreSQL in this run. Otherwise the test is run once more when [Main] can start
-// one.
+// UsePostgres returns the URL of an empty database for the test, if this run has a
+// PostgreSQL. Otherwise the test is run once more if [Main] can start one.
 func UsePostgres(t testing.TB) (url string, ok bool) {
 	t.Helper()
 	server, ok := use(t, EnvPostgres)
@@ -58,7 +57,7 @@ func UsePostgres(t testing.TB) (url string, ok bool) {
 	return url, true
 }
 
-// use returns the value of a variable, or notes that the test would have used it.
+// use returns the value of a variable, or records that the test would have used it.
 func use(t testing.TB, env string) (string, bool) {
 	t.Helper()
 	if v := os.Getenv(env); v != "" {
@@ -76,7 +75,7 @@ func use(t testing.TB, env string) (string, bool) {
 func note(path, env, test string) (err error) {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // Main made it
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // this process has outlived the run
+		return nil // this process outlived the run
 	}
 	if err != nil {
 		return err
@@ -86,7 +85,7 @@ func note(path, env, test string) (err error) {
 	return err
 }
 
-// used returns the top-level tests that would have used a variable, by variable.
+// used returns, by variable, the top-level tests that would have used it.
 func used(path string) (map[string]map[string]bool, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // Main made it
 	if err != nil {
@@ -137,8 +136,8 @@ func noEngine(err error) error {
 	return errors.New("no Docker engine: " + line)
 }
 
-// NeedEngine skips a test of containers themselves when there is no engine, and
-// fails it when one is required.
+// NeedEngine skips a test of the containers themselves when there is no engine, or
+// fails it if one is required.
 func NeedEngine(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -150,8 +149,8 @@ func NeedEngine(t *testing.T) {
 	Need(t, Engine(t.Context()))
 }
 
-// Need skips a test whose component did not start, as where images cannot be
-// pulled, and fails it when components are required.
+// Need skips a test whose component did not start, for example because the image
+// cannot be pulled, or fails it if components are required.
 func Need(t *testing.T, err error) {
 	t.Helper()
 	switch {
