@@ -9,12 +9,11 @@
 // # Signature
 //
 // Two failures are the same if they have the same evaluator, the same reason (a
-// schema path, the criteria of a rubric), and the same normalised input: all of
-// what the user said last, in lower case, with digits and white space normalised.
-// Prompt, model and feature are not part of it: a failure in one version of a
-// prompt and again in the next is one case. Each exemplar has its own prompt,
-// version and feature, and a case is found by every version and feature in which it
-// was seen.
+// schema path, the criteria of a rubric), and the same normalised input: all of what
+// the user said last, in lower case, with digits and white space normalised. Prompt,
+// model and feature are not part of it: a failure in one version of a prompt and
+// again in the next is one case. Each exemplar has its own prompt, version and
+// feature, and a case is found by every version and feature in which it was seen.
 //
 // # Guarantees
 //

@@ -10,9 +10,8 @@ import (
 
 // insertTogether writes all records with four statements, because each is a round
 // trip to the server, and reports which records were new. Other workers may do the
-// same at the same time, often for the same case: rows are locked in one order,
-// first occurrences and then cases, each by its key, so that workers cannot
-// deadlock.
+// same at the same time, often for the same case: rows are locked in one order, first
+// occurrences and then cases, each by its key, so that workers cannot deadlock.
 func insertTogether(ctx context.Context, tx *store.Tx, records []record, maxExemplars int) ([]bool, error) {
 	isNew, err := insertOccurrences(ctx, tx, records)
 	if err != nil {

@@ -11,9 +11,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// idDigits is the length of a case's id: 64 bits of a hash. Among a million
-// cases the probability that two share an id, and are counted as one, is 3 in 100
-// million.
+// idDigits is the length of a case's id: 64 bits of a hash. Among a million cases the
+// probability that two share an id, and are counted as one, is 3 in 100 million.
 const idDigits = 16
 
 // signature returns the case id of a failure: a hash over everything that makes two

@@ -84,8 +84,7 @@ type Usage struct {
 
 // Names of measures in [Verdict.Measures].
 const (
-	// MeasureJSONWrapped is 1 when valid JSON was found inside prose or a code
-	// fence.
+	// MeasureJSONWrapped is 1 when valid JSON was found inside prose or a code fence.
 	MeasureJSONWrapped = "json_wrapped"
 	// MeasureJSONValid is 1 when the output, as it stands, is valid JSON, else 0.
 	MeasureJSONValid = "json_valid"

@@ -123,9 +123,8 @@ var ratingDim, _ = DimNamed("user_rating")
 // [DimNames]. An absent field is the empty string.
 type Dims [NumDims]string
 
-// Envelope is the part of an event that sampling needs. Dims are few-valued, so
-// a rule's result for them can be cached; the other fields differ from event to
-// event.
+// Envelope is the part of an event that sampling needs. Dims are few-valued, so a
+// rule's result for them can be cached; the other fields differ from event to event.
 type Envelope struct {
 	Kind       Kind
 	RequestID  RequestID

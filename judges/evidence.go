@@ -155,9 +155,8 @@ func mustMatch(w string) bool {
 	return negations[w] || strings.ContainsFunc(w, unicode.IsNumber)
 }
 
-// negations are the words that turn a sentence into its opposite in common
-// languages, in the form in which [words] splits them: don't ends in t, n'est
-// begins with n.
+// negations are the words that turn a sentence into its opposite in common languages,
+// in the form in which [words] splits them: don't ends in t, n'est begins with n.
 var negations = map[string]bool{
 	"not": true, "no": true, "never": true, "none": true, "nor": true, "neither": true, "nothing": true, "nobody": true,
 	"without": true, "cannot": true, "t": true,

@@ -225,8 +225,7 @@ func suggestion(word string, names ...string) string {
 	return "one of " + strings.Join(names, ", ")
 }
 
-// combine combines the outcomes of the criteria into one, with a score and a
-// reason.
+// combine combines the outcomes of the criteria into one, with a score and a reason.
 //
 // Criteria that do not apply are ignored; if none applies, neither does the rubric.
 // The rubric passes, or fails, if it would do so however the undecided criteria

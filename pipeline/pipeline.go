@@ -21,8 +21,7 @@ type Redactor interface {
 
 // CaseKeeper keeps failing reports. Offer returns once the report is durable, with
 // the number of failures that are new, and may be repeated. A nil redacted event
-// means that the content must be withheld. Every error means that the store is
-// down.
+// means that the content must be withheld. Every error means that the store is down.
 type CaseKeeper interface {
 	Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error)
 }

@@ -31,8 +31,7 @@ func (p *Policy) Revision() string { return p.Sampler.Revision() }
 // Evaluator is an evaluator with its time limit.
 type Evaluator struct {
 	eval.Evaluator
-	// Timeout bounds one evaluation, retries included. 0: only the event's own
-	// bound.
+	// Timeout bounds one evaluation, retries included. 0: only the event's own bound.
 	Timeout time.Duration
 }
 

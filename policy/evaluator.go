@@ -165,8 +165,7 @@ func Types() []string {
 	return append(names, TypeJudge)
 }
 
-// Options returns the keys that a type of evaluator accepts besides the common
-// ones.
+// Options returns the keys that a type of evaluator accepts besides the common ones.
 func Options(kind string) []string {
 	if kind != TypeJudge {
 		return validators.Options(kind)

@@ -276,9 +276,8 @@ func (d *Detector) judgeName(name string) (secret, token bool) {
 	return secret, bytes.HasSuffix(bare, []byte("token"))
 }
 
-// secretNames are the ends of names whose values are secrets. "key" and "token"
-// alone are not among them: most keys are keys of a table, and most tokens are
-// words.
+// secretNames are the ends of names whose values are secrets. "key" and "token" alone
+// are not among them: most keys are keys of a table, and most tokens are words.
 var secretNames = [...]string{
 	"password", "passwd", "passphrase", "pwd", "secret", "credential", "authorization",
 	"apikey", "accesskey", "secretkey", "privatekey", "signingkey", "encryptionkey",

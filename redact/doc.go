@@ -3,9 +3,8 @@
 //
 // A [Detector] finds the places, as byte offsets in order and without overlap; the
 // validators pii and secrets report them. A [Redactor] replaces them by the name of
-// their kind, such as [EMAIL], in all content of an event, before a judge sees it
-// and before a case is written. Both are created once and are safe for concurrent
-// use.
+// their kind, such as [EMAIL], in all content of an event, before a judge sees it and
+// before a case is written. Both are created once and are safe for concurrent use.
 //
 //	r, err := redact.New(redact.Config{Keep: []string{"ip_address"}})
 //	...

@@ -60,11 +60,10 @@ func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 // same text always becomes the same marker. Ids and dimensions are not redacted.
 //
 // JSON keeps its structure and every byte that is not sensitive. Keys are redacted
-// too; of several that become equal, the later ones get a number. A string or
-// number under a key such as password, at any depth, is replaced as a whole; its
-// description in a JSON schema stays. A sensitive number becomes a string. A string
-// that holds JSON, such as the arguments of a tool, is redacted as JSON first, then
-// as text.
+// too; of several that become equal, the later ones get a number. A string or number
+// under a key such as password, at any depth, is replaced as a whole; its description
+// in a JSON schema stays. A sensitive number becomes a string. A string that holds
+// JSON, such as the arguments of a tool, is redacted as JSON first, then as text.
 //
 // An error, of [eval.ReasonRedaction], means that some content could not be read
 // or exceeds a bound (128 levels of nesting, 16 MiB per event), so that nothing of

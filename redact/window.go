@@ -152,8 +152,7 @@ func (h *haystack) amongDigits(f *finder) {
 	}
 }
 
-// folded returns the text with ASCII capitals as small letters, at the same
-// offsets.
+// folded returns the text with ASCII capitals as small letters, at the same offsets.
 func (h *haystack) folded() string {
 	if h.lower != "" || h.text == "" {
 		return h.lower

@@ -34,8 +34,7 @@
 // applied with one call, which can use one statement for all and lock rows in one
 // order.
 //
-// Opening a store brings its tables up to date, or fails if a newer program wrote
-// it.
+// Opening a store brings its tables up to date, or fails if a newer program wrote it.
 //
 // # One worker or many
 //

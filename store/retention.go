@@ -29,9 +29,8 @@ const pruneStep = 2000
 
 // Prune deletes rows older than a time: exemplars, even the first of a case that
 // still occurs; occurrences, which are counted again if they are offered again; and
-// cases not seen since. The count of a remaining case does not change. It returns
-// the number of rows deleted from each table. After an error it may be called
-// again.
+// cases not seen since. The count of a remaining case does not change. It returns the
+// number of rows deleted from each table. After an error it may be called again.
 func (s *Store) Prune(ctx context.Context, before time.Time) (map[string]int, error) {
 	deleted := map[string]int{}
 	for _, t := range retention() {

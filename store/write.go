@@ -34,10 +34,9 @@ type change struct {
 // bounds first the wait for earlier changes and then the write. If ctx ends first,
 // the change may still be made.
 //
-// apply may be called several times, and must not call the store. It must return
-// only errors of the database, because any other may be mistaken for a failure of
-// the store, with which the whole transaction fails; other results go into a
-// variable.
+// apply may be called several times, and must not call the store. It must return only
+// errors of the database, because any other may be mistaken for a failure of the
+// store, with which the whole transaction fails; other results go into a variable.
 func (s *Store) Write(ctx context.Context, apply func(ctx context.Context, tx *Tx) error) error {
 	return s.submit(ctx, change{apply: func(ctx context.Context, tx *Tx, _ []any) error { return apply(ctx, tx) }})
 }

@@ -37,13 +37,12 @@
 //
 // # Environment
 //
-// DD_* variables override the file, as in Datadog's libraries: DD_SERVICE,
-// DD_ENV, DD_VERSION, DD_TRACE_AGENT_URL, DD_AGENT_HOST with
-// DD_TRACE_AGENT_PORT and DD_DOGSTATSD_PORT, DD_DOGSTATSD_URL,
-// DD_TRACE_AGENT_TIMEOUT, DD_TRACE_STARTUP_LOGS, DD_SPAN_SAMPLING_RULES and
-// DD_INSTRUMENTATION_TELEMETRY_ENABLED. DogStatsD's client puts DD_ENV on every
-// metric, so if it is set it is the env of all metrics; leave it unset for a worker
-// that reads the events of several environments.
+// DD_* variables override the file, as in Datadog's libraries: DD_SERVICE, DD_ENV,
+// DD_VERSION, DD_TRACE_AGENT_URL, DD_AGENT_HOST with DD_TRACE_AGENT_PORT and
+// DD_DOGSTATSD_PORT, DD_DOGSTATSD_URL, DD_TRACE_AGENT_TIMEOUT, DD_TRACE_STARTUP_LOGS,
+// DD_SPAN_SAMPLING_RULES and DD_INSTRUMENTATION_TELEMETRY_ENABLED. DogStatsD's client
+// puts DD_ENV on every metric, so if it is set it is the env of all metrics; leave it
+// unset for a worker that reads the events of several environments.
 //
 // # What it does not do
 //

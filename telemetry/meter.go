@@ -150,9 +150,8 @@ func (m *meter) score(evaluator string, v float64, dims []string) {
 // tagRoom is the length of the longest list of tags.
 const tagRoom = len(dimensions) + 4
 
-// buffer returns space for a list of tags. It can be reused after sending: the
-// client aggregates every type that is sent here, and copies the tags that it
-// keeps.
+// buffer returns space for a list of tags. It can be reused after sending: the client
+// aggregates every type that is sent here, and copies the tags that it keeps.
 func (m *meter) buffer() *[tagRoom]string {
 	if buf, ok := m.buffers.Get().(*[tagRoom]string); ok {
 		return buf

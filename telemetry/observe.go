@@ -116,9 +116,8 @@ func (t *Telemetry) setDown(g gaugeID, down bool) {
 	t.meter.gauge(g, v)
 }
 
-// Dropped counts losses of another part, by sink and reason, both from small sets.
-// A disabled Telemetry counts them too, because losses must be visible without
-// Datadog.
+// Dropped counts losses of another part, by sink and reason, both from small sets. A
+// disabled Telemetry counts them too, because losses must be visible without Datadog.
 func (t *Telemetry) Dropped(sink, reason string, n int) {
 	if t != nil && t.drops != nil {
 		t.drops.add(sink, reason, int64(n))

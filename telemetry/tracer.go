@@ -161,9 +161,8 @@ func (l *tracerLog) allow(now time.Time) (suppressed int, ok bool) {
 
 // agentTransport sends the tracer's requests to the agent. It does two things for
 // which the tracer has no option: it can cancel the requests to a hanging agent, so
-// that the tracer stops in time, and it swallows the library's reports about its
-// own use, which otherwise only an environment variable set before main can switch
-// off.
+// that the tracer stops in time, and it swallows the library's reports about its own
+// use, which otherwise only an environment variable set before main can switch off.
 type agentTransport struct {
 	next    *http.Transport
 	library bool            // the library's reports pass

@@ -58,8 +58,7 @@ func (s *schema) check(ctx context.Context, text string, found span) (string, er
 }
 
 // onePath bounds the bytes of the path to one value: every level adds a key of the
-// document and the keywords that lead to it. allPaths bounds the paths to all
-// values.
+// document and the keywords that lead to it. allPaths bounds the paths to all values.
 func (v span) onePath(location int) int  { return v.depth * (v.longest + location) }
 func (v span) allPaths(location int) int { return v.values * v.onePath(location) }
 
@@ -107,10 +106,9 @@ func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
-// isChoice reports whether one valid branch or item would have satisfied the
-// keyword that failed. A failure without a message does not count: in it the
-// library wraps several failures of one schema, and its location may end in
-// anything.
+// isChoice reports whether one valid branch or item would have satisfied the keyword
+// that failed. A failure without a message does not count: in it the library wraps
+// several failures of one schema, and its location may end in anything.
 func isChoice(ve *jsonschema.ValidationError) bool {
 	keyword := ve.KeywordLocation[strings.LastIndexByte(ve.KeywordLocation, '/')+1:]
 	return ve.Message != "" && slices.Contains([]string{"anyOf", "oneOf", "minContains"}, keyword)

@@ -259,10 +259,9 @@ func namesSchemas(keyword string) bool {
 	return slices.Contains([]string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}, keyword)
 }
 
-// resolve returns the file in the folder, which may be the referring file itself,
-// and the fragment that a reference leads to, or why it may not be followed. All
-// are empty for a reference whose meaning depends on an $id, which the compiler
-// resolves.
+// resolve returns the file in the folder, which may be the referring file itself, and
+// the fragment that a reference leads to, or why it may not be followed. All are
+// empty for a reference whose meaning depends on an $id, which the compiler resolves.
 func (r reference) resolve(from string) (to, fragment, problem string) {
 	u, err := url.Parse(r.target)
 	switch {

@@ -91,10 +91,9 @@ const (
 )
 
 // findJSON calls yield for each outermost object and array in text, from left to
-// right, until yield returns false. It returns the first serious attempt that is
-// not JSON; its flaw is FlawNone when there is none. After such an attempt only
-// values in a code fence are yielded, since anything else may be a part of the
-// attempt.
+// right, until yield returns false. It returns the first serious attempt that is not
+// JSON; its flaw is FlawNone when there is none. After such an attempt only values in
+// a code fence are yielded, since anything else may be a part of the attempt.
 func findJSON(text string, yield func(span) bool) (attempt span) {
 	work := maxRescan*len(text) + scanSlack
 	for i := 0; work > 0; {

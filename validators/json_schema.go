@@ -25,10 +25,9 @@ const (
 // buildJSONSchema builds a validator of JSON output.
 //
 // The schema is the configured one, or else the one that the event names. If the
-// worker does not have the schema that the event names, the verdict is not
-// applicable with the label unknown_schema: the application may have been deployed
-// before the worker got the schema, so neither the answer nor the evaluator is at
-// fault.
+// worker does not have the schema that the event names, the verdict is not applicable
+// with the label unknown_schema: the application may have been deployed before the
+// worker got the schema, so neither the answer nor the evaluator is at fault.
 //
 // The whole output has to be one JSON value. JSON inside prose or a code fence
 // fails as "wrapped", because a strict consumer breaks on it.
@@ -109,8 +108,7 @@ func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, err
 	return invalid(labelInvalidJSON, "no JSON", 0)
 }
 
-// maxCandidates bounds how many values of one text are validated against the
-// schema.
+// maxCandidates bounds how many values of one text are validated against the schema.
 const maxCandidates = 64
 
 // findAnswer finds the JSON in prose that was meant as the answer: the first value

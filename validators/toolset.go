@@ -9,9 +9,8 @@ import (
 	"sync"
 )
 
-// Bounds of the tools that one event may offer, because the time to compile a
-// schema grows with the square of its subschemas. Tools beyond them cannot be
-// judged.
+// Bounds of the tools that one event may offer, because the time to compile a schema
+// grows with the square of its subschemas. Tools beyond them cannot be judged.
 const (
 	maxToolsBytes  = 256 << 10
 	maxTools       = 256
@@ -86,8 +85,7 @@ func newToolset(raw json.RawMessage) *toolset {
 }
 
 // addObject adds the tools of an object, or returns why it cannot. A schema is an
-// object or a boolean; an object with any other member does not map names to
-// schemas.
+// object or a boolean; an object with any other member does not map names to schemas.
 func (t *toolset) addObject(raw json.RawMessage) (bad string) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil {

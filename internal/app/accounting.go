@@ -63,8 +63,7 @@ func (r recorder) Cases(rep *eval.Report, n int) {
 	}
 }
 
-// observer turns the consumer's observations into accounting, metrics and log
-// lines.
+// observer turns the consumer's observations into accounting, metrics and log lines.
 type observer struct {
 	counts    *accounting
 	telemetry *telemetry.Telemetry

@@ -23,7 +23,6 @@
 // recurses has to do so itself. It keeps one byte for each open array or object,
 // allocates nothing in the first 64 levels, and takes linear time.
 //
-// It does not decode values, find duplicate keys, repair anything or check the
-// range of numbers. It imports only the standard library, so that any package may
-// use it.
+// It does not decode values, find duplicate keys, repair anything or check the range
+// of numbers. It imports only the standard library, so that any package may use it.
 package jsonscan

@@ -39,8 +39,7 @@ func (s *Summary) Report(r *eval.Report) {
 	}
 }
 
-// count counts what the statistics do not hold: valid JSON and the reasons of
-// errors.
+// count counts what the statistics do not hold: valid JSON and the reasons of errors.
 func (s *Summary) count(version string, v *eval.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -164,6 +164,5 @@ func capabilityOf(model string) capability {
 	return capability{temperature: true}
 }
 
-// reasons reports whether the model thinks before it answers; its bound covers
-// both.
+// reasons reports whether the model thinks before it answers; its bound covers both.
 func (c capability) reasons() bool { return c.completionTokens && !c.temperature }

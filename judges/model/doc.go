@@ -11,11 +11,10 @@
 //
 // # Guarantees
 //
-// Calls in flight and calls per minute are bounded. A pause that the server asks
-// for applies to all calls. A call waits for its turn until its context ends; it is
-// not made if the time left is less than an answer usually takes. Retries are a
-// bounded share of all calls. A circuit breaker stops calls to a server that is
-// down.
+// Calls in flight and calls per minute are bounded. A pause that the server asks for
+// applies to all calls. A call waits for its turn until its context ends; it is not
+// made if the time left is less than an answer usually takes. Retries are a bounded
+// share of all calls. A circuit breaker stops calls to a server that is down.
 //
 // Every error carries an [eval.Reason]. Errors and logs hold a status, a code and
 // a type, never what the server or the model wrote, and never the key.

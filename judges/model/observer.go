@@ -53,10 +53,9 @@ func (m *callObserver) Complete(caller context.Context, r judges.Request) (judge
 }
 
 // latencyEstimate estimates how long the model takes to answer, as TCP estimates
-// round trips (RFC 6298). When demand exceeds the limits, every call gets its turn
-// at the last moment: without the estimate each call would be made with almost no
-// time left, paid for and cut off. The zero value has no estimate yet and delays no
-// call.
+// round trips (RFC 6298). When demand exceeds the limits, every call gets its turn at
+// the last moment: without the estimate each call would be made with almost no time
+// left, paid for and cut off. The zero value has no estimate yet and delays no call.
 type latencyEstimate struct {
 	mu   sync.Mutex
 	mean time.Duration // guarded by mu; of answers
@@ -96,10 +95,9 @@ func (l *latencyEstimate) mostly() time.Duration {
 	return l.mean + 2*l.dev
 }
 
-// tooLate reports whether a call that first waits this long cannot expect its
-// answer before its deadline. A call that does not have to wait is made however
-// little time it has: the estimate needs calls to learn from, and the caller may
-// know better.
+// tooLate reports whether a call that first waits this long cannot expect its answer
+// before its deadline. A call that does not have to wait is made however little time
+// it has: the estimate needs calls to learn from, and the caller may know better.
 func (l *latencyEstimate) tooLate(ctx context.Context, wait time.Duration) bool {
 	if wait > 0 {
 		wait += l.mostly()

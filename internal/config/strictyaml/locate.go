@@ -129,9 +129,8 @@ func (d *Document) inside(n *node, want position) position {
 	return at
 }
 
-// walker follows the text of a scalar through the lines of the file, in which
-// quotes are doubled, escapes are longer than their characters, and line breaks are
-// folded.
+// walker follows the text of a scalar through the lines of the file, in which quotes
+// are doubled, escapes are longer than their characters, and line breaks are folded.
 type walker struct {
 	lines        [][]rune
 	style        style
@@ -182,8 +181,7 @@ func (w *walker) newline() {
 	}
 }
 
-// skipTo skips a line break before r that was folded away, with the space before
-// it.
+// skipTo skips a line break before r that was folded away, with the space before it.
 func (w *walker) skipTo(r rune) {
 	for w.line < len(w.lines) && w.atEnd() && r != ' ' && r != '\n' {
 		w.newline()

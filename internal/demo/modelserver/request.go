@@ -105,8 +105,7 @@ func parseRequest(body []byte) (Request, error) {
 	return r, nil
 }
 
-// promptCriteria returns the criteria from a schema on a line of the system
-// message.
+// promptCriteria returns the criteria from a schema on a line of the system message.
 func promptCriteria(system string) []string {
 	for line := range strings.Lines(system) {
 		if ids := schemaCriteria([]byte(line)); len(ids) > 0 {

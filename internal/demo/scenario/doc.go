@@ -1,7 +1,6 @@
 // Package scenario simulates a world: customers who ask a support agent, an agent
 // whose prompt exists in several versions, and a judge who knows how good every
-// answer is. The demo, the command "emitter simulate" and tests of statistics use
-// it.
+// answer is. The demo, the command "emitter simulate" and tests of statistics use it.
 //
 // A world is data in the folder data: the tickets with their labelled answers, the
 // tenants and models, and one file per scenario with the rates of each prompt

@@ -130,9 +130,8 @@ func firstSentence(s string) string {
 	return strings.TrimSuffix(first, ".")
 }
 
-// firstPassage returns the first sentence of the first passage in a judge's data,
-// or "". Passages are in the order of retrieval, so the first is about the
-// question.
+// firstPassage returns the first sentence of the first passage in a judge's data, or
+// "". Passages are in the order of retrieval, so the first is about the question.
 func firstPassage(chunks any) string {
 	list, _ := chunks.([]any)
 	for _, c := range list {

@@ -92,9 +92,8 @@ func (a *Authority) sign(t testing.TB, template *x509.Certificate, key *ecdsa.Pr
 	return der
 }
 
-// Server returns the configuration of a server at 127.0.0.1 and localhost. If
-// clients is not nil, the server accepts only clients with a certificate of that
-// authority.
+// Server returns the configuration of a server at 127.0.0.1 and localhost. If clients
+// is not nil, the server accepts only clients with a certificate of that authority.
 func (a *Authority) Server(t testing.TB, clients *Authority) *tls.Config {
 	t.Helper()
 	cfg := &tls.Config{

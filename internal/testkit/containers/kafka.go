@@ -38,9 +38,8 @@ type KafkaConfig struct {
 	Protocol string
 }
 
-// startScript starts a broker, even a second time: the image's own script writes
-// the configuration and formats the log, but fails on a log that is already
-// formatted.
+// startScript starts a broker, even a second time: the image's own script writes the
+// configuration and formats the log, but fails on a log that is already formatted.
 const startScript = `if [ -e /tmp/formatted ]; then exec /opt/kafka/bin/kafka-server-start.sh /opt/kafka/config/server.properties; fi
 touch /tmp/formatted
 exec /etc/kafka/docker/run`

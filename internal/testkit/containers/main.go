@@ -63,11 +63,10 @@ func WithPostgres() Component {
 // input closes.
 const envChild = "EVALWORKER_TEST_CHILD"
 
-// Main runs the tests of a package, looks for leaked goroutines, and returns the
-// exit code. If tests asked for a component that does not run, it starts one in a
+// Main runs the tests of a package, looks for leaked goroutines, and returns the exit
+// code. If tests asked for a component that does not run, it starts one in a
 // container and runs just these tests once more, in a separate process, whose exit
-// code counts as well. Benchmarks, fuzzing and go test -short never start
-// containers.
+// code counts as well. Benchmarks, fuzzing and go test -short never start containers.
 func Main(m interface{ Run() int }, with ...func() Component) int {
 	if !flag.Parsed() {
 		flag.Parse()
@@ -274,8 +273,7 @@ func printOnce(line string) {
 		return
 	}
 	defer func() { _ = out.Close() }()
-	// In a file, go test would overwrite the line, because it keeps its own
-	// position.
+	// In a file, go test would overwrite the line, because it keeps its own position.
 	if st, err := out.Stat(); err != nil || st.Mode()&(fs.ModeCharDevice|fs.ModeNamedPipe) == 0 {
 		return
 	}
