@@ -56,7 +56,6 @@ func unescape(s []byte) (r rune, n int) {
 	return r, 12
 }
 
-// fourDigits reads four hexadecimal digits.
 func fourDigits(s []byte) (rune, bool) {
 	var b [2]byte
 	_, err := hex.Decode(b[:], s)

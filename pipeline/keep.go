@@ -44,7 +44,7 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 type stall struct {
 	outage.Outage
 	mu      sync.Mutex
-	waiting int // guarded by mu; events that were refused and try again
+	waiting int // guarded by mu; events that the store failed to take and that try again
 }
 
 // refused records a failed attempt; again says that the event was waiting already.

@@ -14,7 +14,7 @@ import (
 )
 
 // verdicts runs the evaluators that the plan picked: those without a network
-// first, in order, then the judges side by side.
+// first, in order, then the judges in parallel.
 func (p *Pipeline) verdicts(ctx context.Context, pol *policy.Policy, r *eval.Report, red *redaction) []eval.Verdict {
 	out := make([]eval.Verdict, len(r.Plan.Picks))
 	var judges []int

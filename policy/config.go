@@ -25,7 +25,7 @@ type Config struct {
 	Folder string `yaml:"-"`
 
 	Schemas    string                  `yaml:"schemas" doc:"Folder of JSON Schemas, NAME.json, relative to this file."`
-	Rubrics    string                  `yaml:"rubrics" doc:"Folder of rubrics, NAME.yaml, relative to this file; they stand beside the built-in ones, and one of the same name replaces a built-in."`
+	Rubrics    string                  `yaml:"rubrics" doc:"Folder of rubrics, NAME.yaml, relative to this file; they add to the built-in ones; one of the same name replaces a built-in."`
 	Models     map[string]model.Config `yaml:"models" doc:"Models that judges ask, by a name of your choice, behind any OpenAI-compatible server."`
 	Evaluators []EvaluatorConfig       `yaml:"evaluators" doc:"What is checked and judged. Each entry has a name, a type and the options of its type."`
 	Sampling   sampler.Config          `yaml:"sampling" doc:"Which events are evaluated."`
@@ -127,7 +127,7 @@ func (c *Config) missingFolders() fault.List {
 		{"schemas", c.Schemas, defaultSchemas}, {"rubrics", c.Rubrics, defaultRubrics},
 	} {
 		if f.name != "" && f.name != f.byDefault && !isDir(c.Resolve(f.name)) {
-			fs.Add(f.key, fmt.Sprintf("%s is no folder", c.Resolve(f.name)), "want a folder, named relative to the file; leave the key out when there is none")
+			fs.Add(f.key, fmt.Sprintf("%s is not a folder", c.Resolve(f.name)), "want a folder, named relative to the file; leave the key out when there is none")
 		}
 	}
 	return fs

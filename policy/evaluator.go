@@ -31,7 +31,7 @@ type EvaluatorConfig struct {
 	Type    string        `yaml:"type" doc:"Kind of validator, or llm_judge."`
 	Rate    *float64      `yaml:"rate" doc:"Probability with which an event is evaluated, 0 to 1; without one a validator always runs and a judge runs at sampling.default_rate."`
 	When    string        `yaml:"when" doc:"Condition on the event; without one every event qualifies."`
-	Timeout time.Duration `yaml:"timeout" doc:"Time for one evaluation, retries included; 0: no bound but those of the model's calls."`
+	Timeout time.Duration `yaml:"timeout" doc:"Time for one evaluation, retries included; 0: only the limits of the model's calls."`
 
 	ValidatorOptions `yaml:",inline"`
 	JudgeOptions     `yaml:",inline"`

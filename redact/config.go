@@ -24,7 +24,7 @@ type Config struct {
 
 // Pattern is a kind of sensitive text that the configuration adds.
 type Pattern struct {
-	Name    string `yaml:"name" doc:"Name that stands in place of the text."`
+	Name    string `yaml:"name" doc:"Name that replaces the text."`
 	Pattern string `yaml:"pattern" doc:"Expression in RE2 syntax that finds the text."`
 }
 

@@ -118,7 +118,6 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 // searched twice, twenty.
 const maxContent = 16 << 20
 
-// contentSize returns the bytes of an event's content.
 func contentSize(e *event.Event) int {
 	n := len(e.Input.Raw()) + len(e.Output.Raw()) + len(e.Expected.Raw()) + len(e.Tools.Raw()) + len(e.Comment)
 	if e.Retrieval != nil {

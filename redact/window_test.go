@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestWindowsHideNothing: what an expression finds in all of a text is found in
-// its windows, too, whatever stands around it.
+// TestWindowsHideNothing: a match that an expression finds in a whole text is found
+// in its windows too, whatever surrounds it.
 func TestWindowsHideNothing(t *testing.T) {
 	t.Parallel()
 	parts := []string{

@@ -48,7 +48,6 @@ func (m *machine) load(d *event.Dims) {
 	}
 }
 
-// dimNames caches [event.DimNames].
 var dimNames = event.DimNames()
 
 // compileCondition compiles a condition. It returns nil for an empty one, which

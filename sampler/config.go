@@ -33,7 +33,7 @@ type Rule struct {
 	// Rate is the probability: 0, or from 1e-9 to 1.
 	Rate float64 `yaml:"rate" doc:"Probability for events that match, 0 to 1."`
 	// Evaluators names the evaluators that the rule covers. Empty means all.
-	Evaluators []string `yaml:"evaluators" doc:"Evaluators that the rule is about; without any, all."`
+	Evaluators []string `yaml:"evaluators" doc:"Evaluators that the rule covers; without any, all."`
 }
 
 // Evaluator is what the sampler needs to know about an evaluator.
@@ -111,7 +111,7 @@ func checkRuleName(faults *fault.List, path, name string) {
 	case name == "":
 		faults.Add(path, "missing", "want a name: scores that the rule chose carry it")
 	case name == ruleEvaluator || name == ruleDefault || name == ruleFeedback:
-		faults.Add(path, fmt.Sprintf("%q is what scores carry that no rule chose", name), "want another name")
+		faults.Add(path, fmt.Sprintf("%q is reserved for scores that no rule chose", name), "want another name")
 	case len(name) > maxRuleName:
 		faults.Add(path, fmt.Sprintf("%d bytes long", len(name)), fmt.Sprintf("want at most %d", maxRuleName))
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):

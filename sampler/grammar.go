@@ -61,7 +61,7 @@ func (g *grammar) check(n ast.Node) {
 		}
 		g.checkCall(n, name.Value, n.Arguments)
 	case *ast.ArrayNode:
-		g.fault(n, "a list stands where it cannot be compared", `want it on the right of in: feature in ["search", "chat"]`)
+		g.fault(n, "a list cannot be compared here", `want it on the right of in: feature in ["search", "chat"]`)
 	case *ast.NilNode:
 		g.fault(n, "nil is not part of conditions", `an absent field is the empty string: want feature == ""`)
 	case *ast.FloatNode:
@@ -110,12 +110,12 @@ func (g *grammar) checkList(n *ast.BinaryNode) {
 	const expected = `want a list of texts: feature in ["search", "chat"]`
 	list, ok := n.Right.(*ast.ArrayNode)
 	if !ok {
-		g.fault(n.Right, "the right side of in is no list", expected)
+		g.fault(n.Right, "the right side of in is not a list", expected)
 		return
 	}
 	for _, item := range list.Nodes {
 		if _, ok := item.(*ast.StringNode); !ok {
-			g.fault(item, "a list holds something else than texts", expected)
+			g.fault(item, "the list holds something other than text", expected)
 		}
 	}
 }

@@ -20,14 +20,14 @@ type Config struct {
 	Password secret.String `yaml:"password" doc:"Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass."`
 	// PasswordFile holds the password. The loader of the configuration reads it
 	// into Password.
-	PasswordFile string `yaml:"password_file" doc:"File that holds the password, relative to this file, which then may hold none itself."`
+	PasswordFile string `yaml:"password_file" doc:"File that holds the password, relative to this file; password must then be empty."`
 	// MaxConnections bounds the connections of one process to PostgreSQL, 1 to 1000.
 	MaxConnections int `yaml:"max_connections" doc:"Connections of one worker to PostgreSQL."`
 	// ConnectionLifetime bounds the life of a connection to PostgreSQL, so that
 	// workers return to the primary after a failover.
-	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is made anew, as after a failover."`
+	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is replaced, so that workers follow a failover."`
 	// MaxExemplars bounds the requests that package datasets keeps of one case, 1 to 1000.
-	MaxExemplars int `yaml:"max_exemplars" doc:"Requests kept of failures that are alike."`
+	MaxExemplars int `yaml:"max_exemplars" doc:"Requests kept of one case, that is, of similar failures."`
 	// Timeout bounds one write, each statement of it, and an attempt to connect.
 	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for one attempt to connect."`
 }

@@ -70,7 +70,7 @@ func (p *postgres) migrate(ctx context.Context, create bool) (err error) {
 			return err
 		}
 		if !exists {
-			return fmt.Errorf("%w: a worker, or evalworker eval, makes it; name another with --store or --config", ErrNoStore)
+			return fmt.Errorf("%w: a worker, or evalworker eval, creates it; name another with --store or --config", ErrNoStore)
 		}
 	}
 	migrateCtx, cancel := context.WithTimeout(ctx, migrateTimeout)
@@ -105,7 +105,7 @@ func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
 	session := "SET statement_timeout = " + ms + "; SET idle_in_transaction_session_timeout = " + ms +
 		"; SET default_transaction_isolation = 'read committed'"
 	return stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // poolers refuse these as startup parameters
+		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // poolers reject these as startup parameters
 		return err
 	})), nil
 }
@@ -169,11 +169,11 @@ func (p *postgres) explain(err error) error {
 	case inClass(code, classAuthorization):
 		return fmt.Errorf("the server refuses the user or its password: see store.url and store.password_file: %w", singleLineError{err})
 	case code == codeNoDatabase:
-		return fmt.Errorf("the server has no such database: make it, or name another in store.url: %w", singleLineError{err})
+		return fmt.Errorf("the server has no such database: create it, or name another in store.url: %w", singleLineError{err})
 	case code == codeForbidden || code == codeNoSchema:
-		return fmt.Errorf("the user may not make or use tables there: let it own the database or its schema: %w", singleLineError{err})
+		return fmt.Errorf("the user may not create or use tables there: make it the owner of the database or its schema: %w", singleLineError{err})
 	case code == codeOnlyReads:
-		return fmt.Errorf("the server only reads: name the primary in store.url: %w", singleLineError{err})
+		return fmt.Errorf("the server is read-only: name the primary in store.url: %w", singleLineError{err})
 	case code == codeDiskFull:
 		return fmt.Errorf("the server has no space left: %w", singleLineError{err})
 	case code == codeTooMany:
@@ -200,5 +200,4 @@ type singleLineError struct{ error }
 // Error returns the text with each run of white space replaced by one space.
 func (e singleLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
 
-// Unwrap returns the original error.
 func (e singleLineError) Unwrap() error { return e.error }

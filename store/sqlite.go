@@ -26,10 +26,10 @@ func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) 
 	path := f.cfg.file()
 	switch _, err := os.Stat(path); {
 	case !create && errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: a worker, or evalworker eval, makes it; name another with --store or --config", ErrNoStore)
+		return nil, fmt.Errorf("%w: a worker, or evalworker eval, creates it; name another with --store or --config", ErrNoStore)
 	case path != memoryFile:
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			return nil, fmt.Errorf("make its folder first: %w", err)
+			return nil, fmt.Errorf("create its folder first: %w", err)
 		}
 	}
 	if err := createPrivate(path); err != nil {
@@ -118,11 +118,11 @@ func (f *sqliteFile) explain(err error) error {
 	case codeFull:
 		return fmt.Errorf("no space is left: %w", err)
 	case codeReadOnly:
-		return fmt.Errorf("the file may only be read: give it, and its folder, to the worker's user: %w", err)
+		return fmt.Errorf("the file is read-only: make the worker's user the owner of it and its folder: %w", err)
 	case codeIOErr:
 		return fmt.Errorf("the disk fails: %w", err)
 	case codeNotADB:
-		return fmt.Errorf("the file is something else: name another: %w", err)
+		return fmt.Errorf("the file is not a SQLite database: name another: %w", err)
 	}
 	return err
 }

@@ -48,7 +48,7 @@ func (c Config) validateServer() fault.List {
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil:
-		fs.Add("url", quoteURL(c.URL)+" cannot be read", "want "+exampleURL+", with what is no letter or digit written as %XX")
+		fs.Add("url", quoteURL(c.URL)+" cannot be read", "want "+exampleURL+", with characters other than letters and digits written as %XX")
 		return fs
 	case strings.Trim(u.Path, "/") == "" && u.Query().Get("dbname") == "" && u.Query().Get("database") == "":
 		fs.Add("url", quoteURL(c.URL)+" names no database", "want "+exampleURL)

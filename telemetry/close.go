@@ -34,13 +34,13 @@ func (t *Telemetry) Close(ctx context.Context) error {
 		}
 	}
 	if lost := t.Stats().Dropped(SinkTraces) - before; lost > 0 {
-		errs = append(errs, fmt.Errorf("telemetry: %d traces abandoned: the trace agent does not take them", lost))
+		errs = append(errs, fmt.Errorf("telemetry: %d traces abandoned: the trace agent does not accept them", lost))
 	}
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}
 	if !closesWithin(ctx, partOf(ctx, 1), inBackground(func() { _ = t.meter.out.Close() })) {
-		errs = append(errs, errors.New("telemetry: metrics abandoned: DogStatsD does not take them"))
+		errs = append(errs, errors.New("telemetry: metrics abandoned: DogStatsD does not accept them"))
 	}
 	return errors.Join(errs...)
 }

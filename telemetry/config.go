@@ -16,8 +16,8 @@ import (
 // in Datadog's libraries.
 type Config struct {
 	Enabled        bool          `yaml:"enabled" doc:"Send spans and metrics."`
-	AgentURL       string        `yaml:"agent_url" doc:"Trace agent, http://host:8126 or unix:///path; empty: found by itself."`
-	DogStatsDURL   string        `yaml:"dogstatsd_url" doc:"DogStatsD, host:8125 or unix:///path; empty: found by itself."`
+	AgentURL       string        `yaml:"agent_url" doc:"Trace agent, http://host:8126 or unix:///path; empty: found automatically."`
+	DogStatsDURL   string        `yaml:"dogstatsd_url" doc:"DogStatsD, host:8125 or unix:///path; empty: found automatically."`
 	Service        string        `yaml:"service" doc:"Service name; DD_SERVICE wins."`
 	Env            string        `yaml:"env" doc:"Environment; DD_ENV wins."`
 	Version        string        `yaml:"version" doc:"Version; DD_VERSION wins; empty: this program's."`
@@ -26,7 +26,7 @@ type Config struct {
 	RequestMetrics bool          `yaml:"request_metrics" doc:"Also send llm.requests, llm.latency_ms and the like, for apps that do not."`
 	MaxTagValues   int           `yaml:"max_tag_values" doc:"Distinct values of one tag; more become other."`
 	Queue          int           `yaml:"queue" doc:"Reports that wait to be sent; more are dropped and counted."`
-	CloseTimeout   time.Duration `yaml:"close_timeout" doc:"Time for the last reports to leave at the end."`
+	CloseTimeout   time.Duration `yaml:"close_timeout" doc:"Time to send the last reports at shutdown."`
 }
 
 // DefaultConfig returns the defaults: enabled, with the addresses of the DD_*
@@ -127,7 +127,7 @@ type target struct {
 	env     string
 	version string
 	// envTag, serviceTag and versionTag say that the environment sets the tag, so
-	// that the DogStatsD client adds it to every metric by itself.
+	// that the DogStatsD client adds it to every metric on its own.
 	envTag, serviceTag, versionTag bool
 	// ownStartupLogs, ownSpanRules and libraryTelemetry say that the environment
 	// sets the tracer's option of that name.

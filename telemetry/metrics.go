@@ -132,19 +132,19 @@ var counts = [...]Metric{
 	countEvents: {
 		"evalworker.events", TypeCount, "event",
 		[]string{"outcome", "reason"},
-		"Events, by what became of them: sampled_out, evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered.",
+		"Events, by how they ended: sampled_out, evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered.",
 	},
 	countLinks: {
 		"evalworker.links", TypeCount, "span",
 		[]string{"mode", "source"},
-		"eval.run spans, by their tie to the original span (child, link, none) and where its ids came from (headers, fields, none).",
+		"eval.run spans, by their relation to the original span (child, link, none) and where its ids came from (headers, fields, none).",
 	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
 	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, breaker_open, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal."},
 	countDropped: {
 		"evalworker.dropped", TypeCount, "",
 		[]string{"sink", "reason"},
-		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces). Of sink consumer, what was passed over in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions that were created again.",
+		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces). For sink consumer, what was skipped in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions that were created again.",
 	},
 	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},
@@ -162,7 +162,7 @@ var gauges = [...]Metric{
 var distributions = [...]Metric{
 	distributionScore: {
 		ScoreMetric, TypeDistribution, "fraction", dimsAnd(),
-		"Scores of an evaluator in [0,1], of decided verdicts only, as they were sampled. In <name>, what is no letter, digit, dot or underscore becomes an underscore; an evaluator named count or weighted gets the suffix _score.",
+		"Scores of an evaluator in [0,1], of decided verdicts only, as they were sampled. In <name>, characters other than letters, digits, dots and underscores become underscores; an evaluator named count or weighted gets the suffix _score.",
 	},
 	distributionTopScore:     {"llm.retrieval.top_score", TypeDistribution, "", dimsAnd("index"), "Score of the best hit of a retrieval."},
 	distributionHitCount:     {"llm.retrieval.hit_count", TypeDistribution, "", dimsAnd("index"), "Hits of a retrieval."},

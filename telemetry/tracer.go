@@ -76,7 +76,6 @@ type tracerHealth struct {
 
 const tracesDropped = "datadog.tracer.traces_dropped"
 
-// Count receives a count.
 func (h *tracerHealth) Count(name string, value int64, tags []string, _ float64) error {
 	if name == tracesDropped {
 		h.drops.add(SinkTraces, reasonOf(tags), value)
@@ -84,7 +83,6 @@ func (h *tracerHealth) Count(name string, value int64, tags []string, _ float64)
 	return nil
 }
 
-// Incr receives a count of one.
 func (h *tracerHealth) Incr(name string, tags []string, rate float64) error {
 	return h.Count(name, 1, tags, rate)
 }
@@ -197,7 +195,6 @@ func (a *agentTransport) cutOff() { a.cancel(errCutOff) }
 // CloseIdleConnections is called by [http.Client.CloseIdleConnections].
 func (a *agentTransport) CloseIdleConnections() { a.next.CloseIdleConnections() }
 
-// RoundTrip implements [http.RoundTripper].
 func (a *agentTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !a.library && libraryReport(req) {
 		if req.Body != nil {

@@ -110,7 +110,7 @@ func (f *folder) parse(in *file) {
 		})
 		if subschemas > maxSubschemas {
 			f.fault(in, 0, "", fmt.Sprintf("%d objects and booleans are too many", subschemas),
-				fmt.Sprintf("want at most %d: compiling takes time by the square of them", maxSubschemas))
+				fmt.Sprintf("want at most %d: compile time grows with their square", maxSubschemas))
 		}
 		object, _ := in.doc.(map[string]any)
 		id, _ := idOf(object)
@@ -198,7 +198,7 @@ func (f *folder) checkReferences(in *file) {
 			wrong("is not in the schema folder and nothing is fetched", "put a schema with this $id into the folder, or name a file of it")
 		case to == "":
 		case target == nil:
-			wrong("is no file of the schema folder", nearestOr(to, slices.Sorted(maps.Keys(f.files))))
+			wrong("is not a file in the schema folder", nearestOr(to, slices.Sorted(maps.Keys(f.files))))
 		case target.doc != nil && strings.HasPrefix(fragment, "/"):
 			if _, ok := resolvePointer(target.doc, pointerTokens(fragment)); !ok {
 				wrong("leads to nothing in "+to, "")
@@ -266,7 +266,7 @@ func (r reference) resolve(from string) (to, fragment, problem string) {
 	u, err := url.Parse(r.target)
 	switch {
 	case err != nil:
-		return "", "", "is no URI reference"
+		return "", "", "is not a URI reference"
 	case u.Scheme == "file":
 		return "", "", "is an absolute file"
 	case u.Scheme != "" || u.Host != "":

@@ -91,7 +91,7 @@ const (
 	stepLiterals = 32  // comparisons with anything but a number
 	stepText     = 256 // instructions, times bytes that they run over
 	repeated     = 2   // instructions to repeat one byte in a failure
-	missingBytes = 128 // for a missing name, beside its own bytes
+	missingBytes = 128 // for a missing name, besides its own bytes
 	lightSteps   = 8   // of a schema that needs no meter
 )
 

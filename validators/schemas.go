@@ -110,7 +110,7 @@ func readBounded(root *os.Root, name string) ([]byte, error) {
 	defer func() { _ = f.Close() }() // opened for reading only
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("no regular file")
+		err = errors.New("not a regular file")
 	}
 	if err != nil {
 		return nil, err

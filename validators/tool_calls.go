@@ -19,7 +19,7 @@ const keptToolsets = 128
 //
 //   - names a tool which was not offered,
 //   - has arguments that are not a JSON object, nor a string with one, nor absent,
-//   - has arguments that the tool's schema refuses,
+//   - has arguments that the tool's schema rejects,
 //   - has a status other than success, ok and the like.
 //
 // The reason is about the first failing call; the score is the share of calls
@@ -70,7 +70,7 @@ func buildToolCalls(*builder) answer {
 	}
 }
 
-// Labels of tool_calls beside those of json_schema.
+// Labels of tool_calls besides those of json_schema.
 const (
 	labelUnknownTool      = "unknown_tool"
 	labelFailedTool       = "failed_tool"

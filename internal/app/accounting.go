@@ -95,7 +95,7 @@ func (o observer) ControlRecord() { o.telemetry.Dropped(sinkConsumer, reasonCont
 
 func (o observer) OffsetReset(partition int, from, to int64) {
 	o.telemetry.Dropped(sinkConsumer, reasonOffsetOutOfRange, 1)
-	o.log.Warn("committed offset lies beyond the partition's end: the topic was made anew or truncated",
+	o.log.Warn("committed offset is beyond the partition's end: the topic was recreated or truncated",
 		slog.Int("partition", partition), slog.Int64("from", from), slog.Int64("to", to))
 }
 

@@ -35,7 +35,7 @@ func TestNewFailsHalfWay(t *testing.T) {
 		change func(*config.Config)
 		want   string
 	}{
-		{"no folder for the store", func(c *config.Config) { c.Store.URL = "sqlite:" + filepath.Join(t.TempDir(), "missing", "cases.db") }, "make its folder first"},
+		{"no folder for the store", func(c *config.Config) { c.Store.URL = "sqlite:" + filepath.Join(t.TempDir(), "missing", "cases.db") }, "create its folder first"},
 		{"telemetry", func(c *config.Config) { c.Datadog.Queue = 0 }, "telemetry: "},
 		{"evaluator", func(c *config.Config) { c.Evaluators[0].None = nil }, "evaluator no_wrong: "},
 		{"sampling", func(c *config.Config) { c.Sampling.DefaultRate = 2 }, "default_rate"},

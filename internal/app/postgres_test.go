@@ -146,7 +146,7 @@ func TestPostgresDownAtStart(t *testing.T) {
 		t.Errorf("cases %+v, want one of %d requests", cases, len(bad))
 	}
 	log := w.log.text()
-	if strings.Count(log, "store is down: no events are taken") != 2 || !strings.Contains(log, "store is there") {
+	if strings.Count(log, "store is down: no events are taken") != 2 || !strings.Contains(log, "store is reachable") {
 		t.Errorf("log of two starts:\n%s", log)
 	}
 	if strings.Contains(log, password(t, w.database)) {

@@ -47,7 +47,7 @@ func (r *reloads) note(err error) {
 // watch applies new revisions of the policy until ctx ends.
 func (a *App) watch(ctx context.Context) {
 	if err := a.watcher.Run(ctx, a.reload); err != nil && ctx.Err() == nil {
-		a.log.Error("configuration is not watched any more: restart to load a new one", slog.Any(keyError, err))
+		a.log.Error("configuration is no longer watched: restart to load a new one", slog.Any(keyError, err))
 	}
 }
 
@@ -64,9 +64,9 @@ func (a *App) reload(cfg *config.Config, err error) {
 	a.reloads.note(err)
 	if err != nil {
 		a.telemetry.Reload(false)
-		a.log.Error("new configuration refused, the old one stays", slog.String("policy", old), slog.Any(keyError, err))
+		a.log.Error("new configuration rejected, the old one stays in use", slog.String("policy", old), slog.Any(keyError, err))
 		return
 	}
 	a.telemetry.Reload(true)
-	a.log.Info("new configuration in place", slog.String("policy", a.pipeline.Policy().Revision()), slog.String("before", old))
+	a.log.Info("new configuration in use", slog.String("policy", a.pipeline.Policy().Revision()), slog.String("before", old))
 }

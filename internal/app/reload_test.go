@@ -79,7 +79,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("evalworker.reloads{outcome:%s} = %v, want %v", outcome, n, want)
 		}
 	}
-	if log := w.log.text(); strings.Count(log, "new configuration in place") != 2 || strings.Count(log, "new configuration refused") != 2 {
+	if log := w.log.text(); strings.Count(log, "new configuration in use") != 2 || strings.Count(log, "new configuration rejected") != 2 {
 		t.Errorf("the log lacks two reloads and two refusals")
 	}
 }
@@ -195,7 +195,7 @@ func TestStopDuringReload(t *testing.T) {
 		t.Error("the worker ended before its reload")
 	}
 	log := w.log.text()
-	if built, closed := strings.Index(log, "new configuration in place"), strings.Index(log, `"msg":"closed","component":"models"`); built < 0 || closed < built {
+	if built, closed := strings.Index(log, "new configuration in use"), strings.Index(log, `"msg":"closed","component":"models"`); built < 0 || closed < built {
 		t.Error("models were closed while a reload was at work")
 	}
 }

@@ -48,7 +48,7 @@ func (a *App) connect(ctx context.Context) error {
 		err := a.store.Connect(ctx)
 		if err == nil {
 			if since, was := a.starting.End(); was {
-				a.log.Info("store is there", slog.Duration("after", time.Since(since)))
+				a.log.Info("store is reachable", slog.Duration("after", time.Since(since)))
 			}
 			return nil
 		}
@@ -60,7 +60,7 @@ func (a *App) connect(ctx context.Context) error {
 		}
 		if _, ok := a.starting.Fail(err); ok {
 			since, _ := a.starting.Now()
-			a.log.Error("store is down: no events are taken until it is there", slog.Any(keyError, err), slog.Time("since", since))
+			a.log.Error("store is down: no events are taken until it is reachable", slog.Any(keyError, err), slog.Time("since", since))
 		}
 		pause.Wait(ctx, attempt)
 	}

@@ -22,11 +22,11 @@ type Policy = policy.Config
 type Config struct {
 	Kafka     consumer.Config `yaml:"kafka" doc:"Where events come from."`
 	Policy    `yaml:",inline"`
-	Redaction redact.Config      `yaml:"redaction" doc:"What is taken out of content before a judge or the store sees it."`
+	Redaction redact.Config      `yaml:"redaction" doc:"What is redacted in content before a judge or the store sees it."`
 	Store     store.Config       `yaml:"store" doc:"Where failing requests are kept as cases."`
-	Datadog   telemetry.Config   `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables rule over it."`
+	Datadog   telemetry.Config   `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables take precedence."`
 	Health    serve.HealthConfig `yaml:"health" doc:"HTTP server with /livez, /readyz and /statusz."`
-	Shutdown  Shutdown           `yaml:"shutdown" doc:"How the worker ends."`
+	Shutdown  Shutdown           `yaml:"shutdown" doc:"How the worker stops."`
 	Log       Log                `yaml:"log" doc:"How the worker logs; never content, only ids."`
 }
 
@@ -38,7 +38,7 @@ type Shutdown struct {
 
 // Log configures the log.
 type Log struct {
-	Level  Level  `yaml:"level" doc:"Least level: debug, info, warn or error."`
+	Level  Level  `yaml:"level" doc:"Lowest level: debug, info, warn or error."`
 	Format string `yaml:"format" doc:"Format: json or text."`
 }
 

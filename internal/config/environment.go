@@ -130,7 +130,6 @@ func (e *environment) variableOf(path string) (string, bool) {
 	return name + "[" + item, ok
 }
 
-// sets reports whether a variable set the value at path.
 func (e *environment) sets(path string) bool {
 	_, ok := e.origin[path]
 	return ok

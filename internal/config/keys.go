@@ -75,7 +75,6 @@ func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 	}
 }
 
-// join returns the path of a key below another one.
 func join(path, key string) string {
 	if path == "" {
 		return key

@@ -156,8 +156,8 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 // Addresses returns the addresses of the parts.
 func (d *Demo) Addresses() Addresses { return d.addresses }
 
-// Stay waits until ctx ends and returns nil, or until the worker stops by itself and
-// returns an error.
+// Stay waits until ctx ends and returns nil, or until the worker stops on its own
+// and returns an error.
 func (d *Demo) Stay(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -204,7 +204,6 @@ func (d *Demo) SampledOut(int) {}
 // Cases does nothing: the store has the cases.
 func (d *Demo) Cases(*eval.Report, int) {}
 
-// makeFolder creates the folder of a demo.
 func makeFolder(dir string) (string, error) {
 	if dir == "" {
 		return os.MkdirTemp("", "evalworker-demo-")

@@ -124,7 +124,6 @@ func (d *Demo) awaitSettled(ctx context.Context, published <-chan struct{}) erro
 	}
 }
 
-// export writes the cases as a dataset.
 func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
 	db, err := store.Open(ctx, d.workerCfg.Store)
 	if err != nil {

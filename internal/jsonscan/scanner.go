@@ -156,7 +156,6 @@ func (s *Scanner[T]) mark(c byte) bool {
 	return s.flaw == FlawNone
 }
 
-// key reads the name of a member and its colon.
 func (s *Scanner[T]) key() (t Token, ok bool) {
 	start := s.pos
 	if !s.mark('"') {

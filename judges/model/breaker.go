@@ -51,9 +51,9 @@ type Condition struct {
 var errOpen = errors.New("circuit breaker is open")
 
 // breaker stops calls to an endpoint that is down. Only an endpoint that cannot
-// be reached or does not answer in time counts as down: one that limits, refuses
-// or rejects calls is alive. A call does not count if it was not made, or if its
-// caller gave up before an answer was due.
+// be reached or does not answer in time counts as down: one that limits or rejects
+// calls is alive. A call does not count if it was not made, or if its caller gave
+// up before an answer was due.
 //
 // It differs in two points from common breakers, which are designed for calls of
 // milliseconds. A refused connection fails at once but an answer takes seconds, so

@@ -41,7 +41,6 @@ func newClient(cfg Config, key string, d *doer, price func(string) (Price, bool)
 	}
 }
 
-// Complete makes one call.
 func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	ctx, seen := withExchange(ctx)
 	resp, err := c.api.CreateChatCompletion(ctx, c.request(r))

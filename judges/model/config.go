@@ -33,7 +33,7 @@ type Config struct {
 	Timeout           time.Duration `yaml:"timeout" doc:"Time for one call."`
 	MaxAttempts       int           `yaml:"max_attempts" doc:"Calls for one answer, the first included."`
 	RetryBudget       float64       `yaml:"retry_budget" doc:"Retries as a share of calls, 0 to 1."`
-	MaxInputChars     int           `yaml:"max_input_chars" doc:"Characters of each field of content that the model is shown; longer is cut and marked."`
+	MaxInputChars     int           `yaml:"max_input_chars" doc:"Characters of each field of content that the model is shown; longer fields are cut and marked."`
 
 	// Price wins over the price table; null: the table's price, if it has one.
 	Price *Price `yaml:"price" doc:"What the model costs, in US dollars for a million tokens; empty: the built-in price list."`

@@ -120,7 +120,7 @@ func classifySuccess(err error, seen *exchange) error {
 	if code == "" && kind == "" {
 		what := "reply without a choice"
 		if err != nil {
-			what = "reply is no completion" // the library's error quotes the reply
+			what = "reply is not a completion" // the library's error quotes the reply
 		}
 		return fail(eval.ReasonUnavailable, failure{what: what, status: seen.status, retryable: true})
 	}

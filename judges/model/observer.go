@@ -33,7 +33,6 @@ type callObserver struct {
 	observe func(Call) // may be nil
 }
 
-// Complete makes the call.
 func (m *callObserver) Complete(caller context.Context, r judges.Request) (judges.Answer, error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(caller, m.timeout)

@@ -23,7 +23,7 @@ const staleAfter = 90 * 24 * time.Hour
 // Price is what a model costs, in US dollars for a million tokens.
 type Price struct {
 	Input  float64 `yaml:"input" doc:"Price of input."`
-	Cached float64 `yaml:"cached" doc:"Price of input that the server had in its cache; 0: that of input."`
+	Cached float64 `yaml:"cached" doc:"Price of input that the server had in its cache; 0: the price of input."`
 	Output float64 `yaml:"output" doc:"Price of output, thinking included."`
 }
 

@@ -135,7 +135,7 @@ func (d *doer) addParams(req *http.Request) error {
 	}
 	rest, ok := bytes.CutPrefix(body, []byte("{"))
 	if !ok {
-		return errors.New("request is no JSON object")
+		return errors.New("request is not a JSON object")
 	}
 	patched := append(bytes.Clone(d.params), rest...)
 	req.ContentLength = int64(len(patched))

@@ -66,7 +66,6 @@ type pair struct {
 	value *node
 }
 
-// get returns the pair with a key.
 func (n *node) get(key string) (pair, bool) {
 	for _, p := range n.pairs {
 		if p.key == key {

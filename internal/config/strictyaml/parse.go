@@ -212,7 +212,7 @@ func (b *builder) node(n ast.Node, path string, depth int) *node {
 	case *ast.MappingValueNode:
 		b.mapping(out, []*ast.MappingValueNode{v}, path, depth)
 	default:
-		b.fault(out.pos, path, "a value of a kind that is not known here", wantYAML)
+		b.fault(out.pos, path, "a value of an unsupported kind", wantYAML)
 	}
 	return out
 }
@@ -265,12 +265,12 @@ func (b *builder) mapping(out *node, values []*ast.MappingValueNode, path string
 		}
 		var ok bool
 		if p.key, ok = b.key(v.Key); !ok {
-			b.fault(p.pos, path, "a key that is no text", "want a plain word as key")
+			b.fault(p.pos, path, "a key that is not text", "want a plain word as key")
 			continue
 		}
 		where := join(path, p.key)
 		if first, twice := seen[p.key]; twice {
-			b.fault(p.pos, where, "key set twice", fmt.Sprintf("it stands on line %d already: remove one", first.line))
+			b.fault(p.pos, where, "key set twice", fmt.Sprintf("it is already set on line %d: remove one", first.line))
 			continue
 		}
 		seen[p.key] = p.pos
@@ -338,7 +338,7 @@ func (b *builder) alias(v *ast.AliasNode, path string) *node {
 	n, ok := b.anchors[name]
 	switch {
 	case b.open[name]:
-		b.fault(here, path, fmt.Sprintf("alias *%s stands inside its own anchor", name), "want a value that does not hold itself")
+		b.fault(here, path, fmt.Sprintf("alias *%s is inside its own anchor", name), "want a value that does not hold itself")
 	case !ok:
 		b.fault(here, path, fmt.Sprintf("alias *%s has no anchor before it", name), fmt.Sprintf("want &%s on an earlier value", name))
 	case b.spend(n.size, here, path):

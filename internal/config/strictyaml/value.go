@@ -104,7 +104,7 @@ func (d *decoder) duration(n *node, v reflect.Value, path string) {
 	}
 	t, err := time.ParseDuration(n.text)
 	if err != nil {
-		d.fault(n.pos, path, fmt.Sprintf("%q is no duration", abbreviate(n.text)), want)
+		d.fault(n.pos, path, fmt.Sprintf("%q is not a duration", abbreviate(n.text)), want)
 		return
 	}
 	v.SetInt(int64(t))
@@ -240,7 +240,7 @@ func (d *decoder) integer(n *node, v reflect.Value, path string) {
 	if v.CanUint() {
 		i, err := strconv.ParseUint(digits, base, bits)
 		if err != nil {
-			d.fault(n.pos, path, "the integer cannot be held", fmt.Sprintf("want one from 0 to %d", most))
+			d.fault(n.pos, path, "the integer is out of range", fmt.Sprintf("want one from 0 to %d", most))
 			return
 		}
 		v.SetUint(i)
@@ -248,7 +248,7 @@ func (d *decoder) integer(n *node, v reflect.Value, path string) {
 	}
 	i, err := strconv.ParseInt(digits, base, bits)
 	if err != nil {
-		d.fault(n.pos, path, "the integer cannot be held", fmt.Sprintf("want one from -%d to %d", most/2+1, most/2))
+		d.fault(n.pos, path, "the integer is out of range", fmt.Sprintf("want one from -%d to %d", most/2+1, most/2))
 		return
 	}
 	v.SetInt(i)
@@ -299,7 +299,7 @@ func (d *decoder) number(n *node, v reflect.Value, path string) {
 	case n.kind == kindString && (err != nil || !startsNumber(text)):
 		d.wrong(n, path, "a number")
 	case err != nil, math.IsInf(f, 0), math.IsNaN(f), v.OverflowFloat(f):
-		d.fault(n.pos, path, "no finite number", "want a number such as 0.5")
+		d.fault(n.pos, path, "not a finite number", "want a number such as 0.5")
 	default:
 		v.SetFloat(f)
 	}

@@ -65,7 +65,7 @@ type answerSchema struct {
 func parseRequest(body []byte) (Request, error) {
 	var w chatRequest
 	if err := json.Unmarshal(body, &w); err != nil {
-		return Request{}, errors.New("the body is no chat completion request")
+		return Request{}, errors.New("the body is not a chat completion request")
 	}
 	switch {
 	case len(w.Messages) == 0:

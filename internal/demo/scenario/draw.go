@@ -57,7 +57,6 @@ func traceContext(r *rand.Rand) event.TraceContext {
 	}
 }
 
-// hex returns 16 hexadecimal digits.
 func hex(n uint64) string { return fmt.Sprintf("%016x", n) }
 
 // personalData draws a detail that a customer reveals without being asked: a

@@ -48,7 +48,6 @@ func newMachine(ctx context.Context, kind string, serves func(context.Context, s
 	return machine{kind: kind, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), serves: serves, docker: docker}, port, nil
 }
 
-// freePort returns a free port of the loopback interface.
 func freePort(ctx context.Context) (int, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
