@@ -261,7 +261,7 @@ func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	s := open(t, config(filepath.Join(t.TempDir(), "cases.db")))
 	limitConnections(t, s)("query_only = 1") // also for root
-	if _, err := s.Prune(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "may only be read") {
+	if _, err := s.Prune(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "the file is read-only") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -136,7 +136,7 @@ func TestEnvironmentFaults(t *testing.T) {
 	}
 }
 
-// TestNoSettingLooksLikeAServiceLink: such a setting would be passed over.
+// TestNoSettingLooksLikeAServiceLink: such a setting would be ignored.
 func TestNoSettingLooksLikeAServiceLink(t *testing.T) {
 	t.Parallel()
 	for _, k := range config.Keys() {

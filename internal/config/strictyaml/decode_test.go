@@ -201,7 +201,7 @@ func lines(fs fault.List) []string {
 	return out
 }
 
-// TestFaultyValueKeepsDefault: what could not be read must not look like zero.
+// TestFaultyValueKeepsDefault: an unreadable value must not look like zero.
 func TestFaultyValueKeepsDefault(t *testing.T) {
 	t.Parallel()
 	got := defaults()
@@ -250,7 +250,7 @@ func indented(depth int) string {
 	return b.String()
 }
 
-// TestNoValueInFaults: a key that stands in the wrong place must not be shown.
+// TestNoValueInFaults: a secret in the wrong place must not be shown.
 func TestNoValueInFaults(t *testing.T) {
 	t.Parallel()
 	canary := strings.Repeat("canary", 2)
