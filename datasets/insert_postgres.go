@@ -141,7 +141,7 @@ func upsertCases(ctx context.Context, tx *store.Tx, groups []caseRecords) error 
 		INSERT INTO cases (id, evaluator, type, reason, label, feature, prompt_name, first_version, last_version, first_seen, last_seen, count, status)
 		SELECT *, $13::text FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::bigint[], $11::bigint[], $12::bigint[]) AS t (id)
-		ORDER BY id COLLATE "C"`+onKnownCase, append(args, since, until, count, string(StatusCandidate))...)
+		ORDER BY id COLLATE "C"`+updateKnownCase, append(args, since, until, count, string(StatusCandidate))...)
 	return err
 }
 

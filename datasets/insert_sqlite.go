@@ -26,7 +26,7 @@ func insertOne(ctx context.Context, tx *store.Tx, rec record, maxExemplars int) 
 	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO cases (id, evaluator, type, reason, label, feature, prompt_name, first_version, last_version, status, first_seen, last_seen, count)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $10, 1)`+onKnownCase,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $10, 1)`+updateKnownCase,
 		rec.id, rec.evaluator, rec.kind, rec.reason, rec.label, rec.feature, rec.promptName, rec.promptVersion, string(StatusCandidate), rec.seen)
 	if err != nil {
 		return false, err
@@ -55,8 +55,8 @@ func scanInt(row store.Row) (n int, err error) {
 	return n, err
 }
 
-// onKnownCase updates a case that already exists, in both databases.
-const onKnownCase = `
+// updateKnownCase updates a case that already exists, in both databases.
+const updateKnownCase = `
 	ON CONFLICT (id) DO UPDATE SET
 		count = cases.count + excluded.count,
 		feature = CASE WHEN excluded.first_seen < cases.first_seen THEN excluded.feature ELSE cases.feature END,

@@ -33,9 +33,8 @@ type Request struct {
 // Answer is a model's answer.
 type Answer struct {
 	Text string // content of the assistant's message
-	// Usage is what the calls behind the answer used. It counts with an error too:
-	// an answer that was cut off has been paid for. Its Format is the format of
-	// Text.
+	// Usage is what the calls behind the answer used. It counts with an error too: an
+	// answer that was cut off has been paid for. Its Format is the format of Text.
 	Usage eval.Usage
 }
 

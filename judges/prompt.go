@@ -80,7 +80,7 @@ func writeEvidenceRule(b *strings.Builder, verdict, source string) {
 	}
 }
 
-// oneLine folds white space: texts in YAML may span lines.
+// oneLine folds white space, because texts in YAML may span lines.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // answerSchema returns the schema of an answer. It is built as text to keep the

@@ -123,9 +123,9 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 func (d *Detector) Find(text string) []Match {
 	var found, custom []Match
 	h := newHaystack(text)
-	// The first bytes of the characters that inASCII replaces.
+	// The first bytes of the characters that toASCII replaces.
 	if h.seen[0xc2] || h.seen[0xe2] || h.seen[0xe3] || h.seen[0xef] {
-		if ascii := inASCII(text); len(ascii) < len(text) {
+		if ascii := toASCII(text); len(ascii) < len(text) {
 			h = newHaystack(ascii)
 		}
 	}

@@ -167,11 +167,11 @@ func (h *haystack) folded() string {
 	return h.lower
 }
 
-// inASCII replaces the Unicode spaces, dashes and digits that models, word
+// toASCII replaces the Unicode spaces, dashes and digits that models, word
 // processors and East Asian keyboards write by one byte of ASCII each, so that a
 // card number with no-break spaces is found too. A text without any is returned
 // unchanged; any other becomes shorter.
-func inASCII(text string) string {
+func toASCII(text string) string {
 	var b strings.Builder
 	done := 0
 	for i := 0; i < len(text); {
@@ -194,10 +194,10 @@ func inASCII(text string) string {
 	return b.String()
 }
 
-// toOriginal maps matches in the result of [inASCII], which are in order and
+// toOriginal maps matches in the result of [toASCII], which are in order and
 // without overlap, to their places in the original text.
 func toOriginal(text string, found []Match) []Match {
-	i, at := 0, 0 // the same place in the text and in the result of inASCII
+	i, at := 0, 0 // the same place in the text and in the result of toASCII
 	move := func(to int) int {
 		for at < to {
 			c, n := asciiFor(text, i)

@@ -28,7 +28,7 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	before := t.Stats().Dropped(SinkTraces)
 	stopped := t.stopTracer()
 	if !closesWithin(ctx, partOf(ctx, 0.6), stopped) {
-		t.agent.cutOff()
+		t.agent.cancelAll()
 		if !closesWithin(ctx, partOf(ctx, 0.5), stopped) {
 			errs = append(errs, errors.New("telemetry: tracer abandoned: the trace agent does not answer"))
 		}

@@ -189,10 +189,9 @@ func newAgentTransport(to target) *agentTransport {
 	return a
 }
 
-// cutOff cancels all requests, present and future.
-func (a *agentTransport) cutOff() { a.cancel(errCutOff) }
+// cancelAll cancels all requests, present and future.
+func (a *agentTransport) cancelAll() { a.cancel(errCutOff) }
 
-// CloseIdleConnections is called by [http.Client.CloseIdleConnections].
 func (a *agentTransport) CloseIdleConnections() { a.next.CloseIdleConnections() }
 
 func (a *agentTransport) RoundTrip(req *http.Request) (*http.Response, error) {

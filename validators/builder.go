@@ -95,8 +95,8 @@ func (b *builder) checkPhrases(path string, list []string) {
 // short expression can be large: x{1000}.
 const maxPattern = 4096
 
-// compile returns a configured expression; nil when it has a fault.
-func (b *builder) compile(path, pattern string) *regexp.Regexp {
+// compilePattern returns a configured expression; nil when it has a fault.
+func (b *builder) compilePattern(path, pattern string) *regexp.Regexp {
 	if len(pattern) > maxPattern {
 		b.faults.Add(path, strconv.Itoa(len(pattern))+" bytes are too many", "want at most "+strconv.Itoa(maxPattern))
 		return nil

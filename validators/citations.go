@@ -23,7 +23,7 @@ import (
 func buildCitations(b *builder) answer {
 	find, required := bracketedIDs, b.Required
 	if b.Format != "" {
-		re := b.compile("format", b.Format)
+		re := b.compilePattern("format", b.Format)
 		if re != nil && re.NumSubexp() != 1 {
 			b.faults.Add("format", "has "+strconv.Itoa(re.NumSubexp())+" groups", `want one group around the id, for example \[doc:(\w+)\]`)
 		}

@@ -59,16 +59,16 @@ func loadNothing(string) (string, error) { return "", errForeign }
 
 var errForeign = errors.New("not in the schema folder, and nothing is fetched")
 
-// compile compiles one file of a folder and the files that it refers to. It returns
+// compileFile compiles one file of a folder and the files that it refers to. It returns
 // nil when one of them has a fault, which is reported once.
-func (f *folder) compile(in *file) *schema {
+func (f *folder) compileFile(in *file) *schema {
 	uris := make(map[string]*file, len(f.files))
 	for name, of := range f.files {
 		uris[uriOf(name)] = of
 	}
 	used := map[string]*file{}
 	broken := false
-	s, err := compile(&meter{}, uriOf(in.name), func(uri string) (string, error) {
+	s, err := compileSchema(&meter{}, uriOf(in.name), func(uri string) (string, error) {
 		of, ok := uris[uri]
 		if !ok {
 			of, ok = f.ids[uri]
@@ -99,8 +99,8 @@ func uriOf(name string) string {
 	return base + (&url.URL{Path: name}).EscapedPath()
 }
 
-// compile compiles the schema at uri. Its validations are bounded by the meter.
-func compile(m *meter, uri string, load loader) (s *schema, err error) {
+// compileSchema compiles the schema at uri. Its validations are bounded by the meter.
+func compileSchema(m *meter, uri string, load loader) (s *schema, err error) {
 	// The library panics on a few schemas that its meta-schemas let through, for
 	// example a $ref into the middle of an enum.
 	defer func() {
@@ -135,7 +135,7 @@ func compile(m *meter, uri string, load loader) (s *schema, err error) {
 // may refer to nothing but itself.
 func compileDocument(document []byte) (*schema, error) {
 	const uri = base + "document"
-	return compile(&meter{patterns: true}, uri, func(asked string) (string, error) {
+	return compileSchema(&meter{patterns: true}, uri, func(asked string) (string, error) {
 		if asked != uri {
 			return "", errForeign
 		}

@@ -55,7 +55,7 @@ func compileAll(files map[string][]byte, dir string) (*Schemas, fault.List) {
 		if in.broken {
 			continue
 		}
-		if s := f.compile(in); s != nil {
+		if s := f.compileFile(in); s != nil {
 			out.byName[s.name] = s
 			all.Write([]byte(s.name + "\x00" + s.digest + "\x00"))
 		}

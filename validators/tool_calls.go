@@ -44,7 +44,7 @@ func buildToolCalls(*builder) answer {
 			if err := ctx.Err(); err != nil {
 				return eval.Verdict{}, err
 			}
-			label, reason, err := tools.judge(ctx, &e.ToolCalls[i])
+			label, reason, err := tools.judgeCall(ctx, &e.ToolCalls[i])
 			switch {
 			case err != nil:
 				return eval.Verdict{}, err
@@ -78,9 +78,9 @@ const (
 	labelUndecided        = "undecided"
 )
 
-// judge returns what is wrong with one call; the label is empty when nothing is. A
+// judgeCall returns what is wrong with one call; the label is empty when nothing is. A
 // nil toolset does not know which tools were offered, so it accepts every name.
-func (t *toolset) judge(ctx context.Context, call *event.ToolCall) (label, reason string, err error) {
+func (t *toolset) judgeCall(ctx context.Context, call *event.ToolCall) (label, reason string, err error) {
 	var called tool
 	name := "tool *" // a name that was not offered is content
 	if t != nil {

@@ -51,10 +51,10 @@ func variable(path string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 }
 
-// shared returns the variable for the key at path that this program shares with the
+// sharedVariable returns the variable for the key at path that this program shares with the
 // command emitter: both need addresses, TLS and login of the brokers. The longer
 // EVALWORKER_KAFKA_... takes precedence.
-func shared(path string) (name string, ok bool) {
+func sharedVariable(path string) (name string, ok bool) {
 	key, ok := strings.CutPrefix(path, "kafka.")
 	if !ok || key != "brokers" && !strings.HasPrefix(key, "tls.") && !strings.HasPrefix(key, "sasl.") {
 		return "", false
@@ -78,7 +78,7 @@ func (e *environment) apply(c *Config) fault.List {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(known)) {
-		name, ok := shared(known[key].Path)
+		name, ok := sharedVariable(known[key].Path)
 		if text := e.vars[name]; ok && text != "" {
 			set(name, text, known[key])
 		}

@@ -54,7 +54,7 @@ func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 		}
 		value := v.FieldByIndex(f.Index)
 		if isLeaf(f.Type) {
-			k.Type, k.Default = typeName(f.Type), byDefault(k.Path, value)
+			k.Type, k.Default = typeName(f.Type), defaultYAML(k.Path, value)
 			if k.index != nil {
 				k.Env = variable(k.Path)
 			}
@@ -82,9 +82,9 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// byDefault returns a leaf's default as YAML. Keys inside list items have none: an
+// defaultYAML returns a leaf's default as YAML. Keys inside list items have none: an
 // absent key is not set.
-func byDefault(path string, v reflect.Value) string {
+func defaultYAML(path string, v reflect.Value) string {
 	if v.IsZero() && (strings.Contains(path, "[]") || strings.Contains(path, "NAME.price.")) {
 		return ""
 	}

@@ -19,7 +19,7 @@ func (c *Config) secrets(env *environment, fallback string) fault.List {
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		m := c.Models[name]
 		path := "models." + name
-		m.APIKey = unprinted(m.APIKey)
+		m.APIKey = dropRedacted(m.APIKey)
 		switch {
 		case m.KeyFile != "":
 			file := c.Resolve(m.KeyFile)
@@ -46,7 +46,7 @@ func (c *Config) secrets(env *environment, fallback string) fault.List {
 func (c *Config) storePassword(env *environment) fault.List {
 	var faults fault.List
 	s := c.Store
-	s.Password = unprinted(s.Password)
+	s.Password = dropRedacted(s.Password)
 	bare := store.Config{URL: s.URL}.Separated()
 	s.URL = bare.URL
 	inURL := bare.Password
@@ -90,12 +90,12 @@ func (c *Config) files() {
 			*path = absolute(c.Resolve(*path))
 		}
 	}
-	c.Kafka.SASL.Password = unprinted(c.Kafka.SASL.Password)
-	c.Health.Token = unprinted(c.Health.Token)
+	c.Kafka.SASL.Password = dropRedacted(c.Kafka.SASL.Password)
+	c.Health.Token = dropRedacted(c.Health.Token)
 }
 
-// unprinted drops the mark that Print writes in place of a secret.
-func unprinted(s secret.String) secret.String {
+// dropRedacted drops the mark that Print writes in place of a secret.
+func dropRedacted(s secret.String) secret.String {
 	if s.Reveal() == secret.String("x").String() {
 		return ""
 	}

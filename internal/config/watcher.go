@@ -22,8 +22,8 @@ import (
 // Pauses of the watcher. An editor or a deployment changes several files in a
 // row, so loading after the first change would read half a configuration.
 const (
-	settle     = 300 * time.Millisecond // quiet time after a change
-	settleMost = 3 * time.Second        // limit while changes go on
+	settle    = 300 * time.Millisecond // quiet time after a change
+	maxSettle = 3 * time.Second        // limit while changes go on
 )
 
 // maxWatched bounds the bytes of one file that are read to detect a change; every
@@ -116,7 +116,7 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 			if began.IsZero() {
 				began = time.Now()
 			}
-			quiet.Reset(max(0, min(settle, settleMost-time.Since(began))))
+			quiet.Reset(max(0, min(settle, maxSettle-time.Since(began))))
 		case <-quiet.C:
 			began = time.Time{}
 			src.follow() // before the fingerprint, so that later changes are seen
@@ -136,7 +136,7 @@ func (w *Watcher) load(changed func(*Config, error)) {
 		changed(nil, err)
 		return
 	}
-	if keys := next.keep(w.current); len(keys) > 0 {
+	if keys := next.restoreFixedKeys(w.current); len(keys) > 0 {
 		w.log.Warn("changed keys are ignored until a restart", slog.Any(keyKeys, keys))
 	}
 	w.current = next
@@ -147,7 +147,7 @@ func (w *Watcher) load(changed func(*Config, error)) {
 // file's target.
 func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 	folders := w.folders()
-	w.target = linked(w.path, w.target)
+	w.target = linkTarget(w.path, w.target)
 	if w.target != "" {
 		folders = append(folders, filepath.Dir(w.target))
 	}
@@ -177,9 +177,9 @@ func (w *Watcher) folders() []string {
 	return []string{home, w.current.SchemaDir(), w.current.RubricDir()}
 }
 
-// linked returns the file that path links to; empty if it is not a link. While that
+// linkTarget returns the file that path links to; empty if it is not a link. While that
 // file is being replaced and cannot be found, it returns before.
-func linked(path, before string) string {
+func linkTarget(path, before string) string {
 	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return ""
 	}
@@ -196,15 +196,15 @@ func linked(path, before string) string {
 	return target
 }
 
-// swapped is the link that Kubernetes replaces when the content of a mounted folder
+// kubernetesLink is the link that Kubernetes replaces when the content of a mounted folder
 // changes; the files in the folder are links through it.
-const swapped = "..data"
+const kubernetesLink = "..data"
 
 // relevant reports whether a change of the named file may change the configuration.
 // A database in the same folder changes all the time.
 func (w *Watcher) relevant(name string) bool {
 	dir, base := filepath.Dir(name), filepath.Base(name)
-	if base == swapped {
+	if base == kubernetesLink {
 		return true
 	}
 	folders := w.folders()
@@ -249,7 +249,7 @@ func (w *Watcher) fingerprint() string {
 	if folders[2] != "" {
 		entries, _ := os.ReadDir(folders[2]) // a folder that cannot be read counts as empty
 		for _, e := range entries {
-			if name := filepath.Join(folders[2], e.Name()); e.Name() != swapped && w.relevant(name) {
+			if name := filepath.Join(folders[2], e.Name()); e.Name() != kubernetesLink && w.relevant(name) {
 				add(name)
 			}
 		}
@@ -257,19 +257,19 @@ func (w *Watcher) fingerprint() string {
 	return string(h.Sum(nil))
 }
 
-// keep restores everything except the policy, which alone may change while the
+// restoreFixedKeys restores everything except the policy, which alone may change while the
 // worker runs, and returns the paths of the keys that it restored.
-func (c *Config) keep(running *Config) []string {
+func (c *Config) restoreFixedKeys(running *Config) []string {
 	kept := *running
 	kept.Policy = c.Policy
-	keys := differing(reflect.ValueOf(*c), reflect.ValueOf(kept), "")
+	keys := differingKeys(reflect.ValueOf(*c), reflect.ValueOf(kept), "")
 	*c = kept
 	return keys
 }
 
-// differing returns the paths of the keys in which two values of a type differ. A
+// differingKeys returns the paths of the keys in which two values of a type differ. A
 // list of sections is one key.
-func differing(a, b reflect.Value, path string) []string {
+func differingKeys(a, b reflect.Value, path string) []string {
 	if a.Kind() != reflect.Struct || isLeaf(a.Type()) {
 		if reflect.DeepEqual(a.Interface(), b.Interface()) {
 			return nil
@@ -278,7 +278,7 @@ func differing(a, b reflect.Value, path string) []string {
 	}
 	var keys []string
 	for _, f := range strictyaml.Fields(a.Type()) {
-		keys = append(keys, differing(a.FieldByIndex(f.Index), b.FieldByIndex(f.Index), join(path, f.Key))...)
+		keys = append(keys, differingKeys(a.FieldByIndex(f.Index), b.FieldByIndex(f.Index), join(path, f.Key))...)
 	}
 	return keys
 }

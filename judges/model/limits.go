@@ -46,7 +46,7 @@ func (m *concurrencyLimit) Complete(ctx context.Context, r judges.Request) (judg
 		}
 	}
 	defer func() { <-m.slots }()
-	if waited && missesDeadline(ctx, m.latency.mostly()) {
+	if waited && missesDeadline(ctx, m.latency.usual()) {
 		return judges.Answer{}, noTurn(context.DeadlineExceeded)
 	}
 	return m.next.Complete(ctx, r)

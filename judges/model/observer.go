@@ -87,8 +87,8 @@ func (l *latencyEstimate) abandoned(took time.Duration) (due bool) {
 	return true
 }
 
-// mostly returns the time within which most answers arrive.
-func (l *latencyEstimate) mostly() time.Duration {
+// usual returns the time within which most answers arrive.
+func (l *latencyEstimate) usual() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mean + 2*l.dev
@@ -99,7 +99,7 @@ func (l *latencyEstimate) mostly() time.Duration {
 // it has: the estimate needs calls to learn from, and the caller may know better.
 func (l *latencyEstimate) tooLate(ctx context.Context, wait time.Duration) bool {
 	if wait > 0 {
-		wait += l.mostly()
+		wait += l.usual()
 	}
 	return missesDeadline(ctx, wait)
 }

@@ -91,12 +91,12 @@ func syntax(text string, faults *fault.List) (file *ast.File) {
 		return nil
 	}
 	p := bad.Token.Position
-	r.fault(position{p.Line, max(p.Column, 1)}, "", strings.ReplaceAll(bad.Message, "\t", `\t`), mend(text, p.Line))
+	r.fault(position{p.Line, max(p.Column, 1)}, "", strings.ReplaceAll(bad.Message, "\t", `\t`), suggestFix(text, p.Line))
 	return nil
 }
 
-// mend guesses from the line how to fix a syntax error.
-func mend(text string, line int) string {
+// suggestFix guesses from the line how to fix a syntax error.
+func suggestFix(text string, line int) string {
 	lines := strings.Split(text, "\n")
 	if line < 1 || line > len(lines) {
 		return wantYAML

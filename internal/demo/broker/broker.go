@@ -71,7 +71,6 @@ func (c Config) Validate() fault.List {
 	return faults
 }
 
-// hostPort returns the address to listen on; port 0 means a free one.
 func (c Config) hostPort() (host string, port uint16, err error) {
 	if c.Addr == "" {
 		return "127.0.0.1", 0, nil

@@ -74,7 +74,6 @@ func (p reply) withDefect(r *rand.Rand, defect string) (text, finish string) {
 	}
 }
 
-// definition returns the tool as a request offers it to the model.
 func (t *tool) definition() any {
 	return map[string]any{"type": "function", "function": map[string]any{
 		"name": t.Name, "description": t.Description, "parameters": t.Parameters,

@@ -126,7 +126,6 @@ type chunk struct {
 	Text string `json:"text"`
 }
 
-// answer returns the ticket's own answer of a kind, or "".
 func (t *ticket) answer(kind string) string {
 	return map[string]string{"good": t.Good, "wrong": t.Wrong, "unfaithful": t.Unfaithful}[kind]
 }

@@ -61,15 +61,15 @@ func variants(t *testing.T, samples []event.Event) []event.Event {
 	}
 	for i := range samples {
 		for _, c := range contents {
-			e := planted(t, &samples[i])
+			e := withCanary(t, &samples[i])
 			e.Output = c
 			events = append(events, e)
 		}
-		e := planted(t, &samples[i])
+		e := withCanary(t, &samples[i])
 		e.Output = event.Text(samples[i].Output.Text() + " " + Canary)
 		events = append(events, e)
 		for j := range e.ToolCalls {
-			unknown, misfit := planted(t, &samples[i]), planted(t, &samples[i])
+			unknown, misfit := withCanary(t, &samples[i]), withCanary(t, &samples[i])
 			unknown.ToolCalls[j].Name = Canary
 			misfit.ToolCalls[j].Arguments = object
 			events = append(events, unknown, misfit)
@@ -78,8 +78,8 @@ func variants(t *testing.T, samples []event.Event) []event.Event {
 	return events
 }
 
-// planted returns a deep copy with the canary in all content except the output.
-func planted(t *testing.T, e *event.Event) event.Event {
+// withCanary returns a deep copy with the canary in all content except the output.
+func withCanary(t *testing.T, e *event.Event) event.Event {
 	t.Helper()
 	out := clone(t, e)
 	out.Input = event.Text(Canary + " " + e.Input.Text())

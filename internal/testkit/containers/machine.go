@@ -57,7 +57,6 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// bind publishes a port of a container on the loopback interface.
 func bind(inside, outside int) func(*container.HostConfig) {
 	return func(host *container.HostConfig) {
 		port := network.MustParsePort(strconv.Itoa(inside) + "/tcp")

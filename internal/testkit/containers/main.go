@@ -84,7 +84,7 @@ func Main(m interface{ Run() int }, with ...func() Component) int {
 		err = errors.Join(notes.Close(), os.Setenv(envUsed, notes.Name()))
 	}
 	if err != nil {
-		say("components: %v", err)
+		printLine("components: %v", err)
 		return 1
 	}
 	began := time.Now()
@@ -111,7 +111,7 @@ func runTests(m interface{ Run() int }, ignore ...goleak.Option) int {
 // child runs the tests, and exits when the process that started it ends.
 func child(m interface{ Run() int }) int {
 	if err := os.Unsetenv(envChild); err != nil { // processes that tests start have another standard input
-		say("components: %v", err)
+		printLine("components: %v", err)
 		return 1
 	}
 	go func() { // lives as long as the process
@@ -135,9 +135,9 @@ func isSet(name string) bool {
 
 // repeat runs the tests that asked for components once more, on containers.
 func repeat(notes string, with []func() Component, spent time.Duration) int {
-	asked, err := used(notes)
+	asked, err := recordedUses(notes)
 	if err != nil {
-		say("components: %v", err)
+		printLine("components: %v", err)
 		return 1
 	}
 	var wanted []Component
@@ -160,16 +160,15 @@ func repeat(notes string, with []func() Component, spent time.Duration) int {
 	case err == nil:
 		return code
 	case ctx.Err() == nil && os.Getenv(EnvRequired) != required && errors.Is(err, errNotThere):
-		say("%v: the %s tests of this package ran on embedded parts only, or not at all", err, names(wanted))
+		printLine("%v: the %s tests of this package ran on embedded parts only, or not at all", err, names(wanted))
 		printOnce(fmt.Sprintf("%v: tests of Apache Kafka and PostgreSQL run on embedded parts only, or not at all", err))
 		return 0
 	}
-	say("components: the %s tests of this package did not run on it: %v", names(wanted), err)
+	printLine("components: the %s tests of this package did not run on it: %v", names(wanted), err)
 	return 1
 }
 
-// say prints a line to the output of the tests.
-func say(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
+func printLine(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
 
 func names(cs []Component) string {
 	var out []string
@@ -195,9 +194,9 @@ func runOn(ctx context.Context, cs []Component, tests []string, spent time.Durat
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
 		env = append(env, c.env+"="+s.value)
-		say("components: %s runs at %s (%s)", c.name, s.addr, c.image)
+		printLine("components: %s runs at %s (%s)", c.name, s.addr, c.image)
 	}
-	say("components: %d of the tests once more on %s", len(tests), names(cs))
+	printLine("components: %d of the tests once more on %s", len(tests), names(cs))
 	return run(ctx, env, flags(tests, spent))
 }
 

@@ -28,7 +28,7 @@ const envUsed = "EVALWORKER_TEST_USED"
 // the test is run once more if [Main] can start one.
 func UseKafka(t testing.TB) (addrs []string, ok bool) {
 	t.Helper()
-	v, ok := use(t, EnvKafka)
+	v, ok := lookUp(t, EnvKafka)
 	if !ok {
 		return nil, false
 	}
@@ -39,7 +39,7 @@ func UseKafka(t testing.TB) (addrs []string, ok bool) {
 // PostgreSQL. Otherwise the test is run once more if [Main] can start one.
 func UsePostgres(t testing.TB) (url string, ok bool) {
 	t.Helper()
-	server, ok := use(t, EnvPostgres)
+	server, ok := lookUp(t, EnvPostgres)
 	if !ok {
 		return "", false
 	}
@@ -57,22 +57,22 @@ func UsePostgres(t testing.TB) (url string, ok bool) {
 	return url, true
 }
 
-// use returns the value of a variable, or records that the test would have used it.
-func use(t testing.TB, env string) (string, bool) {
+// lookUp returns the value of a variable, or records that the test would have used it.
+func lookUp(t testing.TB, env string) (string, bool) {
 	t.Helper()
 	if v := os.Getenv(env); v != "" {
 		return v, true
 	}
 	if path := os.Getenv(envUsed); path != "" {
-		if err := note(path, env, t.Name()); err != nil {
+		if err := recordUse(path, env, t.Name()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return "", false
 }
 
-// note appends a line in one write, so that those of several processes do not mix.
-func note(path, env, test string) (err error) {
+// recordUse appends a line in one write, so that those of several processes do not mix.
+func recordUse(path, env, test string) (err error) {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // Main made it
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // this process outlived the run
@@ -85,8 +85,8 @@ func note(path, env, test string) (err error) {
 	return err
 }
 
-// used returns, by variable, the top-level tests that would have used it.
-func used(path string) (map[string]map[string]bool, error) {
+// recordedUses returns, by variable, the top-level tests that would have used it.
+func recordedUses(path string) (map[string]map[string]bool, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // Main made it
 	if err != nil {
 		return nil, err
