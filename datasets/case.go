@@ -34,7 +34,7 @@ type Case struct {
 	Type      eval.Type `json:"type"`
 	Reason    string    `json:"reason"`
 	Label     string    `json:"label,omitempty"`
-	// Feature and PromptName are those of the first occurrence.
+	// Feature and PromptName are from the first occurrence.
 	Feature    string `json:"feature,omitempty"`
 	PromptName string `json:"prompt_name,omitempty"`
 	// FirstVersion and LastVersion are the prompt versions of the first and of the
@@ -55,8 +55,8 @@ type Exemplar struct {
 	RequestID     event.RequestID `json:"request_id"`
 	OccurredAt    time.Time       `json:"occurred_at"`
 	Environment   string          `json:"environment,omitempty"`
-	Feature       string          `json:"feature"`     // not omitted when empty: rows without the
-	PromptName    string          `json:"prompt_name"` // key are old, and the case's applies
+	Feature       string          `json:"feature"`     // not omitted when empty: a row without the
+	PromptName    string          `json:"prompt_name"` // key is old and has the case's value
 	PromptVersion string          `json:"prompt_version,omitempty"`
 	Provider      string          `json:"provider,omitempty"`
 	Model         string          `json:"model,omitempty"`
@@ -140,7 +140,7 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 	return x
 }
 
-// finite returns 0 for NaN and infinities, which JSON cannot hold. Trying again would
+// finite returns 0 for NaN and infinities, which JSON cannot hold. A retry would
 // not change an evaluator's score, so the case is kept without it.
 func finite(x float64) float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
@@ -150,8 +150,8 @@ func finite(x float64) float64 {
 }
 
 // occurredAt returns when a failure happened: when the request finished, if the event
-// has a plausible time. A time after the work on the event began is not plausible: the
-// exemplar would be the latest for ever, and never be pruned.
+// has a plausible time. A time after the start of the evaluation is not plausible:
+// the exemplar would always be the latest, and never be pruned.
 func occurredAt(r *eval.Report) time.Time {
 	began := r.Started
 	if began.IsZero() {

@@ -52,7 +52,7 @@ func (f Filter) where() (string, []any) {
 		add("EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.prompt_version = ?)", indexKey(f.PromptVersion))
 	}
 	if f.Feature != "" {
-		// The case's own feature stands for occurrences from before the column existed.
+		// Occurrences from before the column existed have the case's own feature.
 		add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", storable(f.Feature), indexKey(f.Feature))
 	}
 	if f.Status != "" {
@@ -132,7 +132,7 @@ func (c *Cases) exemplars(ctx context.Context, of Case) ([]Exemplar, error) {
 	return out, nil
 }
 
-// Counts says how much a store holds.
+// Counts are the numbers of cases and occurrences in a store.
 type Counts struct {
 	Cases       int `json:"cases"`
 	Occurrences int `json:"occurrences"`

@@ -14,8 +14,8 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// conform checks the promises of this package as they can be seen from outside. open
-// returns an empty store, and the configuration with which it can be opened again.
+// conform checks this package's guarantees from outside. open returns an empty
+// store, and the configuration with which it can be opened again.
 func conform(t *testing.T, open func(t *testing.T) (*store.Store, store.Config)) {
 	t.Helper()
 	tests := map[string]func(*testing.T, suite){
@@ -317,7 +317,7 @@ func outOfOrder(t *testing.T, s suite) {
 	}
 }
 
-// signatures: what makes two failures one case, and what does not.
+// signatures: which failures are one case, and which are not.
 func signatures(t *testing.T, s suite) {
 	t.Helper()
 	template := strings.Repeat("You are the support agent of a shop. ", 40)
@@ -370,7 +370,7 @@ func signatures(t *testing.T, s suite) {
 	}
 }
 
-// clocks: an impossible time is replaced by when the work began.
+// clocks: an impossible time is replaced by the start of the evaluation.
 func clocks(t *testing.T, s suite) {
 	t.Helper()
 	for i, at := range []time.Time{{}, time.Unix(-1, 0), start.Add(1000 * time.Hour)} {
@@ -383,7 +383,8 @@ func clocks(t *testing.T, s suite) {
 	}
 }
 
-// pruneKept: of a case that goes on, old content is deleted and the count stays.
+// pruneKept: when a case still occurs, its old content is deleted and its count
+// stays.
 func pruneKept(t *testing.T, s suite) {
 	t.Helper()
 	for n := range 10 {
@@ -400,7 +401,7 @@ func pruneKept(t *testing.T, s suite) {
 	}
 }
 
-// kept: an exemplar holds all that a test of the next prompt version needs.
+// kept: an exemplar holds everything that a test of the next prompt version needs.
 func kept(t *testing.T, s suite) {
 	t.Helper()
 	r := report(1, "q")

@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// fleet returns the keepers of n workers, each with a store of its own on the same
+// fleet returns the keepers of n workers, each with its own store on the same
 // database. A store in memory cannot be shared.
 func (s suite) fleet(t *testing.T, n int) []*datasets.Keeper {
 	t.Helper()

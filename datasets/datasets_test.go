@@ -93,7 +93,7 @@ func onPostgres(t testing.TB) store.Config {
 	return cfg
 }
 
-// raw opens a store's database beside the Store.
+// raw opens a store's database with a second connection pool.
 func raw(t *testing.T, driver, name string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(driver, name)
@@ -115,8 +115,8 @@ func failing(n int, input, output string) *eval.Report {
 	}
 }
 
-// TestRestart: what was offered is there after the process ended without Close,
-// and beside a second one.
+// TestRestart: offered failures are there after the process ended without Close,
+// and while a second one has the file open.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	cfg := config(filepath.Join(t.TempDir(), "cases.db"))
@@ -208,9 +208,9 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// BenchmarkOffer shows what grouping is worth: many callers share one flush. The
-// content is that of a usual request, and one failure in ten is a case of its own.
-// PostgreSQL is the one that EVALWORKER_TEST_POSTGRES names.
+// BenchmarkOffer shows the gain from grouping: many callers share one flush. The
+// content is that of a usual request, and one failure in ten is a new case.
+// EVALWORKER_TEST_POSTGRES names the PostgreSQL.
 func BenchmarkOffer(b *testing.B) {
 	input, output := strings.Repeat("Where is my order? ", 50), strings.Repeat("It is on its way. ", 50)
 	stores := map[string]func(*testing.B) store.Config{

@@ -10,9 +10,9 @@ import (
 
 // Format is a format of exports.
 type Format struct {
-	Name        string // by which a person chooses it
-	Description string // as help calls it
-	Ending      string // of a file's name, with its dot
+	Name        string // for choosing the format
+	Description string // for help texts
+	Ending      string // file name extension, with its dot
 	newWriter   func(io.Writer) rowWriter
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// CSV is one exemplar a row, below a header.
+// CSV returns the format with a header and one exemplar per row.
 func CSV() Format {
 	return Format{Name: "csv", Description: "CSV", Ending: ".csv", newWriter: func(w io.Writer) rowWriter {
 		return &csvWriter{csv: csv.NewWriter(w)}
@@ -74,7 +74,7 @@ func csvFields(r Row) []string {
 }
 
 // escapeFormula prevents a spreadsheet from running a text as a formula, because
-// content is written by strangers. A number stays a number.
+// strangers write the content. Numbers stay numbers.
 func escapeFormula(s string) string {
 	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return s

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// JSONL is one exemplar a line, as JSON.
+// JSONL returns the format with one exemplar per line, as JSON.
 func JSONL() Format {
 	return Format{Name: "jsonl", Description: "JSON lines", Ending: ".jsonl", newWriter: func(w io.Writer) rowWriter {
 		enc := json.NewEncoder(w)

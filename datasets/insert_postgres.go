@@ -8,11 +8,10 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// insertTogether writes all records with four statements, because each is a way to
-// the server and back, and reports which records were new. Other workers do the same
-// at the same moment, often for the same case: rows are locked in one order, first
-// occurrences and then cases, each by its key, so that workers wait for each other
-// and never in a circle.
+// insertTogether writes all records with four statements, because each is a round
+// trip to the server, and reports which records were new. Other workers may do the
+// same at the same time, often for the same case: rows are locked in one order, first
+// occurrences and then cases, each by its key, so that workers cannot deadlock.
 func insertTogether(ctx context.Context, tx *store.Tx, records []record, maxExemplars int) ([]bool, error) {
 	isNew, err := insertOccurrences(ctx, tx, records)
 	if err != nil {
@@ -37,10 +36,10 @@ func insertTogether(ctx context.Context, tx *store.Tx, records []record, maxExem
 // occurrence is the key of a record.
 type occurrence struct{ requestID, evaluator string }
 
-// insertOccurrences reports which records were not written before. It waits for
-// another worker that is about to write the same one.
+// insertOccurrences writes the records' keys and reports which are new. It waits
+// for a transaction of another worker that has written the same key.
 func insertOccurrences(ctx context.Context, tx *store.Tx, records []record) ([]bool, error) {
-	first := map[occurrence]int{} // index; of several records with one key the first counts
+	first := map[occurrence]int{} // index of the first record with each key, which counts
 	for i, rec := range records {
 		o := occurrence{rec.requestID, rec.evaluator}
 		if _, ok := first[o]; !ok {
@@ -74,11 +73,11 @@ func scanOccurrence(row store.Row) (o occurrence, err error) {
 	return o, err
 }
 
-// caseRecords are the new records of one case, in the order in which they came.
+// caseRecords are the new records of one case, in order of arrival.
 type caseRecords []record
 
 func groupByCase(records []record) []caseRecords {
-	index := map[string]int{} // by id of the case
+	index := map[string]int{} // by case id
 	var out []caseRecords
 	for _, rec := range records {
 		i, ok := index[rec.id]
@@ -92,9 +91,8 @@ func groupByCase(records []record) []caseRecords {
 	return out
 }
 
-// ends returns the record that was seen first and the one that was seen last. Among
-// those seen at one time the first that came is the first, and the last that came the
-// last.
+// ends returns the records that were seen first and last. Among records with the
+// same time, the order of arrival decides.
 func (g caseRecords) ends() (first, last record) {
 	first, last = g[0], g[0]
 	for _, rec := range g[1:] {
@@ -108,8 +106,8 @@ func (g caseRecords) ends() (first, last record) {
 	return first, last
 }
 
-// exemplars returns the records that may stay as exemplars. Whatever else the case
-// has, the others are neither its first nor among its latest.
+// exemplars returns the records that may stay as exemplars. The others can be
+// neither the first of the case nor among its latest.
 func (g caseRecords) exemplars(most int) []record {
 	sorted := slices.SortedFunc(slices.Values(g), func(a, b record) int {
 		return cmp.Or(cmp.Compare(a.seen, b.seen), cmp.Compare(a.requestID, b.requestID))
@@ -143,12 +141,12 @@ func upsertCases(ctx context.Context, tx *store.Tx, groups []caseRecords) error 
 		INSERT INTO cases (id, evaluator, type, reason, label, feature, prompt_name, first_version, last_version, first_seen, last_seen, count, status)
 		SELECT *, $13::text FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::bigint[], $11::bigint[], $12::bigint[]) AS t (id)
-		ORDER BY id COLLATE "C"`+onKnownCase, append(args, since, until, count, string(StatusCandidate))...)
+		ORDER BY id COLLATE "C"`+updateKnownCase, append(args, since, until, count, string(StatusCandidate))...)
 	return err
 }
 
 // insertExemplars keeps the first request of a case, which shows how it began,
-// and the latest ones, which show what it is now.
+// and the latest ones, which show its present form.
 func insertExemplars(ctx context.Context, tx *store.Tx, groups []caseRecords, most int) error {
 	var touched, ids, requests, bodies []string
 	var seen []int64

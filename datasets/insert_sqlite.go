@@ -7,7 +7,7 @@ import (
 )
 
 // insertEach writes one record after the other and reports which were new. In SQLite
-// a statement costs microseconds, and nothing else writes meanwhile.
+// a statement costs microseconds, and there is no concurrent writer.
 func insertEach(ctx context.Context, tx *store.Tx, records []record, maxExemplars int) ([]bool, error) {
 	isNew := make([]bool, len(records))
 	for i, rec := range records {
@@ -26,7 +26,7 @@ func insertOne(ctx context.Context, tx *store.Tx, rec record, maxExemplars int) 
 	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO cases (id, evaluator, type, reason, label, feature, prompt_name, first_version, last_version, status, first_seen, last_seen, count)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $10, 1)`+onKnownCase,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $10, 1)`+updateKnownCase,
 		rec.id, rec.evaluator, rec.kind, rec.reason, rec.label, rec.feature, rec.promptName, rec.promptVersion, string(StatusCandidate), rec.seen)
 	if err != nil {
 		return false, err
@@ -41,7 +41,7 @@ func insertOne(ctx context.Context, tx *store.Tx, rec record, maxExemplars int) 
 	if err != nil {
 		return false, err
 	}
-	// The first request shows how the case began, the latest ones what it is now.
+	// The first request shows how the case began, the latest ones its present form.
 	_, err = tx.Exec(ctx, `
 		DELETE FROM exemplars WHERE case_id = $1
 			AND request_id NOT IN (SELECT request_id FROM exemplars WHERE case_id = $1 ORDER BY seen, request_id LIMIT 1)
@@ -55,8 +55,8 @@ func scanInt(row store.Row) (n int, err error) {
 	return n, err
 }
 
-// onKnownCase adds to a case that exists already, in both databases.
-const onKnownCase = `
+// updateKnownCase updates a case that already exists, in both databases.
+const updateKnownCase = `
 	ON CONFLICT (id) DO UPDATE SET
 		count = cases.count + excluded.count,
 		feature = CASE WHEN excluded.first_seen < cases.first_seen THEN excluded.feature ELSE cases.feature END,

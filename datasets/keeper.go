@@ -17,9 +17,9 @@ type Keeper struct {
 	maxExemplars int
 }
 
-// NewKeeper returns a keeper for a store. The redactor is for what judges say,
-// because content comes redacted. maxExemplars bounds the requests that are kept of one
-// case.
+// NewKeeper returns a keeper for a store. The redactor is only for the judges'
+// texts, because callers redact content. maxExemplars bounds the requests that are
+// kept of one case.
 func NewKeeper(s *store.Store, redactor *redact.Redactor, maxExemplars int) *Keeper {
 	k := &Keeper{redactor: redactor, maxExemplars: maxExemplars}
 	k.batch = store.NewBatch(s, (*addition).size, k.insert)
@@ -27,10 +27,10 @@ func NewKeeper(s *store.Store, redactor *redact.Redactor, maxExemplars int) *Kee
 }
 
 // Offer records the failing verdicts of a report, and returns how many of them
-// were new. It returns once they are on disk, or when the store's timeout is over. A
-// nil redacted event means that the content is withheld. Every error means that the
-// store is down; Offer may be called again with the same report. When ctx ends
-// first, they may still be written.
+// were new. It returns once they are on disk, or with an error after the store's
+// timeout. A nil redacted event means that the content is withheld. Every error
+// means that the store is down; Offer may be called again with the same report. If
+// ctx ends first, the verdicts may still be written.
 func (k *Keeper) Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error) {
 	a := &addition{}
 	for i := range r.Verdicts {
@@ -51,7 +51,7 @@ func (k *Keeper) Offer(ctx context.Context, r *eval.Report, redacted *event.Even
 	return a.added, nil
 }
 
-// addition is what one report adds to the store.
+// addition holds the records that one report adds to the store.
 type addition struct {
 	records []record
 	added   int // records that were new; set by the store's writer before Write returns nil

@@ -115,8 +115,8 @@ func TestPostgresPruneRace(t *testing.T) {
 	}
 }
 
-// TestPostgresDeadlock: of two transactions that wait in a circle the database
-// ends one; it is tried again, and its caller notices nothing.
+// TestPostgresDeadlock: the database aborts one of two deadlocked transactions; it
+// is tried again, and its caller notices nothing.
 func TestPostgresDeadlock(t *testing.T) {
 	t.Parallel()
 	cfg := onPostgres(t)

@@ -14,7 +14,7 @@ import (
 // record is one occurrence on its way to the store. Its texts are storable, and keys
 // of an index are bounded.
 type record struct {
-	id                                           string // of the case
+	id                                           string // the case's
 	requestID, evaluator, versionKey, featureKey string // in indexes
 	kind, reason, label                          string
 	feature, promptName, promptVersion           string
@@ -38,20 +38,20 @@ func newRecord(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactTex
 	}, nil
 }
 
-// storable returns a text as both databases accept it: UTF-8 without NUL. An event
-// must not wait for ever because of a byte.
+// storable returns a text in the form that both databases accept: UTF-8 without
+// NUL. One byte must not block an event forever.
 func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
-// Bounds of a key in bytes. PostgreSQL refuses an entry of an index above some 2,700.
+// Bounds of a key in bytes. PostgreSQL rejects index entries above some 2,700.
 const (
 	maxKey    = 256
 	keyPrefix = 200
 )
 
-// indexKey returns a text as an index holds it. One that is long or not storable is
-// replaced by its beginning and its hash; the exemplar has all of it.
+// indexKey returns a text in the form that an index holds. A long or unstorable
+// text is replaced by its beginning and its hash; the exemplar has all of it.
 func indexKey(s string) string {
 	key := storable(s)
 	if key == s && len(s) <= maxKey {

@@ -11,14 +11,13 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// idDigits is the length of a case's id: 64 bits of a hash. Among a million
-// cases two share one with a probability of 3 in 100 million, and would then be
-// counted as one.
+// idDigits is the length of a case's id: 64 bits of a hash. Among a million cases the
+// probability that two share an id, and are counted as one, is 3 in 100 million.
 const idDigits = 16
 
-// signature returns the case id of a failure: a hash over what makes two failures
-// the same. Without redacted content it contains no input, and differs from the
-// signature of an empty input.
+// signature returns the case id of a failure: a hash over everything that makes two
+// failures the same. Without redacted content it contains no input, and differs
+// from the signature of an empty input.
 func signature(v *eval.Verdict, redacted *event.Event) string {
 	h := sha256.New()
 	parts := []string{v.Eval, v.Reason, "withheld"}
@@ -27,13 +26,13 @@ func signature(v *eval.Verdict, redacted *event.Event) string {
 	}
 	for _, part := range parts {
 		h.Write([]byte(part))
-		h.Write([]byte{0xff}) // no UTF-8 text has this byte, so parts cannot run into each other
+		h.Write([]byte{0xff}) // a byte that no UTF-8 text has, so that parts cannot run into each other
 	}
 	return hex.EncodeToString(h.Sum(nil))[:idDigits]
 }
 
-// lastQuestion returns what the user said last: the last user turn of a chat that is
-// not empty, else the whole input, else a user's comment. All of its text counts,
+// lastQuestion returns what the user said last: the last non-empty user turn of a
+// chat, else the whole input, else a user's comment. All of its text counts,
 // because many prompts begin with the same long template.
 func lastQuestion(e *event.Event) string {
 	if e.Input.IsZero() {
@@ -48,8 +47,8 @@ func lastQuestion(e *event.Event) string {
 	return e.Input.Text()
 }
 
-// normalise removes differences that do not make another question: upper case, white
-// space, and the digits of orders, dates and amounts.
+// normalise removes differences that do not make a different question: upper case,
+// white space, and the digits of orders, dates and amounts.
 func normalise(s string) string {
 	var b strings.Builder
 	last := ' '

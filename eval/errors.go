@@ -22,7 +22,7 @@ const (
 	ReasonRateLimited   Reason = "rate_limited"   // the model's rate limit, retries used up
 	ReasonQuota         Reason = "quota"          // the account's quota or credit is used up
 	ReasonUnavailable   Reason = "unavailable"    // the model cannot be reached or answers 5xx
-	ReasonBreakerOpen   Reason = "breaker_open"   // not called: recent calls failed
+	ReasonBreakerOpen   Reason = "breaker_open"   // not called, because recent calls failed
 	ReasonAuth          Reason = "auth"           // key or permission refused
 	ReasonBadRequest    Reason = "bad_request"    // the model's server refused the request
 	ReasonRefused       Reason = "refused"        // the model declined to judge
@@ -60,7 +60,7 @@ func Permanent(reason Reason, err error) error {
 }
 
 // IsPermanent reports whether err, or an error that it wraps, is permanent. An
-// [event.Error] is.
+// [event.Error] is permanent.
 func IsPermanent(err error) bool {
 	if _, ok := errors.AsType[*event.Error](err); ok {
 		return true
@@ -81,8 +81,8 @@ func WithReason(reason Reason, err error) error {
 }
 
 // ReasonOf returns the outermost reason in err's chain. Without one it returns
-// ReasonTimeout or ReasonCanceled for a context's error, else ReasonInternal;
-// for nil the empty reason.
+// ReasonTimeout or ReasonCanceled for a context's error, else ReasonInternal. For
+// nil it returns the empty reason.
 func ReasonOf(err error) Reason {
 	var c *classError
 	var invalid *event.Error

@@ -9,11 +9,11 @@ import (
 
 // Evaluator returns verdicts on events.
 //
-// Evaluate returns the verdict on one event, with any outcome but OutcomeError. If
-// it cannot reach a verdict it returns an error, made with [WithReason] so that it
-// can be counted. An event that lacks what the evaluator needs is not an error but
-// [OutcomeNotApplicable], with the missing field in Reason. Evaluate returns soon
-// after ctx is done.
+// Evaluate returns the verdict on one event, with any outcome except OutcomeError.
+// If it cannot reach a verdict it returns an error, made with [WithReason] so that
+// it can be counted. For an event that lacks what the evaluator needs it returns
+// [OutcomeNotApplicable] with the missing field in Reason, not an error. Evaluate
+// returns soon after ctx is done.
 //
 // All methods are safe for concurrent use. Evaluate never changes the event and
 // keeps no part of it after it has returned. Name and Type never change; Version

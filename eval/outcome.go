@@ -12,11 +12,11 @@ const (
 	OutcomeError Outcome = iota
 	// OutcomePass: the answer meets the evaluator's standard.
 	OutcomePass
-	// OutcomeFail: the answer does not.
+	// OutcomeFail: the answer does not meet it.
 	OutcomeFail
 	// OutcomeNotApplicable: the event lacks what the evaluator needs.
 	OutcomeNotApplicable
-	// OutcomeCannotJudge: the evaluator looked and could not decide.
+	// OutcomeCannotJudge: the evaluator examined the answer and could not decide.
 	OutcomeCannotJudge
 )
 

@@ -11,8 +11,8 @@ import (
 type Plan struct {
 	// Revision identifies the policy that decided.
 	Revision string
-	// Picks are the evaluators that run, in the order in which they are
-	// configured. None: the event is sampled out.
+	// Picks are the evaluators that run, in the order of the configuration. Without
+	// any, the event is sampled out.
 	Picks []Pick
 }
 
@@ -30,8 +30,8 @@ type Pick struct {
 	Rule string
 }
 
-// Disposition says what became of an event. Every event ends in exactly one, so
-// consumed = sampled out + evaluated + dead-lettered.
+// Disposition is how the handling of an event ended. Every event ends in exactly
+// one, so consumed = sampled out + evaluated + dead-lettered.
 type Disposition string
 
 // The dispositions.
@@ -60,8 +60,8 @@ func (r *Report) Failed() bool {
 	return false
 }
 
-// Line is a report as it is printed, one line an event. A line of input that is
-// not an event has its number, Line, instead of a request id.
+// Line is a report as it is printed, one line per event. For a line of input that
+// is not an event it holds the number, Line, instead of a request id.
 type Line struct {
 	Line        int
 	RequestID   event.RequestID

@@ -27,9 +27,9 @@ type Verdict struct {
 	// Label is a short class out of a small set that the evaluator fixes, such as
 	// "invalid_json" or "wrapped". It may become a tag.
 	Label string `json:"label,omitempty"`
-	// Reason says why, bounded and without content: for a fail the place or criterion
-	// that failed, for not_applicable the missing field, for an error one of the
-	// [Reason] constants.
+	// Reason says why, in bounded length and without content: the place or
+	// criterion of a fail, the missing field of a not_applicable, or one of the
+	// [Reason] constants for an error.
 	Reason string `json:"reason,omitempty"`
 	// Schema names the JSON Schema that the output was checked with; empty for
 	// evaluators that check none.
@@ -45,7 +45,7 @@ type Verdict struct {
 	// Measures are numbers that the evaluator found along the way, by the names of
 	// the Measure constants.
 	Measures map[string]float64 `json:"-"`
-	// Usage is what a model call cost; nil for an evaluator without a model.
+	// Usage is what the model calls cost; nil for an evaluator without a model.
 	Usage *Usage `json:"usage,omitempty"`
 
 	// Probability with which the event was chosen for this evaluator, in (0,1],
@@ -77,14 +77,14 @@ type Usage struct {
 	// CostKnown: an unknown model has an unknown cost, not a cost of zero.
 	CostNanoUSD int64 `json:"cost_nano_usd,omitempty"`
 	CostKnown   bool  `json:"cost_known"`
-	// Format is the rung of the answer-format ladder that the model took:
+	// Format is the rung of the answer-format ladder that the model accepted:
 	// json_schema, json_object or fenced_json.
 	Format string `json:"format,omitempty"`
 }
 
 // Names of measures in [Verdict.Measures].
 const (
-	// MeasureJSONWrapped is 1 when valid JSON stood inside prose or a code fence.
+	// MeasureJSONWrapped is 1 when valid JSON was found inside prose or a code fence.
 	MeasureJSONWrapped = "json_wrapped"
 	// MeasureJSONValid is 1 when the output, as it stands, is valid JSON, else 0.
 	MeasureJSONValid = "json_valid"

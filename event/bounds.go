@@ -8,15 +8,15 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// MaxDepth bounds how deep the arrays and objects of an event may be nested. What
-// is read of an event later is read by functions that recurse once a level; no
-// model or application nests a fraction of this.
+// MaxDepth bounds how deep the arrays and objects of an event may be nested,
+// because later readers recurse once a level. No model or application nests a
+// fraction of this.
 const MaxDepth = 512
 
 // MaxItems bounds the lists of an event that are decoded item by item: a tool
-// call written {} takes 3 bytes of a message and a hundred of memory. What is
-// kept as it was published, such as an output that is a list, has no such bound;
-// a longer list of messages is a value and not a chat.
+// call written {} takes 3 bytes of a message and a hundred of memory. Content that
+// is kept as it was published, such as an output that is a list, has no such bound;
+// a list of more messages than this is read as a plain JSON value, not as a chat.
 const MaxItems = 10_000
 
 // checkBounds returns an error for data, JSON or not, that exceeds a bound.
@@ -31,8 +31,8 @@ func checkBounds(data []byte) error {
 }
 
 // tooDeep returns the byte at which data goes beyond MaxDepth. Almost every event
-// has fewer brackets than that in all, and counting them runs at the speed of
-// memory. What is not JSON is read up to its flaw, which decoding reports.
+// has fewer opening brackets than that, and counting them runs at the speed of
+// memory. Invalid JSON is read up to its flaw, which decoding reports.
 func tooDeep(data []byte) (at int, deep bool) {
 	if bytes.Count(data, []byte{'{'})+bytes.Count(data, []byte{'['}) <= MaxDepth {
 		return 0, false
@@ -47,8 +47,8 @@ func tooDeep(data []byte) (at int, deep bool) {
 }
 
 // tooLong returns the path of a list that is longer than MaxItems. Almost every
-// event has fewer commas than that in all; of the others, encoding/json finds the
-// lists by its own rules, so that no spelling of a name is missed.
+// event has fewer commas than that; in the others, encoding/json finds the lists by
+// its own rules, so that no spelling of a name is missed.
 func tooLong(data []byte) (path string, long bool) {
 	if bytes.Count(data, []byte{','}) < MaxItems {
 		return "", false
@@ -76,7 +76,7 @@ func tooLong(data []byte) (path string, long bool) {
 // one when a name occurs twice.
 type length int
 
-// UnmarshalJSON counts.
+// UnmarshalJSON counts the items or members.
 func (l *length) UnmarshalJSON(b []byte) error {
 	*l = max(*l, lengthOf(b))
 	return nil

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// depthOf returns the depth of valid JSON by way of encoding/json.
+// depthOf returns the depth of valid JSON, computed with encoding/json.
 func depthOf(t *testing.T, data []byte) int {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(data))

@@ -63,9 +63,9 @@ type Turn struct {
 	Content string `json:"content"`
 }
 
-// Text returns the content as a reader would see it: of a string, an assistant
-// message or its parts the text, of chat messages "role: text" lines, and of any
-// other JSON value compact JSON, with \u00e9 written as é. It is empty when the
+// Text returns the content as a reader would see it: the text of a string, of an
+// assistant message or of its parts; "role: text" lines for chat messages; and
+// compact JSON for any other value, with \u00e9 written as é. It is empty when the
 // content is absent.
 func (c Content) Text() string {
 	ms, chat := c.messages()
@@ -93,8 +93,8 @@ func (c Content) IsText() bool {
 	return len(ms) > 0 || jsonKind(c.raw) == "string"
 }
 
-// messages returns the messages that the content consists of: those of a chat, or
-// else a single one, which may be written as the list of its parts.
+// messages returns the messages of a chat, or else the single message that the
+// content is, which may be written as the list of its parts.
 func (c Content) messages() (ms []chatTurn, chat bool) {
 	switch jsonKind(c.raw) {
 	case "object":
@@ -112,11 +112,11 @@ func (c Content) messages() (ms []chatTurn, chat bool) {
 	return nil, false
 }
 
-// Turns returns the chat messages, or false when the content is something else. Of
-// a message whose content is a list of parts the texts are joined, those in tool
-// results included; of a refusal the text is its words. A user's message that
-// holds tool results only gets the role tool, because some providers have that
-// role and others do not.
+// Turns returns the chat messages, or false when the content is something else.
+// When a message's content is a list of parts, their texts are joined, tool results
+// included; the text of a refusal is its words. A user's message that holds tool
+// results only gets the role tool, because some providers have that role and others
+// do not.
 func (c Content) Turns() ([]Turn, bool) {
 	ms, ok := c.chat()
 	if !ok {
@@ -142,8 +142,9 @@ func (c Content) chat() ([]chatTurn, bool) {
 	return out, true
 }
 
-// message returns a single chat message. One that is not the assistant's needs a
-// text; without it the content is a value with members of these names by chance.
+// message returns a single chat message. A message of another role than the
+// assistant's needs a text; without one the content is a value that has members of
+// these names by chance.
 func (c Content) message() (chatTurn, bool) {
 	var m message
 	if jsonKind(c.raw) != "object" || json.Unmarshal(c.raw, &m) != nil {

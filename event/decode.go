@@ -43,7 +43,7 @@ func newError(reason Reason, err error) error { return &Error{Reason: reason, Er
 // Where both are present the canonical name wins.
 type wire struct {
 	Event
-	OccurredAt       timestamp `json:"occurred_at"` // read in more forms than it is written
+	OccurredAt       timestamp `json:"occurred_at"` // reading accepts more forms than writing uses
 	LatencyAlias     *float64  `json:"latency_ms"`
 	TimestampAlias   timestamp `json:"timestamp"`
 	EnvAlias         string    `json:"env"`
@@ -173,7 +173,7 @@ func describeError(data []byte, err error) error {
 		}
 		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		// encoding/json has no type for this one. A field's name is not content.
+		// encoding/json has no error type for this. A field's name is not content.
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return errors.New("invalid JSON: it ends too early")
@@ -208,9 +208,9 @@ func firstNonNil[T any](a, b *T) *T {
 // is common in logs.
 type timestamp time.Time
 
-// UnmarshalJSON reads numbers below 10^11 as seconds (10^11 is in the year 5138)
-// and larger ones as milliseconds (10^11 is in 1973). Zero is an absent time: some
-// software writes times that are not set so.
+// UnmarshalJSON reads numbers below 10^11 as seconds (10^11 seconds end in the year
+// 5138) and larger ones as milliseconds (10^11 milliseconds end in 1973). Zero is
+// an absent time, because some software writes unset times as zero.
 func (m *timestamp) UnmarshalJSON(b []byte) error {
 	switch jsonKind(b) {
 	case "null":

@@ -1,8 +1,8 @@
 // Package event defines what an application publishes: the request-completed
 // event, its envelope in message headers, and the forms in which providers write
-// its content. It depends on the standard library only (and on a scanner of JSON
-// that does, too), so that an application can publish events without taking on
-// Kafka, Datadog or a model client.
+// its content. It depends on the standard library and on a JSON scanner that does
+// the same, so that an application can publish events without taking on Kafka,
+// Datadog or a model client.
 //
 // # Reading an event
 //
@@ -16,7 +16,7 @@
 //
 // The [Envelope] holds the few-valued fields of an event and its origin trace.
 // Publishers copy it into headers ([Event.Headers]); a worker reads it with
-// [EnvelopeFromHeaders], or without a copy by way of [HeaderView], and decides about
+// [EnvelopeFromHeaders], or through [HeaderView] without a copy, and decides about
 // an event without decoding its body. A new dimension of the envelope is a field of
 // [Event], a row of the table in envelope.go, and a row in package telemetry.
 //

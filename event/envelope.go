@@ -24,7 +24,7 @@ type Message struct {
 }
 
 // Names of the headers that carry the envelope's ids. The propagation headers
-// travel under their own lower-case names, the dimensions under those of [DimNames].
+// keep their own names in lower case; dimensions use the names of [DimNames].
 const (
 	HeaderEvent       = "event"
 	HeaderRequestID   = "request_id"
@@ -36,17 +36,17 @@ const (
 	HeaderDDTags      = "x-datadog-tags"
 )
 
-// propagationHeaders are the headers of a trace context that travel.
+// propagationHeaders are the headers of a trace context that are copied.
 var propagationHeaders = [...]string{
 	HeaderTraceparent, HeaderTracestate, "baggage",
 	HeaderDDTraceID, HeaderDDParentID, "x-datadog-sampling-priority", "x-datadog-origin", HeaderDDTags,
 }
 
-// dimensions is the table of the envelope: one row a dimension, in the order in
-// which headers are written. A row names the dimension as the event's JSON, its
-// header and a sampling condition do, and says where an Event has its value.
-// Everything else about dimensions follows from here; telemetry says beside its
-// metrics which of them become tags.
+// dimensions is the table of the envelope: one row per dimension, in the order in
+// which headers are written. The name is that of the field in the event's JSON, of
+// the header and in sampling conditions; value finds it in an Event. Everything
+// else about dimensions follows from here, except which of them become tags: that
+// is declared in telemetry, beside its metrics.
 var dimensions = [...]struct {
 	name  string
 	value func(e *Event) string
@@ -67,7 +67,7 @@ var dimensions = [...]struct {
 // NumDims is the number of dimensions.
 const NumDims = len(dimensions)
 
-// Dim is a dimension: its place in [Dims], below [NumDims].
+// Dim is a dimension: its index in [Dims], below [NumDims].
 type Dim uint8
 
 // DimNames returns the names of all dimensions, in order.
@@ -79,7 +79,7 @@ func DimNames() []string {
 	return names
 }
 
-// DimNamed returns the dimension of a name, which is also the key of a header.
+// DimNamed returns the dimension with a name, which is also the key of its header.
 func DimNamed(name string) (Dim, bool) {
 	if name == "" {
 		return 0, false
@@ -115,16 +115,16 @@ var dimsByName = func() (table [64]struct {
 // most names.
 func dimSlot(name string) uint { return uint(len(name))*8 + uint(name[0]) }
 
-// ratingDim is the one dimension that is read in a normal form ([NormalRating]).
+// ratingDim is the only dimension whose value is normalised when read
+// ([NormalRating]).
 var ratingDim, _ = DimNamed("user_rating")
 
 // Dims are the fields that a sampling condition can read, in the order of
 // [DimNames]. An absent field is the empty string.
 type Dims [NumDims]string
 
-// Envelope is the part of an event that sampling needs. Dims are few-valued, so
-// that what a rule says about them can be remembered; the other fields differ
-// from event to event.
+// Envelope is the part of an event that sampling needs. Dims are few-valued, so a
+// rule's result for them can be cached; the other fields differ from event to event.
 type Envelope struct {
 	Kind       Kind
 	RequestID  RequestID
@@ -145,7 +145,7 @@ func (e *Event) Envelope() Envelope {
 	}
 }
 
-// Dim returns the event's value of the dimension of that name.
+// Dim returns the event's value of the named dimension.
 func (e *Event) Dim(name string) string {
 	d, ok := DimNamed(name)
 	if !ok {
@@ -183,19 +183,19 @@ func (e *Event) Headers() []Header {
 	return hs
 }
 
-// HeaderView is the envelope as it lies in the headers of a message. Reading it
-// copies and allocates nothing. Of several headers with one key the last counts.
+// HeaderView reads the envelope in place from the headers of a message: it copies
+// and allocates nothing. Of several headers with one key the last counts.
 type HeaderView struct {
 	Kind, RequestID                             []byte
 	Traceparent, Tracestate, DDTraceID, TraceID []byte
 
 	rating  []byte // in its normal form
 	headers []Header
-	dims    [NumDims]int32 // places in headers, counted from 1
+	dims    [NumDims]int32 // indexes in headers, counted from 1; 0: absent
 }
 
-// Read finds the envelope in headers; dims says whether the dimensions are wanted
-// too, which are half of the work.
+// Read finds the envelope in headers. Without dims it skips the dimensions, which
+// are half of the work.
 func (v *HeaderView) Read(headers []Header, dims bool) {
 	v.headers = headers
 	for i := range headers {
@@ -227,7 +227,7 @@ func (v *HeaderView) Read(headers []Header, dims bool) {
 	}
 }
 
-// Dim returns the value of a dimension, nil for one that no header carries.
+// Dim returns the value of a dimension, nil when no header carries it.
 func (v *HeaderView) Dim(d Dim) []byte {
 	switch at := v.dims[d]; {
 	case at == 0:
@@ -257,9 +257,9 @@ func (v *HeaderView) Trace() TraceID {
 }
 
 // EnvelopeFromHeaders reads an envelope from message headers. It reports false
-// when they carry none (no event or no request_id among them): then the body
-// has to be decoded. For a message that an emitter wrote, or another publisher
-// that copies fields into headers, the result equals the envelope of the decoded body.
+// when they carry none (no event or no request_id among them); the caller then has
+// to decode the body. If the publisher copies fields into headers, as the emitter
+// does, the result equals the envelope of the decoded body.
 func EnvelopeFromHeaders(hs []Header) (Envelope, bool) {
 	var v HeaderView
 	v.Read(hs, true)
@@ -289,7 +289,7 @@ func (e *Event) Origin() (TraceID, SpanID) {
 	return trace, span
 }
 
-// Get returns the header of that lower-case name, whatever the case of the key.
+// Get returns the header with that lower-case name, whatever the case of the key.
 func (t TraceContext) Get(name string) string {
 	if v, ok := t[name]; ok {
 		return v
@@ -303,7 +303,7 @@ func (t TraceContext) Get(name string) string {
 }
 
 // withUpperHalf adds the upper half to a trace id from Datadog's headers: the
-// lower half is a header of its own, the upper one the tag _dd.p.tid, 16
+// lower half has its own header; the upper half is the tag _dd.p.tid, 16
 // hexadecimal digits, in a comma-separated list of key=value.
 func withUpperHalf[T ~string | ~[]byte](id TraceID, tags T) TraceID {
 	const key = "_dd.p.tid="

@@ -9,8 +9,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// TestDimensions holds each row of the table to the field of that name: body,
-// headers and look-up by name know the same dimension.
+// TestDimensions compares each row of the table with the field of that name: body,
+// headers and look-up by name agree on the dimension.
 func TestDimensions(t *testing.T) {
 	t.Parallel()
 	if event.NumDims > 32 {

@@ -8,11 +8,11 @@ import (
 )
 
 // expandEscapes returns a JSON value with its \u escapes replaced by UTF-8 wherever
-// JSON allows that: é for Python's \u00e9, & for Go's \u0026. The same answer is
-// then the same text whatever library published it. The order of members, the
+// JSON allows that (é for Python's \u00e9, & for Go's \u0026), so that an answer
+// has the same text whichever library published it. The order of members, the
 // digits of numbers and the escapes that JSON requires stay.
 func expandEscapes(value []byte) []byte {
-	i := bytes.IndexByte(value, '\\') // in JSON, only strings have it
+	i := bytes.IndexByte(value, '\\') // only occurs inside strings
 	if i < 0 {
 		return value
 	}
@@ -31,8 +31,8 @@ func expandEscapes(value []byte) []byte {
 	return append(out, value...)
 }
 
-// unescape reads the escape at the beginning of s: its rune and its length, which
-// is 0 for an escape that has to stay.
+// unescape returns the rune and the length of the escape at the beginning of s. The
+// length is 0 for an escape that has to stay.
 func unescape(s []byte) (r rune, n int) {
 	switch {
 	case len(s) >= 2 && s[1] == '/':
@@ -56,7 +56,6 @@ func unescape(s []byte) (r rune, n int) {
 	return r, 12
 }
 
-// fourDigits reads four hexadecimal digits.
 func fourDigits(s []byte) (rune, bool) {
 	var b [2]byte
 	_, err := hex.Decode(b[:], s)

@@ -123,8 +123,8 @@ func (c *ToolCall) Failed() bool {
 // TraceContext holds propagation headers by name, in any case.
 type TraceContext map[string]string
 
-// UnmarshalJSON accepts numbers and booleans beside strings: a sampling
-// priority is often written as a bare number.
+// UnmarshalJSON accepts numbers and booleans besides strings: a sampling priority
+// is often written as a bare number.
 func (t *TraceContext) UnmarshalJSON(b []byte) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(b, &raw); err != nil {

@@ -106,7 +106,7 @@ func TestOriginPreference(t *testing.T) {
 	}
 }
 
-// plainID is ParseTraceID by way of the standard library.
+// plainID is ParseTraceID written with the standard library.
 func plainID(s []byte) (id event.TraceID) {
 	if n, err := strconv.ParseUint(string(s), 10, 64); err == nil && len(s) <= 20 {
 		return event.TraceID{Lo: n}

@@ -10,7 +10,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// items returns n times an item, as the inside of a list.
+// items returns n copies of an item, separated by commas.
 func items(item string, n int) string {
 	return strings.TrimSuffix(strings.Repeat(item+",", n), ",")
 }

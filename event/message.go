@@ -8,25 +8,25 @@ import (
 
 // Answer is what the model said in the output of an event.
 type Answer struct {
-	// Text is a string, the text of an assistant message, of the first choice of a
-	// response, of the last of several messages or of the parts of one, or any other
-	// JSON value as it was published, with \u00e9 written as é.
+	// Text is the published string; or the text of an assistant message, of its
+	// parts, of the first choice of a response or of the last of several messages;
+	// or else the JSON value as it was published, with \u00e9 written as é.
 	Text string
 	// JSON says that Text is a JSON value that was not published as a string.
 	JSON bool
 	// Refusal says that the provider marked Text as a refusal.
 	Refusal bool
-	// CallsTools says that the model called tools: by the message, or by the event's
-	// list of calls.
+	// CallsTools says that the model called tools, according to the message or the
+	// event's list of calls.
 	CallsTools bool
 }
 
-// OnlyCallsTools reports whether the model called tools and said nothing yet. That
-// is a step on the way to an answer, not an empty answer.
+// OnlyCallsTools reports whether the model called tools and has said nothing yet: a
+// step on the way to an answer, not an empty answer.
 func (s Answer) OnlyCallsTools() bool { return s.CallsTools && isBlank(s.Text) }
 
 // Answer reads the output as the model's turn. A JSON object is an assistant
-// message when its role says so, else a value.
+// message if its role says so, and else a plain value.
 func (e *Event) Answer() Answer {
 	s := e.Output.answer()
 	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
@@ -64,7 +64,7 @@ type part struct {
 	Content json.RawMessage `json:"content"` // of a tool's result
 }
 
-// Types of parts that are not words of the speaker.
+// Types of parts that are not the speaker's words.
 const (
 	partToolUse    = "tool_use"
 	partToolResult = "tool_result"
@@ -76,8 +76,8 @@ type chatTurn struct {
 	Answer
 }
 
-// isMessage reports whether m is a message, not a value with a member "role" by
-// chance.
+// isMessage reports whether m is a message, not a value that happens to have a
+// "role".
 func (m *message) isMessage() bool {
 	return m.Role != "" && (m.Content != nil || hasValue(m.ToolCalls) || hasValue(m.FunctionCall) || hasValue(m.Refusal))
 }
@@ -141,8 +141,8 @@ func contentText(content []byte) (text string, value bool) {
 	return compact(content), true
 }
 
-// decodeList decodes a JSON array of objects. It refuses one that is longer than
-// MaxItems, because of the memory that it would take.
+// decodeList decodes a JSON array of objects. It reports false for an array of more
+// than MaxItems, which would take too much memory.
 func decodeList[T any](array []byte) ([]T, bool) {
 	if jsonKind(array) != "array" || lengthOf(array) > MaxItems {
 		return nil, false
@@ -163,8 +163,8 @@ func hasValue(raw json.RawMessage) bool {
 	return false
 }
 
-// isPart reports whether p is a part of a content, not an item of an answer that is
-// a list.
+// isPart reports whether p is a part of a message's content, not an item of an
+// answer that is itself a list.
 func (p *part) isPart() bool {
 	switch p.Type {
 	case "text", "refusal", "thinking", "redacted_thinking", partToolUse:
@@ -173,9 +173,9 @@ func (p *part) isPart() bool {
 	return false
 }
 
-// stringText returns the text of a JSON string. A string that holds a JSON document,
-// which is how answers that follow a schema are published, has the escapes of the
-// document expanded too, as a document published bare has.
+// stringText returns the text of a JSON string. If the text is itself a JSON
+// document, as answers that follow a schema are, its escapes are expanded too, as
+// those of a document that is not in a string are.
 func stringText(raw []byte) string {
 	s := stringOf(raw)
 	if !strings.Contains(s, `\`) || !json.Valid([]byte(s)) {

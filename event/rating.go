@@ -39,10 +39,10 @@ func (r *Rating) UnmarshalJSON(b []byte) error {
 	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[Rating]()}
 }
 
-// NormalRating returns a rating in the form that conditions compare with, so that
-// spelling does not matter, in a header or in the body: lower case, no white space
-// around it, numbers in decimal ("Down" is "down", "4.0" is "4"). A rating that is
-// in that form already is returned without a copy.
+// NormalRating returns a rating in the form that conditions compare, so that its
+// spelling in header or body does not matter: lower case, no white space around it,
+// numbers in decimal ("Down" is "down", "4.0" is "4"). A rating that already has
+// this form is returned without a copy.
 func NormalRating[T ~string | ~[]byte](s T) T {
 	if isPlainRating(s) {
 		return s

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Schema returns the JSON Schema (draft 2020-12) of an event. It is made from the
-// Go types, so it cannot drift from what [Decode] accepts; the published
-// copy is event.schema.json in this folder.
+// Schema returns the JSON Schema (draft 2020-12) of an event. It is generated from
+// the Go types, so it cannot drift from what [Decode] accepts; the published copy
+// is event.schema.json in this folder.
 func Schema() []byte {
 	root := objectSchema(reflect.TypeFor[Event]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"

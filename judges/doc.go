@@ -12,15 +12,15 @@
 //	...
 //	verdict, err := judge.Evaluate(ctx, event)
 //
-// Package judges/model has the model behind an OpenAI-compatible server, with
+// Package judges/model provides models behind an OpenAI-compatible server, with
 // retries, limits and a circuit breaker. [ModelFunc] makes any function a model.
 //
 // # Guarantees
 //
-// A judge that failed returns an error with an [eval.Reason], never a fail and
-// never a pass. Code decides what it can without a model: a missing input, and an
-// output without substance. A quote that a rubric demands is looked up in the data;
-// a criterion whose quote is not found becomes cannot_judge.
+// A judge that cannot reach a verdict returns an error with an [eval.Reason], never
+// a fail and never a pass. A missing input and an output without substance are
+// decided in code, without a model. A quote that a rubric demands is looked up in
+// the data; a criterion whose quote is not found becomes cannot_judge.
 //
 // The event is data. It goes into one JSON object in the user message, with role
 // markers and invisible characters neutralised, below a system message that is the
@@ -32,5 +32,5 @@
 // # What this package does not do
 //
 // It does not sample, redact, report or store. It does not measure how often a
-// judge is right: that takes labels by people.
+// judge is right: that needs labels by people.
 package judges

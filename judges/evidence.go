@@ -13,8 +13,8 @@ import (
 // together, for the quote to count as taken from it.
 const minOverlap = 0.8
 
-// minFragment is the least number of words between two ellipses of a quote: with
-// shorter fragments any sentence could be put together.
+// minFragment is the least number of words between two ellipses of a quote: any
+// sentence could be assembled from shorter fragments.
 const minFragment = 3
 
 // containsQuote reports whether one of the passages contains the quote. Case, white
@@ -113,7 +113,7 @@ func findWindow(text, quote []string) int {
 			o.mismatches++
 		}
 	}
-	need := int(math.Ceil(float64(len(quote))*minOverlap - 1e-6)) // but for rounding
+	need := int(math.Ceil(float64(len(quote))*minOverlap - 1e-6)) // without rounding errors
 	size := min(len(quote), len(text))
 	for i, w := range text {
 		o.move(w, -1)
@@ -134,7 +134,8 @@ type overlap struct {
 	mismatches int            // numbers and negations that only one of them has
 }
 
-// move counts a word that enters the window (by -1) or leaves it (by 1).
+// move updates the counts for a word that enters the window (by -1) or leaves it
+// (by 1).
 func (o *overlap) move(w string, by int) {
 	n, known := o.missing[w]
 	strict := mustMatch(w)
@@ -148,13 +149,14 @@ func (o *overlap) move(w string, by int) {
 	}
 }
 
-// mustMatch reports whether a word must not differ, because the meaning would.
+// mustMatch reports whether a different word would change the meaning: it is a
+// number or a negation.
 func mustMatch(w string) bool {
 	return negations[w] || strings.ContainsFunc(w, unicode.IsNumber)
 }
 
-// negations are the words of common languages that turn a sentence into its
-// opposite, as words splits them: don't ends in t, n'est begins with n.
+// negations are the words that turn a sentence into its opposite in common languages,
+// in the form in which [words] splits them: don't ends in t, n'est begins with n.
 var negations = map[string]bool{
 	"not": true, "no": true, "never": true, "none": true, "nor": true, "neither": true, "nothing": true, "nobody": true,
 	"without": true, "cannot": true, "t": true,

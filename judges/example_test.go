@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// A judge whose model is a function: the double for tests, and the way to put
-// in a model that is not behind HTTP.
+// A judge whose model is a function: a double for tests, and the way to use a model
+// that is not behind HTTP.
 func ExampleNew() {
 	model := judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 		return judges.Answer{Text: `{"criteria":[
@@ -29,7 +29,7 @@ func ExampleNew() {
 	// Output: fail 0.5 not met: addresses_question <nil>
 }
 
-// An event that lacks what the rubric needs is not guessed about.
+// An event that lacks an input of the rubric is not judged.
 func ExampleJudge_Evaluate() {
 	model := judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
 		return judges.Answer{}, fmt.Errorf("never called")
@@ -45,7 +45,7 @@ func ExampleJudge_Evaluate() {
 }
 
 // A folder of rubrics adds to the built-in ones; the faults of all its files
-// come at once.
+// are reported at once.
 func ExampleLoadRubrics() {
 	rubrics, faults := judges.LoadRubrics("")
 	fmt.Println(len(rubrics) > 0, rubrics["safety"].Criteria[0].ID, len(faults))

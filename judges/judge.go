@@ -27,7 +27,7 @@ const (
 
 const (
 	reasonNoSubstance = "no substance"
-	maxReason         = 1000     // of a model's reason or quote for one criterion, in characters
+	maxReason         = 1000     // characters of a model's reason or quote for one criterion
 	maxGuideline      = 64 << 10 // in bytes; it is part of every prompt
 )
 
@@ -43,8 +43,8 @@ type Config struct {
 // DefaultConfig returns a judge that lacks only its rubric.
 func DefaultConfig() Config { return Config{Model: "default"} }
 
-// Validate returns all faults of c, but for whether the rubric and the model exist,
-// which the owner of the lists knows.
+// Validate returns all faults of c, except a rubric or model that does not exist:
+// the owner of those lists checks that.
 func (c Config) Validate() fault.List {
 	var fs fault.List
 	if c.Rubric == "" {
@@ -65,7 +65,7 @@ type Judge struct {
 	rubric    Rubric
 	guideline string
 	model     Model
-	limit     int // characters of a field
+	limit     int // characters per field
 	system    string
 	schema    json.RawMessage
 	inputs    []string // that the model sees
@@ -75,7 +75,7 @@ type Judge struct {
 var _ eval.Evaluator = (*Judge)(nil)
 
 // New returns a judge. The rubric has to be valid and must not be changed
-// afterwards. A rubric that needs a guideline needs one in cfg.
+// afterwards. If it needs a guideline, cfg must have one.
 func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 	if rubric == nil || model == nil {
 		return nil, errors.New("judge: rubric and model are required")
@@ -109,8 +109,9 @@ func (j *Judge) Name() string { return j.name }
 // Type returns [eval.TypeLLMJudge].
 func (j *Judge) Type() eval.Type { return eval.TypeLLMJudge }
 
-// Version returns a hash of all that decides: the rubric, the guideline, the wording
-// of the prompt, how an answer is read, the schema, the model and its parameters.
+// Version returns a hash of everything that can change a verdict: the rubric, the
+// guideline, the wording of the prompt, how an answer is parsed, the schema, the
+// model and its parameters.
 func (j *Judge) Version() string { return j.version }
 
 func (j *Judge) fingerprint(d Description) string {
@@ -122,8 +123,8 @@ func (j *Judge) fingerprint(d Description) string {
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
-// Evaluate judges one event. The verdict beside an error holds only what the calls
-// have cost.
+// Evaluate judges one event. A verdict that is returned with an error holds only
+// the usage of the calls.
 func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 	if v, ok := j.withoutModel(e); ok {
 		return v, nil
@@ -142,8 +143,8 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 	return v, nil
 }
 
-// withoutModel decides what needs no model: a missing input, and an output that
-// says nothing.
+// withoutModel returns the verdict where none needs a model: on a missing input, or
+// an output that says nothing.
 func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	for _, name := range j.rubric.Needs {
 		if !j.has(e, name) {
@@ -168,9 +169,9 @@ func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	return eval.Verdict{Outcome: eval.OutcomeFail, Label: LabelNoSubstance, Reason: reasonNoSubstance}, true
 }
 
-// openers are beginnings of answers that say nothing by themselves, and that models
-// have been seen to pass. A word that could itself be an answer is an opener only
-// before a colon.
+// openers are beginnings of answers that say nothing by themselves; models have
+// been seen to pass them as answers. A word that could itself be an answer is an
+// opener only before a colon.
 var (
 	openers = []string{
 		"thought process", "lets solve this problem step by step", "let us solve this problem step by step",
@@ -179,7 +180,7 @@ var (
 )
 
 // hasSubstance reports whether an output says anything: it has a letter or a digit,
-// and more than the announcement of an answer.
+// and is more than the announcement of an answer.
 func hasSubstance(output string) bool {
 	if !strings.ContainsFunc(output, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
 		return false
@@ -202,7 +203,7 @@ func (j *Judge) has(e *event.Event, name string) bool {
 	case inputInput:
 		return e.Input.Text() != ""
 	case inputOutput:
-		return !e.Output.IsZero() // an empty string is an output, and one without substance
+		return !e.Output.IsZero() // an empty string is an output without substance
 	case inputExpected:
 		return e.Expected.Text() != ""
 	case inputChunks:
@@ -215,13 +216,13 @@ func (j *Judge) has(e *event.Event, name string) bool {
 	return false
 }
 
-// eventFields returns the names of inputs as fields of the event.
+// eventFields returns the event's field names of inputs.
 func eventFields(inputs ...string) string {
 	return strings.ReplaceAll(strings.Join(inputs, ", "), inputChunks, "retrieval.chunks")
 }
 
 // ask puts the material to the model. After an answer that breaks its contract it
-// asks once more, with the violation and without the answer.
+// asks once more and states the violation, without repeating the answer.
 func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.Usage, error) {
 	var usage eval.Usage
 	correction := ""

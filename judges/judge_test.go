@@ -274,7 +274,7 @@ func TestNewWantsAllItNeeds(t *testing.T) {
 	}
 }
 
-// describedModel is a model of which only its description matters.
+// describedModel is a model of which only the description matters.
 type describedModel struct {
 	ModelFunc
 	Description

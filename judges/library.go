@@ -20,16 +20,16 @@ var builtIn embed.FS
 // maxRubricFile bounds a rubric's file, in bytes.
 const maxRubricFile = 1 << 20
 
-// BuiltIn returns the built-in rubrics by name, as a copy of the caller's own.
+// BuiltIn returns a new copy of the built-in rubrics, by name.
 func BuiltIn() map[string]*Rubric {
 	folder, _ := fs.Sub(builtIn, "rubrics")
-	rubrics, _ := rubricsIn(folder, "rubrics") // without faults, as a test ensures
+	rubrics, _ := rubricsIn(folder, "rubrics") // a test ensures that there are no faults
 	return rubrics
 }
 
 // LoadRubrics returns the built-in rubrics and those of the files NAME.yaml in dir;
-// a file replaces the built-in rubric of its name. With an empty dir it returns the
-// built-in ones alone. The faults are those of all files.
+// a file replaces the built-in rubric of its name. With an empty dir it returns
+// only the built-in ones. It reports the faults of all files.
 func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 	rubrics := BuiltIn()
 	if dir == "" {
@@ -40,7 +40,7 @@ func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 	return rubrics, faults
 }
 
-// rubricsIn reads the rubrics in a folder. Faults call the folder by its path.
+// rubricsIn reads the rubrics in a folder. path is the folder's name in faults.
 func rubricsIn(folder fs.FS, path string) (map[string]*Rubric, fault.List) {
 	entries, err := fs.ReadDir(folder, ".")
 	if err != nil {
@@ -71,7 +71,7 @@ func rubricsIn(folder fs.FS, path string) (map[string]*Rubric, fault.List) {
 	return out, faults
 }
 
-// parseRubric parses one rubric, which has the name of its file.
+// parseRubric parses one rubric, which is named after its file.
 func parseRubric(file, name string, data []byte) (*Rubric, fault.List) {
 	r := defaultRubric()
 	r.Name = name

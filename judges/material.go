@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// material is what a model sees of an event, neutralised and truncated, in the order
-// of the prompt: what is judged comes last.
+// material is the part of an event that a model sees, neutralised and truncated, in
+// the order of the prompt: what is judged comes last.
 type material struct {
 	Guideline string     `json:"guideline,omitempty"`
 	Input     any        `json:"input,omitempty"` // string or []turn
@@ -64,8 +64,8 @@ func newMaterial(e *event.Event, guideline string, inputs []string, limit int) *
 	return m
 }
 
-// content returns chat messages as a list, so that none can pose as another, and
-// everything else as text.
+// content returns chat messages as a list, so that one message cannot contain a
+// fake one, and everything else as text.
 func (m *material) content(name string, c event.Content, limit int) any {
 	turns, ok := c.Turns()
 	if !ok {

@@ -12,8 +12,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// TestPrompts keeps the prompts of the built-in rubrics under review: a change
-// of a word makes another judge.
+// TestPrompts keeps the prompts of the built-in rubrics under review: a changed
+// word makes a different judge.
 func TestPrompts(t *testing.T) {
 	t.Parallel()
 	for name, r := range BuiltIn() {
@@ -34,8 +34,8 @@ func TestAnswerSchema(t *testing.T) {
 	golden(t, "schema.json", string(schema)+"\n")
 }
 
-// full returns an event with all that a rubric can name, and with fields that must
-// not reach a prompt.
+// full returns an event with everything that a rubric can name, and with fields
+// that must not reach a prompt.
 func full() *event.Event {
 	e := newEvent()
 	e.Input = event.JSON([]byte(`[{"role":"system","content":"You are a support agent."},{"role":"user","content":[{"type":"text","text":"How long <|im_end|> does it take?"}]}]`))

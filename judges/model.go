@@ -22,7 +22,7 @@ type Request struct {
 	User   string          // one JSON object that holds the data
 	Schema json.RawMessage // JSON Schema of the answer
 
-	// Format is one of the formats above. Empty: the model's choice.
+	// Format is one of the formats above; empty: the model chooses.
 	Format string
 
 	// Again marks the second question about the same data, after an answer that
@@ -33,8 +33,8 @@ type Request struct {
 // Answer is a model's answer.
 type Answer struct {
 	Text string // content of the assistant's message
-	// Usage is what the calls behind the answer used. It counts beside an error
-	// too: an answer that was cut off has been paid for. Its Format is that of Text.
+	// Usage is what the calls behind the answer used. It counts with an error too: an
+	// answer that was cut off has been paid for. Its Format is the format of Text.
 	Usage eval.Usage
 }
 
@@ -51,13 +51,13 @@ type ModelFunc func(ctx context.Context, r Request) (Answer, error)
 func (f ModelFunc) Complete(ctx context.Context, r Request) (Answer, error) { return f(ctx, r) }
 
 // Describer is a model that describes itself. A judge's version covers the
-// fingerprint: with a decorator that hides it, two models look the same.
+// fingerprint; a decorator that hides this method makes two models look the same.
 type Describer interface {
 	Model
 	Describe() Description
 }
 
-// Description is what a judge has to know of its model.
+// Description holds the facts about a model that a judge needs.
 type Description struct {
 	Fingerprint   string // changes when the same question could get another answer
 	MaxInputChars int    // bound of each field of content in a prompt
@@ -66,8 +66,8 @@ type Description struct {
 // DefaultMaxInputChars is the bound for a model that does not describe itself.
 const DefaultMaxInputChars = 40_000
 
-// AddUsage returns what two calls used together. The newer call, b, names model
-// and format.
+// AddUsage returns the sum of two usages. Model and format are those of b, the
+// newer call.
 func AddUsage(a, b eval.Usage) eval.Usage {
 	if a.Calls == 0 {
 		return b

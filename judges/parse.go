@@ -87,7 +87,7 @@ func parseItem(item json.RawMessage, criteria []Criterion) (int, criterionVerdic
 
 // strictObject decodes one JSON object with exactly these keys, each once, and
 // returns their values. Decoding into a struct would accept repeated keys and keys
-// in another case, and so leave two readings of one answer.
+// in another case, which makes an answer ambiguous.
 func strictObject(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.New("an object is expected where there is none")
@@ -122,9 +122,9 @@ func strictObject(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
 }
 
 // unfence returns the content of an answer's only code fence; a bare JSON object
-// needs none. Two fences would be two answers. A closing fence begins a line, which
-// a quoted one cannot, since JSON strings have no raw line breaks; only when all is
-// on one line the closing fence may be anywhere.
+// needs none. Two fences would be two answers. A closing fence begins a line; a
+// fence quoted in JSON cannot, since JSON strings have no raw line breaks. Only if
+// the whole answer is on one line may the closing fence be anywhere.
 func unfence(s string) (string, error) {
 	if strings.HasPrefix(s, "{") {
 		return s, nil

@@ -6,7 +6,8 @@ import (
 )
 
 // promptVersion is part of a judge's version. Change it with the wording of the
-// prompt, with what a prompt shows of an event, and with how an answer is read.
+// prompt, with the parts of an event that a prompt shows, and with the way an
+// answer is parsed.
 const promptVersion = "2"
 
 const rules = `You are a strict and impartial evaluator. You judge what an AI system answered, one criterion at a time.
@@ -38,8 +39,8 @@ var inputMeanings = map[string]string{
 	inputOutput:    "what the AI system answered: this is what you judge",
 }
 
-// systemPrompt returns the system message. It depends on the rubric alone, so that
-// a server can cache it.
+// systemPrompt returns the system message. It depends only on the rubric, so that a
+// server can cache it.
 func systemPrompt(r *Rubric) string {
 	var b strings.Builder
 	b.WriteString(rules)
@@ -79,11 +80,12 @@ func writeEvidenceRule(b *strings.Builder, verdict, source string) {
 	}
 }
 
-// oneLine folds white space: texts in YAML may span lines.
+// oneLine folds white space, because texts in YAML may span lines.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// answerSchema returns the schema of an answer. It is written as text because the
-// order of keys is the order in which a model thinks: evidence, reason, verdict.
+// answerSchema returns the schema of an answer. It is built as text to keep the
+// order of keys, because a model writes and reasons in that order: evidence,
+// reason, verdict.
 func answerSchema(criteria []Criterion) json.RawMessage {
 	ids := make([]string, len(criteria))
 	for i, c := range criteria {

@@ -12,24 +12,24 @@ import (
 // Rubric says which inputs a judge sees, by which criteria it judges, and how their
 // verdicts become one.
 type Rubric struct {
-	Name        string `yaml:"name"`        // of lower-case letters, digits and _; a file's is its file name
+	Name        string `yaml:"name"`        // lower-case letters, digits and _; in a file, the file's name
 	Description string `yaml:"description"` // what is judged, in a sentence or two; part of the prompt
 
-	// Needs are the inputs without which the rubric does not apply. Of NeedsOneOf
+	// Needs are the inputs without which the rubric does not apply; of NeedsOneOf,
 	// one is enough. Optional inputs are shown when the event has them. The model
-	// sees these inputs and no others. They are input,
-	// output, expected, chunks, tool_calls, tools and guideline.
+	// sees no other inputs. Inputs are input, output, expected, chunks, tool_calls,
+	// tools and guideline.
 	Needs      []string `yaml:"needs"`
 	NeedsOneOf []string `yaml:"needs_one_of"`
 	Optional   []string `yaml:"optional"`
 
-	Criteria []Criterion `yaml:"criteria"` // at most 7: more in one call get worse answers
+	Criteria []Criterion `yaml:"criteria"` // at most 7, because answers get worse with more in one call
 
 	// Aggregation is all (default): every criterion that applies has to pass;
 	// weighted: the share of weight that passes has to reach Threshold; or any:
 	// one pass is enough.
 	Aggregation string  `yaml:"aggregation"`
-	Threshold   float64 `yaml:"threshold"` // of weighted, in (0,1]
+	Threshold   float64 `yaml:"threshold"` // for weighted, in (0,1]
 
 	// NoSubstance is the outcome of an output without a letter or digit: fail
 	// (default) or not_applicable. No model is asked.
@@ -44,7 +44,7 @@ type Criterion struct {
 	Pass     []string `yaml:"pass"`     // examples of what passes
 	Fail     []string `yaml:"fail"`     // examples of what fails
 	Weight   *float64 `yaml:"weight"`   // in (0,100]; null: 1
-	Veto     bool     `yaml:"veto"`     // a fail here fails the whole, whatever the aggregation
+	Veto     bool     `yaml:"veto"`     // a fail here fails the rubric, whatever the aggregation
 	Evidence Evidence `yaml:"evidence"`
 }
 
@@ -60,7 +60,7 @@ type Evidence struct {
 const (
 	maxCriteria = 7
 	maxID       = 32
-	maxText     = 4000 // of a question, a description or an example, in bytes
+	maxText     = 4000 // bytes of a question, a description or an example
 	maxExamples = 10
 )
 
@@ -225,12 +225,12 @@ func suggestion(word string, names ...string) string {
 	return "one of " + strings.Join(names, ", ")
 }
 
-// combine returns one outcome for those of the criteria, with a score and a reason.
+// combine combines the outcomes of the criteria into one, with a score and a reason.
 //
 // Criteria that do not apply are ignored; if none applies, neither does the rubric.
-// The whole passes, or fails, if it would do so however the undecided criteria
-// turned out, and is cannot_judge otherwise. A veto that failed fails the whole; one
-// that is undecided keeps it from passing.
+// The rubric passes, or fails, if it would do so however the undecided criteria
+// turned out; otherwise the outcome is cannot_judge. A veto that failed fails the
+// rubric; an undecided one keeps it from passing.
 //
 // The score is the share of weight that passed among the decided criteria. The
 // reason names the criteria that failed, or those that are undecided.
@@ -270,7 +270,7 @@ func (r *Rubric) combine(outcomes []eval.Outcome) (eval.Outcome, float64, string
 	return eval.OutcomePass, score, ""
 }
 
-// meets reports whether these weights make a pass.
+// meets reports whether these weights amount to a pass.
 func (r *Rubric) meets(passed, failed float64) bool {
 	switch r.Aggregation {
 	case aggregateWeighted:

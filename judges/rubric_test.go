@@ -62,8 +62,8 @@ func TestCombine(t *testing.T) {
 	}
 }
 
-// An undecided criterion leaves the whole undecided only when it matters: a decided
-// whole stays the same however the undecided criteria turn out.
+// An undecided criterion leaves the rubric undecided only when it matters: a
+// decided outcome stays the same however the undecided criteria turn out.
 func TestOpenCriteriaNeverDecide(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -150,7 +150,7 @@ func TestLoadRubrics(t *testing.T) {
 	}
 }
 
-// All faults of all files, each with its place and a way to mend it.
+// All faults of all files, each with its place and a way to fix it.
 func TestFaultsOfRubrics(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

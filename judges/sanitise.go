@@ -12,11 +12,11 @@ import (
 // that does not escape them, content could pose as another message.
 var roleMarkers = regexp.MustCompile(`(?i)<[|｜][^<>|｜\s]{1,64}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>`)
 
-// neutralise makes text harmless as part of a prompt: it drops characters that are
-// invisible to a person but not to a model, and breaks role markers with a space
-// after their first character.
+// neutralise makes text harmless as part of a prompt: it drops characters that a
+// model sees and a person does not, and breaks role markers by a space after their
+// first character.
 func neutralise(s string) string {
-	if !strings.ContainsFunc(s, suspicious) { // plain text costs one pass
+	if !strings.ContainsFunc(s, suspicious) { // plain text needs one pass only
 		return s
 	}
 	s = strings.Map(dropInvisible, strings.ToValidUTF8(s, "\uFFFD"))
@@ -57,7 +57,7 @@ func dropInvisible(r rune) rune {
 const maxItems = 256
 
 // truncate shortens s to about limit characters. It keeps the head and the tail,
-// and says in the middle how much is left out.
+// and states in the middle how much is left out.
 func truncate(s string, limit int) (string, bool) {
 	if len(s) <= limit {
 		return s, false
@@ -70,7 +70,7 @@ func truncate(s string, limit int) (string, bool) {
 	return fmt.Sprintf("%s [... %d characters left out ...] %s", s[:head], n-limit, s[tail:]), true
 }
 
-// runeOffset returns the byte at which character n begins.
+// runeOffset returns the byte offset at which character n begins.
 func runeOffset(s string, n int) int {
 	for i := range s {
 		if n == 0 {

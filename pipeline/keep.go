@@ -23,32 +23,32 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 		waited := attempt > 1
 		n, err := p.keeper.Offer(ctx, r, redacted)
 		if err == nil {
-			p.stall.taken(p.log, waited)
+			p.stall.stored(p.log, waited)
 			return n, nil
 		}
 		if ctx.Err() == nil {
-			p.stall.refused(p.log, err, waited)
+			p.stall.storeFailed(p.log, err, waited)
 			if pause.Wait(ctx, attempt) {
 				continue
 			}
 			waited = true
 		}
 		if waited {
-			p.stall.left()
+			p.stall.abandoned()
 		}
 		return 0, ctx.Err()
 	}
 }
 
-// stall remembers that the store is down and how many events wait for it.
+// stall records that the store is down and how many events wait for it.
 type stall struct {
 	outage.Outage
 	mu      sync.Mutex
-	waiting int // guarded by mu; events that were refused and try again
+	waiting int // guarded by mu; events that the store failed to take and that try again
 }
 
-// refused notes a failed attempt; again: the event was waiting already.
-func (s *stall) refused(log *slog.Logger, err error, again bool) {
+// storeFailed records a failed attempt; again says that the event was waiting already.
+func (s *stall) storeFailed(log *slog.Logger, err error, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !again {
@@ -60,8 +60,9 @@ func (s *stall) refused(log *slog.Logger, err error, again bool) {
 	}
 }
 
-// taken notes that the store took an event, which had been waiting or not.
-func (s *stall) taken(log *slog.Logger, waited bool) {
+// stored records that the store accepted an event; waited says that it had been
+// waiting.
+func (s *stall) stored(log *slog.Logger, waited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if waited {
@@ -72,9 +73,9 @@ func (s *stall) taken(log *slog.Logger, waited bool) {
 	}
 }
 
-// left notes that a waiting event goes to another worker. Without one that waits
-// the stall is over, since nothing here would notice that the store is back.
-func (s *stall) left() {
+// abandoned records that a waiting event goes to another worker. Once none is waiting
+// the stall is over, because nothing here would notice that the store is back.
+func (s *stall) abandoned() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting--; s.waiting == 0 {

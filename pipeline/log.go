@@ -20,8 +20,8 @@ const (
 	keyCount   = "count"
 )
 
-// failureKind is what failed evaluations are logged by: during a model's outage
-// there are thousands. There are few kinds, because the set of reasons is closed.
+// failureKind groups failed evaluations in the log, because a model's outage causes
+// thousands. There are few kinds, because the set of reasons is closed.
 type failureKind struct {
 	eval   string
 	reason eval.Reason
@@ -29,7 +29,7 @@ type failureKind struct {
 
 // logFailure logs a failed evaluation: the first of its kind as a warning, further
 // ones as a count once a minute, and each at debug level. A panic is a bug and
-// therefore an error. Work that was stopped has not failed.
+// therefore an error. Work that was cancelled has not failed.
 func (p *Pipeline) logFailure(ctx context.Context, e *event.Event, ev policy.Evaluator, err error) {
 	reason := eval.ReasonOf(err)
 	attrs := attrs(e, ev, err)

@@ -21,14 +21,13 @@ type Redactor interface {
 
 // CaseKeeper keeps failing reports. Offer returns once the report is durable, with
 // the number of failures that are new, and may be repeated. A nil redacted event
-// means that the content has to be withheld. Every error means that the store is
-// down.
+// means that the content must be withheld. Every error means that the store is down.
 type CaseKeeper interface {
 	Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error)
 }
 
-// Recorder records what became of events. Its methods neither block nor fail.
-// A report must not be changed once it has been recorded.
+// Recorder records how events ended. Its methods neither block nor fail. A report
+// must not be changed once it has been recorded.
 type Recorder interface {
 	Report(r *eval.Report)
 	SampledOut(n int)
@@ -36,7 +35,7 @@ type Recorder interface {
 	Cases(r *eval.Report, n int)
 }
 
-// Deps are what a pipeline works with.
+// Deps are a pipeline's dependencies.
 type Deps struct {
 	Redactor Redactor
 	Keeper   CaseKeeper
@@ -71,8 +70,8 @@ func New(p *policy.Policy, deps Deps) (*Pipeline, error) {
 // Policy returns the policy in use.
 func (p *Pipeline) Policy() *policy.Policy { return p.policy.Load() }
 
-// Replace puts another policy in place. Events in flight finish under the policy
-// with which they began.
+// Replace replaces the policy. Events in flight finish under the policy with which
+// they began.
 func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
 
 // Skip reports whether the headers alone show that no evaluator wants the
@@ -93,7 +92,7 @@ func (p *Pipeline) Handle(ctx context.Context, m event.Message) error {
 	return err
 }
 
-// Evaluate is Handle for a caller that wants to see the report. It has no picks
+// Evaluate is Handle for a caller that needs the report. The report has no picks
 // when the event was sampled out.
 func (p *Pipeline) Evaluate(ctx context.Context, value []byte) (*eval.Report, error) {
 	started := time.Now()
@@ -112,7 +111,7 @@ func (p *Pipeline) Evaluate(ctx context.Context, value []byte) (*eval.Report, er
 	r.Verdicts = p.verdicts(ctx, pol, r, &red)
 	r.Duration = time.Since(started)
 	if err := ctx.Err(); err != nil {
-		return nil, err // the verdicts may be cut short by the stop: another worker evaluates the event
+		return nil, err // the stop may have cut verdicts short: another worker evaluates the event
 	}
 	if r.Failed() {
 		n, err := p.keep(ctx, r, &red)

@@ -51,7 +51,7 @@ var (
 	fail = eval.Verdict{Outcome: eval.OutcomeFail, Reason: "because"}
 )
 
-// world holds what a pipeline did; all fields are guarded by mu.
+// world records what a pipeline did; all fields are guarded by mu.
 type world struct {
 	mu         sync.Mutex
 	reports    []*eval.Report
@@ -320,8 +320,8 @@ func TestStoppedWorker(t *testing.T) {
 	}
 }
 
-// TestComplaints: an outage of a model is one line a minute with a count, and
-// work that was stopped is none.
+// TestComplaints: an outage of a model is logged in one line a minute with a count,
+// and cancelled work in none.
 func TestComplaints(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 )
 
 // verdicts runs the evaluators that the plan picked: those without a network
-// first, in order, then the judges side by side.
+// first, in order, then the judges in parallel.
 func (p *Pipeline) verdicts(ctx context.Context, pol *policy.Policy, r *eval.Report, red *redaction) []eval.Verdict {
 	out := make([]eval.Verdict, len(r.Plan.Picks))
 	var judges []int
@@ -50,7 +50,7 @@ func (p *Pipeline) judge(ctx context.Context, ev policy.Evaluator, red *redactio
 	return p.verdict(ctx, ev, e)
 }
 
-// verdict runs one evaluator and turns what went wrong into a verdict.
+// verdict runs one evaluator and turns an error into a verdict.
 func (p *Pipeline) verdict(ctx context.Context, ev policy.Evaluator, e *event.Event) eval.Verdict {
 	if ev.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -65,7 +65,7 @@ func (p *Pipeline) verdict(ctx context.Context, ev policy.Evaluator, e *event.Ev
 	if err != nil {
 		p.logFailure(ctx, e, ev, err)
 		f := failed(ev, started, err)
-		f.Usage = v.Usage // what was paid stays on the books
+		f.Usage = v.Usage // failed calls cost money too
 		return f
 	}
 	v.Eval, v.Type, v.Version = ev.Name(), ev.Type(), ev.Version()
@@ -73,8 +73,8 @@ func (p *Pipeline) verdict(ctx context.Context, ev policy.Evaluator, e *event.Ev
 	return v
 }
 
-// guarded keeps a panic inside one evaluation: one bad rule must not stop the
-// worker, nor in turn each replica that takes the partition over.
+// guarded turns a panic of an evaluation into an error: one bad rule must not stop
+// the worker, and then each replica that takes over the partition.
 func guarded(ctx context.Context, ev policy.Evaluator, e *event.Event) (v eval.Verdict, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -110,8 +110,8 @@ func feedback(e *event.Event, now time.Time) eval.Verdict {
 	return v
 }
 
-// redaction redacts one event, at most once and only when it is needed: most
-// events pass every validator and are shown to no judge.
+// redaction redacts one event, at most once and only when needed: most events pass
+// every validator and reach no judge.
 type redaction struct {
 	redactor Redactor
 	event    *event.Event
@@ -126,8 +126,8 @@ func (r *redaction) redacted() (*event.Event, error) {
 	return r.out, r.err
 }
 
-// redact turns a panic into an error: judges redact from goroutines of their own,
-// where it would end the process.
+// redact redacts the event and turns a panic into an error: judges call it from
+// their own goroutines, where a panic would end the process.
 func (r *redaction) redact() (out *event.Event, err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -21,34 +21,34 @@ import (
 // Policy is one revision. It is immutable and safe for concurrent use.
 type Policy struct {
 	Sampler *sampler.Sampler
-	// Evaluators have the indexes that the sampler's plans name.
+	// Evaluators are in the order of the indexes in the sampler's plans.
 	Evaluators []Evaluator
 }
 
-// Revision identifies what the sampler decides by.
+// Revision identifies everything that the sampler's decisions depend on.
 func (p *Policy) Revision() string { return p.Sampler.Revision() }
 
-// Evaluator is an evaluator as it is run.
+// Evaluator is an evaluator with its time limit.
 type Evaluator struct {
 	eval.Evaluator
-	// Timeout bounds one evaluation, retries included. 0: no bound but the event's.
+	// Timeout bounds one evaluation, retries included. 0: only the event's own bound.
 	Timeout time.Duration
 }
 
 // Judge reports whether the evaluator calls a model.
 func (e Evaluator) Judge() bool { return e.Type() == eval.TypeLLMJudge }
 
-// Deps are what a builder works with.
+// Deps are a builder's dependencies.
 type Deps struct {
-	Log     *slog.Logger     // of the models
-	Observe func(model.Call) // is called after each call of a model; may be nil
+	Log     *slog.Logger     // for the models
+	Observe func(model.Call) // called after each call of a model; may be nil
 }
 
 // Builder builds the policy of each revision and owns the models behind it.
 type Builder struct {
 	deps   Deps
 	mu     sync.Mutex
-	models map[string]builtModel // of the last revision; written by Build alone, under mu
+	models map[string]builtModel // of the last revision; written only by Build, under mu
 }
 
 type builtModel struct {
@@ -107,8 +107,8 @@ func (b *Builder) Build(c *Config) (*Policy, error) {
 	return p, nil
 }
 
-// model returns the model of that name: the one that this revision has built
-// already, else the last revision's when its settings are the same, else a new one.
+// model returns the named model: the one already built for this revision, else the
+// last revision's if its settings are the same, else a new one.
 func (b *Builder) model(name string, c *Config, models map[string]builtModel) (builtModel, error) {
 	if m, ok := models[name]; ok {
 		return m, nil
@@ -132,15 +132,15 @@ func (b *Builder) model(name string, c *Config, models map[string]builtModel) (b
 	return m, nil
 }
 
-// ModelStatus is the state of a model of the present revision.
+// ModelStatus is the state of a model of the current revision.
 type ModelStatus struct {
 	Name  string `json:"name"`  // in the configuration
-	Model string `json:"model"` // as its server calls it
+	Model string `json:"model"` // on its server
 	model.Condition
 }
 
-// Models returns the state of the present revision's models, by name. It may be
-// called while a policy is built.
+// Models returns the state of the current revision's models, by name. It may be
+// called during Build.
 func (b *Builder) Models() []ModelStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()

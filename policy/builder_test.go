@@ -8,8 +8,8 @@ import (
 )
 
 // TestModelsLiveOn: a model whose settings did not change is the same one in the
-// next revision, with its limits and its breaker; two judges share one; a model
-// that changed is another.
+// next revision, with its limits and its breaker; two judges share one; a changed
+// model is a new one.
 func TestModelsLiveOn(t *testing.T) {
 	t.Parallel()
 	revision := func(large string) *Config {

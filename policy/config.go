@@ -18,20 +18,20 @@ import (
 	"github.com/evalworker/evalworker/validators"
 )
 
-// Config is what a revision is made of, as a person writes it.
+// Config is the configuration of one revision.
 type Config struct {
-	// Folder is where relative paths start, which is the folder of the file;
-	// empty: the working directory.
+	// Folder is the base of relative paths: the folder of the file; empty: the
+	// working directory.
 	Folder string `yaml:"-"`
 
 	Schemas    string                  `yaml:"schemas" doc:"Folder of JSON Schemas, NAME.json, relative to this file."`
-	Rubrics    string                  `yaml:"rubrics" doc:"Folder of rubrics, NAME.yaml, relative to this file; they stand beside the built-in ones, and one of the same name replaces a built-in."`
+	Rubrics    string                  `yaml:"rubrics" doc:"Folder of rubrics, NAME.yaml, relative to this file; they add to the built-in ones; one of the same name replaces a built-in."`
 	Models     map[string]model.Config `yaml:"models" doc:"Models that judges ask, by a name of your choice, behind any OpenAI-compatible server."`
 	Evaluators []EvaluatorConfig       `yaml:"evaluators" doc:"What is checked and judged. Each entry has a name, a type and the options of its type."`
 	Sampling   sampler.Config          `yaml:"sampling" doc:"Which events are evaluated."`
 }
 
-// DefaultModel is the entry of models that a judge asks when it names none.
+// DefaultModel is the entry of models for judges that name none.
 const DefaultModel = "default"
 
 const (
@@ -55,8 +55,8 @@ func (c *Config) SchemaDir() string { return c.dir(c.Schemas) }
 // RubricDir returns the folder of the rubrics, or "" when there is none.
 func (c *Config) RubricDir() string { return c.dir(c.Rubrics) }
 
-// dir resolves a folder. One that does not exist counts as none: the default
-// folders are optional, and Validate reports the others.
+// dir resolves a folder, to "" when it does not exist: the default folders are
+// optional, and Validate reports the others.
 func (c *Config) dir(name string) string {
 	if dir := c.Resolve(name); name != "" && isDir(dir) {
 		return dir
@@ -82,7 +82,7 @@ func (c *Config) Sampler() (*sampler.Sampler, error) {
 }
 
 // RunAll makes every evaluator run on every event that its own condition admits,
-// whatever rates and rules say.
+// whatever the rates and rules.
 func (c *Config) RunAll() {
 	c.Sampling.Rules = nil
 	for i := range c.Evaluators {
@@ -103,9 +103,9 @@ func (c *Config) Missing() fault.List {
 	}}
 }
 
-// Validate checks the policy with everything that it names: rubrics, schemas,
-// models and conditions. Paths are those of the file's keys; faults of rubric
-// and schema files name their file.
+// Validate checks the policy and everything that it refers to: rubrics, schemas,
+// models and conditions. Paths are those of the file's keys; faults of rubric and
+// schema files name their file.
 func (c *Config) Validate() fault.List {
 	fs := c.missingFolders()
 	for _, name := range sortedKeys(c.Models) {
@@ -119,15 +119,15 @@ func (c *Config) Validate() fault.List {
 	return append(fs, c.validateSampling()...)
 }
 
-// missingFolders finds folders that are named and do not exist. The default ones
-// may be absent.
+// missingFolders reports configured folders that do not exist. The default ones may
+// be absent.
 func (c *Config) missingFolders() fault.List {
 	var fs fault.List
 	for _, f := range []struct{ key, name, byDefault string }{
 		{"schemas", c.Schemas, defaultSchemas}, {"rubrics", c.Rubrics, defaultRubrics},
 	} {
 		if f.name != "" && f.name != f.byDefault && !isDir(c.Resolve(f.name)) {
-			fs.Add(f.key, fmt.Sprintf("%s is no folder", c.Resolve(f.name)), "want a folder, named relative to the file; leave the key out when there is none")
+			fs.Add(f.key, fmt.Sprintf("%s is not a folder", c.Resolve(f.name)), "want a folder, named relative to the file; leave the key out when there is none")
 		}
 	}
 	return fs
@@ -136,8 +136,8 @@ func (c *Config) missingFolders() fault.List {
 func (c *Config) validateEvaluators() fault.List {
 	k := names{models: sortedKeys(c.Models)}
 	rubrics, fs := judges.LoadRubrics(c.RubricDir())
-	// A rubric or schema whose file has a fault exists: to report it as unknown as
-	// well would be an echo.
+	// A rubric or schema whose file has a fault exists; reporting it as unknown too
+	// would be noise.
 	k.rubrics = append(sortedKeys(rubrics), stems(fs)...)
 	for _, name := range sortedKeys(rubrics) {
 		if slices.Contains(rubrics[name].Needs, "guideline") {
@@ -179,10 +179,9 @@ func (c *Config) validateSampling() fault.List {
 	return fs
 }
 
-// ValidateKeys finds faults that only the file shows, because a key that is set
-// to its zero value looks like one that is absent: a rule without a rate, and an
-// option that belongs to another type. has reports whether the file sets the key
-// at a path.
+// ValidateKeys reports faults that only the file shows, because in Go a key with
+// its zero value looks like an absent one: a rule without a rate, and an option of
+// another type. has reports whether the file sets the key at a path.
 func (c *Config) ValidateKeys(has func(path string) bool) fault.List {
 	var fs fault.List
 	for i := range c.Sampling.Rules {
@@ -206,9 +205,9 @@ func (c *Config) ValidateKeys(has func(path string) bool) fault.List {
 }
 
 // SchemaFiles returns the schema files below dir and the folders that may hold
-// some, dir included, relative to dir and with slashes. What cannot be read is left
-// out. As for the validators, dir itself may be a link, which Kubernetes makes of a
-// mounted folder; links inside are not followed.
+// some, including dir, relative to dir and with slashes. Unreadable ones are left
+// out. As in package validators, dir itself may be a link, because Kubernetes
+// mounts folders as links; links inside are not followed.
 func SchemaFiles(dir string) (files, folders []string) {
 	_ = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
@@ -228,7 +227,7 @@ func SchemaFiles(dir string) (files, folders []string) {
 	return files, folders
 }
 
-// stems returns the names that faulty files would have had.
+// stems returns the rubric or schema names of faulty files.
 func stems(fs fault.List) []string {
 	var out []string
 	for _, f := range fs {

@@ -15,7 +15,8 @@ import (
 	"github.com/evalworker/evalworker/validators"
 )
 
-// The options of the two families, under names that can stand side by side.
+// The options of the two families, under different names so that one struct can
+// embed both.
 type (
 	// ValidatorOptions are the options of validators.
 	ValidatorOptions = validators.Config
@@ -23,14 +24,14 @@ type (
 	JudgeOptions = judges.Config
 )
 
-// EvaluatorConfig is one entry of evaluators: what all have, and the options of
-// its type. Those of other types stay zero.
+// EvaluatorConfig is one entry of evaluators: the common options and those of its
+// type. Options of other types stay zero.
 type EvaluatorConfig struct {
 	Name    string        `yaml:"name" doc:"Name on scores and in metrics; lower-case letters, digits and _."`
 	Type    string        `yaml:"type" doc:"Kind of validator, or llm_judge."`
 	Rate    *float64      `yaml:"rate" doc:"Probability with which an event is evaluated, 0 to 1; without one a validator always runs and a judge runs at sampling.default_rate."`
 	When    string        `yaml:"when" doc:"Condition on the event; without one every event qualifies."`
-	Timeout time.Duration `yaml:"timeout" doc:"Time for one evaluation, retries included; 0: no bound but those of the model's calls."`
+	Timeout time.Duration `yaml:"timeout" doc:"Time for one evaluation, retries included; 0: only the limits of the model's calls."`
 
 	ValidatorOptions `yaml:",inline"`
 	JudgeOptions     `yaml:",inline"`
@@ -59,10 +60,10 @@ func (e EvaluatorConfig) ValidatorConfig() validators.Config {
 	return c
 }
 
-// Deterministic returns evaluators for events of which nothing is known: those
-// that need no model and no settings, and that fail only what is wrong
-// everywhere. Each is named after its type and answers not_applicable where an
-// event lacks what it looks at.
+// Deterministic returns evaluators for events about which nothing is known: those
+// that need no model and no settings, and that fail only answers that are wrong in
+// any application. Each is named after its type and returns not_applicable if an
+// event lacks the field that it needs.
 func Deterministic() []EvaluatorConfig {
 	var out []EvaluatorConfig
 	for _, kind := range []string{"json_schema", "tool_calls", "substance", "refusal", "pii", "secrets", "citations"} {
@@ -76,10 +77,10 @@ var evaluatorName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // maxName bounds an evaluator's name, which becomes part of a metric's name.
 const maxName = 64
 
-// names lists what evaluators may refer to.
+// names lists the rubrics, schemas and models that evaluators may refer to.
 type names struct {
 	rubrics []string
-	guided  []string // the rubrics that judge by a text of the configuration
+	guided  []string // rubrics that need a guideline
 	schemas []string
 	models  []string
 }
@@ -87,7 +88,7 @@ type names struct {
 func (e EvaluatorConfig) validate(k names) fault.List {
 	var fs fault.List
 	switch {
-	case e.Name == "": // the sampler reports it, as it does a name that occurs twice
+	case e.Name == "": // the sampler reports it, and duplicate names too
 	case len(e.Name) > maxName:
 		fs.Add("name", fmt.Sprintf("%d bytes long", len(e.Name)), fmt.Sprintf("want at most %d", maxName))
 	case !evaluatorName.MatchString(e.Name):
@@ -108,7 +109,7 @@ func (e EvaluatorConfig) validate(k names) fault.List {
 	for _, o := range optionFields() {
 		if v := reflect.ValueOf(&e).Elem().FieldByIndex(o.Index); !slices.Contains(allowed, o.Key) && !v.IsZero() {
 			fs = append(fs, notAnOption(o.Key, e.Type, allowed))
-			v.SetZero() // reported once; e is a copy
+			v.SetZero() // so that it is reported once; e is a copy
 		}
 	}
 	if e.Judge() {
@@ -144,7 +145,7 @@ func notAnOption(key, kind string, allowed []string) fault.Fault {
 	return fault.Fault{Path: key, Problem: "not an option of type " + kind, Expected: expected}
 }
 
-// suggest returns the name that was probably meant, else lists all of them.
+// suggest suggests the name that was probably meant, or else lists all names.
 func suggest(word string, among []string, none string) string {
 	switch near := fault.Nearest(word, among); {
 	case near != "":
@@ -164,8 +165,7 @@ func Types() []string {
 	return append(names, TypeJudge)
 }
 
-// Options returns the keys that a type of evaluator takes beside those that all
-// take.
+// Options returns the keys that a type of evaluator accepts besides the common ones.
 func Options(kind string) []string {
 	if kind != TypeJudge {
 		return validators.Options(kind)
@@ -177,8 +177,7 @@ func Options(kind string) []string {
 	return keys
 }
 
-// optionFields returns the options of all types, as they stand in an
-// EvaluatorConfig.
+// optionFields returns the option fields of all types in an EvaluatorConfig.
 func optionFields() []strictyaml.Field {
 	return slices.DeleteFunc(strictyaml.Fields(reflect.TypeFor[EvaluatorConfig]()), func(f strictyaml.Field) bool { return len(f.Index) == 1 })
 }

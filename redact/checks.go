@@ -32,8 +32,8 @@ func looksRandom(s string) bool {
 	return letters >= 2 && digits >= 1
 }
 
-// isCredentials reports whether what follows "Bearer" or "Basic" is hardly a word:
-// it looks random, or is a user and a password in base64.
+// isCredentials reports whether the text after "Bearer" or "Basic" is unlikely to
+// be a word: it looks random, or is a user and a password in base64.
 func isCredentials(s string) bool {
 	bare := strings.TrimRight(s, "=")
 	if len(bare) >= 16 && looksRandom(s) {
@@ -44,8 +44,8 @@ func isCredentials(s string) bool {
 		bytes.IndexFunc(plain, unicode.IsControl) < 0
 }
 
-// isPassword reports whether a quoted or assigned value may be a real password, not
-// a placeholder of documentation.
+// isPassword reports whether a quoted or assigned value may be a real password and
+// not a placeholder in documentation.
 func isPassword(s string) bool {
 	lower := strings.ToLower(strings.TrimSpace(s))
 	for _, placeholder := range []string{"your", "example", "password", "placeholder", "redacted", "string", "changeme", "<", "{", "..."} {
@@ -60,8 +60,8 @@ func isPassword(s string) bool {
 	return strings.Trim(lower, lower[:1]) != "" // not "****"
 }
 
-// isCard reports whether digits are those of a payment card: the lengths and
-// prefixes that issuers use (ISO/IEC 7812), and Luhn's check digit.
+// isCard reports whether digits are a payment card number: they have a length and
+// prefix that issuers use (ISO/IEC 7812) and Luhn's check digit.
 func isCard(s string) bool {
 	d := digitsOf(s)
 	issuer := false
@@ -94,9 +94,9 @@ func luhnHolds(d string) bool {
 	return sum%10 == 0
 }
 
-// ibanLength returns the length of the account number that a text begins with, 0
-// when there is none. Words and numbers behind it look like more of its groups, so
-// it is the longest part, up to a space, whose check digits hold.
+// ibanLength returns the length of the account number at the start of a text, 0
+// when there is none. Following words and numbers look like more of its groups, so
+// it takes the longest part, up to a space, whose check digits are right.
 func ibanLength(s string) int {
 	for end := len(s); end > 0; end = strings.LastIndexByte(s[:end], ' ') {
 		if ibanHolds(s[:end]) {
@@ -106,13 +106,13 @@ func ibanLength(s string) int {
 	return 0
 }
 
-// ibanHolds reports whether an account number's check digits hold (ISO 13616).
+// ibanHolds reports whether an account number's check digits are right (ISO 13616).
 func ibanHolds(s string) bool {
 	s = strings.ReplaceAll(s, " ", "")
 	if len(s) < 15 || len(s) > 34 {
 		return false
 	}
-	rest := 0 // of the number that s is, with its first four characters behind and letters as 10 to 35
+	rest := 0 // of s as a number: the first four characters moved to the end, letters as 10 to 35
 	for _, c := range s[4:] + s[:4] {
 		if c >= 'A' {
 			rest = (rest*100 + int(c-'A') + 10) % 97
@@ -141,8 +141,8 @@ func isPairedPhone(s string) bool {
 	return step(0) != step(2) || step(2) != step(4) || step(4) != step(6)
 }
 
-// isAddress leaves out what no address can be, what names no machine in particular,
-// and four small numbers, which are more often a version than a machine.
+// isAddress reports false for impossible addresses, for those that identify no
+// particular machine, and for four small numbers, which are more often a version.
 func isAddress(s string) bool {
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.IsUnspecified() || a.IsLoopback() {

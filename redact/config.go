@@ -9,8 +9,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Config says what is taken out of content before a judge sees it and before a
-// case is written. The zero value takes out every known kind.
+// Config says which kinds of text are redacted in content before a judge sees it
+// and before a case is written. The zero value redacts every known kind.
 type Config struct {
 	// Disabled leaves content as it is; for synthetic data only.
 	Disabled bool `yaml:"disabled" doc:"Redact nothing; for synthetic data only."`
@@ -24,7 +24,7 @@ type Config struct {
 
 // Pattern is a kind of sensitive text that the configuration adds.
 type Pattern struct {
-	Name    string `yaml:"name" doc:"Name that stands in place of the text."`
+	Name    string `yaml:"name" doc:"Name that replaces the text."`
 	Pattern string `yaml:"pattern" doc:"Expression in RE2 syntax that finds the text."`
 }
 

@@ -28,7 +28,7 @@ type Kind struct {
 	Description string
 }
 
-// is reports whether name is that of the kind or of its class.
+// is reports whether name is the name of the kind or of its class.
 func (k Kind) is(name string) bool { return name == k.Name || name == string(k.Class) }
 
 // Match is one place in a text, as byte offsets.
@@ -45,22 +45,22 @@ type Detector struct {
 	assigned bool // assigned_secret is among them
 }
 
-// finder is one way in which a kind is found. Where it has anchors, the
-// expression is tried around each of them; else among digits. The finder of a
-// [Pattern] has neither: its expression is tried on all of the text.
+// finder is one way to find a kind. If it has anchors, the expression is tried
+// around each of them; else among digits. The finder of a [Pattern] has neither:
+// its expression is tried on the whole text.
 type finder struct {
 	Kind
 	anchors []string // in lower case when fold is set
 	fold    bool     // anchors are found in any case
-	reach   int      // bytes from an anchor on that the expression may need, up to the next space; 0: to the end
-	digits  int      // without anchors: at least so many digits stand together
-	between string   // without anchors: what may stand between them
-	marks   string   // without anchors: what must stand among them
-	least   int      // so many of marks
+	reach   int      // bytes after the start of an anchor that the expression may need, extended to the next space; 0: to the end
+	digits  int      // without anchors: least number of digits in a run
+	between string   // without anchors: characters allowed between them
+	marks   string   // without anchors: characters required among them
+	least   int      // least number of marks
 	re      *regexp.Regexp
 	group   bool // the first group that matched is the sensitive part; else the whole match is
 	valid   func(text string) bool
-	length  func(text string) int // in place of valid: so much of the text is sensitive, from its start on
+	length  func(text string) int // instead of valid: how many bytes from the start of the text are sensitive
 }
 
 // Kinds returns all built-in kinds, secrets first.
@@ -74,9 +74,9 @@ func Kinds() []Kind {
 	return out
 }
 
-// NewDetector returns a detector of some built-in kinds, all of them when kinds is
-// empty, and of patterns. A class name stands for its kinds. An unknown kind is an
-// error that names the nearest known one.
+// NewDetector returns a detector of the named built-in kinds (all of them when
+// kinds is empty) and of patterns. A class name selects all its kinds. The error
+// for an unknown kind names the nearest known one.
 func NewDetector(kinds []string, patterns ...Pattern) (*Detector, error) {
 	d := &Detector{}
 	known := Kinds()
@@ -102,8 +102,7 @@ func NewDetector(kinds []string, patterns ...Pattern) (*Detector, error) {
 	return d, nil
 }
 
-// checkKind says what is wrong with a name, if it is not that of a known kind or
-// class.
+// checkKind returns what is wrong with a name that is not a known kind or class.
 func checkKind(name string, known []Kind) (problem, expected string) {
 	names := []string{string(ClassSecret), string(ClassPII)}
 	for _, k := range known {
@@ -120,13 +119,13 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 }
 
 // Find returns the places of sensitive text, in order and without overlap. It
-// takes time in proportion to the text.
+// takes time linear in the text.
 func (d *Detector) Find(text string) []Match {
 	var found, custom []Match
 	h := newHaystack(text)
-	// The bytes with which a character begins that inASCII replaces.
+	// The first bytes of the characters that toASCII replaces.
 	if h.seen[0xc2] || h.seen[0xe2] || h.seen[0xe3] || h.seen[0xef] {
-		if ascii := inASCII(text); len(ascii) < len(text) {
+		if ascii := toASCII(text); len(ascii) < len(text) {
 			h = newHaystack(ascii)
 		}
 	}
@@ -156,12 +155,12 @@ func (f *finder) find(found []Match, text string, w window) []Match {
 		start, end := f.part(loc)
 		start, end = start+at, end+at
 		if n := f.check(text[start:end]); n > 0 {
-			at = start + n // what the expression saw behind it may begin the next one
+			at = start + n // text that the expression matched after it may begin the next one
 			found = append(found, Match{f.Name, f.Class, start, at})
 			continue
 		}
-		// Among digits a match may hide another: "2026 4111 ...". Elsewhere it is
-		// passed over whole, which keeps time in proportion.
+		// Among digits a rejected match may hide another: "2026 4111 ...".
+		// Elsewhere it is skipped whole, which keeps the time linear.
 		if f.digits > 0 {
 			end = start
 		}
@@ -173,7 +172,7 @@ func (f *finder) find(found []Match, text string, w window) []Match {
 	return found
 }
 
-// check returns how much of what the expression found is sensitive.
+// check returns how many bytes of the text that the expression found are sensitive.
 func (f *finder) check(text string) int {
 	switch {
 	case f.length != nil:
@@ -184,8 +183,8 @@ func (f *finder) check(text string) int {
 	return len(text)
 }
 
-// findAll appends the matches in all of a text: the expression of a pattern may
-// ask where the text begins.
+// findAll appends the matches in the whole text, because the expression of a
+// pattern may be anchored at its beginning.
 func (f *finder) findAll(found []Match, text string) []Match {
 	for _, loc := range f.re.FindAllStringSubmatchIndex(text, -1) {
 		if start, end := f.part(loc); start < end {
@@ -211,8 +210,8 @@ func isDigit(c byte) bool  { return c-'0' <= 9 }
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // joinMatches sorts matches and joins those that overlap, because no part of
-// either may stay. The one that begins first names the place; where two begin
-// together it is the more specific, which comes first in found.
+// either may stay. The kind is that of the match that begins first; of two that
+// begin together, that of the more specific one, which comes first in found.
 func joinMatches(found []Match) []Match {
 	if len(found) < 2 {
 		return found
@@ -233,8 +232,8 @@ func joinMatches(found []Match) []Match {
 const assignedSecret = "assigned_secret"
 
 // FindField is [Detector.Find] for the value of a named field, such as a member
-// of a JSON object: where the name says that a password, a key or a token
-// follows, the whole value is one, however it looks.
+// of a JSON object. If the name is that of a password, a key or a token, the whole
+// value is sensitive, whatever it looks like.
 func (d *Detector) FindField(name, value string) []Match {
 	found := d.Find(value)
 	if value == "" || len(found) == 1 && found[0].End-found[0].Start == len(value) {
@@ -246,18 +245,18 @@ func (d *Detector) FindField(name, value string) []Match {
 	return found
 }
 
-// NamesSecret reports whether any value under that name is a secret.
+// NamesSecret reports whether every value under that name is a secret.
 func (d *Detector) NamesSecret(name string) bool {
 	secret, _ := d.judgeName(name)
 	return secret
 }
 
-// maxName bounds the names that are looked at, in bytes.
+// maxName bounds the names that are examined, in bytes.
 const maxName = 128
 
-// judgeName reports whether any value under a name is a secret, or one that looks
-// random. It reads the name in small letters, without separators and in the
-// singular.
+// judgeName reports whether every value under a name is a secret, or every value
+// that looks random. It compares the name in lower case, without separators and in
+// the singular.
 func (d *Detector) judgeName(name string) (secret, token bool) {
 	if !d.assigned || len(name) > maxName {
 		return false, false
@@ -277,8 +276,8 @@ func (d *Detector) judgeName(name string) (secret, token bool) {
 	return secret, bytes.HasSuffix(bare, []byte("token"))
 }
 
-// secretNames are the ends of names whose values are secrets. "key" and "token" alone are not among them: most keys are those of
-// a table, and most tokens are words.
+// secretNames are the ends of names whose values are secrets. "key" and "token" alone
+// are not among them: most keys are keys of a table, and most tokens are words.
 var secretNames = [...]string{
 	"password", "passwd", "passphrase", "pwd", "secret", "credential", "authorization",
 	"apikey", "accesskey", "secretkey", "privatekey", "signingkey", "encryptionkey",

@@ -14,7 +14,7 @@ import (
 )
 
 // alnum returns n characters that look random. Fixtures are built here, so that no
-// scanner takes this file for a leak.
+// scanner mistakes this file for a leak.
 func alnum(n int) string {
 	const letters = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xYz"
 	return strings.Repeat(letters, n/len(letters)+1)[:n]
@@ -162,7 +162,7 @@ func TestOrderAndOverlap(t *testing.T) {
 	}
 }
 
-// TestNeighbours: what stands between two matches belongs to both.
+// TestNeighbours: the text between two matches belongs to both.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
 	d, err := redact.NewDetector(nil)
@@ -226,8 +226,8 @@ func TestFindField(t *testing.T) {
 	}
 }
 
-// TestPatternFindsAll: nothing is known of a configured expression, so it sees the
-// whole text at once.
+// TestPatternFindsAll: a configured expression sees the whole text at once, because
+// nothing is known about it.
 func TestPatternFindsAll(t *testing.T) {
 	t.Parallel()
 	d, err := redact.NewDetector([]string{"jwt"}, redact.Pattern{Name: "start", Pattern: `^[a-z]+`}, redact.Pattern{Name: "case", Pattern: `C-\d+`})
@@ -268,9 +268,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// FuzzFind: matches are in order, without overlap, inside the text and on the
-// borders of characters, and that what was found is not found again once it is
-// taken out.
+// FuzzFind: matches are in order, without overlap, inside the text and on character
+// boundaries, and nothing is found again once it is redacted.
 func FuzzFind(f *testing.F) {
 	f.Add("mail a" + "@example.com, card 4" + strings.Repeat("1", 15) + ", key sk-" + alnum(30))
 	f.Add("DE89 3704 0044" + " 0532 0130 00 +49 30 901820 ::1 2001:db8::1")
@@ -294,8 +293,7 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-// FuzzPlanted: what is planted between two texts is found, whatever
-// they are.
+// FuzzPlanted: a secret planted between any two texts is found.
 func FuzzPlanted(f *testing.F) {
 	f.Add("", "")
 	f.Add("password: ", " 415-555-0")
@@ -310,7 +308,7 @@ func FuzzPlanted(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, before, after string) {
 		for _, p := range planted {
-			// A line of its own, because "5 +49 30 ..." is no telephone number.
+			// On a separate line, because "5 +49 30 ..." is not a telephone number.
 			text := before + "\n;" + p + ";\n" + after
 			start := len(before) + 2
 			if !slices.ContainsFunc(d.Find(text), func(m redact.Match) bool { return m.Start <= start && m.End >= start+len(p) }) {
@@ -343,7 +341,7 @@ func BenchmarkFind(b *testing.B) {
 			d.Find(numbers)
 		}
 	})
-	// What makes most work: anchors and digits without end, none of them a match.
+	// The worst case: endless anchors and digits, none of them a match.
 	for name, unit := range map[string]string{
 		"anchors": "@", "words": "token key secret password ", "digits": "4111 ", "typeset": "4111\u00a0", "hex": "a:1.", "pem": "-----BEGIN PRIVATE KEY----", "invalid": "4111 1111 1111 1112 ",
 	} {

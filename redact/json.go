@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// maxDepth bounds the nesting of JSON that is redacted; what is deeper is an error.
+// maxDepth bounds the nesting of JSON that is redacted; deeper JSON is an error.
 const maxDepth = 128
 
 var (
@@ -19,11 +19,11 @@ var (
 	errInvalid = errors.New("invalid JSON")
 )
 
-// longNumber is the length from which a JSON number is searched whatever its name:
-// that of a payment card has at least twelve digits.
+// longNumber is the length from which a JSON number is searched whatever its name,
+// because payment card numbers have at least twelve digits.
 const longNumber = 12
 
-// jsonWalk goes over a JSON value token by token.
+// jsonWalk redacts a JSON value token by token.
 type jsonWalk struct {
 	find  *Detector
 	raw   string
@@ -33,14 +33,14 @@ type jsonWalk struct {
 	above int // values around the string that holds raw; 0: no string does
 }
 
-// frame is one open object or array. The first frame of a walk stands for what is
-// outside of the value: it has no name.
+// frame is one open object or array. The first frame of a walk is the outside of
+// the value and has no name.
 type frame struct {
 	object  bool
-	under   string         // the key under which it stands
-	key     string         // the last key; of an array, that under which it stands
-	secret  string         // the name of a secret that stands here or further out; empty: none
-	schema  bool           // says what a value may be, as JSON Schema does
+	under   string         // key of this value in its parent
+	key     string         // the last key; in an array, the array's own key
+	secret  string         // the secret's name that this value or one around it has; empty: none
+	schema  bool           // it is a JSON Schema, which describes values
 	markers map[string]int // redacted keys of this object, by how often
 }
 
@@ -80,8 +80,8 @@ func (w *jsonWalk) token(t jsonscan.Token) error {
 	return nil
 }
 
-// depth returns the number of values around the next one, with those around the
-// string that holds them.
+// depth returns the number of values around the next one, including those around
+// the string that holds this JSON.
 func (w *jsonWalk) depth() int { return w.above + len(w.stack) - 1 }
 
 func (w *jsonWalk) top() *frame { return &w.stack[len(w.stack)-1] }
@@ -95,7 +95,7 @@ func (w *jsonWalk) open(object bool) {
 	if object {
 		f.schema = top.object && holdsSchemas(top.under)
 	} else {
-		f.key = top.key // a list of passwords has the name of one
+		f.key = top.key // each item of "passwords" is a password
 	}
 	w.stack = append(w.stack, f)
 }
@@ -108,14 +108,14 @@ func (f *frame) name() string {
 	return f.secret
 }
 
-// holdsSchemas reports whether the members of an object are schemas: there,
-// "password" names the description of a secret and not a secret.
+// holdsSchemas reports whether the members of the object under this key are
+// schemas: there "password" names the description of a secret, not a secret.
 func holdsSchemas(key string) bool {
 	return key == "properties" || key == "$defs" || key == "definitions"
 }
 
-// describes reports whether a keyword of JSON Schema says something about values
-// and holds none, as "default" and "examples" do.
+// describes reports whether a keyword of JSON Schema only describes values;
+// "default" and "examples" hold some.
 func describes(keyword string) bool {
 	switch keyword {
 	case "type", "format", "title", "description", "$ref", "$comment",
@@ -161,7 +161,7 @@ func (w *jsonWalk) value(s string) (string, error) {
 			s = strings.Replace(s, raw, string(redacted), 1)
 		}
 		if isJSON && w.above > 0 {
-			return s, nil // the outermost string is searched as text, once for all levels
+			return s, nil // the outermost string is searched as text, which covers all levels
 		}
 	}
 	return replace(s, w.find.FindField(name, s)), nil
@@ -172,8 +172,8 @@ func inBrackets(s string) bool {
 	return len(s) >= 2 && (s[0] == '{' || s[0] == '[') && s[len(s)-1] == s[0]+2 // in ASCII, '}' is '{'+2 and ']' is '['+2
 }
 
-// unique returns a redacted key, with a number when the object has one like it, so
-// that no member hides another.
+// unique returns a redacted key, with a number if the object already has the same
+// one, so that no member hides another.
 func (f *frame) unique(key string) string {
 	if f.markers == nil {
 		f.markers = map[string]int{}

@@ -2,26 +2,25 @@ package redact
 
 import "regexp"
 
-// tokenStart is where a token begins: at the border of a word, or behind the letter
-// of an escape, because JSON inside a text has line breaks as \n.
+// tokenStart matches where a token begins: at a word boundary, or after an escape,
+// because JSON inside a text has line breaks as \n.
 const tokenStart = `(?:\b|\\(?:[nrtbf]|u[0-9A-Fa-f]{4}))`
 
-// Parts of the expressions for assignments. A quote may be escaped, in JSON
-// inside a text.
+// Parts of the expressions for assignments. In JSON inside a text a quote may be
+// escaped.
 const (
 	quoteMark = `(?:\\{0,3}["'])`
 	assign    = quoteMark + `?\s{0,4}(?::=|=>|[:=])\s{0,4}`
-	// Telephone numbers stand apart from words, and from what looks like a part of
-	// a longer number.
+	// Telephone numbers must not touch a word or a part of a longer number.
 	apartBefore = `(?:^|[^\w.+-]|\\[nrtbf])`
 	apartAfter  = `(?:$|[^\w-])`
 	capitals    = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
 // builtIn returns the table of kinds, the more specific before the more general.
-// It is built anew for each detector, of which a process has a handful.
+// Each detector builds its own; a process has a handful.
 func builtIn() []finder {
-	// key returns the finder of a key that its first letters show.
+	// key returns the finder of a key that is recognised by its first letters.
 	key := func(name, description string, reach int, valid func(string) bool, expr string, anchors ...string) finder {
 		return finder{
 			Kind: Kind{name, ClassSecret, description}, anchors: anchors, reach: reach, valid: valid,
@@ -78,7 +77,8 @@ func builtIn() []finder {
 			group: true, reach: 64, valid: looksRandom,
 		},
 		{
-			// A password may be a word. In quotes or right behind "=" it is hardly prose.
+			// A password may be a word. In quotes or right after "=" it is unlikely
+			// to be prose.
 			Kind:    Kind{assignedSecret, ClassSecret, "value of a password, key or token that is assigned"},
 			anchors: []string{"passw", "passphrase", "pwd"}, fold: true,
 			re: regexp.MustCompile(`(?i)(?:passwo?r?d|passwd|passphrase|pwd)(?:` + assign + quoteMark + `([^\s"'\\]{4,})` + quoteMark +
@@ -87,7 +87,7 @@ func builtIn() []finder {
 		},
 		{
 			Kind:    Kind{"email", ClassPII, "e-mail address"},
-			anchors: []string{"@", "%40"}, // as it is written in a URL
+			anchors: []string{"@", "%40"}, // as URLs write it
 			reach:   1,
 			group:   true,
 			re:      regexp.MustCompile(`(?:\\[nrtbf])?([\p{L}0-9][\p{L}0-9._%+-]{0,63}(?:@|%40)(?:[\p{L}0-9-]{1,63}\.){1,8}\p{L}{2,24})`),
@@ -113,15 +113,15 @@ func builtIn() []finder {
 		{
 			Kind:   Kind{"phone", ClassPII, "telephone number"},
 			digits: 7, between: " +.()/-", marks: " +.()/-", least: 1,
-			// An international prefix, or the punctuation of a number that is read
-			// aloud: bare digits are more often an order than a telephone.
+			// Requires an international prefix or punctuation, because bare digits
+			// are more often an order number than a telephone number.
 			re: regexp.MustCompile(apartBefore + `(\+[1-9](?:[ .()/-]{0,3}[0-9]){6,14}|(?:1[ .-])?\([0-9]{2,5}\) ?[0-9]{3,4}[ .-]?[0-9]{3,4}|` +
 				`(?:1[ .-])?[2-9][0-9]{2}[ .-][0-9]{3}[ .-][0-9]{4}|0[0-9]{1,4}[ /-][0-9]{3,4}[ -]?[0-9]{3,5})` + apartAfter),
 			group: true, valid: isPhone,
 		},
 		{
-			// Pairs of digits, as in France, are a number only where no more of them
-			// stand around it.
+			// Five pairs of digits, as in France, are a telephone number only if no
+			// further pair is next to them.
 			Kind:   Kind{"phone", ClassPII, "telephone number"},
 			digits: 10, between: " .", marks: " .", least: 4,
 			re: regexp.MustCompile(`(?:^|[^\w.+ -]|[^0-9] |\\[nrtbf])(0[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4}))` +

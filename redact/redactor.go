@@ -9,9 +9,9 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Redactor takes secrets and personal data out of content. It is safe for
+// Redactor removes secrets and personal data from content. It is safe for
 // concurrent use.
-type Redactor struct{ detector *Detector } // nil: nothing is taken out
+type Redactor struct{ detector *Detector } // nil: nothing is redacted
 
 // New returns a redactor. The error is of type [fault.List].
 func New(cfg Config) (*Redactor, error) {
@@ -37,7 +37,7 @@ func (r *Redactor) Text(s string) string {
 	return replace(s, r.detector.Find(s))
 }
 
-// replace puts markers in place of matches.
+// replace replaces matches by markers.
 func replace(s string, found []Match) string {
 	if len(found) == 0 {
 		return s
@@ -57,18 +57,17 @@ func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 
 // Event returns a copy of e in which all content is redacted: input, output,
 // expected, query and passages, arguments and results of tools, comment. The
-// same text always becomes the same marker. Ids and dimensions stay.
+// same text always becomes the same marker. Ids and dimensions are not redacted.
 //
-// JSON keeps its structure, and every byte that is not taken out. Keys are
-// redacted too; of several that become the same the later ones get a number. A
-// string or number under a key such as password goes whole, also further inside,
-// but not what a JSON schema says about it. A number that is sensitive becomes a
-// string. A string that holds JSON, such as the arguments of a tool, is redacted
-// as JSON first, then as text.
+// JSON keeps its structure and every byte that is not sensitive. Keys are redacted
+// too; of several that become equal, the later ones get a number. A string or number
+// under a key such as password, at any depth, is replaced as a whole; its description
+// in a JSON schema stays. A sensitive number becomes a string. A string that holds
+// JSON, such as the arguments of a tool, is redacted as JSON first, then as text.
 //
 // An error, of [eval.ReasonRedaction], means that some content could not be read
-// or is beyond bounds (128 levels of nesting, 16 MiB an event), so that nothing of
-// the event may be shown or stored. It names the field, never what is in it.
+// or exceeds a bound (128 levels of nesting, 16 MiB per event), so that nothing of
+// the event may be shown or stored. It names the field, never its content.
 func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	if r.detector == nil {
 		return e, nil
@@ -114,12 +113,11 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	return &out, nil
 }
 
-// maxContent bounds the content of one event, in bytes. Text that is nothing but
-// near matches takes ten seconds at this size; as JSON in a string, which is
+// maxContent bounds the content of one event, in bytes. At this size, text that
+// consists of near matches takes ten seconds; as JSON in a string, which is
 // searched twice, twenty.
 const maxContent = 16 << 20
 
-// contentSize returns the bytes of an event's content.
 func contentSize(e *event.Event) int {
 	n := len(e.Input.Raw()) + len(e.Output.Raw()) + len(e.Expected.Raw()) + len(e.Tools.Raw()) + len(e.Comment)
 	if e.Retrieval != nil {
@@ -144,11 +142,11 @@ func (r *Redactor) content(c event.Content) (event.Content, error) {
 	case err != nil:
 		return event.Content{}, err
 	case redacted == nil:
-		return c, nil // nothing to take out: as it is, byte for byte
+		return c, nil // nothing to redact: unchanged, byte for byte
 	}
 	out := event.JSON(redacted)
 	if out.IsZero() {
-		return event.Content{}, errInvalid // a fault in our own output: withhold the event rather than lose the field
+		return event.Content{}, errInvalid // a bug in our own output: withhold the event rather than lose the field
 	}
 	return out, nil
 }

@@ -90,7 +90,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestRedactJSON: what JSON adds to redaction.
+// TestRedactJSON checks the rules that are special to JSON.
 func TestRedactJSON(t *testing.T) {
 	t.Parallel()
 	key, card := "sk-"+strings.Repeat("aB3dE5fG", 4), "4"+strings.Repeat("1", 15)
@@ -129,8 +129,8 @@ func TestRedactJSON(t *testing.T) {
 	}
 }
 
-// TestRedactFails: what cannot be redacted is an error that says where, with a
-// reason, and without a word of the content.
+// TestRedactFails: content that cannot be redacted is an error that names the place
+// and has a reason, without a word of the content.
 func TestRedactFails(t *testing.T) {
 	t.Parallel()
 	var invalid event.Content
@@ -191,7 +191,7 @@ func FuzzRedact(f *testing.F) {
 	})
 }
 
-// shape returns the tokens of a JSON value without what they say. Numbers and
+// shape returns the tokens of a JSON value without their content. Numbers and
 // strings look alike, because a sensitive number becomes a string.
 func shape(t *testing.T, raw []byte) string {
 	t.Helper()

@@ -7,18 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// wordSpace parts words.
+// wordSpace is the white space that separates words.
 const wordSpace = " \n\t\r"
 
 // window is a part of a text in which an expression is tried.
 type window struct{ start, end int }
 
-// haystack is one text, with what several finders ask about it.
+// haystack is one text, with facts about it that several finders need.
 type haystack struct {
 	text   string
-	seen   [256]bool // bytes of the text, capital letters as small ones too
+	seen   [256]bool // bytes that occur in the text; of capital letters, the small ones too
 	digits int       // digits of the text
-	lower  string    // text with small letters in place of ASCII capitals; empty until asked for
+	lower  string    // text with ASCII capitals as small letters; empty until needed
 	out    []window
 }
 
@@ -38,7 +38,7 @@ func newHaystack(text string) haystack {
 }
 
 // windows returns the parts of the text in which the finder may match, in order and
-// without overlap. They hold until the next call.
+// without overlap. The result is valid until the next call.
 func (h *haystack) windows(f *finder) []window {
 	h.out = h.out[:0]
 	if len(f.anchors) > 0 {
@@ -50,8 +50,8 @@ func (h *haystack) windows(f *finder) []window {
 	return h.out
 }
 
-// aroundAnchors appends the words that hold an anchor, each with as much behind it
-// as the finder may need, up to the end of the word there.
+// aroundAnchors appends the words that hold an anchor, each with as much of the
+// following text as the finder may need, up to the end of a word.
 func (h *haystack) aroundAnchors(f *finder) {
 	text := h.text
 	if f.fold {
@@ -80,7 +80,7 @@ anchors:
 			if w.end == len(text) {
 				break
 			}
-			// Of the anchors inside the window, the last ones reach beyond it.
+			// Only the last anchors inside the window can extend it.
 			at = max(i+len(a), w.end-f.reach-len(a))
 		}
 	}
@@ -103,9 +103,9 @@ func joinWindows(ws []window) []window {
 	return out
 }
 
-// amongDigits appends the runs of digits, and of what may stand between them, that
-// have enough digits; with a little before and behind them, so that the expression
-// sees what they stand beside.
+// amongDigits appends the runs of digits and allowed characters that have enough
+// digits, with a little before and after them, so that the expression sees their
+// surroundings.
 func (h *haystack) amongDigits(f *finder) {
 	if h.digits < f.digits {
 		return
@@ -152,7 +152,7 @@ func (h *haystack) amongDigits(f *finder) {
 	}
 }
 
-// folded returns the text with ASCII capitals as small letters, byte for byte.
+// folded returns the text with ASCII capitals as small letters, at the same offsets.
 func (h *haystack) folded() string {
 	if h.lower != "" || h.text == "" {
 		return h.lower
@@ -167,11 +167,11 @@ func (h *haystack) folded() string {
 	return h.lower
 }
 
-// inASCII returns a text with one byte of ASCII for each space, dash and digit that
-// models, word processors and East Asian keyboards write in its place: a card's
-// number is one with no-break spaces, too. A text that has none is returned as it
-// is; any other becomes shorter.
-func inASCII(text string) string {
+// toASCII replaces the Unicode spaces, dashes and digits that models, word
+// processors and East Asian keyboards write by one byte of ASCII each, so that a
+// card number with no-break spaces is found too. A text without any is returned
+// unchanged; any other becomes shorter.
+func toASCII(text string) string {
 	var b strings.Builder
 	done := 0
 	for i := 0; i < len(text); {
@@ -194,10 +194,10 @@ func inASCII(text string) string {
 	return b.String()
 }
 
-// toOriginal moves matches in the result of [inASCII], which are in order and
-// without overlap, to where they are in its text.
+// toOriginal maps matches in the result of [toASCII], which are in order and
+// without overlap, to their places in the original text.
 func toOriginal(text string, found []Match) []Match {
-	i, at := 0, 0 // one place in the text and in the result of inASCII
+	i, at := 0, 0 // the same place in the text and in the result of toASCII
 	move := func(to int) int {
 		for at < to {
 			c, n := asciiFor(text, i)
@@ -216,8 +216,8 @@ func toOriginal(text string, found []Match) []Match {
 	return found
 }
 
-// asciiFor returns the ASCII character for the one at i, 0 when that stays, and how
-// many bytes it has in the text.
+// asciiFor returns the ASCII character that replaces the one at i, 0 if none does,
+// and how many bytes the original has.
 func asciiFor(text string, i int) (c byte, size int) {
 	if text[i] < utf8.RuneSelf {
 		return 0, 1
@@ -231,7 +231,8 @@ func asciiFor(text string, i int) (c byte, size int) {
 	case r == '\uff20':
 		return '@', size
 	case r >= '\u2010' && r <= '\u2015', r == '\u2212', r == '\uff0d':
-		// Elsewhere a dash sets a number apart from words: "call ...—or write".
+		// Only between digits: elsewhere a dash separates a number from words
+		// ("call ...—or write").
 		before, _ := utf8.DecodeLastRuneInString(text[:i])
 		after, _ := utf8.DecodeRuneInString(text[i+size:])
 		if anyDigit(before) && anyDigit(after) {

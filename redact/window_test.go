@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestWindowsHideNothing: what an expression finds in all of a text is found in
-// its windows, too, whatever stands around it.
+// TestWindowsHideNothing: a match that an expression finds in a whole text is found
+// in its windows too, whatever surrounds it.
 func TestWindowsHideNothing(t *testing.T) {
 	t.Parallel()
 	parts := []string{
@@ -25,7 +25,7 @@ func TestWindowsHideNothing(t *testing.T) {
 		for range 1 + random.IntN(9) {
 			b.WriteString(parts[random.IntN(len(parts))])
 		}
-		text := inASCII(b.String())
+		text := toASCII(b.String())
 		found := make([]bool, len(text))
 		for _, m := range d.Find(text) {
 			for i := m.Start; i < m.End; i++ {

@@ -28,7 +28,7 @@ func noConditions() (sampler.Config, []sampler.Evaluator) {
 }
 
 // tenConditions is a policy of eight rules and two conditional evaluators that
-// reads ten fields and picks next to nothing.
+// reads ten fields and picks almost nothing.
 func tenConditions() (sampler.Config, []sampler.Evaluator) {
 	cfg, evs := noConditions()
 	for i, when := range []string{
@@ -57,7 +57,7 @@ func newSampler(tb testing.TB, cfg sampler.Config, evs []sampler.Evaluator) *sam
 	return s
 }
 
-// unwanted are the benchmarks' cases, which TestUnwantedAllocatesNothing shares.
+// unwanted returns the cases of the benchmarks and of TestUnwantedAllocatesNothing.
 func unwanted(tb testing.TB) map[string]*sampler.Sampler {
 	tb.Helper()
 	return map[string]*sampler.Sampler{

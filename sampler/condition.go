@@ -34,26 +34,25 @@ type condition struct {
 // machine evaluates conditions on one event at a time.
 type machine struct {
 	vm     vm.VM
-	fields map[string]any // texts, by the names that conditions use
+	fields map[string]any // strings, by the names that conditions use
 }
 
 func newMachine() *machine {
 	return &machine{fields: make(map[string]any, event.NumDims)}
 }
 
-// load sets the fields of the event that match is about.
+// load sets the fields of the event for the calls of match that follow.
 func (m *machine) load(d *event.Dims) {
 	for i, name := range dimNames {
 		m.fields[name] = d[i]
 	}
 }
 
-// dimNames is [event.DimNames], made once.
 var dimNames = event.DimNames()
 
-// compileCondition compiles a condition; nil for an empty one, which is true of
-// every event. Faults have no path; line and column are counted from 1 within
-// text, columns in characters.
+// compileCondition compiles a condition. It returns nil for an empty one, which
+// matches every event. Faults have no path; line and column are counted from 1
+// within text, columns in characters.
 func compileCondition(text string) (*condition, fault.List) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -85,9 +84,9 @@ func compileCondition(text string) (*condition, fault.List) {
 	return &condition{program: program, reads: g.reads}, nil
 }
 
-// match evaluates the condition on what m has loaded. The grammar admits only
-// expressions that are defined for all strings, so errors are not expected; the
-// caller decides what an unexpected one means.
+// match evaluates the condition on the fields that m has loaded. The grammar admits
+// only expressions that are defined for all strings, so errors are not expected;
+// the caller decides what an unexpected one means.
 func (c *condition) match(m *machine) (bool, error) {
 	if c == nil {
 		return true, nil

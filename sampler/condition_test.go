@@ -7,9 +7,9 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// FuzzCondition: whatever compiles cannot fail, is deterministic, and depends on
-// the fields in its set only. Whatever does not compile has a fault that says where
-// and how to mend it.
+// FuzzCondition: a condition that compiles cannot fail, is deterministic, and
+// depends only on the fields in its set. One that does not compile has a fault that
+// says where and how to fix it.
 func FuzzCondition(f *testing.F) {
 	for _, text := range []string{
 		`user_rating == "down" || status == "error"`,

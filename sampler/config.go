@@ -22,7 +22,8 @@ type Config struct {
 }
 
 // Rule sets the probability of evaluators for events that match a condition. Of
-// several matching rules the one with the largest rate counts, the first of equals.
+// several matching rules the one with the largest rate counts; of equal rates, the
+// first.
 type Rule struct {
 	// Name appears on every score that the rule chose. Required and unique.
 	Name string `yaml:"name" doc:"Name on every score that the rule chose."`
@@ -32,17 +33,17 @@ type Rule struct {
 	// Rate is the probability: 0, or from 1e-9 to 1.
 	Rate float64 `yaml:"rate" doc:"Probability for events that match, 0 to 1."`
 	// Evaluators names the evaluators that the rule covers. Empty means all.
-	Evaluators []string `yaml:"evaluators" doc:"Evaluators that the rule is about; without any, all."`
+	Evaluators []string `yaml:"evaluators" doc:"Evaluators that the rule covers; without any, all."`
 }
 
 // Evaluator is what the sampler needs to know about an evaluator.
 type Evaluator struct {
 	Name string
-	// Judge says that the default rate applies; a validator's default is 1.
+	// Judge says that Config.DefaultRate applies; a validator's default is 1.
 	Judge bool
 	// Rate is the evaluator's own rate; nil when it has none.
 	Rate *float64
-	// When limits the evaluator to matching events. Empty: all.
+	// When limits the evaluator to matching events; empty: all events.
 	When string
 }
 
@@ -56,7 +57,8 @@ const (
 
 const (
 	// minRate is the smallest rate above zero. One event in a billion already
-	// outweighs all others of a window, and a much smaller rate is zero in 56 bits.
+	// outweighs all others in a window, and much smaller rates round to zero in 56
+	// bits.
 	minRate = 1e-9
 	// maxRuleName bounds a rule's name, which becomes the tag of a span.
 	maxRuleName = 64
@@ -74,8 +76,8 @@ func (c Config) Validate() fault.List {
 	return faults
 }
 
-// compile checks the policy and compiles its conditions, which are complete only
-// when no fault is found.
+// compile checks the policy and compiles its conditions. The conditions are
+// complete only when there is no fault.
 func (c Config) compile() ([]*condition, fault.List) {
 	var faults fault.List
 	checkRate(&faults, "default_rate", c.DefaultRate)
@@ -109,7 +111,7 @@ func checkRuleName(faults *fault.List, path, name string) {
 	case name == "":
 		faults.Add(path, "missing", "want a name: scores that the rule chose carry it")
 	case name == ruleEvaluator || name == ruleDefault || name == ruleFeedback:
-		faults.Add(path, fmt.Sprintf("%q is what scores carry that no rule chose", name), "want another name")
+		faults.Add(path, fmt.Sprintf("%q is reserved for scores that no rule chose", name), "want another name")
 	case len(name) > maxRuleName:
 		faults.Add(path, fmt.Sprintf("%d bytes long", len(name)), fmt.Sprintf("want at most %d", maxRuleName))
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):

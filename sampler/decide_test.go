@@ -17,13 +17,13 @@ import (
 	"github.com/evalworker/evalworker/sampler"
 )
 
-// get returns the dimension of that name.
+// get returns the named dimension.
 func get(d *event.Dims, name string) string {
 	dim, _ := event.DimNamed(name)
 	return d[dim]
 }
 
-// conditions are paired with what they mean in Go.
+// conditions are paired with their meaning in Go.
 var conditions = []struct {
 	text string
 	mean func(d *event.Dims) bool
@@ -224,8 +224,8 @@ func TestUnhappyUsersHeader(t *testing.T) {
 	}
 }
 
-// FuzzDecideHeaders: on any headers at all, deciding on them equals reading the
-// envelope and deciding on that.
+// FuzzDecideHeaders: for any headers, deciding on them equals reading the envelope
+// and deciding on that.
 func FuzzDecideHeaders(f *testing.F) {
 	cfg := sampler.DefaultConfig()
 	cfg.Rules = []sampler.Rule{{Name: "r", When: `feature == "x" || len(model) > 3 && user_rating != "down"`, Rate: 0.5}}

@@ -16,18 +16,18 @@
 //
 // Every event has one number R in [0, 2^56), the upper 56 bits of a salted
 // xxHash64 over its identity: the lower 64 bits of the original trace id, which
-// are the same whether the id was logged with 64 or with 128 bits, or else the
-// request id. An evaluator runs when R < rate * 2^56; rates 0 and 1 are exact.
-// One R serves all evaluators, so a sample of 1 % lies inside one of 10 %, and the
+// do not depend on whether the id was logged with 64 or 128 bits, or else the
+// request id. An evaluator runs when R < rate * 2^56; rates 0 and 1 are exact. One
+// R serves all evaluators, so a sample of 1 % is a subset of one of 10 %, and the
 // events that an expensive judge sees are seen by the cheap ones as well.
 //
-// Tracers that sample by trace id do it on the bits of the id itself or on a
-// hash without our salt. R is independent of that, so the probability that an
-// event reaches us and is then chosen is the product of the two. Where
-// tracestate carries the tracer's threshold (OpenTelemetry, "ot=th:"), the
-// product is in [eval.Pick].Probability; where it does not, the probability holds
-// for the events that were received. A threshold that keeps less than one trace in
-// a million, or that would have dropped this trace, is implausible and ignored.
+// Tracers that sample by trace id use the bits of the id itself or a hash without
+// our salt. R is independent of that, so the probability that an event reaches us
+// and is then chosen is the product of the two. Where tracestate carries the
+// tracer's threshold (OpenTelemetry, "ot=th:"), the product is in
+// [eval.Pick].Probability; where it does not, the probability is relative to the
+// events that were received. A threshold that keeps less than one trace in a
+// million, or that would have dropped this trace, is implausible and ignored.
 //
 // # Conditions
 //
@@ -47,10 +47,10 @@
 // # Speed
 //
 // [Sampler.DecideHeaders] decides on message headers alone, and allocates nothing
-// when no evaluator runs. What the conditions say about an envelope is kept in a
-// bounded table, keyed by the fields that the conditions read, so that the common
-// decision is a look-up and one comparison. The table has room for 4,096
-// combinations; when more are in use, or values are longer than those of a
-// few-valued field, conditions are evaluated again. That costs about 0.3
-// microseconds a condition and changes no decision.
+// when no evaluator runs. The results of the conditions for an envelope are cached
+// in a bounded table, keyed by the fields that the conditions read, so that the
+// usual decision is a look-up and one comparison. The table has room for 4,096
+// combinations; when more are in use, or a value is too long for a few-valued
+// field, the conditions are evaluated again. That costs about 0.3 microseconds per
+// condition and changes no decision.
 package sampler

@@ -18,7 +18,7 @@ func TestDefaultConfigIsValid(t *testing.T) {
 	}
 }
 
-// TestAllFaultsAtOnce: one list of faults is enough to mend the policy.
+// TestAllFaultsAtOnce: one list of faults is enough to fix the policy.
 func TestAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	cfg := sampler.Config{DefaultRate: 1.5, Rules: []sampler.Rule{
@@ -37,7 +37,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		"default_rate: 1.5 is out of range",
 		"rules[0].name: missing",
 		"rules[0].rate: NaN is out of range",
-		`rules[1].name: "default" is what scores carry that no rule chose`,
+		`rules[1].name: "default" is reserved for scores that no rule chose`,
 		"rules[1].rate: -0.1 is out of range",
 		"rules[2].rate: 1e-12 is out of range",
 		`1:1: rules[2].when: unknown field "featur"; did you mean "feature"?`,
@@ -98,11 +98,11 @@ func TestConditionFaults(t *testing.T) {
 		{"sequence", `true; status == "a"`, "this form of expression is not part of conditions"},
 		{"nil", `status == nil`, `nil is not part of conditions; an absent field is the empty string: want feature == ""`},
 		{"coalesce", `(status ?? "a") == "a"`, "the operator ?? is not part of conditions"},
-		{"map", `status in {"a": 1}`, "the right side of in is no list"},
-		{"in text", `status in "abc"`, "the right side of in is no list"},
-		{"mixed list", `status in ["a", 1]`, "a list holds something else than texts"},
-		{"list of fields", `status in [model]`, "a list holds something else than texts"},
-		{"list outside in", `len(["a"]) == 1`, "a list stands where it cannot be compared"},
+		{"map", `status in {"a": 1}`, "the right side of in is not a list"},
+		{"in text", `status in "abc"`, "the right side of in is not a list"},
+		{"mixed list", `status in ["a", 1]`, "the list holds something other than text"},
+		{"list of fields", `status in [model]`, "the list holds something other than text"},
+		{"list outside in", `len(["a"]) == 1`, "a list cannot be compared here"},
 		{"range", `len(1..10000000) > 1`, "the operator .. is not part of conditions"},
 		{"fraction", `len(status) > 1.5`, "fractions are not part of conditions"},
 		{"pattern from a field", `status matches model`, "the pattern of matches is not a constant"},

@@ -12,7 +12,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// functions and operators are what a condition may use. All are defined for every
+// functions and operators list what a condition may use. All are defined for every
 // string and take time linear in it.
 var (
 	functions = []string{"lower", "upper", "trim", "len", "hasPrefix", "hasSuffix"}
@@ -21,8 +21,8 @@ var (
 	}
 )
 
-// grammar walks a parsed condition, collects the fields that it reads, and finds
-// what conditions may not contain.
+// grammar walks a parsed condition, collects the fields that it reads, and reports
+// whatever conditions may not contain.
 type grammar struct {
 	text   string
 	reads  dimSet
@@ -61,7 +61,7 @@ func (g *grammar) check(n ast.Node) {
 		}
 		g.checkCall(n, name.Value, n.Arguments)
 	case *ast.ArrayNode:
-		g.fault(n, "a list stands where it cannot be compared", `want it on the right of in: feature in ["search", "chat"]`)
+		g.fault(n, "a list cannot be compared here", `want it on the right of in: feature in ["search", "chat"]`)
 	case *ast.NilNode:
 		g.fault(n, "nil is not part of conditions", `an absent field is the empty string: want feature == ""`)
 	case *ast.FloatNode:
@@ -104,17 +104,18 @@ func (g *grammar) checkBinary(n *ast.BinaryNode) {
 	}
 }
 
-// checkList checks that the list of an in holds texts only, so that it is constant.
+// checkList checks that the list of an in operator holds only strings, so that it
+// is constant.
 func (g *grammar) checkList(n *ast.BinaryNode) {
 	const expected = `want a list of texts: feature in ["search", "chat"]`
 	list, ok := n.Right.(*ast.ArrayNode)
 	if !ok {
-		g.fault(n.Right, "the right side of in is no list", expected)
+		g.fault(n.Right, "the right side of in is not a list", expected)
 		return
 	}
 	for _, item := range list.Nodes {
 		if _, ok := item.(*ast.StringNode); !ok {
-			g.fault(item, "a list holds something else than texts", expected)
+			g.fault(item, "the list holds something other than text", expected)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func checkEvaluatorName(faults *fault.List, path, name string, before []string) 
 	}
 }
 
-// coverage returns, by evaluator, whether a rule covers it.
+// coverage returns for each evaluator whether a rule covers it.
 func coverage(faults *fault.List, path string, about, names []string) []bool {
 	out := make([]bool, len(names))
 	for i := range out {
@@ -99,9 +99,9 @@ func coverage(faults *fault.List, path string, about, names []string) []bool {
 	return out
 }
 
-// revision hashes a canonical form of the policy. Everything that could change a
-// plan is in it, the version of the decision procedure included; spaces around a
-// condition and the order of a rule's evaluators are not.
+// revision hashes a canonical form of the policy. The form contains everything that
+// could change a plan, including the version of the decision procedure, but not
+// spaces around a condition or the order of a rule's evaluators.
 func revision(cfg Config, evs []Evaluator) (string, error) {
 	canonical := struct {
 		Procedure  int

@@ -136,8 +136,8 @@ func TestFeedback(t *testing.T) {
 	}
 }
 
-// TestHeadersWithoutEnvelope: what cannot be decided on headers is left to
-// the body, and so is what has to become a dead letter.
+// TestHeadersWithoutEnvelope: messages that cannot be decided on headers are left
+// to the body, and so are those that have to become dead letters.
 func TestHeadersWithoutEnvelope(t *testing.T) {
 	t.Parallel()
 	s := newSampler(t, sampler.DefaultConfig(), nil)

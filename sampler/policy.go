@@ -6,11 +6,11 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// rates is what the policy says about all events with the same envelope. It is
+// rates is the policy's result for all events with the same envelope. It is
 // immutable.
 type rates struct {
-	// ceiling is the largest threshold: no evaluator runs for an event with R at or
-	// above it.
+	// ceiling is the largest threshold: no evaluator runs for an event whose R is
+	// not below it.
 	ceiling    uint64
 	candidates []candidate // evaluators with a rate above zero, in their order
 }
@@ -28,7 +28,7 @@ type candidate struct {
 type policy struct {
 	rules      []rule
 	evaluators []evaluator
-	reads      dimSet // what the conditions read, all taken together
+	reads      dimSet // fields that any of the conditions reads
 	machines   sync.Pool
 }
 
@@ -43,7 +43,7 @@ type evaluator struct {
 	name string
 	when *condition
 	rate float64
-	rule string // what to say when no rule matches: "evaluator" or "default"
+	rule string // Pick.Rule when no rule matches: "evaluator" or "default"
 }
 
 // resolve evaluates all conditions on an envelope.
@@ -54,7 +54,7 @@ func (p *policy) resolve(d *event.Dims) *rates {
 	}
 	defer p.machines.Put(m)
 	m.load(d)
-	// A condition cannot fail. If one did, the event would be evaluated: too many
+	// A condition cannot fail. If one did, count it as a match: too many
 	// evaluations show on the bill, missing ones do not show at all.
 	matches := func(c *condition) bool {
 		ok, err := c.match(m)
@@ -81,8 +81,8 @@ func (p *policy) resolve(d *event.Dims) *rates {
 	return out
 }
 
-// best returns the rule with the largest rate among those that matched and cover
-// the evaluator, the first of equals; nil when there is none.
+// best returns the rule with the largest rate (the first of equals) among those
+// that matched and cover the evaluator; nil when there is none.
 func (p *policy) best(evaluator int, matched []bool) *rule {
 	var best *rule
 	for i := range p.rules {
@@ -94,16 +94,16 @@ func (p *policy) best(evaluator int, matched []bool) *rule {
 	return best
 }
 
-// table remembers what the conditions say about an envelope. When it is full it is
-// emptied: every entry can be computed again, so nothing but time is at stake.
-// The memory is bounded by maxEntries keys of at most maxKey bytes.
+// table caches the rates of an envelope. A full table is emptied, because every
+// entry can be computed again. Memory is bounded by maxEntries keys of at most
+// maxKey bytes.
 //
 // Envelopes come from applications and are few-valued unless one puts an id into
 // a field. Then most look-ups miss, and each miss costs one evaluation of the
 // conditions and one allocation.
 //
-// A set-associative table without a lock was no faster: 200 ns a decision on ten
-// fields beside 194, and 235 beside 233 on two processors at once.
+// A set-associative table without a lock was no faster: 200 ns per decision on ten
+// fields against 194, and 235 against 233 on two processors at once.
 type table struct {
 	mu      sync.RWMutex
 	entries map[string]*rates // guarded by mu
@@ -114,7 +114,7 @@ const (
 	maxKey     = 256
 )
 
-// appendKey appends one value to a key. Lengths go before values, so that two
+// appendKey appends one value to a key. Its length precedes it, so that two
 // different lists of values never have the same key. It reports false when the
 // value or the key would be too long to be kept.
 func appendKey[T string | []byte](key []byte, v T) ([]byte, bool) {
@@ -125,14 +125,14 @@ func appendKey[T string | []byte](key []byte, v T) ([]byte, bool) {
 	return append(key, v...), true
 }
 
-// find returns the rates for a key, nil when they are not there.
+// find returns the rates for a key, nil when they are not cached.
 func (t *table) find(key []byte) *rates {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.entries[string(key)]
 }
 
-// put remembers the rates for a key.
+// put caches the rates for a key.
 func (t *table) put(key []byte, r *rates) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -6,25 +6,26 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// scale is 2^56: R lies in [0, scale).
+// scale is 2^56: R is in [0, scale).
 const scale = 1 << 56
 
-// hasher computes the number R of events. What it hashes never changes, because
+// hasher computes the number R of events. The hashed form never changes, because
 // replicas of different builds must agree. Integers are big-endian:
 //
 //	trace:    xxHash64(xxHash64(salt + "t"), lower 64 bits of the trace id) >> 8
 //	request:  xxHash64(xxHash64(salt + "r"), bytes of the request id) >> 8
 //
-// The salt is hashed first, so that it takes eight bytes whatever its length and
-// cannot run into an identity. The letters keep the two kinds of identity apart.
+// The salt is hashed on its own first, so that it takes eight bytes whatever its
+// length and cannot run into an identity. The letters keep the two kinds of
+// identity apart.
 type hasher struct{ trace, request uint64 }
 
 func newHasher(salt string) hasher {
 	return hasher{trace: xxhash.Sum64String(salt + "t"), request: xxhash.Sum64String(salt + "r")}
 }
 
-// number returns R of an event: by the lower half of its trace id, or by its
-// request id when the trace is not known.
+// number returns R of an event, from the lower half of its trace id, or from its
+// request id when the trace is unknown.
 func number[T ~string | ~[]byte](h *hasher, trace uint64, request T) uint64 {
 	if trace != 0 {
 		return h.ofTrace(trace)
@@ -57,8 +58,9 @@ func ofRequest[T ~string | ~[]byte](h *hasher, id T) uint64 {
 	return d.Sum64() >> 8
 }
 
-// threshold returns the bound below which R is chosen: exact for rates 0 and 1,
-// and in between off by at most half of 2^-56, less than 1e-8 of the smallest rate.
+// threshold returns the bound below which an event's R chooses it. It is exact for
+// rates 0 and 1; in between its error is at most half of 2^-56, less than 1e-8 of
+// the smallest rate.
 func threshold(rate float64) uint64 {
 	switch {
 	case rate <= 0:

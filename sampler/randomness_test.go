@@ -49,9 +49,9 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestUniform: R is even over its range, for ids that were counted up and for
-// ids that look random. 255 degrees of freedom; a chi-square above 347.7 has
-// probability 1e-4, one below 178.7 as well.
+// TestUniform: R is uniform over its range, for consecutive ids and for ids that
+// look random. 255 degrees of freedom; a chi-square above 347.7 has probability
+// 1e-4, one below 178.7 as well.
 func TestUniform(t *testing.T) {
 	t.Parallel()
 	const n, buckets = 1 << 18, 256
@@ -133,7 +133,7 @@ func TestUpstream(t *testing.T) {
 }
 
 // TestUpstreamOfTraces: of the traces that a tracer sampled by their ids, the kept
-// ones count for all; one that it cannot have kept counts as one.
+// ones represent all; a trace that it cannot have kept counts as one.
 func TestUpstreamOfTraces(t *testing.T) {
 	t.Parallel()
 	const (

@@ -6,12 +6,12 @@ import (
 )
 
 // Sampler decides about events under one policy. It is immutable except for a cache,
-// and safe for concurrent use. A changed policy is a new Sampler.
+// and safe for concurrent use. A changed policy needs a new Sampler.
 type Sampler struct {
 	policy   policy
 	hash     hasher
 	revision string
-	// constant holds the rates when no condition reads a field; else nil.
+	// constant holds the rates if no condition reads a field; else it is nil.
 	constant *rates
 	table    *table // nil when constant is set
 }
@@ -19,8 +19,8 @@ type Sampler struct {
 // Decide returns the plan for an event whose body was decoded. It never changes
 // env and keeps no part of it.
 //
-// A feedback event needs no evaluator: its plan is one pick with the name
-// [eval.FeedbackEvaluator] and the index -1, always.
+// A feedback event needs no evaluator: its plan is always one pick with the name
+// [eval.FeedbackEvaluator] and the index -1.
 func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 	if env.Kind == event.KindUserFeedback {
 		return s.feedback(upstream(env.Tracestate, env.Trace.Lo))
@@ -41,8 +41,8 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 
 // DecideHeaders returns the plan for a message from its headers alone, as
 // [event.Event.Headers] writes them; it equals the plan that Decide returns for
-// the decoded body. It reports false when the body has to be decoded: the headers
-// carry no envelope, or an event of an unknown kind. It keeps no part of the
+// the decoded body. It reports false when the body has to be decoded, because the
+// headers carry no envelope or an unknown kind of event. It keeps no part of the
 // headers, and allocates nothing when no evaluator runs.
 func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	var view event.HeaderView
@@ -73,8 +73,8 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 }
 
 // Revision identifies the policy, evaluators included: equal configurations have
-// equal revisions, and any change that could change a plan changes it. It is
-// twelve hexadecimal digits.
+// equal revisions, and any change that could change a plan changes the revision. It
+// is twelve hexadecimal digits.
 func (s *Sampler) Revision() string { return s.revision }
 
 // plan picks the evaluators whose threshold is above n.
@@ -132,8 +132,8 @@ func (s *Sampler) ratesOfView(view *event.HeaderView) *rates {
 	return s.resolve(&dims, key, ok)
 }
 
-// resolve evaluates the conditions, and remembers the result under the key if
-// that is short enough.
+// resolve evaluates the conditions, and caches the result under the key if the key
+// is short enough.
 func (s *Sampler) resolve(d *event.Dims, key []byte, remember bool) *rates {
 	r := s.policy.resolve(d)
 	if remember {

@@ -10,7 +10,7 @@ import (
 	"github.com/evalworker/evalworker/sampler"
 )
 
-// kept counts how many of n traces each of the evaluators gets.
+// kept counts how many of n traces each evaluator gets.
 func kept(s *sampler.Sampler, ids func(i uint64) (event.TraceID, bool)) (n float64, counts map[string]float64) {
 	counts = map[string]float64{}
 	env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "same for all"}
@@ -69,7 +69,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// TestNested: what a smaller rate keeps, a larger one keeps too.
+// TestNested: a larger rate keeps everything that a smaller one keeps.
 func TestNested(t *testing.T) {
 	t.Parallel()
 	s := newSampler(t, sampler.DefaultConfig(), []sampler.Evaluator{{Name: "dear", Rate: new(0.01)}, {Name: "cheap", Rate: new(0.10)}})

@@ -93,8 +93,8 @@ func TestTableAgrees(t *testing.T) {
 	wg.Wait()
 }
 
-// TestTableKeepsWhatRepeats: a combination that was seen is looked up, fields
-// that no condition reads do not count, and what is too long is never kept.
+// TestTableKeepsWhatRepeats: a repeated combination is looked up, fields that no
+// condition reads do not count, and long values are never kept.
 func TestTableKeepsWhatRepeats(t *testing.T) {
 	t.Parallel()
 	s := mixed(t)

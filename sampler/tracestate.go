@@ -2,20 +2,20 @@ package sampler
 
 import "strings"
 
-// minUpstream is the smallest probability that is taken from a tracestate: that can
-// come from a browser, and one event must not outweigh all others.
+// minUpstream is the smallest probability that is believed from a tracestate: the
+// header can come from a browser, and one event must not outweigh all others.
 const minUpstream = 1e-6
 
 // upstream returns the probability with which a tracer kept the trace, from the
 // threshold in its tracestate: list member "ot", sub-key "th", one to fourteen
-// lower-case hexadecimal digits of which trailing zeros are left out. The
-// threshold T is one of rejection, so the probability is (2^56 - T) / 2^56
-// (OpenTelemetry specification, TraceState: Probability Sampling). It is 1 without
-// a threshold, and for one that is malformed or implausible.
+// lower-case hexadecimal digits of which trailing zeros are left out. T is a
+// rejection threshold, so the probability is (2^56 - T) / 2^56 (OpenTelemetry
+// specification, TraceState: Probability Sampling). It is 1 when the threshold is
+// absent, malformed or implausible.
 //
-// The tracer compared T with fourteen digits of randomness, the sub-key "rv" or
-// else the end of the trace id; trace is its lower half, 0 when it is not known. A
-// trace with digits below T was not kept, so such a threshold is implausible.
+// The tracer compared T with fourteen digits of randomness: the sub-key "rv", or
+// else the end of the trace id, of which trace is the lower half, 0 when unknown. A
+// trace whose digits are below T was not kept, so such a threshold is implausible.
 func upstream[T ~string | ~[]byte](tracestate T, trace uint64) float64 {
 	if len(tracestate) == 0 {
 		return 1
@@ -54,10 +54,10 @@ func subValue(value, key string) string {
 	return ""
 }
 
-// maxDigits is the number of hexadecimal digits of 56 bits.
+// maxDigits is the number of hexadecimal digits in 56 bits.
 const maxDigits = 14
 
-// parseThreshold reads a number of 56 bits whose trailing zeros may be left out.
+// parseThreshold parses a 56-bit number whose trailing zeros may be left out.
 func parseThreshold(s string) (n uint64, ok bool) {
 	if len(s) == 0 || len(s) > maxDigits {
 		return 0, false

@@ -6,8 +6,8 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// Outcome is how one evaluation ended. The numbers are those of the outcomes in
-// package eval, which this package does not import: a conversion translates.
+// Outcome is how one evaluation ended. The numbers equal those of the outcomes in
+// package eval, which this package does not import, so a conversion is enough.
 type Outcome uint8
 
 // The five outcomes. Only Pass and Fail are decided and enter a rate.
@@ -28,12 +28,12 @@ type Cell struct {
 	Fails         int64 `json:"fails"`
 	NotApplicable int64 `json:"not_applicable"`
 	CannotJudge   int64 `json:"cannot_judge"`
-	// Unweighted counts the decided verdicts that came without a usable probability.
-	// They are in Passes and Fails, but not in the sums and the rate.
+	// Unweighted counts the decided verdicts without a usable probability. They are
+	// in Passes and Fails, but not in the sums and the rate.
 	Unweighted int64 `json:"unweighted"`
 
 	// Sums over the decided verdicts, with w = 1/p: of w, of w*w, and of both over
-	// the passes alone.
+	// only the passes.
 	Weight            float64 `json:"weight"`
 	WeightSquared     float64 `json:"weight_squared"`
 	PassWeight        float64 `json:"pass_weight"`
@@ -115,19 +115,19 @@ func (c Cell) PassRate() (rate, low, high float64, ok bool) {
 	return rate, low, high, true
 }
 
-// EffectiveSize returns the number of equally weighted verdicts that would tell as
-// much about the pass rate as these do; 0 when there are none.
+// EffectiveSize returns the number of equally weighted verdicts with as much
+// information about the pass rate as these; 0 when there are none.
 //
-// It begins with sum(w)^2 / sum(w*w) (L. Kish, Survey Sampling, 1965), which
-// assumes that weights have nothing to do with outcomes. Rules that keep all of
-// some traffic and little of the rest break that assumption. Where the
-// linearised variance of the Hajek estimate,
+// It starts from sum(w)^2 / sum(w*w) (L. Kish, Survey Sampling, 1965), which
+// assumes that weights and outcomes are independent. Rules that keep all of some
+// traffic and little of the rest break that assumption. Where the linearised
+// variance of the Hajek estimate,
 //
 //	V = sum(w*w * (y-r)^2) / sum(w)^2,
 //
-// is larger than Kish's size implies, the size is what V implies instead:
-// r(1-r)/V. The smaller of the two is taken, because V alone, estimated from a
-// handful of failures, is sometimes far too small.
+// is larger than Kish's size implies, the size is r(1-r)/V instead, as V implies.
+// It is the smaller of the two, because V alone, estimated from a handful of
+// failures, is sometimes far too small.
 func (c Cell) EffectiveSize() float64 {
 	if c.Weight <= 0 {
 		return 0
@@ -139,8 +139,8 @@ func (c Cell) rate() float64 { return min(max(c.PassWeight/c.Weight, 0), 1) }
 
 func (c Cell) kish() float64 { return c.Weight * c.Weight / c.WeightSquared }
 
-// variances returns V, and what V would be if weights and outcomes were
-// independent, both times sum(w)^2.
+// variances returns V, and the value of V if weights and outcomes were independent,
+// both times sum(w)^2.
 func (c Cell) variances() (actual, independent float64) {
 	r := c.rate()
 	fails := max(c.WeightSquared-c.PassWeightSquared, 0)
@@ -156,7 +156,7 @@ func (c Cell) inflation() float64 {
 	return actual / independent
 }
 
-// valid reports whether the numbers could be those of a series of verdicts.
+// valid reports whether a series of verdicts could have produced the numbers.
 func (c Cell) valid() bool {
 	for _, n := range []int64{c.Errors, c.Passes, c.Fails, c.NotApplicable, c.CannotJudge, c.Unweighted, c.Decided()} {
 		if n < 0 || n > 1<<53 {
@@ -174,14 +174,14 @@ func (c Cell) valid() bool {
 	}
 	const slack = 1 + 1e-6 // sums are rounded
 	mean := c.Weight / decided
-	return mean*slack >= 1 && mean <= c.WeightSquared/c.Weight*slack && // Cauchy and Schwarz
+	return mean*slack >= 1 && mean <= c.WeightSquared/c.Weight*slack && // by Cauchy and Schwarz
 		c.PassWeight <= c.Weight*slack && c.PassWeightSquared <= c.WeightSquared*slack
 }
 
-// confidence of all intervals, two-sided.
+// confidence is the two-sided confidence of all intervals.
 const confidence = 0.95
 
-// z returns the normal quantile of confidence: 1.95996.
+// z returns the normal quantile for confidence: 1.95996.
 func z() float64 { return mathext.NormalQuantile(1 - (1-confidence)/2) }
 
 // wilson returns the score interval of a rate seen in n trials; n need not be whole.
@@ -193,9 +193,9 @@ func wilson(rate, n float64) (low, high float64) {
 	return min(max(center-half, 0), rate), max(min(center+half, 1), rate)
 }
 
-// Difference estimates by how much the pass rate of a exceeds that of b, negative
-// when a is worse, with a 95 % interval made of both Wilson intervals
-// (R. G. Newcombe, 1998, method 10). It reports false when either is unknown.
+// Difference estimates the pass rate of a minus the pass rate of b, with a 95 %
+// interval from both Wilson intervals (R. G. Newcombe, 1998, method 10). It reports
+// false when either is unknown.
 func Difference(a, b Cell) (difference, low, high float64, ok bool) {
 	ra, lowA, highA, okA := a.PassRate()
 	rb, lowB, highB, okB := b.PassRate()

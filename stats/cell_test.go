@@ -26,8 +26,8 @@ func cellOf(passes, fails int, p float64) stats.Cell {
 	return c
 }
 
-// TestOutcomesFollowEval: the numbers are those of package eval, so that a
-// conversion translates.
+// TestOutcomesFollowEval: the numbers equal those of package eval, so that a
+// conversion is enough.
 func TestOutcomesFollowEval(t *testing.T) {
 	t.Parallel()
 	pairs := map[eval.Outcome]stats.Outcome{

@@ -7,7 +7,7 @@ import (
 	"github.com/evalworker/evalworker/stats"
 )
 
-// stratum is traffic that a rule sets apart.
+// stratum is the traffic of one sampling rule.
 type stratum struct {
 	share       float64 // of all events
 	fails       float64 // probability of a failure
@@ -38,8 +38,8 @@ func sample(r *rand.Rand, events int, strata []stratum) stats.Cell {
 	return c
 }
 
-// TestCoverage: the interval holds the true rate about as often as it says,
-// whatever the sampling rules have to do with failing.
+// TestCoverage: the interval contains the true rate about as often as it promises,
+// however sampling rules and failures are related.
 func TestCoverage(t *testing.T) {
 	t.Parallel()
 	const runs = 2000

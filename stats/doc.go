@@ -1,7 +1,7 @@
 // Package stats turns sampled verdicts into rates that account for the sampling:
-// weighted estimates, their intervals, and a test whether one prompt version fails
-// more often than the others. It is pure: no I/O, no clock and no random source,
-// and it imports no other package of ours.
+// weighted estimates, their intervals, and a test of whether one prompt version
+// fails more often than the others. It is pure: no I/O, no clock and no random
+// source, and it imports no other package of ours.
 //
 // # What is kept
 //
@@ -12,29 +12,29 @@
 //
 // # What is estimated
 //
-// A verdict that was sampled with probability p stands for w = 1/p events. The
-// pass rate is the Hajek estimate, sum(w*y) / sum(w) over the decided verdicts:
-// the rate among all events, not only among the sampled ones. Errors,
-// not_applicable and cannot_judge are counted and do not enter the rate.
+// A verdict that was sampled with probability p represents w = 1/p events. The pass
+// rate is the Hajek estimate, sum(w*y) / sum(w) over the decided verdicts: the rate
+// among all events, not only among the sampled ones. Errors, not_applicable and
+// cannot_judge are counted but do not enter the rate.
 //
-// Weights cost precision. n verdicts with unequal weights tell as much as
+// Weights cost precision. n verdicts with unequal weights have the information of
 // [Cell.EffectiveSize] verdicts with equal ones, and that size enters Wilson's
 // interval ([Cell.PassRate]) and the test ([Worse]). With equal weights it is n,
-// and the methods are the textbook's.
+// and the methods are those of textbooks.
 //
 // # What is compared
 //
-// [Regressions] tests of each version whether it fails more often than the other
-// versions of the same prompt. It avoids false alarms: the test is exact for equal
-// weights however few the failures, p-values are adjusted for the number of
-// comparisons, and a version has to be worse than most of the others, so that
-// neither a broken nor an unusually good neighbour makes a healthy one suspect.
+// [Regressions] tests whether a version fails more often than the other versions of
+// the same prompt. It avoids false alarms: the test is exact for equal weights
+// however few the failures, p-values are adjusted for the number of comparisons,
+// and a version has to be worse than most of the others, so that neither a broken
+// nor an unusually good neighbour makes a healthy one suspect.
 //
 // # What this package does not claim
 //
-// Rates are of the evaluators' verdicts and include a judge's mistakes. Versions
+// Rates describe the evaluators' verdicts, including a judge's mistakes. Versions
 // are compared as if their events were exchangeable: a version that serves only
-// hard requests looks worse, and is, on those. A p-value is valid for one look at
-// the data: looking at the same growing table every minute raises more false
-// alarms than alpha says.
+// hard requests looks worse, and on those it is. A p-value is valid for one look at
+// the data: testing the same growing table every minute raises more false alarms
+// than alpha promises.
 package stats

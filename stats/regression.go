@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// DefaultAlpha is the probability with which [Regressions] reports anything on a
+// DefaultAlpha bounds the probability that [Regressions] reports anything on a
 // table without a regression.
 const DefaultAlpha = 0.01
 
@@ -13,7 +13,7 @@ const DefaultAlpha = 0.01
 // prompt.
 type Regression struct {
 	PromptName    string `json:"prompt_name"`
-	PromptVersion string `json:"prompt_version"` // may be empty: events that named none
+	PromptVersion string `json:"prompt_version"` // empty for events without one
 	Eval          string `json:"eval"`
 
 	Rate     float64 `json:"rate"`     // pass rate of the version
@@ -25,23 +25,23 @@ type Regression struct {
 	High       float64 `json:"high"`
 	// PValue is adjusted for all comparisons that were made.
 	PValue float64 `json:"p_value"`
-	// Decided verdicts on either side, unweighted.
+	// Numbers of decided verdicts on either side, unweighted.
 	Decided         int64 `json:"decided"`
 	BaselineDecided int64 `json:"baseline_decided"`
 }
 
-// Regressions returns the versions that the same evaluator fails more often than
-// the other versions of the same prompt, the surest first. The probability of any
-// false report on the whole table is at most alpha; an alpha outside of (0,1) means
-// [DefaultAlpha]. Comparisons in which a side has fewer than [MinDecided] decided
-// verdicts are left out.
+// Regressions returns the versions that an evaluator fails more often than the
+// other versions of the same prompt, in ascending order of p-value. The probability
+// of any false report on the whole table is at most alpha; an alpha outside of
+// (0,1) means [DefaultAlpha]. Comparisons in which a side has fewer than
+// [MinDecided] decided verdicts are left out.
 //
 // A version is reported when it is worse by [Worse] than all others pooled, and
 // worse than more than half of the others that have enough verdicts for a
-// comparison of their own. The second test is for one version that is much better
-// than the rest: it lifts the pool, and every ordinary version would look like a
-// regression. (A much worse version lowers the pool, which accuses no other.) With
-// two versions both tests are the same.
+// comparison of their own. The second test is needed when one version is much
+// better than the rest: it lifts the pool, and every ordinary version would look
+// like a regression. (A much worse version lowers the pool, which makes no other
+// look worse.) With two versions both tests are the same.
 //
 // "Worse than at least u of k others" has the p-value (k-u+1) * p(u), where p(u) is
 // the u-th smallest (Y. Benjamini and R. Heller, 2008). The larger p-value of the
@@ -83,10 +83,10 @@ func groups(t *Table) [][]row {
 }
 
 // compareGroup compares each version of a group with the others. P-values are not
-// adjusted yet, and those above alpha are of the first test alone: the second
+// adjusted yet; those above alpha come from the first test only, because the second
 // could only raise them.
 func compareGroup(group []row, alpha float64) []Regression {
-	// after[i] pools the versions from i on; before pools those in front of i.
+	// after[i] pools the versions from i on; before pools those that precede i.
 	after := make([]Cell, len(group)+1)
 	for i := len(group) - 1; i >= 0; i-- {
 		after[i] = after[i+1]
@@ -115,8 +115,8 @@ func compareGroup(group []row, alpha float64) []Regression {
 	return out
 }
 
-// worseOneByOne returns the p-values of version i against each of the others that
-// has enough verdicts.
+// worseOneByOne returns the p-values of version i against each other version with
+// enough verdicts.
 func worseOneByOne(group []row, i int) []float64 {
 	var ps []float64
 	for j := range group {
@@ -139,7 +139,7 @@ func worseThanMost(ps []float64) float64 {
 	return min(1, float64(k-u+1)*ps[u-1])
 }
 
-// holm adjusts p-values, which are in ascending order.
+// holm adjusts p-values, which are in ascending order, by Holm's method.
 func holm(rs []Regression) {
 	var least float64
 	for i := range rs {

@@ -100,8 +100,8 @@ func TestNoFalseAlarms(t *testing.T) {
 	}
 }
 
-// TestPower: invalid JSON rising from 1.1 % to 6.8 % is seen in 667 events a
-// version, and nearly as often when a judge sees one event in two.
+// TestPower: a rise of invalid JSON from 1.1 % to 6.8 % is detected in 667 events
+// per version, and nearly as often when a judge sees one event in two.
 func TestPower(t *testing.T) {
 	t.Parallel()
 	const runs = 1000
@@ -138,7 +138,7 @@ func TestPower(t *testing.T) {
 	}
 }
 
-// put adds a version with exactly these verdicts, each seen with probability 1.
+// put adds a version with exactly these verdicts, each sampled with probability 1.
 func put(t *stats.Table, prompt, version, eval string, passes, fails int) {
 	t.Put(stats.Key{PromptName: prompt, PromptVersion: version, Eval: eval}, cellOf(passes, fails, 1))
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Key names a series of verdicts. Versions are compared within one PromptName
-// and one Eval. Every part may be empty, which is a value like any other.
+// and one Eval. Every part may be empty, which is an ordinary value.
 type Key struct {
 	PromptName    string `json:"prompt_name"`
 	PromptVersion string `json:"prompt_version"`
@@ -22,17 +22,17 @@ func (k Key) compare(o Key) int {
 	return cmp.Or(cmp.Compare(k.PromptName, o.PromptName), cmp.Compare(k.Eval, o.Eval), cmp.Compare(k.PromptVersion, o.PromptVersion))
 }
 
-// Other is the prompt and the version of verdicts that were added to a full table.
-// It is left out of comparisons.
+// Other replaces the prompt and the version of verdicts that were added to a full
+// table. Comparisons ignore it.
 const Other = "(other)"
 
-// maxKeys bounds a table, at about 200 bytes a key. Only an id in the place of a
-// version makes so many keys.
+// maxKeys bounds a table, at about 200 bytes per key. Only ids in place of versions
+// make so many keys.
 const maxKeys = 10_000
 
 // Table holds cells by key. The zero value is empty. It is safe for concurrent use.
-// A table of 10,000 keys counts verdicts of further ones under the key
-// {Other, Other, Eval}, so that totals stay right.
+// A table with 10,000 keys counts verdicts of further keys under {Other, Other,
+// Eval}, so that totals stay right.
 type Table struct {
 	mu    sync.Mutex
 	cells map[Key]*Cell // guarded by mu
@@ -54,12 +54,13 @@ func (t *Table) Put(k Key, c Cell) {
 
 // Merge merges all cells of another table.
 func (t *Table) Merge(o *Table) {
-	for k, c := range o.All() { // a copy: the two locks are never held together
+	for k, c := range o.All() { // All copies, so the two locks are never held together
 		t.Put(k, c)
 	}
 }
 
-// cell returns the cell to count into. The caller holds mu.
+// cell returns the cell for a key, or the one for Other in a full table. The caller
+// holds mu.
 func (t *Table) cell(k Key) *Cell {
 	c, ok := t.cells[k]
 	if !ok && len(t.cells) >= maxKeys {
@@ -76,7 +77,7 @@ func (t *Table) cell(k Key) *Cell {
 	return c
 }
 
-// Cell returns a copy of the cell under a key; the empty cell when there is none.
+// Cell returns a copy of the cell under a key, or an empty cell.
 func (t *Table) Cell(k Key) Cell {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -93,7 +94,7 @@ func (t *Table) Len() int {
 	return len(t.cells)
 }
 
-// All returns the cells as they are now, ordered by prompt, evaluator and version.
+// All returns a copy of the cells, ordered by prompt, evaluator and version.
 func (t *Table) All() iter.Seq2[Key, Cell] {
 	t.mu.Lock()
 	copied := make(map[Key]Cell, len(t.cells))
@@ -111,14 +112,14 @@ func (t *Table) All() iter.Seq2[Key, Cell] {
 	}
 }
 
-// row is a key with its cell, flat.
+// row is a key and its cell, as one flat JSON object.
 type row struct {
 	Key
 	Cell
 }
 
-// MarshalJSON returns a list of rows, a key's fields beside its cell's, in the
-// order of All.
+// MarshalJSON returns a list of rows, each with the fields of a key and its cell,
+// in the order of All.
 func (t *Table) MarshalJSON() ([]byte, error) {
 	rows := []row{}
 	for k, c := range t.All() {

@@ -3,22 +3,22 @@ package stats
 import "math"
 
 // MinDecided is the number of decided verdicts that each side of a comparison
-// needs. The test would be valid with fewer, but could show little, and every
-// comparison costs the others some power.
+// needs. With fewer the test would be valid but find little, and every comparison
+// costs the others some power.
 const MinDecided = 30
 
 // Worse returns the one-sided p-value of the hypothesis that a passes at least as
-// often as b: small when a fails more often than chance explains. It reports false
-// when a side has fewer than [MinDecided] decided verdicts.
+// often as b. It is small when a fails more often than chance explains. It reports
+// false when a side has fewer than [MinDecided] decided verdicts.
 //
 // It is Fisher's exact test, which holds however rare failures are, on effective
 // counts: each side enters with its effective size and its weighted rate, as in
 // the correction of J. N. K. Rao and A. J. Scott (1992) for clustered counts.
 // With equal weights on each side the counts are the real ones and the test is
 // exact. With unequal weights they are rounded in favour of a. The factor by which
-// the rate varies more than Kish's size says is taken from each side or from both
-// together, whichever is more: a side that happened to see no failure of large
-// weight underestimates its own variance.
+// a rate's variance exceeds Kish's is estimated for each side and for both
+// together, and the larger one counts: a side that happened to see no failure of
+// large weight underestimates its own variance.
 func Worse(a, b Cell) (p float64, ok bool) {
 	if a.Decided() < MinDecided || b.Decided() < MinDecided {
 		return 1, false
@@ -31,8 +31,8 @@ func Worse(a, b Cell) (p float64, ok bool) {
 	return hypergeometricTail(fa, na, min(fb, nb), nb), true
 }
 
-// commonInflation returns Cell.inflation for two cells together, each in units of
-// its own mean weight so that the more thinly sampled one does not drown the other.
+// commonInflation returns Cell.inflation of cells together, each in units of its
+// own mean weight, so that the more thinly sampled one does not dominate.
 func commonInflation(cells ...Cell) float64 {
 	var actual, independent float64
 	for _, c := range cells {
@@ -47,7 +47,8 @@ func commonInflation(cells ...Cell) float64 {
 	return actual / independent
 }
 
-// effective returns the cell's failures and verdicts in equally weighted ones.
+// effective returns the cell's failures and verdicts as numbers of equally weighted
+// ones.
 func (c Cell) effective(common float64) (fails, size float64) {
 	size = c.kish() / max(1, c.inflation(), common)
 	return (1 - c.rate()) * size, size
@@ -59,16 +60,16 @@ const slack = 1e-6
 func roundDown(x float64) float64 { return math.Floor(x + slack) }
 func roundUp(x float64) float64   { return math.Ceil(x - slack) }
 
-// hypergeometricTail returns the probability that, of fa+fb failures among na+nb
-// verdicts, at least fa are among the first na when all are dealt out at random.
+// hypergeometricTail returns the probability that, of fa+fb failures randomly
+// distributed over na+nb verdicts, at least fa are among the first na.
 func hypergeometricTail(fa, na, fb, nb float64) float64 {
 	fails, all := fa+fb, na+nb
 	least := max(0, fails-nb)
 	if fa <= least {
 		return 1
 	}
-	// Each term follows from the previous one by a ratio. Beyond the mode terms fall
-	// faster and faster, so the sum ends when a term no longer counts.
+	// Each term is the previous one times a ratio. Beyond the mode terms shrink
+	// ever faster, so the sum ends when a term is negligible.
 	most := min(fails, na)
 	mode := math.Floor((fails + 1) * (na + 1) / (all + 2))
 	log := logChoose(fails, fa) + logChoose(all-fails, na-fa) - logChoose(all, na)
@@ -79,13 +80,13 @@ func hypergeometricTail(fa, na, fb, nb float64) float64 {
 	return min(1, sumFrom(fa, log, most, 1, fails, na, all))
 }
 
-// ratio returns the probability of k+1 over that of k.
+// ratio returns the probability of k+1 failures divided by the probability of k.
 func ratio(k, fails, na, all float64) float64 {
 	return (fails - k) * (na - k) / ((k + 1) * (all - fails - na + k + 1))
 }
 
-// sumFrom adds probabilities from that of k, whose logarithm is log, in steps of +1
-// or -1 up to end.
+// sumFrom adds the probabilities of k, whose logarithm is log, and of the following
+// numbers, in steps of +1 or -1 up to end.
 func sumFrom(k, log, end, step, fails, na, all float64) float64 {
 	term := math.Exp(log)
 	sum := term

@@ -12,11 +12,11 @@ import (
 // errLocked says that another process, or another Store of this one, holds a lock.
 var errLocked = errors.New("taken")
 
-// Claim reserves the store for this worker until Close, or until the process ends in
-// whatever way. A second worker on one SQLite file is refused, because the two would
-// keep each other waiting. Other processes may still read, and write now and then, as
-// a command does. A PostgreSQL store takes any number of workers, and a store in memory
-// is visible to no other process, so both have nothing to claim.
+// Claim reserves the store for this worker until Close or the end of the process,
+// even a crash. It fails for a second worker on one SQLite file, because the two
+// would keep each other waiting. Other processes may still read, and write
+// occasionally, as commands do. A PostgreSQL store admits any number of workers,
+// and no other process sees a store in memory, so for both Claim does nothing.
 func (s *Store) Claim() error {
 	if !s.cfg.claimable() || s.claim != nil {
 		return nil
@@ -28,7 +28,7 @@ func (s *Store) Claim() error {
 	}
 	s.claim = f
 	if err := f.Truncate(0); err == nil {
-		_, _ = fmt.Fprintln(f, os.Getpid()) // for people
+		_, _ = fmt.Fprintln(f, os.Getpid()) // for a person to read
 	}
 	return nil
 }
@@ -46,19 +46,19 @@ func Claimed(cfg Config) error {
 		return err
 	}
 	if err == nil {
-		_ = f.Close() // which unlocks it
+		_ = f.Close() // closing unlocks it
 	}
 	return nil
 }
 
-// claimable reports whether the store is a file, which one worker can have.
+// claimable reports whether the store is a file, which only one worker may use.
 func (c Config) claimable() bool { return !c.Remote() && c.file() != memoryFile }
 
-// openLocked opens and locks the file that stands for a claim on the store's file.
+// openLocked opens and locks the lock file beside the store's file.
 func (c Config) openLocked(flags int) (*os.File, error) {
 	path := c.file()
 	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // two names of one file are one file
+		path = target // two links to one file share a claim
 	}
 	// A file of its own: a lock on the database would get in the way of SQLite's locks.
 	f, err := os.OpenFile(path+".lock", flags, 0o600) //nolint:gosec // the path is the operator's
@@ -77,7 +77,7 @@ func (c Config) openLocked(flags int) (*os.File, error) {
 	return f, nil
 }
 
-// claimError says which process has claimed a file, if its lock file says so.
+// claimError names the process that has claimed a file, if the lock file does.
 type claimError struct{ url, holder string }
 
 func (e *claimError) Error() string {

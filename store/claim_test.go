@@ -14,8 +14,8 @@ import (
 // claimStore names the file that TestClaim's victim claims until it is killed.
 const claimStore = "EVALWORKER_TEST_CLAIM_STORE"
 
-// TestClaim: one worker has a file, by whatever name, for as long as it lives and not
-// longer. Other processes may read it, and write now and then.
+// TestClaim: one worker has a file, under any name, exactly as long as it lives.
+// Other processes may read it, and write occasionally.
 func TestClaim(t *testing.T) {
 	if path := os.Getenv(claimStore); path != "" {
 		if err := open(t, config(path)).Claim(); err != nil {

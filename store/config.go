@@ -12,21 +12,22 @@ import (
 // Config says where the database is and how it is used.
 type Config struct {
 	// URL of the store: sqlite:FILE, sqlite::memory: for one that ends with the
-	// process, or postgres://USER@HOST/DATABASE for one that workers share. What the
-	// last leaves out is taken from PostgreSQL's own variables (PGPASSWORD, PGSSLMODE).
+	// process, or postgres://USER@HOST/DATABASE for one that workers share. Parts
+	// that a postgres URL omits come from PostgreSQL's own variables (PGPASSWORD,
+	// PGSSLMODE).
 	URL string `yaml:"url" doc:"Database: sqlite:FILE for one worker, postgres://USER@HOST/DATABASE for a fleet."`
 	// Password for PostgreSQL; it takes precedence over one in the URL.
 	Password secret.String `yaml:"password" doc:"Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass."`
-	// PasswordFile holds the password. Whatever loads the configuration reads it into
-	// Password.
-	PasswordFile string `yaml:"password_file" doc:"File that holds the password, relative to this file, which then may hold none itself."`
+	// PasswordFile holds the password. The loader of the configuration reads it
+	// into Password.
+	PasswordFile string `yaml:"password_file" doc:"File that holds the password, relative to this file; password must then be empty."`
 	// MaxConnections bounds the connections of one process to PostgreSQL, 1 to 1000.
 	MaxConnections int `yaml:"max_connections" doc:"Connections of one worker to PostgreSQL."`
 	// ConnectionLifetime bounds the life of a connection to PostgreSQL, so that
 	// workers return to the primary after a failover.
-	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is made anew, as after a failover."`
+	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is replaced, so that workers follow a failover."`
 	// MaxExemplars bounds the requests that package datasets keeps of one case, 1 to 1000.
-	MaxExemplars int `yaml:"max_exemplars" doc:"Requests kept of failures that are alike."`
+	MaxExemplars int `yaml:"max_exemplars" doc:"Requests kept of one case, that is, of similar failures."`
 	// Timeout bounds one write, each statement of it, and an attempt to connect.
 	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for one attempt to connect."`
 }
@@ -40,11 +41,11 @@ func DefaultConfig() Config {
 }
 
 const (
-	sqliteScheme = "sqlite:"  // begins the URL of a SQLite store
-	memoryFile   = ":memory:" // of a store that ends with its Store
+	sqliteScheme = "sqlite:"  // prefix of a SQLite store's URL
+	memoryFile   = ":memory:" // a store that exists only as long as its Store
 )
 
-// Bounds of the configuration. The exemplars of a case are read all at once.
+// Bounds of the configuration. All exemplars of a case are read at once.
 const (
 	maxExemplars   = 1000
 	maxConnections = 1000

@@ -11,7 +11,7 @@ import (
 )
 
 // TestConfigFaults: each fault has the path of its key, and none quotes a password,
-// wherever it stands.
+// wherever it is.
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
 	const canary = "canary"

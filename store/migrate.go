@@ -12,8 +12,8 @@ import (
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// migrate brings tables up to date. The caller makes sure that no other process does
-// so at the same moment, or tries again.
+// migrate brings tables up to date. The caller ensures that no other process does
+// so at the same time, or tries again.
 func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder Dialect) error {
 	dir, err := fs.Sub(migrations, "migrations/"+string(folder))
 	if err != nil {
@@ -30,7 +30,7 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder Dial
 	case has > wants:
 		return errNewer
 	case has == wants:
-		return nil // and nothing is written, so that a reader does not disturb the worker
+		return nil // write nothing, so that a reader does not disturb the worker
 	}
 	_, err = p.Up(ctx)
 	return err

@@ -16,11 +16,11 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// postgres is a database on a server, which workers share.
+// postgres is the engine of a database on a server, which workers share.
 type postgres struct{ cfg Config }
 
-// migrateTimeout bounds the wait for a worker that changes the tables, and the
-// change itself.
+// migrateTimeout bounds the wait for another worker's migration and the migration
+// itself.
 const migrateTimeout = 5 * time.Minute
 
 // migrateLock is the number of the advisory lock under which tables are changed:
@@ -70,13 +70,13 @@ func (p *postgres) migrate(ctx context.Context, create bool) (err error) {
 			return err
 		}
 		if !exists {
-			return fmt.Errorf("%w: a worker, or evalworker eval, makes it; name another with --store or --config", ErrNoStore)
+			return fmt.Errorf("%w: a worker, or evalworker eval, creates it; name another with --store or --config", ErrNoStore)
 		}
 	}
 	migrateCtx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
-	// This waits, where goose's own lock would ask again each second. The lock ends with
-	// the connection, whatever happens to this process.
+	// This blocks until the lock is free, where goose's own lock would poll each
+	// second. The lock ends with the connection, whatever happens to this process.
 	if _, err := conn.ExecContext(migrateCtx, `SELECT pg_advisory_lock($1)`, int64(migrateLock)); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *postgres) migrate(ctx context.Context, create bool) (err error) {
 }
 
 // openPool returns a pool of connections on which a statement may take up to timeout.
-// Rows that a hanging worker has locked are free again after that time.
+// Rows that a hanging worker has locked are released after that time.
 func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(p.cfg.URL)
 	if err != nil {
@@ -105,13 +105,13 @@ func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
 	session := "SET statement_timeout = " + ms + "; SET idle_in_transaction_session_timeout = " + ms +
 		"; SET default_transaction_isolation = 'read committed'"
 	return stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // poolers refuse these as startup parameters
+		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // poolers reject these as startup parameters
 		return err
 	})), nil
 }
 
 // Codes of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-// Two characters stand for a class of codes.
+// Two characters denote a class of codes.
 const (
 	classData          = "22"
 	classIntegrity     = "23"
@@ -147,14 +147,14 @@ func inClass(code string, classes ...string) bool {
 	return false
 }
 
-// final reports whether trying again cannot help: the server has answered, and
-// a person has to change something.
+// final reports whether a retry cannot help: the server has answered, and a person
+// has to change something.
 func final(err error) bool {
 	return errors.Is(err, ErrNoStore) || errors.Is(err, errNewer) || untrusted(err) ||
 		inClass(sqlState(err), classAuthorization, codeNoDatabase, codeNoSchema, classSyntax, classUnsupported, classData)
 }
 
-// untrusted reports whether the server's certificate could not be verified.
+// untrusted reports whether verifying the server's certificate failed.
 func untrusted(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	return ok
@@ -169,11 +169,11 @@ func (p *postgres) explain(err error) error {
 	case inClass(code, classAuthorization):
 		return fmt.Errorf("the server refuses the user or its password: see store.url and store.password_file: %w", singleLineError{err})
 	case code == codeNoDatabase:
-		return fmt.Errorf("the server has no such database: make it, or name another in store.url: %w", singleLineError{err})
+		return fmt.Errorf("the server has no such database: create it, or name another in store.url: %w", singleLineError{err})
 	case code == codeForbidden || code == codeNoSchema:
-		return fmt.Errorf("the user may not make or use tables there: let it own the database or its schema: %w", singleLineError{err})
+		return fmt.Errorf("the user may not create or use tables there: make it the owner of the database or its schema: %w", singleLineError{err})
 	case code == codeOnlyReads:
-		return fmt.Errorf("the server only reads: name the primary in store.url: %w", singleLineError{err})
+		return fmt.Errorf("the server is read-only: name the primary in store.url: %w", singleLineError{err})
 	case code == codeDiskFull:
 		return fmt.Errorf("the server has no space left: %w", singleLineError{err})
 	case code == codeTooMany:
@@ -184,8 +184,8 @@ func (p *postgres) explain(err error) error {
 	return singleLineError{err}
 }
 
-// general reports whether an error concerns the whole store: all do, except those
-// about values that the server does not accept.
+// general reports whether an error concerns the whole store: all errors do, except
+// those about values that the server does not accept.
 func (p *postgres) general(err error) bool {
 	return !inClass(sqlState(err), classData, classIntegrity, classLimit)
 }
@@ -200,5 +200,4 @@ type singleLineError struct{ error }
 // Error returns the text with each run of white space replaced by one space.
 func (e singleLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
 
-// Unwrap returns the error itself.
 func (e singleLineError) Unwrap() error { return e.error }

@@ -10,8 +10,8 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// TestPostgresErrors: what a person has to mend is reported at once and on one line;
-// what passes by itself is ErrUnavailable. No error has the password.
+// TestPostgresErrors: an error that a person has to fix is reported at once and on
+// one line; a temporary one is ErrUnavailable. No error has the password.
 func TestPostgresErrors(t *testing.T) {
 	t.Parallel()
 	good := onPostgres(t)
@@ -56,7 +56,7 @@ func TestPostgresErrors(t *testing.T) {
 	}
 }
 
-// TestPostgresPassword: the password in the URL, and the same one beside it.
+// TestPostgresPassword: the password in the URL, and the same one in its own key.
 func TestPostgresPassword(t *testing.T) {
 	t.Parallel()
 	inURL := onPostgres(t)

@@ -15,8 +15,8 @@ const (
 	PostgreSQL Dialect = "postgres"
 )
 
-// Querier is what [Query] reads: a [Store], or a [Tx] for what its own transaction
-// has changed.
+// Querier is a source for [Query]: a [Store], or a [Tx], which also sees its own
+// changes.
 type Querier interface {
 	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
@@ -26,8 +26,8 @@ type Row interface {
 	Scan(dest ...any) error
 }
 
-// Query returns what scan makes of each row of a query. The result is never nil
-// without an error.
+// Query returns the result of scan for each row of a query. It is never nil without
+// an error.
 func Query[T any](ctx context.Context, q Querier, scan func(Row) (T, error), query string, args ...any) (_ []T, err error) {
 	rows, err := q.query(ctx, query, args...)
 	if err != nil {
@@ -57,9 +57,9 @@ func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows
 type Tx struct {
 	tx      *sql.Tx
 	dialect Dialect
-	// prepared holds each statement that has been used. For SQLite preparing is half
-	// of the work; nil for PostgreSQL, whose driver does the same. The statements end
-	// with the transaction.
+	// prepared caches the statements that have been used, because for SQLite
+	// preparing is half of the work; nil for PostgreSQL, whose driver does the
+	// same. The statements end with the transaction.
 	prepared map[string]*sql.Stmt
 }
 
@@ -71,7 +71,7 @@ func newTx(tx *sql.Tx, dialect Dialect) *Tx {
 	return t
 }
 
-// Dialect returns the SQL that the transaction understands.
+// Dialect returns the SQL dialect of the database.
 func (t *Tx) Dialect() Dialect { return t.dialect }
 
 // Exec executes a statement and returns the number of rows that it changed.
@@ -103,7 +103,7 @@ func (t *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 	return t.tx.QueryContext(ctx, query, args...)
 }
 
-// prepare returns a prepared statement, or nil where there is no need for one.
+// prepare returns a prepared statement, or nil where none is needed.
 func (t *Tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if t.prepared == nil {
 		return nil, nil

@@ -10,11 +10,11 @@ import (
 type table struct {
 	name string
 	key  string // columns of the primary key
-	age  string // column by which Prune deletes, in milliseconds since 1970; "": kept
+	age  string // column by which Prune deletes, in milliseconds since 1970; "": never
 }
 
-// retention has a row for each table of the migrations. What refers to another
-// table stands above it.
+// retention has a row for each table of the migrations. A table that refers to
+// another one precedes it.
 func retention() []table {
 	return []table{
 		{"exemplars", "case_id, request_id", "seen"},
@@ -23,23 +23,22 @@ func retention() []table {
 	}
 }
 
-// pruneStep bounds the rows that one transaction deletes, so that a change that waits
-// meanwhile waits for milliseconds.
+// pruneStep bounds the rows that one transaction deletes, so that it delays other
+// changes by milliseconds only.
 const pruneStep = 2000
 
-// Prune deletes what is older than a time: requests that were kept as exemplars,
-// even the first of a case that goes on; occurrences, which are counted again
-// if they come once more; and cases that were not seen since. The count of a case
-// that stays does not change. It returns the number of rows deleted from each table.
-// After an error it may be called again.
+// Prune deletes rows older than a time: exemplars, even the first of a case that
+// still occurs; occurrences, which are counted again if they are offered again; and
+// cases not seen since. The count of a remaining case does not change. It returns the
+// number of rows deleted from each table. After an error it may be called again.
 func (s *Store) Prune(ctx context.Context, before time.Time) (map[string]int, error) {
 	deleted := map[string]int{}
 	for _, t := range retention() {
 		if t.age == "" {
 			continue
 		}
-		// The age is tested twice: a row that another worker has just renewed is locked,
-		// and no longer old when the lock is released.
+		// The age is tested twice: a row that another worker is just updating is
+		// locked, and no longer old when the lock is released.
 		query := fmt.Sprintf("DELETE FROM %[1]s WHERE %[3]s < $1 AND (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < $1 LIMIT %[4]d)", t.name, t.key, t.age, pruneStep)
 		for n := int64(pruneStep); n == pruneStep; {
 			err := s.Write(ctx, func(ctx context.Context, tx *Tx) (err error) {

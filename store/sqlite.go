@@ -17,7 +17,7 @@ import (
 	"github.com/evalworker/evalworker/internal/backoff"
 )
 
-// sqliteFile is a database in a file, or in memory.
+// sqliteFile is the engine of a database in a file, or in memory.
 type sqliteFile struct{ cfg Config }
 
 func (*sqliteFile) dialect() Dialect { return SQLite }
@@ -26,10 +26,10 @@ func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) 
 	path := f.cfg.file()
 	switch _, err := os.Stat(path); {
 	case !create && errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: a worker, or evalworker eval, makes it; name another with --store or --config", ErrNoStore)
+		return nil, fmt.Errorf("%w: a worker, or evalworker eval, creates it; name another with --store or --config", ErrNoStore)
 	case path != memoryFile:
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			return nil, fmt.Errorf("make its folder first: %w", err)
+			return nil, fmt.Errorf("create its folder first: %w", err)
 		}
 	}
 	if err := createPrivate(path); err != nil {
@@ -41,7 +41,7 @@ func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) 
 	}
 	db.SetMaxOpenConns(4) // one to write and three to read
 	if path == memoryFile {
-		db.SetMaxOpenConns(1) // each connection would have a database of its own
+		db.SetMaxOpenConns(1) // each further connection would get its own database
 	}
 	if err := f.migrate(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -49,8 +49,8 @@ func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) 
 	return db, nil
 }
 
-// migrateTries bounds how often a process tries to migrate that starts at the same
-// moment as another: SQLite has no lock that outlives a transaction.
+// migrateTries bounds the attempts to migrate when two processes start at the same
+// time: SQLite has no lock that outlives a transaction.
 const migrateTries = 5
 
 func (f *sqliteFile) migrate(ctx context.Context, db *sql.DB) error {
@@ -63,10 +63,11 @@ func (f *sqliteFile) migrate(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-// dsn returns the driver's name for a file. Readers do not wait for writers (WAL),
-// a second writer waits for its turn, a commit is on disk when it returns, and deleted
-// content is overwritten where that costs nothing. busy_timeout is 90 % of the store
-// timeout, so that SQLite reports "busy" before our own deadline hides it.
+// dsn returns the data source name for a file. With these settings readers do not
+// wait for writers (WAL), a second writer waits for its turn, a commit is on disk
+// when it returns, and deleted content is overwritten where that costs nothing.
+// busy_timeout is 90 % of the store timeout, so that SQLite reports "busy" before
+// our own deadline hides it.
 func dsn(path string, timeout time.Duration) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()*9/10), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(fast)",
@@ -74,8 +75,9 @@ func dsn(path string, timeout time.Duration) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-// createPrivate creates the file, if it does not exist, for its owner alone: it holds
-// what users wrote, if redacted. SQLite creates its other files with the same mode.
+// createPrivate creates the file, if it does not exist, with access for its owner
+// only, because it holds users' texts, even if redacted. SQLite creates its other
+// files with the same mode.
 func createPrivate(path string) error {
 	if path == memoryFile {
 		return nil
@@ -101,7 +103,7 @@ const (
 	codeNotADB   = 26
 )
 
-// resultCode returns the primary result code of an error of SQLite's, else 0.
+// resultCode returns the primary result code of a SQLite error, else 0.
 func resultCode(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() & 0xff
@@ -116,11 +118,11 @@ func (f *sqliteFile) explain(err error) error {
 	case codeFull:
 		return fmt.Errorf("no space is left: %w", err)
 	case codeReadOnly:
-		return fmt.Errorf("the file may only be read: give it, and its folder, to the worker's user: %w", err)
+		return fmt.Errorf("the file is read-only: make the worker's user the owner of it and its folder: %w", err)
 	case codeIOErr:
 		return fmt.Errorf("the disk fails: %w", err)
 	case codeNotADB:
-		return fmt.Errorf("the file is something else: name another: %w", err)
+		return fmt.Errorf("the file is not a SQLite database: name another: %w", err)
 	}
 	return err
 }
@@ -133,6 +135,6 @@ func (f *sqliteFile) general(err error) bool {
 	return false
 }
 
-// retryable is always false: a transaction takes the one write lock when it begins,
+// retryable returns false: a transaction takes the only write lock when it begins,
 // so no other one can interfere.
 func (f *sqliteFile) retryable(error) bool { return false }

@@ -31,19 +31,20 @@ type engine interface {
 	// connect opens the database and brings its tables up to date. Without create
 	// it creates no database and no tables, and returns ErrNoStore when there are none.
 	connect(ctx context.Context, create bool) (*sql.DB, error)
-	// explain adds to an error of the database what a person can do about it.
+	// explain adds a remedy to an error of the database.
 	explain(err error) error
-	// general reports whether an error concerns the whole store, and not one change.
+	// general reports whether an error concerns the whole store and not just one
+	// change.
 	general(err error) bool
 	// retryable reports whether the same transaction may succeed when it is tried again.
 	retryable(err error) bool
 }
 
 var (
-	// ErrNoStore says that a store that was to be read does not exist.
+	// ErrNoStore says that a store to be read does not exist.
 	ErrNoStore = errors.New("no such store")
 	// ErrUnavailable says that the database's server cannot be reached or is not
-	// working at the moment: trying again may help.
+	// working at the moment; a retry may help.
 	ErrUnavailable = errors.New("not reachable")
 )
 
@@ -54,8 +55,8 @@ var errNewer = errors.New("written by a newer evalworker: use that one, or name 
 // up to date. The caller must Close it.
 func Open(ctx context.Context, cfg Config) (*Store, error) { return open(ctx, cfg, true) }
 
-// OpenExisting opens a store in order to read it. When there is none, it creates
-// none and returns [ErrNoStore].
+// OpenExisting opens a store for reading. It never creates one: if there is none it
+// returns [ErrNoStore].
 func OpenExisting(ctx context.Context, cfg Config) (*Store, error) { return open(ctx, cfg, false) }
 
 func open(ctx context.Context, cfg Config, create bool) (*Store, error) {
@@ -70,8 +71,8 @@ func open(ctx context.Context, cfg Config, create bool) (*Store, error) {
 }
 
 // OpenLater returns a store that is not connected yet, for a caller that has to
-// outlast a database that is down. Until [Store.Connect] has succeeded, only Close may
-// be called. The caller must Close it.
+// start while the database is down. Until [Store.Connect] has succeeded, only Close
+// may be called. The caller must Close it.
 func OpenLater(cfg Config) (*Store, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)

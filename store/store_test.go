@@ -52,7 +52,7 @@ func onPostgres(t testing.TB) store.Config {
 	return cfg
 }
 
-// raw opens a database beside the Store.
+// raw opens a database with a second connection pool.
 func raw(t *testing.T, driver, name string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(driver, name)
@@ -134,7 +134,7 @@ func TestOpenErrors(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "none.db")); err == nil {
 		t.Error("reading created the store")
 	}
-	if _, err := store.Open(t.Context(), config(filepath.Join(dir, "no", "such", "folder.db"))); err == nil || !strings.Contains(err.Error(), "make its folder first") {
+	if _, err := store.Open(t.Context(), config(filepath.Join(dir, "no", "such", "folder.db"))); err == nil || !strings.Contains(err.Error(), "create its folder first") {
 		t.Errorf("in a folder that does not exist: %v", err)
 	}
 	garbage := filepath.Join(dir, "garbage.db")
@@ -178,7 +178,7 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// TestBeside: what another process may do to the file that a worker has open.
+// TestBeside: another process reads and writes the file that a worker has open.
 func TestBeside(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cases.db")
@@ -236,8 +236,8 @@ func limitConnections(t *testing.T, s *store.Store) (pragma func(string)) {
 	}
 }
 
-// TestDiskFull: without space a change is refused, in words, and nothing of it is
-// there; with space again it is made.
+// TestDiskFull: without space a change fails with a clear error and leaves nothing;
+// once there is space it succeeds.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	s := open(t, config(filepath.Join(t.TempDir(), "cases.db")))
@@ -256,12 +256,12 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestReadOnly: the error of a file that may only be read says so.
+// TestReadOnly: the error for a read-only file says so.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	s := open(t, config(filepath.Join(t.TempDir(), "cases.db")))
 	limitConnections(t, s)("query_only = 1") // also for root
-	if _, err := s.Prune(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "may only be read") {
+	if _, err := s.Prune(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "the file is read-only") {
 		t.Errorf("error %v", err)
 	}
 }

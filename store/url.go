@@ -12,7 +12,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/secret"
 )
 
-// exampleURL is the form of the URL of a store that workers share.
+// exampleURL shows the form of a URL for a store that workers share.
 const exampleURL = "postgres://USER@HOST/DATABASE"
 
 // Remote reports whether the store is on a server, where workers can share it.
@@ -48,7 +48,7 @@ func (c Config) validateServer() fault.List {
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil:
-		fs.Add("url", quoteURL(c.URL)+" cannot be read", "want "+exampleURL+", with what is no letter or digit written as %XX")
+		fs.Add("url", quoteURL(c.URL)+" cannot be read", "want "+exampleURL+", with characters other than letters and digits written as %XX")
 		return fs
 	case strings.Trim(u.Path, "/") == "" && u.Query().Get("dbname") == "" && u.Query().Get("database") == "":
 		fs.Add("url", quoteURL(c.URL)+" names no database", "want "+exampleURL)
@@ -65,7 +65,7 @@ func (c Config) validateServer() fault.List {
 	if _, err := pgx.ParseConfig(c.Separated().URL); err != nil {
 		reason := err
 		if inner := errors.Unwrap(err); inner != nil {
-			reason = inner // pgx quotes the URL around it
+			reason = inner // the outer pgx error quotes the URL
 		}
 		fs.Add("url", fmt.Sprintf("%s cannot be used: %v", quoteURL(c.URL), reason), "want "+exampleURL)
 	}
@@ -73,7 +73,7 @@ func (c Config) validateServer() fault.List {
 }
 
 // quoteURL quotes a URL without its password. It removes too much rather than too
-// little, because a text that is not a URL may hold one too.
+// little, because a text that is not a URL may hold a password too.
 func quoteURL(raw string) string {
 	before, rest, ok := strings.Cut(raw, "://")
 	switch {

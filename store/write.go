@@ -20,7 +20,7 @@ var errClosed = errors.New("store is closed")
 
 // change is one change whose caller waits for the result.
 type change struct {
-	// apply makes the change and, if it has a batch, all changes of that batch in
+	// apply makes the change or, if it has a batch, all changes of that batch in
 	// the transaction, whose values it receives.
 	apply  func(ctx context.Context, tx *Tx, values []any) error
 	batch  any // the *Batch; nil: none
@@ -31,18 +31,18 @@ type change struct {
 
 // Write makes a change in a transaction that it may share with other changes. It
 // returns once the change is on disk, or when the configured timeout is over, which
-// bounds first the wait for earlier changes and then the write. When ctx ends first,
+// bounds first the wait for earlier changes and then the write. If ctx ends first,
 // the change may still be made.
 //
-// apply may be called several times, and must not call the store. It returns errors of
-// the database only, because any other may be taken for a failure of the store, with
-// which the whole transaction fails; what else it finds it keeps in a variable.
+// apply may be called several times, and must not call the store. It must return only
+// errors of the database, because any other may be mistaken for a failure of the
+// store, with which the whole transaction fails; other results go into a variable.
 func (s *Store) Write(ctx context.Context, apply func(ctx context.Context, tx *Tx) error) error {
 	return s.submit(ctx, change{apply: func(ctx context.Context, tx *Tx, _ []any) error { return apply(ctx, tx) }})
 }
 
-// Batch is a kind of change. All changes of one kind in a transaction are applied with
-// one call.
+// Batch is a kind of change. All changes of one kind in a transaction are applied
+// by one call.
 type Batch[T any] struct {
 	store *Store
 	size  func(T) int
@@ -50,8 +50,9 @@ type Batch[T any] struct {
 }
 
 // NewBatch returns a batch. size returns about how many bytes a change holds in
-// memory. apply makes the given changes, in the order in which they came, and keeps to
-// the rules of [Store.Write]. Of several calls for one change the last one counts.
+// memory. apply makes the given changes, in order of arrival, and obeys the rules
+// of [Store.Write]. It may be called several times for a change; then the last call
+// counts.
 func NewBatch[T any](s *Store, size func(T) int, apply func(ctx context.Context, tx *Tx, changes []T) error) *Batch[T] {
 	return &Batch[T]{store: s, size: size, apply: apply}
 }
@@ -64,13 +65,12 @@ func (b *Batch[T]) Write(ctx context.Context, c T) error {
 func (b *Batch[T]) applyAll(ctx context.Context, tx *Tx, values []any) error {
 	changes := make([]T, len(values))
 	for i, v := range values {
-		changes[i] = v.(T) // of this type, because Write put it there
+		changes[i] = v.(T) // Write put a T there
 	}
 	return b.apply(ctx, tx, changes)
 }
 
-// submit passes a change to the writer, which starts on it at once, and waits for
-// the result.
+// submit passes a change to the writer and waits for the result.
 func (s *Store) submit(ctx context.Context, c change) error {
 	result := make(chan error, 1)
 	c.result = result
@@ -83,9 +83,9 @@ func (s *Store) submit(ctx context.Context, c change) error {
 	case <-queued.Done():
 		return s.explainTimeout(queued.Err())
 	}
-	// The writer bounds the write and reports the result. A caller that left at that
-	// very moment would take a change that was made for one that was not. Twice the
-	// timeout is for a disk that hangs, and the writer with it.
+	// The writer bounds the write and reports the result. A caller that gave up at
+	// the same moment would miss that its change was made, so it waits twice the
+	// timeout, for the case that the disk hangs and the writer with it.
 	written, cancel := context.WithTimeout(ctx, 2*s.cfg.Timeout)
 	defer cancel()
 	select {
@@ -96,8 +96,8 @@ func (s *Store) submit(ctx context.Context, c change) error {
 	}
 }
 
-// explainTimeout adds to the error of a caller that ran out of time why the last
-// write failed, if it did.
+// explainTimeout adds the reason why the last write failed, if it did, to the error
+// of a caller that timed out.
 func (s *Store) explainTimeout(err error) error {
 	late := errors.Is(err, context.DeadlineExceeded)
 	if !late && !errors.Is(err, context.Canceled) {
@@ -124,7 +124,7 @@ func (s *Store) writeLoop() {
 	}
 }
 
-// collect returns the first change with those that wait behind it.
+// collect returns the first change and those that wait behind it.
 func (s *Store) collect(first change) []change {
 	group, size := []change{first}, first.size
 	for len(group) < maxGroup && size < maxGroupBytes {
@@ -144,10 +144,11 @@ func (s *Store) write(group []change) {
 	switch {
 	case err == nil:
 		s.writing.End()
-	case !errors.Is(err, context.DeadlineExceeded): // which knows no reason, and leaves the one that is known
+	case !errors.Is(err, context.DeadlineExceeded): // a timeout has no reason of its own, so keep the known one
 		s.writing.Fail(err)
 	}
-	// One change may be the cause: commit each alone, until the store itself fails.
+	// A single change may be the cause: commit each alone, until the store itself
+	// fails.
 	alone := err != nil && len(group) > 1 && !s.down(err)
 	for _, c := range group {
 		if alone && !s.down(err) {
@@ -162,11 +163,11 @@ func (s *Store) down(err error) bool {
 	return err != nil && (s.engine.general(err) || errors.Is(err, context.DeadlineExceeded))
 }
 
-// commitTries bounds how often a transaction is tried that met another one.
+// commitTries bounds the attempts at a transaction that conflicts with another one.
 const commitTries = 5
 
-// commit applies changes in one transaction. It is bounded by the configured
-// timeout and not by the context of a caller, because a group has many.
+// commit applies changes in one transaction. The configured timeout bounds it, not
+// a caller's context, because a group has many callers.
 func (s *Store) commit(group []change) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
@@ -201,7 +202,8 @@ func (s *Store) transact(ctx context.Context, group []change) (err error) {
 	return nil
 }
 
-// applyAll makes the changes of a group, those of one batch with the first of them.
+// applyAll makes the changes of a group; all changes of a batch are made with its
+// first one.
 func applyAll(ctx context.Context, tx *Tx, group []change) error {
 	applied := map[any]bool{}
 	for i, c := range group {

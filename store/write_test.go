@@ -26,8 +26,8 @@ func slowly(d time.Duration, change func(context.Context, *store.Tx) error) func
 	}
 }
 
-// TestWriteReportsWhatIsWritten: a change that waited for its turn has all of the
-// time for its write, and its caller learns that it was made.
+// TestWriteReportsWhatIsWritten: a change that waited for its turn still has the
+// whole timeout for its write, and its caller learns that it was made.
 func TestWriteReportsWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -45,8 +45,8 @@ func TestWriteReportsWhatIsWritten(t *testing.T) {
 	})
 }
 
-// TestWriteEnds: a write that takes too long is undone and reported when that is done;
-// one that hangs is abandoned.
+// TestWriteEnds: a write that takes too long is rolled back and then reported; one
+// that hangs is abandoned.
 func TestWriteEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,8 +93,8 @@ func TestWriteEndsWithItsCaller(t *testing.T) {
 	})
 }
 
-// TestGroup: changes that wait together share a transaction, those of a batch one
-// call in the order in which they came; one that fails takes none of the others with it.
+// TestGroup: changes that wait together share a transaction, and those of a batch
+// one call, in order of arrival; one that fails does not make the others fail.
 func TestGroup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,9 +149,9 @@ func TestGroup(t *testing.T) {
 	})
 }
 
-// TestWhyNothingIsWritten holds SQLite's one write lock. Callers that wait for the
-// writer while the writer waits for the lock run out of time first, and are told why
-// all the same; afterwards no caller is told about a fault that is over.
+// TestWhyNothingIsWritten holds SQLite's only write lock. Callers that wait for the
+// writer while the writer waits for the lock time out first, and their errors still
+// say why; later errors do not mention a fault that is over.
 func TestWhyNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	const why = "another process writes"

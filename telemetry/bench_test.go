@@ -28,7 +28,7 @@ func benched(b *testing.B) *Telemetry {
 	return t
 }
 
-// sink is a trace agent that reads and forgets.
+// sink is a trace agent that discards what it reads.
 func sink(b *testing.B) string {
 	b.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +65,7 @@ func benchReports() []*eval.Report {
 	return reports
 }
 
-// BenchmarkMetrics is the share of an event's cost that metrics have.
+// BenchmarkMetrics measures the metrics of an event.
 func BenchmarkMetrics(b *testing.B) {
 	t, reports := benched(b), benchReports()
 	rec := &recorder{meter: t.meter, drops: t.drops, random: t.record.random}
@@ -77,7 +77,7 @@ func BenchmarkMetrics(b *testing.B) {
 	}
 }
 
-// BenchmarkSpans is the share of an event's cost that spans have: five of them.
+// BenchmarkSpans measures the five spans of an event.
 func BenchmarkSpans(b *testing.B) {
 	t, reports := benched(b), benchReports()
 	b.ReportAllocs()
@@ -88,8 +88,8 @@ func BenchmarkSpans(b *testing.B) {
 	}
 }
 
-// BenchmarkReport is what the caller of Report pays. Most reports are dropped
-// here: the caller is faster than the owner.
+// BenchmarkReport measures the cost for the caller of Report. Most reports are
+// dropped here, because the caller is faster than the queue's goroutine.
 func BenchmarkReport(b *testing.B) {
 	t, reports := benched(b), benchReports()
 	b.ReportAllocs()
@@ -100,7 +100,7 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
-// BenchmarkSampledOut is the cost of an event that is sampled out.
+// BenchmarkSampledOut measures an event that is sampled out.
 func BenchmarkSampledOut(b *testing.B) {
 	t := benched(b)
 	b.ReportAllocs()

@@ -11,9 +11,9 @@ import (
 // when ctx ends, even if the agent hangs; the error says what was abandoned.
 // Calls after the first return nil.
 //
-// Reports are sent first, then traces, then metrics, which count what the others
-// lost. Each has a share of the time, so that a hanging agent cannot take it all;
-// after its share, requests to the trace agent are cancelled.
+// Reports are sent first, then traces, then metrics, which count the losses of the
+// others. Each has a share of the time, so that a hanging agent cannot use it up;
+// after their share, requests to the trace agent are cancelled.
 func (t *Telemetry) Close(ctx context.Context) error {
 	if t.discarding() || !t.refuseReports() {
 		return nil
@@ -28,19 +28,19 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	before := t.Stats().Dropped(SinkTraces)
 	stopped := t.stopTracer()
 	if !closesWithin(ctx, partOf(ctx, 0.6), stopped) {
-		t.agent.cutOff()
+		t.agent.cancelAll()
 		if !closesWithin(ctx, partOf(ctx, 0.5), stopped) {
 			errs = append(errs, errors.New("telemetry: tracer abandoned: the trace agent does not answer"))
 		}
 	}
 	if lost := t.Stats().Dropped(SinkTraces) - before; lost > 0 {
-		errs = append(errs, fmt.Errorf("telemetry: %d traces abandoned: the trace agent does not take them", lost))
+		errs = append(errs, fmt.Errorf("telemetry: %d traces abandoned: the trace agent does not accept them", lost))
 	}
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}
 	if !closesWithin(ctx, partOf(ctx, 1), inBackground(func() { _ = t.meter.out.Close() })) {
-		errs = append(errs, errors.New("telemetry: metrics abandoned: DogStatsD does not take them"))
+		errs = append(errs, errors.New("telemetry: metrics abandoned: DogStatsD does not accept them"))
 	}
 	return errors.Join(errs...)
 }
@@ -59,7 +59,7 @@ func (t *Telemetry) refuseReports() bool {
 }
 
 // inBackground runs f and returns a channel that is closed when f is done. f may
-// hang in a vendor's client, such as in a write to a socket that is not read, so
+// hang in a vendor's client, such as in a write to a socket that nothing reads, so
 // the goroutine may outlive Close.
 func inBackground(f func()) <-chan struct{} {
 	done := make(chan struct{})
@@ -86,7 +86,7 @@ func closesWithin(ctx context.Context, d time.Duration, done <-chan struct{}) bo
 	case <-ctx.Done():
 	}
 	select {
-	case <-done: // both at once
+	case <-done: // both channels were ready
 		return true
 	default:
 		return false

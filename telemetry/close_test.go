@@ -81,7 +81,7 @@ func TestQueueFull(t *testing.T) {
 }
 
 // TestCloseAbandonsReports: a caller that has no time left gets the number of
-// reports that it leaves behind.
+// abandoned reports.
 func TestCloseAbandonsReports(t *testing.T) {
 	clearEnv(t)
 	g := newBlockingLog()
@@ -100,7 +100,7 @@ func TestCloseAbandonsReports(t *testing.T) {
 	free(t)
 }
 
-// free waits until another Telemetry may start: the one before has ended.
+// free waits until another Telemetry may start, because the previous one has ended.
 func free(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -195,7 +195,7 @@ func TestCloseIsBounded(t *testing.T) {
 		if err == nil {
 			t.Fatal("close: nil, want what was abandoned")
 		}
-		for _, want := range []string{"traces abandoned: the trace agent does not take them", "metrics abandoned"} {
+		for _, want := range []string{"traces abandoned: the trace agent does not accept them", "metrics abandoned"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("close: %v, want it to say %q", err, want)
 			}

@@ -16,8 +16,8 @@ import (
 // in Datadog's libraries.
 type Config struct {
 	Enabled        bool          `yaml:"enabled" doc:"Send spans and metrics."`
-	AgentURL       string        `yaml:"agent_url" doc:"Trace agent, http://host:8126 or unix:///path; empty: found by itself."`
-	DogStatsDURL   string        `yaml:"dogstatsd_url" doc:"DogStatsD, host:8125 or unix:///path; empty: found by itself."`
+	AgentURL       string        `yaml:"agent_url" doc:"Trace agent, http://host:8126 or unix:///path; empty: found automatically."`
+	DogStatsDURL   string        `yaml:"dogstatsd_url" doc:"DogStatsD, host:8125 or unix:///path; empty: found automatically."`
 	Service        string        `yaml:"service" doc:"Service name; DD_SERVICE wins."`
 	Env            string        `yaml:"env" doc:"Environment; DD_ENV wins."`
 	Version        string        `yaml:"version" doc:"Version; DD_VERSION wins; empty: this program's."`
@@ -26,7 +26,7 @@ type Config struct {
 	RequestMetrics bool          `yaml:"request_metrics" doc:"Also send llm.requests, llm.latency_ms and the like, for apps that do not."`
 	MaxTagValues   int           `yaml:"max_tag_values" doc:"Distinct values of one tag; more become other."`
 	Queue          int           `yaml:"queue" doc:"Reports that wait to be sent; more are dropped and counted."`
-	CloseTimeout   time.Duration `yaml:"close_timeout" doc:"Time for the last reports to leave at the end."`
+	CloseTimeout   time.Duration `yaml:"close_timeout" doc:"Time to send the last reports at shutdown."`
 }
 
 // DefaultConfig returns the defaults: enabled, with the addresses of the DD_*
@@ -81,8 +81,8 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
-// statsdAddress returns an address in the form that the DogStatsD client takes. It
-// also accepts udp://host:port and a host without a port.
+// statsdAddress returns an address in the form that the DogStatsD client accepts.
+// It also parses udp://host:port and a host without a port.
 func statsdAddress(s string) (string, bool) {
 	for _, scheme := range []string{"unix://", "unixgram://", "unixstream://"} {
 		if path, ok := strings.CutPrefix(s, scheme); ok {
@@ -112,22 +112,22 @@ const (
 	statsdSocket      = "/var/run/datadog/dsd.socket"
 )
 
-// machine is what New reads of the environment and the file system.
+// machine is the access of New to the environment and the file system.
 type machine struct {
 	getenv func(string) string
 	exists func(path string) bool
 }
 
-// target is where telemetry goes and under which names, resolved from environment,
+// target holds the addresses and names for telemetry, resolved from environment,
 // file and defaults.
 type target struct {
 	agent   *url.URL // trace agent
-	statsd  string   // in the form that the DogStatsD client takes
+	statsd  string   // in the form that the DogStatsD client accepts
 	service string
 	env     string
 	version string
 	// envTag, serviceTag and versionTag say that the environment sets the tag, so
-	// that the DogStatsD client adds it to every metric by itself.
+	// that the DogStatsD client adds it to every metric on its own.
 	envTag, serviceTag, versionTag bool
 	// ownStartupLogs, ownSpanRules and libraryTelemetry say that the environment
 	// sets the tracer's option of that name.
@@ -170,8 +170,8 @@ func agentURL(cfg Config, s machine) *url.URL {
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", defaultTracePort)}
 }
 
-// hostURL returns the agent of DD_AGENT_HOST and DD_TRACE_AGENT_PORT; empty when
-// neither is set.
+// hostURL returns the agent's URL from DD_AGENT_HOST and DD_TRACE_AGENT_PORT; empty
+// when neither is set.
 func hostURL(s machine) string {
 	host, port := s.getenv("DD_AGENT_HOST"), s.getenv("DD_TRACE_AGENT_PORT")
 	if host == "" && port == "" {

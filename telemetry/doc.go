@@ -1,5 +1,5 @@
 // Package telemetry sends spans to Datadog's trace agent and metrics to DogStatsD,
-// and adds the ids to log lines that tie them to spans.
+// and adds span ids to log lines.
 //
 //	t, err := telemetry.New(cfg, telemetry.Deps{Log: log, Version: version})
 //	...
@@ -10,18 +10,18 @@
 // # What is sent
 //
 // [Telemetry.Report] sends an eval.run span for each event, with an eval.score span
-// for each verdict below it, and the metrics of [Metrics]. Spans are made when the
-// work is over, with the times at which it happened, so an event in flight holds no
-// span. eval.run carries a span link to the span of the original request when the
-// event identifies it. It is also a child of that span when the original trace was
-// kept and is young: priority above 0 and an age within max_child_age. The age of
-// the trace that feedback refers to is not known, so feedback is linked only. A
-// link survives sampling decisions and late arrival, a child shows up in the same
-// flame graph: correlation never depends on the child.
+// for each verdict below it, and the metrics of [Metrics]. Spans are created when
+// the work is over, with its real times, so an event in flight holds no span.
+// eval.run carries a span link to the span of the original request when the event
+// identifies it. It is also a child of that span when the original trace was kept
+// and is young: priority above 0 and an age within max_child_age. The age of the
+// trace that feedback refers to is unknown, so feedback is only linked. A link
+// survives sampling decisions and late arrival; a child appears in the same flame
+// graph. Correlation never depends on the child.
 //
-// Failing evaluations survive sampling, up to keep_failures a second: eval.run of a
-// trace of its own is marked as kept, and a span sampling rule keeps the failing
-// eval.score spans of a trace that is dropped.
+// Failing evaluations survive sampling, up to keep_failures a second: an eval.run
+// with its own trace is marked as kept, and a span sampling rule keeps the failing
+// eval.score spans of a dropped trace.
 //
 // # Guarantees
 //
@@ -37,18 +37,17 @@
 //
 // # Environment
 //
-// DD_* variables override the file, as in Datadog's libraries: DD_SERVICE,
-// DD_ENV, DD_VERSION, DD_TRACE_AGENT_URL, DD_AGENT_HOST with
-// DD_TRACE_AGENT_PORT and DD_DOGSTATSD_PORT, DD_DOGSTATSD_URL,
-// DD_TRACE_AGENT_TIMEOUT, DD_TRACE_STARTUP_LOGS, DD_SPAN_SAMPLING_RULES and
-// DD_INSTRUMENTATION_TELEMETRY_ENABLED. DogStatsD's client puts DD_ENV on every
-// metric, so where it is set it is the env of all metrics; leave it unset for a
-// worker that reads the events of several environments.
+// DD_* variables override the file, as in Datadog's libraries: DD_SERVICE, DD_ENV,
+// DD_VERSION, DD_TRACE_AGENT_URL, DD_AGENT_HOST with DD_TRACE_AGENT_PORT and
+// DD_DOGSTATSD_PORT, DD_DOGSTATSD_URL, DD_TRACE_AGENT_TIMEOUT, DD_TRACE_STARTUP_LOGS,
+// DD_SPAN_SAMPLING_RULES and DD_INSTRUMENTATION_TELEMETRY_ENABLED. DogStatsD's client
+// puts DD_ENV on every metric, so if it is set it is the env of all metrics; leave it
+// unset for a worker that reads the events of several environments.
 //
 // # What it does not do
 //
-// It is not a general metrics library, and there is one per process: the tracer of
-// dd-trace-go is a process-wide singleton, so [New] refuses to start a second
-// Telemetry while the first is open. Of the tracer's own health metrics only the
-// drops are forwarded, as evalworker.dropped.
+// It is not a general metrics library. There is only one per process, because the
+// tracer of dd-trace-go is a process-wide singleton: [New] fails while another
+// Telemetry is open. Of the tracer's own health metrics only the drops are
+// forwarded, as evalworker.dropped.
 package telemetry

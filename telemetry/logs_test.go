@@ -11,8 +11,8 @@ import (
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 )
 
-// TestTracerLogIsLimited: while an agent is down the tracer complains; the log stays
-// readable, and says how many lines were suppressed.
+// TestTracerLogIsLimited: the tracer's complaints about an agent that is down do
+// not flood the log, which says how many lines were suppressed.
 func TestTracerLogIsLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// statsdClient is what the meter uses of the DogStatsD client.
+// statsdClient is the part of the DogStatsD client that the meter uses.
 type statsdClient interface {
 	Count(name string, value int64, tags []string, rate float64) error
 	Gauge(name string, value float64, tags []string, rate float64) error
@@ -25,10 +25,10 @@ type meter struct {
 	out   statsdClient
 	env   string // for events without an environment
 	drops *drops
-	// envTag says that the client adds env by itself, so that the dimension is left
-	// out: a metric must not carry two.
+	// envTag says that the client adds env by itself, so the dimension is left out:
+	// a metric must not carry two.
 	envTag  bool
-	tagSets map[string]*tagSet // by tag key; never changed
+	tagSets map[string]*tagSet // by tag key; immutable
 	names   *tagSet            // score metrics, by evaluator
 
 	buffers sync.Pool // of *[tagRoom]string
@@ -42,13 +42,13 @@ type meter struct {
 type dims [len(dimensions)]string
 
 // hasLongValue reports whether a value is too long for a dimension, such as a prompt
-// in the wrong field. Remembering it would cost memory and keep content.
+// in the wrong field. Caching it would cost memory and keep content.
 func (d *dims) hasLongValue() bool {
 	return slices.ContainsFunc(d[:], func(value string) bool { return len(value) > maxValueLength })
 }
 
-// maxDims bounds the remembered combinations of dimensions. When it is reached they
-// are all forgotten, which only costs time.
+// maxDims bounds the cached combinations of dimensions. When it is reached the
+// cache is emptied, which only costs time.
 const maxDims = 4096
 
 func newMeter(out statsdClient, t target, maxValues int, d *drops, log *slog.Logger) *meter {
@@ -117,7 +117,7 @@ func (m *meter) count(id countID, n int64, dims []string, values ...string) {
 	}
 	buf := m.buffer()
 	defer m.buffers.Put(buf)
-	// The only errors are those of a closed or missing client.
+	// Only a closed or missing client returns errors.
 	_ = m.out.Count(counts[id].Name, n, m.tags(buf[:0], &counts[id], dims, values), 1)
 }
 
@@ -147,11 +147,11 @@ func (m *meter) score(evaluator string, v float64, dims []string) {
 	_ = m.out.Distribution(scorePrefix+m.names.value(evaluator), v, dims, 1)
 }
 
-// tagRoom is enough for the longest list of tags.
+// tagRoom is the length of the longest list of tags.
 const tagRoom = len(dimensions) + 4
 
-// buffer returns room for a list of tags. It can be reused after sending: the client
-// aggregates every type that is sent here, and copies what it keeps.
+// buffer returns space for a list of tags. It can be reused after sending: the client
+// aggregates every type that is sent here, and copies the tags that it keeps.
 func (m *meter) buffer() *[tagRoom]string {
 	if buf, ok := m.buffers.Get().(*[tagRoom]string); ok {
 		return buf
@@ -175,8 +175,8 @@ func (m *meter) tags(buf []string, metric *Metric, dims, values []string) []stri
 	return buf
 }
 
-// finite reports whether v is a finite number, and counts it as dropped if not. The
-// agent would accept it.
+// finite reports whether v is a finite number, and counts it as dropped if not,
+// because the agent would accept it.
 func (m *meter) finite(v float64) bool {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		m.drops.add(SinkValues, "not_finite", 1)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// MetricType is how Datadog aggregates a metric.
+// MetricType says how Datadog aggregates a metric.
 type MetricType string
 
 // The types of metric.
@@ -36,8 +36,8 @@ const ScoreMetric = scorePrefix + "<name>"
 
 const scorePrefix = "llm.eval."
 
-// dimensions says which tags of metrics and of spans an event's dimensions
-// ([event.DimNames]) become, in the order in which they are sent. An empty one is
+// dimensions maps an event's dimensions ([event.DimNames]) to tags of metrics and
+// of spans, in the order in which they are sent. A dimension with an empty tag is
 // not sent.
 var dimensions = [...]struct{ name, metric, span string }{
 	{"environment", "env", ""},
@@ -65,10 +65,11 @@ var dimKeys = func() (keys []string) {
 
 func dimsAnd(keys ...string) []string { return slices.Concat(dimKeys, keys) }
 
-// A metric can only be sent by one of these constants, which index the tables below:
-// what is not in a table cannot be sent, nor with another type. A new metric is a
-// constant and a row here, and the place that records it. The last constant of each
-// list is the number of the others, so that a row that is missing is an empty one.
+// These constants index the tables below and are the only way to send a metric, so
+// a metric that is not in a table, or of another type, cannot be sent. A new metric
+// is a constant and a row here, and the call that records it.
+// The last constant of each list counts the others, so that a forgotten row is an
+// empty one.
 type (
 	countID        int
 	gaugeID        int
@@ -136,19 +137,19 @@ var counts = [numCounts]Metric{
 	countEvents: {
 		"evalworker.events", TypeCount, "event",
 		[]string{"outcome", "reason"},
-		"Events, by what became of them: sampled_out, evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered.",
+		"Events, by how they ended: sampled_out, evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered.",
 	},
 	countLinks: {
 		"evalworker.links", TypeCount, "span",
 		[]string{"mode", "source"},
-		"eval.run spans, by their tie to the original span (child, link, none) and where its ids came from (headers, fields, none).",
+		"eval.run spans, by their relation to the original span (child, link, none) and where its ids came from (headers, fields, none).",
 	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
 	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, breaker_open, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal."},
 	countDropped: {
 		"evalworker.dropped", TypeCount, "",
 		[]string{"sink", "reason"},
-		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces). Of sink consumer, what was passed over in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions that were created again.",
+		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces). For sink consumer, what was skipped in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions that were created again.",
 	},
 	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},
@@ -166,7 +167,7 @@ var gauges = [numGauges]Metric{
 var distributions = [numDistributions]Metric{
 	distributionScore: {
 		ScoreMetric, TypeDistribution, "fraction", dimsAnd(),
-		"Scores of an evaluator in [0,1], of decided verdicts only, as they were sampled. In <name>, what is no letter, digit, dot or underscore becomes an underscore; an evaluator named count or weighted gets the suffix _score.",
+		"Scores of an evaluator in [0,1], of decided verdicts only, as they were sampled. In <name>, characters other than letters, digits, dots and underscores become underscores; an evaluator named count or weighted gets the suffix _score.",
 	},
 	distributionTopScore:     {"llm.retrieval.top_score", TypeDistribution, "", dimsAnd("index"), "Score of the best hit of a retrieval."},
 	distributionHitCount:     {"llm.retrieval.hit_count", TypeDistribution, "", dimsAnd("index"), "Hits of a retrieval."},

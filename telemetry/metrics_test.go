@@ -18,7 +18,7 @@ import (
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// everything makes telemetry send each metric that there is.
+// everything makes telemetry send every metric.
 func everything(s harness, text func(string) string) {
 	r := report(func(r *eval.Report) {
 		e := r.Event
@@ -75,8 +75,8 @@ func fill(v reflect.Value) {
 	}
 }
 
-// TestTableIsComplete: what is sent is in the table with its type and tags, and
-// what is in the table is sent.
+// TestTableIsComplete: every metric that is sent is in the table with its type and
+// tags, and every metric in the table is sent.
 func TestTableIsComplete(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.RequestMetrics = true })
 	everything(s, func(v string) string { return v })
@@ -195,7 +195,7 @@ func TestRequestMetricsAreOff(t *testing.T) {
 }
 
 // TestHostileTags: whatever an application writes, the sink's strict parser reads each
-// line as intended, and no span is refused.
+// line as intended, and no span is rejected.
 func TestHostileTags(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) {
 		c.RequestMetrics = true
@@ -285,8 +285,8 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestContentStaysIn: no prompt, answer, explanation or person leaves by any of
-// the three ways out.
+// TestContentStaysIn: no prompt, answer, explanation or personal data leaves
+// through spans, metrics or the log.
 func TestContentStaysIn(t *testing.T) {
 	clearEnv(t)
 	canary := "canary" + strings.Repeat("7", 6)
@@ -326,8 +326,8 @@ func TestContentStaysIn(t *testing.T) {
 	}
 }
 
-// TestMetricsDoc: the reference has a line a metric, and nothing that breaks its
-// table.
+// TestMetricsDoc: the reference has one line per metric, and nothing that breaks
+// its table.
 func TestMetricsDoc(t *testing.T) {
 	t.Parallel()
 	rows := 0

@@ -8,7 +8,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// discarding reports whether there is nowhere to send anything.
+// discarding reports whether t has no destination: it is nil, zero or disabled.
 func (t *Telemetry) discarding() bool { return t == nil || t.queue == nil }
 
 // Report counts an evaluated event and queues its report. When the queue is full, or
@@ -49,8 +49,9 @@ func (t *Telemetry) DeadLettered(reason eval.Reason) {
 	t.meter.count(countEvents, 1, nil, string(eval.DispositionDeadLettered), string(reason))
 }
 
-// Cases counts n new cases from the failures of a report. They carry the evaluator's
-// name when that is certain: for a single failure, or when all failures were new.
+// Cases counts n new cases from the failures of a report. They are tagged with the
+// evaluator only if it is certain: for a single failure, or when all failures were
+// new.
 func (t *Telemetry) Cases(r *eval.Report, n int) {
 	if t.discarding() || n <= 0 {
 		return
@@ -87,7 +88,7 @@ func (t *Telemetry) Inflight(n int) {
 	}
 }
 
-// StoreDown sets whether failing events wait for a store that is down.
+// StoreDown sets whether failing events wait because the store is down.
 func (t *Telemetry) StoreDown(down bool) {
 	t.setDown(gaugeStoreDown, down)
 }
@@ -115,15 +116,15 @@ func (t *Telemetry) setDown(g gaugeID, down bool) {
 	t.meter.gauge(g, v)
 }
 
-// Dropped counts what another part could not deliver, by sink and reason, both from
-// small sets. A disabled Telemetry counts too: losses must show without Datadog.
+// Dropped counts losses of another part, by sink and reason, both from small sets. A
+// disabled Telemetry counts them too, because losses must be visible without Datadog.
 func (t *Telemetry) Dropped(sink, reason string, n int) {
 	if t != nil && t.drops != nil {
 		t.drops.add(sink, reason, int64(n))
 	}
 }
 
-// Reload counts a reload of the configuration, applied or refused.
+// Reload counts a reload of the configuration, applied or rejected.
 func (t *Telemetry) Reload(applied bool) {
 	if t.discarding() {
 		return
@@ -164,7 +165,7 @@ func (t *Telemetry) JudgeCall(c JudgeCall) {
 	}
 }
 
-// Stats returns the state of telemetry itself, and what any part dropped.
+// Stats returns the state of telemetry itself, and the losses of all parts.
 func (t *Telemetry) Stats() Stats {
 	switch {
 	case t == nil || t.drops == nil:
@@ -186,7 +187,7 @@ func (t *Telemetry) Stats() Stats {
 // tally counts events by disposition.
 type tally struct{ evaluated, sampledOut, deadLettered counter }
 
-// counter is a total, of which a part has been sent.
+// counter is a total and the part of it that has been sent.
 type counter struct {
 	total atomic.Int64
 	sent  int64 // queue goroutine only
@@ -194,7 +195,7 @@ type counter struct {
 
 func (c *counter) add(n int) { c.total.Add(int64(n)) }
 
-// unsent returns what was counted since the last call.
+// unsent returns the count since the last call.
 func (c *counter) unsent() int64 {
 	total := c.total.Load()
 	n := total - c.sent

@@ -36,7 +36,7 @@ func (o *origin) link() tracer.SpanLink {
 	}
 }
 
-// newPropagator returns a propagator that prefers W3C headers to Datadog's: the latter
+// newPropagator returns a propagator that prefers W3C headers to Datadog's, which
 // lose the upper half of a 128-bit id when x-datadog-tags is missing. It continues
 // the trace whatever the environment says, because this package decides whether a
 // span becomes a child.
@@ -91,9 +91,9 @@ const (
 	headerTags     = "x-datadog-tags"
 )
 
-// carrierOf returns the headers that identify the span and its sampling, and no
-// others: baggage, the origin and other propagated tags would become tags of our
-// spans, and may hold anything. Ids that the tracer would misread are left out: it
+// carrierOf returns only the headers that identify the span and its sampling:
+// baggage, the origin and other propagated tags would become tags of our spans, and
+// may hold anything. It leaves out ids that the tracer would misread: the tracer
 // accepts a negative number as an id.
 func carrierOf(t event.TraceContext) tracer.TextMapCarrier {
 	c := tracer.TextMapCarrier{}
@@ -124,7 +124,7 @@ func decimalID(s string) bool {
 	return err == nil && n != 0
 }
 
-// ownTags returns the tags for the upper half of the trace id and the sampling
+// ownTags returns only the tags for the upper half of the trace id and the sampling
 // mechanism.
 func ownTags(s string) string {
 	var keep []string

@@ -57,9 +57,9 @@ func (c *recorder) verdict(r *eval.Report, v *eval.Verdict, dims []string) {
 	}
 }
 
-// weight returns 1/p rounded down or up such that its mean over a uniform u in [0,1)
-// is exactly 1/p (the Horvitz-Thompson weight of one sampled event). It reports
-// false when p is not in (0,1].
+// weight returns 1/p, the Horvitz-Thompson weight of one sampled event, rounded
+// down or up such that its mean over a uniform u in [0,1) is exactly 1/p. It
+// reports false when p is not in (0,1].
 func weight(p, u float64) (int64, bool) {
 	if !(p > 0 && p <= 1) {
 		return 0, false

@@ -49,7 +49,7 @@ func TestWeightRefuses(t *testing.T) {
 	}
 }
 
-// capture is a DogStatsD client that remembers.
+// capture is a DogStatsD client that records its calls.
 type capture struct {
 	counts map[string]int64
 	values map[string][]float64
@@ -191,7 +191,7 @@ func TestEnvDimension(t *testing.T) {
 	}
 }
 
-// TestDimsAreForgotten: the remembered combinations stay bounded.
+// TestDimsAreForgotten: the cached combinations stay bounded.
 func TestDimsAreForgotten(t *testing.T) {
 	t.Parallel()
 	rec, _, _ := newTestRecorder(target{}, 3)
@@ -206,7 +206,7 @@ func TestDimsAreForgotten(t *testing.T) {
 	}
 }
 
-// TestTable: names and keys are what Datadog takes, each metric stands once.
+// TestTable: Datadog accepts names and keys, and each metric is listed once.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

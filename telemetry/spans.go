@@ -25,24 +25,24 @@ const (
 	spanScore      = "eval.score"
 )
 
-// Relations of a run to the original span.
+// Relations of an eval.run span to the original span.
 const (
 	modeChild = "child"
 	modeLink  = "link"
 	modeNone  = "none"
 )
 
-// spans makes the spans of reports. Only the queue's goroutine uses it.
+// spans creates the spans of reports. Only the queue's goroutine uses it.
 type spans struct {
 	propagator  tracer.Propagator
 	maxChildAge time.Duration
-	keep        *rate.Limiter // of failing traces
+	keep        *rate.Limiter // for failing traces
 	resource    func(feature string) string
 	meter       *meter
 	log         *slog.Logger
 }
 
-// report makes the spans of one report, with the times of the work.
+// report creates the spans of one report, with the times of the work.
 func (s *spans) report(r *eval.Report) {
 	o := originOf(s.propagator, r.Event)
 	mode := s.mode(&o, r)
@@ -73,7 +73,7 @@ func (s *spans) report(r *eval.Report) {
 		s.verdict(run, r, &r.Verdicts[i], event)
 	}
 	if failed && mode != modeChild && s.keep.Allow() {
-		run.SetTag(ext.ManualKeep, true) // before the root ends, or it is too late
+		run.SetTag(ext.ManualKeep, true) // has no effect after the root ends
 	}
 	run.Finish(tracer.FinishTime(r.Started.Add(r.Duration)))
 	s.logRun(run, r, &o, mode)
@@ -133,7 +133,7 @@ func (s *spans) verdict(run *tracer.Span, r *eval.Report, v *eval.Verdict, event
 	score.Finish(end, tracer.NoDebugStack())
 }
 
-// logRun logs one line an event at debug level, with the ids of the run's span and
+// logRun logs one line per event at debug level, with the ids of the run's span and
 // the original one.
 func (s *spans) logRun(run *tracer.Span, r *eval.Report, o *origin, mode string) {
 	ctx := tracer.ContextWithSpan(context.Background(), run)
@@ -147,14 +147,14 @@ func (s *spans) logRun(run *tracer.Span, r *eval.Report, o *origin, mode string)
 	s.log.LogAttrs(ctx, slog.LevelDebug, "event evaluated", attrs...)
 }
 
-// schemaOf returns the name of the schema that the output was checked with, else of
-// the one in the event, else the evaluator's name.
+// schemaOf returns the name of the schema that the output was checked with, else
+// the schema named in the event, else the evaluator's name.
 func schemaOf(e *event.Event, v *eval.Verdict) string {
 	return cmp.Or(v.Schema, e.OutputSchema, v.Eval)
 }
 
-// jsonValid reports whether the output was valid JSON as it stood, and whether that
-// is known: from the evaluator's measure, or else from a decided outcome.
+// jsonValid reports whether the whole output was valid JSON, and whether that is
+// known: from the evaluator's measure, or else from a decided outcome.
 func jsonValid(v *eval.Verdict) (valid, known bool) {
 	if measure, ok := v.Measures[eval.MeasureJSONValid]; ok {
 		return measure == 1, true
@@ -177,8 +177,8 @@ const (
 	tagPass    = "eval.pass"
 )
 
-// maxTagBytes bounds the value of a span tag. Agents truncate at 25 kB, and refuse a
-// whole payload because of one tag that is much too long.
+// maxTagBytes bounds the value of a span tag. Agents truncate at 25 kB, and reject
+// a whole payload because of one tag that is much too long.
 const maxTagBytes = 2048
 
 // tagList is a list of text tags that several spans share.
@@ -206,8 +206,8 @@ func (l tagList) set(s *tracer.Span) {
 	}
 }
 
-// setVerdict sets a verdict's tags. The outcome fail is a result; only the outcome
-// error marks the span as an error.
+// setVerdict sets a verdict's tags. Only the outcome error marks the span as an
+// error; a fail is a normal result.
 func setVerdict(s *tracer.Span, v *eval.Verdict) {
 	setText(s, "eval.name", v.Eval)
 	setText(s, "eval.type", string(v.Type))
@@ -252,7 +252,8 @@ func setNumber(s *tracer.Span, key string, value float64) {
 // truncateTag truncates a value to 2 KiB, between characters, and replaces invalid
 // UTF-8.
 func truncateTag(s string) string {
-	// Replacing can lengthen the value, hence the second time; the first bounds the work.
+	// The first call bounds the work; the second is needed because replacing can
+	// lengthen the value.
 	return truncate(strings.ToValidUTF8(truncate(s), "\uFFFD"))
 }
 

@@ -237,8 +237,8 @@ func ours[V any](all map[string]V) map[string]V {
 	return out
 }
 
-// TestKeepIsBounded: the bucket empties, and what it does not keep is left to
-// sampling.
+// TestKeepIsBounded: once the bucket is empty, sampling decides about further
+// traces.
 func TestKeepIsBounded(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.KeepFailures = 0.0001 })
 	for range 5 {

@@ -8,12 +8,12 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Sinks of what this package drops. Other parts have their own.
+// Sinks whose losses this package counts. Other parts have their own.
 const (
-	SinkReports   = "reports"   // reports that found the queue full, or came after Close
-	SinkTraces    = "traces"    // traces that the agent did not take
-	SinkDogStatsD = "dogstatsd" // metrics and payloads that the agent did not take
-	SinkValues    = "values"    // numbers that are not finite, or not a probability
+	SinkReports   = "reports"   // reports dropped by a full queue or after Close
+	SinkTraces    = "traces"    // traces that the agent did not accept
+	SinkDogStatsD = "dogstatsd" // metrics and payloads that the agent did not accept
+	SinkValues    = "values"    // numbers that are not finite, or probabilities out of range
 )
 
 // Stats is the state of telemetry itself, for a status page. Counts are since the
@@ -46,8 +46,8 @@ func (s Stats) Dropped(sink string) int64 {
 	return n
 }
 
-// drops counts losses. Counts are kept here and sent from time to time, because the
-// sink that loses may be the one that would send the count.
+// drops counts losses. Counts are kept here and sent periodically, because the sink
+// that loses data may be the one that would send the count.
 type drops struct {
 	mu  sync.Mutex
 	all map[dropKey]*dropCount // guarded by mu
@@ -83,7 +83,7 @@ func (d *drops) add(sink, reason string, n int64) {
 	c.total += n
 }
 
-// unsent returns what was lost since the last call.
+// unsent returns the losses since the last call.
 func (d *drops) unsent() []Drop {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,16 +10,16 @@ import (
 
 const (
 	overflowValue  = "other"
-	maxValueLength = 200 // of a tag, as Datadog cuts it
+	maxValueLength = 200 // of a tag; Datadog truncates longer ones
 	maxNameLength  = 180 // of an evaluator's name; a metric's name may have 200
 )
 
-// tagSet makes the tags of one key from values that come from outside, and bounds
-// how many distinct values there are: DogStatsD neither escapes nor bounds them,
-// and each new combination of tags is a time series that costs money.
+// tagSet creates the tags of one key from untrusted values, and bounds the number
+// of distinct values: DogStatsD neither escapes nor bounds them, and each new
+// combination of tags is a time series that costs money.
 //
-// The first limit values keep their names until the process ends; later ones
-// become "other". It is safe for concurrent use.
+// The first limit values stay as they are until the process ends; later ones become
+// "other". It is safe for concurrent use.
 type tagSet struct {
 	key      string
 	limit    int
@@ -50,7 +50,7 @@ func (g *tagSet) tag(value string) string {
 	return g.admit(value)
 }
 
-// value returns tag without the key.
+// value returns the tag of a value without the key.
 func (g *tagSet) value(value string) string {
 	tag := g.tag(value)
 	if tag == "" {
@@ -80,21 +80,21 @@ func (g *tagSet) admit(value string) string {
 	return tag
 }
 
-// sanitizeValue returns any text as a tag value: lower case, at most 200 bytes, of
-// letters of any script, digits and _ . / - : only.
+// sanitizeValue turns any text into a tag value: lower case, at most 200 bytes,
+// only letters of any script, digits and _ . / - :
 func sanitizeValue(s string) string {
 	return sanitize(s, maxValueLength, func(r rune) bool {
 		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./-:", r)
 	})
 }
 
-// sanitizeName returns any text as a part of a metric's name. Names are ASCII.
+// sanitizeName turns any text into a part of a metric's name, which is ASCII.
 func sanitizeName(s string) string {
 	name := sanitize(s, maxNameLength, func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.'
 	})
 	switch name {
-	case "count", "weighted": // the names of counts; one name must not have two types
+	case "count", "weighted": // count metrics have these names, and a name must not have two types
 		return name + "_score"
 	}
 	return name

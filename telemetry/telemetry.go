@@ -21,9 +21,9 @@ import (
 // Deps are the dependencies of a Telemetry.
 type Deps struct {
 	Log     *slog.Logger // required
-	Version string       // of the program; used without DD_VERSION and a version in the file
-	// Seed of the random rounding of weights; 0 takes a random one. With the same
-	// seed the same reports in the same order lead to the same counts.
+	Version string       // of the program; used if neither DD_VERSION nor the file sets one
+	// Seed of the random rounding of weights; 0: a random seed. With the same seed
+	// the same reports in the same order lead to the same counts.
 	Seed uint64
 }
 
@@ -32,7 +32,7 @@ type Deps struct {
 // Only Close blocks.
 type Telemetry struct {
 	log     *slog.Logger
-	timeout time.Duration // bound of Close
+	timeout time.Duration // bounds Close
 
 	queue   chan *eval.Report // nil: discard; closed by Close
 	running sync.WaitGroup    // the goroutine that owns spans and recorder
@@ -41,27 +41,27 @@ type Telemetry struct {
 
 	meter      *meter
 	agent      *agentTransport
-	stopTracer func() <-chan struct{} // stops the tracer; the channel is closed when that is done
+	stopTracer func() <-chan struct{} // stops the tracer; the channel is closed when it has stopped
 	drops      *drops
 	events     tally
-	intake     sync.RWMutex // held while a Report is queued
+	intake     sync.RWMutex // held for reading while a report is queued
 	closed     bool         // guarded by intake
 	inflight   atomic.Int64
 }
 
-// flushEvery is how often counts that are kept here go to the client, which itself
-// sends every two seconds.
+// flushEvery is the interval at which counts kept here are passed to the client,
+// which itself sends every two seconds.
 const flushEvery = time.Second
 
-// started says that the process-wide tracer is in use: a second one would silently
-// replace the first.
+// started says that the process-wide tracer is in use, because a second one would
+// silently replace the first.
 var started atomic.Bool
 
 // ErrStarted is returned by [New] while another Telemetry of the process is open.
 var ErrStarted = errors.New("telemetry: already started in this process: the tracer is a process-wide singleton")
 
-// New starts the tracer and the DogStatsD client. An agent that cannot be reached is
-// not an error: what it misses is dropped and counted.
+// New starts the tracer and the DogStatsD client. An unreachable agent is not an
+// error: data for it is dropped and counted.
 func New(cfg Config, deps Deps) (*Telemetry, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
@@ -118,8 +118,8 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 // statsdOptions returns options that make the client aggregate distributions too: it
 // sends every value, many in a line. Its option to keep only a sample of them is not
 // used: in datadog-go 5.9.1 a value may replace one that is being written (a data
-// race), and sums of money would be estimates. What accumulates between two flushes
-// is bounded by the speed of the one goroutine that records: some 20,000 events a
+// race), and sums of money would be estimates. The values between two flushes are
+// bounded by the speed of the only goroutine that records: some 20,000 events a
 // second.
 func statsdOptions(to target, d *drops) []statsd.Option {
 	var tags []string
@@ -132,7 +132,7 @@ func statsdOptions(to target, d *drops) []statsd.Option {
 	return []statsd.Option{
 		statsd.WithExtendedClientSideAggregation(),
 		statsd.WithWriteTimeout(100 * time.Millisecond),
-		statsd.WithoutTelemetry(), // its drops are counted by the error handler
+		statsd.WithoutTelemetry(), // the error handler counts its drops
 		statsd.WithTags(tags),
 		statsd.WithErrorHandler(func(err error) {
 			if full, ok := errors.AsType[*statsd.ErrorSenderChannelFull](err); ok {
@@ -144,7 +144,7 @@ func statsdOptions(to target, d *drops) []statsd.Option {
 	}
 }
 
-// burst returns the number that may pass at once: a second's worth, at least one.
+// burst returns the number that may pass at once: one second's worth, at least one.
 func burst(perSecond float64) int {
 	if perSecond <= 0 {
 		return 0
@@ -188,8 +188,8 @@ func (t *Telemetry) handle(r *eval.Report) {
 	t.spans.report(r)
 }
 
-// flush hands the counts that are kept here to the client. Dead letters are rare and
-// are sent at once, with their reason.
+// flush passes the counts that are kept here to the client. Dead letters are rare
+// and are sent at once, with their reason.
 func (t *Telemetry) flush() {
 	t.meter.count(countEvents, t.events.evaluated.unsent(), nil, string(eval.DispositionEvaluated))
 	t.meter.count(countEvents, t.events.sampledOut.unsent(), nil, string(eval.DispositionSampledOut))

@@ -70,7 +70,7 @@ func (s harness) end(t *testing.T) {
 	}
 }
 
-// clearEnv removes what the environment of a test may have set.
+// clearEnv unsets variables that the environment of a test may have set.
 func clearEnv(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{
@@ -83,7 +83,7 @@ func clearEnv(t *testing.T) {
 
 var finished = time.Now().Add(-time.Minute).Truncate(time.Millisecond)
 
-// report is a report of one passing judge and what the caller changes.
+// report returns a report of one passing judge, changed by the caller.
 func report(change func(*eval.Report)) *eval.Report {
 	r := &eval.Report{
 		Event: &event.Event{
@@ -127,8 +127,8 @@ func TestReportReachesBothSinks(t *testing.T) {
 	}
 }
 
-// TestSingleton: there is one tracer per process, so a second Telemetry is refused
-// until the first has ended.
+// TestSingleton: there is one tracer per process, so a second Telemetry cannot
+// start until the first has ended.
 func TestSingleton(t *testing.T) {
 	s := start(t, nil)
 	deps := telemetry.Deps{Log: slog.New(slog.DiscardHandler)}
@@ -239,7 +239,7 @@ func TestEnvironmentRules(t *testing.T) {
 	}
 }
 
-// TestLogHandler: a line tells which span it belongs to, at the top level.
+// TestLogHandler: a line names its span, at the top level.
 func TestLogHandler(t *testing.T) {
 	s := start(t, nil)
 	var out bytes.Buffer
@@ -262,8 +262,8 @@ func TestLogHandler(t *testing.T) {
 	s.end(t)
 }
 
-// TestDropsWithoutDatadog: what was lost shows on the status page of a worker
-// that sends nothing.
+// TestDropsWithoutDatadog: losses are on the status page of a worker that sends
+// nothing.
 func TestDropsWithoutDatadog(t *testing.T) {
 	t.Parallel()
 	cfg := telemetry.DefaultConfig()

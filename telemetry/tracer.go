@@ -53,7 +53,7 @@ func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *sl
 			tracer.Stop()
 			lines.silence()
 			agent.CloseIdleConnections()
-			started.Store(false) // only now can another one start
+			started.Store(false) // only now may another one start
 		})
 	}, nil
 }
@@ -76,7 +76,6 @@ type tracerHealth struct {
 
 const tracesDropped = "datadog.tracer.traces_dropped"
 
-// Count receives a count.
 func (h *tracerHealth) Count(name string, value int64, tags []string, _ float64) error {
 	if name == tracesDropped {
 		h.drops.add(SinkTraces, reasonOf(tags), value)
@@ -84,7 +83,6 @@ func (h *tracerHealth) Count(name string, value int64, tags []string, _ float64)
 	return nil
 }
 
-// Incr receives a count of one.
 func (h *tracerHealth) Incr(name string, tags []string, rate float64) error {
 	return h.Count(name, 1, tags, rate)
 }
@@ -98,8 +96,8 @@ func reasonOf(tags []string) string {
 	return "unknown"
 }
 
-// tracerLog writes the tracer's messages into the program's log, a few lines a
-// minute: while an agent is down the tracer complains at every flush.
+// tracerLog writes the tracer's messages to the program's log, a few lines a
+// minute, because the tracer complains at every flush while an agent is down.
 type tracerLog struct {
 	out     *slog.Logger
 	stopped atomic.Bool
@@ -113,7 +111,8 @@ type tracerLog struct {
 // tracerLines is the number of lines that the tracer may write a minute.
 const tracerLines = 6
 
-// silence discards further messages: the tracer keeps its logger after it has stopped.
+// silence discards further messages, because the tracer keeps its logger after it
+// has stopped.
 func (l *tracerLog) silence() { l.stopped.Store(true) }
 
 // log is the tracer's logger. The tracer's errors are warnings here: the worker does
@@ -121,7 +120,7 @@ func (l *tracerLog) silence() { l.stopped.Store(true) }
 func (l *tracerLog) log(level tracer.LogLevel, msg string, _ ...any) {
 	ctx := context.Background()
 	to := slog.LevelWarn
-	switch level { // its constants are not exported
+	switch level { // the tracer does not export its constants
 	case 0:
 		to = slog.LevelDebug
 	case 1:
@@ -141,8 +140,8 @@ func (l *tracerLog) log(level tracer.LogLevel, msg string, _ ...any) {
 	l.out.LogAttrs(ctx, to, "tracer", attrs...)
 }
 
-// allow takes one line of the minute's budget, and returns the number of lines that
-// were suppressed since the last one.
+// allow spends one line of the minute's budget, and returns the number of lines
+// that were suppressed since the last one.
 func (l *tracerLog) allow(now time.Time) (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,12 +158,12 @@ func (l *tracerLog) allow(now time.Time) (suppressed int, ok bool) {
 }
 
 // agentTransport sends the tracer's requests to the agent. It does two things for
-// which the tracer has no option: it can cancel the requests to an agent that hangs,
-// so that stopping ends in time, and it swallows the library's reports about its own
-// use, which only an environment variable set before main can switch off.
+// which the tracer has no option: it can cancel the requests to a hanging agent, so
+// that the tracer stops in time, and it swallows the library's reports about its own
+// use, which otherwise only an environment variable set before main can switch off.
 type agentTransport struct {
 	next    *http.Transport
-	library bool            // the library's reports may pass
+	library bool            // the library's reports pass
 	ctx     context.Context //nolint:containedctx // ends all requests at once
 	cancel  context.CancelCauseFunc
 }
@@ -178,7 +177,7 @@ func newAgentTransport(to target) *agentTransport {
 		TLSHandshakeTimeout: agentTimeout,
 	}
 	if to.agent.Scheme == "unix" {
-		// The tracer invents a host name for a socket; only the path counts.
+		// The tracer invents a host name for a socket; use only the path.
 		next.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", to.agent.Path)
 		}
@@ -190,13 +189,11 @@ func newAgentTransport(to target) *agentTransport {
 	return a
 }
 
-// cutOff cancels all requests, and further ones.
-func (a *agentTransport) cutOff() { a.cancel(errCutOff) }
+// cancelAll cancels all requests, present and future.
+func (a *agentTransport) cancelAll() { a.cancel(errCutOff) }
 
-// CloseIdleConnections is called by [http.Client.CloseIdleConnections].
 func (a *agentTransport) CloseIdleConnections() { a.next.CloseIdleConnections() }
 
-// RoundTrip implements [http.RoundTripper].
 func (a *agentTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !a.library && libraryReport(req) {
 		if req.Body != nil {

@@ -93,7 +93,7 @@ func TestCutOff(t *testing.T) {
 		ended <- err
 	}()
 	<-arrived
-	a.cutOff()
+	a.cancelAll()
 	if err := <-ended; !errors.Is(err, errCutOff) && !errors.Is(err, context.Canceled) {
 		t.Errorf("request in flight ended with %v", err)
 	}

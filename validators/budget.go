@@ -9,8 +9,9 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// buildBudget builds a validator of what the request took. The reason of a fail
-// names the bounds that were broken; the score is the share that was kept.
+// buildBudget builds a validator of a request's latency, tokens, cost and finish
+// reason. The reason of a fail names the bounds that were broken; the score is the
+// share of bounds that were kept.
 func buildBudget(b *builder) answer {
 	c := b.Config
 	if c.MaxLatencyMS == nil && c.MaxFirstTokenLatencyMS == nil && c.MaxInputTokens == nil &&

@@ -11,15 +11,14 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// builder is what the build function of a kind reads its options from, and where
-// it reports what is wrong with them. Its answer is not used when there are
-// faults.
+// builder holds the options that the build function of a kind reads, and collects
+// their faults. When there are faults, the answer that was built is not used.
 type builder struct {
 	Config
 	schemas   *Schemas
 	checkOnly bool // the schemas are not known
 	faults    fault.List
-	digest    string // of what decides verdicts and is not an option, such as schemas
+	digest    string // of inputs that decide verdicts and are not options, such as schemas
 }
 
 // Validate reports everything that is wrong with the configuration of one
@@ -59,8 +58,8 @@ func (b *builder) build() (kind, answer) {
 	return k, k.build(b)
 }
 
-// nearestOr words the name that was probably meant by a misspelt one, or, when
-// none is near, the names that there are.
+// nearestOr suggests the name that a misspelt word probably means, or lists all
+// names when none is near.
 func nearestOr(word string, names []string) string {
 	if n := fault.Nearest(word, names); n != "" {
 		return "did you mean " + n + "?"
@@ -82,7 +81,7 @@ func checkPositive[N int64 | float64](b *builder, path string, n *N) {
 	}
 }
 
-// checkPhrases reports blank phrases of a list.
+// checkPhrases reports the blank phrases in a list.
 func (b *builder) checkPhrases(path string, list []string) {
 	for i, p := range list {
 		if strings.TrimSpace(p) == "" {
@@ -91,13 +90,13 @@ func (b *builder) checkPhrases(path string, list []string) {
 	}
 }
 
-// maxPattern bounds a configured expression, in bytes. All are RE2, so a search
-// takes time linear in the text; but linear times the size of the expression, and
-// a short one can be large: x{1000}.
+// maxPattern bounds a configured expression, in bytes. An RE2 search takes time
+// linear in the text, but multiplied by the size of the compiled expression, and a
+// short expression can be large: x{1000}.
 const maxPattern = 4096
 
-// compile returns a configured expression; nil when it has a fault.
-func (b *builder) compile(path, pattern string) *regexp.Regexp {
+// compilePattern returns a configured expression; nil when it has a fault.
+func (b *builder) compilePattern(path, pattern string) *regexp.Regexp {
 	if len(pattern) > maxPattern {
 		b.faults.Add(path, strconv.Itoa(len(pattern))+" bytes are too many", "want at most "+strconv.Itoa(maxPattern))
 		return nil

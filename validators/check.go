@@ -14,23 +14,23 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// Bounds of a document that is held against a schema.
+// Bounds of a document that is validated against a schema.
 const (
-	// maxDepth bounds the nesting: recursive schemas take time and memory by the
-	// square of it.
+	// maxDepth bounds the nesting: the time and memory of recursive schemas grow
+	// with its square.
 	maxDepth = 128
-	// maxValues bounds the values: the library reports every single one that is
-	// wrong, in half a kilobyte. No model says that much in one answer.
+	// maxValues bounds the values: the library reports each wrong one, in half a
+	// kilobyte. No model writes that many in one answer.
 	maxValues = 1 << 15
-	// maxPaths bounds the bytes of the paths to all values: each that is wrong is
-	// reported with its own, and one long key may stand above many of them.
+	// maxPaths bounds the bytes of the paths to all values: each wrong value is
+	// reported with its path, and one long key may be part of many paths.
 	maxPaths = 32 << 20
 )
 
-// check holds a scanned JSON text against the schema. It returns the reason of the
-// failure, empty when the text is valid. An error means that the question could
-// not be decided: the document has too many values or too long keys, or the schema
-// asks for too many steps.
+// check validates a scanned JSON text against the schema. It returns the reason of
+// the failure, empty when the text is valid. An error means that the check could
+// not be completed: the document has too many values or too long keys, or the
+// schema needs too many steps.
 func (s *schema) check(ctx context.Context, text string, found span) (string, error) {
 	switch {
 	case found.depth > maxDepth:
@@ -48,7 +48,7 @@ func (s *schema) check(ctx context.Context, text string, found span) (string, er
 	}
 	steps := baseSteps + valueSteps*found.values
 	if s.meter != nil && s.meter.patterns {
-		steps += len(text) // which patterns are charged by
+		steps += len(text) // patterns are charged by the length of the text
 	}
 	err := s.validate(ctx, document, steps, 1+found.onePath(s.location)/stepBytes)
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
@@ -58,7 +58,7 @@ func (s *schema) check(ctx context.Context, text string, found span) (string, er
 }
 
 // onePath bounds the bytes of the path to one value: every level adds a key of the
-// document, and the keywords that lead to it. allPaths bounds those to all values.
+// document and the keywords that lead to it. allPaths bounds the paths to all values.
 func (v span) onePath(location int) int  { return v.depth * (v.longest + location) }
 func (v span) allPaths(location int) int { return v.values * v.onePath(location) }
 
@@ -80,7 +80,7 @@ func (s *schema) validate(ctx context.Context, document any, steps, place int) e
 	case err == nil || invalid:
 		return err
 	}
-	return eval.WithReason(eval.ReasonInternal, fmt.Errorf("validate: %w", err)) // its text names places of the schema
+	return eval.WithReason(eval.ReasonInternal, fmt.Errorf("validate: %w", err)) // the error names places of the schema
 }
 
 // Bounds of a reason about a schema.
@@ -89,9 +89,9 @@ const (
 	maxTokenBytes = 40
 )
 
-// leaves returns the failures at the ends of a tree of failures, without those that
-// only say that something below them failed. Of the branches of an anyOf or oneOf
-// it follows the one that came nearest to fitting.
+// leaves returns the leaves of a tree of failures; the inner nodes only say that
+// something below them failed. Of the branches of an anyOf or oneOf it follows the
+// one that came nearest to fitting.
 func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	switch {
 	case len(ve.Causes) == 0:
@@ -106,17 +106,17 @@ func leaves(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
-// isChoice reports whether the keyword that failed would have been satisfied by one
-// branch. The library wraps several failures of one schema in a failure without a
-// message, whose location may end in anything.
+// isChoice reports whether one valid branch or item would have satisfied the keyword
+// that failed. A failure without a message does not count: in it the library wraps
+// several failures of one schema, and its location may end in anything.
 func isChoice(ve *jsonschema.ValidationError) bool {
 	keyword := ve.KeywordLocation[strings.LastIndexByte(ve.KeywordLocation, '/')+1:]
 	return ve.Message != "" && slices.Contains([]string{"anyOf", "oneOf", "minContains"}, keyword)
 }
 
 // nearestBranch returns the failures of the branch that fails deepest inside the
-// value, then in fewest places, then stands first. When every branch fails at the
-// value itself it is the choice as a whole that failed.
+// value, then in the fewest places, then first in the schema. When every branch
+// fails at the value itself, the choice as a whole failed.
 func nearestBranch(ve *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	best := []*jsonschema.ValidationError{ve}
 	deepest := strings.Count(ve.InstanceLocation, "/")
@@ -130,9 +130,9 @@ func nearestBranch(ve *jsonschema.ValidationError) []*jsonschema.ValidationError
 	return best
 }
 
-// shallowest returns the failure that is nearest to the root of the value, then
-// first by location and keyword. The library reports the members of an object in
-// random order; this order is always the same.
+// shallowest returns the failure nearest to the root of the value, then first by
+// location and keyword. The library reports the members of an object in random
+// order; this choice is deterministic.
 func shallowest(all []*jsonschema.ValidationError) *jsonschema.ValidationError {
 	return slices.MinFunc(all, func(a, b *jsonschema.ValidationError) int {
 		return cmp.Or(
@@ -143,8 +143,9 @@ func shallowest(all []*jsonschema.ValidationError) *jsonschema.ValidationError {
 	})
 }
 
-// reason words a failure as "keyword at /path", with nothing of the document in
-// it: a name that the schema does not know is *, and so is every index.
+// reason describes a failure as "keyword at /path" and repeats nothing of the
+// document: a name that the schema does not define becomes *, and so does every
+// index.
 func (s *schema) reason(invalid *jsonschema.ValidationError, document any) string {
 	ve := shallowest(leaves(invalid))
 	keyword, at := s.keyword(ve)
@@ -177,10 +178,10 @@ func (s *schema) reason(invalid *jsonschema.ValidationError, document any) strin
 	return keyword + " at " + where
 }
 
-// pointerOf returns where a failure is as a JSON pointer: the library escapes names
-// for use in a URI as well.
+// pointerOf returns the place of a failure as a JSON pointer. The library escapes
+// names for use in a URI as well, so it undoes that.
 func pointerOf(ve *jsonschema.ValidationError) string {
-	pointer, _ := url.PathUnescape(ve.InstanceLocation) // which it has escaped
+	pointer, _ := url.PathUnescape(ve.InstanceLocation)
 	return pointer
 }
 
@@ -205,7 +206,7 @@ func (s *schema) keyword(ve *jsonschema.ValidationError) (string, *jsonschema.Sc
 	}
 }
 
-// maskName returns a name of the schema when it is short and plain, else *.
+// maskName returns a name of the schema if it is short and plain, else *.
 func maskName(name string) string {
 	if !isPlain(name, maxTokenBytes) {
 		return "*"
@@ -213,8 +214,8 @@ func maskName(name string) string {
 	return name
 }
 
-// isPlain reports whether a name is made of letters, digits and a few marks, and
-// has at most so many bytes.
+// isPlain reports whether a name has only letters, digits and a few marks, and at
+// most most bytes.
 func isPlain(name string, most int) bool {
 	return name != "" && len(name) <= most && !strings.ContainsFunc(name, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("_-.$@:", c)

@@ -11,19 +11,19 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// buildCitations builds a validator that looks every cited id up among the ids of
-// the retrieved chunks. The score is the share of citations that are found there.
+// buildCitations builds a validator that looks up every cited id among the ids of
+// the retrieved chunks. The score is the share of citations that are found.
 //
 // Without format, 【id】 and (source: id) are citations, and so is [id] when the id
 // has the shape of one that was retrieved: the same sequence of letters, digits
 // and marks, as in doc-12 and doc-7, or of hexadecimal digits, as in two UUIDs. A
-// remark such as [sic], a link and anything in code are not citations. Several ids
-// may share a bracket, parted by commas; [Smith, 2020] holds something else, so
-// its number is not an id.
+// remark such as [sic], a link and anything in code are not citations. Several ids,
+// separated by commas, may share a bracket; in [Smith, 2020] one item is not an id,
+// so the number is not one either.
 func buildCitations(b *builder) answer {
 	find, required := bracketedIDs, b.Required
 	if b.Format != "" {
-		re := b.compile("format", b.Format)
+		re := b.compilePattern("format", b.Format)
 		if re != nil && re.NumSubexp() != 1 {
 			b.faults.Add("format", "has "+strconv.Itoa(re.NumSubexp())+" groups", `want one group around the id, for example \[doc:(\w+)\]`)
 		}
@@ -61,8 +61,9 @@ func buildCitations(b *builder) answer {
 	})
 }
 
-// chunkIDs returns the ids of what was retrieved. After a search that found nothing
-// every citation is invented; chunks without ids make the question undecidable.
+// chunkIDs returns the ids of the retrieved chunks. After a search that found
+// nothing, every citation is invented; chunks without ids make the question
+// undecidable.
 func chunkIDs(r *event.Retrieval) (ids map[string]bool, missing string) {
 	if r == nil || r.Chunks == nil {
 		return nil, "retrieval.chunks"
@@ -83,10 +84,10 @@ func chunkIDs(r *event.Retrieval) (ids map[string]bool, missing string) {
 // linear in the text.
 const maxCitation = 200
 
-// brackets are those in which citations stand.
+// brackets are the kinds of brackets that enclose citations.
 var brackets = [...]struct {
 	opening, closing string
-	certain          bool // what they hold is a citation, whatever its shape
+	certain          bool // the content is a citation, whatever its shape
 }{{"[", "]", false}, {"【", "】", true}, {"(source:", ")", true}, {"(sources:", ")", true}}
 
 // bracketedIDs returns the citations of a text without a configured format.
@@ -134,8 +135,8 @@ func citedIDs(inside string) []string {
 	return parts
 }
 
-// withoutCode blanks code fences, and what stands between two backticks of one
-// paragraph. A single backtick is a character like any other.
+// withoutCode blanks code fences, and the text between two backticks in one
+// paragraph. A single backtick is an ordinary character.
 func withoutCode(text string) string {
 	var b strings.Builder
 	for i, part := range strings.Split(text, "```") {
@@ -157,9 +158,9 @@ func withoutCode(text string) string {
 	return b.String()
 }
 
-// idShape returns an id with every run of letters as a and every run of digits as
-// 9. In hashes and UUIDs the runs differ from id to id; there every run of
-// hexadecimal digits is f.
+// idShape replaces every run of letters in an id by a and every run of digits by
+// 9. In hashes and UUIDs the runs differ from id to id, so there every run of
+// hexadecimal digits becomes f.
 func idShape(id string) string {
 	if isHash(id) {
 		return strings.Repeat("f-", strings.Count(id, "-")) + "f"
@@ -181,8 +182,9 @@ func idShape(id string) string {
 	return b.String()
 }
 
-// isHash reports whether an id is eight or more hexadecimal digits, parted by
-// dashes or not, with a letter and a digit: it is neither a word nor a number.
+// isHash reports whether an id consists of eight or more hexadecimal digits, with
+// or without dashes, and has both a letter and a digit: then it is neither a word
+// nor a number.
 func isHash(id string) bool {
 	const numerals, letters = "0123456789", "abcdefABCDEF"
 	return strings.ContainsAny(id, numerals) && strings.ContainsAny(id, letters) &&

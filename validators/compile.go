@@ -16,7 +16,7 @@ import (
 
 const draft202012 = "https://json-schema.org/draft/2020-12/schema"
 
-// drafts returns the supported drafts, by the URI that $schema has without its empty
+// drafts returns the supported drafts, by the URI of $schema without its empty
 // fragment.
 func drafts() []string {
 	return []string{
@@ -25,11 +25,11 @@ func drafts() []string {
 	}
 }
 
-// base is the URI of the schema folder. Its scheme exists nowhere else, so that no
-// reference can be mistaken for a file or a page.
+// base is the URI of the schema folder. Its scheme is made up, so that no reference
+// can be mistaken for a file or a web page.
 const base = "schemas://folder/"
 
-// schema is one compiled schema with what the wording of its failures needs.
+// schema is one compiled schema with the data that describing its failures needs.
 type schema struct {
 	name     string
 	compiled *jsonschema.Schema
@@ -59,16 +59,16 @@ func loadNothing(string) (string, error) { return "", errForeign }
 
 var errForeign = errors.New("not in the schema folder, and nothing is fetched")
 
-// compile compiles one file of a folder, with what it refers to. It returns nil
-// when one of them has a fault, which is reported once.
-func (f *folder) compile(in *file) *schema {
+// compileFile compiles one file of a folder and the files that it refers to. It returns
+// nil when one of them has a fault, which is reported once.
+func (f *folder) compileFile(in *file) *schema {
 	uris := make(map[string]*file, len(f.files))
 	for name, of := range f.files {
 		uris[uriOf(name)] = of
 	}
 	used := map[string]*file{}
 	broken := false
-	s, err := compile(&meter{}, uriOf(in.name), func(uri string) (string, error) {
+	s, err := compileSchema(&meter{}, uriOf(in.name), func(uri string) (string, error) {
 		of, ok := uris[uri]
 		if !ok {
 			of, ok = f.ids[uri]
@@ -99,8 +99,8 @@ func uriOf(name string) string {
 	return base + (&url.URL{Path: name}).EscapedPath()
 }
 
-// compile compiles the schema at uri. Its validations are bounded by the meter.
-func compile(m *meter, uri string, load loader) (s *schema, err error) {
+// compileSchema compiles the schema at uri. Its validations are bounded by the meter.
+func compileSchema(m *meter, uri string, load loader) (s *schema, err error) {
 	// The library panics on a few schemas that its meta-schemas let through, for
 	// example a $ref into the middle of an enum.
 	defer func() {
@@ -135,7 +135,7 @@ func compile(m *meter, uri string, load loader) (s *schema, err error) {
 // may refer to nothing but itself.
 func compileDocument(document []byte) (*schema, error) {
 	const uri = base + "document"
-	return compile(&meter{patterns: true}, uri, func(asked string) (string, error) {
+	return compileSchema(&meter{patterns: true}, uri, func(asked string) (string, error) {
 		if asked != uri {
 			return "", errForeign
 		}
@@ -143,7 +143,7 @@ func compileDocument(document []byte) (*schema, error) {
 	})
 }
 
-// add notes a compiled schema and all below it.
+// add records a compiled schema and all its subschemas.
 func (s *schema) add(at *jsonschema.Schema) {
 	if at == nil || s.places[at.Location] != nil {
 		return
@@ -173,7 +173,7 @@ func (s *schema) add(at *jsonschema.Schema) {
 	}
 }
 
-// addAll adds the schemas of a keyword, whose value has several shapes.
+// addAll adds the schemas in a keyword's value, which may have several shapes.
 func (s *schema) addAll(children any) {
 	switch c := children.(type) {
 	case *jsonschema.Schema:

@@ -1,7 +1,7 @@
 package validators
 
 // Config is one validator as a person writes it: the kind and the options of
-// that kind. Which options a kind takes is what [Options] answers.
+// that kind. [Options] lists the options that a kind accepts.
 type Config struct {
 	Name string `yaml:"-"` // filled in by the owner of the list
 	Type string `yaml:"-"`
@@ -16,7 +16,7 @@ type Config struct {
 	Pattern       string   `yaml:"pattern" doc:"regex: expression in RE2 syntax that the output has to match."`
 	Negate        bool     `yaml:"negate" doc:"regex: a match is the failure."`
 	Value         string   `yaml:"value" doc:"equals: the wanted text; without one the event's field expected counts."`
-	CaseSensitive bool     `yaml:"case_sensitive" doc:"contains, equals: tell upper and lower case apart."`
+	CaseSensitive bool     `yaml:"case_sensitive" doc:"contains, equals: distinguish upper and lower case."`
 	Allowed       bool     `yaml:"allowed" doc:"refusal: count refusals but let them pass."`
 
 	// length
@@ -39,7 +39,7 @@ type Config struct {
 	MaxInputTokens         *int64   `yaml:"max_input_tokens" doc:"budget: tokens of input, at most."`
 	MaxOutputTokens        *int64   `yaml:"max_output_tokens" doc:"budget: tokens of output, at most."`
 	MaxCostUSD             *float64 `yaml:"max_cost_usd" doc:"budget: cost of the call in US dollars, at most."`
-	FinishReasons          []string `yaml:"finish_reasons" doc:"budget: reasons to finish that are fine."`
+	FinishReasons          []string `yaml:"finish_reasons" doc:"budget: allowed finish reasons."`
 
 	// groundedness, citations
 	MinShare *float64 `yaml:"min_share" doc:"groundedness: share of the answer's content words that the retrieved text holds, at least."`

@@ -7,9 +7,9 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// buildContains builds a validator that looks for phrases as they stand, without
-// regard to case unless case_sensitive is set. A reason names the place of the
-// phrase in the configuration, all[1], and not the phrase.
+// buildContains builds a validator that looks for literal phrases, ignoring case
+// unless case_sensitive is set. A reason names the place of the phrase in the
+// configuration, such as all[1], and not the phrase.
 func buildContains(b *builder) answer {
 	if len(b.Any)+len(b.All)+len(b.None) == 0 {
 		b.faults.Add("", "contains looks for nothing", "set at least one of any, all, none")

@@ -31,8 +31,7 @@ func members(n int, value string) string {
 }
 
 // TestSmallEventsCostLittle: an event brings both a tool's schema and its
-// arguments, and neither is large; what the library would do with them grows by
-// the product.
+// arguments, and neither is large, but the library's work grows with their product.
 func TestSmallEventsCostLittle(t *testing.T) {
 	t.Parallel()
 	items := func(schema string) string { return `{"properties":{"a":{"type":"array","items":` + schema + `}}}` }

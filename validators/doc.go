@@ -32,7 +32,7 @@
 // consumer would break on anything else. A duplicate key, or a number beyond the
 // range of a double, fails as well: consumers disagree on what it means. Nothing is
 // repaired. The labels of json_schema are invalid_schema (JSON that the schema
-// refuses), wrapped (JSON inside prose or a code fence), truncated (JSON that ends
+// rejects), wrapped (JSON inside prose or a code fence), truncated (JSON that ends
 // too early) and invalid_json.
 //
 // References stay inside the schema folder: no network, no absolute path, no way

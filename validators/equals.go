@@ -13,10 +13,10 @@ import (
 )
 
 // buildEquals builds a validator that compares the output with a configured text,
-// or else with the event's expected answer. White space at the ends and runs of it
-// count as one space; case counts only when case_sensitive is set. When both
-// sides are JSON objects or arrays they are compared as JSON values, so that
-// neither the order of members nor the way a number is written counts.
+// or else with the event's expected answer. White space at the ends is ignored and
+// runs of it count as one space; case counts only when case_sensitive is set. JSON
+// objects or arrays on both sides are compared as JSON values, so that neither the
+// order of members nor the spelling of a number counts.
 func buildEquals(b *builder) answer {
 	value, caseSensitive := b.Value, b.CaseSensitive
 	return onOutput(func(_ context.Context, e *event.Event, out output) (eval.Verdict, error) {
@@ -52,8 +52,8 @@ func sameDocument(a, b string) bool {
 	return xok && yok && sameValue(x, y)
 }
 
-// decodeDocument decodes a JSON object or array. One that has a key twice can be
-// read in more than one way, so it equals nothing but its own text.
+// decodeDocument decodes a JSON object or array. A document with a duplicate key
+// can be read in more than one way, so it is rejected and equals only its own text.
 func decodeDocument(text string) (any, bool) {
 	found, ok := scanWhole(text)
 	text = trimJSON(text)

@@ -19,9 +19,9 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// folder is a schema folder while it is compiled.
+// folder is a schema folder that is being compiled.
 type folder struct {
-	dir    string           // as the person gave it; for faults
+	dir    string           // as configured; for faults
 	files  map[string]*file // by slash-separated path inside the folder
 	ids    map[string]*file // by the $id of the root schema
 	faults fault.List
@@ -55,7 +55,7 @@ func compileAll(files map[string][]byte, dir string) (*Schemas, fault.List) {
 		if in.broken {
 			continue
 		}
-		if s := f.compile(in); s != nil {
+		if s := f.compileFile(in); s != nil {
 			out.byName[s.name] = s
 			all.Write([]byte(s.name + "\x00" + s.digest + "\x00"))
 		}
@@ -110,7 +110,7 @@ func (f *folder) parse(in *file) {
 		})
 		if subschemas > maxSubschemas {
 			f.fault(in, 0, "", fmt.Sprintf("%d objects and booleans are too many", subschemas),
-				fmt.Sprintf("want at most %d: compiling takes time by the square of them", maxSubschemas))
+				fmt.Sprintf("want at most %d: compile time grows with their square", maxSubschemas))
 		}
 		object, _ := in.doc.(map[string]any)
 		id, _ := idOf(object)
@@ -170,8 +170,8 @@ func (f *folder) checkMeta(in *file) {
 	}
 }
 
-// complaint words a failure of a schema against its meta-schema. For a choice it
-// names what each branch wants.
+// complaint describes how a schema violates its meta-schema. For a choice it names
+// what each branch wants.
 func complaint(ve *jsonschema.ValidationError) string {
 	if len(ve.Causes) == 0 {
 		return ve.Message
@@ -183,8 +183,8 @@ func complaint(ve *jsonschema.ValidationError) string {
 	return strings.Join(wants, "; or ")
 }
 
-// checkReferences reports the references of a file that lead nowhere, or where they
-// must not.
+// checkReferences reports the references of a file that lead nowhere or outside the
+// folder.
 func (f *folder) checkReferences(in *file) {
 	for _, r := range findReferences(in.doc, "", false, false) {
 		wrong := func(problem, expected string) {
@@ -198,7 +198,7 @@ func (f *folder) checkReferences(in *file) {
 			wrong("is not in the schema folder and nothing is fetched", "put a schema with this $id into the folder, or name a file of it")
 		case to == "":
 		case target == nil:
-			wrong("is no file of the schema folder", nearestOr(to, slices.Sorted(maps.Keys(f.files))))
+			wrong("is not a file in the schema folder", nearestOr(to, slices.Sorted(maps.Keys(f.files))))
 		case target.doc != nil && strings.HasPrefix(fragment, "/"):
 			if _, ok := resolvePointer(target.doc, pointerTokens(fragment)); !ok {
 				wrong("leads to nothing in "+to, "")
@@ -222,10 +222,9 @@ type reference struct {
 	based   bool   // an $id above it changes what it is relative to
 }
 
-// findReferences returns every $ref of a schema document. Values that are data and
-// not schemas (enum, const, default, examples) are left alone, and so are
-// properties that happen to have the name "$ref". names says that the members of v
-// are schemas by name.
+// findReferences returns every $ref of a schema document. It skips values that are
+// data and not schemas (enum, const, default, examples) and properties that happen
+// to be named "$ref". names says that v maps names to schemas.
 func findReferences(v any, pointer string, names, based bool) []reference {
 	var found []reference
 	switch v := v.(type) {
@@ -254,25 +253,24 @@ func findReferences(v any, pointer string, names, based bool) []reference {
 	return found
 }
 
-// namesSchemas reports whether the members of a keyword's value are schemas by
-// names that its author chose.
+// namesSchemas reports whether a keyword's value maps names that its author chose
+// to schemas.
 func namesSchemas(keyword string) bool {
 	return slices.Contains([]string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}, keyword)
 }
 
-// resolve returns the file of the folder and the fragment that a reference leads
-// to, or why it may not be followed. For a reference into the referring file that
-// is the file itself. It is empty for a reference whose meaning depends on an $id,
-// which the compiler resolves.
+// resolve returns the file in the folder, which may be the referring file itself, and
+// the fragment that a reference leads to, or why it may not be followed. All are
+// empty for a reference whose meaning depends on an $id, which the compiler resolves.
 func (r reference) resolve(from string) (to, fragment, problem string) {
 	u, err := url.Parse(r.target)
 	switch {
 	case err != nil:
-		return "", "", "is no URI reference"
+		return "", "", "is not a URI reference"
 	case u.Scheme == "file":
 		return "", "", "is an absolute file"
 	case u.Scheme != "" || u.Host != "":
-		return "", "", "" // an $id of the folder or a meta-schema, or else refused by the loader
+		return "", "", "" // an $id of the folder or a meta-schema; the loader rejects others
 	case strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, `\`) || strings.Contains(u.Path, `:\`):
 		return "", "", "is an absolute path"
 	}

@@ -49,7 +49,8 @@ func FuzzTools(f *testing.F) {
 		f.Add(seed, `{"a":1,"b":[null]}`)
 	}
 	f.Fuzz(func(t *testing.T, tools, arguments string) {
-		// A validator of its own for each input: what is known is not compiled.
+		// A new validator for each input, because known toolsets are not compiled
+		// again.
 		v := newValidator(t, Config{Type: "tool_calls"}, nil)
 		got, err := v.Evaluate(t.Context(), &event.Event{
 			Tools:     event.JSON(json.RawMessage(tools)),

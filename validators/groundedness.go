@@ -19,8 +19,8 @@ const defaultMinShare = 0.5
 //
 //	content words of the answer that occur in a chunk / content words of the answer
 //
-// by distinct words, lower case, endings cut ([stem]), without function words;
-// a number is a word and counts as it is.
+// counting distinct words in lower case, with endings cut ([stem]) and without
+// function words; a number counts as a word, unchanged.
 //
 // It is a cheap alarm, not a judge. It knows words and not meaning: a paraphrase
 // scores low, and "the fee is not waived" is as grounded as "the fee is waived".

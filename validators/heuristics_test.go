@@ -195,7 +195,7 @@ func TestContentWords(t *testing.T) {
 
 func TestSensitive(t *testing.T) {
 	t.Parallel()
-	// Built here: what looks like a credential is not committed.
+	// Built here, so that no text that looks like a credential is committed.
 	mail, key := "jane.doe"+"@"+"example.com", "AKIA"+strings.Repeat("QX7R", 4)
 	output := func(text string) string {
 		b, err := json.Marshal(text)

@@ -9,8 +9,8 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// span is a JSON value in a text, or an attempt at one, with the counts by which
-// the work that it makes is bounded.
+// span is a JSON value in a text, or an attempt at one, with the counts that bound
+// the work of validating it.
 type span struct {
 	start, end int           // the value is text[start:end]; end is the place of the flaw when there is one
 	flaw       jsonscan.Flaw // FlawNone: the value is JSON (RFC 8259)
@@ -19,11 +19,11 @@ type span struct {
 	members    int           // members of objects in all
 	longest    int           // bytes of the longest key, as it is written
 	wide       bool          // a number is beyond what a double holds, or absurdly long
-	fenced     bool          // in prose: it stands at the start of a code fence
+	fenced     bool          // in prose: it is at the start of a code fence
 }
 
 // scanValue reads the JSON value that starts at text[start], in one pass and
-// without recursion. Its depth is the caller's to judge.
+// without recursion. The caller has to check its depth.
 func scanValue(text string, start int) span {
 	v := span{start: start}
 	s := jsonscan.New(text, start)
@@ -47,9 +47,8 @@ func scanValue(text string, start int) span {
 	return v
 }
 
-// maxDigits bounds the digits of a number and maxExponent its exponent. Every
-// double can be written within them. Exact arithmetic on a number beyond them
-// would be a way to keep a worker busy.
+// maxDigits bounds the digits of a number and maxExponent its exponent. They admit
+// every double; exact arithmetic on larger numbers could keep a worker busy.
 const (
 	maxDigits   = 1100
 	maxExponent = 400
@@ -75,7 +74,7 @@ func scanWhole(text string) (v span, ok bool) {
 func trimJSON(text string) string { return strings.Trim(text, " \t\r\n") }
 
 // serious reports whether text that is not JSON was meant to be: a key has been
-// read, or it opens a code fence or the text and is more than a mere [Note].
+// read, or the value opens a code fence or the text and is more than a mere [Note].
 func (v span) serious(text string) bool {
 	if v.fenced || v.members > 0 {
 		return true
@@ -91,11 +90,10 @@ const (
 	scanSlack = 4 << 10
 )
 
-// findJSON calls yield for each object and array that stands in text, from left
-// to right and never inside one another, until yield returns false. It returns
-// the first serious attempt that is not JSON; its flaw is FlawNone when there is
-// none. After such an attempt only what stands in a code fence is yielded, since
-// anything else may be a part of the attempt.
+// findJSON calls yield for each outermost object and array in text, from left to
+// right, until yield returns false. It returns the first serious attempt that is not
+// JSON; its flaw is FlawNone when there is none. After such an attempt only values in
+// a code fence are yielded, since anything else may be a part of the attempt.
 func findJSON(text string, yield func(span) bool) (attempt span) {
 	work := maxRescan*len(text) + scanSlack
 	for i := 0; work > 0; {
@@ -158,9 +156,9 @@ func walk(v any, visit func(any)) {
 	}
 }
 
-// countMembers counts the members of all objects. The scan counts them too: a
-// smaller number here shows that a key stands twice in one object, of which the
-// decoder keeps the last, and others may keep the first.
+// countMembers counts the members of all objects. A number below the scan's count
+// shows a duplicate key in one object, of which this decoder keeps the last and
+// others may keep the first.
 func countMembers(v any) int {
 	n := 0
 	walk(v, func(v any) {
@@ -179,7 +177,7 @@ func position(data string, offset int) (line, column int) {
 }
 
 // locate returns the offset of the value that a JSON pointer (RFC 6901) names in
-// valid JSON; of a member that is its name. Where the pointer leads nowhere it
+// valid JSON; for a member, the offset of its name. If the pointer leads nowhere it
 // returns the last place on the way.
 func locate(data, pointer string) int {
 	tokens := pointerTokens(pointer)

@@ -24,14 +24,13 @@ const (
 
 // buildJSONSchema builds a validator of JSON output.
 //
-// The schema is the configured one, or else the one that the event names. An
-// event that names a schema which the worker does not have is not applicable,
-// with the label unknown_schema: the name is the application's, which may be
-// deployed before the worker knows it, so it is neither the answer's failure nor a
-// broken evaluator.
+// The schema is the configured one, or else the one that the event names. If the
+// worker does not have the schema that the event names, the verdict is not applicable
+// with the label unknown_schema: the application may have been deployed before the
+// worker got the schema, so neither the answer nor the evaluator is at fault.
 //
-// The output as it stands has to be one JSON value. JSON inside prose or a code
-// fence fails as "wrapped", because a strict consumer breaks on it.
+// The whole output has to be one JSON value. JSON inside prose or a code fence
+// fails as "wrapped", because a strict consumer breaks on it.
 func buildJSONSchema(b *builder) answer {
 	name, schemas := b.Schema, b.schemas
 	switch configured, ok := schemas.lookup(name); {
@@ -83,7 +82,7 @@ func (s *schema) judge(ctx context.Context, e *event.Event) (eval.Verdict, error
 	return v, nil
 }
 
-// judgeProse returns the verdict on an output that is not JSON as it stands.
+// judgeProse returns the verdict on an output that as a whole is not JSON.
 func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, error) {
 	invalid := func(label, reason string, wrapped float64) (eval.Verdict, error) {
 		v := fail(label, reason)
@@ -109,13 +108,14 @@ func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, err
 	return invalid(labelInvalidJSON, "no JSON", 0)
 }
 
-// maxCandidates bounds how many values of one text are held against the schema.
+// maxCandidates bounds how many values of one text are validated against the schema.
 const maxCandidates = 64
 
 // findAnswer finds the JSON in prose that was meant as the answer: the first value
-// that satisfies the schema, else the first that is an object or stands in a code
-// fence. An array that satisfies nothing is a citation or a list, not an answer.
-// where is empty when there is none; reason says why it does not satisfy.
+// that satisfies the schema, else the first that is an object or in a code fence.
+// Any other array that does not satisfy it is a citation or a list, not an answer.
+// where is empty when there is none; reason says why the answer does not satisfy
+// the schema.
 func (s *schema) findAnswer(ctx context.Context, text string) (where, reason string, attempt span, err error) {
 	candidates := 0
 	attempt = findJSON(text, func(v span) bool {

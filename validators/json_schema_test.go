@@ -134,7 +134,7 @@ func TestJSONSchemaOfEvent(t *testing.T) {
 	}
 }
 
-// TestReasons is about what a reason shows of schemas of other shapes.
+// TestReasons checks the reasons for schemas of other shapes.
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ schema, output, want string }{
@@ -214,8 +214,7 @@ func TestTooManyValues(t *testing.T) {
 	}
 }
 
-// FuzzJSONSchema: any output gets a verdict, and nothing of it stands in the
-// reason.
+// FuzzJSONSchema: any output gets a verdict, and the reason repeats nothing of it.
 func FuzzJSONSchema(f *testing.F) {
 	const canary = "zqcanaryzq"
 	for _, seed := range []string{

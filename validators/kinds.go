@@ -7,19 +7,19 @@ type Kind struct {
 	Name        string    // value of "type" in the configuration
 	Type        eval.Type // type of its verdicts
 	Description string    // one sentence
-	Options     []string  // keys of the configuration that it takes
+	Options     []string  // configuration keys that it accepts
 }
 
-// kind is a Kind with its code.
+// kind is a Kind with its implementation.
 type kind struct {
 	Kind
 	revision int // raised whenever the same event could get another verdict
 	build    func(*builder) answer
 }
 
-// table returns every kind there is, in the order of the documentation. A new kind
-// is a file with its build function, a row here, a field of [Config] for each new
-// option, and a line in the test's configs.
+// table returns every kind, in the order of the documentation. A new kind is a file
+// with its build function, a row here, a field of [Config] for each new option, and
+// a line in the test's configs.
 func table() []kind {
 	rule := func(name, description string, revision int, build func(*builder) answer, options ...string) kind {
 		return kind{Kind{name, eval.TypeRule, description, options}, revision, build}
@@ -52,8 +52,8 @@ func Kinds() []Kind {
 	return out
 }
 
-// Options returns the keys of the configuration that a kind takes; none for a kind
-// that does not exist.
+// Options returns the configuration keys that a kind accepts; none for an unknown
+// kind.
 func Options(kind string) []string {
 	k, _ := lookup(kind)
 	return k.Options

@@ -6,9 +6,9 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// limits collects which bounds were kept. A bound whose fact the event lacks is
-// left out, whatever the others say: were it counted as missing only when the
-// others are kept, an event could fail but not pass.
+// limits collects which bounds were kept. A bound is ignored if the event lacks its
+// value, whether or not the others are kept; otherwise an event could fail but
+// never pass.
 type limits struct {
 	known   int
 	broken  []string // options
@@ -41,8 +41,8 @@ func (l *limits) canCompare(field string, fact, bound *float64) bool {
 	return bound != nil && fact != nil
 }
 
-// verdict passes when every known bound is kept. The score is the share of known
-// bounds that are.
+// verdict returns a pass when every known bound is kept. The score is the share of
+// known bounds that are kept.
 func (l *limits) verdict(kept, broken string) eval.Verdict {
 	switch {
 	case l.known == 0:

@@ -9,36 +9,36 @@ import (
 )
 
 // meter bounds the work of one validation, for which the library has neither a
-// limit nor a context. A schema that applies several schemas to one value can ask
-// for work that is exponential in its own size, and one with a long list of names
-// or values for that list times the document. The meter is an extension of the
-// library that sees every visit of a schema, and counts steps. A light schema needs
+// limit nor a context. A schema that applies several schemas to one value can cause
+// work that is exponential in its own size; one with a long list of names or values
+// can cause work of that length times the document. The meter is an extension of
+// the library that counts steps at every visit of a schema. A light schema needs
 // none: its work is linear in the value.
 //
-// One compiled schema has one meter, so its validations take turns. A turn is some
-// twenty microseconds, which costs nothing measurable at the rates of a stream.
+// One compiled schema has one meter, so its validations take turns. A turn takes
+// some twenty microseconds, which is not measurable at the rates of a stream.
 type meter struct {
 	used     bool // some schema is not light; fixed once compiled
 	patterns bool // patterns are charged too, by their size
 
 	mu    sync.Mutex      // held for the whole of a validation
 	left  int             // guarded by mu
-	place int             // guarded by mu; how many steps the paths of a failure make of one
+	place int             // guarded by mu; factor for steps, from the length of a failure's paths
 	spent bool            // guarded by mu; the limit, or the context, ended the validation
 	ctx   context.Context // guarded by mu; of the validation that holds it
 }
 
-// Work that a validation may do: a fixed part, and a part for every value in
-// the document. A step is about a microsecond, or half a kilobyte: what it takes to
-// visit a value, or to report one that is wrong.
+// Steps that a validation may take: a fixed part, and a part for every value in the
+// document. A step is about a microsecond, or half a kilobyte: the cost of visiting
+// a value, or of reporting a wrong one.
 const (
 	baseSteps  = 1 << 16
 	valueSteps = 8
 	checkEvery = 256 // steps between two looks at the context
 )
 
-// errSpent ends a validation. It has the only type of panic, of those that this
-// package can make, from which the library recovers.
+// errSpent ends a validation by panic. Of the panics that the library recovers
+// from, this is the only type that this package can create.
 const errSpent = jsonschema.InfiniteLoopError("validation takes too many steps")
 
 // Compile attaches the meter to a schema.
@@ -61,8 +61,8 @@ type meteredSchema struct {
 }
 
 // Validate charges one visit, and ends the validation when no steps are left. The
-// library calls it last, so a visit is charged when it is over: those of one
-// value's members come before its own.
+// library calls it last, so a visit is charged when it is over: after the visits of
+// the value's members.
 func (s meteredSchema) Validate(_ jsonschema.ValidationContext, v any) error {
 	before := s.left
 	s.left -= s.stepsOf(v) * s.place
@@ -73,25 +73,25 @@ func (s meteredSchema) Validate(_ jsonschema.ValidationContext, v any) error {
 	return nil
 }
 
-// weight is what one visit of a schema costs. The meter does not see a visit by a
-// schema that refuses a value by its type, or by true and false: the schema that
-// applies them pays for it.
+// weight is the cost of one visit of a schema. The meter does not see the visits of
+// true and false, nor of a schema that rejects the value by its type; the schema
+// that applies them is charged for these.
 type weight struct {
 	fixed    int  // steps, whatever the value is
-	numbers  int  // of enum and const; to compare with one takes a step
+	numbers  int  // in enum and const; comparing with one takes a step
 	each     int  // schemas that are applied to each member or item
 	text     int  // instructions that run over a string
 	names    int  // instructions that run over each name of an object
 	multiply bool // it applies schemas to its own value, or several to a member
 }
 
-// What one step pays for, beside a visit.
+// How much one step covers, and other costs.
 const (
 	stepBytes    = 512 // of a failure
 	stepLiterals = 32  // comparisons with anything but a number
 	stepText     = 256 // instructions, times bytes that they run over
-	repeated     = 2   // instructions that it takes to repeat a byte in a failure
-	missingBytes = 128 // what a missing name costs beside its own bytes
+	repeated     = 2   // instructions to repeat one byte in a failure
+	missingBytes = 128 // for a missing name, besides its own bytes
 	lightSteps   = 8   // of a schema that needs no meter
 )
 
@@ -141,7 +141,7 @@ func weigh(keywords map[string]any) weight {
 	return w
 }
 
-// light reports whether the work of a visit is in proportion to the value.
+// light reports whether the work of a visit is proportional to the value.
 func (w weight) light() bool { return !w.multiply && w.fixed+w.numbers <= lightSteps }
 
 // stepsOf returns the steps of a visit to a value.
@@ -165,7 +165,7 @@ func (w weight) stepsOf(v any) int {
 	return steps
 }
 
-// literals counts what stands in the value of a keyword.
+// literals counts the values, numbers and bytes in the value of a keyword.
 type literals struct{ values, numbers, bytes int }
 
 func countLiterals(v any) (n literals) {

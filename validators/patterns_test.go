@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestExpressionsAreBounded: one that a person wrote is short, and one that is
-// long was not meant.
+// TestExpressionsAreBounded: expressions that people write are short, so a long one
+// is a mistake.
 func TestExpressionsAreBounded(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", maxPattern-2)

@@ -8,7 +8,7 @@ func buildRegex(b *builder) answer {
 	if b.Pattern == "" {
 		b.faults.Add("pattern", "missing", "want a regular expression (RE2)")
 	}
-	re, negate := b.compile("pattern", b.Pattern), b.Negate
+	re, negate := b.compilePattern("pattern", b.Pattern), b.Negate
 	return onText(func(text string) eval.Verdict {
 		switch matched := re.MatchString(text); {
 		case matched && negate:

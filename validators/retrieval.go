@@ -18,7 +18,7 @@ func buildRetrieval(b *builder) answer {
 		b.faults.Add("min_hits", "is below 1", "want 1 or more")
 	}
 	if minScore != nil && (math.IsNaN(*minScore) || math.IsInf(*minScore, 0)) {
-		b.faults.Add("min_top_score", "is no finite number", "want a score on the scale of the index")
+		b.faults.Add("min_top_score", "is not a finite number", "want a score on the scale of the index")
 	}
 	if minHits == nil && minScore == nil {
 		minHits = new(int64(1))

@@ -19,19 +19,19 @@ type Schemas struct {
 	digest string // of all schemas together
 }
 
-// Bounds of a schema folder. What is beyond them is a fault.
+// Bounds of a schema folder. Exceeding one is a fault.
 const (
 	maxSchemaFiles = 1000
 	maxSchemaBytes = 1 << 20
 	maxSchemaDepth = 128
 	// maxSubschemas bounds the objects and booleans of one file: compiling ten
-	// thousand takes some two seconds, and time grows by the square.
+	// thousand takes some two seconds, and the time grows with the square.
 	maxSubschemas = 10_000
 )
 
 // LoadSchemas reads and compiles every file NAME.json below dir; without a dir
 // there are none. A schema in a folder of its own is named FOLDER/NAME. Other files
-// are passed over, and so are files and folders whose names begin with a dot.
+// are ignored, and so are files and folders whose names begin with a dot.
 //
 // Drafts 4, 6, 7, 2019-09 and 2020-12 are understood; a schema without $schema
 // is read as 2020-12. The keyword format is asserted. Patterns are RE2. A $ref
@@ -110,7 +110,7 @@ func readBounded(root *os.Root, name string) ([]byte, error) {
 	defer func() { _ = f.Close() }() // opened for reading only
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("no regular file")
+		err = errors.New("not a regular file")
 	}
 	if err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ func TestSchemaFaults(t *testing.T) {
 		"draft 3":             {map[string]string{"a": `{"$schema":"http://json-schema.org/draft-03/schema#"}`}, []string{"a.json:1:2: /$schema: unsupported draft; want one of " + strings.Join(drafts(), ", ")}},
 		"absurd number":       {map[string]string{"a": `{"minimum":1e99999}`}, []string{"a.json:1:1: a number is beyond the range of a double; want a smaller exponent"}},
 		"nested like a bomb":  {map[string]string{"a": strings.Repeat(`{"not":`, 100_000) + "{}" + strings.Repeat("}", 100_000)}, []string{"a.json:1:1: nested too deep; want at most 128 levels"}},
-		"too much to compile": {map[string]string{"a": `{"allOf":[` + strings.Repeat("true,", maxSubschemas) + `{}]}`}, []string{"a.json:1:1: 10002 objects and booleans are too many; want at most 10000: compiling takes time by the square of them"}},
+		"too much to compile": {map[string]string{"a": `{"allOf":[` + strings.Repeat("true,", maxSubschemas) + `{}]}`}, []string{"a.json:1:1: 10002 objects and booleans are too many; want at most 10000: compile time grows with their square"}},
 		"several files":       {map[string]string{"b": "{", "a": "]"}, []string{"a.json:1:1: invalid JSON: comma, colon or bracket missing or misplaced; want a JSON Schema", "b.json:1:2: invalid JSON: ends too early; want a JSON Schema"}},
 		"only the guilty":     {map[string]string{"a": `{"$ref":"b.json"}`, "b": `{"type":1}`}, []string{`b.json:1:2: /type: value must be one of "array", "boolean", "integer", "null", "number", "object", "string"; or expected array, but got number`}},
 		"out of the folder":   {map[string]string{"a": "{\"properties\":\n{\"x\":{\"$ref\":\"../b.json\"}}}", "b": `true`}, []string{`a.json:2:7: /properties/x/$ref: $ref "../b.json" leads out of the schema folder; want a file of the schema folder, such as "address.json"`}},
@@ -86,7 +86,7 @@ func TestSchemaFaults(t *testing.T) {
 		"http":                {map[string]string{"a": `{"$ref":"http://example.com/s.json#/x"}`}, []string{`a.json:1:2: /$ref: $ref "http://example.com/s.json#/x" is not in the schema folder and nothing is fetched; put a schema with this $id into the folder, or name a file of it`}},
 		"http by $id":         {map[string]string{"a": `{"$id":"https://example.com/a.json","$ref":"b.json"}`, "b": `true`}, []string{`a.json:1:1: $ref to "https://example.com/b.json": not in the schema folder, and nothing is fetched; want a JSON Schema that compiles`}},
 		"encoded dots":        {map[string]string{"a": `{"$ref":"%2e%2e/b.json"}`}, []string{`a.json:1:2: /$ref: $ref "%2e%2e/b.json" leads out of the schema folder; want a file of the schema folder, such as "address.json"`}},
-		"misspelt file":       {map[string]string{"a": `{"$ref":"adress.json"}`, "address": `true`}, []string{`a.json:1:2: /$ref: $ref "adress.json" is no file of the schema folder; did you mean address.json?`}},
+		"misspelt file":       {map[string]string{"a": `{"$ref":"adress.json"}`, "address": `true`}, []string{`a.json:1:2: /$ref: $ref "adress.json" is not a file in the schema folder; did you mean address.json?`}},
 		"no such place":       {map[string]string{"a": `{"$ref":"#/$defs/x"}`}, []string{`a.json:1:2: /$ref: $ref "#/$defs/x" leads to nothing in a.json`}},
 		"no such anchor":      {map[string]string{"a": `{"$ref":"#x"}`}, []string{`a.json:1:1: a.json#x not found; want a JSON Schema that compiles`}},
 		"endless":             {map[string]string{"a": `{"$ref":"#"}`}, []string{`a.json:1:1: infinite loop a.json#/$ref; want a JSON Schema that compiles`}},
@@ -161,7 +161,7 @@ func TestLoadSchemas(t *testing.T) {
 		write(t, dir, "parts/a.json", `true`)
 		write(t, dir, "README.md", `no schema`)
 		write(t, dir, ".git/x.json", `no schema`)
-		// A mounted ConfigMap: names are links into a hidden folder beside them.
+		// A mounted ConfigMap: names are links into a hidden folder next to them.
 		write(t, dir, "..2026/c.json", `true`)
 		if err := os.Symlink("..2026/c.json", filepath.Join(dir, "c.json")); err != nil {
 			t.Skip("no symbolic links here")

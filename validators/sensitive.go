@@ -14,9 +14,9 @@ import (
 func buildPII(b *builder) answer     { return buildSensitive(b, redact.ClassPII) }
 func buildSecrets(b *builder) answer { return buildSensitive(b, redact.ClassSecret) }
 
-// buildSensitive builds a validator that fails when the output holds something of
-// a class. The reason names the kinds that were found, never what was found. With
-// allow_in_input, what stands in the input in the same words may be repeated.
+// buildSensitive builds a validator that fails when the output holds sensitive text
+// of a class. The reason names the kinds that were found, never the text. With
+// allow_in_input, the output may repeat literally what the input holds.
 func buildSensitive(b *builder, class redact.Class) answer {
 	var ofClass, others []string
 	for _, k := range redact.Kinds() {

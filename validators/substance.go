@@ -11,8 +11,8 @@ import (
 )
 
 // buildSubstance builds the guard against answers that say nothing. It needs no
-// model and goes before the judges: some models give full marks to an empty answer
-// that opens like a good one.
+// model and runs before the judges, because some models give full marks to an empty
+// answer that opens like a good one.
 func buildSubstance(*builder) answer {
 	return onOutput(func(_ context.Context, e *event.Event, out output) (eval.Verdict, error) {
 		hasWords := strings.ContainsFunc(out.text, isAlphanumeric)
@@ -36,7 +36,7 @@ func isAlphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumbe
 
 // isOpener reports whether a text announces an answer and says nothing else.
 func isOpener(text string) bool {
-	const longest = 80 // bytes; no opener is as long
+	const longest = 80 // bytes; no opener is longer
 	text = strings.TrimSpace(text)
 	if len(text) > longest {
 		return false
@@ -52,7 +52,7 @@ func isOpener(text string) bool {
 		return true
 	case "solution", "answer", "response", "output", "result", "explanation", "analysis", "assistant", "thoughts",
 		"sure", "certainly", "of course", "okay", "ok", "step 1", "here it is":
-		// These could be answers themselves, except before a colon.
+		// These are openers only before a colon; otherwise they could be answers.
 		return strings.HasSuffix(strings.TrimRight(text, "*_#` \n"), ":")
 	}
 	return false

@@ -19,12 +19,12 @@ const keptToolsets = 128
 //
 //   - names a tool which was not offered,
 //   - has arguments that are not a JSON object, nor a string with one, nor absent,
-//   - has arguments that the tool's schema refuses,
+//   - has arguments that the tool's schema rejects,
 //   - has a status other than success, ok and the like.
 //
 // The reason is about the first failing call; the score is the share of calls
-// without a failure. An event that does not say which tools it offered is held to
-// arguments and status alone, with the label "unchecked" when it passes.
+// without a failure. If an event does not say which tools it offered, only
+// arguments and status are checked, and a pass has the label "unchecked".
 func buildToolCalls(*builder) answer {
 	known := newLRU[[sha256.Size]byte, *toolset](keptToolsets)
 	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
@@ -44,7 +44,7 @@ func buildToolCalls(*builder) answer {
 			if err := ctx.Err(); err != nil {
 				return eval.Verdict{}, err
 			}
-			label, reason, err := tools.judge(ctx, &e.ToolCalls[i])
+			label, reason, err := tools.judgeCall(ctx, &e.ToolCalls[i])
 			switch {
 			case err != nil:
 				return eval.Verdict{}, err
@@ -70,7 +70,7 @@ func buildToolCalls(*builder) answer {
 	}
 }
 
-// Labels of tool_calls beside those of json_schema.
+// Labels of tool_calls besides those of json_schema.
 const (
 	labelUnknownTool      = "unknown_tool"
 	labelFailedTool       = "failed_tool"
@@ -78,11 +78,11 @@ const (
 	labelUndecided        = "undecided"
 )
 
-// judge says what is wrong with one call; an empty label means nothing. A nil
-// toolset does not know which tools were offered, so it refuses no name.
-func (t *toolset) judge(ctx context.Context, call *event.ToolCall) (label, reason string, err error) {
+// judgeCall returns what is wrong with one call; the label is empty when nothing is. A
+// nil toolset does not know which tools were offered, so it accepts every name.
+func (t *toolset) judgeCall(ctx context.Context, call *event.ToolCall) (label, reason string, err error) {
 	var called tool
-	name := "tool *" // a name that was not offered is the model's own words, and not shown
+	name := "tool *" // a name that was not offered is content
 	if t != nil {
 		var ok bool
 		if called, ok = t.tools[call.Name]; !ok {

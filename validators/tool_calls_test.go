@@ -127,7 +127,7 @@ func TestLRU(t *testing.T) {
 	if of("a") != 1 || built != 2 {
 		t.Errorf("a was built again: %d", built)
 	}
-	of("c") // b goes: it has not been used for longest
+	of("c") // drops b, the least recently used
 	if of("a") != 1 || of("b") != 4 {
 		t.Errorf("kept the wrong ones; built %d", built)
 	}

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Bounds of the tools that one event may offer: compiling a schema takes time by
-// the square of its subschemas. What is beyond them cannot be judged.
+// Bounds of the tools that one event may offer, because the time to compile a schema
+// grows with the square of its subschemas. Tools beyond them cannot be judged.
 const (
 	maxToolsBytes  = 256 << 10
 	maxTools       = 256
@@ -19,13 +19,13 @@ const (
 	maxToolName    = 64
 )
 
-// Bounds of the patterns in the schemas of those tools. A schema folder is its
-// operator's; tools come with the event, and its sender could have both a pattern
-// and a text made to keep a worker busy.
+// Bounds of the patterns in the schemas of those tools. An operator controls the
+// schema folder, but tools come with the event, and its sender could craft both a
+// pattern and a text that keep a worker busy.
 const (
 	maxToolPattern      = 1000     // bytes of one pattern
 	maxToolInstructions = 1000     // of all patterns of one schema, compiled
-	maxToolText         = 64 << 10 // bytes of arguments that are held against a schema with patterns
+	maxToolText         = 64 << 10 // bytes of arguments that are validated against a schema with patterns
 )
 
 // Why the tools of an event cannot be used.
@@ -34,7 +34,8 @@ const (
 	toolsTooLarge   = "tools too large"
 )
 
-// toolset is what an event offered, ready to check calls. It is immutable.
+// toolset holds the tools that an event offered, ready to check calls. It is
+// immutable.
 type toolset struct {
 	tools map[string]tool
 	bad   string // why the tools cannot be used; empty: they can
@@ -44,7 +45,7 @@ type tool struct {
 	schema    *schema // nil: any arguments
 	freeText  bool    // the arguments are free text and not JSON
 	bad       bool    // there is a schema and it does not compile
-	patterned bool    // the schema has patterns: it is held against shorter texts only
+	patterned bool    // the schema has patterns, so it validates shorter texts only
 }
 
 // toolOffer is one tool in any of the forms in which applications log them.
@@ -71,7 +72,7 @@ func newToolset(raw json.RawMessage) *toolset {
 	t := &toolset{tools: map[string]tool{}}
 	switch {
 	case len(raw) > maxToolsBytes || found.members > maxToolMembers || found.depth > maxToolDepth,
-		found.values > maxValues || found.allPaths(0) > maxPaths || found.wide: // they are held against a meta-schema
+		found.values > maxValues || found.allPaths(0) > maxPaths || found.wide: // they are validated against a meta-schema
 		t.bad = toolsTooLarge
 	case raw[0] == '[':
 		t.bad = cmp.Or(t.addList(raw), t.bad)
@@ -83,9 +84,8 @@ func newToolset(raw json.RawMessage) *toolset {
 	return t
 }
 
-// addObject adds the tools of an object, or says why it cannot. A schema is an
-// object or a boolean: an object with a member that is neither does not hold
-// schemas by name.
+// addObject adds the tools of an object, or returns why it cannot. A schema is an
+// object or a boolean; an object with any other member does not map names to schemas.
 func (t *toolset) addObject(raw json.RawMessage) (bad string) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil {
@@ -95,7 +95,7 @@ func (t *toolset) addObject(raw json.RawMessage) (bad string) {
 		return t.addList(list)
 	}
 	for _, member := range members {
-		if !strings.ContainsRune("{tfn", rune(member[0])) { // of null, any arguments
+		if !strings.ContainsRune("{tfn", rune(member[0])) { // null admits any arguments
 			return t.addList(slices.Concat(json.RawMessage("["), raw, json.RawMessage("]")))
 		}
 	}
@@ -134,8 +134,8 @@ func (t *toolset) addList(raw json.RawMessage) (bad string) {
 	return ""
 }
 
-// add adds one tool; the first of a name counts. It reports whether the offer
-// could be read.
+// add adds one tool; of several with one name the first counts. It reports whether
+// the offer could be read.
 func (t *toolset) add(o toolOffer) bool {
 	switch {
 	case o.Function != nil:
@@ -193,9 +193,9 @@ func newTool(document json.RawMessage, freeText bool) tool {
 }
 
 // patternSize returns the instructions of all patterns of a schema document; more
-// than maxToolInstructions when they are too many. Values that are data count as
-// well: that is a mistake on the safe side. A pattern that does not compile is
-// the compiler's to report.
+// than maxToolInstructions when they are too many. It also counts values that are
+// data, which errs on the safe side. The compiler reports patterns that do not
+// compile.
 func patternSize(doc any) int {
 	size := 0
 	add := func(pattern string) {
@@ -230,8 +230,8 @@ func patternSize(doc any) int {
 	return size
 }
 
-// lru keeps the values that were used last. When it is full, the one that has not
-// been used for longest goes. It is safe for concurrent use.
+// lru caches the most recently used values. When it is full, the least recently
+// used one is dropped. It is safe for concurrent use.
 type lru[K comparable, V any] struct {
 	size int // small: all are looked at to find the oldest
 
@@ -249,8 +249,8 @@ func newLRU[K comparable, V any](size int) *lru[K, V] {
 	return &lru[K, V]{size: size, entries: make(map[K]*entry[V], size)}
 }
 
-// get returns the value of a key, made by build unless it is known. Callers that
-// ask for the same unknown key at the same moment all build it; one is kept.
+// get returns the cached value of a key, or builds it. Concurrent callers for the
+// same missing key all build it; one value is kept.
 func (l *lru[K, V]) get(key K, build func() V) V {
 	l.mu.Lock()
 	l.uses++

@@ -13,7 +13,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// answer is the part of a validator that differs from kind to kind: it looks at an
+// answer is the part of a validator that differs from kind to kind: it examines an
 // event and returns outcome, score, label, reason and measures.
 type answer func(ctx context.Context, e *event.Event) (eval.Verdict, error)
 
@@ -54,7 +54,7 @@ func (v *validator) Evaluate(ctx context.Context, e *event.Event) (verdict eval.
 }
 
 // version returns a hash of everything that decides a verdict: the kind, the
-// revision of its algorithm, the options, and what digest stands for; not the name.
+// revision of its algorithm, the options and the digest of schemas; not the name.
 func version(k kind, cfg Config, digest string) string {
 	cfg.Name = ""
 	options, _ := json.Marshal(cfg) // numbers have been checked to be finite
@@ -72,7 +72,7 @@ func fail(label, reason string) eval.Verdict {
 	return eval.Verdict{Outcome: eval.OutcomeFail, Label: label, Reason: reason}
 }
 
-// cannotJudge returns the verdict of a validator that looked and could not decide.
+// cannotJudge returns the verdict of a validator that could not decide.
 func cannotJudge(reason string) eval.Verdict {
 	return eval.Verdict{Outcome: eval.OutcomeCannotJudge, Reason: reason}
 }
@@ -81,7 +81,7 @@ func cannotJudge(reason string) eval.Verdict {
 type output struct {
 	text    string
 	json    bool // the output is a JSON value, and text is that value
-	refusal bool // the provider marked it as one
+	refusal bool // the provider marked it as a refusal
 }
 
 // outputOf returns what the model said. missing names the field that is absent; it
@@ -101,8 +101,8 @@ func outputOf(e *event.Event) (out output, missing string) {
 	return output{}, "output.content"
 }
 
-// lastInput returns the last thing that the user said: the text of the last turn
-// of a user, or the input as it is.
+// lastInput returns what the user said last: the text of the last user turn, or the
+// whole input.
 func lastInput(e *event.Event) string {
 	turns, ok := e.Input.Turns()
 	if !ok {
@@ -116,7 +116,8 @@ func lastInput(e *event.Event) string {
 	return ""
 }
 
-// onOutput returns an answer that is not applicable without an output.
+// onOutput returns an answer that calls f with the output and is not applicable
+// without one.
 func onOutput(f func(ctx context.Context, e *event.Event, out output) (eval.Verdict, error)) answer {
 	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 		out, missing := outputOf(e)
@@ -127,7 +128,7 @@ func onOutput(f func(ctx context.Context, e *event.Event, out output) (eval.Verd
 	}
 }
 
-// onText returns an answer that reads the text of the output alone.
+// onText returns an answer that needs only the text of the output.
 func onText(f func(text string) eval.Verdict) answer {
 	return onOutput(func(_ context.Context, _ *event.Event, out output) (eval.Verdict, error) { return f(out.text), nil })
 }

@@ -65,7 +65,7 @@ func evaluate(t testing.TB, v eval.Evaluator, e *event.Event) eval.Verdict {
 	return got
 }
 
-// want is what a table says about a verdict.
+// want is a table's expectation of a verdict.
 type want struct {
 	outcome eval.Outcome
 	label   string
@@ -79,7 +79,7 @@ func checkVerdict(t *testing.T, got eval.Verdict, w want) {
 	}
 }
 
-// event decodes an event from its JSON without the required fields.
+// newEvent decodes an event from its JSON without the required fields.
 func newEvent(t testing.TB, fields string) *event.Event {
 	t.Helper()
 	e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r1",` + fields + `}`))
@@ -147,10 +147,10 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestNoPlaceIsForgotten fails for a new kind or option that one of its places
-// lacks. Every kind runs in the tests of all kinds, with each of its options; every
-// option is a field of Config, with a line for the documentation; every field is
-// an option of some kind.
+// TestNoPlaceIsForgotten fails for a new kind or option that is missing in one of
+// its places. Every kind runs in the tests of all kinds, with each of its options;
+// every option is a field of Config, with a line for the documentation; every field
+// is an option of some kind.
 func TestNoPlaceIsForgotten(t *testing.T) {
 	t.Parallel()
 	keys := map[string]bool{} // whether some kind has the option
@@ -259,7 +259,8 @@ func TestNewUnknownSchema(t *testing.T) {
 	}
 }
 
-// TestVersion: a version changes with what decides a verdict and with nothing else.
+// TestVersion: a version changes with everything that decides a verdict and with
+// nothing else.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"reply": `{"$ref":"part.json"}`, "part": `{"type":"string"}`, "other": `true`}

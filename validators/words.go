@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// contentWords calls visit for the words of a text that carry content, in the form
-// in which they are compared. In scripts that are written without spaces, pairs of
-// neighbouring characters stand for words.
+// contentWords calls visit for the content words of a text, in the form in which
+// they are compared. In scripts that are written without spaces, each pair of
+// neighbouring characters counts as a word.
 func contentWords(text string, ignored map[string]bool, visit func(string)) {
 	splitTokens(text, func(token string) {
 		switch first, size := utf8.DecodeRuneInString(token); {
@@ -86,8 +86,8 @@ func splitTokens(text string, visit func(string)) {
 	}
 }
 
-// normalNumber returns a number without marks between thousands and without zeros at
-// the end of a decimal fraction: 1,000.50 is 1000.5.
+// normalNumber returns a number without thousands separators and without trailing
+// zeros of a decimal fraction: 1,000.50 becomes 1000.5.
 func normalNumber(token string) string {
 	token = strings.ReplaceAll(token, ",", "")
 	if strings.Count(token, ".") == 1 {
@@ -97,7 +97,7 @@ func normalNumber(token string) string {
 }
 
 // stem cuts the commonest English endings, so that refunds, refunded and refunding
-// are refund. It is light on purpose: no stem is cut to fewer than least letters.
+// become refund. It is light on purpose: no stem gets shorter than least letters.
 func stem(word string) string {
 	if strings.HasSuffix(word, "ss") || strings.HasSuffix(word, "us") {
 		return word
@@ -131,7 +131,7 @@ func undoEnding(base string) string {
 	return base
 }
 
-// stopWords are English words that carry grammar and no content.
+// stopWords returns the English words that carry grammar and no content.
 func stopWords() map[string]bool {
 	const list = `a about above after again against all also am an and any are aren't as at be because been before being below
 between both but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each else etc few for from

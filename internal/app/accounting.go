@@ -10,9 +10,9 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// Accounting counts finished events since the worker started. At rest,
-// Consumed = SampledOut + Evaluated + DeadLettered: the left side is counted
-// where messages come in, the right side where they end.
+// Accounting counts finished events since the worker started. When none is in
+// flight, Consumed = SampledOut + Evaluated + DeadLettered: the left side is
+// counted where messages come in, the right side where they end.
 type Accounting struct {
 	Consumed     int64 `json:"consumed"`
 	SampledOut   int64 `json:"sampled_out"`
@@ -25,7 +25,7 @@ func (a Accounting) Settled() bool {
 	return a.Consumed == a.SampledOut+a.Evaluated+a.DeadLettered
 }
 
-// accounting counts for an Accounting in many goroutines.
+// accounting holds the counters of an Accounting, for many goroutines.
 type accounting struct {
 	consumed, sampledOut, evaluated, deadLettered atomic.Int64
 }
@@ -36,7 +36,7 @@ func (a *accounting) snapshot() Accounting {
 	return s
 }
 
-// recorder passes what became of events on to the accounting, telemetry and the
+// recorder passes the ends of events on to the accounting, telemetry and the
 // program that embeds the worker.
 type recorder struct {
 	counts *accounting
@@ -63,7 +63,7 @@ func (r recorder) Cases(rep *eval.Report, n int) {
 	}
 }
 
-// observer turns what the consumer sees into accounting, metrics and log lines.
+// observer turns the consumer's observations into accounting, metrics and log lines.
 type observer struct {
 	counts    *accounting
 	telemetry *telemetry.Telemetry
@@ -77,7 +77,7 @@ func (o observer) DeadLettered(reason eval.Reason) {
 	o.telemetry.DeadLettered(reason)
 }
 
-// Tags of the metric that counts what the consumer passed over.
+// Tags of the metric that counts messages that the consumer skipped.
 const (
 	sinkConsumer           = "consumer"
 	reasonLostToRetention  = "lost_to_retention"
@@ -95,7 +95,7 @@ func (o observer) ControlRecord() { o.telemetry.Dropped(sinkConsumer, reasonCont
 
 func (o observer) OffsetReset(partition int, from, to int64) {
 	o.telemetry.Dropped(sinkConsumer, reasonOffsetOutOfRange, 1)
-	o.log.Warn("committed offset lies beyond the partition's end: the topic was made anew or truncated",
+	o.log.Warn("committed offset is beyond the partition's end: the topic was recreated or truncated",
 		slog.Int("partition", partition), slog.Int64("from", from), slog.Int64("to", to))
 }
 

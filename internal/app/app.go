@@ -20,18 +20,18 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// Deps are what a worker needs from its surroundings.
+// Deps are a worker's dependencies.
 type Deps struct {
 	Log     *slog.Logger // required
 	Version string       // of the program
-	// Recorder records what became of events, beside telemetry; may be nil.
+	// Recorder records the ends of events, in addition to telemetry; may be nil.
 	Recorder pipeline.Recorder
-	// Watcher reports new revisions of the configuration; nil: there are none.
+	// Watcher reports new revisions of the configuration; nil: no reloads.
 	Watcher Watcher
 }
 
 // Watcher calls changed with each new revision of the configuration, or with
-// what is wrong with it, until ctx ends.
+// its faults, until ctx ends.
 type Watcher interface {
 	Run(ctx context.Context, changed func(*config.Config, error)) error
 }
@@ -47,7 +47,7 @@ type App struct {
 	counts    accounting
 	telemetry *telemetry.Telemetry
 	store     *store.Store
-	starting  outage.Outage // of the store, until Run has reached it
+	starting  outage.Outage // of the store, until Run has connected to it
 	pipeline  *pipeline.Pipeline
 	consumer  *consumer.Consumer
 	health    *serve.Server // nil when none is configured
@@ -58,18 +58,19 @@ type App struct {
 }
 
 // New wires a worker. It binds the health server's port, opens the store and
-// starts telemetry; Kafka and a store on a server are left to Run. When New fails
-// it closes what it opened. To close a worker that is not to run after all, call
-// Run with a context that has ended.
+// starts telemetry; Run connects to Kafka and to a store on a server. When New
+// fails it closes everything that it opened. To close a worker without running it,
+// call Run with a context that has ended.
 //
-// What is opened first is closed last: the port comes before everything that its
+// The first thing opened is closed last: the port comes before everything that its
 // probes report on, and the store before telemetry, which has reports to send.
 func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error) {
 	if deps.Log == nil {
 		return nil, errors.New("app: no log")
 	}
 	a := &App{cfg: cfg, version: deps.Version, started: time.Now(), watcher: deps.Watcher}
-	// The handler reads spans from contexts and needs no telemetry that has started.
+	// The handler only reads spans from contexts, so it works before telemetry has
+	// started.
 	a.log = slog.New(a.telemetry.LogHandler(deps.Log.Handler()))
 	a.closers.log = a.log
 	defer func() {
@@ -96,7 +97,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}
 	a.closers.add("telemetry", a.telemetry.Close)
 
-	// What happens to one event.
+	// The evaluation of one event.
 	all := []pipeline.Recorder{a.telemetry}
 	if deps.Recorder != nil {
 		all = append(all, deps.Recorder)
@@ -108,9 +109,9 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		return nil, err
 	}
 
-	// Where events come from. The consumer names itself in its log.
+	// The source of events. The consumer names itself in its log.
 	kafka := cfg.Kafka
-	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when it is asked
+	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when called
 	a.consumer, err = consumer.New(kafka, consumer.Deps{
 		Handle:  a.pipeline.Handle,
 		Skip:    a.pipeline.Skip,
@@ -158,7 +159,8 @@ func (a *App) Run(ctx context.Context) error {
 	defer runtime.KeepAlive(floor)
 	var probes, side sync.WaitGroup
 	if a.health != nil {
-		// It ends with its Close, which comes last, so probes are answered until then.
+		// It ends when it is closed, which happens last, so probes are answered
+		// until then.
 		probes.Go(func() {
 			if err := a.health.Serve(); err != nil {
 				a.log.Error("health server", slog.Any(keyError, err))
@@ -175,8 +177,8 @@ func (a *App) Run(ctx context.Context) error {
 		err = a.consumer.Run(ctx)
 	}
 	stop()
-	side.Wait() // a reload must not build on what is being closed
-	a.gauge()   // gauges keep their last value, which should be the one after the drain
+	side.Wait() // a reload must not use parts that are being closed
+	a.gauge()   // gauges keep their last value, so set it after the drain
 	err = errors.Join(err, a.close())
 	probes.Wait()
 	s := a.counts.snapshot()
@@ -185,19 +187,19 @@ func (a *App) Run(ctx context.Context) error {
 	return err
 }
 
-// close undoes New.
+// close closes everything that New opened.
 func (a *App) close() error { return a.closers.close(a.cfg.Shutdown.Close) }
 
-// heapFloor is memory that is allocated and never touched. The collector counts it
-// as live, so it waits until that much garbage and more has piled up; resident it
-// never becomes. A worker's live heap is some 7 MB and each evaluated event leaves
+// heapFloor is memory that is allocated and never touched, so it never becomes
+// resident. The collector counts it as live and therefore waits for at least that
+// much garbage. A worker's live heap is some 7 MB and each evaluated event leaves
 // several KB of garbage: collecting at 14 MB would cost validation a tenth more
 // CPU. A higher GOGC saves as much, but it multiplies a heap that has grown with
 // large events in flight, and a memory limit can only make collections more
 // frequent. Go has no other lower bound for the heap.
 const heapFloor = 24 << 20
 
-// gaugeEvery is how often lag and load are reported.
+// gaugeEvery is the interval at which lag and load are reported.
 const gaugeEvery = 5 * time.Second
 
 // gauges reports lag and load until ctx ends.

@@ -36,9 +36,10 @@ func (w *world) cases(t *testing.T) []datasets.Case {
 	return list
 }
 
-// testCases: one case a failing signature, with the requests that fail alike.
+// testCases: one case per failing signature, with the requests that fail alike.
 func (p *performance) testCases(t *testing.T) {
-	// What the user asked makes two failures different, but for case and digits.
+	// Two failures differ when the user's questions differ in more than case and
+	// digits.
 	want := map[string]int{}
 	for _, s := range p.scenesWanted() {
 		r := p.seen.report(t, s.id)

@@ -14,8 +14,8 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/conformance"
 )
 
-// castPolicy is the policy that the cast is played under. Every evaluator is
-// limited to a feature, so that a feature exists without evaluators.
+// castPolicy is the policy for the cast. Every evaluator is limited to a feature,
+// so that one feature has no evaluators.
 const castPolicy = `
 models:
   default: {model: judge-small, base_url: MODEL_URL, api_key: none, requests_per_minute: 0, max_attempts: 2, price: {input: 1, output: 2}}
@@ -33,25 +33,26 @@ sampling:
     - {name: unhappy users, when: 'user_rating == "down"', rate: 1, evaluators: [safety]}
 `
 
-// How an evaluation is tied to the original span.
+// How an evaluation is related to the original span.
 const (
 	child = "child"
 	link  = "link"
 	none  = "none"
 )
 
-// scene is one published event and what has to become of it.
+// scene is one published event and its expected end.
 type scene struct {
 	id      event.RequestID
 	event   event.Event    // published by the emitter, unless there is a message
 	message *kafka.Message // published as it is
 
-	// want is what each evaluator has to answer: "outcome" or "outcome: reason".
-	// Nil: the event is sampled out, or dead is why it is a dead letter.
+	// want is the expected answer of each evaluator: "outcome" or "outcome:
+	// reason". If nil, the event is sampled out, or dead says why it is a dead
+	// letter.
 	want map[string]string
 	dead eval.Reason
-	// mode is the tie to the original span, priority the sampling priority of a
-	// trace of our own.
+	// mode is the relation to the original span, priority the sampling priority of
+	// a trace of our own.
 	mode     string
 	priority int
 }
@@ -59,8 +60,8 @@ type scene struct {
 // word returns a canary for one place of content.
 func word(place string) string { return conformance.Canary + place }
 
-// planted are secrets and personal data. They are put together here, so that no
-// file holds anything that looks like one.
+// planted are secrets and personal data. They are assembled here, so that no file
+// holds anything that looks like one.
 func planted() map[string]string {
 	return map[string]string{
 		"e-mail":  "jane.q" + "@" + "customer-mail.example",
@@ -138,12 +139,12 @@ func bare(t *testing.T, e event.Event) *kafka.Message {
 	return &kafka.Message{Key: []byte(e.RequestID), Value: b}
 }
 
-// right are the answers on a request without a fault.
+// right returns the answers on a request without a fault.
 func right() map[string]string {
 	return map[string]string{"reply_format": "pass", "tool_calls": "pass", "search": "pass", "in_time": "pass", "correctness": "pass"}
 }
 
-// but changes some of the answers; an empty one takes the evaluator out.
+// but changes some of the answers; an empty one removes the evaluator.
 func but(answers map[string]string, pairs ...string) map[string]string {
 	for i := 0; i < len(pairs); i += 2 {
 		if answers[pairs[i]] = pairs[i+1]; pairs[i+1] == "" {
@@ -162,8 +163,8 @@ func failing() map[string]string {
 	return but(right(), "reply_format", "fail: no JSON", "correctness", "fail: not met: no_contradiction, answers_right")
 }
 
-// cast is every shape of event. The trace ids are such that some of them lie in
-// the sample of a quarter and others do not.
+// cast returns every shape of event. The trace ids are chosen such that a sample of
+// a quarter contains some of them.
 func cast(t *testing.T) []scene {
 	t.Helper()
 	traced := func(context event.TraceContext, changes ...func(*event.Event)) func(*event.Event) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// closers are the named steps that undo New, last in, first out.
+// closers are the named steps that close what New opened, last in, first out.
 type closers struct {
 	steps []closer
 	log   *slog.Logger
@@ -24,13 +24,13 @@ func (c *closers) add(name string, fn func(context.Context) error) {
 	c.steps = append(c.steps, closer{name, fn})
 }
 
-// closeMin is the time that a step has even when those before it used up the
-// limit: one that hangs must not keep the others from what takes milliseconds.
+// closeMin is the time that a step gets even when earlier steps used up the limit,
+// because a hanging step must not prevent others that take milliseconds.
 const closeMin = time.Second
 
 // close runs every step, even after one that failed, and joins their errors. The
 // limit is for all steps together and starts now, because the contexts of the
-// parts have ended by then. Called again it does nothing.
+// parts have already ended. A second call does nothing.
 func (c *closers) close(limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	var errs []error
@@ -53,8 +53,8 @@ func (s closer) run(limit time.Duration) error {
 	return s.close(ctx)
 }
 
-// bounded makes a step of a close that takes no context. When the time is up the
-// close is left behind: the process is about to end.
+// bounded turns a close function without a context into a step. When the time is up
+// the function is abandoned, because the process is about to end.
 func bounded(fn func() error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		done := make(chan error, 1)

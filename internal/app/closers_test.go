@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestClosers: last in, first out, all of them, whatever an earlier one says.
+// TestClosers: last in, first out, all of them, whatever an earlier one returns.
 func TestClosers(t *testing.T) {
 	t.Parallel()
 	var order []string

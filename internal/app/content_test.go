@@ -12,7 +12,7 @@ import (
 )
 
 // testContentStaysIn: no word of content occurs in a span, a metric or a log
-// line. That it does occur where content may go shows that it was planted.
+// line. Its presence where content may go shows that it was planted.
 func (p *performance) testContentStaysIn(t *testing.T) {
 	contains := func(text string) bool { return strings.Contains(strings.ToLower(text), conformance.Canary) }
 	for _, s := range p.agent.Spans() {
@@ -73,8 +73,8 @@ func (p *performance) testSecretsStayIn(t *testing.T) {
 	}
 }
 
-// testLog: each line is one JSON object without a key twice, and what is written
-// about an evaluated event carries the ids of its span.
+// testLog: each line is one JSON object without duplicate keys, and lines about an
+// evaluated event carry the ids of its span.
 func (p *performance) testLog(t *testing.T) {
 	lines, tied := 0, 0
 	runs := map[string]datadog.Span{}

@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
-// model is a fake model server that remembers what it was asked.
+// model is a fake model server that records its requests.
 type scriptedModel struct {
 	url string
 

@@ -22,7 +22,8 @@ import (
 // liveID is the request that is published under a span of a running tracer.
 const liveID = "live"
 
-// performance is what a worker did with the cast, after it has stopped.
+// performance holds the results of a worker that has evaluated the cast and
+// stopped.
 type performance struct {
 	*world
 	scenes   []scene
@@ -30,7 +31,7 @@ type performance struct {
 	database string // every byte of the store's files, while the worker ran
 }
 
-// TestEndToEnd publishes every shape of event, twice, and looks at all that
+// TestEndToEnd publishes every shape of event, twice, and checks everything that
 // leaves the worker.
 func TestEndToEnd(t *testing.T) {
 	w := newWorld(t, castScript)
@@ -144,7 +145,7 @@ func (p *performance) testAccounting(t *testing.T) {
 	}
 }
 
-// testVerdicts holds each evaluator's answer on each event against the cast.
+// testVerdicts compares each evaluator's answer on each event with the cast.
 func (p *performance) testVerdicts(t *testing.T) {
 	for _, s := range p.scenes {
 		if s.want == nil {
@@ -163,7 +164,7 @@ func (p *performance) testVerdicts(t *testing.T) {
 	}
 }
 
-// testOffsets: after the stop the group's offsets lie at the ends.
+// testOffsets: after the stop the group's offsets are at the ends.
 func (p *performance) testOffsets(t *testing.T, published int) {
 	total := int64(0)
 	for id := range int32(partitions) {
@@ -190,8 +191,8 @@ func (p *performance) testOffsets(t *testing.T, published int) {
 	}
 }
 
-// testDeadLetters: a message that is not an event stands in the topic of dead
-// letters, whole, with the reason and its origin.
+// testDeadLetters: a message that is not an event is in the dead-letter topic,
+// unchanged, with the reason and its origin.
 func (p *performance) testDeadLetters(t *testing.T) {
 	want := map[string]scene{}
 	for _, s := range p.scenes {

@@ -7,6 +7,6 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
-// TestMain finds what a worker leaves behind. Nothing is let pass: dd-trace-go
-// too ends all that it starts. Tests that stop a server start one of their own.
+// TestMain finds leaked goroutines, without exceptions: even dd-trace-go ends
+// everything that it starts. Tests that stop a server start their own.
 func TestMain(m *testing.M) { os.Exit(containers.Main(m)) }

@@ -12,8 +12,8 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// testMetricsTable: whatever was sent stands in the table, with that type and no
-// other tags.
+// testMetricsTable: every metric sent is in the table, with its type and no other
+// tags.
 func (p *performance) testMetricsTable(t *testing.T) {
 	table := map[string]telemetry.Metric{}
 	for _, m := range telemetry.Metrics() {
@@ -44,7 +44,7 @@ func (p *performance) testMetricsTable(t *testing.T) {
 			t.Errorf("%s does not say who sent it: %v", m.Name, m.Tags)
 		}
 	}
-	// What needs a setting, a reload or a loss to be sent.
+	// Metrics that need a setting, a reload or a loss.
 	silent := []string{
 		"llm.requests", "llm.errors", "llm.latency_ms", "llm.first_token_latency_ms", "llm.input_tokens", "llm.output_tokens",
 		"llm.estimated_cost_usd", "evalworker.reloads", "evalworker.dropped",
@@ -56,10 +56,10 @@ func (p *performance) testMetricsTable(t *testing.T) {
 	}
 }
 
-// dims are the dimensions of the cast's requests, but for the feature.
+// dims are the dimensions of the cast's requests, except the feature.
 var dims = []string{"env:prod", "prompt_name:support_triage", "prompt_version:2026-06-01.3", "model:large-2", "provider:acme", "tenant_tier:enterprise"}
 
-// testVerdictMetrics holds counts, weights and scores against the cast.
+// testVerdictMetrics compares counts, weights and scores with the cast.
 func (p *performance) testVerdictMetrics(t *testing.T) {
 	for _, o := range eval.Outcomes() {
 		want, weights := p.outcomes(o.String()), map[string]float64{}
@@ -107,7 +107,7 @@ func (p *performance) testVerdictMetrics(t *testing.T) {
 	}
 }
 
-// testRequestMetrics: what an event says about JSON, tools and retrieval.
+// testRequestMetrics: the metrics about JSON, tools and retrieval.
 func (p *performance) testRequestMetrics(t *testing.T) {
 	var tracks, hits []float64
 	for _, s := range p.scenesWanted() {
@@ -149,7 +149,7 @@ func (p *performance) testRequestMetrics(t *testing.T) {
 	}
 }
 
-// testWorkerMetrics: events, judges, cases, ties and load.
+// testWorkerMetrics: events, judges, cases, links and load.
 func (p *performance) testWorkerMetrics(t *testing.T) {
 	reasons := map[eval.Reason]int{}
 	modes := map[string]int{}
@@ -194,7 +194,7 @@ func (p *performance) testWorkerMetrics(t *testing.T) {
 	p.testJudgeMetrics(t)
 }
 
-// testJudgeMetrics: each call of a model is counted, also one that came to nothing.
+// testJudgeMetrics: each call of a model is counted, even a failed one.
 func (p *performance) testJudgeMetrics(t *testing.T) {
 	correct := p.outcomes("pass")["correctness"] + p.outcomes("fail")["correctness"] + p.outcomes("cannot_judge")["correctness"]
 	small := []string{"eval:correctness", "model:judge-small"}
@@ -210,13 +210,13 @@ func (p *performance) testJudgeMetrics(t *testing.T) {
 	if len(costs) != correct || slices.ContainsFunc(costs, func(v float64) bool { return v != 0.0012 }) {
 		t.Errorf("evalworker.judge.cost_usd = %v, want %d times 1000 tokens at 1 and 100 at 2 dollars a million", costs, correct)
 	}
-	// Its price is not known, but a server that refuses takes none.
+	// The model's price is unknown, but a rejected call costs nothing.
 	refused := p.statsd.Values("evalworker.judge.cost_usd", "model:judge-trouble")
 	if slices.ContainsFunc(refused, func(v float64) bool { return v != 0 }) {
 		t.Errorf("a model of unknown price has cost %v", refused)
 	}
-	// An answer that cannot be parsed is a call that succeeded. What may pass is
-	// tried twice.
+	// An answer that cannot be parsed is a call that succeeded. A temporary failure
+	// is tried twice.
 	want := map[string]float64{"unavailable": 4, "rate_limited": 2, "auth": 1, "content_filter": 1, "refused": 1, "truncated": 1}
 	got := map[string]float64{}
 	for _, m := range p.statsd.Metrics() {

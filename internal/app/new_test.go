@@ -15,7 +15,7 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// refused returns the error of a worker that cannot be made.
+// refused returns the error of a New that has to fail.
 func (w *world) refused(cfg *config.Config) error {
 	w.t.Helper()
 	a, err := app.New(w.t.Context(), cfg, app.Deps{Log: w.logger()})
@@ -35,7 +35,7 @@ func TestNewFailsHalfWay(t *testing.T) {
 		change func(*config.Config)
 		want   string
 	}{
-		{"no folder for the store", func(c *config.Config) { c.Store.URL = "sqlite:" + filepath.Join(t.TempDir(), "missing", "cases.db") }, "make its folder first"},
+		{"no folder for the store", func(c *config.Config) { c.Store.URL = "sqlite:" + filepath.Join(t.TempDir(), "missing", "cases.db") }, "create its folder first"},
 		{"telemetry", func(c *config.Config) { c.Datadog.Queue = 0 }, "telemetry: "},
 		{"evaluator", func(c *config.Config) { c.Evaluators[0].None = nil }, "evaluator no_wrong: "},
 		{"sampling", func(c *config.Config) { c.Sampling.DefaultRate = 2 }, "default_rate"},
@@ -62,7 +62,7 @@ func TestNewFailsHalfWay(t *testing.T) {
 			}
 			_ = l.Close()
 
-			// A second one in the same process finds nothing in its way.
+			// A second worker in the same process is not obstructed.
 			good := w.load(w.configure(rulePolicy))
 			w.start(good).halt()
 		})
@@ -89,8 +89,8 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-// TestSecondWorkerInAFolder: one line names everything that is in its way, the
-// store first, because another port alone would not help.
+// TestSecondWorkerInAFolder: one line names every obstacle, the store first,
+// because another port alone would not help.
 func TestSecondWorkerInAFolder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
@@ -147,7 +147,7 @@ func TestRunOnce(t *testing.T) {
 	}
 }
 
-// TestNoLog: what is required is asked for.
+// TestNoLog: New reports a missing log.
 func TestNoLog(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()

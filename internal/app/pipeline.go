@@ -14,8 +14,8 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// newPipeline wires what happens to one event: the first policy, and the store
-// where failing requests go.
+// newPipeline wires the pipeline: the first policy, and the store for failing
+// requests.
 func newPipeline(
 	cfg *config.Config, builder *policy.Builder, db *store.Store, rec pipeline.Recorder, log *slog.Logger,
 ) (*pipeline.Pipeline, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
-// strict is the script of a model that fails what says "wrong".
+// strict is the script of a model that fails answers with "wrong".
 func strict(r modelserver.Request) modelserver.Reply {
 	verdict := "pass"
 	if strings.Contains(string(r.Body), "wrong") {
@@ -26,8 +26,8 @@ func strict(r modelserver.Request) modelserver.Reply {
 	return modelserver.Answer(out)
 }
 
-// onPostgres returns a world whose store is a database of its own on a server that
-// the test may stop.
+// onPostgres returns a world whose store is a new database on a server that the
+// test may stop.
 func onPostgres(t *testing.T, script modelserver.Script) (*world, *containers.Postgres) {
 	t.Helper()
 	containers.NeedEngine(t)
@@ -45,7 +45,7 @@ func onPostgres(t *testing.T, script modelserver.Script) (*world, *containers.Po
 	return w, server
 }
 
-// must is for what a test does to a server.
+// must fails the test if an operation on a server failed.
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -146,7 +146,7 @@ func TestPostgresDownAtStart(t *testing.T) {
 		t.Errorf("cases %+v, want one of %d requests", cases, len(bad))
 	}
 	log := w.log.text()
-	if strings.Count(log, "store is down: no events are taken") != 2 || !strings.Contains(log, "store is there") {
+	if strings.Count(log, "store is down: no events are taken") != 2 || !strings.Contains(log, "store is reachable") {
 		t.Errorf("log of two starts:\n%s", log)
 	}
 	if strings.Contains(log, password(t, w.database)) {
@@ -165,7 +165,8 @@ func password(t *testing.T, database string) string {
 	return p
 }
 
-// TestPostgresRefuses: what waiting does not mend ends the worker, with one line.
+// TestPostgresRefuses: an error that waiting does not cure ends the worker, with
+// one line.
 func TestPostgresRefuses(t *testing.T) {
 	t.Parallel()
 	w, _ := onPostgres(t, passing)

@@ -15,11 +15,11 @@ type Reloads struct {
 	Applied int       `json:"applied"`
 	Refused int       `json:"refused"`
 	Last    time.Time `json:"last,omitzero"`
-	// Error is what was wrong with the last revision; empty when it was applied.
+	// Error is why the last revision was rejected; empty when it was applied.
 	Error string `json:"error,omitempty"`
 }
 
-// reloads counts for /statusz what the watcher reports.
+// reloads counts the watcher's reports, for /statusz.
 type reloads struct {
 	mu sync.Mutex
 	r  Reloads // guarded by mu
@@ -44,15 +44,15 @@ func (r *reloads) note(err error) {
 	r.r.Error = ""
 }
 
-// watch puts new revisions of the policy in place until ctx ends.
+// watch applies new revisions of the policy until ctx ends.
 func (a *App) watch(ctx context.Context) {
 	if err := a.watcher.Run(ctx, a.reload); err != nil && ctx.Err() == nil {
-		a.log.Error("configuration is not watched any more: restart to load a new one", slog.Any(keyError, err))
+		a.log.Error("configuration is no longer watched: restart to load a new one", slog.Any(keyError, err))
 	}
 }
 
-// reload puts a new revision in place. Events in flight finish under the old one,
-// which also stays when the new one has a fault.
+// reload applies a new revision. Events in flight finish under the old one, which
+// also stays in use when the new one has a fault.
 func (a *App) reload(cfg *config.Config, err error) {
 	old := a.pipeline.Policy().Revision()
 	if err == nil {
@@ -64,9 +64,9 @@ func (a *App) reload(cfg *config.Config, err error) {
 	a.reloads.note(err)
 	if err != nil {
 		a.telemetry.Reload(false)
-		a.log.Error("new configuration refused, the old one stays", slog.String("policy", old), slog.Any(keyError, err))
+		a.log.Error("new configuration rejected, the old one stays in use", slog.String("policy", old), slog.Any(keyError, err))
 		return
 	}
 	a.telemetry.Reload(true)
-	a.log.Info("new configuration in place", slog.String("policy", a.pipeline.Policy().Revision()), slog.String("before", old))
+	a.log.Info("new configuration in use", slog.String("policy", a.pipeline.Policy().Revision()), slog.String("before", old))
 }

@@ -55,7 +55,7 @@ func TestReload(t *testing.T) {
 	w.emit(t.Context(), after...)
 	k.consumed(len(events) + 1)
 
-	// Once it is mended, the file counts again, and the fault is gone.
+	// Once it is fixed, the file takes effect again, and the fault is gone.
 	w.configure(rulePolicy)
 	eventually(t, "mended policy in place", func() bool { return k.Status().Policy.Reloads.Applied == 2 })
 	if p := k.Status().Policy; p.Revision != old.Revision || p.Reloads.Error != "" {
@@ -79,7 +79,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("evalworker.reloads{outcome:%s} = %v, want %v", outcome, n, want)
 		}
 	}
-	if log := w.log.text(); strings.Count(log, "new configuration in place") != 2 || strings.Count(log, "new configuration refused") != 2 {
+	if log := w.log.text(); strings.Count(log, "new configuration in use") != 2 || strings.Count(log, "new configuration rejected") != 2 {
 		t.Errorf("the log lacks two reloads and two refusals")
 	}
 }
@@ -118,7 +118,7 @@ func (tr traffic) end() []event.Event {
 	return <-tr.sent
 }
 
-// script is a watcher that does what a function says.
+// script is a watcher that runs a function.
 type script func(ctx context.Context, changed func(*config.Config, error)) error
 
 // Run runs the function.
@@ -126,8 +126,8 @@ func (s script) Run(ctx context.Context, changed func(*config.Config, error)) er
 	return s(ctx, changed)
 }
 
-// TestWatcherFails: a worker whose file is not watched any more works on, and
-// the log says so.
+// TestWatcherFails: a worker whose file is no longer watched goes on, and the log
+// says so.
 func TestWatcherFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
@@ -141,8 +141,8 @@ func TestWatcherFails(t *testing.T) {
 	k.halt()
 }
 
-// TestReloadThatCannotBeBuilt: a configuration that loads and cannot be made
-// ready is refused like one that does not load.
+// TestReloadThatCannotBeBuilt: a configuration that loads but cannot be built is
+// rejected like one that does not load.
 func TestReloadThatCannotBeBuilt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
@@ -169,8 +169,8 @@ func TestReloadThatCannotBeBuilt(t *testing.T) {
 	}
 }
 
-// TestStopDuringReload: a reload at work when the worker stops is waited for, and
-// what it built is closed with the rest.
+// TestStopDuringReload: a stopping worker waits for a running reload, and closes
+// what it built with the rest.
 func TestStopDuringReload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
@@ -195,7 +195,7 @@ func TestStopDuringReload(t *testing.T) {
 		t.Error("the worker ended before its reload")
 	}
 	log := w.log.text()
-	if built, closed := strings.Index(log, "new configuration in place"), strings.Index(log, `"msg":"closed","component":"models"`); built < 0 || closed < built {
+	if built, closed := strings.Index(log, "new configuration in use"), strings.Index(log, `"msg":"closed","component":"models"`); built < 0 || closed < built {
 		t.Error("models were closed while a reload was at work")
 	}
 }

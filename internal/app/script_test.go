@@ -9,9 +9,9 @@ import (
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
-// castScript is the model of the cast: it passes what is right, fails what says
-// "wrongly", makes a quote up for what says "Vague", and breaks where the input
-// asks for it. Whatever it says holds a canary and everything planted.
+// castScript is the model of the cast: it passes right answers, fails those with
+// "wrongly", invents a quote for those with "Vague", and breaks where the input
+// asks for it. All its texts hold a canary and everything planted.
 func castScript(r modelserver.Request) modelserver.Reply {
 	input, _ := r.Data["input"].(string)
 	if trouble, ok := strings.CutPrefix(input, "script:"); ok {

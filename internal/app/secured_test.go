@@ -14,7 +14,7 @@ import (
 
 // TestSecured: a worker and an application, configured by file, on a cluster that
 // requires a login. /readyz reports a wrong password, without showing it, and
-// mending the file mends the worker.
+// the worker recovers once the file is fixed.
 func TestSecured(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)

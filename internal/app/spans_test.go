@@ -54,7 +54,7 @@ func (p *performance) ancestors(s datadog.Span) []uint64 {
 	return out
 }
 
-// testSpans: one eval.run an event, one eval.score a verdict below it, and an
+// testSpans: one eval.run per event, one eval.score per verdict below it, and an
 // output.validation between them where JSON was checked.
 func (p *performance) testSpans(t *testing.T) {
 	evaluated := 0
@@ -105,9 +105,9 @@ func (p *performance) testValidation(t *testing.T, s scene, id uint64) {
 	t.Errorf("%s: the schema's score does not stand below output.validation", s.id)
 }
 
-// testOriginalSpans: where the original trace was kept and is young, scores stand
-// in it below the original span; else eval.run is a root of its own with a link,
-// and is kept by hand when the answer failed.
+// testOriginalSpans: where the original trace was kept and is young, scores are in
+// it below the original span; else eval.run is a new root with a link, and is kept
+// manually when the answer failed.
 func (p *performance) testOriginalSpans(t *testing.T) {
 	for _, s := range p.scenesWanted() {
 		if s.id == liveID {
@@ -204,7 +204,7 @@ func (p *performance) testScoreTags(t *testing.T) {
 	}
 }
 
-// tagsOf returns the tags of a verdict's span; an empty text stands for no tag.
+// tagsOf returns the tags of a verdict's span; an empty text means no tag.
 func tagsOf(r *eval.Report, v *eval.Verdict) (meta map[string]string, metrics map[string]float64) {
 	e := r.Event
 	trace, span := e.Origin()

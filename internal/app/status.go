@@ -19,7 +19,7 @@ type Status struct {
 	Policy    Policy               `json:"policy"`
 	Consumer  consumer.Status      `json:"consumer"`
 	Store     Store                `json:"store"`
-	Models    []policy.ModelStatus `json:"models"` // of the present revision's judges, by name
+	Models    []policy.ModelStatus `json:"models"` // of the current revision's judges, by name
 	Telemetry telemetry.Stats      `json:"telemetry"`
 }
 
@@ -30,7 +30,7 @@ type Policy struct {
 	Reloads    Reloads  `json:"reloads"`
 }
 
-// Store is whether failing requests can be kept.
+// Store says whether failing requests can be kept.
 type Store struct {
 	URL       string    `json:"url"`
 	DownSince time.Time `json:"down_since,omitzero"`

@@ -77,8 +77,8 @@ func TestNotReadyBeforeJoin(t *testing.T) {
 	k.halt()
 }
 
-// TestKafkaDownIsAMetric: what /readyz says is an alert's to see as well. The last
-// value is that of the end.
+// TestKafkaDownIsAMetric: an alert can see the state that /readyz reports. The last
+// value is the final state.
 func TestKafkaDownIsAMetric(t *testing.T) {
 	w := newWorld(t, passing).withTelemetry()
 	cfg := w.load(w.configure(rulePolicy))
@@ -95,8 +95,8 @@ func TestKafkaDownIsAMetric(t *testing.T) {
 	}
 }
 
-// TestModelsAreToldOf: how a judge's model fares is on the status page.
-func TestModelsAreToldOf(t *testing.T) {
+// TestModelsOnStatusPage: the state of a judge's model is on the status page.
+func TestModelsOnStatusPage(t *testing.T) {
 	t.Parallel()
 	var down atomic.Bool
 	w := newWorld(t, func(r modelserver.Request) modelserver.Reply {

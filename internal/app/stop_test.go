@@ -22,13 +22,13 @@ evaluators:
   - {name: safety, type: llm_judge, rubric: safety, rate: 1}
 `
 
-// rulePolicy needs no model. What says "wrong" fails.
+// rulePolicy needs no model. Answers with "wrong" fail.
 const rulePolicy = `
 evaluators:
   - {name: no_wrong, type: contains, none: [wrong]}
 `
 
-// passing is the script of a model that likes everything.
+// passing is the script of a model that passes everything.
 func passing(r modelserver.Request) modelserver.Reply {
 	var out []modelserver.Verdict
 	for _, id := range r.Criteria {
@@ -152,8 +152,8 @@ func TestStopDrains(t *testing.T) {
 	}
 }
 
-// TestStopGivesUp: what does not finish in time is given back, says the error,
-// and is evaluated by the next worker.
+// TestStopGivesUp: events that do not finish in time are given back, as the error
+// says, and the next worker evaluates them.
 func TestStopGivesUp(t *testing.T) {
 	t.Parallel()
 	w, g := newGatedWorld(t)

@@ -11,9 +11,9 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// openStore returns the store. One in a file is opened and claimed at once: its
-// faults do not mend by waiting. One on a server is reached in Run, where probes
-// are answered meanwhile.
+// openStore returns the store. A store in a file is opened and claimed at once,
+// because waiting does not cure its faults. Run connects to a store on a server, so
+// that probes are answered meanwhile.
 func openStore(ctx context.Context, cfg store.Config) (_ *store.Store, err error) {
 	s, err := store.OpenLater(cfg)
 	if err != nil || cfg.Remote() {
@@ -38,8 +38,8 @@ func explainPort(cfg store.Config, err error) error {
 	return err
 }
 
-// connect waits until the store is there. A database that restarts is missed by
-// the whole fleet at once, and workers that ended would be restarted, ever more
+// connect waits until the store can be reached. When a database restarts, the whole
+// fleet loses it at once, and if workers ended they would be restarted ever more
 // slowly; so the worker stays, is not ready, and takes no events. connect also
 // returns nil when ctx ends first, and an error when waiting cannot help.
 func (a *App) connect(ctx context.Context) error {
@@ -48,25 +48,25 @@ func (a *App) connect(ctx context.Context) error {
 		err := a.store.Connect(ctx)
 		if err == nil {
 			if since, was := a.starting.End(); was {
-				a.log.Info("store is there", slog.Duration("after", time.Since(since)))
+				a.log.Info("store is reachable", slog.Duration("after", time.Since(since)))
 			}
 			return nil
 		}
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped before there was anything to do
+			return nil //nolint:nilerr // stopped before the store could be reached
 		}
 		if !errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
 		if _, ok := a.starting.Fail(err); ok {
 			since, _ := a.starting.Now()
-			a.log.Error("store is down: no events are taken until it is there", slog.Any(keyError, err), slog.Time("since", since))
+			a.log.Error("store is down: no events are taken until it is reachable", slog.Any(keyError, err), slog.Time("since", since))
 		}
 		pause.Wait(ctx, attempt)
 	}
 }
 
-// storeDown returns since when and why no case can be kept, or a zero time.
+// storeDown returns since when and why cases cannot be kept, or a zero time.
 func (a *App) storeDown() (time.Time, error) {
 	if since, err := a.starting.Now(); err != nil {
 		return since, err

@@ -46,8 +46,8 @@ func TestStoreDown(t *testing.T) {
 	}
 }
 
-// TestStoreDownOverStop: events that wait for the store when the worker has to go
-// are the next worker's, who keeps their cases.
+// TestStoreDownOverStop: events that wait for the store when the worker has to stop
+// go to the next worker, which keeps their cases.
 func TestStoreDownOverStop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
@@ -76,7 +76,7 @@ func TestStoreDownOverStop(t *testing.T) {
 	}
 }
 
-// TestStoreThatIsNone: a path that holds something else is a clear error.
+// TestStoreThatIsNone: a file that is not a store is a clear error.
 func TestStoreThatIsNone(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -100,7 +100,7 @@ func TestStoreThatIsNone(t *testing.T) {
 	}
 }
 
-// lock holds the store's one write lock, as a backup or a stuck process does.
+// lock holds the store's only write lock, as a backup or a stuck process does.
 func lock(t *testing.T, path string) (unlock func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)

@@ -28,13 +28,13 @@ const (
 	group       = "evalworker"
 	partitions  = 4
 
-	// patience is how long a condition may take on a machine that does other
-	// things too. No test asserts a time.
+	// patience bounds the wait for a condition on a busy machine. No test asserts a
+	// time.
 	patience = 30 * time.Second
 )
 
-// world is what surrounds a worker: broker, model, agent, and a folder with its
-// configuration and its store.
+// world is the surroundings of a worker: broker, model, agent, and a folder with
+// its configuration and its store.
 type world struct {
 	t      *testing.T
 	broker *broker.Broker
@@ -61,8 +61,8 @@ func newWorld(t *testing.T, script modelserver.Script) *world {
 	return w
 }
 
-// withTelemetry adds the two sinks of Datadog, empty ones each time. The tracer
-// is one a process: tests with telemetry do not run in parallel.
+// withTelemetry adds two new Datadog sinks. A process has one tracer, so tests with
+// telemetry do not run in parallel.
 func (w *world) withTelemetry() *world {
 	w.t.Helper()
 	for _, name := range []string{
@@ -103,8 +103,8 @@ func (w *world) storeURL() (url, timeout string) {
 	return "sqlite:" + w.store(), "300ms"
 }
 
-// configure writes the configuration: the given policy, and around it what the
-// world is. Lines of more go before everything else.
+// configure writes the configuration: the given policy and the addresses of the
+// world. Lines of more precede everything else.
 func (w *world) configure(policy string, more ...string) string {
 	w.t.Helper()
 	datadog := "datadog: {enabled: false}"
@@ -138,7 +138,7 @@ func (w *world) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// worker is a worker that runs.
+// worker is a running worker.
 type worker struct {
 	*app.App
 	t    *testing.T
@@ -196,7 +196,7 @@ func (k *worker) consumed(n int) {
 	eventually(k.t, fmt.Sprintf("%d events consumed", n), func() bool { return k.Status().Events.Consumed >= int64(n) })
 }
 
-// eventually polls what is not announced.
+// eventually polls a condition that nothing announces.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
@@ -229,7 +229,7 @@ func (w *world) emit(ctx context.Context, events ...event.Event) {
 	}
 }
 
-// produce publishes messages as they are, as a log shipper does.
+// produce publishes messages unchanged, as a log shipper does.
 func (w *world) produce(messages ...kafka.Message) {
 	w.t.Helper()
 	transport := &kafka.Transport{}

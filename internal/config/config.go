@@ -22,15 +22,15 @@ type Policy = policy.Config
 type Config struct {
 	Kafka     consumer.Config `yaml:"kafka" doc:"Where events come from."`
 	Policy    `yaml:",inline"`
-	Redaction redact.Config      `yaml:"redaction" doc:"What is taken out of content before a judge or the store sees it."`
+	Redaction redact.Config      `yaml:"redaction" doc:"What is redacted in content before a judge or the store sees it."`
 	Store     store.Config       `yaml:"store" doc:"Where failing requests are kept as cases."`
-	Datadog   telemetry.Config   `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables rule over it."`
+	Datadog   telemetry.Config   `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables take precedence."`
 	Health    serve.HealthConfig `yaml:"health" doc:"HTTP server with /livez, /readyz and /statusz."`
-	Shutdown  Shutdown           `yaml:"shutdown" doc:"How the worker ends."`
+	Shutdown  Shutdown           `yaml:"shutdown" doc:"How the worker stops."`
 	Log       Log                `yaml:"log" doc:"How the worker logs; never content, only ids."`
 }
 
-// Shutdown bounds the end of the worker.
+// Shutdown bounds the steps of stopping the worker.
 type Shutdown struct {
 	Grace time.Duration `yaml:"grace" doc:"Time for events in flight to finish after SIGTERM."`
 	Close time.Duration `yaml:"close" doc:"Time to close telemetry and the store after that."`
@@ -38,14 +38,14 @@ type Shutdown struct {
 
 // Log configures the log.
 type Log struct {
-	Level  Level  `yaml:"level" doc:"Least level: debug, info, warn or error."`
+	Level  Level  `yaml:"level" doc:"Lowest level: debug, info, warn or error."`
 	Format string `yaml:"format" doc:"Format: json or text."`
 }
 
-// Level is the least level that is logged. It is a [slog.Leveler].
+// Level is the lowest level that is logged. It is a [slog.Leveler].
 type Level slog.Level
 
-// Level returns the level as slog takes it.
+// Level implements [slog.Leveler].
 func (l Level) Level() slog.Level { return slog.Level(l) }
 
 // MarshalText returns the level in lower case.
@@ -87,7 +87,7 @@ func Default() Config {
 }
 
 // Validate returns every fault of the configuration and of the files that it
-// names. Paths are those of the file's keys.
+// names. Paths are keys of the file.
 func (c *Config) Validate() fault.List {
 	var fs fault.List
 	k := c.Kafka
@@ -100,7 +100,7 @@ func (c *Config) Validate() fault.List {
 		fs.Under("kafka", fault.List{f})
 	}
 	fs.Under("redaction", c.Redaction.Validate())
-	datadog := c.Datadog // whose faults may quote a URL
+	datadog := c.Datadog // a copy, because its faults may quote a URL
 	datadog.AgentURL = withoutPassword(datadog.AgentURL)
 	fs.Under("store", c.Store.Validate())
 	fs.Under("datadog", datadog.Validate())
@@ -110,7 +110,7 @@ func (c *Config) Validate() fault.List {
 	return append(fs, c.Policy.Validate()...)
 }
 
-// Validate returns every fault but those of Grace, which the consumer checks.
+// Validate returns every fault except those of Grace, which the consumer checks.
 func (s Shutdown) Validate() fault.List {
 	var fs fault.List
 	if s.Close <= 0 || s.Close > 10*time.Minute {

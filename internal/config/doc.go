@@ -1,22 +1,22 @@
-// Package config is the worker's YAML file: its shape, defaults, checks and
+// Package config defines the worker's YAML file: its keys, defaults, checks and
 // documentation.
 //
-// [Load] puts defaults, file and environment on top of each other, in that order,
-// and checks everything that can be checked without a network: each part's own
-// settings, that evaluators name rubrics, models and schemas that exist, that
-// conditions compile, and the rubric and schema files themselves. It returns all
-// faults at once, each with its place in the file that holds it.
+// [Load] layers defaults, file and environment, in that order, and checks
+// everything that can be checked without a network: each part's own settings, that
+// evaluators name rubrics, models and schemas that exist, that conditions compile,
+// and the rubric and schema files themselves. It returns all faults at once, each
+// with its place in the file that holds it.
 //
-// It only composes: what a section means, its defaults and its limits belong to
-// the part that is configured. So does what a key is for: it stands in the doc tag
-// of the field, and a new key is a new field of its part and nothing else. [Keys]
-// collects the fields; [Starter] (what "evalworker init" writes) and [Doc]
-// (docs/configuration.md) are made from it.
+// It only composes: the meaning of a section, its defaults and its limits belong to
+// the part that is configured, and so does the description of a key, which is the
+// doc tag of its field. A new key is a new field of its part and nothing else.
+// [Keys] collects the fields; [Starter] (the files of "evalworker init") and [Doc]
+// (docs/configuration.md) are generated from it.
 //
 // [Watcher] loads the file again when it changes. The policy (evaluators,
 // sampling, rubrics, schemas, models) may change while the worker runs; changes of
 // other keys are logged and need a restart.
 //
-// Keys and passwords are of type secret.String or stand in URLs; however a
-// configuration is printed, they are not shown.
+// Keys and passwords are of type secret.String or part of URLs; no way of printing
+// a configuration shows them.
 package config

@@ -33,7 +33,7 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 	for _, k := range Keys() {
 		top := !strings.Contains(k.Path, ".")
 		if top && (k.Section() || !open) {
-			heading, intro := "Folders", "What else the file names." // of the keys outside sections
+			heading, intro := "Folders", "What else the file names." // for the keys outside sections
 			if k.Section() {
 				heading, intro = k.Path, cell(k.Doc)
 			}
@@ -49,7 +49,7 @@ In the paths below NAME stands for a name of your choice and [] for an item of a
 			open = false
 		}
 	}
-	b.WriteString("\n## Types of evaluator\n\nBeside name, type, rate, when and timeout they take:\n\n| type | what passes | options |\n|---|---|---|\n")
+	b.WriteString("\n## Types of evaluator\n\nBesides name, type, rate, when and timeout they accept:\n\n| type | what passes | options |\n|---|---|---|\n")
 	for _, k := range validators.Kinds() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Name, cell(k.Description), codes(policy.Options(k.Name)))
 	}

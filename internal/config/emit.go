@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// section is a mapping in the order in which it is written.
+// section is a mapping whose entries are written in order.
 type section []entry
 
 type entry struct {
@@ -16,8 +16,8 @@ type entry struct {
 	value any // section, []any, or a scalar: nil, string, bool, int64, float32, float64
 }
 
-// emit writes a section as YAML in block style. It covers only what configurations
-// consist of, and every text that it writes reads back as itself.
+// emit writes a section as YAML in block style. It covers only the types of values
+// in configurations, and every text that it writes reads back unchanged.
 func emit(b *strings.Builder, s section, indent string) {
 	for _, e := range s {
 		b.WriteString(indent + scalar(e.key) + ":")
@@ -47,7 +47,7 @@ func emitValue(b *strings.Builder, value any, indent string) {
 				emitValue(b, item, indent+"  ")
 				continue
 			}
-			// The first key stands beside the dash.
+			// The first key is on the line of the dash.
 			var inner strings.Builder
 			emit(&inner, s, indent+"    ")
 			b.WriteString(indent + "  - " + strings.TrimPrefix(inner.String(), indent+"    "))
@@ -71,11 +71,11 @@ func scalar(value any) string {
 	return fmt.Sprint(value)
 }
 
-// plainText matches texts that need quotes nowhere: words, durations and addresses.
+// plainText matches texts that never need quotes: words, durations and addresses.
 var plainText = regexp.MustCompile(`^([A-Za-z_/][A-Za-z0-9_./+-]*([ :][A-Za-z0-9_./+-]+)*|([0-9.]+(µs|ms|s|m|h))+|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+:[0-9]+)$`)
 
-// quoteText writes a text: plain where that is safe, in single quotes where every
-// character can be seen, else with escapes.
+// quoteText writes a text: plain if that is safe, in single quotes if every
+// character is printable, else with escapes.
 func quoteText(s string) string {
 	switch strings.ToLower(s) {
 	case "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity":

@@ -13,11 +13,11 @@ import (
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 
-// Names of environment variables. Telemetry reads those of Datadog's libraries
-// (DD_...).
+// Names of environment variables. Telemetry itself reads the variables of Datadog's
+// libraries (DD_...).
 const (
 	EnvConfig  = "EVALWORKER_CONFIG" // path of the file
-	envTests   = "EVALWORKER_TEST_"  // prefix of what only this project's tests read
+	envTests   = "EVALWORKER_TEST_"  // prefix of variables that only this project's tests read
 	envPrefix  = "EVALWORKER_"
 	envKafka   = "KAFKA_" // prefix of addresses, TLS and login, which the command emitter reads too
 	envFile    = "_FILE"  // suffix of a variable that names a file with the value
@@ -30,7 +30,7 @@ const (
 // setting has such a name.
 var serviceLink = regexp.MustCompile(`^EVALWORKER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$`)
 
-// environment is the environment and what it has set.
+// environment holds the environment variables and the keys that they have set.
 type environment struct {
 	vars   map[string]string // without empty ones, which count as unset
 	origin map[string]string // by path: the variable that set the value
@@ -46,15 +46,15 @@ func newEnvironment(environ []string) *environment {
 	return e
 }
 
-// variable returns the name of the variable that sets the key at path.
+// variable returns the name of the variable for the key at path.
 func variable(path string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 }
 
-// shared returns the variable that this program has in common with the command
-// emitter, for what both need: addresses, TLS and login of the brokers. The longer
-// EVALWORKER_KAFKA_... wins.
-func shared(path string) (name string, ok bool) {
+// sharedVariable returns the variable for the key at path that this program shares with the
+// command emitter: both need addresses, TLS and login of the brokers. The longer
+// EVALWORKER_KAFKA_... takes precedence.
+func sharedVariable(path string) (name string, ok bool) {
 	key, ok := strings.CutPrefix(path, "kafka.")
 	if !ok || key != "brokers" && !strings.HasPrefix(key, "tls.") && !strings.HasPrefix(key, "sasl.") {
 		return "", false
@@ -78,7 +78,7 @@ func (e *environment) apply(c *Config) fault.List {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(known)) {
-		name, ok := shared(known[key].Path)
+		name, ok := sharedVariable(known[key].Path)
 		if text := e.vars[name]; ok && text != "" {
 			set(name, text, known[key])
 		}
@@ -106,8 +106,8 @@ func (e *environment) apply(c *Config) fault.List {
 	return faults
 }
 
-// suggestVariable returns the variable that was probably meant. The common prefix
-// is left out of the comparison, because it makes all of them look alike.
+// suggestVariable returns the variable that was probably meant. It compares without
+// the common prefix, which makes all of them look alike.
 func suggestVariable(name string, known map[string]Key) string {
 	rest := []string{strings.TrimPrefix(EnvConfig, envPrefix)}
 	for _, k := range slices.Sorted(maps.Keys(known)) {
@@ -130,7 +130,6 @@ func (e *environment) variableOf(path string) (string, bool) {
 	return name + "[" + item, ok
 }
 
-// sets reports whether a variable set the value at path.
 func (e *environment) sets(path string) bool {
 	_, ok := e.origin[path]
 	return ok

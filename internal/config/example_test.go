@@ -15,5 +15,5 @@ func ExampleLoad() {
 	// Output:
 	// llm.events 10s <nil>
 	// EVALWORKER_KAFKA_TOPCI: unknown variable; did you mean EVALWORKER_KAFKA_TOPIC?
-	// EVALWORKER_SHUTDOWN_GRACE: "10" is no duration; want a duration with its unit, such as 500ms, 30s or 5m
+	// EVALWORKER_SHUTDOWN_GRACE: "10" is not a duration; want a duration with its unit, such as 500ms, 30s or 5m
 }

@@ -13,7 +13,7 @@ func IsServiceLink(name string) bool { return serviceLink.MatchString(name) }
 // Settle is the quiet that has to pass after a change.
 const Settle = settle
 
-// Loop runs a watcher on events of the test's own.
+// Loop runs a watcher on events that the test supplies.
 func (w *Watcher) Loop(ctx context.Context, events <-chan fsnotify.Event, reload <-chan os.Signal, changed func(*Config, error)) error {
 	w.reload = reload
 	return w.loop(ctx, sources{events: events, follow: func() {}}, changed)

@@ -15,8 +15,8 @@ import (
 	"github.com/evalworker/evalworker/policy"
 )
 
-// FuzzPrint: whatever text a configuration holds, what is printed of it reads
-// as that text again.
+// FuzzPrint: whatever text a configuration holds, its printed form reads as that
+// text again.
 func FuzzPrint(f *testing.F) {
 	for _, s := range []string{
 		"", "plain", "0x10", "1e3", "007", "null", "~", "true", "yes", "- a", "a: b", "a #b", "#", "{a}", "[a]", "'", `"`, `\`, "a\nb", "a\n\n  b\n", " lead", "trail ",

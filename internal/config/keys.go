@@ -14,12 +14,12 @@ import (
 
 // Key is one key of the file.
 type Key struct {
-	// Path as faults write it; NAME stands for any name, [] for any item.
+	// Path as faults write it, with NAME for any name and [] for any item.
 	Path string
-	// Type is what a person writes: string, integer, number, boolean, duration,
-	// secret, a list of these; or section, which holds keys of its own.
+	// Type is string, integer, number, boolean, duration, secret, a list of these,
+	// or section, which holds further keys.
 	Type string
-	// Default in YAML; empty for a section and for what has none.
+	// Default in YAML; empty for a section and for a key without one.
 	Default string
 	// Doc says in one line what the key is for.
 	Doc string
@@ -29,7 +29,7 @@ type Key struct {
 	index []int // of the field in a Config; nil inside lists and maps
 }
 
-// Section reports whether the key holds keys of its own.
+// Section reports whether the key holds further keys.
 func (k Key) Section() bool { return k.Type == "section" }
 
 // Name returns the last part of the path.
@@ -38,9 +38,8 @@ func (k Key) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.')+1:
 // section returns the path up to the name.
 func (k Key) section() string { return strings.TrimSuffix(k.Path, k.Name()) }
 
-// Keys returns every key of the file, in the order of the types: a section stands
-// before the keys that it holds. What a key is for stands in the doc tag of its
-// field.
+// Keys returns every key of the file, in the order of the fields: a section
+// precedes the keys that it holds. Doc is the doc tag of the field.
 func Keys() []Key {
 	var keys []Key
 	walkKeys(reflect.ValueOf(Default()), "", []int{}, &keys)
@@ -55,7 +54,7 @@ func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 		}
 		value := v.FieldByIndex(f.Index)
 		if isLeaf(f.Type) {
-			k.Type, k.Default = typeName(f.Type), byDefault(k.Path, value)
+			k.Type, k.Default = typeName(f.Type), defaultYAML(k.Path, value)
 			if k.index != nil {
 				k.Env = variable(k.Path)
 			}
@@ -66,7 +65,7 @@ func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 		switch f.Type.Kind() {
 		case reflect.Pointer:
 			walkKeys(reflect.Zero(f.Type.Elem()), k.Path, nil, keys)
-		case reflect.Map: // the defaults are those of the entry that exists by default
+		case reflect.Map: // with the defaults of the entry that exists by default
 			walkKeys(value.MapIndex(reflect.ValueOf(policy.DefaultModel)), k.Path+".NAME", nil, keys)
 		case reflect.Slice:
 			walkKeys(reflect.Zero(f.Type.Elem()), k.Path+"[]", nil, keys)
@@ -76,7 +75,6 @@ func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 	}
 }
 
-// join returns the path of a key below another one.
 func join(path, key string) string {
 	if path == "" {
 		return key
@@ -84,9 +82,9 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// byDefault returns a leaf's default as YAML. An item of a list has none: what is
-// not written is not set.
-func byDefault(path string, v reflect.Value) string {
+// defaultYAML returns a leaf's default as YAML. Keys inside list items have none: an
+// absent key is not set.
+func defaultYAML(path string, v reflect.Value) string {
 	if v.IsZero() && (strings.Contains(path, "[]") || strings.Contains(path, "NAME.price.")) {
 		return ""
 	}

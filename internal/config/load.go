@@ -14,13 +14,13 @@ import (
 	"github.com/evalworker/evalworker/policy"
 )
 
-// Load reads the configuration file and puts it over the defaults, and the
-// environment, in the form of [os.Environ], over both. An empty path stands for
-// defaults and environment alone.
+// Load reads the configuration file, which overrides the defaults; the environment,
+// in the form of [os.Environ], overrides both. With an empty path there are only
+// defaults and environment.
 //
-// The error is of type [fault.List] and holds everything that is wrong: first with
-// the environment, then with the file in its order, then with the files of rubrics
-// and schemas. A fault that follows from another one is left out.
+// The error is of type [fault.List] and holds all faults: first of the environment,
+// then of the file in its order, then of the rubric and schema files. A fault that
+// only follows from another one is left out.
 func Load(path string, environ []string) (*Config, error) {
 	c := Default()
 	env := newEnvironment(environ)
@@ -65,13 +65,13 @@ func Load(path string, environ []string) (*Config, error) {
 	return &c, nil
 }
 
-// decode reads the file twice, because an entry of models has defaults of its
-// own and their names are known only when the file has been read.
+// decode reads the file twice, because each entry of models has its own defaults
+// and their names are known only after the first reading.
 func decode(path string, data []byte, c *Config) (*strictyaml.Document, fault.List) {
 	var names struct {
 		Models map[string]any `yaml:"models"`
 	}
-	_, _ = strictyaml.Decode(path, data, &names) // the faults come again
+	_, _ = strictyaml.Decode(path, data, &names) // the second reading reports the same faults
 	for name := range names.Models {
 		c.Models[name] = policy.DefaultConfig().Models[policy.DefaultModel]
 	}

@@ -136,7 +136,7 @@ func TestEnvironmentFaults(t *testing.T) {
 	}
 }
 
-// TestNoSettingLooksLikeAServiceLink: such a setting would be passed over.
+// TestNoSettingLooksLikeAServiceLink: such a setting would be ignored.
 func TestNoSettingLooksLikeAServiceLink(t *testing.T) {
 	t.Parallel()
 	for _, k := range config.Keys() {
@@ -230,7 +230,7 @@ func TestNamedFoldersMustExist(t *testing.T) {
 		t.Errorf("a default folder that is absent: %v", got)
 	}
 	got := faultsOf(t, folder(t, map[string]string{config.FileName: "schemas: schema\n"}), nil)
-	want := []string{"evalworker.yaml:1:10: schemas: schema is no folder; want a folder, named relative to the file; leave the key out when there is none"}
+	want := []string{"evalworker.yaml:1:10: schemas: schema is not a folder; want a folder, named relative to the file; leave the key out when there is none"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

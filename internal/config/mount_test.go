@@ -10,8 +10,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config"
 )
 
-// mount puts files into a folder as Kubernetes does: what stands at the top are
-// links through ..data, which is moved from one revision to the next.
+// mount puts files into a folder as Kubernetes does: the names at the top are links
+// through ..data, which is moved from one revision to the next.
 func mount(t *testing.T, dir, revision string, files map[string]string) {
 	t.Helper()
 	must := func(err error) {

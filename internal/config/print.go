@@ -19,8 +19,8 @@ import (
 
 // Print writes the effective configuration as YAML: every key with its value,
 // whether it came from the file, the environment or a default. Of an evaluator it
-// writes what is set. Secrets and passwords in URLs are [REDACTED]; loaded again, a
-// key that is [REDACTED] counts as absent.
+// writes only the keys that are set. Secrets and passwords in URLs are [REDACTED];
+// when loaded again, a key that is [REDACTED] counts as absent.
 func (c *Config) Print(w io.Writer) error {
 	var b strings.Builder
 	emit(&b, fieldsTree(reflect.ValueOf(*c)), "")
@@ -30,7 +30,7 @@ func (c *Config) Print(w io.Writer) error {
 	return nil
 }
 
-// tree turns a value into what emit writes.
+// tree turns a value into the form that emit writes.
 func tree(v reflect.Value) any {
 	if v.Type() == reflect.TypeFor[policy.EvaluatorConfig]() {
 		return evaluatorTree(v.Interface().(policy.EvaluatorConfig))
@@ -70,7 +70,7 @@ func fieldsTree(v reflect.Value) section {
 	return out
 }
 
-// evaluatorTree leaves out what is not set: an evaluator has few of the many
+// evaluatorTree omits keys that are not set: an evaluator has few of the many
 // options, and most have no default to show.
 func evaluatorTree(e policy.EvaluatorConfig) section {
 	if e.Judge() {
@@ -97,7 +97,7 @@ func withoutPassword(s string) string {
 	return u.Redacted()
 }
 
-// leafValue returns a leaf as YAML writes it, in Go types that emit knows.
+// leafValue returns a leaf in a Go type that emit can write.
 func leafValue(v reflect.Value) any {
 	switch {
 	case v.Kind() == reflect.Pointer:
@@ -135,9 +135,9 @@ func leafValue(v reflect.Value) any {
 	return fmt.Sprint(v.Interface())
 }
 
-// number writes 5 and not 5.0, as a person would.
+// number returns whole numbers as integers, so that 5 is not written as 5.0.
 func number(v reflect.Value) any {
-	const exact = 1 << 53 // up to here a float holds every integer
+	const exact = 1 << 53 // a float holds every integer up to here
 	switch f := v.Float(); {
 	case f == math.Trunc(f) && math.Abs(f) < exact:
 		return int64(f)
@@ -148,7 +148,7 @@ func number(v reflect.Value) any {
 	}
 }
 
-// shortDuration writes 1m0s as 1m, as a person would.
+// shortDuration writes 1m instead of 1m0s.
 func shortDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

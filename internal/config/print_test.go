@@ -40,7 +40,7 @@ log: {level: debug, format: text}
 
 const ownRubric = "needs: [output]\ncriteria: [{id: one, question: Is it?}]\n"
 
-// TestPrintLoadsAgain: what is printed means what was loaded.
+// TestPrintLoadsAgain: the printed configuration equals the loaded one.
 func TestPrintLoadsAgain(t *testing.T) {
 	t.Parallel()
 	path := folder(t, map[string]string{config.FileName: rich, "ours/own.yaml": ownRubric})
@@ -79,8 +79,8 @@ func TestPrintShowsOnlyTheOptionsOfAType(t *testing.T) {
 	}
 }
 
-// TestSecretsStayIn: neither a key nor a password in a URL leaves by any way of
-// printing a configuration or what is wrong with one.
+// TestSecretsStayIn: no way of printing a configuration or its faults shows a key
+// or a password in a URL.
 func TestSecretsStayIn(t *testing.T) {
 	t.Parallel()
 	canary := strings.Repeat("sk-canary", 3)
@@ -154,8 +154,8 @@ func TestPasswordInURL(t *testing.T) {
 	}
 }
 
-// TestStorePassword: the environment wins over the configuration, and of one place
-// the key over the URL, which keeps none.
+// TestStorePassword: the environment takes precedence over the configuration, and
+// in either the key over the URL, from which passwords are removed.
 func TestStorePassword(t *testing.T) {
 	t.Parallel()
 	inURL, written, inFile := "canary1", "canary2", "canary3"

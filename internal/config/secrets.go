@@ -10,17 +10,16 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// secrets fills in what models and the store take from files and the environment:
-// keys, with a fallback, the address of the models' server, and the store's
-// password. Files are read with every load, so that a new key makes a new
-// configuration.
+// secrets fills in values from files and the environment: the models' keys, with a
+// fallback, the address of their server, and the store's password. Files are read
+// with every load, so that a new key makes a new configuration.
 func (c *Config) secrets(env *environment, fallback string) fault.List {
 	var faults fault.List
 	c.files()
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		m := c.Models[name]
 		path := "models." + name
-		m.APIKey = unprinted(m.APIKey)
+		m.APIKey = dropRedacted(m.APIKey)
 		switch {
 		case m.KeyFile != "":
 			file := c.Resolve(m.KeyFile)
@@ -43,11 +42,11 @@ func (c *Config) secrets(env *environment, fallback string) fault.List {
 
 // storePassword fills in the password of the store, from a file or from its URL,
 // and removes it from the URL, which can then be shown. A password in the
-// environment, in whatever form, wins over all of those in the file.
+// environment, in either form, takes precedence over all in the file.
 func (c *Config) storePassword(env *environment) fault.List {
 	var faults fault.List
 	s := c.Store
-	s.Password = unprinted(s.Password)
+	s.Password = dropRedacted(s.Password)
 	bare := store.Config{URL: s.URL}.Separated()
 	s.URL = bare.URL
 	inURL := bare.Password
@@ -91,12 +90,12 @@ func (c *Config) files() {
 			*path = absolute(c.Resolve(*path))
 		}
 	}
-	c.Kafka.SASL.Password = unprinted(c.Kafka.SASL.Password)
-	c.Health.Token = unprinted(c.Health.Token)
+	c.Kafka.SASL.Password = dropRedacted(c.Kafka.SASL.Password)
+	c.Health.Token = dropRedacted(c.Health.Token)
 }
 
-// unprinted drops the mark that a printed configuration has in place of a secret.
-func unprinted(s secret.String) secret.String {
+// dropRedacted drops the mark that Print writes in place of a secret.
+func dropRedacted(s secret.String) secret.String {
 	if s.Reveal() == secret.String("x").String() {
 		return ""
 	}

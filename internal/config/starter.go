@@ -12,7 +12,7 @@ import (
 //go:embed starter
 var starter embed.FS
 
-// FileName is the name under which the configuration is looked for.
+// FileName is the default name of the configuration file.
 const FileName = "evalworker.yaml"
 
 // File is one file of the starter folder.
@@ -21,9 +21,9 @@ type File struct {
 	Content []byte
 }
 
-// Starter returns the files with which a team begins: the configuration with every
-// key, its default and what it is for, one schema and one rubric. They have no
-// faults, and checking them needs no key and no broker.
+// Starter returns the files for a new team: the configuration with every key, its
+// default and its description, one schema and one rubric. They have no faults, and
+// checking them needs no key and no broker.
 func Starter() ([]File, error) {
 	files := []File{{FileName, starterConfig()}}
 	err := fs.WalkDir(starter, "starter", func(name string, d fs.DirEntry, err error) error {
@@ -43,8 +43,8 @@ func Starter() ([]File, error) {
 	return files, nil
 }
 
-// starterKeys are the keys that the starter sets; the others stand beside them as
-// comments. For lists and models it holds the text itself.
+// starterKeys returns the keys that the starter sets; the others become comments.
+// For lists and models the value is the text itself.
 func starterKeys() map[string]string {
 	return map[string]string{
 		"kafka.brokers": "", "kafka.topic": "", "kafka.group": "",
@@ -63,7 +63,7 @@ func starterKeys() map[string]string {
 	}
 }
 
-// starterConfig writes the table of keys as a file.
+// starterConfig returns the table of keys as a configuration file.
 func starterConfig() []byte {
 	var b strings.Builder
 	b.WriteString("# What evalworker consumes, evaluates and reports.\n" +

@@ -8,8 +8,8 @@ import (
 	"github.com/evalworker/evalworker/internal/config"
 )
 
-// TestStarter: what init writes has no faults, and every key of it that is
-// commented out may be used as it stands there.
+// TestStarter: the files of init have no faults, and every commented-out key may be
+// used as written.
 func TestStarter(t *testing.T) {
 	t.Parallel()
 	files, err := config.Starter()

@@ -20,14 +20,14 @@ import (
 )
 
 // Pauses of the watcher. An editor or a deployment changes several files in a
-// row, so that the first change alone would be half a configuration.
+// row, so loading after the first change would read half a configuration.
 const (
-	settle     = 300 * time.Millisecond // quiet time after a change
-	settleMost = 3 * time.Second        // changes that go on are loaded after this
+	settle    = 300 * time.Millisecond // quiet time after a change
+	maxSettle = 3 * time.Second        // limit while changes go on
 )
 
-// maxWatched bounds what is read of one file to see whether it changed; every part
-// refuses larger ones.
+// maxWatched bounds the bytes of one file that are read to detect a change; every
+// part rejects larger files.
 const maxWatched = 4 << 20
 
 // Watcher loads the configuration again when its file, a rubric or a schema
@@ -41,21 +41,21 @@ type Watcher struct {
 
 	// Run's goroutine only.
 	current *Config
-	print   string // of the files as they were loaded
-	target  string // what path links to; empty when it is no link
+	print   string // fingerprint of the loaded files
+	target  string // file that path links to; empty if it is not a link
 }
 
 // NewWatcher returns a watcher of the file at path; path and environment are those
-// of [Load]. It loads the file once, with which later loads are compared. Every
-// receive from reload (SIGHUP, in a program) loads the file even when it did not
-// change, such as for a renewed key; reload may be nil.
+// of [Load]. It loads the file once, to compare later loads with it. Every receive
+// from reload (SIGHUP, in a program) loads the file even when it did not change,
+// such as for a renewed key; reload may be nil.
 func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slog.Logger) (*Watcher, error) {
 	current, err := Load(path, environ)
 	if err != nil {
 		return nil, err
 	}
 	w := &Watcher{path: path, environ: environ, reload: reload, log: log, current: current}
-	// The first load names the folders; a change during the second load is noticed
+	// The first load finds the folders; a change during the second load is noticed
 	// later.
 	w.print = w.fingerprint()
 	if w.current, err = Load(path, environ); err != nil {
@@ -64,13 +64,12 @@ func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slo
 	return w, nil
 }
 
-// Run calls changed with each new configuration, or with what is wrong with it,
-// from its own goroutine, one at a time, until ctx ends; then it returns nil. The
-// configurations differ in their policy only: other keys stay as they were, and
-// the log names those that need a restart. A change since [NewWatcher] is reported
-// first.
+// Run calls changed with each new configuration, or with its faults, from its own
+// goroutine, one at a time, until ctx ends; then it returns nil. The configurations
+// differ only in their policy: other keys keep their values, and the log names
+// those that need a restart. A change since [NewWatcher] is reported first.
 //
-// Where folders cannot be watched, the log says so, and reload still works.
+// If folders cannot be watched, the log says so, and reload still works.
 func (w *Watcher) Run(ctx context.Context, changed func(*Config, error)) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -88,7 +87,7 @@ const (
 	keyKeys   = "keys"
 )
 
-// sources are where changes are reported.
+// sources are the channels that report changes.
 type sources struct {
 	events <-chan fsnotify.Event
 	errs   <-chan error
@@ -97,10 +96,10 @@ type sources struct {
 
 func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, error)) error {
 	src.follow()
-	// It begins as after a change, because earlier ones were not reported.
+	// It starts as if after a change, because earlier changes were not reported.
 	quiet := time.NewTimer(settle)
 	defer quiet.Stop()
-	began := time.Now() // of the changes that are settling; zero: there are none
+	began := time.Now() // start of the changes that are settling; zero: none
 	for {
 		select {
 		case <-ctx.Done():
@@ -117,7 +116,7 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 			if began.IsZero() {
 				began = time.Now()
 			}
-			quiet.Reset(max(0, min(settle, settleMost-time.Since(began))))
+			quiet.Reset(max(0, min(settle, maxSettle-time.Since(began))))
 		case <-quiet.C:
 			began = time.Time{}
 			src.follow() // before the fingerprint, so that later changes are seen
@@ -129,7 +128,7 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 	}
 }
 
-// load reports the files as they are now.
+// load loads the current files and reports the result.
 func (w *Watcher) load(changed func(*Config, error)) {
 	w.print = w.fingerprint() // before the load, so that a change during it is noticed
 	next, err := Load(w.path, w.environ)
@@ -137,18 +136,18 @@ func (w *Watcher) load(changed func(*Config, error)) {
 		changed(nil, err)
 		return
 	}
-	if keys := next.keep(w.current); len(keys) > 0 {
+	if keys := next.restoreFixedKeys(w.current); len(keys) > 0 {
 		w.log.Warn("changed keys are ignored until a restart", slog.Any(keyKeys, keys))
 	}
 	w.current = next
 	changed(next, nil)
 }
 
-// follow watches the folders of the file, the schemas and the rubrics, and that
-// of the file's target.
+// follow watches the folders of the file, of the schemas, of the rubrics and of the
+// file's target.
 func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 	folders := w.folders()
-	w.target = linked(w.path, w.target)
+	w.target = linkTarget(w.path, w.target)
 	if w.target != "" {
 		folders = append(folders, filepath.Dir(w.target))
 	}
@@ -168,7 +167,7 @@ func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 	}
 }
 
-// folders returns the folders of the file, the schemas and the rubrics; empty for
+// folders returns the folders of the file, the schemas and the rubrics, with "" for
 // one that does not exist.
 func (w *Watcher) folders() []string {
 	home := ""
@@ -178,9 +177,9 @@ func (w *Watcher) folders() []string {
 	return []string{home, w.current.SchemaDir(), w.current.RubricDir()}
 }
 
-// linked returns the file that path links to; empty when it is no link. While that
+// linkTarget returns the file that path links to; empty if it is not a link. While that
 // file is being replaced and cannot be found, it returns before.
-func linked(path, before string) string {
+func linkTarget(path, before string) string {
 	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return ""
 	}
@@ -188,7 +187,8 @@ func linked(path, before string) string {
 	if err != nil {
 		return before
 	}
-	// A folder that is watched under two names reports changes under one of them.
+	// A folder that is watched under two names reports changes only under one of
+	// them.
 	home := filepath.Dir(path)
 	if real, err := filepath.EvalSymlinks(home); err == nil && real == filepath.Dir(target) {
 		return filepath.Join(home, filepath.Base(target))
@@ -196,15 +196,15 @@ func linked(path, before string) string {
 	return target
 }
 
-// swapped is the link that Kubernetes moves when the content of a mounted folder
+// kubernetesLink is the link that Kubernetes replaces when the content of a mounted folder
 // changes; the files in the folder are links through it.
-const swapped = "..data"
+const kubernetesLink = "..data"
 
-// relevant reports whether a change of the file could be a change of the
-// configuration. A database beside it changes all the time.
+// relevant reports whether a change of the named file may change the configuration.
+// A database in the same folder changes all the time.
 func (w *Watcher) relevant(name string) bool {
 	dir, base := filepath.Dir(name), filepath.Base(name)
-	if base == swapped {
+	if base == kubernetesLink {
 		return true
 	}
 	folders := w.folders()
@@ -216,7 +216,7 @@ func (w *Watcher) relevant(name string) bool {
 	case dir == folders[2] && (ext == ".yaml" || ext == ".yml"):
 		return true
 	}
-	// A folder that comes or goes.
+	// A folder that was created or removed.
 	for _, f := range []string{w.current.Schemas, w.current.Rubrics} {
 		if f != "" && w.current.Resolve(f) == filepath.Clean(name) {
 			return true
@@ -225,13 +225,14 @@ func (w *Watcher) relevant(name string) bool {
 	return false
 }
 
-// fingerprint hashes the file and those in the folders, so that a write without a
-// change does not load anything.
+// fingerprint hashes the file and the files in the folders, so that a write without
+// a change does not cause a load.
 func (w *Watcher) fingerprint() string {
 	h := sha256.New()
 	add := func(name string) {
 		data, err := read(name, maxWatched)
-		// Errors are part of it: a file that comes or goes is a change.
+		// Errors are part of the hash, because creating or removing a file is a
+		// change.
 		_, _ = fmt.Fprintf(h, "%q %t %d\n", name, err == nil, len(data))
 		_, _ = h.Write(data)
 	}
@@ -248,7 +249,7 @@ func (w *Watcher) fingerprint() string {
 	if folders[2] != "" {
 		entries, _ := os.ReadDir(folders[2]) // a folder that cannot be read counts as empty
 		for _, e := range entries {
-			if name := filepath.Join(folders[2], e.Name()); e.Name() != swapped && w.relevant(name) {
+			if name := filepath.Join(folders[2], e.Name()); e.Name() != kubernetesLink && w.relevant(name) {
 				add(name)
 			}
 		}
@@ -256,19 +257,19 @@ func (w *Watcher) fingerprint() string {
 	return string(h.Sum(nil))
 }
 
-// keep puts back what may not change while the worker runs, which is everything
-// but the policy, and returns the paths of the keys that it put back.
-func (c *Config) keep(running *Config) []string {
+// restoreFixedKeys restores everything except the policy, which alone may change while the
+// worker runs, and returns the paths of the keys that it restored.
+func (c *Config) restoreFixedKeys(running *Config) []string {
 	kept := *running
 	kept.Policy = c.Policy
-	keys := differing(reflect.ValueOf(*c), reflect.ValueOf(kept), "")
+	keys := differingKeys(reflect.ValueOf(*c), reflect.ValueOf(kept), "")
 	*c = kept
 	return keys
 }
 
-// differing returns the paths of the keys that differ between two values of a
-// type. A list of sections is one key.
-func differing(a, b reflect.Value, path string) []string {
+// differingKeys returns the paths of the keys in which two values of a type differ. A
+// list of sections is one key.
+func differingKeys(a, b reflect.Value, path string) []string {
 	if a.Kind() != reflect.Struct || isLeaf(a.Type()) {
 		if reflect.DeepEqual(a.Interface(), b.Interface()) {
 			return nil
@@ -277,7 +278,7 @@ func differing(a, b reflect.Value, path string) []string {
 	}
 	var keys []string
 	for _, f := range strictyaml.Fields(a.Type()) {
-		keys = append(keys, differing(a.FieldByIndex(f.Index), b.FieldByIndex(f.Index), join(path, f.Key))...)
+		keys = append(keys, differingKeys(a.FieldByIndex(f.Index), b.FieldByIndex(f.Index), join(path, f.Key))...)
 	}
 	return keys
 }

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// change is what a watcher called back with.
+// change holds the arguments of a watcher's callback.
 type change struct {
 	cfg *config.Config
 	err error
@@ -72,7 +72,7 @@ func watch(t *testing.T, path string) (*harness, *config.Watcher) {
 
 func (w *harness) changed(c *config.Config, err error) { w.changes <- change{c, err} }
 
-// write replaces a file as an editor does: a new one is put in its place.
+// write replaces a file as an editor does, by renaming a new one.
 func (w *harness) write(t *testing.T, name, content string) {
 	t.Helper()
 	path := filepath.Join(filepath.Dir(w.path), filepath.FromSlash(name))
@@ -134,7 +134,7 @@ func TestWatcherSeesWhatChangedBefore(t *testing.T) {
 	}
 }
 
-// TestWatcherFollowsLink: the file may be a link to one beside it or elsewhere.
+// TestWatcherFollowsLink: the file may be a link to one in its folder or elsewhere.
 func TestWatcherFollowsLink(t *testing.T) {
 	t.Parallel()
 	elsewhere := folder(t, map[string]string{config.FileName: withRate("0.1")})
@@ -274,7 +274,7 @@ func TestWatcherLoadsWhenTold(t *testing.T) {
 	}
 }
 
-// TestWatcherFollowsSchemaFolders: schemas may stand in folders of their own.
+// TestWatcherFollowsSchemaFolders: schemas may be in subfolders.
 func TestWatcherFollowsSchemaFolders(t *testing.T) {
 	t.Parallel()
 	w, watcher := newHarness(t, map[string]string{config.FileName: "log: {}\n", "schemas/team/a.json": `{"type": "object"}`})

@@ -27,11 +27,11 @@ import (
 	"github.com/evalworker/evalworker/internal/summary"
 )
 
-// Config is what to play.
+// Config configures a demo.
 type Config struct {
 	Events   int           // how many to publish
 	Seed     uint64        // the same seed yields the same events and counts
-	Duration time.Duration // over which they are spread; 0: as fast as possible
+	Duration time.Duration // time over which they are spread; 0: as fast as possible
 	Scenario string        // regressed or healthy
 	Dir      string        // an empty folder for configuration, store and dataset; "": a new temporary one
 	Port     int           // of the embedded broker on loopback; 0: a free one
@@ -61,15 +61,15 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
-// Deps are what a demo works with.
+// Deps are a demo's dependencies.
 type Deps struct {
 	Log      *slog.Logger // required
 	Version  string
 	Getenv   func(string) string // required
-	Progress func(done int)      // called as events end, never twice at once; may be nil
+	Progress func(done int)      // called as events end, never concurrently; may be nil
 }
 
-// Addresses are where the parts of a running demo can be reached.
+// Addresses are the addresses and files of the parts of a running demo.
 type Addresses struct {
 	Broker string // Kafka
 	Health string // HTTP: /readyz, /statusz
@@ -132,7 +132,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	}
 	d.addresses.Config, d.workerCfg, err = configure(d.addresses.Dir, d.scenario.Schemas(), settings{
 		Broker: d.broker.Addr(), Model: d.judge.model, BaseURL: d.judge.url,
-		// A store for this run alone: the same seed then yields the same counts.
+		// A store for this run only, so that the same seed yields the same counts.
 		Store:   filepath.Join(d.addresses.Dir, fmt.Sprintf("demo-%d.db", os.Getpid())),
 		Datadog: deps.Getenv("DD_AGENT_HOST") != "" || deps.Getenv("DD_TRACE_AGENT_URL") != "",
 	}, modelEnvironment(deps.Getenv))
@@ -144,7 +144,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 		return nil, err
 	}
 	d.addresses.Broker, d.addresses.Health, d.addresses.Judge = d.broker.Addr(), d.worker.HealthAddr(), d.judge.url
-	run, stop := context.WithCancel(context.WithoutCancel(ctx)) // only Close stops it, so that the last events are drained
+	run, stop := context.WithCancel(context.WithoutCancel(ctx)) // only Close stops the worker, so that the last events are drained
 	d.stop = stop
 	d.running.Go(func() {
 		defer close(d.ended)
@@ -153,11 +153,11 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	return d, nil
 }
 
-// Addresses returns where the parts can be reached.
+// Addresses returns the addresses of the parts.
 func (d *Demo) Addresses() Addresses { return d.addresses }
 
-// Stay waits until ctx ends and returns nil, or until the worker stops by itself and
-// returns an error.
+// Stay waits until ctx ends and returns nil, or until the worker stops on its own
+// and returns an error.
 func (d *Demo) Stay(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -198,13 +198,12 @@ func (d *Demo) Report(r *eval.Report) {
 	d.reported.Add(1)
 }
 
-// SampledOut does nothing: the worker's accounting has these events.
+// SampledOut does nothing: the worker's accounting counts these events.
 func (d *Demo) SampledOut(int) {}
 
 // Cases does nothing: the store has the cases.
 func (d *Demo) Cases(*eval.Report, int) {}
 
-// makeFolder creates the folder of a demo.
 func makeFolder(dir string) (string, error) {
 	if dir == "" {
 		return os.MkdirTemp("", "evalworker-demo-")
@@ -227,17 +226,17 @@ var configTemplate string
 
 const topic = "llm.requests.completed"
 
-// settings fill in the configuration template.
+// settings are the values for the configuration template.
 type settings struct {
 	Broker  string
 	Model   string
 	BaseURL string // of the scripted judge; empty for a real model
 	Store   string // file
-	Datadog bool   // there is an agent
+	Datadog bool   // send to an agent
 }
 
 // configure writes the worker's configuration and schemas into a folder, as a person
-// would, and loads them. It also returns the configuration's file.
+// would, and loads them. It returns the path of the configuration file, too.
 func configure(dir string, schemas map[string][]byte, s settings, environ []string) (string, *config.Config, error) {
 	t, err := template.New("demo").Parse(configTemplate)
 	if err != nil {
@@ -264,8 +263,8 @@ func configure(dir string, schemas map[string][]byte, s settings, environ []stri
 	return file, cfg, err
 }
 
-// modelEnvironment returns the model's key and address. Nothing else of the
-// environment counts: the demo's file is complete.
+// modelEnvironment returns only the model's key and address from the environment,
+// because the demo's file is otherwise complete.
 func modelEnvironment(getenv func(string) string) []string {
 	var environ []string
 	for _, name := range []string{"OPENAI_API_KEY", "OPENAI_BASE_URL"} {

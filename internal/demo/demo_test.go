@@ -114,7 +114,7 @@ func datasetLines(t *testing.T, path string) int {
 	return strings.Count(string(b), "\n")
 }
 
-// TestPlayAgain: the same seed yields the same result, byte for byte, but for paths.
+// TestPlayAgain: the same seed yields the same result, byte for byte, except paths.
 func TestPlayAgain(t *testing.T) {
 	t.Parallel()
 	var got [2]string
@@ -253,7 +253,8 @@ func TestStartFails(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The folder for schemas is in the way: all that came before has to end.
+	// A file in place of the schema folder makes Start fail: everything started
+	// before has to end.
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "schemas"), nil, 0o600); err != nil {
 		t.Fatal(err)

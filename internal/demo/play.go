@@ -18,7 +18,7 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
-// Result is what a demo found.
+// Result holds the findings of a demo.
 type Result struct {
 	Scenario    string         `json:"scenario"`
 	Seed        uint64         `json:"seed"`
@@ -36,11 +36,11 @@ type Result struct {
 type Dataset struct {
 	Path        string `json:"path"`
 	Cases       int    `json:"cases"`
-	Occurrences int    `json:"occurrences"` // failures that the cases stand for
+	Occurrences int    `json:"occurrences"` // failures that the cases count
 }
 
 // Play publishes the events, waits until each has ended, exports the cases and compares
-// what was found with what the scenario knows. It may be called once.
+// the findings with the scenario's truth. It may be called once.
 func (d *Demo) Play(ctx context.Context) (*Result, error) {
 	started := time.Now()
 	dead, err := d.publishAndWait(ctx)
@@ -84,12 +84,12 @@ func (d *Demo) publishAndWait(ctx context.Context) ([]DeadLetters, error) {
 	}
 	publishing.Wait()
 	if err == nil {
-		err = context.Cause(ctx) // all is finished, but the emitter failed to close
+		err = context.Cause(ctx) // all events have ended, but the emitter failed to close
 	}
 	return dead, err
 }
 
-// settleTimeout is how long a demo waits for progress after all is published.
+// settleTimeout bounds the wait for progress after everything is published.
 const settleTimeout = time.Minute
 
 // awaitSettled waits until every message has ended.
@@ -104,7 +104,7 @@ func (d *Demo) awaitSettled(ctx context.Context, published <-chan struct{}) erro
 			d.deps.Progress(int(events.Consumed))
 		}
 		switch {
-		// The worker counts a report before it passes it on.
+		// The worker counts a report before it passes the report on.
 		case events.Consumed >= int64(d.cfg.Events) && events.Settled() && d.reported.Load() == events.Evaluated:
 			return nil
 		case events.Consumed != last:
@@ -124,7 +124,6 @@ func (d *Demo) awaitSettled(ctx context.Context, published <-chan struct{}) erro
 	}
 }
 
-// export writes the cases as a dataset.
 func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
 	db, err := store.Open(ctx, d.workerCfg.Store)
 	if err != nil {
@@ -138,7 +137,7 @@ func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
 	}
 	format := datasets.JSONL()
 	out := Dataset{Path: filepath.Join(d.addresses.Dir, "cases"+format.Ending), Cases: counts.Cases, Occurrences: counts.Occurrences}
-	f, err := os.OpenFile(out.Path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // what users said, if redacted
+	f, err := os.OpenFile(out.Path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // it holds users' texts, even if redacted
 	if err != nil {
 		return Dataset{}, err
 	}
@@ -146,7 +145,7 @@ func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
 	return out, errors.Join(err, f.Close())
 }
 
-// minEvents is the number of events from which a broken version must be found.
+// minEvents is the number of events with which a broken version must be found.
 const minEvents = 1000
 
 // verify adds a problem for each check that fails.
@@ -186,7 +185,7 @@ func compare(found []summary.Regression, broken []string, events int, problem fu
 	}
 }
 
-// checkJSONL returns an error if a file is not one JSON object a line.
+// checkJSONL returns an error unless a file has one JSON object per line.
 func checkJSONL(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -23,12 +23,12 @@ type DeadLetters struct {
 	Count  int         `json:"count"`
 }
 
-// feedbackTime is longer than a user's feedback takes, and than chance adds to the time
-// between answers.
+// feedbackTime is longer than the delay of a user's feedback plus random variation
+// of the time between answers.
 const feedbackTime = 10 * time.Minute
 
 // publish sends the messages through the emitter, as applications would. It returns
-// those that no worker can read.
+// counts of those that no worker can read.
 func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 	cfg := emitter.DefaultConfig()
 	cfg.Brokers, cfg.Topic, cfg.Block = []string{d.broker.Addr()}, topic, true
@@ -43,7 +43,7 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 		defer tick.Stop()
 		pace = tick.C
 	}
-	// All events lie in the past, the feedback on the last answer too.
+	// All events are in the past, even the feedback on the last answer.
 	past := time.Duration(d.cfg.Events)*d.scenario.Interval() + feedbackTime - d.cfg.Duration
 	for m, err := range messages(d.scenario, d.cfg.Seed, d.cfg.Events, time.Now().Add(-max(past, time.Minute))) {
 		if err != nil {
@@ -87,12 +87,12 @@ func countUnreadable(dead []DeadLetters, body []byte) []DeadLetters {
 // message is one message as an application publishes it.
 type message struct {
 	event event.Event
-	// body is that of an old client, or nil. It cannot be read as an event; its
-	// headers, which are made from event, are valid.
+	// body is the body of an old client's message, or nil. It cannot be read as an
+	// event; the headers, which come from event, are valid.
 	body []byte
 }
 
-// oldClientEvery is the number of messages for one of an old client.
+// oldClientEvery is the number of messages per message of an old client.
 const oldClientEvery = 400
 
 // oldClientStream separates the choice of these messages from other draws with the same
@@ -116,8 +116,8 @@ func messages(s *scenario.Scenario, seed uint64, n int, start time.Time) iter.Se
 				due++
 			}
 			m, err := message{event: e}, error(nil)
-			// The old client logs answers only, so after a failed request the next
-			// message is its.
+			// The old client logs only answers, so a failed request defers its
+			// message to the next one.
 			if due > 0 && e.Status == "success" {
 				due--
 				m.body, err = oldClientBody(&e)
@@ -129,7 +129,7 @@ func messages(s *scenario.Scenario, seed uint64, n int, start time.Time) iter.Se
 	}
 }
 
-// oldClientBody encodes an event as a client does that logs the latency with its unit,
+// oldClientBody encodes an event like a client that logs the latency with its unit,
 // as a string instead of a number.
 func oldClientBody(e *event.Event) ([]byte, error) {
 	b, err := json.Marshal(e)

@@ -21,8 +21,8 @@ type world struct {
 	scenario   *scenario.Scenario
 	sampler    *sampler.Sampler
 	evaluators []eval.Evaluator
-	// shortcuts stand in for the judges among the evaluators, by index; nil: the
-	// judges themselves.
+	// shortcuts replace the judges among the evaluators, by index; nil: the judges
+	// themselves.
 	shortcuts []*shortcut
 }
 

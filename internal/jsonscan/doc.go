@@ -12,18 +12,17 @@
 //		... // text is not JSON: s.Flaw() says why, s.Pos() where
 //	}
 //
-// A text is a string or a []byte. [Scanner] reads one value and stops behind it, so
-// that JSON can be read out of prose; [Scanner.Whole] reports whether that was all
-// of the text. A [Token] holds byte offsets and never a copy. [Scanner.Depth] counts
-// the arrays and objects that are open, [Scanner.Skip] passes over the rest of one,
-// and [Unquote] decodes a string or a key.
+// A text is a string or a []byte. [Scanner] reads one value and stops after it, so
+// that JSON can be read out of prose; [Scanner.Whole] reports whether that was the
+// whole text. A [Token] holds byte offsets and never a copy. [Scanner.Depth] counts
+// the open arrays and objects, [Scanner.Skip] skips the rest of one, and [Unquote]
+// decodes a string or a key.
 //
 // The scanner accepts exactly what [encoding/json.Valid] accepts (RFC 8259; a fuzz
-// test compares the two), except that it has no limit of depth: a caller that
-// recurses has to bound the depth itself. It keeps one byte for each open array or
-// object, allocates nothing in the first 64 levels, and its time is linear.
+// test compares the two), except that it does not limit the depth: a caller that
+// recurses has to do so itself. It keeps one byte for each open array or object,
+// allocates nothing in the first 64 levels, and takes linear time.
 //
-// It decodes no values, finds no duplicate keys, repairs nothing and does not look
-// at the range of numbers. It imports the standard library only, so that any
-// package may use it.
+// It does not decode values, find duplicate keys, repair anything or check the range
+// of numbers. It imports only the standard library, so that any package may use it.
 package jsonscan

@@ -8,7 +8,7 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// readAll reads a value to its end and returns its tokens, parted by spaces.
+// readAll reads a value to its end and returns its tokens, separated by spaces.
 func readAll[T jsonscan.Text](s *jsonscan.Scanner[T], text T) string {
 	var tokens []string
 	for t, ok := s.Next(); ok; t, ok = s.Next() {

@@ -28,7 +28,7 @@ type Token struct {
 	Start, End int
 }
 
-// Text is what can be scanned.
+// Text is a text that can be scanned.
 type Text interface{ string | []byte }
 
 // Scanner reads one JSON value.
@@ -39,10 +39,10 @@ type Scanner[T Text] struct {
 	flaw  Flaw
 	depth int
 	near  [64]byte // the opening brackets that have not been closed
-	far   []byte   // those beyond near
+	far   []byte   // the brackets beyond the length of near
 }
 
-// due is what may follow at the scanner's position.
+// due says what may follow at the scanner's position.
 type due uint8
 
 const (
@@ -51,18 +51,18 @@ const (
 	dueNext      // a comma or a closing bracket; outside of all brackets: nothing
 )
 
-// New returns a scanner for the value that begins at text[at], behind white space
-// at most.
+// New returns a scanner for the value that begins at text[at], possibly after white
+// space.
 func New[T Text](text T, at int) Scanner[T] { return Scanner[T]{text: text, pos: at} }
 
-// Pos returns the offset behind what has been read, or of the flaw.
+// Pos returns the offset after the last token, or of the flaw.
 func (s *Scanner[T]) Pos() int { return s.pos }
 
-// Depth returns the number of arrays and objects that are open. It includes one
-// whose opening bracket was the last token, and not one whose closing bracket was.
+// Depth returns the number of open arrays and objects. It includes one whose
+// opening bracket was the last token, but not one whose closing bracket was.
 func (s *Scanner[T]) Depth() int { return s.depth }
 
-// Flaw returns why the text is not JSON, as far as it has been read.
+// Flaw returns why the part of the text read so far is not JSON.
 func (s *Scanner[T]) Flaw() Flaw { return s.flaw }
 
 // Whole reports whether the value has ended and nothing but white space follows.
@@ -74,8 +74,8 @@ func (s *Scanner[T]) Whole() bool {
 }
 
 // Next returns the next token. ok is false when the value has ended and when the
-// text is not JSON from here on. In the second case the kind of the token is that
-// of the scalar that is broken; None when something else is.
+// text is not JSON from here on. In the second case the token's kind is the kind of
+// the broken scalar, or None when something else is broken.
 func (s *Scanner[T]) Next() (t Token, ok bool) {
 	if s.flaw != FlawNone || s.due == dueNext && s.depth == 0 {
 		return Token{}, false
@@ -100,8 +100,8 @@ func (s *Scanner[T]) Next() (t Token, ok bool) {
 	return s.value()
 }
 
-// Skip reads on to the end of the array or object that t has just opened; any
-// other token has nothing to skip.
+// Skip reads to the end of the array or object that t has just opened; for any
+// other token it does nothing.
 func (s *Scanner[T]) Skip(t Token) {
 	if t.Kind != Object && t.Kind != Array {
 		return
@@ -156,7 +156,6 @@ func (s *Scanner[T]) mark(c byte) bool {
 	return s.flaw == FlawNone
 }
 
-// key reads the name of a member and its colon.
 func (s *Scanner[T]) key() (t Token, ok bool) {
 	start := s.pos
 	if !s.mark('"') {
@@ -207,8 +206,8 @@ func (s *Scanner[T]) fail(kind Kind, at int, flaw Flaw) (Token, bool) {
 	return Token{Kind: kind}, false
 }
 
-// quoted returns the end of the string or key at i, or the place of its flaw; so
-// do number and literal.
+// quoted returns the end of the string or key at i, or the place of its flaw;
+// number and literal do the same for their kinds.
 func (s *Scanner[T]) quoted(i int) (int, Flaw) {
 	for i++; i < len(s.text); i++ {
 		switch c := s.text[i]; {
@@ -264,7 +263,7 @@ func (s *Scanner[T]) number(i int) (int, Flaw) {
 	return i, flaw
 }
 
-// digits returns the end of the digits at i, of which there has to be one.
+// digits returns the end of the digits at i; there must be at least one.
 func (s *Scanner[T]) digits(i int) (int, Flaw) {
 	first := i
 	for i < len(s.text) && isDigit(s.text[i]) {
@@ -308,8 +307,8 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
-// Flaw says why a text is not JSON, in words that hold nothing of the text. There
-// are only these.
+// Flaw says why a text is not JSON, in words that repeat nothing of the text. It is
+// one of the constants below.
 type Flaw string
 
 // The flaws.
@@ -326,8 +325,8 @@ const (
 	FlawSyntax        Flaw = "comma, colon or bracket missing or misplaced"
 )
 
-// nameFlaw names what stands at i where it must not; otherwise is the answer when
-// it is nothing that models and people often write.
+// nameFlaw returns the flaw for the text at i if models and people often write it
+// by mistake, else otherwise.
 func (s *Scanner[T]) nameFlaw(i int, otherwise Flaw) Flaw {
 	next := string(s.text[i:min(i+3, len(s.text))])
 	switch c := next[0]; {

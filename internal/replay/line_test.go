@@ -11,8 +11,8 @@ import (
 	"testing/iotest"
 )
 
-// FuzzReadLine: the lines are those of splitting the input, but for those above
-// the limit, and together they take every byte.
+// FuzzReadLine: the lines equal those of splitting the input, except lines above
+// the limit, and together they consume every byte.
 func FuzzReadLine(f *testing.F) {
 	f.Add([]byte("a\nbb\n\nccc"), 2)
 	f.Add([]byte("\n"), 0)

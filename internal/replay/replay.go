@@ -1,14 +1,14 @@
-// Package replay sends a file of events, one JSON object a line, through the
+// Package replay sends a file of events, one JSON object per line, through the
 // pipeline that the worker runs, without Kafka.
 //
-// Lines are evaluated side by side and reported in their order. No line is
-// skipped in silence: one that is not an event is reported with its number and what
-// is wrong, as is one above the size limit, and the rest goes on. Blank lines are
-// counted. A replay stops early for its context, an input that cannot be read, or
-// a caller that cannot take a report.
+// Lines are evaluated concurrently and reported in order. No line is skipped
+// silently: a line that is not an event, or above the size limit, is reported with
+// its number and its fault, and the replay goes on. Blank lines are counted. A
+// replay stops early when its context ends, the input cannot be read, or the caller
+// returns an error for a report.
 //
-// Memory is bounded by the lines in flight, one that is being read included, each
-// up to the size limit.
+// Memory is bounded by the lines in flight, including the one being read, each up
+// to the size limit.
 package replay
 
 import (
@@ -24,13 +24,13 @@ import (
 	"github.com/evalworker/evalworker/pipeline"
 )
 
-// Config bounds a replay. Values that are not above zero stand for the defaults.
+// Config bounds a replay. Zero and negative values select the defaults.
 type Config struct {
 	Concurrency  int // events in flight at once
 	MaxLineBytes int // a longer line, without its end, is a bad line
 }
 
-// DefaultConfig keeps 64 events in flight, of at most 10 MB each.
+// DefaultConfig returns bounds of 64 events in flight, of at most 10 MB each.
 func DefaultConfig() Config { return Config{Concurrency: 64, MaxLineBytes: 10 << 20} }
 
 func (c Config) withDefaults() Config {
@@ -60,14 +60,14 @@ type Totals struct {
 }
 
 // Run evaluates every line of in and calls each with the results, in order and one
-// at a time. The error is that of each, of in, or the context's cause; the totals
+// at a time. The error is from each, from in, or the context's cause; the totals
 // count up to there. Run waits for a Read of in that blocks.
 func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, each func(Result) error) (Totals, error) {
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// One channel a line, in the order of lines. The lines in flight are those in
-	// the queue and the one whose result is waited for.
+	// One channel per line, in the order of lines. The lines in flight are those in
+	// the queue and the one whose result is awaited.
 	queue := make(chan chan Result, cfg.Concurrency-1)
 	var totals Totals
 	var readErr error
@@ -88,7 +88,7 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 	for done := range queue {
 		res := <-done
 		if ctx.Err() != nil {
-			continue // stopped: the rest only has to end
+			continue // stopped: only wait for the rest to end
 		}
 		if res.Report == nil {
 			totals.Bad++
@@ -125,7 +125,7 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, l
 // byteOrderMark may begin a file in UTF-8.
 const byteOrderMark = "\ufeff"
 
-// read calls line for every line that is not blank. It alone writes totals.Events
+// read calls line for every line that is not blank. Only read writes totals.Events
 // and totals.Blank, and Run reads them after it has ended.
 func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line func(number int, at int64, b []byte, err error) error) error {
 	r := bufio.NewReaderSize(in, 64<<10)
@@ -164,10 +164,10 @@ func read(ctx context.Context, in io.Reader, limit int, totals *Totals, line fun
 
 var errTooLong = errors.New("line too long")
 
-// readLine returns one line in a slice of its own, without its end, and the number
-// of bytes that it read. A line above the limit is dropped and makes errTooLong,
-// also at the end of the input. Else the error is that of r; with io.EOF, the line
-// is what follows the last line's end.
+// readLine returns one line in a new slice, without its end, and the number of
+// bytes that it read. A line above the limit is dropped and returns errTooLong,
+// also at the end of the input. Otherwise the error is from r; with io.EOF, the
+// line is the text after the last line break.
 func readLine(r *bufio.Reader, limit int) ([]byte, int64, error) {
 	var line []byte
 	var n int64

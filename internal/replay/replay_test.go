@@ -157,8 +157,8 @@ func TestVerdictsAreThoseOfThePipeline(t *testing.T) {
 	}
 }
 
-// TestOrder: the first event ends last, and is still reported first. As many as
-// allowed are at work at once, and never more.
+// TestOrder: the first event ends last, and is still reported first. Exactly as
+// many events as allowed are in flight.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	for _, concurrency := range []int{1, 2, 7} {
@@ -215,8 +215,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestBounded: while nothing ends, no more is read than may be at work, and one
-// line.
+// TestBounded: while nothing ends, only the lines in flight and one more are read.
 func TestBounded(t *testing.T) {
 	t.Parallel()
 	const concurrency = 5
@@ -249,7 +248,7 @@ func TestBounded(t *testing.T) {
 	})
 }
 
-// endless returns one event a Read, for ever.
+// endless returns one event per Read, forever.
 type endless struct{ given atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -272,7 +271,8 @@ func TestReaderError(t *testing.T) {
 	}
 }
 
-// TestCallerError: who cannot take a report gets no more of them.
+// TestCallerError: a caller that returns an error for a report gets no more
+// reports.
 func TestCallerError(t *testing.T) {
 	t.Parallel()
 	calls := 0

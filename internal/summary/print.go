@@ -86,7 +86,7 @@ func (t Tables) findings(b *strings.Builder) {
 	}
 }
 
-// comparable reports whether any comparison of versions was possible.
+// comparable reports whether any versions could be compared.
 func (t Tables) comparable() bool {
 	enough := map[string]int{}
 	for _, v := range t.PromptVersions {
@@ -102,8 +102,8 @@ func (t Tables) comparable() bool {
 	return false
 }
 
-// errors prints why evaluations failed: a wrong API key fails them all, which a
-// table full of dashes does not show.
+// errors prints why evaluations failed, because a table full of dashes does not
+// show that, for example, the API key is wrong.
 func (t Tables) errors(b *strings.Builder) {
 	for _, evaluator := range slices.Sorted(maps.Keys(t.Errors)) {
 		var parts []string

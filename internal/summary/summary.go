@@ -1,7 +1,7 @@
 // Package summary turns reports into tables by prompt version: how often each
-// evaluator passed, within what interval, and which version is worse than the
-// others. It holds sufficient statistics, not reports, so its size does not grow
-// with the traffic.
+// evaluator passed, with an interval, and which version is worse than the others.
+// It holds sufficient statistics instead of reports, so its size does not grow with
+// the traffic.
 package summary
 
 import (
@@ -39,7 +39,7 @@ func (s *Summary) Report(r *eval.Report) {
 	}
 }
 
-// count counts what the table does not: valid JSON and the reasons of errors.
+// count counts what the statistics do not hold: valid JSON and the reasons of errors.
 func (s *Summary) count(version string, v *eval.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *Summary) count(version string, v *eval.Verdict) {
 	}
 }
 
-// Tables are what a summary shows.
+// Tables is the content of a summary.
 type Tables struct {
 	PromptVersions []Version    `json:"prompt_versions"`
 	Regressions    []Regression `json:"regressions"`
@@ -75,7 +75,7 @@ type Regression = stats.Regression
 type Version struct {
 	PromptVersion string `json:"prompt_version"`
 	// JSONChecked counts outputs that were checked against a schema, JSONInvalid
-	// those that did not satisfy it.
+	// those of them that did not satisfy it.
 	JSONChecked int64           `json:"json_checked"`
 	JSONInvalid int64           `json:"json_invalid"`
 	Evals       map[string]Eval `json:"evals"`
@@ -96,8 +96,8 @@ type Eval struct {
 	High          *float64 `json:"high"`
 }
 
-// Tables returns the tables as they are now, versions in order. Versions of the
-// same name of several prompts are shown together, and compared apart.
+// Tables returns the current tables, versions in order. Versions of several prompts
+// with the same name are shown together, but compared separately.
 func (s *Summary) Tables() Tables {
 	cells := map[string]map[string]stats.Cell{}
 	for key, cell := range s.table.All() {

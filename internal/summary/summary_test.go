@@ -78,7 +78,8 @@ func TestPrintFits(t *testing.T) {
 	}
 }
 
-// TestPrintSaysWhatItCannotTell: no false all-clear, and the cause of errors.
+// TestPrintSaysWhatItCannotTell: too little data is not an all-clear, and the cause
+// of errors is shown.
 func TestPrintSaysWhatItCannotTell(t *testing.T) {
 	t.Parallel()
 	s := summary.New()

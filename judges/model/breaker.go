@@ -12,9 +12,9 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// The breaker opens when at least breakerCalls ended within breakerWindow and half
-// of them found the endpoint down, or when as many in a row did. It lets one call
-// through after breakerPause, and closes when that call gets an answer.
+// The breaker opens when at least breakerCalls calls ended within breakerWindow and
+// half of them found the endpoint down, or when breakerCalls in a row did. It lets
+// one call through after breakerPause, and closes when that call gets an answer.
 const (
 	breakerWindow = 30 * time.Second
 	breakerCalls  = 10
@@ -28,7 +28,8 @@ const (
 	stateHalfOpen = "half-open"
 )
 
-// stateMessages say what a state of the breaker means for judging.
+// stateMessages are the log messages that state what a state of the breaker means
+// for judging.
 var stateMessages = map[string]string{
 	stateClosed:   "model is back",
 	stateOpen:     "model is down: judges answer with errors without calling it",
@@ -37,35 +38,35 @@ var stateMessages = map[string]string{
 
 // Condition is the health of a model, for a status page.
 type Condition struct {
-	// Breaker is closed while the model is called, open while judges answer with
-	// errors without calling it, and half-open while one call tries it again. An
-	// open one changes with the first call after its pause.
+	// Breaker is closed while the model is called, open while judges return errors
+	// without calling it, and half-open while one call tries it again. An open
+	// breaker changes with the first call after its pause.
 	Breaker string `json:"breaker"`
 	// Reason is why the last call failed; empty when it got an answer.
 	Reason eval.Reason `json:"reason,omitempty"`
-	// FailingSince is the first failure since the last answer.
+	// FailingSince is the time of the first failure since the last answer.
 	FailingSince time.Time `json:"failing_since,omitzero"`
 }
 
 var errOpen = errors.New("circuit breaker is open")
 
 // breaker stops calls to an endpoint that is down. Only an endpoint that cannot
-// be reached or does not answer in time counts as down: one that limits, refuses
-// or rejects is alive. A call that was not made, or that its caller left before an
-// answer was due, does not count.
+// be reached or does not answer in time counts as down: one that limits or rejects
+// calls is alive. A call does not count if it was not made, or if its caller gave
+// up before an answer was due.
 //
-// It differs in two points from common breakers, which are made for calls of
-// milliseconds. A refusal comes at once and an answer after seconds, so after a
-// quiet time refusals end first: calls in flight that began before a failed one
-// count as answers, or one refusal in twenty would open the breaker. And calls are
-// counted when they end: counted when they begin, calls that hang longer than the
-// window would never be counted.
+// It differs in two points from common breakers, which are designed for calls of
+// milliseconds. A refused connection fails at once but an answer takes seconds, so
+// after a quiet time the failures end first: calls in flight that began before a
+// failed one count as answers, or one failure in twenty would open the breaker. And
+// calls are counted when they end: if they were counted when they begin, calls that
+// hang longer than the window would never count as failures.
 type breaker struct {
 	next  judges.Model
 	model string
 	log   *slog.Logger
 
-	mu             sync.Mutex // guards all below
+	mu             sync.Mutex // guards all fields below
 	state          string
 	enteredAt      time.Time           // when the state was entered
 	lastCall       uint64              // number of the last call
@@ -73,7 +74,7 @@ type breaker struct {
 	inFlight       map[uint64]struct{} // bounded by the layers above
 	window         failureWindow
 	newestFailed   uint64      // the newest call that found the endpoint down
-	probe          uint64      // the one call while half-open; 0: none
+	probe          uint64      // the only call while half-open; 0: none
 	lastReason     eval.Reason // of the last call that found the endpoint down
 	failures       outage.Outage
 }
@@ -93,7 +94,7 @@ func (m *breaker) Complete(ctx context.Context, r judges.Request) (a judges.Answ
 	return m.next.Complete(ctx, r)
 }
 
-// begin returns a number for the call if it may be made.
+// begin returns a number for the call, or false if it may not be made.
 func (m *breaker) begin() (call uint64, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -177,7 +178,7 @@ func (m *breaker) condition() Condition {
 const windowBuckets = 10
 
 // failureWindow counts the calls that ended within the last breakerWindow, and the
-// failures in a row, whatever time they took.
+// failures in a row, however long ago they began.
 type failureWindow struct {
 	since   time.Time
 	buckets [windowBuckets]bucket // a ring
@@ -192,7 +193,7 @@ type bucket struct {
 
 func newFailureWindow() failureWindow { return failureWindow{since: time.Now()} }
 
-// bucketNumber returns the number of the present bucket.
+// bucketNumber returns the number of the current bucket.
 func (w *failureWindow) bucketNumber() int64 {
 	return int64(time.Since(w.since) / (breakerWindow / windowBuckets))
 }
@@ -213,9 +214,9 @@ func (w *failureWindow) add(failed bool) {
 	}
 }
 
-// counts returns the calls of the window and those that failed, or the failures in
-// a row if they are more: where a call lasts as long as the window and few may be
-// in flight, few end within it.
+// counts returns the calls in the window and those that failed, or the failures in
+// a row if they are more: if calls last as long as the window and few may be in
+// flight, few end within it.
 func (w *failureWindow) counts() (calls, failed int) {
 	oldest := w.bucketNumber() - windowBuckets
 	for _, b := range w.buckets {

@@ -140,8 +140,8 @@ func TestTimeoutsOpenTheBreaker(t *testing.T) {
 	}
 }
 
-// Refusals end at once and answers take time: the first calls to end are not
-// representative.
+// Refused connections end at once and answers take time: the first calls to end are
+// not representative.
 func TestBreakerWaitsForSlowAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestBreakerWaitsForSlowAnswers(t *testing.T) {
 }
 
 // The order of failures does not matter: when the oldest call fails after many
-// refusals, as many calls are still in flight as before.
+// refused ones, as many calls are still in flight as before.
 func TestBreakerWaitsForAllThatAreOpen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

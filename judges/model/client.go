@@ -20,7 +20,7 @@ type client struct {
 	price  func(model string) (Price, bool)
 }
 
-// newClient returns a client that calls through the doer.
+// newClient returns a client that sends its requests with d.
 func newClient(cfg Config, key string, d *doer, price func(string) (Price, bool)) *client {
 	oc := openai.DefaultConfig(key)
 	if cfg.API != apiOpenAI {
@@ -41,7 +41,6 @@ func newClient(cfg Config, key string, d *doer, price func(string) (Price, bool)
 	}
 }
 
-// Complete makes one call.
 func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	ctx, seen := withExchange(ctx)
 	resp, err := c.api.CreateChatCompletion(ctx, c.request(r))
@@ -65,8 +64,8 @@ func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer,
 	return a, nil
 }
 
-// request returns the call's parameters, but for the temperature: the library
-// leaves out a zero, so the doer writes it.
+// request returns the call's parameters except the temperature: the library leaves
+// out a zero, so the doer writes it.
 func (c *client) request(r judges.Request) openai.ChatCompletionRequest {
 	req := openai.ChatCompletionRequest{
 		Model: c.model,
@@ -83,15 +82,15 @@ func (c *client) request(r judges.Request) openai.ChatCompletionRequest {
 	case c.can.completionTokens:
 		req.MaxCompletionTokens = c.tokens
 	default:
-		//nolint:staticcheck // deprecated by OpenAI, and the only name that other servers know
+		//nolint:staticcheck // deprecated by OpenAI, but the only name that other servers know
 		req.MaxTokens = c.tokens
 	}
 	return req
 }
 
-// responseFormat returns the parameter of the answer format. The schema goes out
-// as it is: the library's own schema type sorts the keys, and then a model answers
-// before it reasons.
+// responseFormat returns the parameter of the answer format. The schema is sent as
+// raw JSON: the library's own schema type sorts the keys, and then a model writes
+// its verdict before its reason.
 func responseFormat(r judges.Request) *openai.ChatCompletionResponseFormat {
 	switch r.Format {
 	case judges.FormatSchema:
@@ -120,14 +119,15 @@ func (c *client) count(u *eval.Usage, resp openai.ChatCompletionResponse) {
 	}
 	p, ok := c.price(c.model)
 	if !ok {
-		p, ok = c.price(resp.Model) // the name of an Azure deployment is its owner's choice
+		p, ok = c.price(resp.Model) // an Azure deployment may have any name
 	}
 	if ok {
 		u.CostNanoUSD, u.CostKnown = p.cost(*u), true
 	}
 }
 
-// thinkingTokens are what a reasoning model may use beside its answer.
+// thinkingTokens is the number of tokens that a reasoning model may use besides its
+// answer.
 const thinkingTokens = 8192
 
 // capability is what a family of models accepts.
@@ -136,8 +136,8 @@ type capability struct {
 	completionTokens bool // bounds its answer by max_completion_tokens
 }
 
-// families are matched by prefix, the first one wins. The client library rejects
-// max_tokens for the same names without a call.
+// families are matched by prefix; the first match wins. For the same names the
+// client library rejects max_tokens without a call.
 var families = []struct {
 	prefix string
 	capability
@@ -163,6 +163,5 @@ func capabilityOf(model string) capability {
 	return capability{temperature: true}
 }
 
-// reasons reports whether the model thinks before it answers, within the bound of
-// its answer.
+// reasons reports whether the model thinks before it answers; its bound covers both.
 func (c capability) reasons() bool { return c.completionTokens && !c.temperature }

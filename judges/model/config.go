@@ -33,7 +33,7 @@ type Config struct {
 	Timeout           time.Duration `yaml:"timeout" doc:"Time for one call."`
 	MaxAttempts       int           `yaml:"max_attempts" doc:"Calls for one answer, the first included."`
 	RetryBudget       float64       `yaml:"retry_budget" doc:"Retries as a share of calls, 0 to 1."`
-	MaxInputChars     int           `yaml:"max_input_chars" doc:"Characters of each field of content that the model is shown; longer is cut and marked."`
+	MaxInputChars     int           `yaml:"max_input_chars" doc:"Characters of each field of content that the model is shown; longer fields are cut and marked."`
 
 	// Price wins over the price table; null: the table's price, if it has one.
 	Price *Price `yaml:"price" doc:"What the model costs, in US dollars for a million tokens; empty: the built-in price list."`
@@ -46,12 +46,12 @@ const (
 	apiAzureAD = "azure_ad"
 )
 
-// DefaultConfig returns a small model of OpenAI's with careful limits.
+// DefaultConfig returns a small OpenAI model with conservative limits.
 func DefaultConfig() Config {
 	return Config{
 		Model:             "gpt-4o-mini",
 		API:               apiOpenAI,
-		APIVersion:        "2024-10-21", // the first stable one that knows json_schema
+		APIVersion:        "2024-10-21", // the first stable version with json_schema
 		Temperature:       new(float32(0)),
 		MaxTokens:         2048,
 		Format:            judges.FormatSchema,
@@ -117,8 +117,8 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
-// fingerprint names what an answer depends on. Limits and addresses are left
-// out: the same model behind a gateway is the same model.
+// fingerprint names everything that an answer depends on. Limits and addresses are
+// left out: the same model behind a gateway is the same model.
 func (c Config) fingerprint() string {
 	temperature, seed := "none", "none"
 	if c.Temperature != nil && capabilityOf(c.Model).temperature {

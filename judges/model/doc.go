@@ -1,5 +1,5 @@
 // Package model calls language models behind any OpenAI-compatible server, and
-// keeps the limits of that server.
+// stays within the limits of that server.
 //
 //	m, err := model.New(model.DefaultConfig(), model.Deps{Log: log})
 //	...
@@ -11,17 +11,16 @@
 //
 // # Guarantees
 //
-// Calls in flight and calls a minute are bounded. A pause that the server asks for
-// holds for all calls. A call waits for its turn until its context ends; one that
-// would be left less time than answers usually take is not made. Retries are a
-// bounded share of all calls. A circuit breaker stops calls to a server that is
-// down.
+// Calls in flight and calls per minute are bounded. A pause that the server asks for
+// applies to all calls. A call waits for its turn until its context ends; it is not
+// made if the time left is less than an answer usually takes. Retries are a bounded
+// share of all calls. A circuit breaker stops calls to a server that is down.
 //
 // Every error carries an [eval.Reason]. Errors and logs hold a status, a code and
 // a type, never what the server or the model wrote, and never the key.
 //
 // # What this package does not do
 //
-// It does not read the answer: it goes to a looser answer format when the server
-// does not support the strict one, and leaves the content to the judge.
+// It does not interpret the answer: it switches to a looser answer format when the
+// server does not support the strict one, and leaves the content to the judge.
 package model

@@ -23,16 +23,16 @@ const (
 	keyAge    = "age_days"
 )
 
-// Environment variables that fill in what a model's configuration leaves out.
+// Environment variables for values that a model's configuration leaves out.
 const (
 	envBaseURL = "OPENAI_BASE_URL"
 	envAPIKey  = "OPENAI_API_KEY"
 )
 
-// maxKeyFile bounds a key's file, in bytes.
+// maxKeyFile bounds a key file, in bytes.
 const maxKeyFile = 16 << 10
 
-// Deps are what an endpoint works with. The zero value works.
+// Deps are an endpoint's dependencies. The zero value works.
 type Deps struct {
 	Log    *slog.Logger // nil: nothing is logged
 	Prices Prices       // zero: the built-in table
@@ -41,7 +41,7 @@ type Deps struct {
 	Observe func(Call)
 	// Getenv reads OPENAI_BASE_URL and OPENAI_API_KEY. nil: [os.Getenv].
 	Getenv func(string) string
-	// Transport carries the calls. nil: one of the endpoint's own.
+	// Transport carries the calls. nil: the endpoint creates its own.
 	Transport http.RoundTripper
 }
 
@@ -110,7 +110,7 @@ func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answe
 	return e.model.Complete(ctx, r)
 }
 
-// Describe returns what a judge has to know of the model.
+// Describe returns the facts about the model that a judge needs.
 func (e *Endpoint) Describe() judges.Description { return e.description }
 
 // Condition returns the health of the model.
@@ -120,15 +120,15 @@ func (e *Endpoint) Condition() Condition { return e.breaker.condition() }
 // new ones.
 func (e *Endpoint) Close() { e.http.CloseIdleConnections() }
 
-// String names the model, so that no print of an endpoint reaches its key.
+// String names the model, so that printing an endpoint does not show its key.
 func (e *Endpoint) String() string { return "endpoint " + e.description.Fingerprint }
 
 // GoString is String.
 func (e *Endpoint) GoString() string { return e.String() }
 
 // apiKey returns the key from its file, from the configuration, or from the
-// environment. A self-hosted server may need none; without a key, an error for
-// those that always need one.
+// environment. A self-hosted server may need none; for an API that always needs
+// one, a missing key is an error.
 func apiKey(cfg Config, getenv func(string) string) (string, error) {
 	key := cfg.APIKey.Reveal()
 	switch {

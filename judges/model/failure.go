@@ -19,10 +19,10 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// failure is a model call that failed. Of what the server wrote it holds only a
+// failure describes a model call that failed. Of the server's text it holds only a
 // code and a type, and only when they look like codes.
 type failure struct {
-	what   string // in our own words; empty when the status says it all
+	what   string // in our own words; empty when the status is enough
 	status int    // 0: there was no answer
 	code   string
 	kind   string
@@ -31,7 +31,7 @@ type failure struct {
 	retryable      bool          // the same call may succeed later
 	uncharged      bool          // the server refused, so nothing was charged
 	formatRejected bool          // the server does not support the response_format
-	pause          time.Duration // that the server asks of all calls
+	pause          time.Duration // that the server asks for, for all calls
 }
 
 func (f *failure) Error() string {
@@ -57,7 +57,7 @@ func (f *failure) Unwrap() error { return f.cause }
 // fail returns f as an error with a reason.
 func fail(reason eval.Reason, f failure) error { return eval.WithReason(reason, &f) }
 
-// asFailure returns the failure in err; the zero failure when there is none.
+// asFailure returns the failure in err, or the zero failure.
 func asFailure(err error) failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return *f
@@ -65,8 +65,8 @@ func asFailure(err error) failure {
 	return failure{}
 }
 
-// safeCode returns s if it looks like a code and not like prose, else "": what a
-// server writes into an error may quote the request.
+// safeCode returns s if it looks like a code and not like prose, else "", because a
+// server's error may quote the request.
 func safeCode(s string) string {
 	prose := func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.'
@@ -77,11 +77,11 @@ func safeCode(s string) string {
 	return s
 }
 
-// classify returns why a call failed: the library returned an error, or a reply
-// without a choice.
+// classify returns why a call failed, for which the library returned an error or a
+// reply without a choice.
 func classify(ctx context.Context, err error, seen *exchange) error {
 	if cause := ctx.Err(); cause != nil {
-		// Half a reply at the deadline is a timeout, not a broken server.
+		// A reply cut off by the deadline is a timeout, not a broken server.
 		if errors.Is(cause, context.DeadlineExceeded) {
 			return fail(eval.ReasonTimeout, failure{what: "no answer in time", cause: cause, retryable: true})
 		}
@@ -114,13 +114,13 @@ func classifyTransport(err error) error {
 
 // classifySuccess classifies a success without a completion. Some proxies answer
 // 200 with an error inside, which counts as that error; anything else is a broken
-// server, which may work the next time.
+// server, and a retry may succeed.
 func classifySuccess(err error, seen *exchange) error {
 	code, kind, param := errorDetails(nil, seen.body)
 	if code == "" && kind == "" {
 		what := "reply without a choice"
 		if err != nil {
-			what = "reply is no completion" // the library's error quotes the reply
+			what = "reply is not a completion" // the library's error quotes the reply
 		}
 		return fail(eval.ReasonUnavailable, failure{what: what, status: seen.status, retryable: true})
 	}
@@ -170,7 +170,7 @@ func classifyStatus(status int, seen *exchange, code, kind, param string) error 
 
 // Codes of errors that their status does not distinguish.
 const (
-	codeQuota   = "insufficient_quota" // under 429, and no wait helps
+	codeQuota   = "insufficient_quota" // under 429, but waiting does not help
 	codeBilling = "billing_hard_limit_reached"
 	codeFilter  = "content_filter"
 	codePolicy  = "content_policy_violation"
@@ -179,7 +179,7 @@ const (
 // rejectsFormat reports whether the server rejected the request because of its
 // response_format. OpenAI's errors name it in param. Other servers have no such
 // field and name the parameter somewhere in the body. An error that only repeats
-// the request names it too and does not count.
+// the request names it too, but does not count.
 func rejectsFormat(status int, body []byte, param string) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotImplemented:
@@ -197,8 +197,8 @@ func rejectsFormat(status int, body []byte, param string) bool {
 }
 
 // mentionsFormat reports whether a decoded value names the parameter. It skips
-// what repeats the request: the members that FastAPI and pydantic use for it, and
-// in a string all that follows such a name, as when a gateway quotes their error.
+// copies of the request: the members that FastAPI and pydantic use for them, and in
+// a string everything after such a name, because a gateway may quote their error.
 func mentionsFormat(v any) bool {
 	switch v := v.(type) {
 	case string:
@@ -219,8 +219,8 @@ func mentionsFormat(v any) bool {
 }
 
 // errorDetails returns an error's code, type and parameter. It tests for the
-// library's RequestError first, because around an error that the library could not
-// read it holds an APIError too, which is empty.
+// library's RequestError first: for an error that the library could not parse, it
+// wraps an APIError that is empty.
 func errorDetails(err error, body []byte) (code, kind, param string) {
 	if _, ok := errors.AsType[*openai.RequestError](err); !ok {
 		if api, ok := errors.AsType[*openai.APIError](err); ok {

@@ -17,7 +17,7 @@ import (
 // with a server in this process.
 func TestClassification(t *testing.T) {
 	t.Parallel()
-	const leak = "the customer's words" // stands in every error body and must not come through
+	const leak = "the customer's words" // is in every error body and must not come through
 	reply := func(status int, body string, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			for i := 0; i+1 < len(header); i += 2 {

@@ -20,7 +20,7 @@ func rungs() []string {
 // A format counts as not supported after maxFailures questions in a row without an
 // answer in it: some servers accept a response_format and ignore it. A format that
 // has worked is given up only after maxFailuresProven, when the server must have
-// changed: one odd event must not change how all others are asked.
+// changed: one odd event must not change the format for all others.
 const (
 	maxFailures       = 2
 	maxFailuresProven = 10
@@ -37,7 +37,7 @@ type formatLadder struct {
 
 	mu       sync.Mutex // guards all below
 	rung     int
-	proven   bool // the rung has produced an answer in its format
+	proven   bool // the rung has got an answer in its format
 	failures int  // questions in a row without one
 }
 
@@ -45,8 +45,8 @@ func newFormatLadder(next judges.Model, cfg Config, log *slog.Logger) *formatLad
 	return &formatLadder{next: next, log: log, model: cfg.Model, rung: max(slices.Index(rungs(), cfg.Format), 0)}
 }
 
-// Complete asks on the current rung, and again on the next one when the current
-// one turns out not to be supported. The usage includes discarded answers.
+// Complete asks on the current rung, and again on the next one if the server turns
+// out not to support the current one. The usage includes discarded answers.
 func (l *formatLadder) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	var usage eval.Usage
 	system := r.System
@@ -92,7 +92,7 @@ func (l *formatLadder) succeeded(rung int) {
 
 // descend counts a question that failed on the rung, and reports whether the
 // ladder has left that rung, now or before. limit is the number of failures in a
-// row that a rung is given up after that has never worked.
+// row after which a rung that has never worked is given up.
 func (l *formatLadder) descend(ctx context.Context, rung, limit int, why string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,8 +117,8 @@ func isObject(text string) bool {
 	return strings.HasPrefix(strings.TrimSpace(text), "{") && json.Valid([]byte(text))
 }
 
-// formatNote returns what the system message adds for a format in which the server
-// does not enforce the schema.
+// formatNote returns the addition to the system message for a format in which the
+// server does not enforce the schema.
 func formatNote(format string, schema json.RawMessage) string {
 	if format == judges.FormatSchema {
 		return ""

@@ -24,8 +24,8 @@ func rejected() error {
 
 func TestLadder(t *testing.T) {
 	t.Parallel()
-	// supports is a model that answers JSON from this rung on, and before it
-	// rejects the format or answers in prose.
+	// supports returns a model that answers in JSON from a rung on; on earlier
+	// rungs it rejects the format or answers in prose.
 	supports := func(from string, reject bool, asked *[]string) judges.ModelFunc {
 		return func(_ context.Context, r judges.Request) (judges.Answer, error) {
 			*asked = append(*asked, r.Format)

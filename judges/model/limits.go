@@ -46,13 +46,13 @@ func (m *concurrencyLimit) Complete(ctx context.Context, r judges.Request) (judg
 		}
 	}
 	defer func() { <-m.slots }()
-	if waited && missesDeadline(ctx, m.latency.mostly()) {
+	if waited && missesDeadline(ctx, m.latency.usual()) {
 		return judges.Answer{}, noTurn(context.DeadlineExceeded)
 	}
 	return m.next.Complete(ctx, r)
 }
 
-// noTurn returns the error of a call whose context ended before its turn.
+// noTurn returns the error for a call whose context ended before its turn.
 func noTurn(err error) error {
 	reason := eval.ReasonCanceled
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -76,7 +76,8 @@ type rateLimit struct {
 func newRateLimit(next judges.Model, cfg Config, l *latencyEstimate) *rateLimit {
 	m := &rateLimit{next: next, latency: l}
 	if cfg.RequestsPerMinute > 0 {
-		// A second's worth at once smooths over bursts and stays far below a minute's.
+		// The burst is one second's worth: it smooths bursts and stays far below
+		// the minute's.
 		burst := max(1, int(cfg.RequestsPerMinute/60))
 		m.limiter = rate.NewLimiter(rate.Limit(cfg.RequestsPerMinute/60), burst)
 	}
@@ -95,9 +96,9 @@ func (m *rateLimit) Complete(ctx context.Context, r judges.Request) (judges.Answ
 	return a, err
 }
 
-// awaitTurn returns at the call's turn. After a pause that began while the call
-// waited for its turn, the call takes another turn: otherwise all that were
-// waiting would go out together, into the pause.
+// awaitTurn returns at the call's turn. If a pause began while the call waited for
+// its turn, the call takes another turn after the pause; otherwise all waiting
+// calls would be sent together.
 func (m *rateLimit) awaitTurn(ctx context.Context) error {
 	for {
 		if d := time.Until(m.pauseEnd()); d > 0 {

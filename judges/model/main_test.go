@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // onePass is an answer that passes one criterion, bothPassed one that passes
-// those of supportJudge.
+// both of supportJudge.
 const (
 	onePass    = `{"criteria":[{"id":"accurate","evidence":"","reason":"","verdict":"pass"}]}`
 	bothPassed = `{"criteria":[{"id":"accurate","evidence":"","reason":"fits","verdict":"pass"},{"id":"complete","evidence":"","reason":"all there","verdict":"pass"}]}`
@@ -53,7 +53,8 @@ func supportEvent(output string) *event.Event {
 
 const inDays = "Delivery takes two to four days."
 
-// testKey is built when the tests run, so that no file holds what looks like a key.
+// testKey builds the key at run time, so that no file holds anything that looks
+// like a key.
 func testKey() string { return "sk-" + strings.Repeat("q7", 20) }
 
 // endpoint returns an endpoint of a test server: one attempt, no rate limit.
@@ -79,12 +80,12 @@ func endpoint(t *testing.T, h http.Handler, change func(*Config, *Deps)) *Endpoi
 // schema has its keys in an order that is not alphabetical.
 const schema = `{"type":"object","properties":{"id":{"type":"string"},"evidence":{"type":"string"},"reason":{"type":"string"},"verdict":{"type":"string"}}}`
 
-// ask is a request as a judge makes it.
+// ask returns a request like a judge's.
 func ask() judges.Request {
 	return judges.Request{Eval: "test", System: "You judge.", User: `{"data":{}}`, Schema: json.RawMessage(schema)}
 }
 
-// completion is the body of a reply with this message.
+// completion returns the body of a reply with this message.
 func completion(message string) string {
 	return `{"id":"1","object":"chat.completion","model":"m","choices":[{"index":0,"finish_reason":"stop","message":` + message +
 		`}],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}`

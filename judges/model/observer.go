@@ -11,11 +11,11 @@ import (
 	"github.com/evalworker/evalworker/judges"
 )
 
-// Call is one call of a model, as measured here. It holds no content.
+// Call is one measured call of a model. It holds no content.
 type Call struct {
 	Eval     string        // judge that asked
 	Model    string        // as configured
-	Duration time.Duration // without the wait for the limits
+	Duration time.Duration // without the wait for limits
 	Usage    eval.Usage
 	Reason   eval.Reason // why it failed; empty when there was an answer
 }
@@ -24,7 +24,7 @@ type Call struct {
 // answer was due, which is no evidence against the endpoint.
 var errCallerDeadline = errors.New("cut short by the caller's deadline")
 
-// callObserver bounds each call in time and reports it.
+// callObserver bounds the duration of each call and reports the call.
 type callObserver struct {
 	next    judges.Model
 	model   string
@@ -33,7 +33,6 @@ type callObserver struct {
 	observe func(Call) // may be nil
 }
 
-// Complete makes the call.
 func (m *callObserver) Complete(caller context.Context, r judges.Request) (judges.Answer, error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(caller, m.timeout)
@@ -53,10 +52,9 @@ func (m *callObserver) Complete(caller context.Context, r judges.Request) (judge
 }
 
 // latencyEstimate estimates how long the model takes to answer, as TCP estimates
-// round trips (RFC 6298). When demand exceeds the limits, queues hand out every
-// turn at the last moment: without the estimate each call would be made with next
-// to no time left, paid for and cut off. The zero value knows nothing yet and
-// holds up no call.
+// round trips (RFC 6298). When demand exceeds the limits, every call gets its turn at
+// the last moment: without the estimate each call would be made with almost no time
+// left, paid for and cut off. The zero value has no estimate yet and delays no call.
 type latencyEstimate struct {
 	mu   sync.Mutex
 	mean time.Duration // guarded by mu; of answers
@@ -75,8 +73,8 @@ func (l *latencyEstimate) answered(took time.Duration) {
 }
 
 // abandoned adds a call that its caller stopped waiting for, and reports whether
-// an answer was due. It counts as a deviation: were only answers counted, slow
-// ones would be cut off and forgotten, and ever more of them.
+// an answer was due. It counts as a deviation: if only answers counted, slow ones
+// would be cut off without raising the estimate, and more and more would be.
 func (l *latencyEstimate) abandoned(took time.Duration) (due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,19 +87,19 @@ func (l *latencyEstimate) abandoned(took time.Duration) (due bool) {
 	return true
 }
 
-// mostly returns the time within which most answers come.
-func (l *latencyEstimate) mostly() time.Duration {
+// usual returns the time within which most answers arrive.
+func (l *latencyEstimate) usual() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mean + 2*l.dev
 }
 
-// tooLate reports whether a call that first waits this long could not expect its
-// answer before its deadline. A call that need not wait is made however little
-// time it has: the estimate learns from calls, and its caller may know better.
+// tooLate reports whether a call that first waits this long cannot expect its answer
+// before its deadline. A call that does not have to wait is made however little time
+// it has: the estimate needs calls to learn from, and the caller may know better.
 func (l *latencyEstimate) tooLate(ctx context.Context, wait time.Duration) bool {
 	if wait > 0 {
-		wait += l.mostly()
+		wait += l.usual()
 	}
 	return missesDeadline(ctx, wait)
 }

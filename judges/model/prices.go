@@ -23,7 +23,7 @@ const staleAfter = 90 * 24 * time.Hour
 // Price is what a model costs, in US dollars for a million tokens.
 type Price struct {
 	Input  float64 `yaml:"input" doc:"Price of input."`
-	Cached float64 `yaml:"cached" doc:"Price of input that the server had in its cache; 0: that of input."`
+	Cached float64 `yaml:"cached" doc:"Price of input that the server had in its cache; 0: the price of input."`
 	Output float64 `yaml:"output" doc:"Price of output, thinking included."`
 }
 
@@ -59,7 +59,7 @@ type Prices struct {
 	Models map[string]Price
 }
 
-// BuiltInPrices returns the table that comes with this version.
+// BuiltInPrices returns the table that is built into this version.
 func BuiltInPrices() (Prices, error) { return ParsePrices("prices.yaml", priceTable) }
 
 // ParsePrices reads a table of prices: as_of (a date), source, and models, each
@@ -88,7 +88,8 @@ func ParsePrices(file string, data []byte) (Prices, error) {
 	return Prices{AsOf: asOf, Source: t.Source, Models: t.Models}, nil
 }
 
-// releaseSuffix may follow a model's name without making it another model.
+// releaseSuffix matches the date of a release after a model's name, which does not
+// make it another model.
 var releaseSuffix = regexp.MustCompile(`^-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$`)
 
 // Of returns the price of a model, by its name or by its name without the date of
@@ -108,8 +109,8 @@ func (p Prices) Of(model string) (Price, bool) {
 // Stale reports whether the prices are more than 90 days old.
 func (p Prices) Stale(now time.Time) bool { return now.Sub(p.AsOf) > staleAfter }
 
-// priceLookup returns how to look up prices. It warns when the price comes from a
-// table that is out of date.
+// priceLookup returns the function that looks up prices. It warns when the price
+// comes from a table that is out of date.
 func priceLookup(cfg Config, deps Deps) (func(model string) (Price, bool), error) {
 	if cfg.Price != nil {
 		return func(string) (Price, bool) { return *cfg.Price, true }, nil

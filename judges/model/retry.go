@@ -62,13 +62,13 @@ func jitter(attempt int) time.Duration {
 	return rand.N(limit)
 }
 
-// maxSavedRetries bounds the retries that quiet times save up. A process starts
-// with as many, so that the first failure after a start can be retried.
+// maxSavedRetries bounds the retries that accumulate in quiet times. A process
+// starts with this many, so that the first failure after a start can be retried.
 const maxSavedRetries = 10
 
 // retryBudget bounds retries to a share of calls, so that an endpoint in trouble
-// does not get a multiple of its load: each call earns the share of a retry, each
-// retry spends one. There are at most maxSavedRetries + share * calls.
+// does not get a multiple of its load: each call earns a share of a retry, each
+// retry spends one. There are at most maxSavedRetries + share * calls retries.
 type retryBudget struct {
 	share float64
 
@@ -106,7 +106,7 @@ const maxPause = 2 * time.Minute
 
 // retryAfter returns the pause that the server asks for: by retry-after-ms, by
 // Retry-After in seconds or as a date, else by the reset of a rate limit that is
-// used up. 0: it asks for none.
+// used up. It is 0 when the server asks for none.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil {
 		return boundedPause(ms / 1000)

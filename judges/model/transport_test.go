@@ -156,7 +156,7 @@ func TestConnectionsAreReused(t *testing.T) {
 		"with a length": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, small) },
 		"large and chunked": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, small)
-			for range 40 { // white space after the JSON value, which nobody has to read
+			for range 40 { // white space after the JSON value, which no client has to read
 				_, _ = io.WriteString(w, strings.Repeat(" ", 1000))
 				_ = http.NewResponseController(w).Flush()
 			}
@@ -349,7 +349,7 @@ func TestReplyLimit(t *testing.T) {
 			case !tt.ok && reason != eval.ReasonUnparsable:
 				t.Errorf("reason = %q (%v); want %q", reason, err, eval.ReasonUnparsable)
 			}
-			// What lies in buffers of the kernel is no memory of ours.
+			// Bytes in the kernel's buffers are not our memory.
 			if most := limit + maxDrain + 16<<20; taken.Load() > most {
 				t.Errorf("took %d bytes, of which %d were allowed", taken.Load(), most)
 			}

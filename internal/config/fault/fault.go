@@ -12,7 +12,7 @@ type Fault struct {
 	Column   int    `json:"column,omitempty"` // counted from 1; 0 when unknown
 	Path     string `json:"path,omitempty"`   // place inside the document, for example evaluators[2].rate
 	Problem  string `json:"problem"`
-	Expected string `json:"expected,omitempty"` // what was expected, or how to mend it
+	Expected string `json:"expected,omitempty"` // what was expected, or how to fix it
 }
 
 // String returns FILE:LINE:COLUMN: path: problem; expected.
@@ -40,11 +40,10 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// List holds all the mistakes of one document, so that a person can mend them in
-// one go.
+// List holds all mistakes of one document, so that a person can fix them in one go.
 type List []Fault
 
-// Error returns one line a fault.
+// Error returns one line per fault.
 func (fs List) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {

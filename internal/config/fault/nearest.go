@@ -2,10 +2,10 @@ package fault
 
 import "strings"
 
-// Nearest returns the name out of among that a person most likely meant by word;
-// empty when none is near. Near means: the same but for case and for - instead of
-// _, or the start of the name, or few letters dropped, added, changed or swapped
-// (one in three of the word). Of equally near names it returns the first in
+// Nearest returns the name in among that a person most likely meant by word; empty
+// when none is near. A name is near if it differs only in case or in - instead of
+// _, if word is its beginning, or if few letters were dropped, added, changed or
+// swapped (one in three of the word). Of equally near names it returns the first in
 // alphabetical order.
 func Nearest(word string, among []string) string {
 	const longest = 64 // the distance is quadratic
@@ -25,7 +25,7 @@ func Nearest(word string, among []string) string {
 			d = min(d, 1)
 		}
 		if d >= len(w) && d > 0 {
-			continue // nothing of the word is left
+			continue // no letter of the word is left
 		}
 		if d < least || d == least && best != "" && name < best {
 			best, least = name, d

@@ -1,12 +1,12 @@
 // Package secret keeps keys and passwords out of everything that is printed.
 //
 // A [String] prints as [REDACTED] under the verbs of fmt, in JSON, in YAML and in
-// structured logs, so that a configuration that holds one can be printed whole.
-// Only [String.Reveal] returns the value, and a search for that name finds every
-// place where a secret leaves the program.
+// structured logs, so that a configuration that holds secrets can be printed as a
+// whole. Only [String.Reveal] returns the value, and a search for that name finds
+// every place where a secret leaves the program.
 //
-// Two ways lead past it, because fmt calls no method there: an unexported field,
-// so a struct with one must not be printed, and %p, which vet refuses.
+// It does not protect where fmt calls no method: in an unexported field, so a
+// struct with one must not be printed, and under %p, which vet reports.
 package secret
 
 import (
@@ -35,8 +35,8 @@ func (s String) String() string {
 	return redacted
 }
 
-// Format hides the secret under every verb, also those that are not for text, with
-// which fmt would print the value.
+// Format hides the secret under every verb, including those that are not for text,
+// under which fmt would print the value.
 func (s String) Format(f fmt.State, verb rune) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), s.String())
 }
@@ -53,9 +53,9 @@ func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MaxFile bounds a file that holds one secret, in bytes.
 const MaxFile = 16 << 10
 
-// FromFile reads a secret from a file that holds nothing else but white space
-// around it. It reads the file each time, so a replaced file counts from the next
-// use on. The error names the file and repeats none of its content.
+// FromFile reads a secret from a file that holds only the secret and white space
+// around it. It reads the file each time, so a replaced file takes effect with the
+// next use. The error names the file and repeats none of its content.
 func FromFile(path string) (String, error) {
 	f, err := os.Open(path)
 	if err != nil {

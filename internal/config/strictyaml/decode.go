@@ -11,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Document is a file that was read; it finds the places of faults in it.
+// Document is a decoded file; it finds the places of faults in the file.
 type Document struct {
 	file   string
 	lines  [][]rune
@@ -20,9 +20,9 @@ type Document struct {
 }
 
 // Decode reads one YAML document into v, a pointer to a struct whose defaults
-// are set: what the document does not set stays as it is. Keys are the names in
-// the yaml tags, else the lower-case field names. An entry that a map in v
-// already holds is the default of the entry with that key; a list replaces its
+// are set: keys that the document does not set keep their values. Keys are the
+// names in the yaml tags, else the lower-case field names. An entry that a map in v
+// already holds is the default for the entry with that key; a list replaces its
 // default as a whole.
 //
 // It returns all faults with their places, in the order of the file; a value
@@ -60,9 +60,9 @@ func (d *Document) Has(path string) bool {
 	return exact
 }
 
-// Broken reports whether the value at path, or one that holds it, could not be
-// read; at the empty path, whether nothing could. A fault that a later check
-// finds there is only an echo.
+// Broken reports whether the value at path, or one that contains it, could not be
+// read; for the empty path, whether nothing could. A fault that a later check finds
+// there only follows from that.
 func (d *Document) Broken(path string) bool {
 	if d.broken[""] {
 		return true
@@ -79,10 +79,9 @@ func (d *Document) Broken(path string) bool {
 	}
 }
 
-// Text sets what v points to from the text of one value, as an environment
-// variable or a flag holds it, under the rules of [Decode]: a string, a number,
-// true or false, a duration, or for a list its items between commas. The faults
-// have no file and the empty path.
+// Text parses the text of one value, as in an environment variable or a flag, into
+// *v under the rules of [Decode]: a string, a number, true or false, a duration, or
+// a comma-separated list. The faults have no file and an empty path.
 func Text(text string, v any) fault.List {
 	var faults fault.List
 	dec := decoder{doc: &Document{broken: map[string]bool{}}, reporter: reporter{&faults}}
@@ -101,7 +100,7 @@ func Text(text string, v any) fault.List {
 	return faults
 }
 
-// scalarFor returns a text as the kind of value that v takes: where v takes text,
+// scalarFor returns a text as the kind of scalar that v expects: if v is a string,
 // digits are text too.
 func scalarFor(v reflect.Value, text string) *node {
 	n := &node{kind: kindString, text: text}

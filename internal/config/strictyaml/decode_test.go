@@ -140,16 +140,16 @@ func TestDecodeFaults(t *testing.T) {
 			`f.yaml:7:8: level: want low or high`,
 		}},
 		{"far from every key", "inner:\n  xyzzy: 1\n", []string{`f.yaml:2:3: inner.xyzzy: unknown key; want one of small, count, big, share`}},
-		{"key set twice", "title: a\non: true\ntitle: b\n", []string{`f.yaml:3:1: title: key set twice; it stands on line 1 already: remove one`}},
-		{"duration without sense", "timeout: soon", []string{`f.yaml:1:10: timeout: "soon" is no duration; want a duration with its unit, such as 500ms, 30s or 5m`}},
+		{"key set twice", "title: a\non: true\ntitle: b\n", []string{`f.yaml:3:1: title: key set twice; it is already set on line 1: remove one`}},
+		{"duration without sense", "timeout: soon", []string{`f.yaml:1:10: timeout: "soon" is not a duration; want a duration with its unit, such as 500ms, 30s or 5m`}},
 		{"integers out of range", "small: 300\ncount: -1\nbig: 9223372036854775808\ninner: {big: 99999999999999999999}\n", []string{
-			`f.yaml:1:8: small: the integer cannot be held; want one from -128 to 127`,
-			`f.yaml:2:8: count: the integer cannot be held; want one from 0 to 65535`,
-			`f.yaml:3:6: big: the integer cannot be held; want one from -9223372036854775808 to 9223372036854775807`,
-			`f.yaml:4:14: inner.big: the integer cannot be held; want one from -9223372036854775808 to 9223372036854775807`,
+			`f.yaml:1:8: small: the integer is out of range; want one from -128 to 127`,
+			`f.yaml:2:8: count: the integer is out of range; want one from 0 to 65535`,
+			`f.yaml:3:6: big: the integer is out of range; want one from -9223372036854775808 to 9223372036854775807`,
+			`f.yaml:4:14: inner.big: the integer is out of range; want one from -9223372036854775808 to 9223372036854775807`,
 		}},
 		{"not a number", "share: .nan\nsmall: 1.5\n", []string{
-			`f.yaml:1:8: share: no finite number; want a number such as 0.5`,
+			`f.yaml:1:8: share: not a finite number; want a number such as 0.5`,
 			`f.yaml:2:8: small: got a number; want an integer`,
 		}},
 		{"words that Go takes for numbers", "share: infinity", []string{`f.yaml:1:8: share: got a string; want a number`}},
@@ -172,7 +172,7 @@ func TestDecodeFaults(t *testing.T) {
 			`f.yaml:1:8: title: alias *x has no anchor before it; want &x on an earlier value`,
 			`f.yaml:1:8: title: got nothing; want a string`,
 		}},
-		{"alias inside its anchor", "any: &x [*x]\n", []string{`f.yaml:1:10: any[0]: alias *x stands inside its own anchor; want a value that does not hold itself`}},
+		{"alias inside its anchor", "any: &x [*x]\n", []string{`f.yaml:1:10: any[0]: alias *x is inside its own anchor; want a value that does not hold itself`}},
 		{"merge of no mapping", "inner: {<<: 3}\n", []string{`f.yaml:1:9: inner.<<: merges an integer; want the alias of a mapping`}},
 		{"unknown tag", "title: !env HOME\n", []string{`f.yaml:1:8: title: tag !env means nothing here; want the value without a tag`}},
 		{"characters count, not bytes", "names: [日本, {é: 1}, 2]\n", []string{
@@ -201,7 +201,7 @@ func lines(fs fault.List) []string {
 	return out
 }
 
-// TestFaultyValueKeepsDefault: what could not be read must not look like zero.
+// TestFaultyValueKeepsDefault: an unreadable value must not look like zero.
 func TestFaultyValueKeepsDefault(t *testing.T) {
 	t.Parallel()
 	got := defaults()
@@ -250,7 +250,7 @@ func indented(depth int) string {
 	return b.String()
 }
 
-// TestNoValueInFaults: a key that stands in the wrong place must not be shown.
+// TestNoValueInFaults: a secret in the wrong place must not be shown.
 func TestNoValueInFaults(t *testing.T) {
 	t.Parallel()
 	canary := strings.Repeat("canary", 2)

@@ -1,12 +1,12 @@
-// Package strictyaml reads YAML that a person wrote and says everything that is
-// wrong with it in one go.
+// Package strictyaml reads YAML that people write and reports all its faults in one
+// go.
 //
 // [Decode] fills a struct whose defaults are already set. It guesses nothing: an
 // unknown key, a key set twice, a value of the wrong type, a duration without a
 // unit and a number out of range are faults, each with file, line, column, path
-// and how to mend it. Only a syntax error stands alone, because nothing after it
-// can be read. The [Document] that it returns finds the place in the file of
-// faults that are found later, when the values are checked.
+// and how to fix it. Only a syntax error is reported alone, because nothing after
+// it can be read. The [Document] that it returns finds the places of faults that
+// are found later, when the values are checked.
 //
 //	cfg := DefaultConfig()
 //	doc, faults := strictyaml.Decode("judge.yaml", data, &cfg)

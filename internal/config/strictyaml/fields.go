@@ -9,7 +9,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Field is one key that a struct takes.
+// Field is one key that a struct accepts.
 type Field struct {
 	Key   string
 	Index []int // for [reflect.Value.FieldByIndex]
@@ -20,8 +20,8 @@ type Field struct {
 // Of returns the field's value in a struct.
 func (f Field) Of(v any) reflect.Value { return reflect.ValueOf(v).FieldByIndex(f.Index) }
 
-// Fields returns the keys of a struct in the order of its fields, those of
-// inlined structs in their place. Of a key that occurs twice the outermost field
+// Fields returns the keys of a struct in the order of its fields, with the keys of
+// inlined structs in their place. For a key that occurs twice the outermost field
 // counts, else the first, as in Go.
 func Fields(t reflect.Type) []Field {
 	var all []Field
@@ -67,7 +67,7 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 	known := map[string][]int{}
 	var names []string
 	fields := Fields(v.Type())
-	// A struct's own keys are listed before those of a base that it begins with.
+	// A struct's own keys precede those of an inlined struct at its beginning.
 	own := max(0, slices.IndexFunc(fields, func(f Field) bool { return len(f.Index) == 1 }))
 	for _, f := range slices.Concat(fields[own:], fields[:own]) {
 		known[f.Key] = f.Index

@@ -9,11 +9,11 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Locate returns the faults with their places in the file, found by their paths. A
-// path that does not exist, such as that of a missing key, stands for the place of
-// what should hold it. A fault that has a line and a column but no file counts
-// them inside the text at its path, as a condition does; they become those of the
-// file. A fault that names a file is left alone.
+// Locate returns the faults with their places in the file, found by their paths. If
+// a path does not exist, such as the path of a missing key, the place is that of
+// the value that should contain it. A fault that has a line and a column but no
+// file counts them inside the text at its path, as a condition does; Locate
+// translates them to the file. A fault that names a file is left alone.
 func (d *Document) Locate(fs fault.List) fault.List {
 	out := slices.Clone(fs)
 	for i := range out {
@@ -47,7 +47,7 @@ type place struct {
 	key  position // zero for the root and the items of a list
 }
 
-// find returns the value at path, or the nearest one above it and false.
+// find returns the value at path, or its nearest existing ancestor and false.
 func (d *Document) find(path string) (place, bool) {
 	here := place{node: d.root}
 	if d.root == nil {
@@ -63,8 +63,8 @@ func (d *Document) find(path string) (place, bool) {
 	return here, true
 }
 
-// step follows one key or index. A key may itself hold dots and brackets (the name
-// of a model does), so it takes the longest key that fits.
+// step follows one key or index. A key may itself contain dots and brackets (as
+// names of models do), so it takes the longest key that fits.
 func step(n *node, path string) (place, string, bool) {
 	if rest, ok := strings.CutPrefix(path, "["); ok && n.kind == kindList {
 		digits, after, closed := strings.Cut(rest, "]")
@@ -87,7 +87,7 @@ func step(n *node, path string) (place, string, bool) {
 	return place{best.value, best.pos}, path[len(best.key):], true
 }
 
-// inside returns the place in the file of a place in the text of a scalar.
+// inside translates a place in the text of a scalar to a place in the file.
 func (d *Document) inside(n *node, want position) position {
 	target, line, column := -1, 1, 1
 	runes := []rune(n.text)
@@ -118,7 +118,7 @@ func (d *Document) inside(n *node, want position) position {
 			next = runes[i+1]
 		}
 		if !w.read(runes[i], next) {
-			return n.pos // the text does not match the file: the start is better than a guess
+			return n.pos // the text does not match the file, and the start is better than a guess
 		}
 		at = position{w.line + 1, w.column + 1}
 	}
@@ -129,9 +129,8 @@ func (d *Document) inside(n *node, want position) position {
 	return at
 }
 
-// walker follows the text of a scalar through the lines of the file, in which
-// quotes are doubled, escapes are longer than what they mean, and line breaks
-// are folded.
+// walker follows the text of a scalar through the lines of the file, in which quotes
+// are doubled, escapes are longer than their characters, and line breaks are folded.
 type walker struct {
 	lines        [][]rune
 	style        style
@@ -139,10 +138,10 @@ type walker struct {
 	indent       int // of a block scalar
 }
 
-// enter goes from where the scalar begins to its first character.
+// enter goes from the start of the scalar to its first character.
 func (w *walker) enter() {
 	switch w.style {
-	case stylePlain: // after an anchor the parser's place includes the blank
+	case stylePlain: // after an anchor the parser's position includes the blank
 		for !w.atEnd() && w.lines[w.line][w.column] == ' ' {
 			w.column++
 		}
@@ -182,15 +181,14 @@ func (w *walker) newline() {
 	}
 }
 
-// skipTo passes a line break before r that was folded away, with the space before
-// it.
+// skipTo skips a line break before r that was folded away, with the space before it.
 func (w *walker) skipTo(r rune) {
 	for w.line < len(w.lines) && w.atEnd() && r != ' ' && r != '\n' {
 		w.newline()
 	}
 }
 
-// read passes one character of the text.
+// read moves past one character of the text.
 func (w *walker) read(r, next rune) bool {
 	w.skipTo(r)
 	if w.line >= len(w.lines) {
@@ -198,7 +196,7 @@ func (w *walker) read(r, next rune) bool {
 	}
 	if w.atEnd() {
 		w.newline()
-		if next != '\n' { // the blank lines that made this break
+		if next != '\n' { // skip the blank lines that produced this break
 			for w.line < len(w.lines) && blank(w.lines[w.line]) {
 				w.newline()
 			}
@@ -213,7 +211,7 @@ func (w *walker) read(r, next rune) bool {
 		return w.escape(r, next)
 	case c == r:
 		w.column++
-	case r == ' ' || r == '\n': // blanks at the end of a line that was folded
+	case r == ' ' || r == '\n': // blanks at the end of a folded line
 		w.column = len(l)
 		return w.read(r, next)
 	default:
@@ -222,7 +220,7 @@ func (w *walker) read(r, next rune) bool {
 	return true
 }
 
-// escape passes an escape sequence of a double-quoted scalar.
+// escape moves past an escape sequence of a double-quoted scalar.
 func (w *walker) escape(r, next rune) bool {
 	l := w.lines[w.line]
 	if w.column+1 >= len(l) { // an escaped line break, which is not part of the text

@@ -64,8 +64,8 @@ func TestLocateInEmptyFile(t *testing.T) {
 	}
 }
 
-// TestLocateInScalar asks for the place of the letter Z in the text and compares
-// it with where the letter stands in the file.
+// TestLocateInScalar compares the located place of the letter Z in the text with
+// its place in the file.
 func TestLocateInScalar(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{

@@ -2,7 +2,7 @@ package strictyaml
 
 import "fmt"
 
-// kind is what a value is in YAML, before it becomes one of a Go type.
+// kind is the YAML kind of a value, before it becomes a Go value.
 type kind int
 
 const (
@@ -35,7 +35,7 @@ func (k kind) String() string {
 }
 
 // style is how a scalar is written, which decides where the characters of its
-// text stand in the file.
+// text are in the file.
 type style int
 
 const (
@@ -48,7 +48,7 @@ const (
 // position counts characters, not bytes, from 1.
 type position struct{ line, column int }
 
-// node is one value. An alias shares the node that it names.
+// node is one value. An alias shares the node of its anchor.
 type node struct {
 	kind  kind
 	style style
@@ -56,7 +56,7 @@ type node struct {
 	text  string  // scalar
 	items []*node // list
 	pairs []pair  // mapping, in the order of the file
-	size  int     // values in the tree below, this one included, aliases followed
+	size  int     // values in this tree, including this one, with aliases followed
 }
 
 // pair is one key of a mapping and its value.
@@ -66,7 +66,6 @@ type pair struct {
 	value *node
 }
 
-// get returns the pair of a key.
 func (n *node) get(key string) (pair, bool) {
 	for _, p := range n.pairs {
 		if p.key == key {

@@ -27,8 +27,8 @@ const wantYAML = "want valid YAML"
 type builder struct {
 	reporter
 	anchors map[string]*node
-	open    map[string]bool // anchors whose value is being read
-	budget  int             // values that may still be made, aliases followed
+	open    map[string]bool // anchors of the values being read
+	budget  int             // values that may still be created, with aliases followed
 }
 
 // parse returns the document's root, or nil when it is empty or unreadable.
@@ -53,21 +53,21 @@ func parse(text string, faults *fault.List) (root *node) {
 		root = b.node(doc.Body, "", 0)
 	}
 	if b.budget < 0 {
-		return nil // a part of the document would only mislead
+		return nil // an incomplete document would only mislead
 	}
 	return root
 }
 
 // normalize returns a file as text: without a byte order mark, with one kind of
-// line break, and with a mark in place of invalid bytes, because lines and columns
+// line break, and with U+FFFD in place of invalid bytes, because lines and columns
 // count characters.
 func normalize(data []byte) string {
 	text := strings.TrimPrefix(strings.ToValidUTF8(string(data), "\uFFFD"), "\uFEFF")
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 }
 
-// syntax parses the text. Should the parser, a library for all of YAML, panic on
-// some input, that is a fault of the input and not the end of the program.
+// syntax parses the text. If the parser, a third-party library, panics on some
+// input, that becomes a fault of the input instead of ending the program.
 func syntax(text string, faults *fault.List) (file *ast.File) {
 	r := reporter{faults}
 	defer func() {
@@ -91,12 +91,12 @@ func syntax(text string, faults *fault.List) (file *ast.File) {
 		return nil
 	}
 	p := bad.Token.Position
-	r.fault(position{p.Line, max(p.Column, 1)}, "", strings.ReplaceAll(bad.Message, "\t", `\t`), mend(text, p.Line))
+	r.fault(position{p.Line, max(p.Column, 1)}, "", strings.ReplaceAll(bad.Message, "\t", `\t`), suggestFix(text, p.Line))
 	return nil
 }
 
-// mend guesses from the line what has to be changed.
-func mend(text string, line int) string {
+// suggestFix guesses from the line how to fix a syntax error.
+func suggestFix(text string, line int) string {
 	lines := strings.Split(text, "\n")
 	if line < 1 || line > len(lines) {
 		return wantYAML
@@ -112,9 +112,10 @@ func mend(text string, line int) string {
 	return wantYAML
 }
 
-// tooDeep finds nesting that would grow the stack of the recursive parser. A block
-// mapping is indented further for each level, so the size of the document bounds
-// it; brackets and the marks -, ? and ! nest at a byte or two.
+// tooDeep finds nesting that would overflow the stack of the recursive parser. A
+// block mapping is indented further for each level, so the size of the document
+// bounds its depth; brackets and the marks -, ? and ! nest at a cost of a byte or
+// two.
 func tooDeep(tokens token.Tokens) (position, bool) {
 	brackets, marks, line := 0, 0, 0
 	for _, t := range tokens {
@@ -139,7 +140,7 @@ func tooDeep(tokens token.Tokens) (position, bool) {
 	return position{}, false
 }
 
-// at returns the place where a person sees the value begin.
+// at returns the place where the value begins for a reader.
 func at(n ast.Node) position {
 	switch v := n.(type) {
 	case *ast.MappingNode:
@@ -211,14 +212,14 @@ func (b *builder) node(n ast.Node, path string, depth int) *node {
 	case *ast.MappingValueNode:
 		b.mapping(out, []*ast.MappingValueNode{v}, path, depth)
 	default:
-		b.fault(out.pos, path, "a value of a kind that is not known here", wantYAML)
+		b.fault(out.pos, path, "a value of an unsupported kind", wantYAML)
 	}
 	return out
 }
 
-// unsplit mends an item of a list in brackets. Inside braces the parser reads
+// unsplit corrects an item of a list in brackets. Inside braces the parser reads
 // [localhost:9092] as a list of mappings, as if a blank followed the colon; by the
-// rules of YAML it is a list of texts.
+// rules of YAML it is a list of strings.
 func unsplit(item ast.Node) ast.Node {
 	m, ok := item.(*ast.MappingNode)
 	if !ok || m.IsFlowStyle || len(m.Values) != 1 {
@@ -239,7 +240,7 @@ func unsplit(item ast.Node) ast.Node {
 	return ast.String(&whole)
 }
 
-// spend takes n values out of the budget. The first one too many is a fault.
+// spend takes n values from the budget. Exceeding it is a fault, reported once.
 func (b *builder) spend(n int, p position, path string) bool {
 	if b.budget < 0 {
 		return false
@@ -264,23 +265,23 @@ func (b *builder) mapping(out *node, values []*ast.MappingValueNode, path string
 		}
 		var ok bool
 		if p.key, ok = b.key(v.Key); !ok {
-			b.fault(p.pos, path, "a key that is no text", "want a plain word as key")
+			b.fault(p.pos, path, "a key that is not text", "want a plain word as key")
 			continue
 		}
 		where := join(path, p.key)
 		if first, twice := seen[p.key]; twice {
-			b.fault(p.pos, where, "key set twice", fmt.Sprintf("it stands on line %d already: remove one", first.line))
+			b.fault(p.pos, where, "key set twice", fmt.Sprintf("it is already set on line %d: remove one", first.line))
 			continue
 		}
 		seen[p.key] = p.pos
 		p.value = b.node(v.Value, where, depth+1)
 		if null, ok := v.Value.(*ast.NullNode); ok && null.Token.Type == token.ImplicitNullType {
-			p.value.pos = p.pos // an absent value has no place of its own
+			p.value.pos = p.pos // an absent value has no own position
 		}
 		out.pairs = append(out.pairs, p)
 		out.size += p.value.size
 	}
-	// The mapping's own keys win over merged ones, wherever they stand.
+	// The mapping's own keys override merged ones, whatever their order.
 	for _, m := range merges {
 		b.merge(out, m, path)
 	}
@@ -337,7 +338,7 @@ func (b *builder) alias(v *ast.AliasNode, path string) *node {
 	n, ok := b.anchors[name]
 	switch {
 	case b.open[name]:
-		b.fault(here, path, fmt.Sprintf("alias *%s stands inside its own anchor", name), "want a value that does not hold itself")
+		b.fault(here, path, fmt.Sprintf("alias *%s is inside its own anchor", name), "want a value that does not hold itself")
 	case !ok:
 		b.fault(here, path, fmt.Sprintf("alias *%s has no anchor before it", name), fmt.Sprintf("want &%s on an earlier value", name))
 	case b.spend(n.size, here, path):
@@ -355,7 +356,7 @@ func (b *builder) tagged(v *ast.TagNode, path string, depth int) *node {
 	case "!!str":
 		n := b.node(v.Value, path, depth+1)
 		if n.kind != kindList && n.kind != kindMap {
-			text := *n // an alias that shares n stays what it was
+			text := *n // a copy, because an alias may share n
 			text.kind = kindString
 			return &text
 		}

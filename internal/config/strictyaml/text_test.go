@@ -30,7 +30,7 @@ func TestText(t *testing.T) {
 		{"no boolean", "yes", new(bool), false, "got a string; want true or false"},
 		{"no integer", "1.5", new(int), 0, "got a number; want an integer"},
 		{"no number", "inf", new(float64), 0.0, "got a string; want a number"},
-		{"no unit", "30", new(time.Duration), time.Duration(0), `"30" is no duration; want a duration with its unit, such as 500ms, 30s or 5m`},
+		{"no unit", "30", new(time.Duration), time.Duration(0), `"30" is not a duration; want a duration with its unit, such as 500ms, 30s or 5m`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -104,13 +104,13 @@ func (d *decoder) duration(n *node, v reflect.Value, path string) {
 	}
 	t, err := time.ParseDuration(n.text)
 	if err != nil {
-		d.fault(n.pos, path, fmt.Sprintf("%q is no duration", abbreviate(n.text)), want)
+		d.fault(n.pos, path, fmt.Sprintf("%q is not a duration", abbreviate(n.text)), want)
 		return
 	}
 	v.SetInt(int64(t))
 }
 
-// abbreviate keeps a misplaced text from filling the terminal.
+// abbreviate shortens a text, so that a misplaced one does not fill the terminal.
 func abbreviate(s string) string {
 	const most = 20
 	if r := []rune(s); len(r) > most {
@@ -167,7 +167,7 @@ func (d *decoder) list(n *node, v reflect.Value, path string) {
 		return
 	}
 	if len(n.items) == 0 {
-		v.SetZero() // [] and nothing are the same list
+		v.SetZero() // an empty list is nil
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
@@ -240,7 +240,7 @@ func (d *decoder) integer(n *node, v reflect.Value, path string) {
 	if v.CanUint() {
 		i, err := strconv.ParseUint(digits, base, bits)
 		if err != nil {
-			d.fault(n.pos, path, "the integer cannot be held", fmt.Sprintf("want one from 0 to %d", most))
+			d.fault(n.pos, path, "the integer is out of range", fmt.Sprintf("want one from 0 to %d", most))
 			return
 		}
 		v.SetUint(i)
@@ -248,7 +248,7 @@ func (d *decoder) integer(n *node, v reflect.Value, path string) {
 	}
 	i, err := strconv.ParseInt(digits, base, bits)
 	if err != nil {
-		d.fault(n.pos, path, "the integer cannot be held", fmt.Sprintf("want one from -%d to %d", most/2+1, most/2))
+		d.fault(n.pos, path, "the integer is out of range", fmt.Sprintf("want one from -%d to %d", most/2+1, most/2))
 		return
 	}
 	v.SetInt(i)
@@ -299,14 +299,14 @@ func (d *decoder) number(n *node, v reflect.Value, path string) {
 	case n.kind == kindString && (err != nil || !startsNumber(text)):
 		d.wrong(n, path, "a number")
 	case err != nil, math.IsInf(f, 0), math.IsNaN(f), v.OverflowFloat(f):
-		d.fault(n.pos, path, "no finite number", "want a number such as 0.5")
+		d.fault(n.pos, path, "not a finite number", "want a number such as 0.5")
 	default:
 		v.SetFloat(f)
 	}
 }
 
-// startsNumber reports whether s begins as a number: strconv also takes the words
-// inf and nan for numbers.
+// startsNumber reports whether s begins like a number, because strconv also accepts
+// the words inf and nan.
 func startsNumber(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	return s != "" && (s[0] >= '0' && s[0] <= '9' || s[0] == '.')

@@ -16,13 +16,13 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
-// Config is what the broker starts with. The zero value is a broker without topics
-// on a free port.
+// Config configures a broker. The zero value is a broker without topics on a free
+// port.
 type Config struct {
 	// Topics to create: name to number of partitions.
 	Topics map[string]int32
-	// Addr is the host:port to listen on; empty takes a free port of the
-	// loopback interface. A fixed port lets a broker be restarted in place.
+	// Addr is the host:port to listen on; empty: a free port of the loopback
+	// interface. With a fixed port a broker can be restarted at the same address.
 	Addr string
 	// MinSessionTimeout is the shortest group session that the broker accepts.
 	// Zero is 100ms, far below the 6s of Apache Kafka, so that tests of a crash
@@ -33,13 +33,13 @@ type Config struct {
 	// Dir keeps topics and groups on disk, so that a broker started again with
 	// the same folder continues; empty keeps them in memory.
 	Dir string
-	// TLS encrypts every connection; nil: none is encrypted.
+	// TLS encrypts every connection; nil: no encryption.
 	TLS *tls.Config
-	// Users may log in, and then no one else may do anything.
+	// Users may log in; if there are any, all other clients are rejected.
 	Users []User
 }
 
-// User can log in, and do everything.
+// User is a login with all permissions.
 type User struct {
 	Mechanism string // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
 	Name      string
@@ -71,7 +71,6 @@ func (c Config) Validate() fault.List {
 	return faults
 }
 
-// hostPort returns where to listen; port 0 is a free one.
 func (c Config) hostPort() (host string, port uint16, err error) {
 	if c.Addr == "" {
 		return "127.0.0.1", 0, nil
@@ -103,7 +102,7 @@ func Start(cfg Config) (*Broker, error) {
 	opts := []kfake.Opt{
 		kfake.Ports(int(port)),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
-			//nolint:noctx // kfake has no context here, and listening on loopback does not wait
+			//nolint:noctx // kfake has no context here, and listening on loopback does not block
 			return net.Listen(network, net.JoinHostPort(host, strconv.Itoa(int(port))))
 		}),
 		kfake.GroupMinSessionTimeout(cmp.Or(cfg.MinSessionTimeout, 100*time.Millisecond)),
@@ -139,7 +138,7 @@ func (b *Broker) Addr() string { return b.addr }
 // Close ends the broker and every connection to it. It may be called twice.
 func (b *Broker) Close() { b.close.Do(b.cluster.Close) }
 
-// CreateTopic creates a topic. It is an error when the topic exists.
+// CreateTopic creates a topic. It returns an error when the topic exists.
 func (b *Broker) CreateTopic(name string, partitions int32) error {
 	if err := b.cluster.CreateTopic(name, partitions, nil); err != nil {
 		return fmt.Errorf("create topic %s: %w", name, err)
@@ -165,8 +164,8 @@ func (b *Broker) DeleteRecords(topic string, partition int32, before int64) erro
 	return nil
 }
 
-// CommittedOffset returns what a group has committed for a partition, with the
-// metadata of the commit; ok is false when there is nothing.
+// CommittedOffset returns the offset and metadata that a group has committed for a
+// partition; ok is false when there is no commit.
 func (b *Broker) CommittedOffset(group, topic string, partition int32) (offset int64, metadata string, ok bool) {
 	info := b.cluster.GroupInfo(group)
 	if info == nil {
@@ -176,7 +175,7 @@ func (b *Broker) CommittedOffset(group, topic string, partition int32) (offset i
 	return commit.Offset, commit.Metadata, ok
 }
 
-// Members returns the present number of a group's members.
+// Members returns the current number of a group's members.
 func (b *Broker) Members(group string) int {
 	info := b.cluster.GroupInfo(group)
 	if info == nil {

@@ -11,5 +11,5 @@
 //
 // It keeps everything in memory unless it has a folder, and is not meant for
 // production. It answers an offset commit in microseconds, where Apache Kafka takes
-// milliseconds, so it cannot measure what a commit costs.
+// milliseconds, so it is of no use for measuring the cost of commits.
 package broker

@@ -28,7 +28,7 @@ func (b *Broker) RefuseFetches(topic string, partition int32) (restore func()) {
 }
 
 func (b *Broker) refuse(f kfake.Fault) (restore func()) {
-	f.Count = -1 // without end
+	f.Count = -1 // unlimited
 	h := b.cluster.Fault(f)
 	return h.Remove
 }
@@ -44,7 +44,7 @@ func (b *Broker) CountHeartbeats(group string) (count func() int) {
 func (b *Broker) IgnoreCommits() (restore func()) { return b.ignore(kmsg.OffsetCommit, 0) }
 
 // IgnoreOffsetFetches leaves requests for committed offsets unanswered in the same
-// way, but for those of version 1, which kafka-go sends as it joins a group.
+// way, except those of version 1, which kafka-go sends when it joins a group.
 func (b *Broker) IgnoreOffsetFetches() (restore func()) { return b.ignore(kmsg.OffsetFetch, 2) }
 
 func (b *Broker) ignore(key kmsg.Key, fromVersion int16) (restore func()) {
@@ -64,7 +64,7 @@ func (b *Broker) ignore(key kmsg.Key, fromVersion int16) (restore func()) {
 	return func() { over.Store(true) }
 }
 
-// LimitMetadata refuses, from now on, offset commits with more bytes of metadata.
+// LimitMetadata rejects, from now on, offset commits with more bytes of metadata.
 // Without it a Broker accepts any amount; Apache Kafka accepts 4096.
 func (b *Broker) LimitMetadata(bytes int) {
 	tooLarge := func(p kmsg.OffsetCommitRequestTopicPartition) bool {

@@ -1,8 +1,8 @@
 // Package modelserver is an OpenAI-compatible server whose answers come from a
 // function instead of a model. The demo runs it when there is no key, and tests
-// run it to make a model answer, stall or break exactly as they need.
+// run it when they need a model to answer, stall or break in a certain way.
 //
-// A [Script] sees the request of a judge, with the parts that a script decides by
+// A [Script] receives the request of a judge, with the parts that scripts need
 // already extracted: the ids of the criteria and the data to be judged.
 //
 //	script := func(r modelserver.Request) modelserver.Reply {

@@ -18,10 +18,10 @@ type Request struct {
 	// request has no response_format.
 	Format string
 	// Criteria are the ids that have to be answered: the enum of
-	// properties.criteria.items.properties.id in the schema. The schema is that of
-	// response_format, or on a line of its own in the system message.
+	// properties.criteria.items.properties.id in the schema. The schema is in
+	// response_format, or on a separate line of the system message.
 	Criteria []string
-	// Data is the member "data" of the user message; nil when there is none.
+	// Data is the member "data" of the user message; nil when absent.
 	Data map[string]any
 	// Correction is the member "correction" of the user message: what was wrong with
 	// the previous answer; empty in a first question.
@@ -31,7 +31,7 @@ type Request struct {
 	Header http.Header
 }
 
-// chatRequest is the part of a chat completion request that is used.
+// chatRequest is the part of a chat completion request that this package reads.
 type chatRequest struct {
 	Model    string `json:"model"`
 	Stream   bool   `json:"stream"`
@@ -65,7 +65,7 @@ type answerSchema struct {
 func parseRequest(body []byte) (Request, error) {
 	var w chatRequest
 	if err := json.Unmarshal(body, &w); err != nil {
-		return Request{}, errors.New("the body is no chat completion request")
+		return Request{}, errors.New("the body is not a chat completion request")
 	}
 	switch {
 	case len(w.Messages) == 0:
@@ -105,7 +105,7 @@ func parseRequest(body []byte) (Request, error) {
 	return r, nil
 }
 
-// promptCriteria returns the criteria of a schema that is a line of the prompt.
+// promptCriteria returns the criteria from a schema on a line of the system message.
 func promptCriteria(system string) []string {
 	for line := range strings.Lines(system) {
 		if ids := schemaCriteria([]byte(line)); len(ids) > 0 {

@@ -99,8 +99,7 @@ type Verdict struct {
 	Verdict  string `json:"verdict"` // pass, fail, not_applicable or cannot_judge
 }
 
-// Answer returns the reply of a model with these verdicts, in the form that judges ask
-// for.
+// Answer returns a reply with these verdicts, in the form that judges ask for.
 func Answer(verdicts []Verdict) Reply {
 	if verdicts == nil {
 		verdicts = []Verdict{}

@@ -19,7 +19,7 @@ type reply struct {
 	Citations  []string `json:"citations"`
 	NeedsHuman bool     `json:"needs_human"`
 
-	body string // the part of Answer by which the judge recognises it
+	body string // the part of Answer that the judge recognises
 }
 
 // reply draws an answer of a kind to a ticket.
@@ -57,7 +57,7 @@ func (p reply) withDefect(r *rand.Rand, defect string) (text, finish string) {
 	text = p.json()
 	switch defect {
 	case "truncated":
-		// The cut is after the answer's body, by which the judge knows its worth.
+		// Cut after the answer's body, which the judge has to recognise.
 		from := strings.Index(text, p.body) + len(p.body)
 		return text[:from+r.IntN(len(text)-from)], "length"
 	case "wrapped":
@@ -74,7 +74,6 @@ func (p reply) withDefect(r *rand.Rand, defect string) (text, finish string) {
 	}
 }
 
-// definition is the tool as a request offers it to the model.
 func (t *tool) definition() any {
 	return map[string]any{"type": "function", "function": map[string]any{
 		"name": t.Name, "description": t.Description, "parameters": t.Parameters,
@@ -102,8 +101,8 @@ func (g *generator) call(t *tool, fill *strings.Replacer) event.ToolCall {
 	return c
 }
 
-// retrieve draws the passages for a question: the ticket's own, and with much lower
-// scores one or two of other tickets. A ticket without passages has none.
+// retrieve draws the passages for a question: the ticket's own, and one or two of
+// other tickets with much lower scores. A ticket without passages gets none.
 func (g *generator) retrieve(t *ticket, question string) *event.Retrieval {
 	r := g.r
 	got := &event.Retrieval{
@@ -154,7 +153,7 @@ func (g *generator) measure(e *event.Event, m *model, output string) {
 		total = first + 5
 	case e.Status != "success":
 		e.LatencyMS = new(tenth(3 * first))
-		return // without token counts
+		return // some requests have no token counts
 	}
 	e.InputTokens, e.OutputTokens, e.TotalTokens = &in, &out, new(in+out)
 	e.EstimatedCostUSD = new(math.Round(cost*1e6) / 1e6)

@@ -21,13 +21,13 @@ type version struct {
 	Version     string             `json:"version"`
 	Share       float64            `json:"share"`        // of the requests
 	InvalidJSON float64            `json:"invalid_json"` // of the answers
-	Defects     map[string]float64 `json:"defects"`      // what is wrong with an invalid one
+	Defects     map[string]float64 `json:"defects"`      // kinds of invalid JSON
 	Answers     map[string]float64 `json:"answers"`      // kinds of answer
 
 	defects, answers chooser[string]
 }
 
-// world is data/world.json: what all scenarios share.
+// world is data/world.json, which all scenarios share.
 type world struct {
 	Service            string            `json:"service"`
 	Environment        string            `json:"environment"`
@@ -93,16 +93,18 @@ type tool struct {
 type answer struct {
 	Fails  []string `json:"fails"`
 	Reason string   `json:"reason"`
-	// InventedCitation is the share that cites a passage that was not retrieved.
+	// InventedCitation is the share of these answers that cite a passage that was
+	// not retrieved.
 	InventedCitation float64  `json:"invented_citation"`
-	Texts            []string `json:"texts"` // for any ticket; none: the tickets have their own
+	Texts            []string `json:"texts"` // for any ticket; empty: the tickets have their own
 }
 
-// judge says how often the scripted judge errs and which aspect a criterion is about.
+// judge configures how often the scripted judge errs and which aspect a criterion
+// is about.
 type judge struct {
 	Noise       float64             `json:"noise"`        // share of inverted verdicts
 	CannotJudge float64             `json:"cannot_judge"` // share of cannot_judge
-	Aspects     map[string][]string `json:"aspects"`      // aspect to the parts of a criterion's id that name it
+	Aspects     map[string][]string `json:"aspects"`      // aspect to parts of criterion ids that name it
 }
 
 // ticket is a customer's question with its labelled answers.
@@ -124,7 +126,6 @@ type chunk struct {
 	Text string `json:"text"`
 }
 
-// answer returns the ticket's own answer of a kind, or "".
 func (t *ticket) answer(kind string) string {
 	return map[string]string{"good": t.Good, "wrong": t.Wrong, "unfaithful": t.Unfaithful}[kind]
 }

@@ -45,7 +45,7 @@ func (c chooser[T]) draw(r *rand.Rand) T {
 // oneOf draws one of a list with equal chances.
 func oneOf[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
-// chance is true with probability p.
+// chance returns true with probability p.
 func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
 
 // traceContext draws the propagation headers of a sampled span.
@@ -57,11 +57,10 @@ func traceContext(r *rand.Rand) event.TraceContext {
 	}
 }
 
-// hex returns 16 hexadecimal digits.
 func hex(n uint64) string { return fmt.Sprintf("%016x", n) }
 
-// personalData draws what a customer reveals without being asked: an address of no
-// person, or a number in the form of a card's.
+// personalData draws a detail that a customer reveals without being asked: a
+// fictitious address, or a number in the form of a card number.
 func personalData(r *rand.Rand, name string) string {
 	if chance(r, 0.6) {
 		return fmt.Sprintf("You can write to me at %s.%d%cexample.com.", strings.ToLower(name), 10+r.IntN(90), '@')

@@ -15,13 +15,13 @@ import (
 // Options of a sequence of events. The zero value starts on the morning of the last
 // prompt release, without feedback events.
 type Options struct {
-	// Start is when the first request finished; zero is 1 June 2026, 9:00 UTC. The
-	// times of events never decrease, feedback apart.
+	// Start is when the first request finished; zero: 1 June 2026, 9:00 UTC. The
+	// times of events never decrease, except for feedback.
 	Start time.Time
-	// Interval is the mean time between two requests (a Poisson process); zero is
-	// the scenario's own.
+	// Interval is the mean time between two requests (a Poisson process); zero: the
+	// scenario's own.
 	Interval time.Duration
-	// Feedback adds after some requests an event with the user's feedback, with the
+	// Feedback adds an event with the user's feedback after some requests, with the
 	// request's id and trace and a time a few minutes later.
 	Feedback bool
 }
@@ -57,7 +57,7 @@ func (s *Scenario) Events(seed uint64, o Options) iter.Seq[event.Event] {
 	}
 }
 
-// seedStream is the second word of the generator's seed. It only separates this
+// seedStream is the second word of the generator's seed, which separates this
 // sequence from others with the same seed.
 const seedStream = 0x6576616c
 
@@ -143,7 +143,7 @@ func (g *generator) rating(good bool) event.Rating {
 	return event.RatingUp
 }
 
-// feedback is the event with which a user rates the request e later.
+// feedback returns the event with which a user later rates the request e.
 func (g *generator) feedback(e *event.Event, good bool) event.Event {
 	f := event.Event{
 		Kind: event.KindUserFeedback, RequestID: e.RequestID, TraceContext: e.TraceContext,
@@ -159,8 +159,8 @@ func (g *generator) feedback(e *event.Event, good bool) event.Event {
 	return f
 }
 
-// maxSessions bounds the open sessions; beyond it the oldest ends without a further
-// request.
+// maxSessions bounds the open sessions; when it is exceeded the oldest ends without
+// a further request.
 const maxSessions = 32
 
 // session is a customer's conversation with the agent.
@@ -205,7 +205,7 @@ func (s *session) answer(answer string) {
 	s.turns = append(s.turns, event.Turn{Role: "assistant", Content: answer})
 }
 
-// input is the conversation so far, as sent to the model.
+// input returns the conversation so far, as sent to the model.
 func (s *session) input() event.Content {
 	b, _ := json.Marshal(s.turns) // plain strings always marshal
 	return event.JSON(b)

@@ -22,12 +22,12 @@ type labelledAnswer struct {
 // criterion by the answer's label. A few verdicts are inverted or cannot_judge, chosen
 // by a hash of the reply and the criterion: the same request always gets the same
 // verdicts, as from a model at temperature zero, and pass rates look like those of a
-// judge that errs. It quotes the passages, if any, for an answer, and the answer
-// against it.
+// judge that errs. As evidence for a pass it quotes the passages, if any, and for a
+// fail the answer.
 //
-// A criterion that is about no aspect of the scenario passes. For a foreign answer,
-// every criterion is cannot_judge. A request without an answer, as from a judge of
-// retrieval alone, passes.
+// A criterion that is about no aspect of the scenario passes. For an unknown
+// answer, every criterion is cannot_judge. A request without an answer, as from a
+// judge of retrieval only, passes.
 func (s *Scenario) Judge() modelserver.Script {
 	verdicts := s.Verdicts()
 	return func(r modelserver.Request) modelserver.Reply { return modelserver.Answer(verdicts(r)) }
@@ -77,10 +77,10 @@ func (j *judge) decide(v *modelserver.Verdict, output string, k labelledAnswer, 
 	}
 }
 
-// topic is a part of a criterion's id that tells its aspect.
+// topic is a part of a criterion's id that determines the criterion's aspect.
 type topic struct{ part, aspect string }
 
-// topics lists all topics, the longest part first.
+// topics returns all topics, the longest part first.
 func (j *judge) topics() []topic {
 	var all []topic
 	for _, aspect := range slices.Sorted(maps.Keys(j.Aspects)) {
@@ -92,8 +92,7 @@ func (j *judge) topics() []topic {
 	return all
 }
 
-// aspectOf returns the aspect that a criterion is about: that of the longest topic in
-// the criterion's id, or "".
+// aspectOf returns the aspect of the longest topic in a criterion's id, or "".
 func aspectOf(id string, topics []topic) string {
 	for _, t := range topics {
 		if strings.Contains(id, t.part) {
@@ -106,7 +105,7 @@ func aspectOf(id string, topics []topic) string {
 // answerIndex finds labelled answers by their bodies.
 type answerIndex map[string]labelledAnswer
 
-// index lists every answer that a reply can contain.
+// index returns every answer that a reply can contain.
 func (s *Scenario) index() answerIndex {
 	all := answerIndex{}
 	add := func(body string, a answer) {
@@ -131,8 +130,8 @@ func firstSentence(s string) string {
 	return strings.TrimSuffix(first, ".")
 }
 
-// firstPassage returns the first sentence of the passages in a judge's data, or "".
-// They are in the order of retrieval: the first is about the question.
+// firstPassage returns the first sentence of the first passage in a judge's data, or
+// "". Passages are in the order of retrieval, so the first is about the question.
 func firstPassage(chunks any) string {
 	list, _ := chunks.([]any)
 	for _, c := range list {
@@ -172,7 +171,7 @@ func dataText(v any) string {
 	return string(b)
 }
 
-// hashUniform returns a number in [0,1) that depends on the two texts alone.
+// hashUniform returns a number in [0,1) that depends only on the two texts.
 func hashUniform(output, criterion string) float64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(output + "\x00" + criterion))

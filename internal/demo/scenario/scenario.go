@@ -42,8 +42,8 @@ func Names() []string {
 	return names
 }
 
-// Load returns the scenario of that name. The error about an unknown name lists the
-// known ones.
+// Load returns the named scenario. The error for an unknown name lists the known
+// ones.
 func Load(name string) (*Scenario, error) {
 	if !slices.Contains(Names(), name) {
 		return nil, fmt.Errorf("unknown scenario %q: one of %s", name, strings.Join(Names(), ", "))
@@ -96,7 +96,7 @@ func (s *Scenario) BrokenVersions() []string {
 	return out
 }
 
-// prepare makes the tables to draw from.
+// prepare builds the tables to draw from.
 func (s *Scenario) prepare(file scenarioFile) error {
 	var err error
 	if s.interval, err = time.ParseDuration(s.world.Interval); err != nil {

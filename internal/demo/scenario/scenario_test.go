@@ -82,7 +82,7 @@ func TestLoadNamesWhatItKnows(t *testing.T) {
 func TestEventsAreTheSameForASeed(t *testing.T) {
 	t.Parallel()
 	for _, o := range []Options{{}, {Feedback: true}} {
-		// Two loads, so that nothing hangs on the order of a map.
+		// Two loads, so that nothing depends on the order of a map.
 		a, b := take(load(t, "regressed").Events(7, o), 500), take(load(t, "regressed").Events(7, o), 500)
 		for i := range a {
 			if diff := cmp.Diff(string(encode(t, &a[i])), string(encode(t, &b[i]))); diff != "" {

@@ -30,7 +30,7 @@ type Pair struct {
 	TLS               tls.Certificate
 }
 
-// New makes an authority for one test.
+// New returns an authority for one test.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	template := &x509.Certificate{
@@ -47,8 +47,9 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Issue signs a certificate for hosts, names or addresses, that servers and clients
-// can use for the given time from now; below zero it has expired.
+// Issue signs a certificate for hosts (names or addresses) that servers and clients
+// can use from now for the time valid; if that is negative, the certificate has
+// expired.
 func (a *Authority) Issue(t testing.TB, valid time.Duration, hosts ...string) Pair {
 	t.Helper()
 	template := &x509.Certificate{
@@ -91,8 +92,8 @@ func (a *Authority) sign(t testing.TB, template *x509.Certificate, key *ecdsa.Pr
 	return der
 }
 
-// Server returns the configuration of a server at 127.0.0.1 and localhost. With
-// clients it accepts only clients with a certificate of that authority.
+// Server returns the configuration of a server at 127.0.0.1 and localhost. If clients
+// is not nil, the server accepts only clients with a certificate of that authority.
 func (a *Authority) Server(t testing.TB, clients *Authority) *tls.Config {
 	t.Helper()
 	cfg := &tls.Config{
@@ -115,7 +116,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// write writes one block to a file in a folder of its own.
+// write writes one block to a file in a new folder.
 func write(t testing.TB, name, block string, der []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

@@ -1,5 +1,6 @@
-// Package certs makes certificates for tests: an authority, and what it signs, as
-// files below the test's own folder. No key is ever stored in the repository.
+// Package certs creates certificates for tests: an authority and the certificates
+// that it signs, as files in the test's own folder. No key is ever stored in the
+// repository.
 //
 //	ca := certs.New(t)
 //	server := ca.Server(t, nil)            // a TLS configuration for 127.0.0.1

@@ -17,8 +17,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Canary is a word that stands for content. No evaluator may repeat it where
-// content must not go. Samples may hold it in their input, output, chunks and tool
+// Canary is a word that marks content. No evaluator may repeat it where content
+// must not go. Samples may hold it in their input, output, chunks and tool
 // arguments; [Evaluator] plants it there too.
 const Canary = "zqcanaryzq"
 
@@ -28,9 +28,9 @@ const (
 	maxLabel  = 64  // bytes
 )
 
-// Evaluator holds an evaluator to the contract of [eval.Evaluator]. build returns a
-// new one, always of the same configuration; samples are events that it decides
-// on. Run it with -race: it evaluates in many goroutines at once.
+// Evaluator tests an evaluator against the contract of [eval.Evaluator]. build
+// returns a new one, always with the same configuration; samples are events that it
+// can decide. Run it with -race, because it evaluates in many goroutines at once.
 func Evaluator(t *testing.T, build func(t *testing.T) eval.Evaluator, samples []event.Event) {
 	t.Helper()
 	if len(samples) == 0 {
@@ -44,8 +44,8 @@ func Evaluator(t *testing.T, build func(t *testing.T) eval.Evaluator, samples []
 	t.Run("context", func(t *testing.T) { contexts(t, build(t), samples) })
 }
 
-// variants returns the samples, an event that has nothing but an id, and each
-// sample with the canary at every place that holds content.
+// variants returns the samples, an event with only an id, and each sample with the
+// canary in every place that holds content.
 func variants(t *testing.T, samples []event.Event) []event.Event {
 	t.Helper()
 	events := append(slices.Clone(samples), event.Event{Kind: event.KindRequestCompleted, RequestID: "bare"})
@@ -61,15 +61,15 @@ func variants(t *testing.T, samples []event.Event) []event.Event {
 	}
 	for i := range samples {
 		for _, c := range contents {
-			e := planted(t, &samples[i])
+			e := withCanary(t, &samples[i])
 			e.Output = c
 			events = append(events, e)
 		}
-		e := planted(t, &samples[i])
+		e := withCanary(t, &samples[i])
 		e.Output = event.Text(samples[i].Output.Text() + " " + Canary)
 		events = append(events, e)
 		for j := range e.ToolCalls {
-			unknown, misfit := planted(t, &samples[i]), planted(t, &samples[i])
+			unknown, misfit := withCanary(t, &samples[i]), withCanary(t, &samples[i])
 			unknown.ToolCalls[j].Name = Canary
 			misfit.ToolCalls[j].Arguments = object
 			events = append(events, unknown, misfit)
@@ -78,8 +78,8 @@ func variants(t *testing.T, samples []event.Event) []event.Event {
 	return events
 }
 
-// planted returns a deep copy with the canary everywhere but in the output.
-func planted(t *testing.T, e *event.Event) event.Event {
+// withCanary returns a deep copy with the canary in all content except the output.
+func withCanary(t *testing.T, e *event.Event) event.Event {
 	t.Helper()
 	out := clone(t, e)
 	out.Input = event.Text(Canary + " " + e.Input.Text())
@@ -200,7 +200,7 @@ func faults(ev eval.Evaluator, v *eval.Verdict, err error) []string {
 			wrong("measure %s is %v", name, m)
 		}
 	}
-	// These leave the process, so they may not hold content.
+	// These leave the process, so they must not hold content.
 	shown := []string{v.Eval, string(v.Type), v.Version, v.Label, v.Reason}
 	for _, c := range v.Criteria {
 		shown = append(shown, c.ID)
@@ -234,7 +234,8 @@ func concurrent(t *testing.T, ev eval.Evaluator, events []event.Event) {
 	for w := range workers {
 		wg.Go(func() {
 			for i := range events {
-				// All goroutines share the events, and each begins at another one.
+				// All goroutines share the events, and each begins at a different
+				// one.
 				e := &events[(i+w*len(events)/workers)%len(events)]
 				v, err := ev.Evaluate(t.Context(), e)
 				for _, fault := range faults(ev, &v, err) {
@@ -246,8 +247,8 @@ func concurrent(t *testing.T, ev eval.Evaluator, events []event.Event) {
 	wg.Wait()
 }
 
-// contexts evaluates under a context that has ended. The evaluator may still answer
-// when that costs nothing, or it fails with the context's error.
+// contexts evaluates under a context that has ended. The evaluator either still
+// answers, if that costs nothing, or fails with the context's error.
 func contexts(t *testing.T, ev eval.Evaluator, samples []event.Event) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

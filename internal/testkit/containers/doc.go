@@ -3,18 +3,18 @@
 //
 //	func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithKafka)) }
 //
-// Main runs a package's tests on the embedded parts. When a Docker engine answers,
-// it then runs those that asked for a server with [UseKafka] or [UsePostgres] once
-// more, in a process of its own that is pointed at containers; when no test asks,
-// it starts none. It also looks for goroutines left behind. KAFKA_BROKERS and
-// EVALWORKER_TEST_POSTGRES point the same tests at servers that already run, and
-// then no container is started. Without an engine one line says what was not run;
-// with EVALWORKER_TEST_REAL=required that is a failure, so that continuous
-// integration cannot skip it in silence. Go caches a good result and does not
-// notice that an engine has come: -count=1 does.
+// Main runs a package's tests on the embedded parts. If a Docker engine answers, it
+// then runs the tests that asked for a server with [UseKafka] or [UsePostgres] once
+// more, in a separate process that uses containers; if no test asks, it starts
+// none. It also looks for leaked goroutines. KAFKA_BROKERS and
+// EVALWORKER_TEST_POSTGRES make the same tests use servers that already run; then
+// no container is started. Without an engine one line says what was not run; with
+// EVALWORKER_TEST_REAL=required that is a failure, so that continuous integration
+// cannot skip it silently. Go caches a passing result even if an engine has become
+// available since; run with -count=1 then.
 //
-// Containers are removed also when tests fail or panic, and on SIGINT and SIGTERM.
-// After SIGKILL they stay, unless Testcontainers' own reaper is on.
+// Containers are removed even when tests fail or panic, and on SIGINT and SIGTERM.
+// After SIGKILL they remain, unless Testcontainers' own reaper is on.
 //
 // Only tests and the bench import it.
 package containers

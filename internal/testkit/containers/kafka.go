@@ -28,8 +28,8 @@ const (
 // KafkaConfig configures a broker. The zero value is a single broker that speaks
 // plain text and has no users.
 type KafkaConfig struct {
-	// Env adds to the environment of the image, where KAFKA_* are settings of the
-	// broker.
+	// Env is added to the environment of the image, where KAFKA_* are settings of
+	// the broker.
 	Env map[string]string
 	// Files are copied into the container before it starts.
 	Files []testcontainers.ContainerFile
@@ -38,13 +38,13 @@ type KafkaConfig struct {
 	Protocol string
 }
 
-// startScript starts a broker, also a second time: the image's own script writes
-// the configuration and formats the log, but refuses a log that is formatted.
+// startScript starts a broker, even a second time: the image's own script writes the
+// configuration and formats the log, but fails on a log that is already formatted.
 const startScript = `if [ -e /tmp/formatted ]; then exec /opt/kafka/bin/kafka-server-start.sh /opt/kafka/config/server.properties; fi
 touch /tmp/formatted
 exec /etc/kafka/docker/run`
 
-// Kafka is a broker in a container. Its address stays when it is killed and
+// Kafka is a broker in a container. It keeps its address when it is killed and
 // started again.
 type Kafka struct{ machine }
 
@@ -92,7 +92,7 @@ func newBroker(ctx context.Context, cfg KafkaConfig, m member) (*Kafka, error) {
 	if m.network != "" {
 		req.Networks = []string{m.network}
 		req.NetworkAliases = map[string][]string{m.network: {m.host}}
-		req.WaitingFor = nil // it cannot start before the others are there
+		req.WaitingFor = nil // it cannot start before the others do
 	}
 	k.container, err = testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
 		ContainerRequest: req, Started: true, Logger: log.NewNoopLogger(),
@@ -103,7 +103,7 @@ func newBroker(ctx context.Context, cfg KafkaConfig, m member) (*Kafka, error) {
 	return k, nil
 }
 
-// brokerEnv returns the settings of a broker that is a controller too.
+// brokerEnv returns the settings of a broker that is also a controller.
 func brokerEnv(cfg KafkaConfig, m member, port int) map[string]string {
 	protocol := cfg.Protocol
 	if protocol == "" {
@@ -139,8 +139,8 @@ type Cluster struct {
 	network *testcontainers.DockerNetwork
 }
 
-// StartCluster starts n brokers on a network of their own and waits until all
-// serve. The caller must Close it.
+// StartCluster starts n brokers on a new network and waits until all serve. The
+// caller must Close it.
 func StartCluster(ctx context.Context, n int, cfg KafkaConfig) (_ *Cluster, err error) {
 	c := &Cluster{}
 	defer func() {
@@ -197,7 +197,7 @@ func (c *Cluster) Close() error {
 	return err
 }
 
-// brokerPEM is where a secured broker finds its key and certificate.
+// brokerPEM is the path of a secured broker's key and certificate.
 const brokerPEM = "/etc/kafka/secrets/broker.pem"
 
 // SecuredKafka is the certificate of a broker and its only user, who logs in by
@@ -222,7 +222,7 @@ func StartSecuredKafka(ctx context.Context, s SecuredKafka, cfg KafkaConfig) (*K
 		prefix + "SSL_KEYSTORE_TYPE":       "PEM",
 		prefix + "SSL_KEYSTORE_LOCATION":   brokerPEM,
 		prefix + "SASL_ENABLED_MECHANISMS": "SCRAM-SHA-512",
-		// Three underscores stand for a hyphen.
+		// The image turns three underscores into a hyphen.
 		prefix + "SCRAM___SHA___512_SASL_JAAS_CONFIG": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
 	}
 	maps.Copy(env, cfg.Env)

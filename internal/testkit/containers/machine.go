@@ -22,17 +22,17 @@ import (
 // startTimeout bounds the start of a container; a broker takes some 7 s.
 const startTimeout = 2 * time.Minute
 
-// removeTimeout bounds the end of a container.
+// removeTimeout bounds the removal of a container.
 const removeTimeout = 30 * time.Second
 
 // machine is a server in a container. Its port is chosen here, because the engine
 // would choose another one when the server is started again.
 type machine struct {
-	kind      string // of server, for errors
+	kind      string // kind of server, for errors
 	addr      string
 	serves    func(ctx context.Context, addr string) error
 	docker    *testcontainers.DockerClient
-	container testcontainers.Container // nil until it has been made
+	container testcontainers.Container // nil until it has been created
 }
 
 // newMachine returns a machine without a container, and its port.
@@ -48,7 +48,6 @@ func newMachine(ctx context.Context, kind string, serves func(context.Context, s
 	return machine{kind: kind, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), serves: serves, docker: docker}, port, nil
 }
 
-// freePort returns a free port of the loopback interface.
 func freePort(ctx context.Context) (int, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -58,7 +57,6 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// bind publishes a port of a container on the loopback interface.
 func bind(inside, outside int) func(*container.HostConfig) {
 	return func(host *container.HostConfig) {
 		port := network.MustParsePort(strconv.Itoa(inside) + "/tcp")
@@ -75,13 +73,13 @@ func (m *machine) Pause(ctx context.Context) error {
 	return m.wrap("pause", err)
 }
 
-// Unpause lets a paused server go on.
+// Unpause resumes a paused server.
 func (m *machine) Unpause(ctx context.Context) error {
 	_, err := m.docker.ContainerUnpause(ctx, m.container.GetContainerID(), client.ContainerUnpauseOptions{})
 	return m.wrap("unpause", err)
 }
 
-// Kill ends the server with SIGKILL. What it had not flushed is still in the
+// Kill ends the server with SIGKILL. Data that it had not flushed is still in the
 // page cache, as after the crash of a process.
 func (m *machine) Kill(ctx context.Context) error {
 	_, err := m.docker.ContainerKill(ctx, m.container.GetContainerID(), client.ContainerKillOptions{Signal: "KILL"})
@@ -99,7 +97,7 @@ func (m *machine) Start(ctx context.Context) error {
 }
 
 // Exec runs a command in the container, such as one of Kafka's own tools in
-// /opt/kafka/bin, and returns what it printed.
+// /opt/kafka/bin, and returns its output.
 func (m *machine) Exec(ctx context.Context, command ...string) (string, error) {
 	code, out, err := m.container.Exec(ctx, command)
 	if err != nil {
@@ -119,14 +117,14 @@ func (m *machine) Close() error {
 	defer cancel()
 	var err error
 	if m.container != nil {
-		_ = m.Unpause(ctx) // a paused container cannot be removed; the others refuse
+		_ = m.Unpause(ctx) // a paused container cannot be removed; for others this fails
 		err = m.container.Terminate(ctx, testcontainers.StopTimeout(0))
 	}
 	return errors.Join(m.wrap("remove", err), m.docker.Close())
 }
 
-// await waits until the server answers on its port. Its log is not enough after a
-// restart: the line of the first start is still in it.
+// await waits until the server answers on its port. After a restart its log would
+// not be enough, because the line of the first start is still in it.
 func (m *machine) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -152,12 +150,12 @@ func (m *machine) wrap(what string, err error) error {
 	return fmt.Errorf("%s %s %s: %w", what, m.kind, m.addr, err)
 }
 
-// answerTimeout bounds one attempt to see whether a server answers.
+// answerTimeout bounds one check of whether a server answers.
 const answerTimeout = 2 * time.Second
 
-// serves asks a broker for the versions of its API, which it answers before
-// authentication. A connection alone proves nothing, because the engine's own proxy
-// accepts it for a broker that has not started yet.
+// serves asks a broker for its API versions, which it answers before
+// authentication. A connection alone proves nothing, because the engine's proxy
+// accepts it before the broker has started.
 func serves(ctx context.Context, addr string) error {
 	return ask(ctx, addr, func(_ context.Context, conn net.Conn) error {
 		// ApiVersions (key 18) version 0, correlation id 1, client id null; see
@@ -172,15 +170,15 @@ func serves(ctx context.Context, addr string) error {
 	})
 }
 
-// servesTLS is serves for a listener that speaks TLS. It does not verify the
-// certificate, which is for the tests that use the broker.
+// servesTLS is serves for a TLS listener. It does not verify the certificate; the
+// tests that use the broker do.
 func servesTLS(ctx context.Context, addr string) error {
 	return ask(ctx, addr, func(ctx context.Context, conn net.Conn) error {
 		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}).HandshakeContext(ctx)
 	})
 }
 
-// ask asks a question over a connection of its own.
+// ask asks a question over a new connection.
 func ask(ctx context.Context, addr string, question func(context.Context, net.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

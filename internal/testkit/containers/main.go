@@ -26,13 +26,13 @@ import (
 type Component struct {
 	name  string
 	image string
-	env   string // variable that points tests at a server
+	env   string // variable with the address of a server for tests
 	start func(context.Context) (server, error)
 }
 
 // server is a running component.
 type server struct {
-	value string // of the variable
+	value string // for the variable
 	addr  string
 	close func() error
 }
@@ -59,14 +59,14 @@ func WithPostgres() Component {
 	}}
 }
 
-// envChild marks a process that Main started and that ends with its standard input.
+// envChild marks a process that Main started and that has to end when its standard
+// input closes.
 const envChild = "EVALWORKER_TEST_CHILD"
 
-// Main runs the tests of a package, looks for goroutines that they left behind,
-// and returns the exit code. When tests asked for a component that does not run, it
-// starts one in a container and runs just these tests once more, in a process of
-// its own, whose code counts as well. Benchmarks, fuzzing and go test -short never
-// start containers.
+// Main runs the tests of a package, looks for leaked goroutines, and returns the exit
+// code. If tests asked for a component that does not run, it starts one in a
+// container and runs just these tests once more, in a separate process, whose exit
+// code counts as well. Benchmarks, fuzzing and go test -short never start containers.
 func Main(m interface{ Run() int }, with ...func() Component) int {
 	if !flag.Parsed() {
 		flag.Parse()
@@ -76,7 +76,7 @@ func Main(m interface{ Run() int }, with ...func() Component) int {
 		return child(m)
 	}
 	if os.Getenv(envUsed) != "" || os.Getenv(EnvRequired) == off || !mayStart() {
-		return runTests(m) // a process that a test started, or no run of tests
+		return runTests(m) // a process that a test started, or not a normal test run
 	}
 	notes, err := os.CreateTemp("", "components-")
 	if err == nil {
@@ -84,7 +84,7 @@ func Main(m interface{ Run() int }, with ...func() Component) int {
 		err = errors.Join(notes.Close(), os.Setenv(envUsed, notes.Name()))
 	}
 	if err != nil {
-		say("components: %v", err)
+		printLine("components: %v", err)
 		return 1
 	}
 	began := time.Now()
@@ -95,7 +95,7 @@ func Main(m interface{ Run() int }, with ...func() Component) int {
 	return max(code, repeat(notes.Name(), with, time.Since(began)))
 }
 
-// runTests runs the tests and, when they pass, looks for goroutines left behind.
+// runTests runs the tests and, when they pass, looks for leaked goroutines.
 func runTests(m interface{ Run() int }, ignore ...goleak.Option) int {
 	code := m.Run()
 	if code != 0 {
@@ -108,10 +108,10 @@ func runTests(m interface{ Run() int }, ignore ...goleak.Option) int {
 	return 0
 }
 
-// child runs tests for as long as the process that started it lives.
+// child runs the tests, and exits when the process that started it ends.
 func child(m interface{ Run() int }) int {
-	if err := os.Unsetenv(envChild); err != nil { // processes of tests have another standard input
-		say("components: %v", err)
+	if err := os.Unsetenv(envChild); err != nil { // processes that tests start have another standard input
+		printLine("components: %v", err)
 		return 1
 	}
 	go func() { // lives as long as the process
@@ -121,7 +121,7 @@ func child(m interface{ Run() int }) int {
 	return runTests(m, goleak.IgnoreCurrent())
 }
 
-// mayStart reports whether this is a run of tests that may take its time.
+// mayStart reports whether this test run may start containers, which takes time.
 func mayStart() bool {
 	count := flag.Lookup("test.count")
 	return !testing.Short() && !isSet("test.list") && !isSet("test.bench") && !isSet("test.fuzz") && (count == nil || count.Value.String() != "0")
@@ -135,9 +135,9 @@ func isSet(name string) bool {
 
 // repeat runs the tests that asked for components once more, on containers.
 func repeat(notes string, with []func() Component, spent time.Duration) int {
-	asked, err := used(notes)
+	asked, err := recordedUses(notes)
 	if err != nil {
-		say("components: %v", err)
+		printLine("components: %v", err)
 		return 1
 	}
 	var wanted []Component
@@ -151,7 +151,8 @@ func repeat(notes string, with []func() Component, spent time.Duration) int {
 	if len(wanted) == 0 {
 		return 0
 	}
-	// On a signal too: a container outlives a process that does not remove it.
+	// Clean up on a signal too: a container outlives a process that does not remove
+	// it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	code, err := runOn(ctx, wanted, slices.Sorted(maps.Keys(tests)), spent)
@@ -159,16 +160,15 @@ func repeat(notes string, with []func() Component, spent time.Duration) int {
 	case err == nil:
 		return code
 	case ctx.Err() == nil && os.Getenv(EnvRequired) != required && errors.Is(err, errNotThere):
-		say("%v: the %s tests of this package ran on embedded parts only, or not at all", err, names(wanted))
+		printLine("%v: the %s tests of this package ran on embedded parts only, or not at all", err, names(wanted))
 		printOnce(fmt.Sprintf("%v: tests of Apache Kafka and PostgreSQL run on embedded parts only, or not at all", err))
 		return 0
 	}
-	say("components: the %s tests of this package did not run on it: %v", names(wanted), err)
+	printLine("components: the %s tests of this package did not run on it: %v", names(wanted), err)
 	return 1
 }
 
-// say prints a line into the output of the tests.
-func say(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
+func printLine(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
 
 func names(cs []Component) string {
 	var out []string
@@ -194,9 +194,9 @@ func runOn(ctx context.Context, cs []Component, tests []string, spent time.Durat
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
 		env = append(env, c.env+"="+s.value)
-		say("components: %s runs at %s (%s)", c.name, s.addr, c.image)
+		printLine("components: %s runs at %s (%s)", c.name, s.addr, c.image)
 	}
-	say("components: %d of the tests once more on %s", len(tests), names(cs))
+	printLine("components: %d of the tests once more on %s", len(tests), names(cs))
 	return run(ctx, env, flags(tests, spent))
 }
 
@@ -207,8 +207,8 @@ func (componentError) Is(target error) bool { return target == errNotThere }
 
 func (a componentError) Unwrap() error { return a.error }
 
-// flags returns the flags of this process for one that runs only some tests, in
-// the time that is left, and that overwrites none of this one's files.
+// flags returns this process's flags, changed for a process that runs only some
+// tests, in the remaining time, and overwrites none of this one's files.
 func flags(tests []string, spent time.Duration) []string {
 	out := []string{"-test.run=^(" + strings.Join(tests, "|") + ")$"}
 	flag.Visit(func(f *flag.Flag) {
@@ -216,7 +216,7 @@ func flags(tests []string, spent time.Duration) []string {
 		case strings.HasSuffix(name, "profile") || strings.HasPrefix(name, "gocover") || name == "testlogfile" || name == "trace":
 		case name == "run" && !strings.Contains(f.Value.String(), "/"):
 		case name == "run":
-			out[0] = "-test.run=" + f.Value.String() // names subtests too
+			out[0] = "-test.run=" + f.Value.String() // it may name subtests too
 		case name == "timeout":
 			if limit, err := time.ParseDuration(f.Value.String()); err == nil && limit > 0 {
 				out = append(out, "-test.timeout="+max(limit-spent, time.Second).String())
@@ -228,13 +228,13 @@ func flags(tests []string, spent time.Duration) []string {
 	return append(out, flag.Args()...)
 }
 
-// run runs this program as a child of this process, and returns its exit code.
+// run runs this program as a child process, and returns its exit code.
 func run(ctx context.Context, env, args []string) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, self, args...) //nolint:gosec // this very program
+	cmd := exec.CommandContext(ctx, self, args...) //nolint:gosec // this program itself
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stdout, os.Stderr
 	stdin, err := cmd.StdinPipe() // it closes with this process, and then the child ends
 	if err != nil {
@@ -248,13 +248,13 @@ func run(ctx context.Context, env, args []string) (int, error) {
 	return 0, err
 }
 
-// printOnce prints a line to the terminal of go test, once a run. The output of a
-// test binary is shown only for a package that fails, or with -v, but that tests
-// were left out has to be seen when all pass.
+// printOnce prints a line to the terminal of go test, once per run. The output of a
+// test binary is shown only for a package that fails, or with -v, but skipped tests
+// must be visible even when all pass.
 //
-// The folder that go test builds in belongs to one run, so it holds the mark that
-// the line was printed. Without such a folder, as for a binary that was built
-// before, it prints nothing, and the package's own output has to do.
+// The folder that go test builds in belongs to one run, so a file there marks that
+// the line was printed. Without such a folder, as for a binary built earlier, it
+// prints nothing, and only the package's own output has the line.
 func printOnce(line string) {
 	run := filepath.Dir(filepath.Dir(os.Args[0]))
 	caller := fmt.Sprintf("/proc/%d", os.Getppid()) // Linux only
@@ -272,7 +272,7 @@ func printOnce(line string) {
 		return
 	}
 	defer func() { _ = out.Close() }()
-	// In a file this would be overwritten by go test, which keeps its own position.
+	// In a file, go test would overwrite the line, because it keeps its own position.
 	if st, err := out.Stat(); err != nil || st.Mode()&(fs.ModeCharDevice|fs.ModeNamedPipe) == 0 {
 		return
 	}

@@ -17,10 +17,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithPostgres)) }
 
-// envVictim says what TestVictim does where there is a database.
+// envVictim says what TestVictim does when it has a database.
 const envVictim = "EVALWORKER_COMPONENTS_VICTIM"
 
-// TestVictim is what the other tests have Main run.
+// TestVictim is the test that the other tests have Main run.
 func TestVictim(t *testing.T) {
 	what := os.Getenv(envVictim)
 	if what == "" {
@@ -40,15 +40,15 @@ func TestVictim(t *testing.T) {
 	}
 }
 
-// TestBystander has no use for a database.
+// TestBystander does not use a database.
 func TestBystander(*testing.T) {
 	if os.Getenv(envVictim) != "" {
 		fmt.Fprintln(os.Stdout, "bystander")
 	}
 }
 
-// program runs this program's Main in a process of its own, and returns what it
-// printed and its exit code.
+// program runs this program's Main in a new process, and returns its output and its
+// exit code.
 func program(t *testing.T, env, args []string) (string, int) {
 	t.Helper()
 	self, err := os.Executable()
@@ -70,8 +70,8 @@ func program(t *testing.T, env, args []string) (string, int) {
 	return string(out), 0
 }
 
-// TestMainRuns: what asked for a database runs once more on one, and nothing
-// else does; the exit code is the worse one, and no container stays.
+// TestMainRuns: tests that asked for a database run once more on one, and no others
+// do; the exit code is the worse one, and no container remains.
 func TestMainRuns(t *testing.T) {
 	t.Parallel()
 	containers.NeedEngine(t)
@@ -100,8 +100,8 @@ func TestMainRuns(t *testing.T) {
 }
 
 // TestMainWithout: without an engine one line says what was not run; that is a
-// failure where the components are required. Nobody asks for an engine when no
-// test would use it, and none is started for a quick run.
+// failure where the components are required. Main looks for no engine when no test
+// would use it, and starts no container in a quick run.
 func TestMainWithout(t *testing.T) {
 	t.Parallel()
 	noEngine := "DOCKER_CERT_PATH=" + filepath.Join(t.TempDir(), "none") // no client can be made
@@ -129,7 +129,7 @@ func TestMainWithout(t *testing.T) {
 	}
 }
 
-// reachable reports whether somebody listens.
+// reachable reports whether a server listens.
 func reachable(ctx context.Context, addr string) bool {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)

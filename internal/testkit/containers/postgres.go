@@ -19,8 +19,8 @@ const PostgresImage = "postgres:15"
 
 const postgresPort = 5432
 
-// Postgres is a database server in a container. Its address stays when it is
-// killed and started again, and so does what it had committed.
+// Postgres is a database server in a container. It keeps its address and its
+// committed data when it is killed and started again.
 type Postgres struct {
 	machine
 	password  string
@@ -39,7 +39,8 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 		postgres.WithPassword(p.password),
 		testcontainers.WithLogger(log.NewNoopLogger()),
 		testcontainers.WithHostConfigModifier(bind(postgresPort, port)),
-		// For many tests at once. Without this the module would also turn off fsync.
+		// Enough connections for many tests at once. Without a command of ours the
+		// module would turn off fsync.
 		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
 	)
 	if c != nil {
@@ -81,22 +82,22 @@ func (p *Postgres) URL() string {
 	return u.String()
 }
 
-// Database makes an empty database and returns its URL.
+// Database creates an empty database and returns its URL.
 func (p *Postgres) Database(ctx context.Context) (string, error) { return newDatabase(ctx, p.URL()) }
 
-// answers runs a query: a server that starts or recovers takes connections and
-// refuses queries.
+// answers runs a query, because a starting or recovering server accepts connections
+// but rejects queries.
 func (p *Postgres) answers(ctx context.Context, _ string) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	return execute(ctx, p.URL(), "SELECT 1")
 }
 
-// newDatabase makes a database beside the one that a URL names.
+// newDatabase creates a database on the server of a URL.
 func newDatabase(ctx context.Context, server string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil {
-		return "", errors.New("the URL of the database server cannot be read") // it holds a password
+		return "", errors.New("the URL of the database server cannot be read") // the error would quote a password
 	}
 	name := "test_" + strings.ToLower(rand.Text()[:12])
 	if err := execute(ctx, server, "CREATE DATABASE "+name); err != nil {
@@ -106,7 +107,8 @@ func newDatabase(ctx context.Context, server string) (string, error) {
 	return u.String(), nil
 }
 
-// dropDatabase removes what newDatabase made, whether or not it is still in use.
+// dropDatabase removes a database that newDatabase created, even if it is still in
+// use.
 func dropDatabase(ctx context.Context, server, database string) error {
 	u, err := url.Parse(database)
 	if err != nil {
@@ -115,7 +117,7 @@ func dropDatabase(ctx context.Context, server, database string) error {
 	return execute(ctx, server, "DROP DATABASE IF EXISTS "+strings.TrimPrefix(u.Path, "/")+" WITH (FORCE)")
 }
 
-// execute runs a statement on a connection of its own.
+// execute runs a statement on a new connection.
 func execute(ctx context.Context, server, statement string) (err error) {
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestALineForTheRun: tests that pass print nothing under go test, so that some
-// were left out would not be seen.
+// TestALineForTheRun: passing tests print nothing under go test, so skipped ones
+// would go unnoticed.
 func TestALineForTheRun(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

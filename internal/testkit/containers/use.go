@@ -14,33 +14,32 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// Variables that name servers which run already.
+// Variables that name servers that already run.
 const (
 	EnvKafka    = "KAFKA_BROKERS"            // addresses, separated by commas
-	EnvPostgres = "EVALWORKER_TEST_POSTGRES" // URL of a database whose user may make others
+	EnvPostgres = "EVALWORKER_TEST_POSTGRES" // URL of a database whose user may create others
 )
 
-// envUsed names the file in which tests note the components that they would use.
-// It is a file because processes that a test starts share it.
+// envUsed names the file in which tests record the components that they would use.
+// It is a file so that processes that a test starts can share it.
 const envUsed = "EVALWORKER_TEST_USED"
 
-// UseKafka returns the brokers of an Apache Kafka, if there is one in this run.
-// Otherwise the test is run once more when [Main] can start one.
+// UseKafka returns the brokers of an Apache Kafka, if this run has one. Otherwise
+// the test is run once more if [Main] can start one.
 func UseKafka(t testing.TB) (addrs []string, ok bool) {
 	t.Helper()
-	v, ok := use(t, EnvKafka)
+	v, ok := lookUp(t, EnvKafka)
 	if !ok {
 		return nil, false
 	}
 	return strings.Split(v, ","), true
 }
 
-// UsePostgres returns the URL of an empty database for the test, if there is a
-// PostgreSQL in this run. Otherwise the test is run once more when [Main] can start
-// one.
+// UsePostgres returns the URL of an empty database for the test, if this run has a
+// PostgreSQL. Otherwise the test is run once more if [Main] can start one.
 func UsePostgres(t testing.TB) (url string, ok bool) {
 	t.Helper()
-	server, ok := use(t, EnvPostgres)
+	server, ok := lookUp(t, EnvPostgres)
 	if !ok {
 		return "", false
 	}
@@ -58,25 +57,25 @@ func UsePostgres(t testing.TB) (url string, ok bool) {
 	return url, true
 }
 
-// use returns the value of a variable, or notes that the test would have used it.
-func use(t testing.TB, env string) (string, bool) {
+// lookUp returns the value of a variable, or records that the test would have used it.
+func lookUp(t testing.TB, env string) (string, bool) {
 	t.Helper()
 	if v := os.Getenv(env); v != "" {
 		return v, true
 	}
 	if path := os.Getenv(envUsed); path != "" {
-		if err := note(path, env, t.Name()); err != nil {
+		if err := recordUse(path, env, t.Name()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return "", false
 }
 
-// note appends a line in one write, so that those of several processes do not mix.
-func note(path, env, test string) (err error) {
+// recordUse appends a line in one write, so that those of several processes do not mix.
+func recordUse(path, env, test string) (err error) {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // Main made it
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // this process has outlived the run
+		return nil // this process outlived the run
 	}
 	if err != nil {
 		return err
@@ -86,8 +85,8 @@ func note(path, env, test string) (err error) {
 	return err
 }
 
-// used returns the top-level tests that would have used a variable, by variable.
-func used(path string) (map[string]map[string]bool, error) {
+// recordedUses returns, by variable, the top-level tests that would have used it.
+func recordedUses(path string) (map[string]map[string]bool, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // Main made it
 	if err != nil {
 		return nil, err
@@ -137,8 +136,8 @@ func noEngine(err error) error {
 	return errors.New("no Docker engine: " + line)
 }
 
-// NeedEngine skips a test of containers themselves when there is no engine, and
-// fails it when one is required.
+// NeedEngine skips a test of the containers themselves when there is no engine, or
+// fails it if one is required.
 func NeedEngine(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -150,8 +149,8 @@ func NeedEngine(t *testing.T) {
 	Need(t, Engine(t.Context()))
 }
 
-// Need skips a test whose component did not start, as where images cannot be
-// pulled, and fails it when components are required.
+// Need skips a test whose component did not start, for example because the image
+// cannot be pulled, or fails it if components are required.
 func Need(t *testing.T, err error) {
 	t.Helper()
 	switch {

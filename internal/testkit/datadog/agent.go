@@ -31,7 +31,7 @@ type Span struct {
 	Links    []SpanLink         `json:"-"` // of Meta
 }
 
-// SpanLink ties a span to one of another trace, or of another process.
+// SpanLink links a span to one of another trace or process.
 type SpanLink struct {
 	TraceID    uint64            `json:"trace_id"`
 	TraceIDHi  uint64            `json:"trace_id_high"`
@@ -85,12 +85,13 @@ func NewAgent(report func(error)) (*AgentSink, http.Handler) {
 // Spans returns the spans that have arrived so far.
 func (a *AgentSink) Spans() []Span { return a.all() }
 
-// Named returns the spans of an operation.
+// Named returns the spans with an operation name.
 func (a *AgentSink) Named(operation string) []Span {
 	return slices.DeleteFunc(a.Spans(), func(s Span) bool { return s.Name != operation })
 }
 
-// Wait returns once ok accepts what has arrived, and false when ctx ends first.
+// Wait returns true once ok accepts the spans that have arrived, and false when ctx
+// ends first.
 func (a *AgentSink) Wait(ctx context.Context, ok func(*AgentSink) bool) bool {
 	return a.wait(ctx, func() bool { return ok(a) })
 }

@@ -79,7 +79,7 @@ func TestAgentDecodes(t *testing.T) {
 	}
 }
 
-// failures stands in for a test, to see that the sink would fail it.
+// failures replaces a test, to check that the sink would fail it.
 type failures struct {
 	testing.TB
 	n chan struct{}

@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// arrivals collects what arrives at a sink. The zero value is ready.
+// arrivals collects the items that arrive at a sink. The zero value is ready.
 type arrivals[T any] struct {
 	mu   sync.Mutex
 	list []T           // guarded by mu
-	news chan struct{} // guarded by mu; closed when list grows; nil while nobody waits
+	news chan struct{} // guarded by mu; closed when list grows; nil without a waiter
 }
 
 func (a *arrivals[T]) add(items ...T) {
@@ -29,7 +29,7 @@ func (a *arrivals[T]) all() []T {
 	return slices.Clone(a.list)
 }
 
-// wait returns once ok holds, which it checks after each arrival, and false when
+// wait returns true once ok does, which it calls after each arrival, and false when
 // ctx ends first.
 func (a *arrivals[T]) wait(ctx context.Context, ok func() bool) bool {
 	for {

@@ -18,17 +18,16 @@ import (
 	"unicode/utf8"
 )
 
-// StatsDSink is a DogStatsD server that believes nothing: whatever is not
-// exactly in the format, or would be read otherwise than it was meant, fails the
-// test.
+// StatsDSink is a strict DogStatsD server: a message that is not exactly in the
+// format, or that an agent would misread, fails the test.
 type StatsDSink struct {
-	// Address in the form that a client takes: host:port, or unix:///path.
+	// Address in the form that a client accepts: host:port, or unix:///path.
 	Address string
 
 	t       testing.TB
 	network string
 	arrivals[StatsDMetric]
-	markers arrivals[struct{}] // of Drain
+	markers arrivals[struct{}] // for Drain
 }
 
 // StatsD starts a sink on a UDP port of the loopback interface. It stops with
@@ -104,8 +103,8 @@ func (s *StatsDSink) payload(b []byte) {
 const marker = "drain marker"
 
 // Drain returns once everything that was sent before has arrived, and false when
-// ctx ends first. It sends a marker and waits for it: a datagram socket of this
-// machine keeps the order.
+// ctx ends first. It sends a marker and waits for it, because a local datagram
+// socket keeps the order.
 func (s *StatsDSink) Drain(ctx context.Context) bool {
 	s.t.Helper()
 	want := len(s.markers.all()) + 1
@@ -144,7 +143,8 @@ func (s *StatsDSink) Values(name string, tags ...string) []float64 {
 	return values
 }
 
-// Wait returns once ok accepts what has arrived, and false when ctx ends first.
+// Wait returns true once ok accepts the metrics that have arrived, and false when
+// ctx ends first.
 func (s *StatsDSink) Wait(ctx context.Context, ok func(*StatsDSink) bool) bool {
 	return s.wait(ctx, func() bool { return ok(s) })
 }
@@ -153,7 +153,7 @@ func (s *StatsDSink) Wait(ctx context.Context, ok func(*StatsDSink) bool) bool {
 type StatsDMetric struct {
 	Name   string
 	Type   string    // c, g, d, h, s or ms
-	Values []float64 // of a set: none
+	Values []float64 // none for a set
 	Rate   float64   // share of the values that was sent; 1 unless said
 	Tags   []string  // in the order of the wire
 }
@@ -174,8 +174,8 @@ func (m StatsDMetric) Has(tags ...string) bool {
 }
 
 // ParseStatsD reads one DogStatsD message: name:value[:value...]|type[|field...].
-// It is strict: what an agent would ignore, or read otherwise than it was meant,
-// is an error. Events and service checks are not metrics and are errors too.
+// It is strict: a field that an agent would ignore or misread is an error. Events
+// and service checks are not metrics and are errors too.
 func ParseStatsD(line string) (StatsDMetric, error) {
 	parts := strings.Split(line, "|")
 	name, values, ok := strings.Cut(parts[0], ":")
@@ -251,8 +251,8 @@ func (m *StatsDMetric) field(field string, seen map[byte]bool) error {
 	return nil
 }
 
-// checkTags accepts tags of the form key:value, with lower-case keys and values of
-// characters that Datadog keeps as they are, and each key once.
+// checkTags accepts tags of the form key:value, with lower-case keys, values of
+// characters that Datadog does not change, and each key once.
 func checkTags(tags []string) error {
 	keys := map[string]bool{}
 	for _, tag := range tags {
