@@ -144,7 +144,8 @@ type rejectedMessage struct {
 
 // write writes one partition's messages in order. It returns how many of them, from
 // the front, are settled, and which of those were rejected. A batch that the broker
-// rejects for its records is halved until the culprit is alone.
+// rejects for its records is halved until the culprit is alone, or until each part fits
+// into a request, and then grows back.
 func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, rejected []rejectedMessage, err error) {
 	limit := p.cfg.BatchEvents
 	for settled < len(ms) {
@@ -153,6 +154,7 @@ func (p *Publisher) write(ctx context.Context, partition int, ms []message) (set
 		switch {
 		case err == nil:
 			settled += n
+			limit = min(2*limit, p.cfg.BatchEvents)
 		case !aboutRecords(err):
 			return settled, rejected, err
 		case n > 1:
