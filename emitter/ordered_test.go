@@ -60,6 +60,37 @@ func TestAPartitionIsWrittenInOrder(t *testing.T) {
 	}
 }
 
+// TestABatchThatWasTooLargeGrowsBack: two events that fit into a request each, but not
+// into one together, must not make the events behind them travel one by one.
+func TestABatchThatWasTooLargeGrowsBack(t *testing.T) {
+	t.Parallel()
+	const most = 1000
+	var ms []message
+	for i := range uint64(500) {
+		ms = append(ms, message{seq: i, size: 1})
+	}
+	ms[0].size, ms[1].size = 600, 600
+	requests := 0
+	p := &Publisher{cfg: Config{BatchEvents: 500, BatchBytes: 10_000}}
+	p.produce = func(_ context.Context, _ int, batch []message) error {
+		requests++
+		size := 0
+		for _, m := range batch {
+			size += m.size
+		}
+		if size > most {
+			return kafka.MessageSizeTooLarge
+		}
+		return nil
+	}
+	if settled, rejected, err := p.write(t.Context(), 0, ms); settled != len(ms) || len(rejected) > 0 || err != nil {
+		t.Fatalf("%d settled, %d rejected, %v", settled, len(rejected), err)
+	}
+	if requests > 40 {
+		t.Errorf("%d requests for %d events", requests, len(ms))
+	}
+}
+
 // TestWhatHasBecomeTooOldIsWrittenAsOfNow: an outage can outlast the age that a topic
 // allows its records.
 func TestWhatHasBecomeTooOldIsWrittenAsOfNow(t *testing.T) {

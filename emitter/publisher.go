@@ -114,11 +114,13 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
-	var mu sync.Mutex // guards out
+	var mu sync.Mutex // guards out and tried
+	tried := false    // whether anything was written at all, whatever came of it
 	left, err := p.topic.writeParts(limited, ms, func(ctx context.Context, partition int, part []message) ([]message, error) {
 		settled, rejected, err := p.write(ctx, partition, part)
 		mu.Lock()
 		defer mu.Unlock()
+		tried = true
 		for _, r := range rejected {
 			out.Rejected = append(out.Rejected, RejectedEvent{events[r.seq], r.err})
 		}
@@ -128,8 +130,8 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	switch {
 	case err == nil && time.Since(began) < p.cfg.WriteTimeout/3:
 		p.limit.double(size) // twice as much will not take too long
-	case len(left) == len(ms) && limited.Err() != nil && ctx.Err() == nil:
-		p.limit.halve(size)
+	case tried && len(left) == len(ms) && limited.Err() != nil && ctx.Err() == nil:
+		p.limit.halve(size) // unless it was the look-up that took all the time
 	}
 	return left, err
 }
@@ -142,7 +144,8 @@ type rejectedMessage struct {
 
 // write writes one partition's messages in order. It returns how many of them, from
 // the front, are settled, and which of those were rejected. A batch that the broker
-// rejects for its records is halved until the culprit is alone.
+// rejects for its records is halved until the culprit is alone, or until each part fits
+// into a request, and then grows back.
 func (p *Publisher) write(ctx context.Context, partition int, ms []message) (settled int, rejected []rejectedMessage, err error) {
 	limit := p.cfg.BatchEvents
 	for settled < len(ms) {
@@ -151,6 +154,7 @@ func (p *Publisher) write(ctx context.Context, partition int, ms []message) (set
 		switch {
 		case err == nil:
 			settled += n
+			limit = min(2*limit, p.cfg.BatchEvents)
 		case !aboutRecords(err):
 			return settled, rejected, err
 		case n > 1:

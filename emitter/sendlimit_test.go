@@ -54,3 +54,26 @@ func TestASlowLineCarriesABacklog(t *testing.T) {
 		}
 	})
 }
+
+// Brokers that do not say who leads the topic say nothing about how much a line
+// carries in time.
+func TestALookUpWithoutAnAnswerLeavesTheLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{answer: takes, late: time.Minute}
+		p := publisherOn(t, c, Config{WriteTimeout: time.Second})
+		var events []EncodedEvent
+		for i := range 100 {
+			events = append(events, encodedAs(fmt.Sprint(i)))
+		}
+		before := p.limit.bytes
+		for range 3 {
+			if _, err := p.Publish(t.Context(), events); err == nil {
+				t.Fatal("published without an answer")
+			}
+		}
+		if p.limit.bytes != before {
+			t.Errorf("the limit is %d bytes, before it was %d", p.limit.bytes, before)
+		}
+	})
+}

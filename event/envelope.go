@@ -99,7 +99,8 @@ func DimNamed(name string) (Dim, bool) {
 var dimsByName = func() (table [64]struct {
 	name string
 	dim  Dim
-}) {
+},
+) {
 	for i := range dimensions {
 		slot := dimSlot(dimensions[i].name)
 		for table[slot%uint(len(table))].name != "" {

@@ -95,14 +95,33 @@ type world struct {
 	cluster *cluster
 	spool   *spool.Spool
 	dir     string
-	logs    *bytes.Buffer // to be read after stop
-	stop    func() error  // ends Run; called at the end of the test if not before
+	logs    *logBuffer
+	stop    func() error // ends Run; called at the end of the test if not before
+}
+
+// logBuffer holds the log. A handler that was cut off may write to it when Run has
+// returned already.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 // build makes a sidecar that does not run: requests go to its handler.
 func build(tb testing.TB, cfg Config, sp spool.Config) *world {
 	tb.Helper()
-	w := &world{cluster: &cluster{}, dir: tb.TempDir(), logs: &bytes.Buffer{}}
+	w := &world{cluster: &cluster{}, dir: tb.TempDir(), logs: &logBuffer{}}
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	sp.Dir = w.dir
 	var err error

@@ -65,8 +65,8 @@ func fill(v reflect.Value) {
 	case v.Kind() == reflect.Pointer:
 		fill(v.Elem())
 	case v.Kind() == reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i))
+		for _, field := range v.Fields() {
+			fill(field)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {

@@ -81,7 +81,7 @@ func (g *tagSet) admit(value string) string {
 }
 
 // sanitizeValue turns any text into a tag value: lower case, at most 200 bytes,
-// only letters of any script, digits and _ . / - :
+// only letters of any script, digits and the characters _.:/- in it.
 func sanitizeValue(s string) string {
 	return sanitize(s, maxValueLength, func(r rune) bool {
 		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./-:", r)

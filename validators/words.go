@@ -106,8 +106,19 @@ func stem(word string) string {
 		suffix, instead string
 		least           int
 	}{
-		{"ations", "", 3}, {"ation", "", 3}, {"ingly", "", 3}, {"ings", "", 3}, {"ies", "i", 2}, {"ied", "i", 2}, {"ing", "", 3},
-		{"sses", "ss", 2}, {"edly", "", 3}, {"ed", "", 3}, {"ly", "", 4}, {"es", "", 3}, {"s", "", 3},
+		{"ations", "", 3},
+		{"ation", "", 3},
+		{"ingly", "", 3},
+		{"ings", "", 3},
+		{"ies", "i", 2},
+		{"ied", "i", 2},
+		{"ing", "", 3},
+		{"sses", "ss", 2},
+		{"edly", "", 3},
+		{"ed", "", 3},
+		{"ly", "", 4},
+		{"es", "", 3},
+		{"s", "", 3},
 	} {
 		if base, ok := strings.CutSuffix(word, rule.suffix); ok && utf8.RuneCountInString(base) >= rule.least {
 			return undoEnding(base + rule.instead)
