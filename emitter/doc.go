@@ -19,12 +19,14 @@
 //
 // # What is guaranteed
 //
-// An event that Emit accepted is written at least once or reported as unsent: to
+// As long as the process lives, an event that Emit accepted is written at least once
+// or reported as unsent: to
 // Config.Unsent at the moment it is given up, which is after two minutes of trying
 // (Config.RetryFor), and by the next Flush or Close as an [UnsentError]. Writes wait
 // for all in-sync replicas. A write that timed out may have happened and is tried
-// again, so an event can arrive twice; its request id makes that harmless. Events of
-// one trace go to one partition; their order is not kept.
+// again, so an event can arrive twice. It is then evaluated twice, but its request id
+// keeps it one occurrence of its case. Events of one trace go to one partition; their
+// order is not kept.
 //
 // # In order
 //

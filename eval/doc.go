@@ -19,9 +19,11 @@
 //
 // # Errors are classed by the caller's next action
 //
-// nil means done. [Permanent] means that the same input can never succeed: put
-// it aside as a dead letter. Every other error means that a dependency is down:
-// back off and hand over the same message again.
+// This is about the error of a whole message, which pipeline.Handle returns to the
+// consumer of Kafka; an evaluator's error becomes a verdict, as above. nil means done.
+// [Permanent] means that the same input can never succeed: it becomes a dead letter.
+// Every other error means that a dependency is down: back off and hand over the same
+// message again.
 //
 // # What this package does not do
 //

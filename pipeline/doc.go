@@ -1,24 +1,31 @@
-// Package pipeline evaluates one event, in these steps.
+// Package pipeline is what happens to one event. The consumer of Kafka asks
+// [Pipeline.Skip] first, which decides on the message's headers alone, and hands over
+// to [Pipeline.Handle] what an evaluator may want, or what has no headers to decide by:
 //
 //	decode        not an event: a permanent error, which becomes a dead letter
 //	decide        no evaluator wants it: counted as sampled out, done
-//	validators    in order, in place: microseconds
+//	validators    in order, in place, on the event as it is: microseconds
 //	judges        in parallel, each under its own timeout, on redacted content
-//	cases         failing reports only; durable, idempotent, retried in place
+//	cases         reports with a failing verdict only; durable and idempotent
 //	record        spans and metrics; never blocks, never fails
 //
-// The order of the last two matters. Storing the case is the last step that can
-// fail, and recording follows it, so an event that is handed over again is not
-// counted twice.
+// Only then Handle returns nil and the offset may be committed: a case is durable
+// before its event counts as done. A feedback event has no evaluators: its rating is
+// the verdict, under the name user_feedback.
 //
-// Judges cost money. So while the store is down, an event keeps its verdicts
-// and is offered again until the store is back or the context ends: its judges are
-// not paid twice, but it keeps its slot, so intake stalls. [Pipeline.StoreDown]
-// reports such a stall.
+// An evaluator that fails, panics or has no answer in time yields a verdict with outcome
+// error, whatever the class of its error. The event goes on, makes no case for it and is
+// not evaluated again later: a model that is down costs verdicts, not events.
 //
-// An evaluator that fails or panics yields a verdict with outcome error, and the
-// other evaluators go on. When the context ends, Handle returns the context's error
-// instead, the message stays uncommitted and another worker evaluates it.
+// A store that is down holds the event: Handle keeps the verdicts and offers the report
+// again until the store is back or the context ends. Its judges are not paid twice, but
+// it keeps its slot, so intake stalls; [Pipeline.StoreDown] reports that. When the context
+// ends, Handle returns its error, the message stays uncommitted and another worker
+// evaluates it. Recording follows storing, so a report is recorded once for each time that
+// an event finishes: twice only if the worker crashes before the offset is committed.
+//
+// When content cannot be redacted, judges answer with an error of reason redaction, and
+// a case is kept without the content.
 //
 // A reload replaces one immutable [policy.Policy] behind an atomic pointer. An
 // event is decided and evaluated under one policy.

@@ -16,9 +16,9 @@
 //	              inspect    not wanted, or finished by an earlier owner: done here,
 //	                 |       with no copy, no goroutine and no allocation
 //	                 |
-//	              handOver   waits for room, then copies the message: Window entries of
-//	                 |       the tracker, MaxInFlightBytes, MaxInFlight slots, and
-//	                 |       commits that fail for no longer than MaxCommitOutage
+//	              handOver   waits for room (Window entries of the tracker,
+//	                 |       MaxInFlightBytes, MaxInFlight slots) and while commits have
+//	                 |       failed for longer than MaxCommitOutage; then copies the message
 //	                 v
 //	              up to MaxInFlight goroutines
 //	worker.go     work       one task after the other
@@ -29,19 +29,20 @@
 //	                 |
 //	              call       Handler; a panic is a permanent error
 //	                 v
-//	tracker.go    finish     the offset below which everything is done moves up, or a
-//	                 |       finished run grows above it
+//	tracker.go    finish     the offset below which everything is done moves up; above
+//	                 |       it, finished offsets are kept as runs (from, to)
 //	                 v
 //	              one goroutine a generation
 //	commit.go     commit     every CommitInterval, one request for all partitions, with
-//	                         generation and member: offset, and runs as its metadata
+//	                         generation and member: the offset, and the runs above it as
+//	                         the commit's metadata, lowest first, at most 4,000 bytes
 //
 // Run (consumer.go) joins the group and serves one generation after the other
 // (generation.go). A generation takes over its partitions (assignment.go), starts
 // their readers and commits until it ends:
 //
-//	rebalance     readers stop; drain up to RevokeDrain; last commit; trailing commits
-//	              until the next generation. Assignment is sticky (assignor.go): the
+//	rebalance     readers stop; drain up to RevokeDrain; last commit; handlers that end
+//	              later are committed too, until the next generation begins. Assignment is sticky (assignor.go): the
 //	              handlers of a partition that stays run on, others are cancelled when
 //	              the new assignment is known.
 //	stop          readers stop; drain up to Grace while heartbeats and commits go on;
@@ -55,7 +56,7 @@
 // At least once: no message is lost by a crash, a rebalance, a deploy or an outage of
 // the broker, as long as the broker keeps it; what retention deletes before it is read
 // is counted. A crash repeats at most what was finished within one commit interval; a
-// clean stop repeats nothing. A member that has lost its partitions cannot set offsets
+// stop repeats only what does not finish within Grace. A member that has lost its partitions cannot set offsets
 // back. Everything is bounded; when a bound is reached, reading waits and the lag grows.
 //
 // It does not process messages in order, does not decode them, and does not make

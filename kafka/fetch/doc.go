@@ -36,8 +36,9 @@
 // Older formats are an error that says so.
 //
 // A batch is checked against its CRC-32C before any of it is returned. A batch that
-// is damaged, or whose records do not match its header, is an [ErrDamaged], and
-// reading stops there.
+// is damaged, or whose records do not match its header, is an [ErrDamaged]. Reading
+// stops there: kafka/consumer asks for the batch again and reports the partition as down,
+// because passing over it would lose events silently.
 //
 // # What it holds
 //
@@ -47,5 +48,6 @@
 // connections and belong to one only while it has an answer to read.
 //
 // A few bytes can decompress to very many, so Config.MaxRecord bounds a message,
-// and [MaxHeaders] its headers. For a larger message only [Conn.Unread] is set.
+// and [MaxHeaders] its headers. For a larger message only [Conn.Unread] is set; the
+// consumer makes a dead letter without the value of it.
 package fetch
