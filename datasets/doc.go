@@ -18,8 +18,9 @@
 // # Guarantees
 //
 // Offer returns after the report is on disk. It is idempotent by request id and
-// evaluator: an event that is offered twice counts once. Callers redact content;
-// without redacted content the case is written without any. When the store cannot
+// evaluator: an event that is offered twice counts once. Callers redact the
+// event; the Keeper redacts what judges explained. Without a redacted event the case is
+// written without content, and its signature has no input. When the store cannot
 // write, Offer returns an error and nothing of the report is written.
 //
 // # Tables

@@ -31,8 +31,8 @@
 // # In order
 //
 // A program that keeps its events somewhere safe itself, as the command emitter
-// serve does, writes them with a [Publisher]: in order per key, and none is ever
-// given up.
+// serve does, writes them with a [Publisher]: in order per key, and without giving up.
+// An event that the topic will never accept is returned as a [RejectedEvent].
 //
 // # On the wire
 //

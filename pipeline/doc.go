@@ -17,12 +17,13 @@
 // error, whatever the class of its error. The event goes on, makes no case for it and is
 // not evaluated again later: a model that is down costs verdicts, not events.
 //
-// A store that is down holds the event: Handle keeps the verdicts and offers the report
+// A store that is down holds events with a failing verdict: Handle keeps the verdicts and offers the report
 // again until the store is back or the context ends. Its judges are not paid twice, but
 // it keeps its slot, so intake stalls; [Pipeline.StoreDown] reports that. When the context
 // ends, Handle returns its error, the message stays uncommitted and another worker
 // evaluates it. Recording follows storing, so a report is recorded once for each time that
-// an event finishes: twice only if the worker crashes before the offset is committed.
+// its event finishes; an event that is delivered twice is evaluated and recorded twice,
+// and counts once in its case.
 //
 // When content cannot be redacted, judges answer with an error of reason redaction, and
 // a case is kept without the content.

@@ -55,8 +55,8 @@
 //
 // At least once: no message is lost by a crash, a rebalance, a deploy or an outage of
 // the broker, as long as the broker keeps it; what retention deletes before it is read
-// is counted. A crash repeats at most what was finished within one commit interval; a
-// stop repeats only what does not finish within Grace. A member that has lost its partitions cannot set offsets
+// is counted. A crash repeats what was in flight, and of what was finished at most one
+// commit interval, or MaxCommitOutage while commits fail; a stop repeats only what does not finish within Grace. A member that has lost its partitions cannot set offsets
 // back. Everything is bounded; when a bound is reached, reading waits and the lag grows.
 //
 // It does not process messages in order, does not decode them, and does not make

@@ -46,6 +46,6 @@
 //
 // # What it does not do
 //
-// It does not decide what becomes a dead letter: the handler does, with a permanent
-// error, and kafka/consumer writes the letter. It does not redact: Letter.Value is content, and a program that shows it must.
+// It does not decide what becomes a dead letter: a permanent error of the handler does,
+// or kafka/consumer for a message that is too large to hand over; the consumer writes it. It does not redact: Letter.Value is content, and a program that shows it must.
 package deadletter
