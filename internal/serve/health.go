@@ -23,7 +23,7 @@ type HealthConfig struct {
 	// at least 16 characters. TokenFile names a file that holds only the token. One of
 	// the two is needed to listen beyond loopback.
 	Token     secret.String `yaml:"token" doc:"Bearer token for /statusz, profiles and the reasons of /readyz, 16 characters at least; needed to listen beyond loopback."`
-	TokenFile string        `yaml:"token_file" doc:"File that holds the token alone, relative to this file; it is read anew for each request."`
+	TokenFile string        `yaml:"token_file" doc:"File that holds the token alone, relative to this file; it is read again for each request."`
 	// Pprof serves /debug/pprof/.
 	Pprof bool `yaml:"pprof" doc:"Serve profiles under /debug/pprof/."`
 }

@@ -19,7 +19,7 @@ type Config struct {
 	// DialTimeout bounds one attempt to open a connection, handshakes included.
 	DialTimeout time.Duration `yaml:"dial_timeout" doc:"Time for one attempt to connect."`
 	// TLS encrypts connections and SASL logs in on them; both are off by default.
-	TLS  TLS  `yaml:"tls" doc:"Encryption; files are read anew for each connection, so a rotated one needs no restart. KAFKA_TLS_... variables set these too."`
+	TLS  TLS  `yaml:"tls" doc:"Encryption; files are read again for each connection, so a rotated one needs no restart. KAFKA_TLS_... variables set these too."`
 	SASL SASL `yaml:"sasl" doc:"Login; KAFKA_SASL_... variables set these too."`
 }
 

@@ -30,7 +30,7 @@ type SASL struct {
 	// instead, and nothing else.
 	Username     string        `yaml:"username" doc:"User to log in as, for PLAIN and SCRAM."`
 	Password     secret.String `yaml:"password" doc:"Password. A file (password_file) is the better place."`
-	PasswordFile string        `yaml:"password_file" doc:"File that holds the password alone, relative to this file; it is read anew for each login."`
+	PasswordFile string        `yaml:"password_file" doc:"File that holds the password alone, relative to this file; it is read again for each login."`
 	// Region is the AWS region of an MSK cluster, for AWS_MSK_IAM; empty: AWS_REGION,
 	// or the region in AWS' own files.
 	Region string `yaml:"region" doc:"AWS region of the cluster, for AWS_MSK_IAM; empty: AWS_REGION or AWS' own files."`
