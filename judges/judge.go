@@ -40,9 +40,6 @@ type Config struct {
 	Guideline string `yaml:"guideline" doc:"llm_judge: text of the guideline, for rubrics that need one."`
 }
 
-// DefaultConfig returns a judge that lacks only its rubric.
-func DefaultConfig() Config { return Config{Model: "default"} }
-
 // Validate returns all faults of c, except a rubric or model that does not exist:
 // the owner of those lists checks that.
 func (c Config) Validate() fault.List {

@@ -230,7 +230,7 @@ func TestConfigFaults(t *testing.T) {
 	if diff := cmp.Diff([]string{"rubric", "model", "guideline"}, paths); diff != "" {
 		t.Errorf("faults of a judge (-want +got):\n%s", diff)
 	}
-	judge = DefaultConfig()
+	judge = Config{Model: "default"}
 	judge.Rubric = "safety"
 	if err := judge.Validate().Err(); err != nil {
 		t.Error(err)

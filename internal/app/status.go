@@ -16,22 +16,22 @@ type Status struct {
 	Version   string               `json:"version"`
 	Started   time.Time            `json:"started"`
 	Events    Accounting           `json:"events"`
-	Policy    Policy               `json:"policy"`
+	Policy    PolicyStatus         `json:"policy"`
 	Consumer  consumer.Status      `json:"consumer"`
-	Store     Store                `json:"store"`
+	Store     StoreStatus          `json:"store"`
 	Models    []policy.ModelStatus `json:"models"` // of the current revision's judges, by name
 	Telemetry telemetry.Stats      `json:"telemetry"`
 }
 
-// Policy is the revision in use.
-type Policy struct {
+// PolicyStatus is the revision in use.
+type PolicyStatus struct {
 	Revision   string   `json:"revision"`
 	Evaluators []string `json:"evaluators"`
 	Reloads    Reloads  `json:"reloads"`
 }
 
-// Store says whether failing requests can be kept.
-type Store struct {
+// StoreStatus says whether failing requests can be kept.
+type StoreStatus struct {
 	URL       string    `json:"url"`
 	DownSince time.Time `json:"down_since,omitzero"`
 	Error     string    `json:"error,omitempty"`
@@ -45,9 +45,9 @@ func (a *App) Status() Status {
 		Version:   a.version,
 		Started:   a.started,
 		Events:    a.counts.snapshot(),
-		Policy:    Policy{Revision: p.Revision(), Reloads: a.reloads.snapshot()},
+		Policy:    PolicyStatus{Revision: p.Revision(), Reloads: a.reloads.snapshot()},
 		Consumer:  a.consumer.Status(),
-		Store:     Store{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
+		Store:     StoreStatus{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
 		Models:    a.builder.Models(),
 		Telemetry: a.telemetry.Stats(),
 	}
