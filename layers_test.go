@@ -15,7 +15,7 @@ import (
 const module = "github.com/evalworker/evalworker"
 
 // layers is the architecture: which packages of ours a package may import. A
-// package that is not listed may not exist, so that a new one is a decision.
+// package that is not goPackage may not exist, so that a new one is a decision.
 // Imports point down, parts never import each other, and event knows none of them.
 var layers = map[string][]string{
 	// Small tools of several rooms; each imports nothing of ours.
@@ -186,21 +186,21 @@ func TestEmitterIsLight(t *testing.T) {
 	}
 }
 
-type listed struct {
+type goPackage struct {
 	ImportPath string
 	GoFiles    []string
 	Imports    []string
 }
 
-func list(t *testing.T) []listed {
+func list(t *testing.T) []goPackage {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,GoFiles,Imports", "./...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	var all []listed
+	var all []goPackage
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p listed
+		var p goPackage
 		switch err := dec.Decode(&p); {
 		case errors.Is(err, io.EOF):
 			return all
