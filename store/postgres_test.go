@@ -31,7 +31,7 @@ func TestPostgresErrors(t *testing.T) {
 		"wrong password":   {func(u *url.URL) { u.User = url.UserPassword("postgres", password) }, false, "refuses the user or its password"},
 		"unknown user":     {func(u *url.URL) { u.User = url.UserPassword("nobody", password) }, false, "refuses the user or its password"},
 		"unknown database": {func(u *url.URL) { u.Path = "/nowhere" }, false, "no such database"},
-		"unknown schema":   {func(u *url.URL) { u.RawQuery += "&search_path=nowhere" }, false, "let it own the database"},
+		"unknown schema":   {func(u *url.URL) { u.RawQuery += "&search_path=nowhere" }, false, "make it the owner of the database"},
 		"nobody there":     {func(u *url.URL) { u.Host = closed.Addr().String() }, true, "connection refused"},
 		"unknown host":     {func(u *url.URL) { u.Host = "nowhere.invalid" }, true, "nowhere.invalid"},
 	} {

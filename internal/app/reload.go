@@ -64,7 +64,7 @@ func (a *App) reload(cfg *config.Config, err error) {
 	a.reloads.note(err)
 	if err != nil {
 		a.telemetry.Reload(false)
-		a.log.Error("new configuration rejected, the old one stays in use", slog.String("policy", old), slog.Any(keyError, err))
+		a.log.Error("new configuration refused, the old one stays in use", slog.String("policy", old), slog.Any(keyError, err))
 		return
 	}
 	a.telemetry.Reload(true)

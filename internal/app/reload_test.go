@@ -79,7 +79,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("evalworker.reloads{outcome:%s} = %v, want %v", outcome, n, want)
 		}
 	}
-	if log := w.log.text(); strings.Count(log, "new configuration in use") != 2 || strings.Count(log, "new configuration rejected") != 2 {
+	if log := w.log.text(); strings.Count(log, "new configuration in use") != 2 || strings.Count(log, "new configuration refused") != 2 {
 		t.Errorf("the log lacks two reloads and two refusals")
 	}
 }
