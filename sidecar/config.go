@@ -79,7 +79,7 @@ func (c Config) Validate() fault.List {
 	switch {
 	case err != nil:
 		faults.Add("listen", fmt.Sprintf("%q is not an address", c.Listen), "want host:port, such as 127.0.0.1:8788")
-	case c.Token == "" && !serve.Loopback(host):
+	case c.Token == "" && !secret.Loopback(host):
 		faults.Add("listen", fmt.Sprintf("%q is reachable from other machines, and there is no token", c.Listen), "want a loopback address, or a token")
 	}
 	if n := len(c.Token.Reveal()); n > 0 && n < serve.MinToken {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -148,17 +146,14 @@ func failureUnlessFault(err error) error {
 	return asFailure(err)
 }
 
+// readToken reads the token file; no file, no token.
 func readToken(file string) (secret.String, error) {
 	if file == "" {
 		return "", nil
 	}
-	b, err := os.ReadFile(file)
+	token, err := secret.FromFile(file)
 	if err != nil {
 		return "", fmt.Errorf("--token-file: %w", err)
 	}
-	token := strings.TrimSpace(string(b))
-	if token == "" {
-		return "", fmt.Errorf("--token-file %s: the file is empty", file)
-	}
-	return secret.String(token), nil
+	return token, nil
 }

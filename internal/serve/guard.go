@@ -76,10 +76,3 @@ func (g Guard) HostAllowed(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err == nil || host == "" || strings.EqualFold(host, "localhost")
 }
-
-// Loopback reports whether a host is reached from this machine alone. The only name
-// that counts is localhost; an empty host means all interfaces.
-func Loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback()
-}

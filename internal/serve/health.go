@@ -55,7 +55,7 @@ func (c HealthConfig) Validate() fault.List {
 		}
 	case c.Token != "" && len(c.Token) < MinToken:
 		fs.Add("token", fmt.Sprintf("%d characters can be guessed", len(c.Token)), fmt.Sprintf(enough, MinToken))
-	case c.Token == "" && err == nil && !Loopback(host):
+	case c.Token == "" && err == nil && !secret.Loopback(host):
 		fs.Add("listen", fmt.Sprintf("%q is reached from other machines, and there is no token", c.Listen), "want health.token_file (or health.token), or an address of this machine alone, such as 127.0.0.1:8787")
 	}
 	return fs

@@ -62,7 +62,7 @@ func (l *login) begin(ctx context.Context, host string) (sasl.StateMachine, []by
 		return singleStep{}, signed, err
 	case Plain:
 		// Validate checked the configured brokers, but these may name remote ones.
-		if !l.encrypted && !loopback(host) {
+		if !l.encrypted && !secret.Loopback(host) {
 			return nil, nil, fmt.Errorf("PLAIN without TLS would send the password readable to %s", host)
 		}
 	}

@@ -118,21 +118,11 @@ func suggestMechanism(name string) string {
 // firstRemote returns the first broker that is not on this machine, or "".
 func firstRemote(brokers []string) string {
 	for _, addr := range brokers {
-		if host, _, err := net.SplitHostPort(addr); err == nil && host != "" && !loopback(host) {
+		if host, _, err := net.SplitHostPort(addr); err == nil && host != "" && !secret.Loopback(host) {
 			return addr
 		}
 	}
 	return ""
-}
-
-// loopback reports whether a host is this machine. The only name that counts is
-// localhost, which always means it.
-func loopback(host string) bool {
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // identity describes the mechanism and the user of the login, for an operator.
