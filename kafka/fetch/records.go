@@ -168,7 +168,7 @@ func (r *records) skipLarge(n int64) ([]byte, error) {
 // readLarge allocates as the bytes arrive: the announced length may be wrong.
 func (r *records) readLarge(n int64) ([]byte, error) {
 	r.large.Reset()
-	r.large.Grow(int(min(n+bytes.MinRead, growBytes)))
+	r.large.Grow(int(min(n, growBytes)) + bytes.MinRead)
 	_, err := io.CopyN(&r.large, r.window, n)
 	return r.large.Bytes(), err
 }
