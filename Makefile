@@ -89,8 +89,9 @@ $(LINT): tools/go.mod
 	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: lint
-lint: $(LINT) ## Run go vet and golangci-lint
+lint: $(LINT) ## Run go vet, on bench/decoders too, which is a module of its own, and golangci-lint
 	$(GO) vet $(PKGS)
+	cd bench/decoders && $(GO) vet ./...
 	$(LINT) run $(PKGS)
 
 $(BIN)/govulncheck: tools/go.mod

@@ -15,19 +15,19 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	goccy "github.com/goccy/go-json"
 
-	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 )
 
-func event(b *testing.B, size int) []byte {
+func newEvent(b *testing.B, size int) []byte {
 	b.Helper()
-	e := eval.Event{
-		Kind: eval.KindRequestCompleted, RequestID: "req_1", Service: "support", Environment: "prod", Feature: "support_agent",
+	e := event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "req_1", Service: "support", Environment: "prod", Feature: "support_agent",
 		PromptName: "triage", PromptVersion: "3", Provider: "openai", Model: "m", Status: "success", FinishReason: "stop",
 		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.5), EstimatedCostUSD: new(0.0098),
-		TraceContext: eval.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
-		Retrieval:    &eval.Retrieval{Index: "help", TopScore: new(0.8), Chunks: []eval.Chunk{{ID: "c1", Text: strings.Repeat("passage ", size/32)}}},
-		Input:        eval.Text(strings.Repeat("question ", size/36)), Output: eval.Text(strings.Repeat("answer ", size/28)),
-		ToolCalls: []eval.ToolCall{{Name: "lookup", Arguments: eval.JSON(json.RawMessage(`{"order":17}`)), Status: "success"}},
+		TraceContext: event.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+		Retrieval:    &event.Retrieval{Index: "help", TopScore: new(0.8), Chunks: []event.Chunk{{ID: "c1", Text: strings.Repeat("passage ", size/32)}}},
+		Input:        event.Text(strings.Repeat("question ", size/36)), Output: event.Text(strings.Repeat("answer ", size/28)),
+		ToolCalls: []event.ToolCall{{Name: "lookup", Arguments: event.JSON(json.RawMessage(`{"order":17}`)), Status: "success"}},
 	}
 	data, err := json.Marshal(e)
 	if err != nil {
@@ -41,14 +41,14 @@ func BenchmarkDecode(b *testing.B) {
 		name string
 		fn   func([]byte) error
 	}{
-		{"eval.DecodeEvent", func(d []byte) error { _, err := eval.DecodeEvent(d); return err }},
-		{"encoding_json", func(d []byte) error { var e eval.Event; return json.Unmarshal(d, &e) }},
-		{"goccy_go-json", func(d []byte) error { var e eval.Event; return goccy.Unmarshal(d, &e) }},
-		{"bytedance_sonic", func(d []byte) error { var e eval.Event; return sonic.ConfigStd.Unmarshal(d, &e) }},
-		{"go-json-experiment", func(d []byte) error { var e eval.Event; return jsonv2.Unmarshal(d, &e) }},
+		{"event.Decode", func(d []byte) error { _, err := event.Decode(d); return err }},
+		{"encoding_json", func(d []byte) error { var e event.Event; return json.Unmarshal(d, &e) }},
+		{"goccy_go-json", func(d []byte) error { var e event.Event; return goccy.Unmarshal(d, &e) }},
+		{"bytedance_sonic", func(d []byte) error { var e event.Event; return sonic.ConfigStd.Unmarshal(d, &e) }},
+		{"go-json-experiment", func(d []byte) error { var e event.Event; return jsonv2.Unmarshal(d, &e) }},
 	}
 	for _, size := range []int{2 << 10, 32 << 10} {
-		data := event(b, size)
+		data := newEvent(b, size)
 		for _, dec := range decoders {
 			b.Run(fmt.Sprintf("%s/%dKB", dec.name, size>>10), func(b *testing.B) {
 				b.ReportAllocs()
