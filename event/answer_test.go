@@ -62,7 +62,7 @@ func TestAnswer(t *testing.T) {
 			if d := cmp.Diff(tt.want, e.Answer()); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
-			if only := e.Answer().OnlyCallsTools(); only != (tt.want == onlyCalls) {
+			if only := e.Answer().OnlyCallsTools(); only != cmp.Equal(tt.want, onlyCalls) {
 				t.Errorf("only calls tools: %t", only)
 			}
 		})

@@ -19,6 +19,8 @@ type Answer struct {
 	// CallsTools says that the model called tools, according to the message or the
 	// event's list of calls.
 	CallsTools bool
+	// Calls are the calls of tools that the message holds.
+	Calls []ToolCall
 }
 
 // OnlyCallsTools reports whether the model called tools and has said nothing yet: a
