@@ -33,7 +33,7 @@ func ExampleCell_PassRate() {
 	}
 	rate, low, high, _ := c.PassRate()
 	fmt.Printf("%.3f [%.3f, %.3f] from %d verdicts, worth %.0f\n", rate, low, high, c.Decided(), c.EffectiveSize())
-	// Output: 0.988 [0.893, 0.999] from 50 verdicts, worth 41
+	// Output: 0.988 [0.891, 1.000] from 50 verdicts, worth 41
 }
 
 func ExampleDifference() {
@@ -44,7 +44,7 @@ func ExampleDifference() {
 	}
 	d, low, high, _ := stats.Difference(a, b)
 	fmt.Printf("%+.3f [%+.3f, %+.3f]\n", d, low, high)
-	// Output: +0.067 [+0.027, +0.109]
+	// Output: +0.067 [+0.025, +0.110]
 }
 
 func ExampleWorse() {
@@ -72,5 +72,5 @@ func ExampleRegressions() {
 	for _, r := range stats.Regressions(&table, stats.DefaultAlpha) {
 		fmt.Printf("version %s: %+.1f points [%+.1f, %+.1f], p = %.1g\n", r.PromptVersion, 100*r.Difference, 100*r.Low, 100*r.High, r.PValue)
 	}
-	// Output: version 3: -5.6 points [-7.8, -3.8], p = 2e-07
+	// Output: version 3: -5.6 points [-7.9, -3.7], p = 2e-07
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -71,9 +72,11 @@ func TestTableJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `[{"prompt_name":"","prompt_version":"","eval":"","errors":1,"passes":0,"fails":0,"not_applicable":0,"cannot_judge":0,"unweighted":0,` +
-		`"weight":0,"weight_squared":0,"pass_weight":0,"pass_weight_squared":0},` +
+		`"weight":0,"weight_squared":0,"pass_weight":0,"pass_weight_squared":0,` +
+		`"units":0,"pass_units":0,"fail_units":0,"unit_weight_squared":0,"unit_weight_pass":0,"unit_pass_weight_squared":0},` +
 		`{"prompt_name":"triage","prompt_version":".3","eval":"correctness","errors":0,"passes":0,"fails":1,"not_applicable":0,"cannot_judge":0,"unweighted":0,` +
-		`"weight":20,"weight_squared":400,"pass_weight":0,"pass_weight_squared":0}]`
+		`"weight":20,"weight_squared":400,"pass_weight":0,"pass_weight_squared":0,` +
+		`"units":1,"pass_units":0,"fail_units":1,"unit_weight_squared":400,"unit_weight_pass":0,"unit_pass_weight_squared":0}]`
 	if d := cmp.Diff(want, string(b)); d != "" {
 		t.Errorf("JSON (-want +got):\n%s", d)
 	}
@@ -89,14 +92,17 @@ func TestTableJSON(t *testing.T) {
 		t.Errorf("an empty table is %s, %v", b, err)
 	}
 	for name, row := range map[string]string{
-		"negative count":          `{"errors":-1}`,
-		"sum without a verdict":   `{"weight":5,"weight_squared":5}`,
-		"verdict without a sum":   `{"passes":1}`,
-		"weights below one":       `{"passes":4,"weight":2,"weight_squared":2}`,
-		"more passes than weight": `{"passes":1,"weight":1,"weight_squared":1,"pass_weight":2}`,
-		"too large to be true":    `{"passes":9007199254740993,"weight":9007199254740994,"weight_squared":9007199254740994}`,
-		"squares too small":       `{"passes":2,"weight":40,"weight_squared":40}`,
-		"no number":               `{"passes":"x"}`,
+		"negative count":              `{"errors":-1}`,
+		"sum without a verdict":       `{"weight":5,"weight_squared":5}`,
+		"verdict without a sum":       `{"passes":1}`,
+		"weights below one":           `{"passes":4,"weight":2,"weight_squared":2}`,
+		"more passes than weight":     `{"passes":1,"weight":1,"weight_squared":1,"pass_weight":2}`,
+		"too large to be true":        `{"passes":9007199254740993,"weight":9007199254740994,"weight_squared":9007199254740994}`,
+		"squares too small":           `{"passes":2,"weight":40,"weight_squared":40}`,
+		"no units":                    `{"passes":1,"weight":1,"weight_squared":1,"pass_weight":1,"pass_weight_squared":1}`,
+		"more units than verdicts":    `{"fails":1,"weight":1,"weight_squared":1,"units":2,"fail_units":2,"unit_weight_squared":1}`,
+		"units lighter than verdicts": `{"fails":2,"weight":2,"weight_squared":2,"units":1,"fail_units":1,"unit_weight_squared":1}`,
+		"no number":                   `{"passes":"x"}`,
 	} {
 		var bad stats.Table
 		if err := json.Unmarshal([]byte("["+row+"]"), &bad); err == nil {
@@ -146,4 +152,40 @@ func FuzzTableJSON(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestUnits: verdicts of one unit are one unit, in any order and beside others, up to
+// the number of units that are held apart.
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	key := stats.Key{PromptVersion: "1", Eval: "tone"}
+	var table stats.Table
+	for range 3 {
+		for _, id := range []string{"a", "b", ""} {
+			table.AddTo(key, id, stats.Pass, 0.5)
+			table.AddTo(stats.Key{Eval: "other"}, id, stats.Fail, 1)
+		}
+	}
+	table.AddTo(key, "a", stats.Fail, 0.5)
+	table.AddTo(key, "b", stats.Error, 0.5)
+	want := stats.Cell{
+		Errors: 1, Passes: 9, Fails: 1, Weight: 20, WeightSquared: 40, PassWeight: 18, PassWeightSquared: 36,
+		Units: 5, PassUnits: 5, FailUnits: 1,
+		UnitWeightSquared: 64 + 36 + 3*4, UnitWeightPass: 8*6 + 36 + 3*4, UnitPassWeightSquared: 36 + 36 + 3*4,
+	}
+	if d := cmp.Diff(want, table.Cell(key)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(want, contents(&table)[key]); d != "" {
+		t.Errorf("all (-want +got):\n%s", d)
+	}
+	const many = 45_000
+	for _, verdict := range []stats.Outcome{stats.Pass, stats.Fail} {
+		for i := range many {
+			table.AddTo(key, strconv.Itoa(i), verdict, 1)
+		}
+	}
+	if n := table.Cell(key).Units; n != 5+2*many {
+		t.Errorf("%d units; want two of each that came back after many others", n)
+	}
 }

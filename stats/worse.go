@@ -14,18 +14,19 @@ const MinDecided = 30
 // It is Fisher's exact test, which holds however rare failures are, on effective
 // counts: each side enters with its effective size and its weighted rate, as in
 // the correction of J. N. K. Rao and A. J. Scott (1992) for clustered counts.
-// With equal weights on each side the counts are the real ones and the test is
-// exact. With unequal weights they are rounded in favour of a. The factor by which
-// a rate's variance exceeds Kish's is estimated for each side and for both
+// With equal weights on each side, and units of one verdict, the counts are the real
+// ones and the test is exact. Else they are rounded in favour of a. The agreement
+// within units is estimated from both sides together. The factor by which a rate's
+// variance exceeds what that explains is estimated for each side and for both
 // together, and the larger one counts: a side that happened to see no failure of
 // large weight underestimates its own variance.
 func Worse(a, b Cell) (p float64, ok bool) {
 	if a.Decided() < MinDecided || b.Decided() < MinDecided {
 		return 1, false
 	}
-	common := commonInflation(a, b)
-	failsA, sizeA := a.effective(common)
-	failsB, sizeB := b.effective(common)
+	agreed, common := agreement(a, b), commonInflation(a, b)
+	failsA, sizeA := a.effective(agreed, common)
+	failsB, sizeB := b.effective(agreed, common)
 	fa, na := roundDown(failsA), roundUp(sizeA)
 	fb, nb := roundUp(failsB), roundDown(sizeB)
 	return hypergeometricTail(fa, na, min(fb, nb), nb), true
@@ -34,23 +35,23 @@ func Worse(a, b Cell) (p float64, ok bool) {
 // commonInflation returns Cell.inflation of cells together, each in units of its
 // own mean weight, so that the more thinly sampled one does not dominate.
 func commonInflation(cells ...Cell) float64 {
-	var actual, independent float64
+	var actual, agreeing float64
 	for _, c := range cells {
-		unit := c.WeightSquared / c.Weight
-		v, w := c.variances()
-		actual += v / (unit * unit)
-		independent += w / (unit * unit)
+		mean := c.UnitWeightSquared / c.Weight
+		_, together, v := c.variances()
+		actual += v / (mean * mean)
+		agreeing += together / (mean * mean)
 	}
-	if independent <= 0 {
+	if agreeing <= 0 {
 		return 1
 	}
-	return actual / independent
+	return actual / agreeing
 }
 
-// effective returns the cell's failures and verdicts as numbers of equally weighted
-// ones.
-func (c Cell) effective(common float64) (fails, size float64) {
-	size = c.kish() / max(1, c.inflation(), common)
+// effective returns the cell's failures and verdicts as numbers of independent,
+// equally weighted ones.
+func (c Cell) effective(agreed, inflation float64) (fails, size float64) {
+	size = c.sizeAt(agreed, max(c.inflation(), inflation))
 	return (1 - c.rate()) * size, size
 }
 
