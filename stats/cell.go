@@ -45,6 +45,11 @@ type Cell struct {
 	UnitWeightSquared     float64 `json:"unit_weight_squared"`
 	UnitWeightPass        float64 `json:"unit_weight_pass"`
 	UnitPassWeightSquared float64 `json:"unit_pass_weight_squared"`
+
+	// First and Last are the times of the earliest and the latest event, in milliseconds
+	// since 1970; 0 when they are not known. They order versions.
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
 }
 
 // minProbability keeps the sums finite. A smaller probability is a mistake, not a
@@ -138,6 +143,15 @@ func (c *Cell) Merge(d Cell) {
 	c.UnitWeightSquared += d.UnitWeightSquared
 	c.UnitWeightPass += d.UnitWeightPass
 	c.UnitPassWeightSquared += d.UnitPassWeightSquared
+	c.saw(d.First, d.Last)
+}
+
+// saw notes the times of the earliest and the latest of some events; 0 is not known.
+func (c *Cell) saw(first, last int64) {
+	if c.First == 0 || first != 0 && first < c.First {
+		c.First = first
+	}
+	c.Last = max(c.Last, last)
 }
 
 // Count returns the number of verdicts of all outcomes.
@@ -150,7 +164,7 @@ func (c Cell) Decided() int64 { return c.Passes + c.Fails - c.Unweighted }
 
 // valid reports whether a series of verdicts could have produced the numbers.
 func (c Cell) valid() bool {
-	for _, n := range []int64{c.Errors, c.Passes, c.Fails, c.NotApplicable, c.CannotJudge, c.Unweighted, c.Decided(), c.Units, c.PassUnits, c.FailUnits} {
+	for _, n := range []int64{c.Errors, c.Passes, c.Fails, c.NotApplicable, c.CannotJudge, c.Unweighted, c.Decided(), c.Units, c.PassUnits, c.FailUnits, c.First, c.Last} {
 		if n < 0 || n > 1<<53 {
 			return false
 		}
@@ -164,7 +178,7 @@ func (c Cell) valid() bool {
 	if decided == 0 {
 		return c == Cell{
 			Errors: c.Errors, Passes: c.Passes, Fails: c.Fails, NotApplicable: c.NotApplicable,
-			CannotJudge: c.CannotJudge, Unweighted: c.Unweighted,
+			CannotJudge: c.CannotJudge, Unweighted: c.Unweighted, First: c.First, Last: c.Last,
 		}
 	}
 	const slack = 1 + 1e-6 // sums are rounded

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Key names a series of verdicts. Versions are compared within one PromptName
@@ -51,39 +52,45 @@ type keyedUnit struct {
 	id string
 }
 
-// Add counts one verdict that is a unit of its own. See [Cell.Add].
-func (t *Table) Add(k Key, o Outcome, p float64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	c, _ := t.cell(k)
-	c.Add(o, p)
+// Verdict is one verdict as a table counts it.
+type Verdict struct {
+	Outcome     Outcome
+	Probability float64 // with which it was sampled, in (0,1]
+	// Unit is the id of the trace or session that the verdict belongs to: verdicts of
+	// one unit may agree because they have a cause in common. Without one the verdict
+	// is a unit of its own.
+	Unit string
+	At   time.Time // of the event; zero when it is not known
 }
 
-// AddTo is Add for a verdict of the unit with this id, such as a trace or a session:
-// verdicts that may agree because they have a cause in common. An empty id means a
-// unit of its own.
+// Add counts one verdict. See [Cell.Add] for outcomes and probabilities.
 //
 // The sums of the 20,000 units that began last are held apart until more of their
 // verdicts have come. A unit that goes on later than that counts as two.
-func (t *Table) AddTo(k Key, id string, o Outcome, p float64) {
-	if id == "" {
-		t.Add(k, o, p)
-		return
-	}
+func (t *Table) Add(k Key, v Verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c, in := t.cell(k)
-	w := c.count(o, p)
+	if !v.At.IsZero() {
+		c.saw(v.At.UnixMilli(), v.At.UnixMilli())
+	}
+	w := c.count(v.Outcome, v.Probability)
 	if w == 0 {
 		return
 	}
-	in.id = id
+	if v.Unit == "" {
+		var u unit
+		u.add(v.Outcome, w)
+		c.close(u)
+		return
+	}
+	in.id = v.Unit
 	u, ok := t.open[in]
 	if !ok {
 		u = new(unit)
 		t.begin(in, u)
 	}
-	u.add(o, w)
+	u.add(v.Outcome, w)
 }
 
 // begin holds a unit apart, and closes the oldest one when there are too many. The

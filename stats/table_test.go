@@ -29,7 +29,7 @@ func TestTableConcurrent(t *testing.T) {
 		wg.Go(func() {
 			for i := range 1000 {
 				k := stats.Key{PromptVersion: fmt.Sprint(i % 3), Eval: "e"}
-				a.Add(k, stats.Pass, 0.5)
+				a.Add(k, stats.Verdict{Outcome: stats.Pass, Probability: 0.5})
 				b.Put(k, cellOf(0, 1, 1))
 				if worker == 0 && i%100 == 0 {
 					for range a.All() {
@@ -65,23 +65,23 @@ func TestTableConcurrent(t *testing.T) {
 func TestTableJSON(t *testing.T) {
 	t.Parallel()
 	var a stats.Table
-	a.Add(stats.Key{PromptName: "triage", PromptVersion: ".3", Eval: "correctness"}, stats.Fail, 0.05)
-	a.Add(stats.Key{}, stats.Error, 1)
+	a.Add(stats.Key{PromptName: "triage", PromptVersion: ".3", Eval: "correctness"}, stats.Verdict{Outcome: stats.Fail, Probability: 0.05})
+	a.Add(stats.Key{}, stats.Verdict{Outcome: stats.Error, Probability: 1})
 	b, err := json.Marshal(&a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `[{"prompt_name":"","prompt_version":"","eval":"","errors":1,"passes":0,"fails":0,"not_applicable":0,"cannot_judge":0,"unweighted":0,` +
 		`"weight":0,"weight_squared":0,"pass_weight":0,"pass_weight_squared":0,` +
-		`"units":0,"pass_units":0,"fail_units":0,"unit_weight_squared":0,"unit_weight_pass":0,"unit_pass_weight_squared":0},` +
+		`"units":0,"pass_units":0,"fail_units":0,"unit_weight_squared":0,"unit_weight_pass":0,"unit_pass_weight_squared":0,"first":0,"last":0},` +
 		`{"prompt_name":"triage","prompt_version":".3","eval":"correctness","errors":0,"passes":0,"fails":1,"not_applicable":0,"cannot_judge":0,"unweighted":0,` +
 		`"weight":20,"weight_squared":400,"pass_weight":0,"pass_weight_squared":0,` +
-		`"units":1,"pass_units":0,"fail_units":1,"unit_weight_squared":400,"unit_weight_pass":0,"unit_pass_weight_squared":0}]`
+		`"units":1,"pass_units":0,"fail_units":1,"unit_weight_squared":400,"unit_weight_pass":0,"unit_pass_weight_squared":0,"first":0,"last":0}]`
 	if d := cmp.Diff(want, string(b)); d != "" {
 		t.Errorf("JSON (-want +got):\n%s", d)
 	}
 	var back stats.Table
-	back.Add(stats.Key{Eval: "gone"}, stats.Pass, 1)
+	back.Add(stats.Key{Eval: "gone"}, stats.Verdict{Outcome: stats.Pass, Probability: 1})
 	if err := json.Unmarshal(b, &back); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestTableIsBounded(t *testing.T) {
 	var table stats.Table
 	const versions = 12_000
 	for i := range versions {
-		table.Add(stats.Key{PromptVersion: fmt.Sprint(i), Eval: "e"}, stats.Fail, 1)
+		table.Add(stats.Key{PromptVersion: fmt.Sprint(i), Eval: "e"}, stats.Verdict{Outcome: stats.Fail, Probability: 1})
 	}
 	if n := table.Len(); n != 10_001 {
 		t.Errorf("%d keys, want 10,000 and the other one", n)
@@ -126,8 +126,8 @@ func TestTableIsBounded(t *testing.T) {
 	if c := table.Cell(stats.Key{PromptName: stats.Other, PromptVersion: stats.Other, Eval: "e"}); c.Fails != versions-10_000 {
 		t.Errorf("%d verdicts under other, want %d", c.Fails, versions-10_000)
 	}
-	if rs := stats.Regressions(&table, 0.5); len(rs) > 0 {
-		t.Errorf("regressions %+v", rs)
+	if found := worse(&table, 0.5); len(found) > 0 {
+		t.Errorf("worse: %v", found)
 	}
 }
 
@@ -146,9 +146,9 @@ func FuzzTableJSON(f *testing.F) {
 				t.Errorf("%s: rate %g [%g, %g]", strings.TrimSpace(text), rate, low, high)
 			}
 		}
-		for _, r := range stats.Regressions(&table, 0.5) {
-			if !(r.PValue >= 0 && r.PValue <= 1) {
-				t.Errorf("%s: p = %g", text, r.PValue)
+		for _, c := range stats.Compare(&table, stats.Options{Alpha: 0.5}) {
+			if !(c.PValue >= 0 && c.PValue <= 1 && c.SmallestDrop >= 0 && c.SmallestDrop <= 1) {
+				t.Errorf("%s: p = %g, smallest drop %g", text, c.PValue, c.SmallestDrop)
 			}
 		}
 	})
@@ -162,12 +162,12 @@ func TestUnits(t *testing.T) {
 	var table stats.Table
 	for range 3 {
 		for _, id := range []string{"a", "b", ""} {
-			table.AddTo(key, id, stats.Pass, 0.5)
-			table.AddTo(stats.Key{Eval: "other"}, id, stats.Fail, 1)
+			table.Add(key, stats.Verdict{Outcome: stats.Pass, Probability: 0.5, Unit: id})
+			table.Add(stats.Key{Eval: "other"}, stats.Verdict{Outcome: stats.Fail, Probability: 1, Unit: id})
 		}
 	}
-	table.AddTo(key, "a", stats.Fail, 0.5)
-	table.AddTo(key, "b", stats.Error, 0.5)
+	table.Add(key, stats.Verdict{Outcome: stats.Fail, Probability: 0.5, Unit: "a"})
+	table.Add(key, stats.Verdict{Outcome: stats.Error, Probability: 0.5, Unit: "b"})
 	want := stats.Cell{
 		Errors: 1, Passes: 9, Fails: 1, Weight: 20, WeightSquared: 40, PassWeight: 18, PassWeightSquared: 36,
 		Units: 5, PassUnits: 5, FailUnits: 1,
@@ -182,7 +182,7 @@ func TestUnits(t *testing.T) {
 	const many = 45_000
 	for _, verdict := range []stats.Outcome{stats.Pass, stats.Fail} {
 		for i := range many {
-			table.AddTo(key, strconv.Itoa(i), verdict, 1)
+			table.Add(key, stats.Verdict{Outcome: verdict, Probability: 1, Unit: strconv.Itoa(i)})
 		}
 	}
 	if n := table.Cell(key).Units; n != 5+2*many {
