@@ -11,6 +11,7 @@ type Sampler struct {
 	policy   policy
 	hash     hasher
 	revision string
+	traces   bool // upstream sampling of traces enters the probability
 	// constant holds the rates if no condition reads a field; else it is nil.
 	constant *rates
 	table    *table // nil when constant is set
@@ -23,7 +24,7 @@ type Sampler struct {
 // [eval.FeedbackEvaluator] and the index -1.
 func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 	if env.Kind == event.KindUserFeedback {
-		return s.feedback(upstream(env.Tracestate, env.Trace.Lo))
+		return s.feedback(upstream(s.traces, env.Tracestate, env.Trace.Lo))
 	}
 	r := s.constant
 	if r == nil {
@@ -36,7 +37,7 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}
 	}
-	return s.plan(r, n, upstream(env.Tracestate, env.Trace.Lo))
+	return s.plan(r, n, upstream(s.traces, env.Tracestate, env.Trace.Lo))
 }
 
 // DecideHeaders returns the plan for a message from its headers alone, as
@@ -53,7 +54,7 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	switch event.Kind(view.Kind) {
 	case event.KindRequestCompleted:
 	case event.KindUserFeedback:
-		return s.feedback(upstream(view.Tracestate, view.Trace().Lo)), true
+		return s.feedback(upstream(s.traces, view.Tracestate, view.Trace().Lo)), true
 	default:
 		return eval.Plan{}, false
 	}
@@ -69,7 +70,7 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}, true
 	}
-	return s.plan(r, n, upstream(view.Tracestate, trace)), true
+	return s.plan(r, n, upstream(s.traces, view.Tracestate, trace)), true
 }
 
 // Revision identifies the policy, evaluators included: equal configurations have
