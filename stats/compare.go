@@ -202,13 +202,14 @@ func (vs versions) sort() {
 		for end < len(vs) && vs[end].First-vs[end-1].First <= gap {
 			end++
 		}
-		slices.SortFunc(vs[start:end], func(a, b row) int { return compareNames(a.PromptVersion, b.PromptVersion) })
+		slices.SortFunc(vs[start:end], func(a, b row) int { return CompareNames(a.PromptVersion, b.PromptVersion) })
 		start = end
 	}
 }
 
-// compareNames compares names of versions, with v10 after v9.
-func compareNames(a, b string) int {
+// CompareNames compares names of versions by their text, and numbers in them by their
+// value: v10 comes after v9.
+func CompareNames(a, b string) int {
 	for a != "" && b != "" {
 		na, nb := leadingDigits(a), leadingDigits(b)
 		if na > 0 && nb > 0 {
@@ -248,6 +249,8 @@ func (vs versions) againstBaseline(given string, alpha float64) []question {
 		switch {
 		case len(vs) == 1:
 			out[i] = unasked(v, AgainstBaseline, OnlyVersion)
+		case v.Decided() == 0:
+			out[i] = unasked(v, AgainstBaseline, NothingDecided)
 		case before < 0:
 			out[i] = unasked(v, AgainstBaseline, FirstVersion)
 		default:

@@ -82,7 +82,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 
-	sum := summary.New()
+	sum := summary.New(summary.Config{})
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	off, err := app.NewOffline(ctx, cfg, app.Deps{Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}})
 	if err != nil {
