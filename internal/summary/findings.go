@@ -46,7 +46,7 @@ func (t Tables) worse(b *strings.Builder) {
 		if c.Against == stats.AgainstBaseline {
 			than = versionName(c.BaselineVersion)
 		}
-		paragraph(b, fmt.Sprintf("WORSE: %s, %s: %.1f\u00a0%% pass, %s %.1f\u00a0%% (%+.1f\u00a0points, adjusted p\u00a0%s)",
+		paragraph(b, fmt.Sprintf("WORSE: %s, %s: %.1f\u00a0%% pass, %s %.1f\u00a0%% (%+.1f\u00a0points, adjusted\u00a0p\u00a0%s)",
 			promptTitle(c.PromptName, c.PromptVersion), c.Eval, 100*c.Rate, than, 100*c.Baseline, 100*c.Difference, pValue(c.PValue)))
 	}
 }
