@@ -286,7 +286,7 @@ func TestConcurrent(t *testing.T) {
 				s.Report(report(nil))
 				s.SampledOut(1)
 				s.JudgeCall(telemetry.JudgeCall{Eval: "e", Model: "m", InputTokens: 1})
-				s.Lag(1, 1)
+				s.Lag(1, 1, 1)
 				_ = s.Stats()
 			}
 		})

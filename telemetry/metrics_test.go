@@ -39,7 +39,7 @@ func everything(s harness, text func(string) string) {
 	s.SampledOut(4)
 	s.DeadLettered(eval.ReasonTooLarge)
 	s.Cases(r, 1)
-	s.Lag(3, 17)
+	s.Lag(3, 17, 17)
 	s.StoreDown(true)
 	s.KafkaDown(true)
 	s.PartitionsDown(2)

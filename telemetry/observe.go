@@ -74,10 +74,18 @@ func (t *Telemetry) Cases(r *eval.Report, n int) {
 	}
 }
 
-// Lag sets the number of messages of a partition after the committed offset.
-func (t *Telemetry) Lag(partition int, lag int64) {
-	if !t.discarding() {
-		t.meter.gauge(gaugeLag, float64(lag), strconv.Itoa(partition))
+// Lag sets how many messages of a partition lie after the committed offset, and how many
+// of all are not finished. A number below zero is not known and sets nothing.
+func (t *Telemetry) Lag(partition int, lag, unfinished int64) {
+	if t.discarding() {
+		return
+	}
+	id := strconv.Itoa(partition)
+	if lag >= 0 {
+		t.meter.gauge(gaugeLag, float64(lag), id)
+	}
+	if unfinished >= 0 {
+		t.meter.gauge(gaugeUnfinished, float64(unfinished), id)
 	}
 }
 

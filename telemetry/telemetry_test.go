@@ -185,7 +185,7 @@ func TestDiscards(t *testing.T) {
 			tel.SampledOut(1)
 			tel.DeadLettered(eval.ReasonMalformed)
 			tel.Cases(r, 1)
-			tel.Lag(0, 1)
+			tel.Lag(0, 1, 1)
 			tel.Inflight(1)
 			tel.Reload(true)
 			tel.Dropped("s", "r", 1)

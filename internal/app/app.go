@@ -225,6 +225,6 @@ func (a *App) gauge() {
 	a.telemetry.KafkaDown(s.Down())
 	a.telemetry.PartitionsDown(s.PartitionsDown())
 	for _, p := range s.Partitions {
-		a.telemetry.Lag(p.Partition, p.Lag)
+		a.telemetry.Lag(p.Partition, p.Lag, p.Unfinished)
 	}
 }
