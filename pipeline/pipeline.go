@@ -30,7 +30,8 @@ type CaseKeeper interface {
 // must not be changed once it has been recorded.
 type Recorder interface {
 	Report(r *eval.Report)
-	SampledOut(n int)
+	// Skipped counts n events that no evaluator runs for.
+	Skipped(d eval.Disposition, n int)
 	// Cases records how many new failures of a report were kept.
 	Cases(r *eval.Report, n int)
 }
@@ -75,14 +76,14 @@ func (p *Pipeline) Policy() *policy.Policy { return p.policy.Load() }
 func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
 
 // Skip reports whether the headers alone show that no evaluator wants the
-// message, and counts it as sampled out if so. Handle decides by the same headers. It
+// message, and counts it if so. Handle decides by the same headers. It
 // allocates nothing.
 func (p *Pipeline) Skip(m *event.Message) bool {
 	plan, ok := p.policy.Load().Sampler.DecideHeaders(m.Headers)
 	if !ok || len(plan.Picks) > 0 {
 		return false
 	}
-	p.recorder.SampledOut(1)
+	p.recorder.Skipped(plan.Skipped(), 1)
 	return true
 }
 
@@ -113,7 +114,7 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	}
 	r := &eval.Report{Event: e, Plan: plan, Started: started}
 	if len(r.Plan.Picks) == 0 {
-		p.recorder.SampledOut(1)
+		p.recorder.Skipped(plan.Skipped(), 1)
 		return r, nil
 	}
 	red := redaction{redactor: p.redactor, event: e}

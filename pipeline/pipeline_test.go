@@ -61,6 +61,7 @@ type world struct {
 	mu         sync.Mutex
 	reports    []*eval.Report
 	sampledOut int
+	unwanted   int
 	cases      int
 	offers     []*event.Event // redacted events as they were offered
 	down       int            // offers that still fail
@@ -72,7 +73,15 @@ func (w *world) Report(r *eval.Report) {
 	defer w.mu.Unlock()
 	w.reports = append(w.reports, r)
 }
-func (w *world) SampledOut(n int) { w.mu.Lock(); defer w.mu.Unlock(); w.sampledOut += n }
+func (w *world) Skipped(d eval.Disposition, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if d == eval.DispositionUnwanted {
+		w.unwanted += n
+	} else {
+		w.sampledOut += n
+	}
+}
 func (w *world) Cases(_ *eval.Report, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -31,7 +31,7 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 		r = s.ratesOf(&env.Dims)
 	}
 	if r.ceiling == 0 {
-		return eval.Plan{Revision: s.revision}
+		return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}
 	}
 	n := number(&s.hash, env.Trace.Lo, env.RequestID)
 	if n >= r.ceiling {
@@ -68,7 +68,7 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 		r = s.ratesOfView(&view)
 	}
 	if r.ceiling == 0 {
-		return eval.Plan{Revision: s.revision}, true
+		return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}, true
 	}
 	trace := view.Trace().Lo
 	n := number(&s.hash, trace, view.RequestID)

@@ -198,8 +198,8 @@ func (d *Demo) Report(r *eval.Report) {
 	d.reported.Add(1)
 }
 
-// SampledOut does nothing: the worker's accounting counts these events.
-func (d *Demo) SampledOut(int) {}
+// Skipped does nothing: the worker's accounting counts these events.
+func (d *Demo) Skipped(eval.Disposition, int) {}
 
 // Cases does nothing: the store has the cases.
 func (d *Demo) Cases(*eval.Report, int) {}
