@@ -11,9 +11,19 @@ import (
 type Plan struct {
 	// Revision identifies the policy that decided.
 	Revision string
-	// Picks are the evaluators that run, in the order of the configuration. Without
-	// any, the event is sampled out.
+	// Picks are the evaluators that run, in the order of the configuration.
 	Picks []Pick
+	// Unwanted says that no evaluator runs because no evaluator's condition holds for
+	// the event, whatever the rates are.
+	Unwanted bool
+}
+
+// Skipped returns the disposition of an event that the plan picks no evaluator for.
+func (p *Plan) Skipped() Disposition {
+	if p.Unwanted {
+		return DispositionUnwanted
+	}
+	return DispositionSampledOut
 }
 
 // Pick is one evaluator that a plan chose.
@@ -31,13 +41,14 @@ type Pick struct {
 }
 
 // Disposition is how the handling of an event ended. Every event ends in exactly
-// one, so consumed = sampled out + evaluated + dead-lettered.
+// one, so consumed = unwanted + sampled out + evaluated + dead-lettered.
 type Disposition string
 
 // The dispositions.
 const (
 	DispositionEvaluated    Disposition = "evaluated"
-	DispositionSampledOut   Disposition = "sampled_out"
+	DispositionUnwanted     Disposition = "unwanted"    // no evaluator's condition holds
+	DispositionSampledOut   Disposition = "sampled_out" // by the rates
 	DispositionDeadLettered Disposition = "dead_lettered"
 )
 

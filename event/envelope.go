@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -190,9 +191,10 @@ type HeaderView struct {
 	Kind, RequestID                             []byte
 	Traceparent, Tracestate, DDTraceID, TraceID []byte
 
-	rating  []byte // in its normal form
-	headers []Header
-	dims    [NumDims]int32 // indexes in headers, counted from 1; 0: absent
+	repeated bool   // an id is there twice, with different values
+	rating   []byte // in its normal form
+	headers  []Header
+	dims     [NumDims]int32 // indexes in headers, counted from 1; 0: absent
 }
 
 // Read finds the envelope in headers. Without dims it skips the dimensions, which
@@ -203,17 +205,17 @@ func (v *HeaderView) Read(headers []Header, dims bool) {
 		h := &headers[i]
 		switch h.Key {
 		case HeaderEvent:
-			v.Kind = h.Value
+			v.set(&v.Kind, h.Value)
 		case HeaderRequestID:
-			v.RequestID = h.Value
+			v.set(&v.RequestID, h.Value)
 		case HeaderTraceparent:
-			v.Traceparent = h.Value
+			v.set(&v.Traceparent, h.Value)
 		case HeaderDDTraceID:
-			v.DDTraceID = h.Value
+			v.set(&v.DDTraceID, h.Value)
 		case HeaderTraceID:
-			v.TraceID = h.Value
+			v.set(&v.TraceID, h.Value)
 		case HeaderTracestate:
-			v.Tracestate = h.Value
+			v.set(&v.Tracestate, h.Value)
 		default:
 			if !dims {
 				continue
@@ -226,6 +228,26 @@ func (v *HeaderView) Read(headers []Header, dims bool) {
 	if at := v.dims[ratingDim]; at > 0 {
 		v.rating = NormalRating(headers[at-1].Value)
 	}
+}
+
+func (v *HeaderView) set(id *[]byte, value []byte) {
+	v.repeated = v.repeated || *id != nil && !bytes.Equal(*id, value)
+	*id = value
+}
+
+// Agrees reports whether the headers name one request and one trace. A tracer's own
+// instrumentation of Kafka writes the trace of the publishing beside that of the
+// request, or in its place; only the body then says which is which.
+func (v *HeaderView) Agrees() bool {
+	if v.repeated {
+		return false
+	}
+	if v.Traceparent == nil || v.DDTraceID == nil {
+		return true
+	}
+	w3c, _, ok := ParseTraceparent(v.Traceparent)
+	datadog, known := ParseTraceID(v.DDTraceID)
+	return !ok || !known || w3c.Lo == datadog.Lo
 }
 
 // Dim returns the value of a dimension, nil when no header carries it.

@@ -79,3 +79,36 @@ func BenchmarkEnvelope(b *testing.B) {
 		}
 	}
 }
+
+// TestHeadersAgree: headers that name two requests or two traces say nothing about
+// which of them the event is about.
+func TestHeadersAgree(t *testing.T) {
+	t.Parallel()
+	const w3c, other = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-01"
+	h := func(pairs ...string) (hs []event.Header) {
+		for i := 0; i < len(pairs); i += 2 {
+			hs = append(hs, event.Header{Key: pairs[i], Value: []byte(pairs[i+1])})
+		}
+		return hs
+	}
+	for name, tt := range map[string]struct {
+		headers []event.Header
+		want    bool
+	}{
+		"none":                       {nil, true},
+		"one":                        {h("traceparent", w3c), true},
+		"twice the same":             {h("traceparent", w3c, "traceparent", w3c), true},
+		"two":                        {h("traceparent", w3c, "traceparent", other), false},
+		"two requests":               {h("request_id", "a", "request_id", "b"), false},
+		"one in both forms":          {h("traceparent", w3c, "x-datadog-trace-id", "9532127138774266268"), true},
+		"two in two forms":           {h("traceparent", w3c, "x-datadog-trace-id", "9532127138774266269"), false},
+		"one of them cannot be read": {h("traceparent", w3c, "x-datadog-trace-id", "none"), true},
+		"another trace_id":           {h("traceparent", w3c, "trace_id", "17"), true}, // traceparent is preferred, as in the body
+	} {
+		var v event.HeaderView
+		v.Read(tt.headers, true)
+		if got := v.Agrees(); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"reflect"
 	"strconv"
 )
@@ -62,9 +63,10 @@ type SpanID uint64
 // String returns the decimal form, which Datadog uses.
 func (s SpanID) String() string { return strconv.FormatUint(uint64(s), 10) }
 
-// ParseTraceID reads a trace id: 32 hexadecimal digits, or a decimal 64-bit
-// number, or 16 hexadecimal digits of which at least one is a letter (sixteen
-// bare digits are decimal). It reports false for anything else and for zero.
+// ParseTraceID reads a trace id: 32 hexadecimal digits; a decimal number of up to 128
+// bits, which is how Python's tracer returns it; or 16 hexadecimal digits that have a
+// letter or begin with a zero (other sixteen digits are decimal). It reports false for
+// anything else and for zero.
 func ParseTraceID[T ~string | ~[]byte](s T) (TraceID, bool) {
 	if len(s) == 32 {
 		hi, ok1 := parseHex(s[:16])
@@ -75,13 +77,16 @@ func ParseTraceID[T ~string | ~[]byte](s T) (TraceID, bool) {
 		id := TraceID{hi, lo}
 		return id, !id.IsZero()
 	}
+	if len(s) >= 20 {
+		id, ok := parseLongDecimal(s)
+		return id, ok && !id.IsZero()
+	}
 	lo, ok := parse64(s)
 	return TraceID{Lo: lo}, ok && lo != 0
 }
 
-// ParseSpanID reads a span id: a decimal 64-bit number, or 16 hexadecimal
-// digits of which at least one is a letter. It reports false for anything else
-// and for zero.
+// ParseSpanID reads a span id: a decimal 64-bit number, or 16 hexadecimal digits that
+// have a letter or begin with a zero. It reports false for anything else and for zero.
 func ParseSpanID[T ~string | ~[]byte](s T) (SpanID, bool) {
 	n, ok := parse64(s)
 	return SpanID(n), ok && n != 0
@@ -104,12 +109,40 @@ func ParseTraceparent[T ~string | ~[]byte](s T) (TraceID, SpanID, bool) {
 	return id, SpanID(span), true
 }
 
-// parse64 reads decimal, or 16 hexadecimal digits with a letter among them.
+// parse64 reads decimal, or 16 hexadecimal digits. Numbers are not padded with zeros,
+// and hexadecimal ids are.
 func parse64[T ~string | ~[]byte](s T) (uint64, bool) {
+	if len(s) == 16 && s[0] == '0' {
+		return parseHex(s)
+	}
 	if n, ok := parseDecimal(s); ok {
 		return n, true
 	}
 	return parseHex(s)
+}
+
+// parseLongDecimal reads a decimal number of up to 128 bits.
+func parseLongDecimal[T ~string | ~[]byte](s T) (id TraceID, ok bool) {
+	const most = 39 // digits of the largest one
+	if len(s) > most {
+		return TraceID{}, false
+	}
+	for i := range len(s) {
+		d := uint64(s[i] - '0')
+		if d > 9 {
+			return TraceID{}, false
+		}
+		carry, lo := bits.Mul64(id.Lo, 10)
+		over, hi := bits.Mul64(id.Hi, 10)
+		var c uint64
+		lo, c = bits.Add64(lo, d, 0)
+		hi, c = bits.Add64(hi, carry, c)
+		if over != 0 || c != 0 {
+			return TraceID{}, false
+		}
+		id = TraceID{hi, lo}
+	}
+	return id, true
 }
 
 func parseDecimal[T ~string | ~[]byte](s T) (uint64, bool) {

@@ -1,10 +1,11 @@
 package event_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"math/big"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/evalworker/evalworker/event"
@@ -19,8 +20,14 @@ func TestParseTraceID(t *testing.T) {
 	}{
 		{"123456789", event.TraceID{Lo: 123456789}, true},
 		{"18446744073709551615", event.TraceID{Lo: 1<<64 - 1}, true},
-		{"18446744073709551616", event.TraceID{}, false},
-		{"1234567890123456", event.TraceID{Lo: 1234567890123456}, true}, // sixteen bare digits are decimal
+		{"18446744073709551616", event.TraceID{Hi: 1}, true}, // 128 bits in decimal
+		{"14576827793038113322513871894673895836", event.TraceID{Hi: 0x0af7651916cd43dd, Lo: 0x8448eb211c80319c}, true},
+		{"340282366920938463463374607431768211455", event.TraceID{Hi: 1<<64 - 1, Lo: 1<<64 - 1}, true},
+		{"340282366920938463463374607431768211456", event.TraceID{}, false},
+		{"99999999999999999999999999999999999999999", event.TraceID{}, false},
+		{"1234567890123456789x", event.TraceID{}, false},
+		{"0234567890123456", event.TraceID{Lo: 0x0234567890123456}, true}, // decimal numbers are not padded
+		{"1234567890123456", event.TraceID{Lo: 1234567890123456}, true},   // sixteen bare digits are decimal
 		{"8448eb211c80319c", event.TraceID{Lo: 0x8448eb211c80319c}, true},
 		{"0af7651916cd43dd8448eb211c80319c", event.TraceID{Hi: 0x0af7651916cd43dd, Lo: 0x8448eb211c80319c}, true},
 		{"0AF7651916CD43DD8448EB211C80319C", event.TraceID{Hi: 0x0af7651916cd43dd, Lo: 0x8448eb211c80319c}, true},
@@ -108,8 +115,10 @@ func TestOriginPreference(t *testing.T) {
 
 // plainID is ParseTraceID written with the standard library.
 func plainID(s []byte) (id event.TraceID) {
-	if n, err := strconv.ParseUint(string(s), 10, 64); err == nil && len(s) <= 20 {
-		return event.TraceID{Lo: n}
+	padded := len(s) == 16 && s[0] == '0'
+	if n, ok := new(big.Int).SetString(string(s), 10); ok && !padded && len(s) <= 39 && len(s) != 32 && n.BitLen() <= 128 && !bytes.ContainsAny(s, "+-_") {
+		lo := new(big.Int).And(n, new(big.Int).SetUint64(1<<64-1)).Uint64()
+		return event.TraceID{Hi: n.Rsh(n, 64).Uint64(), Lo: lo}
 	}
 	switch b, err := hex.DecodeString(string(s)); {
 	case err == nil && len(b) == 16:
@@ -124,7 +133,7 @@ func plainID(s []byte) (id event.TraceID) {
 func TestIDsByteByByte(t *testing.T) {
 	t.Parallel()
 	parent := []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	for _, form := range [][]byte{parent, parent[3:35], parent[3:19], []byte("1234567890123456789"), []byte("12345678901234567890")} {
+	for _, form := range [][]byte{parent, parent[3:35], parent[3:19], []byte("1234567890123456789"), []byte("12345678901234567890"), []byte("14576827793038113322513871894673895836")} {
 		for i := range form {
 			for c := range 256 {
 				s := slices.Clone(form)

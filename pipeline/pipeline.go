@@ -30,7 +30,8 @@ type CaseKeeper interface {
 // must not be changed once it has been recorded.
 type Recorder interface {
 	Report(r *eval.Report)
-	SampledOut(n int)
+	// Skipped counts n events that no evaluator runs for.
+	Skipped(d eval.Disposition, n int)
 	// Cases records how many new failures of a report were kept.
 	Cases(r *eval.Report, n int)
 }
@@ -75,36 +76,45 @@ func (p *Pipeline) Policy() *policy.Policy { return p.policy.Load() }
 func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
 
 // Skip reports whether the headers alone show that no evaluator wants the
-// message, and counts it as sampled out if so. It allocates nothing.
+// message, and counts it if so. Handle decides by the same headers. It
+// allocates nothing.
 func (p *Pipeline) Skip(m *event.Message) bool {
 	plan, ok := p.policy.Load().Sampler.DecideHeaders(m.Headers)
 	if !ok || len(plan.Picks) > 0 {
 		return false
 	}
-	p.recorder.SampledOut(1)
+	p.recorder.Skipped(plan.Skipped(), 1)
 	return true
 }
 
 // Handle evaluates one message. A permanent error asks for a dead letter. Any
 // other error is the context's: the message has to be handed over again.
 func (p *Pipeline) Handle(ctx context.Context, m event.Message) error {
-	_, err := p.Evaluate(ctx, m.Value)
+	_, err := p.evaluate(ctx, m.Value, m.Headers)
 	return err
 }
 
-// Evaluate is Handle for a caller that needs the report. The report has no picks
-// when the event was sampled out.
+// Evaluate is Handle for a caller that needs the report, and for an event without
+// headers. The report has no picks when the event was sampled out.
 func (p *Pipeline) Evaluate(ctx context.Context, value []byte) (*eval.Report, error) {
+	return p.evaluate(ctx, value, nil)
+}
+
+func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.Header) (*eval.Report, error) {
 	started := time.Now()
 	e, err := event.Decode(value)
 	if err != nil {
 		return nil, err
 	}
 	pol := p.policy.Load()
-	env := e.Envelope()
-	r := &eval.Report{Event: e, Plan: pol.Sampler.Decide(&env), Started: started}
+	plan, ok := pol.Sampler.DecideHeaders(headers)
+	if !ok {
+		env := e.Envelope()
+		plan = pol.Sampler.Decide(&env)
+	}
+	r := &eval.Report{Event: e, Plan: plan, Started: started}
 	if len(r.Plan.Picks) == 0 {
-		p.recorder.SampledOut(1)
+		p.recorder.Skipped(plan.Skipped(), 1)
 		return r, nil
 	}
 	red := redaction{redactor: p.redactor, event: e}

@@ -2,9 +2,14 @@ package pipeline_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +61,7 @@ type world struct {
 	mu         sync.Mutex
 	reports    []*eval.Report
 	sampledOut int
+	unwanted   int
 	cases      int
 	offers     []*event.Event // redacted events as they were offered
 	down       int            // offers that still fail
@@ -67,7 +73,15 @@ func (w *world) Report(r *eval.Report) {
 	defer w.mu.Unlock()
 	w.reports = append(w.reports, r)
 }
-func (w *world) SampledOut(n int) { w.mu.Lock(); defer w.mu.Unlock(); w.sampledOut += n }
+func (w *world) Skipped(d eval.Disposition, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if d == eval.DispositionUnwanted {
+		w.unwanted += n
+	} else {
+		w.sampledOut += n
+	}
+}
 func (w *world) Cases(_ *eval.Report, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -356,4 +370,63 @@ func TestComplaints(t *testing.T) {
 			t.Errorf("stopped work is complained about:\n%s", log.String())
 		}
 	})
+}
+
+// TestOneDecision: what Skip and Handle decide together keeps each event with the
+// probability that its verdict carries, whatever trace the headers name: the body's,
+// that of the publishing instead of it or beside it, or none.
+func TestOneDecision(t *testing.T) {
+	t.Parallel()
+	const events, rate = 4000, 0.5
+	traceparent := func(r *rand.Rand) event.Header {
+		return event.Header{Key: "traceparent", Value: fmt.Appendf(nil, "00-%016x%016x-%016x-01", r.Uint64(), r.Uint64(), r.Uint64())}
+	}
+	for name, change := range map[string]func(r *rand.Rand, hs []event.Header) []event.Header{
+		"the body's": func(_ *rand.Rand, hs []event.Header) []event.Header { return hs },
+		"another instead": func(r *rand.Rand, hs []event.Header) []event.Header {
+			return append(slices.DeleteFunc(hs, func(h event.Header) bool { return h.Key == "traceparent" }), traceparent(r))
+		},
+		"another after it": func(r *rand.Rand, hs []event.Header) []event.Header { return append(hs, traceparent(r)) },
+		"another before it": func(r *rand.Rand, hs []event.Header) []event.Header {
+			return append([]event.Header{traceparent(r)}, hs...)
+		},
+		"another in Datadog's form": func(r *rand.Rand, hs []event.Header) []event.Header {
+			return append(hs, event.Header{Key: "x-datadog-trace-id", Value: strconv.AppendUint(nil, r.Uint64(), 10)})
+		},
+		"none": func(*rand.Rand, []event.Header) []event.Header { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{}
+			p := newPipeline(t, w, sampler.Config{DefaultRate: rate, Salt: "test"}, judge("correctness", func(context.Context, *event.Event) (eval.Verdict, error) { return pass, nil }))
+			r := rand.New(rand.NewPCG(3, 5))
+			for i := range events {
+				e := event.Event{
+					Kind: event.KindRequestCompleted, RequestID: event.RequestID(strconv.Itoa(i)),
+					TraceContext: event.TraceContext{"traceparent": string(traceparent(r).Value)},
+				}
+				value, err := json.Marshal(&e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m := event.Message{Value: value, Headers: change(r, e.Headers())}
+				if p.Skip(&m) {
+					continue
+				}
+				if err := p.Handle(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			weight := 0.0
+			for _, report := range w.reports {
+				weight += 1 / report.Verdicts[0].Probability
+			}
+			if kept := float64(len(w.reports)) / events; math.Abs(kept-rate) > 0.04 || math.Abs(weight/events-1) > 0.08 {
+				t.Errorf("%.3f kept, which stand for %.0f of %d events", kept, weight, events)
+			}
+			if w.sampledOut+len(w.reports) != events {
+				t.Errorf("%d sampled out and %d evaluated of %d", w.sampledOut, len(w.reports), events)
+			}
+		})
+	}
 }

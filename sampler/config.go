@@ -17,9 +17,23 @@ type Config struct {
 	// Salt makes decisions independent of other samplers that hash the same trace
 	// ids. All workers of a group must share it. Defaults to "evalworker".
 	Salt string `yaml:"salt" doc:"Makes decisions independent of other samplers; all workers of a group must share it."`
+	// Upstream says how the events that arrive were chosen before: [UpstreamNone] or
+	// [UpstreamTraces]. Defaults to none.
+	Upstream string `yaml:"upstream" doc:"How events were chosen before they were published: none (applications publish all), or traces (they publish what their tracer kept); with traces, the OpenTelemetry threshold in tracestate enters each weight."`
 	// Rules set the probability for events that match.
 	Rules []Rule `yaml:"rules" doc:"Conditions that set the probability; of those that match, the largest rate counts."`
 }
+
+// Values of Config.Upstream.
+const (
+	// UpstreamNone: applications publish every request, whatever their tracer does
+	// with its trace. Tracers write their threshold on the traces that they drop, too,
+	// so it says nothing about the events.
+	UpstreamNone = "none"
+	// UpstreamTraces: applications publish the requests whose trace was kept, so the
+	// tracer's probability is part of an event's.
+	UpstreamTraces = "traces"
+)
 
 // Rule sets the probability of evaluators for events that match a condition. Of
 // several matching rules the one with the largest rate counts; of equal rates, the
@@ -66,7 +80,7 @@ const (
 
 // DefaultConfig returns a policy without rules: validators always, judges on 5 %.
 func DefaultConfig() Config {
-	return Config{DefaultRate: 0.05, Salt: "evalworker"}
+	return Config{DefaultRate: 0.05, Salt: "evalworker", Upstream: UpstreamNone}
 }
 
 // Validate returns the faults that can be found without knowing the evaluators:
@@ -81,6 +95,9 @@ func (c Config) Validate() fault.List {
 func (c Config) compile() ([]*condition, fault.List) {
 	var faults fault.List
 	checkRate(&faults, "default_rate", c.DefaultRate)
+	if c.Upstream != UpstreamNone && c.Upstream != UpstreamTraces && c.Upstream != "" {
+		faults.Add("upstream", fmt.Sprintf("unknown value %q", c.Upstream), "want none or traces")
+	}
 	conditions := make([]*condition, len(c.Rules))
 	first := make(map[string]int, len(c.Rules))
 	for i, r := range c.Rules {

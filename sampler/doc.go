@@ -22,12 +22,14 @@
 // events that an expensive judge sees are seen by the cheap ones as well.
 //
 // Tracers that sample by trace id use the bits of the id itself or a hash without
-// our salt. R is independent of that, so the probability that an event reaches us
-// and is then chosen is the product of the two. Where tracestate carries the
-// tracer's threshold (OpenTelemetry, "ot=th:"), the product is in
-// [eval.Pick].Probability; where it does not, the probability is relative to the
-// events that were received. A threshold that keeps less than one trace in a
-// million, or that would have dropped this trace, is implausible and ignored.
+// our salt, so R is independent of that. Whether their choice matters depends on what
+// applications publish. If they publish every request, it does not, although tracers
+// write their threshold on the traces that they drop, too: [UpstreamNone], the default.
+// If they publish the requests whose trace was kept, the probability that an event
+// reaches us and is then chosen is the product of the two ([UpstreamTraces]): where
+// tracestate carries the tracer's threshold (OpenTelemetry, "ot=th:"), it is in
+// [eval.Pick].Probability. A threshold that keeps less than one trace in a million, or
+// that would have dropped this trace, is implausible and ignored.
 //
 // # Conditions
 //

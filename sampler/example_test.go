@@ -46,12 +46,14 @@ func ExampleNew_faults() {
 }
 
 func ExampleSampler_Decide() {
-	s, err := sampler.New(sampler.DefaultConfig(), []sampler.Evaluator{{Name: "reply_format"}})
+	cfg := sampler.DefaultConfig()
+	cfg.Upstream = sampler.UpstreamTraces
+	s, err := sampler.New(cfg, []sampler.Evaluator{{Name: "reply_format"}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	// A tracer kept a quarter of the traces and says so.
+	// A tracer kept a quarter of the traces and says so, and only those are published.
 	env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "req_9f3a", Tracestate: "ot=th:c"}
 	for _, p := range s.Decide(&env).Picks {
 		fmt.Printf("%s counts for %g requests\n", p.Name, 1/p.Probability)

@@ -23,7 +23,7 @@ import (
 // caller adds the position of that text in a file.
 func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 	conditions, faults := cfg.compile()
-	s := &Sampler{hash: newHasher(cfg.Salt)}
+	s := &Sampler{hash: newHasher(cfg.Salt), traces: cfg.Upstream == UpstreamTraces}
 	p := &s.policy
 	names := make([]string, len(evs))
 	for i, e := range evs {
@@ -107,7 +107,7 @@ func revision(cfg Config, evs []Evaluator) (string, error) {
 		Procedure  int
 		Policy     Config
 		Evaluators []Evaluator
-	}{2, cfg, slices.Concat([]Evaluator{}, evs)}
+	}{3, cfg, slices.Concat([]Evaluator{}, evs)}
 	canonical.Policy.Rules = slices.Concat([]Rule{}, cfg.Rules)
 	for i := range canonical.Policy.Rules {
 		r := &canonical.Policy.Rules[i]

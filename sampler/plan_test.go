@@ -43,11 +43,12 @@ func TestPlan(t *testing.T) {
 		{Name: "safety", Judge: true, Rate: new(0.2), When: `environment == "prod"`},
 	}
 	tests := []struct {
-		name  string
-		rules []sampler.Rule
-		dims  event.Dims
-		state string
-		want  map[string]float64
+		name     string
+		rules    []sampler.Rule
+		dims     event.Dims
+		upstream string
+		state    string
+		want     map[string]float64
 	}{
 		{
 			name: "defaults and own rates",
@@ -86,9 +87,15 @@ func TestPlan(t *testing.T) {
 			want:  map[string]float64{"length by low": 0.02, "correctness by low": 0.02},
 		},
 		{
-			name:  "upstream sampling is multiplied in",
+			name:  "a tracer's threshold says nothing where all requests are published",
 			state: "dd=s:1;o:rum, ot=rv:d234567890abcd;th:c",
-			want:  map[string]float64{"format by default": 0.25, "length by evaluator": 0.125, "correctness by default": 0.0125},
+			want:  map[string]float64{"format by default": 1, "length by evaluator": 0.5, "correctness by default": 0.05},
+		},
+		{
+			name:     "upstream sampling is multiplied in",
+			upstream: sampler.UpstreamTraces,
+			state:    "dd=s:1;o:rum, ot=rv:d234567890abcd;th:c",
+			want:     map[string]float64{"format by default": 0.25, "length by evaluator": 0.125, "correctness by default": 0.0125},
 		},
 	}
 	for _, tt := range tests {
@@ -96,6 +103,9 @@ func TestPlan(t *testing.T) {
 			t.Parallel()
 			cfg := sampler.DefaultConfig()
 			cfg.Rules = tt.rules
+			if tt.upstream != "" {
+				cfg.Upstream = tt.upstream
+			}
 			s := newSampler(t, cfg, evs)
 			env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: lucky, Tracestate: tt.state, Dims: tt.dims}
 			plan := s.Decide(&env)
@@ -121,7 +131,7 @@ var approximately = cmp.Comparer(func(a, b float64) bool { return a-b < 1e-15 &&
 
 func TestFeedback(t *testing.T) {
 	t.Parallel()
-	s := newSampler(t, sampler.Config{Rules: []sampler.Rule{{Name: "none", Rate: 0}}}, []sampler.Evaluator{{Name: "format"}})
+	s := newSampler(t, sampler.Config{Upstream: sampler.UpstreamTraces, Rules: []sampler.Rule{{Name: "none", Rate: 0}}}, []sampler.Evaluator{{Name: "format"}})
 	e := event.Event{Kind: event.KindUserFeedback, RequestID: "r", UserRating: "up", TraceContext: event.TraceContext{"tracestate": "ot=th:8"}}
 	want := eval.Plan{Revision: s.Revision(), Picks: []eval.Pick{
 		{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 0.5, Rule: "feedback"},
@@ -173,7 +183,7 @@ func TestRevision(t *testing.T) {
 		return newSampler(t, cfg, evs).Revision()
 	}
 	base := of(func(*sampler.Config, []sampler.Evaluator) {})
-	const golden = "014e7e396463"
+	const golden = "f05d1ffde2c0"
 	if base != golden {
 		t.Errorf("revision = %q, want %q: was the form of the canonical policy changed?", base, golden)
 	}
@@ -181,6 +191,7 @@ func TestRevision(t *testing.T) {
 	for name, change := range map[string]func(*sampler.Config, []sampler.Evaluator){
 		"default rate":   func(c *sampler.Config, _ []sampler.Evaluator) { c.DefaultRate = 0.06 },
 		"salt":           func(c *sampler.Config, _ []sampler.Evaluator) { c.Salt = "t" },
+		"upstream":       func(c *sampler.Config, _ []sampler.Evaluator) { c.Upstream = sampler.UpstreamTraces },
 		"rule name":      func(c *sampler.Config, _ []sampler.Evaluator) { c.Rules[0].Name = "c" },
 		"rule condition": func(c *sampler.Config, _ []sampler.Evaluator) { c.Rules[0].When = `feature == "y"` },
 		"rule rate":      func(c *sampler.Config, _ []sampler.Evaluator) { c.Rules[0].Rate = 0.4 },

@@ -9,6 +9,8 @@ import (
 // rates is the policy's result for all events with the same envelope. It is
 // immutable.
 type rates struct {
+	// wanted: the condition of some evaluator holds.
+	wanted bool
 	// ceiling is the largest threshold: no evaluator runs for an event whose R is
 	// not below it.
 	ceiling    uint64
@@ -71,7 +73,11 @@ func (p *policy) resolve(d *event.Dims) *rates {
 		if best := p.best(i, matched); best != nil {
 			rate, name = best.rate, best.name
 		}
-		if rate <= 0 || !matches(e.when) {
+		if !matches(e.when) {
+			continue
+		}
+		out.wanted = true
+		if rate <= 0 {
 			continue
 		}
 		w := candidate{evaluator: i, name: e.name, threshold: threshold(rate), rate: rate, rule: name}

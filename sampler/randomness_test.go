@@ -123,10 +123,10 @@ func TestUpstream(t *testing.T) {
 		"ot=p:8;r:62":                      1, // an earlier draft of the specification
 		"vendor=ot=th:8,other=\"ot=th:8\"": 1,
 	} {
-		if got := upstream(state, 0); got != want {
+		if got := upstream(true, state, 0); got != want {
 			t.Errorf("upstream(%q) = %g, want %g", state, got, want)
 		}
-		if got := upstream([]byte(state), 0); got != want {
+		if got := upstream(true, []byte(state), 0); got != want {
 			t.Errorf("upstream of the bytes of %q = %g, want %g", state, got, want)
 		}
 	}
@@ -143,7 +143,7 @@ func TestUpstreamOfTraces(t *testing.T) {
 	var weights float64
 	for i := range uint64(n) {
 		trace := (i + 1) * 0x9e3779b97f4a7c15
-		p := upstream("ot=th:e6666666666666", trace)
+		p := upstream(true, "ot=th:e6666666666666", trace)
 		switch kept := trace%scale >= rejected; {
 		case kept:
 			weights += 1 / p
@@ -155,10 +155,10 @@ func TestUpstreamOfTraces(t *testing.T) {
 		t.Errorf("the kept traces count for %.3f of all", got)
 	}
 	for trace, want := range map[uint64]float64{0: 0.5, 1: 1, 0xff7fffffffffffff: 1, 0x0080000000000000: 0.5} {
-		if got := upstream("ot=th:8", trace); got != want {
+		if got := upstream(true, "ot=th:8", trace); got != want {
 			t.Errorf("upstream of trace %#x = %g, want %g", trace, got, want)
 		}
-		if got := upstream("ot=th:8;rv:ffffffffffffff", trace); got != 0.5 {
+		if got := upstream(true, "ot=th:8;rv:ffffffffffffff", trace); got != 0.5 {
 			t.Errorf("upstream of trace %#x with randomness of its own = %g, want 0.5", trace, got)
 		}
 	}
@@ -169,7 +169,7 @@ func FuzzUpstream(f *testing.F) {
 		f.Add(s, uint64(0x8448eb211c80319c))
 	}
 	f.Fuzz(func(t *testing.T, s string, trace uint64) {
-		if p := upstream(s, trace); !(p >= minUpstream && p <= 1) {
+		if p := upstream(true, s, trace); !(p >= minUpstream && p <= 1) {
 			t.Errorf("upstream(%q, %#x) = %g", s, trace, p)
 		}
 	})

@@ -11,6 +11,7 @@ type Sampler struct {
 	policy   policy
 	hash     hasher
 	revision string
+	traces   bool // upstream sampling of traces enters the probability
 	// constant holds the rates if no condition reads a field; else it is nil.
 	constant *rates
 	table    *table // nil when constant is set
@@ -23,37 +24,42 @@ type Sampler struct {
 // [eval.FeedbackEvaluator] and the index -1.
 func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 	if env.Kind == event.KindUserFeedback {
-		return s.feedback(upstream(env.Tracestate, env.Trace.Lo))
+		return s.feedback(upstream(s.traces, env.Tracestate, env.Trace.Lo))
 	}
 	r := s.constant
 	if r == nil {
 		r = s.ratesOf(&env.Dims)
 	}
 	if r.ceiling == 0 {
-		return eval.Plan{Revision: s.revision}
+		return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}
 	}
 	n := number(&s.hash, env.Trace.Lo, env.RequestID)
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}
 	}
-	return s.plan(r, n, upstream(env.Tracestate, env.Trace.Lo))
+	return s.plan(r, n, upstream(s.traces, env.Tracestate, env.Trace.Lo))
 }
 
 // DecideHeaders returns the plan for a message from its headers alone, as
 // [event.Event.Headers] writes them; it equals the plan that Decide returns for
 // the decoded body. It reports false when the body has to be decoded, because the
-// headers carry no envelope or an unknown kind of event. It keeps no part of the
-// headers, and allocates nothing when no evaluator runs.
+// headers carry no envelope, an unknown kind of event, or several requests or traces.
+// It keeps no part of the headers, and allocates nothing when no evaluator runs.
+//
+// Where it reports true, its plan is the one to act on, whatever the body says: a
+// tracer's instrumentation may have put another trace into the headers than the body
+// names, and an event that is kept by one and dropped by the other would be counted
+// with the wrong probability.
 func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	var view event.HeaderView
 	view.Read(hs, s.constant == nil)
-	if len(view.RequestID) == 0 {
+	if len(view.RequestID) == 0 || !view.Agrees() {
 		return eval.Plan{}, false
 	}
 	switch event.Kind(view.Kind) {
 	case event.KindRequestCompleted:
 	case event.KindUserFeedback:
-		return s.feedback(upstream(view.Tracestate, view.Trace().Lo)), true
+		return s.feedback(upstream(s.traces, view.Tracestate, view.Trace().Lo)), true
 	default:
 		return eval.Plan{}, false
 	}
@@ -62,14 +68,14 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 		r = s.ratesOfView(&view)
 	}
 	if r.ceiling == 0 {
-		return eval.Plan{Revision: s.revision}, true
+		return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}, true
 	}
 	trace := view.Trace().Lo
 	n := number(&s.hash, trace, view.RequestID)
 	if n >= r.ceiling {
 		return eval.Plan{Revision: s.revision}, true
 	}
-	return s.plan(r, n, upstream(view.Tracestate, trace)), true
+	return s.plan(r, n, upstream(s.traces, view.Tracestate, trace)), true
 }
 
 // Revision identifies the policy, evaluators included: equal configurations have

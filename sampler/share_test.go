@@ -132,3 +132,20 @@ func TestIdentity(t *testing.T) {
 		}
 	}
 }
+
+// TestDroppedTraces: tracers write their threshold on the traces that they drop, too.
+// Where all requests are published, it does not change what an event stands for.
+func TestDroppedTraces(t *testing.T) {
+	t.Parallel()
+	s := newSampler(t, sampler.DefaultConfig(), []sampler.Evaluator{{Name: "format"}})
+	r := rand.New(rand.NewPCG(7, 8))
+	const n, kept = 1000, "ot=th:e6666666666666" // 10 %
+	weight := 0.0
+	for range n {
+		env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "r", Trace: event.TraceID{Lo: r.Uint64()}, Tracestate: "dd=s:0;t.dm:-1," + kept}
+		weight += 1 / s.Decide(&env).Picks[0].Probability
+	}
+	if weight != n {
+		t.Errorf("%d events weigh %g", n, weight)
+	}
+}

@@ -10,14 +10,15 @@ const minUpstream = 1e-6
 // threshold in its tracestate: list member "ot", sub-key "th", one to fourteen
 // lower-case hexadecimal digits of which trailing zeros are left out. T is a
 // rejection threshold, so the probability is (2^56 - T) / 2^56 (OpenTelemetry
-// specification, TraceState: Probability Sampling). It is 1 when the threshold is
-// absent, malformed or implausible.
+// specification, TraceState: Probability Sampling). It is 1 when traces says that
+// publishing does not follow the tracer, and when the threshold is absent, malformed
+// or implausible.
 //
 // The tracer compared T with fourteen digits of randomness: the sub-key "rv", or
 // else the end of the trace id, of which trace is the lower half, 0 when unknown. A
 // trace whose digits are below T was not kept, so such a threshold is implausible.
-func upstream[T ~string | ~[]byte](tracestate T, trace uint64) float64 {
-	if len(tracestate) == 0 {
+func upstream[T ~string | ~[]byte](traces bool, tracestate T, trace uint64) float64 {
+	if !traces || len(tracestate) == 0 {
 		return 1
 	}
 	for member := range strings.SplitSeq(string(tracestate), ",") {

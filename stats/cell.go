@@ -1,10 +1,6 @@
 package stats
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/mathext"
-)
+import "math"
 
 // Outcome is how one evaluation ended. The numbers equal those of the outcomes in
 // package eval, which this package does not import, so a conversion is enough.
@@ -38,16 +34,40 @@ type Cell struct {
 	WeightSquared     float64 `json:"weight_squared"`
 	PassWeight        float64 `json:"pass_weight"`
 	PassWeightSquared float64 `json:"pass_weight_squared"`
+
+	// Units counts the traces or sessions that the verdicts with a weight come from,
+	// PassUnits and FailUnits those with a pass and with a fail among them.
+	Units     int64 `json:"units"`
+	PassUnits int64 `json:"pass_units"`
+	FailUnits int64 `json:"fail_units"`
+	// Sums over the units, with W and P for a unit's own sums of w and of w over its
+	// passes: of W*W, of W*P and of P*P.
+	UnitWeightSquared     float64 `json:"unit_weight_squared"`
+	UnitWeightPass        float64 `json:"unit_weight_pass"`
+	UnitPassWeightSquared float64 `json:"unit_pass_weight_squared"`
+
+	// First and Last are the times of the earliest and the latest event, in milliseconds
+	// since 1970; 0 when they are not known. They order versions.
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
 }
 
 // minProbability keeps the sums finite. A smaller probability is a mistake, not a
 // sampling rate.
 const minProbability = 1e-100
 
-// Add counts one verdict that was sampled with probability p, in (0,1]. A
-// decided verdict with any other p is counted in Unweighted. An unknown outcome
-// counts as an error, so that it cannot count as a pass.
+// Add counts one verdict that was sampled with probability p, in (0,1], and is a
+// unit of its own. A decided verdict with any other p is counted in Unweighted. An
+// unknown outcome counts as an error, so that it cannot count as a pass.
 func (c *Cell) Add(o Outcome, p float64) {
+	var u unit
+	u.add(o, c.count(o, p))
+	c.close(u)
+}
+
+// count adds one verdict to all but the sums over units, and returns its weight; 0
+// when it has none.
+func (c *Cell) count(o Outcome, p float64) (weight float64) {
 	switch o {
 	case Pass:
 		c.Passes++
@@ -55,17 +75,17 @@ func (c *Cell) Add(o Outcome, p float64) {
 		c.Fails++
 	case NotApplicable:
 		c.NotApplicable++
-		return
+		return 0
 	case CannotJudge:
 		c.CannotJudge++
-		return
+		return 0
 	default:
 		c.Errors++
-		return
+		return 0
 	}
 	if !(p >= minProbability && p <= 1) {
 		c.Unweighted++
-		return
+		return 0
 	}
 	w := 1 / p
 	c.Weight += w
@@ -74,6 +94,35 @@ func (c *Cell) Add(o Outcome, p float64) {
 		c.PassWeight += w
 		c.PassWeightSquared += w * w
 	}
+	return w
+}
+
+// unit is the part of a trace or a session that one cell holds: its sums of w, over
+// all decided verdicts and over the passes.
+type unit struct{ weight, passWeight float64 }
+
+func (u *unit) add(o Outcome, weight float64) {
+	u.weight += weight
+	if o == Pass {
+		u.passWeight += weight
+	}
+}
+
+// close adds a unit to the sums over units.
+func (c *Cell) close(u unit) {
+	if u.weight <= 0 {
+		return
+	}
+	c.Units++
+	if u.passWeight > 0 {
+		c.PassUnits++
+	}
+	if u.passWeight < u.weight {
+		c.FailUnits++
+	}
+	c.UnitWeightSquared += u.weight * u.weight
+	c.UnitWeightPass += u.weight * u.passWeight
+	c.UnitPassWeightSquared += u.passWeight * u.passWeight
 }
 
 // Merge adds the verdicts of another cell.
@@ -88,6 +137,21 @@ func (c *Cell) Merge(d Cell) {
 	c.WeightSquared += d.WeightSquared
 	c.PassWeight += d.PassWeight
 	c.PassWeightSquared += d.PassWeightSquared
+	c.Units += d.Units
+	c.PassUnits += d.PassUnits
+	c.FailUnits += d.FailUnits
+	c.UnitWeightSquared += d.UnitWeightSquared
+	c.UnitWeightPass += d.UnitWeightPass
+	c.UnitPassWeightSquared += d.UnitPassWeightSquared
+	c.saw(d.First, d.Last)
+}
+
+// saw notes the times of the earliest and the latest of some events; 0 is not known.
+func (c *Cell) saw(first, last int64) {
+	if c.First == 0 || first != 0 && first < c.First {
+		c.First = first
+	}
+	c.Last = max(c.Last, last)
 }
 
 // Count returns the number of verdicts of all outcomes.
@@ -98,110 +162,30 @@ func (c Cell) Count() int64 {
 // Decided returns the number of verdicts that enter the rate.
 func (c Cell) Decided() int64 { return c.Passes + c.Fails - c.Unweighted }
 
-// PassRate estimates the share of passes among all events that could be decided,
-// with a 95 % interval. It reports false without a weighted verdict.
-//
-// The rate is the Hajek estimate. The interval is Wilson's score interval
-// (E. B. Wilson, 1927), which holds for rates near 0 and 1, where failures are
-// rare, with n = EffectiveSize:
-//
-//	(r + z*z/(2n) +- z * sqrt(r(1-r)/n + z*z/(4n*n))) / (1 + z*z/n)
-func (c Cell) PassRate() (rate, low, high float64, ok bool) {
-	if c.Weight <= 0 {
-		return 0, 0, 0, false
-	}
-	rate = c.rate()
-	low, high = wilson(rate, c.EffectiveSize())
-	return rate, low, high, true
-}
-
-// EffectiveSize returns the number of equally weighted verdicts with as much
-// information about the pass rate as these; 0 when there are none.
-//
-// It starts from sum(w)^2 / sum(w*w) (L. Kish, Survey Sampling, 1965), which
-// assumes that weights and outcomes are independent. Rules that keep all of some
-// traffic and little of the rest break that assumption. Where the linearised
-// variance of the Hajek estimate,
-//
-//	V = sum(w*w * (y-r)^2) / sum(w)^2,
-//
-// is larger than Kish's size implies, the size is r(1-r)/V instead, as V implies.
-// It is the smaller of the two, because V alone, estimated from a handful of
-// failures, is sometimes far too small.
-func (c Cell) EffectiveSize() float64 {
-	if c.Weight <= 0 {
-		return 0
-	}
-	return c.kish() / max(1, c.inflation())
-}
-
-func (c Cell) rate() float64 { return min(max(c.PassWeight/c.Weight, 0), 1) }
-
-func (c Cell) kish() float64 { return c.Weight * c.Weight / c.WeightSquared }
-
-// variances returns V, and the value of V if weights and outcomes were independent,
-// both times sum(w)^2.
-func (c Cell) variances() (actual, independent float64) {
-	r := c.rate()
-	fails := max(c.WeightSquared-c.PassWeightSquared, 0)
-	return c.PassWeightSquared*(1-r)*(1-r) + fails*r*r, r * (1 - r) * c.WeightSquared
-}
-
-// inflation returns the ratio of the two variances; 1 when it cannot be estimated.
-func (c Cell) inflation() float64 {
-	actual, independent := c.variances()
-	if independent <= 0 {
-		return 1
-	}
-	return actual / independent
-}
-
 // valid reports whether a series of verdicts could have produced the numbers.
 func (c Cell) valid() bool {
-	for _, n := range []int64{c.Errors, c.Passes, c.Fails, c.NotApplicable, c.CannotJudge, c.Unweighted, c.Decided()} {
+	for _, n := range []int64{c.Errors, c.Passes, c.Fails, c.NotApplicable, c.CannotJudge, c.Unweighted, c.Decided(), c.Units, c.PassUnits, c.FailUnits, c.First, c.Last} {
 		if n < 0 || n > 1<<53 {
 			return false
 		}
 	}
-	for _, s := range []float64{c.Weight, c.WeightSquared, c.PassWeight, c.PassWeightSquared} {
+	for _, s := range []float64{c.Weight, c.WeightSquared, c.PassWeight, c.PassWeightSquared, c.UnitWeightSquared, c.UnitWeightPass, c.UnitPassWeightSquared} {
 		if s < 0 || math.IsInf(s, 0) || math.IsNaN(s) {
 			return false
 		}
 	}
 	decided := float64(c.Decided())
 	if decided == 0 {
-		return c.Weight == 0 && c.WeightSquared == 0 && c.PassWeight == 0 && c.PassWeightSquared == 0
+		return c == Cell{
+			Errors: c.Errors, Passes: c.Passes, Fails: c.Fails, NotApplicable: c.NotApplicable,
+			CannotJudge: c.CannotJudge, Unweighted: c.Unweighted, First: c.First, Last: c.Last,
+		}
 	}
 	const slack = 1 + 1e-6 // sums are rounded
 	mean := c.Weight / decided
 	return mean*slack >= 1 && mean <= c.WeightSquared/c.Weight*slack && // by Cauchy and Schwarz
-		c.PassWeight <= c.Weight*slack && c.PassWeightSquared <= c.WeightSquared*slack
-}
-
-// confidence is the two-sided confidence of all intervals.
-const confidence = 0.95
-
-// z returns the normal quantile for confidence: 1.95996.
-func z() float64 { return mathext.NormalQuantile(1 - (1-confidence)/2) }
-
-// wilson returns the score interval of a rate seen in n trials; n need not be whole.
-func wilson(rate, n float64) (low, high float64) {
-	z2 := z() * z()
-	center := (rate + z2/(2*n)) / (1 + z2/n)
-	half := math.Sqrt(z2) / (1 + z2/n) * math.Sqrt(rate*(1-rate)/n+z2/(4*n*n))
-	// At the edges the formula yields 0 and 1, except for rounding.
-	return min(max(center-half, 0), rate), max(min(center+half, 1), rate)
-}
-
-// Difference estimates the pass rate of a minus the pass rate of b, with a 95 %
-// interval from both Wilson intervals (R. G. Newcombe, 1998, method 10). It reports
-// false when either is unknown.
-func Difference(a, b Cell) (difference, low, high float64, ok bool) {
-	ra, lowA, highA, okA := a.PassRate()
-	rb, lowB, highB, okB := b.PassRate()
-	if !okA || !okB {
-		return 0, 0, 0, false
-	}
-	difference = ra - rb
-	return difference, difference - math.Hypot(ra-lowA, highB-rb), difference + math.Hypot(highA-ra, rb-lowB), true
+		c.PassWeight <= c.Weight*slack && c.PassWeightSquared <= c.WeightSquared*slack &&
+		c.Units > 0 && c.Units <= c.Decided() && max(c.PassUnits, c.FailUnits) <= c.Units && c.PassUnits+c.FailUnits >= c.Units &&
+		c.WeightSquared <= c.UnitWeightSquared*slack && c.UnitWeightSquared <= c.Weight*c.Weight*slack &&
+		c.UnitPassWeightSquared <= c.UnitWeightPass*slack && c.UnitWeightPass <= c.UnitWeightSquared*slack
 }

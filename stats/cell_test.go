@@ -60,6 +60,7 @@ func TestCellCounts(t *testing.T) {
 	want := stats.Cell{
 		Errors: 2, Passes: 2, Fails: 7, NotApplicable: 1, CannotJudge: 1, Unweighted: 6,
 		Weight: 7, WeightSquared: 21, PassWeight: 3, PassWeightSquared: 5,
+		Units: 3, PassUnits: 2, FailUnits: 1, UnitWeightSquared: 21, UnitWeightPass: 5, UnitPassWeightSquared: 5,
 	}
 	if d := cmp.Diff(want, c); d != "" {
 		t.Errorf("cell (-want +got):\n%s", d)
@@ -73,19 +74,19 @@ func TestCellCounts(t *testing.T) {
 	}
 }
 
-// TestPassRateGolden: equal weights lead to the published values of Wilson's interval
-// (the same as prop.test without correction in R).
+// TestPassRateGolden: equal weights lead to the values of the exact interval (those of
+// binom.test in R).
 func TestPassRateGolden(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		passes, fails   int
 		rate, low, high float64
 	}{
-		{90, 10, 0.9, 0.8256343, 0.9447708},
-		{81, 182, 81.0 / 263, 0.2552885, 0.3662096}, // .2553 to .3662 in Newcombe 1998, table I
-		{10, 0, 1, 0.7224672, 1},
-		{0, 10, 0, 0, 0.2775328},
-		{1, 0, 1, 0.2065493, 1},
+		{90, 10, 0.9, 0.8237774, 0.9509953},
+		{81, 182, 81.0 / 263, 0.2527367, 0.3676219}, // .2527 to .3676 in Newcombe 1998, table I
+		{10, 0, 1, 0.6915029, 1},
+		{0, 10, 0, 0, 0.3084971},
+		{1, 0, 1, 0.025, 1},
 	} {
 		for _, p := range []float64{1, 0.05, 1.0 / 3} {
 			rate, low, high, ok := cellOf(tt.passes, tt.fails, p).PassRate()
@@ -196,12 +197,13 @@ func TestScaleDoesNotMatter(t *testing.T) {
 	}
 }
 
-// TestDifferenceGolden: the example of Newcombe 1998, table II, method 10.
+// TestDifferenceGolden: the example of Newcombe 1998, table II, with exact intervals
+// of .6873 to .8861 and .4844 to .7079 in place of Wilson's.
 func TestDifferenceGolden(t *testing.T) {
 	t.Parallel()
 	d, low, high, ok := stats.Difference(cellOf(56, 14, 1), cellOf(48, 32, 0.1))
-	if !ok || !near(d, 0.2, 1e-12) || !near(low, 0.0524, 5e-5) || !near(high, 0.3339, 5e-5) {
-		t.Errorf("difference %.4f [%.4f, %.4f] %t, want 0.2 [0.0524, 0.3339]", d, low, high, ok)
+	if !ok || !near(d, 0.2, 1e-12) || !near(low, 0.0439, 5e-5) || !near(high, 0.3442, 5e-5) {
+		t.Errorf("difference %.4f [%.4f, %.4f] %t, want 0.2 [0.0439, 0.3442]", d, low, high, ok)
 	}
 	if _, _, _, ok := stats.Difference(cellOf(1, 1, 1), stats.Cell{}); ok {
 		t.Error("a difference to nothing")

@@ -39,7 +39,7 @@ func sample(r *rand.Rand, events int, strata []stratum) stats.Cell {
 }
 
 // TestCoverage: the interval contains the true rate about as often as it promises,
-// however sampling rules and failures are related.
+// or a little more often, however sampling rules and failures are related.
 func TestCoverage(t *testing.T) {
 	t.Parallel()
 	const runs = 2000
@@ -50,7 +50,7 @@ func TestCoverage(t *testing.T) {
 		low, top float64
 	}{
 		{"everything seen", 400, []stratum{{1, 0.05, 1}}, 0.94, 0.97},
-		{"one rate", 4000, []stratum{{1, 0.10, 0.1}}, 0.935, 0.965},
+		{"one rate", 4000, []stratum{{1, 0.10, 0.1}}, 0.935, 0.975},
 		{"rare failures", 700, []stratum{{1, 0.011, 1}}, 0.935, 0.985},
 		{"two rates, failing alike", 2000, []stratum{{0.1, 0.1, 1}, {0.9, 0.1, 0.2}}, 0.935, 0.97},
 		{"unhappy users all kept", 8000, []stratum{{0.03, 0.6, 1}, {0.97, 0.05, 0.05}}, 0.93, 0.99},

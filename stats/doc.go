@@ -1,14 +1,15 @@
 // Package stats turns sampled verdicts into rates that account for the sampling:
-// weighted estimates, their intervals, and a test of whether one prompt version
-// fails more often than the others. It is pure: no I/O, no clock and no random
-// source, and it imports no other package of ours.
+// weighted estimates, their intervals, and tests of whether one prompt version fails
+// more often than another. It is pure: no I/O, no clock and no random source, and it
+// imports no other package of ours.
 //
 // # What is kept
 //
-// A [Cell] holds the sufficient statistics of one series of verdicts in ten
+// A [Cell] holds the sufficient statistics of one series of verdicts in a few
 // numbers. Cells merge by addition, in any order, so that workers, minutes and
 // dimensions can be rolled up, and they are plain JSON. A [Table] holds cells by
-// prompt, version and evaluator.
+// prompt, version and evaluator, and keeps the verdicts of one trace or session
+// together while they come in.
 //
 // # What is estimated
 //
@@ -17,18 +18,22 @@
 // among all events, not only among the sampled ones. Errors, not_applicable and
 // cannot_judge are counted but do not enter the rate.
 //
-// Weights cost precision. n verdicts with unequal weights have the information of
-// [Cell.EffectiveSize] verdicts with equal ones, and that size enters Wilson's
-// interval ([Cell.PassRate]) and the test ([Worse]). With equal weights it is n,
-// and the methods are those of textbooks.
+// Weights cost precision, and so do verdicts that share a cause: five steps of one
+// agent that fail together are little more than one failure. n verdicts have the
+// information of [Cell.EffectiveSize] independent verdicts with equal weights, and
+// that size enters the exact interval ([Cell.PassRate]) and the test ([Worse]). With
+// equal weights and units of one verdict it is n, and the methods are those of
+// textbooks.
 //
 // # What is compared
 //
-// [Regressions] tests whether a version fails more often than the other versions of
-// the same prompt. It avoids false alarms: the test is exact for equal weights
-// however few the failures, p-values are adjusted for the number of comparisons,
-// and a version has to be worse than most of the others, so that neither a broken
-// nor an unusually good neighbour makes a healthy one suspect.
+// [Compare] asks of each version whether it fails more often than the one before it,
+// and than all others together. It avoids false alarms: the test is exact for equal
+// weights however few the failures, p-values are adjusted for the number of
+// comparisons, and neither a broken nor an unusually good neighbour makes a healthy
+// version suspect. It returns what was not compared too, with the reason, and the
+// smallest drop that the data would have shown: "nothing found" is no comfort without
+// it.
 //
 // # What this package does not claim
 //

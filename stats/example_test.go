@@ -15,12 +15,14 @@ func Example() {
 		if i%90 == 0 || version == "2026-06-01.3" && i%15 == 2 {
 			outcome = stats.Fail
 		}
-		table.Add(stats.Key{PromptName: "support_triage", PromptVersion: version, Eval: "reply_format"}, outcome, 1)
+		table.Add(stats.Key{PromptName: "support_triage", PromptVersion: version, Eval: "reply_format"}, stats.Verdict{Outcome: outcome, Probability: 1})
 	}
-	for _, r := range stats.Regressions(&table, stats.DefaultAlpha) {
-		fmt.Printf("%s of %s passes %.1f %%, the others %.1f %%\n", r.Eval, r.PromptVersion, 100*r.Rate, 100*r.Baseline)
+	for _, c := range stats.Compare(&table, stats.Options{}) {
+		if c.Worse && c.Against == stats.AgainstBaseline {
+			fmt.Printf("%s of %s passes %.1f %%, before %.1f %%\n", c.Eval, c.PromptVersion, 100*c.Rate, 100*c.Baseline)
+		}
 	}
-	// Output: reply_format of 2026-06-01.3 passes 79.9 %, the others 98.3 %
+	// Output: reply_format of 2026-06-01.3 passes 79.9 %, before 100.0 %
 }
 
 func ExampleCell_PassRate() {
@@ -33,7 +35,7 @@ func ExampleCell_PassRate() {
 	}
 	rate, low, high, _ := c.PassRate()
 	fmt.Printf("%.3f [%.3f, %.3f] from %d verdicts, worth %.0f\n", rate, low, high, c.Decided(), c.EffectiveSize())
-	// Output: 0.988 [0.893, 0.999] from 50 verdicts, worth 41
+	// Output: 0.988 [0.891, 1.000] from 50 verdicts, worth 41
 }
 
 func ExampleDifference() {
@@ -44,7 +46,7 @@ func ExampleDifference() {
 	}
 	d, low, high, _ := stats.Difference(a, b)
 	fmt.Printf("%+.3f [%+.3f, %+.3f]\n", d, low, high)
-	// Output: +0.067 [+0.027, +0.109]
+	// Output: +0.067 [+0.025, +0.110]
 }
 
 func ExampleWorse() {
@@ -58,7 +60,7 @@ func ExampleWorse() {
 	// Output: 0.0006 true
 }
 
-func ExampleRegressions() {
+func ExampleCompare() {
 	var table stats.Table
 	for version, fails := range map[string]int{"1": 7, "2": 8, "3": 45} {
 		for i := range 667 {
@@ -66,11 +68,16 @@ func ExampleRegressions() {
 			if i < fails {
 				outcome = stats.Fail
 			}
-			table.Add(stats.Key{PromptVersion: version, Eval: "reply_format"}, outcome, 1)
+			table.Add(stats.Key{PromptVersion: version, Eval: "reply_format"}, stats.Verdict{Outcome: outcome, Probability: 1})
 		}
 	}
-	for _, r := range stats.Regressions(&table, stats.DefaultAlpha) {
-		fmt.Printf("version %s: %+.1f points [%+.1f, %+.1f], p = %.1g\n", r.PromptVersion, 100*r.Difference, 100*r.Low, 100*r.High, r.PValue)
+	for _, c := range stats.Compare(&table, stats.Options{Baseline: "1"}) {
+		if c.Against == stats.AgainstBaseline && c.NotCompared == "" {
+			fmt.Printf("version %s: %+.1f points [%+.1f, %+.1f], p = %.1g, a drop of %.1f would have shown\n",
+				c.PromptVersion, 100*c.Difference, 100*c.Low, 100*c.High, c.PValue, 100*c.SmallestDrop)
+		}
 	}
-	// Output: version 3: -5.6 points [-7.8, -3.8], p = 2e-07
+	// Output:
+	// version 3: -5.7 points [-8.0, -3.6], p = 1e-07, a drop of 3.1 would have shown
+	// version 2: -0.1 points [-1.5, +1.1], p = 1, a drop of 3.1 would have shown
 }

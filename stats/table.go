@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Key names a series of verdicts. Versions are compared within one PromptName
@@ -30,26 +31,92 @@ const Other = "(other)"
 // make so many keys.
 const maxKeys = 10_000
 
+// maxOpen bounds the units whose sums are held apart because more of their verdicts
+// may come, at about 300 bytes each.
+const maxOpen = 20_000
+
 // Table holds cells by key. The zero value is empty. It is safe for concurrent use.
 // A table with 10,000 keys counts verdicts of further keys under {Other, Other,
 // Eval}, so that totals stay right.
 type Table struct {
 	mu    sync.Mutex
-	cells map[Key]*Cell // guarded by mu
+	cells map[Key]*Cell       // guarded by mu
+	open  map[keyedUnit]*unit // guarded by mu
+	order []keyedUnit         // of open, as a ring once it is full; guarded by mu
+	next  int                 // the oldest in order once it is full; guarded by mu
 }
 
-// Add counts one verdict. See [Cell.Add].
-func (t *Table) Add(k Key, o Outcome, p float64) {
+// keyedUnit is a unit within one cell.
+type keyedUnit struct {
+	Key
+	id string
+}
+
+// Verdict is one verdict as a table counts it.
+type Verdict struct {
+	Outcome     Outcome
+	Probability float64 // with which it was sampled, in (0,1]
+	// Unit is the id of the trace or session that the verdict belongs to: verdicts of
+	// one unit may agree because they have a cause in common. Without one the verdict
+	// is a unit of its own.
+	Unit string
+	At   time.Time // of the event; zero when it is not known
+}
+
+// Add counts one verdict. See [Cell.Add] for outcomes and probabilities.
+//
+// The sums of the 20,000 units that began last are held apart until more of their
+// verdicts have come. A unit that goes on later than that counts as two.
+func (t *Table) Add(k Key, v Verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.cell(k).Add(o, p)
+	c, in := t.cell(k)
+	if !v.At.IsZero() {
+		c.saw(v.At.UnixMilli(), v.At.UnixMilli())
+	}
+	w := c.count(v.Outcome, v.Probability)
+	if w == 0 {
+		return
+	}
+	if v.Unit == "" {
+		var u unit
+		u.add(v.Outcome, w)
+		c.close(u)
+		return
+	}
+	in.id = v.Unit
+	u, ok := t.open[in]
+	if !ok {
+		u = new(unit)
+		t.begin(in, u)
+	}
+	u.add(v.Outcome, w)
+}
+
+// begin holds a unit apart, and closes the oldest one when there are too many. The
+// caller holds mu.
+func (t *Table) begin(in keyedUnit, u *unit) {
+	if t.open == nil {
+		t.open = map[keyedUnit]*unit{}
+	}
+	if len(t.order) < maxOpen {
+		t.order = append(t.order, in)
+	} else {
+		oldest := t.order[t.next]
+		t.cells[oldest.Key].close(*t.open[oldest])
+		delete(t.open, oldest)
+		t.order[t.next] = in
+		t.next = (t.next + 1) % maxOpen
+	}
+	t.open[in] = u
 }
 
 // Put merges a cell into the one under the key.
 func (t *Table) Put(k Key, c Cell) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.cell(k).Merge(c)
+	into, _ := t.cell(k)
+	into.Merge(c)
 }
 
 // Merge merges all cells of another table.
@@ -59,9 +126,9 @@ func (t *Table) Merge(o *Table) {
 	}
 }
 
-// cell returns the cell for a key, or the one for Other in a full table. The caller
-// holds mu.
-func (t *Table) cell(k Key) *Cell {
+// cell returns the cell for a key, or the one for Other in a full table, and its key.
+// The caller holds mu.
+func (t *Table) cell(k Key) (*Cell, keyedUnit) {
 	c, ok := t.cells[k]
 	if !ok && len(t.cells) >= maxKeys {
 		k = Key{Other, Other, k.Eval}
@@ -74,17 +141,24 @@ func (t *Table) cell(k Key) *Cell {
 		c = new(Cell)
 		t.cells[k] = c
 	}
-	return c
+	return c, keyedUnit{Key: k}
 }
 
 // Cell returns a copy of the cell under a key, or an empty cell.
 func (t *Table) Cell(k Key) Cell {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c, ok := t.cells[k]; ok {
-		return *c
+	c, ok := t.cells[k]
+	if !ok {
+		return Cell{}
 	}
-	return Cell{}
+	out := *c
+	for in, u := range t.open {
+		if in.Key == k {
+			out.close(*u)
+		}
+	}
+	return out
 }
 
 // Len returns the number of keys.
@@ -100,6 +174,11 @@ func (t *Table) All() iter.Seq2[Key, Cell] {
 	copied := make(map[Key]Cell, len(t.cells))
 	for k, c := range t.cells {
 		copied[k] = *c
+	}
+	for in, u := range t.open {
+		c := copied[in.Key]
+		c.close(*u)
+		copied[in.Key] = c
 	}
 	t.mu.Unlock()
 	keys := slices.SortedFunc(maps.Keys(copied), Key.compare)
@@ -142,9 +221,10 @@ func (t *Table) UnmarshalJSON(b []byte) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.cells = nil
+	t.cells, t.open, t.order, t.next = nil, nil, nil, 0
 	for _, r := range rows {
-		t.cell(r.Key).Merge(r.Cell)
+		c, _ := t.cell(r.Key)
+		c.Merge(r.Cell)
 	}
 	return nil
 }

@@ -2,56 +2,58 @@ package stats
 
 import "math"
 
-// MinDecided is the number of decided verdicts that each side of a comparison
-// needs. With fewer the test would be valid but find little, and every comparison
-// costs the others some power.
+// MinDecided is the number of decided verdicts that one side of a comparison needs;
+// the other needs one. With fewer the test would be valid but find nothing, and every
+// comparison costs the others some power.
 const MinDecided = 30
 
 // Worse returns the one-sided p-value of the hypothesis that a passes at least as
 // often as b. It is small when a fails more often than chance explains. It reports
-// false when a side has fewer than [MinDecided] decided verdicts.
+// false when neither side has [MinDecided] decided verdicts, or one has none.
 //
 // It is Fisher's exact test, which holds however rare failures are, on effective
 // counts: each side enters with its effective size and its weighted rate, as in
 // the correction of J. N. K. Rao and A. J. Scott (1992) for clustered counts.
-// With equal weights on each side the counts are the real ones and the test is
-// exact. With unequal weights they are rounded in favour of a. The factor by which
-// a rate's variance exceeds Kish's is estimated for each side and for both
+// With equal weights on each side, and units of one verdict, the counts are the real
+// ones and the test is exact. Else they are rounded in favour of a. The agreement
+// within units is estimated from both sides together. The factor by which a rate's
+// variance exceeds what that explains is estimated for each side and for both
 // together, and the larger one counts: a side that happened to see no failure of
 // large weight underestimates its own variance.
 func Worse(a, b Cell) (p float64, ok bool) {
-	if a.Decided() < MinDecided || b.Decided() < MinDecided {
+	sizeA, sizeB, ok := effectiveSizes(a, b)
+	if !ok {
 		return 1, false
 	}
-	common := commonInflation(a, b)
-	failsA, sizeA := a.effective(common)
-	failsB, sizeB := b.effective(common)
-	fa, na := roundDown(failsA), roundUp(sizeA)
-	fb, nb := roundUp(failsB), roundDown(sizeB)
+	fa, na := roundDown((1-a.rate())*sizeA), roundUp(sizeA)
+	fb, nb := roundUp((1-b.rate())*sizeB), roundDown(sizeB)
 	return hypergeometricTail(fa, na, min(fb, nb), nb), true
+}
+
+// effectiveSizes returns the sizes of two cells that are compared, or false when they
+// cannot be.
+func effectiveSizes(a, b Cell) (sizeA, sizeB float64, ok bool) {
+	if min(a.Decided(), b.Decided()) == 0 || max(a.Decided(), b.Decided()) < MinDecided {
+		return 0, 0, false
+	}
+	agreed, inflation := agreement(a, b), commonInflation(a, b)
+	return a.sizeAt(agreed, max(a.inflation(), inflation)), b.sizeAt(agreed, max(b.inflation(), inflation)), true
 }
 
 // commonInflation returns Cell.inflation of cells together, each in units of its
 // own mean weight, so that the more thinly sampled one does not dominate.
 func commonInflation(cells ...Cell) float64 {
-	var actual, independent float64
+	var actual, agreeing float64
 	for _, c := range cells {
-		unit := c.WeightSquared / c.Weight
-		v, w := c.variances()
-		actual += v / (unit * unit)
-		independent += w / (unit * unit)
+		mean := c.UnitWeightSquared / c.Weight
+		_, together, v := c.variances()
+		actual += v / (mean * mean)
+		agreeing += together / (mean * mean)
 	}
-	if independent <= 0 {
+	if agreeing <= 0 {
 		return 1
 	}
-	return actual / independent
-}
-
-// effective returns the cell's failures and verdicts as numbers of equally weighted
-// ones.
-func (c Cell) effective(common float64) (fails, size float64) {
-	size = c.kish() / max(1, c.inflation(), common)
-	return (1 - c.rate()) * size, size
+	return actual / agreeing
 }
 
 // slack is the rounding error of a count that is a whole number.

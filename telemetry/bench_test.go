@@ -100,11 +100,11 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
-// BenchmarkSampledOut measures an event that is sampled out.
-func BenchmarkSampledOut(b *testing.B) {
+// BenchmarkSkipped measures an event that is sampled out.
+func BenchmarkSkipped(b *testing.B) {
 	t := benched(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		t.SampledOut(1)
+		t.Skipped(eval.DispositionSampledOut, 1)
 	}
 }

@@ -284,9 +284,9 @@ func TestConcurrent(t *testing.T) {
 		wg.Go(func() {
 			for range 200 {
 				s.Report(report(nil))
-				s.SampledOut(1)
+				s.Skipped(eval.DispositionSampledOut, 1)
 				s.JudgeCall(telemetry.JudgeCall{Eval: "e", Model: "m", InputTokens: 1})
-				s.Lag(1, 1)
+				s.Lag(1, 1, 1)
 				_ = s.Stats()
 			}
 		})

@@ -21,7 +21,7 @@ func ExampleNew() {
 		return
 	}
 	t.Report(&eval.Report{Event: &event.Event{RequestID: "req-1"}})
-	t.SampledOut(1)
+	t.Skipped(eval.DispositionSampledOut, 1)
 	fmt.Println("enabled:", t.Stats().Enabled)
 	fmt.Println("close:", t.Close(context.Background()))
 	// Output:

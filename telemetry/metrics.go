@@ -99,6 +99,8 @@ const (
 
 const (
 	gaugeLag gaugeID = iota
+	gaugeUnfinished
+	gaugeUnaccounted
 	gaugeInflight
 	gaugeQueue
 	gaugeStoreDown
@@ -137,7 +139,7 @@ var counts = [numCounts]Metric{
 	countEvents: {
 		"evalworker.events", TypeCount, "event",
 		[]string{"outcome", "reason"},
-		"Events, by how they ended: sampled_out, evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered.",
+		"Events, by how they ended: unwanted (no evaluator's condition holds), sampled_out (by the rates), evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered.",
 	},
 	countLinks: {
 		"evalworker.links", TypeCount, "span",
@@ -156,7 +158,9 @@ var counts = [numCounts]Metric{
 }
 
 var gauges = [numGauges]Metric{
-	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition."},
+	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known."},
+	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{"partition"}, "Messages of the partition that are not finished: not read yet, or in flight. What an autoscaler reads. Not sent while it is not known."},
+	gaugeUnaccounted:    {"evalworker.unaccounted", TypeGauge, "event", nil, "Events that were consumed and have no end while nothing is in flight. Anything but 0 is a fault of this program."},
 	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events in flight."},
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
 	gaugeStoreDown:      {"evalworker.store_down", TypeGauge, "", nil, "1 while the store takes nothing and failing events wait for it, else 0."},

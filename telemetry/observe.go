@@ -32,12 +32,16 @@ func (t *Telemetry) Report(r *eval.Report) {
 	}
 }
 
-// SampledOut counts events for which no evaluator ran. It costs one atomic addition.
-func (t *Telemetry) SampledOut(n int) {
+// Skipped counts events for which no evaluator ran. It costs one atomic addition.
+func (t *Telemetry) Skipped(d eval.Disposition, n int) {
 	if t.discarding() {
 		return
 	}
-	t.events.sampledOut.add(n)
+	if d == eval.DispositionUnwanted {
+		t.events.unwanted.add(n)
+	} else {
+		t.events.sampledOut.add(n)
+	}
 }
 
 // DeadLettered counts an event that became a dead letter.
@@ -74,10 +78,25 @@ func (t *Telemetry) Cases(r *eval.Report, n int) {
 	}
 }
 
-// Lag sets the number of messages of a partition after the committed offset.
-func (t *Telemetry) Lag(partition int, lag int64) {
+// Lag sets how many messages of a partition lie after the committed offset, and how many
+// of all are not finished. A number below zero is not known and sets nothing.
+func (t *Telemetry) Lag(partition int, lag, unfinished int64) {
+	if t.discarding() {
+		return
+	}
+	id := strconv.Itoa(partition)
+	if lag >= 0 {
+		t.meter.gauge(gaugeLag, float64(lag), id)
+	}
+	if unfinished >= 0 {
+		t.meter.gauge(gaugeUnfinished, float64(unfinished), id)
+	}
+}
+
+// Unaccounted sets the number of events that were consumed and have no end.
+func (t *Telemetry) Unaccounted(n int64) {
 	if !t.discarding() {
-		t.meter.gauge(gaugeLag, float64(lag), strconv.Itoa(partition))
+		t.meter.gauge(gaugeUnaccounted, float64(n))
 	}
 }
 
@@ -177,6 +196,7 @@ func (t *Telemetry) Stats() Stats {
 		Enabled: true, Queued: len(t.queue), QueueCapacity: cap(t.queue),
 		Events: map[eval.Disposition]int64{
 			eval.DispositionEvaluated:    t.events.evaluated.total.Load(),
+			eval.DispositionUnwanted:     t.events.unwanted.total.Load(),
 			eval.DispositionSampledOut:   t.events.sampledOut.total.Load(),
 			eval.DispositionDeadLettered: t.events.deadLettered.total.Load(),
 		},
@@ -185,7 +205,7 @@ func (t *Telemetry) Stats() Stats {
 }
 
 // tally counts events by disposition.
-type tally struct{ evaluated, sampledOut, deadLettered counter }
+type tally struct{ evaluated, unwanted, sampledOut, deadLettered counter }
 
 // counter is a total and the part of it that has been sent.
 type counter struct {

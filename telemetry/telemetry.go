@@ -192,6 +192,7 @@ func (t *Telemetry) handle(r *eval.Report) {
 // and are sent at once, with their reason.
 func (t *Telemetry) flush() {
 	t.meter.count(countEvents, t.events.evaluated.unsent(), nil, string(eval.DispositionEvaluated))
+	t.meter.count(countEvents, t.events.unwanted.unsent(), nil, string(eval.DispositionUnwanted))
 	t.meter.count(countEvents, t.events.sampledOut.unsent(), nil, string(eval.DispositionSampledOut))
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)

@@ -111,7 +111,7 @@ func verdict(name string, typ eval.Type, o eval.Outcome, score float64) eval.Ver
 func TestReportReachesBothSinks(t *testing.T) {
 	s := start(t, nil)
 	s.Report(report(nil))
-	s.SampledOut(3)
+	s.Skipped(eval.DispositionSampledOut, 3)
 	s.DeadLettered(eval.ReasonMalformed)
 	s.end(t)
 	if n := len(s.agent.Spans()); n != 2 {
@@ -182,10 +182,10 @@ func TestDiscards(t *testing.T) {
 			t.Parallel()
 			tel, r := c.tel, report(nil)
 			tel.Report(r)
-			tel.SampledOut(1)
+			tel.Skipped(eval.DispositionSampledOut, 1)
 			tel.DeadLettered(eval.ReasonMalformed)
 			tel.Cases(r, 1)
-			tel.Lag(0, 1)
+			tel.Lag(0, 1, 1)
 			tel.Inflight(1)
 			tel.Reload(true)
 			tel.Dropped("s", "r", 1)

@@ -127,7 +127,7 @@ func printDemo(w io.Writer, r *demo.Result, config string) error {
 	if !e.Settled() {
 		sign = "is not"
 	}
-	fmt.Fprintf(&b, "accounting: %d consumed %s %d sampled out + %d evaluated + %d dead-lettered\n", e.Consumed, sign, e.SampledOut, e.Evaluated, e.DeadLettered)
+	fmt.Fprintf(&b, "accounting: %d consumed %s %d unwanted + %d sampled out + %d evaluated + %d dead-lettered\n", e.Consumed, sign, e.Unwanted, e.SampledOut, e.Evaluated, e.DeadLettered)
 	for _, l := range r.DeadLetters {
 		fmt.Fprintf(&b, "dead letters: %d from an old client (%s)\n", l.Count, l.Error)
 	}

@@ -38,6 +38,7 @@ func TestDemoJSON(t *testing.T) {
 	var got struct {
 		Events struct {
 			Consumed     int `json:"consumed"`
+			Unwanted     int `json:"unwanted"`
 			SampledOut   int `json:"sampled_out"`
 			Evaluated    int `json:"evaluated"`
 			DeadLettered int `json:"dead_lettered"`
@@ -73,7 +74,7 @@ func TestDemoJSON(t *testing.T) {
 		t.Errorf("more than one object on one line: %q", stdout)
 	}
 	e := got.Events
-	if e.Consumed != 2000 || e.Consumed != e.SampledOut+e.Evaluated+e.DeadLettered || e.SampledOut == 0 || e.Evaluated == 0 || e.DeadLettered < 2 {
+	if e.Consumed != 2000 || e.Consumed != e.Unwanted+e.SampledOut+e.Evaluated+e.DeadLettered || e.SampledOut == 0 || e.Evaluated == 0 || e.DeadLettered < 2 {
 		t.Errorf("events: %+v", e)
 	}
 	if len(got.PromptVersions) != 3 {
@@ -127,7 +128,7 @@ func TestPrintDemoProblems(t *testing.T) {
 	if err := printDemo(&b, r, "a b.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"judge: house-model", "3 consumed is not 0 sampled out + 2 evaluated", "PROBLEM: one is gone\n", "--config 'a b.yaml'\n"} {
+	for _, want := range []string{"judge: house-model", "3 consumed is not 0 unwanted + 0 sampled out + 2 evaluated", "PROBLEM: one is gone\n", "--config 'a b.yaml'\n"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}

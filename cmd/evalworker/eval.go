@@ -82,7 +82,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 
-	sum := summary.New()
+	sum := summary.New(summary.Config{})
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	off, err := app.NewOffline(ctx, cfg, app.Deps{Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}})
 	if err != nil {
@@ -92,7 +92,8 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 
 	bar := cli.NewProgress(g.stderr, size, "bytes", true)
 	out := json.NewEncoder(g.stdout)
-	var sampledOut, last int
+	ends := map[eval.Disposition]int{}
+	last := 0
 	totals, err := replay.Run(ctx, off.Pipeline(), in, replay.Config{Concurrency: f.concurrency}, func(r replay.Result) error {
 		last = r.Number
 		bar.Set(r.Bytes)
@@ -100,9 +101,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 			bar.Clear()
 			fmt.Fprintf(g.stderr, "%s:%d: %s\n", file, r.Number, r.Line.Reason)
 		}
-		if r.Line.Disposition == eval.DispositionSampledOut {
-			sampledOut++
-		}
+		ends[r.Line.Disposition]++
 		if f.json {
 			return out.Encode(r.Line)
 		}
@@ -116,7 +115,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		return fmt.Errorf("stopped after line %d, up to which failing requests are kept in %s: %w", last, cfg.Store.URL, err)
 	}
 	if !f.json {
-		if err := printEval(g.stdout, sum, totals, sampledOut, cfg.Store.URL); err != nil {
+		if err := printEval(g.stdout, sum, totals, ends, cfg.Store.URL); err != nil {
 			return err
 		}
 	}
@@ -126,12 +125,13 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	return nil
 }
 
-func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, sampledOut int, store string) error {
+func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, ends map[eval.Disposition]int, store string) error {
 	if err := sum.Tables().Print(w); err != nil {
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s: %d evaluated, %d sampled out, %d bad", cli.Plural(t.Events, "line"), t.Events-t.Bad-sampledOut, sampledOut, t.Bad)
+	fmt.Fprintf(&b, "\n%s: %d evaluated, %d unwanted, %d sampled out, %d bad", cli.Plural(t.Events, "line"),
+		ends[eval.DispositionEvaluated], ends[eval.DispositionUnwanted], ends[eval.DispositionSampledOut], t.Bad)
 	if t.Blank > 0 {
 		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
 	}
@@ -168,5 +168,5 @@ func openInput(g *globals, file string) (io.ReadCloser, int64, error) {
 // collector makes a summary the recorder of a pipeline.
 type collector struct{ *summary.Summary }
 
-func (collector) SampledOut(int)          {}
-func (collector) Cases(*eval.Report, int) {}
+func (collector) Skipped(eval.Disposition, int) {}
+func (collector) Cases(*eval.Report, int)       {}

@@ -11,10 +11,11 @@ import (
 )
 
 // Accounting counts finished events since the worker started. When none is in
-// flight, Consumed = SampledOut + Evaluated + DeadLettered: the left side is
-// counted where messages come in, the right side where they end.
+// flight, Consumed = Unwanted + SampledOut + Evaluated + DeadLettered: the left side
+// is counted where messages come in, the right side where they end.
 type Accounting struct {
 	Consumed     int64 `json:"consumed"`
+	Unwanted     int64 `json:"unwanted"`
 	SampledOut   int64 `json:"sampled_out"`
 	Evaluated    int64 `json:"evaluated"`
 	DeadLettered int64 `json:"dead_lettered"`
@@ -22,18 +23,48 @@ type Accounting struct {
 
 // Settled reports whether the equation holds.
 func (a Accounting) Settled() bool {
-	return a.Consumed == a.SampledOut+a.Evaluated+a.DeadLettered
+	return a.missing() == 0
+}
+
+// missing returns how many consumed events have no end; below zero, how many ended
+// that were not consumed.
+func (a Accounting) missing() int64 {
+	return a.Consumed - a.Unwanted - a.SampledOut - a.Evaluated - a.DeadLettered
 }
 
 // accounting holds the counters of an Accounting, for many goroutines.
 type accounting struct {
-	consumed, sampledOut, evaluated, deadLettered atomic.Int64
+	consumed, unwanted, sampledOut, evaluated, deadLettered atomic.Int64
 }
 
 func (a *accounting) snapshot() Accounting {
-	s := Accounting{SampledOut: a.sampledOut.Load(), Evaluated: a.evaluated.Load(), DeadLettered: a.deadLettered.Load()}
+	s := Accounting{
+		Unwanted: a.unwanted.Load(), SampledOut: a.sampledOut.Load(), Evaluated: a.evaluated.Load(), DeadLettered: a.deadLettered.Load(),
+	}
 	s.Consumed = a.consumed.Load()
 	return s
+}
+
+// settle checks the equation of accounting when nothing is in flight. A difference that
+// stands still from one look to the next is a fault of this program: some event has no
+// end, or two.
+func (a *App) settle(inFlight int) {
+	now := a.counts.snapshot()
+	if inFlight > 0 {
+		return
+	}
+	missing := now.missing()
+	if missing != 0 && now != a.unsettled {
+		a.unsettled = now // a message may be between its two counts
+		return
+	}
+	a.telemetry.Unaccounted(missing)
+	if missing == 0 {
+		return
+	}
+	if n, ok := a.unsettledLog.Allow(); ok {
+		a.log.Error("the accounting of events does not settle: please report this, with /statusz", slog.Int64("missing", missing), slog.Int64("consumed", now.Consumed), slog.Int("count", n))
+	}
 }
 
 // recorder passes the ends of events on to the accounting, telemetry and the
@@ -50,10 +81,14 @@ func (r recorder) Report(rep *eval.Report) {
 	}
 }
 
-func (r recorder) SampledOut(n int) {
-	r.counts.sampledOut.Add(int64(n))
+func (r recorder) Skipped(d eval.Disposition, n int) {
+	if d == eval.DispositionUnwanted {
+		r.counts.unwanted.Add(int64(n))
+	} else {
+		r.counts.sampledOut.Add(int64(n))
+	}
 	for _, next := range r.all {
-		next.SampledOut(n)
+		next.Skipped(d, n)
 	}
 }
 

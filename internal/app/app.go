@@ -38,23 +38,26 @@ type Watcher interface {
 
 // App is a worker. It runs once.
 type App struct {
-	cfg       *config.Config
-	log       *slog.Logger
-	version   string
-	started   time.Time
-	ran       atomic.Bool // Run was called
-	stopping  atomic.Bool // Run's context has ended
-	counts    accounting
-	telemetry *telemetry.Telemetry
-	store     *store.Store
-	starting  outage.Outage // of the store, until Run has connected to it
-	pipeline  *pipeline.Pipeline
-	consumer  *consumer.Consumer
-	health    *serve.Server // nil when none is configured
-	watcher   Watcher
-	builder   *policy.Builder
-	reloads   reloads
-	closers   closers
+	cfg      *config.Config
+	log      *slog.Logger
+	version  string
+	started  time.Time
+	ran      atomic.Bool // Run was called
+	stopping atomic.Bool // Run's context has ended
+	counts   accounting
+	// unsettled is the accounting when it last did not settle; of the goroutine of gauges.
+	unsettled    Accounting
+	unsettledLog outage.Limiter
+	telemetry    *telemetry.Telemetry
+	store        *store.Store
+	starting     outage.Outage // of the store, until Run has connected to it
+	pipeline     *pipeline.Pipeline
+	consumer     *consumer.Consumer
+	health       *serve.Server // nil when none is configured
+	watcher      Watcher
+	builder      *policy.Builder
+	reloads      reloads
+	closers      closers
 }
 
 // New wires a worker. It binds the health server's port, opens the store and
@@ -182,7 +185,7 @@ func (a *App) Run(ctx context.Context) error {
 	err = errors.Join(err, a.close())
 	probes.Wait()
 	s := a.counts.snapshot()
-	a.log.Info("worker stopped", slog.Int64("consumed", s.Consumed), slog.Int64("sampled_out", s.SampledOut),
+	a.log.Info("worker stopped", slog.Int64("consumed", s.Consumed), slog.Int64("unwanted", s.Unwanted), slog.Int64("sampled_out", s.SampledOut),
 		slog.Int64("evaluated", s.Evaluated), slog.Int64("dead_lettered", s.DeadLettered))
 	return err
 }
@@ -219,12 +222,13 @@ func (a *App) gauges(ctx context.Context) {
 // gauge reports lag and load once.
 func (a *App) gauge() {
 	s := a.consumer.Status()
+	a.settle(s.InFlight)
 	a.telemetry.Inflight(s.InFlight)
 	since, _ := a.storeDown()
 	a.telemetry.StoreDown(!since.IsZero())
 	a.telemetry.KafkaDown(s.Down())
 	a.telemetry.PartitionsDown(s.PartitionsDown())
 	for _, p := range s.Partitions {
-		a.telemetry.Lag(p.Partition, p.Lag)
+		a.telemetry.Lag(p.Partition, p.Lag, p.Unfinished)
 	}
 }

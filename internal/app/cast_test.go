@@ -47,7 +47,7 @@ type scene struct {
 	message *kafka.Message // published as it is
 
 	// want is the expected answer of each evaluator: "outcome" or "outcome:
-	// reason". If nil, the event is sampled out, or dead says why it is a dead
+	// reason". If nil, the event is unwanted, or dead says why it is a dead
 	// letter.
 	want map[string]string
 	dead eval.Reason

@@ -59,8 +59,8 @@ func (l *ledger) Report(r *eval.Report) {
 	l.reports = append(l.reports, r)
 }
 
-// SampledOut counts.
-func (l *ledger) SampledOut(n int) {
+// Skipped counts.
+func (l *ledger) Skipped(_ eval.Disposition, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sampledOut += n

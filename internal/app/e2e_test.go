@@ -110,7 +110,7 @@ func play(t *testing.T, w *world, scenes []scene) *performance {
 	return p
 }
 
-// testAccounting: consumed = sampled out + evaluated + dead-lettered = published.
+// testAccounting: consumed = unwanted + sampled out + evaluated + dead-lettered = published.
 func (p *performance) testAccounting(t *testing.T) {
 	want := app.Accounting{Consumed: int64(len(p.scenes))}
 	for _, s := range p.scenes {
@@ -118,12 +118,12 @@ func (p *performance) testAccounting(t *testing.T) {
 		case s.dead != "":
 			want.DeadLettered++
 		case s.want == nil:
-			want.SampledOut++
+			want.Unwanted++ // the evaluators have conditions, and rates of 1
 		default:
 			want.Evaluated++
 		}
 	}
-	if want.SampledOut == 0 || want.DeadLettered == 0 || want.Evaluated == 0 {
+	if want.Unwanted == 0 || want.DeadLettered == 0 || want.Evaluated == 0 {
 		t.Fatalf("the cast lacks a shape: %+v", want)
 	}
 	if d := cmp.Diff(want, p.status.Events); d != "" || !p.status.Events.Settled() {
@@ -131,6 +131,7 @@ func (p *performance) testAccounting(t *testing.T) {
 	}
 	sent := app.Accounting{
 		Consumed:     int64(p.statsd.Sum("evalworker.events")),
+		Unwanted:     int64(p.statsd.Sum("evalworker.events", "outcome:unwanted")),
 		SampledOut:   int64(p.statsd.Sum("evalworker.events", "outcome:sampled_out")),
 		Evaluated:    int64(p.statsd.Sum("evalworker.events", "outcome:evaluated")),
 		DeadLettered: int64(p.statsd.Sum("evalworker.events", "outcome:dead_lettered")),

@@ -147,6 +147,7 @@ func TestSettled(t *testing.T) {
 	}{
 		{app.Accounting{}, true},
 		{app.Accounting{Consumed: 6, SampledOut: 1, Evaluated: 2, DeadLettered: 3}, true},
+		{app.Accounting{Consumed: 6, Unwanted: 2, Evaluated: 1, DeadLettered: 3}, true},
 		{app.Accounting{Consumed: 7, SampledOut: 1, Evaluated: 2, DeadLettered: 3}, false},
 		{app.Accounting{Consumed: 5, SampledOut: 1, Evaluated: 2, DeadLettered: 3}, false},
 	} {

@@ -109,7 +109,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 	if deps.Log == nil || deps.Getenv == nil {
 		return nil, errors.New("demo: log and environment are required")
 	}
-	d := &Demo{cfg: cfg, deps: deps, summary: summary.New(), ended: make(chan struct{})}
+	d := &Demo{cfg: cfg, deps: deps, summary: summary.New(summary.Config{}), ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -198,8 +198,8 @@ func (d *Demo) Report(r *eval.Report) {
 	d.reported.Add(1)
 }
 
-// SampledOut does nothing: the worker's accounting counts these events.
-func (d *Demo) SampledOut(int) {}
+// Skipped does nothing: the worker's accounting counts these events.
+func (d *Demo) Skipped(eval.Disposition, int) {}
 
 // Cases does nothing: the store has the cases.
 func (d *Demo) Cases(*eval.Report, int) {}

@@ -170,7 +170,7 @@ func (d *Demo) verify(r *Result) {
 }
 
 // compare compares the regressions found with the broken versions.
-func compare(found []summary.Regression, broken []string, events int, problem func(string, ...any)) {
+func compare(found []summary.Comparison, broken []string, events int, problem func(string, ...any)) {
 	var reported []string
 	for _, f := range found {
 		if !slices.Contains(broken, f.PromptVersion) && !slices.Contains(reported, f.PromptVersion) {
@@ -179,7 +179,7 @@ func compare(found []summary.Regression, broken []string, events int, problem fu
 		}
 	}
 	for _, v := range broken {
-		if events >= minEvents && !slices.ContainsFunc(found, func(f summary.Regression) bool { return f.PromptVersion == v }) {
+		if events >= minEvents && !slices.ContainsFunc(found, func(f summary.Comparison) bool { return f.PromptVersion == v }) {
 			problem("missed: prompt version %s is worse in this scenario", v)
 		}
 	}

@@ -28,7 +28,7 @@ func TestVerify(t *testing.T) {
 		return Result{
 			Events:      app.Accounting{Consumed: 1000, SampledOut: 100, Evaluated: 897, DeadLettered: 3},
 			DeadLetters: []DeadLetters{{Count: 1}, {Count: 2}},
-			Tables:      summary.Tables{Regressions: []summary.Regression{{PromptVersion: "2026-06-01.3"}, {PromptVersion: "2026-06-01.3"}}},
+			Tables:      summary.Tables{Regressions: []summary.Comparison{{PromptVersion: "2026-06-01.3"}, {PromptVersion: "2026-06-01.3"}}},
 			Dataset:     write("{\"a\":1}\n{\"b\":2}\n"),
 		}
 	}
@@ -72,15 +72,15 @@ func TestVerify(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	found := func(versions ...string) []summary.Regression {
-		var out []summary.Regression
+	found := func(versions ...string) []summary.Comparison {
+		var out []summary.Comparison
 		for _, v := range versions {
-			out = append(out, summary.Regression{PromptVersion: v})
+			out = append(out, summary.Comparison{PromptVersion: v})
 		}
 		return out
 	}
 	for name, c := range map[string]struct {
-		found  []summary.Regression
+		found  []summary.Comparison
 		broken []string
 		events int
 		want   []string

@@ -118,7 +118,7 @@ func (w *world) verdict(t *testing.T, i int, e *event.Event, output string) (eva
 // tables plays a whole demo.
 func (w *world) tables(t *testing.T, seed uint64, events int) summary.Tables {
 	t.Helper()
-	sum := summary.New()
+	sum := summary.New(summary.Config{})
 	w.play(t, seed, events, sum.Report)
 	return sum.Tables()
 }

@@ -115,7 +115,10 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, l
 		res.Report = nil
 		res.Line = eval.Line{Line: number, Disposition: eval.DispositionDeadLettered, Reason: err.Error()}
 	case len(res.Report.Plan.Picks) == 0:
-		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: eval.DispositionSampledOut}
+		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: res.Report.Plan.Skipped()}
+		if res.Report.Plan.Unwanted {
+			res.Line.Reason = "not wanted: no evaluator's condition holds"
+		}
 	default:
 		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: eval.DispositionEvaluated, Verdicts: res.Report.Verdicts}
 	}

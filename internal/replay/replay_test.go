@@ -41,7 +41,7 @@ func (f evaluator) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, 
 type noop struct{}
 
 func (noop) Report(*eval.Report)                        {}
-func (noop) SampledOut(int)                             {}
+func (noop) Skipped(eval.Disposition, int)              {}
 func (noop) Cases(*eval.Report, int)                    {}
 func (noop) Event(e *event.Event) (*event.Event, error) { return e, nil }
 func (noop) Offer(context.Context, *eval.Report, *event.Event) (int, error) {
@@ -119,7 +119,7 @@ func TestLines(t *testing.T) {
 		"too long, and the rest":      {exact + " \n" + newEvent(1), []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", limit+2), good(2, limit+2+one)}, replay.Totals{Events: 2, Bad: 1}},
 		"too long at the end":         {strings.Repeat("a", 200_000), []outcome{bad(1, "too_large: a line of 200000 bytes, want at most 110", 200_000)}, replay.Totals{Events: 1, Bad: 1}},
 		"too long, of blanks":         {strings.Repeat(" ", 111) + "\n", []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", 112)}, replay.Totals{Events: 1, Bad: 1}},
-		"what noop wants":             {`{"event":"llm_request_completed","request_id":"r1","feature":"quiet"}`, []outcome{{Number: 1, ID: "r1", Disposition: eval.DispositionSampledOut, Bytes: 69}}, replay.Totals{Events: 1}},
+		"what noop wants":             {`{"event":"llm_request_completed","request_id":"r1","feature":"quiet"}`, []outcome{{Number: 1, ID: "r1", Disposition: eval.DispositionUnwanted, Reason: "not wanted: no evaluator's condition holds", Bytes: 69}}, replay.Totals{Events: 1}},
 		"two values are not one line": {newEvent(1) + newEvent(1), []outcome{bad(1, fmt.Sprintf("malformed: invalid JSON at byte %d", one+1), 2*one)}, replay.Totals{Events: 1, Bad: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

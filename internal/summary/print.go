@@ -7,123 +7,113 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/evalworker/evalworker/stats"
 )
 
-// Widths of the two columns of names. A line has at most 100 columns.
+// Widths of the column of names, and of a line.
 const (
-	maxVersionWidth = 14
-	maxEvalWidth    = 20
+	nameWidth = 18
+	lineWidth = 80
 )
 
-// Print writes the tables in at most 100 columns.
+// Print writes what was found, and then the tables, in at most 80 columns.
 func (t Tables) Print(w io.Writer) error {
 	var b strings.Builder
 	if len(t.PromptVersions) == 0 {
 		b.WriteString("no verdicts\n")
 	} else {
-		t.rows(&b)
-		b.WriteString(legend)
-		t.errors(&b)
-	}
-	if len(t.PromptVersions) > 1 {
-		b.WriteByte('\n')
 		t.findings(&b)
+		t.tables(&b)
+		b.WriteString(legend)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 const legend = `
-decided: pass or fail; a rate weighs each verdict by how likely it was to be sampled
-n/a: nothing there to evaluate; unsure: looked at, not decided; error: the evaluator failed
-<: passes less often than the other versions together; a one-sided test, 1 % for the whole table
+decided: pass or fail; worth: as many independent verdicts of equal weight
+pass: of all events, each verdict weighed by how likely it was to be sampled
+n/a: nothing there to evaluate; unsure: not decided; error: the evaluator failed
+<: worse than the version that it was compared with, beyond chance; p-values are
+adjusted for all comparisons above, and hold for one look at the data
 `
 
-func (t Tables) rows(b *strings.Builder) {
-	line := func(version, evaluator, decided, rate, interval, fail, failed, na, unsure, mark string) {
-		fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %7s  %7s  %13s  %5s  %5s  %5s  %6s %s",
-			maxVersionWidth, version, maxEvalWidth, evaluator, decided, rate, interval, fail, failed, na, unsure, mark), " "))
-	}
-	line("prompt version", "evaluator", "decided", "pass", "95 % interval", "fail", "error", "n/a", "unsure", "")
-	for _, v := range t.PromptVersions {
-		name := truncate(versionName(v.PromptVersion), maxVersionWidth)
-		for _, evaluator := range slices.Sorted(maps.Keys(v.Evals)) {
-			e := v.Evals[evaluator]
-			rate, interval := "-", "-"
-			if e.PassRate != nil {
-				rate = fmt.Sprintf("%.1f %%", 100**e.PassRate)
-				interval = fmt.Sprintf("%.1f - %.1f", 100**e.Low, 100**e.High)
+// tables writes a block for each prompt with one version, with a line an evaluator,
+// and for any other prompt a block an evaluator, with a line a version.
+func (t Tables) tables(b *strings.Builder) {
+	for start := 0; start < len(t.PromptVersions); {
+		end := start + 1
+		for end < len(t.PromptVersions) && t.PromptVersions[end].PromptName == t.PromptVersions[start].PromptName {
+			end++
+		}
+		versions := t.PromptVersions[start:end]
+		start = end
+		if len(versions) == 1 {
+			v := versions[0]
+			head(b, promptTitle(v.PromptName, v.PromptVersion))
+			for _, name := range slices.Sorted(maps.Keys(v.Evals)) {
+				t.line(b, name, v, name)
 			}
-			mark := ""
-			if t.regressed(v.PromptVersion, evaluator) {
-				mark = "<"
+			continue
+		}
+		var evaluators []string
+		for _, v := range versions {
+			evaluators = slices.AppendSeq(evaluators, maps.Keys(v.Evals))
+		}
+		slices.Sort(evaluators)
+		for _, name := range slices.Compact(evaluators) {
+			title := name
+			if prompt := versions[0].PromptName; prompt != "" {
+				title = prompt + ": " + name
 			}
-			line(name, truncate(evaluator, maxEvalWidth), shortCount(e.Pass+e.Fail), rate, interval, shortCount(e.Fail), shortCount(e.Error), shortCount(e.NotApplicable), shortCount(e.CannotJudge), mark)
-			name = ""
+			head(b, title)
+			for _, v := range versions {
+				t.line(b, versionName(v.PromptVersion), v, name)
+			}
 		}
 	}
 }
 
-func (t Tables) regressed(version, evaluator string) bool {
-	return slices.ContainsFunc(t.Regressions, func(r Regression) bool { return r.PromptVersion == version && r.Eval == evaluator })
+// head writes the first two lines of a block.
+func head(b *strings.Builder, title string) {
+	fmt.Fprintf(b, "\n%s\n", truncate(title, lineWidth))
+	writeLine(b, "", "decided", "worth", "pass", "", "95 % interval", "fail", "n/a", "unsure", "error")
 }
 
-func (t Tables) findings(b *strings.Builder) {
-	switch {
-	case !t.comparable():
-		fmt.Fprintf(b, "too few verdicts to compare prompt versions: an evaluator has to decide on %d events of two of them\n", stats.MinDecided)
+// line writes the verdicts of one evaluator on one version; nothing when there are none.
+func (t Tables) line(b *strings.Builder, name string, v Version, evaluator string) {
+	e, ok := v.Evals[evaluator]
+	if !ok {
 		return
-	case len(t.Regressions) == 0:
-		b.WriteString("no prompt version is worse than the others, as far as these numbers tell\n")
-		return
 	}
-	b.WriteString("worse than the other versions of their prompt, beyond chance (<):\n")
-	for _, r := range t.Regressions {
-		fmt.Fprintf(b, "  %s  %-*s  %.1f %% pass, others %.1f %%  (%+.1f points, p %s)\n",
-			truncate(versionName(r.PromptVersion), maxVersionWidth), maxEvalWidth, truncate(r.Eval, maxEvalWidth), 100*r.Rate, 100*r.Baseline, 100*r.Difference, pValue(r.PValue))
+	rate, interval, worth, mark := "-", "-", "-", ""
+	if e.PassRate != nil {
+		rate = fmt.Sprintf("%.1f", 100**e.PassRate)
+		interval = fmt.Sprintf("%.1f - %.1f", 100**e.Low, 100**e.High)
+		worth = shortCount(int64(e.EffectiveSize + 0.5))
 	}
+	if t.regressed(v.PromptName, v.PromptVersion, evaluator) {
+		mark = "<"
+	}
+	writeLine(b, name, shortCount(e.Pass+e.Fail), worth, rate, mark, interval,
+		shortCount(e.Fail), shortCount(e.NotApplicable), shortCount(e.CannotJudge), shortCount(e.Error))
 }
 
-// comparable reports whether any versions could be compared.
-func (t Tables) comparable() bool {
-	enough := map[string]int{}
-	for _, v := range t.PromptVersions {
-		for name, e := range v.Evals {
-			if e.Pass+e.Fail < stats.MinDecided {
-				continue
-			}
-			if enough[name]++; enough[name] > 1 {
-				return true
-			}
-		}
-	}
-	return false
+func writeLine(b *strings.Builder, name, decided, worth, rate, mark, interval, fail, na, unsure, failed string) {
+	fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf("  %-*s %7s %5s %5s %1s%13s %5s %5s %6s %5s",
+		nameWidth, truncate(name, nameWidth), decided, worth, rate, mark, interval, fail, na, unsure, failed), " "))
 }
 
-// errors prints why evaluations failed, because a table full of dashes does not
-// show that, for example, the API key is wrong.
-func (t Tables) errors(b *strings.Builder) {
-	for _, evaluator := range slices.Sorted(maps.Keys(t.Errors)) {
-		var parts []string
-		for _, reason := range slices.Sorted(maps.Keys(t.Errors[evaluator])) {
-			parts = append(parts, fmt.Sprintf("%s %s", shortCount(t.Errors[evaluator][reason]), reason))
-		}
-		fmt.Fprintf(b, "errors of %s: %s\n", truncate(evaluator, maxEvalWidth), strings.Join(parts, ", "))
+// promptTitle names a version of a prompt.
+func promptTitle(prompt, version string) string {
+	if prompt == "" {
+		return "version " + versionName(version)
 	}
-}
-
-func pValue(p float64) string {
-	if p < 0.0001 {
-		return "< 0.0001"
-	}
-	return fmt.Sprintf("= %.4f", p)
+	return prompt + " " + versionName(version)
 }
 
 func versionName(version string) string {
 	if version == "" {
-		return "(none)"
+		return "(no version)"
 	}
 	return version
 }

@@ -1,55 +1,104 @@
-// Package summary turns reports into tables by prompt version: how often each
-// evaluator passed, with an interval, and which version is worse than the others.
-// It holds sufficient statistics instead of reports, so its size does not grow with
-// the traffic.
+// Package summary turns reports into tables by prompt and version: how often each
+// evaluator passed, with an interval, which version is worse than the one before it,
+// and what could not be compared. It holds sufficient statistics instead of reports,
+// so its size does not grow with the traffic.
 package summary
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/stats"
 )
 
+// Unit is what verdicts are independent between: those within one unit may have a
+// cause in common, such as a broken tool that all steps of an agent call.
+type Unit string
+
+// The units.
+const (
+	UnitEvent   Unit = "event"
+	UnitTrace   Unit = "trace"
+	UnitSession Unit = "session" // or the trace of an event that names no session
+)
+
+// Units returns all units.
+func Units() []Unit { return []Unit{UnitEvent, UnitTrace, UnitSession} }
+
+// Config says how verdicts are compared.
+type Config struct {
+	// Unit of independence; empty: UnitTrace.
+	Unit Unit
+	// Baseline is the version that all others are compared with; empty: each is compared
+	// with the one before it.
+	Baseline string
+}
+
 // Summary collects reports. It is safe for concurrent use.
 type Summary struct {
+	cfg   Config
 	table stats.Table
 
 	mu     sync.Mutex
-	json   map[string]jsonCount        // by prompt version; guarded by mu
+	json   map[promptVersion]jsonCount // guarded by mu
 	errors map[string]map[string]int64 // by evaluator and reason, both closed sets; guarded by mu
 }
+
+type promptVersion struct{ prompt, version string }
 
 type jsonCount struct{ checked, invalid int64 }
 
 // New returns an empty summary.
-func New() *Summary {
-	return &Summary{json: map[string]jsonCount{}, errors: map[string]map[string]int64{}}
+func New(cfg Config) *Summary {
+	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}}
 }
 
 // Report adds the verdicts of one report.
 func (s *Summary) Report(r *eval.Report) {
+	in := promptVersion{r.Event.PromptName, r.Event.PromptVersion}
+	at := r.Event.OccurredAt
+	if at.IsZero() {
+		at = r.Started
+	}
+	unit := s.unitOf(r.Event)
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
-		key := stats.Key{PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion, Eval: v.Eval}
-		s.table.Add(key, stats.Outcome(v.Outcome), v.Probability)
-		s.count(r.Event.PromptVersion, v)
+		key := stats.Key{PromptName: in.prompt, PromptVersion: in.version, Eval: v.Eval}
+		s.table.Add(key, stats.Verdict{Outcome: stats.Outcome(v.Outcome), Probability: v.Probability, Unit: unit, At: at})
+		s.count(in, v)
 	}
 }
 
+// unitOf returns the id of the event's unit; empty when it is one of its own.
+func (s *Summary) unitOf(e *event.Event) string {
+	if s.cfg.Unit == UnitEvent {
+		return ""
+	}
+	if s.cfg.Unit == UnitSession && e.SessionID != "" {
+		return "session " + e.SessionID
+	}
+	trace, _ := e.Origin()
+	if trace.IsZero() {
+		return ""
+	}
+	return trace.String()
+}
+
 // count counts what the statistics do not hold: valid JSON and the reasons of errors.
-func (s *Summary) count(version string, v *eval.Verdict) {
+func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v.Type == eval.TypeJSONSchema && v.Outcome.Decided() {
-		c := s.json[version]
+		c := s.json[in]
 		c.checked++
 		if v.Outcome == eval.OutcomeFail {
 			c.invalid++
 		}
-		s.json[version] = c
+		s.json[in] = c
 	}
 	if v.Outcome == eval.OutcomeError {
 		if s.errors[v.Eval] == nil {
@@ -61,18 +110,22 @@ func (s *Summary) count(version string, v *eval.Verdict) {
 
 // Tables is the content of a summary.
 type Tables struct {
-	PromptVersions []Version    `json:"prompt_versions"`
-	Regressions    []Regression `json:"regressions"`
+	PromptVersions []Version `json:"prompt_versions"`
+	// Regressions are the comparisons that found a version worse, each version and
+	// evaluator once.
+	Regressions []Comparison `json:"regressions"`
+	// Comparisons are all questions that were asked, with those that have no answer.
+	Comparisons []Comparison `json:"comparisons"`
 	// Errors counts the evaluations that failed, by evaluator and reason.
 	Errors map[string]map[string]int64 `json:"errors"`
 }
 
-// Regression is a prompt version that an evaluator passes less often than the
-// others.
-type Regression = stats.Regression
+// Comparison is one question about one version: does it pass less often?
+type Comparison = stats.Comparison
 
-// Version holds the verdicts on one prompt version.
+// Version holds the verdicts on one version of a prompt.
 type Version struct {
+	PromptName    string `json:"prompt_name"`
 	PromptVersion string `json:"prompt_version"`
 	// JSONChecked counts outputs that were checked against a schema, JSONInvalid
 	// those of them that did not satisfy it.
@@ -81,10 +134,9 @@ type Version struct {
 	Evals       map[string]Eval `json:"evals"`
 }
 
-// Eval counts one evaluator's verdicts on one prompt version. PassRate is an
-// estimate over all events of the version, weighted by sampling probability,
-// with a 95 % interval from Low to High; all three are nil when nothing was
-// decided.
+// Eval counts one evaluator's verdicts on one version of a prompt. PassRate is an
+// estimate over all events of the version, weighted by sampling probability, with a
+// 95 % interval from Low to High; all three are nil when nothing was decided.
 type Eval struct {
 	Pass          int64    `json:"pass"`
 	Fail          int64    `json:"fail"`
@@ -94,25 +146,34 @@ type Eval struct {
 	PassRate      *float64 `json:"pass_rate"`
 	Low           *float64 `json:"low"`
 	High          *float64 `json:"high"`
+	// EffectiveSize is how many independent verdicts of equal weight the decided ones
+	// are worth.
+	EffectiveSize float64 `json:"effective_size"`
+	// Units counts the traces or sessions that the decided verdicts come from.
+	Units int64 `json:"units"`
 }
 
-// Tables returns the current tables, versions in order. Versions of several prompts
-// with the same name are shown together, but compared separately.
+// Tables returns the current tables, ordered by prompt and version.
 func (s *Summary) Tables() Tables {
-	cells := map[string]map[string]stats.Cell{}
+	cells := map[promptVersion]map[string]stats.Cell{}
 	for key, cell := range s.table.All() {
-		evals := cells[key.PromptVersion]
-		if evals == nil {
-			evals = map[string]stats.Cell{}
-			cells[key.PromptVersion] = evals
+		in := promptVersion{key.PromptName, key.PromptVersion}
+		if cells[in] == nil {
+			cells[in] = map[string]stats.Cell{}
 		}
-		sum := evals[key.Eval]
-		sum.Merge(cell)
-		evals[key.Eval] = sum
+		cells[in][key.Eval] = cell
 	}
-	out := Tables{PromptVersions: []Version{}, Regressions: stats.Regressions(&s.table, stats.DefaultAlpha)}
-	if out.Regressions == nil {
-		out.Regressions = []Regression{}
+	out := Tables{
+		PromptVersions: []Version{}, Regressions: []Comparison{},
+		Comparisons: stats.Compare(&s.table, stats.Options{Baseline: s.cfg.Baseline}),
+	}
+	if out.Comparisons == nil {
+		out.Comparisons = []Comparison{}
+	}
+	for _, c := range out.Comparisons {
+		if c.Worse && !out.regressed(c.PromptName, c.PromptVersion, c.Eval) {
+			out.Regressions = append(out.Regressions, c)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,9 +181,15 @@ func (s *Summary) Tables() Tables {
 	for evaluator, reasons := range s.errors {
 		out.Errors[evaluator] = maps.Clone(reasons)
 	}
-	for _, name := range slices.Sorted(maps.Keys(cells)) {
-		v := Version{PromptVersion: name, JSONChecked: s.json[name].checked, JSONInvalid: s.json[name].invalid, Evals: map[string]Eval{}}
-		for evaluator, cell := range cells[name] {
+	order := slices.SortedFunc(maps.Keys(cells), func(a, b promptVersion) int {
+		return cmp.Or(cmp.Compare(a.prompt, b.prompt), stats.CompareNames(a.version, b.version))
+	})
+	for _, in := range order {
+		v := Version{
+			PromptName: in.prompt, PromptVersion: in.version,
+			JSONChecked: s.json[in].checked, JSONInvalid: s.json[in].invalid, Evals: map[string]Eval{},
+		}
+		for evaluator, cell := range cells[in] {
 			v.Evals[evaluator] = row(cell)
 		}
 		out.PromptVersions = append(out.PromptVersions, v)
@@ -130,8 +197,18 @@ func (s *Summary) Tables() Tables {
 	return out
 }
 
+// regressed reports whether a version is among the regressions.
+func (t *Tables) regressed(prompt, version, evaluator string) bool {
+	return slices.ContainsFunc(t.Regressions, func(c Comparison) bool {
+		return c.PromptName == prompt && c.PromptVersion == version && c.Eval == evaluator
+	})
+}
+
 func row(c stats.Cell) Eval {
-	e := Eval{Pass: c.Passes, Fail: c.Fails, Error: c.Errors, NotApplicable: c.NotApplicable, CannotJudge: c.CannotJudge}
+	e := Eval{
+		Pass: c.Passes, Fail: c.Fails, Error: c.Errors, NotApplicable: c.NotApplicable, CannotJudge: c.CannotJudge,
+		EffectiveSize: c.EffectiveSize(), Units: c.Units,
+	}
 	if rate, low, high, ok := c.PassRate(); ok {
 		e.PassRate, e.Low, e.High = &rate, &low, &high
 	}

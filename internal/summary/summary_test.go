@@ -2,9 +2,12 @@ package summary_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
@@ -21,7 +24,7 @@ func verdict(name string, typ eval.Type, o eval.Outcome) eval.Verdict {
 
 func TestTables(t *testing.T) {
 	t.Parallel()
-	s := summary.New()
+	s := summary.New(summary.Config{})
 	for i := range 1000 {
 		for _, version := range []string{"1", "2", "3"} {
 			format := eval.OutcomePass
@@ -50,7 +53,7 @@ func TestTables(t *testing.T) {
 
 func TestPrintFits(t *testing.T) {
 	t.Parallel()
-	s := summary.New()
+	s := summary.New(summary.Config{})
 	for range 30 {
 		s.Report(report(strings.Repeat("version", 9), verdict(strings.Repeat("evaluator_", 6), eval.TypeRule, eval.OutcomePass)))
 	}
@@ -61,28 +64,42 @@ func TestPrintFits(t *testing.T) {
 		e.Fail, e.Error, e.NotApplicable, e.CannotJudge = 123_456_789, 99_999, 100_000, 12_345_678
 		big[name] = e
 	}
-	tables.Regressions = append(tables.Regressions, summary.Regression{PromptVersion: strings.Repeat("version", 9), Eval: strings.Repeat("evaluator_", 6), Rate: 1, Baseline: 1, Difference: -1})
+	long := summary.Comparison{PromptName: "triage", PromptVersion: strings.Repeat("version", 9), Eval: strings.Repeat("evaluator_", 6), Rate: 1, Baseline: 1, Difference: -1}
+	tables.Regressions = append(tables.Regressions, long)
 	var b strings.Builder
 	if err := tables.Print(&b); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(b.String()) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 100 {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	for _, want := range []string{"(none)", "never_decides", "  -", "123M"} {
+	for _, want := range []string{"(no version)", "never_decides", "  -", "123M"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}
 	}
 }
 
+// printed returns what the tables print.
+func printed(t *testing.T, s *summary.Summary) string {
+	t.Helper()
+	var b strings.Builder
+	if err := s.Tables().Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// joined returns a text with its lines joined, because paragraphs are wrapped.
+func joined(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // TestPrintSaysWhatItCannotTell: too little data is not an all-clear, and the cause
 // of errors is shown.
 func TestPrintSaysWhatItCannotTell(t *testing.T) {
 	t.Parallel()
-	s := summary.New()
+	s := summary.New(summary.Config{})
 	for i := range 20 {
 		for _, version := range []string{"1", "2"} {
 			broken := verdict("correctness", eval.TypeLLMJudge, eval.OutcomeError)
@@ -90,22 +107,94 @@ func TestPrintSaysWhatItCannotTell(t *testing.T) {
 			s.Report(report(version, verdict("reply_format", eval.TypeJSONSchema, eval.Outcomes()[1+i%2]), broken))
 		}
 	}
-	var b strings.Builder
-	if err := s.Tables().Print(&b); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"too few verdicts to compare prompt versions", "errors of correctness: 40 auth"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("%q is missing in\n%s", want, b.String())
+	text := joined(printed(t, s))
+	for _, want := range []string{
+		"not compared: triage 2 and its baseline have fewer than 30 decided verdicts each (reply_format)",
+		"not compared: triage 2 has no decided verdict (correctness)",
+		"correctness failed on 40 of 40 events: 40 auth",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
-	if strings.Contains(b.String(), "no prompt version is worse") {
-		t.Errorf("an all-clear on 20 verdicts:\n%s", b.String())
+	if strings.Contains(text, "not worse") {
+		t.Errorf("an all-clear on 20 verdicts:\n%s", text)
+	}
+}
+
+// TestPromptsThatShareVersions: prompts are shown and compared apart, although their
+// versions have the same names. That one got better is no finding.
+func TestPromptsThatShareVersions(t *testing.T) {
+	t.Parallel()
+	s := summary.New(summary.Config{})
+	for i := range 500 {
+		for in, fails := range map[[2]string]int{{"triage", "v1"}: 2, {"triage", "v2"}: 30, {"summarise", "v1"}: 30, {"summarise", "v2"}: 2} {
+			o := eval.OutcomePass
+			if i%100 < fails {
+				o = eval.OutcomeFail
+			}
+			r := report(in[1], verdict("tone", eval.TypeRule, o))
+			r.Event.PromptName = in[0]
+			s.Report(r)
+		}
+	}
+	tables := s.Tables()
+	var rows []string
+	for _, v := range tables.PromptVersions {
+		rows = append(rows, fmt.Sprintf("%s %s %.2f", v.PromptName, v.PromptVersion, *v.Evals["tone"].PassRate))
+	}
+	want := []string{"summarise v1 0.70", "summarise v2 0.98", "triage v1 0.98", "triage v2 0.70"}
+	if d := cmp.Diff(want, rows); d != "" {
+		t.Errorf("rows (-want +got):\n%s", d)
+	}
+	if len(tables.Regressions) != 1 || tables.Regressions[0].PromptName != "triage" || tables.Regressions[0].BaselineVersion != "v1" {
+		t.Errorf("regressions: %+v", tables.Regressions)
+	}
+	if text := joined(printed(t, s)); !strings.Contains(text, "WORSE: triage v2, tone: 70.0 % pass, v1 98.0 % (-28.0 points, adjusted p < 0.0001)") || strings.Count(text, "WORSE") != 1 {
+		t.Errorf("printed\n%s", text)
+	}
+}
+
+// TestUnits: steps of one trace count as one unit, unless every event is one.
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	sizes := map[summary.Unit]float64{}
+	for _, unit := range summary.Units() {
+		s := summary.New(summary.Config{Unit: unit})
+		for i := range 600 {
+			o := eval.OutcomePass
+			if i/6%10 == 0 {
+				o = eval.OutcomeFail
+			}
+			r := report("v1", verdict("tone", eval.TypeRule, o))
+			r.Event.TraceID = event.ID(strconv.Itoa(1 + i/6))
+			r.Event.SessionID = "s" + strconv.Itoa(i/30)
+			s.Report(r)
+		}
+		sizes[unit] = s.Tables().PromptVersions[0].Evals["tone"].EffectiveSize
+	}
+	if !(sizes[summary.UnitEvent] > 599 && sizes[summary.UnitTrace] < 110 && sizes[summary.UnitSession] < 60) {
+		t.Errorf("effective sizes: %v", sizes)
+	}
+}
+
+// TestFewWeights: a rate that few verdicts decide says so.
+func TestFewWeights(t *testing.T) {
+	t.Parallel()
+	s := summary.New(summary.Config{})
+	for range 40 {
+		s.Report(report("v1", verdict("tone", eval.TypeRule, eval.OutcomePass)))
+	}
+	heavy := verdict("tone", eval.TypeRule, eval.OutcomeFail)
+	heavy.Probability = 0.001
+	s.Report(report("v1", heavy))
+	if text := joined(printed(t, s)); !strings.Contains(text, "few verdicts decide: triage v1, tone: 41 decided are worth 1,") {
+		t.Errorf("printed\n%s", text)
 	}
 }
 
 func ExampleTables_Print() {
-	s := summary.New()
+	s := summary.New(summary.Config{})
 	for i := range 400 {
 		for _, version := range []string{"v1", "v2"} {
 			o := eval.OutcomePass
@@ -121,14 +210,17 @@ func ExampleTables_Print() {
 	}
 	fmt.Print(b.String())
 	// Output:
-	// prompt version  evaluator             decided     pass  95 % interval   fail  error    n/a  unsure
-	// v1              reply_format              400  100.0 %   99.0 - 100.0      0      0      0       0
-	// v2              reply_format              400   90.0 %    86.7 - 92.6     40      0      0       0 <
+	// WORSE: triage v2, reply_format: 90.0 % pass, v1 100.0 % (-10.0 points,
+	//     adjusted p < 0.0001)
 	//
-	// decided: pass or fail; a rate weighs each verdict by how likely it was to be sampled
-	// n/a: nothing there to evaluate; unsure: looked at, not decided; error: the evaluator failed
-	// <: passes less often than the other versions together; a one-sided test, 1 % for the whole table
+	// triage: reply_format
+	//                      decided worth  pass  95 % interval  fail   n/a unsure error
+	//   v1                     400   400 100.0   99.1 - 100.0     0     0      0     0
+	//   v2                     400   400  90.0 <  86.6 - 92.8    40     0      0     0
 	//
-	// worse than the other versions of their prompt, beyond chance (<):
-	//   v2  reply_format          90.0 % pass, others 100.0 %  (-10.0 points, p < 0.0001)
+	// decided: pass or fail; worth: as many independent verdicts of equal weight
+	// pass: of all events, each verdict weighed by how likely it was to be sampled
+	// n/a: nothing there to evaluate; unsure: not decided; error: the evaluator failed
+	// <: worse than the version that it was compared with, beyond chance; p-values are
+	// adjusted for all comparisons above, and hold for one look at the data
 }

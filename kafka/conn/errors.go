@@ -51,6 +51,9 @@ func AccessErrorIn(err error) *AccessError {
 type codeError struct{ code kafka.Error }
 
 func (c *codeError) Error() string {
+	if c.code.Title() == "" { // the library does not know every code
+		return fmt.Sprintf("Kafka error %d", int(c.code))
+	}
 	return fmt.Sprintf("%s (Kafka error %d)", c.code.Title(), int(c.code))
 }
 func (c *codeError) Unwrap() error { return c.code }
@@ -84,6 +87,20 @@ func (c Config) Explain(err error) error {
 	return err
 }
 
+// WriteRefusal returns an [AccessError] that names the topic, for the code with which a
+// broker refuses to let this client write to it, and any other error as it is.
+func (c Config) WriteRefusal(topic string, err error) error {
+	code := kafka.TopicAuthorizationFailed
+	if !errors.Is(err, code) {
+		return err
+	}
+	return &AccessError{
+		Problem: "Kafka does not let " + c.SASL.identity() + " write to the topic " + topic,
+		Remedy:  "grant it WRITE and DESCRIBE on that topic",
+		Err:     &codeError{code},
+	}
+}
+
 func (c Config) accessProblem(code kafka.Error) (problem, remedy string) {
 	switch code {
 	case kafka.SASLAuthenticationFailed:
@@ -101,6 +118,10 @@ func (c Config) accessProblem(code kafka.Error) (problem, remedy string) {
 		return "Kafka does not let " + c.SASL.identity() + " use the group", "grant it READ on the consumer group"
 	case kafka.ClusterAuthorizationFailed:
 		return "Kafka does not let " + c.SASL.identity() + " do this", "grant it the operation on the cluster"
+	case kafka.GroupMaxSizeReached:
+		return "the consumer group is full", "run fewer workers, or raise group.max.size on the brokers"
+	case kafka.InconsistentGroupProtocol:
+		return "another program is in the consumer group, with an assignment of its own", "give evalworker a group that nothing else uses (kafka.group)"
 	}
 	return "", ""
 }

@@ -50,6 +50,18 @@ func TestDescribe(t *testing.T) {
 	if got := one.Describe(kafka.TopicAuthorizationFailed); AccessErrorIn(got) == nil {
 		t.Errorf("an answer about access: %v", got)
 	}
+	for code, want := range map[kafka.Error]string{
+		kafka.GroupMaxSizeReached:       "the consumer group is full: Kafka error 81; run fewer workers, or raise group.max.size on the brokers",
+		kafka.InconsistentGroupProtocol: "another program is in the consumer group, with an assignment of its own: Inconsistent Group Protocol (Kafka error 23); give evalworker a group that nothing else uses (kafka.group)",
+	} {
+		if got := one.Describe(code); got.Error() != want {
+			t.Errorf("%d: %q, want %q", int(code), got, want)
+		}
+	}
+	denied := one.Describe(fmt.Errorf("publish: %w", one.WriteRefusal("events.dlq", kafka.TopicAuthorizationFailed)))
+	if want := `Kafka does not let a client without a login write to the topic events.dlq: Topic Authorization Failed (Kafka error 29); grant it WRITE and DESCRIBE on that topic`; denied.Error() != want {
+		t.Errorf("%q, want %q", denied, want)
+	}
 	if got := one.Describe(nil); got != nil {
 		t.Errorf("Describe(nil) = %v", got)
 	}

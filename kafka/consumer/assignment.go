@@ -114,6 +114,7 @@ func (g *generation) takeOver(gctx context.Context) {
 	// and only that member knows what it has finished of them.
 	c.assignor.setClaim(g.gen.ID, slices.Concat(kept, fresh))
 	c.breaker.reset() // the outage of commits, if there was one, is over or was another member's
+	c.noteForeign()
 	c.log.Info("partitions assigned", keyGeneration, g.gen.ID, "member", g.gen.MemberID, "partitions", ids, "kept", kept)
 }
 
@@ -161,3 +162,17 @@ func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupO
 		}
 	}
 }
+
+// noteForeign logs once which other topics members of the group read. Each works, but
+// every deployment that comes or goes stops all of them for a rebalance.
+func (c *Consumer) noteForeign() {
+	foreign := c.assignor.foreignTopics()
+	if len(foreign) == 0 || slices.Equal(foreign, c.foreign) {
+		return
+	}
+	c.foreign = foreign
+	c.log.Warn("the group reads other topics too: give each deployment a group of its own", "other_topics", foreign[:min(len(foreign), maxForeign)])
+}
+
+// maxForeign bounds the names in one line of the log.
+const maxForeign = 10

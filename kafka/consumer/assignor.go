@@ -27,10 +27,16 @@ type claim struct {
 // by the members. It keeps what it claims up to that; when two claim the same
 // partition, the newer generation wins, because the older claim comes from a
 // member that was away. The rest goes, in order, to the member with the fewest.
+//
+// The members of a group may read different topics, though each deployment should have
+// a group of its own: every change of one rebalances all.
 type assignor struct {
+	topic string
+
 	mu       sync.Mutex
-	claim    claim
-	assigned int // partitions in the assignment that this member made; notLeader when another member did
+	claim    claim    // guarded by mu
+	assigned int      // partitions of topic in the assignment that this member made; notLeader when another member did; guarded by mu
+	foreign  []string // other topics that members of the group read; guarded by mu
 }
 
 const notLeader = -1
@@ -42,12 +48,20 @@ func (b *assignor) setClaim(generation int32, partitions []int) {
 	b.claim = claim{Generation: generation, Partitions: slices.Clone(partitions)}
 }
 
-// leaderCount returns the number of partitions that this member assigned as the leader
-// of this generation; ok is false when it is not the leader.
+// leaderCount returns the number of the topic's partitions that this member assigned as
+// the leader of this generation; ok is false when it is not the leader.
 func (b *assignor) leaderCount() (partitions int, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.assigned, b.assigned != notLeader
+}
+
+// foreignTopics returns the other topics that members of the group read, as the leader
+// saw them when it last assigned partitions.
+func (b *assignor) foreignTopics() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.foreign
 }
 
 // ProtocolName returns the name that all members must agree on.
@@ -64,14 +78,19 @@ func (b *assignor) UserData() ([]byte, error) {
 
 // AssignGroups assigns the partitions. It is called in the leader only.
 func (b *assignor) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
-	b.mu.Lock()
-	b.assigned = len(partitions)
-	b.mu.Unlock()
-
 	byTopic := make(map[string][]int)
 	for _, p := range partitions {
 		byTopic[p.Topic] = append(byTopic[p.Topic], p.ID)
 	}
+	var foreign []string
+	for _, m := range members {
+		foreign = append(foreign, m.Topics...)
+	}
+	foreign = slices.DeleteFunc(foreign, func(topic string) bool { return topic == b.topic })
+	slices.Sort(foreign)
+	b.mu.Lock()
+	b.assigned, b.foreign = len(byTopic[b.topic]), slices.Compact(foreign)
+	b.mu.Unlock()
 	out := make(kafka.GroupMemberAssignments, len(members))
 	for _, m := range members {
 		out[m.ID] = make(map[string][]int)

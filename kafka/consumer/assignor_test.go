@@ -95,7 +95,7 @@ func TestAssignor(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var b assignor
+			b := assignor{topic: testTopic}
 			assigned := b.AssignGroups(tt.members, topicPartitions(tt.partitions))
 			got := make(map[string][]int)
 			for id, topics := range assigned {
@@ -113,7 +113,7 @@ func TestAssignor(t *testing.T) {
 
 func TestAssignorMemberOfAnotherTopic(t *testing.T) {
 	t.Parallel()
-	var b assignor
+	b := assignor{topic: testTopic}
 	stranger := kafka.GroupMember{ID: "x", Topics: []string{"other"}}
 	got := b.AssignGroups([]kafka.GroupMember{member("a", 0), stranger}, topicPartitions(2))
 	want := kafka.GroupMemberAssignments{"a": {testTopic: {0, 1}}, "x": {}}
@@ -124,7 +124,7 @@ func TestAssignorMemberOfAnotherTopic(t *testing.T) {
 
 func TestAssignorClaimTravels(t *testing.T) {
 	t.Parallel()
-	var b assignor
+	b := assignor{topic: testTopic}
 	owned := []int{4, 7}
 	b.setClaim(12, owned)
 	owned[0] = 99 // the balancer has its own copy
@@ -162,7 +162,7 @@ func FuzzAssignor(f *testing.F) {
 			}
 			members = append(members, member(string(rune('A'+i)), int32(part[0]), owned...))
 		}
-		var b assignor
+		b := assignor{topic: testTopic}
 		assigned := b.AssignGroups(members, topicPartitions(int(partitions)))
 		var all []int
 		fewest, most := int(partitions), 0

@@ -54,6 +54,7 @@ type Consumer struct {
 	client      *kafka.Client
 	letters     *deadLetters
 	assignor    *assignor
+	foreign     []string // the other topics in the group that have been logged
 
 	slots    chan struct{} // one token for each task in flight
 	budget   *byteBudget   // bytes of the messages in flight, and of those that wait for a slot
@@ -110,7 +111,7 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 			MaxRecord: unreadFactor * max(cfg.MaxMessageBytes, fetchMaxBytes),
 		}, conn.NewBufferedDialer(cfg.Config, fetchReadAhead)),
 		transport:      conn.NewTransport(cfg.Config),
-		assignor:       &assignor{assigned: notLeader},
+		assignor:       &assignor{topic: cfg.Topic, assigned: notLeader},
 		slots:          make(chan struct{}, cfg.MaxInFlight),
 		budget:         newByteBudget(cfg.MaxInFlightBytes),
 		workers:        make(chan struct{}, cfg.MaxInFlight),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,10 @@ const (
 	HeaderOriginOffset    = HeaderPrefix + "origin-offset"    // decimal
 	HeaderAttempts        = HeaderPrefix + "attempts"         // how often the handler was called, decimal
 	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers", when the whole was more than the broker accepts or a worker reads
+	// HeaderKeyAdded marks a letter whose message has no key, for a topic that accepts
+	// none without one, as compacted topics do. The letter's key is partition:offset of
+	// the origin, and a redriven message has none again.
+	HeaderKeyAdded = HeaderPrefix + "key-added"
 	// HeaderRedrives is how often the message was redriven from the dead letters,
 	// decimal. Of these headers it is the only one that a redriven message keeps, and
 	// its next dead letter has it too, so that loops are counted.
@@ -52,6 +57,7 @@ const (
 // letters would time out behind each other, be stored once for each attempt, and hold
 // up the end of the program while their broker hangs.
 type deadLetters struct {
+	cfg      conn.Config
 	topic    string
 	client   *kafka.Client
 	balancer kafka.Hash
@@ -61,7 +67,7 @@ type deadLetters struct {
 func newDeadLetters(cfg Config, transport *kafka.Transport) *deadLetters {
 	client := conn.NewClient(cfg.Config, transport)
 	client.Timeout = publishTimeout // of which kafka-go grants the broker half to wait for its replicas
-	return &deadLetters{topic: cfg.DeadLetters(), client: client, slots: make(chan struct{}, letterSlots)}
+	return &deadLetters{cfg: cfg.Config, topic: cfg.DeadLetters(), client: client, slots: make(chan struct{}, letterSlots)}
 }
 
 // publish writes one dead letter and returns when the broker has accepted it, or
@@ -88,7 +94,7 @@ func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("publish dead letter to %s: %w", d.topic, err)
+		return fmt.Errorf("publish dead letter to %s: %w", d.topic, d.cfg.WriteRefusal(d.topic, err))
 	}
 	return nil
 }
@@ -103,21 +109,31 @@ func (d *deadLetters) publishToNew(ctx context.Context, m *event.Message, fault 
 	return ctx.Err()
 }
 
-// publishFitting publishes as much of a message as the broker accepts.
+// publishFitting publishes as much of a message as the broker accepts, with a key where
+// it wants one.
 func (d *deadLetters) publishFitting(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	ours := letterHeaders(m, fault, attempts)
 	all := append(originHeaders(m.Headers), ours...)
 	empty := kafka.Message{Headers: append(ours, kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}
-	if errors.Is(fault, errUnread) {
-		return d.write(ctx, empty)
+	write := func(letter kafka.Message) error {
+		err := d.write(ctx, letter)
+		if errors.Is(err, kafka.InvalidRecord) && len(letter.Key) == 0 {
+			letter.Key = fmt.Appendf(nil, "%d:%d", m.Partition, m.Offset)
+			letter.Headers = append(slices.Clip(letter.Headers), kafka.Header{Key: HeaderKeyAdded, Value: []byte("true")})
+			err = d.write(ctx, letter)
+		}
+		return err
 	}
-	err := d.write(ctx, kafka.Message{Key: m.Key, Value: m.Value, Headers: all})
+	if errors.Is(fault, errUnread) {
+		return write(empty)
+	}
+	err := write(kafka.Message{Key: m.Key, Value: m.Value, Headers: all})
 	if errors.Is(err, kafka.MessageSizeTooLarge) {
 		all = append(all, kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedValue)})
-		err = d.write(ctx, kafka.Message{Key: m.Key, Headers: all})
+		err = write(kafka.Message{Key: m.Key, Headers: all})
 	}
 	if errors.Is(err, kafka.MessageSizeTooLarge) {
-		err = d.write(ctx, empty)
+		err = write(empty)
 	}
 	return err
 }

@@ -195,3 +195,30 @@ func TestADeadLetterThatIsTooLargeIsCut(t *testing.T) {
 		t.Errorf("cut (-want +got):\n%s", diff)
 	}
 }
+
+// TestDeadLettersOnACompactedTopic: such a topic accepts no message without a key, so a
+// letter gets the place of its message as its key, and says so.
+func TestDeadLettersOnACompactedTopic(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t, 1)
+	b.eventually("compacted topic made", func() bool {
+		res, err := b.client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
+			Topic: b.cfg.DeadLetters(), NumPartitions: 1, ReplicationFactor: 1,
+			ConfigEntries: []kafka.ConfigEntry{{ConfigName: "cleanup.policy", ConfigValue: "compact"}},
+		}}})
+		return err == nil && (res.Errors[b.cfg.DeadLetters()] == nil || errors.Is(res.Errors[b.cfg.DeadLetters()], kafka.TopicAlreadyExists))
+	})
+	b.publishMessages(0, kafka.Message{Value: []byte("keyless")}, kafka.Message{Key: []byte("k"), Value: []byte("keyed")})
+	b.start(Deps{Handle: func(context.Context, event.Message) error {
+		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
+	}})
+	b.eventually("both committed", func() bool { return b.stored(0) == 2 })
+	letters := b.deadLetters(2)
+	if got := letters["keyed"]; got[""] != "k" || got[HeaderKeyAdded] != "" {
+		t.Errorf("the letter with a key: key %q, %s %q", got[""], HeaderKeyAdded, got[HeaderKeyAdded])
+	}
+	// The embedded broker accepts any key; Apache Kafka does not.
+	if got := letters["keyless"]; got[""] != "" && (got[""] != "0:0" || got[HeaderKeyAdded] != "true") || got[""] == "" && b.broker == nil {
+		t.Errorf("the letter without a key: key %q, %s %q", got[""], HeaderKeyAdded, got[HeaderKeyAdded])
+	}
+}

@@ -76,7 +76,7 @@ func TestCommitStopsAtAMessageInFlight(t *testing.T) {
 	b.eventually("all others consumed", func() bool { return w.seen.count("consumed") == 19 })
 	b.eventually("the head committed", func() bool { return b.stored(0) == 5 })
 	st := w.Status()
-	want := PartitionStatus{Partition: 0, Low: 5, Next: 20, Committed: 5, High: 20, Lag: 15, InFlight: 1, Tracked: 2}
+	want := PartitionStatus{Partition: 0, Low: 5, Next: 20, Committed: 5, High: 20, Lag: 15, Unfinished: 1, InFlight: 1, Tracked: 2}
 	b.eventually("the commit noted", func() bool { st = w.Status(); return st.Partitions[0].Committed == 5 })
 	if diff := cmp.Diff(want, st.Partitions[0]); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,4 +49,35 @@ func TestFormerLeader(t *testing.T) {
 	<-time.After(200 * time.Millisecond) // until the publisher's picture of the cluster is due again
 	b.publish(0, "after")
 	b.eventually("the new leader is read", func() bool { return notes.get()["after"] == 1 })
+}
+
+// TestQuota: a broker answers a client over its quota with nothing at all, also on a
+// fresh connection, which then knows no end of the partition. That is no lost leader.
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cfg := DefaultConfig()
+	cfg.Brokers, cfg.SessionTimeout, cfg.PartitionWatch = cluster.ListenAddrs(), 2*time.Second, 500*time.Millisecond
+	b := testbedOn(t, cfg, 1)
+	b.publish(0, values("m", 5)...)
+	const throttled = 50 // answers, of 50 ms: longer than a broker may be behind
+	answers := 0
+	cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if answers++; answers > throttled {
+			return nil, nil, false
+		}
+		cluster.SleepControl(func() { <-time.After(50 * time.Millisecond) })
+		return req.(*kmsg.FetchRequest).ResponseKind(), nil, true
+	})
+	var log logBuffer
+	w := b.start(Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	b.eventually("all consumed", func() bool { return w.seen.count("consumed") == 5 })
+	if text := log.String(); strings.Contains(text, "fetching interrupted") {
+		t.Errorf("a connection under a quota was given up:\n%s", text)
+	}
 }

@@ -191,6 +191,7 @@ func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
 // that was known before the fetch.
 func (r *reader) checkLeader(high, known int64) error {
 	switch {
+	case high == fetch.UnknownHigh: // nothing was said yet: a client over its quota gets an empty answer
 	case high >= known:
 		r.behindSince = time.Time{}
 	case r.behindSince.IsZero():

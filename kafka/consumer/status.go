@@ -46,9 +46,13 @@ type PartitionStatus struct {
 	Next      int64 `json:"next"`      // the next offset to read
 	Committed int64 `json:"committed"` // the broker knows that all below is finished
 	High      int64 `json:"high"`      // the end of the partition when last seen
-	Lag       int64 `json:"lag"`       // High - Low: messages not finished; 0 while unknown
-	InFlight  int   `json:"in_flight"` // messages begun and not finished
-	Tracked   int   `json:"tracked"`   // entries of the window in use
+	Lag       int64 `json:"lag"`       // High - Committed: what a new owner of the partition has before it; -1 while unknown
+	// Unfinished counts the messages up to High that are not finished: those not read
+	// yet, and those in flight. One slow message leaves it at 1 while Lag grows. -1
+	// while unknown.
+	Unfinished int64 `json:"unfinished"`
+	InFlight   int   `json:"in_flight"` // messages begun and not finished
+	Tracked    int   `json:"tracked"`   // entries of the window in use
 
 	// Error says why reading the partition failed last, with the broker; empty
 	// after a success. DownSince is since when.
@@ -56,11 +60,12 @@ type PartitionStatus struct {
 	DownSince time.Time `json:"down_since,omitzero"`
 }
 
-// Lag returns the number of messages not finished on this member's partitions.
-func (s Status) Lag() int64 {
+// Unfinished returns the number of messages not finished on this member's partitions,
+// as far as it is known.
+func (s Status) Unfinished() int64 {
 	var n int64
 	for _, p := range s.Partitions {
-		n += p.Lag
+		n += max(p.Unfinished, 0)
 	}
 	return n
 }
@@ -95,13 +100,18 @@ func (c *Consumer) Status() Status {
 		at, high := p.tracker.progress(), p.high.Load()
 		ps := PartitionStatus{
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
-			InFlight: at.working, Tracked: at.spans,
+			InFlight: at.working, Tracked: at.spans, Lag: unknownOffset, Unfinished: unknownOffset,
 		}
 		if since, err := p.outage.Now(); err != nil {
 			ps.DownSince, ps.Error = since, err.Error()
 		}
 		if high >= 0 && at.low >= 0 {
-			ps.Lag = max(high-at.low, 0)
+			known := at.committed
+			if known < 0 { // nothing is committed yet
+				known = at.low
+			}
+			ps.Lag = max(high-known, 0)
+			ps.Unfinished = max(high-at.next, 0) + int64(at.working)
 		}
 		st.Partitions = append(st.Partitions, ps)
 	}

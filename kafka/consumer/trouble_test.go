@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -474,4 +475,33 @@ func (c *Consumer) partition(id int) *partition {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.partitions[id]
+}
+
+// TestTwoTopicsInOneGroup: deployments with topics of different sizes share a group
+// without disturbing each other. The leader compares its own topic's partitions alone.
+func TestTwoTopicsInOneGroup(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t, 1)
+	other := *b
+	other.cfg.Topic += "-other"
+	other.createTopic(other.cfg.Topic, 3)
+	var log logBuffer
+	first := b.start(Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	first.owns(1)
+	second := other.start(Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	second.owns(3)
+	first.owns(1)
+	joined := first.Status().Generation
+	b.publish(0, values("a", 5)...)
+	other.publish(2, values("b", 5)...)
+	b.eventually("all consumed", func() bool { return first.seen.count("consumed") == 5 && second.seen.count("consumed") == 5 })
+	looks := time.NewTimer(20 * b.cfg.PartitionWatch)
+	defer looks.Stop()
+	<-looks.C
+	if now := first.Status().Generation; now != joined {
+		t.Errorf("generation %d became %d: the group rebalanced without a cause", joined, now)
+	}
+	if n := strings.Count(log.String(), "the group reads other topics too"); n != 1 {
+		t.Errorf("other topics are named %d times; want once:\n%s", n, log.String())
+	}
 }

@@ -136,6 +136,9 @@ func messageOf(r *kafka.Record) (*message, error) {
 		return nil, err
 	}
 	for _, h := range r.Headers {
+		if h.Key == consumer.HeaderKeyAdded {
+			m.key = nil
+		}
 		if !strings.HasPrefix(h.Key, consumer.HeaderPrefix) {
 			m.headers = append(m.headers, event.Header{Key: h.Key, Value: slices.Clone(h.Value)})
 		}

@@ -94,6 +94,18 @@ func TestLetterOf(t *testing.T) {
 	}
 }
 
+// TestAddedKeyIsDropped: a message that had no key has none when it is redriven.
+func TestAddedKeyIsDropped(t *testing.T) {
+	t.Parallel()
+	r := kafka.Record{Key: kafka.NewBytes([]byte("3:17")), Value: kafka.NewBytes([]byte("v")), Headers: []kafka.Header{
+		{Key: "mine", Value: []byte("1")}, {Key: consumer.HeaderKeyAdded, Value: []byte("true")},
+	}}
+	m, err := messageOf(&r)
+	if err != nil || m.key != nil || string(m.value) != "v" || len(m.headers) != 1 {
+		t.Errorf("message %+v, %v", m, err)
+	}
+}
+
 // FuzzLetterOf: every client with access can write anything to the topic.
 func FuzzLetterOf(f *testing.F) {
 	f.Add(consumer.HeaderOriginOffset, []byte("17"), consumer.HeaderOriginPartition, []byte("0"))

@@ -57,7 +57,7 @@ type Conn struct {
 
 func newConn(d *Dialer, conn net.Conn, version int16, topic string, partition int) *Conn {
 	return &Conn{
-		d: d, net: conn, in: bufio.NewReaderSize(conn, headBuffer), version: version, topic: topic, partition: int32(partition),
+		d: d, net: conn, in: bufio.NewReaderSize(conn, headBuffer), version: version, topic: topic, partition: int32(partition), high: UnknownHigh,
 		request: fetchapi.Request{
 			ReplicaID: -1, MaxWaitTime: int32(d.cfg.MaxWait.Milliseconds()), MinBytes: 1, MaxBytes: int32(d.cfg.MaxBytes),
 			SessionEpoch: -1, // no session: each request is complete
@@ -74,7 +74,11 @@ func (c *Conn) Close() error { return c.net.Close() }
 // RemoteAddr returns the broker's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.net.RemoteAddr() }
 
-// High returns the offset after the newest message, as of the last answer.
+// UnknownHigh is the end of a partition that no answer has named yet.
+const UnknownHigh = -1
+
+// High returns the offset after the newest message, as of the last answer that named
+// it. An answer under a quota does not: it is empty.
 func (c *Conn) High() int64 { return c.high }
 
 // Offset returns where reading goes on: everything below has been read, or is known

@@ -66,14 +66,14 @@ func (w *world) outage(f storeFault) {
 	more := w.model.answers() - at
 	w.bound(more <= storeInFlight, "%d judged with nowhere to keep them, more than are in flight", more)
 	s, ok := a.status()
-	w.bound(ok && s.Consumer.Lag() > 0 && s.Consumer.InFlight == storeInFlight, "status while the store is down: lag %d, %d in flight", s.Consumer.Lag(), s.Consumer.InFlight)
+	w.bound(ok && s.Consumer.Unfinished() > 0 && s.Consumer.InFlight == storeInFlight, "status while the store is down: %d unfinished, %d in flight", s.Consumer.Unfinished(), s.Consumer.InFlight)
 	w.bound(ok && !s.Store.DownSince.IsZero() && s.Store.Error != "", "/statusz says nothing of the store")
-	lag := s.Consumer.Lag()
+	unfinished := s.Consumer.Unfinished()
 
 	f.up()
 	back := time.Now()
 	w.row.recover = w.resumed(back)
-	w.note("lag %d", lag)
+	w.note("%d unfinished", unfinished)
 	w.eventually("the worker is ready", a.ready)
 	w.kept(a, 1+int(f.lasts/time.Minute))
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")

@@ -245,7 +245,7 @@ func (w *world) finish() {
 		}
 		w.bound(k.err == nil || k.hung, "worker %s: %v", name, k.err)
 		end, ok := k.accounting()
-		w.bound(ok && end.Consumed == end.SampledOut+end.Evaluated+end.DeadLettered, "accounting of worker %s: %+v", name, end)
+		w.bound(ok && end.Settled(), "accounting of worker %s: %+v", name, end)
 	}
 	w.bound(w.row.rss <= w.memory, "%s of memory", megabytes(w.row.rss))
 }

@@ -126,6 +126,6 @@ func verdicts(ctx context.Context, t *testing.T, off *app.Offline, line []byte) 
 // ignore is a recorder that keeps nothing.
 type ignore struct{}
 
-func (ignore) Report(*eval.Report)     {}
-func (ignore) SampledOut(int)          {}
-func (ignore) Cases(*eval.Report, int) {}
+func (ignore) Report(*eval.Report)           {}
+func (ignore) Skipped(eval.Disposition, int) {}
+func (ignore) Cases(*eval.Report, int)       {}
