@@ -31,7 +31,7 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		if _, err := parseAnswer(text, FormatSchema, criteria); err != nil {
+		if _, err := parseAnswer(text, criteria); err != nil {
 			b.Fatal(err)
 		}
 	}

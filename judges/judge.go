@@ -233,7 +233,7 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.
 		if err != nil {
 			return nil, usage, err
 		}
-		answers, err := parseAnswer(a.Text, a.Usage.Format, j.rubric.Criteria)
+		answers, err := parseAnswer(a.Text, j.rubric.Criteria)
 		switch {
 		case err == nil:
 			return answers, usage, nil

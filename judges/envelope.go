@@ -1,0 +1,135 @@
+package judges
+
+import (
+	"encoding/json"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// Unwrap returns the answer in a model's reply without its envelope: white space and
+// invisible characters at the edges, tokens of a chat template, reasoning before the
+// answer, and a code fence. It does not look into the answer. It returns "" when the
+// reply holds reasoning alone.
+func Unwrap(reply string) string {
+	s := withoutReasoning(trimTokens(finalChannel(reply)))
+	if body, err := unfence(s); err == nil {
+		return body
+	}
+	return s
+}
+
+// Tokens that servers leave at the edges of a reply when they do not know the model's
+// chat template: end of turn and end of text behind it, the assistant's header before it.
+var (
+	tokensBehind = regexp.MustCompile(`(?:<[|｜][^<>|｜\s]{1,64}[|｜]>|</s>|<eos>|<end_of_turn>|<turn\|>)$`)
+	tokensBefore = regexp.MustCompile(`^(?:<s>|<bos>|<start_of_turn>model\s|<\|turn>model\s|<[|｜][^<>|｜\s]{1,64}[|｜]>(?:assistant\b)?)`)
+)
+
+// trimTokens removes white space, invisible characters and template tokens at both
+// edges, in whatever order they stand.
+func trimTokens(s string) string {
+	for {
+		t := strings.TrimRightFunc(s, isBlank)
+		from := max(0, len(t)-maxToken) // the expression would search the whole reply
+		if at := tokensBehind.FindStringIndex(t[from:]); at != nil {
+			t = t[:from+at[0]]
+		}
+		if t == s {
+			return trimBefore(s)
+		}
+		s = t
+	}
+}
+
+// trimBefore is trimTokens for the beginning.
+func trimBefore(s string) string {
+	for {
+		t := strings.TrimLeftFunc(s, isBlank)
+		if !opensThought.MatchString(t) {
+			t = tokensBefore.ReplaceAllString(t, "")
+		}
+		if t == s {
+			return s
+		}
+		s = t
+	}
+}
+
+// maxToken is the length of the longest template token, in bytes.
+const maxToken = 300
+
+// isBlank reports whether a character says nothing at the edge of a reply.
+func isBlank(r rune) bool {
+	return r == ' ' || r == '\t' || r == '\n' || r == '\r' || dropInvisible(r) < 0
+}
+
+// harmonyFinal matches the head of the channel that holds the answer, in the format of
+// gpt-oss: <|channel|>final<|message|>, with further words or tokens in between.
+// Servers that drop the tokens leave "assistantfinal".
+var harmonyFinal = regexp.MustCompile(`(?s)<\|channel\|>\s*final\b.{0,200}?<\|message\|>`)
+
+// finalChannel returns the answer's channel of a reply in gpt-oss's format, "" when
+// there are only other channels, and any other reply as it is.
+func finalChannel(s string) string {
+	t := strings.TrimFunc(s, isBlank)
+	switch {
+	case strings.HasPrefix(t, "{"): // a token in it is part of a quote
+		return s
+	case strings.Contains(t, "<|channel|>"):
+		heads := harmonyFinal.FindAllStringIndex(t, -1)
+		if len(heads) == 0 {
+			return ""
+		}
+		return t[heads[len(heads)-1][1]:]
+	case strings.HasPrefix(t, "analysis"):
+		if i := strings.LastIndex(t, "assistantfinal"); i >= 0 {
+			return t[i+len("assistantfinal"):]
+		}
+	}
+	return s
+}
+
+// Tags around reasoning: <think> of DeepSeek, Qwen and most others, <thinking>,
+// <thought> and <reasoning> of prompts that ask for them, <seed:think> of Seed, [THINK]
+// of Magistral, ◁think▷ of Kimi, <|begin_of_thought|> of Sky-T1 and its relatives.
+var (
+	opensThought  = regexp.MustCompile(`(?i)^(?:<(?:[a-z]{1,16}:)?(?:think|thinking|thought|reasoning|reflection)>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|think|thinking|begin_think)\|>)`)
+	closesThought = regexp.MustCompile(`(?i)</(?:[a-z]{1,16}:)?(?:think|thinking|thought|reasoning|reflection)>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|/think|/thinking|end_think)\|>`)
+)
+
+// withoutReasoning returns what stands behind the reasoning. The opening tag may be
+// missing, because some templates put it into the prompt. A draft of the answer in the
+// reasoning is not the answer, so everything up to a closing tag is dropped, unless the
+// tag is quoted inside of the answer.
+func withoutReasoning(s string) string {
+	for {
+		from, answer := 0, false
+		if strings.HasPrefix(s, "{") {
+			from, answer = objectEnd(s)
+		}
+		tag := closesThought.FindStringIndex(s[from:])
+		switch {
+		case answer:
+			return s
+		case tag != nil:
+			s = trimBefore(s[from+tag[1]:])
+		case opensThought.MatchString(s):
+			return ""
+		default:
+			return s
+		}
+	}
+}
+
+// objectEnd returns the offset behind the JSON object with which s begins, and whether
+// nothing else follows. It returns 0 for broken JSON.
+func objectEnd(s string) (end int, whole bool) {
+	dec := json.NewDecoder(strings.NewReader(s))
+	var object json.RawMessage
+	if dec.Decode(&object) != nil {
+		return 0, false
+	}
+	_, err := dec.Token()
+	return len(object), err == io.EOF
+}
