@@ -46,8 +46,8 @@ func trimTokens(s string) string {
 func trimBefore(s string) string {
 	for {
 		t := strings.TrimLeftFunc(s, isBlank)
-		if !opensThought.MatchString(t) {
-			t = tokensBefore.ReplaceAllString(t, "")
+		if at := tokensBefore.FindStringIndex(head(t)); at != nil && !opensThought.MatchString(head(t)) {
+			t = t[at[1]:]
 		}
 		if t == s {
 			return s
@@ -58,6 +58,10 @@ func trimBefore(s string) string {
 
 // maxToken is the length of the longest template token, in bytes.
 const maxToken = 300
+
+// head returns the part of s in which an expression finds a token at its beginning: it
+// would prepare to search all of s.
+func head(s string) string { return s[:min(len(s), maxToken)] }
 
 // isBlank reports whether a character says nothing at the edge of a reply.
 func isBlank(r rune) bool {
@@ -103,28 +107,29 @@ var (
 // reasoning is not the answer, so everything up to a closing tag is dropped, unless the
 // tag is quoted inside of the answer.
 func withoutReasoning(s string) string {
-	for {
-		from, answer := 0, false
-		if strings.HasPrefix(s, "{") {
-			from, answer = objectEnd(s)
+	begins := s
+	end, whole := objectEnd(begins)
+	for _, tag := range closesThought.FindAllStringIndex(s, -1) {
+		if whole {
+			break
 		}
-		tag := closesThought.FindStringIndex(s[from:])
-		switch {
-		case answer:
-			return s
-		case tag != nil:
-			s = trimBefore(s[from+tag[1]:])
-		case opensThought.MatchString(s):
-			return ""
-		default:
-			return s
+		if tag[0] >= len(s)-len(begins)+end {
+			begins = trimBefore(s[tag[1]:])
+			end, whole = objectEnd(begins)
 		}
 	}
+	if opensThought.MatchString(head(begins)) {
+		return ""
+	}
+	return begins
 }
 
 // objectEnd returns the offset behind the JSON object with which s begins, and whether
-// nothing else follows. It returns 0 for broken JSON.
+// nothing else follows. It returns 0 when s begins with none.
 func objectEnd(s string) (end int, whole bool) {
+	if !strings.HasPrefix(s, "{") {
+		return 0, false
+	}
 	dec := json.NewDecoder(strings.NewReader(s))
 	var object json.RawMessage
 	if dec.Decode(&object) != nil {
