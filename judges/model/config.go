@@ -23,6 +23,9 @@ type Config struct {
 
 	// Temperature defaults to 0; null sends none. A reasoning model gets none.
 	Temperature *float32 `yaml:"temperature" doc:"Temperature, 0 to 2; null sends none."`
+	// Reasoning says whether the model thinks before it answers; null: known by its
+	// name, else learned from the server's first refusal.
+	Reasoning *bool `yaml:"reasoning" doc:"Whether the model thinks before it answers; empty: known by its name, or learned. One that does gets 8192 tokens more and no temperature."`
 	// MaxTokens bounds one answer. A reasoning model gets 8192 more to think with.
 	MaxTokens int    `yaml:"max_tokens" doc:"Tokens of one answer, at most."`
 	Seed      *int   `yaml:"seed" doc:"Seed that is sent with each call; null sends none."`
@@ -49,7 +52,7 @@ const (
 // DefaultConfig returns a small OpenAI model with conservative limits.
 func DefaultConfig() Config {
 	return Config{
-		Model:             "gpt-4o-mini",
+		Model:             "gpt-6-luna",
 		API:               apiOpenAI,
 		APIVersion:        "2024-10-21", // the first stable version with json_schema
 		Temperature:       new(float32(0)),
@@ -73,7 +76,7 @@ func (c Config) Validate() fault.List {
 		}
 	}
 	if c.Model == "" {
-		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
+		fs.Add("model", "missing", "name a model, such as gpt-6-luna, or an Azure deployment")
 	}
 	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		fs.Add("base_url", "is not the URL of a server", "for example https://api.openai.com/v1")
@@ -121,8 +124,8 @@ func (c Config) Validate() fault.List {
 // left out: the same model behind a gateway is the same model.
 func (c Config) fingerprint() string {
 	temperature, seed := "none", "none"
-	if c.Temperature != nil && capabilityOf(c.Model).temperature {
-		temperature = fmt.Sprint(*c.Temperature)
+	if t := newSettings(c).temperature; t != nil {
+		temperature = fmt.Sprint(*t)
 	}
 	if c.Seed != nil {
 		seed = strconv.Itoa(*c.Seed)

@@ -21,6 +21,8 @@ const (
 	keyNext   = "next"
 	keyReason = "reason"
 	keyAge    = "age_days"
+
+	keyParameter = "parameter"
 )
 
 // Environment variables for values that a model's configuration leaves out.
@@ -48,7 +50,7 @@ type Deps struct {
 // Endpoint is one entry of models: a model behind a server, with the limits that
 // all its judges share. It is safe for concurrent use.
 type Endpoint struct {
-	model       judges.Model
+	ladder      *formatLadder
 	http        *http.Client
 	breaker     *breaker
 	description judges.Description
@@ -62,6 +64,7 @@ var _ judges.Describer = (*Endpoint)(nil)
 // The layers, the outermost first, and why they are in this order:
 //
 //	formatLadder      one question, asked again in a looser answer format
+//	parameterLearner  or without a parameter that the server does not take
 //	retrier           waits outside of the concurrency limit, so that no slot is idle
 //	concurrencyLimit  calls in flight; before the breaker, so that calls that queued
 //	                  up while the endpoint went down are turned away at their turn
@@ -92,29 +95,34 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	}
 	d := newDoer(cfg, deps.Transport)
 	latency := new(latencyEstimate)
-	var m judges.Model = newClient(cfg, key, d, price)
+	learner := newParameterLearner(cfg, deps.Log)
+	var m judges.Model = newClient(cfg, key, d, learner, price)
 	m = &callObserver{next: m, model: cfg.Model, timeout: cfg.Timeout, latency: latency, observe: deps.Observe}
 	m = newRateLimit(m, cfg, latency)
 	b := newBreaker(m, cfg, deps.Log)
 	m = newConcurrencyLimit(b, cfg, latency)
-	m = newRetrier(m, cfg)
-	m = newFormatLadder(m, cfg, deps.Log)
+	learner.next = newRetrier(m, cfg)
+	ladder := newFormatLadder(learner, cfg, deps.Log)
 	return &Endpoint{
-		model: m, http: &d.http, breaker: b,
+		ladder: ladder, http: &d.http, breaker: b,
 		description: judges.Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
 	}, nil
 }
 
 // Complete answers one request.
 func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
-	return e.model.Complete(ctx, r)
+	return e.ladder.Complete(ctx, r)
 }
 
 // Describe returns the facts about the model that a judge needs.
 func (e *Endpoint) Describe() judges.Description { return e.description }
 
 // Condition returns the health of the model.
-func (e *Endpoint) Condition() Condition { return e.breaker.condition() }
+func (e *Endpoint) Condition() Condition {
+	c := e.breaker.condition()
+	c.Format = e.ladder.format()
+	return c
+}
 
 // Close closes idle connections. The endpoint can still be called; it then opens
 // new ones.
