@@ -2,35 +2,9 @@ package judges
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
-
-// roleMarkers are the tokens with which chat templates separate roles. On a server
-// that does not escape them, content could pose as another message.
-var roleMarkers = regexp.MustCompile(`(?i)<[|｜][^<>|｜\s]{1,64}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>`)
-
-// neutralise makes text harmless as part of a prompt: it drops characters that a
-// model sees and a person does not, and breaks role markers by a space after their
-// first character.
-func neutralise(s string) string {
-	if !strings.ContainsFunc(s, suspicious) { // plain text needs one pass only
-		return s
-	}
-	s = strings.Map(dropInvisible, strings.ToValidUTF8(s, "\uFFFD"))
-	return roleMarkers.ReplaceAllStringFunc(s, func(m string) string {
-		_, n := utf8.DecodeRuneInString(m)
-		return m[:n] + " " + m[n:]
-	})
-}
-
-// suspicious reports whether a character is invisible, broken, or could begin a role
-// marker.
-func suspicious(r rune) bool {
-	return r == '<' || r == '[' || r == utf8.RuneError || dropInvisible(r) < 0
-}
 
 // dropInvisible returns -1, which strings.Map drops, for a character that hides or
 // reorders text, and the character itself otherwise.
