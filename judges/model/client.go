@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"strings"
 
 	openai "github.com/sashabaranov/go-openai"
 
@@ -30,9 +29,7 @@ func newClient(cfg Config, key string, d *doer, l *parameterLearner, price func(
 			oc.APIType = openai.APITypeAzureAD
 		}
 	}
-	if cfg.BaseURL != "" {
-		oc.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
-	}
+	oc.BaseURL = serverOf(cfg)
 	oc.HTTPClient = d
 	return &client{
 		api: openai.NewClientWithConfig(oc), model: cfg.Model,

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
+
+	openai "github.com/sashabaranov/go-openai"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/judges"
@@ -54,6 +57,8 @@ type Endpoint struct {
 	http        *http.Client
 	breaker     *breaker
 	description judges.Description
+	catalogue   *catalogue // a pointer: printing an endpoint shows no key
+	price       func(model string) (Price, bool)
 }
 
 var _ judges.Describer = (*Endpoint)(nil)
@@ -106,12 +111,31 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	return &Endpoint{
 		ladder: ladder, http: &d.http, breaker: b,
 		description: judges.Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
+		catalogue:   &catalogue{http: &d.http, server: serverOf(cfg), key: key, model: cfg.Model, none: cfg.API != apiOpenAI},
+		price:       price,
 	}, nil
 }
 
 // Complete answers one request.
 func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	return e.ladder.Complete(ctx, r)
+}
+
+// Server returns the host of the model's server.
+func (e *Endpoint) Server() string { return e.catalogue.host() }
+
+// Listing asks the server for its models. It is not an error when the server has no
+// list, as deployments of Azure have none.
+func (e *Endpoint) Listing(ctx context.Context) (Listing, error) { return e.catalogue.listing(ctx) }
+
+// Cost returns what a call with these tokens costs, in billionths of a US dollar, when
+// the model's price is known.
+func (e *Endpoint) Cost(input, output int64) (nanoUSD int64, known bool) {
+	p, ok := e.price(e.catalogue.model)
+	if !ok {
+		return 0, false
+	}
+	return p.cost(tokens{input: input, output: output})
 }
 
 // Describe returns the facts about the model that a judge needs.
@@ -133,6 +157,11 @@ func (e *Endpoint) String() string { return "endpoint " + e.description.Fingerpr
 
 // GoString is String.
 func (e *Endpoint) GoString() string { return e.String() }
+
+// serverOf returns the base URL of a model's server, without a slash at its end.
+func serverOf(cfg Config) string {
+	return strings.TrimRight(cmp.Or(cfg.BaseURL, openai.DefaultConfig("").BaseURL), "/")
+}
 
 // apiKey returns the key from its file, from the configuration, or from the
 // environment. A self-hosted server may need none; for an API that always needs

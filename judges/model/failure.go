@@ -108,10 +108,13 @@ func classify(ctx context.Context, err error, seen *exchange) error {
 func classifyTransport(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		op, dialled := errors.AsType[*net.OpError](err)
-		return fail(eval.ReasonUnavailable, failure{
-			what: "no answer: " + transportFault(u.Err), cause: errnoOf(err), retryable: true,
-			uncharged: dialled && op.Op == "dial", // no server was reached
-		})
+		f := failure{what: "no answer", retryable: true, uncharged: dialled && op.Op == "dial"} // no server was reached
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
+			f.cause = errno // a number, so that it holds no content
+		} else {
+			f.what += ": " + transportFault(u.Err)
+		}
+		return fail(eval.ReasonUnavailable, f)
 	}
 	return fail(eval.ReasonBadRequest, failure{what: "call refused by the client library"})
 }
@@ -144,9 +147,7 @@ func transportFault(err error) string {
 	op, network := errors.AsType[*net.OpError](err)
 	timeout, ok := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection was closed"
 	case ok && timeout.Timeout():
 		return "timeout"
@@ -156,15 +157,6 @@ func transportFault(err error) string {
 		return "the connection broke"
 	}
 	return "the server's reply is not HTTP, or broken"
-}
-
-// errnoOf returns the operating system's error in err, or nil; it is a number, so that
-// it holds no content.
-func errnoOf(err error) error {
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno
-	}
-	return nil
 }
 
 // classifySuccess classifies a success without a completion. Some proxies answer
@@ -246,7 +238,9 @@ func errorDetails(err error, body []byte) (code, kind, param string) {
 			case string:
 				code = c
 			case int:
-				code = strconv.Itoa(c)
+				if c != 0 { // of a code that is null
+					code = strconv.Itoa(c)
+				}
 			}
 			if api.InnerError != nil && api.InnerError.Code == "ResponsibleAIPolicyViolation" {
 				code = codeFilter
