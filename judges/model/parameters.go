@@ -22,6 +22,7 @@ const paramThinking = "thinking"
 type settings struct {
 	temperature *float32
 	seed        *int
+	effort      string // reasoning_effort; empty: none is sent
 	bound       string // name of the parameter that bounds the answer
 	thinks      bool   // the bound has to leave room for thinking
 }
@@ -30,7 +31,10 @@ type settings struct {
 // model takes no temperature.
 func newSettings(cfg Config) settings {
 	can := capabilityOf(cfg.Model)
-	s := settings{temperature: cfg.Temperature, seed: cfg.Seed, bound: paramMaxTokens, thinks: can.reasons()}
+	s := settings{
+		temperature: cfg.Temperature, seed: cfg.Seed, effort: cfg.Effort, bound: paramMaxTokens,
+		thinks: can.reasons() && cfg.Effort != effortNone,
+	}
 	if cfg.Reasoning != nil {
 		s.thinks = *cfg.Reasoning
 	}
@@ -44,17 +48,25 @@ func newSettings(cfg Config) settings {
 	return s
 }
 
-// members returns the settings as JSON members, each with a comma before it.
-func (s settings) members(maxTokens int) []byte {
+// maxTokens returns the bound of an answer, with room to think.
+func (s settings) maxTokens(answer int) int {
 	if s.thinks {
-		maxTokens += thinkingTokens
+		answer += thinkingTokens
 	}
+	return answer
+}
+
+// members returns the settings as JSON members, each with a comma before it.
+func (s settings) members(answer int) []byte {
 	var out []byte
 	add := func(name string, value any) {
 		b, _ := json.Marshal(value) // numbers always marshal
 		out = append(append(out, `,"`+name+`":`...), b...)
 	}
-	add(s.bound, maxTokens)
+	add(s.bound, s.maxTokens(answer))
+	if s.effort != "" {
+		add(paramEffort, s.effort)
+	}
 	if s.temperature != nil {
 		add(paramTemperature, *s.temperature)
 	}
@@ -72,6 +84,8 @@ func (s settings) without(parameter string, mayThink bool) (settings, bool) {
 		s.temperature = nil
 	case parameter == paramSeed && s.seed != nil:
 		s.seed = nil
+	case parameter == paramEffort && s.effort != "":
+		s.effort = ""
 	case parameter == paramMaxTokens && s.bound == paramMaxTokens:
 		// Models that refuse the older name are those that think, but for a few.
 		s.bound = paramMaxCompletionTokens

@@ -61,10 +61,11 @@ const (
 	paramMaxCompletionTokens = "max_completion_tokens"
 	paramTemperature         = "temperature"
 	paramSeed                = "seed"
+	paramEffort              = "reasoning_effort"
 )
 
 func parameters() []string {
-	return []string{paramMaxCompletionTokens, paramMaxTokens, paramTemperature, paramSeed}
+	return []string{paramMaxCompletionTokens, paramMaxTokens, paramTemperature, paramSeed, paramEffort}
 }
 
 // refusesParameter matches the words in which a server does not take a parameter. A

@@ -68,6 +68,17 @@ func TestWire(t *testing.T) {
 			lacks: []string{`"max_tokens"`, "temperature"},
 			path:  "/openai/deployments/fast/chat/completions?api-version=2024-10-21", header: "Api-Key",
 		},
+		"told not to think": {
+			change: func(c *Config) { c.Effort = "none" },
+			has:    []string{`"max_completion_tokens":2048`, `"temperature":0`, `"reasoning_effort":"none"`},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
+		"told to think a little": {
+			change: func(c *Config) { c.Effort = "low" },
+			has:    []string{`"max_completion_tokens":10240`, `"reasoning_effort":"low"`},
+			lacks:  []string{"temperature"},
+			path:   "/v1/chat/completions", header: "Authorization",
+		},
 		"told not to reason": {
 			change: func(c *Config) { c.Reasoning = new(false) },
 			has:    []string{`"max_completion_tokens":2048`, `"temperature":0`},
