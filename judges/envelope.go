@@ -2,6 +2,7 @@ package judges
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"regexp"
 	"strings"
@@ -96,10 +97,11 @@ func finalChannel(s string) string {
 
 // Tags around reasoning: <think> of DeepSeek, Qwen and most others, <thinking>,
 // <thought> and <reasoning> of prompts that ask for them, <seed:think> of Seed, [THINK]
-// of Magistral, ◁think▷ of Kimi, <|begin_of_thought|> of Sky-T1 and its relatives.
+// of Magistral, ◁think▷ of Kimi, <|begin_of_thought|> of Sky-T1,
+// <|START_THINKING|> of Command A.
 var (
-	opensThought  = regexp.MustCompile(`(?i)^(?:<(?:[a-z]{1,16}:)?(?:think|thinking|thought|reasoning|reflection)>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|think|thinking|begin_think)\|>)`)
-	closesThought = regexp.MustCompile(`(?i)</(?:[a-z]{1,16}:)?(?:think|thinking|thought|reasoning|reflection)>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|/think|/thinking|end_think)\|>`)
+	opensThought  = regexp.MustCompile(`(?i)^(?:<(?:[a-z]{1,16}:)?(?:think|thinking|thought|reasoning|reflection)>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|think|thinking|(?:begin|start)_think(?:ing)?)\|>)`)
+	closesThought = regexp.MustCompile(`(?i)</(?:[a-z]{1,16}:)?(?:think|thinking|thought|reasoning|reflection)>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|/think|/thinking|end_think(?:ing)?)\|>`)
 )
 
 // withoutReasoning returns what stands behind the reasoning. The opening tag may be
@@ -136,5 +138,5 @@ func objectEnd(s string) (end int, whole bool) {
 		return 0, false
 	}
 	_, err := dec.Token()
-	return len(object), err == io.EOF
+	return len(object), errors.Is(err, io.EOF)
 }

@@ -24,6 +24,7 @@ func TestUnwrap(t *testing.T) {
 		"think of Kimi":                    {"◁think▷It is late.◁/think▷" + answer, answer},
 		"think of Seed":                    {"<seed:think>It is late.</seed:think>" + answer, answer},
 		"tokens of thought":                {"<|begin_of_thought|>late<|end_of_thought|>" + answer, answer},
+		"thinking of Command A":            {"<|START_THINKING|>late<|END_THINKING|>" + answer, answer},
 		"empty think":                      {"<think>\n\n</think>\n\n" + answer, answer},
 		"closing tag alone":                {"It is late.\n</think>\n" + answer, answer},
 		"draft in think":                   {"<think>" + draft + "</think>" + answer, answer},

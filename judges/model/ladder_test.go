@@ -223,7 +223,7 @@ func TestLadderTriesALostRungAgain(t *testing.T) {
 		}), config(), quiet())
 		step := func(wait time.Duration, want ...string) {
 			t.Helper()
-			time.Sleep(wait)
+			_ = sleep(t.Context(), wait)
 			asked = nil
 			a, err := l.Complete(t.Context(), ask())
 			if err != nil || a.Usage.Format != want[len(want)-1] {
