@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/fault"
@@ -26,6 +27,7 @@ type Listing struct {
 
 const (
 	maxListing    = 8 << 20 // bytes
+	maxName       = 200     // bytes of a name that is shown to a person
 	listTimeout   = 30 * time.Second
 	pathOfListing = "/models"
 )
@@ -119,7 +121,7 @@ func readListing(body []byte, name string) Listing {
 	l := Listing{Known: len(list) > 0}
 	for _, m := range list {
 		for _, id := range []string{text(m["id"]), text(m["name"])} {
-			if id == "" {
+			if id == "" || len(id) > maxName || strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				continue
 			}
 			l.Names = append(l.Names, id)
