@@ -3,7 +3,6 @@ package judges
 import (
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
 // controlTokens are the tokens with which chat templates separate roles, tools and
@@ -31,34 +30,11 @@ var controlTokens = []struct {
 	{"MiniMax", []string{`\](?:~!?b|!p)(?:\[|\])`, `\[e~\[`}},
 }
 
-var controlToken = func() *regexp.Regexp {
+// roleMarkers matches a control token.
+var roleMarkers = func() *regexp.Regexp {
 	var all []string
 	for _, t := range controlTokens {
 		all = append(all, t.patterns...)
 	}
 	return regexp.MustCompile(`(?i)` + strings.Join(all, "|"))
 }()
-
-// neutralise makes text harmless as part of a prompt: it drops characters that a
-// model sees and a person does not, and breaks control tokens by a space after their
-// first character.
-func neutralise(s string) string {
-	if !strings.ContainsFunc(s, suspicious) { // plain text needs one pass only
-		return s
-	}
-	s = strings.Map(dropInvisible, strings.ToValidUTF8(s, "\uFFFD"))
-	return controlToken.ReplaceAllStringFunc(s, func(m string) string {
-		_, n := utf8.DecodeRuneInString(m)
-		return m[:n] + " " + m[n:]
-	})
-}
-
-// suspicious reports whether a character is invisible, broken, or could begin a control
-// token.
-func suspicious(r rune) bool {
-	switch r {
-	case '<', '[', ']', '◁', utf8.RuneError:
-		return true
-	}
-	return dropInvisible(r) < 0
-}

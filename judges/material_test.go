@@ -241,7 +241,7 @@ func FuzzNeutralise(f *testing.F) {
 		if !utf8.ValidString(got) {
 			t.Errorf("%q is no UTF-8", got)
 		}
-		if m := controlToken.FindString(got); m != "" {
+		if m := roleMarkers.FindString(got); m != "" {
 			t.Errorf("marker %q is left", m)
 		}
 		if i := strings.IndexFunc(got, func(r rune) bool { return dropInvisible(r) < 0 }); i >= 0 {
@@ -250,7 +250,7 @@ func FuzzNeutralise(f *testing.F) {
 		if again := neutralise(got); again != got {
 			t.Errorf("done twice: %q; once: %q", again, got)
 		}
-		clean := utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return dropInvisible(r) < 0 }) && !controlToken.MatchString(s)
+		clean := utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return dropInvisible(r) < 0 }) && !roleMarkers.MatchString(s)
 		if clean && got != s {
 			t.Errorf("%q became %q", s, got)
 		}

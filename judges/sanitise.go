@@ -3,8 +3,29 @@ package judges
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
+
+// neutralise makes text harmless as part of a prompt: it drops characters that a
+// model sees and a person does not, and breaks control tokens by a space after their
+// first character.
+func neutralise(s string) string {
+	if !strings.ContainsFunc(s, suspicious) { // plain text needs one pass only
+		return s
+	}
+	s = strings.Map(dropInvisible, strings.ToValidUTF8(s, "\uFFFD"))
+	return roleMarkers.ReplaceAllStringFunc(s, func(m string) string {
+		_, n := utf8.DecodeRuneInString(m)
+		return m[:n] + " " + m[n:]
+	})
+}
+
+// suspicious reports whether a character is invisible, broken, or could begin a control
+// token.
+func suspicious(r rune) bool {
+	return r == '<' || r == '[' || r == ']' || r == '◁' || r == utf8.RuneError || dropInvisible(r) < 0
+}
 
 // dropInvisible returns -1, which strings.Map drops, for a character that hides or
 // reorders text, and the character itself otherwise.

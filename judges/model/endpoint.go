@@ -53,6 +53,7 @@ type Deps struct {
 // Endpoint is one entry of models: a model behind a server, with the limits that
 // all its judges share. It is safe for concurrent use.
 type Endpoint struct {
+	model       judges.Model
 	ladder      *formatLadder
 	http        *http.Client
 	breaker     *breaker
@@ -108,8 +109,9 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	m = newConcurrencyLimit(b, cfg, latency)
 	learner.next = newRetrier(m, cfg)
 	ladder := newFormatLadder(learner, cfg, deps.Log)
+	m = ladder
 	return &Endpoint{
-		ladder: ladder, http: &d.http, breaker: b,
+		model: m, ladder: ladder, http: &d.http, breaker: b,
 		description: judges.Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
 		catalogue:   &catalogue{http: &d.http, server: serverOf(cfg), key: key, model: cfg.Model, none: cfg.API != apiOpenAI},
 		price:       price,
@@ -118,7 +120,7 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 
 // Complete answers one request.
 func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
-	return e.ladder.Complete(ctx, r)
+	return e.model.Complete(ctx, r)
 }
 
 // Server returns the host of the model's server.
