@@ -182,7 +182,7 @@ func TestPrices(t *testing.T) {
 		"openai/gpt-6-luna": true, "azure/gpt-6-luna": true, "models/gpt-6-luna": true, "openrouter/openai/gpt-6-luna": true,
 		"anthropic/claude-haiku-5-5": true, "claude-haiku-4-5-20251001": true, "claude-haiku-4-5@20251001": true,
 		"us.anthropic.claude-haiku-4-5-20251001-v1:0": true, "anthropic.claude-haiku-4-5-20251001-v1:0": true, "bedrock/eu.anthropic.claude-haiku-5-5-v1": true,
-		"gpt-6-luna-pro": false, "gpt-6": false, "gpt-6-luna:free": false, "my.gpt-6-luna": false, "gpt-4o-audio": false, "": false, "/": false, "house-judge": false,
+		"gpt-6-luna-pro": false, "gpt-6-luna-v2": false, "gpt-5.4-mini-v2": false, "gpt-6": false, "gpt-6-luna:free": false, "my.gpt-6-luna": false, "gpt-4o-audio": false, "": false, "/": false, "house-judge": false,
 	} {
 		if _, ok := p.Of(model); ok != known {
 			t.Errorf("price of %q known: %v; want %v", model, ok, known)

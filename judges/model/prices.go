@@ -97,11 +97,12 @@ func ParsePrices(file string, data []byte) (Prices, error) {
 }
 
 // release matches what stands behind a model's name in the name of one of its
-// releases: a date, latest, or a version of Bedrock or Vertex.
-var release = regexp.MustCompile(`^(?:[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|latest|default))?(?:-v\d+(?::\d+)?)?$`)
+// releases.
+var release = regexp.MustCompile(`^(?:[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|latest|default))?$`)
 
-// vendor matches what Bedrock writes before a model's name: a region and a vendor.
-var vendor = regexp.MustCompile(`^(?:(?:us|eu|apac|jp|au|global|us-gov)\.)?(?:anthropic|amazon|meta|mistral|deepseek|openai|qwen|cohere|ai21)\.`)
+// bedrock matches the name of a model on Bedrock: a region and a vendor before it, a
+// version behind it.
+var bedrock = regexp.MustCompile(`^(?:(?:us|eu|apac|jp|au|global|us-gov)\.)?(?:anthropic|amazon|meta|mistral|deepseek|openai|qwen|cohere|ai21)\.(.*?)(?:-v\d+(?::\d+)?)?$`)
 
 // Of returns the price of a model by its name. A router's prefix (openai/, models/,
 // azure/) and the name of a release do not make it another model. A model with a merely
@@ -110,7 +111,7 @@ func (p Prices) Of(model string) (Price, bool) {
 	if price, ok := p.Models[model]; ok {
 		return price, true
 	}
-	name := vendor.ReplaceAllString(model[strings.LastIndexByte(model, '/')+1:], "")
+	name := bedrock.ReplaceAllString(model[strings.LastIndexByte(model, '/')+1:], "$1")
 	for known, price := range p.Models {
 		if rest, ok := strings.CutPrefix(name, known); ok && release.MatchString(rest) {
 			return price, true
