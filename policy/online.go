@@ -80,10 +80,7 @@ func (c *Config) checkModel(ctx context.Context, name string, rubrics map[string
 	}
 	defer m.Close()
 	check.Server = m.Server()
-	if check.Listing, err = m.Listing(ctx); err != nil {
-		check.fail(model.FaultOf(err))
-		return check, nil
-	}
+	check.Listing = m.Listing(ctx)
 	probe, err := judges.New(judges.Config{Name: "check"}, probeRubric(), m)
 	if err != nil {
 		return check, err

@@ -64,12 +64,12 @@ func TestCheckOnline(t *testing.T) {
 			},
 			out: []string{"  the server has it\n", "  answers as json_object: 2 calls, ", "  a verdict of right: costs an unknown amount: set models.default.price ("},
 		},
-		"no list":                {model: "house-judge", script: passes, code: 0, out: []string{"  the server does not list its models\n"}},
-		"not in the list":        {model: "tuned", script: passes, models: respond(200, listed), code: 0, out: []string{"  not among the models that the server lists, but it answers\n"}},
-		"known by its name":      {model: "org/tuned", script: passes, models: respond(200, listed), one: respond(200, `{"id":"org/tuned-3","deprecation":1814313600}`), code: 0, out: []string{"  the server has it until 2027-06-30\n"}, errors: []string{"org/tuned is served until 2027-06-30"}},
-		"quiet":                  {model: "house-judge", script: passes, models: respond(200, listed), args: []string{"--quiet"}, code: 0, out: []string{""}},
-		"a refused key":          {model: "house-judge", script: passes, models: respond(401, `{"error":{"code":"invalid_api_key"}}`), code: 1, errors: []string{"evalworker.yaml: models.default.key_file: the key is refused: status 401, code invalid_api_key", "; set key_file, api_key or OPENAI_API_KEY", "\nevalworker: 1 model cannot judge\n"}},
-		"a refused key, no list": {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 403} }, code: 1, errors: []string{"models.default.key_file: the key is refused: status 403"}},
+		"no list":                 {model: "house-judge", script: passes, code: 0, out: []string{"  the server does not list its models\n"}},
+		"not in the list":         {model: "tuned", script: passes, models: respond(200, listed), code: 0, out: []string{"  not among the models that the server lists, but it answers\n"}},
+		"known by its name":       {model: "org/tuned", script: passes, models: respond(200, listed), one: respond(200, `{"id":"org/tuned-3","deprecation":1814313600}`), code: 0, out: []string{"  the server has it until 2027-06-30\n"}, errors: []string{"org/tuned is served until 2027-06-30"}},
+		"quiet":                   {model: "house-judge", script: passes, models: respond(200, listed), args: []string{"--quiet"}, code: 0, out: []string{""}},
+		"a key that may not list": {model: "house-judge", script: passes, models: respond(403, `{"error":{"code":"insufficient_permissions"}}`), code: 0, out: []string{"  the server does not list its models\n"}},
+		"a refused key":           {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 403} }, code: 1, errors: []string{"evalworker.yaml: models.default.key_file: the key is refused: status 403", "; set key_file, api_key or OPENAI_API_KEY", "\nevalworker: 1 model cannot judge\n"}},
 		"no such model": {
 			model: "hause-judge", script: func(modelserver.Request) modelserver.Reply {
 				return modelserver.Reply{Status: 404, Content: "no such model"}

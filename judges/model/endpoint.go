@@ -126,9 +126,9 @@ func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answe
 // Server returns the host of the model's server.
 func (e *Endpoint) Server() string { return e.catalogue.host() }
 
-// Listing asks the server for its models. It is not an error when the server has no
-// list, as deployments of Azure have none.
-func (e *Endpoint) Listing(ctx context.Context) (Listing, error) { return e.catalogue.listing(ctx) }
+// Listing asks the server for its models. Many servers have no list, as Azure's
+// deployments do not, or refuse it to a key that may judge.
+func (e *Endpoint) Listing(ctx context.Context) Listing { return e.catalogue.listing(ctx) }
 
 // Cost returns what a call with these tokens costs, in billionths of a US dollar, when
 // the model's price is known.

@@ -49,60 +49,47 @@ func (c *catalogue) host() string {
 	return u.Host
 }
 
-func (c *catalogue) listing(ctx context.Context) (Listing, error) {
+func (c *catalogue) listing(ctx context.Context) Listing {
 	if c.none {
-		return Listing{}, nil
+		return Listing{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	body, err := c.get(ctx, pathOfListing)
-	if err != nil {
-		return Listing{}, err
-	}
-	l := readListing(body, c.model)
+	l := readListing(c.get(ctx, pathOfListing), c.model)
 	if l.Found {
-		return l, nil
+		return l
 	}
 	parts := strings.Split(c.model, "/")
 	for i, p := range parts {
 		parts[i] = url.PathEscape(p)
 	}
-	body, err = c.get(ctx, pathOfListing+"/"+strings.Join(parts, "/"))
-	if err != nil {
-		return Listing{}, err
-	}
 	var one map[string]json.RawMessage
-	if json.Unmarshal(body, &one) == nil && (text(one["id"]) != "" || text(one["name"]) != "") {
+	if json.Unmarshal(c.get(ctx, pathOfListing+"/"+strings.Join(parts, "/")), &one) == nil && (text(one["id"]) != "" || text(one["name"]) != "") {
 		l.Found, l.Until = true, shutdown(one)
 	}
-	return l, nil
+	return l
 }
 
-// get returns the body of a success, or nil when the server has no such page.
-func (c *catalogue) get(ctx context.Context, path string) ([]byte, error) {
+// get returns the body of a success, or nil. A failure is no fault: a key may judge that
+// may not list.
+func (c *catalogue) get(ctx context.Context, path string) []byte {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server+path, http.NoBody)
 	if err != nil {
-		return nil, fail(eval.ReasonBadRequest, failure{what: "base_url is not the URL of a server"})
+		return nil
 	}
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, classify(ctx, err, &exchange{})
+		return nil
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxListing))
-	switch {
-	case err != nil:
-		return nil, fail(eval.ReasonUnavailable, failure{what: "the list of models broke off", status: resp.StatusCode})
-	case succeeded(resp.StatusCode):
-		return body, nil
-	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		code, kind, param := looseDetails(body)
-		return nil, classifyStatus(resp.StatusCode, &exchange{status: resp.StatusCode, header: resp.Header}, code, kind, param)
+	if err != nil || !succeeded(resp.StatusCode) {
+		return nil
 	}
-	return nil, nil
+	return body
 }
 
 // readListing reads a list of models: {"data":[..]}, {"models":[..]} or the list alone.
