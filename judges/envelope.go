@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // Unwrap returns the answer in a model's reply without its envelope: white space and
@@ -22,9 +23,10 @@ func Unwrap(reply string) string {
 
 // Tokens that servers leave at the edges of a reply when they do not know the model's
 // chat template: end of turn and end of text behind it, the assistant's header before it.
+// Models that were trained to think put their answer between tags of its own.
 var (
-	tokensBehind = regexp.MustCompile(`(?:<[|｜][^<>|｜\s]{1,64}[|｜]>|</s>|<eos>|<end_of_turn>|<turn\|>)$`)
-	tokensBefore = regexp.MustCompile(`^(?:<s>|<bos>|<start_of_turn>model\s|<\|turn>model\s|<[|｜][^<>|｜\s]{1,64}[|｜]>(?:assistant\b)?)`)
+	tokensBehind = regexp.MustCompile(`(?:<[|｜][^<>|｜\s]{1,64}[|｜]>|</s>|<eos>|<end_of_turn>|<turn\|>|</(?:answer|final_answer|output|response|json)>)$`)
+	tokensBefore = regexp.MustCompile(`^(?:<s>|<bos>|<(?:answer|final_answer|output|response|json)>|<start_of_turn>model\s|<\|turn>model\s|<[|｜][^<>|｜\s]{1,64}[|｜]>(?:assistant\b)?)`)
 )
 
 // trimTokens removes white space, invisible characters and template tokens at both
@@ -66,7 +68,7 @@ func head(s string) string { return s[:min(len(s), maxToken)] }
 
 // isBlank reports whether a character says nothing at the edge of a reply.
 func isBlank(r rune) bool {
-	return r == ' ' || r == '\t' || r == '\n' || r == '\r' || dropInvisible(r) < 0
+	return unicode.IsSpace(r) || dropInvisible(r) < 0
 }
 
 // harmonyFinal matches the head of the channel that holds the answer, in the format of
