@@ -26,13 +26,16 @@ func readRejection(status int, body []byte, code, param string) rejection {
 	}
 	said := statements(v, nil)
 	switch status {
-	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotImplemented:
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotImplemented, http.StatusMethodNotAllowed:
 	case http.StatusInternalServerError: // of llama.cpp and vLLM: no other request of this format will do better
 		return rejection{format: slices.ContainsFunc(said, grammarFailed.MatchString)}
 	default:
 		return rejection{}
 	}
-	if code == "json_validate_failed" { // of Groq, when the model's answer did not fit
+	switch code {
+	case "json_validate_failed", // of Groq, when the model's answer did not fit
+		"wrong_api_format", // of Cerebras
+		"invalid_json_schema":
 		return rejection{format: true}
 	}
 	if slices.Contains(parameters(), param) {
@@ -52,7 +55,7 @@ func readRejection(status int, body []byte, code, param string) rejection {
 // ones that some servers report as their own fault.
 var (
 	grammarFailed = regexp.MustCompile(`(?i)(?:pars|compil|creat|build|initiali[sz])\w*[^.]{0,40}\bgrammar|grammar[^.]{0,40}(?:error|fail|invalid|unsupported)|json.?schema[^.]{0,60}(?:conver|compil|unsupported|not supported)|xgrammar|llguidance|lm.format.enforcer`)
-	namesFormat   = regexp.MustCompile(`(?i)response.?format|json.?schema|json.?object|json.?mode|response.?schema|response.?mime.?type|grammar|guided.?(?:json|decod)|structured.?output|additional.?properties|constrained.?decoding`)
+	namesFormat   = regexp.MustCompile(`(?i)response.?format|text\.format|json.?schema|json.?object|json.?mode|response.?schema|response.?mime.?type|grammar|guided.?(?:json|decod)|structured.?output|additional.?properties|constrained.?decoding`)
 )
 
 // Parameters that a server may not take.
@@ -70,7 +73,7 @@ func parameters() []string {
 
 // refusesParameter matches the words in which a server does not take a parameter. A
 // value that is merely too high is no reason to leave the parameter out.
-var refusesParameter = regexp.MustCompile(`(?i)unsupported|not.support|n't support|unrecogni[sz]ed|unknown|unexpected|not.permitted|not.allowed|not.accepted|extra.(?:input|field|forbidden)|extra_forbidden|deprecated|incompatible|only the default|must be (?:strictly|greater|set to|1\b|omitted)|cannot be (?:used|set)|not available|no longer|use '?max_completion_tokens`)
+var refusesParameter = regexp.MustCompile(`(?i)unsupported|not.support|n't support|unrecogni[sz]ed|unknown|unexpected|not.permitted|not.allowed|not.accepted|extra.(?:input|field|forbidden)|extra_forbidden|deprecated|incompatible|only (?:the )?\S{1,20}(?: \(\S+\))?(?: value)? (?:is|are) (?:allowed|supported)|must be (?:strictly|greater|set to|1\b|omitted)|cannot be (?:used|set)|not available|no longer|use '?max_completion_tokens`)
 
 // rejectedParameter returns the parameter that a statement refuses, the first that it
 // names.

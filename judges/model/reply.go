@@ -28,6 +28,7 @@ const (
 	finishLength  = "length"
 	finishFilter  = "content_filter"
 	finishRefusal = "refusal"
+	finishError   = "error"
 )
 
 var (
@@ -76,7 +77,7 @@ func readReply(body []byte) (*reply, []byte, error) {
 		return nil, slices.Concat([]byte(`{"error":`), choice.Error, []byte(`}`)), errInside
 	}
 	r := &reply{finish: finishReason(text(choice.FinishReason)), model: text(raw.Model), usage: readUsage(raw.Usage)}
-	if r.finish == "error" {
+	if r.finish == finishError {
 		return nil, nil, errInside
 	}
 	var message rawMessage
@@ -142,10 +143,12 @@ func (r *reply) readPart(part json.RawMessage) {
 // other models pass theirs through.
 func finishReason(s string) string {
 	switch s = strings.ToLower(s); s {
-	case "max_tokens", "max_output_tokens", "max_completion_tokens", "model_length":
+	case "max_tokens", "max_output_tokens", "max_completion_tokens", "model_length", "model_context_window_exceeded":
 		return finishLength
-	case "safety", "recitation", "blocklist", "prohibited_content", "spii":
+	case "safety", "recitation", "blocklist", "prohibited_content", "spii", "sensitive":
 		return finishFilter
+	case "network_error", "insufficient_system_resource":
+		return finishError
 	}
 	return s
 }

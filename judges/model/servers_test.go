@@ -130,6 +130,7 @@ func TestServers(t *testing.T) {
 
 		"error in the choice":       {answer: first(raw(`{"choices":[{"error":{"code":502,"message":"upstream"},"finish_reason":"error","message":{"content":""}}]}`)), calls: [2]int{2, 1}},
 		"finish reason error":       {answer: first(raw(`{"choices":[{"finish_reason":"error","message":{"content":"{"}}]}`)), calls: [2]int{2, 1}},
+		"out of resources":          {answer: first(raw(`{"choices":[{"finish_reason":"insufficient_system_resource","message":{"content":%s}}]}`, quote(draft[:30]))), calls: [2]int{2, 1}},
 		"error in the reply":        {answer: first(raw(`{"error":{"message":"overloaded","type":"overloaded_error"}}`)), calls: [2]int{2, 1}},
 		"error beside a choice":     {answer: first(raw(`{"error":{"message":"broke off"},"choices":[{"message":{"content":%s}}]}`, quote(draft))), calls: [2]int{2, 1}},
 		"no choice":                 {answer: first(raw(`{"choices":[]}`)), calls: [2]int{2, 1}},
