@@ -263,12 +263,13 @@ func looseDetails(body []byte) (code, kind, param string) {
 		body = list[0]
 	}
 	type fields struct {
-		Object string          `json:"object"`
-		Error  json.RawMessage `json:"error"`
-		Code   json.RawMessage `json:"code"`
-		Type   string          `json:"type"`
-		Status string          `json:"status"`
-		Param  string          `json:"param"`
+		Object  string          `json:"object"`
+		Error   json.RawMessage `json:"error"`
+		Message json.RawMessage `json:"message"`
+		Code    json.RawMessage `json:"code"`
+		Type    string          `json:"type"`
+		Status  string          `json:"status"`
+		Param   string          `json:"param"`
 	}
 	var f fields
 	if json.Unmarshal(body, &f) != nil {
@@ -284,7 +285,7 @@ func looseDetails(body []byte) (code, kind, param string) {
 		f.Type = cmp.Or(f.Type, "error")
 	case bytes.HasPrefix(f.Error, []byte(`"`)):
 		f.Type = "error"
-	case f.Object != "error":
+	case f.Object != "error" && (!says(f.Message) || !says(f.Code)):
 		return "", "", ""
 	}
 	if f.Status != "" && f.Type == "error" {
