@@ -87,7 +87,8 @@ func readReply(body []byte) (*reply, []byte, error) {
 	r.thought = says(message.Reasoning) || says(message.Thinking)
 	r.refusal = text(message.Refusal)
 	r.readContent(message.Content)
-	if judges.Unwrap(r.text) == "" && strings.TrimSpace(r.text) != "" {
+	// Some servers send nothing of the thinking, but nothing else takes tokens.
+	if judges.Unwrap(r.text) == "" && (r.text != "" || r.finish == finishLength) {
 		r.thought = true
 	}
 	return r, body, nil

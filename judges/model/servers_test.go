@@ -100,6 +100,13 @@ func TestServers(t *testing.T) {
 			return message(quote(good))
 		}, change: func(c *Config) { c.Model = "house-judge" }, calls: [2]int{2, 1}},
 
+		"thinks in secret": {answer: func(_ int, r modelserver.Request) modelserver.Reply {
+			if field(r, "max_tokens") == "2048" {
+				return raw(`{"choices":[{"finish_reason":"length","message":{"content":null}}],"usage":{"prompt_tokens":9,"completion_tokens":2048,"completion_tokens_details":{"reasoning_tokens":2048}}}`)
+			}
+			return message(quote(good))
+		}, change: func(c *Config) { c.Model = "house-judge" }, calls: [2]int{2, 1}},
+
 		"Azure deployment of a reasoning model": {answer: func(_ int, r modelserver.Request) modelserver.Reply {
 			switch {
 			case field(r, "max_tokens") != "":
