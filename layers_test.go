@@ -53,7 +53,7 @@ var layers = map[string][]string{
 	"emitter/mskiam":  {},
 
 	// One revision of what is evaluated, and what happens to one event.
-	"policy":   {"eval", "internal/config/fault", "internal/config/strictyaml", "judges", "judges/model", "sampler", "validators"},
+	"policy":   {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "judges", "judges/model", "sampler", "validators"},
 	"pipeline": {"eval", "event", "internal/backoff", "internal/outage", "policy"},
 
 	// How the processes run.

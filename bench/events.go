@@ -28,7 +28,7 @@ func newEvent(n int) event.Event {
 	return event.Event{
 		RequestID: event.RequestID(fmt.Sprintf("req_%09d", n)), TraceID: event.ID(strconv.Itoa(n + 1)),
 		Service: "support", Environment: "production", Feature: "support_agent",
-		PromptName: "support_triage", PromptVersion: fmt.Sprintf("2026-06-01.%d", n%3), Provider: "openai", Model: "gpt-4o-mini",
+		PromptName: "support_triage", PromptVersion: fmt.Sprintf("2026-06-01.%d", n%3), Provider: "openai", Model: "gpt-6-luna",
 		Status: "success", FinishReason: "stop", TenantTier: "gold", LatencyMS: &latency,
 		Input:        event.Text(strings.Repeat("Where is my order? It should have been here by now. ", 24)),
 		Output:       event.Text(fmt.Sprintf(`{"category":"delivery","answer":%q,"confidence":0.9,"order_id":"123456","escalate":false,"tags":["parcel","late"]}`, answer)),

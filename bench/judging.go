@@ -37,7 +37,7 @@ func judging(ctx context.Context, w *world, _ options) error {
 		return err
 	}
 	path, err := w.configure("judges", topic, fmt.Sprintf(", max_in_flight: %d", 2*judgeSlots), fmt.Sprintf(
-		"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, concurrency: %d, requests_per_minute: 0}}\n"+
+		"models: {default: {model: gpt-6-luna, base_url: %s/v1, api_key: none, concurrency: %d, requests_per_minute: 0}}\n"+
 			"evaluators: [{name: correctness, type: llm_judge, rubric: answer_relevance, rate: 1}]", url, judgeSlots))
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func stuck(ctx context.Context, w *world, _ options) error {
 	}
 	path, err := w.configure("stuck", topic, "", fmt.Sprintf(
 		"shutdown: {grace: 100ms}\n"+
-			"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, timeout: 10m}}\n"+
+			"models: {default: {model: gpt-6-luna, base_url: %s/v1, api_key: none, timeout: 10m}}\n"+
 			"evaluators: [{name: correctness, type: llm_judge, rubric: answer_relevance, rate: 0}]\n"+
 			"sampling: {rules: [{name: stuck, when: 'feature == \"stuck\"', rate: 1}]}", url))
 	if err != nil {

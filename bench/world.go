@@ -127,7 +127,7 @@ func (w *world) configureJudged(ctx context.Context, name, topic string, latency
 		return "", err
 	}
 	return w.configure(name, topic, "", fmt.Sprintf(
-		"models: {default: {model: gpt-4o-mini, base_url: %s/v1, api_key: none, requests_per_minute: 0}}\n"+
+		"models: {default: {model: gpt-6-luna, base_url: %s/v1, api_key: none, requests_per_minute: 0}}\n"+
 			"evaluators:\n  - {name: reply_format, type: json_schema, schema: support_reply}\n"+
 			"  - {name: correctness, type: llm_judge, rubric: answer_relevance, rate: %g}", url, rate))
 }

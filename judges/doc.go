@@ -3,7 +3,8 @@
 // A [Judge] puts a [Rubric] to a [Model]. The model answers each criterion on its
 // own, with evidence and a reason before the verdict, in one strict JSON schema;
 // this package combines the criteria. It never asks a model for an overall result,
-// and never repairs, completes or guesses a verdict.
+// and never repairs, completes or guesses a verdict. What servers and models put around
+// an answer, such as reasoning or a code fence, comes off before ([Unwrap]).
 //
 //	rubric := judges.BuiltIn()["faithfulness"]
 //	m, err := model.New(model.DefaultConfig(), model.Deps{Log: log})

@@ -93,7 +93,7 @@ func New(cfg Config, rubric *Rubric, model Model) (*Judge, error) {
 	}
 	j := &Judge{
 		name: cfg.Name, rubric: *rubric, guideline: strings.TrimSpace(cfg.Guideline), model: model,
-		limit: description.MaxInputChars, system: systemPrompt(rubric),
+		limit: description.MaxInputChars, system: systemPrompt(rubric, strings.TrimSpace(cfg.Guideline)),
 		schema: answerSchema(rubric.Criteria), inputs: rubric.visibleInputs(),
 	}
 	j.version = j.fingerprint(description)
@@ -224,16 +224,13 @@ func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.
 	var usage eval.Usage
 	correction := ""
 	for {
-		user, err := m.message(rand.Text(), correction)
-		if err != nil {
-			return nil, usage, eval.WithReason(eval.ReasonInternal, fmt.Errorf("render prompt: %w", err))
-		}
+		user := m.message(rand.Text(), correction)
 		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema, Again: correction != ""})
 		usage = AddUsage(usage, a.Usage)
 		if err != nil {
 			return nil, usage, err
 		}
-		answers, err := parseAnswer(a.Text, a.Usage.Format, j.rubric.Criteria)
+		answers, err := parseAnswer(a.Text, j.rubric.Criteria)
 		switch {
 		case err == nil:
 			return answers, usage, nil

@@ -1,17 +1,13 @@
 package judges
 
 import (
-	"bytes"
-	"encoding/json"
-	"strings"
-
 	"github.com/evalworker/evalworker/event"
 )
 
 // material is the part of an event that a model sees, neutralised and truncated, in
 // the order of the prompt: what is judged comes last.
 type material struct {
-	Guideline string     `json:"guideline,omitempty"`
+	Guideline string     `json:"-"`               // stands in the system message
 	Input     any        `json:"input,omitempty"` // string or []turn
 	Chunks    []chunk    `json:"chunks,omitempty"`
 	Tools     string     `json:"tools,omitempty"`
@@ -126,20 +122,17 @@ func (m *material) markTruncated(name string, truncated bool) {
 	}
 }
 
-// message returns the user message. The nonce differs from call to call, so that
-// content written beforehand cannot know it. The correction says what was wrong with
-// the previous answer.
-func (m *material) message(nonce, correction string) (string, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // models read < better than its escape
-	err := enc.Encode(struct {
-		Nonce      string    `json:"nonce"`
-		Correction string    `json:"correction,omitempty"`
-		Truncated  []string  `json:"truncated,omitempty"`
+// message returns the user message. What differs from call to call about the same data
+// stands behind it, so that two questions have the longest possible beginning in
+// common, which a server can cache. The correction says what was wrong with the
+// previous answer. The nonce keeps a second question from being answered from a cache.
+func (m *material) message(nonce, correction string) string {
+	return jsonLine(struct {
 		Data       *material `json:"data"`
-	}{nonce, correction, m.truncated, m})
-	return strings.TrimSuffix(b.String(), "\n"), err
+		Truncated  []string  `json:"truncated,omitempty"`
+		Correction string    `json:"correction,omitempty"`
+		Nonce      string    `json:"nonce"`
+	}{m, m.truncated, correction, nonce})
 }
 
 // passages returns the texts that a quote from the named input may come from.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -17,18 +18,19 @@ type criterionVerdict struct {
 	outcome          eval.Outcome
 }
 
-// parseAnswer parses an answer strictly and returns the verdicts in the rubric's
-// order. It repairs nothing: an answer that breaks its contract is an error, which
-// repeats nothing of the answer.
-func parseAnswer(text, format string, criteria []Criterion) ([]criterionVerdict, error) {
-	body := strings.TrimSpace(text)
-	if format == FormatFenced {
-		var err error
-		if body, err = unfence(body); err != nil {
+// parseAnswer takes the answer out of its envelope, parses it strictly and returns the
+// verdicts in the rubric's order. It repairs nothing: an answer that breaks its contract
+// is an error, which repeats nothing of the answer.
+func parseAnswer(text string, criteria []Criterion) ([]criterionVerdict, error) {
+	body := Unwrap(text)
+	switch {
+	case body == "":
+		return nil, errors.New("there is no answer, or only reasoning before one")
+	case strings.Contains(body, fence):
+		if _, err := unfence(body); err != nil {
 			return nil, err
 		}
-	}
-	if !strings.HasPrefix(body, "{") {
+	case !strings.HasPrefix(body, "{"):
 		return nil, errors.New("the answer is not one JSON object")
 	}
 	dec := json.NewDecoder(strings.NewReader(body))
@@ -121,6 +123,8 @@ func strictObject(dec *json.Decoder, keys []string) ([]json.RawMessage, error) {
 	return values, nil
 }
 
+const fence = "```"
+
 // unfence returns the content of an answer's only code fence; a bare JSON object
 // needs none. Two fences would be two answers. A closing fence begins a line; a
 // fence quoted in JSON cannot, since JSON strings have no raw line breaks. Only if
@@ -129,20 +133,20 @@ func unfence(s string) (string, error) {
 	if strings.HasPrefix(s, "{") {
 		return s, nil
 	}
-	_, rest, ok := strings.Cut(s, "```")
+	_, rest, ok := strings.Cut(s, fence)
 	if !ok {
 		return "", errors.New("there is no fenced code block")
 	}
-	body, after, ok := strings.Cut(rest, "\n```")
+	body, after, ok := strings.Cut(rest, "\n"+fence)
 	if !ok {
-		end := strings.LastIndex(rest, "```")
+		end := strings.LastIndex(rest, fence)
 		if end < 0 {
 			return "", errors.New("the fenced code block does not end")
 		}
 		body = rest[:end]
 	}
-	if strings.Contains(after, "\n```") {
+	if strings.Contains(after, "\n"+fence) {
 		return "", errors.New("there is more than one fenced code block")
 	}
-	return strings.TrimSpace(strings.TrimPrefix(body, "json")), nil
+	return strings.TrimSpace(strings.TrimLeftFunc(body, unicode.IsLetter)), nil // without the name of a language
 }

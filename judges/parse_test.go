@@ -17,49 +17,47 @@ func TestParse(t *testing.T) {
 		return `{"criteria":[{"id":"complete","evidence":"","reason":"","verdict":"pass"},{` + fields + `}]}`
 	}
 	tests := map[string]struct {
-		text, format string
-		violation    string // empty: accepted
+		text, violation string // no violation: accepted
 	}{
-		"any order":           {good, FormatSchema, ""},
-		"white space":         {"\n " + good + "\n", FormatObject, ""},
-		"fenced":              {"Here you are:\n```json\n" + good + "\n```\nDone.", FormatFenced, ""},
-		"fence on one line":   {"Here: ```json " + good + " ```", FormatFenced, ""},
-		"fence without json":  {"```\n" + good + "\n```", FormatFenced, ""},
-		"bare on last rung":   {good, FormatFenced, ""},
-		"empty":               {"", FormatSchema, "not one JSON object"},
-		"prose":               {"Everything passes.", FormatSchema, "not one JSON object"},
-		"fence where none is": {"```json\n" + good + "\n```", FormatSchema, "not one JSON object"},
-		"prose on last rung":  {"Everything passes.", FormatFenced, "no fenced code block"},
-		"two fences":          {"```json\n" + good + "\n```\n```json\n" + good + "\n```", FormatFenced, "more than one"},
-		"open fence":          {"```json\n" + good, FormatFenced, "does not end"},
-		"list":                {"[" + good + "]", FormatSchema, "not one JSON object"},
-		"text after":          {good + " Done.", FormatSchema, "text after"},
-		"two objects":         {good + good, FormatSchema, "text after"},
-		"cut off":             {good[:len(good)-20], FormatSchema, "broken or cut off"},
-		"not criteria":        {`{"verdicts":[]}`, FormatSchema, "does not know"},
-		"another key":         {`{"criteria":[],"overall":"pass"}`, FormatSchema, "does not know"},
-		"criteria twice":      {`{"criteria":[],"criteria":[]}`, FormatSchema, "stands twice"},
-		"criteria no list":    {`{"criteria":{}}`, FormatSchema, "not a list"},
-		"criteria null":       {`{"criteria":null}`, FormatSchema, "not a list"},
-		"nothing answered":    {`{"criteria":[]}`, FormatSchema, "accurate is not answered"},
-		"one missing":         {answer("accurate", "", "", "pass"), FormatSchema, "complete is not answered"},
-		"one twice":           {answer("accurate", "", "", "pass", "accurate", "", "", "fail", "complete", "", "", "pass"), FormatSchema, "accurate is answered twice"},
-		"unknown criterion":   {answer("accurate", "", "", "pass", "bonus", "", "", "pass"), FormatSchema, "none of the criteria"},
-		"unknown verdict":     {answer("accurate", "", "", "Pass", "complete", "", "", "pass"), FormatSchema, `the "verdict" of accurate is none of`},
-		"nested like a bomb":  {`{"criteria":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}", FormatSchema, "broken or cut off"},
-		"a bomb in an item":   {item(`"id":"accurate","evidence":"","verdict":"pass","reason":` + strings.Repeat(`{"a":`, 100_000)), FormatSchema, "broken or cut off"},
-		"item no object":      {`{"criteria":["accurate"]}`, FormatSchema, "an object is expected"},
-		"key missing":         {item(`"id":"accurate","evidence":"","verdict":"pass"`), FormatSchema, `"reason" is missing`},
-		"key too many":        {item(`"id":"accurate","evidence":"","reason":"","verdict":"pass","score":1`), FormatSchema, "does not know"},
-		"key in another case": {item(`"id":"accurate","evidence":"","reason":"","Verdict":"pass"`), FormatSchema, "does not know"},
-		"verdict twice":       {item(`"id":"accurate","evidence":"","reason":"","verdict":"fail","verdict":"pass"`), FormatSchema, `"verdict" stands twice`},
-		"verdict a boolean":   {item(`"id":"accurate","evidence":"","reason":"","verdict":true`), FormatSchema, "have to be strings"},
-		"verdict null":        {item(`"id":"accurate","evidence":"","reason":"","verdict":null`), FormatSchema, "have to be strings"},
+		"any order":             {good, ""},
+		"white space":           {"\n " + good + "\n", ""},
+		"fenced":                {"Here you are:\n```json\n" + good + "\n```\nDone.", ""},
+		"fence on one line":     {"Here: ```json " + good + " ```", ""},
+		"fence without json":    {"```\n" + good + "\n```", ""},
+		"a fence in upper case": {"```JSON\n" + good + "\n```", ""},
+		"empty":                 {"", "no answer"},
+		"prose":                 {"Everything passes.", "not one JSON object"},
+		"prose in a fence":      {"```\nEverything passes.\n```", "not one JSON object"},
+		"two fences":            {"```json\n" + good + "\n```\n```json\n" + good + "\n```", "more than one"},
+		"open fence":            {"```json\n" + good, "does not end"},
+		"list":                  {"[" + good + "]", "not one JSON object"},
+		"text after":            {good + " Done.", "text after"},
+		"two objects":           {good + good, "text after"},
+		"cut off":               {good[:len(good)-20], "broken or cut off"},
+		"not criteria":          {`{"verdicts":[]}`, "does not know"},
+		"another key":           {`{"criteria":[],"overall":"pass"}`, "does not know"},
+		"criteria twice":        {`{"criteria":[],"criteria":[]}`, "stands twice"},
+		"criteria no list":      {`{"criteria":{}}`, "not a list"},
+		"criteria null":         {`{"criteria":null}`, "not a list"},
+		"nothing answered":      {`{"criteria":[]}`, "accurate is not answered"},
+		"one missing":           {answer("accurate", "", "", "pass"), "complete is not answered"},
+		"one twice":             {answer("accurate", "", "", "pass", "accurate", "", "", "fail", "complete", "", "", "pass"), "accurate is answered twice"},
+		"unknown criterion":     {answer("accurate", "", "", "pass", "bonus", "", "", "pass"), "none of the criteria"},
+		"unknown verdict":       {answer("accurate", "", "", "Pass", "complete", "", "", "pass"), `the "verdict" of accurate is none of`},
+		"nested like a bomb":    {`{"criteria":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}", "broken or cut off"},
+		"a bomb in an item":     {item(`"id":"accurate","evidence":"","verdict":"pass","reason":` + strings.Repeat(`{"a":`, 100_000)), "broken or cut off"},
+		"item no object":        {`{"criteria":["accurate"]}`, "an object is expected"},
+		"key missing":           {item(`"id":"accurate","evidence":"","verdict":"pass"`), `"reason" is missing`},
+		"key too many":          {item(`"id":"accurate","evidence":"","reason":"","verdict":"pass","score":1`), "does not know"},
+		"key in another case":   {item(`"id":"accurate","evidence":"","reason":"","Verdict":"pass"`), "does not know"},
+		"verdict twice":         {item(`"id":"accurate","evidence":"","reason":"","verdict":"fail","verdict":"pass"`), `"verdict" stands twice`},
+		"verdict a boolean":     {item(`"id":"accurate","evidence":"","reason":"","verdict":true`), "have to be strings"},
+		"verdict null":          {item(`"id":"accurate","evidence":"","reason":"","verdict":null`), "have to be strings"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := parseAnswer(tt.text, tt.format, rubric(t, twoCriteria).Criteria)
+			got, err := parseAnswer(tt.text, rubric(t, twoCriteria).Criteria)
 			if tt.violation == "" {
 				if diff := cmp.Diff(want, got, cmp.AllowUnexported(criterionVerdict{})); err != nil || diff != "" {
 					t.Errorf("err = %v, findings (-want +got):\n%s", err, diff)
@@ -82,7 +80,7 @@ func TestParseFenceInAQuote(t *testing.T) {
 		"indented": "- ```json\n  " + body + "\n  ```",
 		"one line": "```json " + body + "```",
 	} {
-		if _, err := parseAnswer(text, FormatFenced, []Criterion{{ID: "accurate"}}); err != nil {
+		if _, err := parseAnswer(text, []Criterion{{ID: "accurate"}}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -90,18 +88,15 @@ func TestParseFenceInAQuote(t *testing.T) {
 
 // FuzzParse: an answer is complete or an error, and no error repeats it.
 func FuzzParse(f *testing.F) {
-	f.Add(bothPass, false)
-	f.Add("```json\n"+bothPass+"\n```", true)
-	f.Add(`{"criteria":[{"id":"accurate","verdict":"pass"}]}`, false)
-	f.Add(`{"criteria":[{"id":"accurate","evidence":"\u0000","reason":"","verdict":"zzqqzz"}]}`, false)
-	f.Add("{", true)
+	f.Add(bothPass)
+	f.Add("<think>" + bothPass + "</think>")
+	f.Add("```json\n" + bothPass + "\n```")
+	f.Add(`{"criteria":[{"id":"accurate","verdict":"pass"}]}`)
+	f.Add(`{"criteria":[{"id":"accurate","evidence":"\u0000","reason":"","verdict":"zzqqzz"}]}`)
+	f.Add("{")
 	criteria := rubric(f, twoCriteria).Criteria
-	f.Fuzz(func(t *testing.T, text string, fenced bool) {
-		format := FormatSchema
-		if fenced {
-			format = FormatFenced
-		}
-		got, err := parseAnswer(text, format, criteria)
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := parseAnswer(text, criteria)
 		if err != nil {
 			if strings.Contains(err.Error(), "zzqqzz") || len(err.Error()) > 200 {
 				t.Errorf("the error repeats the answer: %v", err)

@@ -2,18 +2,13 @@ package judges
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// roleMarkers are the tokens with which chat templates separate roles. On a server
-// that does not escape them, content could pose as another message.
-var roleMarkers = regexp.MustCompile(`(?i)<[|｜][^<>|｜\s]{1,64}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>`)
-
 // neutralise makes text harmless as part of a prompt: it drops characters that a
-// model sees and a person does not, and breaks role markers by a space after their
+// model sees and a person does not, and breaks control tokens by a space after their
 // first character.
 func neutralise(s string) string {
 	if !strings.ContainsFunc(s, suspicious) { // plain text needs one pass only
@@ -26,10 +21,10 @@ func neutralise(s string) string {
 	})
 }
 
-// suspicious reports whether a character is invisible, broken, or could begin a role
-// marker.
+// suspicious reports whether a character is invisible, broken, or could begin a control
+// token.
 func suspicious(r rune) bool {
-	return r == '<' || r == '[' || r == utf8.RuneError || dropInvisible(r) < 0
+	return r == '<' || r == '[' || r == ']' || r == '◁' || r == utf8.RuneError || dropInvisible(r) < 0
 }
 
 // dropInvisible returns -1, which strings.Map drops, for a character that hides or

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/policy"
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
-	var quiet, asJSON bool
+	var quiet, asJSON, online bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say everything that is wrong with the configuration, or print what is in effect",
@@ -24,12 +29,18 @@ FILE:LINE:COLUMN: what is wrong; what was expected. The exit code is then 2.
 When nothing is wrong, the configuration that is in effect is printed, with the
 environment and all defaults; keys are shown as [REDACTED]. What is no fault, but
 will keep a worker from running here or is hardly meant, is a warning on standard
-error.`,
+error.
+
+With --online the models are asked too, in place of printing the configuration: does
+the server have the model, and until when; in which form does it answer; what would a
+verdict of each judge cost. That takes a small verdict of each model, which is paid
+for. The exit code is 1 when a judge could not work.`,
 		Example: `  evalworker check
   evalworker check --quiet --config deploy/evalworker.yaml
-  evalworker check --json`,
+  evalworker check --json
+  evalworker check --online`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := g.load()
 			if faults, bad := errors.AsType[fault.List](err); bad && asJSON {
 				return printFaults(json.NewEncoder(g.stdout), faults)
@@ -37,7 +48,10 @@ error.`,
 			if err == nil && !asJSON {
 				printWarnings(g, cfg)
 			}
-			if err != nil || quiet || asJSON {
+			switch {
+			case err == nil && online:
+				return checkOnline(cmd.Context(), g, cfg, quiet)
+			case err != nil || quiet || asJSON:
 				return err
 			}
 			return cfg.Print(g.stdout)
@@ -45,7 +59,72 @@ error.`,
 	}
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing when nothing is wrong")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print faults to standard output, one JSON object a line, and nothing when there are none")
+	cmd.Flags().BoolVar(&online, "online", false, "ask the models as well: costs a small verdict of each")
+	cmd.MarkFlagsMutuallyExclusive("online", "json")
 	return cmd
+}
+
+// checkOnline asks the models of the judges and prints what their servers say.
+func checkOnline(ctx context.Context, g *globals, cfg *config.Config, quiet bool) error {
+	out := g.stdout
+	if quiet {
+		out = io.Discard
+	}
+	checks, err := policy.CheckModels(ctx, &cfg.Policy, g.getenv)
+	if err != nil {
+		return err
+	}
+	if len(checks) == 0 {
+		fmt.Fprintln(out, "There are no judges, so no model was asked.")
+	}
+	broken := 0
+	for _, m := range checks {
+		fmt.Fprintf(out, "models.%s: %s", m.Name, m.Model)
+		if m.Server != "" {
+			fmt.Fprintf(out, " at %s", m.Server)
+		}
+		fmt.Fprintln(out)
+		if m.Fault != nil {
+			broken++
+			m.Fault.File = g.file()
+			fmt.Fprintln(out, "  a judge cannot work with it")
+			fmt.Fprintln(g.stderr, m.Fault)
+			continue
+		}
+		fmt.Fprintf(out, "  %s\n", listed(m))
+		fmt.Fprintf(out, "  answers as %s: %s, %s in, %s out\n", m.Format,
+			cli.Plural(m.Usage.Calls, "call"), cli.Plural(int(m.Usage.InputTokens), "token"), cli.Plural(int(m.Usage.OutputTokens), "token"))
+		for _, c := range m.Costs {
+			cost := "costs an unknown amount: set models." + m.Name + ".price"
+			if c.Known {
+				cost = fmt.Sprintf("about %.6f USD", float64(c.NanoUSD)/1e9)
+			}
+			fmt.Fprintf(out, "  a verdict of %s: %s (%d tokens in, %d out)\n", c.Judge, cost, c.InputTokens, c.OutputTokens)
+		}
+		if until, ends := m.Expires(); ends {
+			fmt.Fprintf(g.stderr, "warning: models.%s: %s is served until %s: name another model before\n", m.Name, m.Model, until.Format(time.DateOnly))
+		}
+	}
+	if broken > 0 {
+		return fmt.Errorf("%s cannot judge", cli.Plural(broken, "model"))
+	}
+	if len(checks) > 0 {
+		fmt.Fprintf(out, "Costs are estimates for events with %d bytes of content, without the server's cache.\n", policy.EventBytes)
+	}
+	return nil
+}
+
+// listed says whether the server's list of models holds the model.
+func listed(m policy.ModelCheck) string {
+	switch l := m.Listing; {
+	case l.Found && !l.Until.IsZero():
+		return "the server has it until " + l.Until.Format(time.DateOnly)
+	case l.Found:
+		return "the server has it"
+	case l.Known:
+		return "not among the models that the server lists, but it answers"
+	}
+	return "the server does not list its models"
 }
 
 // printWarnings prints, on standard error, what the configuration allows but what will

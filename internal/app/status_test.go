@@ -106,7 +106,7 @@ func TestModelsOnStatusPage(t *testing.T) {
 		return passing(r)
 	})
 	k := w.start(w.load(w.configure(judgePolicy)))
-	want := []policy.ModelStatus{{Name: "default", Model: "judge-small", Condition: model.Condition{Breaker: "closed"}}}
+	want := []policy.ModelStatus{{Name: "default", Model: "judge-small", Condition: model.Condition{Breaker: "closed", Format: "json_schema"}}}
 	if d := cmp.Diff(want, k.Status().Models); d != "" {
 		t.Errorf("before the first call (-want +got):\n%s", d)
 	}

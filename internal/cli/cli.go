@@ -8,6 +8,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,7 +25,11 @@ const (
 // Main calls run and exits with the code that it returns. The first SIGINT or
 // SIGTERM ends ctx, so that the work can end in good order; a second one ends the
 // process.
+//
+// Nothing that libraries write with the standard log package is printed: Go's HTTP
+// transport logs with it what a server sent out of turn, and that may be content.
 func Main(run func(ctx context.Context) int) {
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx))

@@ -88,7 +88,7 @@ log: {level: WARN}
 		"from.env", "from_file", "evalworker", "json",
 		[]string{"one:9092", "two:9093"},
 		slog.LevelWarn, 0.25,
-		3 * time.Second, 3 * time.Second, true, "gpt-4o-mini http://env.test/v1 env 7s", "gpt-4o-mini http://file.test/v1 own 30s",
+		3 * time.Second, 3 * time.Second, true, "gpt-6-luna http://env.test/v1 env 7s", "gpt-6-luna http://file.test/v1 own 30s",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

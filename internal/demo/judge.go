@@ -28,7 +28,7 @@ type judge struct {
 // The scripted judge, and the default of a real model.
 const (
 	scriptedModel = "scripted-judge"
-	realModel     = "gpt-4o-mini"
+	realModel     = "gpt-6-luna"
 )
 
 // scripted reports whether a script judges instead of a model.

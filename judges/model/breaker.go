@@ -46,6 +46,9 @@ type Condition struct {
 	Reason eval.Reason `json:"reason,omitempty"`
 	// FailingSince is the time of the first failure since the last answer.
 	FailingSince time.Time `json:"failing_since,omitzero"`
+	// Format is the answer format in use, which is looser than the configured one on a
+	// server that does not support it.
+	Format string `json:"format,omitempty"`
 }
 
 var errOpen = errors.New("circuit breaker is open")

@@ -1,9 +1,12 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
@@ -23,6 +26,10 @@ type Config struct {
 
 	// Temperature defaults to 0; null sends none. A reasoning model gets none.
 	Temperature *float32 `yaml:"temperature" doc:"Temperature, 0 to 2; null sends none."`
+	// Reasoning says whether the model thinks before it answers; null: known by its
+	// name, else learned from the server's first refusal.
+	Reasoning *bool  `yaml:"reasoning" doc:"Whether the model thinks before it answers; empty: known by its name, or learned. One that does gets 8192 tokens more and no temperature."`
+	Effort    string `yaml:"reasoning_effort" doc:"How much a reasoning model thinks: none, minimal, low, medium, high, xhigh or max; empty: the server's default. What a server does not take is left out."`
 	// MaxTokens bounds one answer. A reasoning model gets 8192 more to think with.
 	MaxTokens int    `yaml:"max_tokens" doc:"Tokens of one answer, at most."`
 	Seed      *int   `yaml:"seed" doc:"Seed that is sent with each call; null sends none."`
@@ -49,7 +56,7 @@ const (
 // DefaultConfig returns a small OpenAI model with conservative limits.
 func DefaultConfig() Config {
 	return Config{
-		Model:             "gpt-4o-mini",
+		Model:             "gpt-6-luna",
 		API:               apiOpenAI,
 		APIVersion:        "2024-10-21", // the first stable version with json_schema
 		Temperature:       new(float32(0)),
@@ -73,7 +80,7 @@ func (c Config) Validate() fault.List {
 		}
 	}
 	if c.Model == "" {
-		fs.Add("model", "missing", "name a model, such as gpt-4o-mini, or an Azure deployment")
+		fs.Add("model", "missing", "name a model, such as gpt-6-luna, or an Azure deployment")
 	}
 	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		fs.Add("base_url", "is not the URL of a server", "for example https://api.openai.com/v1")
@@ -92,6 +99,9 @@ func (c Config) Validate() fault.List {
 	}
 	if t := c.Temperature; t != nil && !(*t >= 0 && *t <= 2) {
 		fs.Add("temperature", "out of range", "0 to 2, or null to send none")
+	}
+	if c.Effort != "" && !slices.Contains(efforts(), c.Effort) {
+		fs.Add("reasoning_effort", "unknown", strings.Join(efforts(), ", ")+", or none at all")
 	}
 	checkRange("max_tokens", c.MaxTokens, 64, 128<<10)
 	switch c.Format {
@@ -117,16 +127,25 @@ func (c Config) Validate() fault.List {
 	return fs
 }
 
+// efforts returns the values of reasoning_effort, with which a server may differ.
+func efforts() []string {
+	return []string{effortNone, "minimal", "low", "medium", "high", "xhigh", "max"}
+}
+
+// effortNone is the effort of a reasoning model that answers at once.
+const effortNone = "none"
+
 // fingerprint names everything that an answer depends on. Limits and addresses are
 // left out: the same model behind a gateway is the same model.
 func (c Config) fingerprint() string {
+	s := newSettings(c)
 	temperature, seed := "none", "none"
-	if c.Temperature != nil && capabilityOf(c.Model).temperature {
-		temperature = fmt.Sprint(*c.Temperature)
+	if s.temperature != nil {
+		temperature = fmt.Sprint(*s.temperature)
 	}
-	if c.Seed != nil {
-		seed = strconv.Itoa(*c.Seed)
+	if s.seed != nil {
+		seed = strconv.Itoa(*s.seed)
 	}
-	return fmt.Sprintf("api=%s model=%s temperature=%s max_tokens=%d seed=%s format=%s",
-		c.API, c.Model, temperature, c.MaxTokens, seed, c.Format)
+	return fmt.Sprintf("model=%s temperature=%s effort=%s max_tokens=%d seed=%s format=%s",
+		c.Model, temperature, cmp.Or(c.Effort, "default"), s.maxTokens(c.MaxTokens), seed, c.Format)
 }

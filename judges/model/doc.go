@@ -16,11 +16,17 @@
 // made if the time left is less than an answer usually takes. Retries are a bounded
 // share of all calls. A circuit breaker stops calls to a server that is down.
 //
-// Every error carries an [eval.Reason]. Errors and logs hold a status, a code and
-// a type, never what the server or the model wrote, and never the key.
+// Servers differ in what they take and in how they answer. A parameter that a server
+// refuses is left out from then on, and a reply is read whatever the types of members
+// that do not matter.
+//
+// Every error carries an [eval.Reason]. Errors and logs hold a status, a code, a type
+// or the class of a transport error, never what the server or the model wrote, and
+// never the key. Go's HTTP transport writes what a server sends out of turn to the
+// standard log, which a program has to silence: log.SetOutput(io.Discard).
 //
 // # What this package does not do
 //
-// It does not interpret the answer: it switches to a looser answer format when the
-// server does not support the strict one, and leaves the content to the judge.
+// It does not interpret the answer: it asks in a looser answer format when the server
+// does not support the strict one, and leaves the content to the judge.
 package model

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
+
+	openai "github.com/sashabaranov/go-openai"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/judges"
@@ -21,6 +24,8 @@ const (
 	keyNext   = "next"
 	keyReason = "reason"
 	keyAge    = "age_days"
+
+	keyParameter = "parameter"
 )
 
 // Environment variables for values that a model's configuration leaves out.
@@ -49,9 +54,12 @@ type Deps struct {
 // all its judges share. It is safe for concurrent use.
 type Endpoint struct {
 	model       judges.Model
+	ladder      *formatLadder
 	http        *http.Client
 	breaker     *breaker
 	description judges.Description
+	catalogue   *catalogue // a pointer: printing an endpoint shows no key
+	price       func(model string) (Price, bool)
 }
 
 var _ judges.Describer = (*Endpoint)(nil)
@@ -62,6 +70,7 @@ var _ judges.Describer = (*Endpoint)(nil)
 // The layers, the outermost first, and why they are in this order:
 //
 //	formatLadder      one question, asked again in a looser answer format
+//	parameterLearner  or without a parameter that the server does not take
 //	retrier           waits outside of the concurrency limit, so that no slot is idle
 //	concurrencyLimit  calls in flight; before the breaker, so that calls that queued
 //	                  up while the endpoint went down are turned away at their turn
@@ -92,16 +101,20 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	}
 	d := newDoer(cfg, deps.Transport)
 	latency := new(latencyEstimate)
-	var m judges.Model = newClient(cfg, key, d, price)
+	learner := newParameterLearner(cfg, deps.Log)
+	var m judges.Model = newClient(cfg, key, d, learner, price)
 	m = &callObserver{next: m, model: cfg.Model, timeout: cfg.Timeout, latency: latency, observe: deps.Observe}
 	m = newRateLimit(m, cfg, latency)
 	b := newBreaker(m, cfg, deps.Log)
 	m = newConcurrencyLimit(b, cfg, latency)
-	m = newRetrier(m, cfg)
-	m = newFormatLadder(m, cfg, deps.Log)
+	learner.next = newRetrier(m, cfg)
+	ladder := newFormatLadder(learner, cfg, deps.Log)
+	m = ladder
 	return &Endpoint{
-		model: m, http: &d.http, breaker: b,
+		model: m, ladder: ladder, http: &d.http, breaker: b,
 		description: judges.Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
+		catalogue:   &catalogue{http: &d.http, server: serverOf(cfg), key: key, model: cfg.Model, none: cfg.API != apiOpenAI},
+		price:       price,
 	}, nil
 }
 
@@ -110,11 +123,32 @@ func (e *Endpoint) Complete(ctx context.Context, r judges.Request) (judges.Answe
 	return e.model.Complete(ctx, r)
 }
 
+// Server returns the host of the model's server.
+func (e *Endpoint) Server() string { return e.catalogue.host() }
+
+// Listing asks the server for its models. Many servers have no list, as Azure's
+// deployments do not, or refuse it to a key that may judge.
+func (e *Endpoint) Listing(ctx context.Context) Listing { return e.catalogue.listing(ctx) }
+
+// Cost returns what a call with these tokens costs, in billionths of a US dollar, when
+// the model's price is known.
+func (e *Endpoint) Cost(input, output int64) (nanoUSD int64, known bool) {
+	p, ok := e.price(e.catalogue.model)
+	if !ok {
+		return 0, false
+	}
+	return p.cost(tokens{input: input, output: output})
+}
+
 // Describe returns the facts about the model that a judge needs.
 func (e *Endpoint) Describe() judges.Description { return e.description }
 
 // Condition returns the health of the model.
-func (e *Endpoint) Condition() Condition { return e.breaker.condition() }
+func (e *Endpoint) Condition() Condition {
+	c := e.breaker.condition()
+	c.Format = e.ladder.format()
+	return c
+}
 
 // Close closes idle connections. The endpoint can still be called; it then opens
 // new ones.
@@ -125,6 +159,11 @@ func (e *Endpoint) String() string { return "endpoint " + e.description.Fingerpr
 
 // GoString is String.
 func (e *Endpoint) GoString() string { return e.String() }
+
+// serverOf returns the base URL of a model's server, without a slash at its end.
+func serverOf(cfg Config) string {
+	return strings.TrimRight(cmp.Or(cfg.BaseURL, openai.DefaultConfig("").BaseURL), "/")
+}
 
 // apiKey returns the key from its file, from the configuration, or from the
 // environment. A self-hosted server may need none; for an API that always needs

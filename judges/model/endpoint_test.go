@@ -51,7 +51,7 @@ func TestJudgeOverHTTP(t *testing.T) {
 			if v.Outcome != eval.OutcomeFail || v.Reason != "not met: accurate, complete" {
 				t.Errorf("verdict = %+v", v)
 			}
-			want := &eval.Usage{Model: "gpt-4o-mini", Calls: 2, InputTokens: 2000, OutputTokens: 200, CostNanoUSD: 420_000, CostKnown: true, Format: format}
+			want := &eval.Usage{Model: "gpt-6-luna", Calls: 2, InputTokens: 2000, OutputTokens: 200, CostNanoUSD: 300_000, CostKnown: true, Format: format}
 			if diff := cmp.Diff(want, v.Usage); diff != "" {
 				t.Errorf("usage (-want +got):\n%s", diff)
 			}
@@ -173,20 +173,22 @@ func TestPrices(t *testing.T) {
 		t.Errorf("%d models, source %q", len(p.Models), p.Source)
 	}
 	for name, price := range p.Models {
-		if price.Input <= 0 || price.Output < price.Input || price.Cached <= 0 || price.Cached >= price.Input {
+		if price.Input <= 0 || price.Output < price.Input || price.Cached <= 0 || price.Cached >= price.Input || price.Write != 0 && price.Write <= price.Input {
 			t.Errorf("%s: %+v is no price", name, price)
 		}
 	}
 	for model, known := range map[string]bool{
-		"gpt-4o-mini": true, "gpt-4o-mini-2024-07-18": true, "gpt-4o-2024-08-06": true, "gpt-4o-latest": true,
-		"claude-sonnet-4-20250514": true, "o3": true, "gpt-5": true,
-		"gpt-4o-audio": false, "gpt-5.1": false, "gpt-5-pro": false, "o3-pro": false, "gpt-4": false, "": false, "house-judge": false,
+		"gpt-6-luna": true, "gpt-6-luna-2026-09-22": true, "gpt-6-luna-latest": true, "gpt-4o-mini-2024-07-18": true,
+		"openai/gpt-6-luna": true, "azure/gpt-6-luna": true, "models/gpt-6-luna": true, "openrouter/openai/gpt-6-luna": true,
+		"anthropic/claude-haiku-5-5": true, "claude-haiku-4-5-20251001": true, "claude-haiku-4-5@20251001": true,
+		"us.anthropic.claude-haiku-4-5-20251001-v1:0": true, "anthropic.claude-haiku-4-5-20251001-v1:0": true, "bedrock/eu.anthropic.claude-haiku-5-5-v1": true,
+		"gpt-6-luna-pro": false, "gpt-6-luna-v2": false, "gpt-5.4-mini-v2": false, "gpt-6": false, "gpt-6-luna:free": false, "my.gpt-6-luna": false, "gpt-4o-audio": false, "": false, "/": false, "house-judge": false,
 	} {
 		if _, ok := p.Of(model); ok != known {
 			t.Errorf("price of %q known: %v; want %v", model, ok, known)
 		}
 	}
-	if mini, _ := p.Of("gpt-4o-mini-2024-07-18"); mini != p.Models["gpt-4o-mini"] {
+	if mini, _ := p.Of("openai/gpt-4o-mini-2024-07-18"); mini != p.Models["gpt-4o-mini"] {
 		t.Errorf("a dated release costs %+v", mini)
 	}
 	if p.Stale(p.AsOf.Add(90*24*time.Hour)) || !p.Stale(p.AsOf.Add(91*24*time.Hour)) {
@@ -198,19 +200,22 @@ func TestCost(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		price Price
-		usage eval.Usage
-		want  int64
+		usage tokens
+		want  int64 // -1: unknown
 	}{
-		"all kinds":        {Price{2.5, 1.25, 10}, eval.Usage{InputTokens: 1000, CachedTokens: 300, OutputTokens: 50}, 700*2500 + 300*1250 + 50*10000},
-		"no cached price":  {Price{Input: 1, Output: 1}, eval.Usage{InputTokens: 10, CachedTokens: 10}, 10_000},
-		"fractions":        {Price{0.1, 0.025, 0.4}, eval.Usage{InputTokens: 3, CachedTokens: 1, OutputTokens: 1}, 200 + 25 + 400},
-		"a million tokens": {Price{0.15, 0.075, 0.6}, eval.Usage{InputTokens: 1_000_000}, 150_000_000},
+		"all kinds":        {Price{Input: 2.5, Cached: 1.25, Output: 10}, tokens{input: 1000, cached: 300, output: 50}, 700*2500 + 300*1250 + 50*10000},
+		"no cached price":  {Price{Input: 1, Output: 1}, tokens{input: 10, cached: 10}, 10_000},
+		"fractions":        {Price{Input: 0.1, Cached: 0.025, Output: 0.4}, tokens{input: 3, cached: 1, output: 1}, 200 + 25 + 400},
+		"a million tokens": {Price{Input: 0.15, Cached: 0.075, Output: 0.6}, tokens{input: 1_000_000}, 150_000_000},
+		"written":          {Price{Input: 1, Cached: 0.1, Write: 1.25, Output: 5}, tokens{input: 100, cached: 20, written: 30, output: 1}, 50*1000 + 20*100 + 30*1250 + 5000},
+		"up to the bound":  {Price{Input: 1, Output: 1, UpTo: 10}, tokens{input: 10}, 10_000},
+		"above the bound":  {Price{Input: 1, Output: 1, UpTo: 10}, tokens{input: 11}, -1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := tt.price.cost(tt.usage); got != tt.want {
-				t.Errorf("got %d; want %d", got, tt.want)
+			if got, known := tt.price.cost(tt.usage); known != (tt.want >= 0) || known && got != tt.want {
+				t.Errorf("got %d, %v; want %d", got, known, tt.want)
 			}
 		})
 	}
@@ -229,7 +234,7 @@ func TestParsePricesFaults(t *testing.T) {
 // TestOldPricesAreWarnedAbout: one warning when a cost comes from an old table.
 func TestOldPricesAreWarnedAbout(t *testing.T) {
 	t.Parallel()
-	old := Prices{AsOf: time.Now().AddDate(-1, 0, 0), Models: map[string]Price{"gpt-4o-mini": {Input: 1, Output: 1}}}
+	old := Prices{AsOf: time.Now().AddDate(-1, 0, 0), Models: map[string]Price{"gpt-6-luna": {Input: 1, Output: 1}}}
 	fresh := old
 	fresh.AsOf = time.Now()
 	tests := map[string]struct {

@@ -18,5 +18,5 @@ func ExampleNew() {
 	}
 	defer model.Close()
 	fmt.Println(model)
-	// Output: endpoint api=openai model=house-judge temperature=0 max_tokens=2048 seed=none format=json_schema
+	// Output: endpoint model=house-judge temperature=0 effort=default max_tokens=2048 seed=none format=json_schema
 }

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	openai "github.com/sashabaranov/go-openai"
@@ -31,6 +34,7 @@ type failure struct {
 	retryable      bool          // the same call may succeed later
 	uncharged      bool          // the server refused, so nothing was charged
 	formatRejected bool          // the server does not support the response_format
+	parameter      string        // that the server does not take, or paramThinking
 	pause          time.Duration // that the server asks for, for all calls
 }
 
@@ -92,7 +96,7 @@ func classify(ctx context.Context, err error, seen *exchange) error {
 		return fail(eval.ReasonUnparsable, failure{what: errReplyTooLarge.Error()})
 	case seen.status == 0:
 		return classifyTransport(err)
-	case seen.status >= 200 && seen.status <= 299:
+	case succeeded(seen.status):
 		return classifySuccess(err, seen)
 	}
 	code, kind, param := errorDetails(err, seen.body)
@@ -104,12 +108,55 @@ func classify(ctx context.Context, err error, seen *exchange) error {
 func classifyTransport(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		op, dialled := errors.AsType[*net.OpError](err)
-		return fail(eval.ReasonUnavailable, failure{
-			what: "no answer", cause: u.Err, retryable: true,
-			uncharged: dialled && op.Op == "dial", // no server was reached
-		})
+		f := failure{what: "no answer", retryable: true, uncharged: dialled && op.Op == "dial"} // no server was reached
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
+			f.cause = errno // a number, so that it holds no content
+		} else {
+			f.what += ": " + transportFault(u.Err)
+		}
+		return fail(eval.ReasonUnavailable, f)
 	}
 	return fail(eval.ReasonBadRequest, failure{what: "call refused by the client library"})
+}
+
+// transportFault names what is wrong with a connection in our own words. The
+// transport's errors quote what a server sent, in headers, status lines and redirects,
+// and a server may send content.
+func transportFault(err error) string {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return "the server's name cannot be resolved"
+	}
+	if c, ok := errors.AsType[x509.CertificateInvalidError](err); ok && c.Reason == x509.Expired {
+		return "the server's certificate has expired, or is not valid yet"
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "the server's certificate is for another name"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the server's certificate is signed by an unknown authority"
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the server's certificate is not valid"
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "the server does not speak TLS"
+	}
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
+		return "the server refused TLS"
+	}
+	op, network := errors.AsType[*net.OpError](err)
+	timeout, ok := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed"
+	case ok && timeout.Timeout():
+		return "timeout"
+	case network && op.Op == "dial":
+		return "no connection"
+	case network:
+		return "the connection broke"
+	}
+	return "the server's reply is not HTTP, or broken"
 }
 
 // classifySuccess classifies a success without a completion. Some proxies answer
@@ -118,11 +165,13 @@ func classifyTransport(err error) error {
 func classifySuccess(err error, seen *exchange) error {
 	code, kind, param := errorDetails(nil, seen.body)
 	if code == "" && kind == "" {
-		what := "reply without a choice"
-		if err != nil {
-			what = "reply is not a completion" // the library's error quotes the reply
+		what := errNoCompletion // any other error may quote the reply
+		for _, known := range []error{errNoChoice, errInside} {
+			if errors.Is(err, known) {
+				what = known
+			}
 		}
-		return fail(eval.ReasonUnavailable, failure{what: what, status: seen.status, retryable: true})
+		return fail(eval.ReasonUnavailable, failure{what: what.Error(), status: seen.status, retryable: true})
 	}
 	status := cmp.Or(statusByCode[code], statusByCode[kind], http.StatusBadGateway)
 	if n, err := strconv.Atoi(code); err == nil && n >= 400 && n <= 599 {
@@ -147,6 +196,7 @@ var statusByCode = map[string]int{
 // classifyStatus classifies an error that a server reported under this status.
 func classifyStatus(status int, seen *exchange, code, kind, param string) error {
 	f := failure{status: seen.status, code: code, kind: kind, uncharged: true}
+	refused := readRejection(status, seen.body, code, param)
 	switch {
 	case status == http.StatusPaymentRequired || code == codeQuota || kind == codeQuota || code == codeBilling:
 		return fail(eval.ReasonQuota, f)
@@ -160,11 +210,13 @@ func classifyStatus(status int, seen *exchange, code, kind, param string) error 
 	case status == http.StatusRequestTimeout || status == http.StatusGatewayTimeout:
 		f.retryable, f.uncharged = true, false
 		return fail(eval.ReasonTimeout, f)
+	case refused != (rejection{}):
+		f.formatRejected, f.parameter = refused.format, refused.parameter
+		return fail(eval.ReasonBadRequest, f)
 	case status == http.StatusConflict || status == http.StatusTooEarly || status >= 500 && status != http.StatusNotImplemented:
 		f.retryable, f.pause = true, retryAfter(seen.header, time.Now())
 		return fail(eval.ReasonUnavailable, f)
 	}
-	f.formatRejected = rejectsFormat(status, seen.body, param)
 	return fail(eval.ReasonBadRequest, f)
 }
 
@@ -176,48 +228,6 @@ const (
 	codePolicy  = "content_policy_violation"
 )
 
-// rejectsFormat reports whether the server rejected the request because of its
-// response_format. OpenAI's errors name it in param. Other servers have no such
-// field and name the parameter somewhere in the body. An error that only repeats
-// the request names it too, but does not count.
-func rejectsFormat(status int, body []byte, param string) bool {
-	switch status {
-	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotImplemented:
-	default:
-		return false
-	}
-	if param != "" {
-		return strings.HasPrefix(param, "response_format")
-	}
-	var v any
-	if json.Unmarshal(body, &v) != nil {
-		v = string(body)
-	}
-	return mentionsFormat(v)
-}
-
-// mentionsFormat reports whether a decoded value names the parameter. It skips
-// copies of the request: the members that FastAPI and pydantic use for them, and in
-// a string everything after such a name, because a gateway may quote their error.
-func mentionsFormat(v any) bool {
-	switch v := v.(type) {
-	case string:
-		for _, echo := range []string{`"input":`, `'input':`, "input_value=", `"body":`} {
-			v, _, _ = strings.Cut(v, echo)
-		}
-		return strings.Contains(v, "response_format") || strings.Contains(v, "json_schema")
-	case []any:
-		return slices.ContainsFunc(v, mentionsFormat)
-	case map[string]any:
-		for name, member := range v {
-			if name != "input" && name != "body" && (mentionsFormat(name) || mentionsFormat(member)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // errorDetails returns an error's code, type and parameter. It tests for the
 // library's RequestError first: for an error that the library could not parse, it
 // wraps an APIError that is empty.
@@ -228,7 +238,9 @@ func errorDetails(err error, body []byte) (code, kind, param string) {
 			case string:
 				code = c
 			case int:
-				code = strconv.Itoa(c)
+				if c != 0 { // of a code that is null
+					code = strconv.Itoa(c)
+				}
 			}
 			if api.InnerError != nil && api.InnerError.Code == "ResponsibleAIPolicyViolation" {
 				code = codeFilter
@@ -251,12 +263,13 @@ func looseDetails(body []byte) (code, kind, param string) {
 		body = list[0]
 	}
 	type fields struct {
-		Object string          `json:"object"`
-		Error  json.RawMessage `json:"error"`
-		Code   json.RawMessage `json:"code"`
-		Type   string          `json:"type"`
-		Status string          `json:"status"`
-		Param  string          `json:"param"`
+		Object  string          `json:"object"`
+		Error   json.RawMessage `json:"error"`
+		Message json.RawMessage `json:"message"`
+		Code    json.RawMessage `json:"code"`
+		Type    string          `json:"type"`
+		Status  string          `json:"status"`
+		Param   string          `json:"param"`
 	}
 	var f fields
 	if json.Unmarshal(body, &f) != nil {
@@ -272,7 +285,7 @@ func looseDetails(body []byte) (code, kind, param string) {
 		f.Type = cmp.Or(f.Type, "error")
 	case bytes.HasPrefix(f.Error, []byte(`"`)):
 		f.Type = "error"
-	case f.Object != "error":
+	case f.Object != "error" && (!says(f.Message) || !says(f.Code)):
 		return "", "", ""
 	}
 	if f.Status != "" && f.Type == "error" {

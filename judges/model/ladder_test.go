@@ -7,12 +7,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/judges"
 )
 
@@ -49,8 +50,8 @@ func TestLadder(t *testing.T) {
 		"rejected once for all": {judges.FormatSchema, judges.FormatObject, true, 2, []string{judges.FormatSchema, judges.FormatObject, judges.FormatObject}},
 		"down to the last":      {judges.FormatSchema, judges.FormatFenced, true, 2, []string{judges.FormatSchema, judges.FormatObject, judges.FormatFenced, judges.FormatFenced}},
 		"begins where told":     {judges.FormatObject, judges.FormatObject, true, 1, []string{judges.FormatObject}},
-		"one answer in prose":   {judges.FormatSchema, judges.FormatObject, false, 1, []string{judges.FormatSchema}},
-		"prose twice":           {judges.FormatSchema, judges.FormatObject, false, 2, []string{judges.FormatSchema, judges.FormatSchema, judges.FormatObject}},
+		"one answer in prose":   {judges.FormatSchema, judges.FormatObject, false, 1, []string{judges.FormatSchema, judges.FormatObject}},
+		"prose twice":           {judges.FormatSchema, judges.FormatObject, false, 3, []string{judges.FormatSchema, judges.FormatObject, judges.FormatSchema, judges.FormatObject, judges.FormatObject}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +80,7 @@ func TestLadder(t *testing.T) {
 
 func TestLadderForgetsProseAfterAnAnswer(t *testing.T) {
 	t.Parallel()
-	texts := []string{"prose", "{}", "prose", "{}", "prose"}
+	texts := []string{"{}", "prose", "{}", "prose", "{}", "prose"}
 	l := newFormatLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
 		if r.Format != judges.FormatSchema {
 			t.Errorf("asked for %s", r.Format)
@@ -137,8 +138,8 @@ func TestOneEventTakesNoRung(t *testing.T) {
 	odd := supportEvent("ODD")
 	for _, e := range []*event.Event{odd, supportEvent(inDays), odd, odd, supportEvent(inDays)} {
 		v, err := j.Evaluate(t.Context(), e)
-		if (err != nil) != (e == odd) || v.Usage != nil && v.Usage.Format != judges.FormatSchema {
-			t.Fatalf("verdict = %+v, err = %v; want all asked by %s", v, err, judges.FormatSchema)
+		if (err != nil) != (e == odd) || err == nil && v.Usage.Format != judges.FormatSchema {
+			t.Fatalf("verdict = %+v, err = %v; want the others asked by %s", v, err, judges.FormatSchema)
 		}
 	}
 }
@@ -157,12 +158,15 @@ func TestLadderLeavesARungThatWorksNoMore(t *testing.T) {
 				return judges.Answer{Text: "prose"}, err
 			}), config(), quiet())
 			for n := range maxFailuresProven + 1 {
+				if _, err := l.Complete(t.Context(), ask()); err != nil {
+					t.Fatalf("question %d: %v", n+1, err)
+				}
 				want := judges.FormatSchema
 				if n == maxFailuresProven {
 					want = judges.FormatObject
 				}
-				if a, _ := l.Complete(t.Context(), ask()); a.Usage.Format != want {
-					t.Fatalf("question %d was asked for %s; want %s", n+1, a.Usage.Format, want)
+				if got := l.format(); got != want {
+					t.Fatalf("the ladder is on %s after question %d; want %s", got, n+1, want)
 				}
 			}
 		})
@@ -203,49 +207,82 @@ func TestLadderDescendsOnce(t *testing.T) {
 	}
 }
 
-// TestRejectedFormats lists which errors of servers mean "no such format".
-func TestRejectedFormats(t *testing.T) {
+// TestLadderTriesALostRungAgain: a rung that was given up is tried by one question
+// every ten minutes, and is back when that gets an answer in its format.
+func TestLadderTriesALostRungAgain(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
-		reply modelserver.Reply
-		want  string // the rung that the answer came from; empty: the error came through
-	}{
-		"named in param": {
-			modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"m","type":"invalid_request_error","param":"response_format.type","code":null}}`)},
-			judges.FormatObject,
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		broken := true
+		l := newFormatLadder(judges.ModelFunc(func(_ context.Context, r judges.Request) (judges.Answer, error) {
+			asked = append(asked, r.Format)
+			if broken && r.Format == judges.FormatSchema {
+				return judges.Answer{}, rejected()
+			}
+			return judges.Answer{Text: "{}"}, nil
+		}), config(), quiet())
+		step := func(wait time.Duration, want ...string) {
+			t.Helper()
+			_ = sleep(t.Context(), wait)
+			asked = nil
+			a, err := l.Complete(t.Context(), ask())
+			if err != nil || a.Usage.Format != want[len(want)-1] {
+				t.Errorf("format = %s, err = %v", a.Usage.Format, err)
+			}
+			if diff := cmp.Diff(want, asked); diff != "" {
+				t.Errorf("asked (-want +got):\n%s", diff)
+			}
+		}
+		step(0, judges.FormatSchema, judges.FormatObject)
+		step(rungRetry-1, judges.FormatObject)
+		step(1, judges.FormatSchema, judges.FormatObject) // tried, in vain
+		step(1, judges.FormatObject)
+		broken = false
+		step(rungRetry, judges.FormatSchema)
+		step(0, judges.FormatSchema)
+		if l.format() != judges.FormatSchema {
+			t.Errorf("the ladder is on %s", l.format())
+		}
+	})
+}
+
+// An answer that did not arrive, or holds nothing, says nothing about the format.
+func TestLadderStaysThroughBrokenAnswers(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]judges.ModelFunc{
+		"no answer": func(context.Context, judges.Request) (judges.Answer, error) {
+			return judges.Answer{}, fail(eval.ReasonUnavailable, failure{status: 200})
 		},
-		"named in words": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":"Extra inputs: response_format"}`)}, judges.FormatObject},
-		"named by FastAPI, which repeats the request": {
-			modelserver.Reply{Status: 422, Raw: []byte(`{"detail":[{"type":"extra_forbidden","loc":["body","response_format"],"msg":"Extra inputs are not permitted","input":{"type":"json_schema"}}]}`)},
-			judges.FormatObject,
+		"empty": func(context.Context, judges.Request) (judges.Answer, error) { return judges.Answer{}, nil },
+		"reasoning only": func(context.Context, judges.Request) (judges.Answer, error) {
+			return judges.Answer{Text: "<think>So"}, nil
 		},
-		"request repeated by FastAPI": {
-			modelserver.Reply{Status: 422, Raw: []byte(`{"body":{"response_format":{}},"detail":[{"input":{"response_format":{"type":"json_schema"}},"loc":["body","messages"],"msg":"too long"}]}`)}, "",
-		},
-		"request repeated in a text": {
-			modelserver.Reply{Status: 400, Raw: []byte(`{"object":"error","message":"[{'type': 'value_error', 'loc': ('body',), 'msg': 'too long', 'input': {'response_format': {}}}]"}`)}, "",
-		},
-		"request repeated by pydantic": {
-			modelserver.Reply{Status: 400, Raw: []byte("1 validation error\nmessages\n  too long [type=value_error, input_value={'response_format': {}}, input_type=dict]")}, "",
-		},
-		"request repeated and cut off": {modelserver.Reply{Status: 422, Raw: []byte(`{"detail":[{"loc":["body"],"input":{"response_format":`)}, ""},
-		"another param":                {modelserver.Reply{Status: 400, Raw: []byte(`{"error":{"message":"response_format","type":"t","param":"messages"}}`)}, ""},
-		"server error":                 {modelserver.Reply{Status: 500, Raw: []byte(`response_format`)}, ""},
-	}
-	for name, tt := range tests {
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := endpoint(t, modelserver.New(func(r modelserver.Request) modelserver.Reply {
-				if r.Format == judges.FormatSchema {
-					return tt.reply
-				}
-				return modelserver.Answer(nil)
-			}), nil)
-			a, err := m.Complete(t.Context(), ask())
-			if (err != nil) != (tt.want == "") || err == nil && a.Usage.Format != tt.want {
-				t.Errorf("format = %q, err = %v; want %q", a.Usage.Format, err, tt.want)
+			l := newFormatLadder(answer, config(), quiet())
+			for range 2 * maxFailuresProven {
+				_, _ = l.Complete(t.Context(), ask())
+			}
+			if l.format() != judges.FormatSchema {
+				t.Errorf("the ladder is on %s", l.format())
 			}
 		})
+	}
+}
+
+// A rejection on the last rung may be an odd answer: the question is asked once more.
+func TestLadderAsksTheLastRungAgain(t *testing.T) {
+	t.Parallel()
+	s := &sequence{errs: []error{rejected(), rejected(), rejected(), nil}}
+	l := newFormatLadder(s, config(), quiet())
+	if _, err := l.Complete(t.Context(), ask()); err != nil || s.calls != 4 {
+		t.Errorf("err = %v after %d calls; want an answer to the fourth", err, s.calls)
+	}
+	s = &sequence{errs: []error{rejected(), rejected(), rejected(), rejected(), rejected()}}
+	l = newFormatLadder(s, config(), quiet())
+	if _, err := l.Complete(t.Context(), ask()); eval.ReasonOf(err) != eval.ReasonBadRequest || s.calls != 4 {
+		t.Errorf("err = %v after %d calls; want bad_request after four", err, s.calls)
 	}
 }
 

@@ -1,15 +1,16 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
 	"log/slog"
 	"math"
 	"regexp"
+	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
@@ -24,7 +25,9 @@ const staleAfter = 90 * 24 * time.Hour
 type Price struct {
 	Input  float64 `yaml:"input" doc:"Price of input."`
 	Cached float64 `yaml:"cached" doc:"Price of input that the server had in its cache; 0: the price of input."`
+	Write  float64 `yaml:"write" doc:"Price of input that the server wrote to its cache; 0: the price of input."`
 	Output float64 `yaml:"output" doc:"Price of output, thinking included."`
+	UpTo   int64   `yaml:"up_to" doc:"Input tokens of one call up to which these prices hold; the cost of a longer call is unknown. 0: no bound."`
 }
 
 // Validate returns all faults of p.
@@ -33,23 +36,28 @@ func (p Price) Validate() fault.List {
 	for _, f := range []struct {
 		path string
 		usd  float64
-	}{{"input", p.Input}, {"cached", p.Cached}, {"output", p.Output}} {
+	}{{"input", p.Input}, {"cached", p.Cached}, {"write", p.Write}, {"output", p.Output}} {
 		if !(f.usd >= 0 && f.usd <= 100_000) {
 			fs.Add(f.path, "out of range", "US dollars for a million tokens, 0 or more")
 		}
 	}
+	if p.UpTo < 0 {
+		fs.Add("up_to", "out of range", "a number of tokens, or 0 for no bound")
+	}
 	return fs
 }
 
-// cost returns the cost of a call in billionths of a US dollar:
-// (input - cached) * p.Input + cached * p.Cached + output * p.Output.
-func (p Price) cost(u eval.Usage) int64 {
-	cached := p.Cached
-	if cached == 0 {
-		cached = p.Input
+// cost returns the cost of a call in billionths of a US dollar, and whether it is
+// known. Each token of input is paid for once: as read from the cache, as written to
+// it, or plainly.
+func (p Price) cost(t tokens) (nanoUSD int64, known bool) {
+	if p.UpTo > 0 && t.input > p.UpTo {
+		return 0, false
 	}
 	perToken := func(usdPerMillion float64) int64 { return int64(math.Round(usdPerMillion * 1000)) }
-	return (u.InputTokens-u.CachedTokens)*perToken(p.Input) + u.CachedTokens*perToken(cached) + u.OutputTokens*perToken(p.Output)
+	cached, written := cmp.Or(p.Cached, p.Input), cmp.Or(p.Write, p.Input)
+	return (t.input-t.cached-t.written)*perToken(p.Input) + t.cached*perToken(cached) +
+		t.written*perToken(written) + t.output*perToken(p.Output), true
 }
 
 // Prices are list prices at a date.
@@ -88,18 +96,24 @@ func ParsePrices(file string, data []byte) (Prices, error) {
 	return Prices{AsOf: asOf, Source: t.Source, Models: t.Models}, nil
 }
 
-// releaseSuffix matches the date of a release after a model's name, which does not
-// make it another model.
-var releaseSuffix = regexp.MustCompile(`^-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$`)
+// release matches what stands behind a model's name in the name of one of its
+// releases.
+var release = regexp.MustCompile(`^(?:[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|latest|default))?$`)
 
-// Of returns the price of a model, by its name or by its name without the date of
-// a release. A model with a merely similar name has no price.
+// bedrock matches the name of a model on Bedrock: a region and a vendor before it, a
+// version behind it.
+var bedrock = regexp.MustCompile(`^(?:(?:us|eu|apac|jp|au|global|us-gov)\.)?(?:anthropic|amazon|meta|mistral|deepseek|openai|qwen|cohere|ai21)\.(.*?)(?:-v\d+(?::\d+)?)?$`)
+
+// Of returns the price of a model by its name. A router's prefix (openai/, models/,
+// azure/) and the name of a release do not make it another model. A model with a merely
+// similar name has no price.
 func (p Prices) Of(model string) (Price, bool) {
 	if price, ok := p.Models[model]; ok {
 		return price, true
 	}
-	for name, price := range p.Models {
-		if len(model) > len(name) && model[:len(name)] == name && releaseSuffix.MatchString(model[len(name):]) {
+	name := bedrock.ReplaceAllString(model[strings.LastIndexByte(model, '/')+1:], "$1")
+	for known, price := range p.Models {
+		if rest, ok := strings.CutPrefix(name, known); ok && release.MatchString(rest) {
 			return price, true
 		}
 	}

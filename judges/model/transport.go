@@ -6,7 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
+	"slices"
 	"time"
 )
 
@@ -22,20 +22,20 @@ var errReplyTooLarge = errors.New("reply far above max_tokens")
 
 // replyLimit returns the bound of a successful reply, in bytes. It depends on
 // max_tokens because each call in flight holds a reply in memory: under a bound
-// that fits any model's longest answer, a broken server could fill gigabytes.
+// that fits any model's longest answer, a broken server could fill gigabytes. Any
+// model may turn out to think.
 func replyLimit(cfg Config) int64 {
-	tokens := cfg.MaxTokens
-	if capabilityOf(cfg.Model).reasons() {
-		tokens += thinkingTokens
-	}
-	return replyFrame + tokenBytes*int64(tokens)
+	return replyFrame + tokenBytes*int64(cfg.MaxTokens+thinkingTokens)
 }
 
 // exchange is one HTTP exchange as seen below the library, which drops most of it.
 type exchange struct {
 	status int // 0: no answer
 	header http.Header
-	body   []byte // bounded
+	body   []byte // bounded; of an error inside a success, that error
+
+	members []byte // JSON members of the request that the library cannot send
+	reply   *reply // nil: no completion
 }
 
 type exchangeKey struct{}
@@ -51,9 +51,8 @@ func withExchange(ctx context.Context) (context.Context, *exchange) {
 // at the end of the JSON value, which costs a connection per call when replies are
 // chunked), and a reply that is not a completion can be recognised.
 type doer struct {
-	http   http.Client
-	params []byte // JSON members that precede those of the library
-	limit  int64  // of a successful reply, in bytes
+	http  http.Client
+	limit int64 // of a successful reply, in bytes
 }
 
 // newDoer returns a doer. If it creates its transport, that keeps a connection for
@@ -71,16 +70,14 @@ func newDoer(cfg Config, transport http.RoundTripper) *doer {
 		// A redirect would carry the key and the content to another server.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	if cfg.Temperature != nil && capabilityOf(cfg.Model).temperature {
-		d.params = append([]byte(`{"temperature":`), strconv.AppendFloat(nil, float64(*cfg.Temperature), 'g', -1, 32)...)
-		d.params = append(d.params, ',')
-	}
 	return d
 }
 
-// Do sends the request and returns a response whose body is in memory.
+// Do sends the request and returns a response whose body is in memory. Of a success
+// it reads the completion itself and leaves an empty object to the library.
 func (d *doer) Do(req *http.Request) (*http.Response, error) {
-	if err := d.addParams(req); err != nil {
+	e := req.Context().Value(exchangeKey{}).(*exchange) // the client always sets it
+	if err := addMembers(req, e.members); err != nil {
 		return nil, err
 	}
 	resp, err := d.http.Do(req)
@@ -88,19 +85,27 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer func(body io.Closer) { _ = body.Close() }(resp.Body)
-	e := req.Context().Value(exchangeKey{}).(*exchange) // the client always sets it
 	e.status, e.header = resp.StatusCode, resp.Header
 	if e.body, err = d.read(resp); err != nil {
 		return nil, err
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(e.body))
+	rest := e.body
+	if succeeded(resp.StatusCode) {
+		if e.reply, e.body, err = readReply(e.body); err != nil {
+			return nil, err
+		}
+		rest = []byte("{}")
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(rest))
 	return resp, nil
 }
+
+func succeeded(status int) bool { return status >= 200 && status <= 299 }
 
 // read reads a body within its bound. It ignores failures to read the body of an
 // error: the status is enough.
 func (d *doer) read(resp *http.Response) ([]byte, error) {
-	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	success := succeeded(resp.StatusCode)
 	limit := int64(maxError)
 	if success {
 		limit = d.limit
@@ -122,22 +127,20 @@ func (d *doer) read(resp *http.Response) ([]byte, error) {
 	return nil, err
 }
 
-// addParams writes the parameters that the library cannot send into the body: the
-// library leaves out a temperature of zero, and then the server's default of 1
-// applies.
-func (d *doer) addParams(req *http.Request) error {
-	if len(d.params) == 0 || req.Body == nil {
-		return nil
-	}
+// addMembers adds members to the JSON object of a request. The library cannot send
+// them: it leaves out a temperature of zero, and then the server's default of 1
+// applies, and it refuses parameters by the model's name, which tells nothing about a
+// server of one's own.
+func addMembers(req *http.Request, members []byte) error {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return err
 	}
-	rest, ok := bytes.CutPrefix(body, []byte("{"))
+	object, ok := bytes.CutSuffix(bytes.TrimSpace(body), []byte("}"))
 	if !ok {
 		return errors.New("request is not a JSON object")
 	}
-	patched := append(bytes.Clone(d.params), rest...)
+	patched := slices.Concat(object, members, []byte("}"))
 	req.ContentLength = int64(len(patched))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(patched)), nil }
 	req.Body, _ = req.GetBody()

@@ -63,7 +63,7 @@ func (w *world) produce(messages []kafka.Message) {
 func newEvent(id string) event.Event {
 	return event.Event{
 		RequestID: event.RequestID(id), Feature: "support_agent", PromptName: "support_triage", PromptVersion: "2026-06-01.3",
-		Model: "gpt-4o-mini", Status: "success",
+		Model: "gpt-6-luna", Status: "success",
 		Input:  event.Text("In the matter of " + id + ": where is my order?"),
 		Output: event.Text("It left our warehouse this morning and will be with you tomorrow."),
 	}
