@@ -2,9 +2,7 @@ package validators
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -256,46 +254,6 @@ func TestNewUnknownSchema(t *testing.T) {
 	}
 	if _, err = New(Config{Type: "json_schema", Schema: "reply"}, nil); err == nil || err.Error() != `schema: unknown schema "reply"; there are none` {
 		t.Errorf("error without schemas %v", err)
-	}
-}
-
-// TestVersion: a version changes with everything that decides a verdict and with
-// nothing else.
-func TestVersion(t *testing.T) {
-	t.Parallel()
-	files := map[string]string{"reply": `{"$ref":"part.json"}`, "part": `{"type":"string"}`, "other": `true`}
-	version := func(c Config, change map[string]string) string {
-		all := map[string]string{}
-		maps.Copy(all, files)
-		maps.Copy(all, change)
-		return newValidator(t, c, newSchemas(t, all)).Version()
-	}
-	named := Config{Type: "json_schema", Schema: "reply"}
-	base := version(named, nil)
-	if got := version(Config{Name: "another name", Type: "json_schema", Schema: "reply"}, nil); got != base {
-		t.Error("the name changed the version")
-	}
-	if got := version(named, map[string]string{"other": `false`}); got != base {
-		t.Error("a schema that is not used changed the version")
-	}
-	if got := version(named, map[string]string{"part": `{"type":"number"}`}); got == base {
-		t.Error("a schema that is referred to did not change the version")
-	}
-	anySchema := Config{Type: "json_schema"}
-	if version(anySchema, nil) == version(anySchema, map[string]string{"other": `false`}) {
-		t.Error("a schema did not change the version of a validator that may use any")
-	}
-	seen := map[string]string{}
-	for _, c := range configs() {
-		options, err := json.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v := newValidator(t, c, newSchemas(t, files)).Version()
-		if other, twice := seen[v]; twice {
-			t.Errorf("%s and %s have the same version", options, other)
-		}
-		seen[v] = string(options)
 	}
 }
 
