@@ -221,7 +221,7 @@ func TestValidateFaults(t *testing.T) {
 		"unbounded length":  {Config{Type: "length"}, []string{"length has no bound; set at least one of min_chars, max_chars, min_words, max_words"}},
 		"zero budget":       {Config{Type: "budget", MaxCostUSD: new(0.0), MaxOutputTokens: new(int64(-1))}, []string{"max_output_tokens: is not above zero; want a number above 0", "max_cost_usd: is not above zero; want a number above 0"}},
 		"empty budget":      {Config{Type: "budget"}, []string{"budget has no bound; set at least one of max_latency_ms, max_first_token_latency_ms, max_input_tokens, max_output_tokens, max_cost_usd, finish_reasons"}},
-		"share above one":   {Config{Type: "groundedness", MinShare: new(1.5)}, []string{"min_share: is not in (0,1]; want a share such as 0.5"}},
+		"share above one":   {Config{Type: "groundedness", MinShare: new(1.5)}, []string{"min_share: is not in (0,1]; want a share such as 0.2"}},
 		"format, no group":  {Config{Type: "citations", Format: `\[\d+\]`}, []string{`format: has 0 groups; want one group around the id, for example \[doc:(\w+)\]`}},
 		"format, no regexp": {Config{Type: "citations", Format: `(`}, []string{"format: missing closing ): `(`; want RE2 syntax, https://github.com/google/re2/wiki/Syntax"}},
 		"no hits":           {Config{Type: "retrieval", MinHits: new(int64(0))}, []string{"min_hits: is below 1; want 1 or more"}},
