@@ -25,7 +25,7 @@ func table() []kind {
 		return kind{Kind{name, eval.TypeRule, description, options}, revision, build}
 	}
 	return []kind{
-		{Kind{"json_schema", eval.TypeJSONSchema, "The output is strict JSON and satisfies a JSON Schema.", []string{"schema"}}, 2, buildJSONSchema},
+		{Kind{"json_schema", eval.TypeJSONSchema, "The output is strict JSON and satisfies a JSON Schema.", []string{"schema"}}, 3, buildJSONSchema},
 		rule("tool_calls", "Every call in the event's tool_calls names an offered tool, has arguments that satisfy its schema, and succeeded.", 2, buildToolCalls),
 		rule("contains", "The output contains, or does not contain, given phrases.", 3, buildContains, "any", "all", "none", "case_sensitive"),
 		rule("regex", "The output matches, or does not match, a pattern (RE2).", 2, buildRegex, "pattern", "negate"),
