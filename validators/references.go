@@ -259,7 +259,7 @@ func (r *resource) missing(fragment, uri string) (problem, expected string) {
 	case fragment == "":
 	case strings.HasPrefix(fragment, "/"):
 		if _, ok := resolvePointer(r.doc, pointerTokens(fragment)); !ok {
-			return "leads to nothing in " + where, ""
+			return "leads to nothing in " + where, "want a JSON pointer to a schema that stands there"
 		}
 	case !r.anchors[fragment]:
 		return "leads to nothing in " + where, "want the name of an $anchor there, or a JSON pointer such as #/$defs/name"
