@@ -36,7 +36,7 @@ const maxCitation = 200
 
 // read collects the marks of a text.
 func (m *marker) read(text string) {
-	text = withoutCode(plain(text))
+	text = withoutCode(plain(tagSuperscripts(text)))
 	for i := 0; i < len(text); {
 		i += max(1, m.readAt(text, i))
 	}
@@ -56,8 +56,8 @@ func (m *marker) readAt(text string, i int) int {
 				return n
 			}
 		}
-	case '^', '<':
-		return m.readRaised(text, i)
+	case '<':
+		return m.readSuperscript(text, i)
 	case 'c', 'f':
 		return m.readTurns(rest)
 	}
@@ -331,20 +331,44 @@ func (m *marker) define(ids []string, before, after string, number bool) {
 	}
 }
 
-// readRaised reads a superscript behind a word: ^1 or <sup>1</sup>.
-func (m *marker) readRaised(text string, i int) int {
-	inside, n, ok := enclosed(text[i:], "<sup>", "</sup>")
-	if text[i] == '^' {
-		rest := text[i+1:]
-		inside = rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
-		n, ok = 1+len(inside), inside != ""
+// tagSuperscripts returns a text with the superscript digits in it as <sup>12</sup>.
+func tagSuperscripts(text string) string {
+	if isASCII(text) || !strings.ContainsAny(text, "¹²³⁰⁴⁵⁶⁷⁸⁹") {
+		return text
 	}
+	var b strings.Builder
+	raised := false
+	for _, r := range text {
+		digit := superscript(r)
+		switch {
+		case digit >= 0 && !raised:
+			b.WriteString("<sup>")
+		case digit < 0 && raised:
+			b.WriteString("</sup>")
+		}
+		if raised = digit >= 0; raised {
+			b.WriteByte(byte('0' + digit))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	if raised {
+		b.WriteString("</sup>")
+	}
+	return b.String()
+}
+
+// readSuperscript reads <sup>1</sup> behind a word or a sentence. Behind anything
+// else it is an exponent: x², 10³, km².
+func (m *marker) readSuperscript(text string, i int) int {
+	inside, n, ok := enclosed(text[i:], "<sup>", "</sup>")
 	if !ok {
 		return 0
 	}
-	word, attached := wordBefore(text[:i])
-	if attached && (utf8.RuneCountInString(word) < 3 || isIdentifier(word)) {
-		return n // x², 10³, km²
+	word, _ := wordBefore(text[:i])
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text[:i], " "))
+	if utf8.RuneCountInString(word) < 3 && !isUnspaced(last) && !strings.ContainsRune(".,;:!?\"'", last) || word != "" && isIdentifier(word) {
+		return n
 	}
 	for item := range strings.FieldsFuncSeq(inside, isListComma) {
 		if id := foldID(item); isDigits(id) {
