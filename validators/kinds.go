@@ -67,3 +67,37 @@ func lookup(name string) (kind, bool) {
 	}
 	return kind{}, false
 }
+
+// Labels returns the labels that the verdicts of a kind can have; none for an
+// unknown kind.
+func Labels(kind string) []string {
+	switch kind {
+	case "json_schema":
+		return []string{labelValid, labelInvalidSchema, labelWrapped, labelTruncated, labelInvalidJSON, labelUnknownSchema}
+	case "tool_calls":
+		return []string{labelValid, "unchecked", labelUnknownTool, labelInvalidJSON, labelTruncated, labelInvalidArguments, labelFailedTool}
+	case "contains":
+		return []string{"contains", "missing", "forbidden"}
+	case "regex":
+		return []string{"match", "no_match"}
+	case "length":
+		return []string{"within", "too_short", "too_long"}
+	case "equals":
+		return []string{labelEqual, labelDifferent}
+	case "substance":
+		return []string{"substance", "empty", "symbols", "stub", "echo"}
+	case "refusal":
+		return []string{"answered", "refused"}
+	case "pii", "secrets":
+		return []string{"clean", "found"}
+	case "citations":
+		return []string{labelCited, labelUncited, labelUnknownSource}
+	case "retrieval":
+		return []string{"found", "insufficient"}
+	case "budget":
+		return []string{"within", "exceeded"}
+	case "groundedness":
+		return []string{labelGrounded, labelUngrounded}
+	}
+	return nil
+}

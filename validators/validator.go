@@ -21,6 +21,7 @@ type answer func(ctx context.Context, e *event.Event) (eval.Verdict, error)
 // validator is an answer with its identity. It is immutable.
 type validator struct {
 	name    string
+	kind    string
 	typ     eval.Type
 	version string
 	answer  answer
@@ -35,7 +36,7 @@ func New(cfg Config, schemas *Schemas) (eval.Evaluator, error) {
 	if err := b.faults.Err(); err != nil {
 		return nil, err
 	}
-	return &validator{name: cfg.Name, typ: k.Type, version: version(k, cfg, b.digest), answer: answer}, nil
+	return &validator{name: cfg.Name, kind: k.Name, typ: k.Type, version: version(k, cfg, b.digest), answer: answer}, nil
 }
 
 func (v *validator) Name() string    { return v.name }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +60,9 @@ func evaluate(t testing.TB, v eval.Evaluator, e *event.Event) eval.Verdict {
 	got, err := v.Evaluate(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if own, ok := v.(*validator); ok && got.Label != "" && !slices.Contains(Labels(own.kind), got.Label) {
+		t.Errorf("Labels(%q) lacks %q", own.kind, got.Label)
 	}
 	return got
 }
@@ -170,6 +174,9 @@ func TestNoPlaceIsForgotten(t *testing.T) {
 		}
 	}
 	for _, k := range Kinds() {
+		if len(Labels(k.Name)) == 0 {
+			t.Errorf("%s has no labels", k.Name)
+		}
 		if k.Description == "" {
 			t.Errorf("%s has no description", k.Name)
 		}
