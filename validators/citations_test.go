@@ -72,7 +72,7 @@ func TestCitationForms(t *testing.T) {
 	schemes := map[string][]string{
 		"numbers": {"1", "2"}, "large numbers": {"48211", "48212", "48219"}, "files": {"fees.pdf", "terms.pdf"}, "slugs": {"refund-policy", "opening-hours"},
 		"web": {"https://kb.example/fees", "https://kb.example/terms"}, "uuids": {"0b7c2f4e-91aa-4c7d-8f3e-5d6a7b8c9d0e", "1b7c2f4e-91aa-4c7d-8f3e-5d6a7b8c9d0e"},
-		"kb": {"kb_17", "kb_23"}, "words": {"fees", "terms"}, "turns": {"turn0search0", "turn0search1"}, "none": {},
+		"kb": {"kb_17", "kb_23"}, "words": {"fees", "terms"}, "turns": {"turn0search0", "turn0search1"}, "none": {}, "dashes": {"doc-7", "doc-12"},
 	}
 	const c, u, n, no = "cited", "unknown_source", "?", "uncited"
 	for scheme, texts := range map[string]map[string]string{
@@ -105,6 +105,10 @@ func TestCitationForms(t *testing.T) {
 		"words": {"Fees fell [fees].": c, "Fees fell [fees] as [sic] said.": c, "Fees fell [Source 2].": c},
 		"uuids": {"Fees fell [2].": c, "Fees fell [3].": u, "Fees fell [0b7c2f4e-91aa-4c7d-8f3e-5d6a7b8c9d0f].": u},
 		"kb":    {"Fees fell [17].": c, "Fees fell [2].": c, "Fees fell [3].": u, "Fees fell [KB_23].": c, "Fees fell [kb_018].": u, "According to kb_17, fees fell.": c},
+		"dashes": {
+			"Fees fell [doc-7].": c, "Fees fell [doc-9].": u, "Since [COVID-19] and [GPT-4] fees fell.": n, "[Source: doc-7]": c, "[cite: doc-7, doc-12]": c, "[id: doc-12]": c, "[cite: doc-9]": u,
+			"Reference: INV-2031": no, "Fees fell (ref: ORD-12).": no, "Fees fell [7aB3x9].": n, "[B12] and [H2O]": no,
+		},
 		"turns": {"Fees fell \ue200cite\ue202turn0search0\ue202turn0search1\ue201.": c, "Fees fell citeturn0search0turn0search1.": c, "Fees fell \ue200cite\ue202turn0search9\ue201.": u},
 		"none":  {"Fees fell [1].": u, "Fees fell (source: the manual).": u, "Fees fell.": no, "Dear [Name]": no},
 	} {

@@ -32,7 +32,7 @@ type marker struct {
 
 // maxCitation bounds the bytes inside one pair of brackets, so that the search is
 // linear in the text.
-const maxCitation = 200
+const maxCitation = 400
 
 // read collects the marks of a text.
 func (m *marker) read(text string) {
@@ -102,7 +102,7 @@ func enclosed(text, opening, closing string) (inside string, length int, ok bool
 func cutSourceWord(text string) (list string, ok bool) {
 	word, list, ok := strings.Cut(text, ":")
 	switch strings.ToLower(strings.Trim(word, " *_")) {
-	case "source", "sources", "src", "ref", "refs", "reference", "references", "citation", "citations", "cite",
+	case "source", "sources", "src", "references", "citation", "citations", "cite", // a "reference" is often an order's
 		"quelle", "quellen", "fuente", "fuentes", "fonte", "fonti", "bron", "来源", "出典", "出处":
 		return list, ok && !strings.HasPrefix(list, "//")
 	}
@@ -241,6 +241,13 @@ func (m *marker) readBracket(text string, i int) int {
 	}
 	bare := isDigits(strings.TrimSpace(inside))
 	if !bare && m.addWhole(inside, false) {
+		return n
+	}
+	if list, ok := cutSourceWord(inside); ok {
+		m.addNamed(list)
+		return n
+	}
+	if _, id, ok := strings.Cut(inside, ":"); ok && !bare && m.addWhole(id, false) { // [doc: kb_1]
 		return n
 	}
 	var ids []string
@@ -435,7 +442,8 @@ func looksCited(inside string) bool {
 		return true
 	}
 	if !strings.ContainsAny(id, " ,") {
-		return strings.ContainsAny(id, "-_/#") && strings.ContainsAny(id, "0123456789") && strings.ContainsFunc(id, isLetter)
+		const short = 6 // bytes: B12, H2O
+		return (len(id) >= short || strings.ContainsAny(id, "-_/#")) && strings.ContainsAny(id, "0123456789") && strings.ContainsFunc(id, isLetter)
 	}
 	author, year, ok := strings.Cut(id, ",")
 	if strings.Contains(id, " et al") {
