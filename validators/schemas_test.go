@@ -263,3 +263,31 @@ func has(s *Schemas, name string) bool {
 	_, ok := s.lookup(name)
 	return ok
 }
+
+// FuzzSchemas: whatever two files hold, they are compiled or their faults are
+// reported, and what compiles decides.
+func FuzzSchemas(f *testing.F) {
+	for _, seed := range [][2]string{
+		{`{"$id":"https://example.com/a","$ref":"b","$defs":{"b":{"$id":"b","$anchor":"x"}}}`, `{"$ref":"https://example.com/b#x"}`},
+		{`{"$schema":"http://json-schema.org/draft-04/schema#","id":"urn:a","definitions":{"b":{"id":"#b"}},"$ref":"#b"}`, `{"$ref":"urn:a#b"}`},
+		{`{"$defs":{"a":{"$id":"x","$schema":"http://json-schema.org/draft-07/schema#","$ref":"y"},"b":{"$id":"y","$ref":"x"}}}`, `{"$ref":"a.json#/$defs/a"}`},
+		{`{"$id":"a/","items":[{"$id":"../b"}],"properties":{"$id":{"$ref":"#"}}}`, `{"$ref":"a/../a.json","$dynamicRef":"#n","$dynamicAnchor":"n"}`},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		s, faults := NewSchemas(map[string][]byte{"a": []byte(a), "b": []byte(b)})
+		if (s == nil) != (len(faults) > 0) {
+			t.Fatalf("schemas %t, faults %v", s != nil, faults)
+		}
+		if s == nil {
+			return
+		}
+		for _, output := range []string{`{"a":[1,{"b":null}]}`, `"x"`} {
+			v := newValidator(t, Config{Type: "json_schema", Schema: "a"}, s)
+			if got, err := v.Evaluate(t.Context(), saying(output)); err == nil && !got.Outcome.Decided() {
+				t.Fatalf("%s: %s %s", output, got.Outcome, got.Reason)
+			}
+		}
+	})
+}
