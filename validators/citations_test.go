@@ -94,11 +94,13 @@ func TestCitationForms(t *testing.T) {
 			"Fees fell [1], and [2].": c, "Fees fell [3].": u, "Fees fell [^1].\n\n[^1]: https://kb.example/terms": c, "Fees fell [7].\n\n[7]: <https://kb.example/terms/>": c,
 			"Fees fell [1].\n\n[1] https://other.example/a": u, "See [the fees](https://kb.example/fees).": c, "See [our shop](https://shop.example).": no, "Fees: https://kb.example/fees.": c,
 			"Fees fell [1](https://kb.example/terms).": c, "Fees fell [[1]](https://other.example).": u, "Fees fell (source: https://other.example/x).": u, "Fees fell [2030].": no,
+			"Fees fell [1].\n\nReferences\n[1] Fee report\n[2] Terms\n[3] Other": c, "Choose: [1] pay, [2] cancel, [3] talk to a person.": c, "Choose: [7] pay, [8] cancel.": n,
 			"Fees fell [KB-7].": n, "Fees fell (Source: the fee table).": n, "Fees fell.": no,
 		},
 		"files": {
 			"Fees fell [1].": c, "Fees fell [fees.pdf#page=3].": c, "Fees fell [Fees.PDF, p. 3].": c, "Fees fell [fees.pdf, pp. 3-5].": c, "Fees fell [fees.pdf p. 3].": c, "Fees fell [rates.pdf].": u,
 			"Fees fell (source: terms.pdf, page 3).": c, "Fees fell (source: rates.pdf, page 3).": u, "Fees fell【4:0†fees.pdf】.": c, "Fees fell【4:0†source】.": n, "As fees.pdf says, fees fell.": c,
+			"Fees fell [7].\n\n[7] fees.pdf, page 3": c, "Fees fell [7].\n\n[7] rates, page 3": u,
 			"Fees fell.\n\nSource: fees.pdf, page 3": c, "Sources:\n- fees.pdf\n- terms.pdf": c,
 		},
 		"slugs": {"Fees fell [refund-policy].": c, "Fees fell [shipping-policy].": n, "Fees fell [refund-policy] [shipping-policy].": u, "He [re-sent] it.": n},

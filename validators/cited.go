@@ -48,7 +48,7 @@ func (m *marker) count() tally {
 		known := m.sources.has(k.id)
 		byID = byID || known && isDigits(k.id)
 		slugFound = slugFound || known && isSlug(k.id)
-		if k.id == "0" && !k.attached {
+		if k.id == "0" && !k.attached && !k.leads {
 			first = 0
 		}
 	}
@@ -75,7 +75,7 @@ func (m *marker) count() tally {
 		case isDigits(k.id):
 			switch {
 			case m.sources.isFigure(k.id):
-			case k.id == "0" || k.attached && !attachedFound:
+			case k.id == "0", k.leads, k.attached && !attachedFound:
 				t.unclear++
 			default:
 				t.invented++

@@ -11,7 +11,8 @@ import (
 type mark struct {
 	id       string // as [foldID] returns it
 	named    bool   // its form says that it is a citation: (source: x), 【x】
-	attached bool   // it is a number in brackets right behind a word: a citation, or an index
+	attached bool   // it is a number right behind a word: a citation, or an index
+	leads    bool   // it is a number before a text: an item of the answer's own list, or a definition
 }
 
 // marker collects the marks of a text. These are marks:
@@ -26,7 +27,7 @@ type mark struct {
 type marker struct {
 	sources *sources
 	marks   []mark
-	links   map[string]string // targets of numbers that the answer defines itself: "[1]: https://..."
+	links   map[string]string // sources of numbers that the answer defines itself: "[1]: https://..."
 	unclear int               // citations that name nothing that an id could be
 }
 
@@ -267,7 +268,7 @@ func (m *marker) readBracket(text string, i int) int {
 		m.readStrangers(inside, ids)
 		return n
 	}
-	m.define(ids, before, after, bare || strings.HasPrefix(inside, "^"))
+	leads := (bare || strings.HasPrefix(inside, "^")) && len(ids) == 1 && m.define(ids[0], before, after)
 	word, attached := wordBefore(before)
 	if attached && bare && isIdentifier(word) {
 		return n // an index: x[0]
@@ -280,7 +281,7 @@ func (m *marker) readBracket(text string, i int) int {
 		return n
 	}
 	for _, id := range ids {
-		m.marks = append(m.marks, mark{id: id, attached: attached && bare})
+		m.marks = append(m.marks, mark{id: id, attached: attached && bare, leads: leads})
 	}
 	return n
 }
@@ -320,22 +321,28 @@ func (m *marker) readLink(inside, target string) bool {
 	return true
 }
 
-// define notes the address that an answer itself gives for a number, in a line such
-// as "[1]: https://...".
-func (m *marker) define(ids []string, before, after string, number bool) {
-	if !number || len(ids) != 1 || before != "" && !strings.HasSuffix(before, "\n") || !m.sources.web {
-		return
+// define reports whether a number stands before the text that it belongs to, as in
+// "[1]: https://..." or "[1] pay, [2] cancel", and notes the source that a line gives
+// for it.
+func (m *marker) define(number, before, after string) bool {
+	before = strings.TrimRight(before[max(0, len(before)-16):], " \t*-•>")
+	last, _ := utf8.DecodeLastRuneInString(before)
+	next, _ := utf8.DecodeRuneInString(strings.TrimLeft(after, " \t"))
+	if before != "" && last != '\n' {
+		return strings.ContainsRune(":,;", last) && strings.HasPrefix(after, " ") && isLetter(next)
 	}
-	line, _, _ := strings.Cut(after[:min(len(after), 2*maxCitation)], "\n")
+	line, _, _ := strings.Cut(after[:min(len(after), maxCitation)], "\n")
 	for word := range strings.FieldsSeq(line) {
-		if word = strings.Trim(word, "<>():,;"); isWebAddress(strings.ToLower(word)) {
+		word = strings.Trim(word, "<>()[]:,;*_\"")
+		if id := foldID(strings.TrimRight(word, ".")); m.sources.has(id) && !isDigits(id) || m.sources.web && isWebAddress(id) {
 			if m.links == nil {
 				m.links = map[string]string{}
 			}
-			m.links[ids[0]] = foldID(strings.TrimRight(word, "."))
-			return
+			m.links[number] = id
+			break
 		}
 	}
+	return true
 }
 
 // tagSuperscripts returns a text with the superscript digits in it as <sup>12</sup>.
