@@ -106,7 +106,7 @@ func TestCitationForms(t *testing.T) {
 		"slugs": {"Fees fell [refund-policy].": c, "Fees fell [shipping-policy].": n, "Fees fell [refund-policy] [shipping-policy].": u, "He [re-sent] it.": n},
 		"words": {"Fees fell [fees].": c, "Fees fell [fees] as [sic] said.": c, "Fees fell [Source 2].": c},
 		"uuids": {"Fees fell [2].": c, "Fees fell [3].": u, "Fees fell [0b7c2f4e-91aa-4c7d-8f3e-5d6a7b8c9d0f].": u},
-		"kb":    {"Fees fell [17].": c, "Fees fell [2].": c, "Fees fell [3].": u, "Fees fell [KB_23].": c, "Fees fell [kb_018].": u, "According to kb_17, fees fell.": c},
+		"kb":    {"Fees fell [17].": c, "Fees fell [2].": c, "Fees fell [3].": u, "Fees fell [KB_23].": c, "Fees fell [kb_018].": u, "According to kb_17, fees fell.": c, "Fees fell, says kb_17": c},
 		"dashes": {
 			"Fees fell [doc-7].": c, "Fees fell [doc-9].": u, "Since [COVID-19] and [GPT-4] fees fell.": n, "[Source: doc-7]": c, "[cite: doc-7, doc-12]": c, "[id: doc-12]": c, "[cite: doc-9]": u,
 			"Reference: INV-2031": no, "Fees fell (ref: ORD-12).": no, "Fees fell [7aB3x9].": n, "[B12] and [H2O]": no,

@@ -206,10 +206,23 @@ func (s *sources) reported(citation any) (found bool) {
 // to kb_1". Only ids that are no words and no numbers are looked for.
 func (s *sources) countNamed(text string) (n int) {
 	for word := range strings.FieldsSeq(plain(text)) {
-		word = strings.Trim(word, ".,;:!?()[]<>{}\"'`*_")
-		if id := foldID(word); s.ids[id] && idShape(id) != "" && !isDigits(id) {
+		if !mayBeID(word) {
+			continue
+		}
+		if id := foldID(strings.Trim(word, ".,;:!?()[]<>{}\"'`*_")); s.ids[id] && idShape(id) != "" && !isDigits(id) {
 			n++
 		}
 	}
 	return n
+}
+
+// mayBeID reports whether a word has a digit, or a . or / before its end, as any id
+// with an [idShape] has.
+func mayBeID(word string) bool {
+	for i := range len(word) {
+		if c := word[i]; c >= '0' && c <= '9' || (c == '.' || c == '/') && i < len(word)-1 {
+			return true
+		}
+	}
+	return false
 }

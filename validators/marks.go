@@ -39,19 +39,32 @@ const maxCitation = 400
 func (m *marker) read(text string) {
 	text = withoutCode(plain(tagSuperscripts(text)))
 	for i := 0; i < len(text); {
-		i += max(1, m.readAt(text, i))
+		n := 0
+		if i == 0 || text[i-1] == '\n' {
+			n = m.readLine(text[i:])
+		}
+		if n == 0 {
+			n = m.readAt(text, i)
+		}
+		i += max(1, n)
+	}
+	for rest := text; ; {
+		i := strings.Index(rest, "citeturn")
+		if i < 0 {
+			break
+		}
+		rest = rest[i+m.readTurns(rest[i:]):]
 	}
 }
 
 // readAt reads the mark that begins at a byte and returns its length; 0 if none
 // begins there.
 func (m *marker) readAt(text string, i int) int {
-	rest := text[i:]
 	switch text[i] {
 	case '[':
 		return m.readBracket(text, i)
 	case '(':
-		if list, n, ok := enclosed(rest, "(", ")"); ok {
+		if list, n, ok := enclosed(text[i:], "(", ")"); ok {
 			if list, ok = cutSourceWord(list); ok {
 				m.addNamed(list)
 				return n
@@ -59,32 +72,39 @@ func (m *marker) readAt(text string, i int) int {
 		}
 	case '<':
 		return m.readSuperscript(text, i)
-	case 'c', 'f':
-		return m.readTurns(rest)
+	case "【"[0], "\ue200"[0]:
+		return m.readSpecial(text[i:])
 	}
+	return 0
+}
+
+// readSpecial reads a citation in brackets that are used for nothing else.
+func (m *marker) readSpecial(rest string) int {
 	for _, b := range [...]struct{ opening, closing string }{{"【", "】"}, {"〔", "〕"}} {
 		if list, n, ok := enclosed(rest, b.opening, b.closing); ok {
 			m.addNamed(list)
 			return n
 		}
 	}
-	if list, n, ok := enclosed(rest, "\ue200", "\ue201"); ok {
-		for _, id := range strings.Split(list, "\ue202")[1:] {
-			m.marks = append(m.marks, mark{id: foldID(id), named: true})
-		}
-		return n
+	list, n, ok := enclosed(rest, "\ue200", "\ue201")
+	if !ok {
+		return 0
 	}
-	if i == 0 || text[i-1] == '\n' {
-		line, _, _ := strings.Cut(rest[:min(len(rest), maxCitation)], "\n")
-		if list, ok := cutSourceWord(strings.TrimLeft(line, " *_#>-")); ok {
-			list = strings.Trim(list, " *_.")
-			if list != "" && !strings.ContainsAny(list, "[【(") {
-				m.addNamed(list)
-				return len(line)
-			}
-		}
+	for _, id := range strings.Split(list, "\ue202")[1:] {
+		m.marks = append(m.marks, mark{id: foldID(id), named: true})
 	}
-	return 0
+	return n
+}
+
+// readLine reads a line that lists sources and returns its length.
+func (m *marker) readLine(rest string) int {
+	line, _, _ := strings.Cut(rest[:min(len(rest), maxCitation)], "\n")
+	list, ok := cutSourceWord(strings.TrimLeft(line, " *_#>-"))
+	if list = strings.Trim(list, " *_."); !ok || list == "" || strings.ContainsAny(list, "[【(") {
+		return 0
+	}
+	m.addNamed(list)
+	return len(line)
 }
 
 // enclosed returns what stands between two brackets at the beginning of a text, and
@@ -392,18 +412,16 @@ func (m *marker) readSuperscript(text string, i int) int {
 	return n
 }
 
-// readTurns reads a citation of ChatGPT's that has lost its private-use characters:
-// citeturn0search1turn0search2.
+// readTurns reads a citation of ChatGPT's that has lost its private-use characters,
+// such as citeturn0search1turn0search2, and returns its length.
 func (m *marker) readTurns(rest string) int {
-	after, ok := strings.CutPrefix(strings.TrimPrefix(rest[:min(len(rest), maxCitation)], "file"), "cite")
-	if !ok || !strings.HasPrefix(after, "turn") {
-		return 0
-	}
-	run := after[:len(after)-len(strings.TrimLeft(after, "abcdefghijklmnopqrstuvwxyz0123456789"))]
+	const word = "cite"
+	run := rest[len(word):min(len(rest), maxCitation)]
+	run = run[:len(run)-len(strings.TrimLeft(run, "abcdefghijklmnopqrstuvwxyz0123456789"))]
 	for _, id := range strings.Split(run, "turn")[1:] {
 		m.marks = append(m.marks, mark{id: "turn" + id, named: true})
 	}
-	return len("cite") + len(run)
+	return len(word) + len(run)
 }
 
 // wordBefore returns the word at the end of a text, and whether nothing stands

@@ -223,7 +223,7 @@ func TestValidateFaults(t *testing.T) {
 		"look-around":       {Config{Type: "regex", Pattern: "(?!x)"}, []string{"pattern: invalid or unsupported Perl syntax: `(?!`; RE2 has no look-around: it would not be linear; use negate, or a second validator"}},
 		"no pattern":        {Config{Type: "regex"}, []string{"pattern: missing; want a regular expression (RE2)"}},
 		"nothing to find":   {Config{Type: "contains"}, []string{"contains looks for nothing; set at least one of any, all, none"}},
-		"blank phrases":     {Config{Type: "contains", Any: []string{"a", " "}, None: []string{""}}, []string{"any[1]: empty; want a text that is not blank", "none[0]: empty; want a text that is not blank"}},
+		"blank phrases":     {Config{Type: "contains", Any: []string{"a", " "}, None: []string{"\u200b"}}, []string{"any[1]: empty; want a text that is not blank", "none[0]: empty; want a text that is not blank"}},
 		"crossed bounds":    {Config{Type: "length", MinWords: new(5), MaxWords: new(4), MinChars: new(-1)}, []string{"min_chars: is negative; want 0 or more", "max_words: is below min_words; want at least 5"}},
 		"unbounded length":  {Config{Type: "length"}, []string{"length has no bound; set at least one of min_chars, max_chars, min_words, max_words"}},
 		"zero budget":       {Config{Type: "budget", MaxCostUSD: new(0.0), MaxOutputTokens: new(int64(-1))}, []string{"max_output_tokens: is not above zero; want a number above 0", "max_cost_usd: is not above zero; want a number above 0"}},
