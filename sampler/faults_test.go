@@ -55,6 +55,9 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`rules[2].evaluators[1]: unknown evaluator "zzz"; want one of correctness`,
 	}
 	got := faultsOf(t, err)
+	if names := "want one of correctness, "; strings.Contains(got.Error(), names) {
+		t.Error("a fault offers names that are faults themselves")
+	}
 	for _, w := range want {
 		if !strings.Contains(got.Error(), w) {
 			t.Errorf("no fault says %s", w)

@@ -88,15 +88,28 @@ func coverage(faults *fault.List, path string, about, names []string) []bool {
 			out[at] = true
 			continue
 		}
-		expected := "want one of " + strings.Join(names, ", ")
-		if near := fault.Nearest(name, names); near != "" {
+		usable := usableNames(names)
+		expected := "want one of " + strings.Join(usable, ", ")
+		if near := fault.Nearest(name, usable); near != "" {
 			expected = fmt.Sprintf("did you mean %q?", near)
-		} else if len(names) == 0 {
-			expected = "no evaluator is configured"
+		} else if len(usable) == 0 {
+			expected = "want the name of an evaluator, and none is configured"
 		}
 		faults.Add(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("unknown evaluator %q", name), expected)
 	}
 	return out
+}
+
+// usableNames returns the names that a rule may mean: each once, without those that
+// are a fault of their own.
+func usableNames(names []string) (usable []string) {
+	for _, name := range names {
+		odd := strings.ContainsFunc(name, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+		if name != "" && !odd && name != eval.FeedbackEvaluator && !slices.Contains(usable, name) {
+			usable = append(usable, name)
+		}
+	}
+	return usable
 }
 
 // revision hashes a canonical form of the policy. The form contains everything that

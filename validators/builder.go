@@ -84,7 +84,7 @@ func checkPositive[N int64 | float64](b *builder, path string, n *N) {
 // checkPhrases reports the blank phrases in a list.
 func (b *builder) checkPhrases(path string, list []string) {
 	for i, p := range list {
-		if strings.TrimSpace(p) == "" {
+		if strings.TrimSpace(plain(p)) == "" {
 			b.faults.Add(path+"["+strconv.Itoa(i)+"]", "empty", "want a text that is not blank")
 		}
 	}

@@ -2,184 +2,182 @@ package validators
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
+// Labels of citations.
+const (
+	labelCited         = "cited"
+	labelUncited       = "uncited"
+	labelUnknownSource = "unknown_source"
+)
+
 // buildCitations builds a validator that looks up every cited id among the ids of
 // the retrieved chunks. The score is the share of citations that are found.
 //
-// Without format, 【id】 and (source: id) are citations, and so is [id] when the id
-// has the shape of one that was retrieved: the same sequence of letters, digits
-// and marks, as in doc-12 and doc-7, or of hexadecimal digits, as in two UUIDs. A
-// remark such as [sic], a link and anything in code are not citations. Several ids,
-// separated by commas, may share a bracket; in [Smith, 2020] one item is not an id,
-// so the number is not one either.
+// With a format, its group is the id. Without one, the forms that models and their
+// providers write are citations; marks.go names them. A citation of a retrieved id
+// is found whatever the form. One that is not found is invented if it has the shape
+// of a retrieved id, or is a number and numbers can be told from data; otherwise it
+// may name a source in words that the ids do not have, and decides nothing. When
+// nothing else decides either, the verdict is cannot_judge.
 func buildCitations(b *builder) answer {
-	find, required := bracketedIDs, b.Required
-	if b.Format != "" {
+	required := b.Required
+	var find func(out output, e *event.Event, s *sources) tally
+	if b.Format == "" {
+		find = func(out output, e *event.Event, s *sources) tally { return readCitations(out, e, s) }
+	} else {
 		re := b.compilePattern("format", b.Format)
 		if re != nil && re.NumSubexp() != 1 {
 			b.faults.Add("format", "has "+strconv.Itoa(re.NumSubexp())+" groups", `want one group around the id, for example \[doc:(\w+)\]`)
 		}
-		find = func(text string, _ map[string]bool) []string {
-			var ids []string
-			for _, m := range re.FindAllStringSubmatch(text, -1) {
-				ids = append(ids, strings.TrimSpace(m[1]))
+		find = func(out output, _ *event.Event, s *sources) (t tally) {
+			for _, m := range re.FindAllStringSubmatch(out.text, -1) {
+				if s.has(m[1]) {
+					t.found++
+				} else {
+					t.invented++
+				}
 			}
-			return ids
+			return t
 		}
 	}
 	return onOutput(func(_ context.Context, e *event.Event, out output) (eval.Verdict, error) {
-		known, missing := chunkIDs(e.Retrieval)
-		if missing != "" {
-			return eval.NotApplicable(missing), nil
+		if e.Retrieval == nil || e.Retrieval.Chunks == nil {
+			return eval.NotApplicable("retrieval.chunks"), nil
 		}
-		cited, invented := 0, 0
-		for _, id := range find(out.text, known) {
-			cited++
-			if !known[id] {
-				invented++
-			}
-		}
+		s := newSources(e.Retrieval.Chunks)
+		t := find(out, e, s)
 		switch {
-		case cited == 0 && required:
-			return fail("uncited", "no citation"), nil
-		case cited == 0:
-			return pass("uncited"), nil
-		case invented > 0:
-			v := fail("unknown_source", "cited id was not retrieved")
-			v.Score = 1 - float64(invented)/float64(cited)
+		case t.invented > 0:
+			v := fail(labelUnknownSource, "cited id was not retrieved")
+			v.Score = float64(t.found) / float64(t.found+t.invented)
 			return v, nil
+		case t.found > 0:
+			return pass(labelCited), nil
+		case s.nameless():
+			return eval.NotApplicable("retrieval.chunks.id"), nil
+		case t.unclear > 0:
+			return cannotJudge("citations name no retrieved id"), nil
+		case required:
+			return fail(labelUncited, "no citation"), nil
 		}
-		return pass("cited"), nil
+		return pass(labelUncited), nil
 	})
 }
 
-// chunkIDs returns the ids of the retrieved chunks. After a search that found
-// nothing, every citation is invented; chunks without ids make the question
-// undecidable.
-func chunkIDs(r *event.Retrieval) (ids map[string]bool, missing string) {
-	if r == nil || r.Chunks == nil {
-		return nil, "retrieval.chunks"
-	}
-	ids = make(map[string]bool, len(r.Chunks))
-	for i := range r.Chunks {
-		if id := strings.TrimSpace(string(r.Chunks[i].ID)); id != "" {
-			ids[id] = true
-		}
-	}
-	if len(ids) == 0 && len(r.Chunks) > 0 {
-		return nil, "retrieval.chunks.id"
-	}
-	return ids, ""
+// tally counts the citations of an answer.
+type tally struct {
+	found    int // name a retrieved chunk
+	invented int // name none
+	unclear  int // name something that the ids cannot decide
 }
 
-// maxCitation bounds the bytes inside one pair of brackets, so that the search is
-// linear in the text.
-const maxCitation = 200
-
-// brackets are the kinds of brackets that enclose citations.
-var brackets = [...]struct {
-	opening, closing string
-	certain          bool // the content is a citation, whatever its shape
-}{{"[", "]", false}, {"【", "】", true}, {"(source:", ")", true}, {"(sources:", ")", true}}
-
-// bracketedIDs returns the citations of a text without a configured format.
-func bracketedIDs(text string, known map[string]bool) []string {
-	shapes := make(map[string]bool, len(known))
-	for id := range known {
-		shapes[idShape(id)] = true
-	}
-	var ids []string
-	add := func(inside string, certain bool) {
-		parts := citedIDs(inside)
-		certain = certain || !slices.ContainsFunc(parts, func(id string) bool { return !known[id] && !shapes[idShape(id)] })
-		for _, id := range parts {
-			if certain || known[id] {
-				ids = append(ids, id)
-			}
-		}
-	}
-	text = withoutCode(text)
-	for i := range len(text) {
-		for _, b := range brackets {
-			rest := text[i:]
-			if text[i] != b.opening[0] || len(rest) < len(b.opening) || !strings.EqualFold(rest[:len(b.opening)], b.opening) {
-				continue
-			}
-			inside, _, closed := strings.Cut(rest[len(b.opening):min(len(rest), maxCitation)], b.closing)
-			isLink := closed && b.opening == "[" && strings.HasPrefix(rest[len(inside)+len("[]"):], "(")
-			if closed && !isLink && !strings.ContainsAny(inside, "[\n") {
-				add(inside, b.certain)
-			}
-		}
-	}
-	return ids
+// sources are the retrieved chunks as an answer may cite them. Ids are compared
+// without case and without leading zeros, in the form that [plain] gives them.
+type sources struct {
+	chunks  []event.Chunk
+	ids     map[string]bool
+	shapes  map[string]bool // of ids, with [idShape]
+	tails   map[int]bool    // numbers at the end of ids, such as 3 of doc-3
+	numeric bool            // some id is a number
+	web     bool            // some id is a web address
+	slugs   bool            // some id is words with hyphens
+	digits  int             // of the largest number that cites by id or by position
 }
 
-// citedIDs returns the parts of the text in one pair of brackets.
-func citedIDs(inside string) []string {
-	var parts []string
-	for id := range strings.FieldsFuncSeq(inside, func(r rune) bool { return r == ',' || r == ';' }) {
-		id, _, _ = strings.Cut(id, "†") // some models append a name to the id
-		if id = strings.TrimPrefix(strings.TrimSpace(id), "^"); id != "" {
-			parts = append(parts, id)
-		}
-	}
-	return parts
-}
-
-// withoutCode blanks code fences, and the text between two backticks in one
-// paragraph. A single backtick is an ordinary character.
-func withoutCode(text string) string {
-	var b strings.Builder
-	for i, part := range strings.Split(text, "```") {
-		if i%2 == 1 {
-			b.WriteByte('\n')
+func newSources(chunks []event.Chunk) *sources {
+	s := &sources{chunks: chunks, ids: make(map[string]bool, len(chunks)), shapes: map[string]bool{}, tails: map[int]bool{}}
+	s.digits = len(strconv.Itoa(len(chunks)))
+	for i := range chunks {
+		id := foldID(string(chunks[i].ID))
+		if id == "" {
 			continue
 		}
-		for paragraph := range strings.SplitAfterSeq(part, "\n\n") {
-			pieces := strings.Split(paragraph, "`")
-			for j, inline := range pieces {
-				if j%2 == 0 || j == len(pieces)-1 {
-					b.WriteString(inline)
-				} else {
-					b.WriteByte(' ')
-				}
+		s.ids[id] = true
+		s.shapes[idShape(id)] = true
+		s.web = s.web || isWebAddress(id)
+		s.slugs = s.slugs || isSlug(id)
+		if _, ok := asNumber(id); ok {
+			s.numeric = true
+			s.digits = max(s.digits, len(id))
+		} else if n, ok := asNumber(id[len(strings.TrimRight(id, "0123456789")):]); ok && !isHash(id) {
+			s.tails[n] = true
+		}
+	}
+	return s
+}
+
+func (s *sources) has(id string) bool { return s.ids[foldID(id)] }
+
+// nameless reports whether there are chunks and none has an id.
+func (s *sources) nameless() bool { return len(s.ids) == 0 && len(s.chunks) > 0 }
+
+// foldID returns an id as it is compared.
+func foldID(id string) string {
+	id = strings.ToLower(strings.TrimSpace(plain(id)))
+	if isWebAddress(id) {
+		return strings.TrimSuffix(id, "/")
+	}
+	if _, ok := asNumber(id); ok {
+		id = strings.TrimLeft(id[:len(id)-1], "0") + id[len(id)-1:]
+	}
+	return id
+}
+
+// asNumber returns the value of a text of one to nine digits.
+func asNumber(text string) (int, bool) {
+	if text == "" || len(text) > 9 || strings.Trim(text, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil
+}
+
+func isWebAddress(text string) bool {
+	return strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://")
+}
+
+// idShape returns what ids of one kind have in common: of doc-12 and doc-7 the text
+// with each number as 9; of files their type; of web addresses that they are such; of
+// hashes and UUIDs the number of parts. It is empty for an id without a digit: a
+// word such as "fees" has the shape of any remark in brackets.
+func idShape(id string) string {
+	switch {
+	case isWebAddress(id):
+		return "http"
+	case isHash(id):
+		return strings.Repeat("f-", strings.Count(id, "-")) + "f"
+	case fileType(id) != "":
+		return fileType(id)
+	case !strings.ContainsAny(id, "0123456789"):
+		return ""
+	}
+	var b strings.Builder
+	number := false
+	for _, r := range id {
+		if digit := r >= '0' && r <= '9'; !digit || !number {
+			number = digit
+			if digit {
+				r = '9'
 			}
+			b.WriteRune(r)
 		}
 	}
 	return b.String()
 }
 
-// idShape replaces every run of letters in an id by a and every run of digits by
-// 9. In hashes and UUIDs the runs differ from id to id, so there every run of
-// hexadecimal digits becomes f.
-func idShape(id string) string {
-	if isHash(id) {
-		return strings.Repeat("f-", strings.Count(id, "-")) + "f"
+// fileType returns the ending of a file's name, such as .pdf; empty for other ids.
+func fileType(id string) string {
+	i := strings.LastIndexByte(id, '.')
+	if i < 1 || len(id)-i < 3 || len(id)-i > 6 || !isLetter(rune(id[i+1])) || strings.ContainsFunc(id[i+1:], func(r rune) bool { return !isLetter(r) && (r < '0' || r > '9') }) {
+		return ""
 	}
-	var b strings.Builder
-	last := rune(0)
-	for _, r := range id {
-		switch {
-		case unicode.IsLetter(r):
-			r = 'a'
-		case unicode.IsDigit(r):
-			r = '9'
-		}
-		if r != last || r != 'a' && r != '9' {
-			b.WriteRune(r)
-		}
-		last = r
-	}
-	return b.String()
+	return id[i:]
 }
 
 // isHash reports whether an id consists of eight or more hexadecimal digits, with

@@ -62,23 +62,30 @@ var errForeign = errors.New("not in the schema folder, and nothing is fetched")
 // compileFile compiles one file of a folder and the files that it refers to. It returns
 // nil when one of them has a fault, which is reported once.
 func (f *folder) compileFile(in *file) *schema {
-	uris := make(map[string]*file, len(f.files))
+	uris := make(map[string]*resource, len(f.files))
 	for name, of := range f.files {
-		uris[uriOf(name)] = of
+		if of.root != nil {
+			uris[uriOf(name)] = of.root
+		}
 	}
 	used := map[string]*file{}
 	broken := false
 	s, err := compileSchema(&meter{}, uriOf(in.name), func(uri string) (string, error) {
+		at := slices.IndexFunc(in.resources, func(own *resource) bool { return own.uri == uri })
 		of, ok := uris[uri]
-		if !ok {
+		switch {
+		case ok:
+		case at >= 0:
+			of = in.resources[at]
+		default:
 			of, ok = f.ids[uri]
+			if !ok {
+				return "", fmt.Errorf("$ref to %q: %w", strings.TrimPrefix(uri, base), errForeign)
+			}
 		}
-		if !ok {
-			return "", fmt.Errorf("$ref to %q: %w", strings.TrimPrefix(uri, base), errForeign)
-		}
-		used[of.name] = of
-		broken = broken || of.broken
-		return of.text, nil
+		used[of.in.name] = of.in
+		broken = broken || of.in.broken
+		return of.standalone(), nil
 	})
 	if err != nil {
 		if !broken {

@@ -42,7 +42,7 @@ type Config struct {
 	FinishReasons          []string `yaml:"finish_reasons" doc:"budget: allowed finish reasons."`
 
 	// groundedness, citations
-	MinShare *float64 `yaml:"min_share" doc:"groundedness: share of the answer's content words that the retrieved text holds, at least."`
+	MinShare *float64 `yaml:"min_share" doc:"groundedness: share of the answer's content words that the retrieved text holds, at least; 0.2 without one."`
 	Required bool     `yaml:"required" doc:"citations: an answer without a citation fails."`
 	Format   string   `yaml:"format" doc:"citations: expression in RE2 syntax with one group around the cited id."`
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // buildContains builds a validator that looks for literal phrases, ignoring case
-// unless case_sensitive is set. A reason names the place of the phrase in the
+// unless case_sensitive is set. Output and phrases are compared in the form that
+// [plain] gives them, so that can’t contains can't. A reason names the place of the phrase in the
 // configuration, such as all[1], and not the phrase.
 func buildContains(b *builder) answer {
 	if len(b.Any)+len(b.All)+len(b.None) == 0 {
@@ -17,9 +18,9 @@ func buildContains(b *builder) answer {
 	b.checkPhrases("any", b.Any)
 	b.checkPhrases("all", b.All)
 	b.checkPhrases("none", b.None)
-	fold := strings.ToLower
+	fold := func(s string) string { return strings.ToLower(plain(s)) }
 	if b.CaseSensitive {
-		fold = func(s string) string { return s }
+		fold = plain
 	}
 	folded := func(phrases []string) []string {
 		out := make([]string, len(phrases))

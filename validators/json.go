@@ -129,6 +129,20 @@ func opensFence(before string) bool {
 	return strings.HasPrefix(line, "```") || strings.HasPrefix(line, "~~~")
 }
 
+// withoutFence returns what stands in a code fence if nothing stands outside of it,
+// and otherwise the text.
+func withoutFence(text string) string {
+	trimmed := strings.TrimSpace(text)
+	for _, fence := range [...]string{"```", "~~~"} {
+		inside, opens := strings.CutPrefix(trimmed, fence)
+		inside, closes := strings.CutSuffix(inside, fence)
+		if _, body, ok := strings.Cut(inside, "\n"); opens && closes && ok && !strings.Contains(body, fence) {
+			return body
+		}
+	}
+	return text
+}
+
 // decode returns a JSON text that has been scanned, with numbers as they are
 // written.
 func decode(text string) any {

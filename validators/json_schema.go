@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
@@ -29,8 +31,10 @@ const (
 // with the label unknown_schema: the application may have been deployed before the
 // worker got the schema, so neither the answer nor the evaluator is at fault.
 //
-// The whole output has to be one JSON value. JSON inside prose or a code fence
-// fails as "wrapped", because a strict consumer breaks on it.
+// The whole output has to be one JSON value. JSON inside prose or a code fence, or
+// beside anything else that a parser refuses, fails as "wrapped", because a strict
+// consumer breaks on it. A byte order mark in front is no part of the output: RFC 8259
+// lets parsers ignore it, and files and transports add it.
 func buildJSONSchema(b *builder) answer {
 	name, schemas := b.Schema, b.schemas
 	switch configured, ok := schemas.lookup(name); {
@@ -66,11 +70,12 @@ func (s *schema) judge(ctx context.Context, e *event.Event) (eval.Verdict, error
 	if missing != "" {
 		return eval.NotApplicable(missing), nil
 	}
-	found, ok := scanWhole(out.text)
+	text := strings.TrimPrefix(out.text, "\ufeff")
+	found, ok := scanWhole(text)
 	if !ok {
-		return s.judgeProse(ctx, out.text)
+		return s.judgeProse(ctx, text)
 	}
-	reason, err := s.check(ctx, trimJSON(out.text), found)
+	reason, err := s.check(ctx, trimJSON(text), found)
 	if err != nil {
 		return eval.Verdict{}, err
 	}
@@ -97,9 +102,9 @@ func (s *schema) judgeProse(ctx context.Context, text string) (eval.Verdict, err
 	case err != nil:
 		return eval.Verdict{}, err
 	case where != "" && reason != "":
-		return invalid(labelWrapped, "wrapped in "+where+"; "+reason, 1)
+		return invalid(labelWrapped, where+"; "+reason, 1)
 	case where != "":
-		return invalid(labelWrapped, "wrapped in "+where, 1)
+		return invalid(labelWrapped, where, 1)
 	case attempt.flaw == jsonscan.FlawTruncated:
 		return invalid(labelTruncated, "ends too early", 0)
 	case attempt.flaw != jsonscan.FlawNone:
@@ -114,15 +119,11 @@ const maxCandidates = 64
 // findAnswer finds the JSON in prose that was meant as the answer: the first value
 // that satisfies the schema, else the first that is an object or in a code fence.
 // Any other array that does not satisfy it is a citation or a list, not an answer.
-// where is empty when there is none; reason says why the answer does not satisfy
+// where says what stands around it, and is empty when there is none; reason says why the answer does not satisfy
 // the schema.
 func (s *schema) findAnswer(ctx context.Context, text string) (where, reason string, attempt span, err error) {
 	candidates := 0
 	attempt = findJSON(text, func(v span) bool {
-		place := "prose"
-		if v.fenced {
-			place = "a code fence"
-		}
 		value := text[v.start:v.end]
 		var failure string
 		if failure, err = s.check(ctx, value, v); err != nil {
@@ -130,9 +131,47 @@ func (s *schema) findAnswer(ctx context.Context, text string) (where, reason str
 		}
 		candidates++
 		if failure == "" || where == "" && (v.fenced || value[0] == '{') {
-			where, reason = place, failure
+			where, reason = surroundings(text, v), failure
 		}
 		return failure != "" && candidates < maxCandidates
 	})
 	return where, reason, attempt, err
+}
+
+// surroundings says what a parser refuses beside a JSON value.
+func surroundings(text string, v span) string {
+	if v.fenced {
+		return "wrapped in a code fence"
+	}
+	blank := func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
+	before, after := strings.TrimFunc(text[:v.start], blank), strings.TrimFunc(text[v.end:], blank)
+	switch {
+	case before == "" && after == "":
+		return "beside white space that JSON does not have"
+	case before == "" && isControlToken(after):
+		return "followed by a control token"
+	case before == "" && strings.Trim(after, ";,.") == "":
+		return "followed by punctuation"
+	case before == "" && beginsJSON(after), after == "" && beginsJSON(before):
+		return "beside another JSON value"
+	case strings.HasPrefix(before, "<") && strings.HasSuffix(before, ">") && strings.HasPrefix(after, "</"):
+		return "wrapped in a tag"
+	}
+	return "wrapped in prose"
+}
+
+// beginsJSON reports whether a text begins with a JSON object or array.
+func beginsJSON(text string) bool {
+	return (text[0] == '{' || text[0] == '[') && scanValue(text, 0).flaw == jsonscan.FlawNone
+}
+
+// isControlToken reports whether a text begins with a mark by which a chat template
+// ends a message, such as <|im_end|>, and that a server should have removed.
+func isControlToken(text string) bool {
+	for _, token := range [...]string{"<|", "</s>", "<eos>", "<end_of_turn>", "<end_of_text>", "<｜", "[/INST]"} {
+		if strings.HasPrefix(text, token) {
+			return true
+		}
+	}
+	return false
 }

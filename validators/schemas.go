@@ -56,14 +56,14 @@ func LoadSchemas(dir string) (*Schemas, fault.List) {
 	walk := func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			report(name, withoutPath(err), "")
+			report(name, withoutPath(err), "want a readable folder")
 			return nil
 		case name != "." && strings.HasPrefix(path.Base(name), ".") && d.IsDir():
 			return fs.SkipDir
 		case d.IsDir() || path.Ext(name) != ".json" || strings.HasPrefix(path.Base(name), "."):
 			return nil
 		case len(files) == maxSchemaFiles:
-			faults = append(faults, fault.Fault{File: dir, Problem: fmt.Sprintf("more than %d schemas", maxSchemaFiles)})
+			faults = append(faults, fault.Fault{File: dir, Problem: fmt.Sprintf("more than %d schemas", maxSchemaFiles), Expected: "want fewer files NAME.json below one folder"})
 			return fs.SkipAll
 		}
 		data, err := readBounded(root, name)
@@ -75,7 +75,7 @@ func LoadSchemas(dir string) (*Schemas, fault.List) {
 		return nil
 	}
 	if err := fs.WalkDir(root.FS(), ".", walk); err != nil {
-		faults = append(faults, fault.Fault{File: dir, Problem: withoutPath(err)})
+		faults = append(faults, fault.Fault{File: dir, Problem: withoutPath(err), Expected: "want a readable folder of NAME.json files"})
 	}
 	schemas, more := compileAll(files, dir)
 	if faults = append(faults, more...); len(faults) > 0 {

@@ -84,11 +84,18 @@ func TestSchemaFaults(t *testing.T) {
 		"absolute":            {map[string]string{"a": `{"$ref":"/etc/passwd"}`}, []string{`a.json:1:2: /$ref: $ref "/etc/passwd" is an absolute path; want a file of the schema folder, such as "address.json"`}},
 		"file":                {map[string]string{"a": `{"$ref":"file:///etc/passwd"}`}, []string{`a.json:1:2: /$ref: $ref "file:///etc/passwd" is an absolute file; want a file of the schema folder, such as "address.json"`}},
 		"http":                {map[string]string{"a": `{"$ref":"http://example.com/s.json#/x"}`}, []string{`a.json:1:2: /$ref: $ref "http://example.com/s.json#/x" is not in the schema folder and nothing is fetched; put a schema with this $id into the folder, or name a file of it`}},
-		"http by $id":         {map[string]string{"a": `{"$id":"https://example.com/a.json","$ref":"b.json"}`, "b": `true`}, []string{`a.json:1:1: $ref to "https://example.com/b.json": not in the schema folder, and nothing is fetched; want a JSON Schema that compiles`}},
+		"http by $id":         {map[string]string{"a": `{"$id":"https://example.com/a.json","$ref":"b.json"}`, "b": `true`}, []string{`a.json:1:37: /$ref: $ref "b.json" means https://example.com/b.json, which is not in the schema folder and nothing is fetched; put a schema with this $id into the folder`}},
 		"encoded dots":        {map[string]string{"a": `{"$ref":"%2e%2e/b.json"}`}, []string{`a.json:1:2: /$ref: $ref "%2e%2e/b.json" leads out of the schema folder; want a file of the schema folder, such as "address.json"`}},
 		"misspelt file":       {map[string]string{"a": `{"$ref":"adress.json"}`, "address": `true`}, []string{`a.json:1:2: /$ref: $ref "adress.json" is not a file in the schema folder; did you mean address.json?`}},
-		"no such place":       {map[string]string{"a": `{"$ref":"#/$defs/x"}`}, []string{`a.json:1:2: /$ref: $ref "#/$defs/x" leads to nothing in a.json`}},
-		"no such anchor":      {map[string]string{"a": `{"$ref":"#x"}`}, []string{`a.json:1:1: a.json#x not found; want a JSON Schema that compiles`}},
+		"no such place":       {map[string]string{"a": `{"$ref":"#/$defs/x"}`}, []string{`a.json:1:2: /$ref: $ref "#/$defs/x" leads to nothing in a.json; want a JSON pointer to a schema that stands there`}},
+		"no such anchor":      {map[string]string{"a": `{"$ref":"#x"}`}, []string{`a.json:1:2: /$ref: $ref "#x" leads to nothing in a.json; want the name of an $anchor there, or a JSON pointer such as #/$defs/name`}},
+		"urn":                 {map[string]string{"a": `{"$ref":"urn:example:b"}`}, []string{`a.json:1:2: /$ref: $ref "urn:example:b" is not in the schema folder and nothing is fetched; put a schema with this $id into the folder, or name a file of it`}},
+		"no such anchor, $id": {map[string]string{"a": `{"$ref":"https://example.com/b#y","$defs":{"b":{"$id":"https://example.com/b","$anchor":"x"}}}`}, []string{`a.json:1:2: /$ref: $ref "https://example.com/b#y" leads to nothing in https://example.com/b; want the name of an $anchor there, or a JSON pointer such as #/$defs/name`}},
+		"no place in a $id":   {map[string]string{"a": `{"$ref":"https://example.com/b#/$defs/x","$defs":{"x":{},"b":{"$id":"https://example.com/b"}}}`}, []string{`a.json:1:2: /$ref: $ref "https://example.com/b#/$defs/x" leads to nothing in https://example.com/b; want a JSON pointer to a schema that stands there`}},
+		"embedded, misspelt":  {map[string]string{"a": `{"$id":"https://example.com/a","$ref":"/schemas/adress","$defs":{"b":{"$id":"/schemas/address"}}}`}, []string{`a.json:1:32: /$ref: $ref "/schemas/adress" means https://example.com/schemas/adress, which is not in the schema folder and nothing is fetched; put a schema with this $id into the folder`}},
+		"two of one $id":      {map[string]string{"a": `{"$ref":"https://example.com/x"}`, "b": `{"$defs":{"x":{"$id":"https://example.com/x","type":"string"}}}`, "c": `{"$defs":{"x":{"$id":"https://example.com/x","type":"integer"}}}`}, []string{`a.json:1:2: /$ref: $ref "https://example.com/x" is the $id of different schemas, in b.json and c.json; give each schema an $id of its own`}},
+		"embedded draft 7":    {map[string]string{"a": `{"$defs":{"x":{"$id":"https://example.com/x","$schema":"http://json-schema.org/draft-07/schema#","items":[1]}}}`}, []string{`a.json:1:107: /$defs/x/items/0: expected object or boolean, but got number`}},
+		"embedded draft 3":    {map[string]string{"a": `{"$defs":{"x":{"$id":"https://example.com/x","$schema":"http://json-schema.org/draft-03/schema#"}}}`}, []string{`a.json:1:46: /$defs/x/$schema: unsupported draft; want one of ` + strings.Join(drafts(), ", ")}},
 		"endless":             {map[string]string{"a": `{"$ref":"#"}`}, []string{`a.json:1:1: infinite loop a.json#/$ref; want a JSON Schema that compiles`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,6 +147,45 @@ func TestReferences(t *testing.T) {
 		t.Parallel()
 		newSchemas(t, map[string]string{"s": `{"$ref":"http://json-schema.org/draft-07/schema#"}`})
 	})
+}
+
+// TestCompoundDocuments: a file may hold many schemas with an $id each, as bundlers
+// write them, and refers to them by their URIs without anything being fetched.
+func TestCompoundDocuments(t *testing.T) {
+	t.Parallel()
+	const address = `{"$id":"/schemas/address","type":"object","properties":{"street":{"type":"string"},"state":{"$ref":"#/$defs/state"}},"required":["street"],"$defs":{"state":{"enum":["CA","NY"]}}}`
+	const good, bad = `{"to":{"street":"a","state":"CA"}}`, `{"to":{"street":"a","state":"XX"}}`
+	for name, files := range map[string]map[string]string{
+		"path against the base":       {"s": `{"$id":"https://example.com/schemas/customer","$schema":"https://json-schema.org/draft/2020-12/schema","properties":{"to":{"$ref":"/schemas/address"}},"$defs":{"address":` + address + `}}`},
+		"absolute URI":                {"s": `{"$id":"https://example.com/schemas/customer","properties":{"to":{"$ref":"https://example.com/schemas/address"}},"$defs":{"address":` + address + `}}`},
+		"relative to the base":        {"s": `{"$id":"https://example.com/schemas/customer","properties":{"to":{"$ref":"address"}},"$defs":{"address":` + address + `}}`},
+		"without a base":              {"s": `{"properties":{"to":{"$ref":"/schemas/address"}},"$defs":{"address":` + address + `}}`},
+		"anchor of another resource":  {"s": `{"properties":{"to":{"$ref":"https://example.com/a#to"}},"$defs":{"a":{"$id":"https://example.com/a","$defs":{"t":{"$anchor":"to","properties":{"state":{"const":"CA"}}}}}}}`},
+		"pointer in another resource": {"s": `{"properties":{"to":{"$ref":"https://example.com/a#/$defs/t"}},"$defs":{"a":{"$id":"https://example.com/a","$defs":{"t":{"properties":{"state":{"const":"CA"}}}}}}}`},
+		"nested":                      {"s": `{"$ref":"https://example.com/a","$defs":{"a":{"$id":"https://example.com/a","properties":{"to":{"$ref":"b/c"}},"$defs":{"b":{"$id":"b/","$defs":{"c":{"$id":"c","properties":{"state":{"const":"CA"}}}}}}}}}`},
+		"urn":                         {"s": `{"properties":{"to":{"$ref":"urn:example:a"}},"$defs":{"a":{"$id":"urn:example:a","properties":{"state":{"$ref":"#/$defs/s"}},"$defs":{"s":{"const":"CA"}}}}}`},
+		"another file":                {"s": `{"properties":{"to":{"$ref":"https://example.com/schemas/address"}}}`, "bundle": `{"$id":"https://example.com/x","$defs":{"a":` + address + `}}`},
+		"the same in two files":       {"s": `{"properties":{"to":{"$ref":"https://example.com/schemas/address"}}}`, "a": `{"$id":"https://example.com/x","$defs":{"a":` + address + `}}`, "b": `{"$id":"https://example.com/y","$defs":{"a":` + address + `}}`},
+		"each other": {
+			"s": `{"$id":"https://example.com/s","properties":{"to":{"$ref":"https://example.com/b/address"}},"$defs":{"state":{"$id":"state","enum":["CA"]}}}`,
+			"b": `{"$id":"https://example.com/b/all","$defs":{"a":{"$id":"address","properties":{"state":{"$ref":"/state"},"next":{"$ref":"https://example.com/s"}}}}}`,
+		},
+		"draft 7 inside of 2020-12": {"s": `{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://example.com/s","properties":{"to":{"$ref":"a"}},"$defs":{"a":{"$id":"a","$schema":"http://json-schema.org/draft-07/schema#",
+			"properties":{"state":{"$ref":"#/definitions/state","const":"void beside a $ref"}},"dependencies":{"state":["street"]},"definitions":{"state":{"enum":["CA"]}}}}}`},
+		"draft 7":      {"s": `{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"to":{"$ref":"https://example.com/a#x"}},"definitions":{"a":{"$id":"https://example.com/a","definitions":{"x":{"$id":"#x","properties":{"state":{"const":"CA"}}}}}}}`},
+		"draft 4":      {"s": `{"$schema":"http://json-schema.org/draft-04/schema#","id":"https://example.com/s","properties":{"to":{"$ref":"a"}},"definitions":{"a":{"id":"a","properties":{"state":{"enum":["CA"]}}}}}`},
+		"OpenAPI":      {"s": `{"openapi":"3.1.0","$ref":"#/components/schemas/Order","components":{"schemas":{"Order":{"properties":{"to":{"$ref":"#/components/schemas/enum"}}},"enum":{"properties":{"state":{"enum":["CA"]}}}}}}`},
+		"OpenAPI, $id": {"s": `{"$ref":"https://example.com/order","components":{"schemas":{"Order":{"$id":"https://example.com/order","properties":{"to":{"$ref":"to"}}},"To":{"$id":"https://example.com/to","properties":{"state":{"enum":["CA"]}}}}}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newValidator(t, Config{Type: "json_schema", Schema: "s"}, newSchemas(t, files))
+			checkVerdict(t, evaluate(t, v, newEvent(t, `"output":`+good)), want{eval.OutcomePass, "valid", ""})
+			if got := evaluate(t, v, newEvent(t, `"output":`+bad)); got.Label != "invalid_schema" {
+				t.Errorf("%s: %s %s %s", bad, got.Outcome, got.Label, got.Reason)
+			}
+		})
+	}
 }
 
 func TestLoadSchemas(t *testing.T) {
@@ -216,4 +262,32 @@ func TestLoadSchemas(t *testing.T) {
 func has(s *Schemas, name string) bool {
 	_, ok := s.lookup(name)
 	return ok
+}
+
+// FuzzSchemas: whatever two files hold, they are compiled or their faults are
+// reported, and what compiles decides.
+func FuzzSchemas(f *testing.F) {
+	for _, seed := range [][2]string{
+		{`{"$id":"https://example.com/a","$ref":"b","$defs":{"b":{"$id":"b","$anchor":"x"}}}`, `{"$ref":"https://example.com/b#x"}`},
+		{`{"$schema":"http://json-schema.org/draft-04/schema#","id":"urn:a","definitions":{"b":{"id":"#b"}},"$ref":"#b"}`, `{"$ref":"urn:a#b"}`},
+		{`{"$defs":{"a":{"$id":"x","$schema":"http://json-schema.org/draft-07/schema#","$ref":"y"},"b":{"$id":"y","$ref":"x"}}}`, `{"$ref":"a.json#/$defs/a"}`},
+		{`{"$id":"a/","items":[{"$id":"../b"}],"properties":{"$id":{"$ref":"#"}}}`, `{"$ref":"a/../a.json","$dynamicRef":"#n","$dynamicAnchor":"n"}`},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		s, faults := NewSchemas(map[string][]byte{"a": []byte(a), "b": []byte(b)})
+		if (s == nil) != (len(faults) > 0) {
+			t.Fatalf("schemas %t, faults %v", s != nil, faults)
+		}
+		if s == nil {
+			return
+		}
+		for _, output := range []string{`{"a":[1,{"b":null}]}`, `"x"`} {
+			v := newValidator(t, Config{Type: "json_schema", Schema: "a"}, s)
+			if got, err := v.Evaluate(t.Context(), saying(output)); err == nil && !got.Outcome.Decided() {
+				t.Fatalf("%s: %s %s", output, got.Outcome, got.Reason)
+			}
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ type answer func(ctx context.Context, e *event.Event) (eval.Verdict, error)
 // validator is an answer with its identity. It is immutable.
 type validator struct {
 	name    string
+	kind    string
 	typ     eval.Type
 	version string
 	answer  answer
@@ -34,7 +36,7 @@ func New(cfg Config, schemas *Schemas) (eval.Evaluator, error) {
 	if err := b.faults.Err(); err != nil {
 		return nil, err
 	}
-	return &validator{name: cfg.Name, typ: k.Type, version: version(k, cfg, b.digest), answer: answer}, nil
+	return &validator{name: cfg.Name, kind: k.Name, typ: k.Type, version: version(k, cfg, b.digest), answer: answer}, nil
 }
 
 func (v *validator) Name() string    { return v.name }
@@ -54,10 +56,17 @@ func (v *validator) Evaluate(ctx context.Context, e *event.Event) (verdict eval.
 }
 
 // version returns a hash of everything that decides a verdict: the kind, the
-// revision of its algorithm, the options and the digest of schemas; not the name.
+// revision of its algorithm, those options of the kind that are set, and the digest
+// of schemas. The name is not in it, nor are options of other kinds, so that an
+// option that a release adds leaves the versions of all other validators as they are.
 func version(k kind, cfg Config, digest string) string {
-	cfg.Name = ""
-	options, _ := json.Marshal(cfg) // numbers have been checked to be finite
+	set := map[string]any{} // encoded in the order of its keys
+	for field, value := range reflect.ValueOf(cfg).Fields() {
+		if option := field.Tag.Get("yaml"); slices.Contains(k.Options, option) && !value.IsZero() {
+			set[option] = value.Interface()
+		}
+	}
+	options, _ := json.Marshal(set) // numbers have been checked to be finite
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%s\x00%s", k.Name, k.revision, options, digest))
 	return hex.EncodeToString(sum[:6])
 }

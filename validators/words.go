@@ -86,14 +86,50 @@ func splitTokens(text string, visit func(string)) {
 	}
 }
 
-// normalNumber returns a number without thousands separators and without trailing
-// zeros of a decimal fraction: 1,000.50 becomes 1000.5.
+// normalNumber returns a number without separators of thousands and without trailing
+// zeros of its fraction: 1,000.50 and 1.000,50 become 1000.5. A single separator before
+// three digits separates thousands: 1.200 is 1200 in half of the world, and on both
+// sides of a comparison the reading is the same.
 func normalNumber(token string) string {
-	token = strings.ReplaceAll(token, ",", "")
-	if strings.Count(token, ".") == 1 {
-		token = strings.TrimSuffix(strings.TrimRight(token, "0"), ".")
+	last := strings.LastIndexAny(token, ".,")
+	if last < 0 {
+		return token
 	}
-	return token
+	whole, fraction := token[:last], token[last+1:]
+	mark := token[last : last+1]
+	switch {
+	case strings.Contains(whole, mark), len(fraction) == 3 && !strings.ContainsAny(whole, ".,") && whole != "0" && len(whole) <= 3:
+		whole, fraction = whole+fraction, "" // thousands
+	}
+	whole = strings.NewReplacer(".", "", ",", "").Replace(whole)
+	if fraction = strings.TrimRight(fraction, "0"); fraction == "" {
+		return whole
+	}
+	return whole + "." + fraction
+}
+
+// joinHyphens joins the parts of words that a line break divides, as in texts from
+// PDF files.
+func joinHyphens(text string) string {
+	if !strings.Contains(text, "-\n") && !strings.Contains(text, "-\r\n") {
+		return text
+	}
+	parts := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "-\n")
+	var b strings.Builder
+	for i, part := range parts {
+		b.WriteString(part)
+		if i == len(parts)-1 {
+			break
+		}
+		last, _ := utf8.DecodeLastRuneInString(part)
+		next, _ := utf8.DecodeRuneInString(strings.TrimLeft(parts[i+1], " \t"))
+		if unicode.IsLetter(last) && unicode.IsLower(next) {
+			parts[i+1] = strings.TrimLeft(parts[i+1], " \t")
+			continue
+		}
+		b.WriteString("-\n")
+	}
+	return b.String()
 }
 
 // stem cuts the commonest English endings, so that refunds, refunded and refunding

@@ -1,0 +1,77 @@
+package validators
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// plain returns a text in the form in which words are compared: in Unicode's form
+// NFKC, where é is one character and ﬁ two; with ASCII quotes and hyphens in place
+// of typographic ones; and without characters that have no glyph, such as soft
+// hyphens and byte order marks. Superscript digits keep their meaning: x² becomes
+// x^2 and not x2.
+func plain(text string) string {
+	if isASCII(text) {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	raised := false
+	for _, r := range text {
+		digit := superscript(r)
+		switch {
+		case digit >= 0:
+			if !raised {
+				b.WriteByte('^')
+			}
+			b.WriteByte(byte('0' + digit))
+		case isInvisible(r):
+		case strings.ContainsRune("‘’‚‛′ʼ", r):
+			b.WriteByte('\'')
+		case strings.ContainsRune("“”„‟″", r):
+			b.WriteByte('"')
+		case r >= '\u2010' && r <= '\u2013' || r == '\u2212': // hyphens, en dash, minus
+			b.WriteByte('-')
+		default:
+			b.WriteRune(r)
+		}
+		raised = digit >= 0
+	}
+	return norm.NFKC.String(b.String())
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// isInvisible reports whether a character has no glyph and no width.
+func isInvisible(r rune) bool {
+	switch {
+	case r < utf8.RuneSelf:
+		return false
+	case r == '\u034f', r == '\u115f', r == '\u1160', r == '\u17b4', r == '\u17b5', r == '\u3164', r == '\uffa0':
+		return true // grapheme joiner, fillers, inherent vowels
+	}
+	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r)
+}
+
+// superscript returns the value of a superscript digit; -1 for any other character.
+func superscript(r rune) int {
+	switch r {
+	case '¹':
+		return 1
+	case '²', '³':
+		return int(r-'²') + 2
+	case '⁰', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹':
+		return int(r - '⁰')
+	}
+	return -1
+}
