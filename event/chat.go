@@ -47,7 +47,7 @@ func readTurns(raw []byte, turns []Turn) ([]Turn, bool) {
 			return nil, false
 		}
 		if f.kindOf() == partResult {
-			turns = append(turns, Turn{roleTool, hideData(f.resultText())})
+			turns = append(turns, Turn{RoleTool, hideData(f.resultText())})
 		}
 	}
 	return turns, messages > 0
@@ -75,7 +75,7 @@ func readBody(raw []byte) ([]Turn, bool) {
 	var turns []Turn
 	for _, n := range [...]field{fieldSystem, fieldInstructions} {
 		if text := promptText(f.get(n)); text != "" {
-			turns = append(turns, Turn{roleSystem, text})
+			turns = append(turns, Turn{RoleSystem, text})
 			break
 		}
 	}
@@ -91,9 +91,9 @@ func readBody(raw []byte) ([]Turn, bool) {
 	case !f.present(fieldModel):
 		return nil, false
 	case f.is(fieldInput, "string"):
-		return append(turns, Turn{roleUser, hideData(f.text(fieldInput))}), true
+		return append(turns, Turn{RoleUser, hideData(f.text(fieldInput))}), true
 	case f.is(fieldPrompt, "string"):
-		return append(turns, Turn{roleUser, hideData(f.text(fieldPrompt))}), true
+		return append(turns, Turn{RoleUser, hideData(f.text(fieldPrompt))}), true
 	}
 	return nil, false
 }
@@ -104,7 +104,7 @@ func promptText(value []byte) string {
 	if value == nil {
 		return ""
 	}
-	s := said{role: roleSystem}
+	s := said{role: RoleSystem}
 	s.content(value)
 	return s.turn().Content
 }
@@ -113,7 +113,7 @@ func promptText(value []byte) string {
 // a list of those. A content without a role is the user's.
 func readContents(value []byte, turns []Turn) ([]Turn, bool) {
 	one := func(raw []byte) bool {
-		s := said{role: roleUser}
+		s := said{role: RoleUser}
 		switch jsonKind(raw) {
 		case "string":
 			s.content(raw)

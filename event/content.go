@@ -155,10 +155,14 @@ func (c Content) show() string {
 	if jsonKind(c.raw) == "string" {
 		return hideData(expandDocument(stringOf(c.raw)))
 	}
-	if turn, ok := readTurn(c.raw); ok && (turn.Content != "" || turn.Role == roleAssistant) {
+	a := c.Answer()
+	if a.Unread != "" {
+		return hideData(compact(c.raw))
+	}
+	if turn, ok := readTurn(c.raw); ok && (turn.Content != "" || turn.Role == RoleAssistant) {
 		return turn.Content
 	}
-	if a := c.Answer(); !a.JSON && a.Unread == "" {
+	if !a.JSON {
 		return hideData(a.Text)
 	}
 	return hideData(compact(c.raw))

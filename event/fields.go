@@ -373,6 +373,16 @@ func (f *fields) presentAny(names ...field) bool {
 	return false
 }
 
+// any reports whether one of several members is there and not null.
+func (f *fields) any(names ...field) bool {
+	for _, n := range names {
+		if f.get(n) != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // only reports whether the object has no other members than these.
 func (f *fields) only(names ...field) bool {
 	if f.others > 0 {

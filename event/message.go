@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Roles of speakers, in the form in which turns have them.
+// The roles of speakers that a [Turn] has, whatever the provider calls them.
 const (
-	roleUser      = "user"
-	roleAssistant = "assistant"
-	roleSystem    = "system"
-	roleTool      = "tool"
+	RoleUser      = "user"
+	RoleAssistant = "assistant"
+	RoleSystem    = "system"
+	RoleTool      = "tool"
 )
 
 // normalRole returns the usual name of a role, whatever a provider calls it; a role
@@ -19,13 +19,13 @@ const (
 func normalRole(role string) string {
 	switch strings.ToLower(role) {
 	case "assistant", "model", "ai", "bot", "chatbot", "aimessage", "aimessagechunk":
-		return roleAssistant
+		return RoleAssistant
 	case "user", "human", "humanmessage", "humanmessagechunk":
-		return roleUser
+		return RoleUser
 	case "system", "developer", "systemmessage", "systemmessagechunk":
-		return roleSystem
+		return RoleSystem
 	case "tool", "function", "toolmessage", "functionmessage", "toolmessagechunk":
-		return roleTool
+		return RoleTool
 	}
 	return role
 }
@@ -72,7 +72,7 @@ func (j *joined) String() string {
 }
 
 // isAssistant reports whether the model speaks.
-func (s *said) isAssistant() bool { return s.role == roleAssistant }
+func (s *said) isAssistant() bool { return s.role == RoleAssistant }
 
 // words adds text. Parts of an answer that follow each other are one text, which
 // some providers cut in the middle of a sentence or of a JSON document; what users
@@ -129,8 +129,8 @@ func (s *said) answer() Answer {
 // that role and others do not.
 func (s *said) turn() Turn {
 	t := Turn{Role: s.role, Content: hideData(expandDocument(s.text.String()))}
-	if s.role == roleUser && s.results > 0 && s.results == s.known+s.unknown {
-		t.Role = roleTool
+	if s.role == RoleUser && s.results > 0 && s.results == s.known+s.unknown {
+		t.Role = RoleTool
 	}
 	switch {
 	case !isBlank(t.Content):
@@ -224,7 +224,9 @@ func (s *said) message(f *fields) {
 		}
 	}
 	s.content(f.get(fieldContent))
-	s.content(f.get(fieldParts))
+	if v := f.get(fieldParts); v != nil {
+		s.parts(v, true)
+	}
 	s.refusal.add("\n", f.text(fieldRefusal))
 	s.callsOf(f)
 	if extra, ok := fieldsOf(f.get(fieldAdditionalKwargs)); ok {
@@ -305,11 +307,11 @@ func (s *said) content(value []byte) {
 	case "string":
 		s.words(stringOf(value))
 	case "array":
-		s.parts(value)
+		s.parts(value, false)
 	case "object":
 		f, _ := fieldsOf(value)
 		if f.is(fieldParts, "array") {
-			s.parts(f.get(fieldParts))
+			s.parts(f.get(fieldParts), true)
 		} else if s.part(value, &f); s.known == 0 {
 			s.value, s.unknown = value, 0
 		}
@@ -318,14 +320,14 @@ func (s *said) content(value []byte) {
 	}
 }
 
-// parts reads a list of parts. A list that holds none is a JSON value.
-func (s *said) parts(value []byte) {
+// parts reads a list of parts. A list that holds none, and has no mark that it
+// should, is a JSON value.
+func (s *said) parts(value []byte, marked bool) {
 	l, ok := listOf(value)
 	if !ok {
 		s.value = value
 		return
 	}
-	typed := false
 	for item, ok := l.next(); ok; item, ok = l.next() {
 		switch jsonKind(item) {
 		case "string":
@@ -334,13 +336,13 @@ func (s *said) parts(value []byte) {
 			s.apart = true
 		case "object":
 			f, _ := fieldsOf(item)
-			typed = typed || f.is(fieldType, "string")
+			marked = marked || f.is(fieldType, "string")
 			s.part(item, &f)
 		default:
 			s.unknown++
 		}
 	}
-	if s.known == 0 && s.unknown > 0 && !typed {
+	if s.known == 0 && s.unknown > 0 && !marked {
 		s.value, s.unknown = value, 0
 	}
 }

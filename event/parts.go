@@ -67,26 +67,26 @@ func (f *fields) kindOf() partKind {
 	if f.is(fieldType, "string") {
 		return partKindOf(f.text(fieldType))
 	}
-	switch {
-	case f.present(fieldText):
+	switch { // libraries also write the members that a part does not use, as null
+	case f.any(fieldText):
 		return partText
-	case f.present(fieldFunctionCall), f.present(fieldToolUse):
+	case f.any(fieldFunctionCall, fieldToolUse):
 		return partCall
-	case f.present(fieldFunctionResponse), f.present(fieldToolResult):
+	case f.any(fieldFunctionResponse, fieldToolResult):
 		return partResult
-	case f.present(fieldReasoningContent):
+	case f.any(fieldReasoningContent):
 		return partReasoning
-	case f.present(fieldInlineData), f.present(fieldFileData), f.present(fieldDocument):
+	case f.any(fieldInlineData, fieldFileData, fieldDocument):
 		return partFile
-	case f.present(fieldImage):
+	case f.any(fieldImage):
 		return partImage
-	case f.present(fieldVideo):
+	case f.any(fieldVideo):
 		return partVideo
-	case f.present(fieldAudio):
+	case f.any(fieldAudio):
 		return partAudio
-	case f.present(fieldCitationsContent):
+	case f.any(fieldCitationsContent):
 		return partMessage
-	case f.present(fieldCode), f.present(fieldMetadata):
+	case f.any(fieldCode, fieldMetadata), f.present(fieldText):
 		return partSilent
 	}
 	return partUnknown

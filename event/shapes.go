@@ -68,7 +68,7 @@ func answerOfString(text string) Answer {
 	case doc[0] == '[' && mayHoldItems(doc) && s.readItems([]byte(doc)) && json.Valid([]byte(doc)):
 		return s.answer()
 	}
-	s = said{role: roleAssistant}
+	s = said{role: RoleAssistant}
 	s.words(text)
 	return s.answer()
 }
@@ -97,7 +97,7 @@ func (s *said) readOutput(raw []byte) bool {
 
 func (s *said) readShape(f *fields) bool {
 	for _, shape := range shapes() {
-		*s = said{role: roleAssistant}
+		*s = said{role: RoleAssistant}
 		if shape.read(s, f) {
 			return true
 		}
@@ -107,7 +107,7 @@ func (s *said) readShape(f *fields) bool {
 
 // readAssistant reads a chat message of the model.
 func (s *said) readAssistant(f *fields) bool {
-	return f.is(fieldRole, "string") && normalRole(f.text(fieldRole)) == roleAssistant && s.readMessage(f)
+	return f.is(fieldRole, "string") && normalRole(f.text(fieldRole)) == RoleAssistant && s.readMessage(f)
 }
 
 // readLangChain reads a message of the model as LangChain writes it.
@@ -149,7 +149,7 @@ func (s *said) readChoice(choice *fields, marked bool) bool {
 	switch {
 	case ok && s.readMessage(&message) && s.isAssistant():
 	case ok && marked && hasMessage(&message):
-		*s = said{role: roleAssistant}
+		*s = said{role: RoleAssistant}
 		s.message(&message)
 	case choice.is(fieldText, "string") && (marked || choice.presentAny(fieldFinishReason, fieldLogprobs)):
 		s.words(choice.text(fieldText))
@@ -174,7 +174,7 @@ func (s *said) readResponse(f *fields) bool {
 	}
 	switch {
 	case f.text(fieldOutputText) != "":
-		*s = said{role: roleAssistant}
+		*s = said{role: RoleAssistant}
 		s.words(f.text(fieldOutputText))
 	case f.is(fieldOutput, "array") && s.known+s.unknown == 0:
 	case f.is(fieldOutput, "array"):
@@ -219,16 +219,16 @@ func (s *said) readItem(f *fields) bool {
 func (f *fields) unmistakable() bool {
 	switch f.kindOf() {
 	case partCall:
-		if f.presentAny(fieldCallID, fieldToolCallID, fieldToolInvocation, fieldFunctionCall, fieldToolUse) {
+		if f.any(fieldCallID, fieldToolCallID, fieldToolInvocation, fieldFunctionCall, fieldToolUse) {
 			return true
 		}
 		switch strings.ReplaceAll(f.text(fieldType), "-", "_") {
 		case "tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "function_call", "custom_tool_call", "mcp_call":
-			return f.presentAny(fieldName, fieldToolName)
+			return f.any(fieldName, fieldToolName)
 		}
 		return false
 	case partMessage:
-		return normalRole(f.text(fieldRole)) == roleAssistant && f.present(fieldContent)
+		return normalRole(f.text(fieldRole)) == RoleAssistant && f.present(fieldContent)
 	case partReasoning:
 		return f.is(fieldSummary, "array") || f.is(fieldThinking, "string") || f.is(fieldReasoningContent, "object") ||
 			strings.HasPrefix(f.text(fieldType), "redacted_") || f.only(fieldType, fieldThinking)
@@ -246,7 +246,7 @@ func (s *said) readItems(raw []byte) bool { return s.readItemsOf(raw, false) }
 // may have items of such types as text and image: it needs words or calls in a
 // provider's form.
 func (s *said) readItemsOf(raw []byte, marked bool) bool {
-	*s = said{role: roleAssistant}
+	*s = said{role: RoleAssistant}
 	l, ok := listOf(raw)
 	if !ok {
 		return false
@@ -258,7 +258,7 @@ func (s *said) readItemsOf(raw []byte, marked bool) bool {
 			return false
 		}
 		kind := f.kindOf()
-		if kind == partMessage && normalRole(f.text(fieldRole)) != roleAssistant || f.is(fieldRole, "string") && kind != partMessage {
+		if kind == partMessage && normalRole(f.text(fieldRole)) != RoleAssistant || f.is(fieldRole, "string") && kind != partMessage {
 			return false // a chat
 		}
 		sure = sure || f.unmistakable()
@@ -281,8 +281,8 @@ func (s *said) readCandidates(f *fields) bool {
 	candidate, ok := fieldsOf(firstOf(f.get(fieldCandidates)))
 	content, hasContent := fieldsOf(candidate.get(fieldContent))
 	switch {
-	case ok && hasContent && (content.is(fieldParts, "array") || normalRole(content.text(fieldRole)) == roleAssistant):
-		s.content(content.get(fieldParts))
+	case ok && hasContent && (content.is(fieldParts, "array") || normalRole(content.text(fieldRole)) == RoleAssistant):
+		s.parts(content.get(fieldParts), true)
 		s.stopped(&candidate)
 	case ok && candidate.present(fieldFinishReason):
 		s.stopped(&candidate)
@@ -408,7 +408,7 @@ func (s *said) readGenerations(f *fields) bool {
 	switch {
 	case ok && s.readMessage(&message) && s.isAssistant():
 	case generation.is(fieldText, "string"):
-		*s = said{role: roleAssistant}
+		*s = said{role: RoleAssistant}
 		s.words(generation.text(fieldText))
 	default:
 		return false
@@ -431,7 +431,7 @@ func (s *said) readRoleless(f *fields) bool {
 	switch {
 	case hasAny(f, fieldToolCalls, fieldFunctionCall), f.present(fieldRefusal):
 	case f.is(fieldContent, "array") && s.readItems(f.get(fieldContent)):
-		*s = said{role: roleAssistant}
+		*s = said{role: RoleAssistant}
 	case f.only(fieldContent) && isDocument(f.text(fieldContent)):
 	default:
 		return false
@@ -473,18 +473,18 @@ func (s *said) readLastMessage(raw []byte) bool {
 			if !isObject || !f.isItem() {
 				return false
 			}
-			all.role = roleTool
+			all.role = RoleTool
 		}
 		n++
 		switch all.role {
-		case roleAssistant:
+		case RoleAssistant:
 			last = item
-		case roleUser, roleSystem, roleTool:
+		case RoleUser, RoleSystem, RoleTool:
 		default:
 			known = false
 		}
 	}
-	*s = said{role: roleAssistant}
+	*s = said{role: RoleAssistant}
 	switch {
 	case last != nil:
 		f, _ := fieldsOf(last)
@@ -520,7 +520,7 @@ func (s *said) readResponses(raw []byte) bool {
 	if !ok {
 		return false
 	}
-	*s = said{role: roleAssistant}
+	*s = said{role: RoleAssistant}
 	switch {
 	case first.present(fieldCandidates) || first.present(fieldPromptFeedback):
 		return s.readStream(raw)
@@ -543,4 +543,3 @@ func (s *said) readStream(raw []byte) bool {
 	}
 	return true
 }
-

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
@@ -111,7 +110,7 @@ func lastInput(e *event.Event) string {
 		return e.Input.Text()
 	}
 	for _, turn := range slices.Backward(turns) {
-		if strings.EqualFold(turn.Role, "user") {
+		if turn.Role == event.RoleUser {
 			return turn.Content
 		}
 	}
