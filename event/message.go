@@ -42,7 +42,8 @@ type said struct {
 	unread    string // why it can not be read, although it is a provider's
 
 	known, unknown, results int // parts of known types, of others, and results of tools
-	apart                   bool
+	apart                   bool // what follows does not continue the text before it
+	nested                  bool // within a part that has parts
 }
 
 // joined is a text that is put together from pieces. One piece takes no copy.

@@ -116,16 +116,28 @@ func (s *said) part(raw []byte, f *fields) {
 			s.text.add("\n", f.resultText())
 		}
 	case partMessage:
-		if inner, ok := fieldsOf(f.get(fieldCitationsContent)); ok {
-			s.content(inner.get(fieldContent))
-			return
-		}
-		s.content(f.get(fieldContent))
+		s.partMessage(f)
+		return
 	case partImage, partAudio, partVideo, partFile:
 		s.partMedia(kind, f)
 	case partUnknown, partSilent:
 	}
 	s.apart = true
+}
+
+// partMessage reads a part that has parts of its own. Deeper nesting is nobody's.
+func (s *said) partMessage(f *fields) {
+	if s.nested {
+		s.known--
+		s.unknown++
+		return
+	}
+	if inner, ok := fieldsOf(f.get(fieldCitationsContent)); ok { // Bedrock
+		f = &inner
+	}
+	s.nested = true
+	s.content(f.get(fieldContent))
+	s.nested = false
 }
 
 // partText reads a part that is text, which Gemini marks when it is a thought.
