@@ -41,8 +41,9 @@ type said struct {
 	finish    string // why the model stopped, in the provider's words
 	unread    string // why it can not be read, although it is a provider's
 
-	known, unknown, results int // parts of known types, of others, and results of tools
+	known, unknown, results int  // parts of known types, of others, and results of tools
 	apart                   bool // what follows does not continue the text before it
+	hosted                  bool // the provider ran a tool of its own
 	nested                  bool // within a part that has parts
 }
 
@@ -101,7 +102,7 @@ func (s *said) thing(placeholder string) {
 
 // answer returns what the message says as the model's answer.
 func (s *said) answer() Answer {
-	a := Answer{Reasoning: s.reasoning.String(), FinishReason: s.finish, CallsTools: len(s.calls) > 0}
+	a := Answer{Reasoning: s.reasoning.String(), FinishReason: s.finish, CallsTools: s.hosted || len(s.calls) > 0}
 	for _, raw := range s.calls {
 		if c, ok := readCall(raw); ok {
 			a.Calls = append(a.Calls, c)
@@ -139,6 +140,8 @@ func (s *said) turn() Turn {
 		t.Content = s.refusal.String()
 	case s.value != nil:
 		t.Content = hideData(compact(s.value))
+	case s.unknown > 0:
+		t.Content = "[parts of unknown types]"
 	}
 	return t
 }
@@ -229,7 +232,9 @@ func (s *said) message(f *fields) {
 		s.parts(v, true)
 	}
 	s.refusal.add("\n", f.text(fieldRefusal))
-	s.callsOf(f)
+	if len(s.calls) == 0 { // LangChain and Vercel list the calls among the parts once more
+		s.callsOf(f)
+	}
 	if extra, ok := fieldsOf(f.get(fieldAdditionalKwargs)); ok {
 		if len(s.calls) == 0 {
 			s.callsOf(&extra)

@@ -11,6 +11,7 @@ const (
 	partRefusal            // words that the provider marks as a refusal
 	partReasoning          // thoughts before the answer
 	partCall               // the call of a tool
+	partHosted             // the call of a tool that the provider runs
 	partResult             // what a tool returned
 	partImage
 	partAudio
@@ -31,8 +32,11 @@ func partKindOf(typ string) partKind {
 	case "thinking", "redacted_thinking", "reasoning", "reasoning_content", "redacted_reasoning", "reasoning_text", "thought", "non_standard_reasoning":
 		return partReasoning
 	case "tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "toolcall", "function_call", "custom_tool_call", "server_tool_call",
-		"mcp_call", "tool_invocation", "dynamic_tool", "local_shell_call", "shell_call", "apply_patch_call", "computer_call":
+		"mcp_call", "tool_invocation", "dynamic_tool":
 		return partCall
+	case "web_search_call", "file_search_call", "code_interpreter_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
+		"tool_search_call":
+		return partHosted
 	case "tool_result", "toolresult", "function_call_output", "custom_tool_call_output", "server_tool_result", "function_result",
 		"local_shell_call_output", "shell_call_output", "apply_patch_call_output", "computer_call_output":
 		return partResult
@@ -47,8 +51,8 @@ func partKindOf(typ string) partKind {
 	case "message":
 		return partMessage
 	case "source", "source_url", "source_document", "step_start", "step_finish", "citation", "search_result", "cache_point",
-		"file_search_call", "web_search_call", "code_interpreter_call", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response",
-		"tool_search_call", "tool_search_output", "compaction", "context_compaction", "item_reference", "tool_approval_request", "tool_approval_response":
+		"mcp_list_tools", "mcp_approval_request", "mcp_approval_response",
+		"tool_search_output", "compaction", "context_compaction", "item_reference", "tool_approval_request", "tool_approval_response":
 		return partSilent
 	}
 	switch {
@@ -110,6 +114,8 @@ func (s *said) part(raw []byte, f *fields) {
 		s.thoughts(f)
 	case partCall:
 		s.call(raw, f)
+	case partHosted:
+		s.hosted = true
 	case partResult:
 		s.results++
 		if !s.isAssistant() {

@@ -232,6 +232,8 @@ func (f *fields) unmistakable() bool {
 	case partReasoning:
 		return f.is(fieldSummary, "array") || f.is(fieldThinking, "string") || f.is(fieldReasoningContent, "object") ||
 			strings.HasPrefix(f.text(fieldType), "redacted_") || f.only(fieldType, fieldThinking)
+	case partHosted:
+		return f.present(fieldID) && f.present(fieldStatus)
 	case partText:
 		return f.text(fieldType) == "output_text" && f.is(fieldText, "string")
 	}
@@ -339,7 +341,7 @@ func (s *said) readOneText(f *fields) bool {
 			continue
 		}
 		s.message(f)
-		if t.text != fieldContent {
+		if s.text.first == "" && t.text != fieldContent { // Vercel also lists the text's parts
 			s.words(f.text(t.text))
 		}
 		if s.reasoning.first == "" {
@@ -347,13 +349,11 @@ func (s *said) readOneText(f *fields) bool {
 		}
 		return true
 	}
-	return f.present(fieldContent) && f.is(fieldContent, "string") && f.present(fieldStop) && f.present(fieldUsage) && s.readLlama(f)
-}
-
-// readLlama reads the answer of llama.cpp's own completion API.
-func (s *said) readLlama(f *fields) bool {
-	s.words(f.text(fieldContent))
-	return true
+	if f.is(fieldContent, "string") && f.present(fieldStop) && f.present(fieldUsage) { // llama.cpp
+		s.words(f.text(fieldContent))
+		return true
+	}
+	return false
 }
 
 // readResults reads the first of a list of results.
@@ -418,7 +418,7 @@ func (s *said) readGenerations(f *fields) bool {
 
 // readMessages reads the last message of a chat that stands in an object.
 func (s *said) readMessages(f *fields) bool {
-	return f.is(fieldMessages, "array") && s.readLastMessage(f.get(fieldMessages))
+	return f.is(fieldMessages, "array") && s.readLastMessage(f.get(fieldMessages)) && (s.unread == "" || f.others == 0)
 }
 
 // readRoleless reads a message whose role was left out. Text alone is no mark: it is
@@ -507,7 +507,7 @@ func (f *fields) isItem() bool {
 		return f.presentAny(fieldCallID, fieldID)
 	case partReasoning:
 		return f.presentAny(fieldSummary, fieldContent, fieldID)
-	case partSilent:
+	case partSilent, partHosted:
 		return f.present(fieldID)
 	}
 	return false

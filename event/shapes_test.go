@@ -76,6 +76,7 @@ func providers() map[string]provider {
 		"Responses":         withRefusal(inside(`{"id":"resp_1","object":"response","status":"completed","output":MESSAGE}`, items), `{"object":"response","status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[]}`),
 		"Responses, bare":   inside(`{"output":MESSAGE}`, items),
 		"Responses items":   items,
+		"Responses hosted":  {words: items.words, calls: `{"object":"response","output":[{"type":"web_search_call","id":"ws_1","status":"completed","action":{}},{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}]}`},
 		"Responses item":    {words: `{"type":"message","role":"assistant","content":[{"type":"output_text","text":WORDS}]}`, calls: `{"type":"custom_tool_call","call_id":"c1","name":"lookup","input":"x"}`},
 		"Responses parts":   {words: `[{"type":"output_text","text":WORDS}]`},
 
@@ -109,6 +110,8 @@ func providers() map[string]provider {
 		"Vercel parts":       {words: `{"role":"assistant","content":[{"type":"text","text":WORDS}]}`, calls: `{"role":"assistant","content":[{"type":"tool-call","toolCallId":"t1","toolName":"lookup","input":{}}]}`, reasoning: `{"role":"assistant","content":[{"type":"reasoning","text":"hmm"},{"type":"text","text":WORDS}]}`},
 		"Vercel UIMessage":   {words: `{"id":"m","role":"assistant","parts":[{"type":"step-start"},{"type":"text","text":WORDS,"state":"done"}]}`, calls: `{"id":"m","role":"assistant","parts":[{"type":"tool-lookup","toolCallId":"t1","state":"input-available","input":{}}]}`, reasoning: `{"id":"m","role":"assistant","parts":[{"type":"reasoning","text":"hmm"},{"type":"data-weather","data":{}},{"type":"text","text":WORDS}]}`},
 		"Vercel result":      {words: `{"text":WORDS,"finishReason":"stop","usage":{"inputTokens":1}}`, refusal: `{"text":"","finishReason":"content-filter"}`, calls: `{"text":"","finishReason":"tool-calls","toolCalls":[{"type":"tool-call","toolCallId":"t1","toolName":"lookup","input":{}}]}`, reasoning: `{"text":WORDS,"finishReason":"stop","reasoningText":"hmm"}`},
+		"Vercel 5 result":    {words: `{"text":WORDS,"content":[{"type":"text","text":WORDS}],"finishReason":"stop","toolCalls":[],"usage":{}}`, calls: `{"text":"","content":[{"type":"tool-call","toolCallId":"t1","toolName":"lookup","input":{}}],"finishReason":"tool-calls","toolCalls":[{"type":"tool-call","toolCallId":"t1","toolName":"lookup","input":{}}]}`},
+		"LangChain Claude":   {words: `{"type":"ai","content":[{"type":"text","text":WORDS}],"additional_kwargs":{}}`, calls: `{"type":"ai","content":[{"type":"tool_use","id":"t1","name":"lookup","input":{}}],"tool_calls":[{"name":"lookup","args":{},"id":"t1","type":"tool_call"}],"additional_kwargs":{}}`},
 		"Vercel doGenerate":  {words: `{"content":[{"type":"text","text":WORDS}],"finishReason":{"unified":"stop","raw":"end_turn"},"warnings":[]}`},
 		"chat":               inside(`[{"role":"user","content":"?"},MESSAGE]`, openAI),
 		"chat, then a tool":  inside(`[{"role":"user","content":"?"},MESSAGE,{"role":"tool","content":"42"}]`, openAI),
@@ -139,7 +142,7 @@ func TestShapes(t *testing.T) {
 		if strings.HasPrefix(form, `"`) { // a string around the words
 			quoted = strings.TrimPrefix(quoted, `"`)
 		}
-		return strings.Replace(form, "WORDS", quoted, 1)
+		return strings.ReplaceAll(form, "WORDS", quoted)
 	}
 	all := providers()
 	for name, of := range map[string]string{"string, OpenAI": "OpenAI completion", "string, Bedrock": "Bedrock Converse", "string, Responses": "Responses items", "string, UI message": "Vercel UIMessage"} {
@@ -216,6 +219,7 @@ func TestOwnJSON(t *testing.T) {
 		`{"messages":["a","b"]}`,
 		`{"messages":[{"text":"a"}]}`,
 		`{"messages":[]}`,
+		`{"messages":[{"role":"user","content":"a"}],"topic":"x"}`,
 		`{"choices":["a","b"]}`,
 		`{"choices":[]}`,
 		`{"choices":[{"text":"Paris"},{"text":"Rome"}]}`,
@@ -303,6 +307,7 @@ func TestUnread(t *testing.T) {
 		`{"error":{"message":"x","type":"server_error","param":null,"code":null}}`,
 		`{"error":{"code":429,"message":"x","status":"RESOURCE_EXHAUSTED"}}`,
 		`[{"role":"user","content":"?"},{"role":"tool","content":"42"}]`,
+		`{"messages":[{"role":"user","content":"?"}]}`,
 	} {
 		got := decode(t, `"output":`+output).Answer()
 		if got.Unread == "" || got.Text != "" || got.JSON || got.Refusal || got.OnlyCallsTools() {
@@ -339,7 +344,7 @@ func TestDumps(t *testing.T) {
 			{"id":"msg_68","type":"message","status":"completed","content":[{"type":"output_text","annotations":[],"logprobs":[],"text":"{\"reply\":\"caf\\u00e9\",\"priority\":\"low\"}"}],"role":"assistant"}],
 			"parallel_tool_calls":true,"reasoning":{"effort":"medium","summary":"auto"},"store":true,"temperature":1.0,"text":{"format":{"type":"json_schema","name":"reply"}},
 			"tool_choice":"auto","tools":[],"usage":{"input_tokens":36,"output_tokens":87,"total_tokens":123},"user":null,"metadata":{}}`,
-			event.Answer{Text: `{"reply":"café","priority":"low"}`, Reasoning: "**Checking the order**"}, event.FinishStop},
+			event.Answer{Text: `{"reply":"café","priority":"low"}`, CallsTools: true, Reasoning: "**Checking the order**"}, event.FinishStop},
 		"Gemini from Python, cut off": {`{"sdk_http_response":{"headers":{"content-type":"application/json"},"body":null},"candidates":[{"content":{"parts":[
 			{"video_metadata":null,"thought":true,"inline_data":null,"file_data":null,"thought_signature":null,"function_call":null,"code_execution_result":null,"executable_code":null,"function_response":null,"text":"Planning."},
 			{"video_metadata":null,"thought":null,"inline_data":null,"file_data":null,"thought_signature":null,"function_call":null,"code_execution_result":null,"executable_code":null,"function_response":null,"text":"The parcel left"}],
