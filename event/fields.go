@@ -55,6 +55,7 @@ const (
 	fieldInputAudio
 	fieldInstructions
 	fieldInvalidToolCalls
+	fieldKind
 	fieldKwargs
 	fieldLC
 	fieldLogprobs
@@ -70,6 +71,7 @@ const (
 	fieldOutputText
 	fieldParam
 	fieldParts
+	fieldPhase
 	fieldPrompt
 	fieldPromptFeedback
 	fieldProviderMeta
@@ -195,6 +197,8 @@ func fieldOf(name string) field {
 		return fieldInstructions
 	case "invalidtoolcalls":
 		return fieldInvalidToolCalls
+	case "kind":
+		return fieldKind
 	case "kwargs":
 		return fieldKwargs
 	case "lc":
@@ -207,8 +211,8 @@ func fieldOf(name string) field {
 		return fieldMessage
 	case "messages":
 		return fieldMessages
-	case "metadata", "annotations", "citations", "cachecontrol", "example", "providermetadata", "provideroptions", "phase",
-		"signature", "thoughtsignature", "encryptedcontent", "extras", "toolcallchunks":
+	case "metadata", "annotations", "citations", "cachecontrol", "example", "providermetadata", "provideroptions",
+		"signature", "thoughtsignature", "encryptedcontent", "extras", "toolcallchunks", "reasoningdetails":
 		return fieldMetadata
 	case "model", "modelid", "modelname":
 		return fieldModel
@@ -224,18 +228,20 @@ func fieldOf(name string) field {
 		return fieldOutputText
 	case "param":
 		return fieldParam
-	case "parts":
+	case "parts", "blocks":
 		return fieldParts
+	case "phase":
+		return fieldPhase
 	case "prompt":
 		return fieldPrompt
 	case "promptfeedback":
 		return fieldPromptFeedback
 	case "totalduration", "loadduration", "promptevalcount", "promptevalduration", "evalcount", "evalduration", "meta", "metrics",
-		"systemfingerprint", "servicetier", "additionalmodelresponsefields", "trace", "performanceconfig":
+		"systemfingerprint", "servicetier", "additionalmodelresponsefields", "trace", "performanceconfig", "raw":
 		return fieldProviderMeta
 	case "reason":
 		return fieldReason
-	case "reasoning", "reasoningdetails":
+	case "reasoning":
 		return fieldReasoning
 	case "reasoningcontent":
 		return fieldReasoningContent
@@ -287,7 +293,7 @@ func fieldOf(name string) field {
 		return fieldToolUse
 	case "transcript":
 		return fieldTranscript
-	case "type":
+	case "type", "blocktype", "partkind":
 		return fieldType
 	case "unified":
 		return fieldUnified

@@ -34,6 +34,7 @@ func normalRole(role string) string {
 type said struct {
 	role      string
 	text      joined
+	remarks   joined // on the way to the answer
 	refusal   joined
 	reasoning joined
 	value     json.RawMessage // the content, when it is a JSON value and not words
@@ -44,6 +45,7 @@ type said struct {
 	known, unknown, results int  // parts of known types, of others, and results of tools
 	apart                   bool // what follows does not continue the text before it
 	hosted                  bool // the provider ran a tool of its own
+	remark                  bool // within a remark
 	nested                  bool // within a part that has parts
 }
 
@@ -86,11 +88,14 @@ func (s *said) words(text string) {
 		s.calls = append(s.calls, calls...)
 		text = answer
 	}
-	separator := "\n"
+	separator, to := "\n", &s.text
 	if s.isAssistant() && !s.apart {
 		separator = ""
 	}
-	s.text.add(separator, text)
+	if s.remark {
+		to = &s.remarks
+	}
+	to.add(separator, text)
 	s.apart = false
 }
 
@@ -112,6 +117,9 @@ func (s *said) answer() Answer {
 	}
 	a.Refusal = NormalFinish(s.finish).refuses()
 	a.Text = expandDocument(s.text.String())
+	if isBlank(a.Text) && s.remarks.first != "" {
+		a.Text = s.remarks.String()
+	}
 	refusal := s.refusal.String()
 	switch {
 	case s.unread != "":

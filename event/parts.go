@@ -25,7 +25,7 @@ const (
 func partKindOf(typ string) partKind {
 	typ = strings.ReplaceAll(strings.ToLower(typ), "-", "_")
 	switch typ {
-	case "text", "output_text", "input_text", "text_delta":
+	case "text", "output_text", "input_text", "text_delta", "user_prompt", "system_prompt":
 		return partText
 	case "refusal":
 		return partRefusal
@@ -37,7 +37,7 @@ func partKindOf(typ string) partKind {
 	case "web_search_call", "file_search_call", "code_interpreter_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
 		"tool_search_call":
 		return partHosted
-	case "tool_result", "toolresult", "function_call_output", "custom_tool_call_output", "server_tool_result", "function_result",
+	case "tool_result", "toolresult", "tool_return", "function_call_output", "custom_tool_call_output", "server_tool_result", "function_result",
 		"local_shell_call_output", "shell_call_output", "apply_patch_call_output", "computer_call_output":
 		return partResult
 	case "image", "image_url", "input_image", "output_image", "image_file", "image_generation_call":
@@ -90,7 +90,9 @@ func (f *fields) kindOf() partKind {
 		return partAudio
 	case f.any(fieldCitationsContent):
 		return partMessage
-	case f.any(fieldCode, fieldMetadata), f.present(fieldText):
+	case f.any(fieldCode): // Gemini's own interpreter
+		return partHosted
+	case f.any(fieldMetadata), f.present(fieldText):
 		return partSilent
 	}
 	return partUnknown
@@ -138,12 +140,14 @@ func (s *said) partMessage(f *fields) {
 		s.unknown++
 		return
 	}
-	if inner, ok := fieldsOf(f.get(fieldCitationsContent)); ok { // Bedrock
+	if inner, ok := fieldsOf(f.get(fieldCitationsContent)); ok { // Bedrock: the text goes on
 		f = &inner
+	} else {
+		s.apart = true
 	}
-	s.nested = true
+	s.nested, s.remark = true, f.text(fieldPhase) == "commentary"
 	s.content(f.get(fieldContent))
-	s.nested = false
+	s.nested, s.remark = false, false
 }
 
 // partText reads a part that is text, which Gemini marks when it is a thought.
@@ -151,6 +155,8 @@ func (s *said) partText(f *fields) {
 	text := f.text(fieldText)
 	if inner, ok := fieldsOf(f.get(fieldText)); ok { // OpenAI Assistants: {"value":"...","annotations":[]}
 		text = inner.text(fieldValue)
+	} else if !f.present(fieldText) { // Pydantic AI
+		text = f.text(fieldContent)
 	}
 	if string(f.get(fieldThought)) == "true" {
 		s.reasoning.add("\n", text)

@@ -16,7 +16,7 @@ type shape struct {
 // they are tried. A shape claims an object only by marks that a provider sets: an
 // application's own answer may have members such as text, role, content or choices
 // too. What a shape claims and can not read gets a reason instead of a text.
-func shapes() [16]shape {
+func shapes() [17]shape {
 	return [...]shape{
 		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant},
 		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain},
@@ -30,6 +30,7 @@ func shapes() [16]shape {
 		{"list of results: Amazon Titan, watsonx", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults},
 		{"Vercel AI SDK generateObject", `{"object":{"reply":"Hello."},"finishReason":"stop","usage":{}}`, (*said).readObject},
 		{"Vercel AI SDK doGenerate", `{"content":[{"type":"text","text":"Hello."}],"finishReason":"stop"}`, (*said).readContent},
+		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind},
 		{"LangChain result", `{"generations":[[{"text":"Hello.","type":"ChatGeneration"}]]}`, (*said).readGenerations},
 		{"chat in an object, such as LangGraph's state", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, (*said).readMessages},
 		{"message without a role", `{"content":null,"tool_calls":[{"type":"function","function":{"name":"lookup","arguments":"{}"}}]}`, (*said).readRoleless},
@@ -388,6 +389,15 @@ func (s *said) readObject(f *fields) bool {
 // readContent reads a result whose content is a list of parts.
 func (s *said) readContent(f *fields) bool {
 	if !f.is(fieldContent, "array") || !f.presentAny(fieldFinishReason, fieldStopReason) {
+		return false
+	}
+	s.message(f)
+	return true
+}
+
+// readKind reads a response of Pydantic AI.
+func (s *said) readKind(f *fields) bool {
+	if f.text(fieldKind) != "response" || !f.is(fieldParts, "array") {
 		return false
 	}
 	s.message(f)

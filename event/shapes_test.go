@@ -100,6 +100,9 @@ func providers() map[string]provider {
 		"llama.cpp":       {words: `{"content":WORDS,"stop":true,"generation_settings":{},"model":"m"}`},
 		"Hugging Face":    {words: `[{"generated_text":WORDS}]`},
 
+		"Pydantic AI":        {words: `{"kind":"response","parts":[{"part_kind":"text","content":WORDS}],"usage":{},"model_name":"m"}`, calls: `{"kind":"response","parts":[{"part_kind":"tool-call","tool_name":"lookup","args":"{}","tool_call_id":"c1"}]}`, reasoning: `{"kind":"response","parts":[{"part_kind":"thinking","content":"hmm"},{"part_kind":"text","content":WORDS}]}`},
+		"LlamaIndex":         inside(`{"message":MESSAGE,"raw":{},"delta":null,"logprobs":null,"additional_kwargs":{}}`, provider{words: `{"role":"assistant","additional_kwargs":{},"blocks":[{"block_type":"text","text":WORDS}]}`}),
+		"OpenRouter":         {words: `{"role":"assistant","content":WORDS,"reasoning":null}`, reasoning: `{"role":"assistant","content":WORDS,"reasoning":"hmm","reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]}`},
 		"LangChain dict":     langChain,
 		"LangChain data":     inside(`{"type":"ai","data":MESSAGE}`, langChain),
 		"LangChain dumpd":    inside(`{"lc":1,"type":"constructor","id":["langchain","schema","messages","AIMessage"],"kwargs":MESSAGE}`, langChain),
@@ -345,6 +348,13 @@ func TestDumps(t *testing.T) {
 			"parallel_tool_calls":true,"reasoning":{"effort":"medium","summary":"auto"},"store":true,"temperature":1.0,"text":{"format":{"type":"json_schema","name":"reply"}},
 			"tool_choice":"auto","tools":[],"usage":{"input_tokens":36,"output_tokens":87,"total_tokens":123},"user":null,"metadata":{}}`,
 			event.Answer{Text: `{"reply":"café","priority":"low"}`, CallsTools: true, Reasoning: "**Checking the order**"}, event.FinishStop},
+		"GPT with a remark before the answer": {`{"object":"response","status":"completed","output":[
+			{"type":"message","role":"assistant","phase":"commentary","content":[{"type":"output_text","text":"I'll look it up."}]},
+			{"type":"message","role":"assistant","phase":"final_answer","content":[{"type":"output_text","text":"{\"reply\":\"ok\"}"}]}]}`,
+			event.Answer{Text: `{"reply":"ok"}`}, event.FinishStop},
+		"GPT with a remark before a call": {`[{"type":"message","role":"assistant","phase":"commentary","content":[{"type":"output_text","text":"I'll look it up."}]},
+			{"type":"function_call","call_id":"c","name":"lookup","arguments":"{}"}]`,
+			event.Answer{Text: "I'll look it up.", CallsTools: true}, ""},
 		"Gemini from Python, cut off": {`{"sdk_http_response":{"headers":{"content-type":"application/json"},"body":null},"candidates":[{"content":{"parts":[
 			{"video_metadata":null,"thought":true,"inline_data":null,"file_data":null,"thought_signature":null,"function_call":null,"code_execution_result":null,"executable_code":null,"function_response":null,"text":"Planning."},
 			{"video_metadata":null,"thought":null,"inline_data":null,"file_data":null,"thought_signature":null,"function_call":null,"code_execution_result":null,"executable_code":null,"function_response":null,"text":"The parcel left"}],
