@@ -3,7 +3,9 @@ package event_test
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -113,5 +115,31 @@ func TestMedia(t *testing.T) {
 	}
 	if got := event.Text("one " + url + " two data:x;base64, three ;base64,abc " + url).Text(); got != "one [image, 50 KB] two data:x;base64, three ;base64,abc [image, 50 KB]" {
 		t.Errorf("a text with pictures is shown as %.200s", got)
+	}
+}
+
+// TestReadOnce: copies of a content share what has been read, also when many
+// evaluators ask at the same time.
+func TestReadOnce(t *testing.T) {
+	t.Parallel()
+	e := decode(t, `"input":{"messages":[{"role":"user","content":"Hi"}]},"output":{"role":"model","parts":[{"text":"one"},{"text":" two"}]}`)
+	type read struct{ answer, reply, text, input, turn *byte }
+	var reads [8]read
+	var wg sync.WaitGroup
+	for i := range reads {
+		wg.Go(func() {
+			c := *e
+			turns, _ := c.Input.Turns()
+			reads[i] = read{
+				unsafe.StringData(c.Answer().Text), unsafe.StringData(c.Output.Reply()), unsafe.StringData(c.Output.Text()),
+				unsafe.StringData(c.Input.Text()), unsafe.StringData(turns[0].Content),
+			}
+		})
+	}
+	wg.Wait()
+	for _, r := range reads {
+		if r != reads[0] {
+			t.Error("a content was read more than once")
+		}
 	}
 }

@@ -2,6 +2,8 @@ package event
 
 import (
 	"bytes"
+	"math"
+	"slices"
 
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
@@ -313,13 +315,13 @@ func fieldOf(name string) field {
 // same name the last one counts.
 type fields struct {
 	object []byte
-	at     [fieldCount]struct{ start, end int }
+	at     [fieldCount]struct{ start, end uint32 }
 	others int // members that no shape has
 }
 
 // fieldsOf returns the members of an object; false for any other value.
 func fieldsOf(value []byte) (f fields, ok bool) {
-	if jsonKind(value) != "object" {
+	if jsonKind(value) != "object" || len(value) > math.MaxUint32 {
 		return fields{}, false
 	}
 	f.object = value
@@ -333,7 +335,7 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 			f.others++
 			continue
 		}
-		f.at[n].start, f.at[n].end = v.Start, s.Pos()
+		f.at[n].start, f.at[n].end = uint32(v.Start), uint32(s.Pos())
 	}
 	return f, s.Flaw() == jsonscan.FlawNone
 }
@@ -371,22 +373,12 @@ func (f *fields) present(n field) bool { return f.at[n].end > 0 }
 
 // presentAny reports whether the object has one of several members.
 func (f *fields) presentAny(names ...field) bool {
-	for _, n := range names {
-		if f.present(n) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, f.present)
 }
 
 // any reports whether one of several members is there and not null.
 func (f *fields) any(names ...field) bool {
-	for _, n := range names {
-		if f.get(n) != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(n field) bool { return f.get(n) != nil })
 }
 
 // only reports whether the object has no other members than these.

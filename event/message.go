@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -162,12 +163,7 @@ func hasMessage(f *fields) bool {
 
 // hasAny reports whether one of several members has a value that is not empty.
 func hasAny(f *fields, names ...field) bool {
-	for _, n := range names {
-		if hasValue(f.get(n)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(n field) bool { return hasValue(f.get(n)) })
 }
 
 // readMessage reads a chat message in the form that its members have; false for an

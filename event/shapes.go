@@ -10,6 +10,7 @@ type shape struct {
 	name    string
 	example string // that this shape reads, and no shape before it
 	read    func(s *said, f *fields) bool
+	loose   bool // has marks that a model's own JSON may have: not read in a string
 }
 
 // shapes returns the forms of an answer that is a JSON object, in the order in which
@@ -18,23 +19,23 @@ type shape struct {
 // too. What a shape claims and can not read gets a reason instead of a text.
 func shapes() [17]shape {
 	return [...]shape{
-		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant},
-		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain},
-		{"OpenAI chat completion, legacy completion", `{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}]}`, (*said).readChoices},
-		{"OpenAI response", `{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello."}]}]}`, (*said).readResponse},
-		{"item of an OpenAI response", `{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}`, (*said).readItem},
-		{"Gemini response", `{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello."}]},"finishReason":"STOP"}]}`, (*said).readCandidates},
-		{"Bedrock Converse", `{"output":{"message":{"role":"assistant","content":[{"text":"Hello."}]}},"stopReason":"end_turn"}`, (*said).readConverse},
-		{"response with one message: Ollama, Cohere", `{"model":"m","message":{"role":"assistant","content":"Hello."},"done":true}`, (*said).readOneMessage},
-		{"response with one text: Ollama, Vercel AI SDK, llama.cpp, Llama on Bedrock, Hugging Face", `{"text":"Hello.","finishReason":"stop","usage":{"inputTokens":1}}`, (*said).readOneText},
-		{"list of results: Amazon Titan, watsonx", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults},
-		{"Vercel AI SDK generateObject", `{"object":{"reply":"Hello."},"finishReason":"stop","usage":{}}`, (*said).readObject},
-		{"Vercel AI SDK doGenerate", `{"content":[{"type":"text","text":"Hello."}],"finishReason":"stop"}`, (*said).readContent},
-		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind},
-		{"LangChain result", `{"generations":[[{"text":"Hello.","type":"ChatGeneration"}]]}`, (*said).readGenerations},
-		{"chat in an object, such as LangGraph's state", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, (*said).readMessages},
-		{"message without a role", `{"content":null,"tool_calls":[{"type":"function","function":{"name":"lookup","arguments":"{}"}}]}`, (*said).readRoleless},
-		{"error of a provider", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, (*said).readError},
+		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant, false},
+		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain, false},
+		{"OpenAI chat completion, legacy completion", `{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}]}`, (*said).readChoices, false},
+		{"OpenAI response", `{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello."}]}]}`, (*said).readResponse, false},
+		{"item of an OpenAI response", `{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}`, (*said).readItem, false},
+		{"Gemini response", `{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello."}]},"finishReason":"STOP"}]}`, (*said).readCandidates, false},
+		{"Bedrock Converse", `{"output":{"message":{"role":"assistant","content":[{"text":"Hello."}]}},"stopReason":"end_turn"}`, (*said).readConverse, false},
+		{"response with one message: Ollama, Cohere", `{"model":"m","message":{"role":"assistant","content":"Hello."},"done":true}`, (*said).readOneMessage, false},
+		{"response with one text: Ollama, Vercel AI SDK, llama.cpp, Llama on Bedrock, Hugging Face", `{"text":"Hello.","finishReason":"stop","usage":{"inputTokens":1}}`, (*said).readOneText, false},
+		{"list of results: Amazon Titan, watsonx", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults, false},
+		{"Vercel AI SDK generateObject", `{"object":{"reply":"Hello."},"finishReason":"stop","usage":{}}`, (*said).readObject, false},
+		{"Vercel AI SDK doGenerate", `{"content":[{"type":"text","text":"Hello."}],"finishReason":"stop"}`, (*said).readContent, false},
+		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind, false},
+		{"LangChain result", `{"generations":[[{"text":"Hello.","type":"ChatGeneration"}]]}`, (*said).readGenerations, false},
+		{"chat in an object, such as LangGraph's state", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, (*said).readMessages, true},
+		{"message without a role", `{"content":null,"tool_calls":[{"type":"function","function":{"name":"lookup","arguments":"{}"}}]}`, (*said).readRoleless, true},
+		{"error of a provider", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, (*said).readError, false},
 	}
 }
 
@@ -44,7 +45,7 @@ func readAnswer(raw []byte) Answer {
 		return answerOfString(stringOf(raw))
 	}
 	var s said
-	if s.readOutput(raw) {
+	if s.readOutput(raw, false) {
 		return s.answer()
 	}
 	return Answer{Text: string(expandEscapes(raw)), JSON: true}
@@ -64,7 +65,7 @@ func answerOfString(text string) Answer {
 		if json.Unmarshal([]byte(doc), &inner) == nil && isDocument(inner) {
 			return answerOfString(inner)
 		}
-	case doc[0] == '{' && s.readOutput([]byte(doc)) && json.Valid([]byte(doc)):
+	case doc[0] == '{' && s.readOutput([]byte(doc), true) && json.Valid([]byte(doc)):
 		return s.answer()
 	case doc[0] == '[' && mayHoldItems(doc) && s.readItems([]byte(doc)) && json.Valid([]byte(doc)):
 		return s.answer()
@@ -85,21 +86,21 @@ func isDocument(text string) bool {
 func mayHoldItems(text string) bool { return strings.Contains(text, `"type"`) }
 
 // readOutput reads an output in any of the shapes; false for a value that has none.
-func (s *said) readOutput(raw []byte) bool {
+func (s *said) readOutput(raw []byte, inString bool) bool {
 	switch jsonKind(raw) {
 	case "object":
 		f, ok := fieldsOf(raw)
-		return ok && s.readShape(&f)
+		return ok && s.readShape(&f, inString)
 	case "array":
 		return s.readItems(raw) || s.readLastMessage(raw) || s.readResponses(raw)
 	}
 	return false
 }
 
-func (s *said) readShape(f *fields) bool {
+func (s *said) readShape(f *fields, inString bool) bool {
 	for _, shape := range shapes() {
 		*s = said{role: RoleAssistant}
-		if shape.read(s, f) {
+		if !(shape.loose && inString) && shape.read(s, f) {
 			return true
 		}
 	}
@@ -331,14 +332,17 @@ func (s *said) readOneText(f *fields) bool {
 		text  field
 		marks []field
 	}{
-		{fieldResponse, []field{fieldDone, fieldDoneReason}},
+		{fieldResponse, []field{fieldDoneReason, fieldCreated, fieldModel}},
 		{fieldText, []field{fieldFinishReason}},
 		{fieldGeneration, []field{fieldStopReason}},
 		{fieldCompletion, []field{fieldStopReason}},
 		{fieldGeneratedText, nil},
 		{fieldContent, []field{fieldStopReason, fieldFinishReason}},
 	} {
-		if !f.is(t.text, "string") || t.marks != nil && !f.presentAny(t.marks...) {
+		if !f.is(t.text, "string") || t.marks == nil && f.others > 0 || t.marks != nil && !f.presentAny(t.marks...) {
+			continue
+		}
+		if t.text == fieldResponse && !f.present(fieldDone) {
 			continue
 		}
 		s.message(f)
@@ -367,7 +371,7 @@ func (s *said) readResults(f *fields) bool {
 	if result.present(fieldGeneratedText) {
 		text = fieldGeneratedText
 	}
-	if !result.is(text, "string") {
+	if !result.is(text, "string") || !result.presentAny(fieldFinishReason, fieldStopReason) {
 		return false
 	}
 	s.stopped(&result)
@@ -397,21 +401,23 @@ func (s *said) readContent(f *fields) bool {
 
 // readKind reads a response of Pydantic AI.
 func (s *said) readKind(f *fields) bool {
-	if f.text(fieldKind) != "response" || !f.is(fieldParts, "array") {
+	first, ok := fieldsOf(firstOf(f.get(fieldParts)))
+	if !ok || f.text(fieldKind) != "response" || !first.is(fieldType, "string") {
 		return false
 	}
 	s.message(f)
-	return true
+	return s.known > 0 && s.unknown == 0
 }
 
 // readGenerations reads the first generation of a LangChain result.
 func (s *said) readGenerations(f *fields) bool {
 	first := firstOf(f.get(fieldGenerations))
-	if jsonKind(first) == "array" {
+	listed := jsonKind(first) == "array"
+	if listed {
 		first = firstOf(first)
 	}
 	generation, ok := fieldsOf(first)
-	if !ok {
+	if !ok || !listed && !generation.presentAny(fieldID, fieldFinishReason) {
 		return false
 	}
 	message, ok := fieldsOf(generation.get(fieldMessage))
@@ -536,7 +542,7 @@ func (s *said) readResponses(raw []byte) bool {
 		return s.readStream(raw)
 	case first.presentAny(fieldIndex, fieldFinishReason, fieldLogprobs) && s.readChoice(&first, first.present(fieldIndex) && first.present(fieldFinishReason)):
 		return true
-	case first.present(fieldGeneratedText):
+	case first.present(fieldGeneratedText) && lengthOf(raw) == 1:
 		return s.readOneText(&first)
 	}
 	return false

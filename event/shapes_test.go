@@ -238,6 +238,13 @@ func TestOwnJSON(t *testing.T) {
 		`{"output":{"message":"Hello."}}`,
 		`{"response":"Hello."}`,
 		`{"response":"Hello.","model":"T"}`,
+		`{"response":"Hello.","done":true}`,
+		`{"generated_text":"Hello.","language":"en"}`,
+		`[{"generated_text":"a"},{"generated_text":"b"}]`,
+		`{"results":[{"generated_text":"a","score":1}]}`,
+		`{"generations":[{"text":"X"}]}`,
+		`{"kind":"response","parts":["a"]}`,
+		`{"kind":"response","parts":[{"type":"wheel"}]}`,
 		`{"completion":0.5}`,
 		`{"generation":"Z"}`,
 		`{"generations":[{"name":"X"}]}`,
@@ -286,6 +293,21 @@ func TestOwnJSON(t *testing.T) {
 	}
 }
 
+// TestOwnJSONInString: in a string, where a model's own JSON stands, a chat is data.
+func TestOwnJSONInString(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`,
+		`[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]`,
+		`{"content":"{}"}`,
+	} {
+		e := event.Event{Output: event.Text(text)}
+		if d := cmp.Diff(event.Answer{Text: text}, e.Answer()); d != "" {
+			t.Errorf("%s (-want +got):\n%s", text, d)
+		}
+	}
+}
+
 // TestUnread: what is a provider's and has no form that is known is neither text nor
 // an application's own JSON.
 func TestUnread(t *testing.T) {
@@ -330,7 +352,8 @@ func TestDumps(t *testing.T) {
 		want   event.Answer
 		finish event.FinishReason
 	}{
-		"Claude with a web search": {`{"id":"msg_01","type":"message","role":"assistant","model":"claude-sonnet-4-5","container":null,"content":[
+		"Claude with a web search": {
+			`{"id":"msg_01","type":"message","role":"assistant","model":"claude-sonnet-4-5","container":null,"content":[
 			{"type":"thinking","thinking":"The user wants the height. I should search.","signature":"EqQBCg"},
 			{"type":"text","text":"I'll look that up.","citations":null},
 			{"type":"server_tool_use","id":"srvtoolu_01","name":"web_search","input":{"query":"height of the Eiffel Tower"}},
@@ -339,37 +362,57 @@ func TestDumps(t *testing.T) {
 			{"type":"text","text":"330 metres tall","citations":[{"type":"web_search_result_location","cited_text":"330 m","url":"https://example.com/eiffel","title":"Eiffel Tower","encrypted_index":"Eo8B"}]},
 			{"type":"text","text":".","citations":null}],
 			"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":2680,"output_tokens":152,"server_tool_use":{"web_search_requests":1}}}`,
-			event.Answer{Text: "I'll look that up.\nThe Eiffel Tower is 330 metres tall.", CallsTools: true, Reasoning: "The user wants the height. I should search."}, event.FinishStop},
-		"GPT with reasoning and a structured reply": {`{"id":"resp_68","object":"response","created_at":1764400000,"status":"completed","background":false,"error":null,"incomplete_details":null,"instructions":null,
+			event.Answer{Text: "I'll look that up.\nThe Eiffel Tower is 330 metres tall.", CallsTools: true, Reasoning: "The user wants the height. I should search."},
+			event.FinishStop,
+		},
+		"GPT with reasoning and a structured reply": {
+			`{"id":"resp_68","object":"response","created_at":1764400000,"status":"completed","background":false,"error":null,"incomplete_details":null,"instructions":null,
 			"max_output_tokens":null,"model":"gpt-5-mini-2025-08-07","output":[
 			{"id":"rs_68","type":"reasoning","summary":[{"type":"summary_text","text":"**Checking the order**"}],"encrypted_content":null},
 			{"id":"ws_68","type":"web_search_call","status":"completed","action":{"type":"search","query":"order 17"}},
 			{"id":"msg_68","type":"message","status":"completed","content":[{"type":"output_text","annotations":[],"logprobs":[],"text":"{\"reply\":\"caf\\u00e9\",\"priority\":\"low\"}"}],"role":"assistant"}],
 			"parallel_tool_calls":true,"reasoning":{"effort":"medium","summary":"auto"},"store":true,"temperature":1.0,"text":{"format":{"type":"json_schema","name":"reply"}},
 			"tool_choice":"auto","tools":[],"usage":{"input_tokens":36,"output_tokens":87,"total_tokens":123},"user":null,"metadata":{}}`,
-			event.Answer{Text: `{"reply":"café","priority":"low"}`, CallsTools: true, Reasoning: "**Checking the order**"}, event.FinishStop},
-		"GPT with a remark before the answer": {`{"object":"response","status":"completed","output":[
+			event.Answer{Text: `{"reply":"café","priority":"low"}`, CallsTools: true, Reasoning: "**Checking the order**"},
+			event.FinishStop,
+		},
+		"GPT with a remark before the answer": {
+			`{"object":"response","status":"completed","output":[
 			{"type":"message","role":"assistant","phase":"commentary","content":[{"type":"output_text","text":"I'll look it up."}]},
 			{"type":"message","role":"assistant","phase":"final_answer","content":[{"type":"output_text","text":"{\"reply\":\"ok\"}"}]}]}`,
-			event.Answer{Text: `{"reply":"ok"}`}, event.FinishStop},
-		"GPT with a remark before a call": {`[{"type":"message","role":"assistant","phase":"commentary","content":[{"type":"output_text","text":"I'll look it up."}]},
+			event.Answer{Text: `{"reply":"ok"}`},
+			event.FinishStop,
+		},
+		"GPT with a remark before a call": {
+			`[{"type":"message","role":"assistant","phase":"commentary","content":[{"type":"output_text","text":"I'll look it up."}]},
 			{"type":"function_call","call_id":"c","name":"lookup","arguments":"{}"}]`,
-			event.Answer{Text: "I'll look it up.", CallsTools: true}, ""},
-		"Gemini from Python, cut off": {`{"sdk_http_response":{"headers":{"content-type":"application/json"},"body":null},"candidates":[{"content":{"parts":[
+			event.Answer{Text: "I'll look it up.", CallsTools: true},
+			"",
+		},
+		"Gemini from Python, cut off": {
+			`{"sdk_http_response":{"headers":{"content-type":"application/json"},"body":null},"candidates":[{"content":{"parts":[
 			{"video_metadata":null,"thought":true,"inline_data":null,"file_data":null,"thought_signature":null,"function_call":null,"code_execution_result":null,"executable_code":null,"function_response":null,"text":"Planning."},
 			{"video_metadata":null,"thought":null,"inline_data":null,"file_data":null,"thought_signature":null,"function_call":null,"code_execution_result":null,"executable_code":null,"function_response":null,"text":"The parcel left"}],
 			"role":"model"},"citation_metadata":null,"finish_message":null,"token_count":null,"finish_reason":"MAX_TOKENS","avg_logprobs":null,"grounding_metadata":null,"index":0,"logprobs_result":null,"safety_ratings":null}],
 			"create_time":null,"model_version":"gemini-2.5-flash","prompt_feedback":null,"response_id":"abc","usage_metadata":{"prompt_token_count":12,"total_token_count":130},"automatic_function_calling_history":[],"parsed":null}`,
-			event.Answer{Text: "The parcel left", Reasoning: "Planning."}, event.FinishLength},
-		"LangChain message by model_dump": {`{"content":"","additional_kwargs":{"refusal":null},"response_metadata":{"token_usage":{"completion_tokens":17},"model_provider":"openai","model_name":"gpt-4.1-mini","system_fingerprint":"fp","id":"chatcmpl-1","finish_reason":"tool_calls","logprobs":null},
+			event.Answer{Text: "The parcel left", Reasoning: "Planning."},
+			event.FinishLength,
+		},
+		"LangChain message by model_dump": {
+			`{"content":"","additional_kwargs":{"refusal":null},"response_metadata":{"token_usage":{"completion_tokens":17},"model_provider":"openai","model_name":"gpt-4.1-mini","system_fingerprint":"fp","id":"chatcmpl-1","finish_reason":"tool_calls","logprobs":null},
 			"type":"ai","name":null,"id":"lc_run--1","tool_calls":[{"name":"track","args":{"order":17},"id":"call_1","type":"tool_call"}],"invalid_tool_calls":[],"usage_metadata":{"input_tokens":50,"output_tokens":17,"total_tokens":67,"input_token_details":{}}}`,
-			event.Answer{CallsTools: true}, event.FinishToolCalls},
-		"Vercel UI message with an approved tool": {`{"id":"msg-1","role":"assistant","metadata":{"createdAt":1764400000000},"parts":[{"type":"step-start"},
+			event.Answer{CallsTools: true},
+			event.FinishToolCalls,
+		},
+		"Vercel UI message with an approved tool": {
+			`{"id":"msg-1","role":"assistant","metadata":{"createdAt":1764400000000},"parts":[{"type":"step-start"},
 			{"type":"reasoning","text":"Look first.","state":"done","providerMetadata":{"openai":{"itemId":"rs_1"}}},
 			{"type":"tool-track","toolCallId":"call_1","state":"output-available","input":{"order":17},"output":{"place":"Rome"}},
 			{"type":"step-start"},{"type":"source-url","sourceId":"1","url":"https://example.com"},
 			{"type":"text","text":"It is in Rome.","state":"done"},{"type":"file","mediaType":"image/png","url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"}]}`,
-			event.Answer{Text: "It is in Rome.\n[image, 24 B]", CallsTools: true, Reasoning: "Look first."}, ""},
+			event.Answer{Text: "It is in Rome.\n[image, 24 B]", CallsTools: true, Reasoning: "Look first."},
+			"",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
