@@ -55,8 +55,12 @@ func csvFields(r Row) []string {
 	for i, c := range r.Chunks {
 		chunks[i] = string(c.ID) + ": " + c.Text
 	}
-	calls := make([]string, len(r.ToolCalls))
-	for i, c := range r.ToolCalls {
+	made := r.ToolCalls
+	if len(made) == 0 {
+		made = event.JSON(r.Output).Answer().Calls
+	}
+	calls := make([]string, len(made))
+	for i, c := range made {
 		calls[i] = c.Name + " " + c.Arguments.Plain()
 	}
 	fields := []string{

@@ -113,6 +113,10 @@ func TestMedia(t *testing.T) {
 	if got := event.JSON([]byte(`{"picture":"` + url + `"}`)).Text(); got != `{"picture":"[image, 50 KB]"}` {
 		t.Errorf("a value with a picture is shown as %.100s", got)
 	}
+	long := strings.Repeat("QUJDabc1", 5000)
+	if got := event.JSON([]byte(`{"a":"` + long + `","b":"` + strings.Repeat("=", 2000) + `"}`)).Text(); got != `{"a":"[data, 30 KB]","b":"`+strings.Repeat("=", 2000)+`"}` {
+		t.Errorf("a value with data is shown as %.100s", got)
+	}
 	if got := event.Text("one " + url + " two data:x;base64, three ;base64,abc " + url).Text(); got != "one [image, 50 KB] two data:x;base64, three ;base64,abc [image, 50 KB]" {
 		t.Errorf("a text with pictures is shown as %.200s", got)
 	}

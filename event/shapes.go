@@ -167,6 +167,9 @@ func (s *said) readChoice(choice *fields, marked bool) bool {
 // readResponse reads a whole response of OpenAI's Responses API.
 func (s *said) readResponse(f *fields) bool {
 	marked := f.text(fieldObject) == "response"
+	if inner, ok := fieldsOf(f.get(fieldResponse)); ok && f.text(fieldType) == "response.completed" { // the last event of a stream
+		return s.readResponse(&inner)
+	}
 	if f.is(fieldOutput, "array") && s.readItemsOf(f.get(fieldOutput), marked) {
 		s.responseEnd(f)
 		return true
@@ -214,68 +217,6 @@ func (s *said) readItem(f *fields) bool {
 	}
 	s.part(f.object, f)
 	return true
-}
-
-// unmistakable reports whether an item of a list can only be a provider's: its type
-// is one of theirs, and so are the members that come with it.
-func (f *fields) unmistakable() bool {
-	switch f.kindOf() {
-	case partCall:
-		if f.any(fieldCallID, fieldToolCallID, fieldToolInvocation, fieldFunctionCall, fieldToolUse) {
-			return true
-		}
-		switch strings.ReplaceAll(f.text(fieldType), "-", "_") {
-		case "tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "function_call", "custom_tool_call", "mcp_call":
-			return f.any(fieldName, fieldToolName)
-		}
-		return false
-	case partMessage:
-		return normalRole(f.text(fieldRole)) == RoleAssistant && f.present(fieldContent)
-	case partReasoning:
-		return f.is(fieldSummary, "array") || f.is(fieldThinking, "string") || f.is(fieldReasoningContent, "object") ||
-			strings.HasPrefix(f.text(fieldType), "redacted_") || f.only(fieldType, fieldThinking)
-	case partHosted:
-		return f.present(fieldID) && f.present(fieldStatus)
-	case partText:
-		return f.text(fieldType) == "output_text" && f.is(fieldText, "string")
-	}
-	return false
-}
-
-// readItems reads a list of parts, or of the items of a response.
-func (s *said) readItems(raw []byte) bool { return s.readItemsOf(raw, false) }
-
-// readItemsOf reads a list of items. Without a mark around the list every item has
-// to be of a known type, unless one of them is unmistakable, and a user's own list
-// may have items of such types as text and image: it needs words or calls in a
-// provider's form.
-func (s *said) readItemsOf(raw []byte, marked bool) bool {
-	*s = said{role: RoleAssistant}
-	l, ok := listOf(raw)
-	if !ok {
-		return false
-	}
-	sure, plain := marked, false
-	for item, ok := l.next(); ok; item, ok = l.next() {
-		f, isObject := fieldsOf(item)
-		if !isObject || !f.is(fieldType, "string") && !f.unmistakable() {
-			return false
-		}
-		kind := f.kindOf()
-		if kind == partMessage && normalRole(f.text(fieldRole)) != RoleAssistant || f.is(fieldRole, "string") && kind != partMessage {
-			return false // a chat
-		}
-		sure = sure || f.unmistakable()
-		plain = plain || kind == partText && f.is(fieldText, "string") || kind == partRefusal && f.is(fieldRefusal, "string")
-		s.part(item, &f)
-	}
-	switch {
-	case s.known+s.unknown == 0, s.known == 0:
-		return false
-	case sure:
-		return true
-	}
-	return plain && s.unknown == 0
 }
 
 // readCandidates reads the first candidate of a Gemini response.
@@ -470,92 +411,5 @@ func (s *said) readError(f *fields) bool {
 		return false
 	}
 	s.unread = "output is an error of the provider"
-	return true
-}
-
-// readLastMessage reads the model's last message of a chat.
-func (s *said) readLastMessage(raw []byte) bool {
-	l, ok := listOf(raw)
-	if !ok {
-		return false
-	}
-	var last []byte
-	var all said
-	known, n := true, 0
-	for item, ok := l.next(); ok; item, ok = l.next() {
-		f, isObject := fieldsOf(item)
-		all = said{}
-		if !isObject || !all.readMessage(&f) {
-			if !isObject || !f.isItem() {
-				return false
-			}
-			all.role = RoleTool
-		}
-		n++
-		switch all.role {
-		case RoleAssistant:
-			last = item
-		case RoleUser, RoleSystem, RoleTool:
-		default:
-			known = false
-		}
-	}
-	*s = said{role: RoleAssistant}
-	switch {
-	case last != nil:
-		f, _ := fieldsOf(last)
-		return s.readMessage(&f)
-	case n > 0 && known:
-		s.unread = "output is a chat without a message of the model"
-		return true
-	}
-	return false
-}
-
-// isItem reports whether an object is an item of a response that is no message, as
-// stands between the messages of a chat.
-func (f *fields) isItem() bool {
-	if !f.is(fieldType, "string") {
-		return false
-	}
-	switch f.kindOf() {
-	case partCall, partResult:
-		return f.presentAny(fieldCallID, fieldID)
-	case partReasoning:
-		return f.presentAny(fieldSummary, fieldContent, fieldID)
-	case partSilent, partHosted:
-		return f.present(fieldID)
-	}
-	return false
-}
-
-// readResponses reads a list of whole responses or choices: of the choices of one
-// response the first, and of the pieces of a Gemini stream all.
-func (s *said) readResponses(raw []byte) bool {
-	first, ok := fieldsOf(firstOf(raw))
-	if !ok {
-		return false
-	}
-	*s = said{role: RoleAssistant}
-	switch {
-	case first.present(fieldCandidates) || first.present(fieldPromptFeedback):
-		return s.readStream(raw)
-	case first.presentAny(fieldIndex, fieldFinishReason, fieldLogprobs) && s.readChoice(&first, first.present(fieldIndex) && first.present(fieldFinishReason)):
-		return true
-	case first.present(fieldGeneratedText) && lengthOf(raw) == 1:
-		return s.readOneText(&first)
-	}
-	return false
-}
-
-// readStream reads the pieces of a Gemini response as one.
-func (s *said) readStream(raw []byte) bool {
-	l, _ := listOf(raw)
-	for item, ok := l.next(); ok; item, ok = l.next() {
-		f, isObject := fieldsOf(item)
-		if !isObject || !s.readCandidates(&f) {
-			return false
-		}
-	}
 	return true
 }

@@ -333,6 +333,9 @@ func TestUnread(t *testing.T) {
 		`{"error":{"code":429,"message":"x","status":"RESOURCE_EXHAUSTED"}}`,
 		`[{"role":"user","content":"?"},{"role":"tool","content":"42"}]`,
 		`{"messages":[{"role":"user","content":"?"}]}`,
+		`[{"type":"response.created","response":{}}]`,
+		`[{"type":"message_start","message":{}}]`,
+		`[{"object":"chat.completion.chunk","choices":[{"delta":{"tool_calls":[{"index":0}]}}]}]`,
 	} {
 		got := decode(t, `"output":`+output).Answer()
 		if got.Unread == "" || got.Text != "" || got.JSON || got.Refusal || got.OnlyCallsTools() {
@@ -374,6 +377,25 @@ func TestDumps(t *testing.T) {
 			"parallel_tool_calls":true,"reasoning":{"effort":"medium","summary":"auto"},"store":true,"temperature":1.0,"text":{"format":{"type":"json_schema","name":"reply"}},
 			"tool_choice":"auto","tools":[],"usage":{"input_tokens":36,"output_tokens":87,"total_tokens":123},"user":null,"metadata":{}}`,
 			event.Answer{Text: `{"reply":"café","priority":"low"}`, CallsTools: true, Reasoning: "**Checking the order**"},
+			event.FinishStop,
+		},
+		"chunks of a stream": {
+			`[{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]},
+			{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"<think>hmm</th"}}]},
+			{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"ink>It is"}}]},
+			{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":" late."},"finish_reason":"stop"}]},
+			{"object":"chat.completion.chunk","choices":[],"usage":{}}]`,
+			event.Answer{Text: "It is late.", Reasoning: "hmm"},
+			event.FinishStop,
+		},
+		"one completion of a batch": {
+			`[{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"It is late."},"finish_reason":"stop"}]}]`,
+			event.Answer{Text: "It is late."},
+			event.FinishStop,
+		},
+		"last event of a stream": {
+			`{"type":"response.completed","sequence_number":9,"response":{"object":"response","status":"completed","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"It is late."}]}]}}`,
+			event.Answer{Text: "It is late."},
 			event.FinishStop,
 		},
 		"GPT with a remark before the answer": {
