@@ -100,7 +100,7 @@ func (s *said) readOutput(raw []byte, inString bool) bool {
 func (s *said) readShape(f *fields, inString bool) bool {
 	for _, shape := range shapes() {
 		*s = said{role: RoleAssistant}
-		if !(shape.loose && inString) && shape.read(s, f) {
+		if (!shape.loose || !inString) && shape.read(s, f) {
 			return true
 		}
 	}
@@ -166,10 +166,10 @@ func (s *said) readChoice(choice *fields, marked bool) bool {
 
 // readResponse reads a whole response of OpenAI's Responses API.
 func (s *said) readResponse(f *fields) bool {
-	marked := f.text(fieldObject) == "response"
 	if inner, ok := fieldsOf(f.get(fieldResponse)); ok && f.text(fieldType) == "response.completed" { // the last event of a stream
-		return s.readResponse(&inner)
+		f = &inner
 	}
+	marked := f.text(fieldObject) == "response"
 	if f.is(fieldOutput, "array") && s.readItemsOf(f.get(fieldOutput), marked) {
 		s.responseEnd(f)
 		return true
