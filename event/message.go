@@ -322,8 +322,10 @@ func (s *said) content(value []byte) {
 		f, _ := fieldsOf(value)
 		if f.is(fieldParts, "array") {
 			s.parts(f.get(fieldParts), true)
-		} else if s.part(value, &f); s.known == 0 {
-			s.value, s.unknown = value, 0
+		} else if f.is(fieldType, "string") && f.others == 0 && f.kindOf() != partUnknown { // MCP: one part
+			s.part(value, &f)
+		} else {
+			s.value = value
 		}
 	case "number", "bool":
 		s.value = value
@@ -347,6 +349,10 @@ func (s *said) parts(value []byte, marked bool) {
 		case "object":
 			f, _ := fieldsOf(item)
 			marked = marked || f.is(fieldType, "string")
+			if !marked && f.any(fieldText) && f.others > 0 { // an application's own
+				s.unknown++
+				continue
+			}
 			s.part(item, &f)
 		default:
 			s.unknown++

@@ -382,6 +382,8 @@ func TestDumps(t *testing.T) {
 			event.Answer{Text: `{"reply":"café","priority":"low"}`, CallsTools: true, Reasoning: "**Checking the order**"},
 			event.FinishStop,
 		},
+		"Gemini with members that are not known": {`{"candidates":[{"content":{"role":"model","parts":[{"text":"It is late.","partMetadata":{"a":1}}]},"groundingMetadata":{}}]}`,
+			event.Answer{Text: "It is late."}, ""},
 		"chunks of a stream": {
 			`[{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]},
 			{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"<think>hmm</th"}}]},
