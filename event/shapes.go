@@ -136,7 +136,7 @@ func (s *said) readChoices(f *fields) bool {
 	}
 	choice, ok := fieldsOf(firstOf(f.get(fieldChoices)))
 	switch {
-	case ok && s.readChoice(&choice, marked || f.presentAny(fieldUsage, fieldCreated)):
+	case ok && s.readChoice(&choice, marked || f.present(fieldModel) && f.presentAny(fieldUsage, fieldCreated)):
 		return true
 	case marked:
 		s.unread = "output is a completion without a choice that can be read"
@@ -382,7 +382,7 @@ func (s *said) readMessages(f *fields) bool {
 // an application's own answer, unless it is a JSON document, which nobody puts in a
 // string of a JSON answer.
 func (s *said) readRoleless(f *fields) bool {
-	if !f.present(fieldContent) || f.others > 0 || f.is(fieldType, "string") {
+	if !f.present(fieldContent) || f.others > 0 || f.is(fieldType, "string") || f.is(fieldRole, "string") {
 		return false
 	}
 	switch {
@@ -409,6 +409,10 @@ func (s *said) readError(f *fields) bool {
 		inner.text(fieldStatus) == strings.ToUpper(inner.text(fieldStatus))
 	if !anthropic && !openAI && !google {
 		return false
+	}
+	if NormalFinish(inner.text(fieldCode)).refuses() { // Azure: {"error":{"code":"content_filter"}}
+		s.finish = inner.text(fieldCode)
+		return true
 	}
 	s.unread = "output is an error of the provider"
 	return true

@@ -227,6 +227,7 @@ func TestOwnJSON(t *testing.T) {
 		`{"choices":[]}`,
 		`{"choices":[{"text":"Paris"},{"text":"Rome"}]}`,
 		`{"choices":[{"text":"Paris","index":0},{"text":"Rome","index":1}]}`,
+		`{"choices":[{"text":"Paris"},{"text":"Rome"}],"created_at":"2026-01-31"}`,
 		`{"choices":[{"message":"Take the left door."}]}`,
 		`{"candidates":[{"name":"Ada"}]}`,
 		`{"candidates":[{"content":"a"}]}`,
