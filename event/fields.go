@@ -257,9 +257,9 @@ func fieldOf(name string) field {
 		return fieldResponseMetadata
 	case "result":
 		return fieldResult
-	case "results":
+	case "results", "outputs":
 		return fieldResults
-	case "role":
+	case "role", "messagetype":
 		return fieldRole
 	case "source":
 		return fieldSource
@@ -295,7 +295,7 @@ func fieldOf(name string) field {
 		return fieldToolUse
 	case "transcript":
 		return fieldTranscript
-	case "type", "blocktype", "partkind":
+	case "type", "$type", "blocktype", "partkind":
 		return fieldType
 	case "unified":
 		return fieldUnified

@@ -28,7 +28,7 @@ func shapes() [17]shape {
 		{"Bedrock Converse", `{"output":{"message":{"role":"assistant","content":[{"text":"Hello."}]}},"stopReason":"end_turn"}`, (*said).readConverse, false},
 		{"response with one message: Ollama, Cohere", `{"model":"m","message":{"role":"assistant","content":"Hello."},"done":true}`, (*said).readOneMessage, false},
 		{"response with one text: Ollama, Vercel AI SDK, llama.cpp, Llama on Bedrock, Hugging Face", `{"text":"Hello.","finishReason":"stop","usage":{"inputTokens":1}}`, (*said).readOneText, false},
-		{"list of results: Amazon Titan, watsonx", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults, false},
+		{"list of results: Amazon Titan, watsonx, Mistral on Bedrock", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults, false},
 		{"Vercel AI SDK generateObject", `{"object":{"reply":"Hello."},"finishReason":"stop","usage":{}}`, (*said).readObject, false},
 		{"Vercel AI SDK doGenerate", `{"content":[{"type":"text","text":"Hello."}],"finishReason":"stop"}`, (*said).readContent, false},
 		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind, false},
@@ -308,16 +308,14 @@ func (s *said) readResults(f *fields) bool {
 	if !ok {
 		return false
 	}
-	text := fieldOutputText
-	if result.present(fieldGeneratedText) {
-		text = fieldGeneratedText
+	for _, text := range [...]field{fieldOutputText, fieldGeneratedText, fieldText} {
+		if result.is(text, "string") && result.presentAny(fieldFinishReason, fieldStopReason) {
+			s.stopped(&result)
+			s.words(result.text(text))
+			return true
+		}
 	}
-	if !result.is(text, "string") || !result.presentAny(fieldFinishReason, fieldStopReason) {
-		return false
-	}
-	s.stopped(&result)
-	s.words(result.text(text))
-	return true
+	return false
 }
 
 // readObject reads a result that is a JSON value.
@@ -375,7 +373,11 @@ func (s *said) readGenerations(f *fields) bool {
 
 // readMessages reads the last message of a chat that stands in an object.
 func (s *said) readMessages(f *fields) bool {
-	return f.is(fieldMessages, "array") && s.readLastMessage(f.get(fieldMessages)) && (s.unread == "" || f.others == 0)
+	if !f.is(fieldMessages, "array") || !s.readLastMessage(f.get(fieldMessages)) {
+		return false
+	}
+	s.stopped(f)
+	return s.unread == "" || f.others == 0
 }
 
 // readRoleless reads a message whose role was left out. Text alone is no mark: it is
