@@ -351,8 +351,9 @@ func (s *said) content(value []byte) {
 // should, is a JSON value.
 func (s *said) parts(value []byte, marked bool) {
 	l, ok := listOf(value)
-	if !ok {
-		s.value = value
+	if !ok && jsonKind(value) == "array" {
+		s.unknown++
+		s.unread = "output is a message of too many parts"
 		return
 	}
 	for item, ok := l.next(); ok; item, ok = l.next() {

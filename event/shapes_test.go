@@ -347,10 +347,11 @@ func TestUnread(t *testing.T) {
 		`[{"type":"response.created","response":{}}]`,
 		`[{"type":"message_start","message":{}}]`,
 		`[{"object":"chat.completion.chunk","choices":[{"delta":{"tool_calls":[{"index":0}]}}]}]`,
+		`{"role":"assistant","content":[` + items(`{"type":"text","text":"a"}`, event.MaxItems+1) + `]}`,
 	} {
 		got := decode(t, `"output":`+output).Answer()
 		if got.Unread == "" || got.Text != "" || got.JSON || got.Refusal || got.OnlyCallsTools() {
-			t.Errorf("%s: %+v; want only a reason", output, got)
+			t.Errorf("%.200s: %+v; want only a reason", output, got)
 		}
 		if text := decode(t, `"output":`+output).Output.Reply(); text == "" {
 			t.Errorf("%s: a reader is shown nothing", output)
