@@ -385,17 +385,13 @@ func (f *fields) any(names ...field) bool {
 	return slices.ContainsFunc(names, func(n field) bool { return f.get(n) != nil })
 }
 
-// only reports whether the object has no other members than these.
+// only reports whether the object has no other members than these, but for null.
 func (f *fields) only(names ...field) bool {
 	if f.others > 0 {
 		return false
 	}
-	allowed := [fieldCount]bool{}
-	for _, n := range names {
-		allowed[n] = true
-	}
-	for n := range f.at {
-		if f.at[n].end > 0 && !allowed[n] {
+	for n := range fieldCount {
+		if f.get(n) != nil && !slices.Contains(names, n) {
 			return false
 		}
 	}
