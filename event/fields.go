@@ -331,12 +331,10 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 		v, _ := s.Next()
 		s.Skip(v)
 		n := simplify(value[key.Start+1 : key.End-1])
-		switch {
-		case n != fieldOther:
-		case value[v.Start] == 'n':
-			continue
-		default:
-			f.others++
+		if n == fieldOther {
+			if value[v.Start] != 'n' {
+				f.others++
+			}
 			continue
 		}
 		f.at[n].start, f.at[n].end = uint32(v.Start), uint32(s.Pos())
