@@ -35,7 +35,7 @@ func buildEquals(b *builder) answer {
 		case e.Expected.IsZero():
 			return eval.NotApplicable("expected"), nil
 		case e.Expected.IsText():
-			want = e.Expected.Text()
+			want = e.Expected.Reply()
 		default:
 			want, isText = string(e.Expected.Raw()), false
 		}

@@ -109,7 +109,7 @@ func (t tool) checkArguments(ctx context.Context, arguments event.Content) (labe
 	if raw := bytes.TrimSpace(arguments.Raw()); len(raw) > 0 {
 		text = string(raw)
 		if raw[0] == '"' {
-			text = event.JSON(raw).Text()
+			text = event.JSON(raw).Plain()
 		}
 	}
 	found, ok := scanWhole(text)
