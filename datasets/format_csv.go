@@ -55,9 +55,10 @@ func csvFields(r Row) []string {
 	for i, c := range r.Chunks {
 		chunks[i] = string(c.ID) + ": " + c.Text
 	}
-	calls := make([]string, len(r.ToolCalls))
-	for i, c := range r.ToolCalls {
-		calls[i] = c.Name + " " + c.Arguments.Text()
+	var calls []string
+	said := event.Event{Output: event.JSON(r.Output), ToolCalls: r.ToolCalls}
+	for _, c := range said.Calls() {
+		calls = append(calls, strings.TrimSpace(c.Name+" "+c.Arguments.Text()))
 	}
 	fields := []string{
 		r.CaseID, r.Evaluator, string(r.Type), r.Reason, string(r.Status), strconv.Itoa(r.Count), r.Feature, r.PromptName, r.PromptVersion,
