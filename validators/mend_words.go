@@ -43,13 +43,28 @@ func keywordKind(keyword string) valueKind {
 	return kindOther
 }
 
-// hasKeyword reports whether an object has a keyword of JSON Schema. One without is
-// no schema, although it compiles to one that accepts everything.
+// hasKeyword reports whether an object has a keyword of JSON Schema, with such a value
+// as it takes. One without is no schema, although it compiles to one that accepts
+// everything: a map of names to types, for example.
 func hasKeyword(object map[string]any) bool {
-	for keyword := range object {
-		if keywordKind(keyword) != kindOther || slices.Contains([]string{"type", "enum", "const", "required", "pattern", "format", "default", "examples",
-			"nullable", "$ref", "$dynamicRef", "$recursiveRef", "$id", "id", "$schema", "$anchor"}, keyword) {
+	for keyword, value := range object {
+		_, isText := value.(string)
+		_, isObject := value.(map[string]any)
+		switch kind := keywordKind(keyword); {
+		case kind == kindText:
+			if isText {
+				return true
+			}
+		case kind != kindOther, keyword == "const", keyword == "default", keyword == "nullable":
 			return true
+		case slices.Contains([]string{"$ref", "$dynamicRef", "$recursiveRef", "$id", "id", "$schema", "$anchor", "pattern", "format"}, keyword):
+			if isText {
+				return true
+			}
+		case keyword == "type" || keyword == "enum" || keyword == "required" || keyword == "examples":
+			if !isObject {
+				return true
+			}
 		}
 	}
 	return false
