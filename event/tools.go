@@ -105,7 +105,8 @@ func (r *offerReader) object(raw []byte, nested int) {
 			break
 		}
 		kind := jsonKind(value)
-		one = one || kind == "string" || kind == "number" || kind == "array" || isToolWrapper(string(name)) && kind == "object" && readDefinition(value).name != ""
+		one = one || kind == "string" || kind == "number" || kind == "array" ||
+			kind == "object" && (isToolWrapper(string(name)) && readDefinition(value).name != "" || string(name) == "toolconfig" && bytes.Contains(value, []byte(`"tools"`)))
 	}
 	if one {
 		r.item(raw, nested)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -236,11 +237,15 @@ func (t tool) checkArguments(ctx context.Context, arguments event.Content) (find
 // written, and [] is how PHP writes an empty object.
 func argumentsText(arguments event.Content) (text string, twice bool) {
 	const most = 3
-	text = string(bytes.TrimSpace(arguments.Raw()))
-	if text == "[]" {
+	raw := bytes.TrimSpace(arguments.Raw())
+	if string(raw) == "[]" {
 		return "{}", false
 	}
-	for n := 0; n < most && strings.HasPrefix(text, `"`); n++ {
+	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
+		text = string(raw)
+	}
+	text = trimJSON(text)
+	for n := 1; n < most && strings.HasPrefix(text, `"`); n++ {
 		if _, whole := scanWhole(text); !whole {
 			break
 		}
@@ -248,7 +253,7 @@ func argumentsText(arguments event.Content) (text string, twice bool) {
 		if err != nil {
 			break
 		}
-		text, twice = trimJSON(inner), n > 0
+		text, twice = trimJSON(inner), true
 	}
 	if text == "" || text == "null" {
 		return "{}", twice
