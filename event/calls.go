@@ -56,21 +56,23 @@ func readCall(raw json.RawMessage) (ToolCall, bool) {
 	c := ToolCall{Name: f.callName(kind), Type: f.callType(kind), Status: f.status, LatencyMS: f.latency, RetryCount: f.retries}
 	if c.Name == "" {
 		if f.foreign || f.name != "" || f.typ != "" || jsonKind(raw) != "object" {
-			return ToolCall{Arguments: JSON(bytes.Clone(raw))}, false
+			return ToolCall{Arguments: copyContent(raw)}, false
 		}
 		c.Type = CallFunction
 	}
 	if f.failed && !c.Failed() {
 		c.Status = statusError
 	}
-	// The values are parts of a valid document.
-	if f.arguments != nil {
-		c.Arguments = Content{bytes.Clone(f.arguments)}
-	}
-	if f.result != nil {
-		c.Result = Content{bytes.Clone(f.result)}
-	}
+	c.Arguments, c.Result = copyContent(f.arguments), copyContent(f.result)
 	return c, c.Name != ""
+}
+
+// copyContent returns a part of a valid document as content of its own.
+func copyContent(part []byte) (c Content) {
+	if part != nil {
+		_ = c.UnmarshalJSON(part) // never fails
+	}
+	return c
 }
 
 // UnmarshalJSON reads a call in any form in which providers write it. It accepts

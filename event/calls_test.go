@@ -77,9 +77,11 @@ func unmarshal(t *testing.T, text string, into any) {
 // compacted returns a call without the white space of its JSON.
 func compacted(c ToolCall) ToolCall {
 	for _, content := range []*Content{&c.Arguments, &c.Result} {
-		if !content.IsZero() {
-			b, _ := json.Marshal(content.raw) // valid JSON
-			content.raw = b
+		if raw := content.Raw(); raw != nil {
+			*content = Content{}
+			if b, err := json.Marshal(raw); err == nil {
+				*content = JSON(b)
+			}
 		}
 	}
 	return c
