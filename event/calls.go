@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,12 +37,16 @@ const (
 )
 
 // Calls returns the calls of tools that the model made: the event's list, or else
-// those in its output.
+// those in its output. A call in no known form has no name.
 func (e *Event) Calls() []ToolCall {
 	if len(e.ToolCalls) > 0 {
 		return e.ToolCalls
 	}
-	return e.Answer().Calls
+	a := e.Answer()
+	if a.UnreadCalls == 0 {
+		return a.Calls
+	}
+	return append(slices.Clip(a.Calls), make([]ToolCall, a.UnreadCalls)...)
 }
 
 // readCall reads one call of a tool in any form in which providers write it. It

@@ -156,6 +156,10 @@ func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	}
 	said := e.Answer()
 	switch {
+	case said.Unread != "":
+		return eval.Verdict{Outcome: eval.OutcomeCannotJudge, Reason: said.Unread}, true
+	case said.OnlyRefuses(): // the provider withheld the answer
+		return eval.NotApplicable(inputOutput), true
 	case hasSubstance(neutralise(said.Text)):
 		return eval.Verdict{}, false
 	case said.CallsTools: // a step that only calls tools has no answer yet

@@ -62,6 +62,22 @@ func TestToolResultsAreShown(t *testing.T) {
 	}
 }
 
+// TestAnswersAreShown: a model sees what was said, without the reasoning of the
+// judged model and without the bytes of pictures.
+func TestAnswersAreShown(t *testing.T) {
+	t.Parallel()
+	picture := `"data:image/png;base64,` + strings.Repeat("iVBORw0K", 100) + `"`
+	e := newEvent()
+	e.Input = event.JSON([]byte(`{"model":"m","messages":[{"role":"human","content":[{"type":"text","text":"What is it?"},{"type":"image_url","image_url":{"url":` + picture + `}}]}]}`))
+	e.Output = event.Text("<think>\nIt has a tail.\n</think>\n\nA cat.")
+	e.Expected = event.JSON([]byte(`{"candidates":[{"content":{"role":"model","parts":[{"text":"It has a tail.","thought":true},{"text":"A cat."}]}}]}`))
+	m := newMaterial(e, "", []string{inputInput, inputOutput, inputExpected}, 1000)
+	want := []any{[]turn{{"user", "What is it?\n[image, 600 B]"}}, "A cat.", "A cat."}
+	if d := cmp.Diff(want, []any{m.Input, m.Output, m.Expected}); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 // TestEscapesAreNoText: a quote from a JSON value is found, however the value is
 // escaped.
 func TestEscapesAreNoText(t *testing.T) {

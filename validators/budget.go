@@ -31,13 +31,14 @@ func buildBudget(b *builder) answer {
 		l.atMost("max_input_tokens", "input_tokens", asFloat(e.InputTokens), asFloat(c.MaxInputTokens))
 		l.atMost("max_output_tokens", "output_tokens", asFloat(e.OutputTokens), asFloat(c.MaxOutputTokens))
 		l.atMost("max_cost_usd", "estimated_cost_usd", e.EstimatedCostUSD, c.MaxCostUSD)
-		switch {
+		switch finish := e.Finish(); {
 		case len(c.FinishReasons) == 0:
-		case e.FinishReason == "":
+		case finish == "":
 			l.missing = append(l.missing, "finish_reason")
 		default:
 			l.add("finish_reasons", slices.ContainsFunc(c.FinishReasons, func(fine string) bool {
-				return strings.EqualFold(fine, e.FinishReason)
+				normal := event.NormalFinish(fine)
+				return normal == finish && normal != event.FinishOther || strings.EqualFold(fine, e.FinishReason)
 			}))
 		}
 		return l.verdict("within", "exceeded"), nil
