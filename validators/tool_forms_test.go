@@ -57,7 +57,7 @@ const lookupTools = `"tools":[{"name":"lookup","parameters":{"type":"object","pr
 	`{"name":"now","parameters":{"type":"object","properties":{}}},{"type":"custom","name":"sql"}]`
 
 // TestCallForms: a call is judged alike in whatever form it is written, in the
-// event's list.
+// event's list and in the output's message.
 func TestCallForms(t *testing.T) {
 	t.Parallel()
 	v := newValidator(t, Config{Type: "tool_calls"}, nil)
@@ -86,9 +86,44 @@ func TestCallForms(t *testing.T) {
 				if server && about == "unknown tool" {
 					tt.want = want{eval.OutcomePass, "unchecked", ""}
 				}
-				checkVerdict(t, evaluate(t, v, newEvent(t, lookupTools+`,"tool_calls":[`+call+`]`)), tt.want)
+				for _, place := range []string{`"tool_calls":[` + call + `]`, `"output":{"role":"assistant","content":null,"tool_calls":[` + call + `]}`} {
+					checkVerdict(t, evaluate(t, v, newEvent(t, lookupTools+`,`+place)), tt.want)
+				}
 			})
 		}
+	}
+}
+
+// TestCallsInAnswers: calls that stand only in the output, in the shapes of providers'
+// answers, are judged as those of the event's list are.
+func TestCallsInAnswers(t *testing.T) {
+	t.Parallel()
+	v := newValidator(t, Config{Type: "tool_calls"}, nil)
+	for name, answer := range map[string]string{
+		"OpenAI":           `{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"lookup","arguments":A}}]},"finish_reason":"tool_calls"}]}`,
+		"Responses":        `{"object":"response","status":"completed","output":[{"type":"reasoning","summary":[]},{"type":"function_call","call_id":"c","name":"lookup","arguments":A,"status":"completed"}]}`,
+		"Responses, items": `[{"type":"function_call","call_id":"c","name":"lookup","arguments":A}]`,
+		"Anthropic":        `{"type":"message","role":"assistant","content":[{"type":"text","text":"Let me see."},{"type":"tool_use","id":"t","name":"lookup","input":O}],"stop_reason":"tool_use"}`,
+		"Anthropic, parts": `[{"type":"text","text":"Let me see."},{"type":"tool_use","id":"t","name":"lookup","input":O}]`,
+		"Gemini":           `{"candidates":[{"content":{"role":"model","parts":[{"functionCall":{"name":"lookup","args":O}}]},"finishReason":"STOP"}]}`,
+		"Bedrock":          `{"output":{"message":{"role":"assistant","content":[{"toolUse":{"toolUseId":"t","name":"lookup","input":O}}]}},"stopReason":"tool_use"}`,
+		"Cohere":           `{"id":"c","message":{"role":"assistant","tool_plan":"x","tool_calls":[{"id":"c","type":"function","function":{"name":"lookup","arguments":A}}]},"finish_reason":"TOOL_CALL"}`,
+		"Ollama":           `{"model":"m","message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"lookup","arguments":O}}]},"done":true}`,
+		"LangChain":        `{"type":"ai","content":"","tool_calls":[{"name":"lookup","args":O,"id":"t","type":"tool_call"}],"invalid_tool_calls":[]}`,
+		"Vercel":           `{"role":"assistant","content":[{"type":"tool-call","toolCallId":"t","toolName":"lookup","input":O}]}`,
+		"Vercel, display":  `{"id":"m","role":"assistant","parts":[{"type":"step-start"},{"type":"tool-lookup","toolCallId":"t","state":"output-available","input":O,"output":{}}]}`,
+		"OpenAI, legacy":   `{"role":"assistant","content":null,"function_call":{"name":"lookup","arguments":A}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for object, w := range map[string]want{
+				`{"id":7}`: {eval.OutcomePass, "valid", ""},
+				`{}`:       {eval.OutcomeFail, "invalid_arguments", "tool lookup: required at /id"},
+			} {
+				output := strings.NewReplacer(`:A`, `:`+strconv.Quote(object), `:O`, `:`+object).Replace(answer)
+				checkVerdict(t, evaluate(t, v, newEvent(t, lookupTools+`,"output":`+output)), w)
+			}
+		})
 	}
 }
 
