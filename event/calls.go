@@ -53,7 +53,7 @@ func (e *Event) Calls() []ToolCall {
 // reports false for a value that is not a call in a known form.
 func readCall(raw json.RawMessage) (ToolCall, bool) {
 	raw = bytes.TrimSpace(raw)
-	if text := bytes.TrimSpace([]byte(unquoted(raw))); jsonKind(text) == "object" && json.Valid(text) {
+	if text := bytes.TrimSpace([]byte(stringOf(raw))); jsonKind(text) == "object" && json.Valid(text) {
 		raw = text // a call that was encoded twice
 	}
 	f := readCallFacts(raw, maxCallWrappers)
@@ -131,9 +131,9 @@ func readCallFacts(raw []byte, wrappers int) (f callFacts) {
 func (f *callFacts) readOwn(name string, value []byte) bool {
 	switch name {
 	case "name":
-		f.name = cmp.Or(unquoted(value), f.name)
+		f.name = cmp.Or(stringOf(value), f.name)
 	case "type":
-		f.typ = unquoted(value)
+		f.typ = stringOf(value)
 	case "arguments":
 		f.setArguments(argumentsRank(name), value)
 	case "status":
@@ -141,7 +141,7 @@ func (f *callFacts) readOwn(name string, value []byte) bool {
 			f.status = string(value)
 			break
 		}
-		f.status = cmp.Or(unquoted(value), f.status)
+		f.status = cmp.Or(stringOf(value), f.status)
 	case "latencyms":
 		f.latency = readNumber(value)
 	case "retrycount":
@@ -160,13 +160,13 @@ func (f *callFacts) readOwn(name string, value []byte) bool {
 func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 	switch name {
 	case "toolname", "tool":
-		f.name = cmp.Or(f.name, unquoted(value))
+		f.name = cmp.Or(f.name, stringOf(value))
 	case "args", "input", "parameters", "toolinput", "toolkwargs", "rawinput", "action", "code", "queries", "operation":
 		f.setArguments(argumentsRank(name), value)
 	case "output", "outputs", "results":
 		f.setResult(value)
 	case "state":
-		f.status, f.part = cmp.Or(f.status, unquoted(value)), true
+		f.status, f.part = cmp.Or(f.status, stringOf(value)), true
 	case "toolcallid":
 		f.part = true
 	case "role":
@@ -184,16 +184,16 @@ func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 	case "providerexecuted":
 		f.server = f.server || string(value) == "true"
 	case "serverlabel", "servername":
-		f.server = f.server || unquoted(value) != ""
+		f.server = f.server || stringOf(value) != ""
 	case "tooltype":
-		f.name, f.server = cmp.Or(f.name, strings.ToLower(unquoted(value))), true
+		f.name, f.server = cmp.Or(f.name, strings.ToLower(stringOf(value))), true
 	case "executablecode":
 		f.name, f.server, f.input = "code_execution", true, true
 		f.setArguments(argumentsRank("arguments"), value)
 	case "function", "custom", "functioncall", "tooluse", "toolcall", "toolinvocation", "rawitem":
 		switch {
 		case jsonKind(value) == "string" && name == "function":
-			f.name = cmp.Or(f.name, unquoted(value))
+			f.name = cmp.Or(f.name, stringOf(value))
 		case jsonKind(value) == "object" && wrappers > 0:
 			f.merge(readCallFacts(value, wrappers-1), name)
 		}
@@ -261,7 +261,7 @@ func (f *callFacts) setResult(value []byte) {
 		case string(name) == "iserror":
 			f.failed = f.failed || string(v) == "true"
 		case string(name) == "type": // of Vercel's results
-			switch unquoted(v) {
+			switch stringOf(v) {
 			case "error-text", "error-json", "execution-denied":
 				f.failed = true
 			}
@@ -335,7 +335,7 @@ func hostedTool(typ string) string {
 func saysSomething(value []byte) bool {
 	switch jsonKind(value) {
 	case "string":
-		return unquoted(value) != ""
+		return stringOf(value) != ""
 	case "object", "array":
 		return len(bytes.TrimSpace(value[1:len(value)-1])) > 0
 	}
@@ -346,7 +346,7 @@ func saysSomething(value []byte) bool {
 func readNumber(value []byte) *float64 {
 	text := string(value)
 	if jsonKind(value) == "string" {
-		text = strings.TrimSpace(unquoted(value))
+		text = strings.TrimSpace(stringOf(value))
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {

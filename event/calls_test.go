@@ -95,7 +95,7 @@ func TestCallStatus(t *testing.T) {
 		"pending":   "pending, running, in_progress, IN PROGRESS, queued, input-streaming, input-available, approval-requested, searching, partial-call",
 		"unknown":   "refunded, not_found, 100, 302, 4040, 4xx, found, created, shipped, ",
 	} {
-		for _, status := range strings.Split(statuses, ", ") {
+		for status := range strings.SplitSeq(statuses, ", ") {
 			c := ToolCall{Name: "f", Status: status}
 			got := "unknown"
 			for is, ok := range map[string]bool{"succeeded": c.Succeeded(), "failed": c.Failed(), "pending": c.Pending()} {

@@ -44,7 +44,7 @@ func (m *members) nextKey() (name string, value []byte, ok bool) {
 	if !ok {
 		return "", nil, false
 	}
-	return unquoted(key), value, true
+	return stringOf(key), value, true
 }
 
 func (m *members) member() (key, value []byte, ok bool) {
@@ -91,29 +91,4 @@ func foldName(s string) string {
 		}
 		return unicode.ToLower(c)
 	}, s)
-}
-
-// unquoted returns the text of a JSON string, empty for any other value.
-func unquoted(raw []byte) string {
-	if jsonKind(raw) != "string" {
-		return ""
-	}
-	s, err := jsonscan.Unquote(raw)
-	if err != nil {
-		return ""
-	}
-	return s
-}
-
-// itemsOf returns the items of a JSON array; none if raw is no array.
-func itemsOf(raw []byte) (items [][]byte) {
-	s := jsonscan.New(raw, 0)
-	if t, _ := s.Next(); t.Kind != jsonscan.Array {
-		return nil
-	}
-	for t, ok := s.Next(); ok && t.Kind != jsonscan.Close; t, ok = s.Next() {
-		s.Skip(t)
-		items = append(items, raw[t.Start:s.Pos()])
-	}
-	return items
 }

@@ -31,7 +31,7 @@ type ToolOffers struct {
 func (e *Event) Offers() ToolOffers {
 	var r offerReader
 	raw := bytes.TrimSpace(e.Tools.Raw())
-	if text := bytes.TrimSpace([]byte(unquoted(raw))); len(text) > 0 && json.Valid(text) {
+	if text := bytes.TrimSpace([]byte(stringOf(raw))); len(text) > 0 && json.Valid(text) {
 		raw = text
 	}
 	switch jsonKind(raw) {
@@ -76,14 +76,15 @@ const maxToolLists = 4
 type offerReader struct{ ToolOffers }
 
 func (r *offerReader) list(raw []byte, nested int) {
-	if nested <= 0 || lengthOf(raw) > MaxItems {
+	items, ok := listOf(raw)
+	if nested <= 0 || !ok {
 		r.Unread = true
 		return
 	}
-	for _, item := range itemsOf(raw) {
+	for item, ok := items.next(); ok; item, ok = items.next() {
 		switch {
-		case jsonKind(item) == "string" && unquoted(item) != "":
-			r.add(ToolOffer{Name: unquoted(item)})
+		case jsonKind(item) == "string" && stringOf(item) != "":
+			r.add(ToolOffer{Name: stringOf(item)})
 		case jsonKind(item) == "array":
 			r.list(item, nested-1)
 		default:
@@ -198,9 +199,9 @@ func readWrapped(raw []byte, wrappers int) (d definition) {
 		kind := jsonKind(value)
 		switch name := string(name); {
 		case name == "name" || name == "toolname":
-			d.name = cmp.Or(d.name, unquoted(value))
+			d.name = cmp.Or(d.name, stringOf(value))
 		case name == "type" && d.typ == "":
-			d.typ = unquoted(value)
+			d.typ = stringOf(value)
 		case name == "lc":
 			d.dumped = true
 		case name == "allowedtools":
@@ -247,7 +248,7 @@ func (d *definition) setSchema(rank int, schema json.RawMessage) {
 // write {json: schema} and {jsonSchema: schema}, and some logs hold the schema as a
 // string. It is nil for null.
 func schemaDocument(raw []byte) json.RawMessage {
-	if text := bytes.TrimSpace([]byte(unquoted(raw))); jsonKind(text) == "object" && json.Valid(text) {
+	if text := bytes.TrimSpace([]byte(stringOf(raw))); jsonKind(text) == "object" && json.Valid(text) {
 		raw = text
 	}
 	if jsonKind(raw) == "null" {
@@ -299,8 +300,9 @@ func toolNames(raw []byte) (names []string) {
 			raw = value
 		}
 	}
-	for _, item := range itemsOf(raw) {
-		if name := unquoted(item); name != "" {
+	items, _ := listOf(raw)
+	for item, ok := items.next(); ok; item, ok = items.next() {
+		if name := stringOf(item); name != "" {
 			names = append(names, name)
 		}
 	}

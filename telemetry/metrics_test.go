@@ -299,7 +299,9 @@ func TestContentStaysIn(t *testing.T) {
 		e.Input, e.Output, e.Expected, e.Tools = content, content, content, content
 		e.ToolCalls = []event.ToolCall{
 			{Name: "lookup", Arguments: content, Result: content, Status: "error"},
-			{Name: canary, Status: canary}, {Name: canary}, {Name: canary, Status: "error"}, // a name that the model made up
+			{Name: canary, Status: canary}, // a name that the model made up
+			{Name: canary},
+			{Name: canary, Status: "error"},
 		}
 		e.Retrieval = &event.Retrieval{Index: "docs", Query: canary, Chunks: []event.Chunk{{ID: event.ID(canary), Text: canary}}}
 		e.TraceContext = headers("1")
