@@ -67,7 +67,7 @@ type Event struct {
 	Expected     Content `json:"expected,omitzero" doc:"reference answer, when one is known"`
 
 	Retrieval *Retrieval `json:"retrieval,omitempty" doc:"what was retrieved for the request"`
-	ToolCalls []ToolCall `json:"tool_calls,omitempty" doc:"tools that the model called"`
+	ToolCalls []ToolCall `json:"tool_calls,omitempty" doc:"tools that the model called, in this form or in a provider's own"`
 	Tools     Content    `json:"tools,omitzero" doc:"tools that the model was offered, with their JSON Schemas"`
 
 	UserRating    Rating `json:"user_rating,omitempty" doc:"user's rating: up, down, or a number"`

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/big"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -21,10 +22,12 @@ import (
 // exclusiveness of oneOf, and unevaluated members.
 type mender struct {
 	root     any
-	alone    bool     // leave out all identifiers and what refers to them
-	older    bool     // the schema is of a draft before 2020-12
-	draft4   bool     // and before draft 6
-	named    bool     // the schema names parts of itself by $id
+	alone    bool             // leave out all identifiers and what refers to them
+	older    bool             // the schema is of a draft before 2020-12
+	draft4   bool             // and before draft 6
+	named    bool             // the schema names parts of itself by $id
+	seen     map[uintptr]bool // schemas, by their address, that have been mended
+	targets  []refTarget
 	patterns int      // instructions of the patterns that are kept
 	leftOut  []string // "keyword at /path"
 	more     int      // left out beyond those
@@ -50,9 +53,16 @@ func (m *mender) mend() []byte {
 		_, id := object["$id"].(string)
 		m.named = m.named || id
 	})
+	m.seen = map[uintptr]bool{}
 	m.root = m.schema(m.root, nil)
+	for i := 0; i < len(m.targets); i++ { // mending one may find more
+		m.mendTarget(m.targets[i])
+	}
 	if len(m.leftOut) > 0 {
 		m.relax(m.root, nil)
+		for _, t := range m.targets {
+			m.relax(t.schema, t.path)
+		}
 	}
 	b, err := json.Marshal(m.root)
 	if err != nil { // decoded JSON always marshals
@@ -132,6 +142,7 @@ func (m *mender) schema(v any, path []string) any {
 		}
 		return v
 	}
+	m.seen[reflect.ValueOf(s).Pointer()] = true
 	for _, keyword := range slices.Sorted(maps.Keys(s)) {
 		if s[keyword] == nil && keyword != "const" && keyword != "default" {
 			delete(s, keyword) // how serializers write what is not used
@@ -295,6 +306,8 @@ func (m *mender) byName(s map[string]any, keyword string, value any, path []stri
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		at := path
 		switch keyword {
+		case "$defs", "definitions":
+			at = []string{keyword, maskName(name)}
 		case "properties":
 			at = below(path, maskName(name))
 		case "patternProperties":

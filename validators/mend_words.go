@@ -3,6 +3,7 @@ package validators
 import (
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -196,10 +197,40 @@ func (m *mender) leadsSomewhere(target string) bool {
 		return true
 	case strings.HasPrefix(fragment, "/"):
 		pointer, err := url.PathUnescape(fragment)
-		v, ok := resolvePointer(m.root, pointerTokens(pointer))
+		tokens := pointerTokens(pointer)
+		v, ok := resolvePointer(m.root, tokens)
+		if s, isObject := v.(map[string]any); isObject {
+			m.targets = append(m.targets, refTarget{s, tokens})
+		}
 		return err == nil && ok && isSchema(v)
 	}
 	return !m.alone
+}
+
+// refTarget is a part of the schema that a reference leads to.
+type refTarget struct {
+	schema map[string]any
+	path   []string
+}
+
+// mendTarget mends the target of a reference that stands where no keyword holds schemas,
+// such as in OpenAPI's components.
+func (m *mender) mendTarget(t refTarget) {
+	if m.seen[reflect.ValueOf(t.schema).Pointer()] {
+		return
+	}
+	m.seen[reflect.ValueOf(t.schema).Pointer()] = true
+	path := make([]string, len(t.path))
+	for i, token := range t.path {
+		path[i] = maskName(token)
+	}
+	if mended, ok := m.schema(maps.Clone(t.schema), path).(map[string]any); ok {
+		if _, flag := mended["required"].(bool); flag { // there is no schema around
+			delete(mended, "required")
+		}
+		clear(t.schema)
+		maps.Copy(t.schema, mended)
+	}
 }
 
 // relax leaves out what would turn the weaker parts of a schema into a stricter

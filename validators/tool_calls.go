@@ -43,9 +43,6 @@ func buildToolCalls(*builder) answer {
 		var tools *toolset
 		if raw := bytes.TrimSpace(e.Tools.Raw()); len(raw) > 0 {
 			tools = known.get(sha256.Sum256(raw), func() *toolset { return newToolset(event.JSON(raw)) })
-			if tools.bad != "" {
-				return cannotJudge(tools.bad), nil
-			}
 		}
 		var sum summary
 		for i := range calls {
@@ -147,7 +144,7 @@ func (t *toolset) judgeCall(ctx context.Context, call *event.ToolCall) (finding,
 		return finding{outcome: eval.OutcomeNotApplicable, reason: reasonPending}, nil
 	}
 	called, name, f := t.find(call)
-	if f.outcome == eval.OutcomePass && !called.freeText {
+	if f.outcome != eval.OutcomeFail && !called.freeText {
 		checked, err := called.checkArguments(ctx, call.Arguments)
 		if err != nil {
 			return finding{}, err
@@ -155,7 +152,9 @@ func (t *toolset) judgeCall(ctx context.Context, call *event.ToolCall) (finding,
 		if checked.reason != "" {
 			checked.reason = name + ": " + checked.reason
 		}
-		f = f.and(checked)
+		if checked.outcome == eval.OutcomeFail || f.outcome == eval.OutcomePass {
+			f = f.and(checked)
+		}
 	}
 	if call.Failed() && f.outcome != eval.OutcomeFail {
 		f = finding{eval.OutcomeFail, labelFailedTool, name + " failed"}
@@ -170,6 +169,9 @@ func (t *toolset) find(call *event.ToolCall) (tool, string, finding) {
 	unlisted := tool{freeText: call.Type != event.CallFunction}
 	if t == nil {
 		return unlisted, hidden, finding{eval.OutcomePass, labelUnchecked, ""}
+	}
+	if t.bad != "" {
+		return unlisted, hidden, finding{outcome: eval.OutcomeCannotJudge, reason: t.bad}
 	}
 	name, f := call.Name, finding{eval.OutcomePass, labelValid, ""}
 	called, ok := t.tools[name]

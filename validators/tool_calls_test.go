@@ -90,6 +90,8 @@ func TestToolsOfOtherShapes(t *testing.T) {
 		"reference to a file":       {`"tools":[{"name":"x","parameters":{"$ref":"file:///etc/passwd"}}]` + call, unchecked("tool x: left out $ref at /")},
 		"no such schema, failed":    {`"tools":[{"name":"x","parameters":{"type":"objekt"}}],"tool_calls":[{"name":"x","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool x failed"}},
 		"text for tools":            {`"tools":"x"` + call, undecided("tools unreadable")},
+		"text for tools, cut":       {`"tools":"x","tool_calls":[{"name":"x","arguments":"{"}]`, want{eval.OutcomeFail, "truncated", "tool *: arguments end too early"}},
+		"text for tools, failed":    {`"tools":"x","tool_calls":[{"name":"x","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool * failed"}},
 		"number for a tool":         {`"tools":[1]` + call, undecided("tools unreadable")},
 		"text for a schema":         {`"tools":{"x":"looks up"}` + call, undecided("tools unreadable")},
 		"a schema for tools":        {`"tools":{"type":"object","properties":{}}` + call, undecided("tools unreadable")},

@@ -103,7 +103,7 @@ func newTool(o event.ToolOffer) tool {
 		return tool{freeText: o.FreeText}
 	}
 	doc := decode(string(o.Schema))
-	if object, ok := doc.(map[string]any); ok && len(object) > 0 && !hasKeyword(object) {
+	if object, ok := doc.(map[string]any); !isSchema(doc) || ok && len(object) > 0 && !hasKeyword(object) {
 		return tool{unknown: true}
 	}
 	size := patternSize(doc)
