@@ -22,8 +22,8 @@ type Answer struct {
 	// Reasoning is what the model thought before it answered. It is never part of
 	// the answer.
 	Reasoning string
-	// FinishReason is why the model stopped, in the provider's words, if the output
-	// says it. [Event.Finish] returns the normal form.
+	// FinishReason is why the model stopped, in the provider's words: as the event
+	// says, or else the output. [Event.Finish] returns the normal form.
 	FinishReason string
 	// Unread says why the output can not be read although it is a provider's, such
 	// as a response with items of unknown types only. Nothing can be said about the
@@ -44,6 +44,9 @@ func (s Answer) OnlyRefuses() bool { return s.Refusal && isBlank(s.Text) && s.Un
 func (e *Event) Answer() Answer {
 	s := e.Output.Answer()
 	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
-	s.Refusal = s.Refusal || NormalFinish(e.FinishReason).refuses()
+	if e.FinishReason != "" {
+		s.FinishReason = e.FinishReason
+		s.Refusal = s.Refusal || NormalFinish(e.FinishReason).refuses()
+	}
 	return s
 }

@@ -3,7 +3,9 @@ package event_test
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -111,7 +113,37 @@ func TestMedia(t *testing.T) {
 	if got := event.JSON([]byte(`{"picture":"` + url + `"}`)).Text(); got != `{"picture":"[image, 50 KB]"}` {
 		t.Errorf("a value with a picture is shown as %.100s", got)
 	}
+	long := strings.Repeat("QUJDabc1", 5000)
+	if got := event.JSON([]byte(`{"a":"` + long + `","b":"` + strings.Repeat("=", 2000) + `"}`)).Text(); got != `{"a":"[data, 30 KB]","b":"`+strings.Repeat("=", 2000)+`"}` {
+		t.Errorf("a value with data is shown as %.100s", got)
+	}
 	if got := event.Text("one " + url + " two data:x;base64, three ;base64,abc " + url).Text(); got != "one [image, 50 KB] two data:x;base64, three ;base64,abc [image, 50 KB]" {
 		t.Errorf("a text with pictures is shown as %.200s", got)
+	}
+}
+
+// TestReadOnce: copies of a content share what has been read, also when many
+// evaluators ask at the same time.
+func TestReadOnce(t *testing.T) {
+	t.Parallel()
+	e := decode(t, `"input":{"messages":[{"role":"user","content":"Hi"}]},"output":{"role":"model","parts":[{"text":"one"},{"text":" two"}]}`)
+	type read struct{ answer, reply, text, input, turn *byte }
+	var reads [8]read
+	var wg sync.WaitGroup
+	for i := range reads {
+		wg.Go(func() {
+			c := *e
+			turns, _ := c.Input.Turns()
+			reads[i] = read{
+				unsafe.StringData(c.Answer().Text), unsafe.StringData(c.Output.Reply()), unsafe.StringData(c.Output.Text()),
+				unsafe.StringData(c.Input.Text()), unsafe.StringData(turns[0].Content),
+			}
+		})
+	}
+	wg.Wait()
+	for _, r := range reads {
+		if r != reads[0] {
+			t.Error("a content was read more than once")
+		}
 	}
 }

@@ -61,8 +61,8 @@ type Event struct {
 	LatencyMS           *float64 `json:"llm_latency_ms,omitempty" doc:"time to the whole answer, milliseconds"`
 	FirstTokenLatencyMS *float64 `json:"first_token_latency_ms,omitempty" doc:"time to the first token, milliseconds"`
 
-	Input        Content `json:"input,omitzero" doc:"what was asked: a string or chat messages"`
-	Output       Content `json:"output,omitzero" doc:"what was answered: a string, a JSON value, a message or its parts as OpenAI and Anthropic write them, or OpenAI's whole response"`
+	Input        Content `json:"input,omitzero" doc:"what was asked: a string, chat messages in any provider's form, or the request's body"`
+	Output       Content `json:"output,omitzero" doc:"what was answered: a string, a JSON value, or a message, its parts or the whole response as the provider's library gives them"`
 	OutputSchema string  `json:"output_schema,omitempty" doc:"name of the JSON Schema that the output must satisfy"`
 	Expected     Content `json:"expected,omitzero" doc:"reference answer, when one is known"`
 

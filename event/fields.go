@@ -2,6 +2,8 @@ package event
 
 import (
 	"bytes"
+	"math"
+	"slices"
 
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
@@ -55,6 +57,7 @@ const (
 	fieldInputAudio
 	fieldInstructions
 	fieldInvalidToolCalls
+	fieldKind
 	fieldKwargs
 	fieldLC
 	fieldLogprobs
@@ -70,6 +73,7 @@ const (
 	fieldOutputText
 	fieldParam
 	fieldParts
+	fieldPhase
 	fieldPrompt
 	fieldPromptFeedback
 	fieldProviderMeta
@@ -195,6 +199,8 @@ func fieldOf(name string) field {
 		return fieldInstructions
 	case "invalidtoolcalls":
 		return fieldInvalidToolCalls
+	case "kind":
+		return fieldKind
 	case "kwargs":
 		return fieldKwargs
 	case "lc":
@@ -207,8 +213,8 @@ func fieldOf(name string) field {
 		return fieldMessage
 	case "messages":
 		return fieldMessages
-	case "metadata", "annotations", "citations", "cachecontrol", "example", "providermetadata", "provideroptions", "phase",
-		"signature", "thoughtsignature", "encryptedcontent", "extras", "toolcallchunks":
+	case "metadata", "annotations", "citations", "cachecontrol", "example", "providermetadata", "provideroptions",
+		"signature", "thoughtsignature", "encryptedcontent", "extras", "toolcallchunks", "reasoningdetails":
 		return fieldMetadata
 	case "model", "modelid", "modelname":
 		return fieldModel
@@ -224,18 +230,20 @@ func fieldOf(name string) field {
 		return fieldOutputText
 	case "param":
 		return fieldParam
-	case "parts":
+	case "parts", "blocks":
 		return fieldParts
+	case "phase":
+		return fieldPhase
 	case "prompt":
 		return fieldPrompt
 	case "promptfeedback":
 		return fieldPromptFeedback
 	case "totalduration", "loadduration", "promptevalcount", "promptevalduration", "evalcount", "evalduration", "meta", "metrics",
-		"systemfingerprint", "servicetier", "additionalmodelresponsefields", "trace", "performanceconfig":
+		"systemfingerprint", "servicetier", "additionalmodelresponsefields", "trace", "performanceconfig", "raw":
 		return fieldProviderMeta
 	case "reason":
 		return fieldReason
-	case "reasoning", "reasoningdetails":
+	case "reasoning":
 		return fieldReasoning
 	case "reasoningcontent":
 		return fieldReasoningContent
@@ -287,7 +295,7 @@ func fieldOf(name string) field {
 		return fieldToolUse
 	case "transcript":
 		return fieldTranscript
-	case "type":
+	case "type", "blocktype", "partkind":
 		return fieldType
 	case "unified":
 		return fieldUnified
@@ -307,13 +315,13 @@ func fieldOf(name string) field {
 // same name the last one counts.
 type fields struct {
 	object []byte
-	at     [fieldCount]struct{ start, end int }
+	at     [fieldCount]struct{ start, end uint32 }
 	others int // members that no shape has
 }
 
 // fieldsOf returns the members of an object; false for any other value.
 func fieldsOf(value []byte) (f fields, ok bool) {
-	if jsonKind(value) != "object" {
+	if jsonKind(value) != "object" || len(value) > math.MaxUint32 {
 		return fields{}, false
 	}
 	f.object = value
@@ -327,7 +335,7 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 			f.others++
 			continue
 		}
-		f.at[n].start, f.at[n].end = v.Start, s.Pos()
+		f.at[n].start, f.at[n].end = uint32(v.Start), uint32(s.Pos())
 	}
 	return f, s.Flaw() == jsonscan.FlawNone
 }
@@ -365,22 +373,12 @@ func (f *fields) present(n field) bool { return f.at[n].end > 0 }
 
 // presentAny reports whether the object has one of several members.
 func (f *fields) presentAny(names ...field) bool {
-	for _, n := range names {
-		if f.present(n) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, f.present)
 }
 
 // any reports whether one of several members is there and not null.
 func (f *fields) any(names ...field) bool {
-	for _, n := range names {
-		if f.get(n) != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(n field) bool { return f.get(n) != nil })
 }
 
 // only reports whether the object has no other members than these.

@@ -66,12 +66,4 @@ func NormalFinish(reason string) FinishReason {
 // Finish returns the normal form of why the model stopped: of the event's finish
 // reason, or else of the one in a provider's response that was published as the
 // output. It is empty when neither is known.
-func (e *Event) Finish() FinishReason { return NormalFinish(e.finishReason()) }
-
-// finishReason returns why the model stopped, in the provider's words.
-func (e *Event) finishReason() string {
-	if e.FinishReason != "" {
-		return e.FinishReason
-	}
-	return e.Output.Answer().FinishReason
-}
+func (e *Event) Finish() FinishReason { return NormalFinish(e.Answer().FinishReason) }

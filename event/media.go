@@ -90,8 +90,40 @@ func (m *medium) data(s string) {
 // taken for base64 and not for a name or an id.
 const shortestData = 128
 
-// hideData replaces the data URLs in a text by placeholders.
-func hideData(s string) string {
+// hideData replaces data URLs, and other long runs of base64, in a text by
+// placeholders.
+func hideData(s string) string { return hideRuns(hideURLs(s)) }
+
+// hideRuns replaces runs of base64 that are longer than any word, path or digest. A
+// run has letters in both cases and digits: a ruled line is no data.
+func hideRuns(s string) string {
+	const shortest = 1024
+	if len(s) < shortest {
+		return s
+	}
+	var b strings.Builder
+	kept := 0 // bytes of s that b has
+	for i := 0; i < len(s); i++ {
+		start, upper, lower, digit := i, false, false, false
+		for ; i < len(s) && isBase64(s[i]); i++ {
+			c := s[i]
+			upper, lower, digit = upper || 'A' <= c && c <= 'Z', lower || 'a' <= c && c <= 'z', digit || '0' <= c && c <= '9'
+		}
+		if i-start >= shortest && upper && lower && digit {
+			b.WriteString(s[kept:start])
+			b.WriteString(placeholder("data", decodedSize(i-start)))
+			kept = i
+		}
+	}
+	if kept == 0 {
+		return s
+	}
+	b.WriteString(s[kept:])
+	return b.String()
+}
+
+// hideURLs replaces the data URLs in a text.
+func hideURLs(s string) string {
 	const mark = ";base64,"
 	if !strings.Contains(s, mark) {
 		return s

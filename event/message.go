@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -34,6 +35,7 @@ func normalRole(role string) string {
 type said struct {
 	role      string
 	text      joined
+	remarks   joined // on the way to the answer
 	refusal   joined
 	reasoning joined
 	value     json.RawMessage // the content, when it is a JSON value and not words
@@ -41,8 +43,10 @@ type said struct {
 	finish    string // why the model stopped, in the provider's words
 	unread    string // why it can not be read, although it is a provider's
 
-	known, unknown, results int // parts of known types, of others, and results of tools
+	known, unknown, results int  // parts of known types, of others, and results of tools
 	apart                   bool // what follows does not continue the text before it
+	hosted                  bool // the provider ran a tool of its own
+	remark                  bool // within a remark
 	nested                  bool // within a part that has parts
 }
 
@@ -85,11 +89,14 @@ func (s *said) words(text string) {
 		s.calls = append(s.calls, calls...)
 		text = answer
 	}
-	separator := "\n"
+	separator, to := "\n", &s.text
 	if s.isAssistant() && !s.apart {
 		separator = ""
 	}
-	s.text.add(separator, text)
+	if s.remark {
+		to = &s.remarks
+	}
+	to.add(separator, text)
 	s.apart = false
 }
 
@@ -101,7 +108,7 @@ func (s *said) thing(placeholder string) {
 
 // answer returns what the message says as the model's answer.
 func (s *said) answer() Answer {
-	a := Answer{Reasoning: s.reasoning.String(), FinishReason: s.finish, CallsTools: len(s.calls) > 0}
+	a := Answer{Reasoning: s.reasoning.String(), FinishReason: s.finish, CallsTools: s.hosted || len(s.calls) > 0}
 	for _, raw := range s.calls {
 		if c, ok := readCall(raw); ok {
 			a.Calls = append(a.Calls, c)
@@ -111,6 +118,9 @@ func (s *said) answer() Answer {
 	}
 	a.Refusal = NormalFinish(s.finish).refuses()
 	a.Text = expandDocument(s.text.String())
+	if isBlank(a.Text) && s.remarks.first != "" {
+		a.Text = s.remarks.String()
+	}
 	refusal := s.refusal.String()
 	switch {
 	case s.unread != "":
@@ -139,6 +149,8 @@ func (s *said) turn() Turn {
 		t.Content = s.refusal.String()
 	case s.value != nil:
 		t.Content = hideData(compact(s.value))
+	case s.unknown > 0:
+		t.Content = "[parts of unknown types]"
 	}
 	return t
 }
@@ -151,12 +163,7 @@ func hasMessage(f *fields) bool {
 
 // hasAny reports whether one of several members has a value that is not empty.
 func hasAny(f *fields, names ...field) bool {
-	for _, n := range names {
-		if hasValue(f.get(n)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(n field) bool { return hasValue(f.get(n)) })
 }
 
 // readMessage reads a chat message in the form that its members have; false for an
@@ -229,7 +236,9 @@ func (s *said) message(f *fields) {
 		s.parts(v, true)
 	}
 	s.refusal.add("\n", f.text(fieldRefusal))
-	s.callsOf(f)
+	if len(s.calls) == 0 { // LangChain and Vercel list the calls among the parts once more
+		s.callsOf(f)
+	}
 	if extra, ok := fieldsOf(f.get(fieldAdditionalKwargs)); ok {
 		if len(s.calls) == 0 {
 			s.callsOf(&extra)

@@ -11,6 +11,7 @@ const (
 	partRefusal            // words that the provider marks as a refusal
 	partReasoning          // thoughts before the answer
 	partCall               // the call of a tool
+	partHosted             // the call of a tool that the provider runs
 	partResult             // what a tool returned
 	partImage
 	partAudio
@@ -24,16 +25,19 @@ const (
 func partKindOf(typ string) partKind {
 	typ = strings.ReplaceAll(strings.ToLower(typ), "-", "_")
 	switch typ {
-	case "text", "output_text", "input_text", "text_delta":
+	case "text", "output_text", "input_text", "text_delta", "user_prompt", "system_prompt":
 		return partText
 	case "refusal":
 		return partRefusal
 	case "thinking", "redacted_thinking", "reasoning", "reasoning_content", "redacted_reasoning", "reasoning_text", "thought", "non_standard_reasoning":
 		return partReasoning
 	case "tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "toolcall", "function_call", "custom_tool_call", "server_tool_call",
-		"mcp_call", "tool_invocation", "dynamic_tool", "local_shell_call", "shell_call", "apply_patch_call", "computer_call":
+		"mcp_call", "tool_invocation", "dynamic_tool":
 		return partCall
-	case "tool_result", "toolresult", "function_call_output", "custom_tool_call_output", "server_tool_result", "function_result",
+	case "web_search_call", "file_search_call", "code_interpreter_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
+		"tool_search_call":
+		return partHosted
+	case "tool_result", "toolresult", "tool_return", "function_call_output", "custom_tool_call_output", "server_tool_result", "function_result",
 		"local_shell_call_output", "shell_call_output", "apply_patch_call_output", "computer_call_output":
 		return partResult
 	case "image", "image_url", "input_image", "output_image", "image_file", "image_generation_call":
@@ -47,8 +51,8 @@ func partKindOf(typ string) partKind {
 	case "message":
 		return partMessage
 	case "source", "source_url", "source_document", "step_start", "step_finish", "citation", "search_result", "cache_point",
-		"file_search_call", "web_search_call", "code_interpreter_call", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response",
-		"tool_search_call", "tool_search_output", "compaction", "context_compaction", "item_reference", "tool_approval_request", "tool_approval_response":
+		"mcp_list_tools", "mcp_approval_request", "mcp_approval_response",
+		"tool_search_output", "compaction", "context_compaction", "item_reference", "tool_approval_request", "tool_approval_response":
 		return partSilent
 	}
 	switch {
@@ -86,7 +90,9 @@ func (f *fields) kindOf() partKind {
 		return partAudio
 	case f.any(fieldCitationsContent):
 		return partMessage
-	case f.any(fieldCode, fieldMetadata), f.present(fieldText):
+	case f.any(fieldCode): // Gemini's own interpreter
+		return partHosted
+	case f.any(fieldMetadata), f.present(fieldText):
 		return partSilent
 	}
 	return partUnknown
@@ -110,6 +116,8 @@ func (s *said) part(raw []byte, f *fields) {
 		s.thoughts(f)
 	case partCall:
 		s.call(raw, f)
+	case partHosted:
+		s.hosted = true
 	case partResult:
 		s.results++
 		if !s.isAssistant() {
@@ -132,12 +140,14 @@ func (s *said) partMessage(f *fields) {
 		s.unknown++
 		return
 	}
-	if inner, ok := fieldsOf(f.get(fieldCitationsContent)); ok { // Bedrock
+	if inner, ok := fieldsOf(f.get(fieldCitationsContent)); ok { // Bedrock: the text goes on
 		f = &inner
+	} else {
+		s.apart = true
 	}
-	s.nested = true
+	s.nested, s.remark = true, f.text(fieldPhase) == "commentary"
 	s.content(f.get(fieldContent))
-	s.nested = false
+	s.nested, s.remark = false, false
 }
 
 // partText reads a part that is text, which Gemini marks when it is a thought.
@@ -145,6 +155,8 @@ func (s *said) partText(f *fields) {
 	text := f.text(fieldText)
 	if inner, ok := fieldsOf(f.get(fieldText)); ok { // OpenAI Assistants: {"value":"...","annotations":[]}
 		text = inner.text(fieldValue)
+	} else if !f.present(fieldText) { // Pydantic AI
+		text = f.text(fieldContent)
 	}
 	if string(f.get(fieldThought)) == "true" {
 		s.reasoning.add("\n", text)

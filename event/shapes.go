@@ -10,30 +10,32 @@ type shape struct {
 	name    string
 	example string // that this shape reads, and no shape before it
 	read    func(s *said, f *fields) bool
+	loose   bool // has marks that a model's own JSON may have: not read in a string
 }
 
 // shapes returns the forms of an answer that is a JSON object, in the order in which
 // they are tried. A shape claims an object only by marks that a provider sets: an
 // application's own answer may have members such as text, role, content or choices
 // too. What a shape claims and can not read gets a reason instead of a text.
-func shapes() [16]shape {
+func shapes() [17]shape {
 	return [...]shape{
-		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant},
-		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain},
-		{"OpenAI chat completion, legacy completion", `{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}]}`, (*said).readChoices},
-		{"OpenAI response", `{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello."}]}]}`, (*said).readResponse},
-		{"item of an OpenAI response", `{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}`, (*said).readItem},
-		{"Gemini response", `{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello."}]},"finishReason":"STOP"}]}`, (*said).readCandidates},
-		{"Bedrock Converse", `{"output":{"message":{"role":"assistant","content":[{"text":"Hello."}]}},"stopReason":"end_turn"}`, (*said).readConverse},
-		{"response with one message: Ollama, Cohere", `{"model":"m","message":{"role":"assistant","content":"Hello."},"done":true}`, (*said).readOneMessage},
-		{"response with one text: Ollama, Vercel AI SDK, llama.cpp, Llama on Bedrock, Hugging Face", `{"text":"Hello.","finishReason":"stop","usage":{"inputTokens":1}}`, (*said).readOneText},
-		{"list of results: Amazon Titan, watsonx", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults},
-		{"Vercel AI SDK generateObject", `{"object":{"reply":"Hello."},"finishReason":"stop","usage":{}}`, (*said).readObject},
-		{"Vercel AI SDK doGenerate", `{"content":[{"type":"text","text":"Hello."}],"finishReason":"stop"}`, (*said).readContent},
-		{"LangChain result", `{"generations":[[{"text":"Hello.","type":"ChatGeneration"}]]}`, (*said).readGenerations},
-		{"chat in an object, such as LangGraph's state", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, (*said).readMessages},
-		{"message without a role", `{"content":null,"tool_calls":[{"type":"function","function":{"name":"lookup","arguments":"{}"}}]}`, (*said).readRoleless},
-		{"error of a provider", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, (*said).readError},
+		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant, false},
+		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain, false},
+		{"OpenAI chat completion, legacy completion", `{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}]}`, (*said).readChoices, false},
+		{"OpenAI response", `{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello."}]}]}`, (*said).readResponse, false},
+		{"item of an OpenAI response", `{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}`, (*said).readItem, false},
+		{"Gemini response", `{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello."}]},"finishReason":"STOP"}]}`, (*said).readCandidates, false},
+		{"Bedrock Converse", `{"output":{"message":{"role":"assistant","content":[{"text":"Hello."}]}},"stopReason":"end_turn"}`, (*said).readConverse, false},
+		{"response with one message: Ollama, Cohere", `{"model":"m","message":{"role":"assistant","content":"Hello."},"done":true}`, (*said).readOneMessage, false},
+		{"response with one text: Ollama, Vercel AI SDK, llama.cpp, Llama on Bedrock, Hugging Face", `{"text":"Hello.","finishReason":"stop","usage":{"inputTokens":1}}`, (*said).readOneText, false},
+		{"list of results: Amazon Titan, watsonx", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults, false},
+		{"Vercel AI SDK generateObject", `{"object":{"reply":"Hello."},"finishReason":"stop","usage":{}}`, (*said).readObject, false},
+		{"Vercel AI SDK doGenerate", `{"content":[{"type":"text","text":"Hello."}],"finishReason":"stop"}`, (*said).readContent, false},
+		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind, false},
+		{"LangChain result", `{"generations":[[{"text":"Hello.","type":"ChatGeneration"}]]}`, (*said).readGenerations, false},
+		{"chat in an object, such as LangGraph's state", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, (*said).readMessages, true},
+		{"message without a role", `{"content":null,"tool_calls":[{"type":"function","function":{"name":"lookup","arguments":"{}"}}]}`, (*said).readRoleless, true},
+		{"error of a provider", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, (*said).readError, false},
 	}
 }
 
@@ -43,7 +45,7 @@ func readAnswer(raw []byte) Answer {
 		return answerOfString(stringOf(raw))
 	}
 	var s said
-	if s.readOutput(raw) {
+	if s.readOutput(raw, false) {
 		return s.answer()
 	}
 	return Answer{Text: string(expandEscapes(raw)), JSON: true}
@@ -63,7 +65,7 @@ func answerOfString(text string) Answer {
 		if json.Unmarshal([]byte(doc), &inner) == nil && isDocument(inner) {
 			return answerOfString(inner)
 		}
-	case doc[0] == '{' && s.readOutput([]byte(doc)) && json.Valid([]byte(doc)):
+	case doc[0] == '{' && s.readOutput([]byte(doc), true) && json.Valid([]byte(doc)):
 		return s.answer()
 	case doc[0] == '[' && mayHoldItems(doc) && s.readItems([]byte(doc)) && json.Valid([]byte(doc)):
 		return s.answer()
@@ -84,21 +86,21 @@ func isDocument(text string) bool {
 func mayHoldItems(text string) bool { return strings.Contains(text, `"type"`) }
 
 // readOutput reads an output in any of the shapes; false for a value that has none.
-func (s *said) readOutput(raw []byte) bool {
+func (s *said) readOutput(raw []byte, inString bool) bool {
 	switch jsonKind(raw) {
 	case "object":
 		f, ok := fieldsOf(raw)
-		return ok && s.readShape(&f)
+		return ok && s.readShape(&f, inString)
 	case "array":
 		return s.readItems(raw) || s.readLastMessage(raw) || s.readResponses(raw)
 	}
 	return false
 }
 
-func (s *said) readShape(f *fields) bool {
+func (s *said) readShape(f *fields, inString bool) bool {
 	for _, shape := range shapes() {
 		*s = said{role: RoleAssistant}
-		if shape.read(s, f) {
+		if !(shape.loose && inString) && shape.read(s, f) {
 			return true
 		}
 	}
@@ -165,6 +167,9 @@ func (s *said) readChoice(choice *fields, marked bool) bool {
 // readResponse reads a whole response of OpenAI's Responses API.
 func (s *said) readResponse(f *fields) bool {
 	marked := f.text(fieldObject) == "response"
+	if inner, ok := fieldsOf(f.get(fieldResponse)); ok && f.text(fieldType) == "response.completed" { // the last event of a stream
+		return s.readResponse(&inner)
+	}
 	if f.is(fieldOutput, "array") && s.readItemsOf(f.get(fieldOutput), marked) {
 		s.responseEnd(f)
 		return true
@@ -212,66 +217,6 @@ func (s *said) readItem(f *fields) bool {
 	}
 	s.part(f.object, f)
 	return true
-}
-
-// unmistakable reports whether an item of a list can only be a provider's: its type
-// is one of theirs, and so are the members that come with it.
-func (f *fields) unmistakable() bool {
-	switch f.kindOf() {
-	case partCall:
-		if f.any(fieldCallID, fieldToolCallID, fieldToolInvocation, fieldFunctionCall, fieldToolUse) {
-			return true
-		}
-		switch strings.ReplaceAll(f.text(fieldType), "-", "_") {
-		case "tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "function_call", "custom_tool_call", "mcp_call":
-			return f.any(fieldName, fieldToolName)
-		}
-		return false
-	case partMessage:
-		return normalRole(f.text(fieldRole)) == RoleAssistant && f.present(fieldContent)
-	case partReasoning:
-		return f.is(fieldSummary, "array") || f.is(fieldThinking, "string") || f.is(fieldReasoningContent, "object") ||
-			strings.HasPrefix(f.text(fieldType), "redacted_") || f.only(fieldType, fieldThinking)
-	case partText:
-		return f.text(fieldType) == "output_text" && f.is(fieldText, "string")
-	}
-	return false
-}
-
-// readItems reads a list of parts, or of the items of a response.
-func (s *said) readItems(raw []byte) bool { return s.readItemsOf(raw, false) }
-
-// readItemsOf reads a list of items. Without a mark around the list every item has
-// to be of a known type, unless one of them is unmistakable, and a user's own list
-// may have items of such types as text and image: it needs words or calls in a
-// provider's form.
-func (s *said) readItemsOf(raw []byte, marked bool) bool {
-	*s = said{role: RoleAssistant}
-	l, ok := listOf(raw)
-	if !ok {
-		return false
-	}
-	sure, plain := marked, false
-	for item, ok := l.next(); ok; item, ok = l.next() {
-		f, isObject := fieldsOf(item)
-		if !isObject || !f.is(fieldType, "string") && !f.unmistakable() {
-			return false
-		}
-		kind := f.kindOf()
-		if kind == partMessage && normalRole(f.text(fieldRole)) != RoleAssistant || f.is(fieldRole, "string") && kind != partMessage {
-			return false // a chat
-		}
-		sure = sure || f.unmistakable()
-		plain = plain || kind == partText && f.is(fieldText, "string") || kind == partRefusal && f.is(fieldRefusal, "string")
-		s.part(item, &f)
-	}
-	switch {
-	case s.known+s.unknown == 0, s.known == 0:
-		return false
-	case sure:
-		return true
-	}
-	return plain && s.unknown == 0
 }
 
 // readCandidates reads the first candidate of a Gemini response.
@@ -328,18 +273,21 @@ func (s *said) readOneText(f *fields) bool {
 		text  field
 		marks []field
 	}{
-		{fieldResponse, []field{fieldDone, fieldDoneReason}},
+		{fieldResponse, []field{fieldDoneReason, fieldCreated, fieldModel}},
 		{fieldText, []field{fieldFinishReason}},
 		{fieldGeneration, []field{fieldStopReason}},
 		{fieldCompletion, []field{fieldStopReason}},
 		{fieldGeneratedText, nil},
 		{fieldContent, []field{fieldStopReason, fieldFinishReason}},
 	} {
-		if !f.is(t.text, "string") || t.marks != nil && !f.presentAny(t.marks...) {
+		if !f.is(t.text, "string") || t.marks == nil && f.others > 0 || t.marks != nil && !f.presentAny(t.marks...) {
+			continue
+		}
+		if t.text == fieldResponse && !f.present(fieldDone) {
 			continue
 		}
 		s.message(f)
-		if t.text != fieldContent {
+		if s.text.first == "" && t.text != fieldContent { // Vercel also lists the text's parts
 			s.words(f.text(t.text))
 		}
 		if s.reasoning.first == "" {
@@ -347,13 +295,11 @@ func (s *said) readOneText(f *fields) bool {
 		}
 		return true
 	}
-	return f.present(fieldContent) && f.is(fieldContent, "string") && f.present(fieldStop) && f.present(fieldUsage) && s.readLlama(f)
-}
-
-// readLlama reads the answer of llama.cpp's own completion API.
-func (s *said) readLlama(f *fields) bool {
-	s.words(f.text(fieldContent))
-	return true
+	if f.is(fieldContent, "string") && f.present(fieldStop) && f.present(fieldUsage) { // llama.cpp
+		s.words(f.text(fieldContent))
+		return true
+	}
+	return false
 }
 
 // readResults reads the first of a list of results.
@@ -366,7 +312,7 @@ func (s *said) readResults(f *fields) bool {
 	if result.present(fieldGeneratedText) {
 		text = fieldGeneratedText
 	}
-	if !result.is(text, "string") {
+	if !result.is(text, "string") || !result.presentAny(fieldFinishReason, fieldStopReason) {
 		return false
 	}
 	s.stopped(&result)
@@ -394,14 +340,25 @@ func (s *said) readContent(f *fields) bool {
 	return true
 }
 
+// readKind reads a response of Pydantic AI.
+func (s *said) readKind(f *fields) bool {
+	first, ok := fieldsOf(firstOf(f.get(fieldParts)))
+	if !ok || f.text(fieldKind) != "response" || !first.is(fieldType, "string") {
+		return false
+	}
+	s.message(f)
+	return s.known > 0 && s.unknown == 0
+}
+
 // readGenerations reads the first generation of a LangChain result.
 func (s *said) readGenerations(f *fields) bool {
 	first := firstOf(f.get(fieldGenerations))
-	if jsonKind(first) == "array" {
+	listed := jsonKind(first) == "array"
+	if listed {
 		first = firstOf(first)
 	}
 	generation, ok := fieldsOf(first)
-	if !ok {
+	if !ok || !listed && !generation.presentAny(fieldID, fieldFinishReason) {
 		return false
 	}
 	message, ok := fieldsOf(generation.get(fieldMessage))
@@ -418,7 +375,7 @@ func (s *said) readGenerations(f *fields) bool {
 
 // readMessages reads the last message of a chat that stands in an object.
 func (s *said) readMessages(f *fields) bool {
-	return f.is(fieldMessages, "array") && s.readLastMessage(f.get(fieldMessages))
+	return f.is(fieldMessages, "array") && s.readLastMessage(f.get(fieldMessages)) && (s.unread == "" || f.others == 0)
 }
 
 // readRoleless reads a message whose role was left out. Text alone is no mark: it is
@@ -454,92 +411,5 @@ func (s *said) readError(f *fields) bool {
 		return false
 	}
 	s.unread = "output is an error of the provider"
-	return true
-}
-
-// readLastMessage reads the model's last message of a chat.
-func (s *said) readLastMessage(raw []byte) bool {
-	l, ok := listOf(raw)
-	if !ok {
-		return false
-	}
-	var last []byte
-	var all said
-	known, n := true, 0
-	for item, ok := l.next(); ok; item, ok = l.next() {
-		f, isObject := fieldsOf(item)
-		all = said{}
-		if !isObject || !all.readMessage(&f) {
-			if !isObject || !f.isItem() {
-				return false
-			}
-			all.role = RoleTool
-		}
-		n++
-		switch all.role {
-		case RoleAssistant:
-			last = item
-		case RoleUser, RoleSystem, RoleTool:
-		default:
-			known = false
-		}
-	}
-	*s = said{role: RoleAssistant}
-	switch {
-	case last != nil:
-		f, _ := fieldsOf(last)
-		return s.readMessage(&f)
-	case n > 0 && known:
-		s.unread = "output is a chat without a message of the model"
-		return true
-	}
-	return false
-}
-
-// isItem reports whether an object is an item of a response that is no message, as
-// stands between the messages of a chat.
-func (f *fields) isItem() bool {
-	if !f.is(fieldType, "string") {
-		return false
-	}
-	switch f.kindOf() {
-	case partCall, partResult:
-		return f.presentAny(fieldCallID, fieldID)
-	case partReasoning:
-		return f.presentAny(fieldSummary, fieldContent, fieldID)
-	case partSilent:
-		return f.present(fieldID)
-	}
-	return false
-}
-
-// readResponses reads a list of whole responses or choices: of the choices of one
-// response the first, and of the pieces of a Gemini stream all.
-func (s *said) readResponses(raw []byte) bool {
-	first, ok := fieldsOf(firstOf(raw))
-	if !ok {
-		return false
-	}
-	*s = said{role: RoleAssistant}
-	switch {
-	case first.present(fieldCandidates) || first.present(fieldPromptFeedback):
-		return s.readStream(raw)
-	case first.presentAny(fieldIndex, fieldFinishReason, fieldLogprobs) && s.readChoice(&first, first.present(fieldIndex) && first.present(fieldFinishReason)):
-		return true
-	case first.present(fieldGeneratedText):
-		return s.readOneText(&first)
-	}
-	return false
-}
-
-// readStream reads the pieces of a Gemini response as one.
-func (s *said) readStream(raw []byte) bool {
-	l, _ := listOf(raw)
-	for item, ok := l.next(); ok; item, ok = l.next() {
-		f, isObject := fieldsOf(item)
-		if !isObject || !s.readCandidates(&f) {
-			return false
-		}
-	}
 	return true
 }

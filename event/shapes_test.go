@@ -76,6 +76,7 @@ func providers() map[string]provider {
 		"Responses":         withRefusal(inside(`{"id":"resp_1","object":"response","status":"completed","output":MESSAGE}`, items), `{"object":"response","status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[]}`),
 		"Responses, bare":   inside(`{"output":MESSAGE}`, items),
 		"Responses items":   items,
+		"Responses hosted":  {words: items.words, calls: `{"object":"response","output":[{"type":"web_search_call","id":"ws_1","status":"completed","action":{}},{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}]}`},
 		"Responses item":    {words: `{"type":"message","role":"assistant","content":[{"type":"output_text","text":WORDS}]}`, calls: `{"type":"custom_tool_call","call_id":"c1","name":"lookup","input":"x"}`},
 		"Responses parts":   {words: `[{"type":"output_text","text":WORDS}]`},
 
@@ -99,6 +100,9 @@ func providers() map[string]provider {
 		"llama.cpp":       {words: `{"content":WORDS,"stop":true,"generation_settings":{},"model":"m"}`},
 		"Hugging Face":    {words: `[{"generated_text":WORDS}]`},
 
+		"Pydantic AI":        {words: `{"kind":"response","parts":[{"part_kind":"text","content":WORDS}],"usage":{},"model_name":"m"}`, calls: `{"kind":"response","parts":[{"part_kind":"tool-call","tool_name":"lookup","args":"{}","tool_call_id":"c1"}]}`, reasoning: `{"kind":"response","parts":[{"part_kind":"thinking","content":"hmm"},{"part_kind":"text","content":WORDS}]}`},
+		"LlamaIndex":         inside(`{"message":MESSAGE,"raw":{},"delta":null,"logprobs":null,"additional_kwargs":{}}`, provider{words: `{"role":"assistant","additional_kwargs":{},"blocks":[{"block_type":"text","text":WORDS}]}`}),
+		"OpenRouter":         {words: `{"role":"assistant","content":WORDS,"reasoning":null}`, reasoning: `{"role":"assistant","content":WORDS,"reasoning":"hmm","reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]}`},
 		"LangChain dict":     langChain,
 		"LangChain data":     inside(`{"type":"ai","data":MESSAGE}`, langChain),
 		"LangChain dumpd":    inside(`{"lc":1,"type":"constructor","id":["langchain","schema","messages","AIMessage"],"kwargs":MESSAGE}`, langChain),
@@ -109,6 +113,8 @@ func providers() map[string]provider {
 		"Vercel parts":       {words: `{"role":"assistant","content":[{"type":"text","text":WORDS}]}`, calls: `{"role":"assistant","content":[{"type":"tool-call","toolCallId":"t1","toolName":"lookup","input":{}}]}`, reasoning: `{"role":"assistant","content":[{"type":"reasoning","text":"hmm"},{"type":"text","text":WORDS}]}`},
 		"Vercel UIMessage":   {words: `{"id":"m","role":"assistant","parts":[{"type":"step-start"},{"type":"text","text":WORDS,"state":"done"}]}`, calls: `{"id":"m","role":"assistant","parts":[{"type":"tool-lookup","toolCallId":"t1","state":"input-available","input":{}}]}`, reasoning: `{"id":"m","role":"assistant","parts":[{"type":"reasoning","text":"hmm"},{"type":"data-weather","data":{}},{"type":"text","text":WORDS}]}`},
 		"Vercel result":      {words: `{"text":WORDS,"finishReason":"stop","usage":{"inputTokens":1}}`, refusal: `{"text":"","finishReason":"content-filter"}`, calls: `{"text":"","finishReason":"tool-calls","toolCalls":[{"type":"tool-call","toolCallId":"t1","toolName":"lookup","input":{}}]}`, reasoning: `{"text":WORDS,"finishReason":"stop","reasoningText":"hmm"}`},
+		"Vercel 5 result":    {words: `{"text":WORDS,"content":[{"type":"text","text":WORDS}],"finishReason":"stop","toolCalls":[],"usage":{}}`, calls: `{"text":"","content":[{"type":"tool-call","toolCallId":"t1","toolName":"lookup","input":{}}],"finishReason":"tool-calls","toolCalls":[{"type":"tool-call","toolCallId":"t1","toolName":"lookup","input":{}}]}`},
+		"LangChain Claude":   {words: `{"type":"ai","content":[{"type":"text","text":WORDS}],"additional_kwargs":{}}`, calls: `{"type":"ai","content":[{"type":"tool_use","id":"t1","name":"lookup","input":{}}],"tool_calls":[{"name":"lookup","args":{},"id":"t1","type":"tool_call"}],"additional_kwargs":{}}`},
 		"Vercel doGenerate":  {words: `{"content":[{"type":"text","text":WORDS}],"finishReason":{"unified":"stop","raw":"end_turn"},"warnings":[]}`},
 		"chat":               inside(`[{"role":"user","content":"?"},MESSAGE]`, openAI),
 		"chat, then a tool":  inside(`[{"role":"user","content":"?"},MESSAGE,{"role":"tool","content":"42"}]`, openAI),
@@ -139,7 +145,7 @@ func TestShapes(t *testing.T) {
 		if strings.HasPrefix(form, `"`) { // a string around the words
 			quoted = strings.TrimPrefix(quoted, `"`)
 		}
-		return strings.Replace(form, "WORDS", quoted, 1)
+		return strings.ReplaceAll(form, "WORDS", quoted)
 	}
 	all := providers()
 	for name, of := range map[string]string{"string, OpenAI": "OpenAI completion", "string, Bedrock": "Bedrock Converse", "string, Responses": "Responses items", "string, UI message": "Vercel UIMessage"} {
@@ -216,6 +222,7 @@ func TestOwnJSON(t *testing.T) {
 		`{"messages":["a","b"]}`,
 		`{"messages":[{"text":"a"}]}`,
 		`{"messages":[]}`,
+		`{"messages":[{"role":"user","content":"a"}],"topic":"x"}`,
 		`{"choices":["a","b"]}`,
 		`{"choices":[]}`,
 		`{"choices":[{"text":"Paris"},{"text":"Rome"}]}`,
@@ -231,6 +238,13 @@ func TestOwnJSON(t *testing.T) {
 		`{"output":{"message":"Hello."}}`,
 		`{"response":"Hello."}`,
 		`{"response":"Hello.","model":"T"}`,
+		`{"response":"Hello.","done":true}`,
+		`{"generated_text":"Hello.","language":"en"}`,
+		`[{"generated_text":"a"},{"generated_text":"b"}]`,
+		`{"results":[{"generated_text":"a","score":1}]}`,
+		`{"generations":[{"text":"X"}]}`,
+		`{"kind":"response","parts":["a"]}`,
+		`{"kind":"response","parts":[{"type":"wheel"}]}`,
 		`{"completion":0.5}`,
 		`{"generation":"Z"}`,
 		`{"generations":[{"name":"X"}]}`,
@@ -279,6 +293,21 @@ func TestOwnJSON(t *testing.T) {
 	}
 }
 
+// TestOwnJSONInString: in a string, where a model's own JSON stands, a chat is data.
+func TestOwnJSONInString(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`,
+		`[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]`,
+		`{"content":"{}"}`,
+	} {
+		e := event.Event{Output: event.Text(text)}
+		if d := cmp.Diff(event.Answer{Text: text}, e.Answer()); d != "" {
+			t.Errorf("%s (-want +got):\n%s", text, d)
+		}
+	}
+}
+
 // TestUnread: what is a provider's and has no form that is known is neither text nor
 // an application's own JSON.
 func TestUnread(t *testing.T) {
@@ -303,6 +332,10 @@ func TestUnread(t *testing.T) {
 		`{"error":{"message":"x","type":"server_error","param":null,"code":null}}`,
 		`{"error":{"code":429,"message":"x","status":"RESOURCE_EXHAUSTED"}}`,
 		`[{"role":"user","content":"?"},{"role":"tool","content":"42"}]`,
+		`{"messages":[{"role":"user","content":"?"}]}`,
+		`[{"type":"response.created","response":{}}]`,
+		`[{"type":"message_start","message":{}}]`,
+		`[{"object":"chat.completion.chunk","choices":[{"delta":{"tool_calls":[{"index":0}]}}]}]`,
 	} {
 		got := decode(t, `"output":`+output).Answer()
 		if got.Unread == "" || got.Text != "" || got.JSON || got.Refusal || got.OnlyCallsTools() {
@@ -322,7 +355,8 @@ func TestDumps(t *testing.T) {
 		want   event.Answer
 		finish event.FinishReason
 	}{
-		"Claude with a web search": {`{"id":"msg_01","type":"message","role":"assistant","model":"claude-sonnet-4-5","container":null,"content":[
+		"Claude with a web search": {
+			`{"id":"msg_01","type":"message","role":"assistant","model":"claude-sonnet-4-5","container":null,"content":[
 			{"type":"thinking","thinking":"The user wants the height. I should search.","signature":"EqQBCg"},
 			{"type":"text","text":"I'll look that up.","citations":null},
 			{"type":"server_tool_use","id":"srvtoolu_01","name":"web_search","input":{"query":"height of the Eiffel Tower"}},
@@ -331,30 +365,76 @@ func TestDumps(t *testing.T) {
 			{"type":"text","text":"330 metres tall","citations":[{"type":"web_search_result_location","cited_text":"330 m","url":"https://example.com/eiffel","title":"Eiffel Tower","encrypted_index":"Eo8B"}]},
 			{"type":"text","text":".","citations":null}],
 			"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":2680,"output_tokens":152,"server_tool_use":{"web_search_requests":1}}}`,
-			event.Answer{Text: "I'll look that up.\nThe Eiffel Tower is 330 metres tall.", CallsTools: true, Reasoning: "The user wants the height. I should search."}, event.FinishStop},
-		"GPT with reasoning and a structured reply": {`{"id":"resp_68","object":"response","created_at":1764400000,"status":"completed","background":false,"error":null,"incomplete_details":null,"instructions":null,
+			event.Answer{Text: "I'll look that up.\nThe Eiffel Tower is 330 metres tall.", CallsTools: true, Reasoning: "The user wants the height. I should search."},
+			event.FinishStop,
+		},
+		"GPT with reasoning and a structured reply": {
+			`{"id":"resp_68","object":"response","created_at":1764400000,"status":"completed","background":false,"error":null,"incomplete_details":null,"instructions":null,
 			"max_output_tokens":null,"model":"gpt-5-mini-2025-08-07","output":[
 			{"id":"rs_68","type":"reasoning","summary":[{"type":"summary_text","text":"**Checking the order**"}],"encrypted_content":null},
 			{"id":"ws_68","type":"web_search_call","status":"completed","action":{"type":"search","query":"order 17"}},
 			{"id":"msg_68","type":"message","status":"completed","content":[{"type":"output_text","annotations":[],"logprobs":[],"text":"{\"reply\":\"caf\\u00e9\",\"priority\":\"low\"}"}],"role":"assistant"}],
 			"parallel_tool_calls":true,"reasoning":{"effort":"medium","summary":"auto"},"store":true,"temperature":1.0,"text":{"format":{"type":"json_schema","name":"reply"}},
 			"tool_choice":"auto","tools":[],"usage":{"input_tokens":36,"output_tokens":87,"total_tokens":123},"user":null,"metadata":{}}`,
-			event.Answer{Text: `{"reply":"café","priority":"low"}`, Reasoning: "**Checking the order**"}, event.FinishStop},
-		"Gemini from Python, cut off": {`{"sdk_http_response":{"headers":{"content-type":"application/json"},"body":null},"candidates":[{"content":{"parts":[
+			event.Answer{Text: `{"reply":"café","priority":"low"}`, CallsTools: true, Reasoning: "**Checking the order**"},
+			event.FinishStop,
+		},
+		"chunks of a stream": {
+			`[{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]},
+			{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"<think>hmm</th"}}]},
+			{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"ink>It is"}}]},
+			{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":" late."},"finish_reason":"stop"}]},
+			{"object":"chat.completion.chunk","choices":[],"usage":{}}]`,
+			event.Answer{Text: "It is late.", Reasoning: "hmm"},
+			event.FinishStop,
+		},
+		"one completion of a batch": {
+			`[{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"It is late."},"finish_reason":"stop"}]}]`,
+			event.Answer{Text: "It is late."},
+			event.FinishStop,
+		},
+		"last event of a stream": {
+			`{"type":"response.completed","sequence_number":9,"response":{"object":"response","status":"completed","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"It is late."}]}]}}`,
+			event.Answer{Text: "It is late."},
+			event.FinishStop,
+		},
+		"GPT with a remark before the answer": {
+			`{"object":"response","status":"completed","output":[
+			{"type":"message","role":"assistant","phase":"commentary","content":[{"type":"output_text","text":"I'll look it up."}]},
+			{"type":"message","role":"assistant","phase":"final_answer","content":[{"type":"output_text","text":"{\"reply\":\"ok\"}"}]}]}`,
+			event.Answer{Text: `{"reply":"ok"}`},
+			event.FinishStop,
+		},
+		"GPT with a remark before a call": {
+			`[{"type":"message","role":"assistant","phase":"commentary","content":[{"type":"output_text","text":"I'll look it up."}]},
+			{"type":"function_call","call_id":"c","name":"lookup","arguments":"{}"}]`,
+			event.Answer{Text: "I'll look it up.", CallsTools: true},
+			"",
+		},
+		"Gemini from Python, cut off": {
+			`{"sdk_http_response":{"headers":{"content-type":"application/json"},"body":null},"candidates":[{"content":{"parts":[
 			{"video_metadata":null,"thought":true,"inline_data":null,"file_data":null,"thought_signature":null,"function_call":null,"code_execution_result":null,"executable_code":null,"function_response":null,"text":"Planning."},
 			{"video_metadata":null,"thought":null,"inline_data":null,"file_data":null,"thought_signature":null,"function_call":null,"code_execution_result":null,"executable_code":null,"function_response":null,"text":"The parcel left"}],
 			"role":"model"},"citation_metadata":null,"finish_message":null,"token_count":null,"finish_reason":"MAX_TOKENS","avg_logprobs":null,"grounding_metadata":null,"index":0,"logprobs_result":null,"safety_ratings":null}],
 			"create_time":null,"model_version":"gemini-2.5-flash","prompt_feedback":null,"response_id":"abc","usage_metadata":{"prompt_token_count":12,"total_token_count":130},"automatic_function_calling_history":[],"parsed":null}`,
-			event.Answer{Text: "The parcel left", Reasoning: "Planning."}, event.FinishLength},
-		"LangChain message by model_dump": {`{"content":"","additional_kwargs":{"refusal":null},"response_metadata":{"token_usage":{"completion_tokens":17},"model_provider":"openai","model_name":"gpt-4.1-mini","system_fingerprint":"fp","id":"chatcmpl-1","finish_reason":"tool_calls","logprobs":null},
+			event.Answer{Text: "The parcel left", Reasoning: "Planning."},
+			event.FinishLength,
+		},
+		"LangChain message by model_dump": {
+			`{"content":"","additional_kwargs":{"refusal":null},"response_metadata":{"token_usage":{"completion_tokens":17},"model_provider":"openai","model_name":"gpt-4.1-mini","system_fingerprint":"fp","id":"chatcmpl-1","finish_reason":"tool_calls","logprobs":null},
 			"type":"ai","name":null,"id":"lc_run--1","tool_calls":[{"name":"track","args":{"order":17},"id":"call_1","type":"tool_call"}],"invalid_tool_calls":[],"usage_metadata":{"input_tokens":50,"output_tokens":17,"total_tokens":67,"input_token_details":{}}}`,
-			event.Answer{CallsTools: true}, event.FinishToolCalls},
-		"Vercel UI message with an approved tool": {`{"id":"msg-1","role":"assistant","metadata":{"createdAt":1764400000000},"parts":[{"type":"step-start"},
+			event.Answer{CallsTools: true},
+			event.FinishToolCalls,
+		},
+		"Vercel UI message with an approved tool": {
+			`{"id":"msg-1","role":"assistant","metadata":{"createdAt":1764400000000},"parts":[{"type":"step-start"},
 			{"type":"reasoning","text":"Look first.","state":"done","providerMetadata":{"openai":{"itemId":"rs_1"}}},
 			{"type":"tool-track","toolCallId":"call_1","state":"output-available","input":{"order":17},"output":{"place":"Rome"}},
 			{"type":"step-start"},{"type":"source-url","sourceId":"1","url":"https://example.com"},
 			{"type":"text","text":"It is in Rome.","state":"done"},{"type":"file","mediaType":"image/png","url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"}]}`,
-			event.Answer{Text: "It is in Rome.\n[image, 24 B]", CallsTools: true, Reasoning: "Look first."}, ""},
+			event.Answer{Text: "It is in Rome.\n[image, 24 B]", CallsTools: true, Reasoning: "Look first."},
+			"",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
