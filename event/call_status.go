@@ -2,7 +2,11 @@ package event
 
 import "strings"
 
-const statusError = "error"
+// Words for a status that a call gives in another way.
+const (
+	statusError   = "error"
+	statusSuccess = "success"
+)
 
 // Failed reports whether the call's status says that it failed: one of a closed list
 // of words, or an HTTP status of 400 or above. An unknown status is no failure,
@@ -39,7 +43,7 @@ func (c *ToolCall) Pending() bool {
 func (c *ToolCall) Succeeded() bool {
 	s := foldStatus(c.Status)
 	switch s {
-	case "success", "succeeded", "successful", "ok", "okay", "completed", "complete", "done", "finished", "executed", "passed", "pass",
+	case statusSuccess, "succeeded", "successful", "ok", "okay", "completed", "complete", "done", "finished", "executed", "passed", "pass",
 		"outputavailable", "result", "statuscodeok":
 		return true
 	}
@@ -48,7 +52,7 @@ func (c *ToolCall) Succeeded() bool {
 
 // foldStatus returns a status without regard to case, spaces, _ and -.
 func foldStatus(s string) string {
-	if s == "" || s == statusError || s == "success" {
+	if s == "" || s == statusError || s == statusSuccess {
 		return s
 	}
 	return strings.ReplaceAll(foldName(strings.TrimSpace(s)), " ", "")

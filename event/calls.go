@@ -161,7 +161,7 @@ func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 	switch name {
 	case "toolname", "tool":
 		f.name = cmp.Or(f.name, stringOf(value))
-	case "args", "input", "parameters", "toolinput", "toolkwargs", "rawinput", "action", "code", "queries", "operation":
+	case "args", "input", "parameters", "toolinput", "toolargs", "toolkwargs", "rawinput", "action", "code", "queries", "operation":
 		f.setArguments(argumentsRank(name), value)
 	case "output", "outputs", "results":
 		f.setResult(value)
@@ -181,6 +181,9 @@ func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 		f.failed = f.failed || string(value) == "true"
 	case "success", "ok":
 		f.failed = f.failed || string(value) == "false"
+		if string(value) == "true" {
+			f.status = cmp.Or(f.status, statusSuccess)
+		}
 	case "providerexecuted":
 		f.server = f.server || string(value) == "true"
 	case "serverlabel", "servername":
@@ -190,7 +193,7 @@ func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 	case "executablecode":
 		f.name, f.server, f.input = "code_execution", true, true
 		f.setArguments(argumentsRank("arguments"), value)
-	case "function", "custom", "functioncall", "tooluse", "toolcall", "toolinvocation", "rawitem":
+	case "function", "custom", "functioncall", "tooluse", "toolcall", "toolinvocation", "rawitem", "params":
 		switch {
 		case jsonKind(value) == "string" && name == "function":
 			f.name = cmp.Or(f.name, stringOf(value))
@@ -228,7 +231,7 @@ func argumentsRank(name string) int {
 		return 5
 	case "args":
 		return 4
-	case "input", "toolinput", "toolkwargs":
+	case "input", "toolinput", "toolargs", "toolkwargs":
 		return 3
 	case "parameters":
 		return 2
@@ -277,7 +280,7 @@ func (f *callFacts) callName(kind string) string {
 	}
 	switch kind {
 	case "", "function", "custom", "server", "functioncall", "toolcall", "tooluse", "customtoolcall", "servertooluse", "mcptooluse", "mcpcall",
-		"mcptoolcall", "mcpapprovalrequest", "dynamictool", "invalidtoolcall", "toolinvocation", "toolcallitem", "rawitem":
+		"mcptoolcall", "mcpservertoolcall", "mcpapprovalrequest", "dynamictool", "servertoolcall", "tool.execution", "function.call", "invalidtoolcall", "toolinvocation", "toolcallitem", "rawitem":
 		return f.name
 	case "toolresult", "toolerror", "tool", "tooloutput", "functionresponse", "functioncalloutput", "toolapprovalresponse", "tooloutputdenied":
 		return "" // about a call, and none itself
@@ -299,21 +302,22 @@ func (f *callFacts) callType(kind string) CallType {
 	switch {
 	case kind == "custom" || kind == "customtoolcall":
 		return CallCustom
-	case f.server || kind == "server" || kind == "servertooluse" || strings.HasPrefix(kind, "mcp") || hostedTool(kind) != "":
+	case f.server || kind == "server" || kind == "servertooluse" || kind == "servertoolcall" || kind == "tool.execution" ||
+		strings.HasPrefix(kind, "mcp") || hostedTool(kind) != "":
 		return CallServer
 	}
 	return CallFunction
 }
 
-// hostedTool returns the name of the tool that an item of OpenAI's Responses API
-// calls by its type alone; empty for another type.
+// hostedTool returns the name of the tool that an item of a response calls by its type
+// alone, as OpenAI and Gemini write them; empty for another type.
 func hostedTool(typ string) string {
 	switch typ {
 	case "websearchcall":
 		return "web_search"
-	case "filesearchcall":
+	case "filesearchcall", "filesearch":
 		return "file_search"
-	case "codeinterpretercall":
+	case "codeinterpretercall", "codeinterpreter":
 		return "code_interpreter"
 	case "computercall":
 		return "computer"
@@ -327,6 +331,14 @@ func hostedTool(typ string) string {
 		return "apply_patch"
 	case "toolsearchcall":
 		return "tool_search"
+	case "xsearchcall":
+		return "x_search"
+	case "googlesearchcall":
+		return "google_search"
+	case "codeexecutioncall":
+		return "code_execution"
+	case "urlcontextcall":
+		return "url_context"
 	}
 	return ""
 }

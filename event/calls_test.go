@@ -32,6 +32,7 @@ func TestReadCall(t *testing.T) {
 		"other spellings":     {`{"Tool_Name":"f","TOOL-INPUT":{},"durationMs":"12","Retry_Count":"3"}`, `{"name":"f","arguments":{},"latency_ms":12,"retry_count":3}`},
 		"escaped member":      {`{"n\u0061me":"f"}`, `{"name":"f"}`},
 		"status, error":       {`{"name":"f","status":"completed","error":{"code":1}}`, `{"name":"f","status":"error"}`},
+		"status, a flag":      {`{"name":"f","success":true}`, `{"name":"f","status":"success"}`},
 		"status, a number":    {`{"name":"f","status":404}`, `{"name":"f","status":"404"}`},
 		"wrong types":         {`{"name":"f","status":{},"latency_ms":[],"retry_count":1.5}`, `{"name":"f"}`},
 		"unknown":             {`{"verb":"f"}`, `{"arguments":{"verb":"f"}}`},

@@ -49,6 +49,10 @@ func callForms() map[string]struct {
 		"Pydantic AI":               {`{"tool_name":%s,"args":%s,"tool_call_id":"t","part_kind":"tool-call"}`, true},
 		"OpenTelemetry":             {`{"type":"tool_call","id":"t","name":%s,"arguments":%s}`, false},
 		"OpenInference":             {`{"tool_call":{"id":"t","function":{"name":%s,"arguments":%s}}}`, true},
+		"Mistral, agents":           {`{"object":"entry","type":"function.call","tool_call_id":"x","name":%s,"arguments":%s}`, true},
+		"CrewAI":                    {`{"tool_name":%s,"tool_args":%s}`, false},
+		"Haystack":                  {`{"tool_name":%s,"arguments":%s,"id":null,"extra":null}`, false},
+		"MCP request":               {`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%s,"arguments":%s}}`, false},
 		"MCP server's":              {`{"type":"mcp_tool_use","id":"t","name":%s,"server_name":"shop","input":%s}`, false},
 	}
 }
@@ -62,7 +66,7 @@ func TestCallForms(t *testing.T) {
 	t.Parallel()
 	v := newValidator(t, Config{Type: "tool_calls"}, nil)
 	for name, form := range callForms() {
-		server := strings.HasPrefix(name, "MCP")
+		server := name == "MCP server's"
 		for about, tt := range map[string]struct {
 			tool, arguments string
 			want            want
@@ -158,6 +162,10 @@ func TestCallsOfOtherKinds(t *testing.T) {
 		"code interpreter":          {`{"type":"code_interpreter_call","code":"print(1)","container_id":"c","outputs":[],"status":"completed"}`, passes("unchecked")},
 		"Gemini's code":             {`{"executableCode":{"language":"PYTHON","code":"print(1)"}}`, passes("unchecked")},
 		"Anthropic server tool":     {`{"type":"server_tool_use","id":"s","name":"web_search","input":{"query":"x"}}`, passes("unchecked")},
+		"LangChain server tool":     {`{"type":"server_tool_call","id":"s","name":"web_search","args":{"query":"x"}}`, passes("unchecked")},
+		"Mistral's own tool":        {`{"object":"entry","type":"tool.execution","name":"web_search","arguments":"{}","info":{}}`, passes("unchecked")},
+		"Gemini's search":           {`{"type":"google_search_call","id":"g","arguments":{"queries":["x"]}}`, passes("unchecked")},
+		"OpenAI, Assistants":        {`{"id":"c","type":"code_interpreter","code_interpreter":{"input":"1","outputs":[]}}`, passes("unchecked")},
 		"MCP, OpenAI":               {`{"type":"mcp_call","id":"m","server_label":"shop","name":"orders","arguments":"{}","output":"[]","error":null}`, passes("unchecked")},
 		"MCP, OpenAI, error":        {`{"type":"mcp_call","id":"m","server_label":"shop","name":"orders","arguments":"{}","error":"no access"}`, failed("tool *")},
 		"MCP, result is an error":   {`{"name":"lookup","arguments":{"id":7},"result":{"content":[],"isError":true}}`, failed("tool lookup")},
