@@ -55,12 +55,15 @@ func (m *mender) mend() []byte {
 	})
 	m.seen = map[uintptr]bool{}
 	m.root = m.schema(m.root, nil)
+	var apart []refTarget
 	for i := 0; i < len(m.targets); i++ { // mending one may find more
-		m.mendTarget(m.targets[i])
+		if t := m.targets[i]; m.mendTarget(t) {
+			apart = append(apart, t)
+		}
 	}
 	if len(m.leftOut) > 0 {
 		m.relax(m.root, nil)
-		for _, t := range m.targets {
+		for _, t := range apart {
 			m.relax(t.schema, t.path)
 		}
 	}

@@ -214,10 +214,10 @@ type refTarget struct {
 }
 
 // mendTarget mends the target of a reference that stands where no keyword holds schemas,
-// such as in OpenAPI's components.
-func (m *mender) mendTarget(t refTarget) {
+// such as in OpenAPI's components. It reports false for one that has been mended.
+func (m *mender) mendTarget(t refTarget) bool {
 	if m.seen[reflect.ValueOf(t.schema).Pointer()] {
-		return
+		return false
 	}
 	m.seen[reflect.ValueOf(t.schema).Pointer()] = true
 	path := make([]string, len(t.path))
@@ -231,6 +231,7 @@ func (m *mender) mendTarget(t refTarget) {
 		clear(t.schema)
 		maps.Copy(t.schema, mended)
 	}
+	return true
 }
 
 // relax leaves out what would turn the weaker parts of a schema into a stricter
