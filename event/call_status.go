@@ -4,8 +4,8 @@ import "strings"
 
 // Words for a status that a call gives in another way.
 const (
-	statusError   = "error"
-	statusSuccess = "success"
+	callError   = "error"
+	callSuccess = "success"
 )
 
 // Failed reports whether the call's status says that it failed: one of a closed list
@@ -14,7 +14,7 @@ const (
 func (c *ToolCall) Failed() bool {
 	s := foldStatus(c.Status)
 	switch s {
-	case statusError, "errored", "failed", "failure", "fail", "exception", "crashed", "invalid", "incomplete",
+	case callError, "errored", "failed", "failure", "fail", "exception", "crashed", "invalid", "incomplete",
 		"timeout", "timedout", "deadlineexceeded", "expired",
 		"denied", "permissiondenied", "accessdenied", "outputdenied", "executiondenied", "rejected", "refused", "unauthorized", "forbidden",
 		"cancelled", "canceled", "aborted", "killed", "interrupted",
@@ -43,7 +43,7 @@ func (c *ToolCall) Pending() bool {
 func (c *ToolCall) Succeeded() bool {
 	s := foldStatus(c.Status)
 	switch s {
-	case statusSuccess, "succeeded", "successful", "ok", "okay", "completed", "complete", "done", "finished", "executed", "passed", "pass",
+	case callSuccess, "succeeded", "successful", "ok", "okay", "completed", "complete", "done", "finished", "executed", "passed", "pass",
 		"outputavailable", "result", "statuscodeok":
 		return true
 	}
@@ -52,7 +52,7 @@ func (c *ToolCall) Succeeded() bool {
 
 // foldStatus returns a status without regard to case, spaces, _ and -.
 func foldStatus(s string) string {
-	if s == "" || s == statusError || s == statusSuccess {
+	if s == "" || s == callError || s == callSuccess {
 		return s
 	}
 	return strings.ReplaceAll(foldName(strings.TrimSpace(s)), " ", "")

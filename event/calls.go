@@ -66,7 +66,7 @@ func readCall(raw json.RawMessage) (ToolCall, bool) {
 		c.Type = CallFunction
 	}
 	if f.failed && !c.Failed() {
-		c.Status = statusError
+		c.Status = callError
 	}
 	c.Arguments, c.Result = copyContent(f.arguments), copyContent(f.result)
 	return c, c.Name != ""
@@ -182,7 +182,7 @@ func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 	case "success", "ok":
 		f.failed = f.failed || string(value) == "false"
 		if string(value) == "true" {
-			f.status = cmp.Or(f.status, statusSuccess)
+			f.status = cmp.Or(f.status, callSuccess)
 		}
 	case "providerexecuted":
 		f.server = f.server || string(value) == "true"
