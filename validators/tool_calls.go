@@ -73,6 +73,7 @@ const (
 const (
 	reasonUnreadable = "a call in no known form"
 	reasonPending    = "no call has ended"
+	reasonWrapper    = "several calls in one"
 )
 
 // finding is what is to be said about one call.
@@ -186,6 +187,8 @@ func (t *toolset) find(call *event.ToolCall) (tool, string, finding) {
 		return unlisted, hidden, finding{eval.OutcomePass, labelUnchecked, ""}
 	case t.unread:
 		return unlisted, hidden, finding{outcome: eval.OutcomeCannotJudge, reason: toolsUnreadable}
+	case isWrapper(call):
+		return unlisted, hidden, finding{outcome: eval.OutcomeCannotJudge, reason: reasonWrapper}
 	default:
 		return unlisted, hidden, finding{eval.OutcomeFail, labelUnknownTool, "unknown tool"}
 	}
@@ -197,6 +200,12 @@ func (t *toolset) find(call *event.ToolCall) (tool, string, finding) {
 		f.reason = shown + ": the call adds to its name"
 	}
 	return called, shown, f
+}
+
+// isWrapper reports whether a call is the one in which models of OpenAI now and then
+// put several. Some libraries take them out, and in others the call fails.
+func isWrapper(call *event.ToolCall) bool {
+	return (call.Name == "parallel" || call.Name == "multi_tool_use.parallel") && bytes.Contains(call.Arguments.Raw(), []byte("recipient_name"))
 }
 
 // checkArguments judges the arguments of a call.

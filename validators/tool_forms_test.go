@@ -189,6 +189,8 @@ func TestCallsOfOtherKinds(t *testing.T) {
 		"control tokens":            {`{"name":"lookup<|channel|>commentary","arguments":{"id":7}}`, want{eval.OutcomePass, "renamed", "tool lookup: the call adds to its name"}},
 		"prefix, unknown":           {`{"name":"functions.drop_all","arguments":{}}`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}},
 		"another prefix":            {`{"name":"admin.lookup","arguments":{"id":7}}`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}},
+		"several in one":            {`{"type":"function_call","name":"parallel","arguments":"{\"tool_uses\":[{\"recipient_name\":\"functions.lookup\",\"parameters\":{}}]}"}`, want{eval.OutcomeCannotJudge, "", "several calls in one"}},
+		"not several in one":        {`{"name":"parallel","arguments":{}}`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}},
 		"nothing known":             {`{"verb":"lookup","with":{"id":7}}`, unread},
 		"a text":                    {`"lookup"`, unread},
 		"null":                      {`null`, unread},
