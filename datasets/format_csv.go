@@ -55,13 +55,10 @@ func csvFields(r Row) []string {
 	for i, c := range r.Chunks {
 		chunks[i] = string(c.ID) + ": " + c.Text
 	}
-	made := r.ToolCalls
-	if len(made) == 0 {
-		made = event.JSON(r.Output).Answer().Calls
-	}
-	calls := make([]string, len(made))
-	for i, c := range made {
-		calls[i] = c.Name + " " + c.Arguments.Plain()
+	var calls []string
+	said := event.Event{Output: event.JSON(r.Output), ToolCalls: r.ToolCalls}
+	for _, c := range said.Calls() {
+		calls = append(calls, strings.TrimSpace(c.Name+" "+c.Arguments.Plain()))
 	}
 	fields := []string{
 		r.CaseID, r.Evaluator, string(r.Type), r.Reason, string(r.Status), strconv.Itoa(r.Count), r.Feature, r.PromptName, r.PromptVersion,

@@ -3,6 +3,7 @@ package datasets_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,4 +47,18 @@ func csvCells(t *testing.T, r *eval.Report) map[string]string {
 		cells[name] = rows[1][i]
 	}
 	return cells
+}
+
+// TestCSVCalls: calls that stand only in the output have their column too.
+func TestCSVCalls(t *testing.T) {
+	t.Parallel()
+	r := failing(1, "?", "x")
+	r.Event.Output = event.JSON(json.RawMessage(`{"role":"assistant","content":[{"type":"tool_use","name":"f","input":{"x": 1}},{"type":"tool_use","name":"g","input":{}}]}`))
+	rows, err := csv.NewReader(strings.NewReader(exported(t, datasets.CSV(), r))).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	if got := rows[1][slices.Index(rows[0], "tool_calls")]; got != "f {\"x\":1}\ng {}" {
+		t.Errorf("calls: %q", got)
+	}
 }

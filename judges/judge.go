@@ -210,7 +210,7 @@ func (j *Judge) has(e *event.Event, name string) bool {
 	case inputChunks:
 		return e.Retrieval != nil && slices.ContainsFunc(e.Retrieval.Chunks, func(c event.Chunk) bool { return c.Text != "" })
 	case inputToolCalls:
-		return len(e.ToolCalls) > 0
+		return len(e.Calls()) > 0
 	case inputTools:
 		return !e.Tools.IsZero()
 	}

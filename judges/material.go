@@ -104,7 +104,7 @@ func (m *material) chunks(e *event.Event, limit int) {
 }
 
 func (m *material) toolCalls(e *event.Event, limit int) {
-	list, dropped := headAndTail(e.ToolCalls)
+	list, dropped := headAndTail(e.Calls())
 	texts := make([]*string, 0, 2*len(list))
 	m.ToolCalls = make([]toolCall, len(list))
 	for i, c := range list {

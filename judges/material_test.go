@@ -51,6 +51,31 @@ func full() *event.Event {
 	return e
 }
 
+// TestCallsAreShown: calls in any provider's form are shown, also when they stand only
+// in the output.
+func TestCallsAreShown(t *testing.T) {
+	t.Parallel()
+	want := []toolCall{{Name: "track", Arguments: `{"order":7}`}}
+	for name, fields := range map[string]string{
+		"OpenAI":             `"tool_calls":[{"id":"c","type":"function","function":{"name":"track","arguments":"{\"order\":7}"}}]`,
+		"Gemini":             `"tool_calls":[{"functionCall":{"name":"track","args":{"order":7}}}]`,
+		"in the output":      `"output":{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"track","input":{"order":7}}]}`,
+		"in a whole answer":  `"output":{"choices":[{"message":{"role":"assistant","content":null,"tool_calls":[{"type":"function","function":{"name":"track","arguments":"{\"order\":7}"}}]}}]}`,
+		"list before output": `"tool_calls":[{"name":"track","arguments":{"order":7}}],"output":{"role":"assistant","content":[{"type":"tool_use","name":"other","input":{}}]}`,
+	} {
+		e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r",` + fields + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := newMaterial(e, "", []string{inputToolCalls}, 1000); !cmp.Equal(want, m.ToolCalls) {
+			t.Errorf("%s: %+v", name, m.ToolCalls)
+		}
+		if !(&Judge{}).has(e, inputToolCalls) {
+			t.Errorf("%s: no calls", name)
+		}
+	}
+}
+
 // TestToolResultsAreShown: tool results in any provider's format are part of the input.
 func TestToolResultsAreShown(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ func table() []kind {
 	}
 	return []kind{
 		{Kind{"json_schema", eval.TypeJSONSchema, "The output is strict JSON and satisfies a JSON Schema.", []string{"schema"}}, 3, buildJSONSchema},
-		rule("tool_calls", "Every call in the event's tool_calls names an offered tool, has arguments that satisfy its schema, and succeeded.", 3, buildToolCalls),
+		rule("tool_calls", "Every tool call of the event or its output names an offered tool, has arguments that satisfy its schema, and succeeded.", 3, buildToolCalls),
 		rule("contains", "The output contains, or does not contain, given phrases.", 3, buildContains, "any", "all", "none", "case_sensitive"),
 		rule("regex", "The output matches, or does not match, a pattern (RE2).", 3, buildRegex, "pattern", "negate"),
 		rule("length", "The output is neither too short nor too long.", 3, buildLength, "min_chars", "max_chars", "min_words", "max_words"),
