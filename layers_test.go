@@ -25,7 +25,7 @@ var layers = map[string][]string{
 	"internal/config/fault": {},
 
 	// What applications publish, and the vocabulary of evaluation.
-	"event": {"internal/jsonscan"},
+	"event": {"internal/config/fault", "internal/jsonscan"},
 	"eval":  {"event"},
 
 	// The grounds: what several parts stand on.

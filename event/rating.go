@@ -1,8 +1,6 @@
 package event
 
 import (
-	"encoding/json"
-	"reflect"
 	"strconv"
 	"strings"
 )
@@ -16,28 +14,6 @@ const (
 	RatingUp   Rating = "up"
 	RatingDown Rating = "down"
 )
-
-// UnmarshalJSON accepts a string or a number.
-func (r *Rating) UnmarshalJSON(b []byte) error {
-	switch jsonKind(b) {
-	case "null":
-		return nil
-	case "string":
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		*r = Rating(NormalRating(s))
-		return nil
-	case "number":
-		if _, err := strconv.ParseFloat(string(b), 64); err != nil {
-			return &json.UnmarshalTypeError{Value: "number " + string(b), Type: reflect.TypeFor[float64]()}
-		}
-		*r = Rating(NormalRating(string(b)))
-		return nil
-	}
-	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[Rating]()}
-}
 
 // NormalRating returns a rating in the form that conditions compare, so that its
 // spelling in header or body does not matter: lower case, no white space around it,

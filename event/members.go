@@ -1,0 +1,247 @@
+package event
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/evalworker/evalworker/internal/jsonscan"
+)
+
+// readTraceContext accepts numbers and booleans besides strings: a sampling priority
+// is often written as a bare number. Members of other types are no headers.
+func readTraceContext(d *decoder, e *Event, t jsonscan.Token) result {
+	if t.Kind != jsonscan.Object {
+		d.skip(t)
+		return d.orWrong(t)
+	}
+	headers := TraceContext{}
+	n := 0
+	for key, ok := d.scan.Next(); ok && key.Kind == jsonscan.Key; key, ok = d.scan.Next() {
+		value, _ := d.scan.Next()
+		if n++; n > MaxItems {
+			d.long = "trace_context"
+			d.skip(value)
+			continue
+		}
+		switch {
+		case value.Kind == jsonscan.String:
+			headers[d.headerName(key)] = d.string(value)
+		case value.Kind == jsonscan.Number, value.Kind == jsonscan.Literal && !d.isNull(value):
+			headers[d.headerName(key)] = string(d.raw(value))
+		default:
+			d.skip(value)
+		}
+	}
+	e.TraceContext = headers
+	return found
+}
+
+// headerName returns a key; the usual one without a copy.
+func (d *decoder) headerName(key jsonscan.Token) string {
+	if string(d.raw(key)) == `"`+HeaderTraceparent+`"` {
+		return HeaderTraceparent
+	}
+	return d.string(key)
+}
+
+func readLLMObs(d *decoder, e *Event, t jsonscan.Token) result {
+	if t.Kind != jsonscan.Object {
+		d.skip(t)
+		return d.orWrong(t)
+	}
+	e.LLMObs = &LLMObs{}
+	readMembers(d, e.LLMObs, &d.fields.llmobs)
+	return found
+}
+
+// readToolCalls reads a list of calls, or one call. A call in no known form stands in
+// its place in the list without a name, so that nobody takes the rest for all.
+func readToolCalls(d *decoder, e *Event, t jsonscan.Token) result {
+	var calls []ToolCall
+	r := found
+	switch t.Kind {
+	case jsonscan.Object:
+		calls, r = d.call(nil, t)
+	case jsonscan.Array:
+		calls = []ToolCall{}
+		for item, ok := d.scan.Next(); ok && item.Kind != jsonscan.Close; item, ok = d.scan.Next() {
+			if len(calls) == MaxItems {
+				d.long = "tool_calls"
+				d.skip(item)
+				continue
+			}
+			var one result
+			if calls, one = d.call(calls, item); one == wrong {
+				r = wrong
+			}
+		}
+	default:
+		d.skip(t)
+		return d.orWrong(t)
+	}
+	e.ToolCalls = calls
+	return r
+}
+
+func (d *decoder) call(calls []ToolCall, t jsonscan.Token) ([]ToolCall, result) {
+	calls = append(calls, ToolCall{})
+	value := d.value(t)
+	if value == nil {
+		return calls, wrong
+	}
+	last := &calls[len(calls)-1]
+	if json.Unmarshal(value, last) != nil {
+		*last = ToolCall{}
+		return calls, wrong
+	}
+	return calls, found
+}
+
+// readRetrieval reads a retrieval, or the list of what was retrieved.
+func readRetrieval(d *decoder, e *Event, t jsonscan.Token) result {
+	r := e.Retrieval
+	if r == nil {
+		r = &Retrieval{}
+	}
+	switch t.Kind {
+	case jsonscan.Object:
+		readMembers(d, r, &d.fields.retrieval)
+	case jsonscan.Array:
+		r.Chunks, _ = d.chunks(t)
+	default:
+		d.skip(t)
+		return d.orWrong(t)
+	}
+	e.Retrieval = r
+	return found
+}
+
+const wantChunks = "an array of passages"
+
+// readChunks reads the passages of a retrieval: a list, or the text of a single one.
+func readChunks(d *decoder, r *Retrieval, t jsonscan.Token) result {
+	switch t.Kind {
+	case jsonscan.Array:
+		r.Chunks, _ = d.chunks(t)
+		return found
+	case jsonscan.String:
+		s, res := d.text(t)
+		if res == found {
+			r.Chunks = []Chunk{{Text: s}}
+		}
+		return res
+	}
+	d.skip(t)
+	return d.orWrong(t)
+}
+
+// readContexts reads passages that stand at the top of the event under a name that
+// other fields of an application may have as well: the value is only taken when each
+// of its items has a text.
+func readContexts(d *decoder, _ *Event, t jsonscan.Token) result {
+	var chunks []Chunk
+	texts := false
+	switch t.Kind {
+	case jsonscan.Array:
+		ignored, faults, long := d.ignored, d.faults, d.long
+		chunks, texts = d.chunks(t)
+		if !texts {
+			d.ignored, d.faults, d.long = ignored, faults, long
+		}
+	case jsonscan.String:
+		s, _ := d.text(t)
+		chunks, texts = []Chunk{{Text: s}}, strings.TrimSpace(s) != ""
+	default:
+		d.skip(t)
+	}
+	switch {
+	case d.isNull(t):
+		return absent
+	case !texts:
+		return foreign
+	}
+	d.contexts = chunks
+	return found
+}
+
+// chunks reads a list of passages, each an object or its text, and reports whether it
+// is not empty and each has a text. Any other item stands in its place without a
+// text, because answers cite passages by their places.
+func (d *decoder) chunks(array jsonscan.Token) (chunks []Chunk, texts bool) {
+	chunks, texts = []Chunk{}, true
+	for item, ok := d.scan.Next(); ok && item.Kind != jsonscan.Close; item, ok = d.scan.Next() {
+		if len(chunks) == MaxItems {
+			d.long = "retrieval.chunks"
+			d.skip(item)
+			continue
+		}
+		chunks = append(chunks, Chunk{})
+		last := &chunks[len(chunks)-1]
+		switch item.Kind {
+		case jsonscan.Object:
+			readMembers(d, last, &d.fields.chunk)
+		case jsonscan.String:
+			last.Text, _ = d.text(item)
+		default:
+			if d.skip(item); !d.isNull(item) {
+				d.wrong(d.fields.chunks, false, "retrieval.", "chunks", wantChunks, item)
+			}
+		}
+		texts = texts && last.Text != ""
+	}
+	return chunks, texts && len(chunks) > 0
+}
+
+// readPassage reads the text of a passage: a string, the list of its parts, or an
+// object that holds the text under one of its names.
+func readPassage(d *decoder, c *Chunk, t jsonscan.Token) result {
+	switch t.Kind {
+	case jsonscan.Object:
+		return readAround(d, c, t)
+	case jsonscan.Array:
+		return d.passageParts(c, t)
+	}
+	s, r := d.text(t)
+	if r == found {
+		c.Text = s
+	}
+	return r
+}
+
+func (d *decoder) passageParts(c *Chunk, array jsonscan.Token) result {
+	d.around++
+	parts, texts := d.chunks(array)
+	d.around--
+	if !texts {
+		return wrong
+	}
+	lines := make([]string, len(parts))
+	for i := range parts {
+		lines[i] = parts[i].Text
+	}
+	c.Text = strings.Join(lines, "\n")
+	return found
+}
+
+// readAround reads an object in which stores put parts of a passage, such as its
+// metadata. What the passage says itself counts before.
+func readAround(d *decoder, c *Chunk, t jsonscan.Token) result {
+	if t.Kind != jsonscan.Object {
+		d.skip(t)
+		return absent
+	}
+	var inner Chunk
+	d.around++
+	readMembers(d, &inner, &d.fields.chunk)
+	d.around--
+	if c.ID == "" {
+		c.ID = inner.ID
+	}
+	if c.Text == "" {
+		c.Text = inner.Text
+	}
+	if c.Score == nil {
+		c.Score = inner.Score
+	}
+	return absent
+}
