@@ -68,7 +68,7 @@ var layers = map[string][]string{
 	},
 	"internal/replay":  {"eval", "pipeline"},
 	"internal/summary": {"eval", "stats"},
-	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/serve", "sidecar/spool"},
+	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault"},
 
 	// What the demo and the tests add.
