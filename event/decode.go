@@ -61,9 +61,8 @@ const byteOrderMark = "\ufeff"
 
 func decode(data []byte, strict bool) (*Event, error) {
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
-	d := decoder{fields: &theFields, data: data, scan: jsonscan.New(data, 0), strict: strict}
-	d.scan.LimitDepth(MaxDepth)
-	d.scan.AllowNonFinite()
+	d := newDecoder(&theFields, data)
+	d.strict = strict
 	e := &Event{}
 	start, _ := d.scan.Next()
 	if start.Kind == jsonscan.Object {

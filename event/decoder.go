@@ -27,6 +27,13 @@ type decoder struct {
 	numbers  []float64
 }
 
+func newDecoder(f *fields, data []byte) decoder {
+	d := decoder{fields: f, data: data, scan: jsonscan.New(data, 0)}
+	d.scan.LimitDepth(MaxDepth)
+	d.scan.AllowNonFinite()
+	return d
+}
+
 // result says what a reader made of a value.
 type result uint8
 
@@ -145,7 +152,7 @@ func readMembers[T any](d *decoder, into *T, o *object[T]) {
 		case found:
 			ranks[s.field] = s.rank
 		case foreign:
-			d.unknown(o.prefix, name, o.names)
+			d.fault(o.prefix + s.name + ": not read, want " + f.want + " with their texts")
 		case wrong:
 			d.wrong(f.id, f.vital, o.prefix, s.name, f.want, value)
 		case absent:

@@ -237,8 +237,8 @@ func content[T any](at func(*T) *Content) form[T] {
 	}}
 }
 
-// readStatus reads an HTTP status as what it says: below 300 is success, and from
-// 400 on an error. Others have no meaning for a finished request.
+// readStatus reads a status as [NormalStatus] does. A number that is no status of HTTP
+// has no meaning.
 func readStatus(d *decoder, e *Event, t jsonscan.Token) result {
 	s, r := d.text(t)
 	if r != found {
@@ -246,16 +246,11 @@ func readStatus(d *decoder, e *Event, t jsonscan.Token) result {
 	}
 	if t.Kind == jsonscan.Number {
 		n, ok := wholeNumber(d.raw(t))
-		switch {
-		case ok && n >= 200 && n < 300:
-			s = statusSuccess
-		case ok && n >= 400 && n < 600:
-			s = statusError
-		default:
+		if s = strconv.FormatInt(n, 10); !ok || NormalStatus(s) == s {
 			return wrong
 		}
 	}
-	e.Status = s
+	e.Status = NormalStatus(s)
 	return found
 }
 
@@ -264,6 +259,22 @@ const (
 	statusSuccess = "success"
 	statusError   = "error"
 )
+
+// NormalStatus returns a status in the form that conditions compare: one of HTTP is
+// success below 300 and an error from 400 on. Any other is returned as it is; the 100s
+// and 300s say nothing about a finished request.
+func NormalStatus[T ~string | ~[]byte](s T) T {
+	if len(s) != 3 || s[1] < '0' || s[1] > '9' || s[2] < '0' || s[2] > '9' {
+		return s
+	}
+	switch s[0] {
+	case '2':
+		return T(statusSuccess)
+	case '4', '5':
+		return T(statusError)
+	}
+	return s
+}
 
 // readRating reads a rating as [NormalRating] does; a boolean is a thumb.
 func readRating(d *decoder, e *Event, t jsonscan.Token) result {

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -54,7 +55,7 @@ func readLLMObs(d *decoder, e *Event, t jsonscan.Token) result {
 	return found
 }
 
-// readToolCalls reads a list of calls, or one call. A call in no known form stands in
+// readToolCalls reads a list of calls, or one call, or the text of either. A call in no known form stands in
 // its place in the list without a name, so that nobody takes the rest for all.
 func readToolCalls(d *decoder, e *Event, t jsonscan.Token) result {
 	var calls []ToolCall
@@ -75,11 +76,34 @@ func readToolCalls(d *decoder, e *Event, t jsonscan.Token) result {
 				r = wrong
 			}
 		}
+	case jsonscan.String:
+		return d.inText(t, func(inner *decoder, t jsonscan.Token) result { return readToolCalls(inner, e, t) })
 	default:
 		d.skip(t)
 		return d.orWrong(t)
 	}
 	e.ToolCalls = calls
+	return r
+}
+
+// inText reads the JSON object or array that the text of a string is: tables and some
+// loggers keep what is nested as text.
+func (d *decoder) inText(t jsonscan.Token, read func(*decoder, jsonscan.Token) result) result {
+	inner := newDecoder(d.fields, []byte(d.string(t)))
+	whole := inner.scan // a copy, which is read to its end first
+	for _, ok := whole.Next(); ok; _, ok = whole.Next() {
+	}
+	first, _ := inner.scan.Next()
+	switch {
+	case len(bytes.TrimSpace(inner.data)) == 0:
+		return absent
+	case !whole.Whole() || first.Kind != jsonscan.Object && first.Kind != jsonscan.Array:
+		return wrong
+	}
+	r := read(&inner, first)
+	if d.long == "" {
+		d.long = inner.long
+	}
 	return r
 }
 
@@ -180,6 +204,13 @@ func (d *decoder) chunks(array jsonscan.Token) (chunks []Chunk, texts bool) {
 		switch item.Kind {
 		case jsonscan.Object:
 			readMembers(d, last, &d.fields.chunk)
+		case jsonscan.Array: // of a query among several, as Chroma returns them
+			inner, all := d.chunks(item)
+			if chunks = append(chunks[:len(chunks)-1], inner...); len(chunks) > MaxItems {
+				chunks, d.long = chunks[:MaxItems], "retrieval.chunks"
+			}
+			texts = texts && (all || len(inner) == 0)
+			continue
 		case jsonscan.String:
 			last.Text, _ = d.text(item)
 		default:

@@ -355,7 +355,7 @@ func follows[T any](t *testing.T, o *object[T], extra ...string) {
 		for _, value := range []string{`"7"`, `7`, `true`, `{"a":1}`, `[{}]`} {
 			var into T
 			data := []byte(`{"` + name + `":` + value + `}`)
-			d := decoder{fields: &theFields, data: data, scan: jsonscan.New(data, 0)}
+			d := newDecoder(&theFields, data)
 			d.scan.Next()
 			readMembers(&d, &into, o)
 			v := reflect.ValueOf(into)
