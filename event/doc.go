@@ -6,7 +6,7 @@
 //
 // # Reading an event
 //
-// [Decode] reads a message's value, by the tables of fields.go. It is a tolerant
+// [Decode] reads a message's value, by the tables of tables.go. It is a tolerant
 // reader: unknown fields are ignored, other names that teams use for the same facts
 // are accepted ([Aliases]), values that are written otherwise are read when they have
 // one meaning, and left out and named when not ([Event.Ignored]). Only broken JSON or a
