@@ -61,12 +61,12 @@ const byteOrderMark = "\ufeff"
 
 func decode(data []byte, strict bool) (*Event, error) {
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
-	d := newDecoder(&theFields, data)
+	d := newDecoder(&theTables, data)
 	d.strict = strict
 	e := &Event{}
 	start, _ := d.scan.Next()
 	if start.Kind == jsonscan.Object {
-		readMembers(&d, e, &d.fields.event)
+		readMembers(&d, e, &d.tables.event)
 	} else {
 		d.skip(start)
 	}
@@ -127,7 +127,7 @@ func (e *Event) Ignored() []string {
 		return nil
 	}
 	var names []string
-	for i, f := range theFields.all {
+	for i, f := range theTables.all {
 		if e.ignored.has(i) {
 			names = append(names, f.name)
 		}
@@ -138,8 +138,8 @@ func (e *Event) Ignored() []string {
 // Fields returns the paths of all fields that Decode reads one by one, such as
 // "retrieval.chunks.score": the closed set from which [Event.Ignored] takes its names.
 func Fields() []string {
-	names := make([]string, len(theFields.all))
-	for i, f := range theFields.all {
+	names := make([]string, len(theTables.all))
+	for i, f := range theTables.all {
 		names[i] = f.name
 	}
 	return names
@@ -148,8 +148,8 @@ func Fields() []string {
 // Wanted says what the value of a field of [Fields] has to be, for example "an
 // integer".
 func Wanted(field string) string {
-	if i := slices.IndexFunc(theFields.all, func(f fieldName) bool { return f.name == field }); i >= 0 {
-		return theFields.all[i].want
+	if i := slices.IndexFunc(theTables.all, func(f fieldPath) bool { return f.name == field }); i >= 0 {
+		return theTables.all[i].want
 	}
 	return ""
 }
@@ -158,7 +158,7 @@ func Wanted(field string) string {
 // the canonical name, which is a path where the field is not at the top.
 func Aliases() map[string]string {
 	aliases := map[string]string{}
-	for _, f := range theFields.event.fields {
+	for _, f := range theTables.event.rows {
 		for _, alias := range f.aliases {
 			aliases[alias] = f.name
 		}

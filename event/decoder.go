@@ -11,7 +11,7 @@ import (
 
 // decoder reads one event in one pass over its bytes.
 type decoder struct {
-	fields   *fields
+	tables   *tables
 	data     []byte
 	scan     jsonscan.Scanner[[]byte]
 	ignored  fieldSet
@@ -27,8 +27,8 @@ type decoder struct {
 	numbers  []float64
 }
 
-func newDecoder(f *fields, data []byte) decoder {
-	d := decoder{fields: f, data: data, scan: jsonscan.New(data, 0)}
+func newDecoder(t *tables, data []byte) decoder {
+	d := decoder{tables: t, data: data, scan: jsonscan.New(data, 0)}
 	d.scan.LimitDepth(MaxDepth)
 	d.scan.AllowNonFinite()
 	return d
@@ -51,19 +51,19 @@ type form[T any] struct {
 	read func(*decoder, *T, jsonscan.Token) result
 }
 
-// field is a row of the table of an object's members.
-type field[T any] struct {
+// tableRow is a row of the table of an object's members.
+type tableRow[T any] struct {
 	form[T]
 
 	name    string
 	aliases []string // the first counts before the second, and so on
 	vital   bool     // a wrong value makes the event none
-	id      int      // index in fields.all; -1 for a member without one
+	id      int      // index in tables.all; -1 for a member without one
 }
 
 // object is the table of an object's members.
 type object[T any] struct {
-	fields []field[T]
+	rows   []tableRow[T]
 	prefix string // of the path of a member
 	slots  []slot // hash table of all names, with linear probing; never full
 }
@@ -77,8 +77,8 @@ type slot struct {
 // most is the greatest number of fields of an object.
 const most = 64
 
-func newObject[T any](prefix string, rows ...field[T]) object[T] {
-	o := object[T]{fields: rows, prefix: prefix, slots: make([]slot, 256)}
+func newObject[T any](prefix string, rows ...tableRow[T]) object[T] {
+	o := object[T]{rows: rows, prefix: prefix, slots: make([]slot, 256)}
 	for i, f := range rows {
 		for rank, name := range append([]string{f.name}, f.aliases...) {
 			at := slotOf(name)
@@ -143,7 +143,7 @@ func readMembers[T any](d *decoder, into *T, o *object[T]) {
 			d.skip(value)
 			continue
 		}
-		f := &o.fields[s.field]
+		f := &o.rows[s.field]
 		if before := ranks[s.field]; before != 0 && before < s.rank {
 			d.skip(value) // the field has its value by a name that counts before this one
 			continue
@@ -271,7 +271,7 @@ func (d *decoder) kind(t jsonscan.Token) string {
 	return jsonKind(d.data[t.Start:])
 }
 
-// fieldSet is a set of indexes in fields.all.
+// fieldSet is a set of indexes in tables.all.
 type fieldSet [2]uint64
 
 func (s *fieldSet) add(i int)      { s[i/64] |= 1 << (i % 64) }

@@ -51,7 +51,7 @@ func readLLMObs(d *decoder, e *Event, t jsonscan.Token) result {
 		return d.orWrong(t)
 	}
 	e.LLMObs = &LLMObs{}
-	readMembers(d, e.LLMObs, &d.fields.llmobs)
+	readMembers(d, e.LLMObs, &d.tables.llmobs)
 	return found
 }
 
@@ -89,7 +89,7 @@ func readToolCalls(d *decoder, e *Event, t jsonscan.Token) result {
 // inText reads the JSON object or array that the text of a string is: tables and some
 // loggers keep what is nested as text.
 func (d *decoder) inText(t jsonscan.Token, read func(*decoder, jsonscan.Token) result) result {
-	inner := newDecoder(d.fields, []byte(d.string(t)))
+	inner := newDecoder(d.tables, []byte(d.string(t)))
 	whole := inner.scan // a copy, which is read to its end first
 	for _, ok := whole.Next(); ok; _, ok = whole.Next() {
 	}
@@ -129,7 +129,7 @@ func readRetrieval(d *decoder, e *Event, t jsonscan.Token) result {
 	}
 	switch t.Kind {
 	case jsonscan.Object:
-		readMembers(d, r, &d.fields.retrieval)
+		readMembers(d, r, &d.tables.retrieval)
 	case jsonscan.Array:
 		r.Chunks, _ = d.chunks(t)
 	default:
@@ -203,7 +203,7 @@ func (d *decoder) chunks(array jsonscan.Token) (chunks []Chunk, texts bool) {
 		last := &chunks[len(chunks)-1]
 		switch item.Kind {
 		case jsonscan.Object:
-			readMembers(d, last, &d.fields.chunk)
+			readMembers(d, last, &d.tables.chunk)
 		case jsonscan.Array: // of a query among several, as Chroma returns them
 			inner, all := d.chunks(item)
 			if chunks = append(chunks[:len(chunks)-1], inner...); len(chunks) > MaxItems {
@@ -215,7 +215,7 @@ func (d *decoder) chunks(array jsonscan.Token) (chunks []Chunk, texts bool) {
 			last.Text, _ = d.text(item)
 		default:
 			if d.skip(item); !d.isNull(item) {
-				d.wrong(d.fields.chunks, false, "retrieval.", "chunks", wantChunks, item)
+				d.wrong(d.tables.chunks, false, "retrieval.", "chunks", wantChunks, item)
 			}
 		}
 		texts = texts && last.Text != ""
@@ -263,7 +263,7 @@ func readAround(d *decoder, c *Chunk, t jsonscan.Token) result {
 	}
 	var inner Chunk
 	d.around++
-	readMembers(d, &inner, &d.fields.chunk)
+	readMembers(d, &inner, &d.tables.chunk)
 	d.around--
 	if c.ID == "" {
 		c.ID = inner.ID

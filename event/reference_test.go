@@ -217,7 +217,7 @@ func unlike(data []byte) bool {
 			return true
 		}
 		seen[place] = true
-		for _, o := range [...]map[string]int{extraNames(&theFields.event), extraNames(&theFields.retrieval), extraNames(&theFields.chunk)} {
+		for _, o := range [...]map[string]int{extraNames(&theTables.event), extraNames(&theTables.retrieval), extraNames(&theTables.chunk)} {
 			if o[folded] > 0 {
 				return true
 			}
@@ -229,7 +229,7 @@ func unlike(data []byte) bool {
 // extraNames returns the names of a table that the reference does not know.
 func extraNames[T any](o *object[T]) map[string]int {
 	names := map[string]int{}
-	for _, f := range o.fields {
+	for _, f := range o.rows {
 		if f.name == "chunks" || f.name == "retrieval.chunks" || o.prefix == "retrieval.chunks." {
 			for _, alias := range f.aliases {
 				names[alias]++
@@ -266,7 +266,7 @@ func randomEvent(r *rand.Rand) []byte {
 	b.WriteString(`{"event":"llm_request_completed","request_id":` + pick(r, `"r"`, `17`, `"\u0072\n"`))
 	written := map[string]bool{}
 	for range r.IntN(12) {
-		f := theFields.event.fields[2+r.IntN(len(theFields.event.fields)-2)]
+		f := theTables.event.rows[2+r.IntN(len(theTables.event.rows)-2)]
 		name := pick(r, append([]string{f.name}, f.aliases...)...)
 		if written[name] {
 			continue
@@ -325,21 +325,21 @@ func FuzzLikeEncodingJSON(f *testing.F) {
 // it is written, which sets this field and no other.
 func TestTablesFollowStructs(t *testing.T) {
 	t.Parallel()
-	follows(t, &theFields.event, "retrieval.chunks")
-	follows(t, &theFields.llmobs)
-	follows(t, &theFields.retrieval)
-	follows(t, &theFields.chunk, "metadata", "node", "payload", "_source")
+	follows(t, &theTables.event, "retrieval.chunks")
+	follows(t, &theTables.llmobs)
+	follows(t, &theTables.retrieval)
+	follows(t, &theTables.chunk, "metadata", "node", "payload", "_source")
 }
 
 func follows[T any](t *testing.T, o *object[T], extra ...string) {
 	t.Helper()
 	typ := reflect.TypeFor[T]()
 	left := map[string]bool{}
-	for _, f := range o.fields {
+	for _, f := range o.rows {
 		left[f.name] = !slices.Contains(extra, f.name)
 	}
-	if len(o.fields) > most || len(o.names()) > len(o.slots)/2 {
-		t.Errorf("%v: %d fields, %d names: more than the tables are made for", typ, len(o.fields), len(o.names()))
+	if len(o.rows) > most || len(o.names()) > len(o.slots)/2 {
+		t.Errorf("%v: %d fields, %d names: more than the tables are made for", typ, len(o.rows), len(o.names()))
 	}
 	for f := range typ.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -355,7 +355,7 @@ func follows[T any](t *testing.T, o *object[T], extra ...string) {
 		for _, value := range []string{`"7"`, `7`, `true`, `{"a":1}`, `[{}]`} {
 			var into T
 			data := []byte(`{"` + name + `":` + value + `}`)
-			d := newDecoder(&theFields, data)
+			d := newDecoder(&theTables, data)
 			d.scan.Next()
 			readMembers(&d, &into, o)
 			v := reflect.ValueOf(into)

@@ -1,22 +1,22 @@
 package event
 
-// fields are the tables by which events are read. A new field of [Event] is a row in
+// tables say how events are read. A new field of [Event] is a row in
 // one of them; the names, aliases and paths that other code sees follow from here.
-type fields struct {
+type tables struct {
 	event     object[Event]
 	llmobs    object[LLMObs]
 	retrieval object[Retrieval]
 	chunk     object[Chunk]
-	all       []fieldName
+	all       []fieldPath
 	chunks    int // index in all of the list of passages
 }
 
-// fieldName is a field's path, and what its values have to be.
-type fieldName struct{ name, want string }
+// fieldPath is a field's path, and what its values have to be.
+type fieldPath struct{ name, want string }
 
-var theFields = newFields()
+var theTables = newTables()
 
-func newFields() (all fields) {
+func newTables() (all tables) {
 	all.event = newObject("",
 		identity("event", form[Event]{"a string", readKind}),
 		identity("request_id", form[Event]{"a string", readRequestID}),
@@ -97,7 +97,7 @@ func newFields() (all fields) {
 }
 
 // name numbers the fields, and lists them.
-func (all *fields) name() {
+func (all *tables) name() {
 	listed := map[string]int{}
 	nameIn(all, &all.event, listed)
 	nameIn(all, &all.llmobs, listed)
@@ -106,9 +106,9 @@ func (all *fields) name() {
 	all.chunks = listed["retrieval.chunks"]
 }
 
-func nameIn[T any](all *fields, o *object[T], listed map[string]int) {
-	for i := range o.fields {
-		f := &o.fields[i]
+func nameIn[T any](all *tables, o *object[T], listed map[string]int) {
+	for i := range o.rows {
+		f := &o.rows[i]
 		if f.id < 0 {
 			continue
 		}
@@ -117,22 +117,22 @@ func nameIn[T any](all *fields, o *object[T], listed map[string]int) {
 		if !ok {
 			at = len(all.all)
 			listed[path] = at
-			all.all = append(all.all, fieldName{path, f.want})
+			all.all = append(all.all, fieldPath{path, f.want})
 		}
 		f.id = at
 	}
 }
 
-func row[T any](name string, f form[T], aliases ...string) field[T] {
-	return field[T]{form: f, name: name, aliases: aliases}
+func row[T any](name string, f form[T], aliases ...string) tableRow[T] {
+	return tableRow[T]{form: f, name: name, aliases: aliases}
 }
 
 // identity is the row of a field without which an event is none.
-func identity(name string, f form[Event]) field[Event] {
-	return field[Event]{form: f, name: name, vital: true}
+func identity(name string, f form[Event]) tableRow[Event] {
+	return tableRow[Event]{form: f, name: name, vital: true}
 }
 
 // around is the row of an object in which stores put parts of a passage.
-func around(name string) field[Chunk] {
-	return field[Chunk]{form: form[Chunk]{"an object", readAround}, name: name, id: -1}
+func around(name string) tableRow[Chunk] {
+	return tableRow[Chunk]{form: form[Chunk]{"an object", readAround}, name: name, id: -1}
 }
