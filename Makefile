@@ -76,7 +76,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	  done; done
 
 # What reads what comes from outside: events, headers, commit metadata, record batches, HTTP, configuration, replies of judges.
-OUTSIDE = event:FuzzDecode sampler:FuzzDecideHeaders kafka/consumer:FuzzMetadata kafka/fetch:FuzzRecords sidecar:FuzzIngest \
+OUTSIDE = event:FuzzDecode event:FuzzAnswer sampler:FuzzDecideHeaders kafka/consumer:FuzzMetadata kafka/fetch:FuzzRecords sidecar:FuzzIngest \
 	internal/config:FuzzLoad judges:FuzzParse
 
 .PHONY: fuzz-outside

@@ -55,14 +55,15 @@ func csvFields(r Row) []string {
 	for i, c := range r.Chunks {
 		chunks[i] = string(c.ID) + ": " + c.Text
 	}
-	calls := make([]string, len(r.ToolCalls))
-	for i, c := range r.ToolCalls {
-		calls[i] = c.Name + " " + c.Arguments.Text()
+	var calls []string
+	said := event.Event{Output: event.JSON(r.Output), ToolCalls: r.ToolCalls}
+	for _, c := range said.Calls() {
+		calls = append(calls, strings.TrimSpace(c.Name+" "+c.Arguments.Plain()))
 	}
 	fields := []string{
 		r.CaseID, r.Evaluator, string(r.Type), r.Reason, string(r.Status), strconv.Itoa(r.Count), r.Feature, r.PromptName, r.PromptVersion,
 		string(r.RequestID), r.OccurredAt.Format(time.RFC3339), r.Provider, r.Model, r.TraceID, r.SpanID,
-		event.JSON(r.Input).Text(), event.JSON(r.Output).Text(), event.JSON(r.Expected).Text(),
+		event.JSON(r.Input).Text(), event.JSON(r.Output).Reply(), event.JSON(r.Expected).Reply(),
 		strings.Join(chunks, "\n"), strings.Join(calls, "\n"),
 		r.Failure.Label, r.Failure.Explanation, strconv.FormatFloat(r.Failure.Score, 'g', -1, 64), r.Failure.Version,
 		strconv.FormatFloat(r.Failure.Probability, 'g', -1, 64), strconv.FormatBool(r.ContentWithheld),

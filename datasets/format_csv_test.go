@@ -3,6 +3,7 @@ package datasets_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,5 +26,19 @@ func TestCSV(t *testing.T) {
 	}
 	if cells["input"] != "'=1+1" || cells["tool_calls"] != `'-f {"x":1}` || cells["output"] != "a\nb,\"c\" <tag>" || cells["score"] != "0" {
 		t.Errorf("row: %q", cells)
+	}
+}
+
+// TestCSVCalls: calls that stand only in the output have their column too.
+func TestCSVCalls(t *testing.T) {
+	t.Parallel()
+	r := failing(1, "?", "x")
+	r.Event.Output = event.JSON(json.RawMessage(`{"role":"assistant","content":[{"type":"tool_use","name":"f","input":{"x": 1}},{"type":"tool_use","name":"g","input":{}}]}`))
+	rows, err := csv.NewReader(strings.NewReader(exported(t, datasets.CSV(), r))).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	if got := rows[1][slices.Index(rows[0], "tool_calls")]; got != "f {\"x\":1}\ng {}" {
+		t.Errorf("calls: %q", got)
 	}
 }

@@ -40,7 +40,7 @@ func lastQuestion(e *event.Event) string {
 	}
 	turns, _ := e.Input.Turns()
 	for _, turn := range slices.Backward(turns) {
-		if strings.EqualFold(turn.Role, "user") && strings.TrimSpace(turn.Content) != "" {
+		if turn.Role == event.RoleUser && strings.TrimSpace(turn.Content) != "" {
 			return turn.Content
 		}
 	}

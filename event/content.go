@@ -3,15 +3,41 @@ package event
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
+	"sync"
 )
 
 // Content is the words of a user or a model: a JSON value that is kept as it was
 // published and read in the form that an evaluator needs. The zero value is absent
-// content. Content has no String method, so that it does not reach a log, a span
-// tag or a metric by mistake.
-type Content struct{ raw json.RawMessage }
+// content. Copies share what has been read, so that content is read once however
+// many evaluators ask; they may ask at the same time. Content has no String method,
+// so that it does not reach a log, a span tag or a metric by mistake.
+type Content struct {
+	raw  json.RawMessage
+	memo *memo // of content that is not absent
+}
+
+// memo keeps what has been read of a content. It is small, because an event may
+// have thousands of contents of which few are read.
+type memo struct {
+	answerOnce, turnsOnce, textOnce sync.Once
+
+	answer *Answer
+	turns  *[]Turn // nil when the content is no chat
+	text   *string
+}
+
+// cache returns the content's memo. Content that was not made by this package's
+// functions has none and is read anew each time.
+func (c Content) cache() *memo {
+	if c.memo == nil {
+		return &memo{}
+	}
+	return c.memo
+}
+
+// newContent returns content that is a JSON value, which must be valid.
+func newContent(raw json.RawMessage) Content { return Content{raw, &memo{}} }
 
 // Text returns content that is plain text.
 func Text(s string) Content {
@@ -19,7 +45,7 @@ func Text(s string) Content {
 	if err != nil { // a string always marshals
 		return Content{}
 	}
-	return Content{b}
+	return newContent(b)
 }
 
 // JSON returns content that is a JSON value; absent content for null and invalid
@@ -29,11 +55,14 @@ func JSON(b json.RawMessage) Content {
 	if !json.Valid(b) || string(b) == "null" {
 		return Content{}
 	}
-	return Content{b}
+	return newContent(b)
 }
 
 // IsZero reports whether the content is absent.
 func (c Content) IsZero() bool { return len(c.raw) == 0 }
+
+// Equal reports whether both contents are the same JSON value, byte for byte.
+func (c Content) Equal(other Content) bool { return bytes.Equal(c.raw, other.raw) }
 
 // Raw returns the JSON value as it was published; nil when absent. The caller
 // must not change it.
@@ -50,140 +79,127 @@ func (c Content) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON keeps a copy of the value.
 func (c *Content) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
-		c.raw = nil
+		*c = Content{}
 		return nil
 	}
-	c.raw = bytes.Clone(b)
+	*c = newContent(bytes.Clone(b))
 	return nil
 }
 
 // Turn is one message of a chat.
 type Turn struct {
-	Role    string `json:"role"`
+	Role    string `json:"role"` // user, assistant, system, tool, or the name of another role
 	Content string `json:"content"`
 }
 
-// Text returns the content as a reader would see it: the text of a string, of an
-// assistant message or of its parts; "role: text" lines for chat messages; and
-// compact JSON for any other value, with \u00e9 written as é. It is empty when the
-// content is absent.
+// Answer reads the content as the model's answer. The zero Answer stands for absent
+// content. [Event.Answer] also knows the event's other fields.
+func (c Content) Answer() Answer {
+	if c.IsZero() {
+		return Answer{}
+	}
+	m := c.cache()
+	m.answerOnce.Do(func() {
+		a := readAnswer(c.raw)
+		m.answer = &a
+	})
+	return *m.answer
+}
+
+// Turns returns the messages of a chat, or false when the content is something
+// else. A chat is a list of messages in any provider's form, a request's body that
+// holds one, or a string that holds either. The texts of a message's parts are
+// joined, results of tools included; pictures and other files become placeholders
+// such as "[image, 50 KB]", and a model's reasoning is left out. The caller must
+// not change the turns.
+func (c Content) Turns() ([]Turn, bool) {
+	if c.IsZero() {
+		return nil, false
+	}
+	m := c.cache()
+	m.turnsOnce.Do(func() {
+		if turns, ok := readChat(c.raw); ok {
+			m.turns = &turns
+		}
+	})
+	if m.turns == nil {
+		return nil, false
+	}
+	return *m.turns, true
+}
+
+// Text returns the content as a reader would see it: "role: text" lines for a chat;
+// the text of a string, a message or a response; and compact JSON for any other
+// value, with \u00e9 written as é. Pictures and other files are placeholders. It is
+// empty when the content is absent.
 func (c Content) Text() string {
-	ms, chat := c.messages()
-	switch {
-	case c.IsZero():
+	if c.IsZero() {
 		return ""
-	case jsonKind(c.raw) == "string":
-		return stringText(c.raw)
-	case chat:
-		lines := make([]string, len(ms))
-		for i, m := range ms {
-			lines[i] = m.role + ": " + m.Text
+	}
+	m := c.cache()
+	m.textOnce.Do(func() {
+		s := c.show()
+		m.text = &s
+	})
+	return *m.text
+}
+
+func (c Content) show() string {
+	if turns, ok := c.Turns(); ok {
+		lines := make([]string, len(turns))
+		for i, t := range turns {
+			lines[i] = t.Role + ": " + t.Content
 		}
 		return strings.Join(lines, "\n")
-	case len(ms) > 0:
-		return ms[0].Text
+	}
+	if jsonKind(c.raw) == "string" {
+		return hideData(expandDocument(stringOf(c.raw)))
+	}
+	a := c.Answer()
+	if a.Unread != "" {
+		return hideData(compact(c.raw))
+	}
+	if turn, ok := readTurn(c.raw); ok && (turn.Content != "" || turn.Role == RoleAssistant) {
+		return turn.Content
+	}
+	if !a.JSON {
+		return hideData(a.Text)
+	}
+	return hideData(compact(c.raw))
+}
+
+// Reply returns an output as a reader would see it: the answer without the model's
+// reasoning, and otherwise what Text returns.
+func (c Content) Reply() string {
+	a := c.Answer()
+	if _, chat := c.Turns(); chat || a.JSON || a.Unread != "" {
+		return c.Text()
+	}
+	return hideData(a.Text)
+}
+
+// Plain returns the content as data: the text of a string, and compact JSON for any
+// other value, even one that has the form of a message. It is for the arguments of
+// tools and the like.
+func (c Content) Plain() string {
+	switch jsonKind(c.raw) {
+	case "nothing":
+		return ""
+	case "string":
+		return expandDocument(stringOf(c.raw))
 	}
 	return compact(c.raw)
 }
 
-// IsText reports whether the content is prose: a string, an assistant message or
-// chat messages, as opposed to a bare JSON value.
+// IsText reports whether the content is prose: a string, a message, a response or a
+// chat, as opposed to a bare JSON value.
 func (c Content) IsText() bool {
-	ms, _ := c.messages()
-	return len(ms) > 0 || jsonKind(c.raw) == "string"
-}
-
-// messages returns the messages of a chat, or else the single message that the
-// content is, which may be written as the list of its parts.
-func (c Content) messages() (ms []chatTurn, chat bool) {
-	switch jsonKind(c.raw) {
-	case "object":
-		if m, ok := c.message(); ok {
-			return []chatTurn{m}, false
-		}
-	case "array":
-		if ms, ok := c.chat(); ok {
-			return ms, true
-		}
-		if m, ok := c.parts(); ok {
-			return []chatTurn{m}, false
-		}
-	}
-	return nil, false
-}
-
-// Turns returns the chat messages, or false when the content is something else.
-// When a message's content is a list of parts, their texts are joined, tool results
-// included; the text of a refusal is its words. A user's message that holds tool
-// results only gets the role tool, because some providers have that role and others
-// do not.
-func (c Content) Turns() ([]Turn, bool) {
-	ms, ok := c.chat()
-	if !ok {
-		return nil, false
-	}
-	turns := make([]Turn, len(ms))
-	for i, m := range ms {
-		turns[i] = Turn{m.role, m.Text}
-	}
-	return turns, true
-}
-
-// chat returns the chat messages of a list that holds nothing else.
-func (c Content) chat() ([]chatTurn, bool) {
-	ms, ok := decodeList[message](c.raw)
-	if !ok || len(ms) == 0 || slices.ContainsFunc(ms, func(m message) bool { return !m.isMessage() }) {
-		return nil, false
-	}
-	out := make([]chatTurn, len(ms))
-	for i := range ms {
-		out[i] = ms[i].turn()
-	}
-	return out, true
-}
-
-// message returns a single chat message. A message of another role than the
-// assistant's needs a text; without one the content is a value that has members of
-// these names by chance.
-func (c Content) message() (chatTurn, bool) {
-	var m message
-	if jsonKind(c.raw) != "object" || json.Unmarshal(c.raw, &m) != nil {
-		return chatTurn{}, false
-	}
-	if !m.isMessage() && !c.readChoice(&m) {
-		return chatTurn{}, false
-	}
-	s := m.turn()
-	return s, s.Text != "" || strings.EqualFold(s.role, roleAssistant)
-}
-
-// readChoice reads the message of a whole OpenAI response into m.
-func (c Content) readChoice(m *message) bool {
-	var response struct {
-		Choices []struct {
-			Message message `json:"message"`
-		} `json:"choices"`
-	}
-	if !bytes.Contains(c.raw, []byte(`"choices"`)) || json.Unmarshal(c.raw, &response) != nil || len(response.Choices) == 0 {
+	if c.IsZero() {
 		return false
 	}
-	*m = response.Choices[0].Message
-	return m.isMessage()
-}
-
-// parts returns the assistant message whose content is this list of parts.
-func (c Content) parts() (chatTurn, bool) {
-	ps, ok := decodeList[part](c.raw)
-	if !ok || len(ps) == 0 || slices.ContainsFunc(ps, func(p part) bool { return !p.isPart() }) {
-		return chatTurn{}, false
+	if a := c.Answer(); !a.JSON {
+		return a.Unread == ""
 	}
-	m := message{Role: roleAssistant, Content: c.raw}
-	return m.turn(), true
+	_, chat := c.Turns()
+	return chat
 }
-
-// Roles that decide how a message is read.
-const (
-	roleUser      = "user"
-	roleAssistant = "assistant"
-	roleTool      = "tool"
-)

@@ -89,7 +89,7 @@ func TestDecodeTolerance(t *testing.T) {
 		}},
 		{"output as a value", base(`,"output":{"answer": 42}`), func(e *event.Event) (any, any) { return e.Output.Text(), `{"answer":42}` }},
 		{"output as an assistant message", base(`,"output":{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`), func(e *event.Event) (any, any) {
-			return e.Output.Text(), "a\nb"
+			return e.Output.Text(), "ab"
 		}},
 	}
 	for _, tt := range tests {

@@ -23,9 +23,12 @@
 //
 // # Content
 //
-// Input and output are [Content]: a string, a JSON value, chat messages or a
-// provider's response. [Content.Text], [Content.Turns] and [Event.Answer] read
-// them alike for every evaluator.
+// Input and output are [Content]: a string, a JSON value, or what a provider's
+// library returned. [Event.Answer] reads what the model said, [Content.Turns] a
+// chat, and [Content.Text] and [Content.Reply] what a person or a judge is shown, so
+// that every evaluator reads the same. The shapes stand in a table in shapes.go: a
+// new one is a row there, with an example. What has the marks of a provider and no
+// known form is unread ([Answer.Unread]); nothing is guessed.
 //
 // # What this package does not do
 //

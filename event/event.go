@@ -1,7 +1,6 @@
 package event
 
 import (
-	"strings"
 	"time"
 )
 
@@ -61,13 +60,13 @@ type Event struct {
 	LatencyMS           *float64 `json:"llm_latency_ms,omitempty" doc:"time to the whole answer, milliseconds"`
 	FirstTokenLatencyMS *float64 `json:"first_token_latency_ms,omitempty" doc:"time to the first token, milliseconds"`
 
-	Input        Content `json:"input,omitzero" doc:"what was asked: a string or chat messages"`
-	Output       Content `json:"output,omitzero" doc:"what was answered: a string, a JSON value, a message or its parts as OpenAI and Anthropic write them, or OpenAI's whole response"`
+	Input        Content `json:"input,omitzero" doc:"what was asked: a string, chat messages in any provider's form, or the request's body"`
+	Output       Content `json:"output,omitzero" doc:"what was answered: a string, a JSON value, or a message, its parts or the whole response as the provider's library gives them"`
 	OutputSchema string  `json:"output_schema,omitempty" doc:"name of the JSON Schema that the output must satisfy"`
 	Expected     Content `json:"expected,omitzero" doc:"reference answer, when one is known"`
 
 	Retrieval *Retrieval `json:"retrieval,omitempty" doc:"what was retrieved for the request"`
-	ToolCalls []ToolCall `json:"tool_calls,omitempty" doc:"tools that the model called"`
+	ToolCalls []ToolCall `json:"tool_calls,omitempty" doc:"tools that the model called, in this form or in a provider's own"`
 	Tools     Content    `json:"tools,omitzero" doc:"tools that the model was offered, with their JSON Schemas"`
 
 	UserRating    Rating `json:"user_rating,omitempty" doc:"user's rating: up, down, or a number"`
@@ -99,26 +98,6 @@ type Chunk struct {
 	ID    ID       `json:"id,omitempty" doc:"id by which an answer cites the passage"`
 	Text  string   `json:"text,omitempty" doc:"passage"`
 	Score *float64 `json:"score,omitempty" doc:"relevance as the index scored it"`
-}
-
-// ToolCall is one call of a tool by the model.
-type ToolCall struct {
-	Name       string   `json:"name,omitempty" doc:"tool's name"`
-	Arguments  Content  `json:"arguments,omitzero" doc:"arguments: a JSON object, or a string that holds one"`
-	Status     string   `json:"status,omitempty" doc:"success or error"`
-	LatencyMS  *float64 `json:"latency_ms,omitempty" doc:"time of the call, milliseconds"`
-	RetryCount *int64   `json:"retry_count,omitempty" doc:"attempts after the first"`
-	Result     Content  `json:"result,omitzero" doc:"what the tool returned"`
-}
-
-// Failed reports whether the call's status says that it failed: any status other
-// than the usual words for success and for calls that have not ended.
-func (c *ToolCall) Failed() bool {
-	switch strings.ToLower(strings.TrimSpace(c.Status)) {
-	case "", "success", "succeeded", "ok", "completed", "pending", "in_progress":
-		return false
-	}
-	return true
 }
 
 // TraceContext holds propagation headers by name, in any case.

@@ -232,7 +232,7 @@ func content[T any](at func(*T) *Content) form[T] {
 		case value == nil:
 			return wrong
 		}
-		*at(into) = Content{raw: value}
+		*at(into) = newContent(value)
 		return found
 	}}
 }

@@ -59,6 +59,16 @@ func TestDecodeTakesLittleMore(t *testing.T) {
 		"trace headers": {`"trace_context":{`, `"":1`, `}`},
 		"chat":          {`"output":[`, `{"role":"a","content":[]}`, `]`},
 		"parts":         {`"output":{"role":"assistant","content":[`, `{}`, `]}`},
+		"texts":         {`"output":{"role":"assistant","content":[`, `{"text":"a"}`, `]}`},
+		"items":         {`"output":[`, `{"type":"output_text","text":"a"}`, `]`},
+		"candidates":    {`"output":[`, `{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}`, `]`},
+		"thoughts":      {`"output":"`, `<think>a</think>`, `"`},
+		"channels":      {`"output":"`, `<|start|><|channel|>final<|message|>a`, `"`},
+		"tokens":        {`"output":"<|start|><|message|>`, `<|`, `"`},
+		"tags":          {`"output":"`, `x </think>`, `"`},
+		"data":          {`"output":"`, `data:;base64,A `, `"`},
+		"messages":      {`"input":{"messages":[`, `{"role":"a","content":[]}`, `]}`},
+		"nested":        {`"output":[`, strings.Repeat(`{"type":"message","role":"assistant","content":[`, 200) + strings.Repeat(`]}`, 200), `]`},
 	} {
 		body := []byte(`{"event":"llm_request_completed","request_id":"r",` + parts[0] + items(parts[1], size/(len(parts[1])+1)) + parts[2] + `}`)
 		var before, after runtime.MemStats
@@ -66,6 +76,8 @@ func TestDecodeTakesLittleMore(t *testing.T) {
 		e, err := event.Decode(body)
 		if err == nil {
 			_ = e.Answer()
+			_ = e.Output.Reply()
+			_ = e.Input.Text()
 		}
 		runtime.ReadMemStats(&after)
 		if took := after.TotalAlloc - before.TotalAlloc; took > 20*size {

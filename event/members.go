@@ -2,7 +2,6 @@ package event
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/jsonscan"
@@ -113,11 +112,7 @@ func (d *decoder) call(calls []ToolCall, t jsonscan.Token) ([]ToolCall, result) 
 	if value == nil {
 		return calls, wrong
 	}
-	last := &calls[len(calls)-1]
-	if json.Unmarshal(value, last) != nil {
-		*last = ToolCall{}
-		return calls, wrong
-	}
+	calls[len(calls)-1], _ = readCall(value) // a call in no known form has no name
 	return calls, found
 }
 

@@ -3,212 +3,401 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
-// Answer is what the model said in the output of an event.
-type Answer struct {
-	// Text is the published string; or the text of an assistant message, of its
-	// parts, of the first choice of a response or of the last of several messages;
-	// or else the JSON value as it was published, with \u00e9 written as é.
-	Text string
-	// JSON says that Text is a JSON value that was not published as a string.
-	JSON bool
-	// Refusal says that the provider marked Text as a refusal.
-	Refusal bool
-	// CallsTools says that the model called tools, according to the message or the
-	// event's list of calls.
-	CallsTools bool
-	// Calls are the calls of tools that the message holds.
-	Calls []ToolCall
-}
-
-// OnlyCallsTools reports whether the model called tools and has said nothing yet: a
-// step on the way to an answer, not an empty answer.
-func (s Answer) OnlyCallsTools() bool { return s.CallsTools && isBlank(s.Text) }
-
-// Answer reads the output as the model's turn. A JSON object is an assistant
-// message if its role says so, and else a plain value.
-func (e *Event) Answer() Answer {
-	s := e.Output.answer()
-	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
-	return s
-}
-
-func (c Content) answer() Answer {
-	switch jsonKind(c.raw) {
-	case "nothing":
-		return Answer{}
-	case "string":
-		return Answer{Text: stringText(c.raw)}
-	}
-	ms, chat := c.messages()
-	if n := len(ms); n > 0 && (chat || strings.EqualFold(ms[0].role, roleAssistant)) {
-		return ms[n-1].Answer
-	}
-	return Answer{Text: string(expandEscapes(c.raw)), JSON: true}
-}
-
-// message is one chat message, in the forms that providers write.
-type message struct {
-	Role         string          `json:"role"`
-	Content      json.RawMessage `json:"content"`
-	Refusal      json.RawMessage `json:"refusal"`
-	ToolCalls    json.RawMessage `json:"tool_calls"`
-	FunctionCall json.RawMessage `json:"function_call"` // the predecessor of tool_calls
-}
-
-// part is one item of a message's content.
-type part struct {
-	Type    string          `json:"type"`
-	Text    json.RawMessage `json:"text"`
-	Refusal json.RawMessage `json:"refusal"`
-	Content json.RawMessage `json:"content"` // of a tool's result
-}
-
-// Types of parts that are not the speaker's words.
+// The roles of speakers that a [Turn] has, whatever the provider calls them.
 const (
-	partToolUse    = "tool_use"
-	partToolResult = "tool_result"
+	RoleUser      = "user"
+	RoleAssistant = "assistant"
+	RoleSystem    = "system"
+	RoleTool      = "tool"
 )
 
-// chatTurn is what a message says, and the role of its speaker.
-type chatTurn struct {
-	role string
-	Answer
+// normalRole returns the usual name of a role, whatever a provider calls it; a role
+// that is not known stays as it is.
+func normalRole(role string) string {
+	switch strings.ToLower(role) {
+	case "assistant", "model", "ai", "bot", "chatbot", "aimessage", "aimessagechunk":
+		return RoleAssistant
+	case "user", "human", "humanmessage", "humanmessagechunk":
+		return RoleUser
+	case "system", "developer", "systemmessage", "systemmessagechunk":
+		return RoleSystem
+	case "tool", "function", "toolmessage", "functionmessage", "toolmessagechunk":
+		return RoleTool
+	}
+	return role
 }
 
-// isMessage reports whether m is a message, not a value that happens to have a
-// "role".
-func (m *message) isMessage() bool {
-	return m.Role != "" && (m.Content != nil || hasValue(m.ToolCalls) || hasValue(m.FunctionCall) || hasValue(m.Refusal))
+// said is what a message, or a whole response, says.
+type said struct {
+	role      string
+	text      joined
+	remarks   joined // on the way to the answer
+	refusal   joined
+	reasoning joined
+	value     json.RawMessage // the content, when it is a JSON value and not words
+	calls     []json.RawMessage
+	finish    string // why the model stopped, in the provider's words
+	unread    string // why it can not be read, although it is a provider's
+
+	known, unknown, results int  // parts of known types, of others, and results of tools
+	apart                   bool // what follows does not continue the text before it
+	hosted                  bool // the provider ran a tool of its own
+	remark                  bool // within a remark
+	nested                  bool // within a part that has parts
 }
 
-// turn returns what the message says. A refusal counts when there is no other text.
-func (m *message) turn() chatTurn {
-	s := chatTurn{m.Role, Answer{CallsTools: hasValue(m.ToolCalls) || hasValue(m.FunctionCall)}}
-	refusal := stringOf(m.Refusal)
-	if parts, ok := decodeList[part](m.Content); ok {
-		var texts, refusals []string
-		results := 0
-		for _, p := range parts {
-			texts = appendText(texts, p.text())
-			refusals = appendText(refusals, stringOf(p.Refusal))
-			s.CallsTools = s.CallsTools || p.Type == partToolUse
-			if p.Type == partToolResult {
-				results++
-			}
+// joined is a text that is put together from pieces. One piece takes no copy.
+type joined struct {
+	first string
+	more  []byte
+}
+
+func (j *joined) add(separator, s string) {
+	switch {
+	case s == "":
+	case j.first == "":
+		j.first = s
+	default:
+		if j.more == nil {
+			j.more = append(j.more, j.first...)
 		}
-		if results > 0 && results == len(parts) && strings.EqualFold(s.role, roleUser) {
-			s.role = roleTool
+		j.more = append(append(j.more, separator...), s...)
+	}
+}
+
+func (j *joined) String() string {
+	if j.more != nil {
+		return string(j.more)
+	}
+	return j.first
+}
+
+// isAssistant reports whether the model speaks.
+func (s *said) isAssistant() bool { return s.role == RoleAssistant }
+
+// words adds text. Parts of an answer that follow each other are one text, which
+// some providers cut in the middle of a sentence or of a JSON document; what users
+// compose is a list of things.
+func (s *said) words(text string) {
+	if s.isAssistant() && s.text.first == "" {
+		reasoning, answer, calls := cutReasoning(text)
+		s.reasoning.add("\n", reasoning)
+		s.calls = append(s.calls, calls...)
+		text = answer
+	}
+	separator, to := "\n", &s.text
+	if s.isAssistant() && !s.apart {
+		separator = ""
+	}
+	if s.remark {
+		to = &s.remarks
+	}
+	to.add(separator, text)
+	s.apart = false
+}
+
+// thing adds the placeholder of what is not text.
+func (s *said) thing(placeholder string) {
+	s.text.add("\n", placeholder)
+	s.apart = true
+}
+
+// answer returns what the message says as the model's answer.
+func (s *said) answer() Answer {
+	a := Answer{Reasoning: s.reasoning.String(), FinishReason: s.finish, CallsTools: s.hosted || len(s.calls) > 0}
+	for _, raw := range s.calls {
+		if c, ok := readCall(raw); ok {
+			a.Calls = append(a.Calls, c)
+		} else {
+			a.UnreadCalls++
 		}
-		s.Text = strings.Join(texts, "\n")
-		refusal = strings.Join(appendText(refusals, refusal), "\n")
-	} else {
-		s.Text, s.JSON = contentText(m.Content)
 	}
-	if refusal != "" && isBlank(s.Text) {
-		s.Text, s.Refusal = refusal, true
+	a.Refusal = NormalFinish(s.finish).refuses()
+	a.Text = expandDocument(s.text.String())
+	if isBlank(a.Text) && s.remarks.first != "" {
+		a.Text = s.remarks.String()
 	}
-	return s
+	refusal := s.refusal.String()
+	switch {
+	case s.unread != "":
+		return Answer{Unread: s.unread, FinishReason: s.finish}
+	case isBlank(a.Text) && refusal != "":
+		a.Text, a.Refusal = refusal, true
+	case isBlank(a.Text) && s.value != nil:
+		a.Text, a.JSON = compact(s.value), true
+	case isBlank(a.Text) && s.unknown > 0 && !a.CallsTools && !a.Refusal:
+		return Answer{Unread: "output holds parts of unknown types only", FinishReason: s.finish}
+	}
+	return a
 }
 
-// text returns the text of a part. Tool results are read one level deep, however
-// deep they are nested.
-func (p *part) text() string {
-	if p.Type != partToolResult {
-		return stringText(p.Text)
+// turn returns what the message says as a turn of a chat. A user's message that
+// holds results of tools only gets the role of a tool, because some providers have
+// that role and others do not.
+func (s *said) turn() Turn {
+	t := Turn{Role: s.role, Content: hideData(expandDocument(s.text.String()))}
+	if s.role == RoleUser && s.results > 0 && s.results == s.known+s.unknown {
+		t.Role = RoleTool
 	}
-	results, ok := decodeList[part](p.Content)
-	if !ok {
-		text, _ := contentText(p.Content)
-		return text
+	switch {
+	case !isBlank(t.Content):
+	case s.refusal.first != "":
+		t.Content = s.refusal.String()
+	case s.value != nil:
+		t.Content = hideData(compact(s.value))
+	case s.unknown > 0:
+		t.Content = "[parts of unknown types]"
 	}
-	var texts []string
-	for _, r := range results {
-		texts = appendText(texts, stringOf(r.Text))
-	}
-	return strings.Join(texts, "\n")
+	return t
 }
 
-// contentText returns the text of a content that is not a list of parts, and
-// whether it is a JSON value.
-func contentText(content []byte) (text string, value bool) {
-	switch jsonKind(content) {
-	case "nothing", "null":
-		return "", false
-	case "string":
-		return stringText(content), false
-	}
-	return compact(content), true
+// hasMessage reports whether an object has a member that makes one with a role a
+// message.
+func hasMessage(f *fields) bool {
+	return f.presentAny(fieldContent, fieldParts) || hasAny(f, fieldToolCalls, fieldFunctionCall, fieldRefusal, fieldReasoningContent, fieldAudio, fieldImages)
 }
 
-// decodeList decodes a JSON array of objects. It reports false for an array of more
-// than MaxItems, which would take too much memory.
-func decodeList[T any](array []byte) ([]T, bool) {
-	if jsonKind(array) != "array" || lengthOf(array) > MaxItems {
-		return nil, false
-	}
-	var out []T
-	return out, json.Unmarshal(array, &out) == nil
+// hasAny reports whether one of several members has a value that is not empty.
+func hasAny(f *fields, names ...field) bool {
+	return slices.ContainsFunc(names, func(n field) bool { return hasValue(f.get(n)) })
 }
 
-// hasValue reports whether a member is present and neither null nor empty, which
-// is how some software writes members that are not used.
-func hasValue(raw json.RawMessage) bool {
-	switch jsonKind(raw) {
-	case "object", "array":
-		return len(bytes.TrimSpace(raw[1:len(raw)-1])) > 0
-	case "string":
-		return stringOf(raw) != ""
-	}
-	return false
-}
-
-// isPart reports whether p is a part of a message's content, not an item of an
-// answer that is itself a list.
-func (p *part) isPart() bool {
-	switch p.Type {
-	case "text", "refusal", "thinking", "redacted_thinking", partToolUse:
+// readMessage reads a chat message in the form that its members have; false for an
+// object that is no message.
+func (s *said) readMessage(f *fields) bool {
+	switch {
+	case f.is(fieldRole, "string") && hasMessage(f):
+		s.role = normalRole(f.text(fieldRole))
+		s.message(f)
+		return true
+	case f.present(fieldLC) && f.is(fieldKwargs, "object"):
+		return s.readDumped(f)
+	case f.is(fieldType, "string") && s.isLangChain(f):
 		return true
 	}
 	return false
 }
 
-// stringText returns the text of a JSON string. If the text is itself a JSON
-// document, as answers that follow a schema are, its escapes are expanded too, as
-// those of a document that is not in a string are.
-func stringText(raw []byte) string {
-	s := stringOf(raw)
-	if !strings.Contains(s, `\`) || !json.Valid([]byte(s)) {
-		return s
+// readDumped reads a message as LangChain's dumpd writes it.
+func (s *said) readDumped(f *fields) bool {
+	kwargs, ok := fieldsOf(f.get(fieldKwargs))
+	var path []string
+	if !ok || json.Unmarshal(f.get(fieldID), &path) != nil || len(path) == 0 {
+		return false
 	}
-	return string(expandEscapes([]byte(s)))
+	class := path[len(path)-1]
+	if !strings.HasSuffix(strings.TrimSuffix(class, "Chunk"), "Message") {
+		return false
+	}
+	s.role = normalRole(class)
+	if class == "ChatMessage" {
+		s.role = normalRole(kwargs.text(fieldRole))
+	}
+	s.message(&kwargs)
+	return true
 }
 
-// stringOf returns the text of a JSON string, empty for any other value.
-func stringOf(raw []byte) string {
-	var s string
-	if jsonKind(raw) != "string" || json.Unmarshal(raw, &s) != nil {
-		return ""
+// isLangChain reads a LangChain message that is written as a dictionary: its role
+// stands in the member type, and its members in data or beside it.
+func (s *said) isLangChain(f *fields) bool {
+	switch strings.ToLower(f.text(fieldType)) {
+	case "ai", "human", "system", "tool", "function", "aimessagechunk", "humanmessagechunk", "aimessage", "humanmessage", "systemmessage", "toolmessage":
+	default:
+		return false
 	}
-	return s
+	inner := *f
+	if data, ok := fieldsOf(f.get(fieldData)); ok && f.only(fieldType, fieldData) {
+		inner = data
+	}
+	if !inner.present(fieldContent) || !inner.only(fieldType, fieldContent, fieldID, fieldName, fieldAdditionalKwargs, fieldResponseMetadata,
+		fieldToolCalls, fieldInvalidToolCalls, fieldUsage, fieldMetadata, fieldToolCallID, fieldStatus, fieldRole, fieldIndex) && !inner.present(fieldAdditionalKwargs) {
+		return false
+	}
+	s.role = normalRole(f.text(fieldType))
+	s.message(&inner)
+	return true
 }
 
-// compact returns a JSON value without the white space between its tokens.
-func compact(raw []byte) string {
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
-		return string(raw)
+// message reads the members of a message whose role is known.
+func (s *said) message(f *fields) {
+	s.stopped(f)
+	for _, n := range [...]field{fieldReasoningContent, fieldReasoning, fieldThinking} {
+		if t := reasoningText(f.get(n)); t != "" {
+			s.reasoning.add("\n", t)
+			break // two members with the same thoughts
+		}
 	}
-	return string(expandEscapes(b.Bytes()))
+	s.content(f.get(fieldContent))
+	if v := f.get(fieldParts); v != nil {
+		s.parts(v, true)
+	}
+	s.refusal.add("\n", f.text(fieldRefusal))
+	if len(s.calls) == 0 { // LangChain and Vercel list the calls among the parts once more
+		s.callsOf(f)
+	}
+	if extra, ok := fieldsOf(f.get(fieldAdditionalKwargs)); ok {
+		if len(s.calls) == 0 {
+			s.callsOf(&extra)
+		}
+		if s.reasoning.first == "" {
+			s.reasoning.add("\n", reasoningText(extra.get(fieldReasoningContent)))
+		}
+		s.refusal.add("\n", extra.text(fieldRefusal))
+	}
+	if more, ok := fieldsOf(f.get(fieldResponseMetadata)); ok {
+		s.stopped(&more)
+	}
+	if audio, ok := fieldsOf(f.get(fieldAudio)); ok {
+		if transcript := audio.text(fieldTranscript); transcript != "" {
+			s.words(transcript)
+		} else {
+			s.thing(audio.media("audio"))
+		}
+	}
+	s.images(f.get(fieldImages))
 }
 
-func appendText(texts []string, text string) []string {
-	if text == "" {
-		return texts
+// images reads the pictures that stand beside a message's content, as base64 text or
+// as parts.
+func (s *said) images(value []byte) {
+	l, _ := listOf(value)
+	for item, ok := l.next(); ok; item, ok = l.next() {
+		m := medium{kind: "image"}
+		switch jsonKind(item) {
+		case "string":
+			m.data(stringOf(item))
+			s.thing(placeholder(mediaKind(m.mediaType, m.kind), m.size))
+		case "object":
+			f, _ := fieldsOf(item)
+			s.thing(f.media("image"))
+		}
 	}
-	return append(texts, text)
 }
 
-func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
+// stopped takes the finish reason.
+func (s *said) stopped(f *fields) {
+	for _, n := range [...]field{fieldFinishReason, fieldStopReason, fieldDoneReason} {
+		v := f.get(n)
+		switch jsonKind(v) {
+		case "string":
+			s.finish = stringOf(v)
+		case "number":
+			s.finish = string(v)
+		case "object": // Vercel: {"unified":"stop","raw":"end_turn"}
+			if inner, ok := fieldsOf(v); ok {
+				s.finish = inner.text(fieldUnified)
+			}
+		}
+	}
+}
+
+// callsOf takes the calls of tools that stand beside a message's content.
+func (s *said) callsOf(f *fields) {
+	for _, n := range [...]field{fieldToolCalls, fieldInvalidToolCalls} {
+		l, ok := listOf(f.get(n))
+		if !ok && hasValue(f.get(n)) {
+			s.calls = append(s.calls, f.get(n))
+		}
+		for item, ok := l.next(); ok; item, ok = l.next() {
+			s.calls = append(s.calls, item)
+		}
+	}
+	if v := f.get(fieldFunctionCall); hasValue(v) {
+		s.calls = append(s.calls, v)
+	}
+}
+
+// content reads the content of a message: text, parts or a JSON value.
+func (s *said) content(value []byte) {
+	switch jsonKind(value) {
+	case "string":
+		s.words(stringOf(value))
+	case "array":
+		s.parts(value, false)
+	case "object":
+		f, _ := fieldsOf(value)
+		if f.is(fieldParts, "array") {
+			s.parts(f.get(fieldParts), true)
+		} else if s.part(value, &f); s.known == 0 {
+			s.value, s.unknown = value, 0
+		}
+	case "number", "bool":
+		s.value = value
+	}
+}
+
+// parts reads a list of parts. A list that holds none, and has no mark that it
+// should, is a JSON value.
+func (s *said) parts(value []byte, marked bool) {
+	l, ok := listOf(value)
+	if !ok {
+		s.value = value
+		return
+	}
+	for item, ok := l.next(); ok; item, ok = l.next() {
+		switch jsonKind(item) {
+		case "string":
+			s.known++
+			s.words(stringOf(item))
+			s.apart = true
+		case "object":
+			f, _ := fieldsOf(item)
+			marked = marked || f.is(fieldType, "string")
+			s.part(item, &f)
+		default:
+			s.unknown++
+		}
+	}
+	if s.known == 0 && s.unknown > 0 && !marked {
+		s.value, s.unknown = value, 0
+	}
+}
+
+// hasValue reports whether a member is present and neither null nor empty, which
+// is how some software writes members that are not used.
+func hasValue(raw []byte) bool {
+	switch jsonKind(raw) {
+	case "object", "array":
+		return len(bytes.TrimSpace(raw[1:len(raw)-1])) > 0
+	case "string":
+		return len(raw) > len(`""`)
+	}
+	return false
+}
+
+// reasoningText returns the text of a model's reasoning in the forms in which it
+// stands beside or among the parts of a message: a string, an object with a text,
+// or a list of those.
+func reasoningText(value []byte) string {
+	switch jsonKind(value) {
+	case "string":
+		return stringOf(value)
+	case "object":
+		f, _ := fieldsOf(value)
+		return innerText(&f)
+	}
+	var texts joined
+	l, _ := listOf(value)
+	for item, ok := l.next(); ok; item, ok = l.next() {
+		if jsonKind(item) == "string" {
+			texts.add("\n", stringOf(item))
+		} else if f, ok := fieldsOf(item); ok {
+			texts.add("\n", innerText(&f))
+		}
+	}
+	return texts.String()
+}
+
+// innerText returns the first member of an object that is its text.
+func innerText(f *fields) string {
+	for _, n := range [...]field{fieldText, fieldThinking, fieldReasoning, fieldSummary, fieldContent} {
+		if t := f.text(n); t != "" {
+			return t
+		}
+	}
+	return ""
+}

@@ -156,6 +156,10 @@ func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
 	}
 	said := e.Answer()
 	switch {
+	case said.Unread != "":
+		return eval.Verdict{Outcome: eval.OutcomeCannotJudge, Reason: said.Unread}, true
+	case said.OnlyRefuses(): // the provider withheld the answer
+		return eval.NotApplicable(inputOutput), true
 	case hasSubstance(neutralise(said.Text)):
 		return eval.Verdict{}, false
 	case said.CallsTools: // a step that only calls tools has no answer yet
@@ -206,7 +210,7 @@ func (j *Judge) has(e *event.Event, name string) bool {
 	case inputChunks:
 		return e.Retrieval != nil && slices.ContainsFunc(e.Retrieval.Chunks, func(c event.Chunk) bool { return c.Text != "" })
 	case inputToolCalls:
-		return len(e.ToolCalls) > 0
+		return len(e.Calls()) > 0
 	case inputTools:
 		return !e.Tools.IsZero()
 	}

@@ -125,7 +125,10 @@ func TestStepsOfAgents(t *testing.T) {
 		"calls, parts":         {`{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"lookup","input":{}}]}`, noAnswer},
 		"calls, in a chat":     {`[{"role":"assistant","content":null,"tool_calls":[{"id":"c1"}]}]`, noAnswer},
 		"null calls":           {`{"role":"assistant","content":null,"tool_calls":null}`, none},
-		"another's, empty":     {`{"role":"bot","content":""}`, eval.Verdict{Outcome: eval.OutcomePass, Score: 1}},
+		"another's, empty":     {`{"role":"pirate","content":""}`, eval.Verdict{Outcome: eval.OutcomePass, Score: 1}},
+		"reasoning only":       {`"<think>The order is late."`, none},
+		"withheld":             {`{"candidates":[{"finishReason":"SAFETY"}]}`, noAnswer},
+		"not readable":         {`{"object":"response","output":[{"type":"hologram"}]}`, eval.Verdict{Outcome: eval.OutcomeCannotJudge, Reason: "output is a response with items of unknown types only"}},
 		"refusal":              {`{"role":"assistant","content":null,"refusal":"I can not help with that."}`, eval.Verdict{Outcome: eval.OutcomePass, Score: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,11 +48,11 @@ func newMaterial(e *event.Event, guideline string, inputs []string, limit int) *
 		case inputGuideline:
 			m.Guideline = neutralise(guideline) // written by the team, bounded by its config
 		case inputInput:
-			m.Input = m.content(name, e.Input, limit)
+			m.Input = m.content(name, e.Input, e.Input.Text, limit)
 		case inputExpected:
-			m.Expected = m.content(name, e.Expected, limit)
+			m.Expected = m.content(name, e.Expected, e.Expected.Reply, limit)
 		case inputOutput:
-			m.Output = m.content(name, e.Output, limit)
+			m.Output = m.content(name, e.Output, e.Output.Reply, limit)
 		case inputTools:
 			m.Tools = m.truncatedField(name, e.Tools.Text(), limit)
 		case inputChunks:
@@ -65,11 +65,11 @@ func newMaterial(e *event.Event, guideline string, inputs []string, limit int) *
 }
 
 // content returns chat messages as a list, so that one message cannot contain a
-// fake one, and everything else as text.
-func (m *material) content(name string, c event.Content, limit int) any {
+// fake one, and everything else as the text that a reader sees of it.
+func (m *material) content(name string, c event.Content, text func() string, limit int) any {
 	turns, ok := c.Turns()
 	if !ok {
-		if s := m.truncatedField(name, c.Text(), limit); s != "" {
+		if s := m.truncatedField(name, text(), limit); s != "" {
 			return s
 		}
 		return nil
@@ -108,13 +108,13 @@ func (m *material) chunks(e *event.Event, limit int) {
 }
 
 func (m *material) toolCalls(e *event.Event, limit int) {
-	list, dropped := headAndTail(e.ToolCalls)
+	list, dropped := headAndTail(e.Calls())
 	texts := make([]*string, 0, 2*len(list))
 	m.ToolCalls = make([]toolCall, len(list))
 	for i, c := range list {
 		name, _ := truncate(neutralise(c.Name), 128)
 		status, _ := truncate(neutralise(c.Status), 64)
-		m.ToolCalls[i] = toolCall{name, neutralise(c.Arguments.Text()), status, neutralise(c.Result.Text())}
+		m.ToolCalls[i] = toolCall{name, neutralise(c.Arguments.Plain()), status, neutralise(c.Result.Text())}
 		texts = append(texts, &m.ToolCalls[i].Arguments, &m.ToolCalls[i].Result)
 	}
 	m.markTruncated(inputToolCalls, truncateAll(texts, limit) || dropped)

@@ -48,6 +48,31 @@ func full() *event.Event {
 	return e
 }
 
+// TestCallsAreShown: calls in any provider's form are shown, also when they stand only
+// in the output.
+func TestCallsAreShown(t *testing.T) {
+	t.Parallel()
+	want := []toolCall{{Name: "track", Arguments: `{"order":7}`}}
+	for name, fields := range map[string]string{
+		"OpenAI":             `"tool_calls":[{"id":"c","type":"function","function":{"name":"track","arguments":"{\"order\":7}"}}]`,
+		"Gemini":             `"tool_calls":[{"functionCall":{"name":"track","args":{"order":7}}}]`,
+		"in the output":      `"output":{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"track","input":{"order":7}}]}`,
+		"in a whole answer":  `"output":{"choices":[{"message":{"role":"assistant","content":null,"tool_calls":[{"type":"function","function":{"name":"track","arguments":"{\"order\":7}"}}]}}]}`,
+		"list before output": `"tool_calls":[{"name":"track","arguments":{"order":7}}],"output":{"role":"assistant","content":[{"type":"tool_use","name":"other","input":{}}]}`,
+	} {
+		e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r",` + fields + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := newMaterial(e, "", []string{inputToolCalls}, 1000); !cmp.Equal(want, m.ToolCalls) {
+			t.Errorf("%s: %+v", name, m.ToolCalls)
+		}
+		if !(&Judge{}).has(e, inputToolCalls) {
+			t.Errorf("%s: no calls", name)
+		}
+	}
+}
+
 // TestToolResultsAreShown: tool results in any provider's format are part of the input.
 func TestToolResultsAreShown(t *testing.T) {
 	t.Parallel()
@@ -58,6 +83,22 @@ func TestToolResultsAreShown(t *testing.T) {
 	m := newMaterial(e, "", []string{inputInput}, 1000)
 	want := []turn{{"user", "Where is it?"}, {"assistant", ""}, {"tool", "in Évreux"}}
 	if d := cmp.Diff(want, m.Input); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// TestAnswersAreShown: a model sees what was said, without the reasoning of the
+// judged model and without the bytes of pictures.
+func TestAnswersAreShown(t *testing.T) {
+	t.Parallel()
+	picture := `"data:image/png;base64,` + strings.Repeat("iVBORw0K", 100) + `"`
+	e := newEvent()
+	e.Input = event.JSON([]byte(`{"model":"m","messages":[{"role":"human","content":[{"type":"text","text":"What is it?"},{"type":"image_url","image_url":{"url":` + picture + `}}]}]}`))
+	e.Output = event.Text("<think>\nIt has a tail.\n</think>\n\nA cat.")
+	e.Expected = event.JSON([]byte(`{"candidates":[{"content":{"role":"model","parts":[{"text":"It has a tail.","thought":true},{"text":"A cat."}]}}]}`))
+	m := newMaterial(e, "", []string{inputInput, inputOutput, inputExpected}, 1000)
+	want := []any{[]turn{{"user", "What is it?\n[image, 600 B]"}}, "A cat.", "A cat."}
+	if d := cmp.Diff(want, []any{m.Input, m.Output, m.Expected}); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }

@@ -8,7 +8,7 @@ import (
 // promptVersion is part of a judge's version. Change it with the wording of the
 // prompt, with the parts of an event that a prompt shows, and with the way an
 // answer is parsed.
-const promptVersion = "2"
+const promptVersion = "3"
 
 const rules = `You are a strict and impartial evaluator. You judge what an AI system answered, one criterion at a time.
 

@@ -302,7 +302,12 @@ func TestContentStaysIn(t *testing.T) {
 		e := r.Event
 		e.SessionID, e.TenantID, e.UserIDHash, e.Comment, e.ErrorType = canary, canary, canary, canary, canary
 		e.Input, e.Output, e.Expected, e.Tools = content, content, content, content
-		e.ToolCalls = []event.ToolCall{{Name: "lookup", Arguments: content, Result: content, Status: canary}}
+		e.ToolCalls = []event.ToolCall{
+			{Name: "lookup", Arguments: content, Result: content, Status: "error"},
+			{Name: canary, Status: canary}, // a name that the model made up
+			{Name: canary},
+			{Name: canary, Status: "error"},
+		}
 		e.Retrieval = &event.Retrieval{Index: "docs", Query: canary, Chunks: []event.Chunk{{ID: event.ID(canary), Text: canary}}}
 		e.TraceContext = headers("1")
 		for _, name := range []string{"baggage", "ot-baggage-x", "x-datadog-origin", "tracestate", "authorization"} {
@@ -321,7 +326,7 @@ func TestContentStaysIn(t *testing.T) {
 		s.Cases(r, 1)
 	}))
 	s.end(t)
-	if len(s.agent.Spans()) < 16 || s.statsd.Sum("llm.tool_failures") != 1 || !strings.Contains(log.String(), "event evaluated") {
+	if len(s.agent.Spans()) < 16 || s.statsd.Sum("llm.tool_failures") != 2 || !strings.Contains(log.String(), "event evaluated") {
 		t.Fatal("nothing came out at all")
 	}
 	for out, text := range map[string]string{"spans": fmt.Sprintf("%+v", s.agent.Spans()), "metrics": fmt.Sprintf("%+v", s.statsd.Metrics()), "log": log.String()} {

@@ -15,6 +15,8 @@ type recorder struct {
 	drops    *drops
 	random   *rand.Rand
 	requests bool // also metrics of the request itself
+
+	toolNames *toolNames
 }
 
 func (c *recorder) report(r *eval.Report) {
@@ -77,10 +79,15 @@ func weight(p, u float64) (int64, bool) {
 }
 
 func (c *recorder) tools(e *event.Event, dims []string) {
-	for i := range e.ToolCalls {
-		tool := e.ToolCalls[i].Name
+	calls := e.Calls()
+	if len(calls) == 0 {
+		return
+	}
+	offered := c.toolNames.offered(e)
+	for i := range calls {
+		tool := c.toolNames.name(&calls[i], offered)
 		c.meter.count(countToolCalls, 1, dims, tool)
-		if e.ToolCalls[i].Failed() {
+		if calls[i].Failed() {
 			c.meter.count(countToolFailures, 1, dims, tool)
 		}
 	}

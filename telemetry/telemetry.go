@@ -110,7 +110,9 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 		seed = rand.Uint64()
 	}
 	//nolint:gosec // rounding needs no strong randomness
-	t.record = &recorder{meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics}
+	t.record = &recorder{
+		meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics, toolNames: newToolNames(),
+	}
 	t.running.Go(t.run)
 	return t, nil
 }

@@ -31,15 +31,20 @@ func buildBudget(b *builder) answer {
 		l.atMost("max_input_tokens", "input_tokens", asFloat(e.InputTokens), asFloat(c.MaxInputTokens))
 		l.atMost("max_output_tokens", "output_tokens", asFloat(e.OutputTokens), asFloat(c.MaxOutputTokens))
 		l.atMost("max_cost_usd", "estimated_cost_usd", e.EstimatedCostUSD, c.MaxCostUSD)
-		switch {
-		case len(c.FinishReasons) == 0:
-		case e.FinishReason == "":
-			l.missing = append(l.missing, "finish_reason")
-		default:
-			l.add("finish_reasons", slices.ContainsFunc(c.FinishReasons, func(fine string) bool {
-				return strings.EqualFold(fine, e.FinishReason)
-			}))
+		if len(c.FinishReasons) > 0 {
+			if reason := e.Answer().FinishReason; reason == "" {
+				l.missing = append(l.missing, "finish_reason")
+			} else {
+				l.add("finish_reasons", slices.ContainsFunc(c.FinishReasons, func(fine string) bool { return sameFinish(fine, reason) }))
+			}
 		}
 		return l.verdict("within", "exceeded"), nil
 	}
+}
+
+// sameFinish reports whether two finish reasons mean the same, whichever provider's
+// words they are.
+func sameFinish(a, b string) bool {
+	normal := event.NormalFinish(a)
+	return strings.EqualFold(a, b) || normal == event.NormalFinish(b) && normal != event.FinishOther
 }

@@ -26,7 +26,7 @@ func buildEquals(b *builder) answer {
 		case e.Expected.IsZero():
 			return eval.NotApplicable("expected"), nil
 		case e.Expected.IsText():
-			want = e.Expected.Text()
+			want = e.Expected.Reply()
 		default:
 			want = string(e.Expected.Raw())
 		}

@@ -62,9 +62,9 @@ func buildJSONSchema(b *builder) answer {
 
 // judge returns the verdict on the output of an event.
 func (s *schema) judge(ctx context.Context, e *event.Event) (eval.Verdict, error) {
-	out, missing := outputOf(e)
-	if missing != "" {
-		return eval.NotApplicable(missing), nil
+	out, without, ok := outputOf(e)
+	if !ok {
+		return without, nil
 	}
 	found, ok := scanWhole(out.text)
 	if !ok {

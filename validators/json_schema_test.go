@@ -59,7 +59,7 @@ func TestJSONSchema(t *testing.T) {
 		"duplicate key":              {quoted(`{"reply":"x","priority":"low","priority":"high"}`), invalid("duplicate key")},
 		"a list":                     {`"output":[]`, invalid("type at /")},
 		"scalar text":                {quoted(`42`), invalid("type at /")},
-		"JSON in a JSON string":      {quoted(`"{\"reply\":\"x\"}"`), invalid("type at /")},
+		"JSON in a JSON string":      {quoted(`"{\"reply\":\"x\"}"`), invalid("required at /priority")},
 		"fence":                      {quoted("```json\n" + good + "\n```"), wrapped("wrapped in a code fence")},
 		"fence without a language":   {quoted("```\n" + good + "\n```\nHope this helps!"), wrapped("wrapped in a code fence")},
 		"fence after prose":          {quoted("For {name}:\n\n~~~json\n" + good + "\n~~~"), wrapped("wrapped in a code fence")},

@@ -24,7 +24,7 @@ import (
 // of answers are made of, and leaves out whatever is not simple.
 type quick struct {
 	unsure bool // it has a keyword that quick does not know: nothing is accepted
-	kinds  kinds
+	types  typeSet
 	words  map[string]bool // strings of enum or const; nil: any
 	fixed  map[string]bool // true, false and null of enum or const; nil: any
 	// choices are the schemas of anyOf, or of a oneOf of which no value fits two. A
@@ -50,26 +50,26 @@ type property struct {
 	schema *quick
 }
 
-// kinds is a set of types of values.
-type kinds uint8
+// typeSet is a set of types of values.
+type typeSet uint8
 
 const (
-	kindNull kinds = 1 << iota
-	kindBoolean
-	kindInteger
-	kindFraction // number: any but an integer
-	kindString
-	kindArray
-	kindObject
+	typeNull typeSet = 1 << iota
+	typeBoolean
+	typeInteger
+	typeFraction // number: any but an integer
+	typeString
+	typeArray
+	typeObject
 
-	kindNumber = kindInteger | kindFraction
-	anyKind    = 1<<iota - 1
+	typeNumber = typeInteger | typeFraction
+	anyType    = 1<<iota - 1
 )
 
-func kindNamed(name string) kinds {
-	return map[string]kinds{
-		"null": kindNull, "boolean": kindBoolean, "integer": kindInteger, "number": kindNumber,
-		"string": kindString, "array": kindArray, "object": kindObject,
+func typeNamed(name string) typeSet {
+	return map[string]typeSet{
+		"null": typeNull, "boolean": typeBoolean, "integer": typeInteger, "number": typeNumber,
+		"string": typeString, "array": typeArray, "object": typeObject,
 	}[name]
 }
 
@@ -82,7 +82,7 @@ func quicken(s *jsonschema.Schema, made map[*jsonschema.Schema]*quick) *quick {
 	if q, ok := made[s]; ok {
 		return q
 	}
-	q := &quick{unsure: true, kinds: anyKind, most: -1}
+	q := &quick{unsure: true, types: anyType, most: -1}
 	made[s] = q
 	var sure bool
 	switch {
@@ -139,21 +139,21 @@ func (q *quick) addChoices(branches []*jsonschema.Schema, made map[*jsonschema.S
 
 // disjoint reports whether no value has the type of two choices.
 func (q *quick) disjoint() bool {
-	var all kinds
+	var all typeSet
 	for _, c := range q.choices {
-		if all&c.kinds != 0 {
+		if all&c.types != 0 {
 			return false
 		}
-		all |= c.kinds
+		all |= c.types
 	}
 	return true
 }
 
 func (q *quick) addKeywords(s *jsonschema.Schema, made map[*jsonschema.Schema]*quick) bool {
 	if len(s.Types) > 0 {
-		q.kinds = 0
+		q.types = 0
 		for _, t := range s.Types {
-			q.kinds |= kindNamed(t)
+			q.types |= typeNamed(t)
 		}
 	}
 	q.pattern, q.format = s.Pattern, jsonschema.Formats[s.Format]
@@ -170,23 +170,23 @@ func (q *quick) addValues(values []any) bool {
 		return false
 	}
 	q.words, q.fixed = map[string]bool{}, map[string]bool{}
-	allowed := kinds(0)
+	allowed := typeSet(0)
 	for _, v := range values {
 		switch v := v.(type) {
 		case string:
 			q.words[v] = true
-			allowed |= kindString
+			allowed |= typeString
 		case bool:
 			q.fixed[strconv.FormatBool(v)] = true
-			allowed |= kindBoolean
+			allowed |= typeBoolean
 		case nil:
 			q.fixed["null"] = true
-			allowed |= kindNull
+			allowed |= typeNull
 		default:
 			return false
 		}
 	}
-	q.kinds &= allowed
+	q.types &= allowed
 	return true
 }
 
@@ -217,10 +217,10 @@ func (q *quick) addLengths(s *jsonschema.Schema) bool {
 		return false
 	case texts:
 		q.fewest, q.most = s.MinLength, s.MaxLength
-		q.kinds &^= kindArray // it is not known here
+		q.types &^= typeArray // it is not known here
 	case lists:
 		q.fewest, q.most = s.MinItems, s.MaxItems
-		q.kinds &^= kindString
+		q.types &^= typeString
 	}
 	return true
 }
@@ -288,7 +288,7 @@ type quickReader struct {
 // value reads a value that begins with t, and reports whether it is surely valid. A
 // schema of nil is anything.
 func (r *quickReader) value(q *quick, t jsonscan.Token) bool {
-	kind := r.kind(t)
+	typ := r.typeOf(t)
 	switch {
 	case q == nil:
 		q = &anything
@@ -296,9 +296,9 @@ func (r *quickReader) value(q *quick, t jsonscan.Token) bool {
 		return false
 	}
 	if q.choices != nil {
-		return r.choice(q, kind, t)
+		return r.choice(q, typ, t)
 	}
-	if q.kinds&kind == 0 {
+	if q.types&typ == 0 {
 		return false
 	}
 	switch t.Kind {
@@ -314,38 +314,38 @@ func (r *quickReader) value(q *quick, t jsonscan.Token) bool {
 	return q.fixed == nil || q.fixed[r.text[t.Start:t.End]]
 }
 
-var anything = quick{kinds: anyKind, most: -1}
+var anything = quick{types: anyType, most: -1}
 
-// kind returns the type of the value that begins with t. A number with a fraction or
+// typeOf returns the type of the value that begins with t. A number with a fraction or
 // an exponent counts as no integer, although it may be one.
-func (r *quickReader) kind(t jsonscan.Token) kinds {
+func (r *quickReader) typeOf(t jsonscan.Token) typeSet {
 	switch t.Kind {
 	case jsonscan.Object:
-		return kindObject
+		return typeObject
 	case jsonscan.Array:
-		return kindArray
+		return typeArray
 	case jsonscan.String:
-		return kindString
+		return typeString
 	case jsonscan.Number:
 		if strings.ContainsAny(r.text[t.Start:t.End], ".eE") {
-			return kindFraction
+			return typeFraction
 		}
-		return kindInteger
+		return typeInteger
 	}
 	if r.text[t.Start] == 'n' {
-		return kindNull
+		return typeNull
 	}
-	return kindBoolean
+	return typeBoolean
 }
 
 // choice reads a value that one of several schemas has to accept: for a scalar any of
 // them; for an array or object, which is read once, the only one of its type.
-func (r *quickReader) choice(q *quick, kind kinds, t jsonscan.Token) bool {
+func (r *quickReader) choice(q *quick, typ typeSet, t jsonscan.Token) bool {
 	var only *quick
 	for _, c := range q.choices {
 		switch {
-		case c.kinds&kind == 0:
-		case kind&(kindArray|kindObject) == 0:
+		case c.types&typ == 0:
+		case typ&(typeArray|typeObject) == 0:
 			if r.value(c, t) {
 				return true
 			}

@@ -18,9 +18,9 @@ import (
 // allowed a refusal passes and is only labelled, to be counted.
 func buildRefusal(b *builder) answer {
 	patterns, allowed := newRefusalPatterns(), b.Allowed
-	return onOutput(func(_ context.Context, _ *event.Event, out output) (eval.Verdict, error) {
+	return onRefusal(func(_ context.Context, _ *event.Event, out output) (eval.Verdict, error) {
 		switch {
-		case strings.TrimSpace(out.text) == "":
+		case strings.TrimSpace(out.text) == "" && !out.refusal:
 			return cannotJudge("empty output"), nil
 		case !out.refusal && (out.json || !patterns.refuses(out.text)):
 			return pass("answered"), nil

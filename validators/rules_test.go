@@ -212,6 +212,12 @@ func TestBudget(t *testing.T) {
 		},
 		"unknown facts are left out": {c, `"llm_latency_ms":10`, ok},
 		"one of two":                 {c, `"llm_latency_ms":10,"finish_reason":"content_filter"`, want{eval.OutcomeFail, "exceeded", "finish_reasons"}},
+		"Gemini's stop":              {c, `"finish_reason":"FinishReason.STOP"`, ok},
+		"Anthropic's stop":           {c, `"finish_reason":"end_turn"`, ok},
+		"in the response":            {c, `"output":{"role":"assistant","content":"a","stop_reason":"end_turn"}`, ok},
+		"Anthropic's limit":          {Config{Type: "budget", FinishReasons: []string{"max_tokens"}}, `"finish_reason":"length"`, ok},
+		"one's own reason":           {Config{Type: "budget", FinishReasons: []string{"handed_over"}}, `"finish_reason":"HANDED_OVER"`, ok},
+		"another of one's own":       {Config{Type: "budget", FinishReasons: []string{"handed_over"}}, `"finish_reason":"gave_up"`, want{eval.OutcomeFail, "exceeded", "finish_reasons"}},
 		"nothing known":              {Config{Type: "budget", MaxCostUSD: new(1.0)}, `"llm_latency_ms":10`, want{eval.OutcomeNotApplicable, "", "missing estimated_cost_usd"}},
 		"zero is known":              {Config{Type: "budget", MaxCostUSD: new(1.0)}, `"estimated_cost_usd":0`, ok},
 	})

@@ -36,11 +36,11 @@ func TestToolCalls(t *testing.T) {
 		"valid":             {`[{"name":"lookup","arguments":{"id":1}}]`, want{eval.OutcomePass, "valid", ""}, 1},
 		"valid string":      {`[{"name":"lookup","arguments":"{\"id\":1}","status":"Success"}]`, want{eval.OutcomePass, "valid", ""}, 1},
 		"unknown tool":      {`[{"name":"delete","arguments":{"id":1}}]`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}, 0},
-		"no name":           {`[{"arguments":{}}]`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}, 0},
+		"no name":           {`[{"arguments":{}}]`, want{eval.OutcomeCannotJudge, "", "a call in no known form"}, 0},
 		"wrong type":        {`[{"name":"lookup","arguments":{"id":"1"}}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: type at /id"}, 0},
 		"unknown argument":  {`[{"name":"lookup","arguments":{"id":1,"jane":1}}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: additionalProperties at /*"}, 0},
 		"no arguments":      {`[{"name":"lookup"}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: required at /id"}, 0},
-		"empty arguments":   {`[{"name":"lookup","arguments":""}]`, want{eval.OutcomeFail, "invalid_json", "tool lookup: arguments empty"}, 0},
+		"empty arguments":   {`[{"name":"lookup","arguments":""}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: required at /id"}, 0},
 		"a list":            {`[{"name":"lookup","arguments":[1]}]`, want{eval.OutcomeFail, "invalid_arguments", "tool lookup: arguments are no object"}, 0},
 		"no JSON":           {`[{"name":"lookup","arguments":"id=1"}]`, want{eval.OutcomeFail, "invalid_json", "tool lookup: arguments are no JSON"}, 0},
 		"cut":               {`[{"name":"lookup","arguments":"{\"id\":"}]`, want{eval.OutcomeFail, "truncated", "tool lookup: arguments end too early"}, 0},
@@ -67,6 +67,8 @@ func TestToolCalls(t *testing.T) {
 func TestToolsOfOtherShapes(t *testing.T) {
 	t.Parallel()
 	const call = `,"tool_calls":[{"name":"x","arguments":{"a":1}}]`
+	valid := func(reason string) want { return want{eval.OutcomePass, "valid", reason} }
+	unchecked := func(reason string) want { return want{eval.OutcomePass, "unchecked", reason} }
 	undecided := func(reason string) want { return want{eval.OutcomeCannotJudge, "", reason} }
 	v := newValidator(t, Config{Type: "tool_calls"}, nil)
 	for name, tt := range map[string]struct {
@@ -83,25 +85,27 @@ func TestToolsOfOtherShapes(t *testing.T) {
 		"free text":                 {`"tools":[{"type":"custom","custom":{"name":"x"}}],"tool_calls":[{"name":"x","arguments":"SELECT 1"}]`, want{eval.OutcomePass, "valid", ""}},
 		"provider's own":            {`"tools":[{"type":"web_search"}],"tool_calls":[{"name":"web_search"}]`, want{eval.OutcomePass, "valid", ""}},
 		"older draft":               {`"tools":[{"name":"x","parameters":{"$schema":"http://json-schema.org/draft-04/schema#","properties":{"a":{"maximum":1,"exclusiveMaximum":true}}}}]` + call, want{eval.OutcomeFail, "invalid_arguments", "tool x: exclusiveMaximum at /a"}},
-		"no compiling schema":       {`"tools":[{"name":"x","parameters":{"type":"objekt"}}]` + call, undecided("tool x: schema does not compile")},
-		"reference to the network":  {`"tools":[{"name":"x","parameters":{"$ref":"http://example.com/s"}}]` + call, undecided("tool x: schema does not compile")},
-		"reference to a file":       {`"tools":[{"name":"x","parameters":{"$ref":"file:///etc/passwd"}}]` + call, undecided("tool x: schema does not compile")},
+		"no compiling schema":       {`"tools":[{"name":"x","parameters":{"type":"objekt"}}]` + call, unchecked("tool x: left out type at /")},
+		"reference to the network":  {`"tools":[{"name":"x","parameters":{"$ref":"http://example.com/s"}}]` + call, unchecked("tool x: left out $ref at /")},
+		"reference to a file":       {`"tools":[{"name":"x","parameters":{"$ref":"file:///etc/passwd"}}]` + call, unchecked("tool x: left out $ref at /")},
 		"no such schema, failed":    {`"tools":[{"name":"x","parameters":{"type":"objekt"}}],"tool_calls":[{"name":"x","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool x failed"}},
 		"text for tools":            {`"tools":"x"` + call, undecided("tools unreadable")},
+		"text for tools, cut":       {`"tools":"x","tool_calls":[{"name":"x","arguments":"{"}]`, want{eval.OutcomeFail, "truncated", "tool *: arguments end too early"}},
+		"text for tools, failed":    {`"tools":"x","tool_calls":[{"name":"x","status":"error"}]`, want{eval.OutcomeFail, "failed_tool", "tool * failed"}},
 		"number for a tool":         {`"tools":[1]` + call, undecided("tools unreadable")},
 		"text for a schema":         {`"tools":{"x":"looks up"}` + call, undecided("tools unreadable")},
 		"a schema for tools":        {`"tools":{"type":"object","properties":{}}` + call, undecided("tools unreadable")},
 		"too many declared":         {`"tools":{"functionDeclarations":` + listOf(maxTools+1, func(i int) string { return `{"name":"x` + strconv.Itoa(i) + `"}` }) + `}` + call, undecided("tools too large")},
-		"declaration with no name":  {`"tools":{"functionDeclarations":[{"name":"x"},{}]}` + call, undecided("tools unreadable")},
+		"declaration with no name":  {`"tools":{"functionDeclarations":[{"name":"x"},{}]}` + call, valid("")},
 		"schemas that are booleans": {`"tools":{"x":true,"tools":{"type":"object"},"name":null}` + call, want{eval.OutcomePass, "valid", ""}},
 		"tool without a name":       {`"tools":[{}]` + call, undecided("tools unreadable")},
 		"too many":                  {`"tools":[` + strings.Repeat(`"x",`, maxTools) + `"x"]` + call, undecided("tools too large")},
 		"too many values":           {`"tools":[{"name":"x","parameters":{"type":[` + strings.Repeat("1,", maxValues) + `1]}}]` + call, undecided("tools too large")},
 		"too deep":                  {`"tools":[{"name":"x","parameters":` + strings.Repeat(`{"not":`, 60) + `{}` + strings.Repeat(`}`, 60) + `}]` + call, undecided("tools too large")},
-		"a pattern like a bomb":     {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"(x{1000}){3}"}}}}]` + call, undecided("tool x: schema does not compile")},
-		"many patterns":             {`"tools":[{"name":"x","parameters":{"patternProperties":{"a{900}":{},"b{900}":{},"c{900}":{}}}}]` + call, undecided("tool x: schema does not compile")},
-		"a long pattern":            {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"` + strings.Repeat("a", maxToolPattern+1) + `"}}}}]` + call, undecided("tool x: schema does not compile")},
-		"expressions as arguments":  {`"tools":[{"name":"x","parameters":{"properties":{"a":{"format":"regex"}}}}]` + call, undecided("tool x: schema does not compile")},
+		"a pattern like a bomb":     {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"(x{1000}){3}"}}}}]` + call, valid("tool x: left out pattern at /a")},
+		"many patterns":             {`"tools":[{"name":"x","parameters":{"patternProperties":{"a{900}":{},"b{900}":{},"c{900}":{}}}}]` + call, valid("tool x: left out patternProperties at /")},
+		"a long pattern":            {`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"` + strings.Repeat("a", maxToolPattern+1) + `"}}}}]` + call, valid("tool x: left out pattern at /a")},
+		"expressions as arguments":  {`"tools":[{"name":"x","parameters":{"properties":{"a":{"format":"regex"}}}}]` + call, valid("tool x: left out format at /a")},
 		"a pattern and a long text": {
 			`"tools":[{"name":"x","parameters":{"properties":{"a":{"pattern":"^x"}}}}],"tool_calls":[{"name":"x","arguments":{"a":"` + strings.Repeat("x", maxToolText) + `"}}]`,
 			undecided("tool x: arguments too large"),

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
@@ -84,21 +83,23 @@ type output struct {
 	refusal bool // the provider marked it as a refusal
 }
 
-// outputOf returns what the model said. missing names the field that is absent; it
-// is empty when there is an output, even an empty one. A step that only calls
-// tools says nothing.
-func outputOf(e *event.Event) (out output, missing string) {
-	if e.Output.IsZero() {
-		return output{}, "output"
-	}
+// outputOf returns what the model said, which may be empty text. Otherwise ok is
+// false and without is the verdict: not applicable when there is no output, when a
+// step only calls tools, and when a refusal is marked but has no words; cannot judge
+// when the output is a provider's and cannot be read.
+func outputOf(e *event.Event) (out output, without eval.Verdict, ok bool) {
 	s := e.Answer()
-	if !s.OnlyCallsTools() {
-		return output{s.Text, s.JSON, s.Refusal}, ""
+	switch {
+	case s.Unread != "":
+		return output{}, cannotJudge(s.Unread), false
+	case s.OnlyRefuses(), e.Output.IsZero():
+		return output{refusal: s.Refusal}, eval.NotApplicable("output"), false
+	case !s.OnlyCallsTools():
+		return output{s.Text, s.JSON, s.Refusal}, eval.Verdict{}, true
+	case e.Output.Raw()[0] == '"':
+		return output{}, eval.NotApplicable("output"), false
 	}
-	if e.Output.Raw()[0] == '"' {
-		return output{}, "output"
-	}
-	return output{}, "output.content"
+	return output{}, eval.NotApplicable("output.content"), false
 }
 
 // lastInput returns what the user said last: the text of the last user turn, or the
@@ -109,20 +110,31 @@ func lastInput(e *event.Event) string {
 		return e.Input.Text()
 	}
 	for _, turn := range slices.Backward(turns) {
-		if strings.EqualFold(turn.Role, "user") {
+		if turn.Role == event.RoleUser {
 			return turn.Content
 		}
 	}
 	return ""
 }
 
-// onOutput returns an answer that calls f with the output and is not applicable
-// without one.
+// onOutput returns an answer that calls f with the output, and that has the verdict
+// of [outputOf] without one.
 func onOutput(f func(ctx context.Context, e *event.Event, out output) (eval.Verdict, error)) answer {
 	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
-		out, missing := outputOf(e)
-		if missing != "" {
-			return eval.NotApplicable(missing), nil
+		out, without, ok := outputOf(e)
+		if !ok {
+			return without, nil
+		}
+		return f(ctx, e, out)
+	}
+}
+
+// onRefusal is onOutput for a validator that also examines refusals without words.
+func onRefusal(f func(ctx context.Context, e *event.Event, out output) (eval.Verdict, error)) answer {
+	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
+		out, without, ok := outputOf(e)
+		if !ok && !out.refusal {
+			return without, nil
 		}
 		return f(ctx, e, out)
 	}

@@ -125,6 +125,41 @@ func configs() []Config {
 	}
 }
 
+// TestWithoutAnswer: nothing passes or fails on an output that cannot be read, on one
+// that the provider withheld, on a step that only calls tools, or on thoughts alone
+// where the words would decide.
+func TestWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	schemas := newSchemas(t, map[string]string{"reply.json": replySchema})
+	const rest = `"input":"When?","expected":"soon","output_schema":"reply","retrieval":{"chunks":[{"id":"kb_1","text":"Refunds are due"}]},`
+	events := map[string]*event.Event{
+		"unread":   newEvent(t, rest+`"output":{"object":"response","output":[{"type":"hologram","text":"soon"}]}`),
+		"withheld": newEvent(t, rest+`"output":{"candidates":[{"finishReason":"SAFETY"}]}`),
+		"calls":    newEvent(t, rest+`"output":{"role":"model","parts":[{"functionCall":{"name":"lookup","args":{}}}]}`),
+	}
+	for _, c := range configs() {
+		switch c.Type {
+		case "tool_calls", "retrieval", "budget": // read no words
+			continue
+		}
+		v := newValidator(t, c, schemas)
+		for name, e := range events {
+			want := eval.OutcomeNotApplicable
+			switch {
+			case name == "unread":
+				want = eval.OutcomeCannotJudge
+			case name == "withheld" && c.Type == "refusal" && c.Allowed:
+				want = eval.OutcomePass
+			case name == "withheld" && c.Type == "refusal":
+				want = eval.OutcomeFail
+			}
+			if got := evaluate(t, v, e); got.Outcome != want || got.Reason == "" && !got.Outcome.Decided() {
+				t.Errorf("%s on %s: %s (%s); want %s", c.Type, name, got.Outcome, got.Reason, want)
+			}
+		}
+	}
+}
+
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	schemas := newSchemas(t, map[string]string{"reply.json": replySchema})

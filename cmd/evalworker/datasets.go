@@ -250,8 +250,8 @@ func printCase(w io.Writer, c datasets.Case) error {
 			continue
 		}
 		writeLine(&b, "input", event.JSON(x.Input).Text())
-		writeLine(&b, "output", event.JSON(x.Output).Text())
-		writeLine(&b, "expected", event.JSON(x.Expected).Text())
+		writeLine(&b, "output", event.JSON(x.Output).Reply())
+		writeLine(&b, "expected", event.JSON(x.Expected).Reply())
 		writeLine(&b, "comment", x.Comment)
 		writeLine(&b, "explanation", x.Failure.Explanation)
 	}

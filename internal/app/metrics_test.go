@@ -129,9 +129,9 @@ func (p *performance) testRequestMetrics(t *testing.T) {
 		{"llm.json_checked", []string{"schema:support_reply", "feature:support_agent"}, checked},
 		{"llm.json_invalid", []string{"schema:support_reply", "feature:support_agent"}, prose},
 		{"llm.tool_calls", []string{"tool:track_parcel"}, len(tracks)},
-		{"llm.tool_calls", []string{"tool:open_ticket"}, 1},
+		{"llm.tool_calls", []string{"tool:other"}, 1}, // nothing offered it, and no call of it succeeded
 		{"llm.tool_failures", nil, 1},
-		{"llm.tool_failures", []string{"tool:open_ticket"}, 1},
+		{"llm.tool_failures", []string{"tool:other"}, 1},
 	} {
 		if got := p.statsd.Sum(c.name, append(c.tags, dims...)...); got != float64(c.want) {
 			t.Errorf("%s%v = %v, want %d", c.name, c.tags, got, c.want)

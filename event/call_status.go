@@ -1,0 +1,68 @@
+package event
+
+import "strings"
+
+// Words for a status that a call gives in another way.
+const (
+	callError   = "error"
+	callSuccess = "success"
+)
+
+// Failed reports whether the call's status says that it failed: one of a closed list
+// of words, or an HTTP status of 400 or above. An unknown status is no failure,
+// because a word for success that is not known yet would count against the model.
+func (c *ToolCall) Failed() bool {
+	s := foldStatus(c.Status)
+	switch s {
+	case callError, "errored", "failed", "failure", "fail", "exception", "crashed", "invalid", "incomplete",
+		"timeout", "timedout", "deadlineexceeded", "expired",
+		"denied", "permissiondenied", "accessdenied", "outputdenied", "executiondenied", "rejected", "refused", "unauthorized", "forbidden",
+		"cancelled", "canceled", "aborted", "killed", "interrupted",
+		"outputerror", "toolerror", "executionerror", "servererror", "statuscodeerror", "unavailable", "ratelimited", "resourceexhausted":
+		return true
+	}
+	class := httpClass(s)
+	return class == '4' || class == '5'
+}
+
+// Pending reports whether the call's status says that it has not ended: its arguments
+// may still grow, and nobody knows how it ends.
+func (c *ToolCall) Pending() bool {
+	switch foldStatus(c.Status) {
+	case "pending", "running", "inprogress", "queued", "waiting", "scheduled", "submitted", "requested",
+		"started", "starting", "processing", "executing", "working", "streaming", "searching", "interpreting", "calling", "generating",
+		"inputstreaming", "inputavailable", "partialcall", "call", "requiresaction", "inputrequired",
+		"approvalrequested", "approvalresponded", "awaitingapproval":
+		return true
+	}
+	return false
+}
+
+// Succeeded reports whether the call's status says that it succeeded, and so that the
+// tool exists.
+func (c *ToolCall) Succeeded() bool {
+	s := foldStatus(c.Status)
+	switch s {
+	case callSuccess, "succeeded", "successful", "ok", "okay", "completed", "complete", "done", "finished", "executed", "passed", "pass",
+		"outputavailable", "result", "statuscodeok":
+		return true
+	}
+	return httpClass(s) == '2'
+}
+
+// foldStatus returns a status without regard to case, spaces, _ and -.
+func foldStatus(s string) string {
+	if s == "" || s == callError || s == callSuccess {
+		return s
+	}
+	return strings.ReplaceAll(foldName(strings.TrimSpace(s)), " ", "")
+}
+
+// httpClass returns the first digit of an HTTP status; 0 for anything else.
+func httpClass(s string) byte {
+	s = strings.TrimSuffix(s, ".0")
+	if len(s) != 3 || strings.Trim(s, "0123456789") != "" {
+		return 0
+	}
+	return s[0]
+}
