@@ -316,6 +316,7 @@ func fieldOf(name string) field {
 type fields struct {
 	object []byte
 	at     [fieldCount]struct{ start, end uint32 }
+	known  int // members that some shape has
 	others int // members that no shape has
 }
 
@@ -335,6 +336,7 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 			f.others++
 			continue
 		}
+		f.known++
 		f.at[n].start, f.at[n].end = uint32(v.Start), uint32(s.Pos())
 	}
 	return f, s.Flaw() == jsonscan.FlawNone
