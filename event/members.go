@@ -126,7 +126,7 @@ func readRetrieval(d *decoder, e *Event, t jsonscan.Token) result {
 	case jsonscan.Object:
 		readMembers(d, r, &d.tables.retrieval)
 	case jsonscan.Array:
-		r.Chunks, _ = d.chunks(t)
+		r.Chunks, _ = d.chunks()
 	default:
 		d.skip(t)
 		return d.orWrong(t)
@@ -141,7 +141,7 @@ const wantChunks = "an array of passages"
 func readChunks(d *decoder, r *Retrieval, t jsonscan.Token) result {
 	switch t.Kind {
 	case jsonscan.Array:
-		r.Chunks, _ = d.chunks(t)
+		r.Chunks, _ = d.chunks()
 		return found
 	case jsonscan.String:
 		s, res := d.text(t)
@@ -163,7 +163,7 @@ func readContexts(d *decoder, _ *Event, t jsonscan.Token) result {
 	switch t.Kind {
 	case jsonscan.Array:
 		ignored, faults, long := d.ignored, d.faults, d.long
-		chunks, texts = d.chunks(t)
+		chunks, texts = d.chunks()
 		if !texts {
 			d.ignored, d.faults, d.long = ignored, faults, long
 		}
@@ -183,10 +183,10 @@ func readContexts(d *decoder, _ *Event, t jsonscan.Token) result {
 	return found
 }
 
-// chunks reads a list of passages, each an object or its text, and reports whether it
+// chunks reads the items of a list of passages, each an object or its text, and reports whether it
 // is not empty and each has a text. Any other item stands in its place without a
 // text, because answers cite passages by their places.
-func (d *decoder) chunks(array jsonscan.Token) (chunks []Chunk, texts bool) {
+func (d *decoder) chunks() (chunks []Chunk, texts bool) {
 	chunks, texts = []Chunk{}, true
 	for item, ok := d.scan.Next(); ok && item.Kind != jsonscan.Close; item, ok = d.scan.Next() {
 		if len(chunks) == MaxItems {
@@ -200,7 +200,7 @@ func (d *decoder) chunks(array jsonscan.Token) (chunks []Chunk, texts bool) {
 		case jsonscan.Object:
 			readMembers(d, last, &d.tables.chunk)
 		case jsonscan.Array: // of a query among several, as Chroma returns them
-			inner, all := d.chunks(item)
+			inner, all := d.chunks()
 			if chunks = append(chunks[:len(chunks)-1], inner...); len(chunks) > MaxItems {
 				chunks, d.long = chunks[:MaxItems], "retrieval.chunks"
 			}
@@ -225,7 +225,7 @@ func readPassage(d *decoder, c *Chunk, t jsonscan.Token) result {
 	case jsonscan.Object:
 		return readAround(d, c, t)
 	case jsonscan.Array:
-		return d.passageParts(c, t)
+		return d.passageParts(c)
 	}
 	s, r := d.text(t)
 	if r == found {
@@ -234,9 +234,9 @@ func readPassage(d *decoder, c *Chunk, t jsonscan.Token) result {
 	return r
 }
 
-func (d *decoder) passageParts(c *Chunk, array jsonscan.Token) result {
+func (d *decoder) passageParts(c *Chunk) result {
 	d.around++
-	parts, texts := d.chunks(array)
+	parts, texts := d.chunks()
 	d.around--
 	if !texts {
 		return wrong

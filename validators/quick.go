@@ -209,18 +209,17 @@ func (q *quick) addBounds(s *jsonschema.Schema) bool {
 	return ok1 && ok2
 }
 
-// addLengths adds the bounds of strings, or of arrays. A schema with both is rare.
+// addLengths adds the bounds of strings, or of arrays. A schema that allows both and
+// bounds one is rare.
 func (q *quick) addLengths(s *jsonschema.Schema) bool {
 	texts, lists := s.MinLength >= 0 || s.MaxLength >= 0, s.MinItems >= 0 || s.MaxItems >= 0
 	switch {
-	case texts && lists:
+	case (texts || lists) && q.types&typeArray != 0 && q.types&typeString != 0:
 		return false
-	case texts:
+	case texts && q.types&typeString != 0:
 		q.fewest, q.most = s.MinLength, s.MaxLength
-		q.types &^= typeArray // it is not known here
-	case lists:
+	case lists && q.types&typeArray != 0:
 		q.fewest, q.most = s.MinItems, s.MaxItems
-		q.types &^= typeString
 	}
 	return true
 }

@@ -20,6 +20,7 @@ func quickSchemas() []string {
 		`{"properties":{"a":{"format":"date"},"b":{"format":"email"},"c":{"multipleOf":2}}}`,
 		`{"minimum":0.1,"maximum":0.3}`, `{"minimum":1,"maximum":3}`, `{"exclusiveMinimum":1}`, `{"const":1}`, `{"enum":[1,"x"],"const":"x"}`, `{"enum":["x","1"],"const":"x"}`,
 		`{"minLength":1,"minItems":1}`, `{"maxLength":0}`, `{"maxItems":0}`, `{"prefixItems":[{"type":"string"}],"items":false}`, `{"anyOf":[{"type":"null"},{"properties":{"a":{"$ref":"#"}}}]}`, `{"oneOf":[{"type":"number"},{"type":"integer"}]}`,
+		`{"oneOf":[{"minLength":1},{"type":"array"}]}`, `{"oneOf":[{"type":["string","integer"],"maxLength":1},{"type":"array","minItems":1},{"type":"object"}]}`,
 		`{"$schema":"http://json-schema.org/draft-07/schema","items":[{"type":"string"}],"additionalItems":false}`,
 		`{"$schema":"http://json-schema.org/draft-04/schema","type":"object","properties":{"a":{"minimum":1,"exclusiveMinimum":true}}}`,
 	}
