@@ -106,11 +106,7 @@ func integer[T any](at func(*T) **int64) form[T] {
 		if !ok {
 			return wrong
 		}
-		if len(d.integers) == cap(d.integers) {
-			d.integers = make([]int64, 0, 8)
-		}
-		d.integers = append(d.integers, n)
-		*at(into) = &d.integers[len(d.integers)-1]
+		*at(into) = keep(&d.integers, n)
 		return found
 	}}
 }
@@ -126,13 +122,18 @@ func number[T any](at func(*T) **float64) form[T] {
 		if err != nil {
 			return wrong
 		}
-		if len(d.numbers) == cap(d.numbers) {
-			d.numbers = make([]float64, 0, 8)
-		}
-		d.numbers = append(d.numbers, n)
-		*at(into) = &d.numbers[len(d.numbers)-1]
+		*at(into) = keep(&d.numbers, n)
 		return found
 	}}
+}
+
+// keep returns a pointer to a value in memory that several share.
+func keep[T any](memory *[]T, v T) *T {
+	if len(*memory) == cap(*memory) {
+		*memory = make([]T, 0, 8)
+	}
+	*memory = append(*memory, v)
+	return &(*memory)[len(*memory)-1]
 }
 
 // digits returns a number as it is written in JSON. Empty text is no value, as in
