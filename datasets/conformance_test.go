@@ -340,6 +340,7 @@ func signatures(t *testing.T, s suite) {
 		{"b", event.Event{Input: event.Text(template + "How do I return it?")}},
 		{"c", event.Event{Input: chat("Where is it?")}},
 		{"c", event.Event{Input: chat("where is it?"), Output: event.Text("another answer")}},
+		{"c", event.Event{Input: event.JSON([]byte(`{"system":"Be brief.","messages":[{"type":"human","content":"Where is it?"}]}`))}},
 		{"d", event.Event{Input: chat("Where was it?")}},
 		{"e", event.Event{Comment: "It never came."}},
 		{"e", event.Event{Comment: "it never came."}},

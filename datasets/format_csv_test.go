@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -16,6 +17,27 @@ func TestCSV(t *testing.T) {
 	t.Parallel()
 	r := failing(1, "=1+1", "a\nb,\"c\" <tag>")
 	r.Event.ToolCalls = []event.ToolCall{{Name: "-f", Arguments: event.JSON(json.RawMessage(`{"x": 1}`))}}
+	cells := csvCells(t, r)
+	if cells["input"] != "'=1+1" || cells["tool_calls"] != `'-f {"x":1}` || cells["output"] != "a\nb,\"c\" <tag>" || cells["score"] != "0" {
+		t.Errorf("row: %q", cells)
+	}
+}
+
+// TestCSVAnswers: the cells hold what was said, whatever the provider's shape.
+func TestCSVAnswers(t *testing.T) {
+	t.Parallel()
+	r := failing(1, "", "")
+	r.Event.Input = event.JSON([]byte(`{"contents":[{"parts":[{"text":"What is it?"},{"inlineData":{"mimeType":"image/png","data":"` + strings.Repeat("iVBORw0K", 100) + `"}}]}]}`))
+	r.Event.Output = event.JSON([]byte(`{"candidates":[{"content":{"parts":[{"text":"hmm","thought":true},{"text":"A cat."},{"functionCall":{"name":"f","args":{}}}]}}]}`))
+	cells := csvCells(t, r)
+	if cells["input"] != "user: What is it?\n[image, 600 B]" || cells["output"] != "A cat." {
+		t.Errorf("row: %q", cells)
+	}
+}
+
+// csvCells exports a report and returns the cells of its row by their column.
+func csvCells(t *testing.T, r *eval.Report) map[string]string {
+	t.Helper()
 	rows, err := csv.NewReader(strings.NewReader(exported(t, datasets.CSV(), r))).ReadAll()
 	if err != nil || len(rows) != 2 {
 		t.Fatalf("%v, %v", rows, err)
@@ -24,9 +46,7 @@ func TestCSV(t *testing.T) {
 	for i, name := range rows[0] {
 		cells[name] = rows[1][i]
 	}
-	if cells["input"] != "'=1+1" || cells["tool_calls"] != `'-f {"x":1}` || cells["output"] != "a\nb,\"c\" <tag>" || cells["score"] != "0" {
-		t.Errorf("row: %q", cells)
-	}
+	return cells
 }
 
 // TestCSVCalls: calls that stand only in the output have their column too.

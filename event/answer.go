@@ -46,7 +46,9 @@ func (e *Event) Answer() Answer {
 	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
 	if e.FinishReason != "" {
 		s.FinishReason = e.FinishReason
-		s.Refusal = s.Refusal || NormalFinish(e.FinishReason).refuses()
+		if NormalFinish(e.FinishReason).refuses() { // and nothing else has to be read
+			s.Refusal, s.Unread = true, ""
+		}
 	}
 	return s
 }

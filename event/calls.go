@@ -87,6 +87,16 @@ func (c *ToolCall) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// IsPiece reports whether the call is a later piece of one that a stream sent: it has
+// more of the arguments, and the name stands in an earlier piece.
+func (c *ToolCall) IsPiece() bool {
+	if c.Name != "" || jsonKind(c.Arguments.raw) != "object" {
+		return false
+	}
+	f := readCallFacts(c.Arguments.raw, maxCallWrappers)
+	return f.name == "" && f.indexed && jsonKind(f.arguments) == "string"
+}
+
 // maxCallWrappers bounds how many objects may stand around the name of a call.
 const maxCallWrappers = 3
 
@@ -101,6 +111,7 @@ type callFacts struct {
 	status    string
 	failed    bool // something besides the status says that the call failed
 	server    bool
+	indexed   bool // it has a place in a list
 	part      bool // it has members that only the parts of a chat's display have
 	message   bool // it has a role, so it is a message about a call
 	foreign   bool // it has members that our own form does not have
@@ -169,6 +180,8 @@ func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 		f.status, f.part = cmp.Or(f.status, stringOf(value)), true
 	case "toolcallid":
 		f.part = true
+	case "index":
+		f.indexed = true
 	case "role":
 		f.message = true
 	case "durationms", "executiontimems":

@@ -257,9 +257,9 @@ func fieldOf(name string) field {
 		return fieldResponseMetadata
 	case "result":
 		return fieldResult
-	case "results":
+	case "results", "outputs":
 		return fieldResults
-	case "role":
+	case "role", "messagetype":
 		return fieldRole
 	case "source":
 		return fieldSource
@@ -295,7 +295,7 @@ func fieldOf(name string) field {
 		return fieldToolUse
 	case "transcript":
 		return fieldTranscript
-	case "type", "blocktype", "partkind":
+	case "type", "$type", "blocktype", "partkind":
 		return fieldType
 	case "unified":
 		return fieldUnified
@@ -317,7 +317,7 @@ type fields struct {
 	object []byte
 	at     [fieldCount]struct{ start, end uint32 }
 	known  int // members that some shape has
-	others int // members that no shape has
+	others int // members that no shape has, and that are not null
 }
 
 // fieldsOf returns the members of an object; false for any other value.
@@ -332,7 +332,11 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 		v, _ := s.Next()
 		s.Skip(v)
 		n := simplify(value[key.Start+1 : key.End-1])
-		if n == fieldOther {
+		switch {
+		case n != fieldOther:
+		case value[v.Start] == 'n':
+			continue
+		default:
 			f.others++
 			continue
 		}

@@ -50,6 +50,8 @@ func TestMarkedRefusals(t *testing.T) {
 		`"finish_reason":"content_filter"`,
 		`"finish_reason":"SAFETY","output":""`,
 		`"finish_reason":"refusal","output":{"role":"assistant","content":[]}`,
+		`"finish_reason":"content_filter","output":{"error":{"message":"Filtered","type":"x","param":null,"code":"400"}}`,
+		`"output":{"error":{"message":"Filtered","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{}}}`,
 		`"output":{"promptFeedback":{"blockReason":"OTHER"}}`,
 		`"output":{"candidates":[{"content":{"parts":[{"text":"The first step"}],"role":"model"},"finishReason":"SAFETY"}]}`,
 		`"output":[{"type":"message","role":"assistant","content":[{"type":"refusal","refusal":"No."}]}]`,

@@ -31,17 +31,17 @@ func (f *fields) unmistakable() bool {
 // readItems reads a list of parts, or of the items of a response.
 func (s *said) readItems(raw []byte) bool { return s.readItemsOf(raw, false) }
 
-// readItemsOf reads a list of items. Without a mark around the list every item has
-// to be of a known type, unless one of them is unmistakable, and a user's own list
-// may have items of such types as text and image: it needs words or calls in a
-// provider's form.
+// readItemsOf reads a list of items. Without a mark around the list, and without an
+// item that is unmistakable, it may be an application's own list, whose items have
+// such types as text and image too: then it has to be words in a provider's form and
+// nothing else.
 func (s *said) readItemsOf(raw []byte, marked bool) bool {
 	*s = said{role: RoleAssistant}
 	l, ok := listOf(raw)
 	if !ok {
 		return false
 	}
-	sure, plain := marked, false
+	sure, words, own := marked, false, false
 	for item, ok := l.next(); ok; item, ok = l.next() {
 		f, isObject := fieldsOf(item)
 		if !isObject || !f.is(fieldType, "string") && !f.unmistakable() {
@@ -52,16 +52,17 @@ func (s *said) readItemsOf(raw []byte, marked bool) bool {
 			return false // a chat
 		}
 		sure = sure || f.unmistakable()
-		plain = plain || kind == partText && f.is(fieldText, "string") || kind == partRefusal && f.is(fieldRefusal, "string")
+		switch kind {
+		case partText, partRefusal:
+			words = true
+			own = own || f.others > 0 || !f.is(fieldText, "string") && !f.is(fieldRefusal, "string")
+		case partUnknown, partImage, partAudio, partVideo, partFile:
+			own = true
+		default:
+		}
 		s.part(item, &f)
 	}
-	switch {
-	case s.known+s.unknown == 0, s.known == 0:
-		return false
-	case sure:
-		return true
-	}
-	return plain && s.unknown == 0
+	return s.known > 0 && (sure || words && !own)
 }
 
 // readLastMessage reads the model's last message of a chat.

@@ -31,6 +31,15 @@ func normalRole(role string) string {
 	return role
 }
 
+// isKnownRole reports whether a role has a usual name.
+func isKnownRole(role string) bool {
+	switch normalRole(role) {
+	case RoleUser, RoleAssistant, RoleSystem, RoleTool:
+		return true
+	}
+	return false
+}
+
 // said is what a message, or a whole response, says.
 type said struct {
 	role      string
@@ -158,7 +167,8 @@ func (s *said) turn() Turn {
 // hasMessage reports whether an object has a member that makes one with a role a
 // message.
 func hasMessage(f *fields) bool {
-	return f.presentAny(fieldContent, fieldParts) || hasAny(f, fieldToolCalls, fieldFunctionCall, fieldRefusal, fieldReasoningContent, fieldAudio, fieldImages)
+	return f.presentAny(fieldContent, fieldParts) || f.is(fieldContents, "array") || f.is(fieldText, "string") && isKnownRole(f.text(fieldRole)) ||
+		hasAny(f, fieldToolCalls, fieldFunctionCall, fieldRefusal, fieldReasoningContent, fieldAudio, fieldImages)
 }
 
 // hasAny reports whether one of several members has a value that is not empty.
@@ -232,8 +242,13 @@ func (s *said) message(f *fields) {
 		}
 	}
 	s.content(f.get(fieldContent))
-	if v := f.get(fieldParts); v != nil {
-		s.parts(v, true)
+	for _, n := range [...]field{fieldParts, fieldContents} {
+		if v := f.get(n); v != nil {
+			s.parts(v, true)
+		}
+	}
+	if !f.present(fieldContent) && s.text.first == "" {
+		s.words(f.text(fieldText))
 	}
 	s.refusal.add("\n", f.text(fieldRefusal))
 	if len(s.calls) == 0 { // LangChain and Vercel list the calls among the parts once more
@@ -322,8 +337,10 @@ func (s *said) content(value []byte) {
 		f, _ := fieldsOf(value)
 		if f.is(fieldParts, "array") {
 			s.parts(f.get(fieldParts), true)
-		} else if s.part(value, &f); s.known == 0 {
-			s.value, s.unknown = value, 0
+		} else if f.is(fieldType, "string") && f.others == 0 && f.kindOf() != partUnknown { // MCP: one part
+			s.part(value, &f)
+		} else {
+			s.value = value
 		}
 	case "number", "bool":
 		s.value = value
@@ -347,6 +364,10 @@ func (s *said) parts(value []byte, marked bool) {
 		case "object":
 			f, _ := fieldsOf(item)
 			marked = marked || f.is(fieldType, "string")
+			if !marked && f.any(fieldText) && f.others > 0 { // an application's own
+				s.unknown++
+				continue
+			}
 			s.part(item, &f)
 		default:
 			s.unknown++

@@ -31,13 +31,13 @@ func partKindOf(typ string) partKind {
 		return partRefusal
 	case "thinking", "redacted_thinking", "reasoning", "reasoning_content", "redacted_reasoning", "reasoning_text", "thought", "non_standard_reasoning":
 		return partReasoning
-	case "tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "toolcall", "function_call", "custom_tool_call", "server_tool_call",
+	case "tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "toolcall", "function_call", "functioncall", "custom_tool_call", "server_tool_call",
 		"mcp_call", "tool_invocation", "dynamic_tool":
 		return partCall
 	case "web_search_call", "file_search_call", "code_interpreter_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
 		"tool_search_call":
 		return partHosted
-	case "tool_result", "toolresult", "tool_return", "function_call_output", "custom_tool_call_output", "server_tool_result", "function_result",
+	case "tool_result", "toolresult", "tool_return", "function_call_output", "custom_tool_call_output", "server_tool_result", "function_result", "functionresult",
 		"local_shell_call_output", "shell_call_output", "apply_patch_call_output", "computer_call_output":
 		return partResult
 	case "image", "image_url", "input_image", "output_image", "image_file", "image_generation_call":
@@ -50,7 +50,7 @@ func partKindOf(typ string) partKind {
 		return partFile
 	case "message":
 		return partMessage
-	case "source", "source_url", "source_document", "step_start", "step_finish", "citation", "search_result", "cache_point",
+	case "usage", "source", "source_url", "source_document", "step_start", "step_finish", "citation", "search_result", "cache_point",
 		"mcp_list_tools", "mcp_approval_request", "mcp_approval_response",
 		"tool_search_output", "compaction", "context_compaction", "item_reference", "tool_approval_request", "tool_approval_response":
 		return partSilent

@@ -28,7 +28,7 @@ func shapes() [17]shape {
 		{"Bedrock Converse", `{"output":{"message":{"role":"assistant","content":[{"text":"Hello."}]}},"stopReason":"end_turn"}`, (*said).readConverse, false},
 		{"response with one message: Ollama, Cohere", `{"model":"m","message":{"role":"assistant","content":"Hello."},"done":true}`, (*said).readOneMessage, false},
 		{"response with one text: Ollama, Vercel AI SDK, llama.cpp, Llama on Bedrock, Hugging Face", `{"text":"Hello.","finishReason":"stop","usage":{"inputTokens":1}}`, (*said).readOneText, false},
-		{"list of results: Amazon Titan, watsonx", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults, false},
+		{"list of results: Amazon Titan, watsonx, Mistral on Bedrock", `{"results":[{"outputText":"Hello.","completionReason":"FINISH"}]}`, (*said).readResults, false},
 		{"Vercel AI SDK generateObject", `{"object":{"reply":"Hello."},"finishReason":"stop","usage":{}}`, (*said).readObject, false},
 		{"Vercel AI SDK doGenerate", `{"content":[{"type":"text","text":"Hello."}],"finishReason":"stop"}`, (*said).readContent, false},
 		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind, false},
@@ -103,7 +103,7 @@ func (s *said) readShape(f *fields, inString bool) bool {
 	}
 	for _, shape := range shapes() {
 		*s = said{role: RoleAssistant}
-		if !(shape.loose && inString) && shape.read(s, f) {
+		if (!shape.loose || !inString) && shape.read(s, f) {
 			return true
 		}
 	}
@@ -139,7 +139,7 @@ func (s *said) readChoices(f *fields) bool {
 	}
 	choice, ok := fieldsOf(firstOf(f.get(fieldChoices)))
 	switch {
-	case ok && s.readChoice(&choice, marked || f.presentAny(fieldUsage, fieldCreated)):
+	case ok && s.readChoice(&choice, marked || f.present(fieldModel) && f.presentAny(fieldUsage, fieldCreated)):
 		return true
 	case marked:
 		s.unread = "output is a completion without a choice that can be read"
@@ -169,10 +169,10 @@ func (s *said) readChoice(choice *fields, marked bool) bool {
 
 // readResponse reads a whole response of OpenAI's Responses API.
 func (s *said) readResponse(f *fields) bool {
-	marked := f.text(fieldObject) == "response"
 	if inner, ok := fieldsOf(f.get(fieldResponse)); ok && f.text(fieldType) == "response.completed" { // the last event of a stream
-		return s.readResponse(&inner)
+		f = &inner
 	}
+	marked := f.text(fieldObject) == "response"
 	if f.is(fieldOutput, "array") && s.readItemsOf(f.get(fieldOutput), marked) {
 		s.responseEnd(f)
 		return true
@@ -311,16 +311,14 @@ func (s *said) readResults(f *fields) bool {
 	if !ok {
 		return false
 	}
-	text := fieldOutputText
-	if result.present(fieldGeneratedText) {
-		text = fieldGeneratedText
+	for _, text := range [...]field{fieldOutputText, fieldGeneratedText, fieldText} {
+		if result.is(text, "string") && result.presentAny(fieldFinishReason, fieldStopReason) {
+			s.stopped(&result)
+			s.words(result.text(text))
+			return true
+		}
 	}
-	if !result.is(text, "string") || !result.presentAny(fieldFinishReason, fieldStopReason) {
-		return false
-	}
-	s.stopped(&result)
-	s.words(result.text(text))
-	return true
+	return false
 }
 
 // readObject reads a result that is a JSON value.
@@ -378,14 +376,18 @@ func (s *said) readGenerations(f *fields) bool {
 
 // readMessages reads the last message of a chat that stands in an object.
 func (s *said) readMessages(f *fields) bool {
-	return f.is(fieldMessages, "array") && s.readLastMessage(f.get(fieldMessages)) && (s.unread == "" || f.others == 0)
+	if !f.is(fieldMessages, "array") || !s.readLastMessage(f.get(fieldMessages)) {
+		return false
+	}
+	s.stopped(f)
+	return s.unread == "" || f.others == 0
 }
 
 // readRoleless reads a message whose role was left out. Text alone is no mark: it is
 // an application's own answer, unless it is a JSON document, which nobody puts in a
 // string of a JSON answer.
 func (s *said) readRoleless(f *fields) bool {
-	if !f.present(fieldContent) || f.others > 0 || f.is(fieldType, "string") {
+	if !f.present(fieldContent) || f.others > 0 || f.is(fieldType, "string") || f.is(fieldRole, "string") {
 		return false
 	}
 	switch {
@@ -412,6 +414,10 @@ func (s *said) readError(f *fields) bool {
 		inner.text(fieldStatus) == strings.ToUpper(inner.text(fieldStatus))
 	if !anthropic && !openAI && !google {
 		return false
+	}
+	if NormalFinish(inner.text(fieldCode)).refuses() { // Azure: {"error":{"code":"content_filter"}}
+		s.finish = inner.text(fieldCode)
+		return true
 	}
 	s.unread = "output is an error of the provider"
 	return true

@@ -54,7 +54,7 @@ func newMaterial(e *event.Event, guideline string, inputs []string, limit int) *
 		case inputOutput:
 			m.Output = m.content(name, e.Output, e.Output.Reply, limit)
 		case inputTools:
-			m.Tools = m.truncatedField(name, e.Tools.Text(), limit)
+			m.Tools = m.truncatedField(name, e.Tools.Plain(), limit)
 		case inputChunks:
 			m.chunks(e, limit)
 		case inputToolCalls:

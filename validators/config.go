@@ -39,7 +39,7 @@ type Config struct {
 	MaxInputTokens         *int64   `yaml:"max_input_tokens" doc:"budget: tokens of input, at most."`
 	MaxOutputTokens        *int64   `yaml:"max_output_tokens" doc:"budget: tokens of output, at most."`
 	MaxCostUSD             *float64 `yaml:"max_cost_usd" doc:"budget: cost of the call in US dollars, at most."`
-	FinishReasons          []string `yaml:"finish_reasons" doc:"budget: allowed finish reasons."`
+	FinishReasons          []string `yaml:"finish_reasons" doc:"budget: allowed finish reasons, in any provider's words: stop also allows end_turn and STOP."`
 
 	// groundedness, citations
 	MinShare *float64 `yaml:"min_share" doc:"groundedness: share of the answer's content words that the retrieved text holds, at least."`

@@ -49,6 +49,9 @@ func buildToolCalls(*builder) answer {
 			if err := ctx.Err(); err != nil {
 				return eval.Verdict{}, err
 			}
+			if calls[i].IsPiece() { // so the call before it is not whole
+				return cannotJudge(reasonPieces), nil
+			}
 			f, err := tools.judgeCall(ctx, &calls[i])
 			if err != nil {
 				return eval.Verdict{}, err
@@ -74,6 +77,7 @@ const (
 	reasonUnreadable = "a call in no known form"
 	reasonPending    = "no call has ended"
 	reasonWrapper    = "several calls in one"
+	reasonPieces     = "calls in pieces"
 )
 
 // finding is what is to be said about one call.

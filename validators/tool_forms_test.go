@@ -190,6 +190,8 @@ func TestCallsOfOtherKinds(t *testing.T) {
 		"prefix, unknown":           {`{"name":"functions.drop_all","arguments":{}}`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}},
 		"another prefix":            {`{"name":"admin.lookup","arguments":{"id":7}}`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}},
 		"several in one":            {`{"type":"function_call","name":"parallel","arguments":"{\"tool_uses\":[{\"recipient_name\":\"functions.lookup\",\"parameters\":{}}]}"}`, want{eval.OutcomeCannotJudge, "", "several calls in one"}},
+		"pieces of a stream":        {`{"index":0,"id":"c","type":"function","function":{"name":"lookup","arguments":""}},{"index":0,"function":{"arguments":"{\"id\""}},{"index":0,"function":{"arguments":":7}"}}`, want{eval.OutcomeCannotJudge, "", "calls in pieces"}},
+		"pieces, LangChain":         {`{"name":"lookup","args":"","id":"c","index":0,"type":"tool_call_chunk"},{"name":null,"args":"{}","id":null,"index":0,"type":"tool_call_chunk"}`, want{eval.OutcomeCannotJudge, "", "calls in pieces"}},
 		"not several in one":        {`{"name":"parallel","arguments":{}}`, want{eval.OutcomeFail, "unknown_tool", "unknown tool"}},
 		"nothing known":             {`{"verb":"lookup","with":{"id":7}}`, unread},
 		"a text":                    {`"lookup"`, unread},

@@ -57,6 +57,8 @@ func variants(t *testing.T, samples []event.Event) []event.Event {
 		event.Text("See [" + Canary + "] and 【" + Canary + "】, mail " + Canary + "@example.com."),
 		event.JSON(json.RawMessage(fmt.Sprintf(`{"role":"assistant","content":%q}`, Canary))),
 		event.JSON(json.RawMessage(`{"role":"assistant","content":null}`)),
+		event.JSON(json.RawMessage(fmt.Sprintf(`{"object":"response","status":%q,"output":[{"type":%q,"text":%q}]}`, Canary, Canary, Canary))),
+		event.JSON(json.RawMessage(fmt.Sprintf(`{"candidates":[{"finishReason":%q,"content":{"parts":[{"text":%q,"thought":true}]}}]}`, Canary, Canary))),
 		event.JSON(json.RawMessage(fmt.Sprintf(`[{"role":"user","content":[{"type":"text","text":%q}]}]`, Canary))),
 	}
 	for i := range samples {
