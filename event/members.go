@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/jsonscan"
@@ -154,33 +155,54 @@ func readChunks(d *decoder, r *Retrieval, t jsonscan.Token) result {
 	return d.orWrong(t)
 }
 
-// readContexts reads passages that stand at the top of the event under a name that
-// other fields of an application may have as well: the value is only taken when each
-// of its items has a text.
+// readContexts reads passages that stand at the top of the event. The value is only
+// taken when each of its items has a text.
 func readContexts(d *decoder, _ *Event, t jsonscan.Token) result {
-	var chunks []Chunk
-	texts := false
+	chunks, r := d.topChunks(t, func(text string) bool { return text != "" })
+	if r == found {
+		d.contexts = chunks
+	}
+	return r
+}
+
+// readLikelyContexts does the same under names that an application may have for
+// something else, such as the page that a user was on or the names of files: each
+// text has to look like a passage, and other names count before.
+func readLikelyContexts(d *decoder, _ *Event, t jsonscan.Token) result {
+	chunks, r := d.topChunks(t, isPassage)
+	if r == found && len(d.contexts) == 0 {
+		d.contexts = chunks
+	}
+	return r
+}
+
+// isPassage reports whether a text has three words, or as many bytes as they take in
+// a language that does not separate them.
+func isPassage(text string) bool {
+	const bytes, words = 40, 3
+	return len(text) >= bytes || len(strings.Fields(text)) >= words
+}
+
+// topChunks reads a list of passages, or the text of one, if each fits.
+func (d *decoder) topChunks(t jsonscan.Token, fits func(text string) bool) (chunks []Chunk, r result) {
+	ignored, faults, long := d.ignored, d.faults, d.long
 	switch t.Kind {
 	case jsonscan.Array:
-		ignored, faults, long := d.ignored, d.faults, d.long
-		chunks, texts = d.chunks()
-		if !texts {
-			d.ignored, d.faults, d.long = ignored, faults, long
-		}
+		chunks, _ = d.chunks()
 	case jsonscan.String:
 		s, _ := d.text(t)
-		chunks, texts = []Chunk{{Text: s}}, strings.TrimSpace(s) != ""
+		chunks = []Chunk{{Text: s}}
 	default:
 		d.skip(t)
 	}
 	switch {
 	case d.isNull(t):
-		return absent
-	case !texts:
-		return foreign
+		return nil, absent
+	case len(chunks) == 0 || slices.ContainsFunc(chunks, func(c Chunk) bool { return !fits(c.Text) }):
+		d.ignored, d.faults, d.long = ignored, faults, long
+		return nil, foreign
 	}
-	d.contexts = chunks
-	return found
+	return chunks, found
 }
 
 // chunks reads the items of a list of passages, each an object or its text, and reports whether it

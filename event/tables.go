@@ -64,7 +64,8 @@ func newTables() (all tables) {
 		row("expected", content(func(e *Event) *Content { return &e.Expected })),
 
 		row("retrieval", form[Event]{"an object", readRetrieval}),
-		row("retrieval.chunks", form[Event]{wantChunks, readContexts}, "retrieved_contexts", "retrieval_context", "contexts", "retrieved_documents", "documents", "context"),
+		row("retrieval.chunks", form[Event]{wantChunks, readContexts}, "retrieved_contexts", "retrieval_context", "contexts", "retrieved_documents"),
+		row("retrieval.chunks", form[Event]{wantChunks, readLikelyContexts}, "documents", "context"),
 		row("tool_calls", form[Event]{"an array of calls", readToolCalls}),
 		row("tools", content(func(e *Event) *Content { return &e.Tools })),
 

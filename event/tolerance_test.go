@@ -124,12 +124,16 @@ func TestPassages(t *testing.T) {
 		{`"retrieval":{"documents":["x"],"chunks":["a b","c"],"results":["y"]}`, two, ""},
 		{`"retrieved_contexts":["a b","c"]`, two, ""},
 		{`"contexts":["a b","c"],"context":"x"`, two, ""},
-		{`"context":"a b"`, chunks(`{"text":"a b"}`), ""},
-		{`"documents":[{"page_content":"a b"},{"body":"c"}]`, two, ""},
+		{`"context":"a b c"`, chunks(`{"text":"a b c"}`), ""},
+		{`"documents":[{"page_content":"a b c"},{"body":"d e f"}]`, chunks(`{"text":"a b c"},{"text":"d e f"}`), ""},
+		{`"documents":["x y z"],"contexts":["a b","c"]`, two, ""},
+		{`"context":"返品は三十日以内に受け付けます。返金は二週間です。"`, chunks(`{"text":"返品は三十日以内に受け付けます。返金は二週間です。"}`), ""},
 		{`"contexts":["x"],"retrieval":{"chunks":["a b","c"]}`, two, ""},
 		{`"contexts":["a b","c"],"retrieval":{"index":"i"}`, `"retrieval":{"index":"i","chunks":[{"text":"a b"},{"text":"c"}]}`, ""},
 		// Fields of an application that have such a name by chance.
 		{`"context":{"page":"/checkout"}`, ``, ""},
+		{`"context":"checkout page"`, ``, ""},
+		{`"documents":["contract.pdf","invoice 7.pdf"]`, ``, ""},
 		{`"documents":[{"id":1,"title":"x"}],"context":7`, ``, ""},
 		{`"documents":["a",7],"contexts":[]`, ``, ""},
 		// Libraries' passages.
