@@ -159,6 +159,9 @@ func TestDecodeStrict(t *testing.T) {
 	if want := `malformed: latency_ms: a JSON string, want a number; unknown field "Team"; unknown field "retrieval.chunks.scor", did you mean "retrieval.chunks.score"?`; err == nil || err.Error() != want {
 		t.Errorf("err = %v, want %s", err, want)
 	}
+	if _, err := event.DecodeStrict([]byte(`{"event":"llm_request_completed","request_id":"r","context":"","documents":null,"output_tokens":""}`)); err != nil {
+		t.Errorf("fields without a value: %v", err)
+	}
 	if _, err := event.DecodeStrict([]byte(logLine + "{}")); err == nil {
 		t.Error("two values in one message: no error")
 	}

@@ -190,7 +190,10 @@ func (d *decoder) topChunks(t jsonscan.Token, fits func(text string) bool) (chun
 	case jsonscan.Array:
 		chunks, _ = d.chunks()
 	case jsonscan.String:
-		s, _ := d.text(t)
+		s, res := d.text(t)
+		if res != found {
+			return nil, res
+		}
 		chunks = []Chunk{{Text: s}}
 	default:
 		d.skip(t)
