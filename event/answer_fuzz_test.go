@@ -61,6 +61,31 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
+// BenchmarkInput reads an event's input as a judge and a case do.
+func BenchmarkInput(b *testing.B) {
+	prose := strings.Repeat("Some words of a question, and more. ", 60)
+	for name, input := range map[string]string{
+		"text": `"` + prose + `"`,
+		"chat": `[{"role":"system","content":"` + prose + `"},{"role":"user","content":"Where is it?"}]`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(input)))
+			b.ReportAllocs()
+			for b.Loop() {
+				var c event.Content
+				if err := c.UnmarshalJSON([]byte(input)); err != nil {
+					b.Fatal(err)
+				}
+				for range 10 {
+					if _, chat := c.Turns(); chat != (name == "chat") || len(c.Text()) < len(prose) {
+						b.Fatal(c.Text())
+					}
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkAnswer reads an event's output as ten evaluators do.
 func BenchmarkAnswer(b *testing.B) {
 	prose := strings.Repeat("Some words of an answer, and more. ", 60)

@@ -1,14 +1,22 @@
 package event
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // readChat returns the turns of a chat: a list of messages, a request's body that
 // holds one, or a string that holds either.
 func readChat(raw []byte) ([]Turn, bool) {
 	switch jsonKind(raw) {
 	case "string":
+		// Most texts show by their beginning, which may have escaped white space,
+		// that they are no JSON; those are not decoded for this question.
+		if begin := bytes.TrimLeft(raw[1:], ` \nrt`); begin[0] != '{' && begin[0] != '[' {
+			return nil, false
+		}
 		text := strings.TrimSpace(stringOf(raw))
-		if text == "" || text[0] != '{' && text[0] != '[' || !isDocument(text) {
+		if !isDocument(text) {
 			return nil, false
 		}
 		doc := []byte(text)

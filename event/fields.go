@@ -332,12 +332,10 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 		v, _ := s.Next()
 		s.Skip(v)
 		n := simplify(value[key.Start+1 : key.End-1])
-		switch {
-		case n != fieldOther:
-		case value[v.Start] == 'n':
-			continue
-		default:
-			f.others++
+		if n == fieldOther {
+			if value[v.Start] != 'n' {
+				f.others++
+			}
 			continue
 		}
 		f.known++
@@ -387,17 +385,13 @@ func (f *fields) any(names ...field) bool {
 	return slices.ContainsFunc(names, func(n field) bool { return f.get(n) != nil })
 }
 
-// only reports whether the object has no other members than these.
+// only reports whether the object has no other members than these, but for null.
 func (f *fields) only(names ...field) bool {
 	if f.others > 0 {
 		return false
 	}
-	allowed := [fieldCount]bool{}
-	for _, n := range names {
-		allowed[n] = true
-	}
-	for n := range f.at {
-		if f.at[n].end > 0 && !allowed[n] {
+	for n := range fieldCount {
+		if f.get(n) != nil && !slices.Contains(names, n) {
 			return false
 		}
 	}

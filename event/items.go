@@ -28,6 +28,12 @@ func (f *fields) unmistakable() bool {
 	return false
 }
 
+// isPlainPart reports whether a part of words has only members that providers give
+// it.
+func (f *fields) isPlainPart() bool {
+	return f.only(fieldType, fieldText, fieldRefusal, fieldThought, fieldMetadata, fieldID, fieldIndex, fieldStatus, fieldLogprobs)
+}
+
 // readItems reads a list of parts, or of the items of a response.
 func (s *said) readItems(raw []byte) bool { return s.readItemsOf(raw, false) }
 
@@ -55,7 +61,7 @@ func (s *said) readItemsOf(raw []byte, marked bool) bool {
 		switch kind {
 		case partText, partRefusal:
 			words = true
-			own = own || f.others > 0 || !f.is(fieldText, "string") && !f.is(fieldRefusal, "string")
+			own = own || !f.isPlainPart() || !f.is(fieldText, "string") && !f.is(fieldRefusal, "string")
 		case partUnknown, partImage, partAudio, partVideo, partFile:
 			own = true
 		default:

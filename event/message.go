@@ -337,7 +337,7 @@ func (s *said) content(value []byte) {
 		f, _ := fieldsOf(value)
 		if f.is(fieldParts, "array") {
 			s.parts(f.get(fieldParts), true)
-		} else if f.is(fieldType, "string") && f.others == 0 && f.kindOf() != partUnknown { // MCP: one part
+		} else if f.kindOf() == partText && f.is(fieldType, "string") && f.isPlainPart() { // MCP: one part
 			s.part(value, &f)
 		} else {
 			s.value = value
@@ -351,8 +351,9 @@ func (s *said) content(value []byte) {
 // should, is a JSON value.
 func (s *said) parts(value []byte, marked bool) {
 	l, ok := listOf(value)
-	if !ok {
-		s.value = value
+	if !ok && jsonKind(value) == "array" {
+		s.unknown++
+		s.unread = "output is a message of too many parts"
 		return
 	}
 	for item, ok := l.next(); ok; item, ok = l.next() {
@@ -364,7 +365,7 @@ func (s *said) parts(value []byte, marked bool) {
 		case "object":
 			f, _ := fieldsOf(item)
 			marked = marked || f.is(fieldType, "string")
-			if !marked && f.any(fieldText) && f.others > 0 { // an application's own
+			if !marked && f.any(fieldText) && !f.isPlainPart() { // an application's own
 				s.unknown++
 				continue
 			}

@@ -262,7 +262,8 @@ func (s *said) readConverse(f *fields) bool {
 // application's own answer.
 func (s *said) readOneMessage(f *fields) bool {
 	message, ok := fieldsOf(f.get(fieldMessage))
-	if !ok || f.others > 0 && !f.presentAny(fieldDone, fieldFinishReason, fieldUsage) || !s.readAssistant(&message) {
+	marked := f.presentAny(fieldDone, fieldFinishReason, fieldUsage)
+	if !ok || !marked && !f.only(fieldMessage, fieldModel, fieldID, fieldCreated, fieldProviderMeta, fieldDelta, fieldLogprobs, fieldAdditionalKwargs) || !s.readAssistant(&message) {
 		return false
 	}
 	s.stopped(f)
@@ -283,7 +284,7 @@ func (s *said) readOneText(f *fields) bool {
 		{fieldGeneratedText, nil},
 		{fieldContent, []field{fieldStopReason, fieldFinishReason}},
 	} {
-		if !f.is(t.text, "string") || t.marks == nil && f.others > 0 || t.marks != nil && !f.presentAny(t.marks...) {
+		if !f.is(t.text, "string") || t.marks == nil && !f.only(t.text, fieldFinishReason) || t.marks != nil && !f.presentAny(t.marks...) {
 			continue
 		}
 		if t.text == fieldResponse && !f.present(fieldDone) {
@@ -380,7 +381,7 @@ func (s *said) readMessages(f *fields) bool {
 		return false
 	}
 	s.stopped(f)
-	return s.unread == "" || f.others == 0
+	return s.unread == "" || f.only(fieldMessages)
 }
 
 // readRoleless reads a message whose role was left out. Text alone is no mark: it is

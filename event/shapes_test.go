@@ -226,6 +226,9 @@ func TestOwnJSON(t *testing.T) {
 		`{"message":"Hello."}`,
 		`{"message":{"text":"Hello."}}`,
 		`{"message":{"role":"assistant","content":"Hello."},"next_step":"close"}`,
+		`{"message":{"role":"assistant","content":"Hello."},"status":"open"}`,
+		`{"generated_text":"Hello.","status":"ok"}`,
+		`{"messages":[{"role":"user","content":"a"}],"status":"open"}`,
 		`{"messages":["a","b"]}`,
 		`{"messages":[{"text":"a"}]}`,
 		`{"messages":[]}`,
@@ -284,6 +287,7 @@ func TestOwnJSON(t *testing.T) {
 		`[{"type":"text","text":"x"},{"type":"image","url":"a.png"}]`,
 		`[{"type":"text","text":"x","bold":true}]`,
 		`[{"type":"text","value":"x"}]`,
+		`[{"type":"text","text":"x","name":"a"}]`,
 		`[{"text":"a"},{"text":"b"}]`,
 		`[{"message":"a"},{"message":"b"}]`,
 		`[{"index":0,"text":"a"}]`,
@@ -347,10 +351,11 @@ func TestUnread(t *testing.T) {
 		`[{"type":"response.created","response":{}}]`,
 		`[{"type":"message_start","message":{}}]`,
 		`[{"object":"chat.completion.chunk","choices":[{"delta":{"tool_calls":[{"index":0}]}}]}]`,
+		`{"role":"assistant","content":[` + items(`{"type":"text","text":"a"}`, event.MaxItems+1) + `]}`,
 	} {
 		got := decode(t, `"output":`+output).Answer()
 		if got.Unread == "" || got.Text != "" || got.JSON || got.Refusal || got.OnlyCallsTools() {
-			t.Errorf("%s: %+v; want only a reason", output, got)
+			t.Errorf("%.200s: %+v; want only a reason", output, got)
 		}
 		if text := decode(t, `"output":`+output).Output.Reply(); text == "" {
 			t.Errorf("%s: a reader is shown nothing", output)
