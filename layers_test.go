@@ -25,7 +25,7 @@ var layers = map[string][]string{
 	"internal/config/fault": {},
 
 	// What applications publish, and the vocabulary of evaluation.
-	"event": {"internal/jsonscan"},
+	"event": {"internal/config/fault", "internal/jsonscan"},
 	"eval":  {"event"},
 
 	// The grounds: what several parts stand on.
@@ -67,8 +67,8 @@ var layers = map[string][]string{
 		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "store", "telemetry",
 	},
 	"internal/replay":  {"eval", "pipeline"},
-	"internal/summary": {"eval", "stats"},
-	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/serve", "sidecar/spool"},
+	"internal/summary": {"eval", "event", "stats"},
+	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault"},
 
 	// What the demo and the tests add.

@@ -12,7 +12,7 @@ type Reason string
 
 // The reasons. The first group is about events, the second about evaluations.
 const (
-	ReasonMalformed           = Reason(event.Malformed)    // not an event: invalid JSON, a wrong type, a required field missing
+	ReasonMalformed           = Reason(event.Malformed)    // not an event: invalid JSON, or a required field missing or of the wrong type
 	ReasonUnknownEvent        = Reason(event.UnknownEvent) // a kind of event that this version does not know
 	ReasonTooLarge            = Reason(event.TooLarge)     // above the configured size
 	ReasonPanic        Reason = "panic"                    // our own code panicked on it

@@ -79,6 +79,7 @@ type Line struct {
 	Disposition Disposition
 	Reason      string
 	Verdicts    []Verdict
+	Ignored     []string // fields of the event that could not be read; see [event.Event.Ignored]
 }
 
 // MarshalJSON writes a verdict's score only where there is one.
@@ -99,7 +100,8 @@ func (l Line) MarshalJSON() ([]byte, error) {
 		Disposition Disposition     `json:"disposition"`
 		Reason      string          `json:"reason"`
 		Verdicts    []verdict       `json:"verdicts"`
-	}{l.Line, l.RequestID, l.Disposition, l.Reason, make([]verdict, len(l.Verdicts))}
+		Ignored     []string        `json:"ignored,omitempty"`
+	}{l.Line, l.RequestID, l.Disposition, l.Reason, make([]verdict, len(l.Verdicts)), l.Ignored}
 	for i, v := range l.Verdicts {
 		out.Verdicts[i] = verdict{v.Eval, v.Type, v.Outcome, nil, v.Label, v.Reason, v.Version, v.Probability}
 		if v.Outcome.Decided() {

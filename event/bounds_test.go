@@ -27,36 +27,20 @@ func depthOf(t *testing.T, data []byte) int {
 	}
 }
 
-// FuzzTooDeep compares tooDeep with depthOf.
-func FuzzTooDeep(f *testing.F) {
+// FuzzDepth compares the bound of Decode with depthOf.
+func FuzzDepth(f *testing.F) {
 	f.Add([]byte(`{"a":"\\\"[[["}`), 0)
 	f.Add([]byte(`[{"[":"\\"},"]"]`), 511)
 	f.Add([]byte(`["\\\\",[[1]]]`), 512)
 	f.Fuzz(func(t *testing.T, data []byte, around int) {
 		around &= 0x3ff
 		data = []byte(strings.Repeat("[", around) + string(data) + strings.Repeat("]", around))
-		if !json.Valid(data) {
-			_, _ = tooDeep(data) // must not panic
+		_, err := Decode(data)
+		if err == nil || !json.Valid(data) {
 			return
 		}
-		if _, deep := tooDeep(data); deep != (depthOf(t, data) > MaxDepth) {
-			t.Errorf("deep %v, and the depth is %d", deep, depthOf(t, data))
+		if deep := strings.Contains(err.Error(), "nested more than"); deep != (depthOf(t, data) > MaxDepth) {
+			t.Errorf("%v, and the depth is %d", err, depthOf(t, data))
 		}
 	})
-}
-
-func BenchmarkTooDeep(b *testing.B) {
-	for name, data := range map[string][]byte{
-		"prose":    []byte(`{"output":"` + strings.Repeat("some words of an answer ", 1400) + `"}`),
-		"brackets": []byte(`{"output":[` + strings.Repeat(`{"id":"a1","text":"words"},`, 1200) + `1]}`),
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(data)))
-			for b.Loop() {
-				if _, deep := tooDeep(data); deep {
-					b.Fatal("deep")
-				}
-			}
-		})
-	}
 }

@@ -233,7 +233,7 @@ func (f *callFacts) merge(in callFacts, name string) {
 	if f.result == nil {
 		f.result = in.result
 	}
-	f.latency, f.retries = firstNonNil(f.latency, in.latency), firstNonNil(f.retries, in.retries)
+	f.latency, f.retries = cmp.Or(f.latency, in.latency), cmp.Or(f.retries, in.retries)
 }
 
 // argumentsRank returns the preference for a member as the arguments of a call; 0 for

@@ -1,15 +1,16 @@
 // Package event defines what an application publishes: the request-completed
 // event, its envelope in message headers, and the forms in which providers write
-// its content. It depends on the standard library and on a JSON scanner that does
-// the same, so that an application can publish events without taking on Kafka,
+// its content. It depends on the standard library and on small tools that do the
+// same, so that an application can publish events without taking on Kafka,
 // Datadog or a model client.
 //
 // # Reading an event
 //
-// [Decode] reads a message's value. It is a tolerant reader: unknown fields are
-// ignored, other names that teams use for the same facts are accepted
-// ([Aliases]), and only broken JSON, a wrong type or a missing request id is an
-// [Error]. Depth and lengths are bounded ([MaxDepth], [MaxItems]), because
+// [Decode] reads a message's value, by the tables of tables.go. It is a tolerant
+// reader: unknown fields are ignored, other names that teams use for the same facts
+// are accepted ([Aliases]), values that are written otherwise are read when they have
+// one meaning, and left out and named when not ([Event.Ignored]). Only broken JSON or a
+// missing identity is an [Error]. Depth and lengths are bounded ([MaxDepth], [MaxItems]), because
 // publishers are not trusted.
 //
 // # The envelope

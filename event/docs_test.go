@@ -55,7 +55,9 @@ func TestDocs(t *testing.T) {
 	for _, typ := range []reflect.Type{reflect.TypeFor[Event](), reflect.TypeFor[Retrieval](), reflect.TypeFor[Chunk](), reflect.TypeFor[ToolCall]()} {
 		for f := range typ.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			has("`" + name + "`")
+			if f.IsExported() {
+				has("`" + name + "`")
+			}
 		}
 	}
 }

@@ -117,9 +117,12 @@ var dimsByName = func() (table [64]struct {
 // most names.
 func dimSlot(name string) uint { return uint(len(name))*8 + uint(name[0]) }
 
-// ratingDim is the only dimension whose value is normalised when read
-// ([NormalRating]).
-var ratingDim, _ = DimNamed("user_rating")
+// The dimensions whose values are normalised when read ([NormalRating],
+// [NormalStatus]).
+var (
+	ratingDim, _ = DimNamed("user_rating")
+	statusDim, _ = DimNamed("status")
+)
 
 // Dims are the fields that a sampling condition can read, in the order of
 // [DimNames]. An absent field is the empty string.
@@ -161,6 +164,7 @@ func (e *Event) dims() (out Dims) {
 		out[i] = dimensions[i].value(e)
 	}
 	out[ratingDim] = NormalRating(out[ratingDim])
+	out[statusDim] = NormalStatus(out[statusDim])
 	return out
 }
 
@@ -257,6 +261,8 @@ func (v *HeaderView) Dim(d Dim) []byte {
 		return nil
 	case d == ratingDim:
 		return v.rating
+	case d == statusDim:
+		return NormalStatus(v.headers[at-1].Value)
 	default:
 		return v.headers[at-1].Value
 	}

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/json"
 	"time"
 )
 
@@ -73,6 +72,8 @@ type Event struct {
 	UserRating    Rating `json:"user_rating,omitempty" doc:"user's rating: up, down, or a number"`
 	TaskCompleted *bool  `json:"task_completed,omitempty" doc:"whether the user's task was done"`
 	Comment       string `json:"comment,omitempty" doc:"user's words (feedback events)"`
+
+	ignored fieldSet // fields that Decode left out
 }
 
 // LLMObs holds the ids under which Datadog LLM Observability knows the request.
@@ -101,29 +102,3 @@ type Chunk struct {
 
 // TraceContext holds propagation headers by name, in any case.
 type TraceContext map[string]string
-
-// UnmarshalJSON accepts numbers and booleans besides strings: a sampling priority
-// is often written as a bare number.
-func (t *TraceContext) UnmarshalJSON(b []byte) error {
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return err
-	}
-	if raw == nil {
-		return nil
-	}
-	*t = make(TraceContext, len(raw))
-	for k, v := range raw {
-		switch jsonKind(v) {
-		case "string":
-			var s string
-			if err := json.Unmarshal(v, &s); err != nil {
-				return err
-			}
-			(*t)[k] = s
-		case "number", "bool":
-			(*t)[k] = string(v)
-		}
-	}
-	return nil
-}

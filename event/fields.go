@@ -316,6 +316,7 @@ func fieldOf(name string) field {
 type fields struct {
 	object []byte
 	at     [fieldCount]struct{ start, end uint32 }
+	known  int // members that some shape has
 	others int // members that no shape has, and that are not null
 }
 
@@ -337,6 +338,7 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 			}
 			continue
 		}
+		f.known++
 		f.at[n].start, f.at[n].end = uint32(v.Start), uint32(s.Pos())
 	}
 	return f, s.Flaw() == jsonscan.FlawNone

@@ -2,10 +2,8 @@ package event
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/bits"
-	"reflect"
 	"strconv"
 )
 
@@ -13,40 +11,9 @@ import (
 // idempotency key of everything that evalworker writes.
 type RequestID string
 
-// UnmarshalJSON accepts a string or an integer: log pipelines often write numeric
-// ids bare.
-func (r *RequestID) UnmarshalJSON(b []byte) error {
-	s, err := unmarshalID(b)
-	*r = RequestID(s)
-	return err
-}
-
 // ID is a trace or span id as an application logged it: decimal, or
 // hexadecimal. A JSON number is accepted as well as a string.
 type ID string
-
-// UnmarshalJSON accepts a string or a number.
-func (i *ID) UnmarshalJSON(b []byte) error {
-	s, err := unmarshalID(b)
-	*i = ID(s)
-	return err
-}
-
-func unmarshalID(b []byte) (string, error) {
-	if string(b) == "null" {
-		return "", nil
-	}
-	if len(b) > 0 && b[0] == '"' {
-		var s string
-		err := json.Unmarshal(b, &s)
-		return s, err
-	}
-	// A publisher that writes a fraction or an exponent has lost digits of the id.
-	if isInteger(b) {
-		return string(b), nil
-	}
-	return "", &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[string]()}
-}
 
 // TraceID is a 128-bit trace id; zero when there is none.
 type TraceID struct{ Hi, Lo uint64 }

@@ -87,18 +87,30 @@ func TestDecodeTakesLittleMore(t *testing.T) {
 	}
 }
 
-func BenchmarkDecode(b *testing.B) {
-	large, err := json.Marshal(event.Event{
-		Kind: event.KindRequestCompleted, RequestID: "r", Input: event.Text(strings.Repeat("Some words, and more. ", 1400)),
+// usual returns an event as an application publishes it, of about that many bytes.
+func usual(b *testing.B, size int) []byte {
+	b.Helper()
+	data, err := json.Marshal(event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "req_1", Service: "support", Environment: "prod", Feature: "support_agent",
+		PromptName: "triage", PromptVersion: "3", Provider: "openai", Model: "m", Status: "success", FinishReason: "stop",
+		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.5), EstimatedCostUSD: new(0.0098),
+		TraceContext: event.TraceContext{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+		Retrieval:    &event.Retrieval{Index: "help", TopScore: new(0.8), Chunks: []event.Chunk{{ID: "c1", Text: strings.Repeat("passage ", size/32)}}},
+		Input:        event.Text(strings.Repeat("question ", size/36)), Output: event.Text(strings.Repeat("answer ", size/28)),
 		ToolCalls: []event.ToolCall{{Name: "lookup", Arguments: event.JSON([]byte(`{"id":1}`))}},
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
+	return data
+}
+
+func BenchmarkDecode(b *testing.B) {
 	for name, data := range map[string][]byte{
 		"line":   []byte(logLine),
-		"usual":  large,
-		"commas": bytes.Replace(large, []byte(`"input":"`), []byte(`"input":"`+strings.Repeat("a, b. ", 20_000)), 1),
+		"2KB":    usual(b, 2<<10),
+		"32KB":   usual(b, 32<<10),
+		"commas": bytes.Replace(usual(b, 2<<10), []byte(`"input":"`), []byte(`"input":"`+strings.Repeat("a, b. ", 20_000)), 1),
 		"calls":  []byte(`{"event":"llm_request_completed","request_id":"r","tool_calls":[` + items(`{"name":"lookup","arguments":{"id":1}}`, 9000) + `]}`),
 	} {
 		b.Run(name, func(b *testing.B) {

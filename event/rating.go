@@ -1,8 +1,6 @@
 package event
 
 import (
-	"encoding/json"
-	"reflect"
 	"strconv"
 	"strings"
 )
@@ -17,37 +15,22 @@ const (
 	RatingDown Rating = "down"
 )
 
-// UnmarshalJSON accepts a string or a number.
-func (r *Rating) UnmarshalJSON(b []byte) error {
-	switch jsonKind(b) {
-	case "null":
-		return nil
-	case "string":
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		*r = Rating(NormalRating(s))
-		return nil
-	case "number":
-		if _, err := strconv.ParseFloat(string(b), 64); err != nil {
-			return &json.UnmarshalTypeError{Value: "number " + string(b), Type: reflect.TypeFor[float64]()}
-		}
-		*r = Rating(NormalRating(string(b)))
-		return nil
-	}
-	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[Rating]()}
-}
-
 // NormalRating returns a rating in the form that conditions compare, so that its
 // spelling in header or body does not matter: lower case, no white space around it,
-// numbers in decimal ("Down" is "down", "4.0" is "4"). A rating that already has
+// numbers in decimal, and booleans as thumbs ("Down" is "down", "4.0" is "4", "True" is
+// "up"). A rating that already has
 // this form is returned without a copy.
 func NormalRating[T ~string | ~[]byte](s T) T {
 	if isPlainRating(s) {
 		return s
 	}
 	text := strings.ToLower(strings.TrimSpace(string(s)))
+	switch text {
+	case "true":
+		text = string(RatingUp)
+	case "false":
+		text = string(RatingDown)
+	}
 	if strings.Trim(text, "0123456789+-.e") == "" { // ParseFloat also reads "inf" and "0x1p4"
 		if f, err := strconv.ParseFloat(text, 64); err == nil {
 			text = strconv.FormatFloat(f, 'f', -1, 64)
@@ -59,6 +42,9 @@ func NormalRating[T ~string | ~[]byte](s T) T {
 // isPlainRating reports whether NormalRating would change nothing. It runs for every
 // message, so it only knows the usual forms.
 func isPlainRating[T ~string | ~[]byte](s T) bool {
+	if string(s) == "true" || string(s) == "false" {
+		return false
+	}
 	if len(s) == 1 && '0' <= s[0] && s[0] <= '9' {
 		return true
 	}

@@ -11,7 +11,8 @@ import (
 
 // Schema returns the JSON Schema (draft 2020-12) of an event. It is generated from
 // the Go types, so it cannot drift from what [Decode] accepts; the published copy
-// is event.schema.json in this folder.
+// is event.schema.json in this folder. It names the proper types, for publishers;
+// Decode also reads values that are written otherwise and have one meaning.
 func Schema() []byte {
 	root := objectSchema(reflect.TypeFor[Event]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -22,7 +23,7 @@ func Schema() []byte {
 	props["event"].(map[string]any)["enum"] = []Kind{KindRequestCompleted, KindUserFeedback}
 	aliases := Aliases()
 	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
-		p := maps.Clone(props[aliases[alias]].(map[string]any))
+		p := maps.Clone(propertyAt(props, aliases[alias]))
 		p["description"] = "other name of " + aliases[alias]
 		props[alias] = p
 	}
@@ -33,9 +34,22 @@ func Schema() []byte {
 	return append(b, '\n')
 }
 
+// propertyAt returns the schema of the field with a path.
+func propertyAt(props map[string]any, path string) map[string]any {
+	name, rest, nested := strings.Cut(path, ".")
+	p := props[name].(map[string]any)
+	if nested {
+		return propertyAt(p["properties"].(map[string]any), rest)
+	}
+	return p
+}
+
 func objectSchema(t reflect.Type) map[string]any {
 	props := map[string]any{}
 	for f := range t.Fields() {
+		if !f.IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		p := propertySchema(f.Type)
 		p["description"] = f.Tag.Get("doc")

@@ -60,7 +60,7 @@ func TestRatingOfEveryPublisher(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
 		"down": "down", "Down": "down", " DOWN\t": "down", "thumbs_up": "thumbs_up", "Très bien": "très bien",
-		"4": "4", "4.0": "4", "1.50": "1.5", "-1": "-1", "1e2": "100", "10": "10",
+		"true": "up", "True": "up", "false": "down", "4": "4", "4.0": "4", "1.50": "1.5", "-1": "-1", "1e2": "100", "10": "10",
 		"inf": "inf", "NaN": "nan", "0x1p4": "0x1p4", "1_000": "1_000", "1e999": "1e999", "": "",
 	} {
 		env, ok := event.EnvelopeFromHeaders([]event.Header{

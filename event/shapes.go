@@ -98,6 +98,9 @@ func (s *said) readOutput(raw []byte, inString bool) bool {
 }
 
 func (s *said) readShape(f *fields, inString bool) bool {
+	if f.known == 0 { // like most answers that are JSON
+		return false
+	}
 	for _, shape := range shapes() {
 		*s = said{role: RoleAssistant}
 		if (!shape.loose || !inString) && shape.read(s, f) {

@@ -3,7 +3,6 @@ package sidecar
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
 // promisesLines reports whether the headers promise one event per line; if not, parse
@@ -124,7 +124,17 @@ func (s *Sidecar) parse(body []byte, lines bool) *contents {
 // the whole is not.
 func looksLikeLines(body []byte) bool {
 	first, rest, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))
-	return len(bytes.TrimSpace(rest)) > 0 && json.Valid(first) && !json.Valid(body)
+	return len(bytes.TrimSpace(rest)) > 0 && isValue(first) && !isValue(body)
+}
+
+// isValue reports whether text is one JSON value, as far as events have to be JSON:
+// they may hold NaN.
+func isValue(text []byte) bool {
+	s := jsonscan.New(text, 0)
+	s.AllowNonFinite()
+	for _, ok := s.Next(); ok; _, ok = s.Next() {
+	}
+	return s.Whole()
 }
 
 // add checks an event, and adds it or its fault.

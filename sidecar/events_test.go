@@ -55,7 +55,7 @@ func TestPostEvents(t *testing.T) {
 		"bad among good": {newEvent("a") + "\n{\n" + newEvent("b") + "\n\n[]\n" + large + "\n", asLines, 400, answer{
 			Accepted: 2, Rejected: 3, Error: "some lines were refused; the others were accepted",
 			Faults: []lineFault{
-				{2, "malformed: invalid JSON at byte 1"},
+				{2, "malformed: invalid JSON at byte 1: ends too early"},
 				{5, "malformed: a JSON array, want an object; send several events one a line"},
 				{6, "too_large: event is too large: 2064 bytes, the limit is 2000"},
 			},

@@ -88,6 +88,7 @@ const (
 	countInputTokens
 	countOutputTokens
 	countEvents
+	countFieldsIgnored
 	countLinks
 	countJudgeTokens
 	countJudgeErrors
@@ -140,6 +141,11 @@ var counts = [numCounts]Metric{
 		"evalworker.events", TypeCount, "event",
 		[]string{"outcome", "reason"},
 		"Events, by how they ended: unwanted (no evaluator's condition holds), sampled_out (by the rates), evaluated, dead_lettered. Their sum is what was consumed. reason is set for dead_lettered.",
+	},
+	countFieldsIgnored: {
+		"evalworker.fields_ignored", TypeCount, "",
+		[]string{"field"},
+		"Fields of evaluated events that were left out because their values have another type than the field's and no single meaning, such as NaN or 312.5 tokens; once an event and field. field is a path such as retrieval.chunks.score.",
 	},
 	countLinks: {
 		"evalworker.links", TypeCount, "span",

@@ -21,7 +21,12 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // everything makes telemetry send every metric.
 func everything(s harness, text func(string) string) {
 	r := report(func(r *eval.Report) {
-		e := r.Event
+		finished := r.Event.OccurredAt
+		e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r","comment":NaN}`)) // which is ignored
+		if err != nil {
+			panic(err)
+		}
+		r.Event, e.OccurredAt = e, finished
 		e.RequestID = event.RequestID(text("request"))
 		e.Environment, e.Feature, e.PromptName, e.PromptVersion = text("env"), text("feature"), text("prompt"), text("version")
 		e.Model, e.Provider, e.TenantTier, e.OutputSchema = text("model"), text("provider"), text("tier"), text("schema")

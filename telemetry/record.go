@@ -24,6 +24,9 @@ func (c *recorder) report(r *eval.Report) {
 	for i := range r.Verdicts {
 		c.verdict(r, &r.Verdicts[i], dims)
 	}
+	for _, field := range r.Event.Ignored() {
+		c.meter.count(countFieldsIgnored, 1, nil, field)
+	}
 	if !r.Event.OccurredAt.IsZero() {
 		c.meter.distribution(distributionEventAge, max(0, eventAge(r).Seconds()), nil)
 	}

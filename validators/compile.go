@@ -33,6 +33,7 @@ const base = "schemas://folder/"
 type schema struct {
 	name     string
 	compiled *jsonschema.Schema
+	quick    *quick
 	places   map[string]*jsonschema.Schema // by absolute keyword location
 	names    map[string]bool               // of properties, anywhere in the schema
 	location int                           // bytes of the longest keyword location
@@ -124,7 +125,7 @@ func compileSchema(m *meter, uri string, load loader) (s *schema, err error) {
 		}
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "jsonschema: "))
 	}
-	s = &schema{compiled: compiled, places: map[string]*jsonschema.Schema{}, names: map[string]bool{}}
+	s = &schema{compiled: compiled, quick: newQuick(compiled), places: map[string]*jsonschema.Schema{}, names: map[string]bool{}}
 	s.add(compiled)
 	if m.used {
 		s.meter = m

@@ -146,13 +146,41 @@ func withoutFence(text string) string {
 // decode returns a JSON text that has been scanned, with numbers as they are
 // written.
 func decode(text string) any {
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil { // the scan has accepted it
-		return nil
+	s := jsonscan.New(text, 0)
+	t, _ := s.Next()
+	return decodeValue(text, &s, t)
+}
+
+// decodeValue returns the value that begins with t. It recurses once a level.
+func decodeValue(text string, s *jsonscan.Scanner[string], t jsonscan.Token) any {
+	switch t.Kind {
+	case jsonscan.Object:
+		object := map[string]any{}
+		for key, ok := s.Next(); ok && key.Kind == jsonscan.Key; key, ok = s.Next() {
+			name, _ := jsonscan.Unquote(text[key.Start:key.End]) // the scan has accepted it
+			value, _ := s.Next()
+			object[name] = decodeValue(text, s, value)
+		}
+		return object
+	case jsonscan.Array:
+		array := []any{}
+		for item, ok := s.Next(); ok && item.Kind != jsonscan.Close; item, ok = s.Next() {
+			array = append(array, decodeValue(text, s, item))
+		}
+		return array
+	case jsonscan.String:
+		value, _ := jsonscan.Unquote(text[t.Start:t.End])
+		return value
+	case jsonscan.Number:
+		return json.Number(text[t.Start:t.End])
 	}
-	return v
+	switch text[t.Start:t.End] {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return nil
 }
 
 // walk calls visit for a decoded value and all values inside it.

@@ -2,6 +2,7 @@ package validators
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -87,4 +88,24 @@ func TestFindJSONIsLinear(t *testing.T) {
 			t.Errorf("%s: found %d", name, found)
 		}
 	}
+}
+
+// FuzzDecode compares decode with encoding/json.
+func FuzzDecode(f *testing.F) {
+	f.Add(`{"a":[1,2.50,"x\u00e9\ud83d",true,false,null,{}],"a":{"b":[]}}`)
+	f.Add(`"` + "\xff" + `"`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if found, ok := scanWhole(text); !ok || found.depth > maxDepth {
+			return
+		}
+		dec := json.NewDecoder(strings.NewReader(text))
+		dec.UseNumber()
+		var want any
+		if err := dec.Decode(&want); err != nil {
+			t.Fatal(err)
+		}
+		if got := decode(text); !reflect.DeepEqual(got, want) {
+			t.Errorf("decode(%q) = %#v, want %#v", text, got, want)
+		}
+	})
 }

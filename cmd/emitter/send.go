@@ -68,7 +68,7 @@ could not be sent.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return s.run(cmd, args[0]) },
 	}
 	s.target.flags(cmd)
-	cmd.Flags().BoolVar(&s.strict, "strict", false, "refuse events with fields that evalworker does not know")
+	cmd.Flags().BoolVar(&s.strict, "strict", false, "refuse events with fields that evalworker does not know or cannot read")
 	cmd.Flags().BoolVar(&s.asJSON, "json", false, "print the summary as JSON")
 	return cmd
 }

@@ -106,7 +106,7 @@ func TestDemoText(t *testing.T) {
 	}
 	for _, want := range []string{
 		"400 requests (scenario healthy, seed 7)", "scripted judge, no model.", "no prompt version is worse than the others",
-		"accounting: 400 consumed = ", "+ 1 dead-lettered\n", "dead letters: 1 from an old client (malformed: llm_latency_ms",
+		"accounting: 400 consumed = ", "+ 1 dead-lettered\n", "dead letters: 1 from an old client (malformed: missing request_id",
 		"dataset: ", "datasets list --config ",
 	} {
 		if !strings.Contains(stdout, want) {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
@@ -28,6 +29,7 @@ type evalFlags struct {
 	all         bool
 	store       string
 	concurrency int
+	strict      bool
 }
 
 func newEvalCommand(g *globals) *cobra.Command {
@@ -42,7 +44,11 @@ the file evalworker.db in the working directory, which is made when needed.
 
 Without a configuration the deterministic evaluators run that need no settings of
 yours, and no key is needed. A line that is no event is reported with its number,
-and the rest goes on; the exit code is then 1. Blank lines do not count.`,
+and the rest goes on; the exit code is then 1. Blank lines do not count.
+
+A field of an event with a value that has no meaning for it, such as NaN, is left
+out and named at the end. With --strict such a line is bad, and so is one with a
+field that events do not have.`,
 		Example: `  evalworker eval requests.ndjson
   emitter simulate --events 200 --stdout | evalworker eval - --json
   evalworker eval requests.ndjson --config evalworker.yaml --all
@@ -56,6 +62,7 @@ and the rest goes on; the exit code is then 1. Blank lines do not count.`,
 	cmd.Flags().BoolVar(&f.all, "all", false, "run every evaluator on every event, whatever its sampling rate")
 	cmd.Flags().StringVar(&f.store, "store", "", "where cases are kept, such as sqlite:FILE or postgres://USER@HOST/DATABASE (default: the configuration's store, else sqlite:evalworker.db)")
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", replay.DefaultConfig().Concurrency, "events in flight at once")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "a line is bad when it has unknown fields, or fields that cannot be read")
 	return cmd
 }
 
@@ -94,9 +101,17 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	out := json.NewEncoder(g.stdout)
 	ends := map[eval.Disposition]int{}
 	last := 0
-	totals, err := replay.Run(ctx, off.Pipeline(), in, replay.Config{Concurrency: f.concurrency}, func(r replay.Result) error {
+	ignored := map[string]int{}
+	settings := replay.Config{Concurrency: f.concurrency}
+	if f.strict {
+		settings.Check = checkStrictly
+	}
+	totals, err := replay.Run(ctx, off.Pipeline(), in, settings, func(r replay.Result) error {
 		last = r.Number
 		bar.Set(r.Bytes)
+		for _, field := range r.Line.Ignored {
+			ignored[field]++
+		}
 		if r.Report == nil {
 			bar.Clear()
 			fmt.Fprintf(g.stderr, "%s:%d: %s\n", file, r.Number, r.Line.Reason)
@@ -108,6 +123,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		return nil
 	})
 	bar.Finish()
+	printIgnored(g.stderr, ignored)
 	if err != nil {
 		if !f.json {
 			err = errors.Join(err, sum.Tables().Print(g.stdout))
@@ -123,6 +139,21 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		return fmt.Errorf("%d of %s %s", totals.Bad, cli.Plural(totals.Events, "line"), cli.Choose(totals.Bad, "is no event", "are no events"))
 	}
 	return nil
+}
+
+// checkStrictly returns what a line of events has that events do not have.
+func checkStrictly(line []byte) error {
+	_, err := event.DecodeStrict(line)
+	return err
+}
+
+// printIgnored says which fields were left out of how many events.
+func printIgnored(w io.Writer, ignored map[string]int) {
+	for _, field := range event.Fields() {
+		if n := ignored[field]; n > 0 {
+			fmt.Fprintf(w, "ignored: %s in %s (want %s)\n", field, cli.Plural(n, "event"), event.Wanted(field))
+		}
+	}
 }
 
 func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, ends map[eval.Disposition]int, store string) error {

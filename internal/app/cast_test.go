@@ -231,7 +231,9 @@ func cast(t *testing.T) []scene {
 func plainLines(t *testing.T) []scene {
 	t.Helper()
 	line := func(id event.RequestID, change func(*event.Event)) *kafka.Message {
-		return bare(t, request(id, change))
+		m := bare(t, request(id, change))
+		m.Value = append([]byte(`{"comment":NaN,`), m.Value[1:]...) // which is ignored
+		return m
 	}
 	broken := func(id, value string, headers ...kafka.Header) *kafka.Message {
 		return &kafka.Message{Key: []byte(id), Value: []byte(value), Headers: headers}
@@ -245,7 +247,7 @@ func plainLines(t *testing.T) []scene {
 			kafka.Header{Key: "feature", Value: []byte("support_agent")}, kafka.Header{Key: "status", Value: []byte("success")})},
 		{id: "unknown-kind", dead: eval.ReasonUnknownEvent, message: broken("unknown-kind", `{"event":"llm_`+word("kind")+`","request_id":"k"}`)},
 		{id: "wrong-type", dead: eval.ReasonMalformed, message: broken("wrong-type",
-			`{"event":"llm_request_completed","request_id":"t","feature":"support_agent","input_tokens":"`+word("type")+`"}`)},
+			`{"event":"llm_request_completed","request_id":{"id":"`+word("type")+`"},"feature":"support_agent"}`)},
 		{id: "no-id", dead: eval.ReasonMalformed, message: broken("no-id", `{"event":"llm_request_completed","feature":"support_agent","output":"`+word("no-id")+`"}`)},
 	}
 }

@@ -129,8 +129,7 @@ func messages(s *scenario.Scenario, seed uint64, n int, start time.Time) iter.Se
 	}
 }
 
-// oldClientBody encodes an event like a client that logs the latency with its unit,
-// as a string instead of a number.
+// oldClientBody encodes an event like a client that names the request's id otherwise.
 func oldClientBody(e *event.Event) ([]byte, error) {
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -140,6 +139,7 @@ func oldClientBody(e *event.Event) ([]byte, error) {
 	if err := json.Unmarshal(b, &fields); err != nil {
 		return nil, err
 	}
-	fields["llm_latency_ms"] = json.RawMessage(fmt.Sprintf(`"%.0fms"`, *e.LatencyMS))
+	fields["id"] = fields["request_id"]
+	delete(fields, "request_id")
 	return json.Marshal(fields)
 }

@@ -79,6 +79,60 @@ func TestUnquote(t *testing.T) {
 	}
 }
 
+func TestUnquoteRefusesWhatIsNoString(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{``, `"`, `x`, `"a`, `"\"`, `"\u12"`, `"\u12g4"`, `"\x"`, `"a"b"`, "\"a\nb\""} {
+		if got, err := jsonscan.Unquote(token); err == nil {
+			t.Errorf("Unquote(%s) = %q, want an error", token, got)
+		}
+	}
+}
+
+func TestNonFinite(t *testing.T) {
+	t.Parallel()
+	const text = `{"a":NaN,"b":[-Infinity, Infinity,-1],"NaN":"NaN"}`
+	s := jsonscan.New(text, 0)
+	s.AllowNonFinite()
+	if got := readAll(&s, text); got != `{ "a" NaN "b" [ -Infinity Infinity -1 ] "NaN" "NaN" }` || !s.Whole() {
+		t.Errorf("%s, flaw %q", got, s.Flaw())
+	}
+	for _, text := range []string{`[NaNa]`, `[nan]`, `[Inf]`, `[-NaN]`, `[Infinit`, `[-`, `{NaN:1}`} {
+		s := jsonscan.New(text, 0)
+		s.AllowNonFinite()
+		if readAll(&s, text); s.Flaw() == jsonscan.FlawNone {
+			t.Errorf("%s has no flaw", text)
+		}
+	}
+}
+
+func TestLimitDepth(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]jsonscan.Flaw{`[{"a":[]},[[]]]`: jsonscan.FlawNone, `[[1],[[[`: jsonscan.FlawDepth} {
+		s := jsonscan.New(text, 0)
+		s.LimitDepth(3)
+		if readAll(&s, text); s.Flaw() != want || want != "" && s.Pos() != len(text) {
+			t.Errorf("%s: flaw %q at %d", text, s.Flaw(), s.Pos())
+		}
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	for name, text := range map[string]string{
+		"prose":  `{"output":"` + strings.Repeat("some words of an answer ", 1400) + `"}`,
+		"tokens": `{"output":[` + strings.Repeat(`{"id":"a1","n":17.5},`, 1500) + `1]}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			data := []byte(text)
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				s := jsonscan.New(data, 0)
+				for _, ok := s.Next(); ok; _, ok = s.Next() {
+				}
+			}
+		})
+	}
+}
+
 func TestAllocatesNothing(t *testing.T) {
 	data := []byte(`{"a":[1,{"b":null,"c":"\u00e9"}],"d":{}}`)
 	if n := testing.AllocsPerRun(10, func() {
@@ -138,7 +192,7 @@ func TestScanFlaws(t *testing.T) {
 // FuzzScanner compares the scanner with the standard library's idea of JSON.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
-		`{"a":[1,2.5e-3,"x\u00e9\n",true,false,null,{}]}`, `[]`, `{}`, ` 1 `, `"\\"`, `[1,]`, `{"a"}`, `-`, `0.0`, "\"\x01\"", `{"a":1}}`, `[[[[`, `tr`, `"` + "\xff" + `"`,
+		`{"a":[1,2.5e-3,"x\u00e9\n",true,false,null,{}]}`, `[]`, `{}`, ` 1 `, `"\\"`, `[1,]`, `{"a"}`, `-`, `0.0`, "\"\x01\"", `"\ud83d\udc4d \ud83d \ud83d\u0041 \udc4d\/"`, `{"a":1}}`, `[[[[`, `tr`, `"` + "\xff" + `"`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -158,8 +212,10 @@ func FuzzScanner(f *testing.F) {
 			}
 			last, deepest = token.End, max(deepest, s.Depth())
 			if token.Kind == jsonscan.Key || token.Kind == jsonscan.String {
-				if _, err := jsonscan.Unquote(text[token.Start:token.End]); err != nil {
-					t.Fatalf("string at %d: %v", token.Start, err)
+				got, err := jsonscan.Unquote(text[token.Start:token.End])
+				var want string
+				if wantErr := json.Unmarshal(text[token.Start:token.End], &want); err != nil || wantErr != nil || got != want {
+					t.Fatalf("string at %d: %q, %v; encoding/json: %q, %v", token.Start, got, err, want, wantErr)
 				}
 			}
 		}

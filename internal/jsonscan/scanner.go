@@ -1,9 +1,8 @@
 package jsonscan
 
 import (
-	"encoding/json"
+	"math/bits"
 	"strings"
-	"unicode/utf8"
 )
 
 // Kind is the kind of a token.
@@ -12,14 +11,15 @@ type Kind uint8
 // The kinds of tokens. A member of an object is a Key and then its value; its
 // colon, and the commas between members and items, are not tokens.
 const (
-	None    Kind = iota
-	Object       // {
-	Array        // [
-	Close        // } or ], of the innermost open value
-	Key          // the name of a member, with its quotes
-	String       // with its quotes
-	Number       // as it is written
-	Literal      // true, false or null
+	None      Kind = iota
+	Object         // {
+	Array          // [
+	Close          // } or ], of the innermost open value
+	Key            // the name of a member, with its quotes
+	String         // with its quotes
+	Number         // as it is written
+	Literal        // true, false or null
+	NonFinite      // NaN, Infinity or -Infinity, which JSON does not have; see AllowNonFinite
 )
 
 // Token is one token of a text: text[Start:End].
@@ -38,6 +38,8 @@ type Scanner[T Text] struct {
 	due   due
 	flaw  Flaw
 	depth int
+	most  int      // levels that are allowed; 0: any number
+	loose bool     // NonFinite is allowed
 	near  [64]byte // the opening brackets that have not been closed
 	far   []byte   // the brackets beyond the length of near
 }
@@ -54,6 +56,13 @@ const (
 // New returns a scanner for the value that begins at text[at], possibly after white
 // space.
 func New[T Text](text T, at int) Scanner[T] { return Scanner[T]{text: text, pos: at} }
+
+// LimitDepth makes an array or object below that many others a flaw, FlawDepth.
+func (s *Scanner[T]) LimitDepth(most int) { s.most = most }
+
+// AllowNonFinite makes NaN, Infinity and -Infinity tokens instead of flaws. Python's
+// json module writes numbers that JSON does not have in this way.
+func (s *Scanner[T]) AllowNonFinite() { s.loose = true }
 
 // Pos returns the offset after the last token, or of the flaw.
 func (s *Scanner[T]) Pos() int { return s.pos }
@@ -187,6 +196,8 @@ func (s *Scanner[T]) value() (t Token, ok bool) {
 	case c == '"':
 		t.Kind = String
 		t.End, flaw = s.quoted(s.pos)
+	case s.loose && s.nonFinite() > 0:
+		t.Kind, t.End = NonFinite, s.pos+s.nonFinite()
 	case c == '-' || isDigit(c):
 		t.Kind = Number
 		t.End, flaw = s.number(s.pos)
@@ -197,8 +208,27 @@ func (s *Scanner[T]) value() (t Token, ok bool) {
 	if flaw != FlawNone {
 		return s.fail(t.Kind, t.End, flaw)
 	}
+	if s.most > 0 && s.depth > s.most {
+		return s.fail(None, t.End, FlawDepth)
+	}
 	s.pos = t.End
 	return t, true
+}
+
+// nonFinite returns the length of the NonFinite at the scanner's position, 0 when
+// there is none.
+func (s *Scanner[T]) nonFinite() int {
+	switch s.text[s.pos] {
+	case 'N', 'I', '-':
+	default:
+		return 0
+	}
+	for _, word := range [...]string{"NaN", "Infinity", "-Infinity"} {
+		if len(s.text)-s.pos >= len(word) && string(s.text[s.pos:s.pos+len(word)]) == word {
+			return len(word)
+		}
+	}
+	return 0
 }
 
 func (s *Scanner[T]) fail(kind Kind, at int, flaw Flaw) (Token, bool) {
@@ -209,14 +239,12 @@ func (s *Scanner[T]) fail(kind Kind, at int, flaw Flaw) (Token, bool) {
 // quoted returns the end of the string or key at i, or the place of its flaw;
 // number and literal do the same for their kinds.
 func (s *Scanner[T]) quoted(i int) (int, Flaw) {
-	for i++; i < len(s.text); i++ {
+	for i = plain(s.text, i+1); i < len(s.text); i = plain(s.text, i+1) {
 		switch c := s.text[i]; {
 		case c == '"':
 			return i + 1, FlawNone
-		case c < ' ':
-			return i, FlawControl
 		case c != '\\':
-			continue
+			return i, FlawControl
 		}
 		if i++; i >= len(s.text) {
 			return i, FlawTruncated
@@ -237,6 +265,30 @@ func (s *Scanner[T]) quoted(i int) (int, Flaw) {
 		}
 	}
 	return i, FlawTruncated
+}
+
+// plain returns the offset of the first byte from i on that is a quote, a backslash
+// or a control character; the length of the text when there is none. It looks at
+// eight bytes at once, because most bytes of most events are a string's.
+func plain[T Text](text T, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(text); i += 8 {
+		t := text[i : i+8]
+		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		// Subtracting c from a byte below c borrows, which sets the top bit of the
+		// difference but not that of the byte. A borrow can also reach the bytes above
+		// it, so only the lowest bit that is set is sure.
+		quote, slash := x^'"'*ones, x^'\\'*ones
+		found := ((x-' '*ones)&^x | (quote-ones)&^quote | (slash-ones)&^slash) & tops
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(text) && text[i] >= ' ' && text[i] != '"' && text[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 func (s *Scanner[T]) number(i int) (int, Flaw) {
@@ -322,6 +374,7 @@ const (
 	FlawControl       Flaw = "control character in a string"
 	FlawEscape        Flaw = "invalid escape in a string"
 	FlawNumber        Flaw = "invalid number"
+	FlawDepth         Flaw = "nested too deep"
 	FlawSyntax        Flaw = "comma, colon or bracket missing or misplaced"
 )
 
@@ -338,16 +391,4 @@ func (s *Scanner[T]) nameFlaw(i int, otherwise Flaw) Flaw {
 		return FlawWord
 	}
 	return otherwise
-}
-
-// Unquote decodes a String or a Key. Bytes that are not UTF-8 become U+FFFD, as
-// in encoding/json.
-func Unquote[T Text](token T) (string, error) {
-	inner := string(token[1 : len(token)-1])
-	if strings.IndexByte(inner, '\\') < 0 && utf8.ValidString(inner) {
-		return inner, nil
-	}
-	var s string
-	err := json.Unmarshal([]byte(token), &s)
-	return s, err
 }

@@ -28,6 +28,9 @@ import (
 type Config struct {
 	Concurrency  int // events in flight at once
 	MaxLineBytes int // a longer line, without its end, is a bad line
+	// Check, if set, is asked about each line before it is evaluated. A line for which
+	// it returns an error is bad.
+	Check func(line []byte) error
 }
 
 // DefaultConfig returns bounds of 64 events in flight, of at most 10 MB each.
@@ -81,7 +84,7 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			wg.Go(func() { done <- evaluate(ctx, p, number, at, line, err) })
+			wg.Go(func() { done <- evaluate(ctx, p, cfg.Check, number, at, line, err) })
 			return nil
 		})
 	})
@@ -104,9 +107,12 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 	return totals, readErr
 }
 
-func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, line []byte, bad error) Result {
+func evaluate(ctx context.Context, p *pipeline.Pipeline, check func([]byte) error, number int, at int64, line []byte, bad error) Result {
 	res := Result{Number: number, Bytes: at}
 	err := bad
+	if err == nil && check != nil {
+		err = check(line)
+	}
 	if err == nil {
 		res.Report, err = p.Evaluate(ctx, line)
 	}
@@ -114,6 +120,7 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, l
 	case err != nil:
 		res.Report = nil
 		res.Line = eval.Line{Line: number, Disposition: eval.DispositionDeadLettered, Reason: err.Error()}
+		return res
 	case len(res.Report.Plan.Picks) == 0:
 		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: res.Report.Plan.Skipped()}
 		if res.Report.Plan.Unwanted {
@@ -122,6 +129,7 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, l
 	default:
 		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: eval.DispositionEvaluated, Verdicts: res.Report.Verdicts}
 	}
+	res.Line.Ignored = res.Report.Event.Ignored()
 	return res
 }
 

@@ -111,7 +111,7 @@ func TestLines(t *testing.T) {
 		"byte order mark":             {"\ufeff" + newEvent(1), []outcome{good(1, one+3)}, replay.Totals{Events: 1}},
 		"blank lines keep the count":  {"\n \t\n" + newEvent(1) + "\n\n", []outcome{good(3, one+5)}, replay.Totals{Events: 1, Blank: 3}},
 		"white space at the end":      {newEvent(1) + "\n  ", []outcome{good(1, one+1)}, replay.Totals{Events: 1}},
-		"no JSON, and the rest":       {"level=info\n" + newEvent(1), []outcome{bad(1, "malformed: invalid JSON at byte 1", 11), good(2, 11+one)}, replay.Totals{Events: 2, Bad: 1}},
+		"no JSON, and the rest":       {"level=info\n" + newEvent(1), []outcome{bad(1, "malformed: invalid JSON at byte 1: bare word", 11), good(2, 11+one)}, replay.Totals{Events: 2, Bad: 1}},
 		"another event":               {`{"event":"page_viewed","request_id":"r1"}`, []outcome{bad(1, "unknown_event: event: not one of llm_request_completed, llm_user_feedback", 41)}, replay.Totals{Events: 1, Bad: 1}},
 		"no id":                       {`{"event":"llm_request_completed"}`, []outcome{bad(1, "malformed: missing request_id", 33)}, replay.Totals{Events: 1, Bad: 1}},
 		"as long as allowed":          {exact + "\n", []outcome{good(1, limit+1)}, replay.Totals{Events: 1}},
@@ -120,7 +120,7 @@ func TestLines(t *testing.T) {
 		"too long at the end":         {strings.Repeat("a", 200_000), []outcome{bad(1, "too_large: a line of 200000 bytes, want at most 110", 200_000)}, replay.Totals{Events: 1, Bad: 1}},
 		"too long, of blanks":         {strings.Repeat(" ", 111) + "\n", []outcome{bad(1, "too_large: a line of 112 bytes, want at most 110", 112)}, replay.Totals{Events: 1, Bad: 1}},
 		"what noop wants":             {`{"event":"llm_request_completed","request_id":"r1","feature":"quiet"}`, []outcome{{Number: 1, ID: "r1", Disposition: eval.DispositionUnwanted, Reason: "not wanted: no evaluator's condition holds", Bytes: 69}}, replay.Totals{Events: 1}},
-		"two values are not one line": {newEvent(1) + newEvent(1), []outcome{bad(1, fmt.Sprintf("malformed: invalid JSON at byte %d", one+1), 2*one)}, replay.Totals{Events: 1, Bad: 1}},
+		"two values are not one line": {newEvent(1) + newEvent(1), []outcome{bad(1, fmt.Sprintf("malformed: invalid JSON at byte %d: more than one value", one+1), 2*one)}, replay.Totals{Events: 1, Bad: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -69,11 +69,11 @@ func newEvent(id string) event.Event {
 	}
 }
 
-// brokenEvent is an event as an old client sends it, with a string as a measure.
+// brokenEvent is an event as an old client sends it, with another name for its id.
 func brokenEvent(id string) kafka.Message {
 	return kafka.Message{
 		Key:     []byte(id),
-		Value:   fmt.Appendf(nil, `{"event":"llm_request_completed","request_id":%q,"latency_ms":"12 ms"}`, id),
+		Value:   fmt.Appendf(nil, `{"event":"llm_request_completed","id":%q}`, id),
 		Headers: []kafka.Header{{Key: "request_id", Value: []byte(id)}},
 	}
 }
