@@ -82,6 +82,7 @@ var layers = map[string][]string{
 	"internal/testkit/certs":       {},
 	"internal/testkit/conformance": {"eval", "event"},
 	"internal/testkit/containers":  {},
+	"internal/testkit/crowd":       {},
 	"internal/testkit/datadog":     {},
 	"kafka/consumer/killtest":      {},
 

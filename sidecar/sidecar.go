@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 		backoff: backoff.Backoff{Min: cfg.BackoffMin, Max: cfg.BackoffMax}, log: s.log, counts: &s.counts,
 	}
 	var err error
-	s.server, err = serve.New(ctx, "sidecar", cfg.Listen, maxConns, &http.Server{
+	s.server, err = serve.New(ctx, "sidecar", cfg.Listen, cfg.maxConns(), &http.Server{
 		Handler:      s.handler(),
 		ReadTimeout:  cfg.RequestTimeout,
 		WriteTimeout: 2*cfg.RequestTimeout + 5*time.Second, // the body, then the disk, then the answer

@@ -59,7 +59,7 @@ func TestAStopCanBeWatched(t *testing.T) {
 		if err != nil || resp.StatusCode != c.status || !strings.Contains(string(b), c.body) {
 			t.Errorf("%s %s: %d %s, %v", c.method, c.path, resp.StatusCode, b, err)
 		}
-		if events := c.method == http.MethodPost; events != resp.Close || events != (resp.Header.Get("Retry-After") == "5") {
+		if events := c.method == http.MethodPost; events != (resp.Header.Get("Retry-After") == "5") || resp.Close != (c.path != "/statusz") {
 			t.Errorf("%s %s: closes the connection: %t, Retry-After %q", c.method, c.path, resp.Close, resp.Header.Get("Retry-After"))
 		}
 	}
