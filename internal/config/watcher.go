@@ -16,6 +16,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/internal/regular"
 	"github.com/evalworker/evalworker/policy"
 )
 
@@ -46,11 +47,11 @@ type Watcher struct {
 }
 
 // NewWatcher returns a watcher of the file at path; path and environment are those
-// of [Load]. It loads the file once, to compare later loads with it. Every receive
+// of [LoadComplete]. It loads the file once, to compare later loads with it. Every receive
 // from reload (SIGHUP, in a program) loads the file even when it did not change,
 // such as for a renewed key; reload may be nil.
 func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slog.Logger) (*Watcher, error) {
-	current, err := Load(path, environ)
+	current, err := LoadComplete(path, environ)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slo
 	// The first load finds the folders; a change during the second load is noticed
 	// later.
 	w.print = w.fingerprint()
-	if w.current, err = Load(path, environ); err != nil {
+	if w.current, err = LoadComplete(path, environ); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -131,7 +132,7 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 // load loads the current files and reports the result.
 func (w *Watcher) load(changed func(*Config, error)) {
 	w.print = w.fingerprint() // before the load, so that a change during it is noticed
-	next, err := Load(w.path, w.environ)
+	next, err := LoadComplete(w.path, w.environ)
 	if err != nil {
 		changed(nil, err)
 		return
@@ -230,7 +231,7 @@ func (w *Watcher) relevant(name string) bool {
 func (w *Watcher) fingerprint() string {
 	h := sha256.New()
 	add := func(name string) {
-		data, err := read(name, maxWatched)
+		data, err := regular.Read(name, maxWatched)
 		// Errors are part of the hash, because creating or removing a file is a
 		// change.
 		_, _ = fmt.Fprintf(h, "%q %t %d\n", name, err == nil, len(data))

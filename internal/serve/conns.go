@@ -16,8 +16,8 @@ import (
 //
 // A connection is held while its client, having shown that it may see everything, is
 // served: it is not closed then. Only half of the connections are held at once; further
-// ones are served all the same. Clients that have authenticated before are closed after
-// those that have not.
+// ones are served all the same. Clients that have shown it before, the known ones, keep
+// up to half of the places against strangers, and no more.
 type conns struct {
 	net.Listener
 	limit int
@@ -25,7 +25,7 @@ type conns struct {
 	mu     sync.Mutex    // guards all below and the fields of each conn
 	open   int           // connections
 	held   int           // of those
-	waits  [2]list.List  // *conn, longest wait first: strangers, then known clients
+	waits  [2]list.List  // *conn, longest wait first, of strangers and of known clients
 	closed bool          // the listener
 	change chan struct{} // closed and replaced when a connection is closed or begins to wait
 }
@@ -40,7 +40,7 @@ const (
 // it, and an answer must be on its way.
 const minWait = 20 * time.Millisecond
 
-// conn is a connection of a conns. Of its states, held is the one in which element is nil.
+// conn is a connection of a conns: it waits, or is held, or is gone.
 type conn struct {
 	*net.TCPConn
 	owner   *conns
@@ -102,15 +102,15 @@ func (cs *conns) makeRoom() bool {
 }
 
 // oldest returns the connection to close for another, and how long it may still wait.
-// Half of the connections are never held, so there is one. The caller has the lock.
+// Half of the places are for strangers: known clients give up theirs beyond the other
+// half, which they all can, because no more than that are held. The caller has the lock.
 func (cs *conns) oldest() (*conn, time.Duration) {
-	for i := range cs.waits {
-		if front := cs.waits[i].Front(); front != nil {
-			c := front.Value.(*conn)
-			return c, minWait - time.Since(c.since)
-		}
+	class := known
+	if cs.waits[strangers].Len() >= (cs.limit+1)/2 {
+		class = strangers
 	}
-	return nil, minWait
+	c := cs.waits[class].Front().Value.(*conn)
+	return c, minWait - time.Since(c.since)
 }
 
 // Close closes the listener, not its connections.

@@ -3,13 +3,13 @@ package model
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/regular"
 	"github.com/evalworker/evalworker/judges"
 )
 
@@ -133,12 +133,7 @@ func apiKey(cfg Config, getenv func(string) string) (string, error) {
 	key := cfg.APIKey.Reveal()
 	switch {
 	case cfg.KeyFile != "":
-		f, err := os.Open(cfg.KeyFile)
-		if err != nil {
-			return "", keyFault("key_file", err.Error())
-		}
-		defer func() { _ = f.Close() }()
-		b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+		b, err := regular.Read(cfg.KeyFile, maxKeyFile)
 		if err != nil {
 			return "", keyFault("key_file", err.Error())
 		}

@@ -6,11 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 // maxPEM bounds a file of certificates or a key, in bytes.
@@ -131,12 +130,7 @@ func (t TLS) pair() (tls.Certificate, error) {
 }
 
 func readPEM(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, readError(path, err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	data, err := regular.Read(path, maxPEM+1)
 	if err != nil {
 		return nil, readError(path, err)
 	}
