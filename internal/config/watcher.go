@@ -27,6 +27,10 @@ const (
 	maxSettle = 3 * time.Second        // limit while changes go on
 )
 
+// stopWait is how long the watcher waits at its end for a load in progress. A file
+// system that does not answer must not hold the worker's stop.
+const stopWait = 2 * time.Second
+
 // maxWatched bounds the bytes of one file that are read to detect a change; every
 // part rejects larger files.
 const maxWatched = 4 << 20
@@ -70,7 +74,8 @@ func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slo
 // differ only in their policy: other keys keep their values, and the log names
 // those that need a restart. A change since [NewWatcher] is reported first.
 //
-// If folders cannot be watched, the log says so, and reload still works.
+// If folders cannot be watched, the log says so, and reload still works. A load that is
+// in progress when ctx ends may finish for a moment; one that hangs is left behind.
 func (w *Watcher) Run(ctx context.Context, changed func(*Config, error)) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -95,7 +100,30 @@ type sources struct {
 	follow func() // watches the folders that the current configuration names
 }
 
+// loop runs until ctx ends, and leaves a load behind that does not end soon after.
 func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, error)) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.listen(ctx, src, func(c *Config, err error) {
+			if ctx.Err() == nil { // else nobody wants it
+				changed(c, err)
+			}
+		})
+	}()
+	<-ctx.Done()
+	patience := time.NewTimer(stopWait)
+	defer patience.Stop()
+	select {
+	case <-ended:
+	case <-patience.C:
+		w.log.Warn("files of the configuration are still being read, which the stop does not wait for: look at their file system")
+	}
+	return nil
+}
+
+// listen loads the files after changes until ctx ends.
+func (w *Watcher) listen(ctx context.Context, src sources, changed func(*Config, error)) {
 	src.follow()
 	// It starts as if after a change, because earlier changes were not reported.
 	quiet := time.NewTimer(settle)
@@ -104,7 +132,7 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-w.reload:
 			w.load(changed)
 			src.follow()
