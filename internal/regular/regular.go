@@ -32,12 +32,12 @@ func (e errNot) kind() string {
 	return "something else"
 }
 
-// Check returns an error unless a file of this mode is regular.
-func Check(path string, mode fs.FileMode) error {
+// Check returns an error, without a path, unless a file of this mode is regular.
+func Check(mode fs.FileMode) error {
 	if mode.IsRegular() {
 		return nil
 	}
-	return &fs.PathError{Op: "open", Path: path, Err: errNot(mode.Type())}
+	return errNot(mode.Type())
 }
 
 // Open opens a regular file for reading, and follows links. It never waits.
@@ -56,21 +56,21 @@ func OpenIn(root *os.Root, name string) (*os.File, error) {
 // replaced.
 func open(name string, stat func(string) (fs.FileInfo, error), openFile func(string, int, fs.FileMode) (*os.File, error)) (*os.File, error) {
 	info, err := stat(name)
-	if err == nil {
-		err = Check(name, info.Mode())
-	}
 	if err != nil {
 		return nil, err
+	}
+	if err := Check(info.Mode()); err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	f, err := openFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	if info, err = f.Stat(); err == nil {
-		err = Check(name, info.Mode())
+		err = Check(info.Mode())
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(&fs.PathError{Op: "open", Path: name, Err: err}, f.Close())
 	}
 	return f, nil
 }
