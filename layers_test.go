@@ -111,6 +111,7 @@ var layers = map[string][]string{
 // rooms names the one room of each vendor library.
 var rooms = map[string][]string{
 	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
+	"github.com/klauspost/compress":         {"kafka/fetch"},
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
 	"github.com/sashabaranov/go-openai":     {"judges/model"},
