@@ -116,7 +116,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	}
 	s.intake.close()
 	s.log.Info("sidecar stops: nothing more is taken, what is spooled is sent", "spooled_events", s.deps.Spool.Stats().Events, "grace", s.cfg.Grace.String())
-	grace, cancel := context.WithTimeout(work, s.cfg.Grace)
+	grace, cancel := context.WithTimeoutCause(work, s.cfg.Grace, fmt.Errorf("the grace of %v is over", s.cfg.Grace))
 	defer cancel()
 	// In this order: a request that has left the intake has stored its events.
 	if err := s.intake.wait(grace); err != nil {

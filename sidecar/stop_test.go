@@ -86,7 +86,7 @@ func TestAStopIsBoundedByItsGrace(t *testing.T) {
 	if err := w.stop(); err != nil { // an hour later otherwise
 		t.Error(err)
 	}
-	if !strings.Contains(w.logs.String(), "requests are cut off") || !strings.Contains(w.logs.String(), "1 still in flight") {
+	if !strings.Contains(w.logs.String(), "requests are cut off") || !strings.Contains(w.logs.String(), "the grace of 50ms is over; requests in flight: 1") {
 		t.Errorf("the log does not say what was cut off:\n%s", w.logs)
 	}
 }

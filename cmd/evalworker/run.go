@@ -42,6 +42,9 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			if err != nil {
 				return fmt.Errorf("start worker: %w", err)
 			}
+			cli.AtSecondSignal(cmd.Context(), func() {
+				log.Warn("a second signal: the worker ends at once; who takes its partitions over repeats what was not committed")
+			})
 			return a.Run(cmd.Context())
 		},
 	}

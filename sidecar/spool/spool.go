@@ -255,7 +255,7 @@ func (s *Spool) Drained(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%d records are left in the spool: %w", left, context.Cause(ctx))
+			return fmt.Errorf("%w; records left in the spool: %d", context.Cause(ctx), left)
 		}
 	}
 }
