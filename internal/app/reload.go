@@ -83,4 +83,6 @@ func (a *App) reload(cfg *config.Config, err error) {
 
 // sameVersion reports whether two evaluators give the same verdicts: versions follow
 // rubrics and schemas too.
-func sameVersion(a, b policy.Evaluator) bool { return a.Name() == b.Name() && a.Version() == b.Version() }
+func sameVersion(a, b policy.Evaluator) bool {
+	return a.Name() == b.Name() && a.Version() == b.Version()
+}
