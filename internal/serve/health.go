@@ -18,7 +18,7 @@ import (
 // HealthConfig says where the health server listens and who may see what.
 type HealthConfig struct {
 	// Listen is host:port; empty: no server; port 0: any free port.
-	Listen string `yaml:"listen" doc:"Address to listen on; empty: no server."`
+	Listen string `yaml:"listen" doc:"Address to listen on; empty: no server. Without a token only requests to an IP address or localhost are answered."`
 	// Token is the bearer token for everything except whether the worker is well, of
 	// at least 16 characters. TokenFile names a file that holds only the token. One of
 	// the two is needed to listen beyond loopback.
