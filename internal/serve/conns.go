@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"container/list"
 	"context"
 	"net"
 	"net/http"
@@ -22,37 +21,36 @@ type conns struct {
 	net.Listener
 	limit int
 
-	mu     sync.Mutex    // guards all below and the fields of each conn
-	open   int           // connections
-	held   int           // of those
-	waits  [2]list.List  // *conn, longest wait first, of strangers and of known clients
-	closed bool          // the listener
-	change chan struct{} // closed and replaced when a connection is closed or begins to wait
+	mu        sync.Mutex         // guards all below and the fields of each conn
+	open      map[*conn]struct{} // all connections
+	strangers int                // of those
+	held      int                // of those
+	closed    bool               // the listener
+	change    chan struct{}      // closed and replaced when a connection may have begun to wait
 }
 
-const (
-	strangers = iota
-	known
-)
-
-// minWait is how long a connection waits before it may be closed for another. A probe
-// that has just connected must be read before those that connect after it can replace
-// it, and an answer must be on its way.
+// minWait is how long a connection waits for its client before it may be closed for
+// another. A client that has just connected must have the time to send its request.
 const minWait = 20 * time.Millisecond
 
-// conn is a connection of a conns: it waits, or is held, or is gone.
+// conn is a connection of a conns.
 type conn struct {
 	*net.TCPConn
-	owner   *conns
-	class   int           // strangers or known
-	element *list.Element // in owner.waits[class]; nil: held, or closed
-	since   time.Time     // when it began to wait
-	held    bool
-	gone    bool
+	owner *conns
+
+	known bool // the client has shown that it may see everything
+	held  bool
+	gone  bool
+
+	serving  bool      // a handler runs, and the client has sent all that it wants
+	answered bool      // the server may only have to say good-bye, which takes half a second
+	reading  bool      // a Read is in progress
+	writing  time.Time // when the Write that is in progress began; zero: none
+	since    time.Time // when it began to wait for a request, or its handler began or ended
 }
 
 func newConns(l net.Listener, limit int) *conns {
-	return &conns{Listener: l, limit: limit, change: make(chan struct{})}
+	return &conns{Listener: l, limit: limit, open: map[*conn]struct{}{}, change: make(chan struct{})}
 }
 
 // Accept waits for a connection, and makes room for it.
@@ -69,8 +67,8 @@ func (cs *conns) Accept() (net.Conn, error) {
 	c := &conn{TCPConn: tcp, owner: cs}
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	cs.open++
-	c.wait()
+	cs.open[c] = struct{}{}
+	cs.strangers++
 	return c, nil
 }
 
@@ -79,11 +77,11 @@ func (cs *conns) Accept() (net.Conn, error) {
 func (cs *conns) makeRoom() bool {
 	for {
 		cs.mu.Lock()
-		if cs.closed || cs.open < cs.limit {
+		if cs.closed || len(cs.open) < cs.limit {
 			defer cs.mu.Unlock()
 			return !cs.closed
 		}
-		oldest, pause := cs.oldest()
+		oldest, pause := cs.oldest(time.Now())
 		if pause <= 0 {
 			oldest.drop()
 			cs.mu.Unlock()
@@ -101,16 +99,35 @@ func (cs *conns) makeRoom() bool {
 	}
 }
 
-// oldest returns the connection to close for another, and how long it may still wait.
-// Half of the places are for strangers: known clients give up theirs beyond the other
-// half, which they all can, because no more than that are held. The caller has the lock.
-func (cs *conns) oldest() (*conn, time.Duration) {
-	class := known
-	if cs.waits[strangers].Len() >= (cs.limit+1)/2 {
-		class = strangers
+// oldest returns the connection to close for another, and how long it may still wait; or
+// how long to look away, when all are being served. Half of the places are for strangers:
+// known clients give up theirs beyond the other half, which they all can, because no more
+// than that are held. The caller has the lock.
+func (cs *conns) oldest(now time.Time) (oldest *conn, pause time.Duration) {
+	known := cs.strangers < (cs.limit+1)/2
+	pause = minWait
+	for c := range cs.open {
+		if c.known != known || c.held {
+			continue
+		}
+		if waited, waits := c.waited(now); waits && minWait-waited < pause {
+			oldest, pause = c, minWait-waited
+		}
 	}
-	c := cs.waits[class].Front().Value.(*conn)
-	return c, minWait - time.Since(c.since)
+	return oldest, pause
+}
+
+// waited returns for how long a connection has waited for its client, if it does. One
+// whose goroutine has not run yet, or has just got a request, does not. The caller has
+// the lock.
+func (c *conn) waited(now time.Time) (time.Duration, bool) {
+	switch {
+	case !c.writing.IsZero():
+		return now.Sub(c.writing), true
+	case c.answered, c.reading && !c.serving:
+		return now.Sub(c.since), true
+	}
+	return 0, false
 }
 
 // Close closes the listener, not its connections.
@@ -128,47 +145,72 @@ func (cs *conns) changed() {
 	cs.change = make(chan struct{})
 }
 
-// wait puts a connection behind those that wait. The caller has the lock.
-func (c *conn) wait() {
-	if c.gone {
-		return
-	}
-	c.unlist()
-	c.since, c.element = time.Now(), c.owner.waits[c.class].PushBack(c)
-	c.owner.changed()
-}
-
-// unlist takes a connection from those that wait. The caller has the lock.
-func (c *conn) unlist() {
-	if c.element != nil {
-		c.owner.waits[c.class].Remove(c.element)
-		c.element = nil
+// note changes the state of a connection.
+func (c *conn) note(change func()) {
+	c.owner.mu.Lock()
+	defer c.owner.mu.Unlock()
+	change()
+	if len(c.owner.open) >= c.owner.limit {
+		c.owner.changed()
 	}
 }
 
-// hold keeps a connection of a client that may see everything from being closed, until
-// release. When half of all connections are held, it only begins to wait anew.
+// Read waits for the client.
+func (c *conn) Read(b []byte) (int, error) {
+	c.note(func() {
+		c.reading = true
+		if c.since.IsZero() {
+			c.since = time.Now()
+		}
+	})
+	defer c.note(func() { c.reading = false })
+	return c.TCPConn.Read(b)
+}
+
+// Write waits for the client if it does not read.
+func (c *conn) Write(b []byte) (int, error) {
+	c.note(func() { c.writing = time.Now() })
+	defer c.note(func() {
+		c.writing = time.Time{}
+		if !c.serving { // what no handler writes is the last word on a request that is none
+			c.answered, c.since = true, time.Now()
+		}
+	})
+	return c.TCPConn.Write(b)
+}
+
+// begin notes that a handler begins; the client still has to send a body, or not.
+func (c *conn) begin(body bool) {
+	c.note(func() { c.serving, c.answered, c.since = !body, false, time.Now() })
+}
+
+// end notes that a handler has ended.
+func (c *conn) end() {
+	c.note(func() {
+		c.unhold()
+		c.serving, c.answered, c.since = false, true, time.Now()
+	})
+}
+
+// hold keeps the connection of a client that may see everything from being closed until
+// end, unless half of all connections are held.
 func (c *conn) hold() {
-	c.owner.mu.Lock()
-	defer c.owner.mu.Unlock()
-	c.unlist()
-	c.class = known
-	if c.gone || c.held || c.owner.held >= c.owner.limit/2 {
-		c.wait()
-		return
-	}
-	c.held = true
-	c.owner.held++
+	c.note(func() {
+		if c.gone {
+			return
+		}
+		if !c.known {
+			c.known = true
+			c.owner.strangers--
+		}
+		if !c.held && c.owner.held < c.owner.limit/2 {
+			c.held = true
+			c.owner.held++
+		}
+	})
 }
 
-// release ends hold; without a hold, it only begins to wait anew.
-func (c *conn) release() {
-	c.owner.mu.Lock()
-	defer c.owner.mu.Unlock()
-	c.unhold()
-	c.wait()
-}
-
+// unhold ends hold. The caller has the lock.
 func (c *conn) unhold() {
 	if c.held {
 		c.held = false
@@ -176,11 +218,11 @@ func (c *conn) unhold() {
 	}
 }
 
-// known reports whether the client has authenticated.
-func (c *conn) known() bool {
+// isKnown reports whether the client has shown that it may see everything.
+func (c *conn) isKnown() bool {
 	c.owner.mu.Lock()
 	defer c.owner.mu.Unlock()
-	return c.class == known
+	return c.known
 }
 
 // Close closes the connection.
@@ -197,9 +239,11 @@ func (c *conn) drop() {
 		return
 	}
 	c.unhold()
-	c.unlist()
 	c.gone = true
-	c.owner.open--
+	if !c.known {
+		c.owner.strangers--
+	}
+	delete(c.owner.open, c)
 	c.owner.changed()
 }
 
@@ -228,24 +272,21 @@ func connOf(r *http.Request) *conn {
 func briefly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c := connOf(r); c != nil {
-			if !c.known() {
+			if !c.isKnown() {
 				w.Header().Set("Connection", "close")
 			}
-			c.release()
-			defer c.release()
+			c.begin(r.ContentLength != 0)
+			defer c.end()
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// keep keeps the connection of a client that may see everything, and returns what ends
-// its protection.
-func keep(w http.ResponseWriter, r *http.Request) (release func()) {
-	c := connOf(r)
-	if c == nil {
-		return func() {}
+// keep keeps the connection of a client that may see everything, and protects it until
+// its handler has ended.
+func keep(w http.ResponseWriter, r *http.Request) {
+	if c := connOf(r); c != nil {
+		w.Header().Del("Connection")
+		c.hold()
 	}
-	w.Header().Del("Connection")
-	c.hold()
-	return c.release
 }

@@ -120,7 +120,7 @@ func TestHeldConnections(t *testing.T) {
 	const limit = 4
 	arrived, finish := make(chan struct{}), make(chan struct{})
 	s, err := serve.New(t.Context(), "test", "127.0.0.1:0", limit, &http.Server{
-		Handler: serve.Guard{}.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Handler: serve.Guard{}.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			arrived <- struct{}{}
 			<-finish
 			w.WriteHeader(http.StatusTeapot)

@@ -58,7 +58,7 @@ func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.R
 			deny(w, r, err)
 			return
 		}
-		defer keep(w, r)()
+		keep(w, r)
 		next.ServeHTTP(w, r)
 	})
 }

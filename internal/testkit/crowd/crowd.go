@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -21,11 +22,12 @@ func Manners(path string) map[string]string {
 		"half header": "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Half: ",
 		"half body":   "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{",
 		"kept alive":  "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"too much":    "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Large: " + strings.Repeat("x", 32<<10),
 	}
 }
 
 // again is how long a client that was turned away waits before it comes again.
-const again = 250 * time.Millisecond
+const again = time.Second
 
 // Gather sends size clients to an address. It returns when each has said its part once;
 // all leave when ctx ends, and leave waits for that.
