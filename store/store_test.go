@@ -301,6 +301,13 @@ func TestIrregularFiles(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+	for _, option := range []string{"sslrootcert", "passfile"} {
+		cfg := store.DefaultConfig()
+		cfg.URL = "postgres://user@db/cases?" + option + "=" + pipe
+		if fs := cfg.Validate(); len(fs) != 1 || !strings.Contains(fs[0].Problem, option+" "+pipe+": it is a named pipe") {
+			t.Errorf("%s: %v", option, fs)
+		}
+	}
 	path := filepath.Join(t.TempDir(), "cases.db")
 	victim := path + "-victim"
 	s := open(t, config(path))
