@@ -52,7 +52,6 @@ type App struct {
 	consumer  *consumer.Consumer
 	health    *serve.Server // nil when none is configured
 	watcher   Watcher
-	loaded    policy.Config // the last that was loaded; after New, the watcher's goroutine only
 	builder   *policy.Builder
 	reloads   reloads
 	closers   closers
@@ -69,7 +68,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	if deps.Log == nil {
 		return nil, errors.New("app: no log")
 	}
-	a := &App{cfg: cfg, version: deps.Version, started: time.Now(), watcher: deps.Watcher, loaded: cfg.Policy}
+	a := &App{cfg: cfg, version: deps.Version, started: time.Now(), watcher: deps.Watcher}
 	// The handler only reads spans from contexts, so it works before telemetry has
 	// started.
 	a.log = slog.New(a.telemetry.LogHandler(deps.Log.Handler()))

@@ -23,8 +23,9 @@ type Reloads struct {
 
 // reloads counts the watcher's reports, for /statusz.
 type reloads struct {
-	mu sync.Mutex
-	r  Reloads // guarded by mu
+	mu     sync.Mutex
+	r      Reloads       // guarded by mu
+	loaded policy.Config // the last that was loaded; the watcher's goroutine only
 }
 
 func (r *reloads) snapshot() Reloads {
@@ -48,6 +49,7 @@ func (r *reloads) note(err error) {
 
 // watch applies new revisions of the policy until ctx ends.
 func (a *App) watch(ctx context.Context) {
+	a.reloads.loaded = a.cfg.Policy
 	if err := a.watcher.Run(ctx, a.reload); err != nil && ctx.Err() == nil {
 		a.log.Error("configuration is no longer watched: restart to load a new one", slog.Any(keyError, err))
 	}
@@ -63,8 +65,8 @@ func (a *App) reload(cfg *config.Config, err error) {
 		var next *policy.Policy
 		if next, err = a.builder.Build(&cfg.Policy); err == nil {
 			a.pipeline.Replace(next)
-			same = reflect.DeepEqual(a.loaded, cfg.Policy) && slices.EqualFunc(before.Evaluators, next.Evaluators, sameVersion)
-			a.loaded = cfg.Policy
+			same = reflect.DeepEqual(a.reloads.loaded, cfg.Policy) && slices.EqualFunc(before.Evaluators, next.Evaluators, sameVersion)
+			a.reloads.loaded = cfg.Policy
 		}
 	}
 	a.reloads.note(err)
