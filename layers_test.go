@@ -23,29 +23,30 @@ var layers = map[string][]string{
 	"internal/jsonscan":     {},
 	"internal/outage":       {},
 	"internal/config/fault": {},
+	"internal/regular":      {},
 
 	// What applications publish, and the vocabulary of evaluation.
 	"event": {"internal/config/fault", "internal/jsonscan"},
 	"eval":  {"event"},
 
 	// The grounds: what several parts stand on.
-	"internal/config/secret":     {},
+	"internal/config/secret":     {"internal/regular"},
 	"internal/config/strictyaml": {"internal/config/fault"},
 	"redact":                     {"eval", "event", "internal/config/fault", "internal/jsonscan"},
 	"stats":                      {},
-	"store":                      {"internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage"},
+	"store":                      {"internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/regular"},
 
 	// Kafka.
-	"kafka/conn":       {"internal/config/fault", "internal/config/secret"},
+	"kafka/conn":       {"internal/config/fault", "internal/config/secret", "internal/regular"},
 	"kafka/fetch":      {"event", "kafka/conn"},
 	"kafka/consumer":   {"eval", "event", "internal/backoff", "internal/config/fault", "internal/outage", "kafka/conn", "kafka/fetch"},
 	"kafka/deadletter": {"eval", "event", "internal/backoff", "internal/config/fault", "kafka/conn", "kafka/consumer"},
 
 	// The parts.
 	"sampler":         {"eval", "event", "internal/config/fault"},
-	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "redact"},
-	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml"},
-	"judges/model":    {"eval", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "judges"},
+	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "internal/regular", "redact"},
+	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/regular"},
+	"judges/model":    {"eval", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "internal/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},
 	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
@@ -59,7 +60,7 @@ var layers = map[string][]string{
 	// How the processes run.
 	"internal/serve": {"internal/config/fault", "internal/config/secret"},
 	"internal/config": {
-		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/serve",
+		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/regular", "internal/serve",
 		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",
 	},
 	"internal/app": {
@@ -69,7 +70,7 @@ var layers = map[string][]string{
 	"internal/replay":  {"eval", "pipeline"},
 	"internal/summary": {"eval", "event", "stats"},
 	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
-	"sidecar/spool":    {"internal/config/fault"},
+	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
 
 	// What the demo and the tests add.
 	"internal/demo/broker":      {"internal/config/fault"},
@@ -82,6 +83,7 @@ var layers = map[string][]string{
 	"internal/testkit/certs":       {},
 	"internal/testkit/conformance": {"eval", "event"},
 	"internal/testkit/containers":  {},
+	"internal/testkit/crowd":       {},
 	"internal/testkit/datadog":     {},
 	"kafka/consumer/killtest":      {},
 
@@ -109,6 +111,7 @@ var layers = map[string][]string{
 // rooms names the one room of each vendor library.
 var rooms = map[string][]string{
 	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
+	"github.com/klauspost/compress":         {"kafka/fetch"},
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
 	"github.com/sashabaranov/go-openai":     {"judges/model"},

@@ -6,6 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/evalworker/evalworker/event"
 )
@@ -75,13 +79,20 @@ func csvFields(r Row) []string {
 }
 
 // escapeFormula prevents a spreadsheet from running a text as a formula, because
-// strangers write the content. Numbers stay numbers.
+// strangers write the content. A formula begins with one of a few characters, in any of
+// their forms, such as the full-width ones; some programs pass over blanks and what is
+// not seen before it. Numbers stay numbers.
 func escapeFormula(s string) string {
-	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if s == "" {
 		return s
 	}
-	if _, err := strconv.ParseFloat(s, 64); err == nil {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(s, unseen))
+	begins := s[0] == '\t' || s[0] == '\r' || s[0] == '\n' || strings.ContainsAny(norm.NFKC.String(string(first)), "=+-@|%")
+	if _, err := strconv.ParseFloat(s, 64); !begins || err == nil {
 		return s
 	}
 	return "'" + s
 }
+
+// unseen reports whether a character is a blank or takes no room.
+func unseen(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) }

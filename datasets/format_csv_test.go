@@ -62,3 +62,30 @@ func TestCSVCalls(t *testing.T) {
 		t.Errorf("calls: %q", got)
 	}
 }
+
+// TestCSVFormulas: what begins a formula, in every form, and what does not.
+func TestCSVFormulas(t *testing.T) {
+	t.Parallel()
+	guarded := []string{
+		"=1+1", "+1+1", "-1+1", "@SUM(1)", "|calc", "%0A=1", "\tx", "\rx", "\nx", "=", "-", "\t", "\r=1", " =1+1", "\u00a0=1", "\u3000=1",
+		"\uff1d1+1", "\uff0b1+1", "\uff0d1+1", "\uff20SUM(1)", "\uff5ccalc", "\uff05x", "\ufe66x", "\ufe62x", "\ufe63x", "\ufe6bx",
+		"\ufeff=1", "\u200b=1", "\u200e=1", "\x00=1", "-1-1", "+x", "--",
+	}
+	plain := []string{"", "text", "a=1", "-5", "+1.5e3", "-0.25", "'=1", "5%", "\"=1\"", "\u00e9=1", "\u2212x", "\u2013 x", "#1", "(1)"}
+	for _, texts := range [][]string{guarded, plain} {
+		for _, text := range texts {
+			rows, err := csv.NewReader(strings.NewReader(exported(t, datasets.CSV(), failing(1, text, "x")))).ReadAll()
+			if err != nil || len(rows) != 2 {
+				t.Fatalf("%q: %v, %v", text, rows, err)
+			}
+			got := rows[1][slices.Index(rows[0], "input")]
+			want := text
+			if &texts[0] == &guarded[0] {
+				want = "'" + text
+			}
+			if want = strings.ReplaceAll(want, "\r\n", "\n"); got != want {
+				t.Errorf("%q became %q, want %q", text, got, want)
+			}
+		}
+	}
+}

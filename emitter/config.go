@@ -128,7 +128,7 @@ func (c Config) Validate() fault.List {
 		faults.Add("sasl.sign", "missing: AWS_MSK_IAM signs its logins", "mskiam.New().Sign of the package emitter/mskiam")
 	}
 	if strings.ContainsAny(c.Topic, " /\\") || len(c.Topic) > 249 {
-		faults.Add("topic", fmt.Sprintf("%q is not a topic name", c.Topic), "up to 249 letters, digits, dots, dashes and underscores")
+		faults.Add("topic", fmt.Sprintf("%q is not a topic name", c.Topic), "want up to 249 letters, digits, dots, dashes and underscores")
 	}
 	for _, n := range []struct {
 		path  string
@@ -143,7 +143,7 @@ func (c Config) Validate() fault.List {
 		{"max_attempts", c.MaxAttempts},
 	} {
 		if n.value < 1 {
-			faults.Add(n.path, fmt.Sprintf("%d is too small", n.value), "a number above zero, or zero for the default")
+			faults.Add(n.path, fmt.Sprintf("%d is too small", n.value), "want a number above zero, or zero for the default")
 		}
 	}
 	for _, d := range []struct {
@@ -156,17 +156,17 @@ func (c Config) Validate() fault.List {
 		{"backoff_min", c.BackoffMin},
 	} {
 		if d.value < 0 {
-			faults.Add(d.path, fmt.Sprintf("%v is below zero", d.value), "a duration above zero, or zero for the default")
+			faults.Add(d.path, fmt.Sprintf("%v is below zero", d.value), "want a duration above zero, or zero for the default")
 		}
 	}
 	if c.BackoffMax < c.BackoffMin {
-		faults.Add("backoff_max", fmt.Sprintf("%v is shorter than backoff_min (%v)", c.BackoffMax, c.BackoffMin), "at least backoff_min")
+		faults.Add("backoff_max", fmt.Sprintf("%v is shorter than backoff_min (%v)", c.BackoffMax, c.BackoffMin), "want at least backoff_min")
 	}
 	if c.BufferBytes > 0 && c.BufferBytes < c.MaxEventBytes {
-		faults.Add("buffer_bytes", fmt.Sprintf("%d cannot hold an event of %d bytes", c.BufferBytes, c.MaxEventBytes), "at least max_event_bytes")
+		faults.Add("buffer_bytes", fmt.Sprintf("%d cannot hold an event of %d bytes", c.BufferBytes, c.MaxEventBytes), "want at least max_event_bytes")
 	}
 	if !slices.Contains(compressionNames, c.Compression) {
-		faults.Add("compression", fmt.Sprintf("unknown compression %q", c.Compression), "one of "+strings.Join(compressionNames, ", "))
+		faults.Add("compression", fmt.Sprintf("unknown compression %q", c.Compression), "want one of "+strings.Join(compressionNames, ", "))
 	}
 	return faults
 }

@@ -51,7 +51,7 @@ func (c Config) Validate() fault.List {
 		fs.Add("model", "empty", "name an entry of models")
 	}
 	if len(c.Guideline) > maxGuideline {
-		fs.Add("guideline", "too long", "at most 64 KB: it is sent with every call")
+		fs.Add("guideline", "too long", "want at most 64 KB: it is sent with every call")
 	}
 	return fs
 }

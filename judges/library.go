@@ -3,7 +3,6 @@ package judges
 import (
 	"embed"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 //go:embed rubrics/*.yaml
@@ -22,8 +22,8 @@ const maxRubricFile = 1 << 20
 
 // BuiltIn returns a new copy of the built-in rubrics, by name.
 func BuiltIn() map[string]*Rubric {
-	folder, _ := fs.Sub(builtIn, "rubrics")
-	rubrics, _ := rubricsIn(folder, "rubrics") // a test ensures that there are no faults
+	entries, _ := builtIn.ReadDir("rubrics")
+	rubrics, _ := parseRubrics("rubrics", entries, builtIn.ReadFile) // a test ensures that there are no faults
 	return rubrics
 }
 
@@ -35,21 +35,21 @@ func LoadRubrics(dir string) (map[string]*Rubric, fault.List) {
 	if dir == "" {
 		return rubrics, nil
 	}
-	fromDir, faults := rubricsIn(os.DirFS(dir), dir)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return rubrics, fault.List{{File: dir, Problem: "cannot be read as a folder of rubrics", Expected: withoutPath(err)}}
+	}
+	fromDir, faults := parseRubrics(dir, entries, readBounded)
 	maps.Copy(rubrics, fromDir)
 	return rubrics, faults
 }
 
-// rubricsIn reads the rubrics in a folder. path is the folder's name in faults.
-func rubricsIn(folder fs.FS, path string) (map[string]*Rubric, fault.List) {
-	entries, err := fs.ReadDir(folder, ".")
-	if err != nil {
-		return nil, fault.List{{File: path, Problem: "cannot be read as a folder of rubrics", Expected: withoutPath(err)}}
-	}
+// parseRubrics reads the rubrics among the entries of a folder.
+func parseRubrics(folder string, entries []fs.DirEntry, read func(path string) ([]byte, error)) (map[string]*Rubric, fault.List) {
 	out := map[string]*Rubric{}
 	var faults fault.List
 	for _, entry := range entries {
-		file := filepath.Join(path, entry.Name())
+		file := filepath.Join(folder, entry.Name())
 		name, isYAML := strings.CutSuffix(entry.Name(), ".yaml")
 		if strings.HasSuffix(entry.Name(), ".yml") {
 			faults = append(faults, fault.Fault{File: file, Problem: "is not read", Expected: "rename it to .yaml"})
@@ -57,7 +57,7 @@ func rubricsIn(folder fs.FS, path string) (map[string]*Rubric, fault.List) {
 		if entry.IsDir() || !isYAML || strings.HasPrefix(name, ".") {
 			continue
 		}
-		data, err := readBounded(folder, entry.Name())
+		data, err := read(file)
 		if err != nil {
 			faults = append(faults, fault.Fault{File: file, Problem: "cannot be read", Expected: withoutPath(err)})
 			continue
@@ -89,13 +89,8 @@ func parseRubric(file, name string, data []byte) (*Rubric, fault.List) {
 	return r, faults
 }
 
-func readBounded(folder fs.FS, name string) ([]byte, error) {
-	f, err := folder.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, maxRubricFile+1))
+func readBounded(path string) ([]byte, error) {
+	data, err := regular.Read(path, maxRubricFile+1)
 	if err == nil && len(data) > maxRubricFile {
 		err = errors.New("a rubric is at most 1 MB")
 	}

@@ -113,10 +113,10 @@ func (c Criterion) weight() float64 {
 func (r *Rubric) Validate() fault.List {
 	var fs fault.List
 	if !isIdentifier(r.Name) {
-		fs.Add("name", "is not a name", "1 to 32 lower-case letters, digits and _")
+		fs.Add("name", "is not a name", "want 1 to 32 lower-case letters, digits and _")
 	}
 	if len(r.Description) > maxText {
-		fs.Add("description", "too long", "at most 4000 bytes")
+		fs.Add("description", "too long", "want at most 4000 bytes")
 	}
 	r.validateInputs(&fs)
 	switch r.Aggregation {
@@ -126,7 +126,7 @@ func (r *Rubric) Validate() fault.List {
 		}
 	case aggregateWeighted:
 		if !(r.Threshold > 0 && r.Threshold <= 1) {
-			fs.Add("threshold", "out of range", "above 0, at most 1: the share of weight that has to pass")
+			fs.Add("threshold", "out of range", "want above 0, at most 1: the share of weight that has to pass")
 		}
 	default:
 		fs.Add("aggregation", "unknown", suggestion(r.Aggregation, aggregateAll, aggregateWeighted, aggregateAny))
@@ -136,9 +136,9 @@ func (r *Rubric) Validate() fault.List {
 	}
 	switch n := len(r.Criteria); {
 	case n == 0:
-		fs.Add("criteria", "missing", "one to seven questions")
+		fs.Add("criteria", "missing", "want one to seven questions")
 	case n > maxCriteria:
-		fs.Add("criteria", "too many", "at most 7 in one rubric; split it in two")
+		fs.Add("criteria", "too many", "want at most 7 in one rubric; split it in two")
 	}
 	seen := map[string]bool{}
 	for i, c := range r.Criteria {
@@ -160,7 +160,7 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 			case !slices.Contains(inputs(), name):
 				fs.Add(path+"["+strconv.Itoa(i)+"]", "unknown input", suggestion(name, inputs()...))
 			case seen[name]:
-				fs.Add(path+"["+strconv.Itoa(i)+"]", "appears twice", "each input once")
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "appears twice", "want each input once")
 			}
 			seen[name] = true
 		}
@@ -169,38 +169,38 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 	check("needs_one_of", r.NeedsOneOf)
 	check("optional", r.Optional)
 	if len(r.Needs) == 0 && len(r.NeedsOneOf) == 0 {
-		fs.Add("needs", "missing", "what the rubric judges, for example [input, output]")
+		fs.Add("needs", "missing", "want what the rubric judges, for example [input, output]")
 	}
 	if len(r.NeedsOneOf) == 1 {
-		fs.Add("needs_one_of", "has one entry", "two or more, or put it under needs")
+		fs.Add("needs_one_of", "has one entry", "want two or more, or put it under needs")
 	}
 }
 
 func (c Criterion) validate(visible []string) fault.List {
 	var fs fault.List
 	if !isIdentifier(c.ID) {
-		fs.Add("id", "is not an id", "1 to 32 lower-case letters, digits and _")
+		fs.Add("id", "is not an id", "want 1 to 32 lower-case letters, digits and _")
 	}
 	switch q := strings.TrimSpace(c.Question); {
 	case q == "":
-		fs.Add("question", "missing", "a question to which yes means pass")
+		fs.Add("question", "missing", "want a question to which yes means pass")
 	case len(q) > maxText:
-		fs.Add("question", "too long", "at most 4000 bytes")
+		fs.Add("question", "too long", "want at most 4000 bytes")
 	}
 	checkExamples := func(path string, texts []string) {
 		if len(texts) > maxExamples {
-			fs.Add(path, "too many examples", "at most 10")
+			fs.Add(path, "too many examples", "want at most 10")
 		}
 		for i, s := range texts {
 			if strings.TrimSpace(s) == "" || len(s) > maxText {
-				fs.Add(path+"["+strconv.Itoa(i)+"]", "empty or too long", "1 to 4000 bytes")
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "empty or too long", "want 1 to 4000 bytes")
 			}
 		}
 	}
 	checkExamples("pass", c.Pass)
 	checkExamples("fail", c.Fail)
 	if w := c.weight(); !(w > 0 && w <= 100) {
-		fs.Add("weight", "out of range", "above 0, at most 100")
+		fs.Add("weight", "out of range", "want above 0, at most 100")
 	}
 	for _, e := range []struct{ path, source string }{{"evidence.pass", c.Evidence.Pass}, {"evidence.fail", c.Evidence.Fail}} {
 		if e.source != "" && e.source != sourceAny && !slices.Contains(visible, e.source) {
@@ -222,7 +222,7 @@ func suggestion(word string, names ...string) string {
 	if near := fault.Nearest(word, names); near != "" {
 		return `did you mean "` + near + `"?`
 	}
-	return "one of " + strings.Join(names, ", ")
+	return "want one of " + strings.Join(names, ", ")
 }
 
 // combine combines the outcomes of the criteria into one, with a score and a reason.

@@ -1,7 +1,6 @@
 package judges
 
 import (
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -101,11 +100,11 @@ func TestOpenCriteriaNeverDecide(t *testing.T) {
 
 func TestBuiltInRubrics(t *testing.T) {
 	t.Parallel()
-	folder, err := fs.Sub(builtIn, "rubrics")
+	entries, err := builtIn.ReadDir("rubrics")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rubrics, faults := rubricsIn(folder, "rubrics")
+	rubrics, faults := parseRubrics("rubrics", entries, builtIn.ReadFile)
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -180,13 +180,21 @@ func (c *Config) validateSampling() fault.List {
 }
 
 // ValidateKeys reports faults that only the file shows, because in Go a key with
-// its zero value looks like an absent one: a rule without a rate, and an option of
-// another type. has reports whether the file sets the key at a path.
+// its zero value looks like an absent one: a rule without a rate, a price of input
+// alone, and an option of another type. has reports whether the file sets the key at a path.
 func (c *Config) ValidateKeys(has func(path string) bool) fault.List {
 	var fs fault.List
 	for i := range c.Sampling.Rules {
 		if path := fmt.Sprintf("sampling.rules[%d].rate", i); !has(path) {
 			fs.Add(path, "missing", "want the probability for events that match, from 0 to 1")
+		}
+	}
+	for _, name := range sortedKeys(c.Models) {
+		path := "models." + name + ".price"
+		for _, key := range []string{"input", "output"} {
+			if c.Models[name].Price != nil && has(path) && !has(path+"."+key) {
+				fs.Add(path+"."+key, "missing", "want US dollars for a million tokens; 0 if they cost nothing")
+			}
 		}
 	}
 	for i, e := range c.Evaluators {

@@ -37,6 +37,17 @@ type EvaluatorConfig struct {
 	JudgeOptions     `yaml:",inline"`
 }
 
+// Advice returns the new name of a key, or else the keys of the evaluator's type.
+func (e EvaluatorConfig) Advice(key string) (renamed string, possible []string) {
+	switch {
+	case key == "policy":
+		return "guideline", nil
+	case !slices.Contains(Types(), e.Type):
+		return "", nil
+	}
+	return "", append([]string{"name", "type", "rate", "when", "timeout"}, Options(e.Type)...)
+}
+
 // TypeJudge is the type of an evaluator that asks a model.
 const TypeJudge = string(eval.TypeLLMJudge)
 
@@ -126,7 +137,7 @@ func (e EvaluatorConfig) validateJudge(k names) fault.List {
 	c := e.JudgeConfig()
 	fs := c.Validate()
 	if c.Rubric != "" && !slices.Contains(k.rubrics, c.Rubric) {
-		fs.Add("rubric", fmt.Sprintf("unknown rubric %q", c.Rubric), suggest(c.Rubric, k.rubrics, "there is none"))
+		fs.Add("rubric", fmt.Sprintf("unknown rubric %q", c.Rubric), suggestRubric(c.Rubric, k.rubrics))
 	}
 	if slices.Contains(k.guided, c.Rubric) && strings.TrimSpace(c.Guideline) == "" {
 		fs.Add("guideline", "missing", "want the text of the guideline that rubric "+c.Rubric+" judges by")
@@ -143,6 +154,14 @@ func notAnOption(key, kind string, allowed []string) fault.Fault {
 		expected = kind + " takes " + strings.Join(allowed, ", ")
 	}
 	return fault.Fault{Path: key, Problem: "not an option of type " + kind, Expected: expected}
+}
+
+// suggestRubric suggests a rubric; one that was renamed, by its new name.
+func suggestRubric(word string, among []string) string {
+	if word == "policy" {
+		return "its name is guideline_adherence now"
+	}
+	return suggest(word, among, "there is none")
 }
 
 // suggest suggests the name that was probably meant, or else lists all names.

@@ -59,8 +59,12 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// maxConns is above the clients of one machine, and below its file descriptors.
-const maxConns = 512
+// minConns is above the clients of one machine, and below its file descriptors.
+const minConns = 512
+
+// maxConns bounds the connections. Half of them may be busy with requests, the others
+// are for probes and for clients that are turned away.
+func (c Config) maxConns() int { return max(minConns, 2*c.Concurrency) }
 
 // spoolBodies is how many requests of full size a spool must hold: with fewer, one
 // client's burst could fill it.

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -47,7 +48,7 @@ func (i *intake) close() { i.closed.Store(true) }
 // because it keeps all slots.
 func (i *intake) wait(ctx context.Context) error {
 	if err := i.slots.Acquire(ctx, i.limit); err != nil {
-		return fmt.Errorf("%d still in flight: %w", i.inFlight.Load(), err)
+		return fmt.Errorf("%w; requests in flight: %d", cmp.Or(context.Cause(ctx), err), i.inFlight.Load())
 	}
 	return nil
 }

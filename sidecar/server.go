@@ -54,18 +54,8 @@ func (s *Sidecar) handler() http.Handler {
 	mux.Handle("GET /v1/openapi.yaml", document("application/yaml", openapi))
 	mux.Handle("GET /v1/event.schema.json", document("application/schema+json", event.Schema()))
 	mux.Handle("POST /v1/events", protect(http.HandlerFunc(s.events)))
-	// Without this, a page in a browser on this machine could post to loopback.
-	origin := http.NewCrossOriginProtection()
-	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.answer(w, r, reject(http.StatusForbidden, "requests from web pages are not accepted"))
-	}))
-	local := origin.Handler(mux)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !guard.HostAllowed(r.Host) {
-			s.answer(w, r, reject(http.StatusForbidden, "want an IP address or localhost as the host; with a token any name is accepted"))
-			return
-		}
-		local.ServeHTTP(w, r)
+	return guard.Admit(mux, func(w http.ResponseWriter, r *http.Request, reason string) {
+		s.answer(w, r, reject(http.StatusForbidden, reason))
 	})
 }
 

@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 		backoff: backoff.Backoff{Min: cfg.BackoffMin, Max: cfg.BackoffMax}, log: s.log, counts: &s.counts,
 	}
 	var err error
-	s.server, err = serve.New(ctx, "sidecar", cfg.Listen, maxConns, &http.Server{
+	s.server, err = serve.New(ctx, "sidecar", cfg.Listen, cfg.maxConns(), &http.Server{
 		Handler:      s.handler(),
 		ReadTimeout:  cfg.RequestTimeout,
 		WriteTimeout: 2*cfg.RequestTimeout + 5*time.Second, // the body, then the disk, then the answer
@@ -116,7 +116,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	}
 	s.intake.close()
 	s.log.Info("sidecar stops: nothing more is taken, what is spooled is sent", "spooled_events", s.deps.Spool.Stats().Events, "grace", s.cfg.Grace.String())
-	grace, cancel := context.WithTimeout(work, s.cfg.Grace)
+	grace, cancel := context.WithTimeoutCause(work, s.cfg.Grace, fmt.Errorf("the grace of %v is over", s.cfg.Grace))
 	defer cancel()
 	// In this order: a request that has left the intake has stored its events.
 	if err := s.intake.wait(grace); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/testkit/crowd"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
@@ -88,47 +90,52 @@ func TestStopLetsRequestsFinish(t *testing.T) {
 	w.balance(t)
 }
 
-// TestConnectionsAreBounded: with all connections taken, idle ones too, one more
-// waits until another ends, and is then served.
-func TestConnectionsAreBounded(t *testing.T) {
+// TestProbesAreAnswered: whatever clients do with their connections, without a token
+// and when there is none.
+func TestProbesAreAnswered(t *testing.T) {
 	t.Parallel()
-	w := start(t, Config{}, spool.Config{}, nil)
-	probe := func(patience time.Duration) (conn net.Conn, answered bool) {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
-		if err != nil {
-			t.Fatal(err)
+	for _, token := range []secret.String{"", secret.String(strings.Repeat("canary", 4))} {
+		for _, size := range []int{64, minConns + 64} {
+			for name, says := range crowd.Manners("/v1/events") {
+				t.Run(fmt.Sprintf("%s/%d/%t", name, size, token != ""), func(t *testing.T) {
+					w := start(t, Config{Token: token, Grace: time.Millisecond}, spool.Config{}, nil)
+					defer func() {
+						if err := w.stop(); err != nil {
+							t.Error(err)
+						}
+					}()
+					defer crowd.Gather(t.Context(), w.Addr(), size, says)()
+					for range 10 {
+						for _, path := range []string{"/livez", "/readyz"} {
+							if err := crowd.Probe(t.Context(), w.Addr(), path); err != nil {
+								t.Error(err)
+							}
+						}
+					}
+				})
+			}
 		}
-		t.Cleanup(func() { _ = conn.Close() })
-		if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		return conn, answers(conn, patience)
-	}
-	var first net.Conn
-	for i := range maxConns {
-		conn, ok := probe(time.Minute)
-		if !ok {
-			t.Fatalf("connection %d gets no answer", i)
-		}
-		if i == 0 {
-			first = conn
-		}
-	}
-	more, ok := probe(50 * time.Millisecond)
-	if ok {
-		t.Error("one connection more than allowed is answered")
-	}
-	_ = first.Close()
-	if !answers(more, time.Minute) {
-		t.Error("it is not answered when another has ended")
 	}
 }
 
-// answers reports whether an answer begins within d.
-func answers(conn net.Conn, d time.Duration) bool {
-	_ = conn.SetReadDeadline(time.Now().Add(d))
-	n, err := conn.Read(make([]byte, 1))
-	return n == 1 && err == nil
+// TestConnectionsAreKept: an application publishes event after event on one connection.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{}, spool.Config{}, nil)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	for range 3 {
+		body := newEvent("a")
+		if _, err := fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+			t.Fatal(err)
+		}
+		if code, answer := status(t, conn); code != http.StatusAccepted {
+			t.Fatalf("%d %s", code, answer)
+		}
+	}
 }
 
 // TestARejectionWaitsForTheEndOfTheBody: clients that write all of a request before

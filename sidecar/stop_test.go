@@ -59,7 +59,7 @@ func TestAStopCanBeWatched(t *testing.T) {
 		if err != nil || resp.StatusCode != c.status || !strings.Contains(string(b), c.body) {
 			t.Errorf("%s %s: %d %s, %v", c.method, c.path, resp.StatusCode, b, err)
 		}
-		if events := c.method == http.MethodPost; events != resp.Close || events != (resp.Header.Get("Retry-After") == "5") {
+		if events := c.method == http.MethodPost; events != (resp.Header.Get("Retry-After") == "5") || resp.Close != (c.path != "/statusz") {
 			t.Errorf("%s %s: closes the connection: %t, Retry-After %q", c.method, c.path, resp.Close, resp.Header.Get("Retry-After"))
 		}
 	}
@@ -86,7 +86,7 @@ func TestAStopIsBoundedByItsGrace(t *testing.T) {
 	if err := w.stop(); err != nil { // an hour later otherwise
 		t.Error(err)
 	}
-	if !strings.Contains(w.logs.String(), "requests are cut off") || !strings.Contains(w.logs.String(), "1 still in flight") {
+	if !strings.Contains(w.logs.String(), "requests are cut off") || !strings.Contains(w.logs.String(), "the grace of 50ms is over; requests in flight: 1") {
 		t.Errorf("the log does not say what was cut off:\n%s", w.logs)
 	}
 }

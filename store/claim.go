@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 // errLocked says that another process, or another Store of this one, holds a lock.
@@ -61,7 +63,13 @@ func (c Config) openLocked(flags int) (*os.File, error) {
 		path = target // two links to one file share a claim
 	}
 	// A file of its own: a lock on the database would get in the way of SQLite's locks.
-	f, err := os.OpenFile(path+".lock", flags, 0o600) //nolint:gosec // the path is the operator's
+	path += ".lock"
+	if info, err := os.Lstat(path); err == nil {
+		if err := regular.Check(info.Mode()); err != nil {
+			return nil, fmt.Errorf("store %s: %s: %w: remove it", c.URL, path, err)
+		}
+	}
+	f, err := os.OpenFile(path, flags, 0o600) //nolint:gosec // the path is the operator's
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", c.URL, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"modernc.org/sqlite" // also the driver "sqlite"
 
 	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 // sqliteFile is the engine of a database in a file, or in memory.
@@ -33,6 +34,9 @@ func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) 
 		}
 	}
 	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
+	if err := makePrivate(path, create); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("sqlite", dsn(path, f.cfg.Timeout))
@@ -90,6 +94,35 @@ func createPrivate(path string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// makePrivate takes an existing database back from users for whom it is not, if mend is
+// set. That its group may read it stays, because somebody wanted that. It is an error
+// that all users can write to the database and that this cannot be mended.
+func makePrivate(path string, mend bool) error {
+	if path == memoryFile {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if err := regular.Check(info.Mode()); err != nil {
+		return fmt.Errorf("%w: name another", err)
+	}
+	if !mend {
+		return nil
+	}
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil || info.Mode().Perm()&0o007 == 0 {
+			continue // as it should be, or there is none
+		}
+		if err := os.Chmod(path+suffix, 0o600); err != nil && info.Mode().Perm()&0o002 != 0 {
+			return fmt.Errorf("every user can write to the file: make this process's user the owner of it, or give it the mode 0600: %w", err)
+		}
+	}
+	return nil
 }
 
 // Primary result codes (https://www.sqlite.org/rescode.html).

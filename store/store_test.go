@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -263,5 +264,57 @@ func TestReadOnly(t *testing.T) {
 	limitConnections(t, s)("query_only = 1") // also for root
 	if _, err := s.Prune(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "the file is read-only") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestModesAreMended: a database that others could read or write is taken back by a
+// program that writes to it; what its group may do stays.
+func TestModesAreMended(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[os.FileMode]os.FileMode{0o666: 0o600, 0o644: 0o600, 0o662: 0o600, 0o600: 0o600, 0o640: 0o640, 0o660: 0o660} {
+		path := filepath.Join(t.TempDir(), "cases.db")
+		if err := open(t, config(path)).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		open(t, config(path))
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%o became %o, %v; want %o", mode, info.Mode().Perm(), err, want)
+		}
+	}
+}
+
+// TestIrregularFiles: what is no file is an error that says so, and nothing waits for it.
+func TestIrregularFiles(t *testing.T) {
+	t.Parallel()
+	pipe, folder := filepath.Join(t.TempDir(), "pipe"), t.TempDir()
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{pipe: "it is a named pipe, not a regular file", folder: "it is a folder, not a regular file"} {
+		if s, err := store.Open(t.Context(), config(path)); err == nil || !strings.Contains(err.Error(), want) {
+			if err == nil {
+				_ = s.Close()
+			}
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for _, option := range []string{"sslrootcert", "passfile"} {
+		cfg := store.DefaultConfig()
+		cfg.URL = "postgres://user@db/cases?" + option + "=" + pipe
+		if fs := cfg.Validate(); len(fs) != 1 || !strings.Contains(fs[0].Problem, option+" "+pipe+": it is a named pipe") {
+			t.Errorf("%s: %v", option, fs)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "cases.db")
+	victim := path + "-victim"
+	s := open(t, config(path))
+	if err := errors.Join(os.WriteFile(victim, nil, 0o600), os.Symlink(victim, path+".lock")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Claim(); err == nil || !strings.Contains(err.Error(), "it is a link") {
+		t.Errorf("Claim = %v", err)
 	}
 }

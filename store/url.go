@@ -1,15 +1,18 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 // exampleURL shows the form of a URL for a store that workers share.
@@ -59,7 +62,7 @@ func (c Config) validateServer() fault.List {
 			return fs
 		}
 	}
-	if len(fs) > 0 {
+	if fs = append(fs, irregularFiles(u.Query())...); len(fs) > 0 {
 		return fs
 	}
 	if _, err := pgx.ParseConfig(c.Separated().URL); err != nil {
@@ -68,6 +71,25 @@ func (c Config) validateServer() fault.List {
 			reason = inner // the outer pgx error quotes the URL
 		}
 		fs.Add("url", fmt.Sprintf("%s cannot be used: %v", quoteURL(c.URL), reason), "want "+exampleURL)
+	}
+	return fs
+}
+
+// irregularFiles reports the files that a URL or PostgreSQL's own variables name and that
+// the driver would open whatever they are: it would wait for the writer of a pipe.
+func irregularFiles(options url.Values) fault.List {
+	var fs fault.List
+	for _, f := range []struct{ option, variable string }{
+		{"sslrootcert", "PGSSLROOTCERT"}, {"sslcert", "PGSSLCERT"}, {"sslkey", "PGSSLKEY"}, {"passfile", "PGPASSFILE"}, {"servicefile", "PGSERVICEFILE"},
+	} {
+		path := cmp.Or(options.Get(f.option), os.Getenv(f.variable))
+		info, err := os.Stat(path)
+		if err != nil {
+			continue // the driver says so, unless it is a word with a meaning of its own
+		}
+		if err := regular.Check(info.Mode()); err != nil {
+			fs.Add("url", fmt.Sprintf("%s %s: %v", f.option, path, err), "want a file, in the URL or in "+f.variable)
+		}
 	}
 	return fs
 }

@@ -3,13 +3,14 @@ package validators
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"strings"
+	"syscall"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 // Schemas are the JSON Schemas of one folder, compiled. They are immutable and
@@ -43,7 +44,7 @@ func LoadSchemas(dir string) (*Schemas, fault.List) {
 	if dir == "" {
 		return NewSchemas(nil)
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := openFolder(dir)
 	if err != nil {
 		return nil, fault.List{{File: dir, Problem: "schema folder: " + withoutPath(err), Expected: "want a folder of NAME.json files"}}
 	}
@@ -68,7 +69,7 @@ func LoadSchemas(dir string) (*Schemas, fault.List) {
 		}
 		data, err := readBounded(root, name)
 		if err != nil {
-			report(name, withoutPath(err), "want a readable file inside the schema folder")
+			report(name, "cannot be read: "+withoutPath(err), "want a regular file inside the schema folder")
 			return nil
 		}
 		files[name] = data
@@ -102,20 +103,20 @@ func (s *Schemas) lookup(name string) (*schema, bool) {
 	return known, ok
 }
 
+// openFolder opens a folder. It looks first, because opening a named pipe would wait.
+func openFolder(dir string) (*os.Root, error) {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(dir)
+}
+
 func readBounded(root *os.Root, name string) ([]byte, error) {
-	f, err := root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // opened for reading only
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSchemaBytes+1))
+	data, err := regular.ReadIn(root, name, maxSchemaBytes+1)
 	if err == nil && len(data) > maxSchemaBytes {
 		err = fmt.Errorf("larger than %d bytes", maxSchemaBytes)
 	}

@@ -60,10 +60,10 @@ func TestSendSecured(t *testing.T) {
 		"no certificate":         {append(append([]string{}, let[:5]...), "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, "right")), cli.ExitFailure, "", []string{"asks for a client certificate", "set --tls-cert and --tls-key"}},
 		"untrusted":              {[]string{"--brokers", addr, "--tls"}, cli.ExitFailure, "", []string{"this machine does not trust", "set --tls-ca to"}},
 		"another name":           {append(slices.Clip(let), "--tls-server-name", "kafka.internal", "--sasl-password-file", passwordFile(t, "right")), cli.ExitFailure, "", []string{"is for another name", "set --tls-server-name to a name that it is for, or use such a name in --brokers"}},
-		"a key is missing":       {let[:7], cli.ExitUsage, "", []string{"--tls-cert: a certificate without its key; --tls-key too"}},
+		"a key is missing":       {let[:7], cli.ExitUsage, "", []string{"--tls-cert: a certificate without its key; want --tls-key too"}},
 		"no password":            {let, cli.ExitUsage, "", []string{"--sasl-password-file: missing"}},
 		"a mechanism misspelt":   {[]string{"--sasl-mechanism", "SCRAM-SHA512"}, cli.ExitUsage, "", []string{`--sasl-mechanism: "SCRAM-SHA512" is unknown; did you mean "SCRAM-SHA-512"?`}},
-		"a password in the open": {[]string{"--brokers", "kafka:9092", "--sasl-mechanism", "PLAIN", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, wrong)}, cli.ExitUsage, "", []string{"PLAIN without TLS would send the password readable to kafka:9092; --tls, or SCRAM-SHA-512"}},
+		"a password in the open": {[]string{"--brokers", "kafka:9092", "--sasl-mechanism", "PLAIN", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, wrong)}, cli.ExitUsage, "", []string{"PLAIN without TLS would send the password readable to kafka:9092; want --tls, or SCRAM-SHA-512"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -77,22 +77,17 @@ func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	in, size := cmd.InOrStdin(), int64(-1)
 	s.name = "stdin"
 	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
+		f, n, err := cli.Open(cmd.Context(), file)
+		switch {
+		case errors.Is(err, syscall.EISDIR):
+			return fmt.Errorf("%s is a folder, want a file of events", file)
+		case errors.Is(err, context.Canceled):
+			return &failure{errors.New("interrupted before a program wrote to " + file)}
+		case err != nil:
 			return err // a wrong file is wrong use
 		}
 		defer func() { _ = f.Close() }() // it was only read
-		info, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		if info.IsDir() {
-			return fmt.Errorf("%s is a folder, want a file of events", file)
-		}
-		if info.Mode().IsRegular() {
-			size = info.Size()
-		}
-		in, s.name = f, file
+		in, size, s.name = f, n, file
 	}
 	em, err := s.target.open(cmd)
 	if err != nil {

@@ -43,7 +43,7 @@ GET /v1/openapi.yaml describes all of it for machines.
 
 SIGTERM or SIGINT stops it: requests finish and what is spooled is sent, for as long as
 --grace allows; the rest stays in the spool for the next start. Until then it answers
-probes and /statusz, and turns new events away with 503.`,
+probes and /statusz, and turns new events away with 503. A second signal ends it at once.`,
 		Example: `  emitter serve --brokers kafka-1:9092,kafka-2:9092 --spool-dir /var/lib/emitter
   emitter serve --listen :8788 --token-file /run/secrets/emitter-token
   curl --json '{"event":"llm_request_completed","request_id":"req_9f3a"}' http://127.0.0.1:8788/v1/events`,
@@ -95,6 +95,9 @@ func (s *serveCommand) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return failureUnlessFault(names.translate(err))
 	}
+	cli.AtSecondSignal(cmd.Context(), func() {
+		log.Warn("a second signal: the sidecar ends at once; what is spooled is sent after the next start", "spooled_events", sp.Stats().Events)
+	})
 	return asFailure(server.Run(cmd.Context()))
 }
 

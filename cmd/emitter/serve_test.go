@@ -32,6 +32,7 @@ type server struct {
 	cmd  *exec.Cmd
 	url  string
 	logs sync.WaitGroup // the goroutine that reads its log
+	said chan string    // the messages of its log, as many as it holds
 }
 
 // serve starts the command and waits until it listens.
@@ -41,7 +42,7 @@ func serve(t *testing.T, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{}
+	s := &server{said: make(chan string, 100)}
 	// The test's binary acts as the program by whose name it is called.
 	s.cmd = &exec.Cmd{Path: self, Args: append([]string{"emitter", "serve", "--listen", "127.0.0.1:0"}, args...)}
 	out, err := s.cmd.StderrPipe()
@@ -55,10 +56,15 @@ func serve(t *testing.T, args ...string) *server {
 	addr := make(chan string, 1)
 	s.logs.Go(func() {
 		defer close(addr)
+		defer close(s.said)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			var line struct{ Msg, Addr string }
 			if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 				t.Errorf("the log has a line that is no JSON: %s", lines.Bytes())
+			}
+			select {
+			case s.said <- line.Msg:
+			default:
 			}
 			if line.Msg == "sidecar starts" {
 				addr <- line.Addr
@@ -271,6 +277,35 @@ func TestServeStopsInGoodOrder(t *testing.T) {
 	}
 	if got := delivered(t, addr, 2); !slices.Equal(got["7"], []string{"a"}) {
 		t.Errorf("delivered %v", got)
+	}
+}
+
+// TestServeEndsAtTheSecondSignal: it says so before it ends.
+func TestServeEndsAtTheSecondSignal(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--brokers", "127.0.0.1:1", "--spool-dir", filepath.Join(t.TempDir(), "spool"), "--grace", "1h")
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	if status, err := post(t.Context(), &http.Client{Transport: tr}, s.url, `{"event":"llm_request_completed","request_id":"a"}`); err != nil || status != http.StatusAccepted {
+		t.Fatal(status, err)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for msg := range s.said {
+		if strings.HasPrefix(msg, "sidecar stops") {
+			break
+		}
+	}
+	if code := s.stop(t); code != 128+int(syscall.SIGTERM) {
+		t.Errorf("exit code %d", code)
+	}
+	var last string
+	for msg := range s.said {
+		last = msg
+	}
+	if !strings.HasPrefix(last, "a second signal") {
+		t.Errorf("the log ends with %q", last)
 	}
 }
 

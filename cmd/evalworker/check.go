@@ -41,11 +41,11 @@ for. The exit code is 1 when a judge could not work.`,
   evalworker check --online`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := g.load()
+			cfg, err := g.loadComplete()
 			if faults, bad := errors.AsType[fault.List](err); bad && asJSON {
 				return printFaults(json.NewEncoder(g.stdout), faults)
 			}
-			if err == nil && !asJSON {
+			if err == nil && !asJSON && !quiet {
 				printWarnings(g, cfg)
 			}
 			switch {
@@ -57,7 +57,7 @@ for. The exit code is 1 when a judge could not work.`,
 			return cfg.Print(g.stdout)
 		},
 	}
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing when nothing is wrong")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing when nothing is wrong, warnings neither")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print faults to standard output, one JSON object a line, and nothing when there are none")
 	cmd.Flags().BoolVar(&online, "online", false, "ask the models as well: costs a small verdict of each")
 	cmd.MarkFlagsMutuallyExclusive("online", "json")
@@ -130,12 +130,6 @@ func listed(m policy.ModelCheck) string {
 // printWarnings prints, on standard error, what the configuration allows but what will
 // keep a worker from running here, or is probably a mistake.
 func printWarnings(g *globals, cfg *config.Config) {
-	if g.file() == "" {
-		fmt.Fprintf(g.stderr, "warning: there is no %s here: these are the defaults\n", config.FileName)
-	}
-	if len(cfg.Missing()) > 0 {
-		fmt.Fprintln(g.stderr, "warning: there are no evaluators: evalworker run will refuse to start")
-	}
 	if w := cfg.Kafka.Warning(); w != "" {
 		fmt.Fprintf(g.stderr, "warning: kafka.sasl: %s\n", w)
 	}

@@ -95,7 +95,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "failed this evaluator")
 	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
 	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
-	cmd.Flags().StringVar(&f.status, "status", "", "in this status: "+statuses())
+	cmd.Flags().StringVar(&f.status, "status", "", "in this status: every new case is a candidate, others are set in the store by hand")
 	cmd.Flags().Var(&f.limit, "limit", "at most so many cases (default: all)")
 }
 
@@ -244,7 +244,8 @@ func printCase(w io.Writer, c datasets.Case) error {
 		writeLine(&b, "prompt", joinNonEmpty(" ", x.PromptName, x.PromptVersion), x.Environment)
 		writeLine(&b, "feature", x.Feature)
 		writeLine(&b, "model", x.Model, x.Provider)
-		writeLine(&b, "trace", x.TraceID, x.SpanID)
+		writeLine(&b, "trace", x.TraceID)
+		writeLine(&b, "span", x.SpanID)
 		if x.ContentWithheld {
 			b.WriteString("content withheld: it could not be redacted\n")
 			continue

@@ -213,7 +213,7 @@ func (t *letterTable) end(s deadletter.Summary, redriven bool) error {
 	switch {
 	case s.Redriven == 0:
 	case redriven:
-		fmt.Fprintf(&b, "%d of them %s redriven\n", s.Redriven, cli.Were(s.Redriven))
+		fmt.Fprintf(&b, "%d of them %s redriven: marked done\n", s.Redriven, cli.Were(s.Redriven))
 	default:
 		fmt.Fprintf(&b, "%d more %s redriven; --redriven lists %s too\n", s.Redriven, cli.Were(s.Redriven), cli.Choose(s.Redriven, "it", "them"))
 	}

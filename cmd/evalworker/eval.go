@@ -8,8 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -83,7 +83,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	if f.all {
 		cfg.RunAll()
 	}
-	in, size, err := openInput(g, file)
+	in, size, err := openInput(ctx, g, file)
 	if err != nil {
 		return err
 	}
@@ -173,27 +173,25 @@ func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, ends map[eval
 
 // openInput opens a file, or standard input for "-". The size is -1 when it is
 // not known.
-func openInput(g *globals, file string) (io.ReadCloser, int64, error) {
+func openInput(ctx context.Context, g *globals, file string) (io.ReadCloser, int64, error) {
 	if file == "-" {
-		return io.NopCloser(g.stdin), -1, nil
+		return io.NopCloser(cli.Interruptible(ctx, g.stdin)), -1, nil
 	}
-	in, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, fault.List{{Problem: file + " does not exist", Expected: "name a file, or - for standard input"}}
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := in.Stat()
+	in, size, err := cli.Open(ctx, file)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, 0, fault.List{{Problem: file + " does not exist", Expected: "name a file, or - for standard input"}}
+	case errors.Is(err, syscall.EISDIR):
+		return nil, 0, fault.List{{Problem: file + " is a directory", Expected: "name a file, or - for standard input"}}
 	case err != nil:
-		return nil, 0, errors.Join(err, in.Close())
-	case info.IsDir():
-		return nil, 0, errors.Join(fault.List{{Problem: file + " is a directory", Expected: "name a file, or - for standard input"}}, in.Close())
-	case !info.Mode().IsRegular():
-		return in, -1, nil // a pipe
+		return nil, 0, err
+	case size < 0: // a pipe
+		return struct {
+			io.Reader
+			io.Closer
+		}{cli.Interruptible(ctx, in), in}, size, nil
 	}
-	return in, info.Size(), nil
+	return in, size, nil
 }
 
 // collector makes a summary the recorder of a pipeline.

@@ -168,3 +168,19 @@ func (g *globals) file() string {
 
 // load reads the configuration. The error is of type fault.List.
 func (g *globals) load() (*config.Config, error) { return config.Load(g.file(), g.environ) }
+
+// loadComplete is load for a worker, for which it is a fault that there are no
+// evaluators. Without a file the fault is that there is none.
+func (g *globals) loadComplete() (*config.Config, error) {
+	file := g.file()
+	cfg, err := config.LoadComplete(file, g.environ)
+	if faults, ok := errors.AsType[fault.List](err); ok && file == "" {
+		for i := range faults {
+			if faults[i].Path == "evaluators" {
+				faults[i].Problem += ", because there is no " + config.FileName + " here"
+				faults[i].Expected = "name a configuration with --config, or make one with evalworker init"
+			}
+		}
+	}
+	return cfg, err
+}

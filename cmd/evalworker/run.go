@@ -9,7 +9,6 @@ import (
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func newRunCommand(g *globals) *cobra.Command {
@@ -26,12 +25,9 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
   KAFKA_BROKERS=localhost:9092 evalworker run`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := g.load()
+			cfg, err := g.loadComplete()
 			if err != nil {
 				return err
-			}
-			if missing := cfg.Missing(); len(missing) > 0 {
-				return locate(missing, g.file())
 			}
 			log := newLog(g, cfg)
 			deps := app.Deps{Log: log, Version: cli.ReadBuild().Version}
@@ -46,22 +42,12 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			if err != nil {
 				return fmt.Errorf("start worker: %w", err)
 			}
+			cli.AtSecondSignal(cmd.Context(), func() {
+				log.Warn("a second signal: the worker ends at once; who takes its partitions over repeats what was not committed")
+			})
 			return a.Run(cmd.Context())
 		},
 	}
-}
-
-// locate names the file in the faults of an incomplete configuration. Without a
-// file the fault is that there is none.
-func locate(faults fault.List, file string) fault.List {
-	for i := range faults {
-		faults[i].File = file
-		if file == "" {
-			faults[i].Problem += ", because there is no " + config.FileName + " here"
-			faults[i].Expected = "name a configuration with --config, or make one with evalworker init"
-		}
-	}
-	return faults
 }
 
 // newLog returns the configured log, on standard error.

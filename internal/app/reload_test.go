@@ -61,6 +61,9 @@ func TestReload(t *testing.T) {
 	if p := k.Status().Policy; p.Revision != old.Revision || p.Reloads.Error != "" {
 		t.Errorf("policy after the file was mended: %+v, want revision %s", p, old.Revision)
 	}
+	// What needs a restart is not in use, and the log does not say that it is.
+	w.configure(rulePolicy + "shutdown: {close: 9s}\n")
+	eventually(t, "loaded again", func() bool { return k.Status().Policy.Reloads.Applied == 3 })
 	k.halt()
 
 	if d := cmp.Diff(once(events, after), w.seen.evaluated()); d != "" {
@@ -74,12 +77,13 @@ func TestReload(t *testing.T) {
 	if !w.statsd.Drain(ctx) {
 		t.Fatal("metrics did not arrive")
 	}
-	for outcome, want := range map[string]float64{"applied": 2, "refused": 2} {
+	for outcome, want := range map[string]float64{"applied": 3, "refused": 2} {
 		if n := w.statsd.Sum("evalworker.reloads", "outcome:"+outcome); n != want {
 			t.Errorf("evalworker.reloads{outcome:%s} = %v, want %v", outcome, n, want)
 		}
 	}
-	if log := w.log.text(); strings.Count(log, "new configuration in use") != 2 || strings.Count(log, "new configuration refused") != 2 {
+	if log := w.log.text(); strings.Count(log, "new configuration in use") != 2 || strings.Count(log, "new configuration refused") != 2 ||
+		strings.Count(log, "configuration loaded again") != 1 || !strings.Contains(log, "ignored until a restart") || !strings.Contains(log, "shutdown.close") {
 		t.Errorf("the log lacks two reloads and two refusals")
 	}
 }

@@ -83,7 +83,7 @@ func TestStoreThatIsNone(t *testing.T) {
 		make func(path string) error
 		want string
 	}{
-		"a folder":     {func(path string) error { return os.Mkdir(path, 0o750) }, "unable to open database file"},
+		"a folder":     {func(path string) error { return os.Mkdir(path, 0o750) }, "it is a folder, not a regular file: name another"},
 		"another file": {func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("words ", 1000)), 0o600) }, "not a database"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,14 +3,13 @@ package config
 import (
 	"cmp"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/internal/regular"
 	"github.com/evalworker/evalworker/policy"
 )
 
@@ -22,20 +21,44 @@ import (
 // then of the file in its order, then of the rubric and schema files. A fault that
 // only follows from another one is left out.
 func Load(path string, environ []string) (*Config, error) {
+	c, _, err := load(path, environ)
+	return c, err
+}
+
+// LoadComplete is Load for programs that evaluate: that there are no evaluators is a
+// fault too. It is the only one, because with others, a misspelt key for one, it may
+// only follow from them.
+func LoadComplete(path string, environ []string) (*Config, error) {
+	c, doc, err := load(path, environ)
+	if err != nil {
+		return nil, err
+	}
+	missing := c.Missing()
+	if doc != nil {
+		missing = doc.Locate(missing)
+	}
+	if len(missing) > 0 {
+		return nil, missing
+	}
+	return c, nil
+}
+
+// load also returns the document that the file holds; nil without a file.
+func load(path string, environ []string) (*Config, *strictyaml.Document, error) {
 	c := Default()
 	env := newEnvironment(environ)
 	var doc *strictyaml.Document
 	var faults fault.List
 	if path != "" {
-		data, err := read(path, strictyaml.MaxBytes+1)
+		data, err := regular.Read(path, strictyaml.MaxBytes+1)
 		if err != nil {
-			return nil, fault.List{{File: path, Problem: "cannot be read", Expected: reason(err)}}
+			return nil, nil, fault.List{{File: path, Problem: "cannot be read", Expected: reason(err)}}
 		}
 		c.Folder = filepath.Dir(path)
 		doc, faults = decode(path, data, &c)
 	}
 	if doc != nil && doc.Broken("") {
-		return nil, faults // nothing was read, so nothing can be checked
+		return nil, nil, faults // nothing was read, so nothing can be checked
 	}
 	faults = append(faults, env.apply(&c)...)
 	c.Kafka.Grace = c.Shutdown.Grace
@@ -60,9 +83,9 @@ func Load(path string, environ []string) (*Config, error) {
 	}
 	if len(faults) > 0 {
 		sortFaults(faults, path)
-		return nil, faults
+		return nil, nil, faults
 	}
-	return &c, nil
+	return &c, doc, nil
 }
 
 // decode reads the file twice, because each entry of models has its own defaults
@@ -91,16 +114,6 @@ func sortFaults(faults fault.List, config string) {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.File, b.File),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-}
-
-// read returns a file's content, at most limit bytes of it.
-func read(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // reason returns the part of an error that does not repeat the path.

@@ -112,8 +112,8 @@ func TestEnvironmentFaults(t *testing.T) {
 		{"out of range: the variable is named, not the file", []string{"EVALWORKER_SAMPLING_DEFAULT_RATE=7"}, []string{
 			`EVALWORKER_SAMPLING_DEFAULT_RATE: 7 is out of range; want 0, or a probability from 1e-9 to 1, such as 0.05 for 5 %`,
 		}},
-		{"item of a list", []string{"KAFKA_BROKERS=a:1,b"}, []string{`KAFKA_BROKERS[1]: "b" is not host:port; host:port, for example localhost:9092`}},
-		{"bad address of a model's server", []string{"OPENAI_BASE_URL=nowhere"}, []string{`OPENAI_BASE_URL: is not the URL of a server; for example https://api.openai.com/v1`}},
+		{"item of a list", []string{"KAFKA_BROKERS=a:1,b"}, []string{`KAFKA_BROKERS[1]: "b" is not host:port; want host:port, for example localhost:9092`}},
+		{"bad address of a model's server", []string{"OPENAI_BASE_URL=nowhere"}, []string{`OPENAI_BASE_URL: is not the URL of a server; want its URL, for example https://api.openai.com/v1`}},
 		{"file that is not there", []string{"OPENAI_API_KEY_FILE=" + dir + "/nothing"}, []string{
 			`OPENAI_API_KEY_FILE: nothing cannot be read: no such file or directory; want a file that holds the value`,
 		}},
@@ -187,7 +187,7 @@ sampling:
 	want := []string{
 		`EVALWORKER_NOTHING: unknown variable; want EVALWORKER_ and the path of a key, such as EVALWORKER_KAFKA_TOPIC`,
 		`evalworker.yaml:2:3: kafka.topc: unknown key; did you mean "topic"?`,
-		`evalworker.yaml:3:11: kafka.window: 0 is out of range; a number from 1 to 1400: what is finished out of order has to fit`,
+		`evalworker.yaml:3:11: kafka.window: 0 is out of range; want a number from 1 to 1400: what is finished out of order has to fit`,
 		`evalworker.yaml:5:50: evaluators[0].pattern: not an option of type contains; contains takes any, all, none, case_sensitive`,
 		`evalworker.yaml:6:12: evaluators[1].name: "a" is already the name of evaluators[0]; want a name of its own`,
 		`evalworker.yaml:6:21: evaluators[1].type: unknown type "jsonschema"; did you mean "json_schema"?`,

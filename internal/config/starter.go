@@ -118,6 +118,9 @@ func (w starterWriter) key(k Key, width int) {
 		line = "# " + line
 	}
 	fmt.Fprintf(w.b, "%s%-*s  # %s\n", indent, width, line, k.Doc)
+	if k.Path == "models.NAME.model" {
+		fmt.Fprintf(w.b, "%s# What a model costs whose price is not known, in US dollars for a million tokens:\n%[1]s#   price: {input: 0.15, output: 0.6}\n", indent)
+	}
 }
 
 // options lists the types of evaluator.

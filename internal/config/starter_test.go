@@ -24,6 +24,9 @@ func TestStarter(t *testing.T) {
 		t.Errorf("the starter folder has faults: %q", faults)
 	}
 
+	if !strings.Contains(asIs[config.FileName], "#   price: {input: ") {
+		t.Error("the starter does not show how to set a price")
+	}
 	var b strings.Builder
 	uncommented := 0
 	for line := range strings.Lines(asIs[config.FileName]) {

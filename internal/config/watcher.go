@@ -16,6 +16,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
+	"github.com/evalworker/evalworker/internal/regular"
 	"github.com/evalworker/evalworker/policy"
 )
 
@@ -25,6 +26,10 @@ const (
 	settle    = 300 * time.Millisecond // quiet time after a change
 	maxSettle = 3 * time.Second        // limit while changes go on
 )
+
+// stopWait is how long the watcher waits at its end for a load in progress. A file
+// system that does not answer must not hold the worker's stop.
+const stopWait = 2 * time.Second
 
 // maxWatched bounds the bytes of one file that are read to detect a change; every
 // part rejects larger files.
@@ -46,11 +51,11 @@ type Watcher struct {
 }
 
 // NewWatcher returns a watcher of the file at path; path and environment are those
-// of [Load]. It loads the file once, to compare later loads with it. Every receive
+// of [LoadComplete]. It loads the file once, to compare later loads with it. Every receive
 // from reload (SIGHUP, in a program) loads the file even when it did not change,
 // such as for a renewed key; reload may be nil.
 func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slog.Logger) (*Watcher, error) {
-	current, err := Load(path, environ)
+	current, err := LoadComplete(path, environ)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +63,7 @@ func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slo
 	// The first load finds the folders; a change during the second load is noticed
 	// later.
 	w.print = w.fingerprint()
-	if w.current, err = Load(path, environ); err != nil {
+	if w.current, err = LoadComplete(path, environ); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -69,7 +74,8 @@ func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slo
 // differ only in their policy: other keys keep their values, and the log names
 // those that need a restart. A change since [NewWatcher] is reported first.
 //
-// If folders cannot be watched, the log says so, and reload still works.
+// If folders cannot be watched, the log says so, and reload still works. A load that is
+// in progress when ctx ends may finish for a moment; one that hangs is left behind.
 func (w *Watcher) Run(ctx context.Context, changed func(*Config, error)) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -94,7 +100,30 @@ type sources struct {
 	follow func() // watches the folders that the current configuration names
 }
 
+// loop runs until ctx ends, and leaves a load behind that does not end soon after.
 func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, error)) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.listen(ctx, src, func(c *Config, err error) {
+			if ctx.Err() == nil { // else nobody wants it
+				changed(c, err)
+			}
+		})
+	}()
+	<-ctx.Done()
+	patience := time.NewTimer(stopWait)
+	defer patience.Stop()
+	select {
+	case <-ended:
+	case <-patience.C:
+		w.log.Warn("files of the configuration are still being read, which the stop does not wait for: look at their file system")
+	}
+	return nil
+}
+
+// listen loads the files after changes until ctx ends.
+func (w *Watcher) listen(ctx context.Context, src sources, changed func(*Config, error)) {
 	src.follow()
 	// It starts as if after a change, because earlier changes were not reported.
 	quiet := time.NewTimer(settle)
@@ -103,7 +132,7 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-w.reload:
 			w.load(changed)
 			src.follow()
@@ -131,7 +160,7 @@ func (w *Watcher) loop(ctx context.Context, src sources, changed func(*Config, e
 // load loads the current files and reports the result.
 func (w *Watcher) load(changed func(*Config, error)) {
 	w.print = w.fingerprint() // before the load, so that a change during it is noticed
-	next, err := Load(w.path, w.environ)
+	next, err := LoadComplete(w.path, w.environ)
 	if err != nil {
 		changed(nil, err)
 		return
@@ -230,7 +259,7 @@ func (w *Watcher) relevant(name string) bool {
 func (w *Watcher) fingerprint() string {
 	h := sha256.New()
 	add := func(name string) {
-		data, err := read(name, maxWatched)
+		data, err := regular.Read(name, maxWatched)
 		// Errors are part of the hash, because creating or removing a file is a
 		// change.
 		_, _ = fmt.Fprintf(h, "%q %t %d\n", name, err == nil, len(data))

@@ -252,10 +252,30 @@ func TestWatcherKeepsWhatNeedsARestart(t *testing.T) {
 	}
 }
 
+// TestWatcherEndsDuringALoad: a load that hangs does not hold the stop.
+func TestWatcherEndsDuringALoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, watcher := newHarness(t, map[string]string{config.FileName: withRate("0.1")})
+		ctx, cancel := context.WithCancel(t.Context())
+		reload, hangs := make(chan os.Signal), make(chan struct{})
+		defer close(hangs)
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = watcher.Loop(ctx, nil, reload, func(*config.Config, error) { <-hangs }) })
+		reload <- nil
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+		if !strings.Contains(w.log.String(), "still being read") {
+			t.Errorf("the log does not say so:\n%s", w.log)
+		}
+	})
+}
+
 // TestWatcherLoadsWhenTold: also when no file changed, for a key that did.
 func TestWatcherLoadsWhenTold(t *testing.T) {
 	t.Parallel()
-	w, watcher := newHarness(t, map[string]string{config.FileName: "models: {default: {key_file: key}}\n", "key": "old"})
+	w, watcher := newHarness(t, map[string]string{config.FileName: "models: {default: {key_file: key}}\nevaluators: [{name: a, type: secrets}]\n", "key": "old"})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = watcher.Loop(ctx, nil, w.reload, w.changed) })
@@ -277,7 +297,7 @@ func TestWatcherLoadsWhenTold(t *testing.T) {
 // TestWatcherFollowsSchemaFolders: schemas may be in subfolders.
 func TestWatcherFollowsSchemaFolders(t *testing.T) {
 	t.Parallel()
-	w, watcher := newHarness(t, map[string]string{config.FileName: "log: {}\n", "schemas/team/a.json": `{"type": "object"}`})
+	w, watcher := newHarness(t, map[string]string{config.FileName: "evaluators: [{name: a, type: secrets}]\n", "schemas/team/a.json": `{"type": "object"}`})
 	before := watcher.Fingerprint()
 	w.write(t, "schemas/team/a.json", `{"type": "array"}`)
 	if watcher.Fingerprint() == before {

@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/config/secret"
@@ -50,29 +50,61 @@ func (g Guard) Allows(r *http.Request) (bool, error) {
 
 func (g Guard) open() bool { return g.Token == "" && g.TokenFile == "" }
 
-// Protect serves the requests that Allows allows; deny answers the others, with the error.
+// Protect serves the requests that Allows allows, and lets their connections stay open
+// after the answer; deny answers the others, with the error.
 func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ok, err := g.Allows(r); !ok {
 			deny(w, r, err)
 			return
 		}
+		keep(w, r)
 		next.ServeHTTP(w, r)
 	})
 }
 
+// Admit serves the requests that a web page of another origin cannot have made; deny
+// answers the others with the reason. No method is exempt: a page must not read either.
+//
+// Browsers say in Sec-Fetch-Site and Origin which page a request comes from. A page can
+// also make its own name resolve to this machine, and is then of the same origin as the
+// server; that shows in the host, see [Guard.HostAllowed].
+func (g Guard) Admit(next http.Handler, deny func(w http.ResponseWriter, r *http.Request, reason string)) http.Handler {
+	origin := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		checked := *r
+		checked.Method = http.MethodPost // of those that only read, Check lets every one pass
+		switch {
+		case !g.HostAllowed(r.Host):
+			deny(w, r, "want an IP address or localhost as the host; with a token any name is accepted")
+		case origin.Check(&checked) != nil:
+			deny(w, r, "requests from web pages are not accepted")
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
 // HostAllowed reports whether a request's Host header is acceptable. With a token any
-// is; without one only an IP address, localhost, or an empty one, which no browser
-// sends. A web page can make its own name resolve to this machine, and is then of the
-// same origin as the server, but it cannot do so with an address.
+// is. Without one it must be an IP address or localhost, in any case and with or without
+// the final dot, with a port or without; or be empty, which no browser sends. A web page
+// can make its own name resolve to this machine, but it cannot have such a host.
 func (g Guard) HostAllowed(host string) bool {
-	if !g.open() {
+	if !g.open() || host == "" {
 		return true
 	}
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+	name := host
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		name = host[:i]
+		if _, err := strconv.ParseUint(host[i+1:], 10, 16); err != nil {
+			return false
+		}
 	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	_, err := netip.ParseAddr(host)
-	return err == nil || host == "" || strings.EqualFold(host, "localhost")
+	if inner, ok := strings.CutPrefix(name, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		addr, err := netip.ParseAddr(inner)
+		return ok && err == nil && addr.Is6()
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Is4() || strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
 }

@@ -18,7 +18,7 @@ import (
 // HealthConfig says where the health server listens and who may see what.
 type HealthConfig struct {
 	// Listen is host:port; empty: no server; port 0: any free port.
-	Listen string `yaml:"listen" doc:"Address to listen on; empty: no server."`
+	Listen string `yaml:"listen" doc:"Address to listen on; empty: no server. Without a token only requests to an IP address or localhost are answered."`
 	// Token is the bearer token for everything except whether the worker is well, of
 	// at least 16 characters. TokenFile names a file that holds only the token. One of
 	// the two is needed to listen beyond loopback.
@@ -79,8 +79,9 @@ func ListenHealth(ctx context.Context, cfg HealthConfig, deps HealthDeps) (*Serv
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("health server: %w", err)
 	}
+	guard := Guard{Token: cfg.Token, TokenFile: cfg.TokenFile}
 	s, err := New(ctx, "health server", cfg.Listen, maxConns, &http.Server{
-		Handler:      http.MaxBytesHandler(HealthHandler(cfg, deps), maxBody),
+		Handler:      http.MaxBytesHandler(guard.Admit(HealthHandler(cfg, deps), refuse), maxBody),
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 10 * time.Second, // net/http/pprof adds the duration of a profile
 		IdleTimeout:  15 * time.Second,
@@ -144,6 +145,10 @@ func denyHealth(w http.ResponseWriter, _ *http.Request, err error) {
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="evalworker"`)
 	writeText(w, http.StatusUnauthorized, "a bearer token is needed: Authorization: Bearer TOKEN")
+}
+
+func refuse(w http.ResponseWriter, _ *http.Request, reason string) {
+	writeText(w, http.StatusForbidden, reason)
 }
 
 func writeText(w http.ResponseWriter, status int, body string) {

@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // Server is an HTTP server whose requests are bounded in time and whose
@@ -22,19 +20,28 @@ type Server struct {
 // New binds an address, so that a port that is taken is known before any work
 // begins. The caller must call Serve or Close.
 //
-// hs has the handler and the time limits; New adds the limits for headers. maxConns
-// bounds the connections that are open at once, idle ones included: one more waits
-// in the system's queue until another ends. The error is the listener's, without the
-// name, so that the caller can say which setting mends it.
+// hs has the handler and the time limits; New adds the limits for headers, which are
+// 16 KiB and 5 s. maxConns bounds the connections that are open at once, idle ones
+// included: for one more, the one that has waited longest for its client is closed.
+// Answers end their connection, unless the client has passed [Guard.Protect]. The error is the
+// listener's, without the name, so that the caller can say which setting mends it.
 func New(ctx context.Context, name, addr string, maxConns int, hs *http.Server) (*Server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	hs.ReadHeaderTimeout, hs.MaxHeaderBytes = 5*time.Second, 16<<10
-	return &Server{name: name, http: hs, listener: netutil.LimitListener(l, maxConns)}, nil
+	hs.ReadHeaderTimeout, hs.MaxHeaderBytes = 5*time.Second, maxHeader-headerSlack
+	hs.Handler, hs.ConnContext = briefly(hs.Handler), withConn
+	return &Server{name: name, http: hs, listener: newConns(l, maxConns)}, nil
 }
+
+// maxHeader bounds the first line and the header of a request, in bytes. net/http allows
+// headerSlack more than it is told.
+const (
+	maxHeader   = 16 << 10
+	headerSlack = 4 << 10
+)
 
 // Addr returns the address that is bound.
 func (s *Server) Addr() string { return s.listener.Addr().String() }

@@ -76,14 +76,14 @@ func (c Config) Validate() fault.List {
 	var fs fault.List
 	checkRange := func(path string, n, low, high int) {
 		if n < low || n > high {
-			fs.Add(path, "out of range", strconv.Itoa(low)+" to "+strconv.Itoa(high))
+			fs.Add(path, "out of range", "want "+strconv.Itoa(low)+" to "+strconv.Itoa(high))
 		}
 	}
 	if c.Model == "" {
 		fs.Add("model", "missing", "name a model, such as gpt-6-luna, or an Azure deployment")
 	}
 	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		fs.Add("base_url", "is not the URL of a server", "for example https://api.openai.com/v1")
+		fs.Add("base_url", "is not the URL of a server", "want its URL, for example https://api.openai.com/v1")
 	}
 	switch c.API {
 	case apiOpenAI:
@@ -95,10 +95,10 @@ func (c Config) Validate() fault.List {
 			fs.Add("api_version", "missing", "Azure demands one, such as 2024-10-21")
 		}
 	default:
-		fs.Add("api", "unknown", "openai, azure or azure_ad")
+		fs.Add("api", "unknown", "want openai, azure or azure_ad")
 	}
 	if t := c.Temperature; t != nil && !(*t >= 0 && *t <= 2) {
-		fs.Add("temperature", "out of range", "0 to 2, or null to send none")
+		fs.Add("temperature", "out of range", "want 0 to 2, or null to send none")
 	}
 	if c.Effort != "" && !slices.Contains(efforts(), c.Effort) {
 		fs.Add("reasoning_effort", "unknown", strings.Join(efforts(), ", ")+", or none at all")
@@ -107,18 +107,18 @@ func (c Config) Validate() fault.List {
 	switch c.Format {
 	case judges.FormatSchema, judges.FormatObject, judges.FormatFenced:
 	default:
-		fs.Add("format", "unknown", "json_schema, json_object or fenced_json")
+		fs.Add("format", "unknown", "want json_schema, json_object or fenced_json")
 	}
 	checkRange("concurrency", c.Concurrency, 1, 10_000)
 	if !(c.RequestsPerMinute >= 0 && c.RequestsPerMinute <= 1e7) {
-		fs.Add("requests_per_minute", "out of range", "0 (no limit) to 10000000")
+		fs.Add("requests_per_minute", "out of range", "want 0 (no limit) to 10000000")
 	}
 	if c.Timeout < 100*time.Millisecond || c.Timeout > 30*time.Minute {
-		fs.Add("timeout", "out of range", "100ms to 30m, for one call")
+		fs.Add("timeout", "out of range", "want 100ms to 30m, for one call")
 	}
 	checkRange("max_attempts", c.MaxAttempts, 1, 20)
 	if !(c.RetryBudget >= 0 && c.RetryBudget <= 1) {
-		fs.Add("retry_budget", "out of range", "a share of calls, 0 (no retries) to 1")
+		fs.Add("retry_budget", "out of range", "want a share of calls, 0 (no retries) to 1")
 	}
 	checkRange("max_input_chars", c.MaxInputChars, 1000, 4<<20)
 	if c.Price != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -13,6 +12,7 @@ import (
 	openai "github.com/sashabaranov/go-openai"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/regular"
 	"github.com/evalworker/evalworker/judges"
 )
 
@@ -172,12 +172,7 @@ func apiKey(cfg Config, getenv func(string) string) (string, error) {
 	key := cfg.APIKey.Reveal()
 	switch {
 	case cfg.KeyFile != "":
-		f, err := os.Open(cfg.KeyFile)
-		if err != nil {
-			return "", keyFault("key_file", err.Error())
-		}
-		defer func() { _ = f.Close() }()
-		b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+		b, err := regular.Read(cfg.KeyFile, maxKeyFile)
 		if err != nil {
 			return "", keyFault("key_file", err.Error())
 		}

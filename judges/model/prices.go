@@ -38,7 +38,7 @@ func (p Price) Validate() fault.List {
 		usd  float64
 	}{{"input", p.Input}, {"cached", p.Cached}, {"write", p.Write}, {"output", p.Output}} {
 		if !(f.usd >= 0 && f.usd <= 100_000) {
-			fs.Add(f.path, "out of range", "US dollars for a million tokens, 0 or more")
+			fs.Add(f.path, "out of range", "want US dollars for a million tokens, 0 or more")
 		}
 	}
 	if p.UpTo < 0 {

@@ -36,15 +36,15 @@ func DefaultConfig() Config {
 func (c Config) Validate() fault.List {
 	var faults fault.List
 	if len(c.Brokers) == 0 {
-		faults.Add("brokers", "no broker address", "at least one host:port, for example localhost:9092")
+		faults.Add("brokers", "no broker address", "want at least one host:port, for example localhost:9092")
 	}
 	for i, addr := range c.Brokers {
 		if problem := addressProblem(addr); problem != "" {
-			faults.Add(fmt.Sprintf("brokers[%d]", i), problem, "host:port, for example localhost:9092")
+			faults.Add(fmt.Sprintf("brokers[%d]", i), problem, "want host:port, for example localhost:9092")
 		}
 	}
 	if c.DialTimeout <= 0 {
-		faults.Add("dial_timeout", fmt.Sprintf("%v is not above zero", c.DialTimeout), "a duration above zero, for example 5s")
+		faults.Add("dial_timeout", fmt.Sprintf("%v is not above zero", c.DialTimeout), "want a duration above zero, for example 5s")
 	}
 	faults.Under("tls", c.TLS.validate())
 	faults.Under("sasl", c.SASL.validate(c.TLS.Enabled, c.Brokers))

@@ -112,7 +112,7 @@ func TestSuggestMechanism(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
-	if got := suggestMechanism("GSSAPI"); got != "one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, AWS_MSK_IAM" {
+	if got := suggestMechanism("GSSAPI"); got != "want one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, AWS_MSK_IAM" {
 		t.Errorf("GSSAPI: %s", got)
 	}
 }

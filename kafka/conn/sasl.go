@@ -47,7 +47,7 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 	switch s.Mechanism {
 	case "":
 		for _, f := range s.givenKeys() {
-			faults.Add(f, "has no effect: there is no mechanism", "sasl.mechanism: one of "+strings.Join(mechanisms(), ", "))
+			faults.Add(f, "has no effect: there is no mechanism", "want sasl.mechanism: one of "+strings.Join(mechanisms(), ", "))
 		}
 	case Plain, ScramSHA256, ScramSHA512:
 		s.validatePassword(&faults)
@@ -56,7 +56,7 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 		}
 		if host := firstRemote(brokers); s.Mechanism == Plain && !encrypted && host != "" {
 			faults.Add("mechanism", fmt.Sprintf("PLAIN without TLS would send the password readable to %s", host),
-				"tls.enabled: true, or "+ScramSHA512)
+				"want tls.enabled: true, or "+ScramSHA512)
 		}
 	case AWSMSKIAM:
 		for _, f := range s.givenKeys() {
@@ -65,7 +65,7 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 			}
 		}
 		if !encrypted {
-			faults.Add("mechanism", AWSMSKIAM+" needs TLS", "tls.enabled: true")
+			faults.Add("mechanism", AWSMSKIAM+" needs TLS", "want tls.enabled: true")
 		}
 	default:
 		faults.Add("mechanism", fmt.Sprintf("%q is unknown", s.Mechanism), suggestMechanism(s.Mechanism))
@@ -75,16 +75,16 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 
 func (s SASL) validatePassword(faults *fault.List) {
 	if s.Username == "" {
-		faults.Add("username", "missing", "the user to log in as")
+		faults.Add("username", "missing", "want the user to log in as")
 	}
 	switch {
 	case s.Password != "" && s.PasswordFile != "":
-		faults.Add("password_file", "sasl.password is set too", "one of the two")
+		faults.Add("password_file", "sasl.password is set too", "want one of the two")
 	case s.Password == "" && s.PasswordFile == "":
-		faults.Add("password_file", "missing: there is no password", "a file that holds the password alone, or sasl.password")
+		faults.Add("password_file", "missing: there is no password", "want a file that holds the password alone, or sasl.password")
 	case s.PasswordFile != "":
 		if _, err := secret.FromFile(s.PasswordFile); err != nil {
-			faults.Add("password_file", err.Error(), "a file that holds the password alone")
+			faults.Add("password_file", err.Error(), "want a file that holds the password alone")
 		}
 	}
 }
@@ -112,7 +112,7 @@ func suggestMechanism(name string) string {
 	if near := fault.Nearest(strings.ToUpper(name), mechanisms()); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	return "one of " + strings.Join(mechanisms(), ", ")
+	return "want one of " + strings.Join(mechanisms(), ", ")
 }
 
 // firstRemote returns the first broker that is not on this machine, or "".

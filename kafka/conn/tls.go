@@ -6,11 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 // maxPEM bounds a file of certificates or a key, in bytes.
@@ -44,25 +43,25 @@ func (t TLS) validate() fault.List {
 			{"ca_file", t.CAFile}, {"cert_file", t.CertFile}, {"key_file", t.KeyFile}, {"server_name", t.ServerName},
 		} {
 			if f.value != "" {
-				faults.Add(f.path, "has no effect: TLS is off", "tls.enabled: true, or leave it out")
+				faults.Add(f.path, "has no effect: TLS is off", "want tls.enabled: true, or leave it out")
 			}
 		}
 		return faults
 	}
 	if t.CAFile != "" {
 		if _, err := t.authorities(); err != nil {
-			faults.Add("ca_file", err.Error(), "a PEM file of the authorities that sign the brokers' certificates")
+			faults.Add("ca_file", err.Error(), "want a PEM file of the authorities that sign the brokers' certificates")
 		}
 	}
 	switch {
 	case t.CertFile == "" && t.KeyFile == "":
 	case t.CertFile == "":
-		faults.Add("key_file", "a key without its certificate", "tls.cert_file too: a PEM file with the certificate of this key")
+		faults.Add("key_file", "a key without its certificate", "want tls.cert_file too: a PEM file with the certificate of this key")
 	case t.KeyFile == "":
-		faults.Add("cert_file", "a certificate without its key", "tls.key_file too: a PEM file with the private key of this certificate")
+		faults.Add("cert_file", "a certificate without its key", "want tls.key_file too: a PEM file with the private key of this certificate")
 	default:
 		if path, err := t.checkPair(); err != nil {
-			faults.Add(path, err.Error(), "PEM files of one certificate and of its private key, without a passphrase")
+			faults.Add(path, err.Error(), "want PEM files of one certificate and of its private key, without a passphrase")
 		}
 	}
 	return faults
@@ -131,12 +130,7 @@ func (t TLS) pair() (tls.Certificate, error) {
 }
 
 func readPEM(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, readError(path, err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	data, err := regular.Read(path, maxPEM+1)
 	if err != nil {
 		return nil, readError(path, err)
 	}

@@ -135,21 +135,21 @@ func (c Config) Validate() fault.List {
 	checkTopic(&faults, "topic", c.Topic)
 	checkTopic(&faults, "dead_letter_topic", c.DeadLetters())
 	if c.DeadLetters() == c.Topic {
-		faults.Add("dead_letter_topic", "the same as topic", "another topic, or every dead letter would be read again")
+		faults.Add("dead_letter_topic", "the same as topic", "want another topic, or every dead letter would be read again")
 	}
 	if c.Group == "" {
-		faults.Add("group", "empty", "the name of a consumer group that only evalworker uses")
+		faults.Add("group", "empty", "want the name of a consumer group that only evalworker uses")
 	}
 	if c.Start != StartFirst && c.Start != StartLast {
-		faults.Add("start", fmt.Sprintf("%q is unknown", string(c.Start)), "first or last")
+		faults.Add("start", fmt.Sprintf("%q is unknown", string(c.Start)), "want first or last")
 	}
 	if c.OutOfRange != OutOfRangeFirst && c.OutOfRange != OutOfRangeLast {
-		faults.Add("out_of_range", fmt.Sprintf("%q is unknown", string(c.OutOfRange)), "first or last")
+		faults.Add("out_of_range", fmt.Sprintf("%q is unknown", string(c.OutOfRange)), "want first or last")
 	}
 
 	count := func(path string, got, least, most int, reason string) {
 		if got < least || got > most {
-			faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("a number from %d to %d%s", least, most, reason))
+			faults.Add(path, fmt.Sprintf("%d is out of range", got), fmt.Sprintf("want a number from %d to %d%s", least, most, reason))
 		}
 	}
 	count("max_in_flight", c.MaxInFlight, 1, 100_000, "")
@@ -159,7 +159,7 @@ func (c Config) Validate() fault.List {
 
 	duration := func(path string, got, least, most time.Duration, reason string) {
 		if got < least || got > most {
-			faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("a duration from %v to %v%s", least, most.Round(time.Millisecond), reason))
+			faults.Add(path, fmt.Sprintf("%v is out of range", got), fmt.Sprintf("want a duration from %v to %v%s", least, most.Round(time.Millisecond), reason))
 		}
 	}
 	duration("fetch_max_wait", c.FetchMaxWait, 10*time.Millisecond, 5*time.Second, "")
@@ -188,6 +188,6 @@ func checkTopic(faults *fault.List, path, name string) {
 		}
 	}
 	if !legal {
-		faults.Add(path, fmt.Sprintf("%q is not the name of a topic", name), "at most 249 letters, digits, dots, underscores and hyphens")
+		faults.Add(path, fmt.Sprintf("%q is not the name of a topic", name), "want at most 249 letters, digits, dots, underscores and hyphens")
 	}
 }

@@ -93,6 +93,7 @@ func (c *Consumer) Status() Status {
 	if !c.joined {
 		st.NotJoinedSince = c.notJoinedSince
 	}
+	st.Partitions = []PartitionStatus{} // a list also when there is none
 	for _, p := range c.partitions {
 		if !c.joined && !c.ended {
 			break

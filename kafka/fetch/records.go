@@ -65,12 +65,12 @@ func (r *records) reset(b []byte) error {
 	if kind == compress.None {
 		return nil
 	}
-	codec := kind.Codec()
-	if codec == nil {
-		return fmt.Errorf("%w: unknown compression %d at offset %d", ErrDamaged, kind, h.base)
-	}
 	r.source.Reset(r.rest)
-	r.codec = codec.NewReader(&r.source)
+	codec, err := newDecoder(kind, r.rest, &r.source)
+	if err != nil {
+		return fmt.Errorf("%w: at offset %d: %w", ErrDamaged, h.base, err)
+	}
+	r.codec = codec
 	if r.window == nil {
 		r.window = bufio.NewReaderSize(nil, windowBytes)
 	}

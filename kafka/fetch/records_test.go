@@ -196,6 +196,9 @@ func FuzzRecords(f *testing.F) {
 	for kind := compress.None; kind <= compress.Zstd; kind++ {
 		f.Add(encode(f, protocol.Attributes(kind), samples()[:3]...)[attributesAt:])
 	}
+	for _, bomb := range bombs() {
+		f.Add(packed(f, bomb.kind, bomb.body)[attributesAt:])
+	}
 	f.Fuzz(func(t *testing.T, rest []byte) {
 		b := make([]byte, attributesAt, attributesAt+len(rest)+headerBytes)
 		b[magicAt] = format

@@ -3,7 +3,6 @@ package spool
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 )
@@ -155,7 +154,7 @@ func (s *Spool) commit(groups []*group, size int64) {
 func (s *Spool) undo(size int64) {
 	begun := s.file != nil
 	if begun {
-		if err := os.Truncate(s.file.Name(), s.current.size); err != nil {
+		if err := truncateOwn(s.file.Name(), s.current.size); err != nil {
 			s.log.Error("spool: the rest of a failed write stays in its segment", "error", err)
 		}
 	}

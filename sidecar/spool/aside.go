@@ -30,10 +30,10 @@ func (s *Spool) keepDamaged(at position, b []byte) (string, error) {
 	}
 	name := filepath.Join(dir, fmt.Sprintf("%020d-%d.bin", at.segment, at.offset))
 	return name, s.withReserve(func() error {
-		if err := makeDir(dir); err != nil {
+		if err := makeDamaged(dir); err != nil {
 			return err
 		}
-		if err := writeFile(name, b); err != nil {
+		if err := s.writeFile(name, b); err != nil {
 			return errors.Join(err, os.Remove(name))
 		}
 		return syncDir(dir)
@@ -41,8 +41,8 @@ func (s *Spool) keepDamaged(at position, b []byte) (string, error) {
 }
 
 // writeFile creates a file and syncs it, because the original is then deleted.
-func writeFile(name string, b []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func (s *Spool) writeFile(name string, b []byte) error {
+	f, err := s.openAside(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func writeFile(name string, b []byte) error {
 // it are worth more than another attempt. It needs no disk space.
 func (s *Spool) moveDamaged(seg segment, why error) error {
 	dir := filepath.Join(s.cfg.Dir, damagedDir)
-	if err := s.withReserve(func() error { return makeDir(dir) }); err != nil {
+	if err := s.withReserve(func() error { return makeDamaged(dir) }); err != nil {
 		return errors.Join(why, err)
 	}
 	name := filepath.Join(dir, segmentName(seg.id))
@@ -67,6 +67,14 @@ func (s *Spool) moveDamaged(seg segment, why error) error {
 	s.stats.CorruptParts++
 	s.stats.CorruptBytes += seg.size
 	return nil
+}
+
+// makeDamaged makes the folder for damaged parts.
+func makeDamaged(dir string) error {
+	if err := checkDamaged(dir); err != nil {
+		return err
+	}
+	return makeDir(dir)
 }
 
 func dirSize(dir string) (int64, error) {
@@ -100,7 +108,7 @@ func (s *Spool) SetAside(records [][]byte) (n int, err error) {
 }
 
 func (s *Spool) setAside(records [][]byte) (n int, err error) {
-	f, err := os.OpenFile(filepath.Join(s.cfg.Dir, asideFile), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := s.openAside(filepath.Join(s.cfg.Dir, asideFile), os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return 0, err
 	}
@@ -154,10 +162,10 @@ func (s *Spool) withReserve(write func() error) error {
 	s.disk.Lock() // no Append may use the space in between
 	defer s.disk.Unlock()
 	path := filepath.Join(s.cfg.Dir, reserveFile)
-	if info, statErr := os.Stat(path); statErr != nil || info.Size() == 0 {
+	if info, statErr := os.Lstat(path); statErr != nil || info.Size() == 0 {
 		return err
 	}
-	if truncErr := os.Truncate(path, 0); truncErr != nil {
+	if truncErr := truncateOwn(path, 0); truncErr != nil {
 		return errors.Join(err, truncErr)
 	}
 	s.log.Warn("spool: the disk is full: the room of the reserve is used", "error", err)
@@ -168,18 +176,18 @@ func (s *Spool) withReserve(write func() error) error {
 // next segment is freed.
 func (s *Spool) restock() {
 	path := filepath.Join(s.cfg.Dir, reserveFile)
-	if info, err := os.Stat(path); err == nil && info.Size() == s.cfg.reserve() {
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() == s.cfg.reserve() {
 		return
 	}
 	if err := writeReserve(path, s.cfg.reserve()); err != nil {
-		s.log.Warn("spool: no room for the reserve: with a full disk, records that cannot be sent would stop those behind them", "error", err)
+		s.log.Warn("spool: the reserve cannot be filled: with a full disk, records that cannot be sent would stop those behind them", "error", err)
 	}
 }
 
 // writeReserve creates the file, of its full size or empty. Its content is random,
 // because some file systems use no space for zeros.
 func writeReserve(path string, size int64) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := openOwn(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}

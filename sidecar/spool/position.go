@@ -33,7 +33,7 @@ type bookmark struct {
 
 // openBookmark opens the file and returns the position in it, or the zero one.
 func openBookmark(path string) (*bookmark, position, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openOwn(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, position{}, err
 	}

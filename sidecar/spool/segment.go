@@ -29,7 +29,7 @@ func segmentName(id uint64) string { return fmt.Sprintf("%020d%s", id, segmentSu
 // createSegment creates the file of a new segment with its header, and syncs the
 // folder: without that the file itself might not survive.
 func createSegment(dir string, id uint64) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, segmentName(id)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, segmentName(id)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // follows no link
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func listSegments(dir string) ([]segment, error) {
 
 // readAt reads bytes [from, to) of a segment; fewer when the file ends before.
 func (s *Spool) readAt(id uint64, from, to int64) (b []byte, err error) {
-	f, err := os.Open(filepath.Join(s.cfg.Dir, segmentName(id)))
+	f, err := openOwn(filepath.Join(s.cfg.Dir, segmentName(id)), os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}

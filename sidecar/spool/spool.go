@@ -14,15 +14,19 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 // Spool is an open spool. Append, Stats and Drained are safe for concurrent use.
 type Spool struct {
-	cfg    Config
-	log    *slog.Logger
-	lock   *flock.Flock
-	mark   *bookmark // reader only, and Close
-	create func(dir string, id uint64) (*os.File, error)
+	cfg  Config
+	log  *slog.Logger
+	lock *flock.Flock
+	mark *bookmark // reader only, and Close
+
+	create    func(dir string, id uint64) (*os.File, error)
+	openAside func(path string, flag int) (*os.File, error) // opens what is written beside segments
 
 	disk   sync.Mutex // held while segments are written or the reserve is used; locked before mu
 	writer sync.WaitGroup
@@ -43,6 +47,9 @@ type Spool struct {
 	wake     chan struct{} // wakes the writer; holds one
 	changed  chan struct{} // guarded by mu; closed and replaced when records are added or done
 }
+
+// lockFile is the file whose lock says that the folder is in use.
+const lockFile = "lock"
 
 // Stats is the state of a spool at one moment.
 type Stats struct {
@@ -68,12 +75,12 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 		return nil, fmt.Errorf("configure spool: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	if err := makeDir(cfg.Dir); err != nil {
+	if err := errors.Join(makeDir(cfg.Dir), checkFolder(cfg.Dir, log)); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	s := &Spool{
-		cfg: cfg, log: log, create: createSegment,
-		lock: flock.New(filepath.Join(cfg.Dir, "lock"), flock.SetPermissions(0o600)),
+		cfg: cfg, log: log, create: createSegment, openAside: openOwn,
+		lock: flock.New(filepath.Join(cfg.Dir, lockFile), flock.SetPermissions(0o600)),
 		wake: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	if err := s.takeLock(); err != nil {
@@ -108,13 +115,16 @@ func (s *Spool) takeLock() error {
 		return fmt.Errorf("%w%s: %s", ErrLocked, s.holder(), s.cfg.Dir)
 	}
 	// For people only: the lock works without it, also on a full disk.
-	_ = os.WriteFile(s.lock.Path(), []byte(strconv.Itoa(os.Getpid())), 0o600)
+	if f, err := openOwn(s.lock.Path(), os.O_WRONLY|os.O_TRUNC); err == nil {
+		_, _ = f.WriteString(strconv.Itoa(os.Getpid()))
+		_ = f.Close()
+	}
 	return nil
 }
 
 // holder names the process that has the lock, if its file does.
 func (s *Spool) holder() string {
-	raw, _ := os.ReadFile(s.lock.Path()) // when it fails, there is no number in raw
+	raw, _ := regular.Read(s.lock.Path(), 20) // when it fails, there is no number in raw
 	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
 	if err != nil {
 		return ""
@@ -183,7 +193,7 @@ func (s *Spool) loadSegment(seg segment, last bool) error {
 func (s *Spool) cutTail(at position, tail []byte) bool {
 	name, err := s.keepDamaged(at, tail)
 	if err == nil {
-		err = os.Truncate(filepath.Join(s.cfg.Dir, segmentName(at.segment)), at.offset)
+		err = truncateOwn(filepath.Join(s.cfg.Dir, segmentName(at.segment)), at.offset)
 	}
 	if err != nil {
 		s.log.Error("spool: the torn end of the last segment stays where it is", "segment", at.segment, "bytes", len(tail), "error", err)
@@ -202,7 +212,7 @@ func (s *Spool) Close() error {
 	}
 	s.writer.Wait()
 	err := s.mark.close()
-	_ = os.Truncate(s.lock.Path(), 0) // while no other process can have it; for people only
+	_ = truncateOwn(s.lock.Path(), 0) // while no other process can have it; for people only
 	if err = errors.Join(err, s.lock.Unlock()); err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}
@@ -245,7 +255,7 @@ func (s *Spool) Drained(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%d records are left in the spool: %w", left, context.Cause(ctx))
+			return fmt.Errorf("%w; records left in the spool: %d", context.Cause(ctx), left)
 		}
 	}
 }

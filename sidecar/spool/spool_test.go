@@ -267,7 +267,7 @@ func TestNextAndDrainedWait(t *testing.T) {
 		t.Errorf("Next = %v", err)
 	}
 	add(t, s, "b")
-	if err := s.Drained(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 records") {
+	if err := s.Drained(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "records left in the spool: 1") {
 		t.Errorf("Drained = %v", err)
 	}
 }

@@ -21,7 +21,7 @@ var (
 type scenario struct {
 	name  string // as -faults.rows names it
 	title string // as the table prints it
-	group string // rows of one subject: kafka, judge, datadog, store, input
+	group string // rows of one subject: kafka, judge, datadog, store, input, probe
 	ci    bool   // continuous integration runs it
 	run   func(*world)
 }
@@ -33,6 +33,7 @@ const (
 	groupDatadog = "datadog"
 	groupStore   = "store"
 	groupInput   = "input"
+	groupProbes  = "probe"
 )
 
 // Names that stand for several rows.
@@ -45,7 +46,7 @@ const (
 func scenarios() []scenario {
 	return slices.Concat(
 		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(),
-		judgeRows(), datadogRows(), storeRows(), inputRows(),
+		judgeRows(), datadogRows(), storeRows(), inputRows(), probeRows(),
 	)
 }
 

@@ -12,12 +12,12 @@ package secret
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
 	"strings"
+
+	"github.com/evalworker/evalworker/internal/regular"
 )
 
 const redacted = "[REDACTED]"
@@ -58,12 +58,7 @@ const MaxFile = 16 << 10
 // around it. It reads the file each time, so a replaced file takes effect with the
 // next use. The error names the file and repeats none of its content.
 func FromFile(path string) (String, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", path, bare(err))
-	}
-	defer func() { _ = f.Close() }() // opened for reading only
-	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	data, err := regular.Read(path, MaxFile+1)
 	text := strings.TrimSpace(string(data))
 	switch {
 	case err != nil:

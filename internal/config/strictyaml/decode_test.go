@@ -165,7 +165,7 @@ func TestDecodeFaults(t *testing.T) {
 		}},
 		{"no mapping at all", "- a\n- b\n", []string{`f.yaml:1:1: got a list; want a mapping of keys`}},
 		{"two documents", "title: a\n---\ntitle: b\n", []string{`f.yaml:3:1: more than one document; want a single one: remove the line --- or what follows it`}},
-		{"syntax", "title: [a\non: true\n", []string{`f.yaml:2:1: ',' or ']' must be specified; want valid YAML`}},
+		{"syntax", "title: [a\non: true\n", []string{`f.yaml:1:8: [ is not closed; want ] after its last entry, or a comma between two, before line 2 column 1`}},
 		{"tab", "models:\n\tmain: {}\n", []string{`f.yaml:2:1: found character '\t' that cannot start any token; indent with spaces, not with tabs`}},
 		{"colon in a text", "title: who: me\n", []string{`f.yaml:1:8: mapping value is not allowed in this context; put a text that holds a colon in quotes`}},
 		{"alias without anchor", "title: *x\n", []string{
@@ -290,5 +290,26 @@ func TestHasAndBroken(t *testing.T) {
 	doc, _ = strictyaml.Decode("f.yaml", []byte("title: ["), &v)
 	if !doc.Broken("") || !doc.Broken("on") {
 		t.Error("an unreadable document is not broken")
+	}
+}
+
+// TestSyntaxMends: a broken document is told where it is broken, with the mend.
+func TestSyntaxMends(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"a: {b: 1\nc: 2\n":          "f.yaml:1:4: { is not closed; want } after its last entry, or a comma between two, before line 2 column 1",
+		"a: [{b: 1}\nc: 2\n":        "f.yaml:1:4: [ is not closed; want ]",
+		"a:\n  b: \"text\n  c: 1\n": "close the text with the quote",
+		"a:\n  b: 1\n c: 2\n":       "f.yaml:3:2: value is not allowed in this context; indent the line as one above",
+		"a:\n  b 1\n  c: 2\n":       "f.yaml:2:3: unexpected key name; want a colon and a blank",
+		"a:\n  - {b: 1}\n  c: 2\n":  "f.yaml:3:3: value is not allowed in this context; want an entry of the list",
+		"a:\n\tb: 1\n":              "indent with spaces, not with tabs",
+		"a:\n  b: c: d\n":           "put a text that holds a colon in quotes",
+	} {
+		var v map[string]any
+		_, faults := strictyaml.Decode("f.yaml", []byte(text), &v)
+		if len(faults) != 1 || !strings.Contains(faults[0].String(), want) {
+			t.Errorf("%q: %v, want %q", text, faults, want)
+		}
 	}
 }

@@ -56,6 +56,13 @@ func Fields(t reflect.Type) []Field {
 	return out
 }
 
+// Adviser is a struct that knows better than the list of all its keys what may stand in
+// place of an unknown one. It is asked when its known keys have been read, and returns
+// the key's new name, or else the keys that are possible; nil means all.
+type Adviser interface {
+	Advice(key string) (renamed string, possible []string)
+}
+
 func (d *decoder) structure(n *node, v reflect.Value, path string) {
 	if n.kind == kindNull {
 		return
@@ -73,11 +80,27 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 		known[f.Key] = f.Index
 		names = append(names, f.Key)
 	}
+	var unknown []pair
 	for _, p := range n.pairs {
-		where := join(path, p.key)
 		if i, ok := known[p.key]; ok {
-			d.value(p.value, v.FieldByIndex(i), where)
-			continue
+			d.value(p.value, v.FieldByIndex(i), join(path, p.key))
+		} else {
+			unknown = append(unknown, p)
+		}
+	}
+	for _, p := range unknown {
+		where := join(path, p.key)
+		names := names
+		if adviser, ok := reflect.TypeAssert[Adviser](v); ok {
+			renamed, possible := adviser.Advice(p.key)
+			if renamed != "" {
+				d.doc.broken[join(path, renamed)] = true
+				d.fault(p.pos, where, "unknown key", "its name is "+renamed+" now")
+				continue
+			}
+			if possible != nil {
+				names = possible
+			}
 		}
 		expected := "want one of " + strings.Join(names, ", ")
 		if near := fault.Nearest(p.key, names); near != "" {

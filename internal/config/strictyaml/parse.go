@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -91,12 +92,17 @@ func syntax(text string, faults *fault.List) (file *ast.File) {
 		return nil
 	}
 	p := bad.Token.Position
-	r.fault(position{p.Line, max(p.Column, 1)}, "", strings.ReplaceAll(bad.Message, "\t", `\t`), suggestFix(text, p.Line))
+	if pos, bracket := unclosed(tokens, p); bracket != "" && strings.HasSuffix(bad.Message, "must be specified") {
+		// The parser points to what follows, which is mostly on another line.
+		r.fault(pos, "", bracket+" is not closed", fmt.Sprintf("want %s after its last entry, or a comma between two, before line %d column %d", closing(bracket), p.Line, p.Column))
+		return nil
+	}
+	r.fault(position{p.Line, max(p.Column, 1)}, "", strings.ReplaceAll(bad.Message, "\t", `\t`), suggestFix(text, bad.Message, p.Line))
 	return nil
 }
 
 // suggestFix guesses from the line how to fix a syntax error.
-func suggestFix(text string, line int) string {
+func suggestFix(text, message string, line int) string {
 	lines := strings.Split(text, "\n")
 	if line < 1 || line > len(lines) {
 		return wantYAML
@@ -108,8 +114,60 @@ func suggestFix(text string, line int) string {
 		return "indent with spaces, not with tabs"
 	case strings.Count(l, ": ") > 1 && !strings.ContainsAny(l, `{}`):
 		return "put a text that holds a colon in quotes"
+	case strings.Count(l, `"`) == 1, strings.Count(l, "'") == 1:
+		return "close the text with the quote that it begins with"
+	case !strings.ContainsAny(l, "{}[]-") && !strings.Contains(l+" ", ": "):
+		return "want a colon and a blank between a key and its value"
+	case !slices.Contains(indents(lines[:line-1]), len(indent)):
+		return "indent the line as one above that it belongs beside"
+	case strings.HasSuffix(message, "not allowed in this context"):
+		return "want an entry of the list, or a key of the mapping, that the lines above belong to: look at its indentation"
 	}
 	return wantYAML
+}
+
+// indents returns by how many blanks the lines above the end are indented, those that
+// may still go on: a line ends all that are indented further.
+func indents(lines []string) []int {
+	var open []int
+	for _, l := range lines {
+		text := strings.TrimLeft(l, " ")
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		n := len(l) - len(text)
+		open = append(slices.DeleteFunc(open, func(other int) bool { return other >= n }), n)
+	}
+	return open
+}
+
+// unclosed returns the innermost bracket that is open at a place, and where it stands.
+func unclosed(tokens token.Tokens, end *token.Position) (at position, bracket string) {
+	var open []*token.Token
+	for _, t := range tokens {
+		if t.Position == nil || t.Position.Offset >= end.Offset {
+			continue
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			open = append(open, t)
+		case token.SequenceEndType, token.MappingEndType:
+			open = open[:max(0, len(open)-1)]
+		}
+	}
+	if len(open) == 0 {
+		return position{}, ""
+	}
+	last := open[len(open)-1]
+	return position{last.Position.Line, max(last.Position.Column, 1)}, strings.TrimSpace(last.Value)
+}
+
+// closing returns the bracket that closes another.
+func closing(bracket string) string {
+	if bracket == "[" {
+		return "]"
+	}
+	return "}"
 }
 
 // tooDeep finds nesting that would overflow the stack of the recursive parser. A
