@@ -66,7 +66,7 @@ var layers = map[string][]string{
 		"datasets", "emitter/mskiam", "eval", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
 		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "store", "telemetry",
 	},
-	"internal/replay":  {"eval", "pipeline"},
+	"internal/replay":  {"eval", "internal/jsonscan", "pipeline"},
 	"internal/summary": {"eval", "stats"},
 	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault"},

@@ -28,6 +28,7 @@ type evalFlags struct {
 	all         bool
 	store       string
 	concurrency int
+	labels      labelFlags
 }
 
 func newEvalCommand(g *globals) *cobra.Command {
@@ -42,11 +43,18 @@ the file evalworker.db in the working directory, which is made when needed.
 
 Without a configuration the deterministic evaluators run that need no settings of
 yours, and no key is needed. A line that is no event is reported with its number,
-and the rest goes on; the exit code is then 1. Blank lines do not count.`,
+and the rest goes on; the exit code is then 1. Blank lines do not count.
+
+With --labels FIELD the verdicts are compared with the truth that a person wrote into
+that field of each line: a label, or an object of evaluators to labels. It prints how
+often verdict and truth agree, and the lines where they do not; every evaluator runs
+on every line, and no cases are kept unless --store names a place. A line then needs
+neither event nor request_id.`,
 		Example: `  evalworker eval requests.ndjson
   emitter simulate --events 200 --stdout | evalworker eval - --json
   evalworker eval requests.ndjson --config evalworker.yaml --all
-  evalworker eval requests.ndjson --store sqlite:/tmp/look.db`,
+  evalworker eval requests.ndjson --store sqlite:/tmp/look.db
+  evalworker eval answers.ndjson --labels label --evaluator refusal`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runEval(cmd.Context(), g, args[0], f)
@@ -56,6 +64,7 @@ and the rest goes on; the exit code is then 1. Blank lines do not count.`,
 	cmd.Flags().BoolVar(&f.all, "all", false, "run every evaluator on every event, whatever its sampling rate")
 	cmd.Flags().StringVar(&f.store, "store", "", "where cases are kept, such as sqlite:FILE or postgres://USER@HOST/DATABASE (default: the configuration's store, else sqlite:evalworker.db)")
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", replay.DefaultConfig().Concurrency, "events in flight at once")
+	f.labels.add(cmd)
 	return cmd
 }
 
@@ -67,8 +76,15 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	if err != nil {
 		return err
 	}
-	if len(cfg.Missing()) > 0 {
+	own := len(cfg.Missing()) == 0 // evaluators
+	if !own {
 		cfg.Evaluators = policy.Deterministic()
+	}
+	if err := f.labels.apply(cfg, own); err != nil {
+		return err
+	}
+	if f.labels.field != "" && f.store == "" {
+		f.store = "sqlite::memory:"
 	}
 	if cfg.Store, err = storeAt(cfg.Store, f.store); err != nil {
 		return err
@@ -93,7 +109,12 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	bar := cli.NewProgress(g.stderr, size, "bytes", true)
 	out := json.NewEncoder(g.stdout)
 	var sampledOut, last int
-	totals, err := replay.Run(ctx, off.Pipeline(), in, replay.Config{Concurrency: f.concurrency}, func(r replay.Result) error {
+	measured := newMeasurement(f.labels, file, f.json, cfg)
+	bounds := replay.Config{Concurrency: f.concurrency}
+	if measured != nil {
+		bounds.Prepare = replay.Complete
+	}
+	totals, err := replay.Run(ctx, off.Pipeline(), in, bounds, func(r replay.Result) error {
 		last = r.Number
 		bar.Set(r.Bytes)
 		if r.Report == nil {
@@ -103,19 +124,30 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		if r.Line.Disposition == eval.DispositionSampledOut {
 			sampledOut++
 		}
-		if f.json {
+		switch {
+		case measured != nil:
+			return measured.add(r)
+		case f.json:
 			return out.Encode(r.Line)
 		}
 		return nil
 	})
 	bar.Finish()
+	if _, ok := errors.AsType[fault.List](err); ok && measured != nil {
+		return err // a label that is none
+	}
 	if err != nil {
 		if !f.json {
 			err = errors.Join(err, sum.Tables().Print(g.stdout))
 		}
 		return fmt.Errorf("stopped after line %d, up to which failing requests are kept in %s: %w", last, cfg.Store.URL, err)
 	}
-	if !f.json {
+	switch {
+	case measured != nil:
+		if err := measured.print(g.stdout, totals, f.json); err != nil {
+			return err
+		}
+	case !f.json:
 		if err := printEval(g.stdout, sum, totals, sampledOut, cfg.Store.URL); err != nil {
 			return err
 		}

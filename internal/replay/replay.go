@@ -28,6 +28,8 @@ import (
 type Config struct {
 	Concurrency  int // events in flight at once
 	MaxLineBytes int // a longer line, without its end, is a bad line
+	// Prepare makes an event of a line, such as [Complete]; nil: lines are events.
+	Prepare func(number int, line []byte) []byte
 }
 
 // DefaultConfig returns bounds of 64 events in flight, of at most 10 MB each.
@@ -47,8 +49,9 @@ func (c Config) withDefaults() Config {
 // Result is one line's report. Report is nil when the line is not an event.
 type Result struct {
 	Line   eval.Line
-	Number int   // line of the input, from 1
-	Bytes  int64 // read from the input up to the end of this line
+	Number int    // line of the input, from 1
+	Bytes  int64  // read from the input up to the end of this line
+	Text   []byte // the line as it was read; nil when it was too long
 	Report *eval.Report
 }
 
@@ -81,7 +84,7 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			wg.Go(func() { done <- evaluate(ctx, p, number, at, line, err) })
+			wg.Go(func() { done <- evaluate(ctx, p, cfg.Prepare, Result{Number: number, Bytes: at, Text: line}, err) })
 			return nil
 		})
 	})
@@ -104,16 +107,19 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 	return totals, readErr
 }
 
-func evaluate(ctx context.Context, p *pipeline.Pipeline, number int, at int64, line []byte, bad error) Result {
-	res := Result{Number: number, Bytes: at}
-	err := bad
+// evaluate fills in the report of a line that has been read, or was too long.
+func evaluate(ctx context.Context, p *pipeline.Pipeline, prepare func(int, []byte) []byte, res Result, err error) Result {
+	line := res.Text
+	if err == nil && prepare != nil {
+		line = prepare(res.Number, line)
+	}
 	if err == nil {
 		res.Report, err = p.Evaluate(ctx, line)
 	}
 	switch {
 	case err != nil:
 		res.Report = nil
-		res.Line = eval.Line{Line: number, Disposition: eval.DispositionDeadLettered, Reason: err.Error()}
+		res.Line = eval.Line{Line: res.Number, Disposition: eval.DispositionDeadLettered, Reason: err.Error()}
 	case len(res.Report.Plan.Picks) == 0:
 		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: eval.DispositionSampledOut}
 	default:
