@@ -29,6 +29,7 @@ type evalFlags struct {
 	store       string
 	concurrency int
 	labels      labelFlags
+	errors      errorFlags
 }
 
 func newEvalCommand(g *globals) *cobra.Command {
@@ -65,12 +66,18 @@ neither event nor request_id.`,
 	cmd.Flags().StringVar(&f.store, "store", "", "where cases are kept, such as sqlite:FILE or postgres://USER@HOST/DATABASE (default: the configuration's store, else sqlite:evalworker.db)")
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", replay.DefaultConfig().Concurrency, "events in flight at once")
 	f.labels.add(cmd)
+	f.errors.add(cmd)
 	return cmd
 }
 
 func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err error) {
+	var faults fault.List
 	if f.concurrency < 1 {
-		return fault.List{{Path: "--concurrency", Problem: fmt.Sprintf("%d is below one", f.concurrency), Expected: "want a number from 1 on"}}
+		faults.Add("--concurrency", fmt.Sprintf("%d is below one", f.concurrency), "want a number from 1 on")
+	}
+	f.errors.check(&faults)
+	if err := faults.Err(); err != nil {
+		return err
 	}
 	cfg, err := g.load()
 	if err != nil {
@@ -98,15 +105,17 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 
+	bar := cli.NewProgress(g.stderr, size, "bytes", true)
 	sum := summary.New()
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	off, err := app.NewOffline(ctx, cfg, app.Deps{Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}})
+	off, err := app.NewOffline(ctx, cfg, app.Deps{
+		Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}, Patience: f.errors.patience(cfg, g.stderr, bar),
+	})
 	if err != nil {
-		return err
+		return placed(err, g.file())
 	}
 	defer func() { err = errors.Join(err, off.Close()) }()
 
-	bar := cli.NewProgress(g.stderr, size, "bytes", true)
 	out := json.NewEncoder(g.stdout)
 	var sampledOut, last int
 	measured := newMeasurement(f.labels, file, f.json, cfg)
@@ -148,9 +157,12 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 			return err
 		}
 	case !f.json:
-		if err := printEval(g.stdout, sum, totals, sampledOut, cfg.Store.URL); err != nil {
+		if err := printEval(g.stdout, f.errors.tables(sum), totals, sampledOut, cfg.Store.URL); err != nil {
 			return err
 		}
+	}
+	if err := f.errors.judge(sum, cfg); err != nil {
+		return err
 	}
 	if totals.Bad > 0 {
 		return fmt.Errorf("%d of %s %s", totals.Bad, cli.Plural(totals.Events, "line"), cli.Choose(totals.Bad, "is no event", "are no events"))
@@ -158,8 +170,8 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	return nil
 }
 
-func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, sampledOut int, store string) error {
-	if err := sum.Tables().Print(w); err != nil {
+func printEval(w io.Writer, tables summary.Tables, t replay.Totals, sampledOut int, store string) error {
+	if err := tables.Print(w); err != nil {
 		return err
 	}
 	var b strings.Builder

@@ -44,7 +44,7 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			}
 			a, err := app.New(cmd.Context(), cfg, deps)
 			if err != nil {
-				return fmt.Errorf("start worker: %w", err)
+				return fmt.Errorf("start worker: %w", placed(err, g.file()))
 			}
 			return a.Run(cmd.Context())
 		},

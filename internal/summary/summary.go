@@ -65,6 +65,35 @@ type Tables struct {
 	Regressions    []Regression `json:"regressions"`
 	// Errors counts the evaluations that failed, by evaluator and reason.
 	Errors map[string]map[string]int64 `json:"errors"`
+	// MaxErrors is the share of an evaluator's verdicts that may be errors before what
+	// is left of them says nothing about prompt versions.
+	MaxErrors float64 `json:"-"`
+}
+
+// DefaultMaxErrors is the share of an evaluator's verdicts that may be errors.
+const DefaultMaxErrors = 0.01
+
+// Failing is an evaluator of which too many verdicts are errors.
+type Failing struct {
+	Eval             string
+	Errors, Verdicts int64
+	Reasons          map[string]int64
+}
+
+// Failing returns the evaluators with more errors than MaxErrors, by name.
+func (t Tables) Failing() (out []Failing) {
+	for _, name := range slices.Sorted(maps.Keys(t.Errors)) {
+		f := Failing{Eval: name, Reasons: t.Errors[name]}
+		for _, v := range t.PromptVersions {
+			e := v.Evals[name]
+			f.Errors += e.Error
+			f.Verdicts += e.Pass + e.Fail + e.Error + e.NotApplicable + e.CannotJudge
+		}
+		if float64(f.Errors) > t.MaxErrors*float64(f.Verdicts) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // Regression is a prompt version that an evaluator passes less often than the
@@ -110,7 +139,7 @@ func (s *Summary) Tables() Tables {
 		sum.Merge(cell)
 		evals[key.Eval] = sum
 	}
-	out := Tables{PromptVersions: []Version{}, Regressions: stats.Regressions(&s.table, stats.DefaultAlpha)}
+	out := Tables{PromptVersions: []Version{}, MaxErrors: DefaultMaxErrors, Regressions: stats.Regressions(&s.table, stats.DefaultAlpha)}
 	if out.Regressions == nil {
 		out.Regressions = []Regression{}
 	}
