@@ -59,9 +59,9 @@ func TestEvalWithADeadJudge(t *testing.T) {
 		mend    string
 		most    int64 // calls; the ones in flight at once among them
 	}{
-		"a refused key":    {answer(http.StatusUnauthorized, "invalid_api_key"), "auth", "check models.default.api_key", 80},
-		"no such model":    {answer(http.StatusNotFound, "model_not_found"), "bad_request", "check models.default.model", 80},
-		"a quota used up":  {answer(http.StatusTooManyRequests, "insufficient_quota"), "quota", "add credit", 80},
+		"a refused key":    {answer(http.StatusUnauthorized, "invalid_api_key"), "auth", "check models.default.api_key", 16},
+		"no such model":    {answer(http.StatusNotFound, "model_not_found"), "bad_request", "check models.default.model", 16},
+		"a quota used up":  {answer(http.StatusTooManyRequests, "insufficient_quota"), "quota", "add credit", 16},
 		"a server is down": {answer(http.StatusServiceUnavailable, ""), "unavailable", "check that it runs", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,11 +69,11 @@ func TestEvalWithADeadJudge(t *testing.T) {
 			var calls atomic.Int64
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { calls.Add(1); tt.handler(w, r) }))
 			defer srv.Close()
-			code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 200, "--wait", "0"))
-			if code != cli.ExitFailure || !strings.Contains(told, "helpfulness: 200 of 200 verdicts are errors (") || !strings.Contains(told, tt.reason) || !strings.Contains(told, tt.mend) {
+			code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 80, "--wait", "0", "--concurrency", "8"))
+			if code != cli.ExitFailure || !strings.Contains(told, "helpfulness: 80 of 80 verdicts are errors (") || !strings.Contains(told, tt.reason) || !strings.Contains(told, tt.mend) {
 				t.Errorf("exit code %d, told:\n%s", code, told)
 			}
-			if strings.Contains(out, "no prompt version is worse") || !strings.Contains(out, "cannot be compared by helpfulness (200 of 200 verdicts are errors)") {
+			if strings.Contains(out, "no prompt version is worse") || !strings.Contains(out, "cannot be compared by helpfulness (80 of 80 verdicts are errors)") {
 				t.Errorf("printed:\n%s", out)
 			}
 			if calls.Load() > tt.most {

@@ -72,19 +72,22 @@ func (t Tables) regressed(version, evaluator string) bool {
 
 func (t Tables) findings(b *strings.Builder) {
 	failing := t.Failing()
-	switch {
-	case len(t.Regressions) == 0 && len(failing) > 0:
-		b.WriteString("prompt versions cannot be compared by")
-		for i, f := range failing {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			fmt.Fprintf(b, " %s (%d of %d verdicts are errors)", truncate(f.Eval, maxEvalWidth), f.Errors, f.Verdicts)
+	for i, f := range failing {
+		if i == 0 {
+			b.WriteString("prompt versions cannot be compared by")
+		} else {
+			b.WriteByte(',')
 		}
+		fmt.Fprintf(b, " %s (%d of %d verdicts are errors)", truncate(f.Eval, maxEvalWidth), f.Errors, f.Verdicts)
+	}
+	if len(failing) > 0 {
 		b.WriteByte('\n')
-		return
+	}
+	switch {
 	case !t.comparable():
 		fmt.Fprintf(b, "too few verdicts to compare prompt versions: an evaluator has to decide on %d events of two of them\n", stats.MinDecided)
+		return
+	case len(t.Regressions) == 0 && len(failing) > 0:
 		return
 	case len(t.Regressions) == 0:
 		b.WriteString("no prompt version is worse than the others, as far as these numbers tell\n")
