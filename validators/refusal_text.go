@@ -25,7 +25,7 @@ func refusalWords() map[string]wordKind {
 	for kind, list := range map[wordKind]string{
 		speakerWord: `i i'm i'd i'll i've we we're we'll me my our assistant ai model bot chatbot us`,
 		denialWord: `cannot can't cant won't wont don't not unable decline declining refuse refusing rather never no incapable prohibited forbidden
-isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restricted refrain abstain against sorry denied refused declined`,
+isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restricted refrain abstain against sorry denied refused declined only crosses avoid try`,
 		requestWord: `request question prompt query content message response output topic subject policy policies guidelines guideline programming scope principles
 values violates violate violating against outside beyond inappropriate appropriate unethical ethical illegal immoral harmful acceptable unacceptable okay wrong
 legal safe respectful fair right accurate providing creating sharing offering writing generating assisting helping answering producing describing engaging promoting
