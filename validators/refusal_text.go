@@ -7,29 +7,41 @@ import (
 )
 
 // wordKind says what a word tells about a text, as a set of bits.
-type wordKind uint8
+type wordKind uint16
 
 const (
-	speakerWord wordKind = 1 << iota // names the speaker
-	denialWord                       // denies or declines
-	requestWord                      // names the request, a rule, or what is proper
-	foreignWord                      // both speaker and denial of a refusal in another language than English
-	grammarWord                      // carries grammar in a language that is covered
-	uncoveredWord                    // carries grammar in a language that is not
+	speakerWord   wordKind = 1 << iota // names the speaker, at the beginning of a clause
+	thisWord                           // may begin the name of the speaker: this assistant
+	joiningWord                        // joins clauses
+	denialWord                         // denies or declines
+	ruleWord                           // names a rule, or what is not proper
+	fitWord                            // says what is proper
+	requestWord                        // names the request, or what came of it
+	ownWord                            // says whose or what kind of rule
+	actWord                            // names what an assistant does
+	foreignWord                        // denies in another language than English
+	grammarWord                        // carries grammar in a language that is covered
+	uncoveredWord                      // carries grammar in a language that is not
 )
 
 // refusalWords returns the words by which a sentence that may belong to a refusal is
-// found, and the commonest words of the languages that are covered.
+// found, and the commonest words of many languages.
 func refusalWords() map[string]wordKind {
 	set := map[string]wordKind{}
 	for kind, list := range map[wordKind]string{
-		speakerWord: `i i'm i'd i'll i've we we're we'll me my our assistant ai model bot chatbot us`,
+		speakerWord: `i i'm i'd i'll i've we we're`,
+		thisWord:    `this our`,
+		joiningWord: `but so and therefore thus hence that because since as however though although while means way reason sorry afraid apologies regret
+unfortunately no model assistant ai chatbot bot program question hmm oops dave`,
 		denialWord: `cannot can't cant won't wont don't not unable decline declining refuse refusing rather never no incapable prohibited forbidden
-isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restricted refrain abstain against sorry denied refused declined only crosses avoid try`,
-		requestWord: `request question prompt query content message response output topic subject policy policies guidelines guideline programming scope principles
-values violates violate violating against outside beyond inappropriate appropriate unethical ethical illegal immoral harmful acceptable unacceptable okay wrong
-legal safe respectful fair right accurate providing creating sharing offering writing generating assisting helping answering producing describing engaging promoting
-fulfilling complying making discussing blocked filtered flagged moderation let's violence dangerous crime capabilities abilities condemn reason`,
+isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restricted refrain abstain denied refused declined only crosses line avoid try out`,
+		ruleWord: `policy policies guidelines guideline programming scope principles violates violate violating against outside beyond inappropriate unethical
+illegal immoral harmful acceptable unacceptable blocked filtered flagged moderation let's appropriate ethical providing condemn irresponsible conflicts
+expertise capabilities abilities allowed permitted supported rejected withheld removed contrary terms reprehensible crime`,
+		fitWord:     `okay ok right safe legal respectful fair accurate productive helpful responsible proper wrong violence reason`,
+		requestWord: `request question prompt query content topic material message input task subject conversation response output`,
+		ownWord:     `my our openai's content usage safety ethical community`,
+		actWord:     `providing creating sharing offering writing generating assisting helping answering producing describing engaging promoting fulfilling complying making discussing`,
 		foreignWord: `kann darf werde möchte muss peux puis suis dois préfère puedo podré voy posso sono consigo poderei vou não estou`,
 		grammarWord: `the a an of and to in is are was were be for on with that this it as at by from or i you they he she his her their my your have has
 do does can will would there what which if so but
@@ -61,12 +73,7 @@ type wordScan struct {
 // suspect reports whether the text may hold a refusal.
 func (s wordScan) suspect() bool {
 	const few = 20 // words, so few that a refusal may leave its speaker out
-	return s.kinds&requestWord != 0 || s.mayDecline() || s.kinds&denialWord != 0 && s.words < few
-}
-
-// mayDecline reports whether the text names its speaker and denies something.
-func (s wordScan) mayDecline() bool {
-	return s.kinds&foreignWord != 0 || s.kinds&(speakerWord|denialWord) == speakerWord|denialWord
+	return s.kinds&(ruleWord|foreignWord) != 0 || s.kinds&denialWord != 0 && (s.kinds&(speakerWord|fitWord) != 0 || s.words < few)
 }
 
 // covered reports whether nothing shows that the text is in a language whose refusals
@@ -156,7 +163,9 @@ func cleanOpening(text string) string {
 			text = strings.TrimLeft(text[i+1:], "*_ \n\t")
 		}
 	}
-	text = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`).Replace(text)
+	if !isASCII(text) {
+		text = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`).Replace(text)
+	}
 	if inner, ok := strings.CutPrefix(text, `"`); ok {
 		if body, end, closed := strings.Cut(inner, `"`); closed && strings.TrimSpace(end) == "" || !closed {
 			return body
