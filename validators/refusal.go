@@ -144,9 +144,12 @@ func (r *reading) read(text string) string {
 			continue
 		case first == "":
 			first = sentence
-			if r.acts.announces.MatchString(sentence) || r.acts.letter.MatchString(sentence) {
-				return labelAnswered // what follows is a text that was asked for
+			if r.acts.letter.MatchString(sentence) {
+				return labelAnswered
 			}
+		}
+		if sentence[len(sentence)-1] == ':' && r.acts.announces.MatchString(sentence) {
+			return labelAnswered // what follows is a text that was asked for
 		}
 		act, tail := r.acts.refuses(r.acts.bareOf(sentence))
 		if act == speaks {

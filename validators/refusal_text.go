@@ -31,10 +31,10 @@ func refusalWords() map[string]wordKind {
 	for kind, list := range map[wordKind]string{
 		speakerWord: `i i'm i'd i'll i've we we're`,
 		thisWord:    `this our`,
-		joiningWord: `but so and therefore thus hence that because since as however though although while means way reason sorry afraid apologies regret
+		joiningWord: `but so and therefore thus hence that because since as however though although while means way reason reasons sorry afraid apologies regret
 unfortunately no model assistant ai chatbot bot program question hmm oops dave`,
 		denialWord: `cannot can't cant won't wont don't not unable decline declining refuse refusing rather never no incapable prohibited forbidden
-isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restricted refrain abstain denied refused declined only crosses line avoid try out`,
+isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restricted refrain abstain denied refused declined only crosses line avoid try out better turn`,
 		ruleWord: `policy policies guidelines guideline programming scope principles violates violate violating against outside beyond inappropriate unethical
 illegal immoral harmful acceptable unacceptable blocked filtered flagged moderation let's appropriate ethical providing condemn irresponsible conflicts
 expertise capabilities abilities allowed permitted supported rejected withheld removed contrary terms reprehensible crime`,
