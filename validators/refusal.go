@@ -282,7 +282,8 @@ func (r *reading) rebukes(text, opening string) bool {
 		content++
 	}
 	how = how && reproved
-	if !how && !(why && (reproved || rebutted)) || r.corrects(opening) {
+	why = why && (reproved || rebutted)
+	if !how && !why || r.corrects(opening) {
 		return false
 	}
 	all, other, moral := 0, 0, 0

@@ -32,7 +32,7 @@ func refusalWords() map[string]wordKind {
 		speakerWord: `i i'm i'd i'll i've we we're`,
 		thisWord:    `this our`,
 		joiningWord: `but so and therefore thus hence that because since as however though although while means way reason reasons sorry afraid apologies regret
-unfortunately no model assistant ai chatbot bot program question hmm oops dave`,
+unfortunately no model assistant ai chatbot bot program question hmm oops`,
 		denialWord: `cannot can't cant won't wont don't not unable decline declining refuse refusing rather never no incapable prohibited forbidden
 isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restricted refrain abstain denied refused declined only crosses line avoid try out better turn`,
 		ruleWord: `policy policies guidelines guideline programming scope principles violates violate violating against outside beyond inappropriate unethical

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/judges"
 )
 
@@ -94,7 +95,7 @@ func TestPatienceWithOneCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := patient(func(_ context.Context, r judges.Request) (judges.Answer, error) {
-			time.Sleep(100 * time.Millisecond)
+			backoff.Wait(t.Context(), 100*time.Millisecond)
 			if r.User == "poison" {
 				return judges.Answer{}, errDown
 			}
@@ -105,7 +106,7 @@ func TestPatienceWithOneCall(t *testing.T) {
 		others.Go(func() {
 			for ctx.Err() == nil {
 				_, _ = m.Complete(ctx, judges.Request{})
-				time.Sleep(10 * time.Millisecond)
+				backoff.Wait(ctx, 10*time.Millisecond)
 			}
 		})
 		begun := time.Now()
@@ -172,7 +173,7 @@ func TestAnEndpointWithPatience(t *testing.T) {
 		up := time.Now().Add(80 * time.Second)
 		cfg := DefaultConfig()
 		cfg.BaseURL, cfg.APIKey = "http://model.test/v1", "none"
-		m, err := New(cfg, Deps{Patience: &Patience{Wait: 2 * time.Minute}, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		m, err := New(cfg, Deps{Patience: &Patience{Wait: 2 * time.Minute}, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 			if time.Now().Before(up) {
 				w := respond(http.StatusServiceUnavailable, "{}")
 				w.Header.Set("Retry-After", "30")
