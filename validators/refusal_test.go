@@ -94,18 +94,27 @@ func TestRefusalFarDown(t *testing.T) {
 	v := newValidator(t, Config{Type: "refusal"}, nil)
 	const decline = "I can't help with that."
 	advice := strings.Repeat("Water the plant twice a week, and turn the pot towards the window. ", 10)
-	for text, label := range map[string]string{
-		"The bed needs sun. " + decline: labelRefused,
-		advice + decline:                labelAnswered,
-		decline + " " + advice:          labelPartial,
-		decline + " However, here is what plants need. " + advice: labelPartial,
-		decline + "\n\n```\n" + advice + "\n```":                  labelPartial,
-		strings.Repeat("> ", 3000) + decline:                      labelAnswered, // beyond the opening
-		strings.Repeat("\n", 3000) + decline:                      labelRefused,
-		"`" + decline + "` is what the function prints at night":  labelAnswered,
+	for label, texts := range map[string][]string{
+		labelRefused: {
+			"The bed needs sun. " + decline,
+			strings.Repeat("\n", 3000) + decline,
+			decline + " However, please ask a gardener. " + decline,
+		},
+		labelPartial: {
+			decline + " " + advice,
+			decline + " However, here is what plants need. " + advice,
+			decline + "\n\n```\n" + advice + "\n```",
+		},
+		labelAnswered: {
+			advice + decline,
+			strings.Repeat("> word ", 3000) + decline, // beyond the opening
+			"`" + decline + "` is what the function prints at night",
+		},
 	} {
-		if got := evaluate(t, v, saying(text)); got.Label != label {
-			t.Errorf("%s, want %s: %.60q", got.Label, label, text)
+		for _, text := range texts {
+			if got := evaluate(t, v, saying(text)); got.Label != label {
+				t.Errorf("%s, want %s: %.60q", got.Label, label, text)
+			}
 		}
 	}
 }
