@@ -21,6 +21,7 @@ const (
 type acts struct {
 	words map[string]wordKind
 
+	can, able                *regexp.Regexp // the words of a clause that decline
 	lead, bare               *regexp.Regexp
 	declines, lacks, objects []pattern
 	finding, house           *regexp.Regexp // looks like a refusal, and is a finding or a rule of the house
@@ -39,17 +40,36 @@ type acts struct {
 	asksHow                  *regexp.Regexp // a request for instructions or a text
 }
 
+// place says where a pattern has to match.
+type place int
+
+const (
+	anywhere  place = iota // in the sentence
+	atClause               // at the beginning of a clause of the speaker
+	afterCan               // after the speaker and a modal that declines: "I can't"
+	afterAble              // after the speaker and what it is not: "I'm unable to"
+)
+
 // pattern is the expression of an act.
 type pattern struct {
-	re     *regexp.Regexp
-	clause bool     // matches at the beginning of a clause of the speaker
-	needs  string   // a text without which no sentence matches; it is found faster
-	words  wordKind // kinds of words without which none matches
+	re    *regexp.Regexp
+	place place
+	needs string   // a text without which no sentence matches; it is found faster
+	words wordKind // kinds of words without which none matches
 }
 
 // clause returns a pattern of a clause that begins with its speaker.
 func clause(expression string) pattern {
-	return pattern{re: regexp.MustCompile(`^` + expression), clause: true}
+	return pattern{re: regexp.MustCompile(`^` + expression), place: atClause}
+}
+
+// can and able return patterns of what follows the words that decline.
+func can(expression string) pattern {
+	return pattern{re: regexp.MustCompile(`^` + expression), place: afterCan}
+}
+
+func able(expression string) pattern {
+	return pattern{re: regexp.MustCompile(`^` + expression), place: afterAble}
 }
 
 // whole returns a pattern of a whole sentence.
@@ -92,7 +112,7 @@ func (a *acts) refuses(sentence string) (act, string) {
 		if a.bare.MatchString(sentence) {
 			return declines, ""
 		}
-		var starts []string
+		var starts []start
 		if found.kinds&speakerWord != 0 {
 			starts = a.clauses(sentence)
 		}
@@ -117,9 +137,9 @@ func (a *acts) refuses(sentence string) (act, string) {
 // match returns what follows the first of some patterns that a sentence has, unless
 // the sentence is a finding or a rule of the house. starts are its clauses that begin
 // with the speaker, each up to the end of the sentence.
-func (a *acts) match(patterns []pattern, sentence string, starts []string, words wordKind) (tail string, ok bool) {
+func (a *acts) match(patterns []pattern, sentence string, starts []start, words wordKind) (tail string, ok bool) {
 	for _, p := range patterns {
-		if !p.clause {
+		if p.place == anywhere {
 			if words&p.words == p.words && strings.Contains(sentence, p.needs) {
 				if tail, found := a.tail(p.re, sentence); found {
 					return tail, !a.house.MatchString(sentence)
@@ -128,8 +148,10 @@ func (a *acts) match(patterns []pattern, sentence string, starts []string, words
 			continue
 		}
 		for _, from := range starts {
-			if tail, found := a.tail(p.re, from); found {
-				return tail, !a.house.MatchString(sentence)
+			if text := from.at(p.place); text != "" {
+				if tail, found := a.tail(p.re, text); found && !a.finding.MatchString(from.text) {
+					return tail, !a.house.MatchString(sentence)
+				}
 			}
 		}
 	}
@@ -145,9 +167,34 @@ func (a *acts) tail(re *regexp.Regexp, text string) (tail string, ok bool) {
 	return text[loc[1]:], true
 }
 
+// start is a place in a sentence where a clause begins with its speaker.
+type start struct {
+	text      string // from there to the end of the sentence
+	can, able string // what follows the words that decline; empty when there are none
+}
+
+// at returns the text in which a pattern of a place has to match.
+func (s start) at(p place) string {
+	switch p {
+	case afterCan:
+		return s.can
+	case afterAble:
+		return s.able
+	}
+	return s.text
+}
+
+// after returns what follows an expression; empty when the text lacks it.
+func after(re *regexp.Regexp, text string) string {
+	if loc := re.FindStringIndex(text); loc != nil {
+		return text[loc[1]:]
+	}
+	return ""
+}
+
 // clauses returns the rest of a sentence from each place where a clause begins with
 // its speaker: at the beginning, after a mark, or after a word that joins clauses.
-func (a *acts) clauses(sentence string) (out []string) {
+func (a *acts) clauses(sentence string) (out []start) {
 	const (
 		most = 8
 		near = 64 // bytes from the speaker to the end of the word that denies
@@ -161,7 +208,7 @@ func (a *acts) clauses(sentence string) (out []string) {
 		word := sentence[at : at+end]
 		if joined && a.words[strings.TrimRight(word, ",;:.")]&(speakerWord|thisWord) != 0 {
 			if from := sentence[at:]; scanWords(from[:min(len(from), near)], a.words).kinds&denialWord != 0 {
-				out = append(out, from)
+				out = append(out, start{from, after(a.can, from), after(a.able, from)})
 			}
 		}
 		if last := strings.TrimRight(word, `"')*_`); last != "" {
@@ -183,11 +230,11 @@ func newActs() *acts {
 		i  = `(?:i|this assistant|this ai|this model|this chatbot|this bot)`
 		am = `(?:i'm|i am|this assistant is|this ai is|i've been|i have been)`
 		we = `(?:we|our team)`
-		// can is a modal that declines, with its adverbs.
-		can = adv + `(?:cannot|can't|can not|cant|won't|will not|would not|wouldn't|shouldn't|should not|must not|mustn't|am unable to|` +
+		// cannot is a modal that declines, with its adverbs.
+		cannot = adv + `(?:cannot|can't|can not|cant|won't|will not|would not|wouldn't|shouldn't|should not|must not|mustn't|am unable to|` +
 			`am not able to)(?:,? (?:and|or) (?:will not|won't|cannot|can't|shouldn't|should not|would not|must not))?,? ` +
 			adv + `(?:be able to |be )?` + adv
-		able = `(?:` + adv + `(?:unable|not able|not allowed|not permitted|not programmed|not designed|not equipped|not authori[sz]ed|` +
+		unable = `(?:` + adv + `(?:unable|not able|not allowed|not permitted|not programmed|not designed|not equipped|not authori[sz]ed|` +
 			`not capable|not comfortable|not going|not in a position|not willing|not prepared|not trained|not here|not built|not meant|not qualified|` +
 			`not licensed|prohibited|forbidden|programmed not|designed not|instructed not|incapable|uncomfortable|restricted from|barred from)(?: to|` +
 			` of| with| from| doing so)?) ` +
@@ -195,7 +242,7 @@ func newActs() *acts {
 		// service is what an assistant does for a request, whatever the object.
 		service = `(?:help(?:ing)?\b|assist|aid\b|comply|fulfil|satisfy|oblige|accommodate|accede|answer|respond|reply|engag|participate|` +
 			`participating|discuss|comment|condone|endorse|encourag|promot|facilitat|` +
-			`disclos|reveal|divulge|grant|honou?r|go there|go into|talk about|speculate|weigh in|take part|be (?:a )?part|role-?play|` +
+			`disclos|reveal|divulge|grant|honou?r|go there|go into|talk about|speculate|weigh in|take part|(?:be )?(?:a )?part of|role-?play|` +
 			`impersonat|collaborat|contribut|proceed|ignor(?:e|ing) (?:my|these|those|the)|continu(?:e|ing)(?: (?:this|with|the conversation)|[.,!]|$)|` +
 			`advise (?:you|on|against)|(?:quote|reproduce|recite|copy|print|share) (?:the |you the )?(?:whole|entire|full|complete)|` +
 			`(?:do|doing) (?:that|this|so|it|such|what|anything like|any of)\b|in good conscience|touch\b|entertain|indulge|perpetuat|glorif|normali[sz]e|legitimi[sz]e)`
@@ -240,21 +287,21 @@ func newActs() *acts {
 		whole("ed to ", `^(?:the|this) (?:model|assistant|ai) (?:has )?(?:declined|refused) to (?:answer|respond|complete|generate|help|assist)`),
 		whole("comfortable", `\bnot comfortable (?:with |providing|discussing|helping|writing|creating|sharing|doing|answering|engaging|generating|assisting|making|giving)`),
 		// Inability or unwillingness, and what an assistant does.
-		clause(i + ` ` + can + service),
-		clause(am + ` ` + able + service),
-		clause(i + ` ` + can + making + object + noun),
-		clause(am + ` ` + able + making + object + noun),
-		clause(i + ` ` + can + making + way),
-		clause(am + ` ` + able + making + way),
-		clause(i + ` ` + can + `(?:provid|giv|offer|shar|creat|generat|writ|produc|suppl|suggest|support|teach|instruct|describ|list|outlin|encourag)(?:e|ing|y|ies)?(?: or [a-z]+| and [a-z]+)*,? ` + `(?:you|him|her|any|an?|that|this|such|it|them|these|those|` +
+		can(service),
+		able(service),
+		can(making + object + noun),
+		able(making + object + noun),
+		can(making + way),
+		able(making + way),
+		can(`(?:provid|giv|offer|shar|creat|generat|writ|produc|suppl|suggest|support|teach|instruct|describ|list|outlin|encourag)(?:e|ing|y|ies)?(?: or [a-z]+| and [a-z]+)*,? ` + `(?:you|him|her|any|an?|that|this|such|it|them|these|those|` +
 			`specific|detailed|information|instructions|guidance|advice|details|content|medical|legal|financial|personal|explicit|harmful|instances|` +
 			`reasons|jokes)\b`),
-		clause(am + ` ` + able + `(?:provid|giv|offer|shar|creat|generat|writ|produc|suppl|suggest|support|teach|instruct|describ|list|outlin|encourag)(?:e|ing|y|ies)?(?: or [a-z]+| and [a-z]+)*,? ` + `(?:you|him|her|any|an?|the|that|this|such|it|them|these|` +
+		able(`(?:provid|giv|offer|shar|creat|generat|writ|produc|suppl|suggest|support|teach|instruct|describ|list|outlin|encourag)(?:e|ing|y|ies)?(?: or [a-z]+| and [a-z]+)*,? ` + `(?:you|him|her|any|an?|the|that|this|such|it|them|these|` +
 			`those|specific|detailed|information|instructions|guidance|advice|details|content|medical|legal|financial|personal|explicit|harmful|` +
 			`instances|reasons|jokes)\b`),
-		clause(i + ` ` + can + `(?:(?:provide|offer)\b|(?:write|create|generate|produce|come up with) [a-z]|recommend (?:a |an |` +
+		can(`(?:(?:provide|offer)\b|(?:write|create|generate|produce|come up with) [a-z]|recommend (?:a |an |` +
 			`any )?(?:specific|particular|individual)|(?:write|draft|do|make|complete|take|solve|prepare) [a-z ]{1,40} for you\b)`),
-		clause(am + ` ` + able + `(?:(?:provide|offer)\b|(?:write|create|generate|produce|writing|creating|generating|producing) [a-z]|` +
+		able(`(?:(?:provide|offer)\b|(?:write|create|generate|produce|writing|creating|generating|producing) [a-z]|` +
 			`recommend(?:ing)? (?:a |an |any )?(?:specific|particular|individual)|(?:write|do|make|complete|take|solve) [a-z ]{1,40} for you\b)`),
 		// With a wish, or the nature of the speaker, as the lead.
 		whole("i", `^(?:nice try|i'd (?:really )?love to|i wish i could|i would (?:really )?(?:love|like) to|as much as i'd (?:love|`+
@@ -274,11 +321,11 @@ func newActs() *acts {
 			` will not| must decline|'m not able| am not able|'m unable| am unable|'m not willing|'m not comfortable)`),
 		about(requestWord, `\b(?:not|isn't|never) (?:a topic|a subject|a question|a conversation|content|a request) (?:that )?i(?:'m| am| can| will)`),
 		// For others too, when the request itself is the object.
-		clause(we + ` ` + can + `(?:help|assist)(?: you)?(?: with (?:that|this|your|it|such)[a-z ]*)?[.!]?$`),
-		clause(we + ` ` + can + `(?:comply|fulfil|answer|respond to|discuss|comment on|accommodate|honou?r|provide|give|` +
+		clause(we + ` ` + cannot + `(?:help|assist)(?: you)?(?: with (?:that|this|your|it|such)[a-z ]*)?[.!]?$`),
+		clause(we + ` ` + cannot + `(?:comply|fulfil|answer|respond to|discuss|comment on|accommodate|honou?r|provide|give|` +
 			`offer) (?:you )?(?:that|this|your|such|medical|legal|financial|tax|personal|any) ?(?:request|question|inquiry|query|topic|matter|advice|` +
 			`information)?`),
-		clause(`(?:we're|we are) ` + able + `(?:help|assist|comply|fulfil|answer|respond to|discuss|comment on)(?: you)?(?: with)? (?:that|this|your)\b`),
+		clause(`(?:we're|we are) ` + unable + `(?:help|assist|comply|fulfil|answer|respond to|discuss|comment on)(?: you)?(?: with)? (?:that|this|your)\b`),
 		// In other languages.
 		about(foreignWord, `\b(?:kann|darf|werde|möchte) (?:ich )?(?:ihnen |dir |euch )?(?:leider )?(?:dabei|damit|`+
 			`bei (?:dieser|diesem|so etwas)[a-zäöüß ]*?|das|diese[a-zäöüß ]*?|dazu|darauf|hierbei|hierzu|so etwas)(?: [a-zäöüß]+){0,3}? nicht (?:weiter)?`+german),
@@ -301,12 +348,12 @@ func newActs() *acts {
 	lacking := []pattern{
 		whole("", `^(?:(?:i'm|i am) (?:just |only )?an? |as an? )(?:[a-z-]+ ){0,3}(?:ai|model|assistant|chatbot|bot|`+
 			`program)\b.*\b(?:i cannot|i can't|i am unable to|i'm unable to|i am not able to|i'm not able to|do not have|don't have) `),
-		clause(i + ` ` + can + `(?:access|brows|open|view|watch|listen|retriev|look (?:that |this |it |things )?up|look at|check|search|` +
+		can(`(?:access|brows|open|view|watch|listen|retriev|look (?:that |this |it |things )?up|look at|check|search|` +
 			`verify|physically|predict|forecast|process (?:image|audio|video|file|payment|passport)|see (?:image|picture|photo|video|(?:the|your|` +
 			`any) (?:image|picture|photo|video|screen|thermo))|hear (?:audio|you|your)|experience|feel (?:emotion|pain)|taste|remember (?:past|` +
 			`previous|earlier|our)|recall (?:past|previous|earlier|our)|play (?:audio|music|video|sound)|meet|have (?:personal|feelings|opinions|` +
 			`emotions|preferences|access)|express (?:personal|opinions|feelings)|form (?:personal|opinions))`),
-		clause(am + ` ` + able + `(?:access|brows|open|view|see|watch|listen|retriev|look up|check|search|verify|recall|remember|hav|predict|` +
+		able(`(?:access|brows|open|view|see|watch|listen|retriev|look up|check|search|verify|recall|remember|hav|predict|` +
 			`forecast|experienc|feel|form|process)`),
 		clause(i + ` ` + adv + `(?:do not|don't) ` + adv + `have (?:the )?(?:[a-z-]+ )?(?:access|ability|abilities|capability|capabilities|` +
 			`capacity|permission|authority|means|information (?:about|on)|(?:the |any |enough |sufficient )?information (?:needed |required |` +
@@ -359,6 +406,8 @@ func newActs() *acts {
 	return &acts{
 		declines: declining, lacks: lacking, objects: objecting,
 		words: refusalWords(),
+		can:   regexp.MustCompile(`^` + i + ` ` + cannot),
+		able:  regexp.MustCompile(`^` + am + ` ` + unable),
 		lead: regexp.MustCompile(`^` + anyOf(
 			`(?:i'm|i am|we're|we are)? ?(?:so |very |really |truly |terribly |deeply )?sorry\b`, `(?:my |our )?(?:sincere )?apolog`, `(?:i|we) (?:sincerely |deeply )?apologi[sz]e`,
 			`unfortunately[.,]?$`, `(?:hello|hi|hey|oops|hmm|oh|no[,.!]|well|look|listen|thanks|thank you|whoa|wow|nope)\b`, `(?:i|we) (?:completely |fully |totally |do )?(?:understand|`+
