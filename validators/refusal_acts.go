@@ -212,7 +212,7 @@ func (a *acts) clauses(sentence string) (out []start) {
 			}
 		}
 		if last := strings.TrimRight(word, `"')*_`); last != "" {
-			joined = strings.IndexByte(",;:.!?-", last[len(last)-1]) >= 0 || strings.HasSuffix(last, "–") || strings.HasSuffix(last, "—") || a.words[last]&joiningWord != 0
+			joined = strings.IndexByte(",;:.!?-", last[len(last)-1]) >= 0 || strings.HasSuffix(word, "*") || strings.HasSuffix(last, "–") || strings.HasSuffix(last, "—") || a.words[last]&joiningWord != 0
 		}
 		at += end + 1
 	}
@@ -242,7 +242,7 @@ func newActs() *acts {
 		// service is what an assistant does for a request, whatever the object.
 		service = `(?:help(?:ing)?\b|assist|aid\b|comply|fulfil|satisfy|oblige|accommodate|accede|answer|respond|reply|engag|participate|` +
 			`participating|discuss|comment|condone|endorse|encourag|promot|facilitat|` +
-			`disclos|reveal|divulge|grant|honou?r|go there|go into|talk about|speculate|weigh in|take part|(?:be )?(?:a )?part of|role-?play|` +
+			`disclos|reveal|divulge|grant|honou?r|go there|go into|talk about|chat about|speak about|speculate|weigh in|take part|(?:be )?(?:a )?part of|role-?play|` +
 			`impersonat|collaborat|contribut|proceed|ignor(?:e|ing) (?:my|these|those|the)|continu(?:e|ing)(?: (?:this|with|the conversation)|[.,!]|$)|` +
 			`advise (?:you|on|against)|(?:quote|reproduce|recite|copy|print|share) (?:the |you the )?(?:whole|entire|full|complete)|` +
 			`(?:do|doing) (?:that|this|so|it|such|what|anything like|any of)\b|in good conscience|touch\b|entertain|indulge|perpetuat|glorif|normali[sz]e|legitimi[sz]e)`
@@ -260,7 +260,7 @@ func newActs() *acts {
 			`position|statement|claim|judg|assumption|recommend|suggest|step|guide|tutorial|method|way|reason|example|definition|explanation|` +
 			`description|address|number|contact|data|record|name|diagnos|prescri|treatment|support|service|task|link|copy|copies|passage|quote|figure|` +
 			`plan|recipe|formula|prompt|instructions|argument|case|comment|activity|activities|act|topic|kind|sort|type|thing|part|someone|person|` +
-			`individual|a human|refund|money|access|password|credential|key)`
+			`individual|a human|stereotype|slur|insult|rumou?r|gossip|refund|money|access|password|credential|key)`
 		german = `(?:helfen|unterstützen|beantworten|bereitstellen|geben|erfüllen|tun|machen|schreiben|erstellen|weitergeben|eingehen|antworten)\b`
 		way    = ` (?:you )?(?:how|what|where|why|about|that|this|it|those|these|anything|whether)\b`
 	)
@@ -282,6 +282,8 @@ func newActs() *acts {
 		whole("cross", `\bcross(?:es|ing)? (?:a|the|that|my) line\b`),
 		whole("cross", `\bline (?:that )?i (?:won't|will not|can't|cannot) cross`),
 		whole("can only", `\bi can only (?:help|assist|answer|discuss|talk about|provide|respond|support)`),
+		clause(`(?:i'll|i will|i can) (?:give|provide|offer|share) no\b`),
+		whole("not the right ", `\bi(?:'m| am) not the right (?:resource|person|tool|assistant|one)\b`),
 		clause(`i (?:try not to|avoid) (?:take|taking|share|sharing|express|expressing|give|giving) `),
 		whole(" out of", `\b(?:stay|keep) out of (?:that|this|the)`),
 		whole("ed to ", `^(?:the|this) (?:model|assistant|ai) (?:has )?(?:declined|refused) to (?:answer|respond|complete|generate|help|assist)`),
@@ -362,7 +364,8 @@ func newActs() *acts {
 		clause(i + ` ` + adv + `(?:do not|don't) ` + adv + `have (?:a |any |personal |human |own |my own )+(?:opinion|preference|feeling|` +
 			`emotion|experience|belief|body|favou?rite)`),
 		whole("connected", `\bi(?:'m| am) not connected to\b`),
-		clause(i + ` have no (?:access|ability|way of (?:accessing|knowing)|personal|opinion|means|permission)`),
+		whole("possible for", `\bit(?:'s| is) (?:not |im)possible for (?:me|an ai[a-z -]*) to\b`),
+		clause(i + ` have no (?:access|ability|knowledge (?:of|about)|information (?:on|about)|way of (?:accessing|knowing)|personal|opinion|means|permission)`),
 	}
 	objecting := []pattern{
 		about(requestWord, `\b(?:your|this|that|the) (?:[a-z]+ )?(?:request|question|prompt|query|content|topic|message|input|task|subject|`+
@@ -418,7 +421,7 @@ func newActs() *acts {
 			`(?:sure|certainly|of course)[.!,]*$`, `there (?:might|may|could) (?:be|have been) (?:a |some )?(?:misunderstanding|confusion)`,
 		)),
 		bare: regexp.MustCompile(`^(?:sorry[,.!]* )?(?:no comment|i (?:cannot|can't|won't|will not)|request (?:denied|declined|refused)|` +
-			`i'd rather not(?: say| answer)?|no[,.]? i (?:cannot|can't|won't)|i have to pass(?: on (?:this|that)(?: one)?)?|i (?:can't|` +
+			`i'd rather not(?: say| answer)?|no[,.]? i (?:cannot|can't|won't)|respectfully,? no|i have to pass(?: on (?:this|that)(?: one)?)?|i (?:can't|` +
 			`cannot) do that(?: one)?|(?:i'll |i will )?pass on (?:this|that)(?: one)?|i refuse|i decline|no can do)[.!]*$`),
 		inexact: regexp.MustCompile(`\b(?:definitive|definite|exactly|precisely|(?:exact|precise|accurate) (?:number|date|figure|address|` +
 			`time|price|amount|answer|count|value|cost|total|estimate)|specific (?:number|date|figure|address|email|price|time|amount)|` +
@@ -446,7 +449,7 @@ func newActs() *acts {
 			`\b(?:refund|return|exchange|discount|deliver|ship|order|price|stock|warranty|booking|ticket|card|coupon|voucher|` +
 			`upgrade)[a-z]*\b.*\b(?:after|once|as (?:stated|our|per|the order|it)|under our|per our|our (?:terms|policy|return)|because|since|within|` +
 			`days|until|out of stock|past)\b|` +
-			`\b(?:attend|on behalf of)\b`),
+			`\b(?:attend|on behalf of|in (?:the|our|my) (?:system|records|database|catalogue?|logs?))\b`),
 		reproves: regexp.MustCompile(`\b(?:not|never|neither|isn't) (?:[a-z]+ ){0,2}?(?:acceptable|appropriate|ethical|legal|okay|ok|right|` +
 			`justified|respectful|safe|condoned|moral|the (?:answer|solution)|an (?:option|appropriate question))\b|\b(?:illegal|unethical|immoral|` +
 			`inappropriate|unacceptable|reprehensible|a (?:serious )?(?:crime|criminal)|against the law|morally wrong)\b`),
