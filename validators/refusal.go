@@ -165,7 +165,7 @@ func (r *reading) read(text string) string {
 		if act == objects && r.asks(r.acts.asksForJudgement) {
 			return labelAnswered
 		}
-		after := afterOf(text, raw)
+		after := afterOf(text, raw, rest)
 		next, _ := cutSentence(strings.TrimSpace(after))
 		if r.corrects(before, sentence, next) {
 			return labelAnswered // nothing can be given of what does not exist

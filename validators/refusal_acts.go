@@ -142,7 +142,7 @@ func (a *acts) match(patterns []pattern, sentence string, starts []start, words 
 		if p.place == anywhere {
 			if words&p.words == p.words && strings.Contains(sentence, p.needs) {
 				if tail, found := a.tail(p.re, sentence); found {
-					return tail, !a.house.MatchString(sentence)
+					return tail, !a.statesRule(sentence)
 				}
 			}
 			continue
@@ -150,12 +150,18 @@ func (a *acts) match(patterns []pattern, sentence string, starts []start, words 
 		for _, from := range starts {
 			if text := from.at(p.place); text != "" {
 				if tail, found := a.tail(p.re, text); found && !a.finding.MatchString(from.text) {
-					return tail, !a.house.MatchString(sentence)
+					return tail, !a.statesRule(sentence)
 				}
 			}
 		}
 	}
 	return "", false
+}
+
+// statesRule reports whether a sentence states a rule of the house or what is needed
+// first, not what is right or wrong.
+func (a *acts) statesRule(sentence string) bool {
+	return a.house.MatchString(sentence) && !a.reproves.MatchString(sentence) && !a.warns.MatchString(sentence)
 }
 
 // tail returns what follows a pattern, unless it begins a finding.
@@ -255,7 +261,7 @@ func newActs() *acts {
 			`those|such|specific|detailed|more|further|step-by-step|your|some|any such|either|all|medical|legal|financial|personal|tailored|sensitive|` +
 			`private|confidential|explicit|harmful|illegal|unsafe|graphic|sexual|violent|offensive|hateful|inappropriate|copyrighted|actual|real|` +
 			`professional|investment|tax|such|own|false|fake|its|their|his|my))*`
-		noun = ` (?:[a-z'-]+ ){0,2}(?:instruct|inform|guidance|advice|detail|content|help|assist|request|question|respons|answer|list|` +
+		noun = ` (?:[a-z'-]+ ){0,2}(?:""|\x60\x60|instruct|inform|guidance|advice|detail|content|help|assist|request|question|respons|answer|list|` +
 			`materials?|text|stor(?:y|ies)|joke|code|script|message|email|essay|article|song|lyrics|poem|image|picture|opinion|view|stance|side|` +
 			`position|statement|claim|judg|assumption|recommend|suggest|step|guide|tutorial|method|way|reason|example|definition|explanation|` +
 			`description|address|number|contact|data|record|name|diagnos|prescri|treatment|support|service|task|link|copy|copies|passage|quote|figure|` +
@@ -446,14 +452,14 @@ func newActs() *acts {
 		house: regexp.MustCompile(`^(?:if|when|unless|in case) you\b|\b(?:help|answer|say|tell|proceed|continue|check|look|assist|that|this|` +
 			`it|you|sure)(?: (?:you|with (?:that|this|it)))? without (?:knowing|seeing|having|more|your|the|an?|any)\b|\bunless (?:you|we|i)\b|` +
 			`\buntil (?:you|we|i|the|your)\b|` +
-			`\b(?:refund|return|exchange|discount|deliver|ship|order|price|stock|warranty|booking|ticket|card|coupon|voucher|` +
-			`upgrade)[a-z]*\b.*\b(?:after|once|as (?:stated|our|per|the order|it)|under our|per our|our (?:terms|policy|return)|because|since|within|` +
+			`\b(?:refund|return|exchange|discount|deliver|ship|(?:your|the|this|an) order|orders|stock|warranty|booking|` +
+			`ticket|cards? from|coupon|voucher|upgrade|tracking|parcel|invoice|reservation|appointment)[a-z]*\b.*\b(?:after|once|as (?:stated|our|per|the order|it)|under our|per our|our (?:terms|policy|return)|because|since|within|` +
 			`days|until|out of stock|past)\b|` +
 			`\b(?:attend|on behalf of|in (?:the|our|my) (?:system|records|database|catalogue?|logs?))\b`),
 		reproves: regexp.MustCompile(`\b(?:not|never|neither|isn't) (?:[a-z]+ ){0,2}?(?:acceptable|appropriate|ethical|legal|okay|ok|right|` +
 			`justified|respectful|safe|condoned|moral|the (?:answer|solution)|an (?:option|appropriate question))\b|\b(?:illegal|unethical|immoral|` +
 			`inappropriate|unacceptable|reprehensible|a (?:serious )?(?:crime|criminal)|against the law|morally wrong)\b`),
-		warns: regexp.MustCompile(`\b(?:harmful|dangerous|wrong|consequences|harm)\b`),
+		warns: regexp.MustCompile(`\b(?:harmful|dangerous|wrong|consequences|harm|privacy)\b`),
 		lectures: regexp.MustCompile(`^` + anyOf(
 			`(?:it(?:'s| is)|please|always|also,? it is|additionally,? it(?:'s| is)|furthermore,? it(?:'s| is)|moreover,? it(?:'s|`+
 				` is)) (?:also |always |never |very |crucial|critical)?(?:important|essential|crucial|vital|worth|remember|necessary|advisable|best|better|`+

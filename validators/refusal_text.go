@@ -242,18 +242,14 @@ func isTitle(text string) bool {
 	return false
 }
 
-// afterOf returns what follows a sentence of the opening in the whole text. A
-// sentence that was cleaned of quotes is found by its end.
-func afterOf(text, sentence string) string {
+// afterOf returns what follows a sentence of the opening in the whole text. When the
+// end of the sentence was cleaned of quotes or code, it is what follows in the opening.
+func afterOf(text, sentence, rest string) string {
 	sentence = strings.TrimSpace(sentence)
-	tail := sentence[max(0, len(sentence)-40):]
-	if i := strings.IndexByte(tail, '"'); i >= 0 {
-		tail = tail[i+1:]
-	}
-	if _, after, ok := strings.Cut(text, tail); ok {
+	if _, after, ok := strings.Cut(text, sentence[max(0, len(sentence)-40):]); ok {
 		return after
 	}
-	return ""
+	return rest
 }
 
 // isItem reports whether a line is an item of a list.
