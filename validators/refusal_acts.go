@@ -455,7 +455,7 @@ func newActs() *acts {
 			`\b(?:refund|return|exchange|discount|deliver|ship|(?:your|the|this|an) order|orders|stock|warranty|booking|` +
 			`ticket|cards? from|coupon|voucher|upgrade|tracking|parcel|invoice|reservation|appointment)[a-z]*\b.*\b(?:after|once|as (?:stated|our|per|the order|it)|under our|per our|our (?:terms|policy|return)|because|since|within|` +
 			`days|until|out of stock|past)\b|` +
-			`\b(?:attend|on behalf of|in (?:the|our|my) (?:system|records|database|catalogue?|logs?))\b`),
+			`\b(?:attend|on behalf of|in (?:the|our) (?:system|records|database|catalogue?|logs?))\b`),
 		reproves: regexp.MustCompile(`\b(?:not|never|neither|isn't) (?:[a-z]+ ){0,2}?(?:acceptable|appropriate|ethical|legal|okay|ok|right|` +
 			`justified|respectful|safe|condoned|moral|the (?:answer|solution)|an (?:option|appropriate question))\b|\b(?:illegal|unethical|immoral|` +
 			`inappropriate|unacceptable|reprehensible|a (?:serious )?(?:crime|criminal)|against the law|morally wrong)\b`),
