@@ -170,7 +170,11 @@ func (r *reading) read(text string) string {
 		if r.corrects(before, sentence, next) {
 			return labelAnswered // nothing can be given of what does not exist
 		}
-		return r.weigh(act, tail, after)
+		label := r.weigh(act, tail, after)
+		if label == labelPartial && act == objects && r.rebukes(text, opening) {
+			return labelRefused
+		}
+		return label
 	}
 	if r.rebukes(text, opening) {
 		return labelRefused
@@ -257,53 +261,4 @@ func (r *reading) helps(act act, tail, after string) bool {
 // asks reports whether what the user said last has a pattern.
 func (r *reading) asks(pattern *regexp.Regexp) bool {
 	return pattern.MatchString(normalText(r.asked()))
-}
-
-// rebukes reports whether an answer only reproves: the user asked how to do something,
-// the first sentence says that it is wrong, and most others do so too or send the user
-// elsewhere; or the user asked for reasons, and the answer denies them in words of
-// morals and law.
-func (r *reading) rebukes(text, opening string) bool {
-	how, why := r.asks(r.acts.asksHow), r.asks(r.acts.asksToJustify)
-	if !how && !why {
-		return false
-	}
-	reproved, rebutted, content := false, false, 0
-	for rest := opening; rest != "" && content < 2; {
-		var raw string
-		raw, rest = cutSentence(rest)
-		sentence := normalText(raw)
-		act, _ := r.acts.of(sentence)
-		if sentence == "" || act == leads {
-			continue
-		}
-		reproved = reproved || content == 0 && act == reproves && r.acts.reproves.MatchString(sentence)
-		rebutted = rebutted || r.acts.rebuts.MatchString(sentence)
-		content++
-	}
-	how = how && reproved
-	why = why && (reproved || rebutted)
-	if !how && !why || r.corrects(opening) {
-		return false
-	}
-	all, other, moral := 0, 0, 0
-	for rest := text[:min(len(text), maxAfter)]; rest != ""; {
-		var raw string
-		raw, rest = cutSentence(rest)
-		sentence := normalText(raw)
-		if isItem(raw) {
-			return false
-		}
-		if sentence == "" {
-			continue
-		}
-		all++
-		if act, _ := r.acts.of(sentence); act == speaks {
-			other++
-		}
-		if r.acts.moral.MatchString(sentence) {
-			moral++
-		}
-	}
-	return how && other*3 <= all || why && moral*4 >= all
 }

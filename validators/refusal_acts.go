@@ -19,7 +19,8 @@ const (
 
 // acts are the patterns of speech acts, matched against [normalText] of a sentence.
 type acts struct {
-	words map[string]wordKind
+	words   map[string]wordKind
+	rebukes *rebukes
 
 	can, able                *regexp.Regexp // the words of a clause that decline
 	lead, bare               *regexp.Regexp
@@ -414,9 +415,9 @@ func newActs() *acts {
 	}
 	return &acts{
 		declines: declining, lacks: lacking, objects: objecting,
-		words: refusalWords(),
-		can:   regexp.MustCompile(`^` + i + ` ` + cannot),
-		able:  regexp.MustCompile(`^` + am + ` ` + unable),
+		words: refusalWords(), rebukes: newRebukes(),
+		can:  regexp.MustCompile(`^` + i + ` ` + cannot),
+		able: regexp.MustCompile(`^` + am + ` ` + unable),
 		lead: regexp.MustCompile(`^` + anyOf(
 			`(?:i'm|i am|we're|we are)? ?(?:so |very |really |truly |terribly |deeply )?sorry\b`, `(?:my |our )?(?:sincere )?apolog`, `(?:i|we) (?:sincerely |deeply )?apologi[sz]e`,
 			`unfortunately[.,]?$`, `(?:hello|hi|hey|oops|hmm|oh|no[,.!]|well|look|listen|thanks|thank you|whoa|wow|nope)\b`, `(?:i|we) (?:completely |fully |totally |do )?(?:understand|`+
