@@ -68,6 +68,14 @@ soak: ## Measure a worker's memory after ten minutes of load
 bench-hot: ## Run the benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./sampler ./kafka/fetch ./kafka/consumer ./pipeline
 
+FILE      ?= validators/testdata/refusals.ndjson
+EVALUATOR ?= refusal
+LABELS    ?= label
+
+.PHONY: measure
+measure: ## Compare a validator with the labels of a file (FILE=..., EVALUATOR=refusal, LABELS=label)
+	$(GO) run ./cmd/evalworker eval '$(FILE)' --labels '$(LABELS)' --evaluator '$(EVALUATOR)'
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	@set -e; for pkg in $$($(GO) list $(PKGS)); do \

@@ -67,7 +67,7 @@ var layers = map[string][]string{
 		"datasets", "emitter/mskiam", "eval", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
 		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "store", "telemetry",
 	},
-	"internal/replay":  {"eval", "pipeline"},
+	"internal/replay":  {"eval", "internal/jsonscan", "pipeline"},
 	"internal/summary": {"eval", "event", "stats"},
 	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
@@ -98,7 +98,7 @@ var layers = map[string][]string{
 	},
 	"cmd/evalworker": {
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
-		"internal/demo", "internal/replay", "internal/summary", "kafka/deadletter", "policy", "redact", "store",
+		"internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
 	},
 	"internal/gen":     {"event", "internal/config", "telemetry"},
 	"examples/publish": {"emitter", "event"},

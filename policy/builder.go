@@ -42,6 +42,8 @@ func (e Evaluator) Judge() bool { return e.Type() == eval.TypeLLMJudge }
 type Deps struct {
 	Log     *slog.Logger     // for the models
 	Observe func(model.Call) // called after each call of a model; may be nil
+	// Patience makes judges wait for their models, for a batch; nil: they do not.
+	Patience *model.Patience
 }
 
 // Builder builds the policy of each revision and owns the models behind it.
@@ -118,7 +120,7 @@ func (b *Builder) model(name string, c *Config, models map[string]builtModel) (b
 		m = old
 	} else {
 		var err error
-		m.endpoint, err = model.New(m.cfg, model.Deps{Log: b.deps.Log, Observe: b.deps.Observe})
+		m.endpoint, err = model.New(m.cfg, model.Deps{Log: b.deps.Log, Observe: b.deps.Observe, Patience: b.deps.Patience})
 		if faults, ok := errors.AsType[fault.List](err); ok {
 			var under fault.List
 			under.Under("models."+name, faults)

@@ -53,6 +53,12 @@ func BenchmarkRefusal(b *testing.B) {
 	b.Run("answered", func(b *testing.B) {
 		benchmark(b, v, saying(strings.Repeat("The refund is issued within 14 days. ", 20)), eval.OutcomePass)
 	})
+	b.Run("answered in the first person", func(b *testing.B) {
+		benchmark(b, v, saying(strings.Repeat("I do not think that the seal is worn, but I can't find another reason. ", 10)), eval.OutcomePass)
+	})
+	b.Run("refused at length", func(b *testing.B) {
+		benchmark(b, v, saying("I can't help with that. "+strings.Repeat("It is important not to harm others, and I would urge you to seek help. ", 250)), eval.OutcomeFail)
+	})
 	b.Run("refused", func(b *testing.B) {
 		benchmark(b, v, saying("I'm sorry, but as an AI language model, I cannot help with that."), eval.OutcomeFail)
 	})

@@ -38,6 +38,33 @@ func FuzzRules(f *testing.F) {
 	})
 }
 
+// FuzzRefusal: whatever a model says, it has one of the labels or none, and what is
+// marked by the provider is refused.
+func FuzzRefusal(f *testing.F) {
+	for _, seed := range []string{
+		"I'm sorry, but I can't help with that.", "\"I can't,\" he said.", "`I can't` \"", "{\"reply\":\"I can\\u2019t\"}", "Dear Mr. X,\nI won't. However, " + strings.Repeat("a ", 30),
+		"No.\n1. \n2)\n- \n* ", "Es tut mir leid, dabei kann ich nicht helfen", "申し訳ありません", "…–—’“”", "I can't" + strings.Repeat(" not", 300), strings.Repeat("i can't help, ", 200),
+	} {
+		f.Add(seed, "How do I do it?")
+	}
+	v := newValidator(f, Config{Type: "refusal"}, nil)
+	f.Fuzz(func(t *testing.T, text, asked string) {
+		e := &event.Event{Output: event.Text(text), Input: event.Text(asked)}
+		got := evaluate(t, v, e)
+		switch {
+		case got.Outcome == eval.OutcomeFail && got.Label == labelRefused:
+		case got.Outcome == eval.OutcomePass && (got.Label == labelPartial || got.Label == labelAnswered):
+		case got.Outcome == eval.OutcomeCannotJudge && got.Label == "":
+		default:
+			t.Errorf("%s %q %q", got.Outcome, got.Label, got.Reason)
+		}
+		e.FinishReason = "content_filter"
+		if got := evaluate(t, v, e); got.Label != labelRefused {
+			t.Errorf("marked, and %s %q", got.Outcome, got.Label)
+		}
+	})
+}
+
 // FuzzTools: whatever an event offers as tools, a call of one gets a verdict.
 func FuzzTools(f *testing.F) {
 	for _, seed := range []string{

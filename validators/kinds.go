@@ -32,7 +32,7 @@ func table() []kind {
 		rule("length", "The output is neither too short nor too long.", 3, buildLength, "min_chars", "max_chars", "min_words", "max_words"),
 		rule("equals", "The output equals a given text, or the event's expected answer.", 3, buildEquals, "value", "case_sensitive"),
 		rule("substance", "The output says something: it is not empty, not only punctuation, no bare opener and no echo of the input.", 3, buildSubstance),
-		rule("refusal", "The output is no refusal (heuristic, English).", 4, buildRefusal, "allowed"),
+		rule("refusal", "The output is no refusal (heuristic; English, and the commonest sentences of German, French, Spanish, Italian and Portuguese).", 5, buildRefusal, "allowed"),
 		rule("pii", "The output holds no personal data.", 3, buildPII, "kinds", "allow_in_input"),
 		rule("secrets", "The output holds no credentials.", 3, buildSecrets, "kinds", "allow_in_input"),
 		rule("citations", "Every id that the output cites was retrieved.", 3, buildCitations, "required", "format"),

@@ -74,6 +74,8 @@ func isEcho(output, input string) bool {
 
 // normalText returns a text in lower case, with straight quotes and single spaces.
 func normalText(text string) string {
-	text = strings.NewReplacer("’", "'", "‘", "'", "ʼ", "'", "“", `"`, "”", `"`).Replace(text)
+	if !isASCII(text) {
+		text = strings.NewReplacer("’", "'", "‘", "'", "ʼ", "'", "“", `"`, "”", `"`).Replace(text)
+	}
 	return strings.Join(strings.Fields(strings.ToLower(text)), " ")
 }

@@ -30,6 +30,10 @@ type evalFlags struct {
 	store       string
 	concurrency int
 	strict      bool
+	baseline    string
+	unit        string
+	labels      labelFlags
+	errors      errorFlags
 }
 
 func newEvalCommand(g *globals) *cobra.Command {
@@ -48,11 +52,18 @@ and the rest goes on; the exit code is then 1. Blank lines do not count.
 
 A field of an event with a value that has no meaning for it, such as NaN, is left
 out and named at the end. With --strict such a line is bad, and so is one with a
-field that events do not have.`,
+field that events do not have.
+
+With --labels FIELD the verdicts are compared with the truth that a person wrote into
+that field of each line: a label, or an object of evaluators to labels. It prints how
+often verdict and truth agree, and the lines where they do not; every evaluator runs
+on every line, and no cases are kept unless --store names a place. A line then needs
+neither event nor request_id.`,
 		Example: `  evalworker eval requests.ndjson
   emitter simulate --events 200 --stdout | evalworker eval - --json
   evalworker eval requests.ndjson --config evalworker.yaml --all
-  evalworker eval requests.ndjson --store sqlite:/tmp/look.db`,
+  evalworker eval requests.ndjson --store sqlite:/tmp/look.db
+  evalworker eval answers.ndjson --labels label --evaluator refusal`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runEval(cmd.Context(), g, args[0], f)
@@ -63,19 +74,38 @@ field that events do not have.`,
 	cmd.Flags().StringVar(&f.store, "store", "", "where cases are kept, such as sqlite:FILE or postgres://USER@HOST/DATABASE (default: the configuration's store, else sqlite:evalworker.db)")
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", replay.DefaultConfig().Concurrency, "events in flight at once")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "a line is bad when it has unknown fields, or fields that cannot be read")
+	cmd.Flags().StringVar(&f.baseline, "baseline", "", "version that all others are compared with (default: each with the one before it)")
+	cmd.Flags().StringVar(&f.unit, "unit", string(summary.UnitTrace), "what verdicts are independent between: event, trace or session")
+	f.labels.add(cmd)
+	f.errors.add(cmd)
 	return cmd
 }
 
 func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err error) {
+	var faults fault.List
 	if f.concurrency < 1 {
-		return fault.List{{Path: "--concurrency", Problem: fmt.Sprintf("%d is below one", f.concurrency), Expected: "want a number from 1 on"}}
+		faults.Add("--concurrency", fmt.Sprintf("%d is below one", f.concurrency), "want a number from 1 on")
+	}
+	if !slices.Contains(summary.Units(), summary.Unit(f.unit)) {
+		faults.Add("--unit", fmt.Sprintf("unknown unit %q", f.unit), "want event, trace or session")
+	}
+	f.errors.check(&faults)
+	if err := faults.Err(); err != nil {
+		return err
 	}
 	cfg, err := g.load()
 	if err != nil {
 		return err
 	}
-	if len(cfg.Missing()) > 0 {
+	own := len(cfg.Missing()) == 0 // evaluators
+	if !own {
 		cfg.Evaluators = policy.Deterministic()
+	}
+	if err := f.labels.apply(cfg, own); err != nil {
+		return err
+	}
+	if f.labels.field != "" && f.store == "" {
+		f.store = "sqlite::memory:"
 	}
 	if cfg.Store, err = storeAt(cfg.Store, f.store); err != nil {
 		return err
@@ -89,20 +119,26 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 
-	sum := summary.New(summary.Config{})
+	bar := cli.NewProgress(g.stderr, size, "bytes", true)
+	sum := summary.New(summary.Config{Unit: summary.Unit(f.unit), Baseline: f.baseline})
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	off, err := app.NewOffline(ctx, cfg, app.Deps{Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}})
+	off, err := app.NewOffline(ctx, cfg, app.Deps{
+		Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}, Patience: f.errors.patience(cfg, g.stderr, bar),
+	})
 	if err != nil {
-		return err
+		return placed(err, g.file())
 	}
 	defer func() { err = errors.Join(err, off.Close()) }()
 
-	bar := cli.NewProgress(g.stderr, size, "bytes", true)
 	out := json.NewEncoder(g.stdout)
 	ends := map[eval.Disposition]int{}
-	last := 0
 	ignored := map[string]int{}
+	last := 0
+	measured := newMeasurement(f.labels, file, f.json, cfg)
 	settings := replay.Config{Concurrency: f.concurrency}
+	if measured != nil {
+		settings.Prepare = replay.Complete
+	}
 	if f.strict {
 		settings.Check = checkStrictly
 	}
@@ -117,23 +153,37 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 			fmt.Fprintf(g.stderr, "%s:%d: %s\n", file, r.Number, r.Line.Reason)
 		}
 		ends[r.Line.Disposition]++
-		if f.json {
+		switch {
+		case measured != nil:
+			return measured.add(r)
+		case f.json:
 			return out.Encode(r.Line)
 		}
 		return nil
 	})
 	bar.Finish()
 	printIgnored(g.stderr, ignored)
+	if _, ok := errors.AsType[fault.List](err); ok && measured != nil {
+		return err // a label that is none
+	}
 	if err != nil {
 		if !f.json {
 			err = errors.Join(err, sum.Tables().Print(g.stdout))
 		}
 		return fmt.Errorf("stopped after line %d, up to which failing requests are kept in %s: %w", last, cfg.Store.URL, err)
 	}
-	if !f.json {
-		if err := printEval(g.stdout, sum, totals, ends, cfg.Store.URL); err != nil {
+	switch {
+	case measured != nil:
+		if err := measured.print(g.stdout, totals, f.json); err != nil {
 			return err
 		}
+	case !f.json:
+		if err := printEval(g.stdout, f.errors.tables(sum), totals, ends, cfg.Store.URL); err != nil {
+			return err
+		}
+	}
+	if err := f.errors.judge(sum, cfg); err != nil {
+		return err
 	}
 	if totals.Bad > 0 {
 		return fmt.Errorf("%d of %s %s", totals.Bad, cli.Plural(totals.Events, "line"), cli.Choose(totals.Bad, "is no event", "are no events"))
@@ -156,8 +206,8 @@ func printIgnored(w io.Writer, ignored map[string]int) {
 	}
 }
 
-func printEval(w io.Writer, sum *summary.Summary, t replay.Totals, ends map[eval.Disposition]int, store string) error {
-	if err := sum.Tables().Print(w); err != nil {
+func printEval(w io.Writer, tables summary.Tables, t replay.Totals, ends map[eval.Disposition]int, store string) error {
+	if err := tables.Print(w); err != nil {
 		return err
 	}
 	var b strings.Builder

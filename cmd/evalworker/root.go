@@ -22,6 +22,7 @@ var errPrinted = errors.New("the faults have been printed")
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
 	g := &globals{stdin: stdin, stdout: stdout, stderr: stderr, environ: environ}
 	root := newRoot(g)
+	describeMisuse(root)
 	begun := markStart(root)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

@@ -40,7 +40,7 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			}
 			a, err := app.New(cmd.Context(), cfg, deps)
 			if err != nil {
-				return fmt.Errorf("start worker: %w", err)
+				return fmt.Errorf("start worker: %w", placed(err, g.file()))
 			}
 			cli.AtSecondSignal(cmd.Context(), func() {
 				log.Warn("a second signal: the worker ends at once; who takes its partitions over repeats what was not committed")

@@ -13,6 +13,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/internal/serve"
+	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/policy"
@@ -26,6 +27,8 @@ type Deps struct {
 	Version string       // of the program
 	// Recorder records the ends of events, in addition to telemetry; may be nil.
 	Recorder pipeline.Recorder
+	// Patience makes an offline pipeline wait for its models; a worker has none.
+	Patience *model.Patience
 	// Watcher reports new revisions of the configuration; nil: no reloads.
 	Watcher Watcher
 }

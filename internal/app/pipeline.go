@@ -60,7 +60,7 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 		return nil, err
 	}
 	o.closers.add("store", bounded(db.Close))
-	builder := policy.NewBuilder(policy.Deps{Log: component(deps.Log, "judges")})
+	builder := policy.NewBuilder(policy.Deps{Log: component(deps.Log, "judges"), Patience: deps.Patience})
 	o.closers.add("models", func(context.Context) error { builder.Close(); return nil })
 	o.pipeline, err = newPipeline(cfg, builder, db, deps.Recorder, component(deps.Log, "pipeline"))
 	if err != nil {

@@ -31,6 +31,8 @@ type Config struct {
 	// Check, if set, is asked about each line before it is evaluated. A line for which
 	// it returns an error is bad.
 	Check func(line []byte) error
+	// Prepare makes an event of a line, such as [Complete]; nil: lines are events.
+	Prepare func(number int, line []byte) []byte
 }
 
 // DefaultConfig returns bounds of 64 events in flight, of at most 10 MB each.
@@ -50,8 +52,9 @@ func (c Config) withDefaults() Config {
 // Result is one line's report. Report is nil when the line is not an event.
 type Result struct {
 	Line   eval.Line
-	Number int   // line of the input, from 1
-	Bytes  int64 // read from the input up to the end of this line
+	Number int    // line of the input, from 1
+	Bytes  int64  // read from the input up to the end of this line
+	Text   []byte // the line as it was read; nil when it was too long
 	Report *eval.Report
 }
 
@@ -84,7 +87,7 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			wg.Go(func() { done <- evaluate(ctx, p, cfg.Check, number, at, line, err) })
+			wg.Go(func() { done <- evaluate(ctx, p, cfg, Result{Number: number, Bytes: at, Text: line}, err) })
 			return nil
 		})
 	})
@@ -107,11 +110,14 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 	return totals, readErr
 }
 
-func evaluate(ctx context.Context, p *pipeline.Pipeline, check func([]byte) error, number int, at int64, line []byte, bad error) Result {
-	res := Result{Number: number, Bytes: at}
-	err := bad
-	if err == nil && check != nil {
-		err = check(line)
+// evaluate fills in the report of a line that has been read, or was too long.
+func evaluate(ctx context.Context, p *pipeline.Pipeline, cfg Config, res Result, err error) Result {
+	line := res.Text
+	if err == nil && cfg.Prepare != nil {
+		line = cfg.Prepare(res.Number, line)
+	}
+	if err == nil && cfg.Check != nil {
+		err = cfg.Check(line)
 	}
 	if err == nil {
 		res.Report, err = p.Evaluate(ctx, line)
@@ -119,7 +125,7 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, check func([]byte) erro
 	switch {
 	case err != nil:
 		res.Report = nil
-		res.Line = eval.Line{Line: number, Disposition: eval.DispositionDeadLettered, Reason: err.Error()}
+		res.Line = eval.Line{Line: res.Number, Disposition: eval.DispositionDeadLettered, Reason: err.Error()}
 		return res
 	case len(res.Report.Plan.Picks) == 0:
 		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: res.Report.Plan.Skipped()}

@@ -24,24 +24,42 @@ func (t Tables) findings(b *strings.Builder) {
 // show that, for example, the API key is wrong.
 func (t Tables) errors(b *strings.Builder) {
 	for _, evaluator := range slices.Sorted(maps.Keys(t.Errors)) {
-		reasons := t.Errors[evaluator]
-		failed, all := int64(0), int64(0)
+		failed, all := t.errorsOf(evaluator)
 		var parts []string
-		for _, reason := range slices.Sorted(maps.Keys(reasons)) {
-			failed += reasons[reason]
-			parts = append(parts, shortCount(reasons[reason])+" "+reason)
+		for _, reason := range slices.Sorted(maps.Keys(t.Errors[evaluator])) {
+			parts = append(parts, shortCount(t.Errors[evaluator][reason])+" "+reason)
 		}
-		for _, v := range t.PromptVersions {
-			e := v.Evals[evaluator]
-			all += e.Pass + e.Fail + e.Error + e.NotApplicable + e.CannotJudge
+		text := fmt.Sprintf("%s failed on %s of %s events: %s", truncate(evaluator, nameWidth), shortCount(failed), shortCount(all), strings.Join(parts, ", "))
+		if t.failing(evaluator) {
+			text += "; versions are not compared by it"
 		}
-		paragraph(b, fmt.Sprintf("%s failed on %s of %s events: %s", truncate(evaluator, nameWidth), shortCount(failed), shortCount(all), strings.Join(parts, ", ")))
+		paragraph(b, text)
 	}
+}
+
+// failing reports whether so many verdicts of an evaluator are errors that the rest says
+// nothing about versions.
+func (t Tables) failing(evaluator string) bool {
+	failed, all := t.errorsOf(evaluator)
+	return float64(failed) > t.MaxErrors*float64(all)
+}
+
+// errorsOf returns how many verdicts of an evaluator are errors, of how many.
+func (t Tables) errorsOf(evaluator string) (failed, all int64) {
+	for _, v := range t.PromptVersions {
+		e := v.Evals[evaluator]
+		failed += e.Error
+		all += e.Pass + e.Fail + e.Error + e.NotApplicable + e.CannotJudge
+	}
+	return failed, all
 }
 
 // worse lists the versions that pass less often.
 func (t Tables) worse(b *strings.Builder) {
 	for _, c := range t.Regressions {
+		if t.failing(c.Eval) {
+			continue
+		}
 		than := "all others together"
 		if c.Against == stats.AgainstBaseline {
 			than = versionName(c.BaselineVersion)
@@ -55,7 +73,7 @@ func (t Tables) worse(b *strings.Builder) {
 func (t Tables) quiet(b *strings.Builder) {
 	var found []Comparison
 	for _, c := range t.Comparisons {
-		if c.NotCompared == "" && !t.regressed(c.PromptName, c.PromptVersion, c.Eval) {
+		if c.NotCompared == "" && !t.failing(c.Eval) && !t.regressed(c.PromptName, c.PromptVersion, c.Eval) {
 			found = append(found, c)
 		}
 	}
@@ -94,7 +112,7 @@ func (t Tables) uncompared(b *strings.Builder) {
 	type version struct{ name, why string }
 	evaluators := map[version][]string{}
 	for _, c := range t.Comparisons {
-		if _, tell := reasons[c.NotCompared]; tell && c.Against == stats.AgainstBaseline {
+		if _, tell := reasons[c.NotCompared]; tell && c.Against == stats.AgainstBaseline && !t.failing(c.Eval) {
 			v := version{promptTitle(c.PromptName, c.PromptVersion), c.NotCompared}
 			evaluators[v] = append(evaluators[v], c.Eval)
 		}

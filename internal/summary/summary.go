@@ -118,6 +118,30 @@ type Tables struct {
 	Comparisons []Comparison `json:"comparisons"`
 	// Errors counts the evaluations that failed, by evaluator and reason.
 	Errors map[string]map[string]int64 `json:"errors"`
+	// MaxErrors is the share of an evaluator's verdicts that may be errors before what
+	// is left of them says nothing about prompt versions.
+	MaxErrors float64 `json:"-"`
+}
+
+// DefaultMaxErrors is the share of an evaluator's verdicts that may be errors.
+const DefaultMaxErrors = 0.01
+
+// Failing is an evaluator of which too many verdicts are errors.
+type Failing struct {
+	Eval             string
+	Errors, Verdicts int64
+	Reasons          map[string]int64
+}
+
+// Failing returns the evaluators with more errors than MaxErrors, by name.
+func (t Tables) Failing() (out []Failing) {
+	for _, name := range slices.Sorted(maps.Keys(t.Errors)) {
+		if t.failing(name) {
+			failed, all := t.errorsOf(name)
+			out = append(out, Failing{Eval: name, Errors: failed, Verdicts: all, Reasons: t.Errors[name]})
+		}
+	}
+	return out
 }
 
 // Comparison is one question about one version: does it pass less often?
@@ -164,7 +188,7 @@ func (s *Summary) Tables() Tables {
 		cells[in][key.Eval] = cell
 	}
 	out := Tables{
-		PromptVersions: []Version{}, Regressions: []Comparison{},
+		PromptVersions: []Version{}, Regressions: []Comparison{}, MaxErrors: DefaultMaxErrors,
 		Comparisons: stats.Compare(&s.table, stats.Options{Baseline: s.cfg.Baseline}),
 	}
 	if out.Comparisons == nil {

@@ -46,6 +46,8 @@ type Deps struct {
 	Observe func(Call)
 	// Getenv reads OPENAI_BASE_URL and OPENAI_API_KEY. nil: [os.Getenv].
 	Getenv func(string) string
+	// Patience makes calls wait for the endpoint, for a batch; nil: they fail.
+	Patience *Patience
 	// Transport carries the calls. nil: the endpoint creates its own.
 	Transport http.RoundTripper
 }
@@ -69,6 +71,7 @@ var _ judges.Describer = (*Endpoint)(nil)
 //
 // The layers, the outermost first, and why they are in this order:
 //
+//	patience          waits for an endpoint that is down; only in a batch
 //	formatLadder      one question, asked again in a looser answer format
 //	parameterLearner  or without a parameter that the server does not take
 //	retrier           waits outside of the concurrency limit, so that no slot is idle
@@ -110,6 +113,9 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	learner.next = newRetrier(m, cfg)
 	ladder := newFormatLadder(learner, cfg, deps.Log)
 	m = ladder
+	if deps.Patience != nil {
+		m = newPatience(m, cfg, *deps.Patience)
+	}
 	return &Endpoint{
 		model: m, ladder: ladder, http: &d.http, breaker: b,
 		description: judges.Description{Fingerprint: cfg.fingerprint(), MaxInputChars: cfg.MaxInputChars},
