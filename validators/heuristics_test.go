@@ -11,8 +11,6 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-}
-
 func TestGroundedness(t *testing.T) {
 	t.Parallel()
 	const chunks = `"retrieval":{"chunks":[{"id":"1","text":"Refunds are issued within 14 days after the returned item arrives at our warehouse."},{"text":"Shipping costs €1,200.50 for pallets. 返品は14日以内です"}]}`

@@ -72,7 +72,7 @@ func TestPlay(t *testing.T) {
 			if len(r.Problems) > 0 || r.Problems == nil {
 				t.Errorf("problems: %q", r.Problems)
 			}
-			if e := r.Events; e.Consumed != few || !e.Settled() || e.SampledOut == 0 || e.Evaluated == 0 || e.DeadLettered == 0 {
+			if e := r.Events; e.Consumed != few || !e.Settled() || e.Unwanted == 0 || e.Evaluated == 0 || e.DeadLettered == 0 {
 				t.Errorf("accounting: %+v", e)
 			}
 			if want := []DeadLetters{{Reason: eval.ReasonMalformed, Error: "malformed: missing request_id", Count: 1}}; !cmp.Equal(want, r.DeadLetters) {

@@ -190,7 +190,7 @@ func (c confusion) side(i int) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// Share is a share with its Wilson interval of 95 %; nil pointers stand for none.
+// Share is a share with its exact interval of 95 %; nil pointers stand for none.
 type Share struct {
 	Of    int     `json:"of"`
 	Value float64 `json:"value"`
@@ -204,7 +204,8 @@ func share(k, n int) *Share {
 		return nil
 	}
 	yes, all := float64(k), float64(n)
-	c := stats.Cell{Passes: int64(k), Fails: int64(n - k), Weight: all, WeightSquared: all, PassWeight: yes, PassWeightSquared: yes}
+	c := stats.Cell{Passes: int64(k), Fails: int64(n - k), Weight: all, WeightSquared: all, PassWeight: yes, PassWeightSquared: yes,
+		Units: int64(n), PassUnits: int64(k), FailUnits: int64(n - k), UnitWeightSquared: all, UnitWeightPass: yes, UnitPassWeightSquared: yes}
 	rate, low, high, _ := c.PassRate()
 	return &Share{Of: n, Value: rate, Low: low, High: high}
 }

@@ -105,8 +105,11 @@ func writeLine(b *strings.Builder, name, decided, worth, rate, mark, interval, f
 
 // promptTitle names a version of a prompt.
 func promptTitle(prompt, version string) string {
-	if prompt == "" {
-		return "version " + versionName(version)
+	switch {
+	case prompt == "" && version == "":
+		return "no version"
+	case prompt == "":
+		return "version " + version
 	}
 	return prompt + " " + versionName(version)
 }
