@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"internal/backoff":      {},
 	"internal/jsonscan":     {},
 	"internal/outage":       {},
+	"internal/visible":      {},
 	"internal/config/fault": {},
 
 	// What applications publish, and the vocabulary of evaluation.
@@ -31,7 +32,7 @@ var layers = map[string][]string{
 	// The grounds: what several parts stand on.
 	"internal/config/secret":     {},
 	"internal/config/strictyaml": {"internal/config/fault"},
-	"redact":                     {"eval", "event", "internal/config/fault", "internal/jsonscan"},
+	"redact":                     {"eval", "event", "internal/config/fault", "internal/jsonscan", "internal/visible"},
 	"stats":                      {},
 	"store":                      {"internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage"},
 
@@ -44,7 +45,7 @@ var layers = map[string][]string{
 	// The parts.
 	"sampler":         {"eval", "event", "internal/config/fault"},
 	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "redact"},
-	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml"},
+	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/visible"},
 	"judges/model":    {"eval", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},

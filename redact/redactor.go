@@ -29,19 +29,36 @@ func New(cfg Config) (*Redactor, error) {
 }
 
 // Text returns s with each sensitive place replaced by the name of its kind, such
-// as [EMAIL].
+// as [EMAIL]. A detector of the same kinds finds nothing in the result.
 func (r *Redactor) Text(s string) string {
 	if r.detector == nil {
 		return s
 	}
-	return replace(s, r.detector.Find(s))
+	return r.detector.clean("", s)
+}
+
+// maxRounds bounds how often a text is searched again after places in it have been
+// replaced: what touched one of them may be found only then.
+const maxRounds = 8
+
+// clean returns the value of a named field, or a text without a name, in which
+// nothing sensitive is left.
+func (d *Detector) clean(name, s string) string {
+	for range maxRounds {
+		found := d.FindField(name, s)
+		if len(found) == 0 {
+			return s
+		}
+		s = replace(s, found)
+	}
+	if len(d.FindField(name, s)) > 0 {
+		return marker("redacted") // a text that was built to hide one thing behind another
+	}
+	return s
 }
 
 // replace replaces matches by markers.
 func replace(s string, found []Match) string {
-	if len(found) == 0 {
-		return s
-	}
 	var b strings.Builder
 	at := 0
 	for _, m := range found {
@@ -54,6 +71,13 @@ func replace(s string, found []Match) string {
 }
 
 func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
+
+// isMarker reports whether a text is what replaces a sensitive place.
+func isMarker(s string) bool {
+	inner, ok := strings.CutPrefix(s, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	return ok && closed && inner != "" && !strings.ContainsAny(inner, "[] abcdefghijklmnopqrstuvwxyz")
+}
 
 // Event returns a copy of e in which all content is redacted: input, output,
 // expected, query and passages, arguments and results of tools, comment. The
@@ -93,8 +117,12 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 		retrieval := *e.Retrieval
 		retrieval.Query = r.Text(retrieval.Query)
 		retrieval.Chunks = make([]event.Chunk, len(e.Retrieval.Chunks))
+		var ids frame
 		for i, c := range e.Retrieval.Chunks {
 			c.Text = r.Text(c.Text)
+			if id := r.Text(string(c.ID)); id != string(c.ID) {
+				c.ID = event.ID(ids.unique(id)) // so that passages stay apart
+			}
 			retrieval.Chunks[i] = c
 		}
 		out.Retrieval = &retrieval
@@ -104,6 +132,7 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 		for i, c := range e.ToolCalls {
 			c.Arguments = content("tool_calls.arguments", c.Arguments)
 			c.Result = content("tool_calls.result", c.Result)
+			c.Name, c.Status = r.Text(c.Name), r.Text(c.Status)
 			out.ToolCalls[i] = c
 		}
 	}
@@ -123,11 +152,11 @@ func contentSize(e *event.Event) int {
 	if e.Retrieval != nil {
 		n += len(e.Retrieval.Query)
 		for i := range e.Retrieval.Chunks {
-			n += len(e.Retrieval.Chunks[i].Text)
+			n += len(e.Retrieval.Chunks[i].Text) + len(e.Retrieval.Chunks[i].ID)
 		}
 	}
 	for i := range e.ToolCalls {
-		n += len(e.ToolCalls[i].Arguments.Raw()) + len(e.ToolCalls[i].Result.Raw())
+		n += len(e.ToolCalls[i].Arguments.Raw()) + len(e.ToolCalls[i].Result.Raw()) + len(e.ToolCalls[i].Name) + len(e.ToolCalls[i].Status)
 	}
 	return n
 }

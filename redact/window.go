@@ -15,11 +15,12 @@ type window struct{ start, end int }
 
 // haystack is one text, with facts about it that several finders need.
 type haystack struct {
-	text   string
-	seen   [256]bool // bytes that occur in the text; of capital letters, the small ones too
-	digits int       // digits of the text
-	lower  string    // text with ASCII capitals as small letters; empty until needed
-	out    []window
+	text    string
+	seen    [256]bool // bytes that occur in the text; of capital letters, the small ones too
+	digits  int       // digits of the text
+	special bool      // a reading may differ from the text
+	lower   string    // text with ASCII capitals as small letters; empty until needed
+	out     []window
 }
 
 func newHaystack(text string) haystack {
@@ -27,6 +28,7 @@ func newHaystack(text string) haystack {
 	for i := range len(text) {
 		c := text[i]
 		h.seen[c] = true
+		h.special = h.special || special[c]
 		if isDigit(c) {
 			h.digits++
 		}
@@ -42,7 +44,7 @@ func newHaystack(text string) haystack {
 func (h *haystack) windows(f *finder) []window {
 	h.out = h.out[:0]
 	if len(f.anchors) > 0 {
-		h.aroundAnchors(f)
+		h.aroundAnchors(f.anchors, f.reach, f.fold)
 	} else {
 		h.amongDigits(f)
 	}
@@ -51,14 +53,14 @@ func (h *haystack) windows(f *finder) []window {
 }
 
 // aroundAnchors appends the words that hold an anchor, each with as much of the
-// following text as the finder may need, up to the end of a word.
-func (h *haystack) aroundAnchors(f *finder) {
+// following text as the finder may need, reach, up to the end of a word.
+func (h *haystack) aroundAnchors(anchors []string, reach int, fold bool) {
 	text := h.text
-	if f.fold {
+	if fold {
 		text = h.folded()
 	}
 anchors:
-	for _, a := range f.anchors {
+	for _, a := range anchors {
 		for i := range len(a) {
 			if !h.seen[a[i]] {
 				continue anchors
@@ -71,7 +73,7 @@ anchors:
 			}
 			i += at
 			w := window{strings.LastIndexAny(text[:i], wordSpace) + 1, len(text)}
-			if needed := i + len(a) + f.reach; f.reach > 0 && needed < len(text) {
+			if needed := i + len(a) + reach; reach > 0 && needed < len(text) {
 				if n := strings.IndexAny(text[needed:], wordSpace); n >= 0 {
 					w.end = needed + n
 				}
@@ -81,7 +83,7 @@ anchors:
 				break
 			}
 			// Only the last anchors inside the window can extend it.
-			at = max(i+len(a), w.end-f.reach-len(a))
+			at = max(i+len(a), w.end-reach-len(a))
 		}
 	}
 }
@@ -166,80 +168,3 @@ func (h *haystack) folded() string {
 	h.lower = string(b)
 	return h.lower
 }
-
-// toASCII replaces the Unicode spaces, dashes and digits that models, word
-// processors and East Asian keyboards write by one byte of ASCII each, so that a
-// card number with no-break spaces is found too. A text without any is returned
-// unchanged; any other becomes shorter.
-func toASCII(text string) string {
-	var b strings.Builder
-	done := 0
-	for i := 0; i < len(text); {
-		if text[i] < utf8.RuneSelf {
-			i++
-			continue
-		}
-		c, n := asciiFor(text, i)
-		if c != 0 {
-			b.WriteString(text[done:i])
-			b.WriteByte(c)
-			done = i + n
-		}
-		i += n
-	}
-	if done == 0 {
-		return text
-	}
-	b.WriteString(text[done:])
-	return b.String()
-}
-
-// toOriginal maps matches in the result of [toASCII], which are in order and
-// without overlap, to their places in the original text.
-func toOriginal(text string, found []Match) []Match {
-	i, at := 0, 0 // the same place in the text and in the result of toASCII
-	move := func(to int) int {
-		for at < to {
-			c, n := asciiFor(text, i)
-			i += n
-			if c != 0 {
-				n = 1
-			}
-			at += n
-		}
-		return i
-	}
-	for k := range found {
-		found[k].Start = move(found[k].Start)
-		found[k].End = move(found[k].End)
-	}
-	return found
-}
-
-// asciiFor returns the ASCII character that replaces the one at i, 0 if none does,
-// and how many bytes the original has.
-func asciiFor(text string, i int) (c byte, size int) {
-	if text[i] < utf8.RuneSelf {
-		return 0, 1
-	}
-	r, size := utf8.DecodeRuneInString(text[i:])
-	switch {
-	case r == '\u00a0', r >= '\u2000' && r <= '\u200a', r == '\u202f', r == '\u3000':
-		return ' ', size
-	case r >= '\uff10' && r <= '\uff19':
-		return '0' + byte(r-'\uff10'), size
-	case r == '\uff20':
-		return '@', size
-	case r >= '\u2010' && r <= '\u2015', r == '\u2212', r == '\uff0d':
-		// Only between digits: elsewhere a dash separates a number from words
-		// ("call ...—or write").
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+size:])
-		if anyDigit(before) && anyDigit(after) {
-			return '-', size
-		}
-	}
-	return 0, size
-}
-
-func anyDigit(r rune) bool { return r >= '0' && r <= '9' || r >= '\uff10' && r <= '\uff19' }

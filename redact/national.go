@@ -1,0 +1,192 @@
+package redact
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// nationalID is the kind of the numbers that states give to people.
+const nationalID = "national_id"
+
+// nationalLabels are the names of such numbers, in small letters.
+var nationalLabels = [...]string{
+	"aadhaar", "aadhar", "passport", "passeport", "pasaporte", "reisepass", "national insurance", "national id", "national identity", "nino", "identity card", "id card", "personalausweis",
+	"driver's license", "driver's licence", "driving licence", "drivers license", "steuer-id", "steueridentifikationsnummer", "steuernummer", "tax id", "taxpayer", "social insurance",
+	"codice fiscale", "cpf", "cnpj", "dni", "nie", "curp", "rfc", "pesel", "bsn", "burgerservicenummer", "personnummer", "fødselsnummer", "hetu", "henkilötunnus", "numéro de sécurité sociale",
+	"sécurité sociale", "medicare", "nhs number", "pan card", "身份证", "身份證", "마이넘버", "マイナンバー", "주민등록번호", "旅券",
+}
+
+// labelledName matches the name of a field that holds such a number.
+var labelledName = regexp.MustCompile(`(?i)` + anyOf(nationalLabels[:]))
+
+func anyOf(words []string) string {
+	quoted := make([]string, len(words))
+	for i, l := range words {
+		quoted[i] = strings.ReplaceAll(regexp.QuoteMeta(l), " ", "[ _-]")
+	}
+	return `(?:` + strings.Join(quoted, "|") + `)`
+}
+
+// labelledID matches one of the names, at most a few words, and the number.
+var labelledID = regexp.MustCompile(`(?i)` + anyOf(nationalLabels[:]) + `["']?[\s_]?` +
+	`(?:(?:number|numero|número|nummer|no|nr|num|code|card|id|n°|号码|号|is|es|ist|est)[\s.:_#]{0,3}){0,3}["']?[ \t:.#=]{0,4}["']?([A-Z0-9](?:[ ./-]?[A-Z0-9]){4,22})`)
+
+// isLabelledID returns the end of the number: its groups hold digits, and the words
+// behind it do not. It has five digits or more.
+func isLabelledID(text string, start, end int) int {
+	if end < len(text) && isWordByte(text[end]) {
+		return start
+	}
+	digits := 0
+	at := start
+	for at < end {
+		n := strings.IndexAny(text[at:end], " ")
+		if n < 0 {
+			n = end - at
+		}
+		group := text[at : at+n]
+		d := len(digitsOf(group))
+		if d == 0 && (len(group) > 2 || at > start && strings.ToUpper(group) != group) {
+			break
+		}
+		digits += d
+		at = min(at+n+1, end)
+		if at == end {
+			break
+		}
+	}
+	if at < end || text[max(at-1, 0)] == ' ' {
+		at--
+	}
+	if digits < 5 {
+		return start
+	}
+	return at
+}
+
+// unlabelledID matches the numbers whose form and check digits are enough.
+var unlabelledID = regexp.MustCompile(`\b(` +
+	`[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|` + // Brazil, CPF
+	`[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx]|` + // China
+	`[0-9]{6}-[1-8][0-9]{6}|` + // Korea
+	`[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]|` + // Italy
+	`[0-9]{8}-?[A-HJ-NP-TV-Z]|[XYZ]-?[0-9]{7}-?[A-HJ-NP-TV-Z]|` + // Spain
+	`[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: [0-9]{2} [0-9]{2} [0-9]{2} |[0-9]{6})[A-D]|` + // Great Britain
+	`[12] [0-9]{2} [0-9]{2} [0-9]{2} [0-9]{3} [0-9]{3} [0-9]{2}|[12][0-9]{14}|` + // France
+	`[0-9]{6}[-+][0-9]{4}|` + // Sweden
+	`[0-9]{6}[-+A][0-9]{3}[0-9A-FHJ-NPR-Y]|` + // Finland
+	`[2-9][0-9]{3} [0-9]{4} [0-9]{4})\b`) // India
+
+// isUnlabelledID reports whether the check digits of a number are right.
+func isUnlabelledID(text string, start, end int) bool {
+	if start > 0 && strings.IndexByte("-.+/", text[start-1]) >= 0 || end < len(text) && (text[end] == '-' || text[end] == '+') {
+		return false
+	}
+	s := text[start:end]
+	d := digitsOf(s)
+	switch n := len(d); {
+	case strings.Count(s, ".") == 2:
+		return cpfHolds(d)
+	case n >= 17 && len(s) == 18:
+		return isDay(d[6:10], d[10:12], d[12:14]) && chineseHolds(strings.ToUpper(s))
+	case n == 13 && s[6] == '-':
+		return isDay("2000", d[2:4], d[4:6])
+	case len(s) == 16 && n == 7:
+		return codiceHolds(s)
+	case isLetter(s[0]) && n == 6:
+		return true
+	case (n == 8 || n == 7) && isLetter(s[len(s)-1]):
+		number := strings.NewReplacer("X", "0", "Y", "1", "Z", "2", "-", "").Replace(s[:len(s)-1])
+		v, err := strconv.Atoi(number)
+		return err == nil && "TRWAGMYFPDXBNJZSQVHLCKE"[v%23] == s[len(s)-1]
+	case n == 15:
+		v, err := strconv.Atoi(d[:13])
+		key, err2 := strconv.Atoi(d[13:])
+		month := d[3:5]
+		return err == nil && err2 == nil && month >= "01" && month <= "12" && key == 97-v%97
+	case n == 10 && len(s) == 11:
+		return isDay("2000", d[2:4], d[4:6]) && luhnHolds(d)
+	case len(s) == 11 && n >= 9:
+		v, err := strconv.Atoi(d[:9])
+		return err == nil && isDay("2000", d[2:4], d[:2]) && "0123456789ABCDEFHJKLMNPRSTUVWXY"[v%31] == s[10]
+	case n == 12 && strings.Count(s, " ") == 2:
+		return verhoeffHolds(d) && labelBefore(text, start) != labelOther && !nextToGroup(text, start, end)
+	}
+	return false
+}
+
+// nextToGroup reports whether one more group of digits is next to a number.
+func nextToGroup(text string, start, end int) bool {
+	return start > 1 && text[start-1] == ' ' && isDigit(text[start-2]) || byteAt(text, end) == ' ' && isDigit(byteAt(text, end+1))
+}
+
+// isDay reports whether a year, a month and a day are those of a person's birth.
+func isDay(year, month, day string) bool {
+	return year >= "1900" && year <= "2099" && month >= "01" && month <= "12" && day >= "01" && day <= "31"
+}
+
+// cpfHolds checks a number of Brazil: two digits, weighted sums modulo 11.
+func cpfHolds(d string) bool {
+	check := func(n int) byte {
+		sum := 0
+		for i := range n {
+			sum += int(d[i]-'0') * (n + 1 - i)
+		}
+		return byte(sum*10%11%10) + '0'
+	}
+	return distinct(d) > 1 && check(9) == d[9] && check(10) == d[10]
+}
+
+// chineseHolds checks a number of China: ISO 7064, modulo 11-2.
+func chineseHolds(s string) bool {
+	sum := 0
+	for i := range 17 {
+		sum = (sum + int(s[i]-'0')) * 2 % 11
+	}
+	return "10X98765432"[sum%11] == s[17]
+}
+
+// codiceHolds checks a number of Italy: a letter for the sum of all others, those in
+// odd places by a table.
+func codiceHolds(s string) bool {
+	odd := [...]int{1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23}
+	sum := 0
+	for i := range 15 {
+		v := int(s[i] - 'A')
+		if isDigit(s[i]) {
+			v = int(s[i] - '0')
+		}
+		if i%2 == 0 {
+			v = odd[v]
+		}
+		sum += v
+	}
+	return byte('A'+sum%26) == s[15]
+}
+
+// verhoeffHolds checks a number of India by Verhoeff's digit.
+func verhoeffHolds(d string) bool {
+	// The dihedral group of order ten: rotations below 5, reflections from 5.
+	multiply := func(a, b int) int {
+		switch {
+		case a < 5 && b < 5:
+			return (a + b) % 5
+		case a < 5:
+			return 5 + (a+b)%5
+		case b < 5:
+			return 5 + (a-b)%5
+		}
+		return (a - b + 5) % 5
+	}
+	permuted := [...]int{1, 5, 7, 6, 2, 8, 3, 0, 9, 4}
+	c := 0
+	for i := range len(d) {
+		v := int(d[len(d)-1-i] - '0')
+		for range i % 8 {
+			v = permuted[v]
+		}
+		c = multiply(c, v)
+	}
+	return c == 0
+}

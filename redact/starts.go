@@ -1,0 +1,101 @@
+package redact
+
+import "strings"
+
+// starter finds the matches of a kind that begin with the same letters, such as the
+// tokens of a service or the account numbers of a country.
+type starter struct {
+	Kind
+	prefix string                             // two bytes or more
+	match  func(text string, i int) (end int) // of what begins at i; 0: nothing does
+}
+
+// starts is a table of starters by their first two bytes. It is looked up at the
+// beginning of each word, so that a text is read once, however many forms there are.
+type starts struct {
+	buckets [1 << 12]uint16 // place in groups, by hash
+	groups  [][]starter     // the first is empty
+}
+
+func startHash(a, b byte) int { return (int(a)<<5 ^ int(b)) & (1<<12 - 1) }
+
+// add appends a starter to the table.
+func (s *starts) add(st starter) {
+	if s.groups == nil {
+		s.groups = make([][]starter, 1)
+	}
+	bucket := &s.buckets[startHash(st.prefix[0], st.prefix[1])]
+	if *bucket == 0 {
+		*bucket = uint16(len(s.groups)) //nolint:gosec // no more groups than buckets
+		s.groups = append(s.groups, nil)
+	}
+	s.groups[*bucket] = append(s.groups[*bucket], st)
+}
+
+// find appends the matches that begin with a word of the text. Of several at one
+// place it is the longest.
+func (s *starts) find(found []Match, text string) []Match {
+	if len(s.groups) == 0 {
+		return found
+	}
+	word := false // the character before is a part of a word
+	for i := 0; i+2 < len(text); i++ {
+		begins := !word
+		word = classes[text[i]]&alphaNum != 0 || text[i] == '_'
+		if !begins {
+			continue
+		}
+		bucket := s.buckets[startHash(text[i], text[i+1])]
+		if bucket == 0 {
+			continue
+		}
+		best := Match{Start: i}
+		for k := range s.groups[bucket] {
+			st := &s.groups[bucket][k]
+			if !strings.HasPrefix(text[i:], st.prefix) {
+				continue
+			}
+			if end := st.match(text, i); end > best.End {
+				best.Kind, best.Class, best.End = st.Name, st.Class, end
+			}
+		}
+		if best.End > 0 {
+			found = append(found, best)
+			i, word = best.End-1, true
+		}
+	}
+	return found
+}
+
+// tokenStarters returns the starters of the table of tokens.
+func tokenStarters() (out []starter) {
+	for _, t := range tokenFormats() {
+		for _, notation := range t.formats {
+			f, err := parseFormat(notation)
+			if err != nil {
+				continue // TestTables finds it
+			}
+			out = append(out, starter{
+				Kind{t.kind, ClassSecret, describeToken(t)}, f[0].literal,
+				func(text string, i int) int {
+					end := f.match(text, i)
+					for end > 0 && text[end-1] == '.' { // of a sentence
+						end--
+					}
+					if end == 0 || !isToken(f[0].literal, text[i+len(f[0].literal):end]) {
+						return 0
+					}
+					return end
+				},
+			})
+		}
+	}
+	return out
+}
+
+func describeToken(t tokenFormat) string {
+	if t.kind == apiToken {
+		return "token of another service, told by its first letters"
+	}
+	return t.service
+}
