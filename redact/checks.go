@@ -152,19 +152,23 @@ func luhnHolds(d string) bool {
 	return sum%10 == 0
 }
 
+// ssnForms are the forms of a social security number of the United States. Without
+// its dashes the number needs its name before it.
+func ssnForms() []shape {
+	ssn := Kind{"us_ssn", ClassPII, "US social security number"}
+	return []shape{{ssn, "ddd-dd-dddd", isSSN}, {ssn, "ddd dd dddd", isSSN}, {ssn, "ddddddddd", isSSN}}
+}
+
 // isSSN reports false for numbers that are never issued, and for other numbers of
-// that form. Without its dashes the number needs its name before it.
+// that form.
 func isSSN(text string, start, end int) bool {
 	s := text[start:end]
 	d := digitsOf(s)
 	if d[:3] == "000" || d[:3] == "666" || d[0] == '9' || d[3:5] == "00" || d[5:] == "0000" {
 		return false
 	}
-	if end < len(text) && text[end] == '-' || start > 0 && (text[start-1] == '-' || text[start-1] == '.') {
-		return false
-	}
 	what := labelBefore(text, start)
-	return what == labelSSN || what != labelOther && s[3] == '-'
+	return what == labelSSN || what == labelNone && s[3] == '-'
 }
 
 // isAddress returns the end of the address in text[start:end]; start for impossible

@@ -42,8 +42,10 @@ type Match struct {
 // concurrent use.
 type Detector struct {
 	kinds    []Kind
-	starts   starts   // forms told by their first letters
-	finders  []finder // those told by a word or by digits
+	starts   starts   // what is told by its first letters
+	labels   starts   // what a word before it tells
+	shapes   shapes   // what is told by the places of its digits
+	finders  []finder // what an expression tells
 	patterns []finder // of the configuration
 	assigned bool     // assigned_secret is among the kinds
 	labelled bool     // some kinds are told by the word before a number
@@ -89,6 +91,11 @@ func Kinds() []Kind {
 				add(s.Kind)
 			}
 		}
+		for _, s := range ways.shapes {
+			if s.Class == class {
+				add(s.Kind)
+			}
+		}
 		if class == ClassSecret {
 			add(Kind{assignedSecret, ClassSecret, "value of a password, key or token that is assigned"})
 		}
@@ -120,6 +127,17 @@ func NewDetector(kinds []string, patterns ...Pattern) (*Detector, error) {
 	for _, s := range ways.starters {
 		if wanted(s.Kind) {
 			d.starts.add(s)
+		}
+	}
+	for _, s := range ways.labels {
+		if wanted(s.Kind) {
+			d.labels.add(s)
+		}
+	}
+	for _, s := range ways.shapes {
+		if wanted(s.Kind) {
+			d.shapes.add(s)
+			d.shapes.phone = d.shapes.phone || s.Name == "phone"
 		}
 	}
 	for _, f := range ways.finders {
@@ -193,7 +211,13 @@ func (d *Detector) trace(found, matches []Match, texts []string, as reading) []M
 
 // search appends the matches of the built-in kinds, in any order.
 func (d *Detector) search(found []Match, h *haystack) []Match {
-	found = d.starts.find(found, h.text)
+	found = d.starts.find(found, h.text, h.text)
+	if h.digits >= leastDigits {
+		found = d.shapes.find(found, h.text)
+		if d.labels.groups != nil {
+			found = d.labels.find(found, h.text, h.folded())
+		}
+	}
 	for i := range d.finders {
 		f := &d.finders[i]
 		for _, w := range h.windows(f) {

@@ -20,7 +20,7 @@ func ibanStarters() (out []starter) {
 			continue // TestTables finds it
 		}
 		for _, country := range [...]string{entry[:2], strings.ToLower(entry[:2])} {
-			out = append(out, starter{kind, country, func(text string, i int) int { return ibanEnd(text, i, length) }})
+			out = append(out, starter{kind, country, func(text string, i int) (int, int) { return i, ibanEnd(text, i, length) }})
 		}
 	}
 	return out

@@ -1,17 +1,27 @@
 package redact
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // ways are all ways to find the built-in kinds.
 type ways struct {
 	starters []starter
+	labels   []starter // told by a word, in any case
+	shapes   []shape
 	finders  []finder
 }
 
 // builtIn returns the table of kinds, the more specific before the more general.
 // Each detector builds its own; a process has a handful.
 func builtIn() ways {
-	return ways{append(tokenStarters(), ibanStarters()...), append(secretFinders(), personalFinders()...)}
+	return ways{
+		starters: append(tokenStarters(), ibanStarters()...),
+		labels:   nationalStarters(),
+		shapes:   slices.Concat(ssnForms(), nationalForms(), phoneForms()),
+		finders:  append(secretFinders(), personalFinders()...),
+	}
 }
 
 // whole makes a measure of a check that takes or refuses all of a match.
@@ -88,33 +98,9 @@ func personalFinders() []finder {
 			group: true, measure: whole(isCard),
 		},
 		{
-			Kind:   Kind{"us_ssn", ClassPII, "US social security number"},
-			digits: 9, between: "- ",
-			re:    regexp.MustCompile(`\b([0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3} [0-9]{2} [0-9]{4}|[0-9]{9})\b`),
-			group: true, measure: whole(isSSN),
-		},
-		{
-			Kind:    Kind{nationalID, ClassPII, "number of an identity card, a passport, a tax or an insurance payer, of several countries"},
-			anchors: nationalLabels[:], fold: true,
-			re:    labelledID,
-			group: true, reach: 48, measure: isLabelledID,
-		},
-		{
-			Kind:   Kind{nationalID, ClassPII, "number of an identity card, a passport, a tax or an insurance payer, of several countries"},
-			digits: 6, between: capitals + "xx.-+ ",
-			re:    unlabelledID,
-			group: true, measure: whole(isUnlabelledID),
-		},
-		{
-			Kind:   Kind{"phone", ClassPII, "telephone number"},
-			digits: 7, between: " +.()/-",
-			re:    phoneNumber,
-			group: true, measure: isPhone,
-		},
-		{
 			Kind:   Kind{"ip_address", ClassPII, "IPv4 or IPv6 address"},
 			digits: 2, between: ".:ABCDEFabcdef", marks: ".:", least: 2,
-			re:    regexp.MustCompile(`([0-9A-Fa-f:]*:[0-9A-Fa-f:.]+|(?:[0-9]{1,3}\.){3}[0-9]{1,3})`),
+			re:    regexp.MustCompile(`((?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{1,4})|(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?::[0-9]{1,5})?)`),
 			group: true, measure: isAddress,
 		},
 	}

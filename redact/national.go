@@ -29,8 +29,23 @@ func anyOf(words []string) string {
 }
 
 // labelledID matches one of the names, at most a few words, and the number.
-var labelledID = regexp.MustCompile(`(?i)` + anyOf(nationalLabels[:]) + `["']?[\s_]?` +
+var labelledID = regexp.MustCompile(`(?i)^` + anyOf(nationalLabels[:]) + `["']?[\s_]?` +
 	`(?:(?:number|numero|número|nummer|no|nr|num|code|card|id|n°|号码|号|is|es|ist|est)[\s.:_#]{0,3}){0,3}["']?[ \t:.#=]{0,4}["']?([A-Z0-9](?:[ ./-]?[A-Z0-9]){4,22})`)
+
+// nationalStarters returns a starter for each name, which finds the number behind it.
+func nationalStarters() (out []starter) {
+	id := Kind{nationalID, ClassPII, "number of an identity card, a passport, a tax or an insurance payer, of several countries"}
+	for _, name := range nationalLabels {
+		out = append(out, starter{id, name, func(text string, i int) (int, int) {
+			loc := labelledID.FindStringSubmatchIndex(text[i:min(len(text), i+128)])
+			if loc == nil {
+				return 0, 0
+			}
+			return i + loc[2], isLabelledID(text, i+loc[2], i+loc[3])
+		}})
+	}
+	return out
+}
 
 // isLabelledID returns the end of the number: its groups hold digits, and the words
 // behind it do not. It has five digits or more.
@@ -65,55 +80,55 @@ func isLabelledID(text string, start, end int) int {
 	return at
 }
 
-// unlabelledID matches the numbers whose form and check digits are enough.
-var unlabelledID = regexp.MustCompile(`\b(` +
-	`[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|` + // Brazil, CPF
-	`[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx]|` + // China
-	`[0-9]{6}-[1-8][0-9]{6}|` + // Korea
-	`[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]|` + // Italy
-	`[0-9]{8}-?[A-HJ-NP-TV-Z]|[XYZ]-?[0-9]{7}-?[A-HJ-NP-TV-Z]|` + // Spain
-	`[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: [0-9]{2} [0-9]{2} [0-9]{2} |[0-9]{6})[A-D]|` + // Great Britain
-	`[12] [0-9]{2} [0-9]{2} [0-9]{2} [0-9]{3} [0-9]{3} [0-9]{2}|[12][0-9]{14}|` + // France
-	`[0-9]{6}[-+][0-9]{4}|` + // Sweden
-	`[0-9]{6}[-+A][0-9]{3}[0-9A-FHJ-NPR-Y]|` + // Finland
-	`[2-9][0-9]{3} [0-9]{4} [0-9]{4})\b`) // India
+// nationalForms are the forms of numbers whose form and check digits are enough.
+func nationalForms() []shape {
+	id := Kind{nationalID, ClassPII, "number of an identity card, a passport, a tax or an insurance payer, of several countries"}
+	var out []shape
+	add := func(holds func(s, digits string) bool, forms ...string) {
+		for _, f := range forms {
+			out = append(out, shape{id, f, func(text string, start, end int) bool {
+				return strings.IndexByte("-./", byteAt(text, end)) < 0 && holds(text[start:end], digitsOf(text[start:end]))
+			}})
+		}
+	}
+	add(func(_, d string) bool { return cpfHolds(d) }, "ddd.ddd.ddd-dd")                                                                               // Brazil
+	add(func(s, d string) bool { return isDay(d[6:10], d[10:12], d[12:14]) && chineseHolds(s) }, "dddddddddddddddddd", "dddddddddddddddddX")           // China
+	add(func(_, d string) bool { return isDay("2000", d[2:4], d[4:6]) && d[6] != '0' && d[6] != '9' }, "dddddd-ddddddd")                               // Korea
+	add(func(s, _ string) bool { return codiceHolds(s) }, "LLLLLLddLddLdddL")                                                                          // Italy
+	add(func(s, _ string) bool { return dniHolds(s) }, "ddddddddL", "dddddddd-L", "XdddddddL", "YdddddddL", "ZdddddddL", "X-ddddddd-L", "Y-ddddddd-L") // Spain
+	add(func(s, _ string) bool { return ninoHolds(s) }, "LLddddddL", "LL dd dd dd L")                                                                  // Great Britain
+	add(func(_, d string) bool { return nirHolds(d) }, "d dd dd dd ddd ddd dd", "ddddddddddddddd")                                                     // France
+	add(func(_, d string) bool { return isDay("2000", d[2:4], d[4:6]) && luhnHolds(d) }, "dddddd-dddd", "dddddd+dddd")                                 // Sweden
+	add(func(s, d string) bool { return hetuHolds(s, d) }, "dddddd-dddL", "dddddd-dddd", "ddddddAdddL", "ddddddAdddd")                                 // Finland
+	out = append(out, shape{id, "Nddd dddd dddd", func(text string, start, end int) bool {                                                             // India
+		return verhoeffHolds(digitsOf(text[start:end])) && labelBefore(text, start) != labelOther && !nextToGroup(text, start, end)
+	}})
+	return out
+}
 
-// isUnlabelledID reports whether the check digits of a number are right.
-func isUnlabelledID(text string, start, end int) bool {
-	if start > 0 && strings.IndexByte("-.+/", text[start-1]) >= 0 || end < len(text) && (text[end] == '-' || text[end] == '+') {
-		return false
-	}
-	s := text[start:end]
-	d := digitsOf(s)
-	switch n := len(d); {
-	case strings.Count(s, ".") == 2:
-		return cpfHolds(d)
-	case n >= 17 && len(s) == 18:
-		return isDay(d[6:10], d[10:12], d[12:14]) && chineseHolds(strings.ToUpper(s))
-	case n == 13 && s[6] == '-':
-		return isDay("2000", d[2:4], d[4:6])
-	case len(s) == 16 && n == 7:
-		return codiceHolds(s)
-	case isLetter(s[0]) && n == 6:
-		return true
-	case (n == 8 || n == 7) && isLetter(s[len(s)-1]):
-		number := strings.NewReplacer("X", "0", "Y", "1", "Z", "2", "-", "").Replace(s[:len(s)-1])
-		v, err := strconv.Atoi(number)
-		return err == nil && "TRWAGMYFPDXBNJZSQVHLCKE"[v%23] == s[len(s)-1]
-	case n == 15:
-		v, err := strconv.Atoi(d[:13])
-		key, err2 := strconv.Atoi(d[13:])
-		month := d[3:5]
-		return err == nil && err2 == nil && month >= "01" && month <= "12" && key == 97-v%97
-	case n == 10 && len(s) == 11:
-		return isDay("2000", d[2:4], d[4:6]) && luhnHolds(d)
-	case len(s) == 11 && n >= 9:
-		v, err := strconv.Atoi(d[:9])
-		return err == nil && isDay("2000", d[2:4], d[:2]) && "0123456789ABCDEFHJKLMNPRSTUVWXY"[v%31] == s[10]
-	case n == 12 && strings.Count(s, " ") == 2:
-		return verhoeffHolds(d) && labelBefore(text, start) != labelOther && !nextToGroup(text, start, end)
-	}
-	return false
+// dniHolds checks a number of Spain: a letter for the number modulo 23.
+func dniHolds(s string) bool {
+	number := strings.NewReplacer("X", "0", "Y", "1", "Z", "2", "-", "").Replace(s[:len(s)-1])
+	v, err := strconv.Atoi(number)
+	return err == nil && "TRWAGMYFPDXBNJZSQVHLCKE"[v%23] == s[len(s)-1]
+}
+
+// ninoHolds reports whether the letters of a number of Great Britain are given out.
+func ninoHolds(s string) bool {
+	return strings.IndexByte("DFIQUV", s[0]) < 0 && strings.IndexByte("DFIOQUV", s[1]) < 0 && s[len(s)-1] <= 'D' && s[:2] != "GB" && s[:2] != "NK" && s[:2] != "TN" && s[:2] != "ZZ"
+}
+
+// nirHolds checks a number of France: sex, month and a key modulo 97.
+func nirHolds(d string) bool {
+	v, err := strconv.Atoi(d[:13])
+	key, err2 := strconv.Atoi(d[13:])
+	return err == nil && err2 == nil && (d[0] == '1' || d[0] == '2') && d[3:5] >= "01" && d[3:5] <= "12" && key == 97-v%97
+}
+
+// hetuHolds checks a number of Finland: a day of birth and a character modulo 31.
+func hetuHolds(s, d string) bool {
+	v, err := strconv.Atoi(d[:9])
+	return err == nil && isDay("2000", d[2:4], d[:2]) && "0123456789ABCDEFHJKLMNPRSTUVWXY"[v%31] == s[10]
 }
 
 // nextToGroup reports whether one more group of digits is next to a number.

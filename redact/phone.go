@@ -1,85 +1,159 @@
 package redact
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
 
-// phoneNumber matches the forms of telephone numbers: with the code of a country, in
-// national forms that are told by their punctuation, and any other that a word before
-// it has to announce.
-var phoneNumber = regexp.MustCompile(`(\+[1-9](?:[ .()/-]{0,3}[0-9]){6,14}|` +
-	`00[1-9](?:[ .()/-]{0,2}[0-9]){7,13}|` +
-	`(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-])[0-9]{3}[ .-][0-9]{4}|` + // North America
-	`(?:8 ?)?\([0-9]{2,5}\) ?[0-9]{2,5}(?:[ .-]?[0-9]{2,4}){1,3}|` + // Russia, Brazil, Australia and others
-	`[1-9][0-9] 9[0-9]{4}-[0-9]{4}|` + // Brazil
-	`1[3-9][0-9](?:-[0-9]{4}-[0-9]{4}| [0-9]{4} [0-9]{4})|` + // China
-	`0[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4})|` + // France
-	`0[0-9]{1,4}[ /-][0-9]{3,4}[ -]?[0-9]{3,5}(?:-[0-9]{1,3})?|` + // Germany, Great Britain, Japan and others
-	`[0-9](?:[ .()/-]{0,2}[0-9]){6,14})`)
+// phoneForms are the national forms of telephone numbers that are told by their
+// punctuation, in the notation of [shape]. In other forms, such as digits alone, a
+// word before the number has to announce it.
+func phoneForms() []shape {
+	phone := Kind{"phone", ClassPII, "telephone number"}
+	var out []shape
+	add := func(holds func(string, int, int) bool, forms ...string) {
+		for _, f := range forms {
+			out = append(out, shape{phone, f, holds})
+		}
+	}
+	// North America.
+	add(isNorthPhone, "(Ndd) Ndd-dddd", "(Ndd)Ndd-dddd", "(Ndd) Ndd dddd", "(Ndd) Ndd.dddd", "(Ndd)-Ndd-dddd", "Ndd-Ndd-dddd", "Ndd.Ndd.dddd", "Ndd/Ndd-dddd", "Ndd Ndd-dddd",
+		"1-Ndd-Ndd-dddd", "1.Ndd.Ndd.dddd", "1 Ndd-Ndd-dddd", "1 (Ndd) Ndd-dddd", "1 (Ndd) Ndd dddd", "1-(Ndd)-Ndd-dddd", "1(Ndd)Ndd-dddd", "1 Ndd Ndd dddd")
+	add(isNationalPhone,
+		"(Zd) 9dddd-dddd", "(Zd)9dddd-dddd", "(Zd) 9 dddd-dddd", "(Zd) Ndddddddd", "(Zd) Nddd-dddd", "(Zd)Nddd-dddd", "Zd 9dddd-dddd", // Brazil
+		"8 (Ndd) ddd-dd-dd", "8 (Ndd) ddd dd dd", "8(Ndd)ddd-dd-dd", "8-Ndd-ddd-dd-dd", "8 Ndd ddd-dd-dd", "8(Ndd)ddddddd", // Russia
+		"1Nd-dddd-dddd", "1Nd dddd dddd", // China
+		"0Z dd dd dd dd", "0Z.dd.dd.dd.dd", "0Z-dd-dd-dd-dd", // France
+		"0d-dddd-dddd", "0dd-dddd-dddd", "0dd-ddd-dddd", "0ddd-dd-dddd", // Japan, Korea
+		"(0d) dddd dddd", "(0d) dddd-dddd", "(0dd) dddd dddd", "(0dd) ddddddd", "(0ddd) ddd dddd", "(0dddd) dddddd", "(0dddd) ddd ddd", // Australia, Great Britain, India
+		"0dd ddd dd dd", "0ddd dd dd dd", "0dd-ddd dd dd", "0ddd ddd dd dd", "0dd/ddd dd dd", "0ddd/dd dd dd", // Switzerland, Belgium, Sweden, Turkey
+		"0ddd ddd dddd", "0dd dddd dddd", "0d dddd dddd", // Great Britain, South Africa
+		"Ndd dd dd dd", // Spain, after its name only
+	)
+	return out
+}
 
-var (
-	pairedPhone = regexp.MustCompile(`^0[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4})$`)
-	northPhone  = regexp.MustCompile(`^(?:1[ .-])?\(?([2-9][0-9]{2})\)?[ .-]?([0-9]{3})[ .-]([0-9]{4})$`)
-	formPhone   = regexp.MustCompile(`^(?:(?:8 ?)?\([0-9]{2,5}\).*|[1-9][0-9] 9[0-9]{4}-[0-9]{4}|1[3-9][0-9][ -][0-9]{4}[ -][0-9]{4}|0[0-9]{1,4}[ /-][0-9]{3,4}[ -]?[0-9]{3,5}(?:-[0-9]{1,3})?)$`)
-)
-
-// isPhone returns the end of the telephone number in text[start:end], start if there
-// is none.
-func isPhone(text string, start, end int) int {
+// isNorthPhone reports whether a number in a form of North America is one.
+func isNorthPhone(text string, start, end int) bool {
 	s := text[start:end]
-	before, after := byte(0), byteAt(text, end)
-	if start > 0 {
-		before = text[start-1]
+	if what := labelBefore(text, start); what != labelNone {
+		return what == labelPhone
 	}
-	if isWordByte(before) || before == '.' || before == '+' || before == '-' {
-		return start
+	return isNorth(s)
+}
+
+// isNationalPhone reports whether a number in a national form is a telephone number.
+func isNationalPhone(text string, start, end int) bool {
+	s := text[start:end]
+	if what := labelBefore(text, start); what != labelNone {
+		return what == labelPhone
 	}
+	if strings.Trim(s, "0123456789 ") == "" && nextToGroup(text, start, end) || strings.Trim(s, "0123456789.") == "" && byteAt(text, end) == '.' && isDigit(byteAt(text, end+1)) {
+		return false // a part of a longer list of numbers
+	}
+	if len(s) == 14 && s[0] == '0' && s[1] != '0' && isSequence(s) {
+		return false
+	}
+	return !(isDigit(s[0]) && s[0] > '1' && s[0] != '8' && s[2] != ' ')
+}
+
+// phoneEnd returns the end of the telephone number that begins at i with the code of
+// a country or with the area of a German city, or that a word before it announces; 0
+// if there is none.
+func phoneEnd(text string, i int) int {
+	code := i
 	switch {
-	case s[0] == '+':
-		return internationalEnd(text, start, start+1, end)
-	case strings.HasPrefix(s, "00"):
-		if strings.ContainsAny(s, " -/.(") || labelBefore(text, start) == labelPhone {
-			return internationalEnd(text, start, start+2, end)
+	case text[i] == '+':
+		code = i + 1
+	case strings.HasPrefix(text[i:], "00"):
+		code = i + 2
+	}
+	announced := labelBefore(text, i)
+	if code > i {
+		end := numberEnd(text, code, 3, 15)
+		if text[i] == '0' && announced != labelPhone && strings.Trim(text[i:end], "0123456789") == "" {
+			return 0 // digits alone may be anything
 		}
-		return start
-	case isWordByte(after) || after == '-' || after == '.' && isDigit(byteAt(text, end+1)):
-		return start
-	case isDate(s):
-		return start
-	}
-	what := labelBefore(text, start)
-	if what == labelPhone {
-		return end
-	}
-	if what == labelOther || what == labelVersion {
-		return start
-	}
-	switch n := len(digitsOf(s)); {
-	case pairedPhone.MatchString(s):
-		// Five pairs, as in France, unless a further pair is next to them.
-		pairBefore := start > 1 && (before == ' ' || before == '.') && isDigit(text[start-2])
-		pairAfter := (after == ' ' || after == '.') && isDigit(byteAt(text, end+1))
-		if !pairBefore && !pairAfter && !isSequence(s) {
+		if end = internationalEnd(text, i, code, end); end > i {
 			return end
 		}
-	case northPhone.MatchString(s):
-		if isNorth(s) && strings.ContainsAny(s, ".-(") {
+		return 0
+	}
+	switch announced {
+	case labelPhone:
+		end := numberEnd(text, i, 2, 15)
+		if n := len(digitsOf(text[i:end])); n >= 7 && !isWordByte(byteAt(text, end)) && !isDate(text[i:end]) {
 			return end
 		}
-	case formPhone.MatchString(s):
-		if n >= 8 && n <= 13 && !isYearInBrackets(s) {
-			return end
+	case labelNone:
+		if text[i] == '0' {
+			return zeroEnd(text, i)
 		}
 	}
-	return start
+	return 0
+}
+
+// numberEnd returns the end of at most so many digits from i, with so many spaces and
+// marks between two of them.
+func numberEnd(text string, i, gap, most int) int {
+	end, between, digits := i, 0, 0
+	for ; i < len(text) && digits < most; i++ {
+		switch {
+		case isDigit(text[i]):
+			digits++
+			between, end = 0, i+1
+		case strings.IndexByte(" .()/-", text[i]) < 0 || between == gap:
+			return end
+		default:
+			between++
+		}
+	}
+	return end
+}
+
+// zeroEnd returns the end of a number that begins with the area of a city, as in
+// 030/901820-0: a zero with one to four digits, and six to nine more behind a mark.
+func zeroEnd(text string, i int) int {
+	area := digitsFrom(text, i)
+	if area < 2 || area > 5 || strings.IndexByte(" /-", byteAt(text, i+area)) < 0 {
+		return 0
+	}
+	at := i + area + 1
+	first := digitsFrom(text, at)
+	end := at + first
+	total := first
+	if first >= 3 && first <= 4 && (byteAt(text, end) == ' ' || byteAt(text, end) == '-') {
+		if second := digitsFrom(text, end+1); second >= 3 && second <= 5 {
+			total, end = total+second, end+1+second
+		}
+	}
+	if total < 6 || total > 9 || first < 3 {
+		return 0
+	}
+	if extension := digitsFrom(text, end+1); byteAt(text, end) == '-' && extension >= 1 && extension <= 3 {
+		end += 1 + extension
+	}
+	if isWordByte(byteAt(text, end)) || byteAt(text, end) == '-' || byteAt(text, end) == '.' && isDigit(byteAt(text, end+1)) || nextToGroup(text, i, end) {
+		return 0
+	}
+	return end
+}
+
+// digitsFrom returns the number of digits at i.
+func digitsFrom(text string, i int) (n int) {
+	for i+n < len(text) && isDigit(text[i+n]) {
+		n++
+	}
+	return n
 }
 
 // isNorth reports whether a number may be one of North America: neither its area nor
 // its exchange begins with 0 or 1, and the area is one that is given out.
 func isNorth(s string) bool {
 	d := digitsOf(s)
+	if len(d) < 10 {
+		return false
+	}
 	d = d[len(d)-10:]
 	area, exchange := d[:3], d[3:6]
 	return exchange >= "200" && area[1] != '9' && area[1:] != "11" && area != "200" && area != "300" && area != "400" && area[:2] != "37" && area[:2] != "96"
@@ -90,12 +164,6 @@ func isSequence(s string) bool {
 	d := digitsOf(s)
 	step := func(i int) int { return 10*int(d[i+2]) + int(d[i+3]) - 10*int(d[i]) - int(d[i+1]) }
 	return step(0) == step(2) && step(2) == step(4) && step(4) == step(6)
-}
-
-func isYearInBrackets(s string) bool {
-	_, in, _ := strings.Cut(s, "(")
-	in, _, _ = strings.Cut(in, ")")
-	return len(in) == 4 && (in[:2] == "19" || in[:2] == "20") || len(in) == 3 && in[0] != '0' && s[0] == '(' && !isNorth("0000000"+in+digitsOf(s)[3:])
 }
 
 // isDate reports whether the groups of a number are those of a date.

@@ -6,8 +6,8 @@ import "strings"
 // tokens of a service or the account numbers of a country.
 type starter struct {
 	Kind
-	prefix string                             // two bytes or more
-	match  func(text string, i int) (end int) // of what begins at i; 0: nothing does
+	prefix string                                    // two bytes or more
+	match  func(text string, i int) (start, end int) // of what is sensitive from i; the same twice: nothing is
 }
 
 // starts is a table of starters by their first two bytes. It is looked up at the
@@ -33,30 +33,31 @@ func (s *starts) add(st starter) {
 }
 
 // find appends the matches that begin with a word of the text. Of several at one
-// place it is the longest.
-func (s *starts) find(found []Match, text string) []Match {
+// place it is the longest. The starters' prefixes are looked for in key, which is the
+// text or its copy in small letters.
+func (s *starts) find(found []Match, text, key string) []Match {
 	if len(s.groups) == 0 {
 		return found
 	}
 	word := false // the character before is a part of a word
-	for i := 0; i+2 < len(text); i++ {
+	for i := 0; i+2 < len(key); i++ {
 		begins := !word
-		word = classes[text[i]]&alphaNum != 0 || text[i] == '_'
+		word = classes[key[i]]&alphaNum != 0 || key[i] == '_'
 		if !begins {
 			continue
 		}
-		bucket := s.buckets[startHash(text[i], text[i+1])]
+		bucket := s.buckets[startHash(key[i], key[i+1])]
 		if bucket == 0 {
 			continue
 		}
-		best := Match{Start: i}
+		var best Match
 		for k := range s.groups[bucket] {
 			st := &s.groups[bucket][k]
-			if !strings.HasPrefix(text[i:], st.prefix) {
+			if !strings.HasPrefix(key[i:], st.prefix) {
 				continue
 			}
-			if end := st.match(text, i); end > best.End {
-				best.Kind, best.Class, best.End = st.Name, st.Class, end
+			if start, end := st.match(text, i); end > max(start, best.End) {
+				best = Match{st.Name, st.Class, start, end}
 			}
 		}
 		if best.End > 0 {
@@ -77,15 +78,15 @@ func tokenStarters() (out []starter) {
 			}
 			out = append(out, starter{
 				Kind{t.kind, ClassSecret, describeToken(t)}, f[0].literal,
-				func(text string, i int) int {
+				func(text string, i int) (int, int) {
 					end := f.match(text, i)
 					for end > 0 && text[end-1] == '.' { // of a sentence
 						end--
 					}
 					if end == 0 || !isToken(f[0].literal, text[i+len(f[0].literal):end]) {
-						return 0
+						return 0, 0
 					}
-					return end
+					return i, end
 				},
 			})
 		}
