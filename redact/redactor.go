@@ -3,6 +3,7 @@ package redact
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
@@ -11,7 +12,11 @@ import (
 
 // Redactor removes secrets and personal data from content. It is safe for
 // concurrent use.
-type Redactor struct{ detector *Detector } // nil: nothing is redacted
+type Redactor struct {
+	detector *Detector // nil: nothing is redacted
+	ids      *Detector // of what makes an id sensitive; numbers do not
+	names    names
+}
 
 // New returns a redactor. The error is of type [fault.List].
 func New(cfg Config) (*Redactor, error) {
@@ -25,7 +30,20 @@ func New(cfg Config) (*Redactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Redactor{d}, nil
+	// Digits in an id are no telephone number.
+	var inIDs []string
+	for _, k := range cfg.kinds() {
+		if k == "email" || slices.ContainsFunc(Kinds(), func(known Kind) bool { return known.Name == k && known.Class == ClassSecret }) {
+			inIDs = append(inIDs, k)
+		}
+	}
+	ids := &Detector{}
+	if len(inIDs) > 0 {
+		if ids, err = NewDetector(inIDs); err != nil {
+			return nil, err
+		}
+	}
+	return &Redactor{detector: d, ids: ids}, nil
 }
 
 // Text returns s with each sensitive place replaced by the name of its kind, such
@@ -80,8 +98,11 @@ func isMarker(s string) bool {
 }
 
 // Event returns a copy of e in which all content is redacted: input, output,
-// expected, query and passages, arguments and results of tools, comment. The
-// same text always becomes the same marker. Ids and dimensions are not redacted.
+// expected, query, passages and their ids, tools, their calls with name, status,
+// arguments and results, and comment. The same text always becomes the same marker.
+// What names the request is the business of [Redactor.Names].
+//
+// What is redacted is the text as it will be shown: see [Detector.Find].
 //
 // JSON keeps its structure and every byte that is not sensitive. Keys are redacted
 // too; of several that become equal, the later ones get a number. A string or number

@@ -5,7 +5,7 @@ import "strings"
 // isToken reports whether what follows the prefix of a token was generated: it
 // is no placeholder, and of several words one mixes letters and digits.
 func isToken(prefix, s string) bool {
-	return !isPlaceholder(s) && distinct(s) >= 4 && (!strings.ContainsAny(s, "-_.") && len(prefix) > 3 || mixes(s))
+	return !isPlaceholder(s) && (!strings.ContainsAny(s, "-_.") && len(prefix) > 3 || mixes(s))
 }
 
 // mixes reports whether one of the words of a text, eight characters or longer, mixes
