@@ -133,3 +133,15 @@ func (f format) match(text string, i int) int {
 
 // payload returns what is random in a token: all of it but the first literal.
 func (f format) payload(token string) string { return token[len(f[0].literal):] }
+
+// mayBeWords reports whether words joined by dashes, or the name of a method, have
+// this form too.
+func (f format) mayBeWords() bool {
+	const joined = alphaDash | urlSafe | tokenChar | anyBase64
+	for _, r := range f {
+		if r.class&joined != 0 && r.least < 60 {
+			return true
+		}
+	}
+	return len(f) == 2 && len(f[0].literal) < 3
+}

@@ -150,7 +150,7 @@ func cpfHolds(d string) bool {
 		}
 		return byte(sum*10%11%10) + '0'
 	}
-	return distinct(d) > 1 && check(9) == d[9] && check(10) == d[10]
+	return strings.Trim(d, d[:1]) != "" && check(9) == d[9] && check(10) == d[10]
 }
 
 // chineseHolds checks a number of China: ISO 7064, modulo 11-2.

@@ -83,7 +83,7 @@ func tokenStarters() (out []starter) {
 					for end > 0 && text[end-1] == '.' { // of a sentence
 						end--
 					}
-					if end == 0 || !isToken(f[0].literal, text[i+len(f[0].literal):end]) {
+					if end == 0 || !isToken(f, text[i:end]) {
 						return 0, 0
 					}
 					return i, end

@@ -137,7 +137,7 @@ func tokenFormats() []tokenFormat {
 		// Money and goods.
 		{apiToken, "Duffel", []string{"duffel_test_{x43}", "duffel_live_{x43}"}},
 		{apiToken, "EasyPost", []string{"EZAK{w54}", "EZTK{w54}"}},
-		{apiToken, "Flutterwave", []string{"FLWSECK_TEST-{w12+}", "FLWSECK-{w12+}", "FLWPUBK_TEST-{w32+}"}},
+		{apiToken, "Flutterwave", []string{"FLWSECK_TEST-{w12+}", "FLWSECK_TEST-{w32+}-X", "FLWSECK-{w12+}", "FLWSECK-{w32+}-X", "FLWPUBK_TEST-{w32+}-X"}},
 		{apiToken, "Shippo", []string{"shippo_live_{H40}", "shippo_test_{H40}"}},
 		{apiToken, "Shopify", []string{"shpat_{H32}", "shpca_{H32}", "shppa_{H32}", "shpss_{H32}"}},
 		{apiToken, "Square", []string{"EAAA{u22-60}", "sq0atp-{u22}", "sq0csp-{u43}"}},

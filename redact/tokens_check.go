@@ -2,21 +2,24 @@ package redact
 
 import "strings"
 
-// isToken reports whether what follows the prefix of a token was generated: it
-// is no placeholder, and of several words one mixes letters and digits.
-func isToken(prefix, s string) bool {
-	return !isPlaceholder(s) && (!strings.ContainsAny(s, "-_.") && len(prefix) > 3 || mixes(s))
+// isToken reports whether a token was generated. It is no placeholder; and where words
+// could stand in it, joined by dashes, it mixes letters and digits, or capitals and
+// small letters.
+func isToken(f format, token string) bool {
+	s := f.payload(token)
+	return !isPlaceholder(s) && (!f.mayBeWords() || mixes(s))
 }
 
-// mixes reports whether one of the words of a text, eight characters or longer, mixes
-// letters and digits, or capitals and small letters in the way of generated text.
+// mixes reports whether a text changes between digits, small letters and capitals as
+// often as generated text does. Dashes and the like do not count.
 func mixes(s string) bool {
-	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '-' || r == '_' || r == '.' || r == '=' }) {
-		if len(word) >= 8 && turns(word) >= 3 {
-			return true
+	bare := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-_.=/+", r) {
+			return -1
 		}
-	}
-	return false
+		return r
+	}, s)
+	return turns(bare) >= min(max(4, len(bare)/5), 8)
 }
 
 // turns counts how often a text changes between digits, small letters and capitals.
@@ -35,18 +38,6 @@ func turns(s string) (n int) {
 	}
 	for i := 1; i < len(s); i++ {
 		if of(s[i]) != of(s[i-1]) {
-			n++
-		}
-	}
-	return n
-}
-
-// distinct returns the number of different bytes of a text.
-func distinct(s string) (n int) {
-	var seen [256]bool
-	for i := range len(s) {
-		if !seen[s[i]] {
-			seen[s[i]] = true
 			n++
 		}
 	}
