@@ -56,6 +56,7 @@ var assignedAnchors = [...]string{"key", "secret", "passw", "passphrase", "passc
 type assigned struct {
 	name, between, value string
 	before               byte // the character before the name; 0: none
+	argument             bool // the name is in quotes right behind an opening bracket
 	after                byte // the character after the value; 0: none
 	call                 bool // an opening bracket follows the value
 	quoted               bool
@@ -69,6 +70,7 @@ func readAssignment(text string, loc []int) (a assigned) {
 	}
 	if first > 0 {
 		a.before = text[first-1]
+		a.argument = strings.IndexByte("\"'`", a.before) >= 0 && first > 1 && text[first-2] == '('
 	}
 	a.name, a.between = text[first:loc[3]], text[loc[4]:loc[5]]
 	at, end := loc[6], loc[7]
@@ -109,7 +111,7 @@ func (a *assigned) secret() bool {
 	prose := len(op) >= 2 && isLetter(op[len(op)-1])
 	word := isPasswordName(a.name)
 	switch {
-	case list && (a.before != '"' && a.before != '\'' && a.before != '`' || !a.quoted || turns(a.value) < 2):
+	case list && (!a.argument || !a.quoted || turns(a.value) < 1):
 		return false
 	case markup && a.before != '<':
 		return false
@@ -120,7 +122,7 @@ func (a *assigned) secret() bool {
 		return a.password()
 	}
 	// Most tokens and keys are no secrets: they have to look generated.
-	return len(a.value) >= 8 && looksRandom(a.value) && !looksLikeWords(a.value) && !strings.ContainsAny(a.value, " ") && !isPath(a.value) &&
+	return (a.quoted || !strings.ContainsAny(a.value, "*|?$&")) && len(a.value) >= 8 && looksRandom(a.value) && !looksLikeWords(a.value) && !strings.ContainsAny(a.value, " ") && !isPath(a.value) &&
 		(!isTokenName(a.name) || len(a.value) >= 16 || turns(a.value) >= 6)
 }
 
@@ -140,7 +142,7 @@ func (a *assigned) password() bool {
 		return false
 	case a.quoted:
 		return true
-	case strings.ContainsAny(a.value, "$"), strings.Contains(a.value, "()"):
+	case strings.ContainsAny(a.value, "$|"), strings.Contains(a.value, "this."), strings.Contains(a.value, "+="):
 		return false
 	case mixed:
 		return len(a.value) >= 5 || strings.HasSuffix(strings.TrimSpace(a.between), "=")
@@ -177,18 +179,26 @@ func isNothing(s string) bool {
 }
 
 // looksLikeWords reports whether a text consists of words and short numbers, joined
-// by dashes, underscores, dots or capitals, such as cl100k_base or wildcard-tls-2024.
+// by dashes, underscores, dots or capitals, such as cl100k_base, wildcard-tls-2024 or
+// testRSA2048PrivateKey.
 func looksLikeWords(s string) bool {
 	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune("-_./:", r) }) {
-		digits := 0
+		parts, digits := 1, 0
 		for i := range len(word) {
-			if isDigit(word[i]) {
+			c := word[i]
+			switch {
+			case isDigit(c):
 				digits++
-			} else if !isLetter(word[i]) {
+				if i > 0 && !isDigit(word[i-1]) {
+					parts++
+				}
+			case !isLetter(c):
 				return false
+			case i > 0 && (isDigit(word[i-1]) || c < 'a' && word[i-1] >= 'a'):
+				parts++
 			}
 		}
-		if n := turns(word); n > 4 && digits > 0 || digits > 0 && n > 2 && len(word) > 8 || digits > 6 {
+		if digits > 8 || digits > 0 && len(word) > 3 && 2*len(word) < 5*parts {
 			return false
 		}
 	}

@@ -121,11 +121,14 @@ func isCard(text string, start, end int) bool {
 		end+1 < len(text) && text[end] == '.' && isDigit(text[end+1]) {
 		return false
 	}
+	if start > 0 && text[start-1] == '-' && (start == 1 || !isWordByte(text[start-2])) { // a negative number
+		return false
+	}
 	d := digitsOf(text[start:end])
 	issuer := false
 	switch n := len(d); {
 	case d[0] == '4':
-		issuer = n == 13 || n == 16 || n == 19
+		issuer = n == 16 || n == 19
 	case d[:2] >= "51" && d[:2] <= "55", d[:4] >= "2221" && d[:4] <= "2720":
 		issuer = n == 16
 	case d[:2] == "34" || d[:2] == "37":

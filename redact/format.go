@@ -134,8 +134,10 @@ func (f format) match(text string, i int) int {
 // payload returns what is random in a token: all of it but the first literal.
 func (f format) payload(token string) string { return token[len(f[0].literal):] }
 
-// mayBeWords reports whether words joined by dashes, or the name of a method, have
-// this form too.
+// mayBeCode reports whether the name of a method, behind its object, has this form.
+func (f format) mayBeCode() bool { return len(f) == 2 && len(f[0].literal) < 3 }
+
+// mayBeWords reports whether words joined by dashes have this form too.
 func (f format) mayBeWords() bool {
 	const joined = alphaDash | urlSafe | tokenChar | anyBase64
 	for _, r := range f {
@@ -143,5 +145,5 @@ func (f format) mayBeWords() bool {
 			return true
 		}
 	}
-	return len(f) == 2 && len(f[0].literal) < 3
+	return false
 }

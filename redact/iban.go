@@ -30,7 +30,7 @@ func ibanStarters() (out []starter) {
 // letters and digits, perhaps with a space or a dash before a group, whose check
 // digits are right.
 func ibanEnd(text string, i, length int) int {
-	if i+length > len(text) || !isDigit(text[i+2]) && !(text[i+2] == ' ' || text[i+2] == '-') {
+	if i+length > len(text) || !isDigit(text[i+2]) || !isDigit(text[i+3]) {
 		return 0
 	}
 	var buf [40]byte
@@ -54,9 +54,6 @@ func ibanEnd(text string, i, length int) int {
 
 // ibanHolds reports whether an account number's check digits are right (ISO 13616).
 func ibanHolds(s string) bool {
-	if !isDigit(s[2]) || !isDigit(s[3]) {
-		return false
-	}
 	rest := 0 // of s as a number: the first four characters moved to the end, letters as 10 to 35
 	for _, c := range s[4:] + s[:4] {
 		if c >= 'A' {

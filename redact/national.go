@@ -13,7 +13,7 @@ const nationalID = "national_id"
 var nationalLabels = [...]string{
 	"aadhaar", "aadhar", "passport", "passeport", "pasaporte", "reisepass", "national insurance", "national id", "national identity", "nino", "identity card", "id card", "personalausweis",
 	"driver's license", "driver's licence", "driving licence", "drivers license", "steuer-id", "steueridentifikationsnummer", "steuernummer", "tax id", "taxpayer", "social insurance",
-	"codice fiscale", "cpf", "cnpj", "dni", "nie", "curp", "rfc", "pesel", "bsn", "burgerservicenummer", "personnummer", "fødselsnummer", "hetu", "henkilötunnus", "numéro de sécurité sociale",
+	"codice fiscale", "cpf", "cnpj", "dni", "curp", "pesel", "bsn", "burgerservicenummer", "personnummer", "fødselsnummer", "hetu", "henkilötunnus", "numéro de sécurité sociale",
 	"sécurité sociale", "medicare", "nhs number", "pan card", "身份证", "身份證", "마이넘버", "マイナンバー", "주민등록번호", "旅券",
 }
 
@@ -37,6 +37,9 @@ func nationalStarters() (out []starter) {
 	id := Kind{nationalID, ClassPII, "number of an identity card, a passport, a tax or an insurance payer, of several countries"}
 	for _, name := range nationalLabels {
 		out = append(out, starter{id, name, func(text string, i int) (int, int) {
+			if isLetter(byteAt(text, i+len(name))) {
+				return 0, 0 // a longer word
+			}
 			loc := labelledID.FindStringSubmatchIndex(text[i:min(len(text), i+128)])
 			if loc == nil {
 				return 0, 0

@@ -63,15 +63,17 @@ func isNationalPhone(text string, start, end int) bool {
 func phoneEnd(text string, i int) int {
 	code := i
 	switch {
-	case text[i] == '+':
+	case text[i] == '+' && isDigit(text[i+1]) && text[i+1] != '0':
 		code = i + 1
+	case text[i] == '+':
+		return 0
 	case strings.HasPrefix(text[i:], "00"):
 		code = i + 2
 	}
 	announced := labelBefore(text, i)
 	if code > i {
 		end := numberEnd(text, code, 3, 15)
-		if text[i] == '0' && announced != labelPhone && strings.Trim(text[i:end], "0123456789") == "" {
+		if text[i] == '0' && announced != labelPhone && (strings.Trim(text[i:end], "0123456789") == "" || nextToGroup(text, i, i)) {
 			return 0 // digits alone may be anything
 		}
 		if end = internationalEnd(text, i, code, end); end > i {
@@ -184,7 +186,7 @@ func internationalEnd(text string, start, code, end int) int {
 		if !isDigit(text[end-1]) || end < len(text) && isDigit(text[end]) {
 			continue
 		}
-		if isInternational(digitsOf(text[code:end])) {
+		if isInternational(digitsOf(text[code:end]), digitsFrom(text, code)) {
 			return end
 		}
 	}
@@ -198,9 +200,13 @@ func isDecimal(s string) bool {
 }
 
 // isInternational reports whether digits are the code of a country and as many more as
-// its numbers have (ITU-T E.164 and the national plans).
-func isInternational(d string) bool {
-	for n := 1; n <= 3 && n < len(d); n++ {
+// its numbers have (ITU-T E.164 and the national plans). The code is a part of the
+// first group.
+func isInternational(d string, first int) bool {
+	if strings.Trim(d, d[len(d)-1:]) == "" || strings.HasSuffix(d, "0000000") {
+		return false
+	}
+	for n := 1; n <= min(3, first) && n < len(d); n++ {
 		if r, ok := countryCodes[d[:n]]; ok {
 			rest := d[n:]
 			if len(rest) == r[1]+1 && rest[0] == '0' { // +49 (0) 30 ...

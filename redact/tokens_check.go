@@ -7,7 +7,7 @@ import "strings"
 // small letters.
 func isToken(f format, token string) bool {
 	s := f.payload(token)
-	return !isPlaceholder(s) && (!f.mayBeWords() || mixes(s))
+	return !isPlaceholder(s) && (!f.mayBeWords() || mixes(s)) && (!f.mayBeCode() || turns(s) >= 10)
 }
 
 // mixes reports whether a text changes between digits, small letters and capitals as
