@@ -100,7 +100,7 @@ func byteAt(s string, i int) byte {
 // obtains one, its description or a placeholder.
 func (a *assigned) secret() bool {
 	switch {
-	case len(a.value) < 4, a.call, isPlaceholder(a.value), isMarker(a.value), !secretName(a.name), isNothing(a.value):
+	case len(a.value) < 4, a.call, isPlaceholder(a.value), looksLikeMarker(a.value), !secretName(a.name), isNothing(a.value):
 		return false
 	case strings.Contains(a.value, "://"), strings.HasPrefix(a.value, "arn:"), strings.HasPrefix(a.value, "/"):
 		return false

@@ -73,7 +73,7 @@ func isURLPassword(text string, start, end int) bool {
 	case strings.ToLower(user), "password", "passwd", "pass", "pwd", "pw", "secret", "pw123", "mypassword":
 		return false
 	}
-	return !isPlaceholder(s) && !isMarker(s) && strings.IndexByte(s, '$') != 0 && !strings.ContainsAny(s, "[]%$(") && !strings.Contains(user, "$")
+	return !isPlaceholder(s) && !looksLikeMarker(s) && strings.IndexByte(s, '$') != 0 && !strings.ContainsAny(s, "[]%$(") && !strings.Contains(user, "$")
 }
 
 // machineAccounts are the local parts of addresses at which programs log in.

@@ -182,20 +182,22 @@ func (d *Detector) Find(text string) []Match {
 	if !h.special {
 		return joinMatches(d.custom(d.search(nil, &h), text))
 	}
-	texts := []string{text} // each is read from the one before
-	written := asWritten.read(text)
-	h = newHaystack(written)
-	found := d.trace(nil, d.custom(d.search(nil, &h), written), texts, asWritten)
-	for range maxReadings {
-		shown := asShown.read(texts[len(texts)-1])
-		if shown == texts[len(texts)-1] {
-			break
+	var found []Match
+	var texts []string // that have been searched
+	search := func(text string, as reading, of ...string) {
+		if !slices.Contains(texts, text) {
+			texts = append(texts, text)
+			h := newHaystack(text)
+			found = d.trace(found, d.custom(d.search(nil, &h), text), of, as)
 		}
-		if len(texts) > 1 || shown != written {
-			h = newHaystack(shown)
-			found = d.trace(found, d.custom(d.search(nil, &h), shown), texts, asShown)
-		}
-		texts = append(texts, shown)
+	}
+	for _, as := range readings {
+		search(as.read(text), as, text)
+	}
+	chain := []string{text} // each is read from the one before
+	for shown := asShown.read(text); len(chain) <= maxReadings && shown != chain[len(chain)-1]; shown = asShown.read(shown) {
+		search(shown, asShown, chain...)
+		chain = append(chain, shown)
 	}
 	return joinMatches(d.custom(found, text))
 }
@@ -319,7 +321,7 @@ func joinMatches(found []Match) []Match {
 // value is sensitive, whatever it looks like; if it announces a telephone number or
 // the number of a passport, the value is read as one.
 func (d *Detector) FindField(name, value string) []Match {
-	if value == "" || isMarker(value) {
+	if value == "" || d.isMarker(value) {
 		return nil
 	}
 	found := d.Find(value)
@@ -331,12 +333,7 @@ func (d *Detector) FindField(name, value string) []Match {
 	}
 	// The name and the value, in the way of the JSON around them.
 	before := `"` + name + `":"`
-	for _, m := range d.Find(before + value + `"`) {
-		if m.End > len(before) && m.Start < len(before)+len(value) {
-			found = append(found, Match{m.Kind, m.Class, max(m.Start-len(before), 0), min(m.End-len(before), len(value))})
-		}
-	}
-	return joinMatches(found)
+	return joinMatches(append(found, within(d.Find(before+value+`"`), len(before), len(value))...))
 }
 
 // nameMatters reports whether a value under the name may be sensitive by its name.

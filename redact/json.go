@@ -31,6 +31,7 @@ type jsonWalk struct {
 	kept  int    // 0: nothing has been redacted
 	stack []frame
 	above int // values around the string that holds raw; 0: no string does
+	due   opening
 }
 
 // frame is one open object or array. The first frame of a walk is the outside of
@@ -142,11 +143,22 @@ func (w *jsonWalk) text(t jsonscan.Token) error {
 		return nil
 	}
 	redacted, err := w.value(s)
-	if err != nil || redacted == s {
+	if err != nil {
 		return err
+	}
+	redacted = w.due.clean(w.find, redacted)
+	if w.top().key == roleKey && w.find.nameMatters(redacted) {
+		redacted = marker(roleKey) // it is shown before the text, as in "password: ..."
+	}
+	w.due.note(w.find, s)
+	if redacted == s {
+		return nil
 	}
 	return w.put(t, redacted)
 }
+
+// roleKey is the name of the member that says who speaks.
+const roleKey = "role"
 
 // value redacts the text of a string. JSON in a string, such as the arguments of a
 // tool or one more string, is redacted as JSON first, so that a password is known by

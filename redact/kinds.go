@@ -34,6 +34,9 @@ func whole(holds func(text string, start, end int) bool) func(string, int, int) 
 	}
 }
 
+// privateKey is the kind of keys in PEM form.
+const privateKey = "private_key"
+
 // secretFinders returns the ways to find secrets that no first letters tell.
 func secretFinders() []finder {
 	// key returns the finder of a key with an anchor in its middle or behind it.
@@ -43,7 +46,7 @@ func secretFinders() []finder {
 	const another = "token of another service, told by its form"
 	return []finder{
 		{
-			Kind:    Kind{"private_key", ClassSecret, "private key in PEM form"},
+			Kind:    Kind{privateKey, ClassSecret, "private key in PEM form"},
 			anchors: []string{"----BEGIN "},
 			re: regexp.MustCompile(`-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}[^A-Za-z0-9<]{0,16}(?:[A-Za-z-]{1,20}: [^\n]*[^A-Za-z0-9<]{1,8})*` +
 				`[A-Za-z0-9+/=]{3,}[\s\S]*?(?:-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\z)`),

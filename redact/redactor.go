@@ -59,18 +59,26 @@ func (r *Redactor) Text(s string) string {
 // replaced: what touched one of them may be found only then.
 const maxRounds = 8
 
+// redactedMark stands in the marker of a text that is replaced as a whole.
+const redactedMark = "redacted"
+
 // clean returns the value of a named field, or a text without a name, in which
 // nothing sensitive is left.
 func (d *Detector) clean(name, s string) string {
+	return d.fixed(s, func(s string) []Match { return d.FindField(name, s) })
+}
+
+// fixed replaces what find finds in a text until it finds nothing more.
+func (d *Detector) fixed(s string, find func(string) []Match) string {
 	for range maxRounds {
-		found := d.FindField(name, s)
+		found := slices.DeleteFunc(find(s), func(m Match) bool { return d.isMarker(s[m.Start:m.End]) })
 		if len(found) == 0 {
 			return s
 		}
 		s = replace(s, found)
 	}
-	if len(d.FindField(name, s)) > 0 {
-		return marker("redacted") // a text that was built to hide one thing behind another
+	if len(find(s)) > 0 {
+		return marker(redactedMark) // a text that was built to hide one thing behind another
 	}
 	return s
 }
@@ -90,11 +98,14 @@ func replace(s string, found []Match) string {
 
 func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 
-// isMarker reports whether a text is what replaces a sensitive place.
-func isMarker(s string) bool {
-	inner, ok := strings.CutPrefix(s, "[")
-	inner, closed := strings.CutSuffix(inner, "]")
-	return ok && closed && inner != "" && !strings.ContainsAny(inner, "[] abcdefghijklmnopqrstuvwxyz")
+// isMarker reports whether a text is what replaces one of the kinds.
+func (d *Detector) isMarker(s string) bool {
+	return len(s) > 2 && s[0] == '[' && (s == marker(redactedMark) || s == marker(roleKey) || slices.ContainsFunc(d.kinds, func(k Kind) bool { return s == marker(k.Name) }))
+}
+
+// looksLikeMarker reports whether a text is what replaces some kind.
+func looksLikeMarker(s string) bool {
+	return len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' && s[1] >= 'A' && s[1] <= 'Z' && strings.Trim(s[1:len(s)-1], capitals+"_#0123456789") == ""
 }
 
 // Event returns a copy of e in which all content is redacted: input, output,

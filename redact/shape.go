@@ -37,7 +37,7 @@ func fits(c, want byte) bool {
 }
 
 // leastDigits is the least number of digits that a text needs to hold a number.
-const leastDigits = 6
+const leastDigits = 5
 
 // find appends the numbers of the text that have one of the shapes: the longest one at
 // each place. They touch no other word and no part of a longer number.

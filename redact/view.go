@@ -16,19 +16,28 @@ import (
 // for a percent sign that is itself percent-encoded.
 const maxReadings = 4
 
-// reading is a way to read a text. Both fold the digits, letters, spaces, quotes and
+// reading is a way to read a text. All fold the digits, letters, spaces, quotes and
 // dashes of Unicode that stand for ASCII, and resolve the escapes of quotes and line
 // breaks, so that a card number in full-width digits is found too.
 //
-// They differ in what can both part and join words. A text is read in both ways,
-// because "card\u200b4111..." holds a number in the one and "41\u200b11..." in the
-// other.
+// They differ in what can both part and join words: "card\u200b4111..." holds a number
+// if an invisible character parts words, and "41\u200b11..." if it does not. A text is
+// read in all of the [readings].
 type reading uint8
 
 const (
-	asWritten reading = iota // invisible characters and escaped ones part words
-	asShown                  // invisible characters are dropped; escapes, percent-encoding and references of HTML are expanded
+	joins    reading = 1 << iota // invisible characters are dropped, instead of parting words
+	expands                      // escaped characters are expanded, instead of parting words
+	resolves                     // percent-encoding and references of HTML are resolved
 )
+
+const (
+	asWritten reading = 0
+	asShown           = joins | expands | resolves
+)
+
+// readings are the ways in which a text may be shown, the simplest first.
+var readings = [...]reading{asWritten, joins, expands, joins | expands, asShown}
 
 // part is what stands in the place of a character that parts words.
 const part = "\x01"
@@ -96,11 +105,11 @@ func (as reading) piece(text string, i int) (piece string, size int) {
 	case !special[c]:
 	case c == '\\':
 		return as.escape(text, i)
-	case c == '%' && as == asShown:
+	case c == '%' && as&resolves != 0:
 		if r, n := percent(text[i:]); n > 0 {
 			return folded(r), n
 		}
-	case c == '&' && as == asShown:
+	case c == '&' && as&resolves != 0:
 		if r, n := reference(text[i:]); n > 0 {
 			return folded(r), n
 		}
@@ -116,7 +125,7 @@ func (as reading) piece(text string, i int) (piece string, size int) {
 // hidden returns what is read for an invisible character. Behind another character
 // than ASCII, such as an emoji, it parts no words.
 func (as reading) hidden(text string, i int) string {
-	if as == asWritten && i > 0 && text[i-1] > ' ' && text[i-1] < utf8.RuneSelf {
+	if as&joins == 0 && i > 0 && text[i-1] > ' ' && text[i-1] < utf8.RuneSelf {
 		return part
 	}
 	return ""
@@ -159,7 +168,7 @@ func (as reading) escape(text string, i int) (string, int) {
 				}
 			}
 		}
-		if as == asWritten {
+		if as&expands == 0 || as&joins == 0 && !visible.Is(r) {
 			return part, n - i
 		}
 		return folded(r), n - i
