@@ -18,7 +18,7 @@ const secretWord = `api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|s
 var assignment = regexp.MustCompile(`(?i)((?:` + secretWord + `)[a-z0-9_-]{0,20})` +
 	`(["'\x60*]{0,3}\s{0,4}(?:(?::\s?)?(?:string|str|text|&str|\[\]byte)\??\s{0,4})?(?:::=|\?{1,2}=|\|\|=|\+=|:=|=>|={1,3}|:|\bis\b|\bist\b|\bes\b|\best\b|\bwas\b)\s{0,4}[*]{0,2}` +
 	`|["'\x60]\s{0,4},\s{0,4}|>)` +
-	`(?:["'\x60]([^"'\x60\n]{4,128})["'\x60]|([^\s"'\x60\\,;<>(){}\[\]]{4,})([(\[]?))`)
+	`(?:["'\x60]([^"'\x60\n]{4,128})(?:["'\x60]|$)|([^\s"'\x60\\,;<>(){}\[\]]{4,})([(\[]?))`)
 
 // assignedName matches a name of a secret.
 var assignedName = regexp.MustCompile(`(?i)` + secretWord)
@@ -74,7 +74,11 @@ func readAssignment(text string, loc []int) (a assigned) {
 	}
 	a.name, a.between = text[first:loc[3]], text[loc[4]:loc[5]]
 	at, end := loc[6], loc[7]
-	if a.quoted = at >= 0; !a.quoted {
+	a.quoted = at >= 0
+	if a.quoted && end == loc[1] && end < len(text) {
+		return assigned{} // the quote is closed far behind
+	}
+	if !a.quoted {
 		at, end = loc[8], loc[9]
 		a.call = loc[10] < loc[11]
 		for end > at && strings.IndexByte(".!?*:", text[end-1]) >= 0 { // of the sentence
