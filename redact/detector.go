@@ -183,32 +183,19 @@ func (d *Detector) Find(text string) []Match {
 		return joinMatches(d.custom(d.search(nil, &h), text))
 	}
 	var found []Match
-	var texts []string // that have been searched
-	search := func(text string, as reading, of ...string) {
-		if !slices.Contains(texts, text) {
-			texts = append(texts, text)
-			h := newHaystack(text)
-			found = d.trace(found, d.custom(d.search(nil, &h), text), of, as)
+	all := versions(text)
+	for i := range all {
+		if i == 0 && len(all) > 1 && all[1].as == 0 {
+			continue // the next version says the same in ASCII
 		}
-	}
-	for _, as := range readings {
-		search(as.read(text), as, text)
-	}
-	chain := []string{text} // each is read from the one before
-	for shown := asShown.read(text); len(chain) <= maxReadings && shown != chain[len(chain)-1]; shown = asShown.read(shown) {
-		search(shown, asShown, chain...)
-		chain = append(chain, shown)
+		h = newHaystack(all[i].text)
+		matches := joinMatches(d.custom(d.search(nil, &h), all[i].text))
+		for at := i; at > 0; at = all[at].from {
+			all[at].as.origin(all[all[at].from].text, matches)
+		}
+		found = append(found, matches...)
 	}
 	return joinMatches(d.custom(found, text))
-}
-
-// trace appends matches in what was read last, at their places in the first text.
-func (d *Detector) trace(found, matches []Match, texts []string, as reading) []Match {
-	matches = joinMatches(matches)
-	for _, text := range slices.Backward(texts) {
-		as.origin(text, matches)
-	}
-	return append(found, matches...)
 }
 
 // search appends the matches of the built-in kinds, in any order.

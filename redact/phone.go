@@ -104,6 +104,8 @@ func numberEnd(text string, i, gap, most int) int {
 		case isDigit(text[i]):
 			digits++
 			between, end = 0, i+1
+		case text[i] == '+' && between == 0 && i > 0 && isDigit(text[i-1]) && isDigit(byteAt(text, i+1)): // a space of a form
+			between++
 		case strings.IndexByte(" .()/-", text[i]) < 0 || between == gap:
 			return end
 		default:

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -12,9 +13,11 @@ import (
 	"github.com/evalworker/evalworker/internal/visible"
 )
 
-// maxReadings bounds how often the result of expanding escapes is expanded again, as
-// for a percent sign that is itself percent-encoded.
-const maxReadings = 4
+// Bounds of what is read for one text. Each reading is searched on its own.
+const (
+	maxTexts          = 24
+	maxDepthOfReading = 4 // how often the result of a reading is read again, as for a percent sign that is itself percent-encoded
+)
 
 // reading is a way to read a text. All fold the digits, letters, spaces, quotes and
 // dashes of Unicode that stand for ASCII, and resolve the escapes of quotes and line
@@ -22,22 +25,23 @@ const maxReadings = 4
 //
 // They differ in what can both part and join words: "card\u200b4111..." holds a number
 // if an invisible character parts words, and "41\u200b11..." if it does not. A text is
-// read in all of the [readings].
+// read in all of the [readings], and what was read once more.
 type reading uint8
 
 const (
-	joins    reading = 1 << iota // invisible characters are dropped, instead of parting words
-	expands                      // escaped characters are expanded, instead of parting words
-	resolves                     // percent-encoding and references of HTML are resolved
-)
-
-const (
-	asWritten reading = 0
-	asShown           = joins | expands | resolves
+	joins        reading = 1 << iota // invisible characters are dropped, instead of parting words
+	expands                          // escaped characters are expanded, instead of parting words
+	joinsEscaped                     // escaped invisible characters are dropped, instead of parting words
+	resolves                         // percent-encoding and references of HTML are resolved
 )
 
 // readings are the ways in which a text may be shown, the simplest first.
-var readings = [...]reading{asWritten, joins, expands, joins | expands, asShown}
+var readings = [...]reading{
+	0, joins,
+	expands, joins | expands,
+	expands | joinsEscaped, joins | expands | joinsEscaped,
+	expands | joinsEscaped | resolves, joins | expands | joinsEscaped | resolves,
+}
 
 // part is what stands in the place of a character that parts words.
 const part = "\x01"
@@ -68,6 +72,39 @@ func (as reading) read(text string) string {
 	}
 	b.WriteString(text[done:])
 	return b.String()
+}
+
+// version is what one reading of a text gave.
+type version struct {
+	text  string
+	from  int // the version that was read; -1: none
+	as    reading
+	depth int
+}
+
+// versions returns the text, if nothing in it is read differently, or else what it may
+// look like to a reader. The text as it is comes first.
+func versions(text string) []version {
+	out := []version{{text: text, from: -1}}
+	for at := 0; at < len(out); at++ {
+		v := out[at]
+		if v.depth == maxDepthOfReading {
+			break
+		}
+		for _, as := range readings {
+			if as&expands != 0 && strings.IndexByte(v.text, '\\') < 0 && as&resolves == 0 || as&resolves != 0 && strings.IndexAny(v.text, "%&") < 0 {
+				continue
+			}
+			read := as.read(v.text)
+			if slices.ContainsFunc(out, func(o version) bool { return o.text == read }) {
+				continue
+			}
+			if out = append(out, version{read, at, as, v.depth + 1}); len(out) == maxTexts {
+				return out
+			}
+		}
+	}
+	return out
 }
 
 // origin maps matches in the result of read, which are in order and without overlap,
@@ -139,7 +176,7 @@ func (as reading) escape(text string, i int) (string, int) {
 		n++
 	}
 	if n == len(text) {
-		return text[i:n], n - i
+		return `\`, n - i
 	}
 	c := text[n]
 	n++
@@ -168,12 +205,12 @@ func (as reading) escape(text string, i int) (string, int) {
 				}
 			}
 		}
-		if as&expands == 0 || as&joins == 0 && !visible.Is(r) {
+		if as&expands == 0 || as&joinsEscaped == 0 && !visible.Is(r) {
 			return part, n - i
 		}
 		return folded(r), n - i
 	}
-	return text[i : n-1], n - 1 - i
+	return `\`, n - 1 - i // as in the text that was escaped
 }
 
 // hexRune reads hexadecimal digits at i.

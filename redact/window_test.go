@@ -25,7 +25,7 @@ func TestWindowsHideNothing(t *testing.T) {
 		for range 1 + random.IntN(9) {
 			b.WriteString(parts[random.IntN(len(parts))])
 		}
-		text := asWritten.read(b.String())
+		text := reading(0).read(b.String())
 		found := make([]bool, len(text))
 		for _, m := range d.Find(text) {
 			for i := m.Start; i < m.End; i++ {
