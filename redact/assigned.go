@@ -16,7 +16,7 @@ const secretWord = `api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|s
 // groups are the name, what stands between them, and the value: in quotes, or up to
 // the next space or mark.
 var assignment = regexp.MustCompile(`(?i)((?:` + secretWord + `)[a-z0-9_-]{0,20})` +
-	`(["'\x60*]{0,3}\s{0,4}(?:(?::\s?)?(?:string|str|text|&str|\[\]byte)\??\s{0,4})?(?:::=|\?{1,2}=|\|\|=|\+=|:=|=>|={1,3}|:|\bis\b|\bist\b|\bes\b|\best\b|\bwas\b)\s{0,4}[*]{0,2}` +
+	`(["'\x60*]{0,3}\s{0,4}(?:(?::\s?)?(?:string|str|text|&str|\[\]byte)\??\s{0,4})?(?:::=|\?{1,2}=|\|\|=|\+=|:=|=>|={1,3}|:|\b(?:is|ist|es|est|was)\b:?)\s{0,4}[*]{0,2}` +
 	`|["'\x60]\s{0,4},\s{0,4}|>)` +
 	`(?:["'\x60]([^"'\x60\n]{4,128})(?:["'\x60]|$)|([^\s"'\x60\\,;<>(){}\[\]]{4,})([(\[]?))`)
 
@@ -26,7 +26,7 @@ var assignedName = regexp.MustCompile(`(?i)` + secretWord)
 // findAssigned appends the values in the text that their names show to be secrets.
 func findAssigned(found []Match, h *haystack) []Match {
 	h.out = h.out[:0]
-	h.aroundAnchors(assignedAnchors[:], 220, true)
+	h.aroundAnchors(assignedAnchors[:], 0, 220, true)
 	for _, w := range joinWindows(h.out) {
 		for at := w.start; at < w.end; {
 			loc := assignment.FindStringSubmatchIndex(h.text[at:w.end])
@@ -202,7 +202,8 @@ func looksLikeWords(s string) bool {
 				parts++
 			}
 		}
-		if digits > 8 || digits > 0 && len(word) > 3 && 2*len(word) < 5*parts {
+		short := len(word) <= 8 && parts <= 3
+		if digits > 8 || digits > 0 && !short && 2*len(word) < 7*parts {
 			return false
 		}
 	}

@@ -121,8 +121,8 @@ func isCard(text string, start, end int) bool {
 		end+1 < len(text) && text[end] == '.' && isDigit(text[end+1]) {
 		return false
 	}
-	if start > 0 && text[start-1] == '-' && (start == 1 || !isWordByte(text[start-2])) { // a negative number
-		return false
+	if start > 0 && text[start-1] == '-' && (start == 1 || !isWordByte(text[start-2])) || labelBefore(text, start) == labelOther {
+		return false // a negative number, or that of an order
 	}
 	d := digitsOf(text[start:end])
 	issuer := false

@@ -58,6 +58,7 @@ type finder struct {
 	Kind
 	anchors []string // in lower case when fold is set
 	fold    bool     // anchors are found in any case
+	before  int      // bytes before an anchor that the expression may need, extended to the last space
 	reach   int      // bytes after the start of an anchor that the expression may need, extended to the next space; 0: to the end
 	digits  int      // without anchors: least number of digits in a run
 	between string   // without anchors: characters allowed between them
@@ -203,9 +204,9 @@ func (d *Detector) search(found []Match, h *haystack) []Match {
 	found = d.starts.find(found, h.text, h.text)
 	if h.digits >= leastDigits {
 		found = d.shapes.find(found, h.text)
-		if d.labels.groups != nil {
-			found = d.labels.find(found, h.text, h.folded())
-		}
+	}
+	if h.digits >= leastLabelled && d.labels.groups != nil {
+		found = d.labels.find(found, h.text, h.folded())
 	}
 	for i := range d.finders {
 		f := &d.finders[i]

@@ -87,12 +87,19 @@ func personalFinders() []finder {
 	return []finder{
 		{
 			Kind:    Kind{"email", ClassPII, "e-mail address"},
-			anchors: []string{"@", "[at]", "(at)"},
-			reach:   8,
+			anchors: []string{"@"},
+			reach:   1,
 			group:   true,
-			re: regexp.MustCompile(`([\p{L}0-9_][\p{L}0-9._%+'-]{0,63}@(?:[\p{L}0-9-]{1,63}\.){1,8}[\p{L}0-9-]{2,24}|"[^"@\n]{1,64}"@(?:[\p{L}0-9-]{1,63}\.){1,8}\p{L}{2,24}|` +
-				`[\p{L}0-9][\p{L}0-9._+-]{0,63} ?[\[(]at[\])] ?[\p{L}0-9-]{1,63}(?:(?: ?[\[(]dot[\])] ?|\.)[\p{L}0-9-]{2,63}){1,4})`),
+			re:      regexp.MustCompile(`([\p{L}0-9_][\p{L}0-9._%+'-]{0,63}@(?:[\p{L}0-9-]{1,63}\.){1,8}[\p{L}0-9-]{2,24})`),
 			measure: whole(isEmail),
+		},
+		{
+			Kind:    Kind{"email", ClassPII, "e-mail address"},
+			anchors: []string{"[at]", "(at)", `"@`}, fold: true,
+			before: 66, reach: 80,
+			group: true,
+			re: regexp.MustCompile(`(?i)([\p{L}0-9][\p{L}0-9._+-]{0,63} ?[\[(]at[\])] ?[\p{L}0-9-]{1,63}(?:(?: ?[\[(](?:dot|punkt|punto)[\])] ?|\.)[\p{L}0-9-]{2,63}){1,4}|` +
+				`"[^"@\n]{1,64}"@(?:[\p{L}0-9-]{1,63}\.){1,8}\p{L}{2,24})`),
 		},
 		{
 			Kind:   Kind{"credit_card", ClassPII, "payment card number"},

@@ -51,7 +51,7 @@ func nationalStarters() (out []starter) {
 }
 
 // isLabelledID returns the end of the number: its groups hold digits, and the words
-// behind it do not. It has five digits or more.
+// behind it do not. It has five digits or more, or is a code in capitals with some.
 func isLabelledID(text string, start, end int) int {
 	if end < len(text) && isWordByte(text[end]) {
 		return start
@@ -77,10 +77,10 @@ func isLabelledID(text string, start, end int) int {
 	if at < end || text[max(at-1, 0)] == ' ' {
 		at--
 	}
-	if digits < 5 {
-		return start
+	if digits >= 5 || digits >= 2 && at-start >= 8 && strings.ToUpper(text[start:at]) == text[start:at] && strings.IndexByte(text[start:at], ' ') < 0 {
+		return at
 	}
-	return at
+	return start
 }
 
 // nationalForms are the forms of numbers whose form and check digits are enough.

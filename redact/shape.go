@@ -36,8 +36,12 @@ func fits(c, want byte) bool {
 	return c == want
 }
 
-// leastDigits is the least number of digits that a text needs to hold a number.
-const leastDigits = 5
+// Least numbers of digits of a text that holds a number with a shape, and one that a
+// word tells.
+const (
+	leastDigits   = 5
+	leastLabelled = 2
+)
 
 // find appends the numbers of the text that have one of the shapes: the longest one at
 // each place. They touch no other word and no part of a longer number.

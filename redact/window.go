@@ -44,7 +44,7 @@ func newHaystack(text string) haystack {
 func (h *haystack) windows(f *finder) []window {
 	h.out = h.out[:0]
 	if len(f.anchors) > 0 {
-		h.aroundAnchors(f.anchors, f.reach, f.fold)
+		h.aroundAnchors(f.anchors, f.before, f.reach, f.fold)
 	} else {
 		h.amongDigits(f)
 	}
@@ -52,9 +52,9 @@ func (h *haystack) windows(f *finder) []window {
 	return h.out
 }
 
-// aroundAnchors appends the words that hold an anchor, each with as much of the
-// following text as the finder may need, reach, up to the end of a word.
-func (h *haystack) aroundAnchors(anchors []string, reach int, fold bool) {
+// aroundAnchors appends the words that hold an anchor, each with as much of the text
+// before and behind it as the finder may need, in whole words.
+func (h *haystack) aroundAnchors(anchors []string, before, reach int, fold bool) {
 	text := h.text
 	if fold {
 		text = h.folded()
@@ -72,7 +72,7 @@ anchors:
 				break
 			}
 			i += at
-			w := window{strings.LastIndexAny(text[:i], wordSpace) + 1, len(text)}
+			w := window{strings.LastIndexAny(text[:max(0, i-before)], wordSpace) + 1, len(text)}
 			if needed := i + len(a) + reach; reach > 0 && needed < len(text) {
 				if n := strings.IndexAny(text[needed:], wordSpace); n >= 0 {
 					w.end = needed + n
