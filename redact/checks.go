@@ -76,6 +76,13 @@ func isURLPassword(text string, start, end int) bool {
 	return !isPlaceholder(s) && !looksLikeMarker(s) && strings.IndexByte(s, '$') != 0 && !strings.ContainsAny(s, "[]%$(") && !strings.Contains(user, "$")
 }
 
+// isUserPassword reports whether what follows a user on a command line is a password
+// and not the number of a group or a variable.
+func isUserPassword(text string, start, end int) bool {
+	s := text[start:end]
+	return !isPlaceholder(s) && s[0] != '$' && turns(s) >= 1 && strings.Trim(s, "0123456789") != ""
+}
+
 // machineAccounts are the local parts of addresses at which programs log in.
 var machineAccounts = [...]string{"git", "root", "hg", "svn", "ubuntu", "ec2-user", "admin@localhost", "pi"}
 

@@ -326,17 +326,26 @@ func (d *Detector) FindField(name, value string) []Match {
 
 // nameMatters reports whether a value under the name may be sensitive by its name.
 func (d *Detector) nameMatters(name string) bool {
-	if len(name) > maxName {
+	if name == "" || len(name) > maxName {
 		return false
 	}
-	if d.assigned && (d.NamesSecret(name) || assignedName.MatchString(name)) {
+	lower := strings.ToLower(name)
+	if d.assigned && (slices.ContainsFunc(assignedAnchors[:], func(a string) bool { return strings.Contains(lower, a) }) || d.NamesSecret(name)) {
 		return true
 	}
 	if !d.labelled {
 		return false
 	}
 	what := labelBefore(name, len(name))
-	return what == labelPhone || what == labelSSN || labelledName.MatchString(name)
+	return what == labelPhone || what == labelSSN || d.labels.any(strings.Map(spaced, lower))
+}
+
+// spaced returns a space for the characters that join the words of a name.
+func spaced(r rune) rune {
+	if r == '_' || r == '-' {
+		return ' '
+	}
+	return r
 }
 
 // NamesSecret reports whether every value under that name is a secret.

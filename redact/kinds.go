@@ -69,9 +69,15 @@ func secretFinders() []finder {
 		key(apiToken, another, whole(generated), `sl\.(?:[uB]\.)?[A-Za-z0-9_-]{100,}`, "sl."),                                        // Dropbox
 		{
 			Kind:    Kind{"authorization", ClassSecret, "credentials of an Authorization header"},
-			anchors: []string{"bearer", "basic"}, fold: true,
-			re:    regexp.MustCompile(`(?i)\b(?:bearer|basic)\s{1,4}([A-Za-z0-9+/._~-]{8,}=*)`),
-			group: true, reach: 32, measure: whole(isCredentials),
+			anchors: []string{"bearer", "basic", "authorization"}, fold: true,
+			re:    regexp.MustCompile(`(?i)\b(?:bearer|basic|authorization["']?\s{0,2}[:=]\s{0,2}["']?(?:api-?)?(?:token|key))\s{1,4}([A-Za-z0-9+/._~-]{8,}=*)`),
+			group: true, reach: 64, measure: whole(isCredentials),
+		},
+		{
+			Kind:    Kind{"url_password", ClassSecret, "password in a URL"},
+			anchors: []string{" -u ", "--user"}, // of curl
+			re:      regexp.MustCompile(`(?:-u|--user)[ =]{1,3}["']?[^\s"':]{0,64}:["']?([^\s"']{6,128})`),
+			group:   true, reach: 160, measure: whole(isUserPassword),
 		},
 		{
 			Kind:    Kind{"url_password", ClassSecret, "password in a URL"},

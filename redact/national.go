@@ -17,9 +17,6 @@ var nationalLabels = [...]string{
 	"sécurité sociale", "medicare", "nhs number", "pan card", "身份证", "身份證", "마이넘버", "マイナンバー", "주민등록번호", "旅券",
 }
 
-// labelledName matches the name of a field that holds such a number.
-var labelledName = regexp.MustCompile(`(?i)` + anyOf(nationalLabels[:]))
-
 func anyOf(words []string) string {
 	quoted := make([]string, len(words))
 	for i, l := range words {

@@ -68,6 +68,21 @@ func (s *starts) find(found []Match, text, key string) []Match {
 	return found
 }
 
+// any reports whether a prefix of one of the starters stands anywhere in a text.
+func (s *starts) any(text string) bool {
+	if len(s.groups) == 0 {
+		return false
+	}
+	for i := 0; i+1 < len(text); i++ {
+		for _, st := range s.groups[s.buckets[startHash(text[i], text[i+1])]] {
+			if strings.HasPrefix(text[i:], st.prefix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // tokenStarters returns the starters of the table of tokens.
 func tokenStarters() (out []starter) {
 	for _, t := range tokenFormats() {

@@ -34,7 +34,7 @@ func tokenFormats() []tokenFormat {
 		}},
 
 		// Models and data.
-		{apiToken, "Hugging Face", []string{"hf_{w30+}", "api_org_{w30+}"}},
+		{apiToken, "Hugging Face", []string{"hf_{w30-40}", "api_org_{w30-40}"}},
 		{apiToken, "Groq", []string{"gsk_{w40+}"}},
 		{apiToken, "xAI", []string{"xai-{w60+}"}},
 		{apiToken, "Perplexity", []string{"pplx-{w40+}"}},

@@ -7,7 +7,16 @@ import "strings"
 // small letters.
 func isToken(f format, token string) bool {
 	s := f.payload(token)
-	return !isPlaceholder(s) && (!f.mayBeWords() || mixes(s)) && (!f.mayBeCode() || turns(s) >= 10)
+	return !isPlaceholder(s) && !isOneKind(s) && (!f.mayBeWords() || mixes(s)) && (!f.mayBeCode() || !looksLikeWords(s))
+}
+
+// isOneKind reports whether a text consists of digits alone, or is the name of
+// something, of letters with a capital now and then.
+func isOneKind(s string) bool {
+	if strings.ContainsAny(s, "0123456789") {
+		return strings.Trim(s, "0123456789-_.=") == ""
+	}
+	return strings.ToUpper(s) != s && 4*turns(s) < len(s)
 }
 
 // mixes reports whether a text changes between digits, small letters and capitals as

@@ -91,9 +91,10 @@ func versions(text string) []version {
 		if v.depth == maxDepthOfReading {
 			break
 		}
+		useful := usefulIn(v.text)
 		for _, as := range readings {
-			if as&expands != 0 && strings.IndexByte(v.text, '\\') < 0 && as&resolves == 0 || as&resolves != 0 && strings.IndexAny(v.text, "%&") < 0 {
-				continue
+			if as&^useful != 0 && as&useful&resolves == 0 || as == 0 && v.depth > 0 {
+				continue // the same as a simpler one
 			}
 			read := as.read(v.text)
 			if slices.ContainsFunc(out, func(o version) bool { return o.text == read }) {
@@ -106,6 +107,37 @@ func versions(text string) []version {
 	}
 	return out
 }
+
+// usefulIn returns in which ways a text can be read differently.
+func usefulIn(text string) (useful reading) {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case !special[c]:
+		case c == '\\':
+			useful |= expands | joinsEscaped
+		case c == '%', c == '&':
+			useful |= resolves
+		case c < utf8.RuneSelf:
+			useful |= joins
+		case useful&joins == 0 && mayBeInvisible[c]:
+			if r, _ := utf8.DecodeRuneInString(text[i:]); !visible.Is(r) {
+				useful |= joins
+			}
+		}
+	}
+	return useful
+}
+
+// mayBeInvisible tells the bytes with which an invisible character beyond ASCII begins.
+var mayBeInvisible = func() (t [256]bool) {
+	for r := rune(utf8.RuneSelf); r < 0xe1000; r++ {
+		if !visible.Is(r) {
+			t[string(r)[0]] = true
+		}
+	}
+	return t
+}()
 
 // origin maps matches in the result of read, which are in order and without overlap,
 // to their places in the text that was read.
