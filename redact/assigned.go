@@ -9,14 +9,14 @@ import (
 const assignedSecret = "assigned_secret"
 
 // secretWord matches the words in a name that make its value a secret.
-const secretWord = `api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|secret|passwo?r?d|passwd|passphrase|passcode|pwd|token|credential`
+const secretWord = `api[ _-]?key|access[ _-]?key|account[ _-]?key|private[ _-]?key|secret|passwo?r?[dt]|kennwort|contraseña|mot de passe|passwd|passphrase|passcode|pwd|token|credential`
 
 // assignment matches a name and the value that it is given, in the syntax of YAML,
 // JSON, environments, Makefiles, grammars, Go and other languages, and in prose. Its
 // groups are the name, what stands between them, and the value: in quotes, or up to
 // the next space or mark.
 var assignment = regexp.MustCompile(`(?i)((?:` + secretWord + `)[a-z0-9_-]{0,20})` +
-	`(["'\x60*]{0,3}\s{0,4}(?:(?::\s?)?(?:string|str|text|&str|\[\]byte)\??\s{0,4})?(?:::=|\?{1,2}=|\|\|=|\+=|:=|=>|={1,3}|:|\b(?:is|ist|es|est|was)\b:?)\s{0,4}[*]{0,2}` +
+	`(["'\x60*]{0,3}\s{0,4}(?:(?::\s?)?(?:string|str|text|&str|\[\]byte)\??\s{0,4})?(?:::=|\?{1,2}=|\|\|=|\+=|:=|=>|={1,3}|:|\b(?:is|ist|es|est|was)\b:?)[*]{0,2}\s{0,4}[*]{0,2}` +
 	`|["'\x60]\s{0,4},\s{0,4}|>)` +
 	`(?:["'\x60]([^"'\x60\n]{4,128})(?:["'\x60]|$)|([^\s"'\x60\\,;<>(){}\[\]]{4,})([(\[]?))`)
 
@@ -26,7 +26,7 @@ var assignedName = regexp.MustCompile(`(?i)` + secretWord)
 // findAssigned appends the values in the text that their names show to be secrets.
 func findAssigned(found []Match, h *haystack) []Match {
 	h.out = h.out[:0]
-	h.aroundAnchors(assignedAnchors[:], 0, 220, true)
+	h.aroundAnchors(assignedAnchors[:], 8, 220, true)
 	for _, w := range joinWindows(h.out) {
 		for at := w.start; at < w.end; {
 			loc := assignment.FindStringSubmatchIndex(h.text[at:w.end])
@@ -50,7 +50,7 @@ func findAssigned(found []Match, h *haystack) []Match {
 	return found
 }
 
-var assignedAnchors = [...]string{"key", "secret", "passw", "passphrase", "passcode", "pwd", "token", "credential"}
+var assignedAnchors = [...]string{"key", "secret", "passw", "passphrase", "passcode", "pwd", "token", "credential", "kennwort", "contrase", "mot de passe"}
 
 // assigned is a value with what surrounds it.
 type assigned struct {
@@ -258,7 +258,7 @@ func secretName(name string) bool {
 
 func isPasswordName(name string) bool {
 	lower := strings.ToLower(name)
-	return strings.Contains(lower, "passw") || strings.Contains(lower, "pwd") || strings.Contains(lower, "passphrase") || strings.Contains(lower, "passcode")
+	return strings.Contains(lower, "passw") || strings.Contains(lower, "kennwort") || strings.Contains(lower, "contrase") || strings.Contains(lower, "mot de passe") || strings.Contains(lower, "pwd") || strings.Contains(lower, "passphrase") || strings.Contains(lower, "passcode")
 }
 
 func isTokenName(name string) bool {
