@@ -201,12 +201,12 @@ func (d *Detector) Find(text string) []Match {
 
 // search appends the matches of the built-in kinds, in any order.
 func (d *Detector) search(found []Match, h *haystack) []Match {
-	found = d.starts.find(found, h.text, h.text)
+	found = d.starts.find(found, h, h.text)
 	if h.digits >= leastDigits {
-		found = d.shapes.find(found, h.text)
+		found = d.shapes.find(found, h)
 	}
 	if h.digits >= leastLabelled && d.labels.groups != nil {
-		found = d.labels.find(found, h.text, h.folded())
+		found = d.labels.find(found, h, h.folded())
 	}
 	for i := range d.finders {
 		f := &d.finders[i]

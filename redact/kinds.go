@@ -17,7 +17,7 @@ type ways struct {
 // Each detector builds its own; a process has a handful.
 func builtIn() ways {
 	return ways{
-		starters: append(tokenStarters(), ibanStarters()...),
+		starters: slices.Concat(jwtStarters(), tokenStarters(), ibanStarters()),
 		labels:   nationalStarters(),
 		shapes:   slices.Concat(ssnForms(), nationalForms(), phoneForms()),
 		finders:  append(secretFinders(), personalFinders()...),
@@ -58,7 +58,6 @@ func secretFinders() []finder {
 			re:    regexp.MustCompile(`(?i)(?:aws|secret)[a-z_ -]{0,30}["']?\s{0,4}(?::|=|\bis\b)\s{0,4}["']?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)`),
 			group: true, reach: 128, measure: whole(generated),
 		},
-		key("jwt", "JSON Web Token", nil, `(?:eyJ|ZXlK)[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*|ZXlK[A-Za-z0-9+/]{60,}={0,2}`, "eyJ", "ZXlK"),
 		key(apiToken, another, whole(generated), `[0-9]{8,10}:AA[A-Za-z0-9_-]{33}\b`, ":AA"),                                         // Telegram
 		key(apiToken, another, whole(generated), `[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}`, ".atlasv1."),                     // Terraform
 		key(apiToken, another, whole(generated), `[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}`, "Q~"),                             // Azure AD
@@ -66,7 +65,6 @@ func secretFinders() []finder {
 		key(apiToken, another, whole(generated), `[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk\b`, "_mmk"),                                     // MaxMind
 		key(apiToken, another, whole(generated), `[0-9]{15,16}[|][A-Za-z0-9_-]{27,40}\b`, "|"),                                       // Facebook
 		key(apiToken, another, whole(generated), `[a-z0-9]+\.webhook\.office\.com/webhookb2/[A-Za-z0-9@/-]{80,}`, ".webhook.office"), // Teams
-		key(apiToken, another, whole(generated), `sl\.(?:[uB]\.)?[A-Za-z0-9_-]{100,}`, "sl."),                                        // Dropbox
 		{
 			Kind:    Kind{"authorization", ClassSecret, "credentials of an Authorization header"},
 			anchors: []string{"bearer", "basic", "authorization"}, fold: true,

@@ -45,13 +45,15 @@ const (
 
 // find appends the numbers of the text that have one of the shapes: the longest one at
 // each place. They touch no other word and no part of a longer number.
-func (t *shapes) find(found []Match, text string) []Match {
-	before := byte(' ')
-	for i := 0; i < len(text); i++ {
+func (t *shapes) find(found []Match, h *haystack) []Match {
+	text, done := h.text, 0 // what is before done has been found
+	for _, at := range h.words {
+		i := int(at)
 		c := text[i]
-		apart := !isWordByte(before) && before != '.' && before != '+' && before != '-'
-		before = c
-		if !apart || !isDigit(c) && len(t.by[c]) == 0 && c != '+' {
+		if i < done || !isDigit(c) && len(t.by[c]) == 0 && c != '+' {
+			continue
+		}
+		if i > 0 && (isWordByte(text[i-1]) || text[i-1] == '.' || text[i-1] == '+' || text[i-1] == '-') {
 			continue
 		}
 		best := Match{Start: i}
@@ -73,8 +75,7 @@ func (t *shapes) find(found []Match, text string) []Match {
 		}
 		if best.End > 0 {
 			found = append(found, best)
-			i = best.End - 1
-			before = text[i]
+			done = best.End
 		}
 	}
 	return found

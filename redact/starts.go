@@ -35,15 +35,14 @@ func (s *starts) add(st starter) {
 // find appends the matches that begin with a word of the text. Of several at one
 // place it is the longest. The starters' prefixes are looked for in key, which is the
 // text or its copy in small letters.
-func (s *starts) find(found []Match, text, key string) []Match {
+func (s *starts) find(found []Match, h *haystack, key string) []Match {
 	if len(s.groups) == 0 {
 		return found
 	}
-	word := false // the character before is a part of a word
-	for i := 0; i+2 < len(key); i++ {
-		begins := !word
-		word = classes[key[i]]&alphaNum != 0 || key[i] == '_'
-		if !begins {
+	done := 0 // what is before it has been found
+	for _, at := range h.words {
+		i := int(at)
+		if i+2 >= len(key) || i < done {
 			continue
 		}
 		bucket := s.buckets[startHash(key[i], key[i+1])]
@@ -56,13 +55,13 @@ func (s *starts) find(found []Match, text, key string) []Match {
 			if !strings.HasPrefix(key[i:], st.prefix) {
 				continue
 			}
-			if start, end := st.match(text, i); end > max(start, best.End) {
+			if start, end := st.match(h.text, i); end > max(start, best.End) {
 				best = Match{st.Name, st.Class, start, end}
 			}
 		}
 		if best.End > 0 {
 			found = append(found, best)
-			i, word = best.End-1, true
+			done = best.End
 		}
 	}
 	return found
@@ -114,4 +113,39 @@ func describeToken(t tokenFormat) string {
 		return "token of another service, told by its first letters"
 	}
 	return t.service
+}
+
+// jwtStarters returns the starters of JSON Web Tokens: two JSON objects in base64, the
+// first of which may be all that is left of it, and a signature; or all that in base64
+// once more.
+func jwtStarters() []starter {
+	jwt := Kind{"jwt", ClassSecret, "JSON Web Token"}
+	again := format{{literal: "ZXlK"}, {class: base64Char, least: 60, most: 1 << 20}, {class: padding, most: 2}}
+	return []starter{
+		{jwt, "eyJ", func(text string, i int) (int, int) {
+			head := run{class: urlSafe, least: 8}.length(text, i+3)
+			body := i + 3 + head
+			if head == 0 || !strings.HasPrefix(text[body:], ".eyJ") {
+				return 0, 0
+			}
+			n := run{class: urlSafe, least: 8}.length(text, body+4)
+			end := body + 4 + n
+			if n == 0 || byteAt(text, end) != '.' {
+				return 0, 0
+			}
+			return i, end + 1 + run{class: urlSafe}.length(text, end+1)
+		}},
+		{jwt, "ZXlK", func(text string, i int) (int, int) { return i, again.match(text, i) }},
+	}
+}
+
+// length returns the number of characters of the run at i, 0 if there are too few.
+func (r run) length(text string, i int) (n int) {
+	for i+n < len(text) && classes[text[i+n]]&r.class != 0 {
+		n++
+	}
+	if n < r.least {
+		return 0
+	}
+	return n
 }

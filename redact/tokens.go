@@ -132,6 +132,7 @@ func tokenFormats() []tokenFormat {
 			"MD{u22-26}.{u6}.{u27-40}", "MT{u22-26}.{u6}.{u27-40}", "Mj{u22-26}.{u6}.{u27-40}", "Mz{u22-26}.{u6}.{u27-40}", "ND{u22-26}.{u6}.{u27-40}",
 			"NT{u22-26}.{u6}.{u27-40}", "Nj{u22-26}.{u6}.{u27-40}", "Nz{u22-26}.{u6}.{u27-40}", "OD{u22-26}.{u6}.{u27-40}", "OT{u22-26}.{u6}.{u27-40}",
 		}},
+		{apiToken, "Dropbox", []string{"sl.{u100+}", "sl.u.{u100+}", "sl.B.{u100+}"}},
 		{apiToken, "Discord webhook", []string{"discord.com/api/webhooks/{d17-20}/{u60+}", "discordapp.com/api/webhooks/{d17-20}/{u60+}"}},
 
 		// Money and goods.

@@ -19,17 +19,25 @@ type haystack struct {
 	seen    [256]bool // bytes that occur in the text; of capital letters, the small ones too
 	digits  int       // digits of the text
 	special bool      // a reading may differ from the text
+	words   []int32   // where words, characters beyond ASCII, brackets and plus signs begin
 	lower   string    // text with ASCII capitals as small letters; empty until needed
 	out     []window
 }
 
 func newHaystack(text string) haystack {
-	h := haystack{text: text}
+	h := haystack{text: text, words: make([]int32, 0, len(text)/5+8)}
+	word := false // the character before is a part of a word
 	for i := range len(text) {
 		c := text[i]
 		h.seen[c] = true
-		h.special = h.special || special[c]
-		if isDigit(c) {
+		t := traits[c]
+		if t&beginsWord != 0 && (!word || t&partOfWord == 0) {
+			h.words = append(h.words, int32(i)) //nolint:gosec // a text has at most 16 MiB
+		}
+		word = t&partOfWord != 0
+		if t&specialTrait != 0 {
+			h.special = true
+		} else if isDigit(c) {
 			h.digits++
 		}
 	}
@@ -38,6 +46,29 @@ func newHaystack(text string) haystack {
 	}
 	return h
 }
+
+// Traits of bytes.
+const (
+	partOfWord uint8 = 1 << iota
+	beginsWord
+	specialTrait
+)
+
+var traits = func() (t [256]uint8) {
+	for i := range t {
+		c := byte(i)
+		switch {
+		case isWordByte(c):
+			t[i] = partOfWord | beginsWord
+		case c >= utf8.RuneSelf, c == '(', c == '+':
+			t[i] = beginsWord
+		}
+		if special[c] {
+			t[i] |= specialTrait
+		}
+	}
+	return t
+}()
 
 // windows returns the parts of the text in which the finder may match, in order and
 // without overlap. The result is valid until the next call.
