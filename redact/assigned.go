@@ -26,7 +26,7 @@ var assignedName = regexp.MustCompile(`(?i)` + secretWord)
 // findAssigned appends the values in the text that their names show to be secrets.
 func findAssigned(found []Match, h *haystack) []Match {
 	h.out = h.out[:0]
-	h.aroundAnchors(assignedAnchors[:], 8, 220, true)
+	h.aroundFolded(assignedAnchors[:], 8, 220)
 	for _, w := range joinWindows(h.out) {
 		for at := w.start; at < w.end; {
 			loc := assignment.FindStringSubmatchIndex(h.text[at:w.end])

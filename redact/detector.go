@@ -47,8 +47,9 @@ type Detector struct {
 	shapes   shapes   // what is told by the places of its digits
 	finders  []finder // what an expression tells
 	patterns []finder // of the configuration
-	assigned bool     // assigned_secret is among the kinds
-	labelled bool     // some kinds are told by the word before a number
+	folded   anchorTable
+	assigned bool // assigned_secret is among the kinds
+	labelled bool // some kinds are told by the word before a number
 }
 
 // finder is one way to find a kind. If it has anchors, the expression is tried
@@ -120,7 +121,10 @@ func NewDetector(kinds []string, patterns ...Pattern) (*Detector, error) {
 	for _, k := range known {
 		if wanted(k) {
 			d.kinds = append(d.kinds, k)
-			d.assigned = d.assigned || k.Name == assignedSecret
+			if k.Name == assignedSecret {
+				d.assigned = true
+				d.folded.add(assignedAnchors[:]...)
+			}
 			d.labelled = d.labelled || k.Class == ClassPII
 		}
 	}
@@ -144,6 +148,9 @@ func NewDetector(kinds []string, patterns ...Pattern) (*Detector, error) {
 	for _, f := range ways.finders {
 		if wanted(f.Kind) {
 			d.finders = append(d.finders, f)
+			if f.fold {
+				d.folded.add(f.anchors...)
+			}
 		}
 	}
 	for _, p := range patterns {
@@ -172,6 +179,10 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 	return problem, "want one of " + strings.Join(names, ", ")
 }
 
+// shortest is the length of the shortest text that holds anything, in bytes: a
+// reading makes no text longer than its escapes.
+const shortest = 6
+
 // Find returns the places of sensitive text, in order and without overlap. It
 // takes time linear in the text.
 //
@@ -179,7 +190,10 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 // encodings expanded, and with the characters of Unicode that stand for ASCII in
 // ASCII. The expression of a [Pattern] also sees the text as it is.
 func (d *Detector) Find(text string) []Match {
-	h := newHaystack(text)
+	if len(text) < shortest && len(d.patterns) == 0 {
+		return nil
+	}
+	h := newHaystack(text, &d.folded, true)
 	if !h.special {
 		return joinMatches(d.custom(d.search(nil, &h), text))
 	}
@@ -189,7 +203,7 @@ func (d *Detector) Find(text string) []Match {
 		if i == 0 && len(all) > 1 && all[1].as == 0 {
 			continue // the next version says the same in ASCII
 		}
-		h = newHaystack(all[i].text)
+		h = newHaystack(all[i].text, &d.folded, false)
 		matches := joinMatches(d.custom(d.search(nil, &h), all[i].text))
 		for at := i; at > 0; at = all[at].from {
 			all[at].as.origin(all[all[at].from].text, matches)

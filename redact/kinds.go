@@ -99,11 +99,16 @@ func personalFinders() []finder {
 		},
 		{
 			Kind:    Kind{"email", ClassPII, "e-mail address"},
-			anchors: []string{"[at]", "(at)", `"@`}, fold: true,
+			anchors: []string{"[at]", "(at)"}, fold: true,
 			before: 66, reach: 80,
 			group: true,
-			re: regexp.MustCompile(`(?i)([\p{L}0-9][\p{L}0-9._+-]{0,63} ?[\[(]at[\])] ?[\p{L}0-9-]{1,63}(?:(?: ?[\[(](?:dot|punkt|punto)[\])] ?|\.)[\p{L}0-9-]{2,63}){1,4}|` +
-				`"[^"@\n]{1,64}"@(?:[\p{L}0-9-]{1,63}\.){1,8}\p{L}{2,24})`),
+			re:    regexp.MustCompile(`(?i)([\p{L}0-9][\p{L}0-9._+-]{0,63} ?[\[(]at[\])] ?[\p{L}0-9-]{1,63}(?:(?: ?[\[(](?:dot|punkt|punto)[\])] ?|\.)[\p{L}0-9-]{2,63}){1,4})`),
+		},
+		{
+			Kind:    Kind{"email", ClassPII, "e-mail address"},
+			anchors: []string{`"@`},
+			before:  66, reach: 1,
+			re: regexp.MustCompile(`"[^"@\n]{1,64}"@(?:[\p{L}0-9-]{1,63}\.){1,8}\p{L}{2,24}`),
 		},
 		{
 			Kind:   Kind{"credit_card", ClassPII, "payment card number"},

@@ -20,13 +20,17 @@ type haystack struct {
 	digits  int       // digits of the text
 	special bool      // a reading may differ from the text
 	words   []int32   // where words, characters beyond ASCII, brackets and plus signs begin
+	anchors []int32   // where anchors that are found in any case may begin
 	lower   string    // text with ASCII capitals as small letters; empty until needed
 	out     []window
 }
 
-func newHaystack(text string) haystack {
+// newHaystack reads a text once. With stop it ends as soon as the text turns out to be
+// special.
+func newHaystack(text string, of *anchorTable, stop bool) haystack {
 	h := haystack{text: text, words: make([]int32, 0, len(text)/5+8)}
 	word := false // the character before is a part of a word
+	last := uint32(0)
 	for i := range len(text) {
 		c := text[i]
 		h.seen[c] = true
@@ -35,8 +39,14 @@ func newHaystack(text string) haystack {
 			h.words = append(h.words, int32(i)) //nolint:gosec // a text has at most 16 MiB
 		}
 		word = t&partOfWord != 0
+		last = last<<8 | uint32(c|0x20)
+		if of[anchorHash(last)] && i >= 2 {
+			h.anchors = append(h.anchors, int32(i-2)) //nolint:gosec // as above
+		}
 		if t&specialTrait != 0 {
-			h.special = true
+			if h.special = true; stop {
+				return h
+			}
 		} else if isDigit(c) {
 			h.digits++
 		}
@@ -45,6 +55,22 @@ func newHaystack(text string) haystack {
 		h.seen[c|0x20] = h.seen[c|0x20] || h.seen[c]
 	}
 	return h
+}
+
+// anchorTable tells, by a hash, the first three bytes of the anchors that are found in
+// any case.
+type anchorTable [1 << 12]bool
+
+// anchorHash returns the place of three bytes, with capitals as small letters.
+func anchorHash(three uint32) uint32 {
+	three &= 1<<24 - 1
+	return (three ^ three>>5 ^ three>>11) & (1<<12 - 1)
+}
+
+func (t *anchorTable) add(anchors ...string) {
+	for _, a := range anchors {
+		t[anchorHash(uint32(a[0]|0x20)<<16|uint32(a[1]|0x20)<<8|uint32(a[2]|0x20))] = true
+	}
 }
 
 // Traits of bytes.
@@ -75,7 +101,7 @@ var traits = func() (t [256]uint8) {
 func (h *haystack) windows(f *finder) []window {
 	h.out = h.out[:0]
 	if len(f.anchors) > 0 {
-		h.aroundAnchors(f.anchors, f.before, f.reach, f.fold)
+		h.aroundAnchors(f)
 	} else {
 		h.amongDigits(f)
 	}
@@ -85,38 +111,68 @@ func (h *haystack) windows(f *finder) []window {
 
 // aroundAnchors appends the words that hold an anchor, each with as much of the text
 // before and behind it as the finder may need, in whole words.
-func (h *haystack) aroundAnchors(anchors []string, before, reach int, fold bool) {
-	text := h.text
-	if fold {
-		text = h.folded()
+func (h *haystack) aroundAnchors(f *finder) {
+	if f.fold {
+		h.aroundFolded(f.anchors, f.before, f.reach)
+		return
 	}
 anchors:
-	for _, a := range anchors {
+	for _, a := range f.anchors {
 		for i := range len(a) {
 			if !h.seen[a[i]] {
 				continue anchors
 			}
 		}
 		for at := 0; ; {
-			i := strings.Index(text[at:], a)
+			i := strings.Index(h.text[at:], a)
 			if i < 0 {
 				break
 			}
 			i += at
-			w := window{strings.LastIndexAny(text[:max(0, i-before)], wordSpace) + 1, len(text)}
-			if needed := i + len(a) + reach; reach > 0 && needed < len(text) {
-				if n := strings.IndexAny(text[needed:], wordSpace); n >= 0 {
-					w.end = needed + n
-				}
-			}
-			h.out = append(h.out, w)
-			if w.end == len(text) {
+			w := h.around(i, len(a), f.before, f.reach)
+			if w.end == len(h.text) {
 				break
 			}
 			// Only the last anchors inside the window can extend it.
-			at = max(i+len(a), w.end-reach-len(a))
+			at = max(i+len(a), w.end-f.reach-len(a))
 		}
 	}
+}
+
+// aroundFolded is aroundAnchors for anchors in any case.
+func (h *haystack) aroundFolded(anchors []string, before, reach int) {
+	for _, at := range h.anchors {
+		for _, a := range anchors {
+			if i := int(at); i+len(a) <= len(h.text) && equalFold(h.text[i:i+len(a)], a) {
+				if n := len(h.out); n > 0 && i+len(a)+reach <= h.out[n-1].end {
+					continue // inside the window before
+				}
+				h.around(i, len(a), before, reach)
+			}
+		}
+	}
+}
+
+// equalFold compares ASCII texts of the same length.
+func equalFold(s, t string) bool {
+	for i := range len(s) {
+		if s[i]|0x20 != t[i]|0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// around appends the window of an anchor.
+func (h *haystack) around(i, length, before, reach int) window {
+	w := window{strings.LastIndexAny(h.text[:max(0, i-before)], wordSpace) + 1, len(h.text)}
+	if needed := i + length + reach; reach > 0 && needed < len(h.text) {
+		if n := strings.IndexAny(h.text[needed:], wordSpace); n >= 0 {
+			w.end = needed + n
+		}
+	}
+	h.out = append(h.out, w)
+	return w
 }
 
 // joinWindows sorts windows and joins those that touch.

@@ -18,7 +18,10 @@ func TestWindowsHideNothing(t *testing.T) {
 		"bob" + "@example.com", "https://u:" + "p4ss@h/x", "hunter2" + "!x9", "sk-" + strings.Repeat("aB3dE5fG", 3), "AKIA" + strings.Repeat("ABCD", 4),
 	}
 	all := builtIn().finders
-	d := &Detector{finders: all}
+	d, err := NewDetector(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 5_000 {
 		var b strings.Builder
