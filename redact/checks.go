@@ -68,7 +68,8 @@ func isCredentials(text string, start, end int) bool {
 // isURLPassword reports false for what documentation writes in place of a password.
 func isURLPassword(text string, start, end int) bool {
 	s := text[start:end]
-	user := text[strings.LastIndex(text[:start-1], "/")+1 : start-1]
+	near := text[max(0, start-257) : start-1]
+	user := near[strings.LastIndexByte(near, '/')+1:]
 	switch strings.ToLower(s) {
 	case strings.ToLower(user), "password", "passwd", "pass", "pwd", "pw", "secret", "pw123", "mypassword":
 		return false
@@ -94,7 +95,8 @@ func isEmail(text string, start, end int) bool {
 	if !found {
 		return true // written with [at]
 	}
-	if i := strings.LastIndexAny(text[:start], " \t\n\"'<>(/"); i > 0 && text[i] == '/' && strings.IndexByte(text[i:start], ':') > 0 && text[i-1] == '/' {
+	near := text[max(0, start-256):start]
+	if i := strings.LastIndexAny(near, " \t\n\"'<>(/"); i > 0 && near[i] == '/' && strings.IndexByte(near[i:], ':') > 0 && near[i-1] == '/' {
 		return false // a password in a URL, which begins behind //user:
 	}
 	for _, account := range machineAccounts {

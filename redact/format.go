@@ -92,6 +92,8 @@ func parseFormat(s string) (format, error) {
 		}
 		r.most = r.least
 		switch {
+		case open && r.class&(joined|base64Char) != 0:
+			r.most = longestRun
 		case open:
 			r.most = 1 << 20
 		case ranged:
@@ -104,6 +106,13 @@ func parseFormat(s string) (format, error) {
 	}
 	return f, nil
 }
+
+// joined are the classes with characters that join words.
+const joined = alphaDash | urlSafe | tokenChar | anyBase64
+
+// longestRun bounds a run in which other tokens may begin, so that a text of nothing
+// but beginnings takes linear time.
+const longestRun = 768
 
 // match returns the end of the token that begins at i, 0 if there is none. A token
 // ends where no letter, digit or underscore follows, unless its last run is open.
@@ -139,7 +148,6 @@ func (f format) mayBeCode() bool { return len(f) == 2 && len(f[0].literal) < 3 }
 
 // mayBeWords reports whether words joined by dashes have this form too.
 func (f format) mayBeWords() bool {
-	const joined = alphaDash | urlSafe | tokenChar | anyBase64
 	for _, r := range f {
 		if r.class&joined != 0 && r.least < 60 {
 			return true

@@ -10,14 +10,24 @@ type shape struct {
 
 // shapes is a table of shapes by the first byte that they may have.
 type shapes struct {
-	by    [256][]shape
+	by    [256][]leadShape
 	phone bool // telephone numbers without a shape are looked for too
 }
 
+// leadShape is a shape with the number of digits with which it begins.
+type leadShape struct {
+	shape
+	lead int
+}
+
 func (t *shapes) add(s shape) {
+	lead := 0
+	for lead < len(s.form) && (isDigit(s.form[lead]) || s.form[lead] == 'd' || s.form[lead] == 'N' || s.form[lead] == 'Z') {
+		lead++
+	}
 	for c := range t.by {
 		if fits(byte(c), s.form[0]) {
-			t.by[c] = append(t.by[c], s)
+			t.by[c] = append(t.by[c], leadShape{s, lead})
 		}
 	}
 }
@@ -57,10 +67,11 @@ func (t *shapes) find(found []Match, h *haystack) []Match {
 			continue
 		}
 		best := Match{Start: i}
+		lead := digitsFrom(text, i)
 		for k := range t.by[c] {
 			s := &t.by[c][k]
 			end := i + len(s.form)
-			if end > len(text) || end <= best.End || !s.matches(text, i) {
+			if s.lead != lead || end > len(text) || end <= best.End || !s.matches(text, i) {
 				continue
 			}
 			if next := byteAt(text, end); isWordByte(next) || next == '-' && isDigit(byteAt(text, end+1)) || !s.holds(text, i, end) {

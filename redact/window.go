@@ -28,29 +28,32 @@ type haystack struct {
 // newHaystack reads a text once. With stop it ends as soon as the text turns out to be
 // special.
 func newHaystack(text string, of *anchorTable, stop bool) haystack {
-	h := haystack{text: text, words: make([]int32, 0, len(text)/5+8)}
-	word := false // the character before is a part of a word
+	h := haystack{text: text}
+	words := make([]int32, 0, len(text)/5+8)
+	digits := 0
+	before := uint8(0) // traits of the character before
 	last := uint32(0)
 	for i := range len(text) {
 		c := text[i]
-		h.seen[c] = true
 		t := traits[c]
-		if t&beginsWord != 0 && (!word || t&partOfWord == 0) {
-			h.words = append(h.words, int32(i)) //nolint:gosec // a text has at most 16 MiB
+		h.seen[c] = true
+		if t&beginsWord != 0 && before&t&partOfWord == 0 {
+			words = append(words, int32(i)) //nolint:gosec // a text has at most 16 MiB
 		}
-		word = t&partOfWord != 0
+		if t&(specialTrait|digitTrait) != 0 {
+			if t&digitTrait != 0 {
+				digits++
+			} else if h.special = true; stop {
+				return h
+			}
+		}
+		before = t
 		last = last<<8 | uint32(c|0x20)
 		if of[anchorHash(last)] && i >= 2 {
 			h.anchors = append(h.anchors, int32(i-2)) //nolint:gosec // as above
 		}
-		if t&specialTrait != 0 {
-			if h.special = true; stop {
-				return h
-			}
-		} else if isDigit(c) {
-			h.digits++
-		}
 	}
+	h.words, h.digits = words, digits
 	for c := 'A'; c <= 'Z'; c++ {
 		h.seen[c|0x20] = h.seen[c|0x20] || h.seen[c]
 	}
@@ -78,6 +81,7 @@ const (
 	partOfWord uint8 = 1 << iota
 	beginsWord
 	specialTrait
+	digitTrait
 )
 
 var traits = func() (t [256]uint8) {
@@ -91,6 +95,9 @@ var traits = func() (t [256]uint8) {
 		}
 		if special[c] {
 			t[i] |= specialTrait
+		}
+		if isDigit(c) {
+			t[i] |= digitTrait
 		}
 	}
 	return t
