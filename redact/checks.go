@@ -124,14 +124,14 @@ func isEmail(text string, start, end int) bool {
 
 // isCard reports whether digits are a payment card number: they have a length and
 // prefix that issuers use (ISO/IEC 7812) and Luhn's check digit, and are no decimals
-// of a number. Four equal groups are a test number.
+// of a number. Four equal groups are a test number; the number of an order is none.
 func isCard(text string, start, end int) bool {
 	if start > 0 && (text[start-1] == '.' || text[start-1] == ',') && (start == 1 || isDigit(text[start-2]) || text[start-2] == '-') ||
 		end+1 < len(text) && text[end] == '.' && isDigit(text[end+1]) {
 		return false
 	}
-	if start > 0 && text[start-1] == '-' && (start == 1 || !isWordByte(text[start-2])) || labelBefore(text, start) == labelOther {
-		return false // a negative number, or that of an order
+	if start > 0 && text[start-1] == '-' && (start == 1 || !isWordByte(text[start-2])) { // a negative number
+		return false
 	}
 	d := digitsOf(text[start:end])
 	issuer := false
@@ -147,7 +147,7 @@ func isCard(text string, start, end int) bool {
 	case d[:4] == "6011" || d[:2] == "65" || d[:2] == "62" || d[:2] == "35" || d[:2] == "50" || d[:2] >= "56" && d[:2] <= "59":
 		issuer = n >= 16 && n <= 19
 	}
-	return issuer && luhnHolds(d) && (len(d) != 16 || strings.Repeat(d[:4], 4) != d)
+	return issuer && luhnHolds(d) && (len(d) != 16 || strings.Repeat(d[:4], 4) != d) && labelBefore(text, start) != labelOther
 }
 
 func luhnHolds(d string) bool {
