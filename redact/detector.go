@@ -179,9 +179,9 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 	return problem, "want one of " + strings.Join(names, ", ")
 }
 
-// shortest is the length of the shortest text that holds anything, in bytes: a
-// reading makes no text longer than its escapes.
-const shortest = 6
+// shortest is the length of the shortest text that holds anything, in bytes, such as
+// the address ::a:b.
+const shortest = 5
 
 // Find returns the places of sensitive text, in order and without overlap. It
 // takes time linear in the text.

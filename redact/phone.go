@@ -54,7 +54,7 @@ func isNationalPhone(text string, start, end int) bool {
 	if len(s) == 14 && s[0] == '0' && s[1] != '0' && isSequence(s) {
 		return false
 	}
-	return !(isDigit(s[0]) && s[0] > '1' && s[0] != '8' && s[2] != ' ')
+	return !isDigit(s[0]) || s[0] <= '1' || s[0] == '8' || s[2] == ' '
 }
 
 // phoneEnd returns the end of the telephone number that begins at i with the code of

@@ -176,12 +176,10 @@ func build(tb testing.TB, random *rand.Rand, form string) string {
 		if err != nil || sets[set] == "" {
 			tb.Fatalf("form %q", form)
 		}
-		chars := sets[set]
 		for i := range n {
+			chars := sets[set]
 			if set == "url" && (i == 0 || i == n-1) {
 				chars = sets["aAd"]
-			} else {
-				chars = sets[set]
 			}
 			b.WriteByte(chars[random.IntN(len(chars))])
 		}

@@ -90,8 +90,9 @@ func tokenStarters() (out []starter) {
 			if err != nil {
 				continue // TestTables finds it
 			}
+			kind := Kind{t.kind, ClassSecret, describeToken(t)}
 			out = append(out, starter{
-				Kind{t.kind, ClassSecret, describeToken(t)}, f[0].literal,
+				kind, f[0].literal,
 				func(text string, i int) (int, int) {
 					end := f.match(text, i)
 					for end > 0 && text[end-1] == '.' { // of a sentence

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,7 +61,10 @@ func sensitiveKinds() map[string]string {
 // program itself undoes.
 func disguises() map[string]func(string) string {
 	insert := func(r string) func(string) string {
-		return func(s string) string { return s[:len(s)/2] + r + s[len(s)/2:] }
+		return func(s string) string {
+			half := []rune(s)[:len([]rune(s))/2]
+			return string(half) + r + s[len(string(half)):]
+		}
 	}
 	each := func(f func(r rune) string) func(string) string {
 		return func(s string) string {
@@ -126,9 +131,9 @@ func disguised(id, name string, disguise func(string) string) event.Event {
 	var all []string
 	names := make([]string, 4)
 	i := 0
-	for _, text := range kinds {
-		all = append(all, disguise(text))
-		names[i%len(names)] += disguise(text) + " "
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		all = append(all, disguise(kinds[kind]))
+		names[i%len(names)] += disguise(kinds[kind]) + " "
 		i++
 	}
 	in := func(place string) string {
