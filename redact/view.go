@@ -93,7 +93,7 @@ func versions(text string) []version {
 		}
 		useful := usefulIn(v.text)
 		for _, as := range readings {
-			if as&^useful != 0 && as&useful&resolves == 0 || as == 0 && v.depth > 0 {
+			if as&^useful != 0 && as&useful&resolves == 0 || as == 0 && v.depth > 0 && useful&expands == 0 {
 				continue // the same as a simpler one
 			}
 			read := as.read(v.text)
