@@ -83,6 +83,13 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	    GO=$(GO) tools/fuzz.sh $$pkg $$target $(FUZZTIME); \
 	  done; done
 
+# Texts of other people, in which nothing should be found: Go's own source and modules that the build needs.
+REDACT_CORPUS ?= $(shell $(GO) env GOROOT)/src:$(shell $(GO) list -m -f '{{.Dir}}' google.golang.org/protobuf):$(shell $(GO) list -m -f '{{.Dir}}' golang.org/x/text):$(shell $(GO) list -m -f '{{.Dir}}' golang.org/x/tools)
+
+.PHONY: redact-corpus
+redact-corpus: ## Print how often secrets and personal data are found in REDACT_CORPUS
+	REDACT_CORPUS=$(REDACT_CORPUS) $(GO) test ./redact -run TestCorpus -v | grep 'texts ('
+
 # What reads what comes from outside: events, headers, commit metadata, record batches, HTTP, configuration, replies of judges.
 OUTSIDE = event:FuzzDecode event:FuzzAnswer sampler:FuzzDecideHeaders kafka/consumer:FuzzMetadata kafka/fetch:FuzzRecords sidecar:FuzzIngest \
 	internal/config:FuzzLoad judges:FuzzParse

@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"internal/backoff":      {},
 	"internal/jsonscan":     {},
 	"internal/outage":       {},
+	"internal/visible":      {},
 	"internal/config/fault": {},
 	"internal/regular":      {},
 
@@ -32,7 +33,7 @@ var layers = map[string][]string{
 	// The grounds: what several parts stand on.
 	"internal/config/secret":     {"internal/regular"},
 	"internal/config/strictyaml": {"internal/config/fault"},
-	"redact":                     {"eval", "event", "internal/config/fault", "internal/jsonscan"},
+	"redact":                     {"eval", "event", "internal/config/fault", "internal/jsonscan", "internal/visible"},
 	"stats":                      {},
 	"store":                      {"internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/regular"},
 
@@ -44,8 +45,8 @@ var layers = map[string][]string{
 
 	// The parts.
 	"sampler":         {"eval", "event", "internal/config/fault"},
-	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "internal/regular", "redact"},
-	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/regular"},
+	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "internal/regular", "internal/visible", "redact"},
+	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/regular", "internal/visible"},
 	"judges/model":    {"eval", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "internal/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},

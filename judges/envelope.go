@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/evalworker/evalworker/internal/visible"
 )
 
 // Unwrap returns the answer in a model's reply without its envelope: white space and
@@ -68,7 +70,7 @@ func head(s string) string { return s[:min(len(s), maxToken)] }
 
 // isBlank reports whether a character says nothing at the edge of a reply.
 func isBlank(r rune) bool {
-	return unicode.IsSpace(r) || dropInvisible(r) < 0
+	return unicode.IsSpace(r) || !visible.Is(r)
 }
 
 // harmonyFinal matches the head of the channel that holds the answer, in the format of

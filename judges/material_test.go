@@ -13,6 +13,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/visible"
 )
 
 // TestPrompts keeps the prompts of the built-in rubrics under review: a changed
@@ -285,13 +286,13 @@ func FuzzNeutralise(f *testing.F) {
 		if m := roleMarkers.FindString(got); m != "" {
 			t.Errorf("marker %q is left", m)
 		}
-		if i := strings.IndexFunc(got, func(r rune) bool { return dropInvisible(r) < 0 }); i >= 0 {
+		if i := strings.IndexFunc(got, func(r rune) bool { return !visible.Is(r) }); i >= 0 {
 			t.Errorf("an invisible character is left at %d", i)
 		}
 		if again := neutralise(got); again != got {
 			t.Errorf("done twice: %q; once: %q", again, got)
 		}
-		clean := utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return dropInvisible(r) < 0 }) && !roleMarkers.MatchString(s)
+		clean := utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !visible.Is(r) }) && !roleMarkers.MatchString(s)
 		if clean && got != s {
 			t.Errorf("%q became %q", s, got)
 		}

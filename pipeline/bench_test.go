@@ -20,6 +20,7 @@ type discard struct{}
 func (discard) Report(*eval.Report)                                            {}
 func (discard) Skipped(eval.Disposition, int)                                  {}
 func (discard) Cases(*eval.Report, int)                                        {}
+func (discard) Names(e *event.Event) *event.Event                              { return e }
 func (discard) Event(e *event.Event) (*event.Event, error)                     { return e, nil }
 func (discard) Offer(context.Context, *eval.Report, *event.Event) (int, error) { return 0, nil }
 

@@ -13,10 +13,13 @@ import (
 	"github.com/evalworker/evalworker/policy"
 )
 
-// Redactor returns a copy of the event without secrets and personal data. An
-// error means that the content must not be shown at all.
+// Redactor takes secrets and personal data out of events. Event returns a copy
+// without any in its content; an error means that the content must not be shown at
+// all. Names returns the event, or a copy without any in the names of its prompt,
+// feature and the like.
 type Redactor interface {
 	Event(e *event.Event) (*event.Event, error)
+	Names(e *event.Event) *event.Event
 }
 
 // CaseKeeper keeps failing reports. Offer returns once the report is durable, with
@@ -117,7 +120,8 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 		p.recorder.Skipped(plan.Skipped(), 1)
 		return r, nil
 	}
-	red := redaction{redactor: p.redactor, event: e}
+	r.Event = p.redactor.Names(e) // the plan is that of the original: the headers are not redacted
+	red := redaction{redactor: p.redactor, event: r.Event}
 	r.Verdicts = p.verdicts(ctx, pol, r, &red)
 	r.Duration = time.Since(started)
 	if err := ctx.Err(); err != nil {

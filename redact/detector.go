@@ -41,8 +41,15 @@ type Match struct {
 // Detector finds some kinds of sensitive text. It never changes and is safe for
 // concurrent use.
 type Detector struct {
-	finders  []finder
-	assigned bool // assigned_secret is among them
+	kinds    []Kind
+	starts   starts   // what is told by its first letters
+	labels   starts   // what a word before it tells
+	shapes   shapes   // what is told by the places of its digits
+	finders  []finder // what an expression tells
+	patterns []finder // of the configuration
+	folded   anchorTable
+	assigned bool // assigned_secret is among the kinds
+	labelled bool // some kinds are told by the word before a number
 }
 
 // finder is one way to find a kind. If it has anchors, the expression is tried
@@ -52,6 +59,7 @@ type finder struct {
 	Kind
 	anchors []string // in lower case when fold is set
 	fold    bool     // anchors are found in any case
+	before  int      // bytes before an anchor that the expression may need, extended to the last space
 	reach   int      // bytes after the start of an anchor that the expression may need, extended to the next space; 0: to the end
 	digits  int      // without anchors: least number of digits in a run
 	between string   // without anchors: characters allowed between them
@@ -59,16 +67,39 @@ type finder struct {
 	least   int      // least number of marks
 	re      *regexp.Regexp
 	group   bool // the first group that matched is the sensitive part; else the whole match is
-	valid   func(text string) bool
-	length  func(text string) int // instead of valid: how many bytes from the start of the text are sensitive
+	// measure returns the end of what is sensitive in text[start:end], which the
+	// expression matched, by itself and by what surrounds it; start if nothing is.
+	// Without it all is.
+	measure func(text string, start, end int) int
 }
 
 // Kinds returns all built-in kinds, secrets first.
 func Kinds() []Kind {
+	ways := builtIn()
 	out := make([]Kind, 0, 24)
-	for _, f := range builtIn() {
-		if !slices.Contains(out, f.Kind) {
-			out = append(out, f.Kind)
+	add := func(k Kind) {
+		if !slices.ContainsFunc(out, func(o Kind) bool { return o.Name == k.Name }) {
+			out = append(out, k)
+		}
+	}
+	for _, class := range []Class{ClassSecret, ClassPII} {
+		for _, f := range ways.finders {
+			if f.Class == class {
+				add(f.Kind)
+			}
+		}
+		for _, s := range ways.starters {
+			if s.Class == class {
+				add(s.Kind)
+			}
+		}
+		for _, s := range ways.shapes {
+			if s.Class == class {
+				add(s.Kind)
+			}
+		}
+		if class == ClassSecret {
+			add(Kind{assignedSecret, ClassSecret, "value of a password, key or token that is assigned"})
 		}
 	}
 	return out
@@ -86,15 +117,45 @@ func NewDetector(kinds []string, patterns ...Pattern) (*Detector, error) {
 			errs = append(errs, errors.New(problem+": "+expected))
 		}
 	}
-	for _, f := range builtIn() {
-		if len(kinds) == 0 || slices.ContainsFunc(kinds, f.is) {
+	wanted := func(k Kind) bool { return len(kinds) == 0 || slices.ContainsFunc(kinds, k.is) }
+	for _, k := range known {
+		if wanted(k) {
+			d.kinds = append(d.kinds, k)
+			if k.Name == assignedSecret {
+				d.assigned = true
+				d.folded.add(assignedAnchors[:]...)
+			}
+			d.labelled = d.labelled || k.Class == ClassPII
+		}
+	}
+	ways := builtIn()
+	for _, s := range ways.starters {
+		if wanted(s.Kind) {
+			d.starts.add(s)
+		}
+	}
+	for _, s := range ways.labels {
+		if wanted(s.Kind) {
+			d.labels.add(s)
+		}
+	}
+	for _, s := range ways.shapes {
+		if wanted(s.Kind) {
+			d.shapes.add(s)
+			d.shapes.phone = d.shapes.phone || s.Name == "phone"
+		}
+	}
+	for _, f := range ways.finders {
+		if wanted(f.Kind) {
 			d.finders = append(d.finders, f)
-			d.assigned = d.assigned || f.Name == assignedSecret
+			if f.fold {
+				d.folded.add(f.anchors...)
+			}
 		}
 	}
 	for _, p := range patterns {
 		f, err := p.compile()
-		d.finders, errs = append(d.finders, f), append(errs, err)
+		d.kinds, d.patterns, errs = append(d.kinds, f.Kind), append(d.patterns, f), append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -118,31 +179,67 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 	return problem, "want one of " + strings.Join(names, ", ")
 }
 
+// shortest is the length of the shortest text that holds anything, in bytes, such as
+// the address ::a:b.
+const shortest = 5
+
 // Find returns the places of sensitive text, in order and without overlap. It
 // takes time linear in the text.
+//
+// The text is searched as it is shown: without invisible characters, with escapes and
+// encodings expanded, and with the characters of Unicode that stand for ASCII in
+// ASCII. The expression of a [Pattern] also sees the text as it is.
 func (d *Detector) Find(text string) []Match {
-	var found, custom []Match
-	h := newHaystack(text)
-	// The first bytes of the characters that toASCII replaces.
-	if h.seen[0xc2] || h.seen[0xe2] || h.seen[0xe3] || h.seen[0xef] {
-		if ascii := toASCII(text); len(ascii) < len(text) {
-			h = newHaystack(ascii)
+	if len(text) < shortest && len(d.patterns) == 0 {
+		return nil
+	}
+	h := newHaystack(text, &d.folded, true)
+	if !h.special {
+		return joinMatches(d.custom(d.search(nil, &h), text))
+	}
+	var found []Match
+	all := versions(text)
+	for i := range all {
+		if i == 0 && len(all) > 1 && all[1].as == 0 {
+			continue // the next version says the same in ASCII
 		}
+		h = newHaystack(all[i].text, &d.folded, false)
+		matches := joinMatches(d.custom(d.search(nil, &h), all[i].text))
+		for at := i; at > 0; at = all[at].from {
+			all[at].as.origin(all[all[at].from].text, matches)
+		}
+		found = append(found, matches...)
+	}
+	return joinMatches(d.custom(found, text))
+}
+
+// search appends the matches of the built-in kinds, in any order.
+func (d *Detector) search(found []Match, h *haystack) []Match {
+	found = d.starts.find(found, h, h.text)
+	if h.digits >= leastDigits {
+		found = d.shapes.find(found, h)
+	}
+	if h.digits >= leastLabelled && d.labels.groups != nil {
+		found = d.labels.find(found, h, h.folded())
 	}
 	for i := range d.finders {
 		f := &d.finders[i]
-		if len(f.anchors) == 0 && f.digits == 0 {
-			custom = f.findAll(custom, text)
-			continue
-		}
 		for _, w := range h.windows(f) {
 			found = f.find(found, h.text, w)
 		}
 	}
-	if len(h.text) < len(text) {
-		found = toOriginal(text, joinMatches(found))
+	if d.assigned {
+		found = findAssigned(found, h)
 	}
-	return joinMatches(append(found, custom...))
+	return found
+}
+
+// custom appends the matches of the patterns of the configuration.
+func (d *Detector) custom(found []Match, text string) []Match {
+	for i := range d.patterns {
+		found = d.patterns[i].findAll(found, text)
+	}
+	return found
 }
 
 // find appends the matches inside a window.
@@ -154,8 +251,12 @@ func (f *finder) find(found []Match, text string, w window) []Match {
 		}
 		start, end := f.part(loc)
 		start, end = start+at, end+at
-		if n := f.check(text[start:end]); n > 0 {
-			at = start + n // text that the expression matched after it may begin the next one
+		sensitive := end
+		if f.measure != nil {
+			sensitive = f.measure(text, start, end)
+		}
+		if sensitive > start {
+			at = sensitive // text that the expression matched after it may begin the next one
 			found = append(found, Match{f.Name, f.Class, start, at})
 			continue
 		}
@@ -170,17 +271,6 @@ func (f *finder) find(found []Match, text string, w window) []Match {
 		at = max(end, at+1)
 	}
 	return found
-}
-
-// check returns how many bytes of the text that the expression found are sensitive.
-func (f *finder) check(text string) int {
-	switch {
-	case f.length != nil:
-		return f.length(text)
-	case f.valid != nil && text != "" && !f.valid(text):
-		return 0
-	}
-	return len(text)
 }
 
 // findAll appends the matches in the whole text, because the expression of a
@@ -228,21 +318,48 @@ func joinMatches(found []Match) []Match {
 	return out
 }
 
-// assignedSecret is the kind of a value that only its name shows to be a secret.
-const assignedSecret = "assigned_secret"
-
 // FindField is [Detector.Find] for the value of a named field, such as a member
 // of a JSON object. If the name is that of a password, a key or a token, the whole
-// value is sensitive, whatever it looks like.
+// value is sensitive, whatever it looks like; if it announces a telephone number or
+// the number of a passport, the value is read as one.
 func (d *Detector) FindField(name, value string) []Match {
+	if value == "" || d.isMarker(value) {
+		return nil
+	}
 	found := d.Find(value)
-	if value == "" || len(found) == 1 && found[0].End-found[0].Start == len(value) {
+	if name == "" || !d.nameMatters(name) || len(found) == 1 && found[0].End-found[0].Start == len(value) {
 		return found
 	}
-	if secret, token := d.judgeName(name); secret || token && len(value) >= 8 && looksRandom(value) {
+	if d.NamesSecret(name) {
 		return []Match{{assignedSecret, ClassSecret, 0, len(value)}}
 	}
-	return found
+	// The name and the value, in the way of the JSON around them.
+	before := `"` + name + `":"`
+	return joinMatches(append(found, within(d.Find(before+value+`"`), len(before), len(value))...))
+}
+
+// nameMatters reports whether a value under the name may be sensitive by its name.
+func (d *Detector) nameMatters(name string) bool {
+	if name == "" || len(name) > maxName {
+		return false
+	}
+	lower := strings.ToLower(name)
+	if d.assigned && (slices.ContainsFunc(assignedAnchors[:], func(a string) bool { return strings.Contains(lower, a) }) || d.NamesSecret(name)) {
+		return true
+	}
+	if !d.labelled {
+		return false
+	}
+	what := labelBefore(name, len(name))
+	return what == labelPhone || what == labelSSN || d.labels.any(strings.Map(spaced, lower))
+}
+
+// spaced returns a space for the characters that join the words of a name.
+func spaced(r rune) rune {
+	if r == '_' || r == '-' {
+		return ' '
+	}
+	return r
 }
 
 // NamesSecret reports whether every value under that name is a secret.

@@ -343,7 +343,7 @@ func BenchmarkFind(b *testing.B) {
 	})
 	// The worst case: endless anchors and digits, none of them a match.
 	for name, unit := range map[string]string{
-		"anchors": "@", "words": "token key secret password ", "digits": "4111 ", "typeset": "4111\u00a0", "hex": "a:1.", "pem": "-----BEGIN PRIVATE KEY----", "invalid": "4111 1111 1111 1112 ",
+		"anchors": "@", "tokens": "sk-", "urls": "//a:b@c.de;", "words": "token key secret password ", "digits": "4111 ", "typeset": "4111\u00a0", "hex": "a:1.", "pem": "-----BEGIN PRIVATE KEY----", "invalid": "4111 1111 1111 1112 ",
 	} {
 		for _, size := range []int{32 << 10, 256 << 10} {
 			text := strings.Repeat(unit, size/len(unit))

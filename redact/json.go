@@ -31,6 +31,7 @@ type jsonWalk struct {
 	kept  int    // 0: nothing has been redacted
 	stack []frame
 	above int // values around the string that holds raw; 0: no string does
+	due   opening
 }
 
 // frame is one open object or array. The first frame of a walk is the outside of
@@ -47,7 +48,9 @@ type frame struct {
 // redact returns the value with its strings, object keys and numbers redacted, and
 // everything else byte for byte. It returns nil when there is nothing to redact.
 func (w *jsonWalk) redact() ([]byte, error) {
-	w.stack = append(w.stack, frame{})
+	if len(w.stack) == 0 {
+		w.stack = append(w.stack, frame{})
+	}
 	s := jsonscan.New(w.raw, 0)
 	for t, ok := s.Next(); ok; t, ok = s.Next() {
 		if err := w.token(t); err != nil {
@@ -134,24 +137,40 @@ func (w *jsonWalk) text(t jsonscan.Token) error {
 	}
 	if t.Kind == jsonscan.Key {
 		w.top().key = s
-		if found := w.find.Find(s); len(found) > 0 {
-			return w.put(t, w.top().unique(replace(s, found)))
+		if clean := w.find.clean("", s); clean != s {
+			return w.put(t, w.top().unique(clean))
 		}
 		return nil
 	}
 	redacted, err := w.value(s)
-	if err != nil || redacted == s {
+	if err != nil {
 		return err
+	}
+	redacted = w.due.clean(w.find, redacted)
+	if w.top().key == roleKey && w.find.nameMatters(redacted) {
+		redacted = marker(roleKey) // it is shown before the text, as in "password: ..."
+	}
+	w.due.note(w.find, s)
+	if redacted == s {
+		return nil
 	}
 	return w.put(t, redacted)
 }
 
+// roleKey is the name of the member that says who speaks.
+const roleKey = "role"
+
 // value redacts the text of a string. JSON in a string, such as the arguments of a
-// tool, is redacted as JSON first, so that a password is known by its name.
+// tool or one more string, is redacted as JSON first, so that a password is known by
+// its name.
 func (w *jsonWalk) value(s string) (string, error) {
 	name := w.top().name()
-	if raw := strings.TrimSpace(s); inBrackets(raw) && !w.find.NamesSecret(name) {
+	if raw := strings.TrimSpace(s); isEnclosed(raw) && !w.find.NamesSecret(name) {
+		if w.depth() >= maxDepth {
+			return "", errTooDeep
+		}
 		in := jsonWalk{find: w.find, raw: raw, above: w.depth() + 1}
+		in.stack = append(in.stack, frame{key: name})
 		redacted, err := in.redact()
 		isJSON := err == nil || json.Valid([]byte(raw))
 		switch {
@@ -164,12 +183,16 @@ func (w *jsonWalk) value(s string) (string, error) {
 			return s, nil // the outermost string is searched as text, which covers all levels
 		}
 	}
-	return replace(s, w.find.FindField(name, s)), nil
+	return w.find.clean(name, s), nil
 }
 
-// inBrackets reports whether a text may be an object or an array.
-func inBrackets(s string) bool {
-	return len(s) >= 2 && (s[0] == '{' || s[0] == '[') && s[len(s)-1] == s[0]+2 // in ASCII, '}' is '{'+2 and ']' is '['+2
+// isEnclosed reports whether a text may be an object, an array or a string.
+func isEnclosed(s string) bool {
+	if len(s) < 2 {
+		return false
+	}
+	last := s[len(s)-1]
+	return (s[0] == '{' || s[0] == '[') && last == s[0]+2 || s[0] == '"' && last == '"' // in ASCII, '}' is '{'+2 and ']' is '['+2
 }
 
 // unique returns a redacted key, with a number if the object already has the same
@@ -187,7 +210,7 @@ func (f *frame) unique(key string) string {
 
 func (w *jsonWalk) number(t jsonscan.Token) {
 	name := w.top().name()
-	if t.End-t.Start < longNumber && !w.find.NamesSecret(name) {
+	if t.End-t.Start < longNumber && !w.find.nameMatters(name) {
 		return
 	}
 	if found := w.find.FindField(name, w.raw[t.Start:t.End]); len(found) > 0 {

@@ -3,6 +3,7 @@ package redact
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
@@ -11,7 +12,11 @@ import (
 
 // Redactor removes secrets and personal data from content. It is safe for
 // concurrent use.
-type Redactor struct{ detector *Detector } // nil: nothing is redacted
+type Redactor struct {
+	detector *Detector // nil: nothing is redacted
+	ids      *Detector // of what makes an id sensitive; numbers do not
+	names    names
+}
 
 // New returns a redactor. The error is of type [fault.List].
 func New(cfg Config) (*Redactor, error) {
@@ -25,23 +30,61 @@ func New(cfg Config) (*Redactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Redactor{d}, nil
+	// Digits in an id are no telephone number.
+	var inIDs []string
+	for _, k := range cfg.kinds() {
+		if k == "email" || slices.ContainsFunc(Kinds(), func(known Kind) bool { return known.Name == k && known.Class == ClassSecret }) {
+			inIDs = append(inIDs, k)
+		}
+	}
+	ids := &Detector{}
+	if len(inIDs) > 0 {
+		if ids, err = NewDetector(inIDs); err != nil {
+			return nil, err
+		}
+	}
+	return &Redactor{detector: d, ids: ids}, nil
 }
 
 // Text returns s with each sensitive place replaced by the name of its kind, such
-// as [EMAIL].
+// as [EMAIL]. A detector of the same kinds finds nothing in the result.
 func (r *Redactor) Text(s string) string {
 	if r.detector == nil {
 		return s
 	}
-	return replace(s, r.detector.Find(s))
+	return r.detector.clean("", s)
+}
+
+// maxRounds bounds how often a text is searched again after places in it have been
+// replaced: what touched one of them may be found only then.
+const maxRounds = 8
+
+// redactedMark stands in the marker of a text that is replaced as a whole.
+const redactedMark = "redacted"
+
+// clean returns the value of a named field, or a text without a name, in which
+// nothing sensitive is left.
+func (d *Detector) clean(name, s string) string {
+	return d.fixed(s, func(s string) []Match { return d.FindField(name, s) })
+}
+
+// fixed replaces what find finds in a text until it finds nothing more.
+func (d *Detector) fixed(s string, find func(string) []Match) string {
+	for range maxRounds {
+		found := slices.DeleteFunc(find(s), func(m Match) bool { return d.isMarker(s[m.Start:m.End]) })
+		if len(found) == 0 {
+			return s
+		}
+		s = replace(s, found)
+	}
+	if len(find(s)) > 0 {
+		return marker(redactedMark) // a text that was built to hide one thing behind another
+	}
+	return s
 }
 
 // replace replaces matches by markers.
 func replace(s string, found []Match) string {
-	if len(found) == 0 {
-		return s
-	}
 	var b strings.Builder
 	at := 0
 	for _, m := range found {
@@ -55,9 +98,22 @@ func replace(s string, found []Match) string {
 
 func marker(kind string) string { return "[" + strings.ToUpper(kind) + "]" }
 
+// isMarker reports whether a text is what replaces one of the kinds.
+func (d *Detector) isMarker(s string) bool {
+	return len(s) > 2 && s[0] == '[' && (s == marker(redactedMark) || s == marker(roleKey) || slices.ContainsFunc(d.kinds, func(k Kind) bool { return s == marker(k.Name) }))
+}
+
+// looksLikeMarker reports whether a text is what replaces some kind.
+func looksLikeMarker(s string) bool {
+	return len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' && s[1] >= 'A' && s[1] <= 'Z' && strings.Trim(s[1:len(s)-1], capitals+"_#0123456789") == ""
+}
+
 // Event returns a copy of e in which all content is redacted: input, output,
-// expected, query and passages, arguments and results of tools, comment. The
-// same text always becomes the same marker. Ids and dimensions are not redacted.
+// expected, query, passages and their ids, tools, their calls with name, status,
+// arguments and results, and comment. The same text always becomes the same marker.
+// What names the request is the business of [Redactor.Names].
+//
+// What is redacted is the text as it will be shown: see [Detector.Find].
 //
 // JSON keeps its structure and every byte that is not sensitive. Keys are redacted
 // too; of several that become equal, the later ones get a number. A string or number
@@ -93,8 +149,12 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 		retrieval := *e.Retrieval
 		retrieval.Query = r.Text(retrieval.Query)
 		retrieval.Chunks = make([]event.Chunk, len(e.Retrieval.Chunks))
+		var ids frame
 		for i, c := range e.Retrieval.Chunks {
 			c.Text = r.Text(c.Text)
+			if id := r.Text(string(c.ID)); id != string(c.ID) {
+				c.ID = event.ID(ids.unique(id)) // so that passages stay apart
+			}
 			retrieval.Chunks[i] = c
 		}
 		out.Retrieval = &retrieval
@@ -104,6 +164,7 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 		for i, c := range e.ToolCalls {
 			c.Arguments = content("tool_calls.arguments", c.Arguments)
 			c.Result = content("tool_calls.result", c.Result)
+			c.Name, c.Status = r.Text(c.Name), r.Text(c.Status)
 			out.ToolCalls[i] = c
 		}
 	}
@@ -123,11 +184,11 @@ func contentSize(e *event.Event) int {
 	if e.Retrieval != nil {
 		n += len(e.Retrieval.Query)
 		for i := range e.Retrieval.Chunks {
-			n += len(e.Retrieval.Chunks[i].Text)
+			n += len(e.Retrieval.Chunks[i].Text) + len(e.Retrieval.Chunks[i].ID)
 		}
 	}
 	for i := range e.ToolCalls {
-		n += len(e.ToolCalls[i].Arguments.Raw()) + len(e.ToolCalls[i].Result.Raw())
+		n += len(e.ToolCalls[i].Arguments.Raw()) + len(e.ToolCalls[i].Result.Raw()) + len(e.ToolCalls[i].Name) + len(e.ToolCalls[i].Status)
 	}
 	return n
 }

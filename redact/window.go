@@ -15,27 +15,93 @@ type window struct{ start, end int }
 
 // haystack is one text, with facts about it that several finders need.
 type haystack struct {
-	text   string
-	seen   [256]bool // bytes that occur in the text; of capital letters, the small ones too
-	digits int       // digits of the text
-	lower  string    // text with ASCII capitals as small letters; empty until needed
-	out    []window
+	text    string
+	seen    [256]bool // bytes that occur in the text; of capital letters, the small ones too
+	digits  int       // digits of the text
+	special bool      // a reading may differ from the text
+	words   []int32   // where words, characters beyond ASCII, brackets and plus signs begin
+	anchors []int32   // where anchors that are found in any case may begin
+	lower   string    // text with ASCII capitals as small letters; empty until needed
+	out     []window
 }
 
-func newHaystack(text string) haystack {
+// newHaystack reads a text once. With stop it ends as soon as the text turns out to be
+// special.
+func newHaystack(text string, of *anchorTable, stop bool) haystack {
 	h := haystack{text: text}
+	words := make([]int32, 0, len(text)/5+8)
+	digits := 0
+	before := uint8(0) // traits of the character before
+	last := uint32(0)
 	for i := range len(text) {
 		c := text[i]
+		t := traits[c]
 		h.seen[c] = true
-		if isDigit(c) {
-			h.digits++
+		if t&beginsWord != 0 && before&t&partOfWord == 0 {
+			words = append(words, int32(i)) //nolint:gosec // a text has at most 16 MiB
+		}
+		if t&(specialTrait|digitTrait) != 0 {
+			if t&digitTrait != 0 {
+				digits++
+			} else if h.special = true; stop {
+				return h
+			}
+		}
+		before = t
+		last = last<<8 | uint32(c|0x20)
+		if of[anchorHash(last)] && i >= 2 {
+			h.anchors = append(h.anchors, int32(i-2)) //nolint:gosec // as above
 		}
 	}
+	h.words, h.digits = words, digits
 	for c := 'A'; c <= 'Z'; c++ {
 		h.seen[c|0x20] = h.seen[c|0x20] || h.seen[c]
 	}
 	return h
 }
+
+// anchorTable tells, by a hash, the first three bytes of the anchors that are found in
+// any case.
+type anchorTable [1 << 12]bool
+
+// anchorHash returns the place of three bytes, with capitals as small letters.
+func anchorHash(three uint32) uint32 {
+	three &= 1<<24 - 1
+	return (three ^ three>>5 ^ three>>11) & (1<<12 - 1)
+}
+
+func (t *anchorTable) add(anchors ...string) {
+	for _, a := range anchors {
+		t[anchorHash(uint32(a[0]|0x20)<<16|uint32(a[1]|0x20)<<8|uint32(a[2]|0x20))] = true
+	}
+}
+
+// Traits of bytes.
+const (
+	partOfWord uint8 = 1 << iota
+	beginsWord
+	specialTrait
+	digitTrait
+)
+
+var traits = func() (t [256]uint8) {
+	for i := range t {
+		c := byte(i)
+		switch {
+		case isWordByte(c):
+			t[i] = partOfWord | beginsWord
+		case c >= utf8.RuneSelf, c == '(', c == '+':
+			t[i] = beginsWord
+		}
+		if special[c] {
+			t[i] |= specialTrait
+		}
+		if isDigit(c) {
+			t[i] |= digitTrait
+		}
+	}
+	return t
+}()
 
 // windows returns the parts of the text in which the finder may match, in order and
 // without overlap. The result is valid until the next call.
@@ -50,12 +116,12 @@ func (h *haystack) windows(f *finder) []window {
 	return h.out
 }
 
-// aroundAnchors appends the words that hold an anchor, each with as much of the
-// following text as the finder may need, up to the end of a word.
+// aroundAnchors appends the words that hold an anchor, each with as much of the text
+// before and behind it as the finder may need, in whole words.
 func (h *haystack) aroundAnchors(f *finder) {
-	text := h.text
 	if f.fold {
-		text = h.folded()
+		h.aroundFolded(f.anchors, f.before, f.reach)
+		return
 	}
 anchors:
 	for _, a := range f.anchors {
@@ -65,25 +131,55 @@ anchors:
 			}
 		}
 		for at := 0; ; {
-			i := strings.Index(text[at:], a)
+			i := strings.Index(h.text[at:], a)
 			if i < 0 {
 				break
 			}
 			i += at
-			w := window{strings.LastIndexAny(text[:i], wordSpace) + 1, len(text)}
-			if needed := i + len(a) + f.reach; f.reach > 0 && needed < len(text) {
-				if n := strings.IndexAny(text[needed:], wordSpace); n >= 0 {
-					w.end = needed + n
-				}
-			}
-			h.out = append(h.out, w)
-			if w.end == len(text) {
+			w := h.around(i, len(a), f.before, f.reach)
+			if w.end == len(h.text) {
 				break
 			}
 			// Only the last anchors inside the window can extend it.
 			at = max(i+len(a), w.end-f.reach-len(a))
 		}
 	}
+}
+
+// aroundFolded is aroundAnchors for anchors in any case.
+func (h *haystack) aroundFolded(anchors []string, before, reach int) {
+	for _, at := range h.anchors {
+		for _, a := range anchors {
+			if i := int(at); i+len(a) <= len(h.text) && equalFold(h.text[i:i+len(a)], a) {
+				if n := len(h.out); n > 0 && i+len(a)+reach <= h.out[n-1].end {
+					continue // inside the window before
+				}
+				h.around(i, len(a), before, reach)
+			}
+		}
+	}
+}
+
+// equalFold compares ASCII texts of the same length.
+func equalFold(s, t string) bool {
+	for i := range len(s) {
+		if s[i]|0x20 != t[i]|0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// around appends the window of an anchor.
+func (h *haystack) around(i, length, before, reach int) window {
+	w := window{strings.LastIndexAny(h.text[:max(0, i-before)], wordSpace) + 1, len(h.text)}
+	if needed := i + length + reach; reach > 0 && needed < len(h.text) {
+		if n := strings.IndexAny(h.text[needed:], wordSpace); n >= 0 {
+			w.end = needed + n
+		}
+	}
+	h.out = append(h.out, w)
+	return w
 }
 
 // joinWindows sorts windows and joins those that touch.
@@ -166,80 +262,3 @@ func (h *haystack) folded() string {
 	h.lower = string(b)
 	return h.lower
 }
-
-// toASCII replaces the Unicode spaces, dashes and digits that models, word
-// processors and East Asian keyboards write by one byte of ASCII each, so that a
-// card number with no-break spaces is found too. A text without any is returned
-// unchanged; any other becomes shorter.
-func toASCII(text string) string {
-	var b strings.Builder
-	done := 0
-	for i := 0; i < len(text); {
-		if text[i] < utf8.RuneSelf {
-			i++
-			continue
-		}
-		c, n := asciiFor(text, i)
-		if c != 0 {
-			b.WriteString(text[done:i])
-			b.WriteByte(c)
-			done = i + n
-		}
-		i += n
-	}
-	if done == 0 {
-		return text
-	}
-	b.WriteString(text[done:])
-	return b.String()
-}
-
-// toOriginal maps matches in the result of [toASCII], which are in order and
-// without overlap, to their places in the original text.
-func toOriginal(text string, found []Match) []Match {
-	i, at := 0, 0 // the same place in the text and in the result of toASCII
-	move := func(to int) int {
-		for at < to {
-			c, n := asciiFor(text, i)
-			i += n
-			if c != 0 {
-				n = 1
-			}
-			at += n
-		}
-		return i
-	}
-	for k := range found {
-		found[k].Start = move(found[k].Start)
-		found[k].End = move(found[k].End)
-	}
-	return found
-}
-
-// asciiFor returns the ASCII character that replaces the one at i, 0 if none does,
-// and how many bytes the original has.
-func asciiFor(text string, i int) (c byte, size int) {
-	if text[i] < utf8.RuneSelf {
-		return 0, 1
-	}
-	r, size := utf8.DecodeRuneInString(text[i:])
-	switch {
-	case r == '\u00a0', r >= '\u2000' && r <= '\u200a', r == '\u202f', r == '\u3000':
-		return ' ', size
-	case r >= '\uff10' && r <= '\uff19':
-		return '0' + byte(r-'\uff10'), size
-	case r == '\uff20':
-		return '@', size
-	case r >= '\u2010' && r <= '\u2015', r == '\u2212', r == '\uff0d':
-		// Only between digits: elsewhere a dash separates a number from words
-		// ("call ...—or write").
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+size:])
-		if anyDigit(before) && anyDigit(after) {
-			return '-', size
-		}
-	}
-	return 0, size
-}
-
-func anyDigit(r rune) bool { return r >= '0' && r <= '9' || r >= '\uff10' && r <= '\uff19' }

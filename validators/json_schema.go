@@ -12,6 +12,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/visible"
 )
 
 // Labels of json_schema.
@@ -143,7 +144,7 @@ func surroundings(text string, v span) string {
 	if v.fenced {
 		return "wrapped in a code fence"
 	}
-	blank := func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
+	blank := func(r rune) bool { return unicode.IsSpace(r) || !visible.Is(r) }
 	before, after := strings.TrimFunc(text[:v.start], blank), strings.TrimFunc(text[v.end:], blank)
 	switch {
 	case before == "" && after == "":

@@ -2,10 +2,11 @@ package validators
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/evalworker/evalworker/internal/visible"
 )
 
 // plain returns a text in the form in which words are compared: in Unicode's form
@@ -28,7 +29,7 @@ func plain(text string) string {
 				b.WriteByte('^')
 			}
 			b.WriteByte(byte('0' + digit))
-		case isInvisible(r):
+		case !visible.Is(r):
 		case strings.ContainsRune("‘’‚‛′ʼ", r):
 			b.WriteByte('\'')
 		case strings.ContainsRune("“”„‟″", r):
@@ -50,17 +51,6 @@ func isASCII(text string) bool {
 		}
 	}
 	return true
-}
-
-// isInvisible reports whether a character has no glyph and no width.
-func isInvisible(r rune) bool {
-	switch {
-	case r < utf8.RuneSelf:
-		return false
-	case r == '\u034f', r == '\u115f', r == '\u1160', r == '\u17b4', r == '\u17b5', r == '\u3164', r == '\uffa0':
-		return true // grapheme joiner, fillers, inherent vowels
-	}
-	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r)
 }
 
 // superscript returns the value of a superscript digit; -1 for any other character.

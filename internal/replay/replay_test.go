@@ -43,6 +43,7 @@ type noop struct{}
 func (noop) Report(*eval.Report)                        {}
 func (noop) Skipped(eval.Disposition, int)              {}
 func (noop) Cases(*eval.Report, int)                    {}
+func (noop) Names(e *event.Event) *event.Event          { return e }
 func (noop) Event(e *event.Event) (*event.Event, error) { return e, nil }
 func (noop) Offer(context.Context, *eval.Report, *event.Event) (int, error) {
 	return 1, nil

@@ -8,5 +8,9 @@
 //
 //	evalworker eval test/field/testdata/shapes.ndjson --config test/field/testdata/evalworker.yaml --labels want
 //
+// In sensitive.ndjson, {{token NAME}} stands for something that looks like a secret.
+// Tests put one in, from the table in tokens_test.go; eval reads the rows as they
+// stand, so that their verdicts about secrets differ from those that are right.
+//
 // The rows run through the pipeline that the command eval runs.
 package field_test

@@ -76,7 +76,7 @@ func readRows(t *testing.T, file string) (rows []row) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		r := row{line: bytes.Clone(lines.Bytes())}
+		r := row{line: expand(t, bytes.Clone(lines.Bytes()))}
 		if err := json.Unmarshal(member(r.line, "case"), &r.name); err != nil {
 			t.Fatalf("%s: line %d: case: %v", file, len(rows)+1, err)
 		}
