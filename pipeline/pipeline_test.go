@@ -73,6 +73,7 @@ func (w *world) Report(r *eval.Report) {
 	defer w.mu.Unlock()
 	w.reports = append(w.reports, r)
 }
+
 func (w *world) Skipped(d eval.Disposition, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,6 +83,7 @@ func (w *world) Skipped(d eval.Disposition, n int) {
 		w.sampledOut += n
 	}
 }
+
 func (w *world) Cases(_ *eval.Report, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

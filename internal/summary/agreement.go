@@ -204,8 +204,10 @@ func share(k, n int) *Share {
 		return nil
 	}
 	yes, all := float64(k), float64(n)
-	c := stats.Cell{Passes: int64(k), Fails: int64(n - k), Weight: all, WeightSquared: all, PassWeight: yes, PassWeightSquared: yes,
-		Units: int64(n), PassUnits: int64(k), FailUnits: int64(n - k), UnitWeightSquared: all, UnitWeightPass: yes, UnitPassWeightSquared: yes}
+	c := stats.Cell{
+		Passes: int64(k), Fails: int64(n - k), Weight: all, WeightSquared: all, PassWeight: yes, PassWeightSquared: yes,
+		Units: int64(n), PassUnits: int64(k), FailUnits: int64(n - k), UnitWeightSquared: all, UnitWeightPass: yes, UnitPassWeightSquared: yes,
+	}
 	rate, low, high, _ := c.PassRate()
 	return &Share{Of: n, Value: rate, Low: low, High: high}
 }
