@@ -92,8 +92,9 @@ func ListenHealth(ctx context.Context, cfg HealthConfig, deps HealthDeps) (*Serv
 	return s, nil
 }
 
-// maxConns bounds the connections to the health server.
-const maxConns = 64
+// maxConns bounds the connections to the health server. A probe keeps its place until
+// so many others have come after it, which has to take longer than it needs to ask.
+const maxConns = 256
 
 // maxBody bounds the body of a request; only the symbols of a profile have one.
 const maxBody = 64 << 10
