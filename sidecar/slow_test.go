@@ -107,7 +107,7 @@ func TestProbesAreAnswered(t *testing.T) {
 					defer crowd.Gather(t.Context(), w.Addr(), size, says)()
 					for range 10 {
 						for _, path := range []string{"/livez", "/readyz"} {
-							if err := crowd.Probe(t.Context(), w.Addr(), path); err != nil {
+							if err := crowd.Probe(t.Context(), w.Addr(), path, 20*time.Second); err != nil {
 								t.Error(err)
 							}
 						}

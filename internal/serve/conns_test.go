@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/serve"
@@ -39,18 +40,22 @@ func serveUntilEnd(t *testing.T, s *serve.Server) {
 	})
 }
 
+// patience bounds a probe. It only ends tests that fail: a machine that runs other tests
+// may be slow.
+const patience = 20 * time.Second
+
 // TestProbesAreAnswered: whatever clients without a token do with their connections.
 func TestProbesAreAnswered(t *testing.T) {
 	t.Parallel()
 	for _, token := range []secret.String{"", secret.String(strings.Repeat("canary", 4))} {
-		for _, size := range []int{serve.MaxConns, 8 * serve.MaxConns} {
+		for _, size := range []int{64, 512} {
 			for name, says := range crowd.Manners("/statusz") {
 				t.Run(fmt.Sprintf("%s/%d/%t", name, size, token != ""), func(t *testing.T) {
 					s := health(t, serve.HealthConfig{Token: token})
 					defer crowd.Gather(t.Context(), s.Addr(), size, says)()
 					for range 10 {
 						for _, path := range []string{"/livez", "/readyz"} {
-							if err := crowd.Probe(t.Context(), s.Addr(), path); err != nil {
+							if err := crowd.Probe(t.Context(), s.Addr(), path, patience); err != nil {
 								t.Error(err)
 							}
 						}

@@ -24,6 +24,8 @@ func probeRows() []scenario {
 const (
 	siege      = 30 * time.Second
 	probeEvery = time.Second
+	// probePatience is how long an orchestrator waits, by default of Kubernetes.
+	probePatience = time.Second
 )
 
 // probesRow besets a worker and a sidecar with clients that never finish a request. Each
@@ -46,8 +48,9 @@ func probesRow(w *world) {
 func (w *world) beset(addrs []string, size int) (probed, failed int) {
 	w.t.Helper()
 	for _, addr := range addrs {
-		for _, says := range crowd.Manners("/v1/events") {
-			defer crowd.Gather(w.t.Context(), addr, size, says)()
+		manners := crowd.Manners("/v1/events")
+		for _, kind := range []string{"idle", "half header", "half body"} {
+			defer crowd.Gather(w.t.Context(), addr, size, manners[kind])()
 		}
 	}
 	end := time.NewTimer(siege)
@@ -58,7 +61,7 @@ func (w *world) beset(addrs []string, size int) (probed, failed int) {
 		for _, addr := range addrs {
 			for _, path := range []string{"/livez", "/readyz"} {
 				probed++
-				if err := crowd.Probe(w.t.Context(), addr, path); err != nil {
+				if err := crowd.Probe(w.t.Context(), addr, path, probePatience); err != nil {
 					failed++
 					w.t.Log(err)
 				}

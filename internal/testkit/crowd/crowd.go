@@ -68,10 +68,10 @@ func visit(ctx context.Context, addr, says string, said func()) {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// Probe asks as an orchestrator does: on a new connection, with a second for the answer.
-// Any answer will do; the error says why there is none.
-func Probe(ctx context.Context, addr, path string) error {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
+// Probe asks as an orchestrator does: on a new connection, with so much time for the
+// answer. Any answer will do; the error says why there is none.
+func Probe(ctx context.Context, addr, path string, patience time.Duration) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s%s", addr, path), http.NoBody)
 	if err != nil {
 		return err
