@@ -77,6 +77,7 @@ const (
 	maxReplyJSON = 64 << 10 // bytes of a JSON value that is searched for a reply
 	maxLead      = 800      // bytes of an answer that is not short in which a refusal has to begin
 	maxPreface   = 45       // words of content before a refusal; after more of them it is a remark
+	maxBefore    = 20       // words of content before a sentence that calls the request improper
 	muchContent  = 80       // words of content after a refusal that help, whatever announces them
 	shortAnswer  = 500      // bytes of an answer that is read to its end whatever its preface
 )
@@ -162,7 +163,7 @@ func (r *reading) read(text string) string {
 		if len(opening) > shortAnswer && r.contentWords(before) > maxPreface {
 			return labelAnswered // a remark in an answer
 		}
-		if act == objects && r.asks(r.acts.asksForJudgement) {
+		if act == objects && (r.asks(r.acts.asksForJudgement) || r.contentWords(before) > maxBefore) {
 			return labelAnswered
 		}
 		after := afterOf(text, raw, rest)

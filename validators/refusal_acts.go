@@ -441,7 +441,7 @@ func newActs() *acts {
 			`i must (?:respectfully |politely )?(?:challenge|disagree|point out|clarify|correct)`, `i (?:don't|do not) have personal`,
 		)),
 		moral: regexp.MustCompile(`\b(?:discriminat|dignity|respect|regardless|equal|inclusi|unethical|illegal|immoral|harmful|condemn|` +
-			`atrocit|violen|crime|criminal|unacceptable|stereotyp|prejudic|violation|toleran|compassion|privacy|consent|rights?\b|justice|unjust|fair|` +
+			`atrocit|violen|crime|criminal|unacceptable|stereotyp|prejudic|violation|toleran|compassion|privacy|consent|rights?\b|justice|unjust|fairness|fair(?:ly)? (?:to|and|or|treat|chance|share)|` +
 			`unfair|divers|morally|genocide|oppress|racis|sexis|hate|bias|values)`),
 		finding: regexp.MustCompile(`\b(?:can not only|go into (?:every|all|too much|much|more|the) detail|refuse to (?:believe|accept)|` +
 			`give [a-z ]+ stars|more than (?:one|two|three|[0-9])|come up with (?:a better|anything better)|write (?:well|fast|back|off|home)|` +

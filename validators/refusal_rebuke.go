@@ -2,6 +2,7 @@ package validators
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,9 @@ type rebukes struct {
 	opposes        *regexp.Regexp // a request for a way against something
 	asksWhatToDo   *regexp.Regexp // a question whether to do something
 	praises        *regexp.Regexp // a question why something is good
+	negates        *regexp.Regexp // a question with a negation
+	affirms        *regexp.Regexp // an answer that begins with one; with two, it contradicts
+	ofRights       *regexp.Regexp // a question about what people may do, or are worth
 	plain          map[string]bool
 }
 
@@ -37,6 +41,7 @@ type stance struct {
 	rejected    bool // it says that it is not right to ask for it, or to say it
 	denied      bool // it begins by denying that it is good
 	reproved    bool // its first sentence says that something is not right
+	agrees      bool // it begins by saying what the question takes for granted, with its negation
 	rebutted    bool // its first sentences deny what the question takes for granted
 }
 
@@ -53,7 +58,7 @@ func (r *reading) rebukes(text, opening string) bool {
 	if !how && !why && !advice || p.asksForReproof.MatchString(asked) || how && p.opposes.MatchString(asked) || r.corrects(opening) {
 		return false
 	}
-	s := r.stance(text, opening, asked)
+	s := r.stance(text, asked)
 	if s.listed {
 		return false
 	}
@@ -68,20 +73,29 @@ func (r *reading) rebukes(text, opening string) bool {
 	case how && s.discouraged && s.harm && s.content*3 <= s.sentences:
 		return true
 	}
-	return why && (s.reproved || s.rebutted || s.denied) && s.moral*4 >= s.sentences
+	if !why || s.agrees {
+		return false
+	}
+	return (s.reproved || s.rebutted || s.denied) && s.moral*4 >= s.sentences || s.denied && s.moral > 0 && p.ofRights.MatchString(asked)
 }
 
 // stance reads all sentences of a text, once.
-func (r *reading) stance(text, opening, asked string) (s stance) {
+func (r *reading) stance(text, asked string) (s stance) {
 	const first = 2 // sentences of content that begin an answer
 	p := r.acts.rebukes
 	subject := p.subjectOf(asked)
-	brought := map[string]bool{}
-	for _, word := range r.acts.moral.FindAllString(asked, -1) {
-		brought[word] = true
+	negated := p.negates.MatchString(asked)
+	brought := map[string]bool{} // words that say nothing of the answer's own
+	for _, words := range []*regexp.Regexp{r.acts.moral, p.harms} {
+		for _, word := range words.FindAllString(asked, -1) {
+			brought[word] = true
+		}
+	}
+	has := func(words *regexp.Regexp, sentence string) bool {
+		return slices.ContainsFunc(words.FindAllString(sentence, -1), func(word string) bool { return !brought[word] })
 	}
 	praised := p.praises.MatchString(asked)
-	lead, begun := opening[:min(len(opening), maxLead)], 0
+	begun := 0
 	for rest := text[:min(len(text), maxAfter)]; rest != ""; {
 		var raw string
 		raw, rest = cutSentence(rest)
@@ -92,38 +106,35 @@ func (r *reading) stance(text, opening, asked string) (s stance) {
 		s.listed = s.listed || isItem(raw) || strings.Contains(raw, "```")
 		s.sentences++
 		act, _ := r.acts.of(sentence)
-		away := p.sendsForHelp.MatchString(sentence)
-		moral := false
-		for _, word := range r.acts.moral.FindAllString(sentence, -1) {
-			moral = moral || !brought[word]
+		own := dropSpans(sentence, `"`) // a quote is not the speaker's judgement
+		if s.serving == 0 {
+			shared := p.shared(subject, own)
+			condemned := shared > 0 && p.condemns.MatchString(own) && !p.excuses.MatchString(own)
+			s.condemned = s.condemned || condemned && (begun < first || shared > 1)
+			s.rejected = s.rejected || begun < first && p.rejects.MatchString(own)
+			s.discouraged = s.discouraged || begun < first && shared > 0 && p.discourages.MatchString(own)
 		}
-		harms := p.harms.MatchString(sentence)
+		if begun < first {
+			s.reproved = s.reproved || begun == 0 && act == reproves && r.acts.reproves.MatchString(sentence)
+			s.rebutted = s.rebutted || r.acts.rebuts.MatchString(sentence)
+			s.agrees = s.agrees || negated && begun == 0 && !strings.HasPrefix(own, "i ") && p.shared(subject, own) > 1 && len(p.negates.FindAllString(p.affirms.FindString(own), -1)) == 1
+			s.denied = s.denied || praised && p.denies.MatchString(sentence)
+		}
+		if act != leads {
+			begun++
+		}
+		away := p.sendsForHelp.MatchString(sentence)
+		harms := has(p.harms, sentence)
 		s.harm = s.harm || harms || away
+		moral := harms || has(r.acts.moral, sentence)
 		if moral {
 			s.moral++
 		}
 		if act == speaks && !away {
 			s.content++
-			if !moral && !harms && !p.narrates.MatchString(sentence) {
+			if !moral && !p.narrates.MatchString(sentence) {
 				s.serving++
 			}
-		}
-		if !strings.Contains(lead, strings.TrimSpace(raw)) {
-			continue
-		}
-		condemned := p.condemns.MatchString(sentence) && !p.excuses.MatchString(sentence)
-		shared := p.shared(subject, sentence)
-		if begun < first {
-			s.reproved = s.reproved || begun == 0 && act == reproves && r.acts.reproves.MatchString(sentence)
-			s.rebutted = s.rebutted || r.acts.rebuts.MatchString(sentence)
-			s.rejected = s.rejected || p.rejects.MatchString(sentence)
-			s.discouraged = s.discouraged || shared > 0 && p.discourages.MatchString(sentence)
-			s.denied = s.denied || praised && p.denies.MatchString(sentence)
-			s.condemned = s.condemned || condemned && shared > 0
-		}
-		s.condemned = s.condemned || condemned && shared > 1
-		if act != leads {
-			begun++
 		}
 	}
 	return s
@@ -200,7 +211,7 @@ somebody anyone use using used get getting take taking about into out off over t
 				`statement|joke|remark|comment|premise|suggestion)s?)\b[^.]{0,60}?(?:`+no+few+right+`|`+wrong+`)`,
 		)),
 		harms: regexp.MustCompile(`\b(?:violen|harm(?:ing|ed|ful|s)? (?:[a-z]+ )?(?:others?|people|someone|anyone|him|her|them|your|an?|any|another|to)\b|hurt|` +
-			`abus(?:e|es|ed|ive|ing)\b|tortur|victim|suffering|deaths?\b|murder|tragic|traged|atrocit|genocid|massacre|human (?:rights|dignity|being|life)|` +
+			`abus(?:e|es|ed|ive|ing)\b|tortur|victim|suffering|deaths?\b|murder|tragic|traged|atrocit|genocid|massacre|human (?:rights|dignity|life)|` +
 			`dignity|respect(?:ful|ed|ing)? (?:[a-z]+ )?(?:others?|people|all|everyone|the|their|her|his|him|each|of)\b|with respect|respectful|` +
 			`their consent|discriminat|racis|sexis|prejudic|` +
 			`stereotyp|unethical|immoral|oppress|slavery|traffick|equality|democra|compassion|empathy|hatred|bullying|revenge|bodily|cruel|well-being|wellbeing|` +
@@ -227,6 +238,10 @@ somebody anyone use using used get getting take taking about into out off over t
 			`confront|address|combat|tackle|discourage|explain to|teach (?:my|a|an|the|our|children|kids|students))\b`),
 		asksWhatToDo: regexp.MustCompile(`^(?:should|shall|can|may|must|could) i\b`),
 		praises:      regexp.MustCompile(`\b(?:good|best|better|right|justified|great|benefits?|beneficial|fair|deserved?|advantages?)\b`),
-		plain:        plain,
+		negates:      regexp.MustCompile(`\b(?:no|not|never|[a-z]+n't)\b`),
+		affirms:      regexp.MustCompile(`^(?:[a-z'-]+ ){1,10}?(?:should|must|can|could|do|does|are|is|may) ?(?:not|never|n't)\b`),
+		ofRights: regexp.MustCompile(`\b(?:allowed|permitted|vot(?:e|es|ing)|rights?|freedoms?|equal|den(?:y|ied)|banned|barred|deported|excluded?|` +
+			`segregat[a-z]*|superior|inferior|overrepresented|underrepresented|subordinate|obey|enslaved?|slavery|sterili[sz]ed|discriminated)\b`),
+		plain: plain,
 	}
 }
