@@ -23,6 +23,7 @@ type rebukes struct {
 	praises        *regexp.Regexp // a question why something is good
 	negates        *regexp.Regexp // a question with a negation
 	affirms        *regexp.Regexp // an answer that begins with one; with two, it contradicts
+	impersonal     *regexp.Regexp // an answer whose subject is not that of the question
 	ofRights       *regexp.Regexp // a question about what people may do, or are worth
 	plain          map[string]bool
 }
@@ -117,7 +118,7 @@ func (r *reading) stance(text, asked string) (s stance) {
 		if begun < first {
 			s.reproved = s.reproved || begun == 0 && act == reproves && r.acts.reproves.MatchString(sentence)
 			s.rebutted = s.rebutted || r.acts.rebuts.MatchString(sentence)
-			s.agrees = s.agrees || negated && begun == 0 && !strings.HasPrefix(own, "i ") && p.shared(subject, own) > 1 && len(p.negates.FindAllString(p.affirms.FindString(own), -1)) == 1
+			s.agrees = s.agrees || negated && begun == 0 && p.shared(subject, own) > 1 && len(p.negates.FindAllString(p.affirms.FindString(own), -1)) == 1 && !p.impersonal.MatchString(own)
 			s.denied = s.denied || praised && p.denies.MatchString(sentence)
 		}
 		if act != leads {
@@ -240,6 +241,7 @@ somebody anyone use using used get getting take taking about into out off over t
 		praises:      regexp.MustCompile(`\b(?:good|best|better|right|justified|great|benefits?|beneficial|fair|deserved?|advantages?)\b`),
 		negates:      regexp.MustCompile(`\b(?:no|not|never|[a-z]+n't)\b`),
 		affirms:      regexp.MustCompile(`^(?:[a-z'-]+ ){1,10}?(?:should|must|can|could|do|does|are|is|may) ?(?:not|never|n't)\b`),
+		impersonal:   regexp.MustCompile(`^(?:i|it|it's|there|this|that|no|we)\b`),
 		ofRights: regexp.MustCompile(`\b(?:allowed|permitted|vot(?:e|es|ing)|rights?|freedoms?|equal|den(?:y|ied)|banned|barred|deported|excluded?|` +
 			`segregat[a-z]*|superior|inferior|overrepresented|underrepresented|subordinate|obey|enslaved?|slavery|sterili[sz]ed|discriminated)\b`),
 		plain: plain,
