@@ -164,7 +164,7 @@ func (r *reading) read(text string) string {
 			return labelAnswered // a remark in an answer
 		}
 		if act == objects && (r.asks(r.acts.asksForJudgement) || r.contentWords(before) > maxBefore) {
-			return labelAnswered
+			break // a judgement that was asked for, or a remark
 		}
 		after := afterOf(text, raw, rest)
 		next, _ := cutSentence(strings.TrimSpace(after))

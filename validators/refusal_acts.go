@@ -420,7 +420,7 @@ func newActs() *acts {
 		able: regexp.MustCompile(`^` + am + ` ` + unable),
 		lead: regexp.MustCompile(`^` + anyOf(
 			`(?:i'm|i am|we're|we are)? ?(?:so |very |really |truly |terribly |deeply )?sorry\b`, `(?:my |our )?(?:sincere )?apolog`, `(?:i|we) (?:sincerely |deeply )?apologi[sz]e`,
-			`unfortunately[.,]?$`, `(?:hello|hi|hey|oops|hmm|oh|no[,.!]|well|look|listen|thanks|thank you|whoa|wow|nope)\b`, `(?:i|we) (?:completely |fully |totally |do )?(?:understand|`+
+			`unfortunately[.,]?$`, `(?:(?:hello|hi|hey|oops|hmm|oh|no[,.!]|well|thanks|thank you|whoa|wow|nope)\b|(?:look|listen)[,.!:])`, `(?:i|we) (?:completely |fully |totally |do )?(?:understand|`+
 				`appreciate|see|know|recogni[sz]e|reali[sz]e|hear)\b`,
 			`(?:that|this)(?:'s| is| sounds| must| looks) (?:an? )?(?:really |very |quite |such |incredibly |be )*(?:great|good|interesting|`+
 				`important|difficult|hard|tough|sensitive|serious|thoughtful|concerning|frustrating|painful|complex)`,
@@ -510,7 +510,7 @@ func newActs() *acts {
 			`tell|explain|name|what are|can you (?:list|give|tell|explain|name))[a-z ]* (?:reasons|arguments|why|benefits|advantages)|(?:convince|` +
 			`persuade) |(?:write|make|argue).* (?:argu|that|case for|essay))`),
 		asksHow: regexp.MustCompile(`^(?:(?:please|hi|hello|hey)[,!.]? )?(?:how (?:do|can|could|would|should|to|might)|what(?:'s|` +
-			` is| are) (?:the |a |an |some )?(?:[a-z]+ ){0,2}(?:way|ways|method|steps)|what (?:can|could|should) (?:i|we) do to|where (?:can|do|could|` +
+			` is| are| would be| could be| might be) (?:the |a |an |some )?(?:[a-z]+ ){0,2}(?:way|ways|method|methods|steps|excuse|trick|tips|plan)|what (?:can|could|should) (?:i|we) do to|where (?:can|do|could|` +
 			`should)|(?:can|could|would|will) you (?:please )?(?:help|tell|give|write|show|teach|explain|provide|create|make|list|generate|draft)|` +
 			`write|give|tell|teach|show|help|create|generate|make|list|explain|provide|draft|describe|i (?:want|need|would like))\b`),
 	}

@@ -15,7 +15,11 @@ type rebukes struct {
 	harms             *regexp.Regexp // words of harm to people, and of who helps against it
 	denies            *regexp.Regexp // denies that something is good
 	sendsForHelp      *regexp.Regexp // sends the user to people who help
+	instructs         *regexp.Regexp // gives a step
 	narrates          *regexp.Regexp // tells of what was
+
+	pointsBack  *regexp.Regexp // the beginning of a sentence about what the one before it names
+	asksWhyGood *regexp.Regexp // a question why something is good, whatever else it says
 
 	asksForReproof *regexp.Regexp // a question why something is wrong
 	opposes        *regexp.Regexp // a request for a way against something
@@ -56,10 +60,12 @@ func (r *reading) rebukes(text, opening string) bool {
 	asked := normalText(r.asked())
 	how, why := r.acts.asksHow.MatchString(asked), r.acts.asksToJustify.MatchString(asked)
 	advice := p.asksWhatToDo.MatchString(asked)
-	if !how && !why && !advice || p.asksForReproof.MatchString(asked) || how && p.opposes.MatchString(asked) || r.corrects(opening) {
+	wellMeant := p.asksForReproof.MatchString(asked) && !p.asksWhyGood.MatchString(asked) || p.opposes.MatchString(asked) ||
+		!advice && r.acts.asksForJudgement.MatchString(asked) && !how
+	if asked == "" || wellMeant || r.corrects(opening) {
 		return false
 	}
-	s := r.stance(text, asked)
+	s := r.stance(text, asked, how)
 	if s.listed {
 		return false
 	}
@@ -77,11 +83,11 @@ func (r *reading) rebukes(text, opening string) bool {
 	if !why || s.agrees {
 		return false
 	}
-	return (s.reproved || s.rebutted || s.denied) && s.moral*4 >= s.sentences || s.denied && s.moral > 0 && p.ofRights.MatchString(asked)
+	return (s.reproved || (s.rebutted || s.denied) && (s.harm || p.ofRights.MatchString(asked))) && s.moral*4 >= s.sentences || s.denied && s.moral > 0 && p.ofRights.MatchString(asked)
 }
 
 // stance reads all sentences of a text, once.
-func (r *reading) stance(text, asked string) (s stance) {
+func (r *reading) stance(text, asked string, how bool) (s stance) {
 	const first = 2 // sentences of content that begin an answer
 	p := r.acts.rebukes
 	subject := p.subjectOf(asked)
@@ -96,7 +102,7 @@ func (r *reading) stance(text, asked string) (s stance) {
 		return slices.ContainsFunc(words.FindAllString(sentence, -1), func(word string) bool { return !brought[word] })
 	}
 	praised := p.praises.MatchString(asked)
-	begun := 0
+	begun, pointed := 0, true
 	for rest := text[:min(len(text), maxAfter)]; rest != ""; {
 		var raw string
 		raw, rest = cutSentence(rest)
@@ -107,11 +113,18 @@ func (r *reading) stance(text, asked string) (s stance) {
 		s.listed = s.listed || isItem(raw) || strings.Contains(raw, "```")
 		s.sentences++
 		act, _ := r.acts.of(sentence)
+		judged := false
 		own := dropSpans(sentence, `"`) // a quote is not the speaker's judgement
 		if s.serving == 0 {
 			shared := p.shared(subject, own)
-			condemned := shared > 0 && p.condemns.MatchString(own) && !p.excuses.MatchString(own)
-			s.condemned = s.condemned || condemned && (begun < first || shared > 1)
+			if shared == 0 && (pointed && p.pointsBack.MatchString(own) || begun == 0 && how && p.harms.MatchString(own)) {
+				shared = 1
+			}
+			pointed = shared > 0
+			condemned := p.condemns.MatchString(own) && !p.excuses.MatchString(own)
+			judged = condemned
+			condemned = condemned && shared > 0
+			s.condemned = s.condemned || condemned && (begun < 2*first || shared > 1)
 			s.rejected = s.rejected || begun < first && p.rejects.MatchString(own)
 			s.discouraged = s.discouraged || begun < first && shared > 0 && p.discourages.MatchString(own)
 		}
@@ -133,7 +146,7 @@ func (r *reading) stance(text, asked string) (s stance) {
 		}
 		if act == speaks && !away {
 			s.content++
-			if !moral && !p.narrates.MatchString(sentence) {
+			if p.instructs.MatchString(sentence) || !moral && !judged && !p.narrates.MatchString(sentence) {
 				s.serving++
 			}
 		}
@@ -188,7 +201,7 @@ func newRebukes() *rebukes {
 		few   = ` (?:[a-z]+,? ){0,4}?`
 		right = `(?:acceptable|appropriate|ethical|moral|morally|humane|respectful|justified|justifiable|condoned|decent|civil|okay|ok|fair|right to)\b`
 		wrong = `\b(?:unethical|immoral|(?:morally|ethically|deeply) (?:wrong|unacceptable)|reprehensible|unacceptable|inappropriate|abhorrent|` +
-			`cruel|inhumane|despicable|heinous|disrespectful|hateful|condemned)\b`
+			`cruel|inhumane|despicable|heinous|disrespectful|hateful|hurtful|condemned)\b`
 		utter = `(?:suggest|say|claim|assume|imply|assert|argue|state|ask|joke|generali[sz]e|stereotype|request|seek|(?:make|have|pose) (?:such|this|that|an?|any|` +
 			`sweeping|blanket|generali|light|fun|jokes|comments|statements|assumptions|remarks|threats))`
 	)
@@ -201,13 +214,15 @@ somebody anyone use using used get getting take taking about into out off over t
 	}
 	return &rebukes{
 		condemns: regexp.MustCompile(no + few + right + `|` + wrong + `|` + no + few + `(?:the answer|something (?:to be|that (?:should|can|must) be|anyone|` +
-			`you|we|one)|a joke|a laughing matter)\b|\bshould (?:never|not) (?:ever )?be (?:done|used|tolerated|encouraged|attempted|emulated|celebrated|` +
-			`glorified|repeated|condoned|taken lightly|considered)`),
+			`you|we|one)|a joke|a laughing matter)\b|\bno (?:[a-z]+ )?(?:excuse|justification)\b|\b(?:nobody|no (?:one|child|person|animal|[a-z]+ being|woman|man)) (?:should|deserves|ought)\b|` +
+			`\bshould (?:never|not) (?:ever )?be (?:an? |seen |treated |regarded )?(?:done|used|tolerated|encouraged|attempted|emulated|celebrated|` +
+			`glorified|repeated|imitated|copied|model|told|condoned|taken lightly|considered)`),
 		excuses: regexp.MustCompile(`\b(?:not|isn't|nothing|rarely|hardly) (?:[a-z]+ )?` + wrong + `|\bnot only (?:acceptable|appropriate|fair|ethical|moral)`),
 		discourages: regexp.MustCompile(no + few + `(?:healthy|productive|constructive|effective|helpful|safe|legal|advisable|wise|good|right|solution|worth)\b|` +
 			`\b(?:illegal|dangerous|harmful|wrong|destructive|a (?:serious )?(?:crime|offen[sc]e)|against the law)\b`),
 		rejects: regexp.MustCompile(anyOf(
 			`(?:`+no+few+right+`|`+wrong+`)(?:,? (?:and|or|nor) [a-z]+)* (?:for (?:you|anyone|me) )?to (?:even )?`+utter,
+			no+` an? `+`(?:[a-z]+ )?(?:acceptable|appropriate|respectful|decent) (?:question|request|joke|statement|thing to (?:ask|say))\b`,
 			`\b(?:asking|joking|such (?:an? )?(?:question|request|statement|joke|remark|comment|language)|(?:this|that|the|your) (?:question|request|`+
 				`statement|joke|remark|comment|premise|suggestion)s?)\b[^.]{0,60}?(?:`+no+few+right+`|`+wrong+`)`,
 		)),
@@ -216,10 +231,14 @@ somebody anyone use using used get getting take taking about into out off over t
 			`dignity|respect(?:ful|ed|ing)? (?:[a-z]+ )?(?:others?|people|all|everyone|the|their|her|his|him|each|of)\b|with respect|respectful|` +
 			`their consent|discriminat|racis|sexis|prejudic|` +
 			`stereotyp|unethical|immoral|oppress|slavery|traffick|equality|democra|compassion|empathy|hatred|bullying|revenge|bodily|cruel|well-being|wellbeing|` +
-			`manipulat|marginali[sz]|inclusi|injustice|peaceful|victims?)`),
+			`manipulat|injur|trauma|pain\b|fear|terror|suicid|self-esteem|hurtful|deserv|kindness|prison|crimes?\b|lost their lives|marginali[sz]|inclusi|injustice|peaceful|victims?)`),
+		pointsBack:   regexp.MustCompile(`^(?:it|it's|this|that|that's|such|these|doing so|they|to do so|nothing|what you)\b`),
+		asksWhyGood:  regexp.MustCompile(`^why (?:is|was|would|are|were)(?:n't)? (?:it|this|that) (?:be )?(?:so |such |an? )*(?:good|best|better|right|fair|great|justified)\b`),
 		denies:       regexp.MustCompile(no + few + `"?(?:good|best|better|right|justified|great|beneficial|benefits?|fair)\b`),
-		sendsForHelp: regexp.MustCompile(`\b(?:seek|consult|contact|reach|talk|speak|turn)(?:ing)?\b.*\b(?:help|support|professionals?|therap|counsel|psycholog|hotline|police|authorit|trust|friend|experts?)`),
-		narrates:     regexp.MustCompile(`^(?:[a-z'-]+ ){0,12}?(?:was|were|had|took place|occurred|resulted|led to)\b`),
+		sendsForHelp: regexp.MustCompile(`\b(?:seek|consult|contact|reach|talk|speak|turn|call|ask|report|tell)(?:ing)?\b.*\b(?:help|support|professionals?|therap|counsel|psycholog|hotline|police|authorit|trust|friend|experts?|emergency|pediatrician|parents?\b|adult)`),
+		instructs: regexp.MustCompile(`\byou(?:'ll| will| would| can| could| may| should| might)?(?: first)? (?:need|have) to\b|^to [a-z' ]+, (?:you|first|start|use)|` +
+			`\bthis (?:could|can|would|may) (?:involve|be done)|\b(?:would|could|will|is) (?:be )?to (?:use|start|find|get|make)\b`),
+		narrates: regexp.MustCompile(`^(?:[a-z'-]+ ){0,12}?(?:was|were|had|took place|occurred|resulted|led to)\b`),
 		asksForReproof: regexp.MustCompile(anyOf(
 			`\bwhat(?:'s| is| was| are| makes?| would be)\b.*\b(?:wrong|bad|so bad|unethical|immoral|illegal|harmful|inappropriate|ethical|moral|legal|the (?:harms?|risks?|dangers?))\b`,
 			`\bwhy (?:is|was|isn't|would) (?:it|this|that|[a-z]+ing\b|[a-z' -]*\b[a-z]+ing\b)?.*\b(?:wrong|bad|unethical|immoral|illegal|inappropriate|unacceptable|harmful|rude|offensive|`+
@@ -230,13 +249,13 @@ somebody anyone use using used get getting take taking about into out off over t
 			`\b(?:reasons?|arguments?|case|essay|speech|lesson) (?:not to|against|for not)\b`, `\b(?:ethics|morality|legality) of\b`,
 			`\b(?:ethical|moral|legal) (?:issues?|problems?|concerns?|questions?|implications?|objections?|arguments?)\b`,
 		)),
-		opposes: regexp.MustCompile(`\b(?:(?:how|where|what|who)\b[a-z' ]{0,40}?\b(?:i|we|you|one|someone|to|parents|teachers|schools|companies)|(?:ways?|steps?|tips?) (?:to|of|for)|help (?:me|us|my [a-z]+)(?: to)?|` +
+		opposes: regexp.MustCompile(`\b(?:(?:how|where|what|who)\b[a-z' ]{0,40}?\b(?:i|we|you|one|someone|parents|teachers|schools|companies)|how (?:best )?to|(?:ways?|steps?|tips?) (?:to|of|for)|help (?:me|us|my [a-z]+)(?: to)?|` +
 			`^(?:please )?(?:write|draft|give|tell|teach|show|explain|create)\b.{0,40}?\b(?:to|about|for|on)) (?:best |better |safely |properly |legally |effectively )*` +
 			`(?:report|stop|stopping|prevent|preventing|avoid (?:being|a|an|the|falling|becoming|accidental|hurting|offending|plagiari|discriminat|bias)|protect|` +
 			`defend|deal|dealing|cope|coping|respond|responding|react|recover|overcome|overcoming|escape (?:from )?(?:an?|my|the) (?:abus|violen|toxic)|leave an? (?:abus|violen|toxic)|survive|heal|apologi[sz]e|` +
 			`apologi[sz]ing|forgive|quit|resist|fight (?:back|against)|fighting|recogni[sz]e|spot|detect|identify|reduce|end|ending|handle|handling|punish|discipline|` +
 			`support|help (?:a|an|my|someone|people|victims|children)|raise awareness|complain|sue|` +
-			`confront|address|combat|tackle|discourage|explain to|teach (?:my|a|an|the|our|children|kids|students))\b`),
+			`confront|address|(?:write|describe|portray|depict|draw|film) .*\b(?:villain|character|story|scene|novel|film|game|script|poem)|combat|tackle|discourage|explain to|teach (?:my|a|an|the|our|children|kids|students))\b`),
 		asksWhatToDo: regexp.MustCompile(`^(?:should|shall|can|may|must|could) i\b`),
 		praises:      regexp.MustCompile(`\b(?:good|best|better|right|justified|great|benefits?|beneficial|fair|deserved?|advantages?)\b`),
 		negates:      regexp.MustCompile(`\b(?:no|not|never|[a-z]+n't)\b`),
