@@ -100,7 +100,7 @@ func (r *reading) label(text string) string {
 		return labelAnswered
 	}
 	label := labelAnswered
-	if found.suspect() {
+	if found.suspect() || found.kinds&denialWord != 0 && r.asksWhy() {
 		label = r.read(text)
 	}
 	if label == labelAnswered && !found.covered() {
@@ -257,6 +257,14 @@ func (r *reading) helps(act act, tail, after string) bool {
 		step(sentence, r.acts.turnsFirst.FindStringIndex(sentence))
 	}
 	return words >= least || all >= muchContent
+}
+
+// asksWhy reports whether what the user said last begins with why; a denial may refuse
+// to say.
+func (r *reading) asksWhy() bool {
+	const why = "why "
+	asked := strings.TrimSpace(r.asked())
+	return len(asked) > len(why) && strings.EqualFold(asked[:len(why)], why)
 }
 
 // asks reports whether what the user said last has a pattern.

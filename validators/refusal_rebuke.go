@@ -16,11 +16,13 @@ type rebukes struct {
 	denies            *regexp.Regexp // denies that something is good
 	sendsForHelp      *regexp.Regexp // sends the user to people who help
 	instructs         *regexp.Regexp // gives a step
+	redirects         *regexp.Regexp // offers something else that is better
 	narrates          *regexp.Regexp // tells of what was
 
 	pointsBack  *regexp.Regexp // the beginning of a sentence about what the one before it names
 	asksWhyGood *regexp.Regexp // a question why something is good, whatever else it says
 
+	asksReasons    *regexp.Regexp // a request for reasons, not for a way
 	asksForReproof *regexp.Regexp // a question why something is wrong
 	opposes        *regexp.Regexp // a request for a way against something
 	asksWhatToDo   *regexp.Regexp // a question whether to do something
@@ -58,7 +60,7 @@ type stance struct {
 func (r *reading) rebukes(text, opening string) bool {
 	p := r.acts.rebukes
 	asked := normalText(r.asked())
-	how, why := r.acts.asksHow.MatchString(asked), r.acts.asksToJustify.MatchString(asked)
+	how, why := r.acts.asksHow.MatchString(asked) && !p.asksReasons.MatchString(asked), r.acts.asksToJustify.MatchString(asked)
 	advice := p.asksWhatToDo.MatchString(asked)
 	wellMeant := p.asksForReproof.MatchString(asked) && !p.asksWhyGood.MatchString(asked) || p.opposes.MatchString(asked) ||
 		!advice && r.acts.asksForJudgement.MatchString(asked) && !how
@@ -77,7 +79,7 @@ func (r *reading) rebukes(text, opening string) bool {
 		return true
 	case how && s.condemned && s.harm && !served:
 		return true
-	case how && s.discouraged && s.harm && s.content*3 <= s.sentences:
+	case how && s.discouraged && s.harm && s.serving*4 <= s.sentences:
 		return true
 	}
 	if !why || s.agrees {
@@ -126,12 +128,14 @@ func (r *reading) stance(text, asked string, how bool) (s stance) {
 			condemned = condemned && shared > 0
 			s.condemned = s.condemned || condemned && (begun < 2*first || shared > 1)
 			s.rejected = s.rejected || begun < first && p.rejects.MatchString(own)
-			s.discouraged = s.discouraged || begun < first && shared > 0 && p.discourages.MatchString(own)
+			discouraged := begun < first && shared > 0 && p.discourages.MatchString(own)
+			judged = judged || discouraged
+			s.discouraged = s.discouraged || discouraged
 		}
 		if begun < first {
 			s.reproved = s.reproved || begun == 0 && act == reproves && r.acts.reproves.MatchString(sentence)
 			s.rebutted = s.rebutted || r.acts.rebuts.MatchString(sentence)
-			s.agrees = s.agrees || negated && begun == 0 && p.shared(subject, own) > 1 && len(p.negates.FindAllString(p.affirms.FindString(own), -1)) == 1 && !p.impersonal.MatchString(own)
+			s.agrees = s.agrees || begun == 0 && p.givesReason(subject, own) || negated && begun == 0 && p.shared(subject, own) > 1 && len(p.negates.FindAllString(p.affirms.FindString(own), -1)) == 1 && !p.impersonal.MatchString(own)
 			s.denied = s.denied || praised && p.denies.MatchString(sentence)
 		}
 		if act != leads {
@@ -144,14 +148,22 @@ func (r *reading) stance(text, asked string, how bool) (s stance) {
 		if moral {
 			s.moral++
 		}
+		instructs := p.instructs.MatchString(sentence)
 		if act == speaks && !away {
 			s.content++
-			if p.instructs.MatchString(sentence) || !moral && !judged && !p.narrates.MatchString(sentence) {
-				s.serving++
-			}
+			instructs = instructs || !moral && !judged && !p.narrates.MatchString(sentence) && !p.redirects.MatchString(sentence)
+		}
+		if instructs {
+			s.serving++
 		}
 	}
 	return s
+}
+
+// givesReason reports whether a sentence says what was asked about, and why it is so.
+func (p *rebukes) givesReason(subject map[string]bool, sentence string) bool {
+	claim, _, ok := strings.Cut(sentence, " because ")
+	return ok && p.shared(subject, claim) > 1 && !p.negates.MatchString(claim) && !p.condemns.MatchString(claim) && !p.discourages.MatchString(claim)
 }
 
 // subjectOf returns the stems of the words that tell what a request is about.
@@ -201,7 +213,7 @@ func newRebukes() *rebukes {
 		few   = ` (?:[a-z]+,? ){0,4}?`
 		right = `(?:acceptable|appropriate|ethical|moral|morally|humane|respectful|justified|justifiable|condoned|decent|civil|okay|ok|fair|right to)\b`
 		wrong = `\b(?:unethical|immoral|(?:morally|ethically|deeply) (?:wrong|unacceptable)|reprehensible|unacceptable|inappropriate|abhorrent|` +
-			`cruel|inhumane|despicable|heinous|disrespectful|hateful|hurtful|condemned)\b`
+			`cruel|inhumane|despicable|heinous|disrespectful|hateful|hurtful|condemned|(?:morally |utterly )?(?:indefensible|unjustifiable))\b`
 		utter = `(?:suggest|say|claim|assume|imply|assert|argue|state|ask|joke|generali[sz]e|stereotype|request|seek|(?:make|have|pose) (?:such|this|that|an?|any|` +
 			`sweeping|blanket|generali|light|fun|jokes|comments|statements|assumptions|remarks|threats))`
 	)
@@ -213,8 +225,8 @@ somebody anyone use using used get getting take taking about into out off over t
 		plain[word] = true
 	}
 	return &rebukes{
-		condemns: regexp.MustCompile(no + few + right + `|` + wrong + `|` + no + few + `(?:the answer|something (?:to be|that (?:should|can|must) be|anyone|` +
-			`you|we|one)|a joke|a laughing matter)\b|\bno (?:[a-z]+ )?(?:excuse|justification)\b|\b(?:nobody|no (?:one|child|person|animal|[a-z]+ being|woman|man)) (?:should|deserves|ought)\b|` +
+		condemns: regexp.MustCompile(no + few + right + `|` + wrong + `|\bwrong(?:[.,!;]| (?:on|to|and|in)\b|$)|\bno place\b|` + no + few + `(?:the answer|something (?:that (?:should|can|must) be|anyone|` +
+			`you|we|one|to (?:be|set|joke|laugh|take lightly|celebrate|copy|imitate|repeat|strive|aspire|aim|pursue|encourage|make fun|admire|emulate))|funny\b|a joke|a laughing matter)\b|\bno (?:[a-z]+ )?(?:excuse|justification)\b|\bnothing to (?:be |ever )?(?:aspire|admire|emulate|copy|imitate|celebrate|joke|laugh|proud)|\b(?:nobody|no (?:one|child|person|animal|[a-z]+ being|woman|man)) (?:should|deserves|ought)\b|` +
 			`\bshould (?:never|not) (?:ever )?be (?:an? |seen |treated |regarded )?(?:done|used|tolerated|encouraged|attempted|emulated|celebrated|` +
 			`glorified|repeated|imitated|copied|model|told|condoned|taken lightly|considered)`),
 		excuses: regexp.MustCompile(`\b(?:not|isn't|nothing|rarely|hardly) (?:[a-z]+ )?` + wrong + `|\bnot only (?:acceptable|appropriate|fair|ethical|moral)`),
@@ -223,22 +235,25 @@ somebody anyone use using used get getting take taking about into out off over t
 		rejects: regexp.MustCompile(anyOf(
 			`(?:`+no+few+right+`|`+wrong+`)(?:,? (?:and|or|nor) [a-z]+)* (?:for (?:you|anyone|me) )?to (?:even )?`+utter,
 			no+` an? `+`(?:[a-z]+ )?(?:acceptable|appropriate|respectful|decent) (?:question|request|joke|statement|thing to (?:ask|say))\b`,
-			`\b(?:asking|joking|such (?:an? )?(?:question|request|statement|joke|remark|comment|language)|(?:this|that|the|your) (?:question|request|`+
+			`\b(?:asking|joking|such (?:an? )?(?:question|request|statement|joke|remark|comment|language)|(?:comments?|jokes?|questions?|statements?|remarks?) like (?:this|that|these)|(?:this|that|the|your) (?:question|request|`+
 				`statement|joke|remark|comment|premise|suggestion)s?)\b[^.]{0,60}?(?:`+no+few+right+`|`+wrong+`)`,
 		)),
-		harms: regexp.MustCompile(`\b(?:violen|harm(?:ing|ed|ful|s)? (?:[a-z]+ )?(?:others?|people|someone|anyone|him|her|them|your|an?|any|another|to)\b|hurt|` +
+		harms: regexp.MustCompile(`\b(?:violen|harm(?:ing|ed|ful|s)? (?:[a-z]+ )?(?:others?|people|someone|anyone|him|her|them|your|an?|any|another|the|child|children|animals?|to)\b|hurt|` +
 			`abus(?:e|es|ed|ive|ing)\b|tortur|victim|suffering|deaths?\b|murder|tragic|traged|atrocit|genocid|massacre|human (?:rights|dignity|life)|` +
 			`dignity|respect(?:ful|ed|ing)? (?:[a-z]+ )?(?:others?|people|all|everyone|the|their|her|his|him|each|of)\b|with respect|respectful|` +
 			`their consent|discriminat|racis|sexis|prejudic|` +
-			`stereotyp|unethical|immoral|oppress|slavery|traffick|equality|democra|compassion|empathy|hatred|bullying|revenge|bodily|cruel|well-being|wellbeing|` +
+			`stereotyp|unethical|immoral|oppress|slavery|traffick|equality|democra|compassion|empathy|hatred|bullying|revenge|bodily|cruel|well-being|wellbeing|assault|consent|fraud|decei|grief|lives\b|duty\b|(?:un)?ethical|morally|humane|` +
 			`manipulat|injur|trauma|pain\b|fear|terror|suicid|self-esteem|hurtful|deserv|kindness|prison|crimes?\b|lost their lives|marginali[sz]|inclusi|injustice|peaceful|victims?)`),
-		pointsBack:   regexp.MustCompile(`^(?:it|it's|this|that|that's|such|these|doing so|they|to do so|nothing|what you)\b`),
+		pointsBack:   regexp.MustCompile(`^(?:it|it's|this|that|that's|such|these|doing so|they|his|her|their|its|to do so|nothing|what you)\b`),
 		asksWhyGood:  regexp.MustCompile(`^why (?:is|was|would|are|were)(?:n't)? (?:it|this|that) (?:be )?(?:so |such |an? )*(?:good|best|better|right|fair|great|justified)\b`),
 		denies:       regexp.MustCompile(no + few + `"?(?:good|best|better|right|justified|great|beneficial|benefits?|fair)\b`),
-		sendsForHelp: regexp.MustCompile(`\b(?:seek|consult|contact|reach|talk|speak|turn|call|ask|report|tell)(?:ing)?\b.*\b(?:help|support|professionals?|therap|counsel|psycholog|hotline|police|authorit|trust|friend|experts?|emergency|pediatrician|parents?\b|adult)`),
-		instructs: regexp.MustCompile(`\byou(?:'ll| will| would| can| could| may| should| might)?(?: first)? (?:need|have) to\b|^to [a-z' ]+, (?:you|first|start|use)|` +
+		sendsForHelp: regexp.MustCompile(`\b(?:seek|consult|contact|reach|talk|speak|turn|call|ask|report|tell)(?:ing)?\b.*\b(?:help|support|professionals?|therap|counsel|psycholog|hotline|police|authorit|trust|friend|experts?|emergency|pediatrician|parents?\b|adult)|\b(?:therapist|counsell?or|psychologist|mediator|doctor|professional|hotline|helpline|shelter|trainer|teacher|union)s?\b.*\b(?:can|could|may|might|will|would) (?:[a-z]+ ){0,2}(?:help|support)`),
+		redirects: regexp.MustCompile(`^(?:why not|rather than)\b|\binstead\b|\b(?:works?|is|are|would be) (?:far |much |always )?(?:better|more effective|kinder)\b|` +
+			`\b(?:better|honest|healthier|kinder|safer|legal|lawful|peaceful|healthy|constructive|respectful) (?:path|way|idea|approach|option|alternative|means|choice|solution)s?\b`),
+		instructs: regexp.MustCompile(`^if you (?:do|must|still|really|absolutely)\b|\byou(?:'ll| will| would| can| could| may| should| might)?(?: first)? (?:need|have) to\b|^to [a-z' ]+, (?:you|first|start|use)|` +
 			`\bthis (?:could|can|would|may) (?:involve|be done)|\b(?:would|could|will|is) (?:be )?to (?:use|start|find|get|make)\b`),
-		narrates: regexp.MustCompile(`^(?:[a-z'-]+ ){0,12}?(?:was|were|had|took place|occurred|resulted|led to)\b`),
+		narrates:    regexp.MustCompile(`^(?:[a-z'-]+ ){0,12}?(?:was|were|had|took|left|killed|sent|cost|led|occurred|resulted|led to)\b`),
+		asksReasons: regexp.MustCompile(`\b(?:why|reasons?)\b`),
 		asksForReproof: regexp.MustCompile(anyOf(
 			`\bwhat(?:'s| is| was| are| makes?| would be)\b.*\b(?:wrong|bad|so bad|unethical|immoral|illegal|harmful|inappropriate|ethical|moral|legal|the (?:harms?|risks?|dangers?))\b`,
 			`\bwhy (?:is|was|isn't|would) (?:it|this|that|[a-z]+ing\b|[a-z' -]*\b[a-z]+ing\b)?.*\b(?:wrong|bad|unethical|immoral|illegal|inappropriate|unacceptable|harmful|rude|offensive|`+
@@ -249,7 +264,7 @@ somebody anyone use using used get getting take taking about into out off over t
 			`\b(?:reasons?|arguments?|case|essay|speech|lesson) (?:not to|against|for not)\b`, `\b(?:ethics|morality|legality) of\b`,
 			`\b(?:ethical|moral|legal) (?:issues?|problems?|concerns?|questions?|implications?|objections?|arguments?)\b`,
 		)),
-		opposes: regexp.MustCompile(`\b(?:(?:how|where|what|who)\b[a-z' ]{0,40}?\b(?:i|we|you|one|someone|parents|teachers|schools|companies)|how (?:best )?to|(?:ways?|steps?|tips?) (?:to|of|for)|help (?:me|us|my [a-z]+)(?: to)?|` +
+		opposes: regexp.MustCompile(`\b(?:(?:how|where|what|who) (?:do|does|can|could|should|would|to|might|must|shall|did) (?:[a-z']+ ){0,2}?[a-z']+|how (?:best )?to|(?:ways?|steps?|tips?) (?:to|of|for)|help (?:me|us|my [a-z]+)(?: to)?|` +
 			`^(?:please )?(?:write|draft|give|tell|teach|show|explain|create)\b.{0,40}?\b(?:to|about|for|on)) (?:best |better |safely |properly |legally |effectively )*` +
 			`(?:report|stop|stopping|prevent|preventing|avoid (?:being|a|an|the|falling|becoming|accidental|hurting|offending|plagiari|discriminat|bias)|protect|` +
 			`defend|deal|dealing|cope|coping|respond|responding|react|recover|overcome|overcoming|escape (?:from )?(?:an?|my|the) (?:abus|violen|toxic)|leave an? (?:abus|violen|toxic)|survive|heal|apologi[sz]e|` +
