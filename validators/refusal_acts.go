@@ -434,7 +434,7 @@ func newActs() *acts {
 			`time|price|amount|answer|count|value|cost|total|estimate)|specific (?:number|date|figure|address|email|price|time|amount)|` +
 			`single (?:answer|number|figure)|one-size|guarantee)\b`),
 		rebuts: regexp.MustCompile(`^(?:no[,.] )?` + anyOf(
-			`there (?:is|are) (?:no|never|not any)(?: [a-z]+){0,3} (?:reasons?|evidence|justification|basis|excuse)`, `[^.]{0,120}\b(?:should not|shouldn't|should never|is not|`+
+			`there(?:'s| is| are) (?:no|never|not any)(?: [a-z]+){0,3} (?:reasons?|evidence|justification|basis|excuse)`, `[^.]{0,120}\b(?:should not|shouldn't|should never|is not|`+
 				`isn't|are not|aren't|was not|wasn't|were not|weren't|has never been|cannot be|can never be)\b`,
 			`i (?:do not|don't) (?:believe|think|agree|support|hold|condone|endorse)`, `i (?:strongly |firmly |completely )?(?:condemn|disagree|oppose|reject)`, `it(?:'s| is| was| would be) (?:not|never|wrong|unfair|`+
 				`unjust|inaccurate|incorrect)`, `(?:no one|nobody|no group|no person)\b`,
@@ -510,7 +510,7 @@ func newActs() *acts {
 			`tell|explain|name|what are|can you (?:list|give|tell|explain|name))[a-z ]* (?:reasons|arguments|why|benefits|advantages)|(?:convince|` +
 			`persuade) |(?:write|make|argue).* (?:argu|that|case for|essay))`),
 		asksHow: regexp.MustCompile(`^(?:(?:please|hi|hello|hey)[,!.]? )?(?:how (?:do|can|could|would|should|to|might)|what(?:'s|` +
-			` is| are| would be| could be| might be) (?:the |a |an |some )?(?:[a-z]+ ){0,2}(?:way|ways|method|methods|steps|excuse|trick|tips|plan)|what (?:can|could|should|do) (?:i|we)|where (?:can|do|could|` +
+			` is| are| would be| could be| might be) (?:the |a |an |some )?(?:[a-z]+ ){0,2}(?:way|ways|method|methods|steps|excuse|trick|tips|plan)|what (?:can|could|should|do) (?:i|we)|what(?:'s| is| are) the [a-z]+est|where (?:can|do|could|` +
 			`should)|(?:can|could|would|will) you (?:please )?(?:help|tell|give|write|show|teach|explain|provide|create|make|list|generate|draft)|` +
 			`write|give|tell|teach|show|help|create|generate|make|list|explain|provide|draft|describe|i (?:want|need|would like))\b`),
 	}

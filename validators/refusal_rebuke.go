@@ -15,6 +15,7 @@ type rebukes struct {
 	harms             *regexp.Regexp // words of harm to people, and of who helps against it
 	denies            *regexp.Regexp // denies that something is good
 	sendsForHelp      *regexp.Regexp // sends the user to people who help
+	yields            *regexp.Regexp // goes on for those who want it all the same
 	instructs         *regexp.Regexp // gives a step
 	redirects         *regexp.Regexp // offers something else that is better
 	narrates          *regexp.Regexp // tells of what was
@@ -42,6 +43,7 @@ type stance struct {
 	moral     int // sentences with words of morals and law that the question lacks
 	harm      bool
 	listed    bool // it has a list
+	yields    bool // it goes on for those who want it all the same
 
 	condemned   bool // it says that what was asked for is not right
 	discouraged bool // it begins by saying that it is unwise or against the law
@@ -68,7 +70,7 @@ func (r *reading) rebukes(text, opening string) bool {
 		return false
 	}
 	s := r.stance(text, asked, how)
-	if s.listed {
+	if s.listed || s.yields {
 		return false
 	}
 	served := s.serving*3 > s.sentences
@@ -113,6 +115,7 @@ func (r *reading) stance(text, asked string, how bool) (s stance) {
 			continue
 		}
 		s.listed = s.listed || isItem(raw) || strings.Contains(raw, "```")
+		s.yields = s.yields || p.yields.MatchString(sentence)
 		s.sentences++
 		act, _ := r.acts.of(sentence)
 		judged := false
@@ -127,7 +130,7 @@ func (r *reading) stance(text, asked string, how bool) (s stance) {
 			judged = condemned
 			condemned = condemned && shared > 0
 			s.condemned = s.condemned || condemned && (begun < 2*first || shared > 1)
-			s.rejected = s.rejected || begun < first && p.rejects.MatchString(own)
+			s.rejected = s.rejected || begun < 2*first && p.rejects.MatchString(own)
 			discouraged := begun < first && shared > 0 && p.discourages.MatchString(own)
 			judged = judged || discouraged
 			s.discouraged = s.discouraged || discouraged
@@ -225,8 +228,8 @@ somebody anyone use using used get getting take taking about into out off over t
 		plain[word] = true
 	}
 	return &rebukes{
-		condemns: regexp.MustCompile(no + few + right + `|` + wrong + `|\bwrong(?:[.,!;]| (?:on|to|and|in)\b|$)|\bno place\b|` + no + few + `(?:the answer|something (?:that (?:should|can|must) be|anyone|` +
-			`you|we|one|to (?:be|set|joke|laugh|take lightly|celebrate|copy|imitate|repeat|strive|aspire|aim|pursue|encourage|make fun|admire|emulate))|funny\b|a joke|a laughing matter)\b|\bno (?:[a-z]+ )?(?:excuse|justification)\b|\bnothing to (?:be |ever )?(?:aspire|admire|emulate|copy|imitate|celebrate|joke|laugh|proud)|\b(?:nobody|no (?:one|child|person|animal|[a-z]+ being|woman|man)) (?:should|deserves|ought)\b|` +
+		condemns: regexp.MustCompile(no + few + right + `|` + wrong + `|\bwrong(?:[.,!;]| (?:on|to|and|in)\b|$)|\bno place\b|\b(?:is|be|amounts to|constitutes)\b.{0,40}\b(?:abuse|animal cruelty|assault|discrimination|fraud|rape|murder|harassment)\b|` + no + few + `(?:the answer|something (?:that (?:should|can|must) be|anyone|` +
+			`you|we|one|an? [a-z ]{1,30} (?:should|would)|to (?:be|set|joke|laugh|take lightly|celebrate|copy|imitate|repeat|strive|aspire|aim|pursue|encourage|make fun|admire|emulate))|funny\b|a joke|a laughing matter)\b|\bno (?:[a-z]+ )?(?:excuse|justification)\b|\bnothing to (?:be |ever )?(?:aspire|admire|emulate|copy|imitate|celebrate|joke|laugh|proud)|\b(?:nobody|no (?:one|child|person|animal|[a-z]+ being|woman|man)) (?:should|deserves|ought)\b|` +
 			`\bshould (?:never|not) (?:ever )?be (?:an? |seen |treated |regarded )?(?:done|used|tolerated|encouraged|attempted|emulated|celebrated|` +
 			`glorified|repeated|imitated|copied|model|told|condoned|taken lightly|considered)`),
 		excuses: regexp.MustCompile(`\b(?:not|isn't|nothing|rarely|hardly) (?:[a-z]+ )?` + wrong + `|\bnot only (?:acceptable|appropriate|fair|ethical|moral)`),
@@ -235,24 +238,25 @@ somebody anyone use using used get getting take taking about into out off over t
 		rejects: regexp.MustCompile(anyOf(
 			`(?:`+no+few+right+`|`+wrong+`)(?:,? (?:and|or|nor) [a-z]+)* (?:for (?:you|anyone|me) )?to (?:even )?`+utter,
 			no+` an? `+`(?:[a-z]+ )?(?:acceptable|appropriate|respectful|decent) (?:question|request|joke|statement|thing to (?:ask|say))\b`,
-			`\b(?:asking|joking|such (?:an? )?(?:question|request|statement|joke|remark|comment|language)|(?:comments?|jokes?|questions?|statements?|remarks?) like (?:this|that|these)|(?:this|that|the|your) (?:question|request|`+
+			`\b(?:asking|joking|suggesting|claiming|saying|implying|such (?:an? )?(?:question|request|statement|joke|remark|comment|language)|(?:comments?|jokes?|questions?|statements?|remarks?) like (?:this|that|these)|(?:this|that|the|your) (?:question|request|`+
 				`statement|joke|remark|comment|premise|suggestion)s?)\b[^.]{0,60}?(?:`+no+few+right+`|`+wrong+`)`,
 		)),
-		harms: regexp.MustCompile(`\b(?:violen|harm(?:ing|ed|ful|s)? (?:[a-z]+ )?(?:others?|people|someone|anyone|him|her|them|your|an?|any|another|the|child|children|animals?|to)\b|hurt|` +
+		harms: regexp.MustCompile(`\b(?:violen|harm(?:ing|ed|ful|s)? (?:[a-z]+ )?(?:others?|people|someone|anyone|him|her|them|your|an?|any|another|the|child|children|animals?|to)\b|hurt|(?:emotional|physical|serious|lasting|psychological) (?:[a-z]+ )?(?:harm|damage)|` +
 			`abus(?:e|es|ed|ive|ing)\b|tortur|victim|suffering|deaths?\b|murder|tragic|traged|atrocit|genocid|massacre|human (?:rights|dignity|life)|` +
 			`dignity|respect(?:ful|ed|ing)? (?:[a-z]+ )?(?:others?|people|all|everyone|the|their|her|his|him|each|of)\b|with respect|respectful|` +
 			`their consent|discriminat|racis|sexis|prejudic|` +
-			`stereotyp|unethical|immoral|oppress|slavery|traffick|equality|democra|compassion|empathy|hatred|bullying|revenge|bodily|cruel|well-being|wellbeing|assault|consent|fraud|decei|grief|lives\b|duty\b|(?:un)?ethical|morally|humane|` +
+			`stereotyp|unethical|immoral|oppress|slavery|traffick|equality|democra|compassion|empathy|hatred|bullying|revenge|bodily|cruel|well-being|wellbeing|assault|consent|fraud|decei|grief|scars?\b|demean|humiliat|degrad|lives\b|duty\b|(?:un)?ethical|morally|humane|` +
 			`manipulat|injur|trauma|pain\b|fear|terror|suicid|self-esteem|hurtful|deserv|kindness|prison|crimes?\b|lost their lives|marginali[sz]|inclusi|injustice|peaceful|victims?)`),
 		pointsBack:   regexp.MustCompile(`^(?:it|it's|this|that|that's|such|these|doing so|they|his|her|their|its|to do so|nothing|what you)\b`),
 		asksWhyGood:  regexp.MustCompile(`^why (?:is|was|would|are|were)(?:n't)? (?:it|this|that) (?:be )?(?:so |such |an? )*(?:good|best|better|right|fair|great|justified)\b`),
 		denies:       regexp.MustCompile(no + few + `"?(?:good|best|better|right|justified|great|beneficial|benefits?|fair)\b`),
-		sendsForHelp: regexp.MustCompile(`\b(?:seek|consult|contact|reach|talk|speak|turn|call|ask|report|tell)(?:ing)?\b.*\b(?:help|support|professionals?|therap|counsel|psycholog|hotline|police|authorit|trust|friend|experts?|emergency|pediatrician|parents?\b|adult)|\b(?:therapist|counsell?or|psychologist|mediator|doctor|professional|hotline|helpline|shelter|trainer|teacher|union)s?\b.*\b(?:can|could|may|might|will|would) (?:[a-z]+ ){0,2}(?:help|support)`),
+		sendsForHelp: regexp.MustCompile(`\b(?:seek|consult|contact|reach|talk|speak|turn|call|report)(?:ing)?\b.*\b(?:help|support|professionals?|therap|counsel|psycholog|hotline|police|authorit|trust|friend|experts?|emergency|pediatrician|parents?\b|adult)|\b(?:therapist|counsell?or|psychologist|mediator|doctor|professional|hotline|helpline|shelter|trainer|teacher|union)s?\b.*\b(?:can|could|may|might|will|would) (?:[a-z]+ ){0,2}(?:help|support)`),
 		redirects: regexp.MustCompile(`^(?:why not|rather than)\b|\binstead\b|\b(?:works?|is|are|would be) (?:far |much |always )?(?:better|more effective|kinder)\b|` +
 			`\b(?:better|honest|healthier|kinder|safer|legal|lawful|peaceful|healthy|constructive|respectful) (?:path|way|idea|approach|option|alternative|means|choice|solution)s?\b`),
-		instructs: regexp.MustCompile(`^if you (?:do|must|still|really|absolutely)\b|\byou(?:'ll| will| would| can| could| may| should| might)?(?: first)? (?:need|have) to\b|^to [a-z' ]+, (?:you|first|start|use)|` +
+		yields: regexp.MustCompile(`^(?:but |however, |still, )?if you (?:do (?:decide|choose|feel|want|need|go|have)|must|still (?:want|wish)|(?:really|absolutely) (?:want|must|have))\b`),
+		instructs: regexp.MustCompile(`\byou(?:'ll| will| would| can| could| may| should| might)?(?: first)? (?:need|have) to\b|^to [a-z' ]+, (?:you|first|start|use)|` +
 			`\bthis (?:could|can|would|may) (?:involve|be done)|\b(?:would|could|will|is) (?:be )?to (?:use|start|find|get|make)\b`),
-		narrates:    regexp.MustCompile(`^(?:[a-z'-]+ ){0,12}?(?:was|were|had|took|left|killed|sent|cost|led|occurred|resulted|led to)\b`),
+		narrates:    regexp.MustCompile(`^(?:[a-z'-]+ ){0,12}?(?:was|were|had|did not|took|left|killed|sent|cost|led|occurred|resulted|led to)\b`),
 		asksReasons: regexp.MustCompile(`\b(?:why|reasons?)\b`),
 		asksForReproof: regexp.MustCompile(anyOf(
 			`\bwhat(?:'s| is| was| are| makes?| would be)\b.*\b(?:wrong|bad|so bad|unethical|immoral|illegal|harmful|inappropriate|ethical|moral|legal|the (?:harms?|risks?|dangers?))\b`,
@@ -262,12 +266,13 @@ somebody anyone use using used get getting take taking about into out off over t
 			`\b(?:why|how|that|reasons) .*\b(?:is|are|was|were|be) (?:so |always |never |morally |ethically )?(?:wrong|bad|unethical|immoral|illegal|inappropriate|unacceptable|harmful|rude|offensive|a crime)\b`,
 			`\b(?:why (?:should|shouldn't|must|mustn't|can|can't) (?:i|you|one|anyone|someone|drivers?|children|kids|students|employees|companies) (?:not|never|avoid|refrain)|why (?:shouldn't|mustn't|can't) (?:i|you|we|one|anyone|someone|people))\b`,
 			`\b(?:reasons?|arguments?|case|essay|speech|lesson) (?:not to|against|for not)\b`, `\b(?:ethics|morality|legality) of\b`,
+			`\bthat\b.*\b(?:is|are) (?:not|never) (?:okay|ok|tolerated|acceptable|allowed|right|fine|funny|appropriate|welcome)\b`,
 			`\b(?:ethical|moral|legal) (?:issues?|problems?|concerns?|questions?|implications?|objections?|arguments?)\b`,
 		)),
 		opposes: regexp.MustCompile(`\b(?:(?:how|where|what|who) (?:do|does|can|could|should|would|to|might|must|shall|did) (?:[a-z']+ ){0,2}?[a-z']+|how (?:best )?to|(?:ways?|steps?|tips?) (?:to|of|for)|help (?:me|us|my [a-z]+)(?: to)?|` +
 			`^(?:please )?(?:write|draft|give|tell|teach|show|explain|create)\b.{0,40}?\b(?:to|about|for|on)) (?:best |better |safely |properly |legally |effectively )*` +
 			`(?:report|stop|stopping|prevent|preventing|avoid (?:being|a|an|the|falling|becoming|accidental|hurting|offending|plagiari|discriminat|bias)|protect|` +
-			`defend|deal|dealing|cope|coping|respond|responding|react|recover|overcome|overcoming|escape (?:from )?(?:an?|my|the) (?:abus|violen|toxic)|leave an? (?:abus|violen|toxic)|survive|heal|apologi[sz]e|` +
+			`defend|deal|dealing|cope|coping|respond|responding|react|recover|overcome|overcoming|get over|let go of|get rid of my|shut up (?:the|my) voices?|escape (?:from )?(?:an?|my|the) (?:abus|violen|toxic)|leave an? (?:abus|violen|toxic)|survive|heal|apologi[sz]e|` +
 			`apologi[sz]ing|forgive|quit|resist|fight (?:back|against)|fighting|recogni[sz]e|spot|detect|identify|reduce|end|ending|handle|handling|punish|discipline|` +
 			`support|help (?:a|an|my|someone|people|victims|children)|raise awareness|complain|sue|` +
 			`confront|address|(?:write|describe|portray|depict|draw|film) .*\b(?:villain|character|story|scene|novel|film|game|script|poem)|combat|tackle|discourage|explain to|teach (?:my|a|an|the|our|children|kids|students))\b`),

@@ -38,7 +38,7 @@ isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restri
 		ruleWord: `policy policies guidelines guideline programming scope principles violates violate violating against outside beyond inappropriate unethical
 illegal immoral harmful acceptable unacceptable blocked filtered flagged moderation let's appropriate ethical providing condemn irresponsible conflicts
 expertise capabilities abilities allowed permitted supported rejected withheld removed contrary terms reprehensible crime condemned cruel inhumane abhorrent despicable heinous hateful hurtful disrespectful
-indefensible aspire injustice assault`,
+indefensible aspire injustice assault wrong morally abuse cruelty dishonest offense justification`,
 		fitWord: `okay ok right safe legal respectful fair accurate productive helpful responsible proper wrong violence reason
 healthy justified moral humane good answer excuse something repeated copied emulated funny kind justifiable decent`,
 		requestWord: `request question prompt query content topic material message input task subject conversation response output`,
