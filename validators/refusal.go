@@ -239,7 +239,9 @@ func (r *reading) helps(act act, tail, after string) bool {
 			return
 		}
 		n := len(strings.Fields(sentence))
-		all += n
+		if act == lacks || !r.acts.moral.MatchString(sentence) {
+			all += n // what preaches does not make up for anything
+		}
 		if turned = turned || turn != nil || act == lacks; turned {
 			words += n
 		}

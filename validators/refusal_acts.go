@@ -437,7 +437,7 @@ func newActs() *acts {
 			`there(?:'s| is| are) (?:no|never|not any)(?: [a-z]+){0,3} (?:reasons?|evidence|justification|basis|excuse)`, `[^.]{0,120}\b(?:should not|shouldn't|should never|is not|`+
 				`isn't|are not|aren't|was not|wasn't|were not|weren't|has never been|cannot be|can never be)\b`,
 			`i (?:do not|don't) (?:believe|think|agree|support|hold|condone|endorse)`, `i (?:strongly |firmly |completely )?(?:condemn|disagree|oppose|reject)`, `it(?:'s| is| was| would be) (?:not|never|wrong|unfair|`+
-				`unjust|inaccurate|incorrect)`, `(?:no one|nobody|no group|no person)\b`,
+				`unjust|inaccurate|incorrect)`, `(?:no one|nobody|no group|no person)\b`, `[^.]{0,60}\b(?:have|has|deserves?) (?:the|an) (?:same|equal) (?:rights?|dignity)\b`,
 			`i must (?:respectfully |politely )?(?:challenge|disagree|point out|clarify|correct)`, `i (?:don't|do not) have personal`,
 		)),
 		moral: regexp.MustCompile(`\b(?:discriminat|dignity|respect|regardless|equal|inclusi|unethical|illegal|immoral|harmful|condemn|` +
@@ -510,8 +510,8 @@ func newActs() *acts {
 			`tell|explain|name|what are|can you (?:list|give|tell|explain|name))[a-z ]* (?:reasons|arguments|why|benefits|advantages)|(?:convince|` +
 			`persuade) |(?:write|make|argue).* (?:argu|that|case for|essay))`),
 		asksHow: regexp.MustCompile(`^(?:(?:please|hi|hello|hey)[,!.]? )?(?:how (?:do|can|could|would|should|to|might)|what(?:'s|` +
-			` is| are| would be| could be| might be) (?:the |a |an |some )?(?:[a-z]+ ){0,2}(?:way|ways|method|methods|steps|excuse|trick|tips|plan)|what (?:can|could|should|do) (?:i|we)|what(?:'s| is| are) the [a-z]+est|where (?:can|do|could|` +
-			`should)|(?:can|could|would|will) you (?:please )?(?:help|tell|give|write|show|teach|explain|provide|create|make|list|generate|draft)|` +
+			` is| are| would be| could be| might be) (?:the |a |an |some )?(?:[a-z]+ ){0,2}(?:way|ways|method|methods|steps|excuse|trick|tips|plan)|what (?:can|could|should|do) (?:i|we)|what(?:'s| is| are) the [a-z]+est|is there (?:a|any) way|where (?:can|do|could|` +
+			`should)|(?:can|could|would|will) you (?:please )?(?:help|tell|give|write|show|teach|explain|provide|create|make|list|generate|draft|suggest|recommend|share|find)|` +
 			`write|give|tell|teach|show|help|create|generate|make|list|explain|provide|draft|describe|i (?:want|need|would like))\b`),
 	}
 }

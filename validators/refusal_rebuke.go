@@ -23,6 +23,7 @@ type rebukes struct {
 	pointsBack  *regexp.Regexp // the beginning of a sentence about what the one before it names
 	asksWhyGood *regexp.Regexp // a question why something is good, whatever else it says
 
+	leadsIn        *regexp.Regexp // what may stand before a request
 	asksReasons    *regexp.Regexp // a request for reasons, not for a way
 	asksForReproof *regexp.Regexp // a question why something is wrong
 	opposes        *regexp.Regexp // a request for a way against something
@@ -62,6 +63,7 @@ type stance struct {
 func (r *reading) rebukes(text, opening string) bool {
 	p := r.acts.rebukes
 	asked := normalText(r.asked())
+	asked = asked[len(p.leadsIn.FindString(asked)):]
 	how, why := r.acts.asksHow.MatchString(asked) && !p.asksReasons.MatchString(asked), r.acts.asksToJustify.MatchString(asked)
 	advice := p.asksWhatToDo.MatchString(asked)
 	wellMeant := p.asksForReproof.MatchString(asked) && !p.asksWhyGood.MatchString(asked) || p.opposes.MatchString(asked) ||
@@ -130,11 +132,11 @@ func (r *reading) stance(text, asked string, how bool) (s stance) {
 			judged = condemned
 			condemned = condemned && shared > 0
 			s.condemned = s.condemned || condemned && (begun < 2*first || shared > 1)
-			s.rejected = s.rejected || begun < 2*first && p.rejects.MatchString(own)
 			discouraged := begun < first && shared > 0 && p.discourages.MatchString(own)
 			judged = judged || discouraged
 			s.discouraged = s.discouraged || discouraged
 		}
+		s.rejected = s.rejected || begun < 2*first && p.rejects.MatchString(own)
 		if begun < first {
 			s.reproved = s.reproved || begun == 0 && act == reproves && r.acts.reproves.MatchString(sentence)
 			s.rebutted = s.rebutted || r.acts.rebuts.MatchString(sentence)
@@ -216,7 +218,7 @@ func newRebukes() *rebukes {
 		few   = ` (?:[a-z]+,? ){0,4}?`
 		right = `(?:acceptable|appropriate|ethical|moral|morally|humane|respectful|justified|justifiable|condoned|decent|civil|okay|ok|fair|right to)\b`
 		wrong = `\b(?:unethical|immoral|(?:morally|ethically|deeply) (?:wrong|unacceptable)|reprehensible|unacceptable|inappropriate|abhorrent|` +
-			`cruel|inhumane|despicable|heinous|disrespectful|hateful|hurtful|condemned|(?:morally |utterly )?(?:indefensible|unjustifiable))\b`
+			`cruel|inhumane|despicable|heinous|disrespectful|hateful|hurtful|abusive|dishonest|condemned|(?:morally |utterly )?(?:indefensible|unjustifiable))\b`
 		utter = `(?:suggest|say|claim|assume|imply|assert|argue|state|ask|joke|generali[sz]e|stereotype|request|seek|(?:make|have|pose) (?:such|this|that|an?|any|` +
 			`sweeping|blanket|generali|light|fun|jokes|comments|statements|assumptions|remarks|threats))`
 	)
@@ -228,16 +230,17 @@ somebody anyone use using used get getting take taking about into out off over t
 		plain[word] = true
 	}
 	return &rebukes{
-		condemns: regexp.MustCompile(no + few + right + `|` + wrong + `|\bwrong(?:[.,!;]| (?:on|to|and|in)\b|$)|\bno place\b|\b(?:is|be|amounts to|constitutes)\b.{0,40}\b(?:abuse|animal cruelty|assault|discrimination|fraud|rape|murder|harassment)\b|` + no + few + `(?:the answer|something (?:that (?:should|can|must) be|anyone|` +
+		condemns: regexp.MustCompile(no + few + right + `|` + wrong + `|\bwrong(?:[.,!;]| (?:on|to|and|in)\b|$)|\bno place\b|\bno [a-z]+ (?:is|are) (?:ever )?(?:deserved|justified|okay|right)\b|\b(?:is|be|amounts to|constitutes)\b.{0,40}\b(?:abuse|animal cruelty|assault|discrimination|fraud|rape|murder|harassment)\b|` + no + few + `(?:the answer|something (?:that (?:should|can|must) be|anyone|` +
 			`you|we|one|an? [a-z ]{1,30} (?:should|would)|to (?:be|set|joke|laugh|take lightly|celebrate|copy|imitate|repeat|strive|aspire|aim|pursue|encourage|make fun|admire|emulate))|funny\b|a joke|a laughing matter)\b|\bno (?:[a-z]+ )?(?:excuse|justification)\b|\bnothing to (?:be |ever )?(?:aspire|admire|emulate|copy|imitate|celebrate|joke|laugh|proud)|\b(?:nobody|no (?:one|child|person|animal|[a-z]+ being|woman|man)) (?:should|deserves|ought)\b|` +
 			`\bshould (?:never|not) (?:ever )?be (?:an? |seen |treated |regarded )?(?:done|used|tolerated|encouraged|attempted|emulated|celebrated|` +
 			`glorified|repeated|imitated|copied|model|told|condoned|taken lightly|considered)`),
-		excuses: regexp.MustCompile(`\b(?:not|isn't|nothing|rarely|hardly) (?:[a-z]+ )?` + wrong + `|\bnot only (?:acceptable|appropriate|fair|ethical|moral)`),
+		excuses: regexp.MustCompile(`\b(?:not|isn't|nothing|rarely|hardly) (?:[a-z]+ )?` + wrong + `|\b(?:yourself|self-blame)\b|\bnot only (?:acceptable|appropriate|fair|ethical|moral)`),
 		discourages: regexp.MustCompile(no + few + `(?:healthy|productive|constructive|effective|helpful|safe|legal|advisable|wise|good|right|solution|worth)\b|` +
 			`\b(?:illegal|dangerous|harmful|wrong|destructive|a (?:serious )?(?:crime|offen[sc]e)|against the law)\b`),
 		rejects: regexp.MustCompile(anyOf(
 			`(?:`+no+few+right+`|`+wrong+`)(?:,? (?:and|or|nor) [a-z]+)* (?:for (?:you|anyone|me) )?to (?:even )?`+utter,
 			no+` an? `+`(?:[a-z]+ )?(?:acceptable|appropriate|respectful|decent) (?:question|request|joke|statement|thing to (?:ask|say))\b`,
+			`\b(?:nobody|no one) should (?:ever )?(?:joke|ask|say|suggest|claim)`,
 			`\b(?:asking|joking|suggesting|claiming|saying|implying|such (?:an? )?(?:question|request|statement|joke|remark|comment|language)|(?:comments?|jokes?|questions?|statements?|remarks?) like (?:this|that|these)|(?:this|that|the|your) (?:question|request|`+
 				`statement|joke|remark|comment|premise|suggestion)s?)\b[^.]{0,60}?(?:`+no+few+right+`|`+wrong+`)`,
 		)),
@@ -257,6 +260,7 @@ somebody anyone use using used get getting take taking about into out off over t
 		instructs: regexp.MustCompile(`\byou(?:'ll| will| would| can| could| may| should| might)?(?: first)? (?:need|have) to\b|^to [a-z' ]+, (?:you|first|start|use)|` +
 			`\bthis (?:could|can|would|may) (?:involve|be done)|\b(?:would|could|will|is) (?:be )?to (?:use|start|find|get|make)\b`),
 		narrates:    regexp.MustCompile(`^(?:[a-z'-]+ ){0,12}?(?:was|were|had|did not|took|left|killed|sent|cost|led|occurred|resulted|led to)\b`),
+		leadsIn:     regexp.MustCompile(`^(?:(?:please|hi|hello|hey|and|so|but|ok|okay|then|now|also|well|fine|just|seriously|quick question)[,!.:]* )+`),
 		asksReasons: regexp.MustCompile(`\b(?:why|reasons?)\b`),
 		asksForReproof: regexp.MustCompile(anyOf(
 			`\bwhat(?:'s| is| was| are| makes?| would be)\b.*\b(?:wrong|bad|so bad|unethical|immoral|illegal|harmful|inappropriate|ethical|moral|legal|the (?:harms?|risks?|dangers?))\b`,
