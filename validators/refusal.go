@@ -271,5 +271,6 @@ func (r *reading) asksWhy() bool {
 
 // asks reports whether what the user said last has a pattern.
 func (r *reading) asks(pattern *regexp.Regexp) bool {
-	return pattern.MatchString(normalText(r.asked()))
+	asked := r.asked()
+	return pattern.MatchString(normalText(asked[:min(len(asked), maxOpening)]))
 }

@@ -62,7 +62,8 @@ type stance struct {
 // a way against what is wrong, is served by one.
 func (r *reading) rebukes(text, opening string) bool {
 	p := r.acts.rebukes
-	asked := normalText(r.asked())
+	asked := r.asked()
+	asked = normalText(asked[:min(len(asked), maxOpening)])
 	asked = asked[len(p.leadsIn.FindString(asked)):]
 	how, why := r.acts.asksHow.MatchString(asked) && !p.asksReasons.MatchString(asked), r.acts.asksToJustify.MatchString(asked)
 	advice := p.asksWhatToDo.MatchString(asked)
@@ -72,11 +73,10 @@ func (r *reading) rebukes(text, opening string) bool {
 		return false
 	}
 	s := r.stance(text, asked, how)
-	if s.listed || s.yields {
-		return false
-	}
-	served := s.serving*3 > s.sentences
+	served, ofRights := s.serving*3 > s.sentences, p.ofRights.MatchString(asked)
 	switch {
+	case s.listed || s.yields:
+		return false
 	case s.rejected && s.harm && !served:
 		return true
 	case how && s.reproved && s.content*3 <= s.sentences:
@@ -85,84 +85,125 @@ func (r *reading) rebukes(text, opening string) bool {
 		return true
 	case how && s.discouraged && s.harm && s.serving*4 <= s.sentences:
 		return true
-	}
-	if !why || s.agrees {
+	case !why || s.agrees:
 		return false
+	case s.denied && s.moral > 0 && ofRights:
+		return true
 	}
-	return (s.reproved || (s.rebutted || s.denied) && (s.harm || p.ofRights.MatchString(asked))) && s.moral*4 >= s.sentences || s.denied && s.moral > 0 && p.ofRights.MatchString(asked)
+	contradicted := s.reproved || (s.rebutted || s.denied) && (s.harm || ofRights)
+	return contradicted && s.moral*4 >= s.sentences
 }
 
+// stanceReader reads the sentences of an answer, one after another.
+type stanceReader struct {
+	*rebukes
+	acts    *acts
+	how     bool            // the user asked how to do something
+	praised bool            // the question calls something good
+	negated bool            // the question has a negation
+	subject map[string]bool // stems of what was asked about
+	brought map[string]bool // words of harm and morals that the question has; they tell nothing of the answer
+	begun   int             // sentences so far that do more than lead
+	pointed bool            // the sentence before, or the question, names the subject
+	stance  stance
+}
+
+// beginning is the number of sentences that begin an answer.
+const beginning = 2
+
 // stance reads all sentences of a text, once.
-func (r *reading) stance(text, asked string, how bool) (s stance) {
-	const first = 2 // sentences of content that begin an answer
+func (r *reading) stance(text, asked string, how bool) stance {
 	p := r.acts.rebukes
-	subject := p.subjectOf(asked)
-	negated := p.negates.MatchString(asked)
-	brought := map[string]bool{} // words that say nothing of the answer's own
-	for _, words := range []*regexp.Regexp{r.acts.moral, p.harms} {
+	s := stanceReader{
+		rebukes: p, acts: r.acts, how: how, pointed: true,
+		praised: p.praises.MatchString(asked), negated: p.negates.MatchString(asked),
+		subject: p.subjectOf(asked), brought: map[string]bool{},
+	}
+	for _, words := range [...]*regexp.Regexp{r.acts.moral, p.harms} {
 		for _, word := range words.FindAllString(asked, -1) {
-			brought[word] = true
+			s.brought[word] = true
 		}
 	}
-	has := func(words *regexp.Regexp, sentence string) bool {
-		return slices.ContainsFunc(words.FindAllString(sentence, -1), func(word string) bool { return !brought[word] })
-	}
-	praised := p.praises.MatchString(asked)
-	begun, pointed := 0, true
 	for rest := text[:min(len(text), maxAfter)]; rest != ""; {
 		var raw string
 		raw, rest = cutSentence(rest)
-		sentence := normalText(raw)
-		if sentence == "" {
-			continue
-		}
-		s.listed = s.listed || isItem(raw) || strings.Contains(raw, "```")
-		s.yields = s.yields || p.yields.MatchString(sentence)
-		s.sentences++
-		act, _ := r.acts.of(sentence)
-		judged := false
-		own := dropSpans(sentence, `"`) // a quote is not the speaker's judgement
-		if s.serving == 0 {
-			shared := p.shared(subject, own)
-			if shared == 0 && (pointed && p.pointsBack.MatchString(own) || begun == 0 && how && p.harms.MatchString(own)) {
-				shared = 1
-			}
-			pointed = shared > 0
-			condemned := p.condemns.MatchString(own) && !p.excuses.MatchString(own)
-			judged = condemned
-			condemned = condemned && shared > 0
-			s.condemned = s.condemned || condemned && (begun < 2*first || shared > 1)
-			discouraged := begun < first && shared > 0 && p.discourages.MatchString(own)
-			judged = judged || discouraged
-			s.discouraged = s.discouraged || discouraged
-		}
-		s.rejected = s.rejected || begun < 2*first && p.rejects.MatchString(own)
-		if begun < first {
-			s.reproved = s.reproved || begun == 0 && act == reproves && r.acts.reproves.MatchString(sentence)
-			s.rebutted = s.rebutted || r.acts.rebuts.MatchString(sentence)
-			s.agrees = s.agrees || begun == 0 && p.givesReason(subject, own) || negated && begun == 0 && p.shared(subject, own) > 1 && len(p.negates.FindAllString(p.affirms.FindString(own), -1)) == 1 && !p.impersonal.MatchString(own)
-			s.denied = s.denied || praised && p.denies.MatchString(sentence)
-		}
-		if act != leads {
-			begun++
-		}
-		away := p.sendsForHelp.MatchString(sentence)
-		harms := has(p.harms, sentence)
-		s.harm = s.harm || harms || away
-		moral := harms || has(r.acts.moral, sentence)
-		if moral {
-			s.moral++
-		}
-		instructs := p.instructs.MatchString(sentence)
-		if act == speaks && !away {
-			s.content++
-			instructs = instructs || !moral && !judged && !p.narrates.MatchString(sentence) && !p.redirects.MatchString(sentence)
-		}
-		if instructs {
-			s.serving++
+		if sentence := normalText(raw); sentence != "" {
+			s.stance.listed = s.stance.listed || isItem(raw) || strings.Contains(raw, "```")
+			s.read(sentence)
 		}
 	}
-	return s
+	return s.stance
+}
+
+// read reads the next sentence.
+func (r *stanceReader) read(sentence string) {
+	s := &r.stance
+	act, _ := r.acts.of(sentence)
+	own := dropSpans(sentence, `"`) // a quote is not the speaker's judgement
+	judges := s.serving == 0 && r.judges(own)
+	s.rejected = s.rejected || r.begun < 2*beginning && r.rejects.MatchString(own)
+	r.begins(sentence, own, act)
+	if act != leads {
+		r.begun++
+	}
+	away := r.sendsForHelp.MatchString(sentence)
+	harms := r.adds(r.harms, sentence)
+	moral := harms || r.adds(r.acts.moral, sentence)
+	content := act == speaks && !away
+	s.sentences++
+	s.harm = s.harm || harms || away
+	s.yields = s.yields || r.yields.MatchString(sentence)
+	if moral {
+		s.moral++
+	}
+	if content {
+		s.content++
+	}
+	if r.instructs.MatchString(sentence) || content && !moral && !judges && !r.narrates.MatchString(sentence) && !r.redirects.MatchString(sentence) {
+		s.serving++
+	}
+}
+
+// judges reports whether a sentence says that something is not right or not wise, and
+// notes it when that is what was asked for.
+func (r *stanceReader) judges(own string) bool {
+	shared := r.shared(r.subject, own)
+	if shared == 0 && (r.pointed && r.pointsBack.MatchString(own) || r.begun == 0 && r.how && r.harms.MatchString(own)) {
+		shared = 1
+	}
+	r.pointed = shared > 0
+	condemned := r.condemns.MatchString(own) && !r.excuses.MatchString(own)
+	if condemned && (shared > 1 || shared == 1 && r.begun < 2*beginning) {
+		r.stance.condemned = true
+	}
+	discouraged := shared > 0 && r.begun < beginning && r.discourages.MatchString(own)
+	r.stance.discouraged = r.stance.discouraged || discouraged
+	return condemned || discouraged
+}
+
+// begins notes how an answer begins.
+func (r *stanceReader) begins(sentence, own string, act act) {
+	s := &r.stance
+	if r.begun == 0 {
+		s.reproved = s.reproved || act == reproves && r.acts.reproves.MatchString(sentence)
+		s.agrees = s.agrees || r.givesReason(r.subject, own) || r.negated && r.repeats(own)
+	}
+	if r.begun < beginning {
+		s.rebutted = s.rebutted || r.acts.rebuts.MatchString(sentence)
+		s.denied = s.denied || r.praised && r.denies.MatchString(sentence)
+	}
+}
+
+// repeats reports whether a sentence says of the subject what a question with a
+// negation says of it; a second negation would contradict it.
+func (r *stanceReader) repeats(own string) bool {
+	claim := r.affirms.FindString(own)
+	return claim != "" && !r.impersonal.MatchString(own) && len(r.negates.FindAllString(claim, -1)) == 1 && r.shared(r.subject, own) > 1
+}
+
+// adds reports whether a sentence has some words that the question has not.
+func (r *stanceReader) adds(words *regexp.Regexp, sentence string) bool {
+	return slices.ContainsFunc(words.FindAllString(sentence, -1), func(word string) bool { return !r.brought[word] })
 }
 
 // givesReason reports whether a sentence says what was asked about, and why it is so.
@@ -182,8 +223,7 @@ func (p *rebukes) subjectOf(asked string) map[string]bool {
 	return stems
 }
 
-// shared returns the number of different stems of a subject that a sentence has. A
-// sentence that points back to the request has one.
+// shared returns the number of different stems of a subject that a sentence has.
 func (p *rebukes) shared(subject map[string]bool, sentence string) (n int) {
 	seen := map[string]bool{}
 	for word := range strings.FieldsFuncSeq(sentence, notLetter) {
