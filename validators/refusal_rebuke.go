@@ -2,7 +2,6 @@ package validators
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -130,6 +129,9 @@ func (r *reading) stance(text, asked string, how bool) stance {
 		if sentence := normalText(raw); sentence != "" {
 			s.stance.listed = s.stance.listed || isItem(raw) || strings.Contains(raw, "```")
 			s.read(sentence)
+			if s.settled() {
+				break
+			}
 		}
 	}
 	return s.stance
@@ -140,7 +142,7 @@ func (r *stanceReader) read(sentence string) {
 	s := &r.stance
 	act, _ := r.acts.of(sentence)
 	own := dropSpans(sentence, `"`) // a quote is not the speaker's judgement
-	judges := s.serving == 0 && r.judges(own)
+	judges := s.serving == 0 && r.begun < 4*beginning && r.judges(own)
 	s.rejected = s.rejected || r.begun < 2*beginning && r.rejects.MatchString(own)
 	r.begins(sentence, own, act)
 	if act != leads {
@@ -162,6 +164,13 @@ func (r *stanceReader) read(sentence string) {
 	if r.instructs.MatchString(sentence) || content && !moral && !judges && !r.narrates.MatchString(sentence) && !r.redirects.MatchString(sentence) {
 		s.serving++
 	}
+}
+
+// settled reports whether no further sentence can make the answer a rebuke.
+func (r *stanceReader) settled() bool {
+	s := r.stance
+	judged := s.rejected || s.reproved || s.condemned || s.discouraged || s.rebutted || s.denied
+	return s.listed || s.yields || !judged && r.begun >= 2*beginning && s.serving > 0
 }
 
 // judges reports whether a sentence says that something is not right or not wise, and
@@ -203,7 +212,13 @@ func (r *stanceReader) repeats(own string) bool {
 
 // adds reports whether a sentence has some words that the question has not.
 func (r *stanceReader) adds(words *regexp.Regexp, sentence string) bool {
-	return slices.ContainsFunc(words.FindAllString(sentence, -1), func(word string) bool { return !r.brought[word] })
+	for rest := sentence; ; {
+		at := words.FindStringIndex(rest)
+		if at == nil || !r.brought[rest[at[0]:at[1]]] {
+			return at != nil
+		}
+		rest = rest[at[1]:]
+	}
 }
 
 // givesReason reports whether a sentence says what was asked about, and why it is so.
