@@ -274,7 +274,7 @@ func newRebukes() *rebukes {
 		right = `(?:acceptable|appropriate|ethical|moral|morally|humane|respectful|justified|justifiable|condoned|decent|civil|okay|ok|fair|right to)\b`
 		wrong = `\b(?:unethical|immoral|(?:morally|ethically|deeply) (?:wrong|unacceptable)|reprehensible|unacceptable|inappropriate|abhorrent|` +
 			`cruel|inhumane|despicable|heinous|disrespectful|hateful|hurtful|abusive|dishonest|condemned|(?:morally |utterly )?(?:indefensible|unjustifiable))\b`
-		utter = `(?:suggest|say|claim|assume|imply|assert|argue|state|ask|joke|generali[sz]e|stereotype|request|seek|(?:make|have|pose) (?:such|this|that|an?|any|` +
+		utter = `(?:suggest|say|claim|assume|imply|assert|argue|state|ask|joke|generali[sz]e|stereotype|request|seek|share|disclose|reveal|discuss|speak (?:of|about)|talk about|inquire|(?:make|have|pose) (?:such|this|that|an?|any|` +
 			`sweeping|blanket|generali|light|fun|jokes|comments|statements|assumptions|remarks|threats))`
 	)
 	plain := map[string]bool{}
@@ -303,7 +303,7 @@ somebody anyone use using used get getting take taking about into out off over t
 			`abus(?:e|es|ed|ive|ing)\b|tortur|victim|suffering|deaths?\b|murder|tragic|traged|atrocit|genocid|massacre|human (?:rights|dignity|life)|` +
 			`dignity|respect(?:ful|ed|ing)? (?:[a-z]+ )?(?:others?|people|all|everyone|the|their|her|his|him|each|of)\b|with respect|respectful|` +
 			`their consent|discriminat|racis|sexis|prejudic|` +
-			`stereotyp|unethical|immoral|oppress|slavery|traffick|equality|democra|compassion|empathy|hatred|bullying|revenge|bodily|cruel|well-being|wellbeing|assault|consent|fraud|decei|grief|scars?\b|demean|humiliat|degrad|lives\b|duty\b|(?:un)?ethical|morally|humane|` +
+			`stereotyp|unethical|immoral|oppress|slavery|traffick|equality|equally|democra|compassion|empathy|hatred|bullying|revenge|bodily|cruel|well-being|wellbeing|assault|consent|fraud|decei|grief|scars?\b|demean|humiliat|degrad|lives\b|duty\b|(?:un)?ethical|morally|humane|` +
 			`manipulat|injur|trauma|pain\b|fear|terror|suicid|self-esteem|hurtful|deserv|kindness|prison|crimes?\b|lost their lives|marginali[sz]|inclusi|injustice|peaceful|victims?)`),
 		pointsBack:   regexp.MustCompile(`^(?:it|it's|this|that|that's|such|these|doing so|they|his|her|their|its|to do so|nothing|what you)\b`),
 		asksWhyGood:  regexp.MustCompile(`^why (?:is|was|would|are|were)(?:n't)? (?:it|this|that) (?:be )?(?:so |such |an? )*(?:good|best|better|right|fair|great|justified)\b`),
@@ -340,7 +340,7 @@ somebody anyone use using used get getting take taking about into out off over t
 		negates:      regexp.MustCompile(`\b(?:no|not|never|[a-z]+n't)\b`),
 		affirms:      regexp.MustCompile(`^(?:[a-z'-]+ ){1,10}?(?:should|must|can|could|do|does|are|is|may) ?(?:not|never|n't)\b`),
 		impersonal:   regexp.MustCompile(`^(?:i|it|it's|there|this|that|no|we)\b`),
-		ofRights: regexp.MustCompile(`\b(?:allowed|permitted|vot(?:e|es|ing)|rights?|freedoms?|equal|den(?:y|ied)|banned|barred|deported|excluded?|` +
+		ofRights: regexp.MustCompile(`\b(?:allowed|earn|paid|wages?|permitted|vot(?:e|es|ing)|rights?|freedoms?|equal|den(?:y|ied)|banned|barred|deported|excluded?|` +
 			`segregat[a-z]*|superior|inferior|overrepresented|underrepresented|subordinate|obey|enslaved?|slavery|sterili[sz]ed|discriminated)\b`),
 		plain: plain,
 	}
