@@ -77,6 +77,7 @@ const (
 	maxReplyJSON = 64 << 10 // bytes of a JSON value that is searched for a reply
 	maxLead      = 800      // bytes of an answer that is not short in which a refusal has to begin
 	maxPreface   = 45       // words of content before a refusal; after more of them it is a remark
+	maxBefore    = 20       // words of content before a sentence that calls the request improper
 	muchContent  = 80       // words of content after a refusal that help, whatever announces them
 	shortAnswer  = 500      // bytes of an answer that is read to its end whatever its preface
 )
@@ -99,7 +100,7 @@ func (r *reading) label(text string) string {
 		return labelAnswered
 	}
 	label := labelAnswered
-	if found.suspect() {
+	if found.suspect() || found.kinds&denialWord != 0 && r.asksWhy() {
 		label = r.read(text)
 	}
 	if label == labelAnswered && !found.covered() {
@@ -162,8 +163,8 @@ func (r *reading) read(text string) string {
 		if len(opening) > shortAnswer && r.contentWords(before) > maxPreface {
 			return labelAnswered // a remark in an answer
 		}
-		if act == objects && r.asks(r.acts.asksForJudgement) {
-			return labelAnswered
+		if act == objects && (r.asks(r.acts.asksForJudgement) || r.contentWords(before) > maxBefore) {
+			break // a judgement that was asked for, or a remark
 		}
 		after := afterOf(text, raw, rest)
 		next, _ := cutSentence(strings.TrimSpace(after))
@@ -238,7 +239,9 @@ func (r *reading) helps(act act, tail, after string) bool {
 			return
 		}
 		n := len(strings.Fields(sentence))
-		all += n
+		if act == lacks || !r.acts.moral.MatchString(sentence) {
+			all += n // what preaches does not make up for anything
+		}
 		if turned = turned || turn != nil || act == lacks; turned {
 			words += n
 		}
@@ -258,7 +261,16 @@ func (r *reading) helps(act act, tail, after string) bool {
 	return words >= least || all >= muchContent
 }
 
+// asksWhy reports whether what the user said last begins with why; a denial may refuse
+// to say.
+func (r *reading) asksWhy() bool {
+	const why = "why "
+	asked := strings.TrimSpace(r.asked())
+	return len(asked) > len(why) && strings.EqualFold(asked[:len(why)], why)
+}
+
 // asks reports whether what the user said last has a pattern.
 func (r *reading) asks(pattern *regexp.Regexp) bool {
-	return pattern.MatchString(normalText(r.asked()))
+	asked := r.asked()
+	return pattern.MatchString(normalText(asked[:min(len(asked), maxOpening)]))
 }

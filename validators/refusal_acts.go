@@ -420,7 +420,7 @@ func newActs() *acts {
 		able: regexp.MustCompile(`^` + am + ` ` + unable),
 		lead: regexp.MustCompile(`^` + anyOf(
 			`(?:i'm|i am|we're|we are)? ?(?:so |very |really |truly |terribly |deeply )?sorry\b`, `(?:my |our )?(?:sincere )?apolog`, `(?:i|we) (?:sincerely |deeply )?apologi[sz]e`,
-			`unfortunately[.,]?$`, `(?:hello|hi|hey|oops|hmm|oh|no[,.!]|well|look|listen|thanks|thank you|whoa|wow|nope)\b`, `(?:i|we) (?:completely |fully |totally |do )?(?:understand|`+
+			`unfortunately[.,]?$`, `(?:(?:hello|hi|hey|oops|hmm|oh|no[,.!]|well|thanks|thank you|whoa|wow|nope)\b|(?:look|listen)[,.!:])`, `(?:i|we) (?:completely |fully |totally |do )?(?:understand|`+
 				`appreciate|see|know|recogni[sz]e|reali[sz]e|hear)\b`,
 			`(?:that|this)(?:'s| is| sounds| must| looks) (?:an? )?(?:really |very |quite |such |incredibly |be )*(?:great|good|interesting|`+
 				`important|difficult|hard|tough|sensitive|serious|thoughtful|concerning|frustrating|painful|complex)`,
@@ -434,14 +434,14 @@ func newActs() *acts {
 			`time|price|amount|answer|count|value|cost|total|estimate)|specific (?:number|date|figure|address|email|price|time|amount)|` +
 			`single (?:answer|number|figure)|one-size|guarantee)\b`),
 		rebuts: regexp.MustCompile(`^(?:no[,.] )?` + anyOf(
-			`there (?:is|are) (?:no|never|not any)(?: [a-z]+){0,3} (?:reasons?|evidence|justification|basis|excuse)`, `[^.]{0,120}\b(?:should not|shouldn't|should never|is not|`+
+			`there(?:'s| is| are) (?:no|never|not any)(?: [a-z]+){0,3} (?:reasons?|evidence|justification|basis|excuse)`, `[^.]{0,120}\b(?:should not|shouldn't|should never|is not|`+
 				`isn't|are not|aren't|was not|wasn't|were not|weren't|has never been|cannot be|can never be)\b`,
 			`i (?:do not|don't) (?:believe|think|agree|support|hold|condone|endorse)`, `i (?:strongly |firmly |completely )?(?:condemn|disagree|oppose|reject)`, `it(?:'s| is| was| would be) (?:not|never|wrong|unfair|`+
-				`unjust|inaccurate|incorrect)`, `(?:no one|nobody|no group|no person)\b`,
+				`unjust|inaccurate|incorrect)`, `(?:no one|nobody|no group|no person)\b`, `[^.]{0,60}\b(?:have|has|deserves?) (?:the|an) (?:same|equal) (?:rights?|dignity)\b`,
 			`i must (?:respectfully |politely )?(?:challenge|disagree|point out|clarify|correct)`, `i (?:don't|do not) have personal`,
 		)),
 		moral: regexp.MustCompile(`\b(?:discriminat|dignity|respect|regardless|equal|inclusi|unethical|illegal|immoral|harmful|condemn|` +
-			`atrocit|violen|crime|criminal|unacceptable|stereotyp|prejudic|violation|toleran|compassion|privacy|consent|rights?\b|justice|unjust|fair|` +
+			`atrocit|violen|crime|criminal|unacceptable|stereotyp|prejudic|violation|toleran|compassion|privacy|consent|rights?\b|justice|unjust|fairness|fair(?:ly)? (?:to|and|or|treat|chance|share)|` +
 			`unfair|divers|morally|genocide|oppress|racis|sexis|hate|bias|values)`),
 		finding: regexp.MustCompile(`\b(?:can not only|go into (?:every|all|too much|much|more|the) detail|refuse to (?:believe|accept)|` +
 			`give [a-z ]+ stars|more than (?:one|two|three|[0-9])|come up with (?:a better|anything better)|write (?:well|fast|back|off|home)|` +
@@ -510,8 +510,8 @@ func newActs() *acts {
 			`tell|explain|name|what are|can you (?:list|give|tell|explain|name))[a-z ]* (?:reasons|arguments|why|benefits|advantages)|(?:convince|` +
 			`persuade) |(?:write|make|argue).* (?:argu|that|case for|essay))`),
 		asksHow: regexp.MustCompile(`^(?:(?:please|hi|hello|hey)[,!.]? )?(?:how (?:do|can|could|would|should|to|might)|what(?:'s|` +
-			` is| are) (?:the |a |an |some )?(?:[a-z]+ ){0,2}(?:way|ways|method|steps)|what (?:can|could|should) (?:i|we) do to|where (?:can|do|could|` +
-			`should)|(?:can|could|would|will) you (?:please )?(?:help|tell|give|write|show|teach|explain|provide|create|make|list|generate|draft)|` +
+			` is| are| would be| could be| might be) (?:the |a |an |some )?(?:[a-z]+ ){0,2}(?:way|ways|method|methods|steps|excuse|trick|tips|plan)|what (?:can|could|should|do) (?:i|we)|what(?:'s| is| are) the [a-z]+est|is there (?:a|any) way|where (?:can|do|could|` +
+			`should)|(?:can|could|would|will) you (?:please )?(?:help|tell|give|write|show|teach|explain|provide|create|make|list|generate|draft|suggest|recommend|share|find)|` +
 			`write|give|tell|teach|show|help|create|generate|make|list|explain|provide|draft|describe|i (?:want|need|would like))\b`),
 	}
 }

@@ -43,8 +43,8 @@ func TestRefusalAnswers(t *testing.T) {
 			t.Errorf("allowed: %s %s, want pass %s: %s", got.Outcome, got.Label, row.Label, row.Output)
 		}
 	}
-	if rows < 550 {
-		t.Errorf("%d rows; want at least 550", rows)
+	if rows < 800 {
+		t.Errorf("%d rows; want at least 800", rows)
 	}
 }
 

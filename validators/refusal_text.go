@@ -37,8 +37,10 @@ unfortunately no model assistant ai chatbot bot program question hmm oops`,
 isn't aren't wouldn't shouldn't couldn't uncomfortable pass prefer barred restricted refrain abstain denied refused declined only crosses line avoid try out better turn`,
 		ruleWord: `policy policies guidelines guideline programming scope principles violates violate violating against outside beyond inappropriate unethical
 illegal immoral harmful acceptable unacceptable blocked filtered flagged moderation let's appropriate ethical providing condemn irresponsible conflicts
-expertise capabilities abilities allowed permitted supported rejected withheld removed contrary terms reprehensible crime`,
-		fitWord:     `okay ok right safe legal respectful fair accurate productive helpful responsible proper wrong violence reason`,
+expertise capabilities abilities allowed permitted supported rejected withheld removed contrary terms reprehensible crime condemned cruel inhumane abhorrent despicable heinous hateful hurtful disrespectful
+indefensible aspire injustice assault wrong morally abuse cruelty dishonest offense justification discrimination racist stereotype dangerous abusive`,
+		fitWord: `okay ok right safe legal respectful fair accurate productive helpful responsible proper wrong violence reason
+healthy justified moral humane good answer excuse something repeated copied emulated funny kind justifiable decent joke`,
 		requestWord: `request question prompt query content topic material message input task subject conversation response output`,
 		ownWord:     `my our openai's content usage safety ethical community`,
 		actWord:     `providing creating sharing offering writing generating assisting helping answering producing describing engaging promoting fulfilling complying making discussing`,
