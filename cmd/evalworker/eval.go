@@ -110,7 +110,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		return err
 	}
 	if f.labels.field != "" && f.store == "" {
-		f.store = "sqlite::memory:"
+		f.store = inMemory
 	}
 	if cfg.Store, err = storeAt(cfg.Store, f.store); err != nil {
 		return err
@@ -196,6 +196,9 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	return nil
 }
 
+// inMemory is the store whose cases are gone when the command ends.
+const inMemory = "sqlite::memory:"
+
 // checkStrictly returns what a line of events has that events do not have.
 func checkStrictly(line []byte) error {
 	_, err := event.DecodeStrict(line)
@@ -222,7 +225,7 @@ func printEval(w io.Writer, tables summary.Tables, t replay.Totals, ends map[eva
 		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
 	}
 	b.WriteByte('\n')
-	if ends[eval.DispositionEvaluated] > 0 {
+	if ends[eval.DispositionEvaluated] > 0 && store != inMemory {
 		fmt.Fprintf(&b, "failing requests are kept in %s; see them with: %s datasets list --store %s\n", store, shellCommand("evalworker"), quote(store))
 	}
 	_, err := io.WriteString(w, b.String())
