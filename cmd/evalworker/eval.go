@@ -183,7 +183,11 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 			return err
 		}
 	case !f.json:
-		if err := printEval(g.stdout, f.errors.tables(sum), totals, ends, cfg.Store.URL); err != nil {
+		tables := f.errors.tables(sum)
+		if err := printEval(g.stdout, tables, totals, ends, cfg.Store.URL); err != nil {
+			return err
+		}
+		if err := checkBaseline(f.baseline, tables.PromptVersions); err != nil {
 			return err
 		}
 	}
@@ -203,6 +207,23 @@ const inMemory = "sqlite::memory:"
 func checkStrictly(line []byte) error {
 	_, err := event.DecodeStrict(line)
 	return err
+}
+
+// checkBaseline returns a fault when no prompt has the version that all others were to
+// be compared with: nothing was compared, which looks like nothing was found.
+func checkBaseline(given string, versions []summary.Version) error {
+	var names []string
+	for _, v := range versions {
+		names = append(names, v.PromptVersion)
+	}
+	if given == "" || len(names) == 0 || slices.Contains(names, given) {
+		return nil
+	}
+	expected := "want one of the tables above"
+	if near := fault.Nearest(given, names); near != "" {
+		expected = fmt.Sprintf("did you mean %s?", near)
+	}
+	return fault.List{{Path: "--baseline", Problem: fmt.Sprintf("no prompt has a version %q", given), Expected: expected}}
 }
 
 // printIgnored says which fields were left out of how many events.
