@@ -23,7 +23,7 @@ type Event struct {
 	Kind      Kind      `json:"event" doc:"kind of event"`
 	RequestID RequestID `json:"request_id" doc:"unique id of the request; the idempotency key"`
 
-	OccurredAt time.Time `json:"occurred_at,omitzero" doc:"when the request finished: RFC 3339, or seconds or milliseconds since 1970"`
+	OccurredAt time.Time `json:"occurred_at,omitzero" doc:"when the request finished: RFC 3339 with its zone, or seconds, milliseconds, microseconds or nanoseconds since 1970"`
 	SessionID  string    `json:"session_id,omitempty" doc:"conversation or session"`
 	TenantID   string    `json:"tenant_id,omitempty" doc:"customer"`
 	TenantTier string    `json:"tenant_tier,omitempty" doc:"customer's plan, for example free or enterprise"`

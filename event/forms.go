@@ -46,7 +46,7 @@ func (d *decoder) orWrong(t jsonscan.Token) result {
 
 // id is the form of an id. A number is read when it has all its digits.
 func id[T any](at func(*T) *ID) form[T] {
-	return form[T]{"a string", func(d *decoder, into *T, t jsonscan.Token) result {
+	return form[T]{"a string, or a whole number that has all its digits", func(d *decoder, into *T, t jsonscan.Token) result {
 		if t.Kind == jsonscan.Number && !isInteger(d.raw(t)) {
 			n, ok := wholeNumber(d.raw(t))
 			if !ok || n >= exactBelow || n <= -exactBelow {
@@ -301,7 +301,7 @@ func readRating(d *decoder, e *Event, t jsonscan.Token) result {
 	return d.orWrong(t)
 }
 
-const wantTime = "a time in RFC 3339, for example 2026-01-31T12:00:00Z, or a number: seconds or milliseconds since 1970"
+const wantTime = "a time in RFC 3339 with its zone, for example 2026-01-31T12:00:00Z, or seconds, milliseconds, microseconds or nanoseconds since 1970"
 
 // readTime reads a time: RFC 3339, or a number since 1970, which is common in logs.
 // Zero is an absent time, because some software writes unset times as zero.

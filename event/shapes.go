@@ -403,14 +403,18 @@ func (s *said) readRoleless(f *fields) bool {
 	return true
 }
 
-// readError reads the error that a provider answered with.
+// readError reads the error that a provider answered with. Servers that speak OpenAI's
+// protocol may leave param out, and vLLM writes the members without an envelope.
 func (s *said) readError(f *fields) bool {
 	inner, ok := fieldsOf(f.get(fieldError))
+	if f.text(fieldObject) == "error" {
+		inner, ok = *f, true
+	}
 	if !ok {
 		return false
 	}
 	anthropic := f.text(fieldType) == "error" && strings.HasSuffix(inner.text(fieldType), "_error")
-	openAI := f.only(fieldError) && inner.present(fieldMessage) && inner.present(fieldType) && inner.present(fieldCode) && inner.present(fieldParam)
+	openAI := (f.only(fieldError) || f.text(fieldObject) == "error") && inner.present(fieldMessage) && inner.present(fieldType) && inner.present(fieldCode)
 	google := f.only(fieldError) && inner.is(fieldCode, "number") && inner.present(fieldMessage) && inner.text(fieldStatus) != "" &&
 		inner.text(fieldStatus) == strings.ToUpper(inner.text(fieldStatus))
 	if !anthropic && !openAI && !google {

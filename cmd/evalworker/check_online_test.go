@@ -78,11 +78,11 @@ func TestCheckOnline(t *testing.T) {
 		},
 		"no such path": {
 			model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 404} },
-			code: 1, errors: []string{"models.default.model: status 404", "; a model that the server has, and base_url with its /v1"},
+			code: 1, errors: []string{"models.default.model: status 404", "; want a model that the server has, and base_url with its /v1"},
 		},
-		"no server":     {model: "house-judge", script: passes, address: "http://127.0.0.1:1/v1", code: 1, errors: []string{"models.default.base_url: no answer: connection refused; the address of a server that runs"}},
-		"only prose":    {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Content: "It is blue."} }, code: 1, errors: []string{"models.default.model: answers, but not in the form that judges read; a model that follows the answer format"}},
-		"no credit":     {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 402} }, code: 1, errors: []string{"models.default.key_file: status 402, type invalid_request_error; the account behind the key has no credit left"}},
+		"no server":     {model: "house-judge", script: passes, address: "http://127.0.0.1:1/v1", code: 1, errors: []string{"models.default.base_url: no answer: connection refused; want the address of a server that runs"}},
+		"only prose":    {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Content: "It is blue."} }, code: 1, errors: []string{"models.default.model: answers, but not in the form that judges read; want a model that follows the answer format"}},
+		"no credit":     {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 402} }, code: 1, errors: []string{"models.default.key_file: status 402, type invalid_request_error; the account behind the key has no credit left: add some, or name another key"}},
 		"with --json":   {model: "house-judge", script: passes, args: []string{"--json"}, code: 2, errors: []string{"json"}},
 		"without judge": {script: passes, code: 0, out: []string{"There are no judges, so no model was asked.\n"}},
 	}

@@ -43,13 +43,17 @@ func newEvalCommand(g *globals) *cobra.Command {
 		Use:   "eval FILE|-",
 		Short: "Evaluate a file of events, without Kafka",
 		Long: `Evaluate a file of events, one JSON object a line, through the worker's own
-pipeline, without Kafka. It prints the table by prompt version and evaluator, or
-with --json one report a line. Failing requests are kept as cases, by default in
-the file evalworker.db in the working directory, which is made when needed.
+pipeline, without Kafka. It prints what was found, such as a prompt version that
+passes less often than the one before it, and the rates by prompt, version and
+evaluator; or with --json one report a line. Failing requests are kept as cases, by
+default in the file evalworker.db in the working directory, which is made when needed.
 
-Without a configuration the deterministic evaluators run that need no settings of
-yours, and no key is needed. A line that is no event is reported with its number,
-and the rest goes on; the exit code is then 1. Blank lines do not count.
+Without a configuration, or with one that names no evaluators, the deterministic
+evaluators run that need no settings of yours, and no key is needed. A line that is no
+event is reported with its number, and the rest goes on. Blank lines do not count.
+
+The exit code is 1 when a line was bad or when more than --max-errors of an
+evaluator's verdicts are errors. A version that got worse does not change it.
 
 A field of an event with a value that has no meaning for it, such as NaN, is left
 out and named at the end. With --strict such a line is bad, and so is one with a
@@ -102,11 +106,11 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	if !own {
 		cfg.Evaluators = policy.Deterministic()
 	}
-	if err := f.labels.apply(cfg, own); err != nil {
+	if err := f.labels.apply(cfg, own, g.file()); err != nil {
 		return err
 	}
 	if f.labels.field != "" && f.store == "" {
-		f.store = "sqlite::memory:"
+		f.store = inMemory
 	}
 	if cfg.Store, err = storeAt(cfg.Store, f.store); err != nil {
 		return err
@@ -179,7 +183,11 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 			return err
 		}
 	case !f.json:
-		if err := printEval(g.stdout, f.errors.tables(sum), totals, ends, cfg.Store.URL); err != nil {
+		tables := f.errors.tables(sum)
+		if err := printEval(g.stdout, tables, totals, ends, cfg.Store.URL); err != nil {
+			return err
+		}
+		if err := checkBaseline(f.baseline, tables.PromptVersions); err != nil {
 			return err
 		}
 	}
@@ -192,10 +200,30 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	return nil
 }
 
+// inMemory is the store whose cases are gone when the command ends.
+const inMemory = "sqlite::memory:"
+
 // checkStrictly returns what a line of events has that events do not have.
 func checkStrictly(line []byte) error {
 	_, err := event.DecodeStrict(line)
 	return err
+}
+
+// checkBaseline returns a fault when no prompt has the version that all others were to
+// be compared with: nothing was compared, which looks like nothing was found.
+func checkBaseline(given string, versions []summary.Version) error {
+	var names []string
+	for _, v := range versions {
+		names = append(names, v.PromptVersion)
+	}
+	if given == "" || len(names) == 0 || slices.Contains(names, given) {
+		return nil
+	}
+	expected := "want one of the tables above"
+	if near := fault.Nearest(given, names); near != "" {
+		expected = fmt.Sprintf("did you mean %s?", near)
+	}
+	return fault.List{{Path: "--baseline", Problem: fmt.Sprintf("no prompt has a version %q", given), Expected: expected}}
 }
 
 // printIgnored says which fields were left out of how many events.
@@ -217,7 +245,10 @@ func printEval(w io.Writer, tables summary.Tables, t replay.Totals, ends map[eva
 	if t.Blank > 0 {
 		fmt.Fprintf(&b, " (and %d blank)", t.Blank)
 	}
-	fmt.Fprintf(&b, "\nfailing requests are kept in %s; see them with: %s datasets list --store %s\n", store, shellCommand("evalworker"), quote(store))
+	b.WriteByte('\n')
+	if ends[eval.DispositionEvaluated] > 0 && store != inMemory {
+		fmt.Fprintf(&b, "failing requests are kept in %s; see them with: %s datasets list --store %s\n", store, shellCommand("evalworker"), quote(store))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -73,7 +73,7 @@ func TestEvalWithADeadJudge(t *testing.T) {
 			if code != cli.ExitFailure || !strings.Contains(told, "helpfulness: 80 of 80 verdicts are errors (") || !strings.Contains(told, tt.reason) || !strings.Contains(told, tt.mend) {
 				t.Errorf("exit code %d, told:\n%s", code, told)
 			}
-			if !strings.Contains(out, "helpfulness failed on 80 of 80 events: ") || !strings.Contains(strings.Join(strings.Fields(out), " "), "; versions are not compared by it") {
+			if !strings.Contains(out, "helpfulness gave errors on 80 of 80 events: ") || !strings.Contains(strings.Join(strings.Fields(out), " "), "; versions are not compared by it") {
 				t.Errorf("printed:\n%s", out)
 			}
 			if calls.Load() > tt.most {

@@ -36,7 +36,7 @@ func (f *labelFlags) add(cmd *cobra.Command) {
 
 // apply restricts the configuration to what is measured. Without a configuration
 // file, any kind that needs no settings may be named.
-func (f *labelFlags) apply(cfg *config.Config, own bool) error {
+func (f *labelFlags) apply(cfg *config.Config, own bool, file string) error {
 	if f.field != "" {
 		cfg.RunAll()
 	}
@@ -61,7 +61,11 @@ func (f *labelFlags) apply(cfg *config.Config, own bool) error {
 	if near := fault.Nearest(f.evaluator, names); near != "" {
 		expected = fmt.Sprintf("did you mean %s?", near)
 	}
-	return fault.List{{Path: "--evaluator", Problem: fmt.Sprintf("no evaluator %q", f.evaluator), Expected: expected}}
+	problem := fmt.Sprintf("no evaluator %q", f.evaluator)
+	if own && file != "" {
+		problem += " in " + file
+	}
+	return fault.List{{Path: "--evaluator", Problem: problem, Expected: expected}}
 }
 
 // measurement compares verdicts with labels.
@@ -149,6 +153,9 @@ func (m *measurement) wrong(line int, err error, expected string) error {
 
 // print writes the measures.
 func (m *measurement) print(w io.Writer, t replay.Totals, asJSON bool) error {
+	if taken := t.Events - t.Bad; taken > 0 && m.unlabelled == taken {
+		return fault.List{{Path: "--labels", Problem: fmt.Sprintf("no line has the field %q", m.field), Expected: "name the field that holds the labels"}}
+	}
 	measures := m.agreement.Measures()
 	if asJSON {
 		out := json.NewEncoder(w)

@@ -29,7 +29,7 @@ func (t Tables) errors(b *strings.Builder) {
 		for _, reason := range slices.Sorted(maps.Keys(t.Errors[evaluator])) {
 			parts = append(parts, shortCount(t.Errors[evaluator][reason])+" "+reason)
 		}
-		text := fmt.Sprintf("%s failed on %s of %s events: %s", truncate(evaluator, nameWidth), shortCount(failed), shortCount(all), strings.Join(parts, ", "))
+		text := fmt.Sprintf("%s gave errors on %s of %s events: %s", truncate(evaluator, nameWidth), shortCount(failed), shortCount(all), strings.Join(parts, ", "))
 		if t.failing(evaluator) {
 			text += "; versions are not compared by it"
 		}
@@ -64,8 +64,8 @@ func (t Tables) worse(b *strings.Builder) {
 		if c.Against == stats.AgainstBaseline {
 			than = versionName(c.BaselineVersion)
 		}
-		paragraph(b, fmt.Sprintf("WORSE: %s, %s: %.1f\u00a0%% pass, %s %.1f\u00a0%% (%+.1f\u00a0points, adjusted\u00a0p\u00a0%s)",
-			promptTitle(c.PromptName, c.PromptVersion), c.Eval, 100*c.Rate, than, 100*c.Baseline, 100*c.Difference, pValue(c.PValue)))
+		paragraph(b, fmt.Sprintf("WORSE: %s, %s: %.1f\u00a0%% pass, %.1f\u00a0%% of %s (%+.1f\u00a0points, adjusted\u00a0p\u00a0%s)",
+			promptTitle(c.PromptName, c.PromptVersion), c.Eval, 100*c.Rate, 100*c.Baseline, than, 100*c.Difference, pValue(c.PValue)))
 	}
 }
 
@@ -80,12 +80,12 @@ func (t Tables) quiet(b *strings.Builder) {
 	if len(found) == 0 {
 		return
 	}
-	text := fmt.Sprintf("not worse, beyond chance: %d %s", len(found), choose(len(found), "comparison", "comparisons"))
+	text := fmt.Sprintf("no drop beyond chance: %d %s", len(found), choose(len(found), "comparison", "comparisons"))
 	seeing := slices.DeleteFunc(slices.Clone(found), func(c Comparison) bool { return c.SmallestDrop == 0 })
 	if len(seeing) > 0 {
 		bySize := func(a, b Comparison) int { return cmp.Compare(a.SmallestDrop, b.SmallestDrop) }
 		least, most := slices.MinFunc(seeing, bySize), slices.MaxFunc(seeing, bySize)
-		text += fmt.Sprintf("; four times in five, %s would have shown a drop of %.1f points (%s)",
+		text += fmt.Sprintf("; four times in five, %s would have shown one of %.1f points (%s)",
 			choose(len(seeing), "it", "they"), 100*least.SmallestDrop, comparisonName(least))
 		if most.SmallestDrop > least.SmallestDrop {
 			text += fmt.Sprintf(" to %.1f points (%s)", 100*most.SmallestDrop, comparisonName(most))
@@ -107,7 +107,7 @@ func (t Tables) uncompared(b *strings.Builder) {
 		stats.OnlyVersion:    "is the only version of its prompt",
 		stats.NothingDecided: "has no decided verdict",
 		stats.TooFew:         fmt.Sprintf("and its baseline have fewer than %d decided verdicts each", stats.MinDecided),
-		stats.NoBaseline:     "has no baseline: the given version has no decided verdict",
+		stats.NoBaseline:     "has no baseline: the version of --baseline has no decided verdict",
 	}
 	type version struct{ name, why string }
 	evaluators := map[version][]string{}
@@ -197,7 +197,7 @@ func choose(n int, one, many string) string {
 
 func pValue(p float64) string {
 	if p < 0.0001 {
-		return "< 0.0001"
+		return "<\u00a00.0001"
 	}
-	return fmt.Sprintf("= %.4f", p)
+	return fmt.Sprintf("=\u00a0%.4f", p)
 }

@@ -110,13 +110,13 @@ func TestPrintSaysWhatItCannotTell(t *testing.T) {
 	text := joined(printed(t, s))
 	for _, want := range []string{
 		"not compared: triage 2 and its baseline have fewer than 30 decided verdicts each (reply_format)",
-		"correctness failed on 40 of 40 events: 40 auth; versions are not compared by it",
+		"correctness gave errors on 40 of 40 events: 40 auth; versions are not compared by it",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "not worse") {
+	if strings.Contains(text, "no drop") {
 		t.Errorf("an all-clear on 20 verdicts:\n%s", text)
 	}
 }
@@ -149,7 +149,7 @@ func TestPromptsThatShareVersions(t *testing.T) {
 	if len(tables.Regressions) != 1 || tables.Regressions[0].PromptName != "triage" || tables.Regressions[0].BaselineVersion != "v1" {
 		t.Errorf("regressions: %+v", tables.Regressions)
 	}
-	if text := joined(printed(t, s)); !strings.Contains(text, "WORSE: triage v2, tone: 70.0 % pass, v1 98.0 % (-28.0 points, adjusted p < 0.0001)") || strings.Count(text, "WORSE") != 1 {
+	if text := joined(printed(t, s)); !strings.Contains(text, "WORSE: triage v2, tone: 70.0 % pass, 98.0 % of v1 (-28.0 points, adjusted p < 0.0001)") || strings.Count(text, "WORSE") != 1 {
 		t.Errorf("printed\n%s", text)
 	}
 }
@@ -209,7 +209,7 @@ func ExampleTables_Print() {
 	}
 	fmt.Print(b.String())
 	// Output:
-	// WORSE: triage v2, reply_format: 90.0 % pass, v1 100.0 % (-10.0 points,
+	// WORSE: triage v2, reply_format: 90.0 % pass, 100.0 % of v1 (-10.0 points,
 	//     adjusted p < 0.0001)
 	//
 	// triage: reply_format

@@ -161,24 +161,24 @@ func FaultOf(err error) fault.Fault {
 		path, expected = "key_file", "set key_file, api_key or "+envAPIKey+" to a key of this server that may use the model"
 		problem = "the key is refused: " + problem
 	case eval.ReasonQuota:
-		path, expected = "key_file", "the account behind the key has no credit left"
+		path, expected = "key_file", "the account behind the key has no credit left: add some, or name another key"
 	case eval.ReasonUnavailable:
-		path, expected = "base_url", "the address of a server that runs"
+		path, expected = "base_url", "want the address of a server that runs"
 	case eval.ReasonTimeout:
-		path, expected = "timeout", "a longer time, or a faster model"
+		path, expected = "timeout", "want a longer time, or a faster model"
 	case eval.ReasonRateLimited:
 		path, expected = "requests_per_minute", "try again later, or fewer calls"
 	case eval.ReasonTruncated:
-		path, expected = "max_tokens", "more tokens, and reasoning: true for a model that thinks first"
+		path, expected = "max_tokens", "want more tokens, and reasoning: true for a model that thinks first"
 	case eval.ReasonUnparsable:
-		path, expected, problem = "model", "a model that follows the answer format", "answers, but not in the form that judges read"
+		path, expected, problem = "model", "want a model that follows the answer format", "answers, but not in the form that judges read"
 	case eval.ReasonBadRequest:
-		path, expected = "model", "settings that this server takes"
+		path, expected = "model", "want settings that this server takes"
 		if f.status == http.StatusNotFound {
-			expected = "a model that the server has, and base_url with its /v1"
+			expected = "want a model that the server has, and base_url with its /v1"
 		}
 	default:
-		path, expected = "model", "a model that answers"
+		path, expected = "model", "want a model that answers"
 	}
 	return fault.Fault{Path: path, Problem: problem, Expected: expected}
 }
