@@ -416,7 +416,7 @@ func (s *said) readError(f *fields) bool {
 	if !anthropic && !openAI && !google {
 		return false
 	}
-	if NormalFinish(inner.text(fieldCode)).refuses() { // Azure: {"error":{"code":"content_filter"}}
+	if NormalFinish(inner.text(fieldCode)).Refuses() { // Azure: {"error":{"code":"content_filter"}}
 		s.finish = inner.text(fieldCode)
 		return true
 	}
