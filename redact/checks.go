@@ -85,7 +85,7 @@ func isUserPassword(text string, start, end int) bool {
 }
 
 // machineAccounts are the local parts of addresses at which programs log in.
-var machineAccounts = [...]string{"git", "root", "hg", "svn", "ubuntu", "ec2-user", "admin@localhost", "pi"}
+var machineAccounts = [...]string{"git", "root", "hg", "svn", "ubuntu", "ec2-user", "pi"}
 
 // isEmail reports false for a login of a program, for the files and the code that
 // look like an address, and for the user and the password of a URL.
