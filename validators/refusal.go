@@ -76,6 +76,7 @@ const (
 	maxOpening   = 2 << 10  // bytes in which a refusal has to begin
 	maxAfter     = 16 << 10 // bytes that are searched for help after it
 	maxReplyJSON = 64 << 10 // bytes of a JSON value that is searched for a reply
+	maxAsked     = 2 << 10  // bytes of what the user said last; a request says at its beginning what it wants
 	maxLead      = 800      // bytes of an answer that is not short in which a refusal has to begin
 	maxPreface   = 45       // words of content before a refusal; after more of them it is a remark
 	muchContent  = 80       // words of content after a refusal that help, whatever announces them
@@ -259,7 +260,13 @@ func (r *reading) helps(act act, tail, after string) bool {
 	return words >= least || all >= muchContent
 }
 
+// request returns the beginning of what the user said last, as [normalText] does.
+func (r *reading) request() string {
+	asked := r.asked()
+	return normalText(asked[:min(len(asked), maxAsked)])
+}
+
 // asks reports whether what the user said last has a pattern.
 func (r *reading) asks(pattern *regexp.Regexp) bool {
-	return pattern.MatchString(normalText(r.asked()))
+	return pattern.MatchString(r.request())
 }

@@ -47,7 +47,7 @@ type stance struct {
 // a way against what is wrong, is served by one.
 func (r *reading) rebukes(text, opening string) bool {
 	p := r.acts.rebukes
-	asked := normalText(r.asked())
+	asked := r.request()
 	how, why := r.acts.asksHow.MatchString(asked), r.acts.asksToJustify.MatchString(asked)
 	advice := p.asksWhatToDo.MatchString(asked)
 	if !how && !why && !advice || p.asksForReproof.MatchString(asked) || how && p.opposes.MatchString(asked) || r.corrects(opening) {
