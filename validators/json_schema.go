@@ -11,6 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/jsonscan"
 	"github.com/evalworker/evalworker/internal/visible"
 )
@@ -48,7 +49,7 @@ func buildJSONSchema(b *builder) answer {
 		if schemas != nil {
 			names = slices.Sorted(maps.Keys(schemas.byName))
 		}
-		b.faults.Add("schema", "unknown schema "+strconv.Quote(name), nearestOr(name, names))
+		b.faults.Add("schema", "unknown schema "+strconv.Quote(name), fault.Suggest(name, names, noNames))
 	}
 	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 		wanted := cmp.Or(name, e.OutputSchema)

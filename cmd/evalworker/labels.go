@@ -57,11 +57,7 @@ func (f *labelFlags) apply(cfg *config.Config, own bool) error {
 			return nil
 		}
 	}
-	expected := "want one of " + strings.Join(names, ", ")
-	if near := fault.Nearest(f.evaluator, names); near != "" {
-		expected = fmt.Sprintf("did you mean %s?", near)
-	}
-	return fault.List{{Path: "--evaluator", Problem: fmt.Sprintf("no evaluator %q", f.evaluator), Expected: expected}}
+	return fault.List{{Path: "--evaluator", Problem: fmt.Sprintf("no evaluator %q", f.evaluator), Expected: fault.Suggest(f.evaluator, names, "")}}
 }
 
 // measurement compares verdicts with labels.
