@@ -184,8 +184,9 @@ func isSSN(text string, start, end int) bool {
 }
 
 // isAddress returns the end of the address in text[start:end]; start for impossible
-// addresses, for those that identify no particular machine, such as masks, networks and the gateways of private networks,
-// and for versions: four small numbers, or four behind the name of a product.
+// addresses, for those that identify no particular machine, such as masks, networks and
+// the gateways of private networks, and for versions: four small numbers, or four behind
+// the name of a product.
 func isAddress(text string, start, end int) int {
 	for end > start && (text[end-1] == '.' || text[end-1] == ':' && !strings.HasSuffix(text[start:end], "::")) {
 		end--
