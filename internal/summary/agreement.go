@@ -122,8 +122,9 @@ func (a *Agreement) add(name string, m Miss, v *eval.Verdict) error {
 		a.evals[name] = e
 	}
 	m.Verdict = classOf(v, m.Truth)
-	e.all[[2]string{m.Truth, m.Verdict}]++
-	if len(e.all.truths()) > maxClasses {
+	pair := [2]string{m.Truth, m.Verdict}
+	e.all[pair]++
+	if e.all[pair] == 1 && len(e.all.truths()) > maxClasses {
 		return fmt.Errorf("%s: more than %d different labels", name, maxClasses)
 	}
 	if m.Model != "" {
@@ -134,7 +135,7 @@ func (a *Agreement) add(name string, m Miss, v *eval.Verdict) error {
 		if e.models[model] == nil {
 			e.models[model] = confusion{}
 		}
-		e.models[model][[2]string{m.Truth, m.Verdict}]++
+		e.models[model][pair]++
 	}
 	if m.Truth == m.Verdict {
 		return nil
