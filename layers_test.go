@@ -47,7 +47,7 @@ var layers = map[string][]string{
 	"sampler":         {"eval", "event", "internal/config/fault"},
 	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "internal/regular", "internal/visible", "redact"},
 	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/regular", "internal/visible"},
-	"judges/model":    {"eval", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "internal/regular", "judges"},
+	"judges/model":    {"eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "internal/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
 	"telemetry":       {"eval", "event", "internal/config/fault"},
 	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},

@@ -46,7 +46,7 @@ func (e *Event) Answer() Answer {
 	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
 	if e.FinishReason != "" {
 		s.FinishReason = e.FinishReason
-		if NormalFinish(e.FinishReason).refuses() { // and nothing else has to be read
+		if NormalFinish(e.FinishReason).Refuses() { // and nothing else has to be read
 			s.Refusal, s.Unread = true, ""
 		}
 	}

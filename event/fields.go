@@ -326,12 +326,13 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 		return fields{}, false
 	}
 	f.object = value
+	var buf [maxMember]byte
 	s := jsonscan.New(value, 0)
 	s.Next()
 	for key, ok := s.Next(); ok && key.Kind == jsonscan.Key; key, ok = s.Next() {
 		v, _ := s.Next()
 		s.Skip(v)
-		n := simplify(value[key.Start+1 : key.End-1])
+		n := fieldOf(string(foldMember(buf[:0], value[key.Start:key.End])))
 		if n == fieldOther {
 			if value[v.Start] != 'n' {
 				f.others++
@@ -342,25 +343,6 @@ func fieldsOf(value []byte) (f fields, ok bool) {
 		f.at[n].start, f.at[n].end = uint32(v.Start), uint32(s.Pos())
 	}
 	return f, s.Flaw() == jsonscan.FlawNone
-}
-
-// simplify returns the field of a name in any of its spellings.
-func simplify(name []byte) field {
-	var buf [32]byte
-	n := 0
-	for _, c := range name {
-		switch {
-		case c == '_' || c == '-':
-			continue
-		case n == len(buf):
-			return fieldOther
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		buf[n] = c
-		n++
-	}
-	return fieldOf(string(buf[:n]))
 }
 
 // get returns a member's value; nil when it is absent or null.

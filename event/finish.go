@@ -16,8 +16,8 @@ const (
 	FinishOther         FinishReason = "other"          // a reason that has no normal form
 )
 
-// refuses reports whether the provider stopped the answer because of its content.
-func (r FinishReason) refuses() bool { return r == FinishRefusal || r == FinishContentFilter }
+// Refuses reports whether the provider stopped the answer because of its content.
+func (r FinishReason) Refuses() bool { return r == FinishRefusal || r == FinishContentFilter }
 
 // NormalFinish returns the normal form of a finish reason as a provider writes it:
 // end_turn, STOP and COMPLETE are "stop", MAX_TOKENS is "length". Case and
@@ -46,7 +46,7 @@ func NormalFinish(reason string) FinishReason {
 	case "stop", "stopped", "stopsequence", "stoptoken", "endturn", "eos", "eostoken", "endoftext", "complete", "completed", "finish", "finished",
 		"1": // Gemini's enumeration as a number
 		return FinishStop
-	case "length", "maxtokens", "maxoutputtokens", "maxlength", "maxnewtokens", "modellength", "tokenlimit", "errorlimit",
+	case "length", "maxtokens", "maxoutputtokens", "maxcompletiontokens", "maxlength", "maxnewtokens", "modellength", "tokenlimit", "errorlimit",
 		"modelcontextwindowexceeded", "contextlengthexceeded", "2":
 		return FinishLength
 	case "toolcalls", "toolcall", "tooluse", "functioncall", "functioncalls":
@@ -56,7 +56,7 @@ func NormalFinish(reason string) FinishReason {
 		return FinishContentFilter
 	case "refusal", "refused", "refuse":
 		return FinishRefusal
-	case "error", "failed", "failure", "networkerror", "timeout", "malformedfunctioncall", "unexpectedtoolcall", "toomanytoolcalls",
+	case "error", "failed", "failure", "networkerror", "insufficientsystemresource", "timeout", "malformedfunctioncall", "unexpectedtoolcall", "toomanytoolcalls",
 		"malformedresponse", "malformedmodeloutput", "malformedtooluse", "cancelled", "canceled", "abort", "aborted":
 		return FinishError
 	}

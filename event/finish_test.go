@@ -11,11 +11,11 @@ func TestFinish(t *testing.T) {
 	t.Parallel()
 	for want, reasons := range map[event.FinishReason]string{
 		event.FinishStop:          "stop STOP end_turn endTurn stop_sequence COMPLETE FinishReason.STOP FINISH_REASON_STOP eos_token FINISH",
-		event.FinishLength:        "length max_tokens MAX_TOKENS max_output_tokens FinishReason.MAX_TOKENS model_length model_context_window_exceeded",
+		event.FinishLength:        "length max_tokens MAX_TOKENS max_output_tokens max_completion_tokens FinishReason.MAX_TOKENS model_length model_context_window_exceeded",
 		event.FinishToolCalls:     "tool_calls tool-calls toolCalls tool_use function_call TOOL_CALL",
 		event.FinishContentFilter: "content_filter content-filter content_filtered SAFETY RECITATION PROHIBITED_CONTENT SPII BLOCKLIST guardrail_intervened ERROR_TOXIC",
 		event.FinishRefusal:       "refusal",
-		event.FinishError:         "error MALFORMED_FUNCTION_CALL",
+		event.FinishError:         "error MALFORMED_FUNCTION_CALL network_error insufficient_system_resource",
 		event.FinishOther:         "OTHER pause_turn LANGUAGE unknown FINISH_REASON_UNSPECIFIED " + strings.Repeat("stop", 100),
 	} {
 		for reason := range strings.FieldsSeq(reasons) {

@@ -55,8 +55,9 @@ func readLLMObs(d *decoder, e *Event, t jsonscan.Token) result {
 	return found
 }
 
-// readToolCalls reads a list of calls, or one call, or the text of either. A call in no known form stands in
-// its place in the list without a name, so that nobody takes the rest for all.
+// readToolCalls reads a list of calls, or one call, or the text of either. A call in no
+// known form stands in its place in the list without a name, so that nobody takes the
+// rest for all.
 func readToolCalls(d *decoder, e *Event, t jsonscan.Token) result {
 	var calls []ToolCall
 	r := found
@@ -208,9 +209,9 @@ func (d *decoder) topChunks(t jsonscan.Token, fits func(text string) bool) (chun
 	return chunks, found
 }
 
-// chunks reads the items of a list of passages, each an object or its text, and reports whether it
-// is not empty and each has a text. Any other item stands in its place without a
-// text, because answers cite passages by their places.
+// chunks reads the items of a list of passages, each an object or its text, and reports
+// whether it is not empty and each has a text. Any other item stands in its place
+// without a text, because answers cite passages by their places.
 func (d *decoder) chunks() (chunks []Chunk, texts bool) {
 	chunks, texts = []Chunk{}, true
 	for item, ok := d.scan.Next(); ok && item.Kind != jsonscan.Close; item, ok = d.scan.Next() {

@@ -125,7 +125,7 @@ func (s *said) answer() Answer {
 			a.UnreadCalls++
 		}
 	}
-	a.Refusal = NormalFinish(s.finish).refuses()
+	a.Refusal = NormalFinish(s.finish).Refuses()
 	a.Text = expandDocument(s.text.String())
 	if isBlank(a.Text) && s.remarks.first != "" {
 		a.Text = s.remarks.String()

@@ -133,7 +133,7 @@ func (s *said) part(raw []byte, f *fields) {
 	s.apart = true
 }
 
-// partMessage reads a part that has parts of its own. Deeper nesting is nobody's.
+// partMessage reads a part that has parts of its own. No provider nests deeper.
 func (s *said) partMessage(f *fields) {
 	if s.nested {
 		s.known--

@@ -35,7 +35,7 @@ func (m *members) next() (name, value []byte, ok bool) {
 	if !ok {
 		return nil, nil, false
 	}
-	return m.fold(key), value, true
+	return foldMember(m.folded[:0], key), value, true
 }
 
 // nextKey is next for names that are data and are taken as they are.
@@ -57,8 +57,9 @@ func (m *members) member() (key, value []byte, ok bool) {
 	return m.object[name.Start:name.End], m.object[t.Start:m.scan.Pos()], ok
 }
 
-func (m *members) fold(key []byte) []byte {
-	folded := m.folded[:0]
+// foldMember appends the name of a member to an empty slice, without regard to case, _
+// and -. It returns nothing for a name that is longer than any that a reader asks for.
+func foldMember(folded, key []byte) []byte {
 	for _, c := range key[1 : len(key)-1] {
 		switch {
 		case c == '_' || c == '-':
@@ -68,7 +69,7 @@ func (m *members) fold(key []byte) []byte {
 			if name = foldName(name); len(name) > maxMember {
 				return nil
 			}
-			return append(m.folded[:0], name...)
+			return append(folded[:0], name...)
 		case c >= 'A' && c <= 'Z':
 			c += 'a' - 'A'
 		}

@@ -258,8 +258,8 @@ func (s *said) readConverse(f *fields) bool {
 	return true
 }
 
-// readOneMessage reads a response around one message. Members of nobody's make it an
-// application's own answer.
+// readOneMessage reads a response around one message. A member that no provider has
+// makes it an application's own answer.
 func (s *said) readOneMessage(f *fields) bool {
 	message, ok := fieldsOf(f.get(fieldMessage))
 	marked := f.presentAny(fieldDone, fieldFinishReason, fieldUsage)
@@ -420,7 +420,7 @@ func (s *said) readError(f *fields) bool {
 	if !anthropic && !openAI && !google {
 		return false
 	}
-	if NormalFinish(inner.text(fieldCode)).refuses() { // Azure: {"error":{"code":"content_filter"}}
+	if NormalFinish(inner.text(fieldCode)).Refuses() { // Azure: {"error":{"code":"content_filter"}}
 		s.finish = inner.text(fieldCode)
 		return true
 	}

@@ -102,7 +102,9 @@ func finalChannel(s string) string {
 // Tags around reasoning: <think> of DeepSeek, Qwen and most others, <thinking>,
 // <thought> and <reasoning> of prompts that ask for them, <seed:think> of Seed, [THINK]
 // of Magistral, ◁think▷ of Kimi, <|begin_of_thought|> of Sky-T1,
-// <|START_THINKING|> of Command A.
+// <|START_THINKING|> of Command A. They are more than package event reads in an
+// application's output, which may speak of such tags: here an object has to follow, so
+// that nothing of an answer can be lost.
 var (
 	opensThought  = regexp.MustCompile(`(?i)^(?:<(?:[a-z]{1,16}:)?(?:think|thinking|thought|reasoning|reflection)>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|think|thinking|(?:begin|start)_think(?:ing)?)\|>)`)
 	closesThought = regexp.MustCompile(`(?i)</(?:[a-z]{1,16}:)?(?:think|thinking|thought|reasoning|reflection)>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|/think|/thinking|end_think(?:ing)?)\|>`)

@@ -129,10 +129,10 @@ func (r *Rubric) Validate() fault.List {
 			fs.Add("threshold", "out of range", "want above 0, at most 1: the share of weight that has to pass")
 		}
 	default:
-		fs.Add("aggregation", "unknown", suggestion(r.Aggregation, aggregateAll, aggregateWeighted, aggregateAny))
+		fs.Add("aggregation", "unknown", fault.Suggest(r.Aggregation, []string{aggregateAll, aggregateWeighted, aggregateAny}, ""))
 	}
 	if r.NoSubstance != eval.OutcomeFail.String() && r.NoSubstance != eval.OutcomeNotApplicable.String() {
-		fs.Add("no_substance", "unknown", suggestion(r.NoSubstance, eval.OutcomeFail.String(), eval.OutcomeNotApplicable.String()))
+		fs.Add("no_substance", "unknown", fault.Suggest(r.NoSubstance, []string{eval.OutcomeFail.String(), eval.OutcomeNotApplicable.String()}, ""))
 	}
 	switch n := len(r.Criteria); {
 	case n == 0:
@@ -158,7 +158,7 @@ func (r *Rubric) validateInputs(fs *fault.List) {
 		for i, name := range names {
 			switch {
 			case !slices.Contains(inputs(), name):
-				fs.Add(path+"["+strconv.Itoa(i)+"]", "unknown input", suggestion(name, inputs()...))
+				fs.Add(path+"["+strconv.Itoa(i)+"]", "unknown input", fault.Suggest(name, inputs(), ""))
 			case seen[name]:
 				fs.Add(path+"["+strconv.Itoa(i)+"]", "appears twice", "want each input once")
 			}
@@ -204,7 +204,7 @@ func (c Criterion) validate(visible []string) fault.List {
 	}
 	for _, e := range []struct{ path, source string }{{"evidence.pass", c.Evidence.Pass}, {"evidence.fail", c.Evidence.Fail}} {
 		if e.source != "" && e.source != sourceAny && !slices.Contains(visible, e.source) {
-			fs.Add(e.path, "is not an input of this rubric", suggestion(e.source, append([]string{sourceAny}, visible...)...))
+			fs.Add(e.path, "is not an input of this rubric", fault.Suggest(e.source, append([]string{sourceAny}, visible...), ""))
 		}
 	}
 	return fs
@@ -215,14 +215,6 @@ func (c Criterion) validate(visible []string) fault.List {
 func isIdentifier(s string) bool {
 	other := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' }
 	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, other)
-}
-
-// suggestion returns the name that was probably meant, or all names.
-func suggestion(word string, names ...string) string {
-	if near := fault.Nearest(word, names); near != "" {
-		return `did you mean "` + near + `"?`
-	}
-	return "want one of " + strings.Join(names, ", ")
 }
 
 // combine combines the outcomes of the criteria into one, with a score and a reason.

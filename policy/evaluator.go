@@ -113,7 +113,7 @@ func (e EvaluatorConfig) validate(k names) fault.List {
 		fs.Add("type", "missing", "want one of "+strings.Join(Types(), ", "))
 		return fs
 	case !slices.Contains(Types(), e.Type):
-		fs.Add("type", fmt.Sprintf("unknown type %q", e.Type), suggest(e.Type, Types(), ""))
+		fs.Add("type", fmt.Sprintf("unknown type %q", e.Type), fault.Suggest(e.Type, Types(), ""))
 		return fs
 	}
 	allowed := Options(e.Type)
@@ -128,7 +128,7 @@ func (e EvaluatorConfig) validate(k names) fault.List {
 	}
 	fs = append(fs, e.ValidatorConfig().Validate()...)
 	if e.Schema != "" && slices.Contains(allowed, "schema") && !slices.Contains(k.schemas, e.Schema) {
-		fs.Add("schema", fmt.Sprintf("unknown schema %q", e.Schema), suggest(e.Schema, k.schemas, "there is no file in the folder of schemas"))
+		fs.Add("schema", fmt.Sprintf("unknown schema %q", e.Schema), fault.Suggest(e.Schema, k.schemas, "there is no file in the folder of schemas"))
 	}
 	return fs
 }
@@ -143,7 +143,7 @@ func (e EvaluatorConfig) validateJudge(k names) fault.List {
 		fs.Add("guideline", "missing", "want the text of the guideline that rubric "+c.Rubric+" judges by")
 	}
 	if !slices.Contains(k.models, c.Model) {
-		fs.Add("model", fmt.Sprintf("unknown model %q", c.Model), suggest(c.Model, k.models, "models has no entry"))
+		fs.Add("model", fmt.Sprintf("unknown model %q", c.Model), fault.Suggest(c.Model, k.models, "models has no entry"))
 	}
 	return fs
 }
@@ -161,18 +161,7 @@ func suggestRubric(word string, among []string) string {
 	if word == "policy" {
 		return "its name is guideline_adherence now"
 	}
-	return suggest(word, among, "there is none")
-}
-
-// suggest suggests the name that was probably meant, or else lists all names.
-func suggest(word string, among []string, none string) string {
-	switch near := fault.Nearest(word, among); {
-	case near != "":
-		return fmt.Sprintf("did you mean %q?", near)
-	case len(among) == 0:
-		return none
-	}
-	return "want one of " + strings.Join(among, ", ")
+	return fault.Suggest(word, among, "there is none")
 }
 
 // Types returns every type of evaluator, validators first.

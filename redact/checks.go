@@ -85,7 +85,7 @@ func isUserPassword(text string, start, end int) bool {
 }
 
 // machineAccounts are the local parts of addresses at which programs log in.
-var machineAccounts = [...]string{"git", "root", "hg", "svn", "ubuntu", "ec2-user", "admin@localhost", "pi"}
+var machineAccounts = [...]string{"git", "root", "hg", "svn", "ubuntu", "ec2-user", "pi"}
 
 // isEmail reports false for a login of a program, for the files and the code that
 // look like an address, and for the user and the password of a URL.
@@ -184,8 +184,9 @@ func isSSN(text string, start, end int) bool {
 }
 
 // isAddress returns the end of the address in text[start:end]; start for impossible
-// addresses, for those that identify no particular machine, such as masks, networks and the gateways of private networks,
-// and for versions: four small numbers, or four behind the name of a product.
+// addresses, for those that identify no particular machine, such as masks, networks and
+// the gateways of private networks, and for versions: four small numbers, or four behind
+// the name of a product.
 func isAddress(text string, start, end int) int {
 	for end > start && (text[end-1] == '.' || text[end-1] == ':' && !strings.HasSuffix(text[start:end], "::")) {
 		end--

@@ -172,11 +172,7 @@ func checkKind(name string, known []Kind) (problem, expected string) {
 	if slices.Contains(names, name) {
 		return "", ""
 	}
-	problem = fmt.Sprintf("unknown kind %q", name)
-	if near := fault.Nearest(name, names); near != "" {
-		return problem, fmt.Sprintf("did you mean %q?", near)
-	}
-	return problem, "want one of " + strings.Join(names, ", ")
+	return fmt.Sprintf("unknown kind %q", name), fault.Suggest(name, names, "")
 }
 
 // shortest is the length of the shortest text that holds anything, in bytes, such as

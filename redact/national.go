@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// nationalID is the kind of the numbers that states give to people.
-const nationalID = "national_id"
+// nationalKind is the kind of the numbers that states give to people.
+func nationalKind() Kind {
+	return Kind{"national_id", ClassPII, "number of an identity card, a passport, a tax or an insurance payer, of several countries"}
+}
 
 // nationalLabels are the names of such numbers, in small letters.
 var nationalLabels = [...]string{
@@ -31,7 +33,7 @@ var labelledID = regexp.MustCompile(`(?i)^` + anyOf(nationalLabels[:]) + `["']?[
 
 // nationalStarters returns a starter for each name, which finds the number behind it.
 func nationalStarters() (out []starter) {
-	id := Kind{nationalID, ClassPII, "number of an identity card, a passport, a tax or an insurance payer, of several countries"}
+	id := nationalKind()
 	for _, name := range nationalLabels {
 		out = append(out, starter{id, name, func(text string, i int) (int, int) {
 			if isLetter(byteAt(text, i+len(name))) {
@@ -82,7 +84,7 @@ func isLabelledID(text string, start, end int) int {
 
 // nationalForms are the forms of numbers whose form and check digits are enough.
 func nationalForms() []shape {
-	id := Kind{nationalID, ClassPII, "number of an identity card, a passport, a tax or an insurance payer, of several countries"}
+	id := nationalKind()
 	var out []shape
 	add := func(holds func(s, digits string) bool, forms ...string) {
 		for _, f := range forms {

@@ -32,9 +32,9 @@ func New(cfg Config) (*Redactor, error) {
 	}
 	// Digits in an id are no telephone number.
 	var inIDs []string
-	for _, k := range cfg.kinds() {
-		if k == "email" || slices.ContainsFunc(Kinds(), func(known Kind) bool { return known.Name == k && known.Class == ClassSecret }) {
-			inIDs = append(inIDs, k)
+	for _, k := range d.kinds[:len(d.kinds)-len(d.patterns)] {
+		if k.Name == "email" || k.Class == ClassSecret {
+			inIDs = append(inIDs, k.Name)
 		}
 	}
 	ids := &Detector{}

@@ -4,6 +4,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/evalworker/evalworker/internal/visible"
 )
 
 // TestTables: every row of the tables can be read.
@@ -31,5 +35,15 @@ func TestTables(t *testing.T) {
 	}
 	if r := countryCodes["49"]; r != [2]int{7, 11} || len(countryCodes) < 200 {
 		t.Errorf("%d country codes, 49 has %v", len(countryCodes), r)
+	}
+}
+
+// TestMayBeInvisible: no invisible character begins with another byte.
+func TestMayBeInvisible(t *testing.T) {
+	t.Parallel()
+	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
+		if utf8.ValidRune(r) && !visible.Is(r) && !mayBeInvisible(string(r)[0]) {
+			t.Fatalf("%U begins with %#x", r, string(r)[0])
+		}
 	}
 }

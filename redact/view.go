@@ -120,7 +120,7 @@ func usefulIn(text string) (useful reading) {
 			useful |= resolves
 		case c < utf8.RuneSelf:
 			useful |= joins
-		case useful&joins == 0 && mayBeInvisible[c]:
+		case useful&joins == 0 && mayBeInvisible(c):
 			if r, _ := utf8.DecodeRuneInString(text[i:]); !visible.Is(r) {
 				useful |= joins
 			}
@@ -129,15 +129,15 @@ func usefulIn(text string) (useful reading) {
 	return useful
 }
 
-// mayBeInvisible tells the bytes with which an invisible character beyond ASCII begins.
-var mayBeInvisible = func() (t [256]bool) {
-	for r := rune(utf8.RuneSelf); r < 0xe1000; r++ {
-		if !visible.Is(r) {
-			t[string(r)[0]] = true
-		}
+// mayBeInvisible reports whether an invisible character beyond ASCII may begin with a
+// byte.
+func mayBeInvisible(c byte) bool {
+	switch c {
+	case 0xc2, 0xcd, 0xd8, 0xe1, 0xe2, 0xe3, 0xef, 0xf0, 0xf3:
+		return true
 	}
-	return t
-}()
+	return false
+}
 
 // origin maps matches in the result of read, which are in order and without overlap,
 // to their places in the text that was read.

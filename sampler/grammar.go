@@ -79,11 +79,9 @@ func (g *grammar) checkField(n *ast.IdentifierNode) {
 		return
 	}
 	names := event.DimNames()
-	expected := "want one of " + strings.Join(names, ", ")
+	expected := fault.Suggest(n.Value, names, "")
 	if alias := event.Aliases()[n.Value]; slices.Contains(names, alias) {
 		expected = fmt.Sprintf("did you mean %q?", alias)
-	} else if near := fault.Nearest(n.Value, names); near != "" {
-		expected = fmt.Sprintf("did you mean %q?", near)
 	}
 	g.fault(n, fmt.Sprintf("unknown field %q", n.Value), expected)
 }
@@ -135,11 +133,7 @@ func (g *grammar) checkPattern(n *ast.BinaryNode) {
 
 func (g *grammar) checkCall(n ast.Node, name string, arguments []ast.Node) {
 	if !slices.Contains(functions, name) {
-		expected := "want one of " + strings.Join(functions, ", ")
-		if near := fault.Nearest(name, functions); near != "" {
-			expected = fmt.Sprintf("did you mean %q?", near)
-		}
-		g.fault(n, fmt.Sprintf("the function %s is not part of conditions", name), expected)
+		g.fault(n, fmt.Sprintf("the function %s is not part of conditions", name), fault.Suggest(name, functions, ""))
 		return
 	}
 	for _, a := range arguments {

@@ -88,14 +88,8 @@ func coverage(faults *fault.List, path string, about, names []string) []bool {
 			out[at] = true
 			continue
 		}
-		usable := usableNames(names)
-		expected := "want one of " + strings.Join(usable, ", ")
-		if near := fault.Nearest(name, usable); near != "" {
-			expected = fmt.Sprintf("did you mean %q?", near)
-		} else if len(usable) == 0 {
-			expected = "want the name of an evaluator, and none is configured"
-		}
-		faults.Add(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("unknown evaluator %q", name), expected)
+		faults.Add(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("unknown evaluator %q", name),
+			fault.Suggest(name, usableNames(names), "want the name of an evaluator, and none is configured"))
 	}
 	return out
 }

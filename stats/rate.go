@@ -22,6 +22,17 @@ func (c Cell) PassRate() (rate, low, high float64, ok bool) {
 	return rate, low, high, true
 }
 
+// Share returns the share that some have among n independent, equally weighted things,
+// with its exact 95 % interval as in [Cell.PassRate]. It reports false for none of none.
+func Share(some, n int) (share, low, high float64, ok bool) {
+	if n <= 0 {
+		return 0, 0, 0, false
+	}
+	share = float64(some) / float64(n)
+	low, high = exactInterval(share, float64(n))
+	return share, low, high, true
+}
+
 // EffectiveSize returns the number of independent, equally weighted verdicts with as
 // much information about the pass rate as these; 0 when there are none.
 //

@@ -71,8 +71,8 @@ func (t *Table) Add(k Key, v Verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c, in := t.cell(k)
-	if !v.At.IsZero() {
-		c.saw(v.At.UnixMilli(), v.At.UnixMilli())
+	if at := v.At.UnixMilli(); at > 0 { // a time before 1970 is a mistake of the publisher
+		c.saw(at, at)
 	}
 	w := c.count(v.Outcome, v.Probability)
 	if w == 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -90,6 +91,14 @@ func TestTableJSON(t *testing.T) {
 	}
 	if b, err := json.Marshal(new(stats.Table)); err != nil || string(b) != "[]" {
 		t.Errorf("an empty table is %s, %v", b, err)
+	}
+	var early stats.Table // than 1970, by a publisher's mistake
+	early.Add(stats.Key{Eval: "correctness"}, stats.Verdict{Outcome: stats.Pass, Probability: 1, At: time.Date(1901, 1, 1, 0, 0, 0, 0, time.UTC)})
+	if b, err = json.Marshal(&early); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Errorf("a table with a time before 1970 is not read back: %v", err)
 	}
 	for name, row := range map[string]string{
 		"negative count":              `{"errors":-1}`,

@@ -41,7 +41,7 @@ func (b *builder) build() (kind, answer) {
 		if b.Type != "" {
 			problem = "unknown type " + strconv.Quote(b.Type)
 		}
-		b.faults.Add("type", problem, nearestOr(b.Type, names))
+		b.faults.Add("type", problem, fault.Suggest(b.Type, names, noNames))
 		return k, nil
 	}
 	for field, value := range reflect.ValueOf(b.Config).Fields() {
@@ -58,17 +58,8 @@ func (b *builder) build() (kind, answer) {
 	return k, k.build(b)
 }
 
-// nearestOr suggests the name that a misspelt word probably means, or lists all
-// names when none is near.
-func nearestOr(word string, names []string) string {
-	if n := fault.Nearest(word, names); n != "" {
-		return "did you mean " + n + "?"
-	}
-	if len(names) == 0 {
-		return "there are none"
-	}
-	return "want one of " + strings.Join(names, ", ")
-}
+// noNames is what to do where no name would be right.
+const noNames = "there are none"
 
 // checkPositive reports an option that is not a finite number above zero.
 func checkPositive[N int64 | float64](b *builder, path string, n *N) {

@@ -44,12 +44,14 @@
 // truncated (JSON that ends too early) and invalid_json.
 //
 // A file may be a compound document: schemas inside of it that have an $id are found
-// by their URIs, from this file and from others. References stay inside the schema folder: no network, no absolute path, no way
-// out by .. or by a symbolic link. The tools of an event bring schemas of their
-// own; those may refer to nothing but themselves and are bounded in size.
+// by their URIs, from this file and from others. References stay inside the schema
+// folder: no network, no absolute path, no way out by .. or by a symbolic link. The
+// tools of an event bring schemas of their own; those may refer to nothing but
+// themselves and are bounded in size. What has no meaning in the drafts known here is
+// left out of them, or translated, and the reason of a verdict says so.
 //
 // # What it does not do
 //
-// It does not judge meaning: groundedness counts words, refusal knows phrases. It
+// It does not judge meaning: groundedness counts words, refusal knows sentences. It
 // does not sample, report or store.
 package validators

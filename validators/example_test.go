@@ -65,7 +65,7 @@ func ExampleConfig_Validate() {
 		fmt.Println(fault)
 	}
 	// Output:
-	// type: unknown type "lenght"; did you mean length?
+	// type: unknown type "lenght"; did you mean "length"?
 	// max_words: no option of regex; it takes pattern, negate
 	// pattern: missing closing ]: `[`; want RE2 syntax, https://github.com/google/re2/wiki/Syntax
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/jsonscan"
 	"github.com/evalworker/evalworker/internal/visible"
 )
@@ -48,7 +49,7 @@ func buildJSONSchema(b *builder) answer {
 		if schemas != nil {
 			names = slices.Sorted(maps.Keys(schemas.byName))
 		}
-		b.faults.Add("schema", "unknown schema "+strconv.Quote(name), nearestOr(name, names))
+		b.faults.Add("schema", "unknown schema "+strconv.Quote(name), fault.Suggest(name, names, noNames))
 	}
 	return func(ctx context.Context, e *event.Event) (eval.Verdict, error) {
 		wanted := cmp.Or(name, e.OutputSchema)
@@ -120,8 +121,8 @@ const maxCandidates = 64
 // findAnswer finds the JSON in prose that was meant as the answer: the first value
 // that satisfies the schema, else the first that is an object or in a code fence.
 // Any other array that does not satisfy it is a citation or a list, not an answer.
-// where says what stands around it, and is empty when there is none; reason says why the answer does not satisfy
-// the schema.
+// where says what stands around it, and is empty when there is none; reason says why
+// the answer does not satisfy the schema.
 func (s *schema) findAnswer(ctx context.Context, text string) (where, reason string, attempt span, err error) {
 	candidates := 0
 	attempt = findJSON(text, func(v span) bool {

@@ -75,7 +75,7 @@ func Labels(kind string) []string {
 	case "json_schema":
 		return []string{labelValid, labelInvalidSchema, labelWrapped, labelTruncated, labelInvalidJSON, labelUnknownSchema}
 	case "tool_calls":
-		return []string{labelValid, "unchecked", "renamed", "encoded_twice", labelUnknownTool, labelInvalidJSON, labelTruncated, labelInvalidArguments, labelFailedTool}
+		return []string{labelValid, labelUnchecked, labelRenamed, labelEncodedTwice, labelUnknownTool, labelInvalidJSON, labelTruncated, labelInvalidArguments, labelFailedTool}
 	case "contains":
 		return []string{"contains", "missing", "forbidden"}
 	case "regex":
@@ -87,7 +87,7 @@ func Labels(kind string) []string {
 	case "substance":
 		return []string{"substance", "empty", "symbols", "stub", "echo"}
 	case "refusal":
-		return []string{"answered", "partial", "refused"}
+		return []string{labelAnswered, labelPartial, labelRefused}
 	case "pii", "secrets":
 		return []string{"clean", "found"}
 	case "citations":

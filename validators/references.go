@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // resource is a schema with a URI of its own: the root of a file, or a schema inside
@@ -244,7 +246,7 @@ func (f *folder) follow(in *file, r reference) (problem, expected string) {
 	}
 	file, ok := f.files[name]
 	if !ok {
-		return "is not a file in the schema folder", nearestOr(name, slices.Sorted(maps.Keys(f.files)))
+		return "is not a file in the schema folder", fault.Suggest(name, slices.Sorted(maps.Keys(f.files)), noNames)
 	}
 	if file.root == nil {
 		return "", "" // its own fault has been reported

@@ -61,8 +61,7 @@ type stance struct {
 // a way against what is wrong, is served by one.
 func (r *reading) rebukes(text, opening string) bool {
 	p := r.acts.rebukes
-	asked := r.asked()
-	asked = normalText(asked[:min(len(asked), maxOpening)])
+	asked := r.request()
 	asked = asked[len(p.leadsIn.FindString(asked)):]
 	how, why := r.acts.asksHow.MatchString(asked) && !p.asksReasons.MatchString(asked), r.acts.asksToJustify.MatchString(asked)
 	advice := p.asksWhatToDo.MatchString(asked)

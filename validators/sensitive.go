@@ -8,6 +8,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/redact"
 )
 
@@ -34,7 +35,7 @@ func buildSensitive(b *builder, class redact.Class) answer {
 		if slices.Contains(others, k) {
 			problem = strconv.Quote(k) + " is a kind of the other validator, not of " + b.Type
 		}
-		b.faults.Add("kinds["+strconv.Itoa(i)+"]", problem, nearestOr(k, ofClass))
+		b.faults.Add("kinds["+strconv.Itoa(i)+"]", problem, fault.Suggest(k, ofClass, noNames))
 	}
 	if len(b.faults) > 0 {
 		return nil

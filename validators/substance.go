@@ -72,7 +72,8 @@ func isEcho(output, input string) bool {
 	return answer == asked && (strings.Count(asked, " ") >= leastWords-1 || utf8.RuneCountInString(asked) >= leastChars)
 }
 
-// normalText returns a text in lower case, with straight quotes and single spaces.
+// normalText returns a text in lower case, with straight quotes and single spaces. Its
+// dashes stay, unlike those of [plain], because they part clauses.
 func normalText(text string) string {
 	if !isASCII(text) {
 		text = strings.NewReplacer("’", "'", "‘", "'", "ʼ", "'", "“", `"`, "”", `"`).Replace(text)

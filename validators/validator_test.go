@@ -252,7 +252,7 @@ func TestValidateFaults(t *testing.T) {
 		want   []string // "path: problem; expected"
 	}{
 		"no type":           {Config{}, []string{"type: missing; want one of " + strings.Join(kinds, ", ")}},
-		"misspelt type":     {Config{Type: "json-shema"}, []string{`type: unknown type "json-shema"; did you mean json_schema?`}},
+		"misspelt type":     {Config{Type: "json-shema"}, []string{`type: unknown type "json-shema"; did you mean "json_schema"?`}},
 		"foreign option":    {Config{Type: "refusal", MinShare: new(0.5), Pattern: "x"}, []string{"pattern: no option of refusal; it takes allowed", "min_share: no option of refusal; it takes allowed"}},
 		"no options":        {Config{Type: "substance", Allowed: true}, []string{"allowed: no option of substance; it takes no options"}},
 		"look-around":       {Config{Type: "regex", Pattern: "(?!x)"}, []string{"pattern: invalid or unsupported Perl syntax: `(?!`; RE2 has no look-around: it would not be linear; use negate, or a second validator"}},
@@ -267,7 +267,7 @@ func TestValidateFaults(t *testing.T) {
 		"format, no group":  {Config{Type: "citations", Format: `\[\d+\]`}, []string{`format: has 0 groups; want one group around the id, for example \[doc:(\w+)\]`}},
 		"format, no regexp": {Config{Type: "citations", Format: `(`}, []string{"format: missing closing ): `(`; want RE2 syntax, https://github.com/google/re2/wiki/Syntax"}},
 		"no hits":           {Config{Type: "retrieval", MinHits: new(int64(0))}, []string{"min_hits: is below 1; want 1 or more"}},
-		"misspelt pii kind": {Config{Type: "pii", Kinds: []string{"emial"}}, []string{`kinds[0]: unknown kind "emial"; did you mean email?`}},
+		"misspelt pii kind": {Config{Type: "pii", Kinds: []string{"emial"}}, []string{`kinds[0]: unknown kind "emial"; did you mean "email"?`}},
 		"good":              {Config{Type: "length", MaxChars: new(0)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -291,7 +291,7 @@ func TestValidateFaults(t *testing.T) {
 func TestNewUnknownSchema(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{Type: "json_schema", Schema: "replay"}, newSchemas(t, map[string]string{"reply.json": replySchema}))
-	if err == nil || err.Error() != `schema: unknown schema "replay"; did you mean reply?` {
+	if err == nil || err.Error() != `schema: unknown schema "replay"; did you mean "reply"?` {
 		t.Errorf("error %v", err)
 	}
 	if _, err = New(Config{Type: "json_schema", Schema: "reply"}, nil); err == nil || err.Error() != `schema: unknown schema "reply"; there are none` {

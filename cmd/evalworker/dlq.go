@@ -130,13 +130,10 @@ func (f *letterFlags) matchEvaluator(filter *deadletter.Filter, cfg *config.Conf
 		names = append(names, e.Name)
 	}
 	if !slices.Contains(names, f.evaluator) {
-		want := "want one of the configuration's: " + strings.Join(names, ", ")
-		if near := fault.Nearest(f.evaluator, names); near != "" {
-			want = fmt.Sprintf("did you mean %q?", near)
-		} else if len(names) == 0 {
-			want = "the configuration has none; name one with --config"
-		}
-		return fault.List{{Path: "--evaluator", Problem: fmt.Sprintf("unknown evaluator %q", f.evaluator), Expected: want}}
+		return fault.List{{
+			Path: "--evaluator", Problem: fmt.Sprintf("unknown evaluator %q", f.evaluator),
+			Expected: fault.Suggest(f.evaluator, names, "the configuration has none; name one with --config"),
+		}}
 	}
 	s, err := cfg.Sampler()
 	if err != nil {

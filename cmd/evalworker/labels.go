@@ -30,7 +30,7 @@ type labelFlags struct {
 func (f *labelFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.field, "labels", "", "measure the verdicts against the truth in this `FIELD` of each line")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "run only this evaluator")
-	cmd.Flags().IntVar(&f.misses, "misses", 20, "with --labels: print so many misses of an evaluator; -1 prints all")
+	cmd.Flags().IntVar(&f.misses, "misses", defaultMisses, "with --labels: print so many misses of an evaluator; -1 prints all")
 	cmd.Flags().BoolVar(&f.content, "show-output", false, "with --labels: show the beginning of the output of each miss")
 }
 
@@ -57,15 +57,11 @@ func (f *labelFlags) apply(cfg *config.Config, own bool, file string) error {
 			return nil
 		}
 	}
-	expected := "want one of " + strings.Join(names, ", ")
-	if near := fault.Nearest(f.evaluator, names); near != "" {
-		expected = fmt.Sprintf("did you mean %s?", near)
-	}
 	problem := fmt.Sprintf("no evaluator %q", f.evaluator)
 	if own && file != "" {
 		problem += " in " + file
 	}
-	return fault.List{{Path: "--evaluator", Problem: problem, Expected: expected}}
+	return fault.List{{Path: "--evaluator", Problem: problem, Expected: fault.Suggest(f.evaluator, names, "")}}
 }
 
 // measurement compares verdicts with labels.
@@ -75,16 +71,20 @@ type measurement struct {
 	evaluators []string
 	agreement  *summary.Agreement
 	unlabelled int
-	foreign    map[string]bool // evaluators that have a truth and do not run
+	foreign    map[string]bool // evaluators that have a truth and do not run, at most maxForeign
 }
 
+// defaultMisses is the number of misses of an evaluator that a person is shown; JSON
+// has all of them.
+const defaultMisses = 20
+
 // newMeasurement returns the measurement that the flags ask for, or nil.
-func newMeasurement(f labelFlags, file string, all bool, cfg *config.Config) *measurement {
+func newMeasurement(f labelFlags, file string, asJSON bool, cfg *config.Config) *measurement {
 	if f.field == "" {
 		return nil
 	}
 	misses := f.misses
-	if all && misses == 20 {
+	if asJSON && misses == defaultMisses {
 		misses = -1
 	}
 	m := &measurement{labelFlags: f, file: file, agreement: summary.NewAgreement(misses), foreign: map[string]bool{}}
@@ -93,6 +93,9 @@ func newMeasurement(f labelFlags, file string, all bool, cfg *config.Config) *me
 	}
 	return m
 }
+
+// maxForeign bounds the evaluators that are named because they do not run.
+const maxForeign = 50
 
 // maxShown is the number of characters of an output that a miss shows.
 const maxShown = 300
@@ -123,7 +126,9 @@ func (m *measurement) add(r replay.Result) error {
 	}
 	for name := range truth {
 		if !slices.Contains(m.evaluators, name) {
-			m.foreign[name] = true
+			if len(m.foreign) < maxForeign {
+				m.foreign[name] = true
+			}
 			delete(truth, name)
 		}
 	}

@@ -3,6 +3,10 @@
 // a token which Host headers are allowed; and [Loopback], the rule for addresses that
 // need no token.
 //
+// A server holds a bounded number of connections. At the bound it closes the one that has
+// waited longest for its client, so that a probe is answered however many clients connect
+// and send nothing.
+//
 // [HealthHandler] has the health endpoints, and [ListenHealth] serves them alone:
 //
 //	/livez    200 as long as the process can answer at all

@@ -122,8 +122,9 @@ func (a *Agreement) add(name string, m Miss, v *eval.Verdict) error {
 		a.evals[name] = e
 	}
 	m.Verdict = classOf(v, m.Truth)
-	e.all[[2]string{m.Truth, m.Verdict}]++
-	if len(e.all.truths()) > maxClasses {
+	pair := [2]string{m.Truth, m.Verdict}
+	e.all[pair]++
+	if e.all[pair] == 1 && len(e.all.truths()) > maxClasses {
 		return fmt.Errorf("%s: more than %d different labels", name, maxClasses)
 	}
 	if m.Model != "" {
@@ -134,7 +135,7 @@ func (a *Agreement) add(name string, m Miss, v *eval.Verdict) error {
 		if e.models[model] == nil {
 			e.models[model] = confusion{}
 		}
-		e.models[model][[2]string{m.Truth, m.Verdict}]++
+		e.models[model][pair]++
 	}
 	if m.Truth == m.Verdict {
 		return nil
@@ -190,7 +191,7 @@ func (c confusion) side(i int) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// Share is a share with its exact interval of 95 %; nil pointers stand for none.
+// Share is a share with its exact 95 % interval.
 type Share struct {
 	Of    int     `json:"of"`
 	Value float64 `json:"value"`
@@ -200,16 +201,11 @@ type Share struct {
 
 // share returns k of n; nil for none of none.
 func share(k, n int) *Share {
-	if n == 0 {
+	value, low, high, ok := stats.Share(k, n)
+	if !ok {
 		return nil
 	}
-	yes, all := float64(k), float64(n)
-	c := stats.Cell{
-		Passes: int64(k), Fails: int64(n - k), Weight: all, WeightSquared: all, PassWeight: yes, PassWeightSquared: yes,
-		Units: int64(n), PassUnits: int64(k), FailUnits: int64(n - k), UnitWeightSquared: all, UnitWeightPass: yes, UnitPassWeightSquared: yes,
-	}
-	rate, low, high, _ := c.PassRate()
-	return &Share{Of: n, Value: rate, Low: low, High: high}
+	return &Share{Of: n, Value: value, Low: low, High: high}
 }
 
 // LabelMeasure is how well one label is found.

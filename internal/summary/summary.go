@@ -1,7 +1,8 @@
 // Package summary turns reports into tables by prompt and version: how often each
 // evaluator passed, with an interval, which version is worse than the one before it,
 // and what could not be compared. It holds sufficient statistics instead of reports,
-// so its size does not grow with the traffic.
+// so its size does not grow with the traffic. An [Agreement] compares verdicts with what
+// people say of the same events.
 package summary
 
 import (

@@ -6,6 +6,7 @@ import (
 	openai "github.com/sashabaranov/go-openai"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/judges"
 )
 
@@ -58,15 +59,15 @@ func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer,
 	}
 	c.count(&a.Usage, said)
 	switch {
-	case said.refusal != "" || said.finish == finishRefusal:
+	case said.refusal != "" || said.finish == event.FinishRefusal:
 		return a, fail(eval.ReasonRefused, failure{what: "the model refused"})
-	case said.finish == finishFilter:
+	case said.finish == event.FinishContentFilter:
 		return a, fail(eval.ReasonContentFilter, failure{what: "the answer was filtered"})
-	case said.finish == finishLength && said.thought:
+	case said.finish == event.FinishLength && said.thought:
 		return a, fail(eval.ReasonTruncated, failure{
 			what: "the model thought until max_tokens; it needs models.NAME.reasoning: true, or more of them", parameter: paramThinking,
 		})
-	case said.finish == finishLength:
+	case said.finish == event.FinishLength:
 		return a, fail(eval.ReasonTruncated, failure{what: "the answer was cut off at max_tokens"})
 	}
 	a.Text = said.text

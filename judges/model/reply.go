@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/judges"
 )
 
@@ -18,18 +19,10 @@ type reply struct {
 	model   string
 	text    string // without thinking that the server sends apart
 	refusal string
-	finish  string // one of the finish constants, or as the server wrote it
-	thought bool   // the model thought before it answered
+	finish  event.FinishReason
+	thought bool // the model thought before it answered
 	usage   tokens
 }
-
-// Why a model stopped.
-const (
-	finishLength  = "length"
-	finishFilter  = "content_filter"
-	finishRefusal = "refusal"
-	finishError   = "error"
-)
 
 var (
 	errNoCompletion = errors.New("reply is not a completion")
@@ -76,8 +69,8 @@ func readReply(body []byte) (*reply, []byte, error) {
 	if says(choice.Error) {
 		return nil, slices.Concat([]byte(`{"error":`), choice.Error, []byte(`}`)), errInside
 	}
-	r := &reply{finish: finishReason(text(choice.FinishReason)), model: text(raw.Model), usage: readUsage(raw.Usage)}
-	if r.finish == finishError {
+	r := &reply{finish: event.NormalFinish(text(choice.FinishReason)), model: text(raw.Model), usage: readUsage(raw.Usage)}
+	if r.finish == event.FinishError {
 		return nil, nil, errInside
 	}
 	var message rawMessage
@@ -88,7 +81,7 @@ func readReply(body []byte) (*reply, []byte, error) {
 	r.refusal = text(message.Refusal)
 	r.readContent(message.Content)
 	// Some servers send nothing of the thinking, but nothing else takes tokens.
-	if judges.Unwrap(r.text) == "" && (r.text != "" || r.finish == finishLength) {
+	if judges.Unwrap(r.text) == "" && (r.text != "" || r.finish == event.FinishLength) {
 		r.thought = true
 	}
 	return r, body, nil
@@ -138,20 +131,6 @@ func (r *reply) readPart(part json.RawMessage) {
 	case strings.Contains(kind, "think") || strings.Contains(kind, "reason"):
 		r.thought = true
 	}
-}
-
-// finishReason returns why a model stopped in OpenAI's words. Servers in front of
-// other models pass theirs through.
-func finishReason(s string) string {
-	switch s = strings.ToLower(s); s {
-	case "max_tokens", "max_output_tokens", "max_completion_tokens", "model_length", "model_context_window_exceeded":
-		return finishLength
-	case "safety", "recitation", "blocklist", "prohibited_content", "spii", "sensitive":
-		return finishFilter
-	case "network_error", "insufficient_system_resource":
-		return finishError
-	}
-	return s
 }
 
 // says reports whether a member is there and holds anything.

@@ -140,6 +140,7 @@ func TestServers(t *testing.T) {
 		"an error that is the reply": {answer: first(raw(`{"code":"rate_limit_exceeded","message":"Error code: 429"}`)), calls: [2]int{2, 1}},
 		"Cerebras":                   {answer: without(judges.FormatSchema, refuse(400, `{"message":"type: Input should be 'text'","type":"invalid_request_error","param":"validation_error","code":"wrong_api_format"}`)), calls: [2]int{2, 1}},
 		"out of resources":           {answer: first(raw(`{"choices":[{"finish_reason":"insufficient_system_resource","message":{"content":%s}}]}`, quote(draft[:30]))), calls: [2]int{2, 1}},
+		"broken off by the server":   {answer: first(raw(`{"choices":[{"finish_reason":"abort","message":{"content":%s}}]}`, quote(draft[:30]))), calls: [2]int{2, 1}},
 		"error in the reply":         {answer: first(raw(`{"error":{"message":"overloaded","type":"overloaded_error"}}`)), calls: [2]int{2, 1}},
 		"error beside a choice":      {answer: first(raw(`{"error":{"message":"broke off"},"choices":[{"message":{"content":%s}}]}`, quote(draft))), calls: [2]int{2, 1}},
 		"no choice":                  {answer: first(raw(`{"choices":[]}`)), calls: [2]int{2, 1}},

@@ -109,10 +109,7 @@ func (s SASL) givenKeys() []string {
 }
 
 func suggestMechanism(name string) string {
-	if near := fault.Nearest(strings.ToUpper(name), mechanisms()); near != "" {
-		return fmt.Sprintf("did you mean %q?", near)
-	}
-	return "want one of " + strings.Join(mechanisms(), ", ")
+	return fault.Suggest(strings.ToUpper(name), mechanisms(), "")
 }
 
 // firstRemote returns the first broker that is not on this machine, or "".

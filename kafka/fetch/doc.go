@@ -26,7 +26,7 @@
 //	}
 //
 // kafka-go does the rest: dialing, TLS, logging in, the encoding of requests and the
-// codecs of compression.
+// codecs of compression, but for Zstandard.
 //
 // # What it reads
 //
@@ -44,8 +44,9 @@
 //
 // One batch as the broker has stored it, a window of 64 KiB on what is decompressed
 // from it, and what the codec needs: for Snappy that is one block, mostly of 32 KiB,
-// but some clients make a block of a whole batch. Buffers are shared among
-// connections and belong to one only while it has an answer to read.
+// but some clients make a block of a whole batch, and for Zstandard a window of at most
+// 32 MiB. A block or a window that claims more than that is damage. Buffers are shared
+// among connections and belong to one only while it has an answer to read.
 //
 // A few bytes can decompress to very many, so Config.MaxRecord bounds a message,
 // and [MaxHeaders] its headers. For a larger message only [Conn.Unread] is set; the

@@ -22,3 +22,15 @@ func TestFaults(t *testing.T) {
 		t.Error("no faults make an error")
 	}
 }
+
+func TestSuggest(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]string{"replay": `did you mean "reply"?`, "x": "want one of money, reply"} {
+		if got := fault.Suggest(word, []string{"money", "reply"}, "none"); got != want {
+			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+	if got := fault.Suggest("replay", nil, "there are none"); got != "there are none" {
+		t.Errorf("without names: %s", got)
+	}
+}

@@ -1,6 +1,9 @@
 package fault
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Nearest returns the name in among that a person most likely meant by word; empty
 // when none is near. A name is near if it differs only in case or in - instead of
@@ -32,6 +35,18 @@ func Nearest(word string, among []string) string {
 		}
 	}
 	return best
+}
+
+// Suggest returns what to write in place of a word that is none of several names: the one
+// that was probably meant, or else all of them; none when there are no names.
+func Suggest(word string, among []string, none string) string {
+	switch near := Nearest(word, among); {
+	case near != "":
+		return fmt.Sprintf("did you mean %q?", near)
+	case len(among) == 0:
+		return none
+	}
+	return "want one of " + strings.Join(among, ", ")
 }
 
 // distance counts letters dropped, added, changed, or swapped with a neighbour
