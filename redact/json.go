@@ -32,6 +32,7 @@ type jsonWalk struct {
 	stack []frame
 	above int // values around the string that holds raw; 0: no string does
 	due   opening
+	whole []string // what touches one of them is replaced as a whole
 }
 
 // frame is one open object or array. The first frame of a walk is the outside of
@@ -137,10 +138,16 @@ func (w *jsonWalk) text(t jsonscan.Token) error {
 	}
 	if t.Kind == jsonscan.Key {
 		w.top().key = s
+		if touches(s, w.whole) {
+			return w.put(t, w.top().unique(marker(redactedMark)))
+		}
 		if clean := w.find.clean("", s); clean != s {
 			return w.put(t, w.top().unique(clean))
 		}
 		return nil
+	}
+	if touches(s, w.whole) && !w.find.isMarker(s) {
+		return w.put(t, marker(redactedMark))
 	}
 	redacted, err := w.value(s)
 	if err != nil {
@@ -210,6 +217,10 @@ func (f *frame) unique(key string) string {
 
 func (w *jsonWalk) number(t jsonscan.Token) {
 	name := w.top().name()
+	if touches(w.raw[t.Start:t.End], w.whole) {
+		w.splice(t, []byte(strconv.Quote(marker(redactedMark))))
+		return
+	}
 	if t.End-t.Start < longNumber && !w.find.nameMatters(name) {
 		return
 	}

@@ -72,15 +72,15 @@ func (d *Detector) clean(name, s string) string {
 func (d *Detector) fixed(s string, find func(string) []Match) string {
 	for range maxRounds {
 		found := slices.DeleteFunc(find(s), func(m Match) bool { return d.isMarker(s[m.Start:m.End]) })
-		if len(found) == 0 {
+		switch {
+		case len(found) == 0 && d.hides(s):
+			return marker(redactedMark)
+		case len(found) == 0:
 			return s
 		}
 		s = replace(s, found)
 	}
-	if len(find(s)) > 0 {
-		return marker(redactedMark) // a text that was built to hide one thing behind another
-	}
-	return s
+	return marker(redactedMark) // a text that was built to hide one thing behind another
 }
 
 // replace replaces matches by markers.
@@ -193,21 +193,31 @@ func contentSize(e *event.Event) int {
 	return n
 }
 
+// content returns content in which nothing is found in any form in which it is shown.
+// What several strings hold together is replaced with the whole of each of them; where
+// that does not suffice, nothing of the content may be shown.
 func (r *Redactor) content(c event.Content) (event.Content, error) {
-	if c.IsZero() {
-		return c, nil
+	var left []string // by the passes before
+	for range maxRounds {
+		if c.IsZero() {
+			return c, nil
+		}
+		raw := string(c.Raw())
+		w := jsonWalk{find: r.detector, raw: raw, whole: left}
+		redacted, err := w.redact()
+		if err != nil {
+			return event.Content{}, err
+		}
+		each := usefulIn(raw) != 0 || left != nil
+		if redacted != nil { // else unchanged, byte for byte
+			if c = event.JSON(redacted); c.IsZero() {
+				return event.Content{}, errInvalid // a bug in our own output: withhold the event rather than lose the field
+			}
+			each = true
+		}
+		if left = r.detector.leftIn(c, each); len(left) == 0 {
+			return c, nil
+		}
 	}
-	w := jsonWalk{find: r.detector, raw: string(c.Raw())}
-	redacted, err := w.redact()
-	switch {
-	case err != nil:
-		return event.Content{}, err
-	case redacted == nil:
-		return c, nil // nothing to redact: unchanged, byte for byte
-	}
-	out := event.JSON(redacted)
-	if out.IsZero() {
-		return event.Content{}, errInvalid // a bug in our own output: withhold the event rather than lose the field
-	}
-	return out, nil
+	return event.Content{}, errLeft
 }

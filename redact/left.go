@@ -1,0 +1,83 @@
+package redact
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/visible"
+)
+
+// errLeft says that content may not be shown although it has been redacted.
+var errLeft = errors.New("what is sensitive can not be told from what is not")
+
+// left returns what the detector finds in a text, except for markers.
+func (d *Detector) left(text string) (left []string) {
+	for _, m := range d.Find(text) {
+		if found := text[m.Start:m.End]; !d.isMarker(found) {
+			left = append(left, found)
+		}
+	}
+	return left
+}
+
+// hides reports whether something is found in a text without its invisible characters.
+func (d *Detector) hides(text string) bool {
+	bare := visible.Text(text)
+	return bare != text && len(d.left(bare)) > 0
+}
+
+// leftIn returns what is found in redacted content in the forms in which it is shown:
+// there, several strings stand in one text, and files are left out. With each it also
+// looks into every string of it on its own, and at every message of a chat.
+func (d *Detector) leftIn(c event.Content, each bool) (left []string) {
+	turns, _ := c.Turns()
+	texts := []string{c.Text(), c.Answer().Text}
+	if each {
+		texts = append(texts, c.Plain(), c.Reply())
+		for _, t := range turns {
+			texts = append(texts, t.Role, t.Content)
+		}
+		texts = appendStrings(texts, string(c.Raw()), maxDepthOfReading)
+	}
+	seen := map[string]bool{}
+	for _, text := range texts {
+		if seen[text] {
+			continue
+		}
+		seen[text] = true
+		left = append(left, d.left(text)...)
+		if bare := visible.Text(text); bare != text {
+			left = append(left, d.left(bare)...)
+		}
+	}
+	return left
+}
+
+// appendStrings appends the strings and keys of a JSON value, and of JSON in its
+// strings, to so many levels.
+func appendStrings(texts []string, raw string, levels int) []string {
+	s := jsonscan.New(raw, 0)
+	for t, ok := s.Next(); ok; t, ok = s.Next() {
+		if t.Kind != jsonscan.Key && t.Kind != jsonscan.String {
+			continue
+		}
+		text, err := jsonscan.Unquote(raw[t.Start:t.End])
+		if err != nil {
+			continue
+		}
+		texts = append(texts, text)
+		if inner := strings.TrimSpace(text); levels > 1 && isEnclosed(inner) {
+			texts = appendStrings(texts, inner, levels-1)
+		}
+	}
+	return texts
+}
+
+// touches reports whether a text holds one of the others, or a part of one.
+func touches(text string, others []string) bool {
+	bare := strings.TrimSpace(text)
+	return bare != "" && slices.ContainsFunc(others, func(o string) bool { return strings.Contains(o, bare) || strings.Contains(text, o) })
+}
