@@ -53,7 +53,8 @@ func (d *Detector) leftIn(c event.Content, each bool) (left []string) {
 			left = append(left, d.left(bare)...)
 		}
 	}
-	return left
+	slices.Sort(left)
+	return slices.Compact(left)
 }
 
 // appendStrings appends the strings and keys of a JSON value, and of JSON in its
@@ -76,8 +77,67 @@ func appendStrings(texts []string, raw string, levels int) []string {
 	return texts
 }
 
+// seam is how much of each end of a string, in bytes and on to the next space, is
+// searched once more with the strings beside it. It is longer than what any kind looks
+// at before and behind itself.
+const seam = 256
+
+// noteInner notes the middle of a string in which nothing was found: no other string
+// is near it.
+func (w *jsonWalk) noteInner(t jsonscan.Token) {
+	if t.End-t.Start < 3*seam || t.Kind != jsonscan.String {
+		return
+	}
+	first := strings.IndexByte(w.raw[t.Start+seam:t.End-seam], ' ')
+	last := strings.LastIndexByte(w.raw[t.Start+seam:t.End-seam], ' ')
+	if first < last {
+		w.inner = append(w.inner, window{t.Start + seam + first, t.Start + seam + last})
+	}
+}
+
+// seams returns the JSON without the middles of its long strings.
+func (w *jsonWalk) seams() []byte {
+	out := make([]byte, 0, min(len(w.raw), 8*seam))
+	at := 0
+	for _, inner := range w.inner {
+		out = append(out, w.raw[at:inner.start]...)
+		at = inner.end
+	}
+	return append(out, w.raw[at:]...)
+}
+
+// shortestPart is the length from which the end of a string that begins one of the
+// others, or its beginning that ends one, belongs to it.
+const shortestPart = 3
+
+// maxLeft bounds what is found where content is shown and nowhere else, in bytes. Each
+// string is compared with all of it.
+const maxLeft = 4096
+
+// tooMuch reports whether more is left than strings are compared with.
+func tooMuch(left []string) bool {
+	n := 0
+	for _, text := range left {
+		n += len(text)
+	}
+	return n > maxLeft
+}
+
 // touches reports whether a text holds one of the others, or a part of one.
 func touches(text string, others []string) bool {
 	bare := strings.TrimSpace(text)
-	return bare != "" && slices.ContainsFunc(others, func(o string) bool { return strings.Contains(o, bare) || strings.Contains(text, o) })
+	if bare == "" {
+		return false
+	}
+	for _, o := range others {
+		if strings.Contains(text, o) || strings.Contains(o, bare) {
+			return true
+		}
+		for n := shortestPart; n < min(len(o), len(text), seam); n++ {
+			if strings.HasSuffix(text, o[:n]) || strings.HasPrefix(text, o[len(o)-n:]) {
+				return true
+			}
+		}
+	}
+	return false
 }

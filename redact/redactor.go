@@ -205,18 +205,23 @@ func (r *Redactor) content(c event.Content) (event.Content, error) {
 		raw := string(c.Raw())
 		w := jsonWalk{find: r.detector, raw: raw, whole: left}
 		redacted, err := w.redact()
-		if err != nil {
+		switch {
+		case err != nil:
 			return event.Content{}, err
-		}
-		each := usefulIn(raw) != 0 || left != nil
-		if redacted != nil { // else unchanged, byte for byte
+		case redacted != nil:
 			if c = event.JSON(redacted); c.IsZero() {
 				return event.Content{}, errInvalid // a bug in our own output: withhold the event rather than lose the field
 			}
-			each = true
+		case left != nil:
+			return event.Content{}, errLeft // nothing of it is in any one string
+		case len(r.detector.patterns) == 0 && usefulIn(raw) == 0 && len(r.detector.leftIn(event.JSON(w.seams()), false)) == 0:
+			return c, nil // unchanged, byte for byte
 		}
-		if left = r.detector.leftIn(c, each); len(left) == 0 {
+		switch left = r.detector.leftIn(c, true); {
+		case len(left) == 0:
 			return c, nil
+		case tooMuch(left):
+			return event.Content{}, errLeft
 		}
 	}
 	return event.Content{}, errLeft
