@@ -158,7 +158,9 @@ func (w *jsonWalk) text(t jsonscan.Token) error {
 	if err != nil {
 		return err
 	}
-	redacted = w.due.clean(w.find, redacted)
+	if clean := w.due.clean(w.find, redacted); clean != redacted {
+		redacted = w.find.clean("", clean)
+	}
 	if w.top().key == roleKey && w.find.nameMatters(redacted) {
 		redacted = marker(roleKey) // it is shown before the text, as in "password: ..."
 	}

@@ -30,24 +30,29 @@ func (d *Detector) hides(text string) bool {
 }
 
 // leftIn returns what is found in redacted content in the forms in which it is shown:
-// there, several strings stand in one text, and files are left out. With each it also
-// looks into every string of it on its own, and at every message of a chat.
-func (d *Detector) leftIn(c event.Content, each bool) (left []string) {
-	turns, _ := c.Turns()
+// there, several strings stand in one text, and files are left out. Of changed content
+// it also looks into each message of a chat and into JSON in strings. The strings
+// themselves have been searched.
+func (d *Detector) leftIn(c event.Content, changed bool) (left []string) {
+	raw := string(c.Raw())
 	texts := []string{c.Text(), c.Answer().Text}
-	if each {
+	searched := map[string]bool{}
+	if changed {
 		texts = append(texts, c.Plain(), c.Reply())
+		turns, _ := c.Turns()
 		for _, t := range turns {
 			texts = append(texts, t.Role, t.Content)
 		}
-		texts = appendStrings(texts, string(c.Raw()), maxDepthOfReading)
+		for _, s := range stringsOf(raw) {
+			searched[s] = true
+			texts = appendStrings(texts, s, maxDepthOfReading-1)
+		}
 	}
-	seen := map[string]bool{}
 	for _, text := range texts {
-		if seen[text] {
+		if searched[text] {
 			continue
 		}
-		seen[text] = true
+		searched[text] = true
 		left = append(left, d.left(text)...)
 		if bare := visible.Text(text); bare != text {
 			left = append(left, d.left(bare)...)
@@ -57,22 +62,29 @@ func (d *Detector) leftIn(c event.Content, each bool) (left []string) {
 	return slices.Compact(left)
 }
 
-// appendStrings appends the strings and keys of a JSON value, and of JSON in its
-// strings, to so many levels.
-func appendStrings(texts []string, raw string, levels int) []string {
+// stringsOf returns the strings and keys of a JSON value.
+func stringsOf(raw string) (out []string) {
 	s := jsonscan.New(raw, 0)
 	for t, ok := s.Next(); ok; t, ok = s.Next() {
 		if t.Kind != jsonscan.Key && t.Kind != jsonscan.String {
 			continue
 		}
-		text, err := jsonscan.Unquote(raw[t.Start:t.End])
-		if err != nil {
-			continue
+		if text, err := jsonscan.Unquote(raw[t.Start:t.End]); err == nil {
+			out = append(out, text)
 		}
-		texts = append(texts, text)
-		if inner := strings.TrimSpace(text); levels > 1 && isEnclosed(inner) {
-			texts = appendStrings(texts, inner, levels-1)
-		}
+	}
+	return out
+}
+
+// appendStrings appends the strings and keys of a text that is JSON, and of JSON in
+// them, to so many levels.
+func appendStrings(texts []string, text string, levels int) []string {
+	raw := strings.TrimSpace(text)
+	if levels == 0 || !isEnclosed(raw) {
+		return texts
+	}
+	for _, s := range stringsOf(raw) {
+		texts = appendStrings(append(texts, s), s, levels-1)
 	}
 	return texts
 }

@@ -175,8 +175,8 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 }
 
 // maxContent bounds the content of one event, in bytes. At this size, text that
-// consists of near matches takes ten seconds; as JSON in a string, which is
-// searched twice, twenty.
+// consists of near matches takes ten seconds; as a chat or JSON in a string, which is
+// searched up to four times, forty.
 const maxContent = 16 << 20
 
 func contentSize(e *event.Event) int {
@@ -193,12 +193,15 @@ func contentSize(e *event.Event) int {
 	return n
 }
 
+// maxPasses bounds how often content is redacted.
+const maxPasses = 3
+
 // content returns content in which nothing is found in any form in which it is shown.
 // What several strings hold together is replaced with the whole of each of them; where
 // that does not suffice, nothing of the content may be shown.
 func (r *Redactor) content(c event.Content) (event.Content, error) {
 	var left []string // by the passes before
-	for range maxRounds {
+	for range maxPasses {
 		if c.IsZero() {
 			return c, nil
 		}
