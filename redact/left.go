@@ -33,9 +33,11 @@ func (d *Detector) hides(text string) bool {
 // there, several strings stand in one text, and files are left out. Of changed content
 // it also looks into each message of a chat and into JSON in strings. The strings
 // themselves have been searched.
-func (d *Detector) leftIn(c event.Content, changed bool) (left []string) {
-	raw := string(c.Raw())
-	texts := []string{c.Text(), c.Answer().Text}
+func (d *Detector) leftIn(c event.Content, isOutput, changed bool) (left []string) {
+	texts := []string{c.Text()}
+	if isOutput {
+		texts = append(texts, c.Answer().Text)
+	}
 	searched := map[string]bool{}
 	if changed {
 		texts = append(texts, c.Plain(), c.Reply())
@@ -43,7 +45,7 @@ func (d *Detector) leftIn(c event.Content, changed bool) (left []string) {
 		for _, t := range turns {
 			texts = append(texts, t.Role, t.Content)
 		}
-		for _, s := range stringsOf(raw) {
+		for _, s := range stringsOf(string(c.Raw())) {
 			searched[s] = true
 			texts = appendStrings(texts, s, maxDepthOfReading-1)
 		}
@@ -107,15 +109,37 @@ func (w *jsonWalk) noteInner(t jsonscan.Token) {
 	}
 }
 
-// seams returns the JSON without the middles of its long strings.
-func (w *jsonWalk) seams() []byte {
-	out := make([]byte, 0, min(len(w.raw), 8*seam))
-	at := 0
+// longMiddles is from how many bytes of middles on it takes less time to read the
+// content without them than to search it all.
+const longMiddles = 8 << 10
+
+// shortened returns content without the middles of its long strings, if they are long
+// enough. A pattern of the configuration may look at any distance.
+func (w *jsonWalk) shortened(c event.Content) event.Content {
+	n := 0
+	for _, inner := range w.inner {
+		n += inner.end - inner.start
+	}
+	if n < longMiddles || len(w.find.patterns) > 0 {
+		return c
+	}
+	out, at := make([]byte, 0, len(w.raw)-n), 0
 	for _, inner := range w.inner {
 		out = append(out, w.raw[at:inner.start]...)
 		at = inner.end
 	}
-	return append(out, w.raw[at:]...)
+	return event.JSON(append(out, w.raw[at:]...))
+}
+
+// isPlain reports whether the strings of a JSON value hold no escapes, encodings and
+// invisible characters, so that no reading of them differs.
+func isPlain(raw string) bool {
+	for _, c := range []byte("\\%&\x7f") {
+		if strings.IndexByte(raw, c) >= 0 {
+			return false
+		}
+	}
+	return isASCII(raw) || usefulIn(raw) == 0
 }
 
 // shortestPart is the length from which the end of a string that begins one of the

@@ -134,7 +134,7 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	out := *e
 	var errs []error
 	content := func(name string, c event.Content) event.Content {
-		redacted, err := r.content(c)
+		redacted, err := r.content(c, name == "output")
 		if err != nil {
 			errs = append(errs, fmt.Errorf("redact %s: %w", name, err))
 		}
@@ -196,10 +196,11 @@ func contentSize(e *event.Event) int {
 // maxPasses bounds how often content is redacted.
 const maxPasses = 3
 
-// content returns content in which nothing is found in any form in which it is shown.
-// What several strings hold together is replaced with the whole of each of them; where
-// that does not suffice, nothing of the content may be shown.
-func (r *Redactor) content(c event.Content) (event.Content, error) {
+// content returns content in which nothing is found in any form in which it is shown,
+// which for an output includes the answer. What several strings hold together is
+// replaced with the whole of each of them; where that does not suffice, nothing of the
+// content may be shown.
+func (r *Redactor) content(c event.Content, isOutput bool) (event.Content, error) {
 	var left []string // by the passes before
 	for range maxPasses {
 		if c.IsZero() {
@@ -217,10 +218,10 @@ func (r *Redactor) content(c event.Content) (event.Content, error) {
 			}
 		case left != nil:
 			return event.Content{}, errLeft // nothing of it is in any one string
-		case len(r.detector.patterns) == 0 && usefulIn(raw) == 0 && len(r.detector.leftIn(event.JSON(w.seams()), false)) == 0:
+		case isPlain(raw) && len(r.detector.leftIn(w.shortened(c), isOutput, false)) == 0:
 			return c, nil // unchanged, byte for byte
 		}
-		switch left = r.detector.leftIn(c, true); {
+		switch left = r.detector.leftIn(c, isOutput, true); {
 		case len(left) == 0:
 			return c, nil
 		case tooMuch(left):
