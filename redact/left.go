@@ -30,15 +30,18 @@ func (d *Detector) hides(text string) bool {
 }
 
 // leftIn returns what is found in redacted content in the forms in which it is shown:
-// there, several strings stand in one text, and files are left out. Of changed content
-// it also looks into each message of a chat and into JSON in strings. The strings
-// themselves have been searched.
+// there, several strings stand in one text, and files are left out. If it has changed
+// or is not plain, it also looks into each message of a chat and into JSON in strings.
+// The strings themselves have been searched.
 func (d *Detector) leftIn(c event.Content, isOutput, changed bool) (left []string) {
 	texts := []string{c.Text()}
 	if isOutput {
 		texts = append(texts, c.Answer().Text)
 	}
 	searched := map[string]bool{}
+	if raw := string(c.Raw()); !changed && raw != "" && raw[0] == '"' {
+		searched[raw[1:len(raw)-1]] = true // it holds no escapes
+	}
 	if changed {
 		texts = append(texts, c.Plain(), c.Reply())
 		turns, _ := c.Turns()
