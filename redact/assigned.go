@@ -106,7 +106,9 @@ func (a *assigned) secret() bool {
 	switch {
 	case len(a.value) < 4, a.call, isPlaceholder(a.value), looksLikeMarker(a.value), !secretName(a.name), isNothing(a.value):
 		return false
-	case strings.Contains(a.value, "://"), strings.HasPrefix(a.value, "arn:"), strings.HasPrefix(a.value, "/"):
+	case strings.Contains(a.value, "://"), strings.HasPrefix(a.value, "arn:"), strings.HasPrefix(a.value, "urn:"), strings.HasPrefix(a.value, "/"):
+		return false
+	case !a.quoted && (a.value[0] == '&' && strings.Contains(a.value, "=") || len(a.value) <= 10 && strings.HasPrefix(a.value, "0x")): // the next member of a query; a constant
 		return false
 	}
 	op := strings.Trim(a.between, " \t\n\"'`*")

@@ -78,10 +78,10 @@ func isURLPassword(text string, start, end int) bool {
 }
 
 // isUserPassword reports whether what follows a user on a command line is a password
-// and not the number of a group or a variable.
+// and not the number of a group, a variable or the form of a date.
 func isUserPassword(text string, start, end int) bool {
 	s := text[start:end]
-	return !isPlaceholder(s) && s[0] != '$' && turns(s) >= 1 && strings.Trim(s, "0123456789") != ""
+	return !isPlaceholder(s) && s[0] != '$' && s[0] != '%' && turns(s) >= 1 && strings.Trim(s, "0123456789") != ""
 }
 
 // machineAccounts are the local parts of addresses at which programs log in.

@@ -35,8 +35,11 @@
 // is a word.
 //
 // A [Redactor] searches a text again after it has replaced something, because what
-// touched it may be found only then. So a detector of the same kinds finds nothing in
-// what a redactor returns.
+// touched it may be found only then. Content is searched once more in the forms in which
+// it is shown: what several strings hold together, such as an address in two parts of a
+// message, is taken out of each of them. What still holds something is replaced or
+// withheld as a whole. So a detector of the same kinds finds nothing in what a redactor
+// returns.
 //
 // # What it does not do
 //

@@ -130,6 +130,7 @@ func TestAssignments(t *testing.T) {
 		"secretName: wildcard-tls-2024", "AKIAIOSFODNN7" + "EXAMPLE", "postgresql://user:password@localhost:5432/mydb", "redis://default:${REDIS_PASSWORD}@cache", "password: string", "password: your_password",
 		"max_new_tokens=2048", "--color-token: blue-500-dark", "nextToken = page_2_of_10", "password=sha256_crypt_v5", "PrivateKey: testRSA2048PrivateKey", `["password", "username_2"]`,
 		"The password must be at least 8 characters", "Authorization: Bearer YOUR_ACCESS_TOKEN_HERE_1", "docker run -u 1000:1000000 x", "s.ReadUint16LengthPrefixed(x)", "sk-image-processing-2024-edition-tools",
+		`date -u +%Y-%m-%dT%H:%M:%SZ`, "X_PASSWORD_SECUREONLY = 0x01", "Token: `urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6`", "see password=&foo=bar2",
 	} {
 		for _, m := range d.Find(text) {
 			t.Errorf("false alarm: %s %q in %q", m.Kind, text[m.Start:m.End], text)

@@ -32,17 +32,19 @@ type jsonWalk struct {
 	stack []frame
 	above int // values around the string that holds raw; 0: no string does
 	due   opening
+	whole []string // what touches one of them is replaced as a whole
+	inner []window // the middles of long strings
 }
 
 // frame is one open object or array. The first frame of a walk is the outside of
 // the value and has no name.
 type frame struct {
-	object  bool
-	under   string         // key of this value in its parent
-	key     string         // the last key; in an array, the array's own key
-	secret  string         // the secret's name that this value or one around it has; empty: none
-	schema  bool           // it is a JSON Schema, which describes values
-	markers map[string]int // redacted keys of this object, by how often
+	object bool
+	under  string         // key of this value in its parent
+	key    string         // the last key; in an array, the array's own key
+	secret string         // the secret's name that this value or one around it has; empty: none
+	schema bool           // it is a JSON Schema, which describes values
+	taken  map[string]int // redacted keys of this object, with their last number
 }
 
 // redact returns the value with its strings, object keys and numbers redacted, and
@@ -137,21 +139,34 @@ func (w *jsonWalk) text(t jsonscan.Token) error {
 	}
 	if t.Kind == jsonscan.Key {
 		w.top().key = s
-		if clean := w.find.clean("", s); clean != s {
-			return w.put(t, w.top().unique(clean))
+		clean := w.find.clean("", s)
+		if touches(s, w.whole) {
+			clean = marker(redactedMark)
 		}
-		return nil
+		if clean != s || s != "" && s[0] == '[' {
+			clean = w.top().unique(clean)
+		}
+		if clean == s {
+			return nil
+		}
+		return w.put(t, clean)
+	}
+	if touches(s, w.whole) && !w.find.isMarker(s) {
+		return w.put(t, marker(redactedMark))
 	}
 	redacted, err := w.value(s)
 	if err != nil {
 		return err
 	}
-	redacted = w.due.clean(w.find, redacted)
+	if clean := w.due.clean(w.find, redacted); clean != redacted {
+		redacted = w.find.clean("", clean)
+	}
 	if w.top().key == roleKey && w.find.nameMatters(redacted) {
 		redacted = marker(roleKey) // it is shown before the text, as in "password: ..."
 	}
 	w.due.note(w.find, s)
 	if redacted == s {
+		w.noteInner(t)
 		return nil
 	}
 	return w.put(t, redacted)
@@ -195,21 +210,27 @@ func isEnclosed(s string) bool {
 	return (s[0] == '{' || s[0] == '[') && last == s[0]+2 || s[0] == '"' && last == '"' // in ASCII, '}' is '{'+2 and ']' is '['+2
 }
 
-// unique returns a redacted key, with a number if the object already has the same
-// one, so that no member hides another.
+// unique returns a key that is or looks redacted, with a number if the object already
+// has the same one, so that no member hides another.
 func (f *frame) unique(key string) string {
-	if f.markers == nil {
-		f.markers = map[string]int{}
+	if f.taken == nil {
+		f.taken = map[string]int{}
 	}
-	f.markers[key]++
-	if n := f.markers[key]; n > 1 {
-		return key + "#" + strconv.Itoa(n)
+	name := key
+	for f.taken[name] > 0 {
+		f.taken[key]++
+		name = key + "#" + strconv.Itoa(f.taken[key])
 	}
-	return key
+	f.taken[name]++
+	return name
 }
 
 func (w *jsonWalk) number(t jsonscan.Token) {
 	name := w.top().name()
+	if touches(w.raw[t.Start:t.End], w.whole) {
+		w.splice(t, []byte(strconv.Quote(marker(redactedMark))))
+		return
+	}
 	if t.End-t.Start < longNumber && !w.find.nameMatters(name) {
 		return
 	}

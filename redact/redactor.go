@@ -72,15 +72,15 @@ func (d *Detector) clean(name, s string) string {
 func (d *Detector) fixed(s string, find func(string) []Match) string {
 	for range maxRounds {
 		found := slices.DeleteFunc(find(s), func(m Match) bool { return d.isMarker(s[m.Start:m.End]) })
-		if len(found) == 0 {
+		switch {
+		case len(found) == 0 && d.hides(s):
+			return marker(redactedMark)
+		case len(found) == 0:
 			return s
 		}
 		s = replace(s, found)
 	}
-	if len(find(s)) > 0 {
-		return marker(redactedMark) // a text that was built to hide one thing behind another
-	}
-	return s
+	return marker(redactedMark) // a text that was built to hide one thing behind another
 }
 
 // replace replaces matches by markers.
@@ -134,7 +134,7 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	out := *e
 	var errs []error
 	content := func(name string, c event.Content) event.Content {
-		redacted, err := r.content(c)
+		redacted, err := r.content(c, name == "output")
 		if err != nil {
 			errs = append(errs, fmt.Errorf("redact %s: %w", name, err))
 		}
@@ -175,8 +175,8 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 }
 
 // maxContent bounds the content of one event, in bytes. At this size, text that
-// consists of near matches takes ten seconds; as JSON in a string, which is
-// searched twice, twenty.
+// consists of near matches takes ten seconds; as a chat or JSON in a string, which is
+// searched up to four times, forty.
 const maxContent = 16 << 20
 
 func contentSize(e *event.Event) int {
@@ -193,21 +193,40 @@ func contentSize(e *event.Event) int {
 	return n
 }
 
-func (r *Redactor) content(c event.Content) (event.Content, error) {
-	if c.IsZero() {
-		return c, nil
+// maxPasses bounds how often content is redacted.
+const maxPasses = 3
+
+// content returns content in which nothing is found in any form in which it is shown,
+// which for an output includes the answer. What several strings hold together is
+// replaced with the whole of each of them; where that does not suffice, nothing of the
+// content may be shown.
+func (r *Redactor) content(c event.Content, isOutput bool) (event.Content, error) {
+	var left []string // by the passes before
+	for range maxPasses {
+		if c.IsZero() {
+			return c, nil
+		}
+		raw := string(c.Raw())
+		w := jsonWalk{find: r.detector, raw: raw, whole: left}
+		redacted, err := w.redact()
+		switch {
+		case err != nil:
+			return event.Content{}, err
+		case redacted != nil:
+			if c = event.JSON(redacted); c.IsZero() {
+				return event.Content{}, errInvalid // a bug in our own output: withhold the event rather than lose the field
+			}
+		case left != nil:
+			return event.Content{}, errLeft // nothing of it is in any one string
+		case isPlain(raw) && len(r.detector.leftIn(w.shortened(c), isOutput, false)) == 0:
+			return c, nil // unchanged, byte for byte
+		}
+		switch left = r.detector.leftIn(c, isOutput, true); {
+		case len(left) == 0:
+			return c, nil
+		case tooMuch(left):
+			return event.Content{}, errLeft
+		}
 	}
-	w := jsonWalk{find: r.detector, raw: string(c.Raw())}
-	redacted, err := w.redact()
-	switch {
-	case err != nil:
-		return event.Content{}, err
-	case redacted == nil:
-		return c, nil // nothing to redact: unchanged, byte for byte
-	}
-	out := event.JSON(redacted)
-	if out.IsZero() {
-		return event.Content{}, errInvalid // a bug in our own output: withhold the event rather than lose the field
-	}
-	return out, nil
+	return event.Content{}, errLeft
 }

@@ -82,7 +82,7 @@ func newTestRecorder(to target, maxValues int) (*recorder, *capture, *drops) {
 	out, d := newCapture(), &drops{}
 	return &recorder{
 		meter: newMeter(out, to, maxValues, d, slog.New(slog.DiscardHandler)), drops: d,
-		random: rand.New(rand.NewPCG(1, 1)), requests: true, toolNames: newToolNames(), //nolint:gosec // a test
+		random: rand.New(rand.NewPCG(1, 1)), requests: true, toolNames: newToolNames(nil), //nolint:gosec // a test
 	}, out, d
 }
 

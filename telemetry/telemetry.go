@@ -25,6 +25,9 @@ type Deps struct {
 	// Seed of the random rounding of weights; 0: a random seed. With the same seed
 	// the same reports in the same order lead to the same counts.
 	Seed uint64
+	// Redact returns a name of a tool without secrets and personal data; nil: names
+	// are sent as they are. The names of an event are redacted before it gets here.
+	Redact func(name string) string
 }
 
 // Telemetry sends spans and metrics. A nil, zero or disabled Telemetry discards
@@ -111,7 +114,7 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	}
 	//nolint:gosec // rounding needs no strong randomness
 	t.record = &recorder{
-		meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics, toolNames: newToolNames(),
+		meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics, toolNames: newToolNames(deps.Redact),
 	}
 	t.running.Go(t.run)
 	return t, nil

@@ -23,6 +23,7 @@ type toolNames struct {
 	seed   maphash.Seed
 	offers map[uint64]offer    // by the hash of an event's tools
 	run    map[string]struct{} // tools of which a call succeeded
+	redact func(name string) string
 }
 
 // offer is what one list of tools says.
@@ -31,8 +32,11 @@ type offer struct {
 	whole bool // there were no others
 }
 
-func newToolNames() *toolNames {
-	return &toolNames{seed: maphash.MakeSeed(), offers: map[uint64]offer{}, run: map[string]struct{}{}}
+func newToolNames(redact func(name string) string) *toolNames {
+	if redact == nil {
+		redact = func(name string) string { return name }
+	}
+	return &toolNames{seed: maphash.MakeSeed(), offers: map[uint64]offer{}, run: map[string]struct{}{}, redact: redact}
 }
 
 // offered returns what the event says about its tools.
@@ -60,20 +64,20 @@ func (t *toolNames) offered(e *event.Event) offer {
 func (t *toolNames) name(c *event.ToolCall, o offer) string {
 	for _, name := range [...]string{c.Name, event.BareToolName(c.Name)} {
 		if _, ok := o.names[name]; ok {
-			return name
+			return t.redact(name)
 		}
 	}
 	if o.whole && c.Type != event.CallServer || !isToolName(c.Name) {
 		return overflowValue
 	}
 	if _, ok := t.run[c.Name]; ok {
-		return c.Name
+		return t.redact(c.Name)
 	}
 	if !c.Succeeded() || len(t.run) == maxToolsRun {
 		return overflowValue
 	}
 	t.run[c.Name] = struct{}{}
-	return c.Name
+	return t.redact(c.Name)
 }
 
 // isToolName reports whether a name has the form that providers ask of a tool's.

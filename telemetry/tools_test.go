@@ -36,7 +36,7 @@ func TestToolNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := newToolNames()
+			names := newToolNames(nil)
 			e := &event.Event{Tools: event.JSON(json.RawMessage(tt.tools)), ToolCalls: tt.calls}
 			var got []string
 			for i := range e.ToolCalls {
@@ -49,10 +49,26 @@ func TestToolNames(t *testing.T) {
 	}
 }
 
+// TestToolNamesAreRedacted: a name is sent as redaction shows it, whether the tool was
+// offered or its call succeeded.
+func TestToolNamesAreRedacted(t *testing.T) {
+	t.Parallel()
+	names := newToolNames(func(name string) string { return strings.ReplaceAll(name, "ana", "[NAME]") })
+	call := event.ToolCall{Name: "ask_ana", Status: "success"}
+	for _, tools := range []string{`[{"name":"ask_ana"}]`, ""} {
+		e := &event.Event{Tools: event.JSON(json.RawMessage(tools))}
+		for range 2 {
+			if got := names.name(&call, names.offered(e)); got != "ask_[NAME]" {
+				t.Errorf("tools %s: %q", tools, got)
+			}
+		}
+	}
+}
+
 // TestToolNamesAreBounded: neither many lists of tools nor many names take memory.
 func TestToolNamesAreBounded(t *testing.T) {
 	t.Parallel()
-	names := newToolNames()
+	names := newToolNames(nil)
 	for i := range 3 * maxToolsRun {
 		c := event.ToolCall{Name: fmt.Sprint("t", i), Status: "success"}
 		names.name(&c, names.offered(&event.Event{Tools: event.JSON(json.RawMessage(fmt.Sprintf(`{"t":%d}`, i)))}))

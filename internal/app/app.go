@@ -97,7 +97,11 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		return nil, err
 	}
 	a.closers.add("store", bounded(a.store.Close))
-	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{Log: component(a.log, "telemetry"), Version: deps.Version})
+	redactor, err := newRedactor(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{Log: component(a.log, "telemetry"), Version: deps.Version, Redact: redactor.Text})
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +114,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}
 	a.builder = policy.NewBuilder(policy.Deps{Log: component(a.log, "judges"), Observe: a.judgeCall})
 	a.closers.add("models", func(context.Context) error { a.builder.Close(); return nil })
-	a.pipeline, err = newPipeline(cfg, a.builder, a.store, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"))
+	a.pipeline, err = newPipeline(cfg, redactor, a.builder, a.store, recorder{counts: &a.counts, all: all}, component(a.log, "pipeline"))
 	if err != nil {
 		return nil, err
 	}

@@ -147,6 +147,7 @@ func disguised(id, name string, disguise func(string) string) event.Event {
 		return event.JSON(b)
 	}
 	hits := int64(1)
+	token := disguise(kinds["github_token"]) // as a name that calls and tools may have, which a tag holds
 	object := map[string]any{"reply": in("member"), in("key"): []string{in("item")}}
 	return event.Event{
 		Kind: event.KindRequestCompleted, RequestID: event.RequestID(id), Status: "success",
@@ -160,8 +161,8 @@ func disguised(id, name string, disguise func(string) string) event.Event {
 			Query: in("query"), HitCount: &hits, Index: names[0],
 			Chunks: []event.Chunk{{ID: event.ID(in("chunk id")), Text: in("chunk")}, {ID: event.ID(in("chunk id")), Text: "x"}},
 		},
-		Tools:     raw([]any{map[string]any{"name": "lookup", "description": in("tool"), "parameters": map[string]any{"type": "object"}}}),
-		ToolCalls: []event.ToolCall{{Name: in("tool name"), Status: in("status"), Arguments: raw(map[string]any{"q": in("argument")}), Result: event.Text(in("result"))}},
+		Tools:     raw([]any{map[string]any{"name": "lookup", "description": in("tool"), "parameters": map[string]any{"type": "object"}}, map[string]any{"name": token}}),
+		ToolCalls: []event.ToolCall{{Name: token, Status: "success"}, {Name: in("tool name"), Status: in("status"), Arguments: raw(map[string]any{"q": in("argument")}), Result: event.Text(in("result"))}},
 		Comment:   in("comment"),
 		Feature:   names[0], PromptName: names[1], PromptVersion: names[2], Model: names[3], Environment: names[1], FinishReason: names[2], TenantTier: names[3], Provider: names[0],
 	}
@@ -263,11 +264,7 @@ func (w *world) outlets(t *testing.T) map[string][]string {
 		out["a span"] = append(out["a span"], s.Resource)
 	}
 	for _, m := range w.statsd.Metrics() {
-		for _, tag := range m.Tags {
-			if !strings.HasPrefix(tag, "tool:") { // one that was not offered is checked beside the metric
-				out["a metric"] = append(out["a metric"], tag)
-			}
-		}
+		out["a metric"] = append(out["a metric"], m.Tags...)
 	}
 	out["the log"] = []string{w.log.text()}
 	return out

@@ -17,15 +17,11 @@ import (
 // newPipeline wires the pipeline: the first policy, and the store for failing
 // requests.
 func newPipeline(
-	cfg *config.Config, builder *policy.Builder, db *store.Store, rec pipeline.Recorder, log *slog.Logger,
+	cfg *config.Config, redactor *redact.Redactor, builder *policy.Builder, db *store.Store, rec pipeline.Recorder, log *slog.Logger,
 ) (*pipeline.Pipeline, error) {
 	p, err := builder.Build(&cfg.Policy)
 	if err != nil {
 		return nil, err
-	}
-	redactor, err := redact.New(cfg.Redaction)
-	if err != nil {
-		return nil, fmt.Errorf("redaction: %w", err)
 	}
 	return pipeline.New(p, pipeline.Deps{
 		Redactor: redactor,
@@ -33,6 +29,14 @@ func newPipeline(
 		Recorder: rec,
 		Log:      log,
 	})
+}
+
+func newRedactor(cfg *config.Config) (*redact.Redactor, error) {
+	r, err := redact.New(cfg.Redaction)
+	if err != nil {
+		return nil, fmt.Errorf("redaction: %w", err)
+	}
+	return r, nil
 }
 
 // Offline is the worker's pipeline without Kafka and telemetry, for events from a
@@ -55,6 +59,10 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 			err = errors.Join(err, o.Close())
 		}
 	}()
+	redactor, err := newRedactor(cfg)
+	if err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, cfg.Store)
 	if err != nil {
 		return nil, err
@@ -62,7 +70,7 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 	o.closers.add("store", bounded(db.Close))
 	builder := policy.NewBuilder(policy.Deps{Log: component(deps.Log, "judges"), Patience: deps.Patience})
 	o.closers.add("models", func(context.Context) error { builder.Close(); return nil })
-	o.pipeline, err = newPipeline(cfg, builder, db, deps.Recorder, component(deps.Log, "pipeline"))
+	o.pipeline, err = newPipeline(cfg, redactor, builder, db, deps.Recorder, component(deps.Log, "pipeline"))
 	if err != nil {
 		return nil, err
 	}

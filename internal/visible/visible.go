@@ -12,12 +12,25 @@ import "strings"
 // Text returns s without invisible characters. Bytes that are not UTF-8 become
 // U+FFFD.
 func Text(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if Is(r) {
 			return r
 		}
 		return -1
 	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// isPlain reports whether a text is of ASCII that a reader sees, as most are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c-' ' > '~'-' ' && c != '\n' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
 }
 
 // Is reports whether a reader sees a character, or the space or line break that it
