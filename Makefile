@@ -91,8 +91,8 @@ redact-corpus: ## Print how often secrets and personal data are found in REDACT_
 	REDACT_CORPUS=$(REDACT_CORPUS) $(GO) test ./redact -run TestCorpus -v | grep 'texts ('
 
 # What reads what comes from outside: events, headers, commit metadata, record batches, HTTP, configuration, replies of judges.
-OUTSIDE = event:FuzzDecode event:FuzzAnswer sampler:FuzzDecideHeaders kafka/consumer:FuzzMetadata kafka/fetch:FuzzRecords sidecar:FuzzIngest \
-	internal/config:FuzzLoad judges:FuzzParse
+OUTSIDE = event:FuzzDecode event:FuzzAnswer event:FuzzCalls sampler:FuzzDecideHeaders kafka/consumer:FuzzMetadata kafka/fetch:FuzzRecords \
+	sidecar:FuzzIngest internal/config:FuzzLoad judges:FuzzParse judges/model:FuzzReply redact:FuzzShown
 
 .PHONY: fuzz-outside
 fuzz-outside: ## Run the fuzz targets of what comes from outside for FUZZTIME (30s)

@@ -7,7 +7,7 @@ out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 for _ in 1 2; do
   echo "== $pkg $target"
-  "${GO:-go}" test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$pkg" 2>&1 | tee "$out"
+  "${GO:-go}" test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 1s "$pkg" 2>&1 | tee "$out"
   status=${PIPESTATUS[0]}
   if [ "$status" -eq 0 ] || grep -q 'Failing input written' "$out" || ! grep -q '^ *context deadline exceeded$' "$out"; then
     break
