@@ -19,6 +19,9 @@ type Answer struct {
 	Calls []ToolCall
 	// UnreadCalls is the number of calls in the message that have no known form.
 	UnreadCalls int
+	// Tools are the tools that the model was offered, as a whole response of OpenAI
+	// says; absent when it names none.
+	Tools Content
 	// Reasoning is what the model thought before it answered. It is never part of
 	// the answer.
 	Reasoning string

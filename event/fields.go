@@ -82,6 +82,7 @@ const (
 	fieldReasoningContent
 	fieldReasoningText
 	fieldRefusal
+	fieldReplies
 	fieldResponse
 	fieldResponseMetadata
 	fieldResult
@@ -103,6 +104,7 @@ const (
 	fieldToolName
 	fieldToolResult
 	fieldToolUse
+	fieldTools
 	fieldTranscript
 	fieldType
 	fieldUnified
@@ -251,6 +253,8 @@ func fieldOf(name string) field {
 		return fieldReasoningText
 	case "refusal":
 		return fieldRefusal
+	case "replies":
+		return fieldReplies
 	case "response":
 		return fieldResponse
 	case "responsemetadata":
@@ -293,6 +297,8 @@ func fieldOf(name string) field {
 		return fieldToolResult
 	case "tooluse":
 		return fieldToolUse
+	case "tools":
+		return fieldTools
 	case "transcript":
 		return fieldTranscript
 	case "type", "$type", "blocktype", "partkind":

@@ -17,7 +17,7 @@ type shape struct {
 // they are tried. A shape claims an object only by marks that a provider sets: an
 // application's own answer may have members such as text, role, content or choices
 // too. What a shape claims and can not read gets a reason instead of a text.
-func shapes() [17]shape {
+func shapes() [18]shape {
 	return [...]shape{
 		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant, false},
 		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain, false},
@@ -34,6 +34,7 @@ func shapes() [17]shape {
 		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind, false},
 		{"LangChain result", `{"generations":[[{"text":"Hello.","type":"ChatGeneration"}]]}`, (*said).readGenerations, false},
 		{"chat in an object, such as LangGraph's state", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, (*said).readMessages, true},
+		{"event of a stream", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}`, (*said).readEvent, false},
 		{"message without a role", `{"content":null,"tool_calls":[{"type":"function","function":{"name":"lookup","arguments":"{}"}}]}`, (*said).readRoleless, true},
 		{"error of a provider", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, (*said).readError, false},
 	}
@@ -71,7 +72,9 @@ func answerOfString(text string) Answer {
 		return s.answer()
 	}
 	s = said{role: RoleAssistant}
-	s.words(text)
+	if s.unread = printedObject(doc); s.unread == "" {
+		s.words(text)
+	}
 	return s.answer()
 }
 
@@ -172,8 +175,14 @@ func (s *said) readResponse(f *fields) bool {
 	if inner, ok := fieldsOf(f.get(fieldResponse)); ok && f.text(fieldType) == "response.completed" { // the last event of a stream
 		f = &inner
 	}
-	marked := f.text(fieldObject) == "response"
-	if f.is(fieldOutput, "array") && s.readItemsOf(f.get(fieldOutput), marked) {
+	items, marked := fieldOutput, false
+	switch f.text(fieldObject) {
+	case "response":
+		marked = true
+	case "interaction", "conversation.response": // of Gemini and Mistral
+		items, marked = fieldResults, true
+	}
+	if f.is(items, "array") && s.readItemsOf(f.get(items), marked) {
 		s.responseEnd(f)
 		return true
 	}
@@ -184,8 +193,8 @@ func (s *said) readResponse(f *fields) bool {
 	case f.text(fieldOutputText) != "":
 		*s = said{role: RoleAssistant}
 		s.words(f.text(fieldOutputText))
-	case f.is(fieldOutput, "array") && s.known+s.unknown == 0:
-	case f.is(fieldOutput, "array"):
+	case f.is(items, "array") && s.known+s.unknown == 0:
+	case f.is(items, "array"):
 		s.unread = "output is a response with items of unknown types only"
 	default:
 		s.unread = "output is a response without a list of items"
@@ -196,6 +205,9 @@ func (s *said) readResponse(f *fields) bool {
 
 // responseEnd reads how a response ended.
 func (s *said) responseEnd(f *fields) {
+	if tools := f.get(fieldTools); hasValue(tools) {
+		s.echoed = tools
+	}
 	status := strings.ToLower(f.text(fieldStatus))
 	if details, ok := fieldsOf(f.get(fieldIncompleteDetails)); ok && status == "incomplete" {
 		s.finish = details.text(fieldReason)
@@ -204,9 +216,11 @@ func (s *said) responseEnd(f *fields) {
 	switch status {
 	case "completed":
 		s.finish = "stop"
-		if len(s.calls) > 0 {
+		if s.awaits {
 			s.finish = string(FinishToolCalls)
 		}
+	case "requires_action":
+		s.finish = string(FinishToolCalls)
 	case "failed", "cancelled", "queued", "in_progress":
 		s.unread = "output is a response with status " + status
 	}
@@ -267,6 +281,9 @@ func (s *said) readOneMessage(f *fields) bool {
 		return false
 	}
 	s.stopped(f)
+	if string(f.get(fieldDone)) == "false" {
+		s.unread = "output is one chunk of a stream"
+	}
 	return true
 }
 
@@ -289,6 +306,10 @@ func (s *said) readOneText(f *fields) bool {
 		}
 		if t.text == fieldResponse && !f.present(fieldDone) {
 			continue
+		}
+		if string(f.get(fieldDone)) == "false" {
+			s.unread = "output is one chunk of a stream"
+			return true
 		}
 		s.message(f)
 		if s.text.first == "" && t.text != fieldContent { // Vercel also lists the text's parts
@@ -377,7 +398,11 @@ func (s *said) readGenerations(f *fields) bool {
 
 // readMessages reads the last message of a chat that stands in an object.
 func (s *said) readMessages(f *fields) bool {
-	if !f.is(fieldMessages, "array") || !s.readLastMessage(f.get(fieldMessages)) {
+	chat := f.get(fieldMessages)
+	if !f.present(fieldMessages) {
+		chat = f.get(fieldReplies) // Haystack
+	}
+	if jsonKind(chat) != "array" || !s.readLastMessage(chat) {
 		return false
 	}
 	s.stopped(f)
@@ -400,6 +425,19 @@ func (s *said) readRoleless(f *fields) bool {
 		return false
 	}
 	s.message(f)
+	return true
+}
+
+// readEvent reads one event of a stream, which is a piece of an answer.
+func (s *said) readEvent(f *fields) bool {
+	switch typ := f.text(fieldType); {
+	case strings.HasPrefix(typ, "response.") && f.presentAny(fieldResponse, fieldDelta):
+	case strings.HasPrefix(typ, "content_block_") && f.present(fieldIndex):
+	case typ == "message_start" && f.present(fieldMessage), typ == "message_delta" && f.present(fieldDelta):
+	default:
+		return false
+	}
+	s.unread = "output is one event of a stream"
 	return true
 }
 

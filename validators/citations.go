@@ -29,7 +29,8 @@ func buildCitations(b *builder) answer {
 	required := b.Required
 	var find func(out output, e *event.Event, s *sources) tally
 	if b.Format == "" {
-		find = func(out output, e *event.Event, s *sources) tally { return readCitations(out, e, s) }
+		others := newOtherCitations()
+		find = func(out output, e *event.Event, s *sources) tally { return readCitations(out, e, s, others) }
 	} else {
 		re := b.compilePattern("format", b.Format)
 		if re != nil && re.NumSubexp() != 1 {

@@ -37,7 +37,7 @@ func buildRefusal(b *builder) answer {
 		switch {
 		case out.refusal:
 			return refused, nil
-		case strings.TrimSpace(out.text) == "":
+		case strings.TrimSpace(out.text) == "", isOnlyControlTokens(out.text):
 			return cannotJudge("empty output"), nil
 		}
 		r := reading{acts: acts, asked: func() string { return lastInput(e) }}
