@@ -21,6 +21,7 @@ const (
 	fieldArguments
 	fieldAudio
 	fieldBlockReason
+	fieldBody
 	fieldCallID
 	fieldCandidates
 	fieldChoices
@@ -31,6 +32,7 @@ const (
 	fieldContents
 	fieldContext
 	fieldCreated
+	fieldCustomID
 	fieldData
 	fieldDelta
 	fieldDocument
@@ -90,6 +92,7 @@ const (
 	fieldRole
 	fieldSource
 	fieldStatus
+	fieldStatusCode
 	fieldSteps
 	fieldStop
 	fieldStopReason
@@ -129,6 +132,8 @@ func fieldOf(name string) field {
 		return fieldAudio
 	case "blockreason":
 		return fieldBlockReason
+	case "body":
+		return fieldBody
 	case "callid":
 		return fieldCallID
 	case "candidates":
@@ -149,6 +154,8 @@ func fieldOf(name string) field {
 		return fieldContext
 	case "created", "createdat":
 		return fieldCreated
+	case "customid":
+		return fieldCustomID
 	case "data", "bytes", "imagebytes", "b64json", "base64":
 		return fieldData
 	case "delta":
@@ -269,6 +276,8 @@ func fieldOf(name string) field {
 		return fieldSource
 	case "status", "state":
 		return fieldStatus
+	case "statuscode":
+		return fieldStatusCode
 	case "steps":
 		return fieldSteps
 	case "stop":

@@ -74,7 +74,11 @@ func partKindOf(typ string) partKind {
 // kindOf returns the kind of a part by its type, or else by the member that it has.
 func (f *fields) kindOf() partKind {
 	if f.is(fieldType, "string") {
-		return partKindOf(f.text(fieldType))
+		kind := partKindOf(f.text(fieldType))
+		if kind == partImage && f.text(fieldType) == "image_generation_call" && !f.is(fieldResult, "string") {
+			return partHosted // without a picture
+		}
+		return kind
 	}
 	switch { // libraries also write the members that a part does not use, as null
 	case f.any(fieldText):
@@ -238,9 +242,14 @@ func failedResult(raw []byte) (id string) {
 			failed = failed || c.Failed()
 		case "type":
 			failed = failed || foldName(stringOf(value)) == "toolerror" || foldName(stringOf(value)) == "tooloutputdenied"
-		case "content":
-			inner, _ := fieldsOf(value) // Anthropic: web_search_tool_result_error
-			failed = failed || strings.HasSuffix(inner.text(fieldType), "_tool_result_error")
+		case "content", "output":
+			inner, _ := fieldsOf(value)
+			switch typ := inner.text(fieldType); typ {
+			case "error-text", "error-json", "execution-denied": // Vercel
+				failed = true
+			default: // Anthropic: web_search_tool_result_error
+				failed = failed || strings.HasSuffix(typ, "_tool_result_error")
+			}
 		}
 	}
 	if !failed {

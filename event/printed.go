@@ -1,6 +1,19 @@
 package event
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Why a piece of an answer is not read as one.
+const (
+	oneChunk     = "output is one chunk of a stream"
+	oneEvent     = "output is one event of a stream"
+	textOfStream = "output is the text of a stream of events"
+)
+
+// isChunk reports whether an object was not read because it is a piece of an answer.
+func isChunk(unread string) bool { return unread == oneChunk || unread == oneEvent }
 
 // printedObject returns why a text is no answer but an object that holds one, as a
 // programming language or a transport prints it; empty for any other text. The words
@@ -13,11 +26,18 @@ func printedObject(text string) string {
 	switch text[0] {
 	case 'd', 'e', ':':
 		if isEventStream(text) {
-			return "output is the text of a stream of events"
+			return textOfStream
 		}
 	case '<':
 		if strings.HasSuffix(text, ">") && strings.Contains(text, " object ") && strings.Contains(text, " at 0x") && !strings.Contains(text, "\n") {
 			return "output is the name of an object"
+		}
+	case '{':
+		if first, _, more := strings.Cut(text, "\n"); more && json.Valid([]byte(first)) {
+			var s said
+			if s.readOutput([]byte(first), true) && isChunk(s.unread) {
+				return textOfStream
+			}
 		}
 	case '[':
 		if text == "[object Object]" {

@@ -17,7 +17,7 @@ type shape struct {
 // they are tried. A shape claims an object only by marks that a provider sets: an
 // application's own answer may have members such as text, role, content or choices
 // too. What a shape claims and can not read gets a reason instead of a text.
-func shapes() [18]shape {
+func shapes() [19]shape {
 	return [...]shape{
 		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant, false},
 		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain, false},
@@ -34,6 +34,7 @@ func shapes() [18]shape {
 		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind, false},
 		{"LangChain result", `{"generations":[[{"text":"Hello.","type":"ChatGeneration"}]]}`, (*said).readGenerations, false},
 		{"chat in an object, such as LangGraph's state", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, (*said).readMessages, true},
+		{"line of a batch, or of a log of HTTP", `{"custom_id":"r1","response":{"status_code":200,"body":{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}]}}}`, (*said).readLogged, false},
 		{"event of a stream", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}`, (*said).readEvent, false},
 		{"message without a role", `{"content":null,"tool_calls":[{"type":"function","function":{"name":"lookup","arguments":"{}"}}]}`, (*said).readRoleless, true},
 		{"error of a provider", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, (*said).readError, false},
@@ -162,7 +163,7 @@ func (s *said) readChoice(choice *fields, marked bool) bool {
 	case choice.is(fieldText, "string") && (marked || choice.presentAny(fieldFinishReason, fieldLogprobs)):
 		s.words(choice.text(fieldText))
 	case choice.is(fieldDelta, "object") && (marked || choice.present(fieldFinishReason)):
-		s.unread = "output is one chunk of a stream"
+		s.unread = oneChunk
 	default:
 		return false
 	}
@@ -180,7 +181,7 @@ func (s *said) readResponse(f *fields) bool {
 	case "response":
 		marked = true
 	case "interaction", "conversation.response": // of Gemini and Mistral
-		items, marked = fieldResults, true
+		items, marked = fieldResults, f.present(fieldResults)
 	}
 	if f.is(items, "array") && s.readItemsOf(f.get(items), marked) {
 		s.responseEnd(f)
@@ -282,7 +283,7 @@ func (s *said) readOneMessage(f *fields) bool {
 	}
 	s.stopped(f)
 	if string(f.get(fieldDone)) == "false" {
-		s.unread = "output is one chunk of a stream"
+		s.unread = oneChunk
 	}
 	return true
 }
@@ -302,13 +303,16 @@ func (s *said) readOneText(f *fields) bool {
 		{fieldContent, []field{fieldStopReason, fieldFinishReason}},
 	} {
 		if !f.is(t.text, "string") || t.marks == nil && !f.only(t.text, fieldFinishReason) || t.marks != nil && !f.presentAny(t.marks...) {
+			if t.text == fieldGeneratedText && f.only(t.text) && s.readLastMessage(f.get(t.text)) { // Hugging Face
+				return true
+			}
 			continue
 		}
 		if t.text == fieldResponse && !f.present(fieldDone) {
 			continue
 		}
 		if string(f.get(fieldDone)) == "false" {
-			s.unread = "output is one chunk of a stream"
+			s.unread = oneChunk
 			return true
 		}
 		s.message(f)
@@ -428,6 +432,28 @@ func (s *said) readRoleless(f *fields) bool {
 	return true
 }
 
+// readLogged reads the response of a provider that a line of a batch's results, or a
+// log of HTTP, holds.
+func (s *said) readLogged(f *fields) bool {
+	outer := *f
+	if f.present(fieldCustomID) {
+		for _, n := range [...]field{fieldResponse, fieldResult} {
+			if inner, ok := fieldsOf(f.get(n)); ok {
+				outer = inner
+			}
+		}
+	}
+	body, isHTTP := fieldsOf(outer.get(fieldBody))
+	message, isResult := fieldsOf(outer.get(fieldMessage))
+	switch {
+	case isHTTP && outer.present(fieldStatusCode) && !body.present(fieldBody):
+		return s.readShape(&body, true)
+	case isResult && f.present(fieldCustomID) && outer.is(fieldType, "string"): // Anthropic
+		return s.readAssistant(&message)
+	}
+	return false
+}
+
 // readEvent reads one event of a stream, which is a piece of an answer.
 func (s *said) readEvent(f *fields) bool {
 	switch typ := f.text(fieldType); {
@@ -437,7 +463,7 @@ func (s *said) readEvent(f *fields) bool {
 	default:
 		return false
 	}
-	s.unread = "output is one event of a stream"
+	s.unread = oneEvent
 	return true
 }
 
