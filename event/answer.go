@@ -47,7 +47,7 @@ func (s Answer) OnlyRefuses() bool { return s.Refusal && isBlank(s.Text) && s.Un
 func (e *Event) Answer() Answer {
 	s := e.Output.Answer()
 	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
-	if e.FinishReason != "" {
+	if NormalFinish(e.FinishReason) != "" {
 		s.FinishReason = e.FinishReason
 		if NormalFinish(e.FinishReason).refuses() { // and nothing else has to be read
 			s.Refusal, s.Unread = true, ""

@@ -100,6 +100,9 @@ func newSources(chunks []event.Chunk) *sources {
 			continue
 		}
 		s.ids[id] = true
+		if i := strings.LastIndexAny(id, `/\`); i >= 0 && fileType(id[i+1:]) != "" {
+			s.ids[id[i+1:]] = true // a file is cited by its name
+		}
 		s.shapes[idShape(id)] = true
 		s.web = s.web || isWebAddress(id)
 		s.slugs = s.slugs || isSlug(id)
@@ -113,7 +116,15 @@ func newSources(chunks []event.Chunk) *sources {
 	return s
 }
 
-func (s *sources) has(id string) bool { return s.ids[foldID(id)] }
+func (s *sources) has(id string) bool {
+	id = foldID(id)
+	if s.ids[id] || !isWebAddress(id) {
+		return s.ids[id]
+	}
+	id, _, _ = strings.Cut(id, "#")
+	id, _, _ = strings.Cut(id, "?utm_") // added to links, such as utm_source=openai
+	return s.ids[foldID(id)]
+}
 
 // nameless reports whether there are chunks and none has an id.
 func (s *sources) nameless() bool { return len(s.ids) == 0 && len(s.chunks) > 0 }

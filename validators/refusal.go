@@ -95,6 +95,9 @@ type reading struct {
 // label returns the label of an answer; empty when its language is not covered.
 func (r *reading) label(text string) string {
 	text = strings.TrimSpace(text)
+	if document := strings.TrimSpace(withoutFence(text)); document != "" && isData(document) {
+		text = document
+	}
 	found := scanWords(text[:min(len(text), maxOpening)], r.acts.words)
 	if reply, ok := found.replyOf(text); ok {
 		text = strings.TrimSpace(reply)
