@@ -22,7 +22,7 @@ func shapes() [19]shape {
 		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant, false},
 		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain, false},
 		{"OpenAI chat completion, legacy completion", `{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}]}`, (*said).readChoices, false},
-		{"OpenAI response", `{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello."}]}]}`, (*said).readResponse, false},
+		{"OpenAI response, Gemini interaction, Mistral conversation", `{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello."}]}]}`, (*said).readResponse, false},
 		{"item of an OpenAI response", `{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}`, (*said).readItem, false},
 		{"Gemini response", `{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello."}]},"finishReason":"STOP"}]}`, (*said).readCandidates, false},
 		{"Bedrock Converse", `{"output":{"message":{"role":"assistant","content":[{"text":"Hello."}]}},"stopReason":"end_turn"}`, (*said).readConverse, false},

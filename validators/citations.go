@@ -2,6 +2,7 @@ package validators
 
 import (
 	"context"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -132,8 +133,15 @@ func (s *sources) nameless() bool { return len(s.ids) == 0 && len(s.chunks) > 0 
 // foldID returns an id as it is compared.
 func foldID(id string) string {
 	id = strings.ToLower(strings.TrimSpace(plain(id)))
-	if isWebAddress(id) {
-		return strings.TrimSuffix(id, "/")
+	if _, page, ok := strings.Cut(id, "://"); ok && isWebAddress(id) {
+		page = strings.TrimPrefix(page, "www.") // which scheme and host a page has is the server's choice
+		if decoded, err := url.PathUnescape(page); err == nil {
+			page = decoded
+		}
+		return "https://" + strings.TrimSuffix(page, "/")
+	}
+	if fileType(id) != "" {
+		id = strings.ReplaceAll(id, "_", " ") // as files are named when they are stored, and when they are cited
 	}
 	if _, ok := asNumber(id); ok {
 		id = strings.TrimLeft(id[:len(id)-1], "0") + id[len(id)-1:]
