@@ -19,6 +19,9 @@ type Answer struct {
 	Calls []ToolCall
 	// UnreadCalls is the number of calls in the message that have no known form.
 	UnreadCalls int
+	// Tools are the tools that the model was offered, as a whole response of OpenAI
+	// says; absent when it names none.
+	Tools Content
 	// Reasoning is what the model thought before it answered. It is never part of
 	// the answer.
 	Reasoning string
@@ -44,7 +47,7 @@ func (s Answer) OnlyRefuses() bool { return s.Refusal && isBlank(s.Text) && s.Un
 func (e *Event) Answer() Answer {
 	s := e.Output.Answer()
 	s.CallsTools = s.CallsTools || len(e.ToolCalls) > 0
-	if e.FinishReason != "" {
+	if NormalFinish(e.FinishReason) != "" {
 		s.FinishReason = e.FinishReason
 		if NormalFinish(e.FinishReason).Refuses() { // and nothing else has to be read
 			s.Refusal, s.Unread = true, ""

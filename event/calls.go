@@ -112,6 +112,7 @@ type callFacts struct {
 	failed    bool // something besides the status says that the call failed
 	server    bool
 	indexed   bool // it has a place in a list
+	piece     bool // it has not all of the arguments
 	part      bool // it has members that only the parts of a chat's display have
 	message   bool // it has a role, so it is a message about a call
 	foreign   bool // it has members that our own form does not have
@@ -182,6 +183,8 @@ func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 		f.part = true
 	case "index":
 		f.indexed = true
+	case "willcontinue", "partialargs": // Gemini's calls in pieces
+		f.piece = f.piece || !isFalse(value)
 	case "role":
 		f.message = true
 	case "durationms", "executiontimems":
@@ -191,10 +194,10 @@ func (f *callFacts) readForeign(name string, value []byte, wrappers int) {
 	case "error", "errortext", "errormessage":
 		f.failed = f.failed || saysSomething(value)
 	case "iserror", "invalid":
-		f.failed = f.failed || string(value) == "true"
+		f.failed = f.failed || isTrue(value)
 	case "success", "ok":
-		f.failed = f.failed || string(value) == "false"
-		if string(value) == "true" {
+		f.failed = f.failed || isFalse(value)
+		if isTrue(value) {
 			f.status = cmp.Or(f.status, callSuccess)
 		}
 	case "providerexecuted":
@@ -230,6 +233,7 @@ func (f *callFacts) merge(in callFacts, name string) {
 	f.input = f.input || in.input || in.name != ""
 	f.status = cmp.Or(f.status, in.status)
 	f.failed, f.server, f.part, f.message = f.failed || in.failed, f.server || in.server, f.part || in.part, f.message || in.message
+	f.piece = f.piece || in.piece
 	if f.result == nil {
 		f.result = in.result
 	}
@@ -288,7 +292,7 @@ func (f *callFacts) setResult(value []byte) {
 // callName returns the name of the called tool; empty when the facts are not those of
 // a call in a known form. The kind is the type without regard to case, _ and -.
 func (f *callFacts) callName(kind string) string {
-	if f.message || strings.TrimSpace(f.name) == "" && kind == "" {
+	if f.message || f.piece || strings.TrimSpace(f.name) == "" && kind == "" {
 		return ""
 	}
 	switch kind {
@@ -360,11 +364,29 @@ func hostedTool(typ string) string {
 func saysSomething(value []byte) bool {
 	switch jsonKind(value) {
 	case "string":
-		return stringOf(value) != ""
+		switch strings.ToLower(strings.TrimSpace(stringOf(value))) {
+		case "", "none", "null", "nil", "nan", "na", "n/a", "<na>", "undefined", "false", "0", "no error", "{}", "[]": // no error, as languages print it
+			return false
+		}
+		return true
 	case "object", "array":
 		return len(bytes.TrimSpace(value[1:len(value)-1])) > 0
 	}
 	return string(value) == "true"
+}
+
+// isTrue and isFalse report whether a value is a boolean, or as tables write one.
+func isTrue(value []byte) bool {
+	return string(value) == "true" || strings.EqualFold(stringOf(value), "true") || isNumber(value, 1)
+}
+
+func isFalse(value []byte) bool {
+	return string(value) == "false" || strings.EqualFold(stringOf(value), "false") || isNumber(value, 0)
+}
+
+func isNumber(value []byte, want float64) bool {
+	n := readNumber(value)
+	return jsonKind(value) == "number" && n != nil && *n == want
 }
 
 // readNumber returns a number, or a string that holds one; nil for anything else.

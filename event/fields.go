@@ -21,6 +21,7 @@ const (
 	fieldArguments
 	fieldAudio
 	fieldBlockReason
+	fieldBody
 	fieldCallID
 	fieldCandidates
 	fieldChoices
@@ -31,6 +32,7 @@ const (
 	fieldContents
 	fieldContext
 	fieldCreated
+	fieldCustomID
 	fieldData
 	fieldDelta
 	fieldDocument
@@ -82,6 +84,7 @@ const (
 	fieldReasoningContent
 	fieldReasoningText
 	fieldRefusal
+	fieldReplies
 	fieldResponse
 	fieldResponseMetadata
 	fieldResult
@@ -89,6 +92,7 @@ const (
 	fieldRole
 	fieldSource
 	fieldStatus
+	fieldStatusCode
 	fieldSteps
 	fieldStop
 	fieldStopReason
@@ -103,6 +107,7 @@ const (
 	fieldToolName
 	fieldToolResult
 	fieldToolUse
+	fieldTools
 	fieldTranscript
 	fieldType
 	fieldUnified
@@ -127,6 +132,8 @@ func fieldOf(name string) field {
 		return fieldAudio
 	case "blockreason":
 		return fieldBlockReason
+	case "body":
+		return fieldBody
 	case "callid":
 		return fieldCallID
 	case "candidates":
@@ -147,6 +154,8 @@ func fieldOf(name string) field {
 		return fieldContext
 	case "created", "createdat":
 		return fieldCreated
+	case "customid":
+		return fieldCustomID
 	case "data", "bytes", "imagebytes", "b64json", "base64":
 		return fieldData
 	case "delta":
@@ -251,6 +260,8 @@ func fieldOf(name string) field {
 		return fieldReasoningText
 	case "refusal":
 		return fieldRefusal
+	case "replies":
+		return fieldReplies
 	case "response":
 		return fieldResponse
 	case "responsemetadata":
@@ -265,6 +276,8 @@ func fieldOf(name string) field {
 		return fieldSource
 	case "status", "state":
 		return fieldStatus
+	case "statuscode":
+		return fieldStatusCode
 	case "steps":
 		return fieldSteps
 	case "stop":
@@ -293,6 +306,8 @@ func fieldOf(name string) field {
 		return fieldToolResult
 	case "tooluse":
 		return fieldToolUse
+	case "tools":
+		return fieldTools
 	case "transcript":
 		return fieldTranscript
 	case "type", "$type", "blocktype", "partkind":

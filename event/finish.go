@@ -41,7 +41,8 @@ func NormalFinish(reason string) FinishReason {
 		return -1
 	}, reason)
 	switch strings.TrimPrefix(word, "finishreason") {
-	case "":
+	case "", "null", "none", "nan", "na", "unspecified", // Gemini's default, and no value as languages print it
+		"unknown": // Vercel's word for it
 		return ""
 	case "stop", "stopped", "stopsequence", "stoptoken", "endturn", "eos", "eostoken", "endoftext", "complete", "completed", "finish", "finished",
 		"1": // Gemini's enumeration as a number

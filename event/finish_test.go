@@ -16,7 +16,8 @@ func TestFinish(t *testing.T) {
 		event.FinishContentFilter: "content_filter content-filter content_filtered SAFETY RECITATION PROHIBITED_CONTENT SPII BLOCKLIST guardrail_intervened ERROR_TOXIC",
 		event.FinishRefusal:       "refusal",
 		event.FinishError:         "error MALFORMED_FUNCTION_CALL network_error insufficient_system_resource",
-		event.FinishOther:         "OTHER pause_turn LANGUAGE unknown FINISH_REASON_UNSPECIFIED " + strings.Repeat("stop", 100),
+		"":                        "unknown FINISH_REASON_UNSPECIFIED nan NA None null",
+		event.FinishOther:         "OTHER pause_turn LANGUAGE " + strings.Repeat("stop", 100),
 	} {
 		for reason := range strings.FieldsSeq(reasons) {
 			if got := event.NormalFinish(reason); got != want {

@@ -140,6 +140,9 @@ func (s *said) readResponses(raw []byte) bool {
 	switch {
 	case first.present(fieldCandidates) || first.present(fieldPromptFeedback):
 		return s.readStream(raw)
+	case string(first.get(fieldDone)) == "false" && first.present(fieldModel) && first.presentAny(fieldMessage, fieldResponse): // Ollama
+		s.unread = "output is a list of the events of a stream"
+		return true
 	case first.text(fieldObject) == "chat.completion.chunk":
 		return s.readChunks(raw)
 	case strings.HasPrefix(typ, "response.") || typ == "message_start":

@@ -49,12 +49,17 @@ type said struct {
 	reasoning joined
 	value     json.RawMessage // the content, when it is a JSON value and not words
 	calls     []json.RawMessage
-	finish    string // why the model stopped, in the provider's words
-	unread    string // why it can not be read, although it is a provider's
+	ran       []json.RawMessage // calls of tools that are items of their own type, such as web_search_call
+	failed    []string          // ids of calls whose results in the same message say that they failed
+	echoed    json.RawMessage   // the tools that a response says the model was offered
+	finish    string            // why the model stopped, in the provider's words
+	unread    string            // why it can not be read, although it is a provider's
 
 	known, unknown, results int  // parts of known types, of others, and results of tools
 	apart                   bool // what follows does not continue the text before it
-	hosted                  bool // the provider ran a tool of its own
+	hosted                  bool // the provider ran a tool of its own, or asks for leave to
+	awaits                  bool // a call waits for the application
+	shown                   bool // there are parts of the application's own, which only its display reads
 	remark                  bool // within a remark
 	nested                  bool // within a part that has parts
 }
@@ -117,12 +122,18 @@ func (s *said) thing(placeholder string) {
 
 // answer returns what the message says as the model's answer.
 func (s *said) answer() Answer {
-	a := Answer{Reasoning: s.reasoning.String(), FinishReason: s.finish, CallsTools: s.hosted || len(s.calls) > 0}
-	for _, raw := range s.calls {
-		if c, ok := readCall(raw); ok {
+	a := Answer{Reasoning: s.reasoning.String(), FinishReason: s.finish, CallsTools: s.hosted || len(s.calls)+len(s.ran) > 0, Tools: copyContent(s.echoed)}
+	for _, list := range [...][]json.RawMessage{s.calls, s.ran} {
+		for _, raw := range list {
+			c, ok := readCall(raw)
+			if !ok {
+				a.UnreadCalls++
+				continue
+			}
+			if len(s.failed) > 0 && !c.Failed() && slices.Contains(s.failed, callID(raw)) {
+				c.Status = callError
+			}
 			a.Calls = append(a.Calls, c)
-		} else {
-			a.UnreadCalls++
 		}
 	}
 	a.Refusal = NormalFinish(s.finish).Refuses()
@@ -138,6 +149,8 @@ func (s *said) answer() Answer {
 		a.Text, a.Refusal = refusal, true
 	case isBlank(a.Text) && s.value != nil:
 		a.Text, a.JSON = compact(s.value), true
+	case isBlank(a.Text) && s.shown && !a.CallsTools && !a.Refusal:
+		return Answer{Unread: "output holds parts of the application's own only", FinishReason: s.finish}
 	case isBlank(a.Text) && s.unknown > 0 && !a.CallsTools && !a.Refusal:
 		return Answer{Unread: "output holds parts of unknown types only", FinishReason: s.finish}
 	}

@@ -18,6 +18,8 @@ const (
 	partVideo
 	partFile
 	partMessage // a message as an item of a list, as OpenAI Responses writes it
+	partPaused  // the question whether a tool may run
+	partOwn     // of the application's own, for its display
 	partSilent  // says nothing: sources, markers of steps, progress of built-in tools
 )
 
@@ -32,13 +34,14 @@ func partKindOf(typ string) partKind {
 	case "thinking", "redacted_thinking", "reasoning", "reasoning_content", "redacted_reasoning", "reasoning_text", "thought", "non_standard_reasoning":
 		return partReasoning
 	case "tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "toolcall", "function_call", "functioncall", "custom_tool_call", "server_tool_call",
-		"mcp_call", "tool_invocation", "dynamic_tool":
+		"mcp_call", "mcp_server_tool_call", "tool_invocation", "dynamic_tool", "function.call", "tool.execution":
 		return partCall
 	case "web_search_call", "file_search_call", "code_interpreter_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
-		"tool_search_call":
+		"tool_search_call", "google_search_call", "url_context_call", "code_execution_call":
 		return partHosted
 	case "tool_result", "toolresult", "tool_return", "function_call_output", "custom_tool_call_output", "server_tool_result", "function_result", "functionresult",
-		"local_shell_call_output", "shell_call_output", "apply_patch_call_output", "computer_call_output":
+		"local_shell_call_output", "shell_call_output", "apply_patch_call_output", "computer_call_output",
+		"google_search_result", "url_context_result", "code_execution_result", "file_search_result", "tool_error", "tool_output_denied":
 		return partResult
 	case "image", "image_url", "input_image", "output_image", "image_file", "image_generation_call":
 		return partImage
@@ -48,18 +51,20 @@ func partKindOf(typ string) partKind {
 		return partVideo
 	case "file", "input_file", "document", "media", "blob", "container_upload", "document_url":
 		return partFile
-	case "message":
+	case "message", "message.output":
 		return partMessage
+	case "mcp_approval_request", "tool_approval_request":
+		return partPaused
 	case "usage", "source", "source_url", "source_document", "step_start", "step_finish", "citation", "search_result", "cache_point",
-		"mcp_list_tools", "mcp_approval_request", "mcp_approval_response",
-		"tool_search_output", "compaction", "context_compaction", "item_reference", "tool_approval_request", "tool_approval_response":
+		"mcp_list_tools", "mcp_approval_response", "agent.handoff",
+		"tool_search_output", "compaction", "context_compaction", "item_reference", "tool_approval_response":
 		return partSilent
 	}
 	switch {
 	case strings.HasSuffix(typ, "_tool_result"):
 		return partResult
 	case strings.HasPrefix(typ, "data_"):
-		return partSilent
+		return partOwn
 	case strings.HasPrefix(typ, "tool_"): // Vercel: tool-NAME
 		return partCall
 	}
@@ -69,7 +74,11 @@ func partKindOf(typ string) partKind {
 // kindOf returns the kind of a part by its type, or else by the member that it has.
 func (f *fields) kindOf() partKind {
 	if f.is(fieldType, "string") {
-		return partKindOf(f.text(fieldType))
+		kind := partKindOf(f.text(fieldType))
+		if kind == partImage && f.text(fieldType) == "image_generation_call" && !f.is(fieldResult, "string") {
+			return partHosted // without a picture
+		}
+		return kind
 	}
 	switch { // libraries also write the members that a part does not use, as null
 	case f.any(fieldText):
@@ -118,8 +127,19 @@ func (s *said) part(raw []byte, f *fields) {
 		s.call(raw, f)
 	case partHosted:
 		s.hosted = true
+		if f.is(fieldType, "string") {
+			s.ran = append(s.ran, raw)
+			s.awaits = s.awaits || !runsByItself(f.text(fieldType))
+		}
+	case partPaused:
+		s.hosted = true
+	case partOwn:
+		s.shown = true
 	case partResult:
 		s.results++
+		if id := failedResult(raw); id != "" {
+			s.failed = append(s.failed, id)
+		}
 		if !s.isAssistant() {
 			s.text.add("\n", f.resultText())
 		}
@@ -187,6 +207,74 @@ func (s *said) call(raw []byte, f *fields) {
 		raw = inner
 	}
 	s.calls = append(s.calls, raw)
+	s.awaits = s.awaits || !runsByItself(f.text(fieldType))
+}
+
+// runsByItself reports whether a call of a type needs nothing from the application:
+// the provider or an MCP server runs the tool.
+func runsByItself(typ string) bool {
+	switch foldName(typ) {
+	case "computercall", "localshellcall", "shellcall", "applypatchcall":
+		return false
+	}
+	facts := callFacts{}
+	return facts.callType(foldName(typ)) == CallServer
+}
+
+// failedResult returns the id of the call that a result belongs to, if the result
+// says that the call failed; else nothing.
+func failedResult(raw []byte) (id string) {
+	failed := false
+	for m := membersOf(raw); ; {
+		name, value, ok := m.next()
+		if !ok {
+			break
+		}
+		switch string(name) {
+		case "toolresult": // Bedrock
+			return failedResult(value)
+		case "tooluseid", "toolcallid", "callid":
+			id = stringOf(value)
+		case "iserror":
+			failed = failed || string(value) == "true"
+		case "status":
+			c := ToolCall{Status: stringOf(value)}
+			failed = failed || c.Failed()
+		case "type":
+			failed = failed || foldName(stringOf(value)) == "toolerror" || foldName(stringOf(value)) == "tooloutputdenied"
+		case "content", "output":
+			inner, _ := fieldsOf(value)
+			switch typ := inner.text(fieldType); typ {
+			case "error-text", "error-json", "execution-denied": // Vercel
+				failed = true
+			default: // Anthropic: web_search_tool_result_error
+				failed = failed || strings.HasSuffix(typ, "_tool_result_error")
+			}
+		}
+	}
+	if !failed {
+		return ""
+	}
+	return id
+}
+
+// callID returns the id by which results name a call.
+func callID(raw []byte) string {
+	id := ""
+	for m := membersOf(raw); ; {
+		name, value, ok := m.next()
+		if !ok {
+			return id
+		}
+		switch string(name) {
+		case "tooluse": // Bedrock
+			return callID(value)
+		case "tooluseid", "toolcallid", "callid":
+			return stringOf(value)
+		case "id":
+			id = stringOf(value)
+		}
+	}
 }
 
 // partMedia reads a part that is a picture, a sound or a file. A document whose

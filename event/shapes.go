@@ -17,12 +17,12 @@ type shape struct {
 // they are tried. A shape claims an object only by marks that a provider sets: an
 // application's own answer may have members such as text, role, content or choices
 // too. What a shape claims and can not read gets a reason instead of a text.
-func shapes() [17]shape {
+func shapes() [19]shape {
 	return [...]shape{
 		{"chat message", `{"role":"assistant","content":"Hello."}`, (*said).readAssistant, false},
 		{"LangChain message", `{"type":"ai","content":"Hello.","tool_calls":[]}`, (*said).readLangChain, false},
 		{"OpenAI chat completion, legacy completion", `{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}]}`, (*said).readChoices, false},
-		{"OpenAI response", `{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello."}]}]}`, (*said).readResponse, false},
+		{"OpenAI response, Gemini interaction, Mistral conversation", `{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello."}]}]}`, (*said).readResponse, false},
 		{"item of an OpenAI response", `{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}`, (*said).readItem, false},
 		{"Gemini response", `{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello."}]},"finishReason":"STOP"}]}`, (*said).readCandidates, false},
 		{"Bedrock Converse", `{"output":{"message":{"role":"assistant","content":[{"text":"Hello."}]}},"stopReason":"end_turn"}`, (*said).readConverse, false},
@@ -34,6 +34,8 @@ func shapes() [17]shape {
 		{"Pydantic AI response", `{"kind":"response","parts":[{"part_kind":"text","content":"Hello."}]}`, (*said).readKind, false},
 		{"LangChain result", `{"generations":[[{"text":"Hello.","type":"ChatGeneration"}]]}`, (*said).readGenerations, false},
 		{"chat in an object, such as LangGraph's state", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, (*said).readMessages, true},
+		{"line of a batch, or of a log of HTTP", `{"custom_id":"r1","response":{"status_code":200,"body":{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}]}}}`, (*said).readLogged, false},
+		{"event of a stream", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}`, (*said).readEvent, false},
 		{"message without a role", `{"content":null,"tool_calls":[{"type":"function","function":{"name":"lookup","arguments":"{}"}}]}`, (*said).readRoleless, true},
 		{"error of a provider", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, (*said).readError, false},
 	}
@@ -71,7 +73,9 @@ func answerOfString(text string) Answer {
 		return s.answer()
 	}
 	s = said{role: RoleAssistant}
-	s.words(text)
+	if s.unread = printedObject(doc); s.unread == "" {
+		s.words(text)
+	}
 	return s.answer()
 }
 
@@ -159,7 +163,7 @@ func (s *said) readChoice(choice *fields, marked bool) bool {
 	case choice.is(fieldText, "string") && (marked || choice.presentAny(fieldFinishReason, fieldLogprobs)):
 		s.words(choice.text(fieldText))
 	case choice.is(fieldDelta, "object") && (marked || choice.present(fieldFinishReason)):
-		s.unread = "output is one chunk of a stream"
+		s.unread = oneChunk
 	default:
 		return false
 	}
@@ -172,8 +176,14 @@ func (s *said) readResponse(f *fields) bool {
 	if inner, ok := fieldsOf(f.get(fieldResponse)); ok && f.text(fieldType) == "response.completed" { // the last event of a stream
 		f = &inner
 	}
-	marked := f.text(fieldObject) == "response"
-	if f.is(fieldOutput, "array") && s.readItemsOf(f.get(fieldOutput), marked) {
+	items, marked := fieldOutput, false
+	switch f.text(fieldObject) {
+	case "response":
+		marked = true
+	case "interaction", "conversation.response": // of Gemini and Mistral
+		items, marked = fieldResults, f.present(fieldResults)
+	}
+	if f.is(items, "array") && s.readItemsOf(f.get(items), marked) {
 		s.responseEnd(f)
 		return true
 	}
@@ -184,8 +194,8 @@ func (s *said) readResponse(f *fields) bool {
 	case f.text(fieldOutputText) != "":
 		*s = said{role: RoleAssistant}
 		s.words(f.text(fieldOutputText))
-	case f.is(fieldOutput, "array") && s.known+s.unknown == 0:
-	case f.is(fieldOutput, "array"):
+	case f.is(items, "array") && s.known+s.unknown == 0:
+	case f.is(items, "array"):
 		s.unread = "output is a response with items of unknown types only"
 	default:
 		s.unread = "output is a response without a list of items"
@@ -196,6 +206,9 @@ func (s *said) readResponse(f *fields) bool {
 
 // responseEnd reads how a response ended.
 func (s *said) responseEnd(f *fields) {
+	if tools := f.get(fieldTools); hasValue(tools) {
+		s.echoed = tools
+	}
 	status := strings.ToLower(f.text(fieldStatus))
 	if details, ok := fieldsOf(f.get(fieldIncompleteDetails)); ok && status == "incomplete" {
 		s.finish = details.text(fieldReason)
@@ -204,9 +217,11 @@ func (s *said) responseEnd(f *fields) {
 	switch status {
 	case "completed":
 		s.finish = "stop"
-		if len(s.calls) > 0 {
+		if s.awaits {
 			s.finish = string(FinishToolCalls)
 		}
+	case "requires_action":
+		s.finish = string(FinishToolCalls)
 	case "failed", "cancelled", "queued", "in_progress":
 		s.unread = "output is a response with status " + status
 	}
@@ -267,6 +282,9 @@ func (s *said) readOneMessage(f *fields) bool {
 		return false
 	}
 	s.stopped(f)
+	if string(f.get(fieldDone)) == "false" {
+		s.unread = oneChunk
+	}
 	return true
 }
 
@@ -285,10 +303,17 @@ func (s *said) readOneText(f *fields) bool {
 		{fieldContent, []field{fieldStopReason, fieldFinishReason}},
 	} {
 		if !f.is(t.text, "string") || t.marks == nil && !f.only(t.text, fieldFinishReason) || t.marks != nil && !f.presentAny(t.marks...) {
+			if t.text == fieldGeneratedText && f.only(t.text) && s.readLastMessage(f.get(t.text)) { // Hugging Face
+				return true
+			}
 			continue
 		}
 		if t.text == fieldResponse && !f.present(fieldDone) {
 			continue
+		}
+		if string(f.get(fieldDone)) == "false" {
+			s.unread = oneChunk
+			return true
 		}
 		s.message(f)
 		if s.text.first == "" && t.text != fieldContent { // Vercel also lists the text's parts
@@ -377,7 +402,11 @@ func (s *said) readGenerations(f *fields) bool {
 
 // readMessages reads the last message of a chat that stands in an object.
 func (s *said) readMessages(f *fields) bool {
-	if !f.is(fieldMessages, "array") || !s.readLastMessage(f.get(fieldMessages)) {
+	chat := f.get(fieldMessages)
+	if !f.present(fieldMessages) {
+		chat = f.get(fieldReplies) // Haystack
+	}
+	if jsonKind(chat) != "array" || !s.readLastMessage(chat) {
 		return false
 	}
 	s.stopped(f)
@@ -400,6 +429,41 @@ func (s *said) readRoleless(f *fields) bool {
 		return false
 	}
 	s.message(f)
+	return true
+}
+
+// readLogged reads the response of a provider that a line of a batch's results, or a
+// log of HTTP, holds.
+func (s *said) readLogged(f *fields) bool {
+	outer := *f
+	if f.present(fieldCustomID) {
+		for _, n := range [...]field{fieldResponse, fieldResult} {
+			if inner, ok := fieldsOf(f.get(n)); ok {
+				outer = inner
+			}
+		}
+	}
+	body, isHTTP := fieldsOf(outer.get(fieldBody))
+	message, isResult := fieldsOf(outer.get(fieldMessage))
+	switch {
+	case isHTTP && outer.present(fieldStatusCode) && !body.present(fieldBody):
+		return s.readShape(&body, true)
+	case isResult && f.present(fieldCustomID) && outer.is(fieldType, "string"): // Anthropic
+		return s.readAssistant(&message)
+	}
+	return false
+}
+
+// readEvent reads one event of a stream, which is a piece of an answer.
+func (s *said) readEvent(f *fields) bool {
+	switch typ := f.text(fieldType); {
+	case strings.HasPrefix(typ, "response.") && f.presentAny(fieldResponse, fieldDelta):
+	case strings.HasPrefix(typ, "content_block_") && f.present(fieldIndex):
+	case typ == "message_start" && f.present(fieldMessage), typ == "message_delta" && f.present(fieldDelta):
+	default:
+		return false
+	}
+	s.unread = oneEvent
 	return true
 }
 

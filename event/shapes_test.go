@@ -76,7 +76,7 @@ func providers() map[string]provider {
 		"Responses":         withRefusal(inside(`{"id":"resp_1","object":"response","status":"completed","output":MESSAGE}`, items), `{"object":"response","status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[]}`),
 		"Responses, bare":   inside(`{"output":MESSAGE}`, items),
 		"Responses items":   items,
-		"Responses hosted":  {words: items.words, calls: `{"object":"response","output":[{"type":"web_search_call","id":"ws_1","status":"completed","action":{}},{"type":"function_call","call_id":"c1","name":"lookup","arguments":"{}"}]}`},
+		"Responses hosted":  {words: items.words, calls: `{"object":"response","output":[{"type":"web_search_call","id":"ws_1","status":"completed","action":{}}]}`},
 		"Responses item":    {words: `{"type":"message","role":"assistant","content":[{"type":"output_text","text":WORDS}]}`, calls: `{"type":"custom_tool_call","call_id":"c1","name":"lookup","input":"x"}`},
 		"Responses parts":   {words: `[{"type":"output_text","text":WORDS}]`},
 

@@ -25,6 +25,15 @@ type ToolOffers struct {
 	Unread bool
 }
 
+// OfferedTools returns the tools that the model was offered, as they were published:
+// those of the event, or else those that a whole response in its output repeats.
+func (e *Event) OfferedTools() Content {
+	if !e.Tools.IsZero() {
+		return e.Tools
+	}
+	return e.Answer().Tools
+}
+
 // Offers reads the tools of the event in the forms of providers and frameworks: lists
 // of definitions or of names, one definition, and objects of definitions or schemas
 // by name; also as a string that holds such JSON.

@@ -32,7 +32,7 @@ func buildBudget(b *builder) answer {
 		l.atMost("max_output_tokens", "output_tokens", asFloat(e.OutputTokens), asFloat(c.MaxOutputTokens))
 		l.atMost("max_cost_usd", "estimated_cost_usd", e.EstimatedCostUSD, c.MaxCostUSD)
 		if len(c.FinishReasons) > 0 {
-			if reason := e.Answer().FinishReason; reason == "" {
+			if reason := e.Answer().FinishReason; event.NormalFinish(reason) == "" {
 				l.missing = append(l.missing, "finish_reason")
 			} else {
 				l.add("finish_reasons", slices.ContainsFunc(c.FinishReasons, func(fine string) bool { return sameFinish(fine, reason) }))

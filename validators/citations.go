@@ -2,6 +2,7 @@ package validators
 
 import (
 	"context"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,8 @@ func buildCitations(b *builder) answer {
 	required := b.Required
 	var find func(out output, e *event.Event, s *sources) tally
 	if b.Format == "" {
-		find = func(out output, e *event.Event, s *sources) tally { return readCitations(out, e, s) }
+		others := newOtherCitations()
+		find = func(out output, e *event.Event, s *sources) tally { return readCitations(out, e, s, others) }
 	} else {
 		re := b.compilePattern("format", b.Format)
 		if re != nil && re.NumSubexp() != 1 {
@@ -99,6 +101,9 @@ func newSources(chunks []event.Chunk) *sources {
 			continue
 		}
 		s.ids[id] = true
+		if i := strings.LastIndexAny(id, `/\`); i >= 0 && fileType(id[i+1:]) != "" {
+			s.ids[id[i+1:]] = true // a file is cited by its name
+		}
 		s.shapes[idShape(id)] = true
 		s.web = s.web || isWebAddress(id)
 		s.slugs = s.slugs || isSlug(id)
@@ -112,7 +117,15 @@ func newSources(chunks []event.Chunk) *sources {
 	return s
 }
 
-func (s *sources) has(id string) bool { return s.ids[foldID(id)] }
+func (s *sources) has(id string) bool {
+	id = foldID(id)
+	if s.ids[id] || !isWebAddress(id) {
+		return s.ids[id]
+	}
+	id, _, _ = strings.Cut(id, "#")
+	id, _, _ = strings.Cut(id, "?utm_") // added to links, such as utm_source=openai
+	return s.ids[foldID(id)]
+}
 
 // nameless reports whether there are chunks and none has an id.
 func (s *sources) nameless() bool { return len(s.ids) == 0 && len(s.chunks) > 0 }
@@ -120,8 +133,15 @@ func (s *sources) nameless() bool { return len(s.ids) == 0 && len(s.chunks) > 0 
 // foldID returns an id as it is compared.
 func foldID(id string) string {
 	id = strings.ToLower(strings.TrimSpace(plain(id)))
-	if isWebAddress(id) {
-		return strings.TrimSuffix(id, "/")
+	if _, page, ok := strings.Cut(id, "://"); ok && isWebAddress(id) {
+		page = strings.TrimPrefix(page, "www.") // which scheme and host a page has is the server's choice
+		if decoded, err := url.PathUnescape(page); err == nil {
+			page = decoded
+		}
+		return "https://" + strings.TrimSuffix(page, "/")
+	}
+	if fileType(id) != "" {
+		id = strings.ReplaceAll(id, "_", " ") // as files are named when they are stored, and when they are cited
 	}
 	if _, ok := asNumber(id); ok {
 		id = strings.TrimLeft(id[:len(id)-1], "0") + id[len(id)-1:]

@@ -3,6 +3,8 @@ package validators
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,7 +14,7 @@ import (
 // readCitations counts the citations of an answer that has no configured format: in
 // its text, or in the strings and the lists of sources of a JSON answer; and those
 // that the provider reports beside the text.
-func readCitations(out output, e *event.Event, s *sources) tally {
+func readCitations(out output, e *event.Event, s *sources, others *regexp.Regexp) tally {
 	m := &marker{sources: s}
 	texts := []string{out.text}
 	if doc, ok := decodeDocument(withoutFence(out.text)); ok {
@@ -30,6 +32,9 @@ func readCitations(out output, e *event.Event, s *sources) tally {
 		for _, text := range texts {
 			t.found += s.countNamed(text)
 		}
+	}
+	if t == (tally{}) && slices.ContainsFunc(texts, func(text string) bool { return citesOtherwise(text, others) }) {
+		t.unclear++
 	}
 	return t
 }
@@ -161,15 +166,25 @@ func (m *marker) readSources(value any) {
 
 // readReported counts the citations that a provider reports beside the text: members
 // "citations" and "annotations" of messages and parts, as OpenAI, Anthropic and
-// Cohere write them. A provider reports sources that it was given, so one that is
+// Cohere write them, and Mistral's parts of the type "reference". A provider reports sources that it was given, so one that is
 // not found by name or index is not invented: the chunks have other names.
 func (s *sources) readReported(out event.Content) (t tally) {
 	raw := out.Raw()
-	if !bytes.Contains(raw, []byte(`"citations"`)) && !bytes.Contains(raw, []byte(`"annotations"`)) {
+	if !slices.ContainsFunc([]string{`"citations"`, `"annotations"`, `"reference_ids"`}, func(name string) bool { return bytes.Contains(raw, []byte(name)) }) {
 		return t
 	}
 	walk(decode(string(raw)), func(v any) {
 		object, _ := v.(map[string]any)
+		if list, ok := object["reference_ids"].([]any); ok && object["type"] == "reference" { // Mistral
+			for _, item := range list {
+				id := fmt.Sprint(item)
+				if n, number := asNumber(id); s.has(id) || number && !s.numeric && n < len(s.chunks) {
+					t.found++
+				} else {
+					t.unclear++
+				}
+			}
+		}
 		for _, name := range []string{"citations", "annotations"} {
 			list, _ := object[name].([]any)
 			for _, item := range list {
@@ -214,6 +229,27 @@ func (s *sources) countNamed(text string) (n int) {
 		}
 	}
 	return n
+}
+
+// newOtherCitations matches citations in forms that name no id: of LaTeX, in tags, by
+// author and year, "document 2", and a number in parentheses at the end of a sentence.
+func newOtherCitations() *regexp.Regexp {
+	return regexp.MustCompile(`\\(?:[a-z]*cite[a-z]*)\*?(?:\[[^\]\n]*\])*\{[^}\n]+\}` +
+		`|<(?:cite|citation|ref|source)[ >]` +
+		`|\(\p{Lu}[\p{L}'-]+(?:,|(?: et al\.?| and \p{Lu}[\p{L}'-]+| & \p{Lu}[\p{L}'-]+),?) (?:19|20)\d\d[a-z]?(?:, pp?\. ?\d+(?:-\d+)?)?\)` +
+		`|(?i:\b(?:documents?|docs?|sources?|passages?|chunks?|references?|contexts?) (?:no\. ?|#)?\d{1,3}\b)` +
+		`|[\p{L}\d]\p{P}? ?\(\d{1,2}(?:, ?\d{1,2})*\)(?:[.!?]?\s*$|[.!?]\s)`)
+}
+
+// citesOtherwise reports whether a text, outside of code, has a citation in a form that
+// the ids cannot decide.
+func citesOtherwise(text string, others *regexp.Regexp) bool {
+	for i, prose := range strings.Split(text, "```") {
+		if i%2 == 0 && others.MatchString(prose) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayBeID reports whether a word has a digit, or a . or / before its end, as any id

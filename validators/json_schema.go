@@ -170,10 +170,33 @@ func beginsJSON(text string) bool {
 // isControlToken reports whether a text begins with a mark by which a chat template
 // ends a message, such as <|im_end|>, and that a server should have removed.
 func isControlToken(text string) bool {
-	for _, token := range [...]string{"<|", "</s>", "<eos>", "<end_of_turn>", "<end_of_text>", "<｜", "[/INST]"} {
-		if strings.HasPrefix(text, token) {
-			return true
+	_, ok := afterControlToken(text)
+	return ok
+}
+
+// isOnlyControlTokens reports whether a text consists of control tokens.
+func isOnlyControlTokens(text string) bool {
+	rest, any := text, false
+	for {
+		after, ok := afterControlToken(strings.TrimSpace(rest))
+		if !ok {
+			return any && strings.TrimSpace(rest) == ""
+		}
+		rest, any = after, true
+	}
+}
+
+// afterControlToken returns what follows the control token at the beginning of a text.
+func afterControlToken(text string) (rest string, ok bool) {
+	for _, token := range [...]struct{ open, end string }{
+		{"<|", "|>"}, {"<｜", "｜>"}, {"</s>", ""}, {"<eos>", ""}, {"<end_of_turn>", ""}, {"<end_of_text>", ""}, {"[/INST]", ""},
+	} {
+		if after, ok := strings.CutPrefix(text, token.open); ok {
+			if token.end != "" {
+				_, after, _ = strings.Cut(after, token.end)
+			}
+			return after, true
 		}
 	}
-	return false
+	return text, false
 }

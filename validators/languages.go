@@ -60,8 +60,8 @@ func scriptOf(r rune) string {
 // incomparable returns why an answer cannot be compared with the texts by words;
 // empty when it can.
 func (l *languages) incomparable(answer string) string {
-	if saysUnknown(answer) {
-		return "answer says that it does not know"
+	if reason := withoutClaim(answer); reason != "" {
+		return reason
 	}
 	var a languages
 	a.add(answer)
@@ -110,25 +110,36 @@ func functionWords() map[string]string {
 	}
 }
 
-// saysUnknown reports whether an answer does no more than say that the retrieved
-// text holds no answer, which cannot be grounded in it.
-func saysUnknown(answer string) bool {
+// withoutClaim returns why an answer cannot be grounded in the retrieved text: it does
+// no more than say that there is no answer in it, or decline. It is empty for any other
+// answer.
+func withoutClaim(answer string) string {
 	const longest = 60 // words
 	fields := strings.Fields(strings.ToLower(answer))
 	if len(fields) > longest {
-		return false
+		return ""
 	}
-	text := strings.Join(fields, " ")
+	text := strings.ReplaceAll(strings.Join(fields, " "), "’", "'")
 	for _, phrase := range [...]string{
 		"i don't know", "i do not know", "i'm not sure", "i am not sure", "don't have enough information", "do not have enough information", "not enough information",
 		"insufficient information", "no information", "don't have information", "do not have information", "don't have any information", "could not find", "couldn't find",
 		"cannot find", "can't find", "unable to find", "is not mentioned", "isn't mentioned", "does not mention", "doesn't mention", "do not mention", "don't mention",
 		"does not contain", "doesn't contain", "do not contain", "don't contain", "does not provide", "doesn't provide", "not provided in", "cannot answer", "can't answer",
 		"unable to answer", "cannot be answered", "can't be answered", "cannot be determined", "can't be determined", "no relevant",
+		"do not say", "don't say", "does not say", "doesn't say", "do not specify", "don't specify", "does not specify", "doesn't specify", "does not state", "doesn't state",
+		"do not state", "don't state", "not specified", "not stated", "not covered",
 	} {
 		if strings.Contains(text, phrase) {
-			return true
+			return "answer says that it does not know"
 		}
 	}
-	return false
+	for _, phrase := range [...]string{
+		"can't help with", "cannot help with", "can't help you", "cannot help you", "can't assist", "cannot assist", "unable to help", "unable to assist",
+		"not able to help", "not able to assist",
+	} {
+		if strings.Contains(text, phrase) {
+			return "answer declines"
+		}
+	}
+	return ""
 }

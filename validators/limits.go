@@ -28,7 +28,12 @@ func (l *limits) atLeast(option, field string, fact, bound *float64) {
 	}
 }
 
+// atMost compares a quantity, which is never negative: -1 is how some software writes
+// that it does not know.
 func (l *limits) atMost(option, field string, fact, bound *float64) {
+	if fact != nil && *fact < 0 {
+		fact = nil
+	}
 	if l.canCompare(field, fact, bound) {
 		l.add(option, *fact <= *bound)
 	}

@@ -19,6 +19,8 @@ func buildSubstance(*builder) answer {
 		switch {
 		case strings.TrimSpace(out.text) == "":
 			return fail("empty", "empty output"), nil
+		case isOnlyControlTokens(out.text):
+			return fail("empty", "only control tokens"), nil
 		case !hasWords && out.json:
 			return fail("empty", "empty JSON value"), nil
 		case !hasWords:
@@ -41,7 +43,16 @@ func isOpener(text string) bool {
 	if len(text) > longest {
 		return false
 	}
-	bare := strings.TrimFunc(normalText(text), func(r rune) bool { return !isAlphanumeric(r) })
+	noise := func(r rune) bool { return !isAlphanumeric(r) }
+	bare := strings.TrimFunc(normalText(text), noise)
+	if strings.HasSuffix(strings.TrimRight(text, "*_#` \n"), ":") {
+		for _, yes := range [...]string{"sure", "certainly", "of course", "okay", "ok", "absolutely", "great question"} {
+			if rest, ok := strings.CutPrefix(bare, yes); ok && rest != "" && noise(rune(rest[0])) {
+				bare = strings.TrimLeftFunc(rest, noise)
+				break
+			}
+		}
+	}
 	switch bare {
 	case "thought process", "thinking process", "my thought process", "chain of thought", "reasoning", "let's think step by step",
 		"let us think step by step", "let's solve this problem step by step", "let's solve this step by step",

@@ -41,7 +41,7 @@ func buildToolCalls(*builder) answer {
 			return eval.NotApplicable("tool_calls"), nil
 		}
 		var tools *toolset
-		if raw := bytes.TrimSpace(e.Tools.Raw()); len(raw) > 0 {
+		if raw := bytes.TrimSpace(e.OfferedTools().Raw()); len(raw) > 0 {
 			tools = known.get(sha256.Sum256(raw), func() *toolset { return newToolset(event.JSON(raw)) })
 		}
 		var sum summary
