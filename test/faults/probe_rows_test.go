@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"os"
@@ -86,7 +87,8 @@ func (w *world) sidecar() string {
 	}
 	said, err := os.Create(filepath.Join(dir, "log"))
 	w.must(err)
-	cmd := exec.CommandContext(w.t.Context(), binary, "serve", "--brokers", strings.Join(w.brokers, ","), "--topic", w.topic,
+	// The test's context ends before its cleanup, which stops the sidecar in good order.
+	cmd := exec.CommandContext(context.WithoutCancel(w.t.Context()), binary, "serve", "--brokers", strings.Join(w.brokers, ","), "--topic", w.topic,
 		"--listen", "127.0.0.1:0", "--spool-dir", filepath.Join(dir, "spool"), "--grace", "1s")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
 	w.must(cmd.Start())
