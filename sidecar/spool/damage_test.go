@@ -225,7 +225,7 @@ func FuzzSegment(f *testing.F) {
 		}
 		// An open spool without its lock and its writer: this is about reading.
 		// It keeps no damage and never syncs, because a disk is slow.
-		s := &Spool{cfg: Config{Dir: dir, MaxBytes: MinBytes, AsideBytes: 1}.withDefaults(), log: quiet(), changed: make(chan struct{})}
+		s := &Spool{cfg: Config{Dir: dir, MaxBytes: MinBytes, AsideBytes: 1}.withDefaults(), log: quiet(), openAside: openOwn, changed: make(chan struct{})}
 		if err := s.load(); err != nil {
 			t.Fatal(err)
 		}
