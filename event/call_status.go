@@ -2,14 +2,14 @@ package event
 
 import "strings"
 
-// Words for a status that a call gives in another way.
+// Words for a status that a call has in another form.
 const (
 	callError   = "error"
 	callSuccess = "success"
 )
 
 // Failed reports whether the call's status says that it failed: one of a closed list
-// of words, or an HTTP status of 400 or above. An unknown status is no failure,
+// of words, or an HTTP status of 400 or above. An unknown status is not a failure,
 // because a word for success that is not known yet would count against the model.
 func (c *ToolCall) Failed() bool {
 	s := foldStatus(c.Status)

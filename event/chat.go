@@ -11,7 +11,7 @@ func readChat(raw []byte) ([]Turn, bool) {
 	switch jsonKind(raw) {
 	case "string":
 		// Most texts show by their beginning, which may have escaped white space,
-		// that they are no JSON; those are not decoded for this question.
+		// that they are not JSON; those are not decoded for this question.
 		if begin := bytes.TrimLeft(raw[1:], ` \nrt`); begin[0] != '{' && begin[0] != '[' {
 			return nil, false
 		}

@@ -191,7 +191,7 @@ const (
 	maxNameBytes = 64
 )
 
-// unknown notes a member that its object does not define. Its name is no content.
+// unknown notes a member that its object does not define. Its name is not content.
 func (d *decoder) unknown(prefix string, name []byte, among func() []string) {
 	if !d.strict || d.around > 0 {
 		return

@@ -136,7 +136,7 @@ func keep[T any](memory *[]T, v T) *T {
 	return &(*memory)[len(*memory)-1]
 }
 
-// digits returns a number as it is written in JSON. Empty text is no value, as in
+// digits returns a number as it is written in JSON. Empty text is not a value, as in
 // tables where a cell is empty.
 func (d *decoder) digits(t jsonscan.Token) ([]byte, result) {
 	switch t.Kind {
@@ -238,7 +238,7 @@ func content[T any](at func(*T) *Content) form[T] {
 	}}
 }
 
-// readStatus reads a status as [NormalStatus] does. A number that is no status of HTTP
+// readStatus reads a status as [NormalStatus] does. A number that is not a status of HTTP
 // has no meaning.
 func readStatus(d *decoder, e *Event, t jsonscan.Token) result {
 	s, r := d.text(t)

@@ -110,7 +110,7 @@ func (s *said) readLastMessage(raw []byte) bool {
 	return false
 }
 
-// isItem reports whether an object is an item of a response that is no message, as
+// isItem reports whether an object is an item of a response that is not a message, as
 // stands between the messages of a chat.
 func (f *fields) isItem() bool {
 	if !f.is(fieldType, "string") {
@@ -155,7 +155,7 @@ func (s *said) readResponses(raw []byte) bool {
 }
 
 // readChunks reads the chunks of a chat completion as one. The calls of tools are in
-// pieces that are no calls by themselves.
+// pieces that are not calls by themselves.
 func (s *said) readChunks(raw []byte) bool {
 	l, _ := listOf(raw)
 	for item, ok := l.next(); ok; item, ok = l.next() {

@@ -95,7 +95,7 @@ const shortestData = 128
 func hideData(s string) string { return hideRuns(hideURLs(s)) }
 
 // hideRuns replaces runs of base64 that are longer than any word, path or digest. A
-// run has letters in both cases and digits: a ruled line is no data.
+// run has letters in both cases and digits: a ruled line is not data.
 func hideRuns(s string) string {
 	const shortest = 1024
 	if len(s) < shortest {

@@ -9,7 +9,7 @@ import (
 )
 
 // readTraceContext accepts numbers and booleans besides strings: a sampling priority
-// is often written as a bare number. Members of other types are no headers.
+// is often written as a bare number. Members of other types are not headers.
 func readTraceContext(d *decoder, e *Event, t jsonscan.Token) result {
 	if t.Kind != jsonscan.Object {
 		d.skip(t)

@@ -190,7 +190,7 @@ func hasAny(f *fields, names ...field) bool {
 }
 
 // readMessage reads a chat message in the form that its members have; false for an
-// object that is no message.
+// object that is not a message.
 func (s *said) readMessage(f *fields) bool {
 	switch {
 	case f.is(fieldRole, "string") && hasMessage(f):

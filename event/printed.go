@@ -15,7 +15,7 @@ const (
 // isChunk reports whether an object was not read because it is a piece of an answer.
 func isChunk(unread string) bool { return unread == oneChunk || unread == oneEvent }
 
-// printedObject returns why a text is no answer but an object that holds one, as a
+// printedObject returns why a text is not an answer but an object that holds one, as a
 // programming language or a transport prints it; empty for any other text. The words
 // of the model stand in it, between quotes and members that are not the model's, so
 // that nothing can be said about them.

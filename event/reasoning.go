@@ -76,7 +76,7 @@ func cutTagged(text string) (inside, after string, ok bool) {
 // cutBeforeTag splits a text at a closing tag that has no opening one. The tag has
 // to stand as models emit it, at the beginning or the end of a line or directly
 // between two words, and not in code or in a JSON document: a text about such tags
-// is no reasoning.
+// is not reasoning.
 func cutBeforeTag(text, trimmed string) (reasoning, answer string) {
 	for _, t := range reasoningTags() {
 		if !t.alone {

@@ -18,7 +18,7 @@ type members struct {
 }
 
 // membersOf returns a reader of the members of raw, which is valid JSON; there are
-// none if it is no object.
+// none if it is not an object.
 func membersOf(raw []byte) members {
 	m := members{object: raw, scan: jsonscan.New(raw, 0)}
 	if t, _ := m.scan.Next(); t.Kind != jsonscan.Object {

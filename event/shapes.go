@@ -413,7 +413,7 @@ func (s *said) readMessages(f *fields) bool {
 	return s.unread == "" || f.only(fieldMessages)
 }
 
-// readRoleless reads a message whose role was left out. Text alone is no mark: it is
+// readRoleless reads a message whose role was left out. Text alone is not a mark: it is
 // an application's own answer, unless it is a JSON document, which nobody puts in a
 // string of a JSON answer.
 func (s *said) readRoleless(f *fields) bool {

@@ -127,7 +127,7 @@ func (a *assigned) secret() bool {
 	if word {
 		return a.password()
 	}
-	// Most tokens and keys are no secrets: they have to look generated.
+	// Most tokens and keys are not secrets: they have to look generated.
 	return (a.quoted || !strings.ContainsAny(a.value, "*|?$&")) && len(a.value) >= 8 && looksRandom(a.value) && !looksLikeWords(a.value) && !strings.ContainsAny(a.value, " ") && !isPath(a.value) &&
 		(!isTokenName(a.name) || len(a.value) >= 16 || turns(a.value) >= 6)
 }

@@ -34,7 +34,7 @@ func looksRandom(s string) bool {
 	return letters >= 2 && digits >= 1
 }
 
-// generated reports whether a token that an expression matched is no placeholder.
+// generated reports whether a token that an expression matched is not a placeholder.
 func generated(text string, start, end int) bool {
 	return !isPlaceholder(text[start:end]) && looksRandom(text[start:end])
 }
@@ -123,7 +123,7 @@ func isEmail(text string, start, end int) bool {
 }
 
 // isCard reports whether digits are a payment card number: they have a length and
-// prefix that issuers use (ISO/IEC 7812) and Luhn's check digit, and are no decimals
+// prefix that issuers use (ISO/IEC 7812) and Luhn's check digit, and are not decimals
 // of a number. Four equal groups are a test number; the number of an order is none.
 func isCard(text string, start, end int) bool {
 	if start > 0 && (text[start-1] == '.' || text[start-1] == ',') && (start == 1 || isDigit(text[start-2]) || text[start-2] == '-') ||

@@ -44,7 +44,7 @@ var fillers = [...]string{
 }
 
 // labelBefore returns what the words before text[at] announce: the last of them that
-// is no filler, on the same line.
+// is not a filler, on the same line.
 func labelBefore(text string, at int) label {
 	first := max(0, at-64)
 	if strings.HasSuffix(text[first:at], "wa.me/") {

@@ -30,7 +30,7 @@ func New(cfg Config) (*Redactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Digits in an id are no telephone number.
+	// Digits in an id are not a telephone number.
 	var inIDs []string
 	for _, k := range d.kinds[:len(d.kinds)-len(d.patterns)] {
 		if k.Name == "email" || k.Class == ClassSecret {

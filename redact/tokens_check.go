@@ -2,7 +2,7 @@ package redact
 
 import "strings"
 
-// isToken reports whether a token was generated. It is no placeholder; and where words
+// isToken reports whether a token was generated. It is not a placeholder; and where words
 // could stand in it, joined by dashes, it mixes letters and digits, or capitals and
 // small letters.
 func isToken(f format, token string) bool {

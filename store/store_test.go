@@ -286,7 +286,7 @@ func TestModesAreMended(t *testing.T) {
 	}
 }
 
-// TestIrregularFiles: what is no file is an error that says so, and nothing waits for it.
+// TestIrregularFiles: what is not a file is an error that says so, and nothing waits for it.
 func TestIrregularFiles(t *testing.T) {
 	t.Parallel()
 	pipe, folder := filepath.Join(t.TempDir(), "pipe"), t.TempDir()

@@ -80,7 +80,7 @@ type tally struct {
 }
 
 // sources are the retrieved chunks as an answer may cite them. Ids are compared
-// without case and without leading zeros, in the form that [plain] gives them.
+// without case and without leading zeros, in the form that [plain] returns.
 type sources struct {
 	chunks  []event.Chunk
 	ids     map[string]bool

@@ -101,7 +101,7 @@ func (s *sources) cites(number string) bool {
 }
 
 // isFigure reports whether a number is a year, or has far more digits than one that
-// cites: it is no citation.
+// cites: it is not a citation.
 func (s *sources) isFigure(number string) bool { return len(number) > s.digits+1 || isYear(number) }
 
 // plausible reports whether an item in brackets may be an id: it is one, is a number,
@@ -218,7 +218,7 @@ func (s *sources) reported(citation any) (found bool) {
 }
 
 // countNamed counts the ids that a text names outside of any mark, as in "according
-// to kb_1". Only ids that are no words and no numbers are looked for.
+// to kb_1". Only ids that are neither words nor numbers are looked for.
 func (s *sources) countNamed(text string) (n int) {
 	for word := range strings.FieldsSeq(plain(text)) {
 		if !mayBeID(word) {

@@ -21,7 +21,7 @@ const (
 // buildEquals builds a validator that compares the output with a configured text,
 // or else with the event's expected answer.
 //
-// Texts are compared in the form that [plain] gives them. White space at the ends is
+// Texts are compared in the form that [plain] returns. White space at the ends is
 // ignored and runs of it count as one space; a full stop at the end does not count;
 // case counts only when case_sensitive is set. JSON values are compared by value, so
 // that neither the order of members nor the spelling of a number counts; a code

@@ -35,7 +35,7 @@ const (
 //
 // The whole output has to be one JSON value. JSON inside prose or a code fence, or
 // beside anything else that a parser refuses, fails as "wrapped", because a strict
-// consumer breaks on it. A byte order mark in front is no part of the output: RFC 8259
+// consumer breaks on it. A byte order mark in front is not part of the output: RFC 8259
 // lets parsers ignore it, and files and transports add it.
 func buildJSONSchema(b *builder) answer {
 	name, schemas := b.Schema, b.schemas

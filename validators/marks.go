@@ -322,7 +322,7 @@ func (m *marker) readStrangers(inside string, ids []string) {
 	}
 }
 
-// readLink reads a link whose text or target may cite; false if it is no citation.
+// readLink reads a link whose text or target may cite; false if it is not a citation.
 func (m *marker) readLink(inside, target string) bool {
 	target, _, _ = strings.Cut(strings.TrimSpace(target), " ")
 	id, _, _ := m.readItem(inside)
@@ -342,7 +342,7 @@ func (m *marker) readLink(inside, target string) bool {
 }
 
 // define reports whether a number stands before the text that it belongs to, as in
-// "[1]: https://..." or "[1] pay, [2] cancel", and notes the source that a line gives
+// "[1]: https://..." or "[1] pay, [2] cancel", and notes the source that a line names
 // for it.
 func (m *marker) define(number, before, after string) bool {
 	before = strings.TrimRight(before[max(0, len(before)-16):], " \t*-•>")

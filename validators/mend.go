@@ -288,7 +288,7 @@ func (m *mender) subschema(s map[string]any, keyword string, value any, path []s
 	m.drop(s, keyword, path)
 }
 
-// asSchema mends an item of a keyword; an item that is no schema becomes one that
+// asSchema mends an item of a keyword; an item that is not a schema becomes one that
 // accepts everything.
 func (m *mender) asSchema(s map[string]any, keyword string, value any, path []string) any {
 	if mended := m.schema(value, path); isSchema(mended) {

@@ -45,7 +45,7 @@ func keywordKind(keyword string) valueKind {
 }
 
 // hasKeyword reports whether an object has a keyword of JSON Schema, with such a value
-// as it takes. One without is no schema, although it compiles to one that accepts
+// as it takes. One without is not a schema, although it compiles to one that accepts
 // everything: a map of names to types, for example.
 func hasKeyword(object map[string]any) bool {
 	for keyword, value := range object {

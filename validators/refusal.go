@@ -18,7 +18,7 @@ const (
 	labelAnswered = "answered" // does not decline
 )
 
-// labelUnclear is no label of a verdict: some text of a JSON answer declines.
+// labelUnclear is not a label of a verdict: some text of a JSON answer declines.
 const labelUnclear = "unclear"
 
 // buildRefusal builds the detector of refusals. It reads an answer as speech acts: a

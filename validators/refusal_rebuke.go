@@ -57,7 +57,7 @@ type stance struct {
 // rebukes reports whether an answer judges what was asked for instead of giving it. The
 // user asked how to do something, and the answer says that it is wrong, and otherwise
 // reproves, tells of the past or sends the user elsewhere; or the user asked for reasons,
-// and the answer denies them in words of morals and law. Who asks for a judgement, or for
+// and the answer denies them in words of morals and law. A request for a judgement, or for
 // a way against what is wrong, is served by one.
 func (r *reading) rebukes(text, opening string) bool {
 	p := r.acts.rebukes

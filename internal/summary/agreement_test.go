@@ -125,7 +125,7 @@ func TestGrain(t *testing.T) {
 	}
 }
 
-// TestAgreementIsBounded: a field of free text is no field of labels, and models are
+// TestAgreementIsBounded: a field of free text is not a field of labels, and models are
 // not counted without end.
 func TestAgreementIsBounded(t *testing.T) {
 	t.Parallel()

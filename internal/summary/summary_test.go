@@ -122,7 +122,7 @@ func TestPrintSaysWhatItCannotTell(t *testing.T) {
 }
 
 // TestPromptsThatShareVersions: prompts are shown and compared apart, although their
-// versions have the same names. That one got better is no finding.
+// versions have the same names. That one got better is not a finding.
 func TestPromptsThatShareVersions(t *testing.T) {
 	t.Parallel()
 	s := summary.New(summary.Config{})

@@ -2,7 +2,7 @@
 // split or reorder text.
 //
 // A model reads the invisible ones and a person does not, so that they can carry
-// instructions, or cut a card number in two that then looks whole. Who shows a text
+// instructions, or cut a card number in two that then looks whole. Code that shows a text
 // to a model drops them ([Text]); who looks for something in a text reads it as it
 // is shown.
 package visible

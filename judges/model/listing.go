@@ -70,7 +70,7 @@ func (c *catalogue) listing(ctx context.Context) Listing {
 	return l
 }
 
-// get returns the body of a success, or nil. A failure is no fault: a key may judge that
+// get returns the body of a success, or nil. A failure is not a fault: a key may judge that
 // may not list.
 func (c *catalogue) get(ctx context.Context, path string) []byte {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server+path, http.NoBody)

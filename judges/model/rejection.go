@@ -72,7 +72,7 @@ func parameters() []string {
 }
 
 // refusesParameter matches the words in which a server does not take a parameter. A
-// value that is merely too high is no reason to leave the parameter out.
+// value that is merely too high is not a reason to leave the parameter out.
 var refusesParameter = regexp.MustCompile(`(?i)unsupported|not.support|n't support|unrecogni[sz]ed|unknown|unexpected|not.permitted|not.allowed|not.accepted|extra.(?:input|field|forbidden)|extra_forbidden|deprecated|incompatible|only (?:the )?\S{1,20}(?: \(\S+\))?(?: value)? (?:is|are) (?:allowed|supported)|must be (?:strictly|greater|set to|1\b|omitted)|cannot be (?:used|set)|not available|no longer|use '?max_completion_tokens`)
 
 // rejectedParameter returns the parameter that a statement refuses, the first that it

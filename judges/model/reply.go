@@ -102,7 +102,7 @@ func (r *reply) readContent(content json.RawMessage) {
 	}
 }
 
-// readPart adds a part of the content. Thinking is no part of the answer, nor is a part
+// readPart adds a part of the content. Thinking is not part of the answer, nor is a part
 // of an unknown type.
 func (r *reply) readPart(part json.RawMessage) {
 	if len(part) == 0 || part[0] != '{' {

@@ -52,7 +52,7 @@ func TestFormerLeader(t *testing.T) {
 }
 
 // TestQuota: a broker answers a client over its quota with nothing at all, also on a
-// fresh connection, which then knows no end of the partition. That is no lost leader.
+// fresh connection, which then knows no end of the partition. That is not a lost leader.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100*time.Millisecond))

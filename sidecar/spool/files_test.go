@@ -94,7 +94,7 @@ func TestForeignFilesLater(t *testing.T) {
 	}
 }
 
-// TestForeignSegments: what is no segment of the spool's is moved aside, and the others
+// TestForeignSegments: what is not a segment of the spool's is moved aside, and the others
 // are sent.
 func TestForeignSegments(t *testing.T) {
 	t.Parallel()
