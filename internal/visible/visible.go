@@ -2,9 +2,9 @@
 // split or reorder text.
 //
 // A model reads the invisible ones and a person does not, so that they can carry
-// instructions, or cut a card number in two that then looks whole. Code that shows a text
-// to a model drops them ([Text]); who looks for something in a text reads it as it
-// is shown.
+// instructions, or cut a card number in two that then looks whole. Code that shows a
+// text to a model drops them ([Text]); code that looks for something in a text reads
+// it as it is shown.
 package visible
 
 import "strings"
