@@ -9,7 +9,7 @@ import (
 
 // buildContains builds a validator that looks for literal phrases, ignoring case
 // unless case_sensitive is set. Output and phrases are compared in the form that
-// [plain] gives them, so that can’t contains can't. A reason names the place of the
+// [plain] returns, so that can’t contains can't. A reason names the place of the
 // phrase in the configuration, such as all[1], and not the phrase.
 func buildContains(b *builder) answer {
 	if len(b.Any)+len(b.All)+len(b.None) == 0 {

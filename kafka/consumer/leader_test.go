@@ -10,18 +10,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestFormerLeader: a broker that is cut off from the others goes on answering that
-// there is nothing new in a partition that another broker leads now.
-func TestFormerLeader(t *testing.T) {
-	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.GroupMinSessionTimeout(100*time.Millisecond))
+// clusterOf starts brokers whose answers a test decides, with a topic of one partition.
+func clusterOf(t *testing.T, brokers int) (*kfake.Cluster, *testbed) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(brokers), kfake.GroupMinSessionTimeout(100*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
 	cfg := DefaultConfig()
 	cfg.Brokers, cfg.SessionTimeout, cfg.PartitionWatch = cluster.ListenAddrs(), 2*time.Second, 500*time.Millisecond
-	b := testbedOn(t, cfg, 1)
+	return cluster, testbedOn(t, cfg, 1)
+}
+
+// TestFormerLeader: a broker that is cut off from the others goes on answering that
+// there is nothing new in a partition that another broker leads now.
+func TestFormerLeader(t *testing.T) {
+	t.Parallel()
+	cluster, b := clusterOf(t, 2)
 	var notes notebook
 	b.start(Deps{Handle: notes.Handle})
 	b.publish(0, "before")
@@ -55,14 +61,7 @@ func TestFormerLeader(t *testing.T) {
 // fresh connection, which then knows no end of the partition. That is not a lost leader.
 func TestQuota(t *testing.T) {
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100*time.Millisecond))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	cfg := DefaultConfig()
-	cfg.Brokers, cfg.SessionTimeout, cfg.PartitionWatch = cluster.ListenAddrs(), 2*time.Second, 500*time.Millisecond
-	b := testbedOn(t, cfg, 1)
+	cluster, b := clusterOf(t, 1)
 	b.publish(0, values("m", 5)...)
 	const throttled = 50 // answers, of 50 ms: longer than a broker may be behind
 	answers := 0
