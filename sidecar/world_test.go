@@ -23,7 +23,11 @@ import (
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain finds goroutines that outlive the tests. net/http says good-bye to a client for
+// half a second after the connection has ended for all others.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // cluster stands in for Kafka: it accepts events, rejects those whose id begins with
 // refuse, and can be down. It checks sizes like a publisher with a limit of 2000

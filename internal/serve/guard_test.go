@@ -21,7 +21,11 @@ import (
 	"github.com/evalworker/evalworker/internal/serve"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain finds goroutines that outlive the tests. net/http says good-bye to a client for
+// half a second after the connection has ended for all others.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // getAs asks with an Authorization header.
 func getAs(t *testing.T, h http.Handler, path, authorization string) *httptest.ResponseRecorder {
