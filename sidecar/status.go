@@ -70,7 +70,8 @@ type Status struct {
 // Status returns the present state: counts and errors, no content.
 func (s *Sidecar) Status() Status {
 	var st Status
-	st.State, st.Version, st.Started = s.state(), s.deps.Version, s.started
+	since, kafkaErr := s.forward.kafka.Now() // read once, so that the state and kafka.down agree
+	st.State, st.Version, st.Started = s.state(kafkaErr), s.deps.Version, s.started
 	c := &s.counts
 	st.Events.Found, st.Events.Bad = s.found.Events, c.bad.Load()
 	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
@@ -93,7 +94,7 @@ func (s *Sidecar) Status() Status {
 	}
 
 	st.Kafka.Topic, st.Kafka.Retries = s.deps.Topic, c.retries.Load()
-	if since, err := s.forward.kafka.Now(); err != nil {
+	if kafkaErr != nil {
 		st.Kafka.Down, st.Kafka.DownSince = true, &since
 	}
 	if at, err := s.forward.kafka.Last(); err != nil {
@@ -104,11 +105,11 @@ func (s *Sidecar) Status() Status {
 
 func tenths(f float64) float64 { return math.Round(10*f) / 10 }
 
-// state returns the worst condition that holds.
-func (s *Sidecar) state() string {
+// state returns the worst condition that holds; kafkaErr is the error of a Kafka that is
+// down, or nil.
+func (s *Sidecar) state(kafkaErr error) string {
 	_, writeErr := s.disk.Now()
 	_, readErr := s.forward.disk.Now()
-	_, kafkaErr := s.forward.kafka.Now()
 	switch {
 	case s.intake.closed.Load():
 		return "stopping"
