@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"sync"
+	"sync/atomic"
 
 	"github.com/evalworker/evalworker/event"
 )
@@ -26,8 +27,8 @@ const (
 // its request alone. It begins with the first such feedback: a worker whose events have
 // none keeps nothing. It is safe for concurrent use.
 type requests struct {
-	mu     sync.Mutex
-	begun  bool
+	begun  atomic.Bool
+	mu     sync.Mutex              // guards the rest
 	latest map[event.RequestID]int // numbers of the requests that are remembered
 	// ring holds request n at n modulo its greatest length.
 	ring []request
@@ -58,19 +59,15 @@ type deployment struct {
 }
 
 // begin begins to remember requests.
-func (q *requests) begin() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.begun = true
-}
+func (q *requests) begin() { q.begun.Store(true) }
 
 // add remembers a request. It copies its content, which is part of a larger message.
 func (q *requests) add(e *event.Event) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.begun || namesOf(e) > maxNames {
+	if !q.begun.Load() || namesOf(e) > maxNames {
 		return
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	r := request{id: e.RequestID, deployment: q.deployment(e), session: e.SessionID, tenant: e.TenantID}
 	r.trace, r.span = e.Origin()
 	if in, out := e.Input.Raw(), e.Output.Raw(); len(in)+len(out) <= maxContent {
@@ -147,9 +144,9 @@ func (q *requests) complete(feedback *event.Event) *event.Event {
 	if feedback.PromptName != "" && feedback.PromptVersion != "" && !feedback.Input.IsZero() {
 		return feedback
 	}
+	q.begin()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.begun = true
 	n, ok := q.latest[feedback.RequestID]
 	if !ok {
 		return feedback
