@@ -31,7 +31,7 @@ func TestFeedbackAfterItsRequest(t *testing.T) {
 		cfg := replay.Config{Concurrency: len(lines), Prepare: func(number int, line []byte) []byte {
 			began[number] = time.Now()
 			if number == 2 || number == 3 {
-				time.Sleep(time.Second) // the requests are read late
+				<-time.After(time.Second) // the requests are read late
 			}
 			return line
 		}}
