@@ -61,9 +61,10 @@ type deployment struct {
 // begin begins to remember requests.
 func (q *requests) begin() { q.begun.Store(true) }
 
-// add remembers a request. It copies its content, which is part of a larger message.
+// add remembers a request that names its prompt or has content; another event with its id
+// does not take its place. It copies the content, which is part of a larger message.
 func (q *requests) add(e *event.Event) {
-	if !q.begun.Load() || namesOf(e) > maxNames {
+	if !q.begun.Load() || namesOf(e) > maxNames || e.PromptName == "" && e.Input.IsZero() && e.Output.IsZero() {
 		return
 	}
 	q.mu.Lock()

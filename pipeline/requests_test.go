@@ -63,6 +63,10 @@ func TestRequestsAreBounded(t *testing.T) {
 	if e := q.complete(feedbackOn(-1)); e.PromptVersion != "3" || !e.Input.IsZero() {
 		t.Errorf("a request with much content has version %q and content %t; want its version alone", e.PromptVersion, !e.Input.IsZero())
 	}
+	q.add(&event.Event{Kind: event.KindRequestCompleted, RequestID: "r-1", UserRating: event.RatingDown})
+	if e := q.complete(feedbackOn(-1)); e.PromptVersion != "3" {
+		t.Error("an event that says nothing of its request took the place of the request")
+	}
 	odd := numbered(-2, small)
 	odd.SessionID = strings.Repeat("x", maxNames)
 	q.add(odd)
