@@ -74,6 +74,8 @@ type Exemplar struct {
 	ToolCalls       []event.ToolCall `json:"tool_calls,omitempty"`
 	Tools           json.RawMessage  `json:"tools,omitempty"`
 	UserRating      event.Rating     `json:"user_rating,omitempty"`
+	UserRatingMin   *float64         `json:"user_rating_min,omitempty"`
+	UserRatingMax   *float64         `json:"user_rating_max,omitempty"`
 	Comment         string           `json:"comment,omitempty"`
 
 	Failure Failure `json:"verdict"`
@@ -110,6 +112,7 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 		RequestID: r.Event.RequestID, OccurredAt: occurredAt(r), Environment: r.Event.Environment,
 		Feature: r.Event.Feature, PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion,
 		Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
+		UserRatingMin: r.Event.UserRatingMin, UserRatingMax: r.Event.UserRatingMax,
 		Failure: Failure{
 			Outcome: v.Outcome, Score: finite(v.Score), Reason: v.Reason, Label: v.Label, Version: v.Version,
 			Policy: r.Plan.Revision, Rule: v.Rule, Probability: finite(v.Probability),
@@ -133,7 +136,7 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 	if redacted.Retrieval != nil {
 		x.Query, x.Chunks = redacted.Retrieval.Query, redacted.Retrieval.Chunks
 	}
-	x.Failure.Explanation = redactText(v.Explanation)
+	x.Failure.Explanation = explain(r, v, redacted, redactText)
 	for i, c := range v.Criteria {
 		x.Failure.Criteria[i].Evidence, x.Failure.Criteria[i].Reason = redactText(c.Evidence), redactText(c.Reason)
 	}

@@ -37,6 +37,8 @@ func conform(t *testing.T, open func(t *testing.T) (*store.Store, store.Config))
 		"scores that are none":  noNumber,
 		"several workers":       workers,
 		"one hot case":          hot,
+		"feedback":              feedback,
+		"feedback, no exemplar": feedbackWithoutExemplar,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

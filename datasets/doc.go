@@ -23,6 +23,10 @@
 // written without content, and its signature has no input. When the store cannot
 // write, Offer returns an error and nothing of the report is written.
 //
+// Feedback whose prompt or question is not known gets them from the store, if its request
+// was kept by another evaluator; otherwise the exemplar says that the question is not
+// known. Both are occurrences of their own, and neither replaces the other.
+//
 // # Tables
 //
 //	cases        one row per signature: what failed, first and last seen, count, status

@@ -69,26 +69,6 @@ func TestErrorClasses(t *testing.T) {
 	}
 }
 
-func TestRatingScore(t *testing.T) {
-	t.Parallel()
-	tests := map[event.Rating]struct {
-		outcome eval.Outcome
-		score   float64
-	}{
-		"up": {eval.OutcomePass, 1}, "down": {eval.OutcomeFail, 0},
-		"1": {eval.OutcomeFail, 0}, "2": {eval.OutcomeFail, 0.25}, "3": {eval.OutcomeCannotJudge, 0},
-		"4": {eval.OutcomePass, 0.75}, "5": {eval.OutcomePass, 1},
-		"0": {eval.OutcomeFail, 0}, "-1": {eval.OutcomeFail, 0}, "87": {eval.OutcomeCannotJudge, 0},
-		"Down": {eval.OutcomeFail, 0}, " 4.0 ": {eval.OutcomePass, 0.75},
-		"": {eval.OutcomeCannotJudge, 0}, "meh": {eval.OutcomeCannotJudge, 0}, "NaN": {eval.OutcomeCannotJudge, 0},
-	}
-	for r, want := range tests {
-		if o, s := eval.Feedback(r); o != want.outcome || s != want.score {
-			t.Errorf("%q scores %s %g, want %s %g", r, o, s, want.outcome, want.score)
-		}
-	}
-}
-
 func TestLine(t *testing.T) {
 	t.Parallel()
 	b, err := json.Marshal(eval.Line{RequestID: "r1", Disposition: eval.DispositionEvaluated, Verdicts: []eval.Verdict{

@@ -69,9 +69,11 @@ type Event struct {
 	ToolCalls []ToolCall `json:"tool_calls,omitempty" doc:"tools that the model called, in this form or in a provider's own"`
 	Tools     Content    `json:"tools,omitzero" doc:"tools that the model was offered, with their JSON Schemas"`
 
-	UserRating    Rating `json:"user_rating,omitempty" doc:"user's rating: up, down, or a number"`
-	TaskCompleted *bool  `json:"task_completed,omitempty" doc:"whether the user's task was done"`
-	Comment       string `json:"comment,omitempty" doc:"user's words (feedback events)"`
+	UserRating    Rating   `json:"user_rating,omitempty" doc:"user's rating: up, down and words like them, or a number, which needs user_rating_max"`
+	UserRatingMin *float64 `json:"user_rating_min,omitempty" doc:"least rating that is possible; without one 1, or 0 when user_rating_max is 1 or less"`
+	UserRatingMax *float64 `json:"user_rating_max,omitempty" doc:"greatest rating that is possible, for example 5"`
+	TaskCompleted *bool    `json:"task_completed,omitempty" doc:"whether the user's task was done"`
+	Comment       string   `json:"comment,omitempty" doc:"user's words (feedback events)"`
 
 	ignored fieldSet // fields that Decode left out
 }

@@ -70,6 +70,8 @@ func newTables() (all tables) {
 		row("tools", content(func(e *Event) *Content { return &e.Tools })),
 
 		row("user_rating", form[Event]{"up, down or a number", readRating}),
+		row("user_rating_min", number(func(e *Event) **float64 { return &e.UserRatingMin })),
+		row("user_rating_max", number(func(e *Event) **float64 { return &e.UserRatingMax })),
 		row("task_completed", boolean(func(e *Event) **bool { return &e.TaskCompleted })),
 		row("comment", text(func(e *Event) *string { return &e.Comment })),
 	)

@@ -55,6 +55,7 @@ type Pipeline struct {
 	recorder Recorder
 	log      *slog.Logger
 	stall    stall
+	requests requests
 	failures sync.Map // failureKind -> *outage.Limiter
 }
 
@@ -77,6 +78,11 @@ func (p *Pipeline) Policy() *policy.Policy { return p.policy.Load() }
 // Replace replaces the policy. Events in flight finish under the policy with which
 // they began.
 func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
+
+// RememberRequests makes the pipeline remember the requests that it is given from now on,
+// for feedback on them. Otherwise it begins to with the first feedback that lacks its
+// prompt or its question.
+func (p *Pipeline) RememberRequests() { p.requests.begin() }
 
 // Skip reports whether the headers alone show that no evaluator wants the
 // message, and counts it if so. Handle decides by the same headers. It
@@ -114,6 +120,11 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	if !ok {
 		env := e.Envelope()
 		plan = pol.Sampler.Decide(&env)
+	}
+	if e.Kind == event.KindUserFeedback {
+		e = p.requests.complete(e)
+	} else {
+		p.requests.add(e)
 	}
 	r := &eval.Report{Event: e, Plan: plan, Started: started}
 	if len(r.Plan.Picks) == 0 {

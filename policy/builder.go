@@ -23,6 +23,8 @@ type Policy struct {
 	Sampler *sampler.Sampler
 	// Evaluators are in the order of the indexes in the sampler's plans.
 	Evaluators []Evaluator
+	// RatingScale is that of users' numeric ratings whose events name none.
+	RatingScale eval.RatingScale
 }
 
 // Revision identifies everything that the sampler's decisions depend on.
@@ -76,7 +78,7 @@ func (b *Builder) Build(c *Config) (*Policy, error) {
 		return nil, err
 	}
 	models := map[string]builtModel{}
-	p := &Policy{}
+	p := &Policy{RatingScale: c.Feedback.RatingScale()}
 	for _, e := range c.Evaluators {
 		built := Evaluator{Timeout: e.Timeout}
 		var err error

@@ -204,25 +204,45 @@ func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *event.Ev
 	}
 }
 
-// TestUnhappyUsersHeader: a rating in a header matches, however the publisher spells
-// it.
-func TestUnhappyUsersHeader(t *testing.T) {
+// TestUnhappyUsers: a condition on the rating holds however the publisher spells it, in
+// header or body, and however the condition does.
+func TestUnhappyUsers(t *testing.T) {
 	t.Parallel()
-	cfg := sampler.DefaultConfig()
-	cfg.DefaultRate = 0
-	cfg.Rules = []sampler.Rule{{Name: "unhappy", When: `user_rating == "down"`, Rate: 1}}
-	s, err := sampler.New(cfg, []sampler.Evaluator{{Name: "a", Judge: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, rating := range []string{"down", "Down", " DOWN "} {
-		plan, ok := s.DecideHeaders([]event.Header{
-			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
-			{Key: event.HeaderRequestID, Value: []byte("r")},
-			{Key: "user_rating", Value: []byte(rating)},
-		})
-		if !ok || len(plan.Picks) != 1 {
-			t.Errorf("%q: %t, %+v; want the event taken", rating, ok, plan.Picks)
+	for when, ratings := range map[string][]string{
+		`user_rating == "down"`:                 {`"down"`, `" DOWN "`, `"thumbs_down"`, `"Dislike"`, `"👎"`, `"-1"`, `-1`, `false`},
+		`"Thumbs-Down" == user_rating`:          {`"down"`, `"negative"`},
+		`user_rating == "-1"`:                   {`-1`, `"-1"`, `"down"`},
+		`user_rating in ["dislike", "1.0"]`:     {`"down"`, `1`, `"1"`, `1.0`},
+		`user_rating not in ["up", "4", "5.0"]`: {`"down"`, `"👎"`, `3`, `"4/5"`},
+		`user_rating != "thumbs_up"`:            {`"down"`, `4`},
+		`user_rating == "4/5"`:                  {`"★★★★☆"`, `"4 / 5"`},
+	} {
+		s := newSampler(t, sampler.Config{}, []sampler.Evaluator{{Name: "e", When: when}})
+		takes := func(rating string) bool {
+			e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r","user_rating":` + rating + `}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			env := e.Envelope()
+			inBody := len(s.Decide(&env).Picks) == 1
+			own, _ := s.DecideHeaders(e.Headers())
+			foreign, ok := s.DecideHeaders([]event.Header{
+				{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
+				{Key: event.HeaderRequestID, Value: []byte("r")},
+				{Key: "user_rating", Value: []byte(strings.Trim(rating, `"`))},
+			})
+			if !ok || inBody != (len(own.Picks) == 1) || inBody != (len(foreign.Picks) == 1) {
+				t.Errorf("%s, rating %s: body %t, headers of the emitter %t, of another publisher %t", when, rating, inBody, len(own.Picks) == 1, len(foreign.Picks) == 1)
+			}
+			return inBody
+		}
+		for _, rating := range ratings {
+			if !takes(rating) {
+				t.Errorf("%s does not hold for %s", when, rating)
+			}
+		}
+		if takes(`"up"`) {
+			t.Errorf("%s holds for up", when)
 		}
 	}
 }

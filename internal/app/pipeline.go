@@ -74,6 +74,7 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 	if err != nil {
 		return nil, err
 	}
+	o.pipeline.RememberRequests()
 	return o, nil
 }
 

@@ -7,6 +7,9 @@
 // replay stops early when its context ends, the input cannot be read, or the caller
 // returns an error for a report.
 //
+// Feedback is evaluated after all lines before it, so that it finds its request if that
+// is among them and the pipeline remembers it.
+//
 // Memory is bounded by the lines in flight, including the one being read, each up
 // to the size limit.
 package replay
@@ -78,6 +81,7 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 	var totals Totals
 	var readErr error
 	var wg sync.WaitGroup
+	var order order
 	wg.Go(func() {
 		defer close(queue)
 		readErr = read(ctx, in, cfg.MaxLineBytes, &totals, func(number int, at int64, line []byte, err error) error {
@@ -87,7 +91,12 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			wg.Go(func() { done <- evaluate(ctx, p, cfg, Result{Number: number, Bytes: at, Text: line}, err) })
+			place := order.next(line)
+			wg.Go(func() {
+				defer place.leave()
+				place.wait()
+				done <- evaluate(ctx, p, cfg, Result{Number: number, Bytes: at, Text: line}, err)
+			})
 			return nil
 		})
 	})
