@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/event"
@@ -34,26 +35,33 @@ func (s suite) failures(t *testing.T) {
 
 // summary writes a group in short.
 func summary(g datasets.Group) string {
-	return fmt.Sprintf("%s|%s|%s|%s: %d in %d, %s at %d to %s at %d", g.Evaluator, g.Reason, g.PromptName, g.PromptVersion, g.Failures, g.Cases,
-		g.FirstVersion, int(g.FirstSeen.Sub(start).Seconds()), g.LastVersion, int(g.LastSeen.Sub(start).Seconds()))
+	return fmt.Sprintf("%s|%s|%s|%s: %d in %d, at %d to %d, %s", g.Evaluator, g.Reason, g.PromptName, g.PromptVersion, g.Failures, g.Cases,
+		int(g.FirstSeen.Sub(start).Seconds()), int(g.LastSeen.Sub(start).Seconds()), strings.Join(g.Versions, " "))
 }
 
 // groupings: each grouping has the right counts, versions and times, most failures first.
 func groupings(t *testing.T, s suite) {
 	t.Helper()
 	s.failures(t)
+	// The first question was seen in v1, v9 and v1 again, which is neither its first nor
+	// its last version.
+	for n, version := range []string{"v9", "v1"} {
+		r := report(10+n, "where")
+		r.Event.PromptVersion, r.Event.OccurredAt = version, start.Add(time.Second)
+		s.offer(t, r)
+	}
 	want := map[datasets.Grouping][]string{
 		datasets.ByCause: {
-			"format|type at /a|triage|: 6 in 3, v1 at 0 to v2 at 5", "format|type at /a|reply|: 2 in 2, v2 at 7 to v3 at 8",
-			"format|required at /b|triage|: 1 in 1, v2 at 6 to v2 at 6",
+			"format|type at /a|triage|: 8 in 3, at 0 to 5, v2 v1 v9", "format|type at /a|reply|: 2 in 2, at 7 to 8, v3 v2",
+			"format|required at /b|triage|: 1 in 1, at 6 to 6, v2",
 		},
-		datasets.ByReason: {"format|type at /a||: 8 in 5, v1 at 0 to v3 at 8", "format|required at /b||: 1 in 1, v2 at 6 to v2 at 6"},
-		datasets.ByPrompt: {"||triage|: 7 in 4, v1 at 0 to v2 at 6", "||reply|: 2 in 2, v2 at 7 to v3 at 8"},
+		datasets.ByReason: {"format|type at /a||: 10 in 5, at 0 to 8, v3 v1 v2 v9", "format|required at /b||: 1 in 1, at 6 to 6, v2"},
+		datasets.ByPrompt: {"||triage|: 9 in 4, at 0 to 6, v2 v1 v9", "||reply|: 2 in 2, at 7 to 8, v3 v2"},
 		datasets.ByVersion: {
-			"||triage|v1: 4 in 3,  at 0 to  at 3", "||triage|v2: 3 in 3,  at 4 to  at 6",
-			"||reply|v3: 1 in 1,  at 8 to  at 8", "||reply|v2: 1 in 1,  at 7 to  at 7",
+			"||triage|v1: 5 in 3, at 0 to 3, ", "||triage|v2: 3 in 3, at 4 to 6, ",
+			"||reply|v3: 1 in 1, at 8 to 8, ", "||reply|v2: 1 in 1, at 7 to 7, ", "||triage|v9: 1 in 1, at 1 to 1, ",
 		},
-		datasets.ByEvaluator: {"format|||: 9 in 6, v1 at 0 to v3 at 8"},
+		datasets.ByEvaluator: {"format|||: 11 in 6, at 0 to 8, v3 v1 v2 v9"},
 	}
 	for _, by := range datasets.Groupings() {
 		groups, total, err := s.cases.Groups(t.Context(), by, datasets.Filter{})
