@@ -27,13 +27,13 @@ func Statuses() []Status { return []Status{StatusCandidate, StatusConfirmed, Sta
 
 // Case is a failure that has been seen once or more.
 type Case struct {
-	ID string `json:"id"`
-	// Cause is the id of the cause: of all cases with this evaluator, reason and prompt.
-	Cause     string    `json:"cause"`
+	ID        string    `json:"id"`
 	Evaluator string    `json:"evaluator"`
 	Type      eval.Type `json:"type"`
 	Reason    string    `json:"reason"`
 	Label     string    `json:"label,omitempty"`
+	// Cause is the id of the cause: of all cases with this evaluator, reason and prompt.
+	Cause string `json:"cause"`
 	// Feature is that of the first occurrence. A case has one prompt; one that an
 	// earlier build has written may hold others too.
 	Feature    string `json:"feature,omitempty"`

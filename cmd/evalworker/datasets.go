@@ -140,7 +140,9 @@ func printCase(w io.Writer, c datasets.Case) error {
 		writeLine(&b, "feature", x.Feature)
 		writeLine(&b, "model", x.Model, x.Provider)
 		writeLine(&b, "trace", x.TraceID)
-		writeLine(&b, "span", joinNonEmpty(" ", x.SpanID, parenthesise(joinNonEmpty(" ", "decimal", x.SpanIDDecimal))))
+		if x.SpanID != "" {
+			writeLine(&b, "span", x.SpanID+" (decimal "+x.SpanIDDecimal+")")
+		}
 		if x.ContentWithheld {
 			b.WriteString("content withheld: it could not be redacted\n")
 			continue

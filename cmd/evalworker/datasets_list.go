@@ -173,8 +173,10 @@ func groupTable(by datasets.Grouping, groups []datasets.Group) table {
 	return t
 }
 
-// failed says what failed.
-func failed(evaluator, reason string) string { return joinNonEmpty(": ", evaluator, reason) }
+// failed says what failed. The only reason of some evaluators is their name.
+func failed(evaluator, reason string) string {
+	return joinNonEmpty(": ", slices.Compact([]string{evaluator, reason})...)
+}
 
 // versions returns the first of several versions, which is the latest, and how many
 // more there are.
@@ -248,7 +250,7 @@ func (l lister) printCause(ctx context.Context, w io.Writer) error {
 	g := groups[0]
 	var b strings.Builder
 	fmt.Fprintf(&b, "cause %s: %s in %s\n", g.Cause, cli.Plural(g.Failures, "failure"), cli.Plural(g.Cases, "case"))
-	writeLine(&b, "failed", g.Evaluator, g.Reason)
+	writeLine(&b, "failed", failed(g.Evaluator, g.Reason))
 	writeLine(&b, "prompt", g.PromptName)
 	var counts []string
 	for _, v := range seen {
