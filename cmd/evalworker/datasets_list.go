@@ -99,13 +99,17 @@ func (l lister) empty(ctx context.Context) error {
 	return err
 }
 
-// more says on standard error how many rows are not shown, because those of a list may go
-// into another program.
-func (l lister) more(shown, total int) error {
-	if l.json || total <= shown {
-		return nil
+// end says on standard error, because the rows may go into another program, how many are
+// not shown, and that counts are not those of a time that was asked for.
+func (l lister) end(shown, total int) error {
+	var b strings.Builder
+	if total > shown {
+		fmt.Fprintf(&b, "and %d more: --limit %d\n", total-shown, total)
 	}
-	_, err := fmt.Fprintf(l.d.g.stderr, "and %d more: --limit %d\n", total-shown, total)
+	if !l.filter.Since.IsZero() || !l.filter.Until.IsZero() {
+		b.WriteString("counts are of all failures of these cases, whenever they were\n")
+	}
+	_, err := io.WriteString(l.d.g.stderr, b.String())
 	return err
 }
 
@@ -132,7 +136,7 @@ func (l lister) listGroups(ctx context.Context, by datasets.Grouping) error {
 			return err
 		}
 	}
-	return l.more(len(groups), total)
+	return l.end(len(groups), total)
 }
 
 // groupTable returns the table of groups. What failed has a line of its own, because it
@@ -228,13 +232,13 @@ func (l lister) listCases(ctx context.Context) error {
 		return err
 	}
 	if len(list) < l.filter.Limit {
-		return nil
+		return l.end(len(list), len(list))
 	}
 	counts, err := l.cases.CountsOf(ctx, l.filter)
 	if err != nil {
 		return err
 	}
-	return l.more(len(list), counts.Cases)
+	return l.end(len(list), counts.Cases)
 }
 
 // printCause prints what the listed cases have in common.

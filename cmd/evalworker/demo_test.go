@@ -60,7 +60,7 @@ func TestDemoJSON(t *testing.T) {
 			Eval          string `json:"eval"`
 		} `json:"regressions"`
 		Dataset struct {
-			Path               string
+			Path                       string
 			Causes, Cases, Occurrences int
 		} `json:"dataset"`
 		Judge    string   `json:"judge"`
