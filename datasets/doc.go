@@ -17,8 +17,8 @@
 // has its own version and feature, and a case is found by every version and feature in
 // which it was seen.
 //
-// Causes are not stored: they are groups of cases by three columns. Builds before had
-// signatures without the prompt; their cases go on (see continueFormer).
+// Causes are not stored: they are groups of cases by three columns. Earlier builds had
+// signatures without the prompt; their cases go on for the prompt that they have.
 //
 // # Guarantees
 //

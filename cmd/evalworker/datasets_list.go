@@ -289,7 +289,7 @@ func caseTable(list []datasets.Case, oneCause bool) table {
 		}
 		row = append(row, orNone(c.LastVersion))
 		if oneCause {
-			t.add(append(row, c.Question)...)
+			t.add(append(row, orNone(c.Question))...)
 			continue
 		}
 		t.add(append(row, orNone(c.PromptName))...)

@@ -65,12 +65,15 @@ func (t *table) print(w io.Writer) error {
 	var b strings.Builder
 	widths := t.widths()
 	line := func(cells []string) {
-		text := ""
+		blanks := 0 // before the next cell
 		for i, c := range cells {
-			c = cell(c, widths[i])
-			text += c + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)+2)
+			if c = cell(c, widths[i]); c != "" {
+				b.WriteString(strings.Repeat(" ", blanks) + c)
+				blanks = 0
+			}
+			blanks += widths[i] - utf8.RuneCountInString(c) + 2
 		}
-		b.WriteString(strings.TrimRight(text, " ") + "\n")
+		b.WriteByte('\n')
 	}
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
