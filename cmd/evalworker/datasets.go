@@ -43,8 +43,10 @@ cause, and stands for all failures with that question.`,
 // datasetsCommand holds what the subcommands of datasets share.
 type datasetsCommand struct {
 	g     *globals
-	store string
-	// evaluators are those of the configuration, if there is one; set by read.
+	store string // --store; it may hold a password
+	// Set by read: the store without its password, and the evaluators of the
+	// configuration, if there is one.
+	url        string
 	evaluators []string
 }
 
@@ -61,6 +63,7 @@ func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Cases) err
 	if cfg, err = storeAt(cfg, d.store); err != nil {
 		return err
 	}
+	d.url = cfg.URL
 	s, err := store.OpenExisting(ctx, cfg)
 	if err != nil {
 		return err

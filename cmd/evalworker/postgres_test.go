@@ -65,7 +65,10 @@ func TestPostgres(t *testing.T) {
 	if got := command(cli.ExitOK, "datasets", "export", "--format", "csv", "--store", url); strings.Count(got, cases[0].ID) != 3 {
 		t.Errorf("export: %s", got)
 	}
-	if got := command(cli.ExitOK, "datasets", "list", "--cause", cases[0].Cause, "--store", url); !strings.Contains(got, "3 failures in 1 case") || !strings.Contains(got, "mail order 0 to me") {
+	if got := command(cli.ExitOK, "datasets", "list", "--store", url); !strings.Contains(got, "--cause "+cases[0].Cause[:8]+" --store '"+separated.URL+"'") {
+		t.Errorf("list of causes: %s", got)
+	}
+	if got := command(cli.ExitOK, "datasets", "list", "--cause", cases[0].Cause, "--store", url); !strings.Contains(got, "3 failures in 1 case") || !strings.Contains(got, "mail order ") {
 		t.Errorf("list of a cause: %s", got)
 	}
 	if got := command(cli.ExitOK, "datasets", "status", cases[0].ID[:6], "confirmed", "--store", url); !strings.Contains(got, "confirmed, was candidate") {
