@@ -91,6 +91,9 @@ func (k *Keeper) insert(ctx context.Context, tx *store.Tx, additions []*addition
 		}
 		records = append(records, added...)
 	}
+	if err := continueFormer(ctx, tx, records); err != nil {
+		return fmt.Errorf("look for cases of earlier builds: %w", err)
+	}
 	insert := insertEach
 	if tx.Dialect() == store.PostgreSQL {
 		insert = insertTogether

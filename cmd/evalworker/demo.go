@@ -122,7 +122,8 @@ func printDemo(w io.Writer, r *demo.Result, config string) error {
 	if err := r.Print(&b); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\ndataset: %s that %s for %s, in %s\n", cli.Plural(r.Dataset.Cases, "case"), cli.Choose(r.Dataset.Cases, "stands", "stand"), cli.Plural(r.Dataset.Occurrences, "failure"), r.Dataset.Path)
+	fmt.Fprintf(&b, "\ndataset: %s with %s, kept as %s (one a question), in %s\n",
+		cli.Plural(r.Dataset.Occurrences, "failure"), cli.Plural(r.Dataset.Causes, "cause"), cli.Plural(r.Dataset.Cases, "case"), r.Dataset.Path)
 	sign := "="
 	if !e.Settled() {
 		sign = "is not"

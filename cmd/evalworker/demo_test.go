@@ -60,8 +60,8 @@ func TestDemoJSON(t *testing.T) {
 			Eval          string `json:"eval"`
 		} `json:"regressions"`
 		Dataset struct {
-			Path               string
-			Cases, Occurrences int
+			Path                       string
+			Causes, Cases, Occurrences int
 		} `json:"dataset"`
 		Judge    string   `json:"judge"`
 		Problems []string `json:"problems"`
@@ -93,7 +93,7 @@ func TestDemoJSON(t *testing.T) {
 	if worse = slices.Compact(worse); !slices.Equal(worse, []string{"2026-06-01.3"}) {
 		t.Errorf("regressions: %+v", got.Regressions)
 	}
-	if got.Judge != "scripted" || got.Dataset.Cases == 0 || got.Dataset.Occurrences < got.Dataset.Cases || got.Problems == nil || len(got.Problems) > 0 {
+	if got.Judge != "scripted" || got.Dataset.Causes == 0 || got.Dataset.Cases < got.Dataset.Causes || got.Dataset.Occurrences < got.Dataset.Cases || got.Problems == nil || len(got.Problems) > 0 {
 		t.Errorf("judge %q, dataset %+v, problems %q", got.Judge, got.Dataset, got.Problems)
 	}
 }

@@ -46,7 +46,8 @@ func newEvalCommand(g *globals) *cobra.Command {
 pipeline, without Kafka. It prints what was found, such as a prompt version that
 passes less often than the one before it, and the rates by prompt, version and
 evaluator; or with --json one report a line. Failing requests are kept as cases, by
-default in the file evalworker.db in the working directory, which is made when needed.
+default in the file evalworker.db beside the configuration, or without one in the
+working directory; it is made when needed.
 
 Without a configuration, or with one that names no evaluators, the deterministic
 evaluators run that need no settings of yours, and no key is needed. A line that is no

@@ -98,7 +98,7 @@ func TestPlay(t *testing.T) {
 				t.Errorf("the dataset is for everybody to read: %v, %v", info.Mode(), err)
 			}
 			lines := datasetLines(t, r.Dataset.Path)
-			if r.Dataset.Cases == 0 || r.Dataset.Occurrences < r.Dataset.Cases || lines < r.Dataset.Cases {
+			if r.Dataset.Causes == 0 || r.Dataset.Cases < r.Dataset.Causes || r.Dataset.Occurrences < r.Dataset.Cases || lines < r.Dataset.Cases {
 				t.Errorf("dataset: %+v with %d lines", r.Dataset, lines)
 			}
 		})

@@ -35,6 +35,7 @@ type Result struct {
 // Dataset is the export of the cases that the run kept.
 type Dataset struct {
 	Path        string `json:"path"`
+	Causes      int    `json:"causes"`
 	Cases       int    `json:"cases"`
 	Occurrences int    `json:"occurrences"` // failures that the cases count
 }
@@ -135,8 +136,12 @@ func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
 	if err != nil {
 		return Dataset{}, err
 	}
+	_, causes, err := cases.Groups(ctx, datasets.ByCause, datasets.Filter{Limit: 1})
+	if err != nil {
+		return Dataset{}, err
+	}
 	format := datasets.JSONL()
-	out := Dataset{Path: filepath.Join(d.addresses.Dir, "cases"+format.Ending), Cases: counts.Cases, Occurrences: counts.Occurrences}
+	out := Dataset{Path: filepath.Join(d.addresses.Dir, "cases"+format.Ending), Causes: causes, Cases: counts.Cases, Occurrences: counts.Occurrences}
 	f, err := os.OpenFile(out.Path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // it holds users' texts, even if redacted
 	if err != nil {
 		return Dataset{}, err
