@@ -41,7 +41,7 @@ func feedback(t *testing.T, s suite) {
 		t.Fatalf("case of feedback: %+v", c)
 	}
 	x := c.Exemplars[0]
-	if string(x.Input) != `"Where is order 17?"` || string(x.Output) != `"answer 1"` || x.Model != "m" || x.SpanID != "12" || x.TraceID == "" {
+	if string(x.Input) != `"Where is order 17?"` || string(x.Output) != `"answer 1"` || x.Model != "m" || x.SpanID != "000000000000000c" || x.TraceID == "" {
 		t.Errorf("exemplar: %+v", x)
 	}
 	if x.Comment != "no" || x.UserRating != "2" || x.UserRatingMax == nil || *x.UserRatingMax != 5 || x.Failure.Explanation != "" {

@@ -52,6 +52,7 @@ func requestOf(ctx context.Context, tx *store.Tx, id event.RequestID) (*event.Ev
 		}
 		var x Exemplar
 		err := json.Unmarshal([]byte(*body), &x)
+		x.completeIDs()
 		return x.event(), err
 	}
 	found, err := store.Query(ctx, tx, scan, `
@@ -69,7 +70,7 @@ func requestOf(ctx context.Context, tx *store.Tx, id event.RequestID) (*event.Ev
 func (x *Exemplar) event() *event.Event {
 	e := &event.Event{
 		Environment: x.Environment, Feature: x.Feature, PromptName: x.PromptName, PromptVersion: x.PromptVersion,
-		Provider: x.Provider, Model: x.Model, TraceID: event.ID(x.TraceID), SpanID: event.ID(x.SpanID),
+		Provider: x.Provider, Model: x.Model, TraceID: event.ID(x.TraceID), SpanID: event.ID(x.SpanIDDecimal),
 		Input: event.JSON(x.Input), Output: event.JSON(x.Output), Expected: event.JSON(x.Expected), OutputSchema: x.OutputSchema,
 		ToolCalls: x.ToolCalls, Tools: event.JSON(x.Tools),
 	}
