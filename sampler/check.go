@@ -73,9 +73,10 @@ type Skew struct {
 // is convex in w and 0 at 0. Events that are delivered again make a trace larger; most
 // traces are far below maxTrace, which leaves room for them.
 //
-// The bound is for one comparison. Later ones hold most of the events of earlier ones,
-// so in a window from 10,000 to 4 million events they are worth some ten, and one false
-// alarm is expected in a hundred thousand windows even if all traces have maxTrace events.
+// The bound is for one comparison. Those of a window, from 10,000 to 4 million events,
+// depend on each other: by steps of a tenth they are worth some 63, on either side of the
+// rate. So at most about one window in eight thousand raises a false alarm, even if all
+// traces have maxTrace events.
 // At a rate of 10 % a share of 0 is found after 26,000 events, one of 100 % after 10,000;
 // at 1 %, 0 after 275,000.
 //
