@@ -231,7 +231,7 @@ func (a *App) gauges(ctx context.Context) {
 func (a *App) gauge() {
 	s := a.consumer.Status()
 	a.settle(s.InFlight)
-	a.checkSampling()
+	a.checkSampling(a.pipeline.Policy().Sampler)
 	a.telemetry.Inflight(s.InFlight)
 	since, _ := a.storeDown()
 	a.telemetry.StoreDown(!since.IsZero())

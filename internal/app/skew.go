@@ -50,8 +50,8 @@ func without(skews, other []sampler.Skew) (out []sampler.Skew) {
 
 // checkSampling compares the shares of events that the sampler keeps with its rates. A
 // skew is logged when it begins and when it is over.
-func (a *App) checkSampling() {
-	found, began, over := a.skews.look(a.pipeline.Policy().Sampler)
+func (a *App) checkSampling(s *sampler.Sampler) {
+	found, began, over := a.skews.look(s)
 	a.telemetry.SamplerSkewed(len(found))
 	for _, s := range began {
 		a.log.Warn("the sample cannot be trusted", slog.String("evaluator", s.Evaluator), slog.String("rule", s.Rule), slog.Float64("rate", s.Rate),
