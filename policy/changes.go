@@ -260,7 +260,7 @@ func value(key string, v reflect.Value) string {
 		}
 		v = v.Elem()
 	}
-	if d, ok := v.Interface().(time.Duration); ok {
+	if d, ok := reflect.TypeAssert[time.Duration](v); ok {
 		return d.String()
 	}
 	switch {

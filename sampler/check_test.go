@@ -10,7 +10,7 @@ import (
 )
 
 // checkedRates are the rates of the simulations, one evaluator each.
-var checkedRates = []float64{0.001, 0.01, 0.05, 0.1, 0.5, 0.9}
+var checkedRates = []float64{0.001, 0.05, 0.1, 0.5}
 
 // checked returns a sampler with the rates.
 func checked(t *testing.T) *sampler.Sampler {
@@ -85,7 +85,7 @@ func hosts(r *rand.Rand, n int) stream {
 // alarm, in any order of the events and when events are delivered again.
 func TestCheckIsQuiet(t *testing.T) {
 	t.Parallel()
-	const seeds, looks, events = 6, 30, 4_000
+	const seeds, looks, events = 4, 30, 3_000
 	for name, make := range map[string]func(r *rand.Rand) stream{
 		"single events":      func(r *rand.Rand) stream { return func() event.TraceID { return randomID(r) } },
 		"one after another":  func(r *rand.Rand) stream { return traces(r, 1, func() int { return 1 + r.IntN(200) }) },
@@ -125,7 +125,7 @@ func TestCheckFindsFewIDs(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 5, 8, 30} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(5) {
+			for seed := range uint64(3) {
 				r := rand.New(rand.NewPCG(uint64(n), seed))
 				s, check := checked(t), new(sampler.Check)
 				bad := hosts(r, n)
@@ -157,7 +157,7 @@ func TestCheckFindsFewIDs(t *testing.T) {
 func TestCheckEnds(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(21, 1))
-	s, check := checked(t), new(sampler.Check)
+	s, check := newSampler(t, sampler.DefaultConfig(), []sampler.Evaluator{{Name: "e", Rate: new(0.1)}}), new(sampler.Check)
 	var changes []int
 	last := 0
 	run := func(n int, next stream) {
@@ -170,15 +170,15 @@ func TestCheckEnds(t *testing.T) {
 		}
 	}
 	bad := hosts(r, 3)
-	run(500_000, bad)
+	run(100_000, bad)
 	if len(changes) != 1 {
 		t.Errorf("numbers of alarms %v over a stream of three hosts, want one change, to an alarm", changes)
 	}
-	run(2_000_000, func() event.TraceID { return randomID(r) })
+	run(300_000, func() event.TraceID { return randomID(r) })
 	if len(changes) < 2 || last != 0 {
 		t.Errorf("numbers of alarms %v, want none once ids are random", changes)
 	}
-	run(100_000, bad)
+	run(50_000, bad)
 	if last == 0 {
 		t.Error("no alarm when ids are no longer random")
 	}

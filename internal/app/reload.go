@@ -73,14 +73,14 @@ func (a *App) reload(cfg *config.Config, err error) {
 	}
 	a.pipeline.Replace(next)
 	a.reloads.note(nil, needsRestart)
-	attrs := []slog.Attr{slog.String("policy", next.Revision())}
-	text := "configuration loaded again: what may change without a restart is the same"
-	if changes := next.Changes(before); len(changes) > 0 {
-		text = "new configuration in use"
-		attrs = append(attrs, slog.String("before", before.Revision()), slog.String("changes", strings.Join(changes, "; ")))
+	log := a.log.With(slog.String("policy", next.Revision()))
+	if len(needsRestart) > 0 { // the watcher has warned of them in a line of its own
+		log = log.With(slog.String("needs_restart", strings.Join(needsRestart, ", ")))
 	}
-	if len(needsRestart) > 0 { // the watcher has warned of them, at a place that may be far above
-		attrs = append(attrs, slog.String("needs_restart", strings.Join(needsRestart, ", ")))
+	changes := next.Changes(before)
+	if len(changes) == 0 { // it was told to, for a key that was renewed; or what has changed needs a restart
+		log.Info("configuration loaded again: what may change without a restart is the same")
+		return
 	}
-	a.log.LogAttrs(context.Background(), slog.LevelInfo, text, attrs...)
+	log.Info("new configuration in use", slog.String("before", before.Revision()), slog.String("changes", strings.Join(changes, "; ")))
 }
