@@ -66,7 +66,7 @@ var layers = map[string][]string{
 	},
 	"internal/app": {
 		"datasets", "emitter/mskiam", "eval", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
-		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "store", "telemetry",
+		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "sampler", "store", "telemetry",
 	},
 	"internal/replay":  {"eval", "event", "internal/jsonscan", "pipeline"},
 	"internal/summary": {"eval", "event", "stats"},

@@ -88,8 +88,8 @@ func (p *Pipeline) RememberRequests() { p.requests.begin() }
 // message, and counts it if so. Handle decides by the same headers. It
 // allocates nothing.
 func (p *Pipeline) Skip(m *event.Message) bool {
-	plan, ok := p.policy.Load().Sampler.DecideHeaders(m.Headers)
-	if !ok || len(plan.Picks) > 0 {
+	plan, ok := p.policy.Load().Sampler.Skip(m.Headers)
+	if !ok {
 		return false
 	}
 	p.recorder.Skipped(plan.Skipped(), 1)

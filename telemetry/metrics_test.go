@@ -49,6 +49,7 @@ func everything(s harness, text func(string) string) {
 	s.StoreDown(true)
 	s.KafkaDown(true)
 	s.PartitionsDown(2)
+	s.SamplerSkewed(3)
 	s.Inflight(5)
 	s.Reload(true)
 	s.Reload(false)
@@ -168,6 +169,7 @@ func TestValues(t *testing.T) {
 		{"evalworker.store_down", nil, 1},
 		{"evalworker.kafka_down", nil, 1},
 		{"evalworker.partitions_down", nil, 2},
+		{"evalworker.sampler_skewed", nil, 3},
 		{"evalworker.event_age_seconds", nil, 2.9},
 		{"evalworker.judge.latency_ms", []string{"eval:eval", "model:model"}, 250},
 		{"evalworker.judge.tokens", []string{"eval:eval", "model:model", "kind:input"}, 100},

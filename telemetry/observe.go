@@ -124,6 +124,14 @@ func (t *Telemetry) PartitionsDown(n int) {
 	}
 }
 
+// SamplerSkewed sets the number of pairs of an evaluator and a rule whose sample is
+// skewed.
+func (t *Telemetry) SamplerSkewed(n int) {
+	if !t.discarding() {
+		t.meter.gauge(gaugeSamplerSkewed, float64(n))
+	}
+}
+
 func (t *Telemetry) setDown(g gaugeID, down bool) {
 	if t.discarding() {
 		return

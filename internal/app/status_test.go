@@ -49,6 +49,13 @@ func TestHealth(t *testing.T) {
 		!got.Consumer.Joined || got.Store.URL != cfg.Store.URL || got.Telemetry.Enabled {
 		t.Errorf("/statusz = %s", body)
 	}
+	effective := policy.Effective{
+		DefaultRate: 0.05, Upstream: "none", Rules: []policy.EffectiveRule{},
+		Evaluators: []policy.EffectiveEvaluator{{Name: "no_wrong", Type: "contains", Version: got.Policy.Effective.Evaluators[0].Version, Rate: 1, RateFrom: "default"}},
+	}
+	if d := cmp.Diff(effective, got.Policy.Effective); d != "" || len(got.Policy.Effective.Evaluators[0].Version) < 8 {
+		t.Errorf("effective policy (-want +got):\n%s", d)
+	}
 	if strings.Contains(body, "wrong is") || strings.Contains(body, "this is wrong") {
 		t.Errorf("/statusz shows content: %s", body)
 	}
