@@ -224,6 +224,7 @@ func TestTLSWithAListenerThatHasNone(t *testing.T) {
 	t.Parallel()
 	ca := certs.New(t)
 	cfg := start(t, broker.Config{})
+	cfg.DialTimeout = 5 * time.Second // such a listener never answers
 	cfg.TLS = conn.TLS{Enabled: true, CAFile: ca.File}
 	if err := ask(t, cfg); err == nil || !strings.Contains(err.Error(), "TLS") {
 		t.Errorf("TLS to a plain listener: %v", err)
