@@ -37,6 +37,7 @@ with one signature: the evaluator, the reason, and the question that was asked.`
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&d.store, "store", "", "where cases are kept, such as sqlite:evalworker.db or postgres://USER@HOST/DATABASE (default: the configuration's store)")
+	completeStore(cmd)
 	cmd.AddCommand(d.list(), d.show(), d.export())
 	return cmd
 }
@@ -85,27 +86,28 @@ func storeAt(cfg store.Config, url string) (store.Config, error) {
 
 // filterFlags are the flags that choose cases.
 type filterFlags struct {
-	period                              period
-	evaluator, version, feature, status string
-	limit                               limit
+	period                      period
+	evaluator, version, feature string
+	status                      datasets.Status
+	limit                       limit
 }
 
-func (f *filterFlags) add(cmd *cobra.Command) {
+func (f *filterFlags) add(cmd *cobra.Command, d *datasetsCommand) {
 	f.period.add(cmd, "seen", "last seen")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "failed this evaluator")
 	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
 	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
-	cmd.Flags().StringVar(&f.status, "status", "", "in this status: every new case is a candidate, others are set in the store by hand")
+	cli.Choice(cmd, &f.status, "status", "", datasets.Statuses(), "in this status (every new case is a candidate, others are set in the store by hand)")
 	cmd.Flags().Var(&f.limit, "limit", "at most so many cases (default: all)")
+	cli.CompleteFlag(cmd, "evaluator", completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{c.Evaluator} }))
+	cli.CompleteFlag(cmd, "prompt-version", completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{c.FirstVersion, c.LastVersion} }))
+	cli.CompleteFlag(cmd, "feature", completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{c.Feature} }))
 }
 
 func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
-	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: datasets.Status(f.status), Limit: f.limit.most}
+	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: f.status, Limit: f.limit.most}
 	var faults fault.List
 	out.Since, out.Until = f.period.parse(&faults, now)
-	if f.status != "" && !slices.Contains(datasets.Statuses(), out.Status) {
-		faults.Add("--status", fmt.Sprintf("unknown status %q", f.status), "want one of "+statuses())
-	}
 	f.limit.check(&faults)
 	return out, faults.Err()
 }
@@ -144,14 +146,6 @@ func parseTime(faults *fault.List, flag, s string, now time.Time) time.Time {
 	return t
 }
 
-func statuses() string {
-	var names []string
-	for _, s := range datasets.Statuses() {
-		names = append(names, string(s))
-	}
-	return strings.Join(names, ", ")
-}
-
 func (d *datasetsCommand) list() *cobra.Command {
 	var f filterFlags
 	var asJSON bool
@@ -178,7 +172,7 @@ func (d *datasetsCommand) list() *cobra.Command {
 			})
 		},
 	}
-	f.add(cmd)
+	f.add(cmd, d)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	return cmd
 }
@@ -214,7 +208,8 @@ func (d *datasetsCommand) show() *cobra.Command {
 		Long:  "Show a case with its exemplars. The beginning of an id is enough.",
 		Example: `  evalworker datasets show 3f9a21c0
   evalworker datasets show 3f9a21c0 --json`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cli.OneArgument(completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{c.ID[:min(8, len(c.ID))]} })),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				c, err := cases.Case(cmd.Context(), args[0])
@@ -291,16 +286,17 @@ func printable(s string) string {
 
 func (d *datasetsCommand) export() *cobra.Command {
 	var f filterFlags
-	var name, out string
+	var out string
 	var names, descriptions []string
 	for _, format := range datasets.Formats() {
 		names, descriptions = append(names, format.Name), append(descriptions, format.Description)
 	}
+	name := names[0]
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write cases as a dataset, one exemplar a line",
 		Long: fmt.Sprintf(`Write cases as a dataset, one exemplar a line, as %s. A file is
-written whole or not at all.`, alternatives(descriptions)),
+written whole or not at all.`, cli.Alternatives(descriptions)),
 		Example: `  evalworker datasets export --out cases.jsonl
   evalworker datasets export --format csv --since 168h --out cases.csv`,
 		Args: cobra.NoArgs,
@@ -309,11 +305,7 @@ written whole or not at all.`, alternatives(descriptions)),
 			if err != nil {
 				return err
 			}
-			at := slices.Index(names, name)
-			if at < 0 {
-				return fault.List{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", name), Expected: "want " + alternatives(names)}}
-			}
-			format := datasets.Formats()[at]
+			format := datasets.Formats()[slices.Index(names, name)]
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				if out == "" || out == "-" {
 					_, err := cases.Export(cmd.Context(), d.g.stdout, format, filter)
@@ -328,16 +320,11 @@ written whole or not at all.`, alternatives(descriptions)),
 			})
 		},
 	}
-	f.add(cmd)
-	cmd.Flags().StringVar(&name, "format", names[0], alternatives(names))
+	f.add(cmd, d)
+	cli.Choice(cmd, &name, "format", "", names, "format of the dataset")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file (default: standard output)")
+	cli.CompleteFiles(cmd, "out")
 	return cmd
-}
-
-// alternatives lists words as a person would: "a, b or c".
-func alternatives(words []string) string {
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // exportFile writes to a temporary file beside the named one, which it then replaces,
