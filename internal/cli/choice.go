@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
@@ -23,6 +24,14 @@ func Choice[T ~string](cmd *cobra.Command, p *T, name, shorthand string, values 
 	}
 	cmd.Flags().VarP(c, name, shorthand, usage+": "+Alternatives(c.values))
 	CompleteFlag(cmd, name, cobra.FixedCompletions(c.values, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder))
+}
+
+// Choices returns the closed set of a flag's values; nil for a flag that has none.
+func Choices(flag *pflag.Flag) []string {
+	if c, ok := flag.Value.(*choice); ok {
+		return c.values
+	}
+	return nil
 }
 
 // choice is the value of a flag with a closed set of values.

@@ -131,7 +131,7 @@ func flagFault(cmd *cobra.Command, err error) error {
 	}
 	flag := invalid.GetFlag()
 	f := fault.Fault{Path: "--" + flag.Name, Problem: fmt.Sprintf("got %q", invalid.GetValue()), Expected: wantValue(flag)}
-	if _, ok := flag.Value.(*choice); ok {
+	if Choices(flag) != nil {
 		f.Problem = fmt.Sprintf("unknown %s %q", strings.ReplaceAll(flag.Name, "-", " "), invalid.GetValue())
 	}
 	if text := invalid.Unwrap().Error(); strings.HasPrefix(text, "want ") || strings.HasPrefix(text, "did you mean ") {
@@ -177,8 +177,8 @@ var wanted = map[string]string{
 
 // wantValue says what a flag wants: its values, or their type.
 func wantValue(flag *pflag.Flag) string {
-	if c, ok := flag.Value.(*choice); ok {
-		return "want " + Alternatives(c.values)
+	if values := Choices(flag); values != nil {
+		return "want " + Alternatives(values)
 	}
 	if text := wanted[flag.Value.Type()]; text != "" {
 		return text
