@@ -63,7 +63,7 @@ func (s harness) end(t *testing.T) {
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if !s.statsd.Drain(ctx) {
 		t.Fatal("metrics did not arrive")

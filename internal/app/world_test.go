@@ -110,7 +110,7 @@ func (w *world) configure(policy string, more ...string) string {
 			w.agent.URL, w.statsd.Address)
 	}
 	return w.file("evalworker.yaml", strings.Join(append(more,
-		fmt.Sprintf("kafka: {brokers: [%q], topic: %s, group: %s, session_timeout: 5s, heartbeat_interval: 100ms, commit_interval: 20ms, "+
+		fmt.Sprintf("kafka: {brokers: [%q], topic: %s, group: %s, session_timeout: 60s, heartbeat_interval: 100ms, commit_interval: 20ms, "+
 			"fetch_max_wait: 50ms, partition_watch: 200ms, retry_min: 1ms, retry_max: 10ms}", w.broker.Addr(), topic, group),
 		"schemas: schemas/",
 		fmt.Sprintf("store: {url: %q, timeout: %s}", w.storeURL(), w.storeTimeout),

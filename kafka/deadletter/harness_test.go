@@ -42,7 +42,7 @@ func newBench(t *testing.T, partitions int, change ...func(*broker.Config)) *ben
 	}
 	cfg := consumer.DefaultConfig()
 	cfg.Topic, cfg.Group = "events", "workers"
-	cfg.SessionTimeout = 2 * time.Second
+	cfg.SessionTimeout = time.Minute // no worker is lost because the machine is busy
 	cfg.HeartbeatInterval = 100 * time.Millisecond
 	cfg.CommitInterval = 20 * time.Millisecond
 	cfg.PartitionWatch = 100 * time.Millisecond
