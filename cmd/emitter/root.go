@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "emitter:", failed)
 		return cli.ExitFailure
 	default:
-		fmt.Fprintf(stderr, "emitter: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		lines := strings.ReplaceAll(err.Error(), "\n", "\nemitter: ") // several faults are a line each
+		fmt.Fprintf(stderr, "emitter: %s\nSee '%s --help'.\n", lines, cmd.CommandPath())
 		return cli.ExitUsage
 	}
 }

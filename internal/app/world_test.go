@@ -31,7 +31,7 @@ const (
 
 	// patience bounds the wait for a condition on a busy machine. No test asserts a
 	// time.
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 )
 
 // world is the surroundings of a worker: broker, model, agent, and a folder with
