@@ -100,7 +100,9 @@ func TestHelpOfUnknown(t *testing.T) {
 // TestCompletion: a flag completes its values, files where it takes one, and else nothing.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
-	known := cli.LookUp(func(context.Context) ([]string, error) { return []string{"thin", "fine", "thin", "$(rm)", "--ink", "two words", ""}, nil })
+	known := cli.LookUp(func(context.Context) ([]string, error) {
+		return []string{"thin", "fine", "thin", "$(rm)", "--ink", "two words", ""}, nil
+	})
 	for args, want := range map[string]string{
 		"draw --ink |":    "red green blue :36",
 		"draw --paper=|":  "red green blue :36",
@@ -128,7 +130,7 @@ func TestLookUpEnds(t *testing.T) {
 	for name, look := range map[string]func(context.Context) ([]string, error){
 		"fails":   func(context.Context) ([]string, error) { return []string{"half"}, errors.New("no such store") },
 		"waits":   func(ctx context.Context) ([]string, error) { <-ctx.Done(); return nil, ctx.Err() },
-		"is deaf": func(context.Context) ([]string, error) { time.Sleep(time.Hour); return []string{"late"}, nil },
+		"is deaf": func(context.Context) ([]string, error) { <-time.After(time.Hour); return []string{"late"}, nil },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			cmd := &cobra.Command{}
@@ -138,7 +140,7 @@ func TestLookUpEnds(t *testing.T) {
 			if len(words) > 0 || directive != cobra.ShellCompDirectiveNoFileComp || time.Since(began) > time.Second {
 				t.Errorf("%s: %q, %v after %v", name, words, directive, time.Since(began))
 			}
-			time.Sleep(2 * time.Hour) // until the deaf one has ended
+			<-time.After(2 * time.Hour) // until the deaf one has ended
 		})
 	}
 }
