@@ -20,8 +20,9 @@ import (
 // sooner, by the first error that it causes: see refresh.
 const metadataTTL = 10 * time.Second
 
-// compressionNames are in the order of Kafka's numbers for them.
-var compressionNames = []string{"none", "gzip", "snappy", "lz4", "zstd"}
+// Compressions returns the values of [Config.Compression], in the order of Kafka's
+// numbers for them.
+func Compressions() []string { return []string{"none", "gzip", "snappy", "lz4", "zstd"} }
 
 // topicClient looks up the partitions of the topic and writes to them. It works
 // below kafka.Writer, whose retries cannot be cancelled: closing such a writer
@@ -44,7 +45,7 @@ func newTopicClient(cfg Config) *topicClient {
 		topic:       cfg.Topic,
 		cluster:     cfg.conn(),
 		transport:   conn.NewTransport(cfg.conn()),
-		compression: kafka.Compression(slices.Index(compressionNames, cfg.Compression)), //nolint:gosec // there are five
+		compression: kafka.Compression(slices.Index(Compressions(), cfg.Compression)), //nolint:gosec // there are five
 		conns:       map[net.Conn]struct{}{},
 	}
 	dial := c.transport.Dial

@@ -51,9 +51,10 @@ func (t *target) flags(cmd *cobra.Command) {
 func (t *target) clusterFlags(cmd *cobra.Command) {
 	d := emitter.DefaultConfig()
 	f := cmd.Flags()
-	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "addresses of brokers, host:port (default $"+envBrokers+", else "+d.Brokers[0]+")")
+	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "`ADDRESSES` of brokers, host:port, with commas between them (default $"+envBrokers+", else "+d.Brokers[0]+")")
 	f.StringVarP(&t.topic, "topic", "t", d.Topic, "topic to publish to")
-	f.StringVar(&t.compression, "compression", d.Compression, "compression of batches: none, gzip, snappy, lz4 or zstd")
+	t.compression = d.Compression
+	cli.Choice(cmd, &t.compression, "compression", "", emitter.Compressions(), "compression of batches")
 	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
 	t.security.flags(cmd)
 }

@@ -36,6 +36,7 @@ cause, and stands for all failures with that question.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&d.store, "store", "", "where cases are kept, such as sqlite:evalworker.db or postgres://USER@HOST/DATABASE (default: the configuration's store)")
+	completeStore(cmd)
 	cmd.AddCommand(d.list(), d.show(), d.export(), d.status())
 	return cmd
 }
@@ -109,7 +110,8 @@ func (d *datasetsCommand) show() *cobra.Command {
 		Long:  "Show a case with its exemplars. The beginning of an id is enough.",
 		Example: `  evalworker datasets show 3f9a21c0
   evalworker datasets show 3f9a21c0 --json`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cli.OneArgument(completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{c.ID[:min(8, len(c.ID))]} })),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				c, err := cases.Case(cmd.Context(), args[0])

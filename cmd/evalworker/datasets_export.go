@@ -8,28 +8,27 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/cli"
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 func (d *datasetsCommand) export() *cobra.Command {
 	var f filterFlags
-	var name, out string
+	var out string
 	var names, descriptions []string
 	for _, format := range datasets.Formats() {
 		names, descriptions = append(names, format.Name), append(descriptions, format.Description)
 	}
+	name := names[0]
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write cases as a dataset, one exemplar a line",
 		Long: fmt.Sprintf(`Write cases as a dataset, one exemplar a line, as %s, without
-those that were dismissed. A file is written whole or not at all.`, alternatives(descriptions)),
+those that were dismissed. A file is written whole or not at all.`, cli.Alternatives(descriptions)),
 		Example: `  evalworker datasets export --out cases.jsonl
   evalworker datasets export --format csv --since 168h --out cases.csv`,
 		Args: cobra.NoArgs,
@@ -38,11 +37,7 @@ those that were dismissed. A file is written whole or not at all.`, alternatives
 			if err != nil {
 				return err
 			}
-			at := slices.Index(names, name)
-			if at < 0 {
-				return fault.List{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", name), Expected: "want " + alternatives(names)}}
-			}
-			format := datasets.Formats()[at]
+			format := datasets.Formats()[slices.Index(names, name)]
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				if counts, err := cases.CountsOf(cmd.Context(), filter); err != nil || counts.Cases == 0 {
 					if err = errors.Join(err, d.checkNames(cmd.Context(), cases, filter)); err != nil {
@@ -62,16 +57,11 @@ those that were dismissed. A file is written whole or not at all.`, alternatives
 			})
 		},
 	}
-	f.add(cmd, "at most so many cases (default: all)")
-	cmd.Flags().StringVar(&name, "format", names[0], alternatives(names))
+	f.add(cmd, d, "at most so many cases (default: all)")
+	cli.Choice(cmd, &name, "format", "", names, "format of the dataset")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file (default: standard output)")
+	cli.CompleteFiles(cmd, "out")
 	return cmd
-}
-
-// alternatives lists words as a person would: "a, b or c".
-func alternatives(words []string) string {
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // exportFile writes to a temporary file beside the named one, which it then replaces,

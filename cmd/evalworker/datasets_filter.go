@@ -10,44 +10,46 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // filterFlags are the flags that choose cases.
 type filterFlags struct {
-	period                                             period
-	cause, evaluator, prompt, version, feature, status string
-	limit                                              limit
+	period                                     period
+	cause, evaluator, prompt, version, feature string
+	status                                     datasets.Status
+	limit                                      limit
 }
 
 // add adds the flags. limit is the help of --limit.
-func (f *filterFlags) add(cmd *cobra.Command, limit string) {
+func (f *filterFlags) add(cmd *cobra.Command, d *datasetsCommand, limit string) {
 	f.period.add(cmd, "seen", "last seen")
 	cmd.Flags().StringVar(&f.cause, "cause", "", "of this cause: its id, or the beginning of it")
 	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "failed this evaluator")
 	cmd.Flags().StringVar(&f.prompt, "prompt", "", "of the prompt with this name")
 	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
 	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
-	cmd.Flags().StringVar(&f.status, "status", "", strings.Join(statuses(), ", ")+" (default: all that are not dismissed)")
+	cli.Choice(cmd, &f.status, "status", "", datasets.Statuses(), "in this status (default: all that are not dismissed)")
 	cmd.Flags().Var(&f.limit, "limit", limit)
-	completeFlag(cmd, "status", statuses())
-}
-
-// completeFlag lets shells complete the values of a flag.
-func completeFlag(cmd *cobra.Command, flag string, values []string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails for a flag that there is not
+	for flag, values := range map[string]func(datasets.Case) []string{
+		"cause":          func(c datasets.Case) []string { return []string{short(c.Cause)} },
+		"evaluator":      func(c datasets.Case) []string { return []string{c.Evaluator} },
+		"prompt":         func(c datasets.Case) []string { return []string{c.PromptName} },
+		"prompt-version": func(c datasets.Case) []string { return []string{c.FirstVersion, c.LastVersion} },
+		"feature":        func(c datasets.Case) []string { return []string{c.Feature} },
+	} {
+		cli.CompleteFlag(cmd, flag, completeCases(d.g, &d.store, values))
+	}
 }
 
 func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
 	out := datasets.Filter{
 		Cause: f.cause, Evaluator: f.evaluator, PromptName: f.prompt, PromptVersion: f.version, Feature: f.feature,
-		Status: datasets.Status(f.status), Limit: f.limit.most,
+		Status: f.status, Limit: f.limit.most,
 	}
 	var faults fault.List
 	out.Since, out.Until = f.period.parse(&faults, now)
-	if f.status != "" && !slices.Contains(datasets.Statuses(), out.Status) {
-		faults.Add("--status", fmt.Sprintf("unknown status %q", f.status), fault.Suggest(f.status, statuses(), ""))
-	}
 	f.limit.check(&faults)
 	return out, faults.Err()
 }

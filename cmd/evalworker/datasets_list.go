@@ -14,7 +14,6 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/cli"
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // byCase is the value of --by for single cases.
@@ -50,9 +49,6 @@ With --json the list has all rows unless --limit is given: cases, or groups with
 			if err != nil {
 				return err
 			}
-			if by != "" && !slices.Contains(groupings, by) {
-				return fault.List{{Path: "--by", Problem: fmt.Sprintf("cases cannot be listed by %q", by), Expected: fault.Suggest(by, groupings, "")}}
-			}
 			if by == "" {
 				by = byCase
 				if !asJSON && filter.Cause == "" {
@@ -71,10 +67,9 @@ With --json the list has all rows unless --limit is given: cases, or groups with
 			})
 		},
 	}
-	f.add(cmd, fmt.Sprintf("at most so many rows (default: %d, or all with --json)", defaultRows))
-	cmd.Flags().StringVar(&by, "by", "", alternatives(groupings)+" (default: cause, or case with --cause or --json)")
+	f.add(cmd, d, fmt.Sprintf("at most so many rows (default: %d, or all with --json)", defaultRows))
+	cli.Choice(cmd, &by, "by", "", groupings, "a row for each (default: cause, or case with --cause or --json)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
-	completeFlag(cmd, "by", groupings)
 	return cmd
 }
 

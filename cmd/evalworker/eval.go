@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
@@ -32,13 +33,13 @@ type evalFlags struct {
 	concurrency int
 	strict      bool
 	baseline    string
-	unit        string
+	unit        summary.Unit
 	labels      labelFlags
 	errors      errorFlags
 }
 
 func newEvalCommand(g *globals) *cobra.Command {
-	var f evalFlags
+	f := evalFlags{unit: summary.UnitTrace}
 	cmd := &cobra.Command{
 		Use:   "eval FILE|-",
 		Short: "Evaluate a file of events, without Kafka",
@@ -70,7 +71,8 @@ neither event nor request_id.`,
   evalworker eval requests.ndjson --config evalworker.yaml --all
   evalworker eval requests.ndjson --store sqlite:/tmp/look.db
   evalworker eval answers.ndjson --labels label --evaluator refusal`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cli.FileArgument(eventFiles...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runEval(cmd.Context(), g, args[0], f)
 		},
@@ -81,9 +83,12 @@ neither event nor request_id.`,
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", replay.DefaultConfig().Concurrency, "events in flight at once")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "a line is bad when it has unknown fields, or fields that cannot be read")
 	cmd.Flags().StringVar(&f.baseline, "baseline", "", "version that all others are compared with (default: each with the one before it)")
-	cmd.Flags().StringVar(&f.unit, "unit", string(summary.UnitTrace), "what verdicts are independent between: event, trace or session")
+	cli.Choice(cmd, &f.unit, "unit", "", summary.Units(), "what verdicts are independent between")
 	f.labels.add(cmd)
 	f.errors.add(cmd)
+	completeStore(cmd)
+	cli.CompleteFlag(cmd, "baseline", completeCases(g, &f.store, func(c datasets.Case) []string { return []string{c.FirstVersion, c.LastVersion} }))
+	cli.CompleteFlag(cmd, "evaluator", completeEvaluators(g))
 	return cmd
 }
 
@@ -91,9 +96,6 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	var faults fault.List
 	if f.concurrency < 1 {
 		faults.Add("--concurrency", fmt.Sprintf("%d is below one", f.concurrency), "want a number from 1 on")
-	}
-	if !slices.Contains(summary.Units(), summary.Unit(f.unit)) {
-		faults.Add("--unit", fmt.Sprintf("unknown unit %q", f.unit), "want event, trace or session")
 	}
 	f.errors.check(&faults)
 	if err := faults.Err(); err != nil {
@@ -126,7 +128,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	defer func() { err = errors.Join(err, in.Close()) }()
 
 	bar := cli.NewProgress(g.stderr, size, "bytes", true)
-	sum := summary.New(summary.Config{Unit: summary.Unit(f.unit), Baseline: f.baseline})
+	sum := summary.New(summary.Config{Unit: f.unit, Baseline: f.baseline})
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	off, err := app.NewOffline(ctx, cfg, app.Deps{
 		Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}, Patience: f.errors.patience(cfg, g.stderr, bar),

@@ -18,7 +18,7 @@ func (p *performance) cases(t *testing.T) []datasets.Case { return p.world.cases
 func (w *world) cases(t *testing.T) []datasets.Case {
 	t.Helper()
 	cfg := store.DefaultConfig()
-	cfg.URL, _ = w.storeURL()
+	cfg.URL = w.storeURL()
 	db, err := store.OpenExisting(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

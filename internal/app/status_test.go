@@ -27,6 +27,7 @@ func TestHealth(t *testing.T) {
 	w := newWorld(t, passing)
 	cfg := w.load(w.configure(rulePolicy))
 	cfg.Kafka.MaxCommitOutage = 100 * time.Millisecond
+	cfg.Kafka.SessionTimeout = 2 * time.Second // after which it gives up its membership
 	k := w.start(cfg)
 	k.ready(http.StatusOK, "ok")
 	if status, body := k.get("/livez"); status != http.StatusOK || body != "ok\n" {

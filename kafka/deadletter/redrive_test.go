@@ -265,7 +265,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(fmt.Sprintf("k%d", i), eval.ReasonPanic, i))
 	}
 	q := b.open()
-	q.batchSize, q.retryLimit = batch, 500*time.Millisecond
+	q.batchSize, q.retryLimit = batch, 2*time.Second
 	var restore func()
 	var done []string
 	_, err := q.Redrive(t.Context(), Filter{}, DefaultOptions(), func(r Result) error {
