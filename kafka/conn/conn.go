@@ -175,7 +175,7 @@ func (c *conn) explain(err error) error {
 	}
 	switch {
 	case c.loginTimedOut.Load():
-		return fmt.Errorf("broker %s: the login did not end within %v: %w", c.addr, c.loginLimit, os.ErrDeadlineExceeded)
+		return &brokerError{text: fmt.Sprintf("broker %s: the login did not end within %v", c.addr, c.loginLimit), err: os.ErrDeadlineExceeded}
 	case c.served.Load() && isEnd(err):
 		return c.lost(err)
 	case remoteAlert(err), !c.answered.Load() && c.certRequested && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed):
