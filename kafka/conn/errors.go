@@ -39,6 +39,10 @@ func (r *AccessError) Error() string {
 // Unwrap returns the error of the broker or the library.
 func (r *AccessError) Unwrap() error { return r.Err }
 
+// Cause returns the problem: attempts that fail with it are one trouble, whichever
+// broker they met.
+func (r *AccessError) Cause() string { return r.Problem }
+
 // Is reports whether target is ErrNoAccess.
 func (r *AccessError) Is(target error) bool { return target == ErrNoAccess }
 
@@ -50,12 +54,17 @@ func AccessErrorIn(err error) *AccessError {
 
 // brokerError is an error of the connection to a broker in words for an operator.
 type brokerError struct {
-	text string
-	err  error
+	text  string
+	err   error
+	cause string // of a broker's answer; empty when there was none
 }
 
 func (b *brokerError) Error() string { return b.text }
 func (b *brokerError) Unwrap() error { return b.err }
+
+// Cause returns the problem that a broker has answered with. All that is wrong with a
+// connection has one cause, because it varies with the broker that is tried.
+func (b *brokerError) Cause() string { return b.cause }
 
 // Explain returns an [AccessError] for an error with which a broker turns this client
 // away. It unwraps an AccessError in the chain, because what the library adds around
@@ -159,14 +168,14 @@ func (c Config) Describe(err error) error {
 	if b, ok := errors.AsType[*brokerError](err); ok {
 		return b // described already, closer to the connection
 	}
-	_, answered := errors.AsType[kafka.Error](err)
+	code, answered := errors.AsType[kafka.Error](err)
 	if op, ok := errors.AsType[*net.OpError](err); ok && !answered {
 		return &brokerError{text: networkProblem(op), err: err}
 	}
-	text := TrimMethod(err).Error()
+	text, cause := TrimMethod(err).Error(), ""
 	switch {
 	case answered:
-		text = c.inWords(text, err)
+		text, cause = c.inWords(text, err), c.answer(code).problem
 	case errors.Is(err, context.DeadlineExceeded):
 		text = "no answer in time"
 	case errors.Is(err, io.ErrNoProgress): // kafka-go's error for an answer that it cannot parse
@@ -178,7 +187,7 @@ func (c Config) Describe(err error) error {
 	if len(c.Brokers) > 1 {
 		noun = "brokers "
 	}
-	return &brokerError{text: noun + strings.Join(c.Brokers, ", ") + ": " + text, err: err}
+	return &brokerError{text: noun + strings.Join(c.Brokers, ", ") + ": " + text, err: err, cause: cause}
 }
 
 // inWords replaces the library's text of each code in the text of an error. Errors that

@@ -100,6 +100,8 @@ func (g *generation) takeOver(gctx context.Context) {
 	}
 	if len(taken) == 0 {
 		g.countPartitions(gctx) // a missing topic shows in Status from the first moment on
+	} else {
+		c.topicMissing.Store(nil)
 	}
 	c.mu.Lock()
 	c.partitions, c.joined, c.generation = taken, true, g.gen.ID
@@ -157,7 +159,7 @@ func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupO
 		g.c.noteUnanswered(sent, err)
 		g.c.noteRefusal(err)
 		if !backoff.Wait(ctx, loadPause) {
-			g.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, err)
+			g.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, g.c.describe(err))
 			return nil
 		}
 	}

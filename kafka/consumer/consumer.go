@@ -201,10 +201,11 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 		case ctx.Err() == nil:
 			c.noteUnanswered(sent, err)
 			if c.noteRefusal(err) {
+				c.outage.End() // a broker that refuses can be reached
 				continue
 			}
 			c.refusal.end()
-			err = c.cfg.Describe(c.cfg.Explain(err))
+			err = c.describe(err)
 			if isOutage(err) {
 				c.outage.Fail(err)
 			}

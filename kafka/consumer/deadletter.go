@@ -94,7 +94,7 @@ func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("publish dead letter to %s: %w", d.topic, d.cfg.WriteRefusal(d.topic, err))
+		return fmt.Errorf("publish dead letter to %s: %w", d.topic, d.cfg.Describe(d.cfg.WriteRefusal(d.topic, err)))
 	}
 	return nil
 }
@@ -117,7 +117,8 @@ func (d *deadLetters) publishFitting(ctx context.Context, m *event.Message, faul
 	empty := kafka.Message{Headers: append(ours, kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}
 	write := func(letter kafka.Message) error {
 		err := d.write(ctx, letter)
-		if errors.Is(err, kafka.InvalidRecord) && len(letter.Key) == 0 {
+		// Brokers before version 2.4 call a message without a key damaged.
+		if (errors.Is(err, kafka.InvalidRecord) || errors.Is(err, kafka.InvalidMessage)) && len(letter.Key) == 0 {
 			letter.Key = fmt.Appendf(nil, "%d:%d", m.Partition, m.Offset)
 			letter.Headers = append(slices.Clip(letter.Headers), kafka.Header{Key: HeaderKeyAdded, Value: []byte("true")})
 			err = d.write(ctx, letter)
@@ -186,10 +187,14 @@ func (d *deadLetters) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := res.Errors[d.topic]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-		return fmt.Errorf("create topic: %w", err)
+	err = res.Errors[d.topic]
+	if err == nil || errors.Is(err, kafka.TopicAlreadyExists) {
+		return nil
 	}
-	return nil
+	for _, code := range []kafka.Error{kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed} {
+		err = d.cfg.Refusal(err, code, "create the topic "+d.topic+", which does not exist", "create it, or grant CREATE on it")
+	}
+	return fmt.Errorf("create topic: %w", err)
 }
 
 func letterHeaders(m *event.Message, fault error, attempts int) []kafka.Header {

@@ -91,7 +91,7 @@ func (g *generation) readPartition(ctx context.Context, p *partition) {
 		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
 			signal(g.topicGone)
 		}
-		err = g.c.cfg.Describe(err)
+		err = g.c.describe(err)
 		p.outage.Fail(err)
 		if !g.c.noteRefusal(err) {
 			if n, ok := g.c.fetchLog.Allow(); ok {
@@ -127,7 +127,7 @@ func (g *generation) readConnection(ctx context.Context, p *partition) error {
 		if err := r.read(ctx, conn); err != nil {
 			from := g.c.cfg.Config
 			from.Brokers = []string{conn.RemoteAddr().String()}
-			return from.Describe(err)
+			return from.Describe(g.c.explain(err))
 		}
 		p.outage.End()
 	}
