@@ -50,6 +50,8 @@ var (
 	errNoLeader = errors.New("the broker knows less of the partition than others do")
 	// errUnread: the message is so large that not even its value was read.
 	errUnread = errors.New("not read")
+	// errHeaders: the message has so many headers that none of them was read.
+	errHeaders = errors.New("its headers were not read")
 )
 
 // reader reads one partition over one connection. It belongs to the goroutine that
@@ -67,6 +69,7 @@ type reader struct {
 	msg     event.Message
 	control bool  // it is the marker at the end of a transaction
 	unread  int64 // its size, if it was too large to be read
+	headers int64 // the number of its headers, if they were too many to be read
 	size    int   // bytes of its key, value and headers
 }
 
@@ -176,7 +179,8 @@ func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
 				return err
 			}
 		}
-		r.next, r.unread, r.control = offset+1, conn.Unread(), conn.Control()
+		r.next, r.control = offset+1, conn.Control()
+		r.unread, r.headers = conn.Unread(), conn.UnreadHeaders()
 		wanted, fault := r.inspect()
 		if !wanted {
 			continue
@@ -216,7 +220,10 @@ func (r *reader) inspect() (wanted bool, fault error) {
 	}
 	r.size = messageBytes(m)
 	if r.unread > 0 {
-		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, or over %d headers", errUnread, r.unread, fetch.MaxHeaders))
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes", errUnread, r.unread))
+	}
+	if r.headers > 0 {
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d headers, of which %d are allowed", errHeaders, r.headers, MaxHeaders))
 	}
 	if limit := r.c.cfg.MaxMessageBytes; r.size > limit {
 		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%d bytes, of which %d are allowed", r.size, limit))
