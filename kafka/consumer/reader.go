@@ -153,7 +153,7 @@ func (c *Consumer) dialLeader(ctx context.Context, id int) (*fetch.Conn, error) 
 // read makes one fetch. It finishes messages that need no work, and hands the others
 // to workers.
 func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
-	known := r.p.high.Load()
+	known, asked := r.p.high.Load(), time.Now()
 	if err := conn.Fetch(r.next); err != nil {
 		if errors.Is(err, kafka.UnknownTopicOrPartition) {
 			return errors.Join(errPartitionGone, err)
@@ -164,15 +164,21 @@ func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
 		return err
 	}
 	r.p.raiseHigh(conn.High())
+	var last time.Time // of the last message
 	for {
 		switch err := conn.Next(&r.msg); {
 		case errors.Is(err, io.EOF):
-			r.next = conn.Offset()
+			if r.next = conn.Offset(); conn.High() != fetch.UnknownHigh && r.next >= conn.High() {
+				r.p.noteReadTo(asked)
+			} else {
+				r.p.noteReadTo(last)
+			}
 			return nil
 		case err != nil:
 			return err
 		}
 		offset := r.msg.Offset
+		last = r.msg.Time
 		if offset > r.next && time.Since(r.gapChecked) > gapInterval {
 			r.gapChecked = time.Now()
 			if err := r.g.explainGap(ctx, r.p, offset); err != nil {
@@ -274,7 +280,7 @@ func (r *reader) handOver(ctx context.Context, fault error) error {
 		c.budget.release(size)
 		return err
 	}
-	t := task{p: r.p, span: r.p.tracker.begin(r.msg.Offset), msg: r.copyMessage(), size: size, fault: fault}
+	t := task{p: r.p, span: r.p.tracker.begin(r.msg.Offset, r.msg.Time), msg: r.copyMessage(), size: size, fault: fault}
 	select {
 	case c.tasks <- t:
 		return nil
