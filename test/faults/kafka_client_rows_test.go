@@ -72,10 +72,12 @@ const sharedGroup = "the group reads other topics too: give each deployment a gr
 // while. Such an answer says nothing about the partition, so the worker has to wait.
 func quotaRow(w *world) {
 	const (
-		client   = "faults-quota"
-		perSec   = 20_000 // bytes
-		events   = 3000
-		shortest = 5 * time.Second // without a quota it takes a second
+		client = "faults-quota"
+		// perSec is in bytes. What the broker allows at once, eleven times that, is less
+		// than the topic holds, so that some connections get nothing at first.
+		perSec   = 5000
+		events   = 1200
+		shortest = 9 * time.Second // a worker that starts takes half of that without a quota
 	)
 	w.setQuota(client, perSec)
 	w.kafkaConfig(256, "client_id: "+client, "max_in_flight_bytes: 67108864")
