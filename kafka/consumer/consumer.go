@@ -245,6 +245,9 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 		})
 		select {
 		case err := <-stopped:
+			if err != nil {
+				err = fmt.Errorf("last commit: %w", c.describe(err))
+			}
 			return err
 		case <-ended:
 		}
