@@ -75,19 +75,27 @@ func (c *topicClient) lookUp(ctx context.Context) (*kafka.MetadataResponse, erro
 	return meta, c.describe(err)
 }
 
+// topicError returns why the topic cannot be written to, or nil.
+func topicError(meta *kafka.MetadataResponse) error {
+	switch {
+	case len(meta.Topics) > 0 && len(meta.Topics[0].Partitions) > 0:
+		return nil
+	case len(meta.Topics) > 0 && meta.Topics[0].Error != nil:
+		return meta.Topics[0].Error
+	}
+	return kafka.UnknownTopicOrPartition
+}
+
 // groupByPartition groups messages by the partition that their key belongs to.
 func (c *topicClient) groupByPartition(ctx context.Context, ms []message) (map[int][]message, error) {
 	meta, err := c.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
 	}
-	if len(meta.Topics) == 0 || len(meta.Topics[0].Partitions) == 0 {
+	if err := topicError(meta); err != nil {
 		c.refresh()
-		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil && !errors.Is(meta.Topics[0].Error, kafka.UnknownTopicOrPartition) {
-			return nil, fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
-		}
 		// Tried again, because topics are often made while applications start.
-		return nil, fmt.Errorf("there is no topic %s: make it, or name another: %w", c.topic, kafka.UnknownTopicOrPartition)
+		return nil, fmt.Errorf("look up topic %s: %w", c.topic, c.describe(err))
 	}
 	ids := make([]int, len(meta.Topics[0].Partitions))
 	for i := range ids {

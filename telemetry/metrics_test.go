@@ -45,6 +45,7 @@ func everything(s harness, text func(string) string) {
 	s.DeadLettered(eval.ReasonTooLarge)
 	s.Cases(r, 1)
 	s.Lag(3, 17, 17)
+	s.OldestAge(3, 4.5)
 	s.Unaccounted(2)
 	s.StoreDown(true)
 	s.KafkaDown(true)
@@ -166,6 +167,7 @@ func TestValues(t *testing.T) {
 		{"evalworker.events", []string{"outcome:sampled_out"}, 4},
 		{"evalworker.events", []string{"outcome:dead_lettered", "reason:too_large"}, 1},
 		{"evalworker.lag", []string{"partition:3"}, 17},
+		{"evalworker.oldest_age_seconds", []string{"partition:3"}, 4.5},
 		{"evalworker.store_down", nil, 1},
 		{"evalworker.kafka_down", nil, 1},
 		{"evalworker.partitions_down", nil, 2},

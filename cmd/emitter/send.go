@@ -198,7 +198,7 @@ func (s *sendCommand) result(readErr error) error {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
 	case s.noProgress:
-		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka accepted nothing for %v (--timeout)", s.sum.Lines, cli.Plural(s.sum.Sent, "event"), s.target.timeout)}
+		return s.target.givenUp(fmt.Sprintf("at line %d, with %s sent", s.sum.Lines, cli.Plural(s.sum.Sent, "event")))
 	case s.sum.Interrupted:
 		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, cli.Plural(s.sum.Sent, "event"))}
 	}

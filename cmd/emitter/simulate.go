@@ -193,6 +193,9 @@ func (s *simulateCommand) publish(cmd *cobra.Command, world *scenario.Scenario, 
 	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", cli.Plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
 		return &failure{printErr}
 	}
+	if errors.Is(err, errNoProgress) {
+		return s.target.givenUp(fmt.Sprintf("with %s sent", cli.Plural(int(em.Stats().Sent), "event")))
+	}
 	err = s.result(cmd.Context(), err)
 	if err == nil && unsent > 0 {
 		err = &failure{fmt.Errorf("%s could not be sent", cli.Plural(unsent, "event"))}

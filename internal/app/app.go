@@ -239,5 +239,6 @@ func (a *App) gauge() {
 	a.telemetry.PartitionsDown(s.PartitionsDown())
 	for _, p := range s.Partitions {
 		a.telemetry.Lag(p.Partition, p.Lag, p.Unfinished)
+		a.telemetry.OldestAge(p.Partition, p.OldestAgeSeconds)
 	}
 }

@@ -166,11 +166,11 @@ func TestCommitCutShort(t *testing.T) {
 	}
 	defer c.transport.CloseIdleConnections()
 	p := newPartition(t.Context(), 0, 0)
-	p.tracker.finish(p.tracker.begin(0))
+	p.tracker.finish(p.tracker.begin(0, time.Time{}))
 	if err := c.commit(t.Context(), memberless, []*partition{p}); err != nil {
 		t.Fatal(err) // the connection itself is not what is tested
 	}
-	p.tracker.finish(p.tracker.begin(1))
+	p.tracker.finish(p.tracker.begin(1, time.Time{}))
 	defer b.broker.IgnoreCommits()()
 	drain, cancel := context.WithTimeout(t.Context(), silenceAfter/10)
 	defer cancel()
