@@ -18,6 +18,9 @@ type Options struct {
 	// Baseline is the version that all others are compared with; empty: each version is
 	// compared with the one before it.
 	Baseline string
+	// Unordered says that the versions have no order in time, such as models or features:
+	// without a Baseline each is compared with all others together, and only so.
+	Unordered bool
 	// Alpha bounds the probability of any false report on the whole table; outside of
 	// (0,1): [DefaultAlpha].
 	Alpha float64
@@ -40,6 +43,7 @@ const (
 	NoBaseline     = "no baseline"     // the given baseline has no verdict of this evaluator
 	NothingDecided = "nothing decided" // neither pass nor fail
 	TooFew         = "too few decided" // fewer than MinDecided on both sides
+	MostUnseen     = "most unseen"     // most events of one side are [Cell.Unseen]
 )
 
 // Comparison is one question about one version: does it pass less often?
@@ -104,7 +108,7 @@ func Compare(t *Table, opts Options) []Comparison {
 	var made, unmade []Comparison
 	var sides [][2]Cell // of made
 	for _, group := range groups(t) {
-		for _, q := range append(group.againstBaseline(opts.Baseline, alpha), group.againstOthers(alpha)...) {
+		for _, q := range group.questions(opts, alpha) {
 			if q.NotCompared != "" {
 				unmade = append(unmade, q.Comparison)
 				continue
@@ -140,6 +144,10 @@ func ask(v row, against Against, baseline string, other Cell) question {
 		return q
 	}
 	q.Rate = v.rate()
+	if other.Decided() > 0 && max(v.Unseen(), other.Unseen()) > mostUnseen {
+		q.NotCompared = MostUnseen
+		return q
+	}
 	p, ok := Worse(v.Cell, other)
 	if !ok {
 		q.NotCompared = TooFew
@@ -230,22 +238,36 @@ func CompareNames(a, b string) int {
 
 func leadingDigits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
-func (vs versions) againstBaseline(given string, alpha float64) []question {
-	if given != "" {
-		return vs.againstGiven(given)
+// questions returns the questions about one prompt and one evaluator.
+func (vs versions) questions(opts Options, alpha float64) []question {
+	switch {
+	case opts.Unordered && opts.Baseline != "":
+		return vs.againstGiven(opts.Baseline)
+	case opts.Unordered:
+		return vs.againstOthers(alpha)
 	}
+	var out []question
+	if opts.Baseline != "" {
+		out = vs.againstGiven(opts.Baseline)
+	} else {
+		out = vs.againstBefore(alpha)
+	}
+	if len(vs) > 2 { // with two versions the second question is the first one
+		out = append(out, vs.againstOthers(alpha)...)
+	}
+	return out
+}
+
+// againstBefore asks about each version and the one before it.
+func (vs versions) againstBefore(alpha float64) []question {
 	out := make([]question, len(vs))
-	worse := make([]bool, len(vs))
+	lastDecided, lastEnough := -1, -1 // of those before i that are not worse
 	for i, v := range vs {
-		before := -1
-		for j := i - 1; j >= 0; j-- {
-			if worse[j] || vs[j].Decided() == 0 {
-				continue
-			}
-			if before < 0 || vs[before].Decided() < MinDecided && vs[j].Decided() >= MinDecided {
-				before = j
-			}
+		before := lastEnough
+		if before < 0 {
+			before = lastDecided
 		}
+		worse := false
 		switch {
 		case len(vs) == 1:
 			out[i] = unasked(v, AgainstBaseline, OnlyVersion)
@@ -255,12 +277,19 @@ func (vs versions) againstBaseline(given string, alpha float64) []question {
 			out[i] = unasked(v, AgainstBaseline, FirstVersion)
 		default:
 			out[i] = ask(v, AgainstBaseline, vs[before].PromptVersion, vs[before].Cell)
-			worse[i] = out[i].NotCompared == "" && out[i].PValue <= alpha
+			worse = out[i].NotCompared == "" && out[i].PValue <= alpha
+		}
+		if n := v.Decided(); n > 0 && !worse && v.Unseen() <= mostUnseen {
+			lastDecided = i
+			if n >= MinDecided {
+				lastEnough = i
+			}
 		}
 	}
 	return out
 }
 
+// againstGiven asks about each version and one that was named.
 func (vs versions) againstGiven(given string) []question {
 	at := slices.IndexFunc(vs, func(v row) bool { return v.PromptVersion == given && v.Decided() > 0 })
 	out := make([]question, len(vs))
@@ -280,8 +309,8 @@ func (vs versions) againstGiven(given string) []question {
 // againstOthers asks the second question. P-values above alpha come from the pooled
 // test only, because the other could only raise them.
 func (vs versions) againstOthers(alpha float64) []question {
-	if len(vs) < 3 {
-		return nil
+	if len(vs) == 1 {
+		return []question{unasked(vs[0], AgainstOthers, OnlyVersion)}
 	}
 	// after[i] pools the versions from i on; before pools those that precede i.
 	after := make([]Cell, len(vs)+1)
@@ -342,17 +371,22 @@ const power = 0.8
 // smallestDrop returns the smallest drop of a below the rate of b that a one-sided test
 // at level alpha finds with the probability power; 0 when even a rate of 0 would not be
 // found. It is the usual approximation on arcsine scale (J. Cohen, Statistical Power
-// Analysis, 1988, chapter 6), with effective sizes.
+// Analysis, 1988, chapter 6), with effective sizes, and with unseen events counted as
+// [Worse] counts them.
 func smallestDrop(a, b Cell, alpha float64) float64 {
 	sizeA, sizeB, ok := effectiveSizes(a, b)
 	if !ok {
 		return 0
 	}
-	rate := b.rate()
+	unseenA, unseenB := a.Unseen(), b.Unseen()
 	least := (mathext.NormalQuantile(1-alpha) + mathext.NormalQuantile(power)) * math.Sqrt(1/sizeA+1/sizeB)
-	at := math.Asin(math.Sqrt(rate)) - least/2
+	at := math.Asin(math.Sqrt(b.rate()*(1-unseenB))) - least/2
 	if at <= 0 {
 		return 0
 	}
-	return rate - math.Sin(at)*math.Sin(at)
+	rate := (math.Sin(at)*math.Sin(at) - unseenA) / (1 - unseenA)
+	if rate < 0 {
+		return 0
+	}
+	return b.rate() - rate
 }
