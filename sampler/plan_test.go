@@ -133,9 +133,11 @@ func TestFeedback(t *testing.T) {
 	t.Parallel()
 	s := newSampler(t, sampler.Config{Upstream: sampler.UpstreamTraces, Rules: []sampler.Rule{{Name: "none", Rate: 0}}}, []sampler.Evaluator{{Name: "format"}})
 	e := event.Event{Kind: event.KindUserFeedback, RequestID: "r", UserRating: "up", TraceContext: event.TraceContext{"tracestate": "ot=th:8"}}
-	want := eval.Plan{Revision: s.Revision(), Picks: []eval.Pick{
-		{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 0.5, Rule: "feedback"},
-	}}
+	want := eval.Plan{
+		Revision: s.Revision(), Upstream: 0.5,
+		Candidates: []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 1, Rule: "feedback"}},
+		Picks:      []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 0.5, Rule: "feedback"}},
+	}
 	env := e.Envelope()
 	if d := cmp.Diff(want, s.Decide(&env)); d != "" {
 		t.Errorf("by body (-want +got):\n%s", d)

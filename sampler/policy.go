@@ -3,6 +3,7 @@ package sampler
 import (
 	"sync"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -13,17 +14,12 @@ type rates struct {
 	wanted bool
 	// ceiling is the largest threshold: no evaluator runs for an event whose R is
 	// not below it.
-	ceiling    uint64
-	candidates []candidate // evaluators with a rate above zero, in their order
-}
-
-// candidate is an evaluator that may run.
-type candidate struct {
-	evaluator int
-	name      string
-	threshold uint64
-	rate      float64
-	rule      string
+	ceiling uint64
+	// candidates are the evaluators with a rate above zero, in their order: the rate is
+	// their probability. An event whose R is below the threshold of the same index is
+	// theirs.
+	candidates []eval.Pick
+	thresholds []uint64
 }
 
 // policy holds the compiled rules and evaluators.
@@ -80,9 +76,9 @@ func (p *policy) resolve(d *event.Dims) *rates {
 		if rate <= 0 {
 			continue
 		}
-		w := candidate{evaluator: i, name: e.name, threshold: threshold(rate), rate: rate, rule: name}
-		out.candidates = append(out.candidates, w)
-		out.ceiling = max(out.ceiling, w.threshold)
+		out.candidates = append(out.candidates, eval.Pick{Evaluator: i, Name: e.name, Probability: rate, Rule: name})
+		out.thresholds = append(out.thresholds, threshold(rate))
+		out.ceiling = max(out.ceiling, threshold(rate))
 	}
 	return out
 }

@@ -34,9 +34,6 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 		return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}
 	}
 	n := number(&s.hash, env.Trace.Lo, env.RequestID)
-	if n >= r.ceiling {
-		return eval.Plan{Revision: s.revision}
-	}
 	return s.plan(r, n, upstream(s.traces, env.Tracestate, env.Trace.Lo))
 }
 
@@ -72,9 +69,6 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	}
 	trace := view.Trace().Lo
 	n := number(&s.hash, trace, view.RequestID)
-	if n >= r.ceiling {
-		return eval.Plan{Revision: s.revision}, true
-	}
 	return s.plan(r, n, upstream(s.traces, view.Tracestate, trace)), true
 }
 
@@ -85,19 +79,26 @@ func (s *Sampler) Revision() string { return s.revision }
 
 // plan picks the evaluators whose threshold is above n.
 func (s *Sampler) plan(r *rates, n uint64, upstream float64) eval.Plan {
-	picks := make([]eval.Pick, 0, len(r.candidates))
-	for i := range r.candidates {
-		if w := &r.candidates[i]; n < w.threshold {
-			picks = append(picks, eval.Pick{Evaluator: w.evaluator, Name: w.name, Probability: w.rate * upstream, Rule: w.rule})
+	plan := eval.Plan{Revision: s.revision, Candidates: r.candidates, Upstream: upstream}
+	if n >= r.ceiling {
+		return plan
+	}
+	plan.Picks = make([]eval.Pick, 0, len(r.candidates))
+	for i, pick := range r.candidates {
+		if n < r.thresholds[i] {
+			pick.Probability *= upstream
+			plan.Picks = append(plan.Picks, pick)
 		}
 	}
-	return eval.Plan{Revision: s.revision, Picks: picks}
+	return plan
 }
 
 func (s *Sampler) feedback(upstream float64) eval.Plan {
-	return eval.Plan{Revision: s.revision, Picks: []eval.Pick{
-		{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: upstream, Rule: ruleFeedback},
-	}}
+	return eval.Plan{
+		Revision: s.revision, Upstream: upstream,
+		Candidates: []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 1, Rule: ruleFeedback}},
+		Picks:      []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: upstream, Rule: ruleFeedback}},
+	}
 }
 
 // ratesOf looks the envelope up, or evaluates the conditions on it.

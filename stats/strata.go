@@ -31,7 +31,11 @@ type Stratum struct {
 
 // at returns the stratum of a probability.
 func (s *Strata) at(p float64) *Stratum {
-	return &s[min(max(int(-math.Log2(p)), 0), numStrata-1)]
+	fraction, exponent := math.Frexp(p) // from 0.5 on, below 1
+	if fraction == 0.5 {
+		exponent--
+	}
+	return &s[min(max(-exponent, 0), numStrata-1)]
 }
 
 func (s *Strata) merge(o *Strata) {
