@@ -173,7 +173,7 @@ func coverageOfUnits(t *testing.T, run func(row func())) func() string {
 	for _, size := range sizes {
 		for _, asOne := range shares {
 			for _, fails := range []float64{0.02, 0.1, 0.3} {
-				for _, draw := range []struct{ verdicts, runs int }{{200, 2000}, {1000, 2000}, {10_000, 1000}} {
+				for _, draw := range []struct{ verdicts, runs int }{{200, 2000}, {1000, 1000}, {10_000, 1000}} {
 					for _, w := range []weights{equalWeights, mixedUnits, mixedVerdicts} {
 						if draw.verdicts == 10_000 && (fails == 0.3 || w == mixedVerdicts) {
 							continue // as good as the others, and slow
@@ -239,7 +239,7 @@ func coverageOfUnseen(t *testing.T, run func(row func())) func() string {
 	for i, row := range rows {
 		run(func() {
 			r := rand.New(rand.NewPCG(51, uint64(i)))
-			const runs = 2000
+			const runs = 1000
 			held, printed, truth := 0.0, 0.0, passRate(row.strata)
 			for range runs {
 				if _, low, high, ok := drawStrata(r, row.events, row.strata...).PassRate(); ok {
@@ -288,7 +288,7 @@ func falseAlarms(t *testing.T, run func(row func())) func() string {
 	}
 	var rows []row
 	for i, versions := range []int{2, 5, 20} {
-		runs := []int{4000, 2000, 500}[i]
+		runs := []int{2000, 1000, 300}[i]
 		for _, kind := range []struct {
 			name  string
 			size  int
@@ -307,7 +307,7 @@ func falseAlarms(t *testing.T, run func(row func())) func() string {
 		row{"5 models, 7 evaluators, each against all others (`--by`)", 1000, Options{Unordered: true}, units(5, 1, 0, equalWeights)},
 		row{"3 versions, failures of 1.1 %", 4000, Options{}, strata([]int{667, 667, 667}, stratum{1, 0.011, 1})},
 		row{"a new version with little traffic", 4000, Options{}, strata([]int{2000, 60}, stratum{1, 0.05, 1})},
-		row{"versions sampled at different rates", 4000, Options{}, func(r *rand.Rand, t *Table) {
+		row{"versions sampled at different rates", 2000, Options{}, func(r *rand.Rand, t *Table) {
 			for v, one := range []struct {
 				events int
 				rate   float64
@@ -315,10 +315,10 @@ func falseAlarms(t *testing.T, run func(row func())) func() string {
 				t.Put(Key{PromptVersion: strconv.Itoa(v)}, drawStrata(r, one.events, stratum{1, 0.1, one.rate}))
 			}
 		}},
-		row{"failures all kept, the rest sampled", 2000, Options{}, strata([]int{1500, 1500, 1500}, stratum{0.05, 0.5, 1}, stratum{0.95, 0.03, 0.1})},
-		row{"failures of large weight, rarely seen", 2000, Options{}, strata([]int{4000, 4000}, stratum{0.9, 0.01, 1}, stratum{0.1, 0.3, 0.02})},
-		row{"failures where the sample is thin", 2000, Options{}, strata([]int{3000, 3000}, stratum{0.5, 0.002, 1}, stratum{0.5, 0.05, 0.05})},
-		row{"2 % all kept, the rest at 0.001", 2000, Options{}, strata([]int{2000, 2000}, stratum{0.02, 0.5, 1}, stratum{0.98, 0.05, 0.001})},
+		row{"failures all kept, the rest sampled", 1000, Options{}, strata([]int{1500, 1500, 1500}, stratum{0.05, 0.5, 1}, stratum{0.95, 0.03, 0.1})},
+		row{"failures of large weight, rarely seen", 1000, Options{}, strata([]int{4000, 4000}, stratum{0.9, 0.01, 1}, stratum{0.1, 0.3, 0.02})},
+		row{"failures where the sample is thin", 1000, Options{}, strata([]int{3000, 3000}, stratum{0.5, 0.002, 1}, stratum{0.5, 0.05, 0.05})},
+		row{"2 % all kept, the rest at 0.001", 1000, Options{}, strata([]int{2000, 2000}, stratum{0.02, 0.5, 1}, stratum{0.98, 0.05, 0.001})},
 	)
 	alarms := make([]int, len(rows))
 	for i, row := range rows {

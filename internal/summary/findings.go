@@ -111,7 +111,9 @@ func (t Tables) worse(b *strings.Builder) {
 		if len(rows) == 0 {
 			continue
 		}
-		paragraph(b, t.paint(true, fmt.Sprintf("%s is worse than %s", t.title(s.prompt, s.version), t.than(s))), "    ")
+		var head strings.Builder
+		paragraph(&head, fmt.Sprintf("%s is worse than %s", t.title(s.prompt, s.version), t.than(s)), "    ")
+		b.WriteString(t.paint(true, strings.TrimSuffix(head.String(), "\n")) + "\n")
 		width := 0
 		for _, c := range rows {
 			width = max(width, min(len([]rune(c.Eval)), findingWidth))
@@ -266,11 +268,14 @@ func (t Tables) looks(b *strings.Builder) {
 	if all == 0 {
 		return
 	}
-	text := fmt.Sprintf("%d %s", all, choose(all, "comparison", "comparisons"))
-	if pooled > 0 {
+	text := fmt.Sprintf("p is adjusted for all %d comparisons", all)
+	switch {
+	case all == 1:
+		text = "p is that of the only comparison"
+	case pooled > 0:
 		text += fmt.Sprintf(", %d of them with all others together", pooled)
 	}
-	paragraph(b, text+"; p is adjusted for all of them and for one look: looking at growing data again and again raises false alarms. would have shown: four times in five", "    ")
+	paragraph(b, text+". It holds for one look: who looks at growing data again and again finds false alarms. \"Would have shown\" is four times in five.", "    ")
 }
 
 // uncompared says what was not compared and why.
@@ -350,8 +355,7 @@ func (t Tables) imprecise(b *strings.Builder) {
 const tellUnseen = 0.01
 
 // paragraph writes a text in lines of at most 80 columns, with an indent after the first.
-// A no-break space becomes a plain one, and blanks at the beginning stay. What colours
-// the whole text takes no room.
+// A no-break space becomes a plain one, and blanks at the beginning stay.
 func paragraph(b *strings.Builder, text, indent string) {
 	bare := strings.TrimLeft(text, " ")
 	b.WriteString(text[:len(text)-len(bare)])

@@ -110,7 +110,7 @@ func (t Tables) layout() layout {
 		}
 	}
 	l.name = min(l.name, maxNameWidth)
-	rest := lineWidth - indent - l.name - 2 - 5 - 2 // a rate is up to 100.0
+	rest := lineWidth - l.left()
 	for _, c := range l.columns {
 		width := len(c.head)
 		for _, v := range t.PromptVersions {
@@ -121,12 +121,16 @@ func (t Tables) layout() layout {
 		l.widths = append(l.widths, width)
 		rest -= 1 + width
 	}
-	l.drawing = rest - 1
-	if with := l.drawing - intervalWidth - 2; with >= leastDrawing {
+	l.drawing = rest
+	if with := rest - intervalWidth - 1; with >= leastDrawing {
 		l.figures, l.drawing = true, with
 	}
 	return l
 }
+
+// left is the width of what stands before the interval: the name, and a rate of up to
+// 100.0.
+func (l layout) left() int { return indent + l.name + 1 + 5 + 1 }
 
 // rowNames returns what the rows of a prompt are named after: its versions, or the
 // evaluators when it has one version.
@@ -176,17 +180,17 @@ func (l layout) prompt(b *strings.Builder, versions []Version) {
 // title has a line of its own.
 func (l layout) head(b *strings.Builder, title string, s scale) {
 	b.WriteByte('\n')
-	left := indent + l.name + 2 + 5 + 2
+	left := l.left()
 	labels := s.labels()
 	if l.figures {
-		labels = fmt.Sprintf("%-*s  ", intervalWidth, "95 %") + labels
+		labels = fmt.Sprintf("%-*s ", intervalWidth, "  95 %") + labels
 	}
 	title = truncate(title, lineWidth)
-	if utf8.RuneCountInString(title) >= left-6 {
+	if utf8.RuneCountInString(title) >= left-5 {
 		fmt.Fprintln(b, title)
 		title = ""
 	}
-	fmt.Fprintf(b, "%-*s%s", left, pad(title, left-7)+"pass", labels)
+	fmt.Fprintf(b, "%-*s%s", left, pad(title, left-5)+"pass", labels)
 	for i, c := range l.columns {
 		fmt.Fprintf(b, " %*s", l.widths[i], c.head)
 	}
@@ -208,9 +212,9 @@ func (l layout) row(b *strings.Builder, name string, v Version, evaluator string
 		rate = fmt.Sprintf("%.1f", 100**e.PassRate)
 		figures = fmt.Sprintf("%.1f-%.1f", 100**e.Low, 100**e.High)
 	}
-	line := fmt.Sprintf("  %s%s  %5s  ", mark, pad(name, l.name), rate)
+	line := fmt.Sprintf("  %s%s %5s ", mark, pad(name, l.name), rate)
 	if l.figures {
-		line += fmt.Sprintf("%-*s  ", intervalWidth, figures)
+		line += fmt.Sprintf("%*s ", intervalWidth, figures)
 	}
 	line += s.draw(e)
 	for i, c := range l.columns {
