@@ -89,7 +89,8 @@ type Comparison struct {
 // are in the order of their first events; those that began together, or whose time is
 // not known, are in the order of their names.
 //
-// The second question is asked when a prompt has three versions or more. A version is
+// The second question is asked when a prompt has three versions or more, and is the only
+// one about values without an order (Options.Unordered). A version is
 // worse than the others when it is worse by [Worse] than all of them pooled, and worse
 // than more than half of those that can be compared with it one by one. The second
 // test is needed when one version is much better than the rest: it lifts the pool, and

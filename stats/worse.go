@@ -12,7 +12,7 @@ const MinDecided = 30
 // false when neither side has [MinDecided] decided verdicts, or one has none, and when
 // most events of one side are [Cell.Unseen].
 //
-// It is Fisher's exact test, which holds however rare failures are, on effective
+// It is the exact test of R. A. Fisher (1935), which holds however rare failures are, on effective
 // counts: each side enters with its effective size and its weighted rate, as in
 // the correction of J. N. K. Rao and A. J. Scott (1992) for clustered counts.
 // With equal weights on each side, and units of one verdict, the counts are the real

@@ -255,12 +255,15 @@ func prefix(prompt string) string {
 
 // looks says how many questions were asked, and what asking often costs.
 func (t Tables) looks(b *strings.Builder) {
-	all, pooled := 0, 0
+	all, pooled, shown := 0, 0, ""
 	for _, c := range t.Comparisons {
 		if c.NotCompared != "" || t.failing(c.Eval) {
 			continue
 		}
 		all++
+		if !c.Worse && c.Against == t.first() {
+			shown = ". \"Would have shown\" is four times in five"
+		}
 		if c.Against == stats.AgainstOthers && c.Against != t.first() {
 			pooled++
 		}
@@ -271,11 +274,11 @@ func (t Tables) looks(b *strings.Builder) {
 	text := fmt.Sprintf("p is adjusted for all %d comparisons", all)
 	switch {
 	case all == 1:
-		text = "p is that of the only comparison"
+		text = "p is that of the one comparison"
 	case pooled > 0:
 		text += fmt.Sprintf(", %d of them with all others together", pooled)
 	}
-	paragraph(b, text+". It holds for one look: who looks at growing data again and again finds false alarms. \"Would have shown\" is four times in five.", "    ")
+	paragraph(b, text+", and holds for one look: who looks at growing data again and again finds false alarms"+shown, "    ")
 }
 
 // uncompared says what was not compared and why.
@@ -388,7 +391,7 @@ func choose(n int, one, many string) string {
 
 func pValue(p float64) string {
 	if p < 0.0001 {
-		return "<\u00a00.0001"
+		return "< 0.0001"
 	}
-	return fmt.Sprintf("=\u00a0%.4f", p)
+	return fmt.Sprintf("= %.4f", p)
 }

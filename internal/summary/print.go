@@ -234,7 +234,11 @@ func (t Tables) paint(worse bool, line string) string {
 
 // legend explains the columns that were printed.
 func (l layout) legend(b *strings.Builder) {
-	text := "▼: worse beyond chance than what it was compared with. |-o-|: the pass rate of all events, each verdict weighed by how likely it was to be sampled, and its 95\u00a0% interval. decided: pass or fail"
+	text := ""
+	if len(l.Regressions) > 0 {
+		text = "▼: worse, beyond chance, than what it was compared with. "
+	}
+	text += "|-o-|: the pass rate of all events, each verdict weighed by how likely it was to be sampled, and its 95\u00a0% interval. decided: pass or fail"
 	notes := map[string]string{
 		"worth":  "as many independent verdicts of equal weight say as much",
 		"n/a":    "nothing there to evaluate",
