@@ -55,7 +55,7 @@ type Comparison struct {
 	Against         Against `json:"against"`
 	BaselineVersion string  `json:"baseline_version"` // of AgainstBaseline
 	// NotCompared says why there is no answer; the numbers below are then 0, except
-	// Rate and Decided.
+	// Decided, and Rate where it is known.
 	NotCompared string `json:"not_compared"`
 
 	Rate     float64 `json:"rate"`     // pass rate of the version
@@ -84,7 +84,7 @@ type Comparison struct {
 // table of versions that are alike is at most Options.Alpha.
 //
 // The baseline of a version is the last one before it that has [MinDecided] decided
-// verdicts, or any when none has so many. A version that is itself worse than its
+// verdicts, or any when none has so many, and of which most events are not unseen. A version that is itself worse than its
 // baseline is passed over, so that two bad releases in a row are both found. Versions
 // are in the order of their first events; those that began together, or whose time is
 // not known, are in the order of their names.
@@ -144,11 +144,11 @@ func ask(v row, against Against, baseline string, other Cell) question {
 		q.NotCompared = NothingDecided
 		return q
 	}
-	q.Rate = v.rate()
-	if other.Decided() > 0 && max(v.Unseen(), other.Unseen()) > mostUnseen {
+	if max(v.Unseen(), other.Unseen()) > mostUnseen {
 		q.NotCompared = MostUnseen
 		return q
 	}
+	q.Rate = v.rate()
 	p, ok := Worse(v.Cell, other)
 	if !ok {
 		q.NotCompared = TooFew
@@ -164,7 +164,7 @@ func unasked(v row, against Against, why string) question {
 		PromptName: v.PromptName, PromptVersion: v.PromptVersion, Eval: v.Eval,
 		Against: against, NotCompared: why, Decided: v.Decided(),
 	}}
-	if v.Decided() > 0 {
+	if v.Decided() > 0 && v.Unseen() <= mostUnseen {
 		q.Rate = v.rate()
 	}
 	return q
@@ -274,6 +274,8 @@ func (vs versions) againstBefore(alpha float64) []question {
 			out[i] = unasked(v, AgainstBaseline, OnlyVersion)
 		case v.Decided() == 0:
 			out[i] = unasked(v, AgainstBaseline, NothingDecided)
+		case v.Unseen() > mostUnseen:
+			out[i] = unasked(v, AgainstBaseline, MostUnseen)
 		case before < 0:
 			out[i] = unasked(v, AgainstBaseline, FirstVersion)
 		default:

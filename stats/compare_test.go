@@ -253,16 +253,27 @@ func TestUnmade(t *testing.T) {
 	put(&table, "p", "2", "e", 0, 0)
 	put(&table, "few", "1", "e", 20, 0)
 	put(&table, "few", "2", "e", 0, 20)
+	for _, version := range []string{"1", "2", "3"} {
+		put(&table, "thin", version, "e", 0, 40)
+		for range 1000 {
+			if version != "2" {
+				table.Expect(stats.Key{PromptName: "thin", PromptVersion: version, Eval: "e"}, 0.001, 1)
+			}
+		}
+	}
 	reasons := func(opts stats.Options) map[string]string {
 		out := map[string]string{}
 		for _, c := range stats.Compare(&table, opts) {
-			out[c.PromptName+" "+c.PromptVersion] = c.NotCompared
+			if c.Against == stats.AgainstBaseline {
+				out[c.PromptName+" "+c.PromptVersion] = c.NotCompared
+			}
 		}
 		return out
 	}
 	want := map[string]string{
 		"alone 1": stats.OnlyVersion, "p 1": stats.FirstVersion, "p 2": stats.NothingDecided,
 		"few 1": stats.FirstVersion, "few 2": stats.TooFew,
+		"thin 1": stats.MostUnseen, "thin 2": stats.FirstVersion, "thin 3": stats.MostUnseen,
 	}
 	if d := cmp.Diff(want, reasons(stats.Options{})); d != "" {
 		t.Errorf("the version before (-want +got):\n%s", d)
@@ -270,6 +281,7 @@ func TestUnmade(t *testing.T) {
 	want = map[string]string{
 		"alone 1": stats.NoBaseline, "p 1": stats.NoBaseline, "p 2": stats.NoBaseline,
 		"few 1": stats.TooFew, "few 2": stats.IsBaseline,
+		"thin 1": stats.MostUnseen, "thin 2": stats.IsBaseline, "thin 3": stats.MostUnseen,
 	}
 	if d := cmp.Diff(want, reasons(stats.Options{Baseline: "2"})); d != "" {
 		t.Errorf("version 2 (-want +got):\n%s", d)

@@ -382,13 +382,6 @@ func paragraph(b *strings.Builder, text, indent string) {
 	b.WriteByte('\n')
 }
 
-func choose(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
 func pValue(p float64) string {
 	if p < 0.0001 {
 		return "< 0.0001"

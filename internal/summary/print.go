@@ -212,15 +212,16 @@ func (l layout) row(b *strings.Builder, name string, v Version, evaluator string
 		rate = fmt.Sprintf("%.1f", 100**e.PassRate)
 		figures = fmt.Sprintf("%.1f-%.1f", 100**e.Low, 100**e.High)
 	}
-	line := fmt.Sprintf("  %s%s %5s ", mark, pad(name, l.name), rate)
+	var line strings.Builder
+	fmt.Fprintf(&line, "  %s%s %5s ", mark, pad(name, l.name), rate)
 	if l.figures {
-		line += fmt.Sprintf("%*s ", intervalWidth, figures)
+		fmt.Fprintf(&line, "%*s ", intervalWidth, figures)
 	}
-	line += s.draw(e)
+	line.WriteString(s.draw(e))
 	for i, c := range l.columns {
-		line += fmt.Sprintf(" %*s", l.widths[i], c.text(e))
+		fmt.Fprintf(&line, " %*s", l.widths[i], c.text(e))
 	}
-	b.WriteString(l.paint(worse, line) + "\n")
+	b.WriteString(l.paint(worse, line.String()) + "\n")
 }
 
 // paint returns a line in the colour of what is worse, where colours may be used. What
@@ -324,10 +325,24 @@ func shorten(names []string, width int) []string {
 		}
 		common = common[:i]
 	}
+	// A part that differs is easier to know with the one before it.
+	begin := len(common)
+	for i := len(common) - 2; i >= 0; i-- {
+		if strings.ContainsRune("-_./: ", common[i]) {
+			begin = i + 1
+			break
+		}
+	}
+	tail := func(n []rune) string {
+		if len(n) <= width {
+			return string(n)
+		}
+		return "…" + string(n[len(n)-width+1:])
+	}
 	for _, short := range []func(n []rune) string{
-		func(n []rune) string { return "…" + string(n[len(common):]) },
+		func(n []rune) string { return "…" + string(n[begin:]) },
 		func(n []rune) string { return truncate(string(n), width) },
-		func(n []rune) string { return "…" + string(n[max(0, len(n)-width+1):]) },
+		tail,
 	} {
 		out, seen := make([]string, len(names)), map[string]bool{"…": true}
 		for i, n := range names {
@@ -347,17 +362,6 @@ func shorten(names []string, width int) []string {
 		out[i] = truncate(n, width)
 	}
 	return out
-}
-
-// promptTitle names a version of a prompt.
-func promptTitle(prompt, version string) string {
-	switch {
-	case prompt == "" && version == "":
-		return "no version"
-	case prompt == "":
-		return "version " + version
-	}
-	return prompt + " " + versionName(version)
 }
 
 func versionName(version string) string {
