@@ -124,7 +124,7 @@ func (t Tables) worse(b *strings.Builder) {
 		}
 		if s.against == t.first() {
 			t.beside(b, s, bySide, rows)
-			writeQuiet(b, "  no drop seen in the others: ", quiet)
+			writeQuiet(b, "  no drop seen in the others", quiet)
 		} else if len(both) > 0 {
 			paragraph(b, "  and in "+names(both)+", as above", "  ")
 		}
@@ -212,14 +212,14 @@ func writeQuiet(b *strings.Builder, begin string, cs []Comparison) {
 		}
 		parts = append(parts, fmt.Sprintf("%s\u00a0%.1f", c.Eval, 100*c.SmallestDrop))
 	}
-	var text []string
+	text := begin
 	if len(parts) > 0 {
-		text = append(text, "one would have shown from "+strings.Join(parts, ", ")+"\u00a0points")
+		text += ". This much would have shown: " + strings.Join(parts, ", ") + "\u00a0points"
 	}
 	if len(blind) > 0 {
-		text = append(text, "too little data to show any in "+strings.Join(blind, ", "))
+		text += ". Too little data to show any: " + strings.Join(blind, ", ")
 	}
-	paragraph(b, begin+strings.Join(text, "; "), "    ")
+	paragraph(b, text, "    ")
 }
 
 // quiet says of the versions that no evaluator found worse how much of a drop would
@@ -237,7 +237,7 @@ func (t Tables) quiet(b *strings.Builder) {
 		}
 	}
 	for i, s := range slices.Backward(shown) {
-		writeQuiet(b, fmt.Sprintf("%s against %s: no drop seen; ", t.title(s.prompt, s.version), t.than(s)), bySide[s])
+		writeQuiet(b, fmt.Sprintf("%s against %s: no drop seen", t.title(s.prompt, s.version), t.than(s)), bySide[s])
 		if i == 0 || shown[i-1].prompt != s.prompt {
 			if more := left[s.prompt] - maxNamed; more > 0 {
 				paragraph(b, fmt.Sprintf("%s%d before them: no drop seen", prefix(s.prompt), more), "    ")
@@ -271,14 +271,14 @@ func (t Tables) looks(b *strings.Builder) {
 	if all == 0 {
 		return
 	}
-	text := fmt.Sprintf("p is adjusted for all %d comparisons", all)
+	text := fmt.Sprintf("%d comparisons", all)
 	switch {
 	case all == 1:
-		text = "p is that of the one comparison"
+		text = "1 comparison"
 	case pooled > 0:
 		text += fmt.Sprintf(", %d of them with all others together", pooled)
 	}
-	paragraph(b, text+", and holds for one look: who looks at growing data again and again finds false alarms"+shown, "    ")
+	paragraph(b, text+"; p-values are adjusted for all of them, and hold for one look: who looks at growing data again and again finds false alarms"+shown, "    ")
 }
 
 // uncompared says what was not compared and why.

@@ -363,8 +363,8 @@ func ExampleTables_Print() {
 	// Output:
 	// triage: v2 is worse than v1
 	//   reply_format  100.0 ->  90.0 %   -10.0 points  adjusted p < 0.0001
-	// p is that of the one comparison, and holds for one look: who looks at growing
-	//     data again and again finds false alarms
+	// 1 comparison; p-values are adjusted for all of them, and hold for one look: who
+	//     looks at growing data again and again finds false alarms
 	//
 	// triage  pass   95 %     80                                    100 % decided fail
 	//   reply_format
