@@ -104,8 +104,8 @@ func TestPassRateGolden(t *testing.T) {
 	}
 }
 
-// TestEffectiveSize compares with values worked out by hand.
-func TestEffectiveSize(t *testing.T) {
+// TestEffectiveSizesAreThoseByHand compares with values worked out by hand.
+func TestEffectiveSizesAreThoseByHand(t *testing.T) {
 	t.Parallel()
 	independent := cellOf(90, 10, 1) // weights 1 and 4, both failing 10 %
 	independent.Merge(cellOf(90, 10, 0.25))
@@ -132,9 +132,9 @@ func TestEffectiveSize(t *testing.T) {
 	}
 }
 
-// TestMerge: merging is adding verdict by verdict, in any order and grouping.
+// TestMergingIsAdding: merging is adding verdict by verdict, in any order and grouping.
 // Probabilities are powers of two, so that sums are exact.
-func TestMerge(t *testing.T) {
+func TestMergingIsAdding(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {

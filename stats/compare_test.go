@@ -119,9 +119,9 @@ func TestUnorderedValues(t *testing.T) {
 	}
 }
 
-// TestPower: a rise of invalid JSON from 1.1 % to 6.8 % is detected in 667 events
+// TestABreakIsFound: a rise of invalid JSON from 1.1 % to 6.8 % is detected in 667 events
 // per version, and nearly as often when a judge sees one event in two.
-func TestPower(t *testing.T) {
+func TestABreakIsFound(t *testing.T) {
 	t.Parallel()
 	const runs = 1000
 	for i, tt := range []struct {
@@ -244,8 +244,8 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestUnmade: what was not compared is returned with the reason.
-func TestUnmade(t *testing.T) {
+// TestWhatIsNotComparedHasItsReason: what was not compared is returned with the reason.
+func TestWhatIsNotComparedHasItsReason(t *testing.T) {
 	t.Parallel()
 	var table stats.Table
 	put(&table, "alone", "1", "e", 0, 500)
@@ -288,9 +288,9 @@ func TestUnmade(t *testing.T) {
 	}
 }
 
-// TestOrder: versions are in the order of their first events; those that began together
+// TestVersionsAreInTheOrderOfTime: versions are in the order of their first events; those that began together
 // are in the order of their names.
-func TestOrder(t *testing.T) {
+func TestVersionsAreInTheOrderOfTime(t *testing.T) {
 	t.Parallel()
 	day := func(n float64) time.Time {
 		return time.Unix(1_790_000_000, 0).Add(time.Duration(n * float64(24*time.Hour)))
@@ -325,8 +325,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestSmallestDrop: the drop that is named is found in about four cases of five.
-func TestSmallestDrop(t *testing.T) {
+// TestTheSmallestDropIsFoundFourTimesInFive: the drop that is named is found in about four cases of five.
+func TestTheSmallestDropIsFoundFourTimesInFive(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		n     int
@@ -355,9 +355,9 @@ func TestSmallestDrop(t *testing.T) {
 	}
 }
 
-// TestManyComparisons: adjusting for many healthy neighbours does not hide a
+// TestManyNeighboursDoNotHideADrop: adjusting for many healthy neighbours does not hide a
 // plain regression, and costs a faint one its report.
-func TestManyComparisons(t *testing.T) {
+func TestManyNeighboursDoNotHideADrop(t *testing.T) {
 	t.Parallel()
 	var table stats.Table
 	for e := range 40 {

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestShare: a share of equal things has the interval of as many verdicts that were all
+// TestAShareHasTheIntervalOfEqualVerdicts: a share of equal things has the interval of as many verdicts that were all
 // sampled.
-func TestShare(t *testing.T) {
+func TestAShareHasTheIntervalOfEqualVerdicts(t *testing.T) {
 	t.Parallel()
 	if _, _, _, ok := Share(0, 0); ok {
 		t.Error("a share of nothing is known")

@@ -76,7 +76,7 @@ func (s *Strata) unseen() float64 {
 // valid reports whether so many decided verdicts could have produced the numbers.
 func (s *Strata) valid(decided int64) bool {
 	for _, one := range s {
-		if !(one.Events >= 0 && one.Events < 1<<53) || one.Decided < 0 || one.Sampled < one.Decided || one.Decided > decided {
+		if !(one.Events >= 0 && one.Events < 1<<53) || one.Decided < 0 || one.Sampled < one.Decided || one.Sampled > 1<<53 || one.Decided > decided {
 			return false
 		}
 		decided -= one.Decided

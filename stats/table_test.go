@@ -20,9 +20,9 @@ func contents(t *stats.Table) map[stats.Key]stats.Cell {
 	return out
 }
 
-// TestTableConcurrent: several goroutines add, read and merge at once, also two
+// TestNothingIsLostBetweenGoroutines: several goroutines add, read and merge at once, also two
 // tables into each other, and nothing is lost.
-func TestTableConcurrent(t *testing.T) {
+func TestNothingIsLostBetweenGoroutines(t *testing.T) {
 	t.Parallel()
 	var a, b stats.Table
 	var wg sync.WaitGroup
@@ -168,9 +168,9 @@ func FuzzTableJSON(f *testing.F) {
 	})
 }
 
-// TestUnits: verdicts of one unit are one unit, in any order and beside others, up to
+// TestVerdictsOfOneUnitAreOneUnit: verdicts of one unit are one unit, in any order and beside others, up to
 // the number of units that are held apart.
-func TestUnits(t *testing.T) {
+func TestVerdictsOfOneUnitAreOneUnit(t *testing.T) {
 	t.Parallel()
 	key := stats.Key{PromptVersion: "1", Eval: "tone"}
 	var table stats.Table

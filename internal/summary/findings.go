@@ -83,11 +83,12 @@ func (t Tables) compared() (bySide map[side][]Comparison, order []side) {
 			bySide[sideOf(c)] = append(bySide[sideOf(c)], c)
 		}
 	}
-	place := func(s side) int {
-		return slices.IndexFunc(t.PromptVersions, func(v Version) bool { return v.PromptName == s.prompt && v.PromptVersion == s.version })
+	place := map[promptVersion]int{}
+	for i, v := range t.PromptVersions {
+		place[promptVersion{v.PromptName, v.PromptVersion}] = i
 	}
 	order = slices.SortedFunc(maps.Keys(bySide), func(a, b side) int {
-		return cmp.Or(cmp.Compare(a.prompt, b.prompt), cmp.Compare(place(a), place(b)), cmp.Compare(a.against, b.against), cmp.Compare(a.baseline, b.baseline))
+		return cmp.Or(cmp.Compare(a.prompt, b.prompt), cmp.Compare(place[promptVersion{a.prompt, a.version}], place[promptVersion{b.prompt, b.version}]), cmp.Compare(a.against, b.against), cmp.Compare(a.baseline, b.baseline))
 	})
 	return bySide, order
 }
@@ -96,6 +97,7 @@ func (t Tables) compared() (bySide map[side][]Comparison, order []side) {
 // with: the evaluators that say so, and what the others would have shown.
 func (t Tables) worse(b *strings.Builder) {
 	bySide, order := t.compared()
+	shown, more := 0, 0
 	for _, s := range order {
 		var rows, quiet, both []Comparison
 		for _, c := range bySide[s] {
@@ -109,6 +111,10 @@ func (t Tables) worse(b *strings.Builder) {
 			}
 		}
 		if len(rows) == 0 {
+			continue
+		}
+		if shown++; shown > maxFindings {
+			more++
 			continue
 		}
 		var head strings.Builder
@@ -129,7 +135,14 @@ func (t Tables) worse(b *strings.Builder) {
 			paragraph(b, "  and in "+names(both)+", as above", "  ")
 		}
 	}
+	if more > 0 {
+		fmt.Fprintf(b, "and %d more are worse (--json has them all)\n", more)
+	}
 }
+
+// maxFindings bounds the versions that are shown as worse: more of them are ids in place
+// of versions.
+const maxFindings = 20
 
 // findingWidth is the largest width of an evaluator's name in a finding.
 const findingWidth = 24
@@ -334,24 +347,41 @@ const (
 // imprecise names the rates that a few verdicts decide, those that were sampled at a low
 // rate, beside many at a high one; and those that leave out events altogether.
 func (t Tables) imprecise(b *strings.Builder) {
+	var lines []string
 	for _, v := range t.PromptVersions {
 		for _, name := range slices.Sorted(maps.Keys(v.Evals)) {
-			e := v.Evals[name]
-			decided := e.Pass + e.Fail
-			what := t.title(v.PromptName, v.PromptVersion) + ", " + name
-			switch {
-			case decided > 0 && e.PassRate == nil && e.Unseen > 0:
-				paragraph(b, fmt.Sprintf("%s: no rate: the %s decided stand for %.0f\u00a0%% of the events; of the others, sampled at a low rate, none was drawn",
-					what, shortCount(decided), 100*(1-e.Unseen)), "    ")
-			case decided > 0 && e.Unseen >= tellUnseen:
-				paragraph(b, fmt.Sprintf("%s: the interval is wider, because %.0f\u00a0%% of the events were sampled at so low a rate that none was drawn",
-					what, 100*e.Unseen), "    ")
-			case e.EffectiveSize > 0 && e.EffectiveSize < min(fewWorth, fewShare*float64(e.Units)):
-				paragraph(b, fmt.Sprintf("%s: few verdicts decide: %s decided are worth %.0f, because those sampled at a low rate outweigh the others",
-					what, shortCount(decided), max(1, e.EffectiveSize)), "    ")
+			if why := v.Evals[name].imprecise(); why != "" {
+				lines = append(lines, t.title(v.PromptName, v.PromptVersion)+", "+name+": "+why)
 			}
 		}
 	}
+	for _, line := range lines[:min(len(lines), maxImprecise)] {
+		paragraph(b, line, "    ")
+	}
+	if more := len(lines) - maxImprecise; more > 0 {
+		fmt.Fprintf(b, "and %d more rates that few verdicts decide\n", more)
+	}
+}
+
+// maxImprecise bounds the rates that are named as imprecise.
+const maxImprecise = 10
+
+// imprecise says why a rate is imprecise, or not there; empty when neither is so.
+func (e Eval) imprecise() string {
+	decided := e.Pass + e.Fail
+	switch {
+	case decided == 0:
+		return ""
+	case e.PassRate == nil && e.Unseen > 0:
+		return fmt.Sprintf("no rate: the %s decided stand for %.0f\u00a0%% of the events; of the others, sampled at a low rate, none was drawn",
+			shortCount(decided), 100*(1-e.Unseen))
+	case e.Unseen >= tellUnseen:
+		return fmt.Sprintf("the interval is wider, because %.0f\u00a0%% of the events were sampled at so low a rate that none was drawn", 100*e.Unseen)
+	case e.EffectiveSize > 0 && e.EffectiveSize < min(fewWorth, fewShare*float64(e.Units)):
+		return fmt.Sprintf("few verdicts decide: %s decided are worth %.0f, because those sampled at a low rate outweigh the others",
+			shortCount(decided), max(1, e.EffectiveSize))
+	}
+	return ""
 }
 
 // tellUnseen is the share of unseen events from which on they are named.
