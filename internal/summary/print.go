@@ -105,7 +105,7 @@ type layout struct {
 func (t Tables) layout() layout {
 	l := layout{Tables: t, columns: t.columns()}
 	for _, versions := range t.prompts() {
-		for _, name := range rowNames(versions) {
+		for _, name := range t.rowNames(versions) {
 			l.name = max(l.name, utf8.RuneCountInString(name))
 		}
 	}
@@ -134,12 +134,12 @@ func (l layout) left() int { return indent + l.name + 1 + 5 + 1 }
 
 // rowNames returns what the rows of a prompt are named after: its versions, or the
 // evaluators when it has one version.
-func rowNames(versions []Version) (names []string) {
+func (t Tables) rowNames(versions []Version) (names []string) {
 	if len(versions) == 1 {
 		return slices.Sorted(maps.Keys(versions[0].Evals))
 	}
 	for _, v := range versions {
-		names = append(names, versionName(v.PromptVersion))
+		names = append(names, t.valueName(v.PromptVersion))
 	}
 	return names
 }
@@ -147,7 +147,7 @@ func rowNames(versions []Version) (names []string) {
 // prompt writes a prompt's rows: with one version a row an evaluator, else the versions
 // side by side under each evaluator.
 func (l layout) prompt(b *strings.Builder, versions []Version) {
-	names := shorten(rowNames(versions), l.name)
+	names := shorten(l.rowNames(versions), l.name)
 	scale := scaleOf(versions, l.drawing)
 	title := versions[0].PromptName
 	if len(versions) == 1 {
@@ -158,7 +158,7 @@ func (l layout) prompt(b *strings.Builder, versions []Version) {
 	}
 	l.head(b, title, scale)
 	if len(versions) == 1 {
-		for i, evaluator := range rowNames(versions) {
+		for i, evaluator := range l.rowNames(versions) {
 			l.row(b, names[i], versions[0], evaluator, scale)
 		}
 		return

@@ -274,9 +274,40 @@ func TestByGroupsRowsByTheField(t *testing.T) {
 		if by == summary.ByVersion {
 			want = "triage: a is worse than (no version) tone 100.0 -> 75.0 %"
 		}
-		if text := joined(printed(t, s)); !strings.Contains(text, want) || tables.By != by {
-			t.Errorf("%s: %q is missing in\n%s", by, want, text)
+		none := "(no " + string(by) + ")"
+		if by == summary.ByVersion {
+			none = "(no version)"
 		}
+		if text := joined(printed(t, s)); !strings.Contains(text, want) || !strings.Contains(text, "tone "+none+" 100.0 ") || tables.By != by {
+			t.Errorf("%s: %q or %q is missing in\n%s", by, want, none, text)
+		}
+	}
+}
+
+// TestFindingsAreBounded: ids in place of versions do not fill the screen with findings.
+func TestFindingsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := summary.New(summary.Config{})
+	const versions = 50
+	for v := range versions {
+		for i := range 100 {
+			o := eval.OutcomePass
+			if v > 0 && i%2 == 0 {
+				o = eval.OutcomeFail
+			}
+			verdicts := []eval.Verdict{verdict("tone", eval.TypeRule, o)}
+			if i == 0 {
+				verdicts[0].Probability = 0.0005
+			}
+			s.Report(report("v"+strconv.Itoa(v), verdict("format", eval.TypeRule, o), verdicts[0]))
+		}
+	}
+	text := joined(printed(t, s))
+	if n := strings.Count(text, " is worse than v0 "); n != 20 || !strings.Contains(text, "and 29 more are worse") {
+		t.Errorf("%d findings are shown, want 20:\n%s", n, text)
+	}
+	if n := strings.Count(text, "few verdicts decide: "); n != 10 || !strings.Contains(text, "and 40 more rates that few verdicts decide") {
+		t.Errorf("%d imprecise rates are shown, want 10", n)
 	}
 }
 
