@@ -176,7 +176,18 @@ type versions []row
 
 func groups(t *Table) []versions {
 	var out []versions
+	// A version begins with its first event, not with the first one that a thinly sampled
+	// evaluator saw.
+	type version struct{ prompt, version string }
+	times := map[version]Cell{}
 	for k, c := range t.All() {
+		seen := times[version{k.PromptName, k.PromptVersion}]
+		seen.saw(c.First, c.Last)
+		times[version{k.PromptName, k.PromptVersion}] = seen
+	}
+	for k, c := range t.All() {
+		seen := times[version{k.PromptName, k.PromptVersion}]
+		c.First, c.Last = seen.First, seen.Last
 		if k.PromptVersion == Other {
 			continue
 		}

@@ -325,6 +325,36 @@ func TestVersionsAreInTheOrderOfTime(t *testing.T) {
 	}
 }
 
+// TestAVersionBeginsWithItsFirstEvent: a thinly sampled evaluator may see the newer version
+// first, which does not make it the older one.
+func TestAVersionBeginsWithItsFirstEvent(t *testing.T) {
+	t.Parallel()
+	var table stats.Table
+	start := time.Unix(1_790_000_000, 0)
+	add := func(version, eval string, hours int) {
+		at := start.Add(time.Duration(hours) * time.Hour)
+		table.Add(stats.Key{PromptVersion: version, Eval: eval}, stats.Verdict{Outcome: stats.Pass, Probability: 1, At: at})
+	}
+	for hour := range 100 {
+		add("b", "all", hour)
+		if hour >= 20 {
+			add("a", "all", hour)
+		}
+		if hour >= 40 {
+			add("a", "few", hour)
+		}
+		if hour >= 60 {
+			add("b", "few", hour)
+		}
+	}
+	for _, c := range stats.Compare(&table, stats.Options{}) {
+		want := map[string]string{"a": "b", "b": ""}[c.PromptVersion]
+		if c.BaselineVersion != want {
+			t.Errorf("%s: %s is compared with %q, want %q", c.Eval, c.PromptVersion, c.BaselineVersion, want)
+		}
+	}
+}
+
 // TestTheSmallestDropIsFoundFourTimesInFive: the drop that is named is found in about four cases of five.
 func TestTheSmallestDropIsFoundFourTimesInFive(t *testing.T) {
 	t.Parallel()
