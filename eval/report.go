@@ -13,6 +13,13 @@ type Plan struct {
 	Revision string
 	// Picks are the evaluators that run, in the order of the configuration.
 	Picks []Pick
+	// Candidates are the evaluators that the plan may pick for an event like this one, with
+	// the rates of the policy as probabilities, upstream sampling excluded. They are shared
+	// between plans and must not be changed.
+	Candidates []Pick
+	// Upstream is the probability with which the event was published at all, in (0,1];
+	// 0 when no evaluator may run.
+	Upstream float64
 	// Unwanted says that no evaluator runs because no evaluator's condition holds for
 	// the event, whatever the rates are.
 	Unwanted bool

@@ -104,9 +104,14 @@ func (p *Pipeline) Handle(ctx context.Context, m event.Message) error {
 }
 
 // Evaluate is Handle for a caller that needs the report, and for an event without
-// headers. The report has no picks when the event was sampled out.
+// headers. The report has no picks when no evaluator ran; the names of its event are
+// redacted then, too.
 func (p *Pipeline) Evaluate(ctx context.Context, value []byte) (*eval.Report, error) {
-	return p.evaluate(ctx, value, nil)
+	r, err := p.evaluate(ctx, value, nil)
+	if err == nil && len(r.Plan.Picks) == 0 {
+		r.Event = p.redactor.Names(r.Event)
+	}
+	return r, err
 }
 
 func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.Header) (*eval.Report, error) {

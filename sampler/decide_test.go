@@ -296,7 +296,13 @@ func TestUnwantedAllocatesNothing(t *testing.T) {
 	env := typical().Envelope()
 	byRequest := env
 	byRequest.Trace = event.TraceID{}
-	for name, s := range unwanted(t) {
+	samplers := unwanted(t)
+	cfg, evs := tenConditions()
+	cfg.Upstream = sampler.UpstreamTraces
+	samplers["upstream"] = newSampler(t, cfg, evs)
+	env.Tracestate = "dd=s:1;o:rum;t.dm:-4;p:0123456789abcdef, ot=rv:d234567890abcd;th:c"
+	hs = append(hs, event.Header{Key: "tracestate", Value: []byte(env.Tracestate)})
+	for name, s := range samplers {
 		for what, decide := range map[string]func() eval.Plan{
 			"headers": func() eval.Plan { p, _ := s.DecideHeaders(hs); return p },
 			"body":    func() eval.Plan { return s.Decide(&env) },

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -14,22 +15,17 @@ type rates struct {
 	wanted bool
 	// ceiling is the largest threshold: no evaluator runs for an event whose R is
 	// not below it.
-	ceiling    uint64
-	candidates []candidate // evaluators with a rate above zero, in their order
+	ceiling uint64
+	// candidates are the evaluators with a rate above zero, in their order: the rate is
+	// their probability. thresholds and tallies have the same indexes: an event whose R is
+	// below the threshold is the candidate's. The tally of a rate of 1 is nil.
+	candidates []eval.Pick
+	thresholds []uint64
+	tallies    []*tally
 	// counted: some rate is above 0 and below 1, and the table has the rates, so that
 	// events are counted for [Sampler.Shares].
 	counted bool
 	seen    atomic.Uint64 // events to which the rates were applied
-}
-
-// candidate is an evaluator that may run.
-type candidate struct {
-	evaluator int
-	name      string
-	threshold uint64
-	rate      float64
-	rule      string
-	tally     *tally // nil for a rate of 1
 }
 
 // policy holds the compiled rules and evaluators.
@@ -121,16 +117,16 @@ func (p *policy) rates(matched []byte) *rates {
 		}
 		out.wanted = true
 		e := &p.evaluators[i]
-		w := candidate{evaluator: i, name: e.name, rate: e.rate, rule: e.rule, tally: e.tally}
+		pick, tally := eval.Pick{Evaluator: i, Name: e.name, Probability: e.rate, Rule: e.rule}, e.tally
 		if best := p.best(i, rules); best != nil {
-			w.rate, w.rule, w.tally = best.rate, best.name, best.tallies[i]
+			pick.Probability, pick.Rule, tally = best.rate, best.name, best.tallies[i]
 		}
-		if w.rate <= 0 {
+		if pick.Probability <= 0 {
 			continue
 		}
-		w.threshold = threshold(w.rate)
-		out.candidates = append(out.candidates, w)
-		out.ceiling = max(out.ceiling, w.threshold)
+		below := threshold(pick.Probability)
+		out.candidates, out.thresholds, out.tallies = append(out.candidates, pick), append(out.thresholds, below), append(out.tallies, tally)
+		out.ceiling = max(out.ceiling, below)
 	}
 	return out
 }

@@ -36,9 +36,6 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 		n = number(&s.hash, env.Trace.Lo, env.RequestID)
 	}
 	r.count(n)
-	if n >= r.ceiling {
-		return s.nothing(r)
-	}
 	return s.plan(r, n, upstream(s.traces, env.Tracestate, env.Trace.Lo))
 }
 
@@ -59,21 +56,16 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	if !ok {
 		return eval.Plan{}, false
 	}
-	if r != nil {
-		r.count(n)
-		if n >= r.ceiling {
-			return s.nothing(r), true
-		}
-	}
 	up := upstream(s.traces, view.Tracestate, view.Trace().Lo)
 	if r == nil {
 		return s.feedback(up), true
 	}
+	r.count(n)
 	return s.plan(r, n, up), true
 }
 
 // Skip reports whether the headers alone show that no evaluator runs, and returns the
-// plan without picks if so. It is DecideHeaders for a caller that decides again about
+// plan without picks or candidates if so. It is DecideHeaders for a caller that decides again about
 // the events that it does not skip, and counts only those that it does: an event is
 // counted once. It allocates nothing.
 func (s *Sampler) Skip(hs []event.Header) (eval.Plan, bool) {
@@ -83,7 +75,7 @@ func (s *Sampler) Skip(hs []event.Header) (eval.Plan, bool) {
 		return eval.Plan{}, false
 	}
 	r.count(n)
-	return s.nothing(r), true
+	return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}, true
 }
 
 // read returns the rates and the number R of a message with an envelope in its
@@ -116,26 +108,28 @@ func (s *Sampler) read(view *event.HeaderView, hs []event.Header) (r *rates, n u
 // is twelve hexadecimal digits.
 func (s *Sampler) Revision() string { return s.revision }
 
-// nothing is the plan of an event for which no evaluator runs.
-func (s *Sampler) nothing(r *rates) eval.Plan {
-	return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}
-}
-
 // plan picks the evaluators whose threshold is above n.
 func (s *Sampler) plan(r *rates, n uint64, upstream float64) eval.Plan {
-	picks := make([]eval.Pick, 0, len(r.candidates))
-	for i := range r.candidates {
-		if w := &r.candidates[i]; n < w.threshold {
-			picks = append(picks, eval.Pick{Evaluator: w.evaluator, Name: w.name, Probability: w.rate * upstream, Rule: w.rule})
+	plan := eval.Plan{Revision: s.revision, Unwanted: !r.wanted, Candidates: r.candidates, Upstream: upstream}
+	if n >= r.ceiling {
+		return plan
+	}
+	plan.Picks = make([]eval.Pick, 0, len(r.candidates))
+	for i, pick := range r.candidates {
+		if n < r.thresholds[i] {
+			pick.Probability *= upstream
+			plan.Picks = append(plan.Picks, pick)
 		}
 	}
-	return eval.Plan{Revision: s.revision, Picks: picks}
+	return plan
 }
 
 func (s *Sampler) feedback(upstream float64) eval.Plan {
-	return eval.Plan{Revision: s.revision, Picks: []eval.Pick{
-		{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: upstream, Rule: ruleFeedback},
-	}}
+	return eval.Plan{
+		Revision: s.revision, Upstream: upstream,
+		Candidates: []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 1, Rule: ruleFeedback}},
+		Picks:      []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: upstream, Rule: ruleFeedback}},
+	}
 }
 
 // ratesOf looks the envelope up, or evaluates the conditions on it.

@@ -37,17 +37,16 @@ func (r *rates) count(n uint64) {
 	if n >= r.ceiling && !look {
 		return
 	}
-	for i := range r.candidates {
-		c := &r.candidates[i]
-		if c.tally == nil {
+	for i, t := range r.tallies {
+		if t == nil {
 			continue
 		}
-		if n < c.threshold {
-			c.tally.kept.Add(1)
+		if n < r.thresholds[i] {
+			t.kept.Add(1)
 		}
 		if look {
-			at := c.tally.looked.Add(1) - 1
-			c.tally.numbers[at%maxLooked].Store(n)
+			at := t.looked.Add(1) - 1
+			t.numbers[at%maxLooked].Store(n)
 		}
 	}
 }
@@ -110,9 +109,9 @@ func (t *table) seen() map[*tally]int64 {
 	sums := map[*tally]int64{}
 	for _, r := range t.outcomes {
 		n := int64(r.seen.Load()) //nolint:gosec // a counter of events stays below 2^63
-		for i := range r.candidates {
-			if c := &r.candidates[i]; c.tally != nil {
-				sums[c.tally] += n
+		for _, t := range r.tallies {
+			if t != nil {
+				sums[t] += n
 			}
 		}
 	}

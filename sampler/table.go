@@ -82,6 +82,6 @@ func (t *table) outcome(matched []byte, build func([]byte) *rates) *rates {
 		t.outcomes = map[string]*rates{}
 	}
 	t.outcomes[string(matched)] = fresh
-	fresh.counted = slices.ContainsFunc(fresh.candidates, func(c candidate) bool { return c.tally != nil })
+	fresh.counted = slices.ContainsFunc(fresh.tallies, func(t *tally) bool { return t != nil })
 	return fresh
 }

@@ -84,7 +84,8 @@ func TestTableAgrees(t *testing.T) {
 					"status", fmt.Sprint(r.Uint64()), // no condition reads it
 				)
 				evaluated, found := s.policy.rates(s.policy.match(&d, nil)), s.ratesOf(&d)
-				if evaluated.wanted != found.wanted || evaluated.ceiling != found.ceiling || !slices.Equal(evaluated.candidates, found.candidates) {
+				if evaluated.wanted != found.wanted || evaluated.ceiling != found.ceiling || !slices.Equal(evaluated.thresholds, found.thresholds) ||
+					!slices.Equal(evaluated.tallies, found.tallies) || !slices.Equal(evaluated.candidates, found.candidates) {
 					t.Errorf("%+v: evaluated %+v, looked up %+v", d, evaluated.candidates, found.candidates)
 					return
 				}

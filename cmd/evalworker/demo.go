@@ -86,6 +86,7 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	if asJSON {
 		err = json.NewEncoder(g.stdout).Encode(r)
 	} else {
+		r.Color = cli.Color(g.stdout, g.getenv)
 		err = printDemo(g.stdout, r, d.Addresses().Config)
 	}
 	if err != nil {

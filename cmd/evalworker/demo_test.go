@@ -105,7 +105,7 @@ func TestDemoText(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 	for _, want := range []string{
-		"400 requests (scenario healthy, seed 7)", "scripted judge, no model.", "no drop beyond chance: ",
+		"400 requests (scenario healthy, seed 7)", "scripted judge, no model.", ": no drop seen",
 		"accounting: 400 consumed = ", "+ 1 dead-lettered\n", "dead letters: 1 from an old client (malformed: missing request_id",
 		"dataset: ", "datasets list --config ",
 	} {

@@ -34,12 +34,13 @@ type evalFlags struct {
 	strict      bool
 	baseline    string
 	unit        summary.Unit
+	by          summary.Field
 	labels      labelFlags
 	errors      errorFlags
 }
 
 func newEvalCommand(g *globals) *cobra.Command {
-	f := evalFlags{unit: summary.UnitTrace}
+	f := evalFlags{unit: summary.UnitTrace, by: summary.ByVersion}
 	cmd := &cobra.Command{
 		Use:   "eval FILE|-",
 		Short: "Evaluate a file of events, without Kafka",
@@ -84,6 +85,7 @@ neither event nor request_id.`,
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "a line is bad when it has unknown fields, or fields that cannot be read")
 	cmd.Flags().StringVar(&f.baseline, "baseline", "", "version that all others are compared with (default: each with the one before it)")
 	cli.Choice(cmd, &f.unit, "unit", "", summary.Units(), "what verdicts are independent between")
+	cli.Choice(cmd, &f.by, "by", "", summary.Fields(), "field that groups the verdicts on a prompt")
 	f.labels.add(cmd)
 	f.errors.add(cmd)
 	completeStore(cmd)
@@ -128,7 +130,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 	defer func() { err = errors.Join(err, in.Close()) }()
 
 	bar := cli.NewProgress(g.stderr, size, "bytes", true)
-	sum := summary.New(summary.Config{Unit: f.unit, Baseline: f.baseline})
+	sum := summary.New(summary.Config{Unit: f.unit, By: f.by, Baseline: f.baseline})
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	off, err := app.NewOffline(ctx, cfg, app.Deps{
 		Log: log, Version: cli.ReadBuild().Version, Recorder: collector{sum}, Patience: f.errors.patience(cfg, g.stderr, bar),
@@ -160,6 +162,9 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 			bar.Clear()
 			fmt.Fprintf(g.stderr, "%s:%d: %s\n", file, r.Number, r.Line.Reason)
 		}
+		if r.Report != nil && r.Line.Disposition != eval.DispositionEvaluated {
+			sum.Report(r.Report) // an event without verdicts, which the recorder does not see
+		}
 		ends[r.Line.Disposition]++
 		switch {
 		case measured != nil:
@@ -187,10 +192,11 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		}
 	case !f.json:
 		tables := f.errors.tables(sum)
+		tables.Color = cli.Color(g.stdout, g.getenv)
 		if err := printEval(g.stdout, tables, totals, ends, cfg.Store.URL); err != nil {
 			return err
 		}
-		if err := checkBaseline(f.baseline, tables.PromptVersions); err != nil {
+		if err := checkBaseline(f.baseline, tables); err != nil {
 			return err
 		}
 	}
@@ -214,9 +220,9 @@ func checkStrictly(line []byte) error {
 
 // checkBaseline returns a fault when no prompt has the version that all others were to
 // be compared with: nothing was compared, which looks like nothing was found.
-func checkBaseline(given string, versions []summary.Version) error {
+func checkBaseline(given string, tables summary.Tables) error {
 	var names []string
-	for _, v := range versions {
+	for _, v := range tables.PromptVersions {
 		names = append(names, v.PromptVersion)
 	}
 	if given == "" || len(names) == 0 || slices.Contains(names, given) {
@@ -226,7 +232,11 @@ func checkBaseline(given string, versions []summary.Version) error {
 	if near := fault.Nearest(given, names); near != "" {
 		expected = fmt.Sprintf("did you mean %s?", near)
 	}
-	return fault.List{{Path: "--baseline", Problem: fmt.Sprintf("no prompt has a version %q", given), Expected: expected}}
+	what := "version"
+	if tables.By != summary.ByVersion {
+		what = string(tables.By)
+	}
+	return fault.List{{Path: "--baseline", Problem: fmt.Sprintf("no prompt has a %s %q", what, given), Expected: expected}}
 }
 
 // printIgnored says which fields were left out of how many events.
