@@ -89,26 +89,6 @@ func TestRatingScore(t *testing.T) {
 	}
 }
 
-func TestLine(t *testing.T) {
-	t.Parallel()
-	b, err := json.Marshal(eval.Line{RequestID: "r1", Disposition: eval.DispositionEvaluated, Verdicts: []eval.Verdict{
-		{Eval: "reply_format", Type: eval.TypeJSONSchema, Outcome: eval.OutcomePass, Score: 1, Version: "v", Probability: 1, Explanation: "canary"},
-		{Eval: "correctness", Type: eval.TypeLLMJudge, Outcome: eval.OutcomeError, Score: 0.5, Reason: "timeout", Probability: 0.05},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"request_id":"r1","disposition":"evaluated","reason":"","verdicts":[` +
-		`{"eval":"reply_format","type":"json_schema","outcome":"pass","score":1,"label":"","reason":"","version":"v","probability":1},` +
-		`{"eval":"correctness","type":"llm_judge","outcome":"error","score":null,"label":"","reason":"timeout","version":"","probability":0.05}]}`
-	if string(b) != want {
-		t.Errorf("line:\n%s\nwant:\n%s", b, want)
-	}
-	if strings.Contains(string(b), "canary") {
-		t.Error("an explanation is printed")
-	}
-}
-
 func TestToolCallFailed(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]bool{"": false, "success": false, "OK": false, "in_progress": false, "error": true, "timeout": true, "failed": true} {

@@ -75,7 +75,7 @@ func TestPlay(t *testing.T) {
 			if e := r.Events; e.Consumed != few || !e.Settled() || e.Unwanted == 0 || e.Evaluated == 0 || e.DeadLettered == 0 {
 				t.Errorf("accounting: %+v", e)
 			}
-			if want := []DeadLetters{{Reason: eval.ReasonMalformed, Error: "malformed: missing request_id", Count: 1}}; !cmp.Equal(want, r.DeadLetters) {
+			if want := []summary.DeadLetters{{Reason: eval.ReasonMalformed, Error: "malformed: missing request_id", Count: 1}}; !cmp.Equal(want, r.DeadLetters) {
 				t.Errorf("dead letters: %+v", r.DeadLetters)
 			}
 			if r.Judge != "scripted" || r.Scenario != name || r.Seed != cfg.Seed || r.Took <= 0 || last != few {

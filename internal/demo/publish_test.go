@@ -20,7 +20,7 @@ func TestOldClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	for seed := range uint64(6) {
-		n, dead := 0, []DeadLetters(nil)
+		n, dead := 0, []summary.DeadLetters(nil)
 		for m, err := range messages(s, seed, 2000, start()) {
 			if err != nil {
 				t.Fatal(err)

@@ -60,13 +60,18 @@ func (t Tables) worse(b *strings.Builder) {
 		if t.failing(c.Eval) {
 			continue
 		}
-		than := "all others together"
-		if c.Against == stats.AgainstBaseline {
-			than = versionName(c.BaselineVersion)
-		}
-		paragraph(b, fmt.Sprintf("WORSE: %s, %s: %.1f\u00a0%% pass, %.1f\u00a0%% of %s (%+.1f\u00a0points, adjusted\u00a0p\u00a0%s)",
-			promptTitle(c.PromptName, c.PromptVersion), c.Eval, 100*c.Rate, 100*c.Baseline, than, 100*c.Difference, pValue(c.PValue)))
+		paragraph(b, "WORSE: "+describeWorse(c))
 	}
+}
+
+// describeWorse says which version passes less often than what, and how sure that is.
+func describeWorse(c Comparison) string {
+	than := "all others together"
+	if c.Against == stats.AgainstBaseline {
+		than = versionName(c.BaselineVersion)
+	}
+	return fmt.Sprintf("%s, %s: %.1f\u00a0%% pass, %.1f\u00a0%% of %s (%+.1f\u00a0points, adjusted\u00a0p\u00a0%s)",
+		promptTitle(c.PromptName, c.PromptVersion), c.Eval, 100*c.Rate, 100*c.Baseline, than, 100*c.Difference, pValue(c.PValue))
 }
 
 // quiet says how much of a drop the comparisons that found nothing would have shown.

@@ -47,6 +47,7 @@ type Summary struct {
 	mu     sync.Mutex
 	json   map[promptVersion]jsonCount // guarded by mu
 	errors map[string]map[string]int64 // by evaluator and reason, both closed sets; guarded by mu
+	usage  map[string]*Usage           // by the model's name in the configuration; guarded by mu
 }
 
 type promptVersion struct{ prompt, version string }
@@ -55,7 +56,7 @@ type jsonCount struct{ checked, invalid int64 }
 
 // New returns an empty summary.
 func New(cfg Config) *Summary {
-	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}}
+	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}, usage: map[string]*Usage{}}
 }
 
 // Report adds the verdicts of one report.
@@ -89,7 +90,8 @@ func (s *Summary) unitOf(e *event.Event) string {
 	return trace.String()
 }
 
-// count counts what the statistics do not hold: valid JSON and the reasons of errors.
+// count counts what the statistics do not hold: valid JSON, the reasons of errors, and
+// what models used.
 func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,6 +108,12 @@ func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 			s.errors[v.Eval] = map[string]int64{}
 		}
 		s.errors[v.Eval][v.Reason]++
+	}
+	if v.Usage != nil {
+		if s.usage[v.Usage.Model] == nil {
+			s.usage[v.Usage.Model] = &Usage{Model: v.Usage.Model}
+		}
+		s.usage[v.Usage.Model].add(v.Usage)
 	}
 }
 
