@@ -69,7 +69,7 @@ func TestEvalWithADeadJudge(t *testing.T) {
 			var calls atomic.Int64
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { calls.Add(1); tt.handler(w, r) }))
 			defer srv.Close()
-			code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 80, "--wait", "0", "--concurrency", "8"))
+			code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 80, "--patience", "0", "--concurrency", "8"))
 			if code != cli.ExitFailure || !strings.Contains(told, "helpfulness: 80 of 80 verdicts are errors (") || !strings.Contains(told, tt.reason) || !strings.Contains(told, tt.mend) {
 				t.Errorf("exit code %d, told:\n%s", code, told)
 			}
@@ -103,7 +103,7 @@ func TestEvalWaits(t *testing.T) {
 	}))
 	defer srv.Close()
 	code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 4))
-	if code != cli.ExitOK || !strings.Contains(told, "waiting for model small (unavailable) since 0s; gives up after 2m0s") {
+	if code != cli.ExitOK || !strings.Contains(told, "waiting for model small (unavailable) since 0s; gives up after 1m0s") {
 		t.Errorf("exit code %d, told:\n%s\nprinted:\n%s", code, told, out)
 	}
 }
@@ -121,7 +121,7 @@ func TestMaxErrors(t *testing.T) {
 			t.Errorf("%s: exit code %d, told:\n%s", value, code, told)
 		}
 	}
-	if code, _, told := evaluated(t, judged(t, srv.URL+"/v1", 1, "--wait", "-1s")); code != cli.ExitUsage || !strings.Contains(told, "--wait: -1s is out of range; want a duration from 0 to 24h") {
+	if code, _, told := evaluated(t, judged(t, srv.URL+"/v1", 1, "--patience", "-1s")); code != cli.ExitUsage || !strings.Contains(told, "--patience: -1s is out of range; want a duration from 0 to 24h") {
 		t.Errorf("exit code %d, told:\n%s", code, told)
 	}
 }

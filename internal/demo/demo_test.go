@@ -23,6 +23,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
+	"github.com/evalworker/evalworker/internal/summary"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -9,6 +9,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
+	"github.com/evalworker/evalworker/internal/summary"
 )
 
 // TestOldClient: for every seed a few bodies among 2,000 cannot be read, all with

@@ -28,9 +28,9 @@ import (
 type Config struct {
 	Concurrency  int // events in flight at once
 	MaxLineBytes int // a longer line, without its end, is a bad line
-	// Check, if set, is asked about each line before it is evaluated. A line for which
-	// it returns an error is bad.
-	Check func(line []byte) error
+	// Check, if set, is asked about each line, as it was read and as it was prepared,
+	// before it is evaluated. A line for which it returns an error is bad.
+	Check func(read, prepared []byte) error
 	// Prepare makes an event of a line, such as [Complete]; nil: lines are events.
 	Prepare func(number int, line []byte) []byte
 }
@@ -139,7 +139,7 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, cfg Config, res Result,
 		line = cfg.Prepare(res.Number, line)
 	}
 	if err == nil && cfg.Check != nil {
-		err = cfg.Check(line)
+		err = cfg.Check(res.Text, line)
 	}
 	if err == nil {
 		res.Report, err = p.Evaluate(ctx, line)
