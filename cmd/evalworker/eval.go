@@ -199,7 +199,7 @@ func evaluate(ctx context.Context, g *globals, cfg *config.Config, in *input, fi
 		err = measured.print(g.stdout, totals, f.json)
 	case measured != nil: // half of a measurement says nothing
 	case f.json:
-		result.Problems = append(gaveUp.all(), problems...)
+		result.Problems = append(append(result.Problems, gaveUp.all()...), problems...)
 		result.Dataset, err = dataset(ctx, off, cfg.Store.URL, kept.Load())
 		err = errors.Join(err, printSummary(g.stdout, evalSummary{
 			File: file, Interrupted: stopped != nil, BlankLines: totals.Blank, Result: result, Ignored: found.ignored,

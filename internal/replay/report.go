@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
@@ -73,7 +74,7 @@ type verdict struct {
 	Eval        string       `json:"eval"`
 	Type        eval.Type    `json:"type"`
 	Outcome     eval.Outcome `json:"outcome"`
-	Score       *float64     `json:"score"` // null unless decided
+	Score       *float64     `json:"score"` // null unless decided and finite
 	Label       string       `json:"label"`
 	Reason      string       `json:"reason"`
 	Version     string       `json:"version"`
@@ -140,7 +141,7 @@ func (w *Reports) verdict(v *eval.Verdict) verdict {
 		Eval: v.Eval, Type: v.Type, Outcome: v.Outcome, Label: v.Label, Reason: v.Reason, Version: v.Version, Probability: v.Probability,
 		Rule: v.Rule, Confidence: v.Confidence, Explanation: w.text(v.Explanation), LatencyMS: float64(v.Duration.Microseconds()) / 1000,
 	}
-	if v.Outcome.Decided() {
+	if v.Outcome.Decided() && !math.IsNaN(v.Score) && !math.IsInf(v.Score, 0) {
 		out.Score = &v.Score
 	}
 	for _, c := range v.Criteria {
