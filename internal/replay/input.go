@@ -30,9 +30,7 @@ func NewInput(r io.Reader, name string) (*Input, error) {
 	begin, err := in.peek(r)
 	if err == nil && bytes.HasPrefix(begin, []byte("\x1f\x8b")) {
 		in.Gzip = true
-		if begin, err = in.decompress(name); err != nil {
-			return nil, err
-		}
+		begin, err = in.decompress(name)
 	}
 	switch {
 	case errors.Is(err, io.EOF):
@@ -136,7 +134,7 @@ func isCSV(first, rest []byte, name string) bool {
 	if bytes.HasPrefix(first, []byte("{")) {
 		return false
 	}
-	ending := strings.ToLower(strings.TrimSuffix(filepath.Ext(name), ".gz"))
+	ending := filepath.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz"))
 	if ending == ".csv" || ending == ".tsv" {
 		return true
 	}
