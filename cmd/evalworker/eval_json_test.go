@@ -15,6 +15,7 @@ import (
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
+	"github.com/evalworker/evalworker/internal/summary"
 )
 
 // Fields that readers of the JSON of commands rely on. They stay, and more may stand
@@ -123,13 +124,13 @@ func TestJSONKeepsItsFields(t *testing.T) {
 	}
 	wantFields(t, "a bad line", badFields, parsed(t, lines[300]))
 	wantFields(t, "a report", reportFields, parsed(t, lines[301]))
-	summary := map[string]any{}
+	found := map[string]any{}
 	for path, value := range parsed(t, lines[302]) {
-		summary[strings.TrimPrefix(path, "summary.")] = value
+		found[strings.TrimPrefix(path, "summary.")] = value
 	}
 	onlyDemo := regexp.MustCompile(`^(judge|scenario|seed|dataset\.path|comparisons\[\]\.baseline_version)$`)
 	for _, field := range slices.Sorted(maps.Keys(demo)) {
-		if _, ok := summary[field]; !ok && !onlyDemo.MatchString(field) && !strings.HasPrefix(field, "usage[]") {
+		if _, ok := found[field]; !ok && !onlyDemo.MatchString(field) && !strings.HasPrefix(field, "usage[]") {
 			t.Errorf("the summary of eval lacks %s of demo --json", field)
 		}
 	}
@@ -137,8 +138,8 @@ func TestJSONKeepsItsFields(t *testing.T) {
 		"events.consumed": 302.0, "events.dead_lettered": 1.0, "events.evaluated": 301.0, "dead_letters[].line": 301.0, "dead_letters[].reason": "malformed",
 		"interrupted": false, "ignored.output_tokens": 1.0, "dataset.store": inMemory, "compared.unit": "trace", "compared.max_errors": 0.01,
 	} {
-		if summary[field] != want {
-			t.Errorf("%s is %v, want %v", field, summary[field], want)
+		if found[field] != want {
+			t.Errorf("%s is %v, want %v", field, found[field], want)
 		}
 	}
 }
@@ -236,6 +237,11 @@ func TestDocumentedQueries(t *testing.T) {
 	for line := range strings.Lines(stdout) {
 		maps.Copy(all, parsed(t, line))
 	}
+	usage, err := json.Marshal(summary.Usage{}) // of a judge, of which there is none here
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(all, parsed(t, string(usage)))
 	names := map[string]bool{}
 	for path := range all {
 		for name := range strings.SplitSeq(strings.ReplaceAll(path, "[]", ""), ".") {
