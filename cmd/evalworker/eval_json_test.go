@@ -69,7 +69,7 @@ func parsed(t *testing.T, line string) map[string]any {
 
 func wantFields(t *testing.T, what, want string, got map[string]any) {
 	t.Helper()
-	for _, field := range strings.Fields(want) {
+	for field := range strings.FieldsSeq(want) {
 		if _, ok := got[field]; !ok {
 			t.Errorf("%s: the field %s is gone", what, field)
 		}

@@ -24,10 +24,10 @@ func TestLines(t *testing.T) {
 			var out bytes.Buffer
 			n := 0
 			stop := cli.StartLines(&out, 10*time.Second, func() string { n++; return fmt.Sprint("line ", n) })
-			time.Sleep(lasts)
+			<-time.After(lasts)
 			stop()
 			stop()
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			if out.String() != want {
 				t.Errorf("after %v: %q, want %q", lasts, out.String(), want)
 			}
