@@ -185,7 +185,11 @@ func evaluate(ctx context.Context, g *globals, cfg *config.Config, in *input, fi
 	result.Events, result.DeadLetters = found.events, found.bad
 	var problems errProblems
 	if stopped != nil {
-		stopped = fmt.Errorf("stopped after line %d, up to which failing requests are kept in %s: %w", found.last, cfg.Store.URL, stopped)
+		kept := ""
+		if cfg.Store.URL != inMemory {
+			kept = ", up to which failing requests are kept in " + cfg.Store.URL
+		}
+		stopped = fmt.Errorf("stopped after line %d%s: %w", found.last, kept, stopped)
 		problems = append(problems, stopped.Error())
 	} else {
 		problems = append(problems, f.errors.problems(result.Tables, cfg)...)

@@ -144,7 +144,7 @@ func TestEvalInterruptedSummary(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := lastLine(t, string(rest))
-	if code := <-ended; code != cli.ExitFailure || !s.Interrupted || s.Events.Consumed != 1 || !s.Events.Settled() || len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0], "stopped after line 1, ") {
+	if code := <-ended; code != cli.ExitFailure || !s.Interrupted || s.Events.Consumed != 1 || !s.Events.Settled() || len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0], "stopped after line 1: ") {
 		t.Errorf("exit code %d, %+v", code, s)
 	}
 	_ = in.Close()

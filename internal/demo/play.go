@@ -123,7 +123,7 @@ func (d *Demo) export(ctx context.Context) (_ summary.Dataset, err error) {
 		return summary.Dataset{}, err
 	}
 	format := datasets.JSONL()
-	out := summary.Dataset{Path: filepath.Join(d.addresses.Dir, "cases"+format.Ending), Cases: counts.Cases, Occurrences: counts.Occurrences}
+	out := summary.Dataset{Path: filepath.Join(d.addresses.Dir, "cases"+format.Ending), Cases: counts.Cases, Occurrences: counts.Occurrences, New: counts.Occurrences}
 	f, err := os.OpenFile(out.Path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // it holds users' texts, even if redacted
 	if err != nil {
 		return summary.Dataset{}, err
