@@ -68,7 +68,7 @@ var layers = map[string][]string{
 		"datasets", "emitter/mskiam", "eval", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
 		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "sampler", "store", "telemetry",
 	},
-	"internal/replay":  {"eval", "event", "internal/jsonscan", "pipeline"},
+	"internal/replay":  {"eval", "event", "internal/config/fault", "internal/jsonscan", "pipeline"},
 	"internal/summary": {"eval", "event", "stats"},
 	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault", "internal/regular"},

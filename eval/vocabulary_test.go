@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
@@ -66,26 +65,6 @@ func TestErrorClasses(t *testing.T) {
 	}
 	if !errors.Is(eval.Permanent(eval.ReasonMalformed, cause), cause) {
 		t.Error("a classed error hides its cause")
-	}
-}
-
-func TestLine(t *testing.T) {
-	t.Parallel()
-	b, err := json.Marshal(eval.Line{RequestID: "r1", Disposition: eval.DispositionEvaluated, Verdicts: []eval.Verdict{
-		{Eval: "reply_format", Type: eval.TypeJSONSchema, Outcome: eval.OutcomePass, Score: 1, Version: "v", Probability: 1, Explanation: "canary"},
-		{Eval: "correctness", Type: eval.TypeLLMJudge, Outcome: eval.OutcomeError, Score: 0.5, Reason: "timeout", Probability: 0.05},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"request_id":"r1","disposition":"evaluated","reason":"","verdicts":[` +
-		`{"eval":"reply_format","type":"json_schema","outcome":"pass","score":1,"label":"","reason":"","version":"v","probability":1},` +
-		`{"eval":"correctness","type":"llm_judge","outcome":"error","score":null,"label":"","reason":"timeout","version":"","probability":0.05}]}`
-	if string(b) != want {
-		t.Errorf("line:\n%s\nwant:\n%s", b, want)
-	}
-	if strings.Contains(string(b), "canary") {
-		t.Error("an explanation is printed")
 	}
 }
 

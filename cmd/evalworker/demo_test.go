@@ -19,6 +19,7 @@ import (
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo"
+	"github.com/evalworker/evalworker/internal/summary"
 )
 
 // call runs one command line.
@@ -124,7 +125,7 @@ func TestDemoText(t *testing.T) {
 func TestPrintDemoProblems(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	r := &demo.Result{Judge: "house-model", Events: app.Accounting{Consumed: 3, Evaluated: 2}, Problems: []string{"one is gone"}}
+	r := &demo.Result{Judge: "house-model", Result: summary.Result{Events: app.Accounting{Consumed: 3, Evaluated: 2}, Problems: []string{"one is gone"}}}
 	if err := printDemo(&b, r, "a b.yaml"); err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
+	"github.com/evalworker/evalworker/internal/summary"
 	"github.com/evalworker/evalworker/internal/testkit/leaks"
 )
 
@@ -75,7 +76,7 @@ func TestPlay(t *testing.T) {
 			if e := r.Events; e.Consumed != few || !e.Settled() || e.Unwanted == 0 || e.Evaluated == 0 || e.DeadLettered == 0 {
 				t.Errorf("accounting: %+v", e)
 			}
-			if want := []DeadLetters{{Reason: eval.ReasonMalformed, Error: "malformed: missing request_id", Count: 1}}; !cmp.Equal(want, r.DeadLetters) {
+			if want := []summary.DeadLetters{{Reason: eval.ReasonMalformed, Error: "malformed: missing request_id", Count: 1}}; !cmp.Equal(want, r.DeadLetters) {
 				t.Errorf("dead letters: %+v", r.DeadLetters)
 			}
 			if r.Judge != "scripted" || r.Scenario != name || r.Seed != cfg.Seed || r.Took <= 0 || last != few {

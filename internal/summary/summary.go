@@ -85,6 +85,7 @@ type Summary struct {
 	mu     sync.Mutex
 	json   map[promptVersion]jsonCount // guarded by mu
 	errors map[string]map[string]int64 // by evaluator and reason, both closed sets; guarded by mu
+	usage  map[string]*Usage           // by the model's name in the configuration; guarded by mu
 }
 
 type promptVersion struct{ prompt, version string }
@@ -96,7 +97,7 @@ func New(cfg Config) *Summary {
 	if cfg.By == "" {
 		cfg.By = ByVersion
 	}
-	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}}
+	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}, usage: map[string]*Usage{}}
 }
 
 // Report adds the verdicts of one report, and counts its event for the evaluators that
@@ -136,7 +137,8 @@ func (s *Summary) unitOf(e *event.Event) string {
 	return trace.String()
 }
 
-// count counts what the statistics do not hold: valid JSON and the reasons of errors.
+// count counts what the statistics do not hold: valid JSON, the reasons of errors, and
+// what models used.
 func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,6 +155,12 @@ func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 			s.errors[v.Eval] = map[string]int64{}
 		}
 		s.errors[v.Eval][v.Reason]++
+	}
+	if v.Usage != nil {
+		if s.usage[v.Usage.Model] == nil {
+			s.usage[v.Usage.Model] = &Usage{Model: v.Usage.Model}
+		}
+		s.usage[v.Usage.Model].add(v.Usage)
 	}
 }
 

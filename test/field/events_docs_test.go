@@ -74,7 +74,7 @@ func TestFeedbackBecomesCases(t *testing.T) {
 	versions := map[string]string{}
 	_, err = replay.Run(t.Context(), off.Pipeline(), strings.NewReader(events), replay.Config{}, func(r replay.Result) error {
 		for _, v := range r.Report.Verdicts {
-			versions[string(r.Line.RequestID)+" "+v.Eval] = r.Report.Event.PromptVersion
+			versions[string(r.Report.Event.RequestID)+" "+v.Eval] = r.Report.Event.PromptVersion
 		}
 		return nil
 	})
