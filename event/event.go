@@ -73,7 +73,9 @@ type Event struct {
 	TaskCompleted *bool  `json:"task_completed,omitempty" doc:"whether the user's task was done"`
 	Comment       string `json:"comment,omitempty" doc:"user's words (feedback events)"`
 
-	ignored fieldSet // fields that Decode left out
+	ignored     fieldSet  // fields that Decode left out
+	linkFault   LinkFault // what Decode and Join left out of the ids of the span
+	linkFaultAt string
 }
 
 // LLMObs holds the ids under which Datadog LLM Observability knows the request.
