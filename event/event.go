@@ -73,9 +73,8 @@ type Event struct {
 	TaskCompleted *bool  `json:"task_completed,omitempty" doc:"whether the user's task was done"`
 	Comment       string `json:"comment,omitempty" doc:"user's words (feedback events)"`
 
-	ignored     fieldSet  // fields that Decode left out
-	linkFault   LinkFault // what Decode and Join left out of the ids of the span
-	linkFaultAt string
+	ignored fieldSet  // fields that Decode left out
+	faulty  *faultyID // of the ids that Decode and Join left out
 }
 
 // LLMObs holds the ids under which Datadog LLM Observability knows the request.

@@ -51,7 +51,7 @@ func (e *Event) Origin() (TraceID, SpanID) {
 // for an event that is linked when nothing else is wrong.
 func (e *Event) LinkFault() (fault LinkFault, at string) {
 	o := e.origin()
-	o.note(e.linkFault, e.linkFaultAt)
+	o.noted(e.faulty)
 	linked := !o.trace.IsZero() && o.spanOfTrace() != 0
 	switch {
 	case linked && o.fault == LinkZero:
@@ -115,6 +115,25 @@ func (o *origin) note(fault LinkFault, at string) {
 	if fault.gravity() > o.fault.gravity() {
 		o.fault, o.at = fault, at
 	}
+}
+
+// faultyID is an id that links to nothing, and its place.
+type faultyID struct {
+	fault LinkFault
+	at    string
+}
+
+func (o *origin) noted(f *faultyID) {
+	if f != nil {
+		o.note(f.fault, f.at)
+	}
+}
+
+func (o *origin) faulty() *faultyID {
+	if o.fault == "" {
+		return nil
+	}
+	return &faultyID{o.fault, o.at}
 }
 
 // add adds a trace and its span, zero when unknown.
@@ -338,7 +357,7 @@ func (e *Event) join(at string, t TraceContext) {
 	var p origin
 	p.context(at, t)
 	own := e.origin()
-	own.note(e.linkFault, e.linkFaultAt)
+	own.noted(e.faulty)
 	own.note(p.fault, p.at)
 	t.prune()
 	span := p.spanOfTrace()
@@ -363,7 +382,7 @@ func (e *Event) join(at string, t TraceContext) {
 		}
 		e.setIDs(own.trace, firstSpan(own.spanOfTrace(), span))
 	}
-	e.linkFault, e.linkFaultAt = own.fault, own.at
+	e.faulty = own.faulty()
 }
 
 func firstSpan(a, b SpanID) SpanID {

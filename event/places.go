@@ -291,7 +291,7 @@ func (d *decoder) origin(e *Event) {
 		e.SpanID = ""
 	}
 	all.note(own.fault, own.at)
-	e.linkFault, e.linkFaultAt = all.fault, all.at
+	e.faulty = all.faulty()
 	if d.places != nil {
 		for at := range numPlaces {
 			e.join(at.String(), d.places[at])

@@ -219,6 +219,7 @@ func TestUnhappyUsersHeader(t *testing.T) {
 		plan, ok := s.DecideHeaders([]event.Header{
 			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
 			{Key: event.HeaderRequestID, Value: []byte("r")},
+			{Key: event.HeaderTraceID},
 			{Key: "user_rating", Value: []byte(rating)},
 		})
 		if !ok || len(plan.Picks) != 1 {
@@ -236,7 +237,7 @@ func FuzzDecideHeaders(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	const base = "event=llm_request_completed\nrequest_id=r1\n"
+	const base = "event=llm_request_completed\nrequest_id=r1\ntrace_id=\n"
 	f.Add(base + "feature=x\nmodel=gpt")
 	f.Add(base + "user_rating= Down\nmodel=gpt-5")
 	f.Add(base + "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntracestate=ot=th:8")

@@ -42,14 +42,13 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 
 // DecideHeaders returns the plan for a message from its headers alone, as
 // [event.Event.Headers] writes them; it equals the plan that Decide returns for
-// the decoded body. It reports false when the body has to be decoded, because the
-// headers carry no envelope, an unknown kind of event, or several requests or traces.
+// the decoded body, joined with these headers ([event.Event.Join]). It reports false when
+// the body has to be decoded, because the headers carry no envelope, an unknown kind of
+// event, or do not settle which trace the event is about ([event.HeaderView.Agrees]).
 // It keeps no part of the headers, and allocates nothing when no evaluator runs.
 //
-// Where it reports true, its plan is the one to act on, whatever the body says: a
-// tracer's instrumentation may have put another trace into the headers than the body
-// names, and an event that is kept by one and dropped by the other would be counted
-// with the wrong probability.
+// Where it reports true, its plan is the one to act on: an event that is kept by one
+// plan and dropped by another would be counted with the wrong probability.
 func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	var view event.HeaderView
 	view.Read(hs, s.constant == nil)
