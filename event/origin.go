@@ -263,7 +263,13 @@ func isHexID(s string) bool {
 }
 
 // isZero reports whether an id says that there is none.
-func isZero(s string) bool { return strings.Trim(s, "0-xX \t") == "" }
+func isZero(s string) bool {
+	s = strings.TrimSpace(s)
+	if len(s) > 2 && s[1]|0x20 == 'x' {
+		s = s[:1] + s[2:]
+	}
+	return strings.Trim(s, "0-") == ""
+}
 
 // The headers that name a span, in the order of carriedNames.
 const (
@@ -349,10 +355,11 @@ func (t TraceContext) prune() {
 	}
 }
 
-// join adds what another place says to the event's own ids, which count before.
-func (e *Event) join(at string, t TraceContext) {
+// join adds what another place says to the event's own ids, which count before. It
+// returns what is wrong with the place itself.
+func (e *Event) join(at string, t TraceContext) LinkFault {
 	if len(t) == 0 {
-		return
+		return ""
 	}
 	var p origin
 	p.context(at, t)
@@ -383,6 +390,7 @@ func (e *Event) join(at string, t TraceContext) {
 		e.setIDs(own.trace, firstSpan(own.spanOfTrace(), span))
 	}
 	e.faulty = own.faulty()
+	return p.fault
 }
 
 func firstSpan(a, b SpanID) SpanID {

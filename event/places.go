@@ -79,6 +79,24 @@ var objects = [...]struct {
 	{"headers", placeHeaders, ""}, {"trace_headers", placeTraced, ""},
 }
 
+// elsewhere returns the members of an event that name its span beside its own fields,
+// with their descriptions.
+func elsewhere() map[string]string {
+	return map[string]string{
+		"traceId": "other place of trace_id", "spanId": "other place of span_id",
+		"dd.trace_id": "other place of trace_id", "dd.span_id": "other place of span_id",
+		"otelTraceID": "other place of trace_id", "otelSpanID": "other place of span_id",
+		"trace.id": "other place of trace_id", "span.id": "other place of span_id",
+		"dd":    "other place of trace_id and span_id, as its members",
+		"trace": "other place of trace_context, trace_id and span_id, as its members", "span": "other place of span_id, as its member id",
+		"traceparent": "other place of trace_context", "tracestate": "other place of trace_context", headerB3: "other place of trace_context",
+		headerB3TraceID: "other place of trace_context", headerB3SpanID: "other place of trace_context",
+		HeaderDDTraceID: "other place of trace_context", HeaderDDParentID: "other place of trace_context",
+		HeaderDDTags: "other place of trace_context", headerDDPriority: "other place of trace_context",
+		"headers": "other place of trace_context: the request's headers, of which only these are read", "trace_headers": "other place of trace_context",
+	}
+}
+
 // places hold what the body says about the span in other places than its own fields.
 type places [numPlaces]TraceContext
 
@@ -272,17 +290,17 @@ func (d *decoder) origin(e *Event) {
 	all.context("trace_context", e.TraceContext)
 	if f := all.fault.gravity(); f > 0 && all.fault != LinkDiffers {
 		if f >= LinkSpanMalformed.gravity() {
-			d.leaveOut("trace_context", wantContext)
+			d.leaveOut("trace_context", "trace_context", wantContext)
 		}
 		e.TraceContext.prune()
 	}
 	own.pair(HeaderTraceID, string(e.TraceID), string(e.SpanID), styleOpen)
 	switch own.fault {
 	case LinkTraceMalformed:
-		d.leaveOut(HeaderTraceID, wantTraceID)
+		d.leaveOut(HeaderTraceID, HeaderTraceID, wantTraceID)
 		e.TraceID, e.SpanID = "", ""
 	case LinkSpanMalformed:
-		d.leaveOut(HeaderSpanID, wantSpanID)
+		d.leaveOut(HeaderSpanID, HeaderSpanID, wantSpanID)
 		e.SpanID = ""
 	case LinkZero:
 		e.TraceID, e.SpanID = "", ""
@@ -294,13 +312,20 @@ func (d *decoder) origin(e *Event) {
 	e.faulty = all.faulty()
 	if d.places != nil {
 		for at := range numPlaces {
-			e.join(at.String(), d.places[at])
+			if e.join(at.String(), d.places[at]).gravity() < LinkSpanMalformed.gravity() {
+				continue
+			}
+			if at >= placeCarriers {
+				d.leaveOut("trace_context", at.String(), wantContext)
+			} else {
+				d.leaveOut(HeaderTraceID, at.String(), wantTraceID)
+			}
 		}
 	}
 }
 
-// leaveOut notes a field whose value has the right type and no meaning.
-func (d *decoder) leaveOut(field, want string) {
+// leaveOut notes ids of a place that cannot be read, under the field that they stand for.
+func (d *decoder) leaveOut(field, at, want string) {
 	d.ignored.add(d.tables.named(field))
-	d.fault(fmt.Sprintf("%s: no id that can be read, want %s", field, want))
+	d.fault(fmt.Sprintf("%s: no id that can be read, want %s", at, want))
 }
