@@ -308,22 +308,19 @@ func (v *HeaderView) settle() {
 		v.add(withUpperHalf(id, v.ddTags))
 	}
 	if b3, _ := splitB3(v.b3); len(b3) > 1 {
-		v.addHex(b3)
+		v.addText(parseB3ID(b3))
 	}
-	v.addHex(v.b3TraceID)
-	if id, ok := ParseTraceID(v.TraceID); ok {
-		v.add(id)
-	} else if len(v.TraceID) > 0 {
-		v.settled = false // written by no publisher of ours
-	}
-	if id, ok := ParseTraceID(v.otherTraceID); ok {
-		v.add(id)
+	v.addText(parseB3ID(v.b3TraceID))
+	v.addText(ParseTraceID(v.TraceID))
+	v.addText(ParseTraceID(v.otherTraceID))
+	if _, ok := ParseTraceID(v.TraceID); !ok && len(v.TraceID) > 0 || len(v.TraceID) == 16 || len(v.otherTraceID) == 16 {
+		v.settled = false // no publisher of ours wrote it, or its span id tells how to read it
 	}
 }
 
-func (v *HeaderView) addHex(id []byte) {
-	if trace, ok := parseAnyHex(id); ok {
-		v.add(trace)
+func (v *HeaderView) addText(id TraceID, ok bool) {
+	if ok {
+		v.add(id)
 	}
 }
 

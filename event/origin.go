@@ -202,6 +202,14 @@ func cutDash[T ~string | ~[]byte](s T) (before, after T) {
 	return s, s[len(s):]
 }
 
+// parseB3ID reads a trace id of B3, whose sixteen digits are always hexadecimal.
+func parseB3ID[T ~string | ~[]byte](s T) (TraceID, bool) {
+	if len(s) == 16 {
+		return parseAnyHex(s)
+	}
+	return ParseTraceID(s)
+}
+
 // style says how sixteen digits without a letter are meant.
 type style uint8
 
@@ -220,8 +228,8 @@ func (o *origin) tagged(at, trace, span string, s style, tags string) {
 		return
 	}
 	t, known := ParseTraceID(trace)
-	if len(trace) == 16 && (s == styleHex || s == styleOpen && isHexID(span)) {
-		t, known = parseAnyHex(trace)
+	if s == styleHex || s == styleOpen && isHexID(span) {
+		t, known = parseB3ID(trace)
 	}
 	p, spanKnown := ParseSpanID(span)
 	if len(span) == 16 && (s == styleHex || s == styleOpen && isHexID(trace)) {
