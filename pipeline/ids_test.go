@@ -78,6 +78,9 @@ func TestOneIdentity(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.Headers = e.Headers()
+			if r.IntN(4) == 0 { // or one that copies the request's headers and no more
+				m.Headers = slices.DeleteFunc(m.Headers, func(h event.Header) bool { return h.Key == event.HeaderTraceID })
+			}
 		}
 		if r.IntN(2) > 0 { // through a client that a tracer instruments
 			published := some()
