@@ -112,7 +112,7 @@ func carrierOf(t event.TraceContext) tracer.TextMapCarrier {
 		return c
 	}
 	c[event.HeaderDDTraceID], c[event.HeaderDDParentID] = trace, parent
-	if p := t.Get(headerPriority); slices.Contains([]string{"-1", "0", "1", "2"}, p) {
+	if p := t.Get(headerPriority); isPriority(p) {
 		c[headerPriority] = p
 	}
 	if tags := ownTags(t.Get(headerTags)); tags != "" {
@@ -150,7 +150,7 @@ func ownState(s string) string {
 		var keep []string
 		for field := range strings.SplitSeq(fields, ";") {
 			key, value, _ := strings.Cut(field, ":")
-			if (key == "s" || key == "p" || key == "t.dm") && idText(value) {
+			if key == "s" && isPriority(value) || (key == "p" || key == "t.dm") && idText(value) {
 				keep = append(keep, field)
 			}
 		}
@@ -160,6 +160,9 @@ func ownState(s string) string {
 	}
 	return ""
 }
+
+// isPriority reports whether s is one of the tracer's sampling priorities.
+func isPriority(s string) bool { return slices.Contains([]string{"-1", "0", "1", "2"}, s) }
 
 // idText reports whether s is a short number or hexadecimal id.
 func idText(s string) bool {
