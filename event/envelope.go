@@ -247,7 +247,7 @@ func (v *HeaderView) Read(headers []Header, dims bool) {
 				}
 			}
 			if mayNameSpan(h.Key) {
-				name, _ := idName(foldName(h.Key))
+				name, _ := idName(h.Key)
 				v.carrier(name, h.Value)
 			}
 		}

@@ -49,7 +49,7 @@ func TestHeaderViewAllocatesNothing(t *testing.T) {
 	e := event.Event{Kind: event.KindRequestCompleted, RequestID: "r", Feature: "search", UserRating: "down", TraceContext: event.TraceContext{
 		"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	}}
-	hs := slices.Concat(e.Headers(), []event.Header{{Key: "feature", Value: []byte("chat")}})
+	hs := slices.Concat(e.Headers(), []event.Header{{Key: "feature", Value: []byte("chat")}, {Key: "correlationId", Value: []byte("7")}, {Key: "X-B3-TraceId", Value: []byte("8448eb211c80319c")}})
 	if n := testing.AllocsPerRun(100, func() {
 		var v event.HeaderView
 		v.Read(hs, true)

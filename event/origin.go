@@ -78,7 +78,7 @@ func (e *Event) Join(headers []Header) {
 	}
 	t := TraceContext{}
 	for _, h := range headers { // of several with one key the last counts
-		if name, _ := idName(foldName(h.Key)); name != "" && len(h.Value) > 0 {
+		if name, _ := idName(h.Key); name != "" && len(h.Value) > 0 {
 			t[name] = string(h.Value)
 		}
 	}

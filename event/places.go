@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,12 +31,17 @@ func (p place) String() string {
 }
 
 // idName returns the name under which a [TraceContext] keeps an id or a propagation
-// header, and the place of a field of that name. It takes names that [foldName] returns;
-// the result is empty for any other.
-func idName(folded string) (name string, at place) {
-	switch folded {
-	case HeaderTraceparent, HeaderTracestate, headerB3:
-		return folded, placeCarriers
+// header, and the place of a field of that name. Case, _ and - do not count. The result is
+// empty for any other name. It allocates nothing.
+func idName[T ~string | ~[]byte](name T) (canonical string, at place) {
+	var folded [maxMember]byte
+	switch string(foldPlain(folded[:0], name)) {
+	case HeaderTraceparent:
+		return HeaderTraceparent, placeCarriers
+	case HeaderTracestate:
+		return HeaderTracestate, placeCarriers
+	case headerB3:
+		return headerB3, placeCarriers
 	case "xdatadogtraceid":
 		return HeaderDDTraceID, placeCarriers
 	case "xdatadogparentid":
@@ -109,8 +115,7 @@ func readElsewhere(d *decoder, name []byte, value jsonscan.Token) bool {
 			return true
 		}
 	}
-	var folded [maxMember]byte
-	canonical, at := idName(string(foldPlain(folded[:0], name)))
+	canonical, at := idName(name)
 	if canonical == "" {
 		return false
 	}
@@ -120,16 +125,15 @@ func readElsewhere(d *decoder, name []byte, value jsonscan.Token) bool {
 
 // readPlace reads the members of the object that has just been opened.
 func (d *decoder) readPlace(at place, id string) {
-	var folded [maxMember]byte
 	for key, ok := d.scan.Next(); ok && key.Kind == jsonscan.Key; key, ok = d.scan.Next() {
 		value, ok := d.scan.Next()
 		if !ok {
 			return
 		}
-		text := string(foldPlain(folded[:0], d.data[key.Start+1:key.End-1]))
+		text := d.data[key.Start+1 : key.End-1]
 		name, own := idName(text)
 		switch {
-		case text == "id" && id != "":
+		case id != "" && bytes.EqualFold(text, []byte("id")):
 			name = id
 		case at == placeDatadog && own == placeCamel: // the object dd
 			name = "dd." + name
@@ -143,8 +147,9 @@ func (d *decoder) readPlace(at place, id string) {
 }
 
 // foldPlain is foldMember for a name without its quotes.
-func foldPlain(folded, name []byte) []byte {
-	for _, c := range name {
+func foldPlain[T ~string | ~[]byte](folded []byte, name T) []byte {
+	for i := range len(name) {
+		c := name[i]
 		switch {
 		case c == '_' || c == '-':
 			continue
@@ -274,7 +279,7 @@ func (d *decoder) headerName(key jsonscan.Token) string {
 		return HeaderTraceparent
 	}
 	name := d.string(key)
-	if known, _ := idName(foldName(name)); known != "" && !strings.EqualFold(known, name) {
+	if known, _ := idName(name); known != "" && !strings.EqualFold(known, name) {
 		return known
 	}
 	return name

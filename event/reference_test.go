@@ -254,7 +254,7 @@ func unlike(data []byte) bool {
 		if err != nil || seen[place] || strings.ContainsAny(name, "\u017f\u212a") {
 			return true
 		}
-		if known, at := idName(foldName(name)); known != "" && (s.Depth() == 1 && at != placeCamel || foldName(name) != strings.ReplaceAll(folded, "_", "")) {
+		if known, at := idName(name); known != "" && (s.Depth() == 1 && at != placeCamel || foldName(name) != strings.ReplaceAll(folded, "_", "")) {
 			return true
 		}
 		if slices.Contains([]string{"dd", "trace", "span", "headers", "trace_headers", "traceid", "spanid"}, folded) {
