@@ -81,8 +81,11 @@ var objects = [...]struct {
 	at   place
 	id   string
 }{
-	{"dd", placeDatadog, ""}, {"trace", placeTrace, HeaderTraceID}, {"span", placeTrace, HeaderSpanID},
-	{"headers", placeHeaders, ""}, {"trace_headers", placeTraced, ""},
+	{"dd", placeDatadog, ""},
+	{"trace", placeTrace, HeaderTraceID},
+	{"span", placeTrace, HeaderSpanID},
+	{"headers", placeHeaders, ""},
+	{"trace_headers", placeTraced, ""},
 }
 
 // elsewhere returns the members of an event that name its span beside its own fields,

@@ -38,15 +38,13 @@ func (p *Pipeline) logIDs(ctx context.Context, e *event.Event) {
 	if !due {
 		return
 	}
-	level, msg := slog.LevelInfo, "events are not linked to the spans of their requests"
-	var mend string
+	level, mend := slog.LevelInfo, ""
 	switch fault {
 	case event.LinkTraceMalformed, event.LinkSpanMalformed:
-		level, msg = slog.LevelWarn, "events have ids that cannot be read"
+		level = slog.LevelWarn
 		mend = "write trace_context, or ids as hexadecimal or decimal text with all their digits"
 	case event.LinkDiffers:
-		msg = "events name two traces: the one that docs/events.md puts first counts"
-		mend = "publish the ids of one span"
+		mend = "publish the ids of one span, unless it is Kafka's instrumentation that adds the other"
 	case event.LinkSpanMissing:
 		mend = "publish span_id beside trace_id, or trace_context"
 	case event.LinkZero:
@@ -54,7 +52,7 @@ func (p *Pipeline) logIDs(ctx context.Context, e *event.Event) {
 	case event.LinkAbsent:
 		mend = "publish trace_context, if the application is traced"
 	}
-	p.log.LogAttrs(ctx, level, msg, slog.String(keyReason, string(fault)), slog.String(keyPlace, place),
+	p.log.LogAttrs(ctx, level, "ids of events link to no span", slog.String(keyReason, string(fault)), slog.String(keyPlace, place),
 		slog.String(keyRequest, string(e.RequestID)), slog.Int(keyCount, n), slog.String(keyMend, mend))
 }
 
