@@ -57,6 +57,7 @@ type Pipeline struct {
 	stall    stall
 	requests requests
 	failures sync.Map // failureKind -> *outage.Limiter
+	ids      sync.Map // event.LinkFault -> *outage.Limiter
 }
 
 // New returns a pipeline. All dependencies are required.
@@ -120,6 +121,8 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	if err != nil {
 		return nil, err
 	}
+	e.Join(headers)
+	p.logIDs(ctx, e)
 	pol := p.policy.Load()
 	plan, ok := pol.Sampler.DecideHeaders(headers)
 	if !ok {

@@ -66,6 +66,12 @@ func randomEvent(r *rand.Rand) *event.Event {
 		ctx[one("x-datadog-trace-id", "X-Datadog-Trace-Id")] = one(strconv.FormatUint(lo, 10), strconv.FormatUint(lo>>1, 10), "0", "-1", "99999999999999999999")
 		ctx["x-datadog-parent-id"] = strconv.FormatUint(hi, 10)
 	}
+	if r.IntN(4) == 0 {
+		ctx[one("b3", "B3")] = one(fmt.Sprintf("%016x%016x-%016x-1", hi, lo, hi), fmt.Sprintf("%016x-%016x", lo, hi), "0", "b3")
+	}
+	if r.IntN(4) == 0 {
+		ctx[one("x-b3-traceid", "X-B3-TraceId")] = one(fmt.Sprintf("%016x", lo), "1234567890123456", fmt.Sprintf("%032x", lo>>1))
+	}
 	if r.IntN(2) == 0 {
 		ctx["tracestate"] = one("dd=s:1,ot=th:8", "ot=th:fd70a4;rv:fe000000000000", "ot=th:fd70a4;rv:fd70a3ffffffff", "ot=th:zz", "x=y")
 	}
@@ -73,7 +79,8 @@ func randomEvent(r *rand.Rand) *event.Event {
 		e.TraceContext = ctx
 	}
 	if r.IntN(2) == 0 {
-		e.TraceID = event.ID(one(strconv.FormatUint(lo, 10), fmt.Sprintf("%016x%016x", hi, lo), fmt.Sprintf("%016x", lo), "0", "trace-7", "12"))
+		e.TraceID = event.ID(one(strconv.FormatUint(lo, 10), fmt.Sprintf("%016x%016x", hi, lo), fmt.Sprintf("%016x", lo), fmt.Sprintf("%#x", lo),
+			fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", uint32(hi>>32), uint16(hi>>16), uint16(hi), uint16(lo>>48), lo&(1<<48-1)), "1234567890123456", "0", "trace-7", "12"))
 	}
 	return e
 }
@@ -229,6 +236,7 @@ func TestUnhappyUsers(t *testing.T) {
 			foreign, ok := s.DecideHeaders([]event.Header{
 				{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
 				{Key: event.HeaderRequestID, Value: []byte("r")},
+				{Key: event.HeaderTraceID},
 				{Key: "user_rating", Value: []byte(strings.Trim(rating, `"`))},
 			})
 			if !ok || inBody != (len(own.Picks) == 1) || inBody != (len(foreign.Picks) == 1) {
@@ -256,10 +264,11 @@ func FuzzDecideHeaders(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	const base = "event=llm_request_completed\nrequest_id=r1\n"
+	const base = "event=llm_request_completed\nrequest_id=r1\ntrace_id=\n"
 	f.Add(base + "feature=x\nmodel=gpt")
 	f.Add(base + "user_rating= Down\nmodel=gpt-5")
 	f.Add(base + "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntracestate=ot=th:8")
+	f.Add(base + "b3=0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1\nX-B3-TraceId=8448eb211c80319c\ntraceId=17")
 	f.Add(base + "feature=x\nfeature=y\nrequest_id=\nrequest_id=r2\nevent=llm_user_feedback")
 	f.Add(base + "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntraceparent=00-1af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-01")
 	f.Add("event=other\nrequest_id=1\ntrace_id=17\nx-datadog-trace-id=18")

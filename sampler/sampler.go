@@ -41,15 +41,14 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 
 // DecideHeaders returns the plan for a message from its headers alone, as
 // [event.Event.Headers] writes them; it equals the plan that Decide returns for
-// the decoded body. It reports false when the body has to be decoded, because the
-// headers carry no envelope, an unknown kind of event, or several requests or traces.
-// It keeps no part of the headers, and allocates nothing when no evaluator runs. An
-// event whose plan it returns is counted.
+// the decoded body, joined with these headers ([event.Event.Join]). It reports false when
+// the body has to be decoded, because the headers carry no envelope, an unknown kind of
+// event, or do not settle which trace the event is about ([event.HeaderView.Agrees]).
+// It keeps no part of the headers, and allocates nothing when no evaluator runs. An event
+// whose plan it returns is counted.
 //
-// Where it reports true, its plan is the one to act on, whatever the body says: a
-// tracer's instrumentation may have put another trace into the headers than the body
-// names, and an event that is kept by one and dropped by the other would be counted
-// with the wrong probability.
+// Where it reports true, its plan is the one to act on: an event that is kept by one
+// plan and dropped by another would be counted with the wrong probability.
 func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	var view event.HeaderView
 	r, n, ok := s.read(&view, hs)
@@ -65,9 +64,9 @@ func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 }
 
 // Skip reports whether the headers alone show that no evaluator runs, and returns the
-// plan without picks or candidates if so. It is DecideHeaders for a caller that decides again about
-// the events that it does not skip, and counts only those that it does: an event is
-// counted once. It allocates nothing.
+// plan without picks or candidates if so. It is DecideHeaders for a caller that decides
+// again about the events that it does not skip, and counts only those that it does: an
+// event is counted once. It allocates nothing.
 func (s *Sampler) Skip(hs []event.Header) (eval.Plan, bool) {
 	var view event.HeaderView
 	r, n, ok := s.read(&view, hs)

@@ -28,7 +28,10 @@ func TestConditionsFollowDims(t *testing.T) {
 			env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "r"}
 			env.Dims[i] = value
 			byHeaders, _ := s.DecideHeaders([]event.Header{
-				{Key: event.HeaderEvent, Value: []byte(env.Kind)}, {Key: event.HeaderRequestID, Value: []byte("r")}, {Key: name, Value: []byte(value)},
+				{Key: event.HeaderEvent, Value: []byte(env.Kind)},
+				{Key: event.HeaderRequestID, Value: []byte("r")},
+				{Key: event.HeaderTraceID},
+				{Key: name, Value: []byte(value)},
 			})
 			if n := len(s.Decide(&env).Picks); n != want || len(byHeaders.Picks) != want {
 				t.Errorf("%s %q: %d picks on the body, %d on headers; want %d", name, value, n, len(byHeaders.Picks), want)

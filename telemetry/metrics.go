@@ -151,8 +151,8 @@ var counts = [numCounts]Metric{
 	},
 	countLinks: {
 		"evalworker.links", TypeCount, "span",
-		[]string{"mode", "source"},
-		"eval.run spans, by their relation to the original span (child, link, none) and where its ids came from (headers, fields, none).",
+		[]string{"mode", "source", "reason"},
+		"eval.run spans, by their relation to the original span (child, link, none) and where its ids came from (headers, fields, none). reason says why there is none, or which id was not used: absent, zero (no span was active), trace_malformed, span_malformed, span_missing, differs (another trace than the one that counts); empty when all ids agree.",
 	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
 	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, breaker_open, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal."},

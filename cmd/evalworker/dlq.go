@@ -12,6 +12,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
@@ -139,8 +140,12 @@ func (f *letterFlags) matchEvaluator(filter *deadletter.Filter, cfg *config.Conf
 		return err
 	}
 	filter.Match = func(l *deadletter.Letter) bool {
-		plan, ok := s.DecideHeaders(l.Headers)
-		return ok && slices.ContainsFunc(plan.Picks, func(p eval.Pick) bool { return p.Name == f.evaluator })
+		env, ok := event.EnvelopeFromHeaders(l.Headers) // the value may be none that can be read
+		if !ok || env.Kind != event.KindRequestCompleted {
+			return false
+		}
+		plan := s.Decide(&env)
+		return slices.ContainsFunc(plan.Picks, func(p eval.Pick) bool { return p.Name == f.evaluator })
 	}
 	return nil
 }
