@@ -70,7 +70,7 @@ func requestOf(ctx context.Context, tx *store.Tx, id event.RequestID) (*event.Ev
 func (x *Exemplar) event() *event.Event {
 	e := &event.Event{
 		Environment: x.Environment, Feature: x.Feature, PromptName: x.PromptName, PromptVersion: x.PromptVersion,
-		Provider: x.Provider, Model: x.Model, TraceID: event.ID(x.TraceID), SpanID: event.ID(x.SpanIDDecimal),
+		Provider: x.Provider, Model: x.Model, TraceID: event.ID(x.TraceID), SpanID: hexID(x.SpanID),
 		Input: event.JSON(x.Input), Output: event.JSON(x.Output), Expected: event.JSON(x.Expected), OutputSchema: x.OutputSchema,
 		ToolCalls: x.ToolCalls, Tools: event.JSON(x.Tools),
 	}
@@ -78,4 +78,12 @@ func (x *Exemplar) event() *event.Event {
 		e.Retrieval = &event.Retrieval{Query: x.Query, Chunks: x.Chunks}
 	}
 	return e
+}
+
+// hexID returns an id that is read as hexadecimal whatever its digits are.
+func hexID(s string) event.ID {
+	if s == "" {
+		return ""
+	}
+	return event.ID("0x" + s)
 }

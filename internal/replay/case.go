@@ -24,18 +24,17 @@ func FromCase(line []byte) []byte {
 	}
 	out := []byte(`{"event":"` + kind + `"`)
 	var retrieval []byte
-	decimal := Member(line, "span_id_decimal") // has one reading, where 16 digits have two
+	hex := Member(line, "span_id_decimal") != nil // as this version writes span_id
 	for name, value := range members(line) {
 		switch name {
-		case "case_id", "cause", "evaluator", "type", "reason", "status", "count", "verdict", "content_withheld", "trace_id_decimal":
+		case "case_id", "cause", "evaluator", "type", "reason", "status", "count", "verdict", "content_withheld", "trace_id_decimal", "span_id_decimal":
 		case "query", "chunks":
 			retrieval = appendMember(retrieval, name, value)
 		case "span_id":
-			if decimal == nil {
-				out = appendMember(out, name, value)
+			if hex && value[0] == '"' {
+				value = append([]byte(`"0x`), value[1:]...) // 16 digits have two readings without
 			}
-		case "span_id_decimal":
-			out = appendMember(out, "span_id", value)
+			out = appendMember(out, name, value)
 		default:
 			out = appendMember(out, name, value)
 		}

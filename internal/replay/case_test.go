@@ -2,6 +2,8 @@ package replay_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,7 +24,7 @@ func TestFromCase(t *testing.T) {
 		`{"case_id":"c","status":"candidate","reason":"x","request_id":"r1","verdict":{"outcome":"fail"},"new_member":[1]}`: `{"event":"llm_request_completed","request_id":"r1","new_member":[1]}`,
 		`{"case_id":"c","query":"q\u0022","chunks":[{"id":"1"}],"verdict":{},"output":{"a":1}}`:                             `{"event":"llm_request_completed","output":{"a":1},"retrieval":{"query":"q\u0022","chunks":[{"id":"1"}]}}`,
 		`{"case_id":"c","type":"user_feedback","user_rating":"down","verdict":{}}`:                                          `{"event":"llm_user_feedback","user_rating":"down"}`,
-		`{"case_id":"c","span_id":"1234567890123456","span_id_decimal":"1311768467284833366","verdict":{}}`:                 `{"event":"llm_request_completed","span_id":"1311768467284833366"}`,
+		`{"case_id":"c","span_id":"1234567890123456","span_id_decimal":"1311768467284833366","verdict":{}}`:                 `{"event":"llm_request_completed","span_id":"0x1234567890123456"}`,
 		`{"case_id":"c","span_id":"1234567890123456","verdict":{}}`:                                                         `{"event":"llm_request_completed","span_id":"1234567890123456"}`,
 		`level=info`: `level=info`,
 		``:           ``,
@@ -38,7 +40,7 @@ func TestFromCaseReadsAnExport(t *testing.T) {
 	t.Parallel()
 	x := datasets.Exemplar{
 		RequestID: "r1", Environment: "prod", Feature: "support", PromptName: "hours", PromptVersion: "v1", Provider: "openai", Model: "gpt-x",
-		TraceID: "0000000000000000ab54a98ceb1f0ad2", SpanID: "9007199254740993", Input: json.RawMessage(`"When?"`), Output: json.RawMessage(`"No."`),
+		TraceID: "0000000000000000ab54a98ceb1f0ad2", TraceIDDecimal: "12345678901234567890", SpanID: "0020000000000001", SpanIDDecimal: "9007199254740993", Input: json.RawMessage(`"When?"`), Output: json.RawMessage(`"No."`),
 		Expected: json.RawMessage(`"Nine."`), OutputSchema: "reply", Query: "hours", Chunks: []event.Chunk{{ID: "faq", Text: "Nine."}},
 		ToolCalls: []event.ToolCall{{Name: "look"}}, Tools: json.RawMessage(`["look"]`), UserRating: "down", Comment: "bad",
 		Failure: datasets.Failure{Outcome: eval.OutcomeFail, Reason: "refusal", Policy: "p", Probability: 1},
@@ -57,7 +59,7 @@ func TestFromCaseReadsAnExport(t *testing.T) {
 	trace, span := got.Origin()
 	back := datasets.Exemplar{
 		RequestID: got.RequestID, Environment: got.Environment, Feature: got.Feature, PromptName: got.PromptName, PromptVersion: got.PromptVersion,
-		Provider: got.Provider, Model: got.Model, TraceID: trace.String(), SpanID: span.String(), Input: got.Input.Raw(), Output: got.Output.Raw(),
+		Provider: got.Provider, Model: got.Model, TraceID: trace.String(), TraceIDDecimal: strconv.FormatUint(trace.Lo, 10), SpanID: fmt.Sprintf("%016x", uint64(span)), SpanIDDecimal: span.String(), Input: got.Input.Raw(), Output: got.Output.Raw(),
 		Expected: got.Expected.Raw(), OutputSchema: got.OutputSchema, Query: got.Retrieval.Query, Chunks: got.Retrieval.Chunks,
 		ToolCalls: got.ToolCalls, Tools: got.Tools.Raw(), UserRating: got.UserRating, Comment: got.Comment, Failure: x.Failure,
 	}
