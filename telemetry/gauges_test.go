@@ -1,0 +1,32 @@
+package telemetry_test
+
+import "testing"
+
+// TestBacklog: the two figures of a partition's backlog are told apart, one that is not
+// known sets nothing, and events without an end are a number of their own.
+func TestBacklog(t *testing.T) {
+	s := start(t, nil)
+	s.Lag(3, 601, 1)
+	s.Lag(4, -1, 7)
+	s.Lag(5, 8, -1)
+	s.Unaccounted(-2)
+	s.end(t)
+	for _, tt := range []struct {
+		name string
+		tags []string
+		want []float64
+	}{
+		{"evalworker.lag", []string{"partition:3"}, []float64{601}},
+		{"evalworker.unfinished", []string{"partition:3"}, []float64{1}},
+		{"evalworker.lag", []string{"partition:4"}, nil},
+		{"evalworker.unfinished", []string{"partition:4"}, []float64{7}},
+		{"evalworker.lag", []string{"partition:5"}, []float64{8}},
+		{"evalworker.unfinished", []string{"partition:5"}, nil},
+		{"evalworker.unaccounted", nil, []float64{-2}},
+	} {
+		got := s.statsd.Values(tt.name, tt.tags...)
+		if len(got) != len(tt.want) || len(got) == 1 && got[0] != tt.want[0] {
+			t.Errorf("%s%v = %v, want %v", tt.name, tt.tags, got, tt.want)
+		}
+	}
+}
