@@ -11,7 +11,7 @@ import (
 const power = 0.8
 
 // baselinePoints is the number of outcomes of the baseline that stand for all.
-const baselinePoints = 21
+const baselinePoints = 11
 
 // smallestDrop returns the smallest drop of a below the rate of b that [Worse] finds at
 // level alpha with the probability power; 0 when even a rate of 0 would not be found.
@@ -45,7 +45,7 @@ func smallestDrop(a, b Cell, alpha float64) float64 {
 		return 0
 	}
 	none, all := 0.0, b.rate()
-	for range 40 {
+	for range 20 { // to a ten-thousandth of a point
 		if middle := (none + all) / 2; found(middle) {
 			all = middle
 		} else {
