@@ -2,11 +2,8 @@ package stats
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
-
-	"gonum.org/v1/gonum/mathext"
 )
 
 // DefaultAlpha bounds the probability that [Compare] calls anything worse on a table
@@ -377,30 +374,4 @@ func holm(cs []Comparison) {
 		least = max(least, min(1, float64(len(cs)-i)*cs[i].PValue))
 		cs[i].PValue = least
 	}
-}
-
-// power is how often SmallestDrop is found.
-const power = 0.8
-
-// smallestDrop returns the smallest drop of a below the rate of b that a one-sided test
-// at level alpha finds with the probability power; 0 when even a rate of 0 would not be
-// found. It is the usual approximation on arcsine scale (J. Cohen, Statistical Power
-// Analysis, 1988, chapter 6), with effective sizes, and with unseen events counted as
-// [Worse] counts them.
-func smallestDrop(a, b Cell, alpha float64) float64 {
-	sizeA, sizeB, ok := effectiveSizes(a, b)
-	if !ok {
-		return 0
-	}
-	unseenA, unseenB := a.Unseen(), b.Unseen()
-	least := (mathext.NormalQuantile(1-alpha) + mathext.NormalQuantile(power)) * math.Sqrt(1/sizeA+1/sizeB)
-	at := math.Asin(math.Sqrt(b.rate()*(1-unseenB))) - least/2
-	if at <= 0 {
-		return 0
-	}
-	rate := (math.Sin(at)*math.Sin(at) - unseenA) / (1 - unseenA)
-	if rate < 0 {
-		return 0
-	}
-	return b.rate() - rate
 }

@@ -78,6 +78,6 @@ func ExampleCompare() {
 		}
 	}
 	// Output:
-	// version 3: -5.7 points [-8.0, -3.6], p = 1e-07, a drop of 3.1 would have shown
-	// version 2: -0.1 points [-1.5, +1.1], p = 1, a drop of 3.1 would have shown
+	// version 3: -5.7 points [-8.0, -3.6], p = 1e-07, a drop of 3.3 would have shown
+	// version 2: -0.1 points [-1.5, +1.1], p = 1, a drop of 3.3 would have shown
 }
