@@ -56,6 +56,10 @@ faults: ## Run the program under faults on Apache Kafka (ROWS=sigkill,sigterm; O
 faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
+.PHONY: agent
+agent: ## Run the tests against Datadog's own trace agent, a module of its own
+	cd test/agent && $(GO) vet ./... && $(GO) test ./...
+
 .PHONY: bench
 bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one run
 	$(GO) run ./bench
