@@ -56,9 +56,10 @@ faults: ## Run the program under faults on Apache Kafka (ROWS=sigkill,sigterm; O
 faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
-.PHONY: deploy-check
-deploy-check: ## Check the chart, the manifests and the units of deploy/, a module of its own
+.PHONY: peers
+peers: ## Test deploy/ with Helm's engine, and spans with Datadog's own trace agent: modules of their own
 	cd test/deploy && $(GO) vet ./... && $(GO) test ./...
+	cd test/agent && $(GO) vet ./... && $(GO) test ./...
 
 .PHONY: bench
 bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one run
