@@ -66,9 +66,9 @@ var layers = map[string][]string{
 	},
 	"internal/app": {
 		"datasets", "emitter/mskiam", "eval", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
-		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "store", "telemetry",
+		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "sampler", "store", "telemetry",
 	},
-	"internal/replay":  {"eval", "internal/jsonscan", "pipeline"},
+	"internal/replay":  {"eval", "event", "internal/config/fault", "internal/jsonscan", "pipeline"},
 	"internal/summary": {"eval", "event", "stats"},
 	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
@@ -82,17 +82,19 @@ var layers = map[string][]string{
 		"internal/demo/broker", "internal/demo/modelserver", "internal/demo/scenario", "internal/summary", "store",
 	},
 	"internal/testkit/certs":       {},
+	"internal/testkit/command":     {"internal/cli"},
 	"internal/testkit/conformance": {"eval", "event"},
 	"internal/testkit/containers":  {},
 	"internal/testkit/crowd":       {},
 	"internal/testkit/datadog":     {},
+	"internal/testkit/leaks":       {},
 	"kafka/consumer/killtest":      {},
 
 	// The program as a whole, from outside.
 	"test/faults": {},
 
 	// The programs.
-	"internal/cli": {},
+	"internal/cli": {"internal/config/fault"},
 	"cmd/emitter": {
 		"emitter", "emitter/mskiam", "event", "internal/backoff", "internal/cli", "internal/config/fault", "internal/config/secret",
 		"internal/demo/scenario", "sidecar", "sidecar/spool",
@@ -125,7 +127,7 @@ var rooms = map[string][]string{
 	"github.com/goccy/go-yaml":              {"internal/config/strictyaml", "internal/config"},
 	"github.com/testcontainers/":            {"internal/testkit/containers"},
 	"github.com/moby/":                      {"internal/testkit/containers"},
-	"github.com/spf13/cobra":                {"cmd/emitter", "cmd/evalworker"},
+	"github.com/spf13/cobra":                {"cmd/emitter", "cmd/evalworker", "internal/cli", "internal/testkit/command"},
 	"gonum.org/":                            {"stats"},
 	"github.com/fsnotify/fsnotify":          {"internal/config"},
 	"github.com/schollz/progressbar":        {"internal/cli"},

@@ -2,30 +2,28 @@ package datasets
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
-// Status is the stage of a case's life.
+// Status is what a person has decided about a case.
 type Status string
 
-// The life of a case: seen by an evaluator, confirmed by a person, flaky or
-// fixed, retired.
+// A new case is a candidate. A person confirms that it is a failure, or dismisses it
+// because the evaluator was wrong; further occurrences do not change that.
 const (
 	StatusCandidate Status = "candidate"
 	StatusConfirmed Status = "confirmed"
-	StatusFlaky     Status = "flaky"
-	StatusFixed     Status = "fixed"
-	StatusRetired   Status = "retired"
+	StatusDismissed Status = "dismissed"
 )
 
-// Statuses returns all statuses in the order of a case's life.
-func Statuses() []Status {
-	return []Status{StatusCandidate, StatusConfirmed, StatusFlaky, StatusFixed, StatusRetired}
-}
+// Statuses returns all statuses, the one of new cases first.
+func Statuses() []Status { return []Status{StatusCandidate, StatusConfirmed, StatusDismissed} }
 
 // Case is a failure that has been seen once or more.
 type Case struct {
@@ -34,13 +32,18 @@ type Case struct {
 	Type      eval.Type `json:"type"`
 	Reason    string    `json:"reason"`
 	Label     string    `json:"label,omitempty"`
-	// Feature and PromptName are from the first occurrence.
+	// Cause is the id of the cause: of all cases with this evaluator, reason and prompt.
+	Cause string `json:"cause"`
+	// Feature is that of the first occurrence. A case has one prompt; one that an
+	// earlier build has written may hold others too.
 	Feature    string `json:"feature,omitempty"`
 	PromptName string `json:"prompt_name,omitempty"`
 	// FirstVersion and LastVersion are the prompt versions of the first and of the
-	// latest occurrence.
+	// latest occurrence. Versions are those of all occurrences, the latest first;
+	// [Cases.List] leaves them out.
 	FirstVersion string    `json:"first_version,omitempty"`
 	LastVersion  string    `json:"last_version,omitempty"`
+	Versions     []string  `json:"versions,omitempty"`
 	Status       Status    `json:"status"`
 	FirstSeen    time.Time `json:"first_seen"`
 	LastSeen     time.Time `json:"last_seen"`
@@ -48,6 +51,8 @@ type Case struct {
 	// and the latest ones. [Cases.List] leaves them out.
 	Count     int        `json:"count"`
 	Exemplars []Exemplar `json:"exemplars,omitempty"`
+	// Question is what the first exemplar's user said last; set by [Cases.Questions].
+	Question string `json:"question,omitempty"`
 }
 
 // Exemplar is one request of a case, redacted.
@@ -60,8 +65,13 @@ type Exemplar struct {
 	PromptVersion string          `json:"prompt_version,omitempty"`
 	Provider      string          `json:"provider,omitempty"`
 	Model         string          `json:"model,omitempty"`
-	TraceID       string          `json:"trace_id,omitempty"` // 32 hexadecimal digits
-	SpanID        string          `json:"span_id,omitempty"`  // decimal
+	// TraceID and SpanID are 32 and 16 hexadecimal digits. The decimal forms are what
+	// Datadog shows in logs: all of the span id, and the lower 64 bits of the trace id.
+	// They are texts, because most readers of JSON round numbers of this size.
+	TraceID        string `json:"trace_id,omitempty"`
+	SpanID         string `json:"span_id,omitempty"`
+	TraceIDDecimal string `json:"trace_id_decimal,omitempty"`
+	SpanIDDecimal  string `json:"span_id_decimal,omitempty"`
 
 	// ContentWithheld says that the content could not be redacted and is missing.
 	ContentWithheld bool             `json:"content_withheld,omitempty"`
@@ -74,6 +84,8 @@ type Exemplar struct {
 	ToolCalls       []event.ToolCall `json:"tool_calls,omitempty"`
 	Tools           json.RawMessage  `json:"tools,omitempty"`
 	UserRating      event.Rating     `json:"user_rating,omitempty"`
+	UserRatingMin   *float64         `json:"user_rating_min,omitempty"`
+	UserRatingMax   *float64         `json:"user_rating_max,omitempty"`
 	Comment         string           `json:"comment,omitempty"`
 
 	Failure Failure `json:"verdict"`
@@ -110,16 +122,17 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 		RequestID: r.Event.RequestID, OccurredAt: occurredAt(r), Environment: r.Event.Environment,
 		Feature: r.Event.Feature, PromptName: r.Event.PromptName, PromptVersion: r.Event.PromptVersion,
 		Provider: r.Event.Provider, Model: r.Event.Model, OutputSchema: r.Event.OutputSchema, UserRating: r.Event.UserRating,
+		UserRatingMin: r.Event.UserRatingMin, UserRatingMax: r.Event.UserRatingMax,
 		Failure: Failure{
 			Outcome: v.Outcome, Score: finite(v.Score), Reason: v.Reason, Label: v.Label, Version: v.Version,
 			Policy: r.Plan.Revision, Rule: v.Rule, Probability: finite(v.Probability),
 		},
 	}
 	if !trace.IsZero() {
-		x.TraceID = trace.String()
+		x.TraceID, x.TraceIDDecimal = trace.String(), strconv.FormatUint(trace.Lo, 10)
 	}
 	if span != 0 {
-		x.SpanID = span.String()
+		x.SpanID, x.SpanIDDecimal = hexSpan(uint64(span)), strconv.FormatUint(uint64(span), 10)
 	}
 	for _, c := range v.Criteria {
 		x.Failure.Criteria = append(x.Failure.Criteria, CriterionResult{ID: c.ID, Outcome: c.Outcome})
@@ -133,11 +146,28 @@ func newExemplar(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactT
 	if redacted.Retrieval != nil {
 		x.Query, x.Chunks = redacted.Retrieval.Query, redacted.Retrieval.Chunks
 	}
-	x.Failure.Explanation = redactText(v.Explanation)
+	x.Failure.Explanation = explain(r, v, redacted, redactText)
 	for i, c := range v.Criteria {
 		x.Failure.Criteria[i].Evidence, x.Failure.Criteria[i].Reason = redactText(c.Evidence), redactText(c.Reason)
 	}
 	return x
+}
+
+func hexSpan(span uint64) string { return fmt.Sprintf("%016x", span) }
+
+// completeIDs brings the ids of an exemplar from before the decimal forms, when the span
+// id was decimal, into the present form.
+func (x *Exemplar) completeIDs() {
+	if x.SpanID != "" && x.SpanIDDecimal == "" {
+		if span, err := strconv.ParseUint(x.SpanID, 10, 64); err == nil {
+			x.SpanID, x.SpanIDDecimal = hexSpan(span), x.SpanID
+		}
+	}
+	if x.TraceID != "" && x.TraceIDDecimal == "" {
+		if trace, ok := event.ParseTraceID(x.TraceID); ok {
+			x.TraceIDDecimal = strconv.FormatUint(trace.Lo, 10)
+		}
+	}
 }
 
 // finite returns 0 for NaN and infinities, which JSON cannot hold. A retry would

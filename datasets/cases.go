@@ -2,71 +2,105 @@ package datasets
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/store"
 )
 
-// Cases reads the cases of a store. It is safe for concurrent use.
+// Cases reads the cases of a store, and changes their status. It is safe for concurrent
+// use.
 type Cases struct{ store *store.Store }
 
 // NewCases returns the cases of a store.
 func NewCases(s *store.Store) *Cases { return &Cases{s} }
 
-// Filter chooses cases. Zero fields choose all.
+// Filter chooses cases. Zero fields choose all, except that dismissed cases are chosen
+// only by their status.
 type Filter struct {
 	Since, Until  time.Time // last seen in [Since, Until)
+	Cause         string    // of this cause: its id, or the beginning of it
 	Evaluator     string
+	PromptName    string
 	PromptVersion string // with an occurrence in this version
 	Feature       string // with an occurrence in this feature
 	Status        Status
 	Limit         int // 0: no limit
 }
 
-// where returns the filter as SQL.
-func (f Filter) where() (string, []any) {
-	var conds []string
-	var args []any
-	add := func(cond string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			cond = strings.Replace(cond, "?", "$"+strconv.Itoa(len(args)), 1)
+// query is the part of a query that chooses rows.
+type query struct {
+	conds []string
+	args  []any
+}
+
+// add adds a condition, with a ? in place of each argument.
+func (q *query) add(cond string, args ...any) {
+	for _, arg := range args {
+		q.args = append(q.args, arg)
+		cond = strings.Replace(cond, "?", "$"+strconv.Itoa(len(q.args)), 1)
+	}
+	q.conds = append(q.conds, cond)
+}
+
+// where returns the conditions as SQL.
+func (q *query) where() string {
+	if len(q.conds) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(q.conds, " AND ")
+}
+
+// limit returns the limit of a query as SQL; n is 0 for none.
+func limit(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return " LIMIT " + strconv.Itoa(n)
+}
+
+// query returns the cases that a filter chooses, as conditions on cases c.
+func (c *Cases) query(ctx context.Context, f Filter) (*query, error) {
+	q := &query{}
+	if f.Cause != "" {
+		of, err := c.cause(ctx, f.Cause)
+		if err != nil {
+			return nil, err
 		}
-		conds = append(conds, cond)
+		q.add("c.evaluator = ? AND c.reason = ? AND c.prompt_name = ?", of.Evaluator, of.Reason, of.PromptName)
 	}
 	if !f.Since.IsZero() {
-		add("c.last_seen >= ?", f.Since.UnixMilli())
+		q.add("c.last_seen >= ?", f.Since.UnixMilli())
 	}
 	if !f.Until.IsZero() {
-		add("c.last_seen < ?", f.Until.UnixMilli())
+		q.add("c.last_seen < ?", f.Until.UnixMilli())
 	}
 	if f.Evaluator != "" {
-		add("c.evaluator = ?", indexKey(f.Evaluator))
+		q.add("c.evaluator = ?", indexKey(f.Evaluator))
+	}
+	if f.PromptName != "" {
+		q.add("c.prompt_name = ?", storable(f.PromptName))
 	}
 	if f.PromptVersion != "" {
-		add("EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.prompt_version = ?)", indexKey(f.PromptVersion))
+		q.add("EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.prompt_version = ?)", indexKey(f.PromptVersion))
 	}
 	if f.Feature != "" {
 		// Occurrences from before the column existed have the case's own feature.
-		add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", storable(f.Feature), indexKey(f.Feature))
+		q.add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", storable(f.Feature), indexKey(f.Feature))
 	}
 	if f.Status != "" {
-		add("c.status = ?", storable(string(f.Status)))
+		q.add("c.status = ?", storable(string(f.Status)))
+	} else {
+		q.add("c.status <> ?", string(StatusDismissed))
 	}
-	clause := ""
-	if len(conds) > 0 {
-		clause = " WHERE " + strings.Join(conds, " AND ")
-	}
-	clause += " ORDER BY c.count DESC, c.last_seen DESC, c.id"
-	if f.Limit > 0 {
-		clause += " LIMIT " + strconv.Itoa(f.Limit)
-	}
-	return clause, args
+	return q, nil
 }
 
 const caseColumns = `c.id, c.evaluator, c.type, c.reason, c.label, c.feature, c.prompt_name, c.first_version, c.last_version, c.status, c.first_seen, c.last_seen, c.count`
@@ -75,6 +109,7 @@ func scanCase(row store.Row) (Case, error) {
 	var c Case
 	var first, last int64
 	err := row.Scan(&c.ID, &c.Evaluator, &c.Type, &c.Reason, &c.Label, &c.Feature, &c.PromptName, &c.FirstVersion, &c.LastVersion, &c.Status, &first, &last, &c.Count)
+	c.Cause = causeID(c.Evaluator, c.Reason, c.PromptName)
 	c.FirstSeen, c.LastSeen = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC()
 	return c, err
 }
@@ -82,8 +117,12 @@ func scanCase(row store.Row) (Case, error) {
 // List returns the cases that a filter chooses, the most frequent first, without
 // exemplars.
 func (c *Cases) List(ctx context.Context, f Filter) ([]Case, error) {
-	where, args := f.where()
-	out, err := store.Query(ctx, c.store, scanCase, "SELECT "+caseColumns+" FROM cases c"+where, args...)
+	q, err := c.query(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out, err := store.Query(ctx, c.store, scanCase, "SELECT "+caseColumns+" FROM cases c"+q.where()+
+		" ORDER BY c.count DESC, c.last_seen DESC, c.id"+limit(f.Limit), q.args...)
 	if err != nil {
 		return nil, fmt.Errorf("list cases: %w", err)
 	}
@@ -93,9 +132,25 @@ func (c *Cases) List(ctx context.Context, f Filter) ([]Case, error) {
 // ErrNoCase says that there is no case with the given id.
 var ErrNoCase = errors.New("no such case")
 
-// Case returns the case with the given id and its exemplars. The beginning of an id is
-// enough when no other id begins with it.
+// Case returns the case with the given id, its versions and its exemplars. The beginning
+// of an id is enough when no other id begins with it.
 func (c *Cases) Case(ctx context.Context, id string) (Case, error) {
+	out, err := c.find(ctx, id)
+	if err != nil {
+		return Case{}, err
+	}
+	out.Versions, err = store.Query(ctx, c.store, scanString,
+		`SELECT prompt_version FROM occurrences WHERE case_id = $1 AND prompt_version <> '' GROUP BY prompt_version ORDER BY MAX(seen) DESC, prompt_version`, out.ID)
+	if err != nil {
+		return Case{}, fmt.Errorf("versions of case %s: %w", out.ID, err)
+	}
+	exemplars, err := c.exemplars(ctx, []Case{out})
+	out.Exemplars = exemplars[out.ID]
+	return out, err
+}
+
+// find returns the case whose id begins with a text.
+func (c *Cases) find(ctx context.Context, id string) (Case, error) {
 	if id == "" || id != storable(id) {
 		return Case{}, fmt.Errorf("case %q: %w", id, ErrNoCase)
 	}
@@ -105,31 +160,101 @@ func (c *Cases) Case(ctx context.Context, id string) (Case, error) {
 	case err != nil:
 		return Case{}, fmt.Errorf("case %s: %w", id, err)
 	case len(matches) == 0:
+		if of, err := c.cause(ctx, id); err == nil {
+			return Case{}, fmt.Errorf("case %s: %w, but a cause begins so: see its cases with datasets list --cause %s", id, ErrNoCase, of.Cause[:min(8, len(of.Cause))])
+		}
 		return Case{}, fmt.Errorf("case %s: %w", id, ErrNoCase)
 	case len(matches) > 1 && matches[0].ID != id:
 		return Case{}, fmt.Errorf("case %s: more than one begins so: %w", id, ErrNoCase)
 	}
-	out := matches[0]
-	out.Exemplars, err = c.exemplars(ctx, out)
-	return out, err
+	return matches[0], nil
 }
 
-// exemplars returns the exemplars of a case, the oldest first.
-func (c *Cases) exemplars(ctx context.Context, of Case) ([]Exemplar, error) {
-	scan := func(row store.Row) (Exemplar, error) {
-		var body string
-		x := Exemplar{Feature: of.Feature, PromptName: of.PromptName} // older bodies lack these
-		if err := row.Scan(&body); err != nil {
-			return x, err
-		}
-		err := json.Unmarshal([]byte(body), &x)
-		return x, err
-	}
-	out, err := store.Query(ctx, c.store, scan, `SELECT body FROM exemplars WHERE case_id = $1 ORDER BY seen, request_id`, of.ID)
+// SetStatus gives the case with the given id, or the beginning of it, a status. It
+// returns the case as it was before.
+func (c *Cases) SetStatus(ctx context.Context, id string, status Status) (Case, error) {
+	before, err := c.find(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("exemplars of case %s: %w", of.ID, err)
+		return Case{}, err
+	}
+	err = c.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE cases SET status = $1 WHERE id = $2`, string(status), before.ID)
+		return err
+	})
+	if err != nil {
+		return Case{}, fmt.Errorf("status of case %s: %w", before.ID, err)
+	}
+	return before, nil
+}
+
+func scanString(row store.Row) (s string, err error) {
+	err = row.Scan(&s)
+	return s, err
+}
+
+// pageSize is the number of cases whose exemplars are read with one query.
+const pageSize = 50
+
+// exemplars returns the exemplars of at most pageSize cases by case id, the oldest
+// first.
+func (c *Cases) exemplars(ctx context.Context, of []Case) (map[string][]Exemplar, error) {
+	byID := map[string]Case{}
+	var ids []any
+	for _, c := range of {
+		byID[c.ID], ids = c, append(ids, c.ID)
+	}
+	out := map[string][]Exemplar{}
+	scan := func(row store.Row) (struct{}, error) {
+		var id, body string
+		if err := row.Scan(&id, &body); err != nil {
+			return struct{}{}, err
+		}
+		x, err := readExemplar(byID[id], body)
+		out[id] = append(out[id], x)
+		return struct{}{}, err
+	}
+	_, err := store.Query(ctx, c.store, scan,
+		`SELECT case_id, body FROM exemplars WHERE case_id IN (`+placeholders(len(ids))+`) ORDER BY case_id, seen, request_id`, ids...)
+	if err != nil {
+		return nil, fmt.Errorf("exemplars: %w", err)
 	}
 	return out, nil
+}
+
+func readExemplar(of Case, body string) (Exemplar, error) {
+	x := Exemplar{Feature: of.Feature, PromptName: of.PromptName} // older bodies lack these
+	err := json.Unmarshal([]byte(body), &x)
+	x.completeIDs()
+	return x, err
+}
+
+// Questions sets the question of each case: what the first exemplar's user said last. It
+// stays empty when that was withheld or is deleted.
+func (c *Cases) Questions(ctx context.Context, of []Case) error {
+	for page := range slices.Chunk(of, pageSize) {
+		byID := map[string]*Case{}
+		var ids []any
+		for i := range page {
+			byID[page[i].ID], ids = &page[i], append(ids, page[i].ID)
+		}
+		scan := func(row store.Row) (struct{}, error) {
+			var id string
+			var body sql.NullString
+			if err := row.Scan(&id, &body); err != nil || !body.Valid {
+				return struct{}{}, err
+			}
+			x, err := readExemplar(*byID[id], body.String)
+			byID[id].Question = lastQuestion(&event.Event{Input: event.JSON(x.Input), Comment: x.Comment})
+			return struct{}{}, err
+		}
+		_, err := store.Query(ctx, c.store, scan, `
+			SELECT c.id, (SELECT body FROM exemplars x WHERE x.case_id = c.id ORDER BY x.seen, x.request_id LIMIT 1)
+			FROM cases c WHERE c.id IN (`+placeholders(len(ids))+`)`, ids...)
+		if err != nil {
+			return fmt.Errorf("questions: %w", err)
+		}
+	}
+	return nil
 }
 
 // Counts are the numbers of cases and occurrences in a store.
@@ -138,13 +263,25 @@ type Counts struct {
 	Occurrences int `json:"occurrences"`
 }
 
-// Counts counts all cases and their occurrences.
-func (c *Cases) Counts(ctx context.Context) (Counts, error) {
+// Counts counts all cases, even dismissed ones, and their occurrences.
+func (c *Cases) Counts(ctx context.Context) (Counts, error) { return c.counts(ctx, &query{}) }
+
+// CountsOf counts the cases that a filter chooses, whatever its limit, and their
+// occurrences.
+func (c *Cases) CountsOf(ctx context.Context, f Filter) (Counts, error) {
+	q, err := c.query(ctx, f)
+	if err != nil {
+		return Counts{}, err
+	}
+	return c.counts(ctx, q)
+}
+
+func (c *Cases) counts(ctx context.Context, q *query) (Counts, error) {
 	scan := func(row store.Row) (n Counts, err error) {
 		err = row.Scan(&n.Cases, &n.Occurrences)
 		return n, err
 	}
-	out, err := store.Query(ctx, c.store, scan, `SELECT COUNT(*), COALESCE(SUM(count), 0) FROM cases`)
+	out, err := store.Query(ctx, c.store, scan, `SELECT COUNT(*), COALESCE(SUM(count), 0) FROM cases c`+q.where(), q.args...)
 	if err != nil {
 		return Counts{}, fmt.Errorf("count cases: %w", err)
 	}

@@ -24,7 +24,13 @@ func conform(t *testing.T, open func(t *testing.T) (*store.Store, store.Config))
 		"exemplars are bounded": bounded,
 		"many at once":          concurrent,
 		"filters":               filters,
-		"several prompts":       prompts,
+		"several versions":      prompts,
+		"causes":                causes,
+		"groupings":             groupings,
+		"earlier builds":        earlierBuilds,
+		"status":                status,
+		"unknown names":         unknownNames,
+		"questions":             questions,
 		"withheld content":      withheld,
 		"unknown cases":         unknown,
 		"prune":                 prune,
@@ -37,6 +43,8 @@ func conform(t *testing.T, open func(t *testing.T) (*store.Store, store.Config))
 		"scores that are none":  noNumber,
 		"several workers":       workers,
 		"one hot case":          hot,
+		"feedback":              feedback,
+		"feedback, no exemplar": feedbackWithoutExemplar,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +200,7 @@ func filters(t *testing.T, s suite) {
 		"evaluator":      {datasets.Filter{Evaluator: "correctness"}, 1},
 		"prompt version": {datasets.Filter{PromptVersion: "v1"}, 1},
 		"feature":        {datasets.Filter{Feature: "search"}, 1},
-		"status":         {datasets.Filter{Status: datasets.StatusFixed}, 0},
+		"status":         {datasets.Filter{Status: datasets.StatusDismissed}, 0},
 		"limit":          {datasets.Filter{Limit: 1}, 1},
 		"together":       {datasets.Filter{Evaluator: "correctness", PromptVersion: "v1"}, 0},
 		"hostile":        {datasets.Filter{Feature: "x' OR '1'='1"}, 0},
@@ -211,36 +219,36 @@ func filters(t *testing.T, s suite) {
 	}
 }
 
-// prompts: a case that spans prompts and features is found by each of them, even when
+// prompts: a case that spans versions and features is found by each of them, even when
 // its exemplar is gone, and in every format each exemplar has its own.
 func prompts(t *testing.T, s suite) {
 	t.Helper()
 	const requests = 20
 	own := func(n int) []string { // the names of a request; none is part of another
-		return []string{fmt.Sprintf("feature%02d", n), fmt.Sprintf("prompt%02d", n), fmt.Sprintf("version%02d", n)}
+		return []string{fmt.Sprintf("feature%02d", n), fmt.Sprintf("version%02d", n)}
 	}
 	for n := range requests {
 		r := report(n, "q")
 		e := r.Event
-		e.Feature, e.PromptName, e.PromptVersion = own(n)[0], own(n)[1], own(n)[2]
+		e.Feature, e.PromptVersion = own(n)[0], own(n)[1]
 		if n == requests-1 {
-			e.Feature, e.PromptName = "", "" // its own are empty, and not those of the case
+			e.Feature = "" // its own is empty, and not that of the case
 		}
 		s.offer(t, r)
 	}
 	for n := range requests - 1 {
-		s.only(t, datasets.Filter{Feature: own(n)[0], PromptVersion: own(n)[2]})
+		s.only(t, datasets.Filter{Feature: own(n)[0], PromptVersion: own(n)[1]})
 	}
 	if cases, err := s.cases.List(t.Context(), datasets.Filter{Feature: "feature99"}); err != nil || len(cases) != 0 {
 		t.Errorf("cases of a feature that was never used: %+v, %v", cases, err)
 	}
 	c := s.only(t, datasets.Filter{})
-	if c.Feature != own(0)[0] || c.PromptName != own(0)[1] {
+	if c.Feature != own(0)[0] || c.PromptName != "triage" || len(c.Versions) != requests || c.Versions[0] != own(requests - 1)[1] {
 		t.Errorf("case: %+v", c)
 	}
 	last := c.Exemplars[len(c.Exemplars)-1]
-	if x := c.Exemplars[0]; len(c.Exemplars) < 2 || x.Feature != own(0)[0] || x.PromptName != own(0)[1] || x.PromptVersion != own(0)[2] ||
-		last.Feature != "" || last.PromptName != "" || last.PromptVersion != own(requests - 1)[2] {
+	if x := c.Exemplars[0]; len(c.Exemplars) < 2 || x.Feature != own(0)[0] || x.PromptName != "triage" || x.PromptVersion != own(0)[1] ||
+		last.Feature != "" || last.PromptVersion != own(requests - 1)[1] {
 		t.Errorf("exemplars: %+v", c.Exemplars)
 	}
 	for _, format := range datasets.Formats() {
@@ -252,7 +260,7 @@ func prompts(t *testing.T, s suite) {
 		end := 0
 		for i, x := range c.Exemplars {
 			begin := end
-			for _, name := range []string{x.Feature, x.PromptName, x.PromptVersion} {
+			for _, name := range []string{x.Feature, x.PromptVersion} {
 				at := strings.Index(b.String(), name)
 				if name != "" && (at < begin || strings.Count(b.String(), name) != 1) {
 					t.Errorf("%s: %s of exemplar %d stands %d times, first at byte %d, want once after %d",
@@ -337,6 +345,7 @@ func signatures(t *testing.T, s suite) {
 	}{
 		{"a", event.Event{Input: event.Text(template + "Where is order 17?")}},
 		{"a", event.Event{Input: event.Text(template + "where is\torder 4711?  "), PromptVersion: "v9", Feature: "other", Model: "other"}},
+		{"another prompt", event.Event{Input: event.Text(template + "Where is order 17?"), PromptName: "another"}},
 		{"b", event.Event{Input: event.Text(template + "How do I return it?")}},
 		{"c", event.Event{Input: chat("Where is it?")}},
 		{"c", event.Event{Input: chat("where is it?"), Output: event.Text("another answer")}},

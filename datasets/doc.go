@@ -2,18 +2,23 @@
 //
 // A [Keeper] accepts reports. Each failing verdict is an occurrence of a [Case],
 // and all occurrences with one signature are one case with a count and a few
-// exemplars. [Cases] reads them: [Cases.List], [Cases.Case], and [Cases.Export],
-// which writes a snapshot of cases, a dataset, in one of the [Formats]. The rows
-// are in a [store.Store].
+// exemplars. [Cases] reads them: [Cases.Groups], [Cases.List], [Cases.Case], and
+// [Cases.Export], which writes a snapshot of cases, a dataset, in one of the [Formats].
+// The rows are in a [store.Store].
 //
-// # Signature
+// # Causes and signatures
 //
-// Two failures are the same if they have the same evaluator, the same reason (a
-// schema path, the criteria of a rubric), and the same normalised input: all of what
-// the user said last, in lower case, with digits and white space normalised. Prompt,
-// model and feature are not part of it: a failure in one version of a prompt and
-// again in the next is one case. Each exemplar has its own prompt, version and
-// feature, and a case is found by every version and feature in which it was seen.
+// Failures have one cause if they have the same evaluator, the same reason (a schema
+// path, the criteria of a rubric) and the same prompt. A case is a question inside a
+// cause: the signature is the cause and the normalised input, which is all of what the
+// user said last, in lower case, with digits and white space normalised. The version
+// of the prompt, model and feature are not part of either: a failure in one version
+// and again in the next is one case, so that it can test the next one. Each exemplar
+// has its own version and feature, and a case is found by every version and feature in
+// which it was seen.
+//
+// Causes are not stored: they are groups of cases by three columns. Earlier builds had
+// signatures without the prompt; their cases go on for the prompt that they have.
 //
 // # Guarantees
 //
@@ -22,6 +27,10 @@
 // event; the Keeper redacts what judges explained. Without a redacted event the case is
 // written without content, and its signature has no input. When the store cannot
 // write, Offer returns an error and nothing of the report is written.
+//
+// Feedback whose prompt or question is not known gets them from the store, if its request
+// was kept by another evaluator; otherwise the exemplar says that the question is not
+// known. Both are occurrences of their own, and neither replaces the other.
 //
 // # Tables
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -35,6 +36,7 @@ type Row struct {
 	Reason    string    `json:"reason"`
 	Status    Status    `json:"status"`
 	Count     int       `json:"count"` // occurrences of the case
+	Cause     string    `json:"cause"` // id of the cause
 	Exemplar
 }
 
@@ -47,16 +49,18 @@ func (c *Cases) Export(ctx context.Context, w io.Writer, format Format, f Filter
 	}
 	rows := format.newWriter(w)
 	n := 0
-	for _, of := range cases {
-		exemplars, err := c.exemplars(ctx, of)
+	for page := range slices.Chunk(cases, pageSize) {
+		exemplars, err := c.exemplars(ctx, page)
 		if err != nil {
 			return n, err
 		}
-		for _, x := range exemplars {
-			if err := rows.write(Row{of.ID, of.Evaluator, of.Type, of.Reason, of.Status, of.Count, x}); err != nil {
-				return n, fmt.Errorf("export: %w", err)
+		for _, of := range page {
+			for _, x := range exemplars[of.ID] {
+				if err := rows.write(Row{of.ID, of.Evaluator, of.Type, of.Reason, of.Status, of.Count, of.Cause, x}); err != nil {
+					return n, fmt.Errorf("export: %w", err)
+				}
+				n++
 			}
-			n++
 		}
 	}
 	if err := rows.end(); err != nil {

@@ -14,7 +14,9 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// CSV returns the format with a header and one exemplar per row.
+// CSV returns the format with a header and one exemplar per row. Trace and span ids are
+// hexadecimal only: a cell has no type, and spreadsheets and data frames round the
+// digits of a long decimal number.
 func CSV() Format {
 	return Format{Name: "csv", Description: "CSV", Ending: ".csv", newWriter: func(w io.Writer) rowWriter {
 		return &csvWriter{csv: csv.NewWriter(w)}
@@ -50,7 +52,7 @@ func (w *csvWriter) start() error {
 	return w.csv.Write([]string{
 		"case_id", "evaluator", "type", "reason", "status", "count", "feature", "prompt_name", "prompt_version", "request_id", "occurred_at",
 		"provider", "model", "trace_id", "span_id", "input", "output", "expected", "chunks", "tool_calls",
-		"label", "explanation", "score", "version", "probability", "content_withheld",
+		"label", "explanation", "score", "version", "probability", "content_withheld", "cause",
 	})
 }
 
@@ -70,7 +72,7 @@ func csvFields(r Row) []string {
 		event.JSON(r.Input).Text(), event.JSON(r.Output).Reply(), event.JSON(r.Expected).Reply(),
 		strings.Join(chunks, "\n"), strings.Join(calls, "\n"),
 		r.Failure.Label, r.Failure.Explanation, strconv.FormatFloat(r.Failure.Score, 'g', -1, 64), r.Failure.Version,
-		strconv.FormatFloat(r.Failure.Probability, 'g', -1, 64), strconv.FormatBool(r.ContentWithheld),
+		strconv.FormatFloat(r.Failure.Probability, 'g', -1, 64), strconv.FormatBool(r.ContentWithheld), r.Cause,
 	}
 	for i, f := range fields {
 		fields[i] = escapeFormula(f)

@@ -32,18 +32,13 @@ func NewKeeper(s *store.Store, redactor *redact.Redactor, maxExemplars int) *Kee
 // means that the store is down; Offer may be called again with the same report. If
 // ctx ends first, the verdicts may still be written.
 func (k *Keeper) Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error) {
-	a := &addition{}
-	for i := range r.Verdicts {
-		if v := &r.Verdicts[i]; v.Outcome == eval.OutcomeFail {
-			rec, err := newRecord(r, v, redacted, k.redactor.Text)
-			if err != nil {
-				return 0, err
-			}
-			a.records = append(a.records, rec)
-		}
+	records, err := k.records(r, redacted)
+	if err != nil || len(records) == 0 {
+		return 0, err
 	}
-	if len(a.records) == 0 {
-		return 0, nil
+	a := &addition{records: records}
+	if lacksRequest(r, redacted) {
+		a.report, a.redacted = r, redacted
 	}
 	if err := k.batch.Write(ctx, a); err != nil {
 		return 0, fmt.Errorf("store request %s: %w", r.Event.RequestID, err)
@@ -51,10 +46,28 @@ func (k *Keeper) Offer(ctx context.Context, r *eval.Report, redacted *event.Even
 	return a.added, nil
 }
 
+// records returns the records of a report's failing verdicts.
+func (k *Keeper) records(r *eval.Report, redacted *event.Event) (out []record, err error) {
+	for i := range r.Verdicts {
+		if v := &r.Verdicts[i]; v.Outcome == eval.OutcomeFail {
+			rec, err := newRecord(r, v, redacted, k.redactor.Text)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, rec)
+		}
+	}
+	return out, nil
+}
+
 // addition holds the records that one report adds to the store.
 type addition struct {
 	records []record
-	added   int // records that were new; set by the store's writer before Write returns nil
+	// report and redacted are of feedback that lacks what the store may know of its
+	// request; else nil.
+	report   *eval.Report
+	redacted *event.Event
+	added    int // records that were new; set by the store's writer before Write returns nil
 }
 
 func (a *addition) size() int {
@@ -69,7 +82,17 @@ func (a *addition) size() int {
 func (k *Keeper) insert(ctx context.Context, tx *store.Tx, additions []*addition) error {
 	var records []record
 	for _, a := range additions {
-		records = append(records, a.records...)
+		added := a.records
+		if a.report != nil {
+			var err error
+			if added, err = k.completed(ctx, tx, a); err != nil {
+				return fmt.Errorf("request of feedback: %w", err)
+			}
+		}
+		records = append(records, added...)
+	}
+	if err := continueFormer(ctx, tx, records); err != nil {
+		return fmt.Errorf("look for cases of earlier builds: %w", err)
 	}
 	insert := insertEach
 	if tx.Dialect() == store.PostgreSQL {

@@ -31,7 +31,7 @@ func TestStoreOfBeforeFeatures(t *testing.T) {
 	cases := datasets.NewCases(s)
 	k := keeper(t, s, cfg)
 	young := failing(2, "q", "a")
-	young.Event.Feature = "search"
+	young.Event.Feature, young.Event.PromptName = "search", "triage"
 	if n, err := k.Offer(t.Context(), young, young.Event); err != nil || n != 1 {
 		t.Fatalf("%d new, %v", n, err)
 	}
@@ -47,7 +47,7 @@ func TestStoreOfBeforeFeatures(t *testing.T) {
 		for _, x := range c.Exemplars {
 			want := [2]string{"support", "triage"}
 			if x.RequestID == young.Event.RequestID {
-				want = [2]string{"search", ""}
+				want = [2]string{"search", "triage"}
 			}
 			if got := [2]string{x.Feature, x.PromptName}; got != want {
 				t.Errorf("%s: feature and prompt %q, want %q", x.RequestID, got, want)

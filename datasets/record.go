@@ -15,6 +15,7 @@ import (
 // of an index are bounded.
 type record struct {
 	id                                           string // the case's
+	formerID                                     string // the id of the case if an earlier build has written it
 	requestID, evaluator, versionKey, featureKey string // in indexes
 	kind, reason, label                          string
 	feature, promptName, promptVersion           string
@@ -30,7 +31,8 @@ func newRecord(r *eval.Report, v *eval.Verdict, redacted *event.Event, redactTex
 		return record{}, fmt.Errorf("encode request %s: %w", r.Event.RequestID, err)
 	}
 	return record{
-		id: signature(v, redacted), requestID: indexKey(string(r.Event.RequestID)), evaluator: indexKey(v.Eval),
+		id: signature(v, r.Event.PromptName, redacted), formerID: formerSignature(v, redacted),
+		requestID: indexKey(string(r.Event.RequestID)), evaluator: indexKey(v.Eval),
 		versionKey: indexKey(r.Event.PromptVersion), featureKey: indexKey(r.Event.Feature),
 		kind: storable(string(v.Type)), reason: storable(v.Reason), label: storable(v.Label),
 		feature: storable(r.Event.Feature), promptName: storable(r.Event.PromptName), promptVersion: storable(r.Event.PromptVersion),

@@ -11,19 +11,39 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// idDigits is the length of a case's id: 64 bits of a hash. Among a million cases the
-// probability that two share an id, and are counted as one, is 3 in 100 million.
+// idDigits is the length of the id of a case or a cause: 64 bits of a hash. Among a
+// million cases the probability that two share an id, and are counted as one, is 3 in
+// 100 million.
 const idDigits = 16
 
-// signature returns the case id of a failure: a hash over everything that makes two
-// failures the same. Without redacted content it contains no input, and differs
-// from the signature of an empty input.
-func signature(v *eval.Verdict, redacted *event.Event) string {
-	h := sha256.New()
-	parts := []string{v.Eval, v.Reason, "withheld"}
-	if redacted != nil {
-		parts = []string{v.Eval, v.Reason, "content", normalise(lastQuestion(redacted))}
+// signature returns the case id of a failure: a hash over its cause and the question.
+// Without redacted content it contains no question, and differs from the signature of
+// an empty one.
+func signature(v *eval.Verdict, prompt string, redacted *event.Event) string {
+	return hash(append([]string{v.Eval, v.Reason, prompt}, question(redacted)...)...)
+}
+
+// formerSignature returns the case id that a failure had while the prompt was not part
+// of the signature.
+func formerSignature(v *eval.Verdict, redacted *event.Event) string {
+	return hash(append([]string{v.Eval, v.Reason}, question(redacted)...)...)
+}
+
+// causeID returns the id of the cause that a case has. Cases are grouped by the three
+// columns, and the id only names a group, so that it is not stored.
+func causeID(evaluator, reason, prompt string) string {
+	return hash("cause", evaluator, reason, prompt)
+}
+
+func question(redacted *event.Event) []string {
+	if redacted == nil {
+		return []string{"withheld"}
 	}
+	return []string{"content", normalise(lastQuestion(redacted))}
+}
+
+func hash(parts ...string) string {
+	h := sha256.New()
 	for _, part := range parts {
 		h.Write([]byte(part))
 		h.Write([]byte{0xff}) // a byte that no UTF-8 text has, so that parts cannot run into each other

@@ -114,7 +114,7 @@ func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, erro
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
 	defer cancel()
 	failed, err := e.topic.writeParts(ctx, batch, e.write)
-	err = e.cfg.explain(err)
+	err = explain(err)
 	if permanent(err) {
 		e.settle(failed, err)
 		return nil, nil
@@ -127,7 +127,7 @@ func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, erro
 // halved until it fits, because the broker's limit may be lower than ours, or until
 // the culprit is alone.
 func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]message, error) {
-	err := e.cfg.explain(e.topic.produce(ctx, partition, ms))
+	err := explain(e.topic.produce(ctx, partition, ms))
 	switch {
 	case err == nil:
 		e.settle(ms, nil)

@@ -29,6 +29,9 @@ type (
 	Secret = secret.String
 )
 
+// Mechanisms returns the values of SASL.Mechanism, apart from the empty one.
+func Mechanisms() []string { return conn.Mechanisms() }
+
 // Config says where events go and what they may cost on the way. A zero field means
 // its default: Brokers alone are a complete Config.
 type Config struct {
@@ -165,8 +168,8 @@ func (c Config) Validate() fault.List {
 	if c.BufferBytes > 0 && c.BufferBytes < c.MaxEventBytes {
 		faults.Add("buffer_bytes", fmt.Sprintf("%d cannot hold an event of %d bytes", c.BufferBytes, c.MaxEventBytes), "want at least max_event_bytes")
 	}
-	if !slices.Contains(compressionNames, c.Compression) {
-		faults.Add("compression", fmt.Sprintf("unknown compression %q", c.Compression), "want one of "+strings.Join(compressionNames, ", "))
+	if !slices.Contains(Compressions(), c.Compression) {
+		faults.Add("compression", fmt.Sprintf("unknown compression %q", c.Compression), "want one of "+strings.Join(Compressions(), ", "))
 	}
 	return faults
 }

@@ -62,8 +62,8 @@ func TestTraceparent(t *testing.T) {
 		"no trace":    {emitter.Traceparent([16]byte{}, span, true, ""), nil},
 		"no span":     {emitter.Traceparent(trace, [8]byte{}, true, ""), nil},
 		"headers": {
-			emitter.FromHeader(http.Header{"Traceparent": {"a"}, "X-Datadog-Trace-Id": {"5"}, "Baggage": {"b"}, "Accept": {"c"}}),
-			map[string]string{"traceparent": "a", "x-datadog-trace-id": "5"},
+			emitter.FromHeader(http.Header{"Traceparent": {"a"}, "X-Datadog-Trace-Id": {"5"}, "B3": {"d"}, "X-B3-Traceid": {"e"}, "Baggage": {"b"}, "Accept": {"c"}}),
+			map[string]string{"traceparent": "a", "x-datadog-trace-id": "5", "b3": "d", "x-b3-traceid": "e"},
 		},
 		"no headers": {emitter.FromHeader(http.Header{"Accept": {"c"}}), nil},
 	} {

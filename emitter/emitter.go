@@ -2,6 +2,7 @@ package emitter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -87,8 +88,15 @@ func New(cfg Config) (*Emitter, error) {
 // connection cannot succeed until someone mends something: a password, a
 // certificate, a permission. Any other error may be temporary.
 func (e *Emitter) Connect(ctx context.Context) error {
-	if _, err := e.topic.lookUp(ctx); err != nil {
-		return fmt.Errorf("connect to Kafka: %w", e.cfg.explain(err))
+	meta, err := e.topic.lookUp(ctx)
+	if err == nil {
+		// Any other error of the topic may pass: it may be about to be created.
+		if refused := e.topic.describe(topicError(meta)); errors.Is(refused, ErrNoAccess) {
+			err = refused
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("connect to Kafka: %w", explain(err))
 	}
 	return nil
 }

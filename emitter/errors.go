@@ -73,26 +73,17 @@ func (u *UnsentError) report() error {
 
 // explain reduces an error about access to its [conn.AccessError]. Such an error is
 // tried again like a fault of the network, because a rotated secret ends it.
-func (c Config) explain(err error) error {
+func explain(err error) error {
 	if access := conn.AccessErrorIn(err); access != nil {
 		return access
-	}
-	if code, ok := errors.AsType[kafka.Error](err); ok {
-		// Only the code: Explain would also interpret the errors around it.
-		if access := conn.AccessErrorIn(c.conn().Explain(code)); access != nil {
-			return access
-		}
 	}
 	return err
 }
 
-// describe rewrites an error of a request for an operator: which broker it is about
-// and what is wrong with the connection. A broker's answer stays as it is.
+// describe rewrites an error of a request for an operator: what is wrong with the
+// connection, or with the topic, and what to do.
 func (c *topicClient) describe(err error) error {
-	if _, answered := errors.AsType[kafka.Error](err); answered {
-		return conn.TrimMethod(err)
-	}
-	return c.cluster.Describe(c.cluster.Explain(err))
+	return c.cluster.Describe(c.cluster.WriteRefusal(c.topic, err))
 }
 
 // maybeStale reports whether an error of a write may come from outdated metadata.

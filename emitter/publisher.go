@@ -105,7 +105,7 @@ func (p *Publisher) Publish(ctx context.Context, events []EncodedEvent) (Publish
 	for i := range left {
 		out.Left = append(out.Left, events[left[i].seq])
 	}
-	return out, p.cfg.explain(err)
+	return out, explain(err)
 }
 
 // attempt tries once to write messages of the given total size, and records their

@@ -20,8 +20,9 @@ import (
 // sooner, by the first error that it causes: see refresh.
 const metadataTTL = 10 * time.Second
 
-// compressionNames are in the order of Kafka's numbers for them.
-var compressionNames = []string{"none", "gzip", "snappy", "lz4", "zstd"}
+// Compressions returns the values of [Config.Compression], in the order of Kafka's
+// numbers for them.
+func Compressions() []string { return []string{"none", "gzip", "snappy", "lz4", "zstd"} }
 
 // topicClient looks up the partitions of the topic and writes to them. It works
 // below kafka.Writer, whose retries cannot be cancelled: closing such a writer
@@ -44,7 +45,7 @@ func newTopicClient(cfg Config) *topicClient {
 		topic:       cfg.Topic,
 		cluster:     cfg.conn(),
 		transport:   conn.NewTransport(cfg.conn()),
-		compression: kafka.Compression(slices.Index(compressionNames, cfg.Compression)), //nolint:gosec // there are five
+		compression: kafka.Compression(slices.Index(Compressions(), cfg.Compression)), //nolint:gosec // there are five
 		conns:       map[net.Conn]struct{}{},
 	}
 	dial := c.transport.Dial
@@ -74,19 +75,27 @@ func (c *topicClient) lookUp(ctx context.Context) (*kafka.MetadataResponse, erro
 	return meta, c.describe(err)
 }
 
+// topicError returns why the topic cannot be written to, or nil.
+func topicError(meta *kafka.MetadataResponse) error {
+	switch {
+	case len(meta.Topics) > 0 && len(meta.Topics[0].Partitions) > 0:
+		return nil
+	case len(meta.Topics) > 0 && meta.Topics[0].Error != nil:
+		return meta.Topics[0].Error
+	}
+	return kafka.UnknownTopicOrPartition
+}
+
 // groupByPartition groups messages by the partition that their key belongs to.
 func (c *topicClient) groupByPartition(ctx context.Context, ms []message) (map[int][]message, error) {
 	meta, err := c.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
 	}
-	if len(meta.Topics) == 0 || len(meta.Topics[0].Partitions) == 0 {
+	if err := topicError(meta); err != nil {
 		c.refresh()
-		if len(meta.Topics) > 0 && meta.Topics[0].Error != nil && !errors.Is(meta.Topics[0].Error, kafka.UnknownTopicOrPartition) {
-			return nil, fmt.Errorf("look up topic %s: %w", c.topic, meta.Topics[0].Error)
-		}
 		// Tried again, because topics are often made while applications start.
-		return nil, fmt.Errorf("there is no topic %s: make it, or name another: %w", c.topic, kafka.UnknownTopicOrPartition)
+		return nil, fmt.Errorf("look up topic %s: %w", c.topic, c.describe(err))
 	}
 	ids := make([]int, len(meta.Topics[0].Partitions))
 	for i := range ids {

@@ -41,7 +41,7 @@ func FromHeader(h http.Header) map[string]string {
 	var out map[string]string
 	for name := range h {
 		switch key := strings.ToLower(name); {
-		case key == event.HeaderTraceparent, key == event.HeaderTracestate, strings.HasPrefix(key, "x-datadog-"):
+		case key == event.HeaderTraceparent, key == event.HeaderTracestate, key == "b3", strings.HasPrefix(key, "x-datadog-"), strings.HasPrefix(key, "x-b3-"):
 			if out == nil {
 				out = map[string]string{}
 			}

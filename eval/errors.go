@@ -33,14 +33,17 @@ const (
 	ReasonInternal      Reason = "internal"       // anything else
 )
 
+// PermanentReasons returns the reasons for which a message becomes a dead letter.
+func PermanentReasons() []Reason {
+	return []Reason{ReasonMalformed, ReasonUnknownEvent, ReasonTooLarge, ReasonPanic}
+}
+
 // Reasons returns the closed set, in the order above.
 func Reasons() []Reason {
-	return []Reason{
-		ReasonMalformed, ReasonUnknownEvent, ReasonTooLarge, ReasonPanic,
+	return append(PermanentReasons(),
 		ReasonTimeout, ReasonCanceled, ReasonRateLimited, ReasonQuota, ReasonUnavailable, ReasonBreakerOpen,
 		ReasonAuth, ReasonBadRequest, ReasonRefused, ReasonContentFilter, ReasonTruncated, ReasonUnparsable,
-		ReasonRedaction, ReasonInternal,
-	}
+		ReasonRedaction, ReasonInternal)
 }
 
 // classError is an error with a reason, permanent or not.

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/evalworker/evalworker/event"
@@ -13,6 +12,13 @@ type Plan struct {
 	Revision string
 	// Picks are the evaluators that run, in the order of the configuration.
 	Picks []Pick
+	// Candidates are the evaluators that the plan may pick for an event like this one, with
+	// the rates of the policy as probabilities, upstream sampling excluded. They are shared
+	// between plans and must not be changed.
+	Candidates []Pick
+	// Upstream is the probability with which the event was published at all, in (0,1];
+	// 0 when no evaluator may run.
+	Upstream float64
 	// Unwanted says that no evaluator runs because no evaluator's condition holds for
 	// the event, whatever the rates are.
 	Unwanted bool
@@ -52,6 +58,25 @@ const (
 	DispositionDeadLettered Disposition = "dead_lettered"
 )
 
+// Accounting counts events by how they ended. When none is in flight, Consumed =
+// Unwanted + SampledOut + Evaluated + DeadLettered.
+type Accounting struct {
+	Consumed     int64 `json:"consumed"`
+	Unwanted     int64 `json:"unwanted"`
+	SampledOut   int64 `json:"sampled_out"`
+	Evaluated    int64 `json:"evaluated"`
+	DeadLettered int64 `json:"dead_lettered"`
+}
+
+// Settled reports whether the equation holds.
+func (a Accounting) Settled() bool { return a.Missing() == 0 }
+
+// Missing returns how many consumed events have no end; below zero, how many ended
+// that were not consumed.
+func (a Accounting) Missing() int64 {
+	return a.Consumed - a.Unwanted - a.SampledOut - a.Evaluated - a.DeadLettered
+}
+
 // Report is an event with its plan and all its verdicts.
 type Report struct {
 	Event    *event.Event
@@ -69,44 +94,4 @@ func (r *Report) Failed() bool {
 		}
 	}
 	return false
-}
-
-// Line is a report as it is printed, one line per event. For a line of input that
-// is not an event it holds the number, Line, instead of a request id.
-type Line struct {
-	Line        int
-	RequestID   event.RequestID
-	Disposition Disposition
-	Reason      string
-	Verdicts    []Verdict
-	Ignored     []string // fields of the event that could not be read; see [event.Event.Ignored]
-}
-
-// MarshalJSON writes a verdict's score only where there is one.
-func (l Line) MarshalJSON() ([]byte, error) {
-	type verdict struct {
-		Eval        string   `json:"eval"`
-		Type        Type     `json:"type"`
-		Outcome     Outcome  `json:"outcome"`
-		Score       *float64 `json:"score"`
-		Label       string   `json:"label"`
-		Reason      string   `json:"reason"`
-		Version     string   `json:"version"`
-		Probability float64  `json:"probability"`
-	}
-	out := struct {
-		Line        int             `json:"line,omitempty"`
-		RequestID   event.RequestID `json:"request_id,omitempty"`
-		Disposition Disposition     `json:"disposition"`
-		Reason      string          `json:"reason"`
-		Verdicts    []verdict       `json:"verdicts"`
-		Ignored     []string        `json:"ignored,omitempty"`
-	}{l.Line, l.RequestID, l.Disposition, l.Reason, make([]verdict, len(l.Verdicts)), l.Ignored}
-	for i, v := range l.Verdicts {
-		out.Verdicts[i] = verdict{v.Eval, v.Type, v.Outcome, nil, v.Label, v.Reason, v.Version, v.Probability}
-		if v.Outcome.Decided() {
-			out.Verdicts[i].Score = &v.Score
-		}
-	}
-	return json.Marshal(out)
 }

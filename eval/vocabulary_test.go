@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
@@ -66,46 +65,6 @@ func TestErrorClasses(t *testing.T) {
 	}
 	if !errors.Is(eval.Permanent(eval.ReasonMalformed, cause), cause) {
 		t.Error("a classed error hides its cause")
-	}
-}
-
-func TestRatingScore(t *testing.T) {
-	t.Parallel()
-	tests := map[event.Rating]struct {
-		outcome eval.Outcome
-		score   float64
-	}{
-		"up": {eval.OutcomePass, 1}, "down": {eval.OutcomeFail, 0},
-		"1": {eval.OutcomeFail, 0}, "2": {eval.OutcomeFail, 0.25}, "3": {eval.OutcomeCannotJudge, 0},
-		"4": {eval.OutcomePass, 0.75}, "5": {eval.OutcomePass, 1},
-		"0": {eval.OutcomeFail, 0}, "-1": {eval.OutcomeFail, 0}, "87": {eval.OutcomeCannotJudge, 0},
-		"Down": {eval.OutcomeFail, 0}, " 4.0 ": {eval.OutcomePass, 0.75},
-		"": {eval.OutcomeCannotJudge, 0}, "meh": {eval.OutcomeCannotJudge, 0}, "NaN": {eval.OutcomeCannotJudge, 0},
-	}
-	for r, want := range tests {
-		if o, s := eval.Feedback(r); o != want.outcome || s != want.score {
-			t.Errorf("%q scores %s %g, want %s %g", r, o, s, want.outcome, want.score)
-		}
-	}
-}
-
-func TestLine(t *testing.T) {
-	t.Parallel()
-	b, err := json.Marshal(eval.Line{RequestID: "r1", Disposition: eval.DispositionEvaluated, Verdicts: []eval.Verdict{
-		{Eval: "reply_format", Type: eval.TypeJSONSchema, Outcome: eval.OutcomePass, Score: 1, Version: "v", Probability: 1, Explanation: "canary"},
-		{Eval: "correctness", Type: eval.TypeLLMJudge, Outcome: eval.OutcomeError, Score: 0.5, Reason: "timeout", Probability: 0.05},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"request_id":"r1","disposition":"evaluated","reason":"","verdicts":[` +
-		`{"eval":"reply_format","type":"json_schema","outcome":"pass","score":1,"label":"","reason":"","version":"v","probability":1},` +
-		`{"eval":"correctness","type":"llm_judge","outcome":"error","score":null,"label":"","reason":"timeout","version":"","probability":0.05}]}`
-	if string(b) != want {
-		t.Errorf("line:\n%s\nwant:\n%s", b, want)
-	}
-	if strings.Contains(string(b), "canary") {
-		t.Error("an explanation is printed")
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/jsonscan"
@@ -115,6 +114,7 @@ func (d *decoder) finish(start jsonscan.Token, e *Event) error {
 		}
 		e.Retrieval.Chunks = d.contexts
 	}
+	d.origin(e)
 	e.ignored = d.ignored
 	return nil
 }
@@ -148,7 +148,7 @@ func Fields() []string {
 // Wanted says what the value of a field of [Fields] has to be, for example "an
 // integer".
 func Wanted(field string) string {
-	if i := slices.IndexFunc(theTables.all, func(f fieldPath) bool { return f.name == field }); i >= 0 {
+	if i := theTables.named(field); i >= 0 {
 		return theTables.all[i].want
 	}
 	return ""

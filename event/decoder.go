@@ -16,6 +16,7 @@ type decoder struct {
 	scan     jsonscan.Scanner[[]byte]
 	ignored  fieldSet
 	contexts []Chunk // passages that stand at the top of the event
+	places   *places // what the event says about its span outside of its own fields
 	long     string  // path of a list of more than MaxItems
 	vital    string  // what is wrong with the event's identity
 	around   int     // open objects that are not the event's own, such as a passage's metadata
@@ -65,7 +66,9 @@ type tableRow[T any] struct {
 type object[T any] struct {
 	rows   []tableRow[T]
 	prefix string // of the path of a member
-	slots  []slot // hash table of all names, with linear probing; never full
+	// elsewhere reads a member that is in no row, and reports whether it knows it; nil: none
+	elsewhere func(d *decoder, name []byte, value jsonscan.Token) bool
+	slots     []slot // hash table of all names, with linear probing; never full
 }
 
 type slot struct {
@@ -138,6 +141,9 @@ func readMembers[T any](d *decoder, into *T, o *object[T]) {
 			return
 		}
 		s := o.find(name)
+		if s == nil && o.elsewhere != nil && o.elsewhere(d, name, value) {
+			continue
+		}
 		if s == nil {
 			d.unknown(o.prefix, name, o.names)
 			d.skip(value)

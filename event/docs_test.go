@@ -61,3 +61,49 @@ func TestDocs(t *testing.T) {
 		}
 	}
 }
+
+// TestTraceDocs: each example of the section on traces names the same span.
+func TestTraceDocs(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(data), "\n## Trace: ")
+	section, _, _ = strings.Cut(section, "\n## ")
+	examples := 0
+	for i, code := range strings.Split(section, "`") {
+		e := &Event{}
+		key, value, header := strings.Cut(code, ": ")
+		switch {
+		case i%2 == 0: // between two pieces of code
+			continue
+		case strings.HasPrefix(code, "{"):
+			if e, err = DecodeStrict([]byte(`{"event":"llm_request_completed","request_id":"r",` + code[1:])); err != nil {
+				t.Errorf("%s: %v", code, err)
+				continue
+			}
+		case header:
+			e.Join([]Header{{key, []byte(value)}})
+		default:
+			continue
+		}
+		examples++
+		if trace, span := e.Origin(); trace.String() != "0af7651916cd43dd8448eb211c80319c" || span != 0xb7ad6b7169203331 {
+			t.Errorf("%s: trace %s, span %s", code, trace, span)
+		}
+	}
+	if examples != 13 {
+		t.Errorf("%d examples", examples)
+	}
+	for _, fault := range [...]LinkFault{LinkAbsent, LinkZero, LinkTraceMalformed, LinkSpanMalformed, LinkSpanMissing, LinkDiffers} {
+		if !strings.Contains(section, "`"+string(fault)+"`") {
+			t.Errorf("no reason %s", fault)
+		}
+	}
+	for at := range numPlaces {
+		if !strings.Contains(section, "`"+at.String()+"`") {
+			t.Errorf("no place %s", at)
+		}
+	}
+}

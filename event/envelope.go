@@ -2,8 +2,6 @@ package event
 
 import (
 	"bytes"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -26,21 +24,34 @@ type Message struct {
 
 // Names of the headers that carry the envelope's ids. The propagation headers
 // keep their own names in lower case; dimensions use the names of [DimNames].
+//
+// The header trace_id holds the trace that the body names, empty when it names none.
+// Only a publisher that knows the body writes it, so it settles which trace the event is
+// about: a tracer's own instrumentation of Kafka writes propagation headers beside those of
+// the request, or in their place.
 const (
 	HeaderEvent       = "event"
 	HeaderRequestID   = "request_id"
 	HeaderTraceID     = "trace_id"
+	HeaderSpanID      = "span_id"
 	HeaderTraceparent = "traceparent"
 	HeaderTracestate  = "tracestate"
 	HeaderDDTraceID   = "x-datadog-trace-id"
 	HeaderDDParentID  = "x-datadog-parent-id"
 	HeaderDDTags      = "x-datadog-tags"
+
+	headerDDPriority = "x-datadog-sampling-priority"
+	headerB3         = "b3"
+	headerB3TraceID  = "x-b3-traceid"
+	headerB3SpanID   = "x-b3-spanid"
+	headerLogTraceID = "dd.trace_id" // as Datadog's tracers write into logs
+	headerLogSpanID  = "dd.span_id"
 )
 
 // propagationHeaders are the headers of a trace context that are copied.
 var propagationHeaders = [...]string{
 	HeaderTraceparent, HeaderTracestate, "baggage",
-	HeaderDDTraceID, HeaderDDParentID, "x-datadog-sampling-priority", "x-datadog-origin", HeaderDDTags,
+	HeaderDDTraceID, HeaderDDParentID, headerDDPriority, "x-datadog-origin", HeaderDDTags, headerB3, headerB3TraceID, headerB3SpanID,
 }
 
 // dimensions is the table of the envelope: one row per dimension, in the order in
@@ -169,7 +180,7 @@ func (e *Event) dims() (out Dims) {
 }
 
 // Headers returns the message headers that carry the event's envelope, in a fixed
-// order. Empty fields are left out.
+// order. Empty fields are left out, but for trace_id.
 func (e *Event) Headers() []Header {
 	hs := make([]Header, 0, 20)
 	add := func(key, value string) {
@@ -179,7 +190,11 @@ func (e *Event) Headers() []Header {
 	}
 	add(HeaderEvent, string(e.Kind))
 	add(HeaderRequestID, string(e.RequestID))
-	add(HeaderTraceID, string(e.TraceID))
+	var id []byte
+	if trace, _ := e.Origin(); !trace.IsZero() {
+		id = []byte(trace.String())
+	}
+	hs = append(hs, Header{HeaderTraceID, id})
 	for _, name := range propagationHeaders {
 		add(name, e.TraceContext.Get(name))
 	}
@@ -195,7 +210,13 @@ type HeaderView struct {
 	Kind, RequestID                             []byte
 	Traceparent, Tracestate, DDTraceID, TraceID []byte
 
+	ddTags, b3, b3TraceID, otherTraceID []byte
+
+	trace    TraceID
+	named    bool   // there are headers of ids
+	marked   bool   // the publisher says which trace the body names
 	repeated bool   // an id is there twice, with different values
+	settled  bool   // all ids are those of one trace
 	rating   []byte // in its normal form
 	headers  []Header
 	dims     [NumDims]int32 // indexes in headers, counted from 1; 0: absent
@@ -212,25 +233,56 @@ func (v *HeaderView) Read(headers []Header, dims bool) {
 			v.set(&v.Kind, h.Value)
 		case HeaderRequestID:
 			v.set(&v.RequestID, h.Value)
-		case HeaderTraceparent:
-			v.set(&v.Traceparent, h.Value)
-		case HeaderDDTraceID:
-			v.set(&v.DDTraceID, h.Value)
 		case HeaderTraceID:
-			v.set(&v.TraceID, h.Value)
-		case HeaderTracestate:
-			v.set(&v.Tracestate, h.Value)
+			v.repeated = v.repeated || v.marked && !bytes.Equal(v.TraceID, h.Value)
+			v.marked, v.TraceID = true, h.Value
+			v.named = v.named || len(h.Value) > 0
+		case HeaderTraceparent, HeaderTracestate, HeaderDDTraceID, HeaderDDTags, headerB3, headerB3TraceID:
+			v.carrier(h.Key, h.Value)
 		default:
-			if !dims {
-				continue
+			if dims {
+				if d, ok := DimNamed(h.Key); ok {
+					v.dims[d] = int32(i) + 1 //nolint:gosec // no message has 2^31 headers
+					continue
+				}
 			}
-			if d, ok := DimNamed(h.Key); ok {
-				v.dims[d] = int32(i) + 1 //nolint:gosec // no message has 2^31 headers
+			if mayNameSpan(h.Key) {
+				name, _ := idName(h.Key)
+				v.carrier(name, h.Value)
 			}
 		}
 	}
 	if at := v.dims[ratingDim]; at > 0 {
 		v.rating = NormalRating(headers[at-1].Value)
+	}
+	v.settle()
+}
+
+// mayNameSpan reports whether a key that is none of the usual ones may be that of an id:
+// they begin with a capital letter or end in "id", and dimensions do neither.
+func mayNameSpan(key string) bool {
+	n := len(key)
+	return n > 1 && (key[0] <= 'Z' || key[n-2]|0x20 == 'i' && key[n-1]|0x20 == 'd')
+}
+
+// carrier takes the value of a header that names a span.
+func (v *HeaderView) carrier(name string, value []byte) {
+	v.named = true
+	switch name {
+	case HeaderTraceparent:
+		v.set(&v.Traceparent, value)
+	case HeaderTracestate:
+		v.set(&v.Tracestate, value)
+	case HeaderDDTraceID:
+		v.set(&v.DDTraceID, value)
+	case HeaderDDTags:
+		v.ddTags = value
+	case headerB3:
+		v.set(&v.b3, value)
+	case headerB3TraceID:
+		v.set(&v.b3TraceID, value)
+	case HeaderTraceID, headerLogTraceID: // under other names, such as traceId
+		v.set(&v.otherTraceID, value)
 	}
 }
 
@@ -239,20 +291,54 @@ func (v *HeaderView) set(id *[]byte, value []byte) {
 	*id = value
 }
 
-// Agrees reports whether the headers name one request and one trace. A tracer's own
-// instrumentation of Kafka writes the trace of the publishing beside that of the
-// request, or in its place; only the body then says which is which.
-func (v *HeaderView) Agrees() bool {
-	if v.repeated {
-		return false
+// settle finds the trace, in the order of [Event.Origin], and whether all headers agree.
+func (v *HeaderView) settle() {
+	const (
+		from = len("00-")
+		to   = from + 32
+	)
+	v.settled = !v.repeated
+	if id, _, ok := ParseTraceparent(v.Traceparent); ok {
+		v.trace = id
+		if v.DDTraceID == nil && v.b3 == nil && v.b3TraceID == nil && v.otherTraceID == nil && bytes.Equal(v.TraceID, v.Traceparent[from:to]) {
+			return // the usual message
+		}
 	}
-	if v.Traceparent == nil || v.DDTraceID == nil {
-		return true
+	if id, ok := ParseTraceID(v.DDTraceID); ok {
+		v.add(withUpperHalf(id, v.ddTags))
 	}
-	w3c, _, ok := ParseTraceparent(v.Traceparent)
-	datadog, known := ParseTraceID(v.DDTraceID)
-	return !ok || !known || w3c.Lo == datadog.Lo
+	if b3, _ := splitB3(v.b3); len(b3) > 1 {
+		v.addText(parseB3ID(b3))
+	}
+	v.addText(parseB3ID(v.b3TraceID))
+	v.addText(ParseTraceID(v.TraceID))
+	v.addText(ParseTraceID(v.otherTraceID))
+	if _, ok := ParseTraceID(v.TraceID); !ok && len(v.TraceID) > 0 || len(v.TraceID) == 16 || len(v.otherTraceID) == 16 {
+		v.settled = false // no publisher of ours wrote it, or its span id tells how to read it
+	}
 }
+
+func (v *HeaderView) addText(id TraceID, ok bool) {
+	if ok {
+		v.add(id)
+	}
+}
+
+func (v *HeaderView) add(id TraceID) {
+	switch {
+	case v.trace.IsZero():
+		v.trace = id
+	case !v.trace.is(id):
+		v.settled = false
+	case v.trace.Hi == 0:
+		v.trace.Hi = id.Hi
+	}
+}
+
+// Agrees reports whether the headers alone tell which request and which trace the event
+// is about: they name one of each at most, and the publisher wrote the header trace_id.
+// If not, the body has to be read.
+func (v *HeaderView) Agrees() bool { return v.marked && v.settled }
 
 // Dim returns the value of a dimension, nil when no header carries it.
 func (v *HeaderView) Dim(d Dim) []byte {
@@ -269,21 +355,7 @@ func (v *HeaderView) Dim(d Dim) []byte {
 }
 
 // Trace returns the original trace, zero when the headers name none.
-func (v *HeaderView) Trace() TraceID {
-	if id, _, ok := ParseTraceparent(v.Traceparent); ok {
-		return id
-	}
-	if id, ok := ParseTraceID(v.DDTraceID); ok {
-		for _, h := range slices.Backward(v.headers) {
-			if h.Key == HeaderDDTags {
-				return withUpperHalf(id, h.Value)
-			}
-		}
-		return id
-	}
-	id, _ := ParseTraceID(v.TraceID)
-	return id
-}
+func (v *HeaderView) Trace() TraceID { return v.trace }
 
 // EnvelopeFromHeaders reads an envelope from message headers. It reports false
 // when they carry none (no event or no request_id among them); the caller then has
@@ -300,51 +372,4 @@ func EnvelopeFromHeaders(hs []Header) (Envelope, bool) {
 		env.Dims[i] = string(v.Dim(Dim(i)))
 	}
 	return env, true
-}
-
-// Origin returns the span that the event is about. The traceparent header is
-// preferred, then the Datadog headers, then the fields trace_id and span_id. An
-// id is zero when it is absent or cannot be read.
-func (e *Event) Origin() (TraceID, SpanID) {
-	if trace, span, ok := ParseTraceparent(e.TraceContext.Get(HeaderTraceparent)); ok {
-		return trace, span
-	}
-	if trace, ok := ParseTraceID(e.TraceContext.Get(HeaderDDTraceID)); ok {
-		span, _ := ParseSpanID(e.TraceContext.Get(HeaderDDParentID))
-		return withUpperHalf(trace, e.TraceContext.Get(HeaderDDTags)), span
-	}
-	trace, _ := ParseTraceID(e.TraceID)
-	span, _ := ParseSpanID(e.SpanID)
-	return trace, span
-}
-
-// Get returns the header with that lower-case name, whatever the case of the key.
-func (t TraceContext) Get(name string) string {
-	if v, ok := t[name]; ok {
-		return v
-	}
-	for k, v := range t {
-		if strings.EqualFold(k, name) {
-			return v
-		}
-	}
-	return ""
-}
-
-// withUpperHalf adds the upper half to a trace id from Datadog's headers: the
-// lower half has its own header; the upper half is the tag _dd.p.tid, 16
-// hexadecimal digits, in a comma-separated list of key=value.
-func withUpperHalf[T ~string | ~[]byte](id TraceID, tags T) TraceID {
-	const key = "_dd.p.tid="
-	for rest := tags; id.Hi == 0 && len(rest) >= len(key)+16; {
-		end := 0
-		for end < len(rest) && rest[end] != ',' {
-			end++
-		}
-		if tag := rest[:end]; len(tag) == len(key)+16 && string(tag[:len(key)]) == key {
-			id.Hi, _ = parseHex(tag[len(key):])
-		}
-		rest = rest[min(end+1, len(rest)):]
-	}
-	return id
 }

@@ -49,7 +49,7 @@ func TestHeaderViewAllocatesNothing(t *testing.T) {
 	e := event.Event{Kind: event.KindRequestCompleted, RequestID: "r", Feature: "search", UserRating: "down", TraceContext: event.TraceContext{
 		"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	}}
-	hs := slices.Concat(e.Headers(), []event.Header{{Key: "feature", Value: []byte("chat")}})
+	hs := slices.Concat(e.Headers(), []event.Header{{Key: "feature", Value: []byte("chat")}, {Key: "correlationId", Value: []byte("7")}, {Key: "X-B3-TraceId", Value: []byte("8448eb211c80319c")}})
 	if n := testing.AllocsPerRun(100, func() {
 		var v event.HeaderView
 		v.Read(hs, true)
@@ -80,11 +80,15 @@ func BenchmarkEnvelope(b *testing.B) {
 	}
 }
 
-// TestHeadersAgree: headers that name two requests or two traces say nothing about
-// which of them the event is about.
+// TestHeadersAgree: headers decide alone when their publisher says which trace the body
+// names, and they name no second one and no second request.
 func TestHeadersAgree(t *testing.T) {
 	t.Parallel()
-	const w3c, other = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-01"
+	const (
+		id      = "0af7651916cd43dd8448eb211c80319c"
+		w3c     = "00-" + id + "-b7ad6b7169203331-01"
+		another = "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-01"
+	)
 	h := func(pairs ...string) (hs []event.Header) {
 		for i := 0; i < len(pairs); i += 2 {
 			hs = append(hs, event.Header{Key: pairs[i], Value: []byte(pairs[i+1])})
@@ -94,21 +98,39 @@ func TestHeadersAgree(t *testing.T) {
 	for name, tt := range map[string]struct {
 		headers []event.Header
 		want    bool
+		trace   string
 	}{
-		"none":                       {nil, true},
-		"one":                        {h("traceparent", w3c), true},
-		"twice the same":             {h("traceparent", w3c, "traceparent", w3c), true},
-		"two":                        {h("traceparent", w3c, "traceparent", other), false},
-		"two requests":               {h("request_id", "a", "request_id", "b"), false},
-		"one in both forms":          {h("traceparent", w3c, "x-datadog-trace-id", "9532127138774266268"), true},
-		"two in two forms":           {h("traceparent", w3c, "x-datadog-trace-id", "9532127138774266269"), false},
-		"one of them cannot be read": {h("traceparent", w3c, "x-datadog-trace-id", "none"), true},
-		"another trace_id":           {h("traceparent", w3c, "trace_id", "17"), true}, // traceparent is preferred, as in the body
+		"none":                           {nil, false, ""},
+		"a tracer's own":                 {h("traceparent", w3c), false, id},
+		"no trace in the body":           {h("trace_id", ""), true, ""},
+		"the body's alone":               {h("trace_id", id), true, id},
+		"the body's":                     {h("trace_id", id, "traceparent", w3c), true, id},
+		"the body's, half of it":         {h("trace_id", "9532127138774266268", "traceparent", w3c), true, id},
+		"in any order":                   {h("traceparent", w3c, "trace_id", id), true, id},
+		"only the tracer's":              {h("trace_id", "", "traceparent", w3c), true, id},
+		"another by the tracer":          {h("trace_id", id, "traceparent", another), false, another[3:35]},
+		"another by the tracer, capital": {h("trace_id", id, "Traceparent", another), false, another[3:35]},
+		"twice the same":                 {h("trace_id", id, "traceparent", w3c, "traceparent", w3c), true, id},
+		"two":                            {h("trace_id", id, "traceparent", w3c, "traceparent", another), false, another[3:35]},
+		"two of the publisher":           {h("trace_id", "", "trace_id", id), false, id},
+		"two requests":                   {h("trace_id", id, "request_id", "a", "request_id", "b"), false, id},
+		"one in all forms": {h("trace_id", id, "traceparent", w3c, "x-datadog-trace-id", "9532127138774266268", "b3", id+"-b7ad6b7169203331-1",
+			"X-B3-TraceId", "8448eb211c80319c", "dd.trace_id", id), true, id},
+		"another in Datadog's form":      {h("trace_id", id, "traceparent", w3c, "x-datadog-trace-id", "9532127138774266269"), false, id},
+		"another in B3's form":           {h("trace_id", id, "b3", another[3:35]+"-b7ad6b7169203331"), false, another[3:35]},
+		"another in B3's other form":     {h("trace_id", id, "x-b3-traceid", another[3:35]), false, another[3:35]},
+		"another under another name":     {h("trace_id", id, "traceId", another[3:35]), false, id},
+		"one of them cannot be read":     {h("trace_id", id, "traceparent", w3c, "x-datadog-trace-id", "none"), true, id},
+		"no id, so no publisher of ours": {h("trace_id", "chat-7", "traceparent", w3c), false, id},
 	} {
 		var v event.HeaderView
 		v.Read(tt.headers, true)
-		if got := v.Agrees(); got != tt.want {
-			t.Errorf("%s: %t", name, got)
+		trace := ""
+		if !v.Trace().IsZero() {
+			trace = v.Trace().String()
+		}
+		if got := v.Agrees(); got != tt.want || trace != tt.trace {
+			t.Errorf("%s: %t, trace %s; want %t, %s", name, got, trace, tt.want, tt.trace)
 		}
 	}
 }

@@ -29,9 +29,9 @@ type Event struct {
 	TenantTier string    `json:"tenant_tier,omitempty" doc:"customer's plan, for example free or enterprise"`
 	UserIDHash string    `json:"user_id_hash,omitempty" doc:"one-way hash of the user's id"`
 
-	TraceContext TraceContext `json:"trace_context,omitempty" doc:"propagation headers of the original span, verbatim: traceparent, tracestate, x-datadog-*"`
-	TraceID      ID           `json:"trace_id,omitempty" doc:"original trace: decimal 64-bit, or 32 hexadecimal digits; trace_context is better"`
-	SpanID       ID           `json:"span_id,omitempty" doc:"original span: decimal 64-bit, or 16 hexadecimal digits"`
+	TraceContext TraceContext `json:"trace_context,omitempty" doc:"propagation headers of the original span, verbatim: traceparent, tracestate, x-datadog-*, b3"`
+	TraceID      ID           `json:"trace_id,omitempty" doc:"original trace: 32 or 16 hexadecimal digits, a UUID, or a decimal number; trace_context is better"`
+	SpanID       ID           `json:"span_id,omitempty" doc:"original span: 16 hexadecimal digits, or a decimal number"`
 	LLMObs       *LLMObs      `json:"llmobs,omitempty" doc:"ids in Datadog LLM Observability"`
 
 	Service     string `json:"service,omitempty" doc:"service that made the request"`
@@ -69,11 +69,14 @@ type Event struct {
 	ToolCalls []ToolCall `json:"tool_calls,omitempty" doc:"tools that the model called, in this form or in a provider's own"`
 	Tools     Content    `json:"tools,omitzero" doc:"tools that the model was offered, with their JSON Schemas"`
 
-	UserRating    Rating `json:"user_rating,omitempty" doc:"user's rating: up, down, or a number"`
-	TaskCompleted *bool  `json:"task_completed,omitempty" doc:"whether the user's task was done"`
-	Comment       string `json:"comment,omitempty" doc:"user's words (feedback events)"`
+	UserRating    Rating   `json:"user_rating,omitempty" doc:"user's rating: up, down and words like them, or a number, which needs user_rating_max"`
+	UserRatingMin *float64 `json:"user_rating_min,omitempty" doc:"least rating that is possible; without one 1, or 0 when user_rating_max is 1 or less"`
+	UserRatingMax *float64 `json:"user_rating_max,omitempty" doc:"greatest rating that is possible, for example 5"`
+	TaskCompleted *bool    `json:"task_completed,omitempty" doc:"whether the user's task was done"`
+	Comment       string   `json:"comment,omitempty" doc:"user's words (feedback events)"`
 
-	ignored fieldSet // fields that Decode left out
+	ignored fieldSet  // fields that Decode left out
+	faulty  *faultyID // of the ids that Decode and Join left out
 }
 
 // LLMObs holds the ids under which Datadog LLM Observability knows the request.

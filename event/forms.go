@@ -277,17 +277,25 @@ func NormalStatus[T ~string | ~[]byte](s T) T {
 	return s
 }
 
-// readRating reads a rating as [NormalRating] does; a boolean is a thumb.
+// readRating reads a rating as [NormalRating] does, but for the number -1, which stays
+// one; a boolean is a thumb.
 func readRating(d *decoder, e *Event, t jsonscan.Token) result {
 	switch t.Kind {
 	case jsonscan.String:
-		e.UserRating = Rating(NormalRating(d.string(t)))
+		if e.UserRating = Rating(d.string(t)); e.UserRating != minusOne {
+			e.UserRating = NormalRating(e.UserRating)
+		}
 		return found
 	case jsonscan.Number:
-		if _, err := strconv.ParseFloat(string(d.raw(t)), 64); err != nil {
+		n, err := strconv.ParseFloat(string(d.raw(t)), 64)
+		switch {
+		case err != nil:
 			return wrong
+		case n == -1:
+			e.UserRating = minusOne
+		default:
+			e.UserRating = Rating(formatDecimal(n))
 		}
-		e.UserRating = Rating(NormalRating(string(d.raw(t))))
 		return found
 	}
 	if t.Kind == jsonscan.Literal && !d.isNull(t) {

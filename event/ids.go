@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"strconv"
+	"strings"
 )
 
 // RequestID identifies one request to a model, not a session or a user. It is the
@@ -30,40 +31,95 @@ type SpanID uint64
 // String returns the decimal form, which Datadog uses.
 func (s SpanID) String() string { return strconv.FormatUint(uint64(s), 10) }
 
-// ParseTraceID reads a trace id: 32 hexadecimal digits; a decimal number of up to 128
-// bits, which is how Python's tracer returns it; or 16 hexadecimal digits that have a
-// letter or begin with a zero (other sixteen digits are decimal). It reports false for
-// anything else and for zero.
+// hex returns 16 lower-case hexadecimal digits, zero padded.
+func (s SpanID) hex() string { return fmt.Sprintf("%016x", uint64(s)) }
+
+// ParseTraceID reads a trace id in one of the forms that tracers log: 32 hexadecimal
+// digits; the same as a UUID; a decimal number of up to 128 bits, which is how Python's
+// tracer returns it; or 16 hexadecimal digits that have a letter or begin with a zero
+// (other sixteen digits are decimal). Hexadecimal digits may have the prefix 0x, and
+// lack one or two zeros in front when they have a letter. It reports false for anything
+// else and for zero.
 func ParseTraceID[T ~string | ~[]byte](s T) (TraceID, bool) {
 	if len(s) == 32 {
 		hi, ok1 := parseHex(s[:16])
 		lo, ok2 := parseHex(s[16:])
-		if !ok1 || !ok2 {
-			return TraceID{}, false
+		if ok1 && ok2 {
+			id := TraceID{hi, lo}
+			return id, !id.IsZero()
 		}
-		id := TraceID{hi, lo}
-		return id, !id.IsZero()
+		return parseOdd(s)
 	}
 	if len(s) >= 20 {
-		id, ok := parseLongDecimal(s)
-		return id, ok && !id.IsZero()
+		if id, ok := parseLongDecimal(s); ok {
+			return id, !id.IsZero()
+		}
+		return parseOdd(s)
 	}
-	lo, ok := parse64(s)
-	return TraceID{Lo: lo}, ok && lo != 0
+	if lo, ok := parse64(s); ok {
+		return TraceID{Lo: lo}, lo != 0
+	}
+	return parseOdd(s)
 }
 
 // ParseSpanID reads a span id: a decimal 64-bit number, or 16 hexadecimal digits that
-// have a letter or begin with a zero. It reports false for anything else and for zero.
+// have a letter or begin with a zero, with the same liberties as [ParseTraceID]. It
+// reports false for anything else and for zero.
 func ParseSpanID[T ~string | ~[]byte](s T) (SpanID, bool) {
-	n, ok := parse64(s)
-	return SpanID(n), ok && n != 0
+	if n, ok := parse64(s); ok {
+		return SpanID(n), n != 0
+	}
+	id, ok := parseOdd(s)
+	if id.Hi != 0 {
+		return 0, false
+	}
+	return SpanID(id.Lo), ok
+}
+
+// parseOdd reads the less usual forms of ids: a UUID, hexadecimal digits behind 0x, and
+// those that a program printed without one or two zeros in front. It allows for white
+// space around an id.
+func parseOdd[T ~string | ~[]byte](id T) (TraceID, bool) {
+	s := strings.TrimSpace(string(id))
+	if len(s) < len(id) {
+		return ParseTraceID(s)
+	}
+	const uuid = 36
+	switch {
+	case len(s) == uuid && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-':
+		return parseAnyHex(s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:])
+	case len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x':
+		return parseAnyHex(s[2:])
+	case len(s) == 14, len(s) == 15, len(s) == 30, len(s) == 31:
+		return parseAnyHex(s)
+	}
+	return TraceID{}, false
+}
+
+// parseAnyHex reads up to 32 hexadecimal digits.
+func parseAnyHex[T ~string | ~[]byte](s T) (TraceID, bool) {
+	var padded [32]byte
+	if len(s) == 0 || len(s) > len(padded) {
+		return TraceID{}, false
+	}
+	for i := range padded[:len(padded)-len(s)] {
+		padded[i] = '0'
+	}
+	copy(padded[len(padded)-len(s):], s)
+	hi, ok1 := parseHex(padded[:16])
+	lo, ok2 := parseHex(padded[16:])
+	if !ok1 || !ok2 {
+		return TraceID{}, false
+	}
+	id := TraceID{hi, lo}
+	return id, !id.IsZero()
 }
 
 // ParseTraceparent reads the ids of a W3C traceparent header
 // (https://www.w3.org/TR/trace-context/#traceparent-header).
 func ParseTraceparent[T ~string | ~[]byte](s T) (TraceID, SpanID, bool) {
 	// 00-<32 hex>-<16 hex>-<2 hex>; a later version may append fields.
-	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || s[0] == 'f' && s[1] == 'f' {
+	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || s[0] == 'f' && s[1] == 'f' || len(s) > 55 && s[55] != '-' {
 		return TraceID{}, 0, false
 	}
 	h1, h2, l1, l2 := loadEight(s[3:11]), loadEight(s[11:19]), loadEight(s[19:27]), loadEight(s[27:35])

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/big"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/event"
@@ -38,6 +40,10 @@ func TestParseTraceID(t *testing.T) {
 		{"trace-abc", event.TraceID{}, false},
 		{"zaf7651916cd43dd8448eb211c80319c", event.TraceID{}, false},
 		{"000000X0000000000000000000000001", event.TraceID{}, false},
+		{"0x", event.TraceID{}, false},
+		{"abc", event.TraceID{}, false}, // a word
+		{"0x10af7651916cd43dd8448eb211c80319c", event.TraceID{}, false},
+		{"0af76519-16cd-43dd-8448_eb211c80319c", event.TraceID{}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
@@ -69,6 +75,9 @@ func TestParseTraceparent(t *testing.T) {
 		if _, _, ok := event.ParseTraceparent(bad); ok {
 			t.Errorf("ParseTraceparent(%q) is accepted", bad)
 		}
+	}
+	if _, _, ok := event.ParseTraceparent(good + "," + good); ok {
+		t.Error("two are read as one")
 	}
 	if _, _, ok := event.ParseTraceparent("01" + good[2:] + "-later"); !ok {
 		t.Error("a later version with more fields is refused")
@@ -113,6 +122,11 @@ func TestOriginPreference(t *testing.T) {
 	}
 }
 
+var (
+	prefixed = regexp.MustCompile(`^0[xX]([0-9a-fA-F]{1,32})$`)
+	uuid     = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+)
+
 // plainID is ParseTraceID written with the standard library.
 func plainID(s []byte) (id event.TraceID) {
 	padded := len(s) == 16 && s[0] == '0'
@@ -120,20 +134,36 @@ func plainID(s []byte) (id event.TraceID) {
 		lo := new(big.Int).And(n, new(big.Int).SetUint64(1<<64-1)).Uint64()
 		return event.TraceID{Hi: n.Rsh(n, 64).Uint64(), Lo: lo}
 	}
-	switch b, err := hex.DecodeString(string(s)); {
-	case err == nil && len(b) == 16:
-		return event.TraceID{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
-	case err == nil && len(b) == 8:
-		return event.TraceID{Lo: binary.BigEndian.Uint64(b)}
+	if trimmed := bytes.TrimSpace(s); len(trimmed) < len(s) {
+		return plainID(trimmed)
 	}
-	return event.TraceID{}
+	digits := string(s)
+	prefix := prefixed.FindStringSubmatch(digits)
+	switch {
+	case prefix != nil:
+		digits = prefix[1]
+	case uuid.MatchString(digits):
+		digits = strings.ReplaceAll(digits, "-", "")
+	case !slices.Contains([]int{14, 15, 16, 30, 31, 32}, len(digits)):
+		return event.TraceID{}
+	}
+	return plainHex(strings.Repeat("0", 32-len(digits)) + digits)
+}
+
+// plainHex reads 32 hexadecimal digits.
+func plainHex(digits string) event.TraceID {
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		return event.TraceID{}
+	}
+	return event.TraceID{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
 }
 
 // TestIDsByteByByte puts every byte in every place of the usual forms.
 func TestIDsByteByByte(t *testing.T) {
 	t.Parallel()
 	parent := []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	for _, form := range [][]byte{parent, parent[3:35], parent[3:19], []byte("1234567890123456789"), []byte("12345678901234567890"), []byte("14576827793038113322513871894673895836")} {
+	for _, form := range [][]byte{parent, parent[3:35], parent[3:19], []byte("1234567890123456789"), []byte("12345678901234567890"), []byte("14576827793038113322513871894673895836"), []byte("0af76519-16cd-43dd-8448-eb211c80319c"), []byte("0xaf7651916cd43dd"), []byte("af7651916cd43dd")} {
 		for i := range form {
 			for c := range 256 {
 				s := slices.Clone(form)
@@ -145,9 +175,9 @@ func TestIDsByteByByte(t *testing.T) {
 					continue
 				}
 				var want event.TraceID
-				span := plainID(slices.Concat([]byte("0000000000000000"), s[36:52]))
+				span := plainHex("0000000000000000" + string(s[36:52]))
 				if s[2] == '-' && s[35] == '-' && s[52] == '-' && span.Lo != 0 {
-					want = plainID(s[3:35])
+					want = plainHex(string(s[3:35]))
 				}
 				if want.IsZero() {
 					span = want

@@ -8,43 +8,6 @@ import (
 	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
-// readTraceContext accepts numbers and booleans besides strings: a sampling priority
-// is often written as a bare number. Members of other types are not headers.
-func readTraceContext(d *decoder, e *Event, t jsonscan.Token) result {
-	if t.Kind != jsonscan.Object {
-		d.skip(t)
-		return d.orWrong(t)
-	}
-	headers := TraceContext{}
-	n := 0
-	for key, ok := d.scan.Next(); ok && key.Kind == jsonscan.Key; key, ok = d.scan.Next() {
-		value, _ := d.scan.Next()
-		if n++; n > MaxItems {
-			d.long = "trace_context"
-			d.skip(value)
-			continue
-		}
-		switch {
-		case value.Kind == jsonscan.String:
-			headers[d.headerName(key)] = d.string(value)
-		case value.Kind == jsonscan.Number, value.Kind == jsonscan.Literal && !d.isNull(value):
-			headers[d.headerName(key)] = string(d.raw(value))
-		default:
-			d.skip(value)
-		}
-	}
-	e.TraceContext = headers
-	return found
-}
-
-// headerName returns a key; the usual one without a copy.
-func (d *decoder) headerName(key jsonscan.Token) string {
-	if string(d.raw(key)) == `"`+HeaderTraceparent+`"` {
-		return HeaderTraceparent
-	}
-	return d.string(key)
-}
-
 func readLLMObs(d *decoder, e *Event, t jsonscan.Token) result {
 	if t.Kind != jsonscan.Object {
 		d.skip(t)

@@ -27,7 +27,20 @@ func referenceDecode(data []byte) (*Event, bool) {
 		return nil, false
 	}
 	w.mergeAliases()
-	return &w.Event, true
+	return &w.Event, readableIDs(&w.Event)
+}
+
+// readableIDs reports whether the event's ids are none that Decode leaves out.
+func readableIDs(e *Event) bool {
+	_, _, parent := ParseTraceparent(e.TraceContext.Get(HeaderTraceparent))
+	_, trace := ParseTraceID(e.TraceID)
+	_, span := ParseSpanID(e.SpanID)
+	for _, name := range [...]string{HeaderDDTraceID, headerB3, headerB3TraceID, HeaderTraceID, headerLogTraceID} {
+		if e.TraceContext.Get(name) != "" {
+			return false
+		}
+	}
+	return (trace || e.TraceID == "") && (span || e.SpanID == "") && (parent || e.TraceContext.Get(HeaderTraceparent) == "")
 }
 
 type wire struct {
@@ -159,8 +172,8 @@ func (r *Rating) UnmarshalJSON(b []byte) error {
 	return &json.UnmarshalTypeError{Value: jsonKind(b), Type: reflect.TypeFor[Rating]()}
 }
 
-// UnmarshalJSON accepts numbers and booleans besides strings: a sampling priority
-// is often written as a bare number.
+// UnmarshalJSON accepts numbers, booleans and lists besides strings: a sampling priority
+// is often written as a bare number, and libraries of HTTP keep lists.
 func (t *TraceContext) UnmarshalJSON(b []byte) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(b, &raw); err != nil {
@@ -180,6 +193,20 @@ func (t *TraceContext) UnmarshalJSON(b []byte) error {
 			(*t)[k] = s
 		case "number", "bool":
 			(*t)[k] = string(v)
+		case "array":
+			var list []any
+			if err := json.Unmarshal(v, &list); err != nil {
+				return err
+			}
+			var texts []string
+			for _, item := range list {
+				if s, ok := item.(string); ok && !slices.Contains(texts, s) {
+					texts = append(texts, s)
+				}
+			}
+			if len(texts) > 0 {
+				(*t)[k] = strings.Join(texts, ",")
+			}
 		}
 	}
 	return nil
@@ -215,6 +242,9 @@ func unlike(data []byte) bool {
 	seen := map[string]bool{}
 	s := jsonscan.New(data, 0)
 	for key, ok := s.Next(); ok; key, ok = s.Next() {
+		if raw := data[key.Start:key.End]; key.Kind == jsonscan.Number && (len(raw) == 16 || !isInteger(raw) && isWhole(raw)) {
+			return true // an id that Decode writes otherwise
+		}
 		if key.Kind != jsonscan.Key {
 			continue
 		}
@@ -222,6 +252,12 @@ func unlike(data []byte) bool {
 		folded := strings.ToLower(name)
 		place := strings.Repeat(".", s.Depth()) + folded
 		if err != nil || seen[place] || strings.ContainsAny(name, "\u017f\u212a") {
+			return true
+		}
+		if known, at := idName(name); known != "" && (s.Depth() == 1 && at != placeCamel || foldName(name) != strings.ReplaceAll(folded, "_", "")) {
+			return true
+		}
+		if slices.Contains([]string{"dd", "trace", "span", "headers", "trace_headers", "traceid", "spanid"}, folded) {
 			return true
 		}
 		seen[place] = true
@@ -234,12 +270,17 @@ func unlike(data []byte) bool {
 	return false
 }
 
+func isWhole(number []byte) bool {
+	_, ok := wholeNumber(number)
+	return ok
+}
+
 // extraNames returns the names of a table that the reference does not know.
 func extraNames[T any](o *object[T]) map[string]int {
 	names := map[string]int{}
 	for _, f := range o.rows {
-		if f.name == "chunks" || f.name == "retrieval.chunks" || o.prefix == "retrieval.chunks." {
-			for _, alias := range f.aliases {
+		for _, alias := range f.aliases {
+			if f.name == "chunks" || f.name == "retrieval.chunks" || o.prefix == "retrieval.chunks." || strings.HasPrefix(alias, "dd.") {
 				names[alias]++
 			}
 		}
@@ -299,7 +340,9 @@ func randomValue(r *rand.Rand, name, want string) string {
 	case name == "tool_calls":
 		return pick(r, `null`, `[]`, `[{"name":"a","arguments":{"x":[1, 2]},"status":"error","latency_ms":1.5,"retry_count":1},{"id":"c"}]`)
 	case name == "trace_context":
-		return pick(r, `null`, `{}`, `{"traceparent":"00-x","X-Datadog-Sampling-Priority":2,"a":true,"b":null,"c":{"d":1}}`)
+		return pick(r, `null`, `{}`, `{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","X-Datadog-Sampling-Priority":2,"a":true,"b":null,"c":{"d":1},"d":["x","y","x"]}`)
+	case name == "trace_id", name == "span_id":
+		return pick(r, `null`, `""`, `"8448eb211c80319c"`, `"123456789"`, `17`, `18446744073709551615`)
 	case name == "llmobs":
 		return pick(r, `null`, `{}`, `{"trace_id":12,"span_id":"\u0061"}`)
 	}

@@ -27,6 +27,9 @@ func Schema() []byte {
 		p["description"] = "other name of " + aliases[alias]
 		props[alias] = p
 	}
+	for name, description := range elsewhere() {
+		props[name] = map[string]any{"description": description}
+	}
 	b, err := json.MarshalIndent(root, "", "  ")
 	if err != nil { // maps of strings always marshal
 		return nil
@@ -69,7 +72,7 @@ func propertySchema(t reflect.Type) map[string]any {
 	case reflect.TypeFor[Rating]():
 		return map[string]any{"type": []string{"string", "number"}}
 	case reflect.TypeFor[TraceContext]():
-		return map[string]any{"type": "object", "maxProperties": MaxItems, "additionalProperties": map[string]any{"type": []string{"string", "number", "boolean"}}}
+		return map[string]any{"type": "object", "maxProperties": MaxItems, "additionalProperties": map[string]any{"type": []string{"string", "number", "boolean", "array"}}}
 	case reflect.TypeFor[Content]():
 		return map[string]any{} // any JSON value
 	}

@@ -59,8 +59,14 @@ func TestSchemaNamesEveryField(t *testing.T) {
 func TestRatingOfEveryPublisher(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
-		"down": "down", "Down": "down", " DOWN\t": "down", "thumbs_up": "thumbs_up", "Très bien": "très bien",
-		"true": "up", "True": "up", "false": "down", "4": "4", "4.0": "4", "1.50": "1.5", "-1": "-1", "1e2": "100", "10": "10",
+		"down": "down", "Down": "down", " DOWN\t": "down", "Très bien": "très bien", "meh": "meh", "neutral": "neutral",
+		"thumbs_up": "up", "THUMBS_DOWN": "down", "thumbs-up": "up", "Thumbs down": "down", "thumbsup": "up", ":thumbsdown:": "down",
+		"like": "up", "Dislike": "down", "positive": "up", "negative": "down", "Good": "up", "bad": "down", "not_helpful": "down",
+		"true": "up", "True": "up", "false": "down", "+1": "up", "-1": "down", ":+1:": "up",
+		"👍": "up", "👎": "down", "👍🏽": "up", "👎\ufe0f": "down",
+		"4": "4", "4.0": "4", "1.50": "1.5", "-2": "-2", "+4": "4", "1e2": "100", "10": "10",
+		"4/5": "4/5", " 4.0 / 5": "4/5", "0/1": "0/1", "4/0": "4/0", "1/2/3": "1/2/3", "4/five": "4/five",
+		"★★★★☆": "4/5", "⭐⭐⭐⭐⭐": "5/5", "⭐️⭐️": "2", "☆☆☆": "0/3", "☆★": "☆★", "★ ★": "★ ★", "★★★★★★★★★★★": "★★★★★★★★★★★",
 		"inf": "inf", "NaN": "nan", "0x1p4": "0x1p4", "1_000": "1_000", "1e999": "1e999", "": "",
 	} {
 		env, ok := event.EnvelopeFromHeaders([]event.Header{

@@ -1,5 +1,7 @@
 package event
 
+import "slices"
+
 // tables say how events are read. A new field of [Event] is a row in
 // one of them; the names, aliases and paths that other code sees follow from here.
 type tables struct {
@@ -27,14 +29,14 @@ func newTables() (all tables) {
 		row("tenant_tier", text(func(e *Event) *string { return &e.TenantTier })),
 		row("user_id_hash", text(func(e *Event) *string { return &e.UserIDHash })),
 
-		row("trace_context", form[Event]{"an object", readTraceContext}),
-		row("trace_id", id(func(e *Event) *ID { return &e.TraceID })),
-		row("span_id", id(func(e *Event) *ID { return &e.SpanID })),
+		row("trace_context", form[Event]{wantContext, readTraceContext}),
+		row("trace_id", traceField(wantTraceID, func(e *Event) *ID { return &e.TraceID })),
+		row("span_id", traceField(wantSpanID, func(e *Event) *ID { return &e.SpanID })),
 		row("llmobs", form[Event]{"an object", readLLMObs}),
 
-		row("service", text(func(e *Event) *string { return &e.Service })),
-		row("environment", text(func(e *Event) *string { return &e.Environment }), "env"),
-		row("version", text(func(e *Event) *string { return &e.Version })),
+		row("service", text(func(e *Event) *string { return &e.Service }), "dd.service"),
+		row("environment", text(func(e *Event) *string { return &e.Environment }), "env", "dd.env"),
+		row("version", text(func(e *Event) *string { return &e.Version }), "dd.version"),
 		row("feature", text(func(e *Event) *string { return &e.Feature })),
 
 		row("prompt_name", text(func(e *Event) *string { return &e.PromptName })),
@@ -70,6 +72,8 @@ func newTables() (all tables) {
 		row("tools", content(func(e *Event) *Content { return &e.Tools })),
 
 		row("user_rating", form[Event]{"up, down or a number", readRating}),
+		row("user_rating_min", number(func(e *Event) **float64 { return &e.UserRatingMin })),
+		row("user_rating_max", number(func(e *Event) **float64 { return &e.UserRatingMax })),
 		row("task_completed", boolean(func(e *Event) **bool { return &e.TaskCompleted })),
 		row("comment", text(func(e *Event) *string { return &e.Comment })),
 	)
@@ -93,8 +97,14 @@ func newTables() (all tables) {
 		row("score", number(func(c *Chunk) **float64 { return &c.Score }), "_score", "similarity", "relevance", "relevance_score"),
 		around("metadata"), around("node"), around("payload"), around("_source"),
 	)
+	all.event.elsewhere = readElsewhere
 	all.name()
 	return all
+}
+
+// named returns the index in all of the field with a path.
+func (all *tables) named(path string) int {
+	return slices.IndexFunc(all.all, func(f fieldPath) bool { return f.name == path })
 }
 
 // name numbers the fields, and lists them.

@@ -79,7 +79,11 @@ func TestSloppyValues(t *testing.T) {
 		{`"status":true`, ``, "status"},
 		{`"user_rating":true`, `"user_rating":"up"`, ""},
 		{`"user_rating":false`, `"user_rating":"down"`, ""},
+		{`"user_rating":-1`, `"user_rating":"-1.0"`, ""}, // a thumb, or no rating?
+		{`"user_rating":"-1"`, `"user_rating":"down"`, ""},
+		{`"user_rating":"4","user_rating_min":"0","user_rating_max":5.0`, `"user_rating":"4","user_rating_min":0,"user_rating_max":5`, ""},
 		{`"user_rating":{"stars":4}`, ``, "user_rating"},
+		{`"user_rating_max":"five"`, ``, "user_rating_max"},
 		{`"timestamp":"1769860800"`, `"occurred_at":"2026-01-31T12:00:00Z"`, ""},
 		{`"timestamp":1769860800000000000`, `"occurred_at":"2026-01-31T12:00:00Z"`, ""},
 		{`"timestamp":1769860800000000`, `"occurred_at":"2026-01-31T12:00:00Z"`, ""},

@@ -11,7 +11,9 @@
 //
 // Only then Handle returns nil and the offset may be committed: a case is durable
 // before its event counts as done. A feedback event has no evaluators: its rating is
-// the verdict, under the name user_feedback.
+// the verdict, under the name user_feedback. Feedback that names its request alone gets
+// prompt, model, trace and content from it, if the request is among the latest that this
+// pipeline decoded; those are remembered in bounded memory from the first such feedback on.
 //
 // An evaluator that fails, panics or has no answer in time yields a verdict with outcome
 // error, whatever the class of its error. The event goes on, makes no case for it and is

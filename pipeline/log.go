@@ -18,7 +18,43 @@ const (
 	keyReason  = "reason"
 	keyError   = "error"
 	keyCount   = "count"
+	keyPlace   = "place"
+	keyMend    = "mend"
 )
+
+// logIDs logs an event whose ids link it to no span, or contradict each other: the first
+// with each fault, and further ones as a count once a minute. It is a warning when the
+// application wrote something that cannot be read.
+func (p *Pipeline) logIDs(ctx context.Context, e *event.Event) {
+	fault, place := e.LinkFault()
+	if fault == "" {
+		return
+	}
+	limiter, ok := p.ids.Load(fault)
+	if !ok {
+		limiter, _ = p.ids.LoadOrStore(fault, &outage.Limiter{})
+	}
+	n, due := limiter.(*outage.Limiter).Allow()
+	if !due {
+		return
+	}
+	level, mend := slog.LevelInfo, ""
+	switch fault {
+	case event.LinkTraceMalformed, event.LinkSpanMalformed:
+		level = slog.LevelWarn
+		mend = "write trace_context, or ids as hexadecimal or decimal text with all their digits"
+	case event.LinkDiffers:
+		mend = "publish the ids of one span, unless it is Kafka's instrumentation that adds the other"
+	case event.LinkSpanMissing:
+		mend = "publish span_id beside trace_id, or trace_context"
+	case event.LinkZero:
+		mend = "publish while the request's span is active"
+	case event.LinkAbsent:
+		mend = "publish trace_context, if the application is traced"
+	}
+	p.log.LogAttrs(ctx, level, "ids of events link to no span", slog.String(keyReason, string(fault)), slog.String(keyPlace, place),
+		slog.String(keyRequest, string(e.RequestID)), slog.Int(keyCount, n), slog.String(keyMend, mend))
+}
 
 // failureKind groups failed evaluations in the log, because a model's outage causes
 // thousands. There are few kinds, because the set of reasons is closed.

@@ -55,7 +55,9 @@ type Pipeline struct {
 	recorder Recorder
 	log      *slog.Logger
 	stall    stall
+	requests requests
 	failures sync.Map // failureKind -> *outage.Limiter
+	ids      sync.Map // event.LinkFault -> *outage.Limiter
 }
 
 // New returns a pipeline. All dependencies are required.
@@ -78,12 +80,17 @@ func (p *Pipeline) Policy() *policy.Policy { return p.policy.Load() }
 // they began.
 func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
 
+// RememberRequests makes the pipeline remember the requests that it is given from now on,
+// for feedback on them. Otherwise it begins to with the first feedback that lacks its
+// prompt or its question.
+func (p *Pipeline) RememberRequests() { p.requests.begin() }
+
 // Skip reports whether the headers alone show that no evaluator wants the
 // message, and counts it if so. Handle decides by the same headers. It
 // allocates nothing.
 func (p *Pipeline) Skip(m *event.Message) bool {
-	plan, ok := p.policy.Load().Sampler.DecideHeaders(m.Headers)
-	if !ok || len(plan.Picks) > 0 {
+	plan, ok := p.policy.Load().Sampler.Skip(m.Headers)
+	if !ok {
 		return false
 	}
 	p.recorder.Skipped(plan.Skipped(), 1)
@@ -98,9 +105,14 @@ func (p *Pipeline) Handle(ctx context.Context, m event.Message) error {
 }
 
 // Evaluate is Handle for a caller that needs the report, and for an event without
-// headers. The report has no picks when the event was sampled out.
+// headers. The report has no picks when no evaluator ran; the names of its event are
+// redacted then, too.
 func (p *Pipeline) Evaluate(ctx context.Context, value []byte) (*eval.Report, error) {
-	return p.evaluate(ctx, value, nil)
+	r, err := p.evaluate(ctx, value, nil)
+	if err == nil && len(r.Plan.Picks) == 0 {
+		r.Event = p.redactor.Names(r.Event)
+	}
+	return r, err
 }
 
 func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.Header) (*eval.Report, error) {
@@ -109,11 +121,18 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	if err != nil {
 		return nil, err
 	}
+	e.Join(headers)
+	p.logIDs(ctx, e)
 	pol := p.policy.Load()
 	plan, ok := pol.Sampler.DecideHeaders(headers)
 	if !ok {
 		env := e.Envelope()
 		plan = pol.Sampler.Decide(&env)
+	}
+	if e.Kind == event.KindUserFeedback {
+		e = p.requests.complete(e)
+	} else {
+		p.requests.add(e)
 	}
 	r := &eval.Report{Event: e, Plan: plan, Started: started}
 	if len(r.Plan.Picks) == 0 {

@@ -17,16 +17,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/sampler"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // evaluator answers with a function.
 type evaluator struct {
@@ -101,8 +101,15 @@ func (w *world) Offer(_ context.Context, _ *eval.Report, redacted *event.Event) 
 	return 1, nil
 }
 
-// Names returns the event.
-func (w *world) Names(e *event.Event) *event.Event { return e }
+// Names takes "jane" out of the prompt's name.
+func (w *world) Names(e *event.Event) *event.Event {
+	if !strings.Contains(e.PromptName, "jane") {
+		return e
+	}
+	c := *e
+	c.PromptName = strings.ReplaceAll(e.PromptName, "jane", "[name]")
+	return &c
+}
 
 func (w *world) Event(e *event.Event) (*event.Event, error) {
 	if w.fault != nil {
@@ -433,5 +440,18 @@ func TestOneDecision(t *testing.T) {
 				t.Errorf("%d sampled out and %d evaluated of %d", w.sampledOut, len(w.reports), events)
 			}
 		})
+	}
+}
+
+// TestNamesAreRedactedWhateverThePlan: a report holds no names of people, whether any
+// evaluator ran or not.
+func TestNamesAreRedactedWhateverThePlan(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{0, 1} {
+		p := newPipeline(t, &world{}, sampler.Config{Rules: []sampler.Rule{{Name: "all", Rate: rate}}}, rule("format", pass))
+		r, err := p.Evaluate(t.Context(), []byte(`{"event":"llm_request_completed","request_id":"r1","prompt_name":"mail_to_jane"}`))
+		if err != nil || len(r.Verdicts) != int(rate) || r.Event.PromptName != "mail_to_[name]" {
+			t.Errorf("rate %g: prompt %q, %d verdicts, %v", rate, r.Event.PromptName, len(r.Verdicts), err)
+		}
 	}
 }

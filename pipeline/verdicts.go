@@ -21,7 +21,8 @@ func (p *Pipeline) verdicts(ctx context.Context, pol *policy.Policy, r *eval.Rep
 	for i, pick := range r.Plan.Picks {
 		switch {
 		case pick.Evaluator < 0:
-			out[i] = feedback(r.Event, r.Started)
+			out[i] = eval.Feedback(r.Event, pol.RatingScale)
+			out[i].Started, out[i].Duration = r.Started, time.Since(r.Started)
 		case pol.Evaluators[pick.Evaluator].Judge():
 			judges = append(judges, i)
 		default:
@@ -93,21 +94,6 @@ func failed(ev policy.Evaluator, started time.Time, err error) eval.Verdict {
 		Outcome: eval.OutcomeError, Reason: string(eval.ReasonOf(err)),
 		Started: started, Duration: time.Since(started),
 	}
-}
-
-// feedback returns the verdict of the user who rated the answer.
-func feedback(e *event.Event, now time.Time) eval.Verdict {
-	v := eval.Verdict{Eval: eval.FeedbackEvaluator, Type: eval.TypeUserFeedback, Version: "1", Started: now, Duration: time.Since(now)}
-	if e.UserRating == "" {
-		n := eval.NotApplicable("user_rating")
-		v.Outcome, v.Reason = n.Outcome, n.Reason
-		return v
-	}
-	v.Outcome, v.Score = eval.Feedback(e.UserRating)
-	if v.Outcome == eval.OutcomeFail {
-		v.Reason = "user_rating"
-	}
-	return v
 }
 
 // redaction redacts one event, at most once and only when needed: most events pass

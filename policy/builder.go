@@ -23,6 +23,13 @@ type Policy struct {
 	Sampler *sampler.Sampler
 	// Evaluators are in the order of the indexes in the sampler's plans.
 	Evaluators []Evaluator
+	// RatingScale is that of users' numeric ratings whose events name none.
+	RatingScale eval.RatingScale
+	// Config is what the policy was built from. It must not be changed.
+	Config *Config
+
+	schemas map[string]string // digests by name
+	rubrics map[string]*judges.Rubric
 }
 
 // Revision identifies everything that the sampler's decisions depend on.
@@ -62,7 +69,8 @@ type builtModel struct {
 func NewBuilder(deps Deps) *Builder { return &Builder{deps: deps} }
 
 // Build builds the policy of a configuration. When it fails, the models of the
-// last revision stay as they are. It must not be called concurrently.
+// last revision stay as they are. The configuration must not be changed afterwards.
+// Build must not be called concurrently.
 func (b *Builder) Build(c *Config) (*Policy, error) {
 	if err := c.Missing().Err(); err != nil {
 		return nil, err
@@ -76,7 +84,8 @@ func (b *Builder) Build(c *Config) (*Policy, error) {
 		return nil, err
 	}
 	models := map[string]builtModel{}
-	p := &Policy{}
+	config := *c
+	p := &Policy{RatingScale: c.Feedback.RatingScale(), Config: &config, schemas: schemas.Digests(), rubrics: rubrics}
 	for _, e := range c.Evaluators {
 		built := Evaluator{Timeout: e.Timeout}
 		var err error

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/judges/model"
@@ -29,6 +31,31 @@ type Config struct {
 	Models     map[string]model.Config `yaml:"models" doc:"Models that judges ask, by a name of your choice, behind any OpenAI-compatible server."`
 	Evaluators []EvaluatorConfig       `yaml:"evaluators" doc:"What is checked and judged. Each entry has a name, a type and the options of its type."`
 	Sampling   sampler.Config          `yaml:"sampling" doc:"Which events are evaluated."`
+	Feedback   FeedbackConfig          `yaml:"feedback" doc:"How users' ratings are read."`
+}
+
+// FeedbackConfig says how the ratings of feedback events are read.
+type FeedbackConfig struct {
+	RatingMax *float64 `yaml:"rating_max" doc:"Greatest numeric rating, such as 5, for events without user_rating_max; without one such a number cannot be judged."`
+	RatingMin *float64 `yaml:"rating_min" doc:"Least rating on that scale; without one 1, or 0 when rating_max is 1 or less."`
+}
+
+// RatingScale returns the scale of numeric ratings whose events name none.
+func (c FeedbackConfig) RatingScale() eval.RatingScale {
+	return eval.RatingScale{Min: c.RatingMin, Max: c.RatingMax}
+}
+
+// Validate returns every fault.
+func (c FeedbackConfig) Validate() fault.List {
+	var fs fault.List
+	low, high, ok := c.RatingScale().Bounds()
+	switch {
+	case ok && !(low < high && !math.IsInf(high-low, 0)): // NaN too
+		fs.Add("rating_max", fmt.Sprintf("%g is not above rating_min, which is %g", high, low), "want the greatest rating that a user can give, such as 5")
+	case !ok && c.RatingMin != nil:
+		fs.Add("rating_min", "set without rating_max", "want both ends of the scale, or neither")
+	}
+	return fs
 }
 
 // DefaultModel is the entry of models for judges that name none.
@@ -116,6 +143,7 @@ func (c *Config) Validate() fault.List {
 		fs.Under("models."+name, c.Models[name].Validate())
 	}
 	fs = append(fs, c.validateEvaluators()...)
+	fs.Under("feedback", c.Feedback.Validate())
 	return append(fs, c.validateSampling()...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
@@ -73,7 +74,7 @@ func compileCondition(text string) (*condition, fault.List) {
 	}
 	env := newMachine()
 	env.load(new(event.Dims))
-	options := []expr.Option{expr.Env(env.fields), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins()}
+	options := []expr.Option{expr.Env(env.fields), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.DisableAllBuiltins(), expr.Patch(ratings{})}
 	for _, name := range functions {
 		options = append(options, expr.EnableBuiltin(name))
 	}
@@ -82,6 +83,38 @@ func compileCondition(text string) (*condition, fault.List) {
 		return nil, fault.List{faultOf(err)}
 	}
 	return &condition{program: program, reads: g.reads}, nil
+}
+
+// ratings brings the texts with which a condition compares user_rating into the form of
+// the field, so that user_rating == "thumbs_down" means each spelling of it.
+type ratings struct{}
+
+// Visit implements [ast.Visitor].
+func (ratings) Visit(node *ast.Node) {
+	n, ok := (*node).(*ast.BinaryNode)
+	if !ok {
+		return
+	}
+	switch n.Operator {
+	case "==", "!=", "in":
+	default:
+		return
+	}
+	for _, sides := range [...][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
+		field, ok := sides[0].(*ast.IdentifierNode)
+		if !ok || field.Value != "user_rating" {
+			continue
+		}
+		texts := []ast.Node{sides[1]}
+		if list, ok := sides[1].(*ast.ArrayNode); ok {
+			texts = list.Nodes
+		}
+		for _, t := range texts {
+			if text, ok := t.(*ast.StringNode); ok {
+				text.Value = event.NormalRating(text.Value)
+			}
+		}
+	}
 }
 
 // match evaluates the condition on the fields that m has loaded. The grammar admits

@@ -66,6 +66,12 @@ func randomEvent(r *rand.Rand) *event.Event {
 		ctx[one("x-datadog-trace-id", "X-Datadog-Trace-Id")] = one(strconv.FormatUint(lo, 10), strconv.FormatUint(lo>>1, 10), "0", "-1", "99999999999999999999")
 		ctx["x-datadog-parent-id"] = strconv.FormatUint(hi, 10)
 	}
+	if r.IntN(4) == 0 {
+		ctx[one("b3", "B3")] = one(fmt.Sprintf("%016x%016x-%016x-1", hi, lo, hi), fmt.Sprintf("%016x-%016x", lo, hi), "0", "b3")
+	}
+	if r.IntN(4) == 0 {
+		ctx[one("x-b3-traceid", "X-B3-TraceId")] = one(fmt.Sprintf("%016x", lo), "1234567890123456", fmt.Sprintf("%032x", lo>>1))
+	}
 	if r.IntN(2) == 0 {
 		ctx["tracestate"] = one("dd=s:1,ot=th:8", "ot=th:fd70a4;rv:fe000000000000", "ot=th:fd70a4;rv:fd70a3ffffffff", "ot=th:zz", "x=y")
 	}
@@ -73,7 +79,8 @@ func randomEvent(r *rand.Rand) *event.Event {
 		e.TraceContext = ctx
 	}
 	if r.IntN(2) == 0 {
-		e.TraceID = event.ID(one(strconv.FormatUint(lo, 10), fmt.Sprintf("%016x%016x", hi, lo), fmt.Sprintf("%016x", lo), "0", "trace-7", "12"))
+		e.TraceID = event.ID(one(strconv.FormatUint(lo, 10), fmt.Sprintf("%016x%016x", hi, lo), fmt.Sprintf("%016x", lo), fmt.Sprintf("%#x", lo),
+			fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", uint32(hi>>32), uint16(hi>>16), uint16(hi), uint16(lo>>48), lo&(1<<48-1)), "1234567890123456", "0", "trace-7", "12"))
 	}
 	return e
 }
@@ -204,25 +211,46 @@ func checkEvent(t *testing.T, m *model, s, replica *sampler.Sampler, e *event.Ev
 	}
 }
 
-// TestUnhappyUsersHeader: a rating in a header matches, however the publisher spells
-// it.
-func TestUnhappyUsersHeader(t *testing.T) {
+// TestUnhappyUsers: a condition on the rating holds however the publisher spells it, in
+// header or body, and however the condition does.
+func TestUnhappyUsers(t *testing.T) {
 	t.Parallel()
-	cfg := sampler.DefaultConfig()
-	cfg.DefaultRate = 0
-	cfg.Rules = []sampler.Rule{{Name: "unhappy", When: `user_rating == "down"`, Rate: 1}}
-	s, err := sampler.New(cfg, []sampler.Evaluator{{Name: "a", Judge: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, rating := range []string{"down", "Down", " DOWN "} {
-		plan, ok := s.DecideHeaders([]event.Header{
-			{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
-			{Key: event.HeaderRequestID, Value: []byte("r")},
-			{Key: "user_rating", Value: []byte(rating)},
-		})
-		if !ok || len(plan.Picks) != 1 {
-			t.Errorf("%q: %t, %+v; want the event taken", rating, ok, plan.Picks)
+	for when, ratings := range map[string][]string{
+		`user_rating == "down"`:                 {`"down"`, `" DOWN "`, `"thumbs_down"`, `"Dislike"`, `"👎"`, `"-1"`, `-1`, `false`},
+		`"Thumbs-Down" == user_rating`:          {`"down"`, `"negative"`},
+		`user_rating == "-1"`:                   {`-1`, `"-1"`, `"down"`},
+		`user_rating in ["dislike", "1.0"]`:     {`"down"`, `1`, `"1"`, `1.0`},
+		`user_rating not in ["up", "4", "5.0"]`: {`"down"`, `"👎"`, `3`, `"4/5"`},
+		`user_rating != "thumbs_up"`:            {`"down"`, `4`},
+		`user_rating == "4/5"`:                  {`"★★★★☆"`, `"4 / 5"`},
+	} {
+		s := newSampler(t, sampler.Config{}, []sampler.Evaluator{{Name: "e", When: when}})
+		takes := func(rating string) bool {
+			e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r","user_rating":` + rating + `}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			env := e.Envelope()
+			inBody := len(s.Decide(&env).Picks) == 1
+			own, _ := s.DecideHeaders(e.Headers())
+			foreign, ok := s.DecideHeaders([]event.Header{
+				{Key: event.HeaderEvent, Value: []byte(event.KindRequestCompleted)},
+				{Key: event.HeaderRequestID, Value: []byte("r")},
+				{Key: event.HeaderTraceID},
+				{Key: "user_rating", Value: []byte(strings.Trim(rating, `"`))},
+			})
+			if !ok || inBody != (len(own.Picks) == 1) || inBody != (len(foreign.Picks) == 1) {
+				t.Errorf("%s, rating %s: body %t, headers of the emitter %t, of another publisher %t", when, rating, inBody, len(own.Picks) == 1, len(foreign.Picks) == 1)
+			}
+			return inBody
+		}
+		for _, rating := range ratings {
+			if !takes(rating) {
+				t.Errorf("%s does not hold for %s", when, rating)
+			}
+		}
+		if takes(`"up"`) {
+			t.Errorf("%s holds for up", when)
 		}
 	}
 }
@@ -236,10 +264,11 @@ func FuzzDecideHeaders(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	const base = "event=llm_request_completed\nrequest_id=r1\n"
+	const base = "event=llm_request_completed\nrequest_id=r1\ntrace_id=\n"
 	f.Add(base + "feature=x\nmodel=gpt")
 	f.Add(base + "user_rating= Down\nmodel=gpt-5")
 	f.Add(base + "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntracestate=ot=th:8")
+	f.Add(base + "b3=0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1\nX-B3-TraceId=8448eb211c80319c\ntraceId=17")
 	f.Add(base + "feature=x\nfeature=y\nrequest_id=\nrequest_id=r2\nevent=llm_user_feedback")
 	f.Add(base + "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntraceparent=00-1af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-01")
 	f.Add("event=other\nrequest_id=1\ntrace_id=17\nx-datadog-trace-id=18")
@@ -276,7 +305,13 @@ func TestUnwantedAllocatesNothing(t *testing.T) {
 	env := typical().Envelope()
 	byRequest := env
 	byRequest.Trace = event.TraceID{}
-	for name, s := range unwanted(t) {
+	samplers := unwanted(t)
+	cfg, evs := tenConditions()
+	cfg.Upstream = sampler.UpstreamTraces
+	samplers["upstream"] = newSampler(t, cfg, evs)
+	env.Tracestate = "dd=s:1;o:rum;t.dm:-4;p:0123456789abcdef, ot=rv:d234567890abcd;th:c"
+	hs = append(hs, event.Header{Key: "tracestate", Value: []byte(env.Tracestate)})
+	for name, s := range samplers {
 		for what, decide := range map[string]func() eval.Plan{
 			"headers": func() eval.Plan { p, _ := s.DecideHeaders(hs); return p },
 			"body":    func() eval.Plan { return s.Decide(&env) },

@@ -56,10 +56,9 @@ func New(cfg Config, evs []Evaluator) (*Sampler, error) {
 	for i := range p.evaluators {
 		p.reads |= p.evaluators[i].when.fields()
 	}
+	p.addTallies()
 	if p.reads == 0 {
-		s.constant = p.resolve(new(event.Dims))
-	} else {
-		s.table = new(table)
+		s.constant = s.resolve(new(event.Dims), nil, false)
 	}
 	var err error
 	s.revision, err = revision(cfg, evs)

@@ -2,6 +2,7 @@ package sampler_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -129,13 +130,50 @@ func TestPlan(t *testing.T) {
 
 var approximately = cmp.Comparer(func(a, b float64) bool { return a-b < 1e-15 && b-a < 1e-15 })
 
+// TestCandidatesDoNotDependOnTheDraw: a plan names the evaluators that may run for an event
+// like this one, whether it picks them or not, from the body and from the headers.
+func TestCandidatesDoNotDependOnTheDraw(t *testing.T) {
+	t.Parallel()
+	s := newSampler(t, sampler.Config{
+		DefaultRate: 0.3, Upstream: sampler.UpstreamTraces,
+		Rules: []sampler.Rule{{Name: "off", When: `feature == "x"`, Rate: 0, Evaluators: []string{"third"}}},
+	}, []sampler.Evaluator{{Name: "first", Judge: true}, {Name: "second", Judge: true, When: `feature != "x"`}, {Name: "third"}, {Name: "fourth", Judge: true}})
+	want := []eval.Pick{
+		{Evaluator: 0, Name: "first", Probability: 0.3, Rule: "default"},
+		{Evaluator: 3, Name: "fourth", Probability: 0.3, Rule: "default"},
+	}
+	picked := 0
+	const events = 200
+	for i := range events {
+		e := event.Event{Kind: event.KindRequestCompleted, RequestID: event.RequestID(fmt.Sprint(i)), Feature: "x", TraceContext: event.TraceContext{"tracestate": "ot=th:8"}}
+		env := e.Envelope()
+		byHeaders, ok := s.DecideHeaders(e.Headers())
+		if !ok {
+			t.Fatal("the headers do not decide")
+		}
+		for how, plan := range map[string]eval.Plan{"body": s.Decide(&env), "headers": byHeaders} {
+			if d := cmp.Diff(want, plan.Candidates); d != "" || plan.Upstream != 0.5 {
+				t.Fatalf("%s: upstream %g, candidates (-want +got):\n%s", how, plan.Upstream, d)
+			}
+			if len(plan.Picks) > 0 {
+				picked++
+			}
+		}
+	}
+	if picked == 0 || picked == 2*events {
+		t.Errorf("%d plans with picks, want some", picked)
+	}
+}
+
 func TestFeedback(t *testing.T) {
 	t.Parallel()
 	s := newSampler(t, sampler.Config{Upstream: sampler.UpstreamTraces, Rules: []sampler.Rule{{Name: "none", Rate: 0}}}, []sampler.Evaluator{{Name: "format"}})
 	e := event.Event{Kind: event.KindUserFeedback, RequestID: "r", UserRating: "up", TraceContext: event.TraceContext{"tracestate": "ot=th:8"}}
-	want := eval.Plan{Revision: s.Revision(), Picks: []eval.Pick{
-		{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 0.5, Rule: "feedback"},
-	}}
+	want := eval.Plan{
+		Revision: s.Revision(), Upstream: 0.5,
+		Candidates: []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 1, Rule: "feedback"}},
+		Picks:      []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 0.5, Rule: "feedback"}},
+	}
 	env := e.Envelope()
 	if d := cmp.Diff(want, s.Decide(&env)); d != "" {
 		t.Errorf("by body (-want +got):\n%s", d)

@@ -5,8 +5,9 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// Sampler decides about events under one policy. It is immutable except for a cache,
-// and safe for concurrent use. A changed policy needs a new Sampler.
+// Sampler decides about events under one policy. It is immutable except for a cache
+// and for counters, which change no decision, and safe for concurrent use. A changed
+// policy needs a new Sampler.
 type Sampler struct {
 	policy   policy
 	hash     hasher
@@ -14,11 +15,11 @@ type Sampler struct {
 	traces   bool // upstream sampling of traces enters the probability
 	// constant holds the rates if no condition reads a field; else it is nil.
 	constant *rates
-	table    *table // nil when constant is set
+	table    table
 }
 
-// Decide returns the plan for an event whose body was decoded. It never changes
-// env and keeps no part of it.
+// Decide returns the plan for an event whose body was decoded, and counts the event for
+// [Sampler.Shares]. It never changes env and keeps no part of it.
 //
 // A feedback event needs no evaluator: its plan is always one pick with the name
 // [eval.FeedbackEvaluator] and the index -1.
@@ -30,52 +31,75 @@ func (s *Sampler) Decide(env *event.Envelope) eval.Plan {
 	if r == nil {
 		r = s.ratesOf(&env.Dims)
 	}
-	if r.ceiling == 0 {
-		return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}
+	var n uint64
+	if r.ceiling > 0 {
+		n = number(&s.hash, env.Trace.Lo, env.RequestID)
 	}
-	n := number(&s.hash, env.Trace.Lo, env.RequestID)
-	if n >= r.ceiling {
-		return eval.Plan{Revision: s.revision}
-	}
+	r.count(n)
 	return s.plan(r, n, upstream(s.traces, env.Tracestate, env.Trace.Lo))
 }
 
 // DecideHeaders returns the plan for a message from its headers alone, as
 // [event.Event.Headers] writes them; it equals the plan that Decide returns for
-// the decoded body. It reports false when the body has to be decoded, because the
-// headers carry no envelope, an unknown kind of event, or several requests or traces.
-// It keeps no part of the headers, and allocates nothing when no evaluator runs.
+// the decoded body, joined with these headers ([event.Event.Join]). It reports false when
+// the body has to be decoded, because the headers carry no envelope, an unknown kind of
+// event, or do not settle which trace the event is about ([event.HeaderView.Agrees]).
+// It keeps no part of the headers, and allocates nothing when no evaluator runs. An event
+// whose plan it returns is counted.
 //
-// Where it reports true, its plan is the one to act on, whatever the body says: a
-// tracer's instrumentation may have put another trace into the headers than the body
-// names, and an event that is kept by one and dropped by the other would be counted
-// with the wrong probability.
+// Where it reports true, its plan is the one to act on: an event that is kept by one
+// plan and dropped by another would be counted with the wrong probability.
 func (s *Sampler) DecideHeaders(hs []event.Header) (eval.Plan, bool) {
 	var view event.HeaderView
+	r, n, ok := s.read(&view, hs)
+	if !ok {
+		return eval.Plan{}, false
+	}
+	up := upstream(s.traces, view.Tracestate, view.Trace().Lo)
+	if r == nil {
+		return s.feedback(up), true
+	}
+	r.count(n)
+	return s.plan(r, n, up), true
+}
+
+// Skip reports whether the headers alone show that no evaluator runs, and returns the
+// plan without picks or candidates if so. It is DecideHeaders for a caller that decides
+// again about the events that it does not skip, and counts only those that it does: an
+// event is counted once. It allocates nothing.
+func (s *Sampler) Skip(hs []event.Header) (eval.Plan, bool) {
+	var view event.HeaderView
+	r, n, ok := s.read(&view, hs)
+	if !ok || r == nil || n < r.ceiling {
+		return eval.Plan{}, false
+	}
+	r.count(n)
+	return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}, true
+}
+
+// read returns the rates and the number R of a message with an envelope in its
+// headers; nil for feedback, to which no rate applies. R is 0 when no rate is above 0.
+// It reports false when the body has to be decoded.
+func (s *Sampler) read(view *event.HeaderView, hs []event.Header) (r *rates, n uint64, ok bool) {
 	view.Read(hs, s.constant == nil)
 	if len(view.RequestID) == 0 || !view.Agrees() {
-		return eval.Plan{}, false
+		return nil, 0, false
 	}
 	switch event.Kind(view.Kind) {
 	case event.KindRequestCompleted:
 	case event.KindUserFeedback:
-		return s.feedback(upstream(s.traces, view.Tracestate, view.Trace().Lo)), true
+		return nil, 0, true
 	default:
-		return eval.Plan{}, false
+		return nil, 0, false
 	}
-	r := s.constant
+	r = s.constant
 	if r == nil {
-		r = s.ratesOfView(&view)
+		r = s.ratesOfView(view)
 	}
-	if r.ceiling == 0 {
-		return eval.Plan{Revision: s.revision, Unwanted: !r.wanted}, true
+	if r.ceiling > 0 {
+		n = number(&s.hash, view.Trace().Lo, view.RequestID)
 	}
-	trace := view.Trace().Lo
-	n := number(&s.hash, trace, view.RequestID)
-	if n >= r.ceiling {
-		return eval.Plan{Revision: s.revision}, true
-	}
-	return s.plan(r, n, upstream(s.traces, view.Tracestate, trace)), true
+	return r, n, true
 }
 
 // Revision identifies the policy, evaluators included: equal configurations have
@@ -85,19 +109,26 @@ func (s *Sampler) Revision() string { return s.revision }
 
 // plan picks the evaluators whose threshold is above n.
 func (s *Sampler) plan(r *rates, n uint64, upstream float64) eval.Plan {
-	picks := make([]eval.Pick, 0, len(r.candidates))
-	for i := range r.candidates {
-		if w := &r.candidates[i]; n < w.threshold {
-			picks = append(picks, eval.Pick{Evaluator: w.evaluator, Name: w.name, Probability: w.rate * upstream, Rule: w.rule})
+	plan := eval.Plan{Revision: s.revision, Unwanted: !r.wanted, Candidates: r.candidates, Upstream: upstream}
+	if n >= r.ceiling {
+		return plan
+	}
+	plan.Picks = make([]eval.Pick, 0, len(r.candidates))
+	for i, pick := range r.candidates {
+		if n < r.thresholds[i] {
+			pick.Probability *= upstream
+			plan.Picks = append(plan.Picks, pick)
 		}
 	}
-	return eval.Plan{Revision: s.revision, Picks: picks}
+	return plan
 }
 
 func (s *Sampler) feedback(upstream float64) eval.Plan {
-	return eval.Plan{Revision: s.revision, Picks: []eval.Pick{
-		{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: upstream, Rule: ruleFeedback},
-	}}
+	return eval.Plan{
+		Revision: s.revision, Upstream: upstream,
+		Candidates: []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: 1, Rule: ruleFeedback}},
+		Picks:      []eval.Pick{{Evaluator: -1, Name: eval.FeedbackEvaluator, Probability: upstream, Rule: ruleFeedback}},
+	}
 }
 
 // ratesOf looks the envelope up, or evaluates the conditions on it.
@@ -141,7 +172,8 @@ func (s *Sampler) ratesOfView(view *event.HeaderView) *rates {
 // resolve evaluates the conditions, and caches the result under the key if the key
 // is short enough.
 func (s *Sampler) resolve(d *event.Dims, key []byte, remember bool) *rates {
-	r := s.policy.resolve(d)
+	var buf [64]byte // larger policies allocate
+	r := s.table.outcome(s.policy.match(d, buf[:0]), s.policy.rates)
 	if remember {
 		s.table.put(key, r)
 	}

@@ -2,12 +2,12 @@ package sampler
 
 import (
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/evalworker/evalworker/event"
 )
@@ -28,7 +28,10 @@ func TestConditionsFollowDims(t *testing.T) {
 			env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: "r"}
 			env.Dims[i] = value
 			byHeaders, _ := s.DecideHeaders([]event.Header{
-				{Key: event.HeaderEvent, Value: []byte(env.Kind)}, {Key: event.HeaderRequestID, Value: []byte("r")}, {Key: name, Value: []byte(value)},
+				{Key: event.HeaderEvent, Value: []byte(env.Kind)},
+				{Key: event.HeaderRequestID, Value: []byte("r")},
+				{Key: event.HeaderTraceID},
+				{Key: name, Value: []byte(value)},
 			})
 			if n := len(s.Decide(&env).Picks); n != want || len(byHeaders.Picks) != want {
 				t.Errorf("%s %q: %d picks on the body, %d on headers; want %d", name, value, n, len(byHeaders.Picks), want)
@@ -83,8 +86,10 @@ func TestTableAgrees(t *testing.T) {
 					"model", []string{"", "small", "large"}[r.IntN(3)],
 					"status", fmt.Sprint(r.Uint64()), // no condition reads it
 				)
-				if diff := cmp.Diff(s.policy.resolve(&d), s.ratesOf(&d), cmp.AllowUnexported(rates{}, candidate{})); diff != "" {
-					t.Errorf("%+v (-evaluated +looked up):\n%s", d, diff)
+				evaluated, found := s.policy.rates(s.policy.match(&d, nil)), s.ratesOf(&d)
+				if evaluated.wanted != found.wanted || evaluated.ceiling != found.ceiling || !slices.Equal(evaluated.thresholds, found.thresholds) ||
+					!slices.Equal(evaluated.tallies, found.tallies) || !slices.Equal(evaluated.candidates, found.candidates) {
+					t.Errorf("%+v: evaluated %+v, looked up %+v", d, evaluated.candidates, found.candidates)
 					return
 				}
 			}
@@ -111,8 +116,8 @@ func TestTableKeepsWhatRepeats(t *testing.T) {
 		t.Error("headers and body have different keys")
 	}
 	set(&d, "feature", strings.Repeat("f", maxKey))
-	if once, again := s.ratesOf(&d), s.ratesOf(&d); once == again {
-		t.Error("a long value is kept")
+	if s.ratesOf(&d); len(s.table.entries) != 1 {
+		t.Errorf("%d combinations are kept, want the first: a long value is not", len(s.table.entries))
 	}
 	if set(&d, "model", "small"); s.ratesOf(&d) == first {
 		t.Error("a field that a condition reads is not part of the key")
@@ -165,5 +170,44 @@ func TestTableIsBounded(t *testing.T) {
 	}
 	if kept == 0 || kept > maxEntries {
 		t.Errorf("%d of 20000 are kept, want at most %d", kept, maxEntries)
+	}
+}
+
+// TestOutcomesAreBounded: results of all conditions beyond the bound are decided and
+// not counted.
+func TestOutcomesAreBounded(t *testing.T) {
+	t.Parallel()
+	const rules = 11 // 2^11 outcomes
+	cfg := Config{DefaultRate: 0.5, Salt: "t"}
+	for i := range rules {
+		cfg.Rules = append(cfg.Rules, Rule{Name: fmt.Sprint("r", i), When: fmt.Sprintf(`feature contains "<%d>"`, i), Rate: 0.5})
+	}
+	s, err := New(cfg, []Evaluator{{Name: "a", Judge: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const events = 1 << rules
+	for i := range events {
+		feature := ""
+		for bit := range rules {
+			if i>>bit&1 == 1 {
+				feature += fmt.Sprintf("<%d>", bit)
+			}
+		}
+		want := "default"
+		if i > 0 {
+			want = fmt.Sprint("r", bits.TrailingZeros(uint(i)))
+		}
+		env := event.Envelope{Kind: event.KindRequestCompleted, RequestID: event.RequestID(fmt.Sprint(i)), Dims: dims("feature", feature)}
+		if p := s.Decide(&env).Picks; len(p) > 0 && p[0].Rule != want {
+			t.Fatalf("%s: picked by %q, want %q", feature, p[0].Rule, want)
+		}
+	}
+	var seen, kept int64
+	for _, share := range s.Shares() {
+		seen, kept = seen+share.Seen, kept+share.Kept
+	}
+	if len(s.table.outcomes) != maxOutcomes || seen != maxOutcomes || kept < seen/2-100 || kept > seen/2+100 {
+		t.Errorf("%d outcomes, %d of %d events kept; want %d outcomes, an event of each, half of them kept", len(s.table.outcomes), kept, seen, maxOutcomes)
 	}
 }

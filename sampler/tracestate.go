@@ -1,7 +1,5 @@
 package sampler
 
-import "strings"
-
 // minUpstream is the smallest probability that is believed from a tracestate: the
 // header can come from a browser, and one event must not outweigh all others.
 const minUpstream = 1e-6
@@ -18,11 +16,13 @@ const minUpstream = 1e-6
 // else the end of the trace id, of which trace is the lower half, 0 when unknown. A
 // trace whose digits are below T was not kept, so such a threshold is implausible.
 func upstream[T ~string | ~[]byte](traces bool, tracestate T, trace uint64) float64 {
-	if !traces || len(tracestate) == 0 {
+	if !traces {
 		return 1
 	}
-	for member := range strings.SplitSeq(string(tracestate), ",") {
-		value, ok := strings.CutPrefix(strings.Trim(member, " \t"), "ot=")
+	for rest := tracestate; len(rest) > 0; {
+		var member T
+		member, rest = cut(rest, ',')
+		value, ok := after(trim(member), "ot=")
 		if !ok {
 			continue
 		}
@@ -46,20 +46,56 @@ func upstream[T ~string | ~[]byte](traces bool, tracestate T, trace uint64) floa
 }
 
 // subValue returns what follows the first occurrence of a key in the member's value.
-func subValue(value, key string) string {
-	for sub := range strings.SplitSeq(value, ";") {
-		if digits, ok := strings.CutPrefix(sub, key); ok {
+func subValue[T ~string | ~[]byte](value T, key string) T {
+	for len(value) > 0 {
+		var sub T
+		sub, value = cut(value, ';')
+		if digits, ok := after(sub, key); ok {
 			return digits
 		}
 	}
-	return ""
+	var none T
+	return none
+}
+
+// The functions below do not copy, as a conversion of headers to strings would: they are
+// called for every message.
+
+// cut splits s at the first separator.
+func cut[T ~string | ~[]byte](s T, separator byte) (before, rest T) {
+	for i := range len(s) {
+		if s[i] == separator {
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, s[len(s):]
+}
+
+// trim returns s without blanks and tabs at its ends.
+func trim[T ~string | ~[]byte](s T) T {
+	blank := func(b byte) bool { return b == ' ' || b == '\t' }
+	for len(s) > 0 && blank(s[0]) {
+		s = s[1:]
+	}
+	for len(s) > 0 && blank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// after returns what follows a prefix.
+func after[T ~string | ~[]byte](s T, prefix string) (T, bool) {
+	if len(s) < len(prefix) || string(s[:len(prefix)]) != prefix {
+		return s, false
+	}
+	return s[len(prefix):], true
 }
 
 // maxDigits is the number of hexadecimal digits in 56 bits.
 const maxDigits = 14
 
 // parseThreshold parses a 56-bit number whose trailing zeros may be left out.
-func parseThreshold(s string) (n uint64, ok bool) {
+func parseThreshold[T ~string | ~[]byte](s T) (n uint64, ok bool) {
 	if len(s) == 0 || len(s) > maxDigits {
 		return 0, false
 	}

@@ -15,19 +15,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 
-// TestMain finds goroutines that outlive the tests. net/http says good-bye to a client for
-// half a second after the connection has ended for all others.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
-}
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // cluster stands in for Kafka: it accepts events, rejects those whose id begins with
 // refuse, and can be down. It checks sizes like a publisher with a limit of 2000

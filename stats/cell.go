@@ -46,6 +46,9 @@ type Cell struct {
 	UnitWeightPass        float64 `json:"unit_weight_pass"`
 	UnitPassWeightSquared float64 `json:"unit_pass_weight_squared"`
 
+	// Strata are the events and verdicts by their probability.
+	Strata Strata `json:"strata"`
+
 	// First and Last are the times of the earliest and the latest event, in milliseconds
 	// since 1970; 0 when they are not known. They order versions.
 	First int64 `json:"first"`
@@ -68,25 +71,33 @@ func (c *Cell) Add(o Outcome, p float64) {
 // count adds one verdict to all but the sums over units, and returns its weight; 0
 // when it has none.
 func (c *Cell) count(o Outcome, p float64) (weight float64) {
+	known := p >= minProbability && p <= 1
 	switch o {
 	case Pass:
 		c.Passes++
 	case Fail:
 		c.Fails++
-	case NotApplicable:
-		c.NotApplicable++
-		return 0
-	case CannotJudge:
-		c.CannotJudge++
+	case NotApplicable, CannotJudge:
+		if o == NotApplicable {
+			c.NotApplicable++
+		} else {
+			c.CannotJudge++
+		}
+		if known {
+			c.Strata.at(p).Sampled++
+		}
 		return 0
 	default:
 		c.Errors++
 		return 0
 	}
-	if !(p >= minProbability && p <= 1) {
+	if !known {
 		c.Unweighted++
 		return 0
 	}
+	stratum := c.Strata.at(p)
+	stratum.Sampled++
+	stratum.Decided++
 	w := 1 / p
 	c.Weight += w
 	c.WeightSquared += w * w
@@ -96,6 +107,23 @@ func (c *Cell) count(o Outcome, p float64) (weight float64) {
 	}
 	return w
 }
+
+// Expect counts one event that the evaluator could have run on, sampled or not, with the
+// probability p of being sampled, in (0,1]. Any other p is ignored. Where all events
+// are counted, [Cell.Unseen] knows those that no verdict stands for.
+func (c *Cell) Expect(p float64) { c.expect(p, 1) }
+
+// expect counts an event that stands for so many.
+func (c *Cell) expect(p, events float64) {
+	if p >= minProbability && p <= 1 && events >= 1 && events <= 1/minProbability {
+		c.Strata.at(p).Events += events
+	}
+}
+
+// Unseen returns the share of the events, in [0,1], that no decided verdict stands for,
+// because all events that were sampled with such a probability were left out. It is 0
+// when [Cell.Expect] was never called: then that share is not known.
+func (c Cell) Unseen() float64 { return c.Strata.unseen() }
 
 // unit is the part of a trace or a session that one cell holds: its sums of w, over
 // all decided verdicts and over the passes.
@@ -143,6 +171,7 @@ func (c *Cell) Merge(d Cell) {
 	c.UnitWeightSquared += d.UnitWeightSquared
 	c.UnitWeightPass += d.UnitWeightPass
 	c.UnitPassWeightSquared += d.UnitPassWeightSquared
+	c.Strata.merge(&d.Strata)
 	c.saw(d.First, d.Last)
 }
 
@@ -175,10 +204,13 @@ func (c Cell) valid() bool {
 		}
 	}
 	decided := float64(c.Decided())
+	if !c.Strata.valid(c.Decided()) {
+		return false
+	}
 	if decided == 0 {
 		return c == Cell{
 			Errors: c.Errors, Passes: c.Passes, Fails: c.Fails, NotApplicable: c.NotApplicable,
-			CannotJudge: c.CannotJudge, Unweighted: c.Unweighted, First: c.First, Last: c.Last,
+			CannotJudge: c.CannotJudge, Unweighted: c.Unweighted, Strata: c.Strata, First: c.First, Last: c.Last,
 		}
 	}
 	const slack = 1 + 1e-6 // sums are rounded

@@ -61,6 +61,7 @@ func TestCellCounts(t *testing.T) {
 		Errors: 2, Passes: 2, Fails: 7, NotApplicable: 1, CannotJudge: 1, Unweighted: 6,
 		Weight: 7, WeightSquared: 21, PassWeight: 3, PassWeightSquared: 5,
 		Units: 3, PassUnits: 2, FailUnits: 1, UnitWeightSquared: 21, UnitWeightPass: 5, UnitPassWeightSquared: 5,
+		Strata: stats.Strata{{Sampled: 2, Decided: 1}, {Sampled: 1, Decided: 1}, {Sampled: 1, Decided: 1}},
 	}
 	if d := cmp.Diff(want, c); d != "" {
 		t.Errorf("cell (-want +got):\n%s", d)
@@ -103,8 +104,8 @@ func TestPassRateGolden(t *testing.T) {
 	}
 }
 
-// TestEffectiveSize compares with values worked out by hand.
-func TestEffectiveSize(t *testing.T) {
+// TestEffectiveSizesAreThoseByHand compares with values worked out by hand.
+func TestEffectiveSizesAreThoseByHand(t *testing.T) {
 	t.Parallel()
 	independent := cellOf(90, 10, 1) // weights 1 and 4, both failing 10 %
 	independent.Merge(cellOf(90, 10, 0.25))
@@ -131,9 +132,9 @@ func TestEffectiveSize(t *testing.T) {
 	}
 }
 
-// TestMerge: merging is adding verdict by verdict, in any order and grouping.
+// TestMergingIsAdding: merging is adding verdict by verdict, in any order and grouping.
 // Probabilities are powers of two, so that sums are exact.
-func TestMerge(t *testing.T) {
+func TestMergingIsAdding(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -194,6 +195,64 @@ func TestScaleDoesNotMatter(t *testing.T) {
 		if n := a.EffectiveSize(); n < 0 || n > float64(a.Decided())*(1+1e-9) {
 			t.Fatalf("effective size %g of %d", n, a.Decided())
 		}
+	}
+}
+
+// TestUnseenEventsWithholdTheRate: a rate is that of all events. What none of them stands
+// for widens the interval, and most of them unseen leave no rate and no comparison.
+func TestUnseenEventsWithholdTheRate(t *testing.T) {
+	t.Parallel()
+	expect := func(c stats.Cell, events int, p float64) stats.Cell {
+		for range events {
+			c.Expect(p)
+		}
+		return c
+	}
+	kept := expect(cellOf(90, 10, 1), 100, 1)
+	_, low, high, _ := kept.PassRate()
+	for _, tt := range []struct {
+		name   string
+		cell   stats.Cell
+		unseen float64
+		known  bool
+	}{
+		{"not counted", cellOf(90, 10, 1), 0, true},
+		{"all seen", kept, 0, true},
+		{"a probability that is none", expect(kept, 900, 0), 0, true},
+		{"a fifth unseen", expect(kept, 25, 0.001), 0.2, true},
+		{"most unseen", expect(kept, 900, 0.001), 0.9, false},
+	} {
+		rate, from, to, ok := tt.cell.PassRate()
+		if !near(tt.cell.Unseen(), tt.unseen, 1e-12) || ok != tt.known {
+			t.Errorf("%s: %g unseen, rate %t; want %g, %t", tt.name, tt.cell.Unseen(), ok, tt.unseen, tt.known)
+		}
+		if ok && !(near(rate, 0.9, 1e-12) && near(from, low*(1-tt.unseen), 1e-12) && near(to, high*(1-tt.unseen)+tt.unseen, 1e-12)) {
+			t.Errorf("%s: %g [%g, %g]", tt.name, rate, from, to)
+		}
+		if _, ok := stats.Worse(tt.cell, cellOf(500, 0, 1)); ok != tt.known {
+			t.Errorf("%s: compared %t, want %t", tt.name, ok, tt.known)
+		}
+	}
+	// One verdict of the thin stratum is enough to know it a little: its weight shows how
+	// little. Verdicts that are all undecided leave the events that might be decided.
+	thin := expect(kept, 900, 0.001)
+	thin.Add(stats.Pass, 0.001)
+	if _, _, _, ok := thin.PassRate(); !ok || thin.Unseen() != 0 || thin.EffectiveSize() > 2 {
+		t.Errorf("with one verdict: rate %t, %g unseen, worth %g", ok, thin.Unseen(), thin.EffectiveSize())
+	}
+	undecided := expect(kept, 100, 0.3)
+	for range 30 {
+		undecided.Add(stats.NotApplicable, 0.3)
+	}
+	if want := 70 * (1 - math.Pow(0.05, 1.0/30)); !near(undecided.Unseen(), want/(100+want), 1e-12) {
+		t.Errorf("%g unseen, want %g", undecided.Unseen(), want/(100+want))
+	}
+	// What is unseen of either side counts in favour of the version.
+	fewer, _ := stats.Worse(expect(kept, 25, 0.001), cellOf(490, 10, 1))
+	all, _ := stats.Worse(kept, cellOf(490, 10, 1))
+	other, _ := stats.Worse(kept, expect(expect(cellOf(490, 10, 1), 500, 1), 25, 0.001))
+	if !(all < fewer && all < other) {
+		t.Errorf("p = %g with all seen, %g and %g with some unseen", all, fewer, other)
 	}
 }
 

@@ -18,6 +18,9 @@ type Options struct {
 	// Baseline is the version that all others are compared with; empty: each version is
 	// compared with the one before it.
 	Baseline string
+	// Unordered says that the versions have no order in time, such as models or features:
+	// without a Baseline each is compared with all others together, and only so.
+	Unordered bool
 	// Alpha bounds the probability of any false report on the whole table; outside of
 	// (0,1): [DefaultAlpha].
 	Alpha float64
@@ -40,6 +43,7 @@ const (
 	NoBaseline     = "no baseline"     // the given baseline has no verdict of this evaluator
 	NothingDecided = "nothing decided" // neither pass nor fail
 	TooFew         = "too few decided" // fewer than MinDecided on both sides
+	MostUnseen     = "most unseen"     // most events of one side are [Cell.Unseen]
 )
 
 // Comparison is one question about one version: does it pass less often?
@@ -51,7 +55,7 @@ type Comparison struct {
 	Against         Against `json:"against"`
 	BaselineVersion string  `json:"baseline_version"` // of AgainstBaseline
 	// NotCompared says why there is no answer; the numbers below are then 0, except
-	// Rate and Decided.
+	// Decided, and Rate where it is known.
 	NotCompared string `json:"not_compared"`
 
 	Rate     float64 `json:"rate"`     // pass rate of the version
@@ -80,12 +84,13 @@ type Comparison struct {
 // table of versions that are alike is at most Options.Alpha.
 //
 // The baseline of a version is the last one before it that has [MinDecided] decided
-// verdicts, or any when none has so many. A version that is itself worse than its
+// verdicts, or any when none has so many, and of which most events are not unseen. A version that is itself worse than its
 // baseline is passed over, so that two bad releases in a row are both found. Versions
 // are in the order of their first events; those that began together, or whose time is
 // not known, are in the order of their names.
 //
-// The second question is asked when a prompt has three versions or more. A version is
+// The second question is asked when a prompt has three versions or more, and is the only
+// one about values without an order (Options.Unordered). A version is
 // worse than the others when it is worse by [Worse] than all of them pooled, and worse
 // than more than half of those that can be compared with it one by one. The second
 // test is needed when one version is much better than the rest: it lifts the pool, and
@@ -104,7 +109,7 @@ func Compare(t *Table, opts Options) []Comparison {
 	var made, unmade []Comparison
 	var sides [][2]Cell // of made
 	for _, group := range groups(t) {
-		for _, q := range append(group.againstBaseline(opts.Baseline, alpha), group.againstOthers(alpha)...) {
+		for _, q := range group.questions(opts, alpha) {
 			if q.NotCompared != "" {
 				unmade = append(unmade, q.Comparison)
 				continue
@@ -139,6 +144,10 @@ func ask(v row, against Against, baseline string, other Cell) question {
 		q.NotCompared = NothingDecided
 		return q
 	}
+	if max(v.Unseen(), other.Unseen()) > mostUnseen {
+		q.NotCompared = MostUnseen
+		return q
+	}
 	q.Rate = v.rate()
 	p, ok := Worse(v.Cell, other)
 	if !ok {
@@ -155,7 +164,7 @@ func unasked(v row, against Against, why string) question {
 		PromptName: v.PromptName, PromptVersion: v.PromptVersion, Eval: v.Eval,
 		Against: against, NotCompared: why, Decided: v.Decided(),
 	}}
-	if v.Decided() > 0 {
+	if v.Decided() > 0 && v.Unseen() <= mostUnseen {
 		q.Rate = v.rate()
 	}
 	return q
@@ -167,7 +176,18 @@ type versions []row
 
 func groups(t *Table) []versions {
 	var out []versions
+	// A version begins with its first event, not with the first one that a thinly sampled
+	// evaluator saw.
+	type version struct{ prompt, version string }
+	times := map[version]Cell{}
 	for k, c := range t.All() {
+		seen := times[version{k.PromptName, k.PromptVersion}]
+		seen.saw(c.First, c.Last)
+		times[version{k.PromptName, k.PromptVersion}] = seen
+	}
+	for k, c := range t.All() {
+		seen := times[version{k.PromptName, k.PromptVersion}]
+		c.First, c.Last = seen.First, seen.Last
 		if k.PromptVersion == Other {
 			continue
 		}
@@ -230,37 +250,60 @@ func CompareNames(a, b string) int {
 
 func leadingDigits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
-func (vs versions) againstBaseline(given string, alpha float64) []question {
-	if given != "" {
-		return vs.againstGiven(given)
+// questions returns the questions about one prompt and one evaluator.
+func (vs versions) questions(opts Options, alpha float64) []question {
+	switch {
+	case opts.Unordered && opts.Baseline != "":
+		return vs.againstGiven(opts.Baseline)
+	case opts.Unordered:
+		return vs.againstOthers(alpha)
 	}
+	var out []question
+	if opts.Baseline != "" {
+		out = vs.againstGiven(opts.Baseline)
+	} else {
+		out = vs.againstBefore(alpha)
+	}
+	if len(vs) > 2 { // with two versions the second question is the first one
+		out = append(out, vs.againstOthers(alpha)...)
+	}
+	return out
+}
+
+// againstBefore asks about each version and the one before it.
+func (vs versions) againstBefore(alpha float64) []question {
 	out := make([]question, len(vs))
-	worse := make([]bool, len(vs))
+	lastDecided, lastEnough := -1, -1 // of those before i that are not worse
 	for i, v := range vs {
-		before := -1
-		for j := i - 1; j >= 0; j-- {
-			if worse[j] || vs[j].Decided() == 0 {
-				continue
-			}
-			if before < 0 || vs[before].Decided() < MinDecided && vs[j].Decided() >= MinDecided {
-				before = j
-			}
+		before := lastEnough
+		if before < 0 {
+			before = lastDecided
 		}
+		worse := false
 		switch {
 		case len(vs) == 1:
 			out[i] = unasked(v, AgainstBaseline, OnlyVersion)
 		case v.Decided() == 0:
 			out[i] = unasked(v, AgainstBaseline, NothingDecided)
+		case v.Unseen() > mostUnseen:
+			out[i] = unasked(v, AgainstBaseline, MostUnseen)
 		case before < 0:
 			out[i] = unasked(v, AgainstBaseline, FirstVersion)
 		default:
 			out[i] = ask(v, AgainstBaseline, vs[before].PromptVersion, vs[before].Cell)
-			worse[i] = out[i].NotCompared == "" && out[i].PValue <= alpha
+			worse = out[i].NotCompared == "" && out[i].PValue <= alpha
+		}
+		if n := v.Decided(); n > 0 && !worse && v.Unseen() <= mostUnseen {
+			lastDecided = i
+			if n >= MinDecided {
+				lastEnough = i
+			}
 		}
 	}
 	return out
 }
 
+// againstGiven asks about each version and one that was named.
 func (vs versions) againstGiven(given string) []question {
 	at := slices.IndexFunc(vs, func(v row) bool { return v.PromptVersion == given && v.Decided() > 0 })
 	out := make([]question, len(vs))
@@ -280,8 +323,8 @@ func (vs versions) againstGiven(given string) []question {
 // againstOthers asks the second question. P-values above alpha come from the pooled
 // test only, because the other could only raise them.
 func (vs versions) againstOthers(alpha float64) []question {
-	if len(vs) < 3 {
-		return nil
+	if len(vs) == 1 {
+		return []question{unasked(vs[0], AgainstOthers, OnlyVersion)}
 	}
 	// after[i] pools the versions from i on; before pools those that precede i.
 	after := make([]Cell, len(vs)+1)
@@ -342,17 +385,22 @@ const power = 0.8
 // smallestDrop returns the smallest drop of a below the rate of b that a one-sided test
 // at level alpha finds with the probability power; 0 when even a rate of 0 would not be
 // found. It is the usual approximation on arcsine scale (J. Cohen, Statistical Power
-// Analysis, 1988, chapter 6), with effective sizes.
+// Analysis, 1988, chapter 6), with effective sizes, and with unseen events counted as
+// [Worse] counts them.
 func smallestDrop(a, b Cell, alpha float64) float64 {
 	sizeA, sizeB, ok := effectiveSizes(a, b)
 	if !ok {
 		return 0
 	}
-	rate := b.rate()
+	unseenA, unseenB := a.Unseen(), b.Unseen()
 	least := (mathext.NormalQuantile(1-alpha) + mathext.NormalQuantile(power)) * math.Sqrt(1/sizeA+1/sizeB)
-	at := math.Asin(math.Sqrt(rate)) - least/2
+	at := math.Asin(math.Sqrt(b.rate()*(1-unseenB))) - least/2
 	if at <= 0 {
 		return 0
 	}
-	return rate - math.Sin(at)*math.Sin(at)
+	rate := (math.Sin(at)*math.Sin(at) - unseenA) / (1 - unseenA)
+	if rate < 0 {
+		return 0
+	}
+	return b.rate() - rate
 }

@@ -38,9 +38,9 @@ func sample(r *rand.Rand, events int, strata []stratum) stats.Cell {
 	return c
 }
 
-// TestCoverage: the interval contains the true rate about as often as it promises,
+// TestIntervalsHoldWhateverTheSamplingRules: the interval contains the true rate about as often as it promises,
 // or a little more often, however sampling rules and failures are related.
-func TestCoverage(t *testing.T) {
+func TestIntervalsHoldWhateverTheSamplingRules(t *testing.T) {
 	t.Parallel()
 	const runs = 2000
 	for i, tt := range []struct {

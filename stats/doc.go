@@ -25,6 +25,12 @@
 // equal weights and units of one verdict it is n, and the methods are those of
 // textbooks.
 //
+// What weights cannot tell is that all events of a low sampling rate were left out. A
+// caller that knows every event, sampled or not, counts it with [Table.Expect]; then
+// events that no verdict stands for widen the interval, and most of them unseen leave
+// no rate ([Cell.Unseen]). A caller that does not gets the rate of the events that had
+// a chance to be seen.
+//
 // # What is compared
 //
 // [Compare] asks of each version whether it fails more often than the one before it,

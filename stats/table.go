@@ -27,7 +27,7 @@ func (k Key) compare(o Key) int {
 // table. Comparisons ignore it.
 const Other = "(other)"
 
-// maxKeys bounds a table, at about 200 bytes per key. Only ids in place of versions
+// maxKeys bounds a table, at about 1 kB per key. Only ids in place of versions
 // make so many keys.
 const maxKeys = 10_000
 
@@ -91,6 +91,16 @@ func (t *Table) Add(k Key, v Verdict) {
 		t.begin(in, u)
 	}
 	u.add(v.Outcome, w)
+}
+
+// Expect counts one event that the evaluator of a key could have run on, whether it was
+// sampled or not, with the probability p of being sampled. The event stands for so many
+// events: 1, or more where not all events reach the table. See [Cell.Expect].
+func (t *Table) Expect(k Key, p, events float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c, _ := t.cell(k)
+	c.expect(p, events)
 }
 
 // begin holds a unit apart, and closes the oldest one when there are too many. The

@@ -20,9 +20,9 @@ func contents(t *stats.Table) map[stats.Key]stats.Cell {
 	return out
 }
 
-// TestTableConcurrent: several goroutines add, read and merge at once, also two
+// TestNothingIsLostBetweenGoroutines: several goroutines add, read and merge at once, also two
 // tables into each other, and nothing is lost.
-func TestTableConcurrent(t *testing.T) {
+func TestNothingIsLostBetweenGoroutines(t *testing.T) {
 	t.Parallel()
 	var a, b stats.Table
 	var wg sync.WaitGroup
@@ -67,6 +67,7 @@ func TestTableJSON(t *testing.T) {
 	t.Parallel()
 	var a stats.Table
 	a.Add(stats.Key{PromptName: "triage", PromptVersion: ".3", Eval: "correctness"}, stats.Verdict{Outcome: stats.Fail, Probability: 0.05})
+	a.Expect(stats.Key{PromptName: "triage", PromptVersion: ".3", Eval: "correctness"}, 0.05, 1)
 	a.Add(stats.Key{}, stats.Verdict{Outcome: stats.Error, Probability: 1})
 	b, err := json.Marshal(&a)
 	if err != nil {
@@ -74,10 +75,11 @@ func TestTableJSON(t *testing.T) {
 	}
 	want := `[{"prompt_name":"","prompt_version":"","eval":"","errors":1,"passes":0,"fails":0,"not_applicable":0,"cannot_judge":0,"unweighted":0,` +
 		`"weight":0,"weight_squared":0,"pass_weight":0,"pass_weight_squared":0,` +
-		`"units":0,"pass_units":0,"fail_units":0,"unit_weight_squared":0,"unit_weight_pass":0,"unit_pass_weight_squared":0,"first":0,"last":0},` +
+		`"units":0,"pass_units":0,"fail_units":0,"unit_weight_squared":0,"unit_weight_pass":0,"unit_pass_weight_squared":0,"strata":[],"first":0,"last":0},` +
 		`{"prompt_name":"triage","prompt_version":".3","eval":"correctness","errors":0,"passes":0,"fails":1,"not_applicable":0,"cannot_judge":0,"unweighted":0,` +
 		`"weight":20,"weight_squared":400,"pass_weight":0,"pass_weight_squared":0,` +
-		`"units":1,"pass_units":0,"fail_units":1,"unit_weight_squared":400,"unit_weight_pass":0,"unit_pass_weight_squared":0,"first":0,"last":0}]`
+		`"units":1,"pass_units":0,"fail_units":1,"unit_weight_squared":400,"unit_weight_pass":0,"unit_pass_weight_squared":0,` +
+		`"strata":[{"probability":0.0625,"events":1,"sampled":1,"decided":1}],"first":0,"last":0}]`
 	if d := cmp.Diff(want, string(b)); d != "" {
 		t.Errorf("JSON (-want +got):\n%s", d)
 	}
@@ -111,6 +113,9 @@ func TestTableJSON(t *testing.T) {
 		"no units":                    `{"passes":1,"weight":1,"weight_squared":1,"pass_weight":1,"pass_weight_squared":1}`,
 		"more units than verdicts":    `{"fails":1,"weight":1,"weight_squared":1,"units":2,"fail_units":2,"unit_weight_squared":1}`,
 		"units lighter than verdicts": `{"fails":2,"weight":2,"weight_squared":2,"units":1,"fail_units":1,"unit_weight_squared":1}`,
+		"stratum of more verdicts":    `{"fails":1,"weight":1,"weight_squared":1,"units":1,"fail_units":1,"unit_weight_squared":1,"strata":[{"probability":1,"sampled":2,"decided":2}]}`,
+		"stratum below zero":          `{"strata":[{"probability":1,"events":-1}]}`,
+		"stratum without a rate":      `{"strata":[{"events":1}]}`,
 		"no number":                   `{"passes":"x"}`,
 	} {
 		var bad stats.Table
@@ -163,9 +168,9 @@ func FuzzTableJSON(f *testing.F) {
 	})
 }
 
-// TestUnits: verdicts of one unit are one unit, in any order and beside others, up to
+// TestVerdictsOfOneUnitAreOneUnit: verdicts of one unit are one unit, in any order and beside others, up to
 // the number of units that are held apart.
-func TestUnits(t *testing.T) {
+func TestVerdictsOfOneUnitAreOneUnit(t *testing.T) {
 	t.Parallel()
 	key := stats.Key{PromptVersion: "1", Eval: "tone"}
 	var table stats.Table
@@ -181,6 +186,7 @@ func TestUnits(t *testing.T) {
 		Errors: 1, Passes: 9, Fails: 1, Weight: 20, WeightSquared: 40, PassWeight: 18, PassWeightSquared: 36,
 		Units: 5, PassUnits: 5, FailUnits: 1,
 		UnitWeightSquared: 64 + 36 + 3*4, UnitWeightPass: 8*6 + 36 + 3*4, UnitPassWeightSquared: 36 + 36 + 3*4,
+		Strata: stats.Strata{1: {Sampled: 10, Decided: 10}}, // a probability of a half
 	}
 	if d := cmp.Diff(want, table.Cell(key)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

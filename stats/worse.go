@@ -9,9 +9,10 @@ const MinDecided = 30
 
 // Worse returns the one-sided p-value of the hypothesis that a passes at least as
 // often as b. It is small when a fails more often than chance explains. It reports
-// false when neither side has [MinDecided] decided verdicts, or one has none.
+// false when neither side has [MinDecided] decided verdicts, or one has none, and when
+// most events of one side are [Cell.Unseen].
 //
-// It is Fisher's exact test, which holds however rare failures are, on effective
+// It is the exact test of R. A. Fisher (1935), which holds however rare failures are, on effective
 // counts: each side enters with its effective size and its weighted rate, as in
 // the correction of J. N. K. Rao and A. J. Scott (1992) for clustered counts.
 // With equal weights on each side, and units of one verdict, the counts are the real
@@ -19,21 +20,24 @@ const MinDecided = 30
 // within units is estimated from both sides together. The factor by which a rate's
 // variance exceeds what that explains is estimated for each side and for both
 // together, and the larger one counts: a side that happened to see no failure of
-// large weight underestimates its own variance.
+// large weight underestimates its own variance. Events that no verdict stands for
+// ([Cell.Unseen]) count in favour of a: as passes of a, and as failures of b.
 func Worse(a, b Cell) (p float64, ok bool) {
 	sizeA, sizeB, ok := effectiveSizes(a, b)
 	if !ok {
 		return 1, false
 	}
-	fa, na := roundDown((1-a.rate())*sizeA), roundUp(sizeA)
-	fb, nb := roundUp((1-b.rate())*sizeB), roundDown(sizeB)
+	failsA := (1 - a.rate()) * (1 - a.Unseen())
+	failsB := 1 - b.rate()*(1-b.Unseen())
+	fa, na := roundDown(failsA*sizeA), roundUp(sizeA)
+	fb, nb := roundUp(failsB*sizeB), roundDown(sizeB)
 	return hypergeometricTail(fa, na, min(fb, nb), nb), true
 }
 
 // effectiveSizes returns the sizes of two cells that are compared, or false when they
 // cannot be.
 func effectiveSizes(a, b Cell) (sizeA, sizeB float64, ok bool) {
-	if min(a.Decided(), b.Decided()) == 0 || max(a.Decided(), b.Decided()) < MinDecided {
+	if min(a.Decided(), b.Decided()) == 0 || max(a.Decided(), b.Decided()) < MinDecided || max(a.Unseen(), b.Unseen()) > mostUnseen {
 		return 0, 0, false
 	}
 	agreed, inflation := agreement(a, b), commonInflation(a, b)

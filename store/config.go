@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,10 +13,11 @@ import (
 // Config says where the database is and how it is used.
 type Config struct {
 	// URL of the store: sqlite:FILE, sqlite::memory: for one that ends with the
-	// process, or postgres://USER@HOST/DATABASE for one that workers share. Parts
+	// process, or postgres://USER@HOST/DATABASE for one that workers share. FILE is
+	// relative to the configuration's file, or else to the working directory. Parts
 	// that a postgres URL omits come from PostgreSQL's own variables (PGPASSWORD,
 	// PGSSLMODE).
-	URL string `yaml:"url" doc:"Database: sqlite:FILE for one worker, postgres://USER@HOST/DATABASE for a fleet."`
+	URL string `yaml:"url" doc:"Database: sqlite:FILE for one worker, with FILE relative to this file; postgres://USER@HOST/DATABASE for a fleet."`
 	// Password for PostgreSQL; it takes precedence over one in the URL.
 	Password secret.String `yaml:"password" doc:"Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass."`
 	// PasswordFile holds the password. The loader of the configuration reads it
@@ -32,7 +34,7 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for one attempt to connect."`
 }
 
-// DefaultConfig returns the configuration of a file in the working directory.
+// DefaultConfig returns the configuration of the file evalworker.db.
 func DefaultConfig() Config {
 	return Config{
 		URL: sqliteScheme + "evalworker.db", MaxConnections: 4, ConnectionLifetime: 30 * time.Minute,
@@ -84,6 +86,17 @@ func (c Config) validateFile() fault.List {
 		fs.Add("url", quoteURL(c.URL)+" names no file", want)
 	}
 	return fs
+}
+
+// In returns c with the file of a SQLite store in a folder, if its path is relative. An
+// empty folder is the working directory. A URL with a fault stays as it is.
+func (c Config) In(folder string) Config {
+	file := c.file()
+	if folder == "" || c.Remote() || len(c.validateFile()) > 0 || file == memoryFile || filepath.IsAbs(file) {
+		return c
+	}
+	c.URL = sqliteScheme + filepath.Join(folder, file)
+	return c
 }
 
 // file returns the path of the database file, or memoryFile.

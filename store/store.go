@@ -55,8 +55,8 @@ var errNewer = errors.New("written by a newer evalworker: use that one, or name 
 // up to date. The caller must Close it.
 func Open(ctx context.Context, cfg Config) (*Store, error) { return open(ctx, cfg, true) }
 
-// OpenExisting opens a store for reading. It never creates one: if there is none it
-// returns [ErrNoStore].
+// OpenExisting opens a store for a command that reads it, or writes for a moment. It
+// never creates one: if there is none it returns [ErrNoStore].
 func OpenExisting(ctx context.Context, cfg Config) (*Store, error) { return open(ctx, cfg, false) }
 
 func open(ctx context.Context, cfg Config, create bool) (*Store, error) {

@@ -200,7 +200,7 @@ func TestBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	quick := cfg
-	quick.Timeout = 50 * time.Millisecond
+	quick.Timeout = time.Second
 	impatient, err := store.OpenExisting(t.Context(), quick)
 	if err != nil {
 		t.Fatalf("a store to which another process writes cannot be opened: %v", err)

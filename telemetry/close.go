@@ -22,11 +22,13 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	defer cancel()
 
 	var errs []error
-	if !closesWithin(ctx, partOf(ctx, 0.4), inBackground(t.running.Wait)) {
+	ended := inBackground(t.running.Wait)
+	if !closesWithin(ctx, partOf(ctx, 0.4), ended) {
+		t.abandoned.Store(true)
 		errs = append(errs, fmt.Errorf("telemetry: %d queued reports abandoned", len(t.queue)))
 	}
 	before := t.Stats().Dropped(SinkTraces)
-	stopped := t.stopTracer()
+	stopped := t.stopTracer(ended)
 	if !closesWithin(ctx, partOf(ctx, 0.6), stopped) {
 		t.agent.cancelAll()
 		if !closesWithin(ctx, partOf(ctx, 0.5), stopped) {

@@ -81,7 +81,7 @@ func TestQueueFull(t *testing.T) {
 }
 
 // TestCloseAbandonsReports: a caller that has no time left gets the number of
-// abandoned reports.
+// abandoned reports, which do not reach the tracer of the next Telemetry.
 func TestCloseAbandonsReports(t *testing.T) {
 	clearEnv(t)
 	g := newBlockingLog()
@@ -98,6 +98,9 @@ func TestCloseAbandonsReports(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 	free(t)
+	if n := len(g.entered); n > 0 {
+		t.Errorf("%d abandoned reports were sent all the same", n)
+	}
 }
 
 // free waits until another Telemetry may start, because the previous one has ended.
@@ -204,7 +207,7 @@ func TestCloseIsBounded(t *testing.T) {
 		t.Error("close does not end")
 	}
 	release()
-	start(t, nil).end(t) // the tracer has ended: it was cancelled, not left behind
+	free(t) // the tracer has ended: it was cancelled, not left behind
 }
 
 // TestRefusingAgent: lost traces are counted by reason and lose no metric.

@@ -101,12 +101,14 @@ const (
 const (
 	gaugeLag gaugeID = iota
 	gaugeUnfinished
+	gaugeOldestAge
 	gaugeUnaccounted
 	gaugeInflight
 	gaugeQueue
 	gaugeStoreDown
 	gaugeKafkaDown
 	gaugePartitionsDown
+	gaugeSamplerSkewed
 	numGauges
 )
 
@@ -149,8 +151,8 @@ var counts = [numCounts]Metric{
 	},
 	countLinks: {
 		"evalworker.links", TypeCount, "span",
-		[]string{"mode", "source"},
-		"eval.run spans, by their relation to the original span (child, link, none) and where its ids came from (headers, fields, none).",
+		[]string{"mode", "source", "reason"},
+		"eval.run spans, by their relation to the original span (child, link, none) and where its ids came from (headers, fields, none). reason says why there is none, or which id was not used: absent, zero (no span was active), trace_malformed, span_malformed, span_missing, differs (another trace than the one that counts); empty when all ids agree.",
 	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
 	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, breaker_open, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal."},
@@ -165,13 +167,15 @@ var counts = [numCounts]Metric{
 
 var gauges = [numGauges]Metric{
 	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known."},
-	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{"partition"}, "Messages of the partition that are not finished: not read yet, or in flight. What an autoscaler reads. Not sent while it is not known."},
-	gaugeUnaccounted:    {"evalworker.unaccounted", TypeGauge, "event", nil, "Events that were consumed and have no end while nothing is in flight. Anything but 0 is a fault of this program."},
+	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{"partition"}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known."},
+	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{"partition"}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. Not sent while it is not known."},
+	gaugeUnaccounted:    {"evalworker.unaccounted", TypeGauge, "event", nil, "Events that were consumed and have no end while nothing is in flight. Anything but 0 is a fault of this program: docs/architecture.md says what to do."},
 	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events in flight."},
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
 	gaugeStoreDown:      {"evalworker.store_down", TypeGauge, "", nil, "1 while the store takes nothing and failing events wait for it, else 0."},
 	gaugeKafkaDown:      {"evalworker.kafka_down", TypeGauge, "", nil, "1 while Kafka cannot be reached, takes no commits or does not let the worker in, else 0."},
 	gaugePartitionsDown: {"evalworker.partitions_down", TypeGauge, "", nil, "The worker's partitions that cannot be read: without a leader, or damaged. Their lag grows, the others are read."},
+	gaugeSamplerSkewed:  {"evalworker.sampler_skewed", TypeGauge, "", nil, "Pairs of an evaluator and a rule whose kept share is not explained by their rate, or whose events have too few ids. /statusz and the log say which, why, and what mends it."},
 }
 
 var distributions = [numDistributions]Metric{

@@ -45,10 +45,12 @@ func everything(s harness, text func(string) string) {
 	s.DeadLettered(eval.ReasonTooLarge)
 	s.Cases(r, 1)
 	s.Lag(3, 17, 17)
+	s.OldestAge(3, 4.5)
 	s.Unaccounted(2)
 	s.StoreDown(true)
 	s.KafkaDown(true)
 	s.PartitionsDown(2)
+	s.SamplerSkewed(3)
 	s.Inflight(5)
 	s.Reload(true)
 	s.Reload(false)
@@ -165,9 +167,11 @@ func TestValues(t *testing.T) {
 		{"evalworker.events", []string{"outcome:sampled_out"}, 4},
 		{"evalworker.events", []string{"outcome:dead_lettered", "reason:too_large"}, 1},
 		{"evalworker.lag", []string{"partition:3"}, 17},
+		{"evalworker.oldest_age_seconds", []string{"partition:3"}, 4.5},
 		{"evalworker.store_down", nil, 1},
 		{"evalworker.kafka_down", nil, 1},
 		{"evalworker.partitions_down", nil, 2},
+		{"evalworker.sampler_skewed", nil, 3},
 		{"evalworker.event_age_seconds", nil, 2.9},
 		{"evalworker.judge.latency_ms", []string{"eval:eval", "model:model"}, 250},
 		{"evalworker.judge.tokens", []string{"eval:eval", "model:model", "kind:input"}, 100},

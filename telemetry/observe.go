@@ -93,6 +93,14 @@ func (t *Telemetry) Lag(partition int, lag, unfinished int64) {
 	}
 }
 
+// OldestAge sets the age, in seconds, of the oldest message of a partition that is not
+// finished. A number below zero is not known and sets nothing.
+func (t *Telemetry) OldestAge(partition int, seconds float64) {
+	if !t.discarding() && seconds >= 0 {
+		t.meter.gauge(gaugeOldestAge, seconds, strconv.Itoa(partition))
+	}
+}
+
 // Unaccounted sets the number of events that were consumed and have no end.
 func (t *Telemetry) Unaccounted(n int64) {
 	if !t.discarding() {
@@ -121,6 +129,14 @@ func (t *Telemetry) KafkaDown(down bool) {
 func (t *Telemetry) PartitionsDown(n int) {
 	if !t.discarding() {
 		t.meter.gauge(gaugePartitionsDown, float64(n))
+	}
+}
+
+// SamplerSkewed sets the number of pairs of an evaluator and a rule whose sample is
+// skewed.
+func (t *Telemetry) SamplerSkewed(n int) {
+	if !t.discarding() {
+		t.meter.gauge(gaugeSamplerSkewed, float64(n))
 	}
 }
 

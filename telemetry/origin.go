@@ -51,8 +51,8 @@ func newPropagator() tracer.Propagator {
 }
 
 // originOf returns the span of the original request, from the propagation headers or
-// else from the fields trace_id and span_id. If headers contradict each other the
-// W3C ones count, and if those fail too, the bare ids.
+// else from the fields trace_id and span_id, with the ids of [event.Event.Origin]. If
+// headers contradict each other the W3C ones count, and if those fail too, the bare ids.
 func originOf(p tracer.Propagator, e *event.Event) origin {
 	if len(e.TraceContext) > 0 {
 		carrier := carrierOf(e.TraceContext)
@@ -69,7 +69,9 @@ func originOf(p tracer.Propagator, e *event.Event) origin {
 				trace: event.TraceID{Hi: sc.TraceIDUpper(), Lo: sc.TraceIDLower()},
 				span:  event.SpanID(sc.SpanID()), source: sourceHeaders, parent: sc,
 			}
-			if o.trace.Lo != 0 && o.span != 0 {
+			trace, span := e.Origin()
+			if o.trace.Lo != 0 && o.trace.Lo == trace.Lo && o.span == span {
+				o.trace = trace // which may have its upper half from elsewhere
 				o.priority, _ = sc.SamplingPriority()
 				return o
 			}
@@ -80,7 +82,7 @@ func originOf(p tracer.Propagator, e *event.Event) origin {
 		return origin{source: sourceNone}
 	}
 	source := sourceFields
-	if e.TraceContext.Get(event.HeaderTraceparent) != "" || e.TraceContext.Get(event.HeaderDDTraceID) != "" {
+	if inHeaders, _ := (&event.Event{TraceContext: e.TraceContext}).Origin(); inHeaders == trace {
 		source = sourceHeaders
 	}
 	return origin{trace: trace, span: span, source: source}
@@ -110,7 +112,7 @@ func carrierOf(t event.TraceContext) tracer.TextMapCarrier {
 		return c
 	}
 	c[event.HeaderDDTraceID], c[event.HeaderDDParentID] = trace, parent
-	if p := t.Get(headerPriority); slices.Contains([]string{"-1", "0", "1", "2"}, p) {
+	if p := t.Get(headerPriority); isPriority(p) {
 		c[headerPriority] = p
 	}
 	if tags := ownTags(t.Get(headerTags)); tags != "" {
@@ -148,7 +150,7 @@ func ownState(s string) string {
 		var keep []string
 		for field := range strings.SplitSeq(fields, ";") {
 			key, value, _ := strings.Cut(field, ":")
-			if (key == "s" || key == "p" || key == "t.dm") && idText(value) {
+			if key == "s" && isPriority(value) || (key == "p" || key == "t.dm") && idText(value) {
 				keep = append(keep, field)
 			}
 		}
@@ -158,6 +160,9 @@ func ownState(s string) string {
 	}
 	return ""
 }
+
+// isPriority reports whether s is one of the tracer's sampling priorities.
+func isPriority(s string) bool { return slices.Contains([]string{"-1", "0", "1", "2"}, s) }
 
 // idText reports whether s is a short number or hexadecimal id.
 func idText(s string) bool {

@@ -123,6 +123,7 @@ func TestCarrierKeepsIdsOnly(t *testing.T) {
 func FuzzOriginOf(f *testing.F) {
 	f.Add("00-"+high+low+"-"+parent+"-01", "dd=s:2;t.dm:-4", "1234", "5", "1", "_dd.p.tid="+high)
 	f.Add("", "", "-5", "x", "abc", "_dd.p.tid=zz,,=")
+	f.Add("00-"+high+low+"-"+parent+"-01", "dd=s:7", "0", "0", "0", "")
 	p := newPropagator()
 	f.Fuzz(func(t *testing.T, traceparent, tracestate, trace, span, priority, tags string) {
 		o := originOf(p, &event.Event{TraceContext: event.TraceContext{

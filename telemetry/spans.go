@@ -46,7 +46,8 @@ type spans struct {
 func (s *spans) report(r *eval.Report) {
 	o := originOf(s.propagator, r.Event)
 	mode := s.mode(&o, r)
-	s.meter.count(countLinks, 1, nil, mode, o.source)
+	fault, _ := r.Event.LinkFault()
+	s.meter.count(countLinks, 1, nil, mode, o.source, string(fault))
 
 	opts := []tracer.StartSpanOption{
 		tracer.StartTime(r.Started),

@@ -44,12 +44,13 @@ type Telemetry struct {
 
 	meter      *meter
 	agent      *agentTransport
-	stopTracer func() <-chan struct{} // stops the tracer; the channel is closed when it has stopped
+	stopTracer func(reports <-chan struct{}) <-chan struct{} // see startTracer
 	drops      *drops
 	events     tally
 	intake     sync.RWMutex // held for reading while a report is queued
 	closed     bool         // guarded by intake
 	inflight   atomic.Int64
+	abandoned  atomic.Bool // what is still queued is dropped
 }
 
 // flushEvery is the interval at which counts kept here are passed to the client,
@@ -173,7 +174,10 @@ func (t *Telemetry) run() {
 				t.flush()
 				return
 			}
-			t.handle(r)
+			// The tracer is the process's: it may be that of another Telemetry by now.
+			if !t.abandoned.Load() {
+				t.handle(r)
+			}
 		case <-tick.C:
 			t.flush()
 		}

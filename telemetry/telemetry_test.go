@@ -13,16 +13,16 @@ import (
 
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // harness is a Telemetry with its two sinks. There is one tracer per process, so
 // tests that start one do not run in parallel.
@@ -63,7 +63,7 @@ func (s harness) end(t *testing.T) {
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if !s.statsd.Drain(ctx) {
 		t.Fatal("metrics did not arrive")

@@ -21,8 +21,9 @@ import (
 const agentTimeout = 2 * time.Second
 
 // startTracer starts the process's tracer. The function that it returns stops the
-// tracer; its channel is closed when the tracer has stopped.
-func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *slog.Logger) (func() <-chan struct{}, error) {
+// tracer; its channel is closed when the tracer has stopped. Another one may start when,
+// besides, reports is closed: nothing reports to the tracer any more.
+func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *slog.Logger) (func(reports <-chan struct{}) <-chan struct{}, error) {
 	lines := &tracerLog{out: log}
 	opts := []tracer.StartOption{
 		tracer.WithService(to.service),
@@ -48,12 +49,20 @@ func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *sl
 	if err := tracer.Start(opts...); err != nil {
 		return nil, err
 	}
-	return func() <-chan struct{} {
+	return func(reports <-chan struct{}) <-chan struct{} {
 		return inBackground(func() {
 			tracer.Stop()
 			lines.silence()
 			agent.CloseIdleConnections()
-			started.Store(false) // only now may another one start
+			select {
+			case <-reports:
+				started.Store(false)
+			default: // abandoned: one may hang
+				inBackground(func() {
+					<-reports
+					started.Store(false)
+				})
+			}
 		})
 	}, nil
 }

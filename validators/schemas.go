@@ -20,6 +20,17 @@ type Schemas struct {
 	digest string // of all schemas together
 }
 
+// Digests returns a digest of each schema and of all that it refers to, by its name.
+func (s *Schemas) Digests() map[string]string {
+	out := map[string]string{}
+	if s != nil {
+		for name, one := range s.byName {
+			out[name] = one.digest
+		}
+	}
+	return out
+}
+
 // Bounds of a schema folder. Exceeding one is a fault.
 const (
 	maxSchemaFiles = 1000

@@ -10,25 +10,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/segmentio/kafka-go"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakCheck{m}, map[string]func(){"emitter": main})
-}
-
-// leakCheck fails a run of tests that leaves a goroutine behind.
-type leakCheck struct{ m *testing.M }
-
-func (l leakCheck) Run() int {
-	code := l.m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+	testscript.Main(leaks.Checked(m), map[string]func(){"emitter": main})
 }
 
 const topic = "llm.requests.completed"

@@ -3,7 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
+	"net"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,12 +35,15 @@ func TestLateErrorsAreTranslated(t *testing.T) {
 	t.Setenv("KAFKA_SASL_USERNAME", "app")
 	n := allNames(t, "--sasl-mechanism", "PLAIN")
 	plain := conn.Config{SASL: conn.SASL{Mechanism: conn.Plain, Username: "app", Password: "p"}}
+	closing := closes(t)
+	_, early := conn.NewDialer(conn.DefaultConfig()).DialContext(t.Context(), "tcp", closing)
+	early = conn.DefaultConfig().Describe(early)
 	for want, err := range map[string]error{
 		`Kafka refuses the login by PLAIN as user "app": SASL Authentication Failed (Kafka error 58); check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`:                                        plain.Explain(kafka.SASLAuthenticationFailed),
 		"Kafka does not offer the login by PLAIN: Unsupported SASL Mechanism (Kafka error 33); set --sasl-mechanism to one that the brokers offer":                                              plain.Explain(kafka.UnsupportedSASLMechanism),
 		"Kafka wants no login at this address: Illegal SASL State (Kafka error 34); set --brokers to their SASL listener, or leave --sasl-mechanism out":                                        plain.Explain(kafka.IllegalSASLState),
 		"Kafka wants a login: Illegal SASL State (Kafka error 34); set --sasl-mechanism":                                                                                                        conn.Config{}.Explain(kafka.IllegalSASLState),
-		"the broker closes the connection without an answer (it may want TLS or a login: --tls, --sasl-mechanism): EOF":                                                                         conn.Config{}.Explain(io.EOF),
+		"broker " + closing + " closes the connection without an answer (it may want TLS or a login: --tls, --sasl-mechanism)":                                                                  early,
 		"connect: its certificate is for another name: x; set --tls-server-name to a name that it is for, or use such a name in --brokers":                                                      fmt.Errorf("connect: %w", &conn.AccessError{Problem: "its certificate is for another name", Err: errors.New("x"), Remedy: "set tls.server_name to a name that it is for, or use such a name in brokers"}),
 		"it refuses the client certificate of /etc/tls.cert_file: x; use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt":           &conn.AccessError{Problem: "it refuses the client certificate of /etc/tls.cert_file", Err: errors.New("x"), Remedy: "use one that an authority of the brokers' has signed and that has not expired; it is read again at each attempt"},
 		`--brokers: "max_bytes.internal" is not host:port; want host:port, for example localhost:9092` + "\n" + `--spool-max-bytes: 1 is too small; want at least four times --max-body-bytes.`: fault.List{{Path: "brokers[1]", Problem: `"max_bytes.internal" is not host:port`, Expected: "want host:port, for example localhost:9092"}, {Path: "max_bytes", Problem: "1 is too small", Expected: "want at least four times max_body_bytes."}},
@@ -55,4 +59,29 @@ func TestLateErrorsAreTranslated(t *testing.T) {
 	if n.translate(nil) != nil {
 		t.Error("no error has become one")
 	}
+}
+
+// closes accepts connections and closes them at once.
+func closes(t *testing.T) (addr string) {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1024)) // the request, so that closing is no reset
+			_ = c.Close()
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		accepting.Wait()
+	})
+	return l.Addr().String()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,11 +15,10 @@ import (
 // run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
-	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := cli.Execute(ctx, root, args)
 	switch failed, _ := errors.AsType[*failure](err); {
 	case err == nil:
 		return cli.ExitOK
@@ -26,7 +26,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "emitter:", failed)
 		return cli.ExitFailure
 	default:
-		fmt.Fprintf(stderr, "emitter: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		lines := strings.ReplaceAll(err.Error(), "\n", "\nemitter: ") // several faults are a line each
+		fmt.Fprintf(stderr, "emitter: %s\nSee '%s --help'.\n", lines, cmd.CommandPath())
 		return cli.ExitUsage
 	}
 }
@@ -40,7 +41,10 @@ func newRoot() *cobra.Command {
 
 An application in Go does this by itself with the package emitter. For applications in
 other languages, serve takes events over HTTP; the rest is for files of events and for
-trying things out.`,
+trying things out.
+
+The exit code is 0; 1 when the work failed in whole or in part; 2 when the command line
+or a setting is wrong.`,
 		Example: `  emitter simulate --stdout --events 3
   emitter send events.ndjson
   emitter serve --brokers kafka:9092`,

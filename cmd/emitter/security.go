@@ -10,6 +10,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/emitter/mskiam"
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // security holds the TLS and SASL settings of a command, from flags and environment.
@@ -29,14 +30,14 @@ type option struct {
 
 func (s *security) options() []option {
 	return []option{
-		{"tls.ca_file", "tls-ca", &s.tls.CAFile, "file of the authorities that sign the brokers' certificates (PEM)"},
-		{"tls.cert_file", "tls-cert", &s.tls.CertFile, "file of a client certificate (PEM)"},
-		{"tls.key_file", "tls-key", &s.tls.KeyFile, "file of its private key (PEM)"},
+		{"tls.ca_file", "tls-ca", &s.tls.CAFile, "`FILE` of the authorities that sign the brokers' certificates (PEM)"},
+		{"tls.cert_file", "tls-cert", &s.tls.CertFile, "`FILE` of a client certificate (PEM)"},
+		{"tls.key_file", "tls-key", &s.tls.KeyFile, "`FILE` of its private key (PEM)"},
 		{"tls.server_name", "tls-server-name", &s.tls.ServerName, "name that the brokers' certificates are for, if not that of their addresses"},
-		{"sasl.mechanism", "sasl-mechanism", &s.sasl.Mechanism, "how to log in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or AWS_MSK_IAM"},
+		{"sasl.mechanism", "sasl-mechanism", &s.sasl.Mechanism, "how to log in"},
 		{"sasl.username", "sasl-username", &s.sasl.Username, "user to log in as"},
 		{"sasl.password", "", (*string)(&s.sasl.Password), ""},
-		{"sasl.password_file", "sasl-password-file", &s.sasl.PasswordFile, "file that holds the password alone; or set KAFKA_SASL_PASSWORD"},
+		{"sasl.password_file", "sasl-password-file", &s.sasl.PasswordFile, "`FILE` that holds the password alone; or set KAFKA_SASL_PASSWORD"},
 		{"sasl.region", "sasl-region", &s.sasl.Region, "AWS region of the cluster, for AWS_MSK_IAM"},
 	}
 }
@@ -53,10 +54,16 @@ func (s *security) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&s.tls.Enabled, flagTLS, false, "encrypt connections with TLS (default $"+env(keyTLS)+")")
 	for _, o := range s.options() {
-		if o.flag != "" {
-			f.StringVar(o.value, o.flag, "", o.help+" (default $"+env(o.key)+")")
+		help := o.help + " (default $" + env(o.key) + ")"
+		switch o.flag {
+		case "":
+		case "sasl-mechanism":
+			cli.Choice(cmd, o.value, o.flag, "", emitter.Mechanisms(), help)
+		default:
+			f.StringVar(o.value, o.flag, "", help)
 		}
 	}
+	cli.CompleteFiles(cmd, "tls-ca", "tls-cert", "tls-key", "sasl-password-file")
 }
 
 // complete reads the settings that no flag sets from the environment.

@@ -62,7 +62,7 @@ func TestSendSecured(t *testing.T) {
 		"another name":           {append(slices.Clip(let), "--tls-server-name", "kafka.internal", "--sasl-password-file", passwordFile(t, "right")), cli.ExitFailure, "", []string{"is for another name", "set --tls-server-name to a name that it is for, or use such a name in --brokers"}},
 		"a key is missing":       {let[:7], cli.ExitUsage, "", []string{"--tls-cert: a certificate without its key; want --tls-key too"}},
 		"no password":            {let, cli.ExitUsage, "", []string{"--sasl-password-file: missing"}},
-		"a mechanism misspelt":   {[]string{"--sasl-mechanism", "SCRAM-SHA512"}, cli.ExitUsage, "", []string{`--sasl-mechanism: "SCRAM-SHA512" is unknown; did you mean "SCRAM-SHA-512"?`}},
+		"a mechanism misspelt":   {[]string{"--sasl-mechanism", "SCRAM-SHA512"}, cli.ExitUsage, "", []string{`--sasl-mechanism: unknown value "SCRAM-SHA512"; did you mean "SCRAM-SHA-512"?`}},
 		"a password in the open": {[]string{"--brokers", "kafka:9092", "--sasl-mechanism", "PLAIN", "--sasl-username", "app", "--sasl-password-file", passwordFile(t, wrong)}, cli.ExitUsage, "", []string{"PLAIN without TLS would send the password readable to kafka:9092; want --tls, or SCRAM-SHA-512"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -64,8 +64,9 @@ could not be sent.`,
 		Example: `  emitter send events.ndjson
   emitter simulate --stdout --events 100 | emitter send -
   emitter send --strict --json --brokers kafka-1:9092,kafka-2:9092 events.ndjson`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return s.run(cmd, args[0]) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cli.FileArgument("ndjson", "jsonl", "json"),
+		RunE:              func(cmd *cobra.Command, args []string) error { return s.run(cmd, args[0]) },
 	}
 	s.target.flags(cmd)
 	cmd.Flags().BoolVar(&s.strict, "strict", false, "refuse events with fields that evalworker does not know or cannot read")
@@ -197,7 +198,7 @@ func (s *sendCommand) result(readErr error) error {
 	case readErr != nil:
 		return &failure{fmt.Errorf("read %s after line %d: %w", s.name, s.sum.Lines, readErr)}
 	case s.noProgress:
-		return &failure{fmt.Errorf("given up at line %d, with %s sent: Kafka accepted nothing for %v (--timeout)", s.sum.Lines, cli.Plural(s.sum.Sent, "event"), s.target.timeout)}
+		return s.target.givenUp(fmt.Sprintf("at line %d, with %s sent", s.sum.Lines, cli.Plural(s.sum.Sent, "event")))
 	case s.sum.Interrupted:
 		return &failure{fmt.Errorf("interrupted after line %d, with %s sent", s.sum.Lines, cli.Plural(s.sum.Sent, "event"))}
 	}

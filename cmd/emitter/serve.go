@@ -52,14 +52,16 @@ probes and /statusz, and turns new events away with 503. A second signal ends it
 	}
 	s.target.clusterFlags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&s.sidecar.Listen, "listen", "l", s.sidecar.Listen, "address to listen on, host:port")
-	f.StringVar(&s.tokenFile, "token-file", "", "file with the token that requests have to bear, 16 characters at least; needed beyond loopback")
+	f.StringVarP(&s.sidecar.Listen, "listen", "l", s.sidecar.Listen, "`ADDRESS` to listen on, host:port")
+	f.StringVar(&s.tokenFile, "token-file", "", "`FILE` with the token that requests have to bear, 16 characters at least; needed to listen beyond loopback")
 	f.BoolVar(&s.sidecar.Strict, "strict", false, "refuse events with fields that evalworker does not know or cannot read")
-	f.StringVar(&s.spool.Dir, "spool-dir", s.spool.Dir, "folder of the spool, on a disk that survives restarts; one process uses it at a time")
+	f.StringVar(&s.spool.Dir, "spool-dir", s.spool.Dir, "`FOLDER` of the spool, on a disk that survives restarts; one process uses it at a time")
 	f.Int64Var(&s.spool.MaxBytes, "spool-max-bytes", s.spool.MaxBytes, "size of the spool, at least four times --max-body-bytes; when it is full, events are refused with 429")
 	f.Int64Var(&s.sidecar.MaxBodyBytes, "max-body-bytes", s.sidecar.MaxBodyBytes, "size of the largest request, also after decompression")
 	f.IntVar(&s.sidecar.Concurrency, "concurrency", s.sidecar.Concurrency, "requests in flight at once; further ones are refused with 429")
 	f.DurationVar(&s.sidecar.Grace, "grace", s.sidecar.Grace, "how long to go on sending after a signal")
+	cli.CompleteFiles(cmd, "token-file")
+	cli.CompleteFolders(cmd, "spool-dir")
 	return cmd
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,7 +35,7 @@ type simulateCommand struct {
 }
 
 func newSimulate() *cobra.Command {
-	s := &simulateCommand{}
+	s := &simulateCommand{scenario: "regressed"}
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Publish the events of a simulated support agent",
@@ -55,16 +54,16 @@ morning of 1 June 2026. Times between events are drawn; --rate is their mean.`,
 	}
 	s.target.flags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&s.scenario, "scenario", "s", "regressed", "scenario to play: "+strings.Join(scenario.Names(), ", "))
+	cli.Choice(cmd, &s.scenario, "scenario", "s", scenario.Names(), "scenario to play")
 	f.Uint64Var(&s.seed, "seed", 1, "seed of everything that is drawn")
 	f.Float64VarP(&s.rate, "rate", "r", 50, "events a second; 0 publishes as fast as it goes, and so does --stdout unless --rate is given")
 	f.IntVarP(&s.events, "events", "n", 2000, "events to publish; 0 goes on until interrupted, and so does --duration until its end")
 	f.DurationVarP(&s.duration, "duration", "d", 0, "simulated time to play")
-	f.StringVar(&s.start, "start", "", "time of the first event, RFC 3339")
+	f.StringVar(&s.start, "start", "", "`TIME` of the first event, such as 2026-06-01T09:00:00Z (default: now; with --stdout the time above)")
 	f.BoolVar(&s.feedback, "feedback", false, "add events with the users' feedback on some of the requests")
 	f.BoolVar(&s.stdout, "stdout", false, "print the events, one a line, instead of publishing them")
-	f.StringVar(&s.schemas, "schemas", "", "folder to write the JSON Schemas of the outputs into")
-	_ = cmd.RegisterFlagCompletionFunc("scenario", cobra.FixedCompletions(scenario.Names(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+	f.StringVar(&s.schemas, "schemas", "", "write the JSON Schemas of the outputs into this `FOLDER`")
+	cli.CompleteFolders(cmd, "schemas")
 	return cmd
 }
 
@@ -193,6 +192,9 @@ func (s *simulateCommand) publish(cmd *cobra.Command, world *scenario.Scenario, 
 	unsent := s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
 	if _, printErr := fmt.Fprintf(cmd.OutOrStdout(), "sent %s of scenario %s to %s\n", cli.Plural(int(em.Stats().Sent), "event"), s.scenario, s.target.topic); printErr != nil {
 		return &failure{printErr}
+	}
+	if errors.Is(err, errNoProgress) {
+		return s.target.givenUp(fmt.Sprintf("with %s sent", cli.Plural(int(em.Stats().Sent), "event")))
 	}
 	err = s.result(cmd.Context(), err)
 	if err == nil && unsent > 0 {

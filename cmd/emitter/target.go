@@ -29,6 +29,7 @@ type target struct {
 
 	remaining  time.Duration // of timeout, for finish
 	connectErr error         // of the attempt to reach the cluster at the start
+	unsentErr  error         // why finish could not write what was buffered; nil if only the time was over
 }
 
 // connectTimeout is how long a command waits at its start to learn whether the cluster
@@ -51,9 +52,10 @@ func (t *target) flags(cmd *cobra.Command) {
 func (t *target) clusterFlags(cmd *cobra.Command) {
 	d := emitter.DefaultConfig()
 	f := cmd.Flags()
-	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "addresses of brokers, host:port (default $"+envBrokers+", else "+d.Brokers[0]+")")
+	f.StringSliceVarP(&t.brokers, "brokers", "b", nil, "`ADDRESSES` of brokers, host:port, with commas between them (default $"+envBrokers+", else "+d.Brokers[0]+")")
 	f.StringVarP(&t.topic, "topic", "t", d.Topic, "topic to publish to")
-	f.StringVar(&t.compression, "compression", d.Compression, "compression of batches: none, gzip, snappy, lz4 or zstd")
+	t.compression = d.Compression
+	cli.Choice(cmd, &t.compression, "compression", "", emitter.Compressions(), "compression of batches")
 	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
 	t.security.flags(cmd)
 }
@@ -128,6 +130,15 @@ func (t *target) submit(ctx context.Context, emit func(context.Context) error) e
 	return err
 }
 
+// givenUp returns the error of a command that submit has ended: why Kafka accepts
+// nothing, as far as finish has found out.
+func (t *target) givenUp(where string) error {
+	if t.unsentErr != nil {
+		return &failure{fmt.Errorf("given up %s: %w (tried for %v: --timeout)", where, t.unsentErr, t.timeout)}
+	}
+	return &failure{fmt.Errorf("given up %s: Kafka accepted nothing for %v (--timeout)", where, t.timeout)}
+}
+
 // finish writes the buffered events, even if ctx has ended, within the rest of the
 // timeout, and lists on stderr the events that were not sent. It returns their number.
 func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writer) int {
@@ -145,6 +156,9 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 	why := t.names.translate(unsent.Err)
 	if t.connectErr != nil && errors.Is(why, context.DeadlineExceeded) {
 		why = t.connectErr // it says more than that the time was over
+	}
+	if !errors.Is(why, context.DeadlineExceeded) {
+		t.unsentErr = why
 	}
 	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", cli.Plural(unsent.Count, "event"), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {

@@ -20,27 +20,30 @@ func newCheckCommand(g *globals) *cobra.Command {
 	var quiet, asJSON, online bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Say everything that is wrong with the configuration, or print what is in effect",
+		Short: "Find what is wrong with the configuration, and print what is in effect",
 		Long: `Check the configuration together with the rubrics, schemas and conditions that it
 names, without a broker, a model or a key.
 
 Everything that is wrong is printed to standard error, one fault a line:
 FILE:LINE:COLUMN: what is wrong; what was expected. The exit code is then 2.
 When nothing is wrong, the configuration that is in effect is printed, with the
-environment and all defaults; keys are shown as [REDACTED]. What is no fault, but
-will keep a worker from running here or is hardly meant, is a warning on standard
-error.
+environment and all defaults; keys are shown as [REDACTED]. A warning on standard
+error names what is allowed and probably a mistake, and what will keep a worker from
+running on this machine, such as a key that is not set.
 
-With --online the models are asked too, in place of printing the configuration: does
-the server have the model, and until when; in which form does it answer; what would a
-verdict of each judge cost. That takes a small verdict of each model, which is paid
-for. The exit code is 1 when a judge could not work.`,
+With --online the models are asked too, and the answers are printed in place of the
+configuration: does the server have the model, and until when; in which form does it
+answer; what would a verdict of each judge cost. Each model gives one small verdict,
+which is paid for. The exit code is 1 when a model cannot judge.`,
 		Example: `  evalworker check
   evalworker check --quiet --config deploy/evalworker.yaml
   evalworker check --json
   evalworker check --online`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if online && asJSON {
+				return fault.List{{Path: "--online", Problem: "does not go with --json", Expected: "want one of the two"}}
+			}
 			cfg, err := g.loadComplete()
 			if faults, bad := errors.AsType[fault.List](err); bad && asJSON {
 				return printFaults(json.NewEncoder(g.stdout), faults)
@@ -57,10 +60,9 @@ for. The exit code is 1 when a judge could not work.`,
 			return cfg.Print(g.stdout)
 		},
 	}
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing when nothing is wrong, warnings neither")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "when nothing is wrong, print nothing: no configuration, no warnings and no answers of models")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print faults to standard output, one JSON object a line, and nothing when there are none")
-	cmd.Flags().BoolVar(&online, "online", false, "ask the models as well: costs a small verdict of each")
-	cmd.MarkFlagsMutuallyExclusive("online", "json")
+	cmd.Flags().BoolVar(&online, "online", false, "ask the models too; each gives a small verdict, which is paid for")
 	return cmd
 }
 

@@ -6,21 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/cli"
+	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/store"
 )
 
@@ -29,43 +26,65 @@ func newDatasetsCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "datasets",
 		Short: "Read the failing requests that were kept as cases",
-		Long: `Read the failing requests that were kept as cases. A case stands for all failures
-with one signature: the evaluator, the reason, and the question that was asked.`,
+		Long: `Read the failing requests that were kept as cases. A cause is what failed: an
+evaluator, a reason, and a prompt in all its versions. A case is a question inside a
+cause, and stands for all failures with that question.`,
 		Example: `  evalworker datasets list --since 24h
+  evalworker datasets list --by version
   evalworker datasets export --out cases.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&d.store, "store", "", "where cases are kept, such as sqlite:evalworker.db or postgres://USER@HOST/DATABASE (default: the configuration's store)")
-	cmd.AddCommand(d.list(), d.show(), d.export())
+	completeStore(cmd)
+	cmd.AddCommand(d.list(), d.show(), d.export(), d.status())
 	return cmd
 }
 
 // datasetsCommand holds what the subcommands of datasets share.
 type datasetsCommand struct {
 	g     *globals
-	store string
+	store string // --store; it may hold a password
+	// Set by read: the store without its password, and the evaluators of the
+	// configuration, if there is one.
+	url        string
+	evaluators []string
 }
 
 // read opens the store and calls fn with its cases.
 func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Cases) error) (err error) {
 	cfg := store.DefaultConfig()
-	if d.store == "" {
-		all, err := d.g.load()
-		if err != nil {
-			return err
-		}
-		cfg = all.Store
+	all, err := d.g.load()
+	switch {
+	case err == nil:
+		cfg, d.evaluators = all.Store, evaluatorNames(all)
+	case d.store == "": // only the store is needed
+		return err
 	}
 	if cfg, err = storeAt(cfg, d.store); err != nil {
 		return err
 	}
+	d.url = cfg.URL
 	s, err := store.OpenExisting(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return fn(datasets.NewCases(s))
+}
+
+// evaluatorNames returns the evaluators of a configuration. Without any, the command
+// eval runs those that need no settings.
+func evaluatorNames(cfg *config.Config) []string {
+	evaluators := cfg.Evaluators
+	if len(evaluators) == 0 {
+		evaluators = policy.Deterministic()
+	}
+	var names []string
+	for _, e := range evaluators {
+		names = append(names, e.Name)
+	}
+	return names
 }
 
 // storeAt returns cfg with the store that --store names, if it names one. The
@@ -83,129 +102,6 @@ func storeAt(cfg store.Config, url string) (store.Config, error) {
 	return cfg.Separated(), faults.Err()
 }
 
-// filterFlags are the flags that choose cases.
-type filterFlags struct {
-	period                              period
-	evaluator, version, feature, status string
-	limit                               limit
-}
-
-func (f *filterFlags) add(cmd *cobra.Command) {
-	f.period.add(cmd, "seen", "last seen")
-	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "failed this evaluator")
-	cmd.Flags().StringVar(&f.version, "prompt-version", "", "seen in this prompt version")
-	cmd.Flags().StringVar(&f.feature, "feature", "", "seen in this feature")
-	cmd.Flags().StringVar(&f.status, "status", "", "in this status: every new case is a candidate, others are set in the store by hand")
-	cmd.Flags().Var(&f.limit, "limit", "at most so many cases (default: all)")
-}
-
-func (f *filterFlags) filter(now time.Time) (datasets.Filter, error) {
-	out := datasets.Filter{Evaluator: f.evaluator, PromptVersion: f.version, Feature: f.feature, Status: datasets.Status(f.status), Limit: f.limit.most}
-	var faults fault.List
-	out.Since, out.Until = f.period.parse(&faults, now)
-	if f.status != "" && !slices.Contains(datasets.Statuses(), out.Status) {
-		faults.Add("--status", fmt.Sprintf("unknown status %q", f.status), "want one of "+statuses())
-	}
-	f.limit.check(&faults)
-	return out, faults.Err()
-}
-
-// period is the value of --since and --until.
-type period struct{ since, until string }
-
-// add adds the two flags. since and until begin their help.
-func (p *period) add(cmd *cobra.Command, since, until string) {
-	cmd.Flags().StringVar(&p.since, "since", "", since+" at or after: a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
-	cmd.Flags().StringVar(&p.until, "until", "", until+" before: a time or an age")
-}
-
-// parse returns zero times for flags that are not set, or not valid.
-func (p *period) parse(faults *fault.List, now time.Time) (since, until time.Time) {
-	since, until = parseTime(faults, "--since", p.since, now), parseTime(faults, "--until", p.until, now)
-	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
-		faults.Add("--since", fmt.Sprintf("%s is not before --until, which is %s", since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)),
-			"want an earlier time, or a greater age")
-	}
-	return since, until
-}
-
-// parseTime reads a time, or an age before now.
-func parseTime(faults *fault.List, flag, s string, now time.Time) time.Time {
-	if s == "" {
-		return time.Time{}
-	}
-	if age, err := time.ParseDuration(s); err == nil && age >= 0 {
-		return now.Add(-age)
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		faults.Add(flag, fmt.Sprintf("%q is not a time", s), "want a time such as 2026-01-31T12:00:00Z, or an age such as 24h")
-	}
-	return t
-}
-
-func statuses() string {
-	var names []string
-	for _, s := range datasets.Statuses() {
-		names = append(names, string(s))
-	}
-	return strings.Join(names, ", ")
-}
-
-func (d *datasetsCommand) list() *cobra.Command {
-	var f filterFlags
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List cases, the most frequent first",
-		Example: `  evalworker datasets list --since 24h
-  evalworker datasets list --prompt-version 2026-06-01.3 --json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := f.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
-				list, err := cases.List(cmd.Context(), filter)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return json.NewEncoder(d.g.stdout).Encode(list)
-				}
-				return printCases(d.g.stdout, list)
-			})
-		},
-	}
-	f.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
-	return cmd
-}
-
-func printCases(w io.Writer, cases []datasets.Case) error {
-	if len(cases) == 0 {
-		_, err := fmt.Fprintln(w, "no cases")
-		return err
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "case\tseen\tevaluator\treason\tversion\tstatus\tlast seen")
-	for _, c := range cases {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", c.ID[:min(8, len(c.ID))], c.Count,
-			cell(c.Evaluator, 16), cell(c.Reason, 24), cell(c.LastVersion, 14), c.Status, c.LastSeen.Format("01-02 15:04"))
-	}
-	return t.Flush()
-}
-
-// cell returns s as one line of at most width characters, for a column of a table.
-func cell(s string, width int) string {
-	s = strings.Join(strings.Fields(printable(s)), " ")
-	if utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	return string([]rune(s)[:width-1]) + "…"
-}
-
 func (d *datasetsCommand) show() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -214,7 +110,8 @@ func (d *datasetsCommand) show() *cobra.Command {
 		Long:  "Show a case with its exemplars. The beginning of an id is enough.",
 		Example: `  evalworker datasets show 3f9a21c0
   evalworker datasets show 3f9a21c0 --json`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cli.OneArgument(completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{c.ID[:min(8, len(c.ID))]} })),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				c, err := cases.Case(cmd.Context(), args[0])
@@ -234,10 +131,13 @@ func (d *datasetsCommand) show() *cobra.Command {
 
 func printCase(w io.Writer, c datasets.Case) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "case %s (%s)\n", c.ID, c.Status)
+	fmt.Fprintf(&b, "case %s (%s) of cause %s\n", c.ID, c.Status, c.Cause)
 	writeLine(&b, "failed", c.Evaluator, joinNonEmpty(" ", c.Reason, parenthesise(c.Label)))
 	fmt.Fprintf(&b, "seen: %s from %s to %s\n", cli.Plural(c.Count, "time"), c.FirstSeen.Format(time.RFC3339), c.LastSeen.Format(time.RFC3339))
-	writeLine(&b, "prompt", c.PromptName, joinNonEmpty(" to ", slices.Compact([]string{c.FirstVersion, c.LastVersion})...))
+	writeLine(&b, "prompt", c.PromptName, span(c.FirstVersion, c.LastVersion))
+	if len(c.Versions) > 2 {
+		writeLine(&b, "versions", c.Versions...)
+	}
 	writeLine(&b, "feature", c.Feature)
 	for _, x := range c.Exemplars {
 		fmt.Fprintf(&b, "\n--- %s at %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339))
@@ -245,7 +145,9 @@ func printCase(w io.Writer, c datasets.Case) error {
 		writeLine(&b, "feature", x.Feature)
 		writeLine(&b, "model", x.Model, x.Provider)
 		writeLine(&b, "trace", x.TraceID)
-		writeLine(&b, "span", x.SpanID)
+		if x.SpanID != "" {
+			writeLine(&b, "span", x.SpanID+" (decimal "+x.SpanIDDecimal+")")
+		}
 		if x.ContentWithheld {
 			b.WriteString("content withheld: it could not be redacted\n")
 			continue
@@ -279,112 +181,35 @@ func parenthesise(s string) string {
 	return "(" + s + ")"
 }
 
-// printable replaces control characters, so that content cannot control the terminal.
-func printable(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 {
-			return '\ufffd'
-		}
-		return c
-	}, s)
+// span returns the first and the latest version, or the only one.
+func span(first, last string) string {
+	return joinNonEmpty(" to ", slices.Compact([]string{first, last})...)
 }
 
-func (d *datasetsCommand) export() *cobra.Command {
-	var f filterFlags
-	var name, out string
-	var names, descriptions []string
-	for _, format := range datasets.Formats() {
-		names, descriptions = append(names, format.Name), append(descriptions, format.Description)
-	}
-	cmd := &cobra.Command{
-		Use:   "export",
-		Short: "Write cases as a dataset, one exemplar a line",
-		Long: fmt.Sprintf(`Write cases as a dataset, one exemplar a line, as %s. A file is
-written whole or not at all.`, alternatives(descriptions)),
-		Example: `  evalworker datasets export --out cases.jsonl
-  evalworker datasets export --format csv --since 168h --out cases.csv`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := f.filter(time.Now())
-			if err != nil {
-				return err
+func (d *datasetsCommand) status() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status CASE STATUS",
+		Short: "Confirm a case, dismiss it, or make it a candidate again",
+		Long: `Give a case a status. A new case is a candidate. Confirm it when it is a failure, or
+dismiss it when the evaluator was wrong. Lists and exports leave out dismissed cases
+unless --status asks for them. A case keeps its status when it occurs again.`,
+		Example: `  evalworker datasets status 3f9a21c0 confirmed
+  evalworker datasets status 3f9a21c0 dismissed`,
+		Args:      cobra.ExactArgs(2),
+		ValidArgs: statuses(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			status := datasets.Status(args[1])
+			if !slices.Contains(datasets.Statuses(), status) {
+				return fault.List{{Problem: fmt.Sprintf("unknown status %q", args[1]), Expected: fault.Suggest(args[1], statuses(), "")}}
 			}
-			at := slices.Index(names, name)
-			if at < 0 {
-				return fault.List{{Path: "--format", Problem: fmt.Sprintf("unknown format %q", name), Expected: "want " + alternatives(names)}}
-			}
-			format := datasets.Formats()[at]
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
-				if out == "" || out == "-" {
-					_, err := cases.Export(cmd.Context(), d.g.stdout, format, filter)
-					return err
-				}
-				n, err := exportFile(cmd.Context(), cases, out, format, filter)
+				before, err := cases.SetStatus(cmd.Context(), args[0], status)
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(d.g.stderr, "%s written to %s\n", cli.Plural(n, "exemplar"), out)
+				_, err = fmt.Fprintf(d.g.stdout, "case %s: %s, was %s\n", before.ID, status, printable(string(before.Status)))
 				return err
 			})
 		},
 	}
-	f.add(cmd)
-	cmd.Flags().StringVar(&name, "format", names[0], alternatives(names))
-	cmd.Flags().StringVarP(&out, "out", "o", "", "file (default: standard output)")
-	return cmd
-}
-
-// alternatives lists words as a person would: "a, b or c".
-func alternatives(words []string) string {
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
-// exportFile writes to a temporary file beside the named one, which it then replaces,
-// so that a reader never sees half of an export. A file that is not regular, such as
-// /dev/stdout, is written to directly.
-func exportFile(ctx context.Context, cases *datasets.Cases, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		return exportInto(ctx, cases, path, format, f)
-	}
-	if path, err = resolveLinks(path); err != nil {
-		return 0, fmt.Errorf("export: %w", err)
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".export-*")
-	if err != nil {
-		return 0, fmt.Errorf("export: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	n, err = cases.Export(ctx, tmp, format, f)
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return n, err
-	}
-	return n, os.Rename(tmp.Name(), path)
-}
-
-func exportInto(ctx context.Context, cases *datasets.Cases, path string, format datasets.Format, f datasets.Filter) (n int, err error) {
-	out, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return 0, fmt.Errorf("export: %w", err)
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	return cases.Export(ctx, out, format, f)
-}
-
-// resolveLinks returns the file to which a path leads, which need not exist. A link
-// that leads nowhere is an error, because the link itself would be replaced.
-func resolveLinks(path string) (string, error) {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return path, nil
-	}
-	to, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s is a link that leads nowhere: make its target, or name another file: %w", path, fs.ErrNotExist)
-	}
-	return to, err
 }

@@ -45,12 +45,13 @@ That a broken version is found is expected of 1000 events and more.`,
 	f.IntVar(&cfg.Events, "events", cfg.Events, "events to publish")
 	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "the same seed gives the same events and the same counts")
 	f.DurationVar(&cfg.Duration, "duration", 0, "spread the events over this time (default: as fast as it goes)")
-	f.StringVar(&cfg.Scenario, "scenario", cfg.Scenario, "regressed or healthy")
+	cli.Choice(cmd, &cfg.Scenario, "scenario", "", demo.Scenarios(), "scenario to play")
 	f.StringVar(&cfg.Dir, "dir", "", "folder for configuration, store and dataset, empty or not there yet (default: a new temporary one)")
 	f.IntVar(&cfg.Port, "kafka-port", 0, "port of the embedded broker on 127.0.0.1 (default: a free one)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	f.BoolVar(&keep, "keep", false, "stay up afterwards, and print what to try from another terminal")
 	f.BoolVarP(&verbose, "verbose", "v", false, "show the worker's log")
+	cli.CompleteFolders(cmd, "dir")
 	return cmd
 }
 
@@ -85,6 +86,7 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	if asJSON {
 		err = json.NewEncoder(g.stdout).Encode(r)
 	} else {
+		r.Color = cli.Color(g.stdout, g.getenv)
 		err = printDemo(g.stdout, r, d.Addresses().Config)
 	}
 	if err != nil {
@@ -122,7 +124,8 @@ func printDemo(w io.Writer, r *demo.Result, config string) error {
 	if err := r.Print(&b); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\ndataset: %s that %s for %s, in %s\n", cli.Plural(r.Dataset.Cases, "case"), cli.Choose(r.Dataset.Cases, "stands", "stand"), cli.Plural(r.Dataset.Occurrences, "failure"), r.Dataset.Path)
+	fmt.Fprintf(&b, "\ndataset: %s with %s, kept as %s (one a question), in %s\n",
+		cli.Plural(r.Dataset.Occurrences, "failure"), cli.Plural(r.Dataset.Causes, "cause"), cli.Plural(r.Dataset.Cases, "case"), r.Dataset.Path)
 	sign := "="
 	if !e.Settled() {
 		sign = "is not"

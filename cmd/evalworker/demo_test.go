@@ -19,6 +19,7 @@ import (
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo"
+	"github.com/evalworker/evalworker/internal/summary"
 )
 
 // call runs one command line.
@@ -60,8 +61,8 @@ func TestDemoJSON(t *testing.T) {
 			Eval          string `json:"eval"`
 		} `json:"regressions"`
 		Dataset struct {
-			Path               string
-			Cases, Occurrences int
+			Path                       string
+			Causes, Cases, Occurrences int
 		} `json:"dataset"`
 		Judge    string   `json:"judge"`
 		Problems []string `json:"problems"`
@@ -93,7 +94,7 @@ func TestDemoJSON(t *testing.T) {
 	if worse = slices.Compact(worse); !slices.Equal(worse, []string{"2026-06-01.3"}) {
 		t.Errorf("regressions: %+v", got.Regressions)
 	}
-	if got.Judge != "scripted" || got.Dataset.Cases == 0 || got.Dataset.Occurrences < got.Dataset.Cases || got.Problems == nil || len(got.Problems) > 0 {
+	if got.Judge != "scripted" || got.Dataset.Causes == 0 || got.Dataset.Cases < got.Dataset.Causes || got.Dataset.Occurrences < got.Dataset.Cases || got.Problems == nil || len(got.Problems) > 0 {
 		t.Errorf("judge %q, dataset %+v, problems %q", got.Judge, got.Dataset, got.Problems)
 	}
 }
@@ -105,7 +106,7 @@ func TestDemoText(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 	for _, want := range []string{
-		"400 requests (scenario healthy, seed 7)", "scripted judge, no model.", "no drop beyond chance: ",
+		"400 requests (scenario healthy, seed 7)", "scripted judge, no model.", ": no drop seen",
 		"accounting: 400 consumed = ", "+ 1 dead-lettered\n", "dead letters: 1 from an old client (malformed: missing request_id",
 		"dataset: ", "datasets list --config ",
 	} {
@@ -124,7 +125,7 @@ func TestDemoText(t *testing.T) {
 func TestPrintDemoProblems(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	r := &demo.Result{Judge: "house-model", Events: app.Accounting{Consumed: 3, Evaluated: 2}, Problems: []string{"one is gone"}}
+	r := &demo.Result{Judge: "house-model", Result: summary.Result{Events: app.Accounting{Consumed: 3, Evaluated: 2}, Problems: []string{"one is gone"}}}
 	if err := printDemo(&b, r, "a b.yaml"); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter/mskiam"
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
@@ -69,22 +70,24 @@ func openQueue(g *globals) (*deadletter.Queue, *config.Config, error) {
 
 // letterFlags are the flags that choose dead letters.
 type letterFlags struct {
-	reason, evaluator, key string
-	period                 period
-	limit                  limit
+	reason         eval.Reason
+	evaluator, key string
+	period         period
+	limit          limit
 }
 
-func (f *letterFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.reason, "reason", "", "died of this, such as malformed or panic")
-	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "that this evaluator would have been run on, as far as headers tell; those without are left out")
-	cmd.Flags().StringVar(&f.key, "key", "", "of messages with this key: a trace id, or a request id where there is none; its beginning and an ellipsis (… or ...), as list prints it, will do")
+func (f *letterFlags) add(cmd *cobra.Command, g *globals) {
+	cli.Choice(cmd, &f.reason, "reason", "", eval.PermanentReasons(), "only letters that died of this")
+	cmd.Flags().StringVar(&f.evaluator, "evaluator", "", "only letters on which this evaluator would have been run, by their headers; letters without an envelope in the headers are left out")
+	cmd.Flags().StringVar(&f.key, "key", "", "only letters with this key: a trace id, or a request id where there is none; its beginning and an ellipsis (… or ...), as list prints it, will do")
 	f.period.add(cmd, "died", "died")
 	cmd.Flags().Var(&f.limit, "limit", "at most so many letters (default: all)")
+	cli.CompleteFlag(cmd, "evaluator", completeEvaluators(g))
 }
 
 // filter reads the flags and the ids. The error is of type fault.List.
 func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, error) {
-	out := deadletter.Filter{Reason: eval.Reason(f.reason), Key: f.key, Limit: f.limit.most}
+	out := deadletter.Filter{Reason: f.reason, Key: f.key, Limit: f.limit.most}
 	var faults fault.List
 	if prefix, ok := cutEllipsis(f.key); ok {
 		out.Prefix = prefix
@@ -101,9 +104,6 @@ func (f *letterFlags) filter(ids []string, now time.Time) (deadletter.Filter, er
 		out.IDs = append(out.IDs, id)
 	}
 	out.Since, out.Until = f.period.parse(&faults, now)
-	if f.reason != "" && !slices.Contains(eval.Reasons(), out.Reason) {
-		faults.Add("--reason", fmt.Sprintf("unknown reason %q", f.reason), wantReason(f.reason))
-	}
 	f.limit.check(&faults)
 	return out, faults.Err()
 }
@@ -140,27 +140,17 @@ func (f *letterFlags) matchEvaluator(filter *deadletter.Filter, cfg *config.Conf
 		return err
 	}
 	filter.Match = func(l *deadletter.Letter) bool {
-		plan, ok := s.DecideHeaders(l.Headers)
-		return ok && slices.ContainsFunc(plan.Picks, func(p eval.Pick) bool { return p.Name == f.evaluator })
+		env, ok := event.EnvelopeFromHeaders(l.Headers) // the value may be none that can be read
+		if !ok || env.Kind != event.KindRequestCompleted {
+			return false
+		}
+		plan := s.Decide(&env)
+		return slices.ContainsFunc(plan.Picks, func(p eval.Pick) bool { return p.Name == f.evaluator })
 	}
 	return nil
 }
 
 const wantLetter = "want PARTITION:OFFSET, as evalworker dlq list prints it"
-
-// wantReason returns what was expected in place of s: the nearest reason, or the
-// reasons for which events die.
-func wantReason(s string) string {
-	var names []string
-	for _, r := range eval.Reasons() {
-		names = append(names, string(r))
-	}
-	if near := fault.Nearest(s, names); near != "" {
-		return fmt.Sprintf("did you mean %q?", near)
-	}
-	return "want " + strings.Join([]string{string(eval.ReasonMalformed), string(eval.ReasonUnknownEvent), string(eval.ReasonTooLarge)}, ", ") +
-		" or " + string(eval.ReasonPanic)
-}
 
 // printEmpty prints the error of a topic without letters, which is not a failure.
 func printEmpty(g *globals, err error) error {

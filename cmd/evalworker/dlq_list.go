@@ -76,9 +76,9 @@ it begins. It never prints content; keys and errors hold ids and names.`,
 			return t.end(sum, redriven)
 		},
 	}
-	f.add(cmd)
-	cmd.Flags().BoolVar(&redriven, "redriven", false, "those that were redriven too")
-	cmd.Flags().BoolVar(&count, "count", false, "only how many there are of each reason; with --redriven, of those too")
+	f.add(cmd, g)
+	cmd.Flags().BoolVar(&redriven, "redriven", false, "also list letters that were redriven")
+	cmd.Flags().BoolVar(&count, "count", false, "print only how many letters there are of each reason; with --redriven, count redriven ones too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	return cmd
 }

@@ -57,7 +57,7 @@ same letters twice.`,
 			return runRedrive(cmd, g, &f, filter, opts, asJSON)
 		},
 	}
-	f.add(cmd)
+	f.add(cmd, g)
 	cmd.Flags().BoolVar(&all, "all", false, "every letter that is left by the other options")
 	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "only print what would be done")
 	cmd.Flags().IntVar(&opts.MaxRedrives, "max-redrives", opts.MaxRedrives, "refuse what was redriven so many times already")

@@ -88,7 +88,7 @@ type letterView struct {
 // envelopeHeaders returns the headers whose values are ids and dimensions.
 func envelopeHeaders() []string {
 	return append(event.DimNames(), event.HeaderEvent, event.HeaderRequestID,
-		event.HeaderTraceID, event.HeaderTraceparent, event.HeaderDDTraceID, event.HeaderDDParentID)
+		event.HeaderTraceID, event.HeaderSpanID, event.HeaderTraceparent, event.HeaderDDTraceID, event.HeaderDDParentID, "b3", "x-b3-traceid", "x-b3-spanid")
 }
 
 // header returns a header's value if it is part of the envelope; otherwise its redacted

@@ -3,17 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/summary"
@@ -22,48 +21,66 @@ import (
 
 // errorFlags are the options about evaluations that fail.
 type errorFlags struct {
-	most percent
-	wait time.Duration
+	most     percent
+	patience time.Duration
 }
 
 func (f *errorFlags) add(cmd *cobra.Command) {
 	f.most = summary.DefaultMaxErrors
 	cmd.Flags().Var(&f.most, "max-errors", "exit 1 when more of an evaluator's verdicts are errors")
-	cmd.Flags().DurationVar(&f.wait, "wait", 2*time.Minute, "wait so long for a model that is down or limits calls; 0: do not wait")
+	cmd.Flags().DurationVar(&f.patience, "patience", time.Minute, "give a model up when no call has succeeded for so long; 0: never wait")
 }
+
+// maxPatience is the longest --patience.
+const maxPatience = 24 * time.Hour
 
 func (f *errorFlags) check(faults *fault.List) {
-	if f.wait < 0 || f.wait > 24*time.Hour {
-		faults.Add("--wait", fmt.Sprintf("%v is out of range", f.wait), "want a duration from 0 to 24h")
+	if f.patience < 0 || f.patience > maxPatience {
+		faults.Add("--patience", fmt.Sprintf("%v is out of range", f.patience), "want a duration from 0 to 24h")
 	}
 }
 
-// patience returns how the batch waits for its models. The time that a judge has for
-// one evaluation grows by the wait, or it would end the wait.
-func (f *errorFlags) patience(cfg *config.Config, stderr io.Writer, bar cli.Progress) *model.Patience {
+// outages are the models that were given up. It is safe for concurrent use.
+type outages struct {
+	mu    sync.Mutex
+	texts []string // guarded by mu
+}
+
+func (o *outages) add(text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.texts = append(o.texts, text)
+}
+
+func (o *outages) all() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.texts)
+}
+
+// wait returns how the batch waits for its models. The time that a judge has for one
+// evaluation is then the patience's to bound, and each call's own timeout.
+func (f *errorFlags) wait(cfg *config.Config, p *evalProgress, o *outages) *model.Patience {
 	for i := range cfg.Evaluators {
-		if e := &cfg.Evaluators[i]; e.Judge() && e.Timeout > 0 {
-			e.Timeout += f.wait
+		if e := &cfg.Evaluators[i]; e.Judge() && e.Timeout > 0 && f.patience > 0 {
+			e.Timeout += maxPatience
 		}
 	}
-	return &model.Patience{Wait: f.wait, Waiting: func(w model.Waiting) {
-		bar.Clear()
-		fmt.Fprintf(stderr, "waiting for model %s (%s) since %s; gives up after %s\n", w.Model, w.Reason, w.For.Round(time.Second), w.Limit)
+	return &model.Patience{Wait: f.patience, Waiting: p.wait, Answering: p.resume, GaveUp: func(g model.GaveUp) {
+		why := "calls are turned away"
+		if g.For > 0 {
+			why = "no call has succeeded for " + g.For.Round(100*time.Millisecond).String()
+		}
+		text := fmt.Sprintf("gave up on model %s at %s: %s; the last error: %v", g.Model, g.URL, why, g.Err)
+		o.add(text)
+		p.giveUp(g.Model, text)
 	}}
 }
 
-// tables returns the summary's tables with the bound of the flags.
-func (f *errorFlags) tables(sum *summary.Summary) summary.Tables {
-	t := sum.Tables()
-	t.MaxErrors = float64(f.most)
-	return t
-}
-
-// judge returns an error that says which evaluators failed too often, why, and what to
-// mend; nil when none did.
-func (f *errorFlags) judge(sum *summary.Summary, cfg *config.Config) error {
+// problems says which evaluators failed too often, why, and what to mend.
+func (f *errorFlags) problems(tables summary.Tables, cfg *config.Config) []string {
 	var lines []string
-	for _, e := range f.tables(sum).Failing() {
+	for _, e := range tables.Failing() {
 		var parts []string
 		for _, reason := range slices.Sorted(maps.Keys(e.Reasons)) {
 			parts = append(parts, fmt.Sprintf("%d %s", e.Reasons[reason], reason))
@@ -74,10 +91,7 @@ func (f *errorFlags) judge(sum *summary.Summary, cfg *config.Config) error {
 		}
 		lines = append(lines, line)
 	}
-	if len(lines) == 0 {
-		return nil
-	}
-	return errors.New(strings.Join(lines, "\nevalworker: "))
+	return lines
 }
 
 // commonest returns the reason that most errors have. A breaker is open because of
@@ -115,9 +129,9 @@ func mendOf(reason eval.Reason, key string) string {
 	case eval.ReasonBadRequest:
 		return "the server refused the request, for example because it has no such model: check " + key + ".model and " + key + ".base_url"
 	case eval.ReasonUnavailable, eval.ReasonBreakerOpen:
-		return "the server cannot be reached or is down: check that it runs and " + key + ".base_url, or wait longer with --wait"
+		return "the server cannot be reached or is down: check that it runs and " + key + ".base_url, or wait longer with --patience"
 	case eval.ReasonRateLimited:
-		return "the server limits calls: lower " + key + ".requests_per_minute, or wait longer with --wait"
+		return "the server limits calls: lower " + key + ".requests_per_minute, or wait longer with --patience"
 	case eval.ReasonTimeout:
 		return "answers take too long: raise " + key + ".timeout, or lower " + key + ".concurrency"
 	case eval.ReasonTruncated:

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -69,7 +70,7 @@ func TestEvalWithADeadJudge(t *testing.T) {
 			var calls atomic.Int64
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { calls.Add(1); tt.handler(w, r) }))
 			defer srv.Close()
-			code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 80, "--wait", "0", "--concurrency", "8"))
+			code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 80, "--patience", "0", "--concurrency", "8"))
 			if code != cli.ExitFailure || !strings.Contains(told, "helpfulness: 80 of 80 verdicts are errors (") || !strings.Contains(told, tt.reason) || !strings.Contains(told, tt.mend) {
 				t.Errorf("exit code %d, told:\n%s", code, told)
 			}
@@ -83,28 +84,82 @@ func TestEvalWithADeadJudge(t *testing.T) {
 	}
 }
 
-// TestEvalWaits: a server that comes up in time costs no verdict.
-func TestEvalWaits(t *testing.T) {
-	t.Parallel()
-	var calls atomic.Int64
-	judge := modelserver.New(func(r modelserver.Request) modelserver.Reply {
+// nineOClock is a judge's model that passes every criterion.
+func nineOClock() http.Handler {
+	return modelserver.New(func(r modelserver.Request) modelserver.Reply {
 		var out []modelserver.Verdict
 		for _, id := range r.Criteria {
 			out = append(out, modelserver.Verdict{ID: id, Evidence: "We open at nine.", Reason: "scripted", Verdict: "pass"})
 		}
 		return modelserver.Answer(out)
 	})
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if calls.Add(1) <= 5 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		judge.ServeHTTP(w, r)
+}
+
+// TestEvalWaits: a server that comes up in time, or limits calls for a while, costs no
+// verdict, and what the run waits for is told.
+func TestEvalWaits(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status int
+		header string // how long to wait, in milliseconds
+		reason string
+	}{
+		"comes up":     {http.StatusServiceUnavailable, "", "unavailable"},
+		"limits calls": {http.StatusTooManyRequests, "20", "rate_limited"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var calls atomic.Int64
+			judge := nineOClock()
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if calls.Add(1) <= 5 {
+					if tt.header != "" {
+						w.Header().Set("Retry-After-Ms", tt.header)
+					}
+					w.WriteHeader(tt.status)
+					return
+				}
+				judge.ServeHTTP(w, r)
+			}))
+			defer srv.Close()
+			waiting := regexp.MustCompile(`(?m)^waiting for model small \(` + tt.reason + `\) since \d+s; gives up after 1m0s$`)
+			code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 4))
+			if code != cli.ExitOK || !waiting.MatchString(told) || !strings.Contains(told, "model small answers\n") {
+				t.Errorf("exit code %d, told:\n%s\nprinted:\n%s", code, told, out)
+			}
+		})
+	}
+}
+
+// TestEvalGivesUp: no call has succeeded for the patience. The command says which model,
+// where it was looked for, the last error and what to mend, and nothing secret.
+func TestEvalGivesUp(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	limiting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "90")
+		w.WriteHeader(http.StatusTooManyRequests)
 	}))
-	defer srv.Close()
-	code, out, told := evaluated(t, judged(t, srv.URL+"/v1", 4))
-	if code != cli.ExitOK || !strings.Contains(told, "waiting for model small (unavailable) since 0s; gives up after 2m0s") {
-		t.Errorf("exit code %d, told:\n%s\nprinted:\n%s", code, told, out)
+	t.Cleanup(limiting.Close)
+	for name, tt := range map[string]struct{ url, last, mend string }{
+		"nobody listens": {gone.URL, "unavailable: no answer: connection refused", "check that it runs and models.default.base_url, or wait longer with --patience"},
+		"limits calls":   {limiting.URL, "rate_limited: status 429", "lower models.default.requests_per_minute, or wait longer with --patience"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secret := canary()
+			url := strings.Replace(tt.url, "http://", "http://user:"+secret+"@", 1) + "/v1?key=" + secret
+			code, stdout, told := evaluated(t, judged(t, url, 30, "--patience", "300ms", "--json"))
+			gaveUp := "gave up on model small at " + tt.url + "/v1: no call has succeeded for "
+			if code != cli.ExitFailure || !strings.Contains(told, gaveUp) || !strings.Contains(told, "; the last error: "+tt.last) || !strings.Contains(told, tt.mend) || strings.Contains(told+stdout, secret) {
+				t.Errorf("exit code %d, told:\n%s", code, told)
+			}
+			problems := lastLine(t, stdout).Problems
+			if len(problems) != 2 || !strings.HasPrefix(problems[0], gaveUp) || !strings.HasPrefix(problems[1], "helpfulness: 30 of 30 verdicts are errors (") {
+				t.Errorf("problems %q", problems)
+			}
+		})
 	}
 }
 
@@ -121,7 +176,7 @@ func TestMaxErrors(t *testing.T) {
 			t.Errorf("%s: exit code %d, told:\n%s", value, code, told)
 		}
 	}
-	if code, _, told := evaluated(t, judged(t, srv.URL+"/v1", 1, "--wait", "-1s")); code != cli.ExitUsage || !strings.Contains(told, "--wait: -1s is out of range; want a duration from 0 to 24h") {
+	if code, _, told := evaluated(t, judged(t, srv.URL+"/v1", 1, "--patience", "-1s")); code != cli.ExitUsage || !strings.Contains(told, "--patience: -1s is out of range; want a duration from 0 to 24h") {
 		t.Errorf("exit code %d, told:\n%s", code, told)
 	}
 }

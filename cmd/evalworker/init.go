@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 )
 
@@ -18,14 +19,14 @@ func newInitCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Write a starter configuration, a schema and a rubric",
-		Long: `Write a folder to begin with, by default into the working directory: a configuration
+		Long: `Write files to begin with into DIR, by default the working directory: a configuration
 with every key, its default and what it is for, one JSON Schema and one rubric.
-Files that exist are left alone, and then nothing is written, unless --force is
-given.`,
+If one of the files exists, nothing is written, unless --force is given.`,
 		Example: `  evalworker init
   evalworker init deploy
   evalworker init --force`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cli.FolderArgument(),
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {

@@ -134,22 +134,12 @@ func (m *measurement) add(r replay.Result) error {
 	}
 	output := ""
 	if m.content {
-		output = beginning(r.Report.Event.Answer().Text, maxShown)
+		output = replay.Beginning(r.Report.Event.Answer().Text, maxShown)
 	}
 	if err := m.agreement.Add(r.Number, truth, r.Report, output); err != nil {
 		return m.wrong(r.Number, err, "name a field that holds labels")
 	}
 	return nil
-}
-
-// beginning returns the first so many characters of a text.
-func beginning(text string, most int) string {
-	for i := range text {
-		if most--; most < 0 {
-			return text[:i] + "..."
-		}
-	}
-	return text
 }
 
 func (m *measurement) wrong(line int, err error, expected string) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
@@ -70,7 +71,7 @@ func lists() map[string]string {
 	for _, f := range datasets.Formats() {
 		formats = append(formats, f.Name)
 	}
-	out["FORMATS"] = alternatives(formats)
+	out["FORMATS"] = cli.Alternatives(formats)
 	for name, section := range map[string]string{"kafka": "kafka.", "model": "models.NAME.", "evaluator": "evaluators[].", "rule": "sampling.rules[]."} {
 		var keys []string
 		for _, k := range config.Keys() {

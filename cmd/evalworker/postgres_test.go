@@ -65,10 +65,22 @@ func TestPostgres(t *testing.T) {
 	if got := command(cli.ExitOK, "datasets", "export", "--format", "csv", "--store", url); strings.Count(got, cases[0].ID) != 3 {
 		t.Errorf("export: %s", got)
 	}
+	if got := command(cli.ExitOK, "datasets", "list", "--store", url); !strings.Contains(got, "--cause "+cases[0].Cause[:8]+" --store '"+separated.URL+"'") {
+		t.Errorf("list of causes: %s", got)
+	}
+	if got := command(cli.ExitOK, "datasets", "list", "--cause", cases[0].Cause, "--store", url); !strings.Contains(got, "3 failures in 1 case") || !strings.Contains(got, "mail order ") {
+		t.Errorf("list of a cause: %s", got)
+	}
+	if got := command(cli.ExitOK, "datasets", "status", cases[0].ID[:6], "confirmed", "--store", url); !strings.Contains(got, "confirmed, was candidate") {
+		t.Errorf("status: %s", got)
+	}
+	if got := command(cli.ExitUsage, "datasets", "list", "--prompt-version", "v9", "--store", url); !strings.Contains(got, "no case names one") {
+		t.Errorf("an unknown version: %s", got)
+	}
 	// The password from a file, the rest from the configuration.
 	config := file("evalworker.yaml", fmt.Sprintf("store: {url: %q, password_file: key}\n", separated.URL))
 	file("key", password+"\n")
-	if got := command(cli.ExitOK, "datasets", "list", "--config", config); !strings.Contains(got, cases[0].ID[:8]) {
+	if got := command(cli.ExitOK, "datasets", "list", "--config", config); !strings.Contains(got, cases[0].Cause[:8]) {
 		t.Errorf("list with a configuration: %s", got)
 	}
 	file("key", "guess\n")

@@ -22,10 +22,8 @@ var errPrinted = errors.New("the faults have been printed")
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
 	g := &globals{stdin: stdin, stdout: stdout, stderr: stderr, environ: environ}
 	root := newRoot(g)
-	describeMisuse(root)
 	begun := markStart(root)
-	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := cli.Execute(ctx, root, args)
 	if err == nil {
 		return cli.ExitOK
 	}
@@ -84,7 +82,7 @@ func markStart(root *cobra.Command) *bool {
 const (
 	groupStart = "start"
 	groupWork  = "work"
-	groupOther = "other"
+	groupOther = "other" // the last one: help is among them
 )
 
 func newRoot(g *globals) *cobra.Command {
@@ -95,7 +93,10 @@ func newRoot(g *globals) *cobra.Command {
 request path. Applications publish an event for each finished request to Kafka;
 workers sample the events, check and judge the answers, report scores to Datadog
 beside the original traces, and keep failing requests as cases for regression
-tests.`,
+tests.
+
+The exit code is 0; 1 when the work failed, or found what is bad; 2 when the command
+line or the configuration is wrong. docs/running-workers.md says more.`,
 		Example: `  evalworker demo
   evalworker init
   evalworker check
@@ -112,7 +113,7 @@ tests.`,
 	root.SetErr(g.stderr)
 	root.PersistentFlags().StringVarP(&g.configPath, "config", "c", "",
 		"configuration `FILE` (default $EVALWORKER_CONFIG, else evalworker.yaml when it exists)")
-	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") // the flag exists: it is added one line above
+	cli.CompleteFlag(root, "config", cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt))
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "To begin with:"},
 		&cobra.Group{ID: groupWork, Title: "To work with:"},
@@ -128,7 +129,6 @@ tests.`,
 	add(groupWork, newRunCommand(g), newEvalCommand(g), newDatasetsCommand(g), newDLQCommand(g))
 	add(groupOther, newVersionCommand(g))
 	root.SetCompletionCommandGroupID(groupOther)
-	root.SetHelpCommandGroupID(groupOther)
 	return root
 }
 

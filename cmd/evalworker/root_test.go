@@ -1,70 +1,16 @@
 package main
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/evalworker/evalworker/internal/testkit/command"
 )
 
-// TestHelp: every command says what it does and shows how it is used.
-func TestHelp(t *testing.T) {
+func TestCommands(t *testing.T) {
 	t.Parallel()
-	root := newRoot(&globals{})
-	var walk func(*cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		name := cmd.CommandPath()
-		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
-			t.Errorf("%s: Short is %q, want a phrase without a full stop", name, cmd.Short)
-		}
-		if cmd.Runnable() && !strings.Contains(cmd.Example, name) {
-			t.Errorf("%s: no example of it in %q", name, cmd.Example)
-		}
-		if cmd.HasParent() && !cmd.Parent().HasParent() && cmd.GroupID == "" {
-			t.Errorf("%s stands in no group", name)
-		}
-		for _, sub := range cmd.Commands() {
-			walk(sub)
-		}
-	}
-	walk(root)
-}
-
-// TestExamplesParse: the examples in the help use flags and arguments that exist.
-func TestExamplesParse(t *testing.T) {
-	t.Parallel()
-	root := newRoot(&globals{})
-	examples := 0
-	var walk func(*cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		for line := range strings.Lines(cmd.Example) {
-			_, line, ok := strings.Cut(strings.TrimSpace(line), "evalworker ")
-			if !ok {
-				continue
-			}
-			line, _, _ = strings.Cut(line, " && ")
-			line, _, _ = strings.Cut(line, " | ")
-			line, _, _ = strings.Cut(line, " > ")
-			examples++
-			target, rest, err := newRoot(&globals{}).Find(strings.Fields(line))
-			if err == nil {
-				err = target.ParseFlags(rest)
-			}
-			if err == nil && target.Args != nil {
-				err = target.Args(target, target.Flags().Args())
-			}
-			if err != nil {
-				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
-			}
-		}
-		for _, sub := range cmd.Commands() {
-			walk(sub)
-		}
-	}
-	walk(root)
-	if examples < 10 {
-		t.Errorf("only %d examples", examples)
-	}
+	command.Test(t, func() *cobra.Command { return newRoot(&globals{}) }, "since", "until", "labels", "key")
 }
 
 func TestGetenv(t *testing.T) {

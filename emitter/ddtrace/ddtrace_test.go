@@ -2,6 +2,7 @@ package ddtrace_test
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/mocktracer"
@@ -24,6 +25,22 @@ func TestFromContext(t *testing.T) {
 	trace, spanID := e.Origin()
 	if trace.String() != span.Context().TraceID() || uint64(spanID) != span.Context().SpanID() {
 		t.Errorf("Origin = %s, %s, want trace %s and span %d", trace, spanID, span.Context().TraceID(), span.Context().SpanID())
+	}
+	e.Kind, e.RequestID = event.KindRequestCompleted, "r"
+	value, err := json.Marshal(&e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := event.Decode(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read.Join(e.Headers())
+	if gotTrace, gotSpan := read.Origin(); gotTrace != trace || gotSpan != spanID {
+		t.Errorf("a worker reads %s, %s of %s", gotTrace, gotSpan, value)
+	}
+	if fault, at := read.LinkFault(); fault != "" {
+		t.Errorf("fault %s at %s of %s", fault, at, value)
 	}
 	for name := range headers {
 		if name == "baggage" || name == "ot-baggage-customer" {

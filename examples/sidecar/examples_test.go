@@ -2,10 +2,14 @@ package sidecar_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,6 +60,43 @@ func TestExamples(t *testing.T) {
 			stop() // sends what is spooled
 			if got := arrived(t, b.Addr()); !slices.Equal(got, c.want) {
 				t.Errorf("%v arrived, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestImport: an application that imports an example posts nothing by that, and then
+// what it wants to.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	for program, scripts := range map[string][2]string{
+		"node":    {`await import("./post.mjs")`, `const { publish } = await import("./post.mjs"); console.log(await publish([{}]))`},
+		"python3": {`import post`, `import post; print(post.publish({}))`},
+	} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			if _, err := exec.LookPath(program); err != nil {
+				t.Skip(err)
+			}
+			var posts atomic.Int64
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				posts.Add(1)
+				w.WriteHeader(http.StatusAccepted)
+				_, _ = io.WriteString(w, `{"accepted":1}`)
+			}))
+			defer srv.Close()
+			for i, script := range scripts {
+				cmd := exec.CommandContext(t.Context(), program, "-c", script)
+				if program == "node" {
+					cmd = exec.CommandContext(t.Context(), program, "--input-type=module", "-e", script, "an-argument")
+				}
+				cmd.Env = append(os.Environ(), "EMITTER_URL="+srv.URL)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%s: %v: %s", script, err, out)
+				}
+				if n := posts.Load(); n != int64(i) {
+					t.Errorf("%s: %d posts, want %d", script, n, i)
+				}
 			}
 		})
 	}

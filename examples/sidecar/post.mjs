@@ -3,8 +3,11 @@
 //   emitter serve --brokers kafka:9092 &
 //   node post.mjs
 //
-// A server need not await publish() before it answers its user; it should catch
-// what it throws.
+// or, in a service: import { publish } from "./post.mjs". A server need not await
+// publish() before it answers its user; it should catch what it throws.
+
+import { existsSync, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 const url = (process.env.EMITTER_URL ?? "http://127.0.0.1:8788") + "/v1/events";
 const token = process.env.EMITTER_TOKEN;
@@ -36,20 +39,24 @@ export async function publish(events, { attempts = 5, timeout = 10_000 } = {}) {
   }
 }
 
-const accepted = await publish([
-  {
-    event: "llm_request_completed",
-    request_id: "node_1",
-    trace_id: "123456789",
-    feature: "support_agent",
-    prompt_name: "support_triage",
-    prompt_version: "2026-06-01.3",
-    model: "claude-sonnet-4",
-    status: "success",
-    latency_ms: 1430,
-    input: "Where is my order?",
-    output: { reply: "It leaves our warehouse today.", intent: "order_status" },
-  },
-  { event: "llm_user_feedback", request_id: "node_1", trace_id: "123456789", user_rating: "up" },
-]);
-console.log("safe:", accepted);
+// Only when it is run as a program: an import publishes nothing.
+const program = process.argv[1] ?? "";
+if (existsSync(program) && realpathSync(program) === fileURLToPath(import.meta.url)) {
+  const accepted = await publish([
+    {
+      event: "llm_request_completed",
+      request_id: "node_1",
+      trace_id: "123456789",
+      feature: "support_agent",
+      prompt_name: "support_triage",
+      prompt_version: "2026-06-01.3",
+      model: "claude-sonnet-4",
+      status: "success",
+      latency_ms: 1430,
+      input: "Where is my order?",
+      output: { reply: "It leaves our warehouse today.", intent: "order_status" },
+    },
+    { event: "llm_user_feedback", request_id: "node_1", trace_id: "123456789", user_rating: "up" },
+  ]);
+  console.log("safe:", accepted);
+}

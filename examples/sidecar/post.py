@@ -3,8 +3,9 @@
     emitter serve --brokers kafka:9092 &
     python3 post.py
 
-A service calls publish() from a thread or a queue of its own, not while a user
-waits: the answer comes when the event is safe on the sidecar's disk.
+or, in a service: from post import publish. A service calls it from a thread or a
+queue of its own, not while a user waits: the answer comes when the event is safe on
+the sidecar's disk.
 """
 
 import json

@@ -10,27 +10,9 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-// Accounting counts finished events since the worker started. When none is in
-// flight, Consumed = Unwanted + SampledOut + Evaluated + DeadLettered: the left side
-// is counted where messages come in, the right side where they end.
-type Accounting struct {
-	Consumed     int64 `json:"consumed"`
-	Unwanted     int64 `json:"unwanted"`
-	SampledOut   int64 `json:"sampled_out"`
-	Evaluated    int64 `json:"evaluated"`
-	DeadLettered int64 `json:"dead_lettered"`
-}
-
-// Settled reports whether the equation holds.
-func (a Accounting) Settled() bool {
-	return a.missing() == 0
-}
-
-// missing returns how many consumed events have no end; below zero, how many ended
-// that were not consumed.
-func (a Accounting) missing() int64 {
-	return a.Consumed - a.Unwanted - a.SampledOut - a.Evaluated - a.DeadLettered
-}
+// Accounting counts finished events since the worker started. What is consumed is
+// counted where messages come in, the rest where they end.
+type Accounting = eval.Accounting
 
 // accounting holds the counters of an Accounting, for many goroutines.
 type accounting struct {
@@ -53,7 +35,7 @@ func (a *App) settle(inFlight int) {
 	if inFlight > 0 {
 		return
 	}
-	missing := now.missing()
+	missing := now.Missing()
 	if missing != 0 && now != a.unsettled {
 		a.unsettled = now // a message may be between its two counts
 		return

@@ -3,8 +3,12 @@ package app
 import (
 	"bytes"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/sampler"
 )
 
 // TestSettle: events without an end are an error once nothing is in flight and nothing
@@ -32,5 +36,37 @@ func TestSettle(t *testing.T) {
 	}
 	if look(0) != 1 {
 		t.Errorf("one error is logged more than once a minute:\n%s", log.String())
+	}
+}
+
+// TestSkewIsLoggedOnce: a skew is logged when it begins, for each evaluator and rule, and
+// again only when it was over in between.
+func TestSkewIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	a := &App{log: slog.New(slog.NewTextHandler(&log, nil))}
+	s, err := sampler.New(sampler.Config{DefaultRate: 0.1}, []sampler.Evaluator{{Name: "one", Judge: true}, {Name: "two", Judge: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	decide := func(id func() uint64) {
+		for range 10 {
+			for range 10_000 {
+				s.Decide(&event.Envelope{Kind: event.KindRequestCompleted, Trace: event.TraceID{Hi: r.Uint64(), Lo: id()}})
+			}
+			a.checkSampling(s)
+		}
+	}
+	constant := func() uint64 { return 7 }
+	for round := 1; round <= 2; round++ {
+		decide(constant)
+		if n := strings.Count(log.String(), "cannot be trusted"); n != 2*round || len(a.skews.now()) != 2 {
+			t.Errorf("round %d: %d lines, %d skews; want two a round, and two skews", round, n, len(a.skews.now()))
+		}
+		decide(r.Uint64)
+		if n := strings.Count(log.String(), "can be trusted again"); n != 2*round || len(a.skews.now()) != 0 {
+			t.Errorf("round %d: %d lines that it is over, %d skews; want two a round, and none", round, n, len(a.skews.now()))
+		}
 	}
 }

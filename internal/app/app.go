@@ -60,6 +60,7 @@ type App struct {
 	watcher      Watcher
 	builder      *policy.Builder
 	reloads      reloads
+	skews        skews
 	closers      closers
 }
 
@@ -230,6 +231,7 @@ func (a *App) gauges(ctx context.Context) {
 func (a *App) gauge() {
 	s := a.consumer.Status()
 	a.settle(s.InFlight)
+	a.checkSampling(a.pipeline.Policy().Sampler)
 	a.telemetry.Inflight(s.InFlight)
 	since, _ := a.storeDown()
 	a.telemetry.StoreDown(!since.IsZero())
@@ -237,5 +239,6 @@ func (a *App) gauge() {
 	a.telemetry.PartitionsDown(s.PartitionsDown())
 	for _, p := range s.Partitions {
 		a.telemetry.Lag(p.Partition, p.Lag, p.Unfinished)
+		a.telemetry.OldestAge(p.Partition, p.OldestAgeSeconds)
 	}
 }

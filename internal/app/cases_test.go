@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func (p *performance) cases(t *testing.T) []datasets.Case { return p.world.cases
 func (w *world) cases(t *testing.T) []datasets.Case {
 	t.Helper()
 	cfg := store.DefaultConfig()
-	cfg.URL, _ = w.storeURL()
+	cfg.URL = w.storeURL()
 	db, err := store.OpenExisting(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ func (p *performance) testExemplar(t *testing.T, c datasets.Case, x datasets.Exe
 		}
 	}
 	trace, span := r.Event.Origin()
-	if trace.IsZero() != (x.TraceID == "") || !trace.IsZero() && x.TraceID != trace.String() || span != 0 && x.SpanID != span.String() {
+	if trace.IsZero() != (x.TraceID == "") || !trace.IsZero() && x.TraceID != trace.String() || span != 0 && (x.SpanID != fmt.Sprintf("%016x", uint64(span)) || x.SpanIDDecimal != span.String()) {
 		t.Errorf("%s: trace %s, span %s, want %s, %s", x.RequestID, x.TraceID, x.SpanID, trace, span)
 	}
 	if x.ContentWithheld || r.Event.Input.IsZero() != (len(x.Input) == 0) || r.Event.Output.IsZero() != (len(x.Output) == 0) {

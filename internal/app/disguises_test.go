@@ -274,7 +274,7 @@ func (w *world) outlets(t *testing.T) map[string][]string {
 func (w *world) export(t *testing.T, format datasets.Format) string {
 	t.Helper()
 	cfg := store.DefaultConfig()
-	cfg.URL, _ = w.storeURL()
+	cfg.URL = w.storeURL()
 	db, err := store.OpenExisting(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

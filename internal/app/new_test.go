@@ -12,6 +12,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -53,7 +54,7 @@ func TestNewFailsHalfWay(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "close ") {
 				t.Errorf("error %v, want %q alone", err, tt.want)
 			}
-			if err := goleak.Find(before); err != nil {
+			if err := leaks.Find(before); err != nil {
 				t.Errorf("left behind: %v", err)
 			}
 			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", port)

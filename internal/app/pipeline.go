@@ -43,6 +43,8 @@ func newRedactor(cfg *config.Config) (*redact.Redactor, error) {
 // file.
 type Offline struct {
 	pipeline *pipeline.Pipeline
+	redactor *redact.Redactor
+	cases    *datasets.Cases
 	closers  closers
 	cfg      *config.Config
 }
@@ -59,8 +61,7 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	redactor, err := newRedactor(cfg)
-	if err != nil {
+	if o.redactor, err = newRedactor(cfg); err != nil {
 		return nil, err
 	}
 	db, err := store.Open(ctx, cfg.Store)
@@ -68,17 +69,25 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 		return nil, err
 	}
 	o.closers.add("store", bounded(db.Close))
+	o.cases = datasets.NewCases(db)
 	builder := policy.NewBuilder(policy.Deps{Log: component(deps.Log, "judges"), Patience: deps.Patience})
 	o.closers.add("models", func(context.Context) error { builder.Close(); return nil })
-	o.pipeline, err = newPipeline(cfg, redactor, builder, db, deps.Recorder, component(deps.Log, "pipeline"))
+	o.pipeline, err = newPipeline(cfg, o.redactor, builder, db, deps.Recorder, component(deps.Log, "pipeline"))
 	if err != nil {
 		return nil, err
 	}
+	o.pipeline.RememberRequests()
 	return o, nil
 }
 
 // Pipeline returns the pipeline.
 func (o *Offline) Pipeline() *pipeline.Pipeline { return o.pipeline }
+
+// Redactor returns the redactor of the configuration.
+func (o *Offline) Redactor() *redact.Redactor { return o.redactor }
+
+// Cases returns the cases in the store.
+func (o *Offline) Cases() *datasets.Cases { return o.cases }
 
 // Close closes the store and drops the models' connections.
 func (o *Offline) Close() error { return o.closers.close(o.cfg.Shutdown.Close) }

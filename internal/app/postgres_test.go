@@ -39,6 +39,7 @@ func onPostgres(t *testing.T, script modelserver.Script) (*world, *containers.Po
 		}
 	})
 	w := newWorld(t, script)
+	w.storeTimeout = "2s" // after which the store is down
 	if w.database, err = server.Database(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +93,7 @@ func TestPostgresStops(t *testing.T) {
 		k.ready(http.StatusServiceUnavailable, "store: down since")
 		emit(outage.name+"-good", 5, "this is right")
 		k.consumed(done + 5)
+		k.holds(5)
 		if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != int64(done)+5 || s.Consumer.InFlight != 5 {
 			t.Errorf("%s: store %+v, events %+v, %d in flight", outage.name, s.Store, s.Events, s.Consumer.InFlight)
 		}

@@ -3,8 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
-	"reflect"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,13 +18,14 @@ type Reloads struct {
 	Last    time.Time `json:"last,omitzero"`
 	// Error is why the last revision was rejected; empty when it was applied.
 	Error string `json:"error,omitempty"`
+	// NeedsRestart are keys that have changed and take effect at the next start.
+	NeedsRestart []string `json:"needs_restart,omitempty"`
 }
 
 // reloads counts the watcher's reports, for /statusz.
 type reloads struct {
-	mu     sync.Mutex
-	r      Reloads       // guarded by mu
-	loaded policy.Config // the last that was loaded; the watcher's goroutine only
+	mu sync.Mutex
+	r  Reloads // guarded by mu
 }
 
 func (r *reloads) snapshot() Reloads {
@@ -34,7 +34,8 @@ func (r *reloads) snapshot() Reloads {
 	return r.r
 }
 
-func (r *reloads) note(err error) {
+// note counts a report of the watcher: an error, or what needs a restart.
+func (r *reloads) note(err error, needsRestart []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.r.Last = time.Now()
@@ -44,47 +45,42 @@ func (r *reloads) note(err error) {
 		return
 	}
 	r.r.Applied++
-	r.r.Error = ""
+	r.r.Error, r.r.NeedsRestart = "", needsRestart
 }
 
 // watch applies new revisions of the policy until ctx ends.
 func (a *App) watch(ctx context.Context) {
-	a.reloads.loaded = a.cfg.Policy
 	if err := a.watcher.Run(ctx, a.reload); err != nil && ctx.Err() == nil {
 		a.log.Error("configuration is no longer watched: restart to load a new one", slog.Any(keyError, err))
 	}
 }
 
-// reload applies a new revision. Events in flight finish under the old one, which
-// also stays in use when the new one has a fault.
+// reload applies a new revision and logs what changed. Events in flight finish under the
+// old one, which also stays in use when the new one has a fault.
 func (a *App) reload(cfg *config.Config, err error) {
 	before := a.pipeline.Policy()
-	old := before.Revision()
-	same := false
+	var next *policy.Policy
+	var needsRestart []string
 	if err == nil {
-		var next *policy.Policy
-		if next, err = a.builder.Build(&cfg.Policy); err == nil {
-			a.pipeline.Replace(next)
-			same = reflect.DeepEqual(a.reloads.loaded, cfg.Policy) && slices.EqualFunc(before.Evaluators, next.Evaluators, sameVersion)
-			a.reloads.loaded = cfg.Policy
-		}
+		needsRestart = cfg.NeedsRestart
+		next, err = a.builder.Build(&cfg.Policy)
 	}
-	a.reloads.note(err)
+	a.telemetry.Reload(err == nil)
 	if err != nil {
-		a.telemetry.Reload(false)
-		a.log.Error("new configuration refused, the old one stays in use", slog.String("policy", old), slog.Any(keyError, err))
+		a.reloads.note(err, nil)
+		a.log.Error("new configuration refused, the old one stays in use", slog.String("policy", before.Revision()), slog.Any(keyError, err))
 		return
 	}
-	a.telemetry.Reload(true)
-	if same { // it was told to, for a key that was renewed; or what has changed needs a restart
-		a.log.Info("configuration loaded again: what may change without a restart is the same", slog.String("policy", old))
+	a.pipeline.Replace(next)
+	a.reloads.note(nil, needsRestart)
+	log := a.log.With(slog.String("policy", next.Revision()))
+	if len(needsRestart) > 0 { // the watcher has warned of them in a line of its own
+		log = log.With(slog.String("needs_restart", strings.Join(needsRestart, ", ")))
+	}
+	changes := next.Changes(before)
+	if len(changes) == 0 { // it was told to, for a key that was renewed; or what has changed needs a restart
+		log.Info("configuration loaded again: what may change without a restart is the same")
 		return
 	}
-	a.log.Info("new configuration in use", slog.String("policy", a.pipeline.Policy().Revision()), slog.String("before", old))
-}
-
-// sameVersion reports whether two evaluators give the same verdicts: versions follow
-// rubrics and schemas too.
-func sameVersion(a, b policy.Evaluator) bool {
-	return a.Name() == b.Name() && a.Version() == b.Version()
+	log.Info("new configuration in use", slog.String("before", before.Revision()), slog.String("changes", strings.Join(changes, "; ")))
 }

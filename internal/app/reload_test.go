@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,9 @@ func TestReload(t *testing.T) {
 	// What needs a restart is not in use, and the log does not say that it is.
 	w.configure(rulePolicy + "shutdown: {close: 9s}\n")
 	eventually(t, "loaded again", func() bool { return k.Status().Policy.Reloads.Applied == 3 })
+	if got := k.Status().Policy.Reloads.NeedsRestart; !slices.Equal(got, []string{"shutdown.close"}) {
+		t.Errorf("keys that need a restart: %q", got)
+	}
 	k.halt()
 
 	if d := cmp.Diff(once(events, after), w.seen.evaluated()); d != "" {
@@ -85,6 +89,13 @@ func TestReload(t *testing.T) {
 	if log := w.log.text(); strings.Count(log, "new configuration in use") != 2 || strings.Count(log, "new configuration refused") != 2 ||
 		strings.Count(log, "configuration loaded again") != 1 || !strings.Contains(log, "ignored until a restart") || !strings.Contains(log, "shutdown.close") {
 		t.Errorf("the log lacks two reloads and two refusals")
+	}
+	for _, want := range []string{
+		`"changes":"evaluator short added: length, rate 1 (default)"`, `"changes":"evaluator short removed: length, rate 1 (default)"`, `"needs_restart":"shutdown.close"`,
+	} {
+		if !strings.Contains(w.log.text(), want) {
+			t.Errorf("no word of %s in the log", want)
+		}
 	}
 }
 

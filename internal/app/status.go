@@ -8,6 +8,7 @@ import (
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/policy"
+	"github.com/evalworker/evalworker/sampler"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -25,9 +26,11 @@ type Status struct {
 
 // PolicyStatus is the revision in use.
 type PolicyStatus struct {
-	Revision   string   `json:"revision"`
-	Evaluators []string `json:"evaluators"`
-	Reloads    Reloads  `json:"reloads"`
+	Revision   string           `json:"revision"`
+	Evaluators []string         `json:"evaluators"`
+	Effective  policy.Effective `json:"effective"`
+	Skewed     []sampler.Skew   `json:"skewed,omitempty"` // rates whose sample cannot be trusted
+	Reloads    Reloads          `json:"reloads"`
 }
 
 // StoreStatus says whether failing requests can be kept.
@@ -45,7 +48,7 @@ func (a *App) Status() Status {
 		Version:   a.version,
 		Started:   a.started,
 		Events:    a.counts.snapshot(),
-		Policy:    PolicyStatus{Revision: p.Revision(), Reloads: a.reloads.snapshot()},
+		Policy:    PolicyStatus{Revision: p.Revision(), Effective: p.Effective(), Skewed: a.skews.now(), Reloads: a.reloads.snapshot()},
 		Consumer:  a.consumer.Status(),
 		Store:     StoreStatus{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
 		Models:    a.builder.Models(),

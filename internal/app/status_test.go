@@ -27,6 +27,7 @@ func TestHealth(t *testing.T) {
 	w := newWorld(t, passing)
 	cfg := w.load(w.configure(rulePolicy))
 	cfg.Kafka.MaxCommitOutage = 100 * time.Millisecond
+	cfg.Kafka.SessionTimeout = 2 * time.Second // after which it gives up its membership
 	k := w.start(cfg)
 	k.ready(http.StatusOK, "ok")
 	if status, body := k.get("/livez"); status != http.StatusOK || body != "ok\n" {
@@ -48,6 +49,13 @@ func TestHealth(t *testing.T) {
 		len(got.Policy.Revision) != 12 || len(got.Policy.Evaluators) != 1 || len(got.Consumer.Partitions) != partitions ||
 		!got.Consumer.Joined || got.Store.URL != cfg.Store.URL || got.Telemetry.Enabled {
 		t.Errorf("/statusz = %s", body)
+	}
+	effective := policy.Effective{
+		DefaultRate: 0.05, Upstream: "none", Rules: []policy.EffectiveRule{},
+		Evaluators: []policy.EffectiveEvaluator{{Name: "no_wrong", Type: "contains", Version: got.Policy.Effective.Evaluators[0].Version, Rate: 1, RateFrom: "default"}},
+	}
+	if d := cmp.Diff(effective, got.Policy.Effective); d != "" || len(got.Policy.Effective.Evaluators[0].Version) < 8 {
+		t.Errorf("effective policy (-want +got):\n%s", d)
 	}
 	if strings.Contains(body, "wrong is") || strings.Contains(body, "this is wrong") {
 		t.Errorf("/statusz shows content: %s", body)

@@ -15,6 +15,7 @@ import (
 func TestStoreDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
+	w.storeTimeout = "1s" // after which the store is down
 	k := w.start(w.load(w.configure(rulePolicy)))
 	k.ready(http.StatusOK, "ok")
 
@@ -24,6 +25,7 @@ func TestStoreDown(t *testing.T) {
 	k.ready(http.StatusServiceUnavailable, "store: down since")
 	w.emit(t.Context(), good...)
 	k.consumed(len(good))
+	k.holds(len(bad))
 	if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != 5 || s.Consumer.InFlight != 5 {
 		t.Errorf("status while the store is down: store %+v, events %+v, %d in flight", s.Store, s.Events, s.Consumer.InFlight)
 	}
@@ -51,6 +53,7 @@ func TestStoreDown(t *testing.T) {
 func TestStoreDownOverStop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)
+	w.storeTimeout = "1s"
 	first := w.start(w.load(w.configure(rulePolicy, "shutdown: {grace: 100ms}")))
 	first.ready(http.StatusOK, "ok")
 	unlock := lock(t, w.store())

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,7 +31,7 @@ const (
 
 	// patience bounds the wait for a condition on a busy machine. No test asserts a
 	// time.
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 )
 
 // world is the surroundings of a worker: broker, model, agent, and a folder with
@@ -45,7 +46,8 @@ type world struct {
 	log    *book
 	seen   *ledger
 
-	database string // URL of the store; empty: a file in the folder
+	database     string // URL of the store; empty: a file in the folder
+	storeTimeout string // of one write
 }
 
 // newWorld makes a world whose model answers by a script.
@@ -56,7 +58,7 @@ func newWorld(t *testing.T, script modelserver.Script) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	w := &world{t: t, broker: broker, model: newModel(t, script), dir: t.TempDir(), log: &book{}, seen: &ledger{}}
+	w := &world{t: t, broker: broker, model: newModel(t, script), dir: t.TempDir(), log: &book{}, seen: &ledger{}, storeTimeout: "10s"}
 	w.file("schemas/support_reply.json", supportReply)
 	return w
 }
@@ -95,13 +97,8 @@ func (w *world) file(name, content string) string {
 // store is the path of the store.
 func (w *world) store() string { return filepath.Join(w.dir, "cases.db") }
 
-// storeURL names the store. One on a server gets more time: it is another process.
-func (w *world) storeURL() (url, timeout string) {
-	if w.database != "" {
-		return w.database, "2s"
-	}
-	return "sqlite:" + w.store(), "300ms"
-}
+// storeURL names the store.
+func (w *world) storeURL() string { return cmp.Or(w.database, "sqlite:"+w.store()) }
 
 // configure writes the configuration: the given policy and the addresses of the
 // world. Lines of more precede everything else.
@@ -112,12 +109,11 @@ func (w *world) configure(policy string, more ...string) string {
 		datadog = fmt.Sprintf("datadog: {agent_url: %q, dogstatsd_url: %q, env: staging, keep_failures: 1000, close_timeout: 20s}",
 			w.agent.URL, w.statsd.Address)
 	}
-	store, timeout := w.storeURL()
 	return w.file("evalworker.yaml", strings.Join(append(more,
-		fmt.Sprintf("kafka: {brokers: [%q], topic: %s, group: %s, session_timeout: 5s, heartbeat_interval: 100ms, commit_interval: 20ms, "+
+		fmt.Sprintf("kafka: {brokers: [%q], topic: %s, group: %s, session_timeout: 60s, heartbeat_interval: 100ms, commit_interval: 20ms, "+
 			"fetch_max_wait: 50ms, partition_watch: 200ms, retry_min: 1ms, retry_max: 10ms}", w.broker.Addr(), topic, group),
 		"schemas: schemas/",
-		fmt.Sprintf("store: {url: %q, timeout: %s}", store, timeout),
+		fmt.Sprintf("store: {url: %q, timeout: %s}", w.storeURL(), w.storeTimeout),
 		datadog,
 		"health: {listen: 127.0.0.1:0}",
 		strings.ReplaceAll(policy, "MODEL_URL", w.model.url),
@@ -194,6 +190,12 @@ func (k *worker) halt() {
 func (k *worker) consumed(n int) {
 	k.t.Helper()
 	eventually(k.t, fmt.Sprintf("%d events consumed", n), func() bool { return k.Status().Events.Consumed >= int64(n) })
+}
+
+// holds waits until so many events are in flight.
+func (k *worker) holds(n int) {
+	k.t.Helper()
+	eventually(k.t, fmt.Sprintf("%d events in flight", n), func() bool { return k.Status().Consumer.InFlight == n })
 }
 
 // eventually polls a condition that nothing announces.

@@ -3,6 +3,8 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -49,5 +51,43 @@ func TestBuild(t *testing.T) {
 	}
 	if text, err := json.Marshal(long); err != nil || strings.Contains(string(text), "modified") {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestColoursNeedATerminalAndConsent: neither a file nor a buffer gets colours, and a
+// terminal gets them unless the environment says no.
+func TestColoursNeedATerminalAndConsent(t *testing.T) {
+	t.Parallel()
+	empty := func(string) string { return "" }
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if cli.Color(file, empty) || cli.Color(new(bytes.Buffer), empty) {
+		t.Error("what is no terminal gets colours")
+	}
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("no terminal to be had: %v", err)
+	}
+	defer terminal.Close()
+	for name, tt := range map[string]struct {
+		name, value string
+		want        bool
+	}{
+		"nothing set": {"", "", true},
+		"NO_COLOR":    {"NO_COLOR", "1", false},
+		"dumb":        {"TERM", "dumb", false},
+	} {
+		getenv := func(name string) string {
+			if name == tt.name {
+				return tt.value
+			}
+			return ""
+		}
+		if got := cli.Color(terminal, getenv); got != tt.want {
+			t.Errorf("%s: %t, want %t", name, got, tt.want)
+		}
 	}
 }

@@ -2,11 +2,9 @@ package cli
 
 import (
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // Progress is a bar on a terminal. The zero value shows nothing. An error of
@@ -16,7 +14,7 @@ type Progress struct{ bar *progressbar.ProgressBar }
 // NewProgress returns a bar of total steps, or one without an end for a total of
 // -1. It shows nothing when w is not a terminal.
 func NewProgress(w io.Writer, total int64, description string, bytes bool) Progress {
-	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits
+	if !IsTerminal(w) {
 		return Progress{} // even a silent bar without an end has a goroutine
 	}
 	return Progress{progressbar.NewOptions64(total,
@@ -28,6 +26,12 @@ func NewProgress(w io.Writer, total int64, description string, bytes bool) Progr
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
 	)}
+}
+
+// Color reports whether colours may be written: to a terminal that has them, unless the
+// user set NO_COLOR.
+func Color(w io.Writer, getenv func(string) string) bool {
+	return IsTerminal(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }
 
 // Add moves the bar on by n steps.

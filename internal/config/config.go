@@ -28,6 +28,10 @@ type Config struct {
 	Health    serve.HealthConfig `yaml:"health" doc:"HTTP server with /livez, /readyz and /statusz."`
 	Shutdown  Shutdown           `yaml:"shutdown" doc:"How the worker stops."`
 	Log       Log                `yaml:"log" doc:"How the worker logs; never content, only ids."`
+
+	// NeedsRestart are the keys whose new values a [Watcher] found and which take effect
+	// at the next start.
+	NeedsRestart []string `yaml:"-"`
 }
 
 // Shutdown bounds the steps of stopping the worker.

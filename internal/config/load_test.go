@@ -32,6 +32,40 @@ func folder(t *testing.T, files map[string]string) string {
 	return filepath.Join(dir, config.FileName)
 }
 
+// TestStoreBesideTheFile: a relative path of a store is relative to the configuration,
+// wherever the program runs, and so is the default one. All else stays as it is.
+func TestStoreBesideTheFile(t *testing.T) {
+	for name, tt := range map[string]struct{ yaml, variable, want string }{
+		"relative":          {"store: {url: 'sqlite:cases.db'}", "", "sqlite:HERE/cases.db"},
+		"above":             {"store: {url: 'sqlite:../cases.db'}", "", "sqlite:ABOVE/cases.db"},
+		"default":           {"log: {level: info}", "", "sqlite:HERE/evalworker.db"},
+		"in an environment": {"", "sqlite:cases.db", "sqlite:HERE/cases.db"},
+		"absolute":          {"store: {url: 'sqlite:/var/cases.db'}", "", "sqlite:/var/cases.db"},
+		"in memory":         {"store: {url: 'sqlite::memory:'}", "", "sqlite::memory:"},
+		"on a server":       {"store: {url: 'postgres://me@host/cases'}", "", "postgres://me@host/cases"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := folder(t, map[string]string{config.FileName: tt.yaml + "\n"})
+			here := filepath.Dir(path)
+			want := strings.NewReplacer("HERE", here, "ABOVE", filepath.Dir(here)).Replace(tt.want)
+			environ := []string{"EVALWORKER_STORE_URL=" + tt.variable}
+			if c, err := config.Load(path, environ); err != nil || c.Store.URL != want {
+				t.Fatalf("%+v, %v; want %s", c, err, want)
+			}
+			t.Chdir(filepath.Dir(here))
+			relative := filepath.Join(filepath.Base(here), config.FileName)
+			if c, err := config.Load(relative, environ); err != nil || c.Store.URL != want {
+				t.Errorf("from the folder above: %+v, %v; want %s", c, err, want)
+			}
+			t.Chdir(here) // names stay short there
+			want = strings.Replace(want, here+"/", "", 1)
+			if c, err := config.Load(config.FileName, environ); err != nil || strings.Replace(c.Store.URL, "../", filepath.Dir(here)+"/", 1) != want {
+				t.Errorf("from its own folder: %+v, %v; want %s", c, err, want)
+			}
+		})
+	}
+}
+
 // faultsOf loads and returns the faults with paths relative to the folder.
 func faultsOf(t *testing.T, path string, environ []string) []string {
 	t.Helper()

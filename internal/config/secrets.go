@@ -81,8 +81,14 @@ func (c *Config) storePassword(env *environment) fault.List {
 }
 
 // files makes the paths of certificates and secrets absolute. The parts read these
-// files whenever they need them, so that a rotated one needs no reload.
+// files whenever they need them, so that a rotated one needs no reload. A store beside
+// a configuration in the working directory keeps its short name in messages.
 func (c *Config) files() {
+	switch c.Folder {
+	case "", ".":
+	default:
+		c.Store = c.Store.In(absolute(c.Folder))
+	}
 	for _, path := range []*string{
 		&c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile, &c.Health.TokenFile,
 	} {

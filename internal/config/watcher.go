@@ -165,8 +165,8 @@ func (w *Watcher) load(changed func(*Config, error)) {
 		changed(nil, err)
 		return
 	}
-	if keys := next.restoreFixedKeys(w.current); len(keys) > 0 {
-		w.log.Warn("changed keys are ignored until a restart", slog.Any(keyKeys, keys))
+	if next.NeedsRestart = next.restoreFixedKeys(w.current); len(next.NeedsRestart) > 0 {
+		w.log.Warn("changed keys are ignored until a restart", slog.Any(keyKeys, next.NeedsRestart))
 	}
 	w.current = next
 	changed(next, nil)

@@ -16,12 +16,12 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // change holds the arguments of a watcher's callback.
 type change struct {
@@ -243,7 +243,7 @@ func TestWatcherKeepsWhatNeedsARestart(t *testing.T) {
 	if c.cfg.Sampling.DefaultRate != 0.7 {
 		t.Errorf("the new rate is not there: %g", c.cfg.Sampling.DefaultRate)
 	}
-	if c.cfg.Kafka.Topic != "llm.requests.completed" || c.cfg.Health.Pprof || c.cfg.Store.URL != "sqlite:evalworker.db" || len(c.cfg.Redaction.Patterns) > 0 {
+	if c.cfg.Kafka.Topic != "llm.requests.completed" || c.cfg.Health.Pprof || !strings.HasSuffix(c.cfg.Store.URL, "/evalworker.db") || len(c.cfg.Redaction.Patterns) > 0 {
 		t.Errorf("keys that need a restart changed: %+v", c.cfg)
 	}
 	want := "keys=\"[kafka.brokers kafka.topic redaction.patterns store.url health.pprof]\""

@@ -43,6 +43,9 @@ func DefaultConfig() Config { return Config{Events: 2000, Seed: 7, Scenario: "re
 // maxEvents bounds a demo: its broker keeps all of them in memory.
 const maxEvents = 1_000_000
 
+// Scenarios returns the names of the scenarios.
+func Scenarios() []string { return scenario.Names() }
+
 // Validate returns every fault.
 func (c Config) Validate() fault.List {
 	var fs fault.List

@@ -16,16 +16,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
+	"github.com/evalworker/evalworker/internal/summary"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // few events are enough for every part to work, and too few to detect a regression.
 const few = 400
@@ -75,7 +76,7 @@ func TestPlay(t *testing.T) {
 			if e := r.Events; e.Consumed != few || !e.Settled() || e.Unwanted == 0 || e.Evaluated == 0 || e.DeadLettered == 0 {
 				t.Errorf("accounting: %+v", e)
 			}
-			if want := []DeadLetters{{Reason: eval.ReasonMalformed, Error: "malformed: missing request_id", Count: 1}}; !cmp.Equal(want, r.DeadLetters) {
+			if want := []summary.DeadLetters{{Reason: eval.ReasonMalformed, Error: "malformed: missing request_id", Count: 1}}; !cmp.Equal(want, r.DeadLetters) {
 				t.Errorf("dead letters: %+v", r.DeadLetters)
 			}
 			if r.Judge != "scripted" || r.Scenario != name || r.Seed != cfg.Seed || r.Took <= 0 || last != few {
@@ -98,7 +99,7 @@ func TestPlay(t *testing.T) {
 				t.Errorf("the dataset is for everybody to read: %v, %v", info.Mode(), err)
 			}
 			lines := datasetLines(t, r.Dataset.Path)
-			if r.Dataset.Cases == 0 || r.Dataset.Occurrences < r.Dataset.Cases || lines < r.Dataset.Cases {
+			if r.Dataset.Causes == 0 || r.Dataset.Cases < r.Dataset.Causes || r.Dataset.Occurrences < r.Dataset.Cases || lines < r.Dataset.Cases {
 				t.Errorf("dataset: %+v with %d lines", r.Dataset, lines)
 			}
 		})

@@ -13,30 +13,17 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/datasets"
-	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/summary"
 	"github.com/evalworker/evalworker/store"
 )
 
 // Result holds the findings of a demo.
 type Result struct {
-	Scenario    string         `json:"scenario"`
-	Seed        uint64         `json:"seed"`
-	Judge       string         `json:"judge"` // "scripted", or the model's name
-	Events      app.Accounting `json:"events"`
-	DeadLetters []DeadLetters  `json:"dead_letters"`
-	summary.Tables
-	Dataset Dataset `json:"dataset"`
-	// Problems are the checks that failed.
-	Problems []string      `json:"problems"`
-	Took     time.Duration `json:"-"` // from the first event published to the last one evaluated
-}
-
-// Dataset is the export of the cases that the run kept.
-type Dataset struct {
-	Path        string `json:"path"`
-	Cases       int    `json:"cases"`
-	Occurrences int    `json:"occurrences"` // failures that the cases count
+	Scenario string `json:"scenario"`
+	Seed     uint64 `json:"seed"`
+	Judge    string `json:"judge"` // "scripted", or the model's name
+	summary.Result
+	Took time.Duration `json:"-"` // from the first event published to the last one evaluated
 }
 
 // Play publishes the events, waits until each has ended, exports the cases and compares
@@ -49,9 +36,9 @@ func (d *Demo) Play(ctx context.Context) (*Result, error) {
 	}
 	r := &Result{
 		Scenario: d.cfg.Scenario, Seed: d.cfg.Seed, Judge: "scripted",
-		Events: d.worker.Status().Events, DeadLetters: dead, Tables: d.summary.Tables(), Problems: []string{},
-		Took: time.Since(started),
+		Result: d.summary.Result(summary.DefaultMaxErrors), Took: time.Since(started),
 	}
+	r.Events, r.DeadLetters = d.worker.Status().Events, dead
 	if !d.judge.scripted() {
 		r.Judge = d.judge.model
 	}
@@ -63,10 +50,10 @@ func (d *Demo) Play(ctx context.Context) (*Result, error) {
 }
 
 // publishAndWait publishes all messages and waits for the worker to finish them.
-func (d *Demo) publishAndWait(ctx context.Context) ([]DeadLetters, error) {
+func (d *Demo) publishAndWait(ctx context.Context) ([]summary.DeadLetters, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	dead := []DeadLetters{}
+	dead := []summary.DeadLetters{}
 	published := make(chan struct{})
 	var publishing sync.WaitGroup
 	publishing.Go(func() {
@@ -124,22 +111,28 @@ func (d *Demo) awaitSettled(ctx context.Context, published <-chan struct{}) erro
 	}
 }
 
-func (d *Demo) export(ctx context.Context) (_ Dataset, err error) {
+func (d *Demo) export(ctx context.Context) (_ summary.Dataset, err error) {
 	db, err := store.Open(ctx, d.workerCfg.Store)
 	if err != nil {
-		return Dataset{}, err
+		return summary.Dataset{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	cases := datasets.NewCases(db)
 	counts, err := cases.Counts(ctx)
 	if err != nil {
-		return Dataset{}, err
+		return summary.Dataset{}, err
+	}
+	_, causes, err := cases.Groups(ctx, datasets.ByCause, datasets.Filter{Limit: 1})
+	if err != nil {
+		return summary.Dataset{}, err
 	}
 	format := datasets.JSONL()
-	out := Dataset{Path: filepath.Join(d.addresses.Dir, "cases"+format.Ending), Cases: counts.Cases, Occurrences: counts.Occurrences}
+	out := summary.Dataset{
+		Path: filepath.Join(d.addresses.Dir, "cases"+format.Ending), Causes: causes, Cases: counts.Cases, Occurrences: counts.Occurrences, New: counts.Occurrences,
+	}
 	f, err := os.OpenFile(out.Path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // it holds users' texts, even if redacted
 	if err != nil {
-		return Dataset{}, err
+		return summary.Dataset{}, err
 	}
 	_, err = cases.Export(ctx, f, format, datasets.Filter{})
 	return out, errors.Join(err, f.Close())

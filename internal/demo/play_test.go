@@ -16,21 +16,21 @@ import (
 
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	write := func(content string) Dataset {
+	write := func(content string) summary.Dataset {
 		path := filepath.Join(t.TempDir(), "cases.jsonl")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return Dataset{Path: path}
+		return summary.Dataset{Path: path}
 	}
 	// The result of a good run of the scenario "regressed".
 	good := func() Result {
-		return Result{
+		return Result{Result: summary.Result{
 			Events:      app.Accounting{Consumed: 1000, SampledOut: 100, Evaluated: 897, DeadLettered: 3},
-			DeadLetters: []DeadLetters{{Count: 1}, {Count: 2}},
+			DeadLetters: []summary.DeadLetters{{Count: 1}, {Count: 2}},
 			Tables:      summary.Tables{Regressions: []summary.Comparison{{PromptVersion: "2026-06-01.3"}, {PromptVersion: "2026-06-01.3"}}},
 			Dataset:     write("{\"a\":1}\n{\"b\":2}\n"),
-		}
+		}}
 	}
 	for name, c := range map[string]struct {
 		spoil func(*Result)

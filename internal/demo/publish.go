@@ -14,14 +14,8 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
+	"github.com/evalworker/evalworker/internal/summary"
 )
-
-// DeadLetters counts the messages that cannot be read, by error.
-type DeadLetters struct {
-	Reason eval.Reason `json:"reason"`
-	Error  string      `json:"error"`
-	Count  int         `json:"count"`
-}
 
 // feedbackTime is longer than the delay of a user's feedback plus random variation
 // of the time between answers.
@@ -29,9 +23,12 @@ const feedbackTime = 10 * time.Minute
 
 // publish sends the messages through the emitter, as applications would. It returns
 // counts of those that no worker can read.
-func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
+func (d *Demo) publish(ctx context.Context) (dead []summary.DeadLetters, err error) {
 	cfg := emitter.DefaultConfig()
 	cfg.Brokers, cfg.Topic, cfg.Block = []string{d.broker.Addr()}, topic, true
+	// The broker is in this process and cannot be lost: what takes long on a busy machine
+	// is not sent twice.
+	cfg.WriteTimeout, cfg.RetryFor = 5*time.Minute, 10*time.Minute
 	em, err := emitter.New(cfg)
 	if err != nil {
 		return nil, err
@@ -70,15 +67,15 @@ func (d *Demo) publish(ctx context.Context) (dead []DeadLetters, err error) {
 }
 
 // countUnreadable counts a body that no worker can read, by the worker's error.
-func countUnreadable(dead []DeadLetters, body []byte) []DeadLetters {
+func countUnreadable(dead []summary.DeadLetters, body []byte) []summary.DeadLetters {
 	_, err := event.Decode(body)
 	if err == nil {
 		return dead
 	}
-	i := slices.IndexFunc(dead, func(l DeadLetters) bool { return l.Error == err.Error() })
+	i := slices.IndexFunc(dead, func(l summary.DeadLetters) bool { return l.Error == err.Error() })
 	if i < 0 {
 		i = len(dead)
-		dead = append(dead, DeadLetters{Reason: eval.ReasonOf(err), Error: err.Error()})
+		dead = append(dead, summary.DeadLetters{Reason: eval.ReasonOf(err), Error: err.Error()})
 	}
 	dead[i].Count++
 	return dead

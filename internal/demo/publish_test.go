@@ -9,6 +9,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/scenario"
+	"github.com/evalworker/evalworker/internal/summary"
 )
 
 // TestOldClient: for every seed a few bodies among 2,000 cannot be read, all with
@@ -20,7 +21,7 @@ func TestOldClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	for seed := range uint64(6) {
-		n, dead := 0, []DeadLetters(nil)
+		n, dead := 0, []summary.DeadLetters(nil)
 		for m, err := range messages(s, seed, 2000, start()) {
 			if err != nil {
 				t.Fatal(err)

@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -9,6 +10,8 @@ import (
 type Outage struct {
 	mu     sync.Mutex
 	since  time.Time // guarded by mu; zero: up
+	cause  string    // guarded by mu; of the last failure
+	turned time.Time // guarded by mu; since when it has that cause
 	err    error     // guarded by mu; the last failure, kept when it is over
 	errAt  time.Time // guarded by mu
 	logged Limiter
@@ -17,15 +20,32 @@ type Outage struct {
 // Fail records a failure: the outage began with the first one. It reports whether
 // to log it, at once and then once an [Interval], with the number of failures
 // since the last line.
+//
+// An error in err's chain may have a method Cause() string. Failures of another cause
+// are another trouble of the same outage; those without the method have one cause.
 func (o *Outage) Fail(err error) (count int, log bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.err, o.errAt = err, time.Now()
+	cause := causeOf(err)
 	if o.since.IsZero() {
 		o.since = o.errAt
 		o.logged.Reset()
 	}
+	if o.since.Equal(o.errAt) || cause != o.cause {
+		o.cause, o.turned = cause, o.errAt
+	}
 	return o.logged.Allow()
+}
+
+func causeOf(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		Cause() string
+	}](err); ok {
+		return e.Cause()
+	}
+	return ""
 }
 
 // End records a success. It reports whether there was an outage, and since when.
@@ -36,15 +56,15 @@ func (o *Outage) End() (since time.Time, was bool) {
 	return since, !since.IsZero()
 }
 
-// Now returns since when it is down and the last failure; a zero time and nil
-// while it is up.
+// Now returns the last failure while it is down, and since when it is down for that
+// cause; a zero time and nil while it is up.
 func (o *Outage) Now() (since time.Time, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.since.IsZero() {
 		return time.Time{}, nil
 	}
-	return o.since, o.err
+	return o.turned, o.err
 }
 
 // Last returns the last failure and when it was, also of an outage that is over.

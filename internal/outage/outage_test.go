@@ -2,6 +2,7 @@ package outage_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +69,47 @@ func TestOutage(t *testing.T) {
 		}
 		if n, log := o.Fail(first); n != 1 || !log {
 			t.Errorf("the next outage: %d, %t", n, log)
+		}
+	})
+}
+
+// caused is a failure with a cause.
+type caused string
+
+func (c caused) Error() string { return "failed: " + string(c) }
+func (c caused) Cause() string { return string(c) }
+
+// TestSince: the present trouble began when the cause changed or when it came back, while
+// the outage began with its first failure.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var o outage.Outage
+		began := time.Now()
+		for at, step := range []struct {
+			err   error // nil: a success
+			since time.Duration
+		}{
+			{errors.New("refused"), 0},
+			{errors.New("reset"), 0}, // no cause: the same trouble
+			{caused("no replicas"), 2 * time.Minute},
+			{fmt.Errorf("write: %w", caused("no replicas")), 2 * time.Minute},
+			{caused("no leader"), 4 * time.Minute},
+			{caused("no replicas"), 5 * time.Minute}, // it went away in between
+			{nil, 0},
+			{caused("no replicas"), 7 * time.Minute},
+		} {
+			if step.err == nil {
+				if since, was := o.End(); !was || !since.Equal(began) {
+					t.Errorf("step %d: the outage began %v after the first failure, %t", at, since.Sub(began), was)
+				}
+			} else {
+				o.Fail(step.err)
+				if since, err := o.Now(); since.Sub(began) != step.since || !errors.Is(err, step.err) {
+					t.Errorf("step %d: since %v after the first failure, want %v; %v", at, since.Sub(began), step.since, err)
+				}
+			}
+			<-time.After(time.Minute)
 		}
 	})
 }

@@ -2,7 +2,9 @@ package replay
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 
 	"github.com/evalworker/evalworker/internal/jsonscan"
@@ -49,19 +51,40 @@ func requestID(number int, id []byte) []byte {
 // Member returns the value of a member of a JSON object; nil without one. Only the
 // part up to there has to be JSON. Of members with one name it returns the first.
 func Member(object []byte, name string) []byte {
-	s := jsonscan.New(object, 0)
-	if first, ok := s.Next(); !ok || first.Kind != jsonscan.Object {
-		return nil
-	}
-	for key, ok := s.Next(); ok && key.Kind == jsonscan.Key; key, ok = s.Next() {
-		value, ok := s.Next()
-		if !ok {
-			return nil
-		}
-		s.Skip(value)
-		if text, err := jsonscan.Unquote(object[key.Start:key.End]); err == nil && text == name {
-			return object[value.Start:s.Pos()]
+	for key, value := range members(object) {
+		if key == name {
+			return value
 		}
 	}
 	return nil
+}
+
+// members returns the names and values of the members of a JSON object, up to the first
+// byte that is no JSON.
+func members(object []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		s := jsonscan.New(object, 0)
+		if first, ok := s.Next(); !ok || first.Kind != jsonscan.Object {
+			return
+		}
+		for key, ok := s.Next(); ok && key.Kind == jsonscan.Key; key, ok = s.Next() {
+			value, ok := s.Next()
+			if !ok {
+				return
+			}
+			s.Skip(value)
+			name, err := jsonscan.Unquote(object[key.Start:key.End])
+			if err == nil && !yield(name, object[value.Start:s.Pos()]) {
+				return
+			}
+		}
+	}
+}
+
+// appendMember appends a comma and a member of an object.
+func appendMember(out []byte, name string, value []byte) []byte {
+	out = append(out, ',')
+	quoted, _ := json.Marshal(name) // a string always has a form
+	out = append(append(out, quoted...), ':')
+	return append(out, value...)
 }

@@ -7,6 +7,9 @@
 // replay stops early when its context ends, the input cannot be read, or the caller
 // returns an error for a report.
 //
+// Feedback is evaluated after all lines before it, so that it finds its request if that
+// is among them and the pipeline remembers it.
+//
 // Memory is bounded by the lines in flight, including the one being read, each up
 // to the size limit.
 package replay
@@ -28,9 +31,9 @@ import (
 type Config struct {
 	Concurrency  int // events in flight at once
 	MaxLineBytes int // a longer line, without its end, is a bad line
-	// Check, if set, is asked about each line before it is evaluated. A line for which
-	// it returns an error is bad.
-	Check func(line []byte) error
+	// Check, if set, is asked about each line, as it was read and as it was prepared,
+	// before it is evaluated. A line for which it returns an error is bad.
+	Check func(read, prepared []byte) error
 	// Prepare makes an event of a line, such as [Complete]; nil: lines are events.
 	Prepare func(number int, line []byte) []byte
 }
@@ -49,13 +52,35 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Result is one line's report. Report is nil when the line is not an event.
+// Result is one line of the input and what became of it.
 type Result struct {
-	Line   eval.Line
-	Number int    // line of the input, from 1
-	Bytes  int64  // read from the input up to the end of this line
-	Text   []byte // the line as it was read; nil when it was too long
-	Report *eval.Report
+	Number int          // line of the input, from 1
+	Bytes  int64        // read from the input up to the end of this line
+	Text   []byte       // the line as it was read; nil when it was too long
+	Report *eval.Report // nil when the line is not an event
+	Err    error        // why it is none; nil with a report
+}
+
+// Disposition returns how the handling of the line ended.
+func (r *Result) Disposition() eval.Disposition {
+	switch {
+	case r.Report == nil:
+		return eval.DispositionDeadLettered
+	case len(r.Report.Plan.Picks) == 0:
+		return r.Report.Plan.Skipped()
+	}
+	return eval.DispositionEvaluated
+}
+
+// Reason says why the line is bad, or why no evaluator wants it; empty otherwise.
+func (r *Result) Reason() string {
+	switch {
+	case r.Report == nil:
+		return r.Err.Error()
+	case len(r.Report.Plan.Picks) == 0 && r.Report.Plan.Unwanted:
+		return "not wanted: no evaluator's condition holds"
+	}
+	return ""
 }
 
 // Totals count the lines of a replay.
@@ -78,6 +103,7 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 	var totals Totals
 	var readErr error
 	var wg sync.WaitGroup
+	var order order
 	wg.Go(func() {
 		defer close(queue)
 		readErr = read(ctx, in, cfg.MaxLineBytes, &totals, func(number int, at int64, line []byte, err error) error {
@@ -87,7 +113,12 @@ func Run(ctx context.Context, p *pipeline.Pipeline, in io.Reader, cfg Config, ea
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			wg.Go(func() { done <- evaluate(ctx, p, cfg, Result{Number: number, Bytes: at, Text: line}, err) })
+			place := order.next(line)
+			wg.Go(func() {
+				defer place.leave()
+				place.wait()
+				done <- evaluate(ctx, p, cfg, Result{Number: number, Bytes: at, Text: line}, err)
+			})
 			return nil
 		})
 	})
@@ -117,25 +148,14 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, cfg Config, res Result,
 		line = cfg.Prepare(res.Number, line)
 	}
 	if err == nil && cfg.Check != nil {
-		err = cfg.Check(line)
+		err = cfg.Check(res.Text, line)
 	}
 	if err == nil {
 		res.Report, err = p.Evaluate(ctx, line)
 	}
-	switch {
-	case err != nil:
-		res.Report = nil
-		res.Line = eval.Line{Line: res.Number, Disposition: eval.DispositionDeadLettered, Reason: err.Error()}
-		return res
-	case len(res.Report.Plan.Picks) == 0:
-		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: res.Report.Plan.Skipped()}
-		if res.Report.Plan.Unwanted {
-			res.Line.Reason = "not wanted: no evaluator's condition holds"
-		}
-	default:
-		res.Line = eval.Line{RequestID: res.Report.Event.RequestID, Disposition: eval.DispositionEvaluated, Verdicts: res.Report.Verdicts}
+	if err != nil {
+		res.Report, res.Err = nil, err
 	}
-	res.Line.Ignored = res.Report.Event.Ignored()
 	return res
 }
 

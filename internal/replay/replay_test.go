@@ -14,17 +14,17 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/replay"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/sampler"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // evaluator answers with a function.
 type evaluator func(context.Context, *event.Event) (eval.Verdict, error)
@@ -75,7 +75,6 @@ func newEvent(id int) string {
 // outcome is a result as tests compare it.
 type outcome struct {
 	Number      int
-	Line        int
 	ID          event.RequestID
 	Disposition eval.Disposition
 	Reason      string
@@ -84,7 +83,11 @@ type outcome struct {
 
 func collect(into *[]outcome) func(replay.Result) error {
 	return func(r replay.Result) error {
-		*into = append(*into, outcome{r.Number, r.Line.Line, r.Line.RequestID, r.Line.Disposition, r.Line.Reason, r.Bytes})
+		o := outcome{Number: r.Number, Disposition: r.Disposition(), Reason: r.Reason(), Bytes: r.Bytes}
+		if r.Report != nil {
+			o.ID = r.Report.Event.RequestID
+		}
+		*into = append(*into, o)
 		return nil
 	}
 }
@@ -97,7 +100,7 @@ func TestLines(t *testing.T) {
 		return outcome{Number: number, ID: "r1", Disposition: eval.DispositionEvaluated, Bytes: int64(bytes)}
 	}
 	bad := func(number int, reason string, bytes int) outcome {
-		return outcome{Number: number, Line: number, Disposition: eval.DispositionDeadLettered, Reason: reason, Bytes: int64(bytes)}
+		return outcome{Number: number, Disposition: eval.DispositionDeadLettered, Reason: reason, Bytes: int64(bytes)}
 	}
 	one := len(newEvent(1))
 	for name, c := range map[string]struct {
@@ -148,8 +151,8 @@ func TestVerdictsAreThoseOfThePipeline(t *testing.T) {
 		return eval.Verdict{Outcome: eval.OutcomeFail, Reason: "no reply"}, nil
 	}
 	_, err := replay.Run(t.Context(), newPipeline(t, fail), strings.NewReader(newEvent(1)), replay.Config{}, func(r replay.Result) error {
-		if r.Report == nil || len(r.Line.Verdicts) != 1 || r.Line.Verdicts[0].Reason != "no reply" || r.Line.Verdicts[0].Eval != "rule" {
-			t.Errorf("line %+v, report %+v", r.Line, r.Report)
+		if r.Report == nil || len(r.Report.Verdicts) != 1 || r.Report.Verdicts[0].Reason != "no reply" || r.Report.Verdicts[0].Eval != "rule" {
+			t.Errorf("report %+v", r.Report)
 		}
 		return nil
 	})
@@ -191,7 +194,7 @@ func TestOrder(t *testing.T) {
 				var running sync.WaitGroup
 				running.Go(func() {
 					if _, err := replay.Run(t.Context(), newPipeline(t, slowFirst), strings.NewReader(in.String()), replay.Config{Concurrency: concurrency}, func(r replay.Result) error {
-						got = append(got, r.Line.RequestID)
+						got = append(got, r.Report.Event.RequestID)
 						return nil
 					}); err != nil {
 						t.Error(err)

@@ -42,7 +42,7 @@ func serveUntilEnd(t *testing.T, s *serve.Server) {
 
 // patience bounds a probe. It only ends tests that fail: a machine that runs other tests
 // may be slow.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // TestProbesAreAnswered: whatever clients without a token do with their connections.
 func TestProbesAreAnswered(t *testing.T) {

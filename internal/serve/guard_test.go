@@ -15,17 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/evalworker/evalworker/internal/config/secret"
 	"github.com/evalworker/evalworker/internal/serve"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 )
 
-// TestMain finds goroutines that outlive the tests. net/http says good-bye to a client for
-// half a second after the connection has ended for all others.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
-}
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // getAs asks with an Authorization header.
 func getAs(t *testing.T, h http.Handler, path, authorization string) *httptest.ResponseRecorder {

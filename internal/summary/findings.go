@@ -13,11 +13,12 @@ import (
 // findings writes what was found, what would have been found, and what was not
 // compared and why: no news is good news only where somebody looked.
 func (t Tables) findings(b *strings.Builder) {
-	t.errors(b)
 	t.worse(b)
+	t.errors(b)
 	t.quiet(b)
 	t.uncompared(b)
-	t.fewWeights(b)
+	t.imprecise(b)
+	t.looks(b)
 }
 
 // errors says which evaluators failed and why, because a table full of dashes does not
@@ -29,11 +30,11 @@ func (t Tables) errors(b *strings.Builder) {
 		for _, reason := range slices.Sorted(maps.Keys(t.Errors[evaluator])) {
 			parts = append(parts, shortCount(t.Errors[evaluator][reason])+" "+reason)
 		}
-		text := fmt.Sprintf("%s gave errors on %s of %s events: %s", truncate(evaluator, nameWidth), shortCount(failed), shortCount(all), strings.Join(parts, ", "))
+		text := fmt.Sprintf("%s gave errors on %s of %s events: %s", truncate(evaluator, 40), shortCount(failed), shortCount(all), strings.Join(parts, ", "))
 		if t.failing(evaluator) {
 			text += "; versions are not compared by it"
 		}
-		paragraph(b, text)
+		paragraph(b, text, "    ")
 	}
 }
 
@@ -54,66 +55,259 @@ func (t Tables) errorsOf(evaluator string) (failed, all int64) {
 	return failed, all
 }
 
-// worse lists the versions that pass less often.
+// side is one side of the comparisons of a version: what it was compared with.
+type side struct {
+	prompt, version string
+	against         stats.Against
+	baseline        string
+}
+
+func sideOf(c Comparison) side {
+	return side{c.PromptName, c.PromptVersion, c.Against, c.BaselineVersion}
+}
+
+// first is what versions are compared with in the first place.
+func (t Tables) first() stats.Against {
+	if slices.ContainsFunc(t.Comparisons, func(c Comparison) bool { return c.Against == stats.AgainstBaseline }) {
+		return stats.AgainstBaseline
+	}
+	return stats.AgainstOthers
+}
+
+// compared returns the comparisons that have an answer, by their sides, and the sides in
+// the order of the versions in the tables.
+func (t Tables) compared() (bySide map[side][]Comparison, order []side) {
+	bySide = map[side][]Comparison{}
+	for _, c := range t.Comparisons {
+		if c.NotCompared == "" && !t.failing(c.Eval) {
+			bySide[sideOf(c)] = append(bySide[sideOf(c)], c)
+		}
+	}
+	place := map[promptVersion]int{}
+	for i, v := range t.PromptVersions {
+		place[promptVersion{v.PromptName, v.PromptVersion}] = i
+	}
+	order = slices.SortedFunc(maps.Keys(bySide), func(a, b side) int {
+		return cmp.Or(cmp.Compare(a.prompt, b.prompt), cmp.Compare(place[promptVersion{a.prompt, a.version}], place[promptVersion{b.prompt, b.version}]), cmp.Compare(a.against, b.against), cmp.Compare(a.baseline, b.baseline))
+	})
+	return bySide, order
+}
+
+// worse writes a block for each version that passes less often than what it was compared
+// with: the evaluators that say so, and what the others would have shown.
 func (t Tables) worse(b *strings.Builder) {
-	for _, c := range t.Regressions {
-		if t.failing(c.Eval) {
+	bySide, order := t.compared()
+	shown, more := 0, 0
+	for _, s := range order {
+		var rows, quiet, both []Comparison
+		for _, c := range bySide[s] {
+			switch {
+			case slices.Contains(t.Regressions, c):
+				rows = append(rows, c)
+			case c.Worse:
+				both = append(both, c) // found against the baseline, too
+			default:
+				quiet = append(quiet, c)
+			}
+		}
+		if len(rows) == 0 {
 			continue
 		}
-		than := "all others together"
-		if c.Against == stats.AgainstBaseline {
-			than = versionName(c.BaselineVersion)
+		if shown++; shown > maxFindings {
+			more++
+			continue
 		}
-		paragraph(b, fmt.Sprintf("WORSE: %s, %s: %.1f\u00a0%% pass, %.1f\u00a0%% of %s (%+.1f\u00a0points, adjusted\u00a0p\u00a0%s)",
-			promptTitle(c.PromptName, c.PromptVersion), c.Eval, 100*c.Rate, 100*c.Baseline, than, 100*c.Difference, pValue(c.PValue)))
+		var head strings.Builder
+		paragraph(&head, fmt.Sprintf("%s is worse than %s", t.title(s.prompt, s.version), t.than(s)), "    ")
+		b.WriteString(t.paint(true, strings.TrimSuffix(head.String(), "\n")) + "\n")
+		width := 0
+		for _, c := range rows {
+			width = max(width, min(len([]rune(c.Eval)), findingWidth))
+		}
+		for _, c := range rows {
+			fmt.Fprintf(b, "  %s  %5.1f -> %5.1f %%  %+6.1f points  adjusted p %s\n",
+				pad(truncate(c.Eval, width), width), 100*c.Baseline, 100*c.Rate, 100*c.Difference, pValue(c.PValue))
+		}
+		if s.against == t.first() {
+			t.beside(b, s, bySide, rows)
+			writeQuiet(b, "  no drop seen in the others", quiet)
+		} else if len(both) > 0 {
+			paragraph(b, "  and in "+names(both)+", as above", "  ")
+		}
+	}
+	if more > 0 {
+		fmt.Fprintf(b, "and %d more are worse (--json has them all)\n", more)
 	}
 }
 
-// quiet says how much of a drop the comparisons that found nothing would have shown.
-func (t Tables) quiet(b *strings.Builder) {
-	var found []Comparison
-	for _, c := range t.Comparisons {
-		if c.NotCompared == "" && !t.failing(c.Eval) && !t.regressed(c.PromptName, c.PromptVersion, c.Eval) {
-			found = append(found, c)
-		}
-	}
-	if len(found) == 0 {
+// maxFindings bounds the versions that are shown as worse: more of them are ids in place
+// of versions.
+const maxFindings = 20
+
+// findingWidth is the largest width of an evaluator's name in a finding.
+const findingWidth = 24
+
+// beside says which of the rows the second question confirms.
+func (t Tables) beside(b *strings.Builder, s side, bySide map[side][]Comparison, rows []Comparison) {
+	second := side{s.prompt, s.version, stats.AgainstOthers, ""}
+	if s == second || len(bySide[second]) == 0 {
 		return
 	}
-	text := fmt.Sprintf("no drop beyond chance: %d %s", len(found), choose(len(found), "comparison", "comparisons"))
-	seeing := slices.DeleteFunc(slices.Clone(found), func(c Comparison) bool { return c.SmallestDrop == 0 })
-	if len(seeing) > 0 {
-		bySize := func(a, b Comparison) int { return cmp.Compare(a.SmallestDrop, b.SmallestDrop) }
-		least, most := slices.MinFunc(seeing, bySize), slices.MaxFunc(seeing, bySize)
-		text += fmt.Sprintf("; four times in five, %s would have shown one of %.1f points (%s)",
-			choose(len(seeing), "it", "they"), 100*least.SmallestDrop, comparisonName(least))
-		if most.SmallestDrop > least.SmallestDrop {
-			text += fmt.Sprintf(" to %.1f points (%s)", 100*most.SmallestDrop, comparisonName(most))
+	var confirmed, not []Comparison
+	for _, row := range rows {
+		for _, c := range bySide[second] {
+			if c.Eval != row.Eval {
+				continue
+			}
+			if c.Worse {
+				confirmed = append(confirmed, c)
+			} else {
+				not = append(not, c)
+			}
 		}
 	}
-	if blind := len(found) - len(seeing); blind > 0 {
-		text += fmt.Sprintf("; %d had too little data to show any drop", blind)
+	switch {
+	case len(not) == 0:
+		paragraph(b, "  worse than all others together, too", "  ")
+	case len(confirmed) == 0:
+		paragraph(b, "  than all others together: not seen to be worse", "  ")
+	default:
+		paragraph(b, "  worse than all others together, too, in "+names(confirmed)+"; not seen in "+names(not), "  ")
 	}
-	paragraph(b, text)
 }
 
-func comparisonName(c Comparison) string {
-	return promptTitle(c.PromptName, c.PromptVersion) + ", " + c.Eval
+// than names what a version was compared with.
+func (t Tables) than(s side) string {
+	if s.against == stats.AgainstBaseline {
+		return t.valueName(s.baseline)
+	}
+	return "all others together"
+}
+
+// valueName names a value of the field that groups the rows.
+func (t Tables) valueName(value string) string {
+	if value == "" && t.By != "" && t.By != ByVersion {
+		return "(no " + string(t.By) + ")"
+	}
+	return versionName(value)
+}
+
+func (t Tables) title(prompt, value string) string {
+	if prompt == "" {
+		return t.valueName(value)
+	}
+	return prompt + ": " + t.valueName(value)
+}
+
+func names(cs []Comparison) string {
+	var out []string
+	for _, c := range cs {
+		out = append(out, c.Eval)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+// writeQuiet writes the comparisons that found nothing, each with the drop that it would
+// have shown: no news is good news only down to that.
+func writeQuiet(b *strings.Builder, begin string, cs []Comparison) {
+	if len(cs) == 0 {
+		return
+	}
+	var parts, blind []string
+	slices.SortStableFunc(cs, func(a, b Comparison) int {
+		return cmp.Or(cmp.Compare(a.SmallestDrop, b.SmallestDrop), cmp.Compare(a.Eval, b.Eval))
+	})
+	for _, c := range cs {
+		if c.SmallestDrop == 0 {
+			blind = append(blind, c.Eval)
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s\u00a0%.1f", c.Eval, 100*c.SmallestDrop))
+	}
+	text := begin
+	if len(parts) > 0 {
+		text += ". This much would have shown: " + strings.Join(parts, ", ") + "\u00a0points"
+	}
+	if len(blind) > 0 {
+		text += ". Too little data to show any: " + strings.Join(blind, ", ")
+	}
+	paragraph(b, text, "    ")
+}
+
+// quiet says of the versions that no evaluator found worse how much of a drop would
+// have shown, those of each prompt that came last.
+func (t Tables) quiet(b *strings.Builder) {
+	bySide, order := t.compared()
+	left := map[string]int{} // by prompt
+	var shown []side
+	for _, s := range slices.Backward(order) {
+		if s.against != t.first() || slices.ContainsFunc(bySide[s], func(c Comparison) bool { return slices.Contains(t.Regressions, c) }) {
+			continue
+		}
+		if left[s.prompt]++; left[s.prompt] <= maxNamed {
+			shown = append(shown, s)
+		}
+	}
+	for i, s := range slices.Backward(shown) {
+		writeQuiet(b, fmt.Sprintf("%s against %s: no drop seen", t.title(s.prompt, s.version), t.than(s)), bySide[s])
+		if i == 0 || shown[i-1].prompt != s.prompt {
+			if more := left[s.prompt] - maxNamed; more > 0 {
+				paragraph(b, fmt.Sprintf("%s%d before them: no drop seen", prefix(s.prompt), more), "    ")
+			}
+		}
+	}
+}
+
+func prefix(prompt string) string {
+	if prompt == "" {
+		return ""
+	}
+	return prompt + ": "
+}
+
+// looks says how many questions were asked, and what asking often costs.
+func (t Tables) looks(b *strings.Builder) {
+	all, pooled, shown := 0, 0, ""
+	for _, c := range t.Comparisons {
+		if c.NotCompared != "" || t.failing(c.Eval) {
+			continue
+		}
+		all++
+		if !c.Worse && c.Against == t.first() {
+			shown = ". \"Would have shown\" is four times in five"
+		}
+		if c.Against == stats.AgainstOthers && c.Against != t.first() {
+			pooled++
+		}
+	}
+	if all == 0 {
+		return
+	}
+	text := fmt.Sprintf("%d comparisons", all)
+	switch {
+	case all == 1:
+		text = "1 comparison"
+	case pooled > 0:
+		text += fmt.Sprintf(", %d of them with all others together", pooled)
+	}
+	paragraph(b, text+"; p-values are adjusted for all of them, and hold for one look: who looks at growing data again and again finds false alarms"+shown, "    ")
 }
 
 // uncompared says what was not compared and why.
 func (t Tables) uncompared(b *strings.Builder) {
 	reasons := map[string]string{
-		stats.OnlyVersion:    "is the only version of its prompt",
-		stats.NothingDecided: "has no decided verdict",
-		stats.TooFew:         fmt.Sprintf("and its baseline have fewer than %d decided verdicts each", stats.MinDecided),
-		stats.NoBaseline:     "has no baseline: the version of --baseline has no decided verdict",
+		stats.OnlyVersion:    "nothing to compare with",
+		stats.NothingDecided: "no decided verdict",
+		stats.TooFew:         fmt.Sprintf("fewer than %d decided verdicts on both sides", stats.MinDecided),
+		stats.NoBaseline:     "no decided verdict of the --baseline",
+		stats.MostUnseen:     "no verdict stands for most of the events, on one side: their sampling rate is so low that none was drawn",
 	}
 	type version struct{ name, why string }
 	evaluators := map[version][]string{}
 	for _, c := range t.Comparisons {
-		if _, tell := reasons[c.NotCompared]; tell && c.Against == stats.AgainstBaseline && !t.failing(c.Eval) {
-			v := version{promptTitle(c.PromptName, c.PromptVersion), c.NotCompared}
+		if _, tell := reasons[c.NotCompared]; tell && c.Against == t.first() && !t.failing(c.Eval) {
+			v := version{t.title(c.PromptName, c.PromptVersion), c.NotCompared}
 			evaluators[v] = append(evaluators[v], c.Eval)
 		}
 	}
@@ -132,10 +326,10 @@ func (t Tables) uncompared(b *strings.Builder) {
 		names := versions[l]
 		slices.SortFunc(names, stats.CompareNames)
 		for _, name := range names[:min(len(names), maxNamed)] {
-			paragraph(b, fmt.Sprintf("not compared: %s %s (%s)", name, reasons[l.why], l.evaluators))
+			paragraph(b, fmt.Sprintf("%s: not compared by %s: %s", name, l.evaluators, reasons[l.why]), "    ")
 		}
 		if more := len(names) - maxNamed; more > 0 {
-			paragraph(b, fmt.Sprintf("    and %d more", more))
+			paragraph(b, fmt.Sprintf("    and %d more", more), "    ")
 		}
 	}
 }
@@ -150,26 +344,56 @@ const (
 	fewWorth = 30
 )
 
-// fewWeights names the rates that a few verdicts decide: those that were sampled at a
-// low rate, beside many at a high one.
-func (t Tables) fewWeights(b *strings.Builder) {
+// imprecise names the rates that a few verdicts decide, those that were sampled at a low
+// rate, beside many at a high one; and those that leave out events altogether.
+func (t Tables) imprecise(b *strings.Builder) {
+	var lines []string
 	for _, v := range t.PromptVersions {
 		for _, name := range slices.Sorted(maps.Keys(v.Evals)) {
-			e := v.Evals[name]
-			if decided := e.Pass + e.Fail; e.EffectiveSize > 0 && e.EffectiveSize < min(fewWorth, fewShare*float64(e.Units)) {
-				paragraph(b, fmt.Sprintf("few verdicts decide: %s, %s: %s decided are worth %.0f, because those sampled at a low rate outweigh the others",
-					promptTitle(v.PromptName, v.PromptVersion), name, shortCount(decided), max(1, e.EffectiveSize)))
+			if why := v.Evals[name].imprecise(); why != "" {
+				lines = append(lines, t.title(v.PromptName, v.PromptVersion)+", "+name+": "+why)
 			}
 		}
 	}
+	for _, line := range lines[:min(len(lines), maxImprecise)] {
+		paragraph(b, line, "    ")
+	}
+	if more := len(lines) - maxImprecise; more > 0 {
+		fmt.Fprintf(b, "and %d more rates that few verdicts decide\n", more)
+	}
 }
 
-// paragraph writes a text in lines of at most 80 columns, indented after the first. A
-// no-break space becomes a plain one.
-func paragraph(b *strings.Builder, text string) {
-	const indent = "    "
-	width, first := 0, true
-	for word := range strings.SplitSeq(text, " ") {
+// maxImprecise bounds the rates that are named as imprecise.
+const maxImprecise = 10
+
+// imprecise says why a rate is imprecise, or not there; empty when neither is so.
+func (e Eval) imprecise() string {
+	decided := e.Pass + e.Fail
+	switch {
+	case decided == 0:
+		return ""
+	case e.PassRate == nil && e.Unseen > 0:
+		return fmt.Sprintf("no rate: the %s decided stand for %.0f\u00a0%% of the events; of the others, sampled at a low rate, none was drawn",
+			shortCount(decided), 100*(1-e.Unseen))
+	case e.Unseen >= tellUnseen:
+		return fmt.Sprintf("the interval is wider, because %.0f\u00a0%% of the events were sampled at so low a rate that none was drawn", 100*e.Unseen)
+	case e.EffectiveSize > 0 && e.EffectiveSize < min(fewWorth, fewShare*float64(e.Units)):
+		return fmt.Sprintf("few verdicts decide: %s decided are worth %.0f, because those sampled at a low rate outweigh the others",
+			shortCount(decided), max(1, e.EffectiveSize))
+	}
+	return ""
+}
+
+// tellUnseen is the share of unseen events from which on they are named.
+const tellUnseen = 0.01
+
+// paragraph writes a text in lines of at most 80 columns, with an indent after the first.
+// A no-break space becomes a plain one, and blanks at the beginning stay.
+func paragraph(b *strings.Builder, text, indent string) {
+	bare := strings.TrimLeft(text, " ")
+	b.WriteString(text[:len(text)-len(bare)])
+	width, first := len(text)-len(bare), true
+	for word := range strings.SplitSeq(bare, " ") {
 		word = truncate(strings.ReplaceAll(word, "\u00a0", " "), lineWidth-len(indent))
 		n := len([]rune(word))
 		switch {
@@ -188,16 +412,9 @@ func paragraph(b *strings.Builder, text string) {
 	b.WriteByte('\n')
 }
 
-func choose(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
 func pValue(p float64) string {
 	if p < 0.0001 {
-		return "<\u00a00.0001"
+		return "< 0.0001"
 	}
-	return fmt.Sprintf("=\u00a0%.4f", p)
+	return fmt.Sprintf("= %.4f", p)
 }

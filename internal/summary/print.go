@@ -9,11 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Widths of the column of names, and of a line.
-const (
-	nameWidth = 18
-	lineWidth = 80
-)
+// lineWidth is that of everything printed, in columns.
+const lineWidth = 80
 
 // Print writes what was found, and then the tables, in at most 80 columns.
 func (t Tables) Print(w io.Writer) error {
@@ -22,96 +19,349 @@ func (t Tables) Print(w io.Writer) error {
 		b.WriteString("no verdicts\n")
 	} else {
 		t.findings(&b)
-		t.tables(&b)
-		b.WriteString(legend)
+		l := t.layout()
+		for _, versions := range t.prompts() {
+			l.prompt(&b, versions)
+		}
+		l.legend(&b)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-const legend = `
-decided: pass or fail; worth: as many independent verdicts of equal weight
-pass: of all events, each verdict weighed by how likely it was to be sampled
-n/a: nothing there to evaluate; unsure: not decided; error: the evaluator failed
-<: worse than the version that it was compared with, beyond chance; p-values are
-adjusted for all comparisons above, and hold for one look at the data
-`
-
-// tables writes a block for each prompt with one version, with a line an evaluator,
-// and for any other prompt a block an evaluator, with a line a version.
-func (t Tables) tables(b *strings.Builder) {
+// prompts returns the versions by prompt.
+func (t Tables) prompts() (out [][]Version) {
 	for start := 0; start < len(t.PromptVersions); {
 		end := start + 1
 		for end < len(t.PromptVersions) && t.PromptVersions[end].PromptName == t.PromptVersions[start].PromptName {
 			end++
 		}
-		versions := t.PromptVersions[start:end]
+		out = append(out, t.PromptVersions[start:end])
 		start = end
-		if len(versions) == 1 {
-			v := versions[0]
-			head(b, promptTitle(v.PromptName, v.PromptVersion))
-			for _, name := range slices.Sorted(maps.Keys(v.Evals)) {
-				t.line(b, name, v, name)
+	}
+	return out
+}
+
+// column is a column of counts.
+type column struct {
+	head  string
+	value func(Eval) int64
+	text  func(Eval) string
+}
+
+func count(head string, of func(Eval) int64) column {
+	return column{head: head, value: of, text: func(e Eval) string { return shortCount(of(e)) }}
+}
+
+// columns returns the columns that tell something: those of rare ends only where a
+// verdict ended so, and the worth only where it is not the number of decided verdicts.
+func (t Tables) columns() []column {
+	decided := func(e Eval) int64 { return e.Pass + e.Fail }
+	worth := column{
+		head:  "worth",
+		value: func(e Eval) int64 { return int64(e.EffectiveSize+0.5) - decided(e) },
+		text: func(e Eval) string {
+			if e.EffectiveSize <= 0 {
+				return "-"
 			}
-			continue
+			return shortCount(max(1, int64(e.EffectiveSize+0.5)))
+		},
+	}
+	out := []column{count("decided", decided)}
+	for _, c := range []column{
+		worth,
+		count("fail", func(e Eval) int64 { return e.Fail }),
+		count("n/a", func(e Eval) int64 { return e.NotApplicable }),
+		count("unsure", func(e Eval) int64 { return e.CannotJudge }),
+		count("error", func(e Eval) int64 { return e.Error }),
+	} {
+		if slices.ContainsFunc(t.PromptVersions, func(v Version) bool {
+			return slices.ContainsFunc(slices.Collect(maps.Values(v.Evals)), func(e Eval) bool { return c.value(e) != 0 })
+		}) {
+			out = append(out, c)
 		}
-		var evaluators []string
-		for _, v := range versions {
-			evaluators = slices.AppendSeq(evaluators, maps.Keys(v.Evals))
+	}
+	return out
+}
+
+// Bounds of a row.
+const (
+	maxNameWidth  = 20
+	intervalWidth = 10 // such as 72.7-100.0
+	indent        = 4
+	leastDrawing  = 15 // with the interval in figures beside it
+)
+
+// layout is the form of all rows.
+type layout struct {
+	Tables
+	columns []column
+	widths  []int // of columns
+	name    int   // width
+	drawing int   // width
+	figures bool  // the interval stands in figures, too
+}
+
+func (t Tables) layout() layout {
+	l := layout{Tables: t, columns: t.columns()}
+	for _, versions := range t.prompts() {
+		for _, name := range t.rowNames(versions) {
+			l.name = max(l.name, utf8.RuneCountInString(name))
 		}
-		slices.Sort(evaluators)
-		for _, name := range slices.Compact(evaluators) {
-			title := name
-			if prompt := versions[0].PromptName; prompt != "" {
-				title = prompt + ": " + name
+	}
+	l.name = min(l.name, maxNameWidth)
+	rest := lineWidth - l.left()
+	for _, c := range l.columns {
+		width := len(c.head)
+		for _, v := range t.PromptVersions {
+			for _, e := range v.Evals {
+				width = max(width, len(c.text(e)))
 			}
-			head(b, title)
-			for _, v := range versions {
-				t.line(b, versionName(v.PromptVersion), v, name)
-			}
+		}
+		l.widths = append(l.widths, width)
+		rest -= 1 + width
+	}
+	l.drawing = rest
+	if with := rest - intervalWidth - 1; with >= leastDrawing {
+		l.figures, l.drawing = true, with
+	}
+	return l
+}
+
+// left is the width of what stands before the interval: the name, and a rate of up to
+// 100.0.
+func (l layout) left() int { return indent + l.name + 1 + 5 + 1 }
+
+// rowNames returns what the rows of a prompt are named after: its versions, or the
+// evaluators when it has one version.
+func (t Tables) rowNames(versions []Version) (names []string) {
+	if len(versions) == 1 {
+		return slices.Sorted(maps.Keys(versions[0].Evals))
+	}
+	for _, v := range versions {
+		names = append(names, t.valueName(v.PromptVersion))
+	}
+	return names
+}
+
+// prompt writes a prompt's rows: with one version a row an evaluator, else the versions
+// side by side under each evaluator.
+func (l layout) prompt(b *strings.Builder, versions []Version) {
+	names := shorten(l.rowNames(versions), l.name)
+	scale := scaleOf(versions, l.drawing)
+	title := versions[0].PromptName
+	if len(versions) == 1 {
+		title = l.title(versions[0].PromptName, versions[0].PromptVersion)
+	}
+	if title == "" {
+		title = "no prompt name"
+	}
+	l.head(b, title, scale)
+	if len(versions) == 1 {
+		for i, evaluator := range l.rowNames(versions) {
+			l.row(b, names[i], versions[0], evaluator, scale)
+		}
+		return
+	}
+	var evaluators []string
+	for _, v := range versions {
+		evaluators = slices.AppendSeq(evaluators, maps.Keys(v.Evals))
+	}
+	slices.Sort(evaluators)
+	for _, evaluator := range slices.Compact(evaluators) {
+		fmt.Fprintf(b, "  %s\n", truncate(evaluator, lineWidth-2))
+		for i, v := range versions {
+			l.row(b, names[i], v, evaluator, scale)
 		}
 	}
 }
 
-// head writes the first two lines of a block.
-func head(b *strings.Builder, title string) {
-	fmt.Fprintf(b, "\n%s\n", truncate(title, lineWidth))
-	writeLine(b, "", "decided", "worth", "pass", "", "95 % interval", "fail", "n/a", "unsure", "error")
+// head writes the title of a prompt, and above its rows their scale and columns. A long
+// title has a line of its own.
+func (l layout) head(b *strings.Builder, title string, s scale) {
+	b.WriteByte('\n')
+	left := l.left()
+	labels := s.labels()
+	if l.figures {
+		labels = fmt.Sprintf("%-*s ", intervalWidth, "  95 %") + labels
+	}
+	title = truncate(title, lineWidth)
+	if utf8.RuneCountInString(title) >= left-5 {
+		fmt.Fprintln(b, title)
+		title = ""
+	}
+	fmt.Fprintf(b, "%-*s%s", left, pad(title, left-5)+"pass", labels)
+	for i, c := range l.columns {
+		fmt.Fprintf(b, " %*s", l.widths[i], c.head)
+	}
+	b.WriteByte('\n')
 }
 
-// line writes the verdicts of one evaluator on one version; nothing when there are none.
-func (t Tables) line(b *strings.Builder, name string, v Version, evaluator string) {
+// row writes the verdicts of one evaluator on one version; nothing when there are none.
+func (l layout) row(b *strings.Builder, name string, v Version, evaluator string, s scale) {
 	e, ok := v.Evals[evaluator]
 	if !ok {
 		return
 	}
-	rate, interval, worth, mark := "-", "-", "-", ""
+	worse := l.regressed(v.PromptName, v.PromptVersion, evaluator)
+	mark, rate, figures := "  ", "-", "-"
+	if worse {
+		mark = "▼ "
+	}
 	if e.PassRate != nil {
 		rate = fmt.Sprintf("%.1f", 100**e.PassRate)
-		interval = fmt.Sprintf("%.1f - %.1f", 100**e.Low, 100**e.High)
-		worth = shortCount(int64(e.EffectiveSize + 0.5))
+		figures = fmt.Sprintf("%.1f-%.1f", 100**e.Low, 100**e.High)
 	}
-	if t.regressed(v.PromptName, v.PromptVersion, evaluator) {
-		mark = "<"
+	var line strings.Builder
+	fmt.Fprintf(&line, "  %s%s %5s ", mark, pad(name, l.name), rate)
+	if l.figures {
+		fmt.Fprintf(&line, "%*s ", intervalWidth, figures)
 	}
-	writeLine(b, name, shortCount(e.Pass+e.Fail), worth, rate, mark, interval,
-		shortCount(e.Fail), shortCount(e.NotApplicable), shortCount(e.CannotJudge), shortCount(e.Error))
+	line.WriteString(s.draw(e))
+	for i, c := range l.columns {
+		fmt.Fprintf(&line, " %*s", l.widths[i], c.text(e))
+	}
+	b.WriteString(l.paint(worse, line.String()) + "\n")
 }
 
-func writeLine(b *strings.Builder, name, decided, worth, rate, mark, interval, fail, na, unsure, failed string) {
-	fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf("  %-*s %7s %5s %5s %1s%13s %5s %5s %6s %5s",
-		nameWidth, truncate(name, nameWidth), decided, worth, rate, mark, interval, fail, na, unsure, failed), " "))
+// paint returns a line in the colour of what is worse, where colours may be used. What
+// it says stands in characters, too.
+func (t Tables) paint(worse bool, line string) string {
+	if !worse || !t.Color {
+		return line
+	}
+	return "\x1b[31m" + line + "\x1b[0m"
 }
 
-// promptTitle names a version of a prompt.
-func promptTitle(prompt, version string) string {
-	switch {
-	case prompt == "" && version == "":
-		return "no version"
-	case prompt == "":
-		return "version " + version
+// legend explains the columns that were printed.
+func (l layout) legend(b *strings.Builder) {
+	text := ""
+	if len(l.Regressions) > 0 {
+		text = "▼: worse, beyond chance, than what it was compared with. "
 	}
-	return prompt + " " + versionName(version)
+	text += "|-o-|: the pass rate of all events, each verdict weighed by how likely it was to be sampled, and its 95\u00a0% interval. decided: pass or fail"
+	notes := map[string]string{
+		"worth":  "as many independent verdicts of equal weight say as much",
+		"n/a":    "nothing there to evaluate",
+		"unsure": "not decided",
+		"error":  "the evaluator failed",
+	}
+	for _, c := range l.columns {
+		if note, ok := notes[c.head]; ok {
+			text += ". " + c.head + ": " + note
+		}
+	}
+	b.WriteByte('\n')
+	paragraph(b, text, "")
+}
+
+// scale maps pass rates to the columns of a drawing.
+type scale struct {
+	low   float64 // at the first column; the last one is 1
+	width int
+}
+
+// scaleOf returns the narrowest scale that has room for all intervals of a prompt.
+func scaleOf(versions []Version, width int) scale {
+	least := 1.0
+	for _, v := range versions {
+		for _, e := range v.Evals {
+			if e.Low != nil {
+				least = min(least, *e.Low)
+			}
+		}
+	}
+	for _, low := range []float64{0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.2} {
+		if low <= least {
+			return scale{low, width}
+		}
+	}
+	return scale{0, width}
+}
+
+func (s scale) column(rate float64) int {
+	at := (rate - s.low) / (1 - s.low) * float64(s.width-1)
+	return min(max(int(at+0.5), 0), s.width-1)
+}
+
+// draw returns the rate as an o, and its interval as a line with ends, over dots at both
+// ends of the scale and in the middle; only the dots when there is no rate.
+func (s scale) draw(e Eval) string {
+	line := []rune(strings.Repeat(" ", s.width))
+	for _, at := range []float64{s.low, (s.low + 1) / 2, 1} {
+		line[s.column(at)] = '.'
+	}
+	if e.PassRate == nil {
+		return string(line)
+	}
+	low, high := s.column(*e.Low), s.column(*e.High)
+	for i := low; i <= high; i++ {
+		line[i] = '-'
+	}
+	line[low], line[high] = '|', '|'
+	line[s.column(*e.PassRate)] = 'o'
+	return string(line)
+}
+
+// labels returns the ends of the scale in percent.
+func (s scale) labels() string {
+	low := fmt.Sprintf("%.0f", 100*s.low)
+	return low + fmt.Sprintf("%*s", s.width-len(low), "100 %")
+}
+
+// shorten returns names in at most so many characters: in full where they fit; without
+// the beginning that all have in common, or without their end, or their beginning, where
+// that keeps them apart.
+func shorten(names []string, width int) []string {
+	if !slices.ContainsFunc(names, func(n string) bool { return utf8.RuneCountInString(n) > width }) {
+		return names
+	}
+	common := []rune(names[0])
+	for _, n := range names {
+		other := []rune(n)
+		i := 0
+		for i < min(len(common), len(other)) && common[i] == other[i] {
+			i++
+		}
+		common = common[:i]
+	}
+	// A part that differs is easier to know with the one before it.
+	begin := len(common)
+	for i := len(common) - 2; i >= 0; i-- {
+		if strings.ContainsRune("-_./: ", common[i]) {
+			begin = i + 1
+			break
+		}
+	}
+	tail := func(n []rune) string {
+		if len(n) <= width {
+			return string(n)
+		}
+		return "…" + string(n[len(n)-width+1:])
+	}
+	for _, short := range []func(n []rune) string{
+		func(n []rune) string { return "…" + string(n[begin:]) },
+		func(n []rune) string { return truncate(string(n), width) },
+		tail,
+	} {
+		out, seen := make([]string, len(names)), map[string]bool{"…": true}
+		for i, n := range names {
+			out[i] = short([]rune(n))
+			if utf8.RuneCountInString(out[i]) > width || seen[out[i]] {
+				out = nil
+				break
+			}
+			seen[out[i]] = true
+		}
+		if out != nil {
+			return out
+		}
+	}
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = truncate(n, width)
+	}
+	return out
 }
 
 func versionName(version string) string {
@@ -127,6 +377,11 @@ func truncate(s string, width int) string {
 		return s
 	}
 	return string([]rune(s)[:width-1]) + "…"
+}
+
+// pad fills a name up to a width, in characters.
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
 }
 
 // shortCount abbreviates large numbers, so that they fit their columns.

@@ -30,12 +30,50 @@ const (
 // Units returns all units.
 func Units() []Unit { return []Unit{UnitEvent, UnitTrace, UnitSession} }
 
+// Field is the member of events by which the verdicts on a prompt are grouped.
+type Field string
+
+// The fields. Only versions have an order in time.
+const (
+	ByVersion  Field = "prompt_version"
+	ByVariant  Field = "variant"
+	ByModel    Field = "model"
+	ByProvider Field = "provider"
+	ByFeature  Field = "feature"
+	ByTier     Field = "tenant_tier"
+)
+
+// Fields returns all fields.
+func Fields() []Field {
+	return []Field{ByVersion, ByVariant, ByModel, ByProvider, ByFeature, ByTier}
+}
+
+// of returns the field's value; empty when the event has none.
+func (f Field) of(e *event.Event) string {
+	switch f {
+	case ByVariant:
+		return e.PromptVariant
+	case ByModel:
+		return e.Model
+	case ByProvider:
+		return e.Provider
+	case ByFeature:
+		return e.Feature
+	case ByTier:
+		return e.TenantTier
+	}
+	return e.PromptVersion
+}
+
 // Config says how verdicts are compared.
 type Config struct {
+	// By is the field that groups the verdicts on a prompt; empty: ByVersion. The values
+	// of another field have no order: each is compared with all others together.
+	By Field
 	// Unit of independence; empty: UnitTrace.
 	Unit Unit
-	// Baseline is the version that all others are compared with; empty: each is compared
-	// with the one before it.
+	// Baseline is the version, or the value of By, that all others are compared with;
+	// empty: each version is compared with the one before it.
 	Baseline string
 }
 
@@ -47,6 +85,7 @@ type Summary struct {
 	mu     sync.Mutex
 	json   map[promptVersion]jsonCount // guarded by mu
 	errors map[string]map[string]int64 // by evaluator and reason, both closed sets; guarded by mu
+	usage  map[string]*Usage           // by the model's name in the configuration; guarded by mu
 }
 
 type promptVersion struct{ prompt, version string }
@@ -55,12 +94,21 @@ type jsonCount struct{ checked, invalid int64 }
 
 // New returns an empty summary.
 func New(cfg Config) *Summary {
-	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}}
+	if cfg.By == "" {
+		cfg.By = ByVersion
+	}
+	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}, usage: map[string]*Usage{}}
 }
 
-// Report adds the verdicts of one report.
+// Report adds the verdicts of one report, and counts its event for the evaluators that
+// could have run on it. A report without verdicts is worth adding, too: it tells of events
+// that no verdict stands for.
 func (s *Summary) Report(r *eval.Report) {
-	in := promptVersion{r.Event.PromptName, r.Event.PromptVersion}
+	in := promptVersion{r.Event.PromptName, s.cfg.By.of(r.Event)}
+	for _, c := range r.Plan.Candidates {
+		upstream := r.Plan.Upstream
+		s.table.Expect(stats.Key{PromptName: in.prompt, PromptVersion: in.version, Eval: c.Name}, c.Probability*upstream, 1/upstream)
+	}
 	at := r.Event.OccurredAt
 	if at.IsZero() {
 		at = r.Started
@@ -89,7 +137,8 @@ func (s *Summary) unitOf(e *event.Event) string {
 	return trace.String()
 }
 
-// count counts what the statistics do not hold: valid JSON and the reasons of errors.
+// count counts what the statistics do not hold: valid JSON, the reasons of errors, and
+// what models used.
 func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,13 +156,22 @@ func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 		}
 		s.errors[v.Eval][v.Reason]++
 	}
+	if v.Usage != nil {
+		if s.usage[v.Usage.Model] == nil {
+			s.usage[v.Usage.Model] = &Usage{Model: v.Usage.Model}
+		}
+		s.usage[v.Usage.Model].add(v.Usage)
+	}
 }
 
 // Tables is the content of a summary.
 type Tables struct {
+	// By is the field that groups the verdicts on a prompt. Its values stand where
+	// the other types speak of versions.
+	By             Field     `json:"by"`
 	PromptVersions []Version `json:"prompt_versions"`
 	// Regressions are the comparisons that found a version worse, each version and
-	// evaluator once.
+	// evaluator once: the one with its baseline where that found it.
 	Regressions []Comparison `json:"regressions"`
 	// Comparisons are all questions that were asked, with those that have no answer.
 	Comparisons []Comparison `json:"comparisons"`
@@ -122,6 +180,8 @@ type Tables struct {
 	// MaxErrors is the share of an evaluator's verdicts that may be errors before what
 	// is left of them says nothing about prompt versions.
 	MaxErrors float64 `json:"-"`
+	// Color says that Print may use colours.
+	Color bool `json:"-"`
 }
 
 // DefaultMaxErrors is the share of an evaluator's verdicts that may be errors.
@@ -161,7 +221,8 @@ type Version struct {
 
 // Eval counts one evaluator's verdicts on one version of a prompt. PassRate is an
 // estimate over all events of the version, weighted by sampling probability, with a
-// 95 % interval from Low to High; all three are nil when nothing was decided.
+// 95 % interval from Low to High; all three are nil when nothing was decided, or most is
+// unseen.
 type Eval struct {
 	Pass          int64    `json:"pass"`
 	Fail          int64    `json:"fail"`
@@ -176,12 +237,18 @@ type Eval struct {
 	EffectiveSize float64 `json:"effective_size"`
 	// Units counts the traces or sessions that the decided verdicts come from.
 	Units int64 `json:"units"`
+	// Unseen is the share of the events that no verdict stands for, because none was
+	// sampled of all those with so low a sampling rate; 0 when it is not known.
+	Unseen float64 `json:"unseen"`
 }
 
 // Tables returns the current tables, ordered by prompt and version.
 func (s *Summary) Tables() Tables {
 	cells := map[promptVersion]map[string]stats.Cell{}
 	for key, cell := range s.table.All() {
+		if cell.Count() == 0 {
+			continue // events without a verdict
+		}
 		in := promptVersion{key.PromptName, key.PromptVersion}
 		if cells[in] == nil {
 			cells[in] = map[string]stats.Cell{}
@@ -189,17 +256,20 @@ func (s *Summary) Tables() Tables {
 		cells[in][key.Eval] = cell
 	}
 	out := Tables{
-		PromptVersions: []Version{}, Regressions: []Comparison{}, MaxErrors: DefaultMaxErrors,
-		Comparisons: stats.Compare(&s.table, stats.Options{Baseline: s.cfg.Baseline}),
+		By: s.cfg.By, PromptVersions: []Version{}, Regressions: []Comparison{}, MaxErrors: DefaultMaxErrors,
+		Comparisons: stats.Compare(&s.table, stats.Options{Baseline: s.cfg.Baseline, Unordered: s.cfg.By != ByVersion}),
 	}
 	if out.Comparisons == nil {
 		out.Comparisons = []Comparison{}
 	}
-	for _, c := range out.Comparisons {
-		if c.Worse && !out.regressed(c.PromptName, c.PromptVersion, c.Eval) {
-			out.Regressions = append(out.Regressions, c)
+	for _, against := range []stats.Against{stats.AgainstBaseline, stats.AgainstOthers} {
+		for _, c := range out.Comparisons {
+			if c.Worse && c.Against == against && !out.regressed(c.PromptName, c.PromptVersion, c.Eval) {
+				out.Regressions = append(out.Regressions, c)
+			}
 		}
 	}
+	slices.SortStableFunc(out.Regressions, func(a, b Comparison) int { return cmp.Compare(a.PValue, b.PValue) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out.Errors = map[string]map[string]int64{}
@@ -232,7 +302,7 @@ func (t *Tables) regressed(prompt, version, evaluator string) bool {
 func row(c stats.Cell) Eval {
 	e := Eval{
 		Pass: c.Passes, Fail: c.Fails, Error: c.Errors, NotApplicable: c.NotApplicable, CannotJudge: c.CannotJudge,
-		EffectiveSize: c.EffectiveSize(), Units: c.Units,
+		EffectiveSize: c.EffectiveSize(), Units: c.Units, Unseen: c.Unseen(),
 	}
 	if rate, low, high, ok := c.PassRate(); ok {
 		e.PassRate, e.Low, e.High = &rate, &low, &high

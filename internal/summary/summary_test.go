@@ -75,7 +75,7 @@ func TestPrintFits(t *testing.T) {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	for _, want := range []string{"(no version)", "never_decides", "  -", "123M"} {
+	for _, want := range []string{"(no version)", "never_decides", " - ", "123M", "100k", "12M", "99999"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}
@@ -109,7 +109,7 @@ func TestPrintSaysWhatItCannotTell(t *testing.T) {
 	}
 	text := joined(printed(t, s))
 	for _, want := range []string{
-		"not compared: triage 2 and its baseline have fewer than 30 decided verdicts each (reply_format)",
+		"triage: 2: not compared by reply_format: fewer than 30 decided verdicts on both sides",
 		"correctness gave errors on 40 of 40 events: 40 auth; versions are not compared by it",
 	} {
 		if !strings.Contains(text, want) {
@@ -149,7 +149,7 @@ func TestPromptsThatShareVersions(t *testing.T) {
 	if len(tables.Regressions) != 1 || tables.Regressions[0].PromptName != "triage" || tables.Regressions[0].BaselineVersion != "v1" {
 		t.Errorf("regressions: %+v", tables.Regressions)
 	}
-	if text := joined(printed(t, s)); !strings.Contains(text, "WORSE: triage v2, tone: 70.0 % pass, 98.0 % of v1 (-28.0 points, adjusted p < 0.0001)") || strings.Count(text, "WORSE") != 1 {
+	if text := joined(printed(t, s)); !strings.Contains(text, "triage: v2 is worse than v1 tone 98.0 -> 70.0 % -28.0 points adjusted p < 0.0001 ") || strings.Count(text, "is worse") != 1 {
 		t.Errorf("printed\n%s", text)
 	}
 }
@@ -187,8 +187,191 @@ func TestFewWeights(t *testing.T) {
 	heavy := verdict("tone", eval.TypeRule, eval.OutcomeFail)
 	heavy.Probability = 0.001
 	s.Report(report("v1", heavy))
-	if text := joined(printed(t, s)); !strings.Contains(text, "few verdicts decide: triage v1, tone: 41 decided are worth 1,") {
+	if text := joined(printed(t, s)); !strings.Contains(text, "triage: v1, tone: few verdicts decide: 41 decided are worth 1,") {
 		t.Errorf("printed\n%s", text)
+	}
+}
+
+// TestUnseenEventsAreTold: when no event was drawn of all those that were sampled at a
+// low rate, the table says so in place of a rate of the others.
+func TestUnseenEventsAreTold(t *testing.T) {
+	t.Parallel()
+	s := summary.New(summary.Config{})
+	for i := range 1000 {
+		r := report("v1")
+		r.Plan = eval.Plan{Upstream: 1, Candidates: []eval.Pick{{Name: "tone", Probability: 0.001}, {Name: "length", Probability: 1}}}
+		r.Verdicts = []eval.Verdict{verdict("length", eval.TypeRule, eval.OutcomePass)}
+		if i%25 == 0 {
+			r.Plan.Candidates[0].Probability = 1
+			r.Verdicts = append(r.Verdicts, verdict("tone", eval.TypeLLMJudge, eval.OutcomeFail))
+		}
+		s.Report(r)
+	}
+	evals := s.Tables().PromptVersions[0].Evals
+	if tone := evals["tone"]; tone.PassRate != nil || tone.Fail != 40 || tone.Unseen != 0.96 {
+		t.Errorf("tone: %+v", tone)
+	}
+	if length := evals["length"]; length.PassRate == nil || length.Unseen != 0 {
+		t.Errorf("length: %+v", length)
+	}
+	if text := joined(printed(t, s)); !strings.Contains(text, "triage: v1, tone: no rate: the 40 decided stand for 4 % of the events; of the others, sampled at a low rate, none was drawn") {
+		t.Errorf("printed\n%s", text)
+	}
+}
+
+// TestAVersionWithoutAnyVerdictIsTold: a version of which no event was sampled has no
+// row, and is named among what was not compared.
+func TestAVersionWithoutAnyVerdictIsTold(t *testing.T) {
+	t.Parallel()
+	s := summary.New(summary.Config{})
+	for range 50 {
+		s.Report(report("v1", verdict("tone", eval.TypeRule, eval.OutcomePass)))
+		r := report("v2")
+		r.Plan = eval.Plan{Upstream: 1, Candidates: []eval.Pick{{Name: "tone", Probability: 0.01}}}
+		s.Report(r)
+	}
+	if n := len(s.Tables().PromptVersions); n != 1 {
+		t.Errorf("%d versions in the table, want 1", n)
+	}
+	if text := joined(printed(t, s)); !strings.Contains(text, "triage: v2: not compared by tone: no decided verdict") {
+		t.Errorf("printed\n%s", text)
+	}
+}
+
+// TestByGroupsRowsByTheField: rows and findings are by the value of the field, whatever
+// the version, and are compared with all others together.
+func TestByGroupsRowsByTheField(t *testing.T) {
+	t.Parallel()
+	set := map[summary.Field]func(*event.Event, string){
+		summary.ByVersion:  func(e *event.Event, v string) { e.PromptVersion = v },
+		summary.ByVariant:  func(e *event.Event, v string) { e.PromptVariant = v },
+		summary.ByModel:    func(e *event.Event, v string) { e.Model = v },
+		summary.ByProvider: func(e *event.Event, v string) { e.Provider = v },
+		summary.ByFeature:  func(e *event.Event, v string) { e.Feature = v },
+		summary.ByTier:     func(e *event.Event, v string) { e.TenantTier = v },
+	}
+	for _, by := range summary.Fields() {
+		s := summary.New(summary.Config{By: by})
+		for i := range 900 {
+			value := []string{"b", "a", ""}[i%3]
+			o := eval.OutcomePass
+			if value == "a" && i%4 == 0 {
+				o = eval.OutcomeFail
+			}
+			r := report("same", verdict("tone", eval.TypeRule, o))
+			set[by](r.Event, value)
+			s.Report(r)
+		}
+		tables := s.Tables()
+		var values []string
+		for _, v := range tables.PromptVersions {
+			values = append(values, v.PromptVersion)
+		}
+		if d := cmp.Diff([]string{"", "a", "b"}, values); d != "" {
+			t.Errorf("%s: values (-want +got):\n%s", by, d)
+		}
+		want := "triage: a is worse than all others together tone 100.0 -> 75.0 %"
+		if by == summary.ByVersion {
+			want = "triage: a is worse than (no version) tone 100.0 -> 75.0 %"
+		}
+		none := "(no " + string(by) + ")"
+		if by == summary.ByVersion {
+			none = "(no version)"
+		}
+		if text := joined(printed(t, s)); !strings.Contains(text, want) || !strings.Contains(text, "tone "+none+" 100.0 ") || tables.By != by {
+			t.Errorf("%s: %q or %q is missing in\n%s", by, want, none, text)
+		}
+	}
+}
+
+// TestFindingsAreBounded: ids in place of versions do not fill the screen with findings.
+func TestFindingsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := summary.New(summary.Config{})
+	const versions = 50
+	for v := range versions {
+		for i := range 100 {
+			o := eval.OutcomePass
+			if v > 0 && i%2 == 0 {
+				o = eval.OutcomeFail
+			}
+			verdicts := []eval.Verdict{verdict("tone", eval.TypeRule, o)}
+			if i == 0 {
+				verdicts[0].Probability = 0.0005
+			}
+			s.Report(report("v"+strconv.Itoa(v), verdict("format", eval.TypeRule, o), verdicts[0]))
+		}
+	}
+	text := joined(printed(t, s))
+	if n := strings.Count(text, " is worse than v0 "); n != 20 || !strings.Contains(text, "and 29 more are worse") {
+		t.Errorf("%d findings are shown, want 20:\n%s", n, text)
+	}
+	if n := strings.Count(text, "few verdicts decide: "); n != 10 || !strings.Contains(text, "and 40 more rates that few verdicts decide") {
+		t.Errorf("%d imprecise rates are shown, want 10", n)
+	}
+}
+
+// TestColourIsNeverAlone: with colours the text is the same but for the colours, which
+// end in the line where they begin.
+func TestColourIsNeverAlone(t *testing.T) {
+	t.Parallel()
+	s := summary.New(summary.Config{})
+	for i := range 400 {
+		for _, version := range []string{"v1", strings.Repeat("version ", 20)} {
+			o := eval.OutcomePass
+			if version != "v1" && i%10 == 0 {
+				o = eval.OutcomeFail
+			}
+			s.Report(report(version, verdict("reply_format", eval.TypeJSONSchema, o)))
+		}
+	}
+	tables := s.Tables()
+	tables.Color = true
+	var b strings.Builder
+	if err := tables.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	const red, plain = "\x1b[31m", "\x1b[0m"
+	if n := strings.Count(b.String(), red); n != 2 || strings.Count(b.String(), plain) != n {
+		t.Errorf("%d colours, want those of a finding and of its row:\n%q", n, b.String())
+	}
+	if d := cmp.Diff(printed(t, s), strings.NewReplacer(red, "", plain, "").Replace(b.String())); d != "" {
+		t.Errorf("without colours (-want +got):\n%s", d)
+	}
+}
+
+// TestTwoPromptsHaveScalesOfTheirOwn: a prompt's scale has room for its intervals, and
+// columns are there only where they tell something.
+func TestTwoPromptsHaveScalesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	s := summary.New(summary.Config{})
+	for i := range 400 {
+		for _, prompt := range []string{"answer", "triage"} {
+			for _, version := range []string{"v1", "v2"} {
+				o := eval.OutcomePass
+				if i%2 == 0 && prompt == "triage" {
+					o = eval.OutcomeFail
+				}
+				r := report(version, verdict("tone", eval.TypeRule, o))
+				r.Event.PromptName = prompt
+				s.Report(r)
+			}
+		}
+	}
+	_, table, _ := strings.Cut(printed(t, s), "\n\n")
+	table, _, _ = strings.Cut(table, "\n\n|-o-|")
+	want := `
+answer  pass   95 %     98                                    100 % decided fail
+  tone
+    v1 100.0 99.1-100.0 .                    . |------------------o     400    0
+    v2 100.0 99.1-100.0 .                    . |------------------o     400    0
+
+triage  pass   95 %     40                                    100 % decided fail
+  tone
+    v1  50.0  45.0-55.0 .  |---o---|         .                    .     400  200
+    v2  50.0  45.0-55.0 .  |---o---|         .                    .     400  200`
+	if d := cmp.Diff(strings.TrimSpace(want), table); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 
@@ -209,17 +392,17 @@ func ExampleTables_Print() {
 	}
 	fmt.Print(b.String())
 	// Output:
-	// WORSE: triage v2, reply_format: 90.0 % pass, 100.0 % of v1 (-10.0 points,
-	//     adjusted p < 0.0001)
+	// triage: v2 is worse than v1
+	//   reply_format  100.0 ->  90.0 %   -10.0 points  adjusted p < 0.0001
+	// 1 comparison; p-values are adjusted for all of them, and hold for one look: who
+	//     looks at growing data again and again finds false alarms
 	//
-	// triage: reply_format
-	//                      decided worth  pass  95 % interval  fail   n/a unsure error
-	//   v1                     400   400 100.0   99.1 - 100.0     0     0      0     0
-	//   v2                     400   400  90.0 <  86.6 - 92.8    40     0      0     0
+	// triage  pass   95 %     80                                    100 % decided fail
+	//   reply_format
+	//     v1 100.0 99.1-100.0 .                    .                  |-o     400    0
+	//   ▼ v2  90.0  86.6-92.8 .             |------o-----|              .     400   40
 	//
-	// decided: pass or fail; worth: as many independent verdicts of equal weight
-	// pass: of all events, each verdict weighed by how likely it was to be sampled
-	// n/a: nothing there to evaluate; unsure: not decided; error: the evaluator failed
-	// <: worse than the version that it was compared with, beyond chance; p-values are
-	// adjusted for all comparisons above, and hold for one look at the data
+	// ▼: worse, beyond chance, than what it was compared with. |-o-|: the pass rate of
+	// all events, each verdict weighed by how likely it was to be sampled, and its
+	// 95 % interval. decided: pass or fail
 }

@@ -68,6 +68,7 @@ type breaker struct {
 	next  judges.Model
 	model string
 	log   *slog.Logger
+	pause time.Duration // for which it stays open
 
 	mu             sync.Mutex // guards all fields below
 	state          string
@@ -83,7 +84,7 @@ type breaker struct {
 }
 
 func newBreaker(next judges.Model, cfg Config, log *slog.Logger) *breaker {
-	return &breaker{next: next, model: cfg.Model, log: log, state: stateClosed, inFlight: map[uint64]struct{}{}, window: newFailureWindow()}
+	return &breaker{next: next, model: cfg.Model, log: log, pause: breakerPause, state: stateClosed, inFlight: map[uint64]struct{}{}, window: newFailureWindow()}
 }
 
 // Complete makes the call unless the breaker is open.
@@ -101,7 +102,7 @@ func (m *breaker) Complete(ctx context.Context, r judges.Request) (a judges.Answ
 func (m *breaker) begin() (call uint64, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.state == stateOpen && time.Since(m.enteredAt) > breakerPause {
+	if m.state == stateOpen && time.Since(m.enteredAt) > m.pause {
 		m.enter(stateHalfOpen)
 	}
 	if m.state == stateOpen || m.probe != 0 {

@@ -79,6 +79,7 @@ var _ judges.Describer = (*Endpoint)(nil)
 //	                  up while the endpoint went down are turned away at their turn
 //	breaker           before the rate limit, so that a call turned away uses no turn
 //	rateLimit         calls a minute, and the pause of all that the server asks for
+//	patientCalls      what the calls say to the patience; only in a batch
 //	callObserver      the timeout of one call, which the queues above do not use up
 //	client            one call
 func New(cfg Config, deps Deps) (*Endpoint, error) {
@@ -107,14 +108,21 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	learner := newParameterLearner(cfg, deps.Log)
 	var m judges.Model = newClient(cfg, key, d, learner, price)
 	m = &callObserver{next: m, model: cfg.Model, timeout: cfg.Timeout, latency: latency, observe: deps.Observe}
+	var p *patience
+	if deps.Patience != nil {
+		p = newPatience(cfg, *deps.Patience)
+		m = patientCalls{m, p}
+	}
 	m = newRateLimit(m, cfg, latency)
 	b := newBreaker(m, cfg, deps.Log)
+	b.pause = deps.Patience.probePause()
 	m = newConcurrencyLimit(b, cfg, latency)
 	learner.next = newRetrier(m, cfg)
 	ladder := newFormatLadder(learner, cfg, deps.Log)
 	m = ladder
-	if deps.Patience != nil {
-		m = newPatience(m, cfg, *deps.Patience)
+	if p != nil {
+		p.next = m
+		m = p
 	}
 	return &Endpoint{
 		model: m, ladder: ladder, http: &d.http, breaker: b,

@@ -9,15 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 	"github.com/evalworker/evalworker/judges"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // onePass is an answer that passes one criterion, bothPassed one that passes
 // both of supportJudge.

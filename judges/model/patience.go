@@ -2,7 +2,10 @@ package model
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,15 +16,23 @@ import (
 )
 
 // Patience is how a batch, which nobody waits for by the second, treats an endpoint
-// that is down or limits calls: it waits. A worker has none, because its next event
-// may be judged, and its queue must not fill.
+// that is down or limits calls: it waits, and gives the endpoint up when no call has
+// succeeded for too long. A worker has none, because its next event may be judged, and
+// its queue must not fill.
+//
+// The functions are called one at a time for an endpoint. They must not block, and may
+// be nil.
 type Patience struct {
-	// Wait is how long an endpoint may answer nothing before calls fail. It should be
-	// no shorter than the pauses that servers ask for, which are at most two minutes.
+	// Wait is how long no call may succeed before the endpoint is given up, from the
+	// start of the first call that failed. A call that is at the server by then may
+	// still end, and succeed. 0: calls do not wait, and fail one by one.
 	Wait time.Duration
-	// Waiting is told that calls wait: at once, and then once a minute. It must not
-	// block. May be nil.
+	// Waiting is told that calls wait: at once, and then once a minute.
 	Waiting func(Waiting)
+	// Answering is told the model that answers again, after Waiting.
+	Answering func(model string)
+	// GaveUp is told that no more calls are made.
+	GaveUp func(GaveUp)
 }
 
 // Waiting describes an endpoint that calls wait for.
@@ -29,112 +40,255 @@ type Waiting struct {
 	Model  string
 	Reason eval.Reason
 	For    time.Duration // since the first failure
-	Limit  time.Duration // after which calls fail
+	Limit  time.Duration // after which the endpoint is given up
+}
+
+// GaveUp describes an endpoint that is called no more.
+type GaveUp struct {
+	Model string
+	URL   string        // without user, password and query
+	For   time.Duration // for which no call has succeeded; 0 when waiting would not help
+	Err   error         // of the last call; it holds no content
 }
 
 const (
-	uselessCalls = 5 // calls in a row that were turned away for good before no more are made
-	ownFailures  = 3 // times that one call may find down an endpoint that answers others
+	uselessCalls  = 5  // calls in a row that were turned away for good before no more are made
+	ownFailures   = 3  // times that one call may find down an endpoint that answers others
+	limitedRounds = 30 // times that one call may be limited while others are answered
 )
 
-// patience waits for an endpoint, above all retries, and stops calling one that turns
-// every call away: a wrong key stays wrong.
+// errOverdue marks a call that was not made because no call has succeeded for too long.
+var errOverdue = errors.New("no call has succeeded for too long")
+
+// patience is two layers of an endpoint. The outer one, above all retries, waits; the
+// inner one, [patientCalls], sees each call that reaches for the server, so that what
+// the layers between say about an endpoint that is down, such as an open breaker, is no
+// news.
 type patience struct {
-	next  judges.Model
-	model string
 	Patience
-	pause backoff.Backoff
-	lines outage.Limiter
+	next       judges.Model
+	model, url string
+	pause      backoff.Backoff
+	lines      outage.Limiter
 
-	mu         sync.Mutex  // guards all fields below
-	since      time.Time   // of the first failure since the last answer; zero: none
-	reason     eval.Reason // of the last failure that was a call's own, not an open breaker's
+	over context.Context //nolint:containedctx // ends all waits when the endpoint is given up
+	end  context.CancelFunc
+
+	mu         sync.Mutex  // guards all fields below; held while the functions are called
+	since      time.Time   // start of the first call that failed since the last answer; zero: none
+	reason     eval.Reason // of the last call that found the endpoint down
+	last       error       // of that call
+	calls      int         // at the server
 	answers    int
-	turnedAway int   // calls in a row
-	useless    error // of the last of them
+	turnedAway int         // calls in a row
+	told       bool        // Waiting was told, and no call has succeeded since
+	timer      *time.Timer // gives up
+	ended      error       // why no more calls are made
 }
 
-func newPatience(next judges.Model, cfg Config, p Patience) *patience {
-	return &patience{next: next, model: cfg.Model, Patience: p, pause: backoff.Backoff{Min: time.Second, Max: 5 * time.Second}}
-}
-
-// Complete returns the first answer, or the last error when the endpoint has answered
-// nothing for too long.
-func (m *patience) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
-	if err := m.givenUp(); err != nil {
-		return judges.Answer{}, err
+func newPatience(cfg Config, p Patience) *patience {
+	over, end := context.WithCancel(context.Background())
+	return &patience{
+		Patience: p, model: cfg.Model, url: shownURL(serverOf(cfg)), pause: backoff.Backoff{Min: time.Second, Max: 5 * time.Second},
+		over: over, end: end,
 	}
+}
+
+// shownURL returns a URL without what may be secret in it.
+func shownURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
+
+// probePause returns how long a breaker stays open. Several of its pauses must fit into
+// the wait, or an endpoint that comes up is given up untried.
+func (p *Patience) probePause() time.Duration {
+	if p == nil || p.Wait == 0 {
+		return breakerPause
+	}
+	return min(breakerPause, max(p.Wait/4, 100*time.Millisecond))
+}
+
+// Complete returns the first answer; the last error when the endpoint is given up.
+func (m *patience) Complete(caller context.Context, r judges.Request) (judges.Answer, error) {
+	ctx, cancel := context.WithCancel(caller)
+	defer cancel()
+	defer context.AfterFunc(m.over, cancel)()
 	var usage eval.Usage
-	begun, own := time.Now(), 0
+	var own, limited int
 	for attempt := 1; ; attempt++ {
-		before := m.count()
+		if err := m.givenUp(); err != nil {
+			return judges.Answer{Usage: usage}, err
+		}
+		before := m.answered()
 		a, err := m.next.Complete(ctx, r)
 		usage = judges.AddUsage(usage, a.Usage)
 		a.Usage = usage
-		down := m.record(err)
 		reason := eval.ReasonOf(err)
-		if down == 0 || down >= m.Wait || time.Since(begun) >= m.Wait {
+		if reason == eval.ReasonCanceled && caller.Err() == nil {
+			return a, errors.Join(m.givenUp(), err)
+		}
+		waits := reason == eval.ReasonUnavailable || reason == eval.ReasonBreakerOpen || reason == eval.ReasonRateLimited
+		if !waits || m.Wait == 0 {
 			return a, err
 		}
-		if reason == eval.ReasonUnavailable && m.count() > before {
-			if own++; own >= ownFailures {
-				return a, err // others get answers: it is this call
+		if m.answered() > before { // others get answers: is it this call?
+			switch reason {
+			case eval.ReasonUnavailable:
+				own++
+			case eval.ReasonRateLimited:
+				limited++
+			}
+			if own >= ownFailures || limited >= limitedRounds {
+				return a, err
 			}
 		}
-		if _, due := m.lines.Allow(); due && m.Waiting != nil {
-			m.Waiting(Waiting{Model: m.model, Reason: m.cause(), For: down, Limit: m.Wait})
-		}
-		if !m.pause.Wait(ctx, attempt) {
+		m.tell(reason)
+		if !m.pause.Wait(ctx, attempt) && caller.Err() != nil {
 			return a, err
 		}
 	}
 }
 
-// givenUp returns the error of an endpoint that turns every call away.
+// tell tells that calls wait, when a line is due.
+func (m *patience) tell(reason eval.Reason) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended != nil || m.since.IsZero() || m.Waiting == nil {
+		return
+	}
+	if _, due := m.lines.Allow(); !due {
+		return
+	}
+	if m.reason != "" {
+		reason = m.reason
+	}
+	m.told = true
+	m.Waiting(Waiting{Model: m.model, Reason: reason, For: time.Since(m.since), Limit: m.Wait})
+}
+
+// givenUp returns the error of an endpoint that is called no more.
 func (m *patience) givenUp() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.turnedAway < uselessCalls {
-		return nil
-	}
-	return m.useless
+	return m.ended
 }
 
-// count returns the number of calls that got an answer.
-func (m *patience) count() int {
+// answered returns the number of calls that got an answer.
+func (m *patience) answered() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.answers
 }
 
-// cause returns why calls wait.
-func (m *patience) cause() eval.Reason {
+// begin counts a call that goes to the server now, or returns an error: it may not.
+func (m *patience) begin() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.reason
+	switch {
+	case m.ended != nil:
+		return m.ended
+	case m.overdue():
+		reason := eval.ReasonUnavailable
+		if m.reason == eval.ReasonRateLimited {
+			reason = m.reason
+		}
+		return eval.WithReason(reason, errors.Join(errNoTurn, errOverdue))
+	}
+	m.calls++
+	return nil
 }
 
-// record counts the end of a call and returns how long the endpoint has been down; 0
-// when it is not, or when waiting does not help.
-func (m *patience) record(err error) time.Duration {
+// overdue reports whether no call has succeeded for too long.
+func (m *patience) overdue() bool {
+	return m.Wait > 0 && !m.since.IsZero() && time.Since(m.since) >= m.Wait
+}
+
+// done records the end of a call.
+func (m *patience) done(started time.Time, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch reason := eval.ReasonOf(err); {
-	case reason == eval.ReasonUnavailable || reason == eval.ReasonBreakerOpen || reason == eval.ReasonRateLimited:
+	m.calls--
+	reason := eval.ReasonOf(err)
+	switch {
+	case m.ended != nil || errors.Is(err, errCallerDeadline) || reason == eval.ReasonCanceled:
+	case err == nil || slices.Contains([]eval.Reason{eval.ReasonTruncated, eval.ReasonUnparsable, eval.ReasonRefused, eval.ReasonContentFilter}, reason):
+		m.succeeded()
+	case reason == eval.ReasonUnavailable || reason == eval.ReasonRateLimited || reason == eval.ReasonTimeout:
+		m.reason, m.last = reason, err
 		if m.since.IsZero() {
-			m.since = time.Now()
+			m.since = started
+			m.watch()
 		}
-		if reason != eval.ReasonBreakerOpen || m.reason == "" {
-			m.reason = reason
-		}
-		return max(time.Since(m.since), 1)
 	case reason == eval.ReasonAuth || reason == eval.ReasonQuota || asFailure(err).status == http.StatusNotFound:
-		m.turnedAway++
-		m.useless = err
-	case err == nil:
-		m.answers++
-		m.since, m.turnedAway = time.Time{}, 0
-		m.lines.Reset()
+		if m.turnedAway++; m.turnedAway >= uselessCalls { // a wrong key stays wrong
+			m.giveUp(GaveUp{Err: err})
+		}
 	}
-	return 0
+	m.judge()
+}
+
+// succeeded records an answer.
+func (m *patience) succeeded() {
+	m.answers++
+	m.since, m.turnedAway = time.Time{}, 0
+	m.lines.Reset()
+	if m.timer != nil {
+		m.timer.Stop()
+	}
+	if m.told && m.Answering != nil {
+		m.Answering(m.model)
+	}
+	m.told = false
+}
+
+// watch sets the timer for the end of the wait.
+func (m *patience) watch() {
+	if m.Wait == 0 {
+		return
+	}
+	m.timer = time.AfterFunc(time.Until(m.since.Add(m.Wait)), func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.judge()
+	})
+}
+
+// judge gives the endpoint up when no call has succeeded for too long and none is at
+// the server.
+func (m *patience) judge() {
+	if m.ended == nil && m.calls == 0 && m.overdue() {
+		m.giveUp(GaveUp{For: time.Since(m.since), Err: m.last})
+	}
+}
+
+// giveUp ends all calls.
+func (m *patience) giveUp(g GaveUp) {
+	g.Model, g.URL = m.model, m.url
+	m.ended = g.Err
+	m.end()
+	if m.GaveUp != nil {
+		m.GaveUp(g)
+	}
+}
+
+// patientCalls is the layer that sees each call.
+type patientCalls struct {
+	next judges.Model
+	*patience
+}
+
+func (m patientCalls) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
+	if err := m.begin(); err != nil {
+		return judges.Answer{}, err
+	}
+	started, err := time.Now(), errNoTurn // a call that panics does not count
+	defer func() { m.done(started, err) }()
+	var a judges.Answer
+	a, err = m.next.Complete(ctx, r)
+	return a, err
 }

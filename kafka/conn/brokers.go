@@ -3,7 +3,6 @@ package conn
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -112,7 +111,7 @@ func (c *conn) ask(ctx context.Context) error {
 	unhook()
 	_ = c.Close() // an error only means that it is closed already
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("broker %s accepts connections but does not answer: %w", c.addr, os.ErrDeadlineExceeded)
+		return &brokerError{text: "broker " + c.addr + " accepts connections but does not answer", err: os.ErrDeadlineExceeded}
 	}
 	if err == nil {
 		err = ctx.Err()

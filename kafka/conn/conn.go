@@ -4,15 +4,18 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 )
 
 const keepAlive = 30 * time.Second
@@ -60,6 +63,12 @@ type conn struct {
 	loginDone     atomic.Bool
 	loginTimedOut atomic.Bool // the login took too long, so the connection was closed
 	answered      atomic.Bool // the broker has sent something after the handshake
+	// wanted: a request was sent that only a client may make that is let in; served: it
+	// was answered. A broker that wants TLS or a login ends the connection before that.
+	wanted, served atomic.Bool
+	// lastRead is when the broker last sent something, in nanoseconds since 1970, and
+	// idle is how long nothing was sent before the request after that.
+	lastRead, idle atomic.Int64
 }
 
 // encrypt makes the TLS handshake.
@@ -103,8 +112,8 @@ func (c *conn) limitLogin(ctx context.Context, limit time.Duration, ended func(e
 
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if n > 0 && !c.answered.Load() {
-		c.answered.Store(true)
+	if n > 0 {
+		c.noteRead()
 	}
 	if err != nil {
 		err = c.explain(err)
@@ -112,25 +121,102 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+func (c *conn) Write(b []byte) (int, error) {
+	if !c.wanted.Load() && isRequest(b) {
+		c.wanted.Store(true)
+	}
+	if last := c.lastRead.Load(); last > 0 {
+		c.idle.Store(time.Now().UnixNano() - last)
+	}
+	n, err := c.Conn.Write(b)
+	if err != nil && c.served.Load() && isEnd(err) {
+		err = c.lost(err)
+	}
+	return n, err
+}
+
+// noteRead records that the broker has sent something.
+func (c *conn) noteRead() {
+	c.lastRead.Store(time.Now().UnixNano())
+	if !c.answered.Load() {
+		c.answered.Store(true)
+	}
+	if c.wanted.Load() && !c.served.Load() {
+		c.served.Store(true)
+	}
+}
+
+// isRequest reports whether b begins a request that a broker answers only for clients
+// that it lets in: any but the question for its versions and the handshake of a login.
+func isRequest(b []byte) bool {
+	const headBytes = 6 // size and key of a request
+	if len(b) < headBytes {
+		return false
+	}
+	key := protocol.ApiKey(binary.BigEndian.Uint16(b[4:])) //nolint:gosec // as on the wire
+	return key != protocol.ApiVersions && key != protocol.SaslHandshake && key != protocol.SaslAuthenticate
+}
+
+// isEnd reports whether the far end has closed a connection.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
 // explain replaces the error of a read by its reason, if that is known. In TLS 1.3 a
 // broker rejects a client's certificate only after the client has finished the
 // handshake. Some brokers then just close the connection, as some do after a wrong
 // password.
 func (c *conn) explain(err error) error {
-	if c.cfg.SASL.Mechanism != "" && !c.loginDone.Load() && c.answered.Load() && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-		problem, remedy := c.cfg.accessProblem(kafka.SASLAuthenticationFailed)
+	closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if c.cfg.SASL.Mechanism != "" && !c.loginDone.Load() && c.answered.Load() && closed {
+		a := c.cfg.answer(kafka.SASLAuthenticationFailed)
 		// The chain leaves out EOF, which kafka-go would replace by an error of its own.
-		return &AccessError{Broker: c.addr, Problem: problem, Remedy: remedy, Err: &codeError{kafka.SASLAuthenticationFailed}}
+		return &AccessError{Broker: c.addr, Problem: a.problem, Remedy: a.mend, Err: &codeError{kafka.SASLAuthenticationFailed}}
 	}
 	switch {
 	case c.loginTimedOut.Load():
-		return fmt.Errorf("broker %s: the login did not end within %v: %w", c.addr, c.loginLimit, os.ErrDeadlineExceeded)
-	case !remoteAlert(err) && (c.answered.Load() || !c.certRequested || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
-		return err
+		return &brokerError{text: fmt.Sprintf("broker %s: the login did not end within %v", c.addr, c.loginLimit), err: os.ErrDeadlineExceeded}
+	case c.served.Load() && isEnd(err):
+		return c.lost(err)
+	case remoteAlert(err), !c.answered.Load() && c.certRequested && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed):
+		access := &AccessError{Broker: c.addr, Err: err}
+		c.cfg.explainCertificate(access, c.certRequested)
+		return access
+	case closed:
+		return &brokerError{text: "broker " + c.addr + " closes the connection without an answer" + c.cfg.wants(), err: io.ErrUnexpectedEOF}
 	}
-	access := &AccessError{Broker: c.addr, Err: err}
-	c.cfg.explainCertificate(access, c.certRequested)
-	return access
+	return err
+}
+
+// idleFor is how long a connection must have been unused for that to be the likely
+// reason of its end. Load balancers wait for half a minute at least.
+const idleFor = 5 * time.Second
+
+// lost returns the error of a connection that worked until the far end closed it. The
+// chain leaves out EOF, which kafka-go would replace by an error without these words.
+func (c *conn) lost(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	text := "broker " + c.addr + " has closed the connection"
+	if idle := time.Duration(c.idle.Load()); idle >= idleFor {
+		text = fmt.Sprintf("broker %s, or a load balancer before it, has closed the connection, which was not used for %v (connections.max.idle.ms of the brokers)", c.addr, idle.Round(time.Second))
+	}
+	return &brokerError{text: text + "; the next attempt makes a new one", err: err}
+}
+
+// wants says what a broker may want that ends a connection without an answer.
+func (c Config) wants() string {
+	tls, login := !c.TLS.Enabled, c.SASL.Mechanism == ""
+	switch {
+	case tls && login:
+		return " (it may want TLS or a login: tls.enabled, sasl.mechanism)"
+	case tls:
+		return " (it may want TLS: tls.enabled)"
+	case login:
+		return " (it may want a login: sasl.mechanism)"
+	}
+	return "; its log says why"
 }
 
 // bufferedConn reads ahead of its user. Deadlines still work: they apply to the

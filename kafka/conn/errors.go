@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/segmentio/kafka-go"
@@ -38,6 +39,10 @@ func (r *AccessError) Error() string {
 // Unwrap returns the error of the broker or the library.
 func (r *AccessError) Unwrap() error { return r.Err }
 
+// Cause returns the problem: attempts that fail with it are one trouble, whichever
+// broker they met.
+func (r *AccessError) Cause() string { return r.Problem }
+
 // Is reports whether target is ErrNoAccess.
 func (r *AccessError) Is(target error) bool { return target == ErrNoAccess }
 
@@ -47,25 +52,19 @@ func AccessErrorIn(err error) *AccessError {
 	return r
 }
 
-// codeError is a broker's code without the library's long description of it.
-type codeError struct{ code kafka.Error }
-
-func (c *codeError) Error() string {
-	if c.code.Title() == "" { // the library does not know every code
-		return fmt.Sprintf("Kafka error %d", int(c.code))
-	}
-	return fmt.Sprintf("%s (Kafka error %d)", c.code.Title(), int(c.code))
-}
-func (c *codeError) Unwrap() error { return c.code }
-
 // brokerError is an error of the connection to a broker in words for an operator.
 type brokerError struct {
-	text string
-	err  error
+	text  string
+	err   error
+	cause string // of a broker's answer; empty when there was none
 }
 
 func (b *brokerError) Error() string { return b.text }
 func (b *brokerError) Unwrap() error { return b.err }
+
+// Cause returns the problem that a broker has answered with. All that is wrong with a
+// connection has one cause, because it varies with the broker that is tried.
+func (b *brokerError) Cause() string { return b.cause }
 
 // Explain returns an [AccessError] for an error with which a broker turns this client
 // away. It unwraps an AccessError in the chain, because what the library adds around
@@ -75,14 +74,9 @@ func (c Config) Explain(err error) error {
 		return r
 	}
 	if code, ok := errors.AsType[kafka.Error](err); ok {
-		problem, remedy := c.accessProblem(code)
-		if problem == "" {
-			return err
+		if a := c.answer(code); a.access {
+			return &AccessError{Problem: a.problem, Remedy: a.mend, Err: &codeError{code}}
 		}
-		return &AccessError{Problem: problem, Remedy: remedy, Err: &codeError{code}}
-	}
-	if !c.TLS.Enabled && c.SASL.Mechanism == "" && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-		return fmt.Errorf("the broker closes the connection without an answer (it may want TLS or a login: tls.enabled, sasl.mechanism): %w", err)
 	}
 	return err
 }
@@ -90,40 +84,21 @@ func (c Config) Explain(err error) error {
 // WriteRefusal returns an [AccessError] that names the topic, for the code with which a
 // broker refuses to let this client write to it, and any other error as it is.
 func (c Config) WriteRefusal(topic string, err error) error {
-	code := kafka.TopicAuthorizationFailed
-	if !errors.Is(err, code) {
-		return err
-	}
-	return &AccessError{
-		Problem: "Kafka does not let " + c.SASL.identity() + " write to the topic " + topic,
-		Remedy:  "grant it WRITE and DESCRIBE on that topic",
-		Err:     &codeError{code},
-	}
+	return c.Refusal(err, kafka.TopicAuthorizationFailed, "write to the topic "+topic, "grant it WRITE and DESCRIBE on that topic")
 }
 
-func (c Config) accessProblem(code kafka.Error) (problem, remedy string) {
-	switch code {
-	case kafka.SASLAuthenticationFailed:
-		return "Kafka refuses the login by " + c.SASL.identity(), c.SASL.remedy()
-	case kafka.UnsupportedSASLMechanism:
-		return "Kafka does not offer the login by " + c.SASL.Mechanism, "set sasl.mechanism to one that the brokers offer"
-	case kafka.IllegalSASLState:
-		if c.SASL.Mechanism == "" {
-			return "Kafka wants a login", "set sasl.mechanism"
-		}
-		return "Kafka wants no login at this address", "set brokers to their SASL listener, or leave sasl.mechanism out"
-	case kafka.TopicAuthorizationFailed:
-		return "Kafka does not let " + c.SASL.identity() + " use the topic", "grant it READ and DESCRIBE on the topic, WRITE on the topic of dead letters; for publishing, WRITE"
-	case kafka.GroupAuthorizationFailed:
-		return "Kafka does not let " + c.SASL.identity() + " use the group", "grant it READ on the consumer group"
-	case kafka.ClusterAuthorizationFailed:
-		return "Kafka does not let " + c.SASL.identity() + " do this", "grant it the operation on the cluster"
-	case kafka.GroupMaxSizeReached:
-		return "the consumer group is full", "run fewer workers, or raise group.max.size on the brokers"
-	case kafka.InconsistentGroupProtocol:
-		return "another program is in the consumer group, with an assignment of its own", "give evalworker a group that nothing else uses (kafka.group)"
+// ReadRefusal is WriteRefusal for reading the topic.
+func (c Config) ReadRefusal(topic string, err error) error {
+	return c.Refusal(err, kafka.TopicAuthorizationFailed, "read the topic "+topic, "grant it READ and DESCRIBE on that topic")
+}
+
+// Refusal returns an [AccessError] for one code of a broker, which says what this client
+// may not do and what to grant, and any other error as it is.
+func (c Config) Refusal(err error, code kafka.Error, do, grant string) error {
+	if !errors.Is(err, code) || AccessErrorIn(err) != nil {
+		return err
 	}
-	return "", ""
+	return &AccessError{Problem: "Kafka does not let " + c.SASL.identity() + " " + do, Remedy: grant, Err: &codeError{code}}
 }
 
 // handshakeError explains why a TLS handshake failed. It returns an AccessError,
@@ -181,10 +156,8 @@ func remoteAlert(err error) bool {
 
 // Describe rewrites an error for an operator: an [AccessError] if it is one, else
 // without the names of the library's functions and with the broker that it is about,
-// or the configured ones if that is not known. err stays in the chain.
-//
-// It does not explain why a connection was closed. For the first request on a
-// connection, call [Config.Explain] before it.
+// or the configured ones if that is not known. The code of a broker's answer becomes
+// words: what is wrong, the code's name, and what to do. err stays in the chain.
 func (c Config) Describe(err error) error {
 	if err == nil {
 		return nil
@@ -195,21 +168,61 @@ func (c Config) Describe(err error) error {
 	if b, ok := errors.AsType[*brokerError](err); ok {
 		return b // described already, closer to the connection
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
+	code, answered := errors.AsType[kafka.Error](err)
+	if op, ok := errors.AsType[*net.OpError](err); ok && !answered {
 		return &brokerError{text: networkProblem(op), err: err}
 	}
-	text := TrimMethod(err).Error()
+	text, cause := TrimMethod(err).Error(), ""
 	switch {
+	case answered:
+		text, cause = c.inWords(text, err), c.answer(code).problem
 	case errors.Is(err, context.DeadlineExceeded):
 		text = "no answer in time"
 	case errors.Is(err, io.ErrNoProgress): // kafka-go's error for an answer that it cannot parse
 		text = "what it answers is not Kafka; is the port right?"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		text = "the connection has ended in the middle of an answer; the next attempt makes a new one"
 	}
 	noun := "broker "
 	if len(c.Brokers) > 1 {
 		noun = "brokers "
 	}
-	return &brokerError{text: noun + strings.Join(c.Brokers, ", ") + ": " + text, err: err}
+	return &brokerError{text: noun + strings.Join(c.Brokers, ", ") + ": " + text, err: err, cause: cause}
+}
+
+// inWords replaces the library's text of each code in the text of an error. Errors that
+// were joined have a line each; they are put into one.
+func (c Config) inWords(text string, err error) string {
+	codes := codesIn(err)
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		for _, code := range codes {
+			if before, after, found := strings.Cut(line, code.Error()); found {
+				a := c.answer(code)
+				lines[i] = before + a.problem + ": " + (&codeError{code}).Error() + after + "; " + a.mend
+				break
+			}
+		}
+	}
+	return strings.Join(slices.Compact(lines), "; ")
+}
+
+// codesIn returns the codes of brokers in the tree of an error.
+func codesIn(err error) []kafka.Error {
+	if code, ok := err.(kafka.Error); ok { //nolint:errorlint // the tree is walked here
+		return []kafka.Error{code}
+	}
+	switch e := err.(type) { //nolint:errorlint // as above
+	case interface{ Unwrap() error }:
+		return codesIn(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var out []kafka.Error
+		for _, inner := range e.Unwrap() {
+			out = append(out, codesIn(inner)...)
+		}
+		return out
+	}
+	return nil
 }
 
 // networkProblem says what failed between this machine and a broker.

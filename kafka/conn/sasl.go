@@ -18,7 +18,8 @@ const (
 	AWSMSKIAM   = "AWS_MSK_IAM"
 )
 
-func mechanisms() []string { return []string{Plain, ScramSHA256, ScramSHA512, AWSMSKIAM} }
+// Mechanisms returns the mechanisms of a login.
+func Mechanisms() []string { return []string{Plain, ScramSHA256, ScramSHA512, AWSMSKIAM} }
 
 // SASL says how this client logs in. The password file is read for each login, so
 // that a new password needs no restart.
@@ -47,7 +48,7 @@ func (s SASL) validate(encrypted bool, brokers []string) fault.List {
 	switch s.Mechanism {
 	case "":
 		for _, f := range s.givenKeys() {
-			faults.Add(f, "has no effect: there is no mechanism", "want sasl.mechanism: one of "+strings.Join(mechanisms(), ", "))
+			faults.Add(f, "has no effect: there is no mechanism", "want sasl.mechanism: one of "+strings.Join(Mechanisms(), ", "))
 		}
 	case Plain, ScramSHA256, ScramSHA512:
 		s.validatePassword(&faults)
@@ -109,7 +110,7 @@ func (s SASL) givenKeys() []string {
 }
 
 func suggestMechanism(name string) string {
-	return fault.Suggest(strings.ToUpper(name), mechanisms(), "")
+	return fault.Suggest(strings.ToUpper(name), Mechanisms(), "")
 }
 
 // firstRemote returns the first broker that is not on this machine, or "".

@@ -26,7 +26,10 @@ type partition struct {
 	// the consumer stops.
 	work   context.Context
 	cancel context.CancelCauseFunc
-	high   atomic.Int64  // the offset after the newest message; unknownOffset until one is seen
+	high   atomic.Int64 // the offset after the newest message; unknownOffset until one is seen
+	// readTo is the time up to which the partition has been read: that of the last message
+	// read, or when a broker last had no more. In milliseconds since 1970; 0: not yet.
+	readTo atomic.Int64
 	open   atomic.Bool   // a connection reads it, from an offset within the partition
 	outage outage.Outage // of reading it
 	// startDelay is how long its first fetch waits. Only generations use it.
@@ -38,6 +41,33 @@ func newPartition(ctx context.Context, id int, stored int64) *partition {
 	p.work, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	p.high.Store(unknownOffset)
 	return p
+}
+
+// noteReadTo records a time up to which the partition has been read. One in the future
+// comes from a publisher whose clock is ahead.
+func (p *partition) noteReadTo(t time.Time) {
+	if ms := min(t.UnixMilli(), time.Now().UnixMilli()); ms > p.readTo.Load() { // its reader alone writes it
+		p.readTo.Store(ms)
+	}
+}
+
+// oldestAge returns the age of the oldest message that is not finished, by its own time,
+// or the most that it can be while it is not read yet. 0: all are finished, or a clock
+// is wrong; below zero: it is not known.
+func (p *partition) oldestAge(at progress, high int64) time.Duration {
+	var since time.Time
+	switch readTo := p.readTo.Load(); {
+	case at.working > 0:
+		since = at.oldest
+	case high <= at.next:
+		return 0
+	case readTo > 0:
+		since = time.UnixMilli(readTo)
+	}
+	if since.UnixMilli() <= 0 { // a message need not have a time
+		return -1
+	}
+	return max(time.Since(since), 0)
 }
 
 // raiseHigh records an end of the partition, unless a higher one is known.
@@ -100,6 +130,8 @@ func (g *generation) takeOver(gctx context.Context) {
 	}
 	if len(taken) == 0 {
 		g.countPartitions(gctx) // a missing topic shows in Status from the first moment on
+	} else {
+		c.topicMissing.Store(nil)
 	}
 	c.mu.Lock()
 	c.partitions, c.joined, c.generation = taken, true, g.gen.ID
@@ -157,7 +189,7 @@ func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupO
 		g.c.noteUnanswered(sent, err)
 		g.c.noteRefusal(err)
 		if !backoff.Wait(ctx, loadPause) {
-			g.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, err)
+			g.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, g.c.describe(err))
 			return nil
 		}
 	}

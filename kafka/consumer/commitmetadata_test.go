@@ -3,6 +3,7 @@ package consumer
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -60,7 +61,7 @@ func TestTheLargestWindowFitsIntoMetadata(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(1 << 40)
 	for off := int64(1 << 40); tr.progress().spans < maxWindow; {
-		tr.begin(off)
+		tr.begin(off, time.Time{})
 		tr.skip(off + 1)
 		tr.skip(off + 1<<21 - 1)
 		off += 1 << 21

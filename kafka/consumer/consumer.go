@@ -201,10 +201,11 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 		case ctx.Err() == nil:
 			c.noteUnanswered(sent, err)
 			if c.noteRefusal(err) {
+				c.outage.End() // a broker that refuses can be reached
 				continue
 			}
 			c.refusal.end()
-			err = c.cfg.Describe(c.cfg.Explain(err))
+			err = c.describe(err)
 			if isOutage(err) {
 				c.outage.Fail(err)
 			}
@@ -244,6 +245,9 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 		})
 		select {
 		case err := <-stopped:
+			if err != nil {
+				err = fmt.Errorf("last commit: %w", c.describe(err))
+			}
 			return err
 		case <-ended:
 		}

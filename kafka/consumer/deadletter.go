@@ -15,6 +15,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/kafka/fetch"
 )
 
 // The headers that a dead letter has in addition to those of its message.
@@ -26,7 +27,7 @@ const (
 	HeaderOriginPartition = HeaderPrefix + "origin-partition" // decimal
 	HeaderOriginOffset    = HeaderPrefix + "origin-offset"    // decimal
 	HeaderAttempts        = HeaderPrefix + "attempts"         // how often the handler was called, decimal
-	HeaderTruncated       = HeaderPrefix + "truncated"        // "value" or "value,headers", when the whole was more than the broker accepts or a worker reads
+	HeaderTruncated       = HeaderPrefix + "truncated"        // what was left out, when the whole was more than the broker accepts or a worker reads
 	// HeaderKeyAdded marks a letter whose message has no key, for a topic that accepts
 	// none without one, as compacted topics do. The letter's key is partition:offset of
 	// the origin, and a redriven message has none again.
@@ -39,9 +40,14 @@ const (
 
 // What HeaderTruncated says was left out.
 const (
-	TruncatedValue = "value"
-	TruncatedAll   = "value,headers" // the key as well
+	TruncatedValue   = "value"
+	TruncatedHeaders = "headers"       // of a message with more than MaxHeaders
+	TruncatedAll     = "value,headers" // the key as well
 )
+
+// MaxHeaders is the largest number of headers that a worker reads of a message. One with
+// more becomes a dead letter with its key and value and without its headers.
+const MaxHeaders = fetch.MaxHeaders
 
 const (
 	maxErrorBytes  = 1000             // of HeaderError
@@ -94,7 +100,7 @@ func (d *deadLetters) publish(ctx context.Context, m *event.Message, fault error
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("publish dead letter to %s: %w", d.topic, d.cfg.WriteRefusal(d.topic, err))
+		return fmt.Errorf("publish dead letter to %s: %w", d.topic, d.cfg.Describe(d.cfg.WriteRefusal(d.topic, err)))
 	}
 	return nil
 }
@@ -114,26 +120,37 @@ func (d *deadLetters) publishToNew(ctx context.Context, m *event.Message, fault 
 func (d *deadLetters) publishFitting(ctx context.Context, m *event.Message, fault error, attempts int) error {
 	ours := letterHeaders(m, fault, attempts)
 	all := append(originHeaders(m.Headers), ours...)
-	empty := kafka.Message{Headers: append(ours, kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedAll)})}
+	without := func(headers []kafka.Header, what string) []kafka.Header {
+		return append(slices.Clip(headers), kafka.Header{Key: HeaderTruncated, Value: []byte(what)})
+	}
+	empty := kafka.Message{Headers: without(ours, TruncatedAll)}
 	write := func(letter kafka.Message) error {
 		err := d.write(ctx, letter)
-		if errors.Is(err, kafka.InvalidRecord) && len(letter.Key) == 0 {
+		// Brokers before version 2.4 call a message without a key damaged.
+		if (errors.Is(err, kafka.InvalidRecord) || errors.Is(err, kafka.InvalidMessage)) && len(letter.Key) == 0 {
 			letter.Key = fmt.Appendf(nil, "%d:%d", m.Partition, m.Offset)
 			letter.Headers = append(slices.Clip(letter.Headers), kafka.Header{Key: HeaderKeyAdded, Value: []byte("true")})
 			err = d.write(ctx, letter)
 		}
 		return err
 	}
-	if errors.Is(fault, errUnread) {
-		return write(empty)
+	// From the most to the least of the message.
+	letters := []kafka.Message{
+		{Key: m.Key, Value: m.Value, Headers: all},
+		{Key: m.Key, Headers: without(all, TruncatedValue)},
+		empty,
 	}
-	err := write(kafka.Message{Key: m.Key, Value: m.Value, Headers: all})
-	if errors.Is(err, kafka.MessageSizeTooLarge) {
-		all = append(all, kafka.Header{Key: HeaderTruncated, Value: []byte(TruncatedValue)})
-		err = write(kafka.Message{Key: m.Key, Headers: all})
+	switch {
+	case errors.Is(fault, errUnread):
+		letters = letters[2:]
+	case errors.Is(fault, errHeaders):
+		letters = []kafka.Message{{Key: m.Key, Value: m.Value, Headers: without(ours, TruncatedHeaders)}, empty}
 	}
-	if errors.Is(err, kafka.MessageSizeTooLarge) {
-		err = write(empty)
+	var err error
+	for _, letter := range letters {
+		if err = write(letter); !errors.Is(err, kafka.MessageSizeTooLarge) {
+			break
+		}
 	}
 	return err
 }
@@ -186,10 +203,14 @@ func (d *deadLetters) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := res.Errors[d.topic]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-		return fmt.Errorf("create topic: %w", err)
+	err = res.Errors[d.topic]
+	if err == nil || errors.Is(err, kafka.TopicAlreadyExists) {
+		return nil
 	}
-	return nil
+	for _, code := range []kafka.Error{kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed} {
+		err = d.cfg.Refusal(err, code, "create the topic "+d.topic+", which does not exist", "create it, or grant CREATE on it")
+	}
+	return fmt.Errorf("create topic: %w", err)
 }
 
 func letterHeaders(m *event.Message, fault error, attempts int) []kafka.Header {

@@ -243,7 +243,7 @@ func (g *generation) lastCommit(limit time.Duration) error {
 func (g *generation) commit(ctx context.Context) error {
 	err := g.c.commit(ctx, g.membership(), g.parts)
 	if err != nil && ctx.Err() == nil && !g.c.noteRefusal(err) {
-		shown := g.c.cfg.Describe(err)
+		shown := g.c.describe(err)
 		if isOutage(err) {
 			g.c.outage.Fail(shown)
 		}

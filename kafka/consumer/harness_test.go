@@ -59,7 +59,7 @@ func newTestbed(t testing.TB, partitions int, embedded ...bool) *testbed {
 		t.Cleanup(broker.Close)
 		embeddedBroker = broker
 		cfg.Brokers = []string{broker.Addr()}
-		cfg.SessionTimeout = 2 * time.Second
+		cfg.SessionTimeout = time.Minute // no worker is lost because the machine is busy
 	}
 	b := testbedOn(t, cfg, partitions)
 	b.broker = embeddedBroker

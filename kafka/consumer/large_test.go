@@ -3,7 +3,6 @@ package consumer
 import (
 	"bytes"
 	"context"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,9 +44,9 @@ func TestTheLargestMessage(t *testing.T) {
 	}
 }
 
-// TestUnreadMessage: a message that is too large to be read becomes a dead letter
-// without its content, which says so.
-func TestUnreadMessage(t *testing.T) {
+// TestTooManyHeaders: a message with more headers than are read becomes a dead letter with
+// its key and value, which says so.
+func TestTooManyHeaders(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1)
 	var notes notebook
@@ -61,8 +60,8 @@ func TestUnreadMessage(t *testing.T) {
 	if diff := cmp.Diff(once([]string{"next"}), notes.get()); diff != "" {
 		t.Errorf("handled (-want +got):\n%s", diff)
 	}
-	letter := b.deadLetters(1)[""] // by value, of which there is none
-	if letter[HeaderTruncated] != TruncatedAll || letter[HeaderOriginOffset] != "0" || !strings.HasPrefix(letter[HeaderError], "too_large: not read: ") {
+	letter := b.deadLetters(1)["many"] // by value
+	if want := "too_large: its headers were not read: 10001 headers, of which 10000 are allowed"; letter[""] != "k" || letter[HeaderTruncated] != TruncatedHeaders || letter[HeaderOriginOffset] != "0" || letter[HeaderError] != want {
 		t.Errorf("dead letter: %v", letter)
 	}
 }

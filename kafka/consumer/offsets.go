@@ -126,7 +126,7 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 			return false
 		}
 		if !c.noteRefusal(err) {
-			shown := c.cfg.Describe(c.cfg.Explain(err))
+			shown := c.describe(err)
 			c.outage.Fail(shown)
 			if n, ok := c.joinLog.Allow(); ok {
 				c.log.Warn("beginning of the group not set; trying again", keyError, shown, keyCount, n)

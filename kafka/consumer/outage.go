@@ -75,55 +75,110 @@ func (c *Consumer) unansweredWithin(d time.Duration) bool {
 	return last != nil && time.Since(*last) <= d
 }
 
+// describe rewrites an error of a request about the topic or the group for an operator.
+func (c *Consumer) describe(err error) error { return c.cfg.Describe(c.explain(err)) }
+
+// explain returns an AccessError, which names the topic or the group, for an error with
+// which a broker turns this worker away, and any other error as it is.
+func (c *Consumer) explain(err error) error {
+	err = c.cfg.ReadRefusal(c.cfg.Topic, err)
+	err = c.cfg.Refusal(err, kafka.GroupAuthorizationFailed, "use the consumer group "+c.cfg.Group, "grant it READ on that group")
+	return c.cfg.Explain(err)
+}
+
 // noteRefusal records an error if it is a refusal, and reports whether it is one.
 func (c *Consumer) noteRefusal(err error) bool {
-	refusal := conn.AccessErrorIn(c.cfg.Explain(err))
-	if refusal == nil {
+	refused := conn.AccessErrorIn(c.explain(err))
+	if refused == nil {
 		return false
 	}
-	if n, ok := c.refusal.add(refusal); ok {
-		c.log.Error("Kafka does not let this worker in; trying again", keyError, refusal, keyCount, n)
+	if n, ok := c.refusal.add(refused, c.isJoined()); ok {
+		c.log.Error("Kafka does not let this worker in; trying again", keyError, refused, keyCount, n)
 	}
 	return true
 }
 
-// refusalState remembers that the cluster does not let this client in. The first
-// refusal and a changed reason are logged at once, the rest once a minute.
+func (c *Consumer) isJoined() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.joined
+}
+
+// refusalState remembers why the cluster does not let this client in. A new reason is
+// logged at once, the rest once a minute. Several can hold at the same time, such as a
+// topic and a topic of dead letters without permission.
 type refusalState struct {
-	outage outage.Outage
-	log    outage.Limiter
-	mu     sync.Mutex // makes detecting a change and recording it one step
+	log outage.Limiter
+
+	mu      sync.Mutex
+	reasons map[string]*refusal // guarded by mu; by AccessError.Cause, of which there are few
+	newest  *refusal            // guarded by mu; the reason of the last refusal
+}
+
+// refusal is one reason.
+type refusal struct {
+	err         *conn.AccessError // the last one, which may name another broker than the first
+	since, last time.Time
+}
+
+// over reports whether a reason no longer holds: it did not recur for a while, although a
+// member that is joined makes many requests, and one that is not has met another reason.
+// The caller holds mu.
+func (s *refusalState) over(r *refusal, joined bool) bool {
+	return time.Since(r.last) > refusalLasts && (joined || r != s.newest)
 }
 
 // add records a refusal, and reports whether to log it.
-func (r *refusalState) add(refusal *conn.AccessError) (count int, log bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, err := r.outage.Now()
-	// Only the problem counts: the whole text may name another broker each time.
-	last := conn.AccessErrorIn(err)
-	changed := last == nil || last.Problem != refusal.Problem
-	if changed {
-		r.outage.End() // another reason begins now
+func (s *refusalState) add(err *conn.AccessError, joined bool) (count int, log bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	r := s.reasons[err.Cause()]
+	begins := r == nil || s.over(r, joined)
+	if begins {
+		r = &refusal{since: now}
+		if s.reasons == nil {
+			s.reasons = make(map[string]*refusal)
+		}
+		s.reasons[err.Cause()] = r
 	}
-	r.outage.Fail(refusal)
-	if count, log = r.log.Allow(); log || !changed {
+	r.err, r.last, s.newest = err, now, r
+	if count, log = s.log.Allow(); log || !begins {
 		return count, log
 	}
-	return r.log.Flush(true)
+	return s.log.Flush(true)
 }
 
 // end records that this worker was let in.
-func (r *refusalState) end() {
-	r.outage.End()
-	r.log.Reset()
+func (s *refusalState) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.reasons)
+	s.newest = nil
+	s.log.Reset()
 }
 
-// current returns why this worker is not let in, and since when; "" when it is.
-func (r *refusalState) current(joined bool) (reason string, since time.Time) {
-	since, err := r.outage.Now()
-	if last, _ := r.outage.Last(); err == nil || joined && time.Since(last) > refusalLasts {
+// endOf records that a request succeeded that was refused with err before.
+func (s *refusalState) endOf(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	refused := conn.AccessErrorIn(err)
+	if refused == nil {
+		return
+	}
+	if s.newest == s.reasons[refused.Cause()] {
+		s.newest = nil
+	}
+	delete(s.reasons, refused.Cause())
+}
+
+// current returns why this worker is not let in, by the last refusal, and since when for
+// that reason; "" when it is let in.
+func (s *refusalState) current(joined bool) (reason string, since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.newest == nil || s.over(s.newest, joined) {
 		return "", time.Time{}
 	}
-	return err.Error(), since
+	return s.newest.err.Error(), s.newest.since
 }

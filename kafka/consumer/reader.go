@@ -50,6 +50,8 @@ var (
 	errNoLeader = errors.New("the broker knows less of the partition than others do")
 	// errUnread: the message is so large that not even its value was read.
 	errUnread = errors.New("not read")
+	// errHeaders: the message has so many headers that none of them was read.
+	errHeaders = errors.New("its headers were not read")
 )
 
 // reader reads one partition over one connection. It belongs to the goroutine that
@@ -67,6 +69,7 @@ type reader struct {
 	msg     event.Message
 	control bool  // it is the marker at the end of a transaction
 	unread  int64 // its size, if it was too large to be read
+	headers int64 // the number of its headers, if they were too many to be read
 	size    int   // bytes of its key, value and headers
 }
 
@@ -91,7 +94,7 @@ func (g *generation) readPartition(ctx context.Context, p *partition) {
 		if missing >= missingLimit || errors.Is(err, errPartitionGone) {
 			signal(g.topicGone)
 		}
-		err = g.c.cfg.Describe(err)
+		err = g.c.describe(err)
 		p.outage.Fail(err)
 		if !g.c.noteRefusal(err) {
 			if n, ok := g.c.fetchLog.Allow(); ok {
@@ -127,7 +130,7 @@ func (g *generation) readConnection(ctx context.Context, p *partition) error {
 		if err := r.read(ctx, conn); err != nil {
 			from := g.c.cfg.Config
 			from.Brokers = []string{conn.RemoteAddr().String()}
-			return from.Describe(err)
+			return from.Describe(g.c.explain(err))
 		}
 		p.outage.End()
 	}
@@ -150,7 +153,7 @@ func (c *Consumer) dialLeader(ctx context.Context, id int) (*fetch.Conn, error) 
 // read makes one fetch. It finishes messages that need no work, and hands the others
 // to workers.
 func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
-	known := r.p.high.Load()
+	known, asked := r.p.high.Load(), time.Now()
 	if err := conn.Fetch(r.next); err != nil {
 		if errors.Is(err, kafka.UnknownTopicOrPartition) {
 			return errors.Join(errPartitionGone, err)
@@ -161,22 +164,29 @@ func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
 		return err
 	}
 	r.p.raiseHigh(conn.High())
+	var last time.Time // of the last message
 	for {
 		switch err := conn.Next(&r.msg); {
 		case errors.Is(err, io.EOF):
-			r.next = conn.Offset()
+			if r.next = conn.Offset(); conn.High() != fetch.UnknownHigh && r.next >= conn.High() {
+				r.p.noteReadTo(asked)
+			} else {
+				r.p.noteReadTo(last)
+			}
 			return nil
 		case err != nil:
 			return err
 		}
 		offset := r.msg.Offset
+		last = r.msg.Time
 		if offset > r.next && time.Since(r.gapChecked) > gapInterval {
 			r.gapChecked = time.Now()
 			if err := r.g.explainGap(ctx, r.p, offset); err != nil {
 				return err
 			}
 		}
-		r.next, r.unread, r.control = offset+1, conn.Unread(), conn.Control()
+		r.next, r.control = offset+1, conn.Control()
+		r.unread, r.headers = conn.Unread(), conn.UnreadHeaders()
 		wanted, fault := r.inspect()
 		if !wanted {
 			continue
@@ -216,7 +226,10 @@ func (r *reader) inspect() (wanted bool, fault error) {
 	}
 	r.size = messageBytes(m)
 	if r.unread > 0 {
-		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, or over %d headers", errUnread, r.unread, fetch.MaxHeaders))
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes", errUnread, r.unread))
+	}
+	if r.headers > 0 {
+		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d headers, of which %d are allowed", errHeaders, r.headers, MaxHeaders))
 	}
 	if limit := r.c.cfg.MaxMessageBytes; r.size > limit {
 		return true, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%d bytes, of which %d are allowed", r.size, limit))
@@ -267,7 +280,7 @@ func (r *reader) handOver(ctx context.Context, fault error) error {
 		c.budget.release(size)
 		return err
 	}
-	t := task{p: r.p, span: r.p.tracker.begin(r.msg.Offset), msg: r.copyMessage(), size: size, fault: fault}
+	t := task{p: r.p, span: r.p.tracker.begin(r.msg.Offset, r.msg.Time), msg: r.copyMessage(), size: size, fault: fault}
 	select {
 	case c.tasks <- t:
 		return nil

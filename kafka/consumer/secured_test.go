@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
@@ -172,11 +175,8 @@ func TestWrongPassword(t *testing.T) {
 			if st.Joined || st.RefusedSince.IsZero() {
 				t.Errorf("%+v", st)
 			}
-			last, _ := w.refusal.outage.Last()
-			b.eventually("it tries again", func() bool {
-				again, _ := w.refusal.outage.Last()
-				return again.After(last)
-			})
+			last := w.refusal.lastAt()
+			b.eventually("it tries again", func() bool { return w.refusal.lastAt().After(last) })
 			writeFile(t, password, "right")
 			w.owns(1)
 			if st := w.Status(); st.Refused != "" {
@@ -263,7 +263,7 @@ func TestRefusals(t *testing.T) {
 			{why("b", "1"), outage.Interval - time.Second, 2, true},
 		} {
 			<-time.After(step.wait)
-			if n, log := r.add(step.why); n != step.n || log != step.log {
+			if n, log := r.add(step.why, false); n != step.n || log != step.log {
 				t.Errorf("step %d: %d, %v", i, n, log)
 			}
 		}
@@ -274,13 +274,67 @@ func TestRefusals(t *testing.T) {
 		if text, _ := r.current(false); text != "" {
 			t.Errorf("let in, and still %q", text)
 		}
-		r.add(why("old", ""))
+		r.add(why("old", ""), true)
 		<-time.After(2 * refusalLasts)
 		if text, _ := r.current(true); text != "" {
 			t.Errorf("a member shows a refusal that is long over: %q", text)
 		}
 		if text, _ := r.current(false); text == "" {
 			t.Error("a worker that is not in the group is refused until it is let in")
+		}
+	})
+}
+
+func (s *refusalState) lastAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.newest == nil {
+		return time.Time{}
+	}
+	return s.newest.last
+}
+
+// TestRefusedSince: the time of a refusal is that of the present trouble. One that went
+// away in between begins anew, and two at the same time do not move each other's begin.
+func TestRefusedSince(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(DefaultConfig(), Deps{Handle: new(notebook).Handle})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.joined = true
+		letter := fmt.Errorf("publish dead letter: %w", c.cfg.WriteRefusal("events.dead", kafka.TopicAuthorizationFailed))
+		group := fmt.Errorf("commit: %w", kafka.GroupAuthorizationFailed)
+		expect := func(about string, since time.Time) {
+			t.Helper()
+			st := c.Status()
+			if !strings.Contains(st.Refused, about) || !st.RefusedSince.Equal(since) {
+				t.Errorf("refused since %v, want %v: %q", st.RefusedSince, since, st.Refused)
+			}
+		}
+		began := time.Now()
+		c.noteRefusal(letter)
+		<-time.After(10 * time.Second)
+		c.noteRefusal(letter)
+		expect("write to the topic events.dead", began)
+		<-time.After(time.Hour) // someone grants it, and takes it back
+		if st := c.Status(); st.Refused != "" {
+			t.Errorf("an hour later still %q", st.Refused)
+		}
+		again := time.Now()
+		c.noteRefusal(letter)
+		expect("write to the topic events.dead", again)
+		<-time.After(time.Second)
+		second := time.Now()
+		c.noteRefusal(group)
+		expect("use the consumer group "+c.cfg.Group, second)
+		<-time.After(time.Second)
+		c.noteRefusal(letter)
+		expect("write to the topic events.dead", again)
+		c.refusal.endOf(letter)
+		if st := c.Status(); st.Refused != "" {
+			t.Errorf("the letter was accepted, and still %q", st.Refused)
 		}
 	})
 }

@@ -51,8 +51,12 @@ type PartitionStatus struct {
 	// yet, and those in flight. One slow message leaves it at 1 while Lag grows. -1
 	// while unknown.
 	Unfinished int64 `json:"unfinished"`
-	InFlight   int   `json:"in_flight"` // messages begun and not finished
-	Tracked    int   `json:"tracked"`   // entries of the window in use
+	// OldestAgeSeconds is the age of the oldest of them, by the time that its publisher
+	// gave it, or the most that it can be while it is not read yet: the lag in seconds. 0
+	// when there is none, and never below by a clock that is ahead. -1 while unknown.
+	OldestAgeSeconds float64 `json:"oldest_age_seconds"`
+	InFlight         int     `json:"in_flight"` // messages begun and not finished
+	Tracked          int     `json:"tracked"`   // entries of the window in use
 
 	// Error says why reading the partition failed last, with the broker; empty
 	// after a success. DownSince is since when.
@@ -101,7 +105,7 @@ func (c *Consumer) Status() Status {
 		at, high := p.tracker.progress(), p.high.Load()
 		ps := PartitionStatus{
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
-			InFlight: at.working, Tracked: at.spans, Lag: unknownOffset, Unfinished: unknownOffset,
+			InFlight: at.working, Tracked: at.spans, Lag: unknownOffset, Unfinished: unknownOffset, OldestAgeSeconds: -1,
 		}
 		if since, err := p.outage.Now(); err != nil {
 			ps.DownSince, ps.Error = since, err.Error()
@@ -113,6 +117,9 @@ func (c *Consumer) Status() Status {
 			}
 			ps.Lag = max(high-known, 0)
 			ps.Unfinished = max(high-at.next, 0) + int64(at.working)
+			if age := p.oldestAge(at, high); age >= 0 {
+				ps.OldestAgeSeconds = age.Round(time.Millisecond).Seconds()
+			}
 		}
 		st.Partitions = append(st.Partitions, ps)
 	}

@@ -49,6 +49,7 @@ type tracker struct {
 // span is part of a tracker; its mutex guards the fields.
 type span struct {
 	run
+	published     time.Time // of a message in flight; zero: unknown
 	working       bool
 	detached      bool // cut off by reset: finishing it means nothing
 	before, after *span
@@ -113,15 +114,15 @@ func (t *tracker) skipLocked(off int64) {
 	}
 }
 
-// begin records the message at off as in flight.
-func (t *tracker) begin(off int64) *span {
+// begin records the message at off as in flight; published is its own time, or zero.
+func (t *tracker) begin(off int64, published time.Time) *span {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.head == nil { // the offsets between do not exist in the partition
 		t.low = off
 	}
 	t.advance(off + 1)
-	s := &span{run: run{off, t.next}, working: true}
+	s := &span{run: run{off, t.next}, published: published, working: true}
 	t.push(s)
 	t.working++
 	return s
@@ -348,14 +349,19 @@ func (t *tracker) commitUnanswered() {
 type progress struct {
 	low, next, committed int64
 	working, spans       int
-	saved                bool // the broker knows all that is finished
+	saved                bool      // the broker knows all that is finished
+	oldest               time.Time // when the oldest message in flight was published; zero: there is none, or unknown
 }
 
 func (t *tracker) progress() progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var oldest time.Time
+	if t.head != nil {
+		oldest = t.head.published
+	}
 	return progress{
-		low: t.low, next: t.next, committed: t.committed, working: t.working, spans: t.spans,
+		oldest: oldest, low: t.low, next: t.next, committed: t.committed, working: t.working, spans: t.spans,
 		saved: t.version == t.saved || t.low < 0 || t.low < t.committed,
 	}
 }

@@ -15,10 +15,10 @@ var runs = cmp.AllowUnexported(run{}, checkpoint{})
 func TestTrackerCommitsTheUnbrokenPrefix(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(10)
-	a, b := tr.begin(10), tr.begin(11)
+	a, b := tr.begin(10, time.Time{}), tr.begin(11, time.Time{})
 	tr.skip(12)
 	tr.skip(13)
-	c := tr.begin(14)
+	c := tr.begin(14, time.Time{})
 
 	steps := []struct {
 		name string
@@ -61,7 +61,7 @@ func TestTrackerCommitsNothingTwice(t *testing.T) {
 	if _, ok := tr.checkpoint(); ok {
 		t.Error("a checkpoint that the broker has accepted is sent again")
 	}
-	s := tr.begin(1)
+	s := tr.begin(1, time.Time{})
 	if _, ok := tr.checkpoint(); ok {
 		t.Error("a message that begins is nothing to commit")
 	}
@@ -74,11 +74,11 @@ func TestTrackerCommitsNothingTwice(t *testing.T) {
 func TestTrackerPassesOverGaps(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(5)
-	a := tr.begin(8) // 5 to 7 are not in the log
+	a := tr.begin(8, time.Time{}) // 5 to 7 are not in the log
 	if got := tr.progress().low; got != 8 {
 		t.Errorf("low = %d with 8 in flight and nothing before it, want 8", got)
 	}
-	b := tr.begin(20)
+	b := tr.begin(20, time.Time{})
 	tr.finish(a)
 	if got := tr.progress().low; got != 20 {
 		t.Errorf("low = %d, want 20: the gap holds no message", got)
@@ -99,7 +99,7 @@ func TestTrackerSkipsWhatIsRestored(t *testing.T) {
 	for off := int64(100); off < 107; off++ {
 		if tr.admit(off) {
 			admitted = append(admitted, off)
-			tr.finish(tr.begin(off))
+			tr.finish(tr.begin(off, time.Time{}))
 		}
 	}
 	if diff := cmp.Diff([]int64{100, 101, 105, 106}, admitted); diff != "" {
@@ -150,7 +150,7 @@ func TestTrackerResume(t *testing.T) {
 	at := func(committed int64, low int64) *tracker {
 		tr := newTracker(committed)
 		tr.jump(low)
-		tr.begin(low)
+		tr.begin(low, time.Time{})
 		return tr
 	}
 	tests := []struct {
@@ -181,8 +181,8 @@ func TestTrackerResume(t *testing.T) {
 func TestTrackerResetForgetsWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	tr := newTracker(1000)
-	a := tr.begin(1000)
-	b := tr.begin(1001)
+	a := tr.begin(1000, time.Time{})
+	b := tr.begin(1001, time.Time{})
 	tr.finish(b)
 	stale, _ := tr.checkpoint()
 	tr.reset(3)
@@ -200,7 +200,7 @@ func TestTrackerWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTracker(0)
-		a, b := tr.begin(0), tr.begin(1)
+		a, b := tr.begin(0, time.Time{}), tr.begin(1, time.Time{})
 		var got []string
 		go func() {
 			if err := tr.waitRoom(t.Context(), 2); err == nil {
@@ -229,7 +229,7 @@ func TestTrackerWaits(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		tr.begin(2)
+		tr.begin(2, time.Time{})
 		if err := tr.waitIdle(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("waitIdle = %v, want %v", err, context.Canceled)
 		}
@@ -299,7 +299,7 @@ func FuzzTracker(f *testing.F) {
 			case op == 0: // a message to work on
 				if tr.admit(next) {
 					done[next] = false
-					open = append(open, tr.begin(next))
+					open = append(open, tr.begin(next, time.Time{}))
 				} else {
 					done[next] = true
 				}
@@ -345,7 +345,7 @@ func BenchmarkTracker(b *testing.B) {
 	b.Run("settle behind a slow head", func(b *testing.B) {
 		b.ReportAllocs()
 		tr := newTracker(0)
-		tr.begin(0)
+		tr.begin(0, time.Time{})
 		for off := int64(1); b.Loop(); off++ {
 			if tr.admit(off) {
 				tr.skip(off)
@@ -361,7 +361,7 @@ func BenchmarkTracker(b *testing.B) {
 			if ring[i] != nil {
 				tr.finish(ring[i])
 			}
-			ring[i] = tr.begin(off)
+			ring[i] = tr.begin(off, time.Time{})
 		}
 	})
 }

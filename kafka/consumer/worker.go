@@ -83,9 +83,11 @@ func (c *Consumer) call(ctx context.Context, m *event.Message) (err error) {
 // putAside publishes a dead letter, however long the broker takes to accept it. It
 // reports false when ctx ended first.
 func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, attempts int) bool {
+	var last error
 	for try := 1; ; try++ {
 		err := c.letters.publish(ctx, m, fault, attempts)
 		if err == nil {
+			c.refusal.endOf(last)
 			c.observe.DeadLettered(eval.ReasonOf(fault))
 			if n, ok := c.letterLog.Allow(); ok {
 				c.log.Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
@@ -104,6 +106,7 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 		if !c.waitRetry(ctx, &c.letterRetries, m, try, err) {
 			return false
 		}
+		last = err
 	}
 }
 

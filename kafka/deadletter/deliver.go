@@ -159,7 +159,7 @@ func (q *Queue) produce(ctx context.Context, topic string, partition int, messag
 			Records: kafka.NewRecordReader(records...), Compression: kafka.Snappy,
 		})
 		if err == nil {
-			err = res.Error
+			err = q.cfg.WriteRefusal(topic, res.Error)
 		}
 		return err
 	})

@@ -12,16 +12,16 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"go.uber.org/goleak"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/broker"
+	"github.com/evalworker/evalworker/internal/testkit/leaks"
 	"github.com/evalworker/evalworker/kafka/conn"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // wait bounds what a test waits for; it only ends tests that fail.
 const wait = 60 * time.Second
@@ -42,7 +42,7 @@ func newBench(t *testing.T, partitions int, change ...func(*broker.Config)) *ben
 	}
 	cfg := consumer.DefaultConfig()
 	cfg.Topic, cfg.Group = "events", "workers"
-	cfg.SessionTimeout = 2 * time.Second
+	cfg.SessionTimeout = time.Minute // no worker is lost because the machine is busy
 	cfg.HeartbeatInterval = 100 * time.Millisecond
 	cfg.CommitInterval = 20 * time.Millisecond
 	cfg.PartitionWatch = 100 * time.Millisecond

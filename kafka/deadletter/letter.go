@@ -61,7 +61,7 @@ type Letter struct {
 	Origin    Origin      // zero if the letter names none: no worker wrote it
 	Attempts  int         // calls of the handler
 	Redrives  int         // how often the message was redriven before this death
-	Truncated string      // "", "value" or "value,headers": what the letter lacks of the message
+	Truncated string      // "", "value", "headers" or "value,headers": what the letter lacks of the message
 	Redriven  bool        // a mark names this letter
 
 	Key, Value []byte

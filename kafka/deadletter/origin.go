@@ -83,8 +83,9 @@ func (l *Letter) matches(m *message) bool {
 	if l.Truncated == consumer.TruncatedAll {
 		return true // nothing is left to compare
 	}
-	same := bytes.Equal(l.Key, m.key) && slices.EqualFunc(l.Headers, m.headers, func(a, b event.Header) bool {
+	sameValue := l.Truncated == consumer.TruncatedValue || bytes.Equal(l.Value, m.value)
+	sameHeaders := l.Truncated == consumer.TruncatedHeaders || slices.EqualFunc(l.Headers, m.headers, func(a, b event.Header) bool {
 		return a.Key == b.Key && bytes.Equal(a.Value, b.Value)
 	})
-	return same && (l.Truncated != "" || bytes.Equal(l.Value, m.value))
+	return bytes.Equal(l.Key, m.key) && sameValue && sameHeaders
 }

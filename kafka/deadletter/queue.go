@@ -62,7 +62,7 @@ func (q *Queue) partitions(ctx context.Context, topic string) ([]int, error) {
 	defer cancel()
 	res, err := q.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
-		return nil, fmt.Errorf("look up topic %s: %w", topic, q.cfg.Describe(q.cfg.Explain(err)))
+		return nil, fmt.Errorf("look up topic %s: %w", topic, q.cfg.Describe(err))
 	}
 	var out []int
 	for _, t := range res.Topics {
@@ -70,7 +70,7 @@ func (q *Queue) partitions(ctx context.Context, topic string) ([]int, error) {
 		case t.Name != topic, errors.Is(t.Error, kafka.UnknownTopicOrPartition):
 			continue
 		case t.Error != nil:
-			return nil, fmt.Errorf("look up topic %s: %w", topic, t.Error)
+			return nil, fmt.Errorf("look up topic %s: %w", topic, q.cfg.Describe(q.cfg.ReadRefusal(topic, t.Error)))
 		}
 		for _, p := range t.Partitions {
 			out = append(out, p.ID)
@@ -155,7 +155,7 @@ func (q *Queue) listOffsets(ctx context.Context, topic string, asked []kafka.Off
 		}
 		for _, p := range res.Topics[topic] {
 			if p.Error != nil {
-				return fmt.Errorf("partition %d: %w", p.Partition, p.Error)
+				return fmt.Errorf("partition %d: %w", p.Partition, q.cfg.ReadRefusal(topic, p.Error))
 			}
 			out[p.Partition] = p
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
 // Action is what was done with a letter, or would be done without DryRun.
@@ -234,6 +235,9 @@ func (r *redriveRun) prepare(ctx context.Context, l *Letter) (*message, SkipReas
 func certainFault(m *message, maxBytes int) error {
 	if n := m.size(); n > maxBytes {
 		return fmt.Errorf("%s: %d bytes, and kafka.max_message_bytes is %d", eval.ReasonTooLarge, n, maxBytes)
+	}
+	if n := len(m.headers); n > consumer.MaxHeaders {
+		return fmt.Errorf("%s: %d headers, of which %d are allowed", eval.ReasonTooLarge, n, consumer.MaxHeaders)
 	}
 	_, err := event.Decode(m.value)
 	return err

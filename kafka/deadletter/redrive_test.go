@@ -265,7 +265,7 @@ func TestAMissingMarkRepeatsOneBatch(t *testing.T) {
 		b.write(b.cfg.DeadLetters(), 0, b.letter(fmt.Sprintf("k%d", i), eval.ReasonPanic, i))
 	}
 	q := b.open()
-	q.batchSize, q.retryLimit = batch, 500*time.Millisecond
+	q.batchSize, q.retryLimit = batch, 2*time.Second
 	var restore func()
 	var done []string
 	_, err := q.Redrive(t.Context(), Filter{}, DefaultOptions(), func(r Result) error {
@@ -371,6 +371,45 @@ func TestTruncated(t *testing.T) {
 				t.Errorf("headers: %d bytes, headers %v", len(m.value), headers)
 			}
 		}
+	}
+}
+
+// TestTooManyHeaders: a message whose letter has none of its headers, because there are
+// more than a worker reads, would die again.
+func TestTooManyHeaders(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	many := newEvent("many")
+	many.Headers = make([]kafka.Header, consumer.MaxHeaders+1)
+	b.write(b.cfg.Topic, 0, many)
+	w := b.work(func(event.Message) error { return nil })
+	b.committed(1)
+	w.stop()
+	var found []string
+	if _, err := b.open().List(t.Context(), Filter{}, false, nil, func(l *Letter) error {
+		state, err := b.open().OriginState(t.Context(), l)
+		found = append(found, fmt.Sprintf("%s %s %d bytes of value, origin %s", l.Reason, l.Truncated, len(l.Value), state))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	value, err := kafka.ReadAll(newEvent("many").Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{fmt.Sprintf("too_large headers %d bytes of value, origin there", len(value))}, found); diff != "" {
+		t.Errorf("letter (-want +got):\n%s", diff)
+	}
+	q := b.open()
+	var refused []string
+	if _, err := q.Redrive(t.Context(), Filter{}, DefaultOptions(), func(r Result) error {
+		refused = append(refused, string(r.Skip)+": "+r.Detail)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"hopeless: it would die again: too_large: 10002 headers, of which 10000 are allowed"}, refused); diff != "" {
+		t.Errorf("redrive (-want +got):\n%s", diff)
 	}
 }
 

@@ -70,7 +70,7 @@ func (q *Queue) fetch(ctx context.Context, topic string, partition int, offset i
 			Topic: topic, Partition: partition, Offset: offset, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: q.cfg.FetchMaxWait,
 		})
 		if err == nil {
-			err = res.Error
+			err = q.cfg.ReadRefusal(topic, res.Error)
 		}
 		return err
 	})

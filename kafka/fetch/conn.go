@@ -154,6 +154,10 @@ func (c *Conn) Control() bool { return c.buf.records.control() }
 // and 0 for any other.
 func (c *Conn) Unread() int64 { return c.buf.records.unread }
 
+// UnreadHeaders returns the number of headers of the message from Next if there are more
+// than MaxHeaders, of which none is read then, and 0 for any other.
+func (c *Conn) UnreadHeaders() int64 { return c.buf.records.headers }
+
 // Next reads a message into m, except for topic and partition. Key, value and
 // headers point into memory that is reused, and are valid until the next call. At
 // the end of the answer it returns io.EOF, and m is empty.

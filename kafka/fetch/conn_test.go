@@ -330,8 +330,8 @@ func TestBatchThatEndsEarly(t *testing.T) {
 	}
 }
 
-// TestUnreadMessages: only the place of a message that is too large is read; the next
-// ones are read as usual.
+// TestUnreadMessages: only the place of a message that is too large is read, and key and
+// value of one with too many headers; the next ones are read as usual.
 func TestUnreadMessages(t *testing.T) {
 	t.Parallel()
 	headers := make([]event.Header, MaxHeaders+1)
@@ -350,12 +350,15 @@ func TestUnreadMessages(t *testing.T) {
 		for i, want := range []struct {
 			value  string
 			unread bool
-		}{{"a", false}, {"", true}, {"", true}, {"c", false}} {
+		}{{"a", false}, {"", true}, {"b", false}, {"c", false}} {
 			if err := c.Next(&m); err != nil {
 				t.Fatalf("%v: message %d: %v", kind, i, err)
 			}
 			if string(m.Value) != want.value || (c.Unread() > 0) != want.unread || want.unread && len(m.Key)+len(m.Headers) > 0 || m.Offset != int64(50+i) {
 				t.Errorf("%v: message %d: offset %d, %q, unread %d, %d headers", kind, i, m.Offset, m.Value, c.Unread(), len(m.Headers))
+			}
+			if n := c.UnreadHeaders(); (n == MaxHeaders+1) != (i == 2) || n > 0 && len(m.Headers) > 0 {
+				t.Errorf("%v: message %d: %d headers not read, %d read", kind, i, n, len(m.Headers))
 			}
 			if i == 1 && (!m.Time.Equal(published) || c.Unread() < 5<<20) {
 				t.Errorf("%v: %d bytes of %v", kind, c.Unread(), m.Time)

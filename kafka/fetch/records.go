@@ -15,8 +15,8 @@ import (
 	"github.com/evalworker/evalworker/event"
 )
 
-// MaxHeaders bounds the headers of a message. A header takes at least two bytes in
-// a batch, and forty here.
+// MaxHeaders bounds the headers of a message that are read. A header takes at least two
+// bytes in a batch, and forty here. A message with more is read without any of them.
 const MaxHeaders = 10_000
 
 const (
@@ -42,6 +42,7 @@ type records struct {
 	left       int32 // records still to come
 	lastOffset int64 // of the last record
 	unread     int64 // size of the last record, if it was too large to be read
+	headers    int64 // number of its headers, if they were too many to be read
 
 	rest []byte // of the records, when they are not compressed
 
@@ -100,7 +101,7 @@ func (r *records) next(m *event.Message) error {
 		return io.EOF
 	}
 	r.left--
-	r.unread = 0
+	r.unread, r.headers = 0, 0
 	b, err := r.record()
 	if err == nil && r.unread > 0 {
 		clearMessage(m)
@@ -186,8 +187,7 @@ func (r *records) parse(b []byte, m *event.Message) error {
 	case p.bad || n < 0 || n > int64(len(p.b)/2): // a header takes at least two bytes
 		return errLayout
 	case n > MaxHeaders:
-		r.unread = int64(len(b))
-		clearMessage(m)
+		r.headers, m.Headers = n, nil
 		return nil
 	}
 	if cap(m.Headers) > keepHeaders {

@@ -45,7 +45,7 @@ const (
 // scenarios returns all rows in the order of the table.
 func scenarios() []scenario {
 	return slices.Concat(
-		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(),
+		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(), clientRows(),
 		judgeRows(), datadogRows(), storeRows(), inputRows(), probeRows(),
 	)
 }

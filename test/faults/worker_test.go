@@ -220,15 +220,24 @@ func (k *worker) accounting() (a app.Accounting, ok bool) {
 
 // logged returns the last line of the log with a message; nil when there is none.
 func (k *worker) logged(msg string) map[string]any {
+	lines := k.linesOf(msg)
+	if len(lines) == 0 {
+		return nil
+	}
+	return lines[len(lines)-1]
+}
+
+// linesOf returns the lines of the log with a message.
+func (k *worker) linesOf(msg string) []map[string]any {
 	text, err := os.ReadFile(k.log)
 	if err != nil {
 		return nil
 	}
-	var found map[string]any
+	var found []map[string]any
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		var line map[string]any
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line["msg"] == msg {
-			found = line
+			found = append(found, line)
 		}
 	}
 	return found

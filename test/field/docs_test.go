@@ -114,9 +114,9 @@ func verdictLines(t *testing.T, dir, events string) (lines []string) {
 			t.Fatalf("%v: %s", err, line)
 		}
 		for _, v := range report.Verdicts {
-			text := fmt.Sprintf("%s: %s %s", v.Eval, v.Outcome, v.Label)
+			text := strings.TrimSpace(fmt.Sprintf("%s: %s %s", v.Eval, v.Outcome, v.Label))
 			if v.Reason != "" {
-				text = strings.TrimSpace(text) + " (" + v.Reason + ")"
+				text += " (" + v.Reason + ")"
 			}
 			lines = append(lines, text)
 		}

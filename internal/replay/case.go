@@ -1,0 +1,48 @@
+package replay
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// IsCase reports whether a line is one of an export of cases: it has the members case_id
+// and verdict, and no member event.
+func IsCase(line []byte) bool {
+	return bytes.Contains(line, []byte(`"case_id"`)) && Member(line, "case_id") != nil && Member(line, "verdict") != nil && Member(line, "event") == nil
+}
+
+// FromCase returns a line of an export of cases as the event that it was, as far as it
+// was kept. The case's own members are left out, and all that are not known here keep
+// their names. Any other line is returned as it is.
+func FromCase(line []byte) []byte {
+	if !IsCase(line) || !json.Valid(line) {
+		return line
+	}
+	kind := "llm_request_completed"
+	if string(Member(line, "type")) == `"user_feedback"` {
+		kind = "llm_user_feedback"
+	}
+	out := []byte(`{"event":"` + kind + `"`)
+	var retrieval []byte
+	hex := Member(line, "span_id_decimal") != nil // as this version writes span_id
+	for name, value := range members(line) {
+		switch name {
+		case "case_id", "cause", "evaluator", "type", "reason", "status", "count", "verdict", "content_withheld", "trace_id_decimal", "span_id_decimal":
+		case "query", "chunks":
+			retrieval = appendMember(retrieval, name, value)
+		case "span_id":
+			if hex && value[0] == '"' {
+				value = append([]byte(`"0x`), value[1:]...) // 16 digits have two readings without
+			}
+			out = appendMember(out, name, value)
+		default:
+			out = appendMember(out, name, value)
+		}
+	}
+	if retrieval != nil {
+		out = append(out, `,"retrieval":{`...)
+		out = append(out, retrieval[1:]...)
+		out = append(out, '}')
+	}
+	return append(out, '}')
+}
