@@ -56,6 +56,11 @@ faults: ## Run the program under faults on Apache Kafka (ROWS=sigkill,sigterm; O
 faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
+.PHONY: peers
+peers: ## Test deploy/ with Helm's engine, and spans with Datadog's own trace agent: modules of their own
+	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 ./...
+	cd test/agent && $(GO) vet ./... && $(GO) test ./...
+
 .PHONY: bench
 bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one run
 	$(GO) run ./bench
