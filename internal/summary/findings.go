@@ -16,7 +16,9 @@ func (t Tables) findings(b *strings.Builder) {
 	t.worse(b)
 	t.errors(b)
 	t.quiet(b)
+	t.byName(b)
 	t.uncompared(b)
+	t.nothing(b)
 	t.imprecise(b)
 	t.looks(b)
 }
@@ -122,7 +124,7 @@ func (t Tables) worse(b *strings.Builder) {
 		b.WriteString(t.paint(true, strings.TrimSuffix(head.String(), "\n")) + "\n")
 		width := 0
 		for _, c := range rows {
-			width = max(width, min(len([]rune(c.Eval)), findingWidth))
+			width = max(width, min(columnsOf(c.Eval), findingWidth))
 		}
 		for _, c := range rows {
 			fmt.Fprintf(b, "  %s  %5.1f -> %5.1f %%  %+6.1f points  adjusted p %s\n",
@@ -196,7 +198,7 @@ func (t Tables) title(prompt, value string) string {
 	if prompt == "" {
 		return t.valueName(value)
 	}
-	return prompt + ": " + t.valueName(value)
+	return readable(prompt) + ": " + t.valueName(value)
 }
 
 func names(cs []Comparison) string {
@@ -259,11 +261,38 @@ func (t Tables) quiet(b *strings.Builder) {
 	}
 }
 
+// byName names the versions of which only the names tell the order, because it may be
+// the other way round.
+func (t Tables) byName(b *strings.Builder) {
+	versions := map[string][]string{} // by prompt
+	for _, c := range t.Comparisons {
+		if c.ByName && !t.failing(c.Eval) {
+			versions[c.PromptName] = append(versions[c.PromptName], c.BaselineVersion, c.PromptVersion)
+		}
+	}
+	prompts := slices.Sorted(maps.Keys(versions))
+	for _, prompt := range prompts[:min(len(prompts), maxNamed)] {
+		slices.SortFunc(versions[prompt], stats.CompareNames)
+		var names []string
+		for _, v := range slices.Compact(versions[prompt]) {
+			names = append(names, t.valueName(v))
+		}
+		if more := len(names) - maxNamed; more > 0 {
+			names = append(names[:maxNamed], fmt.Sprintf("%d more", more))
+		}
+		paragraph(b, fmt.Sprintf("%s%s are in the order of their names: they began together, or events have no times. --baseline VERSION names another to compare with",
+			prefix(prompt), strings.Join(names, ", ")), "    ")
+	}
+	if more := len(prompts) - maxNamed; more > 0 {
+		fmt.Fprintf(b, "and %d more prompts with versions in the order of their names\n", more)
+	}
+}
+
 func prefix(prompt string) string {
 	if prompt == "" {
 		return ""
 	}
-	return prompt + ": "
+	return readable(prompt) + ": "
 }
 
 // looks says how many questions were asked, and what asking often costs.
@@ -305,7 +334,11 @@ func (t Tables) uncompared(b *strings.Builder) {
 	}
 	type version struct{ name, why string }
 	evaluators := map[version][]string{}
+	told := t.onlyNothing()
 	for _, c := range t.Comparisons {
+		if told[promptEval{c.PromptName, c.Eval}].versions[c.PromptVersion] {
+			continue
+		}
 		if _, tell := reasons[c.NotCompared]; tell && c.Against == t.first() && !t.failing(c.Eval) {
 			v := version{t.title(c.PromptName, c.PromptVersion), c.NotCompared}
 			evaluators[v] = append(evaluators[v], c.Eval)
@@ -386,31 +419,6 @@ func (e Eval) imprecise() string {
 
 // tellUnseen is the share of unseen events from which on they are named.
 const tellUnseen = 0.01
-
-// paragraph writes a text in lines of at most 80 columns, with an indent after the first.
-// A no-break space becomes a plain one, and blanks at the beginning stay.
-func paragraph(b *strings.Builder, text, indent string) {
-	bare := strings.TrimLeft(text, " ")
-	b.WriteString(text[:len(text)-len(bare)])
-	width, first := len(text)-len(bare), true
-	for word := range strings.SplitSeq(bare, " ") {
-		word = truncate(strings.ReplaceAll(word, "\u00a0", " "), lineWidth-len(indent))
-		n := len([]rune(word))
-		switch {
-		case first:
-			first = false
-		case width+1+n > lineWidth:
-			b.WriteString("\n" + indent)
-			width = len(indent)
-		default:
-			b.WriteByte(' ')
-			width++
-		}
-		b.WriteString(word)
-		width += n
-	}
-	b.WriteByte('\n')
-}
 
 func pValue(p float64) string {
 	if p < 0.0001 {
