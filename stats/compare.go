@@ -73,7 +73,7 @@ type Comparison struct {
 	// Worse says that the version passes less often, beyond chance.
 	Worse bool `json:"worse"`
 	// SmallestDrop is the smallest drop of the pass rate below Baseline that this much
-	// data shows in four cases of five; 0 when no drop is large enough.
+	// data shows in four cases of five (J. Cohen, 1988); 0 when no drop is large enough.
 	SmallestDrop float64 `json:"smallest_drop"`
 	// Numbers of decided verdicts on either side, unweighted.
 	Decided         int64 `json:"decided"`

@@ -270,6 +270,10 @@ func (t Tables) byName(b *strings.Builder) {
 			versions[c.PromptName] = append(versions[c.PromptName], c.BaselineVersion, c.PromptVersion)
 		}
 	}
+	all := map[string]int{}
+	for _, v := range t.PromptVersions {
+		all[v.PromptName]++
+	}
 	prompts := slices.Sorted(maps.Keys(versions))
 	for _, prompt := range prompts[:min(len(prompts), maxNamed)] {
 		slices.SortFunc(versions[prompt], stats.CompareNames)
@@ -277,14 +281,17 @@ func (t Tables) byName(b *strings.Builder) {
 		for _, v := range slices.Compact(versions[prompt]) {
 			names = append(names, t.valueName(v))
 		}
-		if more := len(names) - maxNamed; more > 0 {
-			names = append(names[:maxNamed], fmt.Sprintf("%d more", more))
+		which := "versions"
+		if len(names) < all[prompt] {
+			if more := len(names) - maxNamed; more > 0 {
+				names = append(names[:maxNamed], fmt.Sprintf("%d more", more))
+			}
+			which = strings.Join(names, ", ")
 		}
-		paragraph(b, fmt.Sprintf("%s%s are in the order of their names: they began together, or events have no times. --baseline VERSION names another to compare with",
-			prefix(prompt), strings.Join(names, ", ")), "    ")
+		paragraph(b, fmt.Sprintf("%s%s began together or have no times, so their names give the order; --baseline names another", prefix(prompt), which), "    ")
 	}
 	if more := len(prompts) - maxNamed; more > 0 {
-		fmt.Fprintf(b, "and %d more prompts with versions in the order of their names\n", more)
+		fmt.Fprintf(b, "and %d more prompts in which names give the order of versions\n", more)
 	}
 }
 

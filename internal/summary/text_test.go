@@ -214,7 +214,7 @@ func TestOrderOfNamesIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.Join(strings.Fields(b.String()), " ")
-		told := strings.Contains(text, "triage: v1, v2 are in the order of their names: they began together, or events have no times.")
+		told := strings.Contains(text, "triage: versions began together or have no times, so their names give the order; --baseline names another")
 		if !strings.Contains(text, tt.worse) || told != tt.told {
 			t.Errorf("%s: told %v, printed\n%s", name, told, &b)
 		}
