@@ -134,7 +134,7 @@ func (t Tables) worse(b *strings.Builder) {
 			t.beside(b, s, bySide, rows)
 			writeQuiet(b, "  no drop seen in the others", quiet)
 		} else if len(both) > 0 {
-			paragraph(b, "  and in "+names(both)+", as above", "  ")
+			paragraph(b, "  and in "+evalNames(both)+", as above", "  ")
 		}
 	}
 	if more > 0 {
@@ -174,7 +174,7 @@ func (t Tables) beside(b *strings.Builder, s side, bySide map[side][]Comparison,
 	case len(confirmed) == 0:
 		paragraph(b, "  than all others together: not seen to be worse", "  ")
 	default:
-		paragraph(b, "  worse than all others together, too, in "+names(confirmed)+"; not seen in "+names(not), "  ")
+		paragraph(b, "  worse than all others together, too, in "+evalNames(confirmed)+"; not seen in "+evalNames(not), "  ")
 	}
 }
 
@@ -201,7 +201,7 @@ func (t Tables) title(prompt, value string) string {
 	return readable(prompt) + ": " + t.valueName(value)
 }
 
-func names(cs []Comparison) string {
+func evalNames(cs []Comparison) string {
 	var out []string
 	for _, c := range cs {
 		out = append(out, c.Eval)
@@ -265,9 +265,13 @@ func (t Tables) quiet(b *strings.Builder) {
 // the other way round.
 func (t Tables) byName(b *strings.Builder) {
 	versions := map[string][]string{} // by prompt
+	better := map[string][]Comparison{}
 	for _, c := range t.Comparisons {
 		if c.ByName && !t.failing(c.Eval) {
 			versions[c.PromptName] = append(versions[c.PromptName], c.BaselineVersion, c.PromptVersion)
+			if c.NotCompared == "" && c.Low > 0 {
+				better[c.PromptName] = append(better[c.PromptName], c)
+			}
 		}
 	}
 	all := map[string]int{}
@@ -288,7 +292,11 @@ func (t Tables) byName(b *strings.Builder) {
 			}
 			which = strings.Join(names, ", ")
 		}
-		paragraph(b, fmt.Sprintf("%s%s began together or have no times, so their names give the order; --baseline names another", prefix(prompt), which), "    ")
+		text := fmt.Sprintf("%s%s began together or have no times, so their names give the order; --baseline names another", prefix(prompt), which)
+		if cs := better[prompt]; len(cs) > 0 && len(names) == 2 && all[prompt] == 2 { // of more, each is compared with all others, too
+			text += fmt.Sprintf(". The other way round, %s may be worse than %s by %s", names[0], names[1], evalNames(cs))
+		}
+		paragraph(b, text, "    ")
 	}
 	if more := len(prompts) - maxNamed; more > 0 {
 		fmt.Fprintf(b, "and %d more prompts in which names give the order of versions\n", more)

@@ -153,7 +153,8 @@ func (l layout) prompt(b *strings.Builder, versions []Version) {
 	scale := scaleOf(versions, l.drawing)
 	title := versions[0].PromptName
 	if len(versions) == 1 {
-		title = l.title(versions[0].PromptName, versions[0].PromptVersion)
+		value := l.valueName(versions[0].PromptVersion) // it stays where the name of the prompt is cut
+		title = l.title(truncate(title, max(maxNameWidth, lineWidth-2-columnsOf(value))), versions[0].PromptVersion)
 	}
 	if title == "" {
 		title = "no prompt name"

@@ -220,3 +220,42 @@ func TestOrderOfNamesIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestTheWorseOneMayBeTheFirst: of two versions that began together the one that its name
+// makes the first may be the new one, and worse.
+func TestTheWorseOneMayBeTheFirst(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	for i := range 500 {
+		for _, version := range []string{"a", "b"} {
+			o := eval.OutcomePass
+			if version == "a" && i%5 == 0 {
+				o = eval.OutcomeFail
+			}
+			e := &event.Event{PromptVersion: version}
+			s.Report(&eval.Report{Event: e, Verdicts: []eval.Verdict{{Eval: "tone", Outcome: o, Probability: 1}, {Eval: "length", Outcome: eval.OutcomePass, Probability: 1}}})
+		}
+	}
+	var b strings.Builder
+	if err := s.Tables().Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(strings.Fields(b.String()), " "); !strings.Contains(text, "; --baseline names another. The other way round, a may be worse than b by tone ") {
+		t.Errorf("printed\n%s", &b)
+	}
+}
+
+// TestALongPromptKeepsItsVersion: the version stands behind the name of a prompt that is cut.
+func TestALongPromptKeepsItsVersion(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	e := &event.Event{PromptName: strings.Repeat("prompt", 40), PromptVersion: "v17"}
+	s.Report(&eval.Report{Event: e, Verdicts: []eval.Verdict{{Eval: "tone", Outcome: eval.OutcomePass, Probability: 1}}})
+	var b strings.Builder
+	if err := s.Tables().Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "…: v17\n") {
+		t.Errorf("printed\n%s", &b)
+	}
+}
