@@ -57,6 +57,9 @@ type Comparison struct {
 	// ByName says that only its name tells that BaselineVersion is the one before: both
 	// began together, or the time of a version of the prompt is not known.
 	ByName bool `json:"by_name"`
+	// Order is the place of the version, from 0, among those of its prompt that Eval ran on,
+	// in the order of time.
+	Order int `json:"order"`
 	// NotCompared says why there is no answer; the numbers below are then 0, except
 	// Decided, and Rate where it is known.
 	NotCompared string `json:"not_compared"`
@@ -113,7 +116,8 @@ func Compare(t *Table, opts Options) []Comparison {
 	var made, unmade []Comparison
 	var sides [][2]Cell // of made
 	for _, group := range groups(t) {
-		for _, q := range group.questions(opts, alpha) {
+		for i, q := range group.questions(opts, alpha) {
+			q.Order = i % len(group) // each question is asked of all versions
 			if q.NotCompared != "" {
 				unmade = append(unmade, q.Comparison)
 				continue

@@ -85,14 +85,23 @@ func (t Tables) compared() (bySide map[side][]Comparison, order []side) {
 			bySide[sideOf(c)] = append(bySide[sideOf(c)], c)
 		}
 	}
-	place := map[promptVersion]int{}
-	for i, v := range t.PromptVersions {
-		place[promptVersion{v.PromptName, v.PromptVersion}] = i
-	}
+	place := t.places()
 	order = slices.SortedFunc(maps.Keys(bySide), func(a, b side) int {
-		return cmp.Or(cmp.Compare(a.prompt, b.prompt), cmp.Compare(place[promptVersion{a.prompt, a.version}], place[promptVersion{b.prompt, b.version}]), cmp.Compare(a.against, b.against), cmp.Compare(a.baseline, b.baseline))
+		return cmp.Or(cmp.Compare(a.prompt, b.prompt), cmp.Compare(place[promptVersion{a.prompt, a.version}], place[promptVersion{b.prompt, b.version}]), stats.CompareNames(a.version, b.version), cmp.Compare(a.against, b.against), cmp.Compare(a.baseline, b.baseline))
 	})
 	return bySide, order
+}
+
+// places returns the places of the versions of each prompt: those in time, and of values
+// without an order none.
+func (t Tables) places() map[promptVersion]int {
+	out := map[promptVersion]int{}
+	for _, c := range t.Comparisons {
+		if in := (promptVersion{c.PromptName, c.PromptVersion}); t.By == ByVersion {
+			out[in] = max(out[in], c.Order)
+		}
+	}
+	return out
 }
 
 // worse writes a block for each version that passes less often than what it was compared

@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -19,6 +20,11 @@ func (t Tables) Print(w io.Writer) error {
 	} else {
 		t.findings(&b)
 		t.PromptVersions = t.withSomething()
+		place := t.places()
+		slices.SortStableFunc(t.PromptVersions, func(a, b Version) int {
+			return cmp.Or(cmp.Compare(a.PromptName, b.PromptName),
+				cmp.Compare(place[promptVersion{a.PromptName, a.PromptVersion}], place[promptVersion{b.PromptName, b.PromptVersion}]))
+		})
 		l := t.layout()
 		for _, versions := range t.prompts() {
 			l.prompt(&b, versions)

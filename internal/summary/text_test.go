@@ -259,3 +259,34 @@ func TestALongPromptKeepsItsVersion(t *testing.T) {
 		t.Errorf("printed\n%s", &b)
 	}
 }
+
+// TestVersionsStandInTheOrderOfTime: names such as hashes have another order than time. The
+// rows, and the last versions that are named, are in that of time.
+func TestVersionsStandInTheOrderOfTime(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	for day, version := range []string{"f0", "a1", "e2", "b3", "d4", "c5", "07"} {
+		for i := range 100 {
+			e := &event.Event{PromptName: "triage", PromptVersion: version, OccurredAt: time.Date(2026, 6, 1+day, 0, i, 0, 0, time.UTC)}
+			s.Report(&eval.Report{Event: e, Verdicts: []eval.Verdict{{Eval: "tone", Outcome: eval.OutcomePass, Probability: 1}}})
+		}
+	}
+	var b strings.Builder
+	if err := s.Tables().Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	var rows, named []string
+	for line := range strings.Lines(b.String()) {
+		if fields := strings.Fields(line); strings.HasPrefix(line, "    ") && len(fields) > 2 && fields[1] == "100.0" {
+			rows = append(rows, fields[0])
+		} else if strings.Contains(line, " against ") {
+			named = append(named, fields[1]+" "+strings.TrimSuffix(fields[3], ":"))
+		}
+	}
+	if got, want := strings.Join(rows, " "), "f0 a1 e2 b3 d4 c5 07"; got != want {
+		t.Errorf("rows %s, want %s", got, want)
+	}
+	if got, want := strings.Join(named, ", "), "e2 a1, b3 e2, d4 b3, c5 d4, 07 c5"; got != want {
+		t.Errorf("named %s, want %s\n%s", got, want, &b)
+	}
+}
