@@ -131,6 +131,7 @@ var rooms = map[string][]string{
 	"gonum.org/":                            {"stats"},
 	"github.com/fsnotify/fsnotify":          {"internal/config"},
 	"github.com/schollz/progressbar":        {"internal/cli"},
+	"github.com/rivo/uniseg":                {"internal/summary"},
 	"github.com/cespare/xxhash":             {"sampler"},
 	"github.com/gofrs/flock":                {"sidecar/spool"},
 }

@@ -121,8 +121,9 @@ func (c *Cell) expect(p, events float64) {
 }
 
 // Unseen returns the share of the events, in [0,1], that no decided verdict stands for,
-// because all events that were sampled with such a probability were left out. It is 0
-// when [Cell.Expect] was never called: then that share is not known.
+// because all events that were sampled with such a probability were left out. Of events
+// with verdicts that are all undecided it is the upper bound of J. A. Hanley and
+// A. Lippman-Hand (1983). It is 0 when [Cell.Expect] was never called: then that share is not known.
 func (c Cell) Unseen() float64 { return c.Strata.unseen() }
 
 // unit is the part of a trace or a session that one cell holds: its sums of w, over

@@ -51,6 +51,12 @@ type Comparison struct {
 
 	Against         Against `json:"against"`
 	BaselineVersion string  `json:"baseline_version"` // of AgainstBaseline
+	// ByName says that only its name tells that BaselineVersion is the one before: both
+	// began together, or the time of a version of the prompt is not known.
+	ByName bool `json:"by_name"`
+	// Order is the place of the version, from 0, among those of its prompt that Eval ran on,
+	// in the order of time.
+	Order int `json:"order"`
 	// NotCompared says why there is no answer; the numbers below are then 0, except
 	// Decided, and Rate where it is known.
 	NotCompared string `json:"not_compared"`
@@ -67,7 +73,7 @@ type Comparison struct {
 	// Worse says that the version passes less often, beyond chance.
 	Worse bool `json:"worse"`
 	// SmallestDrop is the smallest drop of the pass rate below Baseline that this much
-	// data shows in four cases of five; 0 when no drop is large enough.
+	// data shows in four cases of five (J. Cohen, 1988); 0 when no drop is large enough.
 	SmallestDrop float64 `json:"smallest_drop"`
 	// Numbers of decided verdicts on either side, unweighted.
 	Decided         int64 `json:"decided"`
@@ -81,10 +87,11 @@ type Comparison struct {
 // table of versions that are alike is at most Options.Alpha.
 //
 // The baseline of a version is the last one before it that has [MinDecided] decided
-// verdicts, or any when none has so many, and of which most events are not unseen. A version that is itself worse than its
-// baseline is passed over, so that two bad releases in a row are both found. Versions
-// are in the order of their first events; those that began together, or whose time is
-// not known, are in the order of their names.
+// verdicts, or any when none has so many, and of which most events are not unseen. A
+// version that is itself worse than its baseline is passed over, so that two bad releases in a row are both found. Versions
+// are in the order of their first events, so one that comes back keeps its place. Those
+// that began within 1 % of the shorter of their times, and all of a prompt when the time
+// of one is not known, are in the order of their names (Comparison.ByName).
 //
 // The second question is asked when a prompt has three versions or more, and is the only
 // one about values without an order (Options.Unordered). A version is
@@ -106,7 +113,8 @@ func Compare(t *Table, opts Options) []Comparison {
 	var made, unmade []Comparison
 	var sides [][2]Cell // of made
 	for _, group := range groups(t) {
-		for _, q := range group.questions(opts, alpha) {
+		for i, q := range group.questions(opts, alpha) {
+			q.Order = i % len(group) // each question is asked of all versions
 			if q.NotCompared != "" {
 				unmade = append(unmade, q.Comparison)
 				continue
@@ -176,15 +184,20 @@ func groups(t *Table) []versions {
 	// A version begins with its first event, not with the first one that a thinly sampled
 	// evaluator saw.
 	type version struct{ prompt, version string }
-	times := map[version]Cell{}
+	times := map[version]*Cell{}
 	for k, c := range t.All() {
-		seen := times[version{k.PromptName, k.PromptVersion}]
-		seen.saw(c.First, c.Last)
-		times[version{k.PromptName, k.PromptVersion}] = seen
+		v := version{k.PromptName, k.PromptVersion}
+		if times[v] == nil {
+			times[v] = new(Cell)
+		}
+		times[v].Merge(c)
 	}
 	for k, c := range t.All() {
 		seen := times[version{k.PromptName, k.PromptVersion}]
 		c.First, c.Last = seen.First, seen.Last
+		if seen.Count() == 0 { // no verdict tells when it began
+			c.First, c.Last = math.MaxInt64, math.MaxInt64
+		}
 		if k.PromptVersion == Other {
 			continue
 		}
@@ -201,27 +214,33 @@ func groups(t *Table) []versions {
 	return out
 }
 
-// together is the share of the whole time within which versions began together, as
-// those of an experiment do.
+// together is the share of the shorter of their times within which two versions began
+// together, as those of an experiment do.
 const together = 0.01
 
 // sort orders the versions by the time of their first event, and those that began
-// together, or whose time is not known, by name: numbers in a name by their value.
+// together, or all when the time of one is not known, by name: numbers in a name by their
+// value. Versions that are in the order of their names have the same First afterwards.
 func (vs versions) sort() {
 	slices.SortStableFunc(vs, func(a, b row) int { return cmp.Compare(a.First, b.First) })
-	first, last := vs[0].First, int64(0)
-	for _, v := range vs {
-		last = max(last, v.Last)
-	}
-	gap := int64(float64(last-first) * together)
+	unknown := vs[0].First == 0
 	for start := 0; start < len(vs); {
-		end := start + 1
-		for end < len(vs) && vs[end].First-vs[end-1].First <= gap {
+		first, end := vs[start], start+1
+		for end < len(vs) && (unknown || vs[end].First-first.First <= vs[end].near(first)) {
 			end++
 		}
 		slices.SortFunc(vs[start:end], func(a, b row) int { return CompareNames(a.PromptVersion, b.PromptVersion) })
+		for i := range vs[start:end] {
+			vs[start+i].First = first.First
+		}
 		start = end
 	}
+}
+
+// near returns the time between the first events of two versions, in milliseconds, up to
+// which they began together.
+func (r row) near(o row) int64 {
+	return int64(float64(min(r.Last-r.First, o.Last-o.First)) * together)
 }
 
 // CompareNames compares names of versions by their text, and numbers in them by their
@@ -288,6 +307,7 @@ func (vs versions) againstBefore(alpha float64) []question {
 			out[i] = unasked(v, AgainstBaseline, FirstVersion)
 		default:
 			out[i] = ask(v, AgainstBaseline, vs[before].PromptVersion, vs[before].Cell)
+			out[i].ByName = v.First == vs[before].First
 			worse = out[i].NotCompared == "" && out[i].PValue <= alpha
 		}
 		if n := v.Decided(); n > 0 && !worse && v.Unseen() <= mostUnseen {

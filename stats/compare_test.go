@@ -325,6 +325,76 @@ func TestVersionsAreInTheOrderOfTime(t *testing.T) {
 	}
 }
 
+// TestOrderByNameIsSaid: a comparison says when only names tell which version is the newer
+// one. Many short-lived versions are in the order of time, although each begins within a
+// hundredth of the whole time after the one before it; so are versions beside one that
+// has no verdict; and one that comes back keeps its place.
+func TestOrderByNameIsSaid(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_790_000_000, 0)
+	add := func(table *stats.Table, version string, at time.Time, hours int) {
+		for i := range 40 {
+			v := stats.Verdict{Outcome: stats.Pass, Probability: 1, At: at}
+			if !at.IsZero() {
+				v.At = at.Add(time.Duration(i*hours) * time.Hour / 40)
+			}
+			table.Add(stats.Key{PromptVersion: version, Eval: "e"}, v)
+		}
+	}
+	type order struct {
+		Baseline string
+		ByName   bool
+	}
+	got := func(table *stats.Table) map[string]order {
+		out := map[string]order{}
+		for _, c := range stats.Compare(table, stats.Options{}) {
+			if c.Against == stats.AgainstBaseline && c.NotCompared == "" {
+				out[c.PromptVersion] = order{c.BaselineVersion, c.ByName}
+			}
+		}
+		return out
+	}
+	var nightly stats.Table
+	want := map[string]order{}
+	name := func(night int) string { return fmt.Sprintf("%03d", 150-night) } // the order of names is the other way round
+	for night := range 150 {
+		add(&nightly, name(night), start.AddDate(0, 0, night), 24)
+		if night > 0 {
+			want[name(night)] = order{name(night - 1), false}
+		}
+	}
+	if d := cmp.Diff(want, got(&nightly)); d != "" {
+		t.Errorf("nightly (-want +got):\n%s", d)
+	}
+	var thin stats.Table
+	add(&thin, "b", start, 240)
+	add(&thin, "a", start.AddDate(0, 0, 5), 120)
+	thin.Expect(stats.Key{PromptVersion: "c", Eval: "e"}, 0.01, 1) // and never sampled
+	if d := cmp.Diff(map[string]order{"a": {"b", false}}, got(&thin)); d != "" {
+		t.Errorf("one without a verdict (-want +got):\n%s", d)
+	}
+	var back stats.Table
+	add(&back, "b", start, 24)
+	add(&back, "a", start.AddDate(0, 0, 1), 24)
+	add(&back, "b", start.AddDate(0, 0, 2), 24)
+	if d := cmp.Diff(map[string]order{"a": {"b", false}}, got(&back)); d != "" {
+		t.Errorf("one that comes back (-want +got):\n%s", d)
+	}
+	var unknown stats.Table
+	add(&unknown, "b", start, 24)
+	add(&unknown, "a", time.Time{}, 0)
+	add(&unknown, "c", start.AddDate(0, 0, 9), 24)
+	if d := cmp.Diff(map[string]order{"b": {"a", true}, "c": {"b", true}}, got(&unknown)); d != "" {
+		t.Errorf("no times (-want +got):\n%s", d)
+	}
+	var together stats.Table
+	add(&together, "b", start, 240)
+	add(&together, "a", start.Add(time.Hour), 240)
+	if d := cmp.Diff(map[string]order{"b": {"a", true}}, got(&together)); d != "" {
+		t.Errorf("together (-want +got):\n%s", d)
+	}
+}
+
 // TestAVersionBeginsWithItsFirstEvent: a thinly sampled evaluator may see the newer version
 // first, which does not make it the older one.
 func TestAVersionBeginsWithItsFirstEvent(t *testing.T) {

@@ -22,7 +22,7 @@ func PrintMeasures(w io.Writer, measures []Measure) error {
 		}
 		m.print(&b)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, keepOrder(b.String()))
 	return err
 }
 
@@ -51,7 +51,7 @@ func (m Measure) print(b *strings.Builder) {
 		fmt.Fprintf(b, "\nmisses (%d of %d)\n", len(m.Misses), m.Missed)
 	}
 	for _, miss := range m.Misses {
-		fmt.Fprintf(b, "  line %d  %s  %s -> %s", miss.Line, truncate(miss.RequestID, 36), miss.Truth, miss.Verdict)
+		fmt.Fprintf(b, "  line %d  %s  %s -> %s", miss.Line, truncate(miss.RequestID, 36), readable(miss.Truth), readable(miss.Verdict))
 		if miss.Reason != "" {
 			fmt.Fprintf(b, "  (%s)", truncate(miss.Reason, 40))
 		}
@@ -72,26 +72,27 @@ func (m Measure) printConfusion(b *strings.Builder) {
 		}
 	}
 	if len(verdicts) > maxColumns {
-		fmt.Fprintf(b, "%-*s  %-*s  events\n", 2*maxClassWidth, "truth", 2*maxClassWidth, "verdict")
+		fmt.Fprintf(b, "%s  %s  events\n", pad("truth", 2*maxClassWidth), pad("verdict", 2*maxClassWidth))
 		for _, truth := range m.Labels {
 			for _, v := range verdicts {
 				if n := m.Confusion[truth.Label][v]; n > 0 {
-					fmt.Fprintf(b, "%-*s  %-*s  %6d\n", 2*maxClassWidth, truncate(truth.Label, 2*maxClassWidth), 2*maxClassWidth, truncate(v, 2*maxClassWidth), n)
+					fmt.Fprintf(b, "%s  %s  %6d\n", pad(truncate(truth.Label, 2*maxClassWidth), 2*maxClassWidth), pad(truncate(v, 2*maxClassWidth), 2*maxClassWidth), n)
 				}
 			}
 		}
 		return
 	}
-	fmt.Fprintf(b, "%-*s", maxClassWidth, "truth|verdict")
+	b.WriteString(pad("truth|verdict", maxClassWidth))
 	for _, v := range verdicts {
-		fmt.Fprintf(b, "  %*s", maxClassWidth, truncate(v, maxClassWidth))
+		v = truncate(v, maxClassWidth)
+		b.WriteString("  " + strings.Repeat(" ", maxClassWidth-columnsOf(v)) + v)
 	}
 	b.WriteByte('\n')
 	for _, truth := range m.Labels {
 		if truth.True == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "%-*s", maxClassWidth, truncate(truth.Label, maxClassWidth))
+		b.WriteString(pad(truncate(truth.Label, maxClassWidth), maxClassWidth))
 		for _, v := range verdicts {
 			fmt.Fprintf(b, "  %*d", maxClassWidth, m.Confusion[truth.Label][v])
 		}
@@ -110,7 +111,7 @@ func (m Measure) printLabels(b *strings.Builder, indent string) {
 }
 
 func measureRow(b *strings.Builder, indent, label, known, found, precision, low, recall, high, f1 string) {
-	fmt.Fprintf(b, "%-26s %5s  %5s  %9s  %13s  %7s  %13s  %4s\n", indent+label, known, found, precision, low, recall, high, f1)
+	fmt.Fprintf(b, "%s %5s  %5s  %9s  %13s  %7s  %13s  %4s\n", pad(indent+label, 26), known, found, precision, low, recall, high, f1)
 }
 
 func percent(s *Share) string {

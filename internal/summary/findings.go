@@ -16,7 +16,9 @@ func (t Tables) findings(b *strings.Builder) {
 	t.worse(b)
 	t.errors(b)
 	t.quiet(b)
+	t.byName(b)
 	t.uncompared(b)
+	t.nothing(b)
 	t.imprecise(b)
 	t.looks(b)
 }
@@ -83,14 +85,23 @@ func (t Tables) compared() (bySide map[side][]Comparison, order []side) {
 			bySide[sideOf(c)] = append(bySide[sideOf(c)], c)
 		}
 	}
-	place := map[promptVersion]int{}
-	for i, v := range t.PromptVersions {
-		place[promptVersion{v.PromptName, v.PromptVersion}] = i
-	}
+	place := t.places()
 	order = slices.SortedFunc(maps.Keys(bySide), func(a, b side) int {
-		return cmp.Or(cmp.Compare(a.prompt, b.prompt), cmp.Compare(place[promptVersion{a.prompt, a.version}], place[promptVersion{b.prompt, b.version}]), cmp.Compare(a.against, b.against), cmp.Compare(a.baseline, b.baseline))
+		return cmp.Or(cmp.Compare(a.prompt, b.prompt), cmp.Compare(place[promptVersion{a.prompt, a.version}], place[promptVersion{b.prompt, b.version}]), stats.CompareNames(a.version, b.version), cmp.Compare(a.against, b.against), cmp.Compare(a.baseline, b.baseline))
 	})
 	return bySide, order
+}
+
+// places returns the places of the versions of each prompt: those in time, and of values
+// without an order none.
+func (t Tables) places() map[promptVersion]int {
+	out := map[promptVersion]int{}
+	for _, c := range t.Comparisons {
+		if in := (promptVersion{c.PromptName, c.PromptVersion}); t.By == ByVersion {
+			out[in] = max(out[in], c.Order)
+		}
+	}
+	return out
 }
 
 // worse writes a block for each version that passes less often than what it was compared
@@ -122,7 +133,7 @@ func (t Tables) worse(b *strings.Builder) {
 		b.WriteString(t.paint(true, strings.TrimSuffix(head.String(), "\n")) + "\n")
 		width := 0
 		for _, c := range rows {
-			width = max(width, min(len([]rune(c.Eval)), findingWidth))
+			width = max(width, min(columnsOf(c.Eval), findingWidth))
 		}
 		for _, c := range rows {
 			fmt.Fprintf(b, "  %s  %5.1f -> %5.1f %%  %+6.1f points  adjusted p %s\n",
@@ -132,7 +143,7 @@ func (t Tables) worse(b *strings.Builder) {
 			t.beside(b, s, bySide, rows)
 			writeQuiet(b, "  no drop seen in the others", quiet)
 		} else if len(both) > 0 {
-			paragraph(b, "  and in "+names(both)+", as above", "  ")
+			paragraph(b, "  and in "+evalNames(both)+", as above", "  ")
 		}
 	}
 	if more > 0 {
@@ -172,7 +183,7 @@ func (t Tables) beside(b *strings.Builder, s side, bySide map[side][]Comparison,
 	case len(confirmed) == 0:
 		paragraph(b, "  than all others together: not seen to be worse", "  ")
 	default:
-		paragraph(b, "  worse than all others together, too, in "+names(confirmed)+"; not seen in "+names(not), "  ")
+		paragraph(b, "  worse than all others together, too, in "+evalNames(confirmed)+"; not seen in "+evalNames(not), "  ")
 	}
 }
 
@@ -196,10 +207,10 @@ func (t Tables) title(prompt, value string) string {
 	if prompt == "" {
 		return t.valueName(value)
 	}
-	return prompt + ": " + t.valueName(value)
+	return readable(prompt) + ": " + t.valueName(value)
 }
 
-func names(cs []Comparison) string {
+func evalNames(cs []Comparison) string {
 	var out []string
 	for _, c := range cs {
 		out = append(out, c.Eval)
@@ -259,11 +270,53 @@ func (t Tables) quiet(b *strings.Builder) {
 	}
 }
 
+// byName names the versions of which only the names tell the order, because it may be
+// the other way round.
+func (t Tables) byName(b *strings.Builder) {
+	versions := map[string][]string{} // by prompt
+	better := map[string][]Comparison{}
+	for _, c := range t.Comparisons {
+		if c.ByName && !t.failing(c.Eval) {
+			versions[c.PromptName] = append(versions[c.PromptName], c.BaselineVersion, c.PromptVersion)
+			if c.NotCompared == "" && c.Low > 0 {
+				better[c.PromptName] = append(better[c.PromptName], c)
+			}
+		}
+	}
+	all := map[string]int{}
+	for _, v := range t.PromptVersions {
+		all[v.PromptName]++
+	}
+	prompts := slices.Sorted(maps.Keys(versions))
+	for _, prompt := range prompts[:min(len(prompts), maxNamed)] {
+		slices.SortFunc(versions[prompt], stats.CompareNames)
+		var names []string
+		for _, v := range slices.Compact(versions[prompt]) {
+			names = append(names, t.valueName(v))
+		}
+		which := "versions"
+		if len(names) < all[prompt] {
+			if more := len(names) - maxNamed; more > 0 {
+				names = append(names[:maxNamed], fmt.Sprintf("%d more", more))
+			}
+			which = strings.Join(names, ", ")
+		}
+		text := fmt.Sprintf("%s%s began together or have no times, so their names give the order; --baseline names another", prefix(prompt), which)
+		if cs := better[prompt]; len(cs) > 0 && len(names) == 2 && all[prompt] == 2 { // of more, each is compared with all others, too
+			text += fmt.Sprintf(". The other way round, %s may be worse than %s by %s", names[0], names[1], evalNames(cs))
+		}
+		paragraph(b, text, "    ")
+	}
+	if more := len(prompts) - maxNamed; more > 0 {
+		fmt.Fprintf(b, "and %d more prompts in which names give the order of versions\n", more)
+	}
+}
+
 func prefix(prompt string) string {
 	if prompt == "" {
 		return ""
 	}
-	return prompt + ": "
+	return readable(prompt) + ": "
 }
 
 // looks says how many questions were asked, and what asking often costs.
@@ -305,7 +358,11 @@ func (t Tables) uncompared(b *strings.Builder) {
 	}
 	type version struct{ name, why string }
 	evaluators := map[version][]string{}
+	told := t.onlyNothing()
 	for _, c := range t.Comparisons {
+		if told[promptEval{c.PromptName, c.Eval}].versions[c.PromptVersion] {
+			continue
+		}
 		if _, tell := reasons[c.NotCompared]; tell && c.Against == t.first() && !t.failing(c.Eval) {
 			v := version{t.title(c.PromptName, c.PromptVersion), c.NotCompared}
 			evaluators[v] = append(evaluators[v], c.Eval)
@@ -386,31 +443,6 @@ func (e Eval) imprecise() string {
 
 // tellUnseen is the share of unseen events from which on they are named.
 const tellUnseen = 0.01
-
-// paragraph writes a text in lines of at most 80 columns, with an indent after the first.
-// A no-break space becomes a plain one, and blanks at the beginning stay.
-func paragraph(b *strings.Builder, text, indent string) {
-	bare := strings.TrimLeft(text, " ")
-	b.WriteString(text[:len(text)-len(bare)])
-	width, first := len(text)-len(bare), true
-	for word := range strings.SplitSeq(bare, " ") {
-		word = truncate(strings.ReplaceAll(word, "\u00a0", " "), lineWidth-len(indent))
-		n := len([]rune(word))
-		switch {
-		case first:
-			first = false
-		case width+1+n > lineWidth:
-			b.WriteString("\n" + indent)
-			width = len(indent)
-		default:
-			b.WriteByte(' ')
-			width++
-		}
-		b.WriteString(word)
-		width += n
-	}
-	b.WriteByte('\n')
-}
 
 func pValue(p float64) string {
 	if p < 0.0001 {

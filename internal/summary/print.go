@@ -1,12 +1,12 @@
 package summary
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // lineWidth is that of everything printed, in columns.
@@ -19,13 +19,21 @@ func (t Tables) Print(w io.Writer) error {
 		b.WriteString("no verdicts\n")
 	} else {
 		t.findings(&b)
+		t.PromptVersions = t.withSomething()
+		place := t.places()
+		slices.SortStableFunc(t.PromptVersions, func(a, b Version) int {
+			return cmp.Or(cmp.Compare(a.PromptName, b.PromptName),
+				cmp.Compare(place[promptVersion{a.PromptName, a.PromptVersion}], place[promptVersion{b.PromptName, b.PromptVersion}]))
+		})
 		l := t.layout()
 		for _, versions := range t.prompts() {
 			l.prompt(&b, versions)
 		}
-		l.legend(&b)
+		if len(t.PromptVersions) > 0 {
+			l.legend(&b)
+		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, keepOrder(b.String()))
 	return err
 }
 
@@ -106,7 +114,7 @@ func (t Tables) layout() layout {
 	l := layout{Tables: t, columns: t.columns()}
 	for _, versions := range t.prompts() {
 		for _, name := range t.rowNames(versions) {
-			l.name = max(l.name, utf8.RuneCountInString(name))
+			l.name = max(l.name, columnsOf(name))
 		}
 	}
 	l.name = min(l.name, maxNameWidth)
@@ -151,12 +159,13 @@ func (l layout) prompt(b *strings.Builder, versions []Version) {
 	scale := scaleOf(versions, l.drawing)
 	title := versions[0].PromptName
 	if len(versions) == 1 {
-		title = l.title(versions[0].PromptName, versions[0].PromptVersion)
+		value := l.valueName(versions[0].PromptVersion) // it stays where the name of the prompt is cut
+		title = l.title(truncate(title, max(maxNameWidth, lineWidth-2-columnsOf(value))), versions[0].PromptVersion)
 	}
 	if title == "" {
 		title = "no prompt name"
 	}
-	l.head(b, title, scale)
+	l.head(b, readable(title), scale)
 	if len(versions) == 1 {
 		for i, evaluator := range l.rowNames(versions) {
 			l.row(b, names[i], versions[0], evaluator, scale)
@@ -186,11 +195,11 @@ func (l layout) head(b *strings.Builder, title string, s scale) {
 		labels = fmt.Sprintf("%-*s ", intervalWidth, "  95 %") + labels
 	}
 	title = truncate(title, lineWidth)
-	if utf8.RuneCountInString(title) >= left-5 {
+	if columnsOf(title) >= left-5 {
 		fmt.Fprintln(b, title)
 		title = ""
 	}
-	fmt.Fprintf(b, "%-*s%s", left, pad(title, left-5)+"pass", labels)
+	b.WriteString(pad(pad(title, left-5)+"pass", left) + labels)
 	for i, c := range l.columns {
 		fmt.Fprintf(b, " %*s", l.widths[i], c.head)
 	}
@@ -309,79 +318,11 @@ func (s scale) labels() string {
 	return low + fmt.Sprintf("%*s", s.width-len(low), "100 %")
 }
 
-// shorten returns names in at most so many characters: in full where they fit; without
-// the beginning that all have in common, or without their end, or their beginning, where
-// that keeps them apart.
-func shorten(names []string, width int) []string {
-	if !slices.ContainsFunc(names, func(n string) bool { return utf8.RuneCountInString(n) > width }) {
-		return names
-	}
-	common := []rune(names[0])
-	for _, n := range names {
-		other := []rune(n)
-		i := 0
-		for i < min(len(common), len(other)) && common[i] == other[i] {
-			i++
-		}
-		common = common[:i]
-	}
-	// A part that differs is easier to know with the one before it.
-	begin := len(common)
-	for i := len(common) - 2; i >= 0; i-- {
-		if strings.ContainsRune("-_./: ", common[i]) {
-			begin = i + 1
-			break
-		}
-	}
-	tail := func(n []rune) string {
-		if len(n) <= width {
-			return string(n)
-		}
-		return "…" + string(n[len(n)-width+1:])
-	}
-	for _, short := range []func(n []rune) string{
-		func(n []rune) string { return "…" + string(n[begin:]) },
-		func(n []rune) string { return truncate(string(n), width) },
-		tail,
-	} {
-		out, seen := make([]string, len(names)), map[string]bool{"…": true}
-		for i, n := range names {
-			out[i] = short([]rune(n))
-			if utf8.RuneCountInString(out[i]) > width || seen[out[i]] {
-				out = nil
-				break
-			}
-			seen[out[i]] = true
-		}
-		if out != nil {
-			return out
-		}
-	}
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = truncate(n, width)
-	}
-	return out
-}
-
 func versionName(version string) string {
 	if version == "" {
 		return "(no version)"
 	}
-	return version
-}
-
-// truncate shortens a name to a width, in characters.
-func truncate(s string, width int) string {
-	if utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	return string([]rune(s)[:width-1]) + "…"
-}
-
-// pad fills a name up to a width, in characters.
-func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+	return readable(version)
 }
 
 // shortCount abbreviates large numbers, so that they fit their columns.

@@ -109,15 +109,11 @@ func (s *Summary) Report(r *eval.Report) {
 		upstream := r.Plan.Upstream
 		s.table.Expect(stats.Key{PromptName: in.prompt, PromptVersion: in.version, Eval: c.Name}, c.Probability*upstream, 1/upstream)
 	}
-	at := r.Event.OccurredAt
-	if at.IsZero() {
-		at = r.Started
-	}
 	unit := s.unitOf(r.Event)
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
 		key := stats.Key{PromptName: in.prompt, PromptVersion: in.version, Eval: v.Eval}
-		s.table.Add(key, stats.Verdict{Outcome: stats.Outcome(v.Outcome), Probability: v.Probability, Unit: unit, At: at})
+		s.table.Add(key, stats.Verdict{Outcome: stats.Outcome(v.Outcome), Probability: v.Probability, Unit: unit, At: r.Event.OccurredAt})
 		s.count(in, v)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,7 +58,7 @@ func TestPrintFits(t *testing.T) {
 	for range 30 {
 		s.Report(report(strings.Repeat("version", 9), verdict(strings.Repeat("evaluator_", 6), eval.TypeRule, eval.OutcomePass)))
 	}
-	s.Report(report("", verdict("never_decides", eval.TypeRule, eval.OutcomeNotApplicable)))
+	s.Report(report("", verdict("never_decides", eval.TypeRule, eval.OutcomeCannotJudge)))
 	tables := s.Tables()
 	big := tables.PromptVersions[1].Evals
 	for name, e := range big {
@@ -383,7 +384,12 @@ func ExampleTables_Print() {
 			if version == "v2" && i%10 == 0 {
 				o = eval.OutcomeFail
 			}
-			s.Report(report(version, verdict("reply_format", eval.TypeJSONSchema, o)))
+			r := report(version, verdict("reply_format", eval.TypeJSONSchema, o))
+			r.Event.OccurredAt = time.Date(2026, 6, 1, 0, i, 0, 0, time.UTC)
+			if version == "v2" {
+				r.Event.OccurredAt = r.Event.OccurredAt.AddDate(0, 0, 1)
+			}
+			s.Report(r)
 		}
 	}
 	var b strings.Builder
