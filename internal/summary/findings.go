@@ -192,7 +192,22 @@ func (t Tables) than(s side) string {
 	if s.against == stats.AgainstBaseline {
 		return t.valueName(s.baseline)
 	}
+	if other, ok := t.onlyOther(s); ok {
+		return t.valueName(other)
+	}
 	return "all others together"
+}
+
+// onlyOther returns the one other version of a prompt that has two.
+func (t Tables) onlyOther(s side) (other string, ok bool) {
+	n := 0
+	for _, v := range t.PromptVersions {
+		if v.PromptName == s.prompt && v.PromptVersion != s.version {
+			other = v.PromptVersion
+			n++
+		}
+	}
+	return other, n == 1
 }
 
 // valueName names a value of the field that groups the rows.
@@ -238,10 +253,10 @@ func writeQuiet(b *strings.Builder, begin string, cs []Comparison) {
 	}
 	text := begin
 	if len(parts) > 0 {
-		text += ". This much would have shown: " + strings.Join(parts, ", ") + "\u00a0points"
+		text += ". Smaller drops than these may be hidden: " + strings.Join(parts, ", ") + "\u00a0points"
 	}
 	if len(blind) > 0 {
-		text += ". Too little data to show any: " + strings.Join(blind, ", ")
+		text += ". A drop of any size may be hidden: " + strings.Join(blind, ", ")
 	}
 	paragraph(b, text, "    ")
 }
@@ -328,7 +343,7 @@ func (t Tables) looks(b *strings.Builder) {
 		}
 		all++
 		if !c.Worse && c.Against == t.first() {
-			shown = ". \"Would have shown\" is four times in five"
+			shown = ". A drop of the size that is named shows four times in five"
 		}
 		if c.Against == stats.AgainstOthers && c.Against != t.first() {
 			pooled++
