@@ -125,7 +125,7 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	p.logIDs(ctx, e)
 	pol := p.policy.Load()
 	plan, ok := eval.Plan{}, false
-	if kindOf(headers) == e.Kind {
+	if areOf(headers, e.Kind) {
 		plan, ok = pol.Sampler.DecideHeaders(headers)
 	}
 	if !ok {
@@ -160,13 +160,14 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	return r, nil
 }
 
-// kindOf returns the kind of event that the headers name. A rating is no request to
-// judge, nor the other way round, whatever the headers of a message say.
-func kindOf(headers []event.Header) (kind event.Kind) {
+// areOf reports whether headers are those of an event of the kind. A rating is no request
+// to judge, nor the other way round, whatever the headers of a message say.
+func areOf(headers []event.Header, kind event.Kind) bool {
+	var value []byte // of several headers the last counts
 	for i := range headers {
 		if h := &headers[i]; h.Key == event.HeaderEvent {
-			kind = event.Kind(h.Value)
+			value = h.Value
 		}
 	}
-	return kind
+	return string(value) == string(kind)
 }
