@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/evalworker/evalworker/event"
 )
@@ -25,6 +26,7 @@ const (
 	reasonRatedDown    = "user_rating"
 	reasonNoScale      = "a number needs its scale: send user_rating_max, or set feedback.rating_max"
 	reasonBadScale     = "user_rating_max is not above user_rating_min"
+	reasonUnreadScale  = "user_rating_min or user_rating_max is no number"
 	reasonOutOfScale   = "user_rating is outside of its scale: send user_rating_min and user_rating_max"
 	reasonNeutral      = "user_rating is neutral"
 	reasonUnknownWords = "user_rating is no known word: send up, down, or a number with user_rating_max"
@@ -80,7 +82,10 @@ func scored(e *event.Event, byDefault RatingScale) (Outcome, float64, string) {
 		return OutcomeCannotJudge, 0, reasonUnknownWords
 	}
 	scale := byDefault
-	switch {
+	switch unread := e.Ignored(); { // a scale that cannot be read is not the one by default
+	case most == 0 && e.UserRatingMax == nil && slices.Contains(unread, "user_rating_max"),
+		e.UserRatingMin == nil && slices.Contains(unread, "user_rating_min"):
+		return OutcomeCannotJudge, 0, reasonUnreadScale
 	case most > 0:
 		scale = RatingScale{Min: e.UserRatingMin, Max: &most}
 	case e.UserRatingMax != nil:
@@ -97,7 +102,7 @@ func scored(e *event.Event, byDefault RatingScale) (Outcome, float64, string) {
 	case n < low || n > high:
 		return OutcomeCannotJudge, 0, reasonOutOfScale
 	}
-	share := (n - low) / (high - low)
+	share := (n/2 - low/2) / (high/2 - low/2) // halves, because the length of a scale may overflow
 	switch {
 	case share >= passShare:
 		return OutcomePass, share, ""

@@ -24,6 +24,7 @@ func TestFeedback(t *testing.T) {
 		neutral  = "user_rating is neutral"
 		noWord   = "user_rating is no known word"
 		badScale = "user_rating_max is not above"
+		unread   = "user_rating_min or user_rating_max is no number"
 	)
 	five := eval.RatingScale{Max: new(5.0)}
 	for _, tt := range []struct {
@@ -74,6 +75,19 @@ func TestFeedback(t *testing.T) {
 		{fields: `"user_rating":0,"user_rating_max":5`, want: unknown(outside)},
 		{fields: `"user_rating":"7/5"`, want: unknown(outside)},
 		{fields: `"user_rating":3,"user_rating_min":5,"user_rating_max":1`, want: unknown(badScale)},
+
+		// The ends of a scale are any numbers.
+		{fields: `"user_rating":0,"user_rating_min":-1e308,"user_rating_max":1e308`, want: unknown(neutral)},
+		{fields: `"user_rating":1e308,"user_rating_min":-1e308,"user_rating_max":1e308`, want: up},
+		{fields: `"user_rating":4,"user_rating_max":"5"`, want: verdict{eval.OutcomePass, 0.75, ""}},
+		{fields: `"user_rating":-0.0,"user_rating_max":1`, want: down},
+
+		// A scale that cannot be read is not the one by default.
+		{fields: `"user_rating":4,"user_rating_max":"five"`, byDefault: eval.RatingScale{Max: new(10.0)}, want: unknown(unread)},
+		{fields: `"user_rating":4,"user_rating_max":1e400`, byDefault: five, want: unknown(unread)},
+		{fields: `"user_rating":4,"user_rating_max":5,"user_rating_min":"none"`, byDefault: five, want: unknown(unread)},
+		{fields: `"user_rating":"4/5","user_rating_max":"five"`, want: verdict{eval.OutcomePass, 0.75, ""}},
+		{fields: `"user_rating":4,"user_rating_max":null`, byDefault: five, want: verdict{eval.OutcomePass, 0.75, ""}},
 
 		// A scale by default counts for events that name none.
 		{fields: `"user_rating":2`, byDefault: five, want: verdict{eval.OutcomeFail, 0.25, "user_rating"}},

@@ -4,10 +4,12 @@ import "cmp"
 
 // About returns feedback with what it lacks of the request that it is about: its prompt,
 // deployment, model, session, trace and content, but no measures, which are counted for
-// the request itself. Feedback that names another prompt or version than the request is
-// returned as it is: two requests share an id. Neither event is changed.
+// the request itself. Feedback that names another prompt, version, tenant, session or
+// environment than the request is returned as it is: two requests share an id. Neither
+// event is changed.
 func (e *Event) About(request *Event) *Event {
-	if differ(e.PromptName, request.PromptName) || differ(e.PromptVersion, request.PromptVersion) {
+	if differ(e.PromptName, request.PromptName) || differ(e.PromptVersion, request.PromptVersion) ||
+		differ(e.TenantID, request.TenantID) || differ(e.SessionID, request.SessionID) || differ(e.Environment, request.Environment) {
 		return e
 	}
 	out := *e

@@ -258,11 +258,23 @@ func (v *HeaderView) Read(headers []Header, dims bool) {
 	v.settle()
 }
 
-// mayNameSpan reports whether a key that is none of the usual ones may be that of an id:
-// they begin with a capital letter or end in "id", and dimensions do neither.
+// mayNameSpan reports whether a key that is none of the usual ones may be that of an id
+// ([idName]), by its first and its last character: for most other keys it is not.
 func mayNameSpan(key string) bool {
-	n := len(key)
-	return n > 1 && (key[0] <= 'Z' || key[n-2]|0x20 == 'i' && key[n-1]|0x20 == 'd')
+	if len(key) < 2 || key == "status" {
+		return false
+	}
+	switch key[len(key)-1] | 0x20 {
+	case 'd', 'e', 't', 's', '3', '-', '_' | 0x20: // of id, tracestate, traceparent, tags and b3
+	default:
+		return false
+	}
+	switch first := key[0]; first {
+	case 'b', 'd', 'o', 's', 't', 'x':
+		return true
+	default:
+		return first <= '_' // a capital letter, or a separator
+	}
 }
 
 // carrier takes the value of a header that names a span.

@@ -176,8 +176,7 @@ func (o *origin) context(at string, t TraceContext) {
 		}
 	}
 	o.tagged(at, c[carriedDDTrace], c[carriedDDParent], styleDecimal, c[carriedDDTags])
-	if v := c[carriedB3]; len(v) > 1 { // one letter tells the sampling decision alone
-		trace, span := splitB3(v)
+	if trace, span := splitB3(c[carriedB3]); len(trace) > 1 { // one letter tells the sampling decision alone
 		o.pair(at, trace, span, styleHex)
 	}
 	o.pair(at, c[carriedB3Trace], c[carriedB3Span], styleHex)
@@ -300,14 +299,14 @@ var carriedNames = [numCarried]string{
 	HeaderTraceID, HeaderSpanID, headerLogTraceID, headerLogSpanID,
 }
 
-// carried returns the values of the headers that name a span, whatever the case of their
-// keys, in one pass.
+// carried returns the values of the headers that name a span, as Get does, in one pass.
 func (t TraceContext) carried() (values [numCarried]string) {
+	var keys [numCarried]string
 	for key, value := range t {
 		for i, name := range carriedNames {
 			if len(key) == len(name) && strings.EqualFold(key, name) {
-				if values[i] == "" || key == name {
-					values[i] = value
+				if key > keys[i] {
+					keys[i], values[i] = key, value
 				}
 				break
 			}
@@ -316,17 +315,20 @@ func (t TraceContext) carried() (values [numCarried]string) {
 	return values
 }
 
-// Get returns the header with that lower-case name, whatever the case of the key.
+// Get returns the header with that lower-case name, whatever the case of the key. Of
+// several keys the one in lower case counts, and else the last in the order of bytes: an
+// event has the same ids each time that it is delivered.
 func (t TraceContext) Get(name string) string {
 	if v, ok := t[name]; ok {
 		return v
 	}
+	last, value := "", ""
 	for k, v := range t {
-		if len(k) == len(name) && strings.EqualFold(k, name) {
-			return v
+		if len(k) == len(name) && k > last && strings.EqualFold(k, name) {
+			last, value = k, v
 		}
 	}
-	return ""
+	return value
 }
 
 func (t TraceContext) drop(names ...string) {

@@ -142,4 +142,9 @@ func decimal(text string) (float64, bool) {
 	return f, err == nil
 }
 
-func formatDecimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+func formatDecimal(f float64) string {
+	if f == 0 {
+		return "0" // -0 is no other rating
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}

@@ -2,6 +2,8 @@ package pipeline_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
@@ -9,7 +11,7 @@ import (
 	"github.com/evalworker/evalworker/sampler"
 )
 
-const rated = `{"event":"llm_request_completed","request_id":"r1","trace_id":"7041","session_id":"s","feature":"support","prompt_name":"triage",` +
+const rated = `{"event":"llm_request_completed","request_id":"r1","trace_id":"7041","session_id":"s","tenant_id":"acme","environment":"prod","feature":"support","prompt_name":"triage",` +
 	`"prompt_version":"3","model":"m","input":"Where is order 17?","output":"Soon.","output_tokens":12,"status":"success"}`
 
 // TestFeedbackFindsItsRequest: feedback that names its request alone has the version,
@@ -51,6 +53,10 @@ func TestFeedbackKeepsItsOwn(t *testing.T) {
 		"its own question":    {`"input":"And 18?","prompt_name":"triage"`, "3", "support", "And 18?"},
 		"another prompt":      {`"prompt_name":"greeting"`, "", "", ""},
 		"another version":     {`"prompt_version":"4"`, "4", "", ""},
+		"another tenant":      {`"tenant_id":"umbrella"`, "", "", ""},
+		"another session":     {`"session_id":"t"`, "", "", ""},
+		"another environment": {`"environment":"dev"`, "", "", ""},
+		"its tenant":          {`"tenant_id":"acme","session_id":"s","environment":"prod"`, "3", "support", "Where is order 17?"},
 		"everything is there": {`"prompt_name":"triage","prompt_version":"3","input":"And 18?"`, "3", "", "And 18?"},
 		"another request":     {`"request_id":"r2"`, "", "", ""},
 	} {
@@ -119,5 +125,67 @@ func TestRatingScale(t *testing.T) {
 	}
 	if second.Started.IsZero() || second.Probability != 1 {
 		t.Errorf("verdict %+v", second)
+	}
+}
+
+// TestRequestsWithOneID: feedback does not tell which of several requests with its id it
+// means, so it has what they have in common and never the question of another.
+func TestRequestsWithOneID(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		second                     string // replaces something in the first
+		by                         string
+		version, feature, question string
+		trace                      uint64
+	}{
+		"delivered again":  {"", "", "3", "support", "Where is order 17?", 7041},
+		"another question": {`Where is order 17?`, `Where is order 18?`, "3", "support", "", 7041},
+		"another version":  {`"prompt_version":"3"`, `"prompt_version":"4"`, "", "support", "Where is order 17?", 7041},
+		"another tenant":   {`"tenant_id":"acme"`, `"tenant_id":"umbrella"`, "3", "support", "Where is order 17?", 7041},
+		"another trace":    {`"trace_id":"7041"`, `"trace_id":"7042"`, "3", "support", "Where is order 17?", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{}
+			p := newPipeline(t, w, all(), rule("format", pass))
+			p.RememberRequests()
+			second := strings.Replace(rated, tt.second, tt.by, 1)
+			for _, body := range []string{rated, second, rated, `{"event":"llm_user_feedback","request_id":"r1","user_rating":"down"}`} {
+				if err := p.Handle(t.Context(), message(body)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e := w.reports[3].Event
+			trace, _ := e.Origin()
+			if e.PromptVersion != tt.version || e.Feature != tt.feature || e.Input.Text() != tt.question || trace.Lo != tt.trace || e.Model != "m" {
+				t.Errorf("version %q, feature %q, question %q, trace %s, model %q", e.PromptVersion, e.Feature, e.Input.Text(), trace, e.Model)
+			}
+			if tenant := "acme"; name == "another tenant" == (e.TenantID == tenant) {
+				t.Errorf("tenant %q", e.TenantID)
+			}
+		})
+	}
+}
+
+// TestBodySaysWhatIsRated: a rating is never judged as a request, nor a request counted as
+// a rating, when headers name another kind of event than the body.
+func TestBodySaysWhatIsRated(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ headers, body, want string }{
+		{"llm_request_completed", "llm_user_feedback", "user_feedback"},
+		{"llm_user_feedback", "llm_request_completed", "format"},
+	} {
+		w := &world{}
+		p := newPipeline(t, w, all(), rule("format", pass))
+		m := message(fmt.Sprintf(`{"event":%q,"request_id":"r1","user_rating":"down"}`, tt.body))
+		for _, h := range [][2]string{{event.HeaderEvent, tt.headers}, {event.HeaderRequestID, "r1"}, {event.HeaderTraceID, ""}} {
+			m.Headers = append(m.Headers, event.Header{Key: h[0], Value: []byte(h[1])})
+		}
+		if err := p.Handle(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if v := w.reports[0].Verdicts; len(v) != 1 || v[0].Eval != tt.want {
+			t.Errorf("headers say %s, body says %s: verdicts %+v", tt.headers, tt.body, v)
+		}
 	}
 }

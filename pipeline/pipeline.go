@@ -86,8 +86,8 @@ func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
 func (p *Pipeline) RememberRequests() { p.requests.begin() }
 
 // Skip reports whether the headers alone show that no evaluator wants the
-// message, and counts it if so. Handle decides by the same headers. It
-// allocates nothing.
+// message, and counts it if so. Handle decides by the same headers, unless the body is
+// another kind of event than they say. It allocates nothing.
 func (p *Pipeline) Skip(m *event.Message) bool {
 	plan, ok := p.policy.Load().Sampler.Skip(m.Headers)
 	if !ok {
@@ -124,7 +124,10 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	e.Join(headers)
 	p.logIDs(ctx, e)
 	pol := p.policy.Load()
-	plan, ok := pol.Sampler.DecideHeaders(headers)
+	plan, ok := eval.Plan{}, false
+	if areOf(headers, e.Kind) {
+		plan, ok = pol.Sampler.DecideHeaders(headers)
+	}
 	if !ok {
 		env := e.Envelope()
 		plan = pol.Sampler.Decide(&env)
@@ -155,4 +158,16 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	}
 	p.recorder.Report(r)
 	return r, nil
+}
+
+// areOf reports whether headers are those of an event of the kind. A rating is no request
+// to judge, nor the other way round, whatever the headers of a message say.
+func areOf(headers []event.Header, kind event.Kind) bool {
+	var value []byte // of several headers the last counts
+	for i := range headers {
+		if h := &headers[i]; h.Key == event.HeaderEvent {
+			value = h.Value
+		}
+	}
+	return string(value) == string(kind)
 }

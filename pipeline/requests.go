@@ -48,6 +48,7 @@ type request struct {
 	trace         event.TraceID
 	span          event.SpanID
 	input, output []byte
+	mixed         bool // several requests with the id have different contents
 }
 
 func (r *request) size() int { return len(r.input) + len(r.output) }
@@ -58,26 +59,72 @@ type deployment struct {
 	promptName, promptVersion, promptVariant, promptEnvironment, provider, model, schema string
 }
 
+func (d *deployment) fields() [12]*string {
+	return [...]*string{
+		&d.tenantTier, &d.service, &d.environment, &d.version, &d.feature,
+		&d.promptName, &d.promptVersion, &d.promptVariant, &d.promptEnvironment, &d.provider, &d.model, &d.schema,
+	}
+}
+
 // begin begins to remember requests.
 func (q *requests) begin() { q.begun.Store(true) }
 
 // add remembers a request that names its prompt or has content; another event with its id
-// does not take its place. It copies the content, which is part of a larger message.
+// does not take its place. Of several requests with one id it remembers what they have in
+// common, because feedback does not tell which of them it means. It copies the content,
+// which is part of a larger message.
 func (q *requests) add(e *event.Event) {
 	if !q.begun.Load() || namesOf(e) > maxNames || e.PromptName == "" && e.Input.IsZero() && e.Output.IsZero() {
 		return
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	r := request{id: e.RequestID, deployment: q.deployment(e), session: e.SessionID, tenant: e.TenantID}
+	r := request{id: e.RequestID, deployment: q.shared(deploymentOf(e)), session: e.SessionID, tenant: e.TenantID}
 	r.trace, r.span = e.Origin()
 	if in, out := e.Input.Raw(), e.Output.Raw(); len(in)+len(out) <= maxContent {
 		r.input, r.output = bytes.Clone(in), bytes.Clone(out)
+	}
+	if n, ok := q.latest[r.id]; ok {
+		q.mix(&r, &q.ring[n%maxRequests], n >= q.whole)
 	}
 	q.put(r)
 	for q.content > maxContentBytes {
 		q.forgetContent()
 	}
+}
+
+// mix leaves out of a request what an earlier one with its id has otherwise; whole says
+// that the content of the earlier one was not forgotten.
+func (q *requests) mix(r, earlier *request, whole bool) {
+	if r.deployment != earlier.deployment {
+		d := *r.deployment
+		others := earlier.deployment.fields()
+		for i, own := range d.fields() {
+			if *own != *others[i] {
+				*own = ""
+			}
+		}
+		r.deployment = q.shared(d)
+	}
+	if r.session != earlier.session {
+		r.session = ""
+	}
+	if r.tenant != earlier.tenant {
+		r.tenant = ""
+	}
+	if r.trace != earlier.trace || r.span != earlier.span {
+		r.trace, r.span = event.TraceID{}, 0
+	}
+	if !whole && !earlier.mixed {
+		return
+	}
+	if !bytes.Equal(r.input, earlier.input) {
+		r.input, r.mixed = nil, true
+	}
+	if !bytes.Equal(r.output, earlier.output) {
+		r.output, r.mixed = nil, true
+	}
+	r.mixed = r.mixed || earlier.mixed
 }
 
 // put stores a request in place of the oldest one, if there are as many as there may be.
@@ -111,13 +158,17 @@ func (q *requests) forgetContent() {
 	q.whole++
 }
 
-// deployment returns the names of an event, shared with other requests.
-func (q *requests) deployment(e *event.Event) *deployment {
-	d := deployment{
+// deploymentOf returns the names of an event.
+func deploymentOf(e *event.Event) deployment {
+	return deployment{
 		tenantTier: e.TenantTier, service: e.Service, environment: e.Environment, version: e.Version, feature: e.Feature,
 		promptName: e.PromptName, promptVersion: e.PromptVersion, promptVariant: e.PromptVariant, promptEnvironment: e.PromptEnvironment,
 		provider: e.Provider, model: e.Model, schema: e.OutputSchema,
 	}
+}
+
+// shared returns names in the place that requests share.
+func (q *requests) shared(d deployment) *deployment {
 	if known, ok := q.deployments[d]; ok {
 		return known
 	}

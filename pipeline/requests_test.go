@@ -101,3 +101,25 @@ func TestDeployments(t *testing.T) {
 		t.Error("two requests of one deployment do not share its names")
 	}
 }
+
+// TestMixedContentStaysForgotten: the content of requests that share an id is not known
+// again when one of them comes again after the content was forgotten.
+func TestMixedContentStaysForgotten(t *testing.T) {
+	t.Parallel()
+	var q requests
+	q.begin()
+	q.add(numbered(1, event.Text("a")))
+	q.add(numbered(1, event.Text("b")))
+	q.add(numbered(2, event.Text("a")))
+	for n := range maxContentBytes/maxContent + 1 {
+		q.add(numbered(10+n, content(maxContent)))
+	}
+	q.add(numbered(1, event.Text("b")))
+	q.add(numbered(2, event.Text("a")))
+	if e := q.complete(feedbackOn(1)); e.PromptVersion != "3" || !e.Input.IsZero() || !e.Output.IsZero() {
+		t.Errorf("one of two requests: version %q, input %s", e.PromptVersion, e.Input.Raw())
+	}
+	if e := q.complete(feedbackOn(2)); e.Input.Text() != "a" {
+		t.Errorf("a request that came again has the input %q", e.Input.Text())
+	}
+}

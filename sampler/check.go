@@ -15,8 +15,9 @@ const (
 	// maxWindow is the number of events after which a comparison that found nothing
 	// starts again, so that what begins late is not lost among what was before.
 	maxWindow = 4_000_000
-	// minLooked is the number of ids from which on they are compared.
-	minLooked = minEvents/stride + 1
+	// minLooked is the number of ids from which on they are compared: as soon as the share
+	// is, so that a skew has its right cause from the beginning.
+	minLooked = minEvents / stride
 	// crowded and cleared are the events of an id, on average over events, from which on
 	// ids are too few, and below which they are enough again.
 	crowded, cleared = 4 * maxTrace, 2 * maxTrace
@@ -149,11 +150,13 @@ func (h *history) add(s *Share) {
 	h.window.seen += now.seen - h.counted.seen
 	h.window.kept += now.kept - h.counted.kept
 	h.counted = now
+	if s.Looked >= minLooked {
+		h.looked, h.distinct, h.perID = s.Looked, s.Distinct, s.eventsPerID()
+	}
 	if h.window.seen < minEvents {
 		return
 	}
 	if s.Looked >= minLooked {
-		h.looked, h.distinct, h.perID = s.Looked, s.Distinct, s.eventsPerID()
 		h.fewIDs = h.perID >= crowded || h.fewIDs && h.perID >= cleared
 	}
 	if h.fewIDs {

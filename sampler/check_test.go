@@ -152,6 +152,27 @@ func TestCheckFindsFewIDs(t *testing.T) {
 	}
 }
 
+// TestCheckNamesTheCauseAtOnce: a share that is wrong because ids are few is told with that
+// cause at every look, from the first one on.
+func TestCheckNamesTheCauseAtOnce(t *testing.T) {
+	t.Parallel()
+	s, check := checked(t), new(sampler.Check)
+	one := hosts(rand.New(rand.NewPCG(51, 1)), 1)
+	alarms := 0
+	for range 12 {
+		decide(s, 2_000, one)
+		for _, skew := range check.Look(s) {
+			alarms++
+			if skew.Cause != sampler.CauseFewIDs || skew.Distinct != 1 || skew.Events < 10_000 {
+				t.Errorf("skew %+v of one host", skew)
+			}
+		}
+	}
+	if alarms == 0 {
+		t.Error("no alarm for one host")
+	}
+}
+
 // TestCheckEnds: a skew ends once ids are random, is not taken for over before, and is
 // found again when they are not.
 func TestCheckEnds(t *testing.T) {

@@ -292,3 +292,17 @@ func faultsOf(t *testing.T, err error) fault.List {
 	}
 	return faults
 }
+
+// TestCandidatesAreNotAppendedTo: plans share their candidates, so one that a caller
+// appends to is a copy.
+func TestCandidatesAreNotAppendedTo(t *testing.T) {
+	t.Parallel()
+	s := newSampler(t, first(noConditions()), second(noConditions())) // three evaluators: room for a fourth
+	plan := func() eval.Plan {
+		return s.Decide(&event.Envelope{Kind: event.KindRequestCompleted, RequestID: "r"})
+	}
+	one, other := append(plan().Candidates, eval.Pick{Name: "one"}), append(plan().Candidates, eval.Pick{Name: "other"})
+	if len(one) != 4 || one[3].Name != "one" || other[3].Name != "other" {
+		t.Errorf("candidates %+v and %+v, want each with its own last one", one, other)
+	}
+}

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -128,6 +129,7 @@ func (p *policy) rates(matched []byte) *rates {
 		out.candidates, out.thresholds, out.tallies = append(out.candidates, pick), append(out.thresholds, below), append(out.tallies, tally)
 		out.ceiling = max(out.ceiling, below)
 	}
+	out.candidates = slices.Clip(out.candidates) // plans share it: one that is appended to is a copy
 	return out
 }
 
