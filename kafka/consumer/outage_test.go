@@ -89,6 +89,19 @@ func TestBrokerGone(t *testing.T) {
 	if st := w.Status(); st.Down() || st.Error != "" || !st.NotJoinedSince.IsZero() {
 		t.Errorf("status after the outage: %+v", st)
 	}
+
+	logged, began := len(out.String()), time.Now()
+	again.Close()
+	b.eventually("the second outage is logged at once, too", func() bool { return strings.Contains(out.String()[logged:], "group not joined") })
+	if st := w.Status(); st.DownSince.Before(began) {
+		t.Errorf("down since %v, want after %v", st.DownSince, began)
+	}
+	again, err = broker.Start(broker.Config{Addr: embedded.Addr(), Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(again.Close)
+	w.owns(1)
 	if err := w.halt(); err != nil { // while there is a broker
 		t.Error(err)
 	}
