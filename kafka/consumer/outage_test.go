@@ -92,7 +92,15 @@ func TestBrokerGone(t *testing.T) {
 
 	logged, began := len(out.String()), time.Now()
 	again.Close()
-	b.eventually("the second outage is logged at once, too", func() bool { return strings.Contains(out.String()[logged:], "group not joined") })
+	var line string
+	b.eventually("the second outage is logged", func() bool {
+		_, after, found := strings.Cut(out.String()[logged:], "group not joined")
+		line, _, _ = strings.Cut(after, "\n")
+		return found
+	})
+	if !strings.HasSuffix(line, "count=1") {
+		t.Errorf("the first attempt of the second outage has no line of its own: %s", line)
+	}
 	if st := w.Status(); st.DownSince.Before(began) {
 		t.Errorf("down since %v, want after %v", st.DownSince, began)
 	}
