@@ -1,7 +1,10 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/evalworker/evalworker/sampler"
@@ -48,13 +51,33 @@ func without(skews, other []sampler.Skew) (out []sampler.Skew) {
 	return out
 }
 
+// maxAlso bounds the further rates that a line about a skew names.
+const maxAlso = 10
+
 // checkSampling compares the shares of events that the sampler keeps with its rates. A
-// skew is logged when it begins and when it is over.
+// skew is logged when it begins and when it is over; those that begin together for the
+// same cause are one line, because one mend is for all of them.
 func (a *App) checkSampling(s *sampler.Sampler) {
 	found, began, over := a.skews.look(s)
 	a.telemetry.SamplerSkewed(len(found))
-	for _, s := range began {
-		a.log.Warn("the sample cannot be trusted", slog.String("evaluator", s.Evaluator), slog.String("rule", s.Rule), slog.Float64("rate", s.Rate),
+	for len(began) > 0 {
+		s := began[0]
+		var also []string
+		began = slices.DeleteFunc(began[1:], func(other sampler.Skew) bool {
+			same := other.Cause == s.Cause
+			if same {
+				also = append(also, fmt.Sprintf("evaluator %s by %s: rate %v, share %v", other.Evaluator, other.Rule, other.Rate, other.Share))
+			}
+			return same
+		})
+		log := a.log
+		if n := len(also); n > maxAlso {
+			also = append(also[:maxAlso], fmt.Sprintf("and %d more", n-maxAlso))
+		}
+		if len(also) > 0 {
+			log = log.With(slog.String("also", strings.Join(also, "; ")))
+		}
+		log.Warn("the sample cannot be trusted", slog.String("evaluator", s.Evaluator), slog.String("rule", s.Rule), slog.Float64("rate", s.Rate),
 			slog.Float64("share", s.Share), slog.Int64("events", s.Events), slog.Int("ids_looked_at", s.Looked), slog.Int("ids_distinct", s.Distinct),
 			slog.String("problem", s.Problem), slog.String("mend", s.Mend))
 	}

@@ -12,7 +12,8 @@ import (
 // metric, with their cause and the mend.
 func TestSkewedSample(t *testing.T) {
 	w := newWorld(t, passing).withTelemetry()
-	k := w.start(w.load(w.configure(strings.Replace(rulePolicy, "type: contains", "type: contains, rate: 0.1", 1))))
+	policy := strings.Replace(rulePolicy, "type: contains", "type: contains, rate: 0.1", 1) + "  - {name: brief, type: length, max_chars: 100, rate: 0.05}\n"
+	k := w.start(w.load(w.configure(policy)))
 	const n = 10_500
 	events := numbered("event", n, "an answer")
 	for i := range events {
@@ -25,19 +26,22 @@ func TestSkewedSample(t *testing.T) {
 	if got.Events.SampledOut != n {
 		t.Errorf("%d of %d events are sampled out, want all", got.Events.SampledOut, n)
 	}
-	if len(got.Policy.Skewed) != 1 {
-		t.Fatalf("skewed: %+v, want one rate", got.Policy.Skewed)
+	if len(got.Policy.Skewed) != 2 {
+		t.Fatalf("skewed: %+v, want both rates", got.Policy.Skewed)
 	}
 	s := got.Policy.Skewed[0]
+	if s.Evaluator != "no_wrong" {
+		s = got.Policy.Skewed[1]
+	}
 	if s.Evaluator != "no_wrong" || s.Rule != "evaluator" || s.Rate != 0.1 || s.Share != 0 || s.Events != n || s.Distinct != 1 || s.Cause != "few_ids" ||
 		!strings.Contains(s.Problem, "low 64 bits") || !strings.Contains(s.Mend, "random 128-bit trace ids") {
 		t.Errorf("skew %+v", s)
 	}
-	if log := w.log.text(); strings.Count(log, "the sample cannot be trusted") != 1 || !strings.Contains(log, `"evaluator":"no_wrong","rule":"evaluator","rate":0.1,"share":0,"events":10500`) {
-		t.Errorf("the log does not say it once, with the numbers")
+	if log := w.log.text(); strings.Count(log, "the sample cannot be trusted") != 1 || !strings.Contains(log, `"share":0,"events":10500`) || !strings.Contains(log, ` by evaluator: rate 0.`) {
+		t.Errorf("the log does not say it once, with the numbers and both evaluators")
 	}
-	eventually(t, "evalworker.sampler_skewed is 1", func() bool {
+	eventually(t, "evalworker.sampler_skewed is 2", func() bool {
 		values := w.statsd.Values("evalworker.sampler_skewed")
-		return len(values) > 0 && values[len(values)-1] == 1
+		return len(values) > 0 && values[len(values)-1] == 2
 	})
 }

@@ -102,7 +102,8 @@ func (g *generation) takeOver(gctx context.Context) {
 	offsets := g.loadOffsets(gctx, ids)
 
 	taken := make(map[int]*partition, len(ids))
-	var kept, fresh []int
+	kept := []int{} // the log shows an empty list as it shows that of the partitions
+	var fresh []int
 	for _, a := range assigned {
 		from, ok := offsets[a.ID]
 		if !ok { // the offset from the join; missing its metadata only costs repeated work
@@ -139,6 +140,7 @@ func (g *generation) takeOver(gctx context.Context) {
 	c.member = g.gen.MemberID
 	c.refusal.end()
 	c.outage.End()
+	c.joinLog.Reset() // the next outage is a new one, however soon it comes
 	slices.Sort(kept)
 	slices.Sort(fresh)
 	// Partitions with work in them are claimed first, so that those just taken are given

@@ -69,7 +69,8 @@ type Consumer struct {
 	refusal        refusalState
 	outage         outage.Outage // of joining the group and of commits
 
-	joinLog, commitLog, fetchLog, topicLog, letterLog outage.Limiter
+	joinLog, commitLog, fetchLog, topicLog outage.Limiter
+	letterLog                              letterLog
 
 	metadataLimit atomic.Int64              // bytes of commit metadata that the broker has been found to accept
 	lastCommit    atomic.Pointer[time.Time] // when the broker last accepted a commit; nil: never

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -31,7 +33,7 @@ func TestBurstIsSummedUp(t *testing.T) {
 
 		const burst = 53
 		for range burst {
-			c.letterLog.Allow()
+			c.letterLog.of(eval.ReasonMalformed).Allow()
 		}
 		<-time.After(outage.Interval - time.Second)
 		synctest.Wait()
@@ -48,42 +50,48 @@ func TestBurstIsSummedUp(t *testing.T) {
 		if n := strings.Count(out.String(), "\n"); n != 1 {
 			t.Errorf("%d lines after an hour in which nothing happened", n)
 		}
-		c.letterLog.Allow()
-		c.letterLog.Allow()
+		c.letterLog.of(eval.ReasonTooLarge).Allow()
+		c.letterLog.of(eval.ReasonTooLarge).Allow()
 		stop()
 		<-ended
-		if !strings.HasSuffix(out.String(), "count=1\n") {
+		if !strings.HasSuffix(out.String(), "reason=too_large count=1\n") {
 			t.Errorf("log %q, want what is left at the end", out)
 		}
 	})
 }
 
 // TestLogCountsEveryDeadLetter: the counts of a worker's log add up to its dead
-// letters, also when it ends within the minute.
+// letters, for each reason, also when it ends within the minute.
 func TestLogCountsEveryDeadLetter(t *testing.T) {
 	t.Parallel()
-	const letters = 7
 	b := newTestbed(t, 1, true)
-	b.publish(0, values("bad", letters)...)
+	want := map[string]int{"malformed": 7, "unknown_event": 5}
+	b.publish(0, slices.Concat(values("bad", want["malformed"]), values("new", want["unknown_event"]))...)
 	out := &logBuffer{}
-	w := b.start(Deps{Log: slog.New(slog.NewTextHandler(out, nil)), Handle: func(context.Context, event.Message) error {
+	w := b.start(Deps{Log: slog.New(slog.NewTextHandler(out, nil)), Handle: func(_ context.Context, m event.Message) error {
+		if strings.HasPrefix(string(m.Value), "new") {
+			return eval.Permanent(eval.ReasonUnknownEvent, errors.New("no known event"))
+		}
 		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	}})
-	b.eventually("all put aside", func() bool { return b.stored(0) == letters })
+	b.eventually("all put aside", func() bool { return b.stored(0) == 12 })
 	if err := w.halt(); err != nil {
 		t.Fatal(err)
 	}
-	told := 0
+	told := map[string]int{}
 	for line := range strings.Lines(out.String()) {
-		if _, count, ok := strings.Cut(line, "count="); ok && strings.Contains(line, "dead letter") {
-			var n int
-			if _, err := fmt.Sscan(count, &n); err != nil {
-				t.Fatal(err)
-			}
-			told += n
+		_, count, ok := strings.Cut(line, "count=")
+		_, reason, has := strings.Cut(line, " reason=")
+		if !ok || !has || !strings.Contains(line, "dead letter") {
+			continue
 		}
+		var n int
+		if _, err := fmt.Sscan(count, &n); err != nil {
+			t.Fatal(err)
+		}
+		told[strings.Fields(reason)[0]] += n
 	}
-	if told != letters {
-		t.Errorf("the log counts %d dead letters, want %d:\n%s", told, letters, out)
+	if !maps.Equal(told, want) {
+		t.Errorf("the log counts %v dead letters, want %v:\n%s", told, want, out)
 	}
 }

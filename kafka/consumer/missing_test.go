@@ -18,7 +18,7 @@ func TestMissingTopic(t *testing.T) {
 	seen := make(chan string, 1)
 	w := b.start(Deps{Handle: func(_ context.Context, m event.Message) error { seen <- string(m.Value); return nil }})
 	b.eventually("the missing topic named", func() bool {
-		return strings.Contains(w.Status().Stalled, "does not exist")
+		return strings.Contains(w.Status().Stalled, "does not exist; create it, or correct kafka.topic")
 	})
 	if since := w.Status().StalledSince; time.Since(since) > patience {
 		t.Errorf("stalled since %v", since)

@@ -140,7 +140,7 @@ func (c *Consumer) Status() Status {
 		}
 	}
 	if missing := c.topicMissing.Load(); st.Joined && len(st.Partitions) == 0 && missing != nil {
-		st.Stalled, st.StalledSince = "topic "+c.cfg.Topic+" does not exist", *missing
+		st.Stalled, st.StalledSince = "topic "+c.cfg.Topic+" does not exist; create it, or correct kafka.topic", *missing
 	}
 	for _, r := range []*retries{&c.handlerRetries, &c.letterRetries} {
 		if n, since := r.current(); n > 0 && st.Stalled == "" {

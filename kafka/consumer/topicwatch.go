@@ -90,9 +90,11 @@ func (g *generation) countPartitions(ctx context.Context) (partitions int, known
 		g.c.topicMissing.Store(nil)
 		return len(ids), true
 	}
-	g.c.topicMissing.CompareAndSwap(nil, new(time.Now()))
+	if g.c.topicMissing.CompareAndSwap(nil, new(time.Now())) {
+		g.c.topicLog.Reset()
+	}
 	if n, ok := g.c.topicLog.Allow(); ok {
-		g.c.log.Warn("topic does not exist: nothing is consumed until it is made", keyCount, n)
+		g.c.log.Warn("topic does not exist: nothing is consumed until it is made; create it, or correct kafka.topic", keyCount, n)
 	}
 	return 0, true
 }

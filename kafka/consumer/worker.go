@@ -2,6 +2,8 @@ package consumer
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,7 +91,7 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 		if err == nil {
 			c.refusal.endOf(last)
 			c.observe.DeadLettered(eval.ReasonOf(fault))
-			if n, ok := c.letterLog.Allow(); ok {
+			if n, ok := c.letterLog.of(eval.ReasonOf(fault)).Allow(); ok {
 				c.log.Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
 					keyReason, string(eval.ReasonOf(fault)), keyError, fault, keyCount, n)
 			}
@@ -153,6 +155,38 @@ func (r *retries) current() (count int, since time.Time) {
 	return r.count, r.since
 }
 
+// letterLog limits the lines about dead letters, for each reason on its own: a burst of
+// one must not hide the others, nor be counted as theirs. The zero value is ready.
+type letterLog struct {
+	mu       sync.Mutex
+	byReason map[eval.Reason]*outage.Limiter // guarded by mu; there are few reasons
+}
+
+// of returns the limiter of a reason.
+func (l *letterLog) of(reason eval.Reason) *outage.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byReason == nil {
+		l.byReason = map[eval.Reason]*outage.Limiter{}
+	}
+	if l.byReason[reason] == nil {
+		l.byReason[reason] = new(outage.Limiter)
+	}
+	return l.byReason[reason]
+}
+
+// flush calls log, in the order of their names, for the reasons whose letters since the
+// last line are due for one; see [outage.Limiter.Flush].
+func (l *letterLog) flush(end bool, log func(eval.Reason, int)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, reason := range slices.Sorted(maps.Keys(l.byReason)) {
+		if n, ok := l.byReason[reason].Flush(end); ok {
+			log(reason, n)
+		}
+	}
+}
+
 const summaryInterval = 5 * time.Second // between checks whether a summary is due
 
 // summarizeDeadLetters logs how many dead letters had no line of their own, until ctx
@@ -166,8 +200,8 @@ func (c *Consumer) summarizeDeadLetters(ctx context.Context) {
 			ended = true
 		case <-tick.C:
 		}
-		if n, ok := c.letterLog.Flush(ended); ok {
-			c.log.Warn("more messages put aside as dead letters since the last line", keyCount, n)
-		}
+		c.letterLog.flush(ended, func(reason eval.Reason, n int) {
+			c.log.Warn("more messages put aside as dead letters since the last line", keyReason, string(reason), keyCount, n)
+		})
 	}
 }
