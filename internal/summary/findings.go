@@ -19,6 +19,7 @@ func (t Tables) findings(b *strings.Builder) {
 	t.byName(b)
 	t.uncompared(b)
 	t.nothing(b)
+	t.unsure(b)
 	t.imprecise(b)
 	t.looks(b)
 }
@@ -37,6 +38,37 @@ func (t Tables) errors(b *strings.Builder) {
 			text += "; versions are not compared by it"
 		}
 		paragraph(b, text, "    ")
+	}
+}
+
+// maxUnsure is the number of reasons of an evaluator that are named.
+const maxUnsure = 2
+
+// unsure says why verdicts could not be reached, the commonest reasons: what is missing
+// in events, such as the scale of a rating, is mended where they are made.
+func (t Tables) unsure(b *strings.Builder) {
+	for _, evaluator := range slices.Sorted(maps.Keys(t.Unsure)) {
+		reasons := t.Unsure[evaluator]
+		if len(reasons) == 1 && reasons[""] > 0 {
+			continue // the table has the number, and there is no more to say
+		}
+		order := slices.SortedFunc(maps.Keys(reasons), func(x, y string) int {
+			return cmp.Or(-cmp.Compare(reasons[x], reasons[y]), cmp.Compare(x, y))
+		})
+		var all, more int64
+		var parts []string
+		for i, reason := range order {
+			all += reasons[reason]
+			if i < maxUnsure {
+				parts = append(parts, fmt.Sprintf("%s (%s)", truncate(cmp.Or(reason, "no reason"), 120), shortCount(reasons[reason])))
+			} else {
+				more += reasons[reason]
+			}
+		}
+		if more > 0 {
+			parts = append(parts, "others ("+shortCount(more)+")")
+		}
+		paragraph(b, fmt.Sprintf("%s is unsure of %s: %s", truncate(evaluator, 40), shortCount(all), strings.Join(parts, "; ")), "    ")
 	}
 }
 

@@ -85,6 +85,7 @@ type Summary struct {
 	mu     sync.Mutex
 	json   map[promptVersion]jsonCount // guarded by mu
 	errors map[string]map[string]int64 // by evaluator and reason, both closed sets; guarded by mu
+	unsure map[string]map[string]int64 // by evaluator and reason, of those maxReasons; guarded by mu
 	usage  map[string]*Usage           // by the model's name in the configuration; guarded by mu
 }
 
@@ -97,7 +98,7 @@ func New(cfg Config) *Summary {
 	if cfg.By == "" {
 		cfg.By = ByVersion
 	}
-	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}, usage: map[string]*Usage{}}
+	return &Summary{cfg: cfg, json: map[promptVersion]jsonCount{}, errors: map[string]map[string]int64{}, unsure: map[string]map[string]int64{}, usage: map[string]*Usage{}}
 }
 
 // Report adds the verdicts of one report, and counts its event for the evaluators that
@@ -146,11 +147,11 @@ func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 		}
 		s.json[in] = c
 	}
-	if v.Outcome == eval.OutcomeError {
-		if s.errors[v.Eval] == nil {
-			s.errors[v.Eval] = map[string]int64{}
-		}
-		s.errors[v.Eval][v.Reason]++
+	switch v.Outcome {
+	case eval.OutcomeError:
+		addReason(s.errors, v)
+	case eval.OutcomeCannotJudge:
+		addReason(s.unsure, v)
 	}
 	if v.Usage != nil {
 		if s.usage[v.Usage.Model] == nil {
@@ -158,6 +159,26 @@ func (s *Summary) count(in promptVersion, v *eval.Verdict) {
 		}
 		s.usage[v.Usage.Model].add(v.Usage)
 	}
+}
+
+// maxReasons bounds the reasons that are counted of one evaluator; further ones are
+// otherReasons.
+const (
+	maxReasons   = 50
+	otherReasons = "other reasons"
+)
+
+func addReason(to map[string]map[string]int64, v *eval.Verdict) {
+	reasons := to[v.Eval]
+	if reasons == nil {
+		reasons = map[string]int64{}
+		to[v.Eval] = reasons
+	}
+	reason := v.Reason
+	if _, known := reasons[reason]; !known && len(reasons) >= maxReasons {
+		reason = otherReasons
+	}
+	reasons[reason]++
 }
 
 // Tables is the content of a summary.
@@ -173,6 +194,8 @@ type Tables struct {
 	Comparisons []Comparison `json:"comparisons"`
 	// Errors counts the evaluations that failed, by evaluator and reason.
 	Errors map[string]map[string]int64 `json:"errors"`
+	// Unsure counts the verdicts that could not be reached, by evaluator and reason.
+	Unsure map[string]map[string]int64 `json:"unsure"`
 	// MaxErrors is the share of an evaluator's verdicts that may be errors before what
 	// is left of them says nothing about prompt versions.
 	MaxErrors float64 `json:"-"`
@@ -268,10 +291,7 @@ func (s *Summary) Tables() Tables {
 	slices.SortStableFunc(out.Regressions, func(a, b Comparison) int { return cmp.Compare(a.PValue, b.PValue) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out.Errors = map[string]map[string]int64{}
-	for evaluator, reasons := range s.errors {
-		out.Errors[evaluator] = maps.Clone(reasons)
-	}
+	out.Errors, out.Unsure = copyReasons(s.errors), copyReasons(s.unsure)
 	order := slices.SortedFunc(maps.Keys(cells), func(a, b promptVersion) int {
 		return cmp.Or(cmp.Compare(a.prompt, b.prompt), stats.CompareNames(a.version, b.version))
 	})
@@ -304,4 +324,12 @@ func row(c stats.Cell) Eval {
 		e.PassRate, e.Low, e.High = &rate, &low, &high
 	}
 	return e
+}
+
+func copyReasons(of map[string]map[string]int64) map[string]map[string]int64 {
+	out := map[string]map[string]int64{}
+	for evaluator, reasons := range of {
+		out[evaluator] = maps.Clone(reasons)
+	}
+	return out
 }
