@@ -25,10 +25,9 @@ const (
 
 // Changes says in words what differs between an earlier policy and p, old and new: a line
 // for each evaluator, rule, model, schema and rubric, for each key of sampling, and for the
-// scale of feedback. It is
-// empty when both decide and judge alike. Of texts that may be private, such as the words that an
-// evaluator looks for, keys and addresses, it says that they changed and not what they
-// are. It has at most 21 lines of at most 400 bytes.
+// scale of feedback. It is empty when both decide and judge alike. Of texts that may be
+// private, such as the words that an evaluator looks for, keys and addresses, it says that
+// they changed and not what they are. It has at most 21 lines of at most 400 bytes.
 func (p *Policy) Changes(before *Policy) []string {
 	var d difference
 	if p.Config != nil && before.Config != nil {
@@ -223,15 +222,9 @@ func digests(p *Policy) map[string]string {
 
 // union returns the keys of both, sorted.
 func union[V any](a, b map[string]V) []string {
-	return slices.Compact(slices.Sorted(func(yield func(string) bool) {
-		for _, m := range []map[string]V{a, b} {
-			for k := range maps.Keys(m) {
-				if !yield(k) {
-					return
-				}
-			}
-		}
-	}))
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // keys says which keys of two sections differ, except some.

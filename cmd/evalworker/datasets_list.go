@@ -125,7 +125,7 @@ func (l lister) listGroups(ctx context.Context, by datasets.Grouping) error {
 	if by == datasets.ByCause {
 		where := ""
 		if l.d.store != "" {
-			where = " --store " + quote(l.d.url)
+			where = " --store " + cli.Quote(l.d.url)
 		}
 		if _, err := fmt.Fprintf(l.d.g.stdout, "\nsee the questions of a cause: evalworker datasets list --cause %s%s\n", short(groups[0].Cause), where); err != nil {
 			return err

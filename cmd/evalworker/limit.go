@@ -1,10 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
@@ -18,7 +18,7 @@ type limit struct {
 // Set parses the value.
 func (l *limit) Set(s string) (err error) {
 	if l.most, err = strconv.Atoi(s); err != nil {
-		return errors.New("want a number from 1")
+		return cli.Want("a number from 1")
 	}
 	l.given = true
 	return nil

@@ -185,3 +185,18 @@ func (g *globals) loadComplete() (*config.Config, error) {
 	}
 	return cfg, err
 }
+
+// placed puts the configuration file before faults of the configuration that were
+// found when its parts were built, such as a key that is missing.
+func placed(err error, file string) error {
+	faults, ok := errors.AsType[fault.List](err)
+	if !ok {
+		return err
+	}
+	for i := range faults {
+		if faults[i].File == "" && file != "" {
+			faults[i].File = file
+		}
+	}
+	return faults
+}
