@@ -177,7 +177,7 @@ func (c *Cases) find(ctx context.Context, id string) (Case, error) {
 		}
 		return Case{}, fmt.Errorf("case %s: %w", id, ErrNoCase)
 	case len(matches) > 1 && matches[0].ID != id:
-		return Case{}, fmt.Errorf("case %s: more than one begins so: %w", id, ErrNoCase)
+		return Case{}, fmt.Errorf("case %s: %w: several begin so; give more of the id", id, ErrNoCase)
 	}
 	return matches[0], nil
 }

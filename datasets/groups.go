@@ -38,8 +38,8 @@ type Group struct {
 	Reason        string `json:"reason,omitempty"`
 	PromptName    string `json:"prompt_name,omitempty"`
 	PromptVersion string `json:"prompt_version,omitempty"`
-	Failures      int    `json:"failures"` // occurrences of the cases
 	Cases         int    `json:"cases"`
+	Occurrences   int    `json:"occurrences"` // of all these cases: the failures
 	// Versions are the prompt versions in which the cases were seen: that of the latest
 	// failure, then the others by name. Empty when grouped by version.
 	Versions  []string  `json:"versions,omitempty"`
@@ -92,7 +92,7 @@ func (c *Cases) Groups(ctx context.Context, by Grouping, f Filter) ([]Group, int
 	}
 	slices.SortFunc(groups, func(a, b Group) int {
 		x, y := a.key(), b.key()
-		return cmp.Or(cmp.Compare(b.Failures, a.Failures), b.LastSeen.Compare(a.LastSeen), slices.Compare(x[:], y[:]))
+		return cmp.Or(cmp.Compare(b.Occurrences, a.Occurrences), b.LastSeen.Compare(a.LastSeen), slices.Compare(x[:], y[:]))
 	})
 	total := len(groups)
 	if f.Limit > 0 {
@@ -113,7 +113,7 @@ func (c *Cases) grouped(ctx context.Context, by Grouping, q *query) ([]Group, er
 		var g Group
 		var firstVersion, lastVersion string
 		var first, last int64
-		if err := row.Scan(append(fields(&g), &firstVersion, &lastVersion, &g.Failures, &g.Cases, &first, &last)...); err != nil {
+		if err := row.Scan(append(fields(&g), &firstVersion, &lastVersion, &g.Occurrences, &g.Cases, &first, &last)...); err != nil {
 			return err
 		}
 		g.FirstSeen, g.LastSeen, g.Versions = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC(), []string{lastVersion, firstVersion}
@@ -158,7 +158,7 @@ func (c *Cases) grouped(ctx context.Context, by Grouping, q *query) ([]Group, er
 
 // join adds a group to another one with the same key.
 func (g *Group) join(other Group) {
-	g.Failures += other.Failures
+	g.Occurrences += other.Occurrences
 	g.Cases += other.Cases
 	if other.FirstSeen.Before(g.FirstSeen) {
 		g.FirstSeen = other.FirstSeen
@@ -188,7 +188,7 @@ func (c *Cases) byVersion(ctx context.Context, q *query) ([]Group, error) {
 	_, fields := ByVersion.columns()
 	scan := func(row store.Row) (g Group, err error) {
 		var first, last int64
-		err = row.Scan(append(fields(&g), &g.Failures, &g.Cases, &first, &last)...)
+		err = row.Scan(append(fields(&g), &g.Occurrences, &g.Cases, &first, &last)...)
 		g.FirstSeen, g.LastSeen = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC()
 		return g, err
 	}
@@ -225,7 +225,7 @@ func (c *Cases) cause(ctx context.Context, id string) (Group, error) {
 	case len(matches) == 0:
 		return Group{}, fmt.Errorf("cause %s: %w", id, ErrNoCause)
 	case len(matches) > 1:
-		return Group{}, fmt.Errorf("cause %s: more than one begins so: %w", id, ErrNoCause)
+		return Group{}, fmt.Errorf("cause %s: %w: several begin so; give more of the id", id, ErrNoCause)
 	}
 	return matches[0], nil
 }

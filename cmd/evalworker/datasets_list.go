@@ -155,7 +155,7 @@ func groupTable(by datasets.Grouping, groups []datasets.Group) table {
 	for _, g := range groups {
 		cells := map[string]string{
 			"cause": short(g.Cause), "evaluator": g.Evaluator, "prompt": orNone(g.PromptName), "version": orNone(g.PromptVersion),
-			"failures": strconv.Itoa(g.Failures), "cases": strconv.Itoa(g.Cases), "last (UTC)": shortTime(g.LastSeen), "versions": versions(g.Versions),
+			"failures": strconv.Itoa(g.Occurrences), "cases": strconv.Itoa(g.Cases), "last (UTC)": shortTime(g.LastSeen), "versions": versions(g.Versions),
 		}
 		var row []string
 		for _, c := range t.columns {
@@ -248,12 +248,12 @@ func (l lister) printCause(ctx context.Context, w io.Writer) error {
 	}
 	g := groups[0]
 	var b strings.Builder
-	fmt.Fprintf(&b, "cause %s: %s in %s\n", g.Cause, cli.Plural(g.Failures, "failure"), cli.Plural(g.Cases, "case"))
+	fmt.Fprintf(&b, "cause %s: %s in %s\n", g.Cause, cli.Plural(g.Occurrences, "failure"), cli.Plural(g.Cases, "case"))
 	writeLine(&b, "failed", failed(g.Evaluator, g.Reason))
 	writeLine(&b, "prompt", g.PromptName)
 	var counts []string
 	for _, v := range seen {
-		counts = append(counts, fmt.Sprintf("%s (%d)", orNone(v.PromptVersion), v.Failures))
+		counts = append(counts, fmt.Sprintf("%s (%d)", orNone(v.PromptVersion), v.Occurrences))
 	}
 	if more := total - len(seen); more > 0 {
 		counts = append(counts, fmt.Sprintf("and %d more", more))

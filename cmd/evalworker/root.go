@@ -35,10 +35,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return cli.ExitUsage
 	}
 	if !*begun {
-		fmt.Fprintf(stderr, "evalworker: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		cli.PrintError(stderr, "evalworker", err)
+		fmt.Fprintf(stderr, "See '%s --help'.\n", cmd.CommandPath())
 		return cli.ExitUsage
 	}
-	fmt.Fprintf(stderr, "evalworker: %v\n", err)
+	cli.PrintError(stderr, "evalworker", err)
 	return cli.ExitFailure
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,13 @@ func Execute(ctx context.Context, root *cobra.Command, args []string) (*cobra.Co
 		return misused, misuse
 	}
 	return cmd, err
+}
+
+// PrintError writes an error with the name of the program before each line, such as
+// each of several faults.
+func PrintError(w io.Writer, program string, err error) {
+	prefix := program + ": "
+	fmt.Fprintln(w, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix))
 }
 
 // newHelp returns the command help, which reports an unknown command to misuse.
