@@ -173,7 +173,7 @@ func (c *Cases) find(ctx context.Context, id string) (Case, error) {
 		return Case{}, fmt.Errorf("case %s: %w", id, err)
 	case len(matches) == 0:
 		if of, err := c.cause(ctx, id); err == nil {
-			return Case{}, fmt.Errorf("case %s: %w, but a cause begins so: see its cases with datasets list --cause %s", id, ErrNoCase, of.Cause[:min(8, len(of.Cause))])
+			return Case{}, fmt.Errorf("case %s: %w, but a cause begins so: see its cases with datasets list --cause %s", id, ErrNoCase, of.Cause[:8])
 		}
 		return Case{}, fmt.Errorf("case %s: %w", id, ErrNoCase)
 	case len(matches) > 1 && matches[0].ID != id:

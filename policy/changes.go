@@ -50,7 +50,7 @@ type difference []string
 
 func (d *difference) add(text string) { *d = append(*d, clip(text, maxChange)) }
 
-// changed adds a line of what changed about a thing, if something did.
+// changed adds a line about a thing with its changes; none without changes.
 func (d *difference) changed(thing string, what []string) {
 	if len(what) > 0 {
 		d.add(thing + ": " + strings.Join(what, ", "))
@@ -212,8 +212,8 @@ func digests(p *Policy) map[string]string {
 	out := map[string]string{}
 	for name, r := range p.rubrics {
 		text, err := json.Marshal(r)
-		if err != nil { // a rubric holds nothing that JSON cannot
-			continue
+		if err != nil {
+			continue // never: a rubric has texts, numbers and lists only
 		}
 		out[name] = string(text)
 	}

@@ -124,10 +124,13 @@ func (l lister) listGroups(ctx context.Context, by datasets.Grouping) error {
 	}
 	if by == datasets.ByCause {
 		where := ""
-		if l.d.store != "" {
-			where = " --store " + cli.Quote(l.d.url)
+		if l.d.g.configPath != "" {
+			where += " --config " + cli.Quote(l.d.g.configPath)
 		}
-		if _, err := fmt.Fprintf(l.d.g.stdout, "\nsee the questions of a cause: evalworker datasets list --cause %s%s\n", short(groups[0].Cause), where); err != nil {
+		if l.d.store != "" {
+			where += " --store " + cli.Quote(l.d.url)
+		}
+		if _, err := fmt.Fprintf(l.d.g.stdout, "\nsee the questions of a cause: %s datasets list --cause %s%s\n", shellCommand("evalworker"), short(groups[0].Cause), where); err != nil {
 			return err
 		}
 	}
@@ -140,17 +143,17 @@ func groupTable(by datasets.Grouping, groups []datasets.Group) table {
 	var names []column
 	switch by {
 	case datasets.ByCause:
-		names = []column{{name: "cause"}, {"prompt", true}}
+		names = []column{{name: "cause"}, {name: "prompt", cut: true}}
 	case datasets.ByReason, datasets.ByEvaluator:
-		names = []column{{"evaluator", true}}
+		names = []column{{name: "evaluator", cut: true}}
 	case datasets.ByPrompt:
-		names = []column{{"prompt", true}}
+		names = []column{{name: "prompt", cut: true}}
 	case datasets.ByVersion:
-		names = []column{{"prompt", true}, {"version", true}}
+		names = []column{{name: "prompt", cut: true}, {name: "version", cut: true}}
 	}
 	t := table{columns: append(names, column{name: "failures"}, column{name: "cases"}, column{name: "last (UTC)"})}
 	if by != datasets.ByVersion {
-		t.columns = append(t.columns, column{"versions", true})
+		t.columns = append(t.columns, column{name: "versions", cut: true})
 	}
 	for _, g := range groups {
 		cells := map[string]string{
@@ -271,11 +274,11 @@ func caseTable(list []datasets.Case, oneCause bool) table {
 	if decided {
 		t.columns = append(t.columns, column{name: "status"})
 	}
-	t.columns = append(t.columns, column{"version", true})
+	t.columns = append(t.columns, column{name: "version", cut: true})
 	if oneCause {
-		t.columns = append(t.columns, column{"question", true})
+		t.columns = append(t.columns, column{name: "question", cut: true})
 	} else {
-		t.columns = append(t.columns, column{"prompt", true})
+		t.columns = append(t.columns, column{name: "prompt", cut: true})
 	}
 	for _, c := range list {
 		row := []string{short(c.ID), strconv.Itoa(c.Count), shortTime(c.LastSeen)}

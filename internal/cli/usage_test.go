@@ -141,3 +141,13 @@ func TestLookUpEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestPrintError: each of several faults names the program.
+func TestPrintError(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	cli.PrintError(&out, "draw", errors.Join(errors.New("no ink"), errors.New("no paper")))
+	if want := "draw: no ink\ndraw: no paper\n"; out.String() != want {
+		t.Errorf("%q, want %q", &out, want)
+	}
+}
