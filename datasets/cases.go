@@ -66,6 +66,18 @@ func limit(n int) string {
 	return " LIMIT " + strconv.Itoa(n)
 }
 
+// placeholders returns the list of the first n arguments of a query.
+func placeholders(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("$" + strconv.Itoa(i+1))
+	}
+	return b.String()
+}
+
 // query returns the cases that a filter chooses, as conditions on cases c.
 func (c *Cases) query(ctx context.Context, f Filter) (*query, error) {
 	q := &query{}
@@ -161,11 +173,11 @@ func (c *Cases) find(ctx context.Context, id string) (Case, error) {
 		return Case{}, fmt.Errorf("case %s: %w", id, err)
 	case len(matches) == 0:
 		if of, err := c.cause(ctx, id); err == nil {
-			return Case{}, fmt.Errorf("case %s: %w, but a cause begins so: see its cases with datasets list --cause %s", id, ErrNoCase, of.Cause[:min(8, len(of.Cause))])
+			return Case{}, fmt.Errorf("case %s: %w, but a cause begins so: see its cases with datasets list --cause %s", id, ErrNoCase, of.Cause[:8])
 		}
 		return Case{}, fmt.Errorf("case %s: %w", id, ErrNoCase)
 	case len(matches) > 1 && matches[0].ID != id:
-		return Case{}, fmt.Errorf("case %s: more than one begins so: %w", id, ErrNoCase)
+		return Case{}, fmt.Errorf("case %s: %w: several begin so; give more of the id", id, ErrNoCase)
 	}
 	return matches[0], nil
 }
@@ -204,16 +216,16 @@ func (c *Cases) exemplars(ctx context.Context, of []Case) (map[string][]Exemplar
 		byID[c.ID], ids = c, append(ids, c.ID)
 	}
 	out := map[string][]Exemplar{}
-	scan := func(row store.Row) (struct{}, error) {
+	add := func(row store.Row) error {
 		var id, body string
 		if err := row.Scan(&id, &body); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		x, err := readExemplar(byID[id], body)
 		out[id] = append(out[id], x)
-		return struct{}{}, err
+		return err
 	}
-	_, err := store.Query(ctx, c.store, scan,
+	err := store.Each(ctx, c.store, add,
 		`SELECT case_id, body FROM exemplars WHERE case_id IN (`+placeholders(len(ids))+`) ORDER BY case_id, seen, request_id`, ids...)
 	if err != nil {
 		return nil, fmt.Errorf("exemplars: %w", err)
@@ -237,17 +249,17 @@ func (c *Cases) Questions(ctx context.Context, of []Case) error {
 		for i := range page {
 			byID[page[i].ID], ids = &page[i], append(ids, page[i].ID)
 		}
-		scan := func(row store.Row) (struct{}, error) {
+		set := func(row store.Row) error {
 			var id string
 			var body sql.NullString
 			if err := row.Scan(&id, &body); err != nil || !body.Valid {
-				return struct{}{}, err
+				return err
 			}
 			x, err := readExemplar(*byID[id], body.String)
 			byID[id].Question = lastQuestion(&event.Event{Input: event.JSON(x.Input), Comment: x.Comment})
-			return struct{}{}, err
+			return err
 		}
-		_, err := store.Query(ctx, c.store, scan, `
+		err := store.Each(ctx, c.store, set, `
 			SELECT c.id, (SELECT body FROM exemplars x WHERE x.case_id = c.id ORDER BY x.seen, x.request_id LIMIT 1)
 			FROM cases c WHERE c.id IN (`+placeholders(len(ids))+`)`, ids...)
 		if err != nil {

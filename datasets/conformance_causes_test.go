@@ -35,7 +35,7 @@ func (s suite) failures(t *testing.T) {
 
 // summary writes a group in short.
 func summary(g datasets.Group) string {
-	return fmt.Sprintf("%s|%s|%s|%s: %d in %d, at %d to %d, %s", g.Evaluator, g.Reason, g.PromptName, g.PromptVersion, g.Failures, g.Cases,
+	return fmt.Sprintf("%s|%s|%s|%s: %d in %d, at %d to %d, %s", g.Evaluator, g.Reason, g.PromptName, g.PromptVersion, g.Occurrences, g.Cases,
 		int(g.FirstSeen.Sub(start).Seconds()), int(g.LastSeen.Sub(start).Seconds()), strings.Join(g.Versions, " "))
 }
 
@@ -105,7 +105,7 @@ func causes(t *testing.T, s suite) {
 				t.Errorf("case of another cause: %+v", c)
 			}
 		}
-		if counts, err := s.cases.CountsOf(t.Context(), f); err != nil || counts != (datasets.Counts{Cases: g.Cases, Occurrences: g.Failures}) {
+		if counts, err := s.cases.CountsOf(t.Context(), f); err != nil || counts != (datasets.Counts{Cases: g.Cases, Occurrences: g.Occurrences}) {
 			t.Errorf("counts of %+v: %+v, %v", g, counts, err)
 		}
 	}

@@ -2,8 +2,7 @@ package datasets
 
 import (
 	"context"
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/evalworker/evalworker/store"
 )
@@ -26,39 +25,20 @@ func continueFormer(ctx context.Context, tx *store.Tx, records []record) error {
 		}
 		byID[id] = append(byID[id], &records[i])
 	}
-	for len(ids) > 0 {
-		n := min(len(ids), maxFormer)
-		known, err := store.Query(ctx, tx, scanFormer, `SELECT id, prompt_name FROM cases WHERE id IN (`+placeholders(n)+`)`, ids[:n]...)
-		if err != nil {
-			return err
-		}
-		for _, former := range known {
-			for _, rec := range byID[former.id] {
-				if rec.promptName == former.promptName {
-					rec.id = former.id
-				}
+	keep := func(row store.Row) error {
+		var id, promptName string
+		err := row.Scan(&id, &promptName)
+		for _, rec := range byID[id] {
+			if rec.promptName == promptName {
+				rec.id = id
 			}
 		}
-		ids = ids[n:]
+		return err
+	}
+	for some := range slices.Chunk(ids, maxFormer) {
+		if err := store.Each(ctx, tx, keep, `SELECT id, prompt_name FROM cases WHERE id IN (`+placeholders(len(some))+`)`, some...); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-type former struct{ id, promptName string }
-
-func scanFormer(row store.Row) (f former, err error) {
-	err = row.Scan(&f.id, &f.promptName)
-	return f, err
-}
-
-// placeholders returns the list of the first n arguments of a query.
-func placeholders(n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString("$" + strconv.Itoa(i+1))
-	}
-	return b.String()
 }

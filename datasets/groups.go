@@ -38,8 +38,8 @@ type Group struct {
 	Reason        string `json:"reason,omitempty"`
 	PromptName    string `json:"prompt_name,omitempty"`
 	PromptVersion string `json:"prompt_version,omitempty"`
-	Failures      int    `json:"failures"` // occurrences of the cases
 	Cases         int    `json:"cases"`
+	Occurrences   int    `json:"occurrences"` // of all these cases: the failures
 	// Versions are the prompt versions in which the cases were seen: that of the latest
 	// failure, then the others by name. Empty when grouped by version.
 	Versions  []string  `json:"versions,omitempty"`
@@ -92,7 +92,7 @@ func (c *Cases) Groups(ctx context.Context, by Grouping, f Filter) ([]Group, int
 	}
 	slices.SortFunc(groups, func(a, b Group) int {
 		x, y := a.key(), b.key()
-		return cmp.Or(cmp.Compare(b.Failures, a.Failures), b.LastSeen.Compare(a.LastSeen), slices.Compare(x[:], y[:]))
+		return cmp.Or(cmp.Compare(b.Occurrences, a.Occurrences), b.LastSeen.Compare(a.LastSeen), slices.Compare(x[:], y[:]))
 	})
 	total := len(groups)
 	if f.Limit > 0 {
@@ -109,12 +109,12 @@ func (c *Cases) grouped(ctx context.Context, by Grouping, q *query) ([]Group, er
 	names := strings.Join(columns, ", ")
 	index := map[[4]string]int{}
 	groups := []Group{}
-	scan := func(row store.Row) (struct{}, error) {
+	addGroup := func(row store.Row) error {
 		var g Group
 		var firstVersion, lastVersion string
 		var first, last int64
-		if err := row.Scan(append(fields(&g), &firstVersion, &lastVersion, &g.Failures, &g.Cases, &first, &last)...); err != nil {
-			return struct{}{}, err
+		if err := row.Scan(append(fields(&g), &firstVersion, &lastVersion, &g.Occurrences, &g.Cases, &first, &last)...); err != nil {
+			return err
 		}
 		g.FirstSeen, g.LastSeen, g.Versions = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC(), []string{lastVersion, firstVersion}
 		i, ok := index[g.key()]
@@ -124,25 +124,25 @@ func (c *Cases) grouped(ctx context.Context, by Grouping, q *query) ([]Group, er
 		} else {
 			groups[i].join(g)
 		}
-		return struct{}{}, nil
+		return nil
 	}
-	_, err := store.Query(ctx, c.store, scan, "SELECT "+names+", c.first_version, c.last_version, SUM(c.count), COUNT(*), MIN(c.first_seen), MAX(c.last_seen) FROM cases c"+
+	err := store.Each(ctx, c.store, addGroup, "SELECT "+names+", c.first_version, c.last_version, SUM(c.count), COUNT(*), MIN(c.first_seen), MAX(c.last_seen) FROM cases c"+
 		q.where()+" GROUP BY "+names+", c.first_version, c.last_version", q.args...)
 	if err != nil {
 		return nil, err
 	}
 	often := *q
 	often.conds = append(slices.Clone(q.conds), "c.count > 2")
-	scan = func(row store.Row) (struct{}, error) {
+	addVersion := func(row store.Row) error {
 		var g Group
 		var version string
 		err := row.Scan(append(fields(&g), &version)...)
 		if i, ok := index[g.key()]; ok { // else it is new since the query before
 			groups[i].Versions = append(groups[i].Versions, version)
 		}
-		return struct{}{}, err
+		return err
 	}
-	_, err = store.Query(ctx, c.store, scan, "SELECT DISTINCT "+names+", o.prompt_version FROM cases c JOIN occurrences o ON o.case_id = c.id"+often.where(), often.args...)
+	err = store.Each(ctx, c.store, addVersion, "SELECT DISTINCT "+names+", o.prompt_version FROM cases c JOIN occurrences o ON o.case_id = c.id"+often.where(), often.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (c *Cases) grouped(ctx context.Context, by Grouping, q *query) ([]Group, er
 
 // join adds a group to another one with the same key.
 func (g *Group) join(other Group) {
-	g.Failures += other.Failures
+	g.Occurrences += other.Occurrences
 	g.Cases += other.Cases
 	if other.FirstSeen.Before(g.FirstSeen) {
 		g.FirstSeen = other.FirstSeen
@@ -188,7 +188,7 @@ func (c *Cases) byVersion(ctx context.Context, q *query) ([]Group, error) {
 	_, fields := ByVersion.columns()
 	scan := func(row store.Row) (g Group, err error) {
 		var first, last int64
-		err = row.Scan(append(fields(&g), &g.Failures, &g.Cases, &first, &last)...)
+		err = row.Scan(append(fields(&g), &g.Occurrences, &g.Cases, &first, &last)...)
 		g.FirstSeen, g.LastSeen = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC()
 		return g, err
 	}
@@ -205,21 +205,27 @@ var ErrNoCause = errors.New("no such cause")
 // cause returns the evaluator, reason and prompt of the cause whose id begins with a
 // text.
 func (c *Cases) cause(ctx context.Context, id string) (Group, error) {
-	scan := func(row store.Row) (g Group, err error) {
-		err = row.Scan(&g.Evaluator, &g.Reason, &g.PromptName)
+	if id == "" {
+		return Group{}, fmt.Errorf("cause %q: %w", id, ErrNoCause)
+	}
+	var matches []Group
+	match := func(row store.Row) error {
+		var g Group
+		err := row.Scan(&g.Evaluator, &g.Reason, &g.PromptName)
 		g.Cause = causeID(g.Evaluator, g.Reason, g.PromptName)
-		return g, err
+		if strings.HasPrefix(g.Cause, id) {
+			matches = append(matches, g)
+		}
+		return err
 	}
-	all, err := store.Query(ctx, c.store, scan, `SELECT DISTINCT evaluator, reason, prompt_name FROM cases`)
-	if err != nil {
-		return Group{}, fmt.Errorf("cause %s: %w", id, err)
-	}
-	matches := slices.DeleteFunc(all, func(g Group) bool { return id == "" || !strings.HasPrefix(g.Cause, id) })
+	err := store.Each(ctx, c.store, match, `SELECT DISTINCT evaluator, reason, prompt_name FROM cases`)
 	switch {
+	case err != nil:
+		return Group{}, fmt.Errorf("cause %s: %w", id, err)
 	case len(matches) == 0:
 		return Group{}, fmt.Errorf("cause %s: %w", id, ErrNoCause)
 	case len(matches) > 1:
-		return Group{}, fmt.Errorf("cause %s: more than one begins so: %w", id, ErrNoCause)
+		return Group{}, fmt.Errorf("cause %s: %w: several begin so; give more of the id", id, ErrNoCause)
 	}
 	return matches[0], nil
 }

@@ -40,7 +40,7 @@ type RatingScale struct {
 }
 
 // Bounds returns both ends of the scale. It reports false when there is no scale.
-func (s RatingScale) Bounds() (least, most float64, ok bool) {
+func (s RatingScale) Bounds() (low, high float64, ok bool) {
 	switch {
 	case s.Max == nil:
 		return 0, 0, false

@@ -25,10 +25,9 @@ const (
 
 // Changes says in words what differs between an earlier policy and p, old and new: a line
 // for each evaluator, rule, model, schema and rubric, for each key of sampling, and for the
-// scale of feedback. It is
-// empty when both decide and judge alike. Of texts that may be private, such as the words that an
-// evaluator looks for, keys and addresses, it says that they changed and not what they
-// are. It has at most 21 lines of at most 400 bytes.
+// scale of feedback. It is empty when both decide and judge alike. Of texts that may be
+// private, such as the words that an evaluator looks for, keys and addresses, it says that
+// they changed and not what they are. It has at most 21 lines of at most 400 bytes.
 func (p *Policy) Changes(before *Policy) []string {
 	var d difference
 	if p.Config != nil && before.Config != nil {
@@ -51,7 +50,7 @@ type difference []string
 
 func (d *difference) add(text string) { *d = append(*d, clip(text, maxChange)) }
 
-// changed adds a line of what changed about a thing, if something did.
+// changed adds a line about a thing with its changes; none without changes.
 func (d *difference) changed(thing string, what []string) {
 	if len(what) > 0 {
 		d.add(thing + ": " + strings.Join(what, ", "))
@@ -213,8 +212,8 @@ func digests(p *Policy) map[string]string {
 	out := map[string]string{}
 	for name, r := range p.rubrics {
 		text, err := json.Marshal(r)
-		if err != nil { // a rubric holds nothing that JSON cannot
-			continue
+		if err != nil {
+			continue // never: a rubric has texts, numbers and lists only
 		}
 		out[name] = string(text)
 	}
@@ -223,15 +222,9 @@ func digests(p *Policy) map[string]string {
 
 // union returns the keys of both, sorted.
 func union[V any](a, b map[string]V) []string {
-	return slices.Compact(slices.Sorted(func(yield func(string) bool) {
-		for _, m := range []map[string]V{a, b} {
-			for k := range maps.Keys(m) {
-				if !yield(k) {
-					return
-				}
-			}
-		}
-	}))
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // keys says which keys of two sections differ, except some.

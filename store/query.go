@@ -28,21 +28,32 @@ type Row interface {
 
 // Query returns the result of scan for each row of a query. It is never nil without
 // an error.
-func Query[T any](ctx context.Context, q Querier, scan func(Row) (T, error), query string, args ...any) (_ []T, err error) {
-	rows, err := q.query(ctx, query, args...)
+func Query[T any](ctx context.Context, q Querier, scan func(Row) (T, error), query string, args ...any) ([]T, error) {
+	out := []T{}
+	err := Each(ctx, q, func(row Row) error {
+		v, err := scan(row)
+		out = append(out, v)
+		return err
+	}, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	out := []T{}
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
+	return out, nil
+}
+
+// Each calls fn with each row of a query, until fn returns an error.
+func Each(ctx context.Context, q Querier, fn func(Row) error, query string, args ...any) (err error) {
+	rows, err := q.query(ctx, query, args...)
+	if err != nil {
+		return err
 	}
-	return out, rows.Err()
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := fn(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,11 +22,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err == nil:
 		return cli.ExitOK
 	case failed != nil:
-		fmt.Fprintln(stderr, "emitter:", failed)
+		cli.PrintError(stderr, "emitter", failed)
 		return cli.ExitFailure
 	default:
-		lines := strings.ReplaceAll(err.Error(), "\n", "\nemitter: ") // several faults are a line each
-		fmt.Fprintf(stderr, "emitter: %s\nSee '%s --help'.\n", lines, cmd.CommandPath())
+		cli.PrintError(stderr, "emitter", err)
+		fmt.Fprintf(stderr, "See '%s --help'.\n", cmd.CommandPath())
 		return cli.ExitUsage
 	}
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/evalworker/evalworker/internal/cli"
 )
 
-// eventFiles are the extensions of files of events.
-var eventFiles = []string{"ndjson", "jsonl", "json"}
-
 // completeEvaluators completes the names of the configuration's evaluators; without
 // any, those of the evaluators that run by default.
 func completeEvaluators(g *globals) cobra.CompletionFunc {

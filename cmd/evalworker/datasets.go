@@ -111,7 +111,7 @@ func (d *datasetsCommand) show() *cobra.Command {
 		Example: `  evalworker datasets show 3f9a21c0
   evalworker datasets show 3f9a21c0 --json`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cli.OneArgument(completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{c.ID[:min(8, len(c.ID))]} })),
+		ValidArgsFunction: cli.OneArgument(completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{short(c.ID)} })),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				c, err := cases.Case(cmd.Context(), args[0])

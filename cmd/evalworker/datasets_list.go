@@ -124,10 +124,13 @@ func (l lister) listGroups(ctx context.Context, by datasets.Grouping) error {
 	}
 	if by == datasets.ByCause {
 		where := ""
-		if l.d.store != "" {
-			where = " --store " + quote(l.d.url)
+		if l.d.g.configPath != "" {
+			where += " --config " + cli.Quote(l.d.g.configPath)
 		}
-		if _, err := fmt.Fprintf(l.d.g.stdout, "\nsee the questions of a cause: evalworker datasets list --cause %s%s\n", short(groups[0].Cause), where); err != nil {
+		if l.d.store != "" {
+			where += " --store " + cli.Quote(l.d.url)
+		}
+		if _, err := fmt.Fprintf(l.d.g.stdout, "\nsee the questions of a cause: %s datasets list --cause %s%s\n", shellCommand("evalworker"), short(groups[0].Cause), where); err != nil {
 			return err
 		}
 	}
@@ -140,22 +143,22 @@ func groupTable(by datasets.Grouping, groups []datasets.Group) table {
 	var names []column
 	switch by {
 	case datasets.ByCause:
-		names = []column{{name: "cause"}, {"prompt", true}}
+		names = []column{{name: "cause"}, {name: "prompt", cut: true}}
 	case datasets.ByReason, datasets.ByEvaluator:
-		names = []column{{"evaluator", true}}
+		names = []column{{name: "evaluator", cut: true}}
 	case datasets.ByPrompt:
-		names = []column{{"prompt", true}}
+		names = []column{{name: "prompt", cut: true}}
 	case datasets.ByVersion:
-		names = []column{{"prompt", true}, {"version", true}}
+		names = []column{{name: "prompt", cut: true}, {name: "version", cut: true}}
 	}
 	t := table{columns: append(names, column{name: "failures"}, column{name: "cases"}, column{name: "last (UTC)"})}
 	if by != datasets.ByVersion {
-		t.columns = append(t.columns, column{"versions", true})
+		t.columns = append(t.columns, column{name: "versions", cut: true})
 	}
 	for _, g := range groups {
 		cells := map[string]string{
 			"cause": short(g.Cause), "evaluator": g.Evaluator, "prompt": orNone(g.PromptName), "version": orNone(g.PromptVersion),
-			"failures": strconv.Itoa(g.Failures), "cases": strconv.Itoa(g.Cases), "last (UTC)": shortTime(g.LastSeen), "versions": versions(g.Versions),
+			"failures": strconv.Itoa(g.Occurrences), "cases": strconv.Itoa(g.Cases), "last (UTC)": shortTime(g.LastSeen), "versions": versions(g.Versions),
 		}
 		var row []string
 		for _, c := range t.columns {
@@ -248,12 +251,12 @@ func (l lister) printCause(ctx context.Context, w io.Writer) error {
 	}
 	g := groups[0]
 	var b strings.Builder
-	fmt.Fprintf(&b, "cause %s: %s in %s\n", g.Cause, cli.Plural(g.Failures, "failure"), cli.Plural(g.Cases, "case"))
+	fmt.Fprintf(&b, "cause %s: %s in %s\n", g.Cause, cli.Plural(g.Occurrences, "failure"), cli.Plural(g.Cases, "case"))
 	writeLine(&b, "failed", failed(g.Evaluator, g.Reason))
 	writeLine(&b, "prompt", g.PromptName)
 	var counts []string
 	for _, v := range seen {
-		counts = append(counts, fmt.Sprintf("%s (%d)", orNone(v.PromptVersion), v.Failures))
+		counts = append(counts, fmt.Sprintf("%s (%d)", orNone(v.PromptVersion), v.Occurrences))
 	}
 	if more := total - len(seen); more > 0 {
 		counts = append(counts, fmt.Sprintf("and %d more", more))
@@ -271,11 +274,11 @@ func caseTable(list []datasets.Case, oneCause bool) table {
 	if decided {
 		t.columns = append(t.columns, column{name: "status"})
 	}
-	t.columns = append(t.columns, column{"version", true})
+	t.columns = append(t.columns, column{name: "version", cut: true})
 	if oneCause {
-		t.columns = append(t.columns, column{"question", true})
+		t.columns = append(t.columns, column{name: "question", cut: true})
 	} else {
-		t.columns = append(t.columns, column{"prompt", true})
+		t.columns = append(t.columns, column{name: "prompt", cut: true})
 	}
 	for _, c := range list {
 		row := []string{short(c.ID), strconv.Itoa(c.Count), shortTime(c.LastSeen)}

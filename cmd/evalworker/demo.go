@@ -137,7 +137,7 @@ func printDemo(w io.Writer, r *demo.Result, config string) error {
 	for _, p := range r.Problems {
 		fmt.Fprintf(&b, "PROBLEM: %s\n", p)
 	}
-	fmt.Fprintf(&b, "next: %s datasets list --config %s\n", shellCommand("evalworker"), quote(config))
+	fmt.Fprintf(&b, "next: %s datasets list --config %s\n", shellCommand("evalworker"), cli.Quote(config))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -161,5 +161,5 @@ Try from another terminal%s:
   %s datasets list --config %s
 
 Ctrl-C ends it.
-`, a.Broker, a.Health, a.Dir, where, shellCommand("emitter"), a.Broker, a.Health, tool, quote(a.Config), tool, quote(a.Config))
+`, a.Broker, a.Health, a.Dir, where, shellCommand("emitter"), a.Broker, a.Health, tool, cli.Quote(a.Config), tool, cli.Quote(a.Config))
 }

@@ -265,17 +265,6 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 }
 
-func TestQuote(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"/tmp/a-b_c.yaml": "/tmp/a-b_c.yaml", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "a;b": "'a;b'",
-	} {
-		if got := quote(in); got != want {
-			t.Errorf("quote(%q) = %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestBuiltToRun(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{

@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
-	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/cli"
-	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/internal/summary"
@@ -83,7 +79,7 @@ Exit codes:
   evalworker eval requests.ndjson --store sqlite:/tmp/look.db
   evalworker eval answers.ndjson --labels label --evaluator refusal`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cli.FileArgument(eventFiles...),
+		ValidArgsFunction: cli.FileArgument("ndjson", "jsonl", "json", "gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runEval(cmd.Context(), g, args[0], f)
 		},
@@ -140,100 +136,7 @@ func runEval(ctx context.Context, g *globals, file string, f evalFlags) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	return evaluate(ctx, g, cfg, in, file, f)
-}
-
-// evaluate evaluates the lines of an input and prints what was found.
-func evaluate(ctx context.Context, g *globals, cfg *config.Config, in *input, file string, f evalFlags) (err error) {
-	stderr := cli.Shared(g.stderr)
-	if in.Empty {
-		fmt.Fprintf(stderr, "%s: empty, so there is nothing to evaluate\n", file)
-	}
-	progress := newEvalProgress(g.stderr, stderr, in.size)
-	defer progress.finish()
-	var gaveUp outages
-	var kept caseCount
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	off, err := app.NewOffline(ctx, cfg, app.Deps{
-		Log: log, Version: cli.ReadBuild().Version, Recorder: &kept, Patience: f.errors.wait(cfg, progress, &gaveUp),
-	})
-	if err != nil {
-		return placed(err, g.file())
-	}
-	defer func() { err = errors.Join(err, off.Close()) }()
-
-	found := newTally(summary.New(summary.Config{Unit: f.unit, By: f.by, Baseline: f.baseline}))
-	reports := replay.NewReports(g.stdout, off.Redactor())
-	measured := newMeasurement(f.labels, file, f.json, cfg)
-	totals, stopped := replay.Run(ctx, off.Pipeline(), in, f.replay(), func(r replay.Result) error {
-		found.add(&r)
-		progress.add(&r)
-		if r.Report == nil {
-			progress.say("%s:%d: %s", file, r.Number, r.Reason())
-		}
-		switch {
-		case measured != nil:
-			return measured.add(r)
-		case f.json:
-			return reports.Write(&r)
-		}
-		return nil
-	})
-	progress.finish()
-	found.printIgnored(stderr)
-	if _, ok := errors.AsType[fault.List](stopped); ok {
-		return stopped // a label that is none
-	}
-
-	result := found.summary.Result(float64(f.errors.most))
-	result.Events, result.DeadLetters = found.events, found.bad
-	result.Color = cli.Color(g.stdout, g.getenv)
-	var problems errProblems
-	if stopped != nil {
-		kept := ""
-		if cfg.Store.URL != inMemory {
-			kept = ", up to which failing requests are kept in " + cfg.Store.URL
-		}
-		stopped = fmt.Errorf("stopped after line %d%s: %w", found.last, kept, stopped)
-		problems = append(problems, stopped.Error())
-	} else {
-		problems = append(problems, f.errors.problems(result.Tables, cfg)...)
-		problems = append(problems, f.fail.problems(&result)...)
-		if totals.Bad > 0 {
-			problems = append(problems, fmt.Sprintf("%d of %s %s", totals.Bad, cli.Plural(totals.Events, "line"), cli.Choose(totals.Bad, "is no event", "are no events")))
-		}
-	}
-	switch {
-	case measured != nil && stopped == nil:
-		err = measured.print(g.stdout, totals, f.json)
-	case measured != nil: // half of a measurement says nothing
-	case f.json:
-		result.Problems = append(append(result.Problems, gaveUp.all()...), problems...)
-		result.Dataset, err = dataset(ctx, off, cfg.Store.URL, kept.Load())
-		err = errors.Join(err, printSummary(g.stdout, evalSummary{
-			File: file, Interrupted: stopped != nil, BlankLines: totals.Blank, Result: result, Ignored: found.ignored,
-		}))
-	case stopped != nil:
-		err = result.Print(g.stdout)
-	default:
-		err = found.print(g.stdout, result.Tables, totals.Blank, cfg.Store.URL)
-	}
-	if stopped != nil {
-		return errors.Join(stopped, err)
-	}
-	if err == nil && measured == nil {
-		err = checkBaseline(f.baseline, result.Tables)
-	}
-	if err != nil {
-		return err
-	}
-	if note := f.fail.note(&result); note != "" {
-		fmt.Fprintln(stderr, note)
-	}
-	if len(problems) > 0 {
-		return problems
-	}
-	return nil
+	return evaluate(ctx, g, cfg, in, file, &f)
 }
 
 // replay returns how lines are read.
@@ -255,30 +158,6 @@ func (f *evalFlags) replay() replay.Config {
 		}
 	}
 	return c
-}
-
-// inMemory is the store whose cases are gone when the command ends.
-const inMemory = "sqlite::memory:"
-
-// checkBaseline returns a fault when no prompt has the version that all others were to
-// be compared with: nothing was compared, which looks like nothing was found.
-func checkBaseline(given string, tables summary.Tables) error {
-	var names []string
-	for _, v := range tables.PromptVersions {
-		names = append(names, v.PromptVersion)
-	}
-	if given == "" || len(names) == 0 || slices.Contains(names, given) {
-		return nil
-	}
-	expected := "want one of the tables above"
-	if near := fault.Nearest(given, names); near != "" {
-		expected = fmt.Sprintf("did you mean %s?", near)
-	}
-	what := "version"
-	if tables.By != summary.ByVersion {
-		what = string(tables.By)
-	}
-	return fault.List{{Path: "--baseline", Problem: fmt.Sprintf("no prompt has a %s %q", what, given), Expected: expected}}
 }
 
 // input is a file of lines, or standard input.

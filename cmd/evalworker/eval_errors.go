@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/summary"
@@ -58,14 +58,21 @@ func (o *outages) all() []string {
 	return slices.Clone(o.texts)
 }
 
-// wait returns how the batch waits for its models. The time that a judge has for one
-// evaluation is then the patience's to bound, and each call's own timeout.
-func (f *errorFlags) wait(cfg *config.Config, p *evalProgress, o *outages) *model.Patience {
+// liftTimeouts leaves the time of a judge's evaluation to the patience and to the timeout
+// of each call: waiting for a model would use up the evaluation's own.
+func liftTimeouts(cfg *config.Config, patience time.Duration) {
+	if patience == 0 {
+		return
+	}
 	for i := range cfg.Evaluators {
-		if e := &cfg.Evaluators[i]; e.Judge() && e.Timeout > 0 && f.patience > 0 {
+		if e := &cfg.Evaluators[i]; e.Judge() && e.Timeout > 0 {
 			e.Timeout += maxPatience
 		}
 	}
+}
+
+// modelPatience returns how the run waits for its models.
+func (f *errorFlags) modelPatience(p *evalProgress, o *outages) *model.Patience {
 	return &model.Patience{Wait: f.patience, Waiting: p.wait, Answering: p.resume, GaveUp: func(g model.GaveUp) {
 		why := "calls are turned away"
 		if g.For > 0 {
@@ -142,21 +149,6 @@ func mendOf(reason eval.Reason, key string) string {
 	return ""
 }
 
-// placed puts the configuration file before faults of the configuration that were
-// found when its parts were built, such as a key that is missing.
-func placed(err error, file string) error {
-	faults, ok := errors.AsType[fault.List](err)
-	if !ok {
-		return err
-	}
-	for i := range faults {
-		if faults[i].File == "" && file != "" {
-			faults[i].File = file
-		}
-	}
-	return faults
-}
-
 // percent is a share that is written in percent, such as 1 or 0.5%.
 type percent float64
 
@@ -164,7 +156,7 @@ type percent float64
 func (p *percent) Set(s string) error {
 	n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), "%")), 64)
 	if err != nil || !(n >= 0 && n <= 100) {
-		return errors.New("want a percentage from 0 to 100, such as 1%")
+		return cli.Want("a percentage from 0 to 100, such as 1%")
 	}
 	*p = percent(n / 100)
 	return nil

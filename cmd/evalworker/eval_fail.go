@@ -50,5 +50,5 @@ func (f *failFlag) note(r *summary.Result) string {
 // errProblems ends a command whose work is done and found problems.
 type errProblems []string
 
-// Error returns one problem a line, as the command prints them.
-func (p errProblems) Error() string { return strings.Join(p, "\nevalworker: ") }
+// Error returns one problem a line.
+func (p errProblems) Error() string { return strings.Join(p, "\n") }

@@ -90,7 +90,7 @@ func (t *tally) print(w io.Writer, tables summary.Tables, blank int, store strin
 	}
 	b.WriteByte('\n')
 	if t.events.Evaluated > 0 && store != inMemory {
-		fmt.Fprintf(&b, "failing requests are kept in %s; see them with: %s datasets list --store %s\n", store, shellCommand("evalworker"), quote(store))
+		fmt.Fprintf(&b, "failing requests are kept in %s; see them with: %s datasets list --store %s\n", store, shellCommand("evalworker"), cli.Quote(store))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

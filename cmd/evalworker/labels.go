@@ -43,13 +43,10 @@ func (f *labelFlags) apply(cfg *config.Config, own bool, file string) error {
 	if f.evaluator == "" {
 		return nil
 	}
-	var names []string
-	for _, e := range cfg.Evaluators {
-		if e.Name == f.evaluator {
-			cfg.Evaluators = []policy.EvaluatorConfig{e}
-			return nil
-		}
-		names = append(names, e.Name)
+	names := evaluatorNames(cfg)
+	if i := slices.Index(names, f.evaluator); i >= 0 {
+		cfg.Evaluators = cfg.Evaluators[i : i+1]
+		return nil
 	}
 	if !own {
 		cfg.Evaluators = []policy.EvaluatorConfig{{Name: f.evaluator, Type: f.evaluator}}
@@ -87,11 +84,7 @@ func newMeasurement(f labelFlags, file string, asJSON bool, cfg *config.Config) 
 	if asJSON && misses == defaultMisses {
 		misses = -1
 	}
-	m := &measurement{labelFlags: f, file: file, agreement: summary.NewAgreement(misses), foreign: map[string]bool{}}
-	for _, e := range cfg.Evaluators {
-		m.evaluators = append(m.evaluators, e.Name)
-	}
-	return m
+	return &measurement{labelFlags: f, file: file, evaluators: evaluatorNames(cfg), agreement: summary.NewAgreement(misses), foreign: map[string]bool{}}
 }
 
 // maxForeign bounds the evaluators that are named because they do not run.

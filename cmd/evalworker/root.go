@@ -35,10 +35,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return cli.ExitUsage
 	}
 	if !*begun {
-		fmt.Fprintf(stderr, "evalworker: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		cli.PrintError(stderr, "evalworker", err)
+		fmt.Fprintf(stderr, "See '%s --help'.\n", cmd.CommandPath())
 		return cli.ExitUsage
 	}
-	fmt.Fprintf(stderr, "evalworker: %v\n", err)
+	cli.PrintError(stderr, "evalworker", err)
 	return cli.ExitFailure
 }
 
@@ -184,4 +185,19 @@ func (g *globals) loadComplete() (*config.Config, error) {
 		}
 	}
 	return cfg, err
+}
+
+// placed puts the configuration file before faults of the configuration that were
+// found when its parts were built, such as a key that is missing.
+func placed(err error, file string) error {
+	faults, ok := errors.AsType[fault.List](err)
+	if !ok {
+		return err
+	}
+	for i := range faults {
+		if faults[i].File == "" && file != "" {
+			faults[i].File = file
+		}
+	}
+	return faults
 }

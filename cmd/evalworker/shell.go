@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/evalworker/evalworker/internal/cli"
 )
 
 // shellCommand returns how to call one of the project's programs from another
@@ -24,9 +26,9 @@ func shellCommand(name string) string {
 	case err == nil && (sameFile(found, beside) || !fileExists(beside)):
 		return name
 	case fileExists(beside):
-		return quote(beside)
+		return cli.Quote(beside)
 	case name == "evalworker": // under another name
-		return quote(exe)
+		return cli.Quote(exe)
 	}
 	return "go run github.com/evalworker/evalworker/cmd/" + name + "@latest"
 }
@@ -46,13 +48,4 @@ func sameFile(a, b string) bool {
 	x, errA := os.Stat(a)
 	y, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(x, y)
-}
-
-// quote returns s as one word of a shell.
-func quote(s string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@=+,-"
-	if s != "" && strings.Trim(s, plain) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -11,7 +11,7 @@ import (
 func TestTableFits(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("wörd ", 200)
-	table := table{columns: []column{{name: "id"}, {"first", true}, {"second", true}, {name: "count"}, {"third", true}}}
+	table := table{columns: []column{{name: "id"}, {name: "first", cut: true}, {name: "second", cut: true}, {name: "count"}, {name: "third", cut: true}}}
 	table.add("3f9a21c0", long, "a\nb\tc\x1b[2J", "1234567", "")
 	table.add("3f9a21c1", "short", strings.Repeat("x", 79), "1", long)
 	table.under = []string{long, "reason"}

@@ -1,15 +1,11 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // Choice adds a flag with a closed set of values to a command. The flag takes no other
@@ -42,13 +38,10 @@ type choice struct {
 	set      func(string)
 }
 
-// Set takes one of the values. Its error says what is expected.
+// Set takes one of the values.
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.values, s) && (s != "" || !c.optional) {
-		if near := fault.Nearest(s, c.values); near != "" {
-			return fmt.Errorf("did you mean %q?", near)
-		}
-		return errors.New("want " + Alternatives(c.values))
+		return Want(Alternatives(c.values))
 	}
 	c.value = s
 	c.set(s)

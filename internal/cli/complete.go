@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -54,39 +52,24 @@ func OneArgument(values cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
-// patience is how long a shell waits for values that have to be looked up.
-const patience = time.Second
+// lookUpTimeout is how long a shell waits for values that have to be looked up.
+const lookUpTimeout = time.Second
 
 // LookUp returns a completion of values that have to be looked up, such as in a
-// configuration or a store. A look-up that fails, or takes more than a second, completes
-// nothing, because a shell has no place for an error. Values that are no single word of
-// a shell are left out: some come from applications.
+// configuration or a store. values returns soon after its context ends, which is after a
+// second. A look-up that fails completes nothing, because a shell has no place for an
+// error. Values that are no single word of a shell are left out: some come from
+// applications.
 func LookUp(values func(context.Context) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(cmd.Context(), patience)
+		ctx, cancel := context.WithTimeout(cmd.Context(), lookUpTimeout)
 		defer cancel()
-		found := make(chan []string, 1)
-		go func() { // ends with ctx, or with the process, which ends next
-			words, err := values(ctx)
-			if err != nil {
-				words = nil
-			}
-			found <- words
-		}()
-		select {
-		case words := <-found:
-			words = slices.DeleteFunc(words, func(w string) bool { return !isWord(w) })
-			slices.Sort(words)
-			return slices.Compact(words), cobra.ShellCompDirectiveNoFileComp
-		case <-ctx.Done():
+		words, err := values(ctx)
+		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		words = slices.DeleteFunc(words, func(w string) bool { return !isWord(w) })
+		slices.Sort(words)
+		return slices.Compact(words), cobra.ShellCompDirectiveNoFileComp
 	}
-}
-
-// isWord reports whether a text is a word of every shell without quotes.
-func isWord(s string) bool {
-	return s != "" && s[0] != '-' && strings.IndexFunc(s, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_./:@=+,-", r)
-	}) < 0
 }

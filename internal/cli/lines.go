@@ -16,6 +16,12 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits
 }
 
+// Color reports whether colours may be written: to a terminal that has them, unless the
+// user set NO_COLOR.
+func Color(w io.Writer, getenv func(string) string) bool {
+	return IsTerminal(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+}
+
 // StartLines writes a line of progress after each interval, for a standard error that is
 // no terminal, such as a log of CI. The function that it returns ends them and waits
 // until no more is written; it may be called more than once.

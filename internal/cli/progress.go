@@ -28,12 +28,6 @@ func NewProgress(w io.Writer, total int64, description string, bytes bool) Progr
 	)}
 }
 
-// Color reports whether colours may be written: to a terminal that has them, unless the
-// user set NO_COLOR.
-func Color(w io.Writer, getenv func(string) string) bool {
-	return IsTerminal(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
-}
-
 // Add moves the bar on by n steps.
 func (p Progress) Add(n int) {
 	if p.bar != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,13 @@ func Execute(ctx context.Context, root *cobra.Command, args []string) (*cobra.Co
 		return misused, misuse
 	}
 	return cmd, err
+}
+
+// PrintError writes an error with the name of the program before each line, such as
+// each of several faults.
+func PrintError(w io.Writer, program string, err error) {
+	prefix := program + ": "
+	fmt.Fprintln(w, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix))
 }
 
 // newHelp returns the command help, which reports an unknown command to misuse.
@@ -131,14 +139,24 @@ func flagFault(cmd *cobra.Command, err error) error {
 	}
 	flag := invalid.GetFlag()
 	f := fault.Fault{Path: "--" + flag.Name, Problem: fmt.Sprintf("got %q", invalid.GetValue()), Expected: wantValue(flag)}
-	if Choices(flag) != nil {
-		f.Problem = fmt.Sprintf("unknown value %q", invalid.GetValue())
+	if want, ok := errors.AsType[Want](invalid); ok {
+		f.Expected = want.Error()
 	}
-	if text := invalid.Unwrap().Error(); strings.HasPrefix(text, "want ") || strings.HasPrefix(text, "did you mean ") {
-		f.Expected = text // a type of ours says itself what it wants
+	if choices := Choices(flag); choices != nil {
+		f.Problem = fmt.Sprintf("unknown value %q", invalid.GetValue())
+		if near := fault.Nearest(invalid.GetValue(), choices); near != "" {
+			f.Expected = fmt.Sprintf("did you mean %q?", near)
+		}
 	}
 	return fault.List{f}
 }
+
+// Want is the error of a flag's own type for a value that it does not take. It says what
+// the flag takes, such as "a percentage from 0 to 100".
+type Want string
+
+// Error returns the text.
+func (w Want) Error() string { return "want " + string(w) }
 
 // unknownFlag returns the fault of a flag that was probably mistyped.
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {

@@ -28,11 +28,12 @@ func (o *Outage) Fail(err error) (count int, log bool) {
 	defer o.mu.Unlock()
 	o.err, o.errAt = err, time.Now()
 	cause := causeOf(err)
-	if o.since.IsZero() {
+	began := o.since.IsZero()
+	if began {
 		o.since = o.errAt
 		o.logged.Reset()
 	}
-	if o.since.Equal(o.errAt) || cause != o.cause {
+	if began || cause != o.cause {
 		o.cause, o.turned = cause, o.errAt
 	}
 	return o.logged.Allow()

@@ -12,8 +12,8 @@ func IsCase(line []byte) bool {
 }
 
 // FromCase returns a line of an export of cases as the event that it was, as far as it
-// was kept. The case's own members are left out, and all that are not known here keep
-// their names. Any other line is returned as it is.
+// was kept. The members that describe the case are left out; all others keep their names.
+// Any other line is returned as it is.
 func FromCase(line []byte) []byte {
 	if !IsCase(line) || !json.Valid(line) {
 		return line
@@ -24,7 +24,7 @@ func FromCase(line []byte) []byte {
 	}
 	out := []byte(`{"event":"` + kind + `"`)
 	var retrieval []byte
-	hex := Member(line, "span_id_decimal") != nil // as this version writes span_id
+	hex := Member(line, "span_id_decimal") != nil // earlier exports have a decimal span_id alone
 	for name, value := range members(line) {
 		switch name {
 		case "case_id", "cause", "evaluator", "type", "reason", "status", "count", "verdict", "content_withheld", "trace_id_decimal", "span_id_decimal":
@@ -32,7 +32,7 @@ func FromCase(line []byte) []byte {
 			retrieval = appendMember(retrieval, name, value)
 		case "span_id":
 			if hex && value[0] == '"' {
-				value = append([]byte(`"0x`), value[1:]...) // 16 digits have two readings without
+				value = append([]byte(`"0x`), value[1:]...) // else 16 digits without a letter would be read as decimal
 			}
 			out = appendMember(out, name, value)
 		default:

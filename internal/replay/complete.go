@@ -84,7 +84,7 @@ func members(object []byte) iter.Seq2[string, []byte] {
 // appendMember appends a comma and a member of an object.
 func appendMember(out []byte, name string, value []byte) []byte {
 	out = append(out, ',')
-	quoted, _ := json.Marshal(name) // a string always has a form
+	quoted, _ := json.Marshal(name) // a string never fails
 	out = append(append(out, quoted...), ':')
 	return append(out, value...)
 }

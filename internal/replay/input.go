@@ -38,7 +38,7 @@ func NewInput(r io.Reader, name string) (*Input, error) {
 	case err != nil:
 		return nil, err
 	default:
-		if f := misread(begin, name); f != nil {
+		if f := misread(begin, name, in.Gzip); f != nil {
 			f.File, f.Line, f.Column = name, 1, 1
 			return nil, fault.List{*f}
 		}
@@ -97,12 +97,13 @@ var written = []struct{ begin, name, advice string }{
 
 const withPandas = `write it as lines of JSON, with pandas: to_json(..., orient="records", lines=True)`
 
-// misread returns what is wrong with an input of which this is the beginning; nil for
-// lines of JSON, good and bad ones.
-func misread(begin []byte, name string) *fault.Fault {
+// misread returns what is wrong with an input of which this is the beginning, without its
+// compression; nil for lines of JSON, good and bad ones.
+func misread(begin []byte, name string, compressed bool) *fault.Fault {
+	piped := func(command string) string { return piped(command, name, compressed) }
 	for _, e := range encodings {
 		if bytes.HasPrefix(begin, []byte(e.begin)) {
-			return &fault.Fault{Problem: "is " + e.name, Expected: "convert it: " + piped(e.command, name)}
+			return &fault.Fault{Problem: "is " + e.name, Expected: "convert it: " + piped(e.command)}
 		}
 	}
 	for _, e := range written {
@@ -115,13 +116,13 @@ func misread(begin []byte, name string) *fault.Fault {
 	first = bytes.TrimSpace(first)
 	switch {
 	case whole && string(first) == "{":
-		return &fault.Fault{Problem: "is JSON in several lines", Expected: "want one object a line: " + piped("jq -c .", name)}
+		return &fault.Fault{Problem: "is JSON in several lines", Expected: "want one object a line: " + piped("jq -c .")}
 	case bytes.HasPrefix(text, []byte("[")) && bytes.HasPrefix(bytes.TrimLeft(text[1:], " \t\r\n"), []byte("{")):
-		return &fault.Fault{Problem: "is a JSON array", Expected: "want one object a line: " + piped("jq -c '.[]'", name)}
+		return &fault.Fault{Problem: "is a JSON array", Expected: "want one object a line: " + piped("jq -c '.[]'")}
 	case bytes.HasPrefix(first, []byte("case_id,evaluator,")):
 		return &fault.Fault{Problem: "is an export of cases as CSV", Expected: "export them as lines of JSON: evalworker datasets export --format jsonl"}
 	case isCSV(first, rest, name):
-		return &fault.Fault{Problem: "is a CSV file", Expected: withPandas + "; or with Miller: " + piped("mlr --icsv --ojsonl cat", name)}
+		return &fault.Fault{Problem: "is a CSV file", Expected: withPandas + "; or with Miller: " + piped("mlr --icsv --ojsonl cat")}
 	}
 	return nil
 }
@@ -145,12 +146,17 @@ func isCSV(first, rest []byte, name string) bool {
 var plainName = regexp.MustCompile(`^[\w./@%+=:][\w./@%+=:-]*$`)
 
 // piped returns the command line that converts a file and evaluates it.
-func piped(command, name string) string {
-	switch {
-	case name == "-":
-		return command + " | evalworker eval -"
-	case !plainName.MatchString(name):
+func piped(command, name string, compressed bool) string {
+	if name != "-" && !plainName.MatchString(name) {
 		name = "FILE"
 	}
-	return command + " " + name + " | evalworker eval -"
+	switch {
+	case compressed && name == "-":
+		command = "gzip -dc | " + command
+	case compressed:
+		command = "gzip -dc " + name + " | " + command
+	case name != "-":
+		command += " " + name
+	}
+	return command + " | evalworker eval -"
 }

@@ -66,7 +66,7 @@ func TestInputThatIsNone(t *testing.T) {
 	for name, tt := range map[string]struct{ file, text, want string }{
 		"array":             {"a.json", "[{\"event\":1},\n{}]", "a.json:1:1: is a JSON array; want one object a line: jq -c '.[]' a.json | evalworker eval -"},
 		"array, indented":   {"-", " \ufeff"[1:] + "[\n  {\n", "-:1:1: is a JSON array; want one object a line: jq -c '.[]' | evalworker eval -"},
-		"array, compressed": {"a.json.gz", gzipped(t, "[{}]"), "a.json.gz:1:1: is a JSON array; "},
+		"array, compressed": {"a.json.gz", gzipped(t, "[{}]"), "a.json.gz:1:1: is a JSON array; want one object a line: gzip -dc a.json.gz | jq -c '.[]' | evalworker eval -"},
 		"object":            {"a b.json", "{\r\n  \"event\": 1\r\n}\r\n", "a b.json:1:1: is JSON in several lines; want one object a line: jq -c . FILE | evalworker eval -"},
 		"export as CSV":     {"cases.csv", "case_id,evaluator,type\n1,2,3\n", "cases.csv:1:1: is an export of cases as CSV; export them as lines of JSON: evalworker datasets export --format jsonl"},
 		"CSV by its name":   {"log.csv.gz", "a\n1\n", "log.csv.gz:1:1: is a CSV file; write it as lines of JSON, with pandas: to_json(..., orient=\"records\", lines=True); or with Miller: mlr --icsv --ojsonl cat log.csv.gz | evalworker eval -"},

@@ -36,7 +36,7 @@ func Test(t *testing.T, newRoot func() *cobra.Command, freeText ...string) {
 	}
 }
 
-// testHelp: every command says what it does and shows how it is used.
+// testHelp tests that a command says what it does and shows how it is used.
 func testHelp(t *testing.T, cmd *cobra.Command) {
 	t.Helper()
 	name := cmd.CommandPath()
@@ -51,7 +51,7 @@ func testHelp(t *testing.T, cmd *cobra.Command) {
 	}
 }
 
-// testExamples: examples use commands, flags and arguments that exist.
+// testExamples tests that examples use commands, flags and arguments that exist.
 func testExamples(t *testing.T, cmd *cobra.Command, newRoot func() *cobra.Command) {
 	t.Helper()
 	program := cmd.Root().Name() + " "
@@ -69,6 +69,7 @@ func testExamples(t *testing.T, cmd *cobra.Command, newRoot func() *cobra.Comman
 	}
 }
 
+// parses returns why a command line cannot be parsed; nil when it can.
 func parses(root *cobra.Command, args []string) error {
 	cmd, rest, err := root.Find(args)
 	if err == nil {
@@ -80,8 +81,8 @@ func parses(root *cobra.Command, args []string) error {
 	return err
 }
 
-// testFlag: a flag completes its closed set if it has one, and something unless it is
-// free text or no text.
+// testFlag tests that a flag completes its closed set if it has one, and something unless
+// it is free text or no text.
 func testFlag(t *testing.T, cmd *cobra.Command, f *pflag.Flag, newRoot func() *cobra.Command, freeText []string, free map[string]bool) {
 	t.Helper()
 	_, looks := cmd.GetFlagCompletionFunc(f.Name)
