@@ -111,7 +111,7 @@ func (d *datasetsCommand) show() *cobra.Command {
 		Example: `  evalworker datasets show 3f9a21c0
   evalworker datasets show 3f9a21c0 --json`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cli.OneArgument(completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{short(c.ID)} })),
+		ValidArgsFunction: cli.OneArgument(d.completeIDs()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				c, err := cases.Case(cmd.Context(), args[0])
@@ -186,6 +186,11 @@ func span(first, last string) string {
 	return joinNonEmpty(" to ", slices.Compact([]string{first, last})...)
 }
 
+// completeIDs completes the ids of cases.
+func (d *datasetsCommand) completeIDs() cobra.CompletionFunc {
+	return completeCases(d.g, &d.store, func(c datasets.Case) []string { return []string{short(c.ID)} })
+}
+
 func (d *datasetsCommand) status() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status CASE STATUS",
@@ -195,8 +200,13 @@ dismiss it when the evaluator was wrong. Lists and exports leave out dismissed c
 unless --status asks for them. A case keeps its status when it occurs again.`,
 		Example: `  evalworker datasets status 3f9a21c0 confirmed
   evalworker datasets status 3f9a21c0 dismissed`,
-		Args:      cobra.ExactArgs(2),
-		ValidArgs: statuses(),
+		Args: cobra.ExactArgs(2),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return statuses(), cobra.ShellCompDirectiveNoFileComp
+			}
+			return cli.OneArgument(d.completeIDs())(cmd, args, begun)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			status := datasets.Status(args[1])
 			if !slices.Contains(datasets.Statuses(), status) {

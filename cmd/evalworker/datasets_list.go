@@ -262,6 +262,7 @@ func (l lister) printCause(ctx context.Context, w io.Writer) error {
 		counts = append(counts, fmt.Sprintf("and %d more", more))
 	}
 	writeLine(&b, "versions", counts...)
+	b.WriteString("questions that differ only in numbers are one case\n")
 	_, err = io.WriteString(w, printable(b.String())+"\n")
 	return err
 }

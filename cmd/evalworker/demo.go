@@ -124,6 +124,9 @@ func printDemo(w io.Writer, r *demo.Result, config string) error {
 	if err := r.Print(&b); err != nil {
 		return err
 	}
+	if r.Scenario == demo.DefaultConfig().Scenario && e.Consumed < demo.MinEvents && len(r.Regressions) == 0 {
+		fmt.Fprintf(&b, "\none prompt version is broken in this scenario: %d requests are too few to see it, --events %d or more show it\n", e.Consumed, demo.MinEvents)
+	}
 	fmt.Fprintf(&b, "\ndataset: %s with %s, kept as %s (one a question), in %s\n",
 		cli.Plural(r.Dataset.Occurrences, "failure"), cli.Plural(r.Dataset.Causes, "cause"), cli.Plural(r.Dataset.Cases, "case"), r.Dataset.Path)
 	sign := "="

@@ -65,7 +65,7 @@ func TestSmallDemoSaysWhatItCouldNotSee(t *testing.T) {
 	}
 	text := strings.Join(strings.Fields(stdout), " ")
 	for _, want := range []string{
-		"2026-06-01.3 against 2026-06-01.2: no drop seen. This much would have shown: secrets ", "correctness ", " points",
+		"2026-06-01.3 against 2026-06-01.2: no drop seen. Smaller drops than these may be hidden: secrets ", "correctness ", " points",
 		"2026-06-01.3: not compared by answer_relevance, safety: fewer than 30 decided verdicts on both sides",
 	} {
 		if !strings.Contains(text, want) {

@@ -138,8 +138,8 @@ func (d *Demo) export(ctx context.Context) (_ summary.Dataset, err error) {
 	return out, errors.Join(err, f.Close())
 }
 
-// minEvents is the number of events with which a broken version must be found.
-const minEvents = 1000
+// MinEvents is the number of events with which a broken version must be found.
+const MinEvents = 1000
 
 // verify adds a problem for each check that fails.
 func (d *Demo) verify(r *Result) {
@@ -172,7 +172,7 @@ func compare(found []summary.Comparison, broken []string, events int, problem fu
 		}
 	}
 	for _, v := range broken {
-		if events >= minEvents && !slices.ContainsFunc(found, func(f summary.Comparison) bool { return f.PromptVersion == v }) {
+		if events >= MinEvents && !slices.ContainsFunc(found, func(f summary.Comparison) bool { return f.PromptVersion == v }) {
 			problem("missed: prompt version %s is worse in this scenario", v)
 		}
 	}

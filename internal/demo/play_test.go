@@ -85,10 +85,10 @@ func TestCompare(t *testing.T) {
 		events int
 		want   []string
 	}{
-		"healthy, nothing found":     {nil, nil, minEvents, nil},
-		"found":                      {found("b"), []string{"b"}, minEvents, nil},
-		"missed":                     {nil, []string{"b"}, minEvents, []string{"missed: prompt version b is worse in this scenario"}},
-		"missed, but too few events": {nil, []string{"b"}, minEvents - 1, nil},
+		"healthy, nothing found":     {nil, nil, MinEvents, nil},
+		"found":                      {found("b"), []string{"b"}, MinEvents, nil},
+		"missed":                     {nil, []string{"b"}, MinEvents, []string{"missed: prompt version b is worse in this scenario"}},
+		"missed, but too few events": {nil, []string{"b"}, MinEvents - 1, nil},
 		"false alarm, told once": {
 			found("a", "a"), nil, 10,
 			[]string{"false alarm: prompt version a is not worse in this scenario"},

@@ -92,7 +92,7 @@ func TestEmptyResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"events":{"consumed":0,"unwanted":0,"sampled_out":0,"evaluated":0,"dead_lettered":0},"dead_letters":[],` +
-		`"by":"prompt_version","prompt_versions":[],"regressions":[],"comparisons":[],"errors":{},` +
+		`"by":"prompt_version","prompt_versions":[],"regressions":[],"comparisons":[],"errors":{},"unsure":{},` +
 		`"compared":{"unit":"session","baseline":"v1","max_errors":0.5,"failing":[]},"usage":[],"dataset":{"causes":0,"cases":0,"occurrences":0,"new":0},"problems":[]}`
 	if string(got) != want {
 		t.Errorf("result:\n%s\nwant:\n%s", got, want)
