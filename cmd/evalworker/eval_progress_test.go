@@ -8,6 +8,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/judges/model"
 )
@@ -58,7 +59,7 @@ func TestProgressLines(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var out strings.Builder
-				p := newEvalProgress(&out, &out, tt.size)
+				p := newEvalProgress(&out, cli.Shared(&out), tt.size)
 				<-time.After(time.Millisecond) // work and lines are never due together
 				tt.work(p)
 				p.finish()
