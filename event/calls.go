@@ -292,8 +292,12 @@ func (f *callFacts) setResult(value []byte) {
 // callName returns the name of the called tool; empty when the facts are not those of
 // a call in a known form. The kind is the type without regard to case, _ and -.
 func (f *callFacts) callName(kind string) string {
-	if f.message || f.piece || strings.TrimSpace(f.name) == "" && kind == "" {
+	blank := strings.TrimSpace(f.name) == "" // a name of white space is none
+	if f.message || f.piece || blank && kind == "" {
 		return ""
+	}
+	if blank {
+		f.name = ""
 	}
 	switch kind {
 	case "", "function", "custom", "server", "functioncall", "toolcall", "tooluse", "customtoolcall", "servertooluse", "mcptooluse", "mcpcall",
@@ -305,7 +309,7 @@ func (f *callFacts) callName(kind string) string {
 	if hosted := hostedTool(kind); hosted != "" {
 		return hosted
 	}
-	if name, ok := strings.CutPrefix(f.typ, "tool-"); ok && f.part && f.name == "" {
+	if name, ok := strings.CutPrefix(f.typ, "tool-"); ok && f.part && blank && strings.TrimSpace(name) != "" {
 		return name
 	}
 	if strings.HasSuffix(kind, "result") || strings.HasSuffix(kind, "output") || !f.input {

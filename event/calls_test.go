@@ -119,6 +119,7 @@ func FuzzCalls(f *testing.F) {
 		`{"name":"f","arguments":null,"Arguments":{},"function":{"function":{"function":{"function":{"name":"g"}}}}}`, `{"arguments":{}}`, `{"name":"f","result":{"isError":true}}`,
 		`[{"functionDeclarations":[{"name":"f","parameters":{"type":"OBJECT"}}]},{"googleSearch":{}}]`, `{"tools":[[["f"]]],"toolConfig":{"toolConfig":{}}}`,
 		`{"f":{"inputSchema":{"jsonSchema":{"json":{}}}},"g":null}`, `[{"type":"mcp","allowed_tools":{"tool_names":["f"]}}]`, `"[\"f\"]"`, `{"\u0000":{"name":"\ud800"}}`,
+		`{"type":"tool- ","toolCallId":""}`, `{"type":"function","name":"\t","arguments":{}}`,
 	} {
 		f.Add(seed)
 	}
