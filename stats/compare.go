@@ -58,8 +58,8 @@ type Comparison struct {
 	// Order is the place of the version, from 0, among those of its prompt that Eval ran on,
 	// in the order of time.
 	Order int `json:"order"`
-	// NotCompared says why there is no answer; the numbers below are then 0, except
-	// Decided, and Rate where it is known.
+	// NotCompared says why there is no answer; the numbers below are then 0, and null in
+	// JSON, except Decided, and Rate where it is known.
 	NotCompared string `json:"not_compared"`
 
 	Rate     float64 `json:"rate"`     // pass rate of the version

@@ -10,8 +10,8 @@ import (
 	"github.com/evalworker/evalworker/stats"
 )
 
-// findings writes what was found, what would have been found, and what was not
-// compared and why: no news is good news only where somebody looked.
+// findings writes what was found, how small a drop may be hidden, and what was not
+// compared and why, because an empty list of findings would look like good news.
 func (t Tables) findings(b *strings.Builder) {
 	t.worse(b)
 	t.errors(b)
@@ -267,7 +267,7 @@ func evalNames(cs []Comparison) string {
 }
 
 // writeQuiet writes the comparisons that found nothing, each with the drop that it would
-// have shown: no news is good news only down to that.
+// have shown, because a smaller one may be there.
 func writeQuiet(b *strings.Builder, begin string, cs []Comparison) {
 	if len(cs) == 0 {
 		return
@@ -479,7 +479,7 @@ func (e Eval) imprecise() string {
 	case e.PassRate == nil && e.Unseen > 0:
 		return fmt.Sprintf("no rate: the %s decided stand for %.0f\u00a0%% of the events; of the others, sampled at a low rate, none was drawn",
 			shortCount(decided), 100*(1-e.Unseen))
-	case e.Unseen >= tellUnseen:
+	case e.Unseen >= minUnseen:
 		return fmt.Sprintf("the interval is wider, because %.0f\u00a0%% of the events were sampled at so low a rate that none was drawn", 100*e.Unseen)
 	case e.EffectiveSize > 0 && e.EffectiveSize < min(fewWorth, fewShare*float64(e.Units)):
 		return fmt.Sprintf("few verdicts decide: %s decided are worth %.0f, because those sampled at a low rate outweigh the others",
@@ -488,8 +488,8 @@ func (e Eval) imprecise() string {
 	return ""
 }
 
-// tellUnseen is the share of unseen events from which on they are named.
-const tellUnseen = 0.01
+// minUnseen is the share of unseen events from which on they are named.
+const minUnseen = 0.01
 
 func pValue(p float64) string {
 	if p < 0.0001 {

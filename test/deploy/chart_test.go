@@ -38,7 +38,7 @@ func TestRendersStrictly(t *testing.T) {
 		kinds  []string
 	}{
 		"default": {"", []string{"ConfigMap", "Deployment", "PersistentVolumeClaim", "PodDisruptionBudget", "Secret", "ServiceAccount"}},
-		"full":    {full(t, "full.yaml"), []string{"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "ScaledObject", "Secret", "ServiceAccount", "TriggerAuthentication"}},
+		"full":    {full(t), []string{"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "ScaledObject", "Secret", "ServiceAccount", "TriggerAuthentication"}},
 		"hpa": {
 			fleet + "autoscaling: {mode: hpa, hpa: {selector: {env: prod}}}",
 			[]string{"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Secret", "ServiceAccount"},
@@ -79,8 +79,8 @@ func TestRefusesMistakes(t *testing.T) {
 		"health in the configuration":     {"config: {health: {listen: \":1\"}}", "config.health"},
 		"Datadog off in two places":       {"config: {datadog: {enabled: false}}", "config.datadog.enabled"},
 		"a secret without a key":          {"secrets: {modelKey: {name: model}}", "secrets.modelKey"},
-		"a login that KEDA does not have": {strings.Replace(full(t, "full.yaml"), "SCRAM-SHA-512", "GSSAPI", 1), "GSSAPI"},
-		"a login without a password":      {strings.Replace(full(t, "full.yaml"), "kafkaPassword: {name: kafka, key: password}", "", 1), "secrets.kafkaPassword"},
+		"a login that KEDA does not have": {strings.Replace(full(t), "SCRAM-SHA-512", "GSSAPI", 1), "GSSAPI"},
+		"a login without a password":      {strings.Replace(full(t), "kafkaPassword: {name: kafka, key: password}", "", 1), "secrets.kafkaPassword"},
 		"no evaluators":                   {"config: {evaluators: []}", "evaluators"},
 		"a store that is none":            {"config: {store: {url: \"mysql://db\"}}", "url"},
 	} {
@@ -96,7 +96,7 @@ func TestRefusesMistakes(t *testing.T) {
 // TestChecksCanFail: what the strict decoding and KEDA's definition are there to find.
 func TestChecksCanFail(t *testing.T) {
 	t.Parallel()
-	scaled := mustRender(t, full(t, "full.yaml")).find(t, "ScaledObject")
+	scaled := mustRender(t, full(t)).find(t, "ScaledObject")
 	for name, row := range map[string]struct{ text, old, new string }{
 		"Deployment":          {string(mustRender(t, "").find(t, "Deployment").YAML), "terminationGracePeriodSeconds", "terminationGracePeriod"},
 		"ScaledObject":        {string(scaled.YAML), "maxReplicaCount", "maxReplicasCount"},
@@ -180,7 +180,7 @@ func TestPodsRollOnlyWhenTheyHaveTo(t *testing.T) {
 // value is in its variables.
 func TestPodIsRestricted(t *testing.T) {
 	t.Parallel()
-	pod := mustRender(t, full(t, "full.yaml")).deployment(t).Spec.Template.Spec
+	pod := mustRender(t, full(t)).deployment(t).Spec.Template.Spec
 	c := pod.Containers[0]
 	if s := pod.SecurityContext; !*s.RunAsNonRoot || *s.RunAsUser == 0 || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 		t.Errorf("security of the pod: %+v", s)
@@ -205,7 +205,7 @@ func TestPodIsRestricted(t *testing.T) {
 // TestNetworkPolicyOpensWhatTheConfigurationNeeds: the ports come from it.
 func TestNetworkPolicyOpensWhatTheConfigurationNeeds(t *testing.T) {
 	t.Parallel()
-	policy := mustRender(t, full(t, "full.yaml")).find(t, "NetworkPolicy").Typed.(*networkingv1.NetworkPolicy)
+	policy := mustRender(t, full(t)).find(t, "NetworkPolicy").Typed.(*networkingv1.NetworkPolicy)
 	var ports []string
 	for _, rule := range policy.Spec.Egress {
 		for _, p := range rule.Ports {
@@ -231,7 +231,7 @@ func TestWorkerAcceptsTheFiles(t *testing.T) {
 	for _, row := range []struct {
 		values string
 		env    []string
-	}{{"", nil}, {full(t, "full.yaml"), []string{"OPENAI_API_KEY=none", "EVALWORKER_KAFKA_SASL_PASSWORD=none"}}} {
+	}{{"", nil}, {full(t), []string{"OPENAI_API_KEY=none", "EVALWORKER_KAFKA_SASL_PASSWORD=none"}}} {
 		rendered := mustRender(t, row.values)
 		folder := t.TempDir()
 		data := filepath.Join(folder, "..2026_01_01")

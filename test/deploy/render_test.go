@@ -148,11 +148,11 @@ func decode(text []byte) (objects, error) {
 				"Secret":                  func() any { return new(corev1.Secret) },
 				"ServiceAccount":          func() any { return new(corev1.ServiceAccount) },
 			}
-			make, ok := types[o.Kind]
+			typed, ok := types[o.Kind]
 			if !ok {
 				return nil, errors.New("a kind that this test does not know: " + o.Kind)
 			}
-			o.Typed = make()
+			o.Typed = typed()
 			if err := yaml.UnmarshalStrict(doc, o.Typed); err != nil {
 				return nil, err
 			}
@@ -162,9 +162,9 @@ func decode(text []byte) (objects, error) {
 }
 
 // full are values that use everything that the chart can render.
-func full(t *testing.T, file string) string {
+func full(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", file))
+	text, err := os.ReadFile("testdata/full.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
