@@ -69,6 +69,10 @@ bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one
 soak: ## Measure a worker's memory after ten minutes of load
 	$(GO) run ./bench -only soak
 
+.PHONY: scale
+scale: ## Simulate fleets of up to 64 workers and write the tables of docs/scaling.md
+	$(GO) test ./kafka/consumer -run '^TestScale$$' -count=1 -update
+
 .PHONY: bench-hot
 bench-hot: ## Run the benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./sampler ./kafka/fetch ./kafka/consumer ./pipeline
