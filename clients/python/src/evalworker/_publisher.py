@@ -267,7 +267,7 @@ def plain(value: Any) -> Any:
         method = getattr(value, name, None)
         if callable(method) and not isinstance(value, type):
             try:
-                return method(mode="json") if name == "model_dump" else method()
+                return method(mode="json", exclude_unset=True, warnings=False) if name == "model_dump" else method()
             except Exception:  # another meaning of the name, or a version that differs
                 continue
     if isinstance(value, (bytes, bytearray, memoryview)):

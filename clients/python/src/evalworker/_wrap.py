@@ -17,9 +17,12 @@ T = TypeVar("T")
 _METHODS = (
     ("chat.completions", "create", ChatPieces),
     ("chat.completions", "parse", ChatPieces),
+    ("chat.completions", "stream", ChatPieces),
     ("responses", "create", ResponsePieces),
     ("responses", "parse", ResponsePieces),
+    ("responses", "stream", ResponsePieces),
     ("messages", "create", MessagePieces),
+    ("messages", "stream", MessagePieces),
 )
 
 _INPUTS = ("messages", "input", "system", "instructions", "prompt")
@@ -48,7 +51,7 @@ def wrap(client: T, **fields: Any) -> T:
             continue
         wrapped += 1
         if not hasattr(method, "_evalworker"):
-            setattr(resource, name, _wrap_method(method, pieces, fields, _provider(client)))
+            setattr(resource, name, _wrap_method(name, method, pieces, fields, _provider(client)))
     if not wrapped:
         raise TypeError(
             f"evalworker: {type(client).__name__} is no client that wrap knows: OpenAI, AsyncOpenAI, Anthropic, AsyncAnthropic; "
@@ -71,7 +74,7 @@ def _wrap_copy(copy: Callable[..., Any], fields: Dict[str, Any]) -> Callable[...
     return wrapped
 
 
-def _wrap_method(method: Callable[..., Any], pieces: Callable[[], Any], fields: Dict[str, Any], provider: str) -> Callable[..., Any]:
+def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any], fields: Dict[str, Any], provider: str) -> Callable[..., Any]:
     def begin(kwargs: Dict[str, Any]) -> Optional[Call]:
         own = kwargs.pop("evalworker", None) or {}
         check_fields(own)
@@ -86,7 +89,7 @@ def _wrap_method(method: Callable[..., Any], pieces: Callable[[], Any], fields: 
             call.event["input"] = snapshot(asked["messages"] if list(asked) == ["messages"] else asked)
             if _given(kwargs.get("tools")):
                 call.event["tools"] = snapshot(kwargs["tools"])
-            if kwargs.get("stream") is True:
+            if kwargs.get("stream") is True or name == "stream":
                 call.event["streaming"] = True
             return call
         except Exception:
@@ -95,6 +98,10 @@ def _wrap_method(method: Callable[..., Any], pieces: Callable[[], Any], fields: 
 
     def end(call: Call, answer: Any) -> Any:
         try:
+            request = next((name for name in vars(answer) if name.endswith("__api_request")), None) if hasattr(answer, "__dict__") else None
+            if request is not None:  # a manager, whose stream begins with `with`
+                _wrap_manager(call, answer, request, pieces)
+                return answer
             if hasattr(answer, "_iterator") or hasattr(answer, "__stream__"):
                 return _record_stream(call, answer, pieces())
             parse = getattr(answer, "parse", None)
@@ -111,39 +118,32 @@ def _wrap_method(method: Callable[..., Any], pieces: Callable[[], Any], fields: 
             log.warning("evalworker: a request is not published", exc_info=True)
         return answer
 
-    if inspect.iscoroutinefunction(method):
+    async def later(call: Call, pending: Any) -> Any:
+        token = _current.set(call)
+        try:
+            answer = await pending
+        except BaseException as error:
+            call.finish(error)
+            raise
+        finally:
+            _current.reset(token)
+        return end(call, answer)
 
-        @functools.wraps(method)
-        async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            call = begin(kwargs)
-            if call is None:
-                return await method(*args, **kwargs)
-            token = _current.set(call)
-            try:
-                answer = await method(*args, **kwargs)
-            except BaseException as error:
-                call.finish(error)
-                raise
-            finally:
-                _current.reset(token)
-            return end(call, answer)
-
-    else:
-
-        @functools.wraps(method)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            call = begin(kwargs)
-            if call is None:
-                return method(*args, **kwargs)
-            token = _current.set(call)
-            try:
-                answer = method(*args, **kwargs)
-            except BaseException as error:
-                call.finish(error)
-                raise
-            finally:
-                _current.reset(token)
-            return end(call, answer)
+    @functools.wraps(method)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        call = begin(kwargs)
+        if call is None:
+            return method(*args, **kwargs)
+        token = _current.set(call)
+        try:
+            answer = method(*args, **kwargs)
+        except BaseException as error:
+            call.finish(error)
+            raise
+        finally:
+            _current.reset(token)
+        # The methods of asynchronous clients return a coroutine and are none themselves.
+        return later(call, answer) if inspect.isawaitable(answer) else end(call, answer)
 
     wrapped._evalworker = True  # type: ignore[attr-defined]
     return wrapped
@@ -201,6 +201,42 @@ def _record_stream(call: Call, stream: Any, pieces: Any) -> Any:
 
         stream._iterator = watch()
     return stream
+
+
+def _wrap_manager(call: Call, manager: Any, name: str, pieces: Callable[[], Any]) -> None:
+    request = getattr(manager, name)
+
+    def begun(stream: Any) -> Any:
+        return _record_stream(call, stream, pieces())
+
+    if inspect.isawaitable(request):
+
+        async def later() -> Any:
+            token = _current.set(call)
+            try:
+                stream = await request
+            except BaseException as error:
+                call.finish(error)
+                raise
+            finally:
+                _current.reset(token)
+            return begun(stream)
+
+        setattr(manager, name, later())
+    else:
+
+        def now() -> Any:
+            token = _current.set(call)
+            try:
+                stream = request()
+            except BaseException as error:
+                call.finish(error)
+                raise
+            finally:
+                _current.reset(token)
+            return begun(stream)
+
+        setattr(manager, name, now)
 
 
 def _given(value: Any) -> bool:
