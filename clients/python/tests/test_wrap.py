@@ -106,12 +106,14 @@ def test_retry_and_error(provider, one_event):
 
 def test_scope_and_single_request(provider, one_event):
     provider.answers += [as_json(CHAT)] * 2
-    client = evalworker.wrap(make(provider), prompt_version="v1", feature="a")
+    evalworker.configure(service="api", feature="all")
+    client = evalworker.wrap(make(provider), prompt_version="v1", feature="a", provider="vllm")
     with evalworker.scope(session_id="s1", feature="b"):
         client.chat.completions.create(model="m", messages=QUESTION, evalworker={"prompt_version": "v2", "request_id": "r1"})
     client.chat.completions.create(model="m", messages=QUESTION)
     first, second = one_event(2)
     assert (first["session_id"], first["feature"], first["prompt_version"], first["request_id"]) == ("s1", "b", "v2", "r1")
+    assert first["provider"] == "vllm" and first["service"] == "api"
     assert "session_id" not in second and (second["feature"], second["prompt_version"]) == ("a", "v1")
     assert b"evalworker" not in provider.requests[0][2]
 

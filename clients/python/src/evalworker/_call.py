@@ -110,12 +110,12 @@ def _now() -> str:
 class Call:
     """A request that is under way. `finish` publishes it, once."""
 
-    def __init__(self, fields: Dict[str, Any], publisher: Optional[Publisher] = None) -> None:
-        self.event: Dict[str, Any] = {"event": "llm_request_completed", **_identity(), **_scope.get(), **fields}
+    def __init__(self, fields: Dict[str, Any], defaults: Optional[Dict[str, Any]] = None) -> None:
+        # What is nearest to the request counts: the process, then the client, the scope, the request.
+        self.event: Dict[str, Any] = {"event": "llm_request_completed", **_identity(), **(defaults or {}), **_scope.get(), **fields}
         self.event.setdefault("request_id", "req_" + uuid.uuid4().hex)
         self.event.setdefault("trace_context", trace_context())
         self.retries: Optional[int] = None
-        self._publisher = publisher
         self._began = time.perf_counter()
         self._done = False
         _last.set(self.event["request_id"])
@@ -149,7 +149,7 @@ class Call:
         if error is not None:
             event["status"], event["error_type"] = "error", _error_type(error)
         event.setdefault("status", "success")
-        (self._publisher or default_publisher()).publish({k: v for k, v in event.items() if v is not None and v != {}})
+        default_publisher().publish({k: v for k, v in event.items() if v is not None and v != {}})
 
 
 _EVENT_FIELDS = SCOPE_FIELDS | frozenset(

@@ -81,9 +81,7 @@ def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any
         if _current.get() is not None:  # a method of the library that calls another one of it
             return None
         try:
-            call = Call({}, None)
-            # What is nearest to the request counts: the client, then the scope, then the call.
-            call.event = {**fields, "provider": provider, **call.event, **own}
+            call = Call(own, {"provider": provider, **fields})
             call.event.setdefault("model", kwargs.get("model"))
             asked = {name: kwargs[name] for name in _INPUTS if _given(kwargs.get(name))}
             call.event["input"] = snapshot(asked["messages"] if list(asked) == ["messages"] else asked)

@@ -37,8 +37,7 @@ class CallbackHandler(BaseCallbackHandler):
 
     def _begin(self, run_id: Any, parent: Any, asked: Any, kwargs: Dict[str, Any]) -> None:
         try:
-            call = Call({})
-            call.event = {**self._fields, **call.event, "input": asked}
+            call = Call({"input": asked}, self._fields)
             params = kwargs.get("invocation_params") or {}
             metadata = kwargs.get("metadata") or {}
             call.event.setdefault("model", metadata.get("ls_model_name") or params.get("model") or params.get("model_name"))
