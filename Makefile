@@ -61,6 +61,13 @@ peers: ## Test deploy/ with Helm's engine, and spans with Datadog's own trace ag
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 ./...
 	cd test/agent && $(GO) vet ./... && $(GO) test ./...
 
+.PHONY: clients
+clients: ## Test the clients for Python, Node.js and Java with the providers' own libraries
+	python3 -m venv $(BIN)/python && $(BIN)/python/bin/pip install -q --disable-pip-version-check -r clients/python/tests/requirements.txt
+	cd clients/python && '$(abspath $(BIN))'/python/bin/python -m pytest -q
+	cd clients/node && npm install --no-audit --no-fund --silent && npm test --silent
+	cd clients/java && mvn -q test
+
 .PHONY: bench
 bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one run
 	$(GO) run ./bench

@@ -53,6 +53,7 @@ var layers = map[string][]string{
 	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
+	"emitter/openai":  {"event"},
 
 	// One revision of what is evaluated, and what happens to one event.
 	"policy":   {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "judges", "judges/model", "sampler", "validators"},
@@ -117,7 +118,7 @@ var rooms = map[string][]string{
 	"github.com/klauspost/compress":         {"kafka/fetch"},
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
-	"github.com/sashabaranov/go-openai":     {"judges/model"},
+	"github.com/sashabaranov/go-openai":     {"judges/model", "emitter/openai"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"store"},
 	"github.com/pressly/goose":              {"store"},
