@@ -61,7 +61,7 @@ var layers = map[string][]string{
 	// How the processes run.
 	"internal/serve": {"internal/config/fault", "internal/config/secret"},
 	"internal/config": {
-		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/regular", "internal/serve",
+		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/datadog", "internal/regular", "internal/serve",
 		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",
 	},
 	"internal/app": {
@@ -74,7 +74,8 @@ var layers = map[string][]string{
 	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
 
 	// Monitors and dashboards.
-	"internal/datadog": {"internal/backoff", "internal/config/fault", "internal/config/secret"},
+	"deploy/datadog":   {},
+	"internal/datadog": {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret"},
 
 	// What the demo and the tests add.
 	"internal/demo/broker":      {"internal/config/fault"},
@@ -104,7 +105,7 @@ var layers = map[string][]string{
 	},
 	"cmd/evalworker": {
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
-		"internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
+		"internal/datadog", "internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
 	},
 	"internal/gen":     {"event", "internal/config", "telemetry"},
 	"examples/publish": {"emitter", "event"},
