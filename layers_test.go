@@ -61,7 +61,7 @@ var layers = map[string][]string{
 	// How the processes run.
 	"internal/serve": {"internal/config/fault", "internal/config/secret"},
 	"internal/config": {
-		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/regular", "internal/serve",
+		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/datadog", "internal/regular", "internal/serve",
 		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",
 	},
 	"internal/app": {
@@ -72,6 +72,10 @@ var layers = map[string][]string{
 	"internal/summary": {"eval", "event", "stats"},
 	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
+
+	// Monitors and dashboards.
+	"deploy/datadog":   {},
+	"internal/datadog": {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret"},
 
 	// What the demo and the tests add.
 	"internal/demo/broker":      {"internal/config/fault"},
@@ -101,7 +105,7 @@ var layers = map[string][]string{
 	},
 	"cmd/evalworker": {
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
-		"internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
+		"internal/datadog", "internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
 	},
 	"internal/gen":     {"event", "internal/config", "telemetry"},
 	"examples/publish": {"emitter", "event"},
@@ -116,7 +120,7 @@ var rooms = map[string][]string{
 	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
 	"github.com/klauspost/compress":         {"kafka/fetch"},
 	"github.com/aws/":                       {"emitter/mskiam"},
-	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
+	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/datadog", "internal/testkit/datadog"},
 	"github.com/sashabaranov/go-openai":     {"judges/model"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"store"},

@@ -65,7 +65,12 @@ func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 		switch f.Type.Kind() {
 		case reflect.Pointer:
 			walkKeys(reflect.Zero(f.Type.Elem()), k.Path, nil, keys)
-		case reflect.Map: // with the defaults of the entry that exists by default
+		case reflect.Map:
+			if isLeaf(f.Type.Elem()) {
+				*keys = append(*keys, Key{Path: k.Path + ".NAME", Type: typeName(f.Type.Elem()), Doc: f.Tag.Get("doc")})
+				continue
+			}
+			// With the defaults of the entry that exists by default.
 			walkKeys(value.MapIndex(reflect.ValueOf(policy.DefaultModel)), k.Path+".NAME", nil, keys)
 		case reflect.Slice:
 			walkKeys(reflect.Zero(f.Type.Elem()), k.Path+"[]", nil, keys)
