@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/telemetry"
 )
 
 // What a monitor needs for a block of its message ever to be shown.
@@ -73,16 +74,28 @@ func (t table) texts(m *monitor, name string) (faults fault.List) {
 	return faults
 }
 
-// quoted checks the queries that a text shows as code, for a reader to paste.
+// quoted checks the queries that a text shows as code. One without braces is the name of
+// a metric with its aggregation, and the words around it say how to filter.
 func (t table) quoted(s string) (faults fault.List) {
 	for _, match := range code.FindAllStringSubmatch(s, -1) {
 		if !beginning.MatchString(match[1]) {
 			continue
 		}
-		e, err := parseExpression(braces.ReplaceAllString(match[1], "x"))
+		query := braces.ReplaceAllString(match[1], "x")
+		bare := !strings.Contains(query, "{")
+		if bare {
+			query += "{*}.as_count()"
+		}
+		e, err := parseExpression(query)
 		if err != nil {
 			faults.Add("", err.Error(), "in the query "+match[1])
 			continue
+		}
+		for _, m := range metricsOf(e) {
+			known, ok := t.find(m.name)
+			if bare && ok && known.Type != telemetry.TypeCount {
+				m.methods = nil
+			}
 		}
 		for _, f := range t.parts(e, nil) {
 			faults.Add("", "in "+match[0]+": "+f.Problem, f.Expected)

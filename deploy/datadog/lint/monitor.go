@@ -55,8 +55,8 @@ func (a alert) groups() []string {
 	return nil
 }
 
-// shifts are how far back a change alert may look.
-var shifts = []string{"5m_ago", "10m_ago", "15m_ago", "30m_ago", "1h_ago", "2h_ago", "4h_ago", "1d_ago"}
+// backs are how far back a change alert may look.
+var backs = []string{"5m_ago", "10m_ago", "15m_ago", "30m_ago", "1h_ago", "2h_ago", "4h_ago", "1d_ago"}
 
 // parseMonitor parses the query of a metric monitor.
 func parseMonitor(s string) (a alert, err error) {
@@ -130,9 +130,9 @@ func (p *parser) shift() error {
 	}
 	p.space()
 	start := p.at
-	if word := p.run(isWord); !slices.Contains(shifts, word) {
+	if word := p.run(isWord); !slices.Contains(backs, word) {
 		p.at = start
-		return p.want("one of " + strings.Join(shifts, ", "))
+		return p.want("one of " + strings.Join(backs, ", "))
 	}
 	return p.need(")")
 }
