@@ -1,5 +1,5 @@
 // Gen writes the documents that are generated from code: the event's JSON Schema,
-// and the pages on metrics and configuration. CI runs it and fails when anything
+// the pages on metrics and configuration, and the metrics of the Terraform module. CI runs it and fails when anything
 // changes.
 package main
 
@@ -26,16 +26,22 @@ func main() {
 }
 
 // documents returns the generated documents by their path in the repository.
-func documents() map[string][]byte {
+func documents() (map[string][]byte, error) {
+	metrics, err := terraformMetrics()
 	return map[string][]byte{
-		"event/event.schema.json": event.Schema(),
-		"docs/metrics.md":         telemetry.MetricsDoc(),
-		"docs/configuration.md":   config.Doc(),
-	}
+		"event/event.schema.json":               event.Schema(),
+		"docs/metrics.md":                       telemetry.MetricsDoc(),
+		"docs/configuration.md":                 config.Doc(),
+		"deploy/datadog/terraform/metrics.json": metrics,
+	}, err
 }
 
 func run(root string) error {
-	for name, body := range documents() {
+	all, err := documents()
+	if err != nil {
+		return err
+	}
+	for name, body := range all {
 		if err := os.WriteFile(filepath.Join(root, name), body, 0o644); err != nil { //nolint:gosec // published documents
 			return err
 		}
