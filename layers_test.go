@@ -77,6 +77,9 @@ var layers = map[string][]string{
 	"deploy/datadog":   {},
 	"internal/datadog": {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret"},
 
+	// What checks the files of deploy/datadog.
+	"deploy/datadog/lint": {"eval", "internal/config/fault", "telemetry"},
+
 	// What the demo and the tests add.
 	"internal/demo/broker":      {"internal/config/fault"},
 	"internal/demo/modelserver": {},
