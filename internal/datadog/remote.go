@@ -118,7 +118,7 @@ func (c *Client) managedMonitors(ctx context.Context, env string) ([]remote, err
 
 // strangers returns the ids of monitors that this program has not made, by their name.
 func (c *Client) strangers(ctx context.Context) (map[string]string, error) {
-	all, err := c.listMonitors(ctx, "name", "[evalworker]")
+	all, err := c.listMonitors(ctx, "name", strings.TrimSpace(namePrefix))
 	if err != nil {
 		return nil, err
 	}

@@ -90,6 +90,8 @@ func render(from fs.FS, v Values) (objects []Object, omitted []Omitted, err erro
 				objects = append(objects, Object{kind, name, body})
 				continue
 			}
+			// Two environments have monitors of the same kind, and a page should say which.
+			body["name"] = fmt.Sprintf("%s (%s)", text(body["name"]), v.Env)
 			made, why := v.perEvaluator(name, body)
 			if why != "" {
 				omitted = append(omitted, Omitted{kind, name, why})
@@ -164,16 +166,16 @@ func texts(v any, change func(string) string) any {
 }
 
 // evaluatorIn matches an evaluator in a query: the tag, or the metric of its scores.
-var evaluatorIn = regexp.MustCompile(`\beval:([a-z0-9_]+)|\bllm\.eval\.([a-z0-9_]+)`)
+var evaluatorIn = regexp.MustCompile(`\b(?:eval:|llm\.eval\.)([a-z0-9_]+)`)
 
 // Evaluator returns the one evaluator that the query of a monitor names; empty for none
 // and for several. What people say is none that a configuration could have.
 func Evaluator(query string) string {
 	name := ""
 	for _, m := range evaluatorIn.FindAllStringSubmatch(query, -1) {
-		found := m[1] + m[2]
+		found := m[1]
 		switch {
-		case m[2] == "count" || m[2] == "weighted" || found == eval.FeedbackEvaluator:
+		case found == "count" || found == "weighted" || found == eval.FeedbackEvaluator:
 		case name != "" && name != found:
 			return ""
 		default:
@@ -182,6 +184,9 @@ func Evaluator(query string) string {
 	}
 	return name
 }
+
+// namePrefix begins the name of every monitor.
+const namePrefix = "[evalworker] "
 
 // perEvaluator returns a monitor once for each evaluator that it should watch, or itself
 // when its query names none. The name stays for the evaluator of the file; others are
@@ -199,11 +204,14 @@ func (v Values) perEvaluator(name string, body map[string]any) (made []Object, w
 		return nil, fmt.Sprintf("the configuration has no evaluator %s; datadog.monitors.evaluators or --evaluator says which ones it should watch", own)
 	}
 	for _, e := range wanted {
-		id := name
+		id, title := name, ""
 		if e != own {
-			id += "-" + e
+			id, title = name+"-"+e, e+": "
 		}
-		made = append(made, Object{Monitor, id, renamed(body, own, e, name, id)})
+		o := Object{Monitor, id, renamed(body, own, e, name, id)}
+		// The name of the file's evaluator need not stand in the monitor's name.
+		o.Body["name"] = strings.Replace(text(o.Body["name"]), namePrefix, namePrefix+title, 1)
+		made = append(made, o)
 	}
 	return made, ""
 }

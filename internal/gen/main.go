@@ -1,6 +1,6 @@
 // Gen writes the documents that are generated from code: the event's JSON Schema,
-// the pages on metrics and configuration, and the pictures of the dashboards. CI runs
-// it and fails when anything changes.
+// the pages on metrics and configuration, the metrics of the Terraform module, and the
+// pictures of the dashboards. CI runs it and fails when anything changes.
 package main
 
 import (
@@ -33,6 +33,11 @@ func documents(root string) (map[string][]byte, error) {
 		"docs/metrics.md":         telemetry.MetricsDoc(),
 		"docs/configuration.md":   config.Doc(),
 	}
+	metrics, err := terraformMetrics()
+	if err != nil {
+		return nil, err
+	}
+	docs["deploy/datadog/terraform/metrics.json"] = metrics
 	pictures, err := boards.Pictures(filepath.Join(root, "deploy/datadog"))
 	if err != nil {
 		return nil, err
