@@ -127,7 +127,7 @@ fmt: $(LINT) ## Format the code
 	$(LINT) fmt
 
 .PHONY: generate
-generate: ## Write the generated files: event schema, docs of metrics and configuration
+generate: ## Write the generated files: event schema, docs of metrics and configuration, pictures of dashboards
 	$(GO) generate ./...
 
 .PHONY: verify

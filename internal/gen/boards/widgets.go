@@ -250,7 +250,11 @@ func (b *board) manageStatus(f frame) error {
 			color = red
 		}
 		b.rect(f.x+padding, y+2, 9, 9, 4.5, color, "")
-		b.text(f.x+padding+16, y+10.5, wrap(strings.TrimPrefix(m.Name, "[evalworker] "), f.w-2*padding-8, st)[0], st)
+		name := wrap(strings.TrimPrefix(m.Name, "[evalworker] "), f.w-2*padding-18, st)
+		if len(name) > 1 {
+			name[0] += " …"
+		}
+		b.text(f.x+padding+16, y+10.5, name[0], st)
 		y += 18
 	}
 	return nil
