@@ -57,8 +57,9 @@ faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
 .PHONY: peers
-peers: ## Test deploy/ with Helm's engine, and spans with Datadog's own trace agent: modules of their own
+peers: ## Test deploy/ with Helm's engine and Terraform's language, and spans with Datadog's own trace agent: modules of their own
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 ./...
+	cd test/terraform && $(GO) vet ./... && $(GO) test -count=1 ./...
 	cd test/agent && $(GO) vet ./... && $(GO) test ./...
 
 .PHONY: bench
