@@ -77,6 +77,9 @@ var layers = map[string][]string{
 	"deploy/datadog":   {},
 	"internal/datadog": {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret"},
 
+	// What checks the files of deploy/datadog.
+	"deploy/datadog/lint": {"eval", "internal/config/fault", "telemetry"},
+
 	// What the demo and the tests add.
 	"internal/demo/broker":      {"internal/config/fault"},
 	"internal/demo/modelserver": {},
@@ -107,8 +110,9 @@ var layers = map[string][]string{
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
 		"internal/datadog", "internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
 	},
-	"internal/gen":     {"deploy/datadog", "event", "internal/config", "telemetry"},
-	"examples/publish": {"emitter", "event"},
+	"internal/gen":        {"deploy/datadog", "event", "internal/config", "internal/gen/boards", "telemetry"},
+	"internal/gen/boards": {"telemetry"},
+	"examples/publish":    {"emitter", "event"},
 	"bench": {
 		"emitter", "event", "internal/app", "internal/config", "internal/demo/modelserver",
 		"internal/testkit/containers", "internal/testkit/datadog", "kafka/conn",

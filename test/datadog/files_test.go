@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestFilesDecode: each monitor and dashboard, as it lies there, is what the API takes.
-func TestFilesDecode(t *testing.T) {
+// TestFiles: each monitor and dashboard, as it lies there, is what the API takes.
+func TestFiles(t *testing.T) {
 	t.Parallel()
 	for kind, typ := range kinds {
 		for name, document := range files(t, kind) {

@@ -107,7 +107,8 @@ var limit = regexp.MustCompile(`^y\s*[<>]?=?\s*(-?[0-9.]+)$`)
 
 // limits checks that what a dashboard shows as too much is what a monitor alerts on: a
 // number that turns red, and a line whose label says that it is a monitor's. The monitors
-// of a widget are those of the same metrics and evaluators.
+// of a widget are those of the same metrics and evaluators. Red above 0 needs no monitor:
+// it is for what should not be there at all.
 func limits(at string, all []widget, monitors map[string]*monitor) (faults fault.List) {
 	for i, w := range all {
 		path := fmt.Sprintf("%s[%d].definition", at, i)
@@ -136,6 +137,9 @@ func limits(at string, all []widget, monitors map[string]*monitor) (faults fault
 // red checks the numbers from which something is shown in red.
 func red(formats []format, shown []string, monitors map[string]*monitor) (faults fault.List) {
 	for i, f := range formats {
+		if f.Value == 0 {
+			continue
+		}
 		if strings.HasSuffix(f.Palette, "on_red") || strings.HasSuffix(f.Palette, "on_light_red") {
 			faults.Under(fmt.Sprintf("conditional_formats[%d].value", i), agrees(f.Value, shown, monitors, false))
 		}
@@ -143,12 +147,13 @@ func red(formats []format, shown []string, monitors map[string]*monitor) (faults
 	return faults
 }
 
-// agrees checks a number against the monitors of some subjects. named says that the
-// number is said to be a monitor's.
+// agrees checks a number against the monitors of some subjects, but for those that compare
+// with the past: a board may show the same as a share, a ratio or a difference. named says
+// that the number is said to be a monitor's.
 func agrees(value float64, shown []string, monitors map[string]*monitor, named bool) (faults fault.List) {
 	var found []string
 	for name, m := range monitors {
-		if m == nil || m.query.change != "" || !slices.Contains(shown, subject(m.query.value)) {
+		if m == nil || m.query.change != "" || shifts(m.query.value) || !slices.Contains(shown, subject(m.query.value)) {
 			continue
 		}
 		for _, key := range []string{"critical", "warning"} {
@@ -169,6 +174,17 @@ func agrees(value float64, shown []string, monitors map[string]*monitor, named b
 		faults.Add("", "no monitor watches what the widget shows: "+strings.Join(shown, " and "), "take the marker away, or label it otherwise")
 	}
 	return faults
+}
+
+// shifts reports whether an expression looks at the past.
+func shifts(e expression) bool {
+	switch e := e.(type) {
+	case *function:
+		return strings.HasSuffix(e.name, "shift") || strings.HasSuffix(e.name, "_before") || slices.ContainsFunc(e.args, shifts)
+	case *operation:
+		return shifts(e.left) || shifts(e.right)
+	}
+	return false
 }
 
 // subjects returns what each formula of a request is about.

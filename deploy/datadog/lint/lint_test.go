@@ -50,7 +50,7 @@ const (
     ]}, "layout": {"x": 0, "y": 0, "width": 6, "height": 3}},
     {"definition": {"type": "timeseries", "title": "Latency, ms", "requests": [{
         "response_format": "timeseries",
-        "queries": [{"data_source": "metrics", "name": "slow", "query": "p95:evalworker.judge.latency_ms{env IN (prod, $env.value) AND NOT eval:x*} by {model}.rollup(avg, 60)"}],
+        "queries": [{"data_source": "metrics", "name": "slow", "query": "p95:evalworker.judge.latency_ms{env IN (prod, $env.value) AND NOT eval:x*} by {model}.rollup(60)"}],
         "formulas": [{"formula": "slow"}]}],
       "events": [{"q": "tags:evalworker_event:prompt_release $env"}]}, "layout": {"x": 6, "y": 0, "width": 6, "height": 3}},
     {"definition": {"type": "timeseries", "title": "Age, s", "requests": [{
@@ -124,7 +124,7 @@ func testBreakages(t *testing.T, file string, rows map[string]breakage) {
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	testBreakages(t, "monitors/wrong.json", map[string]breakage{
-		"no closing brace":          {"{prompt_name}.as_count()) /", "{prompt_name.as_count()) /", "query: at character 122, before `()) / sum:llm.eval.weigh...`, it needs `}`"},
+		"no closing brace":          {"{prompt_name}.as_count()) /", "{prompt_name.as_count()) /", "query: at character 113, before `.as_count()) / sum:llm.e...`, it needs `}`"},
 		"no closing parenthesis":    {"as_count()) /", "as_count() /", "it needs `)`"},
 		"no filters":                {"sum:llm.eval.weighted{env:${env},eval:correctness} by", "sum:llm.eval.weighted by", "it needs `{`"},
 		"an empty filter":           {"{env:${env},eval:correctness}", "{}", "it needs a filter such as env:prod"},
@@ -157,6 +157,9 @@ func TestQueries(t *testing.T) {
 		"as_count of a gauge":      {"by {partition} >", "by {partition}.as_count() >", "as_count or as_rate of max:evalworker.oldest_age_seconds, which is a gauge"},
 		"a percentile of a gauge":  {"max:evalworker", "p95:evalworker", "p95:evalworker.oldest_age_seconds: it is a gauge"},
 		"a mean of percentiles":    {"max:evalworker.oldest_age_seconds{env:${env}} by {partition}", "p95:evalworker.event_age_seconds{env:${env}}", "use percentile(...) with p50 to p99"},
+		"a query to paste":         {"late{{/is", "`max:evalworker.oldest_age{partition:{{partition.name}},env:${env}}`{{/is", "message: in `max:evalworker.oldest_age{partition:{{partition.name}},env:${env}}`: unknown metric evalworker.oldest_age;"},
+		"a broken query to paste":  {"late{{/is", "`max:evalworker.lag{env:${env}`{{/is", "message: ends where it needs `}`; in the query max:evalworker.lag{env:${env}"},
+		"a brace at a variable":    {"late{{/is", "`max:evalworker.lag{partition:{{partition.name}}}`{{/is", "message: a pair of braces has no partner, or touches another brace"},
 		"no data of distributions": {"max:evalworker.oldest_age_seconds{env:${env}} by {partition}", "max:evalworker.event_age_seconds{env:${env}}", "options.notify_no_data: evalworker.event_age_seconds is a distribution"},
 	})
 }
@@ -258,7 +261,8 @@ func TestDashboards(t *testing.T) {
 		"no title":                  {`"title": "Age, s", `, ``, "widgets[2].definition.title: there is none"},
 		"events that nobody sends":  {"evalworker_event:prompt_release", "evalworker_event:release", "widgets[1].definition.events[0].q: "},
 		"events without the tag":    {"evalworker_event:prompt_release $env", "evalworker_event:prompt_release $model", "events[0].q: $model filters by model, which the events do not carry"},
-		"a bad rollup":              {".rollup(avg, 60)", ".rollup(60)", ".rollup(60); want .rollup(METHOD)"},
+		"a bad rollup":              {".rollup(60)", ".rollup(median, 60)", ".rollup(median, 60); want .rollup(METHOD)"},
+		"a rollup of percentiles":   {".rollup(60)", ".rollup(avg, 60)", ".rollup(avg, 60) of p95:evalworker.judge.latency_ms, which is a distribution; leave avg out"},
 		"a widget beyond the grid":  {`"layout": {"x": 6, "y": 0, "width": 6, "height": 3}`, `"layout": {"x": 7, "y": 0, "width": 6, "height": 3}`, "widgets[1].layout: x 7 to 13, y 0 to 3; want a place inside 12 columns"},
 		"a widget beyond its group": {`"layout": {"x": 3, "y": 0, "width": 3, "height": 2}`, `"layout": {"x": 3, "y": 0, "width": 4, "height": 2}`, "widgets[0].definition.widgets[1].layout: x 3 to 7, y 0 to 2; want a place inside 6 columns"},
 		"a widget on another one":   {`"layout": {"x": 3, "y": 0, "width": 3, "height": 2}`, `"layout": {"x": 2, "y": 1, "width": 3, "height": 1}`, "widgets[0].definition.widgets[1].layout: x 2 to 5, y 1 to 2, which overlaps with [0], x 0 to 3, y 0 to 2"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/telemetry"
 )
 
 // What a monitor needs for a block of its message ever to be shown.
@@ -39,28 +40,66 @@ var variables = []string{
 	"first_triggered_at_epoch", "triggered_duration_sec", "ok_threshold", "warn_threshold",
 }
 
-// braces match what Datadog replaces in a message.
-var braces = regexp.MustCompile(`\{\{(.*?)\}\}`)
+// What is found in texts.
+var (
+	braces    = regexp.MustCompile(`\{\{(.*?)\}\}`)                   // what Datadog replaces
+	runbook   = regexp.MustCompile(`\$\{docs\}/runbooks/[^\s)>\]#]*`) // links
+	recipient = regexp.MustCompile(`(?:^|\s)(@[\w-]+)`)
+	code      = regexp.MustCompile("`([^`\n]+)`")
+	beginning = regexp.MustCompile(`^\w+:(llm|evalworker)\.`) // of a query
+)
 
 // texts checks a monitor's name and messages.
-func (m *monitor) texts(name string) (faults fault.List) {
+func (t table) texts(m *monitor, name string) (faults fault.List) {
 	faults.Under("name", m.replaced(m.Name))
 	faults.Under("message", m.replaced(m.Message))
+	faults.Under("message", t.quoted(m.Message))
 	faults.Under("options.escalation_message", m.replaced(m.Options.EscalationMessage))
 	if !strings.Contains(m.Message, "${notify}") {
 		faults.Add("message", "nobody is told", "it needs ${notify}")
 	}
 	link := "${docs}/runbooks/" + name + ".md"
-	if !strings.Contains(m.Message, link) {
+	links := runbook.FindAllString(m.Message, -1)
+	if !slices.Contains(links, link) {
 		faults.Add("message", "it does not link its runbook", "it needs "+link)
 	}
-	for _, found := range regexp.MustCompile(`\$\{docs\}/runbooks/[^\s)>\]]*`).FindAllString(m.Message, -1) {
-		if file, _, _ := strings.Cut(found, "#"); file != link {
+	for _, found := range links {
+		if found != link {
 			faults.Add("message", "it links "+found, "the runbook of this monitor is "+link)
 		}
 	}
-	for _, found := range regexp.MustCompile(`(^|\s)@[\w-]+`).FindAllString(m.Message+" "+m.Options.EscalationMessage, -1) {
-		faults.Add("message", "it names the recipient "+strings.TrimSpace(found), "recipients are ${notify}, and everybody has others")
+	for _, found := range recipient.FindAllStringSubmatch(m.Message+" "+m.Options.EscalationMessage, -1) {
+		faults.Add("message", "it names the recipient "+found[1], "recipients are ${notify}, and everybody has others")
+	}
+	return faults
+}
+
+// quoted checks the queries that a text shows as code. One without braces is the name of
+// a metric with its aggregation, and the words around it say how to filter.
+func (t table) quoted(s string) (faults fault.List) {
+	for _, match := range code.FindAllStringSubmatch(s, -1) {
+		if !beginning.MatchString(match[1]) {
+			continue
+		}
+		query := braces.ReplaceAllString(match[1], "x")
+		bare := !strings.Contains(query, "{")
+		if bare {
+			query += "{*}.as_count()"
+		}
+		e, err := parseExpression(query)
+		if err != nil {
+			faults.Add("", err.Error(), "in the query "+match[1])
+			continue
+		}
+		for _, m := range metricsOf(e) {
+			known, ok := t.find(m.name)
+			if bare && ok && known.Type != telemetry.TypeCount {
+				m.methods = nil
+			}
+		}
+		for _, f := range t.parts(e, nil) {
+			faults.Add("", "in "+match[0]+": "+f.Problem, f.Expected)
+		}
 	}
 	return faults
 }
@@ -82,6 +121,7 @@ func (m *monitor) has(what string) bool {
 // replaced checks what Datadog replaces in a text: blocks open and close in their order,
 // and variables are those that the monitor has.
 func (m *monitor) replaced(s string) (faults fault.List) {
+	s = placeholder.ReplaceAllString(s, "x")
 	var open []string
 	for _, match := range braces.FindAllStringSubmatch(s, -1) {
 		inside := strings.TrimSpace(match[1])
@@ -117,9 +157,9 @@ func (m *monitor) replaced(s string) (faults fault.List) {
 	for _, name := range open {
 		faults.Add("", "{{#"+name+"}} is not closed", "write {{/"+name+"}} behind the block")
 	}
-	rest := braces.ReplaceAllString(s, "")
-	if strings.Contains(rest, "{{") || strings.Contains(rest, "}}") {
-		faults.Add("", "a pair of braces has no partner", "write {{ and }} around each variable")
+	rest := braces.ReplaceAllString(s, "|")
+	if strings.Contains(rest, "{{") || strings.Contains(rest, "}}") || strings.Contains(rest, "{|") || strings.Contains(rest, "|}") {
+		faults.Add("", "a pair of braces has no partner, or touches another brace", "write {{ and }} around each variable, and nothing else that is a brace beside it")
 	}
 	return faults
 }

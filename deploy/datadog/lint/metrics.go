@@ -256,19 +256,35 @@ func (t table) metric(m *metric, prefixes map[string]string) (faults fault.List)
 	return faults
 }
 
+// rollup checks .rollup(METHOD, SECONDS), of which either may be left out. A distribution
+// is aggregated over time as it is over its sources.
+func rollup(m *metric, c method, typ telemetry.MetricType) (faults fault.List) {
+	written := ".rollup(" + strings.Join(c.args, ", ") + ")"
+	rest := c.args
+	if len(rest) > 0 && slices.Contains([]string{"avg", "sum", "min", "max", "count"}, rest[0]) {
+		if typ == telemetry.TypeDistribution && rest[0] != m.aggregation {
+			faults.Add("", fmt.Sprintf("%s of %s:%s, which is a distribution", written, m.aggregation, m.name), "leave "+rest[0]+" out: it is aggregated over time as "+m.aggregation)
+		}
+		rest = rest[1:]
+	}
+	if len(rest) == 1 {
+		if n, err := strconv.Atoi(rest[0]); err == nil && n > 0 {
+			return faults
+		}
+	}
+	if len(rest) > 0 || len(c.args) == 0 {
+		faults.Add("", written, "want .rollup(METHOD), .rollup(SECONDS) or .rollup(METHOD, SECONDS)")
+	}
+	return faults
+}
+
 func methodFaults(m *metric, typ telemetry.MetricType) (faults fault.List) {
 	for _, c := range m.methods {
 		switch {
 		case !slices.Contains(methods, c.name):
 			faults.Add("", "unknown method ."+c.name+"()", fault.Suggest(c.name, methods, ""))
 		case c.name == "rollup":
-			if len(c.args) == 0 || len(c.args) > 2 || !slices.Contains([]string{"avg", "sum", "min", "max", "count"}, c.args[0]) {
-				faults.Add("", ".rollup("+strings.Join(c.args, ", ")+")", "want .rollup(METHOD) or .rollup(METHOD, SECONDS)")
-			} else if len(c.args) == 2 {
-				if n, err := strconv.Atoi(c.args[1]); err != nil || n <= 0 {
-					faults.Add("", ".rollup("+strings.Join(c.args, ", ")+")", "want a number of seconds")
-				}
-			}
+			faults = append(faults, rollup(m, c, typ)...)
 		case c.name == "fill":
 			if len(c.args) == 0 || !slices.Contains([]string{"null", "zero", "last", "linear"}, c.args[0]) && c.args[0] != "0" {
 				faults.Add("", ".fill("+strings.Join(c.args, ", ")+")", "want null, zero, last or linear")

@@ -55,8 +55,8 @@ func (a alert) groups() []string {
 	return nil
 }
 
-// shifts are how far back a change alert may look.
-var shifts = []string{"5m_ago", "10m_ago", "15m_ago", "30m_ago", "1h_ago", "2h_ago", "4h_ago", "1d_ago"}
+// backs are how far back a change alert may look.
+var backs = []string{"5m_ago", "10m_ago", "15m_ago", "30m_ago", "1h_ago", "2h_ago", "4h_ago", "1d_ago"}
 
 // parseMonitor parses the query of a metric monitor.
 func parseMonitor(s string) (a alert, err error) {
@@ -130,9 +130,9 @@ func (p *parser) shift() error {
 	}
 	p.space()
 	start := p.at
-	if word := p.run(isWord); !slices.Contains(shifts, word) {
+	if word := p.run(isWord); !slices.Contains(backs, word) {
 		p.at = start
-		return p.want("one of " + strings.Join(shifts, ", "))
+		return p.want("one of " + strings.Join(backs, ", "))
 	}
 	return p.need(")")
 }
@@ -174,9 +174,9 @@ func (t table) monitor(name string, b []byte) (*monitor, fault.List) {
 	}
 	m.query = query
 	faults.Under("query", t.alert(query))
-	faults.Under("options", m.options())
+	faults.Under("options", t.options(&m))
 	faults.Under("options.thresholds", m.thresholds())
-	faults = append(faults, m.texts(name)...)
+	faults = append(faults, t.texts(&m, name)...)
 	return &m, faults
 }
 
@@ -205,7 +205,7 @@ func (t table) alert(a alert) fault.List {
 }
 
 // options checks a monitor's options but for its thresholds.
-func (m *monitor) options() (faults fault.List) {
+func (t table) options(m *monitor) (faults fault.List) {
 	o := m.Options
 	if o.RequireFullWindow == nil || *o.RequireFullWindow {
 		faults.Add("require_full_window", "it has to be false", "with gaps in the data, the monitor would be skipped")
@@ -224,9 +224,11 @@ func (m *monitor) options() (faults fault.List) {
 		}
 		return faults
 	}
-	// Counts and distributions end with the traffic; only gauges are sent for ever.
+	// Counts and distributions end with the traffic; only gauges are sent for ever. A
+	// monitor of too little is about just that.
+	tooLittle := strings.HasPrefix(m.query.comparator, "<")
 	for _, metric := range metricsOf(m.query.value) {
-		if known, ok := newTable().find(metric.name); ok && known.Type != telemetry.TypeGauge {
+		if known, ok := t.find(metric.name); ok && known.Type != telemetry.TypeGauge && !tooLittle {
 			faults.Add("notify_no_data", fmt.Sprintf("%s is a %s, and no traffic is no failure", metric.name, known.Type), "leave it out, or watch a gauge")
 		}
 	}

@@ -49,7 +49,7 @@ locals {
   burn_message = {
     for name, burn in local.burns : name => join("\n\n", [
       "Answers fail ${burn.evaluator} so often that the error budget of 30 days burns ${burn.rate} times too fast, over ${burn.long} and over ${burn.short}.",
-      "Runbook: ${var.docs}/runbooks/quality-drop.md",
+      "Runbook: ${var.docs}/runbooks/slo-burn.md",
       join(" ", var.notify),
     ])
   }

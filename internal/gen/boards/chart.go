@@ -14,7 +14,7 @@ import (
 // release is the colour of a release's line.
 const release = "#7a3fc4"
 
-// series1 is one line or one colour of bars.
+// drawn is one line, or one colour of bars or of an area.
 type drawn struct {
 	name    string
 	values  []float64
@@ -22,7 +22,6 @@ type drawn struct {
 	style   string // more attributes of a line
 	color   string
 	unit    string
-	step    time.Duration
 }
 
 // timeseries draws a graph with its axes, legend, markers and releases.
@@ -39,7 +38,7 @@ func (b *board) timeseries(d definition, f frame) error {
 		return errors.New("no series: does any metric have the tags that the queries filter by?")
 	}
 	high := b.legend(all, f)
-	plot := frame{f.x + 52, f.y + 6, f.w - 52 - padding, f.h - 6 - 22 - high}
+	plot := frame{f.x + 52, f.y + 12, f.w - 52 - padding, f.h - 12 - 22 - high}
 	low, top, err := b.scale(d, all)
 	if err != nil {
 		return err
@@ -97,7 +96,7 @@ func (b *board) lines(d definition, span time.Duration) ([]drawn, error) {
 				case formulas > 1:
 					name += ": " + res.formula.Alias
 				}
-				group = append(group, drawn{name: name, values: values, display: r.Display, style: style, unit: res.formula.unit(), step: res.step})
+				group = append(group, drawn{name: name, values: values, display: r.Display, style: style, unit: res.formula.unit()})
 			}
 			slices.SortFunc(group, func(x, y drawn) int {
 				return cmp.Or(cmp.Compare(mean(y.values), mean(x.values)), cmp.Compare(x.name, y.name))
@@ -115,8 +114,8 @@ func (b *board) lines(d definition, span time.Duration) ([]drawn, error) {
 	for i := range all {
 		names[i] = all[i].name
 	}
-	sorted := slices.Sorted(slices.Values(names))
-	colors := b.seriesColors(sorted)
+	slices.Sort(names)
+	colors := b.seriesColors(names)
 	for i := range all {
 		all[i].color = colors[all[i].name]
 	}
@@ -214,7 +213,7 @@ func (b *board) scale(d definition, all []drawn) (low, top float64, err error) {
 	if top-low < 1e-9 {
 		top = low + 1
 	}
-	by := tick(top - low)
+	by := tick(top-low, all[0].unit)
 	if d.Yaxis.Min == "" {
 		low = math.Floor(low/by+1e-9) * by
 	}
@@ -224,8 +223,12 @@ func (b *board) scale(d definition, all []drawn) (low, top float64, err error) {
 	return low, top, nil
 }
 
-// tick is a round distance of which three to five cover an axis.
-func tick(extent float64) float64 {
+// tick is a round distance of which three to five cover an axis. Seconds that are
+// written as minutes are round in minutes.
+func tick(extent float64, unit string) float64 {
+	if unit == "second" && extent >= 120 {
+		return 60 * tick(extent/60, "")
+	}
 	power := math.Pow(10, math.Floor(math.Log10(extent/4)))
 	for _, m := range []float64{1, 2, 5} {
 		if extent/(m*power) <= 4.5 {
@@ -238,7 +241,7 @@ func tick(extent float64) float64 {
 // axes draws the horizontal lines with their values, and the hours or days.
 func (b *board) axes(plot frame, low, top float64, unit string, span time.Duration) {
 	st := textStyle{size: 10.5, color: faint, anchor: "end"}
-	by := tick(top - low)
+	by := tick(top-low, unit)
 	for i := math.Ceil(low/by - 1e-9); i*by <= top+1e-9*by; i++ {
 		y := plot.y + plot.h*(1-(i*by-low)/(top-low))
 		b.path(fmt.Sprintf("M%s %sH%s", num(plot.x), num(y), num(plot.x+plot.w)), line, 1, "")
@@ -324,9 +327,9 @@ func (b *board) releases(plot frame, span time.Duration) {
 			continue
 		}
 		x := plot.x + plot.w*(1-float64(ago)/float64(span))
-		b.path(fmt.Sprintf("M%s %sV%s", num(x), num(plot.y-2), num(plot.y+plot.h)), release, 1.3, ` stroke-dasharray="3 3"`)
+		b.path(fmt.Sprintf("M%s %sV%s", num(x), num(plot.y-3), num(plot.y+plot.h)), release, 1.3, ` stroke-dasharray="3 3"`)
 		if span <= 24*time.Hour {
-			b.text(x+3, plot.y+7, r.version, textStyle{size: 9.5, color: release, halo: true})
+			b.text(x-3, plot.y-5, r.version, textStyle{size: 9.5, color: release, halo: true})
 		}
 	}
 }

@@ -104,7 +104,7 @@ func (b *board) group(g widget) error {
 	b.rect(f.x, f.y, f.w, f.h, 6, "#e8ebef", "")
 	b.rect(f.x, f.y, f.w, rowHeight*0.62, 6, color, "")
 	b.text(f.x+padding, f.y+rowHeight*0.42, g.Definition.Title, textStyle{size: 15, color: paper, bold: true})
-	top := f.y + rowHeight - 2*gap - (rowHeight - rowHeight*0.62 - 2*gap)
+	top := f.y + rowHeight*0.62
 	for _, w := range g.Definition.Widgets {
 		// A group's content is as wide as the group: its columns are a little narrower.
 		p := place(w.Layout, 0, top)
@@ -158,21 +158,15 @@ var palette = []string{"#2f6fde", "#e07b39", "#c4314b", "#2a9d78", "#8a63c9", "#
 func (b *board) seriesColors(names []string) map[string]string {
 	out, used := map[string]string{}, map[string]bool{}
 	for _, n := range names {
-		if c, ok := b.colors[n]; ok && !used[c] {
-			out[n], used[c] = c, true
+		c, ok := b.colors[n]
+		if !ok {
+			c = palette[len(b.colors)%len(palette)]
+			b.colors[n] = c
 		}
-	}
-	for i, n := range names {
-		for j := 0; out[n] == ""; j++ {
-			c := palette[(len(b.colors)+j)%len(palette)]
-			if !used[c] || j > len(palette) {
-				out[n], used[c] = c, true
-				if _, had := b.colors[n]; !had {
-					b.colors[n] = c
-				}
-			}
+		for i := 0; used[c] && i < len(palette); i++ {
+			c = palette[i]
 		}
-		_ = i
+		out[n], used[c] = c, true
 	}
 	return out
 }

@@ -14,8 +14,10 @@ func Pictures(folder string) (map[string][]byte, error) {
 	var monitors []Monitor
 	err := each(filepath.Join(folder, "monitors"), func(id string, raw []byte) error {
 		m := Monitor{ID: id}
+		err := json.Unmarshal(raw, &m)
+		m.Name = strings.NewReplacer("${env}", "prod", "${team}", "llm").Replace(m.Name)
 		monitors = append(monitors, m)
-		return json.Unmarshal(raw, &monitors[len(monitors)-1])
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -226,7 +226,7 @@ func (w world) worker(metric string) []flow {
 			return math.Round(all(t)/60*6 + 3*math.Sin(float64(t.Unix())))
 		})}
 	case "queue":
-		return []flow{gauge(func(t time.Time) float64 { return math.Round(3 + 2*math.Sin(float64(t.Unix()))) })}
+		return []flow{gauge(func(t time.Time) float64 { return math.Round(2 + 2*daily(t) + 40*during(t)) })}
 	case "kafka_down", "store_down", "partitions_down", "unaccounted", "sampler_skewed":
 		return []flow{gauge(zero)}
 	case "config_refused":

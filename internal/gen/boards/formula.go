@@ -77,6 +77,14 @@ func call(e *ast.CallExpr, ago time.Duration, of source) (table, error) {
 		}
 		t.absent = 0
 		return t, err
+	case ok && name.Name == "abs" && len(e.Args) == 1:
+		t, err := expression(e.Args[0], ago, of)
+		for _, values := range t.groups {
+			for i, v := range values {
+				values[i] = math.Abs(v)
+			}
+		}
+		return t, err
 	case ok && name.Name == "calendar_shift" && len(e.Args) == 3:
 		if by, ok := e.Args[1].(*ast.BasicLit); !ok || by.Value != `"-1d"` {
 			return table{}, fmt.Errorf("calendar_shift: only by %q", "-1d")

@@ -71,6 +71,7 @@ func spansOf(s string, st textStyle) []span {
 			styled.bold = true
 			out = append(out, span{part(1), styled})
 		case m[4] >= 0:
+			styled.italic = true
 			out = append(out, span{part(2), styled})
 		case m[6] >= 0:
 			styled.mono, styled.size = true, st.size-0.5

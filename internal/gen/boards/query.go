@@ -28,7 +28,7 @@ type filter struct {
 	not        bool
 }
 
-var queryForm = regexp.MustCompile(`^(\w+):([\w.]+)\{([^{}]*)\}(?: by \{([\w,]+)\})?(\.as_count\(\))?(?:\.rollup\(sum, (\d+)\))?$`)
+var queryForm = regexp.MustCompile(`^(\w+):([\w.]+)\{([^{}]*)\}(?: by \{([\w,]+)\})?(\.as_count\(\))?(?:\.rollup\((?:sum, )?(\d+)\))?$`)
 
 // parse reads a query, and checks it against the table of metrics: its name, and each
 // tag that it filters or groups by.

@@ -109,7 +109,6 @@ type result struct {
 	formula formula
 	table   table
 	by      []string
-	step    time.Duration
 }
 
 // run evaluates the formulas of a request over a window, as a series or as one value a
@@ -157,7 +156,7 @@ func (b *board) run(r request, span time.Duration, scalar bool) ([]result, error
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, result{f, t, first.by, points})
+		out = append(out, result{f, t, first.by})
 	}
 	return out, nil
 }

@@ -33,6 +33,7 @@ type textStyle struct {
 	color  string
 	bold   bool
 	mono   bool
+	italic bool
 	anchor string // start, middle or end; empty is start
 	halo   bool   // a white rim, for what stands upon lines
 }
@@ -66,17 +67,20 @@ func (c *canvas) spans(x, y float64, pieces []span) {
 }
 
 func (st textStyle) attributes() string {
-	weight, family := "400", ""
+	weight, more := "400", ""
 	if st.bold {
 		weight = "600"
 	}
 	if st.mono {
-		family = ` font-family="ui-monospace,'DejaVu Sans Mono',monospace"`
+		more = ` font-family="ui-monospace,'DejaVu Sans Mono',monospace"`
+	}
+	if st.italic {
+		more += ` font-style="italic"`
 	}
 	if st.halo {
-		family += ` stroke="#fff" stroke-width="3" stroke-linejoin="round" paint-order="stroke"`
+		more += ` stroke="#fff" stroke-width="3" stroke-linejoin="round" paint-order="stroke"`
 	}
-	return fmt.Sprintf(` font-size="%s" font-weight="%s" fill="%s"%s`, num(st.size), weight, st.color, family)
+	return fmt.Sprintf(` font-size="%s" font-weight="%s" fill="%s"%s`, num(st.size), weight, st.color, more)
 }
 
 func (c *canvas) rect(x, y, w, h, radius float64, fill, stroke string) {
@@ -189,7 +193,7 @@ func number(v float64, unit string, precision *int) string {
 		}
 		return digits(v) + " ms"
 	case "second":
-		if math.Abs(v) >= 120 {
+		if math.Abs(v) >= 60 {
 			return trim(strconv.FormatFloat(v/60, 'f', 1, 64)) + " min"
 		}
 		return digits(v) + " s"

@@ -239,7 +239,7 @@ func (b *board) manageStatus(f frame) error {
 		x += width(label, st) + 24
 	}
 	y += 32
-	st := textStyle{size: 11, color: ink}
+	st := textStyle{size: 10, color: ink}
 	for n, m := range list {
 		if y+17 > f.y+f.h-4 && n < len(list) {
 			b.text(f.x+padding, y+10, fmt.Sprintf("%d more below", len(list)-n), textStyle{size: 11, color: faint})
@@ -250,7 +250,11 @@ func (b *board) manageStatus(f frame) error {
 			color = red
 		}
 		b.rect(f.x+padding, y+2, 9, 9, 4.5, color, "")
-		b.text(f.x+padding+16, y+10.5, fit(strings.TrimPrefix(m.Name, "[evalworker] "), f.w-2*padding-18, st), st)
+		name := wrap(strings.TrimPrefix(m.Name, "[evalworker] "), f.w-2*padding-18, st)
+		if len(name) > 1 {
+			name[0] += " …"
+		}
+		b.text(f.x+padding+16, y+10.5, name[0], st)
 		y += 18
 	}
 	return nil

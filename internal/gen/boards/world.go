@@ -51,7 +51,7 @@ type cell struct {
 	bad   bool // the version that should not have been released
 }
 
-// world makes the series of every metric.
+// world makes the series of the metrics.
 type world struct {
 	cells []cell
 }
@@ -166,8 +166,7 @@ func (f flow) at(agg, metric string, t time.Time, interval time.Duration) (value
 	r := dice(metric, f.tags, t, interval)
 	middle := t.Add(interval / 2)
 	if f.rate == nil { // a gauge
-		v := f.middle(middle)
-		return v, 1
+		return f.middle(middle), 1
 	}
 	each := f.each
 	if each == 0 {
