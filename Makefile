@@ -57,8 +57,10 @@ faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
 .PHONY: peers
-peers: ## Test deploy/ with Helm's engine, and spans with Datadog's own trace agent: modules of their own
+peers: ## Test deploy/ with Helm's engine, Terraform's language and the types of Datadog's API, and spans with Datadog's own trace agent: modules of their own
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 ./...
+	cd test/terraform && $(GO) vet ./... && $(GO) test -count=1 ./...
+	cd test/datadog && $(GO) vet ./... && $(GO) test -count=1 ./...
 	cd test/agent && $(GO) vet ./... && $(GO) test ./...
 
 .PHONY: clients
@@ -137,7 +139,7 @@ fmt: $(LINT) ## Format the code
 	$(LINT) fmt
 
 .PHONY: generate
-generate: ## Write the generated files: event schema, docs of metrics and configuration
+generate: ## Write the generated files: event schema, docs of metrics and configuration, pictures of dashboards
 	$(GO) generate ./...
 
 .PHONY: verify

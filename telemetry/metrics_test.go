@@ -30,7 +30,8 @@ func everything(s harness, text func(string) string) {
 		e.RequestID = event.RequestID(text("request"))
 		e.Environment, e.Feature, e.PromptName, e.PromptVersion = text("env"), text("feature"), text("prompt"), text("version")
 		e.Model, e.Provider, e.TenantTier, e.OutputSchema = text("model"), text("provider"), text("tier"), text("schema")
-		e.Status = "error"
+		e.Status, e.ErrorType = "error", "timeout"
+		e.RetryCount, e.TaskCompleted = new(int64(3)), new(true)
 		e.InputTokens, e.OutputTokens = new(int64(10)), new(int64(20))
 		e.LatencyMS, e.FirstTokenLatencyMS, e.EstimatedCostUSD = new(1430.5), new(200.0), new(0.0098)
 		e.ToolCalls = []event.ToolCall{{Name: text("tool"), Status: "success"}, {Name: text("tool"), Status: "error"}, {Name: text("tool")}}
@@ -158,6 +159,10 @@ func TestValues(t *testing.T) {
 		{"llm.retrieval.hit_count", append([]string{"index:index"}, dims...), 4},
 		{"llm.requests", dims, 1},
 		{"llm.errors", dims, 1},
+		{"llm.timeouts", dims, 1},
+		{"llm.retries", dims, 3},
+		{"llm.cost_microusd", dims, 9800},
+		{"llm.tasks", append([]string{"completed:true"}, dims...), 1},
 		{"llm.latency_ms", dims, 1430.5},
 		{"llm.first_token_latency_ms", dims, 200},
 		{"llm.input_tokens", dims, 10},
@@ -187,6 +192,9 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s%v = %v, want %v", tt.name, tt.tags, got, tt.want)
 		}
 	}
+	if got := s.statsd.Values("evalworker.config_refused"); len(got) == 0 || got[len(got)-1] != 1 {
+		t.Errorf("evalworker.config_refused = %v, want 1 at last", got)
+	}
 	if got := s.statsd.Values("evalworker.inflight"); len(got) == 0 || got[len(got)-1] != 5 {
 		t.Errorf("evalworker.inflight = %v, want 5 at last", got)
 	}
@@ -197,7 +205,7 @@ func TestRequestMetricsAreOff(t *testing.T) {
 	s := start(t, nil)
 	everything(s, func(v string) string { return v })
 	s.end(t)
-	for _, name := range []string{"llm.requests", "llm.errors", "llm.latency_ms", "llm.estimated_cost_usd"} {
+	for _, name := range []string{"llm.requests", "llm.errors", "llm.timeouts", "llm.retries", "llm.cost_microusd", "llm.latency_ms", "llm.estimated_cost_usd"} {
 		if got := s.statsd.Values(name); len(got) != 0 {
 			t.Errorf("%s = %v", name, got)
 		}

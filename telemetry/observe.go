@@ -141,14 +141,16 @@ func (t *Telemetry) SamplerSkewed(n int) {
 }
 
 func (t *Telemetry) setDown(g gaugeID, down bool) {
-	if t.discarding() {
-		return
+	if !t.discarding() {
+		t.meter.gauge(g, zeroOrOne(down))
 	}
-	v := 0.0
-	if down {
-		v = 1
+}
+
+func zeroOrOne(b bool) float64 {
+	if b {
+		return 1
 	}
-	t.meter.gauge(g, v)
+	return 0
 }
 
 // Dropped counts losses of another part, by sink and reason, both from small sets. A
@@ -159,7 +161,8 @@ func (t *Telemetry) Dropped(sink, reason string, n int) {
 	}
 }
 
-// Reload counts a reload of the configuration, applied or rejected.
+// Reload counts a reload of the configuration, applied or refused. A refused one is on
+// disk until another is applied, or the worker ends.
 func (t *Telemetry) Reload(applied bool) {
 	if t.discarding() {
 		return
@@ -168,6 +171,7 @@ func (t *Telemetry) Reload(applied bool) {
 	if !applied {
 		outcome = "refused"
 	}
+	t.refused.Store(!applied)
 	t.meter.count(countReloads, 1, nil, outcome)
 }
 

@@ -50,6 +50,7 @@ type Telemetry struct {
 	intake     sync.RWMutex // held for reading while a report is queued
 	closed     bool         // guarded by intake
 	inflight   atomic.Int64
+	refused    atomic.Bool // the configuration on disk
 	abandoned  atomic.Bool // what is still queued is dropped
 }
 
@@ -208,4 +209,5 @@ func (t *Telemetry) flush() {
 	}
 	t.meter.gauge(gaugeInflight, float64(t.inflight.Load()))
 	t.meter.gauge(gaugeQueue, float64(len(t.queue)))
+	t.meter.gauge(gaugeConfigRefused, zeroOrOne(t.refused.Load()))
 }
