@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/evalworker/evalworker/internal/cli"
@@ -42,6 +43,9 @@ func (p *datadogPlan) print(g *globals) error {
 		fmt.Fprintf(&b, ", %s", cli.Plural(n, "orphan"))
 	}
 	b.WriteByte('\n')
+	if len(p.PercentilesOff) > 0 {
+		fmt.Fprintf(&b, "percentiles are off in Datadog for %s: what asks for a p95 stays empty until they are turned on (docs/datadog.md)\n", strings.Join(p.PercentilesOff, ", "))
+	}
 	_, err := fmt.Fprint(g.stdout, b.String())
 	return err
 }
@@ -72,6 +76,10 @@ func valueLines(v any) []string {
 	switch v := v.(type) {
 	case nil:
 		return nil
+	case json.Number: // Datadog writes 3 as 3.0
+		if f, err := v.Float64(); err == nil {
+			return []string{strconv.FormatFloat(f, 'f', -1, 64)}
+		}
 	case string:
 		return strings.Split(strings.TrimSpace(v), "\n")
 	}

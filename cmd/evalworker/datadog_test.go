@@ -73,12 +73,12 @@ func TestDatadogApply(t *testing.T) {
 	if want := len(datadog.Names(datadog.Monitor)) + len(datadog.Names(datadog.Dashboard)); len(made) != want {
 		t.Errorf("%d writes, want %d", len(made), want)
 	}
-	o.run(cli.ExitOK, "diff", "0 to make, 0 to change, 0 to delete")
+	o.run(cli.ExitOK, "diff", "0 to make, 0 to change, 0 to delete", "percentiles are off in Datadog for evalworker.event_age_seconds, ", "llm.retrieval.top_score: what asks")
 	o.run(cli.ExitOK, "apply --yes --prune")
 	if writes := o.api.Writes(); len(writes) > 0 {
 		t.Errorf("a second run wrote %q", writes)
 	}
-	o.run(cli.ExitFailure, "diff --threshold provider-errors=5 --only monitors", "~ monitor provider-errors (10", "    options.thresholds.critical\n      - 3.0\n      + 5\n", "1 to change")
+	o.run(cli.ExitFailure, "diff --threshold provider-errors=5 --only monitors", "~ monitor provider-errors (10", "    options.thresholds.critical\n      - 3\n      + 5\n", "1 to change")
 	o.run(cli.ExitOK, "apply --threshold provider-errors=5 --yes", "changed monitor provider-errors")
 	if writes := o.api.Writes(); len(writes) != 1 {
 		t.Errorf("writes %q, want one", writes)
@@ -152,6 +152,14 @@ func TestDatadogUsage(t *testing.T) {
 	} {
 		o.run(cli.ExitUsage, args, want)
 	}
+	config := filepath.Join(t.TempDir(), "evalworker.yaml")
+	text := "evaluators: [{name: no_secrets, type: secrets}]\n" +
+		"datadog: {monitors: {thresholds: {provider-erors: 5}, evaluators: [secrets], notify: [slack]}}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.run(cli.ExitUsage, "render --config "+config, config+`:2:`, `datadog.monitors.thresholds.provider-erors: no monitor has this name; did you mean "provider-errors"?`,
+		`datadog.monitors.evaluators[0]: unknown evaluator "secrets"`, `datadog.monitors.notify[0]: "slack" is no recipient`)
 	o.environ = o.environ[:1]
 	o.run(cli.ExitUsage, "diff", "DD_API_KEY: not set", "DD_APP_KEY: not set")
 	o.environ = nil

@@ -17,7 +17,7 @@ type Key struct {
 	// Path as faults write it, with NAME for any name and [] for any item.
 	Path string
 	// Type is string, integer, number, boolean, duration, secret, a list of these,
-	// or section, which holds further keys.
+	// numbers by name, or section, which holds further keys.
 	Type string
 	// Default in YAML; empty for a section and for a key without one.
 	Default string
@@ -61,16 +61,16 @@ func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 			*keys = append(*keys, k)
 			continue
 		}
+		if f.Type.Kind() == reflect.Map && isLeaf(f.Type.Elem()) {
+			k.Type, k.Default = typeName(f.Type.Elem())+"s by name", "{}"
+			*keys = append(*keys, k)
+			continue
+		}
 		*keys = append(*keys, k)
 		switch f.Type.Kind() {
 		case reflect.Pointer:
 			walkKeys(reflect.Zero(f.Type.Elem()), k.Path, nil, keys)
-		case reflect.Map:
-			if isLeaf(f.Type.Elem()) {
-				*keys = append(*keys, Key{Path: k.Path + ".NAME", Type: typeName(f.Type.Elem()), Doc: f.Tag.Get("doc")})
-				continue
-			}
-			// With the defaults of the entry that exists by default.
+		case reflect.Map: // with the defaults of the entry that exists by default
 			walkKeys(value.MapIndex(reflect.ValueOf(policy.DefaultModel)), k.Path+".NAME", nil, keys)
 		case reflect.Slice:
 			walkKeys(reflect.Zero(f.Type.Elem()), k.Path+"[]", nil, keys)

@@ -77,7 +77,7 @@ func starterConfig() []byte {
 		}
 	}
 	for _, k := range keys {
-		if strings.Contains(k.Path, "[]") || strings.Contains(k.Path, ".price") || strings.HasSuffix(k.Path, ".NAME") {
+		if strings.Contains(k.Path, "[]") || strings.Contains(k.Path, ".price") {
 			continue // lists have examples instead
 		}
 		w.key(k, widths[k.section()])

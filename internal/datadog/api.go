@@ -224,7 +224,7 @@ func (c *Client) once(ctx context.Context, r Request) (status int, header http.H
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
 	if err == nil && len(body) > maxResponse {
 		err = fmt.Errorf("the answer is longer than %d MiB", maxResponse>>20)

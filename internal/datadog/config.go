@@ -22,7 +22,7 @@ type Config struct {
 	Team       string             `yaml:"team" doc:"Value of the tag team on monitors and dashboards; empty: no such tag."`
 	Evaluators []string           `yaml:"evaluators" doc:"Evaluators that each get the monitors of quality; empty: those that the monitors are written for."`
 	Without    []string           `yaml:"without" doc:"Names of monitors and dashboards that are left out."`
-	Thresholds map[string]float64 `yaml:"thresholds" doc:"Thresholds by the name of the monitor, in place of its own."`
+	Thresholds map[string]float64 `yaml:"thresholds" doc:"Thresholds by the name of the monitor, in place of its own, such as {provider-errors: 5}."`
 	Warnings   map[string]float64 `yaml:"warnings" doc:"Warning thresholds by the name of the monitor, in place of its own."`
 }
 

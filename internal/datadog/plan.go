@@ -43,6 +43,9 @@ type Plan struct {
 	Env     string   `json:"env"`
 	Site    string   `json:"site"`
 	Changes []Change `json:"changes"`
+	// PercentilesOff are metrics without percentiles, for which monitors and graphs ask:
+	// these stay empty until they are turned on in Datadog.
+	PercentilesOff []string `json:"percentiles_off,omitempty"`
 
 	client *Client
 }
@@ -69,7 +72,11 @@ func Compare(ctx context.Context, c *Client, objects []Object, env string, kinds
 			return nil, err
 		}
 	}
-	return p, p.noteStrangers(ctx)
+	if err := p.noteStrangers(ctx); err != nil {
+		return nil, err
+	}
+	p.readPercentiles(ctx, objects)
+	return p, nil
 }
 
 // match adds the changes of one kind.
@@ -200,7 +207,7 @@ func (p *Plan) Apply(ctx context.Context, done func(Change)) error {
 		var made struct {
 			ID any `json:"id"`
 		}
-		if err := p.client.Do(ctx, r, &made); err != nil && !gone(err, c.Action) {
+		if err := p.client.Do(ctx, r, &made); err != nil && (c.Action != Delete || statusOf(err) != http.StatusNotFound) {
 			return fmt.Errorf("%s %s %s: %w; %d of %d changes are done, and the same command does the rest", c.Action, c.Kind, c.Name, err, count, p.Count(Create)+p.Count(Update)+p.Count(Delete))
 		}
 		if c.ID == "" {
@@ -213,10 +220,12 @@ func (p *Plan) Apply(ctx context.Context, done func(Change)) error {
 	return nil
 }
 
-// gone reports whether an error only says that what is to be deleted is not there.
-func gone(err error, a Action) bool {
-	e, ok := errors.AsType[*Error](err)
-	return a == Delete && ok && e.Status == http.StatusNotFound
+// statusOf returns the status with which Datadog refused a call; 0 for any other error.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Status
+	}
+	return 0
 }
 
 func idText(id any) string {

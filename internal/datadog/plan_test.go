@@ -241,3 +241,43 @@ func TestPages(t *testing.T) {
 	p := w.compare(objects, true)
 	wantActions(t, p, "keep provider-errors", "keep correctness-low", "keep overview")
 }
+
+// TestTagsAreLookedAt: what Datadog lists beyond the tags that were asked for is not ours.
+func TestTagsAreLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	objects := rendered(t, values())
+	strange := body(t, objects[0])
+	strange["tags"] = []any{"evalworker_id:correctness-low", "env:prod"}
+	w.api.Put("monitor", strange)
+	w.api.Before = func(_ http.ResponseWriter, r *http.Request) bool {
+		query := r.URL.Query()
+		query.Del("monitor_tags")
+		r.URL.RawQuery = query.Encode()
+		return false
+	}
+	wantActions(t, w.compare(objects, true), "create provider-errors", "create correctness-low", "create overview")
+}
+
+// TestPercentiles: metrics without percentiles are named, and a key that may not read
+// metrics stops nothing.
+func TestPercentiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	objects := rendered(t, values())
+	objects[0].Body["query"] = "percentile(last_15m):p95:llm.latency_ms{env:prod} > p50:llm.first{*}"
+	w.api.WithPercentiles = []string{"llm.first"}
+	if p := w.compare(objects, false); !slices.Equal(p.PercentilesOff, []string{"llm.latency_ms"}) {
+		t.Errorf("percentiles off: %q", p.PercentilesOff)
+	}
+	w.api.Before = func(rw http.ResponseWriter, r *http.Request) bool {
+		metrics := strings.HasPrefix(r.URL.Path, "/api/v2/metrics/")
+		if metrics {
+			http.Error(rw, `{"errors":["Forbidden"]}`, http.StatusForbidden)
+		}
+		return metrics
+	}
+	if p := w.compare(objects, false); len(p.PercentilesOff) > 0 {
+		t.Errorf("percentiles off: %q", p.PercentilesOff)
+	}
+}

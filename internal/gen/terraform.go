@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
-	"regexp"
 	"slices"
 
 	files "github.com/evalworker/evalworker/deploy/datadog"
+	"github.com/evalworker/evalworker/internal/datadog"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -42,9 +42,6 @@ func terraformMetrics() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// percentileOf matches a percentile in a query.
-var percentileOf = regexp.MustCompile(`\bp[0-9]{2}:([a-z0-9_.]+)`)
-
 // percentiles returns the metrics of which a file asks for a percentile.
 func percentiles(from fs.FS) ([]string, error) {
 	var out []string
@@ -53,9 +50,7 @@ func percentiles(from fs.FS) ([]string, error) {
 			return err
 		}
 		text, err := fs.ReadFile(from, name)
-		for _, m := range percentileOf.FindAllSubmatch(text, -1) {
-			out = append(out, string(m[1]))
-		}
+		out = append(out, datadog.Percentiles(text)...)
 		return err
 	})
 	return out, err

@@ -19,6 +19,6 @@ resource "datadog_monitor_json" "monitor" {
 }
 
 resource "datadog_dashboard_json" "dashboard" {
-  for_each  = var.dashboards ? local.dashboards : {}
+  for_each  = { for name, dashboard in local.dashboards : name => dashboard if var.dashboards }
   dashboard = jsonencode(each.value)
 }

@@ -49,7 +49,7 @@ locals {
   burn_message = {
     for name, burn in local.burns : name => join("\n\n", [
       "Answers fail ${burn.evaluator} so often that the error budget of 30 days burns ${burn.rate} times too fast, over ${burn.long} and over ${burn.short}.",
-      "Runbook: ${var.docs}/runbooks/quality-drop.md",
+      "Runbook: ${var.docs}/runbooks/slo-burn.md",
       join(" ", var.notify),
     ])
   }
@@ -58,7 +58,7 @@ locals {
 # The number of sampled verdicts in the long window. It is above its threshold whenever
 # there is enough traffic, which is no reason to notify anybody.
 resource "datadog_monitor" "verdicts" {
-  for_each = var.least_verdicts > 0 ? local.burns : {}
+  for_each = { for name, burn in local.burns : name => burn if var.least_verdicts > 0 }
   name     = "[evalworker] ${each.value.evaluator}: enough verdicts for the ${each.value.speed} burn rate (${var.env})"
   type     = "query alert"
   query    = "sum(last_${each.value.long == "24h" ? "1d" : each.value.long}):sum:llm.eval.count{env:${var.env} AND eval:${each.value.evaluator} AND outcome IN (pass,fail)}.as_count() > ${var.least_verdicts}"
@@ -73,7 +73,7 @@ resource "datadog_monitor" "verdicts" {
 }
 
 resource "datadog_monitor" "burn_with_traffic" {
-  for_each = var.least_verdicts > 0 ? local.burns : {}
+  for_each = { for name, burn in local.burns : name => burn if var.least_verdicts > 0 }
   name     = "[evalworker] ${each.value.evaluator}: the error budget burns, ${each.value.speed}, on enough verdicts (${var.env})"
   type     = "composite"
   query    = "${datadog_monitor.burn[each.key].id} && ${datadog_monitor.verdicts[each.key].id}"

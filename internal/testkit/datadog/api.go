@@ -24,6 +24,8 @@ type API struct {
 	APIKey, AppKey string
 	// Before answers a request in place of the API when it returns true; nil: never.
 	Before func(w http.ResponseWriter, r *http.Request) bool
+	// WithPercentiles are the metrics for which percentiles are on; it knows no others.
+	WithPercentiles []string
 	// Refuse returns why a monitor is refused; nil or an empty text: it is taken.
 	Refuse func(monitor map[string]any) string
 
@@ -80,6 +82,15 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	kind, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/api/v1/"), "/")
+	if metric, ok := strings.CutPrefix(r.URL.Path, "/api/v2/metrics/"); ok && r.Method == http.MethodGet {
+		metric = strings.TrimSuffix(metric, "/tags")
+		if !slices.Contains(a.WithPercentiles, metric) {
+			fail(w, http.StatusNotFound, "metric has no tag configuration")
+			return
+		}
+		reply(w, map[string]any{"data": map[string]any{"id": metric, "attributes": map[string]any{"include_percentiles": true}}})
+		return
+	}
 	if kind != "monitor" && kind != "dashboard" {
 		fail(w, http.StatusNotFound, "no such path: "+r.URL.Path)
 		return
