@@ -68,7 +68,7 @@ func benchReports() []*eval.Report {
 // BenchmarkMetrics measures the metrics of an event.
 func BenchmarkMetrics(b *testing.B) {
 	t, reports := benched(b), benchReports()
-	rec := &recorder{meter: t.meter, drops: t.drops, random: t.record.random, toolNames: newToolNames(nil)}
+	rec := &recorder{meter: t.meter, drops: t.drops, random: t.record.random, toolNames: newToolNames(nil), releases: newReleases()}
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
