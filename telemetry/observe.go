@@ -244,7 +244,7 @@ func (t *Telemetry) ServeMetrics(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	t.meter.prometheus.handler.ServeHTTP(w, r)
+	t.meter.prometheus.ServeHTTP(w, r)
 }
 
 // tally counts events by disposition.

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"cmp"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -11,31 +10,29 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 )
 
 // Bounds of what is kept for Prometheus, so that a page and the memory behind it stay
-// bounded whatever applications write: see BenchmarkFullTable.
+// bounded whatever applications write.
 const (
 	maxSeries     = 5000 // of one count or gauge
 	maxHistograms = 2000 // of one distribution; each has a dozen buckets
-	// maxScrapes bounds the pages that are made at once.
-	maxScrapes = 3
 )
 
 // exposition keeps the metrics of the table for Prometheus, which asks for all of them
 // at a time. It is safe for concurrent use.
 //
 // It is no collector of Prometheus' library, because that makes each series anew for each
-// page, and looks each up by the text of its labels to record a value. Here a series is
-// found by the numbers of its labels.
+// page, and finds it by the text of its labels to record a value. Here a series is found
+// by the numbers of its labels, and their text is made once.
 type exposition struct {
-	families []*family // in the order of their names
+	families []*family // in the order of the table
 	target   *dto.MetricFamily
 	process  prometheus.Gatherer // of Go's runtime and the process
-	handler  http.Handler
-	folded   atomic.Int64 // values that were recorded for the labels other
+	scrapes  chan struct{}       // holds a place for each page that is being made
+	buffers  sync.Pool           // of *[]byte
+	folded   atomic.Int64        // values that were recorded for the labels other
 
 	mu           sync.RWMutex
 	numbers      map[string]int32 // guarded by mu; of the combinations of dimensions
@@ -46,35 +43,38 @@ type exposition struct {
 func newExposition(m *meter, t target, log *slog.Logger) *exposition {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	x := &exposition{process: registry, target: targetInfo(t), numbers: map[string]int32{}, combinations: [][]string{nil}}
-	other := slices.Repeat([]string{overflowValue}, len(dimKeys))
-	x.combination(other)
+	x := &exposition{
+		process: registry, target: targetInfo(t), scrapes: make(chan struct{}, maxScrapes),
+		numbers: map[string]int32{}, combinations: [][]string{nil},
+	}
+	x.combination(slices.Repeat([]string{overflowValue}, len(dimKeys)))
 	m.prometheus = x
-	add := func(in *instrument, metric *Metric, kind dto.MetricType, most int, bounds []float64) {
-		keys := metric.Tags
-		own := in.own
+	add := func(in *instrument, metric *Metric, most int, bounds []float64) {
+		f := newFamily(x, metric, in.own, bounds)
 		if metric.Name == ScoreMetric {
-			keys, own = dimsAnd(tagEval), []*tagSet{m.tagSets[tagEval]}
+			f = newFamily(x, &Metric{Name: metric.Name, Type: metric.Type, Help: metric.Help, Tags: dimsAnd(tagEval)}, []*tagSet{m.tagSets[tagEval]}, bounds)
 		}
-		in.family = newFamily(x, prometheusName(metric), metric.Help, kind, keys, own, bounds)
-		in.family.most = most
-		in.family.full = func() {
-			log.Warn("metric has too many series for Prometheus: the values of more have the labels other", slog.String("metric", metric.Name), slog.Int("max", most))
+		f.most = most
+		f.full = func() {
+			log.Warn("metric has too many series for Prometheus: the values of more have the labels other", slog.String("metric", f.name), slog.Int("max", most))
 		}
-		x.families = append(x.families, in.family)
-	}
-	for i := range counts {
-		add(&m.counts[i], &counts[i], dto.MetricType_COUNTER, maxSeries, nil)
-	}
-	for i := range gauges {
-		add(&m.gauges[i], &gauges[i], dto.MetricType_GAUGE, maxSeries, nil)
+		in.family = f
+		x.families = append(x.families, f)
 	}
 	for i := range distributions {
-		add(&m.distributions[i], &distributions[i], dto.MetricType_HISTOGRAM, maxHistograms, bounds[i])
+		add(&m.distributions[i], &distributions[i], maxHistograms, bounds[i])
 	}
-	x.handler = promhttp.HandlerFor(prometheus.GathererFunc(x.gather), promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes})
+	for i := range counts {
+		add(&m.counts[i], &counts[i], maxSeries, nil)
+	}
+	for i := range gauges {
+		add(&m.gauges[i], &gauges[i], maxSeries, nil)
+	}
 	return x
 }
+
+// totalSuffix is the end of the names of counters.
+const totalSuffix = "_total"
 
 // prometheusName returns the name of a metric of the table in Prometheus.
 func prometheusName(m *Metric) string {
@@ -83,7 +83,7 @@ func prometheusName(m *Metric) string {
 	}
 	name := strings.ReplaceAll(m.Name, ".", "_")
 	if m.Type == TypeCount {
-		name += "_total"
+		name += totalSuffix
 	}
 	return name
 }
@@ -133,19 +133,6 @@ func (x *exposition) series() (n int) {
 	return n
 }
 
-// gather returns everything, in the order of the names.
-func (x *exposition) gather() ([]*dto.MetricFamily, error) {
-	all, err := x.process.Gather()
-	all = append(all, x.target)
-	for _, f := range x.families {
-		if family := f.gather(); family != nil {
-			all = append(all, family)
-		}
-	}
-	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) })
-	return all, err
-}
-
 // seriesKey identifies a series within its family, by numbers: of the combination of
 // dimensions, and of the values of the metric's own labels; 0 stands for none.
 type seriesKey struct {
@@ -156,16 +143,16 @@ type seriesKey struct {
 // family is one metric with all its series.
 type family struct {
 	of     *exposition
-	name   *string
-	help   *string
-	kind   *dto.MetricType
+	name   string
+	help   string
+	kind   MetricType
 	labels []string // names, in the order of the table
 	order  []int    // of the labels by name
 	own    []*tagSet
 	bounds []float64 // of a histogram
 	other  seriesKey
 	most   int
-	full   func() // called once
+	full   func() // called once, when there are too many series
 
 	mu     sync.Mutex
 	series map[seriesKey]*series // guarded by mu
@@ -176,21 +163,20 @@ type family struct {
 // series is one combination of labels.
 type series struct {
 	key     seriesKey
-	labels  []*dto.LabelPair
+	labels  string   // as they are on the page, without the braces
 	value   float64  // of a counter or gauge; the sum of a histogram
 	buckets []uint64 // of a histogram; the last one is for values above all bounds
 }
 
-func newFamily(x *exposition, name, help string, kind dto.MetricType, labels []string, own []*tagSet, bounds []float64) *family {
+func newFamily(x *exposition, m *Metric, own []*tagSet, bounds []float64) *family {
 	f := &family{
-		of: x, name: &name, help: &help, kind: kind.Enum(), labels: labels, own: own, bounds: bounds,
-		series: map[seriesKey]*series{},
+		of: x, name: prometheusName(m), help: m.Help, kind: m.Type, labels: m.Tags, own: own, bounds: bounds, series: map[seriesKey]*series{},
 	}
-	for i := range labels {
+	for i := range f.labels {
 		f.order = append(f.order, i)
 	}
-	slices.SortFunc(f.order, func(a, b int) int { return cmp.Compare(labels[a], labels[b]) })
-	if len(labels) > len(own) {
+	slices.SortFunc(f.order, func(a, b int) int { return cmp.Compare(f.labels[a], f.labels[b]) })
+	if m.hasDims() {
 		f.other.dims = otherNumber
 	}
 	for i := range own {
@@ -268,7 +254,7 @@ func (f *family) at(key seriesKey) *series {
 		}
 	}
 	s := &series{key: key, labels: f.labelsOf(key)}
-	if f.bounds != nil {
+	if f.kind == TypeDistribution {
 		s.buckets = make([]uint64, len(f.bounds)+1)
 	}
 	f.series[key] = s
@@ -277,7 +263,7 @@ func (f *family) at(key seriesKey) *series {
 }
 
 // labelsOf returns the labels of a key, in the order of their names.
-func (f *family) labelsOf(key seriesKey) []*dto.LabelPair {
+func (f *family) labelsOf(key seriesKey) string {
 	values := make([]string, 0, len(f.labels))
 	if len(f.labels) > len(f.own) {
 		values = append(values, f.of.dims(key.dims)...)
@@ -285,67 +271,12 @@ func (f *family) labelsOf(key seriesKey) []*dto.LabelPair {
 	for i, set := range f.own {
 		values = append(values, set.numbered(key.own[i]))
 	}
-	pairs := make([]dto.LabelPair, len(values))
-	labels := make([]*dto.LabelPair, len(values))
+	var b strings.Builder
 	for i, at := range f.order {
-		pairs[i].Name, pairs[i].Value = &f.labels[at], &values[at]
-		labels[i] = &pairs[i]
-	}
-	return labels
-}
-
-// gather returns the family as it is now; nil when it has no series. What it returns is
-// not changed later, except that label pairs are shared.
-func (f *family) gather() *dto.MetricFamily {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := len(f.sorted)
-	if n == 0 {
-		return nil
-	}
-	out := &dto.MetricFamily{Name: f.name, Help: f.help, Type: f.kind, Metric: make([]*dto.Metric, n)}
-	// One allocation for each kind of part, not for each part: pages have thousands.
-	metrics, values := make([]dto.Metric, n), make([]float64, n)
-	for i, s := range f.sorted {
-		values[i] = s.value
-		metrics[i].Label, out.Metric[i] = s.labels, &metrics[i]
-	}
-	switch *f.kind {
-	case dto.MetricType_COUNTER:
-		parts := make([]dto.Counter, n)
-		for i := range parts {
-			parts[i].Value, metrics[i].Counter = &values[i], &parts[i]
+		if i > 0 {
+			b.WriteByte(',')
 		}
-	case dto.MetricType_GAUGE:
-		parts := make([]dto.Gauge, n)
-		for i := range parts {
-			parts[i].Value, metrics[i].Gauge = &values[i], &parts[i]
-		}
-	default:
-		f.histograms(metrics, values)
+		b.WriteString(f.labels[at] + `="` + labelEscapes.Replace(values[at]) + `"`)
 	}
-	return out
-}
-
-// histograms fills in the histograms of metrics. The caller holds mu.
-func (f *family) histograms(metrics []dto.Metric, sums []float64) {
-	n, each := len(metrics), len(f.bounds)
-	parts, totals := make([]dto.Histogram, n), make([]uint64, n)
-	buckets, refs, counts := make([]dto.Bucket, n*each), make([]*dto.Bucket, n*each), make([]uint64, n*each)
-	for i, s := range f.sorted {
-		var total uint64
-		for b, count := range s.buckets {
-			total += count
-			if b < each {
-				at := i*each + b
-				counts[at] = total
-				buckets[at].CumulativeCount, buckets[at].UpperBound = &counts[at], &f.bounds[b]
-				refs[at] = &buckets[at]
-			}
-		}
-		totals[i] = total
-		h := &parts[i]
-		h.SampleCount, h.SampleSum, h.Bucket = &totals[i], &sums[i], refs[i*each:(i+1)*each]
-		metrics[i].Histogram = h
-	}
+	return b.String()
 }

@@ -250,26 +250,109 @@ func TestPrometheusHostileLabels(t *testing.T) {
 	}
 }
 
-// TestOpenMetrics: a client that asks for OpenMetrics gets it, compressed if it likes.
-func TestOpenMetrics(t *testing.T) {
+// TestNegotiation: a client that asks for OpenMetrics gets it, others a text.
+func TestNegotiation(t *testing.T) {
+	t.Parallel()
+	tel := prometheusOnly(t, nil)
+	for accept, want := range map[string]string{
+		"application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5": "application/openmetrics-text; version=1.0.0",
+		"application/openmetrics-text; version=0.0.1":                               "application/openmetrics-text; version=0.0.1",
+		"text/plain;version=0.0.4":                                                  "text/plain; version=0.0.4",
+		"":                                                                          "text/plain; version=0.0.4",
+		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,text/plain;q=0.2": "text/plain; version=0.0.4",
+	} {
+		contentType, body := get(tel, accept)
+		if !strings.HasPrefix(contentType, want) || strings.HasSuffix(body, "\n# EOF\n") != strings.Contains(want, "openmetrics") || strings.Count(body, "# EOF") > 1 {
+			t.Errorf("Accept %q: content type %q, want %q; end %q", accept, contentType, want, body[len(body)-20:])
+		}
+	}
+}
+
+// get asks for a page in a format.
+func get(tel *telemetry.Telemetry, accept string) (contentType, body string) {
+	req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	req.Header.Set("Accept", accept)
+	rec := httptest.NewRecorder()
+	tel.ServeMetrics(rec, req)
+	return rec.Header().Get("Content-Type"), rec.Body.String()
+}
+
+// TestPageIsTheLibrarys: in both formats each family is byte for byte what the encoders of
+// Prometheus' library make of it.
+func TestPageIsTheLibrarys(t *testing.T) {
+	t.Parallel()
+	tel := prometheusOnly(t, func(c *telemetry.Config) { c.RequestMetrics = true })
+	for _, text := range []string{"plain", "a\"b\\c\nd", "価格", ""} {
+		everything(tel, func(string) string { return text })
+	}
+	tel.Report(report(func(r *eval.Report) {
+		r.Event.LatencyMS, r.Event.EstimatedCostUSD, r.Event.InputTokens = new(1e300), new(1e-300), new(int64(123_456_789_012))
+	}))
+	tel.Lag(7, 1<<50, 0)
+	tel.OldestAge(7, 0.1+0.2)
+	closed(t, tel)
+	families := scrape(t, tel)
+	_, plain := get(tel, "text/plain")
+	_, open := get(tel, "application/openmetrics-text;version=1.0.0")
+	for _, m := range telemetry.Metrics() {
+		name, _, _ := inPrometheus(m)
+		if families[name] == nil {
+			continue
+		}
+		var text, metrics strings.Builder
+		if _, err := expfmt.MetricFamilyToText(&text, families[name]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := expfmt.MetricFamilyToOpenMetrics(&metrics, families[name]); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(plain, text.String()) {
+			t.Errorf("the library writes another text:\n%s", text.String())
+		}
+		if !strings.Contains(open, metrics.String()) {
+			t.Errorf("the library writes another page of OpenMetrics:\n%s", metrics.String())
+		}
+	}
+}
+
+// slow is a client that reads nothing until it is released.
+type slow struct {
+	*httptest.ResponseRecorder
+	waiting chan<- struct{}
+	release <-chan struct{}
+}
+
+func (s slow) Write(p []byte) (int, error) {
+	s.waiting <- struct{}{}
+	<-s.release
+	return s.ResponseRecorder.Write(p)
+}
+
+// TestSlowScrapes: clients that do not read their page neither stop the recording nor fill
+// the memory, and the others are told.
+func TestSlowScrapes(t *testing.T) {
 	t.Parallel()
 	tel := prometheusOnly(t, nil)
 	everything(tel, func(v string) string { return v })
-	closed(t, tel)
-	req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
-	req.Header.Set("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
-	rec := httptest.NewRecorder()
-	tel.ServeMetrics(rec, req)
-	body := rec.Body.String()
-	if !strings.HasPrefix(rec.Header().Get("Content-Type"), "application/openmetrics-text; version=1.0.0") || !strings.HasSuffix(body, "# EOF\n") {
-		t.Errorf("content type %q, end %q", rec.Header().Get("Content-Type"), body[len(body)-20:])
+	waiting, release := make(chan struct{}, 1000), make(chan struct{})
+	var clients sync.WaitGroup
+	for range 3 {
+		clients.Go(func() {
+			tel.ServeMetrics(slow{httptest.NewRecorder(), waiting, release}, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		})
+		<-waiting
 	}
-	for _, line := range []string{
-		"# TYPE llm_eval_count counter\n", "# TYPE llm_eval_score histogram\n", "# TYPE evalworker_lag gauge\n", "evalworker_lag{partition=\"3\"} 17.0\n",
-	} {
-		if !strings.Contains(body, line) {
-			t.Errorf("the page has no %q", line)
-		}
+	tel.Lag(3, 1, 1)
+	rec := httptest.NewRecorder()
+	tel.ServeMetrics(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if rec.Code != http.StatusServiceUnavailable {
+		t.Errorf("one client too many: %d", rec.Code)
+	}
+	close(release)
+	clients.Wait()
+	closed(t, tel)
+	if got := scrape(t, tel).sum("evalworker_lag"); got != 1 {
+		t.Errorf("evalworker_lag = %v", got)
 	}
 }
 
