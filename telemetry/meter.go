@@ -146,7 +146,7 @@ func (m *meter) newTags(key *dims) *dimTags {
 		tag := set.tag(value)
 		labels = append(labels, set.numbered(tag.n))
 		out.version.set(name, tag.n)
-		if tag.n > 0 && !(name == "env" && m.envTag) {
+		if tag.n > 0 && (name != "env" || !m.envTag) {
 			out.tags = append(out.tags, tag.tag)
 		}
 	}

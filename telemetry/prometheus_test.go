@@ -26,7 +26,7 @@ type page map[string]*dto.MetricFamily
 func scrape(t *testing.T, tel *telemetry.Telemetry) page {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	tel.ServeMetrics(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	tel.ServeMetrics(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	if rec.Code != http.StatusOK {
 		t.Fatalf("%d: %s", rec.Code, rec.Body)
 	}
@@ -218,7 +218,7 @@ func TestPrometheusIsOffUnlessAsked(t *testing.T) {
 	}
 	for _, tel := range []*telemetry.Telemetry{nil, {}, tel} {
 		rec := httptest.NewRecorder()
-		tel.ServeMetrics(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		tel.ServeMetrics(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 		if rec.Code != http.StatusNotFound {
 			t.Errorf("%d, want 404", rec.Code)
 		}
@@ -261,7 +261,7 @@ func TestNegotiation(t *testing.T) {
 		"":                                                                          "text/plain; version=0.0.4",
 		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,text/plain;q=0.2": "text/plain; version=0.0.4",
 	} {
-		contentType, body := get(tel, accept)
+		contentType, body := get(t, tel, accept)
 		if !strings.HasPrefix(contentType, want) || strings.HasSuffix(body, "\n# EOF\n") != strings.Contains(want, "openmetrics") || strings.Count(body, "# EOF") > 1 {
 			t.Errorf("Accept %q: content type %q, want %q; end %q", accept, contentType, want, body[len(body)-20:])
 		}
@@ -269,8 +269,9 @@ func TestNegotiation(t *testing.T) {
 }
 
 // get asks for a page in a format.
-func get(tel *telemetry.Telemetry, accept string) (contentType, body string) {
-	req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+func get(t *testing.T, tel *telemetry.Telemetry, accept string) (contentType, body string) {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
 	req.Header.Set("Accept", accept)
 	rec := httptest.NewRecorder()
 	tel.ServeMetrics(rec, req)
@@ -292,8 +293,8 @@ func TestPageIsTheLibrarys(t *testing.T) {
 	tel.OldestAge(7, 0.1+0.2)
 	closed(t, tel)
 	families := scrape(t, tel)
-	_, plain := get(tel, "text/plain")
-	_, open := get(tel, "application/openmetrics-text;version=1.0.0")
+	_, plain := get(t, tel, "text/plain")
+	_, open := get(t, tel, "application/openmetrics-text;version=1.0.0")
 	for _, m := range telemetry.Metrics() {
 		name, _, _ := inPrometheus(m)
 		if families[name] == nil {
@@ -338,13 +339,13 @@ func TestSlowScrapes(t *testing.T) {
 	var clients sync.WaitGroup
 	for range 3 {
 		clients.Go(func() {
-			tel.ServeMetrics(slow{httptest.NewRecorder(), waiting, release}, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			tel.ServeMetrics(slow{httptest.NewRecorder(), waiting, release}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 		})
 		<-waiting
 	}
 	tel.Lag(3, 1, 1)
 	rec := httptest.NewRecorder()
-	tel.ServeMetrics(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	tel.ServeMetrics(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	if rec.Code != http.StatusServiceUnavailable {
 		t.Errorf("one client too many: %d", rec.Code)
 	}
