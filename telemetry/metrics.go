@@ -31,6 +31,17 @@ type Metric struct {
 	Help string
 }
 
+// hasDims reports whether the metric carries an event's dimensions, before its own tags.
+func (m *Metric) hasDims() bool {
+	return len(m.Tags) >= len(dimKeys) && slices.Equal(m.Tags[:len(dimKeys)], dimKeys)
+}
+
+// Tags that more than the table names.
+const (
+	tagEval      = "eval"
+	tagPartition = "partition"
+)
+
 // ScoreMetric is the name of the scores of all evaluators in the table.
 const ScoreMetric = scorePrefix + "<name>"
 
@@ -184,9 +195,9 @@ var counts = [numCounts]Metric{
 }
 
 var gauges = [numGauges]Metric{
-	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known."},
-	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{"partition"}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known."},
-	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{"partition"}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. Not sent while it is not known."},
+	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{tagPartition}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known."},
+	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{tagPartition}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known."},
+	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{tagPartition}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. Not sent while it is not known."},
 	gaugeUnaccounted:    {"evalworker.unaccounted", TypeGauge, "event", nil, "Events that were consumed and have no end while nothing is in flight. Anything but 0 is a fault of this program: docs/architecture.md says what to do."},
 	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events in flight."},
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
@@ -210,6 +221,19 @@ var distributions = [numDistributions]Metric{
 	distributionEventAge:     {"evalworker.event_age_seconds", TypeDistribution, "second", nil, "Time from the end of the request to the end of its evaluation."},
 	distributionJudgeLatency: {"evalworker.judge.latency_ms", TypeDistribution, "millisecond", []string{"eval", "model"}, "Time of one model call of a judge."},
 	distributionJudgeCost:    {"evalworker.judge.cost_usd", TypeDistribution, "dollar", []string{"eval", "model"}, "Cost of one model call of a judge, when known; its sum is the spend."},
+}
+
+// bounds are the upper bounds of the buckets that distributions have in Prometheus.
+var bounds = [numDistributions][]float64{
+	distributionScore:        {0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99},
+	distributionTopScore:     {0, 0.1, 0.25, 0.5, 0.75, 0.9, 1, 3, 10, 30}, // similarities, or scores without an upper end
+	distributionHitCount:     {0, 1, 2, 3, 5, 10, 20, 50, 100},
+	distributionLatency:      {100, 250, 500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000, 120_000},
+	distributionFirstToken:   {50, 100, 200, 400, 800, 1500, 3000, 6000, 15_000, 60_000},
+	distributionCost:         {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3},
+	distributionEventAge:     {1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600},
+	distributionJudgeLatency: {100, 250, 500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000, 120_000},
+	distributionJudgeCost:    {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3},
 }
 
 // Metrics returns the table of all metrics that the program sends.
@@ -249,7 +273,7 @@ Distributions send every value, so sums are exact. Enable percentiles in Datadog
 }
 
 func tagsDoc(keys []string) string {
-	if len(keys) >= len(dimKeys) && slices.Equal(keys[:len(dimKeys)], dimKeys) {
+	if m := (Metric{Tags: keys}); m.hasDims() {
 		if own := keys[len(dimKeys):]; len(own) > 0 {
 			return "dims, " + codeList(own)
 		}

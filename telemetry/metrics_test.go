@@ -19,7 +19,7 @@ import (
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // everything makes telemetry send every metric.
-func everything(s harness, text func(string) string) {
+func everything(s *telemetry.Telemetry, text func(string) string) {
 	r := report(func(r *eval.Report) {
 		finished := r.Event.OccurredAt
 		e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r","comment":NaN}`)) // which is ignored
@@ -88,7 +88,7 @@ func fill(v reflect.Value) {
 // tags, and every metric in the table is sent.
 func TestTableIsComplete(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.RequestMetrics = true })
-	everything(s, func(v string) string { return v })
+	everything(s.Telemetry, func(v string) string { return v })
 	s.end(t)
 
 	table := map[string]telemetry.Metric{}
@@ -139,7 +139,7 @@ func TestTableIsComplete(t *testing.T) {
 // TestValues: each metric has the value that was put in.
 func TestValues(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.RequestMetrics = true })
-	everything(s, func(v string) string { return v })
+	everything(s.Telemetry, func(v string) string { return v })
 	s.end(t)
 	dims := []string{"env:env", "feature:feature", "prompt_name:prompt", "prompt_version:version", "model:model", "provider:provider", "tenant_tier:tier"}
 	for _, tt := range []struct {
@@ -203,7 +203,7 @@ func TestValues(t *testing.T) {
 // TestRequestMetricsAreOff unless asked for: applications often send their own.
 func TestRequestMetricsAreOff(t *testing.T) {
 	s := start(t, nil)
-	everything(s, func(v string) string { return v })
+	everything(s.Telemetry, func(v string) string { return v })
 	s.end(t)
 	for _, name := range []string{"llm.requests", "llm.errors", "llm.timeouts", "llm.retries", "llm.cost_microusd", "llm.latency_ms", "llm.estimated_cost_usd"} {
 		if got := s.statsd.Values(name); len(got) != 0 {
@@ -224,7 +224,7 @@ func TestHostileTags(t *testing.T) {
 		strings.Repeat("long", 100), strings.Repeat("価", 5000), "NaN", "_dd.internal",
 	}
 	for _, text := range hostile {
-		everything(s, func(string) string { return text })
+		everything(s.Telemetry, func(string) string { return text })
 	}
 	s.end(t)
 	if got := s.statsd.Sum("evalworker.events", "outcome:evaluated"); got != float64(len(hostile)) {

@@ -18,6 +18,7 @@ type recorder struct {
 	requests bool // also metrics of the request itself
 
 	toolNames *toolNames
+	releases  *releases
 }
 
 func (c *recorder) report(r *eval.Report) {
@@ -43,6 +44,7 @@ func (c *recorder) report(r *eval.Report) {
 	if r.Event.Kind != event.KindRequestCompleted {
 		return // feedback repeats fields of the request's own event
 	}
+	c.release(dims)
 	c.tools(r.Event, dims, w)
 	c.retrieval(r.Event, dims)
 	if c.requests {
@@ -50,7 +52,7 @@ func (c *recorder) report(r *eval.Report) {
 	}
 }
 
-func (c *recorder) verdict(r *eval.Report, v *eval.Verdict, dims []string, u float64) {
+func (c *recorder) verdict(r *eval.Report, v *eval.Verdict, dims *dimTags, u float64) {
 	outcome := v.Outcome.String()
 	c.meter.count(countEvaluations, 1, dims, v.Eval, outcome)
 	w := c.weight(v.Probability, u)
@@ -125,7 +127,7 @@ func times(n, w int64) int64 {
 	return n * w
 }
 
-func (c *recorder) tools(e *event.Event, dims []string, w int64) {
+func (c *recorder) tools(e *event.Event, dims *dimTags, w int64) {
 	calls := e.Calls()
 	if len(calls) == 0 {
 		return
@@ -140,7 +142,7 @@ func (c *recorder) tools(e *event.Event, dims []string, w int64) {
 	}
 }
 
-func (c *recorder) retrieval(e *event.Event, dims []string) {
+func (c *recorder) retrieval(e *event.Event, dims *dimTags) {
 	if e.Retrieval == nil {
 		return
 	}
@@ -152,7 +154,7 @@ func (c *recorder) retrieval(e *event.Event, dims []string) {
 	}
 }
 
-func (c *recorder) request(e *event.Event, dims []string, w int64) {
+func (c *recorder) request(e *event.Event, dims *dimTags, w int64) {
 	c.meter.count(countRequests, w, dims)
 	timeout := e.TimedOut()
 	if timeout {
