@@ -87,7 +87,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}()
 
 	if cfg.Health.Listen != "" {
-		a.health, err = serve.ListenHealth(ctx, cfg.Health, serve.HealthDeps{Checks: a.checks(), Status: func() any { return a.Status() }})
+		a.health, err = serve.ListenHealth(ctx, cfg.Health, serve.HealthDeps{Checks: a.checks(), Status: func() any { return a.Status() }, Log: component(a.log, "health")})
 		if err != nil {
 			return nil, explainPort(cfg.Store, err)
 		}
@@ -126,7 +126,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	a.consumer, err = consumer.New(kafka, consumer.Deps{
 		Handle:  a.pipeline.Handle,
 		Skip:    a.pipeline.Skip,
-		Observe: observer{counts: &a.counts, telemetry: a.telemetry, log: component(a.log, "consumer")},
+		Observe: observer{counts: &a.counts, telemetry: a.telemetry},
 		Log:     a.log,
 	})
 	if err != nil {
@@ -174,7 +174,7 @@ func (a *App) Run(ctx context.Context) error {
 		// until then.
 		probes.Go(func() {
 			if err := a.health.Serve(); err != nil {
-				a.log.Error("health server", slog.Any(keyError, err))
+				a.log.Error("health server has ended: probes get no answer until a restart", slog.Any(keyError, err))
 			}
 		})
 	}
