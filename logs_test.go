@@ -22,7 +22,11 @@ import (
 	"testing"
 )
 
-const logsPage = "docs/logs.md"
+// Pages for operators that tests compare with the code.
+const (
+	logsPage      = "docs/logs.md"
+	upgradingPage = "docs/upgrading.md"
+)
 
 // Levels of a line of the log. levelVaries is one that is decided when it is written.
 const (
