@@ -22,11 +22,7 @@ import (
 	"testing"
 )
 
-// Pages for operators that tests compare with the code.
-const (
-	logsPage      = "docs/logs.md"
-	upgradingPage = "docs/upgrading.md"
-)
+const logsPage = "docs/logs.md"
 
 // Levels of a line of the log. levelVaries is one that is decided when it is written.
 const (

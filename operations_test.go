@@ -3,6 +3,7 @@ package evalworker_test
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -15,7 +16,10 @@ import (
 	"github.com/evalworker/evalworker/telemetry"
 )
 
-const operationsPage = "docs/operations.md"
+const (
+	operationsPage = "docs/operations.md"
+	upgradingPage  = "docs/upgrading.md"
+)
 
 // TestOperationsNamesMetrics: docs/operations.md names every metric, in its table or among
 // those that ask for nothing, and no metric that does not exist.
@@ -98,6 +102,48 @@ func statusFields(typ reflect.Type, under string, known map[string]bool) {
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
 			known[under+name] = true
 			statusFields(f.Type, under+name+".", known)
+		}
+	}
+}
+
+// firstMigration makes the tables: there is nothing to go back to.
+const firstMigration = "0001"
+
+// TestUpgradingNamesMigrations: docs/upgrading.md names each change of the store's tables, and has
+// the statements that take it back.
+func TestUpgradingNamesMigrations(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(upgradingPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(b)
+	files, err := filepath.Glob("store/migrations/*/*.sql")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("migrations: %v, %v", files, err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".sql")
+		if !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("%s does not name the change of tables `%s`: say what it changed, what older workers do, and how to go back", upgradingPage, name)
+		}
+		if strings.HasPrefix(name, firstMigration) {
+			continue
+		}
+		sql, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, down, found := strings.Cut(string(sql), "-- +goose Down\n")
+		if !found {
+			t.Errorf("%s cannot be taken back: it has no part Down", file)
+		}
+		version, _, _ := strings.Cut(name, "_")
+		undo := append(strings.Split(strings.TrimSpace(down), "\n"), "DELETE FROM goose_db_version WHERE version_id = "+strings.TrimLeft(version, "0")+";")
+		for _, statement := range undo {
+			if !strings.Contains(page, "\n"+statement+"\n") {
+				t.Errorf("%s lacks a statement that takes %s back: %s", upgradingPage, file, statement)
+			}
 		}
 	}
 }
