@@ -86,13 +86,9 @@ func TestLogsAreDocumented(t *testing.T) {
 //	| WARN | `message` | meaning | mend |
 func documentedLines(t *testing.T) map[string][]string {
 	t.Helper()
-	b, err := os.ReadFile(logsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
 	row := regexp.MustCompile("(?m)^\\| (WARN|ERROR|INFO) \\| `([^`]+)` \\| .*\\|$")
 	page := map[string][]string{}
-	for _, m := range row.FindAllStringSubmatch(string(b), -1) {
+	for _, m := range row.FindAllStringSubmatch(read(t, logsPage), -1) {
 		if slices.Contains(page[m[2]], m[1]) {
 			t.Errorf("%s: two rows for %q at %s", logsPage, m[2], m[1])
 		}

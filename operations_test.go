@@ -2,7 +2,6 @@ package evalworker_test
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -26,7 +25,7 @@ const (
 func TestOperationsNamesMetrics(t *testing.T) {
 	t.Parallel()
 	// Names that the page may use before the table of metrics has them.
-	announced := []string{"llm.timeouts", "llm.retries", "llm.cost_microusd", "llm.tasks", "evalworker.config_refused"}
+	ahead := []string{"llm.timeouts", "llm.retries", "llm.cost_microusd", "llm.tasks", "evalworker.config_refused"}
 	metrics := map[string]bool{}
 	for _, m := range telemetry.Metrics() {
 		metrics[m.Name] = true
@@ -40,7 +39,7 @@ func TestOperationsNamesMetrics(t *testing.T) {
 			continue
 		}
 		named[name] = true
-		if !metrics[name] && !slices.Contains(announced, name) && !slices.Contains([]string{"evalworker.db", "evalworker.yaml", "llm.requests.completed"}, name) {
+		if !metrics[name] && !slices.Contains(ahead, name) && !slices.Contains([]string{"evalworker.db", "evalworker.yaml", "llm.requests.completed"}, name) {
 			t.Errorf("%s names the metric %q, which telemetry.Metrics() lacks", operationsPage, name)
 		}
 	}
@@ -76,12 +75,8 @@ func TestOperationsNamesSettings(t *testing.T) {
 // brace of tags, each once.
 func quoted(t *testing.T, page, pattern string) []string {
 	t.Helper()
-	b, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := map[string]bool{}
-	for _, m := range regexp.MustCompile("`("+pattern+")(?:\\{[^`]*\\}|: [^`]*)?`").FindAllStringSubmatch(string(b), -1) {
+	for _, m := range regexp.MustCompile("`("+pattern+")(?:\\{[^`]*\\}|: [^`]*)?`").FindAllStringSubmatch(read(t, page), -1) {
 		found[m[1]] = true
 	}
 	return slices.Sorted(maps.Keys(found))
@@ -113,11 +108,7 @@ const firstMigration = "0001"
 // the statements that take it back.
 func TestUpgradingNamesMigrations(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile(upgradingPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := string(b)
+	page := read(t, upgradingPage)
 	files, err := filepath.Glob("store/migrations/*/*.sql")
 	if err != nil || len(files) < 4 {
 		t.Fatalf("migrations: %v, %v", files, err)
@@ -130,11 +121,7 @@ func TestUpgradingNamesMigrations(t *testing.T) {
 		if strings.HasPrefix(name, firstMigration) {
 			continue
 		}
-		sql, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, down, found := strings.Cut(string(sql), "-- +goose Down\n")
+		_, down, found := strings.Cut(read(t, file), "-- +goose Down\n")
 		if !found {
 			t.Errorf("%s cannot be taken back: it has no part Down", file)
 		}
